@@ -1,0 +1,95 @@
+/* few/base.h - status codes, the context, allocation, logging.
+ *
+ * Everything in the library hangs off a context: it owns the allocator, the log and the text of the
+ * last error. The library never exits, never prints and has no mutable globals.
+ *
+ * Threads: one context serves one thread of calls at a time. Inside a call the library may use
+ * workers of its own.
+ */
+#ifndef FEW_BASE_H
+#define FEW_BASE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FEW_VERSION_MAJOR 0
+#define FEW_VERSION_MINOR 1
+#define FEW_VERSION_PATCH 0
+
+#if defined(__GNUC__)
+#define FEW_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define FEW_MUST_USE __attribute__((warn_unused_result))
+#else
+#define FEW_PRINTF(fmt, args)
+#define FEW_MUST_USE
+#endif
+
+/* What a call returns. The sentence that goes with it is few_error(ctx). */
+typedef enum few_status {
+  FEW_OK = 0,
+  FEW_E_INVALID,     /* an argument, key or shape that cannot be: the caller's mend */
+  FEW_E_IO,          /* the system refused: missing file, full disk, no permission */
+  FEW_E_FORMAT,      /* a file's content is not what its format says */
+  FEW_E_MEMORY,      /* the allocator returned NULL */
+  FEW_E_UNSUPPORTED, /* well formed, but few does not do it (yet) */
+  FEW_E_DIVERGED,    /* training left the finite numbers and the guard gave up */
+  FEW_E_CANCELLED    /* the progress callback asked to stop */
+} few_status;
+
+/* "invalid", "io" ...; never NULL. */
+const char *few_status_name(few_status s);
+
+/* Allocation goes through these. `alloc` need not align beyond 16 bytes nor clear; it may return
+ * NULL. `release` takes what `alloc` returned, never NULL. */
+struct few_allocator {
+  void *user;
+  void *(*alloc)(void *user, size_t size);
+  void (*release)(void *user, void *ptr);
+};
+
+typedef enum few_log_level { FEW_LOG_DEBUG, FEW_LOG_INFO, FEW_LOG_WARN } few_log_level;
+
+/* A long job reports here. `total` is 0 where the end is not known. Return non-zero to cancel: the
+ * job then ends in a resumable state with FEW_E_CANCELLED. */
+struct few_progress {
+  const char *what; /* "training", "sampling": borrowed for the call */
+  int64_t done, total;
+  double seconds;   /* since this job began */
+  const char *note; /* e.g. "loss 0.123": may be NULL */
+};
+
+struct few_ctx_opts {
+  int version; /* FEW_CTX_OPTS_VERSION */
+  struct few_allocator allocator;
+  void *user; /* handed to log and progress */
+  void (*log)(void *user, few_log_level level, const char *message);
+  int (*progress)(void *user, const struct few_progress *p);
+  int workers; /* threads that long calls may use; 0: as many as the machine has */
+};
+#define FEW_CTX_OPTS_VERSION 1
+#define FEW_CTX_OPTS_INIT \
+  { FEW_CTX_OPTS_VERSION, {NULL, NULL, NULL}, NULL, NULL, NULL, 0 }
+
+typedef struct few_ctx few_ctx;
+
+/* Make a context. opts may be NULL: malloc, silence, all processors. */
+FEW_MUST_USE few_status few_ctx_create(few_ctx **out, const struct few_ctx_opts *opts);
+void few_ctx_free(few_ctx *ctx); /* NULL is fine */
+
+/* The sentence of the last failure on this context: what, where, and what to try. Borrowed until
+ * the next failing call; "" when nothing failed. */
+const char *few_error(const few_ctx *ctx);
+
+int few_ctx_workers(const few_ctx *ctx);
+void few_ctx_set_workers(few_ctx *ctx, int workers); /* 0: as many as the machine has */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,72 @@
+/* base.h - what every module of few stands on: errors, memory, strings.
+ * Random numbers are in rng.h, worker threads in workers.h. */
+#ifndef FEW_SRC_BASE_H
+#define FEW_SRC_BASE_H
+
+#include <assert.h>
+#include <string.h>
+
+#include "few/base.h"
+
+#define FEW_COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+#define FEW_UNUSED(x) ((void)(x))
+
+/* Leave the function with the status of `call` unless it is FEW_OK. */
+#define FEW_TRY(call)                            \
+  do {                                           \
+    few_status few_try_status_ = (call);         \
+    if (few_try_status_) return few_try_status_; \
+  } while (0)
+
+/* The same where there is something to clean up: needs a `few_status st` and a label `out`. */
+#define FEW_GOTO(call) \
+  do {                 \
+    st = (call);       \
+    if (st) goto out;  \
+  } while (0)
+
+/* Record the sentence of a failure and return its status, so that `return few__fail(...)` reads
+ * well. The format ends with what to try next. ctx may be NULL (then only the status is returned).
+ */
+FEW_PRINTF(3, 4)
+few_status few__fail(few_ctx *ctx, few_status status, const char *fmt, ...);
+few_status few__failv(few_ctx *ctx, few_status status, const char *fmt, va_list args);
+/* Put "context: " in front of the recorded sentence; returns `status`. */
+FEW_PRINTF(3, 4)
+few_status few__fail_in(few_ctx *ctx, few_status status, const char *fmt, ...);
+
+FEW_PRINTF(3, 4) void few__log(few_ctx *ctx, few_log_level level, const char *fmt, ...);
+/* FEW_E_CANCELLED if the callback asked to stop. */
+few_status few__progress(few_ctx *ctx, const struct few_progress *p);
+
+/* Memory: 64-byte aligned, never NULL-checked by hand: few__new fails with FEW_E_MEMORY. */
+void *few__alloc(few_ctx *ctx, size_t bytes);              /* NULL when out of memory */
+void *few__realloc(few_ctx *ctx, void *ptr, size_t bytes); /* ptr may be NULL */
+void few__free(few_ctx *ctx, void *ptr);                   /* NULL is fine */
+few_status few__new(few_ctx *ctx, void *out_ptr, size_t count, size_t size); /* zeroed; *out set */
+char *few__strdup(few_ctx *ctx, const char *s); /* NULL when out of memory */
+
+#define FEW_NEW(ctx, out, count) few__new((ctx), (void *)(out), (size_t)(count), sizeof **(out))
+
+/* A growing array of T: `struct { T *at; int n, cap; }` works with these. */
+few_status few__grow(few_ctx *ctx, void *at_ptr, int *cap, int need, size_t size);
+#define FEW_GROW(ctx, v, need) \
+  few__grow((ctx), (void *)&(v)->at, &(v)->cap, (need), sizeof *(v)->at)
+
+/* A growing string. Zero-initialise; text is NUL-terminated whenever it is not NULL. Append
+ * failures stick: check `failed` once at the end. */
+struct few_text {
+  char *at;
+  size_t len, cap;
+  bool failed;
+};
+FEW_PRINTF(3, 4) void few__text_add(few_ctx *ctx, struct few_text *t, const char *fmt, ...);
+void few__text_free(few_ctx *ctx, struct few_text *t);
+
+double few__now(void); /* seconds, monotonic */
+
+/* count * size, or SIZE_MAX on overflow (an allocation of that fails cleanly). */
+size_t few__mul_size(size_t a, size_t b);
+uint64_t few__hash(const void *bytes, size_t n, uint64_t seed); /* FNV-1a; not for adversaries */
+
+#endif
