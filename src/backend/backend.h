@@ -1,0 +1,74 @@
+/* backend.h - what executes nodes: a table of kernels.
+ *
+ * A kernel computes one node from its operands. It allocates nothing, keeps no state, and may be
+ * called from several threads at once on different data. Everything it needs is in struct
+ * few_call. Tensors are dense, row-major and 64-byte aligned unless a slice view says otherwise
+ * (then at least aligned to the element).
+ */
+#ifndef FEW_SRC_BACKEND_H
+#define FEW_SRC_BACKEND_H
+
+#include "graph/graph.h"
+
+typedef enum few_real { FEW_F32, FEW_F64 } few_real;
+static inline size_t few__real_size(few_real r) { return r == FEW_F64 ? 8 : 4; }
+
+/* Which random numbers a replay draws (base/rng.h); row0 is the global index of batch row 0. */
+struct few_replay_key {
+  uint64_t seed, step, row0;
+};
+
+struct few_operand {
+  const void *data;
+  struct few_shape shape;
+};
+
+/* A straight-line pointwise program: instruction k applies `op` to registers in[] and its result is
+ * register n_leaves + k. Registers 0..n_leaves-1 are the operands of the call, broadcast to the
+ * call's shape. stores[] are the registers to write, to outs[]. */
+enum { FEW_PROGRAM_MAX = 48, FEW_PROGRAM_LEAVES = 16, FEW_PROGRAM_STORES = 8 };
+struct few_program {
+  int n_leaves, n_code, n_stores;
+  struct few_instruction {
+    few_op op;
+    int16_t in[3];
+    struct few_attr attr;
+  } code[FEW_PROGRAM_MAX];
+  int16_t store[FEW_PROGRAM_STORES];
+};
+
+struct few_call {
+  const struct few_node_data *node; /* op and attributes; NULL for a fused program */
+  struct few_shape shape;           /* of the result(s) */
+  int n_in;
+  struct few_operand in[FEW_PROGRAM_LEAVES];
+  void *out;                        /* the result; may be the same memory as an operand of equal
+                                       shape for pointwise kernels, otherwise overlaps nothing */
+  void *outs[FEW_PROGRAM_STORES];   /* fused programs: one a store */
+  const struct few_program *program;
+  void *scratch;                    /* as many bytes as the kernel's scratch() asked for */
+  struct few_replay_key key;
+};
+
+struct few_kernel {
+  void (*run)(const struct few_call *call);
+  /* Bytes of scratch this call needs (shapes and attributes are filled in, data is not). NULL: 0. */
+  size_t (*scratch)(const struct few_call *call);
+};
+
+struct few_backend {
+  const char *name; /* "ref", "cpu" */
+  const char *help; /* one line */
+  /* kernel[real][op]; run == NULL: this backend does not have it, which planning reports. Sources
+   * other than RANDN and RANDU, and views, have none. */
+  struct few_kernel kernel[2][FEW_OP_COUNT];
+  /* Runs a fused pointwise program; run == NULL: the planner does not fuse for this backend. */
+  struct few_kernel fused[2];
+};
+
+/* Plain loops for every op, f32 and f64: the definition. */
+const struct few_backend *few__backend_ref(void);
+/* The fastest that this processor runs; ref's kernels where it has no own. */
+const struct few_backend *few__backend_cpu(void);
+
+#endif
