@@ -1,0 +1,22 @@
+/* cpu.h - what the files of this folder share.
+ *
+ * Every file here but isa.c is compiled once an instruction set, with FEW_CPU_ISA set to base, avx2
+ * or avx512. What a file exports to the others is named through FEW_ISA(), so the compilations do
+ * not meet: `void FEW_ISA(few__softmax)(...)` is few__softmax_avx2 in one of them. A kernel joins
+ * the backend by a row in table.c.
+ */
+#ifndef FEW_SRC_CPU_H
+#define FEW_SRC_CPU_H
+
+#include "backend/backend.h"
+
+#define FEW_ISA_PASTE(name, isa) name##_##isa
+#define FEW_ISA_EXPAND(name, isa) FEW_ISA_PASTE(name, isa)
+#define FEW_ISA(name) FEW_ISA_EXPAND(name, FEW_CPU_ISA)
+
+/* Write this instruction set's kernels over `table`. */
+void few__cpu_fill_base(struct few_backend *table);
+void few__cpu_fill_avx2(struct few_backend *table);
+void few__cpu_fill_avx512(struct few_backend *table);
+
+#endif

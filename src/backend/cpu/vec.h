@@ -1,0 +1,185 @@
+/* vec.h - vectors of floats as wide as the instruction set this file is compiled for.
+ *
+ * vf holds VF_W floats (4, 8 or 16), vi as many int32; + - * / & | ^ << >> and comparisons work on
+ * them as GCC and clang define it, a comparison giving a vi of -1 (true) and 0. A scalar operand
+ * spreads: 2.0f * x. Only vf_fma() rounds once (where the machine can); a*b + c never does, since
+ * these files are compiled with -ffp-contract=off.
+ */
+#ifndef FEW_SRC_CPU_VEC_H
+#define FEW_SRC_CPU_VEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+#if defined(__AVX512F__)
+#define VF_W 16
+#elif defined(__AVX2__)
+#define VF_W 8
+#else
+#define VF_W 4
+#endif
+
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#define VF_HAS_FMA 1
+#else
+#define VF_HAS_FMA 0
+#endif
+
+typedef float vf __attribute__((vector_size(VF_W * 4)));
+typedef int32_t vi __attribute__((vector_size(VF_W * 4)));
+typedef float vf_any __attribute__((vector_size(VF_W * 4), aligned(4), may_alias));
+typedef int32_t vi_any __attribute__((vector_size(VF_W * 4), aligned(4), may_alias));
+
+#define VF_INLINE static inline __attribute__((always_inline, unused))
+
+/* Loads and stores of any alignment. */
+VF_INLINE vf vf_load(const float *p) { return *(const vf_any *)p; }
+VF_INLINE void vf_store(float *p, vf x) { *(vf_any *)p = x; }
+VF_INLINE vi vi_load(const int32_t *p) { return *(const vi_any *)p; }
+VF_INLINE void vi_store(int32_t *p, vi x) { *(vi_any *)p = x; }
+VF_INLINE vf vf_set(float x) { return x - (vf){0}; }
+VF_INLINE vi vi_set(int32_t x) { return x - (vi){0}; }
+
+/* Reinterpret the bits; convert the numbers (to int: toward zero). */
+VF_INLINE vi vf_bits(vf x) { return (vi)x; }
+VF_INLINE vf vi_bits(vi x) { return (vf)x; }
+VF_INLINE vf vi_to_f(vi x) { return __builtin_convertvector(x, vf); }
+VF_INLINE vi vf_to_i(vf x) { return __builtin_convertvector(x, vi); }
+
+/* mask ? a : b for the masks that comparisons give (all bits of a lane equal). */
+VF_INLINE vf vf_select(vi mask, vf a, vf b) {
+#if VF_W == 16
+  return _mm512_mask_blend_ps(_mm512_movepi32_mask((__m512i)mask), b, a);
+#elif VF_W == 8
+  return _mm256_blendv_ps(b, a, (__m256)mask);
+#else
+  return (vf)((mask & (vi)a) | (~mask & (vi)b));
+#endif
+}
+
+/* a b + c, rounded once where VF_HAS_FMA; a b - c; c - a b. */
+VF_INLINE vf vf_fma(vf a, vf b, vf c) {
+#if VF_W == 16
+  return _mm512_fmadd_ps(a, b, c);
+#elif VF_W == 8
+  return _mm256_fmadd_ps(a, b, c);
+#elif defined(__ARM_FEATURE_FMA) && defined(__ARM_NEON)
+  return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+  return a * b + c;
+#endif
+}
+VF_INLINE vf vf_fms(vf a, vf b, vf c) { return vf_fma(a, b, -c); }
+VF_INLINE vf vf_fnma(vf a, vf b, vf c) { return vf_fma(-a, b, c); }
+
+/* b where a is NaN, as x86 has it; so vf_max(x, limit) cleans and vf_max(limit, x) propagates. */
+VF_INLINE vf vf_max(vf a, vf b) {
+#if VF_W == 16
+  return _mm512_max_ps(a, b);
+#elif VF_W == 8
+  return _mm256_max_ps(a, b);
+#elif defined(__SSE2__)
+  return (vf)_mm_max_ps((__m128)a, (__m128)b);
+#else
+  return vf_select(a > b, a, b);
+#endif
+}
+VF_INLINE vf vf_min(vf a, vf b) {
+#if VF_W == 16
+  return _mm512_min_ps(a, b);
+#elif VF_W == 8
+  return _mm256_min_ps(a, b);
+#elif defined(__SSE2__)
+  return (vf)_mm_min_ps((__m128)a, (__m128)b);
+#else
+  return vf_select(a < b, a, b);
+#endif
+}
+VF_INLINE vf vf_abs(vf x) { return vi_bits(vf_bits(x) & 0x7fffffff); }
+VF_INLINE vf vf_sqrt(vf x) {
+#if VF_W == 16
+  return _mm512_sqrt_ps(x);
+#elif VF_W == 8
+  return _mm256_sqrt_ps(x);
+#elif defined(__SSE2__)
+  return (vf)_mm_sqrt_ps((__m128)x);
+#else
+  for (int i = 0; i < VF_W; i++) x[i] = __builtin_sqrtf(x[i]);
+  return x;
+#endif
+}
+/* To the nearest integer, ties to even. */
+VF_INLINE vf vf_round(vf x) {
+#if VF_W == 16
+  return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#elif VF_W == 8
+  return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#else
+  const vf magic = vf_set(12582912.0f); /* 1.5 * 2^23: adding it leaves no fraction */
+  return vf_select(vf_abs(x) < 4194304.0f, (x + magic) - magic, x);
+#endif
+}
+
+/* The first n < VF_W elements; the rest read as zero and are not touched. */
+VF_INLINE vf vf_load_n(const float *p, int64_t n) {
+#if VF_W == 16
+  return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1u), p);
+#elif VF_W == 8
+  const vi lane = {0, 1, 2, 3, 4, 5, 6, 7};
+  return _mm256_maskload_ps(p, (__m256i)(lane < (int32_t)n));
+#else
+  vf x = {0};
+  memcpy(&x, p, (size_t)n * sizeof *p);
+  return x;
+#endif
+}
+VF_INLINE void vf_store_n(float *p, vf x, int64_t n) {
+#if VF_W == 16
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1u), x);
+#elif VF_W == 8
+  const vi lane = {0, 1, 2, 3, 4, 5, 6, 7};
+  _mm256_maskstore_ps(p, (__m256i)(lane < (int32_t)n), x);
+#else
+  memcpy(p, &x, (size_t)n * sizeof *p);
+#endif
+}
+
+/* Over the lanes, halving: the order is fixed for a width, but widths differ in rounding. */
+VF_INLINE float vf_sum(vf x) {
+  float a[VF_W];
+  vf_store(a, x);
+  for (int h = VF_W / 2; h > 0; h /= 2)
+    for (int i = 0; i < h; i++) a[i] += a[i + h];
+  return a[0];
+}
+VF_INLINE float vf_max_lane(vf x) {
+  float a[VF_W];
+  vf_store(a, x);
+  for (int h = VF_W / 2; h > 0; h /= 2)
+    for (int i = 0; i < h; i++) a[i] = a[i] > a[i + h] ? a[i] : a[i + h];
+  return a[0];
+}
+
+/* Doubles, for sums that must not lose digits: half a vector of floats at a time. */
+typedef double vd __attribute__((vector_size(VF_W * 4)));
+enum { VD_W = VF_W / 2 };
+typedef float vf_half __attribute__((vector_size(VF_W * 2)));
+typedef float vf_half_any __attribute__((vector_size(VF_W * 2), aligned(4), may_alias));
+VF_INLINE vd vd_set(double x) { return x - (vd){0}; }
+VF_INLINE vd vd_load_f(const float *p) {
+  return __builtin_convertvector(*(const vf_half_any *)p, vd);
+}
+VF_INLINE double vd_sum(vd x) {
+  double s = 0;
+  for (int i = 0; i < VD_W; i++) s += x[i];
+  return s;
+}
+
+#endif
