@@ -1,0 +1,137 @@
+/* few/data.h - data sets behind one interface: open, look at, draw batches.
+ *
+ * A data set is named by a spec, "reader" or "reader:where":
+ *
+ *   fashion-mnist           Debian's package dataset-fashion-mnist
+ *   idx:IMAGES[,LABELS]     IDX files as MNIST's, plain or .gz
+ *   cifar:DIR|FILE[,FILE]   CIFAR-10 binary batches
+ *   folder:DIR              PNG and JPEG files; a sub-folder is a class
+ *   npy:FILE[,LABELS]       uint8 [N,H,W] or [N,H,W,C] images, float [N,D] points
+ *   toy:NAME                points in the plane: mixture, moons, checkerboard, spiral
+ *
+ * It is read whole when opened (images as bytes, points as floats), checked, hashed and measured.
+ * From then on it does not change, so any number of threads may read it. Paths in lists are
+ * separated by commas and cannot hold one.
+ */
+#ifndef FEW_DATA_H
+#define FEW_DATA_H
+
+#include "few/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct few_data few_data;
+
+typedef enum few_data_kind { FEW_DATA_IMAGES, FEW_DATA_POINTS } few_data_kind;
+typedef enum few_data_split { FEW_DATA_TRAIN, FEW_DATA_TEST } few_data_split;
+
+/* What to do with an item that cannot be used: a broken picture, a record cut short, a label that
+ * is no class, a picture of another size. A file that the spec names and that cannot be read at
+ * all, or is not of its format, is an error under either policy; so is a set with no item left. */
+typedef enum few_data_on_error {
+  FEW_DATA_REFUSE, /* fail, naming the file and the place */
+  FEW_DATA_SKIP    /* leave it out, log a warning, count it in few_data_skipped */
+} few_data_on_error;
+
+struct few_data_opts {
+  int version;        /* FEW_DATA_OPTS_VERSION */
+  int split;          /* few_data_split; TEST is an error where the set has none */
+  int on_error;       /* few_data_on_error */
+  int64_t limit;      /* the first so many items; 0: all (toys: 65536) */
+  int64_t size;       /* folder: crop to the central square and shrink to size x size by area; 0:
+                         pictures are taken as they are, all of one size */
+  int64_t channels;   /* folder: 1 grey, 3 RGB, 0: as the first picture */
+  int64_t background; /* folder: grey level 0..255 behind transparent pixels */
+  uint64_t seed;      /* toys: point i is a function of (seed, split, i) alone */
+};
+#define FEW_DATA_OPTS_VERSION 1
+#define FEW_DATA_OPTS_INIT \
+  { FEW_DATA_OPTS_VERSION, FEW_DATA_TRAIN, FEW_DATA_REFUSE, 0, 0, 0, 255, 0 }
+
+/* Open a data set. opts may be NULL. On failure *out is NULL. The context must outlive the set. */
+FEW_MUST_USE few_status few_data_open(few_ctx *ctx, few_data **out, const char *spec,
+                                      const struct few_data_opts *opts);
+void few_data_free(few_data *data); /* NULL is fine */
+
+few_data_kind few_data_get_kind(const few_data *data);
+const char *few_data_spec(const few_data *data);  /* as given to open; borrowed */
+int64_t few_data_n(const few_data *data);         /* at least 1 */
+int few_data_h(const few_data *data);             /* 1 for points */
+int few_data_w(const few_data *data);             /* 1 for points */
+int few_data_c(const few_data *data);             /* channels, or the dimension of a point */
+int64_t few_data_item_size(const few_data *data); /* h * w * c */
+int few_data_n_classes(const few_data *data);     /* 0: no labels */
+/* The name of a class, NULL where it has none; borrowed. */
+const char *few_data_class_name(const few_data *data, int label);
+int64_t few_data_skipped(const few_data *data); /* items left out by FEW_DATA_SKIP */
+/* Of shape, values and labels as kept, whatever file format they came from. */
+uint64_t few_data_hash(const few_data *data);
+/* Over all values of all items as few_data_get gives them (population standard deviation). */
+double few_data_mean(const few_data *data);
+double few_data_std(const few_data *data);
+
+/* Item `index` as h * w * c floats in the order H, W, C: images in [-1, 1] (byte / 127.5 - 1),
+ * points as they are. FEW_E_INVALID if there is no such item; `out` is then untouched. */
+few_status few_data_get(const few_data *data, int64_t index, float *out);
+/* 0 .. n_classes - 1; -1 if the set has no labels or there is no such item. */
+int32_t few_data_label(const few_data *data, int64_t index);
+
+/* x = (raw - mean) * scale, where raw is what few_data_get gives. */
+struct few_data_scale {
+  double mean, scale;
+};
+#define FEW_DATA_SCALE_NONE \
+  { 0.0, 1.0 }
+/* The scale that gives the whole set mean 0 and standard deviation sigma (a constant set keeps
+ * scale 1). */
+struct few_data_scale few_data_scale_to(const few_data *data, double sigma);
+
+/* The item at place `position` = 0, 1, 2 ... of the endless shuffled stream over n items. Each
+ * epoch of n places holds every item once. No state: a resumed run sees the same order.
+ * n >= 1; 0 <= position < 2^40. */
+int64_t few_data_batch_index(int64_t n, uint64_t seed, int64_t position);
+
+struct few_data_stream {
+  int version;   /* FEW_DATA_STREAM_VERSION */
+  uint64_t seed; /* of the shuffle and of the flips */
+  bool shuffle;  /* false: place p holds item p mod n */
+  bool flip;     /* mirror images left to right with probability 1/2, drawn from (seed, position) */
+  struct few_data_scale scale;
+};
+#define FEW_DATA_STREAM_VERSION 1
+#define FEW_DATA_STREAM_INIT \
+  { FEW_DATA_STREAM_VERSION, 0, true, false, FEW_DATA_SCALE_NONE }
+
+/* Fill x[count][h][w][c] and labels[count] (may be NULL) with places first_position ... of the
+ * stream. Row i depends on (data, stream, first_position + i) alone. FEW_E_INVALID, with nothing
+ * written, if a place is outside 0 .. 2^40 - 1. */
+FEW_MUST_USE few_status few_data_fill(const few_data *data, const struct few_data_stream *stream,
+                                      int64_t first_position, int64_t count, float *x,
+                                      int32_t *labels);
+
+/* A mixture of k isotropic Gaussians in d dimensions: sum_i weight[i] N(mean[i], std[i]^2 I). */
+struct few_data_gaussians {
+  int k, d;
+  const double *weight; /* [k], sum 1 */
+  const double *mean;   /* [k][d] */
+  const double *std;    /* [k] */
+};
+/* What toy:mixture draws from, so that scores and distances can be exact. Static. */
+const struct few_data_gaussians *few_data_mixture(void);
+
+/* The readers, for help texts. */
+struct few_data_reader_info {
+  const char *name;  /* "idx" */
+  const char *usage; /* "idx:IMAGES[,LABELS]" */
+  const char *help;  /* one line */
+};
+int few_data_list_count(void);
+/* Reader i of 0 .. count - 1. */
+struct few_data_reader_info few_data_list(int i);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,269 @@
+/* data.c - opening a set: find its reader, then what is common to all: limit, hash, statistics.
+ *
+ * The statistics of images come from a histogram of the 256 byte values, so they are exact sums of
+ * integers and independent of the order of items. Those of points take two passes in f64.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "reader.h"
+
+struct reader {
+  struct few_data_reader_info info;
+  few_status (*open)(few_data *d, const char *where, const struct few_data_opts *o);
+};
+
+static const struct reader readers[] = {
+#define READER(symbol, name, usage, help) {{name, usage, help}, few__data_open_##symbol},
+#include "readers.def"
+#undef READER
+};
+
+int few_data_list_count(void) { return FEW_COUNT(readers); }
+
+struct few_data_reader_info few_data_list(int i) {
+  assert(i >= 0 && i < FEW_COUNT(readers));
+  return readers[i].info;
+}
+
+size_t few__data_item_bytes(const few_data *d) {
+  return (size_t)few_data_item_size(d) * (d->kind == FEW_DATA_IMAGES ? 1 : sizeof(float));
+}
+
+few_status few__data_broken(few_data *d, const struct few_data_opts *o, int64_t items,
+                            const char *fmt, ...) {
+  enum { LISTED = 50 };
+  char why[768];
+  va_list args;
+  va_start(args, fmt);
+  vsnprintf(why, sizeof why, fmt, args);
+  va_end(args);
+  if (o->on_error == FEW_DATA_REFUSE)
+    return few__fail(d->ctx, FEW_E_FORMAT, "%s; mend it, or leave it out with on_error = skip",
+                     why);
+  if (d->skipped < LISTED) few__log(d->ctx, FEW_LOG_WARN, "skipped: %s", why);
+  if (d->skipped < LISTED && d->skipped + items >= LISTED)
+    few__log(d->ctx, FEW_LOG_WARN, "skipped: further broken items of %s are only counted", d->spec);
+  d->skipped += items;
+  return FEW_OK;
+}
+
+void few__data_move(few_data *d, int64_t from, int64_t to) {
+  assert(0 <= to && to <= from);
+  if (from == to) return;
+  size_t size = few__data_item_bytes(d);
+  char *base = d->kind == FEW_DATA_IMAGES ? (char *)d->pixels : (char *)d->points;
+  memcpy(base + (size_t)to * size, base + (size_t)from * size, size);
+  if (d->labels) d->labels[to] = d->labels[from];
+}
+
+few_status few__data_check_labels(few_data *d, const struct few_data_opts *o, const char *file,
+                                  int n_classes) {
+  int classes = n_classes ? n_classes : FEW_DATA_MAX_CLASSES;
+  int64_t kept = 0;
+  int32_t top = 0;
+  for (int64_t i = 0; i < d->n; i++) {
+    int32_t label = d->labels[i];
+    if (label < 0 || label >= classes) {
+      FEW_TRY(few__data_broken(d, o, 1, "%s: label %d of item %lld is outside 0..%d", file,
+                               (int)label, (long long)i, classes - 1));
+      continue;
+    }
+    if (label > top) top = label;
+    few__data_move(d, i, kept++);
+  }
+  d->n = kept;
+  d->n_classes = n_classes ? n_classes : (int)top + 1;
+  return FEW_OK;
+}
+
+few_status few__data_no_split(few_data *d, const struct few_data_opts *o) {
+  if (o->split == FEW_DATA_TRAIN) return FEW_OK;
+  return few__fail(d->ctx, FEW_E_UNSUPPORTED,
+                   "%s has no test split; name the test files in the spec instead", d->spec);
+}
+
+few_status few__data_name_classes(few_data *d, const char *const *names) {
+  FEW_TRY(FEW_NEW(d->ctx, &d->class_name, d->n_classes));
+  for (int i = 0; i < d->n_classes; i++) {
+    d->class_name[i] = few__strdup(d->ctx, names[i]);
+    if (!d->class_name[i])
+      return few__fail(d->ctx, FEW_E_MEMORY, "out of memory for the names of classes");
+  }
+  return FEW_OK;
+}
+
+few_status few__data_split_paths(few_data *d, const char *list, struct few_data_paths *out) {
+  for (const char *p = list;;) {
+    size_t len = strcspn(p, ",");
+    if (len == 0)
+      return few__fail(d->ctx, FEW_E_INVALID, "%s: a path in the list is empty; %s", d->spec,
+                       "write FILE or FILE,FILE after the colon");
+    FEW_TRY(FEW_GROW(d->ctx, out, out->n + 1));
+    char *s = few__alloc(d->ctx, len + 1);
+    if (!s) return few__fail(d->ctx, FEW_E_MEMORY, "out of memory for a path of %zu bytes", len);
+    memcpy(s, p, len);
+    s[len] = '\0';
+    out->at[out->n++] = s;
+    if (!p[len]) return FEW_OK;
+    p += len + 1;
+  }
+}
+
+void few__data_free_paths(few_ctx *ctx, struct few_data_paths *p) {
+  for (int i = 0; i < p->n; i++) few__free(ctx, p->at[i]);
+  few__free(ctx, p->at);
+  *p = (struct few_data_paths){0};
+}
+
+static void image_stats(few_data *d) {
+  int64_t hist[256] = {0}, total = d->n * few_data_item_size(d), sum = 0;
+  for (int64_t i = 0; i < total; i++) hist[d->pixels[i]]++;
+  for (int v = 0; v < 256; v++) sum += v * hist[v];
+  double mean = (double)sum / (double)total, var = 0;
+  for (int v = 0; v < 256; v++) var += (double)hist[v] * (v - mean) * (v - mean);
+  d->mean = mean / 127.5 - 1;
+  d->std = sqrt(var / (double)total) / 127.5;
+}
+
+static void point_stats(few_data *d) {
+  int64_t total = d->n * few_data_item_size(d);
+  double sum = 0, var = 0;
+  for (int64_t i = 0; i < total; i++) sum += d->points[i];
+  d->mean = sum / (double)total;
+  for (int64_t i = 0; i < total; i++) {
+    double x = d->points[i] - d->mean;
+    var += x * x;
+  }
+  d->std = sqrt(var / (double)total);
+}
+
+static uint64_t content_hash(const few_data *d) {
+  char shape[128];
+  int len = snprintf(shape, sizeof shape, "%d %lld %d %d %d %d", (int)d->kind, (long long)d->n,
+                     d->h, d->w, d->c, d->labels ? 1 : 0);
+  uint64_t h = few__hash(shape, (size_t)len, 0);
+  const void *values = d->kind == FEW_DATA_IMAGES ? (const void *)d->pixels : d->points;
+  h = few__hash(values, (size_t)d->n * few__data_item_bytes(d), h);
+  return d->labels ? few__hash(d->labels, (size_t)d->n * sizeof *d->labels, h) : h;
+}
+
+/* What every set gets once its reader is done. */
+static few_status finish(few_data *d, const struct few_data_opts *o) {
+  if (o->limit && d->n > o->limit) d->n = o->limit;
+  if (d->skipped)
+    few__log(d->ctx, FEW_LOG_WARN, "%s: %lld broken items left out, %lld kept", d->spec,
+             (long long)d->skipped, (long long)d->n);
+  if (d->n == 0)
+    return few__fail(d->ctx, FEW_E_FORMAT, "%s holds no usable item%s", d->spec,
+                     d->skipped ? ": all are broken; the warnings in the log say why"
+                                : "; name a set that has some");
+  assert(d->h > 0 && d->w > 0 && d->c > 0 && (d->n_classes > 0) == (d->labels != NULL));
+  assert(d->kind == FEW_DATA_IMAGES ? d->pixels != NULL : d->points != NULL);
+  d->hash = content_hash(d);
+  if (d->kind == FEW_DATA_IMAGES)
+    image_stats(d);
+  else
+    point_stats(d);
+  few__log(d->ctx, FEW_LOG_INFO, "%s: %lld %s %dx%dx%d, %d classes, hash %016llx", d->spec,
+           (long long)d->n, d->kind == FEW_DATA_IMAGES ? "images" : "points", d->h, d->w, d->c,
+           d->n_classes, (unsigned long long)d->hash);
+  return FEW_OK;
+}
+
+static few_status check_range(few_ctx *ctx, const char *key, int64_t x, int64_t min, int64_t max) {
+  if (x >= min && x <= max) return FEW_OK;
+  return few__fail(ctx, FEW_E_INVALID, "data: %s is %lld; use %lld to %lld", key, (long long)x,
+                   (long long)min, (long long)max);
+}
+
+static few_status check_opts(few_ctx *ctx, const struct few_data_opts *o) {
+  if (o->version != FEW_DATA_OPTS_VERSION)
+    return few__fail(ctx, FEW_E_INVALID, "data options have version %d; start from %s", o->version,
+                     "FEW_DATA_OPTS_INIT");
+  FEW_TRY(check_range(ctx, "split", o->split, FEW_DATA_TRAIN, FEW_DATA_TEST));
+  FEW_TRY(check_range(ctx, "on_error", o->on_error, FEW_DATA_REFUSE, FEW_DATA_SKIP));
+  FEW_TRY(check_range(ctx, "limit", o->limit, 0, ((int64_t)1 << 40) - 1));
+  FEW_TRY(check_range(ctx, "size", o->size, 0, FEW_DATA_MAX_SIDE));
+  FEW_TRY(check_range(ctx, "background", o->background, 0, 255));
+  if (o->channels != 0 && o->channels != 1 && o->channels != 3)
+    return few__fail(ctx, FEW_E_INVALID, "data: channels is %lld; use 1 (grey), 3 (RGB) or 0 (%s)",
+                     (long long)o->channels, "as the first picture");
+  return FEW_OK;
+}
+
+static few_status find_reader(few_ctx *ctx, const char *spec, const struct reader **out,
+                              const char **where) {
+  size_t len = strcspn(spec, ":");
+  *where = spec[len] ? spec + len + 1 : spec + len;
+  for (int i = 0; i < FEW_COUNT(readers); i++) {
+    const char *name = readers[i].info.name;
+    if (strlen(name) != len || memcmp(name, spec, len)) continue;
+    *out = &readers[i];
+    return FEW_OK;
+  }
+  struct few_text t = {0};
+  for (int i = 0; i < FEW_COUNT(readers); i++)
+    few__text_add(ctx, &t, "%s%s", i ? ", " : "", readers[i].info.usage);
+  few_status st =
+      few__fail(ctx, FEW_E_INVALID, "data set \"%s\": no reader \"%.*s\"; use one of %s", spec,
+                len > 64 ? 64 : (int)len, spec, t.at && !t.failed ? t.at : "");
+  few__text_free(ctx, &t);
+  return st;
+}
+
+few_status few_data_open(few_ctx *ctx, few_data **out, const char *spec,
+                         const struct few_data_opts *opts) {
+  struct few_data_opts o = FEW_DATA_OPTS_INIT;
+  if (opts) o = *opts;
+  *out = NULL;
+  few_status st = FEW_OK;
+  few_data *d = NULL;
+  const struct reader *r = NULL;
+  const char *where = NULL;
+  FEW_GOTO(check_opts(ctx, &o));
+  FEW_GOTO(find_reader(ctx, spec, &r, &where));
+  FEW_GOTO(FEW_NEW(ctx, &d, 1));
+  d->ctx = ctx;
+  d->spec = few__strdup(ctx, spec);
+  if (!d->spec) FEW_GOTO(few__fail(ctx, FEW_E_MEMORY, "out of memory for a data set's name"));
+  FEW_GOTO(r->open(d, where, &o));
+  FEW_GOTO(finish(d, &o));
+  *out = d;
+out:
+  if (st) few_data_free(d);
+  return st;
+}
+
+void few_data_free(few_data *d) {
+  if (!d) return;
+  few_ctx *ctx = d->ctx;
+  for (int i = 0; d->class_name && i < d->n_classes; i++) few__free(ctx, d->class_name[i]);
+  few__free(ctx, d->class_name);
+  few__free(ctx, d->labels);
+  few__free(ctx, d->points);
+  few__free(ctx, d->pixels);
+  few__free(ctx, d->spec);
+  few__free(ctx, d);
+}
+
+few_data_kind few_data_get_kind(const few_data *d) { return d->kind; }
+const char *few_data_spec(const few_data *d) { return d->spec; }
+int64_t few_data_n(const few_data *d) { return d->n; }
+int few_data_h(const few_data *d) { return d->h; }
+int few_data_w(const few_data *d) { return d->w; }
+int few_data_c(const few_data *d) { return d->c; }
+int64_t few_data_item_size(const few_data *d) { return (int64_t)d->h * d->w * d->c; }
+int few_data_n_classes(const few_data *d) { return d->n_classes; }
+int64_t few_data_skipped(const few_data *d) { return d->skipped; }
+uint64_t few_data_hash(const few_data *d) { return d->hash; }
+double few_data_mean(const few_data *d) { return d->mean; }
+double few_data_std(const few_data *d) { return d->std; }
+
+const char *few_data_class_name(const few_data *d, int label) {
+  return d->class_name && label >= 0 && label < d->n_classes ? d->class_name[label] : NULL;
+}
+
+int32_t few_data_label(const few_data *d, int64_t index) {
+  return d->labels && index >= 0 && index < d->n ? d->labels[index] : -1;
+}

@@ -1,0 +1,74 @@
+/* reader.h - the inside of a data set, and what a reader has to do.
+ *
+ * A reader is one file, src/data/x.c, with one row in readers.def. Its function
+ *
+ *   few_status few__data_open_x(few_data *d, const char *where, const struct few_data_opts *o);
+ *
+ * gets the part of the spec after the colon ("" if there is none), sets the shape, allocates and
+ * fills pixels or points, and labels and class names where there are any. It may stop at o->limit
+ * items. On an error it just returns: few_data_open frees what hangs off d. Limit, hash and
+ * statistics are common to all and done there. Sizes found in files are compared with the bytes at
+ * hand before anything is allocated from them.
+ */
+#ifndef FEW_SRC_DATA_READER_H
+#define FEW_SRC_DATA_READER_H
+
+#include "base/base.h"
+#include "few/data.h"
+
+enum {
+  FEW_DATA_MAX_SIDE = 1 << 15,   /* pixels along an edge, dimensions of a point */
+  FEW_DATA_MAX_CLASSES = 1 << 16 /* more is taken for a broken label */
+};
+
+struct few_data {
+  few_ctx *ctx;
+  char *spec;
+  few_data_kind kind;
+  int64_t n, skipped;
+  int h, w, c, n_classes;
+  uint8_t *pixels;   /* [n][h][w][c], images */
+  float *points;     /* [n][c], points */
+  int32_t *labels;   /* [n] or NULL */
+  char **class_name; /* [n_classes] or NULL */
+  uint64_t hash;
+  double mean, std;
+};
+
+#define READER(symbol, name, usage, help) \
+  few_status few__data_open_##symbol(few_data *d, const char *where, const struct few_data_opts *o);
+#include "readers.def"
+#undef READER
+
+/* Bytes of an item's values in memory. */
+size_t few__data_item_bytes(const few_data *d);
+
+/* `items` items cannot be used, for the reason in the sentence. Under FEW_DATA_REFUSE the failure
+ * to return; under FEW_DATA_SKIP they are counted, a warning is logged, and FEW_OK says go on. */
+FEW_PRINTF(4, 5)
+few_status few__data_broken(few_data *d, const struct few_data_opts *o, int64_t items,
+                            const char *fmt, ...);
+
+/* Copy item `from` over item `to` <= from, to close the gaps that broken items leave. */
+void few__data_move(few_data *d, int64_t from, int64_t to);
+
+/* Drop items whose label is outside 0 .. n_classes - 1 and set n_classes; n_classes 0 stands for
+ * the largest label + 1. `file` is where the labels came from. */
+few_status few__data_check_labels(few_data *d, const struct few_data_opts *o, const char *file,
+                                  int n_classes);
+
+/* FEW_E_UNSUPPORTED if o asks for a test split: for readers that have none. */
+few_status few__data_no_split(few_data *d, const struct few_data_opts *o);
+
+/* Copy n_classes names. */
+few_status few__data_name_classes(few_data *d, const char *const *names);
+
+/* A comma-separated list of paths, each non-empty. */
+struct few_data_paths {
+  char **at;
+  int n, cap;
+};
+few_status few__data_split_paths(few_data *d, const char *list, struct few_data_paths *out);
+void few__data_free_paths(few_ctx *ctx, struct few_data_paths *p);
+
+#endif

@@ -1,0 +1,90 @@
+/* stream.c - from a set to batches: order, flips, scaling. No state: all follows from a position.
+ *
+ * A byte takes one of 256 values, so scaling an image is a look-up in a table made in f64 once a
+ * call: exact, and cheaper than the arithmetic.
+ */
+#include "base/rng.h"
+#include "reader.h"
+
+static const int64_t places = (int64_t)1 << 40; /* what struct few_rng can count */
+
+struct few_data_scale few_data_scale_to(const few_data *d, double sigma) {
+  return (struct few_data_scale){d->mean, d->std > 0 ? sigma / d->std : 1};
+}
+
+int64_t few_data_batch_index(int64_t n, uint64_t seed, int64_t position) {
+  assert(n >= 1 && position >= 0 && position < places);
+  return few__rng_permute(seed, (uint64_t)(position / n), position % n, n);
+}
+
+/* Is the row at this position mirrored? */
+static bool flips(uint64_t seed, int64_t position) {
+  struct few_rng r = {.seed = seed, .row = (uint64_t)position, .purpose = FEW_RNG_AUGMENT};
+  uint32_t w[4];
+  few__rng_block(&r, 0, w);
+  return w[0] >> 31;
+}
+
+static void make_table(const struct few_data_scale *s, float table[256]) {
+  for (int v = 0; v < 256; v++) table[v] = (float)((v / 127.5 - 1 - s->mean) * s->scale);
+}
+
+static void image_row(const few_data *d, int64_t index, bool flip, const float table[256],
+                      float *out) {
+  int H = d->h, W = d->w, C = d->c;
+  const uint8_t *p = d->pixels + index * few_data_item_size(d);
+  if (!flip) {
+    for (int64_t i = 0; i < few_data_item_size(d); i++) out[i] = table[p[i]];
+    return;
+  }
+  for (int y = 0; y < H; y++)
+    for (int x = 0; x < W; x++) {
+      const uint8_t *from = p + ((int64_t)y * W + (W - 1 - x)) * C;
+      for (int c = 0; c < C; c++) *out++ = table[from[c]];
+    }
+}
+
+static void point_row(const few_data *d, int64_t index, const struct few_data_scale *s,
+                      float *out) {
+  const float *p = d->points + index * d->c;
+  for (int c = 0; c < d->c; c++) out[c] = (float)((p[c] - s->mean) * s->scale);
+}
+
+few_status few_data_get(const few_data *d, int64_t index, float *out) {
+  if (index < 0 || index >= d->n)
+    return few__fail(d->ctx, FEW_E_INVALID, "%s has items 0..%lld; item %lld was asked for",
+                     d->spec, (long long)d->n - 1, (long long)index);
+  struct few_data_scale raw = FEW_DATA_SCALE_NONE;
+  if (d->kind == FEW_DATA_POINTS) {
+    point_row(d, index, &raw, out);
+    return FEW_OK;
+  }
+  float table[256];
+  make_table(&raw, table);
+  image_row(d, index, false, table, out);
+  return FEW_OK;
+}
+
+few_status few_data_fill(const few_data *d, const struct few_data_stream *stream,
+                         int64_t first_position, int64_t count, float *x, int32_t *labels) {
+  if (stream->version != FEW_DATA_STREAM_VERSION)
+    return few__fail(d->ctx, FEW_E_INVALID, "data stream has version %d; start from %s",
+                     stream->version, "FEW_DATA_STREAM_INIT");
+  if (first_position < 0 || count < 0 || first_position > places - count)
+    return few__fail(d->ctx, FEW_E_INVALID,
+                     "%s: places %lld + %lld of the stream are outside 0..2^40 - 1", d->spec,
+                     (long long)first_position, (long long)count);
+  float table[256];
+  make_table(&stream->scale, table);
+  for (int64_t i = 0; i < count; i++) {
+    int64_t at = first_position + i;
+    int64_t index = stream->shuffle ? few_data_batch_index(d->n, stream->seed, at) : at % d->n;
+    float *row = x + i * few_data_item_size(d);
+    if (d->kind == FEW_DATA_IMAGES)
+      image_row(d, index, stream->flip && flips(stream->seed, at), table, row);
+    else
+      point_row(d, index, &stream->scale, row);
+    if (labels) labels[i] = few_data_label(d, index);
+  }
+  return FEW_OK;
+}
