@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# What must pass before a push: scripts/check.sh [--mend] [format layers sizes rules clang symbols
+# cppcheck]. Each check prints one line a violation, file:line and the mend, and nothing else.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+export PYTHONDONTWRITEBYTECODE=1
+jobs=$(nproc 2>/dev/null || echo 2)
+
+c_files() { # tracked, or new and not ignored, and still there
+  git ls-files -co --exclude-standard -- '*.c' '*.h' '*.cu' '*.cuh' | sort -u |
+    while read -r f; do [ -f "$f" ] && echo "$f"; done
+}
+
+check_format() {
+  if [ -n "$mend" ]; then
+    c_files | xargs -r clang-format -i
+    return
+  fi
+  c_files | xargs -r clang-format --dry-run -Werror 2>&1 |
+    sed -n 's/^\([^:]*:[0-9]*\):[0-9]*: error: .*/\1: not as clang-format has it: make format/p' |
+    uniq | awk '{ print } END { exit NR > 0 }'
+}
+
+check_layers() { scripts/check/layers.py; }
+check_sizes() { scripts/check/sizes.py; }
+check_rules() { scripts/check/rules.py; }
+
+# The second compiler and, in the same build, clang-tidy on src/; ninja redoes only what changed.
+check_clang() {
+  local out=build/clang/check.txt stamp=build/clang/tidy.stamp fresh=
+  mkdir -p build/clang
+  cmake --preset clang >"$out" 2>&1 || { cat "$out"; return 1; }
+  # ninja does not know that .clang-tidy decides too
+  [ -e "$stamp" ] && [ ! .clang-tidy -nt "$stamp" ] || fresh=--clean-first
+  cmake --build --preset clang $fresh -j "$jobs" -- -k 0 >"$out" 2>&1 && { touch "$stamp"; return; }
+  touch "$stamp"
+  sed "s|^$PWD/||" "$out" | sed -nE 's/^([^ :]+:[0-9]+):[0-9]+: (warning|(fatal )?error): /\1: /p' |
+    sort -u | grep . || cat "$out"
+  return 1
+}
+
+check_symbols() {
+  local library=build/clang/libfew.a
+  [ -f $library ] || { echo "no $library: mend the check clang first"; return 1; }
+  scripts/check/symbols.py $library
+}
+
+check_cppcheck() {
+  mkdir -p build/cppcheck
+  cppcheck --enable=warning,performance,portability --inline-suppr --std=c11 --error-exitcode=1 \
+    --suppressions-list=scripts/cppcheck.txt --max-configs=4 --cppcheck-build-dir=build/cppcheck \
+    -D_POSIX_C_SOURCE=200809L -U_WIN32 -U__cplusplus -Iinclude -Isrc -j "$jobs" --quiet \
+    --template='{file}:{line}: {message} [{id}]' src 2>&1
+}
+
+mend=
+[ "${1:-}" = --mend ] && { mend=yes; shift; }
+failed=
+for name in "${@:-format layers sizes rules clang symbols cppcheck}"; do
+  for one in $name; do
+    declare -F "check_$one" >/dev/null || { echo "check.sh: there is no check '$one'" >&2; exit 2; }
+    start=$SECONDS
+    if out=$("check_$one"); then state=ok; else state=FAILED failed="$failed $one"; fi
+    printf '%-9s %s (%d s)\n' "$one" "$state" $((SECONDS - start))
+    [ -z "$out" ] || printf '%s\n' "$out" | sed 's/^/  /'
+  done
+done
+[ -z "$failed" ] || { echo "make check: failed:$failed" >&2; exit 1; }

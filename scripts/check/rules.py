@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""Rules that a regular expression can hold: what the library never calls, and tidy text.
+
+Exception: a comment on the same line, `check-allow: the reason`.
+"""
+import re
+
+from common import Report, code, files, text
+
+# Calls the library does not make: (names, where it is allowed, the mend).
+CALLS = [
+    ('printf vprintf puts putchar perror', ('src/cli/',),
+     'the library never prints: use few__log, or few__fail for an error'),
+    ('exit _exit _Exit quick_exit abort', ('src/cli/',),
+     'the library never exits: return few__fail(...); for our own mistakes assert'),
+    ('malloc calloc realloc free aligned_alloc posix_memalign strdup strndup',
+     ('src/base/', 'src/cli/'), 'memory goes through the context: FEW_NEW, few__alloc, few__free'),
+    ('alloca', (), 'no stack of unknown size: FEW_NEW'),
+    ('sprintf vsprintf strcpy strcat gets', (), 'no bound: snprintf, few__text_add or memcpy'),
+    ('atoi atol atof', (), 'errors go unseen: strtol or strtod with an end pointer'),
+    ('rand srand random drand48', (), 'not reproducible: base/rng.h'),
+    ('strtok localtime gmtime setlocale', (), 'hidden state: use the _r form'),
+]
+CALLS = [(re.compile(r'(?<![\w.>])(%s)\s*\(' % names.replace(' ', '|')), where, mend)
+         for names, where, mend in CALLS]
+STREAMS = re.compile(r'\b(stdout|stderr)\b')
+
+LEFT_OVER = re.compile(r'\b(T[O]DO|F[I]XME|X[X]X)\b(?![\s:(\w)]*\w{3,}\W+\w{2,})')
+MACHINE_PATH = re.compile(r'(?<![\w.$}~*/-])/(home|root|work|tmp|Users|mnt|media|scratch)/\w')
+ALLOW = re.compile(r'check-allow:\s*\w{3,}')
+
+# Files that are data: their bytes mean something.
+DATA = re.compile(r'(^|/)(data|corpus|golden)/|\.(exact|glob|patch|svg)$')
+TABS_ALLOWED = re.compile(r'(^|/)(Makefile|\.gitmodules)$|\.(mk|tsv)$')
+
+
+def library_rules(path, line):
+    for pattern, where, mend in CALLS:
+        m = pattern.search(line)
+        if m and not path.startswith(where or '-'):
+            yield f'{m.group(1)}(): {mend}'
+    if STREAMS.search(line) and not path.startswith('src/cli/'):
+        yield 'the library never prints: use few__log'
+
+
+def text_rules(path, line):
+    if LEFT_OVER.search(line):
+        yield 'a mark without text: say what is left to do and why it waits'
+    if '\t' in line and not TABS_ALLOWED.search(path):
+        yield 'a tab: use spaces'
+    if line.endswith((' ', '\r', '\t')):
+        yield 'trailing white space: remove it'
+    m = MACHINE_PATH.search(line)
+    if m and not (m.group(1) == 'tmp' and path.startswith('test/')):
+        yield 'an absolute path of one machine: make it relative or an argument'
+
+
+def main():
+    report = Report()
+    for path in files():
+        if DATA.search(path):
+            continue
+        source = text(path)
+        lines = source.split('\n')
+        if source and not source.endswith('\n'):
+            report.fail(path, len(lines), 'no newline at the end of the file: add it')
+        in_library = path.startswith('src/') and path.endswith(('.c', '.h', '.cu', '.cuh', '.inc'))
+        stripped = code(source).split('\n') if in_library else lines
+        for number, line in enumerate(lines, 1):
+            if ALLOW.search(line):
+                continue
+            for why in text_rules(path, line):
+                report.fail(path, number, why)
+            if in_library:
+                for why in library_rules(path, stripped[number - 1]):
+                    report.fail(path, number, why)
+    report.leave()
+
+
+main()

@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""The checks of `make check`, each held against a planted mistake in a small repository."""
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+CHECKS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'scripts', 'check')
+
+
+def check(name, files):
+    """Run scripts/check/<name>.py on `files` (path -> text); return (passed, output lines)."""
+    with tempfile.TemporaryDirectory() as top:
+        subprocess.run(['git', 'init', '-q', top], check=True)
+        for path, text in files.items():
+            at = os.path.join(top, path)
+            os.makedirs(os.path.dirname(at), exist_ok=True)
+            with open(at, 'w', encoding='utf-8') as f:
+                f.write(text)
+        run = subprocess.run([sys.executable, '-B', os.path.join(CHECKS, name + '.py')], cwd=top,
+                             capture_output=True, text=True)
+        assert not run.stderr, run.stderr
+        return run.returncode == 0, run.stdout.splitlines()
+
+
+class Layers(unittest.TestCase):
+    TREE = {p: '\n' for p in (
+        'src/base/base.h', 'src/base/context.h', 'src/nn/nn.h', 'src/train/train.h',
+        'src/backend/backend.h', 'src/backend/ref/ref.h', 'src/cli/opt.h', 'src/io/png.h',
+        'include/few.h', 'include/few/base.h', 'include/few/train.h', 'src/process/process.h')}
+
+    def edge(self, path, include):
+        return check('layers', {**self.TREE, path: f'/* x */\n#include {include}\n'})
+
+    def test_allowed(self):
+        for path, include in (('src/nn/a.c', '"base/base.h"'), ('src/base/a.c', '"context.h"'),
+                              ('src/nn/a.c', '"backend/backend.h"'), ('src/cli/a.c', '"few.h"'),
+                              ('src/backend/cpu/a.c', '"../ref/ref.h"'), ('src/cli/a.c', '"opt.h"'),
+                              ('src/data/a.c', '"io/png.h"'), ('include/few.h', '"few/train.h"'),
+                              ('src/cli/a.c', '"few/train.h"'), ('src/nn/a.c', '<zlib.h>')):
+            with self.subTest(path=path, include=include):
+                self.assertEqual(self.edge(path, include), (True, []))
+
+    def test_refused(self):
+        for path, include, word in (
+                ('src/base/a.c', '"nn/nn.h"', 'may not include nn/'),
+                ('src/io/a.c', '"../process/process.h"', 'may not include process/'),
+                ('src/process/a.c', '<few/train.h>', 'may not include train/'),
+                ('src/nn/a.c', '"backend/ref/ref.h"', 'go through backend/backend.h'),
+                ('src/cli/a.c', '"base/base.h"', 'public headers only'),
+                ('src/nn/a.c', '"base/context.h"', 'private to base/'),
+                ('src/nn/a.c', '"few.h"', 'for users'),
+                ('src/nn/a.c', '"gone.h"', 'no file of few'),
+                ('src/new/a.c', '"base/base.h"', 'MAY_INCLUDE'),
+                ('include/few/base.h', '"few/train.h"', 'may not include train/'),
+                ('include/few/base.h', '"base/base.h"', 'private')):
+            with self.subTest(path=path, include=include):
+                passed, lines = self.edge(path, include)
+                self.assertFalse(passed)
+                self.assertEqual(len(lines), 1)
+                self.assertTrue(lines[0].startswith(path + ':2: '), lines[0])
+                self.assertIn(word, lines[0])
+
+
+def function(lines, name='f'):
+    return (f'static int t[] = {{\n    1,\n}};\n\nFEW_X(1, 2)\nint *{name}(int a,\n       int b) {{\n'
+            + '  a++;\n' * (lines - 4) + '}\n')
+
+
+class Sizes(unittest.TestCase):
+    def test_function(self):
+        self.assertEqual(check('sizes', {'src/a.c': function(60)}), (True, []))
+        passed, lines = check('sizes', {'src/a.c': function(61)})
+        self.assertTrue(passed)
+        self.assertEqual(lines, ['src/a.c:5: note: f has 61 lines, over 60: look again'])
+        passed, lines = check('sizes', {'src/a.c': function(121)})
+        self.assertFalse(passed)
+        self.assertTrue(lines[0].startswith('src/a.c:5: f has 121 lines, over 120'), lines)
+
+    def test_file(self):
+        passed, lines = check('sizes', {'src/a.h': 'int x;\n' * 901})
+        self.assertFalse(passed)
+        self.assertTrue(lines[0].startswith('src/a.h:1: 901 lines'), lines)
+
+    def test_list(self):
+        listed = 'scripts/long-functions.txt'
+        tree = {'src/a.c': function(121)}
+        self.assertEqual(check('sizes', {**tree, listed: 'src/a.c:f a table\n'}), (True, []))
+        self.assertFalse(check('sizes', {**tree, listed: 'src/a.c:f\n'})[0])
+        passed, lines = check('sizes', {listed: '# why\nsrc/a.c:f gone\n'})
+        self.assertFalse(passed)
+        self.assertTrue(lines[0].startswith(listed + ':2: '), lines)
+
+
+class Rules(unittest.TestCase):
+    def refused(self, path, line):
+        passed, lines = check('rules', {path: 'int x;\n' + line + '\n'})
+        return not passed and len(lines) == 1 and lines[0].startswith(path + ':2: ')
+
+    def test_refused(self):
+        todo = 'TO' + 'DO'
+        home = '/ho' + 'me/me/few'
+        for path, line in (
+                ('src/nn/a.c', 'printf("x");'), ('src/nn/a.c', 'exit(1);'),
+                ('src/nn/a.c', 'p = malloc(n);'), ('src/nn/a.c', 'free (p);'),
+                ('src/base/a.c', 'fprintf(stderr, "x");'), ('src/nn/a.c', 'x = atof(s);'),
+                ('src/base/a.c', 'strcpy(a, b);'), ('src/nn/a.c', f'/* {todo} */'),
+                ('docs/a.md', f'{todo}: fix'), ('src/nn/a.c', '\tx = 1;'), ('docs/a.md', 'words '),
+                ('docs/a.md', f'see {home}'), ('src/nn/a.c', f'f("{home}");'),
+                ('src/nn/a.c', 'f("/tm' 'p/x");')):
+            with self.subTest(path=path, line=line):
+                self.assertTrue(self.refused(path, line))
+        self.assertEqual(check('rules', {'docs/a.md': 'no newline'})[0], False)
+
+    def test_allowed(self):
+        for path, line in (
+                ('src/cli/a.c', 'printf("x");'), ('src/base/a.c', 'free(p);'),
+                ('src/nn/a.c', '/* printf("x") and exit(1) */'), ('src/nn/a.c', 'f("malloc(1)");'),
+                ('src/nn/a.c', 'few__free(ctx, p);'), ('src/nn/a.c', 'pool->free(p);'),
+                ('src/nn/a.c', 'free(p); /* check-allow: the library gave it with malloc */'),
+                ('src/nn/a.c', '/* TO' 'DO: share the table with the trainer */'),
+                ('Makefile', '\tmake x'), ('test/io/a.c', 'f("/tm' 'p/x");'),
+                ('docs/a.md', 'https://example.org/home/page'), ('test/io/data/a.txt', 'x ')):
+            with self.subTest(path=path, line=line):
+                self.assertEqual(check('rules', {path or 'Makefile': line + '\n'}), (True, []))
+
+
+def symbols(source):
+    """Compile `source`, put it into an archive and run symbols.py on that."""
+    with tempfile.TemporaryDirectory() as top:
+        with open(os.path.join(top, 'a.c'), 'w', encoding='utf-8') as f:
+            f.write(source)
+        for command in (['cc', '-c', '-fPIE', 'a.c'], ['ar', 'rc', 'liba.a', 'a.o']):
+            subprocess.run(command, cwd=top, check=True)
+        return subprocess.run([sys.executable, '-B', os.path.join(CHECKS, 'symbols.py'), 'liba.a'],
+                              cwd=top, capture_output=True, text=True)
+
+
+class Symbols(unittest.TestCase):
+    def test_globals(self):
+        for source in ('int few_x;', 'static int x = 1; int *few_f(void) { return &x; }',
+                       'int few_f(void) { static int n; return ++n; }',
+                       'int helper(void) { return 1; }',
+                       '_Thread_local int few_x; int few_f(void) { return few_x; }'):
+            with self.subTest(source=source):
+                run = symbols(source)
+                self.assertEqual(run.returncode, 1, run.stdout)
+                self.assertEqual(run.stdout.count('\n'), 1, run.stdout)
+
+    def test_constants(self):
+        run = symbols('static const char *const names[] = {"a", "b"}; extern int errors;\n'
+                      'const char *few_f(int i) { return names[i + errors]; }')
+        self.assertEqual((run.returncode, run.stdout, run.stderr), (0, '', ''))
+
+
+if __name__ == '__main__':
+    unittest.main()
