@@ -1,0 +1,68 @@
+#!/bin/sh
+# Install the Debian packages that few needs and that are missing; with none missing, say nothing.
+#   scripts/install-deps.sh [build] [check]
+set -eu
+
+# package, group, and what it is for
+packages='
+gcc                    build  the C compiler
+libc6-dev              build  the C library
+cmake                  build  the build
+ninja-build            build  the build
+pkg-config             build  finds the libraries below
+zlib1g-dev             build  zip archives and PNG
+libpng-dev             build  PNG images
+libjpeg-dev            build  JPEG images
+libjansson-dev         build  JSON: model metadata, run logs
+libblis-serial-dev     build  matrix products on the CPU
+libdnnl-dev            build  oneDNN: convolutions on the CPU
+libcmocka-dev          build  the tests
+dataset-fashion-mnist  build  the data of the demonstration and of some tests
+git                    check  lists the files to check
+python3                check  runs the checks of layers, sizes and rules
+clang                  check  a second compiler
+clang-format           check  the layout of the code
+clang-tidy             check  static analysis
+cppcheck               check  static analysis
+'
+
+groups=" ${*:-build} "
+wanted=$(echo "$packages" | while read -r name group _; do
+  case $groups in *" $group "*) [ -z "$name" ] || echo "$name" ;; esac
+done)
+
+if ! command -v dpkg-query >/dev/null 2>&1; then
+  # Not a Debian: the build itself says what it cannot find.
+  [ -n "${FEW_NO_APT:-}" ] || echo "install-deps: no dpkg here, so nothing is installed; few needs" \
+    "what Debian calls:" $wanted "(FEW_NO_APT=1 silences this)" >&2
+  exit 0
+fi
+
+# shellcheck disable=SC2086  # one argument a package
+present=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' $wanted 2>/dev/null |
+  sed -n 's/ installed$//p') || true
+missing=$(echo "$wanted" | while read -r name; do
+  echo "$present" | grep -qx "$name" || echo "$name"
+done)
+[ -n "$missing" ] || exit 0
+
+echo "few needs these Debian packages, and they are not installed:" >&2
+for name in $missing; do
+  echo "$packages" | sed -n "s/^\($name\) *[a-z]*  */  \1: /p" >&2
+done
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+  if ! command -v sudo >/dev/null 2>&1; then
+    echo "Neither root nor sudo here. As root, run: apt-get install" $missing >&2
+    exit 1
+  fi
+  as_root=sudo
+fi
+echo "Installing them with apt (${as_root:-as root}) ..." >&2
+apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq"
+# shellcheck disable=SC2086
+if ! { $apt update && $apt install -y --no-install-recommends $missing >&2; }; then
+  echo "apt failed. Mend that, or install them by hand: apt-get install" $missing >&2
+  exit 1
+fi
