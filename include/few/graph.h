@@ -26,7 +26,7 @@ struct few_shape {
   int64_t dim[FEW_MAX_RANK];
 };
 /* FEW_SHAPE(n, h, w, c); a scalar is FEW_SCALAR. */
-#define FEW_SHAPE(...)                                                      \
+#define FEW_SHAPE(...) \
   ((struct few_shape){(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), {__VA_ARGS__}})
 #define FEW_SCALAR ((struct few_shape){0, {0}})
 
@@ -80,8 +80,8 @@ few_node few_recip(few_graph *g, few_node x);
 few_node few_square(few_graph *g, few_node x);
 few_node few_abs(few_graph *g, few_node x);
 few_node few_sigmoid(few_graph *g, few_node x);
-few_node few_silu(few_graph *g, few_node x); /* x sigmoid(x) */
-few_node few_gelu(few_graph *g, few_node x); /* tanh form */
+few_node few_silu(few_graph *g, few_node x);                       /* x sigmoid(x) */
+few_node few_gelu(few_graph *g, few_node x);                       /* tanh form */
 few_node few_affine(few_graph *g, few_node x, double a, double b); /* a x + b */
 few_node few_scale(few_graph *g, few_node x, double a);            /* a x */
 few_node few_add(few_graph *g, few_node a, few_node b);
@@ -110,8 +110,8 @@ few_node few_onehot(few_graph *g, few_node index, int64_t classes); /* [N] -> [N
 /* [..,M,K] x [..,K,N]; ta, tb read the operand transposed. b may have rank 2 where a has more: the
  * same matrix for every leading index of a (then not ta). */
 few_node few_matmul(few_graph *g, few_node a, few_node b, bool ta, bool tb);
-/* x [N,H,W,Ci], w [kh,kw,Ci,Co], zero padding `pad` on each side: cross-correlation. A 1x1 kernel of
- * stride 1 becomes a matmul. conv_dx and conv_dw are the transposes with respect to x and w. */
+/* x [N,H,W,Ci], w [kh,kw,Ci,Co], zero padding `pad` on each side: cross-correlation. A 1x1 kernel
+ * of stride 1 becomes a matmul. conv_dx and conv_dw are the transposes with respect to x and w. */
 few_node few_conv(few_graph *g, few_node x, few_node w, int stride, int pad);
 few_node few_conv_dx(few_graph *g, few_node dy, few_node w, int stride, int pad, int64_t h,
                      int64_t wd);
@@ -128,7 +128,8 @@ few_node few_up(few_graph *g, few_node x, int n, const double *taps);
  * as it stands; layer norm and RMS norm on x reshaped to [rows, C] with one group. */
 few_node few_norm(few_graph *g, few_node x, int groups, bool center, double eps);
 /* J(x) d of few_norm; J is symmetric, so it is the vector-Jacobian product as well. */
-few_node few_norm_tangent(few_graph *g, few_node x, few_node d, int groups, bool center, double eps);
+few_node few_norm_tangent(few_graph *g, few_node x, few_node d, int groups, bool center,
+                          double eps);
 few_node few_softmax(few_graph *g, few_node x); /* over the last axis */
 /* qkv [N,T,3,heads,D] -> softmax(q k^T scale) v as [N,T,heads,D]; memory O(T). */
 few_node few_attention(few_graph *g, few_node qkv, double scale);

@@ -42,17 +42,18 @@ struct few_call {
   struct few_shape shape;           /* of the result(s) */
   int n_in;
   struct few_operand in[FEW_PROGRAM_LEAVES];
-  void *out;                        /* the result; may be the same memory as an operand of equal
-                                       shape for pointwise kernels, otherwise overlaps nothing */
-  void *outs[FEW_PROGRAM_STORES];   /* fused programs: one a store */
+  void *out;                      /* the result; may be the same memory as an operand of equal
+                                     shape for pointwise kernels, otherwise overlaps nothing */
+  void *outs[FEW_PROGRAM_STORES]; /* fused programs: one a store */
   const struct few_program *program;
-  void *scratch;                    /* as many bytes as the kernel's scratch() asked for */
+  void *scratch; /* as many bytes as the kernel's scratch() asked for */
   struct few_replay_key key;
 };
 
 struct few_kernel {
   void (*run)(const struct few_call *call);
-  /* Bytes of scratch this call needs (shapes and attributes are filled in, data is not). NULL: 0. */
+  /* Bytes of scratch this call needs (shapes and attributes are filled in, data is not). NULL: 0.
+   */
   size_t (*scratch)(const struct few_call *call);
 };
 
