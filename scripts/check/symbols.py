@@ -7,18 +7,30 @@ import re
 import subprocess
 import sys
 
-from common import Report
+from common import Report, files, text
 
-# A mutable global that stays: 'name': 'reason'.
-ALLOWED = {}
+# A mutable global that stays: 'file.c:name': 'reason'.
+ALLOWED = {
+    'isa.c:tables': 'filled once under pthread_once, constant from then on',
+    'isa.c:tables_once': 'the pthread_once of the line above',
+}
 
 # objdump -t: value, seven flag characters, section, size, name
 SYMBOL = re.compile(r'^[0-9a-f]+ (.{7}) (\S+)\t[0-9a-f]+ +(?:\.hidden )?(\S+)$')
 MUTABLE = re.compile(r'^(\.(data|bss|tbss|tdata)(?!\.rel\.ro)(\..*)?|\*COM\*)$')
 
 
+def place(member, name):
+    """Where `name` first stands in the source of an archive's member."""
+    for path in files('/' + member):
+        for number, line in enumerate(text(path).splitlines(), 1):
+            if re.search(rf'\b{name}\b', line):
+                return path, number
+    return member, 1
+
+
 def main():
-    report, member = Report(), '?'
+    report, member, seen = Report(), '?', set()
     table = subprocess.run(['objdump', '-t', sys.argv[1]], check=True, capture_output=True,
                            text=True).stdout
     for line in table.splitlines():
@@ -28,13 +40,18 @@ def main():
         if not m:
             continue
         flags, section, name = m.groups()
-        if 'd' in flags or name.split('.')[0] in ALLOWED:
+        name = name.split('.')[0]  # a static inside a function is `name.number`
+        key = f'{member}:{name}'
+        if 'd' in flags or not name or key in seen or key in ALLOWED:
             continue
         if MUTABLE.match(section):
-            report.fail(member, 1, f'{name} is a mutable global: put it in a context, or make it '
-                        'const')
-        if flags[0] in 'gu' and section != '*UND*' and not name.startswith('few_'):
-            report.fail(member, 1, f'{name} is visible to users: make it static, or few__{name}')
+            why = f'{name} is a mutable global: put it in a context, or make it const'
+        elif flags[0] in 'gu' and section != '*UND*' and not name.startswith('few_'):
+            why = f'{name} is visible to users: make it static, or few__{name}'
+        else:
+            continue
+        seen.add(key)
+        report.fail(*place(member, name), why)
     report.leave()
 
 

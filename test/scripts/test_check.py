@@ -129,6 +129,7 @@ class Rules(unittest.TestCase):
 def symbols(source):
     """Compile `source`, put it into an archive and run symbols.py on that."""
     with tempfile.TemporaryDirectory() as top:
+        subprocess.run(['git', 'init', '-q', top], check=True)
         with open(os.path.join(top, 'a.c'), 'w', encoding='utf-8') as f:
             f.write(source)
         for command in (['cc', '-c', '-fPIE', 'a.c'], ['ar', 'rc', 'liba.a', 'a.o']):
