@@ -8,6 +8,9 @@
 
 #include "context.h"
 
+#undef few__fail /* base.h has macros of these names for the analyzer */
+#undef few__fail_in
+
 static void *default_alloc(void *user, size_t size) {
   FEW_UNUSED(user);
   return malloc(size);

@@ -35,6 +35,13 @@ few_status few__failv(few_ctx *ctx, few_status status, const char *fmt, va_list 
 FEW_PRINTF(3, 4)
 few_status few__fail_in(few_ctx *ctx, few_status status, const char *fmt, ...);
 
+/* The analyzer is to see that the status of a failure comes back and is not FEW_OK. (So no #include
+ * may stand between the arguments of these two.) */
+#ifdef __clang_analyzer__
+#define few__fail(ctx, status, ...) (few__fail((ctx), (status), __VA_ARGS__), (status))
+#define few__fail_in(ctx, status, ...) (few__fail_in((ctx), (status), __VA_ARGS__), (status))
+#endif
+
 FEW_PRINTF(3, 4) void few__log(few_ctx *ctx, few_log_level level, const char *fmt, ...);
 /* FEW_E_CANCELLED if the callback asked to stop. */
 few_status few__progress(few_ctx *ctx, const struct few_progress *p);
