@@ -67,6 +67,11 @@ struct few_backend {
   struct few_kernel fused[2];
 };
 
+/* The backend of that name, NULL if none; and backends 0, 1, ... as backends.def lists them, then
+ * NULL. */
+const struct few_backend *few__backend_find(const char *name);
+const struct few_backend *few__backend_at(int i);
+
 /* Plain loops for every op, f32 and f64: the definition. */
 const struct few_backend *few__backend_ref(void);
 /* The fastest that this processor runs; ref's kernels where it has no own. */
