@@ -68,7 +68,7 @@ few_node few_randn(few_graph *g, uint32_t purpose, struct few_shape shape);
 few_node few_randu(few_graph *g, uint32_t purpose, struct few_shape shape);
 
 /* ---- Pointwise ---- operands of equal rank, dims equal or 1; or scalars. */
-few_node few_neg(few_graph *g, few_node x);
+few_node few_neg(few_graph *g, few_node x); /* affine with -1 */
 few_node few_exp(few_graph *g, few_node x);
 few_node few_log(few_graph *g, few_node x);
 few_node few_sin(few_graph *g, few_node x);

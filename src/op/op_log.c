@@ -1,0 +1,9 @@
+/* log - ln x; slope 1/x. */
+#include "pointwise.h"
+
+static few_node slope(few_graph *g, few_node x, few_node y) {
+  FEW_UNUSED(y);
+  return few_recip(g, x);
+}
+
+FEW_UNARY_OP(LOG, log)

@@ -1,0 +1,9 @@
+/* sin - slope cos x. */
+#include "pointwise.h"
+
+static few_node slope(few_graph *g, few_node x, few_node y) {
+  FEW_UNUSED(y);
+  return few_cos(g, x);
+}
+
+FEW_UNARY_OP(SIN, sin)

@@ -1,0 +1,64 @@
+/* sum - over the axes that the given shape has as 1; the shape is kept in i[0] = rank, i[1..].
+ * Transpose of broadcast. */
+#include "op.h"
+
+few_node few_sum(few_graph *g, few_node x, struct few_shape shape) {
+  struct few_attr a = {.i = {shape.rank}};
+  for (int k = 0; k < shape.rank; k++) a.i[1 + k] = shape.dim[k];
+  return few__op_node(g, FEW_OP_SUM, 1, &x, &a);
+}
+
+few_node few_sum_all(few_graph *g, few_node x) {
+  struct few_shape ones = few_node_shape(g, x);
+  for (int k = 0; k < ones.rank; k++) ones.dim[k] = 1;
+  return few_reshape(g, few_sum(g, x, ones), FEW_SCALAR);
+}
+
+few_node few_mean_all(few_graph *g, few_node x) {
+  return few_scale(g, few_sum_all(g, x), 1 / (double)few_shape_count(few_node_shape(g, x)));
+}
+
+static bool infer(few_graph *g, struct few_node_data *n) {
+  struct few_shape from = few_node_shape(g, n->in[0]);
+  n->shape.rank = (int)n->attr.i[0];
+  bool ok = from.rank == n->shape.rank;
+  for (int k = 0; k < n->shape.rank; k++) {
+    n->shape.dim[k] = n->attr.i[1 + k];
+    ok = ok && (n->shape.dim[k] == 1 || from.dim[k] == n->shape.dim[k]);
+  }
+  if (!ok)
+    few__graph_fail(g, FEW_E_INVALID, "sum: %s does not reduce to %s: dims equal or 1",
+                    few__shape_text(from).at, few__shape_text(n->shape).at);
+  return ok;
+}
+
+static few_node simplify(few_graph *g, const struct few_node_data *n) {
+  struct few_shape from = few_node_shape(g, n->in[0]);
+  double v;
+  if (few_shape_equal(from, n->shape)) return n->in[0];
+  if (!few__fill_value(g, n->in[0], &v)) return FEW_NONE;
+  return few_fill(g, v * (double)(few_shape_count(from) / few_shape_count(n->shape)), n->shape);
+}
+
+static few_node jvp(few_graph *g, few_node self, const few_node *dx) {
+  return few_sum(g, dx[0], few_node_shape(g, self));
+}
+
+static void vjp(few_graph *g, few_node self, few_node dy, const bool *need, few_node *dx) {
+  FEW_UNUSED(need);
+  dx[0] = few_broadcast(g, dy, few_node_shape(g, few__node(g, self)->in[0]));
+}
+
+static few_node example(few_graph *g, int k) {
+  few_node a = few_input(g, "a", FEW_REAL, FEW_SHAPE(2, 2, 3));
+  return few_sum(g, a, k ? FEW_SHAPE(1, 1, 3) : FEW_SHAPE(2, 1, 1));
+}
+
+const struct few_op_def few__op_sum = {.name = "sum",
+                                       .arity = 1,
+                                       .infer = infer,
+                                       .simplify = simplify,
+                                       .jvp = jvp,
+                                       .vjp = vjp,
+                                       .example = example,
+                                       .n_examples = 2};

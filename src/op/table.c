@@ -1,0 +1,81 @@
+/* table.c - ops.def as a table, and the helpers that rules share. */
+#include <math.h>
+
+#include "op.h"
+
+#define FEW_OP(ENUM, name, arity) extern const struct few_op_def few__op_##name;
+#include "few/ops.def"
+
+const struct few_op_def *few__op_def(few_op op) {
+  static const struct few_op_def *const table[] = {
+#define FEW_OP(ENUM, name, arity) &few__op_##name,
+#include "few/ops.def"
+  };
+  assert(op < FEW_OP_COUNT);
+  return table[op];
+}
+
+few_node few__op_node(few_graph *g, few_op op, int n, const few_node *in,
+                      const struct few_attr *attr) {
+  struct few_node_data d = {.op = op, .n_in = n};
+  assert(n <= FEW_MAX_IN);
+  for (int k = 0; k < n; k++) d.in[k] = in[k];
+  if (attr) d.attr = *attr;
+  return few__emit(g, &d);
+}
+
+few_node few__unbroadcast(few_graph *g, few_node x, struct few_shape shape) {
+  if (x == FEW_NONE || few_shape_equal(few_node_shape(g, x), shape)) return x;
+  return shape.rank == 0 ? few_sum_all(g, x) : few_sum(g, x, shape);
+}
+
+few_node few__plus(few_graph *g, few_node a, few_node b) {
+  if (a == FEW_NONE) return b;
+  return b == FEW_NONE ? a : few_add(g, a, b);
+}
+
+bool few__fill_value(const few_graph *g, few_node n, double *value) {
+  const struct few_node_data *d = few__node(g, n);
+  *value = d->attr.f[0];
+  return d->op == FEW_OP_FILL;
+}
+
+bool few__is_fill(const few_graph *g, few_node n, double value) {
+  double v;
+  return few__fill_value(g, n, &v) && v == value;
+}
+
+double few__pointwise(few_op op, const double *x, const struct few_attr *attr) {
+#define X x[0]
+#define Y x[1]
+#define Z x[2]
+#define A attr->f[0]
+#define B attr->f[1]
+#define C(v) ((double)(v))
+#define EXP exp
+#define LOG log
+#define SIN sin
+#define COS cos
+#define TANH tanh
+#define ATAN atan
+#define SQRT sqrt
+#define ABS fabs
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define SELECT(c, a, b) ((c) ? (a) : (b))
+  switch (op) {
+#define FEW_UNARY(ENUM, name, expression) \
+  case FEW_OP_##ENUM:                     \
+    return expression;
+#define FEW_BINARY(ENUM, name, expression) \
+  case FEW_OP_##ENUM:                      \
+    return expression;
+#define FEW_TERNARY(ENUM, name, expression) \
+  case FEW_OP_##ENUM:                       \
+    return expression;
+#include "few/ops.def"
+    default:
+      assert(!"a pointwise op");
+      return NAN;
+  }
+}
