@@ -17,18 +17,20 @@ MAY_INCLUDE = {
     'ad': 'base graph op',
     'backend': 'base graph op',
     'nn': 'base graph op ad backend',
+    'plan': 'base graph op backend',
+    'check': 'base graph op ad backend plan',
     # side by side: only the edges listed
     'process': 'base',
     'optim': 'base',
     'io': 'base',
     'data': 'base io',
     'net': 'base graph op nn',
-    'metric': 'base graph op backend nn',
+    'metric': 'base graph op backend plan nn',
     'sampler': 'base graph process',
     'objective': 'base graph op ad nn net process',
     # above: anything below
-    'train': 'base graph op ad backend nn process optim io data net metric sampler objective',
-    'serve': 'base graph op ad backend nn process optim io data net metric sampler objective train',
+    'train': 'base graph op ad backend plan nn process optim io data net metric sampler objective',
+    'serve': 'base graph op ad backend plan nn process optim io data net metric sampler objective train',
 }
 
 # Single headers that may be included from below, as interfaces: {module: {header: reason}}.

@@ -6,17 +6,26 @@
  */
 #include "op/op.h"
 
-/* For every node: does it depend on some x? (Through ops that have a derivative.) */
-static few_status mark_active(few_graph *g, int n_x, const few_node *x, int n, bool **out) {
-  bool *active;
-  FEW_TRY(FEW_NEW(few__graph_ctx(g), &active, n));
+/* For every node: does it lie between, i.e. depend on some x and lead to some y? */
+static few_status mark_active(few_graph *g, int n_x, const few_node *x, int n_y, const few_node *y,
+                              int n, bool **out) {
+  few_ctx *ctx = few__graph_ctx(g);
+  bool *active, *wanted;
+  FEW_TRY(FEW_NEW(ctx, out, n));
+  FEW_TRY(FEW_NEW(ctx, &wanted, n));
+  active = *out;
+  for (int i = 0; i < n_y; i++) wanted[y[i]] = true;
+  for (few_node v = n - 1; v >= 0; v--) {
+    const struct few_node_data *d = few__node(g, v);
+    for (int k = 0; wanted[v] && k < d->n_in; k++) wanted[d->in[k]] = true;
+  }
   for (int i = 0; i < n_x; i++) active[x[i]] = true;
   for (few_node v = 0; v < n; v++) {
     const struct few_node_data *d = few__node(g, v);
-    if (active[v] || few__op_def(d->op)->flags & FEW_OP_FLAT) continue;
+    if (active[v] || !wanted[v] || few__op_def(d->op)->flags & FEW_OP_FLAT) continue;
     for (int k = 0; k < d->n_in; k++) active[v] = active[v] || active[d->in[k]];
   }
-  *out = active;
+  few__free(ctx, wanted);
   return FEW_OK;
 }
 
@@ -69,7 +78,7 @@ few_status few_jvp(few_graph *g, int n_y, const few_node *y, int n_x, const few_
   bool *active = NULL;
   few_node *d = NULL;
   few_status st;
-  FEW_GOTO(mark_active(g, n_x, x, n, &active));
+  FEW_GOTO(mark_active(g, n_x, x, n_y, y, n, &active));
   FEW_GOTO(FEW_NEW(ctx, &d, n));
   for (int v = 0; v < n; v++) d[v] = FEW_NONE;
   for (int i = 0; i < n_x; i++) {
@@ -135,7 +144,7 @@ few_status few_vjp(few_graph *g, int n_y, const few_node *y, const few_node *dy,
   bool *active = NULL;
   few_node *c = NULL;
   few_status st;
-  FEW_GOTO(mark_active(g, n_x, x, n, &active));
+  FEW_GOTO(mark_active(g, n_x, x, n_y, y, n, &active));
   FEW_GOTO(FEW_NEW(ctx, &c, n));
   for (int v = 0; v < n; v++) c[v] = FEW_NONE;
   for (int i = 0; i < n_y; i++) {

@@ -1,0 +1,48 @@
+/* few/check.h - are the derivatives right?
+ *
+ * For a function y = f(x) given as a graph, in f64 on the reference backend:
+ *   difference: (f(x + h d) - f(x - h d)) / 2h against J d, at two h: the error of a right tangent
+ *               falls with h^2, that of a wrong one does not;
+ *   adjoint:    <w, J d> = <J^T w, d> for random w and d.
+ * Each sees mistakes that the other misses.
+ */
+#ifndef FEW_CHECK_H
+#define FEW_CHECK_H
+
+#include "few/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct few_check_result {
+  double difference; /* |central difference - J d| / (|J d| + |f| * 2e-16 / h + tiny): relative */
+  double adjoint;    /* |<w,Jd> - <J^T w,d>| / (|w| |J d| + |J^T w| |d| + tiny): relative */
+  double tangent;    /* |J d|, so that "0 = 0" is seen */
+};
+
+/* Check y with respect to all real inputs and params of the graph, or to those of x[0..n_x) where
+ * n_x > 0. Values are drawn from N(0, scale^2) by `seed`; labels are 0, 1, 2 ... Adds nodes. */
+FEW_MUST_USE few_status few_check_derivatives(few_graph *g, few_node y, int n_x, const few_node *x,
+                                              double scale, uint64_t seed,
+                                              struct few_check_result *result);
+
+/* As above with given values: `value(user, name, n, out)` fills input or param `name`. */
+struct few_check_opts {
+  int version;        /* FEW_CHECK_OPTS_VERSION */
+  double scale, step; /* of random values; h of the differences */
+  uint64_t seed;
+  void *user;
+  bool (*value)(void *user, const char *name, int64_t n, double *out); /* false: draw it */
+};
+#define FEW_CHECK_OPTS_VERSION 1
+#define FEW_CHECK_OPTS_INIT \
+  { FEW_CHECK_OPTS_VERSION, 1.0, 1e-5, 1, NULL, NULL }
+FEW_MUST_USE few_status few_check_function(few_graph *g, few_node y, int n_x, const few_node *x,
+                                           const struct few_check_opts *opts,
+                                           struct few_check_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

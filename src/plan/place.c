@@ -1,0 +1,104 @@
+/* place.c - storages to offsets: values whose lifetimes do not meet share bytes of the arena.
+ *
+ * First, a pointwise instruction may write over an operand that dies with it. Then the rest is
+ * packed largest first, each at the lowest offset where it meets nobody who lives at the same time
+ * (greedy by size: Pisarchyk and Lee, arXiv 2001.03288).
+ */
+#include <stdlib.h>
+
+#include "plan_internal.h"
+
+static bool is_pointwise(const struct instruction *in) {
+  return in->op == FEW_OP_COUNT || few__op_def(in->op)->flags & FEW_OP_POINTWISE;
+}
+
+/* The storage at the end of a chain of take-overs. */
+static int owner(const struct few_plan *plan, int s) {
+  while (plan->storages.at[s].shares >= 0) s = plan->storages.at[s].shares;
+  return s;
+}
+
+/* Result o of instruction i may take over an operand of the same shape that is read here for the
+ * last time and fills its storage. */
+static void take_over(struct few_plan *plan, int i) {
+  struct instruction *in = &plan->code.at[i];
+  for (int o = 0; o < in->n_out; o++) {
+    struct storage *out = &plan->storages.at[in->out[o].storage];
+    if (out->where != IN_ARENA) continue;
+    for (int k = 0; k < in->call.n_in; k++) {
+      int s = owner(plan, in->in[k].storage);
+      struct storage *from = &plan->storages.at[s];
+      if (from->where != IN_ARENA || from->last != i || in->in[k].offset ||
+          from->bytes != out->bytes || !few_shape_equal(in->call.in[k].shape, in->call.shape))
+        continue;
+      out->shares = s;
+      from->last = out->last;
+      break;
+    }
+  }
+}
+
+struct item {
+  int storage;
+  size_t bytes;
+};
+
+static int larger_first(const void *a, const void *b) {
+  const struct item *x = a, *y = b;
+  if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
+  return x->storage - y->storage;
+}
+
+static int by_offset(const void *a, const void *b) {
+  const struct storage *x = *(const struct storage *const *)a;
+  const struct storage *y = *(const struct storage *const *)b;
+  return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+static size_t rounded(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+
+static bool overlap_in_time(const struct storage *a, const struct storage *b) {
+  return a->first <= b->last && b->first <= a->last;
+}
+
+few_status few__plan_place(few_plan *plan) {
+  few_ctx *ctx = plan->ctx;
+  int n = plan->storages.n, m = 0;
+  struct item *items = NULL;
+  struct storage **placed = NULL;
+  few_status st;
+  for (int i = 0; i < plan->code.n; i++)
+    if (is_pointwise(&plan->code.at[i])) take_over(plan, i);
+  FEW_GOTO(FEW_NEW(ctx, &items, n));
+  FEW_GOTO(FEW_NEW(ctx, &placed, n));
+  for (int s = 0; s < n; s++) {
+    const struct storage *a = &plan->storages.at[s];
+    if (a->where == IN_ARENA && a->shares < 0) items[m++] = (struct item){s, rounded(a->bytes)};
+  }
+  qsort(items, (size_t)m, sizeof *items, larger_first);
+  for (int i = 0; i < m; i++) {
+    struct storage *a = &plan->storages.at[items[i].storage];
+    size_t at = 0;
+    int n_placed = 0;
+    for (int j = 0; j < i; j++) {
+      struct storage *b = &plan->storages.at[items[j].storage];
+      if (overlap_in_time(a, b)) placed[n_placed++] = b;
+    }
+    qsort(placed, (size_t)n_placed, sizeof(struct storage *), by_offset);
+    for (int j = 0; j < n_placed; j++) {
+      if (placed[j]->offset >= at + items[i].bytes) break;
+      size_t end = placed[j]->offset + rounded(placed[j]->bytes);
+      if (end > at) at = end;
+    }
+    a->offset = at;
+    if (at + items[i].bytes > plan->arena_bytes) plan->arena_bytes = at + items[i].bytes;
+  }
+  for (int s = 0; s < n; s++) {
+    struct storage *a = &plan->storages.at[s];
+    if (a->shares >= 0) a->offset = plan->storages.at[owner(plan, s)].offset;
+  }
+out:
+  few__free(ctx, items);
+  few__free(ctx, placed);
+  return st;
+}

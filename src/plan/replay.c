@@ -1,0 +1,116 @@
+/* replay.c - make plans, run them. */
+#include <stdio.h>
+
+#include "plan_internal.h"
+
+static void planning_free(struct planning *p) {
+  few_ctx *ctx = p->plan->ctx;
+  few__free(ctx, p->order);
+  few__free(ctx, p->live);
+  few__free(ctx, p->root);
+  few__free(ctx, p->view_offset);
+  few__free(ctx, p->stored);
+  few__free(ctx, p->units.at);
+  few__free(ctx, p->members);
+  few__free(ctx, p->place);
+}
+
+few_status few__plan_create(few_ctx *ctx, few_plan **out_plan, const few_graph *g,
+                            const struct few_plan_opts *opts, int n_out, const few_node *out) {
+  *out_plan = NULL;
+  FEW_TRY(few_graph_status(g));
+  few_plan *plan;
+  FEW_TRY(FEW_NEW(ctx, &plan, 1));
+  plan->ctx = ctx;
+  plan->opts = *opts;
+  struct planning p = {.plan = plan, .g = g, .n_out = n_out, .out = out};
+  few_status st;
+  FEW_GOTO(few__plan_order(&p));
+  FEW_GOTO(few__plan_fuse(&p));
+  FEW_GOTO(few__plan_emit(&p));
+  FEW_GOTO(few__plan_place(plan));
+  plan->cost.arena_bytes = plan->arena_bytes + plan->scratch_bytes;
+out:
+  planning_free(&p);
+  if (st) {
+    few__plan_free(plan);
+    return st;
+  }
+  *out_plan = plan;
+  return FEW_OK;
+}
+
+void few__plan_free(few_plan *p) {
+  if (!p) return;
+  few_ctx *ctx = p->ctx;
+  for (int i = 0; i < p->slots.n; i++) few__free(ctx, (void *)(uintptr_t)p->slots.at[i].name);
+  for (int i = 0; i < p->code.n; i++) few__free(ctx, p->code.at[i].program);
+  few__free(ctx, p->slots.at);
+  few__free(ctx, p->storages.at);
+  few__free(ctx, p->code.at);
+  few__free(ctx, p->pool);
+  few__free(ctx, p);
+}
+
+int few__plan_slots(const few_plan *p) { return p->slots.n; }
+const struct few_slot *few__plan_slot(const few_plan *p, int i) { return &p->slots.at[i]; }
+
+int few__plan_find_slot(const few_plan *p, const char *name) {
+  for (int i = 0; i < p->slots.n; i++)
+    if (!strcmp(p->slots.at[i].name, name)) return i;
+  return -1;
+}
+
+size_t few__plan_arena(const few_plan *p) { return p->cost.arena_bytes; }
+struct few_plan_cost few__plan_cost(const few_plan *p) {
+  return p->cost;
+}
+int few__plan_count_op(const few_plan *p, few_op op) { return p->op_count[op]; }
+
+static char *address(const few_plan *p, char *arena, const struct few_binding *b, struct place at) {
+  const struct storage *s = &p->storages.at[at.storage];
+  switch (s->where) {
+    case IN_ARENA:
+      return arena + s->offset + at.offset;
+    case IN_POOL:
+      return p->pool + s->offset + at.offset;
+    case IN_SLOT:
+      return (char *)(uintptr_t)b->slots[s->index] + at.offset; /* kernels only read */
+    case IN_OUTPUT:
+      return (char *)b->outs[s->index] + at.offset;
+  }
+  return NULL;
+}
+
+static void run(const few_plan *p, char *arena, const struct few_binding *b,
+                const struct instruction *in) {
+  struct few_call call = in->call;
+  for (int k = 0; k < call.n_in; k++) call.in[k].data = address(p, arena, b, in->in[k]);
+  for (int k = 0; k < in->n_out; k++) call.outs[k] = address(p, arena, b, in->out[k]);
+  call.out = call.outs[0];
+  call.scratch = arena + p->arena_bytes;
+  call.key = b->key;
+  in->run(&call);
+}
+
+void few__plan_replay(const few_plan *p, void *arena, const struct few_binding *b) {
+  for (int i = 0; i < p->code.n; i++) run(p, arena, b, &p->code.at[i]);
+}
+
+void few__plan_replay_timed(const few_plan *p, void *arena, const struct few_binding *b,
+                            double *seconds) {
+  for (int i = 0; i < p->code.n; i++) {
+    double start = few__now();
+    run(p, arena, b, &p->code.at[i]);
+    seconds[i] += few__now() - start;
+  }
+}
+
+void few__plan_describe(const few_plan *p, int i, char *text, size_t size) {
+  const struct instruction *in = &p->code.at[i];
+  const char *name = in->op == FEW_OP_COUNT ? "fused" : few__op_def(in->op)->name;
+  int n = snprintf(text, size, "%s %s", name, few__shape_text(in->call.shape).at);
+  if (n > 0 && (size_t)n < size && in->op == FEW_OP_COUNT)
+    snprintf(text + n, size - (size_t)n, " %d ops, %d leaves, %d stores", in->program->n_code,
+             in->program->n_leaves, in->program->n_stores);
+}
