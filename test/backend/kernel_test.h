@@ -1,9 +1,9 @@
 /* kernel_test.h - call reference kernels directly, on tensors of doubles.
  *
- * `apply` runs the f64 kernel and returns a new array. Both number types run each time on the same
- * inputs (which are chosen to be floats), between guard bytes, and `bound` of the call says how far
- * they may be apart: |y32 - y64| <= terms * FLT_EPSILON * magnitude, where magnitude is an upper
- * bound of sum |terms| for each element.
+ * Describe a call in struct op_call; `apply` runs the f64 kernel and returns its result,
+ * `check_f32` runs the f32 kernel on the same inputs (random_array gives numbers that are floats)
+ * and compares: |y32 - y64| <= terms * FLT_EPSILON * magnitude, where magnitude bounds the sum of
+ * |terms| of each element. Every run is between guard bytes.
  */
 #ifndef FEW_KERNEL_TEST_H
 #define FEW_KERNEL_TEST_H

@@ -130,17 +130,14 @@ static void test_select_broadcasts(void **state) {
   const struct few_shape shape[] = {{3, {2, 1, 3}}, {3, {1, 4, 3}}, {3, {2, 4, 1}}};
   const struct few_shape out = {3, {2, 4, 3}};
   const double condition[6] = {0, 1, -0.0, 2, 0, -1};
-  double *x = random_array(1, 12), *y = random_array(2, 8);
   for (int turn = 0; turn < 3; turn++) { /* each shape in each place */
-    const double *in[3] = {0};
     double *c3 = new_array(24);
     struct few_shape s[3];
     for (int k = 0; k < 3; k++) s[k] = shape[(k + turn) % 3];
     for (int64_t k = 0; k < count_of(s[0]); k++) c3[k] = condition[k % 6];
     double *a = random_array(3, 24), *b = random_array(4, 24);
-    in[0] = c3, in[1] = a, in[2] = b;
     const struct op_call c = {FEW_OP_SELECT, .out = out, .n_in = 3, .shape = {s[0], s[1], s[2]},
-                              .in = {in[0], in[1], in[2]}};
+                              .in = {c3, a, b}};
     double *z = apply(&c), zero[24] = {0};
     for (int64_t k = 0; k < 24; k++) {
       const double *from = broadcast_get(s[0], c3, out, k) != 0 ? a : b;
@@ -149,7 +146,6 @@ static void test_select_broadcasts(void **state) {
     check_f32(&c, z, zero, 1);
     free(c3), free(a), free(b), free(z);
   }
-  free(x), free(y);
 }
 
 /* The result may take the place of an operand of its shape. */
