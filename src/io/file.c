@@ -1,0 +1,333 @@
+/* file.c - whole files in, whole files out, directories.
+ *
+ * A checkpoint that is half written is worse than none, so every file that few makes is written
+ * to a temporary beside its place, flushed to the disk, and renamed over it: rename is atomic, and
+ * the flush before it keeps a power cut from leaving a name without its bytes. The directory is
+ * flushed too, or the rename itself may be lost (Pillai et al., "All File Systems Are Not Created
+ * Equal", OSDI 2014).
+ *
+ * Reading takes a limit, because a file comes from a stranger and its length is the first thing
+ * that it can lie about. Files are read and not mapped: a mapped file that someone shortens kills
+ * the process.
+ */
+#define _XOPEN_SOURCE 700 /* realpath */
+#include "io/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *mend(int err) {
+  static const struct {
+    int err;
+    const char *text;
+  } mends[] = {
+      {ENOENT, "check the path"},
+      {ENOTDIR, "a part of the path is a file: check the path"},
+      {EISDIR, "name a file in it"},
+      {EACCES, "check the permissions"},
+      {EPERM, "check the permissions"},
+      {EROFS, "name a path on a disk that can be written"},
+      {ENOSPC, "free some space or name a path on another disk"},
+      {EDQUOT, "free some space or have the quota raised"},
+      {EFBIG, "raise the limit on file sizes (ulimit -f) or write less"},
+      {EMFILE, "close some files or raise the limit (ulimit -n)"},
+      {ENAMETOOLONG, "choose a shorter name"},
+  };
+  for (int i = 0; i < FEW_COUNT(mends); i++)
+    if (mends[i].err == err) return mends[i].text;
+  return "check the disk and the path";
+}
+
+few_status few__fail_errno(few_ctx *ctx, const char *doing, const char *path, int err) {
+  char text[128] = "unknown error";
+  if (strerror_r(err, text, sizeof text)) snprintf(text, sizeof text, "system error %d", err);
+  return few__fail(ctx, FEW_E_IO, "cannot %s %s: %s: %s", doing, path, text, mend(err));
+}
+
+/* ---- reading ---- */
+
+static few_status too_large(few_ctx *ctx, const char *path, size_t max_bytes) {
+  return few__fail(ctx, FEW_E_FORMAT,
+                   "%s is larger than the %zu bytes allowed here: is it the file you meant?", path,
+                   max_bytes);
+}
+
+struct buffer {
+  char *at;
+  size_t n, cap; /* the last byte of cap is kept for the NUL */
+};
+
+static few_status read_all(few_ctx *ctx, struct buffer *b, int fd, const char *path, size_t max) {
+  for (;;) {
+    if (b->n + 1 >= b->cap) {
+      char *p = b->cap <= SIZE_MAX / 2 ? few__realloc(ctx, b->at, b->cap * 2) : NULL;
+      if (!p) return few__fail(ctx, FEW_E_MEMORY, "%s: out of memory after %zu bytes", path, b->n);
+      b->at = p;
+      b->cap *= 2;
+    }
+    size_t room = b->cap - b->n - 1;
+    ssize_t got = read(fd, b->at + b->n, room < SSIZE_MAX ? room : SSIZE_MAX);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return few__fail_errno(ctx, "read", path, errno);
+    if (got == 0) return FEW_OK;
+    b->n += (size_t)got;
+    if (b->n > max) return too_large(ctx, path, max);
+  }
+}
+
+/* A regular file tells its size: take exactly that, and one byte more to see its end. */
+static few_status first_buffer(few_ctx *ctx, struct buffer *b, int fd, const char *path,
+                               size_t max) {
+  struct stat s;
+  if (fstat(fd, &s)) return few__fail_errno(ctx, "read", path, errno);
+  b->cap = 4096;
+  if (S_ISREG(s.st_mode)) {
+    if (s.st_size < 0 || (uint64_t)s.st_size > max) return too_large(ctx, path, max);
+    if ((uint64_t)s.st_size > SIZE_MAX - 2) return too_large(ctx, path, SIZE_MAX - 2);
+    b->cap = (size_t)s.st_size + 2;
+  }
+  b->at = few__alloc(ctx, b->cap);
+  if (b->at) return FEW_OK;
+  return few__fail(ctx, FEW_E_MEMORY, "%s: out of memory: %zu bytes asked for", path, b->cap);
+}
+
+few_status few__file_read(few_ctx *ctx, char **out, size_t *n, const char *path, size_t max_bytes) {
+  struct buffer b = {0};
+  *out = NULL;
+  *n = 0;
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return few__fail_errno(ctx, "open", path, errno);
+  few_status st = first_buffer(ctx, &b, fd, path, max_bytes);
+  if (!st) st = read_all(ctx, &b, fd, path, max_bytes);
+  close(fd);
+  if (st) {
+    few__free(ctx, b.at);
+    return st;
+  }
+  b.at[b.n] = 0;
+  *out = b.at;
+  *n = b.n;
+  return FEW_OK;
+}
+
+/* ---- writing ---- */
+
+enum { BUFFER = 1 << 16 };
+
+struct few_writer {
+  few_ctx *ctx;
+  char *path, *temp; /* temp is NULL where path is written directly */
+  int fd;
+  few_status st;
+  size_t used;
+  char buffer[BUFFER];
+};
+
+static few_status fail_write(few_writer *w) {
+  return w->st = few__fail_errno(w->ctx, "write", w->path, errno);
+}
+
+static few_status write_all(few_writer *w, const char *p, size_t n) {
+  while (n) {
+    ssize_t k = write(w->fd, p, n < SSIZE_MAX ? n : SSIZE_MAX);
+    if (k < 0 && errno == EINTR) continue;
+    if (k < 0) return fail_write(w);
+    p += k;
+    n -= (size_t)k;
+  }
+  return FEW_OK;
+}
+
+static few_status flush(few_writer *w) {
+  size_t n = w->used;
+  w->used = 0;
+  return w->st ? w->st : write_all(w, w->buffer, n);
+}
+
+static few_status temp_name(few_writer *w) {
+  struct few_text t = {0};
+  few__text_add(w->ctx, &t, "%s.tmp-%ld", w->path, (long)getpid());
+  if (t.failed) {
+    few__text_free(w->ctx, &t);
+    return few__fail(w->ctx, FEW_E_MEMORY, "%s: out of memory", w->path);
+  }
+  w->temp = t.at;
+  return FEW_OK;
+}
+
+/* The file that is meant (links followed), and whether it may be replaced by renaming. */
+static few_status settle_path(few_writer *w, const char *path) {
+  char real[PATH_MAX];
+  struct stat s;
+  bool exists = stat(path, &s) == 0;
+  if (exists && S_ISDIR(s.st_mode)) return few__fail_errno(w->ctx, "write", path, EISDIR);
+  bool regular = !exists || S_ISREG(s.st_mode);
+  w->path = few__strdup(w->ctx, exists && regular && realpath(path, real) ? real : path);
+  if (!w->path) return few__fail(w->ctx, FEW_E_MEMORY, "%s: out of memory", path);
+  return regular ? temp_name(w) : FEW_OK;
+}
+
+static void writer_free(few_writer *w) {
+  few_ctx *ctx = w->ctx;
+  few__free(ctx, w->path);
+  few__free(ctx, w->temp);
+  few__free(ctx, w);
+}
+
+few_status few__writer_open(few_ctx *ctx, few_writer **out, const char *path) {
+  few_writer *w;
+  *out = NULL;
+  FEW_TRY(FEW_NEW(ctx, &w, 1));
+  w->ctx = ctx;
+  few_status st = settle_path(w, path);
+  if (!st) {
+    /* O_EXCL after unlink: never write through a link that someone else put there. */
+    if (w->temp) unlink(w->temp);
+    w->fd = w->temp ? open(w->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)
+                    : open(w->path, O_WRONLY | O_CLOEXEC);
+    if (w->fd < 0) st = few__fail_errno(ctx, "write", path, errno);
+  }
+  if (st) {
+    writer_free(w);
+    return st;
+  }
+  *out = w;
+  return FEW_OK;
+}
+
+few_status few__writer_put(few_writer *w, const void *bytes, size_t n) {
+  if (w->st || !n) return w->st;
+  if (n > sizeof w->buffer - w->used) FEW_TRY(flush(w));
+  if (n >= sizeof w->buffer) return write_all(w, bytes, n);
+  memcpy(w->buffer + w->used, bytes, n);
+  w->used += n;
+  return FEW_OK;
+}
+
+/* Some file systems cannot flush a directory: they say EINVAL, and there is nothing to do. */
+static few_status flush_directory(few_writer *w) {
+  char *slash = strrchr(w->temp, '/');
+  if (slash) slash[slash == w->temp] = 0;
+  int fd = open(slash ? w->temp : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return errno == EACCES ? FEW_OK : fail_write(w);
+  few_status st = fsync(fd) && errno != EINVAL ? fail_write(w) : FEW_OK;
+  close(fd);
+  return st;
+}
+
+few_status few__writer_end(few_writer *w, few_status st) {
+  if (!w) return st;
+  if (!st) st = flush(w);
+  if (!st && w->temp && fsync(w->fd)) st = fail_write(w);
+  if (close(w->fd) && !st) st = fail_write(w);
+  if (!st && w->temp && rename(w->temp, w->path)) st = fail_write(w);
+  if (st && w->temp) unlink(w->temp);
+  if (!st && w->temp) st = flush_directory(w);
+  writer_free(w);
+  return st;
+}
+
+few_status few__file_write(few_ctx *ctx, const char *path, const void *bytes, size_t n) {
+  few_writer *w;
+  FEW_TRY(few__writer_open(ctx, &w, path));
+  return few__writer_end(w, few__writer_put(w, bytes, n));
+}
+
+/* ---- paths and directories ---- */
+
+bool few__path_exists(const char *path) {
+  struct stat s;
+  return stat(path, &s) == 0;
+}
+
+bool few__path_is_dir(const char *path) {
+  struct stat s;
+  return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
+}
+
+few_status few__file_size(few_ctx *ctx, int64_t *out, const char *path) {
+  struct stat s;
+  *out = 0;
+  if (stat(path, &s)) return few__fail_errno(ctx, "open", path, errno);
+  *out = (int64_t)s.st_size;
+  return FEW_OK;
+}
+
+few_status few__path_join(few_ctx *ctx, char **out, const char *dir, const char *name) {
+  size_t n = strlen(dir);
+  const char *slash = n && dir[n - 1] != '/' ? "/" : "";
+  struct few_text t = {0};
+  few__text_add(ctx, &t, "%s%s%s", dir, slash, name);
+  *out = t.at;
+  if (!t.failed) return FEW_OK;
+  *out = NULL;
+  few__text_free(ctx, &t);
+  return few__fail(ctx, FEW_E_MEMORY, "out of memory for the path of %s", name);
+}
+
+const char *few__path_name(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+static few_status make_dir(few_ctx *ctx, const char *path) {
+  if (mkdir(path, 0777) == 0) return FEW_OK;
+  int err = errno;
+  if (few__path_is_dir(path)) return FEW_OK;
+  return few__fail_errno(ctx, "make the directory", path, err == EEXIST ? ENOTDIR : err);
+}
+
+few_status few__mkdirs(few_ctx *ctx, const char *path) {
+  char *p = few__strdup(ctx, path);
+  if (!p) return few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", path);
+  few_status st = FEW_OK;
+  for (char *at = p; !st && *at; at++) {
+    if (*at != '/' || at == p) continue;
+    *at = 0;
+    st = make_dir(ctx, p);
+    *at = '/';
+  }
+  if (!st) st = make_dir(ctx, p);
+  few__free(ctx, p);
+  return st;
+}
+
+static int by_bytes(const void *a, const void *b) {
+  const char *const *x = a, *const *y = b;
+  return strcmp(*x, *y);
+}
+
+static few_status add_name(few_ctx *ctx, struct few_names *names, const char *name) {
+  if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) return FEW_OK;
+  FEW_TRY(FEW_GROW(ctx, names, names->n + 1));
+  char *copy = few__strdup(ctx, name);
+  if (!copy) return few__fail(ctx, FEW_E_MEMORY, "out of memory in a list of files");
+  names->at[names->n++] = copy;
+  return FEW_OK;
+}
+
+few_status few__list_dir(few_ctx *ctx, struct few_names *out, const char *dir) {
+  *out = (struct few_names){0};
+  DIR *d = opendir(dir);
+  if (!d) return few__fail_errno(ctx, "list", dir, errno);
+  few_status st = FEW_OK;
+  errno = 0;
+  for (struct dirent *e; !st && (e = readdir(d)); errno = 0) st = add_name(ctx, out, e->d_name);
+  if (!st && errno) st = few__fail_errno(ctx, "list", dir, errno);
+  closedir(d);
+  if (st) few__names_free(ctx, out);
+  if (out->n) qsort(out->at, (size_t)out->n, sizeof *out->at, by_bytes);
+  return st;
+}
+
+void few__names_free(few_ctx *ctx, struct few_names *names) {
+  for (int i = 0; i < names->n; i++) few__free(ctx, names->at[i]);
+  few__free(ctx, names->at);
+  *names = (struct few_names){0};
+}

@@ -1,0 +1,47 @@
+/* file.h - whole files in, whole files out, directories. */
+#ifndef FEW_SRC_IO_FILE_H
+#define FEW_SRC_IO_FILE_H
+
+#include "base/base.h"
+
+/* Read a file of at most max_bytes. *out is yours (few__free), 64-byte aligned, and followed by a
+ * NUL that is not counted in *n. A larger file is FEW_E_FORMAT. On failure *out is NULL. */
+few_status few__file_read(few_ctx *ctx, char **out, size_t *n, const char *path, size_t max_bytes);
+
+/* Write a file so that PATH holds either what it held before or all of the new content, whatever
+ * happens in between: the bytes go to PATH.tmp-<pid>, reach the disk, and are renamed. A symbolic
+ * link is followed. A PATH that is no regular file (a pipe, /dev/stdout) is written to directly.
+ * At most one writer of a path at a time in a process. */
+typedef struct few_writer few_writer;
+few_status few__writer_open(few_ctx *ctx, few_writer **out, const char *path);
+/* Errors stick: it is enough to look at what few__writer_end returns. */
+few_status few__writer_put(few_writer *w, const void *bytes, size_t n);
+/* Frees w. With st FEW_OK: put the file in place; otherwise remove the temporary. Returns st, or
+ * the status of the failure. w NULL is fine: returns st. */
+few_status few__writer_end(few_writer *w, few_status st);
+
+few_status few__file_write(few_ctx *ctx, const char *path, const void *bytes, size_t n);
+
+bool few__path_exists(const char *path); /* anything at all, links followed */
+bool few__path_is_dir(const char *path);
+few_status few__file_size(few_ctx *ctx, int64_t *out, const char *path);
+
+/* "dir/name" without a double slash; name alone where dir is "". *out is yours. */
+few_status few__path_join(few_ctx *ctx, char **out, const char *dir, const char *name);
+const char *few__path_name(const char *path); /* what follows the last slash: borrowed */
+
+/* Make a directory and those above it; one that exists is fine. */
+few_status few__mkdirs(few_ctx *ctx, const char *path);
+
+/* The names in a directory but . and .., sorted bytewise, so in the same order on every machine. */
+struct few_names {
+  char **at;
+  int n, cap;
+};
+few_status few__list_dir(few_ctx *ctx, struct few_names *out, const char *dir);
+void few__names_free(few_ctx *ctx, struct few_names *names);
+
+/* FEW_E_IO with "cannot DOING PATH: what the system says: what to try", from an errno. */
+few_status few__fail_errno(few_ctx *ctx, const char *doing, const char *path, int err);
+
+#endif

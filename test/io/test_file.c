@@ -1,0 +1,207 @@
+/* Whole or not at all: writes that fail leave what was there, and no temporary. */
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "corpus.h"
+
+static int temporaries(few_ctx *ctx, const char *dir) {
+  struct few_names names;
+  int n = 0;
+  assert_ok(ctx, few__list_dir(ctx, &names, dir));
+  for (int i = 0; i < names.n; i++) n += strstr(names.at[i], ".tmp-") != NULL;
+  few__names_free(ctx, &names);
+  return n;
+}
+
+static char *make_dir(void) {
+  static char dir[64];
+  strcpy(dir, "/tmp/few_test_XXXXXX");
+  if (!mkdtemp(dir)) abort();
+  return dir;
+}
+
+static void remove_dir(few_ctx *ctx, const char *dir) {
+  struct few_names names;
+  assert_ok(ctx, few__list_dir(ctx, &names, dir));
+  for (int i = 0; i < names.n; i++) {
+    char *path;
+    assert_ok(ctx, few__path_join(ctx, &path, dir, names.at[i]));
+    unlink(path);
+    few__free(ctx, path);
+  }
+  few__names_free(ctx, &names);
+  rmdir(dir);
+}
+
+static void expect(few_ctx *ctx, const char *path, const char *text) {
+  char *bytes;
+  size_t n;
+  assert_ok(ctx, few__file_read(ctx, &bytes, &n, path, 1 << 20));
+  assert_int_equal(n, strlen(text));
+  assert_string_equal(bytes, text);
+  few__free(ctx, bytes);
+}
+
+static void test_write_and_read(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  char *dir = make_dir(), *path, *bytes;
+  size_t n;
+  assert_ok(ctx, few__path_join(ctx, &path, dir, "a"));
+  assert_ok(ctx, few__file_write(ctx, path, "first", 5));
+  assert_ok(ctx, few__file_write(ctx, path, "", 0));
+  expect(ctx, path, "");
+  assert_ok(ctx, few__file_write(ctx, path, "second", 6));
+  expect(ctx, path, "second");
+  assert_ok(ctx, few__file_read(ctx, &bytes, &n, path, 6));
+  few__free(ctx, bytes);
+  assert_int_equal(few__file_read(ctx, &bytes, &n, path, 5), FEW_E_FORMAT);
+  assert_null(bytes);
+  assert_int_equal(few__file_read(ctx, &bytes, &n, dir, 100), FEW_E_IO);
+  assert_int_equal(few__file_read(ctx, &bytes, &n, "/dev/zero", 100000), FEW_E_FORMAT);
+  assert_int_equal(few__file_read(ctx, &bytes, &n, "/nowhere/x", 5), FEW_E_IO);
+  assert_string_equal(few_error(ctx),
+                      "cannot open /nowhere/x: No such file or directory: check the path");
+  few__free(ctx, path);
+  remove_dir(ctx, dir);
+  few_ctx_free(ctx);
+}
+
+static void test_large_write(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  char *dir = make_dir(), *path, *bytes;
+  size_t n, size = 200001;
+  char *big = malloc(size);
+  for (size_t i = 0; i < size; i++) big[i] = (char)(i * 7 % 251);
+  few_writer *w;
+  assert_ok(ctx, few__path_join(ctx, &path, dir, "big"));
+  assert_ok(ctx, few__writer_open(ctx, &w, path));
+  few__writer_put(w, big, 1);
+  few__writer_put(w, big + 1, 70000);
+  for (size_t i = 70001; i < size; i += 1000) few__writer_put(w, big + i, 1000);
+  assert_false(few__path_exists(path)); /* not before the end */
+  assert_ok(ctx, few__writer_end(w, FEW_OK));
+  assert_ok(ctx, few__file_read(ctx, &bytes, &n, path, size));
+  assert_int_equal(n, size);
+  assert_memory_equal(bytes, big, size);
+  few__free(ctx, bytes);
+  few__free(ctx, path);
+  free(big);
+  remove_dir(ctx, dir);
+  few_ctx_free(ctx);
+}
+
+static void test_abandoned_write(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  char *dir = make_dir(), *path;
+  few_writer *w;
+  assert_ok(ctx, few__path_join(ctx, &path, dir, "a"));
+  assert_ok(ctx, few__file_write(ctx, path, "old", 3));
+  assert_ok(ctx, few__writer_open(ctx, &w, path));
+  few__writer_put(w, "new", 3);
+  assert_int_equal(few__writer_end(w, FEW_E_CANCELLED), FEW_E_CANCELLED);
+  expect(ctx, path, "old");
+  assert_int_equal(temporaries(ctx, dir), 0);
+  few__free(ctx, path);
+  remove_dir(ctx, dir);
+  few_ctx_free(ctx);
+}
+
+static void test_full_disk(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  char *dir = make_dir(), *path;
+  struct stat s;
+  assert_int_equal(few__file_write(ctx, "/dev/full", "x", 1), FEW_E_IO);
+  assert_non_null(strstr(few_error(ctx), "cannot write /dev/full: No space left"));
+  assert_non_null(strstr(few_error(ctx), "free some space"));
+  assert_true(stat("/dev/full", &s) == 0 && S_ISCHR(s.st_mode));
+
+  struct rlimit old, low = {1000, RLIM_INFINITY};
+  getrlimit(RLIMIT_FSIZE, &old);
+  low.rlim_max = old.rlim_max;
+  signal(SIGXFSZ, SIG_IGN);
+  assert_ok(ctx, few__path_join(ctx, &path, dir, "a"));
+  assert_ok(ctx, few__file_write(ctx, path, "old", 3));
+  setrlimit(RLIMIT_FSIZE, &low);
+  char big[5000] = {0};
+  few_status st = few__file_write(ctx, path, big, sizeof big);
+  setrlimit(RLIMIT_FSIZE, &old);
+  assert_int_equal(st, FEW_E_IO);
+  assert_non_null(strstr(few_error(ctx), "ulimit"));
+  expect(ctx, path, "old");
+  assert_int_equal(temporaries(ctx, dir), 0);
+  few__free(ctx, path);
+  remove_dir(ctx, dir);
+  few_ctx_free(ctx);
+}
+
+static void test_links_and_directories(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  char *dir = make_dir(), *target, *link;
+  struct stat s;
+  assert_ok(ctx, few__path_join(ctx, &target, dir, "target"));
+  assert_ok(ctx, few__path_join(ctx, &link, dir, "link"));
+  assert_ok(ctx, few__file_write(ctx, target, "old", 3));
+  assert_int_equal(symlink("target", link), 0);
+  assert_ok(ctx, few__file_write(ctx, link, "new", 3));
+  assert_true(lstat(link, &s) == 0 && S_ISLNK(s.st_mode));
+  expect(ctx, target, "new");
+  assert_int_equal(few__file_write(ctx, dir, "x", 1), FEW_E_IO);
+  assert_non_null(strstr(few_error(ctx), "directory"));
+  assert_int_equal(few__file_write(ctx, "/nowhere/x", "x", 1), FEW_E_IO);
+  few__free(ctx, target);
+  few__free(ctx, link);
+  remove_dir(ctx, dir);
+  few_ctx_free(ctx);
+}
+
+static void test_mkdirs_and_list(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  char *dir = make_dir(), *deep, *file;
+  struct few_names names;
+  assert_ok(ctx, few__path_join(ctx, &deep, dir, "b/c//d/"));
+  assert_ok(ctx, few__mkdirs(ctx, deep));
+  assert_ok(ctx, few__mkdirs(ctx, deep));
+  assert_true(few__path_is_dir(deep));
+  const char *files[] = {"z", "A", "a", "_"};
+  for (int i = 0; i < 4; i++) {
+    assert_ok(ctx, few__path_join(ctx, &file, deep, files[i]));
+    assert_ok(ctx, few__file_write(ctx, file, "", 0));
+    assert_string_equal(few__path_name(file), files[i]);
+    few__free(ctx, file);
+  }
+  assert_ok(ctx, few__list_dir(ctx, &names, deep));
+  const char *sorted[] = {"A", "_", "a", "z"};
+  assert_int_equal(names.n, 4);
+  for (int i = 0; i < 4; i++) assert_string_equal(names.at[i], sorted[i]);
+  few__names_free(ctx, &names);
+  assert_ok(ctx, few__path_join(ctx, &file, deep, "a/b"));
+  assert_int_equal(few__mkdirs(ctx, file), FEW_E_IO);
+  assert_int_equal(few__list_dir(ctx, &names, file), FEW_E_IO);
+  few__free(ctx, file);
+  remove_dir(ctx, deep);
+  deep[strlen(dir) + 4] = 0;
+  rmdir(deep);
+  deep[strlen(dir) + 2] = 0;
+  rmdir(deep);
+  few__free(ctx, deep);
+  rmdir(dir);
+  assert_false(few__path_exists(dir));
+  few_ctx_free(ctx);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_write_and_read),        cmocka_unit_test(test_large_write),
+      cmocka_unit_test(test_abandoned_write),       cmocka_unit_test(test_full_disk),
+      cmocka_unit_test(test_links_and_directories), cmocka_unit_test(test_mkdirs_and_list),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
