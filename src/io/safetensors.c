@@ -1,0 +1,350 @@
+/* safetensors.c - named tensors and a string map in one file.
+ *
+ *   8 bytes   N, the length of the header, little-endian
+ *   N bytes   JSON: {"__metadata__": {"key": "value"}, "name": {"dtype": "F32", "shape": [2, 3],
+ *             "data_offsets": [begin, end]}, ...}, padded with spaces
+ *   the rest  the numbers, little-endian, row-major; offsets count from here
+ *
+ * The format (https://github.com/huggingface/safetensors) holds no code and is read without
+ * trusting it: the spans must follow each other without hole or overlap and fill the file, and
+ * each must be as long as its shape says. One who wants to hide bytes in a model finds no room.
+ *
+ * The writer pads the header so that the data starts on a multiple of 8. Loaded data starts on a
+ * multiple of 64 whatever the file did: it is moved over the header once that is parsed.
+ */
+#include "io/safetensors.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "io/file.h"
+#include "io/json.h"
+
+enum { HEADER_MAX = 100000000 }; /* the limit of the reference implementation */
+#define METADATA "__metadata__"
+
+struct few_st_hold {
+  json_t *header; /* owns names and metadata */
+  char *data;
+};
+
+/* What a parse is about: the place for messages, the data's length, the tensor at hand. */
+struct parse {
+  few_ctx *ctx;
+  const char *place;
+  struct few_st *st;
+  struct span {
+    uint64_t begin, end;
+    int tensor;
+  } * spans;
+  size_t data_bytes;
+};
+
+/* ---- the header, entry by entry ---- */
+
+static few_status bad(struct parse *p, const char *name, const char *what) {
+  return few__fail(p->ctx, FEW_E_FORMAT,
+                   "%s: tensor `%.100s`: %s: the file is damaged: fetch or make it again", p->place,
+                   name, what);
+}
+
+static few_status read_dtype(struct parse *p, struct few_st_tensor *t, const json_t *entry) {
+  const char *name = json_string_value(json_object_get(entry, "dtype"));
+  if (!name) return bad(p, t->name, "its dtype is no string");
+  if (few__store_from_name(&t->store, name)) return FEW_OK;
+  return few__fail(p->ctx, FEW_E_UNSUPPORTED,
+                   "%s: tensor `%.100s` has dtype %.20s: convert it to F32, F16 or BF16 first",
+                   p->place, t->name, name);
+}
+
+static few_status read_shape(struct parse *p, struct few_st_tensor *t, const json_t *entry) {
+  const json_t *shape = json_object_get(entry, "shape");
+  if (!json_is_array(shape)) return bad(p, t->name, "its shape is no list");
+  if (json_array_size(shape) > FEW_STORE_RANK)
+    return few__fail(p->ctx, FEW_E_UNSUPPORTED,
+                     "%s: tensor `%.100s` has %zu dimensions: reshape it to %d or fewer", p->place,
+                     t->name, json_array_size(shape), FEW_STORE_RANK);
+  t->rank = (int)json_array_size(shape);
+  for (int i = 0; i < t->rank; i++) {
+    const json_t *d = json_array_get(shape, (size_t)i);
+    if (!json_is_integer(d) || json_integer_value(d) < 0)
+      return bad(p, t->name, "a dimension is no count");
+    t->dim[i] = json_integer_value(d);
+  }
+  if (few__store_count(t->store, t->rank, t->dim, &t->count, &t->bytes)) return FEW_OK;
+  return bad(p, t->name, "its shape has too many elements for this machine");
+}
+
+static few_status read_span(struct parse *p, const struct few_st_tensor *t, struct span *s,
+                            const json_t *entry) {
+  const json_t *offsets = json_object_get(entry, "data_offsets");
+  const json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
+  if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end))
+    return bad(p, t->name, "its data_offsets are not two integers");
+  int64_t b = json_integer_value(begin), e = json_integer_value(end);
+  if (b < 0 || e < b) return bad(p, t->name, "its data ends before it begins");
+  if ((uint64_t)e > p->data_bytes) return bad(p, t->name, "its data lies beyond the file's end");
+  if ((uint64_t)(e - b) != t->bytes)
+    return bad(p, t->name, "its data is not as long as its shape says");
+  *s = (struct span){(uint64_t)b, (uint64_t)e, p->st->n};
+  return FEW_OK;
+}
+
+static few_status read_tensor(struct parse *p, const char *name, const json_t *entry) {
+  struct few_st_tensor *t = &p->st->at[p->st->n];
+  *t = (struct few_st_tensor){.name = name};
+  if (!json_is_object(entry)) return bad(p, name, "its entry is no object");
+  if (json_object_size(entry) != 3)
+    return bad(p, name, "its entry must be dtype, shape and data_offsets");
+  FEW_TRY(read_dtype(p, t, entry));
+  FEW_TRY(read_shape(p, t, entry));
+  FEW_TRY(read_span(p, t, &p->spans[p->st->n], entry));
+  p->st->n++;
+  return FEW_OK;
+}
+
+static few_status read_metadata(struct parse *p, json_t *map) {
+  const char *key;
+  json_t *value;
+  if (!json_is_object(map))
+    return few__fail(p->ctx, FEW_E_FORMAT, "%s: " METADATA " is no object: the file is damaged",
+                     p->place);
+  FEW_TRY(FEW_NEW(p->ctx, &p->st->meta, json_object_size(map)));
+  json_object_foreach(map, key, value) {
+    if (!json_is_string(value))
+      return few__fail(p->ctx, FEW_E_FORMAT,
+                       "%s: " METADATA " `%.100s` is no string: the file is damaged", p->place,
+                       key);
+    p->st->meta[p->st->n_meta++] = (struct few_st_pair){key, json_string_value(value)};
+  }
+  return FEW_OK;
+}
+
+static int by_offset(const void *a, const void *b) {
+  const struct span *x = a, *y = b;
+  if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
+  if (x->end != y->end) return x->end < y->end ? -1 : 1; /* the empty first */
+  return x->tensor - y->tensor;
+}
+
+/* The spans, in order, must tile the data. */
+static few_status check_tiling(struct parse *p) {
+  uint64_t at = 0;
+  if (p->st->n) qsort(p->spans, (size_t)p->st->n, sizeof *p->spans, by_offset);
+  for (int i = 0; i < p->st->n; i++) {
+    const char *name = p->st->at[p->spans[i].tensor].name;
+    if (p->spans[i].begin < at) return bad(p, name, "its data overlaps that of another");
+    if (p->spans[i].begin > at) return bad(p, name, "there is a hole before its data");
+    at = p->spans[i].end;
+  }
+  if (at == p->data_bytes) return FEW_OK;
+  return few__fail(p->ctx, FEW_E_FORMAT,
+                   "%s: %" PRIu64
+                   " bytes of data belong to tensors, the file has %zu: it is damaged",
+                   p->place, at, p->data_bytes);
+}
+
+/* Tensors in the order of their data, and where it is. */
+static few_status place_tensors(struct parse *p) {
+  struct few_st_tensor *sorted;
+  FEW_TRY(FEW_NEW(p->ctx, &sorted, p->st->n));
+  for (int i = 0; i < p->st->n; i++) {
+    sorted[i] = p->st->at[p->spans[i].tensor];
+    sorted[i].data = p->st->hold->data + p->spans[i].begin;
+  }
+  few__free(p->ctx, p->st->at);
+  p->st->at = sorted;
+  return FEW_OK;
+}
+
+static few_status read_header(struct parse *p, const char *text, size_t n) {
+  json_t *entry;
+  const char *name;
+  FEW_TRY(few__json_parse(p->ctx, &p->st->hold->header, p->place, text, n));
+  json_t *header = p->st->hold->header;
+  if (!json_is_object(header) || json_object_size(header) > INT32_MAX)
+    return few__fail(p->ctx, FEW_E_FORMAT, "%s: the header is no JSON object: is it safetensors?",
+                     p->place);
+  FEW_TRY(FEW_NEW(p->ctx, &p->st->at, json_object_size(header)));
+  FEW_TRY(FEW_NEW(p->ctx, &p->spans, json_object_size(header)));
+  json_object_foreach(header, name, entry) {
+    if (strcmp(name, METADATA) == 0)
+      FEW_TRY(read_metadata(p, entry));
+    else
+      FEW_TRY(read_tensor(p, name, entry));
+  }
+  return check_tiling(p);
+}
+
+/* ---- the file ---- */
+
+static few_status header_length(few_ctx *ctx, const char *place, const char *bytes, size_t n,
+                                size_t *out) {
+  uint64_t length = 0;
+  if (n < 8)
+    return few__fail(ctx, FEW_E_FORMAT, "%s: %zu bytes are too few for a safetensors file", place,
+                     n);
+  memcpy(&length, bytes, 8);
+  if (length > n - 8 || length > HEADER_MAX)
+    return few__fail(ctx, FEW_E_FORMAT,
+                     "%s: a header of %" PRIu64
+                     " bytes in a file of %zu: it is truncated or no safetensors file",
+                     place, length, n);
+  if (length < 2 || bytes[8] != '{')
+    return few__fail(ctx, FEW_E_FORMAT, "%s: the header is no JSON object: is it safetensors?",
+                     place);
+  *out = (size_t)length;
+  return FEW_OK;
+}
+
+/* Takes over `bytes`. */
+static few_status parse(few_ctx *ctx, struct few_st *out, const char *place, char *bytes,
+                        size_t n) {
+  struct few_st st = {0};
+  struct parse p = {ctx, place, &st, NULL, 0};
+  size_t header = 0;
+  few_status status = FEW_NEW(ctx, &st.hold, 1);
+  if (status)
+    few__free(ctx, bytes);
+  else
+    st.hold->data = bytes;
+  if (!status) status = header_length(ctx, place, bytes, n, &header);
+  if (!status) {
+    p.data_bytes = n - 8 - header;
+    status = read_header(&p, bytes + 8, header);
+  }
+  if (!status) {
+    memmove(bytes, bytes + 8 + header, p.data_bytes);
+    status = place_tensors(&p);
+  }
+  few__free(ctx, p.spans);
+  if (status) few__st_free(ctx, &st);
+  *out = st;
+  return status;
+}
+
+few_status few__st_parse(few_ctx *ctx, struct few_st *out, const char *place, const void *bytes,
+                         size_t n) {
+  *out = (struct few_st){0};
+  char *copy = few__alloc(ctx, n ? n : 1);
+  if (!copy) return few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", place);
+  if (n) memcpy(copy, bytes, n);
+  return parse(ctx, out, place, copy, n);
+}
+
+few_status few__st_read(few_ctx *ctx, struct few_st *out, const char *path, size_t max_bytes) {
+  char *bytes;
+  size_t n;
+  *out = (struct few_st){0};
+  FEW_TRY(few__file_read(ctx, &bytes, &n, path, max_bytes));
+  return parse(ctx, out, path, bytes, n);
+}
+
+void few__st_free(few_ctx *ctx, struct few_st *st) {
+  if (st->hold) {
+    json_decref(st->hold->header);
+    few__free(ctx, st->hold->data);
+  }
+  few__free(ctx, st->hold);
+  few__free(ctx, st->at);
+  few__free(ctx, st->meta);
+  *st = (struct few_st){0};
+}
+
+const struct few_st_tensor *few__st_find(const struct few_st *st, const char *name) {
+  for (int i = 0; i < st->n; i++)
+    if (strcmp(st->at[i].name, name) == 0) return &st->at[i];
+  return NULL;
+}
+
+const char *few__st_meta(const struct few_st *st, const char *key) {
+  for (int i = 0; i < st->n_meta; i++)
+    if (strcmp(st->meta[i].key, key) == 0) return st->meta[i].value;
+  return NULL;
+}
+
+/* ---- writing ---- */
+
+/* Put a member into an object; takes over `value`. */
+static few_status put(few_ctx *ctx, json_t *object, const char *key, json_t *value,
+                      const char *what) {
+  if (json_object_get(object, key)) {
+    json_decref(value);
+    return few__fail(ctx, FEW_E_INVALID, "%s `%.100s` is given twice: name each once", what, key);
+  }
+  if (value && json_object_set_new(object, key, value) == 0) return FEW_OK;
+  return few__fail(ctx, FEW_E_INVALID, "%s `%.100s` is no UTF-8 text, or memory is out", what, key);
+}
+
+static json_t *pack_tensor(const struct few_st_tensor *t, uint64_t begin, uint64_t end) {
+  json_t *shape = json_array();
+  for (int i = 0; i < t->rank; i++) json_array_append_new(shape, json_integer(t->dim[i]));
+  return json_pack("{s:s, s:o, s:[I,I]}", "dtype", few__store_name(t->store), "shape", shape,
+                   "data_offsets", (json_int_t)begin, (json_int_t)end);
+}
+
+/* Adds the tensor's entry and moves *offset past its data. */
+static few_status put_tensor(few_ctx *ctx, json_t *header, const struct few_st_tensor *t,
+                             uint64_t *offset) {
+  int64_t count;
+  size_t bytes;
+  if (strcmp(t->name, METADATA) == 0)
+    return few__fail(ctx, FEW_E_INVALID, "a tensor cannot be called " METADATA ": rename it");
+  if (t->rank < 0 || t->rank > FEW_STORE_RANK ||
+      !few__store_count(t->store, t->rank, t->dim, &count, &bytes) || bytes > INT64_MAX / 2 ||
+      *offset + bytes > INT64_MAX / 2)
+    return few__fail(ctx, FEW_E_INVALID, "tensor `%.100s` has no shape that a file can hold",
+                     t->name);
+  uint64_t end = *offset + bytes;
+  FEW_TRY(put(ctx, header, t->name, pack_tensor(t, *offset, end), "tensor"));
+  *offset = end;
+  return FEW_OK;
+}
+
+static few_status put_metadata(few_ctx *ctx, json_t *header, const struct few_st_pair *meta,
+                               int n) {
+  if (!n) return FEW_OK;
+  json_t *map = json_object();
+  FEW_TRY(put(ctx, header, METADATA, map, "header")); /* owned by the header from here on */
+  for (int i = 0; i < n; i++)
+    FEW_TRY(put(ctx, map, meta[i].key, json_string(meta[i].value), "metadata"));
+  return FEW_OK;
+}
+
+static few_status build_header(few_ctx *ctx, struct few_text *out,
+                               const struct few_st_tensor *tensors, int n,
+                               const struct few_st_pair *meta, int n_meta) {
+  uint64_t offset = 0;
+  json_t *header = json_object();
+  few_status st = put_metadata(ctx, header, meta, n_meta);
+  for (int i = 0; !st && i < n; i++) st = put_tensor(ctx, header, &tensors[i], &offset);
+  if (!st) st = few__json_text(ctx, header, out);
+  json_decref(header);
+  if (!st) few__text_add(ctx, out, "%*s", (int)((8 - out->len % 8) % 8), "");
+  if (!st && out->failed) st = few__fail(ctx, FEW_E_MEMORY, "out of memory for a header");
+  if (!st && out->len > HEADER_MAX)
+    st = few__fail(ctx, FEW_E_INVALID, "a header of %zu bytes: at most %d can be read again",
+                   out->len, HEADER_MAX);
+  return st;
+}
+
+few_status few__st_write(few_ctx *ctx, const char *path, const struct few_st_tensor *tensors, int n,
+                         const struct few_st_pair *meta, int n_meta) {
+  struct few_text header = {0};
+  few_writer *w = NULL;
+  few_status st;
+  FEW_GOTO(build_header(ctx, &header, tensors, n, meta, n_meta));
+  FEW_GOTO(few__writer_open(ctx, &w, path));
+  uint64_t length = header.len;
+  few__writer_put(w, &length, sizeof length);
+  few__writer_put(w, header.at, header.len);
+  for (int i = 0; i < n; i++) {
+    int64_t count;
+    size_t bytes = 0;
+    few__store_count(tensors[i].store, tensors[i].rank, tensors[i].dim, &count, &bytes);
+    few__writer_put(w, tensors[i].data, bytes);
+  }
+out:
+  few__text_free(ctx, &header);
+  return few__writer_end(w, st);
+}
