@@ -1,0 +1,27 @@
+/* png.h - PNG through libpng. */
+#ifndef FEW_SRC_IO_PNG_H
+#define FEW_SRC_IO_PNG_H
+
+#include "io/image.h"
+
+struct few_png_text {
+  const char *key;   /* 1 to 79 printable ASCII characters, no blank at the ends: "Software" */
+  const char *value; /* UTF-8; ASCII goes into tEXt, the rest into iTXt */
+};
+
+/* Any PNG as `channels` of 8 bits: 1 grey or 3 RGB (on white where it is transparent), 4 RGBA.
+ * FEW_E_FORMAT where a side is over max_side. Gamma and colour profiles are not applied. *out is
+ * yours (few__image_free), zeroed on failure. */
+few_status few__png_read(few_ctx *ctx, struct few_image *out, const char *path, int channels,
+                         int max_side);
+few_status few__png_parse(few_ctx *ctx, struct few_image *out, const char *place, const void *bytes,
+                          size_t n, int channels, int max_side);
+
+/* Grey, RGB or RGBA of 8 bits. The same image and text give the same bytes (with the same zlib).
+ * *out is yours. few__png_write is atomic. */
+few_status few__png_encode(few_ctx *ctx, uint8_t **out, size_t *n, const struct few_image *im,
+                           const struct few_png_text *text, int n_text);
+few_status few__png_write(few_ctx *ctx, const char *path, const struct few_image *im,
+                          const struct few_png_text *text, int n_text);
+
+#endif
