@@ -3,7 +3,7 @@
  * Every file here but isa.c is compiled once an instruction set, with FEW_CPU_ISA set to base, avx2
  * or avx512. What a file exports to the others is named through FEW_ISA(), so the compilations do
  * not meet: `void FEW_ISA(few__softmax)(...)` is few__softmax_avx2 in one of them. A kernel joins
- * the backend by a row in table.c.
+ * the backend by a row in table.def, which also declares it.
  */
 #ifndef FEW_SRC_CPU_H
 #define FEW_SRC_CPU_H
@@ -13,6 +13,17 @@
 #define FEW_ISA_PASTE(name, isa) name##_##isa
 #define FEW_ISA_EXPAND(name, isa) FEW_ISA_PASTE(name, isa)
 #define FEW_ISA(name) FEW_ISA_EXPAND(name, FEW_CPU_ISA)
+
+#ifdef FEW_CPU_ISA
+#define FEW_CPU_KERNEL(OP, name) void FEW_ISA(few__cpu_##name)(const struct few_call *call);
+#define FEW_CPU_KERNEL_SCRATCH(OP, name)                      \
+  void FEW_ISA(few__cpu_##name)(const struct few_call *call); \
+  size_t FEW_ISA(few__cpu_##name##_scratch)(const struct few_call *call);
+#include "backend/cpu/table.def"
+/* Fused pointwise programs. */
+void FEW_ISA(few__cpu_fused)(const struct few_call *call);
+size_t FEW_ISA(few__cpu_fused_scratch)(const struct few_call *call);
+#endif
 
 /* Write this instruction set's kernels over `table`. */
 void few__cpu_fill_base(struct few_backend *table);

@@ -1,15 +1,10 @@
 /* table.c - writes the kernels of table.def over a backend's table. */
 #include "backend/cpu/cpu.h"
 
-#define FEW_CPU_KERNEL(OP, name) void FEW_ISA(few__cpu_##name)(const struct few_call *call);
-#define FEW_CPU_KERNEL_SCRATCH(OP, name)                      \
-  void FEW_ISA(few__cpu_##name)(const struct few_call *call); \
-  size_t FEW_ISA(few__cpu_##name##_scratch)(const struct few_call *call);
-#include "backend/cpu/table.def"
-
 void FEW_ISA(few__cpu_fill)(struct few_backend *table) {
   struct few_kernel *f32 = table->kernel[FEW_F32];
-  FEW_UNUSED(f32);
+  table->fused[FEW_F32] =
+      (struct few_kernel){FEW_ISA(few__cpu_fused), FEW_ISA(few__cpu_fused_scratch)};
 #define FEW_CPU_KERNEL(OP, name) \
   f32[FEW_OP_##OP] = (struct few_kernel){FEW_ISA(few__cpu_##name), NULL};
 #define FEW_CPU_KERNEL_SCRATCH(OP, name) \
