@@ -1,0 +1,76 @@
+/* optim.h - optimizers over flat float vectors.
+ *
+ * A model's parameters are one contiguous float array, so an update is one fused pass over a range:
+ * read p, g and the state, write p and the state. Every element is independent of the others and
+ * all per-step scalars are worked out beforehand in f64, so a range may be split among workers
+ * anywhere and the bits stay the same.
+ *
+ * An optimizer is one file and one row in optimizers.def.
+ */
+#ifndef FEW_SRC_OPTIM_H
+#define FEW_SRC_OPTIM_H
+
+#include "base/base.h"
+#include "base/workers.h"
+
+enum { FEW_OPTIM_MAX_STATES = 2 };
+
+struct few_optim_opts {
+  int version; /* FEW_OPTIM_OPTS_VERSION */
+  double beta1, beta2;
+  double eps;           /* added to the root of the second moment */
+  double weight_decay;  /* decoupled (AdamW): p shrinks by 1 - lr * weight_decay before the step */
+  double rectify_above; /* radam: adapt where the SMA's length rho_t is above this; see radam.c */
+};
+#define FEW_OPTIM_OPTS_VERSION 1
+#define FEW_OPTIM_OPTS_INIT \
+  { FEW_OPTIM_OPTS_VERSION, 0.9, 0.999, 1e-8, 0, 5 }
+
+/* The scalars of one step, rounded once from f64. What each means is up to the optimizer. */
+struct few_optim_coef {
+  float grad_scale;      /* the gradient is multiplied by this on the way in (clipping) */
+  float beta1, fresh1;   /* m = beta1 m + fresh1 g */
+  float beta2, fresh2;   /* v = beta2 v + fresh2 g^2 */
+  float keep;            /* p = keep p - rate * ... */
+  float rate;            /* the learning rate with every correction in it */
+  float root_scale, eps; /* the divisor: root_scale sqrt(v) + eps */
+  bool adaptive;         /* false: no divisor (radam's first steps) */
+};
+
+struct few_optim {
+  const char *name, *source, *help;
+  int states;                                    /* float arrays beside the parameters */
+  const char *state_names[FEW_OPTIM_MAX_STATES]; /* as checkpoints call them */
+  /* Scalars of update number `step` = 1, 2, ... */
+  void (*prepare)(const struct few_optim_opts *o, int64_t step, double lr, double grad_scale,
+                  struct few_optim_coef *out);
+  /* Update n elements. p, g and state[k] do not overlap; g is not changed. */
+  void (*update)(const struct few_optim_coef *c, int64_t n, float *p, const float *g,
+                 float *const state[]);
+};
+
+#define FEW_OPTIMIZER(name) extern const struct few_optim few__optim_##name;
+#include "optimizers.def"
+#undef FEW_OPTIMIZER
+
+/* Rows of optimizers.def in order: i = 0 .. few__optim_count() - 1. */
+int few__optim_count(void);
+const struct few_optim *few__optim_at(int i);
+/* By name; the failure lists the names there are. */
+few_status few__optim_find(few_ctx *ctx, const struct few_optim **out, const char *name);
+/* Reject options that no optimizer can run with. */
+few_status few__optim_check(few_ctx *ctx, const struct few_optim_opts *o);
+
+/* One step on all n parameters, shared among workers (NULL: the caller alone); same bits for any
+ * number of them. Each state array holds n floats, zero before the first step. */
+struct few_optim_job {
+  const struct few_optim *optim;
+  struct few_optim_coef coef;
+  int64_t n;
+  float *param;
+  const float *grad;
+  float *state[FEW_OPTIM_MAX_STATES];
+};
+void few__optim_step(few_workers *w, const struct few_optim_job *job);
+
+#endif
