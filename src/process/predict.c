@@ -1,0 +1,89 @@
+/* predict.c - predictions as mixes of image and noise; their conversion by Cramer's rule.
+ *
+ * With x_t = alpha x0 + sigma eps and y = p x0 + q eps, det = q alpha - p sigma:
+ *
+ *   x0 = (q x_t - sigma y)/det,   eps = (alpha y - p x_t)/det,
+ *
+ * so that p' x0 + q' eps = ((p' q - q' p) x_t + (q' alpha - p' sigma) y)/det. There is no detour
+ * through a denoised image and hence no division by a small sigma that was not in the question.
+ */
+#include "predict.h"
+
+#include <math.h>
+
+static struct few_mix mix_x(double sigma_d, struct few_mix s) {
+  FEW_UNUSED(sigma_d);
+  FEW_UNUSED(s);
+  return (struct few_mix){1, 0};
+}
+
+static struct few_mix mix_eps(double sigma_d, struct few_mix s) {
+  FEW_UNUSED(sigma_d);
+  FEW_UNUSED(s);
+  return (struct few_mix){0, 1};
+}
+
+static struct few_mix mix_v(double sigma_d, struct few_mix s) {
+  FEW_UNUSED(sigma_d);
+  double n = hypot(s.x0, s.eps);
+  return (struct few_mix){-s.eps / n, s.x0 / n};
+}
+
+static struct few_mix mix_flow(double sigma_d, struct few_mix s) {
+  FEW_UNUSED(sigma_d);
+  FEW_UNUSED(s);
+  return (struct few_mix){-1, 1};
+}
+
+static struct few_mix mix_f(double sigma_d, struct few_mix s) {
+  double n = hypot(sigma_d * s.x0, s.eps); /* cos = sigma_d alpha/n, sin = sigma/n */
+  return (struct few_mix){-s.eps / (n * sigma_d), sigma_d * s.x0 / n};
+}
+
+static struct few_mix mix_edm(double sigma_d, struct few_mix s) {
+  struct few_mix f = mix_f(sigma_d, s);
+  return (struct few_mix){-f.x0, -f.eps};
+}
+
+static const struct {
+  const char *name, *help;
+  struct few_mix (*mix)(double sigma_d, struct few_mix state);
+} predictions[FEW_PREDICTIONS] = {
+    [FEW_PREDICT_X] = {"x", "the clean image", mix_x},
+    [FEW_PREDICT_EPS] = {"eps", "the noise, of unit variance", mix_eps},
+    [FEW_PREDICT_V] = {"v", "alpha eps - sigma x0 (Salimans and Ho, 2022)", mix_v},
+    [FEW_PREDICT_FLOW] = {"flow", "eps - x0 (flow matching)", mix_flow},
+    [FEW_PREDICT_F] = {"F", "TrigFlow's velocity over sigma_d (Lu and Song, 2024)", mix_f},
+    [FEW_PREDICT_EDM] = {"edm", "the raw network of EDM (Karras et al., 2022): -F", mix_edm},
+};
+
+const char *few__predict_name(enum few_prediction p) { return predictions[p].name; }
+
+const char *few__predict_help(enum few_prediction p) { return predictions[p].help; }
+
+few_status few__predict_find(few_ctx *ctx, enum few_prediction *out, const char *name) {
+  for (int i = 0; i < FEW_PREDICTIONS; i++)
+    if (!strcmp(predictions[i].name, name)) {
+      *out = (enum few_prediction)i;
+      return FEW_OK;
+    }
+  return few__fail(ctx, FEW_E_INVALID,
+                   "no prediction is called \"%s\"; there are x, eps, v, flow, F and edm", name);
+}
+
+struct few_mix few__predict_mix(enum few_prediction p, double sigma_d, struct few_mix state) {
+  assert((int)p >= 0 && p < FEW_PREDICTIONS && sigma_d > 0);
+  return predictions[p].mix(sigma_d, state);
+}
+
+struct few_line few__predict_convert(struct few_mix state, struct few_mix from, struct few_mix to) {
+  if (from.x0 == to.x0 && from.eps == to.eps) return (struct few_line){0, 1}; /* also at det = 0 */
+  double det = from.eps * state.x0 - from.x0 * state.eps;
+  return (struct few_line){(to.x0 * from.eps - to.eps * from.x0) / det,
+                           (to.eps * state.x0 - to.x0 * state.eps) / det};
+}
+
+void few__line_apply(struct few_line line, int64_t n, const double *x, const double *y,
+                     double *out) {
+  for (int64_t i = 0; i < n; i++) out[i] = line.x * x[i] + line.y * y[i];
+}

@@ -1,0 +1,52 @@
+/* predict.h - what a network may predict, and turning one prediction into another.
+ *
+ * Everything a denoising network is asked for is a mix of the clean image and the noise,
+ *
+ *   y = p x0 + q eps,   eps ~ N(0, I),
+ *
+ * and so is its input, x_t = alpha x0 + sigma eps. Two mixes of the same two unknowns determine a
+ * third: that is all there is to converting between x, eps, v and F, and it is linear in (x_t, y).
+ * Expectations given x_t obey the same line, so it holds for networks as for the exact values.
+ */
+#ifndef FEW_SRC_PREDICT_H
+#define FEW_SRC_PREDICT_H
+
+#include "base/base.h"
+
+/* x0 * (clean image) + eps * (unit noise). */
+struct few_mix {
+  double x0, eps;
+};
+
+/* x * x_t + y * output. */
+struct few_line {
+  double x, y;
+};
+
+enum few_prediction {
+  FEW_PREDICT_X,    /* x0 */
+  FEW_PREDICT_EPS,  /* eps */
+  FEW_PREDICT_V,    /* (alpha eps - sigma x0) / sqrt(alpha^2 + sigma^2) */
+  FEW_PREDICT_FLOW, /* eps - x0 */
+  FEW_PREDICT_F,   /* TrigFlow: cos(phi) eps - sin(phi) x0/sigma_d, tan(phi) = sigma/(sigma_d alpha)
+                    */
+  FEW_PREDICT_EDM, /* EDM's raw network: -F */
+  FEW_PREDICTIONS
+};
+
+const char *few__predict_name(enum few_prediction p);
+const char *few__predict_help(enum few_prediction p);
+few_status few__predict_find(few_ctx *ctx, enum few_prediction *out, const char *name);
+
+/* The mix that p stands for where the state is x_t = state.x0 x0 + state.eps eps. */
+struct few_mix few__predict_mix(enum few_prediction p, double sigma_d, struct few_mix state);
+
+/* From prediction `from` to prediction `to` of the same x_t: to = line.x x_t + line.y from. Not
+ * finite where `from` does not determine `to` (x at sigma = 0, eps at alpha = 0). */
+struct few_line few__predict_convert(struct few_mix state, struct few_mix from, struct few_mix to);
+
+/* out = line.x x + line.y y on n elements; out may be x or y. */
+void few__line_apply(struct few_line line, int64_t n, const double *x, const double *y,
+                     double *out);
+
+#endif
