@@ -1,0 +1,19 @@
+/* ode.h - ordinary differential equations to a tolerance, for exact maps in tests and toys. */
+#ifndef FEW_SRC_ODE_H
+#define FEW_SRC_ODE_H
+
+#include "base/base.h"
+
+struct few_ode {
+  int64_t n;
+  void (*f)(void *user, double t, const double *y, double *dy);
+  void *user;
+  double tol;           /* of each step, in max norm, relative to 1 + |y| */
+  int64_t steps, evals; /* out: what it took */
+};
+
+/* Carry y from t0 to t1 (either order) by Dormand and Prince's 5(4) pair with adaptive steps. Fails
+ * if the tolerance asks for steps below rounding, or f is not finite; y is then undefined. */
+few_status few__ode_solve(few_ctx *ctx, struct few_ode *o, double t0, double t1, double *y);
+
+#endif
