@@ -1,0 +1,27 @@
+/* tangent.h - the tangent of continuous-time consistency models, element by element in f64.
+ *
+ * Training builds these lines as a graph; this is what that graph is held against. All arrays have
+ * n elements: x = x_t, F = F(x_t/sigma_d, t), v = dx_t/dt, dF = dF/dt along v, jvp = cos(t) sin(t)
+ * sigma_d dF/dt.
+ */
+#ifndef FEW_SRC_TANGENT_H
+#define FEW_SRC_TANGENT_H
+
+#include "base/base.h"
+
+/* f(x_t, t) = cos(t) x - sin(t) sigma_d F. */
+void few__scm_f(double sigma_d, double t, int64_t n, const double *x, const double *F, double *f);
+
+/* df/dt = -cos(t) (sigma_d F - v) - sin(t) (x + sigma_d dF): the derivative itself. */
+void few__scm_dfdt(double sigma_d, double t, int64_t n, const double *x, const double *F,
+                   const double *v, const double *dF, double *out);
+
+/* g = -cos^2(t) (sigma_d F - v) - r (cos(t) sin(t) x + jvp): cos(t) df/dt at r = 1, as training
+ * forms it, with the factor cos(t) sin(t) inside the JVP and r in [0, 1] the tangent warm-up. */
+void few__scm_g(double sigma_d, double t, double r, int64_t n, const double *x, const double *F,
+                const double *v, const double *jvp, double *g);
+
+/* g / (|g| + c), |.| the plain L2 norm over all n elements; g may be out. */
+void few__scm_normalize(double c, int64_t n, const double *g, double *out);
+
+#endif
