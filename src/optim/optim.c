@@ -7,6 +7,12 @@ static const struct few_optim *const table[] = {
 #undef FEW_OPTIMIZER
 };
 
+static const char names[] =
+#define FEW_OPTIMIZER(name) " " #name
+#include "optimizers.def"
+#undef FEW_OPTIMIZER
+    ;
+
 int few__optim_count(void) { return FEW_COUNT(table); }
 
 const struct few_optim *few__optim_at(int i) {
@@ -20,12 +26,7 @@ few_status few__optim_find(few_ctx *ctx, const struct few_optim **out, const cha
       *out = table[i];
       return FEW_OK;
     }
-  return few__fail(ctx, FEW_E_INVALID, "no optimizer is called \"%s\"; there are"
-#define FEW_OPTIMIZER(name) " " #name
-#include "optimizers.def"
-#undef FEW_OPTIMIZER
-                   ,
-                   name);
+  return few__fail(ctx, FEW_E_INVALID, "no optimizer is called \"%s\"; there are%s", name, names);
 }
 
 few_status few__optim_check(few_ctx *ctx, const struct few_optim_opts *o) {

@@ -33,9 +33,13 @@ static double log_joint(const struct few_mixture *m, struct few_mix s, int i, co
 }
 
 double few__mixture_logp(const struct few_mixture *m, struct few_mix state, const double *x) {
-  double max = -INFINITY, sum = 0;
-  for (int i = 0; i < m->n; i++) max = fmax(max, log_joint(m, state, i, x));
-  for (int i = 0; i < m->n; i++) sum += exp(log_joint(m, state, i, x) - max);
+  assert(m->n >= 1);
+  double max = log_joint(m, state, 0, x), sum = 1;
+  for (int i = 1; i < m->n; i++) {
+    double l = log_joint(m, state, i, x);
+    sum = l > max ? sum * exp(max - l) + 1 : sum + exp(l - max);
+    max = fmax(max, l);
+  }
   return max + log(sum);
 }
 

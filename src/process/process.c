@@ -9,6 +9,12 @@ static const struct few_process *const table[] = {
 #undef FEW_PROCESS
 };
 
+static const char names[] =
+#define FEW_PROCESS(name) " " #name
+#include "processes.def"
+#undef FEW_PROCESS
+    ;
+
 int few__process_count(void) { return FEW_COUNT(table); }
 
 const struct few_process *few__process_at(int i) {
@@ -22,12 +28,7 @@ few_status few__process_find(few_ctx *ctx, const struct few_process **out, const
       *out = table[i];
       return FEW_OK;
     }
-  return few__fail(ctx, FEW_E_INVALID, "no process is called \"%s\"; there are"
-#define FEW_PROCESS(name) " " #name
-#include "processes.def"
-#undef FEW_PROCESS
-                   ,
-                   name);
+  return few__fail(ctx, FEW_E_INVALID, "no process is called \"%s\"; there are%s", name, names);
 }
 
 double few__process_logsnr(const struct few_process *p, double sigma_d, double t) {
