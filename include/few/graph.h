@@ -138,7 +138,8 @@ few_node few_attention_dual(few_graph *g, few_node qkv, few_node d, double scale
 /* Cotangent of qkv for the cotangent dy [N,T,heads,D] of the value. */
 few_node few_attention_grad(few_graph *g, few_node qkv, few_node dy, double scale);
 
-/* ---- Derivatives: more nodes of the same graph ---- */
+/* ---- Derivatives: more nodes of the same graph ----
+ * The x count as independent variables, even where one was computed from another. */
 /* Tangents of y[0..n_y) for tangents dx of x (FEW_NONE: zero). A y that does not depend on any x
  * gets FEW_NONE. Composes with itself and with few_vjp. */
 few_status few_jvp(few_graph *g, int n_y, const few_node *y, int n_x, const few_node *x,

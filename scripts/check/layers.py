@@ -16,7 +16,7 @@ MAY_INCLUDE = {
     'op': 'base graph',
     'ad': 'base graph op',
     'backend': 'base graph op',
-    'nn': 'base graph op ad backend',
+    'nn': 'base graph op',
     'plan': 'base graph op backend',
     'check': 'base graph op ad backend plan',
     # side by side: only the edges listed
@@ -24,10 +24,10 @@ MAY_INCLUDE = {
     'optim': 'base',
     'io': 'base',
     'data': 'base io',
-    'net': 'base graph op nn',
+    'net': 'base graph op io nn',
     'metric': 'base graph op backend plan nn',
-    'sampler': 'base graph process',
-    'objective': 'base graph op ad nn net process',
+    'sampler': 'base io process',
+    'objective': 'base graph op io nn net process',
     # above: anything below
     'train': 'base graph op ad backend plan nn process optim io data net metric sampler objective',
     'serve': 'base graph op ad backend plan nn process optim io data net metric sampler objective train',

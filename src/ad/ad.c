@@ -3,6 +3,10 @@
  * jvp walks up from the inputs, vjp down from the outputs; both apply the rule of each op they pass
  * and so APPEND the derivative as nodes of the same graph. A fused op without a rule is replaced by
  * its decomposition and that is differentiated. Only nodes that lie between x and y are visited.
+ *
+ * The x are independent variables, even where one was computed from another: nothing is propagated
+ * through them. Rules rely on it: norm_tangent(x, d) is differentiated by x and d, and d may well
+ * depend on x.
  */
 #include "op/op.h"
 
@@ -43,7 +47,7 @@ static few_node tangent_of(few_graph *g, few_node v, const few_node *dx) {
   if (def->jvp) return def->jvp(g, v, dx);
   assert(def->decompose && "an op has a jvp rule or a decomposition");
   const struct few_node_data n = *few__node(g, v);
-  few_node y = def->decompose(g, v), x[FEW_MAX_IN], d[FEW_MAX_IN], dy = FEW_NONE;
+  few_node y = def->decompose(g, v), x[FEW_MAX_IN] = {0}, d[FEW_MAX_IN] = {0}, dy = FEW_NONE;
   int m = 0;
   for (int k = 0; k < n.n_in; k++) {
     if (dx[k] == FEW_NONE) continue;
@@ -58,7 +62,7 @@ static void tangents(few_graph *g, int last, const bool *active, few_node *d) {
   for (few_node v = 0; v <= last && !few_graph_status(g); v++) {
     if (!active[v] || d[v] != FEW_NONE) continue; /* seeds stay */
     const struct few_node_data n = *few__node(g, v);
-    few_node dx[FEW_MAX_IN];
+    few_node dx[FEW_MAX_IN] = {0};
     bool any = false;
     for (int k = 0; k < n.n_in; k++) {
       dx[k] = active[n.in[k]] ? d[n.in[k]] : FEW_NONE;
@@ -108,7 +112,7 @@ static void cotangent_of(few_graph *g, few_node v, few_node dy, const bool *need
   }
   assert(def->decompose && "an op has a vjp rule or a decomposition");
   const struct few_node_data n = *few__node(g, v);
-  few_node y = def->decompose(g, v), x[FEW_MAX_IN], d[FEW_MAX_IN];
+  few_node y = def->decompose(g, v), x[FEW_MAX_IN] = {0}, d[FEW_MAX_IN] = {0};
   int m = 0;
   for (int k = 0; k < n.n_in; k++)
     if (need[k]) x[m++] = n.in[k];
@@ -117,13 +121,13 @@ static void cotangent_of(few_graph *g, few_node v, few_node dy, const bool *need
     if (need[k]) dx[k] = d[j++];
 }
 
-static void cotangents(few_graph *g, int last, const bool *active, few_node *c) {
+static void cotangents(few_graph *g, int last, const bool *active, const bool *leaf, few_node *c) {
   for (few_node v = last; v >= 0 && !few_graph_status(g); v--) {
-    if (!active[v] || c[v] == FEW_NONE) continue;
+    if (!active[v] || leaf[v] || c[v] == FEW_NONE) continue;
     const struct few_node_data n = *few__node(g, v);
     if (few__op_def(n.op)->flags & FEW_OP_FLAT) continue;
-    bool need[FEW_MAX_IN];
-    few_node dx[FEW_MAX_IN];
+    bool need[FEW_MAX_IN] = {false};
+    few_node dx[FEW_MAX_IN] = {0};
     for (int k = 0; k < n.n_in; k++) {
       need[k] = active[n.in[k]];
       dx[k] = FEW_NONE;
@@ -141,11 +145,13 @@ few_status few_vjp(few_graph *g, int n_y, const few_node *y, const few_node *dy,
   if (!all_valid(g, n_y, y) || !all_valid(g, n_y, dy) || !all_valid(g, n_x, x))
     return few_graph_status(g);
   int n = few_graph_size(g), last = -1;
-  bool *active = NULL;
+  bool *active = NULL, *leaf = NULL;
   few_node *c = NULL;
   few_status st;
   FEW_GOTO(mark_active(g, n_x, x, n_y, y, n, &active));
+  FEW_GOTO(FEW_NEW(ctx, &leaf, n));
   FEW_GOTO(FEW_NEW(ctx, &c, n));
+  for (int i = 0; i < n_x; i++) leaf[x[i]] = true;
   for (int v = 0; v < n; v++) c[v] = FEW_NONE;
   for (int i = 0; i < n_y; i++) {
     if (!few_shape_equal(few_node_shape(g, y[i]), few_node_shape(g, dy[i])))
@@ -155,11 +161,12 @@ few_status few_vjp(few_graph *g, int n_y, const few_node *y, const few_node *dy,
     c[y[i]] = few__plus(g, c[y[i]], dy[i]);
     last = y[i] > last ? y[i] : last;
   }
-  cotangents(g, last, active, c);
+  cotangents(g, last, active, leaf, c);
   for (int i = 0; i < n_x; i++) dx[i] = c[x[i]];
   st = few_graph_status(g);
 out:
   few__free(ctx, active);
+  few__free(ctx, leaf);
   few__free(ctx, c);
   return st;
 }

@@ -148,6 +148,7 @@ static bool same_node(const struct few_node_data *a, const struct few_node_data 
   if (a->op != b->op || a->n_in != b->n_in || !a->name != !b->name || !a->values != !b->values)
     return false;
   if (memcmp(a->in, b->in, sizeof a->in[0] * (size_t)a->n_in)) return false;
+  /* Bytes, not values: -0 and 0 differ, NaN equals itself. NOLINTNEXTLINE(bugprone-*) */
   if (memcmp(&a->attr, &b->attr, sizeof a->attr)) return false;
   if (a->name && strcmp(a->name, b->name)) return false;
   if (is_source(a) && !few_shape_equal(a->shape, b->shape)) return false;

@@ -23,7 +23,9 @@ struct few_op_def {
   /* Check operands (already known to be valid nodes) and set out->shape and out->type; on a
    * mistake call few__graph_fail and return false. Pointwise ops leave it NULL. */
   bool (*infer)(few_graph *g, struct few_node_data *out);
-  /* An existing or simpler node that equals proto, or FEW_NONE. May be NULL. */
+  /* An existing or simpler node that equals proto, or FEW_NONE. May be NULL. It may look at
+   * operands that are constants but never reach through another operand to what that was made
+   * from: a derivative with respect to the operand would then miss the path. */
   few_node (*simplify)(few_graph *g, const struct few_node_data *proto);
   /* Tangent of `self` for tangents dx[k] of its operands, not all of them FEW_NONE. */
   few_node (*jvp)(few_graph *g, few_node self, const few_node *dx);

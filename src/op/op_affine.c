@@ -1,4 +1,4 @@
-/* affine - a x + b with constants a = f[0], b = f[1]; nested ones merge. */
+/* affine - a x + b with constants a = f[0], b = f[1]. */
 #include "pointwise.h"
 
 few_node few_affine(few_graph *g, few_node x, double a, double b) {
@@ -11,9 +11,6 @@ few_node few_neg(few_graph *g, few_node x) { return few_affine(g, x, -1, 0); }
 static few_node simplify(few_graph *g, const struct few_node_data *n) {
   double a = n->attr.f[0], b = n->attr.f[1];
   if (a == 1 && b == 0) return n->in[0];
-  const struct few_node_data *in = few__node(g, n->in[0]);
-  if (in->op == FEW_OP_AFFINE)
-    return few_affine(g, in->in[0], a * in->attr.f[0], a * in->attr.f[1] + b);
   return few__fold_pointwise(g, n);
 }
 

@@ -23,7 +23,6 @@ static few_node simplify(few_graph *g, const struct few_node_data *n) {
   const struct few_node_data *in = few__node(g, n->in[0]);
   double v;
   if (few_shape_equal(in->shape, n->shape)) return n->in[0];
-  if (in->op == FEW_OP_RESHAPE) return few_reshape(g, in->in[0], n->shape);
   if (few__fill_value(g, n->in[0], &v)) return few_fill(g, v, n->shape);
   return FEW_NONE;
 }

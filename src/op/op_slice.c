@@ -11,7 +11,7 @@ static bool infer(few_graph *g, struct few_node_data *n) {
   if (axis < 0 || axis >= n->shape.rank || start < 0 || len < 1 ||
       start > n->shape.dim[axis] - len) {
     few__graph_fail(g, FEW_E_INVALID, "slice: entries %lld..%lld of axis %lld are outside %s",
-                    (long long)start, (long long)(start + len), (long long)axis,
+                    (long long)start, (long long)start + (long long)len, (long long)axis,
                     few__shape_text(n->shape).at);
     return false;
   }

@@ -37,7 +37,8 @@ static few_node simplify(few_graph *g, const struct few_node_data *n) {
   double v;
   if (few_shape_equal(from, n->shape)) return n->in[0];
   if (!few__fill_value(g, n->in[0], &v)) return FEW_NONE;
-  return few_fill(g, v * (double)(few_shape_count(from) / few_shape_count(n->shape)), n->shape);
+  double terms = (double)few_shape_count(from) / (double)few_shape_count(n->shape);
+  return few_fill(g, v * terms, n->shape);
 }
 
 static few_node jvp(few_graph *g, few_node self, const few_node *dx) {

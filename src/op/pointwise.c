@@ -33,7 +33,8 @@ void few__unary_vjp(few_graph *g, few_node self, few_node dy, const bool *need, 
 few_node few__pointwise_example(few_graph *g, few_op op, int k) {
   static const char *const names[] = {"a", "b", "c"};
   int n = few__op_def(op)->arity;
-  few_node in[3];
+  few_node in[3] = {FEW_NONE, FEW_NONE, FEW_NONE};
+  assert(n >= 1 && n <= 3);
   for (int j = 0; j < n; j++) {
     bool small = n > 1 && k == j + 1; /* this operand broadcasts */
     struct few_shape s = small ? FEW_SHAPE(2, 1, 3) : FEW_SHAPE(2, 2, 3);

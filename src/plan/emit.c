@@ -165,7 +165,7 @@ static few_status find_register(struct planning *p, struct instruction *in, cons
 
 static few_status emit_fused(struct planning *p, const struct unit *unit) {
   struct instruction in = {.op = FEW_OP_COUNT};
-  few_node leaf[FEW_PROGRAM_LEAVES];
+  few_node leaf[FEW_PROGRAM_LEAVES] = {0};
   in.call.shape = few_node_shape(p->g, unit->member[0]);
   FEW_TRY(FEW_NEW(p->plan->ctx, &in.program, 1));
   struct few_program *prog = in.program;

@@ -27,12 +27,28 @@ static few_status mark_live(struct planning *p) {
   return FEW_OK;
 }
 
-/* The live attention_dual of the same operands, or FEW_NONE. */
-static few_node find_dual(const struct planning *p, const struct few_node_data *attention) {
-  for (few_node v = attention->in[0] + 1; v < few_graph_size(p->g); v++) {
+/* Does node `to` depend on node `from`? seen has room for one mark a node. */
+static bool depends(const struct planning *p, few_node to, few_node from, bool *seen) {
+  memset(seen + from, 0, (size_t)(to - from + 1) * sizeof *seen);
+  seen[to] = true;
+  for (few_node v = to; v > from; v--) {
+    const struct few_node_data *d = few__node(p->g, v);
+    for (int k = 0; seen[v] && k < d->n_in; k++)
+      if (d->in[k] >= from) seen[d->in[k]] = true;
+  }
+  return seen[from];
+}
+
+/* The live attention_dual of the same operands, or FEW_NONE. One whose tangent was computed from
+ * the value itself (a seed like F(x)) cannot bring that value. */
+static few_node find_dual(const struct planning *p, few_node attention, bool *seen) {
+  const struct few_node_data *a = few__node(p->g, attention);
+  for (few_node v = a->in[0] + 1; v < few_graph_size(p->g); v++) {
     if (!p->live[v] || few__op(p->g, v) != FEW_OP_ATTENTION_DUAL) continue;
     const struct few_node_data *d = few__node(p->g, v);
-    if (d->in[0] == attention->in[0] && d->attr.f[0] == attention->attr.f[0]) return v;
+    if (d->in[0] == a->in[0] && d->attr.f[0] == a->attr.f[0] &&
+        (v < attention || !depends(p, v, attention, seen)))
+      return v;
   }
   return FEW_NONE;
 }
@@ -49,6 +65,8 @@ static few_status find_views(struct planning *p) {
   few_ctx *ctx = p->plan->ctx;
   FEW_TRY(FEW_NEW(ctx, &p->root, n));
   FEW_TRY(FEW_NEW(ctx, &p->view_offset, n));
+  bool *seen;
+  FEW_TRY(FEW_NEW(ctx, &seen, n));
   for (few_node v = 0; v < n; v++) {
     const struct few_node_data *d = few__node(p->g, v);
     few_node of = FEW_NONE;
@@ -59,10 +77,11 @@ static few_status find_views(struct planning *p) {
       of = d->in[0];
       offset = (size_t)(d->attr.i[1] * inner);
     }
-    if (p->live[v] && d->op == FEW_OP_ATTENTION) of = find_dual(p, d);
+    if (p->live[v] && d->op == FEW_OP_ATTENTION) of = find_dual(p, v, seen);
     p->root[v] = of == FEW_NONE ? v : of;
     p->view_offset[v] = offset;
   }
+  few__free(ctx, seen);
   return FEW_OK;
 }
 

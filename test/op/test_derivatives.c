@@ -78,9 +78,31 @@ static void test_checker_sees_a_wrong_rule(void **state) {
   few_ctx_free(ctx);
 }
 
+/* Derivatives by an intermediate value see every path through it: simplification must not build a
+ * way around (two affines, two reshapes), and another path from its own origin must not count. */
+static void test_intermediate_variables(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  few_graph *g;
+  assert_ok(ctx, few_graph_create(ctx, &g));
+  few_node x = few_input(g, "x", FEW_REAL, FEW_SHAPE(2, 3));
+  few_node u = few_affine(g, x, 2, 1), v = few_reshape(g, u, FEW_SHAPE(3, 2));
+  few_node y = few_affine(g, u, 3, 0), z = few_reshape(g, v, FEW_SHAPE(6)), dy, dz, dx[2];
+  assert_ok(ctx, few_jvp(g, 1, &y, 1, &u, &x, &dy));
+  assert_ok(ctx, few_jvp(g, 1, &z, 1, &v, &v, &dz));
+  assert_true(dy != FEW_NONE && dz != FEW_NONE);
+  few_node p = few_mul(g, x, u); /* u counts as independent of x */
+  assert_ok(ctx, few_vjp(g, 1, &p, &x, 2, (few_node[]){x, u}, dx));
+  assert_int_equal(dx[0], few_mul(g, x, u));
+  assert_int_equal(dx[1], few_mul(g, x, x));
+  few_graph_free(g);
+  few_ctx_free(ctx);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_every_op),
+      cmocka_unit_test(test_intermediate_variables),
       cmocka_unit_test(test_checker_sees_a_wrong_rule),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,63 @@
+/* cond.c - what all networks do with time, label and guidance.
+ *
+ * The stabilised choices of sCM (Lu and Song, arXiv 2410.11081, section 4.1) are the defaults:
+ * identity time transform, positional embedding, and adaptive double normalization
+ *   y = norm(x) * pnorm(s(t)) + pnorm(b(t)),  without a "+1".
+ * EDM's choices stay selectable, to show what goes wrong with them: sin(t) d(ln tan t)/dt = 1/cos t
+ * has no bound, and random Fourier features of scale 16 multiply the tangent by about 100.
+ */
+#include <math.h>
+
+#include "net.h"
+
+static few_node transform_time(struct few_nn *nn, const struct few_net_spec *spec,
+                               const struct few_cond_opts *o, few_node t) {
+  few_graph *g = nn->g;
+  if (o->time_transform == 0) return t;
+  few_node tan = few_div(g, few_sin(g, t), few_cos(g, t));
+  return few_scale(g, few_log(g, few_scale(g, tan, spec->sigma_data)), 0.25);
+}
+
+few_node few__cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
+                         const struct few_cond_opts *o, const struct few_net_input *in,
+                         int64_t channels, int64_t width) {
+  few_graph *g = nn->g;
+  few__nn_push(nn, "cond");
+  few_node c = transform_time(nn, spec, o, in->t);
+  few_node e = o->time_embedding ? few__nn_fourier(nn, c, channels, o->time_scale)
+                                 : few__nn_positional(nn, c, channels, o->time_scale);
+  e = few__nn_linear(nn, "time0", e, width, 1, true);
+  if (spec->guidance) { /* starts at zero: a student begins as its unguided teacher */
+    few_node s = few__nn_positional(nn, in->guidance, channels, 1);
+    e = few_add(g, e, few__nn_linear(nn, "guidance", s, width, 0, false));
+  }
+  e = few__nn_linear(nn, "time1", few_silu(g, e), width, 1, true);
+  if (spec->classes > 0) {
+    few_node rows = few_onehot(g, in->label, spec->classes);
+    /* fan-in of a one-hot row is 1: unit-variance embeddings */
+    few_node w = few__nn_param(nn, "label.w", FEW_SHAPE(spec->classes, width),
+                               (struct few_init){FEW_INIT_NORMAL, 1});
+    e = few_add(g, e, few_matmul(g, rows, w, false, false));
+  }
+  few__nn_pop(nn);
+  return few_silu(g, e);
+}
+
+few_node few__cond_modulate(struct few_nn *nn, const struct few_cond_opts *o, const char *name,
+                            few_node x, few_node emb) {
+  few_graph *g = nn->g;
+  struct few_shape s = few_node_shape(g, x);
+  int64_t c = s.rank ? s.dim[s.rank - 1] : 1;
+  few__nn_push(nn, "%s", name);
+  few_node scale = few__nn_linear(nn, "scale", emb, c, 1, true);
+  few_node shift = few__nn_linear(nn, "shift", emb, c, 1, true);
+  few__nn_pop(nn);
+  if (o->modulation == 0) {
+    scale = few__nn_pnorm(nn, scale);
+    shift = few__nn_pnorm(nn, shift);
+  } else {
+    scale = few_affine(g, scale, 1, 1);
+  }
+  x = few_mul(g, x, few__nn_rows(nn, scale, s.rank));
+  return few_add(g, x, few__nn_rows(nn, shift, s.rank));
+}

@@ -1,0 +1,76 @@
+/* net.h - a network architecture: one file, one row in nets.def.
+ *
+ * A network maps (x, t, label, guidance) to F, shaped like x. x has unit variance (it is x_t /
+ * sigma_d); t is TrigFlow's time in radians; what the network makes of t (time transform,
+ * embedding) is its own affair and stands in its options.
+ */
+#ifndef FEW_SRC_NET_H
+#define FEW_SRC_NET_H
+
+#include "io/option.h"
+#include "nn/nn.h"
+
+struct few_net_spec { /* what the data and the objective ask of a network */
+  int64_t h, w, c;    /* an image; points: h = w = 1, c = dimensions */
+  bool points;        /* x is [N,c] rather than [N,h,w,c] */
+  int64_t classes;    /* 0: no labels */
+  bool guidance;      /* a scalar guidance strength is an input */
+  double sigma_data;
+};
+
+struct few_net_input {
+  few_node x;        /* [N,h,w,c] or [N,c] */
+  few_node t;        /* [N], radians */
+  few_node label;    /* [N] index, -1 for "no label"; FEW_NONE where spec.classes is 0 */
+  few_node guidance; /* [N]; FEW_NONE where spec.guidance is false */
+};
+
+struct few_net_def {
+  const char *name, *source, *help;
+  const struct few_option *options; /* fields of the options struct */
+  size_t options_size;
+  /* Graph of F; opts is the options struct. Failures stick to the graph. */
+  few_node (*build)(struct few_nn *nn, const struct few_net_spec *spec, const void *opts,
+                    const struct few_net_input *in);
+};
+
+int few__net_count(void);
+const struct few_net_def *few__net_at(int i);
+const struct few_net_def *few__net_find(const char *name); /* NULL: no such network */
+
+/* ---- Conditioning, shared by all networks: include FEW_COND_OPTIONS in the options table. ---- */
+struct few_cond_opts {
+  int time_transform; /* 0 identity: c = t; 1 log: c = ln(sigma_d tan t) / 4 (EDM) */
+  int time_embedding; /* 0 positional, 1 fourier */
+  double time_scale;  /* multiplies the angle */
+  int modulation;     /* 0 double: pnorm(scale), pnorm(shift); 1 adagn: 1 + scale, shift */
+  double dropout;
+};
+#define FEW_COND_(S, field, type, deflt, min, max, choices, help)                                  \
+  {                                                                                                \
+#field, type, offsetof(S, cond.field), sizeof(((S *)0)->cond.field), deflt, min, max, choices, \
+        help                                                                                       \
+  }
+/* clang-format off */
+#define FEW_COND_OPTIONS(S) \
+  FEW_COND_(S, time_transform, FEW_OPTION_CHOICE, "identity", 0, 0, "identity|log", \
+            "what the embedding sees: t, or ln(sigma tan t)/4 as EDM"), \
+  FEW_COND_(S, time_embedding, FEW_OPTION_CHOICE, "positional", 0, 0, "positional|fourier", \
+            "sinusoids of falling frequency, or random Fourier features"), \
+  FEW_COND_(S, time_scale, FEW_OPTION_REAL, "1", 1e-6, 1e6, NULL, \
+            "multiplies time before the sinusoids"), \
+  FEW_COND_(S, modulation, FEW_OPTION_CHOICE, "double", 0, 0, "double|adagn", \
+            "adaptive double normalization, or scale 1 + s"), \
+  FEW_COND_(S, dropout, FEW_OPTION_REAL, "0", 0, 0.95, NULL, "chance of dropping a value")
+/* clang-format on */
+
+/* Embedding of t, label and guidance: [N,width] after a two-layer MLP. `channels`: of the
+ * sinusoids. */
+few_node few__cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
+                         const struct few_cond_opts *o, const struct few_net_input *in,
+                         int64_t channels, int64_t width);
+/* Modulate x, already normalised, by the embedding: x * scale + shift over its channels. */
+few_node few__cond_modulate(struct few_nn *nn, const struct few_cond_opts *o, const char *name,
+                            few_node x, few_node emb);
+
+#endif

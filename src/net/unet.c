@@ -1,0 +1,209 @@
+/* unet - the U-Net of diffusion models: DDPM++ as in EDM (Karras et al., arXiv 2206.00364) and its
+ * relatives.
+ *
+ *   conv in; per level: residual blocks (attention where the side is listed), every result pushed
+ * on the skip stack; half the side; ... middle: block, attention, block; then the way up with one
+ *   block more per level, each taking the popped skip concatenated; norm, SiLU, conv out.
+ *
+ * A residual block is  (x + conv(silu(modulate(norm(conv(silu(norm x)))))) ) * skip_scale; the
+ * modulation carries time, label and guidance. `resample = conv` moves between levels by strided
+ * convolution and nearest + convolution (DDPM); `filter` by a residual block that resamples inside
+ * (EDM's DDPM++).
+ */
+#include "net.h"
+
+struct unet_opts {
+  struct few_cond_opts cond;
+  int64_t channels, blocks, head_channels, groups, embedding_mult;
+  struct few_int_list mults, attention;
+  bool middle_attention;
+  int resample, filter;
+  double skip_scale, norm_eps;
+};
+
+static const struct few_option options[] = {
+    FEW_OPT_INT(struct unet_opts, channels, "64", 4, 4096, "width of the first level"),
+    FEW_OPT_INTS(struct unet_opts, mults, "1, 2, 2", 1, 64, "width of each level, in channels"),
+    FEW_OPT_INT(struct unet_opts, blocks, "2", 1, 16, "residual blocks a level"),
+    FEW_OPT_INTS(struct unet_opts, attention, "16", 1, 4096, "sides (pixels) with attention"),
+    FEW_OPT_BOOL(struct unet_opts, middle_attention, "yes", "attention in the middle"),
+    FEW_OPT_INT(struct unet_opts, head_channels, "64", 1, 1024, "channels of an attention head"),
+    FEW_OPT_INT(struct unet_opts, groups, "32", 1, 1024, "groups of a norm, where they divide"),
+    FEW_OPT_INT(struct unet_opts, embedding_mult, "4", 1, 16,
+                "width of the embedding, in channels"),
+    FEW_OPT_CHOICE(struct unet_opts, resample, "filter", "filter|conv",
+                   "between levels: resampling blocks (EDM) or strided convolutions (DDPM)"),
+    FEW_OPT_CHOICE(struct unet_opts, filter, "box", "box|1331", "taps of the resampling filter"),
+    FEW_OPT_REAL(struct unet_opts, skip_scale, "0.70710678118654757", 0.01, 1,
+                 "multiplies each residual sum"),
+    FEW_OPT_REAL(struct unet_opts, norm_eps, "1e-5", 1e-12, 1, "epsilon of the norms"),
+    FEW_COND_OPTIONS(struct unet_opts),
+    FEW_OPT_END};
+
+enum resampling { KEEP, HALVE, DOUBLE };
+enum { MAX_SKIPS = 128 };
+
+struct unet {
+  struct few_nn *nn;
+  const struct unet_opts *o;
+  few_node emb, skip[MAX_SKIPS];
+  int n_skips;
+};
+
+/* At most `groups` groups, at least 4 channels each where that divides (EDM's rule). */
+static int group_count(const struct unet_opts *o, int64_t c) {
+  int64_t n = c / 4 < o->groups ? c / 4 : o->groups;
+  if (n < 1) n = 1;
+  while (c % n) n--;
+  return (int)n;
+}
+
+static few_node resampled(struct unet *u, few_node x, enum resampling how) {
+  static const double taps[2][4] = {{1, 1, 0, 0}, {1, 3, 3, 1}};
+  int n = u->o->filter ? 4 : 2;
+  if (how == HALVE) return few_down(u->nn->g, x, n, taps[u->o->filter]);
+  return how == DOUBLE ? few_up(u->nn->g, x, n, taps[u->o->filter]) : x;
+}
+
+static few_node norm_silu(struct unet *u, const char *name, few_node x) {
+  struct few_shape s = few_node_shape(u->nn->g, x);
+  int groups = group_count(u->o, s.rank ? s.dim[s.rank - 1] : 1);
+  return few_silu(u->nn->g, few__nn_group_norm(u->nn, name, x, groups, u->o->norm_eps));
+}
+
+static few_node block(struct unet *u, few_node x, int64_t out, enum resampling how) {
+  struct few_nn *nn = u->nn;
+  few_graph *g = nn->g;
+  struct few_shape s = few_node_shape(g, x);
+  few_node h = resampled(u, norm_silu(u, "norm0", x), how);
+  h = few__nn_conv(nn, "conv0", h, out, 3, 1, 1);
+  h = few_norm(g, h, group_count(u->o, out), true, u->o->norm_eps);
+  h = few_silu(g, few__cond_modulate(nn, &u->o->cond, "mod", h, u->emb));
+  h = few__nn_conv(nn, "conv1", few__nn_dropout(nn, h), out, 3, 1, 0);
+  x = resampled(u, x, how);
+  if (s.rank != 4 || s.dim[3] != out) x = few__nn_conv(nn, "skip", x, out, 1, 1, 1);
+  return few_scale(g, few_add(g, x, h), u->o->skip_scale);
+}
+
+static few_node attention(struct unet *u, few_node x) {
+  struct few_shape s = few_node_shape(u->nn->g, x);
+  int64_t c = s.rank ? s.dim[s.rank - 1] : 1;
+  int64_t heads = c > u->o->head_channels ? c / u->o->head_channels : 1;
+  few_node h = few__nn_group_norm(u->nn, "norm2", x, group_count(u->o, c), u->o->norm_eps);
+  h = few__nn_attention(u->nn, "attention", h, heads, 0);
+  return few_scale(u->nn->g, few_add(u->nn->g, x, h), u->o->skip_scale);
+}
+
+static bool listed(const struct few_int_list *list, int64_t side) {
+  for (int i = 0; i < list->n; i++)
+    if (list->at[i] == side) return true;
+  return false;
+}
+
+static few_node block_with_attention(struct unet *u, few_node x, int64_t out) {
+  x = block(u, x, out, KEEP);
+  struct few_shape s = few_node_shape(u->nn->g, x);
+  return s.rank == 4 && listed(&u->o->attention, s.dim[1]) ? attention(u, x) : x;
+}
+
+static void push_skip(struct unet *u, few_node x) {
+  if (u->n_skips < MAX_SKIPS) u->skip[u->n_skips++] = x;
+}
+
+static few_node halve(struct unet *u, few_node x, int64_t c) {
+  if (u->o->resample) return few__nn_conv(u->nn, "conv", x, c, 3, 2, 1);
+  return block(u, x, c, HALVE);
+}
+
+static few_node twice(struct unet *u, few_node x, int64_t c) {
+  if (!u->o->resample) return block(u, x, c, DOUBLE);
+  return few__nn_conv(u->nn, "conv", few_up(u->nn->g, x, 2, (const double[]){1, 1}), c, 3, 1, 1);
+}
+
+static few_node way_down(struct unet *u, few_node x) {
+  struct few_nn *nn = u->nn;
+  const struct unet_opts *o = u->o;
+  x = few__nn_conv(nn, "in", x, o->channels * o->mults.at[0], 3, 1, 1);
+  push_skip(u, x);
+  for (int l = 0; l < o->mults.n; l++) {
+    int64_t c = o->channels * o->mults.at[l];
+    for (int64_t b = 0; b < o->blocks; b++) {
+      few__nn_push(nn, "down.%d.%lld", l, (long long)b);
+      x = block_with_attention(u, x, c);
+      few__nn_pop(nn);
+      push_skip(u, x);
+    }
+    if (l + 1 == o->mults.n) break;
+    few__nn_push(nn, "down.%d.half", l);
+    x = halve(u, x, c);
+    few__nn_pop(nn);
+    push_skip(u, x);
+  }
+  return x;
+}
+
+static few_node middle(struct unet *u, few_node x) {
+  int64_t c = u->o->channels * u->o->mults.at[u->o->mults.n - 1];
+  few__nn_push(u->nn, "middle.0");
+  x = block(u, x, c, KEEP);
+  if (u->o->middle_attention) x = attention(u, x);
+  few__nn_pop(u->nn);
+  few__nn_push(u->nn, "middle.1");
+  x = block(u, x, c, KEEP);
+  few__nn_pop(u->nn);
+  return x;
+}
+
+static few_node way_up(struct unet *u, few_node x) {
+  struct few_nn *nn = u->nn;
+  const struct unet_opts *o = u->o;
+  for (int l = o->mults.n - 1; l >= 0; l--) {
+    int64_t c = o->channels * o->mults.at[l];
+    for (int64_t b = 0; b <= o->blocks; b++) {
+      few__nn_push(nn, "up.%d.%lld", l, (long long)b);
+      few_node skip = u->n_skips > 0 ? u->skip[--u->n_skips] : FEW_NONE;
+      x = few_concat(nn->g, 3, 2, (few_node[]){x, skip});
+      x = block_with_attention(u, x, c);
+      few__nn_pop(nn);
+    }
+    if (l == 0) break;
+    few__nn_push(nn, "up.%d.twice", l);
+    x = twice(u, x, c);
+    few__nn_pop(nn);
+  }
+  return x;
+}
+
+static bool fits(struct few_nn *nn, const struct few_net_spec *spec, const struct unet_opts *o) {
+  int64_t unit = (int64_t)1 << (o->mults.n > 0 ? o->mults.n - 1 : 0);
+  int64_t skips = (o->blocks + 1) * o->mults.n;
+  if (!spec->points && o->mults.n > 0 && spec->h % unit == 0 && spec->w % unit == 0 &&
+      skips <= MAX_SKIPS)
+    return true;
+  few__graph_fail(nn->g, FEW_E_INVALID,
+                  "unet: %d levels need images whose sides are multiples of %lld (and at most %d "
+                  "blocks in all); these are %lldx%lld%s: take fewer levels in `mults`%s",
+                  o->mults.n, (long long)unit, MAX_SKIPS, (long long)spec->h, (long long)spec->w,
+                  spec->points ? " points" : "", spec->points ? ", or net = mlp" : "");
+  return false;
+}
+
+static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const void *opts,
+                      const struct few_net_input *in) {
+  const struct unet_opts *o = opts;
+  struct unet u = {.nn = nn, .o = o};
+  if (!fits(nn, spec, o)) return FEW_NONE;
+  nn->dropout = o->cond.dropout;
+  u.emb = few__cond_embed(nn, spec, &o->cond, in, o->channels, o->channels * o->embedding_mult);
+  few_node x = way_up(&u, middle(&u, way_down(&u, in->x)));
+  return few__nn_conv(nn, "out", norm_silu(&u, "out_norm", x), spec->c, 3, 1, 0);
+}
+
+const struct few_net_def few__net_unet = {
+    .name = "unet",
+    .source = "arXiv 2006.11239, 2206.00364",
+    .help = "U-Net with residual blocks and attention (DDPM++)",
+    .options = options,
+    .options_size = sizeof(struct unet_opts),
+    .build = build,
+};
