@@ -1,0 +1,13 @@
+/* few.h - few-step diffusion: everything of the stable interface. */
+#ifndef FEW_H
+#define FEW_H
+
+#include "few/base.h"
+#include "few/bench.h"
+#include "few/check.h"
+#include "few/data.h"
+#include "few/graph.h"
+#include "few/model.h"
+#include "few/train.h"
+
+#endif

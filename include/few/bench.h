@@ -1,0 +1,61 @@
+/* few/bench.h - how fast is this machine with few on it?
+ *
+ * Times whole steps (training, sCD, sCT, one-step sampling) of networks at a given size against
+ * the machine's own peak, measured by a loop of fused multiply-adds.
+ */
+#ifndef FEW_BENCH_H
+#define FEW_BENCH_H
+
+#include "few/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct few_bench_opts {
+  int version;     /* FEW_BENCH_OPTS_VERSION */
+  const char *net; /* "unet", "dit", "mlp" */
+  int n_settings;  /* "key=value" of the network's options */
+  const char *const *settings;
+  int64_t h, w, c;
+  int64_t batch, shards; /* rows of a step; shards must divide it */
+  int workers;           /* 0: the context's */
+  double seconds;        /* how long to repeat each case */
+  const char *backend;   /* NULL: cpu */
+};
+#define FEW_BENCH_OPTS_VERSION 1
+#define FEW_BENCH_OPTS_INIT \
+  { FEW_BENCH_OPTS_VERSION, "unet", 0, NULL, 32, 32, 3, 64, 8, 0, 5.0, NULL }
+
+enum few_bench_case {
+  FEW_BENCH_INFER,
+  FEW_BENCH_TRAIN,
+  FEW_BENCH_JVP,
+  FEW_BENCH_SCD,
+  FEW_BENCH_SCT,
+  FEW_BENCH_CASES
+};
+struct few_bench_result {
+  const char *name; /* "train" */
+  double seconds;   /* of one step: median */
+  double fastest;
+  int repeats;
+  double images_per_second;
+  double gflop; /* of one step, counted as direct convolution */
+  double gflops_per_second;
+  double share_of_peak;
+  size_t arena_bytes; /* of all workers together */
+};
+/* Peak of `workers` cores together, GFLOP/s, fp32 multiply-adds counted twice. */
+FEW_MUST_USE few_status few_bench_peak(few_ctx *ctx, int workers, double *gflops);
+FEW_MUST_USE few_status few_bench(few_ctx *ctx, const struct few_bench_opts *opts,
+                                  enum few_bench_case which, double peak,
+                                  struct few_bench_result *out);
+/* Where the time of one case goes: a line a kind of kernel, slowest first. Yours: few_text_free. */
+FEW_MUST_USE few_status few_bench_profile(few_ctx *ctx, const struct few_bench_opts *opts,
+                                          enum few_bench_case which, char **out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,135 @@
+/* few/model.h - a trained model: one safetensors file (docs/format.md).
+ *
+ * A model knows its architecture, the data it was made for (shape, scale, classes), what it was
+ * trained as (a diffusion teacher, a consistency student) and where it came from.
+ */
+#ifndef FEW_MODEL_H
+#define FEW_MODEL_H
+
+#include <stdio.h>
+
+#include "few/base.h"
+#include "few/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct few_model few_model;
+
+/* Read a model. The context must outlive it. On failure *out is NULL. */
+FEW_MUST_USE few_status few_model_load(few_ctx *ctx, few_model **out, const char *path);
+FEW_MUST_USE few_status few_model_save(const few_model *m, const char *path); /* atomic */
+void few_model_free(few_model *m);                                            /* NULL is fine */
+
+struct few_model_info {
+  const char *net;       /* "unet" */
+  const char *objective; /* what trained it: "diffusion", "scd", "sct" */
+  const char *sampler;   /* what samples it best: "heun", "consistency" */
+  int64_t h, w, c;       /* of a picture; points: h = w = 1, c = dimensions */
+  bool points;
+  int64_t classes;                   /* 0: no labels */
+  bool guided;                       /* takes a guidance strength as an input */
+  double guidance_min, guidance_max; /* the range it was trained on, where guided */
+  int64_t parameters;
+  double sigma_data;
+  int64_t step; /* training steps behind it */
+  double flops; /* of one evaluation of one picture; 2 a multiply-add */
+};
+void few_model_info(const few_model *m, struct few_model_info *out);
+/* Name of a class, NULL where it has none; borrowed. */
+const char *few_model_class_name(const few_model *m, int64_t label);
+/* The JSON of the file's "few" metadata; borrowed. */
+const char *few_model_metadata(const few_model *m);
+
+/* Parameter i of 0 .. few_model_parameter_rows - 1: name, shape, place in few_model_values. */
+struct few_model_parameter {
+  const char *name;
+  struct few_shape shape;
+  int64_t offset;
+};
+int few_model_parameter_rows(const few_model *m);
+void few_model_parameter(const few_model *m, int i, struct few_model_parameter *out);
+const float *few_model_values(const few_model *m);
+float *few_model_values_mut(few_model *m); /* to build models by hand and in tests */
+
+/* The network as a graph: F(x, t) of `rows` rows with inputs "x" [rows,h,w,c] (unit variance), "t"
+ * [rows] (TrigFlow radians), "label" [rows] if it has classes, "guidance" [rows] if guided. */
+FEW_MUST_USE few_status few_model_graph(const few_model *m, few_graph *g, int64_t rows,
+                                        few_node *out);
+
+/* Evaluate F for n rows. x is [n][h*w*c] with unit variance; label and guidance may be NULL (no
+ * label; 1). Results do not depend on workers nor on how rows are grouped into calls, as long as
+ * a row's index modulo few_model_rows(m) stays the same. */
+FEW_MUST_USE few_status few_model_eval(few_model *m, int64_t n, const float *x, const float *t,
+                                       const int32_t *label, const float *guidance, float *out);
+int64_t few_model_rows(const few_model *m); /* rows of one replay */
+
+/* ---- Sampling ---- */
+struct few_sample_opts {
+  int version;   /* FEW_SAMPLE_OPTS_VERSION */
+  int64_t n;     /* pictures */
+  int64_t first; /* index of the first: picture i is the same in every call that has it */
+  int steps;     /* 0: the sampler's own choice */
+  uint64_t seed;
+  const char *sampler; /* NULL: the model's own */
+  int label;           /* FEW_LABEL_EACH: picture i has class i mod classes; FEW_LABEL_NONE */
+  double guidance;     /* 1: none. Teachers: classifier-free; guided students: their input */
+  int64_t batch;       /* pictures in memory at once; 0: chosen. Never changes a result */
+  int n_times;         /* > 0: times[] are the sampler's times in radians, falling */
+  const double *times;
+};
+#define FEW_SAMPLE_OPTS_VERSION 1
+#define FEW_LABEL_EACH (-1)
+#define FEW_LABEL_NONE (-2)
+#define FEW_SAMPLE_OPTS_INIT \
+  { FEW_SAMPLE_OPTS_VERSION, 1, 0, 0, 0, NULL, FEW_LABEL_EACH, 1.0, 0, 0, NULL }
+
+/* out[n][h*w*c]: pictures in [-1, 1] (not clipped), points in their own units. labels[n] (may be
+ * NULL) are those used, -1 for none. Evaluations of the network per picture go to *nfe (may be
+ * NULL). */
+FEW_MUST_USE few_status few_sample(few_model *m, const struct few_sample_opts *opts, float *out,
+                                   int32_t *labels, int *nfe);
+
+/* Write what few_sample gave: PATH.png a grid, PATH.npy uint8 [n,h,w,c] (points: float32 [n,d])
+ * with labels beside it in PATH less ".npy" plus ".labels.npy", anything else a folder with one
+ * PNG a picture (points are refused). Atomic. */
+FEW_MUST_USE few_status few_sample_write(few_model *m, const char *path, int64_t n,
+                                         const float *samples, const int32_t *labels,
+                                         int64_t columns);
+
+struct few_sampler_info {
+  const char *name, *source, *help;
+};
+int few_sampler_list_count(void);
+struct few_sampler_info few_sampler_list(int i);
+
+/* ---- Looking at a model ---- */
+/* Text of the network's graph, a line a node, with shapes, parameters and FLOPs; `training`: of
+ * the whole training step of its objective instead. *out is yours: few_text_free. */
+struct few_show_opts {
+  int version; /* FEW_SHOW_OPTS_VERSION */
+  bool graph;  /* every node; otherwise a summary by layer */
+  int64_t rows;
+};
+#define FEW_SHOW_OPTS_VERSION 1
+#define FEW_SHOW_OPTS_INIT \
+  { FEW_SHOW_OPTS_VERSION, false, 1 }
+FEW_MUST_USE few_status few_model_show(few_model *m, const struct few_show_opts *opts, char **out);
+void few_text_free(few_ctx *ctx, char *text);
+
+/* The derivative checker on this model's own network and weights, in f64: the network by its
+ * inputs, by its parameters, and its tangent by its parameters. */
+struct few_model_check {
+  const char *what;
+  double difference, adjoint; /* few/check.h */
+  double difference_bound, adjoint_bound;
+  bool ok;
+};
+enum { FEW_MODEL_CHECKS = 3 };
+FEW_MUST_USE few_status few_model_check(few_model *m, struct few_model_check out[FEW_MODEL_CHECKS]);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
