@@ -1,0 +1,14 @@
+/* gzip.h - whole files, plain or gzipped. */
+#ifndef FEW_SRC_IO_GZIP_H
+#define FEW_SRC_IO_GZIP_H
+
+#include "base/base.h"
+
+/* Read a file; if its content is gzip (whatever its name), inflate it. *out is yours (few__free),
+ * at most max_bytes long, 64-byte aligned, and NULL on failure. Truncated or damaged data is
+ * FEW_E_FORMAT with the offset in the file. */
+few_status few__gzip_read(few_ctx *ctx, char **out, size_t *n, const char *path, size_t max_bytes);
+few_status few__gzip_parse(few_ctx *ctx, char **out, size_t *n_out, const char *place,
+                           const void *bytes, size_t n, size_t max_bytes);
+
+#endif
