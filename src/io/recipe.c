@@ -16,7 +16,7 @@
 
 #include "io/file.h"
 
-enum { RECIPE_MAX = 1 << 20, PAIRS_MAX = 4096, SHOWN = 60 };
+enum { RECIPE_MAX = 1 << 20, PAIRS_MAX = 512, SHOWN = 60 };
 
 struct line {
   const struct few_recipe *r;
