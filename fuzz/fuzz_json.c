@@ -1,0 +1,19 @@
+/* Whatever is read reads back from its text as the same value. */
+#include "fuzz.h"
+#include "io/json.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  few_ctx *ctx = fuzz_ctx();
+  json_t *v, *back;
+  struct few_text t = {0};
+  if (fuzz_ok(ctx, few__json_parse(ctx, &v, "input", (const char *)data, size))) {
+    FUZZ_REQUIRE(few__json_text(ctx, v, &t) == FEW_OK);
+    FUZZ_REQUIRE(few__json_parse(ctx, &back, "back", t.at, t.len) == FEW_OK);
+    FUZZ_REQUIRE(json_equal(v, back));
+    json_decref(back);
+  }
+  few__text_free(ctx, &t);
+  json_decref(v);
+  few_ctx_free(ctx);
+  return 0;
+}
