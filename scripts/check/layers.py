@@ -28,9 +28,11 @@ MAY_INCLUDE = {
     'metric': 'base graph op backend plan nn',
     'sampler': 'base io process',
     'objective': 'base graph op io nn net process',
+    'model': 'base graph op ad backend plan check nn net process io data sampler',
     # above: anything below
-    'train': 'base graph op ad backend plan nn process optim io data net metric sampler objective',
-    'serve': 'base graph op ad backend plan nn process optim io data net metric sampler objective train',
+    'train': 'base graph op ad backend plan nn process optim io data net metric sampler objective model check',
+    'bench': 'base graph op ad backend plan nn process optim io data net sampler objective model train',
+    'serve': 'base graph op ad backend plan nn process optim io data net metric sampler objective model check train bench',
 }
 
 # Single headers that may be included from below, as interfaces: {module: {header: reason}}.

@@ -1,0 +1,46 @@
+/* model.h - the inside of a model. The trainer fills one in; few_model_load does from a file. */
+#ifndef FEW_SRC_MODEL_H
+#define FEW_SRC_MODEL_H
+
+#include "base/workers.h"
+#include "few/model.h"
+#include "net/net.h"
+#include "plan/plan.h"
+
+enum { FEW_MAX_CLASS_NAME = 64, FEW_MAX_COMPONENT_NAME = 32 };
+
+struct few_model {
+  few_ctx *ctx;
+  const struct few_net_def *net;
+  void *net_opts; /* net->options_size bytes; owned */
+  struct few_net_spec spec;
+  struct few_params params;
+  float *values; /* params.total; owned */
+
+  /* raw picture = x / scale + mean, x with standard deviation sigma_data */
+  double data_mean, data_scale;
+  char (*class_names)[FEW_MAX_CLASS_NAME]; /* [spec.classes]; owned, may be NULL */
+
+  char objective[FEW_MAX_COMPONENT_NAME], sampler[FEW_MAX_COMPONENT_NAME];
+  double guidance_min, guidance_max;
+  int64_t step;
+  char *provenance; /* JSON object: recipe, seed, images, teacher ...; owned, may be NULL */
+
+  char *metadata;               /* text of few_model_metadata, made on load and save; owned */
+  struct few_model_runner *run; /* plans and arenas of few_model_eval, made when first needed */
+};
+
+/* A model with `values` at the network's initial values for `seed`. opts is copied. */
+few_status few__model_create(few_ctx *ctx, few_model **out, const struct few_net_def *net,
+                             const void *opts, const struct few_net_spec *spec, uint64_t seed);
+
+/* A trace of the model's network with this prefix ("teacher:") on graph names. Inputs as in
+ * few_net_input; `training` switches dropout on. */
+few_node few__model_trace(const few_model *m, few_graph *g, const char *prefix, bool training,
+                          const struct few_net_input *in);
+
+/* Bind every param slot of `plan` that starts with `prefix` to the model's values. */
+void few__model_bind(const few_model *m, const few_plan *plan, const char *prefix,
+                     const float *values, const void **slots);
+
+#endif
