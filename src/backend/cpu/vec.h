@@ -115,7 +115,9 @@ VF_INLINE vf vf_sqrt(vf x) {
   return x;
 #endif
 }
-/* To the nearest integer, ties to even. */
+/* To the nearest integer, ties to even. Unoptimised, the intrinsic is a macro that warns. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"
 VF_INLINE vf vf_round(vf x) {
 #if VF_W == 16
   return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
@@ -126,6 +128,7 @@ VF_INLINE vf vf_round(vf x) {
   return vf_select(vf_abs(x) < 4194304.0f, (x + magic) - magic, x);
 #endif
 }
+#pragma GCC diagnostic pop
 
 /* The first n < VF_W elements; the rest read as zero and are not touched. */
 VF_INLINE vf vf_load_n(const float *p, int64_t n) {

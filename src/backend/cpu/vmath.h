@@ -16,13 +16,16 @@
 
 #include "backend/cpu/vec.h"
 
+/* For bits: arithmetic that may wrap. */
+typedef uint32_t vu __attribute__((vector_size(VF_W * 4)));
+
 /* x 2^n for integers n in a vector of floats, |n| <= 252; rounds once. */
 VF_INLINE vf vf_scale2(vf x, vf n) {
 #if VF_W == 16
   return _mm512_scalef_ps(x, n);
 #else
-  const vi k = vf_to_i(n), half = k >> 1;
-  return x * vi_bits((half + 127) << 23) * vi_bits((k - half + 127) << 23);
+  const vi k = vf_to_i(n), half = k >> 1; /* of a NaN: any number will do */
+  return x * (vf)((vu)(half + 127) << 23) * (vf)((vu)(k - half + 127) << 23);
 #endif
 }
 
@@ -44,8 +47,8 @@ VF_INLINE vf vf_exp(vf x) {
 VF_INLINE vf vf_log(vf x) {
   const vi tiny = x < 1.17549435e-38f;
   const vf y = vf_select(tiny, x * 33554432.0f, x); /* 2^25: out of the subnormals */
-  const vi top = (vf_bits(y) - 0x3f3504f3) >> 23;
-  const vf f = vi_bits(vf_bits(y) - (top << 23)) - 1.0f;
+  const vi top = (vi)((vu)y - 0x3f3504f3u) >> 23;
+  const vf f = (vf)((vu)y - ((vu)top << 23)) - 1.0f;
   const vf e = vi_to_f(top - (tiny & 25));
   const vf s = f / (f + 2.0f), z = s * s, w = z * z;
   const vf even = z * vf_fma(w, vf_set(0.28498786688f), vf_set(0.66666662693f));
@@ -90,7 +93,7 @@ VF_INLINE vf vf_sin_shifted(vf x, int32_t shift) {
   c = vf_fma(c, z, vf_set(4.166664568298827e-2f));
   c = vf_fma(c, z * z, vf_fnma(z, vf_set(0.5f), vf_set(1.0f)));
   const vf y = vf_select((q & 1) != 0, c, s);
-  return vi_bits(vf_bits(y) ^ ((q & 2) << 30));
+  return (vf)((vu)y ^ ((vu)(q & 2) << 30));
 }
 
 /* Lanes beyond 2^27 go one by one through the C library. */
