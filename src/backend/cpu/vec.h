@@ -39,6 +39,13 @@ typedef int32_t vi_any __attribute__((vector_size(VF_W * 4), aligned(4), may_ali
 
 #define VF_INLINE static inline __attribute__((always_inline, unused))
 
+/* Before a loop of constant length over an array of vectors: unrolled, the array is registers. */
+#if defined(__clang__)
+#define VF_UNROLL(n) _Pragma("clang loop unroll(full)")
+#else
+#define VF_UNROLL(n) _Pragma("GCC unroll 16")
+#endif
+
 /* Loads and stores of any alignment. */
 VF_INLINE vf vf_load(const float *p) { return *(const vf_any *)p; }
 VF_INLINE void vf_store(float *p, vf x) { *(vf_any *)p = x; }
@@ -168,6 +175,46 @@ VF_INLINE float vf_max_lane(vf x) {
   for (int h = VF_W / 2; h > 0; h /= 2)
     for (int i = 0; i < h; i++) a[i] = a[i] > a[i + h] ? a[i] : a[i + h];
   return a[0];
+}
+
+/* a0 b0 a1 b1 ... : the first VF_W and the last VF_W of the interleaved elements. */
+#if defined(__clang__)
+#define VF_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define VF_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (vi){__VA_ARGS__})
+#endif
+VF_INLINE vf vf_zip_low(vf a, vf b) {
+#if VF_W == 16
+  return VF_SHUFFLE(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+#elif VF_W == 8
+  return VF_SHUFFLE(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+#else
+  return VF_SHUFFLE(a, b, 0, 4, 1, 5);
+#endif
+}
+VF_INLINE vf vf_zip_high(vf a, vf b) {
+#if VF_W == 16
+  return VF_SHUFFLE(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+#elif VF_W == 8
+  return VF_SHUFFLE(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#else
+  return VF_SHUFFLE(a, b, 2, 6, 3, 7);
+#endif
+}
+/* The VF_W x VF_W matrix of rows r, transposed: zipping each row with the one half the matrix away
+ * turns (row, column) by one bit; log2 VF_W times is the whole exchange. */
+VF_INLINE void vf_transpose(vf r[VF_W]) {
+  VF_UNROLL(4)
+  for (int bit = 1; bit < VF_W; bit *= 2) {
+    vf z[VF_W];
+    VF_UNROLL(VF_W / 2)
+    for (int i = 0; i < VF_W / 2; i++) {
+      z[2 * i] = vf_zip_low(r[i], r[i + VF_W / 2]);
+      z[2 * i + 1] = vf_zip_high(r[i], r[i + VF_W / 2]);
+    }
+    VF_UNROLL(VF_W)
+    for (int i = 0; i < VF_W; i++) r[i] = z[i];
+  }
 }
 
 /* Doubles, for sums that must not lose digits: half a vector of floats at a time. */
