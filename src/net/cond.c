@@ -32,7 +32,7 @@ few_node few__cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
     e = few_add(g, e, few__nn_linear(nn, "guidance", s, width, 0, false));
   }
   e = few__nn_linear(nn, "time1", few_silu(g, e), width, 1, true);
-  if (spec->classes > 0) {
+  if (spec->classes > 0 && in->label != FEW_NONE) { /* no label adds nothing */
     few_node rows = few_onehot(g, in->label, spec->classes);
     /* fan-in of a one-hot row is 1: unit-variance embeddings */
     few_node w = few__nn_param(nn, "label.w", FEW_SHAPE(spec->classes, width),

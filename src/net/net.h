@@ -21,7 +21,7 @@ struct few_net_spec { /* what the data and the objective ask of a network */
 struct few_net_input {
   few_node x;        /* [N,h,w,c] or [N,c] */
   few_node t;        /* [N], radians */
-  few_node label;    /* [N] index, -1 for "no label"; FEW_NONE where spec.classes is 0 */
+  few_node label;    /* [N] index, -1 for "no label"; FEW_NONE: no row has one */
   few_node guidance; /* [N]; FEW_NONE where spec.guidance is false */
 };
 

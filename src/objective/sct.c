@@ -1,0 +1,32 @@
+/* sct - continuous-time consistency training (arXiv 2410.11081): no teacher; the velocity of the
+ * flow is replaced by that of the single path, dx_t/dt = cos(t) z - sin(t) x0. */
+#include "scm.h"
+
+struct sct_opts {
+  struct few_scm_opts scm;
+};
+
+static const struct few_option options[] = {FEW_SCM_OPTIONS(struct sct_opts), FEW_OPT_END};
+
+static void schedule(const void *opts, int64_t step, double stretch, double *scalar) {
+  few__scm_schedule(&((const struct sct_opts *)opts)->scm, step, stretch, scalar);
+}
+
+static void build(struct few_loss *l, const void *opts) {
+  const struct sct_opts *o = opts;
+  struct few_trig_draw d = few__trig_draw(l, o->scm.p_mean, o->scm.p_std);
+  few__scm_build(l, &o->scm, &d, d.v, FEW_NONE);
+}
+
+const struct few_objective_def few__objective_sct = {
+    .name = "sct",
+    .source = "arXiv 2410.11081",
+    .help = "continuous-time consistency training, without a teacher",
+    .options = options,
+    .options_size = sizeof(struct sct_opts),
+    .starts_as_teacher = true,
+    .sampler = "consistency",
+    .n_scalars = 1,
+    .schedule = schedule,
+    .build = build,
+};
