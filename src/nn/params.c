@@ -10,6 +10,12 @@ void few__params_free(few_ctx *ctx, struct few_params *p) {
   *p = (struct few_params){0};
 }
 
+int64_t few__params_count(const struct few_params *p) {
+  int64_t n = 0;
+  for (int i = 0; i < p->n; i++) n += few_shape_count(p->at[i].shape);
+  return n;
+}
+
 int few__params_find(const struct few_params *p, const char *name) {
   for (int i = 0; i < p->n; i++)
     if (!strcmp(p->at[i].name, name)) return i;
@@ -39,6 +45,7 @@ static void init_row(const struct few_param_row *row, uint64_t seed, float *out)
 }
 
 void few__params_init(const struct few_params *p, uint64_t seed, float *values) {
+  memset(values, 0, (size_t)p->total * sizeof *values);
   for (int i = 0; i < p->n; i++) init_row(&p->at[i], seed, values + p->at[i].offset);
 }
 
@@ -76,8 +83,8 @@ few_node few__nn_param(struct few_nn *nn, const char *name, struct few_shape sha
     if (st) return few__graph_fail(nn->g, st, "out of memory: parameter table");
     struct few_param_row *row = &p->at[p->n++];
     *row = (struct few_param_row){.shape = shape, .init = init, .offset = p->total};
+    p->total += (few_shape_count(shape) + 15) & ~(int64_t)15; /* rows begin on cache lines */
     memcpy(row->name, full, (size_t)len + 1);
-    p->total += few_shape_count(shape);
   } else if (!few_shape_equal(p->at[i].shape, shape)) {
     return few__graph_fail(nn->g, FEW_E_INVALID, "parameter %s is %s here and %s elsewhere", full,
                            few__shape_text(shape).at, few__shape_text(p->at[i].shape).at);
