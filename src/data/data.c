@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "io/gzip.h"
 #include "reader.h"
 
 struct reader {
@@ -116,6 +117,13 @@ void few__data_free_paths(few_ctx *ctx, struct few_data_paths *p) {
   *p = (struct few_data_paths){0};
 }
 
+few_status few__data_read_bytes(few_data *d, const char *path, uint8_t **out, size_t *n) {
+  char *text = NULL;
+  FEW_TRY(few__gzip_read(d->ctx, &text, n, path, FEW_DATA_MAX_BYTES));
+  *out = (uint8_t *)text;
+  return FEW_OK;
+}
+
 static void image_stats(few_data *d) {
   int64_t hist[256] = {0}, total = d->n * few_data_item_size(d), sum = 0;
   for (int64_t i = 0; i < total; i++) hist[d->pixels[i]]++;
@@ -188,7 +196,7 @@ static few_status check_opts(few_ctx *ctx, const struct few_data_opts *o) {
   FEW_TRY(check_range(ctx, "background", o->background, 0, 255));
   if (o->channels != 0 && o->channels != 1 && o->channels != 3)
     return few__fail(ctx, FEW_E_INVALID, "data: channels is %lld; use 1 (grey), 3 (RGB) or 0 (%s)",
-                     (long long)o->channels, "as the first picture");
+                     (long long)o->channels, "as the pictures are");
   return FEW_OK;
 }
 

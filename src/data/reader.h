@@ -18,8 +18,11 @@
 
 enum {
   FEW_DATA_MAX_SIDE = 1 << 15,   /* pixels along an edge, dimensions of a point */
+  FEW_DATA_MAX_CHANNELS = 4,     /* more is taken for an axis out of place */
   FEW_DATA_MAX_CLASSES = 1 << 16 /* more is taken for a broken label */
 };
+
+#define FEW_DATA_MAX_BYTES ((size_t)1 << 36) /* of one file */
 
 struct few_data {
   few_ctx *ctx;
@@ -70,5 +73,12 @@ struct few_data_paths {
 };
 few_status few__data_split_paths(few_data *d, const char *list, struct few_data_paths *out);
 void few__data_free_paths(few_ctx *ctx, struct few_data_paths *p);
+
+/* The whole of a file, plain or gzipped; *out is yours. */
+few_status few__data_read_bytes(few_data *d, const char *path, uint8_t **out, size_t *n);
+
+/* Read a pair of IDX files into d; labels may be NULL. n_classes as in few__data_check_labels. */
+few_status few__data_read_idx(few_data *d, const char *images, const char *labels, int n_classes,
+                              const struct few_data_opts *o);
 
 #endif
