@@ -42,13 +42,18 @@ struct few_data_opts {
   int64_t limit;      /* the first so many items; 0: all (toys: 65536) */
   int64_t size;       /* folder: crop to the central square and shrink to size x size by area; 0:
                          pictures are taken as they are, all of one size */
-  int64_t channels;   /* folder: 1 grey, 3 RGB, 0: as the first picture */
+  int64_t channels;   /* folder: 1 grey, 3 RGB, 0: grey if all pictures are, else RGB */
   int64_t background; /* folder: grey level 0..255 behind transparent pixels */
   uint64_t seed;      /* toys: point i is a function of (seed, split, i) alone */
 };
 #define FEW_DATA_OPTS_VERSION 1
 #define FEW_DATA_OPTS_INIT \
   { FEW_DATA_OPTS_VERSION, FEW_DATA_TRAIN, FEW_DATA_REFUSE, 0, 0, 0, 255, 0 }
+
+/* Set one field by its name and a text: ("size", "32"), ("on_error", "skip"). The sentence of a
+ * failure lists what is allowed, and *opts is then unchanged. All fields but version and seed. */
+FEW_MUST_USE few_status few_data_set_option(few_ctx *ctx, struct few_data_opts *opts,
+                                            const char *key, const char *value);
 
 /* Open a data set. opts may be NULL. On failure *out is NULL. The context must outlive the set. */
 FEW_MUST_USE few_status few_data_open(few_ctx *ctx, few_data **out, const char *spec,
