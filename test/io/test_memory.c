@@ -1,0 +1,155 @@
+/* Every allocation of every parser fails in turn: an error each time, nothing leaked, no crash. */
+#include "corpus.h"
+#include "io/gzip.h"
+#include "io/jpeg.h"
+#include "io/npy.h"
+#include "io/png.h"
+#include "io/recipe.h"
+#include "io/safetensors.h"
+
+struct meter {
+  long left; /* allocations until one fails */
+  long live;
+};
+
+static void *meter_alloc(void *user, size_t n) {
+  struct meter *m = user;
+  if (m->left-- <= 0) return NULL;
+  m->live++;
+  return malloc(n);
+}
+
+static void meter_release(void *user, void *p) {
+  struct meter *m = user;
+  m->live--;
+  free(p);
+}
+
+static few_status safetensors(few_ctx *ctx, const char *bytes, size_t n) {
+  struct few_st st;
+  few_status status = few__st_parse(ctx, &st, "m", bytes, n);
+  few__st_free(ctx, &st);
+  return status;
+}
+
+static few_status npy(few_ctx *ctx, const char *bytes, size_t n) {
+  struct few_npy a;
+  few_status st = few__npy_parse(ctx, &a, "m", bytes, n);
+  few__npy_free(ctx, &a);
+  return st;
+}
+
+static few_status png(few_ctx *ctx, const char *bytes, size_t n) {
+  struct few_image im;
+  uint8_t *out = NULL;
+  size_t n_out;
+  struct few_png_text text = {"Software", "few"};
+  few_status st = few__png_parse(ctx, &im, "m", bytes, n, 3, 100);
+  if (!st) st = few__png_encode(ctx, &out, &n_out, &im, &text, 1);
+  few__free(ctx, out);
+  few__image_free(ctx, &im);
+  return st;
+}
+
+static few_status jpeg(few_ctx *ctx, const char *bytes, size_t n) {
+  struct few_image im;
+  few_status st = few__jpeg_parse(ctx, &im, "m", bytes, n, 3, 100);
+  few__image_free(ctx, &im);
+  return st;
+}
+
+static few_status gzip(few_ctx *ctx, const char *bytes, size_t n) {
+  char *out;
+  size_t n_out;
+  few_status st = few__gzip_parse(ctx, &out, &n_out, "m", bytes, n, 100000);
+  few__free(ctx, out);
+  return st;
+}
+
+struct opts {
+  int64_t batch;
+};
+static const struct few_option table[] = {FEW_OPT_INT(struct opts, batch, "1", 0, 0, "x"),
+                                          FEW_OPT_END};
+
+static few_status recipe(few_ctx *ctx, const char *bytes, size_t n) {
+  struct few_recipe r;
+  struct few_text t = {0};
+  struct opts o = {0};
+  few_status st;
+  FEW_GOTO(few__recipe_parse(ctx, &r, "m", bytes, n));
+  FEW_GOTO(few__recipe_override(ctx, &r, "batch=3"));
+  FEW_GOTO(few__recipe_override(ctx, &r, "other=3"));
+  FEW_GOTO(few__recipe_apply(ctx, &r, table, &o));
+  FEW_GOTO(few__recipe_put_options(ctx, &t, table, &o));
+out:
+  few__text_free(ctx, &t);
+  few__recipe_free(ctx, &r);
+  return st;
+}
+
+static few_status files(few_ctx *ctx, const char *bytes, size_t n) {
+  static const char path[] = "few_test_memory";
+  struct few_names names = {0};
+  char *copy = NULL;
+  few_status st;
+  FEW_GOTO(few__mkdirs(ctx, "few_test_dir"));
+  FEW_GOTO(few__file_write(ctx, path, bytes, n));
+  FEW_GOTO(few__file_read(ctx, &copy, &n, path, n));
+  FEW_GOTO(few__list_dir(ctx, &names, "."));
+  struct few_st_tensor t = {.name = "a", .store = FEW_STORE_U8, .rank = 1, .dim = {1}, .data = "x"};
+  struct few_st_pair meta = {"k", "v"};
+  FEW_GOTO(few__st_write(ctx, path, &t, 1, &meta, 1));
+  FEW_GOTO(few__npy_write(ctx, path, FEW_STORE_U8, 1, t.dim, "x"));
+out:
+  remove(path);
+  remove("few_test_dir");
+  few__names_free(ctx, &names);
+  few__free(ctx, copy);
+  return st;
+}
+
+static void test_each_allocation(void **state) {
+  (void)state;
+  static const struct {
+    const char *file;
+    few_status (*run)(few_ctx *ctx, const char *bytes, size_t n);
+  } cases[] = {
+      {"safetensors/y_python.safetensors", safetensors},
+      {"npy/y_f4.npy", npy},
+      {"png/y_palette_alpha.png", png},
+      {"png/y_text.png", png},
+      {"jpeg/y_progressive.jpg", jpeg},
+      {"gzip/y_two_members.gz", gzip},
+      {"recipe/y_usual.ini", recipe},
+      {"recipe/y_usual.ini", files},
+  };
+  few_ctx *plain = test_ctx(), *ctx;
+  for (int i = 0; i < FEW_COUNT(cases); i++) {
+    char path[512], *bytes;
+    size_t n;
+    few_status st = FEW_E_MEMORY;
+    snprintf(path, sizeof path, "%s/io/data/%s", FEW_TEST_DIR, cases[i].file);
+    assert_ok(plain, few__file_read(plain, &bytes, &n, path, 1 << 20));
+    for (long k = 1; st && k < 1000; k++) {
+      struct meter m = {k, 0};
+      struct few_ctx_opts o = FEW_CTX_OPTS_INIT;
+      o.allocator = (struct few_allocator){&m, meter_alloc, meter_release};
+      assert_int_equal(few_ctx_create(&ctx, &o), FEW_OK);
+      st = cases[i].run(ctx, bytes, n);
+      if (st && (st != FEW_E_MEMORY || strlen(few_error(ctx)) < 10))
+        fail_msg("%s, allocation %ld: %s: %s", cases[i].file, k, few_status_name(st),
+                 few_error(ctx));
+      few_ctx_free(ctx);
+      if (m.live) fail_msg("%s, allocation %ld: %ld leaked", cases[i].file, k, m.live);
+    }
+    assert_int_equal(st, FEW_OK);
+    few__free(plain, bytes);
+  }
+  few_ctx_free(plain);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_allocation)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
