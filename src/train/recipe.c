@@ -1,0 +1,249 @@
+/* recipe.c - from a recipe's text to components and options. */
+#include "recipe.h"
+
+#include <stdio.h>
+
+#include "io/file.h"
+
+typedef struct few_train_keys keys;
+
+static const struct few_option options[] = {
+    FEW_OPT_STRING(keys, data, "", "data set: fashion-mnist, toy:mixture, folder:DIR ..."),
+    FEW_OPT_STRING(keys, teacher, "", "model to distil, or to start from"),
+    FEW_OPT_STRING(keys, net, "", "network; without one, the teacher's"),
+    FEW_OPT_STRING(keys, objective, "diffusion", "what to train for"),
+    FEW_OPT_INT(keys, data_limit, "0", 0, 1e12, "the first so many items; 0: all"),
+    FEW_OPT_CHOICE(keys, data_on_error, "refuse", "refuse|skip", "broken items"),
+    FEW_OPT_INT(keys, size, "0", 0, 4096, "folder: crop and shrink pictures to this side"),
+    FEW_OPT_INT(keys, channels_in, "0", 0, 3, "folder: 1 grey, 3 RGB, 0 as the first picture"),
+    FEW_OPT_BOOL(keys, flip, "no", "mirror pictures at random"),
+    FEW_OPT_REAL(keys, sigma_data, "0.5", 1e-3, 1e3, "data are scaled to this deviation"),
+    FEW_OPT_REAL(keys, label_dropout, "0", 0, 1, "chance of training a row without its label"),
+    FEW_OPT_INT(keys, steps, "1000", 1, 1e9, "optimizer steps"),
+    FEW_OPT_INT(keys, batch, "64", 1, 1e6, "rows of a step"),
+    FEW_OPT_INT(keys, shards, "8", 1, 4096, "equal parts of a batch, each computed by one worker"),
+    FEW_OPT_INT(keys, workers, "0", 0, 256, "threads; 0: all processors. Never changes a result"),
+    FEW_OPT_INT(keys, seed, "1", 0, 1e18, "of everything random"),
+    FEW_OPT_STRING(keys, optimizer, "adam", "adam, radam"),
+    FEW_OPT_REAL(keys, lr, "1e-3", 0, 10, "learning rate"),
+    FEW_OPT_CHOICE(keys, lr_shape, "constant", "constant|linear|cosine|invsqrt", "its decay"),
+    FEW_OPT_REAL(keys, lr_floor, "0", 0, 1, "linear, cosine: the end, as a share of lr"),
+    FEW_OPT_INT(keys, lr_warmup, "0", 0, 1e9, "steps of linear rise"),
+    FEW_OPT_INT(keys, lr_reference, "0", 0, 1e9, "invsqrt: steps before the decay begins"),
+    FEW_OPT_REAL(keys, beta1, "0.9", 0, 0.99999, "decay of the first moment"),
+    FEW_OPT_REAL(keys, beta2, "0.999", 0, 0.999999, "decay of the second moment"),
+    FEW_OPT_REAL(keys, eps, "1e-8", 0, 1, "added to the root of the second moment"),
+    FEW_OPT_REAL(keys, weight_decay, "0", 0, 10, "decoupled weight decay"),
+    FEW_OPT_REAL(keys, clip, "0", 0, 1e9, "limit of the gradient's norm; 0: none"),
+    FEW_OPT_REAL(keys, ema, "0", 0, 1e15, "half-life of the averaged weights in rows; 0: none"),
+    FEW_OPT_REAL(keys, ema_ramp, "0.05", 0, 1, "half-life at most this share of the rows seen"),
+    FEW_OPT_REAL(keys, ema_power, "0", 0, 0.28, "power-function average instead: its sigma_rel"),
+    FEW_OPT_INT(keys, log_every, "50", 1, 1e9, "steps between lines of log.jsonl"),
+    FEW_OPT_INT(keys, checkpoint_every, "500", 1, 1e9, "steps between checkpoints"),
+    FEW_OPT_INT(keys, preview_every, "0", 0, 1e9, "steps between preview grids; 0: none"),
+    FEW_OPT_INT(keys, preview_n, "64", 1, 65536, "pictures (or points) of a preview"),
+    FEW_OPT_INT(keys, preview_steps, "0", 0, 10000, "steps of its sampler; 0: the sampler's own"),
+    FEW_OPT_REAL(keys, preview_guidance, "1", 0, 100, "guidance of the preview"),
+    FEW_OPT_REAL(keys, guard_spike, "100", 1, 1e12,
+                 "gradient norm, in usual ones, that is a spike"),
+    FEW_OPT_INT(keys, guard_patience, "10", 1, 1e6, "spikes in a row before rolling back"),
+    FEW_OPT_INT(keys, guard_retries, "3", 0, 100, "roll-backs before giving up"),
+    FEW_OPT_STRING(keys, backend, "cpu", "cpu, ref"),
+    FEW_OPT_END};
+
+/* Keys that leave what is learned alone: a run may go on with others. */
+static const char *const free_keys[] = {
+    "workers",       "steps",   "log_every",     "preview_every",    "preview_n",
+    "preview_steps", "backend", "guard_retries", "checkpoint_every", "preview_guidance"};
+
+const struct few_option *few__train_options(void) { return options; }
+
+static few_status find_recipe(few_ctx *ctx, struct few_recipe *out, const char *name) {
+  char path[1200];
+  static const struct {
+    const char *before, *after;
+  } places[] = {{"", ""}, {"recipes/", ""}, {"recipes/", ".ini"}};
+  for (int i = 0; i < FEW_COUNT(places); i++) {
+    snprintf(path, sizeof path, "%s%s%s", places[i].before, name, places[i].after);
+    if (few__path_exists(path) && !few__path_is_dir(path)) return few__recipe_read(ctx, out, path);
+  }
+  return few__fail(ctx, FEW_E_IO, "there is no recipe %s, nor recipes/%s.ini: name an INI file",
+                   name, name);
+}
+
+static few_status choose(few_ctx *ctx, struct few_run_recipe *r) {
+  struct few_train_keys *k = &r->keys;
+  r->objective = few__objective_find(k->objective);
+  if (!r->objective)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: objective = %s: there is none of that name: see `few "
+                     "list objectives`",
+                     r->recipe.place, k->objective);
+  if (r->objective->needs_teacher && !k->teacher[0])
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: objective %s distils a teacher: give teacher = "
+                     "MODEL.safetensors",
+                     r->recipe.place, k->objective);
+  if (k->teacher[0]) FEW_TRY(few_model_load(ctx, &r->teacher, k->teacher));
+  if (!k->net[0] && r->teacher) snprintf(k->net, sizeof k->net, "%s", r->teacher->net->name);
+  r->net = few__net_find(k->net);
+  if (!r->net)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: net = %s: there is none of that name: see `few list "
+                     "nets`",
+                     r->recipe.place, k->net);
+  return few__optim_find(ctx, &r->optim, k->optimizer);
+}
+
+static few_status read_options(few_ctx *ctx, struct few_run_recipe *r) {
+  FEW_TRY(few__new(ctx, &r->objective_opts, 1, r->objective->options_size));
+  FEW_TRY(few__new(ctx, &r->net_opts, 1, r->net->options_size));
+  FEW_TRY(few__options_default(ctx, r->objective->options, r->objective_opts));
+  FEW_TRY(few__recipe_apply(ctx, &r->recipe, r->objective->options, r->objective_opts));
+  if (r->teacher && r->teacher->net == r->net)
+    memcpy(r->net_opts, r->teacher->net_opts, r->net->options_size);
+  else
+    FEW_TRY(few__options_default(ctx, r->net->options, r->net_opts));
+  return few__recipe_apply(ctx, &r->recipe, r->net->options, r->net_opts);
+}
+
+static few_status read_optimizer(few_ctx *ctx, struct few_run_recipe *r) {
+  const struct few_train_keys *k = &r->keys;
+  r->optim_opts = (struct few_optim_opts)FEW_OPTIM_OPTS_INIT;
+  r->optim_opts.beta1 = k->beta1;
+  r->optim_opts.beta2 = k->beta2;
+  r->optim_opts.eps = k->eps;
+  r->optim_opts.weight_decay = k->weight_decay;
+  FEW_TRY(few__optim_check(ctx, &r->optim_opts));
+  r->lr = (struct few_lr_opts)FEW_LR_OPTS_INIT;
+  r->lr.shape = (enum few_lr_shape)k->lr_shape;
+  r->lr.base = k->lr;
+  r->lr.floor = k->lr_floor;
+  r->lr.warmup = k->lr_warmup;
+  r->lr.total = k->steps;
+  r->lr.reference = k->lr_reference;
+  FEW_TRY(few__lr_check(ctx, &r->lr));
+  if (k->batch % k->shards)
+    return few__fail(ctx, FEW_E_INVALID, "%s: batch = %lld is no multiple of shards = %lld",
+                     r->recipe.place, (long long)k->batch, (long long)k->shards);
+  return FEW_OK;
+}
+
+static few_status open_data(few_ctx *ctx, struct few_run_recipe *r) {
+  const struct few_train_keys *k = &r->keys;
+  if (!k->data[0])
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: no data: give data = fashion-mnist, or another of `few "
+                     "list data`",
+                     r->recipe.place);
+  struct few_data_opts o = FEW_DATA_OPTS_INIT;
+  o.limit = k->data_limit;
+  o.on_error = k->data_on_error;
+  o.size = k->size;
+  o.channels = k->channels_in;
+  FEW_TRY(few_data_open(ctx, &r->data, k->data, &o));
+  r->spec = (struct few_net_spec){.h = few_data_h(r->data),
+                                  .w = few_data_w(r->data),
+                                  .c = few_data_c(r->data),
+                                  .points = few_data_get_kind(r->data) == FEW_DATA_POINTS,
+                                  .classes = few_data_n_classes(r->data),
+                                  .sigma_data = k->sigma_data};
+  return FEW_OK;
+}
+
+static few_status fit_teacher(few_ctx *ctx, struct few_run_recipe *r) {
+  if (!r->teacher) return FEW_OK;
+  const struct few_net_spec *t = &r->teacher->spec;
+  if (t->h != r->spec.h || t->w != r->spec.w || t->c != r->spec.c || t->points != r->spec.points)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "teacher %s makes %lldx%lldx%lld, data %s are %lldx%lldx%lld", r->keys.teacher,
+                     (long long)t->h, (long long)t->w, (long long)t->c, r->keys.data,
+                     (long long)r->spec.h, (long long)r->spec.w, (long long)r->spec.c);
+  if (t->classes && t->classes != r->spec.classes)
+    return few__fail(ctx, FEW_E_INVALID, "teacher %s knows %lld classes, data %s have %lld",
+                     r->keys.teacher, (long long)t->classes, r->keys.data,
+                     (long long)r->spec.classes);
+  r->spec.classes = t->classes;
+  r->spec.sigma_data = t->sigma_data;
+  if (r->objective->check) FEW_TRY(r->objective->check(ctx, r->objective_opts, t));
+  return FEW_OK;
+}
+
+static few_status resolve(few_ctx *ctx, struct few_run_recipe *r) {
+  FEW_TRY(few__options_default(ctx, options, &r->keys));
+  FEW_TRY(few__recipe_apply(ctx, &r->recipe, options, &r->keys));
+  FEW_TRY(choose(ctx, r));
+  FEW_TRY(read_options(ctx, r));
+  FEW_TRY(few__recipe_check(ctx, &r->recipe));
+  FEW_TRY(read_optimizer(ctx, r));
+  FEW_TRY(open_data(ctx, r));
+  FEW_TRY(fit_teacher(ctx, r));
+  r->guidance_min = r->guidance_max = 1;
+  if (r->objective->guidance)
+    r->spec.guidance =
+        r->objective->guidance(r->objective_opts, &r->guidance_min, &r->guidance_max);
+  return FEW_OK;
+}
+
+few_status few__run_recipe_open(few_ctx *ctx, struct few_run_recipe *out,
+                                const struct few_train_opts *opts) {
+  *out = (struct few_run_recipe){0};
+  if (!opts->recipe || !opts->run)
+    return few__fail(ctx, FEW_E_INVALID, "train: wants a recipe and a run directory");
+  few_status st = find_recipe(ctx, &out->recipe, opts->recipe);
+  for (int i = 0; !st && i < opts->n_overrides; i++)
+    st = few__recipe_override(ctx, &out->recipe, opts->overrides[i]);
+  if (!st) st = resolve(ctx, out);
+  if (st) few__run_recipe_close(ctx, out);
+  return st;
+}
+
+void few__run_recipe_close(few_ctx *ctx, struct few_run_recipe *r) {
+  few_data_free(r->data);
+  few_model_free(r->teacher);
+  few__free(ctx, r->objective_opts);
+  few__free(ctx, r->net_opts);
+  few__recipe_free(ctx, &r->recipe);
+  *r = (struct few_run_recipe){0};
+}
+
+few_status few__run_recipe_text(few_ctx *ctx, const struct few_run_recipe *r,
+                                struct few_text *out) {
+  few__text_add(ctx, out, "# As resolved: every key with its value.\n");
+  few__recipe_put_section(ctx, out, "run");
+  FEW_TRY(few__recipe_put_options(ctx, out, options, &r->keys));
+  few__recipe_put_section(ctx, out, "objective");
+  FEW_TRY(few__recipe_put_options(ctx, out, r->objective->options, r->objective_opts));
+  few__recipe_put_section(ctx, out, "net");
+  FEW_TRY(few__recipe_put_options(ctx, out, r->net->options, r->net_opts));
+  return out->failed ? few__fail(ctx, FEW_E_MEMORY, "out of memory: recipe text") : FEW_OK;
+}
+
+static bool may_differ(const char *key) {
+  for (int i = 0; i < FEW_COUNT(free_keys); i++)
+    if (!strcmp(free_keys[i], key)) return true;
+  return false;
+}
+
+few_status few__run_recipe_same(few_ctx *ctx, const struct few_run_recipe *r, const char *path) {
+  struct few_recipe old = {0}, now = {0};
+  struct few_text text = {0};
+  few_status st;
+  FEW_GOTO(few__run_recipe_text(ctx, r, &text));
+  FEW_GOTO(few__recipe_parse(ctx, &now, "this recipe", text.at, text.len));
+  FEW_GOTO(few__recipe_read(ctx, &old, path));
+  for (int i = 0; i < now.n; i++) {
+    const char *was = few__recipe_value(&old, now.at[i].key);
+    if (may_differ(now.at[i].key) || (was && !strcmp(was, now.at[i].value))) continue;
+    st = few__fail(ctx, FEW_E_INVALID,
+                   "%s was run with %s = %s, now it is %s: take another run "
+                   "directory, or the old value",
+                   path, now.at[i].key, was ? was : "(nothing)", now.at[i].value);
+    goto out;
+  }
+out:
+  few__recipe_free(ctx, &old);
+  few__recipe_free(ctx, &now);
+  few__text_free(ctx, &text);
+  return st;
+}

@@ -1,0 +1,61 @@
+/* recipe.h - a recipe resolved: components chosen, options read, every key accounted for. */
+#ifndef FEW_SRC_TRAIN_RECIPE_H
+#define FEW_SRC_TRAIN_RECIPE_H
+
+#include "few/data.h"
+#include "few/train.h"
+#include "io/recipe.h"
+#include "model/model.h"
+#include "objective/objective.h"
+#include "optim/lr.h"
+#include "optim/optim.h"
+
+struct few_train_keys { /* the trainer's own keys; see options[] in recipe.c */
+  char data[1024], teacher[1024], net[32], objective[32], optimizer[32];
+  int64_t data_limit;
+  int data_on_error;
+  bool flip;
+  int64_t size, channels_in;
+  double sigma_data, label_dropout;
+  int64_t steps, batch, shards, workers, seed;
+  double lr, lr_floor, beta1, beta2, eps, weight_decay, clip;
+  int lr_shape;
+  int64_t lr_warmup, lr_reference;
+  double ema, ema_ramp, ema_power;
+  int64_t log_every, checkpoint_every, preview_every, preview_n, preview_steps;
+  double preview_guidance;
+  double guard_spike;
+  int64_t guard_patience, guard_retries;
+  char backend[16];
+};
+
+struct few_run_recipe {
+  struct few_recipe recipe;
+  struct few_train_keys keys;
+  const struct few_objective_def *objective;
+  void *objective_opts;
+  const struct few_net_def *net;
+  void *net_opts;
+  const struct few_optim *optim;
+  struct few_optim_opts optim_opts;
+  struct few_lr_opts lr;
+  struct few_net_spec spec; /* of the student */
+  few_data *data;
+  few_model *teacher; /* NULL: none */
+  double guidance_min, guidance_max;
+};
+
+const struct few_option *few__train_options(void);
+
+/* Read, resolve and check everything: components exist, keys are known, data opens, the teacher
+ * fits. *out is zeroed on failure. */
+few_status few__run_recipe_open(few_ctx *ctx, struct few_run_recipe *out,
+                                const struct few_train_opts *opts);
+void few__run_recipe_close(few_ctx *ctx, struct few_run_recipe *r);
+/* The resolved recipe: every key with its value. */
+few_status few__run_recipe_text(few_ctx *ctx, const struct few_run_recipe *r, struct few_text *out);
+/* FEW_E_INVALID if the run in `path` (a recipe.ini) was another one: names the key that differs.
+ * Keys that do not change what is learned may differ. */
+few_status few__run_recipe_same(few_ctx *ctx, const struct few_run_recipe *r, const char *path);
+
+#endif

@@ -1,0 +1,43 @@
+/* shard.h - the gradient of a batch, shard by shard.
+ *
+ * A batch is cut into a fixed number of shards; a worker computes the loss and gradient of a whole
+ * shard by replaying one plan. Gradients are added in a fixed binary tree over shards. Workers
+ * decide who computes a shard and nothing else, so the bits do not depend on their number.
+ */
+#ifndef FEW_SRC_TRAIN_SHARD_H
+#define FEW_SRC_TRAIN_SHARD_H
+
+#include "recipe.h"
+
+typedef struct few_shards few_shards;
+
+struct few_shards_opts {
+  const struct few_run_recipe *recipe;
+  const few_model *student; /* for its network; values come with each call */
+  struct few_params *head;  /* of the loss; filled by tracing */
+  struct few_data_scale scale;
+  few_workers *workers;
+  const struct few_backend *backend;
+};
+few_status few__shards_create(few_ctx *ctx, few_shards **out, const struct few_shards_opts *opts);
+void few__shards_free(few_shards *s);
+
+/* What one step gave. Means over the rows of the batch. */
+enum { FEW_TIME_BUCKETS = 4 };
+struct few_step_report {
+  double loss;
+  int n_logs;
+  const char *name[FEW_MAX_LOGS];
+  double mean[FEW_MAX_LOGS];
+  double by_time[FEW_TIME_BUCKETS]; /* log 0 by quarter of [0, pi/2] ... */
+  int64_t in_bucket[FEW_TIME_BUCKETS];
+};
+
+/* Loss and gradient at step `step`. values: student's parameters, then the head's; grad likewise,
+ * the mean over the batch. *grad is borrowed until the next call. */
+few_status few__shards_step(few_shards *s, int64_t step, double stretch, const float *values,
+                            float **grad, struct few_step_report *report);
+struct few_plan_cost few__shards_cost(const few_shards *s);
+const few_plan *few__shards_plan(const few_shards *s);
+
+#endif

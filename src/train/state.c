@@ -1,0 +1,183 @@
+/* state.c - checkpoints: a safetensors file of the flat arrays, with the numbers in its metadata.
+ *
+ * Reals go into the metadata as hexadecimal text of their bits: what comes back is what was.
+ */
+#include "state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "io/file.h"
+#include "io/safetensors.h"
+
+enum { KEEP = 2 };
+
+few_status few__state_create(few_ctx *ctx, struct few_run_state *s, int64_t n_model, int64_t n_head,
+                             int n_moments, bool ema) {
+  *s = (struct few_run_state){
+      .n = n_model + n_head, .n_model = n_model, .lr_factor = 1, .stretch = 1};
+  FEW_TRY(FEW_NEW(ctx, &s->param, s->n));
+  for (int i = 0; i < n_moments; i++) FEW_TRY(FEW_NEW(ctx, &s->moment[i], s->n));
+  return ema ? FEW_NEW(ctx, &s->ema, n_model) : FEW_OK;
+}
+
+void few__state_free(few_ctx *ctx, struct few_run_state *s) {
+  few__free(ctx, s->param);
+  for (int i = 0; i < FEW_OPTIM_MAX_STATES; i++) few__free(ctx, s->moment[i]);
+  few__free(ctx, s->ema);
+  *s = (struct few_run_state){0};
+}
+
+/* The arrays and the numbers as tables, so that writing and reading cannot disagree. */
+struct array {
+  const char *name;
+  float *at;
+  int64_t n;
+};
+enum { MAX_ARRAYS = 2 + FEW_OPTIM_MAX_STATES };
+
+static int arrays_of(const struct few_run_state *s, struct array *a) {
+  static const char *const moments[] = {"moment.0", "moment.1"};
+  int n = 0;
+  a[n++] = (struct array){"param", s->param, s->n};
+  for (int i = 0; i < FEW_OPTIM_MAX_STATES; i++)
+    if (s->moment[i]) a[n++] = (struct array){moments[i], s->moment[i], s->n};
+  if (s->ema) a[n++] = (struct array){"ema", s->ema, s->n_model};
+  return n;
+}
+
+struct number {
+  const char *key;
+  void *at; /* int64_t or double: 8 bytes, kept as bits */
+};
+enum { N_NUMBERS = 7 };
+
+static void numbers_of(struct few_run_state *s, struct number out[N_NUMBERS]) {
+  const struct number all[N_NUMBERS] = {
+      {"step", &s->step},       {"updates", &s->updates}, {"lr_factor", &s->lr_factor},
+      {"stretch", &s->stretch}, {"retries", &s->retries}, {"usual_norm", &s->usual_norm},
+      {"spikes", &s->spikes}};
+  memcpy(out, all, sizeof all);
+}
+
+static void hex(uint64_t bits, char out[24]) { snprintf(out, 24, "0x%016" PRIx64, bits); }
+
+static few_status remove_old(few_ctx *ctx, const char *dir);
+
+few_status few__checkpoint_write(few_ctx *ctx, const struct few_run_state *s, const char *dir,
+                                 uint64_t layout) {
+  struct array a[MAX_ARRAYS];
+  struct few_st_tensor t[MAX_ARRAYS];
+  struct few_st_pair meta[N_NUMBERS + 1];
+  struct number num[N_NUMBERS];
+  char text[N_NUMBERS + 1][24], name[64], *path = NULL;
+  struct few_run_state copy = *s;
+  int n = arrays_of(s, a);
+  for (int i = 0; i < n; i++)
+    t[i] = (struct few_st_tensor){
+        .name = a[i].name, .store = FEW_STORE_F32, .rank = 1, .dim = {a[i].n}, .data = a[i].at};
+  numbers_of(&copy, num);
+  for (int i = 0; i < N_NUMBERS; i++) {
+    uint64_t bits;
+    memcpy(&bits, num[i].at, sizeof bits);
+    hex(bits, text[i]);
+    meta[i] = (struct few_st_pair){num[i].key, text[i]};
+  }
+  hex(layout, text[N_NUMBERS]);
+  meta[N_NUMBERS] = (struct few_st_pair){"layout", text[N_NUMBERS]};
+  snprintf(name, sizeof name, "checkpoint-%09" PRId64 ".safetensors", s->step);
+  FEW_TRY(few__path_join(ctx, &path, dir, name));
+  few_status st = few__st_write(ctx, path, t, n, meta, N_NUMBERS + 1);
+  few__free(ctx, path);
+  return st ? st : remove_old(ctx, dir);
+}
+
+/* The step of "checkpoint-<step>.safetensors", or -1. */
+static int64_t step_of(const char *name) {
+  static const char before[] = "checkpoint-", after[] = ".safetensors";
+  if (strncmp(name, before, sizeof before - 1)) return -1;
+  char *end;
+  long long step = strtoll(name + sizeof before - 1, &end, 10);
+  return end > name + sizeof before - 1 && !strcmp(end, after) && step >= 0 ? (int64_t)step : -1;
+}
+
+/* Names sort by step: the number is padded. Everything but the last two goes. */
+static few_status remove_old(few_ctx *ctx, const char *dir) {
+  struct few_names names;
+  FEW_TRY(few__list_dir(ctx, &names, dir));
+  int kept = 0;
+  few_status st = FEW_OK;
+  for (int i = names.n - 1; i >= 0 && !st; i--) {
+    if (step_of(names.at[i]) < 0 || kept++ < KEEP) continue;
+    char *path;
+    st = few__path_join(ctx, &path, dir, names.at[i]);
+    if (!st && unlink(path)) few__log(ctx, FEW_LOG_WARN, "cannot remove %s", path);
+    if (!st) few__free(ctx, path);
+  }
+  few__names_free(ctx, &names);
+  return st;
+}
+
+static few_status parse_hex(few_ctx *ctx, const struct few_st *st, const char *path,
+                            const char *key, uint64_t *out) {
+  const char *text = few__st_meta(st, key);
+  char *end = NULL;
+  if (text) *out = strtoull(text, &end, 16);
+  if (text && end && *text && !*end) return FEW_OK;
+  return few__fail(ctx, FEW_E_FORMAT, "%s: no checkpoint: metadata `%s` is missing or no number",
+                   path, key);
+}
+
+static few_status load(few_ctx *ctx, struct few_run_state *s, const char *path, uint64_t layout) {
+  struct few_st st = {0};
+  struct array a[MAX_ARRAYS];
+  struct number num[N_NUMBERS];
+  uint64_t bits;
+  FEW_TRY(few__st_read(ctx, &st, path, SIZE_MAX / 2));
+  few_status status = parse_hex(ctx, &st, path, "layout", &bits);
+  if (!status && bits != layout)
+    status =
+        few__fail(ctx, FEW_E_INVALID, "%s is of another network: take another run directory", path);
+  int n = arrays_of(s, a);
+  for (int i = 0; i < n && !status; i++) {
+    const struct few_st_tensor *t = few__st_find(&st, a[i].name);
+    if (!t || t->store != FEW_STORE_F32 || t->count != a[i].n)
+      status =
+          few__fail(ctx, FEW_E_FORMAT, "%s: `%s` is missing or of another size", path, a[i].name);
+    else
+      memcpy(a[i].at, t->data, t->bytes);
+  }
+  numbers_of(s, num);
+  for (int i = 0; i < N_NUMBERS && !status; i++) {
+    status = parse_hex(ctx, &st, path, num[i].key, &bits);
+    if (!status) memcpy(num[i].at, &bits, sizeof bits);
+  }
+  few__st_free(ctx, &st);
+  return status;
+}
+
+few_status few__checkpoint_read(few_ctx *ctx, struct few_run_state *s, const char *dir,
+                                uint64_t layout, bool *found) {
+  struct few_names names;
+  *found = false;
+  FEW_TRY(few__list_dir(ctx, &names, dir));
+  few_status st = FEW_OK;
+  for (int i = names.n - 1; i >= 0 && !*found; i--) {
+    if (step_of(names.at[i]) < 0) continue;
+    char *path;
+    st = few__path_join(ctx, &path, dir, names.at[i]);
+    if (st) break;
+    st = load(ctx, s, path, layout);
+    *found = !st;
+    if (st == FEW_E_FORMAT) { /* cut short by a crash of the machine: the one before may do */
+      few__log(ctx, FEW_LOG_WARN, "%s", few_error(ctx));
+      st = FEW_OK;
+    }
+    few__free(ctx, path);
+    if (st) break;
+  }
+  few__names_free(ctx, &names);
+  return st;
+}

@@ -1,0 +1,34 @@
+/* state.h - all that a run remembers between steps: one checkpoint file holds it to the bit. */
+#ifndef FEW_SRC_TRAIN_STATE_H
+#define FEW_SRC_TRAIN_STATE_H
+
+#include "recipe.h"
+
+struct few_run_state {
+  int64_t n, n_model;                  /* all trained numbers; of them the model's, in front */
+  float *param;                        /* [n] */
+  float *moment[FEW_OPTIM_MAX_STATES]; /* [n] each */
+  float *ema;                          /* [n_model]; NULL without averaging */
+
+  int64_t step;      /* finished optimizer steps */
+  int64_t updates;   /* of the optimizer: step, less what a roll-back took */
+  double lr_factor;  /* the guard's: 1, 1/2, 1/4 ... */
+  double stretch;    /* the guard's: warm-ups take this many times longer */
+  int64_t retries;   /* roll-backs so far */
+  double usual_norm; /* moving geometric mean of the gradient's norm; 0: none yet */
+  int64_t spikes;    /* in a row */
+};
+
+few_status few__state_create(few_ctx *ctx, struct few_run_state *s, int64_t n_model, int64_t n_head,
+                             int n_moments, bool ema);
+void few__state_free(few_ctx *ctx, struct few_run_state *s);
+
+/* Write DIR/checkpoint-<step>.safetensors and remove all but the last two. `layout` is a hash of
+ * names and shapes: a checkpoint of another network is refused. */
+few_status few__checkpoint_write(few_ctx *ctx, const struct few_run_state *s, const char *dir,
+                                 uint64_t layout);
+/* Read the newest that is whole. *found is false where there is none. */
+few_status few__checkpoint_read(few_ctx *ctx, struct few_run_state *s, const char *dir,
+                                uint64_t layout, bool *found);
+
+#endif
