@@ -34,7 +34,7 @@ static void test_exact(void **state) {
   (void)state;
   struct few_mixture m = test_mixture();
   const double sds[] = {0.5, 1, 0.25};
-  const double ts[] = {1e-4, 0.01, 0.2, 0.9, 1.1, 1.4, 1.56454601};
+  const double ts[] = {1e-4, 0.01, 0.2, 0.9, 1.1, 1.4, 1.5645464};
   for (int i = 0; i < few__process_count(); i++)
     for (int a = 0; a < FEW_PREDICTIONS; a++)
       for (int s = 0; s < 3; s++)

@@ -121,9 +121,9 @@ static void test_samples(void **state) {
   const double weight[] = {0.3, 0.7}, std[] = {0.1, 0.2};
   const double mean[] = {-2, 1, 0, 3, 2, 2, 1, 1, 0, 3, 2, 1};
   struct few_mixture m = {2, 6, weight, mean, std};
-  double count = 0, sum[6] = {0}, sum2[6] = {0};
+  double count = 0, sum[6] = {0}, sum2[6] = {0}, with_c[6] = {0}, with_4[6] = {0};
   for (uint64_t i = 0; i < N; i++) {
-    double x[6];
+    double x[6], z0[6];
     few__mixture_sample(&m, &(struct few_rng){.seed = 6, .row = i, .purpose = FEW_RNG_TOY}, x);
     int c = x[0] > -1; /* ten deviations from both */
     count += c;
@@ -131,12 +131,17 @@ static void test_samples(void **state) {
       double z = (x[k] - mean[6 * c + k]) / std[c];
       sum[k] += z;
       sum2[k] += z * z;
+      with_c[k] += z * (c - 0.7);
+      z0[k] = z;
+      if (k >= 4) with_4[k] += z * z0[k - 4]; /* the next block of four is another */
     }
   }
   assert_close(count / N, 0.7, 5 * sqrt(0.21 / N));
   for (int k = 0; k < 6; k++) {
     assert_close(sum[k] / N, 0, 5 / sqrt(N));
     assert_close(sum2[k] / N, 1, 5 * sqrt(2.0 / N));
+    assert_close(with_c[k] / N, 0, 5 * sqrt(0.21 / N));
+    assert_close(with_4[k] / N, 0, 5 / sqrt(N));
   }
 }
 
