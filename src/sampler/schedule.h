@@ -1,0 +1,38 @@
+/* schedule.h - the times at which a sampler asks the network, in TrigFlow's t. */
+#ifndef FEW_SRC_SCHEDULE_H
+#define FEW_SRC_SCHEDULE_H
+
+#include "base/base.h"
+
+enum few_schedule {
+  FEW_SCHEDULE_DEFAULT, /* the sampler's own */
+  FEW_SCHEDULE_UNIFORM, /* equal steps in t */
+  FEW_SCHEDULE_KARRAS,  /* equal steps in sigma^(1/rho), sigma = sigma_d tan t */
+  FEW_SCHEDULE_LOGSNR,  /* equal steps in ln tan t */
+  FEW_SCHEDULE_MIDDLE,  /* t_max, then equal steps from `middle`: for few-step consistency models */
+  FEW_SCHEDULES
+};
+
+struct few_times_opts {
+  int version; /* FEW_TIMES_OPTS_VERSION */
+  enum few_schedule schedule;
+  int steps;                   /* evaluation times, the last of which steps to t_end */
+  double sigma_max, sigma_min; /* t = arctan(sigma/sigma_d) of the first time, and of the last one
+                                * before 0 (karras, logsnr) */
+  double rho;                  /* karras */
+  double middle;               /* middle: the second time */
+  double t_end;                /* 0: the clean image; above: stop early */
+  const double *times;         /* `steps` falling times instead of a schedule, or NULL */
+};
+#define FEW_TIMES_OPTS_VERSION 1
+#define FEW_TIMES_OPTS_INIT \
+  { FEW_TIMES_OPTS_VERSION, FEW_SCHEDULE_DEFAULT, 1, 80, 0.002, 7, 1.1, 0, NULL }
+
+const char *few__schedule_name(enum few_schedule s);
+few_status few__schedule_find(few_ctx *ctx, enum few_schedule *out, const char *name);
+
+/* t[0..steps]: the evaluation times, strictly falling in (0, pi/2], and t_end. The schedule must
+ * not be FEW_SCHEDULE_DEFAULT unless o->times are given. */
+few_status few__times(few_ctx *ctx, const struct few_times_opts *o, double sigma_d, double *t);
+
+#endif
