@@ -1,0 +1,169 @@
+/* conv_product.c - convolution as matrix products, for whatever has no better way.
+ *
+ * A row of im2col holds the kh kw ci inputs of one output pixel. Blocks of such rows, small enough
+ * for the second-level cache, are written to scratch and multiplied:
+ *
+ *     y  = R w                 [pixels x taps][taps x co]
+ *     R' = dy w^T,  dx += R'   scattered back to where the rows came from
+ *     dw = sum R^T dy          or, where co is small, its transpose dy^T R
+ */
+#include "backend/cpu/conv.h"
+
+enum { BLOCK_FLOATS = 96 * 1024, LEAST_ROWS = 8 * GEMM_M, MOST_ROWS = 1024, SWAP_CO = 8 };
+
+struct rows {
+  const struct few_conv *v;
+  int64_t taps, block, pixels;
+  float *rows, *transposed, *product; /* scratch: [block x taps], [co x taps], of few__gemm */
+};
+
+static struct rows plan(const struct few_conv *v) {
+  struct rows s = {.v = v, .taps = v->kh * v->kw * v->ci, .pixels = v->n * v->oh * v->ow};
+  const int64_t fit = BLOCK_FLOATS / s.taps;
+  s.block = fit < LEAST_ROWS ? LEAST_ROWS : min_of(fit, MOST_ROWS);
+  s.block = min_of(s.block, s.pixels);
+  s.rows = v->scratch;
+  s.transposed = s.rows + round_up(s.block * s.taps, 16);
+  s.product = s.transposed + (v->co <= SWAP_CO ? round_up(v->co * s.taps, 16) : 0);
+  return s;
+}
+
+/* y, dx and dw as products; the largest scratch of the three is what a call asks for. */
+static struct few_gemm product_y(const struct rows *s) {
+  return (struct few_gemm){.m = s->block,
+                           .n = s->v->co,
+                           .k = s->taps,
+                           .lda = s->taps,
+                           .ldb = s->v->co,
+                           .ldc = s->v->co,
+                           .scratch = s->product};
+}
+static struct few_gemm product_dx(const struct rows *s) {
+  return (struct few_gemm){.m = s->block,
+                           .n = s->taps,
+                           .k = s->v->co,
+                           .tb = true,
+                           .lda = s->v->co,
+                           .ldb = s->v->co,
+                           .ldc = s->taps,
+                           .scratch = s->product};
+}
+static struct few_gemm product_dw(const struct rows *s) {
+  const bool swap = s->v->co <= SWAP_CO;
+  const int64_t taps = s->taps, co = s->v->co;
+  return (struct few_gemm){.m = swap ? co : taps,
+                           .n = swap ? taps : co,
+                           .k = s->block,
+                           .ta = true,
+                           .lda = swap ? co : taps,
+                           .ldb = swap ? taps : co,
+                           .ldc = swap ? taps : co,
+                           .scratch = s->product};
+}
+
+int64_t FEW_ISA(few__conv_product_scratch)(const struct few_conv *v) {
+  const struct rows s = plan(v);
+  const struct few_gemm p[3] = {product_y(&s), product_dx(&s), product_dw(&s)};
+  int64_t most = 0;
+  for (int i = 0; i < 3; i++) {
+    const int64_t n = FEW_ISA(few__gemm_scratch)(&p[i]);
+    most = n > most ? n : most;
+  }
+  return round_up(s.block * s.taps, 16) + round_up(v->co * s.taps, 16) + most;
+}
+
+/* The row of x that tap row a of output pixel `at` reads, and its first column: NULL if outside. */
+static const float *source(const struct few_conv *v, int64_t at, int64_t a, int64_t *col) {
+  const int64_t q = at % v->ow, p = at / v->ow % v->oh, n = at / v->ow / v->oh;
+  const int64_t row = p * v->stride + a - v->pad_h;
+  *col = q * v->stride - v->pad_w;
+  return row < 0 || row >= v->h ? NULL : v->x + (n * v->h + row) * v->w * v->ci;
+}
+
+VF_INLINE void copy(float *to, const float *from, int64_t n) {
+  for (; n >= VF_W; n -= VF_W, to += VF_W, from += VF_W) vf_store(to, vf_load(from));
+  if (n > 0) vf_store_n(to, vf_load_n(from, n), n);
+}
+
+static void clear(float *to, int64_t n) {
+  for (; n >= VF_W; n -= VF_W, to += VF_W) vf_store(to, (vf){0});
+  if (n > 0) vf_store_n(to, (vf){0}, n);
+}
+
+/* R for the output pixels first .. first + count - 1 (numbered over all images). */
+static void gather(const struct rows *s, int64_t first, int64_t count) {
+  const struct few_conv *v = s->v;
+  float *to = s->rows;
+  for (int64_t at = first; at < first + count; at++)
+    for (int64_t a = 0; a < v->kh; a++) {
+      int64_t col;
+      const float *x = source(v, at, a, &col);
+      const int64_t begin = x ? min_of(v->kw, col < 0 ? -col : 0) : v->kw;
+      int64_t end = min_of(v->kw, v->w - col);
+      end = end < begin ? begin : end;
+      clear(to, begin * v->ci);
+      if (end > begin) copy(to + begin * v->ci, x + (col + begin) * v->ci, (end - begin) * v->ci);
+      clear(to + end * v->ci, (v->kw - end) * v->ci);
+      to += v->kw * v->ci;
+    }
+}
+
+/* dx += R' for those pixels. */
+static void scatter(const struct rows *s, int64_t first, int64_t count) {
+  const struct few_conv *v = s->v;
+  const float *from = s->rows;
+  for (int64_t at = first; at < first + count; at++)
+    for (int64_t a = 0; a < v->kh; a++, from += v->kw * v->ci) {
+      const int64_t q = at % v->ow, p = at / v->ow % v->oh, n = at / v->ow / v->oh;
+      const int64_t row = p * v->stride + a - v->pad_h, col = q * v->stride - v->pad_w;
+      if (row < 0 || row >= v->h) continue;
+      const int64_t begin = min_of(v->kw, col < 0 ? -col : 0), end = min_of(v->kw, v->w - col);
+      float *dx = v->out + ((n * v->h + row) * v->w + col) * v->ci;
+      for (int64_t i = begin * v->ci; i < end * v->ci; i++) dx[i] += from[i];
+    }
+}
+
+void FEW_ISA(few__conv_product)(const struct few_conv *v) {
+  struct rows s = plan(v);
+  struct few_gemm p = product_y(&s);
+  const bool as_is = v->kh * v->kw == 1 && v->stride == 1 && v->pad_h == 0 && v->pad_w == 0;
+  p.b = v->weights;
+  for (int64_t first = 0; first < s.pixels; first += s.block) {
+    p.m = min_of(s.block, s.pixels - first);
+    p.a = as_is ? v->x + first * v->ci : s.rows;
+    p.c = v->out + first * v->co;
+    if (!as_is) gather(&s, first, p.m);
+    FEW_ISA(few__gemm)(&p);
+  }
+}
+
+void FEW_ISA(few__conv_product_dx)(const struct few_conv *v) {
+  struct rows s = plan(v);
+  struct few_gemm p = product_dx(&s);
+  p.b = v->weights;
+  p.c = s.rows;
+  clear(v->out, v->n * v->h * v->w * v->ci);
+  for (int64_t first = 0; first < s.pixels; first += s.block) {
+    p.m = min_of(s.block, s.pixels - first);
+    p.a = v->y + first * v->co;
+    FEW_ISA(few__gemm)(&p);
+    scatter(&s, first, p.m);
+  }
+}
+
+void FEW_ISA(few__conv_product_dw)(const struct few_conv *v) {
+  struct rows s = plan(v);
+  struct few_gemm p = product_dw(&s);
+  const bool swap = v->co <= SWAP_CO;
+  p.c = swap ? s.transposed : v->out;
+  for (int64_t first = 0; first < s.pixels; first += s.block) {
+    p.k = min_of(s.block, s.pixels - first);
+    p.a = swap ? v->y + first * v->co : s.rows;
+    p.b = swap ? s.rows : v->y + first * v->co;
+    p.add = first > 0;
+    gather(&s, first, p.k);
+    FEW_ISA(few__gemm)(&p);
+  }
+  for (int64_t i = 0; swap && i < s.taps; i++)
+    for (int64_t o = 0; o < v->co; o++) v->out[i * v->co + o] = s.transposed[o * s.taps + i];
+}
