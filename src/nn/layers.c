@@ -15,6 +15,7 @@ static const struct few_init zero = {FEW_INIT_ZERO, 0}, one = {FEW_INIT_ONE, 0};
 static few_node channels_param(struct few_nn *nn, const char *name, int64_t c, int rank,
                                struct few_init init) {
   struct few_shape s = {.rank = rank, .dim = {1, 1, 1, 1, 1, 1}};
+  if (rank < 1) return FEW_NONE; /* of a layer whose input failed */
   s.dim[rank - 1] = c;
   return few_reshape(nn->g, few__nn_param(nn, name, FEW_SHAPE(c), init), s);
 }
@@ -140,6 +141,7 @@ few_node few__nn_attention(struct few_nn *nn, const char *name, few_node x, int6
 
 few_node few__nn_rows(struct few_nn *nn, few_node x, int rank) {
   struct few_shape s = few_node_shape(nn->g, x), r = {.rank = rank, .dim = {1, 1, 1, 1, 1, 1}};
+  if (x == FEW_NONE) return FEW_NONE;
   r.dim[0] = s.dim[0];
   r.dim[rank - 1] = s.dim[s.rank - 1];
   return few_reshape(nn->g, x, r);
