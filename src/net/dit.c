@@ -43,8 +43,14 @@ static few_node unpatchify(few_graph *g, few_node x, const struct few_net_spec *
 /* Position table [1, tokens, width]: sines then cosines of the column, then of the row. */
 static few_node positions(struct few_nn *nn, int64_t gh, int64_t gw, int64_t width) {
   few_ctx *ctx = few__graph_ctx(nn->g);
+  const int64_t most = (int64_t)1 << 27; /* a gigabyte; the table is made when a file is read */
   int64_t quarter = width / 4;
   double *v;
+  if (gh * gw > most / width)
+    return few__graph_fail(nn->g, FEW_E_INVALID,
+                           "dit: %lld x %lld tokens of width %lld are too many for a table of "
+                           "positions: take a larger patch",
+                           (long long)gh, (long long)gw, (long long)width);
   few_status st = FEW_NEW(ctx, &v, gh * gw * width);
   if (st) return few__graph_fail(nn->g, st, "out of memory: position table");
   for (int64_t i = 0; i < gh * gw; i++) {
