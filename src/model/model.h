@@ -26,13 +26,18 @@ struct few_model {
   int64_t step;
   char *provenance; /* JSON object: recipe, seed, images, teacher ...; owned, may be NULL */
 
-  char *metadata;               /* text of few_model_metadata, made on load and save; owned */
+  double flops;                 /* of the network on one picture */
+  struct few_text *metadata;    /* few_model_metadata's, made anew at each call; owned */
   struct few_model_runner *run; /* plans and arenas of few_model_eval, made when first needed */
 };
 
 /* A model with `values` at the network's initial values for `seed`. opts is copied. */
 few_status few__model_create(few_ctx *ctx, few_model **out, const struct few_net_def *net,
                              const void *opts, const struct few_net_spec *spec, uint64_t seed);
+
+/* The same without values (NULL): for a reader, which compares the table with its file first. */
+few_status few__model_declare(few_ctx *ctx, few_model **out, const struct few_net_def *net,
+                              const void *opts, const struct few_net_spec *spec);
 
 /* A trace of the model's network with this prefix ("teacher:") on graph names. Inputs as in
  * few_net_input; `training` switches dropout on. */
@@ -42,5 +47,22 @@ few_node few__model_trace(const few_model *m, few_graph *g, const char *prefix, 
 /* Bind every param slot of `plan` that starts with `prefix` to the model's values. */
 void few__model_bind(const few_model *m, const few_plan *plan, const char *prefix,
                      const float *values, const void **slots);
+
+/* The inputs "x", "t", "label" and "guidance" of `rows` rows, as few_model_graph names them. */
+struct few_net_input few__model_inputs(const few_model *m, few_graph *g, int64_t rows);
+
+/* What models run on: the fastest backend that is listed. */
+const struct few_backend *few__model_backend(void);
+
+/* live[v] (zeroed, few_graph_size(g) of them) for each node that y is made of. */
+void few__model_reach(const few_graph *g, few_node y, bool *live);
+
+/* Append the description that goes into the file (docs/format.md, section 4). */
+few_status few__model_describe(const few_model *m, struct few_text *out);
+/* A model without values from such a text; `place` names it in messages. */
+few_status few__model_from_description(few_ctx *ctx, few_model **out, const char *place,
+                                       const char *text, size_t n);
+
+void few__model_runner_free(few_model *m);
 
 #endif

@@ -1,0 +1,250 @@
+/* describe.c - a model's description as JSON and back (docs/format.md, section 4).
+ *
+ * Options travel as text through the network's own option table, in both directions, so a file is
+ * checked as strictly as a recipe and reads back to the same bits. All of the text is taken as
+ * hostile: nothing in it is used before its type and range are known.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "io/json.h"
+#include "model.h"
+
+enum { VERSION = 1, DESCRIPTION_MAX = 16 << 20, SIDE_MAX = 1 << 20, CLASSES_MAX = 1 << 20 };
+#define OTHER_FILE "the file was made by something else"
+
+/* ---- writing ---- */
+
+static json_t *net_options(const few_model *m) {
+  json_t *map = json_object();
+  for (const struct few_option *o = m->net->options; map && o->key; o++) {
+    struct few_text t = {0};
+    few__option_format(m->ctx, o, m->net_opts, &t);
+    if (!t.failed) json_object_set_new(map, o->key, json_string(t.at ? t.at : ""));
+    few__text_free(m->ctx, &t);
+    if (json_object_get(map, o->key)) continue;
+    json_decref(map);
+    map = NULL;
+  }
+  return map;
+}
+
+static json_t *data_part(const few_model *m) {
+  const struct few_net_spec *s = &m->spec;
+  json_t *data = s->points
+                     ? json_pack("{s:s, s:I}", "kind", "points", "d", (json_int_t)s->c)
+                     : json_pack("{s:s, s:I, s:I, s:I}", "kind", "image", "h", (json_int_t)s->h,
+                                 "w", (json_int_t)s->w, "c", (json_int_t)s->c);
+  json_t *more = json_pack("{s:f, s:f, s:f, s:I}", "mean", m->data_mean, "scale", m->data_scale,
+                           "sigma_data", s->sigma_data, "classes", (json_int_t)s->classes);
+  json_t *names = m->class_names && s->classes ? json_array() : NULL;
+  for (int64_t i = 0; names && i < s->classes; i++)
+    json_array_append_new(names, json_string(m->class_names[i]));
+  bool ok = data && more && !json_object_update(data, more);
+  if (ok && m->class_names && s->classes)
+    ok = json_array_size(names) == (size_t)s->classes &&
+         !json_object_set(data, "class_names", names);
+  json_decref(more);
+  json_decref(names);
+  if (ok) return data;
+  json_decref(data);
+  return NULL;
+}
+
+static few_status provenance_part(const few_model *m, json_t **out) {
+  const char *text = m->provenance ? m->provenance : "{}";
+  FEW_TRY(few__json_parse(m->ctx, out, "provenance", text, strlen(text)));
+  if (json_is_object(*out)) return FEW_OK;
+  json_decref(*out);
+  return few__fail(m->ctx, FEW_E_INVALID, "provenance is no JSON object: give {\"key\": ...}");
+}
+
+few_status few__model_describe(const few_model *m, struct few_text *out) {
+  json_t *provenance;
+  FEW_TRY(provenance_part(m, &provenance));
+  json_t *all = json_pack(
+      "{s:i, s:{s:s, s:o}, s:s, s:s, s:{s:s}, s:s, s:I, s:o, s:{s:b, s:f, s:f}, s:o}", /**/
+      "version", VERSION, "net", "name", m->net->name, "options", net_options(m), "process",
+      "trigflow", "predicts", "F", "objective", "name", m->objective, "sampler", m->sampler, "step",
+      (json_int_t)m->step, "data", data_part(m), "guidance", "input", m->spec.guidance, "min",
+      m->guidance_min, "max", m->guidance_max, "provenance", provenance);
+  if (!all)
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "a model cannot be described: its names must be UTF-8 and its numbers finite");
+  few_status st = few__json_text(m->ctx, all, out);
+  json_decref(all);
+  return st;
+}
+
+/* ---- reading ---- */
+
+struct reading {
+  few_ctx *ctx;
+  const char *place;
+  json_t *all, *data, *guidance;
+};
+
+static few_status bad(struct reading *r, const char *what) {
+  return few__fail(r->ctx, FEW_E_FORMAT, "%s: %s: " OTHER_FILE, r->place, what);
+}
+
+static few_status read_version(struct reading *r) {
+  int64_t version;
+  FEW_TRY(few__json_int(r->ctx, r->place, r->all, "version", 1, INT64_MAX, &version));
+  if (version == VERSION) return FEW_OK;
+  return few__fail(r->ctx, FEW_E_UNSUPPORTED,
+                   "%s: format version %" PRId64 ", this program knows %d: use a newer few",
+                   r->place, version, VERSION);
+}
+
+/* few has networks of the TrigFlow process alone; others have to be converted. */
+static few_status read_process(struct reading *r) {
+  const char *process, *predicts = "F";
+  FEW_TRY(few__json_string(r->ctx, r->place, r->all, "process", &process));
+  if (json_object_get(r->all, "predicts"))
+    FEW_TRY(few__json_string(r->ctx, r->place, r->all, "predicts", &predicts));
+  if (!strcmp(process, "trigflow") && !strcmp(predicts, "F")) return FEW_OK;
+  return few__fail(r->ctx, FEW_E_UNSUPPORTED,
+                   "%s: process `%.40s` that predicts `%.40s`: only trigflow and F can be loaded",
+                   r->place, process, predicts);
+}
+
+/* The whole table's defaults, then what the file says. *out is zeroed memory of options_size. */
+static few_status read_options(struct reading *r, const struct few_net_def *net, json_t *part,
+                               void *out) {
+  json_t *options, *value;
+  const char *key;
+  FEW_TRY(few__json_object(r->ctx, r->place, part, "options", &options));
+  FEW_TRY(few__options_default(r->ctx, net->options, out));
+  json_object_foreach(options, key, value) {
+    if (!json_is_string(value)) return bad(r, "an option of `net` is no string");
+    few_status st = few__option_set(r->ctx, net->options, out, key, json_string_value(value));
+    if (st)
+      return few__fail_in(r->ctx, st == FEW_E_MEMORY ? st : FEW_E_FORMAT, "%s: options of net %s",
+                          r->place, net->name);
+  }
+  return FEW_OK;
+}
+
+static few_status read_shape(struct reading *r, struct few_net_spec *s) {
+  const char *kind;
+  FEW_TRY(few__json_string(r->ctx, r->place, r->data, "kind", &kind));
+  s->points = !strcmp(kind, "points");
+  s->h = s->w = 1;
+  if (s->points) return few__json_int(r->ctx, r->place, r->data, "d", 1, SIDE_MAX, &s->c);
+  if (strcmp(kind, "image") != 0) return bad(r, "`kind` is neither `image` nor `points`");
+  FEW_TRY(few__json_int(r->ctx, r->place, r->data, "h", 1, SIDE_MAX, &s->h));
+  FEW_TRY(few__json_int(r->ctx, r->place, r->data, "w", 1, SIDE_MAX, &s->w));
+  return few__json_int(r->ctx, r->place, r->data, "c", 1, SIDE_MAX, &s->c);
+}
+
+static few_status read_spec(struct reading *r, struct few_net_spec *s) {
+  FEW_TRY(few__json_object(r->ctx, r->place, r->all, "data", &r->data));
+  FEW_TRY(read_shape(r, s));
+  FEW_TRY(few__json_int(r->ctx, r->place, r->data, "classes", 0, CLASSES_MAX, &s->classes));
+  FEW_TRY(few__json_real(r->ctx, r->place, r->data, "sigma_data", &s->sigma_data));
+  r->guidance = json_object_get(r->all, "guidance");
+  if (!r->guidance) return FEW_OK;
+  return few__json_bool(r->ctx, r->place, r->guidance, "input", &s->guidance);
+}
+
+static few_status read_net(struct reading *r, few_model **out) {
+  json_t *part;
+  const char *name;
+  char *opts;
+  struct few_net_spec spec = {0};
+  FEW_TRY(few__json_object(r->ctx, r->place, r->all, "net", &part));
+  FEW_TRY(few__json_string(r->ctx, r->place, part, "name", &name));
+  const struct few_net_def *net = few__net_find(name);
+  if (!net)
+    return few__fail(r->ctx, FEW_E_UNSUPPORTED,
+                     "%s: this program has no net called `%.40s`: use a newer few", r->place, name);
+  FEW_TRY(read_spec(r, &spec));
+  FEW_TRY(FEW_NEW(r->ctx, &opts, net->options_size));
+  few_status st = read_options(r, net, part, opts);
+  if (!st) {
+    st = few__model_declare(r->ctx, out, net, opts, &spec);
+    if (st) few__fail_in(r->ctx, st, "%s", r->place);
+    if (st == FEW_E_INVALID) st = FEW_E_FORMAT;
+  }
+  few__free(r->ctx, opts);
+  return st;
+}
+
+static few_status read_word(struct reading *r, const json_t *object, const char *key, char *out) {
+  const char *word;
+  FEW_TRY(few__json_string(r->ctx, r->place, object, key, &word));
+  if (!word[0] || strlen(word) >= FEW_MAX_COMPONENT_NAME)
+    return few__fail(r->ctx, FEW_E_FORMAT, "%s: `%s` must have 1 to %d bytes: " OTHER_FILE,
+                     r->place, key, FEW_MAX_COMPONENT_NAME - 1);
+  snprintf(out, FEW_MAX_COMPONENT_NAME, "%s", word);
+  return FEW_OK;
+}
+
+static few_status read_class_names(struct reading *r, few_model *m) {
+  json_t *names;
+  if (!json_object_get(r->data, "class_names")) return FEW_OK;
+  FEW_TRY(few__json_array(r->ctx, r->place, r->data, "class_names", &names));
+  if (json_array_size(names) != (size_t)m->spec.classes)
+    return bad(r, "`class_names` and `classes` differ in number");
+  FEW_TRY(FEW_NEW(r->ctx, &m->class_names, m->spec.classes));
+  for (int64_t i = 0; i < m->spec.classes; i++) {
+    const char *name = json_string_value(json_array_get(names, (size_t)i));
+    if (!name || strlen(name) >= FEW_MAX_CLASS_NAME)
+      return bad(r, "one of `class_names` is no text of at most 63 bytes");
+    snprintf(m->class_names[i], FEW_MAX_CLASS_NAME, "%s", name);
+  }
+  return FEW_OK;
+}
+
+static few_status read_guidance(struct reading *r, few_model *m) {
+  if (!m->spec.guidance) return FEW_OK;
+  FEW_TRY(few__json_real(r->ctx, r->place, r->guidance, "min", &m->guidance_min));
+  FEW_TRY(few__json_real(r->ctx, r->place, r->guidance, "max", &m->guidance_max));
+  return m->guidance_min <= m->guidance_max ? FEW_OK : bad(r, "guidance `min` is above `max`");
+}
+
+static few_status read_provenance(struct reading *r, few_model *m) {
+  json_t *part;
+  struct few_text t = {0};
+  FEW_TRY(few__json_object(r->ctx, r->place, r->all, "provenance", &part));
+  FEW_TRY(few__json_text(r->ctx, part, &t));
+  m->provenance = t.at;
+  return FEW_OK;
+}
+
+static few_status read_rest(struct reading *r, few_model *m) {
+  json_t *objective;
+  FEW_TRY(few__json_object(r->ctx, r->place, r->all, "objective", &objective));
+  FEW_TRY(read_word(r, objective, "name", m->objective));
+  if (json_object_get(r->all, "sampler")) FEW_TRY(read_word(r, r->all, "sampler", m->sampler));
+  if (json_object_get(r->all, "step"))
+    FEW_TRY(few__json_int(r->ctx, r->place, r->all, "step", 0, INT64_MAX, &m->step));
+  FEW_TRY(few__json_real(r->ctx, r->place, r->data, "mean", &m->data_mean));
+  FEW_TRY(few__json_real(r->ctx, r->place, r->data, "scale", &m->data_scale));
+  if (!(m->data_scale > 0)) return bad(r, "`scale` is not above 0");
+  FEW_TRY(read_class_names(r, m));
+  FEW_TRY(read_guidance(r, m));
+  return read_provenance(r, m);
+}
+
+few_status few__model_from_description(few_ctx *ctx, few_model **out, const char *place,
+                                       const char *text, size_t n) {
+  struct reading r = {.ctx = ctx, .place = place};
+  few_status st;
+  *out = NULL;
+  if (n > DESCRIPTION_MAX) return bad(&r, "the description is over 16 MiB");
+  FEW_TRY(few__json_parse(ctx, &r.all, place, text, n));
+  FEW_GOTO(read_version(&r));
+  FEW_GOTO(read_process(&r));
+  FEW_GOTO(read_net(&r, out));
+  FEW_GOTO(read_rest(&r, *out));
+out:
+  json_decref(r.all);
+  if (st) {
+    few_model_free(*out);
+    *out = NULL;
+  }
+  return st;
+}

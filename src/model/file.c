@@ -1,0 +1,140 @@
+/* file.c - a model as a safetensors file (docs/format.md).
+ *
+ * A file is not trusted. Its description gives a table of parameters, and before any of them is
+ * allocated the table must match the file's tensors name by name and shape by shape: so a model
+ * never takes more memory than the file that asks for it holds. Tensors whose name has a slash
+ * belong to others (a trainer's state) and are passed over.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "io/safetensors.h"
+#include "model.h"
+
+static const size_t max_bytes = (size_t)1 << 37;
+enum { LISTED = 4 };
+
+/* ---- saving ---- */
+
+static few_status check_finite(few_ctx *ctx, few_status otherwise, const char *place,
+                               const struct few_param_row *row, const float *values) {
+  int64_t n = few_shape_count(row->shape);
+  for (int64_t i = 0; i < n; i++)
+    if (!isfinite(values[i]))
+      return few__fail(ctx, otherwise, "%s: %s has a value that is not finite (element %lld)%s",
+                       place, row->name, (long long)i,
+                       otherwise == FEW_E_INVALID ? ": train with a smaller step" : "");
+  return FEW_OK;
+}
+
+few_status few_model_save(const few_model *m, const char *path) {
+  few_ctx *ctx = m->ctx;
+  struct few_text description = {0};
+  struct few_st_tensor *tensors;
+  few_status st;
+  FEW_TRY(FEW_NEW(ctx, &tensors, m->params.n));
+  for (int i = 0; i < m->params.n; i++) {
+    const struct few_param_row *row = &m->params.at[i];
+    FEW_GOTO(check_finite(ctx, FEW_E_INVALID, path, row, m->values + row->offset));
+    tensors[i] = (struct few_st_tensor){.name = row->name,
+                                        .store = FEW_STORE_F32,
+                                        .rank = row->shape.rank,
+                                        .data = m->values + row->offset};
+    for (int k = 0; k < row->shape.rank; k++) tensors[i].dim[k] = row->shape.dim[k];
+  }
+  FEW_GOTO(few__model_describe(m, &description));
+  const struct few_st_pair meta[] = {{"format", "few"}, {"few", description.at}};
+  FEW_GOTO(few__st_write(ctx, path, tensors, m->params.n, meta, FEW_COUNT(meta)));
+out:
+  few__text_free(ctx, &description);
+  few__free(ctx, tensors);
+  return st;
+}
+
+/* ---- loading ---- */
+
+/* The first few names of a kind, for a message. */
+struct names {
+  int n;
+  char text[400];
+};
+
+static void add_name(struct names *list, const char *name) {
+  size_t len = strlen(list->text);
+  if (list->n++ < LISTED)
+    snprintf(list->text + len, sizeof list->text - len, "%s%.90s", len ? ", " : "", name);
+  else if (list->n == LISTED + 1)
+    snprintf(list->text + len, sizeof list->text - len, ", ...");
+}
+
+static bool same_shape(const struct few_param_row *row, const struct few_st_tensor *t) {
+  if (row->shape.rank != t->rank) return false;
+  for (int k = 0; k < t->rank; k++)
+    if (row->shape.dim[k] != t->dim[k]) return false;
+  return true;
+}
+
+static bool readable(enum few_store s) {
+  return s == FEW_STORE_F32 || s == FEW_STORE_F16 || s == FEW_STORE_BF16;
+}
+
+static few_status complain(few_ctx *ctx, const char *path, const char *net, const char *what,
+                           const struct names *list) {
+  if (!list->n) return FEW_OK;
+  return few__fail(ctx, FEW_E_FORMAT, "%s: %d tensors %s net %s: %s: fetch or make the file again",
+                   path, list->n, what, net, list->text);
+}
+
+static few_status match(const few_model *m, const char *path, const struct few_st *st) {
+  struct names missing = {0}, extra = {0}, shaped = {0}, typed = {0};
+  for (int i = 0; i < m->params.n; i++) {
+    const struct few_param_row *row = &m->params.at[i];
+    const struct few_st_tensor *t = few__st_find(st, row->name);
+    if (!t)
+      add_name(&missing, row->name);
+    else if (!same_shape(row, t))
+      add_name(&shaped, row->name);
+    else if (!readable(t->store))
+      add_name(&typed, row->name);
+  }
+  for (int i = 0; i < st->n; i++)
+    if (!strchr(st->at[i].name, '/') && few__params_find(&m->params, st->at[i].name) < 0)
+      add_name(&extra, st->at[i].name);
+  FEW_TRY(complain(m->ctx, path, m->net->name, "are missing for", &missing));
+  FEW_TRY(complain(m->ctx, path, m->net->name, "are not known to", &extra));
+  FEW_TRY(complain(m->ctx, path, m->net->name, "have another shape than in", &shaped));
+  return complain(m->ctx, path, m->net->name, "are not F32, F16 or BF16 in", &typed);
+}
+
+static few_status take_values(few_model *m, const char *path, const struct few_st *st) {
+  FEW_TRY(match(m, path, st));
+  FEW_TRY(FEW_NEW(m->ctx, &m->values, m->params.total));
+  for (int i = 0; i < m->params.n; i++) {
+    const struct few_param_row *row = &m->params.at[i];
+    const struct few_st_tensor *t = few__st_find(st, row->name);
+    few__store_to_f32(t->store, t->data, t->count, m->values + row->offset);
+    FEW_TRY(check_finite(m->ctx, FEW_E_FORMAT, path, row, m->values + row->offset));
+  }
+  return FEW_OK;
+}
+
+few_status few_model_load(few_ctx *ctx, few_model **out, const char *path) {
+  struct few_st file;
+  few_status st;
+  *out = NULL;
+  FEW_TRY(few__st_read(ctx, &file, path, max_bytes));
+  const char *text = few__st_meta(&file, "few");
+  if (text)
+    st = few__model_from_description(ctx, out, path, text, strlen(text));
+  else
+    st = few__fail(ctx, FEW_E_FORMAT,
+                   "%s: no model of few: its metadata has no `few`: give a file that few saved",
+                   path);
+  if (!st) st = take_values(*out, path, &file);
+  few__st_free(ctx, &file);
+  if (st) {
+    few_model_free(*out);
+    *out = NULL;
+  }
+  return st;
+}

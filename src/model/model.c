@@ -1,0 +1,211 @@
+/* model.c - a network with its weights: made from a table row, options and a spec.
+ *
+ * The network is traced once on a graph that is thrown away, one row wide: that fills the table of
+ * parameters, which then says how large `values` is, what a file must hold and where each array
+ * lies. Later traces find the same rows, so the table never changes after few__model_declare.
+ */
+#include "model.h"
+
+#include <math.h>
+
+enum { MAX_SIDE = 1 << 20, MAX_CLASSES = 1 << 20 };
+static const int64_t max_values = (int64_t)1 << 26; /* of one picture */
+
+static few_status check_spec(few_ctx *ctx, const struct few_net_spec *s) {
+  if (s->h < 1 || s->w < 1 || s->c < 1 || s->h > MAX_SIDE || s->w > MAX_SIDE || s->c > MAX_SIDE ||
+      s->h * s->w > max_values || s->h * s->w * s->c > max_values)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "pictures of %lld x %lld with %lld channels: give sides from 1, and at most "
+                     "%lld values in all",
+                     (long long)s->h, (long long)s->w, (long long)s->c, (long long)max_values);
+  if (s->points && (s->h != 1 || s->w != 1))
+    return few__fail(ctx, FEW_E_INVALID, "points of %lld x %lld: give points h = w = 1",
+                     (long long)s->h, (long long)s->w);
+  if (s->classes < 0 || s->classes > MAX_CLASSES)
+    return few__fail(ctx, FEW_E_INVALID, "%lld classes: give 0 to %d", (long long)s->classes,
+                     MAX_CLASSES);
+  if (!(s->sigma_data > 0) || !isfinite(s->sigma_data))
+    return few__fail(ctx, FEW_E_INVALID, "sigma_data is %g: give a finite number above 0",
+                     s->sigma_data);
+  return FEW_OK;
+}
+
+void few__model_reach(const few_graph *g, few_node y, bool *live) {
+  live[y] = true;
+  for (few_node v = y; v >= 0; v--) { /* operands come before what is made of them */
+    const struct few_node_data *n = few__node(g, v);
+    for (int k = 0; live[v] && k < n->n_in; k++) live[n->in[k]] = true;
+  }
+}
+
+static few_status count_flops(few_model *m, const few_graph *g, few_node y) {
+  bool *live;
+  FEW_TRY(FEW_NEW(m->ctx, &live, few_graph_size(g)));
+  few__model_reach(g, y, live);
+  for (few_node v = 0; v <= y; v++) {
+    const struct few_node_data *n = few__node(g, v);
+    const struct few_op_def *def = few__op_def(n->op);
+    if (live[v] && def->flops) m->flops += def->flops(g, n);
+  }
+  few__free(m->ctx, live);
+  return FEW_OK;
+}
+
+/* Fills the table of parameters, which is what makes this trace unlike later ones. */
+static few_status declare(few_model *m) {
+  few_graph *g;
+  few_status st;
+  FEW_TRY(few_graph_create(m->ctx, &g));
+  struct few_nn nn = {.g = g, .params = &m->params, .prefix = ""};
+  struct few_net_input in = few__model_inputs(m, g, 1);
+  few_node y = m->net->build(&nn, &m->spec, m->net_opts, &in);
+  FEW_GOTO(few_graph_status(g));
+  assert(y != FEW_NONE && few_shape_equal(few_node_shape(g, y), few_node_shape(g, in.x)));
+  FEW_GOTO(count_flops(m, g, y));
+out:
+  few_graph_free(g);
+  return st ? few__fail_in(m->ctx, st, "net %s", m->net->name) : FEW_OK;
+}
+
+few_status few__model_declare(few_ctx *ctx, few_model **out, const struct few_net_def *net,
+                              const void *opts, const struct few_net_spec *spec) {
+  few_model *m;
+  char *net_opts;
+  few_status st;
+  *out = NULL;
+  FEW_TRY(check_spec(ctx, spec));
+  FEW_TRY(FEW_NEW(ctx, &m, 1));
+  *m = (few_model){.ctx = ctx,
+                   .net = net,
+                   .spec = *spec,
+                   .data_scale = 1,
+                   .objective = "diffusion",
+                   .sampler = "heun",
+                   .guidance_min = 1,
+                   .guidance_max = 1};
+  FEW_GOTO(FEW_NEW(ctx, &net_opts, net->options_size));
+  m->net_opts = memcpy(net_opts, opts, net->options_size);
+  FEW_GOTO(FEW_NEW(ctx, &m->metadata, 1));
+  FEW_GOTO(declare(m));
+out:
+  if (st)
+    few_model_free(m);
+  else
+    *out = m;
+  return st;
+}
+
+few_status few__model_create(few_ctx *ctx, few_model **out, const struct few_net_def *net,
+                             const void *opts, const struct few_net_spec *spec, uint64_t seed) {
+  FEW_TRY(few__model_declare(ctx, out, net, opts, spec));
+  few_model *m = *out;
+  few_status st = FEW_NEW(ctx, &m->values, m->params.total);
+  if (!st) few__params_init(&m->params, seed, m->values);
+  if (st) few_model_free(m);
+  if (st) *out = NULL;
+  return st;
+}
+
+void few_model_free(few_model *m) {
+  if (!m) return;
+  few_ctx *ctx = m->ctx;
+  few__model_runner_free(m);
+  if (m->metadata) few__text_free(ctx, m->metadata);
+  few__free(ctx, m->metadata);
+  few__params_free(ctx, &m->params);
+  few__free(ctx, m->net_opts);
+  few__free(ctx, m->values);
+  few__free(ctx, m->class_names);
+  few__free(ctx, m->provenance);
+  few__free(ctx, m);
+}
+
+/* ---- the network as a graph ---- */
+
+struct few_net_input few__model_inputs(const few_model *m, few_graph *g, int64_t rows) {
+  const struct few_net_spec *s = &m->spec;
+  const struct few_shape x = s->points ? FEW_SHAPE(rows, s->c) : FEW_SHAPE(rows, s->h, s->w, s->c);
+  return (struct few_net_input){
+      .x = few_input(g, "x", FEW_REAL, x),
+      .t = few_input(g, "t", FEW_REAL, FEW_SHAPE(rows)),
+      .label = s->classes ? few_input(g, "label", FEW_INDEX, FEW_SHAPE(rows)) : FEW_NONE,
+      .guidance = s->guidance ? few_input(g, "guidance", FEW_REAL, FEW_SHAPE(rows)) : FEW_NONE,
+  };
+}
+
+few_node few__model_trace(const few_model *m, few_graph *g, const char *prefix, bool training,
+                          const struct few_net_input *in) {
+  struct few_params params = m->params; /* rows are found, none is added */
+  struct few_nn nn = {.g = g, .params = &params, .prefix = prefix, .training = training};
+  few_node y = m->net->build(&nn, &m->spec, m->net_opts, in);
+  assert(params.n == m->params.n);
+  return y;
+}
+
+void few__model_bind(const few_model *m, const few_plan *plan, const char *prefix,
+                     const float *values, const void **slots) {
+  size_t n = strlen(prefix);
+  for (int i = 0; i < few__plan_slots(plan); i++) {
+    const struct few_slot *s = few__plan_slot(plan, i);
+    if (!s->param || strncmp(s->name, prefix, n) != 0) continue;
+    int row = few__params_find(&m->params, s->name + n);
+    if (row >= 0) slots[i] = (values ? values : m->values) + m->params.at[row].offset;
+  }
+}
+
+const struct few_backend *few__model_backend(void) {
+  const struct few_backend *cpu = few__backend_find("cpu");
+  return cpu ? cpu : few__backend_ref();
+}
+
+few_status few_model_graph(const few_model *m, few_graph *g, int64_t rows, few_node *out) {
+  *out = FEW_NONE;
+  if (rows < 1)
+    return few__fail(m->ctx, FEW_E_INVALID, "a network on %lld rows: give at least 1",
+                     (long long)rows);
+  struct few_net_input in = few__model_inputs(m, g, rows);
+  *out = few__model_trace(m, g, "", false, &in);
+  return few_graph_status(g);
+}
+
+/* ---- looking at it ---- */
+
+void few_model_info(const few_model *m, struct few_model_info *out) {
+  const struct few_net_spec *s = &m->spec;
+  *out = (struct few_model_info){.net = m->net->name,
+                                 .objective = m->objective,
+                                 .sampler = m->sampler,
+                                 .h = s->h,
+                                 .w = s->w,
+                                 .c = s->c,
+                                 .points = s->points,
+                                 .classes = s->classes,
+                                 .guided = s->guidance,
+                                 .guidance_min = m->guidance_min,
+                                 .guidance_max = m->guidance_max,
+                                 .parameters = few__params_count(&m->params),
+                                 .sigma_data = s->sigma_data,
+                                 .step = m->step,
+                                 .flops = m->flops};
+}
+
+const char *few_model_class_name(const few_model *m, int64_t label) {
+  if (!m->class_names || label < 0 || label >= m->spec.classes) return NULL;
+  return m->class_names[label][0] ? m->class_names[label] : NULL;
+}
+
+const char *few_model_metadata(const few_model *m) {
+  few__text_free(m->ctx, m->metadata);
+  return few__model_describe(m, m->metadata) ? "" : m->metadata->at;
+}
+
+int few_model_parameter_rows(const few_model *m) { return m->params.n; }
+
+void few_model_parameter(const few_model *m, int i, struct few_model_parameter *out) {
+  assert(i >= 0 && i < m->params.n);
+  const struct few_param_row *row = &m->params.at[i];
+  *out = (struct few_model_parameter){row->name, row->shape, row->offset};
+}
+
+const float *few_model_values(const few_model *m) { return m->values; }
+float *few_model_values_mut(few_model *m) { return m->values; }

@@ -1,0 +1,359 @@
+/* The model file: what is saved comes back to the bit; what is no model is refused in words and
+ * without a crash, whatever byte is wrong. */
+#include "models.h"
+
+#include <unistd.h>
+
+#include "io/file.h"
+#include "io/safetensors.h"
+
+struct scratch {
+  few_ctx *ctx;
+  char path[64];
+};
+
+static struct scratch scratch_new(void) {
+  struct scratch s = {.ctx = test_ctx()};
+  snprintf(s.path, sizeof s.path, "/tmp/few-test-model-%d.safetensors", (int)getpid());
+  return s;
+}
+
+static void scratch_free(struct scratch *s) {
+  unlink(s->path);
+  few_ctx_free(s->ctx);
+}
+
+static void put_names(few_model *m) {
+  few_status st = FEW_NEW(m->ctx, &m->class_names, m->spec.classes);
+  assert_ok(m->ctx, st);
+  for (int64_t i = 0; i < m->spec.classes; i++)
+    if (i != 1) snprintf(m->class_names[i], FEW_MAX_CLASS_NAME, "kind \"%d\" \303\251", (int)i);
+  m->provenance = few__strdup(m->ctx, "{\"recipe\":\"[net]\\nnet = unet\\n\",\"seed\":7}");
+  snprintf(m->objective, sizeof m->objective, "scd");
+  snprintf(m->sampler, sizeof m->sampler, "consistency");
+  m->step = 123456789012;
+}
+
+static void assert_same(const few_model *a, const few_model *b) {
+  assert_ptr_equal(a->net, b->net);
+  assert_true(a->spec.h == b->spec.h && a->spec.w == b->spec.w && a->spec.c == b->spec.c);
+  assert_true(a->spec.points == b->spec.points && a->spec.classes == b->spec.classes);
+  assert_true(a->spec.guidance == b->spec.guidance && a->spec.sigma_data == b->spec.sigma_data);
+  assert_int_equal(a->params.total, b->params.total);
+  assert_int_equal(a->params.n, b->params.n);
+  for (int i = 0; i < a->params.n; i++) {
+    assert_string_equal(a->params.at[i].name, b->params.at[i].name);
+    assert_int_equal(a->params.at[i].offset, b->params.at[i].offset);
+    assert_true(few_shape_equal(a->params.at[i].shape, b->params.at[i].shape));
+  }
+  assert_memory_equal(a->values, b->values, (size_t)a->params.total * sizeof(float));
+  assert_true(a->data_mean == b->data_mean && a->data_scale == b->data_scale);
+  assert_true(a->guidance_min == b->guidance_min && a->guidance_max == b->guidance_max);
+  assert_string_equal(a->objective, b->objective);
+  assert_string_equal(a->sampler, b->sampler);
+  assert_int_equal(a->step, b->step);
+  for (int64_t i = -1; i <= a->spec.classes; i++) {
+    const char *x = few_model_class_name(a, i), *y = few_model_class_name(b, i);
+    assert_true(!x == !y);
+    if (x) assert_string_equal(x, y);
+  }
+  assert_string_equal(few_model_metadata(a), few_model_metadata(b));
+}
+
+static void test_round_trip(void **state) {
+  (void)state;
+  struct scratch s = scratch_new();
+  for (int which = 0; which < TEST_MODELS; which++) {
+    few_model *m = test_model_new(s.ctx, which), *back;
+    put_names(m);
+    assert_ok(s.ctx, few_model_save(m, s.path));
+    assert_ok(s.ctx, few_model_load(s.ctx, &back, s.path));
+    assert_same(m, back);
+    few_model_free(m);
+    few_model_free(back);
+  }
+  scratch_free(&s);
+}
+
+static void test_info(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  few_model *m = test_model_new(ctx, TEST_DIT);
+  struct few_model_info info;
+  few_model_info(m, &info);
+  assert_string_equal(info.net, "dit");
+  assert_true(info.guided && info.classes == 4 && info.h == 8 && info.c == 1);
+  int64_t sum = 0;
+  for (int i = 0; i < few_model_parameter_rows(m); i++) {
+    struct few_model_parameter p;
+    few_model_parameter(m, i, &p);
+    assert_true(p.offset >= sum);
+    sum += few_shape_count(p.shape);
+  }
+  assert_int_equal(sum, info.parameters);
+  few_model_free(m);
+
+  /* the perceptron's products: 2 a weight of each linear layer, biases none */
+  m = test_model_new(ctx, TEST_MLP);
+  double flops = 0;
+  for (int i = 0; i < m->params.n; i++)
+    if (m->params.at[i].shape.rank == 2)
+      flops += 2 * (double)few_shape_count(m->params.at[i].shape);
+  few_model_info(m, &info);
+  assert_true(info.flops == flops);
+  few_model_free(m);
+  few_ctx_free(ctx);
+}
+
+/* Bytes of a saved model; *header is where its tensors begin. */
+static char *saved(struct scratch *s, int which, size_t *n, size_t *header) {
+  few_model *m = test_model_new(s->ctx, which);
+  char *bytes;
+  uint64_t length;
+  assert_ok(s->ctx, few_model_save(m, s->path));
+  assert_ok(s->ctx, few__file_read(s->ctx, &bytes, n, s->path, (size_t)1 << 30));
+  memcpy(&length, bytes, sizeof length);
+  *header = (size_t)length + 8;
+  few_model_free(m);
+  return bytes;
+}
+
+static few_status load_bytes(struct scratch *s, const char *bytes, size_t n) {
+  few_model *m = NULL;
+  unlink(s->path); /* a new file is not flushed, one that is cut to nothing and rewritten is */
+  FILE *f = fopen(s->path, "wb");
+  assert_non_null(f);
+  assert_int_equal(fwrite(bytes, 1, n, f), n);
+  fclose(f);
+  few_status st = few_model_load(s->ctx, &m, s->path);
+  assert_true(!st == !!m);
+  if (st && !strstr(few_error(s->ctx), s->path))
+    fail_msg("the message does not name the file: %s", few_error(s->ctx));
+  few_model_free(m);
+  return st;
+}
+
+static void test_every_truncation(void **state) {
+  (void)state;
+  struct scratch s = scratch_new();
+  size_t n, header;
+  char *bytes = saved(&s, TEST_MLP, &n, &header);
+  assert_int_equal(load_bytes(&s, bytes, n), FEW_OK);
+  for (size_t k = 0; k < n; k += k < header || k + 8 > n ? 1 : 61)
+    assert_int_equal(load_bytes(&s, bytes, k), FEW_E_FORMAT);
+  few__free(s.ctx, bytes);
+  scratch_free(&s);
+}
+
+/* A flipped bit of the header may leave a model (a letter of a class name) but never a crash. */
+static void test_every_bit_of_the_header(void **state) {
+  (void)state;
+  struct scratch s = scratch_new();
+  size_t n, header;
+  char *bytes = saved(&s, TEST_MLP, &n, &header);
+  int refused = 0;
+  for (size_t k = 0; k < header; k++) {
+    for (int bit = 0; bit < 8; bit += 3) {
+      bytes[k] = (char)(bytes[k] ^ (1 << bit));
+      refused += load_bytes(&s, bytes, n) != FEW_OK;
+      bytes[k] = (char)(bytes[k] ^ (1 << bit));
+    }
+  }
+  assert_true((size_t)refused > header); /* of 3 a byte: most bytes carry the structure */
+  few__free(s.ctx, bytes);
+  scratch_free(&s);
+}
+
+/* ---- files with one thing wrong ---- */
+
+struct edit {
+  const char *find, *put; /* in the description */
+  few_status status;
+  const char *says;
+};
+
+static char *replaced(const char *text, const char *find, const char *put) {
+  const char *at = strstr(text, find);
+  if (!at) fail_msg("the description has no %s: %s", find, text);
+  size_t n = strlen(text) + strlen(put) + 1;
+  char *out = test_malloc(n);
+  snprintf(out, n, "%.*s%s%s", at ? (int)(at - text) : 0, text, put, at ? at + strlen(find) : "");
+  return out;
+}
+
+static void test_wrong_descriptions(void **state) {
+  (void)state;
+  static const struct edit edits[] = {
+      {"\"version\":1", "\"version\":2", FEW_E_UNSUPPORTED, "newer"},
+      {"\"version\":1", "\"version\":\"1\"", FEW_E_FORMAT, "version"},
+      {"\"unet\"", "\"u-net\"", FEW_E_UNSUPPORTED, "u-net"},
+      {"\"blocks\"", "\"bloks\"", FEW_E_FORMAT, "blocks"},
+      {"\"channels\":\"4\"", "\"channels\":\"0\"", FEW_E_FORMAT, "channels"},
+      {"\"channels\":\"4\"", "\"channels\":4", FEW_E_FORMAT, "string"},
+      {"\"channels\":\"4\"", "\"channels\":\"8\"", FEW_E_FORMAT, "another shape"},
+      {"\"mults\":\"1, 2\"", "\"mults\":\"1, 2, 2, 2, 2\"", FEW_E_FORMAT, "multiples"},
+      {"\"mults\":\"1, 2\"", "\"mults\":\"1, 2, 2\"", FEW_E_FORMAT, "missing"},
+      {"\"mults\":\"1, 2\"", "\"mults\":\"1\"", FEW_E_FORMAT, "not known"},
+      {"\"trigflow\"", "\"edm\"", FEW_E_UNSUPPORTED, "edm"},
+      {"\"h\":8", "\"h\":0", FEW_E_FORMAT, "`h`"},
+      {"\"h\":8,\"w\":8", "\"h\":1048576,\"w\":1048576", FEW_E_FORMAT, "at most"},
+      {"\"classes\":3", "\"classes\":-1", FEW_E_FORMAT, "classes"},
+      {"\"classes\":3", "\"classes\":1048576", FEW_E_FORMAT, "label"},
+      {"\"classes\":3", "\"classes\":3,\"class_names\":[\"a\"]", FEW_E_FORMAT, "number"},
+      {"\"sigma_data\":0.5", "\"sigma_data\":0.0", FEW_E_FORMAT, "sigma_data"},
+      {"\"sigma_data\":0.5", "\"sigma_data\":null", FEW_E_FORMAT, "sigma_data"},
+      {"\"scale\":", "\"scale\":-", FEW_E_FORMAT, "scale"},
+      {"\"diffusion\"", "\"diffusion-diffusion-diffusion-diffusion\"", FEW_E_FORMAT, "31"},
+      {"\"provenance\":{}", "\"provenance\":[]", FEW_E_FORMAT, "provenance"},
+      {"\"unknown to us\"", "", FEW_OK, ""},
+  };
+  struct scratch s = scratch_new();
+  few_model *m = test_model_new(s.ctx, TEST_UNET), *back;
+  struct few_st file;
+  assert_ok(s.ctx, few_model_save(m, s.path));
+  assert_ok(s.ctx, few__st_read(s.ctx, &file, s.path, (size_t)1 << 30));
+  for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+    const struct edit *e = &edits[i];
+    char *text = e->status ? replaced(few__st_meta(&file, "few"), e->find, e->put)
+                           : replaced(few__st_meta(&file, "few"), "{", "{\"later\":[1],");
+    struct few_st_pair meta = {"few", text};
+    assert_ok(s.ctx, few__st_write(s.ctx, s.path, file.at, file.n, &meta, 1));
+    few_status st = few_model_load(s.ctx, &back, s.path);
+    if (st != e->status || (st && !strstr(few_error(s.ctx), e->says)))
+      fail_msg("%s: status %d, %s", e->put, (int)st, few_error(s.ctx));
+    if (st) assert_non_null(strstr(few_error(s.ctx), s.path));
+    few_model_free(back);
+    test_free(text);
+  }
+  few__st_free(s.ctx, &file);
+  few_model_free(m);
+  scratch_free(&s);
+}
+
+/* A description of a few bytes cannot ask for a table of gigabytes. */
+static void test_absurd_sizes(void **state) {
+  (void)state;
+  struct scratch s = scratch_new();
+  few_model *m = test_model_new(s.ctx, TEST_DIT), *back;
+  char *wide = replaced(few_model_metadata(m), "\"h\":8,\"w\":8", "\"h\":8192,\"w\":8192");
+  char *text = replaced(wide, "\"patch\":\"4\"", "\"patch\":\"1\"");
+  struct few_st_pair meta = {"few", text};
+  assert_ok(s.ctx, few__st_write(s.ctx, s.path, NULL, 0, &meta, 1));
+  assert_int_equal(few_model_load(s.ctx, &back, s.path), FEW_E_FORMAT);
+  assert_non_null(strstr(few_error(s.ctx), "positions"));
+  test_free(wide);
+  test_free(text);
+  few_model_free(m);
+  scratch_free(&s);
+}
+
+static void expect(struct scratch *s, struct few_st *file, few_status want, const char *says) {
+  few_model *m;
+  struct few_st_pair meta = {"few", few__st_meta(file, "few")};
+  assert_ok(s->ctx, few__st_write(s->ctx, s->path, file->at, file->n, &meta, 1));
+  few_status st = few_model_load(s->ctx, &m, s->path);
+  if (st != want || (st && !strstr(few_error(s->ctx), says)))
+    fail_msg("wanted \"%s\": status %d, %s", says, (int)st, few_error(s->ctx));
+  few_model_free(m);
+}
+
+static void test_wrong_tensors(void **state) {
+  (void)state;
+  struct scratch s = scratch_new();
+  few_model *m = test_model_new(s.ctx, TEST_MLP);
+  struct few_st file;
+  assert_ok(s.ctx, few_model_save(m, s.path));
+  assert_ok(s.ctx, few__st_read(s.ctx, &file, s.path, (size_t)1 << 30));
+  struct few_st_tensor first = file.at[0];
+  expect(&s, &file, FEW_OK, "");
+  file.at[0].name = "train/elsewhere"; /* passed over, but then one is missing */
+  expect(&s, &file, FEW_E_FORMAT, first.name);
+  file.at[0].name = "elsewhere";
+  expect(&s, &file, FEW_E_FORMAT, first.name);
+  file.at[0] = first;
+  file.at[0].rank = 1;
+  file.at[0].dim[0] = first.count;
+  expect(&s, &file, FEW_E_FORMAT, "shape");
+  file.at[0] = first;
+  file.at[0].store = FEW_STORE_I32;
+  expect(&s, &file, FEW_E_FORMAT, "F32");
+  float *values = test_malloc(first.bytes);
+  memcpy(values, first.data, first.bytes);
+  values[first.count - 1] = NAN;
+  file.at[0] = first;
+  file.at[0].data = values;
+  expect(&s, &file, FEW_E_FORMAT, "not finite");
+  test_free(values);
+  file.n--;
+  file.at[0] = first;
+  expect(&s, &file, FEW_E_FORMAT, "missing");
+  few__st_free(s.ctx, &file);
+  m->values[2] = INFINITY;
+  assert_int_equal(few_model_save(m, s.path), FEW_E_INVALID);
+  few_model_free(m);
+  scratch_free(&s);
+}
+
+/* Halves are read as what they stand for: values that are halves already come back to the bit. */
+static void test_halves(void **state) {
+  (void)state;
+  struct scratch s = scratch_new();
+  few_model *m = test_model_new(s.ctx, TEST_MLP), *back;
+  for (int i = 0; i < m->params.n; i++)
+    for (int64_t k = 0; k < few_shape_count(m->params.at[i].shape); k++)
+      m->values[m->params.at[i].offset + k] = (float)((i + k) % 37 - 18) / 8;
+  struct few_st file;
+  assert_ok(s.ctx, few_model_save(m, s.path));
+  assert_ok(s.ctx, few__st_read(s.ctx, &file, s.path, (size_t)1 << 30));
+  struct few_st_pair meta = {"few", few__st_meta(&file, "few")};
+  uint16_t *halves = test_malloc((size_t)m->params.total * sizeof *halves);
+  for (int pass = 0; pass < 2; pass++) {
+    enum few_store store = pass ? FEW_STORE_BF16 : FEW_STORE_F16;
+    few__store_from_f32(store, m->values, m->params.total, halves);
+    for (int i = 0; i < file.n; i++) {
+      file.at[i].store = store;
+      file.at[i].data = halves + m->params.at[i].offset;
+    }
+    assert_ok(s.ctx, few__st_write(s.ctx, s.path, file.at, file.n, &meta, 1));
+    assert_ok(s.ctx, few_model_load(s.ctx, &back, s.path));
+    assert_same(m, back);
+    few_model_free(back);
+  }
+  test_free(halves);
+  few__st_free(s.ctx, &file);
+  few_model_free(m);
+  scratch_free(&s);
+}
+
+static void test_create_refuses(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  few_model *good = test_model_new(ctx, TEST_UNET), *m = good;
+  const struct few_net_spec base = good->spec;
+  struct few_net_spec specs[] = {base, base, base, base, base, base};
+  specs[0].h = 0;
+  specs[1].c = -3;
+  specs[2].classes = -1;
+  specs[3].sigma_data = NAN;
+  specs[4].points = true;
+  specs[5].h = 7;
+  for (int i = 0; i < FEW_COUNT(specs); i++) {
+    assert_int_equal(few__model_create(ctx, &m, good->net, good->net_opts, &specs[i], 0),
+                     FEW_E_INVALID);
+    assert_null(m);
+  }
+  few_model_free(good);
+  few_model_free(NULL);
+  few_ctx_free(ctx);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_round_trip),         cmocka_unit_test(test_info),
+      cmocka_unit_test(test_every_truncation),   cmocka_unit_test(test_every_bit_of_the_header),
+      cmocka_unit_test(test_wrong_descriptions), cmocka_unit_test(test_absurd_sizes),
+      cmocka_unit_test(test_wrong_tensors),      cmocka_unit_test(test_halves),
+      cmocka_unit_test(test_create_refuses),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
