@@ -1,0 +1,94 @@
+/* Every allocation of samplers, the integrator, the gradient norm and the post-hoc EMA fails in
+ * turn: an error each time, nothing leaked. */
+#include "testing.h"
+
+#include "optim/clip.h"
+#include "optim/ema.h"
+#include "process/mixtures.h"
+#include "sampler/sampler.h"
+
+struct meter {
+  long left; /* allocations until one fails */
+  long live;
+};
+
+static void *meter_alloc(void *user, size_t n) {
+  struct meter *m = user;
+  if (m->left-- <= 0) return NULL;
+  m->live++;
+  return malloc(n);
+}
+
+static void meter_release(void *user, void *p) {
+  struct meter *m = user;
+  m->live--;
+  free(p);
+}
+
+static few_status eval(void *user, const float *x, double t, float *F) {
+  (void)user;
+  for (int i = 0; i < 6; i++) F[i] = x[i] * (float)t;
+  return FEW_OK;
+}
+
+static few_status sample(few_ctx *ctx, int which) {
+  float x[6];
+  struct few_times_opts times = FEW_TIMES_OPTS_INIT;
+  struct few_sampling s = {.rows = 2, .dims = 3, .sigma_d = 0.5, .x = x, .eval = eval};
+  times.steps = 3;
+  return few__sample(ctx, few__sampler_at(which), &times, &s);
+}
+
+static few_status map(few_ctx *ctx, int which) {
+  (void)which;
+  struct few_mixture m = test_gaussian();
+  double x[2] = {0.1, 0.2};
+  return few__mixture_map(ctx, &m, 0.5, 1.5, 0, 1e-3, x);
+}
+
+static few_status norm(few_ctx *ctx, int which) {
+  (void)which;
+  float g[3] = {1, 2, 3};
+  double out;
+  return few__sumsq(ctx, NULL, 3, g, &out);
+}
+
+static few_status posthoc(few_ctx *ctx, int which) {
+  (void)which;
+  struct few_ema_profile p[2] = {{17, 10}, {7, 10}};
+  double x[2];
+  return few__ema_posthoc(ctx, 2, p, (struct few_ema_profile){10, 10}, x);
+}
+
+static void fail_each(few_status (*work)(few_ctx *ctx, int which), int which) {
+  few_status st = FEW_E_MEMORY;
+  for (long n = 0; st; n++) {
+    struct meter m = {.left = 1000};
+    struct few_ctx_opts o = FEW_CTX_OPTS_INIT;
+    few_ctx *ctx = NULL;
+    o.allocator.user = &m;
+    o.allocator.alloc = meter_alloc;
+    o.allocator.release = meter_release;
+    assert_int_equal(few_ctx_create(&ctx, &o), FEW_OK);
+    long before = m.live;
+    m.left = n;
+    st = work(ctx, which);
+    assert_int_equal(st, st ? FEW_E_MEMORY : FEW_OK);
+    assert_int_equal(m.live, before);
+    assert_true(n < 10 && (n > 0 || st)); /* at least one allocation, and an end */
+    few_ctx_free(ctx);
+  }
+}
+
+static void test_memory(void **state) {
+  (void)state;
+  for (int i = 0; i < few__sampler_count(); i++) fail_each(sample, i);
+  fail_each(map, 0);
+  fail_each(norm, 0);
+  fail_each(posthoc, 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_memory)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
