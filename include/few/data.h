@@ -83,6 +83,12 @@ few_status few_data_get(const few_data *data, int64_t index, float *out);
 /* 0 .. n_classes - 1; -1 if the set has no labels or there is no such item. */
 int32_t few_data_label(const few_data *data, int64_t index);
 
+/* Write items first .. first + n - 1 to a file: PATH.png a grid of pictures with `columns` a row
+ * (0: as square as may be); PATH.npy uint8 [n,h,w,c], points float32 [n,c], and where the set has
+ * labels int32 [n] in PATH less ".npy" plus ".labels.npy". Atomic. Points have no .png. */
+FEW_MUST_USE few_status few_data_write(const few_data *data, const char *path, int64_t first,
+                                       int64_t n, int64_t columns);
+
 /* x = (raw - mean) * scale, where raw is what few_data_get gives. */
 struct few_data_scale {
   double mean, scale;
