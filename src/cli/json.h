@@ -1,0 +1,35 @@
+/* json.h - print JSON: keys in the order of the calls, commas and quotes by itself.
+ *
+ *   struct json j = {.out = stdout};
+ *   json_open(&j, NULL, '{');
+ *   json_int(&j, "n", 64);
+ *   json_close(&j);
+ *
+ * The key is NULL for what stands in an array or alone.
+ */
+#ifndef FEW_SRC_CLI_JSON_H
+#define FEW_SRC_CLI_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { JSON_DEPTH = 8 };
+struct json {
+  FILE *out;
+  int depth;
+  struct {
+    char close;
+    bool some;
+  } at[JSON_DEPTH];
+};
+
+void json_open(struct json *j, const char *key, char bracket);      /* '{' or '[' */
+void json_close(struct json *j);                                    /* a newline after the last */
+void json_text(struct json *j, const char *key, const char *value); /* NULL gives null */
+void json_int(struct json *j, const char *key, int64_t value);
+void json_seed(struct json *j, const char *key, uint64_t value);
+void json_real(struct json *j, const char *key, double value); /* not finite gives null */
+void json_bool(struct json *j, const char *key, bool value);
+
+#endif
