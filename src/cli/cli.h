@@ -1,0 +1,73 @@
+/* cli.h - what the commands of the program share.
+ *
+ * A command is one file, cmd_x.c, that defines `const struct command command_x`, and one row in
+ * commands.def. main.c parses the words by the command's table, makes a context with log and
+ * progress, and calls run.
+ */
+#ifndef FEW_SRC_CLI_CLI_H
+#define FEW_SRC_CLI_CLI_H
+
+#include <few.h>
+
+#include "json.h"
+#include "opt.h"
+#include "progress.h"
+
+enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_STOPPED = 130 };
+
+/* First member of every command's options. */
+struct common {
+  bool help, quiet, json;
+  int64_t workers;
+};
+#define OPT_HELP(S) OPT_FLAG(S, common.help, "help", "this text")
+#define OPT_QUIET(S) OPT_FLAG(S, common.quiet, "quiet", "no progress, no summary")
+#define OPT_JSON(S, what) OPT_FLAG(S, common.json, "json", what)
+#define OPT_WORKERS(S)                                    \
+  OPT_INT(S, common.workers, "workers", "W", "0", 0, 256, \
+          "threads; 0: one a processor. Never changes a result")
+
+struct cli {
+  few_ctx *ctx;
+  const struct command *command;
+  int n_operands;
+  char **operands;
+  struct progress progress;
+};
+
+struct command {
+  const char *name;
+  const char *operands; /* "RECIPE [KEY=VALUE ...]" */
+  const char *help;     /* one line */
+  const char *text;     /* more, after the options: remarks and examples; NULL: none */
+  int min_operands, max_operands;
+  const struct opt *options;
+  size_t size; /* of the struct that the table fills */
+  bool stops;  /* SIGINT and SIGTERM end it through the progress callback */
+  int (*run)(struct cli *cli, const void *opts);
+};
+
+#define COMMAND(name) extern const struct command command_##name;
+#include "commands.def"
+#undef COMMAND
+
+/* The command of this name, NULL where there is none. */
+const struct command *cli_find(const char *name);
+/* What is said of a word that is no command; CLI_USAGE. */
+int cli_no_command(const char *word);
+void cli_overview(FILE *out);
+void cli_command_help(FILE *out, const struct command *c);
+
+/* "few: sentence" to stderr; returns CLI_USAGE, CLI_FAILED. */
+int cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+int cli_failed(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The sentence of the context's last error; CLI_STOPPED for FEW_E_CANCELLED, else CLI_FAILED. */
+int cli_status(struct cli *cli, few_status status);
+
+double cli_seconds(void); /* a clock that only goes forward */
+/* "812", "59.3 K", "1.20 M" with a thousand as base. */
+const char *cli_count(char out[32], double x);
+/* "0.42 s", "2m10s", "3h05m", "2d04h". */
+const char *cli_duration(char out[32], double seconds);
+
+#endif

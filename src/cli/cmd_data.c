@@ -1,0 +1,157 @@
+/* cmd_data.c - few data SPEC: look at a data set before training on it. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+struct data_opts {
+  struct common common;
+  int split;
+  const char *out;
+  int64_t n, first, columns, limit, size, channels;
+  bool skip_errors;
+};
+#define S struct data_opts
+static const struct opt options[] = {
+    OPT_CHOICE(S, split, "split", "train", "train|test", "which part"),
+    OPT_TEXT(S, out, "out", "FILE", NULL, "write items: .png a grid, .npy an array and labels"),
+    OPT_INT(S, n, "n", "N", "64", 1, 1e9, "how many items --out takes"),
+    OPT_INT(S, first, "first", "I", "0", 0, 1e12, "the first of them"),
+    OPT_INT(S, columns, "columns", "C", "0", 0, 10000, "of the grid; 0: as square as may be"),
+    OPT_INT(S, limit, "limit", "N", "0", 0, 1e12, "use the first N items; 0: all"),
+    OPT_INT(S, size, "size", "PIXELS", "0", 0, 32768,
+            "folder: crop and shrink to a square; 0: as is"),
+    OPT_INT(S, channels, "channels", "C", "0", 0, 3,
+            "folder: 1 grey, 3 RGB; 0: as the pictures are"),
+    OPT_FLAG(S, skip_errors, "skip-errors", "leave out broken items, count them"),
+    OPT_JSON(S, "a JSON object in place of the table"),
+    OPT_HELP(S),
+    OPT_END};
+#undef S
+
+static const char text[] =
+    "A set is a reader, or reader:where; few list data shows them all.\n"
+    "\n"
+    "  few data fashion-mnist --out fashion.png\n"
+    "  few data folder:photos --size 64 --skip-errors\n"
+    "  few data idx:train-images-idx3-ubyte.gz,train-labels-idx1-ubyte.gz\n";
+
+/* Items of each class; NULL where the set has no labels or memory ran out. */
+static int64_t *count_classes(const few_data *d) {
+  int classes = few_data_n_classes(d);
+  int64_t *count = classes ? calloc((size_t)classes, sizeof *count) : NULL;
+  for (int64_t i = 0; count && i < few_data_n(d); i++) {
+    int32_t label = few_data_label(d, i);
+    if (label >= 0) count[label]++;
+  }
+  return count;
+}
+
+static void print_json(const few_data *d, const int64_t *count) {
+  bool images = few_data_get_kind(d) == FEW_DATA_IMAGES;
+  char hash[20];
+  snprintf(hash, sizeof hash, "%016" PRIx64, few_data_hash(d));
+  struct json j = {.out = stdout};
+  json_open(&j, NULL, '{');
+  json_text(&j, "data", few_data_spec(d));
+  json_text(&j, "kind", images ? "images" : "points");
+  json_int(&j, "n", few_data_n(d));
+  json_int(&j, "skipped", few_data_skipped(d));
+  json_int(&j, "h", few_data_h(d));
+  json_int(&j, "w", few_data_w(d));
+  json_int(&j, "c", few_data_c(d));
+  json_real(&j, "mean", few_data_mean(d));
+  json_real(&j, "std", few_data_std(d));
+  json_text(&j, "hash", hash);
+  json_open(&j, "classes", '[');
+  for (int i = 0; count && i < few_data_n_classes(d); i++) {
+    json_open(&j, NULL, '{');
+    json_int(&j, "label", i);
+    json_text(&j, "name", few_data_class_name(d, i));
+    json_int(&j, "n", count[i]);
+    json_close(&j);
+  }
+  json_close(&j);
+  json_close(&j);
+}
+
+static void print_classes(const few_data *d, const int64_t *count) {
+  enum { SHOWN = 40 };
+  int classes = few_data_n_classes(d);
+  for (int i = 0; i < classes && i < SHOWN; i++) {
+    const char *name = few_data_class_name(d, i);
+    printf("%10d  %8" PRId64 "%s%s\n", i, count[i], name ? "  " : "", name ? name : "");
+  }
+  if (classes > SHOWN) printf("%10s  and %d more\n", "...", classes - SHOWN);
+}
+
+static void print_table(const few_data *d, const int64_t *count) {
+  bool images = few_data_get_kind(d) == FEW_DATA_IMAGES;
+  printf("data      %s\n", few_data_spec(d));
+  printf("items     %" PRId64 " %s", few_data_n(d), images ? "images" : "points");
+  if (images)
+    printf(" of %d x %d, %d channel%s\n", few_data_w(d), few_data_h(d), few_data_c(d),
+           few_data_c(d) == 1 ? "" : "s");
+  else
+    printf(" in %d dimensions\n", few_data_c(d));
+  if (few_data_skipped(d)) printf("skipped   %" PRId64 " broken items\n", few_data_skipped(d));
+  printf("values    mean %.6f, standard deviation %.6f%s\n", few_data_mean(d), few_data_std(d),
+         images ? "  (bytes as -1 .. 1)" : "");
+  printf("hash      %016" PRIx64 "\n", few_data_hash(d));
+  if (few_data_n_classes(d) == 0) {
+    printf("classes   none\n");
+  } else {
+    printf("classes   %d\n", few_data_n_classes(d));
+    if (count) print_classes(d, count);
+  }
+}
+
+static int write_items(struct cli *cli, const few_data *d, const struct data_opts *o) {
+  int64_t left = few_data_n(d) - o->first;
+  if (left < 1)
+    return cli_failed("--first %" PRId64 ": %s has %" PRId64 " items", o->first, few_data_spec(d),
+                      few_data_n(d));
+  int64_t n = o->n < left ? o->n : left;
+  few_status st = few_data_write(d, o->out, o->first, n, o->columns);
+  if (!st && !o->common.json) printf("written   %s: %" PRId64 " items\n", o->out, n);
+  return cli_status(cli, st);
+}
+
+static int run(struct cli *cli, const void *opts) {
+  const struct data_opts *o = opts;
+  struct few_data_opts d_opts = FEW_DATA_OPTS_INIT;
+  d_opts.split = o->split ? FEW_DATA_TEST : FEW_DATA_TRAIN;
+  d_opts.on_error = o->skip_errors ? FEW_DATA_SKIP : FEW_DATA_REFUSE;
+  d_opts.limit = o->limit;
+  d_opts.size = o->size;
+  d_opts.channels = o->channels;
+  few_data *d = NULL;
+  few_status st = few_data_open(cli->ctx, &d, cli->operands[0], &d_opts);
+  if (st) {
+    int failed = cli_status(cli, st);
+    if (strstr(few_error(cli->ctx), "on_error"))
+      cli_failed("--skip-errors leaves out broken items");
+    return failed;
+  }
+  int64_t *count = count_classes(d);
+  if (o->common.json)
+    print_json(d, count);
+  else
+    print_table(d, count);
+  int code = o->out ? write_items(cli, d, o) : CLI_DONE;
+  free(count);
+  few_data_free(d);
+  return code;
+}
+
+const struct command command_data = {
+    .name = "data",
+    .operands = "SPEC",
+    .help = "Look at a data set: size, classes, mean, hash, pictures.",
+    .text = text,
+    .min_operands = 1,
+    .max_operands = 1,
+    .options = options,
+    .size = sizeof(struct data_opts),
+    .run = run};

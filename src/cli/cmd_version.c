@@ -1,0 +1,32 @@
+/* cmd_version.c - few version. */
+#include "cli.h"
+
+struct version_opts {
+  struct common common;
+};
+static const struct opt options[] = {OPT_JSON(struct version_opts, "a JSON object"),
+                                     OPT_HELP(struct version_opts), OPT_END};
+
+static int run(struct cli *cli, const void *opts) {
+  const struct version_opts *o = opts;
+  (void)cli;
+  char version[40];
+  snprintf(version, sizeof version, "%d.%d.%d", FEW_VERSION_MAJOR, FEW_VERSION_MINOR,
+           FEW_VERSION_PATCH);
+  if (o->common.json) {
+    struct json j = {.out = stdout};
+    json_open(&j, NULL, '{');
+    json_text(&j, "version", version);
+    json_close(&j);
+  } else {
+    printf("few %s\n", version);
+  }
+  return CLI_DONE;
+}
+
+const struct command command_version = {.name = "version",
+                                        .operands = "",
+                                        .help = "Print the version of the program.",
+                                        .options = options,
+                                        .size = sizeof(struct version_opts),
+                                        .run = run};

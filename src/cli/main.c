@@ -1,0 +1,234 @@
+/* main.c - the program few: find the command, read its words, give it a context, run it.
+ *
+ * Exit codes: 0 done, 1 failed, 2 usage, 130 stopped by a signal in a state that can go on. What
+ * was asked for goes to stdout; errors, warnings and progress go to stderr.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli.h"
+
+static const struct command *const commands[] = {
+#define COMMAND(name) &command_##name,
+#include "commands.def"
+#undef COMMAND
+};
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+static volatile sig_atomic_t stop;
+static struct cli cli;
+
+/* ---- What the commands share ---- */
+const struct command *cli_find(const char *name) {
+  for (int i = 0; i < N_COMMANDS; i++)
+    if (!strcmp(commands[i]->name, name)) return commands[i];
+  return NULL;
+}
+
+static void complain(const char *fmt, va_list args) {
+  progress_clear(&cli.progress);
+  fflush(stdout); /* what was said before comes first */
+  fputs("few: ", stderr);
+  vfprintf(stderr, fmt, args);
+  fputc('\n', stderr);
+}
+
+int cli_usage(const char *fmt, ...) {
+  va_list args;
+  va_start(args, fmt);
+  complain(fmt, args);
+  va_end(args);
+  return CLI_USAGE;
+}
+
+int cli_failed(const char *fmt, ...) {
+  va_list args;
+  va_start(args, fmt);
+  complain(fmt, args);
+  va_end(args);
+  return CLI_FAILED;
+}
+
+int cli_status(struct cli *c, few_status status) {
+  if (status == FEW_OK) return CLI_DONE;
+  const char *sentence = few_error(c->ctx);
+  cli_failed("%s", *sentence ? sentence : few_status_name(status));
+  return status == FEW_E_CANCELLED ? CLI_STOPPED : CLI_FAILED;
+}
+
+double cli_seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+const char *cli_count(char out[32], double x) {
+  static const char *const units[] = {"", " K", " M", " G", " T", " P"};
+  int unit = 0;
+  while (fabs(x) >= 999.5 && unit < 5) {
+    x /= 1000;
+    unit++;
+  }
+  int digits = unit == 0 || fabs(x) >= 99.95 ? 0 : fabs(x) >= 9.995 ? 1 : 2;
+  snprintf(out, 32, "%.*f%s", digits, x, units[unit]);
+  return out;
+}
+
+const char *cli_duration(char out[32], double seconds) {
+  if (seconds < 10)
+    snprintf(out, 32, "%.2f s", seconds);
+  else if (seconds < 100)
+    snprintf(out, 32, "%.1f s", seconds);
+  else
+    progress_duration(out, seconds);
+  return out;
+}
+
+static const char *command_name(const void *unused, int i) {
+  (void)unused;
+  return i < N_COMMANDS ? commands[i]->name : NULL;
+}
+
+int cli_no_command(const char *word) {
+  const char *near = opt_nearest(word, command_name, NULL);
+  if (near) return cli_usage("there is no command %.60s; did you mean %s?", word, near);
+  return cli_usage("there is no command %.60s; few help lists them", word);
+}
+
+/* ---- Help ---- */
+void cli_overview(FILE *out) {
+  fputs(
+      "few - few-step diffusion: train, shorten to a few steps, sample, measure\n\n"
+      "Usage: few COMMAND ...\n\n",
+      out);
+  for (int i = 0; i < N_COMMANDS; i++)
+    opt_wrap(out, fprintf(out, "  %s", commands[i]->name), 12, commands[i]->help);
+  fputs("\nfew help COMMAND tells more of one.\n", out);
+}
+
+void cli_command_help(FILE *out, const struct command *c) {
+  fprintf(out, "Usage: few %s%s%s [options]\n\n", c->name, *c->operands ? " " : "", c->operands);
+  opt_wrap(out, 0, 0, c->help);
+  fputc('\n', out);
+  opt_help(out, c->options);
+  if (c->text) fprintf(out, "\n%s", c->text);
+}
+
+/* ---- Running one ---- */
+static void on_log(void *user, few_log_level level, const char *message) {
+  struct cli *c = user;
+  bool told = level == FEW_LOG_WARN || (level == FEW_LOG_INFO && c->command->stops);
+  if (!told || (level == FEW_LOG_INFO && c->progress.quiet)) return;
+  progress_clear(&c->progress);
+  fprintf(stderr, "few: %s%s\n", level == FEW_LOG_WARN ? "warning: " : "", message);
+}
+
+static int on_progress(void *user, const struct few_progress *p) {
+  return progress_report(&((struct cli *)user)->progress, p);
+}
+
+static void on_signal(int number) {
+  (void)number;
+  stop = 1;
+}
+
+/* The first signal asks; as the handler is then gone, a second one ends the program. */
+static void catch_signals(void) {
+  struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+}
+
+/* Word k of the usage "MODEL [KEY=VALUE ...]". */
+static void operand_name(char out[32], const char *operands, int k) {
+  for (; k > 0; k--) operands += strcspn(operands, " ") + 1;
+  snprintf(out, 32, "%.*s", (int)strcspn(operands, " "), operands);
+}
+
+static int check_operands(const struct command *c, int n, char **operands) {
+  char name[32];
+  if (n < c->min_operands) {
+    operand_name(name, c->operands, n);
+    return cli_usage("%s needs %s: few %s %s; few help %s tells more", c->name, name, c->name,
+                     c->operands, c->name);
+  }
+  if (n > c->max_operands)
+    return cli_usage("%s has no use for \"%s\"; few help %s tells what it takes", c->name,
+                     operands[c->max_operands], c->name);
+  return CLI_DONE;
+}
+
+static bool asks_help(int n, char **words) {
+  for (int i = 0; i < n && strcmp(words[i], "--"); i++)
+    if (!strcmp(words[i], "--help") || !strcmp(words[i], "-h")) return true;
+  return false;
+}
+
+static int run(const struct command *c, int n, char **words) {
+  if (asks_help(n, words)) {
+    cli_command_help(stdout, c);
+    return CLI_DONE;
+  }
+  char error[OPT_ERROR_MAX];
+  struct common *opts = calloc(1, c->size);
+  if (!opts) return cli_failed("out of memory");
+  int code = CLI_USAGE;
+  int operands = opt_parse(c->options, opts, n, words, error);
+  if (operands < 0) {
+    bool keys = strchr(c->operands, '=') && strstr(error, "no option --");
+    cli_usage("%s: %s%s; few help %s tells more", c->name, error,
+              keys ? " (keys of a recipe are written key=value)" : "", c->name);
+    goto out;
+  }
+  code = check_operands(c, operands, words);
+  if (code) goto out;
+  cli.command = c;
+  cli.operands = words;
+  cli.n_operands = operands;
+  progress_begin(&cli.progress, opts->quiet, &stop);
+  struct few_ctx_opts ctx_opts = FEW_CTX_OPTS_INIT;
+  ctx_opts.user = &cli;
+  ctx_opts.log = on_log;
+  ctx_opts.progress = on_progress;
+  ctx_opts.workers = (int)opts->workers;
+  few_status st = few_ctx_create(&cli.ctx, &ctx_opts);
+  if (st) {
+    code = cli_failed("cannot begin: %s", few_status_name(st));
+    goto out;
+  }
+  if (c->stops) catch_signals();
+  code = c->run(&cli, opts);
+  progress_clear(&cli.progress);
+  few_ctx_free(cli.ctx);
+out:
+  free(opts);
+  return code;
+}
+
+static int dispatch(int argc, char **argv) {
+  if (argc < 2) {
+    cli_overview(stderr);
+    return CLI_USAGE;
+  }
+  const char *word = argv[1];
+  if (!strcmp(word, "--help") || !strcmp(word, "-h")) word = "help";
+  if (!strcmp(word, "--version")) word = "version";
+  const struct command *c = cli_find(word);
+  if (c) return run(c, argc - 2, argv + 2);
+  return cli_no_command(word);
+}
+
+int main(int argc, char **argv) {
+  int code = dispatch(argc, argv);
+  if (fflush(stdout) || ferror(stdout)) {
+    cli_failed("cannot write to the standard output");
+    return code ? code : CLI_FAILED;
+  }
+  return code;
+}

@@ -1,0 +1,6 @@
+# A set of points: the table, the same as JSON, and an array that is a data set again.
+"$few" data toy:moons --limit 1000 --out p.npy --n 50 --first 10 || exit 9
+"$few" data toy:moons --limit 1000 --json || exit 9
+"$few" data npy:p.npy,p.labels.npy || exit 9
+# An option may come before, after, and with an equals sign; -- ends them.
+"$few" data --limit=1000 toy:moons >a && "$few" data --limit 1000 -- toy:moons >b && cmp a b

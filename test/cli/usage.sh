@@ -1,0 +1,23 @@
+# Usage errors: one sentence on stderr, what was meant, exit code 2.
+try() {
+  "$few" "$@" 2>&1
+  echo "exit $?"
+}
+try smaple
+try frobnicate
+try help smaple
+try data
+try data a b
+try data toy:moons --colums 3
+try data toy:moons --xyzzy
+try data toy:moons -n 3
+try data toy:moons --n
+try data toy:moons --n --json
+try data toy:moons --n 0
+try data toy:moons --n 3x
+try data toy:moons --n ''
+try data toy:moons --n 99999999999999999999
+try data toy:moons --split tset
+try data toy:moons --json=yes
+try data toy:moons --out=
+try version now

@@ -1,0 +1,1 @@
+"$few" version && "$few" --version && "$few" version --json
