@@ -201,11 +201,73 @@ static void test_softmax(void **state) {
     if (wholes[s].rank > 0) check_softmax(wholes[s]);
 }
 
+/* ---- Resampling and random numbers ---- */
+
+/* A sum of as many terms as taps squared; weights are rounded once, all positive. */
+static void check_resample(struct few_shape small, int taps, bool up) {
+  struct few_shape large = small;
+  large.dim[1] *= 2;
+  large.dim[2] *= 2;
+  struct op_call c = {.op = up ? FEW_OP_UP : FEW_OP_DOWN, .out = up ? large : small, .n_in = 1};
+  c.shape[0] = up ? small : large;
+  c.attr.i[0] = taps;
+  for (int k = 0; k < taps; k++) c.attr.f[k] = (1 + k % 3) / (1.6 * taps);
+  double *x = random_array(9, count_of(c.shape[0])), *a = new_array(count_of(c.shape[0]));
+  for (int64_t k = 0; k < count_of(c.shape[0]); k++) a[k] = fabs(x[k]);
+  c.in[0] = a;
+  double *magnitude = apply(&c);
+  c.in[0] = x;
+  double *y = apply(&c);
+  check_cpu(&c, y, magnitude, taps * taps + 2);
+  free(x);
+  free(a);
+  free(y);
+  free(magnitude);
+}
+
+static void test_resample(void **state) {
+  (void)state;
+  const struct few_shape shapes[] = {{4, {1, 1, 1, 1}},  {4, {2, 3, 4, 3}}, {4, {1, 4, 3, 16}},
+                                     {4, {1, 2, 2, 33}}, {4, {0, 2, 2, 4}}, {4, {2, 8, 8, 40}}};
+  for (int s = 0; s < FEW_COUNT(shapes); s++)
+    for (int taps = 2; taps <= 6; taps += 2)
+      for (int up = 0; up < 2; up++) check_resample(shapes[s], taps, up);
+}
+
+/* The bits of base/rng.c. */
+static void test_uniform(void **state) {
+  (void)state;
+  const int64_t lengths[] = {1, 3, 4, 15, 16, 63, 64, 65, 300};
+  for (int k = 0; k < FEW_COUNT(lengths); k++) {
+    const int64_t n = lengths[k];
+    const struct op_call c = {
+        .op = FEW_OP_RANDU,
+        .attr = {.i = {FEW_RNG_DROPOUT + 3}},
+        .out = {3, {3, n, 1}},
+        .key = {
+            .seed = 0x123456789abcdef, .step = 1ull << 33 | 7, .row0 = 1ull << 32 | 0xfffffffe}};
+    float want[300];
+    FOR_EACH_ISA(isa) {
+      double *y = apply_cpu(isa, &c);
+      for (uint64_t row = 0; row < 3; row++) {
+        few__rng_uniform_f32(&(struct few_rng){.seed = c.key.seed,
+                                               .step = c.key.step,
+                                               .row = c.key.row0 + row,
+                                               .purpose = FEW_RNG_DROPOUT + 3},
+                             n, want);
+        for (int64_t i = 0; i < n; i++) assert_true((float)y[(int64_t)row * n + i] == want[i]);
+      }
+      free(y);
+    }
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_sum),       cmocka_unit_test(test_broadcast),
       cmocka_unit_test(test_transpose), cmocka_unit_test(test_norm),
-      cmocka_unit_test(test_softmax),
+      cmocka_unit_test(test_softmax),   cmocka_unit_test(test_resample),
+      cmocka_unit_test(test_uniform),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,18 +21,18 @@ VF_INLINE void transpose_4x4(float *to, int64_t to_row, const float *from, int64
   *(v4_any *)(to + 3 * to_row) = __builtin_shufflevector(AB, CD, 2, 3, 6, 7);
 }
 
-/* The same for n columns of `to` and m rows. */
+/* The same for n columns of `to` and m rows, row by row: a cache line of `to` is filled at once. */
 VF_INLINE void transpose_tile(float *to, int64_t to_row, const float *from, int64_t from_row,
                               int64_t n, int64_t m) {
   const int64_t n4 = n & ~(int64_t)3, m4 = m & ~(int64_t)3;
-  for (int64_t j = 0; j < n4; j += 4) {
-    for (int64_t i = 0; i < m4; i += 4)
+  for (int64_t i = 0; i < m4; i += 4) {
+    for (int64_t j = 0; j < n4; j += 4)
       transpose_4x4(to + i * to_row + j, to_row, from + j * from_row + i, from_row);
-    for (int64_t i = m4; i < m; i++)
-      for (int64_t k = j; k < j + 4; k++) to[i * to_row + k] = from[k * from_row + i];
+    for (int64_t j = n4; j < n; j++)
+      for (int64_t k = i; k < i + 4; k++) to[k * to_row + j] = from[j * from_row + k];
   }
-  for (int64_t j = n4; j < n; j++)
-    for (int64_t i = 0; i < m; i++) to[i * to_row + j] = from[j * from_row + i];
+  for (int64_t i = m4; i < m; i++)
+    for (int64_t j = 0; j < n; j++) to[i * to_row + j] = from[j * from_row + i];
 }
 
 #endif
