@@ -162,19 +162,34 @@ VF_INLINE void vf_store_n(float *p, vf x, int64_t n) {
 }
 
 /* Over the lanes, halving: the order is fixed for a width, but widths differ in rounding. */
+#if VF_W == 8
+#define VF_FOLD(x, f)                                                       \
+  __m128 half_ = f(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1)); \
+  half_ = f(half_, _mm_movehl_ps(half_, half_));                            \
+  return _mm_cvtss_f32(f(half_, _mm_shuffle_ps(half_, half_, 1)))
+#elif VF_W == 4 && defined(__SSE2__)
+#define VF_FOLD(x, f)                                                           \
+  const __m128 half_ = f((__m128)(x), _mm_movehl_ps((__m128)(x), (__m128)(x))); \
+  return _mm_cvtss_f32(f(half_, _mm_shuffle_ps(half_, half_, 1)))
+#endif
 VF_INLINE float vf_sum(vf x) {
-  float a[VF_W];
-  vf_store(a, x);
-  for (int h = VF_W / 2; h > 0; h /= 2)
-    for (int i = 0; i < h; i++) a[i] += a[i + h];
-  return a[0];
+#if VF_W == 16
+  return _mm512_reduce_add_ps(x);
+#elif defined(VF_FOLD)
+  VF_FOLD(x, _mm_add_ps);
+#else
+  return (x[0] + x[2]) + (x[1] + x[3]);
+#endif
 }
 VF_INLINE float vf_max_lane(vf x) {
-  float a[VF_W];
-  vf_store(a, x);
-  for (int h = VF_W / 2; h > 0; h /= 2)
-    for (int i = 0; i < h; i++) a[i] = a[i] > a[i + h] ? a[i] : a[i + h];
-  return a[0];
+#if VF_W == 16
+  return _mm512_reduce_max_ps(x);
+#elif defined(VF_FOLD)
+  VF_FOLD(x, _mm_max_ps);
+#else
+  const float a = x[0] > x[2] ? x[0] : x[2], b = x[1] > x[3] ? x[1] : x[3];
+  return a > b ? a : b;
+#endif
 }
 
 /* a0 b0 a1 b1 ... : the first VF_W and the last VF_W of the interleaved elements. */
