@@ -160,7 +160,7 @@ static void write_positions(const struct norm *n, const struct channels *ch, int
 static void run_channels(const struct norm *n, void *scratch) {
   const int64_t C = n->C;
   double *sums = scratch;
-  float *f = (float *)(sums + 4 * C);
+  float *f = (void *)(sums + 4 * C);
   const struct channels ch = {sums,  sums + C,  sums + 2 * C, sums + 3 * C, f,
                               f + C, f + 2 * C, f + 3 * C,    f + 4 * C};
   for (int64_t image = 0; image < n->N; image++) {

@@ -286,7 +286,7 @@ static void run_tiles(struct plan *p) {
   const int64_t len = w->dim[last], height = last > 0 ? w->dim[last - 1] : 1;
   const int64_t n_outer = sweep_count(w, outer);
   for (int64_t o = 0; o < n_outer; o++) {
-    int64_t base[FEW_PROGRAM_LEAVES];
+    int64_t base[FEW_PROGRAM_LEAVES] = {0};
     for (int l = 0; l < p->n_leaves; l++) base[l] = sweep_at(w, l, outer, o);
     for (int64_t row = 0; row < height; row += p->rows)
       for (int64_t col = 0; col < len; col += p->cols) {
@@ -304,9 +304,7 @@ static void run_tiles(struct plan *p) {
 }
 
 static void run_program(const struct few_call *call, const struct few_program *prog) {
-  struct plan p;
-  p.n_steps = p.n_slots = p.n_copies = 0;
-  p.scratch = call->scratch;
+  struct plan p = {.scratch = call->scratch};
   if (sweep_empty(call->shape)) return;
   for (int j = 0; j < prog->n_stores; j++) p.out[j] = call->node ? call->out : call->outs[j];
   plan_leaves(&p, call);
@@ -325,9 +323,7 @@ size_t FEW_ISA(few__cpu_fused_scratch)(const struct few_call *call) {
 
 /* One op: a program of one instruction. */
 void FEW_ISA(few__cpu_pointwise)(const struct few_call *call) {
-  struct few_program prog;
-  prog.n_leaves = call->n_in;
-  prog.n_code = prog.n_stores = 1;
+  struct few_program prog = {.n_leaves = call->n_in, .n_code = 1, .n_stores = 1};
   prog.code[0].op = call->node->op;
   prog.code[0].attr = call->node->attr;
   for (int i = 0; i < 3; i++) prog.code[0].in[i] = (int16_t)i;
