@@ -7,18 +7,23 @@
 typedef float v4 __attribute__((vector_size(16)));
 typedef float v4_any __attribute__((vector_size(16), aligned(4), may_alias));
 
+#if defined(__clang__)
+#define V4_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+typedef int32_t v4_index __attribute__((vector_size(16)));
+#define V4_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (v4_index){__VA_ARGS__})
+#endif
+
 /* to[i to_row + j] = from[j from_row + i] */
 VF_INLINE void transpose_4x4(float *to, int64_t to_row, const float *from, int64_t from_row) {
   const v4 a = *(const v4_any *)from, b = *(const v4_any *)(from + from_row),
            c = *(const v4_any *)(from + 2 * from_row), d = *(const v4_any *)(from + 3 * from_row);
-  const v4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5),
-           cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
-  const v4 AB = __builtin_shufflevector(a, b, 2, 6, 3, 7),
-           CD = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-  *(v4_any *)to = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
-  *(v4_any *)(to + to_row) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
-  *(v4_any *)(to + 2 * to_row) = __builtin_shufflevector(AB, CD, 0, 1, 4, 5);
-  *(v4_any *)(to + 3 * to_row) = __builtin_shufflevector(AB, CD, 2, 3, 6, 7);
+  const v4 ab = V4_SHUFFLE(a, b, 0, 4, 1, 5), cd = V4_SHUFFLE(c, d, 0, 4, 1, 5);
+  const v4 AB = V4_SHUFFLE(a, b, 2, 6, 3, 7), CD = V4_SHUFFLE(c, d, 2, 6, 3, 7);
+  *(v4_any *)to = V4_SHUFFLE(ab, cd, 0, 1, 4, 5);
+  *(v4_any *)(to + to_row) = V4_SHUFFLE(ab, cd, 2, 3, 6, 7);
+  *(v4_any *)(to + 2 * to_row) = V4_SHUFFLE(AB, CD, 0, 1, 4, 5);
+  *(v4_any *)(to + 3 * to_row) = V4_SHUFFLE(AB, CD, 2, 3, 6, 7);
 }
 
 /* The same for n columns of `to` and m rows, row by row: a cache line of `to` is filled at once. */
