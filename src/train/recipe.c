@@ -126,6 +126,10 @@ static few_status read_optimizer(few_ctx *ctx, struct few_run_recipe *r) {
   if (k->batch % k->shards)
     return few__fail(ctx, FEW_E_INVALID, "%s: batch = %lld is no multiple of shards = %lld",
                      r->recipe.place, (long long)k->batch, (long long)k->shards);
+  if (k->steps > ((int64_t)1 << 40) / k->batch)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: steps = %lld of batch = %lld: at most 2^40 rows a run", r->recipe.place,
+                     (long long)k->steps, (long long)k->batch);
   return FEW_OK;
 }
 

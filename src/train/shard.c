@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <stdio.h>
 
-#include "base/rng.h"
 #include "optim/clip.h"
 
 enum { MAX_LEVELS = 13 }; /* shards <= 4096 */
@@ -271,34 +270,12 @@ static void climb(struct few_shards *s, int64_t index, float *sum) {
   s->total = sum;
 }
 
-static void drop_labels(const struct few_shards *s, int64_t first_row, int32_t *label) {
-  double p = s->o.recipe->keys.label_dropout;
-  struct few_rng r = {.seed = (uint64_t)s->o.recipe->keys.seed,
-                      .step = (uint64_t)s->step,
-                      .purpose = FEW_RNG_LABEL_DROP};
-  for (int64_t i = 0; i < s->rows && p > 0; i++) {
-    double u;
-    r.row = (uint64_t)(first_row + i);
-    few__rng_uniform_f64(&r, 1, &u);
-    if (u < p) label[i] = -1;
-  }
-}
-
 static void run_shard(void *user, int64_t shard, int worker) {
   struct few_shards *s = user;
   struct lane *lane = &s->lane[worker];
   const struct few_train_keys *k = &s->o.recipe->keys;
   int64_t batch = s->rows * s->shards, first = shard * s->rows;
-  struct few_data_stream stream = FEW_DATA_STREAM_INIT;
-  stream.seed = (uint64_t)k->seed;
-  stream.flip = k->flip;
-  stream.scale = s->o.scale;
-  few_status filled = few_data_fill(s->o.recipe->data, &stream, s->step * batch + first, s->rows,
-                                    lane->x, lane->label);
-  assert(!filled); /* positions are in range: steps were checked when the run began */
-  FEW_UNUSED(filled);
-  drop_labels(s, first, lane->label);
-
+  s->o.fill(s->o.user, s->step, first, s->rows, lane->x, lane->label);
   few__model_bind(s->o.student, s->plan, "student:", s->values, lane->slots);
   const struct few_params *head = s->o.head;
   for (int i = 0; i < head->n; i++) {

@@ -15,7 +15,10 @@ struct few_shards_opts {
   const struct few_run_recipe *recipe;
   const few_model *student; /* for its network; values come with each call */
   struct few_params *head;  /* of the loss; filled by tracing */
-  struct few_data_scale scale;
+  /* Rows first .. first + rows - 1 of step `step`: data of deviation sigma_d and labels (-1: none).
+   * Called from workers, for different rows at once. */
+  void (*fill)(void *user, int64_t step, int64_t first, int64_t rows, float *x, int32_t *label);
+  void *user;
   few_workers *workers;
   const struct few_backend *backend;
 };

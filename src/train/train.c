@@ -9,12 +9,13 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/rng.h"
 #include "guard.h"
 #include "io/file.h"
 #include "journal.h"
 #include "optim/clip.h"
-#include "optim/ema.h"
 #include "shard.h"
+#include "update.h"
 
 struct training {
   few_ctx *ctx;
@@ -34,6 +35,33 @@ struct training {
   struct few_step_report sum;
   double norm_sum, logged_at;
 };
+
+/* ---- data ---- */
+
+static void drop_labels(const struct few_train_keys *k, int64_t step, int64_t first, int64_t rows,
+                        int32_t *label) {
+  struct few_rng r = {
+      .seed = (uint64_t)k->seed, .step = (uint64_t)step, .purpose = FEW_RNG_LABEL_DROP};
+  for (int64_t i = 0; i < rows && k->label_dropout > 0; i++) {
+    double u;
+    r.row = (uint64_t)(first + i);
+    few__rng_uniform_f64(&r, 1, &u);
+    if (u < k->label_dropout) label[i] = -1;
+  }
+}
+
+static void fill(void *user, int64_t step, int64_t first, int64_t rows, float *x, int32_t *label) {
+  const struct training *t = user;
+  const struct few_train_keys *k = &t->recipe.keys;
+  struct few_data_stream stream = FEW_DATA_STREAM_INIT;
+  stream.seed = (uint64_t)k->seed;
+  stream.flip = k->flip;
+  stream.scale = (struct few_data_scale){t->model->data_mean, t->model->data_scale};
+  few_status st = few_data_fill(t->recipe.data, &stream, step * k->batch + first, rows, x, label);
+  assert(!st); /* steps * batch was checked when the run began */
+  FEW_UNUSED(st);
+  drop_labels(k, step, first, rows, label);
+}
 
 /* ---- setting up ---- */
 
@@ -127,7 +155,8 @@ static few_status set_up(struct training *t) {
   struct few_shards_opts so = {.recipe = &t->recipe,
                                .student = t->model,
                                .head = &t->head,
-                               .scale = {t->model->data_mean, t->model->data_scale},
+                               .fill = fill,
+                               .user = t,
                                .workers = t->workers,
                                .backend = backend};
   FEW_TRY(few__shards_create(t->ctx, &t->shards, &so));
@@ -258,40 +287,6 @@ static few_status write_event(struct training *t, int64_t step, const char *even
 
 /* ---- the step ---- */
 
-struct averaging_job {
-  struct training *t;
-  double beta;
-};
-enum { CHUNK = 1 << 16 };
-
-static void average_chunk(void *user, int64_t i, int worker) {
-  struct averaging_job *job = user;
-  struct few_run_state *s = &job->t->state;
-  FEW_UNUSED(worker);
-  int64_t first = i * CHUNK, n = s->n_model - first < CHUNK ? s->n_model - first : CHUNK;
-  few__ema_update(job->beta, n, s->ema + first, s->param + first);
-}
-
-static void average(struct training *t) {
-  const struct few_train_keys *k = &t->recipe.keys;
-  if (!t->state.ema) return;
-  double batch = (double)k->batch, seen = (double)t->state.step * batch;
-  double beta = k->ema_power > 0 ? few__ema_beta_power(few__ema_gamma(k->ema_power), seen, batch)
-                                 : few__ema_beta_half_life(k->ema, k->ema_ramp, seen, batch);
-  struct averaging_job job = {t, beta};
-  few__workers_run(t->workers, (t->state.n_model + CHUNK - 1) / CHUNK, average_chunk, &job);
-}
-
-static void update(struct training *t, const float *grad, double norm, double lr) {
-  struct few_run_state *s = &t->state;
-  struct few_optim_job job = {.optim = t->recipe.optim, .n = s->n, .param = s->param, .grad = grad};
-  for (int i = 0; i < FEW_OPTIM_MAX_STATES; i++) job.state[i] = s->moment[i];
-  s->updates++;
-  t->recipe.optim->prepare(&t->recipe.optim_opts, s->updates, lr,
-                           few__clip_scale(norm, t->recipe.keys.clip), &job.coef);
-  few__optim_step(t->workers, &job);
-}
-
 /* Back to the last good checkpoint, more careful than before. */
 static few_status roll_back(struct training *t, const char *why) {
   int64_t failed = t->state.step, retries = t->state.retries + 1;
@@ -332,8 +327,7 @@ static few_status one_step(struct training *t, double *lr, double *loss, bool *r
   }
   s->step++;
   if (v == FEW_GUARD_SPIKE) return write_event(t, s->step, "skipped", "gradient spike");
-  update(t, grad, norm, *lr);
-  average(t);
+  few__update(s, &t->recipe, t->workers, grad, norm, *lr);
   collect(t, &report, norm);
   return FEW_OK;
 }

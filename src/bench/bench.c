@@ -1,0 +1,242 @@
+/* bench.c - whole steps, timed: what a user waits for, with everything that a step does.
+ *
+ * A training case is the trainer's own step (shards, gradient tree, Adam, averages) on random data;
+ * infer and jvp replay the network over the same shards.
+ */
+#include "few/bench.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/rng.h"
+#include "few/model.h"
+#include "optim/clip.h"
+#include "train/shard.h"
+#include "train/update.h"
+
+enum { MAX_REPEATS = 1000, WARM_UP = 2 };
+
+static const char *const names[FEW_BENCH_CASES] = {"infer", "train", "jvp", "scd", "sct"};
+
+struct bench {
+  few_ctx *ctx;
+  const struct few_bench_opts *o;
+  enum few_bench_case which;
+  few_workers *workers;
+  struct few_run_recipe recipe;
+  few_model *model;
+  /* training cases */
+  struct few_params head;
+  few_shards *shards;
+  struct few_run_state state;
+  /* infer and jvp */
+  few_plan *plan;
+  void **arena;       /* [workers] */
+  const void **slots; /* shared: every shard reads the same random rows */
+  float **slot_data;
+  float **out; /* [workers][2] */
+};
+
+static void fill(void *user, int64_t step, int64_t first, int64_t rows, float *x, int32_t *label) {
+  const struct bench *b = user;
+  int64_t item = b->o->h * b->o->w * b->o->c;
+  for (int64_t r = 0; r < rows; r++) {
+    for (int64_t i = 0; i < item; i++) /* cheap and harmless numbers */
+      x[r * item + i] = 0.5f * (float)((i * 7 + r * 13 + first + step) % 17 - 8) / 8;
+    label[r] = -1;
+  }
+}
+
+static few_status make_model(struct bench *b, few_model **out, uint64_t seed) {
+  return few__model_create(b->ctx, out, b->recipe.net, b->recipe.net_opts, &b->recipe.spec, seed);
+}
+
+static few_status make_recipe(struct bench *b) {
+  static const char *const objectives[] = {NULL, "diffusion", NULL, "scd", "sct"};
+  struct few_run_recipe *r = &b->recipe;
+  few_ctx *ctx = b->ctx;
+  r->net = few__net_find(b->o->net);
+  if (!r->net) return few__fail(ctx, FEW_E_INVALID, "there is no network %s", b->o->net);
+  FEW_TRY(few__new(ctx, &r->net_opts, 1, r->net->options_size));
+  FEW_TRY(few__options_default(ctx, r->net->options, r->net_opts));
+  for (int i = 0; i < b->o->n_settings; i++) {
+    char key[64];
+    const char *eq = strchr(b->o->settings[i], '=');
+    if (!eq || eq - b->o->settings[i] >= (int)sizeof key)
+      return few__fail(ctx, FEW_E_INVALID, "`%s`: settings are key=value", b->o->settings[i]);
+    snprintf(key, sizeof key, "%.*s", (int)(eq - b->o->settings[i]), b->o->settings[i]);
+    FEW_TRY(few__option_set(ctx, r->net->options, r->net_opts, key, eq + 1));
+  }
+  r->spec = (struct few_net_spec){
+      .h = b->o->h, .w = b->o->w, .c = b->o->c, .points = b->o->h == 1, .sigma_data = 0.5};
+  FEW_TRY(few__options_default(ctx, few__train_options(), &r->keys));
+  r->keys.batch = b->o->batch;
+  r->keys.shards = b->o->shards;
+  r->keys.ema = 1e5;
+  FEW_TRY(few__optim_find(ctx, &r->optim, "adam"));
+  r->optim_opts = (struct few_optim_opts)FEW_OPTIM_OPTS_INIT;
+  if (b->o->shards < 1 || b->o->batch < 1 || b->o->batch % b->o->shards)
+    return few__fail(ctx, FEW_E_INVALID, "batch %lld is no multiple of %lld shards",
+                     (long long)b->o->batch, (long long)b->o->shards);
+  if (!objectives[b->which]) return FEW_OK;
+  r->objective = few__objective_find(objectives[b->which]);
+  FEW_TRY(few__new(ctx, &r->objective_opts, 1, r->objective->options_size));
+  FEW_TRY(few__options_default(ctx, r->objective->options, r->objective_opts));
+  return r->objective->needs_teacher ? make_model(b, &r->teacher, 2) : FEW_OK;
+}
+
+static few_status set_up_training(struct bench *b, const struct few_backend *backend) {
+  struct few_shards_opts so = {.recipe = &b->recipe,
+                               .student = b->model,
+                               .head = &b->head,
+                               .fill = fill,
+                               .user = b,
+                               .workers = b->workers,
+                               .backend = backend};
+  FEW_TRY(few__shards_create(b->ctx, &b->shards, &so));
+  FEW_TRY(few__state_create(b->ctx, &b->state, b->model->params.total, b->head.total, 2, true));
+  memcpy(b->state.param, b->model->values, (size_t)b->model->params.total * sizeof(float));
+  return FEW_OK;
+}
+
+static few_status plan_network(struct bench *b, const struct few_backend *backend, few_graph *g) {
+  int64_t rows = b->o->batch / b->o->shards;
+  const struct few_net_spec *s = &b->recipe.spec;
+  struct few_shape shape = s->points ? FEW_SHAPE(rows, s->c) : FEW_SHAPE(rows, s->h, s->w, s->c);
+  few_node in[2] = {few_input(g, "x", FEW_REAL, shape),
+                    few_input(g, "t", FEW_REAL, FEW_SHAPE(rows))};
+  few_node d[2] = {few_input(g, "dx", FEW_REAL, shape),
+                   few_input(g, "dt", FEW_REAL, FEW_SHAPE(rows))};
+  few_node out[2] = {0};
+  out[0] = few__model_trace(b->model, g, "", false,
+                            &(struct few_net_input){in[0], in[1], FEW_NONE, FEW_NONE});
+  if (b->which == FEW_BENCH_JVP) FEW_TRY(few_jvp(g, 1, out, 2, in, d, out + 1));
+  struct few_plan_opts po = {.backend = backend, .real = FEW_F32};
+  return few__plan_create(b->ctx, &b->plan, g, &po, b->which == FEW_BENCH_JVP ? 2 : 1, out);
+}
+
+static few_status set_up_network(struct bench *b, const struct few_backend *backend) {
+  few_graph *g;
+  FEW_TRY(few_graph_create(b->ctx, &g));
+  few_status st = plan_network(b, backend, g);
+  few_graph_free(g);
+  FEW_TRY(st);
+  int workers = few__workers_count(b->workers), slots = few__plan_slots(b->plan);
+  int64_t item = b->o->h * b->o->w * b->o->c, rows = b->o->batch / b->o->shards;
+  FEW_TRY(FEW_NEW(b->ctx, &b->arena, workers));
+  FEW_TRY(FEW_NEW(b->ctx, &b->out, 2 * workers));
+  FEW_TRY(FEW_NEW(b->ctx, &b->slots, slots));
+  FEW_TRY(FEW_NEW(b->ctx, &b->slot_data, slots));
+  for (int i = 0; i < slots; i++) {
+    const struct few_slot *s = few__plan_slot(b->plan, i);
+    if (s->param) continue;
+    int64_t n = few_shape_count(s->shape);
+    FEW_TRY(FEW_NEW(b->ctx, &b->slot_data[i], n));
+    struct few_rng r = {.row = (uint64_t)i, .purpose = FEW_RNG_CHECK};
+    few__rng_uniform_f32(&r, n, b->slot_data[i]);
+    b->slots[i] = b->slot_data[i];
+  }
+  few__model_bind(b->model, b->plan, "", b->model->values, b->slots);
+  for (int w = 0; w < workers; w++) {
+    FEW_TRY(FEW_NEW(b->ctx, &b->arena[w], few__plan_arena(b->plan) + 64));
+    FEW_TRY(FEW_NEW(b->ctx, &b->out[2 * w], rows * item));
+    FEW_TRY(FEW_NEW(b->ctx, &b->out[2 * w + 1], rows * item));
+  }
+  return FEW_OK;
+}
+
+static void run_shard(void *user, int64_t shard, int worker) {
+  struct bench *b = user;
+  struct few_binding bind = {
+      b->slots, (void *const *)(b->out + 2 * worker), {.row0 = (uint64_t)shard}};
+  few__plan_replay(b->plan, b->arena[worker], &bind);
+}
+
+static few_status one_step(struct bench *b) {
+  if (b->plan) {
+    few__workers_run(b->workers, b->o->shards, run_shard, b);
+    return FEW_OK;
+  }
+  float *grad;
+  double squares;
+  struct few_step_report report;
+  FEW_TRY(few__shards_step(b->shards, b->state.step, 1, b->state.param, &grad, &report));
+  FEW_TRY(few__sumsq(b->ctx, b->workers, b->state.n, grad, &squares));
+  b->state.step++;
+  few__update(&b->state, &b->recipe, b->workers, grad, sqrt(squares), 1e-5);
+  return FEW_OK;
+}
+
+static few_status set_up(struct bench *b) {
+  const char *name = b->o->backend ? b->o->backend : "cpu";
+  const struct few_backend *backend = few__backend_find(name);
+  if (!backend) return few__fail(b->ctx, FEW_E_INVALID, "there is no backend %s", name);
+  if (b->o->version != FEW_BENCH_OPTS_VERSION || b->which >= FEW_BENCH_CASES)
+    return few__fail(b->ctx, FEW_E_INVALID, "bench: options of another version of few");
+  int workers = b->o->workers > 0 ? b->o->workers : few_ctx_workers(b->ctx);
+  FEW_TRY(few__workers_create(b->ctx, &b->workers, workers));
+  FEW_TRY(make_recipe(b));
+  FEW_TRY(make_model(b, &b->model, 1));
+  return b->recipe.objective ? set_up_training(b, backend) : set_up_network(b, backend);
+}
+
+static void tear_down(struct bench *b) {
+  few_ctx *ctx = b->ctx;
+  for (int i = 0; b->slot_data && i < few__plan_slots(b->plan); i++)
+    few__free(ctx, b->slot_data[i]);
+  for (int w = 0; b->arena && w < few__workers_count(b->workers); w++) few__free(ctx, b->arena[w]);
+  for (int w = 0; b->out && w < 2 * few__workers_count(b->workers); w++) few__free(ctx, b->out[w]);
+  few__free(ctx, b->slot_data);
+  few__free(ctx, b->slots);
+  few__free(ctx, b->arena);
+  few__free(ctx, b->out);
+  few__plan_free(b->plan);
+  few__shards_free(b->shards);
+  few__state_free(ctx, &b->state);
+  few__params_free(ctx, &b->head);
+  few_model_free(b->model);
+  few__run_recipe_close(ctx, &b->recipe);
+  few__workers_free(b->workers);
+}
+
+static int ascending(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return x < y ? -1 : x > y;
+}
+
+static few_status measure(struct bench *b, struct few_bench_result *out) {
+  double seconds[MAX_REPEATS], total = 0;
+  int n = 0;
+  for (int i = 0; i < WARM_UP; i++) FEW_TRY(one_step(b));
+  while (n < MAX_REPEATS && (total < b->o->seconds || n < 3)) {
+    double start = few__now();
+    FEW_TRY(one_step(b));
+    seconds[n] = few__now() - start;
+    total += seconds[n++];
+  }
+  qsort(seconds, (size_t)n, sizeof *seconds, ascending);
+  out->seconds = seconds[n / 2];
+  out->fastest = seconds[0];
+  out->repeats = n;
+  return FEW_OK;
+}
+
+few_status few_bench(few_ctx *ctx, const struct few_bench_opts *opts, enum few_bench_case which,
+                     double peak, struct few_bench_result *out) {
+  struct bench b = {.ctx = ctx, .o = opts, .which = which};
+  *out = (struct few_bench_result){0};
+  few_status st = set_up(&b);
+  if (!st) st = measure(&b, out);
+  if (!st) {
+    struct few_plan_cost cost = b.plan ? few__plan_cost(b.plan) : few__shards_cost(b.shards);
+    out->name = names[which];
+    out->images_per_second = (double)opts->batch / out->seconds;
+    out->gflop = cost.flops * (double)opts->shards / 1e9;
+    out->gflops_per_second = out->gflop / out->seconds;
+    out->share_of_peak = peak > 0 ? out->gflops_per_second / peak : 0;
+    out->arena_bytes = cost.arena_bytes * (size_t)few__workers_count(b.workers);
+  }
+  tear_down(&b);
+  return st;
+}
