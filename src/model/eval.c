@@ -1,2 +1,231 @@
+/* eval.c - F of many rows, on all workers, the same bits whoever computes them.
+ *
+ * A plan has R rows, fixed for the model. Rows kR .. kR + R - 1 of a call are chunk k: one task,
+ * computed whole by one worker in an arena of its own from a padded copy of its rows. So a row's
+ * result depends on its place in its chunk at most, and on neither workers nor the size of a call.
+ *
+ * Classifier-free guidance (Ho and Salimans, arXiv 2207.12598), F_u + s (F_c - F_u), is one graph
+ * with the network in it twice: what does not see the label is one node in both.
+ */
+#include <math.h>
+
 #include "model.h"
-void few__model_runner_free(few_model *m) { FEW_UNUSED(m); }
+
+enum { PLAIN, CLASSIFIER_FREE, PLANS };
+enum { POINT_ROWS = 256, IMAGE_ROWS = 8 };
+
+struct lane { /* what a worker has to itself */
+  void *arena;
+  float *x, *t, *guidance, *out;
+  int32_t *label, *no_label;
+  const void **slot[PLANS];
+};
+
+struct few_model_runner {
+  few_plan *plan[PLANS];
+  few_workers *workers;
+  int asked; /* workers, of which the system may have given fewer */
+  struct lane *lane;
+  int n_lanes;
+};
+
+int64_t few_model_rows(const few_model *m) { return m->spec.points ? POINT_ROWS : IMAGE_ROWS; }
+
+static int64_t dims(const few_model *m) { return m->spec.h * m->spec.w * m->spec.c; }
+
+/* ---- plans ---- */
+
+static few_node classifier_free(const few_model *m, few_graph *g, struct few_net_input in,
+                                few_node with_label) {
+  struct few_shape s = few_node_shape(g, in.x), each = {.rank = s.rank, .dim = {1, 1, 1, 1, 1, 1}};
+  each.dim[0] = s.dim[0];
+  in.label = few_input(g, "no_label", FEW_INDEX, FEW_SHAPE(s.dim[0]));
+  few_node without = few__model_trace(m, g, "", false, &in);
+  few_node strength = few_input(g, "guidance", FEW_REAL, FEW_SHAPE(s.dim[0]));
+  few_node more = few_mul(g, few_reshape(g, strength, each), few_sub(g, with_label, without));
+  return few_add(g, without, more);
+}
+
+static few_status make_plan(few_model *m, int which) {
+  const struct few_plan_opts opts = {.backend = few__model_backend(), .real = FEW_F32};
+  few_graph *g;
+  FEW_TRY(few_graph_create(m->ctx, &g));
+  struct few_net_input in = few__model_inputs(m, g, few_model_rows(m));
+  few_node y = few__model_trace(m, g, "", false, &in);
+  if (which == CLASSIFIER_FREE) y = classifier_free(m, g, in, y);
+  few_status st = few__plan_create(m->ctx, &m->run->plan[which], g, &opts, 1, &y);
+  few_graph_free(g);
+  return st;
+}
+
+/* ---- lanes ---- */
+
+static void free_lanes(few_model *m) {
+  struct few_model_runner *r = m->run;
+  for (int i = 0; i < r->n_lanes; i++) {
+    struct lane *l = &r->lane[i];
+    void *const all[] = {l->arena,
+                         l->x,
+                         l->t,
+                         l->guidance,
+                         l->out,
+                         l->label,
+                         l->no_label,
+                         (void *)l->slot[PLAIN],
+                         (void *)l->slot[CLASSIFIER_FREE]};
+    for (int k = 0; k < FEW_COUNT(all); k++) few__free(m->ctx, all[k]);
+  }
+  few__free(m->ctx, r->lane);
+  r->lane = NULL;
+  r->n_lanes = 0;
+  few__workers_free(r->workers);
+  r->workers = NULL;
+  r->asked = 0;
+}
+
+static void bind_slot(const few_plan *plan, const void **slots, const char *name,
+                      const void *data) {
+  int i = few__plan_find_slot(plan, name);
+  if (i >= 0) slots[i] = data;
+}
+
+static few_status bind_lane(const few_model *m, const few_plan *plan, struct lane *l,
+                            const void ***slots) {
+  FEW_TRY(FEW_NEW(m->ctx, slots, few__plan_slots(plan)));
+  few__model_bind(m, plan, "", NULL, *slots);
+  bind_slot(plan, *slots, "x", l->x);
+  bind_slot(plan, *slots, "t", l->t);
+  bind_slot(plan, *slots, "label", l->label);
+  bind_slot(plan, *slots, "no_label", l->no_label);
+  bind_slot(plan, *slots, "guidance", l->guidance);
+  return FEW_OK;
+}
+
+static few_status make_lane(const few_model *m, struct lane *l) {
+  const struct few_model_runner *r = m->run;
+  const int64_t R = few_model_rows(m), size = R * dims(m);
+  size_t arena = 64;
+  for (int k = 0; k < PLANS; k++)
+    if (r->plan[k] && few__plan_arena(r->plan[k]) > arena) arena = few__plan_arena(r->plan[k]);
+  l->arena = few__alloc(m->ctx, arena);
+  if (!l->arena)
+    return few__fail(m->ctx, FEW_E_MEMORY,
+                     "out of memory: %zu bytes to evaluate a network: use "
+                     "fewer workers",
+                     arena);
+  FEW_TRY(FEW_NEW(m->ctx, &l->x, size));
+  FEW_TRY(FEW_NEW(m->ctx, &l->out, size));
+  FEW_TRY(FEW_NEW(m->ctx, &l->t, R));
+  FEW_TRY(FEW_NEW(m->ctx, &l->guidance, R));
+  FEW_TRY(FEW_NEW(m->ctx, &l->label, R));
+  FEW_TRY(FEW_NEW(m->ctx, &l->no_label, R));
+  for (int64_t i = 0; i < R; i++) l->no_label[i] = -1;
+  for (int k = 0; k < PLANS; k++)
+    if (r->plan[k]) FEW_TRY(bind_lane(m, r->plan[k], l, &l->slot[k]));
+  return FEW_OK;
+}
+
+static few_status make_lanes(few_model *m, int n) {
+  struct few_model_runner *r = m->run;
+  FEW_TRY(few__workers_create(m->ctx, &r->workers, n));
+  FEW_TRY(FEW_NEW(m->ctx, &r->lane, few__workers_count(r->workers)));
+  r->n_lanes = few__workers_count(r->workers);
+  for (int i = 0; i < r->n_lanes; i++) FEW_TRY(make_lane(m, &r->lane[i]));
+  r->asked = n;
+  return FEW_OK;
+}
+
+/* Plan and lanes for so many chunks; what is there already stays. */
+static few_status prepare(few_model *m, int which, int64_t chunks) {
+  if (!m->run) FEW_TRY(FEW_NEW(m->ctx, &m->run, 1));
+  struct few_model_runner *r = m->run;
+  const int most = few_ctx_workers(m->ctx), want = chunks < most ? (int)chunks : most;
+  if (!r->plan[which]) {
+    free_lanes(m);
+    FEW_TRY(make_plan(m, which));
+  }
+  if (r->asked >= want && r->asked <= most) return FEW_OK;
+  free_lanes(m);
+  few_status st = make_lanes(m, want);
+  if (st) free_lanes(m);
+  return st;
+}
+
+void few__model_runner_free(few_model *m) {
+  if (!m->run) return;
+  free_lanes(m);
+  for (int k = 0; k < PLANS; k++) few__plan_free(m->run->plan[k]);
+  few__free(m->ctx, m->run);
+  m->run = NULL;
+}
+
+/* ---- running ---- */
+
+struct job {
+  const few_model *m;
+  const struct few_eval *e;
+  int which;
+};
+
+/* Rows start .. start + rows - 1 into the lane. What follows them is there to have R rows and is
+ * never seen: any time does at which a network is finite. */
+static void fill(const struct job *j, struct lane *l, int64_t start, int64_t rows) {
+  const struct few_eval *e = j->e;
+  const int64_t R = few_model_rows(j->m), d = dims(j->m);
+  for (int64_t i = 0; i < rows * d; i++) l->x[i] = e->x[start * d + i] * e->x_scale;
+  memset(l->x + rows * d, 0, (size_t)((R - rows) * d) * sizeof *l->x);
+  for (int64_t i = 0; i < R; i++) {
+    bool real = i < rows;
+    l->t[i] = !real ? 1 : e->t ? e->t[start + i] : e->time;
+    l->label[i] = real && e->label ? e->label[start + i] : -1;
+    l->guidance[i] = real && e->guidance ? e->guidance[start + i] : e->strength;
+  }
+}
+
+static void run_chunk(void *user, int64_t k, int worker) {
+  const struct job *j = user;
+  const struct few_model_runner *r = j->m->run;
+  const int64_t R = few_model_rows(j->m), d = dims(j->m), start = k * R;
+  const int64_t rows = j->e->n - start < R ? j->e->n - start : R;
+  struct lane *l = &r->lane[worker];
+  void *out = l->out;
+  fill(j, l, start, rows);
+  few__plan_replay(r->plan[j->which], l->arena,
+                   &(struct few_binding){.slots = l->slot[j->which], .outs = &out});
+  memcpy(j->e->out + start * d, l->out, (size_t)(rows * d) * sizeof *l->out);
+}
+
+few_status few__model_run(few_model *m, const struct few_eval *e) {
+  const int64_t R = few_model_rows(m), chunks = (e->n + R - 1) / R;
+  struct job j = {m, e, e->classifier_free ? CLASSIFIER_FREE : PLAIN};
+  if (e->n <= 0) return FEW_OK;
+  FEW_TRY(prepare(m, j.which, chunks));
+  few__workers_run(m->run->workers, chunks, run_chunk, &j);
+  return FEW_OK;
+}
+
+/* Guidance is an input of the network, or is made from its labels, or is none. */
+static few_status choose_guidance(few_model *m, struct few_eval *e) {
+  if (m->spec.guidance || !e->guidance) return FEW_OK;
+  e->classifier_free = m->spec.classes > 0;
+  for (int64_t i = 0; !e->classifier_free && i < e->n; i++)
+    if (e->guidance[i] != 1)
+      return few__fail(m->ctx, FEW_E_INVALID,
+                       "guidance %g of a model without labels: it can only be 1",
+                       (double)e->guidance[i]);
+  return FEW_OK;
+}
+
+few_status few_model_eval(few_model *m, int64_t n, const float *x, const float *t,
+                          const int32_t *label, const float *guidance, float *out) {
+  struct few_eval e = {n, x, 1, t, 0, label, guidance, 1, false, out};
+  if (n < 0) return few__fail(m->ctx, FEW_E_INVALID, "%lld rows: give 0 or more", (long long)n);
+  for (int64_t i = 0; label && i < n; i++)
+    if (label[i] < -1 || label[i] >= m->spec.classes)
+      return few__fail(
+          m->ctx, FEW_E_INVALID, "label %d of row %lld: give -1 for none%s", (int)label[i],
+          (long long)i,
+          m->spec.classes ? ", or a class of the model" : ": the model has no classes");
+  FEW_TRY(choose_guidance(m, &e));
+  return few__model_run(m, &e);
+}

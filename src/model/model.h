@@ -4,6 +4,7 @@
 
 #include "base/workers.h"
 #include "few/model.h"
+#include "io/image.h"
 #include "net/net.h"
 #include "plan/plan.h"
 
@@ -63,6 +64,25 @@ few_status few__model_describe(const few_model *m, struct few_text *out);
 few_status few__model_from_description(few_ctx *ctx, few_model **out, const char *place,
                                        const char *text, size_t n);
 
+/* A call of the network: few_model_eval with what is the same for all rows given once. */
+struct few_eval {
+  int64_t n;
+  const float *x;
+  float x_scale; /* the network is fed x * x_scale */
+  const float *t;
+  float time;           /* of all rows where t is NULL */
+  const int32_t *label; /* NULL: none */
+  const float *guidance;
+  float strength;       /* of all rows where guidance is NULL */
+  bool classifier_free; /* F_u + guidance (F_c - F_u), of a model with classes */
+  float *out;
+};
+few_status few__model_run(few_model *m, const struct few_eval *e);
 void few__model_runner_free(few_model *m);
+
+/* A picture of where points lie, dark where they are many: points [n][d], d >= 2, of which the
+ * first two coordinates are drawn. *out is yours: few__image_free. */
+few_status few__model_density(few_ctx *ctx, struct few_image *out, const float *points, int64_t n,
+                              int64_t d);
 
 #endif

@@ -1,0 +1,250 @@
+/* Pictures: the same one in every call that has it; exact where the network is exact; and every
+ * wish that cannot be met refused in words. */
+#include "models.h"
+
+#include "sampler/sampler.h"
+
+enum { DIMS = 64 };
+
+static int64_t dims(const few_model *m) { return m->spec.h * m->spec.w * m->spec.c; }
+
+/* A network that has learned nothing answers F = 0, which is exact for data N(0, sigma_d^2): the
+ * field is zero and a sample is its own starting noise. */
+static few_model *gaussian(few_ctx *ctx) {
+  few_model *m = test_model_new(ctx, TEST_MLP), *exact;
+  assert_ok(ctx, few__model_create(ctx, &exact, m->net, m->net_opts, &m->spec, 1));
+  exact->data_mean = 3;
+  exact->data_scale = 0.25;
+  few_model_free(m);
+  return exact;
+}
+
+static void start_noise(const few_model *m, uint64_t seed, int64_t i, double *z) {
+  few__rng_normal_f64(
+      &(struct few_rng){.seed = seed, .row = (uint64_t)i, .purpose = FEW_RNG_SAMPLE}, dims(m), z);
+}
+
+static void test_one_step_is_exact(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  few_model *m = gaussian(ctx);
+  struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  float out[300 * 2];
+  int nfe;
+  double z[2], t = 1.1;
+  o.sampler = "consistency";
+  o.n = 300;
+  o.first = 7;
+  o.seed = 9;
+  o.n_times = 1;
+  o.times = &t;
+  assert_ok(ctx, few_sample(m, &o, out, NULL, &nfe));
+  assert_int_equal(nfe, 1);
+  for (int i = 0; i < 300; i++) {
+    start_noise(m, 9, 7 + i, z);
+    for (int k = 0; k < 2; k++) {
+      double x0 = cos(t) * 0.5 * z[k], raw = x0 / 0.25 + 3;
+      /* z, sigma z, x0 and raw are each rounded once */
+      assert_close(out[2 * i + k], raw, 0x1p-24 * (3 * fabs(x0 / 0.25) + fabs(raw)) + 1e-30);
+    }
+  }
+  few_model_free(m);
+  few_ctx_free(ctx);
+}
+
+/* The largest distance from the starting noise, in units of the largest noise. */
+static double drift(few_model *m, const char *sampler, int steps) {
+  struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  float out[64 * 2];
+  double z[2], worst = 0;
+  o.sampler = sampler;
+  o.n = 64;
+  o.steps = steps;
+  assert_ok(m->ctx, few_sample(m, &o, out, NULL, NULL));
+  for (int i = 0; i < 64; i++) {
+    start_noise(m, 0, i, z);
+    for (int k = 0; k < 2; k++)
+      worst = fmax(worst, fabs((double)(out[2 * i + k] - 3) * 0.25 - 0.5 * z[k]) / (0.5 * 6.34));
+  }
+  return worst;
+}
+
+static void test_solvers_converge(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  few_model *m = gaussian(ctx);
+  for (int i = 0; i < few__sampler_count(); i++) {
+    const struct few_sampler *s = few__sampler_at(i);
+    if (!s->order) continue;
+    double coarse = drift(m, s->name, 16), fine = drift(m, s->name, 64);
+    /* a quarter of the step: a fourth of the error, or a sixteenth; half of that is asked for */
+    if (!(fine < coarse / (s->order == 1 ? 2 : 8)))
+      fail_msg("%s: %.3g at 16 steps, %.3g at 64", s->name, coarse, fine);
+  }
+  few_model_free(m);
+  few_ctx_free(ctx);
+}
+
+static void test_same_picture(void **state) {
+  (void)state;
+  static const struct {
+    int64_t n, first, batch;
+    int workers;
+  } ways[] = {{21, 0, 0, 1}, {21, 0, 8, 2}, {21, 0, 1, 1},  {1, 0, 0, 2},
+              {1, 20, 0, 3}, {5, 6, 3, 1},  {13, 8, 16, 2}, {20, 1, 0, 4}};
+  static const char *const samplers[] = {"consistency", "heun"};
+  few_ctx *ctx = test_ctx();
+  for (int which = TEST_UNET; which <= TEST_DIT; which++) {
+    few_model *m = test_model_new(ctx, which);
+    float all[21 * DIMS], some[21 * DIMS];
+    int32_t labels[21];
+    assert_int_equal(dims(m), DIMS);
+    for (int s = 0; s < 2; s++) {
+      for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+        o.n = ways[i].n;
+        o.first = ways[i].first;
+        o.batch = ways[i].batch;
+        o.sampler = samplers[s];
+        o.steps = 2;
+        o.seed = 5;
+        o.guidance = 1.5;
+        few_ctx_set_workers(ctx, ways[i].workers);
+        assert_ok(ctx, few_sample(m, &o, i ? some : all, labels, NULL));
+        if (i) assert_memory_equal(some, all + o.first * DIMS, (size_t)(o.n * DIMS) * sizeof *all);
+        for (int64_t k = 0; k < o.n; k++)
+          assert_int_equal(labels[k], (o.first + k) % m->spec.classes);
+      }
+    }
+    few_model_free(m);
+  }
+  few_ctx_free(ctx);
+}
+
+static void test_defaults_and_counts(void **state) {
+  (void)state;
+  static const struct {
+    const char *sampler;
+    double guidance;
+    int steps, nfe;
+  } cases[] = {{NULL, 1, 0, 2},   {"heun", 1, 0, 35}, {"heun", 2, 3, 10},
+               {"ddim", 1, 7, 7}, {"ddim", 3, 7, 14}, {"dpmpp", 1, 5, 5}};
+  few_ctx *ctx = test_ctx();
+  few_model *m = test_model_new(ctx, TEST_UNET);
+  snprintf(m->sampler, sizeof m->sampler, "consistency");
+  float out[2 * DIMS];
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+    int nfe = 0;
+    o.n = 2;
+    o.sampler = cases[i].sampler;
+    o.guidance = cases[i].guidance;
+    o.steps = cases[i].steps;
+    assert_ok(ctx, few_sample(m, &o, out, NULL, &nfe));
+    assert_int_equal(nfe, cases[i].nfe);
+  }
+  few_model_free(m);
+  few_ctx_free(ctx);
+}
+
+static void refuse(few_model *m, const struct few_sample_opts *o, const char *says) {
+  float out[DIMS];
+  assert_int_equal(few_sample(m, o, out, NULL, NULL), FEW_E_INVALID);
+  if (!strstr(few_error(m->ctx), says)) fail_msg("%s: no \"%s\"", few_error(m->ctx), says);
+}
+
+static struct few_sample_opts asked(int label, double guidance) {
+  struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  o.label = label;
+  o.guidance = guidance;
+  return o;
+}
+
+static void test_refused(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  few_model *points = test_model_new(ctx, TEST_MLP), *teacher = test_model_new(ctx, TEST_UNET),
+            *student = test_model_new(ctx, TEST_DIT);
+  struct few_sample_opts o = asked(3, 1);
+  const double times[2] = {0.5, 1};
+  refuse(teacher, &o, "0 to 2");
+  refuse(points, &o, "no classes");
+  o = asked(-3, 1);
+  refuse(teacher, &o, "0 to 2");
+  o = asked(FEW_LABEL_EACH, 2);
+  refuse(points, &o, "no classes");
+  o = asked(FEW_LABEL_NONE, 2);
+  refuse(teacher, &o, "without a label");
+  o = asked(FEW_LABEL_EACH, 5);
+  refuse(student, &o, "1 to 4.25");
+  o.guidance = NAN;
+  refuse(student, &o, "number");
+  o = asked(FEW_LABEL_EACH, 1);
+  o.sampler = "euler";
+  refuse(teacher, &o, "euler");
+  o.sampler = NULL;
+  o.n_times = 2;
+  o.times = times;
+  refuse(teacher, &o, "fall");
+  o.steps = 3;
+  refuse(teacher, &o, "one of them");
+  o = asked(FEW_LABEL_EACH, 1);
+  o.n = 0;
+  refuse(teacher, &o, "at least one");
+  o.n = 1;
+  o.first = -1;
+  refuse(teacher, &o, "at least one");
+  o.first = INT64_MAX;
+  refuse(teacher, &o, "at least one");
+  o = asked(FEW_LABEL_EACH, 1);
+  o.steps = -1;
+  refuse(teacher, &o, "steps");
+  o.version = 99;
+  refuse(teacher, &o, "version");
+  few_model_free(points);
+  few_model_free(teacher);
+  few_model_free(student);
+  few_ctx_free(ctx);
+}
+
+static int stop_at_once(void *user, const struct few_progress *p) {
+  (void)p;
+  return ++*(int *)user == 3;
+}
+
+static void test_cancel(void **state) {
+  (void)state;
+  int calls = 0;
+  struct few_ctx_opts opts = FEW_CTX_OPTS_INIT;
+  opts.user = &calls;
+  opts.progress = stop_at_once;
+  few_ctx *ctx;
+  assert_int_equal(few_ctx_create(&ctx, &opts), FEW_OK);
+  few_model *m = test_model_new(ctx, TEST_MLP);
+  struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  float out[2];
+  assert_int_equal(few_sample(m, &o, out, NULL, NULL), FEW_E_CANCELLED);
+  assert_int_equal(calls, 3);
+  few_model_free(m);
+  few_ctx_free(ctx);
+}
+
+static void test_list(void **state) {
+  (void)state;
+  assert_true(few_sampler_list_count() >= 4);
+  for (int i = 0; i < few_sampler_list_count(); i++)
+    assert_true(few_sampler_list(i).name[0] && few_sampler_list(i).help[0]);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_one_step_is_exact),
+      cmocka_unit_test(test_solvers_converge),
+      cmocka_unit_test(test_same_picture),
+      cmocka_unit_test(test_defaults_and_counts),
+      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_cancel),
+      cmocka_unit_test(test_list),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
