@@ -93,7 +93,8 @@ FEW_MUST_USE few_status few_sample(few_model *m, const struct few_sample_opts *o
 
 /* Write what few_sample gave: PATH.png a grid, PATH.npy uint8 [n,h,w,c] (points: float32 [n,d])
  * with labels beside it in PATH less ".npy" plus ".labels.npy", anything else a folder with one
- * PNG a picture (points are refused). Atomic. */
+ * PNG a picture (points are refused). A .png of points is a picture of their density. Each file is
+ * atomic. columns 0: as square as may be. */
 FEW_MUST_USE few_status few_sample_write(few_model *m, const char *path, int64_t n,
                                          const float *samples, const int32_t *labels,
                                          int64_t columns);
@@ -105,12 +106,12 @@ int few_sampler_list_count(void);
 struct few_sampler_info few_sampler_list(int i);
 
 /* ---- Looking at a model ---- */
-/* Text of the network's graph, a line a node, with shapes, parameters and FLOPs; `training`: of
- * the whole training step of its objective instead. *out is yours: few_text_free. */
+/* What the model is, as text: its options and data, then a line a layer with shape, parameters and
+ * FLOPs, or a line a node. opts may be NULL. *out is yours: few_text_free. */
 struct few_show_opts {
-  int version; /* FEW_SHOW_OPTS_VERSION */
-  bool graph;  /* every node; otherwise a summary by layer */
-  int64_t rows;
+  int version;  /* FEW_SHOW_OPTS_VERSION */
+  bool graph;   /* every node; otherwise a summary by layer */
+  int64_t rows; /* of the traced network */
 };
 #define FEW_SHOW_OPTS_VERSION 1
 #define FEW_SHOW_OPTS_INIT \

@@ -1,0 +1,69 @@
+/* density.c - where points of the plane lie, as a picture.
+ *
+ * A histogram on a square grid, white where there is nothing; the darkness of c points in a pixel
+ * is log(1 + c) / log(1 + most), so that single points show beside crowds. The window is a square
+ * around the middle 99 % of both coordinates, wider by an eighth: stray points do not shrink the
+ * rest. The second coordinate grows upwards.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "model.h"
+
+enum { SIDE = 256 };
+
+static int ascending(const void *a, const void *b) {
+  float x, y;
+  memcpy(&x, a, sizeof x);
+  memcpy(&y, b, sizeof y);
+  return (x > y) - (x < y);
+}
+
+/* Ends of the middle 99 % of coordinate `axis`, of points that are numbers. */
+static void middle(const float *points, int64_t n, int64_t d, int axis, float *scratch,
+                   double ends[2]) {
+  int64_t m = 0;
+  for (int64_t i = 0; i < n; i++)
+    if (isfinite(points[i * d + axis])) scratch[m++] = points[i * d + axis];
+  ends[0] = ends[1] = 0;
+  if (!m) return;
+  qsort(scratch, (size_t)m, sizeof *scratch, ascending);
+  ends[0] = (double)scratch[m / 200];
+  ends[1] = (double)scratch[m - 1 - m / 200];
+}
+
+static void count(int32_t *counts, const float *points, int64_t n, int64_t d, const double low[2],
+                  double width) {
+  for (int64_t i = 0; i < n; i++) {
+    double x = ((double)points[i * d] - low[0]) / width * SIDE;
+    double y = ((double)points[i * d + 1] - low[1]) / width * SIDE;
+    if (x >= 0 && x < SIDE && y >= 0 && y < SIDE) counts[(SIDE - 1 - (int)y) * SIDE + (int)x]++;
+  }
+}
+
+few_status few__model_density(few_ctx *ctx, struct few_image *out, const float *points, int64_t n,
+                              int64_t d) {
+  float *scratch;
+  int32_t *counts, most = 1;
+  double ends[2][2], low[2], width = 0;
+  *out = (struct few_image){0};
+  if (d < 2)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "points of one dimension have no picture: give a name that ends in .npy");
+  FEW_TRY(FEW_NEW(ctx, &scratch, n));
+  for (int a = 0; a < 2; a++) {
+    middle(points, n, d, a, scratch, ends[a]);
+    width = fmax(width, 1.25 * (ends[a][1] - ends[a][0]));
+  }
+  few__free(ctx, scratch);
+  if (!(width > 0)) width = 1;
+  for (int a = 0; a < 2; a++) low[a] = (ends[a][0] + ends[a][1] - width) / 2;
+  FEW_TRY(FEW_NEW(ctx, &counts, SIDE * SIDE));
+  few_status st = few__image_new(ctx, out, SIDE, SIDE, 1);
+  if (!st) count(counts, points, n, d, low, width);
+  for (int i = 0; !st && i < SIDE * SIDE; i++) most = counts[i] > most ? counts[i] : most;
+  for (int i = 0; !st && i < SIDE * SIDE; i++)
+    out->at[i] = (uint8_t)(255.5 - 255 * log1p(counts[i]) / log1p(most));
+  few__free(ctx, counts);
+  return st;
+}

@@ -1,0 +1,132 @@
+/* write.c - samples into files: a grid as PNG, an array as NPY, or a folder of PNG files.
+ *
+ * A value x in [-1, 1] becomes the byte nearest to (x + 1) 127.5; what lies outside is clipped.
+ */
+#include <stdio.h>
+
+#include "io/file.h"
+#include "io/npy.h"
+#include "io/png.h"
+#include "model.h"
+
+struct job {
+  const few_model *m;
+  few_ctx *ctx;
+  const char *path;
+  int64_t n, dims, columns;
+  const float *samples;
+  const int32_t *labels;
+  char about[128];
+};
+
+static few_status to_bytes(const struct job *j, uint8_t **out) {
+  uint8_t *bytes;
+  FEW_TRY(FEW_NEW(j->ctx, &bytes, j->n * j->dims));
+  for (int64_t i = 0; i < j->n * j->dims; i++) {
+    float x = j->samples[i];
+    x = x > -1 ? x < 1 ? x : 1 : -1; /* what is no number becomes black */
+    bytes[i] = (uint8_t)((double)(x + 1) * 127.5 + 0.5);
+  }
+  *out = bytes;
+  return FEW_OK;
+}
+
+static bool ends_with(const char *s, const char *end) {
+  size_t n = strlen(s), k = strlen(end);
+  return n > k && !strcmp(s + n - k, end);
+}
+
+static few_status write_png(const struct job *j, const char *path, const struct few_image *im) {
+  char version[32];
+  snprintf(version, sizeof version, "few %d.%d.%d", FEW_VERSION_MAJOR, FEW_VERSION_MINOR,
+           FEW_VERSION_PATCH);
+  const struct few_png_text text[] = {{"Software", version}, {"Description", j->about}};
+  return few__png_write(j->ctx, path, im, text, FEW_COUNT(text));
+}
+
+static few_status write_grid(const struct job *j) {
+  const struct few_net_spec *s = &j->m->spec;
+  struct few_image grid = {0};
+  uint8_t *bytes = NULL;
+  few_status st;
+  if (s->points) {
+    FEW_TRY(few__model_density(j->ctx, &grid, j->samples, j->n, j->dims));
+  } else {
+    FEW_TRY(to_bytes(j, &bytes));
+    FEW_GOTO(few__image_grid(j->ctx, &grid, bytes, (int)j->n, (int)s->h, (int)s->w, (int)s->c,
+                             (int)j->columns));
+  }
+  FEW_GOTO(write_png(j, j->path, &grid));
+out:
+  few__free(j->ctx, bytes);
+  few__image_free(j->ctx, &grid);
+  return st;
+}
+
+/* PATH less ".npy" plus ".labels.npy". */
+static few_status write_labels(const struct job *j) {
+  struct few_text path = {0};
+  few__text_add(j->ctx, &path, "%.*s.labels.npy", (int)(strlen(j->path) - 4), j->path);
+  few_status st = path.failed ? few__fail(j->ctx, FEW_E_MEMORY, "%s: out of memory", j->path)
+                              : few__npy_write(j->ctx, path.at, FEW_STORE_I32, 1, &j->n, j->labels);
+  few__text_free(j->ctx, &path);
+  return st;
+}
+
+static few_status write_array(const struct job *j) {
+  const struct few_net_spec *s = &j->m->spec;
+  uint8_t *bytes;
+  if (s->points) {
+    FEW_TRY(
+        few__npy_write(j->ctx, j->path, FEW_STORE_F32, 2, (int64_t[]){j->n, j->dims}, j->samples));
+  } else {
+    FEW_TRY(to_bytes(j, &bytes));
+    few_status st = few__npy_write(j->ctx, j->path, FEW_STORE_U8, 4,
+                                   (int64_t[]){j->n, s->h, s->w, s->c}, bytes);
+    few__free(j->ctx, bytes);
+    if (st) return st;
+  }
+  return j->labels && s->classes ? write_labels(j) : FEW_OK;
+}
+
+static few_status write_folder(const struct job *j) {
+  const struct few_net_spec *s = &j->m->spec;
+  uint8_t *bytes;
+  if (s->points)
+    return few__fail(j->ctx, FEW_E_INVALID,
+                     "%s: points are no pictures: give a name that ends in .npy or .png", j->path);
+  FEW_TRY(few__mkdirs(j->ctx, j->path));
+  FEW_TRY(to_bytes(j, &bytes));
+  few_status st = FEW_OK;
+  for (int64_t i = 0; !st && i < j->n; i++) {
+    char name[32], *path;
+    snprintf(name, sizeof name, "%06lld.png", (long long)i);
+    st = few__path_join(j->ctx, &path, j->path, name);
+    if (st) break;
+    st = write_png(j, path,
+                   &(struct few_image){(int)s->h, (int)s->w, (int)s->c, bytes + i * j->dims});
+    few__free(j->ctx, path);
+  }
+  few__free(j->ctx, bytes);
+  return st;
+}
+
+few_status few_sample_write(few_model *m, const char *path, int64_t n, const float *samples,
+                            const int32_t *labels, int64_t columns) {
+  struct job j = {.m = m,
+                  .ctx = m->ctx,
+                  .path = path,
+                  .n = n,
+                  .dims = m->spec.h * m->spec.w * m->spec.c,
+                  .columns = columns,
+                  .samples = samples,
+                  .labels = labels};
+  if (n < 1 || n > INT32_MAX || columns < 0 || columns > INT32_MAX)
+    return few__fail(m->ctx, FEW_E_INVALID, "%s: %lld samples in %lld columns: give at least one",
+                     path, (long long)n, (long long)columns);
+  snprintf(j.about, sizeof j.about, "%lld samples of net %s (%s, %lld steps of training)",
+           (long long)n, m->net->name, m->objective, (long long)m->step);
+  if (ends_with(path, ".png")) return write_grid(&j);
+  if (ends_with(path, ".npy")) return write_array(&j);
+  return write_folder(&j);
+}
