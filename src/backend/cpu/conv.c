@@ -1,17 +1,17 @@
 /* conv.c - CONV, CONV_DX, CONV_DW: which way for which layer.
  *
  *     3x3, stride 1, padding 1, both sides of 8 channels or more   Winograd
- *     up to 4 channels of the result                               dot products (conv and dx)
+ *     stride 1, up to 4 channels in or out                         the thin ways
  *     all else                                                     products with im2col
  *
  * For stride 1 the gradient by x is the convolution of dy with w turned by 180 degrees and its
- * channels exchanged, under padding k-1-pad, so the same three serve it.
+ * channels exchanged, under padding k-1-pad, so the same ways serve it.
  */
 #include "backend/cpu/conv.h"
 
 enum { WINOGRAD_LEAST = 8 };
 
-enum way { NOTHING, WINOGRAD, THIN, PRODUCT, PRODUCT_DX };
+enum way { NOTHING, WINOGRAD, THIN_OUT, THIN_IN, PRODUCT };
 
 /* The layer of shapes x [n,h,w,ci], w [kh,kw,ci,co], y [n,oh,ow,co]. */
 static struct few_conv layer(const struct few_call *c, struct few_shape x, struct few_shape w,
@@ -52,23 +52,22 @@ static void clear_out(const struct few_call *c) {
 
 /* ---- CONV ---- */
 
-static enum way way_of_conv(const struct few_conv *v) {
-  return empty(v) ? NOTHING : winograd(v) ? WINOGRAD : v->co <= CONV_THIN ? THIN : PRODUCT;
-}
+/* A way to y; dx of stride 1 is such a y too. */
+static const struct {
+  int64_t (*scratch)(const struct few_conv *v);
+  void (*run)(const struct few_conv *v);
+} ways[] = {
+    [WINOGRAD] = {FEW_ISA(few__winograd_scratch), FEW_ISA(few__winograd)},
+    [THIN_OUT] = {FEW_ISA(few__conv_thin_out_scratch), FEW_ISA(few__conv_thin_out)},
+    [THIN_IN] = {FEW_ISA(few__conv_thin_in_scratch), FEW_ISA(few__conv_thin_in)},
+    [PRODUCT] = {FEW_ISA(few__conv_product_scratch), FEW_ISA(few__conv_product)},
+};
 
-static int64_t scratch_of(const struct few_conv *v, enum way way) {
-  switch (way) {
-    case WINOGRAD:
-      return FEW_ISA(few__winograd_scratch)(v);
-    case THIN:
-      return FEW_ISA(few__conv_thin_scratch)(v);
-    case PRODUCT:
-    case PRODUCT_DX:
-      return FEW_ISA(few__conv_product_scratch)(v);
-    case NOTHING:
-      break;
-  }
-  return 0;
+static enum way way_of_conv(const struct few_conv *v) {
+  if (empty(v)) return NOTHING;
+  if (winograd(v)) return WINOGRAD;
+  if (v->co <= CONV_THIN) return THIN_OUT;
+  return v->ci <= CONV_THIN && v->stride == 1 ? THIN_IN : PRODUCT;
 }
 
 static struct few_conv conv_layer(const struct few_call *c) {
@@ -80,26 +79,17 @@ static struct few_conv conv_layer(const struct few_call *c) {
 
 size_t FEW_ISA(few__cpu_conv_scratch)(const struct few_call *c) {
   const struct few_conv v = conv_layer(c);
-  return (size_t)scratch_of(&v, way_of_conv(&v)) * sizeof(float);
+  const enum way way = way_of_conv(&v);
+  return way == NOTHING ? 0 : (size_t)ways[way].scratch(&v) * sizeof(float);
 }
 
 void FEW_ISA(few__cpu_conv)(const struct few_call *c) {
   const struct few_conv v = conv_layer(c);
-  switch (way_of_conv(&v)) {
-    case WINOGRAD:
-      FEW_ISA(few__winograd)(&v, false);
-      break;
-    case THIN:
-      FEW_ISA(few__conv_thin)(&v);
-      break;
-    case PRODUCT:
-    case PRODUCT_DX:
-      FEW_ISA(few__conv_product)(&v);
-      break;
-    case NOTHING:
-      clear_out(c);
-      break;
-  }
+  const enum way way = way_of_conv(&v);
+  if (way == NOTHING)
+    clear_out(c);
+  else
+    ways[way].run(&v);
 }
 
 /* ---- CONV_DX ---- */
@@ -119,12 +109,8 @@ static struct few_conv turned(struct few_conv v) {
   t.pad_h = v.kh - 1 - v.pad_h;
   t.pad_w = v.kw - 1 - v.pad_w;
   t.x = v.y;
+  t.turned = true;
   return t;
-}
-
-static enum way way_of_dx(const struct few_conv *v) {
-  const struct few_conv t = turned(*v);
-  return v->stride == 1 ? way_of_conv(&t) : empty(v) ? NOTHING : PRODUCT_DX;
 }
 
 static int64_t weights_floats(const struct few_conv *v) {
@@ -141,37 +127,32 @@ static void turn_weights(const struct few_conv *v, float *to) {
 
 size_t FEW_ISA(few__cpu_conv_dx_scratch)(const struct few_call *c) {
   const struct few_conv v = dx_layer(c), t = turned(v);
-  const enum way way = way_of_dx(&v);
-  const int64_t copy = way == THIN || way == PRODUCT ? weights_floats(&v) : 0;
-  return (size_t)(copy + scratch_of(way == PRODUCT_DX ? &v : &t, way)) * sizeof(float);
+  const enum way way = way_of_conv(&t);
+  if (way == NOTHING) return 0;
+  int64_t floats = v.stride > 1 ? FEW_ISA(few__conv_product_scratch)(&v) : ways[way].scratch(&t);
+  if (v.stride == 1 && way != WINOGRAD) floats += weights_floats(&v);
+  return (size_t)floats * sizeof(float);
 }
 
 void FEW_ISA(few__cpu_conv_dx)(const struct few_call *c) {
   const struct few_conv v = dx_layer(c);
   struct few_conv t = turned(v);
-  const enum way way = way_of_dx(&v);
-  if (way == THIN || way == PRODUCT) {
+  const enum way way = way_of_conv(&t);
+  if (way == NOTHING) {
+    clear_out(c);
+    return;
+  }
+  if (v.stride > 1) {
+    FEW_ISA(few__conv_product_dx)(&v);
+    return;
+  }
+  if (way != WINOGRAD) { /* which turns them itself */
     turn_weights(&v, v.scratch);
     t.weights = v.scratch;
+    t.turned = false;
     t.scratch = v.scratch + weights_floats(&v);
   }
-  switch (way) {
-    case WINOGRAD:
-      FEW_ISA(few__winograd)(&t, true);
-      break;
-    case THIN:
-      FEW_ISA(few__conv_thin)(&t);
-      break;
-    case PRODUCT:
-      FEW_ISA(few__conv_product)(&t);
-      break;
-    case PRODUCT_DX:
-      FEW_ISA(few__conv_product_dx)(&v);
-      break;
-    case NOTHING:
-      clear_out(c);
-      break;
-  }
+  ways[way].run(&t);
 }
 
 /* ---- CONV_DW ---- */
@@ -183,12 +164,17 @@ static struct few_conv dw_layer(const struct few_call *c) {
   return v;
 }
 
+static bool thin_dw(const struct few_conv *v) {
+  return v->stride == 1 && (v->ci <= CONV_THIN || v->co <= CONV_THIN);
+}
+
 size_t FEW_ISA(few__cpu_conv_dw_scratch)(const struct few_call *c) {
   const struct few_conv v = dw_layer(c);
   if (empty(&v)) return 0;
-  return (size_t)(winograd(&v) ? FEW_ISA(few__winograd_dw_scratch)(&v)
-                               : FEW_ISA(few__conv_product_scratch)(&v)) *
-         sizeof(float);
+  const int64_t floats = winograd(&v)  ? FEW_ISA(few__winograd_dw_scratch)(&v)
+                         : thin_dw(&v) ? FEW_ISA(few__conv_thin_dw_scratch)(&v)
+                                       : FEW_ISA(few__conv_product_scratch)(&v);
+  return (size_t)floats * sizeof(float);
 }
 
 void FEW_ISA(few__cpu_conv_dw)(const struct few_call *c) {
@@ -197,6 +183,8 @@ void FEW_ISA(few__cpu_conv_dw)(const struct few_call *c) {
     clear_out(c);
   else if (winograd(&v))
     FEW_ISA(few__winograd_dw)(&v);
+  else if (thin_dw(&v))
+    FEW_ISA(few__conv_thin_dw)(&v);
   else
     FEW_ISA(few__conv_product_dw)(&v);
 }

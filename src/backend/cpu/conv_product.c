@@ -72,12 +72,32 @@ int64_t FEW_ISA(few__conv_product_scratch)(const struct few_conv *v) {
   return round_up(s.block * s.taps, 16) + round_up(v->co * s.taps, 16) + most;
 }
 
-/* The row of x that tap row a of output pixel `at` reads, and its first column: NULL if outside. */
-static const float *source(const struct few_conv *v, int64_t at, int64_t a, int64_t *col) {
-  const int64_t q = at % v->ow, p = at / v->ow % v->oh, n = at / v->ow / v->oh;
-  const int64_t row = p * v->stride + a - v->pad_h;
-  *col = q * v->stride - v->pad_w;
-  return row < 0 || row >= v->h ? NULL : v->x + (n * v->h + row) * v->w * v->ci;
+/* An output pixel; they are numbered through all images. */
+struct pixel {
+  int64_t n, p, q;
+};
+static struct pixel pixel_at(const struct few_conv *v, int64_t at) {
+  return (struct pixel){at / v->ow / v->oh, at / v->ow % v->oh, at % v->ow};
+}
+static void next_pixel(const struct few_conv *v, struct pixel *y) {
+  if (++y->q < v->ow) return;
+  y->q = 0;
+  if (++y->p < v->oh) return;
+  y->p = 0;
+  y->n++;
+}
+
+/* What tap row a of an output pixel reads: columns begin .. end - 1 of the kernel meet those of x
+ * from `offset` (in floats, of column 0) on; none if begin == end. */
+struct reach {
+  int64_t begin, end, offset;
+};
+static inline struct reach reach(const struct few_conv *v, struct pixel y, int64_t a) {
+  const int64_t row = y.p * v->stride + a - v->pad_h, col = y.q * v->stride - v->pad_w;
+  struct reach r = {min_of(v->kw, col < 0 ? -col : 0), min_of(v->kw, v->w - col),
+                    ((y.n * v->h + row) * v->w + col) * v->ci};
+  if (row < 0 || row >= v->h || r.end < r.begin) r.end = r.begin;
+  return r;
 }
 
 VF_INLINE void copy(float *to, const float *from, int64_t n) {
@@ -90,36 +110,29 @@ static void clear(float *to, int64_t n) {
   if (n > 0) vf_store_n(to, (vf){0}, n);
 }
 
-/* R for the output pixels first .. first + count - 1 (numbered over all images). */
+/* R for the output pixels first .. first + count - 1. */
 static void gather(const struct rows *s, int64_t first, int64_t count) {
   const struct few_conv *v = s->v;
-  float *to = s->rows;
-  for (int64_t at = first; at < first + count; at++)
-    for (int64_t a = 0; a < v->kh; a++) {
-      int64_t col;
-      const float *x = source(v, at, a, &col);
-      const int64_t begin = x ? min_of(v->kw, col < 0 ? -col : 0) : v->kw;
-      int64_t end = min_of(v->kw, v->w - col);
-      end = end < begin ? begin : end;
-      clear(to, begin * v->ci);
-      if (end > begin) copy(to + begin * v->ci, x + (col + begin) * v->ci, (end - begin) * v->ci);
-      clear(to + end * v->ci, (v->kw - end) * v->ci);
-      to += v->kw * v->ci;
+  const int64_t ci = v->ci;
+  struct pixel y = pixel_at(v, first);
+  for (float *to = s->rows; count > 0; count--, next_pixel(v, &y))
+    for (int64_t a = 0; a < v->kh; a++, to += v->kw * ci) {
+      const struct reach r = reach(v, y, a);
+      clear(to, r.begin * ci);
+      if (r.end > r.begin)
+        copy(to + r.begin * ci, v->x + r.offset + r.begin * ci, (r.end - r.begin) * ci);
+      clear(to + r.end * ci, (v->kw - r.end) * ci);
     }
 }
 
 /* dx += R' for those pixels. */
 static void scatter(const struct rows *s, int64_t first, int64_t count) {
   const struct few_conv *v = s->v;
-  const float *from = s->rows;
-  for (int64_t at = first; at < first + count; at++)
+  struct pixel y = pixel_at(v, first);
+  for (const float *from = s->rows; count > 0; count--, next_pixel(v, &y))
     for (int64_t a = 0; a < v->kh; a++, from += v->kw * v->ci) {
-      const int64_t q = at % v->ow, p = at / v->ow % v->oh, n = at / v->ow / v->oh;
-      const int64_t row = p * v->stride + a - v->pad_h, col = q * v->stride - v->pad_w;
-      if (row < 0 || row >= v->h) continue;
-      const int64_t begin = min_of(v->kw, col < 0 ? -col : 0), end = min_of(v->kw, v->w - col);
-      float *dx = v->out + ((n * v->h + row) * v->w + col) * v->ci;
-      for (int64_t i = begin * v->ci; i < end * v->ci; i++) dx[i] += from[i];
+      const struct reach r = reach(v, y, a);
+      for (int64_t i = r.begin * v->ci; i < r.end * v->ci; i++) v->out[r.offset + i] += from[i];
     }
 }
 

@@ -65,7 +65,8 @@ VF_INLINE void any_rows(bool chunks, const struct few_tile *t) {
     ROWS(1)
     ROWS(2)
     ROWS(3)
-    ROWS(4) ROWS(5) ROWS(6)
+    ROWS(4)
+    ROWS(5) ROWS(6)
 #if VF_W == 16
         ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
 #endif

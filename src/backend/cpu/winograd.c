@@ -16,14 +16,14 @@
 
 #include "backend/cpu/conv.h"
 
-/* Floats of V that a block may have: most of half a megabyte. */
-enum { V_FLOATS = 120 * 1024 };
+/* Floats of V that a block may have: a third of a megabyte. */
+enum { V_FLOATS = 80 * 1024, MOST_STRIPS = 4 };
 
 struct wino {
   struct wino_grid grid;
   int64_t ci, co, cp; /* cp: ci in whole vectors */
   int64_t block;      /* tiles */
-  int64_t v_freq, m_freq, u_panel;
+  int64_t v_freq, m_freq, u_freq, u_panel;
   const float *x;
   float *y, *U, *V, *M, *zeros;
 };
@@ -32,12 +32,13 @@ static struct wino plan(const struct few_conv *v) {
   struct wino s = {.grid = wino_grid(v->n, v->h, v->w), .ci = v->ci, .co = v->co};
   s.cp = round_up(v->ci, VF_W);
   int64_t most = V_FLOATS / (FREQ * s.cp) / GEMM_M;
-  most = GEMM_M * (most < 1 ? 1 : most > 4 ? 4 : most);
+  most = GEMM_M * (most < 1 ? 1 : most > MOST_STRIPS ? MOST_STRIPS : most);
   const int64_t blocks = (s.grid.tiles + most - 1) / most;
   s.block = blocks ? (s.grid.tiles + blocks - 1) / blocks : 0;
   s.v_freq = wino_spread(round_up(s.block, GEMM_M) * s.cp);
   s.m_freq = wino_spread(s.block * GEMM_N);
-  s.u_panel = FREQ * s.ci * GEMM_N;
+  s.u_freq = wino_spread(s.ci * GEMM_N);
+  s.u_panel = FREQ * s.u_freq;
   return s;
 }
 
@@ -87,7 +88,7 @@ static void weights(const struct wino *s, const float *w) {
       vf g[9];
       VF_UNROLL(9)
       for (int k = 0; k < 9; k++) g[k] = wino_load(w + (k * s->ci + i) * s->co + o, s->co - o);
-      weights_tile(g, to + i * GEMM_N, s->ci * GEMM_N);
+      weights_tile(g, to + i * GEMM_N, s->u_freq);
     }
   }
 }
@@ -108,7 +109,7 @@ static void weights_turned(const struct wino *s, const float *w) {
         vf one[9];
         VF_UNROLL(9)
         for (int k = 0; k < 9; k++) one[k] = g[k][r];
-        weights_tile(one, to + (i + r) * GEMM_N, s->ci * GEMM_N);
+        weights_tile(one, to + (i + r) * GEMM_N, s->u_freq);
       }
     }
   }
@@ -134,7 +135,7 @@ static void transform_in(const struct wino *s, int64_t first, int64_t tiles) {
 static void multiply(const struct wino *s, int64_t panel, int64_t tiles) {
   struct few_tile t = {.b = s->U + panel * s->u_panel, .bs = GEMM_N, .cs = GEMM_N, .k = s->ci};
   t.n = (int)min_of(GEMM_N, round_up(s->co - panel * GEMM_N, VF_W));
-  for (int f = 0; f < FREQ; f++, t.b += s->ci * GEMM_N) {
+  for (int f = 0; f < FREQ; f++, t.b += s->u_freq) {
     t.a = s->V + f * s->v_freq;
     for (int64_t row = 0; row < tiles; row += t.m, t.a += GEMM_M * s->cp) {
       t.m = tile_rows(tiles - row);
@@ -194,7 +195,7 @@ static void transform_out(const struct wino *s, int64_t panel, int64_t first, in
   }
 }
 
-void FEW_ISA(few__winograd)(const struct few_conv *v, bool turned) {
+void FEW_ISA(few__winograd)(const struct few_conv *v) {
   struct wino s = plan(v);
   s.x = v->x;
   s.y = v->out;
@@ -203,7 +204,7 @@ void FEW_ISA(few__winograd)(const struct few_conv *v, bool turned) {
   s.U = s.M + FREQ * s.m_freq;
   s.zeros = s.U + round_up(s.co, GEMM_N) / GEMM_N * s.u_panel;
   memset(s.zeros, 0, (size_t)s.cp * sizeof *s.zeros);
-  if (turned)
+  if (v->turned)
     weights_turned(&s, v->weights);
   else
     weights(&s, v->weights);

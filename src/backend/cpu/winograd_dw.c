@@ -15,8 +15,9 @@
 #include "backend/cpu/conv.h"
 #include "backend/cpu/winograd.h"
 
-/* Floats of V and D together. */
-enum { BLOCK_FLOATS = 240 * 1024, MOST_TILES = 128 };
+/* V and D together may have BLOCK_FLOATS, most of a megabyte. But accumulators for more than 64
+ * channels are larger than that cache anyway, and then fewer passes over them win. */
+enum { BLOCK_FLOATS = 240 * 1024, LEAST_TILES = 64, MOST_TILES = 128 };
 
 struct wino_dw {
   struct wino_grid grid;
@@ -32,7 +33,7 @@ static struct wino_dw plan(const struct few_conv *v) {
   s.cp = round_up(v->ci, VF_W);
   s.panels = (v->co + GEMM_N - 1) / GEMM_N;
   int64_t most = BLOCK_FLOATS / (FREQ * (s.cp + s.panels * GEMM_N));
-  most = most < 16 ? 16 : most > MOST_TILES ? MOST_TILES : most;
+  most = most < LEAST_TILES ? LEAST_TILES : most > MOST_TILES ? MOST_TILES : most;
   const int64_t blocks = (s.grid.tiles + most - 1) / most;
   s.block = blocks ? (s.grid.tiles + blocks - 1) / blocks : 0;
   s.v_freq = wino_spread(s.block * s.cp);
@@ -59,15 +60,18 @@ VF_INLINE void gradient4(const vf g[4], vf t[6]) {
   t[5] = g[3];
 }
 
-/* One vector of channels of a 4 x 4 tile of dy. */
-VF_INLINE void gradient_tile(const float *const pixel[16], int64_t c, int64_t n, float *to,
-                             int64_t freq) {
+/* One vector of channels of a 4 x 4 tile of dy; the next tile is `next` floats further. */
+VF_INLINE void gradient_tile(const float *const pixel[16], int64_t c, int64_t n, int64_t next,
+                             float *to, int64_t freq) {
   vf t[6][4];
   VF_UNROLL(4)
   for (int j = 0; j < 4; j++) {
     vf d[4], col[6];
     VF_UNROLL(4)
-    for (int i = 0; i < 4; i++) d[i] = wino_load(pixel[i * 4 + j] + c, n);
+    for (int i = 0; i < 4; i++) {
+      d[i] = wino_load(pixel[i * 4 + j] + c, n);
+      __builtin_prefetch(pixel[i * 4 + j] + c + next);
+    }
     gradient4(d, col);
     VF_UNROLL(6)
     for (int i = 0; i < 6; i++) t[i][j] = col[i];
@@ -87,7 +91,7 @@ static void transform_in(const struct wino_dw *s, int64_t first, int64_t tiles) 
     struct wino_place at = wino_place(&s->grid, first + t);
     wino_pixels(&s->grid, s->dy, s->co, 4, at, s->zeros, pixel);
     for (int64_t o = 0; o < s->panels * GEMM_N; o += VF_W)
-      gradient_tile(pixel, min_of(o, s->co), s->co - o,
+      gradient_tile(pixel, min_of(o, s->co), s->co - o, 4 * s->co,
                     s->D + (o / GEMM_N * s->block + t) * GEMM_N + o % GEMM_N, s->d_freq);
     at.row--;
     at.col--;

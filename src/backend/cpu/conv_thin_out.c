@@ -1,4 +1,4 @@
-/* conv_thin.c - convolution to few channels: the last layer of a network, the first one's dx.
+/* conv_thin_out.c - convolution to few channels: the last layer of a network, the first one's dx.
  *
  * A product would fill its register tile to 1, 2, 3 or 4 columns of 32. Here the vectors run along
  * the channels of x instead: P neighbouring pixels x co outputs are P co = VF_W vectors of partial
@@ -14,7 +14,7 @@ struct thin {
 
 static int64_t whole(const struct few_conv *v) { return round_up(v->ci, VF_W); }
 
-int64_t FEW_ISA(few__conv_thin_scratch)(const struct few_conv *v) {
+int64_t FEW_ISA(few__conv_thin_out_scratch)(const struct few_conv *v) {
   return whole(v) * (v->kh * v->kw * v->co + 1);
 }
 
@@ -79,7 +79,7 @@ VF_INLINE void all_groups(const struct thin *s, int co) {
       for (int64_t q = 0; q < s->v->ow; q += VF_W / co) one_group(s, co, n, p, q);
 }
 
-void FEW_ISA(few__conv_thin)(const struct few_conv *v) {
+void FEW_ISA(few__conv_thin_out)(const struct few_conv *v) {
   float *zeros = v->scratch, *weights = zeros + whole(v);
   const struct thin s = {v, weights, zeros};
   memset(zeros, 0, (size_t)whole(v) * sizeof *zeros);
