@@ -65,8 +65,6 @@ int cli_failed(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int cli_status(struct cli *cli, few_status status);
 
 double cli_seconds(void); /* a clock that only goes forward */
-/* "812", "59.3 K", "1.20 M" with a thousand as base. */
-const char *cli_count(char out[32], double x);
 /* "0.42 s", "2m10s", "3h05m", "2d04h". */
 const char *cli_duration(char out[32], double seconds);
 

@@ -3,9 +3,6 @@
  * Exit codes: 0 done, 1 failed, 2 usage, 130 stopped by a signal in a state that can go on. What
  * was asked for goes to stdout; errors, warnings and progress go to stderr.
  */
-#include <assert.h>
-#include <inttypes.h>
-#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,18 +62,6 @@ double cli_seconds(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-const char *cli_count(char out[32], double x) {
-  static const char *const units[] = {"", " K", " M", " G", " T", " P"};
-  int unit = 0;
-  while (fabs(x) >= 999.5 && unit < 5) {
-    x /= 1000;
-    unit++;
-  }
-  int digits = unit == 0 || fabs(x) >= 99.95 ? 0 : fabs(x) >= 9.995 ? 1 : 2;
-  snprintf(out, 32, "%.*f%s", digits, x, units[unit]);
-  return out;
 }
 
 const char *cli_duration(char out[32], double seconds) {

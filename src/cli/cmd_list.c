@@ -1,0 +1,156 @@
+/* cmd_list.c - few list [KIND [NAME]]: what there is to choose from, and the options of one. */
+#include <string.h>
+
+#include "cli.h"
+
+struct list_opts {
+  struct common common;
+};
+static const struct opt options[] = {OPT_HELP(struct list_opts), OPT_END};
+
+static const char text[] =
+    "Kinds: nets, objectives, samplers, optimizers, data, train (the keys of the trainer).\n"
+    "\n"
+    "  few list objectives       each in a line, and where it comes from\n"
+    "  few list objectives scd   its options, as recipes write them\n";
+
+/* A row of a list; options: NULL where there are none to tell. */
+struct row {
+  const char *name, *source, *help;
+};
+typedef int count_function(const char *component);
+typedef struct row row_function(const char *component, int i);
+
+static int component_count(const char *component) { return few_component_count(component); }
+static struct row component_row(const char *component, int i) {
+  struct few_component_info c = few_component(component, i);
+  return (struct row){c.name, c.source, c.help};
+}
+
+static int sampler_count(const char *component) {
+  (void)component;
+  return few_sampler_list_count();
+}
+static struct row sampler_row(const char *component, int i) {
+  (void)component;
+  struct few_sampler_info s = few_sampler_list(i);
+  return (struct row){s.name, s.source, s.help};
+}
+
+static int reader_count(const char *component) {
+  (void)component;
+  return few_data_list_count();
+}
+static struct row reader_row(const char *component, int i) {
+  (void)component;
+  struct few_data_reader_info r = few_data_list(i);
+  return (struct row){r.usage, NULL, r.help};
+}
+
+static const struct kind {
+  const char *name, *component; /* component: of few_component, NULL: has no options to print */
+  const char *title;
+  count_function *count;
+  row_function *row;
+} kinds[] = {
+    {"nets", "net", "networks", component_count, component_row},
+    {"objectives", "objective", "what a network can be trained for", component_count,
+     component_row},
+    {"samplers", NULL, "ways from noise to a picture", sampler_count, sampler_row},
+    {"optimizers", "optimizer", "ways down the gradient", component_count, component_row},
+    {"data", NULL, "data sets", reader_count, reader_row},
+    {"train", "train", "the trainer's own keys", component_count, component_row},
+};
+enum { N_KINDS = sizeof kinds / sizeof *kinds };
+
+static const char *kind_name(const void *unused, int i) {
+  (void)unused;
+  return i < N_KINDS ? kinds[i].name : NULL;
+}
+static const char *row_name(const void *user, int i) {
+  const struct kind *k = user;
+  return i < k->count(k->component) ? k->row(k->component, i).name : NULL;
+}
+
+static void print_kind(const struct kind *k) {
+  printf("%s: %s\n", k->name, k->title);
+  int widest = 0, n = k->count(k->component);
+  for (int i = 0; i < n; i++) {
+    int w = (int)strlen(k->row(k->component, i).name);
+    if (w > widest && w < 30) widest = w;
+  }
+  for (int i = 0; i < n; i++) {
+    struct row r = k->row(k->component, i);
+    char help[400];
+    bool source = r.source && *r.source;
+    snprintf(help, sizeof help, "%s%s%s%s", r.help, source ? " (" : "", source ? r.source : "",
+             source ? ")" : "");
+    opt_wrap(stdout, printf("  %s", r.name), widest + 4, help);
+  }
+}
+
+/* "objective" and "objectives" both. */
+static const struct kind *find_kind(const char *word) {
+  size_t length = strlen(word);
+  for (int i = 0; i < N_KINDS; i++) {
+    const char *name = kinds[i].name;
+    if (!strcmp(word, name)) return &kinds[i];
+    if (strlen(name) == length + 1 && !strncmp(word, name, length) && name[length] == 's')
+      return &kinds[i];
+  }
+  return NULL;
+}
+
+static int print_options(struct cli *cli, const struct kind *k, int i) {
+  struct row r = k->row(k->component, i);
+  char heading[400];
+  snprintf(heading, sizeof heading, "%s: %s", r.name, r.help);
+  opt_wrap(stdout, 0, 0, heading);
+  if (!k->component) return CLI_DONE;
+  char *lines = NULL;
+  few_status st = few_component_options(cli->ctx, k->component, i, &lines);
+  if (st) return cli_status(cli, st);
+  fputs(lines, stdout);
+  few_text_free(cli->ctx, lines);
+  return CLI_DONE;
+}
+
+static int run(struct cli *cli, const void *opts) {
+  (void)opts;
+  if (cli->n_operands == 0) {
+    for (int i = 0; i < N_KINDS; i++) {
+      if (i > 0) putchar('\n');
+      print_kind(&kinds[i]);
+    }
+    return CLI_DONE;
+  }
+  const char *word = cli->operands[0];
+  const struct kind *k = find_kind(word);
+  if (!k) {
+    const char *near = opt_nearest(word, kind_name, NULL);
+    return cli_usage("there is no kind %.60s; %s%s%s", word, near ? "did you mean " : "",
+                     near ? near : "few list shows all", near ? "?" : "");
+  }
+  int only = k->component && k->count(k->component) == 1 && !strcmp(k->name, "train") ? 0 : -1;
+  if (cli->n_operands == 1) {
+    if (only == 0) return print_options(cli, k, 0);
+    print_kind(k);
+    return CLI_DONE;
+  }
+  word = cli->operands[1];
+  for (int i = 0; i < k->count(k->component); i++)
+    if (!strcmp(k->row(k->component, i).name, word)) return print_options(cli, k, i);
+  const char *near = opt_nearest(word, row_name, k);
+  return cli_usage("%s has no %.60s; %s%s%s", k->name, word, near ? "did you mean " : "few list ",
+                   near ? near : k->name, near ? "?" : " shows all");
+}
+
+const struct command command_list = {
+    .name = "list",
+    .operands = "[KIND [NAME]]",
+    .help = "Tell what there is: nets, objectives, samplers, optimizers, data.",
+    .text = text,
+    .max_operands = 2,
+    .options = options,
+    .size = sizeof(struct list_opts),
+    .run = run};

@@ -1,0 +1,164 @@
+/* cmd_sample.c - few sample MODEL: pictures from noise. Picture i of a seed is the same whatever
+ * the batch, the workers and the others asked for with it.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+struct sample_opts {
+  struct common common;
+  int64_t n, steps, first, batch, columns;
+  uint64_t seed;
+  const char *label, *sampler, *out;
+  double guidance;
+  struct opt_reals times;
+};
+#define S struct sample_opts
+static const struct opt options[] = {
+    OPT_TEXT(S, out, "out", "FILE", OPT_NEEDED,
+             ".png: a grid; .npy: an array, and labels beside it; else a folder of PNG files"),
+    OPT_INT(S, n, "n", "N", "64", 1, 1e9, "how many pictures"),
+    OPT_INT(S, steps, "steps", "K", "0", 0, 10000,
+            "steps from noise to picture; 0: the sampler's own"),
+    OPT_SEED(S, seed, "seed", "S", "0", "another seed, other pictures"),
+    OPT_INT(S, first, "first", "I", "0", 0, 1e15, "index of the first picture"),
+    OPT_TEXT(S, label, "label", "L", "each",
+             "a class by number or name; each: one after the other; none"),
+    OPT_REAL(S, guidance, "guidance", "G", "1", 0, 100, "towards the label; 1: none added"),
+    OPT_TEXT(S, sampler, "sampler", "NAME", NULL,
+             "see few list samplers; the model's own otherwise"),
+    OPT_REALS(S, times, "times", "A,B,...", 0, 2,
+              "the sampler's times in radians, falling; in place of --steps"),
+    OPT_INT(S, batch, "batch", "B", "0", 0, 1e6,
+            "pictures in memory at once; 0: chosen. Never changes a result"),
+    OPT_INT(S, columns, "columns", "C", "0", 0, 10000, "of a grid; 0: as square as may be"),
+    OPT_WORKERS(S),
+    OPT_QUIET(S),
+    OPT_JSON(S, "a JSON object at the end"),
+    OPT_HELP(S),
+    OPT_END};
+#undef S
+
+static const char text[] =
+    "  few sample student.safetensors --n 64 --steps 1 --out grid.png\n"
+    "  few sample teacher.safetensors --n 8 --label sandal --guidance 2 --out pictures\n"
+    "  few sample student.safetensors --n 50000 --steps 2 --out samples.npy\n";
+
+struct names {
+  const few_model *m;
+  int64_t n;
+};
+static const char *class_name(const void *user, int i) {
+  const struct names *names = user;
+  if (i >= names->n) return NULL;
+  const char *name = few_model_class_name(names->m, i);
+  return name ? name : "";
+}
+
+/* "each", "none", a number or the name of a class. */
+static int parse_label(const few_model *m, const struct few_model_info *info, const char *word,
+                       int *out) {
+  int64_t number;
+  *out = FEW_LABEL_EACH;
+  if (!strcmp(word, "each")) return CLI_DONE;
+  *out = FEW_LABEL_NONE;
+  if (!strcmp(word, "none")) return CLI_DONE;
+  if (info->classes == 0)
+    return cli_usage("sample: --label %.60s: this model was trained without labels", word);
+  struct names names = {m, info->classes};
+  for (int i = 0; i < (int)info->classes; i++) {
+    *out = i;
+    if (!strcmp(word, class_name(&names, i))) return CLI_DONE;
+  }
+  if (opt_int(word, &number) && number >= 0 && number < info->classes) {
+    *out = (int)number;
+    return CLI_DONE;
+  }
+  const char *near = opt_nearest(word, class_name, &names);
+  if (near && *near)
+    return cli_usage("sample: --label %.60s is no class; did you mean \"%s\"?", word, near);
+  return cli_usage("sample: --label takes each, none, or a class from 0 to %" PRId64
+                   " or its name, not \"%.60s\"",
+                   info->classes - 1, word);
+}
+
+static void report(const struct sample_opts *o, const char *sampler, int nfe, double seconds) {
+  if (o->common.json) {
+    struct json j = {.out = stdout};
+    json_open(&j, NULL, '{');
+    json_int(&j, "n", o->n);
+    json_int(&j, "steps", o->steps);
+    json_int(&j, "nfe", nfe);
+    json_real(&j, "seconds", seconds);
+    json_text(&j, "out", o->out);
+    json_seed(&j, "seed", o->seed);
+    json_text(&j, "sampler", sampler);
+    json_close(&j);
+  } else if (!o->common.quiet) {
+    char time[32];
+    printf("%s: %" PRId64 " samples in %s, %d evaluation%s of the network each (%s)\n", o->out,
+           o->n, cli_duration(time, seconds), nfe, nfe == 1 ? "" : "s", sampler);
+  }
+}
+
+static int sample(struct cli *cli, few_model *m, const struct sample_opts *o) {
+  struct few_model_info info;
+  few_model_info(m, &info);
+  struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
+  s.n = o->n;
+  s.first = o->first;
+  s.steps = (int)o->steps;
+  s.seed = o->seed;
+  s.sampler = o->sampler;
+  s.guidance = o->guidance;
+  s.batch = o->batch;
+  s.n_times = o->times.n;
+  s.times = o->times.n ? o->times.at : NULL;
+  int code = parse_label(m, &info, o->label, &s.label);
+  if (code) return code;
+  size_t item = (size_t)(info.h * info.w * info.c), n = (size_t)o->n;
+  float *out = item && n <= SIZE_MAX / sizeof *out / item ? malloc(n * item * sizeof *out) : NULL;
+  int32_t *labels = malloc(n * sizeof *labels);
+  int nfe = 0;
+  if (out && labels) {
+    double start = cli_seconds();
+    few_status st = few_sample(m, &s, out, labels, &nfe);
+    double seconds = cli_seconds() - start;
+    if (!st) st = few_sample_write(m, o->out, o->n, out, labels, o->columns);
+    code = cli_status(cli, st);
+    if (!st) report(o, o->sampler ? o->sampler : info.sampler, nfe, seconds);
+  } else {
+    code = cli_failed(
+        "%" PRId64 " samples do not fit in memory; take fewer, and go on with --first", o->n);
+  }
+  free(labels);
+  free(out);
+  return code;
+}
+
+static int run(struct cli *cli, const void *opts) {
+  const struct sample_opts *o = opts;
+  if (o->times.n && o->steps && o->times.n != o->steps)
+    return cli_usage("sample: --times has %d times and --steps says %" PRId64
+                     "; give one of the two",
+                     o->times.n, o->steps);
+  few_model *m = NULL;
+  few_status st = few_model_load(cli->ctx, &m, cli->operands[0]);
+  if (st) return cli_status(cli, st);
+  int code = sample(cli, m, o);
+  few_model_free(m);
+  return code;
+}
+
+const struct command command_sample = {.name = "sample",
+                                       .operands = "MODEL",
+                                       .help = "Make pictures from a model, in one step or many.",
+                                       .text = text,
+                                       .min_operands = 1,
+                                       .max_operands = 1,
+                                       .options = options,
+                                       .size = sizeof(struct sample_opts),
+                                       .stops = true,
+                                       .run = run};

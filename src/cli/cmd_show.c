@@ -1,0 +1,58 @@
+/* cmd_show.c - few show MODEL: what is in the file. */
+#include <inttypes.h>
+
+#include "cli.h"
+
+struct show_opts {
+  struct common common;
+  bool graph, metadata;
+  int64_t rows;
+};
+#define S struct show_opts
+static const struct opt options[] = {
+    OPT_FLAG(S, graph, "graph", "every node of the network's graph, not a line a layer"),
+    OPT_INT(S, rows, "rows", "N", "1", 1, 4096, "rows of the graph's batch"),
+    OPT_FLAG(S, metadata, "metadata", "the JSON that the file holds beside the weights, alone"),
+    OPT_HELP(S), OPT_END};
+#undef S
+
+static void print_classes(const few_model *m) {
+  struct few_model_info info;
+  few_model_info(m, &info);
+  if (info.classes == 0 || !few_model_class_name(m, 0)) return;
+  printf("\nclasses\n");
+  for (int64_t i = 0; i < info.classes; i++) {
+    const char *name = few_model_class_name(m, i);
+    printf("%6" PRId64 "  %s\n", i, name ? name : "");
+  }
+}
+
+static int run(struct cli *cli, const void *opts) {
+  const struct show_opts *o = opts;
+  few_model *m = NULL;
+  few_status st = few_model_load(cli->ctx, &m, cli->operands[0]);
+  if (st) return cli_status(cli, st);
+  if (o->metadata) {
+    printf("%s\n", few_model_metadata(m));
+  } else {
+    struct few_show_opts s = FEW_SHOW_OPTS_INIT;
+    s.graph = o->graph;
+    s.rows = o->rows;
+    char *lines = NULL;
+    st = few_model_show(m, &s, &lines);
+    if (!st) fputs(lines, stdout);
+    if (!st) few_text_free(cli->ctx, lines);
+    if (!st) print_classes(m);
+  }
+  few_model_free(m);
+  return cli_status(cli, st);
+}
+
+const struct command command_show = {.name = "show",
+                                     .operands = "MODEL",
+                                     .help = "Show a model: network, training, classes, layers.",
+                                     .min_operands = 1,
+                                     .max_operands = 1,
+                                     .options = options,
+                                     .size = sizeof(struct show_opts),
+                                     .run = run};

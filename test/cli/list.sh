@@ -1,0 +1,17 @@
+# The list names what there is; a name has its options; a slip gets a hint.
+"$few" list >all || exit 9
+for kind in nets objectives samplers optimizers data train; do
+  "$few" list $kind >one || exit 9
+  grep -q "^$kind: " all || { echo "no $kind"; exit 9; }
+done
+for name in mlp unet dit diffusion scd sct consistency adam toy:NAME; do
+  grep -q "^  $name  " all || { echo "no $name"; exit 9; }
+done
+"$few" list nets unet | grep -q "^  channels " || exit 9
+"$few" list net unet >a && "$few" list nets unet >b && cmp a b || exit 9
+"$few" list train | grep -q "^  steps " || exit 9
+"$few" list objectives scdd 2>&1
+echo "exit $?"
+"$few" list sampler 2>&1 | head -1
+"$few" list smaplers 2>&1
+echo "exit $?"

@@ -1,0 +1,14 @@
+# What a model is; that its derivatives are right; that a file that is no model is none.
+"$few" train "$here/moons.ini" --run run --quiet steps=5 || exit 9
+"$few" show run/model.safetensors >a || exit 9
+"$few" show run/model.safetensors --graph >b || exit 9
+test "$(wc -l <b)" -gt "$(wc -l <a)" || exit 9
+"$few" show run/model.safetensors --metadata | grep -q '"mlp"' || exit 9
+"$few" check run/model.safetensors >c || exit 9
+"$few" check run/model.safetensors --json | grep -c '"ok": true' >d || exit 9
+test "$(grep -c ' ok$' c)" = 3 || exit 9
+grep -Eo "^(data|sampler) +[a-z]+" a
+"$few" show "$here/moons.ini" 2>/dev/null
+echo "exit $?"
+"$few" check missing 2>/dev/null
+echo "exit $?"
