@@ -1,5 +1,6 @@
 #!/bin/sh
-# Install few into a scratch folder; then compile, link and run a user's program with pkg-config.
+# Install few into a scratch folder; then compile, link and run a user's program with pkg-config, and
+# the one that README.md shows with a model that the installed program trains.
 #   run.sh BUILD_FOLDER C_COMPILER [flags ...]
 set -eu
 build=$1
@@ -13,3 +14,15 @@ export PKG_CONFIG_PATH
 # shellcheck disable=SC2046,SC2086  # flags are words
 "$@" "$here/user.c" -o "$build/test/install/user" $(pkg-config --cflags --libs few)
 "$build/test/install/user"
+
+[ -x "$prefix/bin/few" ] || exit 0
+cd "$build/test/install"
+rm -rf run pictures.png
+"$prefix/bin/few" train "$here/../cli/moons.ini" --run run --quiet steps=5
+sed -n '/^```c$/,/^```$/p' "$here/../../README.md" | grep -v '^```' >readme.c
+# shellcheck disable=SC2046
+"$@" readme.c -o readme $(pkg-config --cflags --libs few)
+./readme run/model.safetensors
+test -s pictures.png
+if ./readme missing.safetensors 2>message; then exit 1; fi
+grep missing.safetensors message
