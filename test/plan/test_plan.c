@@ -125,7 +125,7 @@ static void test_random_graphs(void **state) {
     few_node pool[80];
     int n = 0;
     for (int i = 0; i < 4; i++) {
-      char name[8];
+      char name[16];
       snprintf(name, sizeof name, "x%d", i);
       pool[n++] = few_input(g, name, FEW_REAL, shapes[i]);
     }
