@@ -1,0 +1,173 @@
+/* cmd_bench.c - few bench: whole steps of a network against what the machine could do. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+struct bench_opts {
+  struct common common;
+  const char *net;
+  struct opt_texts set;
+  int64_t size, channels, batch, shards;
+  double seconds;
+  unsigned cases;
+};
+#define S struct bench_opts
+static const struct opt options[] = {
+    OPT_TEXT(S, net, "net", "NAME", "unet", "the network; see few list nets"),
+    OPT_TEXTS(S, set, "set", "KEY=VALUE", "an option of the network; may be repeated"),
+    OPT_INT(S, size, "size", "PIXELS", "32", 1, 4096, "height and width"),
+    OPT_INT(S, channels, "channels", "C", "3", 1, 4096, "of a picture"),
+    OPT_INT(S, batch, "batch", "B", "64", 1, 65536, "pictures a step"),
+    OPT_INT(S, shards, "shards", "N", "8", 1, 65536, "parts that the batch is cut into"),
+    OPT_REAL(S, seconds, "seconds", "T", "5", 0.01, 86400, "how long to repeat each case"),
+    OPT_SET(S, cases, "case", "NAME,...", "infer,train,jvp,scd,sct", "infer|train|jvp|scd|sct",
+            "what to time"),
+    OPT_WORKERS(S),
+    OPT_JSON(S, "a JSON object with an array of results"),
+    OPT_HELP(S),
+    OPT_END};
+#undef S
+
+static const char text[] =
+    "infer is one evaluation of the network, train a whole step of diffusion training, jvp\n"
+    "the network with its tangent, scd and sct whole steps of consistency distillation and\n"
+    "training. GFLOP are those of direct convolutions, so fast ones may pass 100 % of peak;\n"
+    "the peak is that of fused multiply-adds on as many workers, measured first.\n"
+    "\n"
+    "  few bench --net unet --set channels=64 --size 32 --batch 64 --case train,scd\n";
+
+struct machine {
+  char cpu[128], isa[160];
+  int workers;
+  double peak;
+};
+
+/* Linux tells in a file; elsewhere both stay unknown. */
+static void look_at_cpu(struct machine *m) {
+  static const char *const wanted[] = {"avx2",        "fma",      "f16c",  "avx512f",
+                                       "avx512_bf16", "amx_tile", "asimd", "sve"};
+  snprintf(m->cpu, sizeof m->cpu, "unknown");
+  m->isa[0] = '\0';
+  FILE *f = fopen("/proc/cpuinfo", "r");
+  char line[8192];
+  while (f && fgets(line, sizeof line, f) && *line != '\n') {
+    char *value = strchr(line, ':');
+    if (!value) continue;
+    value += 1 + (value[1] == ' ');
+    value[strcspn(value, "\n")] = ' ';
+    if (!strncmp(line, "model name", 10))
+      snprintf(m->cpu, sizeof m->cpu, "%.*s",
+               (int)(strlen(value) - 1 < 127 ? strlen(value) - 1 : 127), value);
+    if (strncmp(line, "flags", 5) && strncmp(line, "Features", 8)) continue;
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+      char word[24];
+      snprintf(word, sizeof word, " %s ", wanted[i]);
+      size_t n = strlen(m->isa);
+      if (strstr(value, word))
+        snprintf(m->isa + n, sizeof m->isa - n, "%s%s", n ? " " : "", wanted[i]);
+    }
+  }
+  if (f) fclose(f);
+}
+
+static void print_heading(const struct machine *m, const struct bench_opts *o) {
+  printf("%s%s%s, %d worker%s, peak %.1f GFLOP/s\n", m->cpu, *m->isa ? ", " : "", m->isa,
+         m->workers, m->workers == 1 ? "" : "s", m->peak);
+  printf("%s", o->net);
+  for (int i = 0; i < o->set.n; i++) printf(" %s", o->set.at[i]);
+  printf(", %" PRId64 " x %" PRId64 " x %" PRId64 ", batch %" PRId64 " in %" PRId64 " shards\n\n",
+         o->size, o->size, o->channels, o->batch, o->shards);
+  printf("%-8s %10s %10s %10s %10s %8s %8s\n", "case", "images/s", "s/step", "fastest", "GFLOP/s",
+         "of peak", "MiB");
+}
+
+static void print_result(const struct few_bench_result *r) {
+  printf("%-8s %10.5g %10.4g %10.4g %10.1f %6.1f %% %8.1f\n", r->name, r->images_per_second,
+         r->seconds, r->fastest, r->gflops_per_second, 100 * r->share_of_peak,
+         (double)r->arena_bytes / (1 << 20));
+  fflush(stdout);
+}
+
+static void json_heading(struct json *j, const struct machine *m, const struct bench_opts *o) {
+  json_open(j, NULL, '{');
+  json_open(j, "machine", '{');
+  json_text(j, "cpu", m->cpu);
+  json_text(j, "isa", m->isa);
+  json_int(j, "workers", m->workers);
+  json_real(j, "peak_gflops", m->peak);
+  json_close(j);
+  json_text(j, "net", o->net);
+  json_open(j, "set", '[');
+  for (int i = 0; i < o->set.n; i++) json_text(j, NULL, o->set.at[i]);
+  json_close(j);
+  json_int(j, "size", o->size);
+  json_int(j, "channels", o->channels);
+  json_int(j, "batch", o->batch);
+  json_int(j, "shards", o->shards);
+  json_open(j, "results", '[');
+}
+
+static void json_result(struct json *j, const struct few_bench_result *r) {
+  json_open(j, NULL, '{');
+  json_text(j, "case", r->name);
+  json_real(j, "images_per_second", r->images_per_second);
+  json_real(j, "seconds", r->seconds);
+  json_real(j, "fastest", r->fastest);
+  json_int(j, "repeats", r->repeats);
+  json_real(j, "gflop", r->gflop);
+  json_real(j, "gflops_per_second", r->gflops_per_second);
+  json_real(j, "share_of_peak", r->share_of_peak);
+  json_int(j, "arena_bytes", (int64_t)r->arena_bytes);
+}
+
+static int run(struct cli *cli, const void *opts) {
+  const struct bench_opts *o = opts;
+  if (o->batch % o->shards)
+    return cli_usage("bench: --batch %" PRId64 " cannot be cut into --shards %" PRId64
+                     " equal parts",
+                     o->batch, o->shards);
+  struct few_bench_opts b = FEW_BENCH_OPTS_INIT;
+  b.net = o->net;
+  b.n_settings = o->set.n;
+  b.settings = o->set.at;
+  b.h = b.w = o->size;
+  b.c = o->channels;
+  b.batch = o->batch;
+  b.shards = o->shards;
+  b.seconds = o->seconds;
+  struct machine m = {.workers = few_ctx_workers(cli->ctx)};
+  look_at_cpu(&m);
+  few_status st = few_bench_peak(cli->ctx, m.workers, &m.peak);
+  if (st) return cli_status(cli, st);
+  struct json j = {.out = stdout};
+  if (o->common.json)
+    json_heading(&j, &m, o);
+  else
+    print_heading(&m, o);
+  int code = CLI_DONE;
+  for (int i = 0; i < FEW_BENCH_CASES && !code; i++) {
+    struct few_bench_result r;
+    if (!(o->cases >> i & 1)) continue;
+    st = few_bench(cli->ctx, &b, (enum few_bench_case)i, m.peak, &r);
+    code = cli_status(cli, st);
+    if (code) break;
+    if (o->common.json)
+      json_result(&j, &r);
+    else
+      print_result(&r);
+    if (o->common.json) json_close(&j);
+  }
+  while (j.depth) json_close(&j);
+  return code;
+}
+
+const struct command command_bench = {
+    .name = "bench",
+    .operands = "",
+    .help = "Time whole steps of a network against the machine's peak.",
+    .text = text,
+    .options = options,
+    .size = sizeof(struct bench_opts),
+    .run = run};

@@ -1,0 +1,12 @@
+# shellcheck disable=SC2086  # words
+# A table and JSON of a network that is timed at once; batches that cannot be cut are usage errors.
+net="--net mlp --size 1 --channels 2 --batch 8 --shards 2 --seconds 0.05"
+"$few" bench $net --case infer,train >a || exit 9
+grep -q "^infer " a && grep -q "^train " a || exit 9
+"$few" bench $net --case jvp --json | grep -q '"case": "jvp".*"share_of_peak": ' || exit 9
+"$few" bench $net --batch 9 2>&1
+echo "exit $?"
+"$few" bench $net --case infr 2>&1
+echo "exit $?"
+"$few" bench --net resnet 2>/dev/null >a
+echo "exit $?"
