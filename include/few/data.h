@@ -85,7 +85,8 @@ int32_t few_data_label(const few_data *data, int64_t index);
 
 /* Write items first .. first + n - 1 to a file: PATH.png a grid of pictures with `columns` a row
  * (0: as square as may be); PATH.npy uint8 [n,h,w,c], points float32 [n,c], and where the set has
- * labels int32 [n] in PATH less ".npy" plus ".labels.npy". Atomic. Points have no .png. */
+ * labels int32 [n] in PATH less ".npy" plus ".labels.npy". Atomic. A .png of points is a
+ * picture of their density. */
 FEW_MUST_USE few_status few_data_write(const few_data *data, const char *path, int64_t first,
                                        int64_t n, int64_t columns);
 

@@ -15,7 +15,8 @@ struct data_opts {
 #define S struct data_opts
 static const struct opt options[] = {
     OPT_CHOICE(S, split, "split", "train", "train|test", "which part"),
-    OPT_TEXT(S, out, "out", "FILE", NULL, "write items: .png a grid, .npy an array and labels"),
+    OPT_TEXT(S, out, "out", "FILE", NULL,
+             "write items: .png a grid (points: their density), .npy an array and labels"),
     OPT_INT(S, n, "n", "N", "64", 1, 1e9, "how many items --out takes"),
     OPT_INT(S, first, "first", "I", "0", 0, 1e12, "the first of them"),
     OPT_INT(S, columns, "columns", "C", "0", 0, 10000, "of the grid; 0: as square as may be"),

@@ -1,4 +1,5 @@
-/* write.c - items of a set as files to look at: a grid of pictures, or an array. */
+/* write.c - items of a set as files to look at: a grid of pictures, a density of points,
+ * or an array. */
 #include "io/npy.h"
 #include "io/png.h"
 #include "reader.h"
@@ -10,15 +11,15 @@ static bool ends_in(const char *path, const char *suffix) {
 
 static few_status write_grid(const few_data *d, const char *path, int64_t first, int64_t n,
                              int64_t columns) {
-  if (d->kind != FEW_DATA_IMAGES)
-    return few__fail(d->ctx, FEW_E_UNSUPPORTED, "%s: %s holds points, not pictures; %s", path,
-                     d->spec, "write a .npy file");
   if (n > INT32_MAX || columns > INT32_MAX)
     return few__fail(d->ctx, FEW_E_INVALID, "%s: a grid of %lld pictures is too large", path,
                      (long long)n);
   struct few_image grid;
-  const uint8_t *from = d->pixels + (size_t)first * few__data_item_bytes(d);
-  FEW_TRY(few__image_grid(d->ctx, &grid, from, (int)n, d->h, d->w, d->c, (int)columns));
+  if (d->kind == FEW_DATA_POINTS)
+    FEW_TRY(few__image_density(d->ctx, &grid, d->points + first * d->c, n, d->c));
+  else
+    FEW_TRY(few__image_grid(d->ctx, &grid, d->pixels + (size_t)first * few__data_item_bytes(d),
+                            (int)n, d->h, d->w, d->c, (int)columns));
   few_status st = few__png_write(d->ctx, path, &grid, NULL, 0);
   few__image_free(d->ctx, &grid);
   return st;

@@ -22,4 +22,9 @@ void few__image_from_rgba(const uint8_t *rgba, int64_t pixels, int c, uint8_t *o
 few_status few__image_grid(few_ctx *ctx, struct few_image *out, const uint8_t *images, int n, int h,
                            int w, int c, int columns);
 
+/* A picture of where points lie, dark where they are many: points [n][d], d >= 2, of which the
+ * first two coordinates are drawn. *out is yours: few__image_free. */
+few_status few__image_density(few_ctx *ctx, struct few_image *out, const float *points, int64_t n,
+                              int64_t d);
+
 #endif

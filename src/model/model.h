@@ -80,9 +80,4 @@ struct few_eval {
 few_status few__model_run(few_model *m, const struct few_eval *e);
 void few__model_runner_free(few_model *m);
 
-/* A picture of where points lie, dark where they are many: points [n][d], d >= 2, of which the
- * first two coordinates are drawn. *out is yours: few__image_free. */
-few_status few__model_density(few_ctx *ctx, struct few_image *out, const float *points, int64_t n,
-                              int64_t d);
-
 #endif

@@ -50,7 +50,7 @@ static few_status write_grid(const struct job *j) {
   uint8_t *bytes = NULL;
   few_status st;
   if (s->points) {
-    FEW_TRY(few__model_density(j->ctx, &grid, j->samples, j->n, j->dims));
+    FEW_TRY(few__image_density(j->ctx, &grid, j->samples, j->n, j->dims));
   } else {
     FEW_TRY(to_bytes(j, &bytes));
     FEW_GOTO(few__image_grid(j->ctx, &grid, bytes, (int)j->n, (int)s->h, (int)s->w, (int)s->c,

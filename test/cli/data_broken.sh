@@ -19,5 +19,4 @@ quiet() {
   echo "exit $?"
 }
 quiet data toy:moonz
-quiet data toy:moons --out p.png
 quiet data toy:moons --limit 10 --first 10 --out p.npy

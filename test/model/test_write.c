@@ -141,7 +141,7 @@ static void test_density(void **state) {
   x[0] = 1e20F;
   x[2] = NAN;
   x[5] = -INFINITY;
-  assert_ok(ctx, few__model_density(ctx, &im, x, 1000, 2));
+  assert_ok(ctx, few__image_density(ctx, &im, x, 1000, 2));
   int dark = 0;
   for (int i = 0; i < im.h * im.w; i++) dark += im.at[i] < 255;
   assert_int_equal(dark, 4);
@@ -150,12 +150,12 @@ static void test_density(void **state) {
   few__image_free(ctx, &im);
 
   x[0] = x[1] = 5; /* all in one place, or nowhere */
-  assert_ok(ctx, few__model_density(ctx, &im, x, 1, 2));
+  assert_ok(ctx, few__image_density(ctx, &im, x, 1, 2));
   few__image_free(ctx, &im);
   x[0] = NAN;
-  assert_ok(ctx, few__model_density(ctx, &im, x, 1, 2));
+  assert_ok(ctx, few__image_density(ctx, &im, x, 1, 2));
   few__image_free(ctx, &im);
-  assert_int_equal(few__model_density(ctx, &im, x, 1, 1), FEW_E_INVALID);
+  assert_int_equal(few__image_density(ctx, &im, x, 1, 1), FEW_E_INVALID);
   few_ctx_free(ctx);
 }
 

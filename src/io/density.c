@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "model.h"
+#include "io/image.h"
 
 enum { SIDE = 256 };
 
@@ -41,7 +41,7 @@ static void count(int32_t *counts, const float *points, int64_t n, int64_t d, co
   }
 }
 
-few_status few__model_density(few_ctx *ctx, struct few_image *out, const float *points, int64_t n,
+few_status few__image_density(few_ctx *ctx, struct few_image *out, const float *points, int64_t n,
                               int64_t d) {
   float *scratch;
   int32_t *counts, most = 1;
