@@ -16,6 +16,7 @@ static const struct few_option options[] = {
     FEW_OPT_CHOICE(keys, data_on_error, "refuse", "refuse|skip", "broken items"),
     FEW_OPT_INT(keys, size, "0", 0, 4096, "folder: crop and shrink pictures to this side"),
     FEW_OPT_INT(keys, channels_in, "0", 0, 3, "folder: 1 grey, 3 RGB, 0 as the first picture"),
+    FEW_OPT_BOOL(keys, labels, "yes", "use the labels of the data; no: unconditional"),
     FEW_OPT_BOOL(keys, flip, "no", "mirror pictures at random"),
     FEW_OPT_REAL(keys, sigma_data, "0.5", 1e-3, 1e3, "data are scaled to this deviation"),
     FEW_OPT_REAL(keys, label_dropout, "0", 0, 1, "chance of training a row without its label"),
@@ -150,7 +151,7 @@ static few_status open_data(few_ctx *ctx, struct few_run_recipe *r) {
                                   .w = few_data_w(r->data),
                                   .c = few_data_c(r->data),
                                   .points = few_data_get_kind(r->data) == FEW_DATA_POINTS,
-                                  .classes = few_data_n_classes(r->data),
+                                  .classes = k->labels ? few_data_n_classes(r->data) : 0,
                                   .sigma_data = k->sigma_data};
   return FEW_OK;
 }
@@ -163,10 +164,10 @@ static few_status fit_teacher(few_ctx *ctx, struct few_run_recipe *r) {
                      "teacher %s makes %lldx%lldx%lld, data %s are %lldx%lldx%lld", r->keys.teacher,
                      (long long)t->h, (long long)t->w, (long long)t->c, r->keys.data,
                      (long long)r->spec.h, (long long)r->spec.w, (long long)r->spec.c);
-  if (t->classes && t->classes != r->spec.classes)
+  if (t->classes && t->classes != few_data_n_classes(r->data))
     return few__fail(ctx, FEW_E_INVALID, "teacher %s knows %lld classes, data %s have %lld",
                      r->keys.teacher, (long long)t->classes, r->keys.data,
-                     (long long)r->spec.classes);
+                     (long long)few_data_n_classes(r->data));
   r->spec.classes = t->classes;
   r->spec.sigma_data = t->sigma_data;
   if (r->objective->check) FEW_TRY(r->objective->check(ctx, r->objective_opts, t));

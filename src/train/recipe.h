@@ -14,7 +14,7 @@ struct few_train_keys { /* the trainer's own keys; see options[] in recipe.c */
   char data[1024], teacher[1024], net[32], objective[32], optimizer[32];
   int64_t data_limit;
   int data_on_error;
-  bool flip;
+  bool flip, labels;
   int64_t size, channels_in;
   double sigma_data, label_dropout;
   int64_t steps, batch, shards, workers, seed;
