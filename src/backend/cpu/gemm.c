@@ -8,7 +8,7 @@
  */
 #include "backend/cpu/gemm.h"
 
-enum { K_BLOCK = 256, N_BLOCK = 12 * GEMM_N, M_BLOCK = 8 * GEMM_M, SMALL_M = 2 * GEMM_M };
+enum { K_BLOCK = 384, N_BLOCK = 12 * GEMM_N, M_BLOCK = 8 * GEMM_M, SMALL_M = 2 * GEMM_M };
 
 struct block {
   int64_t at, len;

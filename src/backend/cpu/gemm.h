@@ -17,11 +17,14 @@
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/vec.h"
 
-/* Sixteen registers hold 6 x 2 sums, thirty-two 14 x 2; beside them one row of B and one of A. */
+/* Sixteen registers hold 6 x 2 sums, thirty-two 14 x 2; beside them one row of B and one of A.
+ * Without fused multiply-adds the products need registers too. */
 #if VF_W == 16
 enum { GEMM_M = 14 };
-#else
+#elif VF_HAS_FMA
 enum { GEMM_M = 6 };
+#else
+enum { GEMM_M = 4 };
 #endif
 enum { GEMM_W = VF_W, GEMM_N = 2 * VF_W };
 

@@ -30,11 +30,21 @@ VF_INLINE void put(float *c, vf x, int64_t n, bool add) {
     vf_store_n(c, add ? vf_load_n(c, n) + x : x, n);
 }
 
+/* What the sums are added to is needed in k steps: ask for it now. */
+VF_INLINE void prefetch(int m, int nv, const struct few_tile *t) {
+  VF_UNROLL(GEMM_M)
+  for (int i = 0; i < m; i++) {
+    __builtin_prefetch(t->c + i * t->cs, 1);
+    if (nv > 1) __builtin_prefetch(t->c + i * t->cs + VF_W, 1);
+  }
+}
+
 VF_INLINE void tile(int m, int nv, bool chunks, const struct few_tile *t) {
   vf acc[GEMM_M][2];
   VF_UNROLL(GEMM_M)
   for (int i = 0; i < m; i++) acc[i][0] = acc[i][1] = (vf){0};
   const float *a = t->a, *b = t->b;
+  if (t->add) prefetch(m, nv, t);
   if (chunks) {
     int64_t k = t->k;
     for (; k >= VF_W; k -= VF_W)
@@ -66,9 +76,19 @@ VF_INLINE void any_rows(bool chunks, const struct few_tile *t) {
     ROWS(2)
     ROWS(3)
     ROWS(4)
-    ROWS(5) ROWS(6)
+#if VF_HAS_FMA
+    ROWS(5)
+    ROWS(6)
+#endif
 #if VF_W == 16
-        ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
+    ROWS(7)
+    ROWS(8)
+    ROWS(9)
+    ROWS(10)
+    ROWS(11)
+    ROWS(12)
+    ROWS(13)
+    ROWS(14)
 #endif
   }
 }
