@@ -27,12 +27,12 @@ picture() {
     fail "no pictures from $1"
   seconds=$(echo "$told" | sed -n 's/.*"seconds": \([0-9.]*\).*/\1/p')
   nfe=$(echo "$told" | sed -n 's/.*"nfe": \([0-9]*\).*/\1/p')
-  printf '  %-34s %8.2f s  %3d evaluations  %s\n' "$4" "$seconds" "$nfe" "$3"
+  printf '  %-26s %8.2f s  network run %2d x  %s\n' "$4" "$seconds" "$nfe" "$3"
 }
 
 shipped() {
-  echo "1. From the models that come with few: $n pictures each, from the same noise."
-  echo "   The student needs one step where its teacher needs many. Some seconds each."
+  echo "From the models that come with few: $n pictures each, from the same noise."
+  echo "The student needs one step where its teacher needs many. Some seconds each."
   echo
   picture "$student_model" 1 $out/student-1-step.png "student, 1 step"
   picture "$student_model" 2 $out/student-2-steps.png "student, 2 steps"
@@ -47,23 +47,23 @@ train() {
   code=0
   "$few" train "$recipe" --run "$run" "$@" || code=$?
   [ $code -ne 130 ] || { echo "demo: make demo goes on from here" >&2; exit 130; }
-  [ $code -eq 0 ] || fail "training stopped; $run/log.jsonl tells what was last"
+  [ $code -eq 0 ] || fail "no model in $run; the line above tells why"
   echo
 }
 
 whole_way() {
-  echo "2. The whole way, on real data and on this machine: at most $minutes minutes on two cores."
-  echo "   Stop it with Ctrl-C when you like; the same command goes on."
+  echo "The whole way, on real data and on this machine: at most $minutes minutes on two cores."
+  echo "Stop it with Ctrl-C when you like; the same command goes on."
   echo
-  echo "2a. The data: 60,000 pictures of clothes, 28 x 28, ten classes."
+  echo "1 of 4. The data: 60,000 pictures of clothes, 28 x 28, ten classes."
   "$few" data $data --out $out/data.png --n $n --columns 8 >$out/data.txt || fail "no data set $data"
-  echo "    $out/data.png, and what they are in $out/data.txt"
+  echo "  $out/data.png, and what they are in $out/data.txt"
   echo
-  echo "2b. A teacher: a network learns to take noise away. Its loss falls quickly, then slowly."
+  echo "2 of 4. A teacher: a network learns to take noise away. Its loss falls quickly, then slowly."
   train $teacher_recipe $out/teacher
-  echo "2c. A student: learns to make in one step what the teacher makes in $many."
+  echo "3 of 4. A student: learns to make in one step what the teacher makes in $many."
   train $student_recipe $out/student teacher=$out/teacher/model.safetensors
-  echo "2d. What these minutes gave: $n pictures each, from the same noise."
+  echo "4 of 4. What these minutes gave: $n pictures each, from the same noise."
   echo
   picture $out/student/model.safetensors 1 $out/own-student-1-step.png "your student, 1 step"
   picture $out/student/model.safetensors 2 $out/own-student-2-steps.png "your student, 2 steps"

@@ -78,6 +78,7 @@ static int run(struct cli *cli, const void *opts) {
   double start = cli_seconds();
   few_status st = few_train(cli->ctx, &t);
   double seconds = cli_seconds() - start;
+  progress_clear(&cli->progress);
   code = cli_status(cli, st);
   if (st == FEW_E_CANCELLED)
     cli_failed("the run is safe in %s; the same command resumes it", o->run);
@@ -85,7 +86,7 @@ static int run(struct cli *cli, const void *opts) {
     print_json(cli, o, seconds, st ? few_status_name(st) : "done");
   } else if (!st && !o->common.quiet) {
     char time[32];
-    printf("trained %s/model.safetensors in %s\n", o->run, cli_duration(time, seconds));
+    printf("%s/model.safetensors: done in %s\n", o->run, cli_duration(time, seconds));
   }
   return code;
 }

@@ -16,6 +16,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+enum { STAYS = 10 }; /* seconds of a job whose last line stays */
+
 void progress_duration(char out[32], double seconds) {
   double capped = seconds > 1e9 ? 1e9 : seconds > 0 ? seconds : 0; /* NaN too */
   long long s = llround(capped);
@@ -131,8 +133,9 @@ static void show(struct progress *p, const struct few_progress *r, double rate) 
   int width = p->terminal ? terminal_width() : 200;
   progress_line(line, sizeof line, width, p->terminal, r, rate);
   if (p->terminal) {
-    fprintf(stderr, "\r%s\033[K%s", line, last ? "\n" : "");
-    p->line_open = !last;
+    bool stays = last && r->seconds >= STAYS;
+    fprintf(stderr, "\r%s\033[K%s", line, stays ? "\n" : "");
+    p->line_open = !stays;
   } else {
     fprintf(stderr, "%s\n", line);
   }
