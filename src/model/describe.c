@@ -16,18 +16,18 @@ enum { VERSION = 1, DESCRIPTION_MAX = 16 << 20, SIDE_MAX = 1 << 20, CLASSES_MAX 
 
 /* ---- writing ---- */
 
-static json_t *net_options(const few_model *m) {
-  json_t *map = json_object();
-  for (const struct few_option *o = m->net->options; map && o->key; o++) {
+static few_status net_options(const few_model *m, json_t **out) {
+  *out = json_object();
+  for (const struct few_option *o = m->net->options; *out && o->key; o++) {
     struct few_text t = {0};
     few__option_format(m->ctx, o, m->net_opts, &t);
-    if (!t.failed) json_object_set_new(map, o->key, json_string(t.at ? t.at : ""));
+    if (!t.failed) json_object_set_new(*out, o->key, json_string(t.at ? t.at : ""));
     few__text_free(m->ctx, &t);
-    if (json_object_get(map, o->key)) continue;
-    json_decref(map);
-    map = NULL;
+    if (json_object_get(*out, o->key)) continue;
+    json_decref(*out);
+    *out = NULL;
   }
-  return map;
+  return *out ? FEW_OK : few__fail(m->ctx, FEW_E_MEMORY, "out of memory for options");
 }
 
 static json_t *data_part(const few_model *m) {
@@ -61,18 +61,23 @@ static few_status provenance_part(const few_model *m, json_t **out) {
 }
 
 few_status few__model_describe(const few_model *m, struct few_text *out) {
-  json_t *provenance;
-  FEW_TRY(provenance_part(m, &provenance));
+  json_t *provenance, *options;
+  FEW_TRY(net_options(m, &options));
+  few_status st = provenance_part(m, &provenance);
+  if (st) {
+    json_decref(options);
+    return st;
+  }
   json_t *all = json_pack(
       "{s:i, s:{s:s, s:o}, s:s, s:s, s:{s:s}, s:s, s:I, s:o, s:{s:b, s:f, s:f}, s:o}", /**/
-      "version", VERSION, "net", "name", m->net->name, "options", net_options(m), "process",
-      "trigflow", "predicts", "F", "objective", "name", m->objective, "sampler", m->sampler, "step",
+      "version", VERSION, "net", "name", m->net->name, "options", options, "process", "trigflow",
+      "predicts", "F", "objective", "name", m->objective, "sampler", m->sampler, "step",
       (json_int_t)m->step, "data", data_part(m), "guidance", "input", m->spec.guidance, "min",
       m->guidance_min, "max", m->guidance_max, "provenance", provenance);
   if (!all)
     return few__fail(m->ctx, FEW_E_INVALID,
                      "a model cannot be described: its names must be UTF-8 and its numbers finite");
-  few_status st = few__json_text(m->ctx, all, out);
+  st = few__json_text(m->ctx, all, out);
   json_decref(all);
   return st;
 }

@@ -1,0 +1,91 @@
+/* Every allocation of a model's life fails in turn: an error each time, nothing leaked. */
+#include "models.h"
+
+#include <limits.h>
+#include <unistd.h>
+
+struct meter {
+  long left; /* allocations until one fails */
+  long live;
+};
+
+/* Called by one thread at a time: workers allocate nothing. */
+static void *meter_alloc(void *user, size_t n) {
+  struct meter *m = user;
+  if (m->left-- <= 0) return NULL;
+  m->live++;
+  return malloc(n);
+}
+
+static void meter_release(void *user, void *p) {
+  struct meter *m = user;
+  m->live--;
+  free(p);
+}
+
+struct subject {
+  int which;
+  char path[64];
+};
+
+static few_status life(few_ctx *ctx, const struct subject *s) {
+  struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  struct few_model_check checks[FEW_MODEL_CHECKS];
+  few_model *m;
+  char *text = NULL;
+  float out[64];
+  few_status st;
+  o.n = 1;
+  o.sampler = "heun";
+  o.steps = 2;
+  o.guidance = s->which == TEST_MLP ? 1 : 2;
+  FEW_TRY(few_model_load(ctx, &m, s->path));
+  FEW_GOTO(few_sample(m, &o, out, NULL, NULL));
+  FEW_GOTO(few_model_show(m, NULL, &text));
+  if (s->which == TEST_MLP) FEW_GOTO(few_model_check(m, checks));
+  FEW_GOTO(few_model_save(m, s->path));
+  FEW_GOTO(few_model_metadata(m)[0] ? FEW_OK : FEW_E_MEMORY);
+out:
+  few_text_free(ctx, text);
+  few_model_free(m);
+  return st;
+}
+
+static void test_life(void **state) {
+  (void)state;
+  struct meter meter = {0, 0};
+  struct few_ctx_opts opts = FEW_CTX_OPTS_INIT;
+  struct subject s = {0};
+  few_ctx *ctx;
+  opts.allocator = (struct few_allocator){&meter, meter_alloc, meter_release};
+  opts.workers = 2;
+  snprintf(s.path, sizeof s.path, "/tmp/few-test-memory-%d.safetensors", (int)getpid());
+  for (s.which = 0; s.which < TEST_MODELS; s.which++) {
+    meter.left = LONG_MAX;
+    assert_int_equal(few_ctx_create(&ctx, &opts), FEW_OK);
+    few_model *m = test_model_new(ctx, s.which);
+    assert_ok(ctx, few_model_save(m, s.path));
+    few_model_free(m);
+    long live = meter.live, needed;
+    meter.left = LONG_MAX;
+    assert_ok(ctx, life(ctx, &s));
+    needed = LONG_MAX - meter.left;
+    /* all of the small model's; of the others enough to meet every kind, as they take seconds */
+    for (long k = 0; k < needed; k += s.which == TEST_MLP ? 1 : 7) {
+      meter.left = k;
+      few_status st = life(ctx, &s);
+      if (st != FEW_E_MEMORY)
+        fail_msg("%s, allocation %ld of %ld: %s: %s", test_models[s.which].net, k, needed,
+                 few_status_name(st), few_error(ctx));
+      assert_int_equal(meter.live, live);
+    }
+    few_ctx_free(ctx);
+    assert_int_equal(meter.live, 0);
+  }
+  unlink(s.path);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_life)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
