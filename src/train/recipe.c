@@ -239,7 +239,8 @@ few_status few__run_recipe_same(few_ctx *ctx, const struct few_run_recipe *r, co
   FEW_GOTO(few__recipe_read(ctx, &old, path));
   for (int i = 0; i < now.n; i++) {
     const char *was = few__recipe_value(&old, now.at[i].key);
-    if (may_differ(now.at[i].key) || (was && !strcmp(was, now.at[i].value))) continue;
+    bool added = !was && !few__recipe_value(&r->recipe, now.at[i].key); /* a newer few's default */
+    if (added || may_differ(now.at[i].key) || (was && !strcmp(was, now.at[i].value))) continue;
     st = few__fail(ctx, FEW_E_INVALID,
                    "%s was run with %s = %s, now it is %s: take another run "
                    "directory, or the old value",
