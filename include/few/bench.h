@@ -51,10 +51,6 @@ FEW_MUST_USE few_status few_bench_peak(few_ctx *ctx, int workers, double *gflops
 FEW_MUST_USE few_status few_bench(few_ctx *ctx, const struct few_bench_opts *opts,
                                   enum few_bench_case which, double peak,
                                   struct few_bench_result *out);
-/* Where the time of one case goes: a line a kind of kernel, slowest first. Yours: few_text_free. */
-FEW_MUST_USE few_status few_bench_profile(few_ctx *ctx, const struct few_bench_opts *opts,
-                                          enum few_bench_case which, char **out);
-
 #ifdef __cplusplus
 }
 #endif
