@@ -14,8 +14,6 @@ zlib1g-dev             build  zip archives and PNG
 libpng-dev             build  PNG images
 libjpeg-dev            build  JPEG images
 libjansson-dev         build  JSON: model metadata, run logs
-libblis-serial-dev     build  matrix products on the CPU
-libdnnl-dev            build  oneDNN: convolutions on the CPU
 libcmocka-dev          build  the tests
 dataset-fashion-mnist  build  the data of the demonstration and of some tests
 git                    check  lists the files to check
