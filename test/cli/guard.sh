@@ -1,0 +1,21 @@
+# The guard: spikes roll back to the last checkpoint with half the learning rate, a bounded number of
+# times; then the run stops with a sentence, and what it holds can still be resumed with a mend.
+fail() {
+  echo "$@"
+  exit 9
+}
+# Every gradient above the usual one counts as a spike: trouble as soon as the guard has an opinion.
+"$few" train "$here/moons.ini" --run run --quiet steps=200 guard_spike=1 guard_patience=2 \
+  guard_retries=2 2>err
+code=$?
+[ $code = 1 ] || fail "exit code $code"
+grep -q "training diverged at step .* (gradient spikes) after 2 roll-backs" err || fail "no sentence"
+[ "$(grep -c '"event":"rolled back"' run/log.jsonl)" = 2 ] || fail "roll-backs in the log"
+grep -q '"lr_factor":0.25' run/log.jsonl || fail "the learning rate was not halved twice"
+grep -q '"event":"skipped"' run/log.jsonl || fail "single spikes are not in the log"
+ls run/checkpoint-*.safetensors >/dev/null || fail "no checkpoint left"
+# The same run goes on with a mend where the key allows it.
+"$few" train "$here/moons.ini" --run run --quiet steps=200 guard_spike=1 guard_patience=2 \
+  guard_retries=100 2>err || true
+[ -s run/model.safetensors ] || fail "no model"
+exit 0
