@@ -139,7 +139,7 @@ static few_status set_up_network(struct bench *b, const struct few_backend *back
   }
   few__model_bind(b->model, b->plan, "", b->model->values, b->slots);
   for (int w = 0; w < workers; w++) {
-    FEW_TRY(FEW_NEW(b->ctx, &b->arena[w], few__plan_arena(b->plan) + 64));
+    FEW_TRY(few__new(b->ctx, &b->arena[w], few__plan_arena(b->plan) + 64, 1));
     FEW_TRY(FEW_NEW(b->ctx, &b->out[2 * w], rows * item));
     FEW_TRY(FEW_NEW(b->ctx, &b->out[2 * w + 1], rows * item));
   }
