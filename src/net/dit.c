@@ -54,7 +54,8 @@ static few_node positions(struct few_nn *nn, int64_t gh, int64_t gw, int64_t wid
   few_status st = FEW_NEW(ctx, &v, gh * gw * width);
   if (st) return few__graph_fail(nn->g, st, "out of memory: position table");
   for (int64_t i = 0; i < gh * gw; i++) {
-    double place[2] = {(double)(i % gw), (double)(i / gw)};
+    int64_t column = i % gw, row = i / gw;
+    const double place[2] = {(double)column, (double)row};
     for (int64_t k = 0; k < 2 * quarter; k++) {
       double a = place[k / quarter] * pow(10000.0, -(double)(k % quarter) / (double)quarter);
       double *at = v + i * width + k / quarter * 2 * quarter + k % quarter;

@@ -129,11 +129,11 @@ few_node few__nn_attention(struct few_nn *nn, const char *name, few_node x, int6
                            "attention %s: %lld heads of %s: wants [N,..,C] with "
                            "C a multiple of heads",
                            name, (long long)heads, few__shape_text(s).at);
-  int64_t t = few_shape_count(s) / s.dim[0] / c;
+  int64_t t = few_shape_count(s) / s.dim[0] / c, each = c / heads;
   few__nn_push(nn, "%s", name);
   few_node qkv = few__nn_linear(nn, "qkv", x, 3 * c, 1, true);
-  qkv = few_reshape(g, qkv, FEW_SHAPE(s.dim[0], t, 3, heads, c / heads));
-  few_node y = few_attention(g, qkv, 1 / sqrt((double)(c / heads)));
+  qkv = few_reshape(g, qkv, FEW_SHAPE(s.dim[0], t, 3, heads, each));
+  few_node y = few_attention(g, qkv, 1 / sqrt((double)each));
   y = few__nn_linear(nn, "out", few_reshape(g, y, s), c, out_gain, true);
   few__nn_pop(nn);
   return y;

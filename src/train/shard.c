@@ -284,7 +284,7 @@ static void run_shard(void *user, int64_t shard, int worker) {
     int slot = few__plan_find_slot(s->plan, name);
     if (slot >= 0) lane->slots[slot] = s->values + s->n_student + head->at[i].offset;
   }
-  float *grad = take_buffer(s), loss;
+  float *grad = take_buffer(s), loss = NAN; /* the replay writes it, through outs */
   lane->outs[0] = &loss;
   for (int i = 0; i < 1 + s->n_logs; i++) lane->outs[1 + i] = s->rows_out + i * batch + first;
   for (int i = s->first_grad; i < s->n_outs; i++)
