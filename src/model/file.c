@@ -31,15 +31,19 @@ few_status few_model_save(const few_model *m, const char *path) {
   few_ctx *ctx = m->ctx;
   struct few_text description = {0};
   struct few_st_tensor *tensors;
+  uint16_t *half = NULL; /* the flat array in F16, where that is asked for */
   few_status st;
   FEW_TRY(FEW_NEW(ctx, &tensors, m->params.n));
+  if (m->half) FEW_GOTO(FEW_NEW(ctx, &half, m->params.total));
+  if (half) few__store_from_f32(FEW_STORE_F16, m->values, m->params.total, half);
   for (int i = 0; i < m->params.n; i++) {
     const struct few_param_row *row = &m->params.at[i];
     FEW_GOTO(check_finite(ctx, FEW_E_INVALID, path, row, m->values + row->offset));
     tensors[i] = (struct few_st_tensor){.name = row->name,
-                                        .store = FEW_STORE_F32,
+                                        .store = half ? FEW_STORE_F16 : FEW_STORE_F32,
                                         .rank = row->shape.rank,
-                                        .data = m->values + row->offset};
+                                        .data = half ? (const void *)(half + row->offset)
+                                                     : (const void *)(m->values + row->offset)};
     for (int k = 0; k < row->shape.rank; k++) tensors[i].dim[k] = row->shape.dim[k];
   }
   FEW_GOTO(few__model_describe(m, &description));
@@ -48,6 +52,7 @@ few_status few_model_save(const few_model *m, const char *path) {
 out:
   few__text_free(ctx, &description);
   few__free(ctx, tensors);
+  few__free(ctx, half);
   return st;
 }
 

@@ -50,12 +50,14 @@ static const struct few_option options[] = {
     FEW_OPT_INT(keys, guard_patience, "10", 1, 1e6, "spikes in a row before rolling back"),
     FEW_OPT_INT(keys, guard_retries, "3", 0, 100, "roll-backs before giving up"),
     FEW_OPT_STRING(keys, backend, "cpu", "cpu, ref"),
+    FEW_OPT_CHOICE(keys, weights, "f32", "f32|f16", "number type of model.safetensors"),
     FEW_OPT_END};
 
 /* Keys that leave what is learned alone: a run may go on with others. */
-static const char *const free_keys[] = {
-    "workers",       "steps",   "log_every",     "preview_every",    "preview_n",
-    "preview_steps", "backend", "guard_retries", "checkpoint_every", "preview_guidance"};
+static const char *const free_keys[] = {"workers",          "steps",         "log_every",
+                                        "preview_every",    "preview_n",     "preview_steps",
+                                        "backend",          "guard_retries", "checkpoint_every",
+                                        "preview_guidance", "weights"};
 
 const struct few_option *few__train_options(void) { return options; }
 
@@ -224,7 +226,7 @@ few_status few__run_recipe_text(few_ctx *ctx, const struct few_run_recipe *r,
   return out->failed ? few__fail(ctx, FEW_E_MEMORY, "out of memory: recipe text") : FEW_OK;
 }
 
-static bool may_differ(const char *key) {
+bool few__run_recipe_free_key(const char *key) {
   for (int i = 0; i < FEW_COUNT(free_keys); i++)
     if (!strcmp(free_keys[i], key)) return true;
   return false;
@@ -240,7 +242,8 @@ few_status few__run_recipe_same(few_ctx *ctx, const struct few_run_recipe *r, co
   for (int i = 0; i < now.n; i++) {
     const char *was = few__recipe_value(&old, now.at[i].key);
     bool added = !was && !few__recipe_value(&r->recipe, now.at[i].key); /* a newer few's default */
-    if (added || may_differ(now.at[i].key) || (was && !strcmp(was, now.at[i].value))) continue;
+    if (added || few__run_recipe_free_key(now.at[i].key) || (was && !strcmp(was, now.at[i].value)))
+      continue;
     st = few__fail(ctx, FEW_E_INVALID,
                    "%s was run with %s = %s, now it is %s: take another run "
                    "directory, or the old value",

@@ -27,6 +27,7 @@ struct few_train_keys { /* the trainer's own keys; see options[] in recipe.c */
   double guard_spike;
   int64_t guard_patience, guard_retries;
   char backend[16];
+  int weights; /* 0 f32, 1 f16 */
 };
 
 struct few_run_recipe {
@@ -54,6 +55,8 @@ few_status few__run_recipe_open(few_ctx *ctx, struct few_run_recipe *out,
 void few__run_recipe_close(few_ctx *ctx, struct few_run_recipe *r);
 /* The resolved recipe: every key with its value. */
 few_status few__run_recipe_text(few_ctx *ctx, const struct few_run_recipe *r, struct few_text *out);
+/* Does the key leave what is learned alone (workers, log_every ...)? */
+bool few__run_recipe_free_key(const char *key);
 /* FEW_E_INVALID if the run in `path` (a recipe.ini) was another one: names the key that differs.
  * Keys that do not change what is learned may differ. */
 few_status few__run_recipe_same(few_ctx *ctx, const struct few_run_recipe *r, const char *path);

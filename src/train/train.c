@@ -14,6 +14,7 @@
 #include "io/file.h"
 #include "journal.h"
 #include "optim/clip.h"
+#include "provenance.h"
 #include "shard.h"
 #include "update.h"
 
@@ -186,16 +187,8 @@ static few_status write_model(struct training *t) {
   const float *from = t->state.ema ? t->state.ema : t->state.param;
   memcpy(t->model->values, from, (size_t)t->model->params.total * sizeof(float));
   t->model->step = t->state.step;
-  struct few_text text = {0}, json = {0};
-  FEW_TRY(few__run_recipe_text(t->ctx, &t->recipe, &text));
-  few__text_add(t->ctx, &json,
-                "{\"seed\": %" PRId64 ", \"steps\": %" PRId64 ", \"rows\": %" PRId64
-                ", \"data_hash\": \"%016" PRIx64 "\"}",
-                t->recipe.keys.seed, t->state.step, t->state.step * t->recipe.keys.batch,
-                few_data_hash(t->recipe.data));
-  few__free(t->ctx, t->model->provenance);
-  t->model->provenance = json.at;
-  few__text_free(t->ctx, &text);
+  t->model->half = t->recipe.keys.weights == 1;
+  FEW_TRY(few__provenance(t->ctx, &t->recipe, t->state.step, &t->model->provenance));
   FEW_TRY(few__path_join(t->ctx, &path, t->dir, "model.safetensors"));
   few_status st = few_model_save(t->model, path);
   few__free(t->ctx, path);
