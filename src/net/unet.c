@@ -14,7 +14,7 @@
 
 struct unet_opts {
   struct few_cond_opts cond;
-  int64_t channels, blocks, head_channels, groups, embedding_mult;
+  int64_t channels, blocks, head_channels, groups, group_channels, embedding_mult;
   struct few_int_list mults, attention;
   bool middle_attention;
   int resample, filter;
@@ -29,6 +29,7 @@ static const struct few_option options[] = {
     FEW_OPT_BOOL(struct unet_opts, middle_attention, "yes", "attention in the middle"),
     FEW_OPT_INT(struct unet_opts, head_channels, "64", 1, 1024, "channels of an attention head"),
     FEW_OPT_INT(struct unet_opts, groups, "32", 1, 1024, "groups of a norm, where they divide"),
+    FEW_OPT_INT(struct unet_opts, group_channels, "4", 1, 1024, "fewest channels of a group"),
     FEW_OPT_INT(struct unet_opts, embedding_mult, "4", 1, 16,
                 "width of the embedding, in channels"),
     FEW_OPT_CHOICE(struct unet_opts, resample, "filter", "filter|conv",
@@ -50,9 +51,10 @@ struct unet {
   int n_skips;
 };
 
-/* At most `groups` groups, at least 4 channels each where that divides (EDM's rule). */
+/* At most `groups` groups, at least `group_channels` channels each where that divides: 32 and 4 are
+ * EDM's rule, 32 and 1 are 32 groups of any width that they divide, as in DDPM. */
 static int group_count(const struct unet_opts *o, int64_t c) {
-  int64_t n = c / 4 < o->groups ? c / 4 : o->groups;
+  int64_t n = c / o->group_channels < o->groups ? c / o->group_channels : o->groups;
   if (n < 1) n = 1;
   while (c % n) n--;
   return (int)n;
