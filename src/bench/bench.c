@@ -111,7 +111,10 @@ static few_status plan_network(struct bench *b, const struct few_backend *backen
   few_node out[2] = {0};
   out[0] = few__model_trace(b->model, g, "", false,
                             &(struct few_net_input){in[0], in[1], FEW_NONE, FEW_NONE});
-  if (b->which == FEW_BENCH_JVP) FEW_TRY(few_jvp(g, 1, out, 2, in, d, out + 1));
+  if (b->which == FEW_BENCH_JVP) { /* the tangent first: few__plan_create */
+    out[1] = out[0];
+    FEW_TRY(few_jvp(g, 1, out + 1, 2, in, d, out));
+  }
   struct few_plan_opts po = {.backend = backend, .real = FEW_F32};
   return few__plan_create(b->ctx, &b->plan, g, &po, b->which == FEW_BENCH_JVP ? 2 : 1, out);
 }

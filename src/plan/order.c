@@ -1,8 +1,7 @@
 /* order.c - which nodes are needed, whose bytes they are, and in which order they run.
  *
- * Order is construction order, except that attention rides with its tangent: where both the value
- * and the dual of the same attention are needed, the value is the dual's first half and nothing is
- * computed twice.
+ * Attention rides with its tangent: where both the value and the dual of the same attention are
+ * needed, the value is the dual's first half and nothing is computed twice.
  */
 #include "plan_internal.h"
 
@@ -98,40 +97,78 @@ static void collapse_views(struct planning *p) {
   }
 }
 
-/* Depth-first with an explicit stack: operands before users, ties in construction order. */
+struct walk {
+  struct planning *p;
+  few_node *stack;
+  char *state;      /* 0 new, 1 on the stack, 2 done */
+  few_node *latest; /* of what a node is made of, itself included: the last that is not pointwise */
+};
+
+static void find_latest(struct walk *w) {
+  for (few_node v = 0; v < few_graph_size(w->p->g); v++) {
+    const struct few_node_data *d = few__node(w->p->g, v);
+    bool light = few__op_def(d->op)->flags & (FEW_OP_POINTWISE | FEW_OP_VIEW);
+    w->latest[v] = light ? 0 : v;
+    for (int k = 0; k < d->n_in; k++)
+      if (w->latest[d->in[k]] > w->latest[v]) w->latest[v] = w->latest[d->in[k]];
+  }
+}
+
+static void push_operands(struct walk *w, few_node v, int *top, bool latest_first) {
+  const struct few_node_data *d = few__node(w->p->g, v);
+  int first = *top;
+  for (int k = d->n_in - 1; k >= 0; k--) {
+    few_node u = few__plan_canon(w->p->g, d->in[k]);
+    if (w->state[u]) continue;
+    int at = (*top)++;
+    for (; latest_first && at > first && w->latest[w->stack[at - 1]] > w->latest[u]; at--)
+      w->stack[at] = w->stack[at - 1];
+    w->stack[at] = u;
+  }
+}
+
+/* Everything that `start` needs and then itself, depth first with an explicit stack. */
+static void visit(struct walk *w, few_node start, bool latest_first) {
+  struct planning *p = w->p;
+  int top = 0;
+  w->stack[top++] = start;
+  while (top) {
+    few_node v = w->stack[top - 1];
+    if (w->state[v] == 0) {
+      w->state[v] = 1;
+      bool rides = few__op(p->g, v) == FEW_OP_ATTENTION && p->root[v] != v;
+      if (p->root[v] != v && !w->state[p->root[v]]) w->stack[top++] = p->root[v];
+      if (!rides) push_operands(w, v, &top, latest_first); /* its dual computes a riding one */
+      continue;
+    }
+    top--;
+    if (w->state[v] == 1) p->order[p->n_order++] = v;
+    w->state[v] = 2;
+  }
+}
+
+/* Construction order, but for what the first output needs: there the operand that waits for the
+ * latest kernel comes first. Tangents are built after all values, so values and tangents interleave
+ * layer by layer: a value is read by its tangent while it is still in the cache, both pointwise
+ * runs fuse, and without a backward half no value is kept longer than its layer. The backward half
+ * stays as it was made, each weight's gradient beside the cotangent it needs. */
 static few_status schedule(struct planning *p) {
   int n = few_graph_size(p->g);
   few_ctx *ctx = p->plan->ctx;
-  few_node *stack = NULL;
-  char *state = NULL; /* 0 new, 1 on the stack, 2 done */
+  struct walk w = {.p = p};
   few_status st;
   FEW_GOTO(FEW_NEW(ctx, &p->order, n));
-  FEW_GOTO(FEW_NEW(ctx, &stack, (size_t)n * (FEW_MAX_IN + 1)));
-  FEW_GOTO(FEW_NEW(ctx, &state, n));
-  for (few_node start = 0; start < n; start++) {
-    int top = 0;
-    if (p->live[start]) stack[top++] = start;
-    while (top) {
-      few_node v = stack[top - 1];
-      if (state[v] == 0) {
-        state[v] = 1;
-        const struct few_node_data *d = few__node(p->g, v);
-        if (p->root[v] != v && state[p->root[v]] == 0) stack[top++] = p->root[v];
-        if (d->op == FEW_OP_ATTENTION && p->root[v] != v) continue; /* its dual computes it */
-        for (int k = d->n_in - 1; k >= 0; k--) {
-          few_node u = few__plan_canon(p->g, d->in[k]);
-          if (state[u] == 0) stack[top++] = u;
-        }
-        continue;
-      }
-      top--;
-      if (state[v] == 1) p->order[p->n_order++] = v;
-      state[v] = 2;
-    }
-  }
+  FEW_GOTO(FEW_NEW(ctx, &w.stack, (size_t)n * (FEW_MAX_IN + 1)));
+  FEW_GOTO(FEW_NEW(ctx, &w.state, n));
+  FEW_GOTO(FEW_NEW(ctx, &w.latest, n));
+  find_latest(&w);
+  if (p->n_out > 0) visit(&w, few__plan_canon(p->g, p->out[0]), true);
+  for (few_node v = 0; v < n; v++)
+    if (p->live[v] && !w.state[v]) visit(&w, v, false);
 out:
-  few__free(ctx, stack);
-  few__free(ctx, state);
+  few__free(ctx, w.stack);
+  few__free(ctx, w.state);
+  few__free(ctx, w.latest);
   return st;
 }
 

@@ -16,8 +16,9 @@ struct few_plan_opts {
   bool no_fusion; /* one kernel a node, to compare */
 };
 
-/* Plan the computation of out[0..n_out). FEW_E_UNSUPPORTED names an op that the backend lacks. The
- * graph may be freed afterwards. */
+/* Plan the computation of out[0..n_out). List the tangent, or the loss that depends on it, first:
+ * what out[0] needs is ordered layer by layer. FEW_E_UNSUPPORTED names an op that the backend
+ * lacks. The graph may be freed afterwards. */
 few_status few__plan_create(few_ctx *ctx, few_plan **out_plan, const few_graph *g,
                             const struct few_plan_opts *opts, int n_out, const few_node *out);
 void few__plan_free(few_plan *p); /* NULL is fine */
