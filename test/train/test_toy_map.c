@@ -108,7 +108,7 @@ static void test_students_learn_the_flow(void **state) {
   const char *student[] = {teacher,     "steps=800",       "batch=512",
                            "ema=40000", "preview_every=0", "tangent_warmup=200"};
   train(ctx, "toy-teacher", dir, 6, small);
-  /* Measured with AVX-512: 0.144, 0.165 and 0.149, 0.169. Other instruction sets round otherwise
+  /* Measured with AVX-512: 0.143, 0.164 and 0.149, 0.169. Other instruction sets round otherwise
    * and land elsewhere nearby; an untrained or wrongly trained map is at 0.5 and above. */
   static const struct {
     const char *recipe;
