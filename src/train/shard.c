@@ -15,6 +15,7 @@ struct lane { /* what a worker needs */
   void **outs;
   float *x;
   int32_t *label;
+  const float *bound; /* the values that the slots point into */
 };
 
 struct few_shards {
@@ -270,12 +271,8 @@ static void climb(struct few_shards *s, int64_t index, float *sum) {
   s->total = sum;
 }
 
-static void run_shard(void *user, int64_t shard, int worker) {
-  struct few_shards *s = user;
-  struct lane *lane = &s->lane[worker];
-  const struct few_train_keys *k = &s->o.recipe->keys;
-  int64_t batch = s->rows * s->shards, first = shard * s->rows;
-  s->o.fill(s->o.user, s->step, first, s->rows, lane->x, lane->label);
+/* Slots are found by name, so only when the values lie elsewhere than in the step before. */
+static void bind_values(const struct few_shards *s, struct lane *lane) {
   few__model_bind(s->o.student, s->plan, "student:", s->values, lane->slots);
   const struct few_params *head = s->o.head;
   for (int i = 0; i < head->n; i++) {
@@ -284,6 +281,16 @@ static void run_shard(void *user, int64_t shard, int worker) {
     int slot = few__plan_find_slot(s->plan, name);
     if (slot >= 0) lane->slots[slot] = s->values + s->n_student + head->at[i].offset;
   }
+  lane->bound = s->values;
+}
+
+static void run_shard(void *user, int64_t shard, int worker) {
+  struct few_shards *s = user;
+  struct lane *lane = &s->lane[worker];
+  const struct few_train_keys *k = &s->o.recipe->keys;
+  int64_t batch = s->rows * s->shards, first = shard * s->rows;
+  s->o.fill(s->o.user, s->step, first, s->rows, lane->x, lane->label);
+  if (lane->bound != s->values) bind_values(s, lane);
   float *grad = take_buffer(s), loss = NAN; /* the replay writes it, through outs */
   lane->outs[0] = &loss;
   for (int i = 0; i < 1 + s->n_logs; i++) lane->outs[1 + i] = s->rows_out + i * batch + first;
