@@ -12,6 +12,16 @@
 extern "C" {
 #endif
 
+/* A kernel's part in a step. */
+struct few_bench_kernel {
+  const char *op;   /* "conv", "fused", ... */
+  const char *text; /* "conv [8,28,28,64] < [8,28,28,32] [64,3,3,32]": result and operands */
+  int calls;        /* a step and shard */
+  double seconds;   /* a step, all shards and workers added up */
+  double gflop;     /* a step; as direct convolutions */
+  double gbyte;     /* a step; operands and results, each touched once */
+};
+
 struct few_bench_opts {
   int version;     /* FEW_BENCH_OPTS_VERSION */
   const char *net; /* "unet", "dit", "mlp" */
@@ -22,10 +32,14 @@ struct few_bench_opts {
   int workers;           /* 0: the context's */
   double seconds;        /* how long to repeat each case */
   const char *backend;   /* NULL: cpu */
+  /* If not NULL: called at the end of a case, when its result is filled in, for each kernel of its
+   * plan, most time first; kernels of the same text are one. The texts live as long as the call. */
+  void (*profile)(void *user, const struct few_bench_kernel *kernel);
+  void *user;
 };
-#define FEW_BENCH_OPTS_VERSION 1
+#define FEW_BENCH_OPTS_VERSION 2
 #define FEW_BENCH_OPTS_INIT \
-  { FEW_BENCH_OPTS_VERSION, "unet", 0, NULL, 32, 32, 3, 64, 8, 0, 5.0, NULL }
+  { FEW_BENCH_OPTS_VERSION, "unet", 0, NULL, 32, 32, 3, 64, 8, 0, 5.0, NULL, NULL, NULL }
 
 enum few_bench_case {
   FEW_BENCH_INFER,

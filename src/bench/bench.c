@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/rng.h"
 #include "few/model.h"
@@ -35,7 +36,9 @@ struct bench {
   void **arena;       /* [workers] */
   const void **slots; /* shared: every shard reads the same random rows */
   float **slot_data;
-  float **out; /* [workers][2] */
+  float **out;      /* [workers][2] */
+  double **seconds; /* [workers]: NULL, or those of each instruction, for a profile */
+  double *warm;     /* seconds of each instruction before the measured steps */
 };
 
 static void fill(void *user, int64_t step, int64_t first, int64_t rows, float *x, int32_t *label) {
@@ -93,7 +96,8 @@ static few_status set_up_training(struct bench *b, const struct few_backend *bac
                                .fill = fill,
                                .user = b,
                                .workers = b->workers,
-                               .backend = backend};
+                               .backend = backend,
+                               .profile = b->o->profile != NULL};
   FEW_TRY(few__shards_create(b->ctx, &b->shards, &so));
   FEW_TRY(few__state_create(b->ctx, &b->state, b->model->params.total, b->head.total, 2, true));
   memcpy(b->state.param, b->model->values, (size_t)b->model->params.total * sizeof(float));
@@ -129,6 +133,7 @@ static few_status set_up_network(struct bench *b, const struct few_backend *back
   int64_t item = b->o->h * b->o->w * b->o->c, rows = b->o->batch / b->o->shards;
   FEW_TRY(FEW_NEW(b->ctx, &b->arena, workers));
   FEW_TRY(FEW_NEW(b->ctx, &b->out, 2 * workers));
+  FEW_TRY(FEW_NEW(b->ctx, &b->seconds, workers));
   FEW_TRY(FEW_NEW(b->ctx, &b->slots, slots));
   FEW_TRY(FEW_NEW(b->ctx, &b->slot_data, slots));
   for (int i = 0; i < slots; i++) {
@@ -145,14 +150,18 @@ static few_status set_up_network(struct bench *b, const struct few_backend *back
     FEW_TRY(few__new(b->ctx, &b->arena[w], few__plan_arena(b->plan) + 64, 1));
     FEW_TRY(FEW_NEW(b->ctx, &b->out[2 * w], rows * item));
     FEW_TRY(FEW_NEW(b->ctx, &b->out[2 * w + 1], rows * item));
+    if (b->o->profile)
+      FEW_TRY(FEW_NEW(b->ctx, &b->seconds[w], few__plan_cost(b->plan).instructions));
   }
   return FEW_OK;
 }
 
 static void run_shard(void *user, int64_t shard, int worker) {
   struct bench *b = user;
-  struct few_binding bind = {
-      b->slots, (void *const *)(b->out + 2 * worker), {.row0 = (uint64_t)shard}};
+  struct few_binding bind = {b->slots,
+                             (void *const *)(b->out + 2 * worker),
+                             {.row0 = (uint64_t)shard},
+                             b->seconds[worker]};
   few__plan_replay(b->plan, b->arena[worker], &bind);
 }
 
@@ -190,6 +199,10 @@ static void tear_down(struct bench *b) {
     few__free(ctx, b->slot_data[i]);
   for (int w = 0; b->arena && w < few__workers_count(b->workers); w++) few__free(ctx, b->arena[w]);
   for (int w = 0; b->out && w < 2 * few__workers_count(b->workers); w++) few__free(ctx, b->out[w]);
+  for (int w = 0; b->seconds && w < few__workers_count(b->workers); w++)
+    few__free(ctx, b->seconds[w]);
+  few__free(ctx, b->seconds);
+  few__free(ctx, b->warm);
   few__free(ctx, b->slot_data);
   few__free(ctx, b->slots);
   few__free(ctx, b->arena);
@@ -208,10 +221,67 @@ static int ascending(const void *a, const void *b) {
   return x < y ? -1 : x > y;
 }
 
+static const few_plan *plan_of(const struct bench *b) {
+  return b->plan ? b->plan : few__shards_plan(b->shards);
+}
+
+static double seconds_of(const struct bench *b, int instruction) {
+  if (!b->plan) return few__shards_seconds(b->shards, instruction);
+  double sum = 0;
+  for (int w = 0; w < few__workers_count(b->workers); w++) sum += b->seconds[w][instruction];
+  return sum;
+}
+
+struct profile {
+  struct few_plan_kernel kernel;
+  int calls;
+  double seconds;
+};
+
+static int most_time_first(const void *a, const void *b) {
+  const struct profile *x = a, *y = b;
+  return x->seconds < y->seconds ? 1 : x->seconds > y->seconds ? -1 : 0;
+}
+
+/* Kernels of the same text as one, most time first, to the caller. */
+static few_status tell_profile(const struct bench *b, int steps) {
+  const few_plan *plan = plan_of(b);
+  int count = few__plan_cost(plan).instructions, n = 0;
+  struct profile *p;
+  FEW_TRY(FEW_NEW(b->ctx, &p, count));
+  for (int i = 0; i < count; i++) {
+    struct few_plan_kernel k = few__plan_kernel(plan, i);
+    int at = 0;
+    while (at < n && strcmp(p[at].kernel.text, k.text)) at++;
+    if (at == n) p[n++].kernel = k;
+    p[at].calls++;
+    p[at].seconds += (seconds_of(b, i) - b->warm[i]) / steps;
+  }
+  qsort(p, (size_t)n, sizeof *p, most_time_first);
+  for (int i = 0; i < n; i++) {
+    double times = p[i].calls * (double)b->o->shards;
+    b->o->profile(b->o->user,
+                  &(struct few_bench_kernel){p[i].kernel.name, p[i].kernel.text, p[i].calls,
+                                             p[i].seconds, p[i].kernel.flops * times / 1e9,
+                                             p[i].kernel.bytes * times / 1e9});
+  }
+  few__free(b->ctx, p);
+  return FEW_OK;
+}
+
+static few_status warm_up(struct bench *b) {
+  int n = few__plan_cost(plan_of(b)).instructions;
+  for (int i = 0; i < WARM_UP; i++) FEW_TRY(one_step(b));
+  if (!b->o->profile) return FEW_OK;
+  FEW_TRY(FEW_NEW(b->ctx, &b->warm, n));
+  for (int i = 0; i < n; i++) b->warm[i] = seconds_of(b, i);
+  return FEW_OK;
+}
+
 static few_status measure(struct bench *b, struct few_bench_result *out) {
   double seconds[MAX_REPEATS], total = 0;
   int n = 0;
-  for (int i = 0; i < WARM_UP; i++) FEW_TRY(one_step(b));
+  FEW_TRY(warm_up(b));
   while (n < MAX_REPEATS && (total < b->o->seconds || n < 3)) {
     double start = few__now();
     FEW_TRY(one_step(b));
@@ -232,13 +302,14 @@ few_status few_bench(few_ctx *ctx, const struct few_bench_opts *opts, enum few_b
   few_status st = set_up(&b);
   if (!st) st = measure(&b, out);
   if (!st) {
-    struct few_plan_cost cost = b.plan ? few__plan_cost(b.plan) : few__shards_cost(b.shards);
+    struct few_plan_cost cost = few__plan_cost(plan_of(&b));
     out->name = names[which];
     out->images_per_second = (double)opts->batch / out->seconds;
     out->gflop = cost.flops * (double)opts->shards / 1e9;
     out->gflops_per_second = out->gflop / out->seconds;
     out->share_of_peak = peak > 0 ? out->gflops_per_second / peak : 0;
     out->arena_bytes = cost.arena_bytes * (size_t)few__workers_count(b.workers);
+    if (opts->profile) st = tell_profile(&b, out->repeats);
   }
   tear_down(&b);
   return st;

@@ -92,10 +92,10 @@ static few_status prepare(struct checking *c) {
 }
 
 static void replay(struct checking *c) {
-  few__plan_replay(
-      c->plan, c->arena,
-      &(struct few_binding){
-          (const void *const *)c->slot, (void *const *)c->out, {.seed = c->opts->seed}});
+  few__plan_replay(c->plan, c->arena,
+                   &(struct few_binding){.slots = (const void *const *)c->slot,
+                                         .outs = (void *const *)c->out,
+                                         .key.seed = c->opts->seed});
 }
 
 static double dot(int64_t n, const double *a, const double *b) {

@@ -12,6 +12,7 @@ struct bench_opts {
   int64_t size, channels, batch, shards;
   double seconds;
   unsigned cases;
+  bool profile;
 };
 #define S struct bench_opts
 static const struct opt options[] = {
@@ -24,6 +25,7 @@ static const struct opt options[] = {
     OPT_REAL(S, seconds, "seconds", "T", "5", 0.01, 86400, "how long to repeat each case"),
     OPT_SET(S, cases, "case", "NAME,...", "infer,train,jvp,scd,sct", "infer|train|jvp|scd|sct",
             "what to time"),
+    OPT_FLAG(S, profile, "profile", "also what each kernel of the step takes"),
     OPT_WORKERS(S),
     OPT_JSON(S, "a JSON object with an array of results"),
     OPT_HELP(S),
@@ -35,6 +37,8 @@ static const char text[] =
     "the network with its tangent, scd and sct whole steps of consistency distillation and\n"
     "training. GFLOP are those of direct convolutions, so fast ones may pass 100 % of peak;\n"
     "the peak is that of fused multiply-adds on as many workers, measured first.\n"
+    "--profile adds the time of all workers, calls a shard, and bytes if each operand and\n"
+    "result were touched once.\n"
     "\n"
     "  few bench --net unet --set channels=64 --size 32 --batch 64 --case train,scd\n";
 
@@ -122,6 +126,91 @@ static void json_result(struct json *j, const struct few_bench_result *r) {
   json_int(j, "arena_bytes", (int64_t)r->arena_bytes);
 }
 
+/* ---- a profile: single kernels as they come, then kinds of them ---- */
+
+enum { MAX_KINDS = 96, SHOWN = 24 };
+struct profile {
+  const struct few_bench_result *result;
+  struct json *json; /* NULL: a table */
+  int n, told;
+  struct few_bench_kernel kind[MAX_KINDS];
+};
+
+/* A figure, or a dash where there is none. */
+static void print_rate(double amount, double seconds) {
+  if (amount > 0)
+    printf(" %9.1f", amount / seconds);
+  else
+    printf(" %9s", "-");
+}
+
+static void print_kernel(const struct few_bench_kernel *k, const char *title) {
+  printf("  %9.3f %6d", 1e3 * k->seconds, k->calls);
+  print_rate(k->gflop, k->seconds);
+  print_rate(k->gbyte, k->seconds);
+  printf("  %s\n", title);
+}
+
+static void json_kernel(struct json *j, const struct few_bench_kernel *k) {
+  json_open(j, NULL, '{');
+  json_text(j, "op", k->op);
+  json_text(j, "kernel", k->text);
+  json_int(j, "calls", k->calls);
+  json_real(j, "seconds", k->seconds);
+  json_real(j, "gflop", k->gflop);
+  json_real(j, "gbyte", k->gbyte);
+  json_close(j);
+}
+
+static void profile_heading(void) {
+  printf("\n  %9s %6s %9s %9s\n", "ms/step", "calls", "GFLOP/s", "GB/s");
+}
+
+static void begin_profile(struct profile *p) {
+  if (!p->json) {
+    print_result(p->result);
+    profile_heading();
+    return;
+  }
+  json_result(p->json, p->result);
+  json_open(p->json, "kernels", '[');
+}
+
+static void take_kernel(void *user, const struct few_bench_kernel *k) {
+  struct profile *p = user;
+  int at = 0;
+  while (at < p->n && strcmp(p->kind[at].op, k->op)) at++;
+  if (at == p->n && p->n < MAX_KINDS) p->kind[p->n++] = (struct few_bench_kernel){.op = k->op};
+  if (at < p->n) {
+    p->kind[at].calls += k->calls;
+    p->kind[at].seconds += k->seconds;
+    p->kind[at].gflop += k->gflop;
+    p->kind[at].gbyte += k->gbyte;
+  }
+  if (!p->told++) begin_profile(p);
+  if (p->json)
+    json_kernel(p->json, k);
+  else if (p->told <= SHOWN)
+    print_kernel(k, k->text);
+}
+
+static int most_time_first(const void *a, const void *b) {
+  const struct few_bench_kernel *x = a, *y = b;
+  return x->seconds < y->seconds ? 1 : x->seconds > y->seconds ? -1 : 0;
+}
+
+static void end_profile(struct profile *p) {
+  if (p->json) {
+    json_close(p->json);
+    return;
+  }
+  if (p->told > SHOWN) printf("  and %d more. By kind, all workers added up:\n", p->told - SHOWN);
+  profile_heading();
+  qsort(p->kind, (size_t)p->n, sizeof *p->kind, most_time_first);
+  for (int i = 0; i < p->n; i++) print_kernel(&p->kind[i], p->kind[i].op);
+  printf("\n");
+}
+
 static int run(struct cli *cli, const void *opts) {
   const struct bench_opts *o = opts;
   if (o->batch % o->shards)
@@ -137,6 +226,7 @@ static int run(struct cli *cli, const void *opts) {
   b.batch = o->batch;
   b.shards = o->shards;
   b.seconds = o->seconds;
+  if (o->profile) b.profile = take_kernel;
   struct machine m = {.workers = few_ctx_workers(cli->ctx)};
   look_at_cpu(&m);
   few_status st = few_bench_peak(cli->ctx, m.workers, &m.peak);
@@ -149,11 +239,15 @@ static int run(struct cli *cli, const void *opts) {
   int code = CLI_DONE;
   for (int i = 0; i < FEW_BENCH_CASES && !code; i++) {
     struct few_bench_result r;
+    struct profile p = {.result = &r, .json = o->common.json ? &j : NULL};
     if (!(o->cases >> i & 1)) continue;
+    b.user = &p;
     st = few_bench(cli->ctx, &b, (enum few_bench_case)i, m.peak, &r);
     code = cli_status(cli, st);
     if (code) break;
-    if (o->common.json)
+    if (o->profile)
+      end_profile(&p);
+    else if (o->common.json)
       json_result(&j, &r);
     else
       print_result(&r);

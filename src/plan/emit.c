@@ -140,7 +140,7 @@ static few_status emit_single(struct planning *p, few_node v) {
   p->plan->op_count[d->op]++;
   p->plan->cost.nodes++;
   const struct few_op_def *def = few__op_def(d->op);
-  if (def->flops) p->plan->cost.flops += def->flops(p->g, d);
+  if (def->flops) p->plan->cost.flops += in.flops = def->flops(p->g, d);
   return push(p, &in);
 }
 

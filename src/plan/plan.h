@@ -40,6 +40,7 @@ struct few_binding {
   const void *const *slots; /* one an item of few__plan_slots */
   void *const *outs;        /* one an output: dense, of its node's shape, 64-byte aligned best */
   struct few_replay_key key;
+  double *seconds; /* NULL, or one an instruction: what each took is added */
 };
 void few__plan_replay(const few_plan *p, void *arena, const struct few_binding *b);
 
@@ -53,10 +54,12 @@ struct few_plan_cost few__plan_cost(const few_plan *p);
 /* How many kernels of each op are called; fused members count as their own op. */
 int few__plan_count_op(const few_plan *p, few_op op);
 
-/* Seconds by instruction into seconds[0..instructions), added up: for few bench. */
-void few__plan_replay_timed(const few_plan *p, void *arena, const struct few_binding *b,
-                            double *seconds);
-/* "conv [8,28,28,64]" of instruction i, for the table of a profile. */
-void few__plan_describe(const few_plan *p, int i, char *text, size_t size);
+/* Instruction i of a plan, for a profile. */
+struct few_plan_kernel {
+  const char *name;    /* of its op, or "fused" */
+  char text[112];      /* "conv [8,28,28,64] < [8,28,28,32] [64,3,3,32]": result and operands */
+  double flops, bytes; /* operands and results, each touched once */
+};
+struct few_plan_kernel few__plan_kernel(const few_plan *p, int i);
 
 #endif

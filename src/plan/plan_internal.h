@@ -28,6 +28,7 @@ struct instruction {
   struct few_call call; /* pointers are filled in at replay */
   struct few_node_data node;
   struct few_program *program;
+  double flops;
   int n_out;
   struct place in[FEW_PROGRAM_LEAVES], out[FEW_PROGRAM_STORES];
 };

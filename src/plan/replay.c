@@ -94,23 +94,9 @@ static void run(const few_plan *p, char *arena, const struct few_binding *b,
 }
 
 void few__plan_replay(const few_plan *p, void *arena, const struct few_binding *b) {
-  for (int i = 0; i < p->code.n; i++) run(p, arena, b, &p->code.at[i]);
-}
-
-void few__plan_replay_timed(const few_plan *p, void *arena, const struct few_binding *b,
-                            double *seconds) {
   for (int i = 0; i < p->code.n; i++) {
-    double start = few__now();
+    double start = b->seconds ? few__now() : 0;
     run(p, arena, b, &p->code.at[i]);
-    seconds[i] += few__now() - start;
+    if (b->seconds) b->seconds[i] += few__now() - start;
   }
-}
-
-void few__plan_describe(const few_plan *p, int i, char *text, size_t size) {
-  const struct instruction *in = &p->code.at[i];
-  const char *name = in->op == FEW_OP_COUNT ? "fused" : few__op_def(in->op)->name;
-  int n = snprintf(text, size, "%s %s", name, few__shape_text(in->call.shape).at);
-  if (n > 0 && (size_t)n < size && in->op == FEW_OP_COUNT)
-    snprintf(text + n, size - (size_t)n, " %d ops, %d leaves, %d stores", in->program->n_code,
-             in->program->n_leaves, in->program->n_stores);
 }

@@ -15,6 +15,7 @@ struct lane { /* what a worker needs */
   void **outs;
   float *x;
   int32_t *label;
+  double *seconds;    /* NULL, or a profile */
   const float *bound; /* the values that the slots point into */
 };
 
@@ -158,6 +159,7 @@ static few_status make_lane(struct few_shards *s, struct lane *lane) {
   FEW_TRY(FEW_NEW(s->ctx, &lane->outs, s->n_outs));
   FEW_TRY(FEW_NEW(s->ctx, &lane->x, s->rows * item));
   FEW_TRY(FEW_NEW(s->ctx, &lane->label, s->rows));
+  if (s->o.profile) FEW_TRY(FEW_NEW(s->ctx, &lane->seconds, few__plan_cost(s->plan).instructions));
   if (s->o.recipe->teacher)
     few__model_bind(s->o.recipe->teacher, s->plan, "teacher:", s->o.recipe->teacher->values,
                     lane->slots);
@@ -224,6 +226,7 @@ void few__shards_free(few_shards *s) {
     few__free(ctx, s->lane[w].outs);
     few__free(ctx, s->lane[w].x);
     few__free(ctx, s->lane[w].label);
+    few__free(ctx, s->lane[w].seconds);
   }
   for (int i = 0; i < s->n_buffers; i++) few__free(ctx, s->all_buffers[i]);
   for (int l = 0; l < MAX_LEVELS; l++) few__free(ctx, s->node[l]);
@@ -296,8 +299,10 @@ static void run_shard(void *user, int64_t shard, int worker) {
   for (int i = 0; i < 1 + s->n_logs; i++) lane->outs[1 + i] = s->rows_out + i * batch + first;
   for (int i = s->first_grad; i < s->n_outs; i++)
     lane->outs[i] = grad + s->out_offset[i - s->first_grad];
-  struct few_binding b = {
-      lane->slots, lane->outs, {(uint64_t)k->seed, (uint64_t)s->step, (uint64_t)first}};
+  struct few_binding b = {lane->slots,
+                          lane->outs,
+                          {(uint64_t)k->seed, (uint64_t)s->step, (uint64_t)first},
+                          lane->seconds};
   few__plan_replay(s->plan, lane->arena, &b);
   s->loss[shard] = (double)loss;
   climb(s, shard, grad);
@@ -345,3 +350,9 @@ struct few_plan_cost few__shards_cost(const few_shards *s) {
   return few__plan_cost(s->plan);
 }
 const few_plan *few__shards_plan(const few_shards *s) { return s->plan; }
+
+double few__shards_seconds(const few_shards *s, int i) {
+  double sum = 0;
+  for (int w = 0; w < few__workers_count(s->o.workers); w++) sum += s->lane[w].seconds[i];
+  return sum;
+}

@@ -21,6 +21,7 @@ struct few_shards_opts {
   void *user;
   few_workers *workers;
   const struct few_backend *backend;
+  bool profile; /* take the time of each instruction */
 };
 few_status few__shards_create(few_ctx *ctx, few_shards **out, const struct few_shards_opts *opts);
 void few__shards_free(few_shards *s);
@@ -42,5 +43,7 @@ few_status few__shards_step(few_shards *s, int64_t step, double stretch, const f
                             float **grad, struct few_step_report *report);
 struct few_plan_cost few__shards_cost(const few_shards *s);
 const few_plan *few__shards_plan(const few_shards *s);
+/* Seconds of instruction i in all steps so far, of all workers together. */
+double few__shards_seconds(const few_shards *s, int i);
 
 #endif
