@@ -25,8 +25,10 @@ struct few_operand {
 
 /* A straight-line pointwise program: instruction k applies `op` to registers in[] and its result is
  * register n_leaves + k. Registers 0..n_leaves-1 are the operands of the call, broadcast to the
- * call's shape. stores[] are the registers to write, to outs[]. */
+ * call's shape. stores[] are the registers to write, to outs[]. Up to FEW_PROGRAM_NORMS
+ * instructions may be norms or their tangents, of operands of the call's shape [N,..,C]. */
 enum { FEW_PROGRAM_MAX = 48, FEW_PROGRAM_LEAVES = 16, FEW_PROGRAM_STORES = 8 };
+enum { FEW_PROGRAM_NORMS = 4 };
 struct few_program {
   int n_leaves, n_code, n_stores;
   struct few_instruction {
@@ -65,6 +67,7 @@ struct few_backend {
   struct few_kernel kernel[2][FEW_OP_COUNT];
   /* Runs a fused pointwise program; run == NULL: the planner does not fuse for this backend. */
   struct few_kernel fused[2];
+  bool fuses_norms[2]; /* a program may hold norms of images: more than one position a row */
 };
 
 /* The backend of that name, NULL if none; and backends 0, 1, ... as backends.def lists them, then

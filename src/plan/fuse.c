@@ -4,6 +4,9 @@
  * group of its shape; a node that reads a member from outside closes the group, which then runs
  * just before that node. What a joining node reads is either in its own group or already computed
  * (another open group that holds it is closed first), so no cycle can arise.
+ *
+ * A norm of images joins as well where the backend can: its statistics are taken before the pass,
+ * so all that it reads must be computed before the group runs.
  */
 #include "plan_internal.h"
 
@@ -11,7 +14,7 @@ enum { MAX_OPEN = 16 };
 
 struct group {
   struct few_shape shape;
-  int n, n_leaves, n_escapes;
+  int n, n_leaves, n_escapes, n_norms;
   few_node member[FEW_PROGRAM_MAX], leaf[FEW_PROGRAM_LEAVES];
 };
 
@@ -78,17 +81,35 @@ static int leaves_with(const struct fusing *f, const struct group *gr, int index
   return n;
 }
 
+static bool is_norm(const struct planning *p, few_node v) {
+  few_op op = few__op(p->g, v);
+  return op == FEW_OP_NORM || op == FEW_OP_NORM_TANGENT;
+}
+
+/* A norm of several positions a row; of one position it is a kernel that lives in registers. */
+static bool joins(const struct planning *p, few_node v) {
+  const struct few_node_data *d = few__node(p->g, v);
+  if (!is_norm(p, v)) return few__plan_is_pointwise(p->g, v);
+  if (!p->plan->opts.backend->fuses_norms[p->plan->opts.real]) return false;
+  int64_t c = d->shape.dim[d->shape.rank - 1];
+  for (int k = 0; k < d->n_in; k++)
+    if (few__op(p->g, few__plan_canon(p->g, d->in[k])) == FEW_OP_FILL) return false;
+  return c > 1 && few_shape_count(d->shape) > d->shape.dim[0] * c;
+}
+
 static few_status join(struct fusing *f, few_node v) {
   struct planning *p = f->p;
   struct few_shape shape = few_node_shape(p->g, v);
-  FEW_TRY(settle_operands(f, v, &shape));
+  bool norm = is_norm(p, v);
+  FEW_TRY(settle_operands(f, v, norm ? NULL : &shape));
   int i = 0;
   while (i < f->n_open && !few_shape_equal(f->open[i].shape, shape)) i++;
   few_node leaf[FEW_PROGRAM_LEAVES];
   bool escapes = p->stored[v];
   if (i < f->n_open) {
     struct group *gr = &f->open[i];
-    if (gr->n == FEW_PROGRAM_MAX || leaves_with(f, gr, i, v, leaf) > FEW_PROGRAM_LEAVES ||
+    if (gr->n == FEW_PROGRAM_MAX || gr->n_norms + norm > FEW_PROGRAM_NORMS ||
+        leaves_with(f, gr, i, v, leaf) > FEW_PROGRAM_LEAVES ||
         gr->n_escapes + escapes > FEW_PROGRAM_STORES) {
       FEW_TRY(close_group(f, i));
       i = f->n_open;
@@ -98,12 +119,13 @@ static few_status join(struct fusing *f, few_node v) {
     if (f->n_open == MAX_OPEN) FEW_TRY(close_group(f, 0));
     i = f->n_open++;
     f->open[i].shape = shape;
-    f->open[i].n = f->open[i].n_leaves = f->open[i].n_escapes = 0;
+    f->open[i].n = f->open[i].n_leaves = f->open[i].n_escapes = f->open[i].n_norms = 0;
   }
   struct group *gr = &f->open[i];
   gr->n_leaves = leaves_with(f, gr, i, v, leaf);
   memcpy(gr->leaf, leaf, sizeof leaf);
   gr->n_escapes += escapes;
+  gr->n_norms += norm;
   gr->member[gr->n++] = v;
   f->group_of[v] = i;
   return FEW_OK;
@@ -190,7 +212,7 @@ few_status few__plan_fuse(struct planning *p) {
   for (int i = 0; i < p->n_order; i++) {
     few_node v = p->order[i];
     if (!is_computed(p, v)) continue;
-    if (fuse && few__plan_is_pointwise(p->g, v)) {
+    if (fuse && joins(p, v)) {
       FEW_GOTO(join(f, v));
     } else {
       FEW_GOTO(settle_operands(f, v, NULL));

@@ -172,9 +172,50 @@ out:
   return st;
 }
 
+static bool is_light(const struct planning *p, few_node v) {
+  few_op op = few__op(p->g, v);
+  return few__op_def(op)->flags & (FEW_OP_POINTWISE | FEW_OP_VIEW) || op == FEW_OP_NORM ||
+         op == FEW_OP_NORM_TANGENT;
+}
+
+/* Let light nodes that follow a kernel and do not need it run before it: the pointwise work of a
+ * tangent is listed behind the kernel of its value, and would come too late to be one pass with the
+ * value's own. */
+static few_status float_light_nodes(struct planning *p) {
+  few_ctx *ctx = p->plan->ctx;
+  bool *waits; /* for the kernel at hand */
+  few_node *late;
+  FEW_TRY(FEW_NEW(ctx, &waits, few_graph_size(p->g)));
+  few_status st = FEW_NEW(ctx, &late, p->n_order);
+  for (int i = 0; !st && i < p->n_order; i++) {
+    if (is_light(p, p->order[i])) continue;
+    int n_late = 0, to = i, j = i;
+    do {
+      few_node v = p->order[j];
+      const struct few_node_data *d = few__node(p->g, v);
+      waits[v] = j == i;
+      for (int k = 0; k < d->n_in; k++)
+        if (waits[few__plan_canon(p->g, d->in[k])]) waits[v] = true;
+      if (waits[v])
+        late[n_late++] = v;
+      else
+        p->order[to++] = v;
+    } while (++j < p->n_order && is_light(p, p->order[j]));
+    for (int k = 0; k < n_late; k++) {
+      p->order[to + k] = late[k];
+      waits[late[k]] = false;
+    }
+    i = to;
+  }
+  few__free(ctx, waits);
+  few__free(ctx, late);
+  return st;
+}
+
 few_status few__plan_order(struct planning *p) {
   FEW_TRY(mark_live(p));
   FEW_TRY(find_views(p));
   collapse_views(p);
-  return schedule(p);
+  FEW_TRY(schedule(p));
+  return float_light_nodes(p);
 }

@@ -1,5 +1,6 @@
 /* Plans: the same numbers fused or not, on ref or cpu; outputs of every kind; attention riding with
- * its tangent; the primal of a JVP inside a loss is computed once; random graphs. */
+ * its tangent; norms within programs; the primal of a JVP inside a loss is computed once; random
+ * graphs. */
 #include "testing.h"
 
 #include "base/rng.h"
@@ -109,6 +110,40 @@ static void test_outputs_of_every_kind(void **state) {
   };
   compare(ctx, g, 8, out, 16 * eps32);
   few_graph_free(g);
+  few_ctx_free(ctx);
+}
+
+/* Norms within a program: value and two tangents of one x, norms of other groups, in place, images
+ * of one position in a row and of channels that fill no vector, rows longer than a tile. The mean
+ * is far from 0, so a tangent that lost its low part would show. */
+static void test_norms_in_programs(void **state) {
+  (void)state;
+  static const struct {
+    struct few_shape shape;
+    int groups;
+  } cases[] = {{FEW_SHAPE(3, 4, 5, 64), 32}, {FEW_SHAPE(1, 3, 3, 12), 3},
+               {FEW_SHAPE(5, 1, 2, 7), 1},   {FEW_SHAPE(2, 9, 6), 6},
+               {FEW_SHAPE(2, 2, 3, 600), 2}, {FEW_SHAPE(4, 7, 1, 2), 1},
+               {FEW_SHAPE(3, 1, 1, 32), 4}};
+  few_ctx *ctx = test_ctx();
+  for (size_t t = 0; t < FEW_COUNT(cases); t++) {
+    struct few_shape s = cases[t].shape, by_channel = s;
+    for (int k = 1; k < s.rank - 1; k++) by_channel.dim[k] = 1;
+    few_graph *g;
+    assert_ok(ctx, few_graph_create(ctx, &g));
+    few_node x = few_affine(g, few_input(g, "x", FEW_REAL, s), 1, 20);
+    few_node d = few_input(g, "d", FEW_REAL, s), e = few_input(g, "e", FEW_REAL, s);
+    few_node scale = few_input(g, "scale", FEW_REAL, by_channel);
+    few_node y = few_silu(g, few_mul(g, few_norm(g, x, cases[t].groups, true, 1e-3), scale));
+    few_node dx[2] = {x, scale}, dd[2] = {d, FEW_NONE}, dy;
+    few_jvp(g, 1, &y, 2, dx, dd, &dy);
+    few_node other = few_norm(g, few_tanh(g, d), 1, false, 1e-2);
+    few_node along = few_norm_tangent(g, x, e, cases[t].groups, true, 1e-3);
+    few_node out[] = {dy, y, few_add(g, few_mul(g, other, y), along),
+                      few_norm(g, few_add(g, dy, e), cases[t].groups, true, 1e-3)};
+    compare(ctx, g, 4, out, 600 * eps32);
+    few_graph_free(g);
+  }
   few_ctx_free(ctx);
 }
 
@@ -249,11 +284,9 @@ static void test_arena_reuses(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_outputs_of_every_kind),
-      cmocka_unit_test(test_random_graphs),
-      cmocka_unit_test(test_primal_is_computed_once),
-      cmocka_unit_test(test_riding_makes_no_cycle),
-      cmocka_unit_test(test_arena_reuses),
+      cmocka_unit_test(test_outputs_of_every_kind), cmocka_unit_test(test_norms_in_programs),
+      cmocka_unit_test(test_random_graphs),         cmocka_unit_test(test_primal_is_computed_once),
+      cmocka_unit_test(test_riding_makes_no_cycle), cmocka_unit_test(test_arena_reuses),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,175 +1,35 @@
 /* norm.c - normalise groups of channels, and the derivative of that (formulas: ref/k_norm.c).
  *
- * For many positions, lanes are channels. One pass over an image gives for each channel the sums of
- *
- *     x - m,   (x - m)^2      and for the derivative also      d,   (x - m) d
- *
- * where m is the channel's mean over a few positions spread over the image: near the true mean, so
- * that nothing cancels, at no second pass. Floats are summed over blocks of 16 positions, blocks in
- * double; the channels of a group are combined in double. A second pass writes
- *
- *     y = (x - mean) r,     J d = r d + k (x - mean) + c
- *
- * with the mean in two floats, high and low: subtracting the high part of a large mean is exact.
- *
- * For few positions and wide groups (layer norm: rows of C) lanes run along the row, in two passes
- * over a row that is in the first-level cache.
+ * For many positions, lanes are channels: a first pass over an image gives its statistics (norm.h),
+ * a second one writes. For few positions and wide groups (layer norm: rows of C) lanes run along
+ * the row, in two passes over a row that is in the first-level cache.
  */
-#include "backend/cpu/cpu.h"
-#include "backend/cpu/vec.h"
-
-#include <math.h>
-
-enum { BLOCK = 16, SAMPLES = 16 };
-
-struct norm {
-  int64_t N, P, C, groups, width; /* width: channels of a group */
-  bool center;
-  double eps;
-  const float *x, *d; /* d NULL: the value */
-  float *y;
-};
-
-/* What a channel has summed, in scratch: arrays of C. */
-struct channels {
-  double *x, *xx, *d, *xd;           /* sums of x - m, (x - m)^2, d, (x - m) d */
-  float *m;                          /* the shift */
-  float *high, *scale, *slope, *add; /* out = (x - high) slope + d scale + add */
-};
-
-static struct norm norm_of(const struct few_call *call) {
-  const struct few_shape s = call->shape;
-  assert(s.rank >= 2);
-  struct norm n = {.N = s.dim[0],
-                   .C = s.dim[s.rank - 1],
-                   .groups = call->node->attr.i[0],
-                   .center = call->node->attr.i[1] != 0,
-                   .eps = call->node->attr.f[0],
-                   .x = call->in[0].data,
-                   .d = call->n_in > 1 ? call->in[1].data : NULL,
-                   .y = call->out};
-  assert(n.groups > 0 && n.C % n.groups == 0);
-  n.P = 1;
-  for (int k = 1; k < s.rank - 1; k++) n.P *= s.dim[k];
-  n.width = n.C / n.groups;
-  return n;
-}
-
-/* ---- The statistics of a group ---- */
-
-/* out = (x - mean) slope + d r + add, from means over the group. */
-struct apply {
-  double r, slope, add;
-};
-
-static struct apply apply_of(const struct norm *n, double var, double mean_d, double mean_xd) {
-  const double r = 1 / sqrt(var + n->eps);
-  if (!n->d) return (struct apply){0, r, 0};
-  return (struct apply){r, -r * r * r * mean_xd, n->center ? -r * mean_d : 0};
-}
+#include "backend/cpu/norm.h"
 
 /* ---- Lanes are channels ---- */
 
-static vf load_some(const float *x, int64_t n) { return n == VF_W ? vf_load(x) : vf_load_n(x, n); }
-static void store_some(float *x, vf y, int64_t n) {
-  if (n == VF_W)
-    vf_store(x, y);
-  else
-    vf_store_n(x, y, n);
-}
-
-static void add_doubles(double *to, vf x, int64_t n) {
-  float a[VF_W];
-  vf_store(a, x);
-  for (int64_t i = 0; i < n; i++) to[i] += (double)a[i];
-}
-
-/* A mean over SAMPLES positions spread over the image. */
-static vf sample_mean(const float *x, int64_t P, int64_t C, int64_t n) {
-  const int64_t samples = P < SAMPLES ? P : SAMPLES;
-  vf s = {0};
-  for (int64_t k = 0; k < samples; k++) s += load_some(x + k * P / samples * C, n);
-  return s / (float)samples;
-}
-
-/* Sums of one vector of n channels over the image at x (and d). */
-static void sum_channels(const struct norm *n, const struct channels *ch, const float *x,
-                         const float *d, int64_t c, int64_t len) {
+static void write_image(const struct norm *n, const float *factor, int64_t image, float *y) {
   const int64_t C = n->C;
-  const vf m = n->center ? sample_mean(x + c, n->P, C, len) : (vf){0};
-  store_some(ch->m + c, m, len);
-  for (int64_t p = 0; p < n->P; p += BLOCK) {
-    const int64_t end = n->P - p < BLOCK ? n->P : p + BLOCK;
-    vf sx = {0}, sxx = {0}, sd = {0}, sxd = {0};
-    for (int64_t q = p; q < end; q++) {
-      const vf t = load_some(x + q * C + c, len) - m;
-      sx += t;
-      sxx = vf_fma(t, t, sxx);
-      if (!d) continue;
-      const vf u = load_some(d + q * C + c, len);
-      sd += u;
-      sxd = vf_fma(t, u, sxd);
-    }
-    add_doubles(ch->x + c, sx, len);
-    add_doubles(ch->xx + c, sxx, len);
-    if (!d) continue;
-    add_doubles(ch->d + c, sd, len);
-    add_doubles(ch->xd + c, sxd, len);
-  }
-}
-
-/* Combine channels first..first+width-1 and write what the second pass multiplies by. */
-static void finish_group(const struct norm *n, const struct channels *ch, int64_t first) {
-  const double P = (double)n->P, count = P * (double)n->width;
-  const int64_t end = first + n->width;
-  double mean = 0, var = 0, mean_d = 0, mean_xd = 0;
-  if (n->center) {
-    for (int64_t c = first; c < end; c++) mean += ch->x[c] / count + (double)ch->m[c] * (P / count);
-  }
-  for (int64_t c = first; c < end; c++) {
-    const double off = (double)ch->m[c] - mean; /* x - mean = (x - m) + off */
-    var += ch->xx[c] + off * (2 * ch->x[c] + off * P);
-    if (!n->d) continue;
-    mean_d += ch->d[c] / count;
-    mean_xd += (ch->xd[c] + off * ch->d[c]) / count;
-  }
-  const struct apply a = apply_of(n, fmax(var, 0) / count, mean_d, mean_xd);
-  const float high = (float)mean;
-  for (int64_t c = first; c < end; c++) {
-    ch->high[c] = high;
-    ch->slope[c] = (float)a.slope;
-    ch->scale[c] = (float)a.r;
-    ch->add[c] = (float)(a.add - (mean - (double)high) * a.slope);
-  }
-}
-
-static void write_positions(const struct norm *n, const struct channels *ch, int64_t image) {
-  const int64_t C = n->C;
+  const float *scale = factor + NORM_SCALE * C;
+  const float *slope = n->d ? factor + NORM_SLOPE * C : scale;
+  const float *add = factor + (n->d ? NORM_ADD : NORM_BASE) * C;
   for (int64_t p = 0; p < n->P; p++) {
     const int64_t at = (image * n->P + p) * C;
     for (int64_t c = 0; c < C; c += VF_W) {
       const int64_t len = C - c < VF_W ? C - c : VF_W;
-      vf y = load_some(ch->add + c, len);
-      if (n->d) y = vf_fma(load_some(n->d + at + c, len), load_some(ch->scale + c, len), y);
-      const vf t = load_some(n->x + at + c, len) - load_some(ch->high + c, len);
-      store_some(n->y + at + c, vf_fma(t, load_some(ch->slope + c, len), y), len);
+      vf v = norm_load(add + c, len);
+      if (n->d) v = vf_fma(norm_load(n->d + at + c, len), norm_load(scale + c, len), v);
+      const vf t = norm_load(n->x + at + c, len) - norm_load(factor + NORM_HIGH * C + c, len);
+      norm_store(y + at + c, vf_fma(t, norm_load(slope + c, len), v), len);
     }
   }
 }
 
-static void run_channels(const struct norm *n, void *scratch) {
-  const int64_t C = n->C;
-  double *sums = scratch;
-  float *f = (void *)(sums + 4 * C);
-  const struct channels ch = {sums,  sums + C,  sums + 2 * C, sums + 3 * C, f,
-                              f + C, f + 2 * C, f + 3 * C,    f + 4 * C};
+static void run_channels(const struct norm *n, void *scratch, float *y) {
+  float *factor = (void *)((char *)scratch + norm_sums_bytes(n->C));
   for (int64_t image = 0; image < n->N; image++) {
-    const int64_t at = image * n->P * C;
-    for (int64_t k = 0; k < 4 * C; k++) sums[k] = 0;
-    for (int64_t c = 0; c < C; c += VF_W)
-      sum_channels(n, &ch, n->x + at, n->d ? n->d + at : NULL, c, C - c < VF_W ? C - c : VF_W);
-    for (int64_t g = 0; g < n->groups; g++) finish_group(n, &ch, g * n->width);
-    write_positions(n, &ch, image);
+    norm_image(n, image, scratch, factor);
+    write_image(n, factor, image, y);
   }
 }
 
@@ -230,33 +90,36 @@ static void run_row(const struct norm *n, const float *x, const float *d, float 
   const double off = n->center ? -s.t / count : 0; /* m - mean */
   const double mean_d = n->center ? s.u / count : 0;
   const double var = fmax(s.tt / count - off * off, 0);
-  const struct apply a = apply_of(n, var, mean_d, s.tu / count + off * mean_d);
+  const struct norm_apply a = norm_apply_of(n, var, mean_d, s.tu / count + off * mean_d);
   const vf slope = vf_set((float)a.slope), scale = vf_set((float)a.r);
   const vf add = vf_set((float)(a.add + off * a.slope));
   for (int64_t i = 0; i < len; i += VF_W) {
     const int64_t some = len - i < VF_W ? len - i : VF_W;
-    vf v = vf_fma(load_some(x + i, some) - m, slope, add);
-    if (d) v = vf_fma(load_some(d + i, some), scale, v);
-    store_some(y + i, v, some);
+    vf v = vf_fma(norm_load(x + i, some) - m, slope, add);
+    if (d) v = vf_fma(norm_load(d + i, some), scale, v);
+    norm_store(y + i, v, some);
   }
 }
 
 static bool goes_by_rows(const struct norm *n) { return n->P == 1 && n->width >= VF_W; }
 
 static void run(const struct few_call *call) {
-  const struct norm n = norm_of(call);
+  struct norm n = norm_of(call->shape, &call->node->attr);
+  float *y = call->out;
+  n.x = call->in[0].data;
+  if (call->n_in > 1) n.d = call->in[1].data;
   if (n.N * n.P * n.C == 0) return;
   if (!goes_by_rows(&n)) {
-    run_channels(&n, call->scratch);
+    run_channels(&n, call->scratch, y);
     return;
   }
   for (int64_t at = 0; at < n.N * n.C; at += n.width)
-    run_row(&n, n.x + at, n.d ? n.d + at : NULL, n.y + at);
+    run_row(&n, n.x + at, n.d ? n.d + at : NULL, y + at);
 }
 
 static size_t scratch_bytes(const struct few_call *call) {
   const int64_t C = call->shape.dim[call->shape.rank - 1];
-  return (size_t)C * (4 * sizeof(double) + 5 * sizeof(float));
+  return norm_sums_bytes(C) + (size_t)C * NORM_FACTORS * sizeof(float);
 }
 
 void FEW_ISA(few__cpu_norm)(const struct few_call *call) { run(call); }

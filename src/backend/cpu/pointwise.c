@@ -11,64 +11,25 @@
  *
  * The last instruction to touch a stored register writes straight to the output, unless that output
  * is the memory of a leaf that is read later in the tile; then it is copied when the tile is done.
+ *
+ * A norm in a program reads leaves. When the sweep comes to an image, its statistics are taken
+ * (norm.h) and become factors by channel; the norm is then two or three steps that read them as
+ * leaves of shape [1,..,C]. The image is in the cache when the sweep reads it again, and neither
+ * the normalised values nor their tangents need to exist in memory.
  */
 #include "backend/cpu/pointwise.h"
 
-#include "backend/cpu/vmath.h"
+#include "backend/cpu/norm.h"
+#include "backend/cpu/pointwise_loops.h"
 
 /* 512 elements are 2 KiB: a dozen live registers fit 32 KiB. */
-enum { TILE = 512, DIRECT_TILE = 1 << 14, REGISTERS = FEW_PROGRAM_LEAVES + FEW_PROGRAM_MAX };
-
-typedef void (*loop_fn)(float *out, const float *const in[3], float a, float b, int64_t n);
-
-#define C(number) vf_set((float)(number))
-#define EXP vf_exp
-#define LOG vf_log
-#define SIN vf_sin
-#define COS vf_cos
-#define TANH vf_tanh
-#define ATAN vf_atan
-#define SQRT vf_sqrt
-#define ABS vf_abs
-#define MAX vf_max
-#define MIN vf_min
-#define SELECT vf_select
-
-#define LOOP(name, expression, load_y, load_z)                                                    \
-  static void name##_loop(float *out, const float *const in[3], float a, float b, int64_t n) {    \
-    const vf A = vf_set(a), B = vf_set(b);                                                        \
-    const float *px = in[0], *py = in[1], *pz = in[2];                                            \
-    (void)A, (void)B, (void)py, (void)pz;                                                         \
-    int64_t i = 0;                                                                                \
-    for (; i + VF_W <= n; i += VF_W) {                                                            \
-      const vf X = vf_load(px + i);                                                               \
-      load_y(const vf Y = vf_load(py + i);) load_z(const vf Z = vf_load(pz + i);)                 \
-          vf_store(out + i, expression);                                                          \
-    }                                                                                             \
-    if (i == n) return;                                                                           \
-    const vf X = vf_load_n(px + i, n - i);                                                        \
-    load_y(const vf Y = vf_load_n(py + i, n - i);) load_z(const vf Z = vf_load_n(pz + i, n - i);) \
-        vf_store_n(out + i, expression, n - i);                                                   \
-  }
-#define YES(x) x
-#define NO(x)
-
-#define FEW_OP(ENUM, name, arity)
-#define FEW_UNARY(ENUM, name, expression) LOOP(name, expression, NO, NO)
-#define FEW_BINARY(ENUM, name, expression) LOOP(name, expression, YES, NO)
-#define FEW_TERNARY(ENUM, name, expression) LOOP(name, expression, YES, YES)
-#include "few/ops.def"
-LOOP(product_sum, vf_fma(X, Y, Z), YES, YES)
-
-static const struct pointwise {
-  loop_fn loop;
-  int arity;
-} ops[FEW_OP_COUNT] = {
-#define FEW_OP(ENUM, name, arity)
-#define FEW_UNARY(ENUM, name, expression) [FEW_OP_##ENUM] = {name##_loop, 1},
-#define FEW_BINARY(ENUM, name, expression) [FEW_OP_##ENUM] = {name##_loop, 2},
-#define FEW_TERNARY(ENUM, name, expression) [FEW_OP_##ENUM] = {name##_loop, 3},
-#include "few/ops.def"
+enum { TILE = 512, DIRECT_TILE = 1 << 14 };
+/* Registers of a norm: its factors, x - high, and half of the tangent. */
+enum { NORM_CENTERED = NORM_FACTORS, NORM_HALF, NORM_REGISTERS };
+enum {
+  REGISTERS = FEW_PROGRAM_LEAVES + FEW_PROGRAM_MAX + FEW_PROGRAM_NORMS * NORM_REGISTERS,
+  STEPS = FEW_PROGRAM_MAX + FEW_PROGRAM_NORMS * 2,
+  FOREVER = STEPS /* read until the tile is done */
 };
 
 /* A register lives in a leaf's memory, in a slot of the scratch, or in an output. */
@@ -87,17 +48,30 @@ struct step {
   float a, b;
 };
 
+/* Norms of the same x, and the same d if any, are one. */
+struct normed {
+  struct norm norm;
+  int x, d;      /* leaves; d -1: none */
+  int first;     /* of its registers */
+  bool centered; /* x - high has its step */
+  float *factor;
+};
+
 struct plan {
-  int n_leaves, n_steps, n_slots, n_copies;
+  int n_leaves, n_steps, n_slots, n_copies, n_norms;
   int64_t rows, cols; /* of a tile, at most */
   struct sweep sweep;
   struct reg reg[REGISTERS];
-  struct step step[FEW_PROGRAM_MAX];
+  struct step step[STEPS];
   struct copy {
     int reg, out;
   } copy[FEW_PROGRAM_STORES];
   const float *leaf[FEW_PROGRAM_LEAVES];
   float *out[FEW_PROGRAM_STORES], *scratch;
+  struct normed norm[FEW_PROGRAM_NORMS];
+  int norm_of[FEW_PROGRAM_MAX]; /* of an instruction that is a norm */
+  int64_t spread_col, spread_n; /* what the slots of factors show */
+  void *sums;
 };
 
 /* ---- Planning: once a call ---- */
@@ -109,7 +83,57 @@ static void plan_leaves(struct plan *p, const struct few_call *call) {
     p->reg[l] = (struct reg){LEAF, l, -1, -1, 0};
     sweep_broadcast(p->sweep.stride[l], call->in[l].shape, call->shape);
   }
+  if (p->n_norms) { /* so that images and channels remain dims of their own */
+    struct few_shape by_channel = call->shape;
+    for (int k = 1; k < by_channel.rank - 1; k++) by_channel.dim[k] = 1;
+    sweep_broadcast(p->sweep.stride[p->sweep.n++], by_channel, call->shape);
+  }
   sweep_merge(&p->sweep, call->shape);
+}
+
+static bool is_norm(few_op op) { return op == FEW_OP_NORM || op == FEW_OP_NORM_TANGENT; }
+
+/* The norm of x (and d) with these attributes: one that is there, or a new one. */
+static int find_norm(struct plan *p, const struct few_call *call, int x, int d,
+                     const struct few_attr *attr) {
+  const struct norm n = norm_of(call->shape, attr);
+  int i = 0;
+  for (; i < p->n_norms; i++) {
+    const struct normed *m = &p->norm[i];
+    if (m->x == x && (m->d == d || m->d < 0 || d < 0) && m->norm.groups == n.groups &&
+        m->norm.center == n.center && !(m->norm.eps < n.eps || m->norm.eps > n.eps))
+      break;
+  }
+  if (i == p->n_norms) {
+    assert(p->n_norms < FEW_PROGRAM_NORMS);
+    p->norm[p->n_norms++] = (struct normed){.norm = n, .x = x, .d = d};
+  }
+  if (d >= 0) p->norm[i].d = d;
+  return i;
+}
+
+static void plan_norms(struct plan *p, const struct few_call *call,
+                       const struct few_program *prog) {
+  for (int k = 0; k < prog->n_code; k++) {
+    const struct few_instruction *c = &prog->code[k];
+    if (!is_norm(c->op)) continue;
+    const int d = c->op == FEW_OP_NORM_TANGENT ? c->in[1] : -1;
+    assert(c->in[0] < prog->n_leaves && d < prog->n_leaves);
+    p->norm_of[k] = find_norm(p, call, c->in[0], d, &c->attr);
+  }
+  const int64_t C = p->n_norms ? p->norm[0].norm.C : 0;
+  for (int i = 0; i < p->n_norms; i++) {
+    struct normed *m = &p->norm[i];
+    m->norm.x = call->in[m->x].data;
+    m->norm.d = m->d < 0 ? NULL : call->in[m->d].data;
+    m->factor = p->scratch;
+    m->first = prog->n_leaves + prog->n_code + i * NORM_REGISTERS;
+    p->scratch += NORM_FACTORS * C;
+    for (int k = 0; k < NORM_FACTORS; k++) p->reg[m->first + k] = (struct reg){LEAF, -1, -1, -1, 0};
+  }
+  if (!p->n_norms) return;
+  p->sums = p->scratch;
+  p->scratch += norm_sums_bytes(C) / sizeof(float);
 }
 
 /* For each sum, the product that only it reads, or -1: the two become one step x y + z. */
@@ -131,30 +155,50 @@ static void find_products(const struct few_program *prog, int product_of[], bool
   }
 }
 
+static void add_step(struct plan *p, struct step s) {
+  p->reg[s.to] = (struct reg){SLOT, -1, -1, -1, 0};
+  for (int i = 0; i < s.n_in; i++) p->reg[s.in[i]].last_use = p->n_steps;
+  p->step[p->n_steps++] = s;
+}
+
+static void add_product_sum(struct plan *p, int to, int x, int y, int z) {
+  add_step(p, (struct step){product_sum_loop, {x, y, z}, 3, to, 0, 0});
+}
+
+static void add_norm(struct plan *p, int to, struct normed *m, bool tangent) {
+  const int r = m->first;
+  if (!m->centered)
+    add_step(
+        p, (struct step){ops[FEW_OP_SUB].loop, {m->x, r + NORM_HIGH}, 2, r + NORM_CENTERED, 0, 0});
+  m->centered = true;
+  if (tangent) add_product_sum(p, r + NORM_HALF, m->d, r + NORM_SCALE, r + NORM_ADD);
+  if (tangent)
+    add_product_sum(p, to, r + NORM_CENTERED, r + NORM_SLOPE, r + NORM_HALF);
+  else
+    add_product_sum(p, to, r + NORM_CENTERED, r + NORM_SCALE, r + NORM_BASE);
+}
+
 static void plan_steps(struct plan *p, const struct few_program *prog) {
   int product_of[FEW_PROGRAM_MAX];
   bool absorbed[FEW_PROGRAM_MAX];
   find_products(prog, product_of, absorbed);
   for (int k = 0; k < prog->n_code; k++) {
     const struct few_instruction *code = &prog->code[k];
+    const int to = prog->n_leaves + k, m = product_of[k];
     if (absorbed[k]) continue;
-    struct step *s = &p->step[p->n_steps];
-    *s = (struct step){ops[code->op].loop,     {0, 0, 0},
-                       ops[code->op].arity,    prog->n_leaves + k,
-                       (float)code->attr.f[0], (float)code->attr.f[1]};
-    for (int i = 0; i < s->n_in; i++) s->in[i] = code->in[i];
-    if (product_of[k] >= 0) {
-      const struct few_instruction *mul = &prog->code[product_of[k]];
-      const int other = code->in[0] == prog->n_leaves + product_of[k] ? code->in[1] : code->in[0];
-      s->loop = product_sum_loop;
-      s->n_in = 3;
-      s->in[0] = mul->in[0];
-      s->in[1] = mul->in[1];
-      s->in[2] = other;
+    if (is_norm(code->op)) {
+      add_norm(p, to, &p->norm[p->norm_of[k]], code->op == FEW_OP_NORM_TANGENT);
+    } else if (m >= 0) {
+      const int16_t *factor = prog->code[m].in;
+      add_product_sum(p, to, factor[0], factor[1], code->in[code->in[0] == prog->n_leaves + m]);
+    } else {
+      add_step(p, (struct step){ops[code->op].loop,
+                                {code->in[0], code->in[1], code->in[2]},
+                                ops[code->op].arity,
+                                to,
+                                (float)code->attr.f[0],
+                                (float)code->attr.f[1]});
     }
-    p->reg[s->to] = (struct reg){SLOT, -1, -1, -1, 0};
-    for (int i = 0; i < s->n_in; i++) p->reg[s->in[i]].last_use = p->n_steps;
-    p->n_steps++;
   }
 }
 
@@ -224,6 +268,12 @@ static void plan_tiles(struct plan *p) {
       p->reg[l].place = SLOT;
       p->reg[l].index = p->n_slots++;
     }
+  for (int i = 0; i < p->n_norms * NORM_REGISTERS; i++) {
+    struct reg *r = &p->reg[p->norm[0].first + i];
+    if (i % NORM_REGISTERS >= NORM_FACTORS || r->last_use < 0) continue;
+    r->place = SLOT;
+    r->index = p->n_slots++;
+  }
 }
 
 /* ---- Running: once a tile ---- */
@@ -255,6 +305,27 @@ static void spread_leaf(struct plan *p, int leaf, int64_t offset, int64_t rows, 
   }
 }
 
+/* Rows of factors, as many as the tile has. */
+static void spread_factors(struct plan *p, int64_t col, int64_t rows, int64_t cols) {
+  if (p->spread_col == col && p->spread_n >= rows * cols) return;
+  p->spread_col = col;
+  p->spread_n = rows * cols;
+  for (int i = 0; i < p->n_norms; i++)
+    for (int k = 0; k < NORM_FACTORS; k++) {
+      const struct reg *r = &p->reg[p->norm[i].first + k];
+      if (r->place != SLOT) continue;
+      float *to = p->scratch + r->index * TILE;
+      for (int64_t row = 0; row < rows; row++, to += cols)
+        memcpy(to, p->norm[i].factor + k * p->norm[i].norm.C + col, (size_t)cols * sizeof *to);
+    }
+}
+
+static void take_statistics(struct plan *p, int64_t image) {
+  p->spread_n = 0;
+  for (int i = 0; i < p->n_norms; i++)
+    norm_image(&p->norm[i].norm, image, p->sums, p->norm[i].factor);
+}
+
 struct tile {
   int64_t out;                         /* offset in the outputs */
   int64_t leaf[FEW_PROGRAM_LEAVES], n; /* offsets in the leaves; elements */
@@ -284,8 +355,9 @@ static void run_tiles(struct plan *p) {
   const struct sweep *w = &p->sweep;
   const int last = w->rank - 1, outer = last > 0 ? last - 1 : 0;
   const int64_t len = w->dim[last], height = last > 0 ? w->dim[last - 1] : 1;
-  const int64_t n_outer = sweep_count(w, outer);
+  const int64_t n_outer = sweep_count(w, outer), images = p->n_norms ? p->norm[0].norm.N : n_outer;
   for (int64_t o = 0; o < n_outer; o++) {
+    if (p->n_norms && o * images % n_outer == 0) take_statistics(p, o * images / n_outer);
     int64_t base[FEW_PROGRAM_LEAVES] = {0};
     for (int l = 0; l < p->n_leaves; l++) base[l] = sweep_at(w, l, outer, o);
     for (int64_t row = 0; row < height; row += p->rows)
@@ -298,6 +370,7 @@ static void run_tiles(struct plan *p) {
           if (last > 0) t.leaf[l] += row * w->stride[l][last - 1];
           if (p->reg[l].place == SLOT) spread_leaf(p, l, t.leaf[l], rows, cols);
         }
+        if (p->n_norms) spread_factors(p, col, rows, cols);
         run_tile(p, &t);
       }
   }
@@ -307,6 +380,7 @@ static void run_program(const struct few_call *call, const struct few_program *p
   struct plan p = {.scratch = call->scratch};
   if (sweep_empty(call->shape)) return;
   for (int j = 0; j < prog->n_stores; j++) p.out[j] = call->node ? call->out : call->outs[j];
+  plan_norms(&p, call, prog);
   plan_leaves(&p, call);
   plan_steps(&p, prog);
   plan_places(&p, prog);
@@ -316,9 +390,14 @@ static void run_program(const struct few_call *call, const struct few_program *p
 
 void FEW_ISA(few__cpu_fused)(const struct few_call *call) { run_program(call, call->program); }
 
-/* A slot for each leaf and instruction at most. */
+/* A slot for each leaf, instruction and register of a norm at most; a norm's factors; the sums. */
 size_t FEW_ISA(few__cpu_fused_scratch)(const struct few_call *call) {
-  return (size_t)(call->n_in + call->program->n_code) * TILE * sizeof(float);
+  const struct few_shape s = call->shape;
+  size_t norms = 0, C = s.rank ? (size_t)s.dim[s.rank - 1] : 1;
+  for (int k = 0; k < call->program->n_code; k++) norms += is_norm(call->program->code[k].op);
+  size_t slots = (size_t)(call->n_in + call->program->n_code) + norms * NORM_REGISTERS;
+  size_t bytes = slots * TILE * sizeof(float) + norms * NORM_FACTORS * C * sizeof(float);
+  return norms ? bytes + norm_sums_bytes((int64_t)C) : bytes;
 }
 
 /* One op: a program of one instruction. */

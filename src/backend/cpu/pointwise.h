@@ -12,7 +12,7 @@
 struct sweep {
   int rank, n; /* dims left, at least 1; operands */
   int64_t dim[FEW_MAX_RANK];
-  int64_t stride[FEW_PROGRAM_LEAVES][FEW_MAX_RANK];
+  int64_t stride[FEW_PROGRAM_LEAVES + 1][FEW_MAX_RANK];
 };
 
 /* Strides of a dense operand of shape s broadcast to `whole`. */
