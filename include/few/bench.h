@@ -60,6 +60,9 @@ struct few_bench_result {
   double share_of_peak;
   size_t arena_bytes; /* of all workers together */
 };
+/* Instruction set of the CPU kernels: "base", "avx2" or "avx512". The best that this processor has;
+ * the environment variable FEW_CPU_ISA can hold it to a lesser one. */
+const char *few_cpu_isa(void);
 /* Peak of `workers` cores together, GFLOP/s, fp32 multiply-adds counted twice. */
 FEW_MUST_USE few_status few_bench_peak(few_ctx *ctx, int workers, double *gflops);
 FEW_MUST_USE few_status few_bench(few_ctx *ctx, const struct few_bench_opts *opts,

@@ -17,9 +17,10 @@ static int run(struct cli *cli, const void *opts) {
     struct json j = {.out = stdout};
     json_open(&j, NULL, '{');
     json_text(&j, "version", version);
+    json_text(&j, "cpu_kernels", few_cpu_isa());
     json_close(&j);
   } else {
-    printf("few %s\n", version);
+    printf("few %s\nCPU kernels: %s\n", version, few_cpu_isa());
   }
   return CLI_DONE;
 }

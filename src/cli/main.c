@@ -201,7 +201,12 @@ static int dispatch(int argc, char **argv) {
     cli_overview(stderr);
     return CLI_USAGE;
   }
-  const char *word = argv[1];
+  const char *word = argv[1], *isa = getenv("FEW_CPU_ISA");
+  if (isa && strcmp(isa, few_cpu_isa()))
+    return cli_usage(
+        "FEW_CPU_ISA=%s: this machine has no such kernels, or few does not; unset, it "
+        "means %s",
+        isa, few_cpu_isa());
   if (!strcmp(word, "--help") || !strcmp(word, "-h")) word = "help";
   if (!strcmp(word, "--version")) word = "version";
   const struct command *c = cli_find(word);

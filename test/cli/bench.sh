@@ -13,3 +13,5 @@ echo "exit $?"
 echo "exit $?"
 "$few" bench --net resnet 2>/dev/null >a
 echo "exit $?"
+FEW_CPU_ISA=base "$few" version | grep -q "^CPU kernels: base$" || exit 9
+FEW_CPU_ISA=mmx "$few" version 2>&1 | sed 's/means .*/means/'

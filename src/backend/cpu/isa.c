@@ -8,6 +8,7 @@
 #include "backend/cpu/isa.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 
 #include "backend/cpu/cpu.h"
 
@@ -59,8 +60,18 @@ const struct few_backend *few__backend_cpu_isa(few_isa isa) {
   return &tables[isa];
 }
 
-const struct few_backend *few__backend_cpu(void) {
-  few_isa best = FEW_ISA_COUNT - 1;
-  while (!few__isa_runs(best)) best--;
-  return few__backend_cpu_isa(best);
+few_isa few__isa_find(const char *name) {
+  few_isa isa = 0;
+  while (isa < FEW_ISA_COUNT && strcmp(isas[isa].name, name)) isa++;
+  return isa;
 }
+
+few_isa few__isa_used(void) {
+  const char *limit = getenv("FEW_CPU_ISA");
+  few_isa best = limit ? few__isa_find(limit) : FEW_ISA_COUNT;
+  if (best == FEW_ISA_COUNT) best--;
+  while (!few__isa_runs(best)) best--;
+  return best;
+}
+
+const struct few_backend *few__backend_cpu(void) { return few__backend_cpu_isa(few__isa_used()); }

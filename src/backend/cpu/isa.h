@@ -11,10 +11,13 @@ typedef enum few_isa {
   FEW_ISA_COUNT
 } few_isa;
 
-const char *few__isa_name(few_isa isa); /* "base", "avx2", "avx512" */
-bool few__isa_runs(few_isa isa);        /* compiled in, and this processor has it */
+const char *few__isa_name(few_isa isa);  /* "base", "avx2", "avx512" */
+few_isa few__isa_find(const char *name); /* FEW_ISA_COUNT if there is none of that name */
+bool few__isa_runs(few_isa isa);         /* compiled in, and this processor has it */
 /* The CPU backend held to one instruction set, for tests and benches; NULL if it does not run here.
- * few__backend_cpu() is the last of these that runs. */
+ * few__backend_cpu() is the one of few__isa_used(). */
 const struct few_backend *few__backend_cpu_isa(few_isa isa);
+/* The last that runs here, and none beyond the one that the environment's FEW_CPU_ISA names. */
+few_isa few__isa_used(void);
 
 #endif
