@@ -3,10 +3,12 @@
  * Exit codes: 0 done, 1 failed, 2 usage, 130 stopped by a signal in a state that can go on. What
  * was asked for goes to stdout; errors, warnings and progress go to stderr.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -214,7 +216,16 @@ static int dispatch(int argc, char **argv) {
   return cli_no_command(word);
 }
 
+/* Where a standard stream was closed, the next file opened would take its number, and what is said
+ * would go into a model or a log. A stand-in that fails as the closed one did takes it instead. */
+static void fill_closed_streams(void) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl(fd, F_GETFD) < 0) (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv) {
+  fill_closed_streams();
+  signal(SIGXFSZ, SIG_IGN); /* a file over the limit is an error of the write, with a message */
   int code = dispatch(argc, argv);
   if (fflush(stdout) || ferror(stdout)) {
     cli_failed("cannot write to the standard output");
