@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/rng.h"
+#include "directory.h"
 #include "guard.h"
 #include "io/file.h"
 #include "journal.h"
@@ -21,6 +22,7 @@
 struct training {
   few_ctx *ctx;
   const char *dir;
+  int lock; /* on dir, or -1 */
   struct few_run_recipe recipe;
   few_workers *workers;
   few_model *model; /* the student; its values are what is saved */
@@ -132,7 +134,7 @@ static few_status open_directory(struct training *t) {
   struct few_text text = {0};
   char *path = NULL;
   few_status st;
-  FEW_GOTO(few__mkdirs(t->ctx, t->dir));
+  FEW_GOTO(few__run_dir_open(t->ctx, t->dir, &t->lock));
   FEW_GOTO(few__path_join(t->ctx, &path, t->dir, "recipe.ini"));
   if (few__path_exists(path)) FEW_GOTO(few__run_recipe_same(t->ctx, &t->recipe, path));
   FEW_GOTO(few__run_recipe_text(t->ctx, &t->recipe, &text));
@@ -178,6 +180,7 @@ static void tear_down(struct training *t) {
   few_model_free(t->model);
   few__workers_free(t->workers);
   few__run_recipe_close(t->ctx, &t->recipe);
+  few__run_dir_close(t->lock);
 }
 
 /* ---- results ---- */
@@ -364,7 +367,7 @@ static few_status loop(struct training *t) {
 }
 
 few_status few_train(few_ctx *ctx, const struct few_train_opts *opts) {
-  struct training t = {.ctx = ctx, .dir = opts->run, .journal = {.fd = -1}};
+  struct training t = {.ctx = ctx, .dir = opts->run, .lock = -1, .journal = {.fd = -1}};
   if (opts->version != FEW_TRAIN_OPTS_VERSION)
     return few__fail(ctx, FEW_E_INVALID, "train: options of another version of few");
   FEW_TRY(few__run_recipe_open(ctx, &t.recipe, opts));
