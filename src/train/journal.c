@@ -49,8 +49,13 @@ few_status few__journal_line(few_ctx *ctx, struct few_journal *j, const char *te
   struct few_text line = {0};
   few__text_add(ctx, &line, "%s\n", text);
   few_status st = line.failed ? few__fail(ctx, FEW_E_MEMORY, "out of memory: log") : FEW_OK;
-  if (!st && write(j->fd, line.at, line.len) != (ssize_t)line.len)
-    st = few__fail_errno(ctx, "write", j->path, errno);
+  for (size_t at = 0; !st && at < line.len;) { /* a full disk takes a part, then says so */
+    ssize_t n = write(j->fd, line.at + at, line.len - at);
+    if (n > 0)
+      at += (size_t)n;
+    else if (errno != EINTR)
+      st = few__fail_errno(ctx, "write", j->path, errno);
+  }
   few__text_free(ctx, &line);
   return st;
 }
