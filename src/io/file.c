@@ -251,6 +251,11 @@ bool few__path_is_dir(const char *path) {
   return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
 }
 
+bool few__path_same(const char *a, const char *b) {
+  struct stat s, t;
+  return stat(a, &s) == 0 && stat(b, &t) == 0 && s.st_dev == t.st_dev && s.st_ino == t.st_ino;
+}
+
 few_status few__file_size(few_ctx *ctx, int64_t *out, const char *path) {
   struct stat s;
   *out = 0;

@@ -24,6 +24,7 @@ few_status few__file_write(few_ctx *ctx, const char *path, const void *bytes, si
 
 bool few__path_exists(const char *path); /* anything at all, links followed */
 bool few__path_is_dir(const char *path);
+bool few__path_same(const char *a, const char *b); /* both there, and one file under two names */
 few_status few__file_size(few_ctx *ctx, int64_t *out, const char *path);
 
 /* "dir/name" without a double slash; name alone where dir is "". *out is yours. */

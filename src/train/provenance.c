@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "io/json.h"
-#include "io/sha256.h"
 
 /* The resolved recipe without keys that change nothing, but with the number of steps. */
 static few_status recipe_text(few_ctx *ctx, const struct few_run_recipe *r, struct few_text *out) {
@@ -26,7 +25,7 @@ out:
 
 static few_status describe(few_ctx *ctx, const struct few_run_recipe *r, int64_t step,
                            const char *recipe, json_t *o) {
-  char program[32], hash[48], teacher[16 + FEW_SHA256_TEXT] = "sha256:";
+  char program[32], hash[48], teacher[16 + FEW_SHA256_TEXT];
   snprintf(program, sizeof program, "few %d.%d.%d", FEW_VERSION_MAJOR, FEW_VERSION_MINOR,
            FEW_VERSION_PATCH);
   snprintf(hash, sizeof hash, "fnv1a64:%016" PRIx64, few_data_hash(r->data));
@@ -37,7 +36,7 @@ static few_status describe(few_ctx *ctx, const struct few_run_recipe *r, int64_t
   failed |=
       json_object_set_new(o, "data", json_pack("{s:s,s:s}", "source", r->keys.data, "hash", hash));
   if (r->teacher) {
-    FEW_TRY(few__sha256_file(ctx, teacher + strlen(teacher), r->keys.teacher));
+    snprintf(teacher, sizeof teacher, "sha256:%s", r->teacher_hash);
     failed |= json_object_set_new(o, "teacher", json_pack("{s:s}", "hash", teacher));
   }
   return failed ? few__fail(ctx, FEW_E_MEMORY, "out of memory, or a recipe that is no UTF-8")

@@ -87,7 +87,10 @@ static few_status choose(few_ctx *ctx, struct few_run_recipe *r) {
                      "%s: objective %s distils a teacher: give teacher = "
                      "MODEL.safetensors",
                      r->recipe.place, k->objective);
-  if (k->teacher[0]) FEW_TRY(few_model_load(ctx, &r->teacher, k->teacher));
+  if (k->teacher[0]) {
+    FEW_TRY(few_model_load(ctx, &r->teacher, k->teacher));
+    FEW_TRY(few__sha256_file(ctx, r->teacher_hash, k->teacher));
+  }
   if (!k->net[0] && r->teacher) snprintf(k->net, sizeof k->net, "%s", r->teacher->net->name);
   r->net = few__net_find(k->net);
   if (!r->net)

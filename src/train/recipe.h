@@ -5,6 +5,7 @@
 #include "few/data.h"
 #include "few/train.h"
 #include "io/recipe.h"
+#include "io/sha256.h"
 #include "model/model.h"
 #include "objective/objective.h"
 #include "optim/lr.h"
@@ -42,7 +43,8 @@ struct few_run_recipe {
   struct few_lr_opts lr;
   struct few_net_spec spec; /* of the student */
   few_data *data;
-  few_model *teacher; /* NULL: none */
+  few_model *teacher;                 /* NULL: none */
+  char teacher_hash[FEW_SHA256_TEXT]; /* of the file that was loaded; "" without one */
   double guidance_min, guidance_max;
 };
 

@@ -62,17 +62,37 @@ static void numbers_of(struct few_run_state *s, struct number out[N_NUMBERS]) {
   memcpy(out, all, sizeof all);
 }
 
+/* The identity as metadata, with the mend; files of earlier versions have the first alone. */
+enum { N_HASHES = 3 };
+
+static void hashes_of(const struct few_run_identity *id, struct few_st_pair mend[N_HASHES],
+                      uint64_t value[N_HASHES]) {
+  const struct few_st_pair all[N_HASHES] = {
+      {"layout", "is of another network: take another run directory"},
+      {"data",
+       "was trained on other data: put the data back as they were, or take another run "
+       "directory"},
+      {"teacher",
+       "was trained with another teacher: put that file back, or take another run "
+       "directory"}};
+  memcpy(mend, all, sizeof all);
+  value[0] = id->layout;
+  value[1] = id->data;
+  value[2] = id->teacher;
+}
+
 static void hex(uint64_t bits, char out[24]) { snprintf(out, 24, "0x%016" PRIx64, bits); }
 
-static few_status remove_old(few_ctx *ctx, const char *dir);
+static few_status remove_old(few_ctx *ctx, const char *dir, int64_t step);
 
 few_status few__checkpoint_write(few_ctx *ctx, const struct few_run_state *s, const char *dir,
-                                 uint64_t layout) {
+                                 const struct few_run_identity *id) {
   struct array a[MAX_ARRAYS];
   struct few_st_tensor t[MAX_ARRAYS];
-  struct few_st_pair meta[N_NUMBERS + 1];
+  struct few_st_pair meta[N_NUMBERS + N_HASHES], hash[N_HASHES];
   struct number num[N_NUMBERS];
-  char text[N_NUMBERS + 1][24], name[64], *path = NULL;
+  uint64_t value[N_HASHES];
+  char text[N_NUMBERS + N_HASHES][24], name[64], *path = NULL;
   struct few_run_state copy = *s;
   int n = arrays_of(s, a);
   for (int i = 0; i < n; i++)
@@ -85,13 +105,16 @@ few_status few__checkpoint_write(few_ctx *ctx, const struct few_run_state *s, co
     hex(bits, text[i]);
     meta[i] = (struct few_st_pair){num[i].key, text[i]};
   }
-  hex(layout, text[N_NUMBERS]);
-  meta[N_NUMBERS] = (struct few_st_pair){"layout", text[N_NUMBERS]};
+  hashes_of(id, hash, value);
+  for (int i = 0; i < N_HASHES; i++) {
+    hex(value[i], text[N_NUMBERS + i]);
+    meta[N_NUMBERS + i] = (struct few_st_pair){hash[i].key, text[N_NUMBERS + i]};
+  }
   snprintf(name, sizeof name, "checkpoint-%09" PRId64 ".safetensors", s->step);
   FEW_TRY(few__path_join(ctx, &path, dir, name));
-  few_status st = few__st_write(ctx, path, t, n, meta, N_NUMBERS + 1);
+  few_status st = few__st_write(ctx, path, t, n, meta, N_NUMBERS + N_HASHES);
   few__free(ctx, path);
-  return st ? st : remove_old(ctx, dir);
+  return st ? st : remove_old(ctx, dir, s->step);
 }
 
 /* The step of "checkpoint-<step>.safetensors", or -1. */
@@ -103,14 +126,16 @@ static int64_t step_of(const char *name) {
   return end > name + sizeof before - 1 && !strcmp(end, after) && step >= 0 ? (int64_t)step : -1;
 }
 
-/* Names sort by step: the number is padded. Everything but the last two goes. */
-static few_status remove_old(few_ctx *ctx, const char *dir) {
+/* Names sort by step: the number is padded. Of those up to `step` everything but the last two goes.
+ * Later ones could not be read, or the run would be there: they must not take the place of good. */
+static few_status remove_old(few_ctx *ctx, const char *dir, int64_t step) {
   struct few_names names;
   FEW_TRY(few__list_dir(ctx, &names, dir));
   int kept = 0;
   few_status st = FEW_OK;
   for (int i = names.n - 1; i >= 0 && !st; i--) {
-    if (step_of(names.at[i]) < 0 || kept++ < KEEP) continue;
+    int64_t at = step_of(names.at[i]);
+    if (at < 0 || at > step || kept++ < KEEP) continue;
     char *path;
     st = few__path_join(ctx, &path, dir, names.at[i]);
     if (!st && unlink(path)) few__log(ctx, FEW_LOG_WARN, "cannot remove %s", path);
@@ -130,16 +155,27 @@ static few_status parse_hex(few_ctx *ctx, const struct few_st *st, const char *p
                    path, key);
 }
 
-static few_status load(few_ctx *ctx, struct few_run_state *s, const char *path, uint64_t layout) {
+static few_status check_identity(few_ctx *ctx, const struct few_st *st, const char *path,
+                                 const struct few_run_identity *id) {
+  struct few_st_pair hash[N_HASHES];
+  uint64_t value[N_HASHES], was;
+  hashes_of(id, hash, value);
+  for (int i = 0; i < N_HASHES; i++) {
+    if (i > 0 && !few__st_meta(st, hash[i].key)) continue;
+    FEW_TRY(parse_hex(ctx, st, path, hash[i].key, &was));
+    if (was != value[i]) return few__fail(ctx, FEW_E_INVALID, "%s %s", path, hash[i].value);
+  }
+  return FEW_OK;
+}
+
+static few_status load(few_ctx *ctx, struct few_run_state *s, const char *path,
+                       const struct few_run_identity *id) {
   struct few_st st = {0};
   struct array a[MAX_ARRAYS];
   struct number num[N_NUMBERS];
   uint64_t bits;
   FEW_TRY(few__st_read(ctx, &st, path, SIZE_MAX / 2));
-  few_status status = parse_hex(ctx, &st, path, "layout", &bits);
-  if (!status && bits != layout)
-    status =
-        few__fail(ctx, FEW_E_INVALID, "%s is of another network: take another run directory", path);
+  few_status status = check_identity(ctx, &st, path, id);
   int n = arrays_of(s, a);
   for (int i = 0; i < n && !status; i++) {
     const struct few_st_tensor *t = few__st_find(&st, a[i].name);
@@ -159,8 +195,9 @@ static few_status load(few_ctx *ctx, struct few_run_state *s, const char *path, 
 }
 
 few_status few__checkpoint_read(few_ctx *ctx, struct few_run_state *s, const char *dir,
-                                uint64_t layout, bool *found) {
+                                const struct few_run_identity *id, bool *found) {
   struct few_names names;
+  bool damaged = false;
   *found = false;
   FEW_TRY(few__list_dir(ctx, &names, dir));
   few_status st = FEW_OK;
@@ -169,15 +206,18 @@ few_status few__checkpoint_read(few_ctx *ctx, struct few_run_state *s, const cha
     char *path;
     st = few__path_join(ctx, &path, dir, names.at[i]);
     if (st) break;
-    st = load(ctx, s, path, layout);
+    st = load(ctx, s, path, id);
     *found = !st;
     if (st == FEW_E_FORMAT) { /* cut short by a crash of the machine: the one before may do */
       few__log(ctx, FEW_LOG_WARN, "%s", few_error(ctx));
+      damaged = true;
       st = FEW_OK;
     }
     few__free(ctx, path);
     if (st) break;
   }
   few__names_free(ctx, &names);
-  return st;
+  if (st || *found || !damaged) return st;
+  return few__fail(ctx, FEW_E_FORMAT,
+                   "%s holds checkpoints and none can be read: remove them to begin again", dir);
 }

@@ -19,16 +19,24 @@ struct few_run_state {
   int64_t spikes;    /* in a row */
 };
 
+/* What a run is about, as hashes. A checkpoint of another network, of other data or of another
+ * teacher is refused: going on with it would not be the run that it was. */
+struct few_run_identity {
+  uint64_t layout; /* of names and shapes */
+  uint64_t data;
+  uint64_t teacher; /* of its file; 0: none */
+};
+
 few_status few__state_create(few_ctx *ctx, struct few_run_state *s, int64_t n_model, int64_t n_head,
                              int n_moments, bool ema);
 void few__state_free(few_ctx *ctx, struct few_run_state *s);
 
-/* Write DIR/checkpoint-<step>.safetensors and remove all but the last two. `layout` is a hash of
- * names and shapes: a checkpoint of another network is refused. */
+/* Write DIR/checkpoint-<step>.safetensors and remove all but the last two. */
 few_status few__checkpoint_write(few_ctx *ctx, const struct few_run_state *s, const char *dir,
-                                 uint64_t layout);
-/* Read the newest that is whole. *found is false where there is none. */
+                                 const struct few_run_identity *id);
+/* Read the newest that is whole. *found is false where there is none; FEW_E_FORMAT where there are
+ * some and none is whole. */
 few_status few__checkpoint_read(few_ctx *ctx, struct few_run_state *s, const char *dir,
-                                uint64_t layout, bool *found);
+                                const struct few_run_identity *id, bool *found);
 
 #endif

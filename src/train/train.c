@@ -30,7 +30,7 @@ struct training {
   few_shards *shards;
   struct few_run_state state;
   struct few_journal journal;
-  uint64_t layout;
+  struct few_run_identity id;
   double began;
 
   /* Since the last line of the log. */
@@ -122,7 +122,10 @@ static few_status make_state(struct training *t) {
   const struct few_params *p = &t->model->params;
   FEW_TRY(few__state_create(t->ctx, &t->state, p->total, t->head.total, t->recipe.optim->states,
                             averaging(t)));
-  t->layout = layout_of(&t->head, layout_of(p, 0));
+  const char *teacher = t->recipe.teacher_hash;
+  t->id =
+      (struct few_run_identity){layout_of(&t->head, layout_of(p, 0)), few_data_hash(t->recipe.data),
+                                *teacher ? few__hash(teacher, strlen(teacher), 0) : 0};
   memcpy(t->state.param, t->model->values, (size_t)p->total * sizeof(float));
   few__params_init(&t->head, (uint64_t)t->recipe.keys.seed, t->state.param + p->total);
   start_as_teacher(t);
@@ -131,12 +134,29 @@ static few_status make_state(struct training *t) {
 }
 
 static few_status open_directory(struct training *t) {
+  const char *teacher = t->recipe.keys.teacher;
+  char *recipe = NULL, *model = NULL;
+  few_status st;
+  FEW_GOTO(few__run_dir_open(t->ctx, t->dir, &t->lock));
+  FEW_GOTO(few__path_join(t->ctx, &recipe, t->dir, "recipe.ini"));
+  FEW_GOTO(few__path_join(t->ctx, &model, t->dir, "model.safetensors"));
+  if (few__path_exists(recipe)) FEW_GOTO(few__run_recipe_same(t->ctx, &t->recipe, recipe));
+  if (*teacher && few__path_same(teacher, model))
+    st = few__fail(t->ctx, FEW_E_INVALID,
+                   "teacher = %s is the file that this run writes: take another run directory",
+                   teacher);
+out:
+  few__free(t->ctx, recipe);
+  few__free(t->ctx, model);
+  return st;
+}
+
+/* Not before all else is known to be right, or a slip would stay as what the run was. */
+static few_status write_recipe(struct training *t) {
   struct few_text text = {0};
   char *path = NULL;
   few_status st;
-  FEW_GOTO(few__run_dir_open(t->ctx, t->dir, &t->lock));
   FEW_GOTO(few__path_join(t->ctx, &path, t->dir, "recipe.ini"));
-  if (few__path_exists(path)) FEW_GOTO(few__run_recipe_same(t->ctx, &t->recipe, path));
   FEW_GOTO(few__run_recipe_text(t->ctx, &t->recipe, &text));
   FEW_GOTO(few__file_write(t->ctx, path, text.at, text.len));
 out:
@@ -165,8 +185,9 @@ static few_status set_up(struct training *t) {
   FEW_TRY(few__shards_create(t->ctx, &t->shards, &so));
   FEW_TRY(make_state(t));
   bool found;
-  FEW_TRY(few__checkpoint_read(t->ctx, &t->state, t->dir, t->layout, &found));
-  if (!found) FEW_TRY(few__checkpoint_write(t->ctx, &t->state, t->dir, t->layout));
+  FEW_TRY(few__checkpoint_read(t->ctx, &t->state, t->dir, &t->id, &found));
+  FEW_TRY(write_recipe(t));
+  if (!found) FEW_TRY(few__checkpoint_write(t->ctx, &t->state, t->dir, &t->id));
   if (found && t->state.step)
     few__log(t->ctx, FEW_LOG_INFO, "resuming %s at step %" PRId64, t->dir, t->state.step);
   return few__journal_open(t->ctx, &t->journal, t->dir, t->state.step);
@@ -287,7 +308,7 @@ static few_status write_event(struct training *t, int64_t step, const char *even
 static few_status roll_back(struct training *t, const char *why) {
   int64_t failed = t->state.step, retries = t->state.retries + 1;
   bool found;
-  FEW_TRY(few__checkpoint_read(t->ctx, &t->state, t->dir, t->layout, &found));
+  FEW_TRY(few__checkpoint_read(t->ctx, &t->state, t->dir, &t->id, &found));
   if (!found)
     return few__fail(t->ctx, FEW_E_DIVERGED,
                      "training diverged at step %" PRId64
@@ -299,7 +320,7 @@ static few_status roll_back(struct training *t, const char *why) {
   t->n_reports = 0;
   t->norm_sum = 0;
   t->sum = (struct few_step_report){0};
-  FEW_TRY(few__checkpoint_write(t->ctx, &t->state, t->dir, t->layout));
+  FEW_TRY(few__checkpoint_write(t->ctx, &t->state, t->dir, &t->id));
   return write_event(t, t->state.step, "rolled back", why);
 }
 
@@ -337,7 +358,7 @@ static few_status after_step(struct training *t, double lr) {
   int64_t step = t->state.step;
   if (due(step, k->log_every, k->steps)) FEW_TRY(write_log(t, lr));
   if (due(step, k->checkpoint_every, k->steps)) {
-    FEW_TRY(few__checkpoint_write(t->ctx, &t->state, t->dir, t->layout));
+    FEW_TRY(few__checkpoint_write(t->ctx, &t->state, t->dir, &t->id));
     FEW_TRY(write_model(t));
   }
   return due(step, k->preview_every, k->steps) ? preview(t) : FEW_OK;
@@ -357,7 +378,7 @@ static few_status loop(struct training *t) {
     struct few_progress p = {"training", t->state.step, k->steps, few__now() - t->began, note};
     few_status st = few__progress(t->ctx, &p);
     if (st) {
-      FEW_TRY(few__checkpoint_write(t->ctx, &t->state, t->dir, t->layout));
+      FEW_TRY(few__checkpoint_write(t->ctx, &t->state, t->dir, &t->id));
       FEW_TRY(write_model(t));
       return st;
     }

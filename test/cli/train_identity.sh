@@ -1,0 +1,47 @@
+# A run goes on only as what it was: with the same data, teacher and network, and from a checkpoint
+# that is whole.
+fail() {
+  echo "$@"
+  exit 9
+}
+train() {
+  "$few" train "$here/moons.ini" --quiet width=8 layers=1 "$@" 2>err
+}
+refused() {
+  sentence=$1
+  shift
+  train "$@"
+  [ $? = 1 ] || fail "not refused: $*"
+  grep -q "$sentence" err || fail "$(cat err)"
+}
+# A slip that shows late is not what the run was.
+refused "time embedding" --run slip embedding=5
+train --run slip steps=2 || fail "$(cat err)"
+
+# Teachers.
+train --run a && train --run b seed=2 && cp a/model.safetensors teacher || fail "$(cat err)"
+train --run student objective=scd teacher=teacher steps=20 || fail "$(cat err)"
+cp b/model.safetensors teacher
+refused "was trained with another teacher" --run student objective=scd teacher=teacher
+cp a/model.safetensors teacher
+train --run student objective=scd teacher=teacher || fail "$(cat err)"
+mkdir self && cp a/model.safetensors self
+refused "is the file that this run writes" --run self objective=scd teacher=self/model.safetensors
+cmp a/model.safetensors self/model.safetensors || fail "the teacher was written over"
+
+# Data.
+"$few" data toy:moons --limit 200 --n 100 --out x.npy >out && train --run data data=npy:x.npy steps=20 || fail "$(cat err)"
+"$few" data toy:moons --limit 200 --n 90 --out x.npy >out
+refused "was trained on other data" --run data data=npy:x.npy
+
+# Checkpoints cut short: later ones do not push out good ones, and without any a run does not begin
+# again by itself.
+train --run c steps=40 checkpoint_every=20
+: >c/checkpoint-000000060.safetensors
+: >c/checkpoint-000000080.safetensors
+train --run c steps=50 checkpoint_every=10 || fail "$(cat err)"
+grep -q "few: warning" err || fail "no warning"
+test -s c/checkpoint-000000050.safetensors || fail "the new checkpoint went"
+for file in c/checkpoint-*; do : >$file; done
+refused "holds checkpoints and none can be read" --run c steps=60
+exit 0
