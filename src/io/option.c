@@ -259,8 +259,11 @@ const char *few__option_nearest(const struct few_option *const *tables, int n, c
 static void add_range(few_ctx *ctx, const struct few_option *o, struct few_text *out) {
   char low[32], high[32];
   if (o->min == 0 && o->max == 0) return;
+  bool whole = o->type != FEW_OPTION_REAL; /* 1e9 is no text of an integer */
   few__real_format(o->min, low);
   few__real_format(o->max, high);
+  if (whole && isfinite(o->min)) snprintf(low, sizeof low, "%.0f", o->min);
+  if (whole && isfinite(o->max)) snprintf(high, sizeof high, "%.0f", o->max);
   if (isinf(o->max))
     few__text_add(ctx, out, " of at least %s", low);
   else if (isinf(o->min))
