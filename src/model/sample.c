@@ -137,6 +137,21 @@ static few_status eval(void *user, const float *x, double t, float *F) {
   return report(j);
 }
 
+/* Weights can be finite and what they make is not: say so, for a file would show black or noise. */
+static void warn_not_finite(const struct job *j, const float *out) {
+  int64_t bad = 0;
+  for (int64_t i = 0; i < j->o->n; i++) {
+    int64_t k = 0;
+    while (k < j->dims && isfinite(out[i * j->dims + k])) k++;
+    bad += k < j->dims;
+  }
+  if (bad)
+    few__log(j->m->ctx, FEW_LOG_WARN,
+             "%lld of %lld samples hold values that are not finite: the model is broken, or its "
+             "training diverged",
+             (long long)bad, (long long)j->o->n);
+}
+
 static few_status run_block(struct job *j, float *out, int32_t *labels) {
   const few_model *m = j->m;
   const int64_t first = j->o->first;
@@ -181,6 +196,7 @@ few_status few_sample(few_model *m, const struct few_sample_opts *opts, float *o
     j.rows = end - j.block < j.batch ? end - j.block : j.batch;
     FEW_GOTO(run_block(&j, out, labels));
   }
+  warn_not_finite(&j, out);
   if (nfe) *nfe = j.evals * (j.e.classifier_free ? 2 : 1);
 out:
   few__free(m->ctx, j.x);

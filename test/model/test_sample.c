@@ -229,6 +229,33 @@ static void test_cancel(void **state) {
   few_ctx_free(ctx);
 }
 
+static void keep_warning(void *user, few_log_level level, const char *message) {
+  if (level == FEW_LOG_WARN) snprintf(user, 200, "%s", message);
+}
+
+/* Finite weights may give what is not finite: told once, with the number of samples. */
+static void test_not_finite(void **state) {
+  (void)state;
+  few_ctx *ctx;
+  char warning[200] = "";
+  float out[9 * 2];
+  struct few_ctx_opts co = FEW_CTX_OPTS_INIT;
+  struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  co.user = warning;
+  co.log = keep_warning;
+  o.n = 9;
+  o.steps = 1;
+  assert_int_equal(few_ctx_create(&ctx, &co), FEW_OK);
+  few_model *m = test_model_new(ctx, TEST_MLP);
+  assert_ok(ctx, few_sample(m, &o, out, NULL, NULL));
+  assert_string_equal(warning, "");
+  for (int64_t i = 0; i < m->params.total; i++) m->values[i] = 3e38F;
+  assert_ok(ctx, few_sample(m, &o, out, NULL, NULL));
+  assert_memory_equal(warning, "9 of 9 samples hold values that are not finite", 46);
+  few_model_free(m);
+  few_ctx_free(ctx);
+}
+
 static void test_list(void **state) {
   (void)state;
   assert_true(few_sampler_list_count() >= 4);
@@ -238,13 +265,10 @@ static void test_list(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_one_step_is_exact),
-      cmocka_unit_test(test_solvers_converge),
-      cmocka_unit_test(test_same_picture),
-      cmocka_unit_test(test_defaults_and_counts),
-      cmocka_unit_test(test_refused),
-      cmocka_unit_test(test_cancel),
-      cmocka_unit_test(test_list),
+      cmocka_unit_test(test_one_step_is_exact), cmocka_unit_test(test_solvers_converge),
+      cmocka_unit_test(test_same_picture),      cmocka_unit_test(test_defaults_and_counts),
+      cmocka_unit_test(test_refused),           cmocka_unit_test(test_cancel),
+      cmocka_unit_test(test_not_finite),        cmocka_unit_test(test_list),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
