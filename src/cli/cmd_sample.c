@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -84,6 +86,31 @@ static int parse_label(const few_model *m, const struct few_model_info *info, co
                    info->classes - 1, word);
 }
 
+static bool ends_with(const char *s, const char *end) {
+  size_t n = strlen(s), k = strlen(end);
+  return n > k && !strcmp(s + n - k, end);
+}
+
+/* What cannot be written is told before the hours of sampling, not after. */
+static int check_out(const struct few_model_info *info, const char *out) {
+  struct stat s;
+  bool there = !stat(out, &s), file = ends_with(out, ".png") || ends_with(out, ".npy");
+  if (!file && info->points)
+    return cli_failed("%s: points are no pictures: give a name that ends in .npy or .png", out);
+  if (!file && there && !S_ISDIR(s.st_mode))
+    return cli_failed("%s is no folder: give a folder, or a name that ends in .png or .npy", out);
+  if (file && there && S_ISDIR(s.st_mode))
+    return cli_failed("%s is a folder: name a file in it", out);
+  if (there && access(out, W_OK))
+    return cli_failed("%s cannot be written: check the permissions", out);
+  if (there || !file) return CLI_DONE;
+  const char *slash = strrchr(out, '/');
+  char folder[4096] = ".";
+  if (slash) snprintf(folder, sizeof folder, "%.*s", (int)(slash - out) + 1, out);
+  if (!access(folder, W_OK | X_OK)) return CLI_DONE;
+  return cli_failed("%s cannot be made: check that the folder is there and its permissions", out);
+}
+
 static void report(const struct sample_opts *o, const char *sampler, int nfe, double seconds) {
   if (o->common.json) {
     struct json j = {.out = stdout};
@@ -117,6 +144,7 @@ static int sample(struct cli *cli, few_model *m, const struct sample_opts *o) {
   s.n_times = o->times.n;
   s.times = o->times.n ? o->times.at : NULL;
   int code = parse_label(m, &info, o->label, &s.label);
+  if (!code) code = check_out(&info, o->out);
   if (code) return code;
   size_t item = (size_t)(info.h * info.w * info.c), n = (size_t)o->n;
   float *out = item && n <= SIZE_MAX / sizeof *out / item ? malloc(n * item * sizeof *out) : NULL;
