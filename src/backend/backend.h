@@ -79,5 +79,7 @@ const struct few_backend *few__backend_at(int i);
 const struct few_backend *few__backend_ref(void);
 /* The fastest that this processor runs; ref's kernels where it has no own. */
 const struct few_backend *few__backend_cpu(void);
+/* Its instruction set: "base", "avx2", "avx512"; FEW_CPU_ISA may hold it to a lesser one. */
+const char *few__backend_cpu_set(void);
 
 #endif

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/cpu/isa.h"
+#include "backend/backend.h"
 #include "base/rng.h"
 #include "few/model.h"
 #include "optim/clip.h"
@@ -296,7 +296,7 @@ static few_status measure(struct bench *b, struct few_bench_result *out) {
   return FEW_OK;
 }
 
-const char *few_cpu_isa(void) { return few__isa_name(few__isa_used()); }
+const char *few_cpu_isa(void) { return few__backend_cpu_set(); }
 
 few_status few_bench(few_ctx *ctx, const struct few_bench_opts *opts, enum few_bench_case which,
                      double peak, struct few_bench_result *out) {

@@ -74,4 +74,5 @@ few_isa few__isa_used(void) {
   return best;
 }
 
+const char *few__backend_cpu_set(void) { return isas[few__isa_used()].name; }
 const struct few_backend *few__backend_cpu(void) { return few__backend_cpu_isa(few__isa_used()); }
