@@ -70,7 +70,7 @@ struct few_sample_opts {
   int version;   /* FEW_SAMPLE_OPTS_VERSION */
   int64_t n;     /* pictures */
   int64_t first; /* index of the first: picture i is the same in every call that has it */
-  int steps;     /* 0: the sampler's own choice */
+  int steps;     /* 0: the sampler's own choice, few_sampler_info */
   uint64_t seed;
   const char *sampler; /* NULL: the model's own */
   int label;           /* FEW_LABEL_EACH: picture i has class i mod classes; FEW_LABEL_NONE */
@@ -91,18 +91,24 @@ struct few_sample_opts {
 FEW_MUST_USE few_status few_sample(few_model *m, const struct few_sample_opts *opts, float *out,
                                    int32_t *labels, int *nfe);
 
-/* Write what few_sample gave: PATH.png a grid, PATH.npy uint8 [n,h,w,c] (points: float32 [n,d])
- * with labels beside it in PATH less ".npy" plus ".labels.npy", anything else a folder with one
- * PNG a picture (points are refused). A .png of points is a picture of their density. Each file is
- * atomic. columns 0: as square as may be. */
-FEW_MUST_USE few_status few_sample_write(few_model *m, const char *path, int64_t n,
-                                         const float *samples, const int32_t *labels,
-                                         int64_t columns);
+/* Write what few_sample gave for opts: PATH.png a grid, PATH.npy uint8 [n,h,w,c] (points: float32
+ * [n,d]) with labels (may be NULL) beside it in PATH less ".npy" plus ".labels.npy", anything else
+ * a folder with picture i in its file 000000i.png (points are refused). A .png of points is a
+ * picture of their density. PNG files tell model, seed and steps as text. Each file is atomic.
+ * columns 0: as square as may be. */
+FEW_MUST_USE few_status few_sample_write(few_model *m, const char *path,
+                                         const struct few_sample_opts *opts, const float *samples,
+                                         const int32_t *labels, int64_t columns);
 
+/* The samplers, for help texts. All strings are static. */
 struct few_sampler_info {
-  const char *name, *source, *help;
+  const char *name;   /* "heun" */
+  const char *source; /* the paper */
+  const char *help;   /* one line */
+  int steps;          /* its own choice: what `steps` 0 means */
 };
 int few_sampler_list_count(void);
+/* Sampler i of 0 .. count - 1. */
 struct few_sampler_info few_sampler_list(int i);
 
 /* ---- Looking at a model ---- */

@@ -155,7 +155,7 @@ static int sample(struct cli *cli, few_model *m, const struct sample_opts *o) {
     few_status st = few_sample(m, &s, out, labels, &nfe);
     double seconds = cli_seconds() - start;
     progress_clear(&cli->progress);
-    if (!st) st = few_sample_write(m, o->out, o->n, out, labels, o->columns);
+    if (!st) st = few_sample_write(m, o->out, &s, out, labels, o->columns);
     code = cli_status(cli, st);
     if (!st) report(o, o->sampler ? o->sampler : info.sampler, nfe, seconds);
   } else {

@@ -81,4 +81,9 @@ struct few_eval {
 few_status few__model_run(few_model *m, const struct few_eval *e);
 void few__model_runner_free(few_model *m);
 
+/* ---- sample.c ---- */
+struct few_sampler;
+/* Steps of a sampler under these options: its own choice where they say none. */
+int few__sample_steps(const struct few_sampler *s, const struct few_sample_opts *o);
+
 #endif

@@ -64,6 +64,10 @@ static int default_steps(const struct few_sampler *s) {
   return s->evals_per_step == 2 ? 18 : 25;
 }
 
+int few__sample_steps(const struct few_sampler *s, const struct few_sample_opts *o) {
+  return o->n_times > 0 ? o->n_times : o->steps > 0 ? o->steps : default_steps(s);
+}
+
 static few_status choose_times(struct job *j) {
   const struct few_sample_opts *o = j->o;
   j->times = (struct few_times_opts)FEW_TIMES_OPTS_INIT;
@@ -71,11 +75,8 @@ static few_status choose_times(struct job *j) {
     return few__fail(j->m->ctx, FEW_E_INVALID,
                      "%d steps and %d times: give one of them, or as many of both", o->steps,
                      o->n_times);
-  j->times.steps = o->steps ? o->steps : default_steps(j->sampler);
-  if (o->n_times > 0) {
-    j->times.steps = o->n_times;
-    j->times.times = o->times;
-  }
+  j->times.steps = few__sample_steps(j->sampler, o);
+  if (o->n_times > 0) j->times.times = o->times;
   return FEW_OK;
 }
 
@@ -208,5 +209,5 @@ int few_sampler_list_count(void) { return few__sampler_count(); }
 
 struct few_sampler_info few_sampler_list(int i) {
   const struct few_sampler *s = few__sampler_at(i);
-  return (struct few_sampler_info){s->name, s->source, s->help};
+  return (struct few_sampler_info){s->name, s->source, s->help, default_steps(s)};
 }

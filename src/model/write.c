@@ -2,21 +2,23 @@
  *
  * A value x in [-1, 1] becomes the byte nearest to (x + 1) 127.5; what lies outside is clipped.
  */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "io/file.h"
 #include "io/npy.h"
 #include "io/png.h"
 #include "model.h"
+#include "sampler/sampler.h"
 
 struct job {
   const few_model *m;
   few_ctx *ctx;
   const char *path;
-  int64_t n, dims, columns;
+  int64_t n, first, dims, columns;
   const float *samples;
   const int32_t *labels;
-  char about[128];
+  char about[200]; /* after "N samples" or "sample I" */
 };
 
 static few_status to_bytes(const struct job *j, uint8_t **out) {
@@ -36,11 +38,13 @@ static bool ends_with(const char *s, const char *end) {
   return n > k && !strcmp(s + n - k, end);
 }
 
-static few_status write_png(const struct job *j, const char *path, const struct few_image *im) {
-  char version[32];
+static few_status write_png(const struct job *j, const char *path, const char *what,
+                            const struct few_image *im) {
+  char version[32], about[260];
+  snprintf(about, sizeof about, "%s%s", what, j->about);
   snprintf(version, sizeof version, "few %d.%d.%d", FEW_VERSION_MAJOR, FEW_VERSION_MINOR,
            FEW_VERSION_PATCH);
-  const struct few_png_text text[] = {{"Software", version}, {"Description", j->about}};
+  const struct few_png_text text[] = {{"Software", version}, {"Description", about}};
   return few__png_write(j->ctx, path, im, text, FEW_COUNT(text));
 }
 
@@ -56,7 +60,9 @@ static few_status write_grid(const struct job *j) {
     FEW_GOTO(few__image_grid(j->ctx, &grid, bytes, (int)j->n, (int)s->h, (int)s->w, (int)s->c,
                              (int)j->columns));
   }
-  FEW_GOTO(write_png(j, j->path, &grid));
+  char what[60];
+  snprintf(what, sizeof what, "%lld samples from %lld", (long long)j->n, (long long)j->first);
+  FEW_GOTO(write_png(j, j->path, what, &grid));
 out:
   few__free(j->ctx, bytes);
   few__image_free(j->ctx, &grid);
@@ -99,11 +105,12 @@ static few_status write_folder(const struct job *j) {
   FEW_TRY(to_bytes(j, &bytes));
   few_status st = FEW_OK;
   for (int64_t i = 0; !st && i < j->n; i++) {
-    char name[32], *path;
-    snprintf(name, sizeof name, "%06lld.png", (long long)i);
+    char name[32], what[60], *path;
+    snprintf(name, sizeof name, "%06" PRId64 ".png", j->first + i);
+    snprintf(what, sizeof what, "sample %" PRId64, j->first + i);
     st = few__path_join(j->ctx, &path, j->path, name);
     if (st) break;
-    st = write_png(j, path,
+    st = write_png(j, path, what,
                    &(struct few_image){(int)s->h, (int)s->w, (int)s->c, bytes + i * j->dims});
     few__free(j->ctx, path);
   }
@@ -111,21 +118,27 @@ static few_status write_folder(const struct job *j) {
   return st;
 }
 
-few_status few_sample_write(few_model *m, const char *path, int64_t n, const float *samples,
-                            const int32_t *labels, int64_t columns) {
+few_status few_sample_write(few_model *m, const char *path, const struct few_sample_opts *opts,
+                            const float *samples, const int32_t *labels, int64_t columns) {
   struct job j = {.m = m,
                   .ctx = m->ctx,
                   .path = path,
-                  .n = n,
+                  .n = opts->n,
+                  .first = opts->first,
                   .dims = m->spec.h * m->spec.w * m->spec.c,
                   .columns = columns,
                   .samples = samples,
                   .labels = labels};
-  if (n < 1 || n > INT32_MAX || columns < 0 || columns > INT32_MAX)
-    return few__fail(m->ctx, FEW_E_INVALID, "%s: %lld samples in %lld columns: give at least one",
-                     path, (long long)n, (long long)columns);
-  snprintf(j.about, sizeof j.about, "%lld samples of net %s (%s, %lld steps of training)",
-           (long long)n, m->net->name, m->objective, (long long)m->step);
+  const struct few_sampler *sampler;
+  if (opts->n < 1 || opts->n > INT32_MAX || opts->first < 0 || columns < 0 || columns > INT32_MAX)
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "%s: %lld samples from %lld in %lld columns: give at least one, from 0", path,
+                     (long long)opts->n, (long long)opts->first, (long long)columns);
+  FEW_TRY(few__sampler_find(m->ctx, &sampler, opts->sampler ? opts->sampler : m->sampler));
+  snprintf(j.about, sizeof j.about,
+           ", seed %llu, %d steps of %s; net %s (%s, %lld steps of training)",
+           (unsigned long long)opts->seed, few__sample_steps(sampler, opts), sampler->name,
+           m->net->name, m->objective, (long long)m->step);
   if (ends_with(path, ".png")) return write_grid(&j);
   if (ends_with(path, ".npy")) return write_array(&j);
   return write_folder(&j);

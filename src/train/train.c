@@ -237,7 +237,7 @@ static few_status preview(struct training *t) {
   FEW_GOTO(FEW_NEW(t->ctx, &samples, o.n * item));
   FEW_GOTO(FEW_NEW(t->ctx, &labels, o.n));
   FEW_GOTO(few_sample(t->model, &o, samples, labels, NULL));
-  FEW_GOTO(few_sample_write(t->model, path, o.n, samples, labels, 0));
+  FEW_GOTO(few_sample_write(t->model, path, &o, samples, labels, 0));
 out:
   few__free(t->ctx, path);
   few__free(t->ctx, samples);

@@ -47,6 +47,13 @@ static int byte_of(int i) {
   return v < 0 ? 0 : v > 255 ? 255 : v;
 }
 
+/* Samples 0 .. n - 1; valid until the next call. */
+static const struct few_sample_opts *opts(int64_t n) {
+  static struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  o.n = n;
+  return &o;
+}
+
 static void test_array(void **state) {
   (void)state;
   struct scratch s = scratch_new("out.npy");
@@ -55,7 +62,7 @@ static void test_array(void **state) {
   const int32_t labels[N] = {0, 1, 2, 0, -1};
   struct few_npy a;
   ramp(x);
-  assert_ok(s.ctx, few_sample_write(m, s.path, N, x, labels, 0));
+  assert_ok(s.ctx, few_sample_write(m, s.path, opts(N), x, labels, 0));
   assert_ok(s.ctx, few__npy_read(s.ctx, &a, s.path, 1 << 20));
   assert_int_equal(a.store, FEW_STORE_U8);
   assert_true(a.rank == 4 && a.dim[0] == N && a.dim[1] == 8 && a.dim[2] == 8 && a.dim[3] == 1);
@@ -77,7 +84,7 @@ static void test_grid(void **state) {
   float x[N * SIZE];
   struct few_image im;
   ramp(x);
-  assert_ok(s.ctx, few_sample_write(m, s.path, N, x, NULL, 3));
+  assert_ok(s.ctx, few_sample_write(m, s.path, opts(N), x, NULL, 3));
   assert_ok(s.ctx, few__png_read(s.ctx, &im, s.path, 1, 4096));
   assert_true(im.w == 3 * 10 + 2 && im.h == 2 * 10 + 2);
   for (int i = 0; i < N * SIZE; i++) {
@@ -97,7 +104,11 @@ static void test_folder(void **state) {
   struct few_image im;
   ramp(x);
   s.path[strlen(s.path) - 1] = 0;
-  assert_ok(s.ctx, few_sample_write(m, s.path, N, x, NULL, 0));
+  assert_ok(s.ctx, few_sample_write(m, s.path, opts(N), x, NULL, 0));
+  struct few_sample_opts later = FEW_SAMPLE_OPTS_INIT;
+  later.n = 2;
+  later.first = N - 2; /* the same files again: a file is named by its picture */
+  assert_ok(s.ctx, few_sample_write(m, s.path, &later, x + (N - 2) * SIZE, NULL, 0));
   for (int k = 0; k < N; k++) {
     char path[128];
     snprintf(path, sizeof path, "%s/%06d.png", s.dir, k);
@@ -110,20 +121,47 @@ static void test_folder(void **state) {
   scratch_free(&s);
 }
 
+/* A PNG file tells how to make it again. */
+static void test_text(void **state) {
+  (void)state;
+  struct scratch s = scratch_new("out.png");
+  few_model *m = test_model_new(s.ctx, TEST_UNET);
+  struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  o.n = N;
+  o.first = 3;
+  o.seed = UINT64_MAX;
+  o.sampler = "heun";
+  float x[N * SIZE] = {0};
+  assert_ok(s.ctx, few_sample_write(m, s.path, &o, x, NULL, 0));
+  static const char text[] =
+      "Description\0005 samples from 3, seed 18446744073709551615, 18 steps of heun; net unet";
+  char bytes[512];
+  FILE *f = fopen(s.path, "rb");
+  assert_non_null(f);
+  size_t n = fread(bytes, 1, sizeof bytes, f), found = 0;
+  fclose(f);
+  for (size_t i = 0; i + sizeof text <= n; i++) found += !memcmp(bytes + i, text, sizeof text - 1);
+  assert_int_equal(found, 1);
+  o.sampler = "heum";
+  assert_int_equal(few_sample_write(m, s.path, &o, x, NULL, 0), FEW_E_INVALID);
+  few_model_free(m);
+  scratch_free(&s);
+}
+
 static void test_points(void **state) {
   (void)state;
   struct scratch s = scratch_new("out.npy");
   few_model *m = test_model_new(s.ctx, TEST_MLP);
   const float x[8] = {1, 2, -3, 4, 0.5F, 1e30F, NAN, 0};
   struct few_npy a;
-  assert_ok(s.ctx, few_sample_write(m, s.path, 4, x, NULL, 0));
+  assert_ok(s.ctx, few_sample_write(m, s.path, opts(4), x, NULL, 0));
   assert_ok(s.ctx, few__npy_read(s.ctx, &a, s.path, 1 << 20));
   assert_true(a.store == FEW_STORE_F32 && a.rank == 2 && a.dim[0] == 4 && a.dim[1] == 2);
   assert_memory_equal(a.data, x, sizeof x);
   few__npy_free(s.ctx, &a);
-  assert_int_equal(few_sample_write(m, s.dir, 4, x, NULL, 0), FEW_E_INVALID);
-  assert_int_equal(few_sample_write(m, s.path, 0, x, NULL, 0), FEW_E_INVALID);
-  assert_int_equal(few_sample_write(m, s.path, 4, x, NULL, -1), FEW_E_INVALID);
+  assert_int_equal(few_sample_write(m, s.dir, opts(4), x, NULL, 0), FEW_E_INVALID);
+  assert_int_equal(few_sample_write(m, s.path, opts(0), x, NULL, 0), FEW_E_INVALID);
+  assert_int_equal(few_sample_write(m, s.path, opts(4), x, NULL, -1), FEW_E_INVALID);
   few_model_free(m);
   scratch_free(&s);
 }
@@ -161,8 +199,8 @@ static void test_density(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_array),  cmocka_unit_test(test_grid),    cmocka_unit_test(test_folder),
-      cmocka_unit_test(test_points), cmocka_unit_test(test_density),
+      cmocka_unit_test(test_array), cmocka_unit_test(test_grid),   cmocka_unit_test(test_folder),
+      cmocka_unit_test(test_text),  cmocka_unit_test(test_points), cmocka_unit_test(test_density),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
