@@ -17,6 +17,7 @@ static const char text[] =
 /* A row of a list; options: NULL where there are none to tell. */
 struct row {
   const char *name, *source, *help;
+  int steps; /* of a sampler, unless told; else 0 */
 };
 typedef int count_function(const char *component);
 typedef struct row row_function(const char *component, int i);
@@ -24,7 +25,7 @@ typedef struct row row_function(const char *component, int i);
 static int component_count(const char *component) { return few_component_count(component); }
 static struct row component_row(const char *component, int i) {
   struct few_component_info c = few_component(component, i);
-  return (struct row){c.name, c.source, c.help};
+  return (struct row){c.name, c.source, c.help, 0};
 }
 
 static int sampler_count(const char *component) {
@@ -34,7 +35,7 @@ static int sampler_count(const char *component) {
 static struct row sampler_row(const char *component, int i) {
   (void)component;
   struct few_sampler_info s = few_sampler_list(i);
-  return (struct row){s.name, s.source, s.help};
+  return (struct row){s.name, s.source, s.help, s.steps};
 }
 
 static int reader_count(const char *component) {
@@ -44,7 +45,7 @@ static int reader_count(const char *component) {
 static struct row reader_row(const char *component, int i) {
   (void)component;
   struct few_data_reader_info r = few_data_list(i);
-  return (struct row){r.usage, NULL, r.help};
+  return (struct row){r.usage, NULL, r.help, 0};
 }
 
 static const struct kind {
@@ -81,10 +82,11 @@ static void print_kind(const struct kind *k) {
   }
   for (int i = 0; i < n; i++) {
     struct row r = k->row(k->component, i);
-    char help[400];
+    char help[400], steps[40] = "";
     bool source = r.source && *r.source;
-    snprintf(help, sizeof help, "%s%s%s%s", r.help, source ? " (" : "", source ? r.source : "",
-             source ? ")" : "");
+    if (r.steps) snprintf(steps, sizeof steps, "; %d steps unless told", r.steps);
+    snprintf(help, sizeof help, "%s%s%s%s%s", r.help, steps, source ? " (" : "",
+             source ? r.source : "", source ? ")" : "");
     opt_wrap(stdout, printf("  %s", r.name), widest + 4, help);
   }
 }

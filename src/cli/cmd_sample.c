@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,7 +24,7 @@ static const struct opt options[] = {
              ".png: a grid; .npy: an array, and labels beside it; else a folder of PNG files"),
     OPT_INT(S, n, "n", "N", "64", 1, 1e9, "how many pictures"),
     OPT_INT(S, steps, "steps", "K", "0", 0, 10000,
-            "steps from noise to picture; 0: the sampler's own"),
+            "steps from noise to picture; 0: the sampler's own (few list samplers)"),
     OPT_SEED(S, seed, "seed", "S", "0", "another seed, other pictures"),
     OPT_INT(S, first, "first", "I", "0", 0, 1e15, "index of the first picture"),
     OPT_TEXT(S, label, "label", "L", "each",
@@ -91,10 +92,24 @@ static bool ends_with(const char *s, const char *end) {
   return n > k && !strcmp(s + n - k, end);
 }
 
+/* ".jpg" of "grid.jpg": asked for as a file, it would become a folder. NULL for a folder's name. */
+static const char *foreign_ending(const char *out) {
+  static const char *const endings[] = {".png", ".npy",  ".jpg", ".jpeg", ".gif",
+                                        ".bmp", ".webp", ".ppm", ".npz",  ".pt"};
+  for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+    size_t n = strlen(out), k = strlen(endings[i]);
+    if (n > k && !strcasecmp(out + n - k, endings[i])) return out + n - k;
+  }
+  return NULL;
+}
+
 /* What cannot be written is told before the hours of sampling, not after. */
 static int check_out(const struct few_model_info *info, const char *out) {
   struct stat s;
   bool there = !stat(out, &s), file = ends_with(out, ".png") || ends_with(out, ".npy");
+  if (!file && !there && foreign_ending(out))
+    return cli_usage("sample: --out %s: few writes .png and .npy, not %s", out,
+                     foreign_ending(out));
   if (!file && info->points)
     return cli_failed("%s: points are no pictures: give a name that ends in .npy or .png", out);
   if (!file && there && !S_ISDIR(s.st_mode))
@@ -111,12 +126,20 @@ static int check_out(const struct few_model_info *info, const char *out) {
   return cli_failed("%s cannot be made: check that the folder is there and its permissions", out);
 }
 
+/* Steps as taken: the sampler's own choice where neither --steps nor --times is given. */
+static int64_t steps_of(const struct sample_opts *o, const char *sampler) {
+  if (o->times.n || o->steps) return o->times.n ? o->times.n : o->steps;
+  for (int i = 0; i < few_sampler_list_count(); i++)
+    if (!strcmp(few_sampler_list(i).name, sampler)) return few_sampler_list(i).steps;
+  return 0;
+}
+
 static void report(const struct sample_opts *o, const char *sampler, int nfe, double seconds) {
   if (o->common.json) {
     struct json j = {.out = stdout};
     json_open(&j, NULL, '{');
     json_int(&j, "n", o->n);
-    json_int(&j, "steps", o->steps);
+    json_int(&j, "steps", steps_of(o, sampler));
     json_int(&j, "nfe", nfe);
     json_real(&j, "seconds", seconds);
     json_text(&j, "out", o->out);

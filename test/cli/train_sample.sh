@@ -27,5 +27,9 @@ done
   fail "points as a folder of pictures"
 "$few" sample student/model.safetensors --out a.npy --label moon 2>/dev/null && fail "a label that is none"
 "$few" sample student/model.safetensors --out a.npy --sampler heum 2>/dev/null && fail "a sampler"
+# The JSON says the steps that were taken; a picture file of another kind is no folder.
+"$few" sample student/model.safetensors --n 1 --out a.npy --json || fail "no samples"
+"$few" sample student/model.safetensors --out a.jpg 2>/dev/null
+test $? = 2 || fail "an ending that few does not write"
 "$few" sample teacher/log.jsonl --out a.npy 2>/dev/null && fail "a log as a model"
 exit 0
