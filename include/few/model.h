@@ -126,12 +126,13 @@ FEW_MUST_USE few_status few_model_show(few_model *m, const struct few_show_opts 
 void few_text_free(few_ctx *ctx, char *text);
 
 /* The derivative checker on this model's own network and weights, in f64: the network by its
- * inputs, by its parameters, and its tangent by its parameters. */
+ * inputs, by its parameters, and its tangent by its parameters. Seconds to minutes: it reports
+ * progress. A wrong derivative is not an error: look at `ok`. */
 struct few_model_check {
-  const char *what;
-  double difference, adjoint; /* few/check.h */
+  const char *what;           /* "the network by its inputs"; static */
+  double difference, adjoint; /* few/check.h: relative errors */
   double difference_bound, adjoint_bound;
-  bool ok;
+  bool ok; /* neither is above its bound */
 };
 enum { FEW_MODEL_CHECKS = 3 };
 FEW_MUST_USE few_status few_model_check(few_model *m, struct few_model_check out[FEW_MODEL_CHECKS]);

@@ -45,6 +45,7 @@ static int run(struct cli *cli, const void *opts) {
   if (st) return cli_status(cli, st);
   struct few_model_check check[FEW_MODEL_CHECKS];
   st = few_model_check(m, check);
+  progress_clear(&cli->progress);
   few_model_free(m);
   if (st) return cli_status(cli, st);
   if (o->common.json)

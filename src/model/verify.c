@@ -25,6 +25,7 @@ struct subject {
   few_node inputs[3];
   int n_inputs;
   few_node *params;
+  double started;
 };
 
 static void take_row(const few_model *m, int row, double *out) {
@@ -87,9 +88,19 @@ static few_status build(struct subject *s) {
   return few_graph_status(s->g);
 }
 
+static few_status report(const struct subject *s, int done, const char *note) {
+  struct few_progress p = {.what = "checking",
+                           .done = done,
+                           .total = FEW_MODEL_CHECKS,
+                           .seconds = few__now() - s->started,
+                           .note = note};
+  return few__progress(s->m->ctx, &p);
+}
+
 static few_status judge(const struct subject *s, few_node y, int n, const few_node *x,
-                        struct few_model_check *out) {
+                        struct few_model_check *out, int done) {
   static const double steps[] = {1e-5, 1e-6};
+  FEW_TRY(report(s, done, out->what));
   out->difference_bound = difference_bound;
   out->adjoint_bound = adjoint_bound;
   for (int i = 0; i < FEW_COUNT(steps) && !out->ok; i++) {
@@ -107,7 +118,7 @@ static few_status judge(const struct subject *s, few_node y, int n, const few_no
 }
 
 few_status few_model_check(few_model *m, struct few_model_check out[FEW_MODEL_CHECKS]) {
-  struct subject s = {.m = m};
+  struct subject s = {.m = m, .started = few__now()};
   few_status st;
   memset(out, 0, FEW_MODEL_CHECKS * sizeof *out);
   out[0].what = "the network by its inputs";
@@ -115,9 +126,10 @@ few_status few_model_check(few_model *m, struct few_model_check out[FEW_MODEL_CH
   out[2].what = "its tangent by its parameters";
   FEW_TRY(few_graph_create(m->ctx, &s.g));
   FEW_GOTO(build(&s));
-  FEW_GOTO(judge(&s, s.y, s.n_inputs, s.inputs, &out[0]));
-  FEW_GOTO(judge(&s, s.y, m->params.n, s.params, &out[1]));
-  FEW_GOTO(judge(&s, s.tangent, m->params.n, s.params, &out[2]));
+  FEW_GOTO(judge(&s, s.y, s.n_inputs, s.inputs, &out[0], 0));
+  FEW_GOTO(judge(&s, s.y, m->params.n, s.params, &out[1], 1));
+  FEW_GOTO(judge(&s, s.tangent, m->params.n, s.params, &out[2], 2));
+  FEW_GOTO(report(&s, FEW_MODEL_CHECKS, NULL));
 out:
   few__free(m->ctx, s.params);
   few_graph_free(s.g);

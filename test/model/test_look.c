@@ -73,11 +73,41 @@ static void test_check(void **state) {
   few_ctx_free(ctx);
 }
 
+struct seen {
+  int reports, stop_at;
+};
+static int on_progress(void *user, const struct few_progress *p) {
+  struct seen *s = user;
+  assert_string_equal(p->what, "checking");
+  assert_true(p->done == s->reports && p->total == FEW_MODEL_CHECKS);
+  return s->reports++ == s->stop_at;
+}
+
+/* It says how far it is, and can be stopped there. */
+static void test_check_progress(void **state) {
+  (void)state;
+  struct seen seen = {0, -1};
+  struct few_ctx_opts o = FEW_CTX_OPTS_INIT;
+  o.user = &seen;
+  o.progress = on_progress;
+  few_ctx *ctx;
+  assert_int_equal(few_ctx_create(&ctx, &o), FEW_OK);
+  few_model *m = test_model_new(ctx, TEST_MLP);
+  struct few_model_check r[FEW_MODEL_CHECKS];
+  assert_ok(ctx, few_model_check(m, r));
+  assert_int_equal(seen.reports, FEW_MODEL_CHECKS + 1);
+  seen = (struct seen){0, 1};
+  assert_int_equal(few_model_check(m, r), FEW_E_CANCELLED);
+  few_model_free(m);
+  few_ctx_free(ctx);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_summary),
       cmocka_unit_test(test_graph),
       cmocka_unit_test(test_check),
+      cmocka_unit_test(test_check_progress),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
