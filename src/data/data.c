@@ -40,8 +40,9 @@ few_status few__data_broken(few_data *d, const struct few_data_opts *o, int64_t 
   vsnprintf(why, sizeof why, fmt, args);
   va_end(args);
   if (o->on_error == FEW_DATA_REFUSE)
-    return few__fail(d->ctx, FEW_E_FORMAT, "%s; mend it, or leave it out with on_error = skip",
-                     why);
+    return few__fail(
+        d->ctx, FEW_E_FORMAT,
+        "%s; mend it, or leave it out with on_error (in a recipe data_on_error) = skip", why);
   if (d->skipped < LISTED) few__log(d->ctx, FEW_LOG_WARN, "skipped: %s", why);
   if (d->skipped < LISTED && d->skipped + items >= LISTED)
     few__log(d->ctx, FEW_LOG_WARN, "skipped: further broken items of %s are only counted", d->spec);

@@ -15,7 +15,7 @@ static const struct few_option options[] = {
     FEW_OPT_INT(keys, data_limit, "0", 0, 1e12, "the first so many items; 0: all"),
     FEW_OPT_CHOICE(keys, data_on_error, "refuse", "refuse|skip", "broken items"),
     FEW_OPT_INT(keys, size, "0", 0, 4096, "folder: crop and shrink pictures to this side"),
-    FEW_OPT_INT(keys, channels_in, "0", 0, 3, "folder: 1 grey, 3 RGB, 0 as the first picture"),
+    FEW_OPT_INT(keys, channels_in, "0", 0, 3, "folder: 1 grey, 3 RGB, 0: as the pictures are"),
     FEW_OPT_BOOL(keys, labels, "yes", "use the labels of the data; no: unconditional"),
     FEW_OPT_BOOL(keys, flip, "no", "mirror pictures at random"),
     FEW_OPT_REAL(keys, sigma_data, "0.5", 1e-3, 1e3, "data are scaled to this deviation"),
@@ -92,6 +92,9 @@ static few_status choose(few_ctx *ctx, struct few_run_recipe *r) {
     FEW_TRY(few__sha256_file(ctx, r->teacher_hash, k->teacher));
   }
   if (!k->net[0] && r->teacher) snprintf(k->net, sizeof k->net, "%s", r->teacher->net->name);
+  if (!k->net[0])
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: no net: give net = unet, or another of `few list nets`", r->recipe.place);
   r->net = few__net_find(k->net);
   if (!r->net)
     return few__fail(ctx, FEW_E_INVALID,
@@ -111,6 +114,17 @@ static few_status read_options(few_ctx *ctx, struct few_run_recipe *r) {
   else
     FEW_TRY(few__options_default(ctx, r->net->options, r->net_opts));
   return few__recipe_apply(ctx, &r->recipe, r->net->options, r->net_opts);
+}
+
+/* A tangent that is still warming up at the last step is a default that was not meant. */
+static void warn_of_warmup(few_ctx *ctx, const struct few_run_recipe *r) {
+  double scalar[FEW_MAX_SCALARS] = {1};
+  if (!r->objective->schedule) return;
+  r->objective->schedule(r->objective_opts, r->keys.steps, 1, scalar);
+  if (scalar[0] < 1)
+    few__log(ctx, FEW_LOG_WARN,
+             "%s: steps = %lld end before tangent_warmup: the tangent reaches %.2g of its weight",
+             r->recipe.place, (long long)r->keys.steps, scalar[0]);
 }
 
 static few_status read_optimizer(few_ctx *ctx, struct few_run_recipe *r) {
@@ -192,6 +206,7 @@ static few_status resolve(few_ctx *ctx, struct few_run_recipe *r) {
   if (r->objective->guidance)
     r->spec.guidance =
         r->objective->guidance(r->objective_opts, &r->guidance_min, &r->guidance_max);
+  warn_of_warmup(ctx, r);
   return FEW_OK;
 }
 

@@ -12,3 +12,9 @@ try "$here/moons.ini" --run x stesp=3
 try "$here/moons.ini" --run x steps=many
 try "$here/moons.ini" --run x data=toy:moonz
 try "$here/moons.ini" --run x objective=scd
+printf 'data = toy:moons\n' >bare.ini
+try bare.ini --run x
+grep -o 'no net: give net = unet' err
+"$few" train "$here/moons.ini" --run t --quiet steps=2 || exit 9
+"$few" train "$here/moons.ini" --run s --quiet steps=2 objective=scd teacher=t/model.safetensors \
+  tangent_warmup=4 2>&1 | grep -o 'tangent_warmup: .*'
