@@ -117,6 +117,12 @@ static int print_options(struct cli *cli, const struct kind *k, int i) {
   return CLI_DONE;
 }
 
+/* "cifar" is "cifar:DIR|FILE[,FILE]" too. */
+static bool is_called(const char *name, const char *word) {
+  size_t n = strlen(word);
+  return !strncmp(name, word, n) && (name[n] == '\0' || name[n] == ':');
+}
+
 static int run(struct cli *cli, const void *opts) {
   (void)opts;
   if (cli->n_operands == 0) {
@@ -141,7 +147,7 @@ static int run(struct cli *cli, const void *opts) {
   }
   word = cli->operands[1];
   for (int i = 0; i < k->count(k->component); i++)
-    if (!strcmp(k->row(k->component, i).name, word)) return print_options(cli, k, i);
+    if (is_called(k->row(k->component, i).name, word)) return print_options(cli, k, i);
   const char *near = opt_nearest(word, row_name, k);
   return cli_usage("%s has no %.60s; %s%s%s", k->name, word, near ? "did you mean " : "few list ",
                    near ? near : k->name, near ? "?" : " shows all");

@@ -9,6 +9,7 @@ for name in mlp unet dit diffusion scd sct consistency adam toy:NAME; do
 done
 "$few" list nets unet | grep -q "^  channels " || exit 9
 "$few" list net unet >a && "$few" list nets unet >b && cmp a b || exit 9
+"$few" list data cifar | grep -q "^cifar:DIR" || exit 9
 "$few" list train | grep -q "^  steps " || exit 9
 "$few" list objectives scdd 2>&1
 echo "exit $?"

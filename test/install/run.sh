@@ -19,6 +19,8 @@ export PKG_CONFIG_PATH
 cd "$build/test/install"
 rm -rf run pictures.png
 "$prefix/bin/few" train "$here/../cli/moons.ini" --run run --quiet steps=5
+rm -rf runs # a recipe that was installed, by its name
+"$prefix/bin/few" train toy-teacher --run runs/toy --quiet steps=1 preview_every=0
 sed -n '/^```c$/,/^```$/p' "$here/../../README.md" | grep -v '^```' >readme.c
 # shellcheck disable=SC2046
 "$@" readme.c -o readme $(pkg-config --cflags --libs few)
