@@ -45,8 +45,9 @@ typedef enum few_status {
 /* "invalid", "io" ...; never NULL. */
 const char *few_status_name(few_status s);
 
-/* Allocation goes through these. `alloc` need not align beyond 16 bytes nor clear; it may return
- * NULL. `release` takes what `alloc` returned, never NULL. */
+/* Allocation goes through these, from the thread of the call alone; libjpeg, Jansson and pthreads
+ * keep to malloc. `alloc` need not align beyond 16 bytes nor clear; it may return NULL. `release`
+ * takes what `alloc` returned, never NULL. */
 struct few_allocator {
   void *user;
   void *(*alloc)(void *user, size_t size);
@@ -55,8 +56,8 @@ struct few_allocator {
 
 typedef enum few_log_level { FEW_LOG_DEBUG, FEW_LOG_INFO, FEW_LOG_WARN } few_log_level;
 
-/* A long job reports here. `total` is 0 where the end is not known. Return non-zero to cancel: the
- * job then ends in a resumable state with FEW_E_CANCELLED. */
+/* A long job reports here, from the thread of the call. `total` is 0 where the end is not known.
+ * Return non-zero to cancel: the job then ends in a resumable state with FEW_E_CANCELLED. */
 struct few_progress {
   const char *what; /* "training", "sampling": borrowed for the call */
   int64_t done, total;
@@ -65,12 +66,12 @@ struct few_progress {
 };
 
 struct few_ctx_opts {
-  int version; /* FEW_CTX_OPTS_VERSION */
-  struct few_allocator allocator;
-  void *user; /* handed to log and progress */
+  int version;                    /* FEW_CTX_OPTS_VERSION */
+  struct few_allocator allocator; /* NULLs: malloc and free */
+  void *user;                     /* handed to log and progress, which may be NULL */
   void (*log)(void *user, few_log_level level, const char *message);
   int (*progress)(void *user, const struct few_progress *p);
-  int workers; /* threads that long calls may use; 0: as many as the machine has */
+  int workers; /* threads of long calls, at most 256; 0: as many as the machine has */
 };
 #define FEW_CTX_OPTS_VERSION 1
 #define FEW_CTX_OPTS_INIT \
@@ -78,12 +79,13 @@ struct few_ctx_opts {
 
 typedef struct few_ctx few_ctx;
 
-/* Make a context. opts may be NULL: malloc, silence, all processors. */
+/* Make a context. opts may be NULL: malloc, silence, all processors. FEW_E_INVALID for a version
+ * that this library does not know, FEW_E_MEMORY; *out is then NULL. */
 FEW_MUST_USE few_status few_ctx_create(few_ctx **out, const struct few_ctx_opts *opts);
 void few_ctx_free(few_ctx *ctx); /* NULL is fine */
 
 /* The sentence of the last failure on this context: what, where, and what to try. Borrowed until
- * the next failing call; "" when nothing failed. */
+ * the next failing call; "" when nothing failed, or ctx is NULL. */
 const char *few_error(const few_ctx *ctx);
 
 int few_ctx_workers(const few_ctx *ctx);

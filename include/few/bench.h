@@ -42,29 +42,30 @@ struct few_bench_opts {
   { FEW_BENCH_OPTS_VERSION, "unet", 0, NULL, 32, 32, 3, 64, 8, 0, 5.0, NULL, NULL, NULL }
 
 enum few_bench_case {
-  FEW_BENCH_INFER,
-  FEW_BENCH_TRAIN,
-  FEW_BENCH_JVP,
-  FEW_BENCH_SCD,
-  FEW_BENCH_SCT,
+  FEW_BENCH_INFER, /* the network once */
+  FEW_BENCH_TRAIN, /* a step of diffusion training, optimizer and averages included */
+  FEW_BENCH_JVP,   /* the network with its tangent */
+  FEW_BENCH_SCD,   /* a step of consistency distillation */
+  FEW_BENCH_SCT,   /* a step of consistency training */
   FEW_BENCH_CASES
 };
 struct few_bench_result {
-  const char *name; /* "train" */
+  const char *name; /* "train"; static */
   double seconds;   /* of one step: median */
-  double fastest;
+  double fastest;   /* seconds of the fastest step */
   int repeats;
   double images_per_second;
   double gflop; /* of one step, counted as direct convolution */
   double gflops_per_second;
-  double share_of_peak;
-  size_t arena_bytes; /* of all workers together */
+  double share_of_peak; /* gflops_per_second / peak: Winograd may pass 1 */
+  size_t arena_bytes;   /* of all workers together */
 };
 /* Instruction set of the CPU kernels: "base", "avx2" or "avx512". The best that this processor has;
  * the environment variable FEW_CPU_ISA can hold it to a lesser one. */
 const char *few_cpu_isa(void);
-/* Peak of `workers` cores together, GFLOP/s, fp32 multiply-adds counted twice. */
+/* Peak of `workers` cores together (0: the context's), GFLOP/s; an fp32 multiply-add counts 2. */
 FEW_MUST_USE few_status few_bench_peak(few_ctx *ctx, int workers, double *gflops);
+/* Time one case. peak: GFLOP/s as few_bench_peak measured. */
 FEW_MUST_USE few_status few_bench(few_ctx *ctx, const struct few_bench_opts *opts,
                                   enum few_bench_case which, double peak,
                                   struct few_bench_result *out);

@@ -9,6 +9,9 @@
  *
  * Errors stick: a builder that fails returns FEW_NONE, builders given FEW_NONE return FEW_NONE, and
  * few_graph_status() tells the first failure. So a network reads as formulas, checked once.
+ *
+ * A graph is built and differentiated here and checked by few/check.h; there is no call yet to plan
+ * and replay one of your own.
  */
 #ifndef FEW_GRAPH_H
 #define FEW_GRAPH_H
@@ -110,8 +113,9 @@ few_node few_onehot(few_graph *g, few_node index, int64_t classes); /* [N] -> [N
 /* [..,M,K] x [..,K,N]; ta, tb read the operand transposed. b may have rank 2 where a has more: the
  * same matrix for every leading index of a (then not ta). */
 few_node few_matmul(few_graph *g, few_node a, few_node b, bool ta, bool tb);
-/* x [N,H,W,Ci], w [kh,kw,Ci,Co], zero padding `pad` on each side: cross-correlation. A 1x1 kernel
- * of stride 1 becomes a matmul. conv_dx and conv_dw are the transposes with respect to x and w. */
+/* x [N,H,W,Ci], w [kh,kw,Ci,Co], zero padding `pad` on each side: cross-correlation, of shape
+ * [N,(H+2pad-kh)/stride+1,..,Co]. A 1x1 kernel of stride 1 becomes a matmul. conv_dx and conv_dw
+ * are the transposes with respect to x (of height h and width wd) and w (of kh x kw). */
 few_node few_conv(few_graph *g, few_node x, few_node w, int stride, int pad);
 few_node few_conv_dx(few_graph *g, few_node dy, few_node w, int stride, int pad, int64_t h,
                      int64_t wd);

@@ -2,6 +2,9 @@
  *
  * A model knows its architecture, the data it was made for (shape, scale, classes), what it was
  * trained as (a diffusion teacher, a consistency student) and where it came from.
+ *
+ * Threads: calls on one model, and on models of one context, one at a time; for more at once, load
+ * the file into a context for each thread. What is borrowed lives as long as the model.
  */
 #ifndef FEW_MODEL_H
 #define FEW_MODEL_H
@@ -36,13 +39,15 @@ struct few_model_info {
   int64_t step; /* training steps behind it */
   double flops; /* of one evaluation of one picture; 2 a multiply-add */
 };
+/* Strings in *out are borrowed. */
 void few_model_info(const few_model *m, struct few_model_info *out);
 /* Name of a class, NULL where it has none; borrowed. */
 const char *few_model_class_name(const few_model *m, int64_t label);
 /* The JSON of the file's "few" metadata; borrowed. */
 const char *few_model_metadata(const few_model *m);
 
-/* Parameter i of 0 .. few_model_parameter_rows - 1: name, shape, place in few_model_values. */
+/* Parameter array i of 0 .. few_model_parameter_rows - 1: name, shape, index of its first value in
+ * few_model_values, which holds info.parameters floats. Layouts: docs/format.md, section 2.2. */
 struct few_model_parameter {
   const char *name;
   struct few_shape shape;
@@ -53,8 +58,9 @@ void few_model_parameter(const few_model *m, int i, struct few_model_parameter *
 const float *few_model_values(const few_model *m);
 float *few_model_values_mut(few_model *m); /* to build models by hand and in tests */
 
-/* The network as a graph: F(x, t) of `rows` rows with inputs "x" [rows,h,w,c] (unit variance), "t"
- * [rows] (TrigFlow radians), "label" [rows] if it has classes, "guidance" [rows] if guided. */
+/* The network as a graph: *out = F(x, t), [rows,h,w,c], where dx_t/dt = sigma_data F; inputs "x"
+ * [rows,h,w,c] (x_t / sigma_data, of unit variance), "t" [rows] (TrigFlow radians), "label" [rows]
+ * if it has classes, "guidance" [rows] if guided. */
 FEW_MUST_USE few_status few_model_graph(const few_model *m, few_graph *g, int64_t rows,
                                         few_node *out);
 
@@ -68,15 +74,16 @@ int64_t few_model_rows(const few_model *m); /* rows of one replay */
 /* ---- Sampling ---- */
 struct few_sample_opts {
   int version;   /* FEW_SAMPLE_OPTS_VERSION */
-  int64_t n;     /* pictures */
-  int64_t first; /* index of the first: picture i is the same in every call that has it */
+  int64_t n;     /* pictures, at least 1 */
+  int64_t first; /* index of the first: picture i is the same in every call that has it;
+                    first + n is at most 2^40 */
   int steps;     /* 0: the sampler's own choice, few_sampler_info */
   uint64_t seed;
   const char *sampler; /* NULL: the model's own */
-  int label;           /* FEW_LABEL_EACH: picture i has class i mod classes; FEW_LABEL_NONE */
-  double guidance;     /* 1: none. Teachers: classifier-free; guided students: their input */
-  int64_t batch;       /* pictures in memory at once; 0: chosen. Never changes a result */
-  int n_times;         /* > 0: times[] are the sampler's times in radians, falling */
+  int label;       /* a class; FEW_LABEL_EACH: picture i has class i mod classes; FEW_LABEL_NONE */
+  double guidance; /* 1: none. Teachers: classifier-free; guided students: their input */
+  int64_t batch;   /* pictures in memory at once; 0: chosen. Never changes a result */
+  int n_times;     /* > 0: times[] are the sampler's times in radians, falling */
   const double *times;
 };
 #define FEW_SAMPLE_OPTS_VERSION 1
@@ -85,9 +92,10 @@ struct few_sample_opts {
 #define FEW_SAMPLE_OPTS_INIT \
   { FEW_SAMPLE_OPTS_VERSION, 1, 0, 0, 0, NULL, FEW_LABEL_EACH, 1.0, 0, 0, NULL }
 
-/* out[n][h*w*c]: pictures in [-1, 1] (not clipped), points in their own units. labels[n] (may be
- * NULL) are those used, -1 for none. Evaluations of the network per picture go to *nfe (may be
- * NULL). */
+/* opts may not be NULL. out[n][h*w*c]: pictures in [-1, 1] (not clipped), in the order H, W, C;
+ * points in their own units. labels[n] (may be NULL) are those used, -1 for none. Evaluations of
+ * the network per picture go to *nfe (may be NULL). Reports progress; after an error, as after
+ * FEW_E_CANCELLED, what out and labels hold is undefined. */
 FEW_MUST_USE few_status few_sample(few_model *m, const struct few_sample_opts *opts, float *out,
                                    int32_t *labels, int *nfe);
 

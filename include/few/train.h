@@ -15,7 +15,7 @@ extern "C" {
 
 struct few_train_opts {
   int version;        /* FEW_TRAIN_OPTS_VERSION */
-  const char *recipe; /* path; the name of a recipe that comes with few works too */
+  const char *recipe; /* path of an INI file, or NAME of recipes/NAME.ini here */
   const char *run;    /* directory, made if missing */
   int n_overrides;
   const char *const *overrides; /* "key=value" */
@@ -26,7 +26,8 @@ struct few_train_opts {
 
 /* Train to the recipe's last step, resuming what the directory holds. A directory that holds
  * another recipe is refused, naming the key that differs. Progress goes to the context's callback
- * with a note like "loss 0.412"; cancelling leaves a resumable checkpoint. */
+ * with a note like "loss 0.412"; cancelling leaves a resumable checkpoint, FEW_E_DIVERGED the last
+ * good one. */
 FEW_MUST_USE few_status few_train(few_ctx *ctx, const struct few_train_opts *opts);
 
 /* What there is to choose from and its options, for help texts. kind: "net", "objective",
