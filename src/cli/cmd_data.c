@@ -36,6 +36,7 @@ static const char text[] =
     "\n"
     "  few data fashion-mnist --out fashion.png\n"
     "  few data folder:photos --size 64 --skip-errors\n"
+    "  few data toy:moons --n 4096 --out moons.png\n"
     "  few data idx:train-images-idx3-ubyte.gz,train-labels-idx1-ubyte.gz\n";
 
 /* Items of each class; NULL where the set has no labels or memory ran out. */
