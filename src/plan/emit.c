@@ -149,7 +149,7 @@ static few_status find_register(struct planning *p, struct instruction *in, cons
                                 int upto, few_node u, few_node *leaf, int16_t *out) {
   u = few__plan_canon(p->g, u);
   for (int m = 0; m < upto; m++) {
-    if (unit->member[m] != u) continue;
+    if (few__plan_member(p, unit, m) != u) continue;
     *out = (int16_t)(-1 - m); /* leaves are not counted yet */
     return FEW_OK;
   }
@@ -166,12 +166,12 @@ static few_status find_register(struct planning *p, struct instruction *in, cons
 static few_status emit_fused(struct planning *p, const struct unit *unit) {
   struct instruction in = {.op = FEW_OP_COUNT};
   few_node leaf[FEW_PROGRAM_LEAVES] = {0};
-  in.call.shape = few_node_shape(p->g, unit->member[0]);
+  in.call.shape = few_node_shape(p->g, few__plan_member(p, unit, 0));
   FEW_TRY(FEW_NEW(p->plan->ctx, &in.program, 1));
   struct few_program *prog = in.program;
   few_status st = FEW_OK;
   for (int m = 0; m < unit->n; m++) {
-    const struct few_node_data *d = few__node(p->g, unit->member[m]);
+    const struct few_node_data *d = few__node(p->g, few__plan_member(p, unit, m));
     struct few_instruction *c = &prog->code[prog->n_code++];
     c->op = d->op;
     c->attr = d->attr;
@@ -185,9 +185,11 @@ static few_status emit_fused(struct planning *p, const struct unit *unit) {
       if (prog->code[c].in[k] < 0)
         prog->code[c].in[k] = (int16_t)(prog->n_leaves - 1 - prog->code[c].in[k]);
   for (int m = 0; m < unit->n; m++) {
-    if (!p->stored[unit->member[m]]) continue;
+    few_node v = few__plan_member(p, unit, m);
+    if (!p->stored[v] || p->made[v]) continue;
+    p->made[v] = true;
     prog->store[prog->n_stores++] = (int16_t)(prog->n_leaves + m);
-    FEW_GOTO(place_of(p, unit->member[m], &in.out[in.n_out]));
+    FEW_GOTO(place_of(p, v, &in.out[in.n_out]));
     touch(p->plan, in.out[in.n_out++].storage, p->plan->code.n);
   }
   FEW_GOTO(pick_kernel(p, &in));
@@ -233,10 +235,11 @@ static few_status bind_output(struct planning *p, int i) {
 few_status few__plan_emit(struct planning *p) {
   int n = few_graph_size(p->g);
   FEW_TRY(FEW_NEW(p->plan->ctx, &p->place, n));
+  memset(p->made, 0, (size_t)n * sizeof *p->made);
   for (int v = 0; v < n; v++) p->place[v].storage = -1;
   for (int i = 0; i < p->units.n; i++) {
     const struct unit *u = &p->units.at[i];
-    FEW_TRY(u->n == 1 ? emit_single(p, u->member[0]) : emit_fused(p, u));
+    FEW_TRY(u->n == 1 ? emit_single(p, few__plan_member(p, u, 0)) : emit_fused(p, u));
   }
   for (int i = 0; i < p->n_out; i++) FEW_TRY(bind_output(p, i));
   for (int i = 0; i < p->plan->code.n; i++) {

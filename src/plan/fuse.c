@@ -7,10 +7,12 @@
  *
  * A norm of images joins as well where the backend can: its statistics are taken before the pass,
  * so all that it reads must be computed before the group runs.
+ *
+ * What recompute.c has marked joins once more, with each late reader's group that has it not.
  */
 #include "plan_internal.h"
 
-enum { MAX_OPEN = 16 };
+enum { MAX_OPEN = 16, NO_GROUP = -2 };
 
 struct group {
   struct few_shape shape;
@@ -23,16 +25,15 @@ struct fusing {
   struct group open[MAX_OPEN];
   int n_open;
   int *group_of; /* index into open of the group that holds a node, or -1 */
-  int n_members;
 };
 
 static few_status add_unit(struct fusing *f, int n, const few_node *member) {
   struct planning *p = f->p;
   FEW_TRY(FEW_GROW(p->plan->ctx, &p->units, p->units.n + 1));
-  few_node *at = p->members + f->n_members;
-  memcpy(at, member, (size_t)n * sizeof *member);
-  f->n_members += n;
-  p->units.at[p->units.n++] = (struct unit){n, at};
+  FEW_TRY(FEW_GROW(p->plan->ctx, &p->members, p->members.n + n));
+  memcpy(p->members.at + p->members.n, member, (size_t)n * sizeof *member);
+  p->units.at[p->units.n++] = (struct unit){n, p->members.n};
+  p->members.n += n;
   return FEW_OK;
 }
 
@@ -63,33 +64,97 @@ static few_status settle_operands(struct fusing *f, few_node v, const struct few
   return FEW_OK;
 }
 
-/* Number of leaves that group gr would have with v in it; *leaf lists them. */
-static int leaves_with(const struct fusing *f, const struct group *gr, int index, few_node v,
-                       few_node *leaf) {
-  const struct planning *p = f->p;
-  const struct few_node_data *d = few__node(p->g, v);
-  int n = gr->n_leaves;
-  memcpy(leaf, gr->leaf, sizeof gr->leaf);
-  for (int k = 0; k < d->n_in; k++) {
-    few_node u = few__plan_canon(p->g, d->in[k]);
-    bool known = f->group_of[u] == index && p->root[u] == u;
-    for (int j = 0; j < n && !known; j++) known = leaf[j] == u;
-    if (known) continue;
-    if (n == FEW_PROGRAM_LEAVES) return n + 1;
-    leaf[n++] = u;
-  }
-  return n;
+/* Is v a member of group gr, whose index is `index`? */
+static bool is_member(const struct fusing *f, const struct group *gr, int index, few_node v) {
+  if (f->group_of[v] == index) return true;
+  for (int m = 0; m < gr->n; m++)
+    if (gr->member[m] == v) return true;
+  return false;
 }
 
-static bool is_norm(const struct planning *p, few_node v) {
-  few_op op = few__op(p->g, v);
-  return op == FEW_OP_NORM || op == FEW_OP_NORM_TANGENT;
+static bool reads_leaf(const struct group *gr, few_node u) {
+  for (int j = 0; j < gr->n_leaves; j++)
+    if (gr->leaf[j] == u) return true;
+  return false;
+}
+
+static bool add_leaf(struct group *gr, few_node u) {
+  if (reads_leaf(gr, u)) return true;
+  if (gr->n_leaves == FEW_PROGRAM_LEAVES) return false;
+  gr->leaf[gr->n_leaves++] = u;
+  return true;
+}
+
+static bool is_norm(few_op op) { return op == FEW_OP_NORM || op == FEW_OP_NORM_TANGENT; }
+
+/* Make v a member of gr, a copy of the group of that index: false if it is full. */
+static bool add_member(const struct fusing *f, struct group *gr, int index, few_node v) {
+  struct planning *p = f->p;
+  const struct few_node_data *d = few__node(p->g, v);
+  bool norm = is_norm(d->op);
+  for (int k = 0; k < d->n_in; k++) {
+    few_node u = few__plan_canon(p->g, d->in[k]);
+    if (p->root[u] == u && is_member(f, gr, index, u)) continue;
+    if (!add_leaf(gr, u)) return false;
+  }
+  gr->n_norms += norm;
+  gr->n_escapes += p->stored[v];
+  if (gr->n == FEW_PROGRAM_MAX || gr->n_norms > FEW_PROGRAM_NORMS ||
+      gr->n_escapes > FEW_PROGRAM_STORES)
+    return false;
+  gr->member[gr->n++] = v;
+  return true;
+}
+
+/* What to add for v: itself, and before it what a late v makes again. */
+struct addition {
+  int n;
+  few_node node[FEW_PROGRAM_MAX];
+};
+
+static void gather(const struct fusing *f, int index, few_node v, struct addition *a) {
+  const struct planning *p = f->p;
+  const struct few_node_data *d = few__node(p->g, v);
+  for (int k = 0; k < d->n_in && few__plan_is_pointwise(p->g, v); k++) {
+    few_node u = few__plan_canon(p->g, d->in[k]);
+    if (p->root[u] != u || !p->again[u] || f->group_of[u] == index ||
+        !few_shape_equal(few_node_shape(p->g, u), d->shape))
+      continue;
+    bool known = index >= 0 && index < f->n_open &&
+                 reads_leaf(&f->open[index], u); /* then it is in memory */
+    for (int i = 0; i < a->n; i++) known = known || a->node[i] == u;
+    if (!known) gather(f, index, u, a);
+  }
+  if (a->n < FEW_PROGRAM_MAX) a->node[a->n++] = v;
+}
+
+static struct addition addition_of(const struct fusing *f, int index, few_node v) {
+  struct addition a = {0};
+  if (f->p->late[v]) gather(f, index, v, &a);
+  if (a.n == 0 || a.n == FEW_PROGRAM_MAX) a = (struct addition){1, {v}};
+  return a;
+}
+
+static int open_group(const struct fusing *f, struct few_shape shape) {
+  int i = 0;
+  while (i < f->n_open && !few_shape_equal(f->open[i].shape, shape)) i++;
+  return i;
+}
+
+/* All of a into group `index`, or nothing. */
+static bool add_all(struct fusing *f, int index, const struct addition *a) {
+  struct group grown = f->open[index];
+  for (int k = 0; k < a->n; k++)
+    if (!add_member(f, &grown, index, a->node[k])) return false;
+  f->open[index] = grown;
+  for (int k = 0; k < a->n; k++) f->group_of[a->node[k]] = index;
+  return true;
 }
 
 /* A norm of several positions a row; of one position it is a kernel that lives in registers. */
-static bool joins(const struct planning *p, few_node v) {
+bool few__plan_joins(const struct planning *p, few_node v) {
   const struct few_node_data *d = few__node(p->g, v);
-  if (!is_norm(p, v)) return few__plan_is_pointwise(p->g, v);
+  if (!is_norm(d->op)) return few__plan_is_pointwise(p->g, v);
   if (!p->plan->opts.backend->fuses_norms[p->plan->opts.real]) return false;
   int64_t c = d->shape.dim[d->shape.rank - 1];
   for (int k = 0; k < d->n_in; k++)
@@ -100,34 +165,26 @@ static bool joins(const struct planning *p, few_node v) {
 static few_status join(struct fusing *f, few_node v) {
   struct planning *p = f->p;
   struct few_shape shape = few_node_shape(p->g, v);
-  bool norm = is_norm(p, v);
-  FEW_TRY(settle_operands(f, v, norm ? NULL : &shape));
-  int i = 0;
-  while (i < f->n_open && !few_shape_equal(f->open[i].shape, shape)) i++;
-  few_node leaf[FEW_PROGRAM_LEAVES];
-  bool escapes = p->stored[v];
+  struct addition a = addition_of(f, NO_GROUP, v);
+  for (int k = 0; k < a.n; k++)
+    FEW_TRY(settle_operands(f, a.node[k], is_norm(few__op(p->g, a.node[k])) ? NULL : &shape));
+  int i = open_group(f, shape);
+  a = addition_of(f, i, v);
   if (i < f->n_open) {
-    struct group *gr = &f->open[i];
-    if (gr->n == FEW_PROGRAM_MAX || gr->n_norms + norm > FEW_PROGRAM_NORMS ||
-        leaves_with(f, gr, i, v, leaf) > FEW_PROGRAM_LEAVES ||
-        gr->n_escapes + escapes > FEW_PROGRAM_STORES) {
-      FEW_TRY(close_group(f, i));
-      i = f->n_open;
-    }
+    if (add_all(f, i, &a)) return FEW_OK;
+    FEW_TRY(close_group(f, i));
+  } else if (f->n_open == MAX_OPEN) {
+    FEW_TRY(close_group(f, 0));
   }
-  if (i == f->n_open) {
-    if (f->n_open == MAX_OPEN) FEW_TRY(close_group(f, 0));
-    i = f->n_open++;
-    f->open[i].shape = shape;
-    f->open[i].n = f->open[i].n_leaves = f->open[i].n_escapes = f->open[i].n_norms = 0;
+  i = f->n_open++;
+  f->open[i] = (struct group){.shape = shape};
+  a = addition_of(f, i, v);
+  if (!add_all(f, i, &a)) { /* too much to make again: read it */
+    a = (struct addition){1, {v}};
+    if (!add_all(f, i, &a))
+      return few__fail(p->plan->ctx, FEW_E_INVALID, "plan: %s has too many operands",
+                       few__op_def(few__op(p->g, v))->name);
   }
-  struct group *gr = &f->open[i];
-  gr->n_leaves = leaves_with(f, gr, i, v, leaf);
-  memcpy(gr->leaf, leaf, sizeof leaf);
-  gr->n_escapes += escapes;
-  gr->n_norms += norm;
-  gr->member[gr->n++] = v;
-  f->group_of[v] = i;
   return FEW_OK;
 }
 
@@ -148,17 +205,17 @@ static void guess_escapes(struct planning *p) {
   for (int i = 0; i < p->n_out; i++) p->stored[p->root[few__plan_canon(p->g, p->out[i])]] = true;
 }
 
-/* Exact: every root that is read by a unit other than its own. */
+/* Exact: every root that is read by a unit that has it not. */
 static few_status find_stored(struct planning *p) {
   few_ctx *ctx = p->plan->ctx;
-  int n = few_graph_size(p->g), *unit_of;
+  int n = few_graph_size(p->g), *unit_of; /* the last unit that has a node, counted from 1 */
   FEW_TRY(FEW_NEW(ctx, &unit_of, n));
   memset(p->stored, 0, (size_t)n * sizeof *p->stored);
-  for (int i = 0; i < p->units.n; i++)
-    for (int m = 0; m < p->units.at[i].n; m++) unit_of[p->units.at[i].member[m]] = i + 1;
   for (int i = 0; i < p->units.n; i++) {
-    for (int m = 0; m < p->units.at[i].n; m++) {
-      const struct few_node_data *d = few__node(p->g, p->units.at[i].member[m]);
+    const struct unit *unit = &p->units.at[i];
+    for (int m = 0; m < unit->n; m++) unit_of[few__plan_member(p, unit, m)] = i + 1;
+    for (int m = 0; m < unit->n; m++) {
+      const struct few_node_data *d = few__node(p->g, few__plan_member(p, unit, m));
       for (int k = 0; k < d->n_in; k++) {
         few_node u = few__plan_canon(p->g, d->in[k]);
         if (unit_of[p->root[u]] != i + 1) p->stored[p->root[u]] = true;
@@ -170,21 +227,31 @@ static few_status find_stored(struct planning *p) {
   return FEW_OK;
 }
 
+/* Stores of a unit; a node is stored by the first unit that has it. */
+static int count_stores(struct planning *p, const struct unit *u) {
+  int stores = 0;
+  for (int m = 0; m < u->n; m++) {
+    few_node v = few__plan_member(p, u, m);
+    stores += p->stored[v] && !p->made[v];
+    p->made[v] = true;
+  }
+  return stores;
+}
+
 /* A group whose stores turn out too many for one program runs its members one by one. */
 static few_status split_overfull(struct planning *p) {
   for (int i = 0; i < p->units.n; i++) {
     struct unit u = p->units.at[i];
-    int stores = 0;
-    for (int m = 0; m < u.n; m++) stores += p->stored[u.member[m]];
-    if (u.n < 2 || stores <= FEW_PROGRAM_STORES) continue;
+    if (count_stores(p, &u) <= FEW_PROGRAM_STORES || u.n < 2) continue;
     FEW_TRY(FEW_GROW(p->plan->ctx, &p->units, p->units.n + u.n - 1));
     memmove(&p->units.at[i + u.n], &p->units.at[i + 1],
             (size_t)(p->units.n - i - 1) * sizeof *p->units.at);
     for (int m = 0; m < u.n; m++) {
-      p->units.at[i + m] = (struct unit){1, u.member + m};
-      p->stored[u.member[m]] = true;
+      p->units.at[i + m] = (struct unit){1, u.first + m};
+      p->stored[few__plan_member(p, &u, m)] = true;
     }
     p->units.n += u.n - 1;
+    i += u.n - 1;
   }
   return FEW_OK;
 }
@@ -203,7 +270,7 @@ few_status few__plan_fuse(struct planning *p) {
   struct fusing *f = NULL;
   few_status st;
   FEW_GOTO(FEW_NEW(ctx, &p->stored, n));
-  FEW_GOTO(FEW_NEW(ctx, &p->members, n));
+  FEW_GOTO(FEW_NEW(ctx, &p->made, n));
   FEW_GOTO(FEW_NEW(ctx, &f, 1));
   f->p = p;
   FEW_GOTO(FEW_NEW(ctx, &f->group_of, n));
@@ -212,7 +279,7 @@ few_status few__plan_fuse(struct planning *p) {
   for (int i = 0; i < p->n_order; i++) {
     few_node v = p->order[i];
     if (!is_computed(p, v)) continue;
-    if (fuse && joins(p, v)) {
+    if (fuse && few__plan_joins(p, v)) {
       FEW_GOTO(join(f, v));
     } else {
       FEW_GOTO(settle_operands(f, v, NULL));

@@ -48,7 +48,7 @@ void few__plan_replay(const few_plan *p, void *arena, const struct few_binding *
 struct few_plan_cost {
   int instructions, fused, nodes; /* kernels called; of them fused; graph nodes they stand for */
   double flops;                   /* matrix products, convolutions, attention; 2 a multiply-add */
-  size_t arena_bytes;
+  size_t arena_bytes, scratch_bytes; /* of a worker: all, and of it what kernels work in */
 };
 struct few_plan_cost few__plan_cost(const few_plan *p);
 /* How many kernels of each op are called; fused members count as their own op. */

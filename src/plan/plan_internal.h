@@ -56,8 +56,7 @@ struct few_plan {
 
 /* A step of the schedule: one node, or a fused group that runs as one. */
 struct unit {
-  int n;
-  few_node *member; /* into planning.members */
+  int n, first; /* members: planning.members from there on */
 };
 
 /* What only exists while planning. */
@@ -71,24 +70,38 @@ struct planning {
   bool *live;
   few_node *root;      /* whose bytes a node's value lies in: itself, or what it is a view of */
   size_t *view_offset; /* elements into the root */
+  bool *late;          /* belongs to the backward half */
+  bool *again;         /* late programs make it again rather than read it */
   bool *stored;        /* the value must exist in memory */
+  bool *made;          /* an instruction that writes it has been emitted */
   struct {
     struct unit *at;
     int n, cap;
   } units;
-  few_node *members;
+  struct {
+    few_node *at;
+    int n, cap;
+  } members;
   struct place *place;
 };
 
 /* order.c: liveness, riding attention, views, schedule. */
 few_status few__plan_order(struct planning *p);
-/* fuse.c: the schedule as units. */
+/* recompute.c: what the backward half makes again. */
+few_status few__plan_recompute(struct planning *p);
+/* fuse.c: the schedule as units. Some nodes are members of several. */
 few_status few__plan_fuse(struct planning *p);
 /* emit.c: units to instructions on storages. */
 few_status few__plan_emit(struct planning *p);
 /* place.c: storages to offsets in the arena. */
 few_status few__plan_place(few_plan *plan);
 
+static inline few_node few__plan_member(const struct planning *p, const struct unit *u, int m) {
+  return p->members.at[u->first + m];
+}
+
+/* May v be a member of a program of this plan's backend? */
+bool few__plan_joins(const struct planning *p, few_node v);
 /* The node behind stops: same value, same shape. */
 few_node few__plan_canon(const few_graph *g, few_node n);
 static inline bool few__plan_is_pointwise(const few_graph *g, few_node n) {

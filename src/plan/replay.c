@@ -9,9 +9,12 @@ static void planning_free(struct planning *p) {
   few__free(ctx, p->live);
   few__free(ctx, p->root);
   few__free(ctx, p->view_offset);
+  few__free(ctx, p->late);
+  few__free(ctx, p->again);
   few__free(ctx, p->stored);
+  few__free(ctx, p->made);
   few__free(ctx, p->units.at);
-  few__free(ctx, p->members);
+  few__free(ctx, p->members.at);
   few__free(ctx, p->place);
 }
 
@@ -26,9 +29,11 @@ few_status few__plan_create(few_ctx *ctx, few_plan **out_plan, const few_graph *
   struct planning p = {.plan = plan, .g = g, .n_out = n_out, .out = out};
   few_status st;
   FEW_GOTO(few__plan_order(&p));
+  FEW_GOTO(few__plan_recompute(&p));
   FEW_GOTO(few__plan_fuse(&p));
   FEW_GOTO(few__plan_emit(&p));
   FEW_GOTO(few__plan_place(plan));
+  plan->cost.scratch_bytes = plan->scratch_bytes;
   plan->cost.arena_bytes = plan->arena_bytes + plan->scratch_bytes;
 out:
   planning_free(&p);

@@ -282,11 +282,45 @@ static void test_arena_reuses(void **state) {
   few_ctx_free(ctx);
 }
 
+/* A chain of convolution, norm, modulation, SiLU: the gradients are those of plain kernels, and
+ * what lies between two convolutions is kept as the next one's input and the norm's, not five
+ * times. */
+static void test_backward_makes_again(void **state) {
+  (void)state;
+  enum { LAYERS = 6 };
+  struct few_shape s = FEW_SHAPE(2, 6, 6, 16);
+  few_ctx *ctx = test_ctx();
+  few_graph *g;
+  assert_ok(ctx, few_graph_create(ctx, &g));
+  few_node x = few_input(g, "x", FEW_REAL, s), w[1 + LAYERS], out[2 + LAYERS], loss;
+  few_node scale = w[0] = few_input(g, "scale", FEW_REAL, FEW_SHAPE(2, 1, 1, 16));
+  for (int l = 1; l <= LAYERS; l++) {
+    char name[16];
+    snprintf(name, sizeof name, "w%d", l);
+    w[l] = few_input(g, name, FEW_REAL, FEW_SHAPE(3, 3, 16, 16));
+    x = few_norm(g, few_conv(g, x, w[l], 1, 1), 4, true, 1e-3);
+    x = few_silu(g, few_add(g, few_mul(g, x, few_affine(g, scale, 0.2, 1)), scale));
+  }
+  out[0] = loss = few_sum_all(g, few_square(g, x));
+  assert_ok(ctx, few_grad(g, loss, 1 + LAYERS, w, out + 1));
+  compare(ctx, g, 2 + LAYERS, out, 2000 * eps32);
+  struct run r;
+  run_plan(ctx, g, "cpu", FEW_F32, false, 2 + LAYERS, out, &r);
+  size_t image = (size_t)few_shape_count(s) * sizeof(float), kept = 2 * LAYERS * image;
+  size_t scratch = few__plan_cost(r.plan).scratch_bytes;
+  assert_true(few__plan_arena(r.plan) - scratch < kept + 6 * image);
+  assert_true(live(&r, FEW_OP_NORM) > LAYERS);
+  free_run(&r);
+  few_graph_free(g);
+  few_ctx_free(ctx);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_outputs_of_every_kind), cmocka_unit_test(test_norms_in_programs),
       cmocka_unit_test(test_random_graphs),         cmocka_unit_test(test_primal_is_computed_once),
       cmocka_unit_test(test_riding_makes_no_cycle), cmocka_unit_test(test_arena_reuses),
+      cmocka_unit_test(test_backward_makes_again),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
