@@ -48,6 +48,7 @@ struct few_call {
                                      shape for pointwise kernels, otherwise overlaps nothing */
   void *outs[FEW_PROGRAM_STORES]; /* fused programs: one a store */
   const struct few_program *program;
+  bool direct;   /* no algorithm that trades accuracy for speed: no Winograd */
   void *scratch; /* as many bytes as the kernel's scratch() asked for */
   struct few_replay_key key;
 };

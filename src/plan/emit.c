@@ -113,6 +113,7 @@ static few_status pick_kernel(struct planning *p, struct instruction *in) {
   in->run = k->run;
   in->call.node = fused ? NULL : &in->node; /* re-pointed after the array stops moving */
   in->call.program = in->program;
+  in->call.direct = o->direct;
   size_t scratch = k->scratch ? k->scratch(&in->call) : 0;
   if (scratch > p->plan->scratch_bytes) p->plan->scratch_bytes = scratch;
   return FEW_OK;

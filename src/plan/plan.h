@@ -14,6 +14,7 @@ struct few_plan_opts {
   const struct few_backend *backend;
   few_real real;
   bool no_fusion; /* one kernel a node, to compare */
+  bool direct;    /* convolutions as they are defined, without Winograd */
 };
 
 /* Plan the computation of out[0..n_out). List the tangent, or the loss that depends on it, first:

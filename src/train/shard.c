@@ -118,7 +118,8 @@ static few_status plan_step(struct few_shards *s, few_graph *g, const struct few
   FEW_GOTO(few_grad(g, l->loss, n, x, out + first));
   for (int i = 0; i < n; i++)
     if (out[first + i] == FEW_NONE) out[first + i] = few_fill(g, 0, few_node_shape(g, x[i]));
-  struct few_plan_opts po = {.backend = s->o.backend, .real = FEW_F32};
+  struct few_plan_opts po = {
+      .backend = s->o.backend, .real = FEW_F32, .direct = s->o.recipe->keys.convolution};
   FEW_GOTO(few__plan_create(s->ctx, &s->plan, g, &po, s->n_outs, out));
 out:
   few__free(s->ctx, out);

@@ -12,11 +12,12 @@
 
 /* The result of the f32 kernel as doubles, yours to free. The result and the scratch lie between
  * guards, and the scratch is full of NaN: a kernel may not read what it has not written. */
-static inline double *apply_cpu(few_isa isa, const struct op_call *t) {
+static inline double *apply_cpu_as(few_isa isa, const struct op_call *t, bool direct) {
   const struct few_kernel k = few__backend_cpu_isa(isa)->kernel[FEW_F32][t->op];
   struct few_node_data node = {
       .op = t->op, .shape = t->out, .n_in = t->n_in, .attr = t->attr, .scope = ""};
-  struct few_call c = {.node = &node, .shape = t->out, .n_in = t->n_in, .key = t->key};
+  struct few_call c = {
+      .node = &node, .shape = t->out, .n_in = t->n_in, .key = t->key, .direct = direct};
   void *copy[FEW_MAX_IN] = {0};
   for (int i = 0; i < t->n_in; i++) {
     c.in[i].shape = t->shape[i];
@@ -37,6 +38,10 @@ static inline double *apply_cpu(few_isa isa, const struct op_call *t) {
   for (int i = 0; i < t->n_in; i++)
     if (copy[i]) guard_free(copy[i], (size_t)count_of(t->shape[i]) * sizeof(float));
   return y;
+}
+
+static inline double *apply_cpu(few_isa isa, const struct op_call *t) {
+  return apply_cpu_as(isa, t, false);
 }
 
 /* The kernel of every instruction set is within terms * FLT_EPSILON * magnitude[k] of y. */

@@ -29,6 +29,7 @@ static struct few_conv layer(const struct few_call *c, struct few_shape x, struc
                        .stride = c->node->attr.i[0],
                        .pad_h = c->node->attr.i[1],
                        .pad_w = c->node->attr.i[1],
+                       .direct = c->direct,
                        .out = c->out,
                        .scratch = c->scratch};
   assert(y.dim[0] == v.n && w.dim[2] == v.ci && w.dim[3] == v.co);
@@ -40,8 +41,8 @@ static bool empty(const struct few_conv *v) {
 }
 
 static bool winograd(const struct few_conv *v) {
-  return v->kh == 3 && v->kw == 3 && v->stride == 1 && v->pad_h == 1 && v->pad_w == 1 &&
-         v->ci >= WINOGRAD_LEAST && v->co >= WINOGRAD_LEAST;
+  return !v->direct && v->kh == 3 && v->kw == 3 && v->stride == 1 && v->pad_h == 1 &&
+         v->pad_w == 1 && v->ci >= WINOGRAD_LEAST && v->co >= WINOGRAD_LEAST;
 }
 
 static void clear_out(const struct few_call *c) {

@@ -10,6 +10,7 @@ struct few_conv {
   int64_t n, h, w, ci;
   int64_t oh, ow, co;
   int64_t kh, kw, stride, pad_h, pad_w;
+  bool direct;                  /* not by Winograd */
   bool turned;                  /* Winograd only: weights are [3,3,co,ci], filters by 180 degrees */
   const float *x, *weights, *y; /* the operands; the third is NULL ... */
   float *out;                   /* ... and this */
