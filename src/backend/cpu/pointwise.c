@@ -112,6 +112,9 @@ static int find_norm(struct plan *p, const struct few_call *call, int x, int d,
   return i;
 }
 
+/* Floats up to the next 64 bytes. */
+static int64_t aligned(int64_t floats) { return (floats + 15) / 16 * 16; }
+
 static void plan_norms(struct plan *p, const struct few_call *call,
                        const struct few_program *prog) {
   for (int k = 0; k < prog->n_code; k++) {
@@ -128,12 +131,12 @@ static void plan_norms(struct plan *p, const struct few_call *call,
     m->norm.d = m->d < 0 ? NULL : call->in[m->d].data;
     m->factor = p->scratch;
     m->first = prog->n_leaves + prog->n_code + i * NORM_REGISTERS;
-    p->scratch += NORM_FACTORS * C;
+    p->scratch += aligned(NORM_FACTORS * C);
     for (int k = 0; k < NORM_FACTORS; k++) p->reg[m->first + k] = (struct reg){LEAF, -1, -1, -1, 0};
   }
   if (!p->n_norms) return;
   p->sums = p->scratch;
-  p->scratch += norm_sums_bytes(C) / sizeof(float);
+  p->scratch += aligned((int64_t)(norm_sums_bytes(C) / sizeof(float)));
 }
 
 /* For each sum, the product that only it reads, or -1: the two become one step x y + z. */
@@ -393,11 +396,13 @@ void FEW_ISA(few__cpu_fused)(const struct few_call *call) { run_program(call, ca
 /* A slot for each leaf, instruction and register of a norm at most; a norm's factors; the sums. */
 size_t FEW_ISA(few__cpu_fused_scratch)(const struct few_call *call) {
   const struct few_shape s = call->shape;
-  size_t norms = 0, C = s.rank ? (size_t)s.dim[s.rank - 1] : 1;
+  int64_t norms = 0, C = s.rank ? s.dim[s.rank - 1] : 1;
   for (int k = 0; k < call->program->n_code; k++) norms += is_norm(call->program->code[k].op);
-  size_t slots = (size_t)(call->n_in + call->program->n_code) + norms * NORM_REGISTERS;
-  size_t bytes = slots * TILE * sizeof(float) + norms * NORM_FACTORS * C * sizeof(float);
-  return norms ? bytes + norm_sums_bytes((int64_t)C) : bytes;
+  int64_t floats = (call->n_in + call->program->n_code + norms * NORM_REGISTERS) * TILE;
+  if (norms)
+    floats +=
+        norms * aligned(NORM_FACTORS * C) + aligned((int64_t)(norm_sums_bytes(C) / sizeof(float)));
+  return (size_t)floats * sizeof(float);
 }
 
 /* One op: a program of one instruction. */
