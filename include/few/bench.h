@@ -59,6 +59,7 @@ struct few_bench_result {
   double gflops_per_second;
   double share_of_peak; /* gflops_per_second / peak: Winograd may pass 1 */
   size_t arena_bytes;   /* of all workers together */
+  double page_faults;   /* of the process, a step, after the first two steps */
 };
 /* Instruction set of the CPU kernels: "base", "avx2" or "avx512". The best that this processor has;
  * the environment variable FEW_CPU_ISA can hold it to a lesser one. */

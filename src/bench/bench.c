@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "backend/backend.h"
 #include "base/rng.h"
@@ -279,16 +280,24 @@ static few_status warm_up(struct bench *b) {
   return FEW_OK;
 }
 
+static long page_faults(void) {
+  struct rusage u;
+  getrusage(RUSAGE_SELF, &u);
+  return u.ru_minflt + u.ru_majflt;
+}
+
 static few_status measure(struct bench *b, struct few_bench_result *out) {
   double seconds[MAX_REPEATS], total = 0;
   int n = 0;
   FEW_TRY(warm_up(b));
+  const long faults = page_faults();
   while (n < MAX_REPEATS && (total < b->o->seconds || n < 3)) {
     double start = few__now();
     FEW_TRY(one_step(b));
     seconds[n] = few__now() - start;
     total += seconds[n++];
   }
+  out->page_faults = (double)(page_faults() - faults) / n;
   qsort(seconds, (size_t)n, sizeof *seconds, ascending);
   out->seconds = seconds[n / 2];
   out->fastest = seconds[0];

@@ -124,6 +124,7 @@ static void json_result(struct json *j, const struct few_bench_result *r) {
   json_real(j, "gflops_per_second", r->gflops_per_second);
   json_real(j, "share_of_peak", r->share_of_peak);
   json_int(j, "arena_bytes", (int64_t)r->arena_bytes);
+  json_real(j, "page_faults", r->page_faults);
 }
 
 /* ---- a profile: single kernels as they come, then kinds of them ---- */
