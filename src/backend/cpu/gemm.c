@@ -8,7 +8,13 @@
  */
 #include "backend/cpu/gemm.h"
 
-enum { K_BLOCK = 384, N_BLOCK = 12 * GEMM_N, M_BLOCK = 8 * GEMM_M, SMALL_M = 2 * GEMM_M };
+enum {
+  K_BLOCK = 384,
+  N_BLOCK = 12 * GEMM_N,
+  M_BLOCK = 8 * GEMM_M,
+  SMALL_M = 2 * GEMM_M,
+  NARROW = 2 * GEMM_N
+};
 
 struct block {
   int64_t at, len;
@@ -88,21 +94,26 @@ static bool in_place(const struct few_gemm *p, int64_t j) {
   return p->m <= SMALL_M && !p->tb && j + GEMM_N <= p->n;
 }
 
+/* A stored transposed has a tile's rows side by side already. If few columns read them, copying
+ * them does not pay. */
+static bool a_in_place(const struct few_gemm *p) { return p->ta && p->n <= NARROW; }
+
 /* Rows i of the result, columns j, from the slice k; A and B lie packed in scratch. */
 static void multiply(const struct few_gemm *p, struct block i, struct block j, struct block k) {
   const float *strips = p->scratch, *panels = p->scratch + strips_floats(p);
   for (int64_t c = 0; c < j.len; c += GEMM_N) {
     const int64_t col = j.at + c;
     const bool there = in_place(p, col);
-    struct few_tile t = {.a = strips,
+    struct few_tile t = {.a = a_in_place(p) ? p->a + k.at * p->lda + i.at : strips,
                          .b = there ? p->b + k.at * p->ldb + col : panels + c * k.len,
                          .bs = there ? p->ldb : GEMM_N,
-                         .as = GEMM_M,
+                         .as = a_in_place(p) ? p->lda : GEMM_M,
                          .cs = p->ldc,
                          .k = k.len,
                          .n = (int)min_of(GEMM_N, p->n - col),
                          .add = p->add || k.at > 0};
-    for (int64_t row = 0; row < i.len; row += t.m, t.a += strip_floats(k.len)) {
+    const int64_t strip = strip_floats(k.len);
+    for (int64_t row = 0; row < i.len; row += t.m, t.a += a_in_place(p) ? t.m : strip) {
       t.m = tile_rows(i.len - row);
       t.c = p->c + (i.at + row) * p->ldc + col;
       if (p->ta)
@@ -120,7 +131,7 @@ static void slice(const struct few_gemm *p, struct block j, struct block k) {
   for (int64_t i = 0; i < p->m; i += M_BLOCK) {
     const struct block rows = {i, min_of(M_BLOCK, p->m - i)};
     float *to = p->scratch;
-    for (int64_t r = 0; r < rows.len; to += strip_floats(k.len)) {
+    for (int64_t r = 0; r < rows.len && !a_in_place(p); to += strip_floats(k.len)) {
       const int n = tile_rows(rows.len - r);
       pack_strip(p, k, i + r, n, to);
       r += n;
