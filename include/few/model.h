@@ -60,11 +60,13 @@ float *few_model_values_mut(few_model *m); /* to build models by hand and in tes
 
 /* The network as a graph: *out = F(x, t), [rows,h,w,c], where dx_t/dt = sigma_data F; inputs "x"
  * [rows,h,w,c] (x_t / sigma_data, of unit variance), "t" [rows] (TrigFlow radians), "label" [rows]
- * if it has classes, "guidance" [rows] if guided. */
+ * if it has classes, "guidance" [rows] if guided. A classifier reads "x" alone, of clean pictures,
+ * and gives logits [rows,classes]. */
 FEW_MUST_USE few_status few_model_graph(const few_model *m, few_graph *g, int64_t rows,
                                         few_node *out);
 
-/* Evaluate F for n rows. x is [n][h*w*c] with unit variance; label and guidance may be NULL (no
+/* Evaluate F for n rows. x is [n][h*w*c] with unit variance, and so is out but for a classifier's,
+ * which is [n][classes]; label and guidance may be NULL (no
  * label; 1). Results do not depend on workers nor on how rows are grouped into calls, as long as
  * a row's index modulo few_model_rows(m) stays the same. */
 FEW_MUST_USE few_status few_model_eval(few_model *m, int64_t n, const float *x, const float *t,

@@ -33,6 +33,10 @@ int64_t few_model_rows(const few_model *m) { return m->spec.points ? POINT_ROWS 
 
 static int64_t dims(const few_model *m) { return m->spec.h * m->spec.w * m->spec.c; }
 
+static int64_t out_dims(const few_model *m) {
+  return few__model_classifies(m) ? m->spec.classes : dims(m);
+}
+
 /* ---- plans ---- */
 
 static few_node classifier_free(const few_model *m, few_graph *g, struct few_net_input in,
@@ -114,7 +118,7 @@ static few_status make_lane(const few_model *m, struct lane *l) {
                      "fewer workers",
                      arena);
   FEW_TRY(FEW_NEW(m->ctx, &l->x, size));
-  FEW_TRY(FEW_NEW(m->ctx, &l->out, size));
+  FEW_TRY(FEW_NEW(m->ctx, &l->out, R * out_dims(m)));
   FEW_TRY(FEW_NEW(m->ctx, &l->t, R));
   FEW_TRY(FEW_NEW(m->ctx, &l->guidance, R));
   FEW_TRY(FEW_NEW(m->ctx, &l->label, R));
@@ -185,7 +189,7 @@ static void fill(const struct job *j, struct lane *l, int64_t start, int64_t row
 static void run_chunk(void *user, int64_t k, int worker) {
   const struct job *j = user;
   const struct few_model_runner *r = j->m->run;
-  const int64_t R = few_model_rows(j->m), d = dims(j->m), start = k * R;
+  const int64_t R = few_model_rows(j->m), d = out_dims(j->m), start = k * R;
   const int64_t rows = j->e->n - start < R ? j->e->n - start : R;
   struct lane *l = &r->lane[worker];
   void *out = l->out;
@@ -207,7 +211,7 @@ few_status few__model_run(few_model *m, const struct few_eval *e) {
 /* Guidance is an input of the network, or is made from its labels, or is none. */
 static few_status choose_guidance(few_model *m, struct few_eval *e) {
   if (m->spec.guidance || !e->guidance) return FEW_OK;
-  e->classifier_free = m->spec.classes > 0;
+  e->classifier_free = m->spec.classes > 0 && !few__model_classifies(m);
   for (int64_t i = 0; !e->classifier_free && i < e->n; i++)
     if (e->guidance[i] != 1)
       return few__fail(m->ctx, FEW_E_INVALID,

@@ -60,7 +60,10 @@ static few_status declare(few_model *m) {
   struct few_net_input in = few__model_inputs(m, g, 1);
   few_node y = m->net->build(&nn, &m->spec, m->net_opts, &in);
   FEW_GOTO(few_graph_status(g));
-  assert(y != FEW_NONE && few_shape_equal(few_node_shape(g, y), few_node_shape(g, in.x)));
+  struct few_shape made =
+      few__model_classifies(m) ? FEW_SHAPE(1, m->spec.classes) : few_node_shape(g, in.x);
+  assert(y != FEW_NONE && few_shape_equal(few_node_shape(g, y), made));
+  FEW_UNUSED(made);
   FEW_GOTO(count_flops(m, g, y));
 out:
   few_graph_free(g);
@@ -140,6 +143,14 @@ few_node few__model_trace(const few_model *m, few_graph *g, const char *prefix, 
   few_node y = m->net->build(&nn, &m->spec, m->net_opts, in);
   assert(params.n == m->params.n);
   return y;
+}
+
+few_node few__model_features(const few_model *m, few_graph *g, const char *prefix,
+                             const struct few_net_input *in) {
+  struct few_params params = m->params;
+  struct few_nn nn = {.g = g, .params = &params, .prefix = prefix};
+  assert(few__model_classifies(m));
+  return m->net->features(&nn, &m->spec, m->net_opts, in);
 }
 
 void few__model_bind(const few_model *m, const few_plan *plan, const char *prefix,

@@ -46,6 +46,11 @@ few_status few__model_declare(few_ctx *ctx, few_model **out, const struct few_ne
 few_node few__model_trace(const few_model *m, few_graph *g, const char *prefix, bool training,
                           const struct few_net_input *in);
 
+/* Networks that give logits [N,classes] in place of F; what those are a linear map of, [N,d]. */
+static inline bool few__model_classifies(const few_model *m) { return m->net->features != NULL; }
+few_node few__model_features(const few_model *m, few_graph *g, const char *prefix,
+                             const struct few_net_input *in);
+
 /* Bind every param slot of `plan` that starts with `prefix` to the model's values. */
 void few__model_bind(const few_model *m, const few_plan *plan, const char *prefix,
                      const float *values, const void **slots);

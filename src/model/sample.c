@@ -88,6 +88,10 @@ static few_status choose(struct job *j) {
                      "few_sample_opts of version %d: use "
                      "FEW_SAMPLE_OPTS_INIT of this library's header",
                      o->version);
+  if (few__model_classifies(m))
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "net %s tells classes and makes no pictures: sample another model",
+                     m->net->name);
   if (o->n < 1 || o->first < 0 || o->n > max_index || o->first > max_index - o->n)
     return few__fail(m->ctx, FEW_E_INVALID,
                      "%lld pictures from number %lld: give at least one, from 0, below 2^40",

@@ -1,8 +1,8 @@
 /* net.h - a network architecture: one file, one row in nets.def.
  *
- * A network maps (x, t, label, guidance) to F, shaped like x. x has unit variance (it is x_t /
- * sigma_d); t is TrigFlow's time in radians; what the network makes of t (time transform,
- * embedding) is its own affair and stands in its options.
+ * A network maps (x, t, label, guidance) to F, shaped like x, or, of a classifier, to logits. x has
+ * unit variance (it is x_t / sigma_d); t is TrigFlow's time in radians; what the network makes of t
+ * (time transform, embedding) is its own affair and stands in its options.
  */
 #ifndef FEW_SRC_NET_H
 #define FEW_SRC_NET_H
@@ -32,6 +32,10 @@ struct few_net_def {
   /* Graph of F; opts is the options struct. Failures stick to the graph. */
   few_node (*build)(struct few_nn *nn, const struct few_net_spec *spec, const void *opts,
                     const struct few_net_input *in);
+  /* NULL, or the network is a classifier: `build` gives logits [N,classes], and this the [N,d] that
+   * they are a linear map of. Value numbering makes the two share their nodes. */
+  few_node (*features)(struct few_nn *nn, const struct few_net_spec *spec, const void *opts,
+                       const struct few_net_input *in);
 };
 
 int few__net_count(void);

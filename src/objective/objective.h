@@ -44,6 +44,7 @@ struct few_objective_def {
   const char *name, *source, *help;
   const struct few_option *options;
   size_t options_size;
+  bool classifies;        /* for networks that give logits, and only those */
   bool needs_teacher;     /* the recipe's `teacher` is frozen beside the student */
   bool starts_as_teacher; /* the student starts with the teacher's weights where one is given */
   const char *sampler;    /* what samples the result */

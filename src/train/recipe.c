@@ -103,6 +103,11 @@ static few_status choose(few_ctx *ctx, struct few_run_recipe *r) {
                      "%s: net = %s: there is none of that name: see `few list "
                      "nets`",
                      r->recipe.place, k->net);
+  if (r->objective->classifies != (r->net->features != NULL))
+    return few__fail(ctx, FEW_E_INVALID, "%s: net %s gives %s: objective %s is not for it",
+                     r->recipe.place, r->net->name,
+                     r->net->features ? "logits, not pictures" : "pictures, not logits",
+                     r->objective->name);
   return few__optim_find(ctx, &r->optim, k->optimizer);
 }
 

@@ -4,7 +4,7 @@ for kind in nets objectives samplers optimizers data train; do
   "$few" list $kind >one || exit 9
   grep -q "^$kind: " all || { echo "no $kind"; exit 9; }
 done
-for name in mlp unet dit diffusion scd sct consistency adam toy:NAME; do
+for name in mlp unet dit convnet diffusion scd sct classifier consistency adam toy:NAME; do
   grep -q "^  $name  " all || { echo "no $name"; exit 9; }
 done
 "$few" list nets unet | grep -q "^  channels " || exit 9
