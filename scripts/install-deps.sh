@@ -10,7 +10,8 @@ libc6-dev              build  the C library
 cmake                  build  the build
 ninja-build            build  the build
 pkg-config             build  finds the libraries below
-zlib1g-dev             build  zip archives and PNG
+zlib1g-dev             build  gzip and PNG
+libzip-dev             build  zip archives: PyTorch files
 libpng-dev             build  PNG images
 libjpeg-dev            build  JPEG images
 libjansson-dev         build  JSON: model metadata, run logs

@@ -4,6 +4,7 @@
 #include "io/jpeg.h"
 #include "io/npy.h"
 #include "io/png.h"
+#include "io/pth.h"
 #include "io/recipe.h"
 #include "io/safetensors.h"
 
@@ -36,6 +37,13 @@ static few_status npy(few_ctx *ctx, const char *bytes, size_t n) {
   struct few_npy a;
   few_status st = few__npy_parse(ctx, &a, "m", bytes, n);
   few__npy_free(ctx, &a);
+  return st;
+}
+
+static few_status pth(few_ctx *ctx, const char *bytes, size_t n) {
+  struct few_pth p;
+  few_status st = few__pth_parse(ctx, &p, "m", bytes, n);
+  few__pth_free(ctx, &p);
   return st;
 }
 
@@ -117,6 +125,8 @@ static void test_each_allocation(void **state) {
   } cases[] = {
       {"safetensors/y_python.safetensors", safetensors},
       {"npy/y_f4.npy", npy},
+      {"pth/y_zip.pth", pth},
+      {"pth/y_legacy.pth", pth},
       {"png/y_palette_alpha.png", png},
       {"png/y_text.png", png},
       {"jpeg/y_progressive.jpg", jpeg},

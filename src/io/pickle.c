@@ -1,0 +1,387 @@
+/* pickle.c - Python's serialisation, as far as a state dict of PyTorch needs it (protocol 2).
+ *
+ * A pickle is a program for a small stack machine: numbers, texts, tuples, dictionaries, a memo of
+ * things used again, and calls of Python functions by name - which is how a file can do harm. Here
+ * a call is only written down. Names are few (torch.FloatStorage, torch._utils._rebuild_tensor_v2,
+ * collections.OrderedDict ...) and all others are refused, as are opcodes that a state dict does
+ * not have. See Python's pickletools for the opcodes.
+ *
+ * Every opcode makes at most one value and one cell, so memory is bounded by the length.
+ */
+#include "io/pickle.h"
+
+#include <stdio.h>
+
+enum { MARK = -2 }; /* on the stack, in place of a value */
+
+struct machine {
+  few_ctx *ctx;
+  const char *place;
+  const unsigned char *start, *at, *end;
+  struct few_pickle *out;
+  struct {
+    int *at;
+    int n, cap;
+  } stack, memo;
+};
+
+static few_status bad(struct machine *m, const char *what) {
+  return few__fail(m->ctx, FEW_E_FORMAT,
+                   "%s: %s (byte %zu of the pickle): the file is damaged: fetch or make it again",
+                   m->place, what, (size_t)(m->at - m->start));
+}
+
+/* ---- the stack ---- */
+
+static few_status push(struct machine *m, int value) {
+  FEW_TRY(FEW_GROW(m->ctx, &m->stack, m->stack.n + 1));
+  m->stack.at[m->stack.n++] = value;
+  return FEW_OK;
+}
+
+static few_status push_new(struct machine *m, const struct few_pickle_value *v) {
+  struct few_pickle *p = m->out;
+  FEW_TRY(FEW_GROW(m->ctx, &p->values, p->values.n + 1));
+  p->values.at[p->values.n] = *v;
+  return push(m, p->values.n++);
+}
+
+static few_status push_kind(struct machine *m, enum few_pickle_kind kind, int64_t number) {
+  return push_new(
+      m, &(struct few_pickle_value){.kind = kind, .number = number, .first = -1, .last = -1});
+}
+
+static few_status pop(struct machine *m, int *value) {
+  *value = 0;
+  if (!m->stack.n || m->stack.at[m->stack.n - 1] == MARK) return bad(m, "a value is missing");
+  *value = m->stack.at[--m->stack.n];
+  return FEW_OK;
+}
+
+static few_status append(struct machine *m, int container, int key, int value) {
+  struct few_pickle *p = m->out;
+  FEW_TRY(FEW_GROW(m->ctx, &p->cells, p->cells.n + 1));
+  struct few_pickle_value *v = &p->values.at[container];
+  int cell = p->cells.n++;
+  p->cells.at[cell] = (struct few_pickle_cell){key, value, -1};
+  if (v->last < 0)
+    v->first = cell;
+  else
+    p->cells.at[v->last].next = cell;
+  v->last = cell;
+  v->n++;
+  return FEW_OK;
+}
+
+/* The stack's height above the last mark, which is taken off. */
+static few_status take_mark(struct machine *m, int *first) {
+  int k = m->stack.n;
+  *first = 0;
+  while (k > 0 && m->stack.at[k - 1] != MARK) k--;
+  if (!k) return bad(m, "a mark is missing");
+  *first = k;
+  return FEW_OK;
+}
+
+/* ---- opcodes ---- */
+
+static few_status read_number(struct machine *m, int bytes, bool sign, int64_t *out) {
+  uint64_t x = 0;
+  *out = 0;
+  if (m->end - m->at < bytes) return bad(m, "the pickle is cut short");
+  for (int k = 0; k < bytes; k++) x |= (uint64_t)m->at[k] << 8 * k;
+  m->at += bytes;
+  if (sign && bytes < 8 && x >> (8 * bytes - 1)) x |= ~(uint64_t)0 << 8 * bytes;
+  *out = (int64_t)x;
+  return FEW_OK;
+}
+
+static few_status text(struct machine *m, int length_bytes) {
+  int64_t n;
+  FEW_TRY(read_number(m, length_bytes, false, &n));
+  if (n > m->end - m->at) return bad(m, "a text is longer than the pickle");
+  m->at += n;
+  return push_new(m, &(struct few_pickle_value){.kind = FEW_PICKLE_TEXT,
+                                                .text = (const char *)m->at - n,
+                                                .length = (size_t)n,
+                                                .first = -1,
+                                                .last = -1});
+}
+
+/* LONG1: as many bytes as its first says. Those wider than 64 bits (a legacy file's magic number)
+ * are cut. */
+static few_status long1(struct machine *m, int arg) {
+  FEW_UNUSED(arg);
+  int64_t n, x;
+  FEW_TRY(read_number(m, 1, false, &n));
+  if (n > m->end - m->at) return bad(m, "a number is longer than the pickle");
+  const unsigned char *next = m->at + n;
+  FEW_TRY(read_number(m, n < 8 ? (int)n : 8, n > 0, &x));
+  m->at = next;
+  return push_kind(m, FEW_PICKLE_INT, x);
+}
+
+/* module \n name \n */
+static few_status name(struct machine *m, int arg) {
+  FEW_UNUSED(arg);
+  static const char *const known[] = {
+      "collections\nOrderedDict", "torch\nSize", "torch._utils\n_rebuild_tensor",
+      "torch._utils\n_rebuild_tensor_v2", "torch._utils\n_rebuild_parameter"};
+  const unsigned char *first = memchr(m->at, '\n', (size_t)(m->end - m->at));
+  const unsigned char *last = first ? memchr(first + 1, '\n', (size_t)(m->end - first - 1)) : NULL;
+  if (!last) return bad(m, "a name is cut short");
+  struct few_pickle_value v = {.kind = FEW_PICKLE_NAME,
+                               .text = (const char *)m->at,
+                               .length = (size_t)(last - m->at),
+                               .first = -1,
+                               .last = -1};
+  bool fine = v.length > 13 && !memcmp(v.text, "torch\n", 6) &&
+              !memcmp(v.text + v.length - 7, "Storage", 7);
+  for (int i = 0; i < FEW_COUNT(known) && !fine; i++) fine = few__pickle_text_is(&v, known[i]);
+  if (!fine) {
+    int module = (int)(first - m->at), rest = (int)(last - first - 1);
+    return few__fail(
+        m->ctx, FEW_E_UNSUPPORTED,
+        "%s: the pickle calls Python's %.*s.%.*s, and few runs no code of a file: save "
+        "weights alone, torch.save(model.state_dict(), FILE)",
+        m->place, module < 60 ? module : 60, (const char *)m->at, rest < 60 ? rest : 60,
+        (const char *)first + 1);
+  }
+  m->at = last + 1;
+  return push_new(m, &v);
+}
+
+static few_status tuple(struct machine *m, int first) {
+  struct few_pickle *p = m->out;
+  FEW_TRY(push_kind(m, FEW_PICKLE_TUPLE, 0));
+  int self = p->values.n - 1;
+  for (int k = first; k < m->stack.n - 1; k++) {
+    if (m->stack.at[k] == MARK) return bad(m, "a mark inside a tuple");
+    FEW_TRY(append(m, self, -1, m->stack.at[k]));
+  }
+  m->stack.n = first;
+  return push(m, self);
+}
+
+static few_status marked_tuple(struct machine *m, int arg) {
+  FEW_UNUSED(arg);
+  int first;
+  FEW_TRY(take_mark(m, &first));
+  FEW_TRY(tuple(m, first));
+  m->stack.at[m->stack.n - 2] = m->stack.at[m->stack.n - 1]; /* over the mark */
+  m->stack.n--;
+  return FEW_OK;
+}
+
+static few_status short_tuple(struct machine *m, int n) {
+  if (m->stack.n < n) return bad(m, "a value is missing");
+  return tuple(m, m->stack.n - n);
+}
+
+/* The top n values into the container below them: pairs of a DICT, items of a LIST. */
+static few_status fill(struct machine *m, int first, int mark, enum few_pickle_kind kind) {
+  const int step = kind == FEW_PICKLE_DICT ? 2 : 1, n = m->stack.n - first;
+  if (first - mark < 1 || n < 0 || n % step) return bad(m, "items without a place");
+  int self = m->stack.at[first - mark - 1];
+  if (self == MARK || m->out->values.at[self].kind != kind) return bad(m, "items in no container");
+  for (int k = first; k < m->stack.n; k += step) {
+    int key = step == 2 ? m->stack.at[k] : -1, value = m->stack.at[k + step - 1];
+    if (key == MARK || value == MARK) return bad(m, "a mark among items");
+    FEW_TRY(append(m, self, key, value));
+  }
+  m->stack.n = first - mark;
+  return FEW_OK;
+}
+
+static few_status marked_fill(struct machine *m, int kind) {
+  int first;
+  FEW_TRY(take_mark(m, &first));
+  return fill(m, first, 1, (enum few_pickle_kind)kind);
+}
+
+static few_status fill_one(struct machine *m, int kind) {
+  return fill(m, m->stack.n - (kind == FEW_PICKLE_DICT ? 2 : 1), 0, (enum few_pickle_kind)kind);
+}
+
+static few_status remember(struct machine *m, int index_bytes) {
+  int64_t i;
+  FEW_TRY(read_number(m, index_bytes, false, &i));
+  if (!m->stack.n || m->stack.at[m->stack.n - 1] == MARK) return bad(m, "nothing to remember");
+  if (i > m->end - m->start || i > INT32_MAX - 1) return bad(m, "a memo number beyond reason");
+  int had = m->memo.n;
+  FEW_TRY(FEW_GROW(m->ctx, &m->memo, (int)i + 1));
+  if (m->memo.n <= i) m->memo.n = (int)i + 1;
+  for (int k = had; k < m->memo.n; k++) m->memo.at[k] = -1;
+  m->memo.at[i] = m->stack.at[m->stack.n - 1];
+  return FEW_OK;
+}
+
+static few_status recall(struct machine *m, int index_bytes) {
+  int64_t i;
+  FEW_TRY(read_number(m, index_bytes, false, &i));
+  if (i >= m->memo.n || m->memo.at[i] < 0) return bad(m, "a memo number without a value");
+  return push(m, m->memo.at[i]);
+}
+
+static few_status reduce(struct machine *m, int arg) {
+  FEW_UNUSED(arg);
+  int args, callee;
+  FEW_TRY(pop(m, &args));
+  FEW_TRY(pop(m, &callee));
+  const struct few_pickle_value f = m->out->values.at[callee], a = m->out->values.at[args];
+  if (f.kind != FEW_PICKLE_NAME || a.kind != FEW_PICKLE_TUPLE) return bad(m, "a call of no name");
+  if (few__pickle_text_is(&f, "collections\nOrderedDict")) {
+    if (a.n) return bad(m, "an ordered dictionary of an unknown kind");
+    return push_kind(m, FEW_PICKLE_DICT, 0);
+  }
+  if (few__pickle_text_is(&f, "torch._utils\n_rebuild_parameter")) {
+    if (!a.n) return bad(m, "a parameter of nothing");
+    return push(m, m->out->cells.at[a.first].value);
+  }
+  struct few_pickle_value call = a;
+  call.kind = FEW_PICKLE_CALL;
+  call.text = f.text;
+  call.length = f.length;
+  return push_new(m, &call);
+}
+
+static few_status persistent(struct machine *m, int arg) {
+  FEW_UNUSED(arg);
+  int id;
+  FEW_TRY(pop(m, &id));
+  return push_new(
+      m, &(struct few_pickle_value){.kind = FEW_PICKLE_PERSISTENT, .first = id, .last = -1});
+}
+
+/* An object's attributes, which nobody asks for. */
+static few_status drop_state(struct machine *m, int arg) {
+  FEW_UNUSED(arg);
+  int state;
+  FEW_TRY(pop(m, &state));
+  return m->stack.n ? FEW_OK : bad(m, "attributes of nothing");
+}
+
+static few_status real(struct machine *m, int arg) {
+  FEW_UNUSED(arg);
+  if (m->end - m->at < 8) return bad(m, "the pickle is cut short");
+  m->at += 8;
+  return push_kind(m, FEW_PICKLE_REAL, 0);
+}
+
+/* Of four bytes with a sign, of fewer without. */
+static few_status number(struct machine *m, int bytes) {
+  int64_t x;
+  FEW_TRY(read_number(m, bytes, bytes == 4, &x));
+  return push_kind(m, FEW_PICKLE_INT, x);
+}
+
+static few_status mark(struct machine *m, int arg) {
+  FEW_UNUSED(arg);
+  return push(m, MARK);
+}
+
+static few_status empty(struct machine *m, int kind) {
+  return push_kind(m, (enum few_pickle_kind)kind, 0);
+}
+
+static few_status boolean(struct machine *m, int value) {
+  return push_kind(m, FEW_PICKLE_BOOL, value);
+}
+
+static few_status protocol(struct machine *m, int arg) {
+  FEW_UNUSED(arg);
+  int64_t version;
+  FEW_TRY(read_number(m, 1, false, &version));
+  if (version == 2) return FEW_OK;
+  return few__fail(m->ctx, FEW_E_UNSUPPORTED,
+                   "%s: pickle protocol %d: save with torch.save's own, 2", m->place, (int)version);
+}
+
+static const struct {
+  int op;
+  few_status (*run)(struct machine *m, int arg);
+  int arg; /* a number of bytes or items, a kind, a value */
+} opcodes[] = {
+    {0x80, protocol, 0},
+    {'(', mark, 0},
+    {'N', empty, FEW_PICKLE_NONE},
+    {0x88, boolean, 1},
+    {0x89, boolean, 0},
+    {'J', number, 4},
+    {'K', number, 1},
+    {'M', number, 2},
+    {0x8a, long1, 0},
+    {'G', real, 0},
+    {'X', text, 4},
+    {'T', text, 4},
+    {'U', text, 1},
+    {')', empty, FEW_PICKLE_TUPLE},
+    {']', empty, FEW_PICKLE_LIST},
+    {'}', empty, FEW_PICKLE_DICT},
+    {'t', marked_tuple, 0},
+    {0x85, short_tuple, 1},
+    {0x86, short_tuple, 2},
+    {0x87, short_tuple, 3},
+    {'a', fill_one, FEW_PICKLE_LIST},
+    {'e', marked_fill, FEW_PICKLE_LIST},
+    {'s', fill_one, FEW_PICKLE_DICT},
+    {'u', marked_fill, FEW_PICKLE_DICT},
+    {'q', remember, 1},
+    {'r', remember, 4},
+    {'h', recall, 1},
+    {'j', recall, 4},
+    {'c', name, 0},
+    {'R', reduce, 0},
+    {'Q', persistent, 0},
+    {'b', drop_state, 0},
+};
+
+static few_status step(struct machine *m, int op) {
+  for (int i = 0; i < FEW_COUNT(opcodes); i++)
+    if (opcodes[i].op == op) return opcodes[i].run(m, opcodes[i].arg);
+  return few__fail(m->ctx, FEW_E_UNSUPPORTED,
+                   "%s: opcode 0x%02x at byte %zu of the pickle is none of a state dict: save "
+                   "weights alone, torch.save(model.state_dict(), FILE)",
+                   m->place, op, (size_t)(m->at - m->start) - 1);
+}
+
+static few_status run(struct machine *m, size_t *used) {
+  for (;;) {
+    if (m->at == m->end) return bad(m, "the pickle is cut short");
+    int op = *m->at++;
+    if (op == '.') break;
+    FEW_TRY(step(m, op));
+  }
+  FEW_TRY(pop(m, &m->out->root));
+  *used = (size_t)(m->at - m->start);
+  return m->stack.n ? bad(m, "values are left over") : FEW_OK;
+}
+
+few_status few__pickle_parse(few_ctx *ctx, struct few_pickle *out, const char *place,
+                             const void *bytes, size_t n, size_t *used) {
+  const unsigned char *b = bytes;
+  struct machine m = {.ctx = ctx, .place = place, .start = b, .at = b, .end = b + n, .out = out};
+  *out = (struct few_pickle){0};
+  few_status st = run(&m, used);
+  few__free(ctx, m.stack.at);
+  few__free(ctx, m.memo.at);
+  if (st) few__pickle_free(ctx, out);
+  return st;
+}
+
+void few__pickle_free(few_ctx *ctx, struct few_pickle *p) {
+  few__free(ctx, p->values.at);
+  few__free(ctx, p->cells.at);
+  *p = (struct few_pickle){0};
+}
+
+bool few__pickle_text_is(const struct few_pickle_value *v, const char *text) {
+  return v->length == strlen(text) && !memcmp(v->text, text, v->length);
+}
+
+const struct few_pickle_value *few__pickle_item(const struct few_pickle *p,
+                                                const struct few_pickle_value *v, int i) {
+  int cell = v->kind == FEW_PICKLE_TUPLE || v->kind == FEW_PICKLE_CALL ? v->first : -1;
+  while (cell >= 0 && i-- > 0) cell = p->cells.at[cell].next;
+  return cell < 0 ? NULL : &p->values.at[p->cells.at[cell].value];
+}

@@ -1,0 +1,493 @@
+/* pth.c - a state dict as torch.save writes it.
+ *
+ * Since PyTorch 1.6 a zip archive, members stored as they are:
+ *
+ *   NAME/data.pkl     a pickle: {"conv.weight": tensor, ...}
+ *   NAME/data/KEY     the numbers of a storage, little-endian
+ *   NAME/byteorder    "little" where there is one
+ *
+ * Before that, pickles one after the other: a magic number, a protocol number, sizes of C's types,
+ * the same dictionary, the list of keys; then each storage in the order of that list, a 64-bit
+ * count before its numbers. The FID's weights (pt_inception-2015-12-05) are such a file. The format
+ * before 0.1.10, a tar archive, is refused.
+ *
+ * In the pickle a tensor is a call of torch._utils._rebuild_tensor_v2(storage, offset, shape,
+ * strides, ...), and a storage a persistent id ("storage", torch.FloatStorage, KEY, device, count).
+ * The pickle is read by pickle.c, which runs nothing.
+ */
+#include "io/pth.h"
+
+#include <stdio.h>
+#include <zip.h>
+
+#include "io/file.h"
+#include "io/pickle.h"
+
+enum { NAME_MAX_BYTES = 512, FOLDER_MAX = 256, SHARED = 8 };
+static const char legacy_magic[] = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+
+struct storage {
+  const char *key; /* into the pickle */
+  size_t key_length;
+  enum few_store store;
+  int64_t count;
+  char *data; /* owned by the hold */
+};
+
+struct few_pth_hold {
+  struct {
+    void **at;
+    int n, cap;
+  } owned; /* everything that tensors point to */
+};
+
+struct parse {
+  few_ctx *ctx;
+  const char *place;
+  const char *bytes;
+  size_t n;
+  struct few_pth *out;
+  int cap;
+  struct few_pickle pickle;
+  struct {
+    struct storage *at;
+    int n, cap;
+  } storages;
+  size_t made; /* bytes of tensors so far */
+
+  zip_t *zip; /* or NULL: a legacy file */
+  char folder[FOLDER_MAX];
+  char *data_pkl;
+};
+
+static few_status bad(struct parse *p, const char *name, const char *what) {
+  return few__fail(p->ctx, FEW_E_FORMAT,
+                   "%s: %s%.100s%s%s: the file is damaged: fetch or make it again", p->place,
+                   *name ? "tensor `" : "", name, *name ? "`: " : "", what);
+}
+
+static few_status own(struct parse *p, void *block) {
+  struct few_pth_hold *h = p->out->hold;
+  few_status st = block ? FEW_GROW(p->ctx, &h->owned, h->owned.n + 1)
+                        : few__fail(p->ctx, FEW_E_MEMORY, "%s: out of memory", p->place);
+  if (st) {
+    few__free(p->ctx, block);
+    return st;
+  }
+  h->owned.at[h->owned.n++] = block;
+  return FEW_OK;
+}
+
+/* ---- the archive ---- */
+
+static few_status zip_failed(struct parse *p, const char *member, const char *what) {
+  return few__fail(p->ctx, FEW_E_FORMAT, "%s: %.200s: %s: fetch or make the file again", p->place,
+                   member, what);
+}
+
+/* A member that is stored as it is; *out is yours. */
+static few_status read_member(struct parse *p, const char *name, char **out, size_t *size) {
+  zip_stat_t s;
+  if (zip_stat(p->zip, name, 0, &s)) return zip_failed(p, name, "the archive has no such member");
+  const zip_uint64_t need = ZIP_STAT_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
+  if ((s.valid & need) != need || s.comp_method != ZIP_CM_STORE ||
+      s.encryption_method != ZIP_EM_NONE || s.size > p->n)
+    return zip_failed(p, name, "a member that is packed, which torch.save does not do");
+  zip_file_t *f = zip_fopen(p->zip, name, 0);
+  if (!f) return zip_failed(p, name, "the archive is damaged");
+  few_status st = few__new(p->ctx, out, s.size ? (size_t)s.size : 1, 1);
+  if (!st && zip_fread(f, *out, s.size) != (zip_int64_t)s.size) {
+    few__free(p->ctx, *out);
+    *out = NULL;
+    st = zip_failed(p, name, "the member is cut short");
+  }
+  zip_fclose(f);
+  *size = (size_t)s.size;
+  return st;
+}
+
+static few_status find_folder(struct parse *p) {
+  static const char tail[] = "/data.pkl";
+  zip_int64_t n = zip_get_num_entries(p->zip, 0);
+  for (zip_int64_t i = 0; i < n; i++) {
+    const char *name = zip_get_name(p->zip, (zip_uint64_t)i, 0);
+    size_t length = name ? strlen(name) : 0;
+    if (length < sizeof tail || length - sizeof tail + 1 >= FOLDER_MAX) continue;
+    if (strcmp(name + length - sizeof tail + 1, tail) != 0) continue;
+    memcpy(p->folder, name, length - sizeof tail + 1);
+    return FEW_OK;
+  }
+  return few__fail(p->ctx, FEW_E_FORMAT,
+                   "%s: a zip archive without data.pkl: no file of torch.save's", p->place);
+}
+
+static few_status check_order(struct parse *p) {
+  char name[NAME_MAX_BYTES], *order;
+  size_t n;
+  snprintf(name, sizeof name, "%s/byteorder", p->folder);
+  if (zip_name_locate(p->zip, name, 0) < 0) return FEW_OK;
+  FEW_TRY(read_member(p, name, &order, &n));
+  bool little = n == 6 && !memcmp(order, "little", 6);
+  few__free(p->ctx, order);
+  return little ? FEW_OK
+                : few__fail(p->ctx, FEW_E_UNSUPPORTED,
+                            "%s: big-endian numbers: save the file on a little-endian machine",
+                            p->place);
+}
+
+static few_status open_zip(struct parse *p) {
+  zip_error_t error;
+  char name[NAME_MAX_BYTES];
+  size_t n, used;
+  zip_error_init(&error);
+  zip_source_t *source = zip_source_buffer_create(p->bytes, p->n, 0, &error);
+  if (source) p->zip = zip_open_from_source(source, ZIP_RDONLY, &error);
+  if (!p->zip && source) zip_source_free(source);
+  if (!p->zip) {
+    few_status st = few__fail(p->ctx, FEW_E_FORMAT, "%s: a broken zip archive (%s): fetch it again",
+                              p->place, zip_error_strerror(&error));
+    zip_error_fini(&error);
+    return st;
+  }
+  zip_error_fini(&error);
+  FEW_TRY(find_folder(p));
+  FEW_TRY(check_order(p));
+  snprintf(name, sizeof name, "%s/data.pkl", p->folder);
+  FEW_TRY(read_member(p, name, &p->data_pkl, &n));
+  return few__pickle_parse(p->ctx, &p->pickle, p->place, p->data_pkl, n, &used);
+}
+
+/* ---- the file of old ---- */
+
+/* Numbers of the storages in the order of the list of keys, from `at` on. */
+static few_status read_legacy_storages(struct parse *p, const struct few_pickle *keys, size_t at) {
+  const struct few_pickle_value *list = &keys->values.at[keys->root];
+  if (list->kind != FEW_PICKLE_LIST) return bad(p, "", "the list of storages is none");
+  for (int c = list->first; c >= 0; c = keys->cells.at[c].next) {
+    const struct few_pickle_value *key = &keys->values.at[keys->cells.at[c].value];
+    struct storage *s = NULL;
+    int64_t count;
+    for (int i = 0; i < p->storages.n && !s && key->kind == FEW_PICKLE_TEXT; i++)
+      if (p->storages.at[i].key_length == key->length &&
+          !memcmp(p->storages.at[i].key, key->text, key->length))
+        s = &p->storages.at[i];
+    if (!s || s->data) return bad(p, "", "a storage that no tensor has");
+    if (p->n - at < sizeof count) return bad(p, "", "the file is cut short");
+    memcpy(&count, p->bytes + at, sizeof count);
+    at += sizeof count;
+    const size_t size = few__store_size(s->store);
+    if (count != s->count || (uint64_t)count > (p->n - at) / size)
+      return bad(p, "", "a storage is shorter than it says");
+    s->data = few__alloc(p->ctx, (size_t)count * size + 1);
+    FEW_TRY(own(p, s->data));
+    memcpy(s->data, p->bytes + at, (size_t)count * size);
+    at += (size_t)count * size;
+  }
+  return FEW_OK;
+}
+
+/* Magic, protocol, sizes; then p->pickle. *at is where the list of keys begins. */
+static few_status open_legacy(struct parse *p, size_t *at) {
+  struct few_pickle skipped;
+  size_t used;
+  *at = sizeof legacy_magic - 1;
+  for (int i = 0; i < 2; i++) {
+    FEW_TRY(few__pickle_parse(p->ctx, &skipped, p->place, p->bytes + *at, p->n - *at, &used));
+    few__pickle_free(p->ctx, &skipped);
+    *at += used;
+  }
+  FEW_TRY(few__pickle_parse(p->ctx, &p->pickle, p->place, p->bytes + *at, p->n - *at, &used));
+  *at += used;
+  return FEW_OK;
+}
+
+/* ---- storages ---- */
+
+static bool store_of(const struct few_pickle_value *name, enum few_store *out) {
+  static const struct {
+    const char *name;
+    enum few_store store;
+  } types[] = {{"torch\nFloatStorage", FEW_STORE_F32},     {"torch\nHalfStorage", FEW_STORE_F16},
+               {"torch\nBFloat16Storage", FEW_STORE_BF16}, {"torch\nDoubleStorage", FEW_STORE_F64},
+               {"torch\nLongStorage", FEW_STORE_I64},      {"torch\nIntStorage", FEW_STORE_I32},
+               {"torch\nShortStorage", FEW_STORE_I16},     {"torch\nCharStorage", FEW_STORE_I8},
+               {"torch\nByteStorage", FEW_STORE_U8},       {"torch\nBoolStorage", FEW_STORE_BOOL}};
+  for (int i = 0; i < FEW_COUNT(types); i++) {
+    *out = types[i].store;
+    if (few__pickle_text_is(name, types[i].name)) return true;
+  }
+  return false;
+}
+
+static bool is(const struct few_pickle_value *v, enum few_pickle_kind kind) {
+  return v && v->kind == kind;
+}
+
+static few_status load_member(struct parse *p, struct storage *s) {
+  char name[NAME_MAX_BYTES];
+  size_t n;
+  if (s->key_length > NAME_MAX_BYTES / 4) return bad(p, "", "a key is too long");
+  snprintf(name, sizeof name, "%s/data/%.*s", p->folder, (int)s->key_length, s->key);
+  FEW_TRY(read_member(p, name, &s->data, &n));
+  FEW_TRY(own(p, s->data));
+  if ((uint64_t)s->count != n / few__store_size(s->store) || n % few__store_size(s->store))
+    return zip_failed(p, name, "the storage is not as long as it says");
+  return FEW_OK;
+}
+
+/* Number of the storage that a persistent id names; made when first seen. */
+static few_status storage_of(struct parse *p, const char *name, const struct few_pickle_value *v,
+                             int *out) {
+  const struct few_pickle *k = &p->pickle;
+  const struct few_pickle_value *id = is(v, FEW_PICKLE_PERSISTENT) ? &k->values.at[v->first] : NULL;
+  if (!is(id, FEW_PICKLE_TUPLE)) return bad(p, name, "it has no storage");
+  const struct few_pickle_value *word = few__pickle_item(k, id, 0),
+                                *type = few__pickle_item(k, id, 1);
+  const struct few_pickle_value *key = few__pickle_item(k, id, 2), *n = few__pickle_item(k, id, 4);
+  const struct few_pickle_value *view = few__pickle_item(k, id, 5);
+  if (!is(word, FEW_PICKLE_TEXT) || !few__pickle_text_is(word, "storage") ||
+      !is(type, FEW_PICKLE_NAME) || !is(key, FEW_PICKLE_TEXT) || !is(n, FEW_PICKLE_INT) ||
+      n->number < 0 || (view && view->kind != FEW_PICKLE_NONE))
+    return bad(p, name, "its storage is of an unknown kind");
+  for (*out = 0; *out < p->storages.n; ++*out) {
+    const struct storage *s = &p->storages.at[*out];
+    if (s->key_length == key->length && !memcmp(s->key, key->text, key->length)) return FEW_OK;
+  }
+  struct storage s = {.key = key->text, .key_length = key->length, .count = n->number};
+  if (!store_of(type, &s.store))
+    return few__fail(p->ctx, FEW_E_UNSUPPORTED,
+                     "%s: tensor `%.100s` is a %.*s: convert it to float32 first", p->place, name,
+                     (int)type->length - 6, type->text + 6);
+  if (p->zip) FEW_TRY(load_member(p, &s));
+  FEW_TRY(FEW_GROW(p->ctx, &p->storages, p->storages.n + 1));
+  p->storages.at[p->storages.n++] = s;
+  return FEW_OK;
+}
+
+/* ---- tensors ---- */
+
+struct layout {
+  int64_t offset, stride[FEW_STORE_RANK];
+};
+
+static few_status read_counts(struct parse *p, const char *name, const struct few_pickle_value *v,
+                              int rank, int64_t *out) {
+  if (v->n != rank) return bad(p, name, "its shape and strides differ in number");
+  for (int i = 0; i < rank; i++) {
+    const struct few_pickle_value *d = few__pickle_item(&p->pickle, v, i);
+    if (!is(d, FEW_PICKLE_INT) || d->number < 0) return bad(p, name, "a dimension is no count");
+    out[i] = d->number;
+  }
+  return FEW_OK;
+}
+
+/* The last element that is reached lies in the storage; a tensor is no larger than its storage. */
+static bool inside(const struct few_st_tensor *t, const struct layout *l, int64_t count) {
+  int64_t left = count - 1 - l->offset;
+  if (t->count == 0) return true;
+  if (left < 0 || t->count > count) return false;
+  for (int k = 0; k < t->rank; k++) {
+    if (t->dim[k] > 1 && l->stride[k] > left / (t->dim[k] - 1)) return false;
+    left -= (t->dim[k] - 1) * l->stride[k];
+  }
+  return true;
+}
+
+static bool dense(const struct few_st_tensor *t, const struct layout *l) {
+  int64_t step = 1;
+  for (int k = t->rank - 1; k >= 0; k--) {
+    if (t->dim[k] != 1 && l->stride[k] != step) return false;
+    step *= t->dim[k];
+  }
+  return true;
+}
+
+static void gather(const struct few_st_tensor *t, const struct layout *l, const char *from,
+                   char *to) {
+  const size_t size = few__store_size(t->store);
+  for (int64_t i = 0; i < t->count; i++) {
+    int64_t at = l->offset, rest = i;
+    for (int k = t->rank - 1; k >= 0; k--) {
+      at += rest % t->dim[k] * l->stride[k];
+      rest /= t->dim[k];
+    }
+    memcpy(to + (size_t)i * size, from + (size_t)at * size, size);
+  }
+}
+
+/* Shape, strides and storage of the call; the numbers are there only once storages are. */
+static few_status read_layout(struct parse *p, const struct few_pickle_value *call,
+                              struct few_st_tensor *t, struct layout *l, int *storage) {
+  const struct few_pickle *k = &p->pickle;
+  const struct few_pickle_value *offset = few__pickle_item(k, call, 1);
+  const struct few_pickle_value *shape = few__pickle_item(k, call, 2);
+  const struct few_pickle_value *strides = few__pickle_item(k, call, 3);
+  FEW_TRY(storage_of(p, t->name, few__pickle_item(k, call, 0), storage));
+  const struct storage *s = &p->storages.at[*storage];
+  if (!is(offset, FEW_PICKLE_INT) || offset->number < 0 || !is(shape, FEW_PICKLE_TUPLE) ||
+      !is(strides, FEW_PICKLE_TUPLE) || shape->n > FEW_STORE_RANK)
+    return bad(p, t->name, "its shape is none");
+  t->store = s->store;
+  t->rank = shape->n;
+  l->offset = offset->number;
+  FEW_TRY(read_counts(p, t->name, shape, t->rank, t->dim));
+  FEW_TRY(read_counts(p, t->name, strides, t->rank, l->stride));
+  if (!few__store_count(t->store, t->rank, t->dim, &t->count, &t->bytes) || !inside(t, l, s->count))
+    return bad(p, t->name, "it reaches beyond its storage");
+  return FEW_OK;
+}
+
+static few_status take_numbers(struct parse *p, struct few_st_tensor *t, const struct layout *l,
+                               const struct storage *s) {
+  if (!s->data) return bad(p, t->name, "its numbers are missing");
+  if (dense(t, l)) {
+    t->data = t->count ? s->data + (size_t)l->offset * few__store_size(t->store) : s->data;
+    return FEW_OK;
+  }
+  p->made += t->bytes;
+  if (p->made / SHARED > p->n) return bad(p, t->name, "tensors are larger than their file");
+  char *copy = few__alloc(p->ctx, t->bytes + 1);
+  FEW_TRY(own(p, copy));
+  gather(t, l, s->data, copy);
+  t->data = copy;
+  return FEW_OK;
+}
+
+static few_status add_tensor(struct parse *p, const struct few_pickle_value *key,
+                             const struct few_pickle_value *call, bool numbers) {
+  struct few_pth *out = p->out;
+  struct layout l;
+  int storage = 0;
+  char *name = few__alloc(p->ctx, key->length + 1);
+  FEW_TRY(own(p, name));
+  memcpy(name, key->text, key->length);
+  name[key->length] = 0;
+  struct few_st_tensor t = {.name = name};
+  FEW_TRY(read_layout(p, call, &t, &l, &storage));
+  if (!numbers) return FEW_OK;
+  FEW_TRY(take_numbers(p, &t, &l, &p->storages.at[storage]));
+  FEW_TRY(few__grow(p->ctx, (void *)&out->at, &p->cap, out->n + 1, sizeof *out->at));
+  out->at[out->n++] = t;
+  return FEW_OK;
+}
+
+static bool is_tensor(const struct few_pickle_value *v) {
+  return v->kind == FEW_PICKLE_CALL &&
+         (few__pickle_text_is(v, "torch._utils\n_rebuild_tensor_v2") ||
+          few__pickle_text_is(v, "torch._utils\n_rebuild_tensor"));
+}
+
+/* The dictionary of tensors: the root, or what it has under `state_dict` or `model`. */
+static const struct few_pickle_value *dictionary(const struct few_pickle *k) {
+  const struct few_pickle_value *root = &k->values.at[k->root], *inner = NULL;
+  if (root->kind != FEW_PICKLE_DICT) return NULL;
+  for (int c = root->first; c >= 0; c = k->cells.at[c].next) {
+    const struct few_pickle_value *key = &k->values.at[k->cells.at[c].key];
+    const struct few_pickle_value *value = &k->values.at[k->cells.at[c].value];
+    if (is_tensor(value)) return root;
+    if (key->kind == FEW_PICKLE_TEXT && value->kind == FEW_PICKLE_DICT && !inner &&
+        (few__pickle_text_is(key, "state_dict") || few__pickle_text_is(key, "model")))
+      inner = value;
+  }
+  return inner;
+}
+
+static few_status add_tensors(struct parse *p, bool numbers) {
+  const struct few_pickle *k = &p->pickle;
+  const struct few_pickle_value *dict = dictionary(k);
+  if (!dict)
+    return few__fail(p->ctx, FEW_E_FORMAT,
+                     "%s: no dictionary of tensors: save weights alone, "
+                     "torch.save(model.state_dict(), FILE)",
+                     p->place);
+  for (int c = dict->first; c >= 0; c = k->cells.at[c].next) {
+    const struct few_pickle_value *key = &k->values.at[k->cells.at[c].key];
+    const struct few_pickle_value *value = &k->values.at[k->cells.at[c].value];
+    if (key->kind == FEW_PICKLE_TEXT && is_tensor(value))
+      FEW_TRY(add_tensor(p, key, value, numbers));
+  }
+  return numbers && !p->out->n ? bad(p, "", "there is no tensor in it") : FEW_OK;
+}
+
+/* ---- the file ---- */
+
+static few_status parse_legacy(struct parse *p) {
+  struct few_pickle keys;
+  size_t at, used;
+  FEW_TRY(open_legacy(p, &at));
+  FEW_TRY(add_tensors(p, false)); /* which storages there are */
+  FEW_TRY(few__pickle_parse(p->ctx, &keys, p->place, p->bytes + at, p->n - at, &used));
+  few_status st = read_legacy_storages(p, &keys, at + used);
+  few__pickle_free(p->ctx, &keys);
+  return st ? st : add_tensors(p, true);
+}
+
+static bool is_zip(const char *bytes, size_t n) { return n >= 4 && !memcmp(bytes, "PK\3\4", 4); }
+
+static bool is_legacy(const char *bytes, size_t n) {
+  return n >= sizeof legacy_magic && !memcmp(bytes, legacy_magic, sizeof legacy_magic - 1);
+}
+
+static bool is_tar(const char *bytes, size_t n) {
+  return n > 262 && !memcmp(bytes + 257, "ustar", 5);
+}
+
+/* A safetensors file may begin with the bytes of a pickle too, but its eighth is always 0. */
+bool few__pth_is(const void *bytes, size_t n) {
+  const unsigned char *b = bytes;
+  bool pickle = n >= 8 && b[0] == 0x80 && b[1] >= 2 && b[1] <= 5 && b[7];
+  return is_zip(bytes, n) || is_tar(bytes, n) || pickle;
+}
+
+static few_status parse_file(struct parse *p) {
+  FEW_TRY(FEW_NEW(p->ctx, &p->out->hold, 1));
+  if (is_zip(p->bytes, p->n)) {
+    FEW_TRY(open_zip(p));
+    return add_tensors(p, true);
+  }
+  if (is_legacy(p->bytes, p->n)) return parse_legacy(p);
+  if (is_tar(p->bytes, p->n))
+    return few__fail(
+        p->ctx, FEW_E_UNSUPPORTED,
+        "%s: a tar archive of PyTorch before 0.1.10: load and save it with a newer one", p->place);
+  return few__fail(p->ctx, FEW_E_FORMAT, "%s: no file of torch.save's: fetch or make it again",
+                   p->place);
+}
+
+few_status few__pth_parse(few_ctx *ctx, struct few_pth *out, const char *place, const void *bytes,
+                          size_t n) {
+  struct parse p = {.ctx = ctx, .place = place, .bytes = bytes, .n = n, .out = out};
+  *out = (struct few_pth){0};
+  few_status st = parse_file(&p);
+  few__pickle_free(ctx, &p.pickle);
+  few__free(ctx, p.storages.at);
+  few__free(ctx, p.data_pkl);
+  if (p.zip) zip_discard(p.zip);
+  if (st) few__pth_free(ctx, out);
+  return st;
+}
+
+few_status few__pth_read(few_ctx *ctx, struct few_pth *out, const char *path, size_t max_bytes) {
+  char *bytes;
+  size_t n;
+  *out = (struct few_pth){0};
+  FEW_TRY(few__file_read(ctx, &bytes, &n, path, max_bytes));
+  few_status st = few__pth_parse(ctx, out, path, bytes, n);
+  few__free(ctx, bytes);
+  return st;
+}
+
+void few__pth_free(few_ctx *ctx, struct few_pth *p) {
+  struct few_pth_hold *h = p->hold;
+  for (int i = 0; h && i < h->owned.n; i++) few__free(ctx, h->owned.at[i]);
+  if (h) few__free(ctx, h->owned.at);
+  few__free(ctx, h);
+  few__free(ctx, p->at);
+  *p = (struct few_pth){0};
+}
+
+const struct few_st_tensor *few__pth_find(const struct few_pth *p, const char *name) {
+  for (int i = 0; i < p->n; i++)
+    if (!strcmp(p->at[i].name, name)) return &p->at[i];
+  return NULL;
+}
