@@ -29,8 +29,9 @@ MAY_INCLUDE = {
     'sampler': 'base io process',
     'objective': 'base graph op io nn net process',
     'model': 'base graph op ad backend plan check nn net process io data sampler',
+    'feature': 'base graph op backend plan nn net io model',
     # above: anything below
-    'train': 'base graph op ad backend plan nn process optim io data net metric sampler objective model check',
+    'train': 'base graph op ad backend plan nn process optim io data net metric sampler objective model feature check',
     'bench': 'base graph op ad backend plan nn process optim io data net sampler objective model train',
     'serve': 'base graph op ad backend plan nn process optim io data net metric sampler objective model check train bench',
 }
