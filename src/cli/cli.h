@@ -8,6 +8,8 @@
 #define FEW_SRC_CLI_CLI_H
 
 #include <few.h>
+#include <stdarg.h>
+#include <stdio.h>
 
 #include "json.h"
 #include "opt.h"
@@ -50,6 +52,11 @@ struct command {
 #define COMMAND(name) extern const struct command command_##name;
 #include "commands.def"
 #undef COMMAND
+
+/* Texts that may hold what files say: control characters, which could steer a terminal, show as ?.
+ */
+void cli_say(FILE *out, const char *text);
+void cli_vsay(FILE *out, const char *fmt, va_list args);
 
 /* The command of this name, NULL where there is none. */
 const struct command *cli_find(const char *name);

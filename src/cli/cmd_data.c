@@ -83,7 +83,9 @@ static void print_classes(const few_data *d, const int64_t *count) {
   int classes = few_data_n_classes(d);
   for (int i = 0; i < classes && i < SHOWN; i++) {
     const char *name = few_data_class_name(d, i);
-    printf("%10d  %8" PRId64 "%s%s\n", i, count[i], name ? "  " : "", name ? name : "");
+    printf("%10d  %8" PRId64 "%s", i, count[i], name ? "  " : "");
+    cli_say(stdout, name ? name : "");
+    putchar('\n');
   }
   if (classes > SHOWN) printf("%10s  and %d more\n", "...", classes - SHOWN);
 }

@@ -23,7 +23,9 @@ static void print_classes(const few_model *m) {
   printf("\nclasses\n");
   for (int64_t i = 0; i < info.classes; i++) {
     const char *name = few_model_class_name(m, i);
-    printf("%6" PRId64 "  %s\n", i, name ? name : "");
+    printf("%6" PRId64 "  ", i);
+    cli_say(stdout, name ? name : "");
+    putchar('\n');
   }
 }
 
@@ -33,14 +35,15 @@ static int run(struct cli *cli, const void *opts) {
   few_status st = few_model_load(cli->ctx, &m, cli->operands[0]);
   if (st) return cli_status(cli, st);
   if (o->metadata) {
-    printf("%s\n", few_model_metadata(m));
+    cli_say(stdout, few_model_metadata(m));
+    putchar('\n');
   } else {
     struct few_show_opts s = FEW_SHOW_OPTS_INIT;
     s.graph = o->graph;
     s.rows = o->rows;
     char *lines = NULL;
     st = few_model_show(m, &s, &lines);
-    if (!st) fputs(lines, stdout);
+    if (!st) cli_say(stdout, lines);
     if (!st) few_text_free(cli->ctx, lines);
     if (!st) print_classes(m);
   }

@@ -33,7 +33,7 @@ static void complain(const char *fmt, va_list args) {
   progress_clear(&cli.progress);
   fflush(stdout); /* what was said before comes first */
   fputs("few: ", stderr);
-  vfprintf(stderr, fmt, args);
+  cli_vsay(stderr, fmt, args);
   fputc('\n', stderr);
 }
 
@@ -112,7 +112,9 @@ static void on_log(void *user, few_log_level level, const char *message) {
   bool told = level == FEW_LOG_WARN || (level == FEW_LOG_INFO && c->command->stops);
   if (!told || (level == FEW_LOG_INFO && c->progress.quiet)) return;
   progress_clear(&c->progress);
-  fprintf(stderr, "few: %s%s\n", level == FEW_LOG_WARN ? "warning: " : "", message);
+  fprintf(stderr, "few: %s", level == FEW_LOG_WARN ? "warning: " : "");
+  cli_say(stderr, message);
+  fputc('\n', stderr);
 }
 
 static int on_progress(void *user, const struct few_progress *p) {

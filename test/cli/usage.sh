@@ -21,3 +21,5 @@ try data toy:moons --split tset
 try data toy:moons --json=yes
 try data toy:moons --out=
 try version now
+# A name from elsewhere does not steer the terminal.
+"$few" show "$(printf 'no\033[2J\302\233file')" 2>&1 || true
