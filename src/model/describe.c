@@ -214,9 +214,10 @@ static few_status read_provenance(struct reading *r, few_model *m) {
   json_t *part;
   struct few_text t = {0};
   FEW_TRY(few__json_object(r->ctx, r->place, r->all, "provenance", &part));
-  FEW_TRY(few__json_text(r->ctx, part, &t));
+  few_status st = few__json_text(r->ctx, part, &t);
+  if (st) few__text_free(r->ctx, &t);
   m->provenance = t.at;
-  return FEW_OK;
+  return st;
 }
 
 static few_status read_rest(struct reading *r, few_model *m) {
