@@ -46,13 +46,14 @@ static few_status find(few_ctx *ctx, const char *spec, const struct few_feature_
                        const char **file) {
   const char *eq = strchr(spec, '=');
   size_t n = eq ? (size_t)(eq - spec) : strlen(spec);
-  struct few_text names = {0};
   *file = eq ? eq + 1 : NULL;
   for (int i = 0; i < FEW_COUNT(table); i++) {
     *def = table[i];
     if (strlen((*def)->name) == n && !strncmp((*def)->name, spec, n)) return FEW_OK;
-    few__text_add(ctx, &names, i ? ", %s" : "%s", table[i]->name);
   }
+  struct few_text names = {0};
+  for (int i = 0; i < FEW_COUNT(table); i++)
+    few__text_add(ctx, &names, i ? ", %s" : "%s", table[i]->name);
   few_status st = few__fail(ctx, FEW_E_INVALID, "there are no features `%.60s`: choose from %s",
                             spec, names.at ? names.at : "few list");
   few__text_free(ctx, &names);
