@@ -100,7 +100,7 @@ static void json_heading(struct json *j, const struct machine *m, const struct b
   json_text(j, "cpu", m->cpu);
   json_text(j, "isa", m->isa);
   json_int(j, "workers", m->workers);
-  json_real(j, "peak_gflops", m->peak);
+  json_number(j, "peak_gflops", m->peak);
   json_close(j);
   json_text(j, "net", o->net);
   json_open(j, "set", '[');
@@ -116,15 +116,15 @@ static void json_heading(struct json *j, const struct machine *m, const struct b
 static void json_result(struct json *j, const struct few_bench_result *r) {
   json_open(j, NULL, '{');
   json_text(j, "case", r->name);
-  json_real(j, "images_per_second", r->images_per_second);
-  json_real(j, "seconds", r->seconds);
-  json_real(j, "fastest", r->fastest);
+  json_number(j, "images_per_second", r->images_per_second);
+  json_number(j, "seconds", r->seconds);
+  json_number(j, "fastest", r->fastest);
   json_int(j, "repeats", r->repeats);
-  json_real(j, "gflop", r->gflop);
-  json_real(j, "gflops_per_second", r->gflops_per_second);
-  json_real(j, "share_of_peak", r->share_of_peak);
+  json_number(j, "gflop", r->gflop);
+  json_number(j, "gflops_per_second", r->gflops_per_second);
+  json_number(j, "share_of_peak", r->share_of_peak);
   json_int(j, "arena_bytes", (int64_t)r->arena_bytes);
-  json_real(j, "page_faults", r->page_faults);
+  json_number(j, "page_faults", r->page_faults);
 }
 
 /* ---- a profile: single kernels as they come, then kinds of them ---- */
@@ -157,9 +157,9 @@ static void json_kernel(struct json *j, const struct few_bench_kernel *k) {
   json_text(j, "op", k->op);
   json_text(j, "kernel", k->text);
   json_int(j, "calls", k->calls);
-  json_real(j, "seconds", k->seconds);
-  json_real(j, "gflop", k->gflop);
-  json_real(j, "gbyte", k->gbyte);
+  json_number(j, "seconds", k->seconds);
+  json_number(j, "gflop", k->gflop);
+  json_number(j, "gbyte", k->gbyte);
   json_close(j);
 }
 

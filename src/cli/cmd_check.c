@@ -20,10 +20,10 @@ static void print_json(const struct few_model_check *check) {
   for (int i = 0; i < FEW_MODEL_CHECKS; i++) {
     json_open(&j, NULL, '{');
     json_text(&j, "what", check[i].what);
-    json_real(&j, "difference", check[i].difference);
-    json_real(&j, "difference_bound", check[i].difference_bound);
-    json_real(&j, "adjoint", check[i].adjoint);
-    json_real(&j, "adjoint_bound", check[i].adjoint_bound);
+    json_number(&j, "difference", check[i].difference);
+    json_number(&j, "difference_bound", check[i].difference_bound);
+    json_number(&j, "adjoint", check[i].adjoint);
+    json_number(&j, "adjoint_bound", check[i].adjoint_bound);
     json_bool(&j, "ok", check[i].ok);
     json_close(&j);
   }

@@ -63,8 +63,8 @@ static void print_json(const few_data *d, const int64_t *count) {
   json_int(&j, "h", few_data_h(d));
   json_int(&j, "w", few_data_w(d));
   json_int(&j, "c", few_data_c(d));
-  json_real(&j, "mean", few_data_mean(d));
-  json_real(&j, "std", few_data_std(d));
+  json_number(&j, "mean", few_data_mean(d));
+  json_number(&j, "std", few_data_std(d));
   json_text(&j, "hash", hash);
   json_open(&j, "classes", '[');
   for (int i = 0; count && i < few_data_n_classes(d); i++) {

@@ -141,7 +141,7 @@ static void report(const struct sample_opts *o, const char *sampler, int nfe, do
     json_int(&j, "n", o->n);
     json_int(&j, "steps", steps_of(o, sampler));
     json_int(&j, "nfe", nfe);
-    json_real(&j, "seconds", seconds);
+    json_number(&j, "seconds", seconds);
     json_text(&j, "out", o->out);
     json_seed(&j, "seed", o->seed);
     json_text(&j, "sampler", sampler);

@@ -60,7 +60,7 @@ static void print_json(const struct cli *cli, const struct train_opts *o, double
   json_text(&j, "model", strcmp(outcome, "done") ? NULL : model);
   json_int(&j, "step", cli->progress.done);
   json_int(&j, "steps", cli->progress.total);
-  json_real(&j, "seconds", seconds);
+  json_number(&j, "seconds", seconds);
   json_close(&j);
 }
 

@@ -61,7 +61,7 @@ void json_seed(struct json *j, const char *key, uint64_t value) {
   fprintf(j->out, "%" PRIu64, value);
 }
 
-void json_real(struct json *j, const char *key, double value) {
+void json_number(struct json *j, const char *key, double value) {
   begin(j, key);
   if (isfinite(value))
     fprintf(j->out, "%.9g", value);

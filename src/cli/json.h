@@ -5,7 +5,8 @@
  *   json_int(&j, "n", 64);
  *   json_close(&j);
  *
- * The key is NULL for what stands in an array or alone.
+ * The key is NULL for what stands in an array or alone. No name is one of jansson: the library
+ * calls that, and would get ours.
  */
 #ifndef FEW_SRC_CLI_JSON_H
 #define FEW_SRC_CLI_JSON_H
@@ -29,7 +30,7 @@ void json_close(struct json *j);                                    /* a newline
 void json_text(struct json *j, const char *key, const char *value); /* NULL gives null */
 void json_int(struct json *j, const char *key, int64_t value);
 void json_seed(struct json *j, const char *key, uint64_t value);
-void json_real(struct json *j, const char *key, double value); /* not finite gives null */
+void json_number(struct json *j, const char *key, double value); /* not finite gives null */
 void json_bool(struct json *j, const char *key, bool value);
 
 #endif
