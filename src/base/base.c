@@ -92,7 +92,17 @@ void few__log(few_ctx *ctx, few_log_level level, const char *fmt, ...) {
   ctx->opts.log(ctx->opts.user, level, line);
 }
 
-few_status few__progress(few_ctx *ctx, const struct few_progress *p) {
+void few__progress_frame(few_ctx *ctx, const struct few_progress_frame *frame) {
+  ctx->frame = frame;
+}
+
+few_status few__progress(few_ctx *ctx, const struct few_progress *part) {
+  struct few_progress whole = *part;
+  const struct few_progress_frame *f = ctx->frame;
+  if (f)
+    whole = (struct few_progress){f->what, f->first + part->done, f->total, few__now() - f->started,
+                                  part->note};
+  const struct few_progress *p = &whole;
   if (!ctx->opts.progress || !ctx->opts.progress(ctx->opts.user, p)) return FEW_OK;
   return few__fail(ctx, FEW_E_CANCELLED, "%s stopped after %lld of %lld", p->what,
                    (long long)p->done, (long long)p->total);

@@ -45,6 +45,14 @@ few_status few__fail_in(few_ctx *ctx, few_status status, const char *fmt, ...);
 FEW_PRINTF(3, 4) void few__log(few_ctx *ctx, few_log_level level, const char *fmt, ...);
 /* FEW_E_CANCELLED if the callback asked to stop. */
 few_status few__progress(few_ctx *ctx, const struct few_progress *p);
+/* A job made of others: while a frame is set, what they report counts as items first .. of it.
+ * Borrowed until the next call; NULL ends it. */
+struct few_progress_frame {
+  const char *what;
+  int64_t first, total;
+  double started; /* few__now() */
+};
+void few__progress_frame(few_ctx *ctx, const struct few_progress_frame *frame);
 
 /* Memory: 64-byte aligned, never NULL-checked by hand: few__new fails with FEW_E_MEMORY. */
 void *few__alloc(few_ctx *ctx, size_t bytes);              /* NULL when out of memory */
