@@ -11,10 +11,12 @@ cmake                  build  the build
 ninja-build            build  the build
 pkg-config             build  finds the libraries below
 zlib1g-dev             build  gzip and PNG
-libzip-dev             build  zip archives: PyTorch files
+libzip-dev             build  zip archives: PyTorch files, npz
 libpng-dev             build  PNG images
 libjpeg-dev            build  JPEG images
 libjansson-dev         build  JSON: model metadata, run logs
+liblapacke-dev         build  eigenvalues: Frechet distances
+libopenblas-dev        build  makes LAPACK fast
 libcmocka-dev          build  the tests
 dataset-fashion-mnist  build  the data of the demonstration and of some tests
 git                    check  lists the files to check

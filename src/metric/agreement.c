@@ -1,0 +1,31 @@
+/* agreement.c - how often the classifier's first choice is the label that a picture was made for.
+ * 1 is not the aim: real pictures do not reach it either, so look at the reference's own beside. */
+#include <math.h>
+#include <stdio.h>
+
+#include "metric.h"
+
+static int64_t least(const struct few_metric_opts *o) {
+  FEW_UNUSED(o);
+  return 1;
+}
+
+static few_status run(few_ctx *ctx, struct few_metric_case *c, struct few_metric_value *out) {
+  const struct few_set *s = c->set;
+  const double n = (double)s->labelled, p = (double)s->agree / n;
+  FEW_UNUSED(ctx);
+  assert(s->labelled > 0);
+  *out = (struct few_metric_value){"agreement", p, sqrt(p * (1 - p) / n), "pictures", s->labelled,
+                                   0,           ""};
+  snprintf(out->how, sizeof out->how, "first of %lld classes is the label",
+           (long long)s->o.classes);
+  return FEW_OK;
+}
+
+const struct few_metric few__metric_agreement = {.name = "agreement",
+                                                 .source = "",
+                                                 .help = "label and classifier say the same",
+                                                 .needs = FEW_NEED_LABELS,
+                                                 .n_values = 1,
+                                                 .least = least,
+                                                 .run = run};

@@ -1,0 +1,35 @@
+/* dc.c - density and coverage (Naeem et al. 2020, arXiv:2002.09797)
+ *
+ *   density    sum_j (reference balls that sample j lies in) / (k M), M samples
+ *   coverage   part of the reference balls that hold a sample
+ *
+ * of the reference rows' balls to their k-th neighbour (k = 5), surface left out as in the authors'
+ * package prdc. One stray reference row has a huge ball, which precision counts like any other;
+ * here it counts once of k. Density may pass 1. Two large sets of one distribution and one size
+ * have density 1 and coverage 1 - 2^-k.
+ */
+#include <math.h>
+
+#include "metric.h"
+
+static int64_t least(const struct few_metric_opts *o) {
+  return few__metric_rule(o, FEW_NEAR_DC).k + 1;
+}
+
+static few_status run(few_ctx *ctx, struct few_metric_case *c, struct few_metric_value *out) {
+  FEW_TRY(few__metric_near(ctx, c, FEW_NEAR_DC));
+  const struct few_near_result *r = &c->near[FEW_NEAR_DC];
+  const int64_t n = c->set->kept, n_ref = c->reference->kept;
+  out[0] = (struct few_metric_value){"density", r->density, (double)NAN, "", n, n_ref, ""};
+  out[1] = (struct few_metric_value){"coverage", r->coverage, (double)NAN, "", n, n_ref, ""};
+  for (int i = 0; i < 2; i++) few__metric_rule_text(out[i].how, c->o, FEW_NEAR_DC);
+  return FEW_OK;
+}
+
+const struct few_metric few__metric_dc = {.name = "dc",
+                                          .source = "arXiv:2002.09797",
+                                          .help = "density and coverage",
+                                          .needs = FEW_NEED_ROWS | FEW_NEED_REFERENCE,
+                                          .n_values = 2,
+                                          .least = least,
+                                          .run = run};

@@ -1,0 +1,123 @@
+/* kid.c - the kernel distance, KID (Binkowski et al. 2018, arXiv:1801.01401): the squared maximum
+ * mean discrepancy under k(x, y) = (<x, y> / d + 1)^3, in its unbiased estimate on m rows a side
+ *
+ *   sum_(i != j) k(x_i, x_j) / (m (m - 1)) + the same of y - 2 sum_ij k(x_i, y_j) / m^2
+ *
+ * averaged over random subsets of the rows kept. It may be negative, and is around 0 for two sets
+ * of one distribution whatever m: where pictures are few this is the number to trust. The error is
+ * the standard deviation over subsets.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "base/rng.h"
+#include "gram.h"
+#include "metric.h"
+
+struct subset {
+  int64_t m, d, count; /* rows, values; subsets */
+  double *x, *y;       /* panels of m rows */
+  double (*sum)[3];    /* [panels] of k: x with x before it, y with y before it, x with y */
+  double *strips;      /* [workers][8][m rounded up] */
+};
+
+static double kernel(double product, int64_t d) {
+  double k = product / (double)d + 1;
+  return k * k * k;
+}
+
+/* Panels p of `a` with rows of `b`: all of them, or those before the row where a is b. */
+static double panel_sum(const struct subset *s, int64_t p, const double *a, const double *b,
+                        double *strip) {
+  const bool self = a == b;
+  const int64_t panels = self ? p + 1 : few__panels(s->m), wide = panels * FEW_PANEL;
+  double sum = 0;
+  few__gram_strip(a + p * FEW_PANEL * s->d, b, panels, s->d, strip);
+  for (int64_t i = 0; i < FEW_PANEL && p * FEW_PANEL + i < s->m; i++) {
+    const int64_t end = self ? p * FEW_PANEL + i : s->m;
+    for (int64_t j = 0; j < end; j++) sum += kernel(strip[i * wide + j], s->d);
+  }
+  return sum;
+}
+
+static void sum_panel(void *user, int64_t p, int worker) {
+  struct subset *s = user;
+  double *strip = s->strips + worker * FEW_PANEL * FEW_PANEL * few__panels(s->m);
+  s->sum[p][0] = panel_sum(s, p, s->x, s->x, strip);
+  s->sum[p][1] = panel_sum(s, p, s->y, s->y, strip);
+  s->sum[p][2] = panel_sum(s, p, s->x, s->y, strip);
+}
+
+static void draw(const struct few_set *set, int64_t m, uint64_t seed, uint64_t which, double *to) {
+  const int64_t d = set->o.dim;
+  for (int64_t i = 0; i < m; i++) {
+    int64_t row = few__rng_permute(seed, which, i, set->kept);
+    const double *from = set->panels + row / FEW_PANEL * FEW_PANEL * d + row % FEW_PANEL;
+    double *at = to + i / FEW_PANEL * FEW_PANEL * d + i % FEW_PANEL;
+    for (int64_t k = 0; k < d; k++) at[k * FEW_PANEL] = from[k * FEW_PANEL];
+  }
+}
+
+static double discrepancy(few_workers *w, struct subset *s) {
+  const double m = (double)s->m;
+  double sum[3] = {0};
+  few__workers_run(w, few__panels(s->m), sum_panel, s);
+  for (int64_t p = 0; p < few__panels(s->m); p++)
+    for (int i = 0; i < 3; i++) sum[i] += s->sum[p][i];
+  return 2 * (sum[0] + sum[1]) / (m * (m - 1)) - 2 * sum[2] / (m * m);
+}
+
+static few_status subsets(few_ctx *ctx, struct few_metric_case *c, struct subset *s, double *each) {
+  const double began = few__now();
+  for (int64_t i = 0; i < s->count; i++) {
+    draw(c->set, s->m, c->o->seed, 2 * (uint64_t)i + 1, s->x);
+    draw(c->reference, s->m, c->o->seed, 2 * (uint64_t)i + 2, s->y);
+    each[i] = discrepancy(c->w, s);
+    FEW_TRY(few__progress(
+        ctx, &(struct few_progress){"kernel distance", i + 1, s->count, few__now() - began, NULL}));
+  }
+  return FEW_OK;
+}
+
+static int64_t least(const struct few_metric_opts *o) {
+  FEW_UNUSED(o);
+  return 2;
+}
+
+static few_status run(few_ctx *ctx, struct few_metric_case *c, struct few_metric_value *out) {
+  struct subset s = {.m = c->o->subset_size, .d = c->set->o.dim, .count = c->o->subsets};
+  double *each = NULL;
+  few_status st = FEW_OK;
+  if (s.m > c->set->kept) s.m = c->set->kept;
+  if (s.m > c->reference->kept) s.m = c->reference->kept;
+  if (s.m == c->set->kept && s.m == c->reference->kept) s.count = 1; /* all would be one */
+  FEW_GOTO(FEW_NEW(ctx, &s.x, few__panels_size(s.m, s.d)));
+  FEW_GOTO(FEW_NEW(ctx, &s.y, few__panels_size(s.m, s.d)));
+  FEW_GOTO(FEW_NEW(ctx, &s.sum, few__panels(s.m)));
+  FEW_GOTO(
+      FEW_NEW(ctx, &s.strips, few__panels(s.m) * FEW_PANEL * FEW_PANEL * few__workers_count(c->w)));
+  FEW_GOTO(FEW_NEW(ctx, &each, s.count));
+  FEW_GOTO(subsets(ctx, c, &s, each));
+  *out = (struct few_metric_value){.name = "kid",
+                                   .error_of = s.count > 1 ? "subsets" : "",
+                                   .n = c->set->kept,
+                                   .n_ref = c->reference->kept};
+  few__metric_spread(s.count, each, &out->value, &out->error);
+  snprintf(out->how, sizeof out->how, "kernel (xy/d + 1)^3, unbiased, %lld subset%s of %lld",
+           (long long)s.count, s.count == 1 ? "" : "s", (long long)s.m);
+out:
+  few__free(ctx, s.x);
+  few__free(ctx, s.y);
+  few__free(ctx, s.sum);
+  few__free(ctx, s.strips);
+  few__free(ctx, each);
+  return st;
+}
+
+const struct few_metric few__metric_kid = {.name = "kid",
+                                           .source = "arXiv:1801.01401",
+                                           .help = "kernel distance, unbiased",
+                                           .needs = FEW_NEED_ROWS | FEW_NEED_REFERENCE,
+                                           .n_values = 1,
+                                           .least = least,
+                                           .run = run};

@@ -1,0 +1,121 @@
+/* set.c - features into sums and a choice of rows.
+ *
+ * Which rows are kept, and which split a picture belongs to, is decided by a pseudo-random
+ * permutation of 0..n-1: a set sorted by class gives fair parts, and nothing is drawn while the
+ * pictures stream by. Each row has its slot, so order and grouping of calls do not matter.
+ */
+#include "set.h"
+
+#include <math.h>
+
+#include "base/rng.h"
+#include "gram.h"
+
+static few_status new_splits(struct few_set *s) {
+  FEW_TRY(FEW_NEW(s->ctx, &s->split, s->o.splits));
+  for (int i = 0; i < s->o.splits; i++) FEW_TRY(FEW_NEW(s->ctx, &s->split[i].p, s->o.classes));
+  return FEW_NEW(s->ctx, &s->p, s->o.classes);
+}
+
+few_status few__set_create(few_ctx *ctx, struct few_set **out, few_workers *w,
+                           const struct few_set_opts *o) {
+  struct few_set *s = NULL;
+  few_status st = FEW_OK;
+  *out = NULL;
+  assert(o->n > 0 && o->dim > 0 && (!(o->needs & FEW_NEED_SPATIAL) || o->spatial > 0));
+  FEW_GOTO(FEW_NEW(ctx, &s, 1));
+  *s = (struct few_set){.ctx = ctx, .w = w, .o = *o};
+  if (o->needs & FEW_NEED_MOMENTS)
+    FEW_GOTO(few__moments_create(ctx, &s->moments, w, o->dim, o->name));
+  if (o->needs & FEW_NEED_SPATIAL)
+    FEW_GOTO(few__moments_create(ctx, &s->spatial, w, o->spatial, o->name));
+  if (o->needs & FEW_NEED_ROWS) {
+    s->kept = o->n < o->keep ? o->n : o->keep;
+    FEW_GOTO(FEW_NEW(ctx, &s->panels, few__panels_size(s->kept, o->dim)));
+  }
+  if (o->needs & FEW_NEED_LOGITS) FEW_GOTO(new_splits(s));
+  *out = s;
+out:
+  if (st) few__set_free(s);
+  return st;
+}
+
+void few__set_free(struct few_set *s) {
+  if (!s) return;
+  few__moments_free(s->moments);
+  few__moments_free(s->spatial);
+  few__free(s->ctx, s->panels);
+  for (int i = 0; s->split && i < s->o.splits; i++) few__free(s->ctx, s->split[i].p);
+  few__free(s->ctx, s->split);
+  few__free(s->ctx, s->p);
+  few__free(s->ctx, s);
+}
+
+static few_status check_finite(const struct few_set *s, int64_t n, int64_t d, const float *x,
+                               const char *what) {
+  for (int64_t i = 0; x && i < n * d; i++)
+    if (!isfinite(x[i]))
+      return few__fail(s->ctx, FEW_E_FORMAT,
+                       "%s: %s %lld of picture %lld is not finite: the feature net's weights are "
+                       "broken, or not for such pictures",
+                       s->o.name, what, (long long)(i % d), (long long)(s->seen + i / d));
+  return FEW_OK;
+}
+
+static void keep(struct few_set *s, int64_t slot, const float *row) {
+  const int64_t d = s->o.dim;
+  double *to = s->panels + slot / FEW_PANEL * FEW_PANEL * d + slot % FEW_PANEL;
+  for (int64_t k = 0; k < d; k++) to[k * FEW_PANEL] = (double)row[k];
+}
+
+/* The softmax of a row into its split. */
+static void add_marginal(struct few_set *s, int64_t place, const float *logit) {
+  struct few_set_split *t = &s->split[place * s->o.splits / s->o.n];
+  const int64_t classes = s->o.classes;
+  double most = (double)logit[0], sum = 0;
+  for (int64_t c = 1; c < classes; c++) most = fmax(most, (double)logit[c]);
+  for (int64_t c = 0; c < classes; c++) sum += s->p[c] = exp((double)logit[c] - most);
+  /* one of the terms was exp(0) */
+  /* cppcheck-suppress invalidFunctionArg */
+  const double log_sum = log(sum);
+  for (int64_t c = 0; c < classes; c++) {
+    double p = s->p[c] / sum;
+    t->p[c] += p;
+    t->information += p * ((double)logit[c] - most - log_sum);
+  }
+  t->n++;
+}
+
+static void add_label(struct few_set *s, int32_t label, const float *logit) {
+  int64_t best = 0;
+  if (label < 0) return;
+  for (int64_t c = 1; c < s->o.classes; c++)
+    if (logit[c] > logit[best]) best = c;
+  s->labelled++;
+  s->agree += best == label;
+}
+
+few_status few__set_add(struct few_set *s, int64_t n, const float *rows, const float *logits,
+                        const float *spatial, const int32_t *labels) {
+  const struct few_set_opts *o = &s->o;
+  assert(s->seen + n <= o->n);
+  FEW_TRY(check_finite(s, n, o->dim, rows, "feature"));
+  FEW_TRY(check_finite(s, n, o->classes, logits, "logit"));
+  FEW_TRY(check_finite(s, n, o->spatial, spatial, "spatial feature"));
+  if (s->moments) few__moments_add(s->moments, n, rows);
+  if (s->spatial) few__moments_add(s->spatial, n, spatial);
+  for (int64_t i = 0; i < n; i++) {
+    int64_t place = few__rng_permute(o->seed, 0, s->seen + i, o->n);
+    if (place < s->kept) keep(s, place, rows + i * o->dim);
+    if (s->split) add_marginal(s, place, logits + i * o->classes);
+    if (o->needs & FEW_NEED_LABELS) add_label(s, labels[i], logits + i * o->classes);
+  }
+  s->seen += n;
+  return FEW_OK;
+}
+
+void few__set_end(struct few_set *s) {
+  assert(s->seen == s->o.n);
+  if (s->moments) few__moments_end(s->moments);
+  if (s->spatial) few__moments_end(s->spatial);
+}

@@ -1,0 +1,22 @@
+/* sfd.c - the Frechet distance of features that still have places, known as sFID (Nash et al. 2021,
+ * arXiv:2103.03841): it sees how a picture is laid out, which features averaged over places do not.
+ */
+#include "metric.h"
+
+static int64_t least(const struct few_metric_opts *o) {
+  FEW_UNUSED(o);
+  return 2;
+}
+
+static few_status run(few_ctx *ctx, struct few_metric_case *c, struct few_metric_value *out) {
+  return few__metric_moments(ctx, c, c->set->spatial, c->reference->spatial, "sfd", out);
+}
+
+const struct few_metric few__metric_sfd = {.name = "sfd",
+                                           .alias = "sfid",
+                                           .source = "arXiv:2103.03841",
+                                           .help = "Frechet distance of spatial features",
+                                           .needs = FEW_NEED_SPATIAL | FEW_NEED_REFERENCE,
+                                           .n_values = 1,
+                                           .least = least,
+                                           .run = run};
