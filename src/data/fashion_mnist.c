@@ -17,10 +17,13 @@ static const char *const files[][2] = {
 
 few_status few__data_open_fashion_mnist(few_data *d, const char *where,
                                         const struct few_data_opts *o) {
-  if (*where)
-    return few__fail(d->ctx, FEW_E_INVALID, "%s: write fashion-mnist alone, or %s for other files",
-                     d->spec, "idx:IMAGES,LABELS");
-  const char *const *f = files[o->split];
+  int split = o->split;
+  if (!strcmp(where, "test"))
+    split = FEW_DATA_TEST;
+  else if (*where)
+    return few__fail(d->ctx, FEW_E_INVALID, "%s: write fashion-mnist or fashion-mnist:test, or %s",
+                     d->spec, "idx:IMAGES,LABELS for other files");
+  const char *const *f = files[split];
   for (int i = 0; i < 2; i++)
     if (access(f[i], R_OK))
       return few__fail(d->ctx, FEW_E_IO, "%s cannot be read; apt install dataset-fashion-mnist",

@@ -1,11 +1,33 @@
 /* npy.c - arrays of NumPy as a set: uint8 [N,H,W] or [N,H,W,C] are images, float [N,D] points.
  * Float images are refused rather than guessed at: their range is not written in the file.
+ *
+ * An .npz is a zip archive of such arrays. Its member arr_0, or its only one, is taken for the
+ * values and arr_1 for the labels, as numpy.savez calls them and as the sample and reference files
+ * of guided-diffusion (arXiv:2105.05233) have them; npz:FILE,VALUES,LABELS names others.
  */
 #include "io/npy.h"
 
 #include <math.h>
 
+#include "io/zip.h"
 #include "reader.h"
+
+/* Where an array lies: a file, or a member of an archive. */
+struct place {
+  const char *path;    /* for messages too */
+  const char *archive; /* NULL: the path is that of a file */
+  const char *member;  /* NULL: the only one */
+};
+
+static few_status read_array(few_ctx *ctx, const struct place *at, struct few_npy *out) {
+  char *bytes;
+  size_t n;
+  if (!at->archive) return few__npy_read(ctx, out, at->path, FEW_DATA_MAX_BYTES);
+  FEW_TRY(few__zip_read(ctx, &bytes, &n, at->archive, at->member, FEW_DATA_MAX_BYTES));
+  few_status st = few__npy_parse(ctx, out, at->path, bytes, n);
+  few__free(ctx, bytes);
+  return st;
+}
 
 static bool is_float(enum few_store s) {
   return s == FEW_STORE_F16 || s == FEW_STORE_F32 || s == FEW_STORE_F64;
@@ -60,9 +82,10 @@ static few_status drop_infinite(few_data *d, const char *path, const struct few_
   return FEW_OK;
 }
 
-static few_status take_values(few_data *d, const char *path) {
+static few_status take_values(few_data *d, const struct place *at) {
+  const char *path = at->path;
   struct few_npy a = {0};
-  few_status st = few__npy_read(d->ctx, &a, path, FEW_DATA_MAX_BYTES);
+  few_status st = read_array(d->ctx, at, &a);
   if (st) return st;
   if (a.store == FEW_STORE_U8 && (a.rank == 3 || a.rank == 4))
     st = take_images(d, path, &a);
@@ -77,11 +100,12 @@ static few_status take_values(few_data *d, const char *path) {
   return st;
 }
 
-static few_status take_labels(few_data *d, const char *values, const char *path) {
+static few_status take_labels(few_data *d, const char *values, const struct place *at) {
+  const char *path = at->path;
   struct few_npy a = {0};
   double *label = NULL;
   few_status st = FEW_OK;
-  FEW_GOTO(few__npy_read(d->ctx, &a, path, FEW_DATA_MAX_BYTES));
+  FEW_GOTO(read_array(d->ctx, at, &a));
   if (a.rank != 1 || is_float(a.store))
     FEW_GOTO(few__fail(d->ctx, FEW_E_UNSUPPORTED, "%s: %s of %d axes; save labels as integers [N]",
                        path, few__store_name(a.store), a.rank));
@@ -100,6 +124,17 @@ out:
   return st;
 }
 
+/* labels NULL: none. */
+static few_status take(few_data *d, const struct place *values, const struct place *labels,
+                       const struct few_data_opts *o) {
+  FEW_TRY(take_values(d, values));
+  if (labels) {
+    FEW_TRY(take_labels(d, values->path, labels));
+    FEW_TRY(few__data_check_labels(d, o, labels->path, 0));
+  }
+  return d->points ? drop_infinite(d, values->path, o) : FEW_OK;
+}
+
 few_status few__data_open_npy(few_data *d, const char *where, const struct few_data_opts *o) {
   struct few_data_paths p = {0};
   few_status st = FEW_OK;
@@ -108,13 +143,42 @@ few_status few__data_open_npy(few_data *d, const char *where, const struct few_d
   if (p.n > 2)
     FEW_GOTO(few__fail(d->ctx, FEW_E_INVALID, "%s: %d files; write npy:FILE or npy:FILE,LABELS",
                        d->spec, p.n));
-  FEW_GOTO(take_values(d, p.at[0]));
-  if (p.n == 2) {
-    FEW_GOTO(take_labels(d, p.at[0], p.at[1]));
-    FEW_GOTO(few__data_check_labels(d, o, p.at[1], 0));
-  }
-  if (d->points) FEW_GOTO(drop_infinite(d, p.at[0], o));
+  struct place values = {.path = p.at[0]}, labels = {.path = p.n == 2 ? p.at[1] : NULL};
+  FEW_GOTO(take(d, &values, labels.path ? &labels : NULL, o));
 out:
+  few__data_free_paths(d->ctx, &p);
+  return st;
+}
+
+/* "FILE: MEMBER.npy", and the member's name in it. */
+static few_status name_member(few_ctx *ctx, const char *file, const char *member,
+                              struct few_text *text, struct place *out) {
+  few__text_add(ctx, text, "%s: %s.npy", file, member);
+  if (text->failed) return few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", file);
+  *out = (struct place){text->at, file, text->at + strlen(file) + 2};
+  return FEW_OK;
+}
+
+few_status few__data_open_npz(few_data *d, const char *where, const struct few_data_opts *o) {
+  struct few_data_paths p = {0};
+  struct few_text text[2] = {{0}};
+  struct place values = {0}, labels = {0};
+  few_status st = FEW_OK;
+  FEW_GOTO(few__data_no_split(d, o));
+  FEW_GOTO(few__data_split_paths(d, where, &p));
+  if (p.n > 3)
+    FEW_GOTO(
+        few__fail(d->ctx, FEW_E_INVALID, "%s: write npz:FILE or npz:FILE,VALUES,LABELS", d->spec));
+  const char *file = p.at[0];
+  values = (struct place){file, file, NULL};
+  if (p.n > 1 || few__zip_has(file, "arr_0.npy"))
+    FEW_GOTO(name_member(d->ctx, file, p.n > 1 ? p.at[1] : "arr_0", &text[0], &values));
+  if (p.n > 2 || (p.n == 1 && few__zip_has(file, "arr_1.npy")))
+    FEW_GOTO(name_member(d->ctx, file, p.n > 2 ? p.at[2] : "arr_1", &text[1], &labels));
+  FEW_GOTO(take(d, &values, labels.path ? &labels : NULL, o));
+out:
+  few__text_free(d->ctx, &text[0]);
+  few__text_free(d->ctx, &text[1]);
   few__data_free_paths(d->ctx, &p);
   return st;
 }

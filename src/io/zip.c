@@ -1,0 +1,103 @@
+/* zip.c - zip archives by libzip, which checks sizes and CRCs. */
+#include "io/zip.h"
+
+#include <zip.h>
+
+#include "io/file.h"
+
+static few_status open_archive(few_ctx *ctx, zip_t **out, const char *path) {
+  int code = 0;
+  *out = zip_open(path, ZIP_RDONLY, &code);
+  if (*out) return FEW_OK;
+  zip_error_t error;
+  zip_error_init_with_code(&error, code);
+  bool system = zip_error_system_type(&error) == ZIP_ET_SYS;
+  few_status st = few__fail(ctx, system || code == ZIP_ER_NOENT ? FEW_E_IO : FEW_E_FORMAT,
+                            "%s: no zip archive can be read: %s: check the file", path,
+                            zip_error_strerror(&error));
+  zip_error_fini(&error);
+  return st;
+}
+
+/* Which of the members is meant. */
+static few_status find(few_ctx *ctx, zip_t *archive, const char *path, const char *name,
+                       zip_int64_t *out) {
+  enum { LISTED = 20 };
+  const zip_int64_t count = zip_get_num_entries(archive, 0);
+  *out = name ? zip_name_locate(archive, name, 0) : count == 1 ? 0 : -1;
+  if (*out >= 0) return FEW_OK;
+  struct few_text names = {0};
+  for (zip_int64_t i = 0; i < count && i < LISTED; i++) {
+    const char *member = zip_get_name(archive, (zip_uint64_t)i, 0);
+    few__text_add(ctx, &names, "%s%s", i ? ", " : "", member ? member : "?");
+  }
+  few_status st = few__fail(
+      ctx, FEW_E_INVALID, "%s has no %s: it holds %.600s%s", path, name ? name : "single member",
+      names.at && !names.failed ? names.at : "nothing", count > LISTED ? " ..." : "");
+  few__text_free(ctx, &names);
+  return st;
+}
+
+static few_status damaged(few_ctx *ctx, const char *path, const char *member, const char *what) {
+  return few__fail(ctx, FEW_E_FORMAT, "%s: %s cannot be read: %s: fetch or save the archive again",
+                   path, member, what);
+}
+
+static few_status read_member(few_ctx *ctx, zip_t *archive, zip_uint64_t i, const char *path,
+                              size_t max_bytes, char **out, size_t *n) {
+  zip_stat_t about;
+  zip_stat_init(&about);
+  if (zip_stat_index(archive, i, 0, &about) || !(about.valid & ZIP_STAT_SIZE))
+    return damaged(ctx, path, "a member", zip_strerror(archive));
+  const char *member = about.valid & ZIP_STAT_NAME ? about.name : "a member";
+  if (about.size > max_bytes)
+    return few__fail(ctx, FEW_E_FORMAT, "%s: %s says it has %llu bytes, more than %zu", path,
+                     member, (unsigned long long)about.size, max_bytes);
+  zip_file_t *file = zip_fopen_index(archive, i, 0);
+  if (!file) return damaged(ctx, path, member, zip_strerror(archive));
+  char *bytes = few__alloc(ctx, (size_t)about.size + 1);
+  few_status st = FEW_OK;
+  if (!bytes)
+    st = few__fail(ctx, FEW_E_MEMORY, "%s: out of memory for the %llu bytes of %s", path,
+                   (unsigned long long)about.size, member);
+  zip_uint64_t done = 0;
+  while (!st && done < about.size) {
+    zip_int64_t got = zip_fread(file, bytes + done, about.size - done);
+    if (got <= 0) st = damaged(ctx, path, member, got ? zip_file_strerror(file) : "it ends early");
+    if (got > 0) done += (zip_uint64_t)got;
+  }
+  /* the checksum is compared where the end is read */
+  char more;
+  if (!st && zip_fread(file, &more, 1) != 0)
+    st = damaged(ctx, path, member, zip_file_strerror(file));
+  zip_fclose(file);
+  if (st) {
+    few__free(ctx, bytes);
+    return st;
+  }
+  bytes[done] = 0;
+  *out = bytes;
+  *n = (size_t)done;
+  return FEW_OK;
+}
+
+few_status few__zip_read(few_ctx *ctx, char **out, size_t *n, const char *path, const char *name,
+                         size_t max_bytes) {
+  zip_t *archive;
+  zip_int64_t i;
+  *out = NULL;
+  *n = 0;
+  FEW_TRY(open_archive(ctx, &archive, path));
+  few_status st = find(ctx, archive, path, name, &i);
+  if (!st) st = read_member(ctx, archive, (zip_uint64_t)i, path, max_bytes, out, n);
+  zip_discard(archive);
+  return st;
+}
+
+bool few__zip_has(const char *path, const char *name) {
+  zip_t *archive = zip_open(path, ZIP_RDONLY, NULL);
+  if (!archive) return false;
+  bool there = zip_name_locate(archive, name, 0) >= 0;
+  zip_discard(archive);
+  return there;
+}
