@@ -6,6 +6,7 @@
 #include "few/bench.h"
 #include "few/check.h"
 #include "few/data.h"
+#include "few/eval.h"
 #include "few/graph.h"
 #include "few/model.h"
 #include "few/train.h"

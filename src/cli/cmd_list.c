@@ -9,7 +9,8 @@ struct list_opts {
 static const struct opt options[] = {OPT_HELP(struct list_opts), OPT_END};
 
 static const char text[] =
-    "Kinds: nets, objectives, samplers, optimizers, data, train (the keys of the trainer).\n"
+    "Kinds: nets, objectives, samplers, optimizers, data, metrics, features, and train (the\n"
+    "keys of the trainer).\n"
     "\n"
     "  few list objectives       each in a line, and where it comes from\n"
     "  few list objectives scd   its options, as recipes write them\n";
@@ -48,6 +49,26 @@ static struct row reader_row(const char *component, int i) {
   return (struct row){r.usage, NULL, r.help, 0};
 }
 
+static int metric_count(const char *component) {
+  (void)component;
+  return few_metric_list_count();
+}
+static struct row metric_row(const char *component, int i) {
+  (void)component;
+  struct few_metric_info m = few_metric_list(i);
+  return (struct row){.name = m.name, .source = m.source, .help = m.help};
+}
+
+static int feature_count(const char *component) {
+  (void)component;
+  return few_feature_list_count();
+}
+static struct row feature_row(const char *component, int i) {
+  (void)component;
+  struct few_feature_info f = few_feature_list(i);
+  return (struct row){.name = f.name, .help = f.help};
+}
+
 static const struct kind {
   const char *name, *component; /* component: of few_component, NULL: has no options to print */
   const char *title;
@@ -60,6 +81,8 @@ static const struct kind {
     {"samplers", NULL, "ways from noise to a picture", sampler_count, sampler_row},
     {"optimizers", "optimizer", "ways down the gradient", component_count, component_row},
     {"data", NULL, "data sets", reader_count, reader_row},
+    {"metrics", NULL, "what few eval measures", metric_count, metric_row},
+    {"features", NULL, "what few eval compares pictures by", feature_count, feature_row},
     {"train", "train", "the trainer's own keys", component_count, component_row},
 };
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
@@ -156,7 +179,7 @@ static int run(struct cli *cli, const void *opts) {
 const struct command command_list = {
     .name = "list",
     .operands = "[KIND [NAME]]",
-    .help = "Tell what there is: nets, objectives, samplers, optimizers, data.",
+    .help = "Tell what there is: nets, objectives, samplers, optimizers, data, metrics.",
     .text = text,
     .max_operands = 2,
     .options = options,

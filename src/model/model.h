@@ -70,6 +70,9 @@ few_status few__model_describe(const few_model *m, struct few_text *out);
 few_status few__model_from_description(few_ctx *ctx, few_model **out, const char *place,
                                        const char *text, size_t n);
 
+/* Values in [-1, 1] as few_sample_write has them: the byte nearest to (x + 1) 127.5, clipped. */
+void few__sample_bytes(int64_t count, const float *samples, uint8_t *out);
+
 /* A call of the network: few_model_eval with what is the same for all rows given once. */
 struct few_eval {
   int64_t n;

@@ -21,15 +21,17 @@ struct job {
   char about[200]; /* after "N samples" or "sample I" */
 };
 
-static few_status to_bytes(const struct job *j, uint8_t **out) {
-  uint8_t *bytes;
-  FEW_TRY(FEW_NEW(j->ctx, &bytes, j->n * j->dims));
-  for (int64_t i = 0; i < j->n * j->dims; i++) {
-    float x = j->samples[i];
+void few__sample_bytes(int64_t count, const float *samples, uint8_t *out) {
+  for (int64_t i = 0; i < count; i++) {
+    float x = samples[i];
     x = x > -1 ? x < 1 ? x : 1 : -1; /* what is no number becomes black */
-    bytes[i] = (uint8_t)((double)(x + 1) * 127.5 + 0.5);
+    out[i] = (uint8_t)((double)(x + 1) * 127.5 + 0.5);
   }
-  *out = bytes;
+}
+
+static few_status to_bytes(const struct job *j, uint8_t **out) {
+  FEW_TRY(FEW_NEW(j->ctx, out, j->n * j->dims));
+  few__sample_bytes(j->n * j->dims, j->samples, *out);
   return FEW_OK;
 }
 

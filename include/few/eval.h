@@ -1,0 +1,108 @@
+/* few/eval.h - how near are pictures to a reference?
+ *
+ * Numbers of different evaluators do not compare: they differ in resizing, in rounding, in the
+ * network whose features are compared, in the reference and in n. So a report tells all of it
+ * beside each number.
+ */
+#ifndef FEW_EVAL_H
+#define FEW_EVAL_H
+
+#include "few/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum few_eval_ball { FEW_EVAL_BALL_OWN, FEW_EVAL_BALL_CLOSED, FEW_EVAL_BALL_OPEN };
+
+struct few_eval_opts {
+  int version; /* FEW_EVAL_OPTS_VERSION */
+  /* A model (.safetensors), which is sampled; or pictures: a folder, an .npy or .npz file, or the
+   * spec of a data set (few/data.h). */
+  const char *source;
+  const char *reference; /* pictures; NULL where no metric needs them */
+  const char *features;  /* "pixels"; NAME or NAME=FILE */
+  const char *metrics;   /* names with commas between; NULL: all that source and features allow */
+  int64_t n;             /* pictures of the source; 0: 10000 of a model, else all */
+  int64_t n_reference;   /* 0: all. Fewer than all are chosen at random, once and for all */
+  /* Of a model, as in few_sample. */
+  int steps;
+  const char *sampler; /* NULL: its own */
+  double guidance;
+  int label;     /* FEW_LABEL_EACH ... */
+  uint64_t seed; /* of the first set of samples */
+  int seeds;     /* sets: seed, seed + 1 ...; the error is then the spread over sets */
+  /* Of metrics. */
+  int64_t keep;    /* rows of a set that kid, pr and dc look at, at most, chosen at random */
+  int knn;         /* neighbours of pr and dc; 0: 3 and 5 */
+  int ball;        /* few_eval_ball of pr and dc; OWN: closed for pr, open for dc */
+  int subsets;     /* of kid */
+  int subset_size; /* of kid; fewer where there are fewer */
+  int splits;      /* of is */
+};
+#define FEW_EVAL_OPTS_VERSION 1
+#define FEW_EVAL_OPTS_INIT                                                                     \
+  {                                                                                            \
+    FEW_EVAL_OPTS_VERSION, NULL, NULL, "pixels", NULL, 0, 0, 0, NULL, 1.0, -1, 0, 1, 10000, 0, \
+        FEW_EVAL_BALL_OWN, 100, 1000, 10                                                       \
+  }
+
+enum { FEW_EVAL_NUMBERS = 16 };
+struct few_eval_number {
+  const char *name;       /* "fd", "recall" */
+  double value;           /* of several sets: their mean */
+  double error;           /* a standard deviation; NaN where there is none */
+  const char *error_of;   /* what it is over: "seeds", "subsets", "splits", "pictures"; "" none */
+  int64_t n, n_reference; /* pictures that went in; n_reference 0: it looks at no reference */
+  char how[120];          /* the variant: "k 3, closed balls" */
+  const double *each;     /* [seeds] value of each set */
+};
+
+/* What was measured and how. Texts are borrowed until few_eval_report_free. */
+struct few_eval_report {
+  const char *source, *reference; /* reference NULL: none */
+  const char *source_hash;        /* sha256 of a model's file; hash of a data set */
+  const char *reference_hash;
+  bool model; /* the source is a model; the next eight are 0 otherwise */
+  const char *sampler;
+  int steps;    /* as asked for: 0 is the sampler's own choice */
+  int nfe;      /* evaluations of the network a picture */
+  double flops; /* a picture, nfe evaluations; 2 a multiply-add */
+  double guidance;
+  uint64_t seed;
+  int seeds; /* at least 1 */
+  int64_t n, n_reference, h, w, c;
+  const char *rounding;                                       /* how values became bytes */
+  const char *features, *features_hash, *resize, *trained_on; /* hash "": no weights */
+  int64_t dim;
+  int n_numbers;
+  struct few_eval_number number[FEW_EVAL_NUMBERS];
+  double seconds;
+  void *inside;
+};
+
+/* Measure. Mistakes are told before the sampling. On failure *out is NULL; it is yours otherwise.
+ */
+FEW_MUST_USE few_status few_eval(few_ctx *ctx, const struct few_eval_opts *opts,
+                                 struct few_eval_report **out);
+void few_eval_report_free(struct few_eval_report *r); /* NULL is fine */
+
+/* The report as a JSON object in a line (docs/eval.md); yours: few_text_free. */
+FEW_MUST_USE few_status few_eval_json(few_ctx *ctx, const struct few_eval_report *r, char **out);
+
+struct few_metric_info {
+  const char *name, *source, *help;
+};
+int few_metric_list_count(void);
+struct few_metric_info few_metric_list(int i);
+
+struct few_feature_info {
+  const char *name, *help;
+};
+int few_feature_list_count(void);
+struct few_feature_info few_feature_list(int i);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,135 @@
+/* cmd_eval.c - few eval MODEL|PICTURES --ref DATA: how near the pictures are to the reference, with
+ * all that the numbers depend on.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "cli.h"
+
+struct eval_opts {
+  struct common common;
+  const char *ref, *features, *metrics, *sampler;
+  int64_t n, n_ref, steps, seeds, keep, knn, subsets, subset_size, splits;
+  uint64_t seed;
+  double guidance;
+  int ball;
+};
+#define S struct eval_opts
+static const struct opt options[] = {
+    OPT_TEXT(S, ref, "ref", "DATA", NULL, "pictures to compare with: named like PICTURES"),
+    OPT_TEXT(S, features, "features", "NAME", "pixels",
+             "what is compared: see few list features; NAME=FILE has the weights"),
+    OPT_TEXT(S, metrics, "metrics", "LIST", NULL,
+             "see few list metrics; otherwise all that can be had"),
+    OPT_INT(S, n, "n", "N", "0", 0, 4e9, "pictures; 0: 10000 of a model, else all"),
+    OPT_INT(S, n_ref, "n-ref", "N", "0", 0, 4e9, "of the reference, chosen at random; 0: all"),
+    OPT_INT(S, steps, "steps", "K", "0", 0, 10000, "of sampling; 0: the sampler's own"),
+    OPT_REAL(S, guidance, "guidance", "G", "1", 0, 100, "towards the label; 1: none added"),
+    OPT_TEXT(S, sampler, "sampler", "NAME", NULL,
+             "see few list samplers; the model's own otherwise"),
+    OPT_SEED(S, seed, "seed", "S", "0", "of the samples"),
+    OPT_INT(S, seeds, "seeds", "K", "1", 1, 1000,
+            "sets of samples, from S on; errors are then over sets"),
+    OPT_INT(S, keep, "keep", "N", "10000", 2, 16777216,
+            "rows of a set that kid, pr and dc look at, at most: time goes with its square"),
+    OPT_INT(S, knn, "knn", "K", "0", 0, 64, "neighbours; 0: 3 for pr, 5 for dc"),
+    OPT_CHOICE(S, ball, "ball", "own", "own|closed|open",
+               "do balls hold their surface? own: pr yes, dc no"),
+    OPT_INT(S, subsets, "subsets", "K", "100", 1, 1048576, "of kid"),
+    OPT_INT(S, subset_size, "subset-size", "N", "1000", 2, 1048576, "of kid"),
+    OPT_INT(S, splits, "splits", "K", "10", 1, 1000, "of is"),
+    OPT_WORKERS(S),
+    OPT_QUIET(S),
+    OPT_JSON(S, "a JSON object in place of the table"),
+    OPT_HELP(S),
+    OPT_END};
+#undef S
+
+static const char text[] =
+    "MODEL is a .safetensors file; PICTURES a folder, an .npy or .npz file of uint8\n"
+    "[N,H,W,C], or a data set (few list data). Numbers compare only where all that is\n"
+    "printed agrees.\n"
+    "\n"
+    "  few eval student.safetensors --ref fashion-mnist --steps 1 --n 10000\n"
+    "  few eval student.safetensors --ref fashion-mnist:test --metrics fd,kid --seeds 3\n"
+    "  few eval samples.npy --ref folder:photos --json\n";
+
+static void print_head(const struct few_eval_report *r) {
+  printf("source     %s, %.16s\n", r->source, r->source_hash);
+  printf("           %" PRId64 " pictures of %" PRId64 "x%" PRId64 "x%" PRId64 "; %s\n", r->n, r->w,
+         r->h, r->c, r->rounding);
+  if (r->model) {
+    char steps[32] = "";
+    if (r->steps) snprintf(steps, sizeof steps, ", %d step%s", r->steps, r->steps == 1 ? "" : "s");
+    printf("sampling   %s%s, guidance %g, seed %" PRIu64, r->sampler, steps, r->guidance, r->seed);
+    if (r->seeds > 1) printf(" to %" PRIu64, r->seed + (uint64_t)r->seeds - 1);
+    printf("\n           %d evaluation%s, %.4g GFLOP a picture\n", r->nfe, r->nfe == 1 ? "" : "s",
+           r->flops * 1e-9);
+  }
+  if (r->reference)
+    printf("reference  %s, %s, %" PRId64 " pictures\n", r->reference, r->reference_hash,
+           r->n_reference);
+  printf("features   %s%s%.16s, %" PRId64 " values%s%s; pictures %s\n", r->features,
+         *r->features_hash ? ", " : "", r->features_hash, r->dim,
+         *r->trained_on ? ", trained on " : "", r->trained_on, r->resize);
+}
+
+static void print_numbers(const struct few_eval_report *r) {
+  printf("\n%-10s %12s %9s %-9s %8s %8s\n", "number", "value", "+-", "over", "n", "n ref");
+  for (int i = 0; i < r->n_numbers; i++) {
+    const struct few_eval_number *n = &r->number[i];
+    char error[32] = "", reference[32] = "";
+    if (isfinite(n->error)) snprintf(error, sizeof error, "%.3g", n->error);
+    if (n->n_reference) snprintf(reference, sizeof reference, "%" PRId64, n->n_reference);
+    printf("%-10s %12.6g %9s %-9s %8" PRId64 " %8s  %s\n", n->name, n->value, error, n->error_of,
+           n->n, reference, n->how);
+  }
+}
+
+static int run(struct cli *cli, const void *opts) {
+  const struct eval_opts *o = opts;
+  struct few_eval_opts e = FEW_EVAL_OPTS_INIT;
+  struct few_eval_report *r = NULL;
+  e.source = cli->operands[0];
+  e.reference = o->ref;
+  e.features = o->features;
+  e.metrics = o->metrics;
+  e.n = o->n;
+  e.n_reference = o->n_ref;
+  e.steps = (int)o->steps;
+  e.sampler = o->sampler;
+  e.guidance = o->guidance;
+  e.seed = o->seed;
+  e.seeds = (int)o->seeds;
+  e.keep = o->keep;
+  e.knn = (int)o->knn;
+  e.ball = o->ball;
+  e.subsets = (int)o->subsets;
+  e.subset_size = (int)o->subset_size;
+  e.splits = (int)o->splits;
+  few_status st = few_eval(cli->ctx, &e, &r);
+  progress_clear(&cli->progress);
+  char *json = NULL;
+  if (!st && o->common.json) st = few_eval_json(cli->ctx, r, &json);
+  if (json) {
+    printf("%s\n", json);
+  } else if (!st) {
+    print_head(r);
+    print_numbers(r);
+  }
+  few_text_free(cli->ctx, json);
+  few_eval_report_free(r);
+  return cli_status(cli, st);
+}
+
+const struct command command_eval = {.name = "eval",
+                                     .operands = "MODEL|PICTURES",
+                                     .help = "Measure how near pictures are to a reference.",
+                                     .text = text,
+                                     .min_operands = 1,
+                                     .max_operands = 1,
+                                     .options = options,
+                                     .size = sizeof(struct eval_opts),
+                                     .stops = true,
+                                     .run = run};

@@ -1,0 +1,25 @@
+/* report.h - a report while it is filled in. */
+#ifndef FEW_SRC_EVAL_REPORT_H
+#define FEW_SRC_EVAL_REPORT_H
+
+#include "few/eval.h"
+#include "metric/metric.h"
+
+enum { FEW_REPORT_TEXTS = 16 };
+struct few_report_inside {
+  struct few_eval_report public; /* its `inside` points back here */
+  few_ctx *ctx;
+  int seeds, n_texts;
+  char *text[FEW_REPORT_TEXTS];
+  double *each; /* [FEW_EVAL_NUMBERS][seeds] */
+};
+
+few_status few__report_create(few_ctx *ctx, struct few_report_inside **out, int seeds);
+/* Keep a copy of a text. */
+few_status few__report_text(struct few_report_inside *r, const char **out, const char *text);
+/* A value of seed number `seed`: values come in one order in each. */
+void few__report_add(struct few_report_inside *r, int seed, const struct few_metric_value *v);
+/* Means and errors over seeds; names of numbers in the space of Inception. */
+void few__report_end(struct few_report_inside *r);
+
+#endif

@@ -1,0 +1,33 @@
+# What few eval prints holds all that its numbers depend on; mistakes are told before the sampling.
+fail() {
+  echo "$@"
+  exit 9
+}
+try() {
+  "$few" "$@" 2>err >out
+  echo "exit $?"
+  grep -v "hash\|pictures [0-9]\|reference [0-9]\|samples [0-9]\|neighbours\|kernel" err
+}
+model="$here/../../models/fashion-student.safetensors"
+"$few" sample "$model" --n 40 --steps 1 --seed 7 --out s.npy --quiet || fail "no samples"
+"$few" eval "$model" --n 40 --steps 1 --seed 7 --ref s.npy --metrics dc,pr --quiet >table ||
+  fail "no numbers"
+sed 's/[0-9a-f]\{16\}/HASH/g; s|/.*/models/||' table
+# The samples of the file are those of the model, so distances are none.
+"$few" eval s.npy --ref s.npy --metrics fd,pr --json --quiet >json 2>err || fail "no JSON"
+grep -q "singular covariance (rank 39)" err || fail "no warning"
+grep -q '"name":"fd","value":\([0-9.]*e-1[0-9]\|0.0\),' json || fail "$(cat json)"
+grep -q '"name":"precision","value":1.0,"error":null' json || fail "$(cat json)"
+try eval
+try eval s.npy
+try eval s.npy --ref missing
+try eval s.npy --ref s.npy --metrics fid,xyz
+try eval s.npy --ref s.npy --metrics is
+try eval s.npy --ref s.npy --n 3 --metrics pr
+try eval s.npy --ref s.npy --n 41
+try eval s.npy --ref fashion-mnist:train
+try eval s.npy --ref toy:moons
+mkdir empty run
+try eval s.npy --ref empty
+: >run/model.safetensors
+try eval run --ref s.npy
