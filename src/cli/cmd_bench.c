@@ -7,7 +7,7 @@
 
 struct bench_opts {
   struct common common;
-  const char *net;
+  const char *net, *backend;
   struct opt_texts set;
   int64_t size, channels, batch, shards;
   double seconds;
@@ -25,6 +25,7 @@ static const struct opt options[] = {
     OPT_REAL(S, seconds, "seconds", "T", "5", 0.01, 86400, "how long to repeat each case"),
     OPT_SET(S, cases, "case", "NAME,...", "infer,train,jvp,scd,sct", "infer|train|jvp|scd|sct",
             "what to time"),
+    OPT_TEXT(S, backend, "backend", "NAME", "cpu", "whose kernels: cpu, or ref, the plain loops"),
     OPT_FLAG(S, profile, "profile", "also what each kernel of the step takes"),
     OPT_WORKERS(S),
     OPT_JSON(S, "a JSON object with an array of results"),
@@ -81,8 +82,9 @@ static void print_heading(const struct machine *m, const struct bench_opts *o) {
          m->workers, m->workers == 1 ? "" : "s", m->peak);
   printf("%s", o->net);
   for (int i = 0; i < o->set.n; i++) printf(" %s", o->set.at[i]);
-  printf(", %" PRId64 " x %" PRId64 " x %" PRId64 ", batch %" PRId64 " in %" PRId64 " shards\n\n",
-         o->size, o->size, o->channels, o->batch, o->shards);
+  printf(", %" PRId64 " x %" PRId64 " x %" PRId64 ", batch %" PRId64 " in %" PRId64
+         " shards, backend %s\n\n",
+         o->size, o->size, o->channels, o->batch, o->shards, o->backend);
   printf("%-8s %10s %10s %10s %10s %8s %8s\n", "case", "images/s", "s/step", "fastest", "GFLOP/s",
          "of peak", "MiB");
 }
@@ -110,6 +112,7 @@ static void json_heading(struct json *j, const struct machine *m, const struct b
   json_int(j, "channels", o->channels);
   json_int(j, "batch", o->batch);
   json_int(j, "shards", o->shards);
+  json_text(j, "backend", o->backend);
   json_open(j, "results", '[');
 }
 
@@ -227,6 +230,7 @@ static int run(struct cli *cli, const void *opts) {
   b.batch = o->batch;
   b.shards = o->shards;
   b.seconds = o->seconds;
+  b.backend = o->backend;
   if (o->profile) b.profile = take_kernel;
   struct machine m = {.workers = few_ctx_workers(cli->ctx)};
   look_at_cpu(&m);
