@@ -33,8 +33,8 @@ struct few_shards {
 
   /* The tree. node[level][index] holds a finished partial sum that waits for its sibling. */
   pthread_mutex_t lock;
-  float **buffers; /* free ones, a stack */
-  int n_buffers, n_free;
+  float **buffers; /* free ones, a stack; the lowest n_fresh of them have never been used */
+  int n_buffers, n_free, n_fresh;
   float **all_buffers;
   float **node[MAX_LEVELS];
   float *total;
@@ -181,9 +181,13 @@ static few_status make_tree(struct few_shards *s) {
   FEW_TRY(FEW_NEW(s->ctx, &s->buffers, n));
   FEW_TRY(FEW_NEW(s->ctx, &s->all_buffers, n));
   for (; s->n_buffers < n; s->n_buffers++) {
-    FEW_TRY(FEW_NEW(s->ctx, &s->all_buffers[s->n_buffers], s->n));
-    s->buffers[s->n_free++] = s->all_buffers[s->n_buffers];
+    float *b = few__alloc(s->ctx, few__mul_size((size_t)s->n, sizeof *b));
+    if (!b)
+      return few__fail(s->ctx, FEW_E_MEMORY, "out of memory for gradients of %lld parameters",
+                       (long long)s->n);
+    s->all_buffers[s->n_buffers] = s->buffers[s->n_free++] = b;
   }
+  s->n_fresh = s->n_free;
   for (int l = 0; l <= levels; l++) FEW_TRY(FEW_NEW(s->ctx, &s->node[l], s->shards));
   return FEW_OK;
 }
@@ -244,11 +248,16 @@ void few__shards_free(few_shards *s) {
 
 /* ---- a step ---- */
 
+/* Far fewer than the worst case are used as a rule, so memory is first touched here. Zeros, for the
+ * gaps between gradients. */
 static float *take_buffer(struct few_shards *s) {
   pthread_mutex_lock(&s->lock);
   assert(s->n_free > 0);
-  float *b = s->buffers[--s->n_free];
+  bool fresh = s->n_free-- == s->n_fresh;
+  float *b = s->buffers[s->n_free];
+  s->n_fresh -= fresh;
   pthread_mutex_unlock(&s->lock);
+  if (fresh) memset(b, 0, (size_t)s->n * sizeof *b);
   return b;
 }
 
