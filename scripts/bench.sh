@@ -13,3 +13,4 @@ done
   echo "bench: no benchmark yet: write bench/<module>/bench_x.c" >&2
   exit 1
 }
+echo "Whole steps: few bench; how they grow: bench/sweep.sh; beside PyTorch: bench/peers.py."

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install the Debian packages that few needs and that are missing; with none missing, say nothing.
-#   scripts/install-deps.sh [build] [check]
+#   scripts/install-deps.sh [build] [check] [bench]
 set -eu
 
 # package, group, and what it is for
@@ -25,6 +25,11 @@ clang                  check  a second compiler
 clang-format           check  the layout of the code
 clang-tidy             check  static analysis
 cppcheck               check  static analysis
+jq                     bench  reads what few bench --json prints
+gnuplot-nox            bench  draws the sweeps
+python3-torch          bench  PyTorch, to compare with
+python3-numpy          bench  its arrays
+libopenblas0-openmp    bench  the BLAS that PyTorch is fastest with
 '
 
 groups=" ${*:-build} "

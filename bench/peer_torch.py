@@ -1,0 +1,120 @@
+"""PyTorch's side of peers.py: one case in this process, the job as JSON in argv, the answer on stdout.
+
+The step of `train` is the loss of flow matching, backward, Adam and an average of the weights. That of
+`sct` is the usual implementation of sCM (Lu and Song, arXiv 2410.11081) in a framework: F and its
+tangent by forward mode without a graph, then F again with one,
+    g = -cos^2 t (F - dx/dt) - cos t sin t x - dF,  g / (|g| + 0.1),  loss = |F_theta - F - g|^2,
+where dF is the tangent along (cos t sin t dx/dt, cos t sin t); backward, Adam, average.
+"""
+import json
+import os
+import re
+import sys
+import time
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..', 'test', 'net'))
+sys.dont_write_bytecode = True
+import torch_reference as reference  # noqa: E402
+
+WARM_UP = 2
+
+
+class Count(TorchDispatchMode):
+    """FLOP of products and convolutions while it is entered; twice the multiply-adds."""
+    flop = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        out = function(*args, **(kwargs or {}))
+        name = str(function).split('.')[1]
+        if name in ('mm', 'bmm'):
+            self.flop += 2 * out.numel() * args[0].shape[-1]
+        elif name == 'addmm':
+            self.flop += 2 * out.numel() * args[1].shape[-1]
+        elif name == 'convolution':
+            self.flop += 2 * out.numel() * args[1][0].numel()
+        elif name == 'convolution_backward':  # of x and of the weights, where each is asked for
+            self.flop += 2 * args[0].numel() * args[2][0].numel() * sum(args[-1][:2])
+        return out
+
+
+class Steps:
+    def __init__(self, job, batch):
+        torch.manual_seed(0)
+        kind = reference.UNet if job['net'] == 'unet' else reference.DiT
+        self.net = kind(job['options'])
+        self.x, self.t, self.dx = reference.draw(self.net, batch, torch.float32)
+        self.params = list(self.net.parameters())
+        self.adam = torch.optim.Adam(self.params, lr=1e-5, foreach=True)
+        self.average = [p.detach().clone() for p in self.params]
+
+    def infer(self):
+        with torch.no_grad():
+            return self.net(self.x, self.t)
+
+    def jvp(self):
+        with torch.no_grad():
+            return reference.answer(self.net, self.x, self.t, self.dx)
+
+    def train(self):
+        self.update((self.net(self.x, self.t) - self.dx).square().mean())
+
+    def sct(self):
+        now = self.jvp()
+        cos, sin = (v[:, None, None, None] for v in (self.t.cos(), self.t.sin()))
+        g = -cos ** 2 * (now['y'] - self.dx) - cos * sin * self.x - now['dy']
+        g = g / (g.square().mean(dim=(1, 2, 3), keepdim=True).sqrt() + 0.1)
+        self.update((self.net(self.x, self.t) - now['y'] - g).square().mean())
+
+    def update(self, loss):
+        loss.backward()
+        self.adam.step()
+        self.adam.zero_grad(set_to_none=True)
+        torch._foreach_mul_(self.average, 0.999)
+        torch._foreach_add_(self.average, [p.detach() for p in self.params], alpha=0.001)
+
+
+def blas():
+    """Which this process really has."""
+    with open('/proc/self/maps') as f:
+        found = set(re.findall(r'(?:[^/ ]+/)?[^/ ]*(?:openblas|libblas|blis|mkl_core)[^/ ]*$', f.read(),
+                               re.M))
+    real = {name for name in found if 'libblas.' not in name}  # which may only pass calls on
+    return ', '.join(sorted(real or found)) or 'its own BLAS'
+
+
+def describe(job):
+    """Versions; GFLOP of one picture's steps; the export, where it is asked for."""
+    gflop, steps = {}, Steps(job, 1)
+    for case in ('infer', 'train'):  # forward mode is not counted: it has twice a forward's products
+        with Count() as count:
+            getattr(steps, case)()
+        gflop[case] = count.flop / 1e9
+    gflop['jvp'] = 2 * gflop['infer']
+    gflop['sct'] = gflop['jvp'] + gflop['train']
+    if job['onnx']:
+        steps = Steps(job, job['batch'])
+        torch.onnx.export(steps.net.eval(), (steps.x, steps.t), job['onnx'], opset_version=16,
+                          input_names=['x', 't'], output_names=['y'])
+    return {'gflop': gflop, 'version': f"PyTorch {torch.__version__} ({blas()})"}
+
+
+def measure(job):
+    step, seconds = getattr(Steps(job, job['batch']), job['case']), []
+    for i in range(WARM_UP + job['samples']):
+        start = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - start)
+    return {'seconds': seconds[WARM_UP:]}
+
+
+def main():
+    job = json.loads(sys.argv[1])
+    torch.set_num_threads(job['threads'])
+    print(json.dumps(describe(job) if job['case'] == 'describe' else measure(job)))
+
+
+main()
