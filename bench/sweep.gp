@@ -24,12 +24,16 @@ set border 3 linecolor "#666666"
 set tics nomirror textcolor "#222222"
 set grid xtics ytics linetype 1 linecolor "#e4e4e4"
 set logscale xy
+set xrange [] noextend
+set yrange [] noextend
+set xtics ()
+set ytics ()
 set for [x in xs] xtics add (x real(x))
 set for [e = -2:7] for [m in "1 2 5"] ytics add (sprintf("%g", m * 10.0**e) m * 10.0**e)
 set offsets graph 0.04, graph 0.04, graph 0.06, graph 0.04
-set lmargin at screen 0.085
-set rmargin at screen 0.80
-set key at screen 0.815, 0.82 left top Left reverse samplen 1.5 spacing 1.4 textcolor "#222222"
+set lmargin at screen 0.095
+set rmargin at screen 0.765
+set key at screen 0.78, 0.82 left top Left reverse samplen 1.5 spacing 1.4 textcolor "#222222"
 
 two = ARG3 eq "shards"
 if (two) { set multiplot }

@@ -204,13 +204,13 @@ sweep() {
 # ---- pictures ----
 
 draw() {
-  reference='the same work at the best GFLOP/s'
+  reference='at the best GFLOP/s'
   case $1 in
     batch) title='Batch' label='batch, images' ;;
     size) title='Resolution' label='height and width, pixels' ;;
     channels) title='Width' label='channels (unet: of the first level)' ;;
     tokens) title='Tokens' label='tokens an image, (size / patch)²' ;;
-    workers) title='Workers' label='workers, threads' reference='as many times one worker' ;;
+    workers) title='Workers' label='workers, threads' reference='n times one worker' ;;
     shards) title='Shards' label='shards of the batch' reference='best, less idle workers' ;;
   esac
   machine=$(sed -n '1s/^# //p' "$out/$1.tsv")
