@@ -211,7 +211,7 @@ draw() {
     channels) title='Width' label='channels (unet: of the first level)' ;;
     tokens) title='Tokens' label='tokens an image, (size / patch)²' ;;
     workers) title='Workers' label='workers, threads' reference='n times one worker' ;;
-    shards) title='Shards' label='shards of the batch' reference='best, less idle workers' ;;
+    shards) title='Shards' label='shards of the batch' reference='less idle workers' ;;
   esac
   machine=$(sed -n '1s/^# //p' "$out/$1.tsv")
   [ "$1" = workers ] || machine="$machine, $(sed -n '2s/^# //p' "$out/$1.tsv")"
