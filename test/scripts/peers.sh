@@ -1,0 +1,24 @@
+#!/bin/sh
+# peers.sh FEW PEERS: what is missing is named; and where PyTorch is installed, both sides run.
+set -eu
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+fail() {
+  echo "$1" && cat "$out/said"
+  exit 1
+}
+echo 'raise ImportError("none here")' >"$out/torch.py"
+
+"$2" --few "$out/none" >"$out/said" 2>&1 && fail 'a program that is not there'
+grep -q 'no program .*--few' "$out/said" || fail 'the program is not named'
+PYTHONPATH=$out "$2" --few "$1" >"$out/said" 2>&1 && fail 'PyTorch that is not there'
+grep -q 'apt-get install python3-torch' "$out/said" || fail 'the package is not named'
+
+for python in python3 /usr/bin/python3; do
+  "$python" -c 'import torch, numpy' 2>/dev/null || continue
+  "$2" --few "$1" --torch-python "$python" --size 8 --batch 4 --threads 1 --set channels=32 \
+    --set mults=1 --set blocks=1 --set attention=4 --case infer,sct --rounds 1 --samples 1 \
+    --seconds 0.01 --quiet >"$out/said" 2>&1 || fail 'few and PyTorch'
+  [ "$(grep -cE '^(infer|sct) +(few|PyTorch) ' "$out/said")" -eq 4 ] || fail 'four rows'
+  exit 0
+done
