@@ -3,24 +3,7 @@
 #include <png.h>
 
 #include "files.h"
-
-struct counting {
-  int calls, fail_at, live;
-};
-
-static void *counting_alloc(void *user, size_t size) {
-  struct counting *c = user;
-  if (c->calls++ == c->fail_at) return NULL;
-  void *p = malloc(size);
-  c->live += p != NULL;
-  return p;
-}
-
-static void counting_release(void *user, void *p) {
-  struct counting *c = user;
-  c->live--;
-  free(p);
-}
+#include "meter.h"
 
 static void write_sets(struct files *f) {
   static uint8_t cifar[2 * 3073];
@@ -61,12 +44,12 @@ static void test_each_allocation_fails(void **state) {
   for (int k = 0; k < 5; k++) {
     few_status st = FEW_E_MEMORY;
     for (int fail_at = 1; st; fail_at++) { /* allocation 0 is the context */
-      struct counting c = {0, fail_at, 0};
+      struct meter c = {.left = fail_at, .once = true};
       struct few_ctx_opts co = FEW_CTX_OPTS_INIT;
       struct few_data_opts o = FEW_DATA_OPTS_INIT;
       few_ctx *ctx = NULL;
       few_data *d = NULL;
-      co.allocator = (struct few_allocator){&c, counting_alloc, counting_release};
+      co.allocator = (struct few_allocator){&c, meter_alloc, meter_release};
       assert_int_equal(few_ctx_create(&ctx, &co), FEW_OK);
       o.on_error = FEW_DATA_SKIP;
       o.size = 2;

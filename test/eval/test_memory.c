@@ -4,33 +4,16 @@
 #include "few/eval.h"
 #include "few/model.h"
 #include "io/npy.h"
+#include "meter.h"
 #include "model/models.h"
 
-struct counting {
-  int calls, fail_at, live;
-};
-
-static void *counting_alloc(void *user, size_t size) {
-  struct counting *c = user;
-  if (c->calls++ == c->fail_at) return NULL;
-  void *p = malloc(size);
-  c->live += p != NULL;
-  return p;
-}
-
-static void counting_release(void *user, void *p) {
-  struct counting *c = user;
-  c->live--;
-  free(p);
-}
-
-static few_status evaluate(struct counting *c, const char *source, const char *reference) {
+static few_status evaluate(struct meter *c, const char *source, const char *reference) {
   struct few_ctx_opts o = FEW_CTX_OPTS_INIT;
   struct few_eval_opts e = FEW_EVAL_OPTS_INIT;
   struct few_eval_report *r = NULL;
   few_ctx *ctx = NULL;
   char *text = NULL;
-  o.allocator = (struct few_allocator){c, counting_alloc, counting_release};
+  o.allocator = (struct few_allocator){c, meter_alloc, meter_release};
   o.workers = 1;
   few_status st = few_ctx_create(&ctx, &o);
   if (st) return st;
@@ -43,7 +26,7 @@ static few_status evaluate(struct counting *c, const char *source, const char *r
   e.subset_size = 4;
   st = few_eval(ctx, &e, &r);
   if (!st) st = few_eval_json(ctx, r, &text);
-  if (st && strlen(few_error(ctx)) < 10) fail_msg("allocation %d: no sentence", c->fail_at);
+  if (st && strlen(few_error(ctx)) < 10) fail_msg("no sentence: %s", few_status_name(st));
   few_text_free(ctx, text);
   few_eval_report_free(r);
   few_ctx_free(ctx);
@@ -59,16 +42,16 @@ static void test_each_allocation_fails(void **state) {
   few_model_free(m);
   assert_ok(f->ctx,
             few__npy_write(f->ctx, reference, FEW_STORE_U8, 4, (int64_t[]){8, 8, 8, 1}, pixels));
-  struct counting c = {.fail_at = -1};
+  struct meter c = {.left = LONG_MAX};
   assert_int_equal(evaluate(&c, model, reference), FEW_OK);
   assert_int_equal(c.live, 0);
-  const int calls = c.calls;
+  const long calls = LONG_MAX - c.left;
   assert_true(calls > 100);
-  for (int k = 0; k < calls; k++) {
-    c = (struct counting){.fail_at = k};
+  for (long k = 0; k < calls; k++) {
+    c = (struct meter){.left = k, .once = true};
     few_status st = evaluate(&c, model, reference);
-    if (st != FEW_E_MEMORY) fail_msg("allocation %d of %d: %s", k, calls, few_status_name(st));
-    if (c.live) fail_msg("allocation %d of %d: %d blocks leak", k, calls, c.live);
+    if (st != FEW_E_MEMORY) fail_msg("allocation %ld of %ld: %s", k, calls, few_status_name(st));
+    if (c.live) fail_msg("allocation %ld of %ld: %ld blocks leak", k, calls, c.live);
   }
 }
 

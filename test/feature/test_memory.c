@@ -1,27 +1,9 @@
 /* Allocations of a feature network's life fail in turn: an error each time, nothing leaked. */
-#include <limits.h>
 #include <unistd.h>
 
 #include "feature_test.h"
 #include "io/safetensors.h"
-
-struct meter {
-  long left; /* allocations until one fails */
-  long live;
-};
-
-static void *meter_alloc(void *user, size_t n) {
-  struct meter *m = user;
-  if (m->left-- <= 0) return NULL;
-  m->live++;
-  return malloc(n);
-}
-
-static void meter_release(void *user, void *p) {
-  struct meter *m = user;
-  m->live--;
-  free(p);
-}
+#include "meter.h"
 
 /* ---- a file of weights for cifar-resnet20, all 0.1 ---- */
 
@@ -84,7 +66,7 @@ static few_status life(few_ctx *ctx, const char *spec, const struct pictures *p)
 }
 
 static void check(const char *spec, const struct pictures *p) {
-  struct meter meter = {LONG_MAX, 0};
+  struct meter meter = {.left = LONG_MAX};
   struct few_ctx_opts opts = FEW_CTX_OPTS_INIT;
   few_ctx *ctx;
   opts.allocator = (struct few_allocator){&meter, meter_alloc, meter_release};

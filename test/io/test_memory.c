@@ -7,24 +7,7 @@
 #include "io/pth.h"
 #include "io/recipe.h"
 #include "io/safetensors.h"
-
-struct meter {
-  long left; /* allocations until one fails */
-  long live;
-};
-
-static void *meter_alloc(void *user, size_t n) {
-  struct meter *m = user;
-  if (m->left-- <= 0) return NULL;
-  m->live++;
-  return malloc(n);
-}
-
-static void meter_release(void *user, void *p) {
-  struct meter *m = user;
-  m->live--;
-  free(p);
-}
+#include "meter.h"
 
 static few_status safetensors(few_ctx *ctx, const char *bytes, size_t n) {
   struct few_st st;
@@ -142,7 +125,7 @@ static void test_each_allocation(void **state) {
     snprintf(path, sizeof path, "%s/io/data/%s", FEW_TEST_DIR, cases[i].file);
     assert_ok(plain, few__file_read(plain, &bytes, &n, path, 1 << 20));
     for (long k = 1; st && k < 1000; k++) {
-      struct meter m = {k, 0};
+      struct meter m = {.left = k};
       struct few_ctx_opts o = FEW_CTX_OPTS_INIT;
       o.allocator = (struct few_allocator){&m, meter_alloc, meter_release};
       assert_int_equal(few_ctx_create(&ctx, &o), FEW_OK);

@@ -1,27 +1,8 @@
 /* Every allocation of a model's life fails in turn: an error each time, nothing leaked. */
+#include "meter.h"
 #include "models.h"
 
-#include <limits.h>
 #include <unistd.h>
-
-struct meter {
-  long left; /* allocations until one fails */
-  long live;
-};
-
-/* Called by one thread at a time: workers allocate nothing. */
-static void *meter_alloc(void *user, size_t n) {
-  struct meter *m = user;
-  if (m->left-- <= 0) return NULL;
-  m->live++;
-  return malloc(n);
-}
-
-static void meter_release(void *user, void *p) {
-  struct meter *m = user;
-  m->live--;
-  free(p);
-}
 
 struct subject {
   int which;
@@ -53,7 +34,7 @@ out:
 
 static void test_life(void **state) {
   (void)state;
-  struct meter meter = {0, 0};
+  struct meter meter = {0};
   struct few_ctx_opts opts = FEW_CTX_OPTS_INIT;
   struct subject s = {0};
   few_ctx *ctx;

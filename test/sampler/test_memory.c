@@ -2,28 +2,11 @@
  * turn: an error each time, nothing leaked. */
 #include "testing.h"
 
+#include "meter.h"
 #include "optim/clip.h"
 #include "optim/ema.h"
 #include "process/mixtures.h"
 #include "sampler/sampler.h"
-
-struct meter {
-  long left; /* allocations until one fails */
-  long live;
-};
-
-static void *meter_alloc(void *user, size_t n) {
-  struct meter *m = user;
-  if (m->left-- <= 0) return NULL;
-  m->live++;
-  return malloc(n);
-}
-
-static void meter_release(void *user, void *p) {
-  struct meter *m = user;
-  m->live--;
-  free(p);
-}
 
 static few_status eval(void *user, const float *x, double t, float *F) {
   (void)user;
