@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "eval/evaluator.h"
 #include "eval/report.h"
 #include "eval/source.h"
 #include "feature/feature.h"
@@ -15,9 +16,11 @@
 
 enum { CHOICE_SEED = 0, SIDE_NEEDS = FEW_NEED_MOMENTS | FEW_NEED_SPATIAL | FEW_NEED_ROWS };
 
-struct job {
+struct few_evaluator {
   few_ctx *ctx;
-  const struct few_eval_opts *o;
+  struct few_eval_opts opts;
+  const struct few_eval_opts *o; /* these */
+  struct few_eval_given given;
   struct few_metric_opts metric_opts;
   few_workers *workers;
   few_features *features;
@@ -29,19 +32,18 @@ struct job {
   uint8_t *pixels; /* a chunk */
   int32_t *labels;
   float *rows, *logits, *spatial;
-  double started;
 };
 
 /* ---- what is asked for ---- */
 
-static few_status check_range(const struct job *j, const char *what, int64_t x, int64_t min,
+static few_status check_range(const few_evaluator *j, const char *what, int64_t x, int64_t min,
                               int64_t max) {
   if (x >= min && x <= max) return FEW_OK;
   return few__fail(j->ctx, FEW_E_INVALID, "eval: %s is %lld: give %lld to %lld", what, (long long)x,
                    (long long)min, (long long)max);
 }
 
-static few_status check_opts(struct job *j) {
+static few_status check_opts(few_evaluator *j) {
   const struct few_eval_opts *o = j->o;
   if (o->version != FEW_EVAL_OPTS_VERSION)
     return few__fail(j->ctx, FEW_E_INVALID, "eval options have version %d: start from %s",
@@ -67,17 +69,18 @@ static few_status check_opts(struct job *j) {
   return FEW_OK;
 }
 
-static few_status open_all(struct job *j) {
+static few_status open_all(few_evaluator *j) {
   const struct few_eval_opts *o = j->o;
   struct few_source *s, *r;
   FEW_TRY(few__features_open(j->ctx, &j->features, o->features));
-  FEW_TRY(few__source_open(j->ctx, &j->source, o->source, o->n, o));
+  FEW_TRY(few__source_open(j->ctx, &j->source, o->source, o->n, o, j->given.model, NULL));
   s = j->source;
   if (!s->model && o->seeds > 1)
     return few__fail(j->ctx, FEW_E_INVALID, "%d seeds of pictures that are there: %s", o->seeds,
                      "seeds are for a model, which can draw more");
   if (o->reference) {
-    FEW_TRY(few__source_open(j->ctx, &j->reference, o->reference, o->n_reference, NULL));
+    FEW_TRY(few__source_open(j->ctx, &j->reference, o->reference, o->n_reference, NULL, NULL,
+                             j->given.reference));
     r = j->reference;
     if (s->h != r->h || s->w != r->w || s->c != r->c)
       return few__fail(j->ctx, FEW_E_INVALID,
@@ -92,7 +95,7 @@ static few_status open_all(struct job *j) {
 }
 
 /* Why this metric cannot be had; NULL: it can. */
-static const char *obstacle(const struct job *j, const struct few_metric *m) {
+static const char *obstacle(const few_evaluator *j, const struct few_metric *m) {
   if (m->needs & FEW_NEED_REFERENCE && !j->reference) return "there is no reference (--ref)";
   if (m->needs & FEW_NEED_SPATIAL && !j->info->spatial)
     return "these features have no places; Inception's do";
@@ -104,7 +107,7 @@ static const char *obstacle(const struct job *j, const struct few_metric *m) {
   return NULL;
 }
 
-static few_status unknown_metric(const struct job *j, const char *word, size_t length) {
+static few_status unknown_metric(const few_evaluator *j, const char *word, size_t length) {
   struct few_text t = {0};
   for (int i = 0; i < few__metric_count(); i++)
     few__text_add(j->ctx, &t, "%s%s", i ? ", " : "", few__metric_at(i)->name);
@@ -114,7 +117,7 @@ static few_status unknown_metric(const struct job *j, const char *word, size_t l
   return st;
 }
 
-static few_status take_named(struct job *j, const char *list) {
+static few_status take_named(few_evaluator *j, const char *list) {
   for (const char *p = list;;) {
     size_t length = strcspn(p, ",");
     const struct few_metric *m = few__metric_find(p, length);
@@ -128,7 +131,7 @@ static few_status take_named(struct job *j, const char *list) {
   }
 }
 
-static few_status check_enough(const struct job *j, const struct few_metric *m,
+static few_status check_enough(const few_evaluator *j, const struct few_metric *m,
                                const struct few_source *s) {
   const int64_t least = m->least(&j->metric_opts);
   const int64_t n = m->needs & FEW_NEED_ROWS && j->o->keep < s->n ? j->o->keep : s->n;
@@ -138,7 +141,7 @@ static few_status check_enough(const struct job *j, const struct few_metric *m,
                    n < s->n ? " (--keep): keep more" : ": give more, or leave it out (--metrics)");
 }
 
-static few_status choose_metrics(struct job *j) {
+static few_status choose_metrics(few_evaluator *j) {
   if (j->o->metrics) {
     FEW_TRY(take_named(j, j->o->metrics));
   } else {
@@ -159,7 +162,7 @@ static few_status choose_metrics(struct job *j) {
   return FEW_OK;
 }
 
-static few_status make_room(struct job *j) {
+static few_status make_room(few_evaluator *j) {
   const int64_t n = FEW_SOURCE_CHUNK;
   FEW_TRY(FEW_NEW(j->ctx, &j->pixels, n * j->source->h * j->source->w * j->source->c));
   FEW_TRY(FEW_NEW(j->ctx, &j->labels, n));
@@ -172,7 +175,7 @@ static few_status make_room(struct job *j) {
 
 /* ---- running ---- */
 
-static few_status gather(struct job *j, struct few_source *s, uint64_t seed, struct few_set *set,
+static few_status gather(few_evaluator *j, struct few_source *s, uint64_t seed, struct few_set *set,
                          struct few_progress_frame frame) {
   const int64_t from = frame.first;
   for (int64_t first = 0; first < s->n; first += FEW_SOURCE_CHUNK) {
@@ -192,7 +195,7 @@ static few_status gather(struct job *j, struct few_source *s, uint64_t seed, str
   return FEW_OK;
 }
 
-static few_status new_set(const struct job *j, const struct few_source *s, unsigned needs,
+static few_status new_set(const few_evaluator *j, const struct few_source *s, unsigned needs,
                           struct few_set **out) {
   struct few_set_opts o = {.name = s->spec,
                            .needs = needs,
@@ -206,14 +209,18 @@ static few_status new_set(const struct job *j, const struct few_source *s, unsig
   return few__set_create(j->ctx, out, j->workers, &o);
 }
 
-static few_status gather_reference(struct job *j) {
-  if (!(j->needs & FEW_NEED_REFERENCE)) return FEW_OK;
+static few_status gather_reference(few_evaluator *j) {
+  if (!(j->needs & FEW_NEED_REFERENCE) || j->reference_set) return FEW_OK;
   FEW_TRY(new_set(j, j->reference, j->needs & SIDE_NEEDS, &j->reference_set));
   struct few_progress_frame f = {"reference", 0, j->reference->n, few__now()};
-  return gather(j, j->reference, 0, j->reference_set, f);
+  few_status st = gather(j, j->reference, 0, j->reference_set, f);
+  if (!st) return FEW_OK;
+  few__set_free(j->reference_set); /* a part of it would be taken for the whole */
+  j->reference_set = NULL;
+  return st;
 }
 
-static few_status measure(struct job *j, int seed, struct few_report_inside *r) {
+static few_status measure(few_evaluator *j, int seed, struct few_report_inside *r) {
   struct few_metric_case c = {
       .w = j->workers, .set = j->set, .reference = j->reference_set, .o = &j->metric_opts};
   for (int i = 0; i < few__metric_count(); i++) {
@@ -226,21 +233,20 @@ static few_status measure(struct job *j, int seed, struct few_report_inside *r) 
   return FEW_OK;
 }
 
-static few_status run_seeds(struct job *j, struct few_report_inside *r) {
+static few_status run_seeds(few_evaluator *j, struct few_report_inside *r) {
   struct few_progress_frame f = {j->source->model ? "samples" : "pictures", 0,
                                  j->source->n * j->o->seeds, few__now()};
   for (int k = 0; k < j->o->seeds; k++) {
+    few__set_free(j->set);
     FEW_TRY(new_set(j, j->source, j->needs, &j->set));
     f.first = k * j->source->n;
     FEW_TRY(gather(j, j->source, j->o->seed + (uint64_t)k, j->set, f));
     FEW_TRY(measure(j, k, r));
-    few__set_free(j->set);
-    j->set = NULL;
   }
   return FEW_OK;
 }
 
-static few_status describe(const struct job *j, struct few_report_inside *r) {
+static few_status describe(const few_evaluator *j, struct few_report_inside *r) {
   const struct few_source *s = j->source;
   struct few_eval_report *p = &r->public;
   FEW_TRY(few__report_text(r, &p->source, s->spec));
@@ -273,11 +279,13 @@ static few_status describe(const struct job *j, struct few_report_inside *r) {
   FEW_TRY(few__report_text(r, &p->resize, j->info->resize));
   FEW_TRY(few__report_text(r, &p->trained_on, j->info->trained_on));
   p->dim = j->info->dim;
-  p->seconds = few__now() - j->started;
   return FEW_OK;
 }
 
-static void free_job(struct job *j) {
+/* ---- the evaluator ---- */
+
+void few__evaluator_free(few_evaluator *j) {
+  if (!j) return;
   few__set_free(j->set);
   few__set_free(j->reference_set);
   few__source_free(j->source);
@@ -289,26 +297,50 @@ static void free_job(struct job *j) {
   few__free(j->ctx, j->rows);
   few__free(j->ctx, j->logits);
   few__free(j->ctx, j->spatial);
+  few__free(j->ctx, j);
 }
 
-few_status few_eval(few_ctx *ctx, const struct few_eval_opts *opts, struct few_eval_report **out) {
-  struct job j = {.ctx = ctx, .o = opts, .started = few__now()};
+few_status few__evaluator_open(few_ctx *ctx, few_evaluator **out, const struct few_eval_opts *o,
+                               const struct few_eval_given *given) {
+  few_evaluator *j = NULL;
+  few_status st = FEW_OK;
+  *out = NULL;
+  FEW_GOTO(FEW_NEW(ctx, &j, 1));
+  *j = (few_evaluator){.ctx = ctx, .opts = *o, .given = *given};
+  j->o = &j->opts;
+  FEW_GOTO(check_opts(j));
+  FEW_GOTO(open_all(j));
+  FEW_GOTO(choose_metrics(j));
+  FEW_GOTO(make_room(j));
+  *out = j;
+out:
+  if (st) few__evaluator_free(j);
+  return st;
+}
+
+few_status few__evaluator_run(few_evaluator *j, struct few_eval_report **out) {
+  const double started = few__now();
   struct few_report_inside *r = NULL;
   few_status st = FEW_OK;
   *out = NULL;
-  FEW_GOTO(check_opts(&j));
-  FEW_GOTO(open_all(&j));
-  FEW_GOTO(choose_metrics(&j));
-  FEW_GOTO(make_room(&j));
-  FEW_GOTO(few__report_create(ctx, &r, opts->seeds));
-  FEW_GOTO(gather_reference(&j));
-  FEW_GOTO(run_seeds(&j, r));
-  FEW_GOTO(describe(&j, r));
+  FEW_GOTO(few__report_create(j->ctx, &r, j->o->seeds));
+  FEW_GOTO(gather_reference(j));
+  FEW_GOTO(run_seeds(j, r));
+  FEW_GOTO(describe(j, r));
   few__report_end(r);
+  r->public.seconds = few__now() - started;
   *out = &r->public;
 out:
   if (st && r) few_eval_report_free(&r->public);
-  free_job(&j);
+  return st;
+}
+
+few_status few_eval(few_ctx *ctx, const struct few_eval_opts *opts, struct few_eval_report **out) {
+  few_evaluator *e = NULL;
+  *out = NULL;
+  FEW_TRY(few__evaluator_open(ctx, &e, opts, &(struct few_eval_given){NULL, NULL}));
+  few_status st = few__evaluator_run(e, out);
+  few__evaluator_free(e);
   return st;
 }
 

@@ -69,7 +69,7 @@ static few_status too_few(const struct few_source *s, int64_t wanted, int64_t th
 }
 
 static few_status open_data(struct few_source *s, int64_t n) {
-  FEW_TRY(few_data_open(s->ctx, &s->data, s->spec, NULL));
+  if (!s->data) FEW_TRY(few_data_open(s->ctx, &s->data, s->spec, NULL));
   if (few_data_get_kind(s->data) != FEW_DATA_IMAGES)
     return few__fail(s->ctx, FEW_E_UNSUPPORTED,
                      "%s holds points, and only pictures are compared: give images as uint8",
@@ -90,8 +90,10 @@ static few_status open_model(struct few_source *s, int64_t n, const struct few_e
     return few__fail(s->ctx, FEW_E_INVALID,
                      "%s: a reference is pictures, not a model: few sample writes them to an .npy",
                      s->spec);
-  FEW_TRY(few_model_load(s->ctx, &s->model, s->spec));
-  FEW_TRY(few__sha256_file(s->ctx, s->hash, s->spec));
+  if (!s->model) {
+    FEW_TRY(few_model_load(s->ctx, &s->model, s->spec));
+    FEW_TRY(few__sha256_file(s->ctx, s->hash, s->spec));
+  }
   few_model_info(s->model, &info);
   if (info.points)
     return few__fail(s->ctx, FEW_E_UNSUPPORTED,
@@ -107,25 +109,27 @@ static few_status open_model(struct few_source *s, int64_t n, const struct few_e
   s->sample.sampler = o->sampler;
   s->sample.guidance = o->guidance;
   s->sample.label = o->label;
+  s->sample.n = 1; /* the rest is known when chunks are read */
+  FEW_TRY(few__sample_check(s->model, &s->sample));
   return FEW_NEW(s->ctx, &s->values, FEW_SOURCE_CHUNK * s->h * s->w * s->c);
 }
 
 few_status few__source_open(few_ctx *ctx, struct few_source **out, const char *name, int64_t n,
-                            const struct few_eval_opts *o) {
+                            const struct few_eval_opts *o, few_model *model, few_data *data) {
   struct few_source *s = NULL;
   few_status st = FEW_OK;
-  const bool model = ends_with(name, ".safetensors");
+  const bool given = model || data;
+  const bool is_model = given ? model != NULL : ends_with(name, ".safetensors");
   *out = NULL;
   FEW_GOTO(FEW_NEW(ctx, &s, 1));
-  s->ctx = ctx;
-  if (model) {
+  *s = (struct few_source){.ctx = ctx, .borrowed = given, .model = model, .data = data};
+  if (is_model || given) {
     s->spec = few__strdup(ctx, name);
     if (!s->spec) FEW_GOTO(few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", name));
-    FEW_GOTO(open_model(s, n, o));
   } else {
     FEW_GOTO(full_spec(ctx, name, &s->spec));
-    FEW_GOTO(open_data(s, n));
   }
+  FEW_GOTO(is_model ? open_model(s, n, o) : open_data(s, n));
   *out = s;
 out:
   if (st) few__source_free(s);
@@ -134,8 +138,10 @@ out:
 
 void few__source_free(struct few_source *s) {
   if (!s) return;
-  few_data_free(s->data);
-  few_model_free(s->model);
+  if (!s->borrowed) {
+    few_data_free(s->data);
+    few_model_free(s->model);
+  }
   few__free(s->ctx, s->values);
   few__free(s->ctx, s->spec);
   few__free(s->ctx, s);

@@ -10,6 +10,7 @@
 struct few_source {
   few_ctx *ctx;
   char *spec;
+  bool borrowed; /* data and model are others' */
   few_data *data;
   few_model *model;
   struct few_sample_opts sample;
@@ -22,10 +23,11 @@ struct few_source {
 
 enum { FEW_SOURCE_CHUNK = 512 }; /* pictures of a read, at most */
 
-/* Pictures by what they are named. A model is opened where o is not NULL: it has its options. n 0:
- * all of a data set, 10000 of a model; fewer than all of a data set are chosen at random. */
+/* Pictures by what they are named, or what is open already: one of `model` and `data`, borrowed. A
+ * model is opened where o is not NULL: it has its options. n 0: all of a data set, 10000 of a
+ * model; fewer than all of a data set are chosen at random. */
 few_status few__source_open(few_ctx *ctx, struct few_source **out, const char *name, int64_t n,
-                            const struct few_eval_opts *o);
+                            const struct few_eval_opts *o, few_model *model, few_data *data);
 void few__source_free(struct few_source *s); /* NULL is fine */
 
 /* Pictures first .. first + n - 1 of a set of samples, or of the data set: bytes [n][h][w][c] and

@@ -93,5 +93,7 @@ void few__model_runner_free(few_model *m);
 struct few_sampler;
 /* Steps of a sampler under these options: its own choice where they say none. */
 int few__sample_steps(const struct few_sampler *s, const struct few_sample_opts *o);
+/* What few_sample would refuse, without sampling. */
+few_status few__sample_check(few_model *m, const struct few_sample_opts *o);
 
 #endif

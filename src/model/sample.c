@@ -104,6 +104,10 @@ static few_status choose(struct job *j) {
   return choose_times(j);
 }
 
+few_status few__sample_check(few_model *m, const struct few_sample_opts *o) {
+  return choose(&(struct job){.m = m, .o = o});
+}
+
 /* A multiple of few_model_rows that gives every worker something to do. */
 static int64_t choose_batch(const struct job *j, int64_t rows) {
   const int64_t R = few_model_rows(j->m);

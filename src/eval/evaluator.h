@@ -1,0 +1,27 @@
+/* evaluator.h - measuring the same again: features, and what is kept of the reference, stay. */
+#ifndef FEW_SRC_EVAL_EVALUATOR_H
+#define FEW_SRC_EVAL_EVALUATOR_H
+
+#include "few/data.h"
+#include "few/eval.h"
+#include "few/model.h"
+
+typedef struct few_evaluator few_evaluator;
+
+/* What is open already, borrowed; NULL: opened by its name. The names of the options are then what
+ * the report says. A model may change its values between runs. */
+struct few_eval_given {
+  few_model *model;
+  few_data *reference;
+};
+
+/* Everything that can be refused is refused here. Texts of `o` are borrowed. */
+few_status few__evaluator_open(few_ctx *ctx, few_evaluator **out, const struct few_eval_opts *o,
+                               const struct few_eval_given *given);
+void few__evaluator_free(few_evaluator *e); /* NULL is fine */
+
+/* Measure. The reference is looked at in the first run alone. After a failure, as one that was
+ * cancelled, it can be run again. */
+few_status few__evaluator_run(few_evaluator *e, struct few_eval_report **out);
+
+#endif
