@@ -32,7 +32,7 @@ MAY_INCLUDE = {
     'feature': 'base graph op backend plan nn net io model',
     # above: anything below
     'eval': 'base io data feature metric process sampler net graph op plan model',
-    'train': 'base graph op ad backend plan nn process optim io data net metric sampler objective model feature check',
+    'train': 'base graph op ad backend plan nn process optim io data net metric sampler objective model feature eval check',
     'bench': 'base graph op ad backend plan nn process optim io data net sampler objective model train',
     'serve': 'base graph op ad backend plan nn process optim io data net metric sampler objective model check train bench',
 }

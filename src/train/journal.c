@@ -59,3 +59,17 @@ few_status few__journal_line(few_ctx *ctx, struct few_journal *j, const char *te
   few__text_free(ctx, &line);
   return st;
 }
+
+few_status few__journal_has(few_ctx *ctx, const struct few_journal *j, const char *start,
+                            bool *found) {
+  char *text;
+  size_t n;
+  *found = false;
+  FEW_TRY(few__file_read(ctx, &text, &n, j->path, SIZE_MAX / 4));
+  for (const char *line = text; line && !*found; line = strchr(line, '\n')) {
+    line += *line == '\n';
+    *found = !strncmp(line, start, strlen(start));
+  }
+  few__free(ctx, text);
+  return FEW_OK;
+}

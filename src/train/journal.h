@@ -15,4 +15,8 @@ void few__journal_close(few_ctx *ctx, struct few_journal *j);
 /* Append a line; text without the newline. */
 few_status few__journal_line(few_ctx *ctx, struct few_journal *j, const char *text);
 
+/* Does a line begin with this? */
+few_status few__journal_has(few_ctx *ctx, const struct few_journal *j, const char *start,
+                            bool *found);
+
 #endif

@@ -45,6 +45,14 @@ static const struct few_option options[] = {
     FEW_OPT_INT(keys, preview_n, "64", 1, 65536, "pictures (or points) of a preview"),
     FEW_OPT_INT(keys, preview_steps, "0", 0, 10000, "steps of its sampler; 0: the sampler's own"),
     FEW_OPT_REAL(keys, preview_guidance, "1", 0, 100, "guidance of the preview"),
+    FEW_OPT_INT(keys, eval_every, "0", 0, 1e9, "steps between evaluations; 0: none"),
+    FEW_OPT_INT(keys, eval_n, "2000", 1, 1e9, "pictures of an evaluation"),
+    FEW_OPT_STRING(keys, eval_ref, "",
+                   "what they are compared with; otherwise the held-out part of the data, if any"),
+    FEW_OPT_STRING(keys, eval_features, "", "in what; otherwise fashion or pixels, by the data"),
+    FEW_OPT_STRING(keys, eval_metrics, "fd", "and how: see few list metrics"),
+    FEW_OPT_INT(keys, eval_steps, "0", 0, 10000, "steps of its sampler; 0: the sampler's own"),
+    FEW_OPT_REAL(keys, eval_guidance, "1", 0, 100, "guidance of its pictures"),
     FEW_OPT_REAL(keys, guard_spike, "100", 1, 1e12,
                  "gradient norm, in usual ones, that is a spike"),
     FEW_OPT_INT(keys, guard_patience, "10", 1, 1e6, "spikes in a row before rolling back"),
@@ -56,10 +64,11 @@ static const struct few_option options[] = {
     FEW_OPT_END};
 
 /* Keys that leave what is learned alone: a run may go on with others. */
-static const char *const free_keys[] = {"workers",          "steps",         "log_every",
-                                        "preview_every",    "preview_n",     "preview_steps",
-                                        "backend",          "guard_retries", "checkpoint_every",
-                                        "preview_guidance", "weights"};
+static const char *const free_keys[] = {
+    "workers",       "steps",      "log_every",     "preview_every",    "preview_n",
+    "preview_steps", "backend",    "guard_retries", "checkpoint_every", "preview_guidance",
+    "weights",       "eval_every", "eval_n",        "eval_ref",         "eval_features",
+    "eval_metrics",  "eval_steps", "eval_guidance"};
 
 const struct few_option *few__train_options(void) { return options; }
 

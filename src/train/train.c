@@ -11,6 +11,7 @@
 
 #include "base/rng.h"
 #include "directory.h"
+#include "evaluate.h"
 #include "guard.h"
 #include "io/file.h"
 #include "journal.h"
@@ -30,6 +31,7 @@ struct training {
   few_shards *shards;
   struct few_run_state state;
   struct few_journal journal;
+  few_evaluation *evaluation; /* NULL: none on the schedule */
   struct few_run_identity id;
   double began;
 
@@ -184,6 +186,7 @@ static few_status set_up(struct training *t) {
                                .backend = backend};
   FEW_TRY(few__shards_create(t->ctx, &t->shards, &so));
   FEW_TRY(make_state(t));
+  FEW_TRY(few__evaluation_open(t->ctx, &t->evaluation, &t->recipe, t->model));
   bool found;
   FEW_TRY(few__checkpoint_read(t->ctx, &t->state, t->dir, &t->id, &found));
   FEW_TRY(write_recipe(t));
@@ -195,6 +198,7 @@ static few_status set_up(struct training *t) {
 
 static void tear_down(struct training *t) {
   few__journal_close(t->ctx, &t->journal);
+  few__evaluation_free(t->evaluation);
   few__shards_free(t->shards);
   few__state_free(t->ctx, &t->state);
   few__params_free(t->ctx, &t->head);
@@ -357,6 +361,7 @@ static few_status after_step(struct training *t, double lr) {
   const struct few_train_keys *k = &t->recipe.keys;
   int64_t step = t->state.step;
   if (due(step, k->log_every, k->steps)) FEW_TRY(write_log(t, lr));
+  FEW_TRY(few__evaluation_run(t->evaluation, &t->state, &t->journal)); /* before the checkpoint */
   if (due(step, k->checkpoint_every, k->steps)) {
     FEW_TRY(few__checkpoint_write(t->ctx, &t->state, t->dir, &t->id));
     FEW_TRY(write_model(t));
@@ -367,16 +372,18 @@ static few_status after_step(struct training *t, double lr) {
 static few_status loop(struct training *t) {
   const struct few_train_keys *k = &t->recipe.keys;
   int64_t first = t->state.step;
+  FEW_TRY(few__evaluation_run(t->evaluation, &t->state, &t->journal)); /* if it was stopped in it */
   while (t->state.step < k->steps) {
     double lr, loss;
     bool rolled_back;
     char note[64];
     FEW_TRY(one_step(t, &lr, &loss, &rolled_back));
     if (rolled_back) continue;
-    FEW_TRY(after_step(t, lr));
+    few_status st = after_step(t, lr);
+    if (st && st != FEW_E_CANCELLED) return st;
     snprintf(note, sizeof note, "loss %.4f", loss);
     struct few_progress p = {"training", t->state.step, k->steps, few__now() - t->began, note};
-    few_status st = few__progress(t->ctx, &p);
+    if (!st) st = few__progress(t->ctx, &p);
     if (st) {
       FEW_TRY(few__checkpoint_write(t->ctx, &t->state, t->dir, &t->id));
       FEW_TRY(write_model(t));

@@ -1,0 +1,174 @@
+/* evaluate.c - how near the averaged weights' pictures are to a reference, while they train.
+ *
+ * It reads the run and adds a line to its log, {"step":N,"eval":{...}}; nothing that a step depends
+ * on is touched, so the bits of training do not know of it. The line stands in the log before the
+ * checkpoint of its step is written, or is made up for when the run resumes there: so a run that is
+ * killed and resumed has each of them once. Features, and what is kept of the reference, stay in
+ * memory from one evaluation to the next.
+ */
+#include "evaluate.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "eval/evaluator.h"
+#include "io/json.h"
+
+struct few_evaluation {
+  few_ctx *ctx;
+  const struct few_run_recipe *recipe;
+  few_model *model;
+  few_data *held_out, *named; /* the reference, if it is not the training data */
+  char reference[1100];
+  few_evaluator *evaluator;
+};
+
+/* ---- the reference ---- */
+
+static few_status open_set(const struct few_evaluation *e, few_data **out, const char *spec,
+                           int split) {
+  const struct few_train_keys *k = &e->recipe->keys;
+  struct few_data_opts o = FEW_DATA_OPTS_INIT;
+  o.split = split;
+  o.on_error = k->data_on_error;
+  o.size = k->size;
+  o.channels = k->channels_in;
+  return few_data_open(e->ctx, out, spec, &o);
+}
+
+/* The set that eval_ref names; else the held-out part of the data; else the data. */
+static few_status choose_reference(struct few_evaluation *e, few_data **reference) {
+  const struct few_train_keys *k = &e->recipe->keys;
+  if (k->eval_ref[0]) {
+    snprintf(e->reference, sizeof e->reference, "%s", k->eval_ref);
+    FEW_TRY(open_set(e, &e->named, k->eval_ref, FEW_DATA_TRAIN));
+    *reference = e->named;
+    return FEW_OK;
+  }
+  few_status st = open_set(e, &e->held_out, k->data, FEW_DATA_TEST);
+  if (st && st != FEW_E_UNSUPPORTED) return st;
+  const char *what = st ? "" : strchr(k->data, ':') ? ", held-out part" : ":test";
+  snprintf(e->reference, sizeof e->reference, "%s%s", k->data, what);
+  *reference = st ? e->recipe->data : e->held_out;
+  if (st)
+    few__log(e->ctx, FEW_LOG_INFO,
+             "%s has no held-out part: pictures are compared with those of training (eval_ref)",
+             k->data);
+  return FEW_OK;
+}
+
+static const char *choose_features(const struct few_train_keys *k) {
+  if (k->eval_features[0]) return k->eval_features;
+  return strncmp(k->data, "fashion-mnist", strlen("fashion-mnist")) ? "pixels" : "fashion";
+}
+
+static few_status open_evaluator(struct few_evaluation *e) {
+  const struct few_train_keys *k = &e->recipe->keys;
+  struct few_eval_opts o = FEW_EVAL_OPTS_INIT;
+  struct few_eval_given given = {.model = e->model};
+  if (e->recipe->objective->classifies)
+    return few__fail(e->ctx, FEW_E_INVALID,
+                     "%s: eval_every = %" PRId64 ": a classifier draws no pictures: leave it out",
+                     e->recipe->recipe.place, k->eval_every);
+  FEW_TRY(choose_reference(e, &given.reference));
+  o.source = "this run";
+  o.reference = e->reference;
+  o.features = choose_features(k);
+  o.metrics = k->eval_metrics[0] ? k->eval_metrics : NULL;
+  o.n = k->eval_n;
+  o.steps = (int)k->eval_steps;
+  o.guidance = k->eval_guidance;
+  few_status st = few__evaluator_open(e->ctx, &e->evaluator, &o, &given);
+  return st ? few__fail_in(e->ctx, st, "%s: eval_every = %" PRId64, e->recipe->recipe.place,
+                           k->eval_every)
+            : FEW_OK;
+}
+
+few_status few__evaluation_open(few_ctx *ctx, few_evaluation **out, const struct few_run_recipe *r,
+                                few_model *model) {
+  struct few_evaluation *e = NULL;
+  *out = NULL;
+  if (!r->keys.eval_every) return FEW_OK;
+  FEW_TRY(FEW_NEW(ctx, &e, 1));
+  *e = (struct few_evaluation){.ctx = ctx, .recipe = r, .model = model};
+  few_status st = open_evaluator(e);
+  if (st) {
+    few__evaluation_free(e);
+    return st;
+  }
+  *out = e;
+  return FEW_OK;
+}
+
+void few__evaluation_free(few_evaluation *e) {
+  if (!e) return;
+  few__evaluator_free(e->evaluator);
+  few_data_free(e->held_out);
+  few_data_free(e->named);
+  few__free(e->ctx, e);
+}
+
+/* ---- the line ---- */
+
+/* A NaN, which JSON has not, is null. */
+static json_t *real(double x) { return isfinite(x) ? json_real(x) : json_null(); }
+
+static json_t *report_json(const struct few_eval_report *r) {
+  json_t *o = json_pack("{s:s, s:s, s:I, s:s, s:s, s:I, s:s, s:i, s:i, s:o}", "reference",
+                        r->reference, "reference_hash", r->reference_hash, "n_reference",
+                        (json_int_t)r->n_reference, "features", r->features, "features_hash",
+                        r->features_hash, "n", (json_int_t)r->n, "sampler", r->sampler, "steps",
+                        r->steps, "nfe", r->nfe, "guidance", real(r->guidance));
+  int failed = !o;
+  for (int i = 0; !failed && i < r->n_numbers; i++)
+    failed |= json_object_set_new(o, r->number[i].name, real(r->number[i].value));
+  if (!failed) failed |= json_object_set_new(o, "seconds", json_real(r->seconds));
+  if (!failed) return o;
+  json_decref(o);
+  return NULL;
+}
+
+static few_status log_report(const struct few_evaluation *e, int64_t step,
+                             const struct few_eval_report *r, struct few_journal *log) {
+  struct few_text line = {0};
+  json_t *o = json_pack("{s:I, s:o}", "step", (json_int_t)step, "eval", report_json(r));
+  few_status st = few__json_text(e->ctx, o, &line);
+  json_decref(o);
+  if (!st) st = few__journal_line(e->ctx, log, line.at);
+  few__text_free(e->ctx, &line);
+  return st;
+}
+
+static void tell(const struct few_evaluation *e, int64_t step, const struct few_eval_report *r) {
+  struct few_text t = {0};
+  few__text_add(e->ctx, &t, "step %" PRId64 ":", step);
+  for (int i = 0; i < r->n_numbers; i++)
+    few__text_add(e->ctx, &t, " %s %.4g,", r->number[i].name, r->number[i].value);
+  if (!t.failed)
+    few__log(e->ctx, FEW_LOG_INFO,
+             "%s of %" PRId64 " pictures in %d evaluation%s each; %s features, against %s", t.at,
+             r->n, r->nfe, r->nfe == 1 ? "" : "s", r->features, r->reference);
+  few__text_free(e->ctx, &t);
+}
+
+few_status few__evaluation_run(few_evaluation *e, const struct few_run_state *s,
+                               struct few_journal *log) {
+  const int64_t step = s->step;
+  struct few_eval_report *r = NULL;
+  char start[64];
+  bool logged;
+  if (!e || !step) return FEW_OK;
+  const struct few_train_keys *k = &e->recipe->keys;
+  if (step % k->eval_every && step != k->steps) return FEW_OK;
+  snprintf(start, sizeof start, "{\"step\":%" PRId64 ",\"eval\":", step);
+  FEW_TRY(few__journal_has(e->ctx, log, start, &logged));
+  if (logged) return FEW_OK;
+  memcpy(e->model->values, s->ema ? s->ema : s->param,
+         (size_t)e->model->params.total * sizeof(float));
+  FEW_TRY(few__evaluator_run(e->evaluator, &r));
+  tell(e, step, r);
+  few_status st = log_report(e, step, r, log);
+  few_eval_report_free(r);
+  return st;
+}

@@ -1,0 +1,20 @@
+/* evaluate.h - few eval of a run on a schedule: the recipe's keys eval_*. */
+#ifndef FEW_SRC_TRAIN_EVALUATE_H
+#define FEW_SRC_TRAIN_EVALUATE_H
+
+#include "journal.h"
+#include "state.h"
+
+typedef struct few_evaluation few_evaluation;
+
+/* Everything that can be refused is refused here. NULL where eval_every is 0. Recipe and model are
+ * borrowed; the model's values are overwritten. */
+few_status few__evaluation_open(few_ctx *ctx, few_evaluation **out, const struct few_run_recipe *r,
+                                few_model *model);
+void few__evaluation_free(few_evaluation *e); /* NULL is fine */
+
+/* Where it is time, and the log does not have it: measure the averaged weights and log it. */
+few_status few__evaluation_run(few_evaluation *e, const struct few_run_state *s,
+                               struct few_journal *log);
+
+#endif

@@ -1,0 +1,62 @@
+# few train evaluates on a schedule: the bits of training do not know of it, a resumed run has each
+# line once, and one that was stopped in the middle is made up for.
+fail() {
+  echo "$@"
+  exit 9
+}
+features="fashion=$here/../../models/fashion-features.safetensors"
+measure="eval_every=4 eval_n=40 eval_steps=2 eval_metrics=fd,agreement,pr eval_features=$features"
+train() {
+  run=$1
+  shift
+  # shellcheck disable=SC2086  # words
+  "$few" train "$here/tiny-unet.ini" --run "$run" "$@" 2>err
+}
+lines() {
+  grep -o '"eval":.*"seconds"' "$1/log.jsonl"
+}
+train plain --quiet || fail "no run: $(cat err)"
+train whole $measure || fail "not evaluated: $(cat err)"
+grep -q "step 4: fd .*, precision .*, recall .*, agreement .*, of 40 pictures in 3 evaluations each; fashion features, against fashion-mnist:test" err ||
+  fail "nothing told: $(cat err)"
+cmp plain/model.safetensors whole/model.safetensors || fail "another model"
+for step in 6 8; do
+  cmp plain/checkpoint-00000000$step.safetensors whole/checkpoint-00000000$step.safetensors ||
+    fail "another checkpoint $step"
+done
+test "$(grep -c '^{"step":[48],"eval":{"reference":"fashion-mnist:test","reference_hash":"[0-9a-f]*","n_reference":10000,"features":"fashion",.*,"n":40,.*"nfe":3,' whole/log.jsonl)" = 2 ||
+  fail "lines: $(cat whole/log.jsonl)"
+# In two parts, on other workers.
+train parts --quiet $measure --workers 1 steps=5 || fail "no first part: $(cat err)"
+train parts --quiet $measure --workers 3 || fail "no second part: $(cat err)"
+test "$(grep -c '"eval"' parts/log.jsonl)" = 3 || fail "lines: $(cat parts/log.jsonl)" # 4, 5, 8
+lines whole >a
+grep -v '"step":5,' parts/log.jsonl | grep -o '"eval":.*"seconds"' >b
+cmp a b || fail "other numbers: $(cat a b)"
+# A run that is done and lacks its last line gets it, once.
+sed -i '/"step":8,"eval"/d' parts/log.jsonl
+train parts --quiet $measure || fail "not made up for: $(cat err)"
+train parts --quiet $measure || fail "not again: $(cat err)"
+grep -v '"step":5,' parts/log.jsonl | grep -o '"eval":.*"seconds"' >b
+cmp a b || fail "made up for: $(cat a b)"
+# Stopped in an evaluation that would take hours: the step is kept, its line comes when resumed.
+"$few" train "$here/tiny-unet.ini" --run stopped $measure eval_n=100000000 2>err &
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  grep -q '"step":4,' stopped/log.jsonl 2>/dev/null && break
+  sleep 0.2
+done
+sleep 0.2
+kill -s INT $!
+wait $!
+code=$?
+test $code = 130 || fail "exit code $code: $(cat err)"
+test -s stopped/checkpoint-000000004.safetensors || fail "step 4 is lost"
+train stopped --quiet $measure || fail "not resumed: $(cat err)"
+lines stopped >b
+cmp a b || fail "stopped: $(cat a b)"
+# Mistakes are told before the first step.
+for wrong in eval_metrics=fdi eval_ref=missing: eval_features=inception eval_guidance=2; do
+  train wrong --quiet $measure $wrong labels=no && fail "$wrong went well"
+  test -e wrong/log.jsonl && fail "$wrong: a run began"
+done
+exit 0
