@@ -1,0 +1,30 @@
+/* gradnorm - every loss pulls as hard as its weight says, however it is scaled:
+ *
+ *   u = sum_i w_i g_i / |g_i| * m,   m = sum_i w_i |g_i| / sum_i w_i.
+ *
+ * The update does not change where a loss is multiplied by a constant or shifted, up to m, which
+ * only keeps the length of a usual gradient (Su Jianlin, "multi-task learning I", kexue.fm 8870:
+ * weights 1/|grad L_i|). A loss without gradient is left out.
+ */
+#include <math.h>
+
+#include "balance.h"
+
+static void weigh(int n, const double *gram, const double *given, double *factor) {
+  double length = 0, weights = 0;
+  for (int i = 0; i < n; i++) {
+    length += given[i] * sqrt(gram[i * n + i]);
+    weights += given[i];
+  }
+  for (int i = 0; i < n; i++) {
+    const double norm = sqrt(gram[i * n + i]);
+    factor[i] = norm > 0 && weights > 0 ? given[i] * length / (weights * norm) : 0;
+  }
+}
+
+const struct few_balancer few__balancer_gradnorm = {
+    .name = "gradnorm",
+    .source = "kexue.fm 8870",
+    .help = "weights over the length of each gradient: scales of losses cancel",
+    .weigh = weigh,
+};
