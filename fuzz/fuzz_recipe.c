@@ -43,7 +43,7 @@ static void check_options(few_ctx *ctx, struct few_recipe *r) {
   memcpy(&again, &o, sizeof o);                       /* padding too */
   fuzz_ok(ctx, few__recipe_apply(ctx, r, table, &o)); /* what it set before failing is valid */
   fuzz_ok(ctx, few__recipe_check(ctx, r));
-  FUZZ_REQUIRE(few__recipe_put_options(ctx, &t, table, &o) == FEW_OK);
+  FUZZ_REQUIRE(few__recipe_put_options(ctx, &t, "", table, &o) == FEW_OK);
   FUZZ_REQUIRE(few__recipe_parse(ctx, &back, "back", t.at, t.len) == FEW_OK);
   FUZZ_REQUIRE(few__recipe_apply(ctx, &back, table, &again) == FEW_OK);
   FUZZ_REQUIRE(few__recipe_check(ctx, &back) == FEW_OK);

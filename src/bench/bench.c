@@ -30,7 +30,7 @@ struct bench {
   struct few_run_recipe recipe;
   few_model *model;
   /* training cases */
-  struct few_params head;
+  struct few_params head, fake_head;
   few_shards *shards;
   struct few_run_state state;
   /* infer and jvp */
@@ -43,13 +43,14 @@ struct bench {
   double *warm;     /* seconds of each instruction before the measured steps */
 };
 
-static void fill(void *user, int64_t step, int64_t first, int64_t rows, float *x, int32_t *label) {
+static void fill(void *user, const struct few_rows *rows) {
   const struct bench *b = user;
   int64_t item = b->o->h * b->o->w * b->o->c;
-  for (int64_t r = 0; r < rows; r++) {
+  for (int64_t r = 0; r < rows->rows; r++) {
     for (int64_t i = 0; i < item; i++) /* cheap and harmless numbers */
-      x[r * item + i] = 0.5f * (float)((i * 7 + r * 13 + first + step) % 17 - 8) / 8;
-    label[r] = -1;
+      rows->x[r * item + i] =
+          0.5f * (float)((i * 7 + r * 13 + rows->first + rows->update) % 17 - 8) / 8;
+    rows->label[r] = -1;
   }
 }
 
@@ -85,23 +86,26 @@ static few_status make_recipe(struct bench *b) {
     return few__fail(ctx, FEW_E_INVALID, "batch %lld is no multiple of %lld shards",
                      (long long)b->o->batch, (long long)b->o->shards);
   if (!objectives[b->which]) return FEW_OK;
-  r->objective = few__objective_find(objectives[b->which]);
-  FEW_TRY(few__new(ctx, &r->objective_opts, 1, r->objective->options_size));
-  FEW_TRY(few__options_default(ctx, r->objective->options, r->objective_opts));
-  return r->objective->needs_teacher ? make_model(b, &r->teacher, 2) : FEW_OK;
+  snprintf(r->keys.objective, sizeof r->keys.objective, "%s", objectives[b->which]);
+  snprintf(r->keys.teacher, sizeof r->keys.teacher, "random");
+  FEW_TRY(few__run_objectives(ctx, r));
+  if (r->needs_teacher) FEW_TRY(make_model(b, &r->teacher, 2));
+  return few__run_objective_fit(ctx, r);
 }
 
 static few_status set_up_training(struct bench *b, const struct few_backend *backend) {
-  struct few_shards_opts so = {.recipe = &b->recipe,
-                               .student = b->model,
-                               .head = &b->head,
+  struct few_shards_opts so = {.networks = {&b->recipe, b->model, &b->head, &b->fake_head},
                                .fill = fill,
                                .user = b,
                                .workers = b->workers,
                                .backend = backend,
                                .profile = b->o->profile != NULL};
   FEW_TRY(few__shards_create(b->ctx, &b->shards, &so));
-  FEW_TRY(few__state_create(b->ctx, &b->state, b->model->params.total, b->head.total, 2, true));
+  const struct few_state_shape shape = {.n_model = b->model->params.total,
+                                        .n = few__parameters(&so.networks),
+                                        .n_moments = 2,
+                                        .ema = true};
+  FEW_TRY(few__state_create(b->ctx, &b->state, &shape));
   memcpy(b->state.param, b->model->values, (size_t)b->model->params.total * sizeof(float));
   return FEW_OK;
 }
@@ -116,7 +120,7 @@ static few_status plan_network(struct bench *b, const struct few_backend *backen
                    few_input(g, "dt", FEW_REAL, FEW_SHAPE(rows))};
   few_node out[2] = {0};
   out[0] = few__model_trace(b->model, g, "", false,
-                            &(struct few_net_input){in[0], in[1], FEW_NONE, FEW_NONE});
+                            &(struct few_net_input){in[0], in[1], FEW_NONE, FEW_NONE, FEW_NONE});
   if (b->which == FEW_BENCH_JVP) { /* the tangent first: few__plan_create */
     out[1] = out[0];
     FEW_TRY(few_jvp(g, 1, out + 1, 2, in, d, out));
@@ -172,13 +176,16 @@ static few_status one_step(struct bench *b) {
     few__workers_run(b->workers, b->o->shards, run_shard, b);
     return FEW_OK;
   }
-  float *grad;
+  struct few_gradient grad;
   double squares;
   struct few_step_report report;
-  FEW_TRY(few__shards_step(b->shards, b->state.step, 1, b->state.param, &grad, &report));
-  FEW_TRY(few__sumsq(b->ctx, b->workers, b->state.n, grad, &squares));
+  const struct few_clock at = few__run_clock(&b->recipe, b->state.step, 1);
+  const struct few_values v = {.param = b->state.param};
+  FEW_TRY(few__shards_step(b->shards, FEW_PHASE_STUDENT, &at, b->state.step, &v, &grad, &report));
+  FEW_TRY(few__sumsq(b->ctx, b->workers, grad.n, grad.at, &squares));
   b->state.step++;
-  few__update(&b->state, &b->recipe, b->workers, grad, sqrt(squares), 1e-5);
+  few__update(&b->state, &b->recipe, b->workers, &grad, sqrt(squares), 1e-5);
+  few__average(&b->state, &b->recipe, b->workers);
   return FEW_OK;
 }
 
@@ -203,7 +210,7 @@ static few_status set_up(struct bench *b) {
   FEW_TRY(few__workers_create(b->ctx, &b->workers, workers));
   FEW_TRY(make_recipe(b));
   FEW_TRY(make_model(b, &b->model, 1));
-  return b->recipe.objective ? set_up_training(b, backend) : set_up_network(b, backend);
+  return b->recipe.n_objectives ? set_up_training(b, backend) : set_up_network(b, backend);
 }
 
 static void tear_down(struct bench *b) {
@@ -224,6 +231,7 @@ static void tear_down(struct bench *b) {
   few__shards_free(b->shards);
   few__state_free(ctx, &b->state);
   few__params_free(ctx, &b->head);
+  few__params_free(ctx, &b->fake_head);
   few_model_free(b->model);
   few__run_recipe_close(ctx, &b->recipe);
   few__workers_free(b->workers);

@@ -14,6 +14,8 @@
  */
 #include "io/recipe.h"
 
+#include <stdio.h>
+
 #include "io/file.h"
 
 enum { RECIPE_MAX = 1 << 20, PAIRS_MAX = 512, SHOWN = 60 };
@@ -294,18 +296,24 @@ static few_status fail_at(few_ctx *ctx, few_status st, const struct few_recipe *
                  : few__fail_in(ctx, st, "command line");
 }
 
+few_status few__recipe_apply_prefixed(few_ctx *ctx, struct few_recipe *r, const char *prefix,
+                                      const struct few_option *table, void *object) {
+  const size_t n = strlen(prefix);
+  for (int i = 0; i < r->n; i++) {
+    struct few_recipe_pair *p = &r->at[i];
+    if (strncmp(p->key, prefix, n) != 0 || !few__option_find(table, p->key + n)) continue;
+    p->taken = true;
+    few_status st = few__option_set(ctx, table, object, p->key + n, p->value);
+    if (st) return fail_at(ctx, st, r, p);
+  }
+  return FEW_OK;
+}
+
 few_status few__recipe_apply(few_ctx *ctx, struct few_recipe *r, const struct few_option *table,
                              void *object) {
   FEW_TRY(FEW_GROW(ctx, &r->tables, r->tables.n + 1));
   r->tables.at[r->tables.n++] = table;
-  for (int i = 0; i < r->n; i++) {
-    struct few_recipe_pair *p = &r->at[i];
-    if (!few__option_find(table, p->key)) continue;
-    p->taken = true;
-    few_status st = few__option_set(ctx, table, object, p->key, p->value);
-    if (st) return fail_at(ctx, st, r, p);
-  }
-  return FEW_OK;
+  return few__recipe_apply_prefixed(ctx, r, "", table, object);
 }
 
 few_status few__recipe_check(few_ctx *ctx, const struct few_recipe *r) {
@@ -351,12 +359,14 @@ void few__recipe_put(few_ctx *ctx, struct few_text *out, const char *key, const 
   few__text_add(ctx, out, "\"\n");
 }
 
-few_status few__recipe_put_options(few_ctx *ctx, struct few_text *out,
+few_status few__recipe_put_options(few_ctx *ctx, struct few_text *out, const char *prefix,
                                    const struct few_option *table, const void *object) {
   for (const struct few_option *o = table; o->key; o++) {
     struct few_text value = {0};
+    char key[96];
+    snprintf(key, sizeof key, "%s%s", prefix, o->key);
     few__option_format(ctx, o, object, &value);
-    if (!value.failed) few__recipe_put(ctx, out, o->key, value.at ? value.at : "");
+    if (!value.failed) few__recipe_put(ctx, out, key, value.at ? value.at : "");
     if (value.failed) out->failed = true;
     few__text_free(ctx, &value);
   }

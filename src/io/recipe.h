@@ -50,6 +50,9 @@ const char *few__recipe_value(const struct few_recipe *r, const char *key);
  * file and line. The table must outlive the recipe. */
 few_status few__recipe_apply(few_ctx *ctx, struct few_recipe *r, const struct few_option *table,
                              void *object);
+/* The same for keys that have `prefix` before those of the table: "vsd.p_mean". */
+few_status few__recipe_apply_prefixed(few_ctx *ctx, struct few_recipe *r, const char *prefix,
+                                      const struct few_option *table, void *object);
 
 /* FEW_E_INVALID for the first key that no applied table took, with the nearest known one. */
 few_status few__recipe_check(few_ctx *ctx, const struct few_recipe *r);
@@ -57,7 +60,7 @@ few_status few__recipe_check(few_ctx *ctx, const struct few_recipe *r);
 /* Append a recipe's text: a heading, a `key = value` line, all the options of an object. */
 void few__recipe_put_section(few_ctx *ctx, struct few_text *out, const char *name);
 void few__recipe_put(few_ctx *ctx, struct few_text *out, const char *key, const char *value);
-few_status few__recipe_put_options(few_ctx *ctx, struct few_text *out,
+few_status few__recipe_put_options(few_ctx *ctx, struct few_text *out, const char *prefix,
                                    const struct few_option *table, const void *object);
 
 #endif

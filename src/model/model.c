@@ -133,16 +133,25 @@ struct few_net_input few__model_inputs(const few_model *m, few_graph *g, int64_t
       .t = few_input(g, "t", FEW_REAL, FEW_SHAPE(rows)),
       .label = s->classes ? few_input(g, "label", FEW_INDEX, FEW_SHAPE(rows)) : FEW_NONE,
       .guidance = s->guidance ? few_input(g, "guidance", FEW_REAL, FEW_SHAPE(rows)) : FEW_NONE,
+      .span = s->span ? few_input(g, "span", FEW_REAL, FEW_SHAPE(rows)) : FEW_NONE,
   };
+}
+
+few_node few__model_trace_middle(const few_model *m, few_graph *g, const char *prefix,
+                                 bool training, const struct few_net_input *in, few_node *middle) {
+  struct few_params params = m->params; /* rows are found, none is added */
+  struct few_nn nn = {
+      .g = g, .params = &params, .prefix = prefix, .training = training, .middle = FEW_NONE};
+  few_node y = m->net->build(&nn, &m->spec, m->net_opts, in);
+  assert(params.n == m->params.n);
+  *middle = nn.middle;
+  return y;
 }
 
 few_node few__model_trace(const few_model *m, few_graph *g, const char *prefix, bool training,
                           const struct few_net_input *in) {
-  struct few_params params = m->params; /* rows are found, none is added */
-  struct few_nn nn = {.g = g, .params = &params, .prefix = prefix, .training = training};
-  few_node y = m->net->build(&nn, &m->spec, m->net_opts, in);
-  assert(params.n == m->params.n);
-  return y;
+  few_node middle;
+  return few__model_trace_middle(m, g, prefix, training, in, &middle);
 }
 
 few_node few__model_features(const few_model *m, few_graph *g, const char *prefix,

@@ -45,6 +45,9 @@ few_status few__model_declare(few_ctx *ctx, few_model **out, const struct few_ne
  * few_net_input; `training` switches dropout on. */
 few_node few__model_trace(const few_model *m, few_graph *g, const char *prefix, bool training,
                           const struct few_net_input *in);
+/* The same, and the network's activations half way through it. */
+few_node few__model_trace_middle(const few_model *m, few_graph *g, const char *prefix,
+                                 bool training, const struct few_net_input *in, few_node *middle);
 
 /* Networks that give logits [N,classes] in place of F; what those are a linear map of, [N,d]. */
 static inline bool few__model_classifies(const few_model *m) { return m->net->features != NULL; }
@@ -55,7 +58,8 @@ few_node few__model_features(const few_model *m, few_graph *g, const char *prefi
 void few__model_bind(const few_model *m, const few_plan *plan, const char *prefix,
                      const float *values, const void **slots);
 
-/* The inputs "x", "t", "label" and "guidance" of `rows` rows, as few_model_graph names them. */
+/* The inputs "x", "t", "label", "guidance" and "span" of `rows` rows, as few_model_graph names
+ * them. */
 struct few_net_input few__model_inputs(const few_model *m, few_graph *g, int64_t rows);
 
 /* What models run on: the fastest backend that is listed. */

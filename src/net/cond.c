@@ -31,6 +31,10 @@ few_node few__cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
     few_node s = few__nn_positional(nn, in->guidance, channels, 1);
     e = few_add(g, e, few__nn_linear(nn, "guidance", s, width, 0, false));
   }
+  if (spec->span) { /* at zero too */
+    few_node s = few__nn_positional(nn, in->span, channels, o->time_scale);
+    e = few_add(g, e, few__nn_linear(nn, "span", s, width, 0, false));
+  }
   e = few__nn_linear(nn, "time1", few_silu(g, e), width, 1, true);
   if (spec->classes > 0 && in->label != FEW_NONE) { /* no label adds nothing */
     few_node rows = few_onehot(g, in->label, spec->classes);

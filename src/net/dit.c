@@ -113,6 +113,7 @@ static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const 
     few__nn_push(nn, "block.%lld", (long long)b);
     x = block(nn, o, x, emb);
     few__nn_pop(nn);
+    if (b == o->depth / 2) nn->middle = x;
   }
   x = few__nn_channel_norm(nn, x, true, 1e-6);
   x = few__cond_modulate(nn, &o->cond, "out_mod", x, emb);

@@ -33,6 +33,7 @@ static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const 
     y = few_silu(g, few__cond_modulate(nn, &o->cond, "mod", y, emb));
     h = few_add(g, h, few__nn_linear(nn, "out", few__nn_dropout(nn, y), o->width, 1, true));
     few__nn_pop(nn);
+    if (l == o->layers / 2) nn->middle = h;
   }
   h = few__nn_channel_norm(nn, h, true, 1e-6);
   return few_reshape(g, few__nn_linear(nn, "out", h, flat, 0, true), s);

@@ -1,8 +1,8 @@
 /* net.h - a network architecture: one file, one row in nets.def.
  *
- * A network maps (x, t, label, guidance) to F, shaped like x, or, of a classifier, to logits. x has
- * unit variance (it is x_t / sigma_d); t is TrigFlow's time in radians; what the network makes of t
- * (time transform, embedding) is its own affair and stands in its options.
+ * A network maps (x, t, label, guidance, span) to F, shaped like x, or, of a classifier, to logits.
+ * x has unit variance (it is x_t / sigma_d); t is TrigFlow's time in radians; what the network
+ * makes of t (time transform, embedding) is its own affair and stands in its options.
  */
 #ifndef FEW_SRC_NET_H
 #define FEW_SRC_NET_H
@@ -15,6 +15,7 @@ struct few_net_spec { /* what the data and the objective ask of a network */
   bool points;        /* x is [N,c] rather than [N,h,w,c] */
   int64_t classes;    /* 0: no labels */
   bool guidance;      /* a scalar guidance strength is an input */
+  bool span;          /* so is how far a step goes */
   double sigma_data;
 };
 
@@ -23,7 +24,13 @@ struct few_net_input {
   few_node t;        /* [N], radians */
   few_node label;    /* [N] index, -1 for "no label"; FEW_NONE: no row has one */
   few_node guidance; /* [N]; FEW_NONE where spec.guidance is false */
+  few_node span; /* [N] from t down to where a step ends, in the objective's unit; FEW_NONE where
+                  * spec.span is false */
 };
+
+static inline struct few_net_input few__net_input(few_node x, few_node t, few_node label) {
+  return (struct few_net_input){x, t, label, FEW_NONE, FEW_NONE};
+}
 
 struct few_net_def {
   const char *name, *source, *help;
@@ -68,7 +75,7 @@ struct few_cond_opts {
   FEW_COND_(S, dropout, FEW_OPTION_REAL, "0", 0, 0.95, NULL, "chance of dropping a value")
 /* clang-format on */
 
-/* Embedding of t, label and guidance: [N,width] after a two-layer MLP. `channels`: of the
+/* Embedding of t, label, guidance and span: [N,width] after a two-layer MLP. `channels`: of the
  * sinusoids. */
 few_node few__cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
                          const struct few_cond_opts *o, const struct few_net_input *in,

@@ -197,7 +197,8 @@ static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const 
   if (!fits(nn, spec, o)) return FEW_NONE;
   nn->dropout = o->cond.dropout;
   u.emb = few__cond_embed(nn, spec, &o->cond, in, o->channels, o->channels * o->embedding_mult);
-  few_node x = way_up(&u, middle(&u, way_down(&u, in->x)));
+  nn->middle = middle(&u, way_down(&u, in->x));
+  few_node x = way_up(&u, nn->middle);
   return few__nn_conv(nn, "out", norm_silu(&u, "out_norm", x), spec->c, 3, 1, 0);
 }
 

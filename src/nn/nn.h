@@ -43,6 +43,7 @@ struct few_nn {
   bool training;      /* dropout is on */
   double dropout;     /* chance of dropping a value */
   int n_dropouts;     /* layers traced so far: each has a mask of its own */
+  few_node middle;    /* set by a network: activations half way through, for a discriminator */
   char path[96];
   int depth;                   /* of few__nn_push */
   size_t length[FEW_NN_DEPTH]; /* of path before each push */

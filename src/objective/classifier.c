@@ -29,15 +29,14 @@ static void build(struct few_loss *l, const void *opts) {
     return;
   }
   l->t = few_fill(g, 0, FEW_SHAPE(l->rows));
-  few_node x = few_scale(g, l->x0, 1 / l->spec->sigma_data);
-  few_node p = few_softmax(g, l->student(l, x, l->t, FEW_NONE, FEW_NONE));
+  few_node p = few_softmax(g, few__loss_F(l, FEW_STUDENT, l->x0, l->t, FEW_NONE, FEW_NONE));
   few_node hot = few_onehot(g, l->label, l->spec->classes);
   few_node q = few_affine(g, hot, 1 - o->smoothing, o->smoothing / classes);
   few_node terms = few_mul(g, q, few_log(g, few_affine(g, p, 1, tiny)));
   few_node rows = few_scale(g, few_sum(g, terms, FEW_SHAPE(l->rows, 1)), -1);
   few__loss_log(l, "cross_entropy", rows);
   few__loss_log(l, "true_class", few_sum(g, few_mul(g, p, hot), FEW_SHAPE(l->rows, 1)));
-  l->loss = few_mean_all(g, rows);
+  few__loss_add(l, "cross_entropy", few_mean_all(g, rows), 1);
 }
 
 const struct few_objective_def few__objective_classifier = {

@@ -24,9 +24,9 @@ static void build(struct few_loss *l, const void *opts) {
   few_graph *g = l->g;
   double sigma = l->spec->sigma_data;
   struct few_trig_draw d = few__trig_draw(l, o->p_mean, o->p_std);
-  few_node F = l->student(l, few_scale(g, d.x, 1 / sigma), d.t, l->label, FEW_NONE);
+  few_node F = few__loss_F(l, FEW_STUDENT, d.x, d.t, l->label, FEW_NONE);
   few_node residual = few_sub(g, F, few_scale(g, d.v, 1 / sigma));
-  l->loss = few__loss_weighted(l, residual, d.t, o->adaptive, "mse");
+  few__loss_add(l, "diffusion", few__loss_weighted(l, residual, d.t, o->adaptive, "mse"), 1);
 }
 
 const struct few_objective_def few__objective_diffusion = {

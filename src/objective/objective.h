@@ -10,34 +10,73 @@
 #include "io/option.h"
 #include "net/net.h"
 
-enum { FEW_MAX_LOGS = 8, FEW_MAX_SCALARS = 4 };
+enum { FEW_MAX_LOGS = 8, FEW_MAX_SCALARS = 4, FEW_MAX_TERMS = 4 };
+
+/* The networks that a loss may ask. All have the shape of the data. */
+enum few_role {
+  FEW_STUDENT, /* trained by the run; what is saved is its average */
+  FEW_TEACHER, /* the recipe's `teacher`: frozen, without dropout */
+  FEW_TARGET,  /* the student's network with weights of before: see few_objective_def.target */
+  FEW_FAKE,    /* starts as the teacher and is trained beside the student, by `build_fake` */
+  FEW_ROLES
+};
 
 /* The loss of one shard, as it is being built. */
 struct few_loss {
   few_graph *g;
   int64_t rows;
-  const struct few_net_spec *spec;
+  const struct few_net_spec *spec;         /* of the student */
+  const struct few_net_spec *teacher_spec; /* NULL: there is no teacher */
+  double guidance_min, guidance_max; /* of the student's guidance input, where spec->guidance */
+  int draw;                          /* objectives that are added draw apart: see few__loss_randn */
 
-  few_node x0;                      /* [rows, ...] data with standard deviation sigma_data */
-  few_node label;                   /* [rows] index, dropped ones -1; FEW_NONE without classes */
-  few_node scalar[FEW_MAX_SCALARS]; /* [] each: what objective->schedule gives this step */
+  few_node x0;    /* [rows, ...] data of standard deviation sigma_data */
+  few_node label; /* [rows] index, dropped ones -1; FEW_NONE without classes */
+  few_node pair;  /* [rows, ...] unit normals that the teacher turned into x0; FEW_NONE: no pairs */
+  const few_node *scalar; /* [] each: what objective->schedule gives this step */
 
-  /* Apply a network. x has unit variance, t is [rows] in radians; label and guidance may be
-   * FEW_NONE. The student is the one that is trained; the teacher is frozen and has no dropout. */
-  few_node (*student)(struct few_loss *l, few_node x, few_node t, few_node label,
-                      few_node guidance);
-  few_node (*teacher)(struct few_loss *l, few_node x, few_node t, few_node label);
-  struct few_nn *head; /* for parameters of the loss itself: trained, not part of the model */
-  void *user;          /* the trainer's */
+  /* F of a network (net.h) in TrigFlow's terms: the network is fed in->x, of unit variance, at time
+   * in->t in radians. Gradients pass to its inputs: stop what the formula stops. `middle` is set to
+   * activations half way through the network, [rows, ...]. */
+  few_node (*net)(struct few_loss *l, enum few_role who, const struct few_net_input *in);
+  few_node middle;
+  struct few_nn *head;      /* for parameters of the loss itself: trained, not part of the model */
+  struct few_nn *fake_head; /* those of the fake network's loss; frozen in the student's */
+  void *user;               /* the trainer's */
 
-  /* Results. */
-  few_node loss; /* [] mean over rows */
-  few_node t;    /* [rows] times of the rows, for logs by time */
+  /* Results. What is trained is the weighted sum of the terms, or their balance. */
+  int n_terms;
+  struct {
+    const char *name;
+    few_node value; /* [] mean over rows */
+    double weight;
+  } term[FEW_MAX_TERMS];
+  few_node t; /* [rows] times of the rows, for logs by time */
   int n_logs;
   struct {
     const char *name;
     few_node rows; /* [rows] */
   } log[FEW_MAX_LOGS];
+};
+
+/* Where a run is. A run of an objective with stages does them one after the other, equally long. */
+struct few_clock {
+  int64_t step, steps; /* of the run; step counts from 0 */
+  int stage, stages;
+  int64_t in_stage, stage_steps;
+  double stretch; /* >= 1 lengthens warm-ups (the guard) */
+};
+
+enum few_target {
+  FEW_TARGET_NONE,
+  FEW_TARGET_AVERAGE, /* follows the student: average = decay average + (1 - decay) student */
+  FEW_TARGET_STAGE    /* the student as it was when the stage began; first as it began itself */
+};
+
+/* What is known of a run before it begins, for refusing what cannot work. */
+struct few_fit {
+  const struct few_net_spec *student, *teacher; /* teacher NULL: none */
+  int64_t steps, batch, shards;
 };
 
 struct few_objective_def {
@@ -47,15 +86,22 @@ struct few_objective_def {
   bool classifies;        /* for networks that give logits, and only those */
   bool needs_teacher;     /* the recipe's `teacher` is frozen beside the student */
   bool starts_as_teacher; /* the student starts with the teacher's weights where one is given */
-  const char *sampler;    /* what samples the result */
+  bool span;              /* the student is told how far a step goes (net.h) */
+  bool pairs;             /* the data are the teacher's own, each with its noise: few_loss.pair */
+  enum few_target target;
+  const char *sampler; /* what samples the result */
   /* May be NULL. Refuse a combination before anything runs. */
-  few_status (*check)(few_ctx *ctx, const void *opts, const struct few_net_spec *teacher);
+  few_status (*check)(few_ctx *ctx, const void *opts, const struct few_fit *fit);
   /* The range of the student's guidance input; false: it has none. May be NULL: none. */
   bool (*guidance)(const void *opts, double *min, double *max);
-  /* Values of scalar[0..n_scalars) at `step`; `stretch` >= 1 lengthens warm-ups (the guard). */
+  /* Values of scalar[0..n_scalars). */
   int n_scalars;
-  void (*schedule)(const void *opts, int64_t step, double stretch, double *scalar);
-  void (*build)(struct few_loss *l, const void *opts);
+  bool warms_up; /* scalar[0] rises to 1, and a run that ends before is a slip */
+  void (*schedule)(const void *opts, const struct few_clock *at, double *scalar);
+  double (*target_decay)(const void *opts, const struct few_clock *at); /* FEW_TARGET_AVERAGE */
+  int (*stages)(const void *opts);                                      /* NULL: one */
+  void (*build)(struct few_loss *l, const void *opts); /* the student's loss, by few__loss_add */
+  void (*build_fake)(struct few_loss *l, const void *opts); /* the fake network's; NULL: none */
 };
 
 int few__objective_count(void);
@@ -63,6 +109,20 @@ const struct few_objective_def *few__objective_at(int i);
 const struct few_objective_def *few__objective_find(const char *name); /* NULL: none */
 
 /* ---- Pieces that objectives share ---- */
+
+/* Add a term of the loss. */
+void few__loss_add(struct few_loss *l, const char *name, few_node value, double weight);
+/* Random numbers of this objective: two that are added to one loss must not share their draws. */
+few_node few__loss_randn(const struct few_loss *l, uint32_t purpose, struct few_shape shape);
+few_node few__loss_randu(const struct few_loss *l, uint32_t purpose, struct few_shape shape);
+/* F of a network at x_t, which is scaled here; guidance FEW_NONE where the network takes none. */
+few_node few__loss_F(struct few_loss *l, enum few_role who, few_node x, few_node t, few_node label,
+                     few_node guidance);
+/* A guidance strength for each row, [rows], uniform in the student's range; FEW_NONE: no input. */
+few_node few__loss_strength(const struct few_loss *l);
+/* The teacher's F at x_t with guidance `s` [rows]: F_none + s (F_label - F_none), its own input
+ * where it has one, plain where s is FEW_NONE. */
+few_node few__loss_teacher(struct few_loss *l, few_node x, few_node t, few_node s);
 
 /* TrigFlow at times drawn tan-lognormally: ln(sigma_d tan t) ~ N(p_mean, p_std^2). */
 struct few_trig_draw {

@@ -1,4 +1,6 @@
 /* pieces.c - drawing a TrigFlow state, weighting a residual. */
+#include <stdio.h>
+
 #include "base/rng.h"
 #include "objective.h"
 
@@ -19,15 +21,65 @@ void few__loss_log(struct few_loss *l, const char *name, few_node rows) {
   l->log[l->n_logs++].rows = few_reshape(l->g, rows, FEW_SHAPE(l->rows));
 }
 
+void few__loss_add(struct few_loss *l, const char *name, few_node value, double weight) {
+  assert(l->n_terms < FEW_MAX_TERMS);
+  l->term[l->n_terms].name = name;
+  l->term[l->n_terms].value = value;
+  l->term[l->n_terms++].weight = weight;
+}
+
+/* Purposes stay below FEW_RNG_DROPOUT; dropout layers come after, below 2^12. */
+static uint32_t purpose_of(const struct few_loss *l, uint32_t purpose) {
+  return purpose + ((uint32_t)l->draw << 12);
+}
+
+few_node few__loss_randn(const struct few_loss *l, uint32_t purpose, struct few_shape shape) {
+  return few_randn(l->g, purpose_of(l, purpose), shape);
+}
+
+few_node few__loss_randu(const struct few_loss *l, uint32_t purpose, struct few_shape shape) {
+  return few_randu(l->g, purpose_of(l, purpose), shape);
+}
+
+/* ---- networks ---- */
+
+few_node few__loss_F(struct few_loss *l, enum few_role who, few_node x, few_node t, few_node label,
+                     few_node guidance) {
+  struct few_net_input in = few__net_input(few_scale(l->g, x, 1 / l->spec->sigma_data), t, label);
+  const struct few_net_spec *spec =
+      who == FEW_TEACHER || who == FEW_FAKE ? l->teacher_spec : l->spec;
+  if (spec->guidance) in.guidance = guidance;
+  return l->net(l, who, &in);
+}
+
+/* The same draw whoever asks: objectives that are added see one strength. */
+few_node few__loss_strength(const struct few_loss *l) {
+  const double least = l->guidance_min, most = l->guidance_max;
+  if (l->spec->guidance)
+    return few_affine(l->g, few_randu(l->g, FEW_RNG_GUIDANCE, FEW_SHAPE(l->rows)), most - least,
+                      least);
+  return least == 1 ? FEW_NONE : few_fill(l->g, least, FEW_SHAPE(l->rows));
+}
+
+few_node few__loss_teacher(struct few_loss *l, few_node x, few_node t, few_node s) {
+  few_graph *g = l->g;
+  few_node F = few__loss_F(l, FEW_TEACHER, x, t, l->label, s);
+  if (s == FEW_NONE || l->teacher_spec->guidance) return F;
+  few_node none = few__loss_F(l, FEW_TEACHER, x, t, FEW_NONE, FEW_NONE);
+  return few_add(g, none, few_mul(g, few__loss_rows(l, s), few_sub(g, F, none)));
+}
+
+/* ---- a state ---- */
+
 struct few_trig_draw few__trig_draw(struct few_loss *l, double p_mean, double p_std) {
   few_graph *g = l->g;
   double sigma = l->spec->sigma_data;
   struct few_trig_draw d;
-  few_node tau = few_affine(g, few_randn(g, FEW_RNG_TIME, FEW_SHAPE(l->rows)), p_std, p_mean);
+  few_node tau = few_affine(g, few__loss_randn(l, FEW_RNG_TIME, FEW_SHAPE(l->rows)), p_std, p_mean);
   d.t = few_atan(g, few_scale(g, few_exp(g, tau), 1 / sigma));
   d.cos = few__loss_rows(l, few_cos(g, d.t));
   d.sin = few__loss_rows(l, few_sin(g, d.t));
-  d.z = few_scale(g, few_randn(g, FEW_RNG_NOISE, few_node_shape(g, l->x0)), sigma);
+  d.z = few_scale(g, few__loss_randn(l, FEW_RNG_NOISE, few_node_shape(g, l->x0)), sigma);
   d.x = few_add(g, few_mul(g, d.cos, l->x0), few_mul(g, d.sin, d.z));
   d.v = few_sub(g, few_mul(g, d.cos, d.z), few_mul(g, d.sin, l->x0));
   l->t = d.t;
@@ -37,8 +89,10 @@ struct few_trig_draw few__trig_draw(struct few_loss *l, double p_mean, double p_
 /* w(t): linear in a positional embedding of t, zero at first (EDM2's uncertainty head, arXiv
  * 2312.02696, with the embedding that sCM asks for). */
 static few_node weight_head(struct few_loss *l, few_node t) {
+  char name[16] = "weight";
+  if (l->draw) snprintf(name, sizeof name, "weight%d", l->draw);
   few_node e = few__nn_positional(l->head, t, 128, 1);
-  return few_reshape(l->g, few__nn_linear(l->head, "weight", e, 1, 0, true), FEW_SHAPE(l->rows));
+  return few_reshape(l->g, few__nn_linear(l->head, name, e, 1, 0, true), FEW_SHAPE(l->rows));
 }
 
 few_node few__loss_weighted(struct few_loss *l, few_node residual, few_node t, bool adaptive,

@@ -13,9 +13,9 @@
  */
 #include "scm.h"
 
-void few__scm_schedule(const struct few_scm_opts *o, int64_t step, double stretch, double *scalar) {
-  double warmup = (double)o->tangent_warmup * stretch;
-  scalar[0] = warmup > 0 && (double)step < warmup ? (double)step / warmup : 1;
+void few__scm_schedule(const struct few_scm_opts *o, const struct few_clock *at, double *scalar) {
+  double warmup = (double)o->tangent_warmup * at->stretch;
+  scalar[0] = warmup > 0 && (double)at->step < warmup ? (double)at->step / warmup : 1;
 }
 
 /* sigma_d cos(t) sin(t) dF/dt along v. */
@@ -46,7 +46,9 @@ void few__scm_build(struct few_loss *l, const struct few_scm_opts *o, const stru
   double sigma = l->spec->sigma_data;
   v = few_stop(g, v);
   few_node xin = few_scale(g, d->x, 1 / sigma);
-  few_node F = l->student(l, xin, d->t, l->label, guidance);
+  struct few_net_input in = few__net_input(xin, d->t, l->label);
+  in.guidance = l->spec->guidance ? guidance : FEW_NONE;
+  few_node F = l->net(l, FEW_STUDENT, &in);
   few_node cs_dF = scaled_tangent(l, d, F, xin, v);
 
   few_node cc = few_square(g, d->cos), cs = few_mul(g, d->cos, d->sin);
@@ -55,5 +57,5 @@ void few__scm_build(struct few_loss *l, const struct few_scm_opts *o, const stru
   few_node g_t = limited(l, o, few_stop(g, few_sub(g, first, second)));
 
   few_node residual = few_sub(g, few_sub(g, F, few_stop(g, F)), few_stop(g, g_t));
-  l->loss = few__loss_weighted(l, residual, d->t, o->adaptive, "mse");
+  few__loss_add(l, "scm", few__loss_weighted(l, residual, d->t, o->adaptive, "mse"), 1);
 }

@@ -29,7 +29,7 @@ struct few_scm_opts {
 /* clang-format on */
 
 /* r = min(1, step / warmup). */
-void few__scm_schedule(const struct few_scm_opts *o, int64_t step, double stretch, double *scalar);
+void few__scm_schedule(const struct few_scm_opts *o, const struct few_clock *at, double *scalar);
 /* The loss for velocity dx_t/dt = v, and a guidance input s or FEW_NONE. */
 void few__scm_build(struct few_loss *l, const struct few_scm_opts *o, const struct few_trig_draw *d,
                     few_node v, few_node guidance);

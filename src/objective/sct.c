@@ -8,8 +8,8 @@ struct sct_opts {
 
 static const struct few_option options[] = {FEW_SCM_OPTIONS(struct sct_opts), FEW_OPT_END};
 
-static void schedule(const void *opts, int64_t step, double stretch, double *scalar) {
-  few__scm_schedule(&((const struct sct_opts *)opts)->scm, step, stretch, scalar);
+static void schedule(const void *opts, const struct few_clock *at, double *scalar) {
+  few__scm_schedule(&((const struct sct_opts *)opts)->scm, at, scalar);
 }
 
 static void build(struct few_loss *l, const void *opts) {
@@ -27,6 +27,7 @@ const struct few_objective_def few__objective_sct = {
     .starts_as_teacher = true,
     .sampler = "consistency",
     .n_scalars = 1,
+    .warms_up = true,
     .schedule = schedule,
     .build = build,
 };

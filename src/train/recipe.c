@@ -11,7 +11,9 @@ static const struct few_option options[] = {
     FEW_OPT_STRING(keys, data, "", "data set: fashion-mnist, toy:mixture, folder:DIR ..."),
     FEW_OPT_STRING(keys, teacher, "", "model to distil, or to start from"),
     FEW_OPT_STRING(keys, net, "", "network; without one, the teacher's"),
-    FEW_OPT_STRING(keys, objective, "diffusion", "what to train for"),
+    FEW_OPT_STRING(keys, objective, "diffusion", "what to train for; \"scd + vsd\" adds losses"),
+    FEW_OPT_STRING(keys, balance, "fixed",
+                   "how losses are added: fixed, gradnorm, minnorm, primary"),
     FEW_OPT_INT(keys, data_limit, "0", 0, 1e12, "the first so many items; 0: all"),
     FEW_OPT_CHOICE(keys, data_on_error, "refuse", "refuse|skip", "broken items"),
     FEW_OPT_INT(keys, size, "0", 0, 4096, "folder: crop and shrink pictures to this side"),
@@ -31,6 +33,11 @@ static const struct few_option options[] = {
     FEW_OPT_REAL(keys, lr_floor, "0", 0, 1, "linear, cosine: the end, as a share of lr"),
     FEW_OPT_INT(keys, lr_warmup, "0", 0, 1e9, "steps of linear rise"),
     FEW_OPT_INT(keys, lr_reference, "0", 0, 1e9, "invsqrt: steps before the decay begins"),
+    FEW_OPT_INT(keys, fake_updates, "1", 1, 1000, "updates of the fake network a step"),
+    FEW_OPT_REAL(keys, fake_lr, "0", 0, 10, "its learning rate; 0: the student's"),
+    FEW_OPT_INT(keys, pairs, "0", 0, 1e9, "noise-image pairs that the teacher makes first"),
+    FEW_OPT_INT(keys, pairs_steps, "0", 0, 10000, "steps of its sampler; 0: the sampler's own"),
+    FEW_OPT_REAL(keys, pairs_guidance, "1", 0, 100, "guidance of the pairs"),
     FEW_OPT_REAL(keys, beta1, "0.9", 0, 0.99999, "decay of the first moment"),
     FEW_OPT_REAL(keys, beta2, "0.999", 0, 0.999999, "decay of the second moment"),
     FEW_OPT_REAL(keys, eps, "1e-8", 0, 1, "added to the root of the second moment"),
@@ -87,17 +94,7 @@ static few_status find_recipe(few_ctx *ctx, struct few_recipe *out, const char *
 
 static few_status choose(few_ctx *ctx, struct few_run_recipe *r) {
   struct few_train_keys *k = &r->keys;
-  r->objective = few__objective_find(k->objective);
-  if (!r->objective)
-    return few__fail(ctx, FEW_E_INVALID,
-                     "%s: objective = %s: there is none of that name: see `few "
-                     "list objectives`",
-                     r->recipe.place, k->objective);
-  if (r->objective->needs_teacher && !k->teacher[0])
-    return few__fail(ctx, FEW_E_INVALID,
-                     "%s: objective %s distils a teacher: give teacher = "
-                     "MODEL.safetensors",
-                     r->recipe.place, k->objective);
+  FEW_TRY(few__run_objectives(ctx, r));
   if (k->teacher[0]) {
     FEW_TRY(few_model_load(ctx, &r->teacher, k->teacher));
     FEW_TRY(few__sha256_file(ctx, r->teacher_hash, k->teacher));
@@ -112,19 +109,17 @@ static few_status choose(few_ctx *ctx, struct few_run_recipe *r) {
                      "%s: net = %s: there is none of that name: see `few list "
                      "nets`",
                      r->recipe.place, k->net);
-  if (r->objective->classifies != (r->net->features != NULL))
+  if (r->objective[0].def->classifies != (r->net->features != NULL))
     return few__fail(ctx, FEW_E_INVALID, "%s: net %s gives %s: objective %s is not for it",
                      r->recipe.place, r->net->name,
                      r->net->features ? "logits, not pictures" : "pictures, not logits",
-                     r->objective->name);
+                     r->objective[0].def->name);
   return few__optim_find(ctx, &r->optim, k->optimizer);
 }
 
 static few_status read_options(few_ctx *ctx, struct few_run_recipe *r) {
-  FEW_TRY(few__new(ctx, &r->objective_opts, 1, r->objective->options_size));
   FEW_TRY(few__new(ctx, &r->net_opts, 1, r->net->options_size));
-  FEW_TRY(few__options_default(ctx, r->objective->options, r->objective_opts));
-  FEW_TRY(few__recipe_apply(ctx, &r->recipe, r->objective->options, r->objective_opts));
+  FEW_TRY(few__run_objective_options(ctx, r));
   if (r->teacher && r->teacher->net == r->net)
     memcpy(r->net_opts, r->teacher->net_opts, r->net->options_size);
   else
@@ -135,8 +130,10 @@ static few_status read_options(few_ctx *ctx, struct few_run_recipe *r) {
 /* A tangent that is still warming up at the last step is a default that was not meant. */
 static void warn_of_warmup(few_ctx *ctx, const struct few_run_recipe *r) {
   double scalar[FEW_MAX_SCALARS] = {1};
-  if (!r->objective->schedule) return;
-  r->objective->schedule(r->objective_opts, r->keys.steps, 1, scalar);
+  const struct few_run_objective *o = &r->objective[0];
+  const struct few_clock end = few__run_clock(r, r->keys.steps, 1);
+  if (!o->def->warms_up) return;
+  o->def->schedule(o->opts, &end, scalar);
   if (scalar[0] < 1)
     few__log(ctx, FEW_LOG_WARN,
              "%s: steps = %lld end before tangent_warmup: the tangent reaches %.2g of its weight",
@@ -156,7 +153,7 @@ static few_status read_optimizer(few_ctx *ctx, struct few_run_recipe *r) {
   r->lr.base = k->lr;
   r->lr.floor = k->lr_floor;
   r->lr.warmup = k->lr_warmup;
-  r->lr.total = k->steps;
+  r->lr.total = few__run_clock(r, 0, 1).stage_steps;
   r->lr.reference = k->lr_reference;
   FEW_TRY(few__lr_check(ctx, &r->lr));
   if (k->batch % k->shards)
@@ -205,7 +202,6 @@ static few_status fit_teacher(few_ctx *ctx, struct few_run_recipe *r) {
                      (long long)few_data_n_classes(r->data));
   r->spec.classes = t->classes;
   r->spec.sigma_data = t->sigma_data;
-  if (r->objective->check) FEW_TRY(r->objective->check(ctx, r->objective_opts, t));
   return FEW_OK;
 }
 
@@ -218,10 +214,7 @@ static few_status resolve(few_ctx *ctx, struct few_run_recipe *r) {
   FEW_TRY(read_optimizer(ctx, r));
   FEW_TRY(open_data(ctx, r));
   FEW_TRY(fit_teacher(ctx, r));
-  r->guidance_min = r->guidance_max = 1;
-  if (r->objective->guidance)
-    r->spec.guidance =
-        r->objective->guidance(r->objective_opts, &r->guidance_min, &r->guidance_max);
+  FEW_TRY(few__run_objective_fit(ctx, r));
   warn_of_warmup(ctx, r);
   return FEW_OK;
 }
@@ -242,7 +235,7 @@ few_status few__run_recipe_open(few_ctx *ctx, struct few_run_recipe *out,
 void few__run_recipe_close(few_ctx *ctx, struct few_run_recipe *r) {
   few_data_free(r->data);
   few_model_free(r->teacher);
-  few__free(ctx, r->objective_opts);
+  for (int i = 0; i < r->n_objectives; i++) few__free(ctx, r->objective[i].opts);
   few__free(ctx, r->net_opts);
   few__recipe_free(ctx, &r->recipe);
   *r = (struct few_run_recipe){0};
@@ -252,11 +245,10 @@ few_status few__run_recipe_text(few_ctx *ctx, const struct few_run_recipe *r,
                                 struct few_text *out) {
   few__text_add(ctx, out, "# As resolved: every key with its value.\n");
   few__recipe_put_section(ctx, out, "run");
-  FEW_TRY(few__recipe_put_options(ctx, out, options, &r->keys));
-  few__recipe_put_section(ctx, out, "objective");
-  FEW_TRY(few__recipe_put_options(ctx, out, r->objective->options, r->objective_opts));
+  FEW_TRY(few__recipe_put_options(ctx, out, "", options, &r->keys));
+  FEW_TRY(few__run_objective_text(ctx, r, out));
   few__recipe_put_section(ctx, out, "net");
-  FEW_TRY(few__recipe_put_options(ctx, out, r->net->options, r->net_opts));
+  FEW_TRY(few__recipe_put_options(ctx, out, "", r->net->options, r->net_opts));
   return out->failed ? few__fail(ctx, FEW_E_MEMORY, "out of memory: recipe text") : FEW_OK;
 }
 

@@ -8,11 +8,12 @@
 #include "io/sha256.h"
 #include "model/model.h"
 #include "objective/objective.h"
+#include "optim/balance.h"
 #include "optim/lr.h"
 #include "optim/optim.h"
 
 struct few_train_keys { /* the trainer's own keys; see options[] in recipe.c */
-  char data[1024], teacher[1024], net[32], objective[32], optimizer[32];
+  char data[1024], teacher[1024], net[32], objective[96], optimizer[32], balance[32];
   int64_t data_limit;
   int data_on_error;
   bool flip, labels;
@@ -22,6 +23,10 @@ struct few_train_keys { /* the trainer's own keys; see options[] in recipe.c */
   double lr, lr_floor, beta1, beta2, eps, weight_decay, clip;
   int lr_shape;
   int64_t lr_warmup, lr_reference;
+  int64_t fake_updates;
+  double fake_lr;
+  int64_t pairs, pairs_steps;
+  double pairs_guidance;
   double ema, ema_ramp, ema_power;
   int64_t log_every, checkpoint_every, preview_every, preview_n, preview_steps;
   double preview_guidance;
@@ -35,11 +40,22 @@ struct few_train_keys { /* the trainer's own keys; see options[] in recipe.c */
   int convolution; /* 0 fast, 1 direct */
 };
 
+/* An objective of a run. The keys of all but the first have its name and a dot before them. */
+enum { FEW_MAX_OBJECTIVES = 3 };
+struct few_run_objective {
+  const struct few_objective_def *def;
+  void *opts;
+  char prefix[32]; /* "" or "vsd." */
+};
+
 struct few_run_recipe {
   struct few_recipe recipe;
   struct few_train_keys keys;
-  const struct few_objective_def *objective;
-  void *objective_opts;
+  int n_objectives; /* at least 1; what the first says of the run holds */
+  struct few_run_objective objective[FEW_MAX_OBJECTIVES];
+  const struct few_balancer *balance;
+  enum few_target target; /* of any objective */
+  bool needs_teacher, needs_pairs;
   const struct few_net_def *net;
   void *net_opts;
   const struct few_optim *optim;
@@ -53,6 +69,18 @@ struct few_run_recipe {
 };
 
 const struct few_option *few__train_options(void);
+/* Where the run is at `step`: its stage, and how far in it. */
+struct few_clock few__run_clock(const struct few_run_recipe *r, int64_t step, double stretch);
+
+/* ---- objectives.c ---- */
+
+/* From keys.objective, "a + b", to the objectives with their options at the defaults. */
+few_status few__run_objectives(few_ctx *ctx, struct few_run_recipe *r);
+few_status few__run_objective_options(few_ctx *ctx, struct few_run_recipe *r);
+few_status few__run_objective_text(few_ctx *ctx, const struct few_run_recipe *r,
+                                   struct few_text *out);
+/* What they ask of the student goes into r->spec; refuses what does not go together. */
+few_status few__run_objective_fit(few_ctx *ctx, struct few_run_recipe *r);
 
 /* Read, resolve and check everything: components exist, keys are known, data opens, the teacher
  * fits. *out is zeroed on failure. */

@@ -14,19 +14,21 @@
 
 enum { KEEP = 2 };
 
-few_status few__state_create(few_ctx *ctx, struct few_run_state *s, int64_t n_model, int64_t n_head,
-                             int n_moments, bool ema) {
+few_status few__state_create(few_ctx *ctx, struct few_run_state *s,
+                             const struct few_state_shape *shape) {
   *s = (struct few_run_state){
-      .n = n_model + n_head, .n_model = n_model, .lr_factor = 1, .stretch = 1};
+      .n = shape->n, .n_model = shape->n_model, .lr_factor = 1, .stretch = 1};
   FEW_TRY(FEW_NEW(ctx, &s->param, s->n));
-  for (int i = 0; i < n_moments; i++) FEW_TRY(FEW_NEW(ctx, &s->moment[i], s->n));
-  return ema ? FEW_NEW(ctx, &s->ema, n_model) : FEW_OK;
+  for (int i = 0; i < shape->n_moments; i++) FEW_TRY(FEW_NEW(ctx, &s->moment[i], s->n));
+  if (shape->ema) FEW_TRY(FEW_NEW(ctx, &s->ema, s->n_model));
+  return shape->target ? FEW_NEW(ctx, &s->target, s->n_model) : FEW_OK;
 }
 
 void few__state_free(few_ctx *ctx, struct few_run_state *s) {
   few__free(ctx, s->param);
   for (int i = 0; i < FEW_OPTIM_MAX_STATES; i++) few__free(ctx, s->moment[i]);
   few__free(ctx, s->ema);
+  few__free(ctx, s->target);
   *s = (struct few_run_state){0};
 }
 
@@ -36,7 +38,7 @@ struct array {
   float *at;
   int64_t n;
 };
-enum { MAX_ARRAYS = 2 + FEW_OPTIM_MAX_STATES };
+enum { MAX_ARRAYS = 3 + FEW_OPTIM_MAX_STATES };
 
 static int arrays_of(const struct few_run_state *s, struct array *a) {
   static const char *const moments[] = {"moment.0", "moment.1"};
@@ -45,6 +47,7 @@ static int arrays_of(const struct few_run_state *s, struct array *a) {
   for (int i = 0; i < FEW_OPTIM_MAX_STATES; i++)
     if (s->moment[i]) a[n++] = (struct array){moments[i], s->moment[i], s->n};
   if (s->ema) a[n++] = (struct array){"ema", s->ema, s->n_model};
+  if (s->target) a[n++] = (struct array){"target", s->target, s->n_model};
   return n;
 }
 
@@ -52,13 +55,13 @@ struct number {
   const char *key;
   void *at; /* int64_t or double: 8 bytes, kept as bits */
 };
-enum { N_NUMBERS = 7 };
+enum { N_NUMBERS = 8, N_FIRST = 7 /* files of earlier versions have the first so many */ };
 
 static void numbers_of(struct few_run_state *s, struct number out[N_NUMBERS]) {
   const struct number all[N_NUMBERS] = {
-      {"step", &s->step},       {"updates", &s->updates}, {"lr_factor", &s->lr_factor},
-      {"stretch", &s->stretch}, {"retries", &s->retries}, {"usual_norm", &s->usual_norm},
-      {"spikes", &s->spikes}};
+      {"step", &s->step},       {"updates", &s->updates},          {"lr_factor", &s->lr_factor},
+      {"stretch", &s->stretch}, {"retries", &s->retries},          {"usual_norm", &s->usual_norm},
+      {"spikes", &s->spikes},   {"fake_updates", &s->fake_updates}};
   memcpy(out, all, sizeof all);
 }
 
@@ -187,6 +190,7 @@ static few_status load(few_ctx *ctx, struct few_run_state *s, const char *path,
   }
   numbers_of(s, num);
   for (int i = 0; i < N_NUMBERS && !status; i++) {
+    if (i >= N_FIRST && !few__st_meta(&st, num[i].key)) continue;
     status = parse_hex(ctx, &st, path, num[i].key, &bits);
     if (!status) memcpy(num[i].at, &bits, sizeof bits);
   }

@@ -5,18 +5,20 @@
 #include "recipe.h"
 
 struct few_run_state {
-  int64_t n, n_model;                  /* all trained numbers; of them the model's, in front */
+  int64_t n, n_model;                  /* all trained numbers; of them the student's, in front */
   float *param;                        /* [n] */
   float *moment[FEW_OPTIM_MAX_STATES]; /* [n] each */
   float *ema;                          /* [n_model]; NULL without averaging */
+  float *target;                       /* [n_model]; NULL without a target network */
 
-  int64_t step;      /* finished optimizer steps */
-  int64_t updates;   /* of the optimizer: step, less what a roll-back took */
-  double lr_factor;  /* the guard's: 1, 1/2, 1/4 ... */
-  double stretch;    /* the guard's: warm-ups take this many times longer */
-  int64_t retries;   /* roll-backs so far */
-  double usual_norm; /* moving geometric mean of the gradient's norm; 0: none yet */
-  int64_t spikes;    /* in a row */
+  int64_t step;         /* finished optimizer steps */
+  int64_t updates;      /* of the student's optimizer: steps since it began, less those skipped */
+  int64_t fake_updates; /* of the fake network's */
+  double lr_factor;     /* the guard's: 1, 1/2, 1/4 ... */
+  double stretch;       /* the guard's: warm-ups take this many times longer */
+  int64_t retries;      /* roll-backs so far */
+  double usual_norm;    /* moving geometric mean of the gradient's norm; 0: none yet */
+  int64_t spikes;       /* in a row */
 };
 
 /* What a run is about, as hashes. A checkpoint of another network, of other data or of another
@@ -27,8 +29,13 @@ struct few_run_identity {
   uint64_t teacher; /* of its file; 0: none */
 };
 
-few_status few__state_create(few_ctx *ctx, struct few_run_state *s, int64_t n_model, int64_t n_head,
-                             int n_moments, bool ema);
+struct few_state_shape {
+  int64_t n_model, n;
+  int n_moments;
+  bool ema, target;
+};
+few_status few__state_create(few_ctx *ctx, struct few_run_state *s,
+                             const struct few_state_shape *shape);
 void few__state_free(few_ctx *ctx, struct few_run_state *s);
 
 /* Write DIR/checkpoint-<step>.safetensors and remove all but the last two. */

@@ -16,8 +16,9 @@
 #include "io/file.h"
 #include "journal.h"
 #include "optim/clip.h"
-#include "provenance.h"
-#include "shard.h"
+#include "pairs.h"
+#include "results.h"
+#include "tally.h"
 #include "update.h"
 
 struct training {
@@ -27,45 +28,54 @@ struct training {
   struct few_run_recipe recipe;
   few_workers *workers;
   few_model *model; /* the student; its values are what is saved */
-  struct few_params head;
+  struct few_params head, fake_head;
+  struct few_pairs *pairs; /* NULL: it trains on the data */
   few_shards *shards;
   struct few_run_state state;
   struct few_journal journal;
   few_evaluation *evaluation; /* NULL: none on the schedule */
   struct few_run_identity id;
+  struct few_tally tally;
   double began;
-
-  /* Since the last line of the log. */
-  int64_t n_reports;
-  struct few_step_report sum;
-  double norm_sum, logged_at;
 };
 
 /* ---- data ---- */
 
-static void drop_labels(const struct few_train_keys *k, int64_t step, int64_t first, int64_t rows,
-                        int32_t *label) {
-  struct few_rng r = {
-      .seed = (uint64_t)k->seed, .step = (uint64_t)step, .purpose = FEW_RNG_LABEL_DROP};
-  for (int64_t i = 0; i < rows && k->label_dropout > 0; i++) {
+/* Each phase draws its own rows: the data are read in another order, the labels dropped elsewhere.
+ */
+static uint64_t seed_of(const struct few_train_keys *k, enum few_phase_id phase) {
+  return (uint64_t)k->seed ^ (phase == FEW_PHASE_FAKE ? 0x66616b65u : 0);
+}
+
+static void drop_labels(const struct few_train_keys *k, const struct few_rows *rows) {
+  struct few_rng r = {.seed = seed_of(k, rows->phase),
+                      .step = (uint64_t)rows->update,
+                      .purpose = FEW_RNG_LABEL_DROP};
+  for (int64_t i = 0; i < rows->rows && k->label_dropout > 0; i++) {
     double u;
-    r.row = (uint64_t)(first + i);
+    r.row = (uint64_t)(rows->first + i);
     few__rng_uniform_f64(&r, 1, &u);
-    if (u < k->label_dropout) label[i] = -1;
+    if (u < k->label_dropout) rows->label[i] = -1;
   }
 }
 
-static void fill(void *user, int64_t step, int64_t first, int64_t rows, float *x, int32_t *label) {
+static void fill(void *user, const struct few_rows *rows) {
   const struct training *t = user;
   const struct few_train_keys *k = &t->recipe.keys;
-  struct few_data_stream stream = FEW_DATA_STREAM_INIT;
-  stream.seed = (uint64_t)k->seed;
-  stream.flip = k->flip;
-  stream.scale = (struct few_data_scale){t->model->data_mean, t->model->data_scale};
-  few_status st = few_data_fill(t->recipe.data, &stream, step * k->batch + first, rows, x, label);
-  assert(!st); /* steps * batch was checked when the run began */
+  const int64_t position = rows->update * k->batch + rows->first;
+  few_status st = FEW_OK;
+  if (t->pairs) {
+    few__pairs_fill(t->pairs, seed_of(k, rows->phase), position, rows);
+  } else {
+    struct few_data_stream stream = FEW_DATA_STREAM_INIT;
+    stream.seed = seed_of(k, rows->phase);
+    stream.flip = k->flip;
+    stream.scale = (struct few_data_scale){t->model->data_mean, t->model->data_scale};
+    st = few_data_fill(t->recipe.data, &stream, position, rows->rows, rows->x, rows->label);
+  }
+  assert(!st); /* the run's rows were counted when it began */
   FEW_UNUSED(st);
-  drop_labels(k, step, first, rows, label);
+  drop_labels(k, rows);
 }
 
 /* ---- setting up ---- */
@@ -83,8 +93,8 @@ static few_status make_model(struct training *t) {
     m->data_mean = s.mean;
     m->data_scale = s.scale;
   }
-  snprintf(m->objective, sizeof m->objective, "%s", r->objective->name);
-  snprintf(m->sampler, sizeof m->sampler, "%s", r->objective->sampler);
+  snprintf(m->objective, sizeof m->objective, "%s", r->objective[0].def->name);
+  snprintf(m->sampler, sizeof m->sampler, "%s", r->objective[0].def->sampler);
   m->guidance_min = r->guidance_min;
   m->guidance_max = r->guidance_max;
   if (r->spec.classes) FEW_TRY(FEW_NEW(t->ctx, &m->class_names, r->spec.classes));
@@ -98,7 +108,7 @@ static few_status make_model(struct training *t) {
 /* The student begins as its teacher wherever names and shapes agree. */
 static void start_as_teacher(struct training *t) {
   const few_model *from = t->recipe.teacher;
-  if (!from || !t->recipe.objective->starts_as_teacher) return;
+  if (!from || !t->recipe.objective[0].def->starts_as_teacher) return;
   for (int i = 0; i < from->params.n; i++) {
     const struct few_param_row *a = &from->params.at[i];
     int k = few__params_find(&t->model->params, a->name);
@@ -120,18 +130,39 @@ static bool averaging(const struct training *t) {
   return t->recipe.keys.ema > 0 || t->recipe.keys.ema_power > 0;
 }
 
+static struct few_networks networks(struct training *t) {
+  return (struct few_networks){&t->recipe, t->model, &t->head, &t->fake_head};
+}
+
+/* The fake network begins as the teacher. */
+static void start_fake(struct training *t) {
+  const struct few_networks w = networks(t);
+  if (!few__has_fake(&t->recipe)) return;
+  const few_model *teacher = t->recipe.teacher;
+  float *fake = t->state.param + few__fake_base(&w);
+  memcpy(fake, teacher->values, (size_t)teacher->params.total * sizeof(float));
+  few__params_init(&t->fake_head, (uint64_t)t->recipe.keys.seed, fake + teacher->params.total);
+}
+
 static few_status make_state(struct training *t) {
   const struct few_params *p = &t->model->params;
-  FEW_TRY(few__state_create(t->ctx, &t->state, p->total, t->head.total, t->recipe.optim->states,
-                            averaging(t)));
+  const struct few_networks w = networks(t);
+  const struct few_state_shape shape = {.n_model = p->total,
+                                        .n = few__parameters(&w),
+                                        .n_moments = t->recipe.optim->states,
+                                        .ema = averaging(t),
+                                        .target = t->recipe.target != FEW_TARGET_NONE};
+  FEW_TRY(few__state_create(t->ctx, &t->state, &shape));
   const char *teacher = t->recipe.teacher_hash;
-  t->id =
-      (struct few_run_identity){layout_of(&t->head, layout_of(p, 0)), few_data_hash(t->recipe.data),
-                                *teacher ? few__hash(teacher, strlen(teacher), 0) : 0};
+  t->id = (struct few_run_identity){layout_of(&t->fake_head, layout_of(&t->head, layout_of(p, 0))),
+                                    few_data_hash(t->recipe.data),
+                                    *teacher ? few__hash(teacher, strlen(teacher), 0) : 0};
   memcpy(t->state.param, t->model->values, (size_t)p->total * sizeof(float));
   few__params_init(&t->head, (uint64_t)t->recipe.keys.seed, t->state.param + p->total);
   start_as_teacher(t);
+  start_fake(t);
   if (t->state.ema) memcpy(t->state.ema, t->state.param, (size_t)p->total * sizeof(float));
+  if (t->state.target) memcpy(t->state.target, t->state.param, (size_t)p->total * sizeof(float));
   return FEW_OK;
 }
 
@@ -177,19 +208,15 @@ static few_status set_up(struct training *t) {
   if (!backend)
     return few__fail(t->ctx, FEW_E_INVALID, "backend = %s: there is none of that name: cpu or ref",
                      k->backend);
-  struct few_shards_opts so = {.recipe = &t->recipe,
-                               .student = t->model,
-                               .head = &t->head,
-                               .fill = fill,
-                               .user = t,
-                               .workers = t->workers,
-                               .backend = backend};
+  struct few_shards_opts so = {
+      .networks = networks(t), .fill = fill, .user = t, .workers = t->workers, .backend = backend};
   FEW_TRY(few__shards_create(t->ctx, &t->shards, &so));
   FEW_TRY(make_state(t));
   FEW_TRY(few__evaluation_open(t->ctx, &t->evaluation, &t->recipe, t->model));
   bool found;
   FEW_TRY(few__checkpoint_read(t->ctx, &t->state, t->dir, &t->id, &found));
   FEW_TRY(write_recipe(t));
+  if (t->recipe.needs_pairs) FEW_TRY(few__pairs_open(t->ctx, &t->pairs, &t->recipe, t->dir));
   if (!found) FEW_TRY(few__checkpoint_write(t->ctx, &t->state, t->dir, &t->id));
   if (found && t->state.step)
     few__log(t->ctx, FEW_LOG_INFO, "resuming %s at step %" PRId64, t->dir, t->state.step);
@@ -200,8 +227,10 @@ static void tear_down(struct training *t) {
   few__journal_close(t->ctx, &t->journal);
   few__evaluation_free(t->evaluation);
   few__shards_free(t->shards);
+  few__pairs_close(t->pairs);
   few__state_free(t->ctx, &t->state);
   few__params_free(t->ctx, &t->head);
+  few__params_free(t->ctx, &t->fake_head);
   few_model_free(t->model);
   few__workers_free(t->workers);
   few__run_recipe_close(t->ctx, &t->recipe);
@@ -210,91 +239,23 @@ static void tear_down(struct training *t) {
 
 /* ---- results ---- */
 
-static few_status write_model(struct training *t) {
-  char *path;
+/* The values that are saved and looked at. */
+static void take_values(struct training *t) {
   const float *from = t->state.ema ? t->state.ema : t->state.param;
   memcpy(t->model->values, from, (size_t)t->model->params.total * sizeof(float));
-  t->model->step = t->state.step;
-  t->model->half = t->recipe.keys.weights == 1;
-  FEW_TRY(few__provenance(t->ctx, &t->recipe, t->state.step, &t->model->provenance));
-  FEW_TRY(few__path_join(t->ctx, &path, t->dir, "model.safetensors"));
-  few_status st = few_model_save(t->model, path);
-  few__free(t->ctx, path);
-  return st;
+}
+
+static few_status write_model(struct training *t) {
+  take_values(t);
+  return few__write_model(t->ctx, t->model, &t->recipe, t->state.step, t->dir);
 }
 
 static few_status preview(struct training *t) {
-  const struct few_train_keys *k = &t->recipe.keys;
-  int64_t item = t->recipe.spec.h * t->recipe.spec.w * t->recipe.spec.c;
-  char name[64], *path = NULL;
-  float *samples = NULL;
-  int32_t *labels = NULL;
-  few_status st;
-  struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
-  o.n = k->preview_n;
-  o.steps = (int)k->preview_steps;
-  o.guidance = k->preview_guidance;
-  const float *from = t->state.ema ? t->state.ema : t->state.param;
-  memcpy(t->model->values, from, (size_t)t->model->params.total * sizeof(float));
-  snprintf(name, sizeof name, "preview-%09" PRId64 ".png", t->state.step);
-  FEW_GOTO(few__path_join(t->ctx, &path, t->dir, name));
-  FEW_GOTO(FEW_NEW(t->ctx, &samples, o.n * item));
-  FEW_GOTO(FEW_NEW(t->ctx, &labels, o.n));
-  FEW_GOTO(few_sample(t->model, &o, samples, labels, NULL));
-  FEW_GOTO(few_sample_write(t->model, path, &o, samples, labels, 0));
-out:
-  few__free(t->ctx, path);
-  few__free(t->ctx, samples);
-  few__free(t->ctx, labels);
-  return st;
+  take_values(t);
+  return few__preview(t->ctx, t->model, &t->recipe.keys, t->state.step, t->dir);
 }
 
-/* ---- the log ---- */
-
-static void collect(struct training *t, const struct few_step_report *r, double norm) {
-  t->n_reports++;
-  t->norm_sum += norm;
-  t->sum.loss += r->loss;
-  t->sum.n_logs = r->n_logs;
-  for (int i = 0; i < r->n_logs; i++) {
-    t->sum.name[i] = r->name[i];
-    t->sum.mean[i] += r->mean[i];
-  }
-  for (int b = 0; b < FEW_TIME_BUCKETS; b++) {
-    t->sum.by_time[b] += r->by_time[b];
-    t->sum.in_bucket[b] += r->in_bucket[b];
-  }
-}
-
-static few_status write_log(struct training *t, double lr) {
-  few_ctx *ctx = t->ctx;
-  struct few_text line = {0};
-  double n = (double)t->n_reports, now = few__now();
-  double rows = n * (double)t->recipe.keys.batch;
-  if (!t->n_reports) return FEW_OK;
-  few__text_add(ctx, &line, "{\"step\":%" PRId64 ",\"loss\":%.9g,\"grad_norm\":%.9g,\"lr\":%.9g",
-                t->state.step, t->sum.loss / n, t->norm_sum / n, lr);
-  for (int i = 0; i < t->sum.n_logs; i++)
-    few__text_add(ctx, &line, ",\"%s\":%.9g", t->sum.name[i], t->sum.mean[i] / n);
-  if (t->sum.n_logs) {
-    few__text_add(ctx, &line, ",\"%s_by_time\":[", t->sum.name[0]);
-    for (int b = 0; b < FEW_TIME_BUCKETS; b++) {
-      int64_t in = t->sum.in_bucket[b];
-      few__text_add(ctx, &line, b ? ",%.6g" : "%.6g", in ? t->sum.by_time[b] / (double)in : 0);
-    }
-    few__text_add(ctx, &line, "]");
-  }
-  few__text_add(ctx, &line, ",\"rows_per_second\":%.4g,\"seconds\":%.3f}",
-                rows / (now - t->logged_at), now - t->began);
-  few_status st = line.failed ? few__fail(ctx, FEW_E_MEMORY, "out of memory: log")
-                              : few__journal_line(ctx, &t->journal, line.at);
-  few__text_free(ctx, &line);
-  t->n_reports = 0;
-  t->norm_sum = 0;
-  t->sum = (struct few_step_report){0};
-  t->logged_at = now;
-  return st;
-}
+/* ---- the step ---- */
 
 static few_status write_event(struct training *t, int64_t step, const char *event,
                               const char *why) {
@@ -305,8 +266,6 @@ static few_status write_event(struct training *t, int64_t step, const char *even
   few__log(t->ctx, FEW_LOG_WARN, "step %" PRId64 ": %s: %s", step, event, why);
   return few__journal_line(t->ctx, &t->journal, line);
 }
-
-/* ---- the step ---- */
 
 /* Back to the last good checkpoint, more careful than before. */
 static few_status roll_back(struct training *t, const char *why) {
@@ -321,36 +280,83 @@ static few_status roll_back(struct training *t, const char *why) {
   FEW_TRY(few__guard_retry(t->ctx, &t->state, &t->recipe.keys, retries, failed, why));
   few__journal_close(t->ctx, &t->journal);
   FEW_TRY(few__journal_open(t->ctx, &t->journal, t->dir, t->state.step));
-  t->n_reports = 0;
-  t->norm_sum = 0;
-  t->sum = (struct few_step_report){0};
+  few__tally_clear(&t->tally);
   FEW_TRY(few__checkpoint_write(t->ctx, &t->state, t->dir, &t->id));
   return write_event(t, t->state.step, "rolled back", why);
 }
 
-static few_status one_step(struct training *t, double *lr, double *loss, bool *rolled_back) {
-  struct few_run_state *s = &t->state;
+struct step {
+  double lr, loss;
+  const char *trouble; /* NULL: all is well */
+};
+
+static struct few_values values(const struct training *t) {
+  return (struct few_values){t->state.param, t->state.target};
+}
+
+static few_status update_fake(struct training *t, const struct few_clock *at, struct step *step) {
+  const struct few_train_keys *k = &t->recipe.keys;
+  const struct few_values v = values(t);
   struct few_step_report report;
-  float *grad;
+  struct few_gradient grad;
+  double squares, lr = step->lr * (k->fake_lr > 0 ? k->fake_lr / k->lr : 1);
+  for (int64_t i = 0; i < k->fake_updates; i++) {
+    FEW_TRY(few__shards_step(t->shards, FEW_PHASE_FAKE, at, at->step * k->fake_updates + i, &v,
+                             &grad, &report));
+    FEW_TRY(few__sumsq(t->ctx, t->workers, grad.n, grad.at, &squares));
+    if (!isfinite(report.loss)) step->trouble = "the fake network's loss is not finite";
+    if (!isfinite(squares)) step->trouble = "the fake network's gradient is not finite";
+    if (step->trouble) return FEW_OK;
+    few__update(&t->state, &t->recipe, t->workers, &grad, sqrt(squares), lr);
+    few__tally_add(&t->tally, FEW_PHASE_FAKE, &report, sqrt(squares));
+  }
+  return FEW_OK;
+}
+
+static few_status balance(struct training *t, struct few_gradient *grad) {
+  double factor[FEW_BALANCE_MAX];
+  if (grad->n_grads == 1) return FEW_OK;
+  FEW_TRY(few__balance(t->ctx, t->workers, t->recipe.balance, grad->n_grads, grad->n,
+                       t->state.n_model, grad->weight, grad->at, factor));
+  few__tally_balance(&t->tally, grad->n_grads, factor);
+  return FEW_OK;
+}
+
+static few_status update_student(struct training *t, const struct few_clock *at,
+                                 struct step *step) {
+  struct few_run_state *s = &t->state;
+  const struct few_values v = values(t);
+  struct few_step_report report;
+  struct few_gradient grad;
   double squares;
-  *rolled_back = false;
-  FEW_TRY(few__shards_step(t->shards, s->step, s->stretch, s->param, &grad, &report));
-  FEW_TRY(few__sumsq(t->ctx, t->workers, s->n, grad, &squares));
-  double norm = sqrt(squares);
-  *loss = report.loss;
-  *lr = few__lr(&t->recipe.lr, s->step) * s->lr_factor;
-  enum few_verdict v = few__guard_look(s, &t->recipe.keys, report.loss, norm);
-  if (v == FEW_GUARD_TROUBLE) {
-    *rolled_back = true;
-    return roll_back(t, !isfinite(report.loss) ? "loss is not finite"
-                        : !isfinite(norm)      ? "gradient is not finite"
-                                               : "gradient spikes");
+  FEW_TRY(few__shards_step(t->shards, FEW_PHASE_STUDENT, at, s->step, &v, &grad, &report));
+  FEW_TRY(balance(t, &grad));
+  FEW_TRY(few__sumsq(t->ctx, t->workers, grad.n, grad.at, &squares));
+  const double norm = sqrt(squares);
+  step->loss = report.loss;
+  enum few_verdict verdict = few__guard_look(s, &t->recipe.keys, report.loss, norm);
+  if (verdict == FEW_GUARD_TROUBLE) {
+    step->trouble = !isfinite(report.loss) ? "loss is not finite"
+                    : !isfinite(norm)      ? "gradient is not finite"
+                                           : "gradient spikes";
+    return FEW_OK;
   }
   s->step++;
-  if (v == FEW_GUARD_SPIKE) return write_event(t, s->step, "skipped", "gradient spike");
-  few__update(s, &t->recipe, t->workers, grad, norm, *lr);
-  collect(t, &report, norm);
+  if (verdict == FEW_GUARD_SPIKE) return write_event(t, s->step, "skipped", "gradient spike");
+  few__update(s, &t->recipe, t->workers, &grad, norm, step->lr);
+  few__average(s, &t->recipe, t->workers);
+  few__tally_add(&t->tally, FEW_PHASE_STUDENT, &report, norm);
   return FEW_OK;
+}
+
+static few_status one_step(struct training *t, struct step *step) {
+  struct few_run_state *s = &t->state;
+  const struct few_clock at = few__run_clock(&t->recipe, s->step, s->stretch);
+  *step = (struct step){.lr = few__lr(&t->recipe.lr, at.in_stage) * s->lr_factor};
+  if (at.stage > 0 && at.in_stage == 0) few__begin_stage(s);
+  if (few__has_fake(&t->recipe)) FEW_TRY(update_fake(t, &at, step));
+  if (!step->trouble) FEW_TRY(update_student(t, &at, step));
+  return step->trouble ? roll_back(t, step->trouble) : FEW_OK;
 }
 
 static bool due(int64_t step, int64_t every, int64_t last) {
@@ -360,7 +366,9 @@ static bool due(int64_t step, int64_t every, int64_t last) {
 static few_status after_step(struct training *t, double lr) {
   const struct few_train_keys *k = &t->recipe.keys;
   int64_t step = t->state.step;
-  if (due(step, k->log_every, k->steps)) FEW_TRY(write_log(t, lr));
+  if (due(step, k->log_every, k->steps))
+    FEW_TRY(few__tally_write(t->ctx, &t->tally, &t->journal, step, k->batch, lr,
+                             few__now() - t->began));
   FEW_TRY(few__evaluation_run(t->evaluation, &t->state, &t->journal)); /* before the checkpoint */
   if (due(step, k->checkpoint_every, k->steps)) {
     FEW_TRY(few__checkpoint_write(t->ctx, &t->state, t->dir, &t->id));
@@ -374,14 +382,13 @@ static few_status loop(struct training *t) {
   int64_t first = t->state.step;
   FEW_TRY(few__evaluation_run(t->evaluation, &t->state, &t->journal)); /* if it was stopped in it */
   while (t->state.step < k->steps) {
-    double lr, loss;
-    bool rolled_back;
+    struct step step;
     char note[64];
-    FEW_TRY(one_step(t, &lr, &loss, &rolled_back));
-    if (rolled_back) continue;
-    few_status st = after_step(t, lr);
+    FEW_TRY(one_step(t, &step));
+    if (step.trouble) continue;
+    few_status st = after_step(t, step.lr);
     if (st && st != FEW_E_CANCELLED) return st;
-    snprintf(note, sizeof note, "loss %.4f", loss);
+    snprintf(note, sizeof note, "loss %.4f", step.loss);
     struct few_progress p = {"training", t->state.step, k->steps, few__now() - t->began, note};
     if (!st) st = few__progress(t->ctx, &p);
     if (st) {
@@ -400,7 +407,8 @@ few_status few_train(few_ctx *ctx, const struct few_train_opts *opts) {
     return few__fail(ctx, FEW_E_INVALID, "train: options of another version of few");
   FEW_TRY(few__run_recipe_open(ctx, &t.recipe, opts));
   few_status st = set_up(&t);
-  t.began = t.logged_at = few__now();
+  t.began = few__now();
+  few__tally_clear(&t.tally);
   if (!st) st = loop(&t);
   tear_down(&t);
   return st;

@@ -1,11 +1,18 @@
-/* update.h - what follows a gradient: the optimizer's step and the averaged weights. */
+/* update.h - what follows a gradient: the optimizer's step, the averages, the turn of a stage. */
 #ifndef FEW_SRC_TRAIN_UPDATE_H
 #define FEW_SRC_TRAIN_UPDATE_H
 
+#include "shard.h"
 #include "state.h"
 
-/* Apply gradient `grad` of norm `norm` at learning rate lr; s->step already counts this step. */
+/* Apply a gradient of norm `norm` to its range of parameters at learning rate lr. */
 void few__update(struct few_run_state *s, const struct few_run_recipe *r, few_workers *workers,
-                 const float *grad, double norm, double lr);
+                 const struct few_gradient *grad, double norm, double lr);
+/* After the student's update of step s->step - 1: the averaged weights, and a target that follows.
+ */
+void few__average(struct few_run_state *s, const struct few_run_recipe *r, few_workers *workers);
+/* Before the first step of a stage but the first: the student as it is saved becomes the target and
+ * the start of a new optimization. */
+void few__begin_stage(struct few_run_state *s);
 
 #endif

@@ -72,7 +72,7 @@ static few_status recipe(few_ctx *ctx, const char *bytes, size_t n) {
   FEW_GOTO(few__recipe_override(ctx, &r, "batch=3"));
   FEW_GOTO(few__recipe_override(ctx, &r, "other=3"));
   FEW_GOTO(few__recipe_apply(ctx, &r, table, &o));
-  FEW_GOTO(few__recipe_put_options(ctx, &t, table, &o));
+  FEW_GOTO(few__recipe_put_options(ctx, &t, "", table, &o));
 out:
   few__text_free(ctx, &t);
   few__recipe_free(ctx, &r);

@@ -148,7 +148,7 @@ static void test_write_back(void **state) {
     assert_ok(ctx, few__options_default(ctx, net_table, &net));
     strcpy(net.note, notes[i]);
     few__recipe_put_section(ctx, &t, "network");
-    assert_ok(ctx, few__recipe_put_options(ctx, &t, net_table, &net));
+    assert_ok(ctx, few__recipe_put_options(ctx, &t, "", net_table, &net));
     assert_ok(ctx, parse(ctx, &r, t.at));
     assert_ok(ctx, few__recipe_apply(ctx, &r, net_table, &back));
     assert_memory_equal(&net, &back, sizeof net);

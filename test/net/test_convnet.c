@@ -35,7 +35,7 @@ static void end(few_ctx *ctx, struct tracing *t) {
 
 static struct few_net_input input(struct tracing *t) {
   few_node x = few_input(t->g, "x", FEW_REAL, FEW_SHAPE(2, t->spec.h, t->spec.w, t->spec.c));
-  return (struct few_net_input){.x = x, .t = FEW_NONE, .label = FEW_NONE, .guidance = FEW_NONE};
+  return few__net_input(x, FEW_NONE, FEW_NONE);
 }
 
 static void test_derivatives(void **state) {

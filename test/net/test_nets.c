@@ -64,6 +64,7 @@ static few_node trace(few_graph *g, struct few_params *params, const struct smal
                               .points = m->points,
                               .classes = 3,
                               .guidance = true,
+                              .span = true,
                               .sigma_data = 0.5};
   assert_true(def->options_size <= sizeof opts);
   assert_ok(ctx, few__options_default(ctx, def->options, &opts));
@@ -75,6 +76,7 @@ static few_node trace(few_graph *g, struct few_params *params, const struct smal
       few_affine(g, few_tanh(g, few_input(g, "t", FEW_REAL, FEW_SHAPE(2))), 0.5, 0.8),
       few_input(g, "label", FEW_INDEX, FEW_SHAPE(2)),
       few_input(g, "guidance", FEW_REAL, FEW_SHAPE(2)),
+      few_input(g, "span", FEW_REAL, FEW_SHAPE(2)),
   };
   few_node y = def->build(&nn, &spec, &opts, &in);
   assert_ok(ctx, few_graph_status(g));

@@ -9,10 +9,14 @@ static const double logits[ROWS * CLASSES] = {0.5, -1, 2, 0, 30, 0, -30, 1, -2, 
 static const int32_t labels[ROWS] = {2, 1, 0};
 
 /* A network whose logits are an input. */
-static few_node student(struct few_loss *l, few_node x, few_node t, few_node label, few_node s) {
-  (void)t, (void)label, (void)s;
-  assert_true(few_shape_equal(few_node_shape(l->g, x), FEW_SHAPE(ROWS, SIDE, SIDE, 1)));
-  return few_input(l->g, "logits", FEW_REAL, FEW_SHAPE(ROWS, CLASSES));
+static few_node logits_node(few_graph *g) {
+  return few_input(g, "logits", FEW_REAL, FEW_SHAPE(ROWS, CLASSES));
+}
+
+static few_node net(struct few_loss *l, enum few_role who, const struct few_net_input *in) {
+  (void)who;
+  assert_true(few_shape_equal(few_node_shape(l->g, in->x), FEW_SHAPE(ROWS, SIDE, SIDE, 1)));
+  return logits_node(l->g);
 }
 
 static void softmax(const double *y, double *p) {
@@ -29,12 +33,12 @@ static void check(double smoothing) {
   const struct few_net_spec spec = {
       .h = SIDE, .w = SIDE, .c = 1, .classes = CLASSES, .sigma_data = 0.5};
   assert_ok(ctx, few_graph_create(ctx, &g));
-  struct few_loss l = {.g = g, .rows = ROWS, .spec = &spec, .student = student};
+  struct few_loss l = {.g = g, .rows = ROWS, .spec = &spec, .net = net};
   l.x0 = few_input(g, "x", FEW_REAL, FEW_SHAPE(ROWS, SIDE, SIDE, 1));
   l.label = few_input(g, "label", FEW_INDEX, FEW_SHAPE(ROWS));
   few__objective_find("classifier")->build(&l, &smoothing); /* its options are this number */
-  few_node y = student(&l, l.x0, FEW_NONE, FEW_NONE, FEW_NONE), out[2] = {l.loss, FEW_NONE};
-  assert_ok(ctx, few_grad(g, l.loss, 1, &y, &out[1]));
+  few_node y = logits_node(g), out[2] = {l.term[0].value, FEW_NONE};
+  assert_ok(ctx, few_grad(g, l.term[0].value, 1, &y, &out[1]));
   struct few_plan_opts o = {.backend = few__backend_find("ref"), .real = FEW_F64};
   assert_ok(ctx, few__plan_create(ctx, &plan, g, &o, 2, out));
   const void *slots[4] = {0};
@@ -74,7 +78,7 @@ static void test_no_labels(void **state) {
   const struct few_net_spec spec = {.h = SIDE, .w = SIDE, .c = 1, .sigma_data = 0.5};
   double smoothing = 0;
   assert_ok(ctx, few_graph_create(ctx, &g));
-  struct few_loss l = {.g = g, .rows = ROWS, .spec = &spec, .student = student, .label = FEW_NONE};
+  struct few_loss l = {.g = g, .rows = ROWS, .spec = &spec, .net = net, .label = FEW_NONE};
   few__objective_find("classifier")->build(&l, &smoothing);
   assert_int_equal(few_graph_status(g), FEW_E_INVALID);
   few_graph_free(g);

@@ -16,21 +16,17 @@ struct nets {
   char opts[1024];
 };
 
-static few_node apply(few_graph *g, struct few_params *p, const char *prefix, struct nets *n,
-                      few_node x, few_node t) {
-  struct few_nn nn = {.g = g, .params = p, .prefix = prefix};
-  return few__net_find("mlp")->build(&nn, n->spec, n->opts,
-                                     &(struct few_net_input){x, t, FEW_NONE, FEW_NONE});
+static few_node apply(struct few_loss *l, bool of_student, few_node x, few_node t) {
+  struct nets *n = l->user;
+  struct few_nn nn = {.g = l->g,
+                      .params = of_student ? &n->student : &n->teacher,
+                      .prefix = of_student ? "student:" : "teacher:"};
+  const struct few_net_input in = few__net_input(x, t, FEW_NONE);
+  return few__net_find("mlp")->build(&nn, n->spec, n->opts, &in);
 }
 
-static few_node student(struct few_loss *l, few_node x, few_node t, few_node label, few_node s) {
-  (void)label, (void)s;
-  return apply(l->g, &((struct nets *)l->user)->student, "student:", l->user, x, t);
-}
-
-static few_node teacher(struct few_loss *l, few_node x, few_node t, few_node label) {
-  (void)label;
-  return apply(l->g, &((struct nets *)l->user)->teacher, "teacher:", l->user, x, t);
+static few_node net(struct few_loss *l, enum few_role who, const struct few_net_input *in) {
+  return apply(l, who == FEW_STUDENT, in->x, in->t);
 }
 
 struct setting {
@@ -110,27 +106,30 @@ static void check_objective(const char *name, const char *const settings[][2]) {
   *l = (struct few_loss){.g = g,
                          .rows = ROWS,
                          .spec = &spec,
-                         .student = student,
-                         .teacher = teacher,
+                         .teacher_spec = &spec,
+                         .guidance_min = 1,
+                         .guidance_max = 1,
+                         .net = net,
                          .head = &head,
                          .user = &s.nets,
                          .label = FEW_NONE};
   l->x0 = few_input(g, "x", FEW_REAL, FEW_SHAPE(ROWS, DIM));
-  l->scalar[0] = few_input(g, "warm", FEW_REAL, FEW_SCALAR);
+  const few_node scalar = few_input(g, "warm", FEW_REAL, FEW_SCALAR);
+  l->scalar = &scalar;
   def->build(l, opts);
   assert_ok(s.ctx, few_graph_status(g));
 
   /* The same draw and the same F are the same nodes. */
   struct few_trig_draw d = few__trig_draw(l, o->p_mean, o->p_std);
-  few_node xin = few_scale(g, d.x, 1 / sigma), F = student(l, xin, d.t, FEW_NONE, FEW_NONE);
-  few_node v = strcmp(name, "scd") ? d.v : few_scale(g, teacher(l, xin, d.t, FEW_NONE), sigma);
+  few_node xin = few_scale(g, d.x, 1 / sigma), F = apply(l, true, xin, d.t);
+  few_node v = strcmp(name, "scd") ? d.v : few_scale(g, apply(l, false, xin, d.t), sigma);
   const double h = 1e-5;
   few_node cs = few_mul(g, d.cos, d.sin), Fs[2];
   for (int k = 0; k < 2; k++) {
     double step = k ? -h : h;
     few_node x = few_add(g, xin, few_scale(g, few_mul(g, cs, v), step / sigma));
     few_node t = few_add(g, d.t, few_scale(g, few_reshape(g, cs, FEW_SHAPE(ROWS)), step));
-    Fs[k] = student(l, x, t, FEW_NONE, FEW_NONE);
+    Fs[k] = apply(l, true, x, t);
   }
   few_node cot = few_input(g, "cot", FEW_REAL, FEW_SHAPE(ROWS, DIM));
   few_node p[MAX_P], out[8 + 2 * MAX_P];
@@ -140,9 +139,9 @@ static void check_objective(const char *name, const char *const settings[][2]) {
     snprintf(full, sizeof full, "student:%s", s.nets.student.at[i].name);
     p[i] = few_param(g, full, s.nets.student.at[i].shape);
   }
-  const few_node front[] = {l->loss, d.t, d.x, v, F, Fs[0], Fs[1], l->log[0].rows};
+  const few_node front[] = {l->term[0].value, d.t, d.x, v, F, Fs[0], Fs[1], l->log[0].rows};
   memcpy(out, front, sizeof front);
-  assert_ok(s.ctx, few_grad(g, l->loss, n, p, out + first));
+  assert_ok(s.ctx, few_grad(g, l->term[0].value, n, p, out + first));
   assert_ok(s.ctx, few_vjp(g, 1, &F, &cot, n, p, out + first + n));
   double zero[ROWS * DIM] = {0};
   s.cot = zero;

@@ -1,0 +1,145 @@
+/* objectives.c - what a run is trained for: one objective, or several whose losses are added.
+ *
+ *   objective = scd + vsd      the options of the second are vsd.weight, vsd.p_mean ...
+ */
+#include <stdio.h>
+
+#include "recipe.h"
+
+static few_status add(few_ctx *ctx, struct few_run_recipe *r, const char *name, size_t n) {
+  struct few_run_objective *o = &r->objective[r->n_objectives];
+  char copy[32];
+  snprintf(copy, sizeof copy, "%.*s", (int)(n < sizeof copy ? n : sizeof copy - 1), name);
+  if (r->n_objectives == FEW_MAX_OBJECTIVES)
+    return few__fail(ctx, FEW_E_INVALID, "%s: objective = %s: at most %d can be added",
+                     r->recipe.place, r->keys.objective, FEW_MAX_OBJECTIVES);
+  o->def = few__objective_find(copy);
+  if (!o->def)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: objective = %s: there is none of that name: see `few list objectives`",
+                     r->recipe.place, copy);
+  for (int i = 0; i < r->n_objectives; i++)
+    if (r->objective[i].def == o->def)
+      return few__fail(ctx, FEW_E_INVALID, "%s: objective %s stands there twice", r->recipe.place,
+                       copy);
+  if (r->n_objectives++) snprintf(o->prefix, sizeof o->prefix, "%.30s.", copy);
+  FEW_TRY(few__new(ctx, &o->opts, 1, o->def->options_size));
+  return few__options_default(ctx, o->def->options, o->opts);
+}
+
+static void gather(struct few_run_recipe *r) {
+  for (int i = 0; i < r->n_objectives; i++) {
+    const struct few_objective_def *def = r->objective[i].def;
+    r->needs_teacher |= def->needs_teacher || def->build_fake || def->pairs;
+    r->needs_pairs |= def->pairs;
+    if (r->target == FEW_TARGET_NONE) r->target = def->target;
+  }
+}
+
+/* One student has one target, one second time and one kind of data. */
+static few_status check_sum(few_ctx *ctx, const struct few_run_recipe *r) {
+  const struct few_objective_def *first = r->objective[0].def;
+  for (int i = 1; i < r->n_objectives; i++) {
+    const struct few_objective_def *d = r->objective[i].def;
+    const char *why = NULL;
+    if (d->classifies || first->classifies) why = "a classifier's loss stands alone";
+    if (d->target != FEW_TARGET_NONE && d->target != r->target)
+      why = "each wants a target network of its own";
+    if (d->span && !first->span) why = "the second needs a student with two times: put it first";
+    if (d->pairs != first->pairs) why = "one wants the data, the other the teacher's pairs";
+    if (d->stages && !first->stages) why = "the second has stages: put it first";
+    if (why)
+      return few__fail(ctx, FEW_E_INVALID, "%s: %s and %s cannot be added: %s", r->recipe.place,
+                       first->name, d->name, why);
+  }
+  return FEW_OK;
+}
+
+few_status few__run_objectives(few_ctx *ctx, struct few_run_recipe *r) {
+  const char *at = r->keys.objective;
+  do {
+    at += strspn(at, " +");
+    size_t n = strcspn(at, " +");
+    FEW_TRY(add(ctx, r, at, n));
+    at += n;
+  } while (at[strspn(at, " ")]);
+  gather(r);
+  FEW_TRY(check_sum(ctx, r));
+  if (r->needs_teacher && !r->keys.teacher[0])
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: objective %s distils a teacher: give teacher = MODEL.safetensors",
+                     r->recipe.place, r->keys.objective);
+  return few__balancer_find(ctx, &r->balance, r->keys.balance);
+}
+
+few_status few__run_objective_options(few_ctx *ctx, struct few_run_recipe *r) {
+  for (int i = 0; i < r->n_objectives; i++) {
+    struct few_run_objective *o = &r->objective[i];
+    FEW_TRY(i ? few__recipe_apply_prefixed(ctx, &r->recipe, o->prefix, o->def->options, o->opts)
+              : few__recipe_apply(ctx, &r->recipe, o->def->options, o->opts));
+  }
+  return FEW_OK;
+}
+
+few_status few__run_objective_text(few_ctx *ctx, const struct few_run_recipe *r,
+                                   struct few_text *out) {
+  for (int i = 0; i < r->n_objectives; i++) {
+    const struct few_run_objective *o = &r->objective[i];
+    few__recipe_put_section(ctx, out, i ? o->def->name : "objective");
+    FEW_TRY(few__recipe_put_options(ctx, out, o->prefix, o->def->options, o->opts));
+  }
+  return FEW_OK;
+}
+
+/* ---- what they ask of the student ---- */
+
+/* The guidance input is the first objective's that has one, or else the teacher's, which the
+ * student then inherits with its range. */
+static few_status choose_guidance(few_ctx *ctx, struct few_run_recipe *r) {
+  const few_model *t = r->teacher;
+  r->guidance_min = r->guidance_max = 1;
+  for (int i = 0; i < r->n_objectives && !r->spec.guidance; i++) {
+    const struct few_run_objective *o = &r->objective[i];
+    if (o->def->guidance)
+      r->spec.guidance = o->def->guidance(o->opts, &r->guidance_min, &r->guidance_max);
+  }
+  if (!t || !t->spec.guidance) return FEW_OK;
+  if (!r->spec.guidance && r->guidance_min == 1) {
+    r->guidance_min = t->guidance_min;
+    r->guidance_max = t->guidance_max;
+  }
+  r->spec.guidance = r->spec.guidance || r->guidance_max > r->guidance_min;
+  if (r->guidance_min >= t->guidance_min && r->guidance_max <= t->guidance_max) return FEW_OK;
+  return few__fail(ctx, FEW_E_INVALID, "teacher %s knows guidance %g to %g, not %g to %g",
+                   r->keys.teacher, t->guidance_min, t->guidance_max, r->guidance_min,
+                   r->guidance_max);
+}
+
+few_status few__run_objective_fit(few_ctx *ctx, struct few_run_recipe *r) {
+  const struct few_fit fit = {.student = &r->spec,
+                              .teacher = r->teacher ? &r->teacher->spec : NULL,
+                              .steps = r->keys.steps,
+                              .batch = r->keys.batch,
+                              .shards = r->keys.shards};
+  FEW_TRY(choose_guidance(ctx, r));
+  r->spec.span = r->objective[0].def->span;
+  for (int i = 0; i < r->n_objectives; i++) {
+    const struct few_run_objective *o = &r->objective[i];
+    if (o->def->check) FEW_TRY(o->def->check(ctx, o->opts, &fit));
+  }
+  const int stages = few__run_clock(r, 0, 1).stages;
+  if (r->keys.steps % stages == 0) return FEW_OK;
+  return few__fail(ctx, FEW_E_INVALID,
+                   "%s: steps = %lld cannot be cut into the %d stages of objective %s: take a "
+                   "multiple of %d",
+                   r->recipe.place, (long long)r->keys.steps, stages, r->keys.objective, stages);
+}
+
+struct few_clock few__run_clock(const struct few_run_recipe *r, int64_t step, double stretch) {
+  const struct few_run_objective *o = &r->objective[0];
+  const int stages = o->def->stages ? o->def->stages(o->opts) : 1;
+  const int64_t each = r->keys.steps / stages;
+  int stage = each > 0 ? (int)(step / each) : 0;
+  if (stage >= stages) stage = stages - 1;
+  return (struct few_clock){step, r->keys.steps, stage, stages, step - stage * each, each, stretch};
+}

@@ -1,0 +1,23 @@
+/* pairs.h - the teacher's own images, each with the noise that it came from.
+ *
+ * Image i belongs to (seed, i), and so does its noise: only the images are kept, in files of the
+ * run directory, a few thousand in each, so that a run that is killed while it makes them goes on.
+ */
+#ifndef FEW_SRC_TRAIN_PAIRS_H
+#define FEW_SRC_TRAIN_PAIRS_H
+
+#include "shard.h"
+
+struct few_pairs;
+
+/* Read what DIR holds and make the rest. Memory: all images as float. */
+few_status few__pairs_open(few_ctx *ctx, struct few_pairs **out, const struct few_run_recipe *r,
+                           const char *dir);
+void few__pairs_close(struct few_pairs *p);
+
+/* Rows at places position ... of an endless stream that goes over all pairs again and again, each
+ * time in another order: rows->x, rows->label and rows->pair. */
+void few__pairs_fill(const struct few_pairs *p, uint64_t seed, int64_t position,
+                     const struct few_rows *rows);
+
+#endif

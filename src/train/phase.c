@@ -1,0 +1,216 @@
+/* phase.c - see phase.h. */
+#include "phase.h"
+
+#include <stdio.h>
+
+static const char *const prefixes[] = {"student:", "head:", "fake:", "fakehead:"};
+enum { PARTS = FEW_COUNT(prefixes) };
+
+bool few__has_fake(const struct few_run_recipe *r) {
+  for (int i = 0; i < r->n_objectives; i++)
+    if (r->objective[i].def->build_fake) return true;
+  return false;
+}
+
+static const struct few_params *part(const struct few_networks *w, int i) {
+  static const struct few_params none = {0};
+  const bool fake = few__has_fake(w->recipe);
+  const struct few_params *all[PARTS] = {&w->student->params, w->head,
+                                         fake ? &w->recipe->teacher->params : &none,
+                                         fake ? w->fake_head : &none};
+  return all[i];
+}
+
+static int64_t base_of(const struct few_networks *w, int i) {
+  int64_t base = 0;
+  for (int k = 0; k < i; k++) base += part(w, k)->total;
+  return base;
+}
+
+int64_t few__fake_base(const struct few_networks *w) { return base_of(w, 2); }
+int64_t few__parameters(const struct few_networks *w) { return base_of(w, PARTS); }
+
+/* ---- the networks, as the loss asks them ---- */
+
+static few_node ask(struct few_loss *l, enum few_role who, const struct few_net_input *in) {
+  static const char *const names[FEW_ROLES] = {"student:", "teacher:", "target:", "fake:"};
+  const struct few_networks *w = l->user;
+  const bool own = who == FEW_STUDENT || who == FEW_TARGET;
+  const few_model *m = own ? w->student : w->recipe->teacher;
+  assert(m);
+  return few__model_trace_middle(m, l->g, names[who], who != FEW_TEACHER, in, &l->middle);
+}
+
+const char *few__phase_scalar(int i, char name[16]) {
+  snprintf(name, 16, "scalar%d", i);
+  return name;
+}
+
+static void build_loss(struct few_loss *l, const struct few_run_recipe *r, enum few_phase_id id) {
+  few_node scalar[FEW_MAX_OBJECTIVES * FEW_MAX_SCALARS];
+  char name[16];
+  for (int k = 0; k < r->n_objectives; k++) {
+    const struct few_objective_def *def = r->objective[k].def;
+    void (*build)(struct few_loss *, const void *) =
+        id == FEW_PHASE_STUDENT ? def->build : def->build_fake;
+    if (!build) continue;
+    for (int i = 0; i < def->n_scalars; i++)
+      scalar[i] =
+          few_input(l->g, few__phase_scalar(k * FEW_MAX_SCALARS + i, name), FEW_REAL, FEW_SCALAR);
+    l->scalar = scalar;
+    l->draw = k;
+    build(l, r->objective[k].opts);
+  }
+}
+
+static void make_inputs(struct few_loss *l, const struct few_run_recipe *r) {
+  struct few_shape shape = r->spec.points ? FEW_SHAPE(l->rows, r->spec.c)
+                                          : FEW_SHAPE(l->rows, r->spec.h, r->spec.w, r->spec.c);
+  l->x0 = few_input(l->g, "x", FEW_REAL, shape);
+  l->label = r->spec.classes ? few_input(l->g, "label", FEW_INDEX, FEW_SHAPE(l->rows)) : FEW_NONE;
+  l->pair = r->needs_pairs ? few_input(l->g, "pair", FEW_REAL, shape) : FEW_NONE;
+}
+
+/* ---- gradients ---- */
+
+/* The parameters of parts first and first + 1, and where their gradients go. */
+static few_status add_params(struct few_phase *p, const struct few_networks *w, few_graph *g,
+                             int first, few_node *x) {
+  char name[160];
+  int n = 0;
+  int64_t base = 0;
+  for (int k = first; k < first + 2; k++) {
+    const struct few_params *t = part(w, k);
+    for (int i = 0; i < t->n; i++, n++) {
+      snprintf(name, sizeof name, "%s%s", prefixes[k], t->at[i].name);
+      x[n] = few_param(g, name, t->at[i].shape);
+      p->offset[n] = base + t->at[i].offset;
+    }
+    base += t->total;
+  }
+  for (int k = 1; k < p->n_grads; k++)
+    for (int i = 0; i < n; i++) p->offset[k * n + i] = k * p->n + p->offset[i];
+  return few_graph_status(g);
+}
+
+static few_node weighted_sum(few_graph *g, const struct few_loss *l) {
+  few_node sum = FEW_NONE;
+  for (int i = 0; i < l->n_terms; i++) {
+    few_node v = l->term[i].value;
+    if (l->term[i].weight != 1) v = few_scale(g, v, l->term[i].weight);
+    sum = sum == FEW_NONE ? v : few_add(g, sum, v);
+  }
+  return sum;
+}
+
+/* Zeros where the loss does not depend on a parameter. */
+static few_status differentiate(struct few_phase *p, few_graph *g, const struct few_loss *l, int n,
+                                const few_node *x, few_node *out) {
+  for (int k = 0; k < p->n_grads; k++) {
+    few_node loss = p->n_grads == 1 ? weighted_sum(g, l) : l->term[k].value;
+    FEW_TRY(few_grad(g, loss, n, x, out + k * n));
+    for (int i = 0; i < n; i++)
+      if (out[k * n + i] == FEW_NONE) out[k * n + i] = few_fill(g, 0, few_node_shape(g, x[i]));
+  }
+  return FEW_OK;
+}
+
+static void describe(struct few_phase *p, const struct few_loss *l, few_node *out) {
+  for (int i = 0; i < l->n_terms; i++) {
+    p->term_name[i] = l->term[i].name;
+    p->weight[i] = l->term[i].weight;
+    out[i] = l->term[i].value;
+  }
+  out[l->n_terms] = l->t;
+  for (int i = 0; i < l->n_logs; i++) {
+    p->log_name[i] = l->log[i].name;
+    out[l->n_terms + 1 + i] = l->log[i].rows;
+  }
+}
+
+static few_status plan(few_ctx *ctx, struct few_phase *p, few_graph *g, const struct few_loss *l,
+                       const struct few_networks *w, const struct few_backend *backend,
+                       enum few_phase_id id) {
+  const int first = id == FEW_PHASE_STUDENT ? 0 : 2;
+  const int n = part(w, first)->n + part(w, first + 1)->n;
+  few_node *out = NULL, *x = NULL;
+  few_status st;
+  p->base = base_of(w, first);
+  p->n = base_of(w, first + 2) - p->base;
+  p->n_terms = l->n_terms;
+  p->n_logs = l->n_logs;
+  p->n_grads =
+      id == FEW_PHASE_STUDENT && w->recipe->balance->weigh && l->n_terms > 1 ? l->n_terms : 1;
+  p->first_grad = l->n_terms + 1 + l->n_logs;
+  p->n_outs = p->first_grad + p->n_grads * n;
+  FEW_GOTO(FEW_NEW(ctx, &out, p->n_outs));
+  FEW_GOTO(FEW_NEW(ctx, &x, n));
+  FEW_GOTO(FEW_NEW(ctx, &p->offset, p->n_grads * n));
+  FEW_GOTO(add_params(p, w, g, first, x));
+  describe(p, l, out);
+  FEW_GOTO(differentiate(p, g, l, n, x, out + p->first_grad));
+  struct few_plan_opts po = {
+      .backend = backend, .real = FEW_F32, .direct = w->recipe->keys.convolution};
+  FEW_GOTO(few__plan_create(ctx, &p->plan, g, &po, p->n_outs, out));
+out:
+  few__free(ctx, out);
+  few__free(ctx, x);
+  return st;
+}
+
+few_status few__phase_create(few_ctx *ctx, struct few_phase *p, enum few_phase_id id,
+                             const struct few_networks *w, int64_t rows,
+                             const struct few_backend *backend) {
+  const struct few_run_recipe *r = w->recipe;
+  few_graph *g;
+  FEW_TRY(few_graph_create(ctx, &g));
+  struct few_nn head = {.g = g, .params = w->head, .prefix = "head:"};
+  struct few_nn fake_head = {.g = g, .params = w->fake_head, .prefix = "fakehead:"};
+  struct few_loss l = {.g = g,
+                       .rows = rows,
+                       .spec = &r->spec,
+                       .teacher_spec = r->teacher ? &r->teacher->spec : NULL,
+                       .guidance_min = r->guidance_min,
+                       .guidance_max = r->guidance_max,
+                       .net = ask,
+                       .middle = FEW_NONE,
+                       .head = id == FEW_PHASE_STUDENT ? &head : &fake_head,
+                       .fake_head = &fake_head,
+                       .t = FEW_NONE,
+                       .user = (void *)(uintptr_t)w};
+  make_inputs(&l, r);
+  build_loss(&l, r, id);
+  few_status st = few_graph_status(g);
+  if (!st) st = plan(ctx, p, g, &l, w, backend, id);
+  few_graph_free(g);
+  return st;
+}
+
+void few__phase_free(few_ctx *ctx, struct few_phase *p) {
+  few__plan_free(p->plan);
+  few__free(ctx, p->offset);
+  *p = (struct few_phase){0};
+}
+
+static void bind_head(const struct few_phase *p, const struct few_params *t, const char *prefix,
+                      const float *values, const void **slots) {
+  for (int i = 0; i < t->n; i++) {
+    char name[160];
+    snprintf(name, sizeof name, "%s%s", prefix, t->at[i].name);
+    int slot = few__plan_find_slot(p->plan, name);
+    if (slot >= 0) slots[slot] = values + t->at[i].offset;
+  }
+}
+
+void few__phase_bind(const struct few_phase *p, const struct few_networks *w,
+                     const struct few_values *v, const void **slots) {
+  const few_model *teacher = w->recipe->teacher;
+  few__model_bind(w->student, p->plan, "student:", v->param, slots);
+  if (v->target) few__model_bind(w->student, p->plan, "target:", v->target, slots);
+  if (teacher) few__model_bind(teacher, p->plan, "teacher:", teacher->values, slots);
+  if (few__has_fake(w->recipe))
+    few__model_bind(teacher, p->plan, "fake:", v->param + few__fake_base(w), slots);
+  bind_head(p, w->head, "head:", v->param + base_of(w, 1), slots);
+  if (few__has_fake(w->recipe))
+    bind_head(p, w->fake_head, "fakehead:", v->param + base_of(w, 3), slots);
+}

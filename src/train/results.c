@@ -1,0 +1,44 @@
+/* results.c - see results.h. */
+#include "results.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "io/file.h"
+#include "provenance.h"
+
+few_status few__write_model(few_ctx *ctx, few_model *m, const struct few_run_recipe *r,
+                            int64_t step, const char *dir) {
+  char *path;
+  m->step = step;
+  m->half = r->keys.weights == 1;
+  FEW_TRY(few__provenance(ctx, r, step, &m->provenance));
+  FEW_TRY(few__path_join(ctx, &path, dir, "model.safetensors"));
+  few_status st = few_model_save(m, path);
+  few__free(ctx, path);
+  return st;
+}
+
+few_status few__preview(few_ctx *ctx, few_model *m, const struct few_train_keys *k, int64_t step,
+                        const char *dir) {
+  const int64_t item = m->spec.h * m->spec.w * m->spec.c;
+  char name[64], *path = NULL;
+  float *samples = NULL;
+  int32_t *labels = NULL;
+  few_status st;
+  struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  o.n = k->preview_n;
+  o.steps = (int)k->preview_steps;
+  o.guidance = k->preview_guidance;
+  snprintf(name, sizeof name, "preview-%09" PRId64 ".png", step);
+  FEW_GOTO(few__path_join(ctx, &path, dir, name));
+  FEW_GOTO(FEW_NEW(ctx, &samples, o.n * item));
+  FEW_GOTO(FEW_NEW(ctx, &labels, o.n));
+  FEW_GOTO(few_sample(m, &o, samples, labels, NULL));
+  FEW_GOTO(few_sample_write(m, path, &o, samples, labels, 0));
+out:
+  few__free(ctx, path);
+  few__free(ctx, samples);
+  few__free(ctx, labels);
+  return st;
+}
