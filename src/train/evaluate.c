@@ -67,7 +67,7 @@ static few_status open_evaluator(struct few_evaluation *e) {
   const struct few_train_keys *k = &e->recipe->keys;
   struct few_eval_opts o = FEW_EVAL_OPTS_INIT;
   struct few_eval_given given = {.model = e->model};
-  if (e->recipe->objective->classifies)
+  if (e->recipe->objective[0].def->classifies)
     return few__fail(e->ctx, FEW_E_INVALID,
                      "%s: eval_every = %" PRId64 ": a classifier draws no pictures: leave it out",
                      e->recipe->recipe.place, k->eval_every);
