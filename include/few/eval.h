@@ -39,12 +39,14 @@ struct few_eval_opts {
   int subsets;     /* of kid */
   int subset_size; /* of kid; fewer where there are fewer */
   int splits;      /* of is */
+  int bootstrap;   /* replicates for errors over the source's pictures, one set; 0: none. Of each
+                      picture kept its features stay in memory */
 };
 #define FEW_EVAL_OPTS_VERSION 1
 #define FEW_EVAL_OPTS_INIT                                                                     \
   {                                                                                            \
     FEW_EVAL_OPTS_VERSION, NULL, NULL, "pixels", NULL, 0, 0, 0, NULL, 1.0, -1, 0, 1, 10000, 0, \
-        FEW_EVAL_BALL_OWN, 100, 1000, 10                                                       \
+        FEW_EVAL_BALL_OWN, 100, 1000, 10, 0                                                    \
   }
 
 enum { FEW_EVAL_NUMBERS = 16 };
@@ -52,7 +54,8 @@ struct few_eval_number {
   const char *name;       /* "fd", "recall" */
   double value;           /* of several sets: their mean */
   double error;           /* a standard deviation; NaN where there is none */
-  const char *error_of;   /* what it is over: "seeds", "subsets", "splits", "pictures"; "" none */
+  const char *error_of;   /* what it is over: "seeds", "bootstrap", "subsets", "splits", "pictures";
+                             "" none */
   int64_t n, n_reference; /* pictures that went in; n_reference 0: it looks at no reference */
   char how[120];          /* the variant: "k 3, closed balls" */
   const double *each;     /* [seeds] value of each set */
@@ -71,6 +74,7 @@ struct few_eval_report {
   double guidance;
   uint64_t seed;
   int seeds; /* at least 1 */
+  int bootstrap;
   int64_t n, n_reference, h, w, c;
   const char *rounding;                                       /* how values became bytes */
   const char *features, *features_hash, *resize, *trained_on; /* hash "": no weights */

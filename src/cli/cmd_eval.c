@@ -10,7 +10,7 @@
 struct eval_opts {
   struct common common;
   const char *ref, *features, *metrics, *sampler;
-  int64_t n, n_ref, steps, seeds, keep, knn, subsets, subset_size, splits;
+  int64_t n, n_ref, steps, seeds, keep, knn, subsets, subset_size, splits, bootstrap;
   uint64_t seed;
   double guidance;
   int ball;
@@ -31,6 +31,8 @@ static const struct opt options[] = {
     OPT_SEED(S, seed, "seed", "S", "0", "of the samples"),
     OPT_INT(S, seeds, "seeds", "K", "1", 1, 1000,
             "sets of samples, from S on; errors are then over sets"),
+    OPT_INT(S, bootstrap, "bootstrap", "B", "0", 0, 1048576,
+            "errors over the pictures of one set, by B random halves of it; 30 will do"),
     OPT_INT(S, keep, "keep", "N", "10000", 2, 16777216,
             "rows of a set that kid, pr and dc look at, at most: time goes with its square"),
     OPT_INT(S, knn, "knn", "K", "0", 0, 64, "neighbours; 0: 3 for pr, 5 for dc"),
@@ -108,6 +110,7 @@ static int run(struct cli *cli, const void *opts) {
   e.subsets = (int)o->subsets;
   e.subset_size = (int)o->subset_size;
   e.splits = (int)o->splits;
+  e.bootstrap = (int)o->bootstrap;
   few_status st = few_eval(cli->ctx, &e, &r);
   progress_clear(&cli->progress);
   char *json = NULL;

@@ -60,6 +60,10 @@ static few_status check_opts(few_evaluator *j) {
   FEW_TRY(check_range(j, "the number of subsets", o->subsets, 1, 1 << 20));
   FEW_TRY(check_range(j, "the size of a subset", o->subset_size, 2, 1 << 20));
   FEW_TRY(check_range(j, "the number of splits", o->splits, 1, 1000));
+  FEW_TRY(check_range(j, "the number of bootstrap replicates", o->bootstrap, 0, 1 << 20));
+  if (o->bootstrap == 1 || (o->bootstrap && o->seeds > 1))
+    return few__fail(j->ctx, FEW_E_INVALID, "%d bootstrap replicates of %d sets of samples: %s",
+                     o->bootstrap, o->seeds, "give 2 replicates or more of one set, or more sets");
   j->metric_opts = (struct few_metric_opts){.k = o->knn,
                                             .ball = o->ball,
                                             .subsets = o->subsets,
@@ -134,7 +138,16 @@ static few_status take_named(few_evaluator *j, const char *list) {
 static few_status check_enough(const few_evaluator *j, const struct few_metric *m,
                                const struct few_source *s) {
   const int64_t least = m->least(&j->metric_opts);
-  const int64_t n = m->needs & FEW_NEED_ROWS && j->o->keep < s->n ? j->o->keep : s->n;
+  int64_t n = m->needs & FEW_NEED_ROWS && j->o->keep < s->n ? j->o->keep : s->n;
+  if (j->o->bootstrap && s == j->source) {
+    n = (j->o->keep < s->n ? j->o->keep : s->n) / 2;
+    if (n < least)
+      return few__fail(
+          j->ctx, FEW_E_INVALID,
+          "error bars need halves of the pictures kept, and %s %lld pictures at least: "
+          "a half of %s has %lld",
+          m->name, (long long)least, s->spec, (long long)n);
+  }
   if (n >= least) return FEW_OK;
   return few__fail(j->ctx, FEW_E_INVALID, "%s needs %lld pictures at least, and %s has %lld%s",
                    m->name, (long long)least, s->spec, (long long)n,
@@ -205,7 +218,8 @@ static few_status new_set(const few_evaluator *j, const struct few_source *s, un
                            .classes = j->info->classes,
                            .keep = j->o->keep,
                            .splits = j->o->splits,
-                           .seed = CHOICE_SEED};
+                           .seed = CHOICE_SEED,
+                           .hold = s == j->source && j->o->bootstrap};
   return few__set_create(j->ctx, out, j->workers, &o);
 }
 
@@ -223,13 +237,14 @@ static few_status gather_reference(few_evaluator *j) {
 static few_status measure(few_evaluator *j, int seed, struct few_report_inside *r) {
   struct few_metric_case c = {
       .w = j->workers, .set = j->set, .reference = j->reference_set, .o = &j->metric_opts};
-  for (int i = 0; i < few__metric_count(); i++) {
-    const struct few_metric *m = few__metric_at(i);
-    struct few_metric_value value[FEW_METRIC_VALUES];
-    if (!(j->wanted & 1u << i)) continue;
-    FEW_TRY(m->run(j->ctx, &c, value));
-    for (int v = 0; v < m->n_values; v++) few__report_add(r, seed, &value[v]);
-  }
+  struct few_metric_value value[FEW_EVAL_NUMBERS][FEW_METRIC_VALUES];
+  assert(few__metric_count() <= FEW_EVAL_NUMBERS);
+  for (int i = 0; i < few__metric_count(); i++)
+    if (j->wanted & 1u << i) FEW_TRY(few__metric_at(i)->run(j->ctx, &c, value[i]));
+  if (j->o->bootstrap) FEW_TRY(few__bootstrap(j->ctx, &c, j->wanted, j->o->bootstrap, value));
+  for (int i = 0; i < few__metric_count(); i++)
+    for (int v = 0; j->wanted & 1u << i && v < few__metric_at(i)->n_values; v++)
+      few__report_add(r, seed, &value[i][v]);
   return FEW_OK;
 }
 
@@ -258,6 +273,7 @@ static few_status describe(const few_evaluator *j, struct few_report_inside *r) 
   }
   p->model = s->model != NULL;
   p->seeds = j->o->seeds;
+  p->bootstrap = j->o->bootstrap;
   p->n = s->n;
   p->h = s->h;
   p->w = s->w;

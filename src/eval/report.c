@@ -112,11 +112,11 @@ static json_t *report_json(const struct few_eval_report *r) {
   json_t *reference = r->reference ? json_pack("{s:s, s:s, s:I}", "name", r->reference, "hash",
                                                r->reference_hash, "n", (json_int_t)r->n_reference)
                                    : json_null();
-  return json_pack("{s:s, s:o, s:o, s:{s:s, s:s, s:I, s:s, s:s}, s:o, s:o}", "few", version,
+  return json_pack("{s:s, s:o, s:o, s:{s:s, s:s, s:I, s:s, s:s}, s:i, s:o, s:o}", "few", version,
                    "source", source_json(r), "reference", reference, "features", "name",
                    r->features, "hash", r->features_hash, "dim", (json_int_t)r->dim, "resize",
-                   r->resize, "trained_on", r->trained_on, "numbers", numbers, "seconds",
-                   real(r->seconds));
+                   r->resize, "trained_on", r->trained_on, "bootstrap", r->bootstrap, "numbers",
+                   numbers, "seconds", real(r->seconds));
 }
 
 few_status few_eval_json(few_ctx *ctx, const struct few_eval_report *r, char **out) {

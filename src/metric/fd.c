@@ -32,8 +32,10 @@ few_status few__metric_moments(few_ctx *ctx, const struct few_metric_case *c, co
   struct few_frechet f;
   const int64_t d = few__moments_dim(a), n = few__moments_n(a), n_ref = few__moments_n(b);
   FEW_TRY(few__frechet(ctx, c->w, a, b, &f));
-  warn_singular(ctx, c->set->o.name, n, d, f.rank[0]);
-  warn_singular(ctx, c->reference->o.name, n_ref, d, f.rank[1]);
+  if (!c->replicate) {
+    warn_singular(ctx, c->set->o.name, n, d, f.rank[0]);
+    warn_singular(ctx, c->reference->o.name, n_ref, d, f.rank[1]);
+  }
   *out = (struct few_metric_value){name, f.distance, (double)NAN, "", n, n_ref, ""};
   snprintf(out->how, sizeof out->how, "of it means %.6g; ranks %lld and %lld of %lld", f.mean_part,
            (long long)f.rank[0], (long long)f.rank[1], (long long)d);

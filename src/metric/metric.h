@@ -23,6 +23,7 @@ struct few_metric_case {
   few_workers *w;
   const struct few_set *set, *reference;
   const struct few_metric_opts *o;
+  bool replicate; /* a part of a set: what there is to warn of was said of the whole */
   bool near_done[FEW_NEAR_RULES]; /* pr and dc share one pass over all distances */
   struct few_near_result near[FEW_NEAR_RULES];
 };
@@ -64,6 +65,12 @@ few_status few__metric_near(few_ctx *ctx, struct few_metric_case *c, int rule);
 struct few_near_rule few__metric_rule(const struct few_metric_opts *o, int rule);
 /* "k 3, closed balls" */
 void few__metric_rule_text(char how[FEW_METRIC_HOW], const struct few_metric_opts *o, int rule);
+
+/* Standard errors over the pictures of c->set, which was made with `hold`, by so many replicates,
+ * into value[metric i][v] of the metrics whose bit i of `wanted` is set; the rest of these is as
+ * the metrics left it. */
+few_status few__bootstrap(few_ctx *ctx, const struct few_metric_case *c, unsigned wanted,
+                          int replicates, struct few_metric_value (*value)[FEW_METRIC_VALUES]);
 
 /* Mean, and standard deviation (n - 1; NaN for one), of what subsets, splits or seeds gave. */
 void few__metric_spread(int64_t n, const double *x, double *mean, double *error);

@@ -17,6 +17,18 @@ static few_status new_splits(struct few_set *s) {
   return FEW_NEW(s->ctx, &s->p, s->o.classes);
 }
 
+static few_status new_held(struct few_set *s) {
+  const struct few_set_opts *o = &s->o;
+  s->held = o->n < o->keep ? o->n : o->keep;
+  FEW_TRY(FEW_NEW(s->ctx, &s->held_rows, few__mul_size((size_t)s->held, (size_t)o->dim)));
+  FEW_TRY(FEW_NEW(s->ctx, &s->held_labels, s->held));
+  if (o->needs & (FEW_NEED_LOGITS | FEW_NEED_LABELS))
+    FEW_TRY(FEW_NEW(s->ctx, &s->held_logits, few__mul_size((size_t)s->held, (size_t)o->classes)));
+  if (o->needs & FEW_NEED_SPATIAL)
+    FEW_TRY(FEW_NEW(s->ctx, &s->held_spatial, few__mul_size((size_t)s->held, (size_t)o->spatial)));
+  return FEW_OK;
+}
+
 few_status few__set_create(few_ctx *ctx, struct few_set **out, few_workers *w,
                            const struct few_set_opts *o) {
   struct few_set *s = NULL;
@@ -34,6 +46,7 @@ few_status few__set_create(few_ctx *ctx, struct few_set **out, few_workers *w,
     FEW_GOTO(FEW_NEW(ctx, &s->panels, few__panels_size(s->kept, o->dim)));
   }
   if (o->needs & FEW_NEED_LOGITS) FEW_GOTO(new_splits(s));
+  if (o->hold) FEW_GOTO(new_held(s));
   *out = s;
 out:
   if (st) few__set_free(s);
@@ -48,6 +61,10 @@ void few__set_free(struct few_set *s) {
   for (int i = 0; s->split && i < s->o.splits; i++) few__free(s->ctx, s->split[i].p);
   few__free(s->ctx, s->split);
   few__free(s->ctx, s->p);
+  few__free(s->ctx, s->held_rows);
+  few__free(s->ctx, s->held_logits);
+  few__free(s->ctx, s->held_spatial);
+  few__free(s->ctx, s->held_labels);
   few__free(s->ctx, s);
 }
 
@@ -66,6 +83,18 @@ static void keep(struct few_set *s, int64_t slot, const float *row) {
   const int64_t d = s->o.dim;
   double *to = s->panels + slot / FEW_PANEL * FEW_PANEL * d + slot % FEW_PANEL;
   for (int64_t k = 0; k < d; k++) to[k * FEW_PANEL] = (double)row[k];
+}
+
+static void copy(float *to, int64_t slot, const float *from, int64_t d) {
+  if (to) memcpy(to + slot * d, from, (size_t)d * sizeof *from);
+}
+
+static void hold(struct few_set *s, int64_t slot, const float *row, const float *logits,
+                 const float *spatial, const int32_t *label) {
+  copy(s->held_rows, slot, row, s->o.dim);
+  copy(s->held_logits, slot, logits, s->o.classes);
+  copy(s->held_spatial, slot, spatial, s->o.spatial);
+  s->held_labels[slot] = label ? *label : -1;
 }
 
 /* The softmax of a row into its split. */
@@ -107,6 +136,9 @@ few_status few__set_add(struct few_set *s, int64_t n, const float *rows, const f
   for (int64_t i = 0; i < n; i++) {
     int64_t place = few__rng_permute(o->seed, 0, s->seen + i, o->n);
     if (place < s->kept) keep(s, place, rows + i * o->dim);
+    if (place < s->held)
+      hold(s, place, rows + i * o->dim, s->held_logits ? logits + i * o->classes : NULL,
+           s->held_spatial ? spatial + i * o->spatial : NULL, labels ? &labels[i] : NULL);
     if (s->split) add_marginal(s, place, logits + i * o->classes);
     if (o->needs & FEW_NEED_LABELS) add_label(s, labels[i], logits + i * o->classes);
   }

@@ -22,6 +22,7 @@ struct few_set_opts {
   int64_t keep;  /* rows kept at most: a random choice of the n, the same whatever comes */
   int splits;    /* of the marginal: random parts of one size, to one */
   uint64_t seed; /* of both choices */
+  bool hold;     /* keep all that came of those pictures, for error bars */
 };
 
 struct few_set_split {
@@ -39,6 +40,9 @@ struct few_set {
   int64_t kept;   /* rows in `panels`: min(n, keep) */
   double *panels; /* as gram.h has them */
   struct few_set_split *split;
+  int64_t held; /* pictures, where o.hold: min(n, keep) */
+  float *held_rows, *held_logits, *held_spatial;
+  int32_t *held_labels;
   double *p; /* [classes] of the picture at hand */
   int64_t labelled, agree;
 };

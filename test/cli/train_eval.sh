@@ -16,15 +16,20 @@ lines() {
   grep -o '"eval":.*"seconds"' "$1/log.jsonl"
 }
 train plain --quiet || fail "no run: $(cat err)"
-train whole $measure || fail "not evaluated: $(cat err)"
-grep -q "step 4: fd .*, precision .*, recall .*, agreement .*, of 40 pictures in 3 evaluations each; fashion features, against fashion-mnist:test" err ||
+train default steps=1 $measure || fail "not evaluated: $(cat err)"
+grep -q "step 1: fd .*, agreement .*, of 40 pictures in 3 evaluations each; fashion features, against fashion-mnist:test" err ||
   fail "nothing told: $(cat err)"
+grep -q '^{"step":1,"eval":{"reference":"fashion-mnist:test","reference_hash":"[0-9a-f]*","n_reference":10000,"features":"fashion",.*"nfe":3,' \
+  default/log.jsonl || fail "line: $(cat default/log.jsonl)"
+"$few" data fashion-mnist:test --n 60 --out small.npy 2>err >&2 || fail "no reference: $(cat err)"
+measure="$measure eval_ref=npy:small.npy"
+train whole --quiet $measure || fail "not evaluated: $(cat err)"
 cmp plain/model.safetensors whole/model.safetensors || fail "another model"
 for step in 6 8; do
   cmp plain/checkpoint-00000000$step.safetensors whole/checkpoint-00000000$step.safetensors ||
     fail "another checkpoint $step"
 done
-test "$(grep -c '^{"step":[48],"eval":{"reference":"fashion-mnist:test","reference_hash":"[0-9a-f]*","n_reference":10000,"features":"fashion",.*,"n":40,.*"nfe":3,' whole/log.jsonl)" = 2 ||
+test "$(grep -c '^{"step":[48],"eval":.*"n_reference":60,.*"n":40,' whole/log.jsonl)" = 2 ||
   fail "lines: $(cat whole/log.jsonl)"
 # In two parts, on other workers.
 train parts --quiet $measure --workers 1 steps=5 || fail "no first part: $(cat err)"

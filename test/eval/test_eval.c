@@ -149,6 +149,32 @@ static void test_model(void **state) {
   few_model_free(m);
 }
 
+/* Error bars leave the values alone and do not depend on the workers. */
+static void test_bootstrap(void **state) {
+  struct files *f = *state;
+  write_pictures(f, "a.npy", N, 10);
+  write_pictures(f, "b.npy", N, 30);
+  struct few_eval_opts o = options(f, "a.npy", "b.npy");
+  struct few_eval_report *plain = eval(f, &o);
+  o.bootstrap = 7;
+  few_ctx_set_workers(f->ctx, 1);
+  struct few_eval_report *r = eval(f, &o);
+  few_ctx_set_workers(f->ctx, 3);
+  struct few_eval_report *again = eval(f, &o);
+  assert_same_numbers(r, plain);
+  for (int i = 0; i < r->n_numbers; i++) {
+    assert_string_equal(r->number[i].error_of, "bootstrap");
+    assert_true(r->number[i].error == again->number[i].error);
+  }
+  /* means 20 of 255 apart, each of 64 spread by 64 / 255 / sqrt(12 N): |delta|^2 has the error
+   * 2 |delta| sigma = 2 (8 20 / 255) (64 / 255) / sqrt(12 N), if that were all of it */
+  const double error = 2 * (8 * 20. / 255) * (64. / 255) / sqrt(12. * N);
+  assert_true(number(r, "fd")->error > error / 3 && number(r, "fd")->error < error * 3);
+  few_eval_report_free(plain);
+  few_eval_report_free(again);
+  few_eval_report_free(r);
+}
+
 static void test_json(void **state) {
   struct files *f = *state;
   write_pictures(f, "a.npy", N, 10);
@@ -220,6 +246,12 @@ static void test_mistakes(void **state) {
   o.n = 0;
   o.seeds = 2;
   refused(f, &o, FEW_E_INVALID, "seeds", "model");
+  o.seeds = 1;
+  o.bootstrap = 1;
+  refused(f, &o, FEW_E_INVALID, "bootstrap", "2 replicates");
+  o.bootstrap = 2;
+  o.keep = 11;
+  refused(f, &o, FEW_E_INVALID, "dc 6 pictures", "has 5");
   o = options(f, "a.npy", "missing.npy");
   refused(f, &o, FEW_E_IO, "missing.npy", "");
   o = options(f, "a.npy", "broken.npz");
@@ -259,6 +291,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_pictures, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_workers, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_model, files_setup, files_teardown),
+      cmocka_unit_test_setup_teardown(test_bootstrap, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_json, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_mistakes, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_stops, files_setup, files_teardown)};

@@ -24,6 +24,8 @@ static few_status evaluate(struct meter *c, const char *source, const char *refe
   e.sampler = "ddim";
   e.subsets = 2;
   e.subset_size = 4;
+  e.bootstrap = 2;
+  e.metrics = "fd,kid,pr";
   st = few_eval(ctx, &e, &r);
   if (!st) st = few_eval_json(ctx, r, &text);
   if (st && strlen(few_error(ctx)) < 10) fail_msg("no sentence: %s", few_status_name(st));
