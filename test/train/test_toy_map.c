@@ -1,46 +1,9 @@
 /* Students of a mixture whose flow is known: how far is the one-step and the two-step map from the
  * exact one? Train a teacher, sCD and sCT through the trainer as a user would, then compare with
  * the integrated probability-flow ODE of the exact score. */
-#include "testing.h"
+#include "toys.h"
 
-#include <unistd.h>
-
-#include "few/data.h"
-#include "few/train.h"
-#include "model/model.h"
-#include "process/mixture.h"
-
-enum { N = 512, D = 2 };
-
-static void train(few_ctx *ctx, const char *recipe, const char *dir, int n,
-                  const char **overrides) {
-  char path[512], run[512];
-  snprintf(path, sizeof path, "%s/../recipes/%s.ini", FEW_TEST_DIR, recipe);
-  snprintf(run, sizeof run, "%s/%s", dir, recipe);
-  struct few_train_opts o = FEW_TRAIN_OPTS_INIT;
-  o.recipe = path;
-  o.run = run;
-  o.n_overrides = n;
-  o.overrides = overrides;
-  assert_ok(ctx, few_train(ctx, &o));
-}
-
-struct exact {
-  struct few_mixture mixture;
-  double mean[16 * D], std[16];
-};
-
-/* The mixture in the model's own units. */
-static void scale_mixture(struct exact *e, const few_model *m) {
-  const struct few_data_gaussians *g = few_data_mixture();
-  assert_true(g->d == D && g->k <= 16);
-  for (int i = 0; i < g->k; i++) {
-    for (int k = 0; k < D; k++)
-      e->mean[i * D + k] = (g->mean[i * D + k] - m->data_mean) * m->data_scale;
-    e->std[i] = g->std[i] * m->data_scale;
-  }
-  e->mixture = (struct few_mixture){g->k, D, g->weight, e->mean, e->std};
-}
+enum { N = TOY_N, D = TOY_D };
 
 /* x <- f(x, t) of the student. */
 static void student_map(few_ctx *ctx, few_model *m, double t, double *x) {
@@ -52,15 +15,9 @@ static void student_map(few_ctx *ctx, few_model *m, double t, double *x) {
   for (int i = 0; i < N * D; i++) x[i] = cos(t) * x[i] - sin(t) * sigma * (double)F[i];
 }
 
-static void exact_map(few_ctx *ctx, const struct exact *e, double sigma, double t, double *x) {
+static void exact_map(few_ctx *ctx, const struct toy_exact *e, double sigma, double t, double *x) {
   for (int i = 0; i < N; i++)
     assert_ok(ctx, few__mixture_map(ctx, &e->mixture, sigma, t, 0, 1e-8, x + i * D));
-}
-
-static double rms(const double *a, const double *b) {
-  double sum = 0;
-  for (int i = 0; i < N * D; i++) sum += (a[i] - b[i]) * (a[i] - b[i]);
-  return sqrt(sum / (N * D));
 }
 
 /* Back to the middle time with fresh noise. */
@@ -73,22 +30,22 @@ static void renoise(double sigma, double t, uint64_t step, double *x) {
 
 static void measure(few_ctx *ctx, const char *path, double *one, double *two) {
   few_model *m;
-  struct exact e;
+  struct toy_exact e;
   static double a[N * D], b[N * D];
   assert_ok(ctx, few_model_load(ctx, &m, path));
-  scale_mixture(&e, m);
+  toy_exact(&e, m, -1);
   const double sigma = m->spec.sigma_data, t_max = atan(80 / sigma), t_mid = 1.1;
   struct few_rng r = {.seed = 11, .purpose = FEW_RNG_CHECK};
   few__rng_normal_f64(&r, N * D, a);
   for (int i = 0; i < N * D; i++) b[i] = a[i] *= sigma;
   student_map(ctx, m, t_max, a);
   exact_map(ctx, &e, sigma, t_max, b);
-  *one = rms(a, b) / sigma;
+  *one = toy_rms(a, b) / sigma;
   renoise(sigma, t_mid, 1, a);
   renoise(sigma, t_mid, 1, b);
   student_map(ctx, m, t_mid, a);
   exact_map(ctx, &e, sigma, t_mid, b);
-  *two = rms(a, b) / sigma;
+  *two = toy_rms(a, b) / sigma;
   few_model_free(m);
 }
 
@@ -99,15 +56,14 @@ static void report(const char *what, double one, double two) {
 
 static void test_students_learn_the_flow(void **state) {
   (void)state;
-  few_ctx *ctx = test_ctx();
-  char dir[] = "/tmp/few-toy-XXXXXX", teacher[512], clean[600];
-  assert_non_null(mkdtemp(dir));
-  snprintf(teacher, sizeof teacher, "teacher=%s/toy-teacher/model.safetensors", dir);
-  const char *small[] = {"width=64",  "layers=3",  "steps=800",
-                         "batch=512", "ema=40000", "preview_every=0"};
-  const char *student[] = {teacher,     "steps=800",       "batch=512",
-                           "ema=40000", "preview_every=0", "tangent_warmup=200"};
-  train(ctx, "toy-teacher", dir, 6, small);
+  struct toy t = toy_begin();
+  char teacher[640];
+  static const char *const small[] = {"width=64",  "layers=3",        "steps=800", "batch=512",
+                                      "ema=40000", "preview_every=0", NULL};
+  toy_train(&t, "toy-teacher", "teacher", small);
+  snprintf(teacher, sizeof teacher, "teacher=%s", t.model);
+  const char *const student[] = {teacher,           "steps=800",          "batch=512", "ema=40000",
+                                 "preview_every=0", "tangent_warmup=200", NULL};
   /* Measured with AVX-512: 0.143, 0.164 and 0.149, 0.169. Other instruction sets round otherwise
    * and land elsewhere nearby; an untrained or wrongly trained map is at 0.5 and above. */
   static const struct {
@@ -116,18 +72,14 @@ static void test_students_learn_the_flow(void **state) {
   } held[] = {{"toy-scd", 0.22, 0.25}, {"toy-sct", 0.22, 0.25}};
   for (int i = 0; i < 2; i++) {
     double one, two;
-    train(ctx, held[i].recipe, dir, 6, student);
-    char path[600];
-    snprintf(path, sizeof path, "%s/%s/model.safetensors", dir, held[i].recipe);
-    measure(ctx, path, &one, &two);
+    toy_train(&t, held[i].recipe, held[i].recipe, student);
+    measure(t.ctx, t.model, &one, &two);
     report(held[i].recipe, one, two);
     if (!(one < held[i].one && two < held[i].two))
       fail_msg("%s: one step %.3f (at most %.2f), two steps %.3f (at most %.2f)", held[i].recipe,
                one, held[i].one, two, held[i].two);
   }
-  snprintf(clean, sizeof clean, "rm -r %s", dir);
-  assert_int_equal(system(clean), 0);
-  few_ctx_free(ctx);
+  toy_end(&t);
 }
 
 /* FEW_TOY_MODEL=student.safetensors: the distance of that model, for docs/results.md. */

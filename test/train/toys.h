@@ -1,0 +1,142 @@
+/* toys.h - runs on the ring of Gaussians, whose flow is known: train as a user would, with a
+ * teacher that comes with few, and measure how far the result is from the exact answer. */
+#ifndef FEW_TEST_TOYS_H
+#define FEW_TEST_TOYS_H
+
+#include <unistd.h>
+
+#include "few/data.h"
+#include "few/train.h"
+#include "model/model.h"
+#include "process/mixture.h"
+#include "testing.h"
+
+enum { TOY_N = 512, TOY_D = 2 };
+
+struct toy {
+  few_ctx *ctx;
+  char dir[32], model[600]; /* model.safetensors of the last toy_train */
+};
+
+#define TOY_TEACHER "teacher=" FEW_TEST_DIR "/../models/toy-teacher.safetensors"
+#define TOY_LABELS_TEACHER "teacher=" FEW_TEST_DIR "/../models/toy-labels-teacher.safetensors"
+
+static inline struct toy toy_begin(void) {
+  struct toy t = {.ctx = test_ctx(), .dir = "/tmp/few-toy-XXXXXX"};
+  assert_non_null(mkdtemp(t.dir));
+  return t;
+}
+
+static inline void toy_end(struct toy *t) {
+  char clean[64];
+  snprintf(clean, sizeof clean, "rm -r %s", t->dir);
+  assert_int_equal(system(clean), 0);
+  few_ctx_free(t->ctx);
+}
+
+/* Run recipes/<recipe>.ini in a directory `run` of its own; overrides end with NULL. */
+static inline void toy_train(struct toy *t, const char *recipe, const char *run,
+                             const char *const *overrides) {
+  char path[512], dir[512];
+  struct few_train_opts o = FEW_TRAIN_OPTS_INIT;
+  snprintf(path, sizeof path, "%s/../recipes/%s.ini", FEW_TEST_DIR, recipe);
+  snprintf(dir, sizeof dir, "%s/%s", t->dir, run);
+  snprintf(t->model, sizeof t->model, "%s/model.safetensors", dir);
+  o.recipe = path;
+  o.run = dir;
+  while (overrides[o.n_overrides]) o.n_overrides++;
+  o.overrides = (const char **)(uintptr_t)overrides;
+  assert_ok(t->ctx, few_train(t->ctx, &o));
+}
+
+/* ---- exact answers ---- */
+
+struct toy_exact {
+  struct few_mixture mixture; /* in the model's own units; of label k: component k alone */
+  double weight[16], mean[16 * TOY_D], std[16];
+};
+
+static inline void toy_exact(struct toy_exact *e, const few_model *m, int label) {
+  const struct few_data_gaussians *g = few_data_mixture();
+  int n = 0;
+  assert_true(g->d == TOY_D && g->k <= 16);
+  for (int i = 0; i < g->k; i++) {
+    if (label >= 0 && i != label) continue;
+    for (int k = 0; k < TOY_D; k++)
+      e->mean[n * TOY_D + k] = (g->mean[i * TOY_D + k] - m->data_mean) * m->data_scale;
+    e->weight[n] = label < 0 ? g->weight[i] : 1;
+    e->std[n++] = g->std[i] * m->data_scale;
+  }
+  e->mixture = (struct few_mixture){n, TOY_D, e->weight, e->mean, e->std};
+}
+
+static inline double toy_rms(const double *a, const double *b) {
+  double sum = 0;
+  for (int i = 0; i < TOY_N * TOY_D; i++) sum += (a[i] - b[i]) * (a[i] - b[i]);
+  return sqrt(sum / (TOY_N * TOY_D));
+}
+
+/* Samples of a model in its own units, x[TOY_N][TOY_D], and the standard normals z that they began
+ * as (NULL: not wanted). */
+static inline void toy_sample(struct toy *t, few_model *m, const struct few_sample_opts *opts,
+                              double *x, double *z) {
+  static float out[TOY_N * TOY_D];
+  struct few_sample_opts o = *opts;
+  o.n = TOY_N;
+  assert_ok(t->ctx, few_sample(m, &o, out, NULL, NULL));
+  for (int i = 0; i < TOY_N * TOY_D; i++) x[i] = ((double)out[i] - m->data_mean) * m->data_scale;
+  for (int i = 0; z && i < TOY_N; i++) {
+    struct few_rng r = {.seed = o.seed, .row = (uint64_t)i, .purpose = FEW_RNG_SAMPLE};
+    few__rng_normal_f64(&r, TOY_D, z + i * TOY_D);
+  }
+}
+
+/* Distance of a deterministic sampler's images to those of the exact flow from the same noise, in
+ * units of sigma_d. */
+static inline double toy_flow_distance(struct toy *t, const struct few_sample_opts *opts) {
+  static double x[TOY_N * TOY_D], y[TOY_N * TOY_D];
+  struct toy_exact e;
+  few_model *m;
+  assert_ok(t->ctx, few_model_load(t->ctx, &m, t->model));
+  const double sigma = m->spec.sigma_data;
+  toy_exact(&e, m, -1);
+  toy_sample(t, m, opts, x, y);
+  for (int i = 0; i < TOY_N * TOY_D; i++) y[i] *= sigma;
+  for (int i = 0; i < TOY_N; i++)
+    assert_ok(t->ctx, few__mixture_map(t->ctx, &e.mixture, sigma, atan(80 / sigma), 0, 1e-8,
+                                       y + i * TOY_D));
+  few_model_free(m);
+  return toy_rms(x, y) / sigma;
+}
+
+/* How samples lie on the ring: the part of them within three standard deviations of a Gaussian
+ * (exactly 1 - exp(-9/2) = 0.989), and the rarest Gaussian's part in units of its weight. */
+struct toy_modes {
+  double near, rarest;
+};
+
+static inline struct toy_modes toy_modes(struct toy *t, const struct few_sample_opts *opts) {
+  static double x[TOY_N * TOY_D];
+  struct toy_exact e;
+  struct toy_modes r = {0, INFINITY};
+  double count[16] = {0};
+  few_model *m;
+  assert_ok(t->ctx, few_model_load(t->ctx, &m, t->model));
+  toy_exact(&e, m, -1);
+  toy_sample(t, m, opts, x, NULL);
+  for (int i = 0; i < TOY_N; i++) {
+    int best = 0;
+    double nearest = INFINITY;
+    for (int k = 0; k < e.mixture.n; k++) {
+      double d = hypot(x[2 * i] - e.mean[2 * k], x[2 * i + 1] - e.mean[2 * k + 1]) / e.std[k];
+      if (d < nearest) nearest = d, best = k;
+    }
+    count[best]++;
+    r.near += (nearest < 3) / (double)TOY_N;
+  }
+  for (int k = 0; k < e.mixture.n; k++) r.rarest = fmin(r.rarest, count[k] / TOY_N / e.weight[k]);
+  few_model_free(m);
+  return r;
+}
+
+#endif
