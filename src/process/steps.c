@@ -12,6 +12,28 @@
  * EDM's Heun (Karras et al., arXiv 2206.00364, algorithm 1) averages d = dx_sigma/dsigma, which is
  * e/sigma_d, over the ends of a step in sigma = sigma_d tan t, x_sigma = x_t/cos t. Its Euler step
  * is DDIM's, and cos t (tan t - tan s)/2 = -sin(s-t)/(2 cos s) is the weight of e_t - e_s.
+ *
+ * DPM-Solver++ (2S) (Lu et al., arXiv 2211.01095, algorithm 1 with r = 1/2) holds D within a step
+ * at its value in the middle m of ln tan t, which DDIM leads to. For a constant D
+ *
+ *   x_t = sin(t)/sin(s) x_s + sin(s-t)/sin(s) D.
+ *
+ * Flow matching's state is y_u = (1-u) x0 + u eps = x_t/n(t) with n(t) = cos t + sigma_d sin t and
+ * u = sigma_d sin(t)/n(t), so that u_s - u_t = sigma_d sin(s-t)/(n(s) n(t)), and
+ * y_t = y_s - (u_s - u_t) v is
+ *
+ *   x_t = n(t)/n(s) x_s - sigma_d sin(s-t)/n(s) v.
+ *
+ * Noise. In x_s = (cos s/cos t) x_t + noise the noise has the variance
+ *
+ *   sigma_d^2 (sin^2 s - (cos s/cos t)^2 sin^2 t) = sigma_d^2 sin(s-t) sin(s+t)/cos^2 t,
+ *
+ * and DDPM's posterior of x_t given x_s and x0 (Ho et al., arXiv 2006.11239, eq. 7) that times
+ * sin^2 t/sin^2 s. With eta times its deviation, w sigma_d, DDIM's family (Song et al., arXiv
+ * 2010.02502, eq. 12 and 16) keeps what it needs of the old noise e:
+ *
+ *   x_t = cos(t) D + sqrt(sin^2 t - w^2) e + w sigma_d z,  w = eta tan(t)/sin(s) sqrt(sin(s-t)
+ * sin(s+t)).
  */
 #include "steps.h"
 
@@ -46,3 +68,31 @@ double few__step_dpm_2m(double s_before, double s, double t) {
 }
 
 double few__step_heun(double s, double t) { return -sin(s - t) / (2 * cos(s)); }
+
+struct few_line few__step_euler(double sigma_d, double s, double t) {
+  return (struct few_line){1, -(s - t) * sigma_d};
+}
+
+double few__step_middle(double s, double t) { return atan(sqrt(tan(s) * tan(t))); }
+
+struct few_line few__step_dpmpp_2s(double s, double t) {
+  return (struct few_line){sin(t) / sin(s), sin(s - t) / sin(s)};
+}
+
+struct few_line few__step_flow(double sigma_d, double s, double t) {
+  double n = cos(s) + sigma_d * sin(s);
+  return (struct few_line){(cos(t) + sigma_d * sin(t)) / n, -sigma_d * sin(s - t) / n};
+}
+
+struct few_draw few__step_ddpm(double sigma_d, double s, double t, double eta) {
+  assert(eta >= 0 && eta <= 1 && s > t);
+  double w = eta * tan(t) / sin(s) * sqrt(sin(s - t) * sin(s + t));
+  double kept = sqrt(fmax(0, (sin(t) - w) * (sin(t) + w))); /* of e */
+  return (struct few_draw){.line.x = cos(t) * cos(s) + kept * sin(s),
+                           .line.y = (kept * cos(s) - cos(t) * sin(s)) * sigma_d,
+                           .noise = w * sigma_d};
+}
+
+struct few_line few__step_renoise(double sigma_d, double t, double s) {
+  return (struct few_line){cos(s) / cos(t), sigma_d * sqrt(sin(s - t) * sin(s + t)) / cos(t)};
+}

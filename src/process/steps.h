@@ -1,7 +1,8 @@
 /* steps.h - one step of each solver of the probability-flow ODE, as scalars in f64.
  *
- * A step goes from s down to t, 0 <= t < s <= pi/2, in TrigFlow's terms. Samplers apply these
- * scalars to arrays; objectives that distil such steps put them into a graph.
+ * A step goes from s down to t, 0 <= t < s <= pi/2, in TrigFlow's terms; those of DDIM, Euler and
+ * Heun also go up. Samplers apply these scalars to arrays; objectives that distil such steps put
+ * them into a graph.
  */
 #ifndef FEW_SRC_STEPS_H
 #define FEW_SRC_STEPS_H
@@ -22,5 +23,27 @@ double few__step_dpm_2m(double s_before, double s, double t);
 
 /* EDM's Heun: to DDIM's x_t add w (noise(x_t, t) - noise(x_s, s)), x_t being DDIM's. s < pi/2. */
 double few__step_heun(double s, double t);
+
+/* Euler in TrigFlow's own t: x_t = line.x x_s + line.y F(x_s, s). */
+struct few_line few__step_euler(double sigma_d, double s, double t);
+
+/* DPM-Solver++ (2S): the time in the middle of ln tan t, and x_t = line.x x_s + line.y D(middle).
+ */
+double few__step_middle(double s, double t);
+struct few_line few__step_dpmpp_2s(double s, double t);
+
+/* A step along the straight path of flow matching, as far as the average velocity v between the
+ * ends leads (v = eps - x0 where noise and image are known): x_t = line.x x_s + line.y v. */
+struct few_line few__step_flow(double sigma_d, double s, double t);
+
+/* Steps that draw: x_t = line.x x_s + line.y F(x_s, s) + noise z, z standard normal. */
+struct few_draw {
+  struct few_line line;
+  double noise;
+};
+/* DDPM's ancestral step for eta 1, DDIM for 0, between them what lies between; 0 <= eta <= 1. */
+struct few_draw few__step_ddpm(double sigma_d, double s, double t, double eta);
+/* Back up by noise alone, from t to s > t: x_s = line.x x_t + line.y z. t < pi/2. */
+struct few_line few__step_renoise(double sigma_d, double t, double s);
 
 #endif

@@ -9,7 +9,7 @@
 static const double sd = 0.5;
 static const double t_first = 1.5645464, t_last = 0.004; /* sigma 80 and 0.002 */
 
-enum solver { DDIM, DPMPP, DPM, HEUN, DPMPP_WRONG_SIGN, DPM_WRONG_SIGN };
+enum solver { DDIM, EULER, DPMPP, DPM, DPMPP_2S, HEUN, DPMPP_WRONG_SIGN, DPM_WRONG_SIGN };
 
 struct point {
   double x[3], F[3];
@@ -32,6 +32,16 @@ static void step(enum solver solver, const struct few_mixture *m, double s_befor
     for (int k = 0; k < 3; k++)
       x[k] += few__step_heun(s, t) *
               (along(few__step_noise(sd, t), &there, k) - along(few__step_noise(sd, s), now, k));
+  } else if (solver == EULER) {
+    for (int k = 0; k < 3; k++) x[k] = along(few__step_euler(sd, s, t), now, k);
+  } else if (solver == DPMPP_2S) {
+    struct point there;
+    double m_t = few__step_middle(s, t);
+    for (int k = 0; k < 3; k++) there.x[k] = along(few__step_ddim(sd, s, m_t), now, k);
+    few__mixture_F(m, sd, m_t, there.x, there.F);
+    struct few_line line = few__step_dpmpp_2s(s, t);
+    for (int k = 0; k < 3; k++)
+      x[k] = line.x * now->x[k] + line.y * along(few__step_denoise(sd, m_t), &there, k);
   } else if (solver != DDIM && before) {
     bool plus = solver == DPMPP || solver == DPMPP_WRONG_SIGN;
     double w = plus ? few__step_dpmpp_2m(s_before, s, t) : few__step_dpm_2m(s_before, s, t);
@@ -92,6 +102,8 @@ static void test_orders(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
   assert_close(measured_order(ctx, DDIM), 1, 0.1);
+  assert_close(measured_order(ctx, EULER), 1, 0.1);
+  assert_close(measured_order(ctx, DPMPP_2S), 2, 0.1);
   assert_close(measured_order(ctx, DPMPP), 2, 0.1);
   assert_close(measured_order(ctx, DPM), 2, 0.1);
   assert_close(measured_order(ctx, HEUN), 2, 0.1);
@@ -127,6 +139,46 @@ static void test_heun_is_edm(void **state) {
   }
 }
 
+/* DDPM's step as it is printed, in VP's state x' = sqrt(abar) x0 + sqrt(1 - abar) eps, which is
+ * x_t n(t) with n = sqrt(abar)/cos t: mean and variance of the posterior with D for x0. */
+static void test_ddpm_is_the_posterior(void **state) {
+  (void)state;
+  const double eps = 0x1p-52, abar_s = 0.2, x = 0.7, F = -0.4;
+  for (double abar_t = 0.3; abar_t < 1; abar_t += 0.17) {
+    double s = atan(sqrt(1 / abar_s - 1) / sd), t = atan(sqrt(1 / abar_t - 1) / sd);
+    double n_s = sqrt(abar_s) / cos(s), n_t = sqrt(abar_t) / cos(t), alpha = abar_s / abar_t;
+    struct few_line to_D = few__step_denoise(sd, s);
+    double D = to_D.x * x + to_D.y * F;
+    double mean = sqrt(abar_t) * (1 - alpha) / (1 - abar_s) * D +
+                  sqrt(alpha) * (1 - abar_t) / (1 - abar_s) * n_s * x;
+    double variance = (1 - abar_t) / (1 - abar_s) * (1 - alpha);
+    struct few_draw one = few__step_ddpm(sd, s, t, 1), none = few__step_ddpm(sd, s, t, 0);
+    assert_close(n_t * (one.line.x * x + one.line.y * F), mean, 32 * eps);
+    assert_close(n_t * one.noise, sqrt(variance), 32 * eps);
+    struct few_line ddim = few__step_ddim(sd, s, t);
+    assert_close(none.line.x, ddim.x, 8 * eps);
+    assert_close(none.line.y, ddim.y, 8 * eps);
+    assert_true(none.noise == 0);
+  }
+  struct few_draw last = few__step_ddpm(sd, 1.5707963267948966, 0, 1);
+  assert_close(last.line.y, -sd, eps);
+  assert_true(last.noise == 0);
+}
+
+/* Down a straight line and up by noise, with image and noise known: the state of the other time. */
+static void test_known_image_and_noise(void **state) {
+  (void)state;
+  const double eps = 0x1p-52, x0 = 0.8, z = -1.3;
+  for (double s = 0.1; s < 1.58; s += 0.29)
+    for (double t = 0; t < s; t += 0.07) {
+      struct few_line flow = few__step_flow(sd, s, t), up = few__step_renoise(sd, t, s);
+      double x_s = cos(s) * x0 + sin(s) * sd * z, x_t = cos(t) * x0 + sin(t) * sd * z;
+      assert_close(flow.x * x_s + flow.y * (z - x0), x_t, 8 * eps);
+      assert_close(up.x * cos(t), cos(s), 8 * eps);
+      assert_close(hypot(up.x * sd * sin(t), up.y), sd * sin(s), 8 * eps);
+    }
+}
+
 static void test_last_step_is_first_order(void **state) {
   (void)state;
   assert_close(few__step_dpmpp_2m(0.9, 0.5, 0), 0, 0);
@@ -140,6 +192,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_orders),
       cmocka_unit_test(test_heun_is_edm),
+      cmocka_unit_test(test_ddpm_is_the_posterior),
+      cmocka_unit_test(test_known_image_and_noise),
       cmocka_unit_test(test_last_step_is_first_order),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
