@@ -57,15 +57,8 @@ static few_status check_guidance(few_model *m, const struct few_sample_opts *o) 
                    "guidance %g without a label: give a label, or guidance 1", s);
 }
 
-/* A consistency model needs a second look at most; Heun is EDM's, at its 35 evaluations. */
-static int default_steps(const struct few_sampler *s) {
-  if (s->order == 0) return 2;
-  if (s->order == 1) return 50;
-  return s->evals_per_step == 2 ? 18 : 25;
-}
-
 int few__sample_steps(const struct few_sampler *s, const struct few_sample_opts *o) {
-  return o->n_times > 0 ? o->n_times : o->steps > 0 ? o->steps : default_steps(s);
+  return o->n_times > 0 ? o->n_times : o->steps > 0 ? o->steps : s->steps;
 }
 
 static few_status choose_times(struct job *j) {
@@ -136,8 +129,9 @@ static few_status report(const struct job *j) {
   return few__progress(j->m->ctx, &p);
 }
 
-static few_status eval(void *user, const float *x, double t, float *F) {
+static few_status eval(void *user, const float *x, double t, double to, float *F) {
   struct job *j = user;
+  FEW_UNUSED(to);
   j->e.x = x;
   j->e.time = (float)t;
   j->e.out = F;
@@ -217,5 +211,5 @@ int few_sampler_list_count(void) { return few__sampler_count(); }
 
 struct few_sampler_info few_sampler_list(int i) {
   const struct few_sampler *s = few__sampler_at(i);
-  return (struct few_sampler_info){s->name, s->source, s->help, default_steps(s)};
+  return (struct few_sampler_info){s->name, s->source, s->help, s->steps};
 }

@@ -21,7 +21,7 @@ static few_status run(few_ctx *ctx, struct few_sampling *s) {
       few__sampling_noise(s, k, F);
       few__sampling_line(s, (struct few_line){state.x0, state.eps}, s->x, F, s->x);
     }
-    FEW_GOTO(s->eval(s->user, s->x, s->t[k], F));
+    FEW_GOTO(s->eval(s->user, s->x, s->t[k], 0, F));
     few__sampling_line(s, few__step_denoise(s->sigma_d, s->t[k]), s->x, F, s->x);
   }
 out:
@@ -34,6 +34,7 @@ const struct few_sampler few__sampler_consistency = {
     .source = "Song et al., arXiv 2303.01469",
     .help = "for consistency models: jump to the image, add noise again, jump again",
     .schedule = FEW_SCHEDULE_MIDDLE,
+    .steps = 2,
     .order = 0,
     .evals_per_step = 1,
     .fresh_noise = true,

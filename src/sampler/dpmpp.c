@@ -14,7 +14,7 @@ static few_status run(few_ctx *ctx, struct few_sampling *s) {
   float *F = scratch, *D = scratch + n, *D_before = scratch + 2 * n;
   for (int k = 0; k < s->steps; k++) {
     double from = s->t[k], to = s->t[k + 1];
-    FEW_GOTO(s->eval(s->user, s->x, from, F));
+    FEW_GOTO(s->eval(s->user, s->x, from, from, F));
     few__sampling_line(s, few__step_denoise(s->sigma_d, from), s->x, F, D);
     few__sampling_line(s, few__step_ddim(s->sigma_d, from, to), s->x, F, s->x);
     if (k > 0) {
@@ -36,6 +36,7 @@ const struct few_sampler few__sampler_dpmpp = {
     .source = "Lu et al., arXiv 2211.01095; Lu and Song, arXiv 2410.11081, eq. 28",
     .help = "second order, deterministic, one evaluation a step (DPM-Solver++ 2M)",
     .schedule = FEW_SCHEDULE_KARRAS,
+    .steps = 25,
     .order = 2,
     .evals_per_step = 1,
     .run = run,

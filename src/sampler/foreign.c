@@ -1,7 +1,8 @@
 /* foreign.c - scale, ask, combine: process/convert.h applied to arrays. */
 #include "foreign.h"
 
-few_status few__foreign_eval(void *user, const float *x, double t, float *F) {
+few_status few__foreign_eval(void *user, const float *x, double t, double to, float *F) {
+  FEW_UNUSED(to);
   const struct few_foreign *f = user;
   struct few_to_trig c = few__to_trig(f->process, f->predicts, f->sigma_d, t);
   for (int64_t i = 0; i < f->n; i++) f->scratch[i] = (float)(c.in_scale * (double)x[i]);

@@ -16,6 +16,6 @@ struct few_foreign {
 };
 
 /* few_sampling's eval; `user` is a struct few_foreign. */
-few_status few__foreign_eval(void *user, const float *x, double t, float *F);
+few_status few__foreign_eval(void *user, const float *x, double t, double to, float *F);
 
 #endif

@@ -53,25 +53,82 @@ void few__sampling_line(const struct few_sampling *s, struct few_line line, cons
   for (int64_t i = 0; i < n; i++) out[i] = (float)(line.x * (double)x[i] + line.y * (double)y[i]);
 }
 
-static few_status run(few_ctx *ctx, const struct few_sampler *sampler,
-                      const struct few_times_opts *times, struct few_sampling *s) {
+few_status few__sampling_ddim(few_ctx *ctx, struct few_sampling *s) {
+  float *F = NULL;
+  few_status st = FEW_OK;
+  FEW_TRY(FEW_NEW(ctx, &F, s->rows * s->dims));
+  for (int k = 0; k < s->steps; k++) {
+    FEW_GOTO(s->eval(s->user, s->x, s->t[k], s->t[k + 1], F));
+    few__sampling_line(s, few__step_ddim(s->sigma_d, s->t[k], s->t[k + 1]), s->x, F, s->x);
+  }
+out:
+  few__free(ctx, F);
+  return st;
+}
+
+/* ---- running ---- */
+
+static few_status make_times(few_ctx *ctx, const struct few_sampler *sampler,
+                             const struct few_times_opts *times, struct few_sampling *s) {
   struct few_times_opts o = *times;
   if (o.schedule == FEW_SCHEDULE_DEFAULT) o.schedule = sampler->schedule;
-  FEW_TRY(few__times(ctx, &o, s->sigma_d, s->t));
-  if (!s->started) {
-    few__sampling_noise(s, 0, s->x);
-    few__sampling_line(s, (struct few_line){s->sigma_d, 0}, s->x, s->x, s->x);
+  s->steps = o.steps;
+  s->own_times = o.times != NULL;
+  FEW_TRY(FEW_NEW(ctx, &s->t, o.steps < 1 ? 2 : o.steps + 1));
+  return few__times(ctx, &o, s->sigma_d, s->t);
+}
+
+static few_status run(few_ctx *ctx, const struct few_sampler *sampler, struct few_sampling *s) {
+  char *opts = NULL;
+  few_status st = FEW_OK;
+  if (s->opts || !sampler->options) return sampler->run(ctx, s);
+  FEW_TRY(FEW_NEW(ctx, &opts, sampler->options_size));
+  FEW_GOTO(few__options_default(ctx, sampler->options, opts));
+  s->opts = opts;
+  st = sampler->run(ctx, s);
+  s->opts = NULL;
+out:
+  few__free(ctx, opts);
+  return st;
+}
+
+static void reverse(int n, double *t) {
+  for (int i = 0; i < n - 1 - i; i++) {
+    double swap = t[i];
+    t[i] = t[n - 1 - i];
+    t[n - 1 - i] = swap;
   }
-  return sampler->run(ctx, s);
 }
 
 few_status few__sample(few_ctx *ctx, const struct few_sampler *sampler,
                        const struct few_times_opts *times, struct few_sampling *s) {
+  few_status st;
   assert(s->rows >= 0 && s->dims >= 0 && s->sigma_d > 0 && s->eval);
-  s->steps = times->steps;
   s->t = NULL;
-  FEW_TRY(FEW_NEW(ctx, &s->t, times->steps < 1 ? 2 : times->steps + 1));
-  few_status st = run(ctx, sampler, times, s);
+  FEW_GOTO(make_times(ctx, sampler, times, s));
+  if (!s->started) {
+    few__sampling_noise(s, 0, s->x);
+    few__sampling_line(s, (struct few_line){s->sigma_d, 0}, s->x, s->x, s->x);
+  }
+  st = run(ctx, sampler, s);
+out:
+  few__free(ctx, s->t);
+  s->t = NULL;
+  return st;
+}
+
+few_status few__encode(few_ctx *ctx, const struct few_sampler *sampler,
+                       const struct few_times_opts *times, struct few_sampling *s) {
+  few_status st;
+  assert(s->rows >= 0 && s->dims >= 0 && s->sigma_d > 0 && s->eval);
+  if (!sampler->both_ways)
+    return few__fail(ctx, FEW_E_INVALID, "%s does not lead from images to noise; ddim does",
+                     sampler->name);
+  s->t = NULL;
+  FEW_GOTO(make_times(ctx, sampler, times, s));
+  reverse(s->steps + 1, s->t);
+  st = run(ctx, sampler, s);
+out:
   few__free(ctx, s->t);
   s->t = NULL;
   return st;

@@ -5,6 +5,17 @@
  * level instead and there is no such step. The same holds for logsnr. In TrigFlow's terms sigma_max
  * = 80 and sigma_d = 1/2 are t_max = 1.56455; uniform and middle start there too. `middle` with two
  * steps and 1.1 is what all published sCM results use.
+ *
+ * Three schedules are the uniform grids of other processes x = alpha x0 + sigma eps in their own
+ * time u = 1, 1 - 1/N, 1 - 2/N ..., with tan t = sigma/(sigma_d alpha); the step from u = 1/N ends
+ * in the clean image, t = 0:
+ *
+ *   cosine       sigma/alpha = tan(a u + b), log-SNR between two limits (Salimans and Ho, arXiv
+ *                2202.00512; process/vp.c has it with the same limits)
+ *   flow         sigma/alpha = u/(1-u) (process/flow.c), from pure noise: t = pi/2
+ *   linear-beta  (sigma/alpha)^2 = e^B - 1, B = 0.1 u + 9.95 u^2, the limit of DDPM's thousand
+ * steps of variance 1e-4 to 0.02 (Ho et al., arXiv 2006.11239; Song et al., arXiv 2011.13456, eq.
+ * 33)
  */
 #include "schedule.h"
 
@@ -43,16 +54,46 @@ static double middle(const struct few_times_opts *o, double sigma_d, int i) {
   return between(o->middle, o->t_end, i - 1, o->steps - 1);
 }
 
+/* u = 0, the clean image, stands for the end at t = 0 whatever noise the process has there. */
+static double cosine(const struct few_times_opts *o, double sigma_d, int i) {
+  double b = atan(exp(-o->logsnr_max / 2)), a = atan(exp(-o->logsnr_min / 2)) - b;
+  double end = o->t_end > 0 ? (atan(sigma_d * tan(o->t_end)) - b) / a : 0;
+  double angle = a * between(1, end, i, o->steps) + b;
+  return atan2(sin(angle), sigma_d * cos(angle));
+}
+
+static double flow(const struct few_times_opts *o, double sigma_d, int i) {
+  double sigma = sigma_d * sin(o->t_end),
+         u = between(1, sigma / (cos(o->t_end) + sigma), i, o->steps);
+  return atan2(u, (1 - u) * sigma_d);
+}
+
+static double linear_beta(const struct few_times_opts *o, double sigma_d, int i) {
+  const double first = 0.1, rise = 9.95;
+  double sigma = sigma_d * tan(o->t_end), B = log1p(sigma * sigma);
+  double end = 2 * B / (first + sqrt(first * first + 4 * rise * B));
+  double u = between(1, end, i, o->steps);
+  return atan(sqrt(expm1((first + rise * u) * u)) / sigma_d);
+}
+
 static const struct {
-  const char *name;
+  const char *name, *help;
   double (*at)(const struct few_times_opts *o, double sigma_d, int i);
 } schedules[FEW_SCHEDULES] = {
-    [FEW_SCHEDULE_DEFAULT] = {"default", NULL}, [FEW_SCHEDULE_UNIFORM] = {"uniform", uniform},
-    [FEW_SCHEDULE_KARRAS] = {"karras", karras}, [FEW_SCHEDULE_LOGSNR] = {"logsnr", logsnr},
-    [FEW_SCHEDULE_MIDDLE] = {"middle", middle},
+    [FEW_SCHEDULE_DEFAULT] = {"default", "the sampler's own", NULL},
+    [FEW_SCHEDULE_UNIFORM] = {"uniform", "equal steps in t", uniform},
+    [FEW_SCHEDULE_KARRAS] = {"karras", "EDM's: equal steps in sigma^(1/7) from 80 to 0.002",
+                             karras},
+    [FEW_SCHEDULE_LOGSNR] = {"logsnr", "equal steps in ln sigma from 80 to 0.002", logsnr},
+    [FEW_SCHEDULE_MIDDLE] = {"middle", "the start, then equal steps from t = 1.1", middle},
+    [FEW_SCHEDULE_COSINE] = {"cosine", "equal steps of the cosine process, log-SNR -20 to 20",
+                             cosine},
+    [FEW_SCHEDULE_FLOW] = {"flow", "equal steps of flow matching, from pure noise", flow},
+    [FEW_SCHEDULE_LINEAR_BETA] = {"linear-beta", "equal steps of DDPM's own process", linear_beta},
 };
 
 const char *few__schedule_name(enum few_schedule s) { return schedules[s].name; }
+const char *few__schedule_help(enum few_schedule s) { return schedules[s].help; }
 
 few_status few__schedule_find(few_ctx *ctx, enum few_schedule *out, const char *name) {
   for (int i = 0; i < FEW_SCHEDULES; i++)
@@ -60,10 +101,11 @@ few_status few__schedule_find(few_ctx *ctx, enum few_schedule *out, const char *
       *out = (enum few_schedule)i;
       return FEW_OK;
     }
-  return few__fail(ctx, FEW_E_INVALID,
-                   "no schedule is called \"%s\"; there are default, uniform, karras, logsnr and "
-                   "middle",
-                   name);
+  return few__fail(
+      ctx, FEW_E_INVALID,
+      "no schedule is called \"%s\"; there are default, uniform, karras, logsnr, middle, "
+      "cosine, flow and linear-beta",
+      name);
 }
 
 static few_status check(few_ctx *ctx, const struct few_times_opts *o) {
@@ -76,6 +118,9 @@ static few_status check(few_ctx *ctx, const struct few_times_opts *o) {
     return few__fail(ctx, FEW_E_INVALID,
                      "sigma from %g to %g; it must fall and stay positive, as from 80 to 0.002",
                      o->sigma_max, o->sigma_min);
+  if (!(o->logsnr_min < o->logsnr_max && o->logsnr_min > -60 && o->logsnr_max < 60))
+    return few__fail(ctx, FEW_E_INVALID, "log-SNR from %g to %g; it must rise, as from -20 to 20",
+                     o->logsnr_min, o->logsnr_max);
   if (!(o->rho > 0)) return few__fail(ctx, FEW_E_INVALID, "rho %g must be positive; try 7", o->rho);
   return FEW_OK;
 }

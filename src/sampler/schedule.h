@@ -10,25 +10,30 @@ enum few_schedule {
   FEW_SCHEDULE_KARRAS,  /* equal steps in sigma^(1/rho), sigma = sigma_d tan t */
   FEW_SCHEDULE_LOGSNR,  /* equal steps in ln tan t */
   FEW_SCHEDULE_MIDDLE,  /* t_max, then equal steps from `middle`: for few-step consistency models */
+  FEW_SCHEDULE_COSINE,  /* equal steps in the time u of the cosine process */
+  FEW_SCHEDULE_FLOW,    /* equal steps in the time u of flow matching, from pure noise */
+  FEW_SCHEDULE_LINEAR_BETA, /* equal steps in the time of DDPM's own process */
   FEW_SCHEDULES
 };
 
 struct few_times_opts {
   int version; /* FEW_TIMES_OPTS_VERSION */
   enum few_schedule schedule;
-  int steps;                   /* evaluation times, the last of which steps to t_end */
-  double sigma_max, sigma_min; /* t = arctan(sigma/sigma_d) of the first time, and of the last one
-                                * before 0 (karras, logsnr) */
-  double rho;                  /* karras */
-  double middle;               /* middle: the second time */
-  double t_end;                /* 0: the clean image; above: stop early */
-  const double *times;         /* `steps` falling times instead of a schedule, or NULL */
+  int steps;                     /* evaluation times, the last of which steps to t_end */
+  double sigma_max, sigma_min;   /* t = arctan(sigma/sigma_d) of the first time, and of the last one
+                                  * before 0 (karras, logsnr) */
+  double rho;                    /* karras */
+  double middle;                 /* middle: the second time */
+  double logsnr_min, logsnr_max; /* cosine: ln(alpha^2/sigma^2) at u = 1 and at u = 0 */
+  double t_end;                  /* 0: the clean image; above: stop early */
+  const double *times;           /* `steps` falling times instead of a schedule, or NULL */
 };
 #define FEW_TIMES_OPTS_VERSION 1
 #define FEW_TIMES_OPTS_INIT \
-  { FEW_TIMES_OPTS_VERSION, FEW_SCHEDULE_DEFAULT, 1, 80, 0.002, 7, 1.1, 0, NULL }
+  { FEW_TIMES_OPTS_VERSION, FEW_SCHEDULE_DEFAULT, 1, 80, 0.002, 7, 1.1, -20, 20, 0, NULL }
 
 const char *few__schedule_name(enum few_schedule s);
+const char *few__schedule_help(enum few_schedule s);
 few_status few__schedule_find(few_ctx *ctx, enum few_schedule *out, const char *name);
 
 /* t[0..steps]: the evaluation times, strictly falling in (0, pi/2], and t_end. The schedule must

@@ -8,8 +8,9 @@
 #include "process/mixtures.h"
 #include "sampler/sampler.h"
 
-static few_status eval(void *user, const float *x, double t, float *F) {
+static few_status eval(void *user, const float *x, double t, double to, float *F) {
   (void)user;
+  (void)to;
   for (int i = 0; i < 6; i++) F[i] = x[i] * (float)t;
   return FEW_OK;
 }
@@ -18,7 +19,7 @@ static few_status sample(few_ctx *ctx, int which) {
   float x[6];
   struct few_times_opts times = FEW_TIMES_OPTS_INIT;
   struct few_sampling s = {.rows = 2, .dims = 3, .sigma_d = 0.5, .x = x, .eval = eval};
-  times.steps = 3;
+  times.steps = 4;
   return few__sample(ctx, few__sampler_at(which), &times, &s);
 }
 

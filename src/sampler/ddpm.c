@@ -1,0 +1,48 @@
+/* ddpm.c - ancestral sampling (Ho, Jain and Abbeel, arXiv 2006.11239), and what lies between it and
+ * DDIM (Song, Meng and Ermon, arXiv 2010.02502, eq. 12 and 16).
+ *
+ * A step draws x_t from the posterior of x_t given x_s and the denoised image in place of x0. eta
+ * scales the posterior's deviation; what the fresh noise lacks, the old noise gives (steps.c):
+ * every eta has the same distribution at each t, where the denoised image is the true one.
+ */
+#include "sampler.h"
+
+struct ddpm_opts {
+  double eta;
+};
+static const struct few_option options[] = {
+    FEW_OPT_REAL(struct ddpm_opts, eta, "1", 0, 1, "share of fresh noise: 1 DDPM, 0 DDIM"),
+    FEW_OPT_END};
+
+static few_status run(few_ctx *ctx, struct few_sampling *s) {
+  const struct ddpm_opts *o = s->opts;
+  float *F = NULL;
+  few_status st = FEW_OK;
+  FEW_TRY(FEW_NEW(ctx, &F, s->rows * s->dims));
+  for (int k = 0; k < s->steps; k++) {
+    FEW_GOTO(s->eval(s->user, s->x, s->t[k], s->t[k], F));
+    struct few_draw d = few__step_ddpm(s->sigma_d, s->t[k], s->t[k + 1], o->eta);
+    few__sampling_line(s, d.line, s->x, F, s->x);
+    if (d.noise > 0) {
+      few__sampling_noise(s, k + 1, F);
+      few__sampling_line(s, (struct few_line){1, d.noise}, s->x, F, s->x);
+    }
+  }
+out:
+  few__free(ctx, F);
+  return st;
+}
+
+const struct few_sampler few__sampler_ddpm = {
+    .name = "ddpm",
+    .source = "Ho et al., arXiv 2006.11239; Song et al., arXiv 2010.02502, eq. 16",
+    .help = "draws each step from the posterior; for many steps",
+    .schedule = FEW_SCHEDULE_LINEAR_BETA,
+    .steps = 250,
+    .order = 0,
+    .evals_per_step = 1,
+    .fresh_noise = true,
+    .options = options,
+    .options_size = sizeof(struct ddpm_opts),
+    .run = run,
+};

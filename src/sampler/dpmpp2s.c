@@ -1,0 +1,39 @@
+/* dpmpp2s.c - DPM-Solver++ (2S), second order within a single step (Lu et al., arXiv 2211.01095,
+ * algorithm 1 with r = 1/2).
+ *
+ * DDIM to the middle m of the step in ln tan t, and from the start again with the denoised image D
+ * of the middle:  x_t = sin(t)/sin(s) x_s + sin(s-t)/sin(s) D(x_m, m). Two evaluations a step, one
+ * for the step to t = 0, which has no middle.
+ */
+#include "sampler.h"
+
+static few_status run(few_ctx *ctx, struct few_sampling *s) {
+  float *scratch = NULL;
+  few_status st = FEW_OK;
+  int64_t n = s->rows * s->dims;
+  FEW_TRY(FEW_NEW(ctx, &scratch, 2 * n));
+  float *F = scratch, *x_m = scratch + n;
+  for (int k = 0; k < s->steps; k++) {
+    double from = s->t[k], to = s->t[k + 1], m = to > 0 ? few__step_middle(from, to) : 0;
+    FEW_GOTO(s->eval(s->user, s->x, from, from, F));
+    few__sampling_line(s, few__step_ddim(s->sigma_d, from, m), s->x, F, to > 0 ? x_m : s->x);
+    if (to <= 0) break;
+    FEW_GOTO(s->eval(s->user, x_m, m, m, F));
+    few__sampling_line(s, few__step_denoise(s->sigma_d, m), x_m, F, F);
+    few__sampling_line(s, few__step_dpmpp_2s(from, to), s->x, F, s->x);
+  }
+out:
+  few__free(ctx, scratch);
+  return st;
+}
+
+const struct few_sampler few__sampler_dpmpp2s = {
+    .name = "dpmpp2s",
+    .source = "Lu et al., arXiv 2211.01095",
+    .help = "second order, deterministic, two evaluations a step (DPM-Solver++ 2S)",
+    .schedule = FEW_SCHEDULE_LOGSNR,
+    .steps = 18,
+    .order = 2,
+    .evals_per_step = 2,
+    .run = run,
+};

@@ -1,0 +1,32 @@
+/* euler.c - Euler's method in TrigFlow's own time, x_t = x_s - (s-t) sigma_d F(x_s, s).
+ *
+ * The plainest solver of the field. In the coordinates of EDM (sigma) and of flow matching (u) an
+ * Euler step is DDIM's: for those, use ddim. Here it is DDIM's but for cos and sin of the step,
+ * which Euler's has as 1 and s-t.
+ */
+#include "sampler.h"
+
+static few_status run(few_ctx *ctx, struct few_sampling *s) {
+  float *F = NULL;
+  few_status st = FEW_OK;
+  FEW_TRY(FEW_NEW(ctx, &F, s->rows * s->dims));
+  for (int k = 0; k < s->steps; k++) {
+    FEW_GOTO(s->eval(s->user, s->x, s->t[k], s->t[k], F));
+    few__sampling_line(s, few__step_euler(s->sigma_d, s->t[k], s->t[k + 1]), s->x, F, s->x);
+  }
+out:
+  few__free(ctx, F);
+  return st;
+}
+
+const struct few_sampler few__sampler_euler = {
+    .name = "euler",
+    .source = "Lu and Song, arXiv 2410.11081, section 3",
+    .help = "first order in TrigFlow's t; Euler in EDM's sigma or flow matching's u is ddim",
+    .schedule = FEW_SCHEDULE_UNIFORM,
+    .steps = 50,
+    .order = 1,
+    .evals_per_step = 1,
+    .both_ways = true,
+    .run = run,
+};

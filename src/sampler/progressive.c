@@ -1,0 +1,20 @@
+/* progressive.c - N steps of a progressively distilled student (Salimans and Ho, arXiv 2202.00512;
+ * guided: Meng et al., arXiv 2210.03142).
+ *
+ * The student of N steps has learned the step u -> u - 1/N of the cosine schedule from each
+ * u = i/N, as the image that DDIM's step takes there. So its sampler is DDIM on that grid (schedule
+ * cosine), with the N that it was trained for.
+ */
+#include "sampler.h"
+
+const struct few_sampler few__sampler_progressive = {
+    .name = "progressive",
+    .source = "Salimans and Ho, arXiv 2202.00512; Meng et al., arXiv 2210.03142",
+    .help = "for progressively distilled students: DDIM on the grid i/N of their training",
+    .schedule = FEW_SCHEDULE_COSINE,
+    .steps = 4,
+    .order = 1,
+    .evals_per_step = 1,
+    .both_ways = true,
+    .run = few__sampling_ddim,
+};

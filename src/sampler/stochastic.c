@@ -1,0 +1,42 @@
+/* stochastic.c - the stochastic N-step sampler of guided distillation (Meng et al., arXiv
+ * 2210.03142).
+ *
+ * On the grid u = i/N: a deterministic step of twice the length, 2/N down, then noise 1/N back up.
+ *
+ *   x_k = DDIM(x_t, t -> k),   x_s = (cos s/cos k) x_k + noise,   t, s, k neighbours on the grid.
+ *
+ * Each evaluation gains 1/N, so there are N. From the last time above the end there is no double
+ * step: it is deterministic. The student must have learned steps of 2/N from each i/N.
+ */
+#include "sampler.h"
+
+static few_status run(few_ctx *ctx, struct few_sampling *s) {
+  float *F = NULL;
+  few_status st = FEW_OK;
+  FEW_TRY(FEW_NEW(ctx, &F, s->rows * s->dims));
+  for (int k = 0; k < s->steps; k++) {
+    bool back = k + 2 <= s->steps;
+    double from = s->t[k], to = s->t[back ? k + 2 : k + 1];
+    FEW_GOTO(s->eval(s->user, s->x, from, to, F));
+    few__sampling_line(s, few__step_ddim(s->sigma_d, from, to), s->x, F, s->x);
+    if (back) {
+      few__sampling_noise(s, k + 1, F);
+      few__sampling_line(s, few__step_renoise(s->sigma_d, to, s->t[k + 1]), s->x, F, s->x);
+    }
+  }
+out:
+  few__free(ctx, F);
+  return st;
+}
+
+const struct few_sampler few__sampler_stochastic = {
+    .name = "stochastic",
+    .source = "Meng et al., arXiv 2210.03142",
+    .help = "for distilled students: two steps down the grid i/N, one back up by noise",
+    .schedule = FEW_SCHEDULE_COSINE,
+    .steps = 4,
+    .order = 0,
+    .evals_per_step = 1,
+    .fresh_noise = true,
+    .run = run,
+};
