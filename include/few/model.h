@@ -87,12 +87,26 @@ struct few_sample_opts {
   int64_t batch;   /* pictures in memory at once; 0: chosen. Never changes a result */
   int n_times;     /* > 0: times[] are the sampler's times in radians, falling */
   const double *times;
+  const char *schedule; /* where the times come from otherwise: a name of few_schedule_list; NULL:
+                           the model's own times, or else the sampler's own schedule */
+  int n_settings;       /* "key=value" of the sampler's options, few_sampler_options */
+  const char *const *settings;
+  /* Guidance of either kind acts at times t (radians, pi/2 is noise) from the first to the second
+   * (Kynkaanniemi et al., arXiv 2404.07724). */
+  double guidance_from, guidance_to;
+  /* Autoguidance (Karras et al., arXiv 2406.02507): away from a worse model of the same pictures,
+   * classes and scale, D_worse + s (D - D_worse). NULL: none. Borrowed, of the same context. */
+  few_model *autoguide;
+  double autoguidance; /* s; 1: none */
 };
 #define FEW_SAMPLE_OPTS_VERSION 1
 #define FEW_LABEL_EACH (-1)
 #define FEW_LABEL_NONE (-2)
-#define FEW_SAMPLE_OPTS_INIT \
-  { FEW_SAMPLE_OPTS_VERSION, 1, 0, 0, 0, NULL, FEW_LABEL_EACH, 1.0, 0, 0, NULL }
+#define FEW_SAMPLE_OPTS_INIT                                                                   \
+  {                                                                                            \
+    FEW_SAMPLE_OPTS_VERSION, 1, 0, 0, 0, NULL, FEW_LABEL_EACH, 1.0, 0, 0, NULL, NULL, 0, NULL, \
+        0.0, 2.0, NULL, 1.0                                                                    \
+  }
 
 /* opts may not be NULL. out[n][h*w*c]: pictures in [-1, 1] (not clipped), in the order H, W, C;
  * points in their own units. labels[n] (may be NULL) are those used, -1 for none. Evaluations of
@@ -100,6 +114,11 @@ struct few_sample_opts {
  * FEW_E_CANCELLED, what out and labels hold is undefined. */
 FEW_MUST_USE few_status few_sample(few_model *m, const struct few_sample_opts *opts, float *out,
                                    int32_t *labels, int *nfe);
+
+/* What opts come to for this model: the sampler's name (static) and its steps. Fails as few_sample
+ * would, before any work. Both may be NULL. */
+FEW_MUST_USE few_status few_sample_plan(few_model *m, const struct few_sample_opts *opts,
+                                        const char **sampler, int *steps);
 
 /* Write what few_sample gave for opts: PATH.png a grid, PATH.npy uint8 [n,h,w,c] (points: float32
  * [n,d]) with labels (may be NULL) beside it in PATH less ".npy" plus ".labels.npy", anything else
@@ -120,6 +139,15 @@ struct few_sampler_info {
 int few_sampler_list_count(void);
 /* Sampler i of 0 .. count - 1. */
 struct few_sampler_info few_sampler_list(int i);
+/* Its options, a line each, "" where it has none. *out is yours: few_text_free. */
+FEW_MUST_USE few_status few_sampler_options(few_ctx *ctx, int i, char **out);
+
+/* The schedules of sampling times. */
+struct few_schedule_info {
+  const char *name, *help;
+};
+int few_schedule_list_count(void);
+struct few_schedule_info few_schedule_list(int i);
 
 /* ---- Looking at a model ---- */
 /* What the model is, as text: its options and data, then a line a layer with shape, parameters and

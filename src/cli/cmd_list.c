@@ -9,8 +9,8 @@ struct list_opts {
 static const struct opt options[] = {OPT_HELP(struct list_opts), OPT_END};
 
 static const char text[] =
-    "Kinds: nets, objectives, samplers, optimizers, data, metrics, features, and train (the\n"
-    "keys of the trainer).\n"
+    "Kinds: nets, objectives, samplers, schedules (of sampling times), optimizers, data,\n"
+    "metrics, features, and train (the keys of the trainer).\n"
     "\n"
     "  few list objectives       each in a line, and where it comes from\n"
     "  few list objectives scd   its options, as recipes write them\n";
@@ -22,6 +22,7 @@ struct row {
 };
 typedef int count_function(const char *component);
 typedef struct row row_function(const char *component, int i);
+typedef few_status options_function(few_ctx *ctx, const char *component, int i, char **out);
 
 static int component_count(const char *component) { return few_component_count(component); }
 static struct row component_row(const char *component, int i) {
@@ -37,6 +38,21 @@ static struct row sampler_row(const char *component, int i) {
   (void)component;
   struct few_sampler_info s = few_sampler_list(i);
   return (struct row){s.name, s.source, s.help, s.steps};
+}
+
+static few_status sampler_options(few_ctx *ctx, const char *component, int i, char **out) {
+  (void)component;
+  return few_sampler_options(ctx, i, out);
+}
+
+static int schedule_count(const char *component) {
+  (void)component;
+  return few_schedule_list_count();
+}
+static struct row schedule_row(const char *component, int i) {
+  (void)component;
+  struct few_schedule_info s = few_schedule_list(i);
+  return (struct row){.name = s.name, .help = s.help};
 }
 
 static int reader_count(const char *component) {
@@ -70,20 +86,24 @@ static struct row feature_row(const char *component, int i) {
 }
 
 static const struct kind {
-  const char *name, *component; /* component: of few_component, NULL: has no options to print */
+  const char *name, *component; /* component: of few_component */
   const char *title;
   count_function *count;
   row_function *row;
+  options_function *options; /* NULL: none has any */
 } kinds[] = {
-    {"nets", "net", "networks", component_count, component_row},
-    {"objectives", "objective", "what a network can be trained for", component_count,
-     component_row},
-    {"samplers", NULL, "ways from noise to a picture", sampler_count, sampler_row},
-    {"optimizers", "optimizer", "ways down the gradient", component_count, component_row},
-    {"data", NULL, "data sets", reader_count, reader_row},
-    {"metrics", NULL, "what few eval measures", metric_count, metric_row},
-    {"features", NULL, "what few eval compares pictures by", feature_count, feature_row},
-    {"train", "train", "the trainer's own keys", component_count, component_row},
+    {"nets", "net", "networks", component_count, component_row, few_component_options},
+    {"objectives", "objective", "what a network can be trained for", component_count, component_row,
+     few_component_options},
+    {"samplers", NULL, "ways from noise to a picture", sampler_count, sampler_row, sampler_options},
+    {"schedules", NULL, "where sampling times come from", schedule_count, schedule_row, NULL},
+    {"optimizers", "optimizer", "ways down the gradient", component_count, component_row,
+     few_component_options},
+    {"data", NULL, "data sets", reader_count, reader_row, NULL},
+    {"metrics", NULL, "what few eval measures", metric_count, metric_row, NULL},
+    {"features", NULL, "what few eval compares pictures by", feature_count, feature_row, NULL},
+    {"train", "train", "the trainer's own keys", component_count, component_row,
+     few_component_options},
 };
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
@@ -131,9 +151,9 @@ static int print_options(struct cli *cli, const struct kind *k, int i) {
   char heading[400];
   snprintf(heading, sizeof heading, "%s: %s", r.name, r.help);
   opt_wrap(stdout, 0, 0, heading);
-  if (!k->component) return CLI_DONE;
+  if (!k->options) return CLI_DONE;
   char *lines = NULL;
-  few_status st = few_component_options(cli->ctx, k->component, i, &lines);
+  few_status st = k->options(cli->ctx, k->component, i, &lines);
   if (st) return cli_status(cli, st);
   fputs(lines, stdout);
   few_text_free(cli->ctx, lines);

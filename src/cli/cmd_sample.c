@@ -14,9 +14,10 @@ struct sample_opts {
   struct common common;
   int64_t n, steps, first, batch, columns;
   uint64_t seed;
-  const char *label, *sampler, *out;
-  double guidance;
-  struct opt_reals times;
+  const char *label, *sampler, *out, *schedule, *autoguide;
+  double guidance, autoguidance;
+  struct opt_reals times, guidance_times;
+  struct opt_texts set;
 };
 #define S struct sample_opts
 static const struct opt options[] = {
@@ -34,6 +35,15 @@ static const struct opt options[] = {
              "see few list samplers; the model's own otherwise"),
     OPT_REALS(S, times, "times", "A,B,...", 0, 2,
               "the sampler's times in radians, falling; in place of --steps"),
+    OPT_TEXT(S, schedule, "schedule", "NAME", NULL,
+             "where the times come from: see few list schedules"),
+    OPT_TEXTS(S, set, "set", "KEY=VALUE",
+              "an option of the sampler (few list samplers NAME); may be repeated"),
+    OPT_REALS(S, guidance_times, "guidance-times", "LO,HI", 0, 2,
+              "guide at times from LO to HI radians alone"),
+    OPT_TEXT(S, autoguide, "autoguide", "MODEL", NULL,
+             "guide away from this worse model of the same pictures"),
+    OPT_REAL(S, autoguidance, "autoguidance", "S", "2", 0, 100, "how far; 1: none"),
     OPT_INT(S, batch, "batch", "B", "0", 0, 1e6,
             "pictures in memory at once; 0: chosen. Never changes a result"),
     OPT_INT(S, columns, "columns", "C", "0", 0, 10000, "of a grid; 0: as square as may be"),
@@ -47,7 +57,9 @@ static const struct opt options[] = {
 static const char text[] =
     "  few sample student.safetensors --n 64 --steps 1 --out grid.png\n"
     "  few sample teacher.safetensors --n 8 --label sandal --guidance 2 --out pictures\n"
-    "  few sample student.safetensors --n 50000 --steps 2 --out samples.npy\n";
+    "  few sample student.safetensors --n 50000 --steps 2 --out samples.npy\n"
+    "  few sample teacher.safetensors --sampler heun --set churn=20 --out grid.png\n"
+    "  few sample teacher.safetensors --autoguide early.safetensors --out grid.png\n";
 
 struct names {
   const few_model *m;
@@ -126,20 +138,13 @@ static int check_out(const struct few_model_info *info, const char *out) {
   return cli_failed("%s cannot be made: check that the folder is there and its permissions", out);
 }
 
-/* Steps as taken: the sampler's own choice where neither --steps nor --times is given. */
-static int64_t steps_of(const struct sample_opts *o, const char *sampler) {
-  if (o->times.n || o->steps) return o->times.n ? o->times.n : o->steps;
-  for (int i = 0; i < few_sampler_list_count(); i++)
-    if (!strcmp(few_sampler_list(i).name, sampler)) return few_sampler_list(i).steps;
-  return 0;
-}
-
-static void report(const struct sample_opts *o, const char *sampler, int nfe, double seconds) {
+static void report(const struct sample_opts *o, const char *sampler, int steps, int nfe,
+                   double seconds) {
   if (o->common.json) {
     struct json j = {.out = stdout};
     json_open(&j, NULL, '{');
     json_int(&j, "n", o->n);
-    json_int(&j, "steps", steps_of(o, sampler));
+    json_int(&j, "steps", steps);
     json_int(&j, "nfe", nfe);
     json_number(&j, "seconds", seconds);
     json_text(&j, "out", o->out);
@@ -153,7 +158,7 @@ static void report(const struct sample_opts *o, const char *sampler, int nfe, do
   }
 }
 
-static int sample(struct cli *cli, few_model *m, const struct sample_opts *o) {
+static int sample(struct cli *cli, few_model *m, few_model *worse, const struct sample_opts *o) {
   struct few_model_info info;
   few_model_info(m, &info);
   struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
@@ -166,21 +171,30 @@ static int sample(struct cli *cli, few_model *m, const struct sample_opts *o) {
   s.batch = o->batch;
   s.n_times = o->times.n;
   s.times = o->times.n ? o->times.at : NULL;
+  s.schedule = o->schedule;
+  s.n_settings = o->set.n;
+  s.settings = o->set.at;
+  if (o->guidance_times.n) s.guidance_from = o->guidance_times.at[0];
+  if (o->guidance_times.n) s.guidance_to = o->guidance_times.at[1];
+  s.autoguide = worse;
+  s.autoguidance = o->autoguidance;
   int code = parse_label(m, &info, o->label, &s.label);
   if (!code) code = check_out(&info, o->out);
   if (code) return code;
   size_t item = (size_t)(info.h * info.w * info.c), n = (size_t)o->n;
   float *out = item && n <= SIZE_MAX / sizeof *out / item ? malloc(n * item * sizeof *out) : NULL;
   int32_t *labels = malloc(n * sizeof *labels);
-  int nfe = 0;
+  int nfe = 0, steps = 0;
+  const char *sampler = NULL;
   if (out && labels) {
     double start = cli_seconds();
-    few_status st = few_sample(m, &s, out, labels, &nfe);
+    few_status st = few_sample_plan(m, &s, &sampler, &steps);
+    if (!st) st = few_sample(m, &s, out, labels, &nfe);
     double seconds = cli_seconds() - start;
     progress_clear(&cli->progress);
     if (!st) st = few_sample_write(m, o->out, &s, out, labels, o->columns);
     code = cli_status(cli, st);
-    if (!st) report(o, o->sampler ? o->sampler : info.sampler, nfe, seconds);
+    if (!st) report(o, sampler, steps, nfe, seconds);
   } else {
     code = cli_failed(
         "%" PRId64 " samples do not fit in memory; take fewer, and go on with --first", o->n);
@@ -196,10 +210,13 @@ static int run(struct cli *cli, const void *opts) {
     return cli_usage("sample: --times has %d times and --steps says %" PRId64
                      "; give one of the two",
                      o->times.n, o->steps);
-  few_model *m = NULL;
+  if (o->guidance_times.n && o->guidance_times.n != 2)
+    return cli_usage("sample: --guidance-times takes two times, LO,HI");
+  few_model *m = NULL, *worse = NULL;
   few_status st = few_model_load(cli->ctx, &m, cli->operands[0]);
-  if (st) return cli_status(cli, st);
-  int code = sample(cli, m, o);
+  if (!st && o->autoguide) st = few_model_load(cli->ctx, &worse, o->autoguide);
+  int code = st ? cli_status(cli, st) : sample(cli, m, worse, o);
+  few_model_free(worse);
   few_model_free(m);
   return code;
 }

@@ -110,7 +110,7 @@ static few_status open_model(struct few_source *s, int64_t n, const struct few_e
   s->sample.guidance = o->guidance;
   s->sample.label = o->label;
   s->sample.n = 1; /* the rest is known when chunks are read */
-  FEW_TRY(few__sample_check(s->model, &s->sample));
+  FEW_TRY(few_sample_plan(s->model, &s->sample, NULL, NULL));
   return FEW_NEW(s->ctx, &s->values, FEW_SOURCE_CHUNK * s->h * s->w * s->c);
 }
 

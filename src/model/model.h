@@ -7,6 +7,7 @@
 #include "io/image.h"
 #include "net/net.h"
 #include "plan/plan.h"
+#include "sampler/sampler.h"
 
 enum { FEW_MAX_CLASS_NAME = 64, FEW_MAX_COMPONENT_NAME = 32 };
 
@@ -93,11 +94,15 @@ struct few_eval {
 few_status few__model_run(few_model *m, const struct few_eval *e);
 void few__model_runner_free(few_model *m);
 
-/* ---- sample.c ---- */
-struct few_sampler;
-/* Steps of a sampler under these options: its own choice where they say none. */
-int few__sample_steps(const struct few_sampler *s, const struct few_sample_opts *o);
-/* What few_sample would refuse, without sampling. */
-few_status few__sample_check(few_model *m, const struct few_sample_opts *o);
+/* ---- choose.c: what few_sample_opts come to ---- */
+struct few_sample_choice {
+  const struct few_sampler *sampler;
+  struct few_times_opts times;
+  char *settings; /* the sampler's options; owned */
+};
+/* Checks all of the options. */
+few_status few__sample_choose(const few_model *m, const struct few_sample_opts *o,
+                              struct few_sample_choice *out);
+void few__sample_choice_free(const few_model *m, struct few_sample_choice *c);
 
 #endif

@@ -11,95 +11,21 @@
 #include "sampler/sampler.h"
 
 static const int64_t block_values = (int64_t)1 << 24; /* of one of the few arrays of a block */
-static const int64_t max_index = (int64_t)1 << 40;    /* of a row, base/rng.h */
 
 struct job {
   few_model *m;
   const struct few_sample_opts *o;
-  const struct few_sampler *sampler;
-  struct few_times_opts times;
+  struct few_sample_choice choice;
   struct few_eval e;
   int64_t dims, batch;
   float *x;
   int32_t *label;
   int64_t block, rows; /* the block at hand */
   int evals, planned;  /* of a block */
+  int nfe;             /* networks run for them */
+  float *worse;        /* what the model that guides says; NULL: none guides */
   double started;
 };
-
-/* ---- what is asked for ---- */
-
-static few_status check_label(few_model *m, int label) {
-  int64_t classes = m->spec.classes;
-  if (label == FEW_LABEL_EACH || label == FEW_LABEL_NONE || (label >= 0 && label < classes))
-    return FEW_OK;
-  if (!classes)
-    return few__fail(m->ctx, FEW_E_INVALID, "label %d: this model has no classes: give no label",
-                     label);
-  return few__fail(m->ctx, FEW_E_INVALID, "label %d: this model has classes 0 to %lld", label,
-                   (long long)(classes - 1));
-}
-
-static few_status check_guidance(few_model *m, const struct few_sample_opts *o) {
-  double s = o->guidance;
-  if (!isfinite(s)) return few__fail(m->ctx, FEW_E_INVALID, "guidance %g: give a number", s);
-  if (m->spec.guidance) {
-    if (s >= m->guidance_min && s <= m->guidance_max) return FEW_OK;
-    return few__fail(m->ctx, FEW_E_INVALID,
-                     "guidance %g: this model was trained for guidance %g to %g", s,
-                     m->guidance_min, m->guidance_max);
-  }
-  if (s == 1 || (m->spec.classes && o->label != FEW_LABEL_NONE)) return FEW_OK;
-  if (!m->spec.classes)
-    return few__fail(m->ctx, FEW_E_INVALID,
-                     "guidance %g: this model has no classes to guide by: only 1 is possible", s);
-  return few__fail(m->ctx, FEW_E_INVALID,
-                   "guidance %g without a label: give a label, or guidance 1", s);
-}
-
-int few__sample_steps(const struct few_sampler *s, const struct few_sample_opts *o) {
-  return o->n_times > 0 ? o->n_times : o->steps > 0 ? o->steps : s->steps;
-}
-
-static few_status choose_times(struct job *j) {
-  const struct few_sample_opts *o = j->o;
-  j->times = (struct few_times_opts)FEW_TIMES_OPTS_INIT;
-  if (o->n_times < 0 || o->steps < 0 || (o->n_times > 0 && o->steps > 0 && o->steps != o->n_times))
-    return few__fail(j->m->ctx, FEW_E_INVALID,
-                     "%d steps and %d times: give one of them, or as many of both", o->steps,
-                     o->n_times);
-  j->times.steps = few__sample_steps(j->sampler, o);
-  if (o->n_times > 0) j->times.times = o->times;
-  return FEW_OK;
-}
-
-static few_status choose(struct job *j) {
-  few_model *m = j->m;
-  const struct few_sample_opts *o = j->o;
-  if (o->version != FEW_SAMPLE_OPTS_VERSION)
-    return few__fail(m->ctx, FEW_E_INVALID,
-                     "few_sample_opts of version %d: use "
-                     "FEW_SAMPLE_OPTS_INIT of this library's header",
-                     o->version);
-  if (few__model_classifies(m))
-    return few__fail(m->ctx, FEW_E_INVALID,
-                     "net %s tells classes and makes no pictures: sample another model",
-                     m->net->name);
-  if (o->n < 1 || o->first < 0 || o->n > max_index || o->first > max_index - o->n)
-    return few__fail(m->ctx, FEW_E_INVALID,
-                     "%lld pictures from number %lld: give at least one, from 0, below 2^40",
-                     (long long)o->n, (long long)o->first);
-  if (o->batch < 0)
-    return few__fail(m->ctx, FEW_E_INVALID, "a batch of %lld: give 0 or more", (long long)o->batch);
-  FEW_TRY(check_label(m, o->label));
-  FEW_TRY(check_guidance(m, o));
-  FEW_TRY(few__sampler_find(m->ctx, &j->sampler, o->sampler ? o->sampler : m->sampler));
-  return choose_times(j);
-}
-
-few_status few__sample_check(few_model *m, const struct few_sample_opts *o) {
-  return choose(&(struct job){.m = m, .o = o});
-}
 
 /* A multiple of few_model_rows that gives every worker something to do. */
 static int64_t choose_batch(const struct job *j, int64_t rows) {
@@ -129,13 +55,31 @@ static few_status report(const struct job *j) {
   return few__progress(j->m->ctx, &p);
 }
 
+/* F_worse + s (F - F_worse): D is F's line with the same scalars in both models, so this is the
+ * formula for D. */
+static few_status autoguide(struct job *j) {
+  const float s = (float)j->o->autoguidance;
+  struct few_eval e = j->e;
+  e.out = j->worse;
+  FEW_TRY(few__model_run(j->o->autoguide, &e));
+  const int64_t n = j->rows * j->dims;
+  for (int64_t i = 0; i < n; i++) j->e.out[i] = j->worse[i] + s * (j->e.out[i] - j->worse[i]);
+  j->nfe++;
+  return FEW_OK;
+}
+
 static few_status eval(void *user, const float *x, double t, double to, float *F) {
   struct job *j = user;
+  const bool guided = t >= j->o->guidance_from && t <= j->o->guidance_to;
   FEW_UNUSED(to);
   j->e.x = x;
   j->e.time = (float)t;
   j->e.out = F;
+  j->e.strength = guided ? (float)j->o->guidance : 1;
+  j->e.classifier_free = !j->m->spec.guidance && guided && j->o->guidance != 1;
   FEW_TRY(few__model_run(j->m, &j->e));
+  j->nfe += j->e.classifier_free ? 2 : 1;
+  if (j->worse && guided) FEW_TRY(autoguide(j));
   j->evals++;
   return report(j);
 }
@@ -165,11 +109,12 @@ static few_status run_block(struct job *j, float *out, int32_t *labels) {
                            .x = j->x,
                            .eval = eval,
                            .user = j,
+                           .opts = j->choice.settings,
                            .seed = j->o->seed,
                            .first_row = j->block};
-  j->evals = 0;
+  j->evals = j->nfe = 0;
   j->e.n = j->rows;
-  FEW_TRY(few__sample(m->ctx, j->sampler, &j->times, &s));
+  FEW_TRY(few__sample(m->ctx, j->choice.sampler, &j->choice.times, &s));
   for (int64_t i = 0; i < j->rows; i++) {
     int64_t to = j->block + i - first;
     if (to < 0) continue;
@@ -184,32 +129,26 @@ few_status few_sample(few_model *m, const struct few_sample_opts *opts, float *o
                       int *nfe) {
   struct job j = {.m = m, .o = opts, .started = few__now()};
   few_status st;
-  FEW_TRY(choose(&j));
+  FEW_TRY(few__sample_choose(m, opts, &j.choice));
   const int64_t R = few_model_rows(m), end = opts->first + opts->n, start = opts->first / R * R;
   j.dims = m->spec.h * m->spec.w * m->spec.c;
   j.batch = choose_batch(&j, end - start);
-  j.planned = few__sampler_evals(j.sampler, j.times.steps);
+  j.planned = few__sampler_evals(j.choice.sampler, j.choice.times.steps);
   FEW_GOTO(FEW_NEW(m->ctx, &j.x, j.batch * j.dims));
   FEW_GOTO(FEW_NEW(m->ctx, &j.label, j.batch));
-  j.e = (struct few_eval){.x_scale = (float)(1 / m->spec.sigma_data),
-                          .label = j.label,
-                          .strength = (float)opts->guidance,
-                          .classifier_free = !m->spec.guidance && opts->guidance != 1};
+  if (opts->autoguide && opts->autoguidance != 1)
+    FEW_GOTO(FEW_NEW(m->ctx, &j.worse, j.batch * j.dims));
+  j.e = (struct few_eval){.x_scale = (float)(1 / m->spec.sigma_data), .label = j.label};
   for (j.block = start; j.block < end; j.block += j.batch) {
     j.rows = end - j.block < j.batch ? end - j.block : j.batch;
     FEW_GOTO(run_block(&j, out, labels));
   }
   warn_not_finite(&j, out);
-  if (nfe) *nfe = j.evals * (j.e.classifier_free ? 2 : 1);
+  if (nfe) *nfe = j.nfe;
 out:
   few__free(m->ctx, j.x);
   few__free(m->ctx, j.label);
+  few__free(m->ctx, j.worse);
+  few__sample_choice_free(m, &j.choice);
   return st;
-}
-
-int few_sampler_list_count(void) { return few__sampler_count(); }
-
-struct few_sampler_info few_sampler_list(int i) {
-  const struct few_sampler *s = few__sampler_at(i);
-  return (struct few_sampler_info){s->name, s->source, s->help, s->steps};
 }

@@ -9,7 +9,6 @@
 #include "io/npy.h"
 #include "io/png.h"
 #include "model.h"
-#include "sampler/sampler.h"
 
 struct job {
   const few_model *m;
@@ -131,16 +130,17 @@ few_status few_sample_write(few_model *m, const char *path, const struct few_sam
                   .columns = columns,
                   .samples = samples,
                   .labels = labels};
-  const struct few_sampler *sampler;
+  const char *sampler;
+  int steps;
   if (opts->n < 1 || opts->n > INT32_MAX || opts->first < 0 || columns < 0 || columns > INT32_MAX)
     return few__fail(m->ctx, FEW_E_INVALID,
                      "%s: %lld samples from %lld in %lld columns: give at least one, from 0", path,
                      (long long)opts->n, (long long)opts->first, (long long)columns);
-  FEW_TRY(few__sampler_find(m->ctx, &sampler, opts->sampler ? opts->sampler : m->sampler));
+  FEW_TRY(few_sample_plan(m, opts, &sampler, &steps));
   snprintf(j.about, sizeof j.about,
            ", seed %llu, %d steps of %s; net %s (%s, %lld steps of training)",
-           (unsigned long long)opts->seed, few__sample_steps(sampler, opts), sampler->name,
-           m->net->name, m->objective, (long long)m->step);
+           (unsigned long long)opts->seed, steps, sampler, m->net->name, m->objective,
+           (long long)m->step);
   if (ends_with(path, ".png")) return write_grid(&j);
   if (ends_with(path, ".npy")) return write_array(&j);
   return write_folder(&j);

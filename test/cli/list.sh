@@ -1,14 +1,17 @@
 # The list names what there is; a name has its options; a slip gets a hint.
 "$few" list >all || exit 9
-for kind in nets objectives samplers optimizers data train; do
+for kind in nets objectives samplers schedules optimizers data train; do
   "$few" list $kind >one || exit 9
   grep -q "^$kind: " all || { echo "no $kind"; exit 9; }
 done
-for name in mlp unet dit convnet diffusion scd sct classifier consistency adam toy:NAME; do
+for name in mlp unet dit convnet diffusion scd sct classifier consistency ddpm euler dpm2 dpmpp2s progressive \
+  stochastic shortcut cosine linear-beta adam toy:NAME; do
   grep -q "^  $name  " all || { echo "no $name"; exit 9; }
 done
 "$few" list nets unet | grep -q "^  channels " || exit 9
 "$few" list net unet >a && "$few" list nets unet >b && cmp a b || exit 9
+"$few" list samplers heun | grep -q "^  churn_noise " || exit 9
+"$few" list samplers | grep -q "arXiv 2206.00364" || exit 9
 "$few" list data cifar | grep -q "^cifar:DIR" || exit 9
 "$few" list train | grep -q "^  steps " || exit 9
 "$few" list objectives scdd 2>&1

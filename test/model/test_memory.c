@@ -21,6 +21,10 @@ static few_status life(few_ctx *ctx, const struct subject *s) {
   o.steps = 2;
   o.guidance = s->which == TEST_MLP ? 1 : 2;
   FEW_TRY(few_model_load(ctx, &m, s->path));
+  if (s->which == TEST_MLP) {
+    o.autoguide = m;
+    o.autoguidance = 2;
+  }
   FEW_GOTO(few_sample(m, &o, out, NULL, NULL));
   FEW_GOTO(few_model_show(m, NULL, &text));
   if (s->which == TEST_MLP) FEW_GOTO(few_model_check(m, checks));

@@ -1,0 +1,196 @@
+/* choose.c - what few_sample_opts come to for a model: all that can be refused is refused here,
+ * before the first evaluation, and all that was left open is filled in.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "model.h"
+
+static const int64_t max_index = (int64_t)1 << 40; /* of a row, base/rng.h */
+
+static few_status check_label(const few_model *m, int label) {
+  int64_t classes = m->spec.classes;
+  if (label == FEW_LABEL_EACH || label == FEW_LABEL_NONE || (label >= 0 && label < classes))
+    return FEW_OK;
+  if (!classes)
+    return few__fail(m->ctx, FEW_E_INVALID, "label %d: this model has no classes: give no label",
+                     label);
+  return few__fail(m->ctx, FEW_E_INVALID, "label %d: this model has classes 0 to %lld", label,
+                   (long long)(classes - 1));
+}
+
+static few_status check_guidance(const few_model *m, const struct few_sample_opts *o) {
+  double s = o->guidance;
+  if (!isfinite(s)) return few__fail(m->ctx, FEW_E_INVALID, "guidance %g: give a number", s);
+  if (!(o->guidance_from <= o->guidance_to))
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "guidance from t = %g to %g: give the smaller time first", o->guidance_from,
+                     o->guidance_to);
+  if (m->spec.guidance) {
+    bool everywhere = o->guidance_from <= 0 && o->guidance_to >= 1.5707963267948966;
+    if (!everywhere && (m->guidance_min > 1 || m->guidance_max < 1))
+      return few__fail(m->ctx, FEW_E_INVALID,
+                       "guidance at some times alone: this model was not trained for guidance 1, "
+                       "which is none");
+    if (s >= m->guidance_min && s <= m->guidance_max) return FEW_OK;
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "guidance %g: this model was trained for guidance %g to %g", s,
+                     m->guidance_min, m->guidance_max);
+  }
+  if (s == 1 || (m->spec.classes && o->label != FEW_LABEL_NONE)) return FEW_OK;
+  if (!m->spec.classes)
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "guidance %g: this model has no classes to guide by: only 1 is possible", s);
+  return few__fail(m->ctx, FEW_E_INVALID,
+                   "guidance %g without a label: give a label, or guidance 1", s);
+}
+
+/* Both must turn the same x_t and label into F on the same scale, or their difference means
+ * nothing.
+ */
+static few_status check_autoguide(const few_model *m, const struct few_sample_opts *o) {
+  const few_model *w = o->autoguide;
+  if (!w) return FEW_OK;
+  const struct few_net_spec *a = &m->spec, *b = &w->spec;
+  if (!isfinite(o->autoguidance))
+    return few__fail(m->ctx, FEW_E_INVALID, "autoguidance %g: give a number", o->autoguidance);
+  if (few__model_classifies(w) || a->h != b->h || a->w != b->w || a->c != b->c ||
+      a->points != b->points || a->classes != b->classes || a->guidance != b->guidance)
+    return few__fail(
+        m->ctx, FEW_E_INVALID,
+        "the model that guides makes other things (%lld x %lld x %lld, %lld classes%s): "
+        "give one of the same pictures, classes and inputs",
+        (long long)b->h, (long long)b->w, (long long)b->c, (long long)b->classes,
+        b->guidance ? ", a guidance input" : "");
+  if (a->sigma_data != b->sigma_data || m->data_mean != w->data_mean ||
+      m->data_scale != w->data_scale)
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "the model that guides was trained on data of another scale: give one trained "
+                     "on the same data");
+  if (o->guidance == 1 || m->spec.guidance) return FEW_OK;
+  return few__fail(m->ctx, FEW_E_INVALID,
+                   "guidance %g and autoguidance at once: leave guidance at 1", o->guidance);
+}
+
+static few_status choose_times(const few_model *m, const struct few_sample_opts *o,
+                               struct few_sample_choice *c) {
+  c->times = (struct few_times_opts)FEW_TIMES_OPTS_INIT;
+  if (o->n_times < 0 || o->steps < 0 || (o->n_times > 0 && o->steps > 0 && o->steps != o->n_times))
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "%d steps and %d times: give one of them, or as many of both", o->steps,
+                     o->n_times);
+  if (o->n_times > 0 && o->schedule)
+    return few__fail(m->ctx, FEW_E_INVALID, "times and a schedule: give one of the two");
+  if (o->schedule) FEW_TRY(few__schedule_find(m->ctx, &c->times.schedule, o->schedule));
+  c->times.steps = o->n_times > 0 ? o->n_times : o->steps > 0 ? o->steps : c->sampler->steps;
+  if (o->n_times > 0) c->times.times = o->times;
+  return FEW_OK;
+}
+
+static few_status choose_settings(const few_model *m, const struct few_sample_opts *o,
+                                  struct few_sample_choice *c) {
+  static const struct few_option none[] = {FEW_OPT_END};
+  const struct few_option *table = c->sampler->options ? c->sampler->options : none;
+  if (c->sampler->options) {
+    FEW_TRY(FEW_NEW(m->ctx, &c->settings, c->sampler->options_size));
+    FEW_TRY(few__options_default(m->ctx, table, c->settings));
+  }
+  for (int i = 0; i < o->n_settings; i++) {
+    char key[64];
+    const char *eq = strchr(o->settings[i], '=');
+    if (!eq || eq - o->settings[i] >= (int)sizeof key)
+      return few__fail(m->ctx, FEW_E_INVALID, "`%.60s`: settings are key=value", o->settings[i]);
+    snprintf(key, sizeof key, "%.*s", (int)(eq - o->settings[i]), o->settings[i]);
+    few_status st = few__option_set(m->ctx, table, c->settings, key, eq + 1);
+    if (st) return few__fail_in(m->ctx, st, "sampler %s", c->sampler->name);
+  }
+  return FEW_OK;
+}
+
+static few_status check(const few_model *m, const struct few_sample_opts *o) {
+  if (o->version != FEW_SAMPLE_OPTS_VERSION)
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "few_sample_opts of version %d: use "
+                     "FEW_SAMPLE_OPTS_INIT of this library's header",
+                     o->version);
+  if (few__model_classifies(m))
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "net %s tells classes and makes no pictures: sample another model",
+                     m->net->name);
+  if (o->n < 1 || o->first < 0 || o->n > max_index || o->first > max_index - o->n)
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "%lld pictures from number %lld: give at least one, from 0, below 2^40",
+                     (long long)o->n, (long long)o->first);
+  if (o->batch < 0)
+    return few__fail(m->ctx, FEW_E_INVALID, "a batch of %lld: give 0 or more", (long long)o->batch);
+  FEW_TRY(check_label(m, o->label));
+  FEW_TRY(check_guidance(m, o));
+  return check_autoguide(m, o);
+}
+
+static few_status choose(const few_model *m, const struct few_sample_opts *o,
+                         struct few_sample_choice *c) {
+  FEW_TRY(check(m, o));
+  FEW_TRY(few__sampler_find(m->ctx, &c->sampler, o->sampler ? o->sampler : m->sampler));
+  if (c->sampler->average)
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "%s asks for the average velocity of a jump, and this model gives that of a "
+                     "moment: sample it with ddim",
+                     c->sampler->name);
+  FEW_TRY(choose_times(m, o, c));
+  return choose_settings(m, o, c);
+}
+
+few_status few__sample_choose(const few_model *m, const struct few_sample_opts *o,
+                              struct few_sample_choice *out) {
+  *out = (struct few_sample_choice){NULL};
+  few_status st = choose(m, o, out);
+  if (st) few__sample_choice_free(m, out);
+  return st;
+}
+
+void few__sample_choice_free(const few_model *m, struct few_sample_choice *c) {
+  few__free(m->ctx, c->settings);
+  c->settings = NULL;
+}
+
+few_status few_sample_plan(few_model *m, const struct few_sample_opts *opts, const char **sampler,
+                           int *steps) {
+  struct few_sample_choice c;
+  FEW_TRY(few__sample_choose(m, opts, &c));
+  if (sampler) *sampler = c.sampler->name;
+  if (steps) *steps = c.times.steps;
+  few__sample_choice_free(m, &c);
+  return FEW_OK;
+}
+
+/* ---- lists ---- */
+
+int few_sampler_list_count(void) { return few__sampler_count(); }
+
+struct few_sampler_info few_sampler_list(int i) {
+  const struct few_sampler *s = few__sampler_at(i);
+  return (struct few_sampler_info){s->name, s->source, s->help, s->steps};
+}
+
+few_status few_sampler_options(few_ctx *ctx, int i, char **out) {
+  struct few_text text = {0};
+  *out = NULL;
+  if (i < 0 || i >= few__sampler_count())
+    return few__fail(ctx, FEW_E_INVALID, "there is no sampler number %d", i);
+  few__text_add(ctx, &text, "%s", "");
+  if (few__sampler_at(i)->options) few__options_help(ctx, few__sampler_at(i)->options, &text);
+  if (text.failed) {
+    few__text_free(ctx, &text);
+    return few__fail(ctx, FEW_E_MEMORY, "out of memory: option text");
+  }
+  *out = text.at;
+  return FEW_OK;
+}
+
+int few_schedule_list_count(void) { return FEW_SCHEDULES; }
+
+struct few_schedule_info few_schedule_list(int i) {
+  const enum few_schedule s = (enum few_schedule)i;
+  return (struct few_schedule_info){few__schedule_name(s), few__schedule_help(s)};
+}

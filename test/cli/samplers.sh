@@ -1,0 +1,33 @@
+# Every sampler draws a picture from (seed, its number) alone: the same bytes in any batch, on any
+# number of workers, as part of any series. What a sampler cannot do is refused in words.
+fail() {
+  echo "$@"
+  exit 9
+}
+"$few" train "$here/moons.ini" --run run --quiet || fail "no teacher"
+m=run/model.safetensors
+for sampler in $("$few" list samplers | sed -n 's/^  \([a-z0-9]*\)  .*/\1/p'); do
+  [ "$sampler" = shortcut ] && continue # no model of average velocities here
+  "$few" sample $m --sampler "$sampler" --n 40 --seed 3 --steps 3 --out a.npy --quiet --workers 1 ||
+    fail "$sampler: no samples"
+  "$few" sample $m --sampler "$sampler" --n 40 --seed 3 --steps 3 --out b.npy --quiet --workers 3 \
+    --batch 7 || fail "$sampler: no samples"
+  cmp a.npy b.npy || fail "$sampler: other bytes with other batches"
+  "$few" sample $m --sampler "$sampler" --n 30 --first 10 --seed 3 --steps 3 --out b.npy --quiet ||
+    fail "$sampler: no samples"
+  tail -c 240 a.npy >a.tail
+  tail -c 240 b.npy >b.tail
+  cmp a.tail b.tail || fail "$sampler: --first 10 gives others"
+done
+"$few" sample $m --sampler shortcut --out a.npy 2>err && fail "shortcut of a teacher"
+grep -q "average velocity" err || fail "$(cat err)"
+"$few" sample $m --sampler ddpm --set eta=0 --steps 20 --out a.npy --quiet || fail "no samples"
+"$few" sample $m --sampler ddpm --set eta=1 --steps 20 --out b.npy --quiet || fail "no samples"
+cmp -s a.npy b.npy && fail "no noise in ddpm"
+"$few" sample $m --autoguide $m --autoguidance 3 --sampler ddim --steps 3 --out a.npy --quiet ||
+  fail "no samples"
+"$few" sample $m --sampler ddim --steps 3 --out b.npy --quiet || fail "no samples"
+cmp a.npy b.npy || fail "guided away from itself, and moved"
+"$few" sample $m --guidance-times 1 --out a.npy 2>err
+[ $? = 2 ] || fail "half an interval"
+exit 0
