@@ -1,0 +1,99 @@
+/* What a recipe may ask to train for: objectives alone and added, their keys, stages, refusals. */
+#include <unistd.h>
+
+#include "testing.h"
+#include "train/recipe.h"
+
+#define TEACHER "teacher=" FEW_TEST_DIR "/../models/toy-teacher.safetensors"
+#define LABELS "teacher=" FEW_TEST_DIR "/../models/toy-labels-teacher.safetensors"
+
+static few_status open_recipe(few_ctx *ctx, struct few_run_recipe *r, const char *const *settings) {
+  char path[] = "/tmp/few-recipe-XXXXXX";
+  int fd = mkstemp(path);
+  assert_true(fd >= 0);
+  close(fd);
+  const char *all[16] = {"data=toy:mixture", "net=mlp", "preview_every=0"};
+  struct few_train_opts o = FEW_TRAIN_OPTS_INIT;
+  o.recipe = path;
+  o.run = "/tmp/few-none";
+  for (o.n_overrides = 3; settings[o.n_overrides - 3]; o.n_overrides++)
+    all[o.n_overrides] = settings[o.n_overrides - 3];
+  o.overrides = all;
+  few_status st = few__run_recipe_open(ctx, r, &o);
+  unlink(path);
+  return st;
+}
+
+static void test_two_added(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  struct few_run_recipe r;
+  const char *const s[] = {TEACHER,     "labels=no",     "objective=scd + sct",
+                           "p_mean=-2", "sct.p_mean=-3", "balance=minnorm",
+                           NULL};
+  assert_ok(ctx, open_recipe(ctx, &r, s));
+  assert_int_equal(r.n_objectives, 2);
+  assert_string_equal(r.objective[0].def->name, "scd");
+  assert_string_equal(r.objective[1].def->name, "sct");
+  assert_string_equal(r.objective[1].prefix, "sct.");
+  assert_string_equal(r.balance->name, "minnorm");
+  /* p_mean is the first option of both */
+  assert_close(*(const double *)r.objective[0].opts, -2, 0);
+  assert_close(*(const double *)r.objective[1].opts, -3, 0);
+  struct few_text text = {0};
+  assert_ok(ctx, few__run_recipe_text(ctx, &r, &text));
+  assert_non_null(strstr(text.at, "\np_mean = -2\n"));
+  assert_non_null(strstr(text.at, "\nsct.p_mean = -3\n"));
+  few__text_free(ctx, &text);
+  few__run_recipe_close(ctx, &r);
+  few_ctx_free(ctx);
+}
+
+/* A second guidance strength, and its range, are inherited from a teacher that has them: here there
+ * is none, and the labels' teacher is asked with a range of the student's own. */
+static void test_guidance(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  struct few_run_recipe r;
+  const char *const s[] = {LABELS, "objective=scd", "guidance_max=3", NULL};
+  assert_ok(ctx, open_recipe(ctx, &r, s));
+  assert_true(r.spec.guidance);
+  assert_close(r.guidance_min, 1, 0);
+  assert_close(r.guidance_max, 3, 0);
+  few__run_recipe_close(ctx, &r);
+  few_ctx_free(ctx);
+}
+
+static void refused(const char *const *settings, const char *says) {
+  few_ctx *ctx = test_ctx();
+  struct few_run_recipe r;
+  assert_int_equal(open_recipe(ctx, &r, settings), FEW_E_INVALID);
+  if (!strstr(few_error(ctx), says)) fail_msg("`%s` does not say `%s`", few_error(ctx), says);
+  few_ctx_free(ctx);
+}
+
+static void test_refusals(void **state) {
+  (void)state;
+  refused((const char *[]){"objective=scd", NULL}, "give teacher = MODEL.safetensors");
+  refused((const char *[]){"objective=nonsense", NULL}, "none of that name");
+  refused((const char *[]){"objective=", NULL}, "none of that name");
+  refused((const char *[]){"objective=sct + ", NULL}, "none of that name");
+  refused((const char *[]){TEACHER, "labels=no", "objective=sct + sct", NULL}, "twice");
+  refused((const char *[]){TEACHER, "labels=no", "objective=scd+sct+diffusion+classifier", NULL},
+          "at most 3");
+  refused((const char *[]){TEACHER, "labels=no", "objective=sct + classifier", NULL},
+          "cannot be added");
+  refused((const char *[]){TEACHER, "labels=no", "objective=sct", "balance=often", NULL},
+          "fixed, gradnorm, minnorm, primary");
+  refused((const char *[]){TEACHER, "labels=no", "objective=scd + sct", "sct.p_maen=1", NULL},
+          "sct.p_maen");
+  refused((const char *[]){TEACHER, "labels=no", "objective=scd", "guidance_max=2", NULL},
+          "no labels");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_two_added),
+                                     cmocka_unit_test(test_guidance),
+                                     cmocka_unit_test(test_refusals)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
