@@ -38,6 +38,7 @@ struct few_model_info {
   double sigma_data;
   int64_t step; /* training steps behind it */
   double flops; /* of one evaluation of one picture; 2 a multiply-add */
+  bool span;    /* takes a second number a row: how far a step goes (few_model_eval_span) */
 };
 /* Strings in *out are borrowed. */
 void few_model_info(const few_model *m, struct few_model_info *out);
@@ -60,8 +61,8 @@ float *few_model_values_mut(few_model *m); /* to build models by hand and in tes
 
 /* The network as a graph: *out = F(x, t), [rows,h,w,c], where dx_t/dt = sigma_data F; inputs "x"
  * [rows,h,w,c] (x_t / sigma_data, of unit variance), "t" [rows] (TrigFlow radians), "label" [rows]
- * if it has classes, "guidance" [rows] if guided. A classifier reads "x" alone, of clean pictures,
- * and gives logits [rows,classes]. */
+ * if it has classes, "guidance" [rows] if guided, "span" [rows] if info.span. A classifier reads
+ * "x" alone, of clean pictures, and gives logits [rows,classes]. */
 FEW_MUST_USE few_status few_model_graph(const few_model *m, few_graph *g, int64_t rows,
                                         few_node *out);
 
@@ -71,6 +72,11 @@ FEW_MUST_USE few_status few_model_graph(const few_model *m, few_graph *g, int64_
  * stays the same. */
 FEW_MUST_USE few_status few_model_eval(few_model *m, int64_t n, const float *x, const float *t,
                                        const int32_t *label, const float *guidance, float *out);
+/* The same of a model whose info.span is true: span is [n], how far the step of each row goes down
+ * from t, in the unit of the objective that made the model (its page: `few list objectives`). */
+FEW_MUST_USE few_status few_model_eval_span(few_model *m, int64_t n, const float *x, const float *t,
+                                            const float *span, const int32_t *label,
+                                            const float *guidance, float *out);
 int64_t few_model_rows(const few_model *m); /* rows of one replay */
 
 /* ---- Sampling ---- */

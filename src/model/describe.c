@@ -69,11 +69,11 @@ few_status few__model_describe(const few_model *m, struct few_text *out) {
     return st;
   }
   json_t *all = json_pack(
-      "{s:i, s:{s:s, s:o}, s:s, s:s, s:{s:s}, s:s, s:I, s:o, s:{s:b, s:f, s:f}, s:o}", /**/
+      "{s:i, s:{s:s, s:o}, s:s, s:s, s:{s:s}, s:s, s:I, s:o, s:{s:b, s:f, s:f}, s:b, s:o}", /**/
       "version", VERSION, "net", "name", m->net->name, "options", options, "process", "trigflow",
       "predicts", "F", "objective", "name", m->objective, "sampler", m->sampler, "step",
       (json_int_t)m->step, "data", data_part(m), "guidance", "input", m->spec.guidance, "min",
-      m->guidance_min, "max", m->guidance_max, "provenance", provenance);
+      m->guidance_min, "max", m->guidance_max, "span", m->spec.span, "provenance", provenance);
   if (!all)
     return few__fail(m->ctx, FEW_E_INVALID,
                      "a model cannot be described: its names must be UTF-8 and its numbers finite");
@@ -149,6 +149,8 @@ static few_status read_spec(struct reading *r, struct few_net_spec *s) {
   FEW_TRY(read_shape(r, s));
   FEW_TRY(few__json_int(r->ctx, r->place, r->data, "classes", 0, CLASSES_MAX, &s->classes));
   FEW_TRY(few__json_real(r->ctx, r->place, r->data, "sigma_data", &s->sigma_data));
+  if (json_object_get(r->all, "span"))
+    FEW_TRY(few__json_bool(r->ctx, r->place, r->all, "span", &s->span));
   r->guidance = json_object_get(r->all, "guidance");
   if (!r->guidance) return FEW_OK;
   return few__json_bool(r->ctx, r->place, r->guidance, "input", &s->guidance);

@@ -16,7 +16,7 @@ enum { POINT_ROWS = 256, IMAGE_ROWS = 8 };
 
 struct lane { /* what a worker has to itself */
   void *arena;
-  float *x, *t, *guidance, *out;
+  float *x, *t, *guidance, *span, *out;
   int32_t *label, *no_label;
   const void **slot[PLANS];
 };
@@ -72,6 +72,7 @@ static void free_lanes(few_model *m) {
                          l->x,
                          l->t,
                          l->guidance,
+                         l->span,
                          l->out,
                          l->label,
                          l->no_label,
@@ -102,6 +103,7 @@ static few_status bind_lane(const few_model *m, const few_plan *plan, struct lan
   bind_slot(plan, *slots, "label", l->label);
   bind_slot(plan, *slots, "no_label", l->no_label);
   bind_slot(plan, *slots, "guidance", l->guidance);
+  bind_slot(plan, *slots, "span", l->span);
   return FEW_OK;
 }
 
@@ -121,6 +123,7 @@ static few_status make_lane(const few_model *m, struct lane *l) {
   FEW_TRY(FEW_NEW(m->ctx, &l->out, R * out_dims(m)));
   FEW_TRY(FEW_NEW(m->ctx, &l->t, R));
   FEW_TRY(FEW_NEW(m->ctx, &l->guidance, R));
+  FEW_TRY(FEW_NEW(m->ctx, &l->span, R));
   FEW_TRY(FEW_NEW(m->ctx, &l->label, R));
   FEW_TRY(FEW_NEW(m->ctx, &l->no_label, R));
   for (int64_t i = 0; i < R; i++) l->no_label[i] = -1;
@@ -183,6 +186,7 @@ static void fill(const struct job *j, struct lane *l, int64_t start, int64_t row
     l->t[i] = !real ? 1 : e->t ? e->t[start + i] : e->time;
     l->label[i] = real && e->label ? e->label[start + i] : -1;
     l->guidance[i] = real && e->guidance ? e->guidance[start + i] : e->strength;
+    l->span[i] = real && e->span ? e->span[start + i] : e->span_of_all;
   }
 }
 
@@ -220,10 +224,31 @@ static few_status choose_guidance(few_model *m, struct few_eval *e) {
   return FEW_OK;
 }
 
-few_status few_model_eval(few_model *m, int64_t n, const float *x, const float *t,
-                          const int32_t *label, const float *guidance, float *out) {
-  struct few_eval e = {n, x, 1, t, 0, label, guidance, 1, false, out};
+static few_status check_span(const few_model *m, const float *span) {
+  if (!span && m->spec.span)
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "the network is told how far a step goes: give few_model_eval_span the spans");
+  if (span && !m->spec.span)
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "spans for a network that has no such input: call few_model_eval");
+  return FEW_OK;
+}
+
+few_status few_model_eval_span(few_model *m, int64_t n, const float *x, const float *t,
+                               const float *span, const int32_t *label, const float *guidance,
+                               float *out) {
+  struct few_eval e = {.n = n,
+                       .x = x,
+                       .x_scale = 1,
+                       .t = t,
+                       .label = label,
+                       .guidance = guidance,
+                       .strength = 1,
+                       .out = out,
+                       .span = span};
   if (n < 0) return few__fail(m->ctx, FEW_E_INVALID, "%lld rows: give 0 or more", (long long)n);
+  if (n == 0) return FEW_OK;
+  FEW_TRY(check_span(m, span));
   for (int64_t i = 0; label && i < n; i++)
     if (label[i] < -1 || label[i] >= m->spec.classes)
       return few__fail(
@@ -232,4 +257,9 @@ few_status few_model_eval(few_model *m, int64_t n, const float *x, const float *
           m->spec.classes ? ", or a class of the model" : ": the model has no classes");
   FEW_TRY(choose_guidance(m, &e));
   return few__model_run(m, &e);
+}
+
+few_status few_model_eval(few_model *m, int64_t n, const float *x, const float *t,
+                          const int32_t *label, const float *guidance, float *out) {
+  return few_model_eval_span(m, n, x, t, NULL, label, guidance, out);
 }

@@ -206,7 +206,8 @@ void few_model_info(const few_model *m, struct few_model_info *out) {
                                  .parameters = few__params_count(&m->params),
                                  .sigma_data = s->sigma_data,
                                  .step = m->step,
-                                 .flops = m->flops};
+                                 .flops = m->flops,
+                                 .span = s->span};
 }
 
 const char *few_model_class_name(const few_model *m, int64_t label) {

@@ -90,6 +90,8 @@ struct few_eval {
   float strength;       /* of all rows where guidance is NULL */
   bool classifier_free; /* F_u + guidance (F_c - F_u), of a model with classes */
   float *out;
+  const float *span; /* read where spec.span */
+  float span_of_all; /* of all rows where span is NULL */
 };
 few_status few__model_run(few_model *m, const struct few_eval *e);
 void few__model_runner_free(few_model *m);

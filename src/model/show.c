@@ -78,6 +78,7 @@ static void add_head(struct showing *s) {
   few__text_add(s->ctx, s->out, "sampler     %s", m->sampler);
   if (m->spec.guidance)
     few__text_add(s->ctx, s->out, ", guidance %g to %g", m->guidance_min, m->guidance_max);
+  if (m->spec.span) few__text_add(s->ctx, s->out, ", told how far a step goes");
   few__text_add(s->ctx, s->out, "\nparameters  %lld\ncost        %.4g MFLOP a %s\n\n",
                 (long long)few__params_count(&m->params), m->flops / 1e6,
                 m->spec.points ? "point" : "picture");

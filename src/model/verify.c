@@ -22,7 +22,7 @@ struct subject {
   few_model *m;
   few_graph *g;
   few_node y, tangent;
-  few_node inputs[3];
+  few_node inputs[4];
   int n_inputs;
   few_node *params;
   double started;
@@ -78,6 +78,7 @@ static few_status build(struct subject *s) {
   s->inputs[s->n_inputs++] = in.x;
   s->inputs[s->n_inputs++] = in.t;
   if (in.guidance != FEW_NONE) s->inputs[s->n_inputs++] = in.guidance;
+  if (in.span != FEW_NONE) s->inputs[s->n_inputs++] = in.span;
   few_node x[2] = {in.x, in.t};
   few_node d[2] = {few_input(s->g, "dx", FEW_REAL, few_node_shape(s->g, in.x)),
                    few_input(s->g, "dt", FEW_REAL, few_node_shape(s->g, in.t))};

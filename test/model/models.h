@@ -11,16 +11,17 @@ struct test_model {
   const char *net;
   bool points;
   int64_t side, classes;
-  bool guidance;
+  bool guidance, span;
   const char *settings[10][2];
 };
 
 static const struct test_model test_models[] = {
-    {"mlp", true, 1, 0, false, {{"width", "8"}, {"layers", "2"}, {"embedding", "4"}}},
+    {"mlp", true, 1, 0, false, false, {{"width", "8"}, {"layers", "2"}, {"embedding", "4"}}},
     {"unet",
      false,
      8,
      3,
+     false,
      false,
      {{"channels", "4"},
       {"mults", "1, 2"},
@@ -34,9 +35,11 @@ static const struct test_model test_models[] = {
      8,
      4,
      true,
+     false,
      {{"patch", "4"}, {"width", "8"}, {"depth", "2"}, {"heads", "2"}, {"embedding", "4"}}},
+    {"mlp", true, 1, 0, false, true, {{"width", "8"}, {"layers", "1"}, {"embedding", "4"}}},
 };
-enum { TEST_MLP, TEST_UNET, TEST_DIT, TEST_MODELS };
+enum { TEST_MLP, TEST_UNET, TEST_DIT, TEST_MAP, TEST_MODELS };
 
 static inline few_model *test_model_new(few_ctx *ctx, int which) {
   const struct test_model *t = &test_models[which];
@@ -47,6 +50,7 @@ static inline few_model *test_model_new(few_ctx *ctx, int which) {
                               .points = t->points,
                               .classes = t->classes,
                               .guidance = t->guidance,
+                              .span = t->span,
                               .sigma_data = 0.5};
   union {
     double align;

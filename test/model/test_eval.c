@@ -8,7 +8,7 @@ enum { MAX_ROWS = 600 };
 
 struct batch { /* rows drawn by seed */
   int64_t n, dims;
-  float *x, *t, *guidance, *out;
+  float *x, *t, *guidance, *span, *out;
   int32_t *label;
 };
 
@@ -19,6 +19,7 @@ static struct batch batch_new(const few_model *m, int64_t n) {
   b.out = test_malloc((size_t)(n * dims) * sizeof *b.out);
   b.t = test_malloc((size_t)n * sizeof *b.t);
   b.guidance = test_malloc((size_t)n * sizeof *b.guidance);
+  b.span = m->spec.span ? test_malloc((size_t)n * sizeof *b.span) : NULL;
   b.label = test_malloc((size_t)n * sizeof *b.label);
   for (int64_t i = 0; i < n; i++) {
     struct few_rng r = {.seed = 5, .row = (uint64_t)i, .purpose = FEW_RNG_CHECK};
@@ -28,6 +29,7 @@ static struct batch batch_new(const few_model *m, int64_t n) {
     few__rng_uniform_f32(&r, 1, &u);
     b.t[i] = 0.01F + 1.55F * u;
     b.guidance[i] = 1 + 3 * u;
+    if (b.span) b.span[i] = u * u;
     b.label[i] = (int32_t)(i % (m->spec.classes + 1)) - 1;
   }
   return b;
@@ -37,6 +39,7 @@ static void batch_free(struct batch *b) {
   test_free(b->x);
   test_free(b->t);
   test_free(b->guidance);
+  if (b->span) test_free(b->span);
   test_free(b->label);
   test_free(b->out);
 }
@@ -74,6 +77,7 @@ static double exact_row(few_model *m, const struct batch *b, int64_t i, double *
     const float *from = row >= 0            ? m->values + m->params.at[row].offset
                         : s->name[0] == 'x' ? b->x + i * b->dims
                         : s->name[0] == 't' ? b->t + i
+                        : s->name[0] == 's' ? b->span + i
                                             : b->guidance + i;
     slots[k] = test_malloc((size_t)count * sizeof(double));
     for (int64_t e = 0; e < count && s->type == FEW_REAL; e++)
@@ -98,8 +102,8 @@ static void test_against_f64(void **state) {
     few_model *m = test_model_new(ctx, which);
     struct batch b = batch_new(m, 11);
     double F[64];
-    assert_ok(ctx, few_model_eval(m, b.n, b.x, b.t, b.label, m->spec.guidance ? b.guidance : NULL,
-                                  b.out));
+    assert_ok(ctx, few_model_eval_span(m, b.n, b.x, b.t, b.span, b.label,
+                                       m->spec.guidance ? b.guidance : NULL, b.out));
     for (int64_t i = 0; i < b.n; i++) {
       double bound = exact_row(m, &b, i, F), size = 1;
       for (int64_t k = 0; k < b.dims; k++) size = fmax(size, fabs(F[k]));
@@ -118,17 +122,18 @@ static void test_grouping(void **state) {
   few_ctx *ctx = test_ctx();
   for (int which = 0; which < TEST_MODELS; which++) {
     few_model *m = test_model_new(ctx, which);
-    struct batch b = batch_new(m, which == TEST_MLP ? MAX_ROWS : 29);
+    struct batch b = batch_new(m, m->spec.points ? MAX_ROWS : 29);
     const int64_t R = few_model_rows(m);
-    const float *guidance = which == TEST_MLP ? NULL : b.guidance;
+    const float *guidance = m->spec.points ? NULL : b.guidance;
     float *again = test_malloc((size_t)(b.n * b.dims) * sizeof *again);
-    assert_ok(ctx, few_model_eval(m, b.n, b.x, b.t, b.label, guidance, b.out));
+    assert_ok(ctx, few_model_eval_span(m, b.n, b.x, b.t, b.span, b.label, guidance, b.out));
     for (int workers = 1; workers <= 4; workers++) {
       few_ctx_set_workers(ctx, workers);
       for (int64_t at = 0; at < b.n; at += workers * R) {
         int64_t n = b.n - at < workers * R ? b.n - at : workers * R;
-        assert_ok(ctx, few_model_eval(m, n, b.x + at * b.dims, b.t + at, b.label + at,
-                                      guidance ? guidance + at : NULL, again + at * b.dims));
+        assert_ok(ctx, few_model_eval_span(m, n, b.x + at * b.dims, b.t + at,
+                                           b.span ? b.span + at : NULL, b.label + at,
+                                           guidance ? guidance + at : NULL, again + at * b.dims));
       }
       assert_memory_equal(again, b.out, (size_t)(b.n * b.dims) * sizeof *again);
     }
@@ -179,6 +184,12 @@ static void test_refused(void **state) {
   assert_int_equal(few_model_eval(m, 3, b.x, b.t, label, NULL, b.out), FEW_E_INVALID);
   b.guidance[0] = 2;
   assert_int_equal(few_model_eval(m, 3, b.x, b.t, NULL, b.guidance, b.out), FEW_E_INVALID);
+  float span[3] = {0.1F, 0.2F, 0.3F};
+  assert_int_equal(few_model_eval_span(m, 3, b.x, b.t, span, NULL, NULL, b.out), FEW_E_INVALID);
+  few_model *map = test_model_new(ctx, TEST_MAP);
+  assert_int_equal(few_model_eval(map, 3, b.x, b.t, NULL, NULL, b.out), FEW_E_INVALID);
+  assert_non_null(strstr(few_error(ctx), "few_model_eval_span"));
+  few_model_free(map);
   batch_free(&b);
   few_model_free(m);
   few_ctx_free(ctx);

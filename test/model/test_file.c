@@ -101,6 +101,11 @@ static void test_info(void **state) {
       flops += 2 * (double)few_shape_count(m->params.at[i].shape);
   few_model_info(m, &info);
   assert_true(info.flops == flops);
+  assert_false(info.span);
+  few_model_free(m);
+  m = test_model_new(ctx, TEST_MAP);
+  few_model_info(m, &info);
+  assert_true(info.span);
   few_model_free(m);
   few_ctx_free(ctx);
 }
@@ -204,6 +209,8 @@ static void test_wrong_descriptions(void **state) {
       {"\"sigma_data\":0.5", "\"sigma_data\":null", FEW_E_FORMAT, "sigma_data"},
       {"\"scale\":", "\"scale\":-", FEW_E_FORMAT, "scale"},
       {"\"diffusion\"", "\"diffusion-diffusion-diffusion-diffusion\"", FEW_E_FORMAT, "31"},
+      {"\"span\":false", "\"span\":0", FEW_E_FORMAT, "span"},
+      {"\"span\":false", "\"span\":true", FEW_E_FORMAT, "missing"},
       {"\"provenance\":{}", "\"provenance\":[]", FEW_E_FORMAT, "provenance"},
       {"\"unknown to us\"", "", FEW_OK, ""},
   };

@@ -19,7 +19,7 @@ static few_status life(few_ctx *ctx, const struct subject *s) {
   o.n = 1;
   o.sampler = "heun";
   o.steps = 2;
-  o.guidance = s->which == TEST_MLP ? 1 : 2;
+  o.guidance = test_models[s->which].points ? 1 : 2;
   FEW_TRY(few_model_load(ctx, &m, s->path));
   if (s->which == TEST_MLP) {
     o.autoguide = m;
