@@ -82,6 +82,7 @@ few_node few_sqrt(few_graph *g, few_node x);
 few_node few_recip(few_graph *g, few_node x);
 few_node few_square(few_graph *g, few_node x);
 few_node few_abs(few_graph *g, few_node x);
+few_node few_floor(few_graph *g, few_node x); /* the integer at or below; slope 0 */
 few_node few_sigmoid(few_graph *g, few_node x);
 few_node few_silu(few_graph *g, few_node x);                       /* x sigmoid(x) */
 few_node few_gelu(few_graph *g, few_node x);                       /* tanh form */

@@ -60,6 +60,7 @@ double few__pointwise(few_op op, const double *x, const struct few_attr *attr) {
 #define ATAN atan
 #define SQRT sqrt
 #define ABS fabs
+#define FLOOR floor
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define SELECT(c, a, b) ((c) ? (a) : (b))

@@ -27,9 +27,10 @@ static const struct function {
   double (*f)(double);
   double most; /* ulp */
 } functions[] = {
-    {FEW_OP_EXP, "exp", exp, 1.5},   {FEW_OP_LOG, "log", log, 1.5},  {FEW_OP_SIN, "sin", sin, 2},
-    {FEW_OP_COS, "cos", cos, 2},     {FEW_OP_TANH, "tanh", tanh, 2}, {FEW_OP_ATAN, "atan", atan, 3},
-    {FEW_OP_SQRT, "sqrt", sqrt, .5},
+    {FEW_OP_EXP, "exp", exp, 1.5},   {FEW_OP_LOG, "log", log, 1.5},
+    {FEW_OP_SIN, "sin", sin, 2},     {FEW_OP_COS, "cos", cos, 2},
+    {FEW_OP_TANH, "tanh", tanh, 2},  {FEW_OP_ATAN, "atan", atan, 3},
+    {FEW_OP_SQRT, "sqrt", sqrt, .5}, {FEW_OP_FLOOR, "floor", floor, 0},
 };
 
 /* All of x in one call; prints the worst. */

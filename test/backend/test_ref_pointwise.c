@@ -20,7 +20,7 @@ static const struct {
     {FEW_OP_COS, cos, false},   {FEW_OP_TANH, tanh, false},       {FEW_OP_ATAN, atan, false},
     {FEW_OP_SQRT, sqrt, true},  {FEW_OP_RECIP, recip, true},      {FEW_OP_SQUARE, square, false},
     {FEW_OP_ABS, fabs, false},  {FEW_OP_SIGMOID, sigmoid, false}, {FEW_OP_SILU, silu, false},
-    {FEW_OP_GELU, gelu, false}, {FEW_OP_AFFINE, affine, false},
+    {FEW_OP_GELU, gelu, false}, {FEW_OP_AFFINE, affine, false},   {FEW_OP_FLOOR, floor, false},
 };
 
 static double add(double x, double y) { return x + y; }

@@ -16,6 +16,7 @@ typedef void (*loop_fn)(float *out, const float *const in[3], float a, float b, 
 #define ATAN vf_atan
 #define SQRT vf_sqrt
 #define ABS vf_abs
+#define FLOOR vf_floor
 #define MAX vf_max
 #define MIN vf_min
 #define SELECT vf_select

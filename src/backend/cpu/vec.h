@@ -137,6 +137,12 @@ VF_INLINE vf vf_round(vf x) {
 }
 #pragma GCC diagnostic pop
 
+/* From 2^23 on floats are integers. */
+VF_INLINE vf vf_floor(vf x) {
+  const vf r = vf_select(vf_abs(x) < 8388608.0f, vi_to_f(vf_to_i(x)), x);
+  return vf_select(r > x, r - 1.0f, r);
+}
+
 /* The first n < VF_W elements; the rest read as zero and are not touched. */
 VF_INLINE vf vf_load_n(const float *p, int64_t n) {
 #if VF_W == 16

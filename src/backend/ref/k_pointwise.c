@@ -40,6 +40,7 @@ __attribute__((always_inline)) static inline void map(const struct few_call *c, 
 #define ATAN(x) REAL_MATH(atan)(x)
 #define SQRT(x) REAL_MATH(sqrt)(x)
 #define ABS(x) REAL_MATH(fabs)(x)
+#define FLOOR(x) REAL_MATH(floor)(x)
 #define MAX(x, y) ((x) > (y) ? (x) : (y))
 #define MIN(x, y) ((x) < (y) ? (x) : (y))
 #define SELECT(c, x, y) ((c) ? (x) : (y))
