@@ -20,7 +20,8 @@ struct few_eval_opts {
   /* A model (.safetensors), which is sampled; or pictures: a folder, an .npy or .npz file, or the
    * spec of a data set (few/data.h). */
   const char *source;
-  const char *reference; /* pictures; NULL where no metric needs them */
+  const char *reference; /* pictures, or what few_eval_save_reference wrote (.safetensors); NULL
+                            where no metric needs them */
   const char *features;  /* "pixels"; NAME or NAME=FILE */
   const char *metrics;   /* names with commas between; NULL: all that source and features allow */
   int64_t n;             /* pictures of the source; 0: 10000 of a model, else all */
@@ -29,7 +30,7 @@ struct few_eval_opts {
   int steps;
   const char *sampler; /* NULL: its own */
   double guidance;
-  int label;     /* FEW_LABEL_EACH ... */
+  int label; /* FEW_LABEL_EACH ...; a class: of pictures and reference its alone are looked at */
   uint64_t seed; /* of the first set of samples */
   int seeds;     /* sets: seed, seed + 1 ...; the error is then the spread over sets */
   /* Of metrics. */
@@ -75,6 +76,8 @@ struct few_eval_report {
   uint64_t seed;
   int seeds; /* at least 1 */
   int bootstrap;
+  int label;   /* the class that was looked at alone; -1: all */
+  bool points; /* h and w are 1, c is their dimension */
   int64_t n, n_reference, h, w, c;
   const char *rounding;                                       /* how values became bytes */
   const char *features, *features_hash, *resize, *trained_on; /* hash "": no weights */
@@ -89,6 +92,10 @@ struct few_eval_report {
  */
 FEW_MUST_USE few_status few_eval(few_ctx *ctx, const struct few_eval_opts *opts,
                                  struct few_eval_report **out);
+/* Look at opts->reference as few_eval would, by its n_reference, features, label and keep, and
+ * write what it keeps, to be named as a reference ever after: docs/eval.md. Atomic. */
+FEW_MUST_USE few_status few_eval_save_reference(few_ctx *ctx, const struct few_eval_opts *opts,
+                                                const char *path);
 void few_eval_report_free(struct few_eval_report *r); /* NULL is fine */
 
 /* The report as a JSON object in a line (docs/eval.md); yours: few_text_free. */

@@ -9,8 +9,8 @@
 
 struct eval_opts {
   struct common common;
-  const char *ref, *features, *metrics, *sampler;
-  int64_t n, n_ref, steps, seeds, keep, knn, subsets, subset_size, splits, bootstrap;
+  const char *ref, *save_ref, *features, *metrics, *sampler;
+  int64_t n, n_ref, steps, seeds, keep, knn, subsets, subset_size, splits, bootstrap, label;
   uint64_t seed;
   double guidance;
   int ball;
@@ -18,12 +18,16 @@ struct eval_opts {
 #define S struct eval_opts
 static const struct opt options[] = {
     OPT_TEXT(S, ref, "ref", "DATA", NULL, "pictures to compare with: named like PICTURES"),
+    OPT_TEXT(S, save_ref, "save-ref", "FILE.safetensors", NULL,
+             "write what is kept of --ref there; later --ref FILE.safetensors is as good"),
     OPT_TEXT(S, features, "features", "NAME", "pixels",
              "what is compared: see few list features; NAME=FILE has the weights"),
     OPT_TEXT(S, metrics, "metrics", "LIST", NULL,
              "see few list metrics; otherwise all that can be had"),
     OPT_INT(S, n, "n", "N", "0", 0, 4e9, "pictures; 0: 10000 of a model, else all"),
     OPT_INT(S, n_ref, "n-ref", "N", "0", 0, 4e9, "of the reference, chosen at random; 0: all"),
+    OPT_INT(S, label, "label", "K", "-1", -1, 1e9,
+            "pictures of class K alone, of both sets; -1: all"),
     OPT_INT(S, steps, "steps", "K", "0", 0, 10000, "of sampling; 0: the sampler's own"),
     OPT_REAL(S, guidance, "guidance", "G", "1", 0, 100, "towards the label; 1: none added"),
     OPT_TEXT(S, sampler, "sampler", "NAME", NULL,
@@ -55,12 +59,19 @@ static const char text[] =
     "\n"
     "  few eval student.safetensors --ref fashion-mnist --steps 1 --n 10000\n"
     "  few eval student.safetensors --ref fashion-mnist:test --metrics fd,kid --seeds 3\n"
-    "  few eval samples.npy --ref folder:photos --json\n";
+    "  few eval samples.npy --ref folder:photos --json\n"
+    "  few eval --ref folder:photos --features inception=FILE --save-ref photos.safetensors\n"
+    "  few eval samples.npy --ref photos.safetensors --features inception=FILE\n";
 
 static void print_head(const struct few_eval_report *r) {
   printf("source     %s, %.16s\n", r->source, r->source_hash);
-  printf("           %" PRId64 " pictures of %" PRId64 "x%" PRId64 "x%" PRId64 "; %s\n", r->n, r->w,
-         r->h, r->c, r->rounding);
+  if (r->points)
+    printf("           %" PRId64 " points of %" PRId64 " dimensions", r->n, r->c);
+  else
+    printf("           %" PRId64 " pictures of %" PRId64 "x%" PRId64 "x%" PRId64 "; %s", r->n, r->w,
+           r->h, r->c, r->rounding);
+  if (r->label >= 0) printf("; label %d alone", r->label);
+  printf("\n");
   if (r->model) {
     char steps[32] = "";
     if (r->steps) snprintf(steps, sizeof steps, ", %d step%s", r->steps, r->steps == 1 ? "" : "s");
@@ -70,11 +81,12 @@ static void print_head(const struct few_eval_report *r) {
            r->flops * 1e-9);
   }
   if (r->reference)
-    printf("reference  %s, %s, %" PRId64 " pictures\n", r->reference, r->reference_hash,
-           r->n_reference);
-  printf("features   %s%s%.16s, %" PRId64 " values%s%s; pictures %s\n", r->features,
+    printf("reference  %s, %s, %" PRId64 " %s\n", r->reference, r->reference_hash, r->n_reference,
+           r->points ? "points" : "pictures");
+  printf("features   %s%s%.16s, %" PRId64 " values%s%s; %s %s\n", r->features,
          *r->features_hash ? ", " : "", r->features_hash, r->dim,
-         *r->trained_on ? ", trained on " : "", r->trained_on, r->resize);
+         *r->trained_on ? ", trained on " : "", r->trained_on, r->points ? "points" : "pictures",
+         r->resize);
 }
 
 static void print_numbers(const struct few_eval_report *r) {
@@ -89,11 +101,9 @@ static void print_numbers(const struct few_eval_report *r) {
   }
 }
 
-static int run(struct cli *cli, const void *opts) {
-  const struct eval_opts *o = opts;
+static struct few_eval_opts options_of(const struct cli *cli, const struct eval_opts *o) {
   struct few_eval_opts e = FEW_EVAL_OPTS_INIT;
-  struct few_eval_report *r = NULL;
-  e.source = cli->operands[0];
+  e.source = cli->n_operands ? cli->operands[0] : NULL;
   e.reference = o->ref;
   e.features = o->features;
   e.metrics = o->metrics;
@@ -102,6 +112,7 @@ static int run(struct cli *cli, const void *opts) {
   e.steps = (int)o->steps;
   e.sampler = o->sampler;
   e.guidance = o->guidance;
+  e.label = o->label < 0 ? FEW_LABEL_EACH : (int)o->label;
   e.seed = o->seed;
   e.seeds = (int)o->seeds;
   e.keep = o->keep;
@@ -111,7 +122,26 @@ static int run(struct cli *cli, const void *opts) {
   e.subset_size = (int)o->subset_size;
   e.splits = (int)o->splits;
   e.bootstrap = (int)o->bootstrap;
-  few_status st = few_eval(cli->ctx, &e, &r);
+  return e;
+}
+
+static int run(struct cli *cli, const void *opts) {
+  const struct eval_opts *o = opts;
+  struct few_eval_opts e = options_of(cli, o);
+  struct few_eval_report *r = NULL;
+  few_status st = FEW_OK;
+  if (!e.source && !o->save_ref) return cli_usage("eval needs MODEL|PICTURES: few help eval");
+  if (o->save_ref && !o->ref) return cli_usage("eval: --save-ref needs --ref: few help eval");
+  if (o->save_ref) {
+    st = few_eval_save_reference(cli->ctx, &e, o->save_ref);
+    if (st || !e.source) {
+      progress_clear(&cli->progress);
+      return cli_status(cli, st);
+    }
+    e.reference = o->save_ref;
+    e.n_reference = 0;
+  }
+  st = few_eval(cli->ctx, &e, &r);
   progress_clear(&cli->progress);
   char *json = NULL;
   if (!st && o->common.json) st = few_eval_json(cli->ctx, r, &json);
@@ -127,10 +157,10 @@ static int run(struct cli *cli, const void *opts) {
 }
 
 const struct command command_eval = {.name = "eval",
-                                     .operands = "MODEL|PICTURES",
+                                     .operands = "[MODEL|PICTURES]",
                                      .help = "Measure how near pictures are to a reference.",
                                      .text = text,
-                                     .min_operands = 1,
+                                     .min_operands = 0,
                                      .max_operands = 1,
                                      .options = options,
                                      .size = sizeof(struct eval_opts),

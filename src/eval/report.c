@@ -85,10 +85,11 @@ static json_t *number_json(const struct few_eval_report *r, const struct few_eva
 }
 
 static json_t *source_json(const struct few_eval_report *r) {
-  json_t *s = json_pack("{s:s, s:s, s:s, s:I, s:[I,I,I], s:s}", "name", r->source, "kind",
-                        r->model ? "model" : "pictures", "hash", r->source_hash, "n",
-                        (json_int_t)r->n, "size", (json_int_t)r->h, (json_int_t)r->w,
-                        (json_int_t)r->c, "rounding", r->rounding);
+  const char *kind = r->model ? "model" : r->points ? "points" : "pictures";
+  json_t *s = json_pack("{s:s, s:s, s:s, s:I, s:[I,I,I], s:s, s:o}", "name", r->source, "kind",
+                        kind, "hash", r->source_hash, "n", (json_int_t)r->n, "size",
+                        (json_int_t)r->h, (json_int_t)r->w, (json_int_t)r->c, "rounding",
+                        r->rounding, "label", r->label < 0 ? json_null() : json_integer(r->label));
   if (!s || !r->model) return s;
   char seed[24]; /* 64 bits are more than JSON's readers keep */
   snprintf(seed, sizeof seed, "%llu", (unsigned long long)r->seed);

@@ -10,7 +10,7 @@
 #include "io/file.h"
 #include "model/model.h"
 
-enum { SAMPLES = 10000, CHOICE_SEED = 0 };
+enum { SAMPLES = 10000, CHOICE_SEED = 0 }; /* the seed is ask.c's */
 
 static bool ends_with(const char *s, const char *end) {
   size_t n = strlen(s), k = strlen(end);
@@ -68,37 +68,67 @@ static few_status too_few(const struct few_source *s, int64_t wanted, int64_t th
                    s->spec, (long long)there, (long long)wanted);
 }
 
+/* The items of the class that was asked for. */
+static few_status choose_class(struct few_source *s) {
+  const int64_t all = few_data_n(s->data);
+  if (!s->classes)
+    return few__fail(s->ctx, FEW_E_INVALID, "label %d: %s has no labels", s->label, s->spec);
+  if (s->label >= s->classes)
+    return few__fail(s->ctx, FEW_E_INVALID, "label %d: %s has %lld classes, from 0", s->label,
+                     s->spec, (long long)s->classes);
+  FEW_TRY(FEW_NEW(s->ctx, &s->index, all));
+  s->there = 0;
+  for (int64_t i = 0; i < all; i++)
+    if (few_data_label(s->data, i) == s->label) s->index[s->there++] = i;
+  if (s->there) return FEW_OK;
+  return few__fail(s->ctx, FEW_E_INVALID, "%s has no picture of label %d", s->spec, s->label);
+}
+
 static few_status open_data(struct few_source *s, int64_t n) {
   if (!s->data) FEW_TRY(few_data_open(s->ctx, &s->data, s->spec, NULL));
-  if (few_data_get_kind(s->data) != FEW_DATA_IMAGES)
-    return few__fail(s->ctx, FEW_E_UNSUPPORTED,
-                     "%s holds points, and only pictures are compared: give images as uint8",
-                     s->spec);
-  if (n > few_data_n(s->data)) return too_few(s, n, few_data_n(s->data));
-  s->n = n ? n : few_data_n(s->data);
+  s->there = few_data_n(s->data);
   s->h = few_data_h(s->data);
   s->w = few_data_w(s->data);
   s->c = few_data_c(s->data);
+  s->points = few_data_get_kind(s->data) == FEW_DATA_POINTS;
   s->classes = few_data_n_classes(s->data);
   snprintf(s->hash, sizeof s->hash, "%016llx", (unsigned long long)few_data_hash(s->data));
+  if (s->label >= 0) FEW_TRY(choose_class(s));
+  if (n > s->there) return too_few(s, n, s->there);
+  s->n = n ? n : s->there;
+  return FEW_OK;
+}
+
+static few_status open_saved(struct few_source *s, int64_t n) {
+  FEW_TRY(few__statistics_open(s->ctx, &s->saved, s->spec));
+  const struct few_statistics *f = s->saved;
+  s->n = s->there = f->n;
+  s->h = f->h;
+  s->w = f->w;
+  s->c = f->c;
+  s->points = f->points;
+  snprintf(s->hash, sizeof s->hash, "%s", f->hash);
+  if (n && n != f->n)
+    return few__fail(s->ctx, FEW_E_INVALID,
+                     "%s was made of %lld pictures, and %lld are asked for: save it anew with "
+                     "--n-ref %lld",
+                     s->spec, (long long)f->n, (long long)n, (long long)n);
+  if (f->label != s->label)
+    return few__fail(s->ctx, FEW_E_INVALID,
+                     "%s was made of %s, and label %d is asked for (-1: all): save it anew with "
+                     "that --label",
+                     s->spec, f->label < 0 ? "all labels" : "one label", s->label);
   return FEW_OK;
 }
 
 static few_status open_model(struct few_source *s, int64_t n, const struct few_eval_opts *o) {
   struct few_model_info info;
-  if (!o)
-    return few__fail(s->ctx, FEW_E_INVALID,
-                     "%s: a reference is pictures, not a model: few sample writes them to an .npy",
-                     s->spec);
   if (!s->model) {
     FEW_TRY(few_model_load(s->ctx, &s->model, s->spec));
     FEW_TRY(few__sha256_file(s->ctx, s->hash, s->spec));
   }
   few_model_info(s->model, &info);
-  if (info.points)
-    return few__fail(s->ctx, FEW_E_UNSUPPORTED,
-                     "%s draws points, and only pictures are compared: give a model of pictures",
-                     s->spec);
+  s->points = info.points;
   s->n = n ? n : SAMPLES;
   s->h = info.h;
   s->w = info.w;
@@ -111,29 +141,39 @@ static few_status open_model(struct few_source *s, int64_t n, const struct few_e
   s->sample.label = o->label;
   s->sample.n = 1; /* the rest is known when chunks are read */
   FEW_TRY(few_sample_plan(s->model, &s->sample, NULL, NULL));
-  return FEW_NEW(s->ctx, &s->values, FEW_SOURCE_CHUNK * s->h * s->w * s->c);
+  return s->points ? FEW_OK : FEW_NEW(s->ctx, &s->values, FEW_SOURCE_CHUNK * s->h * s->w * s->c);
 }
 
-few_status few__source_open(few_ctx *ctx, struct few_source **out, const char *name, int64_t n,
-                            const struct few_eval_opts *o, few_model *model, few_data *data) {
+few_status few__source_open(few_ctx *ctx, struct few_source **out,
+                            const struct few_source_ask *ask) {
   struct few_source *s = NULL;
   few_status st = FEW_OK;
-  const bool given = model || data;
-  const bool is_model = given ? model != NULL : ends_with(name, ".safetensors");
+  const bool file = !ask->model && !ask->data && ends_with(ask->name, ".safetensors");
   *out = NULL;
   FEW_GOTO(FEW_NEW(ctx, &s, 1));
-  *s = (struct few_source){.ctx = ctx, .borrowed = given, .model = model, .data = data};
-  if (is_model || given) {
-    s->spec = few__strdup(ctx, name);
-    if (!s->spec) FEW_GOTO(few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", name));
+  *s = (struct few_source){.ctx = ctx,
+                           .borrowed = ask->model || ask->data,
+                           .model = ask->model,
+                           .data = ask->data,
+                           .label = ask->label >= 0 ? ask->label : -1};
+  if (s->borrowed || file) {
+    s->spec = few__strdup(ctx, ask->name);
+    if (!s->spec) FEW_GOTO(few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", ask->name));
   } else {
-    FEW_GOTO(full_spec(ctx, name, &s->spec));
+    FEW_GOTO(full_spec(ctx, ask->name, &s->spec));
   }
-  FEW_GOTO(is_model ? open_model(s, n, o) : open_data(s, n));
+  if (s->model || (file && ask->o))
+    FEW_GOTO(open_model(s, ask->n, ask->o));
+  else
+    FEW_GOTO(file ? open_saved(s, ask->n) : open_data(s, ask->n));
   *out = s;
 out:
   if (st) few__source_free(s);
   return st;
+}
+
+const char *few__source_name(const struct few_source *s) {
+  return s->saved ? s->saved->reference : s->spec;
 }
 
 void few__source_free(struct few_source *s) {
@@ -142,36 +182,42 @@ void few__source_free(struct few_source *s) {
     few_data_free(s->data);
     few_model_free(s->model);
   }
+  few__statistics_free(s->saved);
   few__free(s->ctx, s->values);
+  few__free(s->ctx, s->index);
   few__free(s->ctx, s->spec);
   few__free(s->ctx, s);
 }
 
 static few_status read_model(struct few_source *s, uint64_t seed, int64_t first, int64_t n,
-                             uint8_t *pixels, int32_t *labels) {
+                             uint8_t *pixels, float *points, int32_t *labels) {
   s->sample.seed = seed;
   s->sample.first = first;
   s->sample.n = n;
-  FEW_TRY(few_sample(s->model, &s->sample, s->values, labels, &s->nfe));
-  few__sample_bytes(n * s->h * s->w * s->c, s->values, pixels);
+  FEW_TRY(few_sample(s->model, &s->sample, s->points ? points : s->values, labels, &s->nfe));
+  if (!s->points) few__sample_bytes(n * s->h * s->w * s->c, s->values, pixels);
   return FEW_OK;
 }
 
 static void read_data(const struct few_source *s, int64_t first, int64_t n, uint8_t *pixels,
-                      int32_t *labels) {
-  const int64_t size = few_data_item_size(s->data), all = few_data_n(s->data);
+                      float *points, int32_t *labels) {
+  const int64_t size = few_data_item_size(s->data);
   for (int64_t i = 0; i < n; i++) {
     int64_t item = first + i;
-    if (s->n < all) item = few__rng_permute(CHOICE_SEED, 0, item, all);
-    memcpy(pixels + i * size, s->data->pixels + item * size, (size_t)size);
+    if (s->n < s->there) item = few__rng_permute(CHOICE_SEED, 0, item, s->there);
+    if (s->index) item = s->index[item];
+    if (s->points)
+      memcpy(points + i * size, s->data->points + item * size, (size_t)size * sizeof *points);
+    else
+      memcpy(pixels + i * size, s->data->pixels + item * size, (size_t)size);
     labels[i] = few_data_label(s->data, item);
   }
 }
 
 few_status few__source_read(struct few_source *s, uint64_t seed, int64_t first, int64_t n,
-                            uint8_t *pixels, int32_t *labels) {
-  assert(n <= FEW_SOURCE_CHUNK && first + n <= s->n);
-  if (s->model) return read_model(s, seed, first, n, pixels, labels);
-  read_data(s, first, n, pixels, labels);
+                            uint8_t *pixels, float *points, int32_t *labels) {
+  assert(n <= FEW_SOURCE_CHUNK && first + n <= s->n && !s->saved);
+  if (s->model) return read_model(s, seed, first, n, pixels, points, labels);
+  read_data(s, first, n, pixels, points, labels);
   return FEW_OK;
 }

@@ -1,7 +1,9 @@
-/* source.h - where pictures come from, as bytes: samples of a model, or a data set. */
+/* source.h - where pictures (bytes) or points come from: samples of a model, a data set, or the
+ * statistics of a set that were saved. */
 #ifndef FEW_SRC_EVAL_SOURCE_H
 #define FEW_SRC_EVAL_SOURCE_H
 
+#include "eval/statistics.h"
 #include "few/data.h"
 #include "few/eval.h"
 #include "few/model.h"
@@ -13,9 +15,14 @@ struct few_source {
   bool borrowed; /* data and model are others' */
   few_data *data;
   few_model *model;
+  struct few_statistics *saved; /* in place of pictures */
   struct few_sample_opts sample;
-  float *values; /* of a chunk of samples */
+  float *values;  /* of a chunk of samples */
+  int64_t *index; /* [n there] the items of a class, where one was asked for */
+  int label;      /* it; -1: all */
+  int64_t there;  /* pictures that n are chosen of */
   int64_t n, h, w, c;
+  bool points;
   int64_t classes; /* 0: no labels */
   int nfe;
   char hash[FEW_SHA256_TEXT];
@@ -23,16 +30,27 @@ struct few_source {
 
 enum { FEW_SOURCE_CHUNK = 512 }; /* pictures of a read, at most */
 
-/* Pictures by what they are named, or what is open already: one of `model` and `data`, borrowed. A
- * model is opened where o is not NULL: it has its options. n 0: all of a data set, 10000 of a
- * model; fewer than all of a data set are chosen at random. */
-few_status few__source_open(few_ctx *ctx, struct few_source **out, const char *name, int64_t n,
-                            const struct few_eval_opts *o, few_model *model, few_data *data);
-void few__source_free(struct few_source *s); /* NULL is fine */
+struct few_source_ask {
+  const char *name;
+  int64_t n; /* 0: all of a data set, 10000 of a model */
+  int label; /* pictures of one class alone, or FEW_LABEL_EACH, FEW_LABEL_NONE */
+  const struct few_eval_opts
+      *o;           /* how a model is sampled; NULL: not a model, but maybe statistics */
+  few_model *model; /* open already, as is data: borrowed */
+  few_data *data;
+};
 
-/* Pictures first .. first + n - 1 of a set of samples, or of the data set: bytes [n][h][w][c] and
- * labels [n], -1 for none. first is a multiple of FEW_SOURCE_CHUNK and n at most that. */
+/* Fewer than all pictures of a data set are chosen at random, always the same. */
+few_status few__source_open(few_ctx *ctx, struct few_source **out,
+                            const struct few_source_ask *ask);
+void few__source_free(struct few_source *s); /* NULL is fine */
+/* What it was made of, borrowed: a file of statistics has its set's name. */
+const char *few__source_name(const struct few_source *s);
+
+/* Pictures first .. first + n - 1 of a set of samples, or of the data set: bytes [n][h][w][c], or
+ * points [n][c], and labels [n], -1 for none. first is a multiple of FEW_SOURCE_CHUNK and n at most
+ * that. */
 few_status few__source_read(struct few_source *s, uint64_t seed, int64_t first, int64_t n,
-                            uint8_t *pixels, int32_t *labels);
+                            uint8_t *pixels, float *points, int32_t *labels);
 
 #endif

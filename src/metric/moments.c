@@ -123,6 +123,14 @@ void few__moments_end(few_moments *m) { merge(m); }
 int64_t few__moments_n(const few_moments *m) { return m->n; }
 int64_t few__moments_dim(const few_moments *m) { return m->d; }
 const double *few__moments_mean(const few_moments *m) { return m->mean; }
+const double *few__moments_sums(const few_moments *m) { return m->m2; }
+
+void few__moments_restore(few_moments *m, int64_t n, const double *mean, const double *sums) {
+  assert(!m->n && !m->held);
+  m->n = n;
+  memcpy(m->mean, mean, (size_t)m->d * sizeof *mean);
+  memcpy(m->m2, sums, (size_t)(m->d * m->d) * sizeof *sums);
+}
 
 void few__moments_covariance(const few_moments *m, double *out) {
   assert(m->n >= 2 && !m->held);

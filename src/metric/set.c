@@ -79,10 +79,18 @@ static few_status check_finite(const struct few_set *s, int64_t n, int64_t d, co
   return FEW_OK;
 }
 
-static void keep(struct few_set *s, int64_t slot, const float *row) {
-  const int64_t d = s->o.dim;
-  double *to = s->panels + slot / FEW_PANEL * FEW_PANEL * d + slot % FEW_PANEL;
-  for (int64_t k = 0; k < d; k++) to[k * FEW_PANEL] = (double)row[k];
+static double *kept_at(const struct few_set *s, int64_t slot) {
+  return s->panels + slot / FEW_PANEL * FEW_PANEL * s->o.dim + slot % FEW_PANEL;
+}
+
+void few__set_keep(struct few_set *s, int64_t slot, const float *row) {
+  double *to = kept_at(s, slot);
+  for (int64_t k = 0; k < s->o.dim; k++) to[k * FEW_PANEL] = (double)row[k];
+}
+
+void few__set_kept(const struct few_set *s, int64_t slot, float *row) {
+  const double *from = kept_at(s, slot);
+  for (int64_t k = 0; k < s->o.dim; k++) row[k] = (float)from[k * FEW_PANEL];
 }
 
 static void copy(float *to, int64_t slot, const float *from, int64_t d) {
@@ -135,7 +143,7 @@ few_status few__set_add(struct few_set *s, int64_t n, const float *rows, const f
   if (s->spatial) few__moments_add(s->spatial, n, spatial);
   for (int64_t i = 0; i < n; i++) {
     int64_t place = few__rng_permute(o->seed, 0, s->seen + i, o->n);
-    if (place < s->kept) keep(s, place, rows + i * o->dim);
+    if (place < s->kept) few__set_keep(s, place, rows + i * o->dim);
     if (place < s->held)
       hold(s, place, rows + i * o->dim, s->held_logits ? logits + i * o->classes : NULL,
            s->held_spatial ? spatial + i * o->spatial : NULL, labels ? &labels[i] : NULL);

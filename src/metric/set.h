@@ -57,4 +57,9 @@ few_status few__set_add(struct few_set *s, int64_t n, const float *rows, const f
                         const float *spatial, const int32_t *labels);
 void few__set_end(struct few_set *s); /* all o.n have come */
 
+/* Row `slot` of those kept: a new set of rows kept elsewhere is filled by this, by
+ * few__moments_restore, and by nothing else. */
+void few__set_keep(struct few_set *s, int64_t slot, const float *row);
+void few__set_kept(const struct few_set *s, int64_t slot, float *row);
+
 #endif

@@ -42,6 +42,7 @@ static few_status choose_reference(struct few_evaluation *e, few_data **referenc
   const struct few_train_keys *k = &e->recipe->keys;
   if (k->eval_ref[0]) {
     snprintf(e->reference, sizeof e->reference, "%s", k->eval_ref);
+    if (!k->size && !k->channels_in) return FEW_OK; /* by its name, as few eval does */
     FEW_TRY(open_set(e, &e->named, k->eval_ref, FEW_DATA_TRAIN));
     *reference = e->named;
     return FEW_OK;
@@ -53,7 +54,7 @@ static few_status choose_reference(struct few_evaluation *e, few_data **referenc
   *reference = st ? e->recipe->data : e->held_out;
   if (st)
     few__log(e->ctx, FEW_LOG_INFO,
-             "%s has no held-out part: pictures are compared with those of training (eval_ref)",
+             "%s has no held-out part: the training data are compared with (eval_ref names others)",
              k->data);
   return FEW_OK;
 }
@@ -75,7 +76,7 @@ static few_status open_evaluator(struct few_evaluation *e) {
   o.source = "this run";
   o.reference = e->reference;
   o.features = choose_features(k);
-  o.metrics = k->eval_metrics[0] ? k->eval_metrics : NULL;
+  o.metrics = k->eval_metrics[0] ? k->eval_metrics : e->recipe->spec.points ? "fd,energy" : "fd";
   o.n = k->eval_n;
   o.steps = (int)k->eval_steps;
   o.guidance = k->eval_guidance;
@@ -147,8 +148,9 @@ static void tell(const struct few_evaluation *e, int64_t step, const struct few_
     few__text_add(e->ctx, &t, " %s %.4g,", r->number[i].name, r->number[i].value);
   if (!t.failed)
     few__log(e->ctx, FEW_LOG_INFO,
-             "%s of %" PRId64 " pictures in %d evaluation%s each; %s features, against %s", t.at,
-             r->n, r->nfe, r->nfe == 1 ? "" : "s", r->features, r->reference);
+             "%s of %" PRId64 " %s in %d evaluation%s each; %s features, against %s", t.at, r->n,
+             r->points ? "points" : "pictures", r->nfe, r->nfe == 1 ? "" : "s", r->features,
+             r->reference);
   few__text_free(e->ctx, &t);
 }
 

@@ -18,6 +18,23 @@ sed 's/[0-9a-f]\{16\}/HASH/g; s|/.*/models/||' table
 grep -q "singular covariance (rank 39)" err || fail "no warning"
 grep -q '"name":"fd","value":\([0-9.]*e-1[0-9]\|0.0\),' json || fail "$(cat json)"
 grep -q '"name":"precision","value":1.0,"error":null' json || fail "$(cat json)"
+# A reference that was saved is as good as its pictures; points and one class alone are compared.
+same="--n 40 --steps 1 --seed 8 --metrics kid,pr,energy,fd --json --quiet"
+# shellcheck disable=SC2086  # words
+"$few" eval "$model" $same --ref s.npy >a 2>err || fail "no numbers: $(cat err)"
+"$few" eval --ref s.npy --save-ref s.safetensors --quiet 2>err || fail "not saved: $(cat err)"
+# shellcheck disable=SC2086  # words
+"$few" eval "$model" $same --ref s.safetensors >b 2>err || fail "no numbers: $(cat err)"
+sed -i 's/"seconds".*//' a b
+cmp a b || fail "other numbers: $(cat a b)"
+"$few" eval "$model" --n 20 --steps 1 --label 3 --ref fashion-mnist:test --metrics pr --quiet |
+  sed 's/[0-9a-f]\{16\}/HASH/g; s|/.*/models/||; s/^\(precision\|recall\).*k/\1 k/'
+"$few" eval npy:s.npy,s.labels.npy --label 3 --ref s.npy --metrics pr 2>&1 | grep "label 3"
+"$few" eval toy:moons --ref toy:checkerboard --n 2000 --n-ref 2000 --metrics energy,fd --quiet |
+  sed 's/[0-9a-f]\{16\}/HASH/g; s/ of it means.*//; s/; between.*//'
+try eval --save-ref a.safetensors
+try eval s.npy --ref s.safetensors --features fashion="$here/../../models/fashion-features.safetensors"
+try eval s.npy --ref "$model" --metrics fd 2>&1 | sed 's|/.*/models/||'
 try eval
 try eval s.npy
 try eval s.npy --ref missing

@@ -22,7 +22,7 @@ grep -q "step 1: fd .*, agreement .*, of 40 pictures in 3 evaluations each; fash
 grep -q '^{"step":1,"eval":{"reference":"fashion-mnist:test","reference_hash":"[0-9a-f]*","n_reference":10000,"features":"fashion",.*"nfe":3,' \
   default/log.jsonl || fail "line: $(cat default/log.jsonl)"
 "$few" data fashion-mnist:test --n 60 --out small.npy 2>err >&2 || fail "no reference: $(cat err)"
-measure="$measure eval_ref=npy:small.npy"
+measure="$measure eval_ref=small.npy"
 train whole --quiet $measure || fail "not evaluated: $(cat err)"
 cmp plain/model.safetensors whole/model.safetensors || fail "another model"
 for step in 6 8; do
@@ -31,6 +31,15 @@ for step in 6 8; do
 done
 test "$(grep -c '^{"step":[48],"eval":.*"n_reference":60,.*"n":40,' whole/log.jsonl)" = 2 ||
   fail "lines: $(cat whole/log.jsonl)"
+# Points, and a reference that was saved.
+"$few" train "$here/moons.ini" --run points steps=4 eval_every=2 eval_n=200 2>err || fail "points: $(cat err)"
+grep -q 'step 4: fd .*, energy .*, of 200 points in .* against toy:.*, held-out part' err || fail "$(cat err)"
+"$few" eval --ref small.npy --save-ref small.safetensors --features "$features" --quiet 2>err ||
+  fail "not saved: $(cat err)"
+train saved --quiet $measure eval_ref=small.safetensors || fail "not evaluated: $(cat err)"
+lines whole >a
+lines saved >b
+test "$(sed 's/.*"n":40//; s/"seconds".*//' a)" = "$(sed 's/.*"n":40//; s/"seconds".*//' b)" || fail "saved: $(cat a b)"
 # In two parts, on other workers.
 train parts --quiet $measure --workers 1 steps=5 || fail "no first part: $(cat err)"
 train parts --quiet $measure --workers 3 || fail "no second part: $(cat err)"

@@ -6,6 +6,7 @@
 #include "few/model.h"
 #include "io/json.h"
 #include "io/npy.h"
+#include "io/safetensors.h"
 #include "model/models.h"
 
 enum { SIDE = 8, N = 60 };
@@ -63,7 +64,7 @@ static void test_pictures(void **state) {
   write_pictures(f, "b.npy", N + 5, 90);
   struct few_eval_opts o = options(f, "a.npy", "b.npy");
   struct few_eval_report *r = eval(f, &o);
-  assert_int_equal(r->n_numbers, 6);
+  assert_int_equal(r->n_numbers, 7);
   assert_false(r->model);
   assert_int_equal(r->n, N);
   assert_int_equal(r->n_reference, N + 5);
@@ -256,11 +257,221 @@ static void test_mistakes(void **state) {
   refused(f, &o, FEW_E_IO, "missing.npy", "");
   o = options(f, "a.npy", "broken.npz");
   refused(f, &o, FEW_E_FORMAT, "broken.npz", "");
+  few_model *m = test_model_new(f->ctx, TEST_UNET);
+  assert_ok(f->ctx, few_model_save(m, files_path(f, "m.safetensors")));
+  few_model_free(m);
   o = options(f, "a.npy", "m.safetensors");
   refused(f, &o, FEW_E_INVALID, "m.safetensors", "few sample");
   o = options(f, "a.npy", "a.npy");
   o.version = 0;
   refused(f, &o, FEW_E_INVALID, "version", "FEW_EVAL_OPTS_INIT");
+}
+
+/* What was kept of a reference gives the bits of the reference. */
+static void test_saved(void **state) {
+  struct files *f = *state;
+  write_pictures(f, "a.npy", N, 10);
+  write_pictures(f, "b.npy", 300, 30);
+  struct few_eval_opts o = options(f, "a.npy", "b.npy");
+  o.n_reference = 290;
+  o.keep = 200;
+  struct few_eval_report *want = eval(f, &o);
+  o.source = NULL;
+  const char *path = files_path(f, "b.safetensors");
+  assert_ok(f->ctx, few_eval_save_reference(f->ctx, &o, path));
+  const struct few_eval_opts saving = o;
+  o = options(f, "a.npy", "b.safetensors");
+  o.keep = 200;
+  struct few_eval_report *r = eval(f, &o);
+  assert_same_numbers(r, want);
+  assert_string_equal(r->reference, want->reference);
+  assert_string_equal(r->reference_hash, want->reference_hash);
+  assert_int_equal(r->n_reference, 290);
+  few_eval_report_free(r);
+  few_eval_report_free(want);
+  /* fewer rows are the first of those kept */
+  o.keep = 70;
+  r = eval(f, &o);
+  o.reference = files_path(f, "b.npy");
+  o.n_reference = 290;
+  want = eval(f, &o);
+  assert_same_numbers(r, want);
+  few_eval_report_free(r);
+  few_eval_report_free(want);
+  /* what does not fit */
+  o = options(f, "a.npy", "b.safetensors");
+  refused(f, &o, FEW_E_INVALID, "keeps 200 rows", "--keep 200");
+  o.keep = 200;
+  o.n_reference = 100;
+  refused(f, &o, FEW_E_INVALID, "made of 290 pictures", "100");
+  o.n_reference = 0;
+  o.label = 1;
+  o.source = files_path(f, "m.safetensors");
+  few_model *m = test_model_new(f->ctx, TEST_UNET);
+  assert_ok(f->ctx, few_model_save(m, o.source));
+  few_model_free(m);
+  refused(f, &o, FEW_E_INVALID, "all labels", "label 1");
+  uint8_t other[6 * 4 * 4] = {0};
+  assert_ok(f->ctx, few__npy_write(f->ctx, files_path(f, "other.npy"), FEW_STORE_U8, 4,
+                                   (int64_t[]){6, 4, 4, 1}, other));
+  o = options(f, "other.npy", "b.safetensors");
+  refused(f, &o, FEW_E_INVALID, "4x4x1", "8x8x1");
+  o = saving;
+  o.reference = path;
+  assert_int_equal(few_eval_save_reference(f->ctx, &o, files_path(f, "c.safetensors")),
+                   FEW_E_INVALID);
+  o.reference = NULL;
+  assert_int_equal(few_eval_save_reference(f->ctx, &o, files_path(f, "c.safetensors")),
+                   FEW_E_INVALID);
+}
+
+/* Files that say what they do not hold. */
+static void test_saved_broken(void **state) {
+  struct files *f = *state;
+  static const char head[] =
+      "{\"version\":1,\"reference\":\"x\",\"hash\":\"0\",\"label\":-1,\"n\":%d,\"size\":[%s],"
+      "\"points\":true,\"features\":\"%s\",\"features_hash\":\"\",\"resize\":\"as they are\"}";
+  static const struct {
+    int n, d, rows;
+    const char *size, *features;
+    double value;
+    few_status want;
+    const char *words;
+  } cases[] = {{4, 2, 4, "1,1,2", "pixels", 0, FEW_OK, ""},
+               {1, 2, 1, "1,1,2", "pixels", 0, FEW_E_FORMAT, "n"},
+               {4, 2, 5, "1,1,2", "pixels", 0, FEW_E_FORMAT, "5 rows of 4"},
+               {4, 2, 4, "1,2", "pixels", 0, FEW_E_FORMAT, "three sides"},
+               {4, 2, 4, "1,1,0", "pixels", 0, FEW_E_FORMAT, "three sides"},
+               {4, 3, 4, "1,1,2", "pixels", 0, FEW_E_FORMAT, "rows of 3"},
+               {4, 2, 4, "1,1,2", "fashion", 0, FEW_E_INVALID, "fashion"},
+               {4, 2, 4, "1,1,2", "pixels", INFINITY, FEW_E_FORMAT, "not finite"}};
+  const float points[4][2] = {{1, 0}, {0, 1}, {2, 0}, {0, 2}};
+  assert_ok(f->ctx, few__npy_write(f->ctx, files_path(f, "p.npy"), FEW_STORE_F32, 2,
+                                   (int64_t[]){4, 2}, points));
+  for (int i = 0; i < FEW_COUNT(cases); i++) {
+    char text[400];
+    double zero[9] = {0};
+    const float rows[15] = {0};
+    const int64_t d = cases[i].d;
+    zero[0] = cases[i].value;
+    snprintf(text, sizeof text, head, cases[i].n, cases[i].size, cases[i].features);
+    const struct few_st_tensor t[] = {
+        {.name = "mean", .store = FEW_STORE_F64, .rank = 1, .dim = {d}, .data = zero},
+        {.name = "sums", .store = FEW_STORE_F64, .rank = 2, .dim = {d, d}, .data = zero},
+        {.name = "rows",
+         .store = FEW_STORE_F32,
+         .rank = 2,
+         .dim = {cases[i].rows, d},
+         .data = rows}};
+    const char *path = files_path(f, "s.safetensors");
+    assert_ok(f->ctx,
+              few__st_write(f->ctx, path, t, 3, &(struct few_st_pair){"few_statistics", text}, 1));
+    struct few_eval_opts o = options(f, "p.npy", "s.safetensors");
+    o.metrics = "fd";
+    if (cases[i].want)
+      refused(f, &o, cases[i].want, "s.safetensors", cases[i].words);
+    else
+      few_eval_report_free(eval(f, &o));
+  }
+}
+
+/* Points are their own features; what is known of them comes out. */
+static void test_points(void **state) {
+  struct files *f = *state;
+  enum { POINTS = 700 };
+  static float x[POINTS][2], y[POINTS][2];
+  struct few_rng r = {.seed = 1, .purpose = FEW_RNG_CHECK};
+  for (int i = 0; i < POINTS; i++) {
+    r.row = (uint64_t)i;
+    few__rng_normal_f32(&r, 2, x[i]);
+    for (int k = 0; k < 2; k++) { /* exact: multiples of 1/1024 */
+      x[i][k] = roundf(1024 * x[i][k]) / 1024;
+      y[i][k] = 2 * x[i][k] + (k ? -3 : 1);
+    }
+  }
+  assert_ok(f->ctx, few__npy_write(f->ctx, files_path(f, "x.npy"), FEW_STORE_F32, 2,
+                                   (int64_t[]){POINTS, 2}, x));
+  assert_ok(f->ctx, few__npy_write(f->ctx, files_path(f, "y.npy"), FEW_STORE_F32, 2,
+                                   (int64_t[]){POINTS, 2}, y));
+  struct few_eval_opts o = options(f, "x.npy", "y.npy");
+  struct few_eval_report *report = eval(f, &o);
+  assert_true(report->points && report->dim == 2);
+  assert_string_equal(report->rounding, "none");
+  /* y = 2 x + b: the means differ by mean + b, the roots of the covariances by that of x's */
+  double mean[2] = {0}, want = 0;
+  for (int i = 0; i < POINTS; i++)
+    for (int k = 0; k < 2; k++) mean[k] += (double)x[i][k] / POINTS;
+  for (int i = 0; i < POINTS; i++)
+    for (int k = 0; k < 2; k++) want += pow((double)x[i][k] - mean[k], 2) / (POINTS - 1);
+  for (int k = 0; k < 2; k++) want += pow(mean[k] + (k ? -3 : 1), 2);
+  assert_close(number(report, "fd")->value, want, 1e-12);
+  assert_true(number(report, "energy")->value > 1);
+  few_eval_report_free(report);
+  /* a model of points, and what it drew */
+  few_model *m = test_model_new(f->ctx, TEST_MLP);
+  assert_ok(f->ctx, few_model_save(m, files_path(f, "m.safetensors")));
+  struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
+  s.n = POINTS;
+  s.steps = 2;
+  assert_ok(f->ctx, few_sample(m, &s, x[0], NULL, NULL));
+  few_model_free(m);
+  assert_ok(f->ctx, few__npy_write(f->ctx, files_path(f, "x.npy"), FEW_STORE_F32, 2,
+                                   (int64_t[]){POINTS, 2}, x));
+  struct few_eval_report *written = eval(f, &o);
+  o.source = files_path(f, "m.safetensors");
+  o.n = POINTS;
+  o.steps = 2;
+  report = eval(f, &o);
+  assert_same_numbers(report, written);
+  few_eval_report_free(written);
+  few_eval_report_free(report);
+  o.features = "fashion=" FEW_TEST_DIR "/../models/fashion-features.safetensors";
+  refused(f, &o, FEW_E_INVALID, "are points", "pixels");
+  write_pictures(f, "a.npy", N, 10);
+  o = options(f, "a.npy", "x.npy");
+  refused(f, &o, FEW_E_INVALID, "8x8x1", "points of");
+}
+
+/* The pictures of one class alone are those that a set of them would hold. */
+static void test_label(void **state) {
+  struct files *f = *state;
+  enum { CLASSES = 3, EACH = 40 };
+  static uint8_t all[2][CLASSES * EACH][4], one[2][EACH][4];
+  int32_t labels[CLASSES * EACH];
+  char spec[2][600];
+  for (int s = 0; s < 2; s++) {
+    for (int i = 0; i < CLASSES * EACH; i++) {
+      labels[i] = i % CLASSES;
+      for (int k = 0; k < 4; k++)
+        all[s][i][k] = (uint8_t)(i * (31 + 6 * s) + k * k * 17 + labels[i] * 50);
+      if (labels[i] == 2) memcpy(one[s][i / CLASSES], all[s][i], 4);
+    }
+    const char *path = files_path(f, s ? "b.npy" : "a.npy");
+    const char *only = files_path(f, s ? "b2.npy" : "a2.npy"), *marks = files_path(f, "l.npy");
+    assert_ok(f->ctx, few__npy_write(f->ctx, path, FEW_STORE_U8, 4,
+                                     (int64_t[]){CLASSES * EACH, 2, 2, 1}, all[s]));
+    assert_ok(f->ctx,
+              few__npy_write(f->ctx, only, FEW_STORE_U8, 4, (int64_t[]){EACH, 2, 2, 1}, one[s]));
+    assert_ok(f->ctx,
+              few__npy_write(f->ctx, marks, FEW_STORE_I32, 1, (int64_t[]){CLASSES * EACH}, labels));
+    snprintf(spec[s], sizeof spec[s], "npy:%s,%s", path, marks);
+  }
+  struct few_eval_opts o = options(f, "a2.npy", "b2.npy");
+  o.n = 30;
+  struct few_eval_report *want = eval(f, &o);
+  o.source = spec[0];
+  o.reference = spec[1];
+  o.label = 2;
+  struct few_eval_report *r = eval(f, &o);
+  assert_same_numbers(r, want);
+  assert_true(r->label == 2 && r->n == 30 && r->n_reference == EACH && want->label == -1);
+  few_eval_report_free(r);
+  few_eval_report_free(want);
+  o.label = 3;
+  refused(f, &o, FEW_E_INVALID, "label 3", "3 classes");
+  o = options(f, "a2.npy", "b2.npy");
+  o.label = 0;
+  refused(f, &o, FEW_E_INVALID, "label 0", "no labels");
 }
 
 static int stop_at_once(void *user, const struct few_progress *p) {
@@ -294,6 +505,10 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_bootstrap, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_json, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_mistakes, files_setup, files_teardown),
+      cmocka_unit_test_setup_teardown(test_saved, files_setup, files_teardown),
+      cmocka_unit_test_setup_teardown(test_saved_broken, files_setup, files_teardown),
+      cmocka_unit_test_setup_teardown(test_points, files_setup, files_teardown),
+      cmocka_unit_test_setup_teardown(test_label, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_stops, files_setup, files_teardown)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

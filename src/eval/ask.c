@@ -1,0 +1,184 @@
+/* ask.c - what an evaluation wants: options checked, sets and features opened, metrics chosen. */
+#include "eval/job.h"
+
+static few_status check_range(const few_evaluator *j, const char *what, int64_t x, int64_t min,
+                              int64_t max) {
+  if (x >= min && x <= max) return FEW_OK;
+  return few__fail(j->ctx, FEW_E_INVALID, "eval: %s is %lld: give %lld to %lld", what, (long long)x,
+                   (long long)min, (long long)max);
+}
+
+static few_status check_opts(few_evaluator *j, bool metrics) {
+  const struct few_eval_opts *o = j->o;
+  if (o->version != FEW_EVAL_OPTS_VERSION)
+    return few__fail(j->ctx, FEW_E_INVALID, "eval options have version %d: start from %s",
+                     o->version, "FEW_EVAL_OPTS_INIT");
+  const char *lacks = !o->features                ? "no features"
+                      : metrics && !o->source     ? "no source"
+                      : !metrics && !o->reference ? "no reference to save"
+                                                  : NULL;
+  if (lacks)
+    return few__fail(j->ctx, FEW_E_INVALID, "eval: %s: name pictures or a model, and features",
+                     lacks);
+  FEW_TRY(check_range(j, "n", o->n, 0, (int64_t)1 << 32));
+  FEW_TRY(check_range(j, "n of the reference", o->n_reference, 0, (int64_t)1 << 32));
+  FEW_TRY(check_range(j, "the number of seeds", o->seeds, 1, 1000));
+  FEW_TRY(check_range(j, "keep", o->keep, 2, 1 << 24));
+  FEW_TRY(check_range(j, "knn", o->knn, 0, FEW_NEAR_MAX_K));
+  FEW_TRY(check_range(j, "ball", o->ball, FEW_EVAL_BALL_OWN, FEW_EVAL_BALL_OPEN));
+  FEW_TRY(check_range(j, "the number of subsets", o->subsets, 1, 1 << 20));
+  FEW_TRY(check_range(j, "the size of a subset", o->subset_size, 2, 1 << 20));
+  FEW_TRY(check_range(j, "the number of splits", o->splits, 1, 1000));
+  FEW_TRY(check_range(j, "the number of bootstrap replicates", o->bootstrap, 0, 1 << 20));
+  if (o->bootstrap == 1 || (o->bootstrap && o->seeds > 1))
+    return few__fail(j->ctx, FEW_E_INVALID, "%d bootstrap replicates of %d sets of samples: %s",
+                     o->bootstrap, o->seeds, "give 2 replicates or more of one set, or more sets");
+  j->metric_opts = (struct few_metric_opts){.k = o->knn,
+                                            .ball = o->ball,
+                                            .subsets = o->subsets,
+                                            .subset_size = o->subset_size,
+                                            .splits = o->splits,
+                                            .seed = FEW_EVAL_CHOICE};
+  return FEW_OK;
+}
+
+static few_status open_source(few_evaluator *j) {
+  const struct few_eval_opts *o = j->o;
+  struct few_source_ask ask = {
+      .name = o->source, .n = o->n, .label = o->label, .o = o, .model = j->given.model};
+  FEW_TRY(few__source_open(j->ctx, &j->source, &ask));
+  if (j->source->model || o->seeds == 1) return FEW_OK;
+  return few__fail(j->ctx, FEW_E_INVALID, "%d seeds of pictures that are there: %s", o->seeds,
+                   "seeds are for a model, which can draw more");
+}
+
+static few_status open_reference(few_evaluator *j) {
+  const struct few_eval_opts *o = j->o;
+  struct few_source_ask ask = {
+      .name = o->reference, .n = o->n_reference, .label = o->label, .data = j->given.reference};
+  FEW_TRY(few__source_open(j->ctx, &j->reference, &ask));
+  const struct few_source *s = j->source, *r = j->reference;
+  if (!s || (s->h == r->h && s->w == r->w && s->c == r->c && s->points == r->points)) return FEW_OK;
+  return few__fail(j->ctx, FEW_E_INVALID,
+                   "%s of %s are %lldx%lldx%lld, %s of %s %lldx%lldx%lld: bring them to one size "
+                   "first",
+                   s->points ? "points" : "pictures", s->spec, (long long)s->w, (long long)s->h,
+                   (long long)s->c, r->points ? "points" : "those", r->spec, (long long)r->w,
+                   (long long)r->h, (long long)r->c);
+}
+
+/* Points are their own features. */
+static few_status fit_features(few_evaluator *j, const struct few_source *s) {
+  j->info = few__features_info(j->features);
+  j->dim = s->c;
+  if (s->points && strcmp(j->info->name, "pixels") != 0)
+    return few__fail(j->ctx, FEW_E_INVALID,
+                     "%s are points, and features %s want pictures: use pixels, which compares "
+                     "points as they are",
+                     s->spec, j->info->name);
+  if (s->points) return FEW_OK;
+  FEW_TRY(few__features_fit(j->features, s->h, s->w, s->c));
+  j->dim = j->info->dim;
+  return FEW_OK;
+}
+
+static few_status open_all(few_evaluator *j, bool metrics) {
+  FEW_TRY(few__features_open(j->ctx, &j->features, j->o->features));
+  if (metrics) FEW_TRY(open_source(j));
+  if (j->o->reference) FEW_TRY(open_reference(j));
+  FEW_TRY(fit_features(j, j->source ? j->source : j->reference));
+  if (j->reference && j->reference->saved)
+    FEW_TRY(few__statistics_check(j->reference->saved, j->info, j->o->keep));
+  return few__workers_create(j->ctx, &j->workers, few_ctx_workers(j->ctx));
+}
+
+/* Why this metric cannot be had; NULL: it can. */
+static const char *obstacle(const few_evaluator *j, const struct few_metric *m) {
+  if (m->needs & FEW_NEED_REFERENCE && !j->reference) return "there is no reference (--ref)";
+  if (m->needs & FEW_NEED_SPATIAL && !j->info->spatial)
+    return "these features have no places; Inception's do";
+  if (m->needs & (FEW_NEED_LOGITS | FEW_NEED_LABELS) && !j->info->classes)
+    return "these features are no classifier's";
+  if (m->needs & FEW_NEED_LABELS && !j->source->classes) return "the pictures have no labels";
+  if (m->needs & FEW_NEED_LABELS && j->source->classes != j->info->classes)
+    return "the classifier has other classes than the labels";
+  return NULL;
+}
+
+static few_status unknown_metric(const few_evaluator *j, const char *word, size_t length) {
+  struct few_text t = {0};
+  for (int i = 0; i < few__metric_count(); i++)
+    few__text_add(j->ctx, &t, "%s%s", i ? ", " : "", few__metric_at(i)->name);
+  few_status st = few__fail(j->ctx, FEW_E_INVALID, "there is no metric \"%.*s\": use some of %s",
+                            length > 40 ? 40 : (int)length, word, t.at && !t.failed ? t.at : "");
+  few__text_free(j->ctx, &t);
+  return st;
+}
+
+static few_status take_named(few_evaluator *j, const char *list) {
+  for (const char *p = list;;) {
+    size_t length = strcspn(p, ",");
+    const struct few_metric *m = few__metric_find(p, length);
+    if (!m) return unknown_metric(j, p, length);
+    const char *why = obstacle(j, m);
+    if (why) return few__fail(j->ctx, FEW_E_INVALID, "%s cannot be measured: %s", m->name, why);
+    for (int i = 0; i < few__metric_count(); i++)
+      if (few__metric_at(i) == m) j->wanted |= 1u << i;
+    if (!p[length]) return FEW_OK;
+    p += length + 1;
+  }
+}
+
+static few_status check_enough(const few_evaluator *j, const struct few_metric *m,
+                               const struct few_source *s) {
+  const int64_t least = m->least(&j->metric_opts);
+  int64_t n = m->needs & FEW_NEED_ROWS && j->o->keep < s->n ? j->o->keep : s->n;
+  if (j->o->bootstrap && s == j->source) {
+    n = (j->o->keep < s->n ? j->o->keep : s->n) / 2;
+    if (n < least)
+      return few__fail(
+          j->ctx, FEW_E_INVALID,
+          "error bars need halves of the pictures kept, and %s %lld pictures at least: "
+          "a half of %s has %lld",
+          m->name, (long long)least, s->spec, (long long)n);
+  }
+  if (n >= least) return FEW_OK;
+  return few__fail(j->ctx, FEW_E_INVALID, "%s needs %lld pictures at least, and %s has %lld%s",
+                   m->name, (long long)least, s->spec, (long long)n,
+                   n < s->n ? " (--keep): keep more" : ": give more, or leave it out (--metrics)");
+}
+
+static few_status choose_metrics(few_evaluator *j) {
+  if (j->o->metrics) {
+    FEW_TRY(take_named(j, j->o->metrics));
+  } else {
+    for (int i = 0; i < few__metric_count(); i++)
+      if (!obstacle(j, few__metric_at(i))) j->wanted |= 1u << i;
+  }
+  if (!j->wanted)
+    return few__fail(j->ctx, FEW_E_INVALID,
+                     "nothing can be measured of %s alone: name a reference (--ref)",
+                     j->source->spec);
+  for (int i = 0; i < few__metric_count(); i++) {
+    const struct few_metric *m = few__metric_at(i);
+    if (!(j->wanted & 1u << i)) continue;
+    j->needs |= m->needs;
+    FEW_TRY(check_enough(j, m, j->source));
+    if (m->needs & FEW_NEED_REFERENCE) FEW_TRY(check_enough(j, m, j->reference));
+  }
+  return FEW_OK;
+}
+
+few_status few__eval_ask(few_evaluator *j, bool metrics) {
+  FEW_TRY(check_opts(j, metrics));
+  FEW_TRY(open_all(j, metrics));
+  if (metrics) return choose_metrics(j);
+  if (j->reference->saved)
+    return few__fail(j->ctx, FEW_E_INVALID, "%s is such a file: copy it", j->reference->spec);
+  if (j->reference->n < 2)
+    return few__fail(j->ctx, FEW_E_INVALID, "%s has %lld pictures: give 2 at least",
+                     j->reference->spec, (long long)j->reference->n);
+  j->needs = FEW_NEED_REFERENCE | FEW_NEED_MOMENTS | FEW_NEED_ROWS;
+  if (j->info->spatial) j->needs |= FEW_NEED_SPATIAL;
+  return FEW_OK;
+}

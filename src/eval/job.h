@@ -1,0 +1,36 @@
+/* job.h - the inside of an evaluator: ask.c opens what is asked for, eval.c runs it. */
+#ifndef FEW_SRC_EVAL_JOB_H
+#define FEW_SRC_EVAL_JOB_H
+
+#include "eval/evaluator.h"
+#include "eval/source.h"
+#include "feature/feature.h"
+#include "metric/metric.h"
+
+enum { FEW_EVAL_CHOICE = 0 }; /* the seed of all choices of pictures */
+enum { FEW_EVAL_SIDE = FEW_NEED_MOMENTS | FEW_NEED_SPATIAL | FEW_NEED_ROWS };
+
+struct few_evaluator {
+  few_ctx *ctx;
+  struct few_eval_opts opts;
+  const struct few_eval_opts *o; /* these */
+  struct few_eval_given given;
+  struct few_metric_opts metric_opts;
+  few_workers *workers;
+  few_features *features;
+  const struct few_features_info *info; /* its */
+  int64_t dim;                          /* values of a row: its, or those of a point */
+  struct few_source *source, *reference;
+  unsigned wanted; /* bit i: metric i */
+  unsigned needs;
+  struct few_set *set, *reference_set;
+  uint8_t *pixels; /* a chunk */
+  int32_t *labels;
+  float *rows, *logits, *spatial;
+};
+
+/* Check the options, open all that they name, choose the metrics: nothing has been sampled yet.
+ * Without metrics the reference alone is opened, to be saved. */
+few_status few__eval_ask(few_evaluator *j, bool metrics);
+
+#endif

@@ -1,0 +1,39 @@
+/* statistics.h - what is kept of a reference, in a file: docs/eval.md has the format. */
+#ifndef FEW_SRC_EVAL_STATISTICS_H
+#define FEW_SRC_EVAL_STATISTICS_H
+
+#include "feature/feature.h"
+#include "io/json.h"
+#include "io/safetensors.h"
+#include "metric/set.h"
+
+struct few_statistics {
+  few_ctx *ctx;
+  const char *reference, *hash; /* name and hash of the set */
+  int label;                    /* of the pictures; -1: all */
+  int64_t n, h, w, c;
+  bool points;
+  const char *features, *features_hash, *resize;
+  int64_t dim, spatial, kept; /* values of a row, spatial 0: none; rows kept */
+  /* Of one that was opened: texts are borrowed from these. */
+  char *path;
+  json_t *head;
+  struct few_st file;
+};
+
+/* n, dim, spatial, kept, and what the file holds, are the set's: it has moments and rows. Atomic.
+ */
+few_status few__statistics_write(const struct few_statistics *head, const struct few_set *set,
+                                 const char *path);
+
+/* FEW_E_FORMAT, or FEW_E_INVALID for a model, with a sentence. On failure *out is NULL. */
+few_status few__statistics_open(few_ctx *ctx, struct few_statistics **out, const char *path);
+void few__statistics_free(struct few_statistics *s); /* NULL is fine */
+
+/* FEW_E_INVALID where these features are others, or fewer rows were kept than are asked for. */
+few_status few__statistics_check(const struct few_statistics *s,
+                                 const struct few_features_info *info, int64_t keep);
+/* Into a new set of its n, dim and spatial. */
+few_status few__statistics_fill(const struct few_statistics *s, struct few_set *set);
+
+#endif
