@@ -123,6 +123,9 @@ few_node few__loss_strength(const struct few_loss *l);
 /* The teacher's F at x_t with guidance `s` [rows]: F_none + s (F_label - F_none), its own input
  * where it has one, plain where s is FEW_NONE. */
 few_node few__loss_teacher(struct few_loss *l, few_node x, few_node t, few_node s);
+/* Refuse a guidance that the teacher cannot give: min above max, or a teacher without labels. */
+few_status few__loss_check_guidance(few_ctx *ctx, const char *name, double min, double max,
+                                    const struct few_fit *fit);
 
 /* TrigFlow at times drawn tan-lognormally: ln(sigma_d tan t) ~ N(p_mean, p_std^2). */
 struct few_trig_draw {
@@ -133,6 +136,12 @@ struct few_trig_draw {
   few_node v;        /* dx_t/dt = cos t z - sin t x0 */
 };
 struct few_trig_draw few__trig_draw(struct few_loss *l, double p_mean, double p_std);
+/* The same of other pictures than the data: times [rows], and x0 with noise of a purpose at t. */
+few_node few__trig_time(const struct few_loss *l, double p_mean, double p_std);
+struct few_trig_draw few__trig_at(const struct few_loss *l, few_node x0, few_node t,
+                                  uint32_t purpose);
+/* D = cos(t) x_t - sin(t) sigma_d F. */
+few_node few__trig_denoised(const struct few_loss *l, const struct few_trig_draw *d, few_node F);
 /* [rows] as [rows, 1, ..] of the rank of x0. */
 few_node few__loss_rows(const struct few_loss *l, few_node x);
 /* Sum over everything but the batch: [rows, 1, ..]. */

@@ -69,21 +69,48 @@ few_node few__loss_teacher(struct few_loss *l, few_node x, few_node t, few_node 
   return few_add(g, none, few_mul(g, few__loss_rows(l, s), few_sub(g, F, none)));
 }
 
+few_status few__loss_check_guidance(few_ctx *ctx, const char *name, double min, double max,
+                                    const struct few_fit *fit) {
+  if (max < min)
+    return few__fail(ctx, FEW_E_INVALID, "%s: guidance_max %g is below guidance_min %g", name, max,
+                     min);
+  if (fit->teacher->classes || (min == 1 && max == 1)) return FEW_OK;
+  return few__fail(
+      ctx, FEW_E_INVALID,
+      "%s: the teacher has no labels, so it cannot be guided: leave guidance_min and "
+      "guidance_max at 1",
+      name);
+}
+
 /* ---- a state ---- */
 
-struct few_trig_draw few__trig_draw(struct few_loss *l, double p_mean, double p_std) {
+few_node few__trig_time(const struct few_loss *l, double p_mean, double p_std) {
   few_graph *g = l->g;
-  double sigma = l->spec->sigma_data;
-  struct few_trig_draw d;
   few_node tau = few_affine(g, few__loss_randn(l, FEW_RNG_TIME, FEW_SHAPE(l->rows)), p_std, p_mean);
-  d.t = few_atan(g, few_scale(g, few_exp(g, tau), 1 / sigma));
+  return few_atan(g, few_scale(g, few_exp(g, tau), 1 / l->spec->sigma_data));
+}
+
+struct few_trig_draw few__trig_at(const struct few_loss *l, few_node x0, few_node t,
+                                  uint32_t purpose) {
+  few_graph *g = l->g;
+  struct few_trig_draw d = {.t = t};
   d.cos = few__loss_rows(l, few_cos(g, d.t));
   d.sin = few__loss_rows(l, few_sin(g, d.t));
-  d.z = few_scale(g, few__loss_randn(l, FEW_RNG_NOISE, few_node_shape(g, l->x0)), sigma);
-  d.x = few_add(g, few_mul(g, d.cos, l->x0), few_mul(g, d.sin, d.z));
-  d.v = few_sub(g, few_mul(g, d.cos, d.z), few_mul(g, d.sin, l->x0));
-  l->t = d.t;
+  d.z = few_scale(g, few__loss_randn(l, purpose, few_node_shape(g, x0)), l->spec->sigma_data);
+  d.x = few_add(g, few_mul(g, d.cos, x0), few_mul(g, d.sin, d.z));
+  d.v = few_sub(g, few_mul(g, d.cos, d.z), few_mul(g, d.sin, x0));
   return d;
+}
+
+struct few_trig_draw few__trig_draw(struct few_loss *l, double p_mean, double p_std) {
+  l->t = few__trig_time(l, p_mean, p_std);
+  return few__trig_at(l, l->x0, l->t, FEW_RNG_NOISE);
+}
+
+few_node few__trig_denoised(const struct few_loss *l, const struct few_trig_draw *d, few_node F) {
+  few_graph *g = l->g;
+  return few_sub(g, few_mul(g, d->cos, d->x),
+                 few_mul(g, d->sin, few_scale(g, F, l->spec->sigma_data)));
 }
 
 /* w(t): linear in a positional embedding of t, zero at first (EDM2's uncertainty head, arXiv

@@ -25,15 +25,7 @@ static bool guidance(const void *opts, double *min, double *max) {
 
 static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
   const struct scd_opts *o = opts;
-  if (o->guidance_max < o->guidance_min)
-    return few__fail(ctx, FEW_E_INVALID, "scd: guidance_max %g is below guidance_min %g",
-                     o->guidance_max, o->guidance_min);
-  if (!fit->teacher->classes && (o->guidance_max != 1 || o->guidance_min != 1))
-    return few__fail(
-        ctx, FEW_E_INVALID,
-        "scd: the teacher has no labels, so it cannot be guided: leave guidance_min and "
-        "guidance_max at 1");
-  return FEW_OK;
+  return few__loss_check_guidance(ctx, "scd", o->guidance_min, o->guidance_max, fit);
 }
 
 static void schedule(const void *opts, const struct few_clock *at, double *scalar) {
