@@ -1,41 +1,59 @@
-/* gram.c - the kernel: 4 x 8 sums in registers, over pieces of 256 so that a's stay in the cache.
+/* gram.c - the kernel: 8 columns of sums a row in registers, over pieces of 256 so that a's stay in
+ * the cache; in the widest instructions that the processor has.
  *
- * No product is fused with a sum and no sum is reordered (-std=c11 forbids both), so that the bits
- * are the same on every machine and for any grouping.
+ * No product is fused with a sum (-ffp-contract=off) and no sum is reordered, each lane of a vector
+ * being a sum of its own: so all widths give the same bits, on every machine and for any grouping,
+ * and two rows that are equal are at distance 0. A BLAS promises none of that: its sums depend on
+ * where in a matrix a row stands, and on its threads.
  */
 #include "gram.h"
 
-enum { PIECE = 256, ROWS = 2 };
+enum { PIECE = 256 };
 
-typedef double pair __attribute__((vector_size(16)));
-enum { PAIRS = FEW_PANEL / 2 };
+#define GRAM_NAME base
+#define GRAM_LANES 2
+#define GRAM_ROWS 2
+#define GRAM_TARGET
+#include "gram_strip.h"
 
-/* out += a b^T of a piece, for ROWS rows of a. */
-static inline void tile(const double *restrict a, const double *restrict b, int64_t k,
-                        double *restrict out, int64_t stride) {
-  pair sum[ROWS][PAIRS] = {{{0}}};
-  for (int64_t x = 0; x < k; x++) {
-    pair y[PAIRS];
-    memcpy(y, b + x * FEW_PANEL, sizeof y);
-#pragma GCC unroll 8
-    for (int i = 0; i < ROWS; i++)
-#pragma GCC unroll 8
-      for (int j = 0; j < PAIRS; j++) sum[i][j] += a[x * FEW_PANEL + i] * y[j];
-  }
-  for (int i = 0; i < ROWS; i++)
-    for (int j = 0; j < FEW_PANEL; j++) out[i * stride + j] += sum[i][j / 2][j % 2];
+#ifdef __x86_64__
+#define GRAM_NAME avx2
+#define GRAM_LANES 4
+#define GRAM_ROWS 4
+#define GRAM_TARGET __attribute__((target("avx2")))
+#include "gram_strip.h"
+
+#define GRAM_NAME avx512
+#define GRAM_LANES 8
+#define GRAM_ROWS 8
+#define GRAM_TARGET __attribute__((target("avx512f")))
+#include "gram_strip.h"
+#endif
+
+typedef void strip(const double *a, const double *b, int64_t n, int64_t k, double *out);
+
+static strip *const widths[] = {
+    strip_base,
+#ifdef __x86_64__
+    strip_avx2,
+    strip_avx512,
+#endif
+};
+
+int few__gram_widths(void) {
+#ifdef __x86_64__
+  return __builtin_cpu_supports("avx512f") ? 3 : __builtin_cpu_supports("avx2") ? 2 : 1;
+#else
+  return FEW_COUNT(widths);
+#endif
+}
+
+void few__gram_strip_by(int width, const double *a, const double *b, int64_t n, int64_t k,
+                        double *out) {
+  assert(width >= 0 && width < few__gram_widths());
+  widths[width](a, b, n, k, out);
 }
 
 void few__gram_strip(const double *a, const double *b, int64_t n, int64_t k, double *out) {
-  int64_t stride = n * FEW_PANEL;
-  memset(out, 0, (size_t)(FEW_PANEL * stride) * sizeof *out);
-  for (int64_t from = 0; from < k; from += PIECE) {
-    int64_t piece = k - from < PIECE ? k - from : PIECE;
-    const double *pa = a + from * FEW_PANEL;
-    for (int64_t j = 0; j < n; j++) {
-      const double *pb = b + (j * k + from) * FEW_PANEL;
-      for (int i = 0; i < FEW_PANEL; i += ROWS)
-        tile(pa + i, pb, piece, out + i * stride + j * FEW_PANEL, stride);
-    }
-  }
+  few__gram_strip_by(few__gram_widths() - 1, a, b, n, k, out);
 }

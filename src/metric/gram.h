@@ -22,4 +22,9 @@ static inline size_t few__panels_size(int64_t rows, int64_t k) {
 /* out[i][8 j + l] = <row i of panel a, row l of panel b_j>, i < 8; j < n panels of b. */
 void few__gram_strip(const double *a, const double *b, int64_t n, int64_t k, double *out);
 
+/* The same in the width 0 .. widths - 1 of instructions that this processor has; for tests. */
+int few__gram_widths(void);
+void few__gram_strip_by(int width, const double *a, const double *b, int64_t n, int64_t k,
+                        double *out);
+
 #endif
