@@ -8,6 +8,7 @@
 #define FEW_EVAL_H
 
 #include "few/base.h"
+#include "few/model.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -100,6 +101,30 @@ void few_eval_report_free(struct few_eval_report *r); /* NULL is fine */
 
 /* The report as a JSON object in a line (docs/eval.md); yours: few_text_free. */
 FEW_MUST_USE few_status few_eval_json(few_ctx *ctx, const struct few_eval_report *r, char **out);
+
+/* Sampling times that suit a model best: the first that of pure noise, further ones found one after
+ * the other by what samples with them measure (Song et al., arXiv 2303.01469). */
+struct few_search_opts {
+  int version;           /* FEW_SEARCH_OPTS_VERSION */
+  const char *reference; /* pictures or points, as in few_eval */
+  const char *features;
+  const char *metric;  /* "fd", "kid", "sfd" or "energy"; NULL: fd of pictures, energy of points */
+  int steps;           /* times, 1 to FEW_MODEL_MAX_TIMES */
+  int64_t n;           /* samples of each look; 0: 10000 */
+  int64_t n_reference; /* 0: all */
+  uint64_t seed;       /* all looks see samples of the same noise */
+  double guidance;
+  int label;        /* FEW_LABEL_EACH ... */
+  double tolerance; /* radians to which a time is known */
+};
+#define FEW_SEARCH_OPTS_VERSION 1
+#define FEW_SEARCH_OPTS_INIT \
+  { FEW_SEARCH_OPTS_VERSION, NULL, "pixels", NULL, 2, 0, 0, 0, 1.0, -1, 0.02 }
+/* The times become the model's own (few_model_info; few_model_save keeps them); after a failure it
+ * has those it had. values[steps] (may be NULL): the measure with the first k + 1 of them; *looks
+ * (may be NULL): how often samples were measured. */
+FEW_MUST_USE few_status few_search_times(few_model *m, const struct few_search_opts *opts,
+                                         double *values, int *looks);
 
 struct few_metric_info {
   const char *name, *source, *help;

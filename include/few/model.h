@@ -39,11 +39,18 @@ struct few_model_info {
   int64_t step; /* training steps behind it */
   double flops; /* of one evaluation of one picture; 2 a multiply-add */
   bool span;    /* takes a second number a row: how far a step goes (few_model_eval_span) */
+  int n_times;  /* the model's own sampling times, falling; 0: it has none */
+  const double *times;
 };
-/* Strings in *out are borrowed. */
+/* Strings and times in *out are borrowed. */
 void few_model_info(const few_model *m, struct few_model_info *out);
 /* Name of a class, NULL where it has none; borrowed. */
 const char *few_model_class_name(const few_model *m, int64_t label);
+/* Give the model sampling times of its own (radians in (0, pi/2], falling, at most
+ * FEW_MODEL_MAX_TIMES): few_sample takes them with the model's own sampler where it is told neither
+ * steps nor times nor a schedule, or as many steps. n 0: none. few_model_save keeps them. */
+#define FEW_MODEL_MAX_TIMES 1024
+FEW_MUST_USE few_status few_model_set_times(few_model *m, int n, const double *times);
 /* The JSON of the file's "few" metadata; borrowed. */
 const char *few_model_metadata(const few_model *m);
 

@@ -72,6 +72,12 @@ static few_status check_autoguide(const few_model *m, const struct few_sample_op
                    "guidance %g and autoguidance at once: leave guidance at 1", o->guidance);
 }
 
+/* The model's own times are its own sampler's, for as many steps. */
+static bool own_times(const few_model *m, const struct few_sample_opts *o) {
+  return m->n_times > 0 && !o->n_times && !o->schedule &&
+         (!o->sampler || !strcmp(o->sampler, m->sampler)) && (!o->steps || o->steps == m->n_times);
+}
+
 static few_status choose_times(const few_model *m, const struct few_sample_opts *o,
                                struct few_sample_choice *c) {
   c->times = (struct few_times_opts)FEW_TIMES_OPTS_INIT;
@@ -84,6 +90,10 @@ static few_status choose_times(const few_model *m, const struct few_sample_opts 
   if (o->schedule) FEW_TRY(few__schedule_find(m->ctx, &c->times.schedule, o->schedule));
   c->times.steps = o->n_times > 0 ? o->n_times : o->steps > 0 ? o->steps : c->sampler->steps;
   if (o->n_times > 0) c->times.times = o->times;
+  if (own_times(m, o)) {
+    c->times.steps = m->n_times;
+    c->times.times = m->times;
+  }
   return FEW_OK;
 }
 

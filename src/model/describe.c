@@ -60,6 +60,13 @@ static few_status provenance_part(const few_model *m, json_t **out) {
   return few__fail(m->ctx, FEW_E_INVALID, "provenance is no JSON object: give {\"key\": ...}");
 }
 
+/* NULL, which adds no member, where it has no times. */
+static json_t *times_part(const few_model *m) {
+  json_t *times = m->n_times > 0 ? json_array() : NULL;
+  for (int i = 0; i < m->n_times; i++) json_array_append_new(times, json_real(m->times[i]));
+  return times;
+}
+
 few_status few__model_describe(const few_model *m, struct few_text *out) {
   json_t *provenance, *options;
   FEW_TRY(net_options(m, &options));
@@ -69,11 +76,18 @@ few_status few__model_describe(const few_model *m, struct few_text *out) {
     return st;
   }
   json_t *all = json_pack(
-      "{s:i, s:{s:s, s:o}, s:s, s:s, s:{s:s}, s:s, s:I, s:o, s:{s:b, s:f, s:f}, s:b, s:o}", /**/
+      "{s:i, s:{s:s, s:o}, s:s, s:s, s:{s:s}, s:s, s:o*, s:I, s:o, s:{s:b, s:f, s:f}, s:b, "
+      "s:o}", /**/
       "version", VERSION, "net", "name", m->net->name, "options", options, "process", "trigflow",
-      "predicts", "F", "objective", "name", m->objective, "sampler", m->sampler, "step",
-      (json_int_t)m->step, "data", data_part(m), "guidance", "input", m->spec.guidance, "min",
-      m->guidance_min, "max", m->guidance_max, "span", m->spec.span, "provenance", provenance);
+      "predicts", "F", "objective", "name", m->objective, "sampler", m->sampler, "times",
+      times_part(m), "step", (json_int_t)m->step, "data", data_part(m), "guidance", "input",
+      m->spec.guidance, "min", m->guidance_min, "max", m->guidance_max, "span", m->spec.span,
+      "provenance", provenance);
+  if (all && m->n_times > 0 &&
+      json_array_size(json_object_get(all, "times")) != (size_t)m->n_times) {
+    json_decref(all);
+    return few__fail(m->ctx, FEW_E_MEMORY, "out of memory for sampling times");
+  }
   if (!all)
     return few__fail(m->ctx, FEW_E_INVALID,
                      "a model cannot be described: its names must be UTF-8 and its numbers finite");
@@ -212,6 +226,23 @@ static few_status read_guidance(struct reading *r, few_model *m) {
   return m->guidance_min <= m->guidance_max ? FEW_OK : bad(r, "guidance `min` is above `max`");
 }
 
+static few_status read_times(struct reading *r, few_model *m) {
+  json_t *part;
+  double times[FEW_MODEL_MAX_TIMES];
+  if (!json_object_get(r->all, "times")) return FEW_OK;
+  FEW_TRY(few__json_array(r->ctx, r->place, r->all, "times", &part));
+  const size_t n = json_array_size(part);
+  if (n < 1 || n > FEW_MODEL_MAX_TIMES) return bad(r, "`times` has none, or over 1024");
+  for (size_t i = 0; i < n; i++) {
+    const json_t *t = json_array_get(part, i);
+    if (!json_is_number(t)) return bad(r, "one of `times` is no number");
+    times[i] = json_number_value(t);
+  }
+  few_status st = few_model_set_times(m, (int)n, times);
+  if (!st || st == FEW_E_MEMORY) return st;
+  return few__fail_in(r->ctx, FEW_E_FORMAT, "%s: `times`", r->place);
+}
+
 static few_status read_provenance(struct reading *r, few_model *m) {
   json_t *part;
   struct few_text t = {0};
@@ -234,6 +265,7 @@ static few_status read_rest(struct reading *r, few_model *m) {
   if (!(m->data_scale > 0)) return bad(r, "`scale` is not above 0");
   FEW_TRY(read_class_names(r, m));
   FEW_TRY(read_guidance(r, m));
+  FEW_TRY(read_times(r, m));
   return read_provenance(r, m);
 }
 

@@ -114,9 +114,11 @@ static few_status match(const few_model *m, const char *path, const struct few_s
 static few_status take_values(few_model *m, const char *path, const struct few_st *st) {
   FEW_TRY(match(m, path, st));
   FEW_TRY(FEW_NEW(m->ctx, &m->values, m->params.total));
+  m->half = m->params.n > 0; /* saved again, it is what it was */
   for (int i = 0; i < m->params.n; i++) {
     const struct few_param_row *row = &m->params.at[i];
     const struct few_st_tensor *t = few__st_find(st, row->name);
+    m->half &= t->store == FEW_STORE_F16;
     few__store_to_f32(t->store, t->data, t->count, m->values + row->offset);
     FEW_TRY(check_finite(m->ctx, FEW_E_FORMAT, path, row, m->values + row->offset));
   }

@@ -120,6 +120,7 @@ void few_model_free(few_model *m) {
   few__free(ctx, m->values);
   few__free(ctx, m->class_names);
   few__free(ctx, m->provenance);
+  few__free(ctx, m->times);
   few__free(ctx, m);
 }
 
@@ -207,7 +208,31 @@ void few_model_info(const few_model *m, struct few_model_info *out) {
                                  .sigma_data = s->sigma_data,
                                  .step = m->step,
                                  .flops = m->flops,
-                                 .span = s->span};
+                                 .span = s->span,
+                                 .n_times = m->n_times,
+                                 .times = m->times};
+}
+
+few_status few_model_set_times(few_model *m, int n, const double *times) {
+  double *copy = NULL;
+  if (n < 0 || n > FEW_MODEL_MAX_TIMES)
+    return few__fail(m->ctx, FEW_E_INVALID, "%d sampling times: give 0 to %d", n,
+                     FEW_MODEL_MAX_TIMES);
+  for (int i = 0; i < n; i++)
+    if (!(times[i] > 0 && times[i] <= (i ? times[i - 1] : 1.5707963267948966)) ||
+        (i && times[i] == times[i - 1]))
+      return few__fail(m->ctx, FEW_E_INVALID,
+                       "sampling time %d is %g: times fall strictly from at most pi/2 and stay "
+                       "above 0",
+                       i, times[i]);
+  if (n > 0) {
+    FEW_TRY(FEW_NEW(m->ctx, &copy, n));
+    memcpy(copy, times, (size_t)n * sizeof *copy);
+  }
+  few__free(m->ctx, m->times);
+  m->times = copy;
+  m->n_times = n;
+  return FEW_OK;
 }
 
 const char *few_model_class_name(const few_model *m, int64_t label) {

@@ -25,6 +25,8 @@ struct few_model {
 
   char objective[FEW_MAX_COMPONENT_NAME], sampler[FEW_MAX_COMPONENT_NAME];
   double guidance_min, guidance_max;
+  int n_times;
+  double *times; /* its own sampling times; owned */
   int64_t step;
   bool half;        /* few_model_save writes F16 */
   char *provenance; /* JSON object: recipe, seed, images, teacher ...; owned, may be NULL */

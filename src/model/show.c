@@ -70,6 +70,17 @@ static void add_spec(struct showing *s) {
                 s->m->data_scale, p->sigma_data);
 }
 
+static void add_times(struct showing *s) {
+  const few_model *m = s->m;
+  enum { SHOWN = 8 };
+  if (m->n_times == 0) return;
+  few__text_add(s->ctx, s->out, "times       ");
+  for (int i = 0; i < m->n_times && i < SHOWN; i++)
+    few__text_add(s->ctx, s->out, "%s%.6g", i ? ", " : "", m->times[i]);
+  if (m->n_times > SHOWN) few__text_add(s->ctx, s->out, " ... (%d)", m->n_times);
+  few__text_add(s->ctx, s->out, "\n");
+}
+
 static void add_head(struct showing *s) {
   const few_model *m = s->m;
   add_options(s);
@@ -79,7 +90,9 @@ static void add_head(struct showing *s) {
   if (m->spec.guidance)
     few__text_add(s->ctx, s->out, ", guidance %g to %g", m->guidance_min, m->guidance_max);
   if (m->spec.span) few__text_add(s->ctx, s->out, ", told how far a step goes");
-  few__text_add(s->ctx, s->out, "\nparameters  %lld\ncost        %.4g MFLOP a %s\n\n",
+  few__text_add(s->ctx, s->out, "\n");
+  add_times(s);
+  few__text_add(s->ctx, s->out, "parameters  %lld\ncost        %.4g MFLOP a %s\n\n",
                 (long long)few__params_count(&m->params), m->flops / 1e6,
                 m->spec.points ? "point" : "picture");
 }

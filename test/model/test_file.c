@@ -32,6 +32,7 @@ static void put_names(few_model *m) {
   snprintf(m->objective, sizeof m->objective, "scd");
   snprintf(m->sampler, sizeof m->sampler, "consistency");
   m->step = 123456789012;
+  assert_ok(m->ctx, few_model_set_times(m, 3, (double[]){1.5645464, 1.1, 1e-300}));
 }
 
 static void assert_same(const few_model *a, const few_model *b) {
@@ -52,6 +53,8 @@ static void assert_same(const few_model *a, const few_model *b) {
   assert_string_equal(a->objective, b->objective);
   assert_string_equal(a->sampler, b->sampler);
   assert_int_equal(a->step, b->step);
+  assert_int_equal(a->n_times, b->n_times);
+  for (int i = 0; i < a->n_times; i++) assert_true(a->times[i] == b->times[i]);
   for (int64_t i = -1; i <= a->spec.classes; i++) {
     const char *x = few_model_class_name(a, i), *y = few_model_class_name(b, i);
     assert_true(!x == !y);
@@ -212,6 +215,11 @@ static void test_wrong_descriptions(void **state) {
       {"\"span\":false", "\"span\":0", FEW_E_FORMAT, "span"},
       {"\"span\":false", "\"span\":true", FEW_E_FORMAT, "missing"},
       {"\"provenance\":{}", "\"provenance\":[]", FEW_E_FORMAT, "provenance"},
+      {"\"step\":", "\"times\":[],\"step\":", FEW_E_FORMAT, "times"},
+      {"\"step\":", "\"times\":[1,\"0\"],\"step\":", FEW_E_FORMAT, "no number"},
+      {"\"step\":", "\"times\":[1,1],\"step\":", FEW_E_FORMAT, "fall strictly"},
+      {"\"step\":", "\"times\":[1.6,1],\"step\":", FEW_E_FORMAT, "pi/2"},
+      {"\"step\":", "\"times\":[1,0],\"step\":", FEW_E_FORMAT, "above 0"},
       {"\"unknown to us\"", "", FEW_OK, ""},
   };
   struct scratch s = scratch_new();
@@ -324,6 +332,7 @@ static void test_halves(void **state) {
     assert_ok(s.ctx, few__st_write(s.ctx, s.path, file.at, file.n, &meta, 1));
     assert_ok(s.ctx, few_model_load(s.ctx, &back, s.path));
     assert_same(m, back);
+    assert_true(back->half == !pass); /* and are written as halves again */
     few_model_free(back);
   }
   test_free(halves);

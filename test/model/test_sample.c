@@ -185,6 +185,44 @@ static void test_settings(void **state) {
   few_ctx_free(ctx);
 }
 
+/* A model's own times are its own sampler's, unless the call says otherwise. */
+static void test_own_times(void **state) {
+  (void)state;
+  static const double times[] = {1.5, 0.9};
+  few_ctx *ctx = test_ctx();
+  few_model *m = test_model_new(ctx, TEST_UNET);
+  float want[DIMS], out[DIMS];
+  int steps;
+  struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  o.sampler = "ddim";
+  o.n_times = 2;
+  o.times = times;
+  draw(m, &o, want);
+  snprintf(m->sampler, sizeof m->sampler, "ddim");
+  assert_ok(ctx, few_model_set_times(m, 2, times));
+  o = (struct few_sample_opts)FEW_SAMPLE_OPTS_INIT;
+  for (o.steps = 0; o.steps <= 2; o.steps += 2) {
+    assert_int_equal(draw(m, &o, out), 2);
+    assert_memory_equal(out, want, sizeof out);
+  }
+  o.steps = 3;
+  assert_int_equal(draw(m, &o, out), 3);
+  o.steps = 0;
+  o.schedule = "karras";
+  assert_ok(ctx, few_sample_plan(m, &o, NULL, &steps));
+  assert_int_equal(steps, 50);
+  o.schedule = NULL;
+  o.sampler = "dpmpp";
+  assert_ok(ctx, few_sample_plan(m, &o, NULL, &steps));
+  assert_int_equal(steps, 25);
+  assert_ok(ctx, few_model_set_times(m, 0, NULL));
+  o.sampler = NULL;
+  assert_ok(ctx, few_sample_plan(m, &o, NULL, &steps));
+  assert_int_equal(steps, 50);
+  few_model_free(m);
+  few_ctx_free(ctx);
+}
+
 /* Guidance between two times alone: none where that is nowhere, all where it is everywhere. */
 static void test_guidance_interval(void **state) {
   (void)state;
@@ -416,17 +454,12 @@ static void test_list(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_one_step_is_exact),
-      cmocka_unit_test(test_solvers_converge),
-      cmocka_unit_test(test_same_picture),
-      cmocka_unit_test(test_defaults_and_counts),
-      cmocka_unit_test(test_settings),
-      cmocka_unit_test(test_guidance_interval),
-      cmocka_unit_test(test_autoguidance),
-      cmocka_unit_test(test_refused),
-      cmocka_unit_test(test_cancel),
-      cmocka_unit_test(test_not_finite),
-      cmocka_unit_test(test_list),
+      cmocka_unit_test(test_one_step_is_exact), cmocka_unit_test(test_solvers_converge),
+      cmocka_unit_test(test_same_picture),      cmocka_unit_test(test_defaults_and_counts),
+      cmocka_unit_test(test_settings),          cmocka_unit_test(test_own_times),
+      cmocka_unit_test(test_guidance_interval), cmocka_unit_test(test_autoguidance),
+      cmocka_unit_test(test_refused),           cmocka_unit_test(test_cancel),
+      cmocka_unit_test(test_not_finite),        cmocka_unit_test(test_list),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,99 @@
+/* times.c - few_search_times: the search of sampler/search.c over what few eval measures.
+ *
+ * All looks draw the same noise, so that their measures differ by the times alone. The times at
+ * hand are given to the model as its own, which is where its sampler takes them from.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "eval/evaluator.h"
+#include "model/model.h"
+#include "sampler/search.h"
+
+struct job {
+  few_ctx *ctx;
+  few_model *m;
+  const struct few_search_opts *o;
+  few_evaluator *evaluator;
+};
+
+static few_status open_evaluator(struct job *j) {
+  static const char *const known[] = {"fd", "kid", "sfd", "energy"}; /* the less the better */
+  struct few_eval_opts e = FEW_EVAL_OPTS_INIT;
+  bool fine = false;
+  e.metrics = j->o->metric ? j->o->metric : j->m->spec.points ? "energy" : "fd";
+  for (int i = 0; i < FEW_COUNT(known); i++) fine |= !strcmp(e.metrics, known[i]);
+  if (!fine)
+    return few__fail(j->ctx, FEW_E_INVALID, "times by \"%.40s\": use fd, kid, sfd or energy",
+                     e.metrics);
+  e.source = "this model";
+  e.reference = j->o->reference;
+  e.features = j->o->features;
+  e.n = j->o->n;
+  e.n_reference = j->o->n_reference;
+  e.seed = j->o->seed;
+  e.guidance = j->o->guidance;
+  e.label = j->o->label;
+  return few__evaluator_open(j->ctx, &j->evaluator, &e, &(struct few_eval_given){.model = j->m});
+}
+
+static few_status look(void *user, int n, const double *t, double *out) {
+  struct job *j = user;
+  struct few_eval_report *r;
+  FEW_TRY(few_model_set_times(j->m, n, t));
+  FEW_TRY(few__evaluator_run(j->evaluator, &r));
+  *out = r->number[0].value;
+  few__log(j->ctx, FEW_LOG_INFO, "%d time%s, the last %g: %s %.6g", n, n == 1 ? "" : "s", t[n - 1],
+           r->number[0].name, *out);
+  few_eval_report_free(r);
+  return FEW_OK;
+}
+
+static few_status check(few_model *m, const struct few_search_opts *o) {
+  const struct few_sampler *sampler;
+  if (o->version != FEW_SEARCH_OPTS_VERSION)
+    return few__fail(m->ctx, FEW_E_INVALID, "few_search_opts of version %d: use %s", o->version,
+                     "FEW_SEARCH_OPTS_INIT of this library's header");
+  if (!o->reference || !o->features)
+    return few__fail(m->ctx, FEW_E_INVALID, "times: name a reference and features");
+  if (o->steps < 1 || o->steps > FEW_MODEL_MAX_TIMES)
+    return few__fail(m->ctx, FEW_E_INVALID, "%d times: give 1 to %d", o->steps,
+                     FEW_MODEL_MAX_TIMES);
+  if (!(o->tolerance > 0))
+    return few__fail(m->ctx, FEW_E_INVALID, "tolerance %g: give radians above 0, as 0.02",
+                     o->tolerance);
+  return few__sampler_find(m->ctx, &sampler, m->sampler);
+}
+
+static few_status search(struct job *j, double *t, double *values, int *looks) {
+  struct few_search s = {.steps = j->o->steps,
+                         .first = atan(80 / j->m->spec.sigma_data),
+                         .last = atan(0.002 / j->m->spec.sigma_data),
+                         .tolerance = j->o->tolerance,
+                         .value = look,
+                         .user = j};
+  FEW_TRY(open_evaluator(j));
+  FEW_TRY(few__search_times(j->ctx, &s, t, values));
+  if (looks) *looks = s.evals;
+  return few_model_set_times(j->m, j->o->steps, t);
+}
+
+few_status few_search_times(few_model *m, const struct few_search_opts *opts, double *values,
+                            int *looks) {
+  struct job j = {.ctx = m->ctx, .m = m, .o = opts};
+  double *t = NULL, *before = m->times;
+  const int n_before = m->n_times;
+  FEW_TRY(check(m, opts));
+  FEW_TRY(FEW_NEW(m->ctx, &t, opts->steps));
+  m->times = NULL;
+  m->n_times = 0;
+  few_status st = search(&j, t, values, looks);
+  few__free(m->ctx, st ? m->times : before);
+  if (st) {
+    m->times = before;
+    m->n_times = n_before;
+  }
+  few__evaluator_free(j.evaluator);
+  few__free(m->ctx, t);
+  return st;
+}

@@ -1,0 +1,93 @@
+/* The search of sampling times: a minimum that is known, the measure that few_eval gives, and what
+ * is refused. */
+#include "data/files.h"
+#include "few/eval.h"
+#include "io/npy.h"
+#include "model/models.h"
+
+enum { SIDE = 8, PICTURES = 40, POINTS = 500 };
+
+/* F = 0: a consistency step from t is x0 = cos(t) x_t, and two leave cos(t) sin(t) of the second
+ * noise and next to nothing of the first. Data as wide as the noise are met best where that is
+ * most, at pi/4. */
+static void test_points(void **state) {
+  struct files *f = *state;
+  few_model *m = test_model_new(f->ctx, TEST_MLP), *flat;
+  assert_ok(f->ctx, few__model_create(f->ctx, &flat, m->net, m->net_opts, &m->spec, 1));
+  snprintf(flat->sampler, sizeof flat->sampler, "consistency");
+  few_model_free(m);
+  float x[POINTS * 2];
+  few__rng_normal_f32(&(struct few_rng){.seed = 8, .purpose = FEW_RNG_CHECK}, POINTS * 2, x);
+  for (int i = 0; i < POINTS * 2; i++) x[i] *= 0.5F;
+  assert_ok(f->ctx, few__npy_write(f->ctx, files_path(f, "p.npy"), FEW_STORE_F32, 2,
+                                   (int64_t[]){POINTS, 2}, x));
+  char reference[300];
+  snprintf(reference, sizeof reference, "npy:%s", files_path(f, "p.npy"));
+  struct few_search_opts o = FEW_SEARCH_OPTS_INIT;
+  struct few_model_info info;
+  double values[2];
+  int looks;
+  o.reference = reference;
+  o.n = 300;
+  assert_ok(f->ctx, few_search_times(flat, &o, values, &looks));
+  few_model_info(flat, &info);
+  assert_int_equal(info.n_times, 2);
+  assert_close(info.times[0], atan(160), 0.5e-5);
+  /* the first noise, cos(atan(160)) = 1/160 of it, moves the place by less than the tolerance */
+  assert_close(info.times[1], 0.7853981633974483, 2 * o.tolerance);
+  assert_true(values[1] < values[0] && looks > 5);
+  o.n_reference = POINTS + 1;
+  assert_int_equal(few_search_times(flat, &o, NULL, NULL), FEW_E_INVALID);
+  few_model_info(flat, &info);
+  assert_int_equal(info.n_times, 2); /* what it had */
+  o = (struct few_search_opts)FEW_SEARCH_OPTS_INIT;
+  assert_int_equal(few_search_times(flat, &o, NULL, NULL), FEW_E_INVALID);
+  o.reference = "fashion-mnist-of-nowhere";
+  assert_true(few_search_times(flat, &o, NULL, NULL) != FEW_OK);
+  o.version = 0;
+  assert_int_equal(few_search_times(flat, &o, NULL, NULL), FEW_E_INVALID);
+  few_model_free(flat);
+}
+
+/* What the search measured of the times it found is what few_eval measures of the model it left. */
+static void test_pictures(void **state) {
+  struct files *f = *state;
+  few_model *m = test_model_new(f->ctx, TEST_UNET);
+  uint8_t x[PICTURES * SIDE * SIDE];
+  for (int i = 0; i < PICTURES * SIDE * SIDE; i++)
+    x[i] = (uint8_t)((uint32_t)i * 2654435761U >> 13);
+  assert_ok(f->ctx, few__npy_write(f->ctx, files_path(f, "r.npy"), FEW_STORE_U8, 4,
+                                   (int64_t[]){PICTURES, SIDE, SIDE, 1}, x));
+  snprintf(m->sampler, sizeof m->sampler, "consistency");
+  struct few_search_opts o = FEW_SEARCH_OPTS_INIT;
+  double values[3];
+  o.reference = files_path(f, "r.npy");
+  o.steps = 3;
+  o.n = 20;
+  o.tolerance = 0.3;
+  o.metric = "precision";
+  assert_int_equal(few_search_times(m, &o, values, NULL), FEW_E_INVALID);
+  assert_non_null(strstr(few_error(f->ctx), "fd, kid, sfd or energy"));
+  o.metric = "fd";
+  assert_ok(f->ctx, few_search_times(m, &o, values, NULL));
+  assert_ok(f->ctx, few_model_save(m, files_path(f, "m.safetensors")));
+  few_model_free(m);
+  struct few_eval_opts e = FEW_EVAL_OPTS_INIT;
+  struct few_eval_report *r;
+  e.source = files_path(f, "m.safetensors");
+  e.reference = o.reference;
+  e.metrics = "fd";
+  e.n = 20;
+  assert_ok(f->ctx, few_eval(f->ctx, &e, &r));
+  assert_int_equal(r->nfe, 3);
+  assert_true(r->number[0].value == values[2]);
+  few_eval_report_free(r);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(test_points, files_setup, files_teardown),
+      cmocka_unit_test_setup_teardown(test_pictures, files_setup, files_teardown),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
