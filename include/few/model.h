@@ -80,7 +80,9 @@ FEW_MUST_USE few_status few_model_graph(const few_model *m, few_graph *g, int64_
 FEW_MUST_USE few_status few_model_eval(few_model *m, int64_t n, const float *x, const float *t,
                                        const int32_t *label, const float *guidance, float *out);
 /* The same of a model whose info.span is true: span is [n], how far the step of each row goes down
- * from t, in the unit of the objective that made the model (its page: `few list objectives`). */
+ * from t, in the unit of the objective that made the model (its page: `few list objectives`).
+ * few_sample gives radians, but for models whose sampler is shortcut: there it is u, flow
+ * matching's time, sigma_data sin(t)/(cos(t) + sigma_data sin(t)). */
 FEW_MUST_USE few_status few_model_eval_span(few_model *m, int64_t n, const float *x, const float *t,
                                             const float *span, const int32_t *label,
                                             const float *guidance, float *out);

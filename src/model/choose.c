@@ -138,15 +138,28 @@ static few_status check(const few_model *m, const struct few_sample_opts *o) {
   return check_autoguide(m, o);
 }
 
+/* What F stands for is the objective's affair, and the model's own sampler tells it. */
+static few_status check_sampler(const few_model *m, const struct few_sampler *chosen) {
+  bool average = false;
+  for (int i = 0; i < few__sampler_count(); i++)
+    average |= few__sampler_at(i)->average && !strcmp(few__sampler_at(i)->name, m->sampler);
+  if (chosen->average == average) return FEW_OK;
+  if (average)
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "%s asks for the velocity of a moment, and this model gives the average over "
+                     "a jump: sample it with %s",
+                     chosen->name, m->sampler);
+  return few__fail(m->ctx, FEW_E_INVALID,
+                   "%s asks for the average velocity of a jump, and this model gives that of a "
+                   "moment: sample it with ddim",
+                   chosen->name);
+}
+
 static few_status choose(const few_model *m, const struct few_sample_opts *o,
                          struct few_sample_choice *c) {
   FEW_TRY(check(m, o));
   FEW_TRY(few__sampler_find(m->ctx, &c->sampler, o->sampler ? o->sampler : m->sampler));
-  if (c->sampler->average)
-    return few__fail(m->ctx, FEW_E_INVALID,
-                     "%s asks for the average velocity of a jump, and this model gives that of a "
-                     "moment: sample it with ddim",
-                     c->sampler->name);
+  FEW_TRY(check_sampler(m, c->sampler));
   FEW_TRY(choose_times(m, o, c));
   return choose_settings(m, o, c);
 }
