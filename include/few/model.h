@@ -36,10 +36,12 @@ struct few_model_info {
   double guidance_min, guidance_max; /* the range it was trained on, where guided */
   int64_t parameters;
   double sigma_data;
-  int64_t step; /* training steps behind it */
-  double flops; /* of one evaluation of one picture; 2 a multiply-add */
-  bool span;    /* takes a second number a row: how far a step goes (few_model_eval_span) */
-  int n_times;  /* the model's own sampling times, falling; 0: it has none */
+  int64_t step;         /* training steps behind it */
+  double flops;         /* of one evaluation of one picture; 2 a multiply-add */
+  bool span;            /* takes a second number a row: how far a step goes (few_model_eval_span) */
+  const char *predicts; /* what its raw network says: "F", "eps" ... (docs/format.md); whatever it
+                         * is, evaluating the model gives F */
+  int n_times;          /* the model's own sampling times, falling; 0: it has none */
   const double *times;
 };
 /* Strings and times in *out are borrowed. */

@@ -24,7 +24,7 @@ MAY_INCLUDE = {
     'optim': 'base',
     'io': 'base',
     'data': 'base io',
-    'net': 'base graph op io nn',
+    'net': 'base graph op io nn process',
     'metric': 'base',
     'sampler': 'base io process',
     'objective': 'base graph op io nn net process',

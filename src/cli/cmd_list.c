@@ -9,8 +9,8 @@ struct list_opts {
 static const struct opt options[] = {OPT_HELP(struct list_opts), OPT_END};
 
 static const char text[] =
-    "Kinds: nets, objectives, samplers, schedules (of sampling times), optimizers, data,\n"
-    "metrics, features, and train (the keys of the trainer).\n"
+    "Kinds: nets, objectives, samplers, schedules (of sampling times), optimizers, processes,\n"
+    "predictions, data, metrics, features, and train (the keys of the trainer).\n"
     "\n"
     "  few list objectives       each in a line, and where it comes from\n"
     "  few list objectives scd   its options, as recipes write them\n";
@@ -99,6 +99,9 @@ static const struct kind {
     {"schedules", NULL, "where sampling times come from", schedule_count, schedule_row, NULL},
     {"optimizers", "optimizer", "ways down the gradient", component_count, component_row,
      few_component_options},
+    {"processes", "process", "how a picture turns into noise", component_count, component_row,
+     NULL},
+    {"predictions", "prediction", "what a raw network says", component_count, component_row, NULL},
     {"data", NULL, "data sets", reader_count, reader_row, NULL},
     {"metrics", NULL, "what few eval measures", metric_count, metric_row, NULL},
     {"features", NULL, "what few eval compares pictures by", feature_count, feature_row, NULL},
@@ -140,7 +143,8 @@ static const struct kind *find_kind(const char *word) {
   for (int i = 0; i < N_KINDS; i++) {
     const char *name = kinds[i].name;
     if (!strcmp(word, name)) return &kinds[i];
-    if (strlen(name) == length + 1 && !strncmp(word, name, length) && name[length] == 's')
+    if (!strncmp(word, name, length) &&
+        (!strcmp(name + length, "s") || !strcmp(name + length, "es")))
       return &kinds[i];
   }
   return NULL;

@@ -79,10 +79,10 @@ few_status few__model_describe(const few_model *m, struct few_text *out) {
       "{s:i, s:{s:s, s:o}, s:s, s:s, s:{s:s}, s:s, s:o*, s:I, s:o, s:{s:b, s:f, s:f}, s:b, "
       "s:o}", /**/
       "version", VERSION, "net", "name", m->net->name, "options", options, "process", "trigflow",
-      "predicts", "F", "objective", "name", m->objective, "sampler", m->sampler, "times",
-      times_part(m), "step", (json_int_t)m->step, "data", data_part(m), "guidance", "input",
-      m->spec.guidance, "min", m->guidance_min, "max", m->guidance_max, "span", m->spec.span,
-      "provenance", provenance);
+      "predicts", few__predict_name(m->spec.predicts), "objective", "name", m->objective, "sampler",
+      m->sampler, "times", times_part(m), "step", (json_int_t)m->step, "data", data_part(m),
+      "guidance", "input", m->spec.guidance, "min", m->guidance_min, "max", m->guidance_max, "span",
+      m->spec.span, "provenance", provenance);
   if (all && m->n_times > 0 &&
       json_array_size(json_object_get(all, "times")) != (size_t)m->n_times) {
     json_decref(all);
@@ -117,16 +117,18 @@ static few_status read_version(struct reading *r) {
                    r->place, version, VERSION);
 }
 
-/* few has networks of the TrigFlow process alone; others have to be converted. */
-static few_status read_process(struct reading *r) {
-  const char *process, *predicts = "F";
+/* Networks are fed TrigFlow's state and time; others have to be converted. */
+static few_status read_process(struct reading *r, enum few_prediction *predicts) {
+  const char *process, *name = "F";
   FEW_TRY(few__json_string(r->ctx, r->place, r->all, "process", &process));
+  if (strcmp(process, "trigflow") != 0)
+    return few__fail(r->ctx, FEW_E_UNSUPPORTED,
+                     "%s: process `%.40s`: only networks of trigflow can be loaded", r->place,
+                     process);
   if (json_object_get(r->all, "predicts"))
-    FEW_TRY(few__json_string(r->ctx, r->place, r->all, "predicts", &predicts));
-  if (!strcmp(process, "trigflow") && !strcmp(predicts, "F")) return FEW_OK;
-  return few__fail(r->ctx, FEW_E_UNSUPPORTED,
-                   "%s: process `%.40s` that predicts `%.40s`: only trigflow and F can be loaded",
-                   r->place, process, predicts);
+    FEW_TRY(few__json_string(r->ctx, r->place, r->all, "predicts", &name));
+  if (!few__predict_find(r->ctx, predicts, name)) return FEW_OK;
+  return few__fail_in(r->ctx, FEW_E_UNSUPPORTED, "%s: `predicts`", r->place);
 }
 
 /* The whole table's defaults, then what the file says. *out is zeroed memory of options_size. */
@@ -181,6 +183,7 @@ static few_status read_net(struct reading *r, few_model **out) {
   if (!net)
     return few__fail(r->ctx, FEW_E_UNSUPPORTED,
                      "%s: this program has no net called `%.40s`: use a newer few", r->place, name);
+  FEW_TRY(read_process(r, &spec.predicts));
   FEW_TRY(read_spec(r, &spec));
   FEW_TRY(FEW_NEW(r->ctx, &opts, net->options_size));
   few_status st = read_options(r, net, part, opts);
@@ -277,7 +280,6 @@ few_status few__model_from_description(few_ctx *ctx, few_model **out, const char
   if (n > DESCRIPTION_MAX) return bad(&r, "the description is over 16 MiB");
   FEW_TRY(few__json_parse(ctx, &r.all, place, text, n));
   FEW_GOTO(read_version(&r));
-  FEW_GOTO(read_process(&r));
   FEW_GOTO(read_net(&r, out));
   FEW_GOTO(read_rest(&r, *out));
 out:

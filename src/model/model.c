@@ -62,6 +62,7 @@ static few_status declare(few_model *m) {
   FEW_GOTO(few_graph_status(g));
   struct few_shape made =
       few__model_classifies(m) ? FEW_SHAPE(1, m->spec.classes) : few_node_shape(g, in.x);
+  if (!few__model_classifies(m)) made.dim[made.rank - 1] *= few__net_heads(&m->spec);
   assert(y != FEW_NONE && few_shape_equal(few_node_shape(g, y), made));
   FEW_UNUSED(made);
   FEW_GOTO(count_flops(m, g, y));
@@ -146,7 +147,7 @@ few_node few__model_trace_middle(const few_model *m, few_graph *g, const char *p
   few_node y = m->net->build(&nn, &m->spec, m->net_opts, in);
   assert(params.n == m->params.n);
   *middle = nn.middle;
-  return y;
+  return few__model_classifies(m) ? y : few__net_F(g, &m->spec, in, y);
 }
 
 few_node few__model_trace(const few_model *m, few_graph *g, const char *prefix, bool training,
@@ -210,7 +211,8 @@ void few_model_info(const few_model *m, struct few_model_info *out) {
                                  .flops = m->flops,
                                  .span = s->span,
                                  .n_times = m->n_times,
-                                 .times = m->times};
+                                 .times = m->times,
+                                 .predicts = few__predict_name(s->predicts)};
 }
 
 few_status few_model_set_times(few_model *m, int n, const double *times) {

@@ -86,6 +86,9 @@ static void add_head(struct showing *s) {
   add_options(s);
   add_spec(s);
   few__text_add(s->ctx, s->out, "trained     %s, %lld steps\n", m->objective, (long long)m->step);
+  if (!few__model_classifies(m))
+    few__text_add(s->ctx, s->out, "predicts    %s: %s\n", few__predict_name(m->spec.predicts),
+                  few__predict_help(m->spec.predicts));
   few__text_add(s->ctx, s->out, "sampler     %s", m->sampler);
   if (m->spec.guidance)
     few__text_add(s->ctx, s->out, ", guidance %g to %g", m->guidance_min, m->guidance_max);

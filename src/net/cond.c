@@ -6,24 +6,14 @@
  * EDM's choices stay selectable, to show what goes wrong with them: sin(t) d(ln tan t)/dt = 1/cos t
  * has no bound, and random Fourier features of scale 16 multiply the tangent by about 100.
  */
-#include <math.h>
-
 #include "net.h"
-
-static few_node transform_time(struct few_nn *nn, const struct few_net_spec *spec,
-                               const struct few_cond_opts *o, few_node t) {
-  few_graph *g = nn->g;
-  if (o->time_transform == 0) return t;
-  few_node tan = few_div(g, few_sin(g, t), few_cos(g, t));
-  return few_scale(g, few_log(g, few_scale(g, tan, spec->sigma_data)), 0.25);
-}
 
 few_node few__cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
                          const struct few_cond_opts *o, const struct few_net_input *in,
                          int64_t channels, int64_t width) {
   few_graph *g = nn->g;
   few__nn_push(nn, "cond");
-  few_node c = transform_time(nn, spec, o, in->t);
+  few_node c = few__net_time(g, o->time_transform, spec->sigma_data, in->t);
   few_node e = o->time_embedding ? few__nn_fourier(nn, c, channels, o->time_scale)
                                  : few__nn_positional(nn, c, channels, o->time_scale);
   e = few__nn_linear(nn, "time0", e, width, 1, true);

@@ -35,9 +35,10 @@ static few_node patchify(few_graph *g, few_node x, int64_t p) {
 
 static few_node unpatchify(few_graph *g, few_node x, const struct few_net_spec *spec, int64_t p) {
   int64_t n = few_node_shape(g, x).dim[0], gh = spec->h / p, gw = spec->w / p;
-  x = few_reshape(g, x, FEW_SHAPE(n, gh, gw, p, p, spec->c));
+  int64_t c = spec->c * few__net_heads(spec);
+  x = few_reshape(g, x, FEW_SHAPE(n, gh, gw, p, p, c));
   x = few_transpose(g, x, (int[]){0, 1, 3, 2, 4, 5});
-  return few_reshape(g, x, FEW_SHAPE(n, spec->h, spec->w, spec->c));
+  return few_reshape(g, x, FEW_SHAPE(n, spec->h, spec->w, c));
 }
 
 /* Position table [1, tokens, width]: sines then cosines of the column, then of the row. */
@@ -117,7 +118,7 @@ static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const 
   }
   x = few__nn_channel_norm(nn, x, true, 1e-6);
   x = few__cond_modulate(nn, &o->cond, "out_mod", x, emb);
-  x = few__nn_linear(nn, "out", x, o->patch * o->patch * spec->c, 0, true);
+  x = few__nn_linear(nn, "out", x, o->patch * o->patch * spec->c * few__net_heads(spec), 0, true);
   return unpatchify(g, x, spec, o->patch);
 }
 

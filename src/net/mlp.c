@@ -36,7 +36,8 @@ static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const 
     if (l == o->layers / 2) nn->middle = h;
   }
   h = few__nn_channel_norm(nn, h, true, 1e-6);
-  return few_reshape(g, few__nn_linear(nn, "out", h, flat, 0, true), s);
+  if (s.rank) s.dim[s.rank - 1] *= few__net_heads(spec);
+  return few_reshape(g, few__nn_linear(nn, "out", h, flat * few__net_heads(spec), 0, true), s);
 }
 
 const struct few_net_def few__net_mlp = {

@@ -9,6 +9,7 @@
 
 #include "io/option.h"
 #include "nn/nn.h"
+#include "process/predict.h"
 
 struct few_net_spec { /* what the data and the objective ask of a network */
   int64_t h, w, c;    /* an image; points: h = w = 1, c = dimensions */
@@ -17,7 +18,13 @@ struct few_net_spec { /* what the data and the objective ask of a network */
   bool guidance;      /* a scalar guidance strength is an input */
   bool span;          /* so is how far a step goes */
   double sigma_data;
+  enum few_prediction predicts; /* what comes out of the raw network */
 };
+
+/* Pictures that come out of it, side by side in the channels. */
+static inline int64_t few__net_heads(const struct few_net_spec *s) {
+  return s->predicts == FEW_PREDICT_BOTH ? 2 : 1;
+}
 
 struct few_net_input {
   few_node x;        /* [N,h,w,c] or [N,c] */
@@ -36,7 +43,8 @@ struct few_net_def {
   const char *name, *source, *help;
   const struct few_option *options; /* fields of the options struct */
   size_t options_size;
-  /* Graph of F; opts is the options struct. Failures stick to the graph. */
+  /* Graph of spec->predicts, [.., heads c], by a last layer called "out"; opts is the options
+   * struct. Failures stick to the graph. */
   few_node (*build)(struct few_nn *nn, const struct few_net_spec *spec, const void *opts,
                     const struct few_net_input *in);
   /* NULL, or the network is a classifier: `build` gives logits [N,classes], and this the [N,d] that
@@ -49,9 +57,13 @@ int few__net_count(void);
 const struct few_net_def *few__net_at(int i);
 const struct few_net_def *few__net_find(const char *name); /* NULL: no such network */
 
+/* TrigFlow's F from what the raw network said of `in` (raw.c). */
+few_node few__net_F(few_graph *g, const struct few_net_spec *spec, const struct few_net_input *in,
+                    few_node raw);
+
 /* ---- Conditioning, shared by all networks: include FEW_COND_OPTIONS in the options table. ---- */
 struct few_cond_opts {
-  int time_transform; /* 0 identity: c = t; 1 log: c = ln(sigma_d tan t) / 4 (EDM) */
+  int time_transform; /* index into time.c's table */
   int time_embedding; /* 0 positional, 1 fourier */
   double time_scale;  /* multiplies the angle */
   int modulation;     /* 0 double: pnorm(scale), pnorm(shift); 1 adagn: 1 + scale, shift */
@@ -64,8 +76,9 @@ struct few_cond_opts {
   }
 /* clang-format off */
 #define FEW_COND_OPTIONS(S) \
-  FEW_COND_(S, time_transform, FEW_OPTION_CHOICE, "identity", 0, 0, "identity|log", \
-            "what the embedding sees: t, or ln(sigma tan t)/4 as EDM"), \
+  FEW_COND_(S, time_transform, FEW_OPTION_CHOICE, "identity", 0, 0, \
+            "identity|log|vp|vp-linear|flow", \
+            "what the embedding sees: TrigFlow's t, EDM's ln(sigma)/4, or another process's time"), \
   FEW_COND_(S, time_embedding, FEW_OPTION_CHOICE, "positional", 0, 0, "positional|fourier", \
             "sinusoids of falling frequency, or random Fourier features"), \
   FEW_COND_(S, time_scale, FEW_OPTION_REAL, "1", 1e-6, 1e6, NULL, \
@@ -75,6 +88,8 @@ struct few_cond_opts {
   FEW_COND_(S, dropout, FEW_OPTION_REAL, "0", 0, 0.95, NULL, "chance of dropping a value")
 /* clang-format on */
 
+/* What the embedding sees in the place of t (time.c). */
+few_node few__net_time(few_graph *g, int transform, double sigma_d, few_node t);
 /* Embedding of t, label, guidance and span: [N,width] after a two-layer MLP. `channels`: of the
  * sinusoids. */
 few_node few__cond_embed(struct few_nn *nn, const struct few_net_spec *spec,

@@ -199,7 +199,8 @@ static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const 
   u.emb = few__cond_embed(nn, spec, &o->cond, in, o->channels, o->channels * o->embedding_mult);
   nn->middle = middle(&u, way_down(&u, in->x));
   few_node x = way_up(&u, nn->middle);
-  return few__nn_conv(nn, "out", norm_silu(&u, "out_norm", x), spec->c, 3, 1, 0);
+  return few__nn_conv(nn, "out", norm_silu(&u, "out_norm", x), spec->c * few__net_heads(spec), 3, 1,
+                      0);
 }
 
 const struct few_net_def few__net_unet = {

@@ -49,12 +49,13 @@ static const struct {
   const char *name, *help;
   struct few_mix (*mix)(double sigma_d, struct few_mix state);
 } predictions[FEW_PREDICTIONS] = {
+    [FEW_PREDICT_F] = {"F", "TrigFlow's velocity over sigma_d (Lu and Song, 2024)", mix_f},
+    [FEW_PREDICT_EDM] = {"edm", "the raw network of EDM (Karras et al., 2022): -F", mix_edm},
     [FEW_PREDICT_X] = {"x", "the clean image", mix_x},
     [FEW_PREDICT_EPS] = {"eps", "the noise, of unit variance", mix_eps},
     [FEW_PREDICT_V] = {"v", "alpha eps - sigma x0 (Salimans and Ho, 2022)", mix_v},
     [FEW_PREDICT_FLOW] = {"flow", "eps - x0 (flow matching)", mix_flow},
-    [FEW_PREDICT_F] = {"F", "TrigFlow's velocity over sigma_d (Lu and Song, 2024)", mix_f},
-    [FEW_PREDICT_EDM] = {"edm", "the raw network of EDM (Karras et al., 2022): -F", mix_edm},
+    [FEW_PREDICT_BOTH] = {"both", "x and eps, two heads (Salimans and Ho, 2022)", NULL},
 };
 
 const char *few__predict_name(enum few_prediction p) { return predictions[p].name; }
@@ -68,11 +69,12 @@ few_status few__predict_find(few_ctx *ctx, enum few_prediction *out, const char 
       return FEW_OK;
     }
   return few__fail(ctx, FEW_E_INVALID,
-                   "no prediction is called \"%s\"; there are x, eps, v, flow, F and edm", name);
+                   "no prediction is called \"%s\"; there are F, edm, x, eps, v, flow and both",
+                   name);
 }
 
 struct few_mix few__predict_mix(enum few_prediction p, double sigma_d, struct few_mix state) {
-  assert((int)p >= 0 && p < FEW_PREDICTIONS && sigma_d > 0);
+  assert((int)p >= 0 && p < FEW_PREDICT_MIXES && sigma_d > 0);
   return predictions[p].mix(sigma_d, state);
 }
 

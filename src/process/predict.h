@@ -24,13 +24,18 @@ struct few_line {
 };
 
 enum few_prediction {
+  /* TrigFlow: cos(phi) eps - sin(phi) x0/sigma_d, with tan(phi) = sigma/(sigma_d alpha) */
+  FEW_PREDICT_F,
+  FEW_PREDICT_EDM,  /* EDM's raw network: -F */
   FEW_PREDICT_X,    /* x0 */
   FEW_PREDICT_EPS,  /* eps */
   FEW_PREDICT_V,    /* (alpha eps - sigma x0) / sqrt(alpha^2 + sigma^2) */
   FEW_PREDICT_FLOW, /* eps - x0 */
-  FEW_PREDICT_F,   /* TrigFlow: cos(phi) eps - sin(phi) x0/sigma_d, tan(phi) = sigma/(sigma_d alpha)
-                    */
-  FEW_PREDICT_EDM, /* EDM's raw network: -F */
+  FEW_PREDICT_MIXES,
+  /* No mix, but two of them: x0 and eps, side by side in the channels. Together they make
+   * v = (alpha eps - sigma x0)/sqrt(alpha^2 + sigma^2) (Salimans and Ho, arXiv 2202.00512, app. D:
+   * x = sigma^2 x_head + alpha^2 x(eps_head) at alpha^2 + sigma^2 = 1, which is the same). */
+  FEW_PREDICT_BOTH = FEW_PREDICT_MIXES,
   FEW_PREDICTIONS
 };
 
@@ -38,7 +43,8 @@ const char *few__predict_name(enum few_prediction p);
 const char *few__predict_help(enum few_prediction p);
 few_status few__predict_find(few_ctx *ctx, enum few_prediction *out, const char *name);
 
-/* The mix that p stands for where the state is x_t = state.x0 x0 + state.eps eps. */
+/* The mix that p < FEW_PREDICT_MIXES stands for where the state is x_t = state.x0 x0 + state.eps
+ * eps. */
 struct few_mix few__predict_mix(enum few_prediction p, double sigma_d, struct few_mix state);
 
 /* From prediction `from` to prediction `to` of the same x_t: to = line.x x_t + line.y from. Not

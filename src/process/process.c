@@ -2,18 +2,13 @@
 #include "process.h"
 
 #include <math.h>
+#include <stdio.h>
 
 static const struct few_process *const table[] = {
 #define FEW_PROCESS(name) &few__process_##name,
 #include "processes.def"
 #undef FEW_PROCESS
 };
-
-static const char names[] =
-#define FEW_PROCESS(name) " " #name
-#include "processes.def"
-#undef FEW_PROCESS
-    ;
 
 int few__process_count(void) { return FEW_COUNT(table); }
 
@@ -28,6 +23,11 @@ few_status few__process_find(few_ctx *ctx, const struct few_process **out, const
       *out = table[i];
       return FEW_OK;
     }
+  char names[128] = "";
+  for (int i = 0; i < FEW_COUNT(table); i++) {
+    size_t n = strlen(names);
+    snprintf(names + n, sizeof names - n, " %s", table[i]->name);
+  }
   return few__fail(ctx, FEW_E_INVALID, "no process is called \"%s\"; there are%s", name, names);
 }
 

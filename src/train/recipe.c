@@ -11,6 +11,9 @@ static const struct few_option options[] = {
     FEW_OPT_STRING(keys, data, "", "data set: fashion-mnist, toy:mixture, folder:DIR ..."),
     FEW_OPT_STRING(keys, teacher, "", "model to distil, or to start from"),
     FEW_OPT_STRING(keys, net, "", "network; without one, the teacher's"),
+    FEW_OPT_STRING(
+        keys, prediction, "",
+        "what the raw network says: few list predictions; otherwise the teacher's, or F"),
     FEW_OPT_STRING(keys, objective, "diffusion", "what to train for; \"scd + vsd\" adds losses"),
     FEW_OPT_STRING(keys, balance, "fixed",
                    "how losses are added: fixed, gradnorm, minnorm, primary"),
@@ -206,6 +209,21 @@ static few_status fit_teacher(few_ctx *ctx, struct few_run_recipe *r) {
   return FEW_OK;
 }
 
+/* Whatever it is, the loss and the samplers see F. */
+static few_status choose_prediction(few_ctx *ctx, struct few_run_recipe *r) {
+  char *name = r->keys.prediction;
+  if (r->objective[0].def->classifies) {
+    if (!name[0]) return FEW_OK;
+    return few__fail(ctx, FEW_E_INVALID, "%s: prediction = %s of a classifier: leave it out",
+                     r->recipe.place, name);
+  }
+  if (!name[0])
+    snprintf(name, sizeof r->keys.prediction, "%s",
+             few__predict_name(r->teacher ? r->teacher->spec.predicts : FEW_PREDICT_F));
+  if (!few__predict_find(ctx, &r->spec.predicts, name)) return FEW_OK;
+  return few__fail_in(ctx, FEW_E_INVALID, "%s", r->recipe.place);
+}
+
 static few_status resolve(few_ctx *ctx, struct few_run_recipe *r) {
   FEW_TRY(few__options_default(ctx, options, &r->keys));
   FEW_TRY(few__recipe_apply(ctx, &r->recipe, options, &r->keys));
@@ -215,6 +233,7 @@ static few_status resolve(few_ctx *ctx, struct few_run_recipe *r) {
   FEW_TRY(read_optimizer(ctx, r));
   FEW_TRY(open_data(ctx, r));
   FEW_TRY(fit_teacher(ctx, r));
+  FEW_TRY(choose_prediction(ctx, r));
   FEW_TRY(few__run_objective_fit(ctx, r));
   warn_of_warmup(ctx, r);
   return FEW_OK;

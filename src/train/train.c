@@ -105,13 +105,16 @@ static few_status make_model(struct training *t) {
   return FEW_OK;
 }
 
-/* The student begins as its teacher wherever names and shapes agree. */
+/* The student begins as its teacher wherever names and shapes agree; one that predicts another
+ * thing begins its last layer anew. */
 static void start_as_teacher(struct training *t) {
   const few_model *from = t->recipe.teacher;
   if (!from || !t->recipe.objective[0].def->starts_as_teacher) return;
+  const bool last_too = from->spec.predicts == t->model->spec.predicts;
   for (int i = 0; i < from->params.n; i++) {
     const struct few_param_row *a = &from->params.at[i];
     int k = few__params_find(&t->model->params, a->name);
+    if (!last_too && !strncmp(a->name, "out.", 4)) continue;
     if (k < 0 || !few_shape_equal(a->shape, t->model->params.at[k].shape)) continue;
     memcpy(t->state.param + t->model->params.at[k].offset, from->values + a->offset,
            (size_t)few_shape_count(a->shape) * sizeof(float));

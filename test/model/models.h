@@ -13,10 +13,18 @@ struct test_model {
   int64_t side, classes;
   bool guidance, span;
   const char *settings[10][2];
+  enum few_prediction predicts;
 };
 
 static const struct test_model test_models[] = {
-    {"mlp", true, 1, 0, false, false, {{"width", "8"}, {"layers", "2"}, {"embedding", "4"}}},
+    {"mlp",
+     true,
+     1,
+     0,
+     false,
+     false,
+     {{"width", "8"}, {"layers", "2"}, {"embedding", "4"}},
+     FEW_PREDICT_F},
     {"unet",
      false,
      8,
@@ -29,15 +37,24 @@ static const struct test_model test_models[] = {
       {"attention", "4"},
       {"head_channels", "4"},
       {"groups", "2"},
-      {"dropout", "0.13"}}},
+      {"dropout", "0.13"}},
+     FEW_PREDICT_F},
     {"dit",
      false,
      8,
      4,
      true,
      false,
-     {{"patch", "4"}, {"width", "8"}, {"depth", "2"}, {"heads", "2"}, {"embedding", "4"}}},
-    {"mlp", true, 1, 0, false, true, {{"width", "8"}, {"layers", "1"}, {"embedding", "4"}}},
+     {{"patch", "4"}, {"width", "8"}, {"depth", "2"}, {"heads", "2"}, {"embedding", "4"}},
+     FEW_PREDICT_F},
+    {"mlp",
+     true,
+     1,
+     0,
+     false,
+     true,
+     {{"width", "8"}, {"layers", "1"}, {"embedding", "4"}, {"time_transform", "vp"}},
+     FEW_PREDICT_BOTH},
 };
 enum { TEST_MLP, TEST_UNET, TEST_DIT, TEST_MAP, TEST_MODELS };
 
@@ -51,6 +68,7 @@ static inline few_model *test_model_new(few_ctx *ctx, int which) {
                               .classes = t->classes,
                               .guidance = t->guidance,
                               .span = t->span,
+                              .predicts = t->predicts,
                               .sigma_data = 0.5};
   union {
     double align;

@@ -40,6 +40,7 @@ static void assert_same(const few_model *a, const few_model *b) {
   assert_true(a->spec.h == b->spec.h && a->spec.w == b->spec.w && a->spec.c == b->spec.c);
   assert_true(a->spec.points == b->spec.points && a->spec.classes == b->spec.classes);
   assert_true(a->spec.guidance == b->spec.guidance && a->spec.sigma_data == b->spec.sigma_data);
+  assert_true(a->spec.span == b->spec.span && a->spec.predicts == b->spec.predicts);
   assert_int_equal(a->params.total, b->params.total);
   assert_int_equal(a->params.n, b->params.n);
   for (int i = 0; i < a->params.n; i++) {
@@ -109,6 +110,7 @@ static void test_info(void **state) {
   m = test_model_new(ctx, TEST_MAP);
   few_model_info(m, &info);
   assert_true(info.span);
+  assert_string_equal(info.predicts, "both");
   few_model_free(m);
   few_ctx_free(ctx);
 }
@@ -212,6 +214,8 @@ static void test_wrong_descriptions(void **state) {
       {"\"sigma_data\":0.5", "\"sigma_data\":null", FEW_E_FORMAT, "sigma_data"},
       {"\"scale\":", "\"scale\":-", FEW_E_FORMAT, "scale"},
       {"\"diffusion\"", "\"diffusion-diffusion-diffusion-diffusion\"", FEW_E_FORMAT, "31"},
+      {"\"predicts\":\"F\"", "\"predicts\":\"noise\"", FEW_E_UNSUPPORTED, "noise"},
+      {"\"predicts\":\"F\"", "\"predicts\":\"both\"", FEW_E_FORMAT, "another shape"},
       {"\"span\":false", "\"span\":0", FEW_E_FORMAT, "span"},
       {"\"span\":false", "\"span\":true", FEW_E_FORMAT, "missing"},
       {"\"provenance\":{}", "\"provenance\":[]", FEW_E_FORMAT, "provenance"},

@@ -36,7 +36,7 @@ static void test_exact(void **state) {
   const double sds[] = {0.5, 1, 0.25};
   const double ts[] = {1e-4, 0.01, 0.2, 0.9, 1.1, 1.4, 1.5645464};
   for (int i = 0; i < few__process_count(); i++)
-    for (int a = 0; a < FEW_PREDICTIONS; a++)
+    for (int a = 0; a < FEW_PREDICT_MIXES; a++)
       for (int s = 0; s < 3; s++)
         for (int k = 0; k < 7; k++)
           for (uint64_t row = 0; row < 4; row++)
