@@ -21,6 +21,8 @@
 
 #include <math.h>
 
+#include "process/cosine.h"
+
 static const double pi_2 = 1.5707963267948966;
 
 /* Level i of n equal steps between two values of some function of sigma. */
@@ -56,10 +58,9 @@ static double middle(const struct few_times_opts *o, double sigma_d, int i) {
 
 /* u = 0, the clean image, stands for the end at t = 0 whatever noise the process has there. */
 static double cosine(const struct few_times_opts *o, double sigma_d, int i) {
-  double b = atan(exp(-o->logsnr_max / 2)), a = atan(exp(-o->logsnr_min / 2)) - b;
-  double end = o->t_end > 0 ? (atan(sigma_d * tan(o->t_end)) - b) / a : 0;
-  double angle = a * between(1, end, i, o->steps) + b;
-  return atan2(sin(angle), sigma_d * cos(angle));
+  const struct few_cosine c = few__cosine(o->logsnr_min, o->logsnr_max);
+  double end = o->t_end > 0 ? (atan(sigma_d * tan(o->t_end)) - c.b) / c.a : 0;
+  return few__cosine_time(c, sigma_d, between(1, end, i, o->steps));
 }
 
 static double flow(const struct few_times_opts *o, double sigma_d, int i) {
