@@ -1,0 +1,67 @@
+/* direct - regression on the teacher's own images (Luhman and Luhman, arXiv 2101.02388): the
+ * student's map from noise to image in one step against what the teacher's deterministic sampler
+ * made of the same noise,
+ *
+ *   L = E d( f(x, t_max), x_teacher ),   x = sigma_d eps,   (eps, x_teacher) a pair,
+ *   f(x, t) = cos(t) x - sin(t) sigma_d F(x, t),   t_max = arctan(80/sigma_d), where sampling
+ * begins.
+ *
+ * d is per value |r|^2 (l2) or |r| (l1), or pseudo-Huber on the whole picture of D values (Song and
+ * Dhariwal, arXiv 2310.14189): (sqrt(|r|^2 + c^2 D) - c sqrt(D))/sqrt(D), which is l2 near zero and
+ * grows as the distance far off. The pairs are all there is to learn from: their number decides.
+ */
+#include <math.h>
+
+#include "objective.h"
+
+enum distance { L2, L1, HUBER };
+
+struct direct_opts {
+  int distance;
+  double huber_c;
+};
+
+static const struct few_option options[] = {
+    FEW_OPT_CHOICE(struct direct_opts, distance, "l2", "l2|l1|huber", "between the two images"),
+    FEW_OPT_REAL(struct direct_opts, huber_c, "0.03", 1e-6, 100,
+                 "huber: root mean square where it turns from square to linear"),
+    FEW_OPT_END};
+
+static double first_time(double sigma_d) { return atan(80 / sigma_d); }
+
+/* [rows] */
+static few_node distance(struct few_loss *l, const struct direct_opts *o, few_node r) {
+  few_graph *g = l->g;
+  const double D = (double)few_shape_count(few_node_shape(g, r)) / (double)l->rows;
+  few_node each = o->distance == L1 ? few_abs(g, r) : few_square(g, r);
+  few_node mean = few_scale(g, few__loss_row_sum(l, each), 1 / D);
+  mean = few_reshape(g, mean, FEW_SHAPE(l->rows));
+  if (o->distance != HUBER) return mean;
+  const double c = o->huber_c;
+  return few_affine(g, few_sqrt(g, few_affine(g, mean, 1, c * c)), 1, -c);
+}
+
+static void build(struct few_loss *l, const void *opts) {
+  few_graph *g = l->g;
+  const double sigma = l->spec->sigma_data, t = first_time(sigma);
+  few_node x = few_scale(g, l->pair, sigma), times = few_fill(g, t, FEW_SHAPE(l->rows));
+  few_node F = few__loss_F(l, FEW_STUDENT, x, times, l->label, few__loss_strength(l));
+  few_node f = few_sub(g, few_scale(g, x, cos(t)), few_scale(g, F, sin(t) * sigma));
+  few_node d = distance(l, opts, few_sub(g, f, l->x0));
+  l->t = times;
+  few__loss_log(l, "distance", d);
+  few__loss_add(l, "direct", few_mean_all(g, d), 1);
+}
+
+const struct few_objective_def few__objective_direct = {
+    .name = "direct",
+    .source = "Luhman and Luhman, arXiv 2101.02388",
+    .help = "one step from noise to the image that the teacher made of it",
+    .options = options,
+    .options_size = sizeof(struct direct_opts),
+    .needs_teacher = true,
+    .starts_as_teacher = true,
+    .pairs = true,
+    .sampler = "consistency",
+    .build = build,
+};

@@ -1,0 +1,65 @@
+/* reflow - rectified flow on a model's own pairs (Liu, Gong and Liu, arXiv 2209.03003): flow
+ * matching where noise and image are not drawn apart but belong together, as the teacher maps one
+ * to the other. Paths that crossed are rewired, so the new model's paths are straighter, and a
+ * straight path is one step of Euler. With the teacher before as the teacher, again and again:
+ * k-reflow.
+ *
+ *   y_u = (1-u) x0 + u eps,   L = E |v(y_u, u) - (eps - x0)|^2,   u ~ U(0, 1),  (eps, x0) a pair.
+ *
+ * On TrigFlow's circle the same state is x_t = cos(t) x0 + sin(t) sigma_d eps at tan(t) = u/((1-u)
+ * sigma_d), longer than y_u by the factor n = cos(t) + sigma_d sin(t). The network's own target is
+ * cos(t) eps - sin(t) x0/sigma_d, and v - (eps - x0) = n (F - target): the weight n^2 makes the
+ * loss flow matching's own.
+ *
+ * How straight the result is tells few check --straightness. The figure `flow` in the log is the
+ * loss, per value: where pairs and paths agree, the same number.
+ */
+#include <math.h>
+
+#include "base/rng.h"
+#include "objective.h"
+
+static const struct few_option options[] = {FEW_OPT_END};
+
+struct line {
+  few_node t;         /* [rows] */
+  few_node x, target; /* what the network sees, and what it should say */
+  few_node n;         /* [rows, 1, ..]: cos(t) + sigma_d sin(t) */
+};
+
+static struct line draw(struct few_loss *l) {
+  few_graph *g = l->g;
+  const double sigma = l->spec->sigma_data;
+  struct line s;
+  /* below 1, which floats round to */
+  few_node u = few_scale(g, few__loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(l->rows)), 1 - 1e-6);
+  s.t = few_atan(g, few_div(g, u, few_scale(g, few_affine(g, u, -1, 1), sigma)));
+  few_node c = few__loss_rows(l, few_cos(g, s.t)), d = few__loss_rows(l, few_sin(g, s.t));
+  s.x = few_add(g, few_mul(g, c, l->x0), few_mul(g, d, few_scale(g, l->pair, sigma)));
+  s.target = few_sub(g, few_mul(g, c, l->pair), few_mul(g, d, few_scale(g, l->x0, 1 / sigma)));
+  s.n = few_add(g, c, few_scale(g, d, sigma));
+  l->t = s.t;
+  return s;
+}
+
+static void build(struct few_loss *l, const void *opts) {
+  FEW_UNUSED(opts);
+  few_graph *g = l->g;
+  struct line s = draw(l);
+  few_node F = few__loss_F(l, FEW_STUDENT, s.x, s.t, l->label, few__loss_strength(l));
+  few_node residual = few_mul(g, s.n, few_sub(g, F, s.target));
+  few__loss_add(l, "reflow", few__loss_weighted(l, residual, s.t, false, "flow"), 1);
+}
+
+const struct few_objective_def few__objective_reflow = {
+    .name = "reflow",
+    .source = "Liu et al., arXiv 2209.03003",
+    .help = "flow matching on the teacher's own pairs of noise and image: straighter paths",
+    .options = options,
+    .options_size = 1, /* none */
+    .needs_teacher = true,
+    .starts_as_teacher = true,
+    .pairs = true,
+    .sampler = "ddim",
+    .build = build,
+};
