@@ -38,7 +38,9 @@ static few_node ask(struct few_loss *l, enum few_role who, const struct few_net_
   const bool own = who == FEW_STUDENT || who == FEW_TARGET;
   const few_model *m = own ? w->student : w->recipe->teacher;
   assert(m);
-  return few__model_trace_middle(m, l->g, names[who], who != FEW_TEACHER, in, &l->middle);
+  const bool teaches =
+      who == FEW_TEACHER || (who == FEW_TARGET && w->recipe->target == FEW_TARGET_STAGE);
+  return few__model_trace_middle(m, l->g, names[who], !teaches, in, &l->middle);
 }
 
 const char *few__phase_scalar(int i, char name[16]) {

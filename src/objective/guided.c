@@ -1,0 +1,70 @@
+/* guided - stage one of the distillation of guided diffusion (Meng et al., arXiv 2210.03142,
+ * section 3.1): one network, told the strength, in place of the two evaluations of classifier-free
+ * guidance (Ho and Salimans, arXiv 2207.12598), at every time:
+ *
+ *   x^w(z_t) = (1 + w) x^(z_t, c) - w x^(z_t),    w ~ U[w_min, w_max],   u ~ U[0, 1],
+ *   L = E weight(lambda_u) |x^w - x^_student(z_t, c, w)|^2.
+ *
+ * few's strength is s = 1 + w, so that 1 is none: guidance_min = 0 + 1, guidance_max = 4 + 1 are
+ * the paper's. x^ is linear in F at one state, so the target is F_none + s (F_c - F_none), and the
+ * weights are those of progressive distillation (snr.h). s reaches the network by a positional
+ * embedding beside that of time; with guidance_min = guidance_max it is one strength and no input.
+ *
+ * The result is a teacher still: sampled in many steps by any solver, at half the cost of guidance.
+ * Stage two is `progressive` with it as the teacher, whose guidance input the students inherit.
+ */
+#include "base/rng.h"
+#include "snr.h"
+
+struct guided_opts {
+  struct few_snr_opts snr;
+  double guidance_min, guidance_max;
+};
+
+static const struct few_option options[] = {
+    FEW_OPT_REAL(struct guided_opts, guidance_min, "1", 0, 100, "weakest guidance, 1 + w; 1: none"),
+    FEW_OPT_REAL(struct guided_opts, guidance_max, "5", 0, 100,
+                 "strongest; above guidance_min: an input of the student"),
+    FEW_SNR_OPTIONS(struct guided_opts), FEW_OPT_END};
+
+static bool guidance(const void *opts, double *min, double *max) {
+  const struct guided_opts *o = opts;
+  *min = o->guidance_min;
+  *max = o->guidance_max;
+  return o->guidance_max > o->guidance_min;
+}
+
+static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
+  const struct guided_opts *o = opts;
+  if (!fit->teacher->classes || fit->teacher->guidance)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "guided: the teacher %s: give one that was trained with labels, some of them "
+                     "dropped",
+                     fit->teacher->classes ? "has a guidance input already" : "has no labels");
+  return few__loss_check_guidance(ctx, "guided", o->guidance_min, o->guidance_max, fit);
+}
+
+static void build(struct few_loss *l, const void *opts) {
+  const struct guided_opts *o = opts;
+  few_node u = few__loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(l->rows));
+  l->t = few__snr_time(l, &o->snr, u);
+  const struct few_trig_draw d = few__trig_at(l, l->x0, l->t, FEW_RNG_NOISE);
+  few_node s = few__loss_strength(l);
+  few_node target = few__loss_teacher(l, d.x, d.t, s);
+  few_node F = few__loss_F(l, FEW_STUDENT, d.x, d.t, l->label, s);
+  few__snr_add(l, &o->snr, &d, F, target, "guided", 1);
+}
+
+const struct few_objective_def few__objective_guided = {
+    .name = "guided",
+    .source = "Meng et al., arXiv 2210.03142",
+    .help = "a guided teacher in one network that is told the strength",
+    .options = options,
+    .options_size = sizeof(struct guided_opts),
+    .needs_teacher = true,
+    .starts_as_teacher = true,
+    .sampler = "heun",
+    .check = check,
+    .guidance = guidance,
+    .build = build,
+};
