@@ -13,8 +13,9 @@ test -e /usr/share/datasets/fashion-mnist || {
   exit 0
 }
 train teacher || fail "no teacher"
-for objective in diffusion scd; do
+for objective in diffusion scd progressive; do
   given="objective=$objective"
+  [ $objective = progressive ] && given="$given start=8"
   [ $objective = diffusion ] || given="$given teacher=teacher/model.safetensors optimizer=radam"
   # shellcheck disable=SC2086  # words
   train whole $given workers=1 || fail "no run"
