@@ -138,7 +138,9 @@ static few_status check_tensors(struct few_statistics *s) {
                    (long long)s->kept, (long long)s->n);
 }
 
-few_status few__statistics_open(few_ctx *ctx, struct few_statistics **out, const char *path) {
+/* From the file, or from `bytes` where they are not NULL. */
+static few_status open_from(few_ctx *ctx, struct few_statistics **out, const char *path,
+                            const void *bytes, size_t n) {
   struct few_statistics *s = NULL;
   few_status st = FEW_OK;
   *out = NULL;
@@ -146,13 +148,23 @@ few_status few__statistics_open(few_ctx *ctx, struct few_statistics **out, const
   s->ctx = ctx;
   s->path = few__strdup(ctx, path);
   if (!s->path) FEW_GOTO(few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", path));
-  FEW_GOTO(few__st_read(ctx, &s->file, path, max_bytes));
+  FEW_GOTO(bytes ? few__st_parse(ctx, &s->file, path, bytes, n)
+                 : few__st_read(ctx, &s->file, path, max_bytes));
   FEW_GOTO(read_head(s));
   FEW_GOTO(check_tensors(s));
   *out = s;
 out:
   if (st) few__statistics_free(s);
   return st;
+}
+
+few_status few__statistics_open(few_ctx *ctx, struct few_statistics **out, const char *path) {
+  return open_from(ctx, out, path, NULL, 0);
+}
+
+few_status few__statistics_parse(few_ctx *ctx, struct few_statistics **out, const char *place,
+                                 const void *bytes, size_t n) {
+  return open_from(ctx, out, place, bytes, n);
 }
 
 void few__statistics_free(struct few_statistics *s) {

@@ -28,6 +28,9 @@ few_status few__statistics_write(const struct few_statistics *head, const struct
 
 /* FEW_E_FORMAT, or FEW_E_INVALID for a model, with a sentence. On failure *out is NULL. */
 few_status few__statistics_open(few_ctx *ctx, struct few_statistics **out, const char *path);
+/* The same from memory, which is copied. */
+few_status few__statistics_parse(few_ctx *ctx, struct few_statistics **out, const char *place,
+                                 const void *bytes, size_t n);
 void few__statistics_free(struct few_statistics *s); /* NULL is fine */
 
 /* FEW_E_INVALID where these features are others, or fewer rows were kept than are asked for. */
