@@ -31,7 +31,7 @@ struct few_train_opts {
 FEW_MUST_USE few_status few_train(few_ctx *ctx, const struct few_train_opts *opts);
 
 /* What there is to choose from and its options, for help texts. kind: "net", "objective",
- * "optimizer", "process", "prediction", "train" (one row: the trainer's own keys). */
+ * "optimizer", "process", "prediction", "weight", "train" (one row: the trainer's own keys). */
 struct few_component_info {
   const char *name, *source, *help;
 };

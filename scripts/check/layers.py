@@ -21,20 +21,21 @@ MAY_INCLUDE = {
     'check': 'base graph op ad backend plan',
     # side by side: only the edges listed
     'process': 'base',
+    'weight': 'base graph',
     'optim': 'base',
     'io': 'base',
     'data': 'base io',
     'net': 'base graph op io nn process',
     'metric': 'base',
     'sampler': 'base io process',
-    'objective': 'base graph op io nn net process',
+    'objective': 'base graph op io nn net process weight',
     'model': 'base graph op ad backend plan check nn net process io data sampler',
     'feature': 'base graph op backend plan nn net io model',
     # above: anything below
     'eval': 'base io data feature metric process sampler net graph op plan model',
-    'train': 'base graph op ad backend plan nn process optim io data net metric sampler objective model feature eval check',
-    'bench': 'base graph op ad backend plan nn process optim io data net sampler objective model train',
-    'serve': 'base graph op ad backend plan nn process optim io data net metric sampler objective model check train bench',
+    'train': 'base graph op ad backend plan nn process weight optim io data net metric sampler objective model feature eval check',
+    'bench': 'base graph op ad backend plan nn process weight optim io data net sampler objective model train',
+    'serve': 'base graph op ad backend plan nn process weight optim io data net metric sampler objective model check train bench',
 }
 
 # Single headers that may be included from below, as interfaces: {module: {header: reason}}.

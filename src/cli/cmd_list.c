@@ -10,7 +10,7 @@ static const struct opt options[] = {OPT_HELP(struct list_opts), OPT_END};
 
 static const char text[] =
     "Kinds: nets, objectives, samplers, schedules (of sampling times), optimizers, processes,\n"
-    "predictions, data, metrics, features, and train (the keys of the trainer).\n"
+    "predictions, weights, data, metrics, features, and train (the keys of the trainer).\n"
     "\n"
     "  few list objectives       each in a line, and where it comes from\n"
     "  few list objectives scd   its options, as recipes write them\n";
@@ -102,6 +102,7 @@ static const struct kind {
     {"processes", "process", "how a picture turns into noise", component_count, component_row,
      NULL},
     {"predictions", "prediction", "what a raw network says", component_count, component_row, NULL},
+    {"weights", "weight", "how much a time counts in a loss", component_count, component_row, NULL},
     {"data", NULL, "data sets", reader_count, reader_row, NULL},
     {"metrics", NULL, "what few eval measures", metric_count, metric_row, NULL},
     {"features", NULL, "what few eval compares pictures by", feature_count, feature_row, NULL},

@@ -150,6 +150,10 @@ few_node few__loss_row_sum(const struct few_loss *l, few_node x);
  * (adaptive) or w = 0; also logs the unweighted |r|^2 / D as `name`. */
 few_node few__loss_weighted(struct few_loss *l, few_node residual, few_node t, bool adaptive,
                             const char *name);
+/* Its two halves: |r|^2 / D of each row, [rows]; and the mean of such rows, times e^w - w. What is
+ * between them, a weight of the rows' times (weight/weight.h) for one, is the caller's. */
+few_node few__loss_square(const struct few_loss *l, few_node residual);
+few_node few__loss_mean(struct few_loss *l, few_node square, few_node t, bool adaptive);
 void few__loss_log(struct few_loss *l, const char *name, few_node rows);
 
 #endif

@@ -75,11 +75,10 @@ few_status few__loss_check_guidance(few_ctx *ctx, const char *name, double min, 
     return few__fail(ctx, FEW_E_INVALID, "%s: guidance_max %g is below guidance_min %g", name, max,
                      min);
   if (fit->teacher->classes || (min == 1 && max == 1)) return FEW_OK;
-  return few__fail(
-      ctx, FEW_E_INVALID,
-      "%s: the teacher has no labels, so it cannot be guided: leave guidance_min and "
-      "guidance_max at 1",
-      name);
+  return few__fail(ctx, FEW_E_INVALID,
+                   "%s: the teacher has no labels, so it cannot be guided: leave guidance_min and "
+                   "guidance_max at 1",
+                   name);
 }
 
 /* ---- a state ---- */
@@ -122,14 +121,23 @@ static few_node weight_head(struct few_loss *l, few_node t) {
   return few_reshape(l->g, few__nn_linear(l->head, name, e, 1, 0, true), FEW_SHAPE(l->rows));
 }
 
-few_node few__loss_weighted(struct few_loss *l, few_node residual, few_node t, bool adaptive,
-                            const char *name) {
+few_node few__loss_square(const struct few_loss *l, few_node residual) {
   few_graph *g = l->g;
   double d = (double)few_shape_count(few_node_shape(g, residual)) / (double)l->rows;
   few_node square = few_scale(g, few__loss_row_sum(l, few_square(g, residual)), 1 / d);
-  square = few_reshape(g, square, FEW_SHAPE(l->rows));
-  few__loss_log(l, name, square);
+  return few_reshape(g, square, FEW_SHAPE(l->rows));
+}
+
+few_node few__loss_mean(struct few_loss *l, few_node square, few_node t, bool adaptive) {
+  few_graph *g = l->g;
   if (!adaptive) return few_mean_all(g, square);
   few_node w = weight_head(l, t);
   return few_mean_all(g, few_sub(g, few_mul(g, few_exp(g, w), square), w));
+}
+
+few_node few__loss_weighted(struct few_loss *l, few_node residual, few_node t, bool adaptive,
+                            const char *name) {
+  few_node square = few__loss_square(l, residual);
+  few__loss_log(l, name, square);
+  return few__loss_mean(l, square, t, adaptive);
 }

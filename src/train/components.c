@@ -1,6 +1,7 @@
 /* components.c - what there is to choose from, for help texts. */
 #include "process/process.h"
 #include "recipe.h"
+#include "weight/weight.h"
 
 typedef struct few_component_info info;
 
@@ -30,6 +31,11 @@ static info prediction(int i) {
   return (info){few__predict_name(p), "", few__predict_help(p)};
 }
 
+static info weight(int i) {
+  const struct few_weight *d = few__weight_at(i);
+  return (info){d->name, d->source, d->help};
+}
+
 static int trainers(void) { return 1; }
 static info trainer(int i) {
   FEW_UNUSED(i);
@@ -54,6 +60,7 @@ static const struct kind {
     {"optimizer", few__optim_count, optimizer, NULL},
     {"process", few__process_count, process, NULL},
     {"prediction", predictions, prediction, NULL},
+    {"weight", few__weight_count, weight, NULL},
     {"train", trainers, trainer, train_options},
 };
 

@@ -1,11 +1,11 @@
 # The list names what there is; a name has its options; a slip gets a hint.
 "$few" list >all || exit 9
-for kind in nets objectives samplers schedules optimizers processes predictions data train; do
+for kind in nets objectives samplers schedules optimizers processes predictions weights data train; do
   "$few" list $kind >one || exit 9
   grep -q "^$kind: " all || { echo "no $kind"; exit 9; }
 done
 for name in mlp unet dit convnet diffusion scd sct classifier consistency ddpm euler dpm2 dpmpp2s progressive \
-  stochastic shortcut vp-linear both cosine linear-beta adam toy:NAME; do
+  stochastic shortcut vp-linear both snr+1 cosine linear-beta adam toy:NAME; do
   grep -q "^  $name  " all || { echo "no $name"; exit 9; }
 done
 "$few" list nets unet | grep -q "^  channels " || exit 9

@@ -1,0 +1,14 @@
+/* constant - constant on the denoised picture: |x - x^|^2 as it is.
+ *
+ *   w = sigma_d^2 s^2.
+ */
+#include "weight.h"
+
+static few_node factor(const struct few_weight_at *at) { return few_square(at->g, at->noise); }
+
+const struct few_weight few__weight_constant = {
+    .name = "constant",
+    .source = "Salimans and Ho, arXiv 2202.00512",
+    .help = "constant on the denoised picture, |x - x^|^2",
+    .factor = factor,
+};

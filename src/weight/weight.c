@@ -1,0 +1,42 @@
+/* weight.c - the table of weights. */
+#include "weight.h"
+
+#include <stdio.h>
+
+#define FEW_WEIGHT(name) extern const struct few_weight few__weight_##name;
+#include "weights.def"
+
+static const struct few_weight *const table[] = {
+#define FEW_WEIGHT(name) &few__weight_##name,
+#include "weights.def"
+};
+
+int few__weight_count(void) { return FEW_COUNT(table); }
+
+const struct few_weight *few__weight_at(int i) {
+  assert(i >= 0 && i < FEW_COUNT(table));
+  return table[i];
+}
+
+few_status few__weight_find(few_ctx *ctx, const struct few_weight **out, const char *name) {
+  char names[128] = "";
+  for (int i = 0; i < FEW_COUNT(table); i++) {
+    if (!strcmp(table[i]->name, name)) {
+      *out = table[i];
+      return FEW_OK;
+    }
+    size_t n = strlen(names);
+    snprintf(names + n, sizeof names - n, " %s", table[i]->name);
+  }
+  return few__fail(ctx, FEW_E_INVALID, "no weight is called \"%s\"; there are%s", name, names);
+}
+
+few_node few__weight_factor(few_graph *g, const struct few_weight *weight, double gamma,
+                            double sigma_d, few_node t) {
+  return weight->factor(&(struct few_weight_at){
+      .g = g,
+      .cos = few_cos(g, t),
+      .noise = few_scale(g, few_sin(g, t), sigma_d),
+      .gamma = gamma,
+  });
+}
