@@ -46,11 +46,29 @@ static few_status eval_consistency(void *user, const float *x, double t, double 
   return FEW_OK;
 }
 
-static struct few_sampling sampling(struct oracle *o, float *x) {
+/* A schedule as if it had been fitted, for the sampler that needs one. */
+static struct few_olss *fitted(int steps) {
+  static double t[16], x[16], F[16 * 16];
+  static struct few_olss o = {.sigma_d = 0.5, .t = t, .x = x, .F = F};
+  o.steps = steps;
+  for (int k = 0; k < steps; k++) {
+    x[k] = 0.5 + 0.1 * k;
+    for (int j = 0; j <= k; j++) F[k * steps + j] = -0.1 * (j + 1);
+  }
+  return &o;
+}
+
+static struct few_sampling sampling(struct oracle *o, float *x, int steps) {
   o->rows = ROWS;
   o->m = test_mixture();
-  return (struct few_sampling){
-      .rows = ROWS, .dims = DIMS, .sigma_d = sd, .x = x, .eval = eval_F, .user = o, .seed = 3};
+  return (struct few_sampling){.rows = ROWS,
+                               .dims = DIMS,
+                               .sigma_d = sd,
+                               .x = x,
+                               .eval = eval_F,
+                               .user = o,
+                               .seed = 3,
+                               .olss = fitted(steps)};
 }
 
 static const struct few_sampler *solver(int i) {
@@ -64,7 +82,7 @@ static double median_error(few_ctx *ctx, const struct few_sampler *sampler, int 
                            bool encode) {
   float start[N], x[N];
   struct oracle o = {.ctx = ctx};
-  struct few_sampling s = sampling(&o, x);
+  struct few_sampling s = sampling(&o, x, 1);
   struct few_times_opts times = FEW_TIMES_OPTS_INIT;
   double e[ROWS], t_max = atan(80 / sd);
   times.steps = steps;
@@ -121,7 +139,7 @@ static void test_evals(void **state) {
       if (few__sampler_at(i)->average && steps & (steps - 1)) continue;
       float x[N];
       struct oracle o = {.ctx = ctx};
-      struct few_sampling s = sampling(&o, x);
+      struct few_sampling s = sampling(&o, x, steps);
       struct few_times_opts times = FEW_TIMES_OPTS_INIT;
       times.steps = steps;
       assert_ok(ctx, few__sample(ctx, few__sampler_at(i), &times, &s));
@@ -139,7 +157,7 @@ static void test_batch_independent(void **state) {
     float whole[N], part[N];
     struct few_times_opts times = FEW_TIMES_OPTS_INIT;
     struct oracle o = {.ctx = ctx};
-    struct few_sampling s = sampling(&o, whole);
+    struct few_sampling s = sampling(&o, whole, 4);
     times.steps = 4;
     assert_ok(ctx, few__sample(ctx, few__sampler_at(i), &times, &s));
     for (int64_t at = 0, n = 1; at < ROWS; at += n, n += 2) { /* 1 + 3 + 5 + 7 rows */
@@ -161,7 +179,7 @@ static void test_consistency_is_the_map(void **state) {
   for (int steps = 1; steps <= 3; steps++) {
     float x[N], z[N], want[N];
     struct oracle o = {.ctx = ctx};
-    struct few_sampling s = sampling(&o, x);
+    struct few_sampling s = sampling(&o, x, steps);
     struct few_times_opts times = FEW_TIMES_OPTS_INIT;
     times.steps = steps;
     s.eval = eval_consistency;
@@ -219,7 +237,7 @@ static void test_foreign(void **state) {
     for (int p = 0; p < few__process_count(); p++) {
       float x[N], want[N], scratch[N];
       struct oracle o = {.ctx = ctx};
-      struct few_sampling s = sampling(&o, want);
+      struct few_sampling s = sampling(&o, want, 16);
       struct network w = {test_mixture(), few__process_at(p), few__process_at(p)->predicts};
       struct few_foreign f = {.process = w.process, .predicts = w.predicts, .sigma_d = sd, .n = N};
       f.scratch = scratch;
@@ -249,14 +267,14 @@ static void test_failures_and_noise(void **state) {
     for (int at = 1; at <= few__sampler_evals(few__sampler_at(i), 4); at++) {
       float x[N];
       struct oracle o = {.ctx = ctx, .fail_at = at};
-      struct few_sampling s = sampling(&o, x);
+      struct few_sampling s = sampling(&o, x, 4);
       struct few_times_opts times = FEW_TIMES_OPTS_INIT;
       times.steps = 4;
       assert_int_equal(few__sample(ctx, few__sampler_at(i), &times, &s), FEW_E_CANCELLED);
     }
   float x[N];
   struct oracle o = {.ctx = ctx};
-  struct few_sampling s = sampling(&o, x);
+  struct few_sampling s = sampling(&o, x, 2);
   struct few_times_opts times = FEW_TIMES_OPTS_INIT;
   const double top[] = {1.5707963267948966, 1};
   times.steps = 2;

@@ -1,0 +1,79 @@
+/* olss.c - optimal linear subspace search (Duan et al., arXiv 2305.14677): the sampler.
+ *
+ * Solvers of the probability-flow ODE make each state a linear combination of the starting noise
+ * and of the network's outputs so far, with weights that theory gives for any field. Here the
+ * weights are those that fit a long run of one model best (olss_fit.c), so that few steps end where
+ * many would have.
+ */
+#include "olss.h"
+
+#include "sampler.h"
+
+few_status few__olss_new(few_ctx *ctx, struct few_olss **out, int steps, double sigma_d) {
+  assert(steps >= 1);
+  struct few_olss *o = NULL;
+  *out = NULL;
+  FEW_TRY(FEW_NEW(ctx, &o, 1));
+  few_status st = FEW_NEW(ctx, &o->t, (int64_t)steps * (steps + 4));
+  if (st) {
+    few__free(ctx, o);
+    return st;
+  }
+  o->steps = steps;
+  o->sigma_d = sigma_d;
+  o->x = o->t + steps;
+  o->rms = o->x + steps;
+  o->ddim_rms = o->rms + steps;
+  o->F = o->ddim_rms + steps;
+  *out = o;
+  return FEW_OK;
+}
+
+void few__olss_free(few_ctx *ctx, struct few_olss *o) {
+  if (!o) return;
+  few__free(ctx, o->t);
+  few__free(ctx, o);
+}
+
+/* x = weight of the start times it, and of each output so far. */
+static void combine(struct few_sampling *s, int k, const float *start, const float *F) {
+  const struct few_olss *o = s->olss;
+  const double *w = o->F + (int64_t)k * o->steps;
+  const int64_t n = s->rows * s->dims;
+  for (int64_t i = 0; i < n; i++) {
+    double sum = o->x[k] * (double)start[i];
+    for (int j = 0; j <= k; j++) sum += w[j] * (double)F[j * n + i];
+    s->x[i] = (float)sum;
+  }
+}
+
+static few_status run(few_ctx *ctx, struct few_sampling *s) {
+  const int64_t n = s->rows * s->dims;
+  float *kept = NULL;
+  few_status st = FEW_OK;
+  if (!s->olss || s->olss->steps != s->steps)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "olss needs a schedule that was fitted to the model: few olss makes one");
+  FEW_TRY(FEW_NEW(ctx, &kept, (s->steps + 1) * n));
+  float *start = kept, *F = kept + n;
+  memcpy(start, s->x, (size_t)n * sizeof *start);
+  for (int k = 0; k < s->steps; k++) {
+    FEW_GOTO(s->eval(s->user, s->x, s->t[k], s->t[k], F + k * n));
+    combine(s, k, start, F);
+  }
+out:
+  few__free(ctx, kept);
+  return st;
+}
+
+const struct few_sampler few__sampler_olss = {
+    .name = "olss",
+    .source = "Duan et al., arXiv 2305.14677",
+    .help = "few steps with weights fitted to many of the same model's; needs a file of few olss",
+    .schedule = FEW_SCHEDULE_KARRAS,
+    .steps = 0,
+    .order = 0,
+    .evals_per_step = 1,
+    .fitted = true,
+    .run = run,
+};

@@ -1,0 +1,40 @@
+/* olss.h - short schedules whose steps are fitted to a long run of one model (olss.c).
+ *
+ *   x_{k+1} = x[k] x_T + sum_{j <= k} F[k][j] F(x_j, t_j),   x_T = x_0 the starting noise
+ */
+#ifndef FEW_SRC_OLSS_H
+#define FEW_SRC_OLSS_H
+
+#include "base/base.h"
+
+struct few_olss {
+  int steps;
+  double sigma_d;
+  double *t; /* [steps] falling; the last step ends at t = 0 */
+  double *x; /* [steps] */
+  double *F; /* [steps][steps], zero above the diagonal */
+  /* Root mean square of what step k misses of the long run's state, given its outputs; and what
+   * DDIM on the same times misses. [steps] each, 0 where they were not kept. */
+  double *rms, *ddim_rms;
+};
+
+/* All arrays zero; steps >= 1. */
+few_status few__olss_new(few_ctx *ctx, struct few_olss **out, int steps, double sigma_d);
+void few__olss_free(few_ctx *ctx, struct few_olss *o); /* NULL is fine */
+
+/* What a sampler of one evaluation a step saw and left, over all rows at once. */
+struct few_olss_run {
+  int steps;
+  const double *t; /* [steps + 1], the last 0 */
+  int64_t n;       /* values of a state; at least 2 steps + 1 */
+  const float *x;  /* [steps + 1][n] */
+  const float *F;  /* [steps][n] */
+  double sigma_d;
+};
+
+/* `steps` of the run's times, from 1 to run->steps, and weights. `search`: times where they help;
+ * otherwise as evenly among the run's as may be. */
+few_status few__olss_fit(few_ctx *ctx, struct few_olss **out, const struct few_olss_run *run,
+                         int steps, bool search);
+
+#endif
