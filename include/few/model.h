@@ -104,8 +104,9 @@ struct few_sample_opts {
   int64_t batch;   /* pictures in memory at once; 0: chosen. Never changes a result */
   int n_times;     /* > 0: times[] are the sampler's times in radians, falling */
   const double *times;
-  const char *schedule; /* where the times come from otherwise: a name of few_schedule_list; NULL:
-                           the model's own times, or else the sampler's own schedule */
+  const char *schedule; /* where the times come from otherwise: a name of few_schedule_list; a file
+                           of few_olss, which ends in .json; NULL: the model's own times, or else
+                           the sampler's own schedule */
   int n_settings;       /* "key=value" of the sampler's options, few_sampler_options */
   const char *const *settings;
   /* Guidance of either kind acts at times t (radians, pi/2 is noise) from the first to the second
@@ -145,6 +146,33 @@ FEW_MUST_USE few_status few_sample_plan(few_model *m, const struct few_sample_op
 FEW_MUST_USE few_status few_sample_write(few_model *m, const char *path,
                                          const struct few_sample_opts *opts, const float *samples,
                                          const int32_t *labels, int64_t columns);
+
+/* ---- Schedules fitted to a model (Duan et al., arXiv 2305.14677) ---- */
+struct few_olss_opts {
+  int version;          /* FEW_OLSS_OPTS_VERSION */
+  int steps;            /* of the schedule, 1 to `full` */
+  int full;             /* of the long run it is fitted to, at most 1000 */
+  const char *sampler;  /* of the long run: of first or second order, one evaluation a step */
+  const char *schedule; /* its, by name; NULL: the sampler's own */
+  int64_t n;            /* samples of it; 0: chosen. n h w c must be 2 full + 1 at least */
+  uint64_t seed;
+  int label; /* as in few_sample; the schedule is for this label and guidance */
+  double guidance;
+  bool even; /* times spread evenly over the long run's, not searched for */
+};
+#define FEW_OLSS_OPTS_VERSION 1
+#define FEW_OLSS_OPTS_INIT \
+  { FEW_OLSS_OPTS_VERSION, 8, 100, "ddim", NULL, 0, 0, FEW_LABEL_EACH, 1.0, false }
+/* A step of the schedule: its time, and the root mean square of what it misses of the long run's
+ * next state given its outputs (in the network's units, where data have sigma_data), beside what
+ * DDIM on the same times misses. */
+struct few_olss_step {
+  double t, rms, ddim_rms;
+};
+/* Fit a schedule and write it to a file (docs/format.md, section 8), for few_sample_opts.schedule.
+ * step[opts->steps] may be NULL. Reports progress. */
+FEW_MUST_USE few_status few_olss(few_model *m, const struct few_olss_opts *opts, const char *path,
+                                 struct few_olss_step *step);
 
 /* The samplers, for help texts. All strings are static. */
 struct few_sampler_info {

@@ -36,7 +36,7 @@ static const struct opt options[] = {
     OPT_REALS(S, times, "times", "A,B,...", 0, 2,
               "the sampler's times in radians, falling; in place of --steps"),
     OPT_TEXT(S, schedule, "schedule", "NAME", NULL,
-             "where the times come from: see few list schedules"),
+             "where the times come from: see few list schedules; or a file of few olss"),
     OPT_TEXTS(S, set, "set", "KEY=VALUE",
               "an option of the sampler (few list samplers NAME); may be repeated"),
     OPT_REALS(S, guidance_times, "guidance-times", "LO,HI", 0, 2,

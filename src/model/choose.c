@@ -78,6 +78,31 @@ static bool own_times(const few_model *m, const struct few_sample_opts *o) {
          (!o->sampler || !strcmp(o->sampler, m->sampler)) && (!o->steps || o->steps == m->n_times);
 }
 
+/* Nothing but a file has a fitted sampler's times, and it has all of them. */
+static few_status choose_fitted(const few_model *m, const struct few_sample_opts *o,
+                                struct few_sample_choice *c) {
+  if (!c->olss)
+    return few__fail(
+        m->ctx, FEW_E_INVALID,
+        "%s needs a schedule that was fitted to the model: make one with few olss, and "
+        "give its file as the schedule",
+        c->sampler->name);
+  if (!c->sampler->fitted)
+    return few__fail(m->ctx, FEW_E_INVALID, "%s is a schedule for olss, not for %s", o->schedule,
+                     c->sampler->name);
+  if (c->olss->sigma_d != m->spec.sigma_data)
+    return few__fail(
+        m->ctx, FEW_E_INVALID,
+        "%s was fitted to a model of sigma_data %g, and this one has %g: fit one to it",
+        o->schedule, c->olss->sigma_d, m->spec.sigma_data);
+  if (o->n_times > 0 || (o->steps > 0 && o->steps != c->olss->steps))
+    return few__fail(m->ctx, FEW_E_INVALID, "%s has its own %d steps: give no others", o->schedule,
+                     c->olss->steps);
+  c->times.steps = c->olss->steps;
+  c->times.times = c->olss->t;
+  return FEW_OK;
+}
+
 static few_status choose_times(const few_model *m, const struct few_sample_opts *o,
                                struct few_sample_choice *c) {
   c->times = (struct few_times_opts)FEW_TIMES_OPTS_INIT;
@@ -85,6 +110,7 @@ static few_status choose_times(const few_model *m, const struct few_sample_opts 
     return few__fail(m->ctx, FEW_E_INVALID,
                      "%d steps and %d times: give one of them, or as many of both", o->steps,
                      o->n_times);
+  if (c->olss || c->sampler->fitted) return choose_fitted(m, o, c);
   if (o->n_times > 0 && o->schedule)
     return few__fail(m->ctx, FEW_E_INVALID, "times and a schedule: give one of the two");
   if (o->schedule) FEW_TRY(few__schedule_find(m->ctx, &c->times.schedule, o->schedule));
@@ -155,10 +181,20 @@ static few_status check_sampler(const few_model *m, const struct few_sampler *ch
                    chosen->name);
 }
 
+static bool is_file(const char *schedule) {
+  const size_t n = schedule ? strlen(schedule) : 0;
+  return n > 5 && !strcmp(schedule + n - 5, ".json");
+}
+
 static few_status choose(const few_model *m, const struct few_sample_opts *o,
                          struct few_sample_choice *c) {
   FEW_TRY(check(m, o));
-  FEW_TRY(few__sampler_find(m->ctx, &c->sampler, o->sampler ? o->sampler : m->sampler));
+  const char *sampler = m->sampler;
+  if (is_file(o->schedule)) {
+    FEW_TRY(few__olss_read(m->ctx, &c->olss, o->schedule));
+    sampler = few__sampler_olss.name;
+  }
+  FEW_TRY(few__sampler_find(m->ctx, &c->sampler, o->sampler ? o->sampler : sampler));
   FEW_TRY(check_sampler(m, c->sampler));
   FEW_TRY(choose_times(m, o, c));
   return choose_settings(m, o, c);
@@ -174,7 +210,9 @@ few_status few__sample_choose(const few_model *m, const struct few_sample_opts *
 
 void few__sample_choice_free(const few_model *m, struct few_sample_choice *c) {
   few__free(m->ctx, c->settings);
+  few__olss_free(m->ctx, c->olss);
   c->settings = NULL;
+  c->olss = NULL;
 }
 
 few_status few_sample_plan(few_model *m, const struct few_sample_opts *opts, const char **sampler,

@@ -102,11 +102,29 @@ void few__model_runner_free(few_model *m);
 struct few_sample_choice {
   const struct few_sampler *sampler;
   struct few_times_opts times;
-  char *settings; /* the sampler's options; owned */
+  char *settings;        /* the sampler's options; owned */
+  struct few_olss *olss; /* of a file; owned */
 };
 /* Checks all of the options. */
 few_status few__sample_choose(const few_model *m, const struct few_sample_opts *o,
                               struct few_sample_choice *out);
 void few__sample_choice_free(const few_model *m, struct few_sample_choice *c);
+
+/* ---- sample.c ---- */
+/* Looks on: the state at each evaluation and what the network said, and, with F NULL, what was left
+ * at the end. Rows first .. first + rows - 1 of all pictures. */
+struct few_sample_watch {
+  void (*see)(void *user, int64_t first, int64_t rows, const float *x, const float *F);
+  void *user;
+};
+few_status few__sample_watched(few_model *m, const struct few_sample_opts *opts,
+                               const struct few_sample_watch *watch, float *out, int32_t *labels,
+                               int *nfe);
+
+/* ---- olss.c: files of fitted schedules ---- */
+few_status few__olss_read(few_ctx *ctx, struct few_olss **out, const char *path);
+/* `place` names the text in messages. */
+few_status few__olss_parse(few_ctx *ctx, struct few_olss **out, const char *place, const char *text,
+                           size_t n);
 
 #endif

@@ -25,13 +25,16 @@ struct job {
   int evals, planned;  /* of a block */
   int nfe;             /* networks run for them */
   float *worse;        /* what the model that guides says; NULL: none guides */
+  const struct few_sample_watch *watch;
   double started;
 };
 
 /* A multiple of few_model_rows that gives every worker something to do. */
 static int64_t choose_batch(const struct job *j, int64_t rows) {
   const int64_t R = few_model_rows(j->m);
-  int64_t batch = j->o->batch ? j->o->batch : block_values / j->dims;
+  /* a fitted sampler keeps what the network says at every step */
+  const int64_t kept = j->choice.sampler->fitted ? j->choice.times.steps : 1;
+  int64_t batch = j->o->batch ? j->o->batch : block_values / j->dims / kept;
   if (!j->o->batch && batch < R * few_ctx_workers(j->m->ctx))
     batch = R * few_ctx_workers(j->m->ctx);
   if (batch > rows) batch = rows;
@@ -90,6 +93,7 @@ static few_status eval(void *user, const float *x, double t, double to, float *F
   FEW_TRY(few__model_run(j->m, &j->e));
   j->nfe += j->e.classifier_free ? 2 : 1;
   if (j->worse && guided) FEW_TRY(autoguide(j));
+  if (j->watch) j->watch->see(j->watch->user, j->block, j->rows, x, F);
   j->evals++;
   return report(j);
 }
@@ -120,11 +124,13 @@ static few_status run_block(struct job *j, float *out, int32_t *labels) {
                            .eval = eval,
                            .user = j,
                            .opts = j->choice.settings,
+                           .olss = j->choice.olss,
                            .seed = j->o->seed,
                            .first_row = j->block};
   j->evals = j->nfe = 0;
   j->e.n = j->rows;
   FEW_TRY(few__sample(m->ctx, j->choice.sampler, &j->choice.times, &s));
+  if (j->watch) j->watch->see(j->watch->user, j->block, j->rows, j->x, NULL);
   for (int64_t i = 0; i < j->rows; i++) {
     int64_t to = j->block + i - first;
     if (to < 0) continue;
@@ -135,9 +141,10 @@ static few_status run_block(struct job *j, float *out, int32_t *labels) {
   return FEW_OK;
 }
 
-few_status few_sample(few_model *m, const struct few_sample_opts *opts, float *out, int32_t *labels,
-                      int *nfe) {
-  struct job j = {.m = m, .o = opts, .started = few__now()};
+few_status few__sample_watched(few_model *m, const struct few_sample_opts *opts,
+                               const struct few_sample_watch *watch, float *out, int32_t *labels,
+                               int *nfe) {
+  struct job j = {.m = m, .o = opts, .watch = watch, .started = few__now()};
   few_status st;
   FEW_TRY(few__sample_choose(m, opts, &j.choice));
   const int64_t R = few_model_rows(m), end = opts->first + opts->n, start = opts->first / R * R;
@@ -161,4 +168,9 @@ out:
   few__free(m->ctx, j.worse);
   few__sample_choice_free(m, &j.choice);
   return st;
+}
+
+few_status few_sample(few_model *m, const struct few_sample_opts *opts, float *out, int32_t *labels,
+                      int *nfe) {
+  return few__sample_watched(m, opts, NULL, out, labels, nfe);
 }

@@ -36,6 +36,44 @@ out:
   return st;
 }
 
+/* A schedule, fitted, written, read and used. */
+static few_status fitting(few_ctx *ctx, const struct subject *s) {
+  struct few_olss_opts f = FEW_OLSS_OPTS_INIT;
+  struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  few_model *m;
+  char path[80];
+  float out[2];
+  few_status st;
+  snprintf(path, sizeof path, "%s.json", s->path);
+  f.full = 3;
+  f.steps = 2;
+  o.n = 1;
+  o.schedule = path;
+  FEW_TRY(few_model_load(ctx, &m, s->path));
+  FEW_GOTO(few_olss(m, &f, path, NULL));
+  FEW_GOTO(few_sample(m, &o, out, NULL, NULL));
+out:
+  unlink(path);
+  few_model_free(m);
+  return st;
+}
+
+static void each_allocation(few_ctx *ctx, struct meter *meter, const struct subject *s,
+                            few_status (*work)(few_ctx *, const struct subject *), long stride) {
+  long live = meter->live, needed;
+  meter->left = LONG_MAX;
+  assert_ok(ctx, work(ctx, s));
+  needed = LONG_MAX - meter->left;
+  for (long k = 0; k < needed; k += stride) {
+    meter->left = k;
+    few_status st = work(ctx, s);
+    if (st != FEW_E_MEMORY)
+      fail_msg("%s, allocation %ld of %ld: %s: %s", test_models[s->which].net, k, needed,
+               few_status_name(st), few_error(ctx));
+    assert_int_equal(meter->live, live);
+  }
+}
+
 static void test_life(void **state) {
   (void)state;
   struct meter meter = {0};
@@ -51,19 +89,9 @@ static void test_life(void **state) {
     few_model *m = test_model_new(ctx, s.which);
     assert_ok(ctx, few_model_save(m, s.path));
     few_model_free(m);
-    long live = meter.live, needed;
-    meter.left = LONG_MAX;
-    assert_ok(ctx, life(ctx, &s));
-    needed = LONG_MAX - meter.left;
     /* all of the small model's; of the others enough to meet every kind, as they take seconds */
-    for (long k = 0; k < needed; k += s.which == TEST_MLP ? 1 : 7) {
-      meter.left = k;
-      few_status st = life(ctx, &s);
-      if (st != FEW_E_MEMORY)
-        fail_msg("%s, allocation %ld of %ld: %s: %s", test_models[s.which].net, k, needed,
-                 few_status_name(st), few_error(ctx));
-      assert_int_equal(meter.live, live);
-    }
+    each_allocation(ctx, &meter, &s, life, s.which == TEST_MLP ? 1 : 7);
+    if (s.which == TEST_MLP) each_allocation(ctx, &meter, &s, fitting, 1);
     few_ctx_free(ctx);
     assert_int_equal(meter.live, 0);
   }

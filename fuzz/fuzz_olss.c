@@ -1,0 +1,16 @@
+/* A file of a fitted schedule gives one that can be run, or a sentence. */
+#include "fuzz.h"
+#include "model/model.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  few_ctx *ctx = fuzz_ctx();
+  struct few_olss *o;
+  if (fuzz_ok(ctx, few__olss_parse(ctx, &o, "input", (const char *)data, size))) {
+    FUZZ_REQUIRE(o->steps >= 1 && o->sigma_d > 0);
+    for (int k = 0; k < o->steps; k++)
+      FUZZ_REQUIRE(o->t[k] > 0 && (k == 0 || o->t[k] < o->t[k - 1]));
+  }
+  few__olss_free(ctx, o);
+  few_ctx_free(ctx);
+  return 0;
+}

@@ -1,0 +1,105 @@
+/* cmd_olss.c - few olss MODEL --steps K --out FILE: fit a short schedule to a long run of a model.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+struct olss_opts {
+  struct common common;
+  const char *out, *sampler, *schedule;
+  int64_t steps, full, n;
+  uint64_t seed;
+  double guidance;
+  bool even;
+};
+#define S struct olss_opts
+static const struct opt options[] = {
+    OPT_TEXT(S, out, "out", "FILE", OPT_NEEDED, "where to write the schedule; ends in .json"),
+    OPT_INT(S, steps, "steps", "K", "8", 1, 1000, "evaluations of the network a sample"),
+    OPT_INT(S, full, "full", "N", "100", 1, 1000, "of the long run it is fitted to"),
+    OPT_INT(S, n, "n", "N", "0", 0, 1e6, "samples of the long run; 0: chosen"),
+    OPT_TEXT(S, sampler, "sampler", "NAME", "ddim", "of the long run: ddim, dpmpp, dpm2 or euler"),
+    OPT_TEXT(S, schedule, "schedule", "NAME", NULL, "of the long run: see few list schedules"),
+    OPT_FLAG(S, even, "even", "times spread evenly over the long run's, not searched for"),
+    OPT_REAL(S, guidance, "guidance", "G", "1", 0, 100, "which the schedule is for"),
+    OPT_SEED(S, seed, "seed", "S", "0", "of the long run"),
+    OPT_WORKERS(S),
+    OPT_QUIET(S),
+    OPT_JSON(S, "a JSON object in place of the table"),
+    OPT_HELP(S),
+    OPT_END};
+#undef S
+
+static const char text[] =
+    "The table tells by how much each step misses the long run's next state (root mean\n"
+    "square, of data with the deviation sigma_data), and by how much DDIM on these times\n"
+    "would.\n"
+    "\n"
+    "  few olss teacher.safetensors --steps 8 --out eight.json\n"
+    "  few sample teacher.safetensors --schedule eight.json --out grid.png\n";
+
+static void report(const struct olss_opts *o, const struct few_olss_step *step) {
+  if (o->common.json) {
+    struct json j = {.out = stdout};
+    json_open(&j, NULL, '{');
+    json_open(&j, "steps", '[');
+    for (int i = 0; i < o->steps; i++) {
+      json_open(&j, NULL, '{');
+      json_number(&j, "t", step[i].t);
+      json_number(&j, "rms", step[i].rms);
+      json_number(&j, "ddim_rms", step[i].ddim_rms);
+      json_close(&j);
+    }
+    json_close(&j);
+    json_text(&j, "out", o->out);
+    json_close(&j);
+  } else if (!o->common.quiet) {
+    printf("%5s %10s %12s %12s\n", "step", "time", "misses", "DDIM");
+    for (int i = 0; i < o->steps; i++)
+      printf("%5d %10.5f %12.4g %12.4g\n", i + 1, step[i].t, step[i].rms, step[i].ddim_rms);
+  }
+}
+
+static int fit(struct cli *cli, few_model *m, const struct olss_opts *o) {
+  struct few_olss_opts f = FEW_OLSS_OPTS_INIT;
+  f.steps = (int)o->steps;
+  f.full = (int)o->full;
+  f.n = o->n;
+  f.sampler = o->sampler;
+  f.schedule = o->schedule;
+  f.even = o->even;
+  f.guidance = o->guidance;
+  f.seed = o->seed;
+  struct few_olss_step *step = calloc((size_t)o->steps, sizeof *step);
+  if (!step) return cli_failed("out of memory");
+  few_status st = few_olss(m, &f, o->out, step);
+  progress_clear(&cli->progress);
+  if (!st) report(o, step);
+  free(step);
+  return cli_status(cli, st);
+}
+
+static int run(struct cli *cli, const void *opts) {
+  const struct olss_opts *o = opts;
+  const size_t n = strlen(o->out);
+  if (n < 6 || strcmp(o->out + n - 5, ".json") != 0)
+    return cli_usage("olss: --out %s: a schedule's file ends in .json", o->out);
+  few_model *m = NULL;
+  few_status st = few_model_load(cli->ctx, &m, cli->operands[0]);
+  if (st) return cli_status(cli, st);
+  int code = fit(cli, m, o);
+  few_model_free(m);
+  return code;
+}
+
+const struct command command_olss = {.name = "olss",
+                                     .operands = "MODEL",
+                                     .help = "Fit a schedule of few steps to a model's long run.",
+                                     .text = text,
+                                     .min_operands = 1,
+                                     .max_operands = 1,
+                                     .options = options,
+                                     .size = sizeof(struct olss_opts),
+                                     .stops = true,
+                                     .run = run};

@@ -1,0 +1,204 @@
+/* olss.c - schedules fitted to a model: the long run, and their file (docs/format.md, section 8).
+ *
+ * The long run is an ordinary few_sample that is looked on; its states and the network's outputs go
+ * to sampler/olss_fit.c. A file is not trusted.
+ */
+#include <inttypes.h>
+#include <math.h>
+
+#include "io/file.h"
+#include "io/json.h"
+#include "model.h"
+
+enum { VERSION = 1, MAX_STEPS = 1000, MAX_BYTES = 64 << 20 };
+
+/* ---- the file ---- */
+
+static json_t *numbers(int n, const double *x) {
+  json_t *out = json_array();
+  for (int i = 0; i < n; i++) json_array_append_new(out, json_real(x[i]));
+  return out;
+}
+
+static json_t *rows_of(const struct few_olss *o) {
+  json_t *out = json_array();
+  for (int k = 0; k < o->steps; k++)
+    json_array_append_new(out, numbers(k + 1, o->F + (int64_t)k * o->steps));
+  return out;
+}
+
+static few_status write_file(few_ctx *ctx, const struct few_olss *o, const struct few_olss_opts *of,
+                             int64_t n, const char *path) {
+  struct few_text text = {0};
+  json_t *all = json_pack(
+      "{s:i, s:f, s:o, s:o, s:o, s:{s:s, s:i, s:I, s:f, s:f, s:f}}", "version", VERSION,
+      "sigma_data", o->sigma_d, "times", numbers(o->steps, o->t), "x", numbers(o->steps, o->x), "F",
+      rows_of(o), "fitted", "sampler", of->sampler, "steps", of->full, "n", (json_int_t)n,
+      "guidance", of->guidance, "rms", o->rms[o->steps - 1], "ddim_rms", o->ddim_rms[o->steps - 1]);
+  if (!all) return few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", path);
+  few_status st = few__json_text(ctx, all, &text);
+  few__text_add(ctx, &text, "\n");
+  if (!st && text.failed) st = few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", path);
+  if (!st) st = few__file_write(ctx, path, text.at, text.len);
+  few__text_free(ctx, &text);
+  json_decref(all);
+  return st;
+}
+
+static few_status bad(few_ctx *ctx, const char *path, const char *what) {
+  return few__fail(ctx, FEW_E_FORMAT, "%s: %s: make it again with few olss", path, what);
+}
+
+/* n numbers of a list of n. */
+static few_status take(few_ctx *ctx, const char *path, const json_t *list, int n, double *out) {
+  if (!json_is_array(list) || json_array_size(list) != (size_t)n)
+    return bad(ctx, path, "a list is missing or has another length");
+  for (int i = 0; i < n; i++) {
+    const json_t *x = json_array_get(list, (size_t)i);
+    if (!json_is_number(x)) return bad(ctx, path, "what should be a number is none");
+    out[i] = json_number_value(x);
+  }
+  return FEW_OK;
+}
+
+static few_status read_all(few_ctx *ctx, struct few_olss **out, const char *path,
+                           const json_t *all) {
+  json_t *times, *rows;
+  int64_t version;
+  double sigma_d;
+  FEW_TRY(few__json_int(ctx, path, all, "version", 1, INT64_MAX, &version));
+  if (version != VERSION)
+    return few__fail(ctx, FEW_E_UNSUPPORTED,
+                     "%s: version %" PRId64 ", this program knows %d: use a newer few", path,
+                     version, VERSION);
+  FEW_TRY(few__json_real(ctx, path, all, "sigma_data", &sigma_d));
+  FEW_TRY(few__json_array(ctx, path, all, "times", &times));
+  FEW_TRY(few__json_array(ctx, path, all, "F", &rows));
+  const int n = json_array_size(times) > MAX_STEPS ? 0 : (int)json_array_size(times);
+  if (n < 1 || json_array_size(rows) != (size_t)n || !(sigma_d > 0))
+    return bad(ctx, path, "no steps, over 1000, or other numbers of times and rows");
+  FEW_TRY(few__olss_new(ctx, out, n, sigma_d));
+  struct few_olss *o = *out;
+  FEW_TRY(take(ctx, path, times, n, o->t));
+  FEW_TRY(take(ctx, path, json_object_get(all, "x"), n, o->x));
+  for (int k = 0; k < n; k++)
+    FEW_TRY(take(ctx, path, json_array_get(rows, (size_t)k), k + 1, o->F + (int64_t)k * n));
+  for (int k = 0; k < n; k++)
+    if (!(o->t[k] > 0 && o->t[k] <= 1.5707963267948966) || (k && o->t[k] >= o->t[k - 1]))
+      return bad(ctx, path, "its times do not fall from pi/2 to above 0");
+  return FEW_OK;
+}
+
+few_status few__olss_parse(few_ctx *ctx, struct few_olss **out, const char *place, const char *text,
+                           size_t n) {
+  json_t *all;
+  *out = NULL;
+  FEW_TRY(few__json_parse(ctx, &all, place, text, n));
+  few_status st = read_all(ctx, out, place, all);
+  json_decref(all);
+  if (st) {
+    few__olss_free(ctx, *out);
+    *out = NULL;
+  }
+  return st;
+}
+
+few_status few__olss_read(few_ctx *ctx, struct few_olss **out, const char *path) {
+  char *text;
+  size_t n;
+  *out = NULL;
+  FEW_TRY(few__file_read(ctx, &text, &n, path, MAX_BYTES));
+  few_status st = few__olss_parse(ctx, out, path, text, n);
+  few__free(ctx, text);
+  return st;
+}
+
+/* ---- the long run ---- */
+
+struct record {
+  int64_t dims, n; /* of a picture, of all */
+  int k;           /* evaluations of the block at hand */
+  float *x, *F;
+};
+
+static void see(void *user, int64_t first, int64_t rows, const float *x, const float *F) {
+  struct record *r = user;
+  const int64_t at = r->k * r->n + first * r->dims;
+  memcpy(r->x + at, x, (size_t)(rows * r->dims) * sizeof *x);
+  if (F) memcpy(r->F + at, F, (size_t)(rows * r->dims) * sizeof *F);
+  r->k = F ? r->k + 1 : 0;
+}
+
+static few_status check(const few_model *m, const struct few_olss_opts *o, int64_t n) {
+  const struct few_sampler *s;
+  const int64_t dims = m->spec.h * m->spec.w * m->spec.c;
+  if (o->version != FEW_OLSS_OPTS_VERSION)
+    return few__fail(m->ctx, FEW_E_INVALID, "few_olss_opts of version %d: use %s", o->version,
+                     "FEW_OLSS_OPTS_INIT of this library's header");
+  if (o->full < 1 || o->full > MAX_STEPS || o->steps < 1 || o->steps > o->full)
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "%d steps of a long run of %d: give 1 to %d, and no more than the run has",
+                     o->steps, o->full, MAX_STEPS);
+  if (n < 1 || n > INT32_MAX / dims || n * dims < 2 * (int64_t)o->full + 1)
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "a fit to %lld samples: %d steps need %lld at least, and at most %lld go",
+                     (long long)n, o->full, (long long)((2 * o->full) / dims + 1),
+                     (long long)(INT32_MAX / dims));
+  if (!o->sampler) return few__fail(m->ctx, FEW_E_INVALID, "a long run of no sampler: give ddim");
+  FEW_TRY(few__sampler_find(m->ctx, &s, o->sampler));
+  if (s->order > 0 && s->evals_per_step == 1) return FEW_OK;
+  return few__fail(m->ctx, FEW_E_INVALID,
+                   "a long run of %s: give a solver of one evaluation a step, as ddim or dpmpp",
+                   s->name);
+}
+
+static few_status run_long(few_model *m, const struct few_olss_opts *o, int64_t n, struct record *r,
+                           double *t) {
+  struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
+  struct few_sample_watch watch = {see, r};
+  struct few_sample_choice c;
+  float *out = NULL;
+  s.n = n;
+  s.steps = o->full;
+  s.seed = o->seed;
+  s.sampler = o->sampler;
+  s.schedule = o->schedule ? o->schedule : "default"; /* not the model's own times */
+  s.label = o->label;
+  s.guidance = o->guidance;
+  FEW_TRY(few__sample_choose(m, &s, &c));
+  if (c.times.schedule == FEW_SCHEDULE_DEFAULT) c.times.schedule = c.sampler->schedule;
+  few_status st = few__times(m->ctx, &c.times, m->spec.sigma_data, t);
+  few__sample_choice_free(m, &c);
+  if (st) return st;
+  FEW_TRY(FEW_NEW(m->ctx, &out, r->n));
+  st = few__sample_watched(m, &s, &watch, out, NULL, NULL);
+  few__free(m->ctx, out);
+  return st;
+}
+
+few_status few_olss(few_model *m, const struct few_olss_opts *opts, const char *path,
+                    struct few_olss_step *step) {
+  const int64_t dims = m->spec.h * m->spec.w * m->spec.c;
+  const int64_t least = 4 * (2 * (int64_t)opts->full + 1) / dims + 1;
+  const int64_t n = opts->n ? opts->n : least > 16 ? least : 16;
+  struct record r = {.dims = dims, .n = n * dims};
+  struct few_olss *o = NULL;
+  double *t = NULL;
+  few_status st;
+  FEW_TRY(check(m, opts, n));
+  FEW_GOTO(FEW_NEW(m->ctx, &t, opts->full + 1));
+  FEW_GOTO(FEW_NEW(m->ctx, &r.x, (opts->full + 1) * r.n));
+  FEW_GOTO(FEW_NEW(m->ctx, &r.F, opts->full * r.n));
+  FEW_GOTO(run_long(m, opts, n, &r, t));
+  struct few_olss_run run = {opts->full, t, r.n, r.x, r.F, m->spec.sigma_data};
+  FEW_GOTO(few__olss_fit(m->ctx, &o, &run, opts->steps, !opts->even));
+  for (int k = 0; step && k < opts->steps; k++)
+    step[k] = (struct few_olss_step){o->t[k], o->rms[k], o->ddim_rms[k]};
+  FEW_GOTO(write_file(m->ctx, o, opts, n, path));
+out:
+  few__olss_free(m->ctx, o);
+  few__free(m->ctx, t);
+  few__free(m->ctx, r.x);
+  few__free(m->ctx, r.F);
+  return st;
+}
