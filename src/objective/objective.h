@@ -10,14 +10,15 @@
 #include "io/option.h"
 #include "net/net.h"
 
-enum { FEW_MAX_LOGS = 8, FEW_MAX_SCALARS = 4, FEW_MAX_TERMS = 4 };
+enum { FEW_MAX_LOGS = 8, FEW_MAX_SCALARS = 4, FEW_MAX_TERMS = 4, FEW_MAX_OWN_TIMES = 8 };
 
 /* The networks that a loss may ask. All have the shape of the data. */
 enum few_role {
   FEW_STUDENT, /* trained by the run; what is saved is its average */
   FEW_TEACHER, /* the recipe's `teacher`: frozen, without dropout */
   FEW_TARGET,  /* the student's network with weights of before: see few_objective_def.target */
-  FEW_FAKE,    /* starts as the teacher and is trained beside the student, by `build_fake` */
+  FEW_FAKE,    /* starts as the teacher, with the student's guidance input; trained beside the
+                * student by `build_fake` */
   FEW_ROLES
 };
 
@@ -27,6 +28,7 @@ struct few_loss {
   int64_t rows;
   const struct few_net_spec *spec;         /* of the student */
   const struct few_net_spec *teacher_spec; /* NULL: there is no teacher */
+  const struct few_net_spec *fake_spec;    /* NULL: there is no fake network */
   double guidance_min, guidance_max; /* of the student's guidance input, where spec->guidance */
   int draw;                          /* objectives that are added draw apart: see few__loss_randn */
 
@@ -89,7 +91,10 @@ struct few_objective_def {
   bool span;              /* the student is told how far a step goes (net.h) */
   bool pairs;             /* the data are the teacher's own, each with its noise: few_loss.pair */
   enum few_target target;
-  const char *sampler; /* what samples the result */
+  const char *sampler; /* what samples the result ... */
+  /* ... and how many times t[0..FEW_MAX_OWN_TIMES) it falls through, for objectives that know them.
+   * May be NULL: the sampler's own. */
+  int (*times)(const void *opts, double sigma_data, double *t);
   /* May be NULL. Refuse a combination before anything runs. */
   few_status (*check)(few_ctx *ctx, const void *opts, const struct few_fit *fit);
   /* The range of the student's guidance input; false: it has none. May be NULL: none. */

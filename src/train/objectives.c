@@ -93,15 +93,16 @@ few_status few__run_objective_text(few_ctx *ctx, const struct few_run_recipe *r,
 
 /* ---- what they ask of the student ---- */
 
-/* The guidance input is the first objective's that has one, or else the teacher's, which the
- * student then inherits with its range. */
+/* Guidance is the first objective's that asks for any, or else that of the teacher's input, which
+ * the student then inherits with its range. */
 static few_status choose_guidance(few_ctx *ctx, struct few_run_recipe *r) {
   const few_model *t = r->teacher;
   r->guidance_min = r->guidance_max = 1;
-  for (int i = 0; i < r->n_objectives && !r->spec.guidance; i++) {
+  for (int i = 0; i < r->n_objectives; i++) {
     const struct few_run_objective *o = &r->objective[i];
-    if (o->def->guidance)
-      r->spec.guidance = o->def->guidance(o->opts, &r->guidance_min, &r->guidance_max);
+    if (!o->def->guidance) continue;
+    r->spec.guidance = o->def->guidance(o->opts, &r->guidance_min, &r->guidance_max);
+    if (r->guidance_min != 1 || r->guidance_max != 1) break;
   }
   if (!t || !t->spec.guidance) return FEW_OK;
   if (!r->spec.guidance && r->guidance_min == 1) {
@@ -113,6 +114,17 @@ static few_status choose_guidance(few_ctx *ctx, struct few_run_recipe *r) {
   return few__fail(ctx, FEW_E_INVALID, "teacher %s knows guidance %g to %g, not %g to %g",
                    r->keys.teacher, t->guidance_min, t->guidance_max, r->guidance_min,
                    r->guidance_max);
+}
+
+/* The fake network is the teacher's, and is told the strength where the student is: what it learns
+ * is the student's distribution for each. */
+static few_status declare_fake(few_ctx *ctx, struct few_run_recipe *r) {
+  bool wanted = false;
+  for (int i = 0; i < r->n_objectives; i++) wanted |= r->objective[i].def->build_fake != NULL;
+  if (!wanted) return FEW_OK;
+  struct few_net_spec spec = r->teacher->spec;
+  spec.guidance |= r->spec.guidance;
+  return few__model_declare(ctx, &r->fake, r->teacher->net, r->teacher->net_opts, &spec);
 }
 
 few_status few__run_objective_fit(few_ctx *ctx, struct few_run_recipe *r) {
@@ -127,6 +139,7 @@ few_status few__run_objective_fit(few_ctx *ctx, struct few_run_recipe *r) {
     const struct few_run_objective *o = &r->objective[i];
     if (o->def->check) FEW_TRY(o->def->check(ctx, o->opts, &fit));
   }
+  FEW_TRY(declare_fake(ctx, r));
   const int stages = few__run_clock(r, 0, 1).stages;
   if (r->keys.steps % stages == 0) return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID,

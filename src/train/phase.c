@@ -6,17 +6,13 @@
 static const char *const prefixes[] = {"student:", "head:", "fake:", "fakehead:"};
 enum { PARTS = FEW_COUNT(prefixes) };
 
-bool few__has_fake(const struct few_run_recipe *r) {
-  for (int i = 0; i < r->n_objectives; i++)
-    if (r->objective[i].def->build_fake) return true;
-  return false;
-}
+bool few__has_fake(const struct few_run_recipe *r) { return r->fake != NULL; }
 
 static const struct few_params *part(const struct few_networks *w, int i) {
   static const struct few_params none = {0};
   const bool fake = few__has_fake(w->recipe);
   const struct few_params *all[PARTS] = {&w->student->params, w->head,
-                                         fake ? &w->recipe->teacher->params : &none,
+                                         fake ? &w->recipe->fake->params : &none,
                                          fake ? w->fake_head : &none};
   return all[i];
 }
@@ -35,8 +31,9 @@ int64_t few__parameters(const struct few_networks *w) { return base_of(w, PARTS)
 static few_node ask(struct few_loss *l, enum few_role who, const struct few_net_input *in) {
   static const char *const names[FEW_ROLES] = {"student:", "teacher:", "target:", "fake:"};
   const struct few_networks *w = l->user;
-  const bool own = who == FEW_STUDENT || who == FEW_TARGET;
-  const few_model *m = own ? w->student : w->recipe->teacher;
+  const few_model *m = who == FEW_TEACHER ? w->recipe->teacher
+                       : who == FEW_FAKE  ? w->recipe->fake
+                                          : w->student;
   assert(m);
   const bool teaches =
       who == FEW_TEACHER || (who == FEW_TARGET && w->recipe->target == FEW_TARGET_STAGE);
@@ -61,7 +58,9 @@ static void build_loss(struct few_loss *l, const struct few_run_recipe *r, enum 
           few_input(l->g, few__phase_scalar(k * FEW_MAX_SCALARS + i, name), FEW_REAL, FEW_SCALAR);
     l->scalar = scalar;
     l->draw = k;
+    const few_node t = l->t;
     build(l, r->objective[k].opts);
+    if (t != FEW_NONE) l->t = t; /* the first log is by the first's times */
   }
 }
 
@@ -172,6 +171,7 @@ few_status few__phase_create(few_ctx *ctx, struct few_phase *p, enum few_phase_i
                        .rows = rows,
                        .spec = &r->spec,
                        .teacher_spec = r->teacher ? &r->teacher->spec : NULL,
+                       .fake_spec = r->fake ? &r->fake->spec : NULL,
                        .guidance_min = r->guidance_min,
                        .guidance_max = r->guidance_max,
                        .net = ask,
@@ -210,9 +210,8 @@ void few__phase_bind(const struct few_phase *p, const struct few_networks *w,
   few__model_bind(w->student, p->plan, "student:", v->param, slots);
   if (v->target) few__model_bind(w->student, p->plan, "target:", v->target, slots);
   if (teacher) few__model_bind(teacher, p->plan, "teacher:", teacher->values, slots);
-  if (few__has_fake(w->recipe))
-    few__model_bind(teacher, p->plan, "fake:", v->param + few__fake_base(w), slots);
   bind_head(p, w->head, "head:", v->param + base_of(w, 1), slots);
-  if (few__has_fake(w->recipe))
-    bind_head(p, w->fake_head, "fakehead:", v->param + base_of(w, 3), slots);
+  if (!few__has_fake(w->recipe)) return;
+  few__model_bind(w->recipe->fake, p->plan, "fake:", v->param + few__fake_base(w), slots);
+  bind_head(p, w->fake_head, "fakehead:", v->param + base_of(w, 3), slots);
 }

@@ -15,7 +15,7 @@ enum few_phase_id { FEW_PHASE_STUDENT, FEW_PHASE_FAKE, FEW_PHASES };
 
 /* The networks of a run. Heads are filled in by tracing. */
 struct few_networks {
-  const struct few_run_recipe *recipe; /* its teacher is also the fake network's architecture */
+  const struct few_run_recipe *recipe; /* its teacher and its fake network */
   const few_model *student;            /* for its network; values come with each call */
   struct few_params *head, *fake_head;
 };

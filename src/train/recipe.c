@@ -255,6 +255,7 @@ few_status few__run_recipe_open(few_ctx *ctx, struct few_run_recipe *out,
 void few__run_recipe_close(few_ctx *ctx, struct few_run_recipe *r) {
   few_data_free(r->data);
   few_model_free(r->teacher);
+  few_model_free(r->fake);
   for (int i = 0; i < r->n_objectives; i++) few__free(ctx, r->objective[i].opts);
   few__free(ctx, r->net_opts);
   few__recipe_free(ctx, &r->recipe);

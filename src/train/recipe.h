@@ -64,6 +64,7 @@ struct few_run_recipe {
   struct few_net_spec spec; /* of the student */
   few_data *data;
   few_model *teacher;                 /* NULL: none */
+  few_model *fake;                    /* the fake network's architecture; NULL: none is trained */
   char teacher_hash[FEW_SHA256_TEXT]; /* of the file that was loaded; "" without one */
   double guidance_min, guidance_max;
 };

@@ -80,6 +80,12 @@ static void fill(void *user, const struct few_rows *rows) {
 
 /* ---- setting up ---- */
 
+static few_status set_times(few_model *m, const struct few_run_objective *o) {
+  double times[FEW_MAX_OWN_TIMES];
+  if (!o->def->times) return FEW_OK;
+  return few_model_set_times(m, o->def->times(o->opts, m->spec.sigma_data, times), times);
+}
+
 static few_status make_model(struct training *t) {
   struct few_run_recipe *r = &t->recipe;
   FEW_TRY(
@@ -95,6 +101,7 @@ static few_status make_model(struct training *t) {
   }
   snprintf(m->objective, sizeof m->objective, "%s", r->objective[0].def->name);
   snprintf(m->sampler, sizeof m->sampler, "%s", r->objective[0].def->sampler);
+  FEW_TRY(set_times(m, &r->objective[0]));
   m->guidance_min = r->guidance_min;
   m->guidance_max = r->guidance_max;
   if (r->spec.classes) FEW_TRY(FEW_NEW(t->ctx, &m->class_names, r->spec.classes));
@@ -105,18 +112,16 @@ static few_status make_model(struct training *t) {
   return FEW_OK;
 }
 
-/* The student begins as its teacher wherever names and shapes agree; one that predicts another
- * thing begins its last layer anew. */
-static void start_as_teacher(struct training *t) {
-  const few_model *from = t->recipe.teacher;
-  if (!from || !t->recipe.objective[0].def->starts_as_teacher) return;
-  const bool last_too = from->spec.predicts == t->model->spec.predicts;
+/* Values of a network that begins as the teacher wherever names and shapes agree; one that predicts
+ * another thing begins its last layer anew. */
+static void start_as(const few_model *from, const few_model *to, float *values) {
+  const bool last_too = from->spec.predicts == to->spec.predicts;
   for (int i = 0; i < from->params.n; i++) {
     const struct few_param_row *a = &from->params.at[i];
-    int k = few__params_find(&t->model->params, a->name);
+    int k = few__params_find(&to->params, a->name);
     if (!last_too && !strncmp(a->name, "out.", 4)) continue;
-    if (k < 0 || !few_shape_equal(a->shape, t->model->params.at[k].shape)) continue;
-    memcpy(t->state.param + t->model->params.at[k].offset, from->values + a->offset,
+    if (k < 0 || !few_shape_equal(a->shape, to->params.at[k].shape)) continue;
+    memcpy(values + to->params.at[k].offset, from->values + a->offset,
            (size_t)few_shape_count(a->shape) * sizeof(float));
   }
 }
@@ -153,14 +158,14 @@ static struct few_networks networks(struct training *t) {
   return (struct few_networks){&t->recipe, t->model, &t->head, &t->fake_head};
 }
 
-/* The fake network begins as the teacher. */
 static void start_fake(struct training *t) {
   const struct few_networks w = networks(t);
-  if (!few__has_fake(&t->recipe)) return;
-  const few_model *teacher = t->recipe.teacher;
-  float *fake = t->state.param + few__fake_base(&w);
-  memcpy(fake, teacher->values, (size_t)teacher->params.total * sizeof(float));
-  few__params_init(&t->fake_head, (uint64_t)t->recipe.keys.seed, fake + teacher->params.total);
+  const struct few_run_recipe *r = &t->recipe;
+  if (!r->fake) return;
+  float *values = t->state.param + few__fake_base(&w);
+  few__params_init(&r->fake->params, (uint64_t)r->keys.seed, values);
+  start_as(r->teacher, r->fake, values);
+  few__params_init(&t->fake_head, (uint64_t)r->keys.seed, values + r->fake->params.total);
 }
 
 static few_status make_state(struct training *t) {
@@ -178,7 +183,8 @@ static few_status make_state(struct training *t) {
                                     *teacher ? few__hash(teacher, strlen(teacher), 0) : 0};
   memcpy(t->state.param, t->model->values, (size_t)p->total * sizeof(float));
   few__params_init(&t->head, (uint64_t)t->recipe.keys.seed, t->state.param + p->total);
-  start_as_teacher(t);
+  if (t->recipe.teacher && t->recipe.objective[0].def->starts_as_teacher)
+    start_as(t->recipe.teacher, t->model, t->state.param);
   start_fake(t);
   if (t->state.ema) memcpy(t->state.ema, t->state.param, (size_t)p->total * sizeof(float));
   if (t->state.target) memcpy(t->state.target, t->state.param, (size_t)p->total * sizeof(float));
