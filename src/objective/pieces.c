@@ -46,8 +46,9 @@ few_node few__loss_randu(const struct few_loss *l, uint32_t purpose, struct few_
 few_node few__loss_F(struct few_loss *l, enum few_role who, few_node x, few_node t, few_node label,
                      few_node guidance) {
   struct few_net_input in = few__net_input(few_scale(l->g, x, 1 / l->spec->sigma_data), t, label);
-  const struct few_net_spec *spec =
-      who == FEW_TEACHER || who == FEW_FAKE ? l->teacher_spec : l->spec;
+  const struct few_net_spec *spec = who == FEW_TEACHER ? l->teacher_spec
+                                    : who == FEW_FAKE  ? l->fake_spec
+                                                       : l->spec;
   if (spec->guidance) in.guidance = guidance;
   return l->net(l, who, &in);
 }

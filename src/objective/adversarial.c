@@ -1,0 +1,115 @@
+/* adversarial - the student against a discriminator that looks at noisy pictures (Diffusion-GAN,
+ * arXiv 2206.02262), through the features of a diffusion network (DMD2, arXiv 2405.14867).
+ *
+ *   d(x_t, t) = head(middle activations of the fake network at x_t, t, label)
+ *   fake's phase:     softplus(-d(x0 with noise)) + softplus(d(x with noise))
+ *   student's phase:  softplus(-d(x with noise))                    (non-saturating)
+ *   hinge:            max(0, 1 - d) + max(0, 1 + d);   -d
+ *
+ * where x = f(sigma_d z', t_1) are the student's pictures, x0 the data, and both have noise of one
+ * t with ln(sigma_d tan t) ~ N(p_mean, p_std^2). The fake network begins as the teacher, so its
+ * features are good from the start; its lower half and the head are trained by the first line, in
+ * `vsd + adversarial` (DMD2) and `sid + adversarial` (SiDA, arXiv 2410.14919) together with its
+ * diffusion loss. The head begins at d = 0. In the student's phase all of that is fixed and the
+ * gradient passes through it to x.
+ */
+#include "base/rng.h"
+#include "generator.h"
+
+struct adversarial_opts {
+  struct few_generator_opts gen;
+  double weight, fake_weight, p_mean, p_std;
+  int adversary; /* 0 logistic, 1 hinge */
+};
+
+static const struct few_option options[] = {
+    FEW_OPT_REAL(struct adversarial_opts, weight, "1", 0, 1e9, "of this loss among others"),
+    FEW_OPT_REAL(struct adversarial_opts, fake_weight, "1", 0, 1e9,
+                 "of the discriminator's among those of the fake network"),
+    FEW_OPT_CHOICE(struct adversarial_opts, adversary, "logistic", "logistic|hinge",
+                   "non-saturating, or with margins"),
+    FEW_OPT_REAL(struct adversarial_opts, p_mean, "-0.8", -20, 20, "mean of ln(sigma_d tan t)"),
+    FEW_OPT_REAL(struct adversarial_opts, p_std, "1.6", 0.01, 20, "its standard deviation"),
+    FEW_GENERATOR_OPTIONS(struct adversarial_opts),
+    FEW_OPT_END};
+
+static int times(const void *opts, double sigma_data, double *t) {
+  return few__generator_times(&((const struct adversarial_opts *)opts)->gen, sigma_data, t);
+}
+
+static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
+  struct few_generator_opts gen = ((const struct adversarial_opts *)opts)->gen;
+  gen.guidance_min = gen.guidance_max = 1; /* no teacher is asked */
+  return few__generator_check(ctx, "adversarial", &gen, fit);
+}
+
+static few_node above_zero(few_graph *g, few_node x) {
+  return few_max(g, x, few_fill(g, 0, FEW_SCALAR));
+}
+
+/* ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|): nothing overflows. At 0, where the head begins, slopes
+ * of max and abs are those from the right, 1 - 1/2. */
+static few_node softplus(few_graph *g, few_node x) {
+  few_node small = few_exp(g, few_neg(g, few_abs(g, x)));
+  return few_add(g, above_zero(g, x), few_log(g, few_affine(g, small, 1, 1)));
+}
+
+/* d(x_t, t), [rows]: every position's activations by one layer, averaged. */
+static few_node logit(struct few_loss *l, const struct few_trig_draw *d) {
+  few_graph *g = l->g;
+  struct few_nn *nn = l->fake_head;
+  few__loss_F(l, FEW_FAKE, d->x, d->t, l->label, few__loss_strength(l));
+  struct few_shape s = few_node_shape(g, l->middle);
+  if (s.rank < 2) return FEW_NONE; /* the network failed, and said why */
+  const int64_t c = s.dim[s.rank - 1], positions = few_shape_count(s) / (l->rows * c);
+  few__nn_push(nn, "discriminator");
+  few_node h = few__nn_channel_norm(nn, l->middle, true, 1e-6);
+  h = few_silu(g, few__nn_linear(nn, "hidden", h, c, 1, true));
+  h = few_sum(g, few_reshape(g, h, FEW_SHAPE(l->rows, positions, c)), FEW_SHAPE(l->rows, 1, c));
+  h = few_reshape(g, few_scale(g, h, 1 / (double)positions), FEW_SHAPE(l->rows, c));
+  few_node y = few__nn_linear(nn, "out", h, 1, 0, true);
+  few__nn_pop(nn);
+  return few_reshape(g, y, FEW_SHAPE(l->rows));
+}
+
+static void build(struct few_loss *l, const void *opts) {
+  const struct adversarial_opts *o = opts;
+  few_graph *g = l->g;
+  l->t = few__trig_time(l, o->p_mean, o->p_std);
+  const struct few_trig_draw d = few__trig_at(l, few__generate(l, &o->gen), l->t, FEW_RNG_NOISE);
+  few_node fake = few_neg(g, logit(l, &d));
+  few_node rows = o->adversary ? fake : softplus(g, fake);
+  few__loss_log(l, "fooled", rows);
+  few__loss_add(l, "adversarial", few_mean_all(g, rows), o->weight);
+}
+
+static void build_fake(struct few_loss *l, const void *opts) {
+  const struct adversarial_opts *o = opts;
+  few_graph *g = l->g;
+  l->t = few__trig_time(l, o->p_mean, o->p_std);
+  few_node x = few_stop(g, few__generate(l, &o->gen));
+  const struct few_trig_draw made = few__trig_at(l, x, l->t, FEW_RNG_NOISE);
+  const struct few_trig_draw real = few__trig_at(l, l->x0, l->t, FEW_RNG_NOISE_REAL);
+  few_node d_made = logit(l, &made), d_real = logit(l, &real);
+  few__loss_log(l, "logit_real", d_real);
+  few__loss_log(l, "logit_made", d_made);
+  few_node rows = o->adversary ? few_add(g, above_zero(g, few_affine(g, d_real, -1, 1)),
+                                         above_zero(g, few_affine(g, d_made, 1, 1)))
+                               : few_add(g, softplus(g, few_neg(g, d_real)), softplus(g, d_made));
+  few__loss_add(l, "discriminator", few_mean_all(g, rows), o->fake_weight);
+}
+
+const struct few_objective_def few__objective_adversarial = {
+    .name = "adversarial",
+    .source = "arXiv 2206.02262, 2405.14867",
+    .help = "against a discriminator on a diffusion network's features",
+    .options = options,
+    .options_size = sizeof(struct adversarial_opts),
+    .needs_teacher = true,
+    .starts_as_teacher = true,
+    .sampler = "consistency",
+    .times = times,
+    .check = check,
+    .build = build,
+    .build_fake = build_fake,
+};

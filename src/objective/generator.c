@@ -1,0 +1,94 @@
+/* generator.c - the student as a generator, and the network that follows it.
+ *
+ *   x = f(sigma_d z', t_1) = cos(t_1) sigma_d z' - sin(t_1) sigma_d F(z', t_1),
+ *   z' ~ N(0, I),   tan t_1 = sigma_init / sigma_d.
+ *
+ * That is the step of a consistency model from pure noise, and a network that begins as the teacher
+ * begins as its mean picture. A generator of two steps (DMD2's simulated sampler, arXiv 2405.14867)
+ * takes a share of its rows from where the sampler has them at its second step: from
+ *
+ *   x_mid = cos(t_mid) x + sin(t_mid) sigma_d z'',   x without gradient,
+ *
+ * so that the student is trained on its own pictures and not on data that it never sees later.
+ *
+ * The fake network F_fake is the teacher's, trained on by the diffusion loss on these x: its score
+ * is that of the student's distribution, with noise at t (Diff-Instruct, arXiv 2305.18455; VSD,
+ * arXiv 2305.16213).
+ */
+#include "generator.h"
+
+#include <math.h>
+
+#include "base/rng.h"
+
+static few_node jump(struct few_loss *l, few_node x, few_node t, few_node s) {
+  few_graph *g = l->g;
+  const struct few_trig_draw at = {.t = t,
+                                   .cos = few__loss_rows(l, few_cos(g, t)),
+                                   .sin = few__loss_rows(l, few_sin(g, t)),
+                                   .x = x};
+  return few__trig_denoised(l, &at, few__loss_F(l, FEW_STUDENT, x, t, l->label, s));
+}
+
+/* Not few__loss_randn: objectives that are added look at the same pictures. */
+static few_node noise(const struct few_loss *l, uint32_t purpose) {
+  few_node z = few_randn(l->g, purpose, few_node_shape(l->g, l->x0));
+  return few_scale(l->g, z, l->spec->sigma_data);
+}
+
+few_node few__generate(struct few_loss *l, const struct few_generator_opts *o) {
+  few_graph *g = l->g;
+  few_node z = noise(l, FEW_RNG_GENERATOR), s = few__loss_strength(l);
+  few_node t = few_fill(g, atan(o->sigma_init / l->spec->sigma_data), FEW_SHAPE(l->rows));
+  few_node x = jump(l, z, t, s);
+  if (o->mid_share <= 0) return x;
+  few_node again = few_less(g, few_randu(g, FEW_RNG_GENERATOR_PICK, FEW_SHAPE(l->rows)),
+                            few_fill(g, o->mid_share, FEW_SCALAR));
+  few_node mid = few_add(g, few_scale(g, few_stop(g, x), cos(o->mid_time)),
+                         few_scale(g, noise(l, FEW_RNG_GENERATOR_MID), sin(o->mid_time)));
+  few_node start = few_select(g, few__loss_rows(l, again), mid, z);
+  return jump(l, start, few_select(g, again, few_fill(g, o->mid_time, FEW_SHAPE(l->rows)), t), s);
+}
+
+void few__fake_diffusion(struct few_loss *l, const struct few_generator_opts *o) {
+  few_graph *g = l->g;
+  few_node x = few_stop(g, few__generate(l, o));
+  l->t = few__trig_time(l, o->fake_p_mean, o->fake_p_std);
+  const struct few_trig_draw d = few__trig_at(l, x, l->t, FEW_RNG_NOISE);
+  few_node F = few__loss_F(l, FEW_FAKE, d.x, d.t, l->label, few__loss_strength(l));
+  few_node residual = few_sub(g, F, few_scale(g, d.v, 1 / l->spec->sigma_data));
+  few__loss_add(l, "diffusion", few__loss_weighted(l, residual, d.t, true, "mse"), 1);
+}
+
+few_node few__mean_distance(const struct few_loss *l, few_node x, few_node D) {
+  few_graph *g = l->g;
+  const double dims = (double)few_shape_count(few_node_shape(g, x)) / (double)l->rows;
+  few_node sum = few__loss_row_sum(l, few_abs(g, few_sub(g, x, D)));
+  return few_stop(g, few_max(g, few_scale(g, sum, 1 / dims), few_fill(g, 1e-5, FEW_SCALAR)));
+}
+
+int few__generator_times(const struct few_generator_opts *o, double sigma_data, double *t) {
+  t[0] = atan(o->sigma_init / sigma_data);
+  t[1] = o->mid_time;
+  return o->mid_share > 0 ? 2 : 1;
+}
+
+few_status few__generator_check(few_ctx *ctx, const char *name, const struct few_generator_opts *o,
+                                const struct few_fit *fit) {
+  if (fit->student->span)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: the student has two times, and its pictures are made with one: add it to "
+                     "an objective whose student has one",
+                     name);
+  if (o->mid_share > 0 && o->mid_time >= atan(o->sigma_init / fit->student->sigma_data))
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: mid_time %g is not below the start, arctan(sigma_init/sigma_d) = %g",
+                     name, o->mid_time, atan(o->sigma_init / fit->student->sigma_data));
+  return few__loss_check_guidance(ctx, name, o->guidance_min, o->guidance_max, fit);
+}
+
+bool few__generator_guidance(const struct few_generator_opts *o, double *min, double *max) {
+  *min = o->guidance_min;
+  *max = o->guidance_max;
+  return o->guidance_max > o->guidance_min;
+}

@@ -1,0 +1,49 @@
+/* generator.h - what score distillation and adversarial training share: pictures of the student's
+ * own, and a fake network that learns their distribution. */
+#ifndef FEW_SRC_GENERATOR_H
+#define FEW_SRC_GENERATOR_H
+
+#include "objective.h"
+
+struct few_generator_opts {
+  double sigma_init;          /* noise level at which the student starts */
+  double mid_time, mid_share; /* a second step, of this share of the rows */
+  double guidance_min, guidance_max;
+  double fake_p_mean, fake_p_std; /* times of the fake network's own loss */
+};
+#define FEW_GENERATOR_(S, field, deflt, min, max, help)                                            \
+  {                                                                                                \
+#field, FEW_OPTION_REAL, offsetof(S, gen.field), sizeof(((S *)0)->gen.field), deflt, min, max, \
+        NULL, help                                                                                 \
+  }
+/* clang-format off */
+#define FEW_GENERATOR_OPTIONS(S) \
+  FEW_GENERATOR_(S, sigma_init, "80", 0.01, 1e4, \
+                 "the student starts from noise at t = arctan(sigma_init/sigma_d)"), \
+  FEW_GENERATOR_(S, mid_time, "1.1", 0.01, 1.57, "t of a second step, for two-step generators"), \
+  FEW_GENERATOR_(S, mid_share, "0", 0, 1, "share of rows that are made in two steps")
+#define FEW_GENERATOR_SCORE_OPTIONS(S) \
+  FEW_GENERATOR_OPTIONS(S), \
+  FEW_GENERATOR_(S, guidance_min, "1", 0, 100, "weakest guidance of the teacher"), \
+  FEW_GENERATOR_(S, guidance_max, "1", 0, 100, \
+                 "strongest; above guidance_min: an input of the student"), \
+  FEW_GENERATOR_(S, fake_p_mean, "-0.8", -20, 20, \
+                 "fake network: mean of ln(sigma_d tan t) of its own loss"), \
+  FEW_GENERATOR_(S, fake_p_std, "1.6", 0.01, 20, "its standard deviation")
+/* clang-format on */
+
+/* Pictures x of the student, [rows, ...], for the labels of the batch; gradients pass to it. The
+ * same node for every objective of a sum whose options agree. */
+few_node few__generate(struct few_loss *l, const struct few_generator_opts *o);
+/* The diffusion loss of the fake network on them, the student being fixed. */
+void few__fake_diffusion(struct few_loss *l, const struct few_generator_opts *o);
+/* mean|x - D| of each row, at least 1e-5, stopped: [rows, 1, ..]. */
+few_node few__mean_distance(const struct few_loss *l, few_node x, few_node D);
+
+/* Where such a generator is asked: few_objective_def.times. */
+int few__generator_times(const struct few_generator_opts *o, double sigma_data, double *t);
+few_status few__generator_check(few_ctx *ctx, const char *name, const struct few_generator_opts *o,
+                                const struct few_fit *fit);
+bool few__generator_guidance(const struct few_generator_opts *o, double *min, double *max);
+
+#endif

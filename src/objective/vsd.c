@@ -1,0 +1,88 @@
+/* vsd - variational score distillation, or distribution matching: a generator whose pictures, with
+ * noise at any t, are distributed as the teacher's.
+ *
+ *   x = f(sigma_d z', t_1),   x_t = cos(t) x + sin(t) z,   ln(sigma_d tan t) ~ N(p_mean, p_std^2)
+ *   grad KL(p_t of the student | p_t of the teacher) = E cos(t) (s_fake - s_real) dx/dtheta,
+ *   s = -(cos(t) sigma_d F + sin(t) x_t) / (sigma_d^2 sin(t)),
+ *
+ * s_real from the teacher, with guidance, and s_fake from a network that is trained beside the
+ * student on its pictures (VSD, arXiv 2305.16213; Diff-Instruct, 2305.18455). The scores differ by
+ * cos(t)/(sigma_d sin t) (F_real - F_fake), and how times are weighted is a choice:
+ *
+ *   adaptive (sCM, arXiv 2410.11081, appendix C, with the F of networks in place of sigma_d F)
+ *     L = e^{w(t)}/D |x - x^- + F_real^- - F_fake^-|^2 - w(t)
+ *   dmd (DMD, arXiv 2311.18828; DMD2, 2405.14867)
+ *     L = 1/(2D) |x - x^- + G|^2,   G = (D_fake - D_real) / mean|x - D_real|   (all but x stopped)
+ *
+ * Nothing of the networks is differentiated but x. The KL is the mode-seeking one: a mode that the
+ * student has lost gives no gradient, and diversity falls as guidance rises. `scd + vsd` keeps it
+ * (sCD+VSD), `vsd + adversarial` is DMD2.
+ */
+#include "base/rng.h"
+#include "generator.h"
+
+struct vsd_opts {
+  struct few_generator_opts gen;
+  double weight, p_mean, p_std;
+  int weighting; /* 0 adaptive, 1 dmd */
+};
+
+static const struct few_option options[] = {
+    FEW_OPT_REAL(struct vsd_opts, weight, "1", 0, 1e9, "of this loss among others"),
+    FEW_OPT_CHOICE(struct vsd_opts, weighting, "adaptive", "adaptive|dmd",
+                   "of times: learned, or over the distance to the teacher's picture"),
+    FEW_OPT_REAL(struct vsd_opts, p_mean, "0.4", -20, 20, "mean of ln(sigma_d tan t)"),
+    FEW_OPT_REAL(struct vsd_opts, p_std, "2", 0.01, 20, "its standard deviation"),
+    FEW_GENERATOR_SCORE_OPTIONS(struct vsd_opts),
+    FEW_OPT_END};
+
+static bool guidance(const void *opts, double *min, double *max) {
+  return few__generator_guidance(&((const struct vsd_opts *)opts)->gen, min, max);
+}
+
+static int times(const void *opts, double sigma_data, double *t) {
+  return few__generator_times(&((const struct vsd_opts *)opts)->gen, sigma_data, t);
+}
+
+static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
+  return few__generator_check(ctx, "vsd", &((const struct vsd_opts *)opts)->gen, fit);
+}
+
+static void build(struct few_loss *l, const void *opts) {
+  const struct vsd_opts *o = opts;
+  few_graph *g = l->g;
+  few_node s = few__loss_strength(l), x = few__generate(l, &o->gen), still = few_stop(g, x);
+  l->t = few__trig_time(l, o->p_mean, o->p_std);
+  const struct few_trig_draw d = few__trig_at(l, still, l->t, FEW_RNG_NOISE);
+  few_node real = few__loss_teacher(l, d.x, d.t, s);
+  few_node fake = few__loss_F(l, FEW_FAKE, d.x, d.t, l->label, s);
+  few_node pull = few_sub(g, real, fake);
+  if (o->weighting == 1) { /* D_fake - D_real = sin(t) sigma_d (F_real - F_fake) */
+    few_node D = few__trig_denoised(l, &d, real);
+    pull = few_mul(g, few_mul(g, d.sin, few_scale(g, pull, l->spec->sigma_data)),
+                   few_recip(g, few__mean_distance(l, still, D)));
+  }
+  few_node residual = few_add(g, few_sub(g, x, still), few_stop(g, pull));
+  few_node value = few__loss_weighted(l, residual, d.t, o->weighting == 0, "score_gap");
+  few__loss_add(l, "vsd", o->weighting == 1 ? few_scale(g, value, 0.5) : value, o->weight);
+}
+
+static void build_fake(struct few_loss *l, const void *opts) {
+  few__fake_diffusion(l, &((const struct vsd_opts *)opts)->gen);
+}
+
+const struct few_objective_def few__objective_vsd = {
+    .name = "vsd",
+    .source = "arXiv 2305.16213, 2311.18828",
+    .help = "variational score distillation (distribution matching, DMD)",
+    .options = options,
+    .options_size = sizeof(struct vsd_opts),
+    .needs_teacher = true,
+    .starts_as_teacher = true,
+    .sampler = "consistency",
+    .times = times,
+    .check = check,
+    .guidance = guidance,
+    .build = build,
+    .build_fake = build_fake,
+};
