@@ -13,7 +13,7 @@ test -e /usr/share/datasets/fashion-mnist || {
   exit 0
 }
 train teacher || fail "no teacher"
-for objective in diffusion scd progressive; do
+for objective in diffusion scd progressive vsd+adversarial; do
   given="objective=$objective"
   [ $objective = progressive ] && given="$given start=8"
   [ $objective = diffusion ] || given="$given teacher=teacher/model.safetensors optimizer=radam"
