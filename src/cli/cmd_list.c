@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "recipes.h"
 
 struct list_opts {
   struct common common;
@@ -10,7 +11,8 @@ static const struct opt options[] = {OPT_HELP(struct list_opts), OPT_END};
 
 static const char text[] =
     "Kinds: nets, objectives, samplers, schedules (of sampling times), optimizers, processes,\n"
-    "predictions, weights, data, metrics, features, and train (the keys of the trainer).\n"
+    "predictions, weights, data, metrics, features, recipes, and train (the keys of the\n"
+    "trainer).\n"
     "\n"
     "  few list objectives       each in a line, and where it comes from\n"
     "  few list objectives scd   its options, as recipes write them\n";
@@ -75,6 +77,16 @@ static struct row metric_row(const char *component, int i) {
   return (struct row){.name = m.name, .source = m.source, .help = m.help};
 }
 
+static int recipe_count(const char *component) {
+  (void)component;
+  return cli_recipe_count();
+}
+static struct row recipe_row(const char *component, int i) {
+  (void)component;
+  const struct recipe_row *r = cli_recipe(i);
+  return (struct row){.name = r->name, .help = r->help};
+}
+
 static int feature_count(const char *component) {
   (void)component;
   return few_feature_list_count();
@@ -106,6 +118,7 @@ static const struct kind {
     {"data", NULL, "data sets", reader_count, reader_row, NULL},
     {"metrics", NULL, "what few eval measures", metric_count, metric_row, NULL},
     {"features", NULL, "what few eval compares pictures by", feature_count, feature_row, NULL},
+    {"recipes", NULL, "what few train can be given by name", recipe_count, recipe_row, NULL},
     {"train", "train", "the trainer's own keys", component_count, component_row,
      few_component_options},
 };

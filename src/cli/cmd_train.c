@@ -1,11 +1,11 @@
 /* cmd_train.c - few train RECIPE: train a teacher or a student; resumes by itself. */
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli.h"
+#include "recipes.h"
 
-enum { MAX_OPERANDS = 256, PATH_SIZE = 4096 };
+enum { MAX_OPERANDS = 256 };
 
 struct train_opts {
   struct common common;
@@ -23,10 +23,9 @@ static const struct opt options[] = {
 
 static const char text[] =
     "RECIPE is a file of lines key = value, # begins a remark and [headings] only group;\n"
-    "or the name of one that comes with few: toy-teacher, toy-scd, toy-sct,\n"
-    "fashion-teacher, fashion-scd, fashion-sct (students look for runs/toy-teacher,\n"
-    "runs/fashion-teacher). KEY=VALUE stands before what the recipe says. few list train\n"
-    "tells the trainer's keys, few list nets unet and few list objectives scd the others.\n"
+    "or the name of one that comes with few (few list recipes): toy-scd, fashion-teacher.\n"
+    "KEY=VALUE stands before what the recipe says. few list train tells the trainer's keys,\n"
+    "few list nets unet and few list objectives scd the others.\n"
     "\n"
     "A run that was stopped, by a signal or by the power, goes on with the same command\n"
     "and ends in the same bits. The model is DIR/model.safetensors.\n"
@@ -64,31 +63,14 @@ static void print_json(const struct cli *cli, const struct train_opts *o, double
   json_close(&j);
 }
 
-/* The recipe NAME of PREFIX/share/few/recipes, where this program is PREFIX/bin/few; otherwise the
- * word itself: a file, or a recipe of the folder recipes/ here, which the library looks for. */
-static const char *find_recipe(char path[PATH_SIZE], const char *word) {
-  struct stat s;
-  char here[PATH_SIZE];
-  snprintf(here, sizeof here, "recipes/%s.ini", word);
-  if (strchr(word, '/') || !stat(word, &s) || !stat(here, &s)) return word;
-  ssize_t n = readlink("/proc/self/exe", here, sizeof here - 1);
-  if (n < 0) return word;
-  here[n] = '\0';
-  char *slash = strrchr(here, '/');
-  if (!slash) return word;
-  *slash = '\0';
-  int length = snprintf(path, PATH_SIZE, "%s/../share/few/recipes/%s.ini", here, word);
-  return length < PATH_SIZE && !stat(path, &s) ? path : word;
-}
-
 static int run(struct cli *cli, const void *opts) {
   const struct train_opts *o = opts;
   int code = check_words(cli);
   if (code) return code;
-  char workers[32], path[PATH_SIZE];
+  char workers[32], path[RECIPE_PATH];
   const char *overrides[MAX_OPERANDS];
   struct few_train_opts t = FEW_TRAIN_OPTS_INIT;
-  t.recipe = find_recipe(path, cli->operands[0]);
+  t.recipe = cli_find_recipe(path, cli->operands[0]);
   t.run = o->run;
   t.overrides = overrides;
   for (int i = 1; i < cli->n_operands; i++) overrides[t.n_overrides++] = cli->operands[i];

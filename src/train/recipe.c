@@ -96,13 +96,28 @@ static few_status find_recipe(few_ctx *ctx, struct few_recipe *out, const char *
                    name, name);
 }
 
+/* As named, or else beside the folder of the recipe: recipes that come with few name models that do,
+ * wherever both are installed. */
+static void find_teacher(const struct few_run_recipe *r, char path[2400]) {
+  const char *name = r->keys.teacher, *place = r->recipe.place;
+  const int length = (int)(few__path_name(place) - place);
+  snprintf(path, 2400, "%.*s../%s", length, place, name);
+  if (few__path_exists(name) || name[0] == '/' || !few__path_exists(path))
+    snprintf(path, 2400, "%s", name);
+}
+
+static few_status load_teacher(few_ctx *ctx, struct few_run_recipe *r) {
+  char path[2400];
+  if (!r->keys.teacher[0]) return FEW_OK;
+  find_teacher(r, path);
+  FEW_TRY(few_model_load(ctx, &r->teacher, path));
+  return few__sha256_file(ctx, r->teacher_hash, path);
+}
+
 static few_status choose(few_ctx *ctx, struct few_run_recipe *r) {
   struct few_train_keys *k = &r->keys;
   FEW_TRY(few__run_objectives(ctx, r));
-  if (k->teacher[0]) {
-    FEW_TRY(few_model_load(ctx, &r->teacher, k->teacher));
-    FEW_TRY(few__sha256_file(ctx, r->teacher_hash, k->teacher));
-  }
+  FEW_TRY(load_teacher(ctx, r));
   if (!k->net[0] && r->teacher) snprintf(k->net, sizeof k->net, "%s", r->teacher->net->name);
   if (!k->net[0])
     return few__fail(ctx, FEW_E_INVALID,

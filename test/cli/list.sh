@@ -1,6 +1,6 @@
 # The list names what there is; a name has its options; a slip gets a hint.
 "$few" list >all || exit 9
-for kind in nets objectives samplers schedules optimizers processes predictions weights data train; do
+for kind in nets objectives samplers schedules optimizers processes predictions weights data recipes train; do
   "$few" list $kind >one || exit 9
   grep -q "^$kind: " all || { echo "no $kind"; exit 9; }
 done

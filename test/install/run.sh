@@ -21,6 +21,7 @@ rm -rf run pictures.png
 "$prefix/bin/few" train "$here/../cli/moons.ini" --run run --quiet steps=5
 rm -rf runs # a recipe that was installed, by its name
 "$prefix/bin/few" train toy-teacher --run runs/toy --quiet steps=1 preview_every=0
+"$prefix/bin/few" train toy-scd --run runs/scd --quiet steps=1 tangent_warmup=0 preview_every=0
 sed -n '/^```c$/,/^```$/p' "$here/../../README.md" | grep -v '^```' >readme.c
 # shellcheck disable=SC2046
 "$@" readme.c -o readme $(pkg-config --cflags --libs few)

@@ -1,0 +1,21 @@
+/* recipes.h - the recipes that come with few: in recipes/ here, else where the program is
+ * installed. */
+#ifndef FEW_SRC_CLI_RECIPES_H
+#define FEW_SRC_CLI_RECIPES_H
+
+#include <stddef.h>
+
+enum { RECIPE_PATH = 4096 };
+
+/* The recipe NAME of PREFIX/share/few/recipes, where this program is PREFIX/bin/few; otherwise the
+ * word itself: a file, or a recipe of the folder recipes/ here, which the library looks for. */
+const char *cli_find_recipe(char path[RECIPE_PATH], const char *word);
+
+/* Recipe i by name: false past the last. help is the first sentence of its remark. */
+struct recipe_row {
+  char name[64], help[240];
+};
+int cli_recipe_count(void);
+const struct recipe_row *cli_recipe(int i);
+
+#endif
