@@ -96,8 +96,8 @@ static few_status find_recipe(few_ctx *ctx, struct few_recipe *out, const char *
                    name, name);
 }
 
-/* As named, or else beside the folder of the recipe: recipes that come with few name models that do,
- * wherever both are installed. */
+/* As named, or else beside the folder of the recipe: recipes that come with few name models that
+ * do, wherever both are installed. */
 static void find_teacher(const struct few_run_recipe *r, char path[2400]) {
   const char *name = r->keys.teacher, *place = r->recipe.place;
   const int length = (int)(few__path_name(place) - place);
