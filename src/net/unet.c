@@ -10,11 +10,11 @@
  * convolution and nearest + convolution (DDPM); `filter` by a residual block that resamples inside
  * (EDM's DDPM++).
  */
-#include "net.h"
+#include "blocks.h"
 
 struct unet_opts {
   struct few_cond_opts cond;
-  int64_t channels, blocks, head_channels, groups, group_channels, embedding_mult;
+  int64_t channels, blocks, head_channels, groups, group_channels, embedding_mult, dropout_side;
   struct few_int_list mults, attention;
   bool middle_attention;
   int resample, filter;
@@ -38,60 +38,26 @@ static const struct few_option options[] = {
     FEW_OPT_REAL(struct unet_opts, skip_scale, "0.70710678118654757", 0.01, 1,
                  "multiplies each residual sum"),
     FEW_OPT_REAL(struct unet_opts, norm_eps, "1e-5", 1e-12, 1, "epsilon of the norms"),
+    FEW_OPT_INT(struct unet_opts, dropout_side, "4096", 1, 4096,
+                "dropout at sides (pixels) of at most this"),
     FEW_COND_OPTIONS(struct unet_opts),
     FEW_OPT_END};
 
-enum resampling { KEEP, HALVE, DOUBLE };
 enum { MAX_SKIPS = 128 };
 
 struct unet {
   struct few_nn *nn;
   const struct unet_opts *o;
-  few_node emb, skip[MAX_SKIPS];
+  struct few_res res;
+  few_node skip[MAX_SKIPS];
   int n_skips;
 };
-
-/* At most `groups` groups, at least `group_channels` channels each where that divides: 32 and 4 are
- * EDM's rule, 32 and 1 are 32 groups of any width that they divide, as in DDPM. */
-static int group_count(const struct unet_opts *o, int64_t c) {
-  int64_t n = c / o->group_channels < o->groups ? c / o->group_channels : o->groups;
-  if (n < 1) n = 1;
-  while (c % n) n--;
-  return (int)n;
-}
-
-static few_node resampled(struct unet *u, few_node x, enum resampling how) {
-  static const double taps[2][4] = {{1, 1, 0, 0}, {1, 3, 3, 1}};
-  int n = u->o->filter ? 4 : 2;
-  if (how == HALVE) return few_down(u->nn->g, x, n, taps[u->o->filter]);
-  return how == DOUBLE ? few_up(u->nn->g, x, n, taps[u->o->filter]) : x;
-}
-
-static few_node norm_silu(struct unet *u, const char *name, few_node x) {
-  struct few_shape s = few_node_shape(u->nn->g, x);
-  int groups = group_count(u->o, s.rank ? s.dim[s.rank - 1] : 1);
-  return few_silu(u->nn->g, few__nn_group_norm(u->nn, name, x, groups, u->o->norm_eps));
-}
-
-static few_node block(struct unet *u, few_node x, int64_t out, enum resampling how) {
-  struct few_nn *nn = u->nn;
-  few_graph *g = nn->g;
-  struct few_shape s = few_node_shape(g, x);
-  few_node h = resampled(u, norm_silu(u, "norm0", x), how);
-  h = few__nn_conv(nn, "conv0", h, out, 3, 1, 1);
-  h = few_norm(g, h, group_count(u->o, out), true, u->o->norm_eps);
-  h = few_silu(g, few__cond_modulate(nn, &u->o->cond, "mod", h, u->emb));
-  h = few__nn_conv(nn, "conv1", few__nn_dropout(nn, h), out, 3, 1, 0);
-  x = resampled(u, x, how);
-  if (s.rank != 4 || s.dim[3] != out) x = few__nn_conv(nn, "skip", x, out, 1, 1, 1);
-  return few_scale(g, few_add(g, x, h), u->o->skip_scale);
-}
 
 static few_node attention(struct unet *u, few_node x) {
   struct few_shape s = few_node_shape(u->nn->g, x);
   int64_t c = s.rank ? s.dim[s.rank - 1] : 1;
   int64_t heads = c > u->o->head_channels ? c / u->o->head_channels : 1;
-  few_node h = few__nn_group_norm(u->nn, "norm2", x, group_count(u->o, c), u->o->norm_eps);
+  few_node h = few__nn_group_norm(u->nn, "norm2", x, few__res_groups(&u->res, c), u->o->norm_eps);
   h = few__nn_attention(u->nn, "attention", h, heads, 0);
   return few_scale(u->nn->g, few_add(u->nn->g, x, h), u->o->skip_scale);
 }
@@ -103,7 +69,7 @@ static bool listed(const struct few_int_list *list, int64_t side) {
 }
 
 static few_node block_with_attention(struct unet *u, few_node x, int64_t out) {
-  x = block(u, x, out, KEEP);
+  x = few__res_block(u->nn, &u->res, x, out, FEW_KEEP);
   struct few_shape s = few_node_shape(u->nn->g, x);
   return s.rank == 4 && listed(&u->o->attention, s.dim[1]) ? attention(u, x) : x;
 }
@@ -114,11 +80,11 @@ static void push_skip(struct unet *u, few_node x) {
 
 static few_node halve(struct unet *u, few_node x, int64_t c) {
   if (u->o->resample) return few__nn_conv(u->nn, "conv", x, c, 3, 2, 1);
-  return block(u, x, c, HALVE);
+  return few__res_block(u->nn, &u->res, x, c, FEW_HALVE);
 }
 
 static few_node twice(struct unet *u, few_node x, int64_t c) {
-  if (!u->o->resample) return block(u, x, c, DOUBLE);
+  if (!u->o->resample) return few__res_block(u->nn, &u->res, x, c, FEW_DOUBLE);
   return few__nn_conv(u->nn, "conv", few_up(u->nn->g, x, 2, (const double[]){1, 1}), c, 3, 1, 1);
 }
 
@@ -147,11 +113,11 @@ static few_node way_down(struct unet *u, few_node x) {
 static few_node middle(struct unet *u, few_node x) {
   int64_t c = u->o->channels * u->o->mults.at[u->o->mults.n - 1];
   few__nn_push(u->nn, "middle.0");
-  x = block(u, x, c, KEEP);
+  x = few__res_block(u->nn, &u->res, x, c, FEW_KEEP);
   if (u->o->middle_attention) x = attention(u, x);
   few__nn_pop(u->nn);
   few__nn_push(u->nn, "middle.1");
-  x = block(u, x, c, KEEP);
+  x = few__res_block(u->nn, &u->res, x, c, FEW_KEEP);
   few__nn_pop(u->nn);
   return x;
 }
@@ -195,12 +161,19 @@ static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const 
   const struct unet_opts *o = opts;
   struct unet u = {.nn = nn, .o = o};
   if (!fits(nn, spec, o)) return FEW_NONE;
-  nn->dropout = o->cond.dropout;
-  u.emb = few__cond_embed(nn, spec, &o->cond, in, o->channels, o->channels * o->embedding_mult);
+  u.res = (struct few_res){
+      .cond = &o->cond,
+      .emb = few__cond_embed(nn, spec, &o->cond, in, o->channels, o->channels * o->embedding_mult),
+      .groups = o->groups,
+      .group_channels = o->group_channels,
+      .norm_eps = o->norm_eps,
+      .skip_scale = o->skip_scale,
+      .filter = o->filter,
+      .dropout_side = o->dropout_side};
   nn->middle = middle(&u, way_down(&u, in->x));
   few_node x = way_up(&u, nn->middle);
-  return few__nn_conv(nn, "out", norm_silu(&u, "out_norm", x), spec->c * few__net_heads(spec), 3, 1,
-                      0);
+  return few__nn_conv(nn, "out", few__res_norm_silu(nn, &u.res, "out_norm", x),
+                      spec->c * few__net_heads(spec), 3, 1, 0);
 }
 
 const struct few_net_def few__net_unet = {

@@ -4,7 +4,7 @@ for kind in nets objectives samplers schedules optimizers processes predictions 
   "$few" list $kind >one || exit 9
   grep -q "^$kind: " all || { echo "no $kind"; exit 9; }
 done
-for name in mlp unet dit convnet diffusion scd sct classifier consistency ddpm euler dpm2 dpmpp2s progressive \
+for name in mlp unet dit uvit convnet diffusion scd sct classifier consistency ddpm euler dpm2 dpmpp2s progressive \
   stochastic shortcut olss vp-linear both snr+1 cosine linear-beta adam vsd sid adversarial \
   toy:NAME; do
   grep -q "^  $name  " all || { echo "no $name"; exit 9; }

@@ -9,10 +9,11 @@ struct small {
   const char *net;
   bool points;
   const char *settings[10][2];
+  bool training;
 };
 
 static const struct small smalls[] = {
-    {"mlp", true, {{"width", "6"}, {"layers", "2"}, {"embedding", "4"}}},
+    {"mlp", true, {{"width", "6"}, {"layers", "2"}, {"embedding", "4"}}, false},
     {"mlp",
      true,
      {{"width", "6"},
@@ -20,14 +21,20 @@ static const struct small smalls[] = {
       {"embedding", "4"},
       {"modulation", "adagn"},
       {"time_embedding", "fourier"},
-      {"time_transform", "log"}}},
-    {"mlp", true, {{"width", "6"}, {"layers", "1"}, {"embedding", "4"}, {"time_transform", "vp"}}},
+      {"time_transform", "log"}},
+     false},
     {"mlp",
      true,
-     {{"width", "6"}, {"layers", "1"}, {"embedding", "4"}, {"time_transform", "vp-linear"}}},
+     {{"width", "6"}, {"layers", "1"}, {"embedding", "4"}, {"time_transform", "vp"}},
+     false},
     {"mlp",
      true,
-     {{"width", "6"}, {"layers", "1"}, {"embedding", "4"}, {"time_transform", "flow"}}},
+     {{"width", "6"}, {"layers", "1"}, {"embedding", "4"}, {"time_transform", "vp-linear"}},
+     false},
+    {"mlp",
+     true,
+     {{"width", "6"}, {"layers", "1"}, {"embedding", "4"}, {"time_transform", "flow"}},
+     false},
     {"unet",
      false,
      {{"channels", "4"},
@@ -37,7 +44,8 @@ static const struct small smalls[] = {
       {"head_channels", "4"},
       {"groups", "2"},
       {"filter", "1331"},
-      {"norm_eps", "1e-2"}}},
+      {"norm_eps", "1e-2"}},
+     false},
     {"unet",
      false,
      {{"channels", "4"},
@@ -47,7 +55,8 @@ static const struct small smalls[] = {
       {"groups", "2"},
       {"modulation", "adagn"},
       {"skip_scale", "1"},
-      {"norm_eps", "1e-2"}}},
+      {"norm_eps", "1e-2"}},
+     false},
     {"dit",
      false,
      {{"patch", "2"},
@@ -55,7 +64,34 @@ static const struct small smalls[] = {
       {"depth", "2"},
       {"heads", "2"},
       {"embedding", "4"},
-      {"mlp_ratio", "2"}}},
+      {"mlp_ratio", "2"}},
+     false},
+    {"uvit",
+     false,
+     {{"channels", "4"},
+      {"mults", "1"},
+      {"blocks", "2"},
+      {"width", "8"},
+      {"depth", "2"},
+      {"heads", "2"},
+      {"embedding", "4"},
+      {"mlp_ratio", "2"},
+      {"groups", "2"},
+      {"norm_eps", "1e-2"}},
+     false},
+    {"uvit",
+     false,
+     {{"channels", "4"},
+      {"patch", "2"},
+      {"mults", "2"},
+      {"blocks", "1"},
+      {"width", "8"},
+      {"depth", "1"},
+      {"heads", "1"},
+      {"embedding", "4"},
+      {"filter", "1331"},
+      {"norm_eps", "1e-2"}},
+     false},
 };
 
 static few_node trace(few_graph *g, struct few_params *params, const struct small *m) {
@@ -77,7 +113,8 @@ static few_node trace(few_graph *g, struct few_params *params, const struct smal
   assert_ok(ctx, few__options_default(ctx, def->options, &opts));
   for (int i = 0; i < 10 && m->settings[i][0]; i++)
     assert_ok(ctx, few__option_set(ctx, def->options, &opts, m->settings[i][0], m->settings[i][1]));
-  struct few_nn nn = {.g = g, .params = params, .prefix = ""};
+  struct few_nn nn = {
+      .g = g, .params = params, .prefix = "", .training = m->training, .middle = FEW_NONE};
   struct few_net_input in = {
       few_input(g, "x", FEW_REAL, m->points ? FEW_SHAPE(2, 2) : FEW_SHAPE(2, 4, 4, 1)),
       few_affine(g, few_tanh(g, few_input(g, "t", FEW_REAL, FEW_SHAPE(2))), 0.5, 0.8),
@@ -88,6 +125,7 @@ static few_node trace(few_graph *g, struct few_params *params, const struct smal
   few_node y = def->build(&nn, &spec, &opts, &in);
   assert_ok(ctx, few_graph_status(g));
   assert_true(few_shape_equal(few_node_shape(g, y), few_node_shape(g, in.x)));
+  assert_true(nn.middle != FEW_NONE);
   return y;
 }
 
@@ -127,6 +165,84 @@ static void test_derivatives(void **state) {
   few_ctx_free(ctx);
 }
 
+/* dropout_side: masks of pictures (rank 4) and of their tokens (rank 3) at low resolution alone. */
+static void test_dropout_side(void **state) {
+  (void)state;
+  static const struct {
+    struct small net;
+    int tokens, low, high; /* masks of tokens, of sides 2 and 4 */
+  } cases[] = {
+      {{"uvit",
+        false,
+        {{"width", "8"},
+         {"depth", "2"},
+         {"heads", "2"},
+         {"embedding", "4"},
+         {"channels", "4"},
+         {"mults", "1"},
+         {"blocks", "1"},
+         {"dropout", "0.5"},
+         {"dropout_side", "2"}},
+        true},
+       2,
+       1,
+       0},
+      {{"uvit",
+        false,
+        {{"width", "8"},
+         {"depth", "2"},
+         {"heads", "2"},
+         {"embedding", "4"},
+         {"channels", "4"},
+         {"mults", "1"},
+         {"blocks", "1"},
+         {"dropout", "0.5"},
+         {"dropout_side", "1"}},
+        true},
+       0,
+       0,
+       0},
+      {{"unet",
+        false,
+        {{"channels", "4"},
+         {"mults", "1, 1"},
+         {"blocks", "1"},
+         {"dropout", "0.5"},
+         {"dropout_side", "2"}},
+        true},
+       0,
+       6,
+       0},
+      {{"unet",
+        false,
+        {{"channels", "4"}, {"mults", "1, 1"}, {"blocks", "1"}, {"dropout", "0.5"}},
+        true},
+       0,
+       6,
+       4},
+  };
+  few_ctx *ctx = test_ctx();
+  for (int i = 0; i < FEW_COUNT(cases); i++) {
+    few_graph *g;
+    struct few_params params = {0};
+    int tokens = 0, sides[5] = {0};
+    assert_ok(ctx, few_graph_create(ctx, &g));
+    few_node y = trace(g, &params, &cases[i].net);
+    for (few_node v = 0; v <= y; v++) {
+      struct few_shape s = few_node_shape(g, v);
+      if (strcmp(few_node_op(g, v), "randu") != 0) continue;
+      if (s.rank == 3) tokens++;
+      if (s.rank == 4) sides[s.dim[1]]++;
+    }
+    assert_int_equal(tokens, cases[i].tokens);
+    assert_int_equal(sides[2], cases[i].low);
+    assert_int_equal(sides[4], cases[i].high);
+    few_graph_free(g);
+    few__params_free(ctx, &params);
+  }
+  few_ctx_free(ctx);
+}
+
 static void test_option_tables(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -142,6 +258,7 @@ static void test_option_tables(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_derivatives),
+      cmocka_unit_test(test_dropout_side),
       cmocka_unit_test(test_option_tables),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,113 @@
+/* blocks.c - residual blocks of convolutional networks and of transformers; patches as tokens. */
+#include "blocks.h"
+
+#include <math.h>
+
+/* ---- residual blocks ---- */
+
+/* At most `groups` groups, at least `group_channels` channels each where that divides: 32 and 4 are
+ * EDM's rule, 32 and 1 are 32 groups of any width that they divide, as in DDPM. */
+int few__res_groups(const struct few_res *o, int64_t c) {
+  int64_t n = c / o->group_channels < o->groups ? c / o->group_channels : o->groups;
+  if (n < 1) n = 1;
+  while (c % n) n--;
+  return (int)n;
+}
+
+static few_node resampled(struct few_nn *nn, const struct few_res *r, few_node x,
+                          enum few_resampling how) {
+  static const double taps[2][4] = {{1, 1, 0, 0}, {1, 3, 3, 1}};
+  int n = r->filter ? 4 : 2;
+  if (how == FEW_HALVE) return few_down(nn->g, x, n, taps[r->filter]);
+  return how == FEW_DOUBLE ? few_up(nn->g, x, n, taps[r->filter]) : x;
+}
+
+few_node few__res_norm_silu(struct few_nn *nn, const struct few_res *r, const char *name,
+                            few_node x) {
+  struct few_shape s = few_node_shape(nn->g, x);
+  int groups = few__res_groups(r, s.rank ? s.dim[s.rank - 1] : 1);
+  return few_silu(nn->g, few__nn_group_norm(nn, name, x, groups, r->norm_eps));
+}
+
+few_node few__res_block(struct few_nn *nn, const struct few_res *r, few_node x, int64_t out,
+                        enum few_resampling how) {
+  few_graph *g = nn->g;
+  struct few_shape s = few_node_shape(g, x);
+  few_node h = resampled(nn, r, few__res_norm_silu(nn, r, "norm0", x), how);
+  h = few__nn_conv(nn, "conv0", h, out, 3, 1, 1);
+  h = few_norm(g, h, few__res_groups(r, out), true, r->norm_eps);
+  h = few_silu(g, few__cond_modulate(nn, r->cond, "mod", h, r->emb));
+  nn->dropout = few_node_shape(g, h).dim[1] <= r->dropout_side ? r->cond->dropout : 0;
+  h = few__nn_conv(nn, "conv1", few__nn_dropout(nn, h), out, 3, 1, 0);
+  x = resampled(nn, r, x, how);
+  if (s.rank != 4 || s.dim[3] != out) x = few__nn_conv(nn, "skip", x, out, 1, 1, 1);
+  return few_scale(g, few_add(g, x, h), r->skip_scale);
+}
+
+/* ---- tokens ---- */
+
+few_node few__patchify(few_graph *g, few_node x, int64_t p) {
+  struct few_shape s = few_node_shape(g, x);
+  int64_t gh = s.dim[1] / p, gw = s.dim[2] / p;
+  x = few_reshape(g, x, FEW_SHAPE(s.dim[0], gh, p, gw, p, s.dim[3]));
+  x = few_transpose(g, x, (int[]){0, 1, 3, 2, 4, 5});
+  return few_reshape(g, x, FEW_SHAPE(s.dim[0], gh * gw, p * p * s.dim[3]));
+}
+
+few_node few__unpatchify(few_graph *g, few_node x, const struct few_net_spec *spec, int64_t p) {
+  int64_t n = few_node_shape(g, x).dim[0], gh = spec->h / p, gw = spec->w / p;
+  int64_t c = spec->c * few__net_heads(spec);
+  x = few_reshape(g, x, FEW_SHAPE(n, gh, gw, p, p, c));
+  x = few_transpose(g, x, (int[]){0, 1, 3, 2, 4, 5});
+  return few_reshape(g, x, FEW_SHAPE(n, spec->h, spec->w, c));
+}
+
+few_node few__positions(struct few_nn *nn, int64_t gh, int64_t gw, int64_t width) {
+  few_ctx *ctx = few__graph_ctx(nn->g);
+  const int64_t most = (int64_t)1 << 27; /* a gigabyte; the table is made when a file is read */
+  int64_t quarter = width / 4;
+  double *v;
+  if (gh * gw > most / width)
+    return few__graph_fail(nn->g, FEW_E_INVALID,
+                           "%lld x %lld tokens of width %lld are too many for a table of "
+                           "positions: take a larger patch",
+                           (long long)gh, (long long)gw, (long long)width);
+  few_status st = FEW_NEW(ctx, &v, gh * gw * width);
+  if (st) return few__graph_fail(nn->g, st, "out of memory: position table");
+  for (int64_t i = 0; i < gh * gw; i++) {
+    int64_t column = i % gw, row = i / gw;
+    const double place[2] = {(double)column, (double)row};
+    for (int64_t k = 0; k < 2 * quarter; k++) {
+      double a = place[k / quarter] * pow(10000.0, -(double)(k % quarter) / (double)quarter);
+      double *at = v + i * width + k / quarter * 2 * quarter + k % quarter;
+      at[0] = sin(a);
+      at[quarter] = cos(a);
+    }
+  }
+  few_node table = few_const(nn->g, FEW_SHAPE(1, gh * gw, width), v);
+  few__free(ctx, v);
+  return table;
+}
+
+/* x + gate * y with gate [N, 1, width] from the embedding. */
+static few_node gated(struct few_nn *nn, few_node x, few_node y, few_node emb, const char *name) {
+  struct few_shape s = few_node_shape(nn->g, x);
+  few_node gate = few__nn_linear(nn, name, emb, s.rank ? s.dim[s.rank - 1] : 1, 0, true);
+  return few_add(nn->g, x, few_mul(nn->g, few__nn_rows(nn, gate, 3), y));
+}
+
+few_node few__transformer_block(struct few_nn *nn, const struct few_transformer *o, few_node x,
+                                few_node emb) {
+  few_graph *g = nn->g;
+  struct few_shape s = few_node_shape(g, x);
+  const int64_t width = s.rank ? s.dim[s.rank - 1] : 1;
+  few_node y = few__nn_channel_norm(nn, x, true, 1e-6);
+  y = few__cond_modulate(nn, o->cond, "mod0", y, emb);
+  y = few__nn_attention(nn, "attention", y, o->heads, 1);
+  x = gated(nn, x, y, emb, "gate0");
+  y = few__nn_channel_norm(nn, x, true, 1e-6);
+  y = few__cond_modulate(nn, o->cond, "mod1", y, emb);
+  y = few_gelu(g, few__nn_linear(nn, "mlp0", y, width * o->mlp_ratio, 1, true));
+  y = few__nn_linear(nn, "mlp1", few__nn_dropout(nn, y), width, 1, true);
+  return gated(nn, x, y, emb, "gate1");
+}

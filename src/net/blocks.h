@@ -1,0 +1,39 @@
+/* blocks.h - what networks are put together from. */
+#ifndef FEW_SRC_BLOCKS_H
+#define FEW_SRC_BLOCKS_H
+
+#include "net.h"
+
+/* ---- Residual blocks of a U-Net (unet.c tells what they are) ---- */
+struct few_res {
+  const struct few_cond_opts *cond;
+  few_node emb;
+  int64_t groups, group_channels; /* of norms: at most so many, of at least so many channels */
+  double norm_eps, skip_scale;
+  int filter;           /* that resamples: 0 box, 1 [1,3,3,1] */
+  int64_t dropout_side; /* dropout in blocks whose result has at most this side */
+};
+enum few_resampling { FEW_KEEP, FEW_HALVE, FEW_DOUBLE };
+
+int few__res_groups(const struct few_res *r, int64_t channels);
+few_node few__res_norm_silu(struct few_nn *nn, const struct few_res *r, const char *name,
+                            few_node x);
+/* [N,H,W,C] -> [N,H',W',out] */
+few_node few__res_block(struct few_nn *nn, const struct few_res *r, few_node x, int64_t out,
+                        enum few_resampling how);
+
+/* ---- Transformers (dit.c tells what they are) ---- */
+struct few_transformer {
+  const struct few_cond_opts *cond;
+  int64_t heads, mlp_ratio;
+};
+/* [N,T,width] -> the same */
+few_node few__transformer_block(struct few_nn *nn, const struct few_transformer *o, few_node x,
+                                few_node emb);
+/* [N,H,W,C] to [N,tokens,p p C], and the network's output back. */
+few_node few__patchify(few_graph *g, few_node x, int64_t p);
+few_node few__unpatchify(few_graph *g, few_node x, const struct few_net_spec *spec, int64_t p);
+/* Position table [1,tokens,width]: sines then cosines of the column, then of the row. */
+few_node few__positions(struct few_nn *nn, int64_t gh, int64_t gw, int64_t width);
+
+#endif
