@@ -202,7 +202,7 @@ static few_status choose(const few_model *m, const struct few_sample_opts *o,
 
 few_status few__sample_choose(const few_model *m, const struct few_sample_opts *o,
                               struct few_sample_choice *out) {
-  *out = (struct few_sample_choice){NULL};
+  *out = (struct few_sample_choice){.sampler = NULL};
   few_status st = choose(m, o, out);
   if (st) few__sample_choice_free(m, out);
   return st;

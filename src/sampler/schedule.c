@@ -6,20 +6,21 @@
  * = 80 and sigma_d = 1/2 are t_max = 1.56455; uniform and middle start there too. `middle` with two
  * steps and 1.1 is what all published sCM results use.
  *
- * Three schedules are the uniform grids of other processes x = alpha x0 + sigma eps in their own
- * time u = 1, 1 - 1/N, 1 - 2/N ..., with tan t = sigma/(sigma_d alpha); the step from u = 1/N ends
- * in the clean image, t = 0:
+ * Three schedules are the uniform grids of other processes in their own time u = 1, 1 - 1/N,
+ * 1 - 2/N ...; the step from u = 1/N ends in the clean image, t = 0:
  *
- *   cosine       sigma/alpha = tan(a u + b), log-SNR between two limits (Salimans and Ho, arXiv
- *                2202.00512; process/vp.c has it with the same limits)
- *   flow         sigma/alpha = u/(1-u) (process/flow.c), from pure noise: t = pi/2
- *   linear-beta  (sigma/alpha)^2 = e^B - 1, B = 0.1 u + 9.95 u^2, the limit of DDPM's thousand
- * steps of variance 1e-4 to 0.02 (Ho et al., arXiv 2006.11239; Song et al., arXiv 2011.13456, eq.
- * 33)
+ *   cosine       Salimans and Ho's, log-SNR between two limits (process/cosine.c); progressive
+ *                distillation trains on it
+ *   flow         flow matching's (process/flow.c), from pure noise: t = pi/2
+ *   linear-beta  DDPM's thousand steps of variance 1e-4 to 0.02, in the limit of more
+ *                (process/vp_linear.c)
  */
 #include "schedule.h"
 
 #include <math.h>
+
+#include "process/cosine.h"
+#include "process/process.h"
 
 #include "process/cosine.h"
 
@@ -63,18 +64,20 @@ static double cosine(const struct few_times_opts *o, double sigma_d, int i) {
   return few__cosine_time(c, sigma_d, between(1, end, i, o->steps));
 }
 
+/* Equal steps in the time of a process that runs from 0 to 1. */
+static double own_time(const struct few_process *p, const struct few_times_opts *o, double sigma_d,
+                       int i) {
+  double end = p->time(sigma_d, few__process_trigflow.at(sigma_d, o->t_end));
+  struct few_mix state = p->at(sigma_d, between(1, end, i, o->steps));
+  return few__process_trigflow.time(sigma_d, state);
+}
+
 static double flow(const struct few_times_opts *o, double sigma_d, int i) {
-  double sigma = sigma_d * sin(o->t_end),
-         u = between(1, sigma / (cos(o->t_end) + sigma), i, o->steps);
-  return atan2(u, (1 - u) * sigma_d);
+  return own_time(&few__process_flow, o, sigma_d, i);
 }
 
 static double linear_beta(const struct few_times_opts *o, double sigma_d, int i) {
-  const double first = 0.1, rise = 9.95;
-  double sigma = sigma_d * tan(o->t_end), B = log1p(sigma * sigma);
-  double end = 2 * B / (first + sqrt(first * first + 4 * rise * B));
-  double u = between(1, end, i, o->steps);
-  return atan(sqrt(expm1((first + rise * u) * u)) / sigma_d);
+  return own_time(&few__process_vp_linear, o, sigma_d, i);
 }
 
 static const struct {
