@@ -10,6 +10,8 @@ typedef struct few_train_keys keys;
 static const struct few_option options[] = {
     FEW_OPT_STRING(keys, data, "", "data set: fashion-mnist, toy:mixture, folder:DIR ..."),
     FEW_OPT_STRING(keys, teacher, "", "model to distil, or to start from"),
+    FEW_OPT_CHOICE(keys, init, "teacher", "teacher|fresh",
+                   "the student's first weights: those of the teacher that it shares, or new"),
     FEW_OPT_STRING(keys, net, "", "network; without one, the teacher's"),
     FEW_OPT_STRING(
         keys, prediction, "",

@@ -22,6 +22,7 @@ struct few_train_keys { /* the trainer's own keys; see options[] in recipe.c */
   int64_t steps, batch, shards, workers, seed;
   double lr, lr_floor, beta1, beta2, eps, weight_decay, clip;
   int lr_shape;
+  int init; /* 0 teacher, 1 fresh */
   int64_t lr_warmup, lr_reference;
   int64_t fake_updates;
   double fake_lr;

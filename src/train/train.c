@@ -131,6 +131,9 @@ static few_status check_start(const struct training *t) {
   const struct few_params *p = &t->model->params;
   const few_model *teacher = t->recipe.teacher;
   if (t->recipe.target != FEW_TARGET_STAGE) return FEW_OK;
+  if (t->recipe.keys.init)
+    return few__fail(t->ctx, FEW_E_INVALID, "objective %s starts as its teacher: leave out init",
+                     t->recipe.keys.objective);
   for (int i = 0; i < p->n; i++) {
     const int k = few__params_find(&teacher->params, p->at[i].name);
     if (k < 0 || !few_shape_equal(p->at[i].shape, teacher->params.at[k].shape))
@@ -183,8 +186,8 @@ static few_status make_state(struct training *t) {
                                     *teacher ? few__hash(teacher, strlen(teacher), 0) : 0};
   memcpy(t->state.param, t->model->values, (size_t)p->total * sizeof(float));
   few__params_init(&t->head, (uint64_t)t->recipe.keys.seed, t->state.param + p->total);
-  if (t->recipe.teacher && t->recipe.objective[0].def->starts_as_teacher)
-    start_as(t->recipe.teacher, t->model, t->state.param);
+  const bool fresh = t->recipe.keys.init || !t->recipe.objective[0].def->starts_as_teacher;
+  if (t->recipe.teacher && !fresh) start_as(t->recipe.teacher, t->model, t->state.param);
   start_fake(t);
   if (t->state.ema) memcpy(t->state.ema, t->state.param, (size_t)p->total * sizeof(float));
   if (t->state.target) memcpy(t->state.target, t->state.param, (size_t)p->total * sizeof(float));
