@@ -10,7 +10,7 @@ struct scd_opts {
 };
 
 static const struct few_option options[] = {
-    FEW_SCM_OPTIONS(struct scd_opts),
+    FEW_SCM_OPTIONS(struct scd_opts), FEW_SCM_JVP_OPTIONS(struct scd_opts),
     FEW_OPT_REAL(struct scd_opts, guidance_min, "1", 0, 100, "weakest guidance of the teacher"),
     FEW_OPT_REAL(struct scd_opts, guidance_max, "1", 0, 100,
                  "strongest; above guidance_min: an input of the student"),

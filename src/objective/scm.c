@@ -10,6 +10,14 @@
  * and its tangent rides along. cos(t) sin(t) dF/dt is ONE tangent, with cos(t) sin(t) in its seed
  * ("JVP rearrangement"): dF/dt alone overflows near t = 0 and pi/2. |g| is the plain L2 norm over
  * the sample, so c = 0.1 acts on it and not on the mean per element.
+ *
+ * At r = 1, g = a(t) df/dt with a = cos t. A consistency model minimises E w(t) f^T df^-/dt, of
+ * gradient -w(t) sin(t) sigma_d J_F^T df^-/dt, so a = w(t) sigma_d sin t and cos t stands for the
+ * usual prior weight w = 1/(sigma_d tan t). Without it (w = 1) a = sigma_d sin t.
+ *
+ * The continuous-time consistency model of Song et al. (arXiv 2303.01469, appendix B) before it was
+ * steadied is what is left with tangent = raw, tangent_warmup = 0, adaptive = no, rearrange = no
+ * and a network with EDM's conditioning (net/cond.c): recipes/toy-ccm.ini.
  */
 #include "scm.h"
 
@@ -18,16 +26,34 @@ void few__scm_schedule(const struct few_scm_opts *o, const struct few_clock *at,
   scalar[0] = warmup > 0 && (double)at->step < warmup ? (double)at->step / warmup : 1;
 }
 
-/* sigma_d cos(t) sin(t) dF/dt along v. */
-static few_node scaled_tangent(struct few_loss *l, const struct few_trig_draw *d, few_node F,
-                               few_node xin, few_node v) {
+few_node few__scm_factor(const struct few_loss *l, const struct few_scm_opts *o,
+                         const struct few_trig_draw *d) {
+  return o->prior_weight ? d->cos : few_scale(l->g, d->sin, l->spec->sigma_data);
+}
+
+/* sigma_d `by` dF/dt along v. */
+static few_node scaled_tangent(struct few_loss *l, const struct few_scm_opts *o,
+                               const struct few_trig_draw *d, few_node F, few_node v, few_node by) {
   few_graph *g = l->g;
-  few_node cs = few_mul(g, d->cos, d->sin);
-  few_node along_x = few_mul(g, cs, v); /* sigma_d (cs v / sigma_d) */
-  few_node along_t = few_scale(g, few_reshape(g, cs, FEW_SHAPE(l->rows)), l->spec->sigma_data);
-  few_node dF = FEW_NONE;
+  const double sigma = l->spec->sigma_data;
+  few_node xin = few_scale(g, d->x, 1 / sigma), dF = FEW_NONE;
+  few_node along_x = v,
+           along_t = few_fill(g, sigma, FEW_SHAPE(l->rows)); /* sigma_d (v/sigma_d, 1) */
+  if (o->rearrange) {
+    along_x = few_mul(g, by, v);
+    along_t = few_scale(g, few_reshape(g, by, FEW_SHAPE(l->rows)), sigma);
+  }
   few_jvp(g, 1, &F, 2, (few_node[]){xin, d->t}, (few_node[]){along_x, along_t}, &dF);
-  return dF;
+  return o->rearrange ? dF : few_mul(g, by, dF);
+}
+
+few_node few__scm_tangent(struct few_loss *l, const struct few_scm_opts *o,
+                          const struct few_trig_draw *d, few_node F, few_node v) {
+  few_graph *g = l->g;
+  few_node a = few__scm_factor(l, o, d), ac = few_mul(g, a, d->cos), as = few_mul(g, a, d->sin);
+  few_node dF = scaled_tangent(l, o, d, F, v, as);
+  few_node first = few_mul(g, ac, few_sub(g, v, few_scale(g, F, l->spec->sigma_data)));
+  return few_sub(g, first, few_mul(g, l->scalar[0], few_add(g, few_mul(g, as, d->x), dF)));
 }
 
 static few_node limited(struct few_loss *l, const struct few_scm_opts *o, few_node g_raw) {
@@ -40,22 +66,17 @@ static few_node limited(struct few_loss *l, const struct few_scm_opts *o, few_no
   return g_raw;
 }
 
-void few__scm_build(struct few_loss *l, const struct few_scm_opts *o, const struct few_trig_draw *d,
-                    few_node v, few_node guidance) {
+void few__scm_add(struct few_loss *l, const struct few_scm_opts *o, const struct few_trig_draw *d,
+                  few_node F, few_node tangent) {
   few_graph *g = l->g;
-  double sigma = l->spec->sigma_data;
-  v = few_stop(g, v);
-  few_node xin = few_scale(g, d->x, 1 / sigma);
-  struct few_net_input in = few__net_input(xin, d->t, l->label);
-  in.guidance = l->spec->guidance ? guidance : FEW_NONE;
-  few_node F = l->net(l, FEW_STUDENT, &in);
-  few_node cs_dF = scaled_tangent(l, d, F, xin, v);
-
-  few_node cc = few_square(g, d->cos), cs = few_mul(g, d->cos, d->sin);
-  few_node first = few_mul(g, cc, few_sub(g, v, few_scale(g, F, sigma)));
-  few_node second = few_mul(g, l->scalar[0], few_add(g, few_mul(g, cs, d->x), cs_dF));
-  few_node g_t = limited(l, o, few_stop(g, few_sub(g, first, second)));
-
+  few_node g_t = limited(l, o, few_stop(g, tangent));
   few_node residual = few_sub(g, few_sub(g, F, few_stop(g, F)), few_stop(g, g_t));
   few__loss_add(l, "scm", few__loss_weighted(l, residual, d->t, o->adaptive, "mse"), 1);
+}
+
+void few__scm_build(struct few_loss *l, const struct few_scm_opts *o, const struct few_trig_draw *d,
+                    few_node v, few_node guidance) {
+  v = few_stop(l->g, v);
+  few_node F = few__loss_F(l, FEW_STUDENT, d->x, d->t, l->label, guidance);
+  few__scm_add(l, o, d, F, few__scm_tangent(l, o, d, F, v));
 }

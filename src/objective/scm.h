@@ -1,4 +1,5 @@
-/* scm.h - what sCD and sCT share: all of sCM but where dx_t/dt comes from. */
+/* scm.h - what sCD and sCT share: all of sCM but where dx_t/dt comes from. Each technique that
+ * steadies it is an option, so that one can do without. */
 #ifndef FEW_SRC_SCM_H
 #define FEW_SRC_SCM_H
 
@@ -9,7 +10,7 @@ struct few_scm_opts {
   int tangent; /* 0 normalize, 1 clip, 2 raw */
   double tangent_c;
   int64_t tangent_warmup; /* steps */
-  bool adaptive;
+  bool prior_weight, adaptive, rearrange;
 };
 #define FEW_SCM_(S, field, type, deflt, min, max, choices, help)                                 \
   {                                                                                              \
@@ -25,7 +26,13 @@ struct few_scm_opts {
   FEW_SCM_(S, tangent_c, FEW_OPTION_REAL, "0.1", 0, 100, NULL, "c of the normalization"), \
   FEW_SCM_(S, tangent_warmup, FEW_OPTION_INT, "10000", 0, 1e9, NULL, \
            "steps until the tangent counts in full"), \
+  FEW_SCM_(S, prior_weight, FEW_OPTION_BOOL, "yes", 0, 0, NULL, \
+           "weight 1/(sigma_d tan t) before what is learned; no: 1"), \
   FEW_SCM_(S, adaptive, FEW_OPTION_BOOL, "yes", 0, 0, NULL, "learn the weight of each time")
+/* Where the tangent is a derivative. */
+#define FEW_SCM_JVP_OPTIONS(S) \
+  FEW_SCM_(S, rearrange, FEW_OPTION_BOOL, "yes", 0, 0, NULL, \
+           "cos t sin t dF/dt as one tangent; no: dF/dt, then the product")
 /* clang-format on */
 
 /* r = min(1, step / warmup). */
@@ -33,5 +40,17 @@ void few__scm_schedule(const struct few_scm_opts *o, const struct few_clock *at,
 /* The loss for velocity dx_t/dt = v, and a guidance input s or FEW_NONE. */
 void few__scm_build(struct few_loss *l, const struct few_scm_opts *o, const struct few_trig_draw *d,
                     few_node v, few_node guidance);
+
+/* ---- Its parts; scalar[0] is r ---- */
+
+/* a(t): cos t with the prior weight, sigma_d sin t without it; [rows, 1, ..]. */
+few_node few__scm_factor(const struct few_loss *l, const struct few_scm_opts *o,
+                         const struct few_trig_draw *d);
+/* a(t) df/dt of the student along v. F is its value at d. */
+few_node few__scm_tangent(struct few_loss *l, const struct few_scm_opts *o,
+                          const struct few_trig_draw *d, few_node F, few_node v);
+/* Add L for such a tangent, limited as the options say. */
+void few__scm_add(struct few_loss *l, const struct few_scm_opts *o, const struct few_trig_draw *d,
+                  few_node F, few_node tangent);
 
 #endif

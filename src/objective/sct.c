@@ -6,7 +6,8 @@ struct sct_opts {
   struct few_scm_opts scm;
 };
 
-static const struct few_option options[] = {FEW_SCM_OPTIONS(struct sct_opts), FEW_OPT_END};
+static const struct few_option options[] = {FEW_SCM_OPTIONS(struct sct_opts),
+                                            FEW_SCM_JVP_OPTIONS(struct sct_opts), FEW_OPT_END};
 
 static void schedule(const void *opts, const struct few_clock *at, double *scalar) {
   few__scm_schedule(&((const struct sct_opts *)opts)->scm, at, scalar);

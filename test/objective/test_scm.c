@@ -155,6 +155,8 @@ static void check_objective(const char *name, const char *const settings[][2]) {
     for (int k = 0; k < DIM; k++)
       jvp[k] = sigma * (a[5][r * DIM + k] - a[6][r * DIM + k]) / (2 * h);
     few__scm_g(sigma, a[1][r], warm, DIM, a[2] + r * DIM, a[4] + r * DIM, a[3] + r * DIM, jvp, gr);
+    /* Without the prior weight 1/(sigma_d tan t). */
+    for (int k = 0; k < DIM && !o->prior_weight; k++) gr[k] *= sigma * tan(a[1][r]);
     for (int k = 0; k < DIM; k++) norm += gr[k] * gr[k];
     assert_close(a[7][r], sqrt(norm), 1e-8 * (1 + sqrt(norm))); /* h^2 and eps/h */
     for (int k = 0; k < DIM; k++) {
@@ -187,6 +189,10 @@ static void test_sct(void **state) {
                   (const char *const[][2]){{"adaptive", "no"}, {"tangent", "clip"}, {NULL, NULL}});
   check_objective("sct",
                   (const char *const[][2]){{"adaptive", "no"}, {"tangent", "raw"}, {NULL, NULL}});
+  check_objective(
+      "sct", (const char *const[][2]){{"adaptive", "no"}, {"prior_weight", "no"}, {NULL, NULL}});
+  check_objective("sct",
+                  (const char *const[][2]){{"adaptive", "no"}, {"rearrange", "no"}, {NULL, NULL}});
 }
 
 static void test_scd(void **state) {
