@@ -1,0 +1,110 @@
+/* cd - consistency distillation (Song, Dhariwal, Chen and Sutskever, arXiv 2303.01469, alg. 2):
+ *
+ *   x_n+1 = cos(t_n+1) x0 + sin(t_n+1) z,   n ~ U{0, .., N-2} on Karras' grid
+ *   x^_n  = the teacher's step from t_n+1 to t_n
+ *   L     = E d(f(x_n+1, t_n+1), f_target(x^_n, t_n)),   target <- mu target + (1 - mu) student
+ *
+ * with d = l2, l1 or pseudo-Huber; the paper's LPIPS wants a network of pictures. The step is EDM's
+ * Heun in sigma = sigma_d tan t, whatever the path: an Euler step, which is DDIM's, plus the mean
+ * of the noise at both ends less that at the first (process/steps.h, few__step_heun); or DDIM
+ * alone. A guided teacher gives the student a strength as an input, as in scd.
+ */
+#include "base/rng.h"
+#include "discrete.h"
+
+struct cd_opts {
+  struct few_grid_opts grid;
+  struct few_metric_opts metric;
+  int64_t points;
+  int solver;
+  double target_decay, guidance_min, guidance_max;
+};
+
+static const struct few_option options[] = {
+    FEW_OPT_INT(struct cd_opts, points, "18", 2, 1000000, "N, points of the grid"),
+    FEW_OPT_CHOICE(struct cd_opts, solver, "heun", "heun|ddim", "the teacher's step"),
+    FEW_OPT_REAL(struct cd_opts, target_decay, "0.95", 0, 0.999999,
+                 "mu of the target's average; 0: the student of the last step"),
+    FEW_METRIC_OPTIONS(struct cd_opts, "l2", "0.00054"),
+    FEW_GRID_OPTIONS(struct cd_opts),
+    FEW_OPT_REAL(struct cd_opts, guidance_min, "1", 0, 100, "weakest guidance of the teacher"),
+    FEW_OPT_REAL(struct cd_opts, guidance_max, "1", 0, 100,
+                 "strongest; above guidance_min: an input of the student"),
+    FEW_OPT_END};
+
+static bool guidance(const void *opts, double *min, double *max) {
+  const struct cd_opts *o = opts;
+  *min = o->guidance_min;
+  *max = o->guidance_max;
+  return o->guidance_max > o->guidance_min;
+}
+
+static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
+  const struct cd_opts *o = opts;
+  return few__loss_check_guidance(ctx, "cd", o->guidance_min, o->guidance_max, fit);
+}
+
+static double target_decay(const void *opts, const struct few_clock *at) {
+  FEW_UNUSED(at);
+  return ((const struct cd_opts *)opts)->target_decay;
+}
+
+/* DDIM from `at` down by an angle; the noise e = sin(t) x + cos(t) sigma_d F, of deviation sigma_d.
+ */
+static few_node ddim(const struct few_loss *l, const struct few_trig_draw *at, few_node F,
+                     few_node angle) {
+  few_graph *g = l->g;
+  few_node turned = few_mul(g, few__loss_rows(l, few_sin(g, angle)), F);
+  return few_sub(g, few_mul(g, few__loss_rows(l, few_cos(g, angle)), at->x),
+                 few_scale(g, turned, l->spec->sigma_data));
+}
+
+static few_node noise(const struct few_loss *l, const struct few_trig_draw *at, few_node F) {
+  few_graph *g = l->g;
+  return few_add(g, few_mul(g, at->sin, at->x),
+                 few_scale(g, few_mul(g, at->cos, F), l->spec->sigma_data));
+}
+
+/* The teacher's step from `from` to the time of `to`, whose state is replaced. */
+static void step(struct few_loss *l, const struct cd_opts *o, const struct few_trig_draw *from,
+                 struct few_trig_draw *to, few_node strength) {
+  enum { HEUN };
+  few_graph *g = l->g;
+  few_node angle = few_sub(g, from->t, to->t);
+  few_node F = few__loss_teacher(l, from->x, from->t, strength);
+  to->x = ddim(l, from, F, angle);
+  if (o->solver != HEUN) return;
+  few_node next = few__loss_teacher(l, to->x, to->t, strength);
+  few_node change = few_sub(g, noise(l, to, next), noise(l, from, F));
+  few_node w = few_div(g, few__loss_rows(l, few_sin(g, angle)), few_scale(g, from->cos, -2));
+  to->x = few_add(g, to->x, few_mul(g, w, change));
+}
+
+static void build(struct few_loss *l, const void *opts) {
+  const struct cd_opts *o = opts;
+  few_node points = few_fill(l->g, (double)o->points, FEW_SCALAR);
+  const struct few_hop hop = few__grid_hop(l, &o->grid, points, few__grid_uniform(l, points));
+  const struct few_trig_draw from = few__trig_at(l, l->x0, hop.t, FEW_RNG_NOISE);
+  struct few_trig_draw to = few__trig_at(l, l->x0, hop.s, FEW_RNG_NOISE);
+  few_node strength = few__loss_strength(l);
+  step(l, o, &from, &to, strength);
+  to.x = few_stop(l->g, to.x);
+  few_node target = few__discrete_f(l, FEW_TARGET, &to, strength);
+  few__discrete_add(l, &o->metric, &from, strength, target, FEW_NONE);
+}
+
+const struct few_objective_def few__objective_cd = {
+    .name = "cd",
+    .source = "arXiv 2303.01469",
+    .help = "consistency distillation: agree with oneself one teacher's step nearer the data",
+    .options = options,
+    .options_size = sizeof(struct cd_opts),
+    .needs_teacher = true,
+    .starts_as_teacher = true,
+    .target = FEW_TARGET_AVERAGE,
+    .target_decay = target_decay,
+    .sampler = "consistency",
+    .check = check,
+    .guidance = guidance,
+    .build = build,
+};

@@ -1,0 +1,75 @@
+/* ct - consistency training (Song, Dhariwal, Chen and Sutskever, arXiv 2303.01469, alg. 3):
+ * consistency distillation without a teacher. The point at t_n is that of the same image and noise,
+ * x_n = cos(t_n) x0 + sin(t_n) z: in expectation the flow's own, to first order in the step.
+ *
+ *   L     = E d(f(x_n+1, t_n+1), f_target(x_n, t_n)),   n ~ U{0, .., N-2}
+ *   N(k)  = ceil(sqrt(k/K ((s1+1)^2 - s0^2) + s0^2) - 1) + 1      at step k of K
+ *   mu(k) = exp(s0 ln(mu0) / N(k)),   target <- mu target + (1 - mu) student
+ */
+#include <math.h>
+
+#include "base/rng.h"
+#include "discrete.h"
+
+struct ct_opts {
+  struct few_grid_opts grid;
+  struct few_metric_opts metric;
+  int64_t s0, s1;
+  double mu0;
+};
+
+static const struct few_option options[] = {
+    FEW_OPT_INT(struct ct_opts, s0, "2", 2, 100000, "points of the grid at first"),
+    FEW_OPT_INT(struct ct_opts, s1, "150", 2, 100000, "and at last"),
+    FEW_OPT_REAL(struct ct_opts, mu0, "0.9", 0, 0.999999, "mu of the target's average at first"),
+    FEW_METRIC_OPTIONS(struct ct_opts, "l2", "0.00054"),
+    FEW_GRID_OPTIONS(struct ct_opts),
+    FEW_OPT_END};
+
+static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
+  const struct ct_opts *o = opts;
+  FEW_UNUSED(fit);
+  if (o->s1 >= o->s0) return FEW_OK;
+  return few__fail(ctx, FEW_E_INVALID, "ct: s1 = %lld is below s0 = %lld: the grid becomes finer",
+                   (long long)o->s1, (long long)o->s0);
+}
+
+static double points(const struct ct_opts *o, const struct few_clock *at) {
+  const double first = (double)(o->s0 * o->s0), last = (double)((o->s1 + 1) * (o->s1 + 1));
+  return ceil(sqrt((double)at->step / (double)at->steps * (last - first) + first) - 1) + 1;
+}
+
+static void schedule(const void *opts, const struct few_clock *at, double *scalar) {
+  scalar[0] = points(opts, at);
+}
+
+static double target_decay(const void *opts, const struct few_clock *at) {
+  const struct ct_opts *o = opts;
+  return pow(o->mu0, (double)o->s0 / points(o, at));
+}
+
+static void build(struct few_loss *l, const void *opts) {
+  const struct ct_opts *o = opts;
+  few_node i = few__grid_uniform(l, l->scalar[0]);
+  const struct few_hop hop = few__grid_hop(l, &o->grid, l->scalar[0], i);
+  const struct few_trig_draw from = few__trig_at(l, l->x0, hop.t, FEW_RNG_NOISE),
+                             to = few__trig_at(l, l->x0, hop.s, FEW_RNG_NOISE);
+  few_node target = few__discrete_f(l, FEW_TARGET, &to, FEW_NONE);
+  few__discrete_add(l, &o->metric, &from, FEW_NONE, target, FEW_NONE);
+}
+
+const struct few_objective_def few__objective_ct = {
+    .name = "ct",
+    .source = "arXiv 2303.01469",
+    .help = "consistency training, without a teacher",
+    .options = options,
+    .options_size = sizeof(struct ct_opts),
+    .starts_as_teacher = true,
+    .target = FEW_TARGET_AVERAGE,
+    .target_decay = target_decay,
+    .sampler = "consistency",
+    .check = check,
+    .n_scalars = 1,
+    .schedule = schedule,
+    .build = build,
+};

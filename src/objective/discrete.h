@@ -1,0 +1,89 @@
+/* discrete.h - what consistency objectives between two times share: the grid and the metric.
+ *
+ * All of them compare f at a time t with f at a time s < t on one path of the flow. The state is
+ * the same x_t = cos(t) x0 + sin(t) z in every paper's coordinate c of time,
+ *
+ *   path = edm       c = sigma = sigma_d tan t
+ *   path = trigflow  c = t
+ *   path = flow      c = u = sigma / (1 + sigma), the share of noise on the straight path
+ *
+ * and so is f(x, t) = cos(t) x - sin(t) sigma_d F, which is x at t = 0 without being told. What the
+ * path changes is where the grid's points lie and the weight 1 / (c(t) - c(s)). EDM's epsilon, at
+ * which its f is the identity, is the grid's first point here: f differs from x by sin(t_min)
+ * there, 0.004 at sigma_min = 0.002.
+ */
+#ifndef FEW_SRC_DISCRETE_H
+#define FEW_SRC_DISCRETE_H
+
+#include "objective.h"
+
+enum few_path { FEW_PATH_EDM, FEW_PATH_TRIGFLOW, FEW_PATH_FLOW };
+
+struct few_grid_opts {
+  int path;
+  double rho, sigma_min, sigma_max;
+};
+struct few_metric_opts {
+  int metric; /* 0 l2, 1 l1, 2 huber */
+  double huber_c;
+};
+
+#define FEW_DISCRETE_(S, member, field, type, deflt, min, max, choices, help)                 \
+  {                                                                                           \
+#field, type, offsetof(S, member.field), sizeof(((S *)0)->member.field), deflt, min, max, \
+        choices, help                                                                         \
+  }
+/* clang-format off */
+#define FEW_PATH_OPTION(S) \
+  FEW_DISCRETE_(S, grid, path, FEW_OPTION_CHOICE, "edm", 0, 0, "edm|trigflow|flow", \
+                "time's coordinate: sigma_d tan t, t, or the share of noise")
+#define FEW_GRID_OPTIONS(S) \
+  FEW_PATH_OPTION(S), \
+  FEW_DISCRETE_(S, grid, rho, FEW_OPTION_REAL, "0", 0, 100, NULL, \
+                "the grid is even in c^(1/rho); 0: 7 for edm, else 1"), \
+  FEW_DISCRETE_(S, grid, sigma_min, FEW_OPTION_REAL, "0.002", 1e-6, 1, NULL, \
+                "sigma_d tan t of the grid's first point"), \
+  FEW_DISCRETE_(S, grid, sigma_max, FEW_OPTION_REAL, "80", 1.001, 1e5, NULL, "of its last")
+#define FEW_METRIC_OPTIONS(S, kind, c) \
+  FEW_DISCRETE_(S, metric, metric, FEW_OPTION_CHOICE, kind, 0, 0, "l2|l1|huber", \
+                "mean square, mean size, or sqrt(|.|^2 + c^2) - c of a sample"), \
+  FEW_DISCRETE_(S, metric, huber_c, FEW_OPTION_REAL, c, 0, 1e3, NULL, \
+                "c / sqrt(D); 0: the plain norm")
+/* clang-format on */
+
+/* A row's way down, from t to s. */
+struct few_hop {
+  few_node t, s;  /* [rows] radians, t > s */
+  few_node width; /* [rows] c(t) - c(s) > 0 */
+};
+
+/* c of sigma = sigma_d tan t, t of c; [rows]. */
+few_node few__path_coordinate(const struct few_loss *l, int path, few_node sigma);
+few_node few__path_time(const struct few_loss *l, int path, few_node c);
+
+/* Karras' grid (arXiv 2206.00364, eq. 5) counted from the clean end:
+ *   c_i = (c_min^(1/rho) + i/(N-1) (c_max^(1/rho) - c_min^(1/rho)))^rho,   i = 0 .. N-1.
+ * N is `points` [], a scalar that may change with the step: the graph does not. The hop of row i is
+ * from point i+1 down to point i. */
+struct few_hop few__grid_hop(const struct few_loss *l, const struct few_grid_opts *o,
+                             few_node points, few_node i);
+/* i [rows], uniform on 0 .. N-2. */
+few_node few__grid_uniform(const struct few_loss *l, few_node points);
+/* i [rows] with iCT's p(i) ~ Phi(ln sigma_i+1) - Phi(ln sigma_i), the normal distribution's, which
+ * the paper writes with erf. ln sigma ~ N(p_mean, p_std^2) is drawn and i is the interval that it
+ * falls in: that is this p to the letter if what falls outside of the grid is drawn again. A static
+ * graph draws three times; a third miss (one row in 10^6 with iCT's numbers) goes to the nearest
+ * end. */
+few_node few__grid_lognormal(const struct few_loss *l, const struct few_grid_opts *o,
+                             few_node points, double p_mean, double p_std);
+
+/* Consistency: d(f(x_t, t), target) of the student with gradients, weighted [rows] (FEW_NONE: 1).
+ * `at` is the state at t; no gradient is taken of the target. Adds the loss, and logs mse. */
+void few__discrete_add(struct few_loss *l, const struct few_metric_opts *o,
+                       const struct few_trig_draw *at, few_node guidance, few_node target,
+                       few_node weight);
+/* f of a network at the state. */
+few_node few__discrete_f(struct few_loss *l, enum few_role who, const struct few_trig_draw *at,
+                         few_node guidance);
+
+#endif

@@ -1,0 +1,102 @@
+/* dscm - sCD in discrete time (Lu and Song, arXiv 2410.11081, appendix E): what is lost where the
+ * tangent is a difference over a grid instead of a derivative. From t to t' < t on the grid,
+ *
+ *   x_t' = cos(t-t') x_t - sin(t-t') sigma_d F_teacher(x_t/sigma_d, t)              (DDIM)
+ *   Delta = -cos(t') (sigma_d F^- - sigma_d F_teacher)
+ *           - r sin(t') (x_t + (sigma_d cos(t-t') F^-(x_t, t) - sigma_d F^-(x_t', t')) / sin(t-t'))
+ *
+ * which becomes df/dt as t' -> t; the loss is sCD's for g = cos(t) Delta. The grid is Karras' in
+ * sigma = sigma_d tan t with its first point moved to t = 0, and its interval is drawn by the
+ * lognormal distribution as in iCT (discrete.h). On the paths trigflow and flow the grid is even in
+ * that coordinate; the state, the tangent and the weight are the same.
+ */
+#include "base/rng.h"
+#include "discrete.h"
+#include "scm.h"
+
+struct dscm_opts {
+  struct few_scm_opts scm;
+  struct few_grid_opts grid;
+  int64_t points;
+  double guidance_min, guidance_max;
+};
+
+static const struct few_option options[] = {
+    FEW_OPT_INT(struct dscm_opts, points, "1024", 2, 1000000, "N, points of the grid"),
+    FEW_SCM_OPTIONS(struct dscm_opts),
+    FEW_GRID_OPTIONS(struct dscm_opts),
+    FEW_OPT_REAL(struct dscm_opts, guidance_min, "1", 0, 100, "weakest guidance of the teacher"),
+    FEW_OPT_REAL(struct dscm_opts, guidance_max, "1", 0, 100,
+                 "strongest; above guidance_min: an input of the student"),
+    FEW_OPT_END};
+
+static bool guidance(const void *opts, double *min, double *max) {
+  const struct dscm_opts *o = opts;
+  *min = o->guidance_min;
+  *max = o->guidance_max;
+  return o->guidance_max > o->guidance_min;
+}
+
+static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
+  const struct dscm_opts *o = opts;
+  return few__loss_check_guidance(ctx, "dscm", o->guidance_min, o->guidance_max, fit);
+}
+
+static void schedule(const void *opts, const struct few_clock *at, double *scalar) {
+  few__scm_schedule(&((const struct dscm_opts *)opts)->scm, at, scalar);
+}
+
+/* The state at the teacher's side of a hop from d, and the hop's angle. */
+struct lower {
+  struct few_trig_draw at;
+  few_node sin, cos; /* of t - t' */
+};
+
+static struct lower step(struct few_loss *l, const struct few_trig_draw *d, few_node v,
+                         few_node s) {
+  few_graph *g = l->g;
+  few_node angle = few_sub(g, d->t, s);
+  struct lower to = {few__trig_at(l, l->x0, s, FEW_RNG_NOISE), few__loss_rows(l, few_sin(g, angle)),
+                     few__loss_rows(l, few_cos(g, angle))};
+  to.at.x = few_sub(g, few_mul(g, to.cos, d->x), few_mul(g, to.sin, v));
+  return to;
+}
+
+static void build(struct few_loss *l, const void *opts) {
+  const struct dscm_opts *o = opts;
+  few_graph *g = l->g;
+  const double sigma = l->spec->sigma_data;
+  few_node points = few_fill(g, (double)o->points, FEW_SCALAR), strength = few__loss_strength(l);
+  few_node i = few__grid_lognormal(l, &o->grid, points, o->scm.p_mean, o->scm.p_std);
+  const struct few_hop hop = few__grid_hop(l, &o->grid, points, i);
+  few_node above_first = few_less(g, few_fill(g, 0, FEW_SCALAR), i);
+  const struct few_trig_draw d = few__trig_at(l, l->x0, hop.t, FEW_RNG_NOISE);
+  l->t = d.t;
+  few_node v = few_stop(g, few_scale(g, few__loss_teacher(l, d.x, d.t, strength), sigma));
+  const struct lower to = step(l, &d, v, few_mul(g, above_first, hop.s));
+
+  few_node F = few__loss_F(l, FEW_STUDENT, d.x, d.t, l->label, strength);
+  few_node below = few__loss_F(l, FEW_STUDENT, to.at.x, to.at.t, l->label, strength);
+  few_node slope = few_div(g, few_sub(g, few_mul(g, to.cos, F), below), to.sin);
+  few_node first = few_mul(g, to.at.cos, few_sub(g, v, few_scale(g, F, sigma)));
+  few_node second = few_mul(g, to.at.sin, few_add(g, d.x, few_scale(g, slope, sigma)));
+  few_node delta = few_sub(g, first, few_mul(g, l->scalar[0], second));
+  few__scm_add(l, &o->scm, &d, F, few_mul(g, few__scm_factor(l, &o->scm, &d), delta));
+}
+
+const struct few_objective_def few__objective_dscm = {
+    .name = "dscm",
+    .source = "arXiv 2410.11081",
+    .help = "sCD with differences over a grid of times in place of the tangent",
+    .options = options,
+    .options_size = sizeof(struct dscm_opts),
+    .needs_teacher = true,
+    .starts_as_teacher = true,
+    .sampler = "consistency",
+    .check = check,
+    .guidance = guidance,
+    .n_scalars = 1,
+    .warms_up = true,
+    .schedule = schedule,
+    .build = build,
+};

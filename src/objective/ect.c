@@ -1,0 +1,85 @@
+/* ect - easy consistency tuning (Geng, Pokle, Luo, Lin and Kolter, arXiv 2406.14548): a diffusion
+ * model becomes a consistency model as the second time moves from 0, where the loss is diffusion's,
+ * towards the first. No grid:
+ *
+ *   ln sigma ~ N(P_mean, P_std^2),   c = c(sigma)
+ *   r = c (1 - n(sigma) / q^(j+1)), at least 0,   n(sigma) = 1 + k sigmoid(-b sigma)
+ *   L = E w(c) d(f(x_c), stop f(x_r)),   the same image and noise; d = |.|, the norm of a sample
+ *   w = 1 / (c - r) (of CIFAR-10), or 1/sigma^2 + 1/sigma_d^2 (of ImageNet-64)
+ *
+ * with j the stage of `doublings` that the run is divided into: each brings r nearer to c by q.
+ * At r = 0, f is the clean image itself. c is EDM's sigma in the paper; on another path the same
+ * share of that path's coordinate is taken off, and n is still asked at sigma.
+ */
+#include <math.h>
+
+#include "base/rng.h"
+#include "discrete.h"
+
+struct ect_opts {
+  struct few_grid_opts grid; /* its path alone */
+  struct few_metric_opts metric;
+  double p_mean, p_std, q, k, b;
+  int64_t doublings;
+  int weight;
+};
+
+static const struct few_option options[] = {
+    FEW_OPT_REAL(struct ect_opts, p_mean, "-1.1", -20, 20, "mean of ln(sigma_d tan t)"),
+    FEW_OPT_REAL(struct ect_opts, p_std, "2", 0.01, 20, "its standard deviation"),
+    FEW_OPT_REAL(struct ect_opts, q, "2", 1.001, 1e6,
+                 "a stage brings the two times nearer by it; 4 for ImageNet-64"),
+    FEW_OPT_INT(struct ect_opts, doublings, "8", 1, 100, "stages, equally long"),
+    FEW_OPT_REAL(struct ect_opts, k, "8", 0, 1e3, "n = 1 + k sigmoid(-b sigma): wider steps"),
+    FEW_OPT_REAL(struct ect_opts, b, "1", 0, 1e3, "at small sigma"),
+    FEW_OPT_CHOICE(struct ect_opts, weight, "gap", "gap|edm",
+                   "1/(c - r), or 1/sigma^2 + 1/sigma_d^2"),
+    FEW_METRIC_OPTIONS(struct ect_opts, "huber", "0"),
+    FEW_PATH_OPTION(struct ect_opts),
+    FEW_OPT_END};
+
+/* q^(j+1). */
+static void schedule(const void *opts, const struct few_clock *at, double *scalar) {
+  const struct ect_opts *o = opts;
+  scalar[0] = pow(o->q, floor((double)at->step * (double)o->doublings / (double)at->steps) + 1);
+}
+
+/* c - r = c min(1, n/q^(j+1)): the difference itself, since 1 - that leaves few digits of it. */
+static struct few_hop draw(struct few_loss *l, const struct ect_opts *o, few_node sigma) {
+  few_graph *g = l->g;
+  few_node n = few_affine(g, few_sigmoid(g, few_scale(g, sigma, -o->b)), o->k, 1);
+  few_node part = few_min(g, few_div(g, n, l->scalar[0]), few_fill(g, 1, FEW_SCALAR));
+  few_node c = few__path_coordinate(l, o->grid.path, sigma), width = few_mul(g, c, part);
+  return (struct few_hop){few__path_time(l, o->grid.path, c),
+                          few__path_time(l, o->grid.path, few_sub(g, c, width)), width};
+}
+
+static void build(struct few_loss *l, const void *opts) {
+  enum { GAP };
+  const struct ect_opts *o = opts;
+  const double sigma_d = l->spec->sigma_data;
+  few_graph *g = l->g;
+  few_node normal = few__loss_randn(l, FEW_RNG_TIME, FEW_SHAPE(l->rows));
+  few_node sigma = few_exp(g, few_affine(g, normal, o->p_std, o->p_mean));
+  const struct few_hop hop = draw(l, o, sigma);
+  const struct few_trig_draw from = few__trig_at(l, l->x0, hop.t, FEW_RNG_NOISE),
+                             to = few__trig_at(l, l->x0, hop.s, FEW_RNG_NOISE);
+  few_node target = few__discrete_f(l, FEW_STUDENT, &to, FEW_NONE);
+  few_node weight = o->weight == GAP ? few_recip(g, hop.width)
+                                     : few_affine(g, few_recip(g, few_square(g, sigma)), 1,
+                                                  1 / (sigma_d * sigma_d));
+  few__discrete_add(l, &o->metric, &from, FEW_NONE, target, weight);
+}
+
+const struct few_objective_def few__objective_ect = {
+    .name = "ect",
+    .source = "arXiv 2406.14548",
+    .help = "easy consistency tuning of a diffusion model",
+    .options = options,
+    .options_size = sizeof(struct ect_opts),
+    .starts_as_teacher = true,
+    .sampler = "consistency",
+    .n_scalars = 1,
+    .schedule = schedule,
+    .build = build,
+};
