@@ -8,6 +8,7 @@
 #include "few/data.h"
 #include "few/eval.h"
 #include "few/graph.h"
+#include "few/loop.h"
 #include "few/model.h"
 #include "few/train.h"
 

@@ -34,6 +34,7 @@ MAY_INCLUDE = {
     # above: anything below
     'eval': 'base io data feature metric process sampler net graph op plan model',
     'train': 'base graph op ad backend plan nn process weight optim io data net metric sampler objective model feature eval check',
+    'loop': 'base io data metric model eval train objective net',
     'bench': 'base graph op ad backend plan nn process weight optim io data net sampler objective model train',
     'serve': 'base graph op ad backend plan nn process weight optim io data net metric sampler objective model check train bench',
 }

@@ -1,0 +1,397 @@
+/* loop.c - self-consuming training (Alemohammad et al., arXiv 2307.01850), a generation at a time.
+ *
+ *   DIR/loop.ini, recipe.ini         what loop this is
+ *   DIR/reference.safetensors        what the metrics keep of the real data
+ *   DIR/generation-002/data.npy      what it is trained on (mix.h), labels beside
+ *                      run/          few_train's directory
+ *                      samples.npy   what it makes, labels beside
+ *                      eval.json     how far that is from the real data; written last
+ *   DIR/loop.csv                     a row a generation
+ *
+ * Each file is written whole or not at all, and a generation with its eval.json is done: a loop
+ * that was stopped goes on where it was. Generations have seeds of their own, one after the other.
+ */
+#include "few/loop.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "few/data.h"
+#include "few/eval.h"
+#include "few/train.h"
+#include "io/file.h"
+#include "io/json.h"
+#include "io/npy.h"
+#include "mix.h"
+#include "model/model.h"
+#include "train/directory.h"
+#include "train/recipe.h"
+
+enum { EXTRA = 6 }; /* overrides of a generation */
+
+struct loop {
+  few_ctx *ctx;
+  const struct few_loop_opts *o;
+  struct few_run_recipe recipe; /* on the real data */
+  int64_t n_real, n_synthetic;
+  int generation;
+  char *data, *samples, *run, *report; /* of this generation */
+  char *before;                        /* samples of the one before; NULL: the first */
+};
+
+static const char *const kinds[] = {"synthetic", "augment", "fresh"};
+
+static bool labelled(const struct loop *l) { return l->recipe.spec.classes > 0; }
+static uint64_t seed_of(const struct loop *l) {
+  return (uint64_t)(l->recipe.keys.seed + l->generation - 1);
+}
+
+/* ---- places ---- */
+
+static few_status place(const struct loop *l, char **out, int generation, const char *name) {
+  char file[64];
+  snprintf(file, sizeof file, "generation-%03d/%s", generation, name);
+  return few__path_join(l->ctx, out, l->o->run, file);
+}
+
+static void leave(struct loop *l) {
+  char **const all[] = {&l->data, &l->samples, &l->run, &l->report, &l->before};
+  for (int i = 0; i < FEW_COUNT(all); i++) {
+    few__free(l->ctx, *all[i]);
+    *all[i] = NULL;
+  }
+}
+
+static few_status enter(struct loop *l, int generation) {
+  leave(l);
+  l->generation = generation;
+  FEW_TRY(place(l, &l->data, generation, "data.npy"));
+  FEW_TRY(place(l, &l->samples, generation, "samples.npy"));
+  FEW_TRY(place(l, &l->run, generation, "run"));
+  FEW_TRY(place(l, &l->report, generation, "eval.json"));
+  if (generation > 1) FEW_TRY(place(l, &l->before, generation - 1, "samples.npy"));
+  return few__mkdirs(l->ctx, l->run);
+}
+
+/* "a/data.npy" -> "a/data.labels.npy" */
+static void labels_name(char out[4096], const char *path) {
+  snprintf(out, 4096, "%.*s.labels.npy", (int)(strlen(path) - strlen(".npy")), path);
+}
+
+/* "npy:a/data.npy,a/data.labels.npy" */
+static void spec_of(const struct loop *l, char out[8300], const char *path) {
+  char labels[4096];
+  labels_name(labels, path);
+  if (labelled(l))
+    snprintf(out, 8300, "npy:%s,%s", path, labels);
+  else
+    snprintf(out, 8300, "npy:%s", path);
+}
+
+/* ---- data ---- */
+
+struct rows {
+  int64_t n, item;
+  bool points;
+  void *x; /* [n][item] bytes, or floats of points */
+  float *one;
+  int32_t *label;
+};
+
+static few_status take(const struct few_data *from, int64_t index, struct rows *r, int64_t to) {
+  FEW_TRY(few_data_get(from, index, r->one));
+  if (r->points)
+    memcpy((float *)r->x + to * r->item, r->one, (size_t)r->item * sizeof *r->one);
+  else
+    few__sample_bytes(r->item, r->one, (uint8_t *)r->x + to * r->item);
+  r->label[to] = few_data_label(from, index);
+  return FEW_OK;
+}
+
+/* Real items in the order of the recipe's seed, then those of the generation before. */
+static few_status gather(const struct loop *l, const struct few_loop_mix *mix, struct rows *r) {
+  const few_data *real = l->recipe.data;
+  const uint64_t seed = (uint64_t)l->recipe.keys.seed;
+  char spec[8300];
+  few_data *made = NULL;
+  for (int64_t i = 0; i < mix->real; i++)
+    FEW_TRY(take(real, few_data_batch_index(few_data_n(real), seed, mix->first + i), r, i));
+  if (!mix->synthetic) return FEW_OK;
+  spec_of(l, spec, l->before);
+  FEW_TRY(few_data_open(l->ctx, &made, spec, NULL));
+  few_status st = FEW_OK;
+  for (int64_t i = 0; i < mix->synthetic && !st; i++) st = take(made, i, r, mix->real + i);
+  few_data_free(made);
+  return st;
+}
+
+static few_status write_rows(const struct loop *l, const struct rows *r) {
+  const struct few_net_spec *s = &l->recipe.spec;
+  const int64_t pictures[] = {r->n, s->h, s->w, s->c}, points[] = {r->n, s->c};
+  char labels[4096];
+  labels_name(labels, l->data);
+  if (labelled(l)) FEW_TRY(few__npy_write(l->ctx, labels, FEW_STORE_I32, 1, &r->n, r->label));
+  return few__npy_write(l->ctx, l->data, r->points ? FEW_STORE_F32 : FEW_STORE_U8,
+                        r->points ? 2 : 4, r->points ? points : pictures, r->x);
+}
+
+static few_status make_data(const struct loop *l) {
+  const struct few_loop_mix mix =
+      few__loop_mix((enum few_loop_kind)l->o->kind, l->generation, l->n_real, l->n_synthetic);
+  struct rows r = {.n = mix.real + mix.synthetic,
+                   .item = few_data_item_size(l->recipe.data),
+                   .points = l->recipe.spec.points};
+  few_status st;
+  if (few__path_exists(l->data)) return FEW_OK;
+  const size_t bytes = few__mul_size((size_t)r.item, r.points ? sizeof(float) : 1);
+  FEW_GOTO(few__new(l->ctx, &r.x, (size_t)r.n, bytes));
+  FEW_GOTO(FEW_NEW(l->ctx, &r.one, r.item));
+  FEW_GOTO(FEW_NEW(l->ctx, &r.label, r.n));
+  FEW_GOTO(gather(l, &mix, &r));
+  FEW_GOTO(write_rows(l, &r));
+out:
+  few__free(l->ctx, r.x);
+  few__free(l->ctx, r.one);
+  few__free(l->ctx, r.label);
+  return st;
+}
+
+/* ---- a generation ---- */
+
+static few_status train(const struct loop *l) {
+  const struct few_loop_opts *o = l->o;
+  char spec[8300], data[8320], seed[40];
+  const char **all;
+  spec_of(l, spec, l->data);
+  snprintf(data, sizeof data, "data=%s", spec);
+  snprintf(seed, sizeof seed, "seed=%" PRIu64, seed_of(l));
+  const char *const extra[EXTRA] = {data, seed, "data_limit=0", "size=0", "channels_in=0", NULL};
+  FEW_TRY(FEW_NEW(l->ctx, &all, o->n_overrides + EXTRA));
+  struct few_train_opts t = FEW_TRAIN_OPTS_INIT;
+  for (int i = 0; i < o->n_overrides; i++) all[t.n_overrides++] = o->overrides[i];
+  for (int i = 0; extra[i]; i++) all[t.n_overrides++] = extra[i];
+  t.recipe = o->recipe;
+  t.run = l->run;
+  t.overrides = all;
+  few_status st = few_train(l->ctx, &t);
+  few__free(l->ctx, all);
+  return st;
+}
+
+static few_status draw(const struct loop *l, few_model *m) {
+  struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
+  float *x = NULL;
+  int32_t *label = NULL;
+  few_status st;
+  s.n = l->n_synthetic;
+  s.steps = l->o->steps;
+  s.guidance = l->o->guidance;
+  s.seed = seed_of(l);
+  FEW_GOTO(FEW_NEW(l->ctx, &x, s.n * few_data_item_size(l->recipe.data)));
+  FEW_GOTO(FEW_NEW(l->ctx, &label, s.n));
+  FEW_GOTO(few_sample(m, &s, x, label, NULL));
+  FEW_GOTO(few_sample_write(m, l->samples, &s, x, labelled(l) ? label : NULL, 0));
+out:
+  few__free(l->ctx, x);
+  few__free(l->ctx, label);
+  return st;
+}
+
+static few_status sample(const struct loop *l) {
+  char *path = NULL;
+  few_model *m = NULL;
+  few_status st;
+  if (few__path_exists(l->samples)) return FEW_OK;
+  FEW_GOTO(few__path_join(l->ctx, &path, l->run, "model.safetensors"));
+  FEW_GOTO(few_model_load(l->ctx, &m, path));
+  FEW_GOTO(draw(l, m));
+out:
+  few_model_free(m);
+  few__free(l->ctx, path);
+  return st;
+}
+
+/* ---- distances ---- */
+
+/* k = 5 as in the paper; precision and recall look at as many rows of both. */
+static struct few_eval_opts eval_opts(const struct loop *l) {
+  const struct few_loop_opts *o = l->o;
+  const char *data = l->recipe.keys.data;
+  const bool fashion = !strncmp(data, "fashion-mnist", strlen("fashion-mnist"));
+  struct few_eval_opts e = FEW_EVAL_OPTS_INIT;
+  e.features = o->features ? o->features : fashion ? "fashion" : "pixels";
+  e.metrics = o->metrics ? o->metrics : l->recipe.spec.points ? "fd,energy,pr" : "fd,pr";
+  e.knn = 5;
+  if (l->n_synthetic < e.keep) e.keep = l->n_synthetic;
+  return e;
+}
+
+static few_status evaluate(const struct loop *l) {
+  struct few_eval_opts e = eval_opts(l);
+  struct few_eval_report *r = NULL;
+  char *reference = NULL, *text = NULL, spec[8300];
+  few_status st;
+  FEW_GOTO(few__path_join(l->ctx, &reference, l->o->run, "reference.safetensors"));
+  e.reference = l->recipe.keys.data;
+  if (!few__path_exists(reference)) FEW_GOTO(few_eval_save_reference(l->ctx, &e, reference));
+  spec_of(l, spec, l->samples);
+  e.source = spec;
+  e.reference = reference;
+  FEW_GOTO(few_eval(l->ctx, &e, &r));
+  FEW_GOTO(few_eval_json(l->ctx, r, &text));
+  FEW_GOTO(few__file_write(l->ctx, l->report, text, strlen(text)));
+out:
+  few_eval_report_free(r);
+  if (text) few_text_free(l->ctx, text);
+  few__free(l->ctx, reference);
+  return st;
+}
+
+/* A row of the table; the first has the names above it. */
+static few_status add_row(const struct loop *l, struct few_text *csv) {
+  const struct few_loop_mix mix =
+      few__loop_mix((enum few_loop_kind)l->o->kind, l->generation, l->n_real, l->n_synthetic);
+  json_t *all, *numbers = NULL, *one;
+  size_t i;
+  FEW_TRY(few__json_read(l->ctx, &all, l->report, (size_t)1 << 24));
+  few_status st = few__json_array(l->ctx, l->report, all, "numbers", &numbers);
+  if (!st && l->generation == 1) {
+    few__text_add(l->ctx, csv, "generation,real,synthetic,bias");
+    json_array_foreach(numbers, i, one)
+        few__text_add(l->ctx, csv, ",%s", json_string_value(json_object_get(one, "name")));
+    few__text_add(l->ctx, csv, "\n");
+  }
+  few__text_add(l->ctx, csv, "%d,%" PRId64 ",%" PRId64 ",%.6g", l->generation, mix.real,
+                mix.synthetic, 1 / l->o->guidance);
+  json_array_foreach(numbers, i, one)
+      few__text_add(l->ctx, csv, ",%.6g", json_number_value(json_object_get(one, "value")));
+  few__text_add(l->ctx, csv, "\n");
+  json_decref(all);
+  return st;
+}
+
+static few_status write_table(const struct loop *l, const struct few_text *csv) {
+  char *path;
+  if (csv->failed) return few__fail(l->ctx, FEW_E_MEMORY, "out of memory: loop.csv");
+  FEW_TRY(few__path_join(l->ctx, &path, l->o->run, "loop.csv"));
+  few_status st = few__file_write(l->ctx, path, csv->at, csv->len);
+  few__free(l->ctx, path);
+  return st;
+}
+
+static few_status generation(struct loop *l, int g, struct few_text *csv) {
+  FEW_TRY(enter(l, g));
+  if (!few__path_exists(l->report)) {
+    few__log(l->ctx, FEW_LOG_INFO, "generation %d of %d", g, l->o->generations);
+    FEW_TRY(make_data(l));
+    FEW_TRY(train(l));
+    FEW_TRY(sample(l));
+    FEW_TRY(evaluate(l));
+  }
+  FEW_TRY(add_row(l, csv));
+  return write_table(l, csv);
+}
+
+/* ---- what loop this is ---- */
+
+static few_status choose_numbers(struct loop *l) {
+  const struct few_loop_opts *o = l->o;
+  const int64_t n = few_data_n(l->recipe.data);
+  const bool fresh = o->kind == FEW_LOOP_FRESH;
+  l->n_real = o->n_real ? o->n_real : fresh ? n / o->generations : n;
+  l->n_synthetic = o->n_synthetic ? o->n_synthetic : l->n_real;
+  if (l->n_real < 2 || l->n_synthetic < 2)
+    return few__fail(l->ctx, FEW_E_INVALID, "loop: %lld real and %lld synthetic items: give more",
+                     (long long)l->n_real, (long long)l->n_synthetic);
+  if (l->n_real > (fresh ? n / o->generations : n))
+    return few__fail(l->ctx, FEW_E_INVALID, "loop: %lld real items %s, and %s has %lld: give fewer",
+                     (long long)l->n_real, fresh ? "for each generation" : "are asked for",
+                     l->recipe.keys.data, (long long)n);
+  if (labelled(l) && l->n_synthetic < l->recipe.spec.classes)
+    return few__fail(l->ctx, FEW_E_INVALID, "loop: %lld synthetic items of %lld classes: give more",
+                     (long long)l->n_synthetic, (long long)l->recipe.spec.classes);
+  return FEW_OK;
+}
+
+/* The file holds this text already, or is written now. */
+static few_status same_text(const struct loop *l, const char *name, const struct few_text *text) {
+  char *path, *was = NULL;
+  size_t n;
+  if (text->failed) return few__fail(l->ctx, FEW_E_MEMORY, "out of memory: %s", name);
+  FEW_TRY(few__path_join(l->ctx, &path, l->o->run, name));
+  few_status st = FEW_OK;
+  if (!few__path_exists(path)) {
+    st = few__file_write(l->ctx, path, text->at, text->len);
+  } else {
+    st = few__file_read(l->ctx, &was, &n, path, (size_t)1 << 20);
+    if (!st && (n != text->len || memcmp(was, text->at, n) != 0))
+      st = few__fail(l->ctx, FEW_E_INVALID,
+                     "%s is of another loop:\n%sand now it is\n%stake another directory", path, was,
+                     text->at);
+  }
+  few__free(l->ctx, was);
+  few__free(l->ctx, path);
+  return st;
+}
+
+static few_status same_recipe(const struct loop *l) {
+  struct few_text text = {0};
+  char *path;
+  FEW_TRY(few__path_join(l->ctx, &path, l->o->run, "recipe.ini"));
+  few_status st = few__run_recipe_text(l->ctx, &l->recipe, &text);
+  if (!st)
+    st = few__path_exists(path) ? few__run_recipe_same(l->ctx, &l->recipe, path)
+                                : few__file_write(l->ctx, path, text.at, text.len);
+  few__text_free(l->ctx, &text);
+  few__free(l->ctx, path);
+  return st;
+}
+
+static few_status same_loop(const struct loop *l) {
+  const struct few_eval_opts e = eval_opts(l);
+  struct few_text text = {0};
+  few__text_add(l->ctx, &text,
+                "kind = %s\nreal = %" PRId64 "\nsynthetic = %" PRId64
+                "\nguidance = %.17g\nsteps = %d\nfeatures = %s\nmetrics = %s\n",
+                kinds[l->o->kind], l->n_real, l->n_synthetic, l->o->guidance, l->o->steps,
+                e.features, e.metrics);
+  few_status st = same_text(l, "loop.ini", &text);
+  few__text_free(l->ctx, &text);
+  return st ? st : same_recipe(l);
+}
+
+static few_status check(few_ctx *ctx, const struct few_loop_opts *o) {
+  if (o->version != FEW_LOOP_OPTS_VERSION)
+    return few__fail(ctx, FEW_E_INVALID, "loop: options of another version of few");
+  if (!o->recipe || !o->run)
+    return few__fail(ctx, FEW_E_INVALID, "loop: wants a recipe and a directory");
+  if (strchr(o->run, ','))
+    return few__fail(ctx, FEW_E_INVALID, "loop: %s: names of data sets cannot hold a comma",
+                     o->run);
+  if (o->generations < 1 || o->generations > 999 || o->kind < 0 || o->kind >= FEW_COUNT(kinds))
+    return few__fail(ctx, FEW_E_INVALID, "loop: %d generations: give 1 to 999", o->generations);
+  return o->guidance > 0
+             ? FEW_OK
+             : few__fail(ctx, FEW_E_INVALID, "loop: guidance %g: give more than 0", o->guidance);
+}
+
+few_status few_loop(few_ctx *ctx, const struct few_loop_opts *o) {
+  struct loop l = {.ctx = ctx, .o = o};
+  struct few_text csv = {0};
+  int lock = -1;
+  few_status st;
+  FEW_TRY(check(ctx, o));
+  struct few_train_opts t = {FEW_TRAIN_OPTS_VERSION, o->recipe, o->run, o->n_overrides,
+                             o->overrides};
+  FEW_TRY(few__run_recipe_open(ctx, &l.recipe, &t));
+  FEW_GOTO(choose_numbers(&l));
+  FEW_GOTO(few__run_dir_open(ctx, o->run, &lock));
+  FEW_GOTO(same_loop(&l));
+  for (int g = 1; g <= o->generations; g++) FEW_GOTO(generation(&l, g, &csv));
+out:
+  leave(&l);
+  few__text_free(ctx, &csv);
+  few__run_dir_close(lock);
+  few__run_recipe_close(ctx, &l.recipe);
+  return st;
+}
