@@ -1,0 +1,26 @@
+# A loop of generations: the same table however it was stopped, more generations later, and words for
+# what cannot be.
+fail() {
+  echo "$@"
+  exit 9
+}
+loop() {
+  run=$1
+  shift
+  "$few" loop "$here/moons.ini" --run "$run" --real 200 --synthetic 150 --steps 4 --quiet "$@" steps=20 \
+    checkpoint_every=20
+}
+loop whole --kind augment --generations 3 || fail "no loop"
+head -1 whole/loop.csv
+cut -d, -f1-4 whole/loop.csv
+loop part --kind augment --generations 1 --workers 1 || fail "no first generation"
+loop part --kind augment --generations 3 --workers 3 || fail "no more generations"
+cmp whole/loop.csv part/loop.csv || fail "other numbers"
+rm -r part/generation-003/eval.json part/generation-003/samples.npy part/loop.csv
+loop part --kind augment --generations 3 || fail "not resumed"
+cmp whole/loop.csv part/loop.csv || fail "other numbers after a stop"
+loop part --kind fresh --generations 3 2>&1 | grep -c "is of another loop"
+loop part --kind augment --generations 3 lr=0.5 2>&1 | grep -o "was run with lr = [^,]*"
+"$few" loop "$here/moons.ini" --run fresh --kind fresh --generations 9 --real 60000 2>&1 |
+  grep -o "60000 real items for each generation.*"
+"$few" loop "$here/moons.ini" --run a,b --generations 1 2>&1 | grep -o "cannot hold a comma"
