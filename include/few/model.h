@@ -43,6 +43,7 @@ struct few_model_info {
                          * is, evaluating the model gives F */
   int n_times;          /* the model's own sampling times, falling; 0: it has none */
   const double *times;
+  const char *direction; /* "both", or distilled steps that only "decode" or "encode" */
 };
 /* Strings and times in *out are borrowed. */
 void few_model_info(const few_model *m, struct few_model_info *out);
@@ -193,6 +194,46 @@ struct few_schedule_info {
 };
 int few_schedule_list_count(void);
 struct few_schedule_info few_schedule_list(int i);
+
+/* ---- From pictures to noise, and back ---- */
+
+/* The noise that the model's flow makes of pictures: its sampler backwards, or a distilled encoder
+ * (objective progressive, direction encode). pictures[n][h*w*c] in [-1, 1] (points in their own
+ * units), label[n] (-1 for none; NULL: opts->label) -> noise[n][h*w*c] of about unit variance.
+ * opts as for few_sample; seed, and `sampler` of a kind that draws noise, have no meaning here.
+ * FEW_E_INVALID for models that lead from noise to pictures alone. */
+FEW_MUST_USE few_status few_encode(few_model *m, const struct few_sample_opts *opts,
+                                   const float *pictures, const int32_t *label, float *noise,
+                                   int *nfe);
+/* few_sample from noise that is given. */
+FEW_MUST_USE few_status few_decode(few_model *m, const struct few_sample_opts *opts,
+                                   const float *noise, const int32_t *label, float *pictures,
+                                   int *nfe);
+
+/* From the domain of one model to that of another (Su et al., arXiv 2203.08382): encoded by a, then
+ * decoded by b, each with options of its own. Both may be one model, told other labels. n and
+ * `first` must agree. Pictures in and out may be the same array. */
+struct few_transfer_opts {
+  int version; /* FEW_TRANSFER_OPTS_VERSION */
+  few_model *a, *b;
+  const struct few_sample_opts *encode, *decode;
+  const int32_t *from, *to; /* [n] labels; NULL: those of encode and decode */
+};
+#define FEW_TRANSFER_OPTS_VERSION 1
+FEW_MUST_USE few_status few_transfer(const struct few_transfer_opts *opts, const float *pictures,
+                                     float *out, int *nfe);
+
+/* Write n noises as float32 [n,h,w,c] (points: [n,d]) to PATH, an .npy file. Atomic. */
+FEW_MUST_USE few_status few_noise_write(const few_model *m, const char *path, int64_t n,
+                                        const float *noise);
+
+/* How straight the paths from noise to pictures are (Liu et al., arXiv 2209.03003): with the flow
+ * y_u = (1-u) x0 + u eps, of velocity v,   S = E int_0^1 |v(y_u) - (y_1 - y_0)|^2 du   per value,
+ * along opts->steps steps (0: 64) of Euler on opts->n paths. 0: every path is a straight line, and
+ * one step is enough. opts gives pictures, labels, guidance and seed; its sampler and times are not
+ * looked at. */
+FEW_MUST_USE few_status few_model_straightness(few_model *m, const struct few_sample_opts *opts,
+                                               double *out);
 
 /* ---- Looking at a model ---- */
 /* What the model is, as text: its options and data, then a line a layer with shape, parameters and

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "model.h"
+#include "process/cosine.h"
 
 static const int64_t max_index = (int64_t)1 << 40; /* of a row, base/rng.h */
 
@@ -73,9 +74,10 @@ static few_status check_autoguide(const few_model *m, const struct few_sample_op
 }
 
 /* The model's own times are its own sampler's, for as many steps. */
-static bool own_times(const few_model *m, const struct few_sample_opts *o) {
-  return m->n_times > 0 && !o->n_times && !o->schedule &&
-         (!o->sampler || !strcmp(o->sampler, m->sampler)) && (!o->steps || o->steps == m->n_times);
+static bool own_times(const few_model *m, const struct few_sample_opts *o,
+                      const struct few_sampler *chosen) {
+  return m->n_times > 0 && !o->n_times && !o->schedule && !strcmp(chosen->name, m->sampler) &&
+         (!o->steps || o->steps == m->n_times);
 }
 
 /* Nothing but a file has a fitted sampler's times, and it has all of them. */
@@ -116,7 +118,7 @@ static few_status choose_times(const few_model *m, const struct few_sample_opts 
   if (o->schedule) FEW_TRY(few__schedule_find(m->ctx, &c->times.schedule, o->schedule));
   c->times.steps = o->n_times > 0 ? o->n_times : o->steps > 0 ? o->steps : c->sampler->steps;
   if (o->n_times > 0) c->times.times = o->times;
-  if (own_times(m, o)) {
+  if (own_times(m, o, c->sampler)) {
     c->times.steps = m->n_times;
     c->times.times = m->times;
   }
@@ -186,7 +188,31 @@ static bool is_file(const char *schedule) {
   return n > 5 && !strcmp(schedule + n - 5, ".json");
 }
 
-static few_status choose(const few_model *m, const struct few_sample_opts *o,
+/* The end of the way up is where it begins: the network is asked at times above 0 alone. */
+static double first_time(const few_model *m, const struct few_times_opts *o) {
+  const double sigma = m->spec.sigma_data;
+  if (m->direction == FEW_ENCODES)
+    return few__cosine_time(few__cosine(o->logsnr_min, o->logsnr_max), sigma, 0);
+  return atan(o->sigma_min / sigma);
+}
+
+static few_status choose_direction(const few_model *m, const struct few_sample_opts *o, bool encode,
+                                   struct few_sample_choice *c) {
+  if (m->direction == (encode ? FEW_DECODES : FEW_ENCODES))
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     encode ? "this model's steps lead from noise to pictures alone: encode with "
+                              "its teacher, or with an encoder (objective progressive, direction "
+                              "encode)"
+                            : "this model leads from pictures to noise: few encode is for it");
+  if (!encode || o->sampler || c->sampler->both_ways) return FEW_OK;
+  if (c->sampler->order == 0)
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "this model (%s) leads from noise to pictures alone: encode with its teacher",
+                     m->objective);
+  return few__sampler_find(m->ctx, &c->sampler, "ddim");
+}
+
+static few_status choose(const few_model *m, const struct few_sample_opts *o, bool encode,
                          struct few_sample_choice *c) {
   FEW_TRY(check(m, o));
   const char *sampler = m->sampler;
@@ -195,15 +221,17 @@ static few_status choose(const few_model *m, const struct few_sample_opts *o,
     sampler = few__sampler_olss.name;
   }
   FEW_TRY(few__sampler_find(m->ctx, &c->sampler, o->sampler ? o->sampler : sampler));
+  FEW_TRY(choose_direction(m, o, encode, c));
   FEW_TRY(check_sampler(m, c->sampler));
   FEW_TRY(choose_times(m, o, c));
+  if (encode) c->times.t_end = first_time(m, &c->times);
   return choose_settings(m, o, c);
 }
 
-few_status few__sample_choose(const few_model *m, const struct few_sample_opts *o,
+few_status few__sample_choose(const few_model *m, const struct few_sample_opts *o, bool encode,
                               struct few_sample_choice *out) {
   *out = (struct few_sample_choice){.sampler = NULL};
-  few_status st = choose(m, o, out);
+  few_status st = choose(m, o, encode, out);
   if (st) few__sample_choice_free(m, out);
   return st;
 }
@@ -218,7 +246,7 @@ void few__sample_choice_free(const few_model *m, struct few_sample_choice *c) {
 few_status few_sample_plan(few_model *m, const struct few_sample_opts *opts, const char **sampler,
                            int *steps) {
   struct few_sample_choice c;
-  FEW_TRY(few__sample_choose(m, opts, &c));
+  FEW_TRY(few__sample_choose(m, opts, false, &c));
   if (sampler) *sampler = c.sampler->name;
   if (steps) *steps = c.times.steps;
   few__sample_choice_free(m, &c);

@@ -77,12 +77,12 @@ few_status few__model_describe(const few_model *m, struct few_text *out) {
   }
   json_t *all = json_pack(
       "{s:i, s:{s:s, s:o}, s:s, s:s, s:{s:s}, s:s, s:o*, s:I, s:o, s:{s:b, s:f, s:f}, s:b, "
-      "s:o}", /**/
+      "s:s, s:o}", /**/
       "version", VERSION, "net", "name", m->net->name, "options", options, "process", "trigflow",
       "predicts", few__predict_name(m->spec.predicts), "objective", "name", m->objective, "sampler",
       m->sampler, "times", times_part(m), "step", (json_int_t)m->step, "data", data_part(m),
       "guidance", "input", m->spec.guidance, "min", m->guidance_min, "max", m->guidance_max, "span",
-      m->spec.span, "provenance", provenance);
+      m->spec.span, "direction", few__direction_name(m->direction), "provenance", provenance);
   if (all && m->n_times > 0 &&
       json_array_size(json_object_get(all, "times")) != (size_t)m->n_times) {
     json_decref(all);
@@ -246,6 +246,19 @@ static few_status read_times(struct reading *r, few_model *m) {
   return few__fail_in(r->ctx, FEW_E_FORMAT, "%s: `times`", r->place);
 }
 
+/* One that is not known is of a newer few, and running the model backwards would be wrong. */
+static few_status read_direction(struct reading *r, few_model *m) {
+  const char *word = "both";
+  if (json_object_get(r->all, "direction"))
+    FEW_TRY(few__json_string(r->ctx, r->place, r->all, "direction", &word));
+  for (int i = 0; i < FEW_DIRECTIONS; i++)
+    if (!strcmp(word, few__direction_name((enum few_direction)i))) {
+      m->direction = (enum few_direction)i;
+      return FEW_OK;
+    }
+  return bad(r, "`direction` is none of both, decode, encode");
+}
+
 static few_status read_provenance(struct reading *r, few_model *m) {
   json_t *part;
   struct few_text t = {0};
@@ -269,6 +282,7 @@ static few_status read_rest(struct reading *r, few_model *m) {
   FEW_TRY(read_class_names(r, m));
   FEW_TRY(read_guidance(r, m));
   FEW_TRY(read_times(r, m));
+  FEW_TRY(read_direction(r, m));
   return read_provenance(r, m);
 }
 

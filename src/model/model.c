@@ -192,6 +192,11 @@ few_status few_model_graph(const few_model *m, few_graph *g, int64_t rows, few_n
 
 /* ---- looking at it ---- */
 
+const char *few__direction_name(enum few_direction d) {
+  static const char *const names[FEW_DIRECTIONS] = {"both", "decode", "encode"};
+  return names[d];
+}
+
 void few_model_info(const few_model *m, struct few_model_info *out) {
   const struct few_net_spec *s = &m->spec;
   *out = (struct few_model_info){.net = m->net->name,
@@ -212,6 +217,7 @@ void few_model_info(const few_model *m, struct few_model_info *out) {
                                  .span = s->span,
                                  .n_times = m->n_times,
                                  .times = m->times,
+                                 .direction = few__direction_name(m->direction),
                                  .predicts = few__predict_name(s->predicts)};
 }
 

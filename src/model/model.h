@@ -11,6 +11,10 @@
 
 enum { FEW_MAX_CLASS_NAME = 64, FEW_MAX_COMPONENT_NAME = 32 };
 
+/* Where a model leads: most know the field of the flow and go both ways, distilled steps go one. */
+enum few_direction { FEW_BOTH_WAYS, FEW_DECODES, FEW_ENCODES, FEW_DIRECTIONS };
+const char *few__direction_name(enum few_direction d); /* "both" "decode" "encode" */
+
 struct few_model {
   few_ctx *ctx;
   const struct few_net_def *net;
@@ -24,6 +28,7 @@ struct few_model {
   char (*class_names)[FEW_MAX_CLASS_NAME]; /* [spec.classes]; owned, may be NULL */
 
   char objective[FEW_MAX_COMPONENT_NAME], sampler[FEW_MAX_COMPONENT_NAME];
+  enum few_direction direction;
   double guidance_min, guidance_max;
   int n_times;
   double *times; /* its own sampling times; owned */
@@ -105,21 +110,32 @@ struct few_sample_choice {
   char *settings;        /* the sampler's options; owned */
   struct few_olss *olss; /* of a file; owned */
 };
-/* Checks all of the options. */
-few_status few__sample_choose(const few_model *m, const struct few_sample_opts *o,
+/* Checks all of the options; `encode`: for the way from pictures to noise. */
+few_status few__sample_choose(const few_model *m, const struct few_sample_opts *o, bool encode,
                               struct few_sample_choice *out);
 void few__sample_choice_free(const few_model *m, struct few_sample_choice *c);
 
 /* ---- sample.c ---- */
-/* Looks on: the state at each evaluation and what the network said, and, with F NULL, what was left
- * at the end. Rows first .. first + rows - 1 of all pictures. */
-struct few_sample_watch {
-  void (*see)(void *user, int64_t first, int64_t rows, const float *x, const float *F);
+/* An evaluation on the way: x_t and F [rows][dims] of pictures first .. first + rows - 1, for the
+ * step from t to `to`; with F NULL, what was left at the end. Rows before the first picture that
+ * was asked for are seen too. */
+struct few_sample_view {
+  int64_t first, rows;
+  double t, to;
+  const float *x, *F;
+};
+/* few_sample from noise that is given, or back to it, or with somebody looking on. */
+struct few_sample_path {
+  bool encode;          /* from pictures to noise */
+  const float *start;   /* [n][dims]: unit noise, or pictures; NULL: noise is drawn */
+  const int32_t *label; /* [n], -1 for none; NULL: opts->label */
+  void (*see)(void *user, const struct few_sample_view *view); /* NULL: nobody does */
   void *user;
 };
-few_status few__sample_watched(few_model *m, const struct few_sample_opts *opts,
-                               const struct few_sample_watch *watch, float *out, int32_t *labels,
-                               int *nfe);
+/* out[n][dims]: pictures, or unit noise. */
+few_status few__sample_run(few_model *m, const struct few_sample_opts *opts,
+                           const struct few_sample_path *path, float *out, int32_t *labels,
+                           int *nfe);
 
 /* ---- olss.c: files of fitted schedules ---- */
 few_status few__olss_read(few_ctx *ctx, struct few_olss **out, const char *path);

@@ -121,12 +121,13 @@ struct record {
   float *x, *F;
 };
 
-static void see(void *user, int64_t first, int64_t rows, const float *x, const float *F) {
+static void see(void *user, const struct few_sample_view *v) {
   struct record *r = user;
-  const int64_t at = r->k * r->n + first * r->dims;
-  memcpy(r->x + at, x, (size_t)(rows * r->dims) * sizeof *x);
-  if (F) memcpy(r->F + at, F, (size_t)(rows * r->dims) * sizeof *F);
-  r->k = F ? r->k + 1 : 0;
+  const int64_t at = r->k * r->n + v->first * r->dims;
+  const size_t bytes = (size_t)(v->rows * r->dims) * sizeof *v->x;
+  memcpy(r->x + at, v->x, bytes);
+  if (v->F) memcpy(r->F + at, v->F, bytes);
+  r->k = v->F ? r->k + 1 : 0;
 }
 
 static few_status check(const few_model *m, const struct few_olss_opts *o, int64_t n) {
@@ -155,7 +156,7 @@ static few_status check(const few_model *m, const struct few_olss_opts *o, int64
 static few_status run_long(few_model *m, const struct few_olss_opts *o, int64_t n, struct record *r,
                            double *t) {
   struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
-  struct few_sample_watch watch = {see, r};
+  const struct few_sample_path path = {.see = see, .user = r};
   struct few_sample_choice c;
   float *out = NULL;
   s.n = n;
@@ -165,13 +166,13 @@ static few_status run_long(few_model *m, const struct few_olss_opts *o, int64_t 
   s.schedule = o->schedule ? o->schedule : "default"; /* not the model's own times */
   s.label = o->label;
   s.guidance = o->guidance;
-  FEW_TRY(few__sample_choose(m, &s, &c));
+  FEW_TRY(few__sample_choose(m, &s, false, &c));
   if (c.times.schedule == FEW_SCHEDULE_DEFAULT) c.times.schedule = c.sampler->schedule;
   few_status st = few__times(m->ctx, &c.times, m->spec.sigma_data, t);
   few__sample_choice_free(m, &c);
   if (st) return st;
   FEW_TRY(FEW_NEW(m->ctx, &out, r->n));
-  st = few__sample_watched(m, &s, &watch, out, NULL, NULL);
+  st = few__sample_run(m, &s, &path, out, NULL, NULL);
   few__free(m->ctx, out);
   return st;
 }

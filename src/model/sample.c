@@ -16,6 +16,7 @@ static const int64_t block_values = (int64_t)1 << 24; /* of one of the few array
 struct job {
   few_model *m;
   const struct few_sample_opts *o;
+  const struct few_sample_path *path;
   struct few_sample_choice choice;
   struct few_eval e;
   int64_t dims, batch;
@@ -25,7 +26,6 @@ struct job {
   int evals, planned;  /* of a block */
   int nfe;             /* networks run for them */
   float *worse;        /* what the model that guides says; NULL: none guides */
-  const struct few_sample_watch *watch;
   double started;
 };
 
@@ -44,6 +44,8 @@ static int64_t choose_batch(const struct job *j, int64_t rows) {
 /* ---- running ---- */
 
 static int32_t label_of(const struct job *j, int64_t picture) {
+  const int64_t i = picture - j->o->first;
+  if (j->path->label) return i < 0 ? -1 : j->path->label[i];
   if (!j->m->spec.classes || j->o->label == FEW_LABEL_NONE) return -1;
   return j->o->label == FEW_LABEL_EACH ? (int32_t)(picture % j->m->spec.classes) : j->o->label;
 }
@@ -52,7 +54,7 @@ static few_status report(const struct job *j) {
   int64_t start = j->block < j->o->first ? j->o->first : j->block;
   int64_t made = j->block + j->rows - start;
   double part = (double)made * j->evals / (j->planned > j->evals ? j->planned : j->evals);
-  struct few_progress p = {.what = "sampling",
+  struct few_progress p = {.what = j->path->encode ? "encoding" : "sampling",
                            .done = start - j->o->first + (int64_t)part,
                            .total = j->o->n,
                            .seconds = few__now() - j->started};
@@ -81,6 +83,15 @@ static double span(const struct job *j, double t, double to) {
          few__process_flow.time(sd, few__process_trigflow.at(sd, to));
 }
 
+/* Rows of the block that were not asked for. */
+static int64_t before(const struct job *j) {
+  return j->block < j->o->first ? j->o->first - j->block : 0;
+}
+
+static void see(const struct job *j, const struct few_sample_view *view) {
+  if (j->path->see) j->path->see(j->path->user, view);
+}
+
 static few_status eval(void *user, const float *x, double t, double to, float *F) {
   struct job *j = user;
   const bool guided = t >= j->o->guidance_from && t <= j->o->guidance_to;
@@ -93,7 +104,7 @@ static few_status eval(void *user, const float *x, double t, double to, float *F
   FEW_TRY(few__model_run(j->m, &j->e));
   j->nfe += j->e.classifier_free ? 2 : 1;
   if (j->worse && guided) FEW_TRY(autoguide(j));
-  if (j->watch) j->watch->see(j->watch->user, j->block, j->rows, x, F);
+  see(j, &(struct few_sample_view){j->block, j->rows, t, to, x, F});
   j->evals++;
   return report(j);
 }
@@ -113,40 +124,65 @@ static void warn_not_finite(const struct job *j, const float *out) {
              (long long)bad, (long long)j->o->n);
 }
 
+/* Between pictures or unit noise outside and the data of deviation sigma_data inside. */
+static double inside(const struct job *j, double x, bool picture) {
+  const few_model *m = j->m;
+  return picture ? (x - m->data_mean) * m->data_scale : x * m->spec.sigma_data;
+}
+static double outside(const struct job *j, double x, bool picture) {
+  const few_model *m = j->m;
+  return picture ? x / m->data_scale + m->data_mean : x / m->spec.sigma_data;
+}
+
+static void take_start(const struct job *j) {
+  const int64_t skip = before(j) * j->dims, from = (j->block - j->o->first) * j->dims;
+  for (int64_t k = 0; k < skip; k++) j->x[k] = 0; /* in rows that are dropped */
+  for (int64_t k = skip; k < j->rows * j->dims; k++)
+    j->x[k] = (float)inside(j, (double)j->path->start[from + k], j->path->encode);
+}
+
 static few_status run_block(struct job *j, float *out, int32_t *labels) {
   const few_model *m = j->m;
   const int64_t first = j->o->first;
   for (int64_t i = 0; i < j->rows; i++) j->label[i] = label_of(j, j->block + i);
+  if (j->path->start) take_start(j);
   struct few_sampling s = {.rows = j->rows,
                            .dims = j->dims,
                            .sigma_d = m->spec.sigma_data,
                            .x = j->x,
                            .eval = eval,
                            .user = j,
+                           .started = j->path->start != NULL,
                            .opts = j->choice.settings,
                            .olss = j->choice.olss,
                            .seed = j->o->seed,
                            .first_row = j->block};
   j->evals = j->nfe = 0;
   j->e.n = j->rows;
-  FEW_TRY(few__sample(m->ctx, j->choice.sampler, &j->choice.times, &s));
-  if (j->watch) j->watch->see(j->watch->user, j->block, j->rows, j->x, NULL);
+  FEW_TRY((j->path->encode ? few__encode : few__sample)(m->ctx, j->choice.sampler, &j->choice.times,
+                                                        &s));
+  see(j, &(struct few_sample_view){j->block, j->rows, 0, 0, j->x, NULL});
   for (int64_t i = 0; i < j->rows; i++) {
     int64_t to = j->block + i - first;
     if (to < 0) continue;
     for (int64_t k = 0; k < j->dims; k++)
-      out[to * j->dims + k] = (float)((double)j->x[i * j->dims + k] / m->data_scale + m->data_mean);
+      out[to * j->dims + k] = (float)outside(j, (double)j->x[i * j->dims + k], !j->path->encode);
     if (labels) labels[to] = j->label[i];
   }
   return FEW_OK;
 }
 
-few_status few__sample_watched(few_model *m, const struct few_sample_opts *opts,
-                               const struct few_sample_watch *watch, float *out, int32_t *labels,
-                               int *nfe) {
-  struct job j = {.m = m, .o = opts, .watch = watch, .started = few__now()};
+few_status few_sample(few_model *m, const struct few_sample_opts *opts, float *out, int32_t *labels,
+                      int *nfe) {
+  return few__sample_run(m, opts, &(struct few_sample_path){0}, out, labels, nfe);
+}
+
+few_status few__sample_run(few_model *m, const struct few_sample_opts *opts,
+                           const struct few_sample_path *path, float *out, int32_t *labels,
+                           int *nfe) {
+  struct job j = {.m = m, .o = opts, .path = path, .started = few__now()};
   few_status st;
-  FEW_TRY(few__sample_choose(m, opts, &j.choice));
+  FEW_TRY(few__sample_choose(m, opts, path->encode, &j.choice));
   const int64_t R = few_model_rows(m), end = opts->first + opts->n, start = opts->first / R * R;
   j.dims = m->spec.h * m->spec.w * m->spec.c;
   j.batch = choose_batch(&j, end - start);
@@ -168,9 +204,4 @@ out:
   few__free(m->ctx, j.worse);
   few__sample_choice_free(m, &j.choice);
   return st;
-}
-
-few_status few_sample(few_model *m, const struct few_sample_opts *opts, float *out, int32_t *labels,
-                      int *nfe) {
-  return few__sample_watched(m, opts, NULL, out, labels, nfe);
 }

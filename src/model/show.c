@@ -93,6 +93,7 @@ static void add_head(struct showing *s) {
   if (m->spec.guidance)
     few__text_add(s->ctx, s->out, ", guidance %g to %g", m->guidance_min, m->guidance_max);
   if (m->spec.span) few__text_add(s->ctx, s->out, ", told how far a step goes");
+  if (m->direction == FEW_ENCODES) few__text_add(s->ctx, s->out, ", from pictures to noise");
   few__text_add(s->ctx, s->out, "\n");
   add_times(s);
   few__text_add(s->ctx, s->out, "parameters  %lld\ncost        %.4g MFLOP a %s\n\n",

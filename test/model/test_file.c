@@ -32,6 +32,7 @@ static void put_names(few_model *m) {
   snprintf(m->objective, sizeof m->objective, "scd");
   snprintf(m->sampler, sizeof m->sampler, "consistency");
   m->step = 123456789012;
+  m->direction = FEW_ENCODES;
   assert_ok(m->ctx, few_model_set_times(m, 3, (double[]){1.5645464, 1.1, 1e-300}));
 }
 
@@ -54,6 +55,7 @@ static void assert_same(const few_model *a, const few_model *b) {
   assert_string_equal(a->objective, b->objective);
   assert_string_equal(a->sampler, b->sampler);
   assert_int_equal(a->step, b->step);
+  assert_int_equal(a->direction, b->direction);
   assert_int_equal(a->n_times, b->n_times);
   for (int i = 0; i < a->n_times; i++) assert_true(a->times[i] == b->times[i]);
   for (int64_t i = -1; i <= a->spec.classes; i++) {
@@ -219,6 +221,7 @@ static void test_wrong_descriptions(void **state) {
       {"\"span\":false", "\"span\":0", FEW_E_FORMAT, "span"},
       {"\"span\":false", "\"span\":true", FEW_E_FORMAT, "missing"},
       {"\"provenance\":{}", "\"provenance\":[]", FEW_E_FORMAT, "provenance"},
+      {"\"direction\":\"both\"", "\"direction\":\"up\"", FEW_E_FORMAT, "direction"},
       {"\"step\":", "\"times\":[],\"step\":", FEW_E_FORMAT, "times"},
       {"\"step\":", "\"times\":[1,\"0\"],\"step\":", FEW_E_FORMAT, "no number"},
       {"\"step\":", "\"times\":[1,1],\"step\":", FEW_E_FORMAT, "fall strictly"},
