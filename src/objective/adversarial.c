@@ -33,8 +33,10 @@ static const struct few_option options[] = {
     FEW_GENERATOR_OPTIONS(struct adversarial_opts),
     FEW_OPT_END};
 
-static int times(const void *opts, double sigma_data, double *t) {
-  return few__generator_times(&((const struct adversarial_opts *)opts)->gen, sigma_data, t);
+static void use(const void *opts, const struct few_clock *at, double sigma_d,
+                struct few_use *out) {
+  FEW_UNUSED(at);
+  few__generator_use(&((const struct adversarial_opts *)opts)->gen, sigma_d, out);
 }
 
 static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
@@ -108,7 +110,7 @@ const struct few_objective_def few__objective_adversarial = {
     .needs_teacher = true,
     .starts_as_teacher = true,
     .sampler = "consistency",
-    .times = times,
+    .use = use,
     .check = check,
     .build = build,
     .build_fake = build_fake,

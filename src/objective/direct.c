@@ -53,6 +53,14 @@ static void build(struct few_loss *l, const void *opts) {
   few__loss_add(l, "direct", few_mean_all(g, d), 1);
 }
 
+static void use(const void *opts, const struct few_clock *at, double sigma_d, struct few_use *out) {
+  FEW_UNUSED(opts);
+  FEW_UNUSED(at);
+  out->one_way = true;
+  out->n_times = 1;
+  out->times[0] = first_time(sigma_d);
+}
+
 const struct few_objective_def few__objective_direct = {
     .name = "direct",
     .source = "Luhman and Luhman, arXiv 2101.02388",
@@ -63,5 +71,6 @@ const struct few_objective_def few__objective_direct = {
     .starts_as_teacher = true,
     .pairs = true,
     .sampler = "consistency",
+    .use = use,
     .build = build,
 };

@@ -67,10 +67,11 @@ few_node few__mean_distance(const struct few_loss *l, few_node x, few_node D) {
   return few_stop(g, few_max(g, few_scale(g, sum, 1 / dims), few_fill(g, 1e-5, FEW_SCALAR)));
 }
 
-int few__generator_times(const struct few_generator_opts *o, double sigma_data, double *t) {
-  t[0] = atan(o->sigma_init / sigma_data);
-  t[1] = o->mid_time;
-  return o->mid_share > 0 ? 2 : 1;
+void few__generator_use(const struct few_generator_opts *o, double sigma_d, struct few_use *out) {
+  out->one_way = true;
+  out->times[0] = atan(o->sigma_init / sigma_d);
+  out->times[1] = o->mid_time;
+  out->n_times = o->mid_share > 0 ? 2 : 1;
 }
 
 few_status few__generator_check(few_ctx *ctx, const char *name, const struct few_generator_opts *o,

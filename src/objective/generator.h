@@ -40,8 +40,8 @@ void few__fake_diffusion(struct few_loss *l, const struct few_generator_opts *o)
 /* mean|x - D| of each row, at least 1e-5, stopped: [rows, 1, ..]. */
 few_node few__mean_distance(const struct few_loss *l, few_node x, few_node D);
 
-/* Where such a generator is asked: few_objective_def.times. */
-int few__generator_times(const struct few_generator_opts *o, double sigma_data, double *t);
+/* Where such a generator is asked: few_objective_def.use. */
+void few__generator_use(const struct few_generator_opts *o, double sigma_d, struct few_use *out);
 few_status few__generator_check(few_ctx *ctx, const char *name, const struct few_generator_opts *o,
                                 const struct few_fit *fit);
 bool few__generator_guidance(const struct few_generator_opts *o, double *min, double *max);

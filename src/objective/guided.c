@@ -36,6 +36,7 @@ static bool guidance(const void *opts, double *min, double *max) {
 
 static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
   const struct guided_opts *o = opts;
+  FEW_TRY(few__snr_check(ctx, "guided", &o->snr));
   if (!fit->teacher->classes || fit->teacher->guidance)
     return few__fail(ctx, FEW_E_INVALID,
                      "guided: the teacher %s: give one that was trained with labels, some of them "
@@ -52,7 +53,7 @@ static void build(struct few_loss *l, const void *opts) {
   few_node s = few__loss_strength(l);
   few_node target = few__loss_teacher(l, d.x, d.t, s);
   few_node F = few__loss_F(l, FEW_STUDENT, d.x, d.t, l->label, s);
-  few__snr_add(l, &o->snr, &d, F, target, "guided", 1);
+  few__snr_add(l, &o->snr, d.t, F, target, "guided", 1);
 }
 
 const struct few_objective_def few__objective_guided = {

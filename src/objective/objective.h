@@ -10,7 +10,7 @@
 #include "io/option.h"
 #include "net/net.h"
 
-enum { FEW_MAX_LOGS = 8, FEW_MAX_SCALARS = 4, FEW_MAX_TERMS = 4, FEW_MAX_OWN_TIMES = 8 };
+enum { FEW_MAX_LOGS = 8, FEW_MAX_SCALARS = 4, FEW_MAX_TERMS = 4 };
 
 /* The networks that a loss may ask. All have the shape of the data. */
 enum few_role {
@@ -81,6 +81,16 @@ struct few_fit {
   int64_t steps, batch, shards;
 };
 
+/* How the student is used, where its options or the stage that it is in decide. */
+enum { FEW_USE_MAX_TIMES = 1024 };
+struct few_use {
+  const char *sampler; /* given: the objective's */
+  bool one_way;        /* its steps go one way alone: from noise to pictures, or ... */
+  bool encodes;        /* ... from pictures to noise */
+  int n_times;         /* sampling times of its own, falling; given: none */
+  double times[FEW_USE_MAX_TIMES];
+};
+
 struct few_objective_def {
   const char *name, *source, *help;
   const struct few_option *options;
@@ -91,10 +101,9 @@ struct few_objective_def {
   bool span;              /* the student is told how far a step goes (net.h) */
   bool pairs;             /* the data are the teacher's own, each with its noise: few_loss.pair */
   enum few_target target;
-  const char *sampler; /* what samples the result ... */
-  /* ... and how many times t[0..FEW_MAX_OWN_TIMES) it falls through, for objectives that know them.
-   * May be NULL: the sampler's own. */
-  int (*times)(const void *opts, double sigma_data, double *t);
+  const char *sampler; /* what samples the result */
+  void (*use)(const void *opts, const struct few_clock *at, double sigma_d,
+              struct few_use *out); /* may be NULL */
   /* May be NULL. Refuse a combination before anything runs. */
   few_status (*check)(few_ctx *ctx, const void *opts, const struct few_fit *fit);
   /* The range of the student's guidance input; false: it has none. May be NULL: none. */

@@ -28,9 +28,8 @@
  * joint = yes distils each row with its label and without: the baseline that 2210.03142 reports as
  * failing when the result is guided as teachers are.
  */
-#include "process/cosine.h"
-
 #include "base/rng.h"
+#include "process/cosine.h"
 #include "snr.h"
 
 enum { DECODE, ENCODE };
@@ -67,11 +66,16 @@ static int64_t steps_of(const struct progressive_opts *o, const struct few_clock
 
 static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
   const struct progressive_opts *o = opts;
+  FEW_TRY(few__snr_check(ctx, "progressive", &o->snr));
   if (o->end << (stages(opts) - 1) != o->start)
     return few__fail(ctx, FEW_E_INVALID,
                      "progressive: start = %lld cannot be halved to end = %lld: give end times a "
                      "power of two",
                      (long long)o->start, (long long)o->end);
+  if (o->grid && o->direction == ENCODE)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "progressive: grid = double is for the stochastic sampler, which leads to "
+                     "pictures: encode with grid = own");
   if (o->joint && (!fit->teacher->classes || fit->teacher->guidance))
     return few__fail(ctx, FEW_E_INVALID,
                      "progressive: joint = yes is for a teacher with labels and without a guidance "
@@ -83,18 +87,31 @@ static void schedule(const void *opts, const struct few_clock *at, double *scala
   scalar[0] = (double)steps_of(opts, at);
 }
 
+/* The grid as sampling times. */
+static void use(const void *opts, const struct few_clock *at, double sigma_d, struct few_use *out) {
+  const struct progressive_opts *o = opts;
+  const struct few_cosine c = few__cosine(o->snr.logsnr_min, o->snr.logsnr_max);
+  const int64_t N = steps_of(o, at);
+  out->one_way = true;
+  out->encodes = o->direction == ENCODE;
+  if (o->grid) out->sampler = "stochastic";
+  if (N > FEW_USE_MAX_TIMES) return;
+  for (int64_t i = N; i >= 1; i--)
+    out->times[out->n_times++] = few__cosine_time(c, sigma_d, (double)i / (double)N);
+}
+
 /* Times of a row's step: from t over m to s. All [rows]. */
 struct step {
   few_node t, m, s;
 };
 
-/* t of place/N, within 0 and 1; exactly 0 at the clean end of a decoder. */
+/* t of place/N; exactly 0 at the clean end of a decoder, and beyond. */
 static few_node time_at(const struct few_loss *l, const struct progressive_opts *o,
                         few_node place) {
   few_graph *g = l->g;
   few_node u = few_div(g, place, l->scalar[0]);
-  few_node zero = few_fill(g, 0, FEW_SCALAR), one = few_fill(g, 1, FEW_SCALAR);
-  few_node t = few__snr_time(l, &o->snr, few_min(g, few_max(g, u, zero), one));
+  few_node zero = few_fill(g, 0, FEW_SCALAR);
+  few_node t = few__snr_time(l, &o->snr, few_max(g, u, zero));
   return o->direction == ENCODE ? t : few_select(g, few_less(g, zero, u), t, zero);
 }
 
@@ -137,7 +154,7 @@ static void add(struct few_loss *l, const struct progressive_opts *o, const stru
   few_node s = few__loss_strength(l);
   few_node target = two_steps(l, k, d->x, label, s);
   few_node F = few__loss_F(l, FEW_STUDENT, d->x, d->t, label, s);
-  few__snr_add(l, &o->snr, d, F, target, name, weight);
+  few__snr_add(l, &o->snr, d->t, F, target, name, weight);
 }
 
 static void build(struct few_loss *l, const void *opts) {
@@ -159,6 +176,7 @@ const struct few_objective_def few__objective_progressive = {
     .starts_as_teacher = true,
     .target = FEW_TARGET_STAGE,
     .sampler = "progressive",
+    .use = use,
     .check = check,
     .n_scalars = 1,
     .schedule = schedule,

@@ -38,8 +38,10 @@ static bool guidance(const void *opts, double *min, double *max) {
   return few__generator_guidance(&((const struct sid_opts *)opts)->gen, min, max);
 }
 
-static int times(const void *opts, double sigma_data, double *t) {
-  return few__generator_times(&((const struct sid_opts *)opts)->gen, sigma_data, t);
+static void use(const void *opts, const struct few_clock *at, double sigma_d,
+                struct few_use *out) {
+  FEW_UNUSED(at);
+  few__generator_use(&((const struct sid_opts *)opts)->gen, sigma_d, out);
 }
 
 static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
@@ -91,7 +93,7 @@ const struct few_objective_def few__objective_sid = {
     .needs_teacher = true,
     .starts_as_teacher = true,
     .sampler = "consistency",
-    .times = times,
+    .use = use,
     .check = check,
     .guidance = guidance,
     .build = build,

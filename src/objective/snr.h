@@ -12,25 +12,25 @@
 
 struct few_snr_opts {
   double logsnr_min, logsnr_max;
-  int weighting;
+  char weight[16];
+  double gamma;
 };
-#define FEW_SNR_(S, field, type, deflt, min, max, choices, help)                                 \
-  {                                                                                              \
-#field, type, offsetof(S, snr.field), sizeof(((S *)0)->snr.field), deflt, min, max, choices, \
-        help                                                                                     \
-  }
 /* clang-format off */
+#define FEW_SNR_(S, field, type, deflt, min, max, choices, help) \
+  {#field, type, offsetof(S, snr.field), sizeof(((S *)0)->snr.field), deflt, min, max, choices, help}
 #define FEW_SNR_OPTIONS(S) \
   FEW_SNR_(S, logsnr_min, FEW_OPTION_REAL, "-20", -24, 0, NULL, "ln SNR of the noisy end, u = 1"), \
   FEW_SNR_(S, logsnr_max, FEW_OPTION_REAL, "20", 1, 24, NULL, "ln SNR of the clean end, u = 0"), \
-  FEW_SNR_(S, weighting, FEW_OPTION_CHOICE, "truncated", 0, 0, "truncated|snr_plus_one|snr|constant", \
-           "of |x - x^|^2: max(SNR, 1), SNR + 1, SNR, 1")
+  FEW_SNR_(S, weight, FEW_OPTION_STRING, "snr-trunc", 0, 0, NULL, "of each time: few list weights"), \
+  FEW_SNR_(S, gamma, FEW_OPTION_REAL, "5", 1e-6, 1e6, NULL, "min-snr: the limit")
 /* clang-format on */
 
+/* Refuses a weight that there is not. */
+few_status few__snr_check(few_ctx *ctx, const char *name, const struct few_snr_opts *o);
 /* TrigFlow's time of u [rows], 0 <= u <= 1. */
 few_node few__snr_time(const struct few_loss *l, const struct few_snr_opts *o, few_node u);
-/* Add the weighted loss of F at the state d against a target, of which no gradient is taken. */
-void few__snr_add(struct few_loss *l, const struct few_snr_opts *o, const struct few_trig_draw *d,
-                  few_node F, few_node target, const char *name, double weight);
+/* Add the weighted loss of F at the time t against a target, of which no gradient is taken. */
+void few__snr_add(struct few_loss *l, const struct few_snr_opts *o, few_node t, few_node F,
+                  few_node target, const char *name, double weight);
 
 #endif

@@ -168,6 +168,7 @@ few_status few__evaluation_run(few_evaluation *e, const struct few_run_state *s,
   if (logged) return FEW_OK;
   memcpy(e->model->values, s->ema ? s->ema : s->param,
          (size_t)e->model->params.total * sizeof(float));
+  FEW_TRY(few__run_use(e->recipe, step, e->model));
   FEW_TRY(few__evaluator_run(e->evaluator, &r));
   tell(e, step, r);
   few_status st = log_report(e, step, r, log);

@@ -156,3 +156,14 @@ struct few_clock few__run_clock(const struct few_run_recipe *r, int64_t step, do
   if (stage >= stages) stage = stages - 1;
   return (struct few_clock){step, r->keys.steps, stage, stages, step - stage * each, each, stretch};
 }
+
+/* After the last step of a stage the student is still that stage's. */
+few_status few__run_use(const struct few_run_recipe *r, int64_t step, few_model *m) {
+  const struct few_run_objective *o = &r->objective[0];
+  const struct few_clock at = few__run_clock(r, step > 0 ? step - 1 : 0, 1);
+  struct few_use use = {.sampler = o->def->sampler};
+  if (o->def->use) o->def->use(o->opts, &at, m->spec.sigma_data, &use);
+  snprintf(m->sampler, sizeof m->sampler, "%s", use.sampler);
+  m->direction = use.encodes ? FEW_ENCODES : use.one_way ? FEW_DECODES : FEW_BOTH_WAYS;
+  return few_model_set_times(m, use.n_times, use.times);
+}

@@ -76,6 +76,9 @@ struct few_clock few__run_clock(const struct few_run_recipe *r, int64_t step, do
 
 /* ---- objectives.c ---- */
 
+/* How the student is used after `step` steps goes into the model: sampler, times, direction. */
+few_status few__run_use(const struct few_run_recipe *r, int64_t step, few_model *m);
+
 /* From keys.objective, "a + b", to the objectives with their options at the defaults. */
 few_status few__run_objectives(few_ctx *ctx, struct few_run_recipe *r);
 few_status few__run_objective_options(few_ctx *ctx, struct few_run_recipe *r);

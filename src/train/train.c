@@ -80,12 +80,6 @@ static void fill(void *user, const struct few_rows *rows) {
 
 /* ---- setting up ---- */
 
-static few_status set_times(few_model *m, const struct few_run_objective *o) {
-  double times[FEW_MAX_OWN_TIMES];
-  if (!o->def->times) return FEW_OK;
-  return few_model_set_times(m, o->def->times(o->opts, m->spec.sigma_data, times), times);
-}
-
 static few_status make_model(struct training *t) {
   struct few_run_recipe *r = &t->recipe;
   FEW_TRY(
@@ -100,8 +94,7 @@ static few_status make_model(struct training *t) {
     m->data_scale = s.scale;
   }
   snprintf(m->objective, sizeof m->objective, "%s", r->objective[0].def->name);
-  snprintf(m->sampler, sizeof m->sampler, "%s", r->objective[0].def->sampler);
-  FEW_TRY(set_times(m, &r->objective[0]));
+  FEW_TRY(few__run_use(r, 0, m));
   m->guidance_min = r->guidance_min;
   m->guidance_max = r->guidance_max;
   if (r->spec.classes) FEW_TRY(FEW_NEW(t->ctx, &m->class_names, r->spec.classes));
@@ -269,18 +262,21 @@ static void tear_down(struct training *t) {
 /* ---- results ---- */
 
 /* The values that are saved and looked at. */
-static void take_values(struct training *t) {
+static few_status take_values(struct training *t) {
   const float *from = t->state.ema ? t->state.ema : t->state.param;
   memcpy(t->model->values, from, (size_t)t->model->params.total * sizeof(float));
+  return few__run_use(&t->recipe, t->state.step, t->model);
 }
 
 static few_status write_model(struct training *t) {
-  take_values(t);
+  FEW_TRY(take_values(t));
   return few__write_model(t->ctx, t->model, &t->recipe, t->state.step, t->dir);
 }
 
+/* An encoder makes no pictures. */
 static few_status preview(struct training *t) {
-  take_values(t);
+  FEW_TRY(take_values(t));
+  if (t->model->direction == FEW_ENCODES) return FEW_OK;
   return few__preview(t->ctx, t->model, &t->recipe.keys, t->state.step, t->dir);
 }
 

@@ -78,8 +78,8 @@ static void x_tilde(const double *z, double u, double m, double s, bool exceptio
 }
 
 static double weight_of(const char *name, double snr) {
-  if (!strcmp(name, "truncated")) return fmax(snr, 1);
-  if (!strcmp(name, "snr_plus_one")) return snr + 1;
+  if (!strcmp(name, "snr-trunc")) return fmax(snr, 1);
+  if (!strcmp(name, "snr+1")) return snr + 1;
   return strcmp(name, "snr") ? 1 : snr;
 }
 
@@ -90,7 +90,7 @@ static void check_progressive(const char *direction, const char *grid, const cha
   t = (struct loss_test){.teacher = teacher, .scalar_value = {steps}};
   loss_begin(&t, "progressive",
              (const char *const[][2]){
-                 {"direction", direction}, {"grid", grid}, {"weighting", weighting}, {NULL, NULL}});
+                 {"direction", direction}, {"grid", grid}, {"weight", weighting}, {NULL, NULL}});
   struct few_loss *l = &t.loss;
   const struct few_trig_draw d = few__trig_at(l, l->x0, l->t, FEW_RNG_NOISE);
   few_node F = few__loss_F(l, FEW_STUDENT, d.x, d.t, FEW_NONE, FEW_NONE);
@@ -130,12 +130,12 @@ static void check_progressive(const char *direction, const char *grid, const cha
 
 static void test_progressive(void **state) {
   (void)state;
-  static const char *const weightings[] = {"truncated", "snr_plus_one", "snr", "constant"};
+  static const char *const weightings[] = {"snr-trunc", "snr+1", "snr", "constant"};
   for (int i = 0; i < 4; i++) check_progressive("decode", "own", weightings[i], 4);
-  check_progressive("decode", "own", "truncated", 1);
-  check_progressive("decode", "double", "truncated", 4);
-  check_progressive("encode", "own", "truncated", 4);
-  check_progressive("encode", "double", "constant", 4);
+  check_progressive("decode", "own", "snr-trunc", 1);
+  check_progressive("decode", "double", "snr-trunc", 4);
+  check_progressive("encode", "own", "snr-trunc", 4);
+  check_progressive("encode", "own", "constant", 2);
 }
 
 /* joint: the mean of the losses with the label and without. */

@@ -152,6 +152,8 @@ static void test_refused(void **state) {
   refused(&t, "toy-progressive", "start=12", "power of two");
   refused(&t, "toy-progressive", "steps=6001", "stages");
   refused(&t, "toy-progressive", "joint=yes", "labels");
+  refused(&t, "toy-progressive", "weight=snr-tunc", "snr-trunc");
+  refused(&t, "toy-encoder", "grid=double", "stochastic");
   refused(&t, "toy-progressive", "width=64", "starts as its teacher");
   refused(&t, "toy-guided", "label_dropout=0", "no labels");
   refused(&t, "toy-direct", "distance=l3", "l2");
