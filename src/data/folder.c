@@ -3,6 +3,7 @@
  *   DIR/class/.../x.png   the sub-folder of DIR is the class, however deep the file lies
  *   DIR/x.png             no sub-folder holds pictures: no labels
  *   DIR/{train,test}/...  if both are there the split option chooses
+ *   x.png                 a file in place of DIR: that picture alone
  *
  * Files are taken in bytewise order of their names, so a set has one order on every machine.
  * Hidden names are passed over; so are files that are neither .png nor .jpg, with a note. Each
@@ -167,6 +168,13 @@ out:
   return st;
 }
 
+/* A picture alone. */
+static few_status scan_file(struct scan *s, const char *where) {
+  char *path = few__strdup(s->d->ctx, where);
+  if (!path) return few__fail(s->d->ctx, FEW_E_MEMORY, "out of memory for a path");
+  return scan_path(s, path, -1);
+}
+
 /* Where the items of the split lie: DIR/train or DIR/test if both are there. */
 static few_status find_split(few_data *d, const char *dir, const struct few_data_opts *o,
                              char **out) {
@@ -279,11 +287,17 @@ few_status few__data_open_folder(few_data *d, const char *where, const struct fe
   struct scan s = {.d = d, .o = o};
   char *dir = NULL;
   few_status st = FEW_OK;
-  if (!few__path_is_dir(where))
-    FEW_GOTO(
-        few__fail(d->ctx, FEW_E_IO, "%s: \"%s\" is no folder; write folder:DIR", d->spec, where));
-  FEW_GOTO(find_split(d, where, o, &dir));
-  FEW_GOTO(scan_root(&s, dir));
+  const bool folder = few__path_is_dir(where);
+  if (!folder && !(few__path_exists(where) && (is_png(where) || is_jpeg(where))))
+    FEW_GOTO(few__fail(d->ctx, FEW_E_IO, "%s: \"%s\" is no folder and no picture; write folder:DIR",
+                       d->spec, where));
+  if (folder) {
+    FEW_GOTO(find_split(d, where, o, &dir));
+    FEW_GOTO(scan_root(&s, dir));
+  } else {
+    FEW_GOTO(few__data_no_split(d, o));
+    FEW_GOTO(scan_file(&s, where));
+  }
   if (s.n == 0 && !d->skipped)
     FEW_GOTO(few__fail(d->ctx, FEW_E_FORMAT, "%s holds no .png or .jpg file; name a folder %s", dir,
                        "that does"));
