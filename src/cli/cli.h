@@ -71,6 +71,26 @@ int cli_failed(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The sentence of the context's last error; CLI_STOPPED for FEW_E_CANCELLED, else CLI_FAILED. */
 int cli_status(struct cli *cli, few_status status);
 
+/* ---- pictures.c ---- */
+/* "each", "none", a number or the name of a class. `option` is for messages: "sample: --label". */
+int cli_label(const few_model *m, const char *option, const char *word, int *out);
+/* What cannot be written is told before the hours of sampling, not after. */
+int cli_check_out(const char *command, const struct few_model_info *info, const char *out);
+
+/* Pictures from files, folders, arrays and data sets, for a model. */
+struct cli_pictures {
+  int64_t n;
+  float *at;      /* [n][h*w*c], as few_data_get gives them */
+  int32_t *label; /* [n]; -1 where the model has no such classes */
+};
+/* most: the first so many; 0: all. */
+int cli_pictures(struct cli *cli, struct cli_pictures *out, const struct few_model_info *info,
+                 int n_words, char **words, int64_t most);
+void cli_pictures_free(struct cli_pictures *p);
+/* "own" leaves label[n] as it is; other words as in cli_label. */
+int cli_own_label(const few_model *m, const char *option, const char *word, int64_t n,
+                  int32_t *label);
+
 double cli_seconds(void); /* a clock that only goes forward */
 /* "0.42 s", "2m10s", "3h05m", "2d04h". */
 const char *cli_duration(char out[32], double seconds);

@@ -4,9 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli.h"
 
@@ -61,83 +58,6 @@ static const char text[] =
     "  few sample teacher.safetensors --sampler heun --set churn=20 --out grid.png\n"
     "  few sample teacher.safetensors --autoguide early.safetensors --out grid.png\n";
 
-struct names {
-  const few_model *m;
-  int64_t n;
-};
-static const char *class_name(const void *user, int i) {
-  const struct names *names = user;
-  if (i >= names->n) return NULL;
-  const char *name = few_model_class_name(names->m, i);
-  return name ? name : "";
-}
-
-/* "each", "none", a number or the name of a class. */
-static int parse_label(const few_model *m, const struct few_model_info *info, const char *word,
-                       int *out) {
-  int64_t number;
-  *out = FEW_LABEL_EACH;
-  if (!strcmp(word, "each")) return CLI_DONE;
-  *out = FEW_LABEL_NONE;
-  if (!strcmp(word, "none")) return CLI_DONE;
-  if (info->classes == 0)
-    return cli_usage("sample: --label %.60s: this model was trained without labels", word);
-  struct names names = {m, info->classes};
-  for (int i = 0; i < (int)info->classes; i++) {
-    *out = i;
-    if (!strcmp(word, class_name(&names, i))) return CLI_DONE;
-  }
-  if (opt_int(word, &number) && number >= 0 && number < info->classes) {
-    *out = (int)number;
-    return CLI_DONE;
-  }
-  const char *near = opt_nearest(word, class_name, &names);
-  if (near && *near)
-    return cli_usage("sample: --label %.60s is no class; did you mean \"%s\"?", word, near);
-  return cli_usage("sample: --label takes each, none, or a class from 0 to %" PRId64
-                   " or its name, not \"%.60s\"",
-                   info->classes - 1, word);
-}
-
-static bool ends_with(const char *s, const char *end) {
-  size_t n = strlen(s), k = strlen(end);
-  return n > k && !strcmp(s + n - k, end);
-}
-
-/* ".jpg" of "grid.jpg": asked for as a file, it would become a folder. NULL for a folder's name. */
-static const char *foreign_ending(const char *out) {
-  static const char *const endings[] = {".png", ".npy",  ".jpg", ".jpeg", ".gif",
-                                        ".bmp", ".webp", ".ppm", ".npz",  ".pt"};
-  for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-    size_t n = strlen(out), k = strlen(endings[i]);
-    if (n > k && !strcasecmp(out + n - k, endings[i])) return out + n - k;
-  }
-  return NULL;
-}
-
-/* What cannot be written is told before the hours of sampling, not after. */
-static int check_out(const struct few_model_info *info, const char *out) {
-  struct stat s;
-  bool there = !stat(out, &s), file = ends_with(out, ".png") || ends_with(out, ".npy");
-  if (!file && !there && foreign_ending(out))
-    return cli_usage("sample: --out %s: few writes .png and .npy, not %s", out,
-                     foreign_ending(out));
-  if (!file && info->points)
-    return cli_failed("%s: points are no pictures: give a name that ends in .npy or .png", out);
-  if (!file && there && !S_ISDIR(s.st_mode))
-    return cli_failed("%s is no folder: give a folder, or a name that ends in .png or .npy", out);
-  if (file && there && S_ISDIR(s.st_mode))
-    return cli_failed("%s is a folder: name a file in it", out);
-  if (there && access(out, W_OK))
-    return cli_failed("%s cannot be written: check the permissions", out);
-  if (there || !file) return CLI_DONE;
-  const char *slash = strrchr(out, '/');
-  char folder[4096] = ".";
-  if (slash) snprintf(folder, sizeof folder, "%.*s", (int)(slash - out) + 1, out);
-  if (!access(folder, W_OK | X_OK)) return CLI_DONE;
-  return cli_failed("%s cannot be made: check that the folder is there and its permissions", out);
-}
-
 static void report(const struct sample_opts *o, const char *sampler, int steps, int nfe,
                    double seconds) {
   if (o->common.json) {
@@ -178,8 +98,8 @@ static int sample(struct cli *cli, few_model *m, few_model *worse, const struct 
   if (o->guidance_times.n) s.guidance_to = o->guidance_times.at[1];
   s.autoguide = worse;
   s.autoguidance = o->autoguidance;
-  int code = parse_label(m, &info, o->label, &s.label);
-  if (!code) code = check_out(&info, o->out);
+  int code = cli_label(m, "sample: --label", o->label, &s.label);
+  if (!code) code = cli_check_out("sample", &info, o->out);
   if (code) return code;
   size_t item = (size_t)(info.h * info.w * info.c), n = (size_t)o->n;
   float *out = item && n <= SIZE_MAX / sizeof *out / item ? malloc(n * item * sizeof *out) : NULL;

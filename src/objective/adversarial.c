@@ -33,8 +33,7 @@ static const struct few_option options[] = {
     FEW_GENERATOR_OPTIONS(struct adversarial_opts),
     FEW_OPT_END};
 
-static void use(const void *opts, const struct few_clock *at, double sigma_d,
-                struct few_use *out) {
+static void use(const void *opts, const struct few_clock *at, double sigma_d, struct few_use *out) {
   FEW_UNUSED(at);
   few__generator_use(&((const struct adversarial_opts *)opts)->gen, sigma_d, out);
 }

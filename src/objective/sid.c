@@ -38,8 +38,7 @@ static bool guidance(const void *opts, double *min, double *max) {
   return few__generator_guidance(&((const struct sid_opts *)opts)->gen, min, max);
 }
 
-static void use(const void *opts, const struct few_clock *at, double sigma_d,
-                struct few_use *out) {
+static void use(const void *opts, const struct few_clock *at, double sigma_d, struct few_use *out) {
   FEW_UNUSED(at);
   few__generator_use(&((const struct sid_opts *)opts)->gen, sigma_d, out);
 }

@@ -1,0 +1,107 @@
+/* cmd_encode.c - few encode MODEL PICTURES: the noise that a model's flow makes of pictures. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "cli.h"
+
+struct encode_opts {
+  struct common common;
+  int64_t n, steps, batch;
+  const char *label, *sampler, *out;
+  double guidance;
+};
+#define S struct encode_opts
+static const struct opt options[] = {
+    OPT_TEXT(S, out, "out", "FILE", OPT_NEEDED, ".npy: float32 [n,h,w,c] of about unit variance"),
+    OPT_INT(S, n, "n", "N", "0", 0, 1e9, "the first so many pictures; 0: all"),
+    OPT_INT(S, steps, "steps", "K", "0", 0, 10000,
+            "steps from picture to noise; 0: the sampler's own, or the encoder's"),
+    OPT_TEXT(S, label, "label", "L", "own",
+             "what they are: a class by number or name; own: as the data set says; none"),
+    OPT_REAL(S, guidance, "guidance", "G", "1", 0, 100, "towards the label; 1: none added"),
+    OPT_TEXT(S, sampler, "sampler", "NAME", NULL,
+             "ddim, heun, euler; otherwise the model's own, or ddim"),
+    OPT_INT(S, batch, "batch", "B", "0", 0, 1e6,
+            "pictures in memory at once; 0: chosen. Never changes a result"),
+    OPT_WORKERS(S),
+    OPT_QUIET(S),
+    OPT_JSON(S, "a JSON object at the end"),
+    OPT_HELP(S),
+    OPT_END};
+#undef S
+
+static const char text[] =
+    "MODEL is a teacher, whose solver runs backwards, or a distilled encoder (objective\n"
+    "progressive, direction encode). PICTURES are .png or .jpg files, folders, .npy or .npz\n"
+    "files, or data sets (few list data). few transfer goes on to pictures.\n"
+    "\n"
+    "  few encode teacher.safetensors photos --out noise.npy\n"
+    "  few encode encoder.safetensors fashion-mnist:test --n 100 --out noise.npy\n";
+
+static void report(const struct encode_opts *o, int64_t n, int nfe, double seconds) {
+  if (o->common.json) {
+    struct json j = {.out = stdout};
+    json_open(&j, NULL, '{');
+    json_int(&j, "n", n);
+    json_int(&j, "nfe", nfe);
+    json_number(&j, "seconds", seconds);
+    json_text(&j, "out", o->out);
+    json_close(&j);
+  } else if (!o->common.quiet) {
+    char time[32];
+    printf("%s: %" PRId64 " pictures encoded in %s, %d evaluation%s of the network each\n", o->out,
+           n, cli_duration(time, seconds), nfe, nfe == 1 ? "" : "s");
+  }
+}
+
+static int encode(struct cli *cli, few_model *m, const struct encode_opts *o,
+                  struct cli_pictures *p) {
+  struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
+  int nfe = 0;
+  s.n = p->n;
+  s.steps = (int)o->steps;
+  s.sampler = o->sampler;
+  s.guidance = o->guidance;
+  s.batch = o->batch;
+  int code = cli_own_label(m, "encode: --label", o->label, p->n, p->label);
+  if (code) return code;
+  const double start = cli_seconds();
+  few_status st = few_encode(m, &s, p->at, p->label, p->at, &nfe);
+  progress_clear(&cli->progress);
+  const double seconds = cli_seconds() - start;
+  if (!st) st = few_noise_write(m, o->out, p->n, p->at);
+  if (!st) report(o, p->n, nfe, seconds);
+  return cli_status(cli, st);
+}
+
+static int run(struct cli *cli, const void *opts) {
+  const struct encode_opts *o = opts;
+  const size_t length = strlen(o->out);
+  few_model *m = NULL;
+  if (length < 5 || strcmp(o->out + length - 4, ".npy") != 0)
+    return cli_usage("encode: --out %.200s: noise goes into an .npy file", o->out);
+  few_status st = few_model_load(cli->ctx, &m, cli->operands[0]);
+  if (st) return cli_status(cli, st);
+  struct few_model_info info;
+  struct cli_pictures p;
+  few_model_info(m, &info);
+  int code = cli_check_out("encode", &info, o->out);
+  if (!code) {
+    code = cli_pictures(cli, &p, &info, cli->n_operands - 1, cli->operands + 1, o->n);
+    if (!code) code = encode(cli, m, o, &p);
+    cli_pictures_free(&p);
+  }
+  few_model_free(m);
+  return code;
+}
+
+const struct command command_encode = {.name = "encode",
+                                       .operands = "MODEL PICTURES ...",
+                                       .help = "Find the noise that pictures come from.",
+                                       .text = text,
+                                       .min_operands = 2,
+                                       .max_operands = 1 << 20,
+                                       .options = options,
+                                       .size = sizeof(struct encode_opts),
+                                       .stops = true,
+                                       .run = run};

@@ -1,0 +1,152 @@
+/* cmd_transfer.c - few transfer A B PICTURES: up to noise with one model, down with another. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+struct transfer_opts {
+  struct common common;
+  int64_t n, from_steps, to_steps, columns;
+  const char *from, *to, *from_sampler, *to_sampler, *out;
+  double from_guidance, to_guidance;
+  bool beside;
+};
+#define S struct transfer_opts
+static const struct opt options[] = {
+    OPT_TEXT(S, out, "out", "FILE", OPT_NEEDED,
+             ".png: a grid; .npy: an array, and labels beside it; else a folder of PNG files"),
+    OPT_INT(S, n, "n", "N", "0", 0, 1e9, "the first so many pictures; 0: all"),
+    OPT_TEXT(S, from, "from", "L", "own",
+             "what they are: a class of A by number or name; own: as the data set says; none"),
+    OPT_TEXT(S, to, "to", "L", "own", "what they become: a class of B; own: what they are; none"),
+    OPT_REAL(S, from_guidance, "from-guidance", "G", "1", 0, 100, "of A; 1: none added"),
+    OPT_REAL(S, to_guidance, "to-guidance", "G", "1", 0, 100, "of B"),
+    OPT_INT(S, from_steps, "from-steps", "K", "0", 0, 10000, "of A; 0: its own choice"),
+    OPT_INT(S, to_steps, "to-steps", "K", "0", 0, 10000, "of B"),
+    OPT_TEXT(S, from_sampler, "from-sampler", "NAME", NULL, "of A: ddim, heun, euler"),
+    OPT_TEXT(S, to_sampler, "to-sampler", "NAME", NULL, "of B; see few list samplers"),
+    OPT_FLAG(S, beside, "beside", "each picture before what became of it"),
+    OPT_INT(S, columns, "columns", "C", "0", 0, 10000, "of a grid; 0: as square as may be"),
+    OPT_WORKERS(S),
+    OPT_QUIET(S),
+    OPT_JSON(S, "a JSON object at the end"),
+    OPT_HELP(S),
+    OPT_END};
+#undef S
+
+static const char text[] =
+    "A, a teacher or a distilled encoder of the pictures' domain, leads to noise; B leads\n"
+    "from there to its own pictures. A and B may be one model that is told another class.\n"
+    "PICTURES are .png or .jpg files, folders, .npy or .npz files, or data sets (few list\n"
+    "data).\n"
+    "\n"
+    "  few transfer photos.safetensors paintings.safetensors me.png --out painting.png\n"
+    "  few transfer m.safetensors m.safetensors sandals --from sandal --to sneaker \\\n"
+    "    --to-guidance 2 --beside --out sneakers.png\n";
+
+struct job {
+  few_model *a, *b;
+  struct few_model_info info; /* of b */
+  struct cli_pictures p;
+  float *out;    /* [n] or, beside each other, [2 n] */
+  int32_t *from; /* [n] */
+};
+
+static void report(const struct transfer_opts *o, int64_t n, int nfe, double seconds) {
+  if (o->common.json) {
+    struct json j = {.out = stdout};
+    json_open(&j, NULL, '{');
+    json_int(&j, "n", n);
+    json_int(&j, "nfe", nfe);
+    json_number(&j, "seconds", seconds);
+    json_text(&j, "out", o->out);
+    json_close(&j);
+  } else if (!o->common.quiet) {
+    char time[32];
+    printf("%s: %" PRId64 " pictures in %s, %d evaluations of a network each\n", o->out, n,
+           cli_duration(time, seconds), nfe);
+  }
+}
+
+/* Results lie at the end of out: spread them, the pictures that they came from between. */
+static void put_beside(const struct job *j, int64_t item) {
+  const size_t bytes = (size_t)item * sizeof(float);
+  for (int64_t i = 0; i < j->p.n; i++) {
+    float *pair = j->out + 2 * i * item;
+    memmove(pair + item, j->out + (j->p.n + i) * item, bytes);
+    memcpy(pair, j->p.at + i * item, bytes);
+  }
+}
+
+static few_status write_out(const struct job *j, const struct transfer_opts *o,
+                            const struct few_sample_opts *decode) {
+  struct few_sample_opts s = *decode;
+  if (!o->beside) return few_sample_write(j->b, o->out, &s, j->out, j->p.label, o->columns);
+  put_beside(j, j->info.h * j->info.w * j->info.c);
+  s.n *= 2;
+  return few_sample_write(j->b, o->out, &s, j->out, NULL, o->columns);
+}
+
+static int transfer(struct cli *cli, struct job *j, const struct transfer_opts *o) {
+  struct few_sample_opts up = FEW_SAMPLE_OPTS_INIT, down = FEW_SAMPLE_OPTS_INIT;
+  const size_t item = (size_t)(j->info.h * j->info.w * j->info.c), n = (size_t)j->p.n;
+  int nfe = 0;
+  up.n = down.n = j->p.n;
+  up.steps = (int)o->from_steps;
+  down.steps = (int)o->to_steps;
+  up.sampler = o->from_sampler;
+  down.sampler = o->to_sampler;
+  up.guidance = o->from_guidance;
+  down.guidance = o->to_guidance;
+  j->out = calloc(2 * n * item, sizeof *j->out);
+  j->from = malloc(n * sizeof *j->from);
+  if (!j->out || !j->from) return cli_failed("%zu pictures do not fit in memory; take fewer", n);
+  int code = cli_own_label(j->a, "transfer: --from", o->from, j->p.n, j->p.label);
+  memcpy(j->from, j->p.label, n * sizeof *j->from);
+  if (!code) code = cli_own_label(j->b, "transfer: --to", o->to, j->p.n, j->p.label);
+  if (code) return code;
+  const struct few_transfer_opts t = {
+      FEW_TRANSFER_OPTS_VERSION, j->a, j->b, &up, &down, j->from, j->p.label};
+  const double start = cli_seconds();
+  few_status st = few_transfer(&t, j->p.at, o->beside ? j->out + n * item : j->out, &nfe);
+  progress_clear(&cli->progress);
+  const double seconds = cli_seconds() - start;
+  if (!st) st = write_out(j, o, &down);
+  if (!st) report(o, j->p.n, nfe, seconds);
+  return cli_status(cli, st);
+}
+
+static int run(struct cli *cli, const void *opts) {
+  const struct transfer_opts *o = opts;
+  struct job j = {NULL};
+  few_status st = few_model_load(cli->ctx, &j.a, cli->operands[0]);
+  if (!st) st = few_model_load(cli->ctx, &j.b, cli->operands[1]);
+  int code = cli_status(cli, st);
+  if (!st) {
+    few_model_info(j.b, &j.info);
+    code = cli_check_out("transfer", &j.info, o->out);
+    if (!code)
+      code = cli_pictures(cli, &j.p, &j.info, cli->n_operands - 2, cli->operands + 2, o->n);
+    if (!code) code = transfer(cli, &j, o);
+  }
+  cli_pictures_free(&j.p);
+  free(j.out);
+  free(j.from);
+  few_model_free(j.b);
+  few_model_free(j.a);
+  return code;
+}
+
+const struct command command_transfer = {.name = "transfer",
+                                         .operands = "A B PICTURES ...",
+                                         .help =
+                                             "Carry pictures from one model's domain to "
+                                             "another's.",
+                                         .text = text,
+                                         .min_operands = 3,
+                                         .max_operands = 1 << 20,
+                                         .options = options,
+                                         .size = sizeof(struct transfer_opts),
+                                         .stops = true,
+                                         .run = run};

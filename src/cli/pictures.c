@@ -1,0 +1,178 @@
+/* pictures.c - what the commands that read or make pictures share: classes by name, where results
+ * may go, and pictures from files and data sets. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+struct names {
+  const few_model *m;
+  int64_t n;
+};
+static const char *class_name(const void *user, int i) {
+  const struct names *names = user;
+  if (i >= names->n) return NULL;
+  const char *name = few_model_class_name(names->m, i);
+  return name ? name : "";
+}
+
+int cli_label(const few_model *m, const char *option, const char *word, int *out) {
+  struct few_model_info about, *info = &about;
+  int64_t number;
+  few_model_info(m, info);
+  *out = FEW_LABEL_EACH;
+  if (!strcmp(word, "each")) return CLI_DONE;
+  *out = FEW_LABEL_NONE;
+  if (!strcmp(word, "none")) return CLI_DONE;
+  if (info->classes == 0)
+    return cli_usage("%s %.60s: this model was trained without labels", option, word);
+  struct names names = {m, info->classes};
+  for (int i = 0; i < (int)info->classes; i++) {
+    *out = i;
+    if (!strcmp(word, class_name(&names, i))) return CLI_DONE;
+  }
+  if (opt_int(word, &number) && number >= 0 && number < info->classes) {
+    *out = (int)number;
+    return CLI_DONE;
+  }
+  const char *near = opt_nearest(word, class_name, &names);
+  if (near && *near)
+    return cli_usage("%s %.60s is no class; did you mean \"%s\"?", option, word, near);
+  return cli_usage("%s takes each, none, or a class from 0 to %" PRId64
+                   " or its name, not \"%.60s\"",
+                   option, info->classes - 1, word);
+}
+
+static bool ends_with(const char *s, const char *end) {
+  size_t n = strlen(s), k = strlen(end);
+  return n > k && !strcmp(s + n - k, end);
+}
+
+/* ".jpg" of "grid.jpg": asked for as a file, it would become a folder. NULL for a folder's name. */
+static const char *foreign_ending(const char *out) {
+  static const char *const endings[] = {".png", ".npy",  ".jpg", ".jpeg", ".gif",
+                                        ".bmp", ".webp", ".ppm", ".npz",  ".pt"};
+  for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+    size_t n = strlen(out), k = strlen(endings[i]);
+    if (n > k && !strcasecmp(out + n - k, endings[i])) return out + n - k;
+  }
+  return NULL;
+}
+
+int cli_check_out(const char *command, const struct few_model_info *info, const char *out) {
+  struct stat s;
+  bool there = !stat(out, &s), file = ends_with(out, ".png") || ends_with(out, ".npy");
+  if (!file && !there && foreign_ending(out))
+    return cli_usage("%s: --out %s: few writes .png and .npy, not %s", command, out,
+                     foreign_ending(out));
+  if (!file && info->points)
+    return cli_failed("%s: points are no pictures: give a name that ends in .npy or .png", out);
+  if (!file && there && !S_ISDIR(s.st_mode))
+    return cli_failed("%s is no folder: give a folder, or a name that ends in .png or .npy", out);
+  if (file && there && S_ISDIR(s.st_mode))
+    return cli_failed("%s is a folder: name a file in it", out);
+  if (there && access(out, W_OK))
+    return cli_failed("%s cannot be written: check the permissions", out);
+  if (there || !file) return CLI_DONE;
+  const char *slash = strrchr(out, '/');
+  char folder[4096] = ".";
+  if (slash) snprintf(folder, sizeof folder, "%.*s", (int)(slash - out) + 1, out);
+  if (!access(folder, W_OK | X_OK)) return CLI_DONE;
+  return cli_failed("%s cannot be made: check that the folder is there and its permissions", out);
+}
+
+/* ---- pictures ---- */
+
+static bool is_picture(const char *name) {
+  static const char *const endings[] = {".png", ".jpg", ".jpeg"};
+  for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+    size_t n = strlen(name), k = strlen(endings[i]);
+    if (n > k && !strcasecmp(name + n - k, endings[i])) return true;
+  }
+  return false;
+}
+
+/* A data set's spec for a folder, an array or a picture; other words are specs themselves. */
+static const char *spec_of(const char *word, char room[4200]) {
+  struct stat s;
+  const char *reader = NULL;
+  if (!stat(word, &s)) {
+    if (S_ISDIR(s.st_mode) || is_picture(word)) reader = "folder";
+    if (ends_with(word, ".npy")) reader = "npy";
+    if (ends_with(word, ".npz")) reader = "npz";
+  }
+  if (!reader) return word;
+  snprintf(room, 4200, "%s:%s", reader, word);
+  return room;
+}
+
+static int grow(struct cli_pictures *p, int64_t more, size_t item) {
+  const size_t n = (size_t)(p->n + more);
+  float *at = n <= SIZE_MAX / sizeof *at / item ? realloc(p->at, n * item * sizeof *at) : NULL;
+  if (at) p->at = at;
+  int32_t *label = realloc(p->label, n * sizeof *label);
+  if (label) p->label = label;
+  return at && label ? CLI_DONE : cli_failed("%zu pictures do not fit in memory; take fewer", n);
+}
+
+static int take(struct cli *cli, struct cli_pictures *p, const struct few_model_info *info,
+                const char *word, int64_t most) {
+  struct few_data_opts o = FEW_DATA_OPTS_INIT;
+  few_data *d = NULL;
+  char room[4200];
+  const char *spec = spec_of(word, room);
+  const size_t item = (size_t)(info->h * info->w * info->c);
+  o.limit = most;
+  if (!strncmp(spec, "folder:", 7)) o.size = info->h == info->w ? info->h : 0;
+  if (!strncmp(spec, "folder:", 7)) o.channels = info->c == 1 || info->c == 3 ? info->c : 0;
+  few_status st = few_data_open(cli->ctx, &d, spec, &o);
+  progress_clear(&cli->progress);
+  if (st) return cli_status(cli, st);
+  int code = CLI_DONE;
+  if (few_data_h(d) != info->h || few_data_w(d) != info->w || few_data_c(d) != info->c)
+    code = cli_failed("%s: pictures of %dx%dx%d, and the model's are of %" PRId64 "x%" PRId64
+                      "x%" PRId64,
+                      word, few_data_h(d), few_data_w(d), few_data_c(d), info->h, info->w, info->c);
+  const bool labelled = info->classes > 0 && few_data_n_classes(d) == info->classes;
+  if (!code) code = grow(p, few_data_n(d), item);
+  for (int64_t i = 0; !code && i < few_data_n(d); i++) {
+    code = cli_status(cli, few_data_get(d, i, p->at + (size_t)(p->n + i) * item));
+    p->label[p->n + i] = labelled ? few_data_label(d, i) : -1;
+  }
+  if (!code) p->n += few_data_n(d);
+  few_data_free(d);
+  return code;
+}
+
+int cli_pictures(struct cli *cli, struct cli_pictures *out, const struct few_model_info *info,
+                 int n_words, char **words, int64_t most) {
+  *out = (struct cli_pictures){0};
+  int code = CLI_DONE;
+  for (int i = 0; i < n_words && !code && (!most || out->n < most); i++)
+    code = take(cli, out, info, words[i], most ? most - out->n : 0);
+  return code;
+}
+
+void cli_pictures_free(struct cli_pictures *p) {
+  free(p->at);
+  free(p->label);
+}
+
+int cli_own_label(const few_model *m, const char *option, const char *word, int64_t n,
+                  int32_t *label) {
+  int one;
+  if (!strcmp(word, "own")) return CLI_DONE;
+  int code = cli_label(m, option, word, &one);
+  if (code) return code;
+  struct few_model_info info;
+  few_model_info(m, &info);
+  for (int64_t i = 0; i < n; i++)
+    label[i] = one == FEW_LABEL_NONE || !info.classes ? -1
+               : one == FEW_LABEL_EACH                ? (int32_t)(i % info.classes)
+                                                      : one;
+  return CLI_DONE;
+}
