@@ -21,6 +21,7 @@
 #include <math.h>
 
 #include "base/rng.h"
+#include "process/cosine.h"
 
 enum { TRIGFLOW, EDM, VP, VP_LINEAR, FLOW };
 enum { OWN, LOGNORMAL, UNIFORM, LOGIT_NORMAL };
@@ -39,8 +40,8 @@ static few_node trigflow(const struct few_loss *l, const struct few_draw_opts *o
 /* A shift of ln SNR by 2 ln(d/side) multiplies sigma/alpha by side/d. */
 static few_node vp(const struct few_loss *l, const struct few_draw_opts *o, few_node u) {
   few_graph *g = l->g;
-  const double b = atan(exp(-o->logsnr_max / 2)), a = atan(exp(-o->logsnr_min / 2)) - b;
-  few_node phi = few_affine(g, u, a, b);
+  const struct few_cosine c = few__cosine(o->logsnr_min, o->logsnr_max);
+  few_node phi = few_affine(g, u, c.a, c.b);
   few_node x = few_scale(g, few_cos(g, phi), l->spec->sigma_data), y = few_sin(g, phi);
   if (o->noise_d > 0) {
     const double side = (double)l->spec->h,

@@ -127,6 +127,10 @@ static few_status check_start(const struct training *t) {
   if (t->recipe.keys.init)
     return few__fail(t->ctx, FEW_E_INVALID, "objective %s starts as its teacher: leave out init",
                      t->recipe.keys.objective);
+  if (teacher->spec.predicts != t->model->spec.predicts)
+    return few__fail(t->ctx, FEW_E_INVALID,
+                     "objective %s starts as its teacher, which predicts %s: leave out prediction",
+                     t->recipe.keys.objective, few__predict_name(teacher->spec.predicts));
   for (int i = 0; i < p->n; i++) {
     const int k = few__params_find(&teacher->params, p->at[i].name);
     if (k < 0 || !few_shape_equal(p->at[i].shape, teacher->params.at[k].shape))
