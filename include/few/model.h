@@ -261,6 +261,28 @@ struct few_model_check {
 enum { FEW_MODEL_CHECKS = 3 };
 FEW_MUST_USE few_status few_model_check(few_model *m, struct few_model_check out[FEW_MODEL_CHECKS]);
 
+/* How large activations and gradients are at initialisation, block by block from the input on: the
+ * network of m, not its weights, which are drawn anew. */
+struct few_signal_layer {
+  const char *name;       /* of the block, as few show has it; borrowed during the call */
+  struct few_shape shape; /* of its last value, `rows` first */
+  double activation;      /* root mean square of it */
+  double gradient;        /* of d<w, F> by it with w ~ N(0, 1); F's own is 1 */
+};
+struct few_signal_opts {
+  int version; /* FEW_SIGNAL_OPTS_VERSION */
+  uint64_t seed;
+  int64_t rows; /* of normal noise at all times */
+  double std;   /* of all weights that are drawn; 0: as the network has them */
+  bool fill;    /* draw those weights too that begin at zero, with 1/sqrt(fan-in) */
+  void (*layer)(void *user, const struct few_signal_layer *layer); /* called for each */
+  void *user;
+};
+#define FEW_SIGNAL_OPTS_VERSION 1
+#define FEW_SIGNAL_OPTS_INIT \
+  { FEW_SIGNAL_OPTS_VERSION, 1, 16, 0, false, NULL, NULL }
+FEW_MUST_USE few_status few_model_signal(few_model *m, const struct few_signal_opts *opts);
+
 #ifdef __cplusplus
 }
 #endif

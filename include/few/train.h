@@ -30,6 +30,12 @@ struct few_train_opts {
  * good one. */
 FEW_MUST_USE few_status few_train(few_ctx *ctx, const struct few_train_opts *opts);
 
+/* The student of a recipe before the first step, its weights drawn and not taken from a teacher:
+ * what few_model_signal looks at. opts->run is not read. *out is yours: few_model_free. */
+struct few_model;
+FEW_MUST_USE few_status few_train_model(few_ctx *ctx, struct few_model **out,
+                                        const struct few_train_opts *opts);
+
 /* What there is to choose from and its options, for help texts. kind: "net", "objective",
  * "optimizer", "process", "prediction", "weight", "train" (one row: the trainer's own keys). */
 struct few_component_info {

@@ -1,12 +1,19 @@
 /* cmd_check.c - few check MODEL: are the derivatives of this very network right? How straight are
- * its paths? */
+ * its paths? And few check --init RECIPE: how large are activations and gradients, block by block,
+ * before anything is learned? */
+#include <string.h>
+
 #include "cli.h"
+#include "recipes.h"
+
+enum { MAX_OPERANDS = 256 };
 
 struct check_opts {
   struct common common;
-  bool straightness;
-  int64_t n, steps;
-  double guidance;
+  bool straightness, init, fill;
+  int64_t n, steps, rows;
+  double guidance, std;
+  uint64_t seed;
 };
 #define S struct check_opts
 static const struct opt options[] = {
@@ -15,6 +22,12 @@ static const struct opt options[] = {
     OPT_INT(S, n, "n", "N", "256", 1, 1e6, "of so many paths"),
     OPT_INT(S, steps, "steps", "K", "64", 1, 10000, "along so many steps"),
     OPT_REAL(S, guidance, "guidance", "G", "1", 0, 100, "of the paths; 1: none"),
+    OPT_FLAG(S, init, "init", "of a RECIPE's network at initialisation: activations, gradients"),
+    OPT_REAL(S, std, "std", "S", "0", 0, 100,
+             "--init: of all weights; 0: as the network draws them"),
+    OPT_FLAG(S, fill, "fill", "--init: draw the weights too that begin at zero"),
+    OPT_INT(S, rows, "rows", "N", "16", 1, 65536, "--init: rows of noise that are fed"),
+    OPT_SEED(S, seed, "seed", "S", "1", "--init: of weights and noise"),
     OPT_WORKERS(S),
     OPT_JSON(S, "an array of JSON objects; of straightness, an object"),
     OPT_HELP(S),
@@ -28,7 +41,14 @@ static const char text[] =
     "\n"
     "Straightness is the mean square of the velocity less the line from end to end, per\n"
     "value, in flow matching's time: 0 where one step is enough (arXiv 2209.03003). It falls\n"
-    "with each reflow.\n";
+    "with each reflow.\n"
+    "\n"
+    "With --init, root mean squares of what each block gives and of the gradient there, 1 at\n"
+    "the output; KEY=VALUE as for few train. Layers that begin at zero give and pass none:\n"
+    "--fill shows the rest.\n"
+    "\n"
+    "  few check --init toy-teacher layers=16 --fill\n"
+    "  few check --init fashion-teacher --std 0.02 --json\n";
 
 static void print_json(const struct few_model_check *check) {
   struct json j = {.out = stdout};
@@ -77,8 +97,65 @@ static int straightness(struct cli *cli, few_model *m, const struct check_opts *
   return CLI_DONE;
 }
 
+/* ---- at initialisation ---- */
+
+struct listing {
+  bool as_json;
+  struct json json;
+};
+
+static void tell_layer(void *user, const struct few_signal_layer *l) {
+  struct listing *t = user;
+  char shape[96] = "";
+  for (int k = 0; k < l->shape.rank; k++) {
+    const size_t n = strlen(shape);
+    snprintf(shape + n, sizeof shape - n, k ? "x%lld" : "%lld", (long long)l->shape.dim[k]);
+  }
+  if (!t->as_json) {
+    printf("%-24s %-20s %12.4g %12.4g\n", l->name, shape, l->activation, l->gradient);
+    return;
+  }
+  json_open(&t->json, NULL, '{');
+  json_text(&t->json, "block", l->name);
+  json_text(&t->json, "shape", shape);
+  json_number(&t->json, "activation", l->activation);
+  json_number(&t->json, "gradient", l->gradient);
+  json_close(&t->json);
+}
+
+static int check_init(struct cli *cli, const struct check_opts *o) {
+  char path[RECIPE_PATH];
+  const char *overrides[MAX_OPERANDS];
+  struct few_train_opts t = FEW_TRAIN_OPTS_INIT;
+  struct few_signal_opts s = FEW_SIGNAL_OPTS_INIT;
+  struct listing listing = {.as_json = o->common.json, .json = {.out = stdout}};
+  few_model *m = NULL;
+  t.recipe = cli_find_recipe(path, cli->operands[0]);
+  t.overrides = overrides;
+  for (int i = 1; i < cli->n_operands; i++) overrides[t.n_overrides++] = cli->operands[i];
+  few_status st = few_train_model(cli->ctx, &m, &t);
+  if (st) return cli_status(cli, st);
+  s.std = o->std;
+  s.fill = o->fill;
+  s.rows = o->rows;
+  s.seed = o->seed;
+  s.layer = tell_layer;
+  s.user = &listing;
+  if (o->common.json)
+    json_open(&listing.json, NULL, '[');
+  else
+    printf("%-24s %-20s %12s %12s\n", "block", "shape", "activation", "gradient");
+  st = few_model_signal(m, &s);
+  if (o->common.json) json_close(&listing.json);
+  few_model_free(m);
+  return cli_status(cli, st);
+}
+
 static int run(struct cli *cli, const void *opts) {
   const struct check_opts *o = opts;
+  if (o->init) return check_init(cli, o);
+  if (cli->n_operands > 1)
+    return cli_usage("check takes one MODEL; \"%.60s\" is too much", cli->operands[1]);
   few_model *m = NULL;
   few_status st = few_model_load(cli->ctx, &m, cli->operands[0]);
   if (st) return cli_status(cli, st);
@@ -103,11 +180,11 @@ static int run(struct cli *cli, const void *opts) {
 
 const struct command command_check = {
     .name = "check",
-    .operands = "MODEL",
-    .help = "Check the derivatives of a model's network, or its paths.",
+    .operands = "MODEL | --init RECIPE [KEY=VALUE ...]",
+    .help = "Check the derivatives of a model's network, its paths, or its beginning.",
     .text = text,
     .min_operands = 1,
-    .max_operands = 1,
+    .max_operands = MAX_OPERANDS,
     .options = options,
     .size = sizeof(struct check_opts),
     .run = run};

@@ -1,6 +1,7 @@
 /* mlp - residual multi-layer perceptron for points (or small flattened images).
  *
  * h = W x;  h += W_l silu(modulate(norm(h), emb))  for each layer;  F = W' norm(h), zero at first.
+ * With `norm = post`  h = norm(h + W_l silu(modulate(h, emb)))  as in the first transformers.
  * Small enough that a whole distillation takes seconds, complete enough to be told like the large
  * networks: norm, adaptive modulation, time embedding, labels.
  */
@@ -9,13 +10,20 @@
 struct mlp_opts {
   struct few_cond_opts cond;
   int64_t width, layers, embedding;
+  int norm; /* 0 before a layer, 1 after the sum */
 };
 
 static const struct few_option options[] = {
     FEW_OPT_INT(struct mlp_opts, width, "128", 4, 8192, "hidden units"),
     FEW_OPT_INT(struct mlp_opts, layers, "4", 1, 64, "residual layers"),
     FEW_OPT_INT(struct mlp_opts, embedding, "32", 4, 1024, "sinusoids of the time embedding"),
-    FEW_COND_OPTIONS(struct mlp_opts), FEW_OPT_END};
+    FEW_OPT_CHOICE(struct mlp_opts, norm, "pre", "pre|post", "before a layer, or after its sum"),
+    FEW_COND_OPTIONS(struct mlp_opts),
+    FEW_OPT_END};
+
+static few_node normed(struct few_nn *nn, few_node h) {
+  return few__nn_channel_norm(nn, h, true, 1e-6);
+}
 
 static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const void *opts,
                       const struct few_net_input *in) {
@@ -27,15 +35,17 @@ static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const 
   int64_t flat = spec->h * spec->w * spec->c;
   few_node x = few_reshape(g, in->x, FEW_SHAPE(s.dim[0], flat));
   few_node h = few__nn_linear(nn, "in", x, o->width, 1, true);
+  if (o->norm) h = normed(nn, h);
   for (int64_t l = 0; l < o->layers; l++) {
     few__nn_push(nn, "layer.%lld", (long long)l);
-    few_node y = few__nn_channel_norm(nn, h, true, 1e-6);
+    few_node y = o->norm ? h : normed(nn, h);
     y = few_silu(g, few__cond_modulate(nn, &o->cond, "mod", y, emb));
     h = few_add(g, h, few__nn_linear(nn, "out", few__nn_dropout(nn, y), o->width, 1, true));
+    if (o->norm) h = normed(nn, h);
     few__nn_pop(nn);
     if (l == o->layers / 2) nn->middle = h;
   }
-  h = few__nn_channel_norm(nn, h, true, 1e-6);
+  if (!o->norm) h = normed(nn, h);
   if (s.rank) s.dim[s.rank - 1] *= few__net_heads(spec);
   return few_reshape(g, few__nn_linear(nn, "out", h, flat * few__net_heads(spec), 0, true), s);
 }
