@@ -77,7 +77,8 @@ FEW_MUST_USE few_status few_model_graph(const few_model *m, few_graph *g, int64_
                                         few_node *out);
 
 /* Evaluate F for n rows. x is [n][h*w*c] with unit variance, and so is out but for a classifier's,
- * which is [n][classes]; label and guidance may be NULL (no label; 1). Results do not depend on
+ * which is [n][classes]; label and guidance may be NULL (no label; 1). A model that predicts x has
+ * no F at t = 0, one that predicts eps none at pi/2: these are refused. Results do not depend on
  * workers nor on how rows are grouped into calls, as long as a row's index modulo few_model_rows(m)
  * stays the same. */
 FEW_MUST_USE few_status few_model_eval(few_model *m, int64_t n, const float *x, const float *t,

@@ -195,11 +195,35 @@ static void test_refused(void **state) {
   few_ctx_free(ctx);
 }
 
+/* Where a prediction does not determine F. */
+static void test_times_without_F(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  static const struct {
+    enum few_prediction predicts;
+    float bad;
+  } cases[] = {{FEW_PREDICT_X, 0}, {FEW_PREDICT_EPS, 1.5707963F}};
+  for (int i = 0; i < 2; i++) {
+    few_model *m = test_model_new(ctx, TEST_MLP);
+    struct batch b = batch_new(m, 3);
+    m->spec.predicts = cases[i].predicts;
+    assert_ok(ctx, few_model_eval(m, 3, b.x, b.t, NULL, NULL, b.out));
+    b.t[1] = 1.5707963F - cases[i].bad; /* the other end is fine */
+    assert_ok(ctx, few_model_eval(m, 3, b.x, b.t, NULL, NULL, b.out));
+    for (int k = 0; k < 6; k++) assert_true(isfinite(b.out[k]));
+    b.t[1] = cases[i].bad;
+    assert_int_equal(few_model_eval(m, 3, b.x, b.t, NULL, NULL, b.out), FEW_E_INVALID);
+    assert_non_null(strstr(few_error(ctx), few__predict_name(cases[i].predicts)));
+    batch_free(&b);
+    few_model_free(m);
+  }
+  few_ctx_free(ctx);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_against_f64),
-      cmocka_unit_test(test_grouping),
-      cmocka_unit_test(test_classifier_free),
+      cmocka_unit_test(test_against_f64),     cmocka_unit_test(test_grouping),
+      cmocka_unit_test(test_classifier_free), cmocka_unit_test(test_times_without_F),
       cmocka_unit_test(test_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
