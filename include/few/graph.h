@@ -105,7 +105,7 @@ few_node few_sum(few_graph *g, few_node x, struct few_shape shape);       /* the
 few_node few_sum_all(few_graph *g, few_node x);                           /* scalar */
 few_node few_mean_all(few_graph *g, few_node x);                          /* scalar */
 few_node few_transpose(few_graph *g, few_node x, const int *perm); /* out dim i = in dim perm[i] */
-few_node few_slice(few_graph *g, few_node x, int axis, int64_t start, int64_t len);
+few_node few_slice(few_graph *g, few_node x, int axis, int64_t start, int64_t len); /* labels too */
 few_node few_pad(few_graph *g, few_node x, int axis, int64_t before, int64_t after); /* zeros */
 few_node few_concat(few_graph *g, int axis, int n, const few_node *x);
 few_node few_onehot(few_graph *g, few_node index, int64_t classes); /* [N] -> [N,classes] */

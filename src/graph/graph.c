@@ -241,9 +241,10 @@ static bool valid_operands(few_graph *g, const struct few_node_data *n) {
       return false;
     }
     assert(n->in[k] >= 0 && n->in[k] < g->nodes.n);
-    if (few__node(g, n->in[k])->type != FEW_REAL && n->op != FEW_OP_ONEHOT) {
-      few__graph_fail(g, FEW_E_INVALID, "%s: operand %d is an index: only onehot takes one",
-                      def->name, k);
+    if (few__node(g, n->in[k])->type != FEW_REAL && n->op != FEW_OP_ONEHOT &&
+        n->op != FEW_OP_SLICE) {
+      few__graph_fail(g, FEW_E_INVALID,
+                      "%s: operand %d is an index: only onehot and slice take one", def->name, k);
       return false;
     }
   }

@@ -1,4 +1,5 @@
-/* slice - i[2] entries of axis i[0] from i[1] on. Transpose of pad. */
+/* slice - i[2] entries of axis i[0] from i[1] on. Transpose of pad. Of labels [N] it is always a
+ * view (plan/order.c), so no kernel has to know their type. */
 #include "op.h"
 
 few_node few_slice(few_graph *g, few_node x, int axis, int64_t start, int64_t len) {
@@ -16,7 +17,10 @@ static bool infer(few_graph *g, struct few_node_data *n) {
     return false;
   }
   n->shape.dim[axis] = len;
-  return true;
+  n->type = few__node(g, n->in[0])->type;
+  if (n->type == FEW_REAL || n->shape.rank == 1) return true;
+  few__graph_fail(g, FEW_E_INVALID, "slice: labels of rank %d: give labels [N]", n->shape.rank);
+  return false;
 }
 
 static few_node simplify(few_graph *g, const struct few_node_data *n) {
