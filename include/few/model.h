@@ -83,13 +83,16 @@ FEW_MUST_USE few_status few_model_graph(const few_model *m, few_graph *g, int64_
  * stays the same. */
 FEW_MUST_USE few_status few_model_eval(few_model *m, int64_t n, const float *x, const float *t,
                                        const int32_t *label, const float *guidance, float *out);
-/* The same of a model whose info.span is true: span is [n], how far the step of each row goes down
- * from t, in the unit of the objective that made the model (its page: `few list objectives`).
- * few_sample gives radians, but for models whose sampler is shortcut: there it is u, flow
- * matching's time, sigma_data sin(t)/(cos(t) + sigma_data sin(t)). */
+/* The same of a model whose info.span is true: span is [n], how far the step of each row goes, as
+ * few_model_span says it. F then stands for the step: x_to = cos(t-to) x_t - sin(t-to) sigma_data
+ * F.
+ */
 FEW_MUST_USE few_status few_model_eval_span(few_model *m, int64_t n, const float *x, const float *t,
                                             const float *span, const int32_t *label,
                                             const float *guidance, float *out);
+/* What a model whose info.span is true is told of the step from t down to `to` (radians; the same
+ * time twice asks for the field). FEW_E_INVALID for a step that it was not trained for. */
+FEW_MUST_USE few_status few_model_span(const few_model *m, double t, double to, float *out);
 int64_t few_model_rows(const few_model *m); /* rows of one replay */
 
 /* ---- Sampling ---- */

@@ -6,6 +6,7 @@
 
 #include "model.h"
 #include "process/cosine.h"
+#include "sampler/sampler.h"
 
 static const int64_t max_index = (int64_t)1 << 40; /* of a row, base/rng.h */
 
@@ -56,7 +57,8 @@ static few_status check_autoguide(const few_model *m, const struct few_sample_op
   if (!isfinite(o->autoguidance))
     return few__fail(m->ctx, FEW_E_INVALID, "autoguidance %g: give a number", o->autoguidance);
   if (few__model_classifies(w) || a->h != b->h || a->w != b->w || a->c != b->c ||
-      a->points != b->points || a->classes != b->classes || a->guidance != b->guidance)
+      a->points != b->points || a->classes != b->classes || a->guidance != b->guidance ||
+      a->span != b->span || a->span_steps != b->span_steps)
     return few__fail(
         m->ctx, FEW_E_INVALID,
         "the model that guides makes other things (%lld x %lld x %lld, %lld classes%s): "
@@ -105,6 +107,10 @@ static few_status choose_fitted(const few_model *m, const struct few_sample_opts
   return FEW_OK;
 }
 
+static int default_steps(const few_model *m, const struct few_sample_choice *c) {
+  return m->spec.span == FEW_SPAN_SEGMENT ? (int)m->spec.span_steps : c->sampler->steps;
+}
+
 static few_status choose_times(const few_model *m, const struct few_sample_opts *o,
                                struct few_sample_choice *c) {
   c->times = (struct few_times_opts)FEW_TIMES_OPTS_INIT;
@@ -116,7 +122,7 @@ static few_status choose_times(const few_model *m, const struct few_sample_opts 
   if (o->n_times > 0 && o->schedule)
     return few__fail(m->ctx, FEW_E_INVALID, "times and a schedule: give one of the two");
   if (o->schedule) FEW_TRY(few__schedule_find(m->ctx, &c->times.schedule, o->schedule));
-  c->times.steps = o->n_times > 0 ? o->n_times : o->steps > 0 ? o->steps : c->sampler->steps;
+  c->times.steps = o->n_times > 0 ? o->n_times : o->steps > 0 ? o->steps : default_steps(m, c);
   if (o->n_times > 0) c->times.times = o->times;
   if (own_times(m, o, c->sampler)) {
     c->times.steps = m->n_times;
@@ -166,21 +172,21 @@ static few_status check(const few_model *m, const struct few_sample_opts *o) {
   return check_autoguide(m, o);
 }
 
-/* What F stands for is the objective's affair, and the model's own sampler tells it. */
-static few_status check_sampler(const few_model *m, const struct few_sampler *chosen) {
-  bool average = false;
-  for (int i = 0; i < few__sampler_count(); i++)
-    average |= few__sampler_at(i)->average && !strcmp(few__sampler_at(i)->name, m->sampler);
-  if (chosen->average == average) return FEW_OK;
-  if (average)
-    return few__fail(m->ctx, FEW_E_INVALID,
-                     "%s asks for the velocity of a moment, and this model gives the average over "
-                     "a jump: sample it with %s",
-                     chosen->name, m->sampler);
-  return few__fail(m->ctx, FEW_E_INVALID,
-                   "%s asks for the average velocity of a jump, and this model gives that of a "
-                   "moment: sample it with ddim",
-                   chosen->name);
+static few_status ask_span(void *user, const float *x, double t, double to, float *F) {
+  float span;
+  FEW_UNUSED(x);
+  FEW_UNUSED(F);
+  return few_model_span(user, t, to, &span);
+}
+
+/* The sampler's own run with no rows: does the model know each step that it takes? */
+static few_status rehearse(const few_model *m, const struct few_sample_choice *c, bool encode) {
+  struct few_sampling s = {.sigma_d = m->spec.sigma_data,
+                           .eval = ask_span,
+                           .user = (void *)(uintptr_t)m,
+                           .olss = c->olss,
+                           .opts = c->settings};
+  return (encode ? few__encode : few__sample)(m->ctx, c->sampler, &c->times, &s);
 }
 
 static bool is_file(const char *schedule) {
@@ -222,10 +228,15 @@ static few_status choose(const few_model *m, const struct few_sample_opts *o, bo
   }
   FEW_TRY(few__sampler_find(m->ctx, &c->sampler, o->sampler ? o->sampler : sampler));
   FEW_TRY(choose_direction(m, o, encode, c));
-  FEW_TRY(check_sampler(m, c->sampler));
+  if (c->sampler->jumps && m->spec.span == FEW_SPAN_NONE)
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "%s asks for the average velocity of a jump, and this model gives that of a "
+                     "moment: sample it with ddim",
+                     c->sampler->name);
   FEW_TRY(choose_times(m, o, c));
   if (encode) c->times.t_end = first_time(m, &c->times);
-  return choose_settings(m, o, c);
+  FEW_TRY(choose_settings(m, o, c));
+  return m->spec.span == FEW_SPAN_NONE ? FEW_OK : rehearse(m, c, encode);
 }
 
 few_status few__sample_choose(const few_model *m, const struct few_sample_opts *o, bool encode,

@@ -12,6 +12,7 @@
 #include "model.h"
 
 enum { VERSION = 1, DESCRIPTION_MAX = 16 << 20, SIDE_MAX = 1 << 20, CLASSES_MAX = 1 << 20 };
+enum { SPAN_STEPS_MAX = 1 << 20 };
 #define OTHER_FILE "the file was made by something else"
 
 /* ---- writing ---- */
@@ -76,13 +77,15 @@ few_status few__model_describe(const few_model *m, struct few_text *out) {
     return st;
   }
   json_t *all = json_pack(
-      "{s:i, s:{s:s, s:o}, s:s, s:s, s:{s:s}, s:s, s:o*, s:I, s:o, s:{s:b, s:f, s:f}, s:b, "
+      "{s:i, s:{s:s, s:o}, s:s, s:s, s:{s:s}, s:s, s:o*, s:I, s:o, s:{s:b, s:f, s:f}, s:{s:s, "
+      "s:I}, "
       "s:s, s:o}", /**/
       "version", VERSION, "net", "name", m->net->name, "options", options, "process", "trigflow",
       "predicts", few__predict_name(m->spec.predicts), "objective", "name", m->objective, "sampler",
       m->sampler, "times", times_part(m), "step", (json_int_t)m->step, "data", data_part(m),
       "guidance", "input", m->spec.guidance, "min", m->guidance_min, "max", m->guidance_max, "span",
-      m->spec.span, "direction", few__direction_name(m->direction), "provenance", provenance);
+      "unit", few__span_name(m->spec.span), "steps", (json_int_t)m->spec.span_steps, "direction",
+      few__direction_name(m->direction), "provenance", provenance);
   if (all && m->n_times > 0 &&
       json_array_size(json_object_get(all, "times")) != (size_t)m->n_times) {
     json_decref(all);
@@ -160,13 +163,30 @@ static few_status read_shape(struct reading *r, struct few_net_spec *s) {
   return few__json_int(r->ctx, r->place, r->data, "c", 1, SIDE_MAX, &s->c);
 }
 
+static few_status read_span(struct reading *r, struct few_net_spec *s) {
+  json_t *part;
+  const char *unit;
+  if (!json_object_get(r->all, "span")) return FEW_OK;
+  FEW_TRY(few__json_object(r->ctx, r->place, r->all, "span", &part));
+  FEW_TRY(few__json_string(r->ctx, r->place, part, "unit", &unit));
+  while (s->span < FEW_SPANS && strcmp(few__span_name(s->span), unit) != 0) s->span++;
+  if (s->span == FEW_SPANS)
+    return few__fail(r->ctx, FEW_E_UNSUPPORTED,
+                     "%s: span in the unit `%.40s`, which this program does not know: use a newer "
+                     "few",
+                     r->place, unit);
+  FEW_TRY(few__json_int(r->ctx, r->place, part, "steps", 0, SPAN_STEPS_MAX, &s->span_steps));
+  bool wanted = s->span == FEW_SPAN_SEGMENT || s->span == FEW_SPAN_HALVINGS;
+  if (wanted && s->span_steps < 1) return bad(r, "`steps` of `span` is 0");
+  return FEW_OK;
+}
+
 static few_status read_spec(struct reading *r, struct few_net_spec *s) {
   FEW_TRY(few__json_object(r->ctx, r->place, r->all, "data", &r->data));
   FEW_TRY(read_shape(r, s));
   FEW_TRY(few__json_int(r->ctx, r->place, r->data, "classes", 0, CLASSES_MAX, &s->classes));
   FEW_TRY(few__json_real(r->ctx, r->place, r->data, "sigma_data", &s->sigma_data));
-  if (json_object_get(r->all, "span"))
-    FEW_TRY(few__json_bool(r->ctx, r->place, r->all, "span", &s->span));
+  FEW_TRY(read_span(r, s));
   r->guidance = json_object_get(r->all, "guidance");
   if (!r->guidance) return FEW_OK;
   return few__json_bool(r->ctx, r->place, r->guidance, "input", &s->guidance);

@@ -214,7 +214,7 @@ void few_model_info(const few_model *m, struct few_model_info *out) {
                                  .sigma_data = s->sigma_data,
                                  .step = m->step,
                                  .flops = m->flops,
-                                 .span = s->span,
+                                 .span = s->span != FEW_SPAN_NONE,
                                  .n_times = m->n_times,
                                  .times = m->times,
                                  .direction = few__direction_name(m->direction),

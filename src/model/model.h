@@ -103,6 +103,9 @@ struct few_eval {
 few_status few__model_run(few_model *m, const struct few_eval *e);
 void few__model_runner_free(few_model *m);
 
+/* "none", "angle", "segment", "halvings". */
+const char *few__span_name(enum few_span s);
+
 /* ---- choose.c: what few_sample_opts come to ---- */
 struct few_sample_choice {
   const struct few_sampler *sampler;

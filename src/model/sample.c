@@ -8,7 +8,6 @@
 #include <math.h>
 
 #include "model.h"
-#include "process/process.h"
 #include "sampler/sampler.h"
 
 static const int64_t block_values = (int64_t)1 << 24; /* of one of the few arrays of a block */
@@ -74,15 +73,6 @@ static few_status autoguide(struct job *j) {
   return FEW_OK;
 }
 
-/* How far a step goes: in flow matching's u for average velocities, which are along its path, in
- * radians otherwise. */
-static double span(const struct job *j, double t, double to) {
-  const double sd = j->m->spec.sigma_data;
-  if (!j->choice.sampler->average) return t - to;
-  return few__process_flow.time(sd, few__process_trigflow.at(sd, t)) -
-         few__process_flow.time(sd, few__process_trigflow.at(sd, to));
-}
-
 /* Rows of the block that were not asked for. */
 static int64_t before(const struct job *j) {
   return j->block < j->o->first ? j->o->first - j->block : 0;
@@ -95,9 +85,9 @@ static void see(const struct job *j, const struct few_sample_view *view) {
 static few_status eval(void *user, const float *x, double t, double to, float *F) {
   struct job *j = user;
   const bool guided = t >= j->o->guidance_from && t <= j->o->guidance_to;
+  if (j->m->spec.span != FEW_SPAN_NONE) FEW_TRY(few_model_span(j->m, t, to, &j->e.span_of_all));
   j->e.x = x;
   j->e.time = (float)t;
-  j->e.span_of_all = (float)span(j, t, to);
   j->e.out = F;
   j->e.strength = guided ? (float)j->o->guidance : 1;
   j->e.classifier_free = !j->m->spec.guidance && guided && j->o->guidance != 1;

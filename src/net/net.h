@@ -11,12 +11,23 @@
 #include "nn/nn.h"
 #include "process/predict.h"
 
+/* How a network is told where a step leads, from t down to `to` (model/span.c). */
+enum few_span {
+  FEW_SPAN_NONE,     /* not at all */
+  FEW_SPAN_ANGLE,    /* t - to, in radians */
+  FEW_SPAN_SEGMENT,  /* the same; `to` is the end of t's segment, of span_steps equal ones */
+  FEW_SPAN_HALVINGS, /* log2(1/d) of a step d in flow matching's time; the largest,
+                      * log2(span_steps), also where there is no step */
+  FEW_SPANS
+};
+
 struct few_net_spec { /* what the data and the objective ask of a network */
   int64_t h, w, c;    /* an image; points: h = w = 1, c = dimensions */
   bool points;        /* x is [N,c] rather than [N,h,w,c] */
   int64_t classes;    /* 0: no labels */
   bool guidance;      /* a scalar guidance strength is an input */
-  bool span;          /* so is how far a step goes */
+  enum few_span span; /* so is how far a step goes */
+  int64_t span_steps; /* segment, halvings */
   double sigma_data;
   enum few_prediction predicts; /* what comes out of the raw network */
 };
@@ -31,8 +42,7 @@ struct few_net_input {
   few_node t;        /* [N], radians */
   few_node label;    /* [N] index, -1 for "no label"; FEW_NONE: no row has one */
   few_node guidance; /* [N]; FEW_NONE where spec.guidance is false */
-  few_node span; /* [N] from t down to where a step ends, in the objective's unit; FEW_NONE where
-                  * spec.span is false */
+  few_node span;     /* [N] how far the step goes, as spec.span says; FEW_NONE where it is none */
 };
 
 static inline struct few_net_input few__net_input(few_node x, few_node t, few_node label) {

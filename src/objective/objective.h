@@ -79,6 +79,7 @@ enum few_target {
 struct few_fit {
   const struct few_net_spec *student, *teacher; /* teacher NULL: none */
   int64_t steps, batch, shards;
+  double label_dropout;
 };
 
 /* How the student is used, where its options or the stage that it is in decide. */
@@ -98,8 +99,9 @@ struct few_objective_def {
   bool classifies;        /* for networks that give logits, and only those */
   bool needs_teacher;     /* the recipe's `teacher` is frozen beside the student */
   bool starts_as_teacher; /* the student starts with the teacher's weights where one is given */
-  bool span;              /* the student is told how far a step goes (net.h) */
-  bool pairs;             /* the data are the teacher's own, each with its noise: few_loss.pair */
+  enum few_span span;     /* how the student is told how far a step goes (net.h) */
+  int64_t (*span_steps)(const void *opts); /* for spans that have a number of steps */
+  bool pairs; /* the data are the teacher's own, each with its noise: few_loss.pair */
   enum few_target target;
   const char *sampler; /* what samples the result */
   void (*use)(const void *opts, const struct few_clock *at, double sigma_d,

@@ -79,11 +79,6 @@ struct few_line few__step_dpmpp_2s(double s, double t) {
   return (struct few_line){sin(t) / sin(s), sin(s - t) / sin(s)};
 }
 
-struct few_line few__step_flow(double sigma_d, double s, double t) {
-  double n = cos(s) + sigma_d * sin(s);
-  return (struct few_line){(cos(t) + sigma_d * sin(t)) / n, -sigma_d * sin(s - t) / n};
-}
-
 struct few_draw few__step_ddpm(double sigma_d, double s, double t, double eta) {
   assert(eta >= 0 && eta <= 1 && s > t);
   double w = eta * tan(t) / sin(s) * sqrt(sin(s - t) * sin(s + t));

@@ -32,10 +32,6 @@ struct few_line few__step_euler(double sigma_d, double s, double t);
 double few__step_middle(double s, double t);
 struct few_line few__step_dpmpp_2s(double s, double t);
 
-/* A step along the straight path of flow matching, as far as the average velocity v between the
- * ends leads (v = eps - x0 where noise and image are known): x_t = line.x x_s + line.y v. */
-struct few_line few__step_flow(double sigma_d, double s, double t);
-
 /* Steps that draw: x_t = line.x x_s + line.y F(x_s, s) + noise z, z standard normal. */
 struct few_draw {
   struct few_line line;

@@ -73,7 +73,6 @@ static few_status make_times(few_ctx *ctx, const struct few_sampler *sampler,
   struct few_times_opts o = *times;
   if (o.schedule == FEW_SCHEDULE_DEFAULT) o.schedule = sampler->schedule;
   s->steps = o.steps;
-  s->own_times = o.times != NULL;
   FEW_TRY(FEW_NEW(ctx, &s->t, o.steps < 1 ? 2 : o.steps + 1));
   return few__times(ctx, &o, s->sigma_d, s->t);
 }

@@ -18,11 +18,10 @@
 struct few_sampling {
   int64_t rows, dims; /* the batch: rows x dims floats */
   double sigma_d;
-  float *x;       /* [rows x dims]: x at t[0] in, x at t[steps] out */
-  int steps;      /* set by few__sample */
-  double *t;      /* [steps + 1], strictly falling (few__encode: rising): set by few__sample */
-  bool own_times; /* they were given one by one: set by few__sample */
-  bool started;   /* x holds the start already; otherwise it is drawn, N(0, sigma_d^2) */
+  float *x;     /* [rows x dims]: x at t[0] in, x at t[steps] out */
+  int steps;    /* set by few__sample */
+  double *t;    /* [steps + 1], strictly falling (few__encode: rising): set by few__sample */
+  bool started; /* x holds the start already; otherwise it is drawn, N(0, sigma_d^2) */
   const struct few_olss *olss; /* of a sampler that is fitted */
   const void *opts; /* the sampler's, as its table fills them; NULL: all at their defaults */
 
@@ -47,7 +46,7 @@ struct few_sampler {
   int evals_per_step;
   bool fresh_noise; /* draws noise on the way */
   bool both_ways;   /* runs from image to noise too: few__encode */
-  bool average;     /* F stands for the average of eps - x0 over the step (shortcut.c) */
+  bool jumps;       /* for networks that are told where a step leads, and no others */
   bool fitted;      /* runs by few_sampling.olss, which has the times */
   const struct few_option *options; /* NULL: none */
   size_t options_size;

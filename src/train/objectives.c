@@ -45,7 +45,7 @@ static few_status check_sum(few_ctx *ctx, const struct few_run_recipe *r) {
     if (d->classifies || first->classifies) why = "a classifier's loss stands alone";
     if (d->target != FEW_TARGET_NONE && d->target != r->target)
       why = "each wants a target network of its own";
-    if (d->span && !first->span) why = "the second needs a student with two times: put it first";
+    if (d->span != first->span) why = "they do not tell the student the same of a step's length";
     if (d->pairs != first->pairs) why = "one wants the data, the other the teacher's pairs";
     if (d->stages && !first->stages) why = "the second has stages: put it first";
     if (why)
@@ -127,14 +127,28 @@ static few_status declare_fake(few_ctx *ctx, struct few_run_recipe *r) {
   return few__model_declare(ctx, &r->fake, r->teacher->net, r->teacher->net_opts, &spec);
 }
 
+/* The first objective says how the student is told a step. A teacher that has to be told is no
+ * field to distil. */
+static few_status choose_span(few_ctx *ctx, struct few_run_recipe *r) {
+  const struct few_run_objective *o = &r->objective[0];
+  r->spec.span = o->def->span;
+  r->spec.span_steps = o->def->span_steps ? o->def->span_steps(o->opts) : 0;
+  if (!r->needs_teacher || r->teacher->spec.span == FEW_SPAN_NONE) return FEW_OK;
+  return few__fail(ctx, FEW_E_INVALID,
+                   "teacher %s gives steps and no field (it was trained by %s): give one that was "
+                   "trained by diffusion",
+                   r->keys.teacher, r->teacher->objective);
+}
+
 few_status few__run_objective_fit(few_ctx *ctx, struct few_run_recipe *r) {
   const struct few_fit fit = {.student = &r->spec,
                               .teacher = r->teacher ? &r->teacher->spec : NULL,
                               .steps = r->keys.steps,
                               .batch = r->keys.batch,
-                              .shards = r->keys.shards};
+                              .shards = r->keys.shards,
+                              .label_dropout = r->keys.label_dropout};
   FEW_TRY(choose_guidance(ctx, r));
-  r->spec.span = r->objective[0].def->span;
+  FEW_TRY(choose_span(ctx, r));
   for (int i = 0; i < r->n_objectives; i++) {
     const struct few_run_objective *o = &r->objective[i];
     if (o->def->check) FEW_TRY(o->def->check(ctx, o->opts, &fit));

@@ -11,7 +11,8 @@ struct test_model {
   const char *net;
   bool points;
   int64_t side, classes;
-  bool guidance, span;
+  bool guidance;
+  enum few_span span;
   const char *settings[10][2];
   enum few_prediction predicts;
 };
@@ -22,7 +23,7 @@ static const struct test_model test_models[] = {
      1,
      0,
      false,
-     false,
+     FEW_SPAN_NONE,
      {{"width", "8"}, {"layers", "2"}, {"embedding", "4"}},
      FEW_PREDICT_F},
     {"unet",
@@ -30,7 +31,7 @@ static const struct test_model test_models[] = {
      8,
      3,
      false,
-     false,
+     FEW_SPAN_NONE,
      {{"channels", "4"},
       {"mults", "1, 2"},
       {"blocks", "1"},
@@ -44,7 +45,7 @@ static const struct test_model test_models[] = {
      8,
      4,
      true,
-     false,
+     FEW_SPAN_NONE,
      {{"patch", "4"}, {"width", "8"}, {"depth", "2"}, {"heads", "2"}, {"embedding", "4"}},
      FEW_PREDICT_F},
     {"mlp",
@@ -52,7 +53,7 @@ static const struct test_model test_models[] = {
      1,
      0,
      false,
-     true,
+     FEW_SPAN_ANGLE,
      {{"width", "8"}, {"layers", "1"}, {"embedding", "4"}, {"time_transform", "vp"}},
      FEW_PREDICT_BOTH},
 };

@@ -107,7 +107,7 @@ static few_node trace(few_graph *g, struct few_params *params, const struct smal
                               .points = m->points,
                               .classes = 3,
                               .guidance = true,
-                              .span = true,
+                              .span = FEW_SPAN_ANGLE,
                               .sigma_data = 0.5};
   assert_true(def->options_size <= sizeof opts);
   assert_ok(ctx, few__options_default(ctx, def->options, &opts));

@@ -171,9 +171,9 @@ static void test_known_image_and_noise(void **state) {
   const double eps = 0x1p-52, x0 = 0.8, z = -1.3;
   for (double s = 0.1; s < 1.58; s += 0.29)
     for (double t = 0; t < s; t += 0.07) {
-      struct few_line flow = few__step_flow(sd, s, t), up = few__step_renoise(sd, t, s);
+      struct few_line ddim = few__step_ddim(sd, s, t), up = few__step_renoise(sd, t, s);
       double x_s = cos(s) * x0 + sin(s) * sd * z, x_t = cos(t) * x0 + sin(t) * sd * z;
-      assert_close(flow.x * x_s + flow.y * (z - x0), x_t, 8 * eps);
+      assert_close(ddim.x * x_s + ddim.y * (cos(s) * z - sin(s) * x0 / sd), x_t, 8 * eps);
       assert_close(up.x * cos(t), cos(s), 8 * eps);
       assert_close(hypot(up.x * sd * sin(t), up.y), sd * sin(s), 8 * eps);
     }

@@ -22,28 +22,18 @@ static few_status eval_jump(void *user, const float *x, double t, double to, flo
   return FEW_OK;
 }
 
-/* The mean of eps - x0 over the way: the difference of flow matching's states over that of u. */
-static few_status eval_average(void *user, const float *x, double t, double to, float *v) {
+/* The mean of eps - x0 over the way, the difference of flow matching's states over that of u, as F:
+ * by the line that velocities of a moment have. */
+static few_status eval_average(void *user, const float *x, double t, double to, float *F) {
   (void)user;
+  struct few_mix state = few__process_trigflow.at(sd, t);
+  struct few_line line = few__predict_convert(state, few__predict_mix(FEW_PREDICT_FLOW, sd, state),
+                                              few__predict_mix(FEW_PREDICT_F, sd, state));
   double n_t = cos(t) + sd * sin(t), n_to = cos(to) + sd * sin(to);
   double way = sd * sin(t) / n_t - sd * sin(to) / n_to;
-  for (int i = 0; i < N; i++)
-    v[i] = (float)(((double)x[i] / n_t - mapped((double)x[i], t, to) / n_to) / way);
-  return FEW_OK;
-}
-
-/* eps - x0 here and now, from F. */
-static few_status eval_flow(void *user, const float *x, double t, double to, float *v) {
-  (void)to;
-  struct few_mix state = few__process_trigflow.at(sd, t);
-  struct few_line line = few__predict_convert(state, few__predict_mix(FEW_PREDICT_F, sd, state),
-                                              few__predict_mix(FEW_PREDICT_FLOW, sd, state));
-  bool as_flow = *(bool *)user;
   for (int i = 0; i < N; i++) {
-    double V = spread(t) * spread(t), d = (double)x[i] - cos(t) * mu;
-    double D = mu + cos(t) * deviation * deviation / V * d;
-    double F = (cos(t) * (double)x[i] - D) / (sd * sin(t));
-    v[i] = (float)(as_flow ? line.x * (double)x[i] + line.y * F : F);
+    double v = ((double)x[i] / n_t - mapped((double)x[i], t, to) / n_to) / way;
+    F[i] = (float)(line.x * (double)x[i] + line.y * v);
   }
   return FEW_OK;
 }
@@ -57,7 +47,8 @@ static struct few_sampling sampling(float *x) {
 static void test_exact_in_any_steps(void **state) {
   (void)state;
   static const struct few_sampler *const samplers[] = {
-      &few__sampler_ddim, &few__sampler_progressive, &few__sampler_shortcut};
+      &few__sampler_ddim, &few__sampler_progressive, &few__sampler_segments,
+      &few__sampler_shortcut};
   few_ctx *ctx = test_ctx();
   for (size_t i = 0; i < sizeof samplers / sizeof *samplers; i++)
     for (int steps = 1; steps <= 8; steps *= 2) {
@@ -65,7 +56,7 @@ static void test_exact_in_any_steps(void **state) {
       double t[9];
       struct few_sampling s = sampling(x);
       struct few_times_opts times = FEW_TIMES_OPTS_INIT;
-      if (samplers[i]->average) s.eval = eval_average;
+      if (samplers[i] == &few__sampler_shortcut) s.eval = eval_average;
       times.steps = steps;
       times.schedule = samplers[i]->schedule;
       assert_ok(ctx, few__times(ctx, &times, sd, t));
@@ -74,41 +65,6 @@ static void test_exact_in_any_steps(void **state) {
       for (int k = 0; k < N; k++)
         assert_close(x[k], mapped(sd * (double)z[k], t[0], 0), steps * 16 * eps32);
     }
-  few_ctx_free(ctx);
-}
-
-/* With the velocity of the moment, jumps along the straight path are DDIM's. */
-static void test_shortcut_is_euler_in_flow(void **state) {
-  (void)state;
-  few_ctx *ctx = test_ctx();
-  float x[N], want[N];
-  bool as_flow = true;
-  struct few_sampling s = sampling(x);
-  struct few_times_opts times = FEW_TIMES_OPTS_INIT;
-  times.schedule = FEW_SCHEDULE_FLOW;
-  times.steps = 8;
-  s.eval = eval_flow;
-  s.user = &as_flow;
-  assert_ok(ctx, few__sample(ctx, &few__sampler_shortcut, &times, &s));
-  as_flow = false;
-  s.x = want;
-  assert_ok(ctx, few__sample(ctx, &few__sampler_ddim, &times, &s));
-  for (int i = 0; i < N; i++) assert_close(x[i], want[i], 8 * 16 * eps32);
-  few_ctx_free(ctx);
-}
-
-static void test_shortcut_steps(void **state) {
-  (void)state;
-  few_ctx *ctx = test_ctx();
-  float x[N];
-  const double own[] = {1.5, 1, 0.5};
-  struct few_sampling s = sampling(x);
-  struct few_times_opts times = FEW_TIMES_OPTS_INIT;
-  s.eval = eval_average;
-  times.steps = 3;
-  assert_int_equal(few__sample(ctx, &few__sampler_shortcut, &times, &s), FEW_E_INVALID);
-  times.times = own;
-  assert_ok(ctx, few__sample(ctx, &few__sampler_shortcut, &times, &s));
   few_ctx_free(ctx);
 }
 
@@ -134,8 +90,6 @@ static void test_stochastic(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_exact_in_any_steps),
-      cmocka_unit_test(test_shortcut_is_euler_in_flow),
-      cmocka_unit_test(test_shortcut_steps),
       cmocka_unit_test(test_stochastic),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

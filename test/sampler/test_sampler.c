@@ -136,7 +136,6 @@ static void test_evals(void **state) {
   few_ctx *ctx = test_ctx();
   for (int i = 0; i < few__sampler_count(); i++)
     for (int steps = 1; steps < 6; steps++) {
-      if (few__sampler_at(i)->average && steps & (steps - 1)) continue;
       float x[N];
       struct oracle o = {.ctx = ctx};
       struct few_sampling s = sampling(&o, x, steps);
