@@ -316,12 +316,35 @@ static void test_backward_makes_again(void **state) {
   few_ctx_free(ctx);
 }
 
+/* Rows of a batch treated apart take their labels along, in either number type. */
+static void test_labels_of_some_rows(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  few_graph *g;
+  assert_ok(ctx, few_graph_create(ctx, &g));
+  few_node label = few_input(g, "label", FEW_INDEX, FEW_SHAPE(7));
+  few_node some = few_onehot(g, few_slice(g, label, 0, 2, 4), 3);
+  const few_node out[] = {some, few_slice(g, few_onehot(g, label, 3), 0, 2, 4)};
+  assert_ok(ctx, few_graph_status(g));
+  for (int real = 0; real < 2; real++) {
+    struct run r;
+    run_plan(ctx, g, real ? "ref" : "cpu", real ? FEW_F64 : FEW_F32, false, 2, out, &r);
+    assert_memory_equal(r.out[0], r.out[1], sizeof(double) * 12);
+    assert_true(r.out[0][2] == 1); /* row 2 has label 2 */
+    free_run(&r);
+  }
+  few_slice(g, few_add(g, label, label), 0, 0, 1);
+  assert_int_equal(few_graph_status(g), FEW_E_INVALID);
+  few_graph_free(g);
+  few_ctx_free(ctx);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_outputs_of_every_kind), cmocka_unit_test(test_norms_in_programs),
       cmocka_unit_test(test_random_graphs),         cmocka_unit_test(test_primal_is_computed_once),
       cmocka_unit_test(test_riding_makes_no_cycle), cmocka_unit_test(test_arena_reuses),
-      cmocka_unit_test(test_backward_makes_again),
+      cmocka_unit_test(test_backward_makes_again),  cmocka_unit_test(test_labels_of_some_rows),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
