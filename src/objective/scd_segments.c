@@ -1,0 +1,100 @@
+/* scd-segments - sCD whose student goes to the end of a segment of time, not to the image at once:
+ * multistep consistency models (Heek, Hoogeboom and Salimans, arXiv 2403.06807), in continuous time
+ * (multi-step sCD of Lu and Song, arXiv 2410.11081, table 2).
+ *
+ * [0, t_max], t_max = arctan(80/sigma_d), is cut into `segments` equal parts with ends t_k. A state
+ * at t in (t_k, t_{k+1}] is mapped to t_k by
+ *
+ *   f(x_t, t; t_k) = cos(t - t_k) x_t - sin(t - t_k) sigma_d F(x_t/sigma_d, t, t - t_k),
+ *
+ * whose derivative along the flow is that of f with t - t_k in all places of t but the network's
+ * own: sCM's loss with cos and sin of that angle (scm.c). As many steps, without fresh noise, make
+ * an image: each is a shorter way than sCD's one, and the maps are easier to learn. One segment is
+ * sCD.
+ */
+#include <math.h>
+
+#include "scm.h"
+
+struct scd_segments_opts {
+  struct few_scm_opts scm;
+  double guidance_min, guidance_max;
+  int64_t segments;
+};
+
+static const struct few_option options[] = {
+    FEW_SCM_OPTIONS(struct scd_segments_opts),
+    FEW_SCM_JVP_OPTIONS(struct scd_segments_opts),
+    FEW_OPT_INT(struct scd_segments_opts, segments, "4", 1, 64, "steps of the student"),
+    FEW_OPT_REAL(struct scd_segments_opts, guidance_min, "1", 0, 100,
+                 "weakest guidance of the teacher"),
+    FEW_OPT_REAL(struct scd_segments_opts, guidance_max, "1", 0, 100,
+                 "strongest; above guidance_min: an input of the student"),
+    FEW_OPT_END};
+
+static bool guidance(const void *opts, double *min, double *max) {
+  const struct scd_segments_opts *o = opts;
+  *min = o->guidance_min;
+  *max = o->guidance_max;
+  return o->guidance_max > o->guidance_min;
+}
+
+static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
+  const struct scd_segments_opts *o = opts;
+  return few__loss_check_guidance(ctx, "scd-segments", o->guidance_min, o->guidance_max, fit);
+}
+
+static void schedule(const void *opts, const struct few_clock *at, double *scalar) {
+  few__scm_schedule(&((const struct scd_segments_opts *)opts)->scm, at, scalar);
+}
+
+/* The end of each row's segment; the last one reaches up to pi/2. */
+static few_node ends(const struct few_loss *l, int64_t segments, few_node t) {
+  few_graph *g = l->g;
+  const double width = atan(80 / l->spec->sigma_data) / (double)segments;
+  few_node end = few_fill(g, 0, FEW_SHAPE(l->rows));
+  for (int64_t k = 1; k < segments; k++) {
+    few_node past = few_less(g, few_fill(g, width * (double)k, FEW_SCALAR), t);
+    end = few_add(g, end, few_scale(g, past, width));
+  }
+  return end;
+}
+
+static void build(struct few_loss *l, const void *opts) {
+  const struct scd_segments_opts *o = opts;
+  few_graph *g = l->g;
+  struct few_trig_draw d = few__trig_draw(l, o->scm.p_mean, o->scm.p_std);
+  few_node s = few__loss_strength(l);
+  few_node v = few_scale(g, few__loss_teacher(l, d.x, d.t, s), l->spec->sigma_data);
+  struct few_net_input in =
+      few__net_input(few_scale(g, d.x, 1 / l->spec->sigma_data), d.t, l->label);
+  in.guidance = l->spec->guidance ? s : FEW_NONE;
+  in.span = few_sub(g, d.t, few_stop(g, ends(l, o->segments, d.t)));
+  few_node F = l->net(l, FEW_STUDENT, &in);
+  d.cos = few__loss_rows(l, few_cos(g, in.span));
+  d.sin = few__loss_rows(l, few_sin(g, in.span));
+  few__scm_add(l, &o->scm, &d, F, few__scm_tangent(l, &o->scm, &d, F, few_stop(g, v)));
+}
+
+static int64_t span_steps(const void *opts) {
+  return ((const struct scd_segments_opts *)opts)->segments;
+}
+
+const struct few_objective_def few__objective_scd_segments = {
+    .name = "scd-segments",
+    .source = "arXiv 2403.06807, 2410.11081",
+    .help = "sCD in several steps, each to the end of its segment of time",
+    .options = options,
+    .options_size = sizeof(struct scd_segments_opts),
+    .needs_teacher = true,
+    .starts_as_teacher = true,
+    .span = FEW_SPAN_SEGMENT,
+    .span_steps = span_steps,
+    .sampler = "segments",
+    .check = check,
+    .guidance = guidance,
+    .n_scalars = 1,
+    .warms_up = true,
+    .schedule = schedule,
+    .build = build,
+};
