@@ -1,0 +1,59 @@
+/* flow.c - see flow.h. */
+#include "flow.h"
+
+/* tan t = u / (sigma_d (1 - u)), with the pole at u = 1 out of the way. */
+few_node few__flow_time(const struct few_loss *l, few_node u) {
+  few_graph *g = l->g;
+  const double sigma = l->spec->sigma_data, pi_2 = 1.5707963267948966;
+  few_node cot = few_div(g, few_affine(g, u, -sigma, sigma), u);
+  return few_affine(g, few_atan(g, cot), -1, pi_2);
+}
+
+few_node few__flow_n(const struct few_loss *l, few_node t) {
+  few_graph *g = l->g;
+  return few_add(g, few_cos(g, t), few_scale(g, few_sin(g, t), l->spec->sigma_data));
+}
+
+few_node few__flow_share(const struct few_loss *l, few_node t) {
+  few_graph *g = l->g;
+  return few_div(g, few_scale(g, few_sin(g, t), l->spec->sigma_data), few__flow_n(l, t));
+}
+
+few_node few__flow_rows(const struct few_loss *l, few_node a, few_node x) {
+  struct few_shape s = few_node_shape(l->g, x);
+  for (int k = 1; k < s.rank; k++) s.dim[k] = 1;
+  return few_reshape(l->g, a, s);
+}
+
+few_node few__flow_velocity(const struct few_loss *l, few_node x, few_node t, few_node F) {
+  few_graph *g = l->g;
+  few_node m = few_sub(g, few_scale(g, few_sin(g, t), 1 / l->spec->sigma_data), few_cos(g, t));
+  few_node from_F = few_mul(g, few__flow_rows(l, few__flow_n(l, t), F), F);
+  return few_add(g, from_F, few_mul(g, few__flow_rows(l, m, x), x));
+}
+
+few_node few__flow_F(struct few_loss *l, enum few_role who, few_node x, few_node t, few_node label,
+                     few_node span) {
+  struct few_net_input in = few__net_input(few_scale(l->g, x, 1 / l->spec->sigma_data), t, label);
+  in.span = span;
+  return l->net(l, who, &in);
+}
+
+few_status few__flow_check(few_ctx *ctx, const char *name, bool guided, const struct few_fit *fit) {
+  if (fit->student->guidance)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: the teacher takes a guidance strength as an input, and this objective "
+                     "has none to tell: start from another teacher, or from none",
+                     name);
+  if (guided && !fit->student->classes)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: guidance inside the target needs labels, and there are none: train on "
+                     "labelled data (labels = yes), or leave guidance at 1",
+                     name);
+  if (guided && !(fit->label_dropout > 0))
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: guidance inside the target needs what the student says without a label, "
+                     "and label_dropout = 0 never trains that: give label_dropout = 0.1",
+                     name);
+  return FEW_OK;
+}

@@ -1,0 +1,33 @@
+/* flow.h - flow matching's coordinates in a graph: those in which average velocities are written.
+ *
+ * The straight path y_u = (1 - u) x0 + u eps is TrigFlow's state by another length and time:
+ *
+ *   y_u = x_t / n(t),   u = sigma_d sin(t) / n(t),   n(t) = cos t + sigma_d sin t,
+ *   v = eps - x0 = n(t) F + m(t) x_t,   m(t) = sin(t)/sigma_d - cos t
+ *
+ * (process/predict.h, as a graph), and du/dt = sigma_d/n(t)^2. Velocities that are averages over a
+ * step from u down to r have the same line: where F of a network that is told the step stands for
+ * one, U = n F + m x_t is the average velocity, the step is y_r = y_u - (u - r) U, which is DDIM's
+ * step with F, and without a step it is flow matching's velocity of F.
+ */
+#ifndef FEW_SRC_OBJECTIVE_FLOW_H
+#define FEW_SRC_OBJECTIVE_FLOW_H
+
+#include "objective.h"
+
+/* Rows may be fewer than the shard's. t, u, span: [rows]; x, F, y, v: [rows, ...]. */
+few_node few__flow_time(const struct few_loss *l, few_node u);  /* t of u in (0, 1] */
+few_node few__flow_share(const struct few_loss *l, few_node t); /* u of t */
+few_node few__flow_n(const struct few_loss *l, few_node t);     /* n(t), [rows] */
+few_node few__flow_velocity(const struct few_loss *l, few_node x, few_node t, few_node F);
+/* [rows] against x: [rows, 1, ..] of its rank. */
+few_node few__flow_rows(const struct few_loss *l, few_node a, few_node x);
+/* F of a network that is told the step. */
+few_node few__flow_F(struct few_loss *l, enum few_role who, few_node x, few_node t, few_node label,
+                     few_node span);
+
+/* Refuse what training from data alone cannot do: guide inside the target without labels, or tell
+ * the student a guidance strength that nothing in the loss has. */
+few_status few__flow_check(few_ctx *ctx, const char *name, bool guided, const struct few_fit *fit);
+
+#endif
