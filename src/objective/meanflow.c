@@ -1,0 +1,151 @@
+/* meanflow - MeanFlow (Geng, Deng, Bai, Kolter and He, arXiv 2505.13447), from data alone.
+ *
+ * The average velocity of the flow dy/du = v from u down to r <= u,
+ *
+ *   U(y_u, u, r) = 1/(u - r) integral of v from r to u,   y_r = y_u - (u - r) U,
+ *
+ * obeys U = v - (u - r) dU/du, the derivative taken along the flow with r held: tangent (v, 1, 0)
+ * of (y, u, r). Training makes it a target, v being eps - x0 of the row (the paper's t is u, its u
+ * is U):
+ *
+ *   U_tgt = v - (u - r) dU/du,   L = |U - sg U_tgt|^2 / sg(|U - U_tgt|^2 + c)^p
+ *
+ * In TrigFlow: U = n F + m x_t is made of the network's F (flow.h), so at r = u it is flow
+ * matching's velocity; y's flow is x's, dx_t/dt = sigma_d F, du/dt = sigma_d/n^2, and so the
+ * tangent of (x, t) is n^2 (F_v, 1/sigma_d) with F_v that of v. The network is told t and t - t_r.
+ * logit(u) is ln(sigma_d tan t): logit-normal times of flow matching are the tan-lognormal ones of
+ * TrigFlow.
+ *
+ * t is the later of two draws and t_r the earlier (`order = swap`), or t_r is the second where that
+ * is earlier and t itself otherwise (`min`, the CIFAR recipe, with r_mean -4). Each row draws
+ * whether it is a step at all, with chance `jumps`; without, r = u.
+ *
+ * Guidance: v_g = omega v + (1 - omega - kappa) U(r = u, no label) + kappa U(r = u, label), of the
+ * strength omega/(1 - kappa), takes the place of v; v where the row's label was dropped. With
+ * `velocity = predicted` the derivative runs along the network's own U at r = u (Geng et al., arXiv
+ * 2512.02012), which has no noise in it; the residual U + (u - r) sg(dU/du) - v_g is the same.
+ */
+#include "base/rng.h"
+#include "flow.h"
+
+struct meanflow_opts {
+  double p_mean, p_std, r_mean, r_std, jumps, norm_p, norm_c, omega, kappa;
+  int order;    /* 0 swap, 1 min */
+  int velocity; /* 0 sample, 1 predicted */
+};
+
+static const struct few_option options[] = {
+    FEW_OPT_REAL(struct meanflow_opts, p_mean, "-0.4", -20, 20, "mean of ln(sigma_d tan t)"),
+    FEW_OPT_REAL(struct meanflow_opts, p_std, "1", 0.01, 20, "its standard deviation"),
+    FEW_OPT_REAL(struct meanflow_opts, r_mean, "-0.4", -20, 20, "the same of the second time"),
+    FEW_OPT_REAL(struct meanflow_opts, r_std, "1", 0.01, 20, "its standard deviation"),
+    FEW_OPT_CHOICE(struct meanflow_opts, order, "swap", "swap|min",
+                   "the earlier of two draws is the end, or the second where it is earlier"),
+    FEW_OPT_REAL(struct meanflow_opts, jumps, "0.25", 0, 1, "chance of a row to be a step at all"),
+    FEW_OPT_REAL(struct meanflow_opts, norm_p, "1", 0, 2, "p of the loss; 0: squared error"),
+    FEW_OPT_REAL(struct meanflow_opts, norm_c, "0.01", 1e-12, 1e6, "c of the loss"),
+    FEW_OPT_REAL(struct meanflow_opts, omega, "1", 0, 100, "share of v in the guided velocity"),
+    FEW_OPT_REAL(struct meanflow_opts, kappa, "0", 0, 0.99, "and of the labelled prediction"),
+    FEW_OPT_CHOICE(struct meanflow_opts, velocity, "sample", "sample|predicted",
+                   "along what the derivative runs: the row's path, or the network's field"),
+    FEW_OPT_END};
+
+static bool guided(const struct meanflow_opts *o) { return o->omega != 1 || o->kappa > 0; }
+
+static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
+  return few__flow_check(ctx, "meanflow", guided(opts), fit);
+}
+
+/* ---- times ---- */
+
+struct step {
+  few_node t, end; /* [rows] */
+};
+
+static few_node draw_time(const struct few_loss *l, uint32_t purpose, double mean, double std) {
+  few_graph *g = l->g;
+  few_node tau = few_affine(g, few__loss_randn(l, purpose, FEW_SHAPE(l->rows)), std, mean);
+  return few_atan(g, few_scale(g, few_exp(g, tau), 1 / l->spec->sigma_data));
+}
+
+static struct step draw_step(const struct few_loss *l, const struct meanflow_opts *o) {
+  few_graph *g = l->g;
+  few_node a = few__trig_time(l, o->p_mean, o->p_std);
+  few_node b = draw_time(l, FEW_RNG_SPAN_TIME, o->r_mean, o->r_std);
+  few_node jump = few_less(g, few__loss_randu(l, FEW_RNG_SPAN, FEW_SHAPE(l->rows)),
+                           few_fill(g, o->jumps, FEW_SCALAR));
+  few_node t = o->order ? a : few_max(g, a, b);
+  return (struct step){t, few_stop(g, few_select(g, jump, few_min(g, a, b), t))};
+}
+
+/* ---- the target ---- */
+
+/* F of the velocity that the flow is taken to have. Mixes of velocities at one x_t, of shares that
+ * sum to 1, are the same mixes of F. */
+static few_node guided_F(struct few_loss *l, const struct meanflow_opts *o,
+                         const struct few_trig_draw *d, few_node here) {
+  few_graph *g = l->g;
+  few_node F = few_scale(g, d->v, 1 / l->spec->sigma_data);
+  if (!guided(o)) return F;
+  few_node none = few__flow_F(l, FEW_STUDENT, d->x, d->t, FEW_NONE, here);
+  few_node mix = few_add(g, few_scale(g, F, o->omega), few_scale(g, none, 1 - o->omega - o->kappa));
+  if (o->kappa > 0) {
+    few_node labelled = few__flow_F(l, FEW_STUDENT, d->x, d->t, l->label, here);
+    mix = few_add(g, mix, few_scale(g, labelled, o->kappa));
+  }
+  few_node has = few_sum(g, few_onehot(g, l->label, l->spec->classes), FEW_SHAPE(l->rows, 1));
+  return few_select(g, few_broadcast(g, few__flow_rows(l, has, F), few_node_shape(g, F)), mix, F);
+}
+
+/* dU/du along the flow whose velocity is that of F_v. */
+static few_node derivative(struct few_loss *l, const struct few_trig_draw *d, few_node U,
+                           few_node F_v) {
+  few_graph *g = l->g;
+  few_node nn = few_square(g, few__flow_n(l, d->t)), dU = FEW_NONE;
+  few_node along[] = {few_mul(g, few__flow_rows(l, nn, F_v), F_v),
+                      few_scale(g, nn, 1 / l->spec->sigma_data)};
+  few_jvp(g, 1, &U, 2, (few_node[]){d->x, d->t}, along, &dU);
+  return dU;
+}
+
+static few_node weighted(struct few_loss *l, const struct meanflow_opts *o, few_node residual) {
+  few_graph *g = l->g;
+  struct few_shape s = few_node_shape(g, residual);
+  few_node q = few__loss_row_sum(l, few_square(g, residual));
+  few__loss_log(l, "mse", few_scale(g, q, (double)l->rows / (double)few_shape_count(s)));
+  few_node norm = few_stop(g, few_affine(g, q, 1, o->norm_c));
+  norm = few_exp(g, few_scale(g, few_log(g, norm), -o->norm_p));
+  return few_mean_all(g, few_mul(g, q, norm));
+}
+
+static void build(struct few_loss *l, const void *opts) {
+  const struct meanflow_opts *o = opts;
+  few_graph *g = l->g;
+  const struct step at = draw_step(l, o);
+  l->t = at.t;
+  const struct few_trig_draw d = few__trig_at(l, l->x0, at.t, FEW_RNG_NOISE);
+  few_node here = few_fill(g, 0, FEW_SHAPE(l->rows));
+  few_node F_g = few_stop(g, guided_F(l, o, &d, here));
+  few_node F_v = F_g;
+  if (o->velocity) F_v = few_stop(g, few__flow_F(l, FEW_STUDENT, d.x, d.t, l->label, here));
+
+  few_node F = few__flow_F(l, FEW_STUDENT, d.x, d.t, l->label, few_sub(g, d.t, at.end));
+  few_node U = few__flow_velocity(l, d.x, d.t, F), dU = derivative(l, &d, U, F_v);
+  few_node way = few_sub(g, few__flow_share(l, d.t), few__flow_share(l, at.end));
+  few_node v = few__flow_velocity(l, d.x, d.t, F_g);
+  few_node target = few_sub(g, v, few_mul(g, few__flow_rows(l, way, dU), dU));
+  few__loss_add(l, "meanflow", weighted(l, o, few_sub(g, U, few_stop(g, target))), 1);
+}
+
+const struct few_objective_def few__objective_meanflow = {
+    .name = "meanflow",
+    .source = "arXiv 2505.13447",
+    .help = "average velocities over any step, from their derivative along the flow",
+    .options = options,
+    .options_size = sizeof(struct meanflow_opts),
+    .starts_as_teacher = true,
+    .span = FEW_SPAN_ANGLE,
+    .sampler = "shortcut",
+    .check = check,
+    .build = build,
+};
