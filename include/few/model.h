@@ -287,6 +287,46 @@ struct few_signal_opts {
   { FEW_SIGNAL_OPTS_VERSION, 1, 16, 0, false, NULL, NULL }
 FEW_MUST_USE few_status few_model_signal(few_model *m, const struct few_signal_opts *opts);
 
+/* ---- The tangent of a consistency model ----
+ *
+ * f(x, t) = cos(t) x - sin(t) sigma_d F(x/sigma_d, t) is a consistency function where df/dt = 0
+ * along the flow. Continuous-time training follows df/dt, so its size at each time says whether
+ * that will be steady (Lu and Song, arXiv 2410.11081, eq. 6):
+ *
+ *   df/dt = -cos(t) (sigma_d F - v) - sin(t) (x_t + sigma_d dF/dt),   dF/dt along (v, 1)
+ *
+ * at x_t = cos(t) x0 + sin(t) z of data x0, with v = dx_t/dt of a teacher, sigma_d F_teacher, or of
+ * the single path, cos(t) z - sin(t) x0. Sizes are root mean squares over the elements of all rows,
+ * in units of sigma_d. */
+struct few_tangent_bin {
+  double from, to; /* times, radians; the rows lie evenly between */
+  int64_t rows;
+  double size;     /* df/dt */
+  double velocity; /* its first term, cos(t) (sigma_d F - v) */
+  double slope;    /* its second, sin(t) (x_t + sigma_d dF/dt) */
+  /* Training forms cos(t) df/dt from cos(t) sin(t) dF/dt. As one tangent ("rearranged") or dF/dt
+   * first and then the product ("raw"): the largest element on the way, which a number format must
+   * hold, and the rms difference of the two df/dt cos(t) in f32, relative to their size. */
+  double largest_raw, largest_rearranged, difference;
+};
+enum { FEW_TANGENT_BINS = 16 };
+struct few_data;
+struct few_tangent_opts {
+  int version;                 /* FEW_TANGENT_OPTS_VERSION */
+  const struct few_data *data; /* of the model's shape; must be given */
+  few_model *teacher;          /* NULL: the velocity of the single path */
+  int64_t rows;                /* of a bin, 1 to 2^20 */
+  uint64_t seed;               /* of order and noise */
+};
+#define FEW_TANGENT_OPTS_VERSION 1
+#define FEW_TANGENT_OPTS_INIT \
+  { FEW_TANGENT_OPTS_VERSION, NULL, NULL, 256, 1 }
+/* In f32 on the kernels that train. Labels are those of the data where model and teacher take them;
+ * guidance is 1. Times go from 0 to arctan(80/sigma_d). Reports progress. FEW_E_INVALID for models
+ * that have no df/dt: classifiers, and networks that are told how far a step goes. */
+FEW_MUST_USE few_status few_model_tangent(few_model *m, const struct few_tangent_opts *opts,
+                                          struct few_tangent_bin out[FEW_TANGENT_BINS]);
+
 #ifdef __cplusplus
 }
 #endif

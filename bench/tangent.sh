@@ -1,0 +1,74 @@
+#!/bin/sh
+# The size of df/dt by time in several networks, drawn: runs `few check --tangent --json` on each,
+# writes a table (tangent.tsv) and draws it (tangent.png).
+#
+#   bench/tangent.sh [options] NAME=MODEL ...
+#     --few PATH       the program (build/release/few)
+#     --data SPEC      over which data (toy:mixture)
+#     --teacher MODEL  along whose flow; each model along its own where it is not given
+#     --rows N         of each of 16 times (1024)
+#     --out DIR        where table and picture go (runs/tangent)
+#     --title TEXT     of the picture
+#
+# The upper panel is df/dt, in units of sigma_d; the lower one the largest element of dF/dt (solid)
+# and of cos t sin t dF/dt taken as one tangent (dashed): what a number format has to hold.
+# Needs jq; gnuplot for the picture: scripts/install-deps.sh bench.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+few=$here/../build/release/few data=toy:mixture teacher='' rows=1024 out=runs/tangent
+title='df/dt along the flow'
+
+fail() {
+  echo "tangent: $1" >&2
+  exit "${2:-1}"
+}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+models=$work/models
+: >"$models"
+while [ $# -gt 0 ]; do
+  case $1 in
+    --help | -h)
+      sed -n '2,/^set -eu/{/^#/s/^# \{0,1\}//p;}' "$0"
+      exit 0
+      ;;
+    --few | --data | --teacher | --rows | --out | --title)
+      [ $# -gt 1 ] || fail "$1 wants a value; --help tells more" 2
+      case $1 in
+        --few) few=$2 ;;
+        --data) data=$2 ;;
+        --teacher) teacher=$2 ;;
+        --rows) rows=$2 ;;
+        --out) out=$2 ;;
+        --title) title=$2 ;;
+      esac
+      shift
+      ;;
+    *=*) printf '%s\n' "$1" >>"$models" ;;
+    *) fail "'$1' is neither an option nor NAME=MODEL; --help tells more" 2 ;;
+  esac
+  shift
+done
+[ -s "$models" ] || fail 'no model: NAME=MODEL; --help tells more' 2
+command -v jq >/dev/null || fail 'jq is missing: scripts/install-deps.sh bench'
+[ -x "$few" ] || fail "no program $few: make build, or --few PATH"
+
+mkdir -p "$out"
+echo 'name t size velocity slope largest_raw largest_rearranged difference' |
+  tr ' ' '\t' >"$work/table"
+while IFS= read -r one; do
+  name=${one%%=*} model=${one#*=}
+  "$few" check "$model" --tangent "$data" --teacher "${teacher:-$model}" --n "$rows" --json \
+    </dev/null >"$work/report" || fail "$model could not be measured"
+  jq -r --arg name "$name" '.[] | [$name, (.from + .to) / 2, .size, .velocity, .slope,
+    .largest_raw, .largest_rearranged, .difference] | @tsv' "$work/report" >>"$work/table"
+done <"$models"
+mv "$work/table" "$out/tangent.tsv"
+echo "$out/tangent.tsv"
+command -v gnuplot >/dev/null || fail 'gnuplot is missing, so there is a table only'
+gnuplot -c "$here/tangent.gp" "$out/tangent.tsv" "$work/picture" "$title"
+mv "$work/picture" "$out/tangent.png"
+echo "$out/tangent.png"

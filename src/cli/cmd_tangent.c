@@ -1,0 +1,104 @@
+/* cmd_tangent.c - few tangent MODEL --data DATA: how large is what consistency training follows? */
+#include "cli.h"
+
+struct tangent_opts {
+  struct common common;
+  const char *data, *teacher;
+  int64_t rows;
+  uint64_t seed;
+};
+#define S struct tangent_opts
+static const struct opt options[] = {
+    OPT_TEXT(S, data, "data", "DATA", OPT_NEEDED, "over this data set, as in few data"),
+    OPT_TEXT(S, teacher, "teacher", "MODEL", NULL,
+             "along this teacher's flow; without one, along the paths of data and noise"),
+    OPT_INT(S, rows, "rows", "N", "256", 1, 1 << 20, "rows of each of 16 times"),
+    OPT_SEED(S, seed, "seed", "N", "1", "of their order and noise"),
+    OPT_WORKERS(S),
+    OPT_JSON(S, "an array of JSON objects"),
+    OPT_HELP(S),
+    OPT_END};
+#undef S
+
+static const char text[] =
+    "Continuous-time consistency training follows df/dt of f(x, t) =\n"
+    "cos t x - sin t sigma_d F:\n"
+    "    df/dt = -cos t (sigma_d F - v) - sin t (x + sigma_d dF/dt).\n"
+    "By time: root mean squares over the data, in units of sigma_d, of the whole, of\n"
+    "its first term (velocity) and its second (slope); the largest element of dF/dt,\n"
+    "and of cos t sin t dF/dt taken as one tangent; and how far the two forms are\n"
+    "apart in f32.\n"
+    "\n"
+    "  few tangent models/toy-teacher.safetensors --data toy:mixture\n"
+    "\n"
+    "bench/tangent.sh draws those of several networks.\n";
+
+static void print_bins_json(const struct few_tangent_bin *bin) {
+  struct json j = {.out = stdout};
+  json_open(&j, NULL, '[');
+  for (int i = 0; i < FEW_TANGENT_BINS; i++) {
+    json_open(&j, NULL, '{');
+    json_number(&j, "from", bin[i].from);
+    json_number(&j, "to", bin[i].to);
+    json_int(&j, "rows", bin[i].rows);
+    json_number(&j, "size", bin[i].size);
+    json_number(&j, "velocity", bin[i].velocity);
+    json_number(&j, "slope", bin[i].slope);
+    json_number(&j, "largest_raw", bin[i].largest_raw);
+    json_number(&j, "largest_rearranged", bin[i].largest_rearranged);
+    json_number(&j, "difference", bin[i].difference);
+    json_close(&j);
+  }
+  json_close(&j);
+}
+
+static void print_bins(const struct few_tangent_bin *bin) {
+  printf("%-13s %9s %9s %9s %12s %14s %10s\n", "t", "df/dt", "velocity", "slope", "largest dF/dt",
+         "cos sin dF/dt", "apart");
+  for (int i = 0; i < FEW_TANGENT_BINS; i++)
+    printf("%5.3f - %5.3f %9.3g %9.3g %9.3g %13.3g %14.3g %10.1e\n", bin[i].from, bin[i].to,
+           bin[i].size, bin[i].velocity, bin[i].slope, bin[i].largest_raw,
+           bin[i].largest_rearranged, bin[i].difference);
+}
+
+static few_status measure(struct cli *cli, const struct tangent_opts *o, few_model *m,
+                          struct few_tangent_bin *bin) {
+  struct few_tangent_opts t = FEW_TANGENT_OPTS_INIT;
+  few_data *data = NULL;
+  few_status st = few_data_open(cli->ctx, &data, o->data, NULL);
+  if (!st && o->teacher) st = few_model_load(cli->ctx, &t.teacher, o->teacher);
+  t.data = data;
+  t.rows = o->rows;
+  t.seed = o->seed;
+  if (!st) st = few_model_tangent(m, &t, bin);
+  few_model_free(t.teacher);
+  few_data_free(data);
+  return st;
+}
+
+static int run(struct cli *cli, const void *opts) {
+  const struct tangent_opts *o = opts;
+  struct few_tangent_bin bin[FEW_TANGENT_BINS];
+  few_model *m = NULL;
+  few_status st = few_model_load(cli->ctx, &m, cli->operands[0]);
+  if (!st) st = measure(cli, o, m, bin);
+  progress_clear(&cli->progress);
+  few_model_free(m);
+  if (st) return cli_status(cli, st);
+  if (o->common.json)
+    print_bins_json(bin);
+  else
+    print_bins(bin);
+  return CLI_DONE;
+}
+
+const struct command command_tangent = {
+    .name = "tangent",
+    .operands = "MODEL",
+    .help = "The size of df/dt by time, which consistency training follows.",
+    .text = text,
+    .min_operands = 1,
+    .max_operands = 1,
+    .options = options,
+    .size = sizeof(struct tangent_opts),
+    .run = run};
