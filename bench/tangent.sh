@@ -1,5 +1,5 @@
 #!/bin/sh
-# The size of df/dt by time in several networks, drawn: runs `few check --tangent --json` on each,
+# The size of df/dt by time in several networks, drawn: runs `few tangent --json` on each,
 # writes a table (tangent.tsv) and draws it (tangent.png).
 #
 #   bench/tangent.sh [options] NAME=MODEL ...
@@ -61,7 +61,7 @@ echo 'name t size velocity slope largest_raw largest_rearranged difference' |
   tr ' ' '\t' >"$work/table"
 while IFS= read -r one; do
   name=${one%%=*} model=${one#*=}
-  "$few" check "$model" --tangent "$data" --teacher "${teacher:-$model}" --n "$rows" --json \
+  "$few" tangent "$model" --data "$data" --teacher "${teacher:-$model}" --rows "$rows" --json \
     </dev/null >"$work/report" || fail "$model could not be measured"
   jq -r --arg name "$name" '.[] | [$name, (.from + .to) / 2, .size, .velocity, .slope,
     .largest_raw, .largest_rearranged, .difference] | @tsv' "$work/report" >>"$work/table"
