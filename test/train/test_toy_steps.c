@@ -1,5 +1,7 @@
 /* Students of a teacher's samples and steps, on the ring of Gaussians: how far are their images
  * from those of the exact flow from the same noise? */
+#include "process/cosine.h"
+#include "process/steps.h"
 #include "toys.h"
 
 struct look {
@@ -57,6 +59,64 @@ static void test_progressive(void **state) {
   check(&t, "toy-progressive",
         (const char *const[]){TOY_TEACHER, "steps=800", "batch=256", "preview_every=0", NULL},
         (const struct look[]){{"progressive", NULL, 1, 0.14}, {0}});
+  toy_end(&t);
+}
+
+/* Rms error of a student's jumps of 2/4 from each i/4 against the exact flow, in sigma_d. */
+static double jump_error(struct toy *t) {
+  static float in[TOY_N * TOY_D], F[TOY_N * TOY_D], times[TOY_N];
+  static double got[TOY_N * TOY_D], want[TOY_N * TOY_D];
+  struct toy_exact e;
+  few_model *m;
+  assert_ok(t->ctx, few_model_load(t->ctx, &m, t->model));
+  const double sigma = m->spec.sigma_data;
+  const struct few_cosine c = few__cosine(-20, 20);
+  toy_exact(&e, m, -1);
+  for (int i = 0; i < TOY_N; i++) {
+    const double at = few__cosine_time(c, sigma, (i % 4 + 1) / 4.);
+    struct few_rng r = {.seed = 5, .row = (uint64_t)i, .purpose = FEW_RNG_TOY};
+    double x0[TOY_D], z[TOY_D];
+    few__mixture_sample(&e.mixture, &r, x0);
+    r.purpose = FEW_RNG_NOISE;
+    few__rng_normal_f64(&r, TOY_D, z);
+    times[i] = (float)at;
+    for (int k = 0; k < TOY_D; k++) {
+      want[i * TOY_D + k] = cos(at) * x0[k] + sin(at) * sigma * z[k];
+      in[i * TOY_D + k] = (float)(want[i * TOY_D + k] / sigma);
+    }
+  }
+  assert_ok(t->ctx, few_model_eval(m, TOY_N, in, times, NULL, NULL, F));
+  for (int i = 0; i < TOY_N; i++) {
+    const double from = (double)times[i];
+    const double to = i % 4 > 1 ? few__cosine_time(c, sigma, (i % 4 - 1) / 4.) : 0;
+    const struct few_line step = few__step_ddim(sigma, from, to);
+    for (int k = 0; k < TOY_D; k++)
+      got[i * TOY_D + k] = step.x * want[i * TOY_D + k] + step.y * (double)F[i * TOY_D + k];
+    assert_ok(t->ctx,
+              few__mixture_map(t->ctx, &e.mixture, sigma, from, to, 1e-8, want + i * TOY_D));
+  }
+  few_model_free(m);
+  return toy_rms(got, want) / sigma;
+}
+
+/* grid = double learns jumps of 2/N from each i/N, which the stochastic sampler takes; a student of
+ * jumps of 1/N does not know them. */
+static void test_double(void **state) {
+  (void)state;
+  struct toy t = toy_begin();
+  double error[2];
+  struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  for (int twice = 0; twice < 2; twice++) {
+    toy_train(&t, "toy-progressive", twice ? "double" : "own",
+              (const char *const[]){TOY_TEACHER, twice ? "grid=double" : "grid=own", "start=16",
+                                    "end=4", "steps=450", "batch=256", "preview_every=0", NULL});
+    error[twice] = jump_error(&t);
+  }
+  const struct toy_modes modes = toy_modes(&t, &o); /* its own sampler and times */
+  printf("jumps of 2/4: grid = own %.3f, double %.3f sigma_d; samples %.3f near, rarest %.2f\n",
+         error[0], error[1], modes.near, modes.rarest);
+  assert_true(error[1] < 0.12 && error[0] > 2 * error[1]);
+  assert_true(modes.near > 0.8 && modes.rarest > 0.5);
   toy_end(&t);
 }
 
@@ -176,9 +236,9 @@ static int measure_one(const char *path, char *words) {
 
 int main(void) {
   if (getenv("FEW_TOY_MODEL")) return measure_one(getenv("FEW_TOY_MODEL"), getenv("FEW_TOY_LOOK"));
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_direct), cmocka_unit_test(test_reflow),
-                                     cmocka_unit_test(test_progressive),
-                                     cmocka_unit_test(test_resumed),
-                                     cmocka_unit_test(test_refused)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_direct),      cmocka_unit_test(test_reflow),
+      cmocka_unit_test(test_progressive), cmocka_unit_test(test_double),
+      cmocka_unit_test(test_resumed),     cmocka_unit_test(test_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
