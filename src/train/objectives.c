@@ -140,6 +140,55 @@ static few_status choose_span(few_ctx *ctx, struct few_run_recipe *r) {
                    r->keys.teacher, r->teacher->objective);
 }
 
+/* The first option in which two networks of one kind differ, but for dropout. */
+static few_status differing(few_ctx *ctx, const struct few_run_recipe *r, const char **key) {
+  const struct few_option *o = r->net->options;
+  for (*key = NULL; o->key && !*key; o++) {
+    struct few_text a = {0}, b = {0};
+    few__option_format(ctx, o, r->net_opts, &a);
+    few__option_format(ctx, o, r->teacher->net_opts, &b);
+    const bool failed = a.failed || b.failed;
+    if (!failed && strcmp(o->key, "dropout") != 0 &&
+        strcmp(a.at ? a.at : "", b.at ? b.at : "") != 0)
+      *key = o->key;
+    few__text_free(ctx, &a);
+    few__text_free(ctx, &b);
+    if (failed) return few__fail(ctx, FEW_E_MEMORY, "out of memory: options");
+  }
+  return FEW_OK;
+}
+
+/* The first target of a run with stages is the student as it starts, which must be the teacher. */
+static few_status check_start(few_ctx *ctx, const struct few_run_recipe *r) {
+  const char *key = NULL;
+  if (r->target != FEW_TARGET_STAGE) return FEW_OK;
+  if (r->keys.init) key = "init";
+  if (r->teacher->spec.predicts != r->spec.predicts) key = "prediction";
+  if (r->teacher->net != r->net) key = "net";
+  if (!key) FEW_TRY(differing(ctx, r, &key));
+  if (!key) return FEW_OK;
+  return few__fail(ctx, FEW_E_INVALID,
+                   "objective %s starts as its teacher, in all that the network is: leave out %s",
+                   r->keys.objective, key);
+}
+
+/* A teacher of steps that go one way can be halved further, or make pairs; it has no field. */
+static few_status check_direction(few_ctx *ctx, const struct few_run_recipe *r) {
+  const struct few_run_objective *o = &r->objective[0];
+  const struct few_clock at = few__run_clock(r, 0, 1);
+  struct few_use use = {.sampler = NULL};
+  if (!r->needs_teacher || r->teacher->direction == FEW_BOTH_WAYS) return FEW_OK;
+  if (o->def->use) o->def->use(o->opts, &at, r->spec.sigma_data, &use);
+  const bool same = use.encodes == (r->teacher->direction == FEW_ENCODES);
+  if (same && (r->target == FEW_TARGET_STAGE || r->needs_pairs)) return FEW_OK;
+  return few__fail(ctx, FEW_E_INVALID,
+                   "teacher %s has learned steps from %s alone (it was trained by %s): give the "
+                   "teacher that it had",
+                   r->keys.teacher,
+                   r->teacher->direction == FEW_ENCODES ? "pictures to noise" : "noise to pictures",
+                   r->teacher->objective);
+}
+
 few_status few__run_objective_fit(few_ctx *ctx, struct few_run_recipe *r) {
   const struct few_fit fit = {.student = &r->spec,
                               .teacher = r->teacher ? &r->teacher->spec : NULL,
@@ -149,6 +198,8 @@ few_status few__run_objective_fit(few_ctx *ctx, struct few_run_recipe *r) {
                               .label_dropout = r->keys.label_dropout};
   FEW_TRY(choose_guidance(ctx, r));
   FEW_TRY(choose_span(ctx, r));
+  FEW_TRY(check_start(ctx, r));
+  FEW_TRY(check_direction(ctx, r));
   for (int i = 0; i < r->n_objectives; i++) {
     const struct few_run_objective *o = &r->objective[i];
     if (o->def->check) FEW_TRY(o->def->check(ctx, o->opts, &fit));

@@ -119,29 +119,6 @@ static void start_as(const few_model *from, const few_model *to, float *values) 
   }
 }
 
-/* The first target of a run with stages is the student as it starts, which must be the teacher. */
-static few_status check_start(const struct training *t) {
-  const struct few_params *p = &t->model->params;
-  const few_model *teacher = t->recipe.teacher;
-  if (t->recipe.target != FEW_TARGET_STAGE) return FEW_OK;
-  if (t->recipe.keys.init)
-    return few__fail(t->ctx, FEW_E_INVALID, "objective %s starts as its teacher: leave out init",
-                     t->recipe.keys.objective);
-  if (teacher->spec.predicts != t->model->spec.predicts)
-    return few__fail(t->ctx, FEW_E_INVALID,
-                     "objective %s starts as its teacher, which predicts %s: leave out prediction",
-                     t->recipe.keys.objective, few__predict_name(teacher->spec.predicts));
-  for (int i = 0; i < p->n; i++) {
-    const int k = few__params_find(&teacher->params, p->at[i].name);
-    if (k < 0 || !few_shape_equal(p->at[i].shape, teacher->params.at[k].shape))
-      return few__fail(t->ctx, FEW_E_INVALID,
-                       "objective %s starts as its teacher, and the student's %s is not as in %s: "
-                       "leave out net and its options",
-                       t->recipe.keys.objective, p->at[i].name, t->recipe.keys.teacher);
-  }
-  return FEW_OK;
-}
-
 static uint64_t layout_of(const struct few_params *p, uint64_t h) {
   for (int i = 0; i < p->n; i++) {
     h = few__hash(p->at[i].name, strlen(p->at[i].name), h);
@@ -229,7 +206,6 @@ static few_status set_up(struct training *t) {
   FEW_TRY(open_directory(t));
   FEW_TRY(few__workers_create(t->ctx, &t->workers, workers));
   FEW_TRY(make_model(t));
-  FEW_TRY(check_start(t));
   const struct few_backend *backend = few__backend_find(k->backend);
   if (!backend)
     return few__fail(t->ctx, FEW_E_INVALID, "backend = %s: there is none of that name: cpu or ref",

@@ -148,7 +148,26 @@ static void test_encoder(void **state) {
   toy_end(&t);
 }
 
+/* FEW_TOY_MODEL=student.safetensors of toy-guided, toy-guided-steps or toy-encoder: its figures. */
+static int measure_one(const char *path) {
+  struct toy t = {.ctx = test_ctx()};
+  const struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  snprintf(t.model, sizeof t.model, "%s", path);
+  few_model *m = load(&t, path);
+  if (m->direction == FEW_ENCODES)
+    printf("noise within %.3f of the exact flow's\n", noise_distance(&t, path, &o));
+  else if (m->direction == FEW_BOTH_WAYS)
+    printf("%.3f of what guidance changes\n", stage_one(&t));
+  else
+    printf("at guidance 1.5 and 2.5: %.3f, %.3f sigma_d from the guided teacher\n",
+           few_steps(&t, 1.5, 0), few_steps(&t, 2.5, 0));
+  few_model_free(m);
+  few_ctx_free(t.ctx);
+  return 0;
+}
+
 int main(void) {
+  if (getenv("FEW_TOY_MODEL")) return measure_one(getenv("FEW_TOY_MODEL"));
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_guided), cmocka_unit_test(test_encoder)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

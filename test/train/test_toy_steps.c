@@ -214,7 +214,10 @@ static void test_refused(void **state) {
   refused(&t, "toy-progressive", "joint=yes", "labels");
   refused(&t, "toy-progressive", "weight=snr-tunc", "snr-trunc");
   refused(&t, "toy-encoder", "grid=double", "stochastic");
-  refused(&t, "toy-progressive", "width=64", "starts as its teacher");
+  refused(&t, "toy-progressive", "width=64", "leave out width");
+  refused(&t, "toy-progressive", "time_transform=log", "leave out time_transform");
+  refused(&t, "toy-progressive", "prediction=v", "leave out prediction");
+  refused(&t, "toy-progressive", "init=fresh", "leave out init");
   refused(&t, "toy-guided", "label_dropout=0", "no labels");
   refused(&t, "toy-direct", "distance=l3", "l2");
   toy_end(&t);
