@@ -14,6 +14,7 @@ static few_status life(few_ctx *ctx, const struct subject *s) {
   struct few_model_check checks[FEW_MODEL_CHECKS];
   few_model *m;
   char *text = NULL;
+  double straight;
   float out[64];
   few_status st;
   o.n = 1;
@@ -26,6 +27,10 @@ static few_status life(few_ctx *ctx, const struct subject *s) {
     o.autoguidance = 2;
   }
   FEW_GOTO(few_sample(m, &o, out, NULL, NULL));
+  if (s->which == TEST_MLP) FEW_GOTO(few_model_straightness(m, &o, &straight));
+  o.autoguide = NULL;
+  o.guidance = 1;
+  if (s->which != TEST_MAP) FEW_GOTO(few_encode(m, &o, out, NULL, out, NULL));
   FEW_GOTO(few_model_show(m, NULL, &text));
   if (s->which == TEST_MLP) FEW_GOTO(few_model_check(m, checks));
   FEW_GOTO(few_model_save(m, s->path));
