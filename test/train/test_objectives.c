@@ -64,6 +64,48 @@ static void test_guidance(void **state) {
   few_ctx_free(ctx);
 }
 
+/* A second objective that asks for no guidance leaves the first's alone, and the fake network is
+ * told what the student is told. */
+static void test_guidance_of_added(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  struct few_run_recipe r;
+  const char *const fixed[] = {LABELS, "objective=scd + vsd", "guidance_min=2", "guidance_max=2",
+                               NULL};
+  assert_ok(ctx, open_recipe(ctx, &r, fixed));
+  assert_close(r.guidance_min, 2, 0);
+  assert_false(r.spec.guidance || r.fake->spec.guidance);
+  few__run_recipe_close(ctx, &r);
+  const char *const second[] = {LABELS, "objective=scd + vsd", "vsd.guidance_max=3", NULL};
+  assert_ok(ctx, open_recipe(ctx, &r, second));
+  assert_close(r.guidance_max, 3, 0);
+  assert_true(r.spec.guidance && r.fake->spec.guidance && !r.teacher->spec.guidance);
+  few__run_recipe_close(ctx, &r);
+  const char *const none[] = {LABELS, "objective=scd", NULL};
+  assert_ok(ctx, open_recipe(ctx, &r, none));
+  assert_null(r.fake);
+  few__run_recipe_close(ctx, &r);
+  few_ctx_free(ctx);
+}
+
+/* Generators know their sampling times. */
+static void test_times(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  struct few_run_recipe r;
+  const char *const s[] = {TEACHER,          "labels=no",     "objective=sid",
+                           "sigma_init=2.5", "mid_share=0.5", NULL};
+  assert_ok(ctx, open_recipe(ctx, &r, s));
+  const struct few_clock at = few__run_clock(&r, 0, 1);
+  static struct few_use use;
+  r.objective[0].def->use(r.objective[0].opts, &at, 0.5, &use);
+  assert_int_equal(use.n_times, 2);
+  assert_close(use.times[0], atan(5), 1e-15);
+  assert_close(use.times[1], 1.1, 0);
+  few__run_recipe_close(ctx, &r);
+  few_ctx_free(ctx);
+}
+
 static void refused(const char *const *settings, const char *says) {
   few_ctx *ctx = test_ctx();
   struct few_run_recipe r;
@@ -81,6 +123,13 @@ static void test_refusals(void **state) {
   refused((const char *[]){TEACHER, "labels=no", "objective=sct + sct", NULL}, "twice");
   refused((const char *[]){TEACHER, "labels=no", "objective=scd+sct+diffusion+classifier", NULL},
           "at most 3");
+  refused((const char *[]){TEACHER, "labels=no", "objective=vsd", "guidance_max=2", NULL},
+          "cannot be guided");
+  refused((const char *[]){TEACHER, "labels=no", "objective=sid", "sigma_min=90", NULL},
+          "is not below sigma_max");
+  refused((const char *[]){TEACHER, "labels=no", "objective=adversarial", "mid_share=1",
+                           "mid_time=1.5", "sigma_init=2.5", NULL},
+          "is not below the start");
   refused((const char *[]){TEACHER, "labels=no", "objective=sct + classifier", NULL},
           "cannot be added");
   refused((const char *[]){TEACHER, "labels=no", "objective=sct", "balance=often", NULL},
@@ -94,6 +143,7 @@ static void test_refusals(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_two_added),
                                      cmocka_unit_test(test_guidance),
-                                     cmocka_unit_test(test_refusals)};
+                                     cmocka_unit_test(test_guidance_of_added),
+                                     cmocka_unit_test(test_times), cmocka_unit_test(test_refusals)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
