@@ -30,8 +30,10 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
   const struct ct_opts *o = opts;
   FEW_UNUSED(fit);
   if (o->s1 >= o->s0) return FEW_OK;
-  return few__fail(ctx, FEW_E_INVALID, "ct: s1 = %lld is below s0 = %lld: the grid becomes finer",
-                   (long long)o->s1, (long long)o->s0);
+  return few__fail(
+      ctx, FEW_E_INVALID,
+      "ct: s1 = %lld is below s0 = %lld, and a grid becomes finer: give s1 = s0 or more",
+      (long long)o->s1, (long long)o->s0);
 }
 
 static double points(const struct ct_opts *o, const struct few_clock *at) {

@@ -33,8 +33,10 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
   const struct ict_opts *o = opts;
   FEW_UNUSED(fit);
   if (o->s1 >= o->s0) return FEW_OK;
-  return few__fail(ctx, FEW_E_INVALID, "ict: s1 = %lld is below s0 = %lld: the grid becomes finer",
-                   (long long)o->s1, (long long)o->s0);
+  return few__fail(
+      ctx, FEW_E_INVALID,
+      "ict: s1 = %lld is below s0 = %lld, and a grid becomes finer: give s1 = s0 or more",
+      (long long)o->s1, (long long)o->s0);
 }
 
 static void schedule(const void *opts, const struct few_clock *at, double *scalar) {

@@ -41,7 +41,35 @@ static void test_grids(void **state) {
   toy_end(&t);
 }
 
+/* The sum of squares of what a step without a learning rate leaves of a beginning, less the
+ * teacher. */
+static double from_teacher(struct toy *t, const char *init) {
+  few_model *m, *teacher;
+  double sum = 0;
+  toy_train(t, "toy-ect", init,
+            (const char *const[]){TOY_TEACHER, init, "steps=1", "lr=0", "batch=64", "ema=0",
+                                  "preview_every=0", NULL});
+  assert_ok(t->ctx, few_model_load(t->ctx, &m, t->model));
+  assert_ok(t->ctx, few_model_load(t->ctx, &teacher, strchr(TOY_TEACHER, '=') + 1));
+  assert_true(m->params.total == teacher->params.total);
+  for (int64_t i = 0; i < m->params.total; i++) {
+    const double d = (double)m->values[i] - (double)teacher->values[i];
+    sum += d * d;
+  }
+  few_model_free(m);
+  few_model_free(teacher);
+  return sum;
+}
+
+static void test_init(void **state) {
+  (void)state;
+  struct toy t = toy_begin();
+  assert_true(from_teacher(&t, "init=teacher") == 0);
+  assert_true(from_teacher(&t, "init=fresh") > 1);
+  toy_end(&t);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_grids)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_init), cmocka_unit_test(test_grids)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
