@@ -119,7 +119,7 @@ static int transfer(struct cli *cli, struct job *j, const struct transfer_opts *
 
 static int run(struct cli *cli, const void *opts) {
   const struct transfer_opts *o = opts;
-  struct job j = {NULL};
+  struct job j = {.a = NULL};
   few_status st = few_model_load(cli->ctx, &j.a, cli->operands[0]);
   if (!st) st = few_model_load(cli->ctx, &j.b, cli->operands[1]);
   int code = cli_status(cli, st);

@@ -142,20 +142,20 @@ static few_status describe(const few_evaluator *j, struct few_report_inside *r) 
 
 /* ---- the evaluator ---- */
 
-void few__evaluator_free(few_evaluator *j) {
-  if (!j) return;
-  few__set_free(j->set);
-  few__set_free(j->reference_set);
-  few__source_free(j->source);
-  few__source_free(j->reference);
-  few__features_free(j->features);
-  few__workers_free(j->workers);
-  few__free(j->ctx, j->pixels);
-  few__free(j->ctx, j->labels);
-  few__free(j->ctx, j->rows);
-  few__free(j->ctx, j->logits);
-  few__free(j->ctx, j->spatial);
-  few__free(j->ctx, j);
+void few__evaluator_free(few_evaluator *e) {
+  if (!e) return;
+  few__set_free(e->set);
+  few__set_free(e->reference_set);
+  few__source_free(e->source);
+  few__source_free(e->reference);
+  few__features_free(e->features);
+  few__workers_free(e->workers);
+  few__free(e->ctx, e->pixels);
+  few__free(e->ctx, e->labels);
+  few__free(e->ctx, e->rows);
+  few__free(e->ctx, e->logits);
+  few__free(e->ctx, e->spatial);
+  few__free(e->ctx, e);
 }
 
 static few_status open_job(few_ctx *ctx, few_evaluator **out, const struct few_eval_opts *o,
@@ -179,15 +179,15 @@ few_status few__evaluator_open(few_ctx *ctx, few_evaluator **out, const struct f
   return open_job(ctx, out, o, given, true);
 }
 
-few_status few__evaluator_run(few_evaluator *j, struct few_eval_report **out) {
+few_status few__evaluator_run(few_evaluator *e, struct few_eval_report **out) {
   const double started = few__now();
   struct few_report_inside *r = NULL;
   few_status st = FEW_OK;
   *out = NULL;
-  FEW_GOTO(few__report_create(j->ctx, &r, j->o->seeds));
-  FEW_GOTO(gather_reference(j));
-  FEW_GOTO(run_seeds(j, r));
-  FEW_GOTO(describe(j, r));
+  FEW_GOTO(few__report_create(e->ctx, &r, e->o->seeds));
+  FEW_GOTO(gather_reference(e));
+  FEW_GOTO(run_seeds(e, r));
+  FEW_GOTO(describe(e, r));
   few__report_end(r);
   r->public.seconds = few__now() - started;
   *out = &r->public;

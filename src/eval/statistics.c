@@ -36,7 +36,7 @@ static void add(struct few_st_tensor *t, int *n, const char *name, enum few_stor
       .name = name, .store = store, .rank = rank, .dim = {rows, columns}, .data = data};
 }
 
-few_status few__statistics_write(const struct few_statistics *s, const struct few_set *set,
+few_status few__statistics_write(const struct few_statistics *head, const struct few_set *set,
                                  const char *path) {
   struct few_text text = {0};
   struct few_st_tensor t[5];
@@ -44,8 +44,8 @@ few_status few__statistics_write(const struct few_statistics *s, const struct fe
   float *rows = NULL;
   int n = 0;
   few_status st = FEW_OK;
-  FEW_GOTO(head_text(s, set, &text));
-  FEW_GOTO(FEW_NEW(s->ctx, &rows, few__mul_size((size_t)set->kept, (size_t)d)));
+  FEW_GOTO(head_text(head, set, &text));
+  FEW_GOTO(FEW_NEW(head->ctx, &rows, few__mul_size((size_t)set->kept, (size_t)d)));
   for (int64_t i = 0; i < set->kept; i++) few__set_kept(set, i, rows + i * d);
   add(t, &n, "mean", FEW_STORE_F64, 1, d, 0, few__moments_mean(set->moments));
   add(t, &n, "sums", FEW_STORE_F64, 2, d, d, few__moments_sums(set->moments));
@@ -54,10 +54,10 @@ few_status few__statistics_write(const struct few_statistics *s, const struct fe
     add(t, &n, "spatial.sums", FEW_STORE_F64, 2, places, places, few__moments_sums(set->spatial));
   }
   add(t, &n, "rows", FEW_STORE_F32, 2, set->kept, d, rows);
-  FEW_GOTO(few__st_write(s->ctx, path, t, n, &(struct few_st_pair){key, text.at}, 1));
+  FEW_GOTO(few__st_write(head->ctx, path, t, n, &(struct few_st_pair){key, text.at}, 1));
 out:
-  few__free(s->ctx, rows);
-  few__text_free(s->ctx, &text);
+  few__free(head->ctx, rows);
+  few__text_free(head->ctx, &text);
   return st;
 }
 

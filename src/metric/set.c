@@ -148,7 +148,10 @@ few_status few__set_add(struct few_set *s, int64_t n, const float *rows, const f
       hold(s, place, rows + i * o->dim, s->held_logits ? logits + i * o->classes : NULL,
            s->held_spatial ? spatial + i * o->spatial : NULL, labels ? &labels[i] : NULL);
     if (s->split) add_marginal(s, place, logits + i * o->classes);
-    if (o->needs & FEW_NEED_LABELS) add_label(s, labels[i], logits + i * o->classes);
+    if (o->needs & FEW_NEED_LABELS) {
+      assert(labels);
+      add_label(s, labels[i], logits + i * o->classes);
+    }
   }
   s->seen += n;
   return FEW_OK;

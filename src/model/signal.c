@@ -150,6 +150,7 @@ out:
 static double rms(const few_graph *g, few_node node, const float *v) {
   const int64_t n = few_shape_count(few_node_shape(g, node));
   double sum = 0;
+  assert(v);
   for (int64_t i = 0; i < n; i++) sum += (double)v[i] * (double)v[i];
   return sqrt(sum / (double)n);
 }

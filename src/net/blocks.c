@@ -7,10 +7,10 @@
 
 /* At most `groups` groups, at least `group_channels` channels each where that divides: 32 and 4 are
  * EDM's rule, 32 and 1 are 32 groups of any width that they divide, as in DDPM. */
-int few__res_groups(const struct few_res *o, int64_t c) {
-  int64_t n = c / o->group_channels < o->groups ? c / o->group_channels : o->groups;
+int few__res_groups(const struct few_res *r, int64_t channels) {
+  int64_t n = channels / r->group_channels < r->groups ? channels / r->group_channels : r->groups;
   if (n < 1) n = 1;
-  while (c % n) n--;
+  while (channels % n) n--;
   return (int)n;
 }
 

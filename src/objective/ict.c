@@ -41,7 +41,8 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
 
 static void schedule(const void *opts, const struct few_clock *at, double *scalar) {
   const struct ict_opts *o = opts;
-  const double length = floor((double)at->steps / (log2((double)(o->s1 / o->s0)) + 1));
+  const int64_t ratio = o->s1 / o->s0; /* rounded down, as in the paper */
+  const double length = floor((double)at->steps / (log2((double)ratio) + 1));
   const double doublings = floor((double)at->step / fmax(length, 1));
   scalar[0] = fmin((double)o->s0 * exp2(doublings), (double)o->s1) + 1;
 }

@@ -40,7 +40,7 @@ static void solve(int n, const double *q, double *a) {
 }
 
 static void weigh(int n, const double *gram, const double *given, double *factor) {
-  double q[FEW_BALANCE_MAX * FEW_BALANCE_MAX];
+  double q[FEW_BALANCE_MAX * FEW_BALANCE_MAX] = {0};
   for (int i = 0; i < n; i++)
     for (int j = 0; j < n; j++) q[i * n + j] = given[i] * given[j] * gram[i * n + j];
   solve(n, q, factor);

@@ -22,8 +22,6 @@
 #include "process/cosine.h"
 #include "process/process.h"
 
-#include "process/cosine.h"
-
 static const double pi_2 = 1.5707963267948966;
 
 /* Level i of n equal steps between two values of some function of sigma. */

@@ -122,6 +122,7 @@ static few_status declare_fake(few_ctx *ctx, struct few_run_recipe *r) {
   bool wanted = false;
   for (int i = 0; i < r->n_objectives; i++) wanted |= r->objective[i].def->build_fake != NULL;
   if (!wanted) return FEW_OK;
+  assert(r->teacher);
   struct few_net_spec spec = r->teacher->spec;
   spec.guidance |= r->spec.guidance;
   return few__model_declare(ctx, &r->fake, r->teacher->net, r->teacher->net_opts, &spec);
@@ -133,7 +134,7 @@ static few_status choose_span(few_ctx *ctx, struct few_run_recipe *r) {
   const struct few_run_objective *o = &r->objective[0];
   r->spec.span = o->def->span;
   r->spec.span_steps = o->def->span_steps ? o->def->span_steps(o->opts) : 0;
-  if (!r->needs_teacher || r->teacher->spec.span == FEW_SPAN_NONE) return FEW_OK;
+  if (!r->needs_teacher || !r->teacher || r->teacher->spec.span == FEW_SPAN_NONE) return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID,
                    "teacher %s gives steps and no field (it was trained by %s): give one that was "
                    "trained by diffusion",

@@ -169,7 +169,7 @@ static void run_shard(void *user, int64_t shard, int worker) {
   s->o.fill(s->o.user, &(struct few_rows){s->now, s->update, first, s->rows, lane->x, lane->label,
                                           lane->pair});
   bind_values(s, lane);
-  float *grad = few__tree_take(s->tree[s->now]), term[FEW_MAX_TERMS];
+  float *grad = few__tree_take(s->tree[s->now]), term[FEW_MAX_TERMS] = {0};
   void **outs = lane->outs[s->now];
   for (int i = 0; i < p->n_terms; i++) outs[i] = &term[i];
   for (int i = 0; i < 1 + p->n_logs; i++) outs[p->n_terms + i] = s->rows_out + i * batch + first;

@@ -84,7 +84,8 @@ float *few__tree_take(few_tree *t) {
 
 /* While a sum's sibling waits, add the right one to the left one and go on with the parent. A node
  * without a sibling passes upwards as it is. */
-void few__tree_add(few_tree *t, int64_t shard, float *sum) {
+void few__tree_add(few_tree *t, int64_t shard, float *buffer) {
+  float *sum = buffer;
   int64_t width = t->shards, index = shard;
   for (int level = 0; width > 1; level++, index /= 2, width = (width + 1) / 2) {
     int64_t sibling = index ^ 1;
