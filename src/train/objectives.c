@@ -162,7 +162,7 @@ static few_status differing(few_ctx *ctx, const struct few_run_recipe *r, const 
 /* The first target of a run with stages is the student as it starts, which must be the teacher. */
 static few_status check_start(few_ctx *ctx, const struct few_run_recipe *r) {
   const char *key = NULL;
-  if (r->target != FEW_TARGET_STAGE) return FEW_OK;
+  if (r->target != FEW_TARGET_STAGE || !r->teacher) return FEW_OK;
   if (r->keys.init) key = "init";
   if (r->teacher->spec.predicts != r->spec.predicts) key = "prediction";
   if (r->teacher->net != r->net) key = "net";
@@ -178,7 +178,7 @@ static few_status check_direction(few_ctx *ctx, const struct few_run_recipe *r) 
   const struct few_run_objective *o = &r->objective[0];
   const struct few_clock at = few__run_clock(r, 0, 1);
   struct few_use use = {.sampler = NULL};
-  if (!r->needs_teacher || r->teacher->direction == FEW_BOTH_WAYS) return FEW_OK;
+  if (!r->needs_teacher || !r->teacher || r->teacher->direction == FEW_BOTH_WAYS) return FEW_OK;
   if (o->def->use) o->def->use(o->opts, &at, r->spec.sigma_data, &use);
   const bool same = use.encodes == (r->teacher->direction == FEW_ENCODES);
   if (same && (r->target == FEW_TARGET_STAGE || r->needs_pairs)) return FEW_OK;
