@@ -19,6 +19,22 @@ few_status few__write_model(few_ctx *ctx, few_model *m, const struct few_run_rec
   return st;
 }
 
+static struct few_sample_opts preview_opts(const struct few_train_keys *k) {
+  struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  o.n = k->preview_n;
+  o.steps = (int)k->preview_steps;
+  o.guidance = k->preview_guidance;
+  return o;
+}
+
+few_status few__preview_check(few_ctx *ctx, few_model *m, const struct few_run_recipe *r) {
+  const struct few_sample_opts o = preview_opts(&r->keys);
+  if (r->keys.preview_every == 0) return FEW_OK;
+  few_status st = few_sample_plan(m, &o, NULL, NULL);
+  return st ? few__fail_in(ctx, st, "%s: preview_steps, preview_guidance", r->recipe.place)
+            : FEW_OK;
+}
+
 few_status few__preview(few_ctx *ctx, few_model *m, const struct few_train_keys *k, int64_t step,
                         const char *dir) {
   const int64_t item = m->spec.h * m->spec.w * m->spec.c;
@@ -26,10 +42,7 @@ few_status few__preview(few_ctx *ctx, few_model *m, const struct few_train_keys 
   float *samples = NULL;
   int32_t *labels = NULL;
   few_status st;
-  struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
-  o.n = k->preview_n;
-  o.steps = (int)k->preview_steps;
-  o.guidance = k->preview_guidance;
+  const struct few_sample_opts o = preview_opts(k);
   snprintf(name, sizeof name, "preview-%09" PRId64 ".png", step);
   FEW_GOTO(few__path_join(ctx, &path, dir, name));
   FEW_GOTO(FEW_NEW(ctx, &samples, o.n * item));

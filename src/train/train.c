@@ -206,6 +206,7 @@ static few_status set_up(struct training *t) {
   FEW_TRY(open_directory(t));
   FEW_TRY(few__workers_create(t->ctx, &t->workers, workers));
   FEW_TRY(make_model(t));
+  FEW_TRY(few__preview_check(t->ctx, t->model, &t->recipe));
   const struct few_backend *backend = few__backend_find(k->backend);
   if (!backend)
     return few__fail(t->ctx, FEW_E_INVALID, "backend = %s: there is none of that name: cpu or ref",

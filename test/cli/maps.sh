@@ -1,0 +1,43 @@
+# Networks that are told how far a step goes: the same bits on any number of workers, sampled in the
+# steps that they know, and what cannot be is refused before training.
+fail() {
+  echo "$@"
+  exit 9
+}
+refused() { # WORDS KEY=VALUE...
+  words=$1
+  shift
+  "$few" train "$here/moons.ini" --run no --quiet "$@" 2>err && fail "$@: trained"
+  grep -q "$words" err || fail "$*: $(cat err)"
+  [ -e no/log.jsonl ] && fail "$*: refused late"
+  rm -rf no
+}
+"$few" train "$here/moons.ini" --run t --quiet steps=2 || fail "no teacher"
+for objective in shortcut meanflow scd-segments; do
+  extra=
+  [ $objective = scd-segments ] && extra="teacher=t/model.safetensors tangent_warmup=1"
+  for workers in 1 3; do
+    "$few" train "$here/moons.ini" --run $objective$workers --quiet --workers $workers \
+      objective=$objective steps=4 $extra || fail "$objective: not trained"
+  done
+  cmp ${objective}1/model.safetensors ${objective}3/model.safetensors || fail "$objective: other bits"
+  "$few" sample ${objective}1/model.safetensors --n 20 --out a.npy --quiet || fail "$objective: no samples"
+done
+for steps in 1 2 4 128; do
+  "$few" sample shortcut1/model.safetensors --steps $steps --n 20 --out a.npy --quiet || fail "$steps"
+done
+"$few" sample shortcut1/model.safetensors --steps 3 --out a.npy 2>err && fail "3 steps"
+grep -q "1, 2, 4 .. 128 steps" err || fail "$(cat err)"
+"$few" sample scd-segments1/model.safetensors --steps 3 --out a.npy 2>err && fail "3 segments"
+grep -q "in 4 steps" err || fail "$(cat err)"
+"$few" sample meanflow1/model.safetensors --steps 3 --n 20 --out a.npy --quiet || fail "3 steps of meanflow"
+"$few" sample t/model.safetensors --sampler shortcut --out a.npy 2>err && fail "a field, as steps"
+refused "no power of two" objective=shortcut steps_max=96
+refused "bootstrap" objective=shortcut bootstrap=0
+refused "label" objective=shortcut guidance=2 labels=no
+refused "label_dropout = 0.1" objective=shortcut guidance=2
+refused "label" objective=meanflow omega=2 labels=no
+refused "128 steps" objective=shortcut preview_every=1 preview_steps=3
+refused "not for it" objective=shortcut net=convnet
+refused "trained by diffusion" objective=scd teacher=shortcut1/model.safetensors
+exit 0
