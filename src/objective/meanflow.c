@@ -16,6 +16,10 @@
  * logit(u) is ln(sigma_d tan t): logit-normal times of flow matching are the tan-lognormal ones of
  * TrigFlow.
  *
+ * The weight 1/sg(..)^p belongs to the row, noise of its v included, so that the minimum is no
+ * longer the mean of v. Over many pixels |U - U_tgt|^2 hardly varies and that is nothing; for
+ * points take p = 0.
+ *
  * t is the later of two draws and t_r the earlier (`order = swap`), or t_r is the second where that
  * is earlier and t itself otherwise (`min`, the CIFAR recipe, with r_mean -4). Each row draws
  * whether it is a step at all, with chance `jumps`; without, r = u.
