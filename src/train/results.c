@@ -29,7 +29,7 @@ static struct few_sample_opts preview_opts(const struct few_train_keys *k) {
 
 few_status few__preview_check(few_ctx *ctx, few_model *m, const struct few_run_recipe *r) {
   const struct few_sample_opts o = preview_opts(&r->keys);
-  if (r->keys.preview_every == 0) return FEW_OK;
+  if (r->keys.preview_every == 0 || m->direction == FEW_ENCODES) return FEW_OK;
   few_status st = few_sample_plan(m, &o, NULL, NULL);
   return st ? few__fail_in(ctx, st, "%s: preview_steps, preview_guidance", r->recipe.place)
             : FEW_OK;
@@ -43,6 +43,7 @@ few_status few__preview(few_ctx *ctx, few_model *m, const struct few_train_keys 
   int32_t *labels = NULL;
   few_status st;
   const struct few_sample_opts o = preview_opts(k);
+  if (m->direction == FEW_ENCODES) return FEW_OK;
   snprintf(name, sizeof name, "preview-%09" PRId64 ".png", step);
   FEW_GOTO(few__path_join(ctx, &path, dir, name));
   FEW_GOTO(FEW_NEW(ctx, &samples, o.n * item));

@@ -254,10 +254,8 @@ static few_status write_model(struct training *t) {
   return few__write_model(t->ctx, t->model, &t->recipe, t->state.step, t->dir);
 }
 
-/* An encoder makes no pictures. */
 static few_status preview(struct training *t) {
   FEW_TRY(take_values(t));
-  if (t->model->direction == FEW_ENCODES) return FEW_OK;
   return few__preview(t->ctx, t->model, &t->recipe.keys, t->state.step, t->dir);
 }
 
