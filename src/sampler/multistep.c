@@ -1,0 +1,27 @@
+/* multistep.c - see multistep.h. */
+#include "multistep.h"
+
+few_status few__multistep(few_ctx *ctx, struct few_sampling *s, const struct few_multistep *m) {
+  float *scratch = NULL;
+  few_status st = FEW_OK;
+  int64_t n = s->rows * s->dims;
+  FEW_TRY(FEW_NEW(ctx, &scratch, 3 * n));
+  float *F = scratch, *q = scratch + n, *q_before = scratch + 2 * n;
+  for (int k = 0; k < s->steps; k++) {
+    double from = s->t[k], to = s->t[k + 1];
+    FEW_GOTO(s->eval(s->user, s->x, from, from, F));
+    few__sampling_line(s, m->q(s->sigma_d, from), s->x, F, q);
+    few__sampling_line(s, few__step_ddim(s->sigma_d, from, to), s->x, F, s->x);
+    if (k > 0) {
+      double w = m->weight(s->t[k - 1], from, to);
+      few__sampling_line(s, (struct few_line){w, -w}, q_before, q, q_before);
+      few__sampling_line(s, (struct few_line){1, 1}, s->x, q_before, s->x);
+    }
+    float *swap = q;
+    q = q_before;
+    q_before = swap;
+  }
+out:
+  few__free(ctx, scratch);
+  return st;
+}
