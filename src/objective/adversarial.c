@@ -39,9 +39,8 @@ static void use(const void *opts, const struct few_clock *at, double sigma_d, st
 }
 
 static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
-  struct few_generator_opts gen = ((const struct adversarial_opts *)opts)->gen;
-  gen.guidance_min = gen.guidance_max = 1; /* no teacher is asked */
-  return few__generator_check(ctx, "adversarial", &gen, fit);
+  return few__generator_check(ctx, "adversarial", &((const struct adversarial_opts *)opts)->gen,
+                              fit);
 }
 
 static few_node above_zero(few_graph *g, few_node x) {

@@ -13,11 +13,12 @@
 #include "discrete.h"
 
 struct cd_opts {
+  struct few_guidance_opts guidance;
   struct few_grid_opts grid;
   struct few_metric_opts metric;
   int64_t points;
   int solver;
-  double target_decay, guidance_min, guidance_max;
+  double target_decay;
 };
 
 static const struct few_option options[] = {
@@ -27,22 +28,8 @@ static const struct few_option options[] = {
                  "mu of the target's average; 0: the student of the last step"),
     FEW_METRIC_OPTIONS(struct cd_opts, "l2", "0.00054"),
     FEW_GRID_OPTIONS(struct cd_opts),
-    FEW_OPT_REAL(struct cd_opts, guidance_min, "1", 0, 100, "weakest guidance of the teacher"),
-    FEW_OPT_REAL(struct cd_opts, guidance_max, "1", 0, 100,
-                 "strongest; above guidance_min: an input of the student"),
+    FEW_GUIDANCE_OPTIONS("1"),
     FEW_OPT_END};
-
-static bool guidance(const void *opts, double *min, double *max) {
-  const struct cd_opts *o = opts;
-  *min = o->guidance_min;
-  *max = o->guidance_max;
-  return o->guidance_max > o->guidance_min;
-}
-
-static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
-  const struct cd_opts *o = opts;
-  return few__loss_check_guidance(ctx, "cd", o->guidance_min, o->guidance_max, fit);
-}
 
 static double target_decay(const void *opts, const struct few_clock *at) {
   FEW_UNUSED(at);
@@ -104,7 +91,6 @@ const struct few_objective_def few__objective_cd = {
     .target = FEW_TARGET_AVERAGE,
     .target_decay = target_decay,
     .sampler = "consistency",
-    .check = check,
-    .guidance = guidance,
+    .guides = true,
     .build = build,
 };

@@ -15,32 +15,16 @@
 #include "scm.h"
 
 struct dscm_opts {
+  struct few_guidance_opts guidance;
   struct few_scm_opts scm;
   struct few_grid_opts grid;
   int64_t points;
-  double guidance_min, guidance_max;
 };
 
 static const struct few_option options[] = {
     FEW_OPT_INT(struct dscm_opts, points, "1024", 2, 1000000, "N, points of the grid"),
-    FEW_SCM_OPTIONS(struct dscm_opts),
-    FEW_GRID_OPTIONS(struct dscm_opts),
-    FEW_OPT_REAL(struct dscm_opts, guidance_min, "1", 0, 100, "weakest guidance of the teacher"),
-    FEW_OPT_REAL(struct dscm_opts, guidance_max, "1", 0, 100,
-                 "strongest; above guidance_min: an input of the student"),
-    FEW_OPT_END};
-
-static bool guidance(const void *opts, double *min, double *max) {
-  const struct dscm_opts *o = opts;
-  *min = o->guidance_min;
-  *max = o->guidance_max;
-  return o->guidance_max > o->guidance_min;
-}
-
-static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
-  const struct dscm_opts *o = opts;
-  return few__loss_check_guidance(ctx, "dscm", o->guidance_min, o->guidance_max, fit);
-}
+    FEW_SCM_OPTIONS(struct dscm_opts), FEW_GRID_OPTIONS(struct dscm_opts),
+    FEW_GUIDANCE_OPTIONS("1"), FEW_OPT_END};
 
 static void schedule(const void *opts, const struct few_clock *at, double *scalar) {
   few__scm_schedule(&((const struct dscm_opts *)opts)->scm, at, scalar);
@@ -93,8 +77,7 @@ const struct few_objective_def few__objective_dscm = {
     .needs_teacher = true,
     .starts_as_teacher = true,
     .sampler = "consistency",
-    .check = check,
-    .guidance = guidance,
+    .guides = true,
     .n_scalars = 1,
     .warms_up = true,
     .schedule = schedule,

@@ -85,11 +85,5 @@ few_status few__generator_check(few_ctx *ctx, const char *name, const struct few
     return few__fail(ctx, FEW_E_INVALID,
                      "%s: mid_time %g is not below the start, arctan(sigma_init/sigma_d) = %g",
                      name, o->mid_time, atan(o->sigma_init / fit->student->sigma_data));
-  return few__loss_check_guidance(ctx, name, o->guidance_min, o->guidance_max, fit);
-}
-
-bool few__generator_guidance(const struct few_generator_opts *o, double *min, double *max) {
-  *min = o->guidance_min;
-  *max = o->guidance_max;
-  return o->guidance_max > o->guidance_min;
+  return FEW_OK;
 }

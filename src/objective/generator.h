@@ -6,16 +6,17 @@
 #include "objective.h"
 
 struct few_generator_opts {
-  double sigma_init;          /* noise level at which the student starts */
-  double mid_time, mid_share; /* a second step, of this share of the rows */
-  double guidance_min, guidance_max;
-  double fake_p_mean, fake_p_std; /* times of the fake network's own loss */
+  struct few_guidance_opts guidance; /* of a teacher's score; not for the adversarial loss */
+  double sigma_init;                 /* noise level at which the student starts */
+  double mid_time, mid_share;        /* a second step, of this share of the rows */
+  double fake_p_mean, fake_p_std;    /* times of the fake network's own loss */
 };
 #define FEW_GENERATOR_(S, field, deflt, min, max, help)                                            \
   {                                                                                                \
 #field, FEW_OPTION_REAL, offsetof(S, gen.field), sizeof(((S *)0)->gen.field), deflt, min, max, \
         NULL, help                                                                                 \
   }
+/* Of options that begin with them. */
 /* clang-format off */
 #define FEW_GENERATOR_OPTIONS(S) \
   FEW_GENERATOR_(S, sigma_init, "80", 0.01, 1e4, \
@@ -24,9 +25,7 @@ struct few_generator_opts {
   FEW_GENERATOR_(S, mid_share, "0", 0, 1, "share of rows that are made in two steps")
 #define FEW_GENERATOR_SCORE_OPTIONS(S) \
   FEW_GENERATOR_OPTIONS(S), \
-  FEW_GENERATOR_(S, guidance_min, "1", 0, 100, "weakest guidance of the teacher"), \
-  FEW_GENERATOR_(S, guidance_max, "1", 0, 100, \
-                 "strongest; above guidance_min: an input of the student"), \
+  FEW_GUIDANCE_OPTIONS("1"), \
   FEW_GENERATOR_(S, fake_p_mean, "-0.8", -20, 20, \
                  "fake network: mean of ln(sigma_d tan t) of its own loss"), \
   FEW_GENERATOR_(S, fake_p_std, "1.6", 0.01, 20, "its standard deviation")
@@ -44,6 +43,5 @@ few_node few__mean_distance(const struct few_loss *l, few_node x, few_node D);
 void few__generator_use(const struct few_generator_opts *o, double sigma_d, struct few_use *out);
 few_status few__generator_check(few_ctx *ctx, const char *name, const struct few_generator_opts *o,
                                 const struct few_fit *fit);
-bool few__generator_guidance(const struct few_generator_opts *o, double *min, double *max);
 
 #endif

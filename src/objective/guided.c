@@ -17,22 +17,12 @@
 #include "snr.h"
 
 struct guided_opts {
+  struct few_guidance_opts guidance;
   struct few_snr_opts snr;
-  double guidance_min, guidance_max;
 };
 
-static const struct few_option options[] = {
-    FEW_OPT_REAL(struct guided_opts, guidance_min, "1", 0, 100, "weakest guidance, 1 + w; 1: none"),
-    FEW_OPT_REAL(struct guided_opts, guidance_max, "5", 0, 100,
-                 "strongest; above guidance_min: an input of the student"),
-    FEW_SNR_OPTIONS(struct guided_opts), FEW_OPT_END};
-
-static bool guidance(const void *opts, double *min, double *max) {
-  const struct guided_opts *o = opts;
-  *min = o->guidance_min;
-  *max = o->guidance_max;
-  return o->guidance_max > o->guidance_min;
-}
+static const struct few_option options[] = {FEW_GUIDANCE_OPTIONS("5"),
+                                            FEW_SNR_OPTIONS(struct guided_opts), FEW_OPT_END};
 
 static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
   const struct guided_opts *o = opts;
@@ -42,7 +32,7 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
                      "guided: the teacher %s: give one that was trained with labels, some of them "
                      "dropped",
                      fit->teacher->classes ? "has a guidance input already" : "has no labels");
-  return few__loss_check_guidance(ctx, "guided", o->guidance_min, o->guidance_max, fit);
+  return FEW_OK;
 }
 
 static void build(struct few_loss *l, const void *opts) {
@@ -66,6 +56,6 @@ const struct few_objective_def few__objective_guided = {
     .starts_as_teacher = true,
     .sampler = "heun",
     .check = check,
-    .guidance = guidance,
+    .guides = true,
     .build = build,
 };

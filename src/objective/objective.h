@@ -92,10 +92,23 @@ struct few_use {
   double times[FEW_USE_MAX_TIMES];
 };
 
+/* Strengths of the teacher's guidance: one, or a range of which the student is told each row's. */
+struct few_guidance_opts {
+  double guidance_min, guidance_max;
+};
+/* clang-format off */
+#define FEW_GUIDANCE_OPTIONS(most) \
+  FEW_OPT_REAL(struct few_guidance_opts, guidance_min, "1", 0, 100, \
+               "weakest guidance of the teacher, 1 + w; 1: none"), \
+  FEW_OPT_REAL(struct few_guidance_opts, guidance_max, most, 0, 100, \
+               "strongest; above guidance_min: an input of the student")
+/* clang-format on */
+
 struct few_objective_def {
   const char *name, *source, *help;
   const struct few_option *options;
   size_t options_size;
+  bool guides;            /* the options begin with struct few_guidance_opts */
   bool classifies;        /* for networks that give logits, and only those */
   bool needs_teacher;     /* the recipe's `teacher` is frozen beside the student */
   bool starts_as_teacher; /* the student starts with the teacher's weights where one is given */
@@ -108,8 +121,6 @@ struct few_objective_def {
               struct few_use *out); /* may be NULL */
   /* May be NULL. Refuse a combination before anything runs. */
   few_status (*check)(few_ctx *ctx, const void *opts, const struct few_fit *fit);
-  /* The range of the student's guidance input; false: it has none. May be NULL: none. */
-  bool (*guidance)(const void *opts, double *min, double *max);
   /* Values of scalar[0..n_scalars). */
   int n_scalars;
   bool warms_up; /* scalar[0] rises to 1, and a run that ends before is a slip */
@@ -139,9 +150,6 @@ few_node few__loss_strength(const struct few_loss *l);
 /* The teacher's F at x_t with guidance `s` [rows]: F_none + s (F_label - F_none), its own input
  * where it has one, plain where s is FEW_NONE. */
 few_node few__loss_teacher(struct few_loss *l, few_node x, few_node t, few_node s);
-/* Refuse a guidance that the teacher cannot give: min above max, or a teacher without labels. */
-few_status few__loss_check_guidance(few_ctx *ctx, const char *name, double min, double max,
-                                    const struct few_fit *fit);
 
 /* TrigFlow at times drawn tan-lognormally: ln(sigma_d tan t) ~ N(p_mean, p_std^2). */
 struct few_trig_draw {

@@ -70,18 +70,6 @@ few_node few__loss_teacher(struct few_loss *l, few_node x, few_node t, few_node 
   return few_add(g, none, few_mul(g, few__loss_rows(l, s), few_sub(g, F, none)));
 }
 
-few_status few__loss_check_guidance(few_ctx *ctx, const char *name, double min, double max,
-                                    const struct few_fit *fit) {
-  if (max < min)
-    return few__fail(ctx, FEW_E_INVALID, "%s: guidance_max %g is below guidance_min %g", name, max,
-                     min);
-  if (fit->teacher->classes || (min == 1 && max == 1)) return FEW_OK;
-  return few__fail(ctx, FEW_E_INVALID,
-                   "%s: the teacher has no labels, so it cannot be guided: leave guidance_min and "
-                   "guidance_max at 1",
-                   name);
-}
-
 /* ---- a state ---- */
 
 few_node few__trig_time(const struct few_loss *l, double p_mean, double p_std) {

@@ -17,32 +17,15 @@
 #include "scm.h"
 
 struct scd_segments_opts {
+  struct few_guidance_opts guidance;
   struct few_scm_opts scm;
-  double guidance_min, guidance_max;
   int64_t segments;
 };
 
 static const struct few_option options[] = {
-    FEW_SCM_OPTIONS(struct scd_segments_opts),
-    FEW_SCM_JVP_OPTIONS(struct scd_segments_opts),
+    FEW_SCM_OPTIONS(struct scd_segments_opts), FEW_SCM_JVP_OPTIONS(struct scd_segments_opts),
     FEW_OPT_INT(struct scd_segments_opts, segments, "4", 1, 64, "steps of the student"),
-    FEW_OPT_REAL(struct scd_segments_opts, guidance_min, "1", 0, 100,
-                 "weakest guidance of the teacher"),
-    FEW_OPT_REAL(struct scd_segments_opts, guidance_max, "1", 0, 100,
-                 "strongest; above guidance_min: an input of the student"),
-    FEW_OPT_END};
-
-static bool guidance(const void *opts, double *min, double *max) {
-  const struct scd_segments_opts *o = opts;
-  *min = o->guidance_min;
-  *max = o->guidance_max;
-  return o->guidance_max > o->guidance_min;
-}
-
-static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
-  const struct scd_segments_opts *o = opts;
-  return few__loss_check_guidance(ctx, "scd-segments", o->guidance_min, o->guidance_max, fit);
-}
+    FEW_GUIDANCE_OPTIONS("1"), FEW_OPT_END};
 
 static void schedule(const void *opts, const struct few_clock *at, double *scalar) {
   few__scm_schedule(&((const struct scd_segments_opts *)opts)->scm, at, scalar);
@@ -91,8 +74,7 @@ const struct few_objective_def few__objective_scd_segments = {
     .span = FEW_SPAN_SEGMENT,
     .span_steps = span_steps,
     .sampler = "segments",
-    .check = check,
-    .guidance = guidance,
+    .guides = true,
     .n_scalars = 1,
     .warms_up = true,
     .schedule = schedule,

@@ -34,10 +34,6 @@ static const struct few_option options[] = {
     FEW_GENERATOR_SCORE_OPTIONS(struct sid_opts),
     FEW_OPT_END};
 
-static bool guidance(const void *opts, double *min, double *max) {
-  return few__generator_guidance(&((const struct sid_opts *)opts)->gen, min, max);
-}
-
 static void use(const void *opts, const struct few_clock *at, double sigma_d, struct few_use *out) {
   FEW_UNUSED(at);
   few__generator_use(&((const struct sid_opts *)opts)->gen, sigma_d, out);
@@ -94,7 +90,7 @@ const struct few_objective_def few__objective_sid = {
     .sampler = "consistency",
     .use = use,
     .check = check,
-    .guidance = guidance,
+    .guides = true,
     .build = build,
     .build_fake = build_fake,
 };

@@ -36,10 +36,6 @@ static const struct few_option options[] = {
     FEW_GENERATOR_SCORE_OPTIONS(struct vsd_opts),
     FEW_OPT_END};
 
-static bool guidance(const void *opts, double *min, double *max) {
-  return few__generator_guidance(&((const struct vsd_opts *)opts)->gen, min, max);
-}
-
 static void use(const void *opts, const struct few_clock *at, double sigma_d, struct few_use *out) {
   FEW_UNUSED(at);
   few__generator_use(&((const struct vsd_opts *)opts)->gen, sigma_d, out);
@@ -83,7 +79,7 @@ const struct few_objective_def few__objective_vsd = {
     .sampler = "consistency",
     .use = use,
     .check = check,
-    .guidance = guidance,
+    .guides = true,
     .build = build,
     .build_fake = build_fake,
 };

@@ -100,20 +100,37 @@ static few_status choose_guidance(few_ctx *ctx, struct few_run_recipe *r) {
   r->guidance_min = r->guidance_max = 1;
   for (int i = 0; i < r->n_objectives; i++) {
     const struct few_run_objective *o = &r->objective[i];
-    if (!o->def->guidance) continue;
-    r->spec.guidance = o->def->guidance(o->opts, &r->guidance_min, &r->guidance_max);
+    if (!o->def->guides) continue;
+    const struct few_guidance_opts *of = o->opts;
+    r->guidance_min = of->guidance_min;
+    r->guidance_max = of->guidance_max;
     if (r->guidance_min != 1 || r->guidance_max != 1) break;
   }
-  if (!t || !t->spec.guidance) return FEW_OK;
-  if (!r->spec.guidance && r->guidance_min == 1) {
+  if (t && t->spec.guidance && r->guidance_min == 1 && r->guidance_max == 1) {
     r->guidance_min = t->guidance_min;
     r->guidance_max = t->guidance_max;
   }
-  r->spec.guidance = r->spec.guidance || r->guidance_max > r->guidance_min;
+  r->spec.guidance = r->guidance_max > r->guidance_min;
+  if (!t || !t->spec.guidance) return FEW_OK;
   if (r->guidance_min >= t->guidance_min && r->guidance_max <= t->guidance_max) return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID, "teacher %s knows guidance %g to %g, not %g to %g",
                    r->keys.teacher, t->guidance_min, t->guidance_max, r->guidance_min,
                    r->guidance_max);
+}
+
+/* Refuse a guidance that the teacher cannot give. */
+static few_status check_guidance(few_ctx *ctx, const struct few_run_objective *o,
+                                 const struct few_fit *fit) {
+  const struct few_guidance_opts *of = o->opts;
+  if (!o->def->guides) return FEW_OK;
+  if (of->guidance_max < of->guidance_min)
+    return few__fail(ctx, FEW_E_INVALID, "%s: guidance_max %g is below guidance_min %g",
+                     o->def->name, of->guidance_max, of->guidance_min);
+  if (fit->teacher->classes || (of->guidance_min == 1 && of->guidance_max == 1)) return FEW_OK;
+  return few__fail(ctx, FEW_E_INVALID,
+                   "%s: the teacher has no labels, so it cannot be guided: leave guidance_min and "
+                   "guidance_max at 1",
+                   o->def->name);
 }
 
 /* The fake network is the teacher's, and is told the strength where the student is: what it learns
@@ -204,6 +221,7 @@ few_status few__run_objective_fit(few_ctx *ctx, struct few_run_recipe *r) {
   for (int i = 0; i < r->n_objectives; i++) {
     const struct few_run_objective *o = &r->objective[i];
     if (o->def->check) FEW_TRY(o->def->check(ctx, o->opts, &fit));
+    FEW_TRY(check_guidance(ctx, o, &fit));
   }
   FEW_TRY(declare_fake(ctx, r));
   const int stages = few__run_clock(r, 0, 1).stages;

@@ -77,8 +77,12 @@ static const struct few_objective_def *loss_begin(struct loss_test *t, const cha
     snprintf(scalar, sizeof scalar, "scalar%d", i);
     t->scalar[i] = few_input(t->g, scalar, FEW_REAL, FEW_SCALAR);
   }
-  if (def->guidance)
-    t->spec.guidance = def->guidance(t->opts, &t->loss.guidance_min, &t->loss.guidance_max);
+  if (def->guides) {
+    const struct few_guidance_opts *of = (const void *)t->opts;
+    t->loss.guidance_min = of->guidance_min;
+    t->loss.guidance_max = of->guidance_max;
+    t->spec.guidance = of->guidance_max > of->guidance_min;
+  }
   def->build(&t->loss, t->opts);
   assert_ok(t->ctx, few_graph_status(t->g));
   return def;

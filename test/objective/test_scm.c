@@ -100,7 +100,9 @@ static void check_objective(const char *name, const char *const settings[][2]) {
   assert_ok(s.ctx, few__options_default(s.ctx, def->options, opts));
   for (int i = 0; settings[i][0]; i++)
     assert_ok(s.ctx, few__option_set(s.ctx, def->options, opts, settings[i][0], settings[i][1]));
-  const struct few_scm_opts *o = (const struct few_scm_opts *)(const void *)opts;
+  const struct few_option *at = few__option_find(def->options, "p_mean");
+  const void *scm = opts + at->offset - offsetof(struct few_scm_opts, p_mean);
+  const struct few_scm_opts *o = scm;
   struct few_nn head = {.g = g, .params = &s.head, .prefix = "head:"};
   struct few_loss *l = &s.loss;
   *l = (struct few_loss){.g = g,

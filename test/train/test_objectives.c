@@ -37,9 +37,11 @@ static void test_two_added(void **state) {
   assert_string_equal(r.objective[1].def->name, "sct");
   assert_string_equal(r.objective[1].prefix, "sct.");
   assert_string_equal(r.balance->name, "minnorm");
-  /* p_mean is the first option of both */
-  assert_close(*(const double *)r.objective[0].opts, -2, 0);
-  assert_close(*(const double *)r.objective[1].opts, -3, 0);
+  for (int i = 0; i < 2; i++) {
+    const struct few_option *o = few__option_find(r.objective[i].def->options, "p_mean");
+    const void *at = (const char *)r.objective[i].opts + o->offset;
+    assert_close(*(const double *)at, i ? -3 : -2, 0);
+  }
   struct few_text text = {0};
   assert_ok(ctx, few__run_recipe_text(ctx, &r, &text));
   assert_non_null(strstr(text.at, "\np_mean = -2\n"));
