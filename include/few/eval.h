@@ -27,10 +27,9 @@ struct few_eval_opts {
   const char *metrics;   /* names with commas between; NULL: all that source and features allow */
   int64_t n;             /* pictures of the source; 0: 10000 of a model, else all */
   int64_t n_reference;   /* 0: all. Fewer than all are chosen at random, once and for all */
-  /* Of a model, as in few_sample. */
-  int steps;
-  const char *sampler; /* NULL: its own */
-  double guidance;
+  /* How a model's pictures are made; its n, first, label and seed are not looked at. What it points
+   * at is borrowed until few_eval returns. */
+  struct few_sample_opts sampling;
   int label; /* FEW_LABEL_EACH ...; a class: of pictures and reference its alone are looked at */
   uint64_t seed; /* of the first set of samples */
   int seeds;     /* sets: seed, seed + 1 ...; the error is then the spread over sets */
@@ -44,11 +43,11 @@ struct few_eval_opts {
   int bootstrap;   /* replicates for errors over the source's pictures, one set; 0: none. Of each
                       picture kept its features stay in memory */
 };
-#define FEW_EVAL_OPTS_VERSION 1
-#define FEW_EVAL_OPTS_INIT                                                                     \
-  {                                                                                            \
-    FEW_EVAL_OPTS_VERSION, NULL, NULL, "pixels", NULL, 0, 0, 0, NULL, 1.0, -1, 0, 1, 10000, 0, \
-        FEW_EVAL_BALL_OWN, 100, 1000, 10, 0                                                    \
+#define FEW_EVAL_OPTS_VERSION 2
+#define FEW_EVAL_OPTS_INIT                                                                   \
+  {                                                                                          \
+    FEW_EVAL_OPTS_VERSION, NULL, NULL, "pixels", NULL, 0, 0, FEW_SAMPLE_OPTS_INIT, -1, 0, 1, \
+        10000, 0, FEW_EVAL_BALL_OWN, 100, 1000, 10, 0                                        \
   }
 
 enum { FEW_EVAL_NUMBERS = 16 };
@@ -68,9 +67,10 @@ struct few_eval_report {
   const char *source, *reference; /* reference NULL: none */
   const char *source_hash;        /* sha256 of a model's file; hash of a data set */
   const char *reference_hash;
-  bool model; /* the source is a model; the next eight are 0 otherwise */
+  bool model; /* the source is a model; the next nine are 0 otherwise */
   const char *sampler;
-  int steps;    /* as asked for: 0 is the sampler's own choice */
+  const char *settings; /* what else was chosen of sampling: "schedule edm; churn=20"; "" nothing */
+  int steps;
   int nfe;      /* evaluations of the network a picture */
   double flops; /* a picture, nfe evaluations; 2 a multiply-add */
   double guidance;

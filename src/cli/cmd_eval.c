@@ -5,14 +5,14 @@
 #include <math.h>
 #include <string.h>
 
-#include "cli.h"
+#include "sampling.h"
 
 struct eval_opts {
   struct common common;
-  const char *ref, *save_ref, *features, *metrics, *sampler;
-  int64_t n, n_ref, steps, seeds, keep, knn, subsets, subset_size, splits, bootstrap, label;
+  struct sampling sampling;
+  const char *ref, *save_ref, *features, *metrics;
+  int64_t n, n_ref, seeds, keep, knn, subsets, subset_size, splits, bootstrap, label;
   uint64_t seed;
-  double guidance;
   int ball;
 };
 #define S struct eval_opts
@@ -28,10 +28,7 @@ static const struct opt options[] = {
     OPT_INT(S, n_ref, "n-ref", "N", "0", 0, 4e9, "of the reference, chosen at random; 0: all"),
     OPT_INT(S, label, "label", "K", "-1", -1, 1e9,
             "pictures of class K alone, of both sets; -1: all"),
-    OPT_INT(S, steps, "steps", "K", "0", 0, 10000, "of sampling; 0: the sampler's own"),
-    OPT_REAL(S, guidance, "guidance", "G", "1", 0, 100, "towards the label; 1: none added"),
-    OPT_TEXT(S, sampler, "sampler", "NAME", NULL,
-             "see few list samplers; the model's own otherwise"),
+    OPTS_SAMPLING(S),
     OPT_SEED(S, seed, "seed", "S", "0", "of the samples"),
     OPT_INT(S, seeds, "seeds", "K", "1", 1, 1000,
             "sets of samples, from S on; errors are then over sets"),
@@ -73,10 +70,10 @@ static void print_head(const struct few_eval_report *r) {
   if (r->label >= 0) printf("; label %d alone", r->label);
   printf("\n");
   if (r->model) {
-    char steps[32] = "";
-    if (r->steps) snprintf(steps, sizeof steps, ", %d step%s", r->steps, r->steps == 1 ? "" : "s");
-    printf("sampling   %s%s, guidance %g, seed %" PRIu64, r->sampler, steps, r->guidance, r->seed);
+    printf("sampling   %s, %d step%s, guidance %g, seed %" PRIu64, r->sampler, r->steps,
+           r->steps == 1 ? "" : "s", r->guidance, r->seed);
     if (r->seeds > 1) printf(" to %" PRIu64, r->seed + (uint64_t)r->seeds - 1);
+    if (*r->settings) printf("\n           %s", r->settings);
     printf("\n           %d evaluation%s, %.4g GFLOP a picture\n", r->nfe, r->nfe == 1 ? "" : "s",
            r->flops * 1e-9);
   }
@@ -109,9 +106,6 @@ static struct few_eval_opts options_of(const struct cli *cli, const struct eval_
   e.metrics = o->metrics;
   e.n = o->n;
   e.n_reference = o->n_ref;
-  e.steps = (int)o->steps;
-  e.sampler = o->sampler;
-  e.guidance = o->guidance;
   e.label = o->label < 0 ? FEW_LABEL_EACH : (int)o->label;
   e.seed = o->seed;
   e.seeds = (int)o->seeds;
@@ -125,23 +119,9 @@ static struct few_eval_opts options_of(const struct cli *cli, const struct eval_
   return e;
 }
 
-static int run(struct cli *cli, const void *opts) {
-  const struct eval_opts *o = opts;
-  struct few_eval_opts e = options_of(cli, o);
+static int evaluate(struct cli *cli, const struct few_eval_opts *e, const struct eval_opts *o) {
   struct few_eval_report *r = NULL;
-  few_status st = FEW_OK;
-  if (!e.source && !o->save_ref) return cli_usage("eval needs MODEL|PICTURES: few help eval");
-  if (o->save_ref && !o->ref) return cli_usage("eval: --save-ref needs --ref: few help eval");
-  if (o->save_ref) {
-    st = few_eval_save_reference(cli->ctx, &e, o->save_ref);
-    if (st || !e.source) {
-      progress_clear(&cli->progress);
-      return cli_status(cli, st);
-    }
-    e.reference = o->save_ref;
-    e.n_reference = 0;
-  }
-  st = few_eval(cli->ctx, &e, &r);
+  few_status st = few_eval(cli->ctx, e, &r);
   progress_clear(&cli->progress);
   char *json = NULL;
   if (!st && o->common.json) st = few_eval_json(cli->ctx, r, &json);
@@ -154,6 +134,24 @@ static int run(struct cli *cli, const void *opts) {
   few_text_free(cli->ctx, json);
   few_eval_report_free(r);
   return cli_status(cli, st);
+}
+
+static int run(struct cli *cli, const void *opts) {
+  const struct eval_opts *o = opts;
+  struct few_eval_opts e = options_of(cli, o);
+  if (!e.source && !o->save_ref) return cli_usage("eval needs MODEL|PICTURES: few help eval");
+  if (o->save_ref && !o->ref) return cli_usage("eval: --save-ref needs --ref: few help eval");
+  int code = sampling_open(cli, &o->sampling, &e.sampling);
+  if (!code && o->save_ref) {
+    few_status st = few_eval_save_reference(cli->ctx, &e, o->save_ref);
+    progress_clear(&cli->progress);
+    code = cli_status(cli, st);
+    e.reference = o->save_ref;
+    e.n_reference = 0;
+  }
+  if (!code && e.source) code = evaluate(cli, &e, o);
+  few_model_free(e.sampling.autoguide);
+  return code;
 }
 
 const struct command command_eval = {.name = "eval",

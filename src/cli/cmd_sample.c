@@ -5,42 +5,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "sampling.h"
 
 struct sample_opts {
   struct common common;
-  int64_t n, steps, first, batch, columns;
+  struct sampling sampling;
+  int64_t n, first, batch, columns;
   uint64_t seed;
-  const char *label, *sampler, *out, *schedule, *autoguide;
-  double guidance, autoguidance;
-  struct opt_reals times, guidance_times;
-  struct opt_texts set;
+  const char *label, *out;
 };
 #define S struct sample_opts
 static const struct opt options[] = {
     OPT_TEXT(S, out, "out", "FILE", OPT_NEEDED,
              ".png: a grid; .npy: an array, and labels beside it; else a folder of PNG files"),
     OPT_INT(S, n, "n", "N", "64", 1, 1e9, "how many pictures"),
-    OPT_INT(S, steps, "steps", "K", "0", 0, 10000,
-            "steps from noise to picture; 0: the sampler's own (few list samplers)"),
     OPT_SEED(S, seed, "seed", "S", "0", "another seed, other pictures"),
     OPT_INT(S, first, "first", "I", "0", 0, 1e15, "index of the first picture"),
     OPT_TEXT(S, label, "label", "L", "each",
              "a class by number or name; each: one after the other; none"),
-    OPT_REAL(S, guidance, "guidance", "G", "1", 0, 100, "towards the label; 1: none added"),
-    OPT_TEXT(S, sampler, "sampler", "NAME", NULL,
-             "see few list samplers; the model's own otherwise"),
-    OPT_REALS(S, times, "times", "A,B,...", 0, 2,
-              "the sampler's times in radians, falling; in place of --steps"),
-    OPT_TEXT(S, schedule, "schedule", "NAME", NULL,
-             "where the times come from: see few list schedules; or a file of few olss"),
-    OPT_TEXTS(S, set, "set", "KEY=VALUE",
-              "an option of the sampler (few list samplers NAME); may be repeated"),
-    OPT_REALS(S, guidance_times, "guidance-times", "LO,HI", 0, 2,
-              "guide at times from LO to HI radians alone"),
-    OPT_TEXT(S, autoguide, "autoguide", "MODEL", NULL,
-             "guide away from this worse model of the same pictures"),
-    OPT_REAL(S, autoguidance, "autoguidance", "S", "2", 0, 100, "how far; 1: none"),
+    OPTS_SAMPLING(S),
     OPT_INT(S, batch, "batch", "B", "0", 0, 1e6,
             "pictures in memory at once; 0: chosen. Never changes a result"),
     OPT_INT(S, columns, "columns", "C", "0", 0, 10000, "of a grid; 0: as square as may be"),
@@ -78,26 +61,14 @@ static void report(const struct sample_opts *o, const char *sampler, int steps, 
   }
 }
 
-static int sample(struct cli *cli, few_model *m, few_model *worse, const struct sample_opts *o) {
+static int sample(struct cli *cli, few_model *m, struct few_sample_opts s,
+                  const struct sample_opts *o) {
   struct few_model_info info;
   few_model_info(m, &info);
-  struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
   s.n = o->n;
   s.first = o->first;
-  s.steps = (int)o->steps;
   s.seed = o->seed;
-  s.sampler = o->sampler;
-  s.guidance = o->guidance;
   s.batch = o->batch;
-  s.n_times = o->times.n;
-  s.times = o->times.n ? o->times.at : NULL;
-  s.schedule = o->schedule;
-  s.n_settings = o->set.n;
-  s.settings = o->set.at;
-  if (o->guidance_times.n) s.guidance_from = o->guidance_times.at[0];
-  if (o->guidance_times.n) s.guidance_to = o->guidance_times.at[1];
-  s.autoguide = worse;
-  s.autoguidance = o->autoguidance;
   int code = cli_label(m, "sample: --label", o->label, &s.label);
   if (!code) code = cli_check_out("sample", &info, o->out);
   if (code) return code;
@@ -126,17 +97,12 @@ static int sample(struct cli *cli, few_model *m, few_model *worse, const struct 
 
 static int run(struct cli *cli, const void *opts) {
   const struct sample_opts *o = opts;
-  if (o->times.n && o->steps && o->times.n != o->steps)
-    return cli_usage("sample: --times has %d times and --steps says %" PRId64
-                     "; give one of the two",
-                     o->times.n, o->steps);
-  if (o->guidance_times.n && o->guidance_times.n != 2)
-    return cli_usage("sample: --guidance-times takes two times, LO,HI");
-  few_model *m = NULL, *worse = NULL;
-  few_status st = few_model_load(cli->ctx, &m, cli->operands[0]);
-  if (!st && o->autoguide) st = few_model_load(cli->ctx, &worse, o->autoguide);
-  int code = st ? cli_status(cli, st) : sample(cli, m, worse, o);
-  few_model_free(worse);
+  struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
+  few_model *m = NULL;
+  int code = sampling_open(cli, &o->sampling, &s);
+  if (!code) code = cli_status(cli, few_model_load(cli->ctx, &m, cli->operands[0]));
+  if (!code) code = sample(cli, m, s, o);
+  few_model_free(s.autoguide);
   few_model_free(m);
   return code;
 }

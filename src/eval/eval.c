@@ -124,11 +124,12 @@ static few_status describe(const few_evaluator *j, struct few_report_inside *r) 
   if (p->model) {
     struct few_model_info info;
     few_model_info(s->model, &info);
-    FEW_TRY(few__report_text(r, &p->sampler, j->o->sampler ? j->o->sampler : info.sampler));
-    p->steps = j->o->steps;
+    FEW_TRY(few__report_text(r, &p->sampler, s->sampler));
+    FEW_TRY(few__report_text(r, &p->settings, s->settings));
+    p->steps = s->steps;
     p->nfe = s->nfe;
     p->flops = info.flops * s->nfe;
-    p->guidance = j->o->guidance;
+    p->guidance = s->sample.guidance;
     p->seed = j->o->seed;
     if (!s->points) p->rounding = "the byte nearest to (x + 1) 127.5, clipped";
   }

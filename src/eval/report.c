@@ -93,9 +93,10 @@ static json_t *source_json(const struct few_eval_report *r) {
   if (!s || !r->model) return s;
   char seed[24]; /* 64 bits are more than JSON's readers keep */
   snprintf(seed, sizeof seed, "%llu", (unsigned long long)r->seed);
-  json_t *sampling = json_pack("{s:s, s:i, s:i, s:o, s:o, s:s, s:i}", "sampler", r->sampler,
-                               "steps", r->steps, "nfe", r->nfe, "flops", real(r->flops),
-                               "guidance", real(r->guidance), "seed", seed, "seeds", r->seeds);
+  json_t *sampling =
+      json_pack("{s:s, s:s, s:i, s:i, s:o, s:o, s:s, s:i}", "sampler", r->sampler, "settings",
+                r->settings, "steps", r->steps, "nfe", r->nfe, "flops", real(r->flops), "guidance",
+                real(r->guidance), "seed", seed, "seeds", r->seeds);
   if (json_object_set_new(s, "sampling", sampling)) {
     json_decref(s);
     return NULL;

@@ -121,6 +121,17 @@ static few_status open_saved(struct few_source *s, int64_t n) {
   return FEW_OK;
 }
 
+static few_status settings_text(struct few_source *s) {
+  struct few_text text = {0};
+  few_status st = few__sampling_text(s->ctx, &s->sample, &text);
+  if (st) {
+    few__text_free(s->ctx, &text);
+    return st;
+  }
+  s->settings = text.at;
+  return FEW_OK;
+}
+
 static few_status open_model(struct few_source *s, int64_t n, const struct few_eval_opts *o) {
   struct few_model_info info;
   if (!s->model) {
@@ -134,13 +145,12 @@ static few_status open_model(struct few_source *s, int64_t n, const struct few_e
   s->w = info.w;
   s->c = info.c;
   s->classes = o->label == FEW_LABEL_NONE ? 0 : info.classes;
-  s->sample = (struct few_sample_opts)FEW_SAMPLE_OPTS_INIT;
-  s->sample.steps = o->steps;
-  s->sample.sampler = o->sampler;
-  s->sample.guidance = o->guidance;
+  s->sample = o->sampling;
   s->sample.label = o->label;
+  s->sample.first = 0;
   s->sample.n = 1; /* the rest is known when chunks are read */
-  FEW_TRY(few_sample_plan(s->model, &s->sample, NULL, NULL));
+  FEW_TRY(few_sample_plan(s->model, &s->sample, &s->sampler, &s->steps));
+  FEW_TRY(settings_text(s));
   return s->points ? FEW_OK : FEW_NEW(s->ctx, &s->values, FEW_SOURCE_CHUNK * s->h * s->w * s->c);
 }
 
@@ -185,6 +195,7 @@ void few__source_free(struct few_source *s) {
   few__statistics_free(s->saved);
   few__free(s->ctx, s->values);
   few__free(s->ctx, s->index);
+  few__free(s->ctx, s->settings);
   few__free(s->ctx, s->spec);
   few__free(s->ctx, s);
 }

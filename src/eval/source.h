@@ -25,6 +25,9 @@ struct few_source {
   bool points;
   int64_t classes; /* 0: no labels */
   int nfe;
+  const char *sampler; /* of a model; static */
+  char *settings;      /* few__sampling_text */
+  int steps;
   char hash[FEW_SHA256_TEXT];
 };
 
@@ -44,6 +47,8 @@ struct few_source_ask {
 few_status few__source_open(few_ctx *ctx, struct few_source **out,
                             const struct few_source_ask *ask);
 void few__source_free(struct few_source *s); /* NULL is fine */
+/* What few_eval_report.settings says. */
+few_status few__sampling_text(few_ctx *ctx, const struct few_sample_opts *o, struct few_text *out);
 /* What it was made of, borrowed: a file of statistics has its set's name. */
 const char *few__source_name(const struct few_source *s);
 

@@ -32,7 +32,7 @@ static few_status open_evaluator(struct job *j) {
   e.n = j->o->n;
   e.n_reference = j->o->n_reference;
   e.seed = j->o->seed;
-  e.guidance = j->o->guidance;
+  e.sampling.guidance = j->o->guidance;
   e.label = j->o->label;
   return few__evaluator_open(j->ctx, &j->evaluator, &e, &(struct few_eval_given){.model = j->m});
 }

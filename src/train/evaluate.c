@@ -78,8 +78,8 @@ static few_status open_evaluator(struct few_evaluation *e) {
   o.features = choose_features(k);
   o.metrics = k->eval_metrics[0] ? k->eval_metrics : e->recipe->spec.points ? "fd,energy" : "fd";
   o.n = k->eval_n;
-  o.steps = (int)k->eval_steps;
-  o.guidance = k->eval_guidance;
+  o.sampling.steps = (int)k->eval_steps;
+  o.sampling.guidance = k->eval_guidance;
   few_status st = few__evaluator_open(e->ctx, &e->evaluator, &o, &given);
   return st ? few__fail_in(e->ctx, st, "%s: eval_every = %" PRId64, e->recipe->recipe.place,
                            k->eval_every)

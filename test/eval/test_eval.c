@@ -126,12 +126,13 @@ static void test_model(void **state) {
   struct few_eval_report *written = eval(f, &o);
   o = options(f, "m.safetensors", "b.npy");
   o.n = N;
-  o.steps = 3;
+  o.sampling.steps = 3;
   o.seed = 5;
-  o.sampler = "ddim";
-  o.guidance = 2;
+  o.sampling.sampler = "ddim";
+  o.sampling.guidance = 2;
   struct few_eval_report *r = eval(f, &o);
   assert_same_numbers(r, written);
+  assert_string_equal(r->settings, "");
   struct few_model_info info;
   few_model_info(m, &info);
   assert_true(r->model && r->nfe == nfe && r->flops == info.flops * nfe);
@@ -147,6 +148,53 @@ static void test_model(void **state) {
   few_eval_report_free(two);
   few_eval_report_free(r);
   few_eval_report_free(written);
+  few_model_free(m);
+}
+
+/* Whatever is chosen of sampling is what the pictures are made with, and is told. */
+static void test_sampling(void **state) {
+  struct files *f = *state;
+  few_model *m = test_model_new(f->ctx, TEST_UNET), *worse = test_model_new(f->ctx, TEST_UNET);
+  for (int64_t i = 0; i < worse->params.total; i += 3) worse->values[i] *= 0.5f;
+  assert_ok(f->ctx, few_model_save(m, files_path(f, "m.safetensors")));
+  static float samples[N * SIDE * SIDE];
+  int32_t labels[N];
+  const double times[] = {1.5, 0.6};
+  const char *const settings[] = {"churn=3"};
+  struct few_eval_opts o = options(f, "m.safetensors", "b.npy");
+  o.n = N;
+  o.seed = 3;
+  struct few_sample_opts *s = &o.sampling;
+  *s = (struct few_sample_opts)FEW_SAMPLE_OPTS_INIT;
+  s->sampler = "heun";
+  s->n_times = 2;
+  s->times = times;
+  s->n_settings = 1;
+  s->settings = settings;
+  s->guidance_from = 0.5;
+  s->guidance_to = 1;
+  s->autoguide = worse;
+  s->autoguidance = 1.5;
+  write_pictures(f, "b.npy", N, 90);
+  struct few_eval_report *r = eval(f, &o);
+  struct few_sample_opts same = *s;
+  same.n = N;
+  same.seed = 3;
+  assert_ok(f->ctx, few_sample(m, &same, samples, labels, NULL));
+  assert_ok(f->ctx, few_sample_write(m, files_path(f, "s.npy"), &same, samples, labels, 0));
+  o.source = files_path(f, "s.npy");
+  struct few_eval_report *written = eval(f, &o);
+  assert_same_numbers(r, written);
+  assert_string_equal(r->sampler, "heun");
+  assert_int_equal(r->steps, 2);
+  const char *told =
+      "times 1.5,0.6; churn=3; guided from t = 0.5 to 1; autoguidance 1.5, away "
+      "from weights ";
+  assert_int_equal(strncmp(r->settings, told, strlen(told)), 0);
+  assert_int_equal(strlen(r->settings), strlen(told) + 16);
+  few_eval_report_free(written);
+  few_eval_report_free(r);
+  few_model_free(worse);
   few_model_free(m);
 }
 
@@ -420,7 +468,7 @@ static void test_points(void **state) {
   struct few_eval_report *written = eval(f, &o);
   o.source = files_path(f, "m.safetensors");
   o.n = POINTS;
-  o.steps = 2;
+  o.sampling.steps = 2;
   report = eval(f, &o);
   assert_same_numbers(report, written);
   few_eval_report_free(written);
@@ -502,6 +550,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_pictures, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_workers, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_model, files_setup, files_teardown),
+      cmocka_unit_test_setup_teardown(test_sampling, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_bootstrap, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_json, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_mistakes, files_setup, files_teardown),

@@ -21,8 +21,8 @@ static few_status evaluate(struct meter *c, const char *source, const char *refe
   e.source = source;
   e.reference = reference;
   e.n = 8;
-  e.steps = 1;
-  e.sampler = "ddim";
+  e.sampling.steps = 1;
+  e.sampling.sampler = "ddim";
   e.subsets = 2;
   e.subset_size = 4;
   e.bootstrap = 2;
