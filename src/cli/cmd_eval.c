@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "recipes.h"
 #include "sampling.h"
 
 struct eval_opts {
@@ -138,7 +139,9 @@ static int evaluate(struct cli *cli, const struct few_eval_opts *e, const struct
 
 static int run(struct cli *cli, const void *opts) {
   const struct eval_opts *o = opts;
+  char features[RECIPE_PATH];
   struct few_eval_opts e = options_of(cli, o);
+  e.features = cli_find_features(features, o->features);
   if (!e.source && !o->save_ref) return cli_usage("eval needs MODEL|PICTURES: few help eval");
   if (o->save_ref && !o->ref) return cli_usage("eval: --save-ref needs --ref: few help eval");
   int code = sampling_open(cli, &o->sampling, &e.sampling);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "cli.h"
+#include "recipes.h"
 
 struct times_opts {
   struct common common;
@@ -72,9 +73,10 @@ static void report(const struct times_opts *o, const few_model *m, const double 
 }
 
 static int search(struct cli *cli, few_model *m, const struct times_opts *o) {
+  char features[RECIPE_PATH];
   struct few_search_opts s = FEW_SEARCH_OPTS_INIT;
   s.reference = o->ref;
-  s.features = o->features;
+  s.features = cli_find_features(features, o->features);
   s.metric = o->metric;
   s.steps = (int)o->steps;
   s.n = o->n;

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* PREFIX/share/few/recipes of the running program. */
-static bool installed(char path[RECIPE_PATH]) {
+/* PREFIX/share/few/KIND of the running program. */
+static bool installed(char path[RECIPE_PATH], const char *kind) {
   char here[RECIPE_PATH];
   ssize_t n = readlink("/proc/self/exe", here, sizeof here - 1);
   if (n < 0) return false;
@@ -18,16 +18,27 @@ static bool installed(char path[RECIPE_PATH]) {
   char *slash = strrchr(here, '/');
   if (!slash) return false;
   *slash = '\0';
-  return snprintf(path, RECIPE_PATH, "%s/../share/few/recipes", here) < RECIPE_PATH;
+  return snprintf(path, RECIPE_PATH, "%s/../share/few/%s", here, kind) < RECIPE_PATH;
 }
 
 const char *cli_find_recipe(char path[RECIPE_PATH], const char *word) {
   struct stat s;
   char folder[RECIPE_PATH], here[RECIPE_PATH];
   snprintf(here, sizeof here, "recipes/%s.ini", word);
-  if (strchr(word, '/') || !stat(word, &s) || !stat(here, &s) || !installed(folder)) return word;
+  if (strchr(word, '/') || !stat(word, &s) || !stat(here, &s) || !installed(folder, "recipes"))
+    return word;
   int length = snprintf(path, RECIPE_PATH, "%.4000s/%.60s.ini", folder, word);
   return length < RECIPE_PATH && !stat(path, &s) ? path : word;
+}
+
+const char *cli_find_features(char spec[RECIPE_PATH], const char *word) {
+  struct stat s;
+  char folder[RECIPE_PATH], path[RECIPE_PATH];
+  snprintf(path, sizeof path, "models/%.60s-features.safetensors", word);
+  if (strpbrk(word, "=/") || !stat(path, &s) || !installed(folder, "models")) return word;
+  snprintf(path, sizeof path, "%.3900s/%.60s-features.safetensors", folder, word);
+  int length = snprintf(spec, RECIPE_PATH, "%.60s=%.4000s", word, path);
+  return length < RECIPE_PATH && !stat(path, &s) ? spec : word;
 }
 
 /* ---- the list ---- */
@@ -80,7 +91,7 @@ int cli_recipe_count(void) {
   if (n_rows >= 0) return n_rows;
   n_rows = 0;
   read_folder("recipes");
-  if (!n_rows && installed(folder)) read_folder(folder);
+  if (!n_rows && installed(folder, "recipes")) read_folder(folder);
   return n_rows;
 }
 

@@ -11,6 +11,10 @@ enum { RECIPE_PATH = 4096 };
  * word itself: a file, or a recipe of the folder recipes/ here, which the library looks for. */
 const char *cli_find_recipe(char path[RECIPE_PATH], const char *word);
 
+/* Features by name, as few_eval_opts.features: NAME=FILE where their weights come with few and are
+ * not in models/ here but where the program is installed; otherwise the word itself. */
+const char *cli_find_features(char spec[RECIPE_PATH], const char *word);
+
 /* Recipe i by name: false past the last. help is the first sentence of its remark. */
 struct recipe_row {
   char name[64], help[240];

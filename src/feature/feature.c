@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/workers.h"
+#include "io/file.h"
 #include "net.h"
 
 #define FEW_FEATURE(name) extern const struct few_feature_def few__feature_##name;
@@ -21,6 +22,13 @@ static const struct few_feature_def *const table[] = {
 int few__features_count(void) { return FEW_COUNT(table); }
 const char *few__features_name(int i) { return table[i]->name; }
 const char *few__features_help(int i) { return table[i]->help; }
+
+const char *few__features_file(const char *name) {
+  for (int i = 0; i < FEW_COUNT(table); i++)
+    if (!strcmp(table[i]->name, name) && table[i]->weights && *table[i]->weights)
+      return table[i]->weights;
+  return NULL;
+}
 
 enum { ROWS, LOGITS, SPATIAL, OUTS };
 
@@ -72,6 +80,9 @@ static few_status load(few_features *f, const char *file) {
     return few__fail(f->net.ctx, FEW_E_INVALID,
                      "features %s need their weights, which few does not bring: give %s=FILE",
                      def->name, def->name);
+  if (file == def->weights && !few__path_exists(file))
+    return few__fail(f->net.ctx, FEW_E_IO, "features %s: there is no %s here: give %s=FILE",
+                     def->name, file, def->name);
   if (def->open) return def->open(&f->net, file);
   return few__weights_read(f->net.ctx, &f->net.weights, file);
 }

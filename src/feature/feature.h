@@ -42,5 +42,8 @@ few_status few__features_run(few_features *f, int64_t n, int64_t h, int64_t w, i
 int few__features_count(void);
 const char *few__features_name(int i);
 const char *few__features_help(int i);
+/* Of a network by its name: the file of weights that comes with few, to be found where it is run or
+ * installed; NULL: none. */
+const char *few__features_file(const char *name);
 
 #endif

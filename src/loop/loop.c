@@ -229,8 +229,10 @@ static struct few_eval_opts eval_opts(const struct loop *l) {
 static few_status evaluate(const struct loop *l) {
   struct few_eval_opts e = eval_opts(l);
   struct few_eval_report *r = NULL;
-  char *reference = NULL, *text = NULL, spec[8300];
+  char *reference = NULL, *text = NULL, spec[8300], features[FEW_FEATURES_SPEC];
   few_status st;
+  few__run_recipe_features(&l->recipe, l->o->features, features);
+  e.features = features;
   FEW_GOTO(few__path_join(l->ctx, &reference, l->o->run, "reference.safetensors"));
   e.reference = l->recipe.keys.data;
   if (!few__path_exists(reference)) FEW_GOTO(few_eval_save_reference(l->ctx, &e, reference));

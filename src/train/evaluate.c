@@ -20,7 +20,7 @@ struct few_evaluation {
   const struct few_run_recipe *recipe;
   few_model *model;
   few_data *held_out, *named; /* the reference, if it is not the training data */
-  char reference[1100];
+  char reference[1100], features[FEW_FEATURES_SPEC];
   few_evaluator *evaluator;
 };
 
@@ -59,11 +59,6 @@ static few_status choose_reference(struct few_evaluation *e, few_data **referenc
   return FEW_OK;
 }
 
-static const char *choose_features(const struct few_train_keys *k) {
-  if (k->eval_features[0]) return k->eval_features;
-  return strncmp(k->data, "fashion-mnist", strlen("fashion-mnist")) ? "pixels" : "fashion";
-}
-
 static few_status open_evaluator(struct few_evaluation *e) {
   const struct few_train_keys *k = &e->recipe->keys;
   struct few_eval_opts o = FEW_EVAL_OPTS_INIT;
@@ -75,7 +70,8 @@ static few_status open_evaluator(struct few_evaluation *e) {
   FEW_TRY(choose_reference(e, &given.reference));
   o.source = "this run";
   o.reference = e->reference;
-  o.features = choose_features(k);
+  few__run_recipe_features(e->recipe, k->eval_features, e->features);
+  o.features = e->features;
   o.metrics = k->eval_metrics[0] ? k->eval_metrics : e->recipe->spec.points ? "fd,energy" : "fd";
   o.n = k->eval_n;
   o.sampling.steps = (int)k->eval_steps;

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "feature/feature.h"
 #include "io/file.h"
 
 typedef struct few_train_keys keys;
@@ -17,8 +18,7 @@ static const struct few_option options[] = {
         keys, prediction, "",
         "what the raw network says: few list predictions; otherwise the teacher's, or F"),
     FEW_OPT_STRING(keys, objective, "diffusion", "what to train for; \"scd + vsd\" adds losses"),
-    FEW_OPT_STRING(keys, balance, "fixed",
-                   "how losses are added: fixed, gradnorm, minnorm, primary"),
+    FEW_OPT_STRING(keys, balance, "fixed", "how losses are added: few list balancers"),
     FEW_OPT_INT(keys, data_limit, "0", 0, 1e12, "the first so many items; 0: all"),
     FEW_OPT_CHOICE(keys, data_on_error, "refuse", "refuse|skip", "broken items"),
     FEW_OPT_INT(keys, size, "0", 0, 4096, "folder: crop and shrink pictures to this side"),
@@ -100,8 +100,8 @@ static few_status find_recipe(few_ctx *ctx, struct few_recipe *out, const char *
 
 /* As named, or else beside the folder of the recipe: recipes that come with few name models that
  * do, wherever both are installed. */
-static void find_teacher(const struct few_run_recipe *r, char path[2400]) {
-  const char *name = r->keys.teacher, *place = r->recipe.place;
+static void find_model(const struct few_run_recipe *r, const char *name, char path[2400]) {
+  const char *place = r->recipe.place;
   const int length = (int)(few__path_name(place) - place);
   snprintf(path, 2400, "%.*s../%s", length, place, name);
   if (few__path_exists(name) || name[0] == '/' || !few__path_exists(path))
@@ -111,9 +111,22 @@ static void find_teacher(const struct few_run_recipe *r, char path[2400]) {
 static few_status load_teacher(few_ctx *ctx, struct few_run_recipe *r) {
   char path[2400];
   if (!r->keys.teacher[0]) return FEW_OK;
-  find_teacher(r, path);
+  find_model(r, r->keys.teacher, path);
   FEW_TRY(few_model_load(ctx, &r->teacher, path));
   return few__sha256_file(ctx, r->teacher_hash, path);
+}
+
+void few__run_recipe_features(const struct few_run_recipe *r, const char *given,
+                              char spec[FEW_FEATURES_SPEC]) {
+  const bool fashion = !strncmp(r->keys.data, "fashion-mnist", strlen("fashion-mnist"));
+  const char *name = given && *given ? given : fashion ? "fashion" : "pixels";
+  const char *file = few__features_file(name);
+  char path[2400] = "";
+  if (file) find_model(r, file, path);
+  if (file && strcmp(path, file) != 0)
+    snprintf(spec, FEW_FEATURES_SPEC, "%.64s=%s", name, path);
+  else
+    snprintf(spec, FEW_FEATURES_SPEC, "%s", name);
 }
 
 static few_status choose(few_ctx *ctx, struct few_run_recipe *r) {

@@ -96,6 +96,12 @@ void few__run_recipe_close(few_ctx *ctx, struct few_run_recipe *r);
 few_status few__run_recipe_text(few_ctx *ctx, const struct few_run_recipe *r, struct few_text *out);
 /* Does the key leave what is learned alone (workers, log_every ...)? */
 bool few__run_recipe_free_key(const char *key);
+/* What pictures of the run are compared in: `given`, or what suits the data where that is NULL or
+ * "". Weights that come with few are looked for as teachers are: as named, or else beside the
+ * folder of the recipe. */
+enum { FEW_FEATURES_SPEC = 2500 };
+void few__run_recipe_features(const struct few_run_recipe *r, const char *given,
+                              char spec[FEW_FEATURES_SPEC]);
 /* FEW_E_INVALID if the run in `path` (a recipe.ini) was another one: names the key that differs.
  * Keys that do not change what is learned may differ. */
 few_status few__run_recipe_same(few_ctx *ctx, const struct few_run_recipe *r, const char *path);
