@@ -37,7 +37,8 @@ FEW_MUST_USE few_status few_train_model(few_ctx *ctx, struct few_model **out,
                                         const struct few_train_opts *opts);
 
 /* What there is to choose from and its options, for help texts. kind: "net", "objective",
- * "optimizer", "process", "prediction", "weight", "train" (one row: the trainer's own keys). */
+ * "optimizer", "process", "prediction", "weight", "balancer", "train" (one row: the trainer's own
+ * keys). */
 struct few_component_info {
   const char *name, *source, *help;
 };

@@ -11,8 +11,8 @@ static const struct opt options[] = {OPT_HELP(struct list_opts), OPT_END};
 
 static const char text[] =
     "Kinds: nets, objectives, samplers, schedules (of sampling times), optimizers, processes,\n"
-    "predictions, weights, data, metrics, features, recipes, and train (the keys of the\n"
-    "trainer).\n"
+    "predictions, weights, balancers (ways of adding losses), data, metrics, features,\n"
+    "recipes, and train (the keys of the trainer).\n"
     "\n"
     "  few list objectives       each in a line, and where it comes from\n"
     "  few list objectives scd   its options, as recipes write them\n";
@@ -115,6 +115,7 @@ static const struct kind {
      NULL},
     {"predictions", "prediction", "what a raw network says", component_count, component_row, NULL},
     {"weights", "weight", "how much a time counts in a loss", component_count, component_row, NULL},
+    {"balancers", "balancer", "how losses are added", component_count, component_row, NULL},
     {"data", NULL, "data sets", reader_count, reader_row, NULL},
     {"metrics", NULL, "what few eval measures", metric_count, metric_row, NULL},
     {"features", NULL, "what few eval compares pictures by", feature_count, feature_row, NULL},
@@ -178,10 +179,10 @@ static int print_options(struct cli *cli, const struct kind *k, int i) {
   return CLI_DONE;
 }
 
-/* "cifar" is "cifar:DIR|FILE[,FILE]" too. */
+/* "cifar" is "cifar:DIR|FILE[,FILE]" too, "fashion-mnist" is "fashion-mnist[:test]". */
 static bool is_called(const char *name, const char *word) {
   size_t n = strlen(word);
-  return !strncmp(name, word, n) && (name[n] == '\0' || name[n] == ':');
+  return !strncmp(name, word, n) && (name[n] == '\0' || name[n] == ':' || name[n] == '[');
 }
 
 static int run(struct cli *cli, const void *opts) {

@@ -36,6 +36,11 @@ static info weight(int i) {
   return (info){d->name, d->source, d->help};
 }
 
+static info balancer(int i) {
+  const struct few_balancer *d = few__balancer_at(i);
+  return (info){d->name, d->source, d->help};
+}
+
 static int trainers(void) { return 1; }
 static info trainer(int i) {
   FEW_UNUSED(i);
@@ -61,6 +66,7 @@ static const struct kind {
     {"process", few__process_count, process, NULL},
     {"prediction", predictions, prediction, NULL},
     {"weight", few__weight_count, weight, NULL},
+    {"balancer", few__balancer_count, balancer, NULL},
     {"train", trainers, trainer, train_options},
 };
 

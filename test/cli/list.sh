@@ -1,6 +1,6 @@
 # The list names what there is; a name has its options; a slip gets a hint.
 "$few" list >all || exit 9
-for kind in nets objectives samplers schedules optimizers processes predictions weights data recipes train; do
+for kind in nets objectives samplers schedules optimizers processes predictions weights balancers data recipes train; do
   "$few" list $kind >one || exit 9
   grep -q "^$kind: " all || { echo "no $kind"; exit 9; }
 done
@@ -14,6 +14,7 @@ done
 "$few" list samplers heun | grep -q "^  churn_noise " || exit 9
 "$few" list samplers | grep -q "arXiv 2206.00364" || exit 9
 "$few" list data cifar | grep -q "^cifar:DIR" || exit 9
+"$few" list data fashion-mnist | grep -q "^fashion-mnist\[:test\]: " || exit 9
 "$few" list train | grep -q "^  steps " || exit 9
 "$few" list objectives scdd 2>&1
 echo "exit $?"
