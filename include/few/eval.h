@@ -67,18 +67,19 @@ struct few_eval_report {
   const char *source, *reference; /* reference NULL: none */
   const char *source_hash;        /* sha256 of a model's file; hash of a data set */
   const char *reference_hash;
-  bool model; /* the source is a model; the next nine are 0 otherwise */
+  bool model; /* the source is a model; otherwise sampler to seed are NULL or 0 */
   const char *sampler;
-  const char *settings; /* what else was chosen of sampling: "schedule edm; churn=20"; "" nothing */
+  const char
+      *settings; /* what else was chosen of sampling: "schedule karras; churn=20"; "" nothing */
   int steps;
   int nfe;      /* evaluations of the network a picture */
   double flops; /* a picture, nfe evaluations; 2 a multiply-add */
   double guidance;
   uint64_t seed;
-  int seeds; /* at least 1 */
-  int bootstrap;
-  int label;   /* the class that was looked at alone; -1: all */
-  bool points; /* h and w are 1, c is their dimension */
+  int seeds;     /* at least 1 */
+  int bootstrap; /* replicates; 0: none */
+  int label;     /* the class that was looked at alone; -1: all */
+  bool points;   /* h and w are 1, c is their dimension */
   int64_t n, n_reference, h, w, c;
   const char *rounding;                                       /* how values became bytes */
   const char *features, *features_hash, *resize, *trained_on; /* hash "": no weights */

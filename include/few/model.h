@@ -224,6 +224,8 @@ struct few_transfer_opts {
   const int32_t *from, *to; /* [n] labels; NULL: those of encode and decode */
 };
 #define FEW_TRANSFER_OPTS_VERSION 1
+#define FEW_TRANSFER_OPTS_INIT \
+  { FEW_TRANSFER_OPTS_VERSION, NULL, NULL, NULL, NULL, NULL, NULL }
 FEW_MUST_USE few_status few_transfer(const struct few_transfer_opts *opts, const float *pictures,
                                      float *out, int *nfe);
 

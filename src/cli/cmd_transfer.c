@@ -106,8 +106,13 @@ static int transfer(struct cli *cli, struct job *j, const struct transfer_opts *
   memcpy(j->from, j->p.label, n * sizeof *j->from);
   if (!code) code = cli_own_label(j->b, "transfer: --to", o->to, j->p.n, j->p.label);
   if (code) return code;
-  const struct few_transfer_opts t = {
-      FEW_TRANSFER_OPTS_VERSION, j->a, j->b, &up, &down, j->from, j->p.label};
+  struct few_transfer_opts t = FEW_TRANSFER_OPTS_INIT;
+  t.a = j->a;
+  t.b = j->b;
+  t.encode = &up;
+  t.decode = &down;
+  t.from = j->from;
+  t.to = j->p.label;
   const double start = cli_seconds();
   few_status st = few_transfer(&t, j->p.at, o->beside ? j->out + n * item : j->out, &nfe);
   progress_clear(&cli->progress);
