@@ -79,13 +79,21 @@ static void put_beside(const struct job *j, int64_t item) {
   }
 }
 
+/* As square as may be with pairs in one row. */
+static int64_t even_columns(int64_t n) {
+  int64_t columns = 2;
+  while (columns * columns < n) columns += 2;
+  return columns;
+}
+
 static few_status write_out(const struct job *j, const struct transfer_opts *o,
                             const struct few_sample_opts *decode) {
   struct few_sample_opts s = *decode;
   if (!o->beside) return few_sample_write(j->b, o->out, &s, j->out, j->p.label, o->columns);
   put_beside(j, j->info.h * j->info.w * j->info.c);
   s.n *= 2;
-  return few_sample_write(j->b, o->out, &s, j->out, NULL, o->columns);
+  const int64_t columns = o->columns ? o->columns : even_columns(s.n);
+  return few_sample_write(j->b, o->out, &s, j->out, NULL, columns);
 }
 
 static int transfer(struct cli *cli, struct job *j, const struct transfer_opts *o) {

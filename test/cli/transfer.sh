@@ -33,6 +33,13 @@ cmp out/000001.png two/000001.png || fail "a folder is not its files"
 "$few" transfer $teacher $teacher clothes.npy --n 5 --from-steps 2 --to-steps 2 --out array.npy --quiet ||
   fail "no array"
 
+# Pairs stay in one row: 6 pictures are in 4 columns, not in 3.
+for columns in 0 4; do
+  "$few" transfer $encoder $teacher clothes.npy --n 3 --to-steps 2 --beside --columns $columns --out pairs-$columns.png \
+    --quiet || fail "no pairs"
+done
+cmp pairs-0.png pairs-4.png || fail "a pair is cut"
+
 refused() {
   words=$1
   shift
