@@ -185,6 +185,7 @@ struct few_sampler_info {
   const char *source; /* the paper */
   const char *help;   /* one line */
   int steps;          /* its own choice: what `steps` 0 means */
+  bool solver;        /* follows the field of the flow, which models of jumps alone do not have */
 };
 int few_sampler_list_count(void);
 /* Sampler i of 0 .. count - 1. */

@@ -270,7 +270,7 @@ int few_sampler_list_count(void) { return few__sampler_count(); }
 
 struct few_sampler_info few_sampler_list(int i) {
   const struct few_sampler *s = few__sampler_at(i);
-  return (struct few_sampler_info){s->name, s->source, s->help, s->steps};
+  return (struct few_sampler_info){s->name, s->source, s->help, s->steps, s->order > 0};
 }
 
 few_status few_sampler_options(few_ctx *ctx, int i, char **out) {

@@ -22,6 +22,11 @@ for sampler in $("$few" list samplers | sed -n 's/^  \([a-z0-9]*\)  .*/\1/p'); d
 done
 "$few" sample $m --sampler shortcut --out a.npy 2>err && fail "shortcut of a teacher"
 grep -q "average velocity" err || fail "$(cat err)"
+s=$here/../../models/fashion-student.safetensors
+"$few" sample "$s" --sampler ddim --n 1 --steps 1 --out x.png 2>err >/dev/null || fail "a solver of a student"
+grep -q "learned the jumps of consistency" err || fail "no warning: $(cat err)"
+"$few" sample "$s" --n 1 --steps 1 --out x.png 2>err >/dev/null || fail "no samples"
+grep -q warning err && fail "$(cat err)"
 "$few" sample $m --sampler ddpm --set eta=0 --steps 20 --out a.npy --quiet || fail "no samples"
 "$few" sample $m --sampler ddpm --set eta=1 --steps 20 --out b.npy --quiet || fail "no samples"
 cmp -s a.npy b.npy && fail "no noise in ddpm"
