@@ -59,12 +59,13 @@ static few_status open_reference(few_evaluator *j) {
   FEW_TRY(few__source_open(j->ctx, &j->reference, &ask));
   const struct few_source *s = j->source, *r = j->reference;
   if (!s || (s->h == r->h && s->w == r->w && s->c == r->c && s->points == r->points)) return FEW_OK;
-  return few__fail(j->ctx, FEW_E_INVALID,
-                   "%s of %s are %lldx%lldx%lld, %s of %s %lldx%lldx%lld: bring them to one size "
-                   "first",
-                   s->points ? "points" : "pictures", s->spec, (long long)s->w, (long long)s->h,
-                   (long long)s->c, r->points ? "points" : "those", r->spec, (long long)r->w,
-                   (long long)r->h, (long long)r->c);
+  return few__fail(
+      j->ctx, FEW_E_INVALID,
+      "%s of %s are %lldx%lldx%lld, %s of %s %lldx%lldx%lld: bring them to one size "
+      "first%s",
+      s->points ? "points" : "pictures", s->spec, (long long)s->w, (long long)s->h, (long long)s->c,
+      r->points ? "points" : "those", r->spec, (long long)r->w, (long long)r->h, (long long)r->c,
+      s->points || r->points ? "" : "; of a folder few data --size SIDE --out FILE.npy does");
 }
 
 /* Points are their own features. */
