@@ -173,15 +173,19 @@ static few_status check(const few_model *m, const struct few_sample_opts *o) {
 }
 
 static few_status ask_span(void *user, const float *x, double t, double to, float *F) {
+  const few_model *m = user;
   float span;
   FEW_UNUSED(x);
   FEW_UNUSED(F);
-  return few_model_span(user, t, to, &span);
+  return m->spec.span == FEW_SPAN_NONE ? FEW_OK : few_model_span(m, t, to, &span);
 }
 
-/* The sampler's own run with no rows: does the model know each step that it takes? */
+/* The sampler's own run with no rows: do its times fall, can it start at the first, does the model
+ * know each step? */
 static few_status rehearse(const few_model *m, const struct few_sample_choice *c, bool encode) {
+  float none = 0;
   struct few_sampling s = {.sigma_d = m->spec.sigma_data,
+                           .x = &none,
                            .eval = ask_span,
                            .user = (void *)(uintptr_t)m,
                            .olss = c->olss,
@@ -236,7 +240,7 @@ static few_status choose(const few_model *m, const struct few_sample_opts *o, bo
   FEW_TRY(choose_times(m, o, c));
   if (encode) c->times.t_end = first_time(m, &c->times);
   FEW_TRY(choose_settings(m, o, c));
-  return m->spec.span == FEW_SPAN_NONE ? FEW_OK : rehearse(m, c, encode);
+  return rehearse(m, c, encode);
 }
 
 few_status few__sample_choose(const few_model *m, const struct few_sample_opts *o, bool encode,

@@ -106,6 +106,24 @@ static void test_few_steps(void **state) {
   scratch_free(&s);
 }
 
+/* A network that is told how far a step goes is told of none: it is asked as a field. */
+static void test_told_of_steps(void **state) {
+  (void)state;
+  struct scratch s = scratch_new();
+  few_model *m = test_model_new(s.ctx, TEST_MAP);
+  struct few_olss_opts f = FEW_OLSS_OPTS_INIT;
+  float out[2];
+  int nfe;
+  f.full = 5;
+  f.steps = 2;
+  assert_ok(s.ctx, few_olss(m, &f, s.path, NULL));
+  struct few_sample_opts o = by_file(&s, 1);
+  assert_ok(s.ctx, few_sample(m, &o, out, NULL, &nfe));
+  assert_int_equal(nfe, 2);
+  few_model_free(m);
+  scratch_free(&s);
+}
+
 static void refuse_fit(few_model *m, const struct few_olss_opts *f, const char *says) {
   assert_int_equal(few_olss(m, f, "nowhere/x.json", NULL), FEW_E_INVALID);
   if (!strstr(few_error(m->ctx), says)) fail_msg("%s: no \"%s\"", few_error(m->ctx), says);
@@ -178,9 +196,8 @@ static void test_files(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_the_long_run),
-      cmocka_unit_test(test_few_steps),
-      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_the_long_run),  cmocka_unit_test(test_few_steps),
+      cmocka_unit_test(test_told_of_steps), cmocka_unit_test(test_refused),
       cmocka_unit_test(test_files),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -257,6 +257,28 @@ static void test_steps_by_hand(void **state) {
   few_ctx_free(ctx);
 }
 
+/* A plan is refused as the run would be, before any work. */
+static void test_plan_refuses(void **state) {
+  (void)state;
+  static const double rising[] = {1, 1.5};
+  few_ctx *ctx = test_ctx();
+  few_model *m = test_model_new(ctx, TEST_UNET);
+  struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  o.n_times = 2;
+  o.times = rising;
+  assert_int_equal(few_sample_plan(m, &o, NULL, NULL), FEW_E_INVALID);
+  assert_non_null(strstr(few_error(ctx), "must fall"));
+  o.n_times = 0;
+  o.sampler = "heun"; /* which cannot start from pure noise */
+  o.schedule = "flow";
+  assert_int_equal(few_sample_plan(m, &o, NULL, NULL), FEW_E_INVALID);
+  assert_non_null(strstr(few_error(ctx), "use ddim"));
+  o.sampler = "ddim";
+  assert_ok(ctx, few_sample_plan(m, &o, NULL, NULL));
+  few_model_free(m);
+  few_ctx_free(ctx);
+}
+
 /* Guidance between two times alone: none where that is nowhere, all where it is everywhere. */
 static void test_guidance_interval(void **state) {
   (void)state;
@@ -488,19 +510,13 @@ static void test_list(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_one_step_is_exact),
-      cmocka_unit_test(test_solvers_converge),
-      cmocka_unit_test(test_same_picture),
-      cmocka_unit_test(test_defaults_and_counts),
-      cmocka_unit_test(test_settings),
-      cmocka_unit_test(test_own_times),
-      cmocka_unit_test(test_steps_by_hand),
-      cmocka_unit_test(test_guidance_interval),
-      cmocka_unit_test(test_autoguidance),
-      cmocka_unit_test(test_refused),
-      cmocka_unit_test(test_cancel),
-      cmocka_unit_test(test_not_finite),
-      cmocka_unit_test(test_list),
+      cmocka_unit_test(test_one_step_is_exact), cmocka_unit_test(test_solvers_converge),
+      cmocka_unit_test(test_same_picture),      cmocka_unit_test(test_defaults_and_counts),
+      cmocka_unit_test(test_settings),          cmocka_unit_test(test_own_times),
+      cmocka_unit_test(test_steps_by_hand),     cmocka_unit_test(test_plan_refuses),
+      cmocka_unit_test(test_guidance_interval), cmocka_unit_test(test_autoguidance),
+      cmocka_unit_test(test_refused),           cmocka_unit_test(test_cancel),
+      cmocka_unit_test(test_not_finite),        cmocka_unit_test(test_list),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
