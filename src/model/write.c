@@ -80,20 +80,19 @@ static few_status write_labels(const struct job *j) {
   return st;
 }
 
+/* Labels first: where the array is, all is. */
 static few_status write_array(const struct job *j) {
   const struct few_net_spec *s = &j->m->spec;
   uint8_t *bytes;
-  if (s->points) {
-    FEW_TRY(
-        few__npy_write(j->ctx, j->path, FEW_STORE_F32, 2, (int64_t[]){j->n, j->dims}, j->samples));
-  } else {
-    FEW_TRY(to_bytes(j, &bytes));
-    few_status st = few__npy_write(j->ctx, j->path, FEW_STORE_U8, 4,
-                                   (int64_t[]){j->n, s->h, s->w, s->c}, bytes);
-    few__free(j->ctx, bytes);
-    if (st) return st;
-  }
-  return j->labels && s->classes ? write_labels(j) : FEW_OK;
+  if (j->labels && s->classes) FEW_TRY(write_labels(j));
+  if (s->points)
+    return few__npy_write(j->ctx, j->path, FEW_STORE_F32, 2, (int64_t[]){j->n, j->dims},
+                          j->samples);
+  FEW_TRY(to_bytes(j, &bytes));
+  few_status st =
+      few__npy_write(j->ctx, j->path, FEW_STORE_U8, 4, (int64_t[]){j->n, s->h, s->w, s->c}, bytes);
+  few__free(j->ctx, bytes);
+  return st;
 }
 
 static few_status write_folder(const struct job *j) {

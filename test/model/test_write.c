@@ -77,6 +77,25 @@ static void test_array(void **state) {
   scratch_free(&s);
 }
 
+/* An array without its labels would be taken for the whole by who goes on from it. */
+static void test_labels_first(void **state) {
+  (void)state;
+  struct scratch s = scratch_new("out.labels.npy");
+  few_model *m = test_model_new(s.ctx, TEST_UNET);
+  float x[N * SIZE];
+  const int32_t labels[N] = {0};
+  ramp(x);
+  assert_ok(s.ctx, few__mkdirs(s.ctx, s.path)); /* where no file can be */
+  char *path = s.path + strlen(s.path) - strlen(".labels.npy");
+  strcpy(path, ".npy");
+  assert_int_equal(few_sample_write(m, s.path, opts(N), x, labels, 0), FEW_E_IO);
+  assert_false(few__path_exists(s.path));
+  strcpy(path, ".labels.npy");
+  rmdir(s.path);
+  few_model_free(m);
+  scratch_free(&s);
+}
+
 static void test_grid(void **state) {
   (void)state;
   struct scratch s = scratch_new("out.png");
@@ -199,8 +218,10 @@ static void test_density(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_array), cmocka_unit_test(test_grid),   cmocka_unit_test(test_folder),
-      cmocka_unit_test(test_text),  cmocka_unit_test(test_points), cmocka_unit_test(test_density),
+      cmocka_unit_test(test_array),   cmocka_unit_test(test_labels_first),
+      cmocka_unit_test(test_grid),    cmocka_unit_test(test_folder),
+      cmocka_unit_test(test_text),    cmocka_unit_test(test_points),
+      cmocka_unit_test(test_density),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
