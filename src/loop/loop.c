@@ -20,10 +20,10 @@
 #include "few/eval.h"
 #include "few/train.h"
 #include "io/file.h"
-#include "io/json.h"
 #include "io/npy.h"
 #include "mix.h"
 #include "model/model.h"
+#include "table.h"
 #include "train/directory.h"
 #include "train/recipe.h"
 
@@ -249,28 +249,12 @@ out:
   return st;
 }
 
-/* A row of the table; the first has the names above it. */
 static few_status add_row(const struct loop *l, struct few_text *csv) {
-  const struct few_loop_mix mix =
-      few__loop_mix((enum few_loop_kind)l->o->kind, l->generation, l->n_real, l->n_synthetic);
-  json_t *all, *numbers = NULL;
-  FEW_TRY(few__json_read(l->ctx, &all, l->report, (size_t)1 << 24));
-  few_status st = few__json_array(l->ctx, l->report, all, "numbers", &numbers);
-  if (!st && l->generation == 1) {
-    few__text_add(l->ctx, csv, "generation,real,synthetic,bias");
-    for (size_t i = 0; i < json_array_size(numbers); i++)
-      few__text_add(l->ctx, csv, ",%s",
-                    json_string_value(json_object_get(json_array_get(numbers, i), "name")));
-    few__text_add(l->ctx, csv, "\n");
-  }
-  few__text_add(l->ctx, csv, "%d,%" PRId64 ",%" PRId64 ",%.6g", l->generation, mix.real,
-                mix.synthetic, 1 / l->o->guidance);
-  for (size_t i = 0; i < json_array_size(numbers); i++)
-    few__text_add(l->ctx, csv, ",%.6g",
-                  json_number_value(json_object_get(json_array_get(numbers, i), "value")));
-  few__text_add(l->ctx, csv, "\n");
-  json_decref(all);
-  return st;
+  const struct few_loop_row row = {
+      l->generation,
+      few__loop_mix((enum few_loop_kind)l->o->kind, l->generation, l->n_real, l->n_synthetic),
+      1 / l->o->guidance, l->report};
+  return few__loop_add_row(l->ctx, &row, csv);
 }
 
 static few_status write_table(const struct loop *l, const struct few_text *csv) {

@@ -19,6 +19,12 @@ cmp whole/loop.csv part/loop.csv || fail "other numbers"
 rm -r part/generation-003/eval.json part/generation-003/samples.npy part/loop.csv
 loop part --kind augment --generations 3 || fail "not resumed"
 cmp whole/loop.csv part/loop.csv || fail "other numbers after a stop"
+sed 's/"value":[^,]*/"value":null/' part/generation-003/eval.json >broken
+cp broken part/generation-003/eval.json
+loop part --kind augment --generations 3 || fail "a number that is none"
+tail -1 part/loop.csv | cut -d, -f5- | grep -q '^nan,' || fail "$(cat part/loop.csv)"
+echo '{"numbers":[null]}' >part/generation-003/eval.json
+loop part --kind augment --generations 3 2>&1 | grep -o "number 0 has no name.*"
 loop part --kind fresh --generations 3 2>&1 | grep -c "is of another loop"
 loop part --kind augment --generations 3 lr=0.5 2>&1 | grep -o "was run with lr = [^,]*"
 "$few" loop "$here/moons.ini" --run fresh --kind fresh --generations 9 --real 60000 2>&1 |

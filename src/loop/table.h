@@ -1,0 +1,18 @@
+/* table.h - loop.csv: a row a generation, from what few eval wrote of it. */
+#ifndef FEW_SRC_LOOP_TABLE_H
+#define FEW_SRC_LOOP_TABLE_H
+
+#include "mix.h"
+
+struct few_loop_row {
+  int generation; /* the names of the columns stand above the first */
+  struct few_loop_mix mix;
+  double bias;
+  const char *report; /* path of its eval.json */
+};
+
+/* A number that is not finite, which JSON has as null, becomes nan. */
+FEW_MUST_USE few_status few__loop_add_row(few_ctx *ctx, const struct few_loop_row *row,
+                                          struct few_text *csv);
+
+#endif
