@@ -1,6 +1,8 @@
 /* objectives.c - what a run is trained for: one objective, or several whose losses are added.
  *
  *   objective = scd + vsd      the options of the second are vsd.weight, vsd.p_mean ...
+ *
+ * Names with one + between: what is anything else is refused, for one of the two may be a slip.
  */
 #include <stdio.h>
 
@@ -10,6 +12,10 @@ static few_status add(few_ctx *ctx, struct few_run_recipe *r, const char *name, 
   struct few_run_objective *o = &r->objective[r->n_objectives];
   char copy[32];
   snprintf(copy, sizeof copy, "%.*s", (int)(n < sizeof copy ? n : sizeof copy - 1), name);
+  if (!n)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: objective = %s: write names with + between, as in scd + vsd",
+                     r->recipe.place, r->keys.objective);
   if (r->n_objectives == FEW_MAX_OBJECTIVES)
     return few__fail(ctx, FEW_E_INVALID, "%s: objective = %s: at most %d can be added",
                      r->recipe.place, r->keys.objective, FEW_MAX_OBJECTIVES);
@@ -56,13 +62,14 @@ static few_status check_sum(few_ctx *ctx, const struct few_run_recipe *r) {
 }
 
 few_status few__run_objectives(few_ctx *ctx, struct few_run_recipe *r) {
-  const char *at = r->keys.objective;
-  do {
-    at += strspn(at, " +");
-    size_t n = strcspn(at, " +");
-    FEW_TRY(add(ctx, r, at, n));
+  for (const char *at = r->keys.objective;; at++) {
+    at += strspn(at, " ");
+    size_t n = strcspn(at, "+"), name = n;
+    while (name && at[name - 1] == ' ') name--;
+    FEW_TRY(add(ctx, r, at, name));
     at += n;
-  } while (at[strspn(at, " ")]);
+    if (!*at) break;
+  }
   gather(r);
   FEW_TRY(check_sum(ctx, r));
   if (r->needs_teacher && !r->keys.teacher[0])

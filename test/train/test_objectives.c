@@ -120,8 +120,8 @@ static void test_refusals(void **state) {
   (void)state;
   refused((const char *[]){"objective=scd", NULL}, "give teacher = MODEL.safetensors");
   refused((const char *[]){"objective=nonsense", NULL}, "none of that name");
-  refused((const char *[]){"objective=", NULL}, "none of that name");
-  refused((const char *[]){"objective=sct + ", NULL}, "none of that name");
+  refused((const char *[]){"objective=", NULL}, "with + between");
+  refused((const char *[]){"objective=sct + ", NULL}, "with + between");
   refused((const char *[]){TEACHER, "labels=no", "objective=sct + sct", NULL}, "twice");
   refused((const char *[]){TEACHER, "labels=no", "objective=scd+sct+diffusion+classifier", NULL},
           "at most 3");
