@@ -16,5 +16,11 @@ printf 'data = toy:moons\n' >bare.ini
 try bare.ini --run x
 grep -o 'no net: give net = unet' err
 "$few" train "$here/moons.ini" --run t --quiet steps=2 || exit 9
+for sum in "scd vsd" "scd + + vsd" "scd +"; do
+  try "$here/moons.ini" --run s objective="$sum" teacher=t/model.safetensors
+  sed 's/.*moons.ini: //' err
+done
+try "$here/moons.ini" --run s objective="scd + vsd" teacher=t/model.safetensors vsd.weight=much
+cat err
 "$few" train "$here/moons.ini" --run s --quiet steps=2 objective=scd teacher=t/model.safetensors \
   tangent_warmup=4 2>&1 | grep -o 'tangent_warmup: .*'
