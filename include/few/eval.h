@@ -27,8 +27,8 @@ struct few_eval_opts {
   const char *metrics;   /* names with commas between; NULL: all that source and features allow */
   int64_t n;             /* pictures of the source; 0: 10000 of a model, else all */
   int64_t n_reference;   /* 0: all. Fewer than all are chosen at random, once and for all */
-  /* How a model's pictures are made; its n, first, label and seed are not looked at. What it points
-   * at is borrowed until few_eval returns. */
+  /* How a model's pictures are made, and untouched for other sources; its n, first, label and seed
+   * are not looked at. What it points at is borrowed until few_eval returns. */
   struct few_sample_opts sampling;
   int label; /* FEW_LABEL_EACH ...; a class: of pictures and reference its alone are looked at */
   uint64_t seed; /* of the first set of samples */

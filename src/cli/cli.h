@@ -74,7 +74,9 @@ int cli_status(struct cli *cli, few_status status);
 /* ---- pictures.c ---- */
 /* "each", "none", a number or the name of a class. `option` is for messages: "sample: --label". */
 int cli_label(const few_model *m, const char *option, const char *word, int *out);
-/* What cannot be written is told before the hours of sampling, not after. */
+/* What cannot be written is told before the hours of sampling, not after: a file, and pictures in
+ * any of their forms. */
+int cli_check_file(const char *out);
 int cli_check_out(const char *command, const struct few_model_info *info, const char *out);
 
 /* Pictures from files, folders, arrays and data sets, for a model. */

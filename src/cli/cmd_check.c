@@ -153,7 +153,10 @@ static int check_init(struct cli *cli, const struct check_opts *o) {
 
 static int run(struct cli *cli, const void *opts) {
   const struct check_opts *o = opts;
+  if (o->init && o->straightness)
+    return cli_usage("check: --init and --straightness at once; give one of the two");
   if (o->init) return check_init(cli, o);
+  if (o->fill || o->std > 0) return cli_usage("check: --fill and --std are for --init RECIPE");
   if (cli->n_operands > 1)
     return cli_usage("check takes one MODEL; \"%.60s\" is too much", cli->operands[1]);
   few_model *m = NULL;

@@ -144,7 +144,8 @@ static int run(struct cli *cli, const void *opts) {
   e.features = cli_find_features(features, o->features);
   if (!e.source && !o->save_ref) return cli_usage("eval needs MODEL|PICTURES: few help eval");
   if (o->save_ref && !o->ref) return cli_usage("eval: --save-ref needs --ref: few help eval");
-  int code = sampling_open(cli, &o->sampling, &e.sampling);
+  int code = o->save_ref ? cli_check_file(o->save_ref) : CLI_DONE;
+  if (!code) code = sampling_open(cli, &o->sampling, &e.sampling);
   if (!code && o->save_ref) {
     few_status st = few_eval_save_reference(cli->ctx, &e, o->save_ref);
     progress_clear(&cli->progress);

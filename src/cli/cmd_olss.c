@@ -86,9 +86,11 @@ static int run(struct cli *cli, const void *opts) {
   if (n < 6 || strcmp(o->out + n - 5, ".json") != 0)
     return cli_usage("olss: --out %s: a schedule's file ends in .json", o->out);
   few_model *m = NULL;
+  int code = cli_check_file(o->out);
+  if (code) return code;
   few_status st = few_model_load(cli->ctx, &m, cli->operands[0]);
   if (st) return cli_status(cli, st);
-  int code = fit(cli, m, o);
+  code = fit(cli, m, o);
   few_model_free(m);
   return code;
 }

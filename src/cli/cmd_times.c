@@ -98,9 +98,11 @@ static int search(struct cli *cli, few_model *m, const struct times_opts *o) {
 static int run(struct cli *cli, const void *opts) {
   const struct times_opts *o = opts;
   few_model *m = NULL;
+  int code = o->out ? cli_check_file(o->out) : CLI_DONE;
+  if (code) return code;
   few_status st = few_model_load(cli->ctx, &m, cli->operands[0]);
   if (st) return cli_status(cli, st);
-  int code = search(cli, m, o);
+  code = search(cli, m, o);
   few_model_free(m);
   return code;
 }

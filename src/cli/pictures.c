@@ -63,6 +63,20 @@ static const char *foreign_ending(const char *out) {
   return NULL;
 }
 
+int cli_check_file(const char *out) {
+  struct stat s;
+  const bool there = !stat(out, &s);
+  if (there && S_ISDIR(s.st_mode)) return cli_failed("%s is a folder: name a file in it", out);
+  if (there && access(out, W_OK))
+    return cli_failed("%s cannot be written: check the permissions", out);
+  if (there) return CLI_DONE;
+  const char *slash = strrchr(out, '/');
+  char folder[4096] = ".";
+  if (slash) snprintf(folder, sizeof folder, "%.*s", (int)(slash - out) + 1, out);
+  if (!access(folder, W_OK | X_OK)) return CLI_DONE;
+  return cli_failed("%s cannot be made: check that the folder is there and its permissions", out);
+}
+
 int cli_check_out(const char *command, const struct few_model_info *info, const char *out) {
   struct stat s;
   bool there = !stat(out, &s), file = ends_with(out, ".png") || ends_with(out, ".npy");
@@ -73,16 +87,10 @@ int cli_check_out(const char *command, const struct few_model_info *info, const 
     return cli_failed("%s: points are no pictures: give a name that ends in .npy or .png", out);
   if (!file && there && !S_ISDIR(s.st_mode))
     return cli_failed("%s is no folder: give a folder, or a name that ends in .png or .npy", out);
-  if (file && there && S_ISDIR(s.st_mode))
-    return cli_failed("%s is a folder: name a file in it", out);
+  if (file) return cli_check_file(out);
   if (there && access(out, W_OK))
     return cli_failed("%s cannot be written: check the permissions", out);
-  if (there || !file) return CLI_DONE;
-  const char *slash = strrchr(out, '/');
-  char folder[4096] = ".";
-  if (slash) snprintf(folder, sizeof folder, "%.*s", (int)(slash - out) + 1, out);
-  if (!access(folder, W_OK | X_OK)) return CLI_DONE;
-  return cli_failed("%s cannot be made: check that the folder is there and its permissions", out);
+  return CLI_DONE;
 }
 
 /* ---- pictures ---- */
@@ -96,12 +104,14 @@ static bool is_picture(const char *name) {
   return false;
 }
 
-/* A data set's spec for a folder, an array or a picture; other words are specs themselves. */
+/* A data set's spec for a folder, an array or a picture, also for one that is missing, which the
+ * reader then tells; other words are specs themselves. */
 static const char *spec_of(const char *word, char room[4200]) {
   struct stat s;
   const char *reader = NULL;
-  if (!stat(word, &s)) {
-    if (S_ISDIR(s.st_mode) || is_picture(word)) reader = "folder";
+  const bool there = !stat(word, &s);
+  if (there || !strchr(word, ':')) {
+    if ((there && S_ISDIR(s.st_mode)) || is_picture(word)) reader = "folder";
     if (ends_with(word, ".npy")) reader = "npy";
     if (ends_with(word, ".npz")) reader = "npz";
   }

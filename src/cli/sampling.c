@@ -3,13 +3,24 @@
 
 #include <inttypes.h>
 
-int sampling_open(struct cli *cli, const struct sampling *o, struct few_sample_opts *out) {
-  const char *command = cli->command->name;
+/* An option that would change nothing was meant to. */
+static int check(const char *command, const struct sampling *o) {
   if (o->times.n && o->steps && o->times.n != o->steps)
     return cli_usage("%s: --times has %d times and --steps says %" PRId64 "; give one of the two",
                      command, o->times.n, o->steps);
   if (o->guidance_times.n && o->guidance_times.n != 2)
     return cli_usage("%s: --guidance-times takes two times, LO,HI", command);
+  if (o->guidance_times.n && o->guidance == 1 && !o->autoguide)
+    return cli_usage("%s: --guidance-times of no guidance; give --guidance or --autoguide too",
+                     command);
+  if (o->autoguidance > 0 && !o->autoguide)
+    return cli_usage("%s: --autoguidance by no model; give --autoguide MODEL too", command);
+  return CLI_DONE;
+}
+
+int sampling_open(struct cli *cli, const struct sampling *o, struct few_sample_opts *out) {
+  int code = check(cli->command->name, o);
+  if (code) return code;
   out->steps = (int)o->steps;
   out->sampler = o->sampler;
   out->schedule = o->schedule;
@@ -20,7 +31,7 @@ int sampling_open(struct cli *cli, const struct sampling *o, struct few_sample_o
   out->settings = o->set.at;
   if (o->guidance_times.n) out->guidance_from = o->guidance_times.at[0];
   if (o->guidance_times.n) out->guidance_to = o->guidance_times.at[1];
-  out->autoguidance = o->autoguidance;
+  out->autoguidance = o->autoguidance > 0 ? o->autoguidance : 2;
   return o->autoguide ? cli_status(cli, few_model_load(cli->ctx, &out->autoguide, o->autoguide))
-                      : 0;
+                      : CLI_DONE;
 }

@@ -30,7 +30,8 @@ struct sampling {
             "guide at times from LO to HI radians alone"), \
   OPT_TEXT(S, sampling.autoguide, "autoguide", "MODEL", NULL, \
            "guide away from this worse model of the same pictures"), \
-  OPT_REAL(S, sampling.autoguidance, "autoguidance", "S", "2", 0, 100, "how far; 1: none")
+  OPT_REAL(S, sampling.autoguidance, "autoguidance", "S", NULL, 0.001, 100, \
+           "how far; 1: none; otherwise 2")
 /* clang-format on */
 
 /* The same as few_sample_opts: what they do not say is left as it is in *out. The texts and times

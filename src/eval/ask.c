@@ -42,12 +42,24 @@ static few_status check_opts(few_evaluator *j, bool metrics) {
   return FEW_OK;
 }
 
+/* Nothing is said of how a model is sampled. */
+static bool says_nothing(const struct few_sample_opts *s) {
+  return !s->steps && !s->sampler && !s->schedule && !s->n_times && !s->n_settings &&
+         !s->autoguide && s->guidance == 1;
+}
+
 static few_status open_source(few_evaluator *j) {
   const struct few_eval_opts *o = j->o;
   struct few_source_ask ask = {
       .name = o->source, .n = o->n, .label = o->label, .o = o, .model = j->given.model};
   FEW_TRY(few__source_open(j->ctx, &j->source, &ask));
-  if (j->source->model || o->seeds == 1) return FEW_OK;
+  if (j->source->model) return FEW_OK;
+  if (!says_nothing(&o->sampling))
+    return few__fail(j->ctx, FEW_E_INVALID,
+                     "%s are pictures that are there, and nothing is sampled: leave out steps, "
+                     "sampler, times and guidance, or name a model",
+                     j->source->spec);
+  if (o->seeds == 1) return FEW_OK;
   return few__fail(j->ctx, FEW_E_INVALID, "%d seeds of pictures that are there: %s", o->seeds,
                    "seeds are for a model, which can draw more");
 }

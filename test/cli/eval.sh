@@ -40,6 +40,7 @@ try eval s.npy
 try eval s.npy --ref missing
 try eval s.npy --ref s.npy --metrics fid,xyz
 try eval s.npy --ref s.npy --metrics is
+try eval s.npy --ref s.npy --metrics fd --steps 3
 try eval s.npy --ref s.npy --n 3 --metrics pr
 try eval s.npy --ref s.npy --n 41
 try eval s.npy --ref fashion-mnist:train

@@ -19,4 +19,6 @@ cmp a.npy b.npy || fail "other bytes with other batches"
 grep -q "few olss" err || fail "$(cat err)"
 "$few" olss $m --out four.txt 2>err
 [ $? = 2 ] || fail "an ending that few sample does not know"
+"$few" olss $m --out nowhere/x.json 2>err && fail "written nowhere"
+grep -q "cannot be made" err || fail "told after the run: $(cat err)"
 exit 0

@@ -36,4 +36,8 @@ cmp -s a.npy b.npy && fail "no noise in ddpm"
 cmp a.npy b.npy || fail "guided away from itself, and moved"
 "$few" sample $m --guidance-times 1 --out a.npy 2>err
 [ $? = 2 ] || fail "half an interval"
+"$few" sample $m --guidance-times 0,1 --out a.npy 2>err
+[ $? = 2 ] || fail "an interval of no guidance"
+"$few" sample $m --autoguidance 3 --out a.npy 2>err
+[ $? = 2 ] || fail "autoguidance by no model"
 exit 0

@@ -20,4 +20,6 @@ cmp a.npy b.npy || fail "its own times are others"
 "$few" times $m 2>err
 [ $? = 2 ] || fail "no reference, and no usage"
 "$few" times $m --ref fashion-mnist:nowhere 2>err && fail "no such reference"
+"$few" times $m --ref toy:moons --n 50 --out nowhere/x 2>err && fail "written nowhere"
+grep -q "cannot be made" err || fail "told after the search: $(cat err)"
 exit 0

@@ -183,6 +183,7 @@ static void test_sampling(void **state) {
   assert_ok(f->ctx, few_sample(m, &same, samples, labels, NULL));
   assert_ok(f->ctx, few_sample_write(m, files_path(f, "s.npy"), &same, samples, labels, 0));
   o.source = files_path(f, "s.npy");
+  *s = (struct few_sample_opts)FEW_SAMPLE_OPTS_INIT;
   struct few_eval_report *written = eval(f, &o);
   assert_same_numbers(r, written);
   assert_string_equal(r->sampler, "heun");
@@ -296,6 +297,9 @@ static void test_mistakes(void **state) {
   o.seeds = 2;
   refused(f, &o, FEW_E_INVALID, "seeds", "model");
   o.seeds = 1;
+  o.sampling.steps = 3;
+  refused(f, &o, FEW_E_INVALID, "nothing is sampled", "name a model");
+  o.sampling.steps = 0;
   o.bootstrap = 1;
   refused(f, &o, FEW_E_INVALID, "bootstrap", "2 replicates");
   o.bootstrap = 2;
