@@ -73,7 +73,7 @@ static const struct few_objective_def *loss_begin(struct loss_test *t, const cha
   if (def->pairs) t->loss.pair = few_input(t->g, "pair", FEW_REAL, FEW_SHAPE(LOSS_ROWS, LOSS_DIM));
   if (t->spec.classes) t->loss.label = few_input(t->g, "label", FEW_INDEX, FEW_SHAPE(LOSS_ROWS));
   for (int i = 0; i < def->n_scalars; i++) {
-    char scalar[16];
+    char scalar[24];
     snprintf(scalar, sizeof scalar, "scalar%d", i);
     t->scalar[i] = few_input(t->g, scalar, FEW_REAL, FEW_SCALAR);
   }

@@ -82,7 +82,7 @@ static inline void loss_build(struct losses *s, const char *objective, int64_t r
   assert_ok(s->ctx, few_graph_create(s->ctx, &s->g));
   s->head_nn = (struct few_nn){.g = s->g, .params = &s->head, .prefix = "head:"};
   for (int i = 0; i < s->def->n_scalars; i++) {
-    char name[16];
+    char name[24];
     snprintf(name, sizeof name, "scalar%d", i);
     s->scalar[i] = few_input(s->g, name, FEW_REAL, FEW_SCALAR);
   }
