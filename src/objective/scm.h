@@ -23,7 +23,7 @@ struct few_scm_opts {
   FEW_SCM_(S, p_std, FEW_OPTION_REAL, "1.4", 0.01, 20, NULL, "its standard deviation"), \
   FEW_SCM_(S, tangent, FEW_OPTION_CHOICE, "normalize", 0, 0, "normalize|clip|raw", \
            "g / (|g| + c), each element to [-1,1], or as it is"), \
-  FEW_SCM_(S, tangent_c, FEW_OPTION_REAL, "0.1", 0, 100, NULL, "c of the normalization"), \
+  FEW_SCM_(S, tangent_c, FEW_OPTION_REAL, "0.1", 1e-6, 100, NULL, "c of the normalization"), \
   FEW_SCM_(S, tangent_warmup, FEW_OPTION_INT, "10000", 0, 1e9, NULL, \
            "steps until the tangent counts in full"), \
   FEW_SCM_(S, prior_weight, FEW_OPTION_BOOL, "yes", 0, 0, NULL, \
