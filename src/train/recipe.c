@@ -45,7 +45,7 @@ static const struct few_option options[] = {
     FEW_OPT_REAL(keys, pairs_guidance, "1", 0, 100, "guidance of the pairs"),
     FEW_OPT_REAL(keys, beta1, "0.9", 0, 0.99999, "decay of the first moment"),
     FEW_OPT_REAL(keys, beta2, "0.999", 0, 0.999999, "decay of the second moment"),
-    FEW_OPT_REAL(keys, eps, "1e-8", 0, 1, "added to the root of the second moment"),
+    FEW_OPT_REAL(keys, eps, "1e-8", 1e-30, 1, "added to the root of the second moment"),
     FEW_OPT_REAL(keys, weight_decay, "0", 0, 10, "decoupled weight decay"),
     FEW_OPT_REAL(keys, clip, "0", 0, 1e9, "limit of the gradient's norm; 0: none"),
     FEW_OPT_REAL(keys, ema, "0", 0, 1e15, "half-life of the averaged weights in rows; 0: none"),
@@ -182,14 +182,6 @@ static few_status read_optimizer(few_ctx *ctx, struct few_run_recipe *r) {
   r->optim_opts.eps = k->eps;
   r->optim_opts.weight_decay = k->weight_decay;
   FEW_TRY(few__optim_check(ctx, &r->optim_opts));
-  r->lr = (struct few_lr_opts)FEW_LR_OPTS_INIT;
-  r->lr.shape = (enum few_lr_shape)k->lr_shape;
-  r->lr.base = k->lr;
-  r->lr.floor = k->lr_floor;
-  r->lr.warmup = k->lr_warmup;
-  r->lr.total = few__run_clock(r, 0, 1).stage_steps;
-  r->lr.reference = k->lr_reference;
-  FEW_TRY(few__lr_check(ctx, &r->lr));
   if (k->batch % k->shards)
     return few__fail(ctx, FEW_E_INVALID, "%s: batch = %lld is no multiple of shards = %lld",
                      r->recipe.place, (long long)k->batch, (long long)k->shards);
@@ -198,6 +190,19 @@ static few_status read_optimizer(few_ctx *ctx, struct few_run_recipe *r) {
                      "%s: steps = %lld of batch = %lld: at most 2^40 rows a run", r->recipe.place,
                      (long long)k->steps, (long long)k->batch);
   return FEW_OK;
+}
+
+/* A stage of a run that is known to be cut into stages. */
+static few_status read_lr(few_ctx *ctx, struct few_run_recipe *r) {
+  const struct few_train_keys *k = &r->keys;
+  r->lr = (struct few_lr_opts)FEW_LR_OPTS_INIT;
+  r->lr.shape = (enum few_lr_shape)k->lr_shape;
+  r->lr.base = k->lr;
+  r->lr.floor = k->lr_floor;
+  r->lr.warmup = k->lr_warmup;
+  r->lr.total = few__run_clock(r, 0, 1).stage_steps;
+  r->lr.reference = k->lr_reference;
+  return few__lr_check(ctx, &r->lr);
 }
 
 static few_status open_data(few_ctx *ctx, struct few_run_recipe *r) {
@@ -265,6 +270,7 @@ static few_status resolve(few_ctx *ctx, struct few_run_recipe *r) {
   FEW_TRY(fit_teacher(ctx, r));
   FEW_TRY(choose_prediction(ctx, r));
   FEW_TRY(few__run_objective_fit(ctx, r));
+  FEW_TRY(read_lr(ctx, r));
   warn_of_warmup(ctx, r);
   return FEW_OK;
 }

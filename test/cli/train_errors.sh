@@ -22,5 +22,9 @@ for sum in "scd vsd" "scd + + vsd" "scd +"; do
 done
 try "$here/moons.ini" --run s objective="scd + vsd" teacher=t/model.safetensors vsd.weight=much
 cat err
+try "$here/moons.ini" --run s objective=progressive start=128 teacher=t/model.safetensors steps=4 \
+  lr_shape=linear
+grep -o 'cannot be cut into the 8 stages' err
+try "$here/moons.ini" --run s eps=0
 "$few" train "$here/moons.ini" --run s --quiet steps=2 objective=scd teacher=t/model.safetensors \
   tangent_warmup=4 2>&1 | grep -o 'tangent_warmup: .*'
