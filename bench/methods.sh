@@ -32,7 +32,7 @@ reflow        -             1,4,16  1
 progressive   -             1,2,4,8 1
 guided        -             18      3
 guided-steps  guided        1,2,4   3
-shortcut      -             1,2,4,128 1
+shortcut      -             1,2,4,16 1
 meanflow      -             1,2,4   1
 scd-segments  -             2,4     1
 vsd           -             1       1
