@@ -16,7 +16,8 @@ struct loss_test {
   struct few_net_spec spec, teacher_spec;
   struct few_params student, weights;
   struct few_nn head;
-  char net_opts[1024], opts[512];
+  _Alignas(8) char net_opts[1024];
+  _Alignas(8) char opts[512];
   /* Any network but the student. */
   few_node (*teacher)(struct few_loss *l, const struct few_net_input *in);
   struct few_loss loss;

@@ -20,7 +20,8 @@ struct losses {
   few_graph *g;
   struct few_net_spec spec;
   struct few_params params[FEW_ROLES], head;
-  char net_opts[1024], opts[1024];
+  _Alignas(8) char net_opts[1024];
+  _Alignas(8) char opts[1024];
   const struct few_objective_def *def;
   struct few_nn head_nn;
   struct few_loss l;

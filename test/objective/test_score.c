@@ -19,7 +19,8 @@ struct setting {
   few_ctx *ctx;
   few_graph *g;
   bool gaussian; /* networks are exact for the Gaussians above; otherwise small perceptrons */
-  char opts[1024], net_opts[1024];
+  _Alignas(8) char opts[1024];
+  _Alignas(8) char net_opts[1024];
   const struct few_objective_def *def;
   struct few_params params[FEW_ROLES], head, fake_head;
   struct few_nn nn_head, nn_fake_head;
