@@ -18,6 +18,9 @@ struct few_replay_key {
   uint64_t seed, step, row0;
 };
 
+/* What kernels of a device are launched on, in order; NULL where kernels run on the host. */
+struct few_queue;
+
 struct few_operand {
   const void *data;
   struct few_shape shape;
@@ -51,6 +54,7 @@ struct few_call {
   bool direct;   /* no algorithm that trades accuracy for speed: no Winograd */
   void *scratch; /* as many bytes as the kernel's scratch() asked for */
   struct few_replay_key key;
+  struct few_queue *queue; /* a device: run only enqueues, and takes the key from the queue */
 };
 
 struct few_kernel {
@@ -60,9 +64,33 @@ struct few_kernel {
   size_t (*scratch)(const struct few_call *call);
 };
 
+/* Work that was recorded once and is launched as a whole ever after. */
+struct few_recording;
+
+/* A device with memory of its own, which kernels alone reach. Calls on one queue come from one
+ * thread at a time. Mistakes stick to the queue: `finish` tells the first. */
+struct few_device {
+  const char *(*open)(struct few_queue **out);       /* NULL, or why not */
+  void (*close)(struct few_queue *q);                /* NULL is fine */
+  void *(*alloc)(struct few_queue *q, size_t bytes); /* 256-byte aligned; NULL: out of memory */
+  void (*free)(struct few_queue *q, void *at);       /* NULL is fine */
+  /* In order with the kernels. `from` of put may be used again at once; get waits. */
+  void (*put)(struct few_queue *q, void *to, const void *from, size_t bytes);
+  void (*get)(struct few_queue *q, void *to, const void *from, size_t bytes);
+  void (*set_key)(struct few_queue *q, const struct few_replay_key *key);
+  /* Kernels between begin and end are recorded and do not run. NULL: this device cannot. */
+  void (*record_begin)(struct few_queue *q);
+  struct few_recording *(*record_end)(struct few_queue *q);
+  void (*launch)(struct few_queue *q, struct few_recording *r);
+  void (*recording_free)(struct few_recording *r); /* NULL is fine */
+  const char *(*finish)(struct few_queue *q);      /* wait; NULL, or the first mistake since */
+};
+
 struct few_backend {
-  const char *name; /* "ref", "cpu" */
-  const char *help; /* one line */
+  const char *name;                /* "ref", "cpu" */
+  const char *help;                /* one line */
+  const char *missing;             /* NULL, or why there are no kernels: what to install */
+  const struct few_device *device; /* NULL: the host */
   /* kernel[real][op]; run == NULL: this backend does not have it, which planning reports. Sources
    * other than RANDN and RANDU, and views, have none. */
   struct few_kernel kernel[2][FEW_OP_COUNT];
@@ -80,6 +108,8 @@ const struct few_backend *few__backend_at(int i);
 const struct few_backend *few__backend_ref(void);
 /* The fastest that this processor runs; ref's kernels where it has no own. */
 const struct few_backend *few__backend_cpu(void);
+/* NVIDIA GPUs, or a table without kernels that says why (few_backend.missing). */
+const struct few_backend *few__backend_cuda(void);
 /* Its instruction set: "base", "avx2", "avx512"; FEW_CPU_ISA may hold it to a lesser one. */
 const char *few__backend_cpu_set(void);
 

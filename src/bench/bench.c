@@ -164,10 +164,10 @@ static few_status set_up_network(struct bench *b, const struct few_backend *back
 
 static void run_shard(void *user, int64_t shard, int worker) {
   struct bench *b = user;
-  struct few_binding bind = {b->slots,
-                             (void *const *)(b->out + 2 * worker),
-                             {.row0 = (uint64_t)shard},
-                             b->seconds[worker]};
+  struct few_binding bind = {.slots = b->slots,
+                             .outs = (void *const *)(b->out + 2 * worker),
+                             .key = {.row0 = (uint64_t)shard},
+                             .seconds = b->seconds[worker]};
   few__plan_replay(b->plan, b->arena[worker], &bind);
 }
 
@@ -209,6 +209,10 @@ static few_status set_up(struct bench *b) {
   int workers = b->o->workers > 0 ? b->o->workers : few_ctx_workers(b->ctx);
   FEW_TRY(few__workers_create(b->ctx, &b->workers, workers));
   FEW_TRY(make_recipe(b));
+  if (backend->device && (b->o->profile || !b->recipe.n_objectives))
+    return few__fail(b->ctx, FEW_E_UNSUPPORTED,
+                     "bench: on backend %s whole training steps can be timed, and no profile yet",
+                     backend->name);
   FEW_TRY(make_model(b, &b->model, 1));
   return b->recipe.n_objectives ? set_up_training(b, backend) : set_up_network(b, backend);
 }

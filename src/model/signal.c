@@ -140,7 +140,9 @@ static few_status replay(const struct signal *s, const few_plan *plan, int n, fl
   if (label >= 0) slots[label] = s->label;
   void *outs[2 * MAX_BLOCKS];
   for (int i = 0; i < n; i++) outs[i] = rooms[i];
-  few__plan_replay(plan, arena, &(struct few_binding){slots, outs, {.seed = s->o->seed}, NULL});
+  few__plan_replay(
+      plan, arena,
+      &(struct few_binding){.slots = slots, .outs = outs, .key = {.seed = s->o->seed}});
 out:
   few__free(ctx, slots);
   few__free(ctx, arena);

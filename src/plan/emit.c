@@ -106,6 +106,9 @@ static few_status pick_kernel(struct planning *p, struct instruction *in) {
   bool fused = in->op == FEW_OP_COUNT;
   const struct few_kernel *k =
       fused ? &o->backend->fused[o->real] : &o->backend->kernel[o->real][in->op];
+  if (o->backend->missing)
+    return few__fail(p->plan->ctx, FEW_E_UNSUPPORTED, "backend %s is not here: %s",
+                     o->backend->name, o->backend->missing);
   if (!k->run)
     return few__fail(p->plan->ctx, FEW_E_UNSUPPORTED,
                      "backend %s has no %s kernel in %s: use backend ref", o->backend->name,
@@ -213,6 +216,7 @@ static few_status bind_output(struct planning *p, int i) {
   FEW_TRY(place_of(p, v, &at));
   struct storage *s = &p->plan->storages.at[at.storage];
   size_t bytes = few__mul_size((size_t)few_shape_count(few_node_shape(p->g, v)), element(p, v));
+  p->plan->out_bytes[i] = bytes;
   if (s->where == IN_ARENA && at.offset == 0 && s->bytes == bytes) {
     s->where = IN_OUTPUT;
     s->index = i;
@@ -242,6 +246,8 @@ few_status few__plan_emit(struct planning *p) {
     const struct unit *u = &p->units.at[i];
     FEW_TRY(u->n == 1 ? emit_single(p, few__plan_member(p, u, 0)) : emit_fused(p, u));
   }
+  FEW_TRY(FEW_NEW(p->plan->ctx, &p->plan->out_bytes, p->n_out));
+  p->plan->n_out = p->n_out;
   for (int i = 0; i < p->n_out; i++) FEW_TRY(bind_output(p, i));
   for (int i = 0; i < p->plan->code.n; i++) {
     struct instruction *in = &p->plan->code.at[i];

@@ -42,6 +42,7 @@ struct few_binding {
   void *const *outs;        /* one an output: dense, of its node's shape, 64-byte aligned best */
   struct few_replay_key key;
   double *seconds; /* NULL, or one an instruction: what each took is added */
+  uint64_t values; /* equal numbers: equal values of all params, which a device keeps; 0: unknown */
 };
 void few__plan_replay(const few_plan *p, void *arena, const struct few_binding *b);
 

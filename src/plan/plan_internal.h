@@ -49,6 +49,8 @@ struct few_plan {
     int n, cap;
   } code;
   char *pool;
+  int n_out;
+  size_t *out_bytes; /* [n_out] */
   size_t pool_bytes, arena_bytes, scratch_bytes;
   struct few_plan_cost cost;
   int op_count[FEW_OP_COUNT];
@@ -99,6 +101,15 @@ few_status few__plan_place(few_plan *plan);
 static inline few_node few__plan_member(const struct planning *p, const struct unit *u, int m) {
   return p->members.at[u->first + m];
 }
+
+/* Where a replay finds what the binding does not say; queue NULL: the host. */
+struct few_places {
+  char *arena;
+  const char *pool;
+  struct few_queue *queue;
+};
+/* replay.c: the instructions, one after the other. */
+void few__plan_run(const few_plan *p, const struct few_places *at, const struct few_binding *b);
 
 /* May v be a member of a program of this plan's backend? */
 bool few__plan_joins(const struct planning *p, few_node v);

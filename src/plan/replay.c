@@ -54,6 +54,7 @@ void few__plan_free(few_plan *p) {
   few__free(ctx, p->storages.at);
   few__free(ctx, p->code.at);
   few__free(ctx, p->pool);
+  few__free(ctx, p->out_bytes);
   few__free(ctx, p);
 }
 
@@ -72,13 +73,14 @@ struct few_plan_cost few__plan_cost(const few_plan *p) {
 }
 int few__plan_count_op(const few_plan *p, few_op op) { return p->op_count[op]; }
 
-static char *address(const few_plan *p, char *arena, const struct few_binding *b, struct place at) {
+static char *address(const few_plan *p, const struct few_places *in, const struct few_binding *b,
+                     struct place at) {
   const struct storage *s = &p->storages.at[at.storage];
   switch (s->where) {
     case IN_ARENA:
-      return arena + s->offset + at.offset;
+      return in->arena + s->offset + at.offset;
     case IN_POOL:
-      return p->pool + s->offset + at.offset;
+      return (char *)(uintptr_t)in->pool + s->offset + at.offset;
     case IN_SLOT:
       return (char *)(uintptr_t)b->slots[s->index] + at.offset; /* kernels only read */
     case IN_OUTPUT:
@@ -87,21 +89,27 @@ static char *address(const few_plan *p, char *arena, const struct few_binding *b
   return NULL;
 }
 
-static void run(const few_plan *p, char *arena, const struct few_binding *b,
+static void run(const few_plan *p, const struct few_places *at, const struct few_binding *b,
                 const struct instruction *in) {
   struct few_call call = in->call;
-  for (int k = 0; k < call.n_in; k++) call.in[k].data = address(p, arena, b, in->in[k]);
-  for (int k = 0; k < in->n_out; k++) call.outs[k] = address(p, arena, b, in->out[k]);
+  for (int k = 0; k < call.n_in; k++) call.in[k].data = address(p, at, b, in->in[k]);
+  for (int k = 0; k < in->n_out; k++) call.outs[k] = address(p, at, b, in->out[k]);
   call.out = call.outs[0];
-  call.scratch = arena + p->arena_bytes;
+  call.scratch = at->arena + p->arena_bytes;
   call.key = b->key;
+  call.queue = at->queue;
   in->run(&call);
 }
 
-void few__plan_replay(const few_plan *p, void *arena, const struct few_binding *b) {
+void few__plan_run(const few_plan *p, const struct few_places *at, const struct few_binding *b) {
   for (int i = 0; i < p->code.n; i++) {
     double start = b->seconds ? few__now() : 0;
-    run(p, arena, b, &p->code.at[i]);
+    run(p, at, b, &p->code.at[i]);
     if (b->seconds) b->seconds[i] += few__now() - start;
   }
+}
+
+void few__plan_replay(const few_plan *p, void *arena, const struct few_binding *b) {
+  assert(!p->opts.backend->device); /* placed.h */
+  few__plan_run(p, &(struct few_places){arena, p->pool, NULL}, b);
 }

@@ -4,12 +4,16 @@
 #include <math.h>
 
 #include "optim/clip.h"
+#include "plan/placed.h"
 #include "tree.h"
 
 enum { MAX_INPUTS = FEW_MAX_OBJECTIVES * FEW_MAX_SCALARS };
 
 struct lane { /* what a worker needs */
   void *arena;
+  struct few_queue *queue;        /* on a device, in place of the arena */
+  few_placed *placed[FEW_PHASES]; /* and the plans there */
+  few_status status;
   float *x, *pair;
   int32_t *label;
   double *seconds; /* NULL, or a profile */
@@ -28,6 +32,7 @@ struct few_shards {
 
   /* The running update. */
   enum few_phase_id now;
+  uint64_t steps; /* calls of few__shards_step: values change between them alone */
   int64_t update;
   struct few_values values;
   float scalar[MAX_INPUTS];
@@ -65,15 +70,29 @@ static few_status make_bindings(struct few_shards *s, struct lane *lane, int k) 
   return FEW_OK;
 }
 
-static few_status make_lane(struct few_shards *s, struct lane *lane) {
-  const struct few_run_recipe *r = s->o.networks.recipe;
-  const int64_t item = r->spec.h * r->spec.w * r->spec.c;
+static few_status place_lane(struct few_shards *s, struct lane *lane) {
+  const char *why = s->o.backend->device->open(&lane->queue);
+  if (why) return few__fail(s->ctx, FEW_E_UNSUPPORTED, "backend %s: %s", s->o.backend->name, why);
+  for (int k = 0; k < FEW_PHASES; k++)
+    if (s->phase[k].plan)
+      FEW_TRY(few__placed_create(s->ctx, &lane->placed[k], s->phase[k].plan, lane->queue));
+  return FEW_OK;
+}
+
+static few_status make_arena(struct few_shards *s, struct lane *lane) {
   lane->arena = few__alloc(s->ctx, arena_size(s));
   if (!lane->arena)
     return few__fail(s->ctx, FEW_E_MEMORY,
                      "out of memory: a worker needs %.0f MiB for a shard of %lld rows: take more "
                      "shards or fewer workers",
                      (double)arena_size(s) / 1048576, (long long)s->rows);
+  return FEW_OK;
+}
+
+static few_status make_lane(struct few_shards *s, struct lane *lane) {
+  const struct few_run_recipe *r = s->o.networks.recipe;
+  const int64_t item = r->spec.h * r->spec.w * r->spec.c;
+  FEW_TRY(s->o.backend->device ? place_lane(s, lane) : make_arena(s, lane));
   FEW_TRY(FEW_NEW(s->ctx, &lane->x, s->rows * item));
   FEW_TRY(FEW_NEW(s->ctx, &lane->label, s->rows));
   if (r->needs_pairs) FEW_TRY(FEW_NEW(s->ctx, &lane->pair, s->rows * item));
@@ -118,7 +137,8 @@ out:
   return st;
 }
 
-static void free_lane(few_ctx *ctx, struct lane *lane) {
+static void free_lane(const struct few_shards *s, struct lane *lane) {
+  few_ctx *ctx = s->ctx;
   few__free(ctx, lane->arena);
   few__free(ctx, lane->x);
   few__free(ctx, lane->pair);
@@ -127,13 +147,15 @@ static void free_lane(few_ctx *ctx, struct lane *lane) {
   for (int k = 0; k < FEW_PHASES; k++) {
     few__free(ctx, lane->slots[k]);
     few__free(ctx, lane->outs[k]);
+    few__placed_free(lane->placed[k]);
   }
+  if (s->o.backend->device) s->o.backend->device->close(lane->queue);
 }
 
 void few__shards_free(few_shards *s) {
   if (!s) return;
   few_ctx *ctx = s->ctx;
-  for (int w = 0; s->lane && w < few__workers_count(s->o.workers); w++) free_lane(ctx, &s->lane[w]);
+  for (int w = 0; s->lane && w < few__workers_count(s->o.workers); w++) free_lane(s, &s->lane[w]);
   few__free(ctx, s->lane);
   few__free(ctx, s->loss);
   few__free(ctx, s->rows_out);
@@ -161,6 +183,15 @@ static struct few_replay_key key_of(const struct few_shards *s, int64_t first) {
                                  (uint64_t)s->update, (uint64_t)first};
 }
 
+static void replay(const struct few_shards *s, struct lane *lane, const struct few_binding *b) {
+  if (!s->o.backend->device) {
+    few__plan_replay(s->phase[s->now].plan, lane->arena, b);
+    return;
+  }
+  const few_status st = few__placed_run(lane->placed[s->now], b);
+  if (!lane->status) lane->status = st;
+}
+
 static void run_shard(void *user, int64_t shard, int worker) {
   struct few_shards *s = user;
   struct lane *lane = &s->lane[worker];
@@ -175,8 +206,8 @@ static void run_shard(void *user, int64_t shard, int worker) {
   for (int i = 0; i < 1 + p->n_logs; i++) outs[p->n_terms + i] = s->rows_out + i * batch + first;
   for (int i = p->first_grad; i < p->n_outs; i++) outs[i] = grad + p->offset[i - p->first_grad];
   struct few_binding b = {lane->slots[s->now], outs, key_of(s, first),
-                          s->now == FEW_PHASE_STUDENT ? lane->seconds : NULL};
-  few__plan_replay(p->plan, lane->arena, &b);
+                          s->now == FEW_PHASE_STUDENT ? lane->seconds : NULL, s->steps};
+  replay(s, lane, &b);
   for (int i = 0; i < p->n_terms; i++) s->loss[i * s->shards + shard] = (double)term[i];
   few__tree_add(s->tree[s->now], shard, grad);
 }
@@ -222,10 +253,12 @@ few_status few__shards_step(few_shards *s, enum few_phase_id phase, const struct
   const struct few_phase *p = &s->phase[phase];
   set_scalars(s, at);
   s->now = phase;
+  s->steps++;
   s->update = update;
   s->values = *values;
   few__tree_begin(s->tree[phase]);
   few__workers_run(s->o.workers, s->shards, run_shard, s);
+  for (int w = 0; w < few__workers_count(s->o.workers); w++) FEW_TRY(s->lane[w].status);
   float *total = few__tree_total(s->tree[phase]), scale = 1 / (float)s->shards;
   for (int64_t i = 0; i < p->n_grads * p->n; i++) total[i] *= scale;
   *grad = (struct few_gradient){total, p->n_grads, p->base, p->n, {0}};

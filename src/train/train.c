@@ -209,8 +209,8 @@ static few_status set_up(struct training *t) {
   FEW_TRY(few__preview_check(t->ctx, t->model, &t->recipe));
   const struct few_backend *backend = few__backend_find(k->backend);
   if (!backend)
-    return few__fail(t->ctx, FEW_E_INVALID, "backend = %s: there is none of that name: cpu or ref",
-                     k->backend);
+    return few__fail(t->ctx, FEW_E_INVALID,
+                     "backend = %s: there is none of that name: see few backend list", k->backend);
   struct few_shards_opts so = {
       .networks = networks(t), .fill = fill, .user = t, .workers = t->workers, .backend = backend};
   FEW_TRY(few__shards_create(t->ctx, &t->shards, &so));

@@ -127,7 +127,9 @@ static double **loss_values(struct loss_test *t, int n, const few_node *out) {
   for (int i = 0; i < m; i++) slots[i] = loss_feed(t, few__plan_slot(plan, i));
   void *arena = NULL;
   assert_int_equal(posix_memalign(&arena, 64, few__plan_arena(plan) + 64), 0);
-  few__plan_replay(plan, arena, &(struct few_binding){slots, (void *const *)v, {.seed = 4}, NULL});
+  few__plan_replay(
+      plan, arena,
+      &(struct few_binding){.slots = slots, .outs = (void *const *)v, .key = {.seed = 4}});
   for (int i = 0; i < m; i++) free((void *)(uintptr_t)slots[i]);
   free(arena);
   few__plan_free(plan);

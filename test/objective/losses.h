@@ -147,8 +147,9 @@ static inline void loss_replay(struct losses *s) {
   assert_true(m <= FEW_COUNT(slots));
   for (int i = 0; i < m; i++) slots[i] = loss_slot(s, few__plan_slot(plan, i));
   assert_int_equal(posix_memalign(&arena, 64, few__plan_arena(plan) + 64), 0);
-  few__plan_replay(plan, arena,
-                   &(struct few_binding){slots, (void *const *)s->value, {.seed = 4}, NULL});
+  few__plan_replay(
+      plan, arena,
+      &(struct few_binding){.slots = slots, .outs = (void *const *)s->value, .key = {.seed = 4}});
   for (int i = 0; i < m; i++) free((void *)(uintptr_t)slots[i]);
   free(arena);
   few__plan_free(plan);

@@ -150,8 +150,9 @@ static double **replay(struct setting *s, int n, const few_node *out) {
     values[i] = calloc((size_t)few_shape_count(few_node_shape(s->g, out[i])), sizeof **values);
   void *arena = NULL;
   assert_int_equal(posix_memalign(&arena, 64, few__plan_arena(plan) + 64), 0);
-  few__plan_replay(plan, arena,
-                   &(struct few_binding){slots, (void *const *)values, {.seed = 4}, NULL});
+  few__plan_replay(
+      plan, arena,
+      &(struct few_binding){.slots = slots, .outs = (void *const *)values, .key = {.seed = 4}});
   for (int i = 0; i < m; i++) free((void *)(uintptr_t)slots[i]);
   free(arena);
   few__plan_free(plan);

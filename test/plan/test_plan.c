@@ -49,7 +49,8 @@ static void run_plan(few_ctx *ctx, const few_graph *g, const char *backend, few_
     memset(outs[k], 0xff, (count + 8) * 8);
   }
   few__plan_replay(r->plan, arena,
-                   &(struct few_binding){slots, outs, {.seed = 3, .step = 1, .row0 = 4}, NULL});
+                   &(struct few_binding){
+                       .slots = slots, .outs = outs, .key = {.seed = 3, .step = 1, .row0 = 4}});
   for (int k = 0; k < n_out; k++) {
     size_t count = (size_t)few_shape_count(few_node_shape(g, out[k]));
     r->out[k] = outs[k];
