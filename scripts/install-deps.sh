@@ -18,6 +18,8 @@ libjansson-dev         build  JSON: model metadata, run logs
 liblapacke-dev         build  eigenvalues: Frechet distances
 libopenblas-dev        build  makes LAPACK fast
 libcmocka-dev          build  the tests
+g++                    build  the kernels of GPUs on the host, for their tests
+libtcc-dev             build  compiles their pointwise programs there
 dataset-fashion-mnist  build  the data of the demonstration and of some tests
 git                    check  lists the files to check
 python3                check  runs the checks of layers, sizes and rules

@@ -1,0 +1,78 @@
+/* gemm.cu - cuBLASLt, which counts columns first: it is asked for c^T = b^T a^T. */
+#include "gemm.h"
+
+#include "queue.h"
+
+struct layouts {
+  cublasLtMatmulDesc_t product;
+  cublasLtMatrixLayout_t a, b, c;
+  cublasLtMatmulPreference_t preference;
+};
+
+/* A row-major [rows, cols] matrix is a column-major [cols, rows] one. */
+static bool layout(struct few_queue *q, cublasLtMatrixLayout_t *out, cudaDataType_t type,
+                   int64_t rows, int64_t cols, int64_t batch, int64_t step) {
+  const int32_t n = (int32_t)batch;
+  return FEW_BLAS(q, cublasLtMatrixLayoutCreate(out, type, (uint64_t)cols, (uint64_t)rows, cols)) &&
+         FEW_BLAS(q, cublasLtMatrixLayoutSetAttribute(*out, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &n,
+                                                      sizeof n)) &&
+         FEW_BLAS(q, cublasLtMatrixLayoutSetAttribute(
+                         *out, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &step, sizeof step));
+}
+
+static bool describe(struct few_queue *q, struct layouts *l, const struct few_gemm *s,
+                     cudaDataType_t type, cublasComputeType_t compute) {
+  const cublasOperation_t a = s->ta ? CUBLAS_OP_T : CUBLAS_OP_N,
+                          b = s->tb ? CUBLAS_OP_T : CUBLAS_OP_N;
+  const size_t workspace = WORKSPACE;
+  return FEW_BLAS(q, cublasLtMatmulDescCreate(&l->product, compute, type)) &&
+         FEW_BLAS(q, cublasLtMatmulDescSetAttribute(l->product, CUBLASLT_MATMUL_DESC_TRANSA, &b,
+                                                    sizeof b)) &&
+         FEW_BLAS(q, cublasLtMatmulDescSetAttribute(l->product, CUBLASLT_MATMUL_DESC_TRANSB, &a,
+                                                    sizeof a)) &&
+         layout(q, &l->a, type, s->ta ? s->k : s->m, s->ta ? s->m : s->k, s->batch, s->a_step) &&
+         layout(q, &l->b, type, s->tb ? s->n : s->k, s->tb ? s->k : s->n, s->batch, s->b_step) &&
+         layout(q, &l->c, type, s->m, s->n, s->batch, s->c_step) &&
+         FEW_BLAS(q, cublasLtMatmulPreferenceCreate(&l->preference)) &&
+         FEW_BLAS(q, cublasLtMatmulPreferenceSetAttribute(l->preference,
+                                                          CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
+                                                          &workspace, sizeof workspace));
+}
+
+static void destroy(struct layouts *l) {
+  if (l->preference) cublasLtMatmulPreferenceDestroy(l->preference);
+  if (l->c) cublasLtMatrixLayoutDestroy(l->c);
+  if (l->b) cublasLtMatrixLayoutDestroy(l->b);
+  if (l->a) cublasLtMatrixLayoutDestroy(l->a);
+  if (l->product) cublasLtMatmulDescDestroy(l->product);
+}
+
+template <class T>
+static void gemm(struct few_queue *q, const struct few_gemm *s, cudaDataType_t type,
+                 cublasComputeType_t compute, const T *a, const T *b, T *c) {
+  struct layouts l = {};
+  cublasLtMatmulHeuristicResult_t best;
+  int found = 0;
+  const T one = 1, zero = 0;
+  if (s->m == 0 || s->n == 0 || s->batch == 0) return;
+  if (describe(q, &l, s, type, compute) &&
+      FEW_BLAS(q, cublasLtMatmulAlgoGetHeuristic(q->blas, l.product, l.b, l.a, l.c, l.c,
+                                                 l.preference, 1, &best, &found))) {
+    if (found)
+      FEW_BLAS(q, cublasLtMatmul(q->blas, l.product, &one, b, l.b, a, l.a, &zero, c, l.c, c, l.c,
+                                 &best.algo, q->workspace, WORKSPACE, q->stream));
+    else
+      few__cuda_fail(q, "a matrix product", "cuBLASLt has no algorithm for it");
+  }
+  destroy(&l);
+}
+
+void few__cuda_gemm(struct few_queue *q, const struct few_gemm *s, const float *a, const float *b,
+                    float *c) {
+  gemm<float>(q, s, CUDA_R_32F, CUBLAS_COMPUTE_32F, a, b, c);
+}
+
+void few__cuda_gemm(struct few_queue *q, const struct few_gemm *s, const double *a, const double *b,
+                    double *c) {
+  gemm<double>(q, s, CUDA_R_64F, CUBLAS_COMPUTE_64F, a, b, c);
+}

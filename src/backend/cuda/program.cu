@@ -1,0 +1,199 @@
+/* program.cu - writes the kernel of a pointwise program, in what C and CUDA C++ have in common.
+ *
+ *   static __device__ void body(real r0, real r1, real *s0) {   registers
+ *     const real r2 = few_mul(r0, r1, (real)0, (real)0, (real)0);            an instruction
+ *     *s0 = few_silu(r2, ...);
+ *   }
+ *   FEW_ENTRY void few_program(struct few_pointers p) { for each i: body(...) }
+ *
+ * few_mul and its like are the expressions of few/ops.def as functions. Leaves of another shape
+ * than the call's are read at an index that is an expression in i with constant dims, of which the
+ * compiler makes multiplications.
+ */
+#include "program.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+static const char words[] =
+    "#define C(number) ((real)(number))\n"
+    "#define EXP(x) exp((real)(x))\n"
+    "#define LOG(x) log((real)(x))\n"
+    "#define SIN(x) sin((real)(x))\n"
+    "#define COS(x) cos((real)(x))\n"
+    "#define TANH(x) tanh((real)(x))\n"
+    "#define ATAN(x) atan((real)(x))\n"
+    "#define SQRT(x) sqrt((real)(x))\n"
+    "#define ABS(x) fabs((real)(x))\n"
+    "#define FLOOR(x) floor((real)(x))\n"
+    "#define MAX(x, y) ((x) > (y) ? (x) : (y))\n"
+    "#define MIN(x, y) ((x) < (y) ? (x) : (y))\n"
+    "#define SELECT(c, x, y) ((c) ? (x) : (y))\n";
+
+static const char *expression(few_op op) {
+  switch (op) {
+#define FEW_ROW(ENUM, text) \
+  case FEW_OP_##ENUM:       \
+    return text;
+#define FEW_UNARY(ENUM, name, expression) FEW_ROW(ENUM, #expression)
+#define FEW_BINARY(ENUM, name, expression) FEW_ROW(ENUM, #expression)
+#define FEW_TERNARY(ENUM, name, expression) FEW_ROW(ENUM, #expression)
+#include "few/ops.def"
+    default:
+      return nullptr;
+  }
+}
+
+int few__cuda_arity(few_op op) {
+  switch (op) {
+#define FEW_ROW_(ENUM, n) \
+  case FEW_OP_##ENUM:     \
+    return n;
+#define FEW_UNARY(ENUM, name, expression) FEW_ROW_(ENUM, 1)
+#define FEW_BINARY(ENUM, name, expression) FEW_ROW_(ENUM, 2)
+#define FEW_TERNARY(ENUM, name, expression) FEW_ROW_(ENUM, 3)
+#include "few/ops.def"
+    default:
+      return 0;
+  }
+}
+
+static void add(std::string *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add(std::string *s, const char *format, ...) {
+  char line[1024];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(line, sizeof line, format, args);
+  va_end(args);
+  *s += line;
+}
+
+/* Exact, also of what C cannot write. */
+static void number(std::string *s, double x) {
+  if (isfinite(x))
+    add(s, "(real)%.17g", x);
+  else
+    add(s, isnan(x) ? "(real)nan(\"\")" : x > 0 ? "(real)HUGE_VAL" : "(real)-HUGE_VAL");
+}
+
+static void functions(std::string *s, const struct few_program *p) {
+  bool written[FEW_OP_COUNT] = {};
+  for (int k = 0; k < p->n_code; k++) {
+    const few_op op = p->code[k].op;
+    if (written[op]) continue;
+    written[op] = true;
+    add(s, "static __device__ inline real op%d(real X, real Y, real Z, real A, real B) {\n",
+        (int)op);
+    add(s, "  return %s;\n}\n", expression(op));
+  }
+}
+
+static bool same_shape(struct few_shape a, struct few_shape b) {
+  if (a.rank != b.rank) return false;
+  for (int k = 0; k < a.rank; k++)
+    if (a.dim[k] != b.dim[k]) return false;
+  return true;
+}
+
+/* Where element i of the call is in a leaf of fewer numbers: sums of (i / inner % dim) * stride. */
+static void add_index(std::string *s, struct few_shape leaf, struct few_shape call) {
+  bool any = false;
+  for (int k = call.rank - 1; k >= 0 && leaf.rank; k--) {
+    if (leaf.dim[k] == 1) continue;
+    int64_t dim = leaf.dim[k]; /* this dim and those before it that go on in step */
+    const int64_t inner = inner_of(call, k), stride = inner_of(leaf, k);
+    while (k > 0 && leaf.dim[k - 1] == call.dim[k - 1]) dim *= leaf.dim[--k];
+    add(s, any ? " + i / %lld %% %lld * %lld" : "i / %lld %% %lld * %lld", (long long)inner,
+        (long long)dim, (long long)stride);
+    any = true;
+  }
+  if (!any) *s += "0";
+}
+
+static void body(std::string *s, const struct few_program *p) {
+  *s += "static __device__ inline void body(";
+  for (int k = 0; k < p->n_leaves; k++) add(s, "real r%d, ", k);
+  for (int k = 0; k < p->n_stores; k++)
+    add(s, "real *s%d%s", k, k + 1 < p->n_stores ? ", " : ") {\n");
+  for (int k = 0; k < p->n_code; k++) {
+    const struct few_program::few_instruction *c = &p->code[k];
+    add(s, "  const real r%d = op%d(", p->n_leaves + k, (int)c->op);
+    const int n = few__cuda_arity(c->op);
+    for (int j = 0; j < 3; j++)
+      if (j < n)
+        add(s, "r%d, ", (int)c->in[j]);
+      else
+        *s += "(real)0, ";
+    number(s, c->attr.f[0]);
+    *s += ", ";
+    number(s, c->attr.f[1]);
+    *s += ");\n";
+  }
+  for (int k = 0; k < p->n_stores; k++) add(s, "  *s%d = r%d;\n", k, (int)p->store[k]);
+  *s += "}\n";
+}
+
+/* A call of body; `lane` is "" or ".x", and the element i + offset. */
+static void call_body(std::string *s, const struct few_call *c, const struct few_program *p,
+                      const char *lane, int offset) {
+  add(s, "    { const index i = at + %d; body(", offset);
+  for (int k = 0; k < p->n_leaves; k++) {
+    if (same_shape(c->in[k].shape, c->shape) && *lane) {
+      add(s, "v%d%s, ", k, lane);
+    } else {
+      add(s, "in%d[", k);
+      if (same_shape(c->in[k].shape, c->shape))
+        *s += "i";
+      else
+        add_index(s, c->in[k].shape, c->shape);
+      *s += "], ";
+    }
+  }
+  for (int k = 0; k < p->n_stores; k++)
+    add(s, *lane ? "&w%d%s%s" : "&out%d[i]%s%s", k, lane, k + 1 < p->n_stores ? ", " : "); }\n");
+}
+
+static void pointers(std::string *s, const struct few_program *p) {
+  for (int k = 0; k < p->n_leaves; k++)
+    add(s, "  const real *const in%d = (const real *)p.in[%d];\n", k, k);
+  for (int k = 0; k < p->n_stores; k++) add(s, "  real *const out%d = (real *)p.out[%d];\n", k, k);
+}
+
+static void wide_loop(std::string *s, const struct few_call *c, const struct few_program *p,
+                      int64_t n) {
+  static const char *const lanes[] = {".x", ".y", ".z", ".w"};
+  add(s, "  for (index q = FEW_FIRST; q < %lld; q += FEW_STEP) {\n    const index at = 4 * q;\n",
+      (long long)n / 4);
+  for (int k = 0; k < p->n_leaves; k++)
+    if (same_shape(c->in[k].shape, c->shape))
+      add(s, "    const real4 v%d = ((const real4 *)in%d)[q];\n", k, k);
+  for (int k = 0; k < p->n_stores; k++) add(s, "    real4 w%d;\n", k);
+  for (int j = 0; j < 4; j++) call_body(s, c, p, lanes[j], j);
+  for (int k = 0; k < p->n_stores; k++) add(s, "    ((real4 *)out%d)[q] = w%d;\n", k, k);
+  *s += "  }\n";
+}
+
+std::string few__program_text(const struct few_call *c, const struct few_program *p,
+                              const char *real, bool wide) {
+  std::string s;
+  const int64_t n = count_of(c->shape);
+  add(&s, "typedef %s real;\ntypedef struct __align__(16) { real x, y, z, w; } real4;\n", real);
+  add(&s, "struct few_pointers { const void *in[%d]; void *out[%d]; };\n", FEW_PROGRAM_LEAVES,
+      FEW_PROGRAM_STORES);
+  add(&s, "typedef %s index;\n", n < INT32_MAX / 2 ? "int" : "long long");
+  s += words;
+  functions(&s, p);
+  body(&s, p);
+  s += "FEW_ENTRY void few_program(struct few_pointers p) {\n";
+  pointers(&s, p);
+  if (wide) {
+    wide_loop(&s, c, p, n);
+  } else {
+    add(&s, "  for (index at = FEW_FIRST; at < %lld; at += FEW_STEP) {\n", (long long)n);
+    call_body(&s, c, p, "", 0);
+    s += "  }\n";
+  }
+  s += "}\n";
+  return s;
+}

@@ -1,0 +1,44 @@
+/* random.cu - fresh random numbers, with the bits of base/rng.c.
+ *
+ * The same source makes them: base/rng_draw.h, with its arithmetic unfused (this file is compiled
+ * with -fmad=false). Row r of dim 0 is the stream of the sample row0 + r; a thread draws a block of
+ * four.
+ */
+#include "cuda.h"
+
+#define FEW_RNG_FUNCTION static __device__ inline
+#include "base/rng_draw.h"
+
+template <class real, bool NORMAL>
+static __global__ void draw_kernel(const struct few_replay_key *key, uint32_t purpose, int64_t rows,
+                                   int64_t n, real *out) {
+  const int64_t blocks = (n + 3) / 4;
+  FOR_EACH_ELEMENT(i, rows * blocks) {
+    const int64_t row = i / blocks, block = i % blocks;
+    const struct few_rng r = {key->seed, key->step, key->row0 + (uint64_t)row, purpose};
+    uint32_t w[4];
+    few__draw_block(&r, (uint32_t)block, w);
+    for (int k = 0; k < 4 && block * 4 + k < n; k++)
+      out[row * n + block * 4 + k] =
+          (real)(NORMAL ? few__draw_normal(w[k]) : few__draw_uniform(w[k]));
+  }
+}
+
+template <class real, bool NORMAL>
+static void draw(const struct few_call *c) {
+  const int64_t rows = c->shape.dim[0], n = inner_of(c->shape, 0);
+  FEW_LAUNCH(c->queue, (draw_kernel<real, NORMAL>), blocks_for(rows * ((n + 3) / 4)), THREADS, 0,
+             few__cuda_key(c->queue), (uint32_t)c->node->attr.i[0], rows, n, (real *)c->out);
+}
+
+template <class real>
+static void randn(const struct few_call *c) {
+  draw<real, true>(c);
+}
+FEW_CUDA_KERNEL(randn)
+
+template <class real>
+static void randu(const struct few_call *c) {
+  draw<real, false>(c);
+}
+FEW_CUDA_KERNEL(randu)

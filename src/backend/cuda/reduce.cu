@@ -1,0 +1,109 @@
+/* reduce.cu - sums over the dims where the result has 1.
+ *
+ * The operand's dims, merged where they can be, are of two kinds: kept and summed. Where the inmost
+ * is kept, neighbouring threads take neighbouring results; where it is summed, a warp shares one.
+ * Long sums are cut into slices whose parts a second launch adds: always the same slices, so the
+ * result is a function of the shape and the numbers alone.
+ */
+#include "cuda.h"
+
+struct dims {
+  int rank;
+  int64_t dim[FEW_MAX_RANK], stride[FEW_MAX_RANK], count;
+};
+
+/* Kept and summed dims, each with strides in the operand. */
+struct sums {
+  struct dims kept, summed;
+  bool inmost_kept;
+  int64_t slices, slice; /* of slice numbers of each sum, the last may have fewer */
+};
+
+static __device__ inline int64_t offset_of(const struct dims *d, int64_t i) {
+  int64_t at = 0;
+  for (int k = d->rank - 1; k >= 0; k--) {
+    at += i % d->dim[k] * d->stride[k];
+    i /= d->dim[k];
+  }
+  return at;
+}
+
+/* A thread, or a warp, a part: part[slice][result]. */
+template <class real, bool WARP>
+static __global__ void sum_kernel(struct sums s, const real *x, real *part) {
+  const int64_t n = s.kept.count * s.slices, lanes = WARP ? 32 : 1;
+  const int64_t lane = WARP ? threadIdx.x % 32 : 0;
+  for (int64_t i = ((int64_t)blockIdx.x * blockDim.x + threadIdx.x) / lanes; i < n;
+       i += (int64_t)gridDim.x * blockDim.x / lanes) {
+    const real *from = x + offset_of(&s.kept, i % s.kept.count);
+    const int64_t begin = i / s.kept.count * s.slice;
+    const int64_t end = begin + s.slice < s.summed.count ? begin + s.slice : s.summed.count;
+    real sum = 0;
+    for (int64_t k = begin + lane; k < end; k += lanes) sum += from[offset_of(&s.summed, k)];
+    if (WARP) sum = warp_sum(sum);
+    if (lane == 0) part[i] = sum;
+  }
+}
+
+template <class real>
+static __global__ void add_kernel(int64_t n, int64_t slices, const real *part, real *out) {
+  FOR_EACH_ELEMENT(i, n) {
+    real sum = 0;
+    for (int64_t k = 0; k < slices; k++) sum += part[k * n + i];
+    out[i] = sum;
+  }
+}
+
+static void add_dim(struct dims *d, int64_t dim, int64_t stride) {
+  d->count *= dim;
+  if (dim == 1) return;
+  if (d->rank && d->stride[d->rank - 1] == stride * dim) {
+    d->dim[d->rank - 1] *= dim;
+    d->stride[d->rank - 1] = stride;
+    return;
+  }
+  d->dim[d->rank] = dim;
+  d->stride[d->rank++] = stride;
+}
+
+enum { SHORT_SUM = 64, MOST_PARTS = 132 * 2048 };
+
+static struct sums sums_of(const struct few_call *c) {
+  const struct few_shape in = c->in[0].shape;
+  struct sums s = {};
+  s.kept.count = s.summed.count = 1;
+  for (int k = 0; k < in.rank; k++) {
+    const bool keeps = c->shape.rank && c->shape.dim[k] == in.dim[k];
+    if (in.dim[k] != 1) s.inmost_kept = keeps;
+    add_dim(keeps ? &s.kept : &s.summed, in.dim[k], inner_of(in, k));
+  }
+  const int64_t threads = s.kept.count * (s.inmost_kept ? 1 : 32), most = MOST_PARTS / threads;
+  const int64_t least = s.inmost_kept ? SHORT_SUM : 32 * SHORT_SUM;
+  s.slices = s.summed.count / least < most ? s.summed.count / least : most;
+  if (s.slices < 1) s.slices = 1;
+  s.slice = (s.summed.count + s.slices - 1) / s.slices;
+  return s;
+}
+
+template <class real>
+static void sum(const struct few_call *c) {
+  const struct sums s = sums_of(c);
+  const real *x = (const real *)c->in[0].data;
+  real *out = (real *)c->out, *part = s.slices > 1 ? (real *)c->scratch : out;
+  const int64_t parts = s.kept.count * s.slices;
+  if (s.inmost_kept)
+    FEW_LAUNCH(c->queue, (sum_kernel<real, false>), blocks_for(parts), THREADS, 0, s, x, part);
+  else
+    FEW_LAUNCH(c->queue, (sum_kernel<real, true>), blocks_for(parts * 32), THREADS, 0, s, x, part);
+  if (s.slices > 1)
+    FEW_LAUNCH(c->queue, add_kernel<real>, blocks_for(s.kept.count), THREADS, 0, s.kept.count,
+               s.slices, part, out);
+}
+FEW_CUDA_KERNEL(sum)
+
+template <class real>
+static size_t sum_scratch(const struct few_call *c) {
+  const struct sums s = sums_of(c);
+  return s.slices > 1 ? (size_t)(s.slices * s.kept.count) * sizeof(real) : 0;
+}
+FEW_CUDA_SCRATCH(sum)

@@ -1,0 +1,143 @@
+/* shape.cu - ops that only move numbers: broadcast, transpose, slice, pad, concat, onehot.
+ *
+ * Broadcast and transpose are one gather: the elements of the result in order, each from where the
+ * strides of the operand lead. Dims that the operand crosses as one are merged beforehand. Along
+ * one axis a tensor is [outer, dim, inner], which is all that the others look at.
+ */
+#include "cuda.h"
+
+/* ---- broadcast, transpose ---- */
+
+struct gather {
+  int rank;
+  int64_t dim[FEW_MAX_RANK], stride[FEW_MAX_RANK]; /* of the result; in the operand */
+};
+
+template <class real>
+static __global__ void gather_kernel(struct gather g, int64_t n, const real *x, real *out) {
+  FOR_EACH_ELEMENT(i, n) {
+    int64_t left = i, at = 0;
+    for (int k = g.rank - 1; k >= 0; k--) {
+      at += left % g.dim[k] * g.stride[k];
+      left /= g.dim[k];
+    }
+    out[i] = x[at];
+  }
+}
+
+static void add_dim(struct gather *g, int64_t dim, int64_t stride) {
+  if (dim == 1) return;
+  if (g->rank && g->stride[g->rank - 1] == stride * dim) {
+    g->dim[g->rank - 1] *= dim;
+    g->stride[g->rank - 1] = stride;
+    return;
+  }
+  g->dim[g->rank] = dim;
+  g->stride[g->rank++] = stride;
+}
+
+template <class real>
+static void run_gather(const struct few_call *c, const struct gather *g) {
+  const int64_t n = count_of(c->shape);
+  FEW_LAUNCH(c->queue, gather_kernel<real>, blocks_for(n), THREADS, 0, *g, n,
+             (const real *)c->in[0].data, (real *)c->out);
+}
+
+template <class real>
+static void broadcast(const struct few_call *c) {
+  const struct few_shape s = c->in[0].shape;
+  struct gather g = {};
+  for (int k = 0; k < c->shape.rank; k++) {
+    const bool stands = s.rank == 0 || s.dim[k] == 1;
+    add_dim(&g, c->shape.dim[k], stands ? 0 : inner_of(s, k));
+  }
+  run_gather<real>(c, &g);
+}
+FEW_CUDA_KERNEL(broadcast)
+
+template <class real>
+static void transpose(const struct few_call *c) {
+  struct gather g = {};
+  for (int k = 0; k < c->shape.rank; k++)
+    add_dim(&g, c->shape.dim[k], inner_of(c->in[0].shape, (int)c->node->attr.i[k]));
+  run_gather<real>(c, &g);
+}
+FEW_CUDA_KERNEL(transpose)
+
+/* ---- along an axis ---- */
+
+/* out[o, to + j] = x[o, from + j] for j in 0..n: rows of `row` and of x_row numbers. */
+template <class real>
+static __global__ void copy_kernel(int64_t outer, int64_t n, const real *x, int64_t x_row,
+                                   real *out, int64_t row) {
+  FOR_EACH_ELEMENT(i, outer * n) out[i / n * row + i % n] = x[i / n * x_row + i % n];
+}
+
+template <class real>
+static __global__ void clear_kernel(int64_t outer, int64_t n, real *out, int64_t row) {
+  FOR_EACH_ELEMENT(i, outer * n) out[i / n * row + i % n] = 0;
+}
+
+template <class real>
+static void copy(const struct few_call *c, int64_t outer, int64_t n, const real *x, int64_t x_row,
+                 real *out, int64_t row) {
+  if (outer * n > 0)
+    FEW_LAUNCH(c->queue, copy_kernel<real>, blocks_for(outer * n), THREADS, 0, outer, n, x, x_row,
+               out, row);
+}
+
+template <class real>
+static void clear(const struct few_call *c, int64_t outer, int64_t n, real *out, int64_t row) {
+  if (outer * n > 0)
+    FEW_LAUNCH(c->queue, clear_kernel<real>, blocks_for(outer * n), THREADS, 0, outer, n, out, row);
+}
+
+template <class real>
+static void slice(const struct few_call *c) {
+  const int axis = (int)c->node->attr.i[0];
+  const int64_t inner = inner_of(c->shape, axis), n = c->shape.dim[axis] * inner;
+  const real *x = (const real *)c->in[0].data + c->node->attr.i[1] * inner;
+  copy<real>(c, outer_of(c->shape, axis), n, x, c->in[0].shape.dim[axis] * inner, (real *)c->out,
+             n);
+}
+FEW_CUDA_KERNEL(slice)
+
+template <class real>
+static void pad(const struct few_call *c) {
+  const int axis = (int)c->node->attr.i[0];
+  const int64_t outer = outer_of(c->shape, axis), inner = inner_of(c->shape, axis);
+  const int64_t before = c->node->attr.i[1] * inner, after = c->node->attr.i[2] * inner;
+  const int64_t n = c->in[0].shape.dim[axis] * inner, row = before + n + after;
+  real *out = (real *)c->out;
+  clear<real>(c, outer, before, out, row);
+  copy<real>(c, outer, n, (const real *)c->in[0].data, n, out + before, row);
+  clear<real>(c, outer, after, out + before + n, row);
+}
+FEW_CUDA_KERNEL(pad)
+
+template <class real>
+static void concat(const struct few_call *c) {
+  const int axis = (int)c->node->attr.i[0];
+  const int64_t outer = outer_of(c->shape, axis), inner = inner_of(c->shape, axis);
+  real *out = (real *)c->out;
+  for (int k = 0; k < c->n_in; k++) {
+    const int64_t n = c->in[k].shape.dim[axis] * inner;
+    copy<real>(c, outer, n, (const real *)c->in[k].data, n, out, c->shape.dim[axis] * inner);
+    out += n;
+  }
+}
+FEW_CUDA_KERNEL(concat)
+
+template <class real>
+static __global__ void onehot_kernel(int64_t n, int64_t classes, const int32_t *index, real *out) {
+  FOR_EACH_ELEMENT(i, n) out[i] = index[i / classes] == i % classes ? 1 : 0;
+}
+
+/* An index outside 0..classes-1 is "no label": a row of zeros. */
+template <class real>
+static void onehot(const struct few_call *c) {
+  const int64_t n = count_of(c->shape);
+  FEW_LAUNCH(c->queue, onehot_kernel<real>, blocks_for(n), THREADS, 0, n, c->shape.dim[1],
+             (const int32_t *)c->in[0].data, (real *)c->out);
+}
+FEW_CUDA_KERNEL(onehot)

@@ -1,0 +1,47 @@
+/* table.cu - the table of kernels, and the one symbol of this library: few_cuda_backend. */
+#include <initializer_list>
+
+#include "cuda.h"
+#include "plugin.h"
+
+#define FEW_CUDA_ROW(OP, name)                                  \
+  extern "C" void few__cuda_##name##_f32(const few_call *call); \
+  extern "C" void few__cuda_##name##_f64(const few_call *call);
+#define FEW_CUDA_ROW_SCRATCH(OP, name)                                    \
+  FEW_CUDA_ROW(OP, name)                                                  \
+  extern "C" size_t few__cuda_##name##_scratch_f32(const few_call *call); \
+  extern "C" size_t few__cuda_##name##_scratch_f64(const few_call *call);
+#include "table.def"
+extern "C" void few__cuda_fused_f32(const few_call *call);
+extern "C" void few__cuda_fused_f64(const few_call *call);
+extern "C" void few__cuda_pointwise_f32(const few_call *call);
+extern "C" void few__cuda_pointwise_f64(const few_call *call);
+
+extern "C" const struct few_device few__cuda_device;
+
+static struct few_backend make() {
+  struct few_backend b = {};
+  b.name = "cuda";
+  b.help = "NVIDIA GPUs";
+  b.device = &few__cuda_device;
+  for (int op = 0; op < FEW_OP_COUNT; op++)
+    if (few__cuda_arity((few_op)op)) {
+      b.kernel[FEW_F32][op].run = few__cuda_pointwise_f32;
+      b.kernel[FEW_F64][op].run = few__cuda_pointwise_f64;
+    }
+#define FEW_CUDA_ROW(OP, name)                                     \
+  b.kernel[FEW_F32][FEW_OP_##OP] = {few__cuda_##name##_f32, NULL}; \
+  b.kernel[FEW_F64][FEW_OP_##OP] = {few__cuda_##name##_f64, NULL};
+#define FEW_CUDA_ROW_SCRATCH(OP, name)                                                       \
+  b.kernel[FEW_F32][FEW_OP_##OP] = {few__cuda_##name##_f32, few__cuda_##name##_scratch_f32}; \
+  b.kernel[FEW_F64][FEW_OP_##OP] = {few__cuda_##name##_f64, few__cuda_##name##_scratch_f64};
+#include "table.def"
+  b.fused[FEW_F32].run = few__cuda_fused_f32;
+  b.fused[FEW_F64].run = few__cuda_fused_f64;
+  return b;
+}
+
+extern "C" const struct few_backend *few_cuda_backend(int abi) {
+  static const struct few_backend backend = make();
+  return abi == FEW_CUDA_ABI ? &backend : NULL;
+}

@@ -1,0 +1,21 @@
+# The kernels of the CUDA backend as C++ of the host (emulator.h): what of them is ours is tested
+# wherever there is a compiler.
+include(CheckLanguage)
+check_language(CXX)
+find_library(FEW_TCC tcc)
+if(NOT CMAKE_CXX_COMPILER OR NOT FEW_TCC OR CMAKE_C_FLAGS MATCHES "-fsanitize")
+  return() # sanitizers do not follow threads that take turns on stacks of their own
+endif()
+enable_language(CXX)
+set(FEW_CUDA_FOLDER ${CMAKE_SOURCE_DIR}/src/backend/cuda)
+file(GLOB FEW_EMULATED CONFIGURE_DEPENDS ${FEW_CUDA_FOLDER}/*.cu)
+list(FILTER FEW_EMULATED EXCLUDE REGEX "/(queue|gemm|conv|compile)\\.cu$") # NVIDIA's libraries
+set_source_files_properties(${FEW_EMULATED} PROPERTIES LANGUAGE CXX)
+add_library(few_cuda_emulated STATIC ${FEW_EMULATED} ${CMAKE_CURRENT_LIST_DIR}/emulator.cc
+  ${CMAKE_CURRENT_LIST_DIR}/emulated.cc)
+target_include_directories(few_cuda_emulated PRIVATE ${CMAKE_CURRENT_LIST_DIR} ${CMAKE_SOURCE_DIR}/src
+  ${CMAKE_SOURCE_DIR}/include ${FEW_CUDA_FOLDER})
+target_compile_definitions(few_cuda_emulated PRIVATE FEW_CUDA_EMULATED="emulator.h")
+set_target_properties(few_cuda_emulated PROPERTIES CXX_STANDARD 17 CXX_EXTENSIONS OFF
+  COMPILE_OPTIONS "-xc++;-Wall;-Wextra;-Wno-unused-function;-ffp-contract=off")
+target_link_libraries(few_cuda_emulated PRIVATE ${FEW_TCC} ${CMAKE_DL_LIBS})
