@@ -2,6 +2,7 @@
 #ifndef FEW_H
 #define FEW_H
 
+#include "few/backend.h"
 #include "few/base.h"
 #include "few/bench.h"
 #include "few/check.h"
