@@ -130,6 +130,7 @@ static few_status check_guidance(few_ctx *ctx, const struct few_run_objective *o
                                  const struct few_fit *fit) {
   const struct few_guidance_opts *of = o->opts;
   if (!o->def->guides) return FEW_OK;
+  assert(fit->teacher); /* whose guidance it is: few__run_objectives has seen to that */
   if (of->guidance_max < of->guidance_min)
     return few__fail(ctx, FEW_E_INVALID, "%s: guidance_max %g is below guidance_min %g",
                      o->def->name, of->guidance_max, of->guidance_min);
