@@ -14,6 +14,7 @@
 static char why[400];
 static struct few_backend missing = {.name = "cuda", .help = "NVIDIA GPUs", .missing = why};
 static const struct few_backend *found = &missing;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* The first that can be loaded; the last one's mistake is told. */
 static void *load(void) {
@@ -47,7 +48,6 @@ static void look(void) {
 }
 
 const struct few_backend *few__backend_cuda(void) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, look);
   return found;
 }
