@@ -125,23 +125,36 @@ static few_status take_values(few_model *m, const char *path, const struct few_s
   return FEW_OK;
 }
 
-few_status few_model_load(few_ctx *ctx, few_model **out, const char *path) {
-  struct few_st file;
+/* The model in a parsed file, which is freed. */
+static few_status take(few_ctx *ctx, few_model **out, const char *place, struct few_st *file) {
+  const char *text = few__st_meta(file, "few");
   few_status st;
-  *out = NULL;
-  FEW_TRY(few__st_read(ctx, &file, path, max_bytes));
-  const char *text = few__st_meta(&file, "few");
   if (text)
-    st = few__model_from_description(ctx, out, path, text, strlen(text));
+    st = few__model_from_description(ctx, out, place, text, strlen(text));
   else
     st = few__fail(ctx, FEW_E_FORMAT,
                    "%s: no model of few: its metadata has no `few`: give a file that few saved",
-                   path);
-  if (!st) st = take_values(*out, path, &file);
-  few__st_free(ctx, &file);
+                   place);
+  if (!st) st = take_values(*out, place, file);
+  few__st_free(ctx, file);
   if (st) {
     few_model_free(*out);
     *out = NULL;
   }
   return st;
+}
+
+few_status few_model_load(few_ctx *ctx, few_model **out, const char *path) {
+  struct few_st file;
+  *out = NULL;
+  FEW_TRY(few__st_read(ctx, &file, path, max_bytes));
+  return take(ctx, out, path, &file);
+}
+
+few_status few_model_load_bytes(few_ctx *ctx, few_model **out, const char *name, const void *bytes,
+                                size_t n) {
+  struct few_st file;
+  *out = NULL;
+  FEW_TRY(few__st_parse(ctx, &file, name, bytes, n));
+  return take(ctx, out, name, &file);
 }

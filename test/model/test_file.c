@@ -75,8 +75,18 @@ static void test_round_trip(void **state) {
     assert_ok(s.ctx, few_model_save(m, s.path));
     assert_ok(s.ctx, few_model_load(s.ctx, &back, s.path));
     assert_same(m, back);
-    few_model_free(m);
     few_model_free(back);
+    char *bytes;
+    size_t n;
+    assert_ok(s.ctx, few__file_read(s.ctx, &bytes, &n, s.path, 1 << 28));
+    assert_ok(s.ctx, few_model_load_bytes(s.ctx, &back, "mine", bytes, n));
+    assert_same(m, back);
+    few_model_free(back);
+    assert_int_equal(few_model_load_bytes(s.ctx, &back, "mine", bytes, n - 1), FEW_E_FORMAT);
+    assert_null(back);
+    assert_int_equal(strncmp(few_error(s.ctx), "mine: ", 6), 0);
+    few__free(s.ctx, bytes);
+    few_model_free(m);
   }
   scratch_free(&s);
 }
