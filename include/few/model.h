@@ -22,7 +22,8 @@ typedef struct few_model few_model;
 
 /* Read a model. The context must outlive it. On failure *out is NULL. */
 FEW_MUST_USE few_status few_model_load(few_ctx *ctx, few_model **out, const char *path);
-/* The same of a file's bytes, which are copied: a model inside a program. `name` is for messages. */
+/* The same of a file's bytes, which are copied: a model inside a program. `name` is for messages.
+ */
 FEW_MUST_USE few_status few_model_load_bytes(few_ctx *ctx, few_model **out, const char *name,
                                              const void *bytes, size_t n);
 FEW_MUST_USE few_status few_model_save(const few_model *m, const char *path); /* atomic */
