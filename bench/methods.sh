@@ -29,9 +29,9 @@ ect           -             1,2     1
 dscm          -             1,2     1
 direct        -             1       1
 reflow        -             1,4,16  1
-progressive   -             1,2,4,8 1
+progressive   -             1       1
 guided        -             18      3
-guided-steps  guided        1,2,4   3
+guided-steps  guided        2       3
 shortcut      -             1,2,4,16 1
 meanflow      -             1,2,4   1
 scd-segments  -             2,4     1
