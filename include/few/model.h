@@ -143,7 +143,8 @@ FEW_MUST_USE few_status few_sample(few_model *m, const struct few_sample_opts *o
                                    int32_t *labels, int *nfe);
 
 /* What opts come to for this model: the sampler's name (static) and its steps. Fails as few_sample
- * would, before any work. Both may be NULL. */
+ * would, before any work, and logs a warning of what runs but draws poor pictures: a solver on a
+ * model of jumps, other steps than those that a model of few has learned. Both may be NULL. */
 FEW_MUST_USE few_status few_sample_plan(few_model *m, const struct few_sample_opts *opts,
                                         const char **sampler, int *steps);
 

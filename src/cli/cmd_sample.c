@@ -61,21 +61,6 @@ static void report(const struct sample_opts *o, const char *sampler, int steps, 
   }
 }
 
-static bool is_solver(const char *sampler) {
-  for (int i = 0; i < few_sampler_list_count(); i++)
-    if (!strcmp(few_sampler_list(i).name, sampler)) return few_sampler_list(i).solver;
-  return false;
-}
-
-/* A solver runs on a consistency model without a word and draws bad pictures. */
-static void warn_of_solver(const struct few_model_info *m, const char *sampler) {
-  if (m->span || is_solver(m->sampler) || !is_solver(sampler)) return;
-  fprintf(stderr,
-          "few: warning: %s solves for the flow, and this model (%s) has learned the jumps of %s "
-          "alone: pictures will be poor\n",
-          sampler, m->objective, m->sampler);
-}
-
 static int sample(struct cli *cli, few_model *m, struct few_sample_opts s,
                   const struct sample_opts *o) {
   struct few_model_info info;
@@ -95,7 +80,6 @@ static int sample(struct cli *cli, few_model *m, struct few_sample_opts s,
   if (out && labels) {
     double start = cli_seconds();
     few_status st = few_sample_plan(m, &s, &sampler, &steps);
-    if (!st) warn_of_solver(&info, sampler);
     if (!st) st = few_sample(m, &s, out, labels, &nfe);
     double seconds = cli_seconds() - start;
     progress_clear(&cli->progress);

@@ -258,10 +258,27 @@ void few__sample_choice_free(const few_model *m, struct few_sample_choice *c) {
   c->olss = NULL;
 }
 
+/* What runs without an error and draws poor pictures. */
+static void warn(const few_model *m, const struct few_sample_choice *c) {
+  const struct few_sampler *own;
+  if (few__sampler_find(m->ctx, &own, m->sampler)) return;
+  if (c->sampler->order > 0 && own->order == 0 && m->spec.span == FEW_SPAN_NONE)
+    few__log(m->ctx, FEW_LOG_WARN,
+             "%s solves for the flow, and this model (%s) has learned the jumps of %s alone: "
+             "pictures will be poor",
+             c->sampler->name, m->objective, m->sampler);
+  else if (m->direction != FEW_BOTH_WAYS && m->n_times && c->times.steps != m->n_times)
+    few__log(m->ctx, FEW_LOG_WARN,
+             "this model (%s) has learned its own %d step%s, and is asked for %d: pictures will "
+             "be poor",
+             m->objective, m->n_times, m->n_times == 1 ? "" : "s", c->times.steps);
+}
+
 few_status few_sample_plan(few_model *m, const struct few_sample_opts *opts, const char **sampler,
                            int *steps) {
   struct few_sample_choice c;
   FEW_TRY(few__sample_choose(m, opts, false, &c));
+  warn(m, &c);
   if (sampler) *sampler = c.sampler->name;
   if (steps) *steps = c.times.steps;
   few__sample_choice_free(m, &c);

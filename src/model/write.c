@@ -129,17 +129,17 @@ few_status few_sample_write(few_model *m, const char *path, const struct few_sam
                   .columns = columns,
                   .samples = samples,
                   .labels = labels};
-  const char *sampler;
-  int steps;
+  struct few_sample_choice c;
   if (opts->n < 1 || opts->n > INT32_MAX || opts->first < 0 || columns < 0 || columns > INT32_MAX)
     return few__fail(m->ctx, FEW_E_INVALID,
                      "%s: %lld samples from %lld in %lld columns: give at least one, from 0", path,
                      (long long)opts->n, (long long)opts->first, (long long)columns);
-  FEW_TRY(few_sample_plan(m, opts, &sampler, &steps));
+  FEW_TRY(few__sample_choose(m, opts, false, &c));
   snprintf(j.about, sizeof j.about,
            ", seed %llu, %d steps of %s; net %s (%s, %lld steps of training)",
-           (unsigned long long)opts->seed, steps, sampler, m->net->name, m->objective,
-           (long long)m->step);
+           (unsigned long long)opts->seed, c.times.steps, c.sampler->name, m->net->name,
+           m->objective, (long long)m->step);
+  few__sample_choice_free(m, &c);
   if (ends_with(path, ".png")) return write_grid(&j);
   if (ends_with(path, ".npy")) return write_array(&j);
   return write_folder(&j);

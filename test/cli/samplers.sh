@@ -25,6 +25,7 @@ grep -q "average velocity" err || fail "$(cat err)"
 s=$here/../../models/fashion-student.safetensors
 "$few" sample "$s" --sampler ddim --n 1 --steps 1 --out x.png 2>err >/dev/null || fail "a solver of a student"
 grep -q "learned the jumps of consistency" err || fail "no warning: $(cat err)"
+test $(grep -c warning err) = 1 || fail "$(cat err)"
 "$few" sample "$s" --n 1 --steps 1 --out x.png 2>err >/dev/null || fail "no samples"
 grep -q warning err && fail "$(cat err)"
 "$few" sample $m --sampler ddpm --set eta=0 --steps 20 --out a.npy --quiet || fail "no samples"

@@ -499,6 +499,38 @@ static void test_not_finite(void **state) {
   few_ctx_free(ctx);
 }
 
+/* What runs and draws poor pictures: told by the plan, in a sentence. */
+static void test_poor(void **state) {
+  (void)state;
+  few_ctx *ctx;
+  char warning[200] = "";
+  struct few_ctx_opts co = FEW_CTX_OPTS_INIT;
+  struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  co.user = warning;
+  co.log = keep_warning;
+  assert_int_equal(few_ctx_create(&ctx, &co), FEW_OK);
+  few_model *m = test_model_new(ctx, TEST_MLP);
+  snprintf(m->sampler, sizeof m->sampler, "consistency");
+  assert_ok(ctx, few_sample_plan(m, &o, NULL, NULL));
+  assert_string_equal(warning, "");
+  o.sampler = "ddim";
+  assert_ok(ctx, few_sample_plan(m, &o, NULL, NULL));
+  assert_non_null(strstr(warning, "learned the jumps of consistency"));
+  o.sampler = NULL;
+  m->direction = FEW_DECODES;
+  assert_ok(ctx, few_model_set_times(m, 2, (double[]){1.5, 1}));
+  *warning = 0;
+  assert_ok(ctx, few_sample_plan(m, &o, NULL, NULL));
+  o.steps = 2;
+  assert_ok(ctx, few_sample_plan(m, &o, NULL, NULL));
+  assert_string_equal(warning, "");
+  o.steps = 3;
+  assert_ok(ctx, few_sample_plan(m, &o, NULL, NULL));
+  assert_non_null(strstr(warning, "its own 2 steps, and is asked for 3"));
+  few_model_free(m);
+  few_ctx_free(ctx);
+}
+
 static void test_list(void **state) {
   (void)state;
   assert_true(few_sampler_list_count() >= 4);
@@ -510,13 +542,21 @@ static void test_list(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_one_step_is_exact), cmocka_unit_test(test_solvers_converge),
-      cmocka_unit_test(test_same_picture),      cmocka_unit_test(test_defaults_and_counts),
-      cmocka_unit_test(test_settings),          cmocka_unit_test(test_own_times),
-      cmocka_unit_test(test_steps_by_hand),     cmocka_unit_test(test_plan_refuses),
-      cmocka_unit_test(test_guidance_interval), cmocka_unit_test(test_autoguidance),
-      cmocka_unit_test(test_refused),           cmocka_unit_test(test_cancel),
-      cmocka_unit_test(test_not_finite),        cmocka_unit_test(test_list),
+      cmocka_unit_test(test_one_step_is_exact),
+      cmocka_unit_test(test_solvers_converge),
+      cmocka_unit_test(test_same_picture),
+      cmocka_unit_test(test_defaults_and_counts),
+      cmocka_unit_test(test_settings),
+      cmocka_unit_test(test_own_times),
+      cmocka_unit_test(test_steps_by_hand),
+      cmocka_unit_test(test_plan_refuses),
+      cmocka_unit_test(test_guidance_interval),
+      cmocka_unit_test(test_autoguidance),
+      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_cancel),
+      cmocka_unit_test(test_not_finite),
+      cmocka_unit_test(test_poor),
+      cmocka_unit_test(test_list),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
