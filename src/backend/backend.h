@@ -78,7 +78,7 @@ struct few_device {
   void (*put)(struct few_queue *q, void *to, const void *from, size_t bytes);
   void (*get)(struct few_queue *q, void *to, const void *from, size_t bytes);
   void (*set_key)(struct few_queue *q, const struct few_replay_key *key);
-  /* Kernels between begin and end are recorded and do not run. NULL: this device cannot. */
+  /* Kernels between begin and end are recorded and do not run. */
   void (*record_begin)(struct few_queue *q);
   struct few_recording *(*record_end)(struct few_queue *q);
   void (*launch)(struct few_queue *q, struct few_recording *r);

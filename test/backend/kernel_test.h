@@ -11,6 +11,7 @@
 #include <float.h>
 
 #include "backend/backend.h"
+#include "backend/shape.h"
 #include "base/rng.h"
 #include "testing.h"
 
@@ -27,12 +28,6 @@ struct op_call {
   const int32_t *index; /* operand 0, if not NULL */
   struct few_replay_key key;
 };
-
-static inline int64_t count_of(struct few_shape s) {
-  int64_t n = 1;
-  for (int k = 0; k < s.rank; k++) n *= s.dim[k];
-  return n;
-}
 
 /* `bytes` between two guards; free with guard_free, which checks them. */
 static inline void *guard_new(size_t bytes) {

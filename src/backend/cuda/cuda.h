@@ -37,6 +37,7 @@
 
 extern "C" {
 #include "backend/backend.h"
+#include "backend/shape.h"
 }
 
 #define FEW_CUDA_KERNEL(name)                                                                \
@@ -64,25 +65,6 @@ void few__cuda_fail(struct few_queue *q, const char *what, const char *why);
 
 /* Operands of a pointwise op; 0 of any other. */
 int few__cuda_arity(few_op op);
-
-/* ---- shapes ---- */
-
-static inline int64_t count_of(struct few_shape s) {
-  int64_t n = 1;
-  for (int k = 0; k < s.rank; k++) n *= s.dim[k];
-  return n;
-}
-/* Elements before and after an axis: a tensor is [outer, dim[axis], inner]. */
-static inline int64_t outer_of(struct few_shape s, int axis) {
-  int64_t n = 1;
-  for (int k = 0; k < axis; k++) n *= s.dim[k];
-  return n;
-}
-static inline int64_t inner_of(struct few_shape s, int axis) {
-  int64_t n = 1;
-  for (int k = axis + 1; k < s.rank; k++) n *= s.dim[k];
-  return n;
-}
 
 /* Threads that go over n elements by strides of the grid: enough to fill any GPU, few enough that
  * each has some to do. */

@@ -1,6 +1,4 @@
 /* table.cu - the table of kernels, and the one symbol of this library: few_cuda_backend. */
-#include <initializer_list>
-
 #include "cuda.h"
 #include "plugin.h"
 

@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "backend/ref/ref.h"
+#include "backend/shape.h"
 
 #if FEW_REAL_IS_F64
 typedef double real;
@@ -24,24 +25,6 @@ typedef float real;
     FEW_UNUSED(c);                                     \
     return 0;                                          \
   }
-
-static inline int64_t count_of(struct few_shape s) {
-  int64_t n = 1;
-  for (int k = 0; k < s.rank; k++) n *= s.dim[k];
-  return n;
-}
-
-/* Elements before and after an axis: a tensor is [outer, dim[axis], inner]. */
-static inline int64_t outer_of(struct few_shape s, int axis) {
-  int64_t n = 1;
-  for (int k = 0; k < axis; k++) n *= s.dim[k];
-  return n;
-}
-static inline int64_t inner_of(struct few_shape s, int axis) {
-  int64_t n = 1;
-  for (int k = axis + 1; k < s.rank; k++) n *= s.dim[k];
-  return n;
-}
 
 static inline void clear(real *x, int64_t n) { memset(x, 0, (size_t)n * sizeof *x); }
 
