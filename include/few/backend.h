@@ -1,4 +1,4 @@
-/* few/backend.h - what computes: recipes name one by `backend`, `few bench` by --backend. */
+/* few/backend.h - what computes: a recipe names one by `backend`, the program by --backend. */
 #ifndef FEW_BACKEND_H
 #define FEW_BACKEND_H
 
@@ -19,6 +19,11 @@ struct few_backend_info few_backend_list(int i); /* static strings */
 /* The k-th op that backend i has no kernel for in f32 (f64: true is f64); NULL past the last. A
  * graph that needs it is refused when it is planned. */
 const char *few_backend_lacks(int i, bool f64, int k);
+
+/* What networks of models run on in this context from now on, by its name; NULL: "cpu". Pictures
+ * are the same for any number of workers, not for any backend: sums are taken in other orders.
+ * FEW_E_INVALID for a name that there is not, FEW_E_UNSUPPORTED for one that is missing here. */
+FEW_MUST_USE few_status few_ctx_set_backend(few_ctx *ctx, const char *name);
 
 #ifdef __cplusplus
 }

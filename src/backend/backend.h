@@ -104,6 +104,12 @@ struct few_backend {
 const struct few_backend *few__backend_find(const char *name);
 const struct few_backend *few__backend_at(int i);
 
+/* That of the name; FEW_E_INVALID tells the names, FEW_E_UNSUPPORTED why it is missing. */
+few_status few__backend_choose(few_ctx *ctx, const struct few_backend **out, const char *name);
+/* What the context's networks run on: what was chosen, or cpu; and the same of the host alone. */
+const struct few_backend *few__backend_of(const few_ctx *ctx);
+const struct few_backend *few__backend_host(const few_ctx *ctx);
+
 /* Plain loops for every op, f32 and f64: the definition. */
 const struct few_backend *few__backend_ref(void);
 /* The fastest that this processor runs; ref's kernels where it has no own. */

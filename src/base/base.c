@@ -55,6 +55,9 @@ void few_ctx_set_workers(few_ctx *ctx, int workers) {
   ctx->workers = n > FEW_MAX_WORKERS ? FEW_MAX_WORKERS : (int)n;
 }
 
+const struct few_backend *few__ctx_backend(const few_ctx *ctx) { return ctx->backend; }
+void few__ctx_set_backend(few_ctx *ctx, const struct few_backend *b) { ctx->backend = b; }
+
 few_status few__failv(few_ctx *ctx, few_status status, const char *fmt, va_list args) {
   if (ctx) vsnprintf(ctx->error, sizeof ctx->error, fmt, args);
   return status;

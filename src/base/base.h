@@ -54,6 +54,11 @@ struct few_progress_frame {
 };
 void few__progress_frame(few_ctx *ctx, const struct few_progress_frame *frame);
 
+/* What few_ctx_set_backend chose, for backend/ to look at; NULL: nothing. */
+struct few_backend;
+const struct few_backend *few__ctx_backend(const few_ctx *ctx);
+void few__ctx_set_backend(few_ctx *ctx, const struct few_backend *backend);
+
 /* Memory: 64-byte aligned, never NULL-checked by hand: few__new fails with FEW_E_MEMORY. */
 void *few__alloc(few_ctx *ctx, size_t bytes);              /* NULL when out of memory */
 void *few__realloc(few_ctx *ctx, void *ptr, size_t bytes); /* ptr may be NULL */

@@ -189,21 +189,9 @@ static few_status one_step(struct bench *b) {
   return FEW_OK;
 }
 
-static few_status find_backend(const struct bench *b, const struct few_backend **out) {
-  const char *name = b->o->backend ? b->o->backend : "cpu";
-  *out = few__backend_find(name);
-  if (*out) return FEW_OK;
-  char known[128] = "";
-  for (int i = 0; few__backend_at(i); i++) {
-    size_t n = strlen(known);
-    snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", few__backend_at(i)->name);
-  }
-  return few__fail(b->ctx, FEW_E_INVALID, "there is no backend %s: this few has %s", name, known);
-}
-
 static few_status set_up(struct bench *b) {
   const struct few_backend *backend;
-  FEW_TRY(find_backend(b, &backend));
+  FEW_TRY(few__backend_choose(b->ctx, &backend, b->o->backend ? b->o->backend : "cpu"));
   if (b->o->version != FEW_BENCH_OPTS_VERSION || b->which >= FEW_BENCH_CASES)
     return few__fail(b->ctx, FEW_E_INVALID, "bench: options of another version of few");
   int workers = b->o->workers > 0 ? b->o->workers : few_ctx_workers(b->ctx);

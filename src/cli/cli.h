@@ -21,6 +21,7 @@ enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_STOPPED = 130 };
 struct common {
   bool help, quiet, json;
   int64_t workers;
+  const char *backend;
 };
 #define OPT_HELP(S) OPT_FLAG(S, common.help, "help", "this text")
 #define OPT_QUIET(S) OPT_FLAG(S, common.quiet, "quiet", "no progress, no summary")
@@ -28,6 +29,8 @@ struct common {
 #define OPT_WORKERS(S)                                    \
   OPT_INT(S, common.workers, "workers", "W", "0", 0, 256, \
           "threads; 0: one a processor. Never changes a result")
+#define OPT_BACKEND(S) \
+  OPT_TEXT(S, common.backend, "backend", "NAME", NULL, "what computes: few backend list; else cpu")
 
 struct cli {
   few_ctx *ctx;

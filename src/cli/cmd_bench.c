@@ -7,7 +7,7 @@
 
 struct bench_opts {
   struct common common;
-  const char *net, *backend;
+  const char *net;
   struct opt_texts set;
   int64_t size, channels, batch, shards;
   double seconds;
@@ -25,9 +25,9 @@ static const struct opt options[] = {
     OPT_REAL(S, seconds, "seconds", "T", "5", 0.01, 86400, "how long to repeat each case"),
     OPT_SET(S, cases, "case", "NAME,...", "infer,train,jvp,scd,sct", "infer|train|jvp|scd|sct",
             "what to time"),
-    OPT_TEXT(S, backend, "backend", "NAME", "cpu", "whose kernels: cpu, or ref, the plain loops"),
     OPT_FLAG(S, profile, "profile", "also what each kernel of the step takes"),
     OPT_WORKERS(S),
+    OPT_BACKEND(S),
     OPT_JSON(S, "a JSON object with an array of results"),
     OPT_HELP(S),
     OPT_END};
@@ -77,6 +77,10 @@ static void look_at_cpu(struct machine *m) {
   if (f) fclose(f);
 }
 
+static const char *backend_of(const struct bench_opts *o) {
+  return o->common.backend ? o->common.backend : "cpu";
+}
+
 static void print_heading(const struct machine *m, const struct bench_opts *o) {
   printf("%s%s%s, %d worker%s, peak %.1f GFLOP/s\n", m->cpu, *m->isa ? ", " : "", m->isa,
          m->workers, m->workers == 1 ? "" : "s", m->peak);
@@ -84,7 +88,7 @@ static void print_heading(const struct machine *m, const struct bench_opts *o) {
   for (int i = 0; i < o->set.n; i++) printf(" %s", o->set.at[i]);
   printf(", %" PRId64 " x %" PRId64 " x %" PRId64 ", batch %" PRId64 " in %" PRId64
          " shards, backend %s\n\n",
-         o->size, o->size, o->channels, o->batch, o->shards, o->backend);
+         o->size, o->size, o->channels, o->batch, o->shards, backend_of(o));
   printf("%-8s %10s %10s %10s %10s %8s %8s\n", "case", "images/s", "s/step", "fastest", "GFLOP/s",
          "of peak", "MiB");
 }
@@ -112,7 +116,7 @@ static void json_heading(struct json *j, const struct machine *m, const struct b
   json_int(j, "channels", o->channels);
   json_int(j, "batch", o->batch);
   json_int(j, "shards", o->shards);
-  json_text(j, "backend", o->backend);
+  json_text(j, "backend", backend_of(o));
   json_open(j, "results", '[');
 }
 
@@ -230,7 +234,7 @@ static int run(struct cli *cli, const void *opts) {
   b.batch = o->batch;
   b.shards = o->shards;
   b.seconds = o->seconds;
-  b.backend = o->backend;
+  b.backend = o->common.backend;
   if (o->profile) b.profile = take_kernel;
   struct machine m = {.workers = few_ctx_workers(cli->ctx)};
   look_at_cpu(&m);

@@ -29,6 +29,7 @@ static const struct opt options[] = {
     OPT_INT(S, rows, "rows", "N", "16", 1, 65536, "--init: rows of noise that are fed"),
     OPT_SEED(S, seed, "seed", "S", "1", "--init: of weights and noise"),
     OPT_WORKERS(S),
+    OPT_BACKEND(S),
     OPT_JSON(S, "an array of JSON objects; of straightness, an object"),
     OPT_HELP(S),
     OPT_END};

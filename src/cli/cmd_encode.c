@@ -24,6 +24,7 @@ static const struct opt options[] = {
     OPT_INT(S, batch, "batch", "B", "0", 0, 1e6,
             "pictures in memory at once; 0: chosen. Never changes a result"),
     OPT_WORKERS(S),
+    OPT_BACKEND(S),
     OPT_QUIET(S),
     OPT_JSON(S, "a JSON object at the end"),
     OPT_HELP(S),

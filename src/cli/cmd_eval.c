@@ -44,6 +44,7 @@ static const struct opt options[] = {
     OPT_INT(S, subset_size, "subset-size", "N", "1000", 2, 1048576, "of kid"),
     OPT_INT(S, splits, "splits", "K", "10", 1, 1000, "of is"),
     OPT_WORKERS(S),
+    OPT_BACKEND(S),
     OPT_QUIET(S),
     OPT_JSON(S, "a JSON object in place of the table"),
     OPT_HELP(S),

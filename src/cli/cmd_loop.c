@@ -4,8 +4,6 @@
 #include "cli.h"
 #include "recipes.h"
 
-enum { MAX_OPERANDS = 256 };
-
 struct loop_opts {
   struct common common;
   const char *run, *features, *metrics;
@@ -27,6 +25,7 @@ static const struct opt options[] = {
     OPT_TEXT(S, features, "features", "NAME", NULL, "what distances are in: few list features"),
     OPT_TEXT(S, metrics, "metrics", "A,B", NULL, "otherwise fd,pr, and energy of points"),
     OPT_WORKERS(S),
+    OPT_BACKEND(S),
     OPT_QUIET(S),
     OPT_HELP(S),
     OPT_END};
@@ -54,17 +53,14 @@ static int run(struct cli *cli, const void *opts) {
   const struct loop_opts *o = opts;
   int code = check_words(cli);
   if (code) return code;
-  char workers[32], path[RECIPE_PATH];
-  const char *overrides[MAX_OPERANDS];
+  char path[RECIPE_PATH];
+  struct recipe_overrides overrides;
+  cli_overrides(&overrides, cli, &o->common);
   struct few_loop_opts l = FEW_LOOP_OPTS_INIT;
   l.recipe = cli_find_recipe(path, cli->operands[0]);
   l.run = o->run;
-  l.overrides = overrides;
-  for (int i = 1; i < cli->n_operands; i++) overrides[l.n_overrides++] = cli->operands[i];
-  if (o->common.workers) {
-    snprintf(workers, sizeof workers, "workers=%d", (int)o->common.workers);
-    overrides[l.n_overrides++] = workers;
-  }
+  l.overrides = overrides.at;
+  l.n_overrides = overrides.n;
   l.generations = (int)o->generations;
   l.kind = o->kind;
   l.n_real = o->real;
@@ -88,7 +84,7 @@ const struct command command_loop = {
     .help = "Train generation after generation on samples of the last one.",
     .text = text,
     .min_operands = 1,
-    .max_operands = MAX_OPERANDS,
+    .max_operands = RECIPE_OPERANDS,
     .options = options,
     .size = sizeof(struct loop_opts),
     .stops = true,

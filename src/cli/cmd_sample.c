@@ -28,6 +28,7 @@ static const struct opt options[] = {
             "pictures in memory at once; 0: chosen. Never changes a result"),
     OPT_INT(S, columns, "columns", "C", "0", 0, 10000, "of a grid; 0: as square as may be"),
     OPT_WORKERS(S),
+    OPT_BACKEND(S),
     OPT_QUIET(S),
     OPT_JSON(S, "a JSON object at the end"),
     OPT_HELP(S),

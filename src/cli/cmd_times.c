@@ -30,6 +30,7 @@ static const struct opt options[] = {
     OPT_REAL(S, guidance, "guidance", "G", "1", 0, 100, "towards the label; 1: none added"),
     OPT_SEED(S, seed, "seed", "S", "0", "of the samples, which all looks share"),
     OPT_WORKERS(S),
+    OPT_BACKEND(S),
     OPT_QUIET(S),
     OPT_JSON(S, "a JSON object in place of the table"),
     OPT_HELP(S),

@@ -5,8 +5,6 @@
 #include "cli.h"
 #include "recipes.h"
 
-enum { MAX_OPERANDS = 256 };
-
 struct train_opts {
   struct common common;
   const char *run;
@@ -15,6 +13,7 @@ struct train_opts {
 static const struct opt options[] = {
     OPT_TEXT(S, run, "run", "DIR", OPT_NEEDED, "folder of the run: log, checkpoints, the model"),
     OPT_WORKERS(S),
+    OPT_BACKEND(S),
     OPT_QUIET(S),
     OPT_JSON(S, "a JSON object at the end"),
     OPT_HELP(S),
@@ -67,17 +66,14 @@ static int run(struct cli *cli, const void *opts) {
   const struct train_opts *o = opts;
   int code = check_words(cli);
   if (code) return code;
-  char workers[32], path[RECIPE_PATH];
-  const char *overrides[MAX_OPERANDS];
+  char path[RECIPE_PATH];
+  struct recipe_overrides overrides;
+  cli_overrides(&overrides, cli, &o->common);
   struct few_train_opts t = FEW_TRAIN_OPTS_INIT;
   t.recipe = cli_find_recipe(path, cli->operands[0]);
   t.run = o->run;
-  t.overrides = overrides;
-  for (int i = 1; i < cli->n_operands; i++) overrides[t.n_overrides++] = cli->operands[i];
-  if (o->common.workers) { /* stands before the recipe's own */
-    snprintf(workers, sizeof workers, "workers=%d", (int)o->common.workers);
-    overrides[t.n_overrides++] = workers;
-  }
+  t.overrides = overrides.at;
+  t.n_overrides = overrides.n;
   double start = cli_seconds();
   few_status st = few_train(cli->ctx, &t);
   double seconds = cli_seconds() - start;
@@ -100,7 +96,7 @@ const struct command command_train = {
     .help = "Train a teacher or a student from a recipe; resumes by itself.",
     .text = text,
     .min_operands = 1,
-    .max_operands = MAX_OPERANDS,
+    .max_operands = RECIPE_OPERANDS,
     .options = options,
     .size = sizeof(struct train_opts),
     .stops = true,

@@ -29,6 +29,7 @@ static const struct opt options[] = {
     OPT_FLAG(S, beside, "beside", "each picture before what became of it"),
     OPT_INT(S, columns, "columns", "C", "0", 0, 10000, "of a grid; 0: as square as may be"),
     OPT_WORKERS(S),
+    OPT_BACKEND(S),
     OPT_QUIET(S),
     OPT_JSON(S, "a JSON object at the end"),
     OPT_HELP(S),

@@ -192,7 +192,8 @@ static int run(const struct command *c, int n, char **words) {
     goto out;
   }
   if (c->stops) catch_signals();
-  code = c->run(&cli, opts);
+  if (opts->backend) st = few_ctx_set_backend(cli.ctx, opts->backend);
+  code = st ? cli_status(&cli, st) : c->run(&cli, opts);
   progress_clear(&cli.progress);
   few_ctx_free(cli.ctx);
 out:

@@ -96,3 +96,16 @@ int cli_recipe_count(void) {
 }
 
 const struct recipe_row *cli_recipe(int i) { return &rows[i]; }
+
+void cli_overrides(struct recipe_overrides *out, const struct cli *cli, const struct common *c) {
+  out->n = 0;
+  for (int i = 1; i < cli->n_operands; i++) out->at[out->n++] = cli->operands[i];
+  if (c->workers) {
+    snprintf(out->workers, sizeof out->workers, "workers=%d", (int)c->workers);
+    out->at[out->n++] = out->workers;
+  }
+  if (c->backend) {
+    snprintf(out->backend, sizeof out->backend, "backend=%s", c->backend);
+    out->at[out->n++] = out->backend;
+  }
+}

@@ -5,11 +5,23 @@
 
 #include <stddef.h>
 
+#include "cli.h"
+
 enum { RECIPE_PATH = 4096 };
 
 /* The recipe NAME of PREFIX/share/few/recipes, where this program is PREFIX/bin/few; otherwise the
  * word itself: a file, or a recipe of the folder recipes/ here, which the library looks for. */
 const char *cli_find_recipe(char path[RECIPE_PATH], const char *word);
+
+/* What a command says of a recipe's keys: words KEY=VALUE after the recipe, then --workers and
+ * --backend, which stand before its own. */
+enum { RECIPE_OPERANDS = 256 };
+struct recipe_overrides {
+  char workers[32], backend[64];
+  int n;
+  const char *at[RECIPE_OPERANDS + 1];
+};
+void cli_overrides(struct recipe_overrides *out, const struct cli *cli, const struct common *c);
 
 /* Features by name, as few_eval_opts.features: NAME=FILE where their weights come with few and are
  * not in models/ here but where the program is installed; otherwise the word itself. */

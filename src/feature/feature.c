@@ -10,6 +10,7 @@
 #include "base/workers.h"
 #include "io/file.h"
 #include "net.h"
+#include "plan/seat.h"
 
 #define FEW_FEATURE(name) extern const struct few_feature_def few__feature_##name;
 #include "features.def"
@@ -33,7 +34,8 @@ const char *few__features_file(const char *name) {
 enum { ROWS, LOGITS, SPATIAL, OUTS };
 
 struct lane { /* what a worker has to itself */
-  void *arena;
+  few_seat *seat;
+  few_status status;
   float *x, *out[OUTS];
   const void **slots;
 };
@@ -89,7 +91,7 @@ static few_status load(few_features *f, const char *file) {
 
 static few_status build(few_features *f) {
   struct few_feature_net *net = &f->net;
-  const struct few_plan_opts opts = {.backend = few__model_backend(), .real = FEW_F32};
+  const struct few_plan_opts opts = {.backend = few__backend_host(net->ctx), .real = FEW_F32};
   few_node out[OUTS] = {FEW_NONE, FEW_NONE, FEW_NONE};
   int64_t n = 0, rows = net->def->rows;
   FEW_TRY(few_graph_create(net->ctx, &net->g));
@@ -172,7 +174,7 @@ static void free_lanes(few_features *f) {
   few_ctx *ctx = f->net.ctx;
   for (int i = 0; i < f->n_lanes; i++) {
     struct lane *l = &f->lane[i];
-    few__free(ctx, l->arena);
+    few__seat_free(l->seat);
     few__free(ctx, l->x);
     few__free(ctx, (void *)l->slots);
     for (int k = 0; k < OUTS; k++) few__free(ctx, l->out[k]);
@@ -209,11 +211,7 @@ static const void *array(const few_features *f, const char *name) {
 static few_status make_lane(const few_features *f, struct lane *l) {
   few_ctx *ctx = f->net.ctx;
   const int64_t rows = f->net.def->rows, n = few__plan_slots(f->plan);
-  l->arena = few__alloc(ctx, few__plan_arena(f->plan) + 64);
-  if (!l->arena)
-    return few__fail(ctx, FEW_E_MEMORY,
-                     "out of memory: %zu bytes to run features %s: use fewer workers",
-                     few__plan_arena(f->plan), f->info.name);
+  FEW_TRY(few__seat_create(ctx, &l->seat, 1, (const few_plan *[]){f->plan}));
   FEW_TRY(FEW_NEW(ctx, &l->x, rows * f->net.h * f->net.w * f->net.c));
   for (int k = 0; k < OUTS; k++) FEW_TRY(FEW_NEW(ctx, &l->out[k], rows * f->width[k]));
   FEW_TRY(FEW_NEW(ctx, &l->slots, n));
@@ -288,7 +286,9 @@ static void run_chunk(void *user, int64_t k, int worker) {
   memset(l->x + rows * fed, 0, (size_t)((R - rows) * fed) * sizeof *l->x);
   for (int o = 0; o < OUTS; o++)
     if (f->width[o]) outs[n++] = l->out[o];
-  few__plan_replay(f->plan, l->arena, &(struct few_binding){.slots = l->slots, .outs = outs});
+  const few_status st =
+      few__seat_run(l->seat, 0, &(struct few_binding){.slots = l->slots, .outs = outs});
+  if (!l->status) l->status = st;
   for (int o = 0; o < OUTS; o++)
     if (j->out[o])
       memcpy(j->out[o] + start * f->width[o], l->out[o],
@@ -307,5 +307,6 @@ few_status few__features_run(few_features *f, int64_t n, int64_t h, int64_t w, i
   const int64_t chunks = (n + f->net.def->rows - 1) / f->net.def->rows;
   FEW_TRY(prepare(f, chunks));
   few__workers_run(f->workers, chunks, run_chunk, &j);
+  for (int i = 0; i < f->n_lanes; i++) FEW_TRY(f->lane[i].status);
   return FEW_OK;
 }

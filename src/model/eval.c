@@ -10,18 +10,22 @@
 #include <math.h>
 
 #include "model.h"
+#include "plan/seat.h"
 
 enum { PLAIN, CLASSIFIER_FREE, PLANS };
 enum { POINT_ROWS = 256, IMAGE_ROWS = 8 };
+enum { DEVICE_POINT_ROWS = 1024, DEVICE_IMAGE_ROWS = 128 }; /* many processors, one replay */
 
 struct lane { /* what a worker has to itself */
-  void *arena;
+  few_seat *seat;
+  few_status status;
   float *x, *t, *guidance, *span, *out;
   int32_t *label, *no_label;
   const void **slot[PLANS];
 };
 
 struct few_model_runner {
+  const struct few_backend *backend;
   few_plan *plan[PLANS];
   few_workers *workers;
   int asked; /* workers, of which the system may have given fewer */
@@ -29,7 +33,11 @@ struct few_model_runner {
   int n_lanes;
 };
 
-int64_t few_model_rows(const few_model *m) { return m->spec.points ? POINT_ROWS : IMAGE_ROWS; }
+int64_t few_model_rows(const few_model *m) {
+  if (few__backend_of(m->ctx)->device)
+    return m->spec.points ? DEVICE_POINT_ROWS : DEVICE_IMAGE_ROWS;
+  return m->spec.points ? POINT_ROWS : IMAGE_ROWS;
+}
 
 static int64_t dims(const few_model *m) { return m->spec.h * m->spec.w * m->spec.c; }
 
@@ -51,7 +59,7 @@ static few_node classifier_free(const few_model *m, few_graph *g, struct few_net
 }
 
 static few_status make_plan(few_model *m, int which) {
-  const struct few_plan_opts opts = {.backend = few__model_backend(), .real = FEW_F32};
+  const struct few_plan_opts opts = {.backend = m->run->backend, .real = FEW_F32};
   few_graph *g;
   FEW_TRY(few_graph_create(m->ctx, &g));
   struct few_net_input in = few__model_inputs(m, g, few_model_rows(m));
@@ -68,8 +76,7 @@ static void free_lanes(few_model *m) {
   struct few_model_runner *r = m->run;
   for (int i = 0; i < r->n_lanes; i++) {
     struct lane *l = &r->lane[i];
-    void *const all[] = {l->arena,
-                         l->x,
+    void *const all[] = {l->x,
                          l->t,
                          l->guidance,
                          l->span,
@@ -79,6 +86,7 @@ static void free_lanes(few_model *m) {
                          (void *)l->slot[PLAIN],
                          (void *)l->slot[CLASSIFIER_FREE]};
     for (int k = 0; k < FEW_COUNT(all); k++) few__free(m->ctx, all[k]);
+    few__seat_free(l->seat);
   }
   few__free(m->ctx, r->lane);
   r->lane = NULL;
@@ -110,15 +118,7 @@ static few_status bind_lane(const few_model *m, const few_plan *plan, struct lan
 static few_status make_lane(const few_model *m, struct lane *l) {
   const struct few_model_runner *r = m->run;
   const int64_t R = few_model_rows(m), size = R * dims(m);
-  size_t arena = 64;
-  for (int k = 0; k < PLANS; k++)
-    if (r->plan[k] && few__plan_arena(r->plan[k]) > arena) arena = few__plan_arena(r->plan[k]);
-  l->arena = few__alloc(m->ctx, arena);
-  if (!l->arena)
-    return few__fail(m->ctx, FEW_E_MEMORY,
-                     "out of memory: %zu bytes to evaluate a network: use "
-                     "fewer workers",
-                     arena);
+  FEW_TRY(few__seat_create(m->ctx, &l->seat, PLANS, (const few_plan *const *)r->plan));
   FEW_TRY(FEW_NEW(m->ctx, &l->x, size));
   FEW_TRY(FEW_NEW(m->ctx, &l->out, R * out_dims(m)));
   FEW_TRY(FEW_NEW(m->ctx, &l->t, R));
@@ -144,9 +144,13 @@ static few_status make_lanes(few_model *m, int n) {
 
 /* Plan and lanes for so many chunks; what is there already stays. */
 static few_status prepare(few_model *m, int which, int64_t chunks) {
+  const struct few_backend *backend = few__backend_of(m->ctx);
+  if (m->run && m->run->backend != backend) few__model_runner_free(m);
   if (!m->run) FEW_TRY(FEW_NEW(m->ctx, &m->run, 1));
   struct few_model_runner *r = m->run;
-  const int most = few_ctx_workers(m->ctx), want = chunks < most ? (int)chunks : most;
+  r->backend = backend;
+  const int most = backend->device ? 1 : few_ctx_workers(m->ctx);
+  const int want = chunks < most ? (int)chunks : most;
   if (!r->plan[which]) {
     free_lanes(m);
     FEW_TRY(make_plan(m, which));
@@ -198,8 +202,10 @@ static void run_chunk(void *user, int64_t k, int worker) {
   struct lane *l = &r->lane[worker];
   void *out = l->out;
   fill(j, l, start, rows);
-  few__plan_replay(r->plan[j->which], l->arena,
-                   &(struct few_binding){.slots = l->slot[j->which], .outs = &out});
+  const struct few_binding b = {
+      .slots = l->slot[j->which], .outs = &out, .values = j->m->written + 1};
+  const few_status st = few__seat_run(l->seat, j->which, &b);
+  if (!l->status) l->status = st;
   memcpy(j->e->out + start * d, l->out, (size_t)(rows * d) * sizeof *l->out);
 }
 
@@ -223,7 +229,9 @@ few_status few__model_run(few_model *m, const struct few_eval *e) {
   if (e->n <= 0) return FEW_OK;
   FEW_TRY(check_times(m, e));
   FEW_TRY(prepare(m, j.which, chunks));
+  for (int i = 0; i < m->run->n_lanes; i++) m->run->lane[i].status = FEW_OK;
   few__workers_run(m->run->workers, chunks, run_chunk, &j);
+  for (int i = 0; i < m->run->n_lanes; i++) FEW_TRY(m->run->lane[i].status);
   return FEW_OK;
 }
 

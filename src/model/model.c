@@ -175,11 +175,6 @@ void few__model_bind(const few_model *m, const few_plan *plan, const char *prefi
   }
 }
 
-const struct few_backend *few__model_backend(void) {
-  const struct few_backend *cpu = few__backend_find("cpu");
-  return cpu ? cpu : few__backend_ref();
-}
-
 few_status few_model_graph(const few_model *m, few_graph *g, int64_t rows, few_node *out) {
   *out = FEW_NONE;
   if (rows < 1)
@@ -262,4 +257,7 @@ void few_model_parameter(const few_model *m, int i, struct few_model_parameter *
 }
 
 const float *few_model_values(const few_model *m) { return m->values; }
-float *few_model_values_mut(few_model *m) { return m->values; }
+float *few_model_values_mut(few_model *m) {
+  m->written++;
+  return m->values;
+}

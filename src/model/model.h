@@ -21,7 +21,8 @@ struct few_model {
   void *net_opts; /* net->options_size bytes; owned */
   struct few_net_spec spec;
   struct few_params params;
-  float *values; /* params.total; owned */
+  float *values;    /* params.total; owned */
+  uint64_t written; /* how often they may have changed: a device keeps what it was given */
 
   /* raw picture = x / scale + mean, x with standard deviation sigma_data */
   double data_mean, data_scale;
@@ -69,9 +70,6 @@ void few__model_bind(const few_model *m, const few_plan *plan, const char *prefi
 /* The inputs "x", "t", "label", "guidance" and "span" of `rows` rows, as few_model_graph names
  * them. */
 struct few_net_input few__model_inputs(const few_model *m, few_graph *g, int64_t rows);
-
-/* What models run on: the fastest backend that is listed. */
-const struct few_backend *few__model_backend(void);
 
 /* live[v] (zeroed, few_graph_size(g) of them) for each node that y is made of. */
 void few__model_reach(const few_graph *g, few_node y, bool *live);

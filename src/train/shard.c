@@ -4,15 +4,13 @@
 #include <math.h>
 
 #include "optim/clip.h"
-#include "plan/placed.h"
+#include "plan/seat.h"
 #include "tree.h"
 
 enum { MAX_INPUTS = FEW_MAX_OBJECTIVES * FEW_MAX_SCALARS };
 
 struct lane { /* what a worker needs */
-  void *arena;
-  struct few_queue *queue;        /* on a device, in place of the arena */
-  few_placed *placed[FEW_PHASES]; /* and the plans there */
+  few_seat *seat;
   few_status status;
   float *x, *pair;
   int32_t *label;
@@ -42,15 +40,6 @@ struct few_shards {
 
 /* ---- memory ---- */
 
-static size_t arena_size(const few_shards *s) {
-  size_t most = 0;
-  for (int k = 0; k < FEW_PHASES; k++) {
-    size_t n = s->phase[k].plan ? few__plan_arena(s->phase[k].plan) : 0;
-    if (n > most) most = n;
-  }
-  return most + 64;
-}
-
 static void set_slot(const void **slots, const few_plan *plan, const char *name, const void *at) {
   int i = few__plan_find_slot(plan, name);
   if (i >= 0) slots[i] = at;
@@ -70,29 +59,20 @@ static few_status make_bindings(struct few_shards *s, struct lane *lane, int k) 
   return FEW_OK;
 }
 
-static few_status place_lane(struct few_shards *s, struct lane *lane) {
-  const char *why = s->o.backend->device->open(&lane->queue);
-  if (why) return few__fail(s->ctx, FEW_E_UNSUPPORTED, "backend %s: %s", s->o.backend->name, why);
-  for (int k = 0; k < FEW_PHASES; k++)
-    if (s->phase[k].plan)
-      FEW_TRY(few__placed_create(s->ctx, &lane->placed[k], s->phase[k].plan, lane->queue));
-  return FEW_OK;
-}
-
-static few_status make_arena(struct few_shards *s, struct lane *lane) {
-  lane->arena = few__alloc(s->ctx, arena_size(s));
-  if (!lane->arena)
-    return few__fail(s->ctx, FEW_E_MEMORY,
-                     "out of memory: a worker needs %.0f MiB for a shard of %lld rows: take more "
-                     "shards or fewer workers",
-                     (double)arena_size(s) / 1048576, (long long)s->rows);
-  return FEW_OK;
+static few_status make_seat(const struct few_shards *s, struct lane *lane) {
+  const few_plan *plans[FEW_PHASES];
+  for (int k = 0; k < FEW_PHASES; k++) plans[k] = s->phase[k].plan;
+  const few_status st = few__seat_create(s->ctx, &lane->seat, FEW_PHASES, plans);
+  return st == FEW_E_MEMORY
+             ? few__fail_in(s->ctx, st, "shards of %lld rows (more shards are smaller)",
+                            (long long)s->rows)
+             : st;
 }
 
 static few_status make_lane(struct few_shards *s, struct lane *lane) {
   const struct few_run_recipe *r = s->o.networks.recipe;
   const int64_t item = r->spec.h * r->spec.w * r->spec.c;
-  FEW_TRY(s->o.backend->device ? place_lane(s, lane) : make_arena(s, lane));
+  FEW_TRY(make_seat(s, lane));
   FEW_TRY(FEW_NEW(s->ctx, &lane->x, s->rows * item));
   FEW_TRY(FEW_NEW(s->ctx, &lane->label, s->rows));
   if (r->needs_pairs) FEW_TRY(FEW_NEW(s->ctx, &lane->pair, s->rows * item));
@@ -139,7 +119,7 @@ out:
 
 static void free_lane(const struct few_shards *s, struct lane *lane) {
   few_ctx *ctx = s->ctx;
-  few__free(ctx, lane->arena);
+  few__seat_free(lane->seat);
   few__free(ctx, lane->x);
   few__free(ctx, lane->pair);
   few__free(ctx, lane->label);
@@ -147,9 +127,7 @@ static void free_lane(const struct few_shards *s, struct lane *lane) {
   for (int k = 0; k < FEW_PHASES; k++) {
     few__free(ctx, lane->slots[k]);
     few__free(ctx, lane->outs[k]);
-    few__placed_free(lane->placed[k]);
   }
-  if (s->o.backend->device) s->o.backend->device->close(lane->queue);
 }
 
 void few__shards_free(few_shards *s) {
@@ -183,15 +161,6 @@ static struct few_replay_key key_of(const struct few_shards *s, int64_t first) {
                                  (uint64_t)s->update, (uint64_t)first};
 }
 
-static void replay(const struct few_shards *s, struct lane *lane, const struct few_binding *b) {
-  if (!s->o.backend->device) {
-    few__plan_replay(s->phase[s->now].plan, lane->arena, b);
-    return;
-  }
-  const few_status st = few__placed_run(lane->placed[s->now], b);
-  if (!lane->status) lane->status = st;
-}
-
 static void run_shard(void *user, int64_t shard, int worker) {
   struct few_shards *s = user;
   struct lane *lane = &s->lane[worker];
@@ -207,7 +176,8 @@ static void run_shard(void *user, int64_t shard, int worker) {
   for (int i = p->first_grad; i < p->n_outs; i++) outs[i] = grad + p->offset[i - p->first_grad];
   struct few_binding b = {lane->slots[s->now], outs, key_of(s, first),
                           s->now == FEW_PHASE_STUDENT ? lane->seconds : NULL, s->steps};
-  replay(s, lane, &b);
+  const few_status st = few__seat_run(lane->seat, (int)s->now, &b);
+  if (!lane->status) lane->status = st;
   for (int i = 0; i < p->n_terms; i++) s->loss[i * s->shards + shard] = (double)term[i];
   few__tree_add(s->tree[s->now], shard, grad);
 }

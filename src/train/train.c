@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "directory.h"
 #include "evaluate.h"
+#include "few/backend.h"
 #include "guard.h"
 #include "io/file.h"
 #include "journal.h"
@@ -207,12 +208,11 @@ static few_status set_up(struct training *t) {
   FEW_TRY(few__workers_create(t->ctx, &t->workers, workers));
   FEW_TRY(make_model(t));
   FEW_TRY(few__preview_check(t->ctx, t->model, &t->recipe));
-  const struct few_backend *backend = few__backend_find(k->backend);
-  if (!backend)
-    return few__fail(t->ctx, FEW_E_INVALID,
-                     "backend = %s: there is none of that name: see few backend list", k->backend);
-  struct few_shards_opts so = {
-      .networks = networks(t), .fill = fill, .user = t, .workers = t->workers, .backend = backend};
+  struct few_shards_opts so = {.networks = networks(t),
+                               .fill = fill,
+                               .user = t,
+                               .workers = t->workers,
+                               .backend = few__backend_of(t->ctx)};
   FEW_TRY(few__shards_create(t->ctx, &t->shards, &so));
   FEW_TRY(make_state(t));
   FEW_TRY(few__evaluation_open(t->ctx, &t->evaluation, &t->recipe, t->model));
@@ -245,7 +245,7 @@ static void tear_down(struct training *t) {
 /* The values that are saved and looked at. */
 static few_status take_values(struct training *t) {
   const float *from = t->state.ema ? t->state.ema : t->state.param;
-  memcpy(t->model->values, from, (size_t)t->model->params.total * sizeof(float));
+  memcpy(few_model_values_mut(t->model), from, (size_t)t->model->params.total * sizeof(float));
   return few__run_use(&t->recipe, t->state.step, t->model);
 }
 
@@ -405,15 +405,22 @@ static few_status loop(struct training *t) {
   return write_model(t);
 }
 
+static few_status run(struct training *t) {
+  FEW_TRY(few_ctx_set_backend(t->ctx, t->recipe.keys.backend));
+  FEW_TRY(set_up(t));
+  t->began = few__now();
+  few__tally_clear(&t->tally);
+  return loop(t);
+}
+
 few_status few_train(few_ctx *ctx, const struct few_train_opts *opts) {
   struct training t = {.ctx = ctx, .dir = opts->run, .lock = -1, .journal = {.fd = -1}};
   if (opts->version != FEW_TRAIN_OPTS_VERSION)
     return few__fail(ctx, FEW_E_INVALID, "train: options of another version of few");
   FEW_TRY(few__run_recipe_open(ctx, &t.recipe, opts));
-  few_status st = set_up(&t);
-  t.began = few__now();
-  few__tally_clear(&t.tally);
-  if (!st) st = loop(&t);
+  const struct few_backend *before = few__ctx_backend(ctx);
+  const few_status st = run(&t);
   tear_down(&t);
+  few__ctx_set_backend(ctx, before);
   return st;
 }

@@ -158,8 +158,7 @@ static void against(const char *folder, const char *net, const struct machine *o
 
 static void test_small(void **state) {
   (void)state;
-  const struct machine machines[] = {{few__backend_ref(), FEW_F64},
-                                     {few__model_backend(), FEW_F32}};
+  const struct machine machines[] = {{few__backend_ref(), FEW_F64}, {few__backend_cpu(), FEW_F32}};
   for (size_t i = 0; i < sizeof machines / sizeof *machines; i++) {
     against(FEW_TEST_DIR "/net/data", "unet", &machines[i]);
     against(FEW_TEST_DIR "/net/data", "dit", &machines[i]);
@@ -168,7 +167,7 @@ static void test_small(void **state) {
 
 static void test_full(void **state) {
   (void)state;
-  const struct machine machine = {few__model_backend(), FEW_F32};
+  const struct machine machine = {few__backend_cpu(), FEW_F32};
   const char *folder = getenv("FEW_TORCH_DIR");
   if (!folder) {
     print_message("skipped: give FEW_TORCH_DIR, made by test/net/torch_reference.py --full DIR\n");

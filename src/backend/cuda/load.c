@@ -11,6 +11,8 @@
 #include "backend/backend.h"
 #include "backend/cuda/plugin.h"
 
+#pragma weak few_cuda_backend /* a program may also be linked with it */
+
 static char why[400];
 static struct few_backend missing = {.name = "cuda", .help = "NVIDIA GPUs", .missing = why};
 static const struct few_backend *found = &missing;
@@ -32,14 +34,14 @@ static void *load(void) {
 }
 
 static void look(void) {
-  void *library = load();
-  if (!library) {
+  const struct few_backend *(*open)(int) = few_cuda_backend;
+  void *library = open ? NULL : load();
+  if (!open && !library) {
     snprintf(why, sizeof why, "%s", dlerror());
     return;
   }
-  void *symbol = dlsym(library, "few_cuda_backend");
-  const struct few_backend *(*open)(int) = NULL;
-  memcpy(&open, &symbol, sizeof open); /* ISO C has no cast for this */
+  void *symbol = open ? NULL : dlsym(library, "few_cuda_backend");
+  if (symbol) memcpy(&open, &symbol, sizeof open); /* ISO C has no cast for this */
   const struct few_backend *b = open ? open(FEW_CUDA_ABI) : NULL;
   if (b)
     found = b;

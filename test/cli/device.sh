@@ -1,0 +1,18 @@
+# Models on a device, here an emulated one: pictures near those of the processor, the same whatever
+# the batch, and a name that is none is told.
+[ -n "${FEW_EMULATED:-}" ] || exit 0 # there is none
+models=$here/../../models
+few() { "$FEW_EMULATED" "$@" --quiet || { echo "few $*: exit $?"; exit 9; }; }
+toy="sample $models/toy-labels-teacher.safetensors --sampler ddim --steps 3 --guidance 2 --seed 4"
+few $toy --n 40 --out cpu.npy
+few $toy --n 40 --out cuda.npy --backend cuda
+few $toy --n 5 --first 20 --out part.npy --backend cuda
+values() { tail -c $((8 * $2)) "$1" | od -An -v -t f4 -w8; } # of the last $2 points
+cmp -s cpu.npy cuda.npy && { echo "the device computed nothing"; exit 9; }
+values cpu.npy 40 >cpu.txt && values cuda.npy 40 >cuda.txt
+paste cpu.txt cuda.txt | awk '
+  ($1 - $3) ^ 2 + ($2 - $4) ^ 2 < 1e-8 { near++ }
+  END { exit near != 40 }' || { paste cpu.txt cuda.txt; exit 9; }
+sed -n 21,25p cuda.txt >some.txt && values part.npy 5 | cmp - some.txt || exit 9
+"$few" sample $models/toy-labels-teacher.safetensors --out x.csv --backend tpu 2>&1
+echo "exit $?"
