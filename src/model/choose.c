@@ -172,11 +172,12 @@ static few_status check(const few_model *m, const struct few_sample_opts *o) {
   return check_autoguide(m, o);
 }
 
-static few_status ask_span(void *user, const float *x, double t, double to, float *F) {
+static few_status ask(void *user, const float *x, double t, double to, float *F) {
   const few_model *m = user;
   float span;
   FEW_UNUSED(x);
   FEW_UNUSED(F);
+  FEW_TRY(few__model_knows(m, (double)(float)t));
   return m->spec.span == FEW_SPAN_NONE ? FEW_OK : few_model_span(m, t, to, &span);
 }
 
@@ -186,7 +187,7 @@ static few_status rehearse(const few_model *m, const struct few_sample_choice *c
   float none = 0;
   struct few_sampling s = {.sigma_d = m->spec.sigma_data,
                            .x = &none,
-                           .eval = ask_span,
+                           .eval = ask,
                            .user = (void *)(uintptr_t)m,
                            .olss = c->olss,
                            .opts = c->settings};

@@ -209,17 +209,18 @@ static void run_chunk(void *user, int64_t k, int worker) {
   memcpy(j->e->out + start * d, l->out, (size_t)(rows * d) * sizeof *l->out);
 }
 
-/* Pure noise times no number is a picture, and a clean picture holds no noise (net/raw.c). */
-static few_status check_times(const few_model *m, const struct few_eval *e) {
+few_status few__model_knows(const few_model *m, double t) {
   const enum few_prediction p = m->spec.predicts;
   if (few__model_classifies(m) || (p != FEW_PREDICT_X && p != FEW_PREDICT_EPS)) return FEW_OK;
-  for (int64_t i = 0; i < (e->t ? e->n : 1); i++) {
-    const double t = (double)(e->t ? e->t[i] : e->time);
-    if (p == FEW_PREDICT_X ? t > 0 : cos(t) > 1e-6) continue;
-    return few__fail(m->ctx, FEW_E_INVALID,
-                     "a network that predicts %s says nothing of F at t = %g: ask it at times %s",
-                     few__predict_name(p), t, p == FEW_PREDICT_X ? "above 0" : "below pi/2");
-  }
+  if (p == FEW_PREDICT_X ? t > 0 : cos(t) > 1e-6) return FEW_OK;
+  return few__fail(m->ctx, FEW_E_INVALID,
+                   "a network that predicts %s says nothing of F at t = %g: ask it at times %s",
+                   few__predict_name(p), t, p == FEW_PREDICT_X ? "above 0" : "below pi/2");
+}
+
+static few_status check_times(const few_model *m, const struct few_eval *e) {
+  for (int64_t i = 0; i < (e->t ? e->n : 1); i++)
+    FEW_TRY(few__model_knows(m, (double)(e->t ? e->t[i] : e->time)));
   return FEW_OK;
 }
 

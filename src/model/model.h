@@ -99,6 +99,9 @@ struct few_eval {
   float span_of_all; /* of all rows where span is NULL */
 };
 few_status few__model_run(few_model *m, const struct few_eval *e);
+/* FEW_E_INVALID where what the network predicts says nothing of F at t: pure noise times no number
+ * is a picture, and a clean picture holds no noise (net/raw.c). */
+few_status few__model_knows(const few_model *m, double t);
 void few__model_runner_free(few_model *m);
 
 /* "none", "angle", "segment", "halvings". */

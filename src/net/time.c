@@ -8,8 +8,9 @@
  *   vp-linear   u of B(u) = ln(1 + sigma^2), B(u) = b0 u + (b1 - b0) u^2/2, b0 = 0.1, b1 = 20
  *   flow        u = sigma/(1 + sigma) = sigma_d s/(c + sigma_d s).
  *
- * Each is written so that nothing overflows at t = pi/2, where single precision has c = -4e-8; only
- * `log` has a slope without bound there, and it is the one to avoid in consistency training.
+ * Each is written so that nothing overflows at t = 0 and at pi/2, where single precision has
+ * c = -4e-8. `log` has no ends of its own: it is held to 1e-5 < tan t < 1e4, beyond which EDM knows
+ * nothing, and its slope there makes it the one to avoid in consistency training.
  */
 #include "net.h"
 
@@ -20,7 +21,8 @@ static few_node identity(few_graph *g, double sigma_d, few_node t) {
 }
 
 static few_node edm(few_graph *g, double sigma_d, few_node t) {
-  few_node tan = few_div(g, few_sin(g, t), few_cos(g, t));
+  few_node s = few_max(g, few_sin(g, t), few_fill(g, 1e-5, FEW_SCALAR));
+  few_node c = few_max(g, few_cos(g, t), few_fill(g, 1e-4, FEW_SCALAR)), tan = few_div(g, s, c);
   return few_scale(g, few_log(g, few_scale(g, tan, sigma_d)), 0.25);
 }
 

@@ -95,9 +95,13 @@ few_node few__grid_lognormal(const struct few_loss *l, const struct few_grid_opt
 
 /* ---- the loss ---- */
 
+/* f(x, 0) = x whatever F is. Not every network has an F there, so it is asked elsewhere. */
 few_node few__discrete_f(struct few_loss *l, enum few_role who, const struct few_trig_draw *at,
                          few_node guidance) {
-  return few__trig_denoised(l, at, few__loss_F(l, who, at->x, at->t, l->label, guidance));
+  few_graph *g = l->g;
+  few_node zero = few_fill(g, 0, FEW_SCALAR), one = few_fill(g, 1, few_node_shape(g, at->t));
+  few_node t = few_select(g, few_less(g, zero, at->t), at->t, one);
+  return few__trig_denoised(l, at, few__loss_F(l, who, at->x, t, l->label, guidance));
 }
 
 /* [rows]. The slope of sqrt at 0 is infinite: 1e-24 makes 0 of 0 and nothing of all else. */

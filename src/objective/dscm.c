@@ -60,7 +60,8 @@ static void build(struct few_loss *l, const void *opts) {
   const struct lower to = step(l, &d, v, few_mul(g, above_first, hop.s));
 
   few_node F = few__loss_F(l, FEW_STUDENT, d.x, d.t, l->label, strength);
-  few_node below = few__loss_F(l, FEW_STUDENT, to.at.x, to.at.t, l->label, strength);
+  few_node ask = few_select(g, above_first, to.at.t, d.t); /* at t' = 0 it counts for nothing */
+  few_node below = few__loss_F(l, FEW_STUDENT, to.at.x, ask, l->label, strength);
   few_node slope = few_div(g, few_sub(g, few_mul(g, to.cos, F), below), to.sin);
   few_node first = few_mul(g, to.at.cos, few_sub(g, v, few_scale(g, F, sigma)));
   few_node second = few_mul(g, to.at.sin, few_add(g, d.x, few_scale(g, slope, sigma)));

@@ -28,10 +28,18 @@ static struct few_sample_opts preview_opts(const struct few_train_keys *k) {
 }
 
 few_status few__preview_check(few_ctx *ctx, few_model *m, const struct few_run_recipe *r) {
-  const struct few_sample_opts o = preview_opts(&r->keys);
-  if (r->keys.preview_every == 0 || m->direction == FEW_ENCODES) return FEW_OK;
-  few_status st = few_sample_plan(m, &o, NULL, NULL);
-  return st ? few__fail_in(ctx, st, "%s: preview_steps, preview_guidance", r->recipe.place)
+  struct few_sample_opts o = preview_opts(&r->keys);
+  few_status st;
+  if (few__model_classifies(m) || m->direction == FEW_ENCODES) return FEW_OK;
+  if (r->keys.preview_every) {
+    st = few_sample_plan(m, &o, NULL, NULL);
+    return st ? few__fail_in(ctx, st, "%s: preview_steps, preview_guidance", r->recipe.place)
+              : FEW_OK;
+  }
+  o.steps = 0;
+  o.guidance = m->spec.guidance ? m->guidance_min : 1;
+  st = few_sample_plan(m, &o, NULL, NULL);
+  return st ? few__fail_in(ctx, st, "%s: nothing could sample this student", r->recipe.place)
             : FEW_OK;
 }
 
