@@ -1,0 +1,70 @@
+#!/bin/sh
+# Self-consuming loops side by side: runs `few loop` on a recipe in every way that is asked for and
+# draws distance, precision and recall by generation (loop.png).
+#
+#   bench/loop.sh [options] RECIPE [KEY=VALUE ...]
+#     --few PATH        the program (build/release/few)
+#     --kinds K,...     synthetic, augment, fresh, guided (synthetic,augment,fresh,guided)
+#     --generations G   of each (5)
+#     --real N          real samples of the first generation, and of others where there are any (2000)
+#     --steps N         of the sampler (12)
+#     --out DIR         a folder a kind, and the picture (runs/loops)
+#     --title TEXT      of the picture
+#
+# `guided` is synthetic with --guidance 1.5, a bias of lambda = 1/1.5. A loop that was stopped goes
+# on. Needs gnuplot for the picture: scripts/install-deps.sh bench.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+few=$here/../build/release/few kinds=synthetic,augment,fresh,guided generations=5 real=2000 steps=12
+out=runs/loops title='' recipe=''
+
+fail() {
+  echo "loop: $1" >&2
+  exit "${2:-1}"
+}
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --help | -h)
+      sed -n '2,/^set -eu/{/^#/s/^# \{0,1\}//p;}' "$0"
+      exit 0
+      ;;
+    --few | --kinds | --generations | --real | --steps | --out | --title)
+      [ $# -gt 1 ] || fail "$1 wants a value; --help tells more" 2
+      case $1 in
+        --few) few=$2 ;;
+        --kinds) kinds=$2 ;;
+        --generations) generations=$2 ;;
+        --real) real=$2 ;;
+        --steps) steps=$2 ;;
+        --out) out=$2 ;;
+        --title) title=$2 ;;
+      esac
+      shift
+      ;;
+    -*) fail "there is no option $1; --help tells more" 2 ;;
+    *) break ;;
+  esac
+  shift
+done
+[ $# -gt 0 ] || fail 'no recipe; --help tells more' 2
+recipe=$1
+shift
+[ -x "$few" ] || fail "no program $few: make build, or --few PATH"
+
+tables=$(echo "$kinds" | tr , ' ')
+for name in $tables; do
+  case $name in
+    guided) how='--kind synthetic --guidance 1.5' ;;
+    *) how="--kind $name" ;;
+  esac
+  # shellcheck disable=SC2086 # words
+  "$few" loop "$recipe" "$@" --run "$out/$name" --generations "$generations" --real "$real" \
+    --steps "$steps" $how
+done
+command -v gnuplot >/dev/null || fail 'no picture: gnuplot is missing: scripts/install-deps.sh bench'
+set --
+for name in $tables; do set -- "$@" "$out/$name/loop.csv"; done
+gnuplot -c "$here/loop.gp" "$out/loop.png" "${title:-$(basename "$recipe" .ini)}" "$@"
+echo "$out/loop.png"
