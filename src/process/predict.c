@@ -46,20 +46,26 @@ static struct few_mix mix_edm(double sigma_d, struct few_mix s) {
 }
 
 static const struct {
-  const char *name, *help;
+  const char *name, *source, *help;
   struct few_mix (*mix)(double sigma_d, struct few_mix state);
 } predictions[FEW_PREDICTIONS] = {
-    [FEW_PREDICT_F] = {"F", "TrigFlow's velocity over sigma_d (Lu and Song, 2024)", mix_f},
-    [FEW_PREDICT_EDM] = {"edm", "the raw network of EDM (Karras et al., 2022): -F", mix_edm},
-    [FEW_PREDICT_X] = {"x", "the clean image", mix_x},
-    [FEW_PREDICT_EPS] = {"eps", "the noise, of unit variance", mix_eps},
-    [FEW_PREDICT_V] = {"v", "alpha eps - sigma x0 (Salimans and Ho, 2022)", mix_v},
-    [FEW_PREDICT_FLOW] = {"flow", "eps - x0 (flow matching)", mix_flow},
-    [FEW_PREDICT_BOTH] = {"both", "x and eps, two heads (Salimans and Ho, 2022)", NULL},
+    [FEW_PREDICT_F] = {"F", "Lu and Song, arXiv 2410.11081", "TrigFlow's velocity over sigma_d",
+                       mix_f},
+    [FEW_PREDICT_EDM] = {"edm", "Karras et al., arXiv 2206.00364", "the raw network of EDM: -F",
+                         mix_edm},
+    [FEW_PREDICT_X] = {"x", "Salimans and Ho, arXiv 2202.00512", "the clean image", mix_x},
+    [FEW_PREDICT_EPS] = {"eps", "Ho et al., arXiv 2006.11239", "the noise, of unit variance",
+                         mix_eps},
+    [FEW_PREDICT_V] = {"v", "Salimans and Ho, arXiv 2202.00512", "alpha eps - sigma x0", mix_v},
+    [FEW_PREDICT_FLOW] = {"flow", "Lipman et al., arXiv 2210.02747", "eps - x0 of flow matching",
+                          mix_flow},
+    [FEW_PREDICT_BOTH] = {"both", "Salimans and Ho, arXiv 2202.00512", "x and eps, two heads",
+                          NULL},
 };
 
 const char *few__predict_name(enum few_prediction p) { return predictions[p].name; }
 
+const char *few__predict_source(enum few_prediction p) { return predictions[p].source; }
 const char *few__predict_help(enum few_prediction p) { return predictions[p].help; }
 
 few_status few__predict_find(few_ctx *ctx, enum few_prediction *out, const char *name) {

@@ -40,6 +40,7 @@ enum few_prediction {
 };
 
 const char *few__predict_name(enum few_prediction p);
+const char *few__predict_source(enum few_prediction p);
 const char *few__predict_help(enum few_prediction p);
 few_status few__predict_find(few_ctx *ctx, enum few_prediction *out, const char *name);
 

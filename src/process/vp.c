@@ -43,7 +43,8 @@ static double net_time(double sigma_d, double t) {
 const struct few_process few__process_vp = {
     .name = "vp",
     .source = "Salimans and Ho, arXiv 2202.00512 (cosine log-SNR in [-20, 20])",
-    .help = "variance preserving, cosine schedule",
+    .help =
+        "variance preserving, cosine schedule; keys logsnr_min, logsnr_max, noise_d, noise_d_high",
     .t_min = 0,
     .t_max = 1,
     .predicts = FEW_PREDICT_V,

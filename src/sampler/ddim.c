@@ -2,18 +2,41 @@
  *
  * Each step holds the denoised image fixed: on TrigFlow's circle it is a rotation,
  * x_t = cos(s-t) x_s - sin(s-t) sigma_d F(x_s, s), with no singularity even at s = pi/2, and down
- * as well as up. In EDM's sigma and in flow matching's u the same step is Euler's.
+ * as well as up. In EDM's sigma and in flow matching's u the same step is Euler's: with churn it is
+ * EDM's stochastic Euler.
  */
-#include "sampler.h"
+#include <math.h>
+
+#include "churn.h"
+
+static const struct few_option options[] = {FEW_CHURN_OPTIONS, FEW_OPT_END};
+
+static few_status run(few_ctx *ctx, struct few_sampling *s) {
+  const struct few_churn_opts *o = s->opts;
+  if (!(o->churn > 0)) return few__sampling_ddim(ctx, s);
+  float *F = NULL;
+  few_status st = FEW_OK;
+  FEW_TRY(FEW_NEW(ctx, &F, s->rows * s->dims));
+  for (int k = 0; k < s->steps; k++) {
+    const double from = few__churn(s, o, k, F);
+    FEW_GOTO(s->eval(s->user, s->x, from, s->t[k + 1], F));
+    few__sampling_line(s, few__step_ddim(s->sigma_d, from, s->t[k + 1]), s->x, F, s->x);
+  }
+out:
+  few__free(ctx, F);
+  return st;
+}
 
 const struct few_sampler few__sampler_ddim = {
     .name = "ddim",
     .source = "Song et al., arXiv 2010.02502; Lu and Song, arXiv 2410.11081, eq. 26",
-    .help = "first order, deterministic, one evaluation a step",
+    .help = "first order, one evaluation a step; deterministic unless churn is set",
     .schedule = FEW_SCHEDULE_KARRAS,
     .steps = 50,
     .order = 1,
     .evals_per_step = 1,
     .both_ways = true,
-    .run = few__sampling_ddim,
+    .options = options,
+    .options_size = sizeof(struct few_churn_opts),
+    .run = run,
 };

@@ -28,7 +28,7 @@ static info process(int i) {
 static int predictions(void) { return FEW_PREDICTIONS; }
 static info prediction(int i) {
   const enum few_prediction p = (enum few_prediction)i;
-  return (info){few__predict_name(p), "", few__predict_help(p)};
+  return (info){few__predict_name(p), few__predict_source(p), few__predict_help(p)};
 }
 
 static info weight(int i) {

@@ -74,11 +74,13 @@ static void test_ddpm(void **state) {
 /* Each step that begins within [S_min, S_max] leaves 1/(1 + gamma) of the noise. */
 static void test_churn(void **state) {
   (void)state;
-  for (int which = 0; which < 4; which++) {
+  static const struct few_sampler *const samplers[] = {&few__sampler_heun, &few__sampler_ddim};
+  for (int which = 0; which < 8; which++) {
+    const int set = which % 4;
     /* churn, churn_min, churn_max, churn_noise */
-    double opts[] = {which == 1 ? 40 : 2, which == 2 ? 0.4 : 0, which == 2 ? 2 : INFINITY,
-                     which == 3 ? 1.2 : 1};
-    struct outcome o = outcome_of(&few__sampler_heun, opts);
+    double opts[] = {set == 1 ? 40 : 2, set == 2 ? 0.4 : 0, set == 2 ? 2 : INFINITY,
+                     set == 3 ? 1.2 : 1};
+    struct outcome o = outcome_of(samplers[which / 4], opts);
     double more = 1 + fmin(opts[0] / STEPS, sqrt(2) - 1), variance = 1, kept = 1;
     for (int k = 0; k < STEPS; k++) {
       double sigma = sd * tan(o.t[k]);

@@ -1,0 +1,24 @@
+/* churn.h - EDM's fresh noise on the way down (Karras et al., arXiv 2206.00364, algorithm 2).
+ *
+ * Each of the N steps that begins at a sigma of [S_min, S_max] first adds noise, up to
+ * (1 + gamma) sigma with gamma = min(S_churn/N, sqrt 2 - 1), of S_noise times the deviation that
+ * this takes.
+ */
+#ifndef FEW_SRC_SAMPLER_CHURN_H
+#define FEW_SRC_SAMPLER_CHURN_H
+
+#include "sampler.h"
+
+struct few_churn_opts {
+  double churn, churn_min, churn_max, churn_noise;
+};
+#define FEW_CHURN_OPTIONS                                                                          \
+  FEW_OPT_REAL(struct few_churn_opts, churn, "0", 0, 1e6, "S_churn: fresh noise; 0: none"),        \
+      FEW_OPT_REAL(struct few_churn_opts, churn_min, "0", 0, 1e9, "S_min: the least sigma of it"), \
+      FEW_OPT_REAL(struct few_churn_opts, churn_max, "inf", 0, INFINITY, "S_max: the largest"),    \
+      FEW_OPT_REAL(struct few_churn_opts, churn_noise, "1", 0, 10, "S_noise: size of the noise")
+
+/* Adds the noise of step k to s->x; the time that it is at then. z [rows x dims] is scratch. */
+double few__churn(struct few_sampling *s, const struct few_churn_opts *o, int k, float *z);
+
+#endif
