@@ -15,14 +15,14 @@ MAY_INCLUDE = {
     'graph': 'base',
     'op': 'base graph',
     'ad': 'base graph op',
-    'backend': 'base graph op',
+    'optim': 'base',
+    'backend': 'base graph op optim', # devices take an optimizer's step as well
     'nn': 'base graph op',
     'plan': 'base graph op backend',
     'check': 'base graph op ad backend plan',
     # side by side: only the edges listed
     'process': 'base',
     'weight': 'base graph',
-    'optim': 'base',
     'io': 'base',
     'data': 'base io',
     'net': 'base graph op io nn process',

@@ -67,6 +67,26 @@ struct few_kernel {
 /* Work that was recorded once and is launched as a whole ever after. */
 struct few_recording;
 
+/* Passes over long float arrays in a device's memory: what training does outside of plans
+ * (train/space.h). In order with the kernels; sums are taken in one order. */
+enum { FEW_DOT_PARTS = 1024 };
+struct few_optim_coef; /* optim/optim.h */
+struct few_vectors {
+  void (*zero)(struct few_queue *q, float *x, int64_t n);
+  void (*copy)(struct few_queue *q, float *to, const float *from, int64_t n);
+  void (*add)(struct few_queue *q, float *to, const float *from, int64_t n); /* to += from */
+  void (*scale)(struct few_queue *q, float *x, float by, int64_t n);
+  /* Sums of part[FEW_DOT_PARTS], in the device's memory, that make up the inner product. */
+  void (*dot)(struct few_queue *q, double *part, const float *a, const float *b, int64_t n);
+  /* x[i] = sum of factor[k] x[k step + i], k < n_rows <= 8; factor is the host's. */
+  void (*combine)(struct few_queue *q, float *x, int64_t n, int64_t step, int n_rows,
+                  const double *factor);
+  /* Adam's family (optim/moments.c), and to += fresh (from - to). */
+  void (*moments)(struct few_queue *q, const struct few_optim_coef *c, int64_t n, float *p,
+                  const float *g, float *m, float *v);
+  void (*follow)(struct few_queue *q, float *to, const float *from, float fresh, int64_t n);
+};
+
 /* A device with memory of its own, which kernels alone reach. Calls on one queue come from one
  * thread at a time. Mistakes stick to the queue: `finish` tells the first. */
 struct few_device {
@@ -84,6 +104,7 @@ struct few_device {
   void (*launch)(struct few_queue *q, struct few_recording *r);
   void (*recording_free)(struct few_recording *r); /* NULL is fine */
   const char *(*finish)(struct few_queue *q);      /* wait; NULL, or the first mistake since */
+  const struct few_vectors *vector;
 };
 
 struct few_backend {

@@ -14,7 +14,6 @@
 #include "backend/backend.h"
 #include "base/rng.h"
 #include "few/model.h"
-#include "optim/clip.h"
 #include "train/shard.h"
 #include "train/update.h"
 
@@ -33,6 +32,7 @@ struct bench {
   struct few_params head, fake_head;
   few_shards *shards;
   struct few_run_state state;
+  struct few_space space;
   /* infer and jvp */
   few_plan *plan;
   void **arena;       /* [workers] */
@@ -94,19 +94,20 @@ static few_status make_recipe(struct bench *b) {
 }
 
 static few_status set_up_training(struct bench *b, const struct few_backend *backend) {
+  FEW_TRY(few__space_open(b->ctx, &b->space, b->workers, backend));
   struct few_shards_opts so = {.networks = {&b->recipe, b->model, &b->head, &b->fake_head},
                                .fill = fill,
                                .user = b,
-                               .workers = b->workers,
-                               .backend = backend,
+                               .space = &b->space,
                                .profile = b->o->profile != NULL};
   FEW_TRY(few__shards_create(b->ctx, &b->shards, &so));
   const struct few_state_shape shape = {.n_model = b->model->params.total,
                                         .n = few__parameters(&so.networks),
                                         .n_moments = 2,
                                         .ema = true};
-  FEW_TRY(few__state_create(b->ctx, &b->state, &shape));
-  memcpy(b->state.param, b->model->values, (size_t)b->model->params.total * sizeof(float));
+  FEW_TRY(few__state_create(&b->state, &shape, &b->space));
+  memcpy(b->state.here.param, b->model->values, (size_t)b->model->params.total * sizeof(float));
+  few__state_put(&b->state);
   return FEW_OK;
 }
 
@@ -180,12 +181,12 @@ static few_status one_step(struct bench *b) {
   double squares;
   struct few_step_report report;
   const struct few_clock at = few__run_clock(&b->recipe, b->state.step, 1);
-  const struct few_values v = {.param = b->state.param};
+  const struct few_values v = {.param = b->state.there.param};
   FEW_TRY(few__shards_step(b->shards, FEW_PHASE_STUDENT, &at, b->state.step, &v, &grad, &report));
-  FEW_TRY(few__sumsq(b->ctx, b->workers, grad.n, grad.at, &squares));
+  FEW_TRY(few__space_sumsq(&b->space, grad.n, grad.at, &squares));
   b->state.step++;
-  few__update(&b->state, &b->recipe, b->workers, &grad, sqrt(squares), 1e-5);
-  few__average(&b->state, &b->recipe, b->workers);
+  few__update(&b->state, &b->recipe, &grad, sqrt(squares), 1e-5);
+  few__average(&b->state, &b->recipe);
   return FEW_OK;
 }
 
@@ -221,7 +222,8 @@ static void tear_down(struct bench *b) {
   few__free(ctx, b->out);
   few__plan_free(b->plan);
   few__shards_free(b->shards);
-  few__state_free(ctx, &b->state);
+  few__state_free(&b->state);
+  few__space_close(&b->space);
   few__params_free(ctx, &b->head);
   few__params_free(ctx, &b->fake_head);
   few_model_free(b->model);

@@ -211,7 +211,7 @@ static const void *array(const few_features *f, const char *name) {
 static few_status make_lane(const few_features *f, struct lane *l) {
   few_ctx *ctx = f->net.ctx;
   const int64_t rows = f->net.def->rows, n = few__plan_slots(f->plan);
-  FEW_TRY(few__seat_create(ctx, &l->seat, 1, (const few_plan *[]){f->plan}));
+  FEW_TRY(few__seat_create(ctx, &l->seat, 1, (const few_plan *[]){f->plan}, NULL));
   FEW_TRY(FEW_NEW(ctx, &l->x, rows * f->net.h * f->net.w * f->net.c));
   for (int k = 0; k < OUTS; k++) FEW_TRY(FEW_NEW(ctx, &l->out[k], rows * f->width[k]));
   FEW_TRY(FEW_NEW(ctx, &l->slots, n));

@@ -118,7 +118,7 @@ static few_status bind_lane(const few_model *m, const few_plan *plan, struct lan
 static few_status make_lane(const few_model *m, struct lane *l) {
   const struct few_model_runner *r = m->run;
   const int64_t R = few_model_rows(m), size = R * dims(m);
-  FEW_TRY(few__seat_create(m->ctx, &l->seat, PLANS, (const few_plan *const *)r->plan));
+  FEW_TRY(few__seat_create(m->ctx, &l->seat, PLANS, (const few_plan *const *)r->plan, NULL));
   FEW_TRY(FEW_NEW(m->ctx, &l->x, size));
   FEW_TRY(FEW_NEW(m->ctx, &l->out, R * out_dims(m)));
   FEW_TRY(FEW_NEW(m->ctx, &l->t, R));

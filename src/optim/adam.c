@@ -19,6 +19,7 @@ const struct few_optim few__optim_adam = {
     .source = "Kingma and Ba, arXiv 1412.6980; weight decay as in AdamW, arXiv 1711.05101",
     .help = "moving averages of the gradient and of its square",
     .states = 2,
+    .moments = true,
     .state_names = {"m", "v"},
     .prepare = prepare,
     .update = few__moments_update,

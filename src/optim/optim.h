@@ -39,7 +39,8 @@ struct few_optim_coef {
 
 struct few_optim {
   const char *name, *source, *help;
-  int states;                                    /* float arrays beside the parameters */
+  int states;   /* float arrays beside the parameters */
+  bool moments; /* its update is moments.c's, which devices have as well (few_vectors.moments) */
   const char *state_names[FEW_OPTIM_MAX_STATES]; /* as checkpoints call them */
   /* Scalars of update number `step` = 1, 2, ... */
   void (*prepare)(const struct few_optim_opts *o, int64_t step, double lr, double grad_scale,

@@ -40,6 +40,7 @@ const struct few_optim few__optim_radam = {
     .source = "Liu et al., arXiv 1908.03265",
     .help = "Adam whose first steps wait until the second moment can be trusted",
     .states = 2,
+    .moments = true,
     .state_names = {"m", "v"},
     .prepare = prepare,
     .update = few__moments_update,

@@ -3,6 +3,11 @@
 
 #include "plan_internal.h"
 
+struct room {
+  void *at;
+  bool kept;
+};
+
 struct few_placed {
   few_ctx *ctx;
   const few_plan *plan;
@@ -14,9 +19,10 @@ struct few_placed {
   void **outs;
   bool replayed;
   struct few_recording *recording;
-  /* The device's places for few__placed_run, made when first needed. */
-  void **slot_room, **out_room;
-  uint64_t values; /* few_binding.values of what the params' places hold */
+  /* The device's places for few__placed_run, made when first needed: its own, or kept ones. */
+  struct room *slot_room, *out_room;
+  void **slot_at, **out_at; /* as a binding has them */
+  uint64_t values;          /* few_binding.values of what the params' places hold */
 };
 
 static few_status room(const few_placed *p, size_t bytes, void *out_ptr) {
@@ -54,8 +60,9 @@ out:
   return st;
 }
 
-static void free_rooms(few_placed *p, void **rooms, int n) {
-  for (int i = 0; rooms && i < n; i++) p->device->free(p->queue, rooms[i]);
+static void free_rooms(few_placed *p, struct room *rooms, int n) {
+  for (int i = 0; rooms && i < n; i++)
+    if (!rooms[i].kept) p->device->free(p->queue, rooms[i].at);
   few__free(p->ctx, rooms);
 }
 
@@ -66,6 +73,8 @@ void few__placed_free(few_placed *p) {
   p->device->free(p->queue, p->arena);
   free_rooms(p, p->slot_room, p->plan->slots.n);
   free_rooms(p, p->out_room, p->plan->n_out);
+  few__free(p->ctx, p->slot_at);
+  few__free(p->ctx, p->out_at);
   few__free(p->ctx, p->slots);
   few__free(p->ctx, p->outs);
   few__free(p->ctx, p);
@@ -108,30 +117,67 @@ static size_t slot_bytes(const few_placed *p, int i) {
   return few__mul_size((size_t)few_shape_count(s->shape), size);
 }
 
+static few_status make_tables(few_placed *p) {
+  if (p->out_at) return FEW_OK;
+  FEW_TRY(FEW_NEW(p->ctx, &p->slot_room, p->plan->slots.n + 1));
+  FEW_TRY(FEW_NEW(p->ctx, &p->out_room, p->plan->n_out + 1));
+  FEW_TRY(FEW_NEW(p->ctx, &p->slot_at, p->plan->slots.n + 1));
+  return FEW_NEW(p->ctx, &p->out_at, p->plan->n_out + 1);
+}
+
 static few_status make_rooms(few_placed *p) {
   const few_plan *plan = p->plan;
-  if (!p->slot_room) FEW_TRY(FEW_NEW(p->ctx, &p->slot_room, plan->slots.n + 1));
-  if (!p->out_room) FEW_TRY(FEW_NEW(p->ctx, &p->out_room, plan->n_out + 1));
-  for (int i = 0; i < plan->slots.n; i++)
-    if (!p->slot_room[i]) FEW_TRY(room(p, slot_bytes(p, i), &p->slot_room[i]));
-  for (int i = 0; i < plan->n_out; i++)
-    if (!p->out_room[i]) FEW_TRY(room(p, plan->out_bytes[i], &p->out_room[i]));
+  FEW_TRY(make_tables(p));
+  for (int i = 0; i < plan->slots.n; i++) {
+    if (!p->slot_room[i].at) FEW_TRY(room(p, slot_bytes(p, i), &p->slot_room[i].at));
+    p->slot_at[i] = p->slot_room[i].at;
+  }
+  for (int i = 0; i < plan->n_out; i++) {
+    if (!p->out_room[i].at) FEW_TRY(room(p, plan->out_bytes[i], &p->out_room[i].at));
+    p->out_at[i] = p->out_room[i].at;
+  }
+  return FEW_OK;
+}
+
+static void keep(few_placed *p, struct room *r, void *at) {
+  if (!r->kept) p->device->free(p->queue, r->at);
+  *r = (struct room){at, true};
+}
+
+few_status few__placed_keep_slot(few_placed *p, int i, const void *at) {
+  FEW_TRY(make_tables(p));
+  keep(p, &p->slot_room[i], (void *)(uintptr_t)at); /* kernels only read */
+  return FEW_OK;
+}
+
+few_status few__placed_keep_out(few_placed *p, int i, void *at) {
+  FEW_TRY(make_tables(p));
+  keep(p, &p->out_room[i], at);
+  return FEW_OK;
+}
+
+void *few__placed_out(const few_placed *p, int i) { return p->out_room[i].at; }
+
+few_status few__placed_enqueue(few_placed *p, const struct few_binding *b) {
+  const few_plan *plan = p->plan;
+  FEW_TRY(make_rooms(p));
+  const bool same = b->values && b->values == p->values;
+  for (int i = 0; i < plan->slots.n; i++) {
+    if (p->slot_room[i].kept || (same && plan->slots.at[i].param)) continue;
+    p->device->put(p->queue, p->slot_room[i].at, b->slots[i], slot_bytes(p, i));
+  }
+  p->values = b->values;
+  struct few_binding there = *b;
+  there.slots = (const void *const *)p->slot_at;
+  there.outs = p->out_at;
+  few__placed_replay(p, &there);
   return FEW_OK;
 }
 
 few_status few__placed_run(few_placed *p, const struct few_binding *b) {
-  const few_plan *plan = p->plan;
-  FEW_TRY(make_rooms(p));
-  const bool kept = b->values && b->values == p->values;
-  for (int i = 0; i < plan->slots.n; i++)
-    if (!kept || !plan->slots.at[i].param)
-      p->device->put(p->queue, p->slot_room[i], b->slots[i], slot_bytes(p, i));
-  p->values = b->values;
-  struct few_binding there = *b;
-  there.slots = (const void *const *)p->slot_room;
-  there.outs = p->out_room;
-  few__placed_replay(p, &there);
-  for (int i = 0; i < plan->n_out; i++)
-    p->device->get(p->queue, b->outs[i], p->out_room[i], plan->out_bytes[i]);
+  FEW_TRY(few__placed_enqueue(p, b));
+  for (int i = 0; i < p->plan->n_out; i++)
+    if (!p->out_room[i].kept)
+      p->device->get(p->queue, b->outs[i], p->out_room[i].at, p->plan->out_bytes[i]);
   return finish(p);
 }

@@ -18,4 +18,11 @@ void few__placed_replay(few_placed *p, const struct few_binding *b);
 /* Slots and outs are the host's: copied there and back, and waited for. */
 few_status few__placed_run(few_placed *p, const struct few_binding *b);
 
+/* The way there alone, without waiting: what comes out stays in few__placed_out. */
+few_status few__placed_enqueue(few_placed *p, const struct few_binding *b);
+void *few__placed_out(const few_placed *p, int i);
+/* Slot or output i of the two before is this memory of the device from now on, and not copied. */
+few_status few__placed_keep_slot(few_placed *p, int i, const void *at);
+few_status few__placed_keep_out(few_placed *p, int i, void *at);
+
 #endif

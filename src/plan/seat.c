@@ -1,7 +1,6 @@
 /* seat.c - see seat.h. */
 #include "seat.h"
 
-#include "placed.h"
 #include "plan_internal.h"
 
 struct few_seat {
@@ -11,6 +10,7 @@ struct few_seat {
   void *arena; /* on the host: as large as the largest plan wants it */
   const struct few_device *device;
   struct few_queue *queue;
+  bool borrowed; /* the queue */
   few_placed **placed;
 };
 
@@ -27,7 +27,7 @@ static few_status make_arena(few_seat *s) {
 }
 
 static few_status place(few_seat *s, const struct few_backend *backend) {
-  const char *why = backend->device->open(&s->queue);
+  const char *why = s->borrowed ? NULL : backend->device->open(&s->queue);
   if (why) return few__fail(s->ctx, FEW_E_UNSUPPORTED, "backend %s: %s", backend->name, why);
   s->device = backend->device;
   FEW_TRY(FEW_NEW(s->ctx, &s->placed, s->n));
@@ -48,11 +48,12 @@ static few_status make(few_seat *s, const few_plan *const *plans) {
   return backend && backend->device ? place(s, backend) : make_arena(s);
 }
 
-few_status few__seat_create(few_ctx *ctx, few_seat **out, int n, const few_plan *const *plans) {
+few_status few__seat_create(few_ctx *ctx, few_seat **out, int n, const few_plan *const *plans,
+                            struct few_queue *queue) {
   few_seat *s;
   *out = NULL;
   FEW_TRY(FEW_NEW(ctx, &s, 1));
-  *s = (few_seat){.ctx = ctx, .n = n};
+  *s = (few_seat){.ctx = ctx, .n = n, .queue = queue, .borrowed = queue != NULL};
   few_status st = make(s, plans);
   if (st)
     few__seat_free(s);
@@ -64,7 +65,7 @@ few_status few__seat_create(few_ctx *ctx, few_seat **out, int n, const few_plan 
 void few__seat_free(few_seat *s) {
   if (!s) return;
   for (int k = 0; s->placed && k < s->n; k++) few__placed_free(s->placed[k]);
-  if (s->device) s->device->close(s->queue);
+  if (s->device && !s->borrowed) s->device->close(s->queue);
   few__free(s->ctx, s->placed);
   few__free(s->ctx, s->arena);
   few__free(s->ctx, (void *)s->plan);
@@ -76,3 +77,5 @@ few_status few__seat_run(few_seat *s, int k, const struct few_binding *b) {
   few__plan_replay(s->plan[k], s->arena, b);
   return FEW_OK;
 }
+
+few_placed *few__seat_placed(const few_seat *s, int k) { return s->device ? s->placed[k] : NULL; }

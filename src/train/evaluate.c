@@ -162,8 +162,7 @@ few_status few__evaluation_run(few_evaluation *e, const struct few_run_state *s,
   snprintf(start, sizeof start, "{\"step\":%" PRId64 ",\"eval\":", step);
   FEW_TRY(few__journal_has(e->ctx, log, start, &logged));
   if (logged) return FEW_OK;
-  memcpy(few_model_values_mut(e->model), s->ema ? s->ema : s->param,
-         (size_t)e->model->params.total * sizeof(float));
+  FEW_TRY(few__state_student(s, few_model_values_mut(e->model)));
   FEW_TRY(few__run_use(e->recipe, step, e->model));
   FEW_TRY(few__evaluator_run(e->evaluator, &r));
   tell(e, step, r);

@@ -20,12 +20,25 @@ struct lane { /* what a worker needs */
   struct few_values bound[FEW_PHASES]; /* the values that the slots point into */
 };
 
+/* On a device: the rows of a whole update, on the host, and what its shards say, there. */
+struct ahead {
+  int64_t update; /* that the rows are of; -1: none */
+  float *x, *pair;
+  int32_t *label;
+  float *grad;        /* the gradient of a shard, where the plan writes it */
+  float *said, *read; /* [shards][n_said]: terms, times, logs; there and here */
+  int64_t n_said;
+};
+
 struct few_shards {
   few_ctx *ctx;
   struct few_shards_opts o;
+  const struct few_space *space;
+  int lanes;
   int64_t rows, shards;
   struct few_phase phase[FEW_PHASES]; /* the second without a plan: there is no fake network */
   few_tree *tree[FEW_PHASES];
+  struct ahead ahead[FEW_PHASES];
   struct lane *lane;
 
   /* The running update. */
@@ -62,7 +75,7 @@ static few_status make_bindings(struct few_shards *s, struct lane *lane, int k) 
 static few_status make_seat(const struct few_shards *s, struct lane *lane) {
   const few_plan *plans[FEW_PHASES];
   for (int k = 0; k < FEW_PHASES; k++) plans[k] = s->phase[k].plan;
-  const few_status st = few__seat_create(s->ctx, &lane->seat, FEW_PHASES, plans);
+  const few_status st = few__seat_create(s->ctx, &lane->seat, FEW_PHASES, plans, s->space->queue);
   return st == FEW_E_MEMORY
              ? few__fail_in(s->ctx, st, "shards of %lld rows (more shards are smaller)",
                             (long long)s->rows)
@@ -82,34 +95,57 @@ static few_status make_lane(struct few_shards *s, struct lane *lane) {
 }
 
 static few_status make_phases(struct few_shards *s) {
-  const int workers = few__workers_count(s->o.workers);
   for (int k = 0; k < FEW_PHASES; k++) {
     struct few_phase *p = &s->phase[k];
     if (k == FEW_PHASE_FAKE && !few__has_fake(s->o.networks.recipe)) continue;
-    FEW_TRY(
-        few__phase_create(s->ctx, p, (enum few_phase_id)k, &s->o.networks, s->rows, s->o.backend));
-    FEW_TRY(few__tree_create(s->ctx, &s->tree[k], p->n_grads * p->n, s->shards, workers));
+    FEW_TRY(few__phase_create(s->ctx, p, (enum few_phase_id)k, &s->o.networks, s->rows,
+                              s->space->backend));
+    FEW_TRY(few__tree_create(s->space, &s->tree[k], p->n_grads * p->n, s->shards, s->lanes));
   }
   return FEW_OK;
 }
 
+static few_status make_ahead(struct few_shards *s, enum few_phase_id k) {
+  const struct few_run_recipe *r = s->o.networks.recipe;
+  const int64_t batch = s->rows * s->shards, item = r->spec.h * r->spec.w * r->spec.c;
+  const struct few_phase *p = &s->phase[k];
+  struct ahead *a = &s->ahead[k];
+  few_placed *placed = few__seat_placed(s->lane[0].seat, (int)k);
+  a->update = -1;
+  FEW_TRY(FEW_NEW(s->ctx, &a->x, batch * item));
+  FEW_TRY(FEW_NEW(s->ctx, &a->label, batch));
+  if (r->needs_pairs) FEW_TRY(FEW_NEW(s->ctx, &a->pair, batch * item));
+  a->n_said = p->n_terms + (1 + p->n_logs) * s->rows;
+  FEW_TRY(FEW_NEW(s->ctx, &a->read, s->shards * a->n_said));
+  FEW_TRY(few__space_new(s->space, &a->said, s->shards * a->n_said));
+  FEW_TRY(few__space_new(s->space, &a->grad, p->n_grads * p->n));
+  for (int i = p->first_grad; i < p->n_outs; i++)
+    FEW_TRY(few__placed_keep_out(placed, i, a->grad + p->offset[i - p->first_grad]));
+  return FEW_OK;
+}
+
+static few_status make(struct few_shards *s) {
+  FEW_TRY(make_phases(s));
+  FEW_TRY(FEW_NEW(s->ctx, &s->lane, s->lanes));
+  for (int w = 0; w < s->lanes; w++) FEW_TRY(make_lane(s, &s->lane[w]));
+  for (int k = 0; k < FEW_PHASES; k++)
+    if (s->space->device && s->phase[k].plan) FEW_TRY(make_ahead(s, (enum few_phase_id)k));
+  FEW_TRY(FEW_NEW(s->ctx, &s->loss, FEW_MAX_TERMS * s->shards));
+  return FEW_NEW(s->ctx, &s->rows_out, (1 + FEW_MAX_LOGS) * s->rows * s->shards);
+}
+
 few_status few__shards_create(few_ctx *ctx, few_shards **out, const struct few_shards_opts *opts) {
   const struct few_train_keys *keys = &opts->networks.recipe->keys;
-  const int workers = few__workers_count(opts->workers);
   *out = NULL;
   struct few_shards *s;
   FEW_TRY(FEW_NEW(ctx, &s, 1));
   s->ctx = ctx;
   s->o = *opts;
+  s->space = opts->space;
+  s->lanes = s->space->device ? 1 : few__workers_count(s->space->workers);
   s->shards = keys->shards;
   s->rows = keys->batch / s->shards;
-  few_status st;
-  FEW_GOTO(make_phases(s));
-  FEW_GOTO(FEW_NEW(ctx, &s->lane, workers));
-  for (int w = 0; w < workers; w++) FEW_GOTO(make_lane(s, &s->lane[w]));
-  FEW_GOTO(FEW_NEW(ctx, &s->loss, FEW_MAX_TERMS * s->shards));
-  FEW_GOTO(FEW_NEW(ctx, &s->rows_out, (1 + FEW_MAX_LOGS) * s->rows * s->shards));
-out:
+  const few_status st = make(s);
   if (st)
     few__shards_free(s);
   else
@@ -130,10 +166,20 @@ static void free_lane(const struct few_shards *s, struct lane *lane) {
   }
 }
 
+static void free_ahead(const struct few_shards *s, struct ahead *a) {
+  few__free(s->ctx, a->x);
+  few__free(s->ctx, a->pair);
+  few__free(s->ctx, a->label);
+  few__free(s->ctx, a->read);
+  few__space_free(s->space, a->said);
+  few__space_free(s->space, a->grad);
+}
+
 void few__shards_free(few_shards *s) {
   if (!s) return;
   few_ctx *ctx = s->ctx;
-  for (int w = 0; s->lane && w < few__workers_count(s->o.workers); w++) free_lane(s, &s->lane[w]);
+  for (int w = 0; s->lane && w < s->lanes; w++) free_lane(s, &s->lane[w]);
+  for (int k = 0; k < FEW_PHASES; k++) free_ahead(s, &s->ahead[k]);
   few__free(ctx, s->lane);
   few__free(ctx, s->loss);
   few__free(ctx, s->rows_out);
@@ -161,6 +207,8 @@ static struct few_replay_key key_of(const struct few_shards *s, int64_t first) {
                                  (uint64_t)s->update, (uint64_t)first};
 }
 
+/* ---- on the host ---- */
+
 static void run_shard(void *user, int64_t shard, int worker) {
   struct few_shards *s = user;
   struct lane *lane = &s->lane[worker];
@@ -181,6 +229,101 @@ static void run_shard(void *user, int64_t shard, int worker) {
   for (int i = 0; i < p->n_terms; i++) s->loss[i * s->shards + shard] = (double)term[i];
   few__tree_add(s->tree[s->now], shard, grad);
 }
+
+static few_status host_step(struct few_shards *s) {
+  few__workers_run(s->space->workers, s->shards, run_shard, s);
+  for (int w = 0; w < s->lanes; w++) FEW_TRY(s->lane[w].status);
+  return FEW_OK;
+}
+
+/* ---- on a device ---- */
+
+static void fill_shard(void *user, int64_t shard, int worker) {
+  struct few_shards *s = user;
+  struct ahead *a = &s->ahead[s->now];
+  const struct few_run_recipe *r = s->o.networks.recipe;
+  const int64_t first = shard * s->rows, item = r->spec.h * r->spec.w * r->spec.c;
+  FEW_UNUSED(worker);
+  s->o.fill(s->o.user,
+            &(struct few_rows){s->now, a->update, first, s->rows, a->x + first * item,
+                               a->label + first, a->pair ? a->pair + first * item : NULL});
+}
+
+static void fill_ahead(struct few_shards *s, int64_t update) {
+  if (s->ahead[s->now].update == update) return;
+  s->ahead[s->now].update = update;
+  few__workers_run(s->space->workers, s->shards, fill_shard, s);
+}
+
+static bool within(const void *at, const float *begin, int64_t n) {
+  return begin && (uintptr_t)at >= (uintptr_t)begin && (uintptr_t)at < (uintptr_t)(begin + n);
+}
+
+/* Values that train are read where they are; others are copied once. */
+static few_status keep_values(const struct few_shards *s, struct lane *lane) {
+  const struct few_values *v = &s->values;
+  const int64_t n = few__parameters(&s->o.networks);
+  const int64_t n_model = s->o.networks.student->params.total;
+  few_placed *placed = few__seat_placed(lane->seat, (int)s->now);
+  const few_plan *plan = s->phase[s->now].plan;
+  for (int i = 0; i < few__plan_slots(plan); i++) {
+    const void *at = lane->slots[s->now][i];
+    if (within(at, v->param, n) || within(at, v->target, n_model))
+      FEW_TRY(few__placed_keep_slot(placed, i, at));
+  }
+  return FEW_OK;
+}
+
+static few_status enqueue_shard(struct few_shards *s, struct lane *lane, int64_t shard) {
+  const struct few_phase *p = &s->phase[s->now];
+  const struct few_run_recipe *r = s->o.networks.recipe;
+  const struct ahead *a = &s->ahead[s->now];
+  const int64_t first = shard * s->rows, item = r->spec.h * r->spec.w * r->spec.c;
+  few_placed *placed = few__seat_placed(lane->seat, (int)s->now);
+  const void **slots = lane->slots[s->now];
+  set_slot(slots, p->plan, "x", a->x + first * item);
+  set_slot(slots, p->plan, "label", a->label + first);
+  if (a->pair) set_slot(slots, p->plan, "pair", a->pair + first * item);
+  FEW_TRY(few__placed_enqueue(
+      placed, &(struct few_binding){.slots = slots, .key = key_of(s, first), .values = 1}));
+  float *said = a->said + shard * a->n_said;
+  for (int i = 0; i < p->first_grad; i++) {
+    const int64_t n = i < p->n_terms ? 1 : s->rows;
+    few__space_copy(s->space, said, few__placed_out(placed, i), n);
+    said += n;
+  }
+  float *grad = few__tree_take(s->tree[s->now]);
+  few__space_copy(s->space, grad, a->grad, p->n_grads * p->n);
+  few__tree_add(s->tree[s->now], shard, grad);
+  return FEW_OK;
+}
+
+static void hear(const struct few_shards *s) {
+  const struct few_phase *p = &s->phase[s->now];
+  const struct ahead *a = &s->ahead[s->now];
+  for (int64_t shard = 0; shard < s->shards; shard++) {
+    const float *said = a->read + shard * a->n_said;
+    for (int i = 0; i < p->n_terms; i++) s->loss[i * s->shards + shard] = (double)*said++;
+    for (int i = 0; i < 1 + p->n_logs; i++, said += s->rows)
+      memcpy(s->rows_out + i * s->rows * s->shards + shard * s->rows, said,
+             (size_t)s->rows * sizeof *said);
+  }
+}
+
+static few_status device_step(struct few_shards *s) {
+  struct ahead *a = &s->ahead[s->now];
+  struct lane *lane = &s->lane[0];
+  fill_ahead(s, s->update);
+  bind_values(s, lane);
+  FEW_TRY(keep_values(s, lane));
+  for (int64_t shard = 0; shard < s->shards; shard++) FEW_TRY(enqueue_shard(s, lane, shard));
+  fill_ahead(s, s->update + 1); /* the device is busy meanwhile */
+  FEW_TRY(few__space_get(s->space, a->read, a->said, s->shards * a->n_said));
+  hear(s);
+  return FEW_OK;
+}
+
+/* ---- the step ---- */
 
 static void report_step(struct few_shards *s, struct few_step_report *r) {
   const double half_pi = 1.5707963267948966;
@@ -227,10 +370,9 @@ few_status few__shards_step(few_shards *s, enum few_phase_id phase, const struct
   s->update = update;
   s->values = *values;
   few__tree_begin(s->tree[phase]);
-  few__workers_run(s->o.workers, s->shards, run_shard, s);
-  for (int w = 0; w < few__workers_count(s->o.workers); w++) FEW_TRY(s->lane[w].status);
-  float *total = few__tree_total(s->tree[phase]), scale = 1 / (float)s->shards;
-  for (int64_t i = 0; i < p->n_grads * p->n; i++) total[i] *= scale;
+  FEW_TRY(s->space->device ? device_step(s) : host_step(s));
+  float *total = few__tree_total(s->tree[phase]);
+  few__space_scale(s->space, total, 1 / (float)s->shards, p->n_grads * p->n);
   *grad = (struct few_gradient){total, p->n_grads, p->base, p->n, {0}};
   memcpy(grad->weight, p->weight, sizeof grad->weight);
   report_step(s, report);
@@ -245,6 +387,6 @@ const few_plan *few__shards_plan(const few_shards *s) { return s->phase[FEW_PHAS
 
 double few__shards_seconds(const few_shards *s, int i) {
   double sum = 0;
-  for (int w = 0; w < few__workers_count(s->o.workers); w++) sum += s->lane[w].seconds[i];
+  for (int w = 0; w < s->lanes; w++) sum += s->lane[w].seconds[i];
   return sum;
 }

@@ -14,28 +14,47 @@
 
 enum { KEEP = 2 };
 
-few_status few__state_create(few_ctx *ctx, struct few_run_state *s,
-                             const struct few_state_shape *shape) {
-  *s = (struct few_run_state){
-      .n = shape->n, .n_model = shape->n_model, .lr_factor = 1, .stretch = 1};
-  FEW_TRY(FEW_NEW(ctx, &s->param, s->n));
-  for (int i = 0; i < shape->n_moments; i++) FEW_TRY(FEW_NEW(ctx, &s->moment[i], s->n));
-  if (shape->ema) FEW_TRY(FEW_NEW(ctx, &s->ema, s->n_model));
-  return shape->target ? FEW_NEW(ctx, &s->target, s->n_model) : FEW_OK;
+/* ---- arrays ---- */
+
+static few_status make_arrays(const struct few_space *space, const struct few_state_shape *shape,
+                              struct few_run_arrays *a) {
+  FEW_TRY(few__space_new(space, &a->param, shape->n));
+  for (int i = 0; i < shape->n_moments; i++)
+    FEW_TRY(few__space_new(space, &a->moment[i], shape->n));
+  if (shape->ema) FEW_TRY(few__space_new(space, &a->ema, shape->n_model));
+  return shape->target ? few__space_new(space, &a->target, shape->n_model) : FEW_OK;
 }
 
-void few__state_free(few_ctx *ctx, struct few_run_state *s) {
-  few__free(ctx, s->param);
-  for (int i = 0; i < FEW_OPTIM_MAX_STATES; i++) few__free(ctx, s->moment[i]);
-  few__free(ctx, s->ema);
-  few__free(ctx, s->target);
+static void free_arrays(const struct few_space *space, struct few_run_arrays *a) {
+  few__space_free(space, a->param);
+  for (int i = 0; i < FEW_OPTIM_MAX_STATES; i++) few__space_free(space, a->moment[i]);
+  few__space_free(space, a->ema);
+  few__space_free(space, a->target);
+}
+
+few_status few__state_create(struct few_run_state *s, const struct few_state_shape *shape,
+                             const struct few_space *space) {
+  const struct few_space host = {.ctx = space->ctx};
+  *s = (struct few_run_state){
+      .n = shape->n, .n_model = shape->n_model, .space = space, .lr_factor = 1, .stretch = 1};
+  FEW_TRY(make_arrays(&host, shape, &s->here));
+  if (space->device) return make_arrays(space, shape, &s->there);
+  s->there = s->here;
+  return FEW_OK;
+}
+
+void few__state_free(struct few_run_state *s) {
+  if (!s->space) return;
+  const struct few_space host = {.ctx = s->space->ctx};
+  if (s->space->device) free_arrays(s->space, &s->there);
+  free_arrays(&host, &s->here);
   *s = (struct few_run_state){0};
 }
 
 /* The arrays and the numbers as tables, so that writing and reading cannot disagree. */
 struct array {
   const char *name;
-  float *at;
+  float *at, *there;
   int64_t n;
 };
 enum { MAX_ARRAYS = 3 + FEW_OPTIM_MAX_STATES };
@@ -43,13 +62,34 @@ enum { MAX_ARRAYS = 3 + FEW_OPTIM_MAX_STATES };
 static int arrays_of(const struct few_run_state *s, struct array *a) {
   static const char *const moments[] = {"moment.0", "moment.1"};
   int n = 0;
-  a[n++] = (struct array){"param", s->param, s->n};
+  const struct few_run_arrays *h = &s->here, *t = &s->there;
+  a[n++] = (struct array){"param", h->param, t->param, s->n};
   for (int i = 0; i < FEW_OPTIM_MAX_STATES; i++)
-    if (s->moment[i]) a[n++] = (struct array){moments[i], s->moment[i], s->n};
-  if (s->ema) a[n++] = (struct array){"ema", s->ema, s->n_model};
-  if (s->target) a[n++] = (struct array){"target", s->target, s->n_model};
+    if (h->moment[i]) a[n++] = (struct array){moments[i], h->moment[i], t->moment[i], s->n};
+  if (h->ema) a[n++] = (struct array){"ema", h->ema, t->ema, s->n_model};
+  if (h->target) a[n++] = (struct array){"target", h->target, t->target, s->n_model};
   return n;
 }
+
+void few__state_put(struct few_run_state *s) {
+  struct array a[MAX_ARRAYS];
+  const int n = s->space->device ? arrays_of(s, a) : 0;
+  for (int i = 0; i < n; i++) few__space_put(s->space, a[i].there, a[i].at, a[i].n);
+}
+
+few_status few__state_get(const struct few_run_state *s) {
+  struct array a[MAX_ARRAYS];
+  const int n = s->space->device ? arrays_of(s, a) : 0;
+  for (int i = 0; i < n; i++) FEW_TRY(few__space_get(s->space, a[i].at, a[i].there, a[i].n));
+  return FEW_OK;
+}
+
+few_status few__state_student(const struct few_run_state *s, float *values) {
+  const struct few_run_arrays *t = &s->there;
+  return few__space_get(s->space, values, t->ema ? t->ema : t->param, s->n_model);
+}
+
+/* ---- files ---- */
 
 struct number {
   const char *key;
@@ -97,6 +137,7 @@ few_status few__checkpoint_write(few_ctx *ctx, const struct few_run_state *s, co
   uint64_t value[N_HASHES];
   char text[N_NUMBERS + N_HASHES][24], name[64], *path = NULL;
   struct few_run_state copy = *s;
+  FEW_TRY(few__state_get(s));
   int n = arrays_of(s, a);
   for (int i = 0; i < n; i++)
     t[i] = (struct few_st_tensor){
@@ -212,6 +253,7 @@ few_status few__checkpoint_read(few_ctx *ctx, struct few_run_state *s, const cha
     if (st) break;
     st = load(ctx, s, path, id);
     *found = !st;
+    if (*found) few__state_put(s);
     if (st == FEW_E_FORMAT) { /* cut short by a crash of the machine: the one before may do */
       few__log(ctx, FEW_LOG_WARN, "%s", few_error(ctx));
       damaged = true;

@@ -3,13 +3,20 @@
 #define FEW_SRC_TRAIN_STATE_H
 
 #include "recipe.h"
+#include "space.h"
 
-struct few_run_state {
-  int64_t n, n_model;                  /* all trained numbers; of them the student's, in front */
+struct few_run_arrays {
   float *param;                        /* [n] */
   float *moment[FEW_OPTIM_MAX_STATES]; /* [n] each */
   float *ema;                          /* [n_model]; NULL without averaging */
   float *target;                       /* [n_model]; NULL without a target network */
+};
+
+struct few_run_state {
+  int64_t n, n_model; /* all trained numbers; of them the student's, in front */
+  const struct few_space *space;
+  struct few_run_arrays here;  /* the host's, as files have them */
+  struct few_run_arrays there; /* where the run is computed: the same, or a device's */
 
   int64_t step;         /* finished optimizer steps */
   int64_t updates;      /* of the student's optimizer: steps since it began, less those skipped */
@@ -34,11 +41,19 @@ struct few_state_shape {
   int n_moments;
   bool ema, target;
 };
-few_status few__state_create(few_ctx *ctx, struct few_run_state *s,
-                             const struct few_state_shape *shape);
-void few__state_free(few_ctx *ctx, struct few_run_state *s);
+/* `space` is borrowed. */
+few_status few__state_create(struct few_run_state *s, const struct few_state_shape *shape,
+                             const struct few_space *space);
+void few__state_free(struct few_run_state *s);
 
-/* Write DIR/checkpoint-<step>.safetensors and remove all but the last two. */
+/* From here to there, and back: nothing is done where they are the same. */
+void few__state_put(struct few_run_state *s);
+few_status few__state_get(const struct few_run_state *s);
+/* The student as it is saved and looked at, averaged where there is an average. */
+few_status few__state_student(const struct few_run_state *s, float *values);
+
+/* Both bring here and there together.
+ * Write DIR/checkpoint-<step>.safetensors and remove all but the last two. */
 few_status few__checkpoint_write(few_ctx *ctx, const struct few_run_state *s, const char *dir,
                                  const struct few_run_identity *id);
 /* Read the newest that is whole. *found is false where there is none; FEW_E_FORMAT where there are

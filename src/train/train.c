@@ -16,7 +16,6 @@
 #include "guard.h"
 #include "io/file.h"
 #include "journal.h"
-#include "optim/clip.h"
 #include "pairs.h"
 #include "results.h"
 #include "tally.h"
@@ -28,6 +27,7 @@ struct training {
   int lock; /* on dir, or -1 */
   struct few_run_recipe recipe;
   few_workers *workers;
+  struct few_space space;
   few_model *model; /* the student; its values are what is saved */
   struct few_params head, fake_head;
   struct few_pairs *pairs; /* NULL: it trains on the data */
@@ -140,7 +140,7 @@ static void start_fake(struct training *t) {
   const struct few_networks w = networks(t);
   const struct few_run_recipe *r = &t->recipe;
   if (!r->fake) return;
-  float *values = t->state.param + few__fake_base(&w);
+  float *values = t->state.here.param + few__fake_base(&w);
   few__params_init(&r->fake->params, (uint64_t)r->keys.seed, values);
   start_as(r->teacher, r->fake, values);
   few__params_init(&t->fake_head, (uint64_t)r->keys.seed, values + r->fake->params.total);
@@ -154,18 +154,20 @@ static few_status make_state(struct training *t) {
                                         .n_moments = t->recipe.optim->states,
                                         .ema = averaging(t),
                                         .target = t->recipe.target != FEW_TARGET_NONE};
-  FEW_TRY(few__state_create(t->ctx, &t->state, &shape));
+  FEW_TRY(few__state_create(&t->state, &shape, &t->space));
+  const struct few_run_arrays *a = &t->state.here;
   const char *teacher = t->recipe.teacher_hash;
   t->id = (struct few_run_identity){layout_of(&t->fake_head, layout_of(&t->head, layout_of(p, 0))),
                                     few_data_hash(t->recipe.data),
                                     *teacher ? few__hash(teacher, strlen(teacher), 0) : 0};
-  memcpy(t->state.param, t->model->values, (size_t)p->total * sizeof(float));
-  few__params_init(&t->head, (uint64_t)t->recipe.keys.seed, t->state.param + p->total);
+  memcpy(a->param, t->model->values, (size_t)p->total * sizeof(float));
+  few__params_init(&t->head, (uint64_t)t->recipe.keys.seed, a->param + p->total);
   const bool fresh = t->recipe.keys.init || !t->recipe.objective[0].def->starts_as_teacher;
-  if (t->recipe.teacher && !fresh) start_as(t->recipe.teacher, t->model, t->state.param);
+  if (t->recipe.teacher && !fresh) start_as(t->recipe.teacher, t->model, a->param);
   start_fake(t);
-  if (t->state.ema) memcpy(t->state.ema, t->state.param, (size_t)p->total * sizeof(float));
-  if (t->state.target) memcpy(t->state.target, t->state.param, (size_t)p->total * sizeof(float));
+  if (a->ema) memcpy(a->ema, a->param, (size_t)p->total * sizeof(float));
+  if (a->target) memcpy(a->target, a->param, (size_t)p->total * sizeof(float));
+  few__state_put(&t->state);
   return FEW_OK;
 }
 
@@ -206,13 +208,14 @@ static few_status set_up(struct training *t) {
   int workers = k->workers ? (int)k->workers : few_ctx_workers(t->ctx);
   FEW_TRY(open_directory(t));
   FEW_TRY(few__workers_create(t->ctx, &t->workers, workers));
+  FEW_TRY(few__space_open(t->ctx, &t->space, t->workers, few__backend_of(t->ctx)));
+  if (t->space.device && !t->recipe.optim->moments)
+    return few__fail(t->ctx, FEW_E_UNSUPPORTED, "backend %s has no optimizer %s: choose adam",
+                     k->backend, t->recipe.optim->name);
   FEW_TRY(make_model(t));
   FEW_TRY(few__preview_check(t->ctx, t->model, &t->recipe));
-  struct few_shards_opts so = {.networks = networks(t),
-                               .fill = fill,
-                               .user = t,
-                               .workers = t->workers,
-                               .backend = few__backend_of(t->ctx)};
+  struct few_shards_opts so = {
+      .networks = networks(t), .fill = fill, .user = t, .space = &t->space};
   FEW_TRY(few__shards_create(t->ctx, &t->shards, &so));
   FEW_TRY(make_state(t));
   FEW_TRY(few__evaluation_open(t->ctx, &t->evaluation, &t->recipe, t->model));
@@ -231,10 +234,11 @@ static void tear_down(struct training *t) {
   few__evaluation_free(t->evaluation);
   few__shards_free(t->shards);
   few__pairs_close(t->pairs);
-  few__state_free(t->ctx, &t->state);
+  few__state_free(&t->state);
   few__params_free(t->ctx, &t->head);
   few__params_free(t->ctx, &t->fake_head);
   few_model_free(t->model);
+  few__space_close(&t->space);
   few__workers_free(t->workers);
   few__run_recipe_close(t->ctx, &t->recipe);
   few__run_dir_close(t->lock);
@@ -244,8 +248,7 @@ static void tear_down(struct training *t) {
 
 /* The values that are saved and looked at. */
 static few_status take_values(struct training *t) {
-  const float *from = t->state.ema ? t->state.ema : t->state.param;
-  memcpy(few_model_values_mut(t->model), from, (size_t)t->model->params.total * sizeof(float));
+  FEW_TRY(few__state_student(&t->state, few_model_values_mut(t->model)));
   return few__run_use(&t->recipe, t->state.step, t->model);
 }
 
@@ -295,7 +298,7 @@ struct step {
 };
 
 static struct few_values values(const struct training *t) {
-  return (struct few_values){t->state.param, t->state.target};
+  return (struct few_values){t->state.there.param, t->state.there.target};
 }
 
 static few_status update_fake(struct training *t, const struct few_clock *at, struct step *step) {
@@ -307,11 +310,11 @@ static few_status update_fake(struct training *t, const struct few_clock *at, st
   for (int64_t i = 0; i < k->fake_updates; i++) {
     FEW_TRY(few__shards_step(t->shards, FEW_PHASE_FAKE, at, at->step * k->fake_updates + i, &v,
                              &grad, &report));
-    FEW_TRY(few__sumsq(t->ctx, t->workers, grad.n, grad.at, &squares));
+    FEW_TRY(few__space_sumsq(&t->space, grad.n, grad.at, &squares));
     if (!isfinite(report.loss)) step->trouble = "the fake network's loss is not finite";
     if (!isfinite(squares)) step->trouble = "the fake network's gradient is not finite";
     if (step->trouble) return FEW_OK;
-    few__update(&t->state, &t->recipe, t->workers, &grad, sqrt(squares), lr);
+    few__update(&t->state, &t->recipe, &grad, sqrt(squares), lr);
     few__tally_add(&t->tally, FEW_PHASE_FAKE, &report, sqrt(squares));
   }
   return FEW_OK;
@@ -320,8 +323,8 @@ static few_status update_fake(struct training *t, const struct few_clock *at, st
 static few_status balance(struct training *t, struct few_gradient *grad) {
   double factor[FEW_BALANCE_MAX];
   if (grad->n_grads == 1) return FEW_OK;
-  FEW_TRY(few__balance(t->ctx, t->workers, t->recipe.balance, grad->n_grads, grad->n,
-                       t->state.n_model, grad->weight, grad->at, factor));
+  FEW_TRY(few__space_balance(&t->space, t->recipe.balance, grad->n_grads, grad->n, t->state.n_model,
+                             grad->weight, grad->at, factor));
   few__tally_balance(&t->tally, grad->n_grads, factor);
   return FEW_OK;
 }
@@ -335,7 +338,7 @@ static few_status update_student(struct training *t, const struct few_clock *at,
   double squares;
   FEW_TRY(few__shards_step(t->shards, FEW_PHASE_STUDENT, at, s->step, &v, &grad, &report));
   FEW_TRY(balance(t, &grad));
-  FEW_TRY(few__sumsq(t->ctx, t->workers, grad.n, grad.at, &squares));
+  FEW_TRY(few__space_sumsq(&t->space, grad.n, grad.at, &squares));
   const double norm = sqrt(squares);
   step->loss = report.loss;
   enum few_verdict verdict = few__guard_look(s, &t->recipe.keys, report.loss, norm);
@@ -347,8 +350,8 @@ static few_status update_student(struct training *t, const struct few_clock *at,
   }
   s->step++;
   if (verdict == FEW_GUARD_SPIKE) return write_event(t, s->step, "skipped", "gradient spike");
-  few__update(s, &t->recipe, t->workers, &grad, norm, step->lr);
-  few__average(s, &t->recipe, t->workers);
+  few__update(s, &t->recipe, &grad, norm, step->lr);
+  few__average(s, &t->recipe);
   few__tally_add(&t->tally, FEW_PHASE_STUDENT, &report, norm);
   return FEW_OK;
 }

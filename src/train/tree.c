@@ -7,6 +7,7 @@ enum { MAX_LEVELS = 13 }; /* shards <= 4096 */
 
 struct few_tree {
   few_ctx *ctx;
+  const struct few_space *space;
   int64_t n, shards;
   pthread_mutex_t lock;
   float **buffers; /* free ones, a stack; the lowest n_fresh of them have never been used */
@@ -26,7 +27,7 @@ static few_status make(few_ctx *ctx, few_tree *t, int workers) {
   FEW_TRY(FEW_NEW(ctx, &t->buffers, n));
   FEW_TRY(FEW_NEW(ctx, &t->all_buffers, n));
   for (; t->n_buffers < n; t->n_buffers++) {
-    float *b = few__alloc(ctx, few__mul_size((size_t)t->n, sizeof *b));
+    float *b = few__space_raw(t->space, t->n);
     if (!b)
       return few__fail(ctx, FEW_E_MEMORY, "out of memory for gradients of %lld parameters",
                        (long long)t->n);
@@ -37,11 +38,14 @@ static few_status make(few_ctx *ctx, few_tree *t, int workers) {
   return FEW_OK;
 }
 
-few_status few__tree_create(few_ctx *ctx, few_tree **out, int64_t n, int64_t shards, int workers) {
+few_status few__tree_create(const struct few_space *space, few_tree **out, int64_t n,
+                            int64_t shards, int workers) {
+  few_ctx *ctx = space->ctx;
   *out = NULL;
   few_tree *t;
   FEW_TRY(FEW_NEW(ctx, &t, 1));
   t->ctx = ctx;
+  t->space = space;
   t->n = n;
   t->shards = shards;
   pthread_mutex_init(&t->lock, NULL);
@@ -56,7 +60,7 @@ few_status few__tree_create(few_ctx *ctx, few_tree **out, int64_t n, int64_t sha
 void few__tree_free(few_tree *t) {
   if (!t) return;
   few_ctx *ctx = t->ctx;
-  for (int i = 0; i < t->n_buffers; i++) few__free(ctx, t->all_buffers[i]);
+  for (int i = 0; i < t->n_buffers; i++) few__space_free(t->space, t->all_buffers[i]);
   for (int l = 0; l < MAX_LEVELS; l++) few__free(ctx, t->node[l]);
   few__free(ctx, t->buffers);
   few__free(ctx, t->all_buffers);
@@ -78,7 +82,7 @@ float *few__tree_take(few_tree *t) {
   float *b = t->buffers[t->n_free];
   t->n_fresh -= fresh;
   pthread_mutex_unlock(&t->lock);
-  if (fresh) memset(b, 0, (size_t)t->n * sizeof *b);
+  if (fresh) few__space_zero(t->space, b, t->n);
   return b;
 }
 
@@ -97,7 +101,7 @@ void few__tree_add(few_tree *t, int64_t shard, float *buffer) {
     pthread_mutex_unlock(&t->lock);
     if (!other) return;
     float *left = index < sibling ? sum : other, *right = index < sibling ? other : sum;
-    for (int64_t i = 0; i < t->n; i++) left[i] += right[i];
+    few__space_add(t->space, left, right, t->n);
     pthread_mutex_lock(&t->lock);
     t->buffers[t->n_free++] = right;
     pthread_mutex_unlock(&t->lock);

@@ -6,12 +6,14 @@
 #ifndef FEW_SRC_TRAIN_TREE_H
 #define FEW_SRC_TRAIN_TREE_H
 
-#include "base/base.h"
+#include "space.h"
 
 typedef struct few_tree few_tree;
 
-/* For sums of n floats over `shards` <= 4096 leaves, with `workers` adding at once. */
-few_status few__tree_create(few_ctx *ctx, few_tree **out, int64_t n, int64_t shards, int workers);
+/* For sums of n floats of the space, borrowed, over `shards` <= 4096 leaves, with `workers` adding
+ * at once: one on a device. */
+few_status few__tree_create(const struct few_space *space, few_tree **out, int64_t n,
+                            int64_t shards, int workers);
 void few__tree_free(few_tree *t);
 
 /* Forget the last sum. */

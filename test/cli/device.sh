@@ -16,3 +16,20 @@ paste cpu.txt cuda.txt | awk '
 sed -n 21,25p cuda.txt >some.txt && values part.npy 5 | cmp - some.txt || exit 9
 "$few" sample $models/toy-labels-teacher.safetensors --out x.csv --backend tpu 2>&1
 echo "exit $?"
+
+# A run there: the same bits for any number of workers and after a stop, and near the processor's.
+train() {
+  few train $here/../../recipes/toy-teacher.ini --run "$1" steps=6 batch=36 shards=3 width=16 layers=2 \
+    labels=yes checkpoint_every=2 preview_every=0 log_every=1 "$2" "$3"
+}
+train one backend=cuda workers=1
+train two backend=cuda workers=2
+train host backend=cpu workers=1
+last=checkpoint-000000006.safetensors
+cmp one/$last two/$last || exit 9
+rm two/$last && train two backend=cuda workers=2
+cmp one/$last two/$last || exit 9
+losses() { sed 's/.*"loss":\([^,]*\),.*/\1/' "$1/log.jsonl"; }
+losses one >one.txt && losses host >host.txt
+paste one.txt host.txt | awk '($1 - $2) ^ 2 < 1e-8 { near++ } END { exit near != 6 }' ||
+  { paste one.txt host.txt; exit 9; }

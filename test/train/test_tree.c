@@ -21,9 +21,10 @@ static float expected(int64_t shards, int i) {
 static void test_any_order(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
+  const struct few_space space = {.ctx = ctx}; /* the host */
   for (int64_t shards = 1; shards <= MOST; shards++) {
     few_tree *t;
-    assert_ok(ctx, few__tree_create(ctx, &t, N, shards, (int)shards)); /* all at once */
+    assert_ok(ctx, few__tree_create(&space, &t, N, shards, (int)shards)); /* all at once */
     for (int64_t stride = 1; stride < 6; stride++) {
       few__tree_begin(t);
       bool done[MOST] = {0};
@@ -51,8 +52,9 @@ static void test_any_order(void **state) {
 static void test_gaps(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
+  const struct few_space space = {.ctx = ctx}; /* the host */
   few_tree *t;
-  assert_ok(ctx, few__tree_create(ctx, &t, N, 3, 2));
+  assert_ok(ctx, few__tree_create(&space, &t, N, 3, 2));
   for (int step = 0; step < 4; step++) {
     few__tree_begin(t);
     for (int64_t s = 0; s < 3; s++) {

@@ -63,6 +63,9 @@ const struct few_replay_key *few__cuda_key(struct few_queue *q);
 /* A mistake that is not CUDA's own; kept if it is the first. */
 void few__cuda_fail(struct few_queue *q, const char *what, const char *why);
 
+/* vector.cu */
+extern const struct few_vectors few__cuda_vectors;
+
 /* Operands of a pointwise op; 0 of any other. */
 int few__cuda_arity(few_op op);
 

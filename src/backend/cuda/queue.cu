@@ -136,6 +136,16 @@ static void recording_free(struct few_recording *r) {
   delete r;
 }
 
-extern "C" const struct few_device few__cuda_device = {
-    queue_open,   queue_close, memory, give_back,      put,   get, set_key,
-    record_begin, record_end,  launch, recording_free, finish};
+extern "C" const struct few_device few__cuda_device = {queue_open,
+                                                       queue_close,
+                                                       memory,
+                                                       give_back,
+                                                       put,
+                                                       get,
+                                                       set_key,
+                                                       record_begin,
+                                                       record_end,
+                                                       launch,
+                                                       recording_free,
+                                                       finish,
+                                                       &few__cuda_vectors};

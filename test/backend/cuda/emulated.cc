@@ -81,7 +81,7 @@ static const char *finish(struct few_queue *q) {
 extern "C" const struct few_device few__cuda_device;
 const struct few_device few__cuda_device = {queue_open, queue_close, memory,         give_back,
                                             copy,       copy,        set_key,        record_begin,
-                                            record_end, launch,      recording_free, finish};
+                                            record_end, launch,      recording_free, finish, &few__cuda_vectors};
 
 /* ---- products ---- */
 

@@ -1,0 +1,169 @@
+/* space.c - see space.h. */
+#include "space.h"
+
+#include "optim/clip.h"
+#include "optim/ema.h"
+
+few_status few__space_open(few_ctx *ctx, struct few_space *out, few_workers *workers,
+                           const struct few_backend *backend) {
+  *out = (struct few_space){.ctx = ctx, .workers = workers, .backend = backend};
+  if (!backend->device) return FEW_OK;
+  const char *why = backend->device->open(&out->queue);
+  if (why) return few__fail(ctx, FEW_E_UNSUPPORTED, "backend %s: %s", backend->name, why);
+  out->device = backend->device;
+  out->parts = out->device->alloc(out->queue, FEW_DOT_PARTS * sizeof *out->parts);
+  return out->parts ? FEW_OK : few__fail(ctx, FEW_E_MEMORY, "out of memory on the device");
+}
+
+void few__space_close(struct few_space *s) {
+  if (!s->device) return;
+  s->device->free(s->queue, s->parts);
+  s->device->close(s->queue);
+  *s = (struct few_space){.ctx = s->ctx};
+}
+
+/* ---- memory ---- */
+
+float *few__space_raw(const struct few_space *s, int64_t n) {
+  const size_t bytes = few__mul_size((size_t)n, sizeof(float));
+  return s->device ? s->device->alloc(s->queue, bytes) : few__alloc(s->ctx, bytes);
+}
+
+few_status few__space_new(const struct few_space *s, float **out, int64_t n) {
+  *out = NULL;
+  if (!s->device) return FEW_NEW(s->ctx, out, n);
+  float *at = few__space_raw(s, n);
+  if (!at)
+    return few__fail(s->ctx, FEW_E_MEMORY,
+                     "out of memory on the device: %.0f MiB are wanted for parameters, or what is "
+                     "kept of each",
+                     (double)n * sizeof(float) / 1048576);
+  *out = at;
+  few__space_zero(s, *out, n);
+  return FEW_OK;
+}
+
+void few__space_free(const struct few_space *s, float *at) {
+  if (s->device)
+    s->device->free(s->queue, at);
+  else
+    few__free(s->ctx, at);
+}
+
+void few__space_put(const struct few_space *s, float *to, const float *from, int64_t n) {
+  if (s->device)
+    s->device->put(s->queue, to, from, (size_t)n * sizeof *to);
+  else
+    memcpy(to, from, (size_t)n * sizeof *to);
+}
+
+few_status few__space_get(const struct few_space *s, float *to, const float *from, int64_t n) {
+  if (!s->device) {
+    memcpy(to, from, (size_t)n * sizeof *to);
+    return FEW_OK;
+  }
+  s->device->get(s->queue, to, from, (size_t)n * sizeof *to);
+  const char *why = s->device->finish(s->queue);
+  return why ? few__fail(s->ctx, FEW_E_IO, "backend %s: %s", s->backend->name, why) : FEW_OK;
+}
+
+/* ---- passes ---- */
+
+void few__space_zero(const struct few_space *s, float *x, int64_t n) {
+  if (s->device)
+    s->device->vector->zero(s->queue, x, n);
+  else
+    memset(x, 0, (size_t)n * sizeof *x);
+}
+
+void few__space_copy(const struct few_space *s, float *to, const float *from, int64_t n) {
+  if (s->device)
+    s->device->vector->copy(s->queue, to, from, n);
+  else
+    memcpy(to, from, (size_t)n * sizeof *to);
+}
+
+void few__space_scale(const struct few_space *s, float *x, float by, int64_t n) {
+  if (s->device)
+    s->device->vector->scale(s->queue, x, by, n);
+  else
+    for (int64_t i = 0; i < n; i++) x[i] *= by;
+}
+
+void few__space_add(const struct few_space *s, float *to, const float *from, int64_t n) {
+  if (s->device)
+    s->device->vector->add(s->queue, to, from, n);
+  else
+    for (int64_t i = 0; i < n; i++) to[i] += from[i];
+}
+
+/* ---- sums ---- */
+
+static few_status device_dot(const struct few_space *s, int64_t n, const float *a, const float *b,
+                             double *out) {
+  double part[FEW_DOT_PARTS];
+  s->device->vector->dot(s->queue, s->parts, a, b, n);
+  s->device->get(s->queue, part, s->parts, sizeof part);
+  const char *why = s->device->finish(s->queue);
+  *out = few__sum_tree(part, FEW_DOT_PARTS);
+  return why ? few__fail(s->ctx, FEW_E_IO, "backend %s: %s", s->backend->name, why) : FEW_OK;
+}
+
+few_status few__space_sumsq(const struct few_space *s, int64_t n, const float *g, double *out) {
+  return s->device ? device_dot(s, n, g, g, out) : few__sumsq(s->ctx, s->workers, n, g, out);
+}
+
+few_status few__space_balance(const struct few_space *s, const struct few_balancer *b, int n_grads,
+                              int64_t n, int64_t n_shared, const double *given, float *grad,
+                              double *factor) {
+  double gram[FEW_BALANCE_MAX * FEW_BALANCE_MAX];
+  if (!s->device)
+    return few__balance(s->ctx, s->workers, b, n_grads, n, n_shared, given, grad, factor);
+  for (int i = 0; i < n_grads; i++)
+    for (int k = i; k < n_grads; k++) {
+      double *at = &gram[i * n_grads + k];
+      FEW_TRY(device_dot(s, n_shared, grad + i * n, grad + k * n, at));
+      gram[k * n_grads + i] = *at;
+    }
+  b->weigh(n_grads, gram, given, factor);
+  s->device->vector->combine(s->queue, grad, n_shared, n, n_grads, factor);
+  s->device->vector->combine(s->queue, grad + n_shared, n - n_shared, n, n_grads, given);
+  return FEW_OK;
+}
+
+/* ---- updates ---- */
+
+void few__space_step(const struct few_space *s, const struct few_optim_job *job) {
+  if (!s->device) {
+    few__optim_step(s->workers, job);
+    return;
+  }
+  assert(job->optim->moments); /* train.c refuses others */
+  s->device->vector->moments(s->queue, &job->coef, job->n, job->param, job->grad, job->state[0],
+                             job->state[1]);
+}
+
+enum { CHUNK = 1 << 16 };
+
+struct averaging {
+  double beta;
+  int64_t n;
+  float *average;
+  const float *param;
+};
+
+static void average_chunk(void *user, int64_t i, int worker) {
+  const struct averaging *job = user;
+  FEW_UNUSED(worker);
+  const int64_t first = i * CHUNK, n = job->n - first < CHUNK ? job->n - first : CHUNK;
+  few__ema_update(job->beta, n, job->average + first, job->param + first);
+}
+
+void few__space_follow(const struct few_space *s, double beta, int64_t n, float *average,
+                       const float *p) {
+  struct averaging job = {beta, n, average, p};
+  if (s->device)
+    s->device->vector->follow(s->queue, average, p, (float)(1 - beta), n);
+  else
+    few__workers_run(s->workers, (n + CHUNK - 1) / CHUNK, average_chunk, &job);
+}
