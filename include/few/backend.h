@@ -11,6 +11,7 @@ extern "C" {
 struct few_backend_info {
   const char *name, *help;
   const char *missing; /* NULL, or why it cannot be used here: what to install */
+  bool device;         /* with memory of its own: few_bench_device measures it */
   int ops;             /* that want a kernel */
   int kernels[2];      /* of them there are in f32, in f64 */
 };

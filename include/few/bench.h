@@ -66,6 +66,14 @@ struct few_bench_result {
 const char *few_cpu_isa(void);
 /* Peak of `workers` cores together (0: the context's), GFLOP/s; an fp32 multiply-add counts 2. */
 FEW_MUST_USE few_status few_bench_peak(few_ctx *ctx, int workers, double *gflops);
+/* A device's limits: GFLOP/s of a large product in fp32, GB/s of a copy in its memory, read and
+ * written. FEW_E_INVALID for a backend that has no device. */
+struct few_bench_device {
+  char name[128];
+  double gflops, gbytes;
+};
+FEW_MUST_USE few_status few_bench_device(few_ctx *ctx, const char *backend,
+                                         struct few_bench_device *out);
 /* Time one case. peak: GFLOP/s as few_bench_peak measured. */
 FEW_MUST_USE few_status few_bench(few_ctx *ctx, const struct few_bench_opts *opts,
                                   enum few_bench_case which, double peak,

@@ -90,8 +90,9 @@ struct few_vectors {
 /* A device with memory of its own, which kernels alone reach. Calls on one queue come from one
  * thread at a time. Mistakes stick to the queue: `finish` tells the first. */
 struct few_device {
-  const char *(*open)(struct few_queue **out);       /* NULL, or why not */
-  void (*close)(struct few_queue *q);                /* NULL is fine */
+  const char *(*open)(struct few_queue **out); /* NULL, or why not */
+  void (*close)(struct few_queue *q);          /* NULL is fine */
+  void (*name)(struct few_queue *q, char *out, size_t size);
   void *(*alloc)(struct few_queue *q, size_t bytes); /* 256-byte aligned; NULL: out of memory */
   void (*free)(struct few_queue *q, void *at);       /* NULL is fine */
   /* In order with the kernels. `from` of put may be used again at once; get waits. */

@@ -14,6 +14,7 @@
 #include "backend/backend.h"
 #include "base/rng.h"
 #include "few/model.h"
+#include "plan/seat.h"
 #include "train/shard.h"
 #include "train/update.h"
 
@@ -35,11 +36,13 @@ struct bench {
   struct few_space space;
   /* infer and jvp */
   few_plan *plan;
-  void **arena;       /* [workers] */
+  int lanes;       /* workers; on a device one */
+  few_seat **seat; /* [lanes] */
+  few_status status;
   const void **slots; /* shared: every shard reads the same random rows */
   float **slot_data;
-  float **out;      /* [workers][2] */
-  double **seconds; /* [workers]: NULL, or those of each instruction, for a profile */
+  float **out;      /* [lanes][2] */
+  double **seconds; /* [lanes]: NULL, or those of each instruction, for a profile */
   double *warm;     /* seconds of each instruction before the measured steps */
 };
 
@@ -136,11 +139,12 @@ static few_status set_up_network(struct bench *b, const struct few_backend *back
   few_status st = plan_network(b, backend, g);
   few_graph_free(g);
   FEW_TRY(st);
-  int workers = few__workers_count(b->workers), slots = few__plan_slots(b->plan);
+  const int slots = few__plan_slots(b->plan);
+  b->lanes = backend->device ? 1 : few__workers_count(b->workers);
   int64_t item = b->o->h * b->o->w * b->o->c, rows = b->o->batch / b->o->shards;
-  FEW_TRY(FEW_NEW(b->ctx, &b->arena, workers));
-  FEW_TRY(FEW_NEW(b->ctx, &b->out, 2 * workers));
-  FEW_TRY(FEW_NEW(b->ctx, &b->seconds, workers));
+  FEW_TRY(FEW_NEW(b->ctx, &b->seat, b->lanes));
+  FEW_TRY(FEW_NEW(b->ctx, &b->out, 2 * b->lanes));
+  FEW_TRY(FEW_NEW(b->ctx, &b->seconds, b->lanes));
   FEW_TRY(FEW_NEW(b->ctx, &b->slots, slots));
   FEW_TRY(FEW_NEW(b->ctx, &b->slot_data, slots));
   for (int i = 0; i < slots; i++) {
@@ -153,8 +157,8 @@ static few_status set_up_network(struct bench *b, const struct few_backend *back
     b->slots[i] = b->slot_data[i];
   }
   few__model_bind(b->model, b->plan, "", b->model->values, b->slots);
-  for (int w = 0; w < workers; w++) {
-    FEW_TRY(few__new(b->ctx, &b->arena[w], few__plan_arena(b->plan) + 64, 1));
+  for (int w = 0; w < b->lanes; w++) {
+    FEW_TRY(few__seat_create(b->ctx, &b->seat[w], 1, (const few_plan *[]){b->plan}, NULL));
     FEW_TRY(FEW_NEW(b->ctx, &b->out[2 * w], rows * item));
     FEW_TRY(FEW_NEW(b->ctx, &b->out[2 * w + 1], rows * item));
     if (b->o->profile)
@@ -168,14 +172,19 @@ static void run_shard(void *user, int64_t shard, int worker) {
   struct few_binding bind = {.slots = b->slots,
                              .outs = (void *const *)(b->out + 2 * worker),
                              .key = {.row0 = (uint64_t)shard},
-                             .seconds = b->seconds[worker]};
-  few__plan_replay(b->plan, b->arena[worker], &bind);
+                             .seconds = b->seconds[worker],
+                             .values = 1};
+  const few_status st = few__seat_run(b->seat[worker], 0, &bind);
+  if (st) b->status = st; /* on a device, whose one lane this is */
 }
 
 static few_status one_step(struct bench *b) {
   if (b->plan) {
-    few__workers_run(b->workers, b->o->shards, run_shard, b);
-    return FEW_OK;
+    if (b->lanes > 1)
+      few__workers_run(b->workers, b->o->shards, run_shard, b);
+    else
+      for (int64_t i = 0; i < b->o->shards; i++) run_shard(b, i, 0);
+    return b->status;
   }
   struct few_gradient grad;
   double squares;
@@ -198,10 +207,6 @@ static few_status set_up(struct bench *b) {
   int workers = b->o->workers > 0 ? b->o->workers : few_ctx_workers(b->ctx);
   FEW_TRY(few__workers_create(b->ctx, &b->workers, workers));
   FEW_TRY(make_recipe(b));
-  if (backend->device && (b->o->profile || !b->recipe.n_objectives))
-    return few__fail(b->ctx, FEW_E_UNSUPPORTED,
-                     "bench: on backend %s whole training steps can be timed, and no profile yet",
-                     backend->name);
   FEW_TRY(make_model(b, &b->model, 1));
   return b->recipe.n_objectives ? set_up_training(b, backend) : set_up_network(b, backend);
 }
@@ -210,15 +215,14 @@ static void tear_down(struct bench *b) {
   few_ctx *ctx = b->ctx;
   for (int i = 0; b->slot_data && i < few__plan_slots(b->plan); i++)
     few__free(ctx, b->slot_data[i]);
-  for (int w = 0; b->arena && w < few__workers_count(b->workers); w++) few__free(ctx, b->arena[w]);
-  for (int w = 0; b->out && w < 2 * few__workers_count(b->workers); w++) few__free(ctx, b->out[w]);
-  for (int w = 0; b->seconds && w < few__workers_count(b->workers); w++)
-    few__free(ctx, b->seconds[w]);
+  for (int w = 0; b->seat && w < b->lanes; w++) few__seat_free(b->seat[w]);
+  for (int w = 0; b->out && w < 2 * b->lanes; w++) few__free(ctx, b->out[w]);
+  for (int w = 0; b->seconds && w < b->lanes; w++) few__free(ctx, b->seconds[w]);
   few__free(ctx, b->seconds);
   few__free(ctx, b->warm);
   few__free(ctx, b->slot_data);
   few__free(ctx, b->slots);
-  few__free(ctx, b->arena);
+  few__free(ctx, b->seat);
   few__free(ctx, b->out);
   few__plan_free(b->plan);
   few__shards_free(b->shards);
@@ -243,7 +247,7 @@ static const few_plan *plan_of(const struct bench *b) {
 static double seconds_of(const struct bench *b, int instruction) {
   if (!b->plan) return few__shards_seconds(b->shards, instruction);
   double sum = 0;
-  for (int w = 0; w < few__workers_count(b->workers); w++) sum += b->seconds[w][instruction];
+  for (int w = 0; w < b->lanes; w++) sum += b->seconds[w][instruction];
   return sum;
 }
 
@@ -333,7 +337,8 @@ few_status few_bench(few_ctx *ctx, const struct few_bench_opts *opts, enum few_b
     out->gflop = cost.flops * (double)opts->shards / 1e9;
     out->gflops_per_second = out->gflop / out->seconds;
     out->share_of_peak = peak > 0 ? out->gflops_per_second / peak : 0;
-    out->arena_bytes = cost.arena_bytes * (size_t)few__workers_count(b.workers);
+    out->arena_bytes =
+        cost.arena_bytes * (size_t)(b.lanes ? b.lanes : few__workers_count(b.workers));
     if (opts->profile) st = tell_profile(&b, out->repeats);
   }
   tear_down(&b);

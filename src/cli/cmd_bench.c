@@ -39,14 +39,16 @@ static const char text[] =
     "training. GFLOP are those of direct convolutions, so fast ones may pass 100 % of peak;\n"
     "the peak is that of fused multiply-adds on as many workers, measured first.\n"
     "--profile adds the time of all workers, calls a shard, and bytes if each operand and\n"
-    "result were touched once.\n"
+    "result were touched once; on a device, which it keeps waiting, also the share of the time\n"
+    "that its products or its memory, as measured first, would have taken.\n"
     "\n"
     "  few bench --net unet --set channels=64 --size 32 --batch 64 --case train,scd\n";
 
 struct machine {
   char cpu[128], isa[160];
   int workers;
-  double peak;
+  double peak;   /* GFLOP/s */
+  double memory; /* GB/s; 0: not measured */
 };
 
 /* Linux tells in a file; elsewhere both stay unknown. */
@@ -81,9 +83,28 @@ static const char *backend_of(const struct bench_opts *o) {
   return o->common.backend ? o->common.backend : "cpu";
 }
 
+/* A device of the name given, where there is one; else the processor. */
+static few_status look_at(struct cli *cli, const struct bench_opts *o, struct machine *m) {
+  struct few_bench_device d;
+  m->workers = few_ctx_workers(cli->ctx);
+  for (int i = 0; i < few_backend_list_count(); i++) {
+    const struct few_backend_info b = few_backend_list(i);
+    if (!b.device || strcmp(b.name, backend_of(o)) != 0) continue;
+    few_status st = few_bench_device(cli->ctx, b.name, &d);
+    snprintf(m->cpu, sizeof m->cpu, "%s", d.name);
+    m->peak = d.gflops;
+    m->memory = d.gbytes;
+    return st;
+  }
+  look_at_cpu(m);
+  return few_bench_peak(cli->ctx, m->workers, &m->peak);
+}
+
 static void print_heading(const struct machine *m, const struct bench_opts *o) {
-  printf("%s%s%s, %d worker%s, peak %.1f GFLOP/s\n", m->cpu, *m->isa ? ", " : "", m->isa,
-         m->workers, m->workers == 1 ? "" : "s", m->peak);
+  printf("%s%s%s, %d worker%s, peak %.1f GFLOP/s", m->cpu, *m->isa ? ", " : "", m->isa, m->workers,
+         m->workers == 1 ? "" : "s", m->peak);
+  if (m->memory > 0) printf(", %.1f GB/s", m->memory);
+  printf("\n");
   printf("%s", o->net);
   for (int i = 0; i < o->set.n; i++) printf(" %s", o->set.at[i]);
   printf(", %" PRId64 " x %" PRId64 " x %" PRId64 ", batch %" PRId64 " in %" PRId64
@@ -107,6 +128,7 @@ static void json_heading(struct json *j, const struct machine *m, const struct b
   json_text(j, "isa", m->isa);
   json_int(j, "workers", m->workers);
   json_number(j, "peak_gflops", m->peak);
+  if (m->memory > 0) json_number(j, "peak_gbytes", m->memory);
   json_close(j);
   json_text(j, "net", o->net);
   json_open(j, "set", '[');
@@ -139,6 +161,7 @@ static void json_result(struct json *j, const struct few_bench_result *r) {
 enum { MAX_KINDS = 96, SHOWN = 24 };
 struct profile {
   const struct few_bench_result *result;
+  const struct machine *machine;
   struct json *json; /* NULL: a table */
   int n, told;
   struct few_bench_kernel kind[MAX_KINDS];
@@ -152,10 +175,20 @@ static void print_rate(double amount, double seconds) {
     printf(" %9s", "-");
 }
 
-static void print_kernel(const struct few_bench_kernel *k, const char *title) {
+/* The longer of the two times that the machine's limits leave, as a share of what it took. */
+static void print_limit(const struct machine *m, const struct few_bench_kernel *k) {
+  const double products = k->gflop / m->peak, memory = k->gbyte / m->memory;
+  if (m->memory > 0)
+    printf("  %3.0f %% %-8s", 100 * (products > memory ? products : memory) / k->seconds,
+           products > memory ? "products" : "memory");
+}
+
+static void print_kernel(const struct machine *m, const struct few_bench_kernel *k,
+                         const char *title) {
   printf("  %9.3f %6d", 1e3 * k->seconds, k->calls);
   print_rate(k->gflop, k->seconds);
   print_rate(k->gbyte, k->seconds);
+  print_limit(m, k);
   printf("  %s\n", title);
 }
 
@@ -170,14 +203,15 @@ static void json_kernel(struct json *j, const struct few_bench_kernel *k) {
   json_close(j);
 }
 
-static void profile_heading(void) {
-  printf("\n  %9s %6s %9s %9s\n", "ms/step", "calls", "GFLOP/s", "GB/s");
+static void profile_heading(const struct machine *m) {
+  printf("\n  %9s %6s %9s %9s%s\n", "ms/step", "calls", "GFLOP/s", "GB/s",
+         m->memory > 0 ? "  of the limit by" : "");
 }
 
 static void begin_profile(struct profile *p) {
   if (!p->json) {
     print_result(p->result);
-    profile_heading();
+    profile_heading(p->machine);
     return;
   }
   json_result(p->json, p->result);
@@ -199,7 +233,7 @@ static void take_kernel(void *user, const struct few_bench_kernel *k) {
   if (p->json)
     json_kernel(p->json, k);
   else if (p->told <= SHOWN)
-    print_kernel(k, k->text);
+    print_kernel(p->machine, k, k->text);
 }
 
 static int most_time_first(const void *a, const void *b) {
@@ -213,9 +247,9 @@ static void end_profile(struct profile *p) {
     return;
   }
   if (p->told > SHOWN) printf("  and %d more. By kind, all workers added up:\n", p->told - SHOWN);
-  profile_heading();
+  profile_heading(p->machine);
   qsort(p->kind, (size_t)p->n, sizeof *p->kind, most_time_first);
-  for (int i = 0; i < p->n; i++) print_kernel(&p->kind[i], p->kind[i].op);
+  for (int i = 0; i < p->n; i++) print_kernel(p->machine, &p->kind[i], p->kind[i].op);
   printf("\n");
 }
 
@@ -236,9 +270,8 @@ static int run(struct cli *cli, const void *opts) {
   b.seconds = o->seconds;
   b.backend = o->common.backend;
   if (o->profile) b.profile = take_kernel;
-  struct machine m = {.workers = few_ctx_workers(cli->ctx)};
-  look_at_cpu(&m);
-  few_status st = few_bench_peak(cli->ctx, m.workers, &m.peak);
+  struct machine m = {.memory = 0};
+  few_status st = look_at(cli, o, &m);
   if (st) return cli_status(cli, st);
   struct json j = {.out = stdout};
   if (o->common.json)
@@ -248,7 +281,7 @@ static int run(struct cli *cli, const void *opts) {
   int code = CLI_DONE;
   for (int i = 0; i < FEW_BENCH_CASES && !code; i++) {
     struct few_bench_result r;
-    struct profile p = {.result = &r, .json = o->common.json ? &j : NULL};
+    struct profile p = {.result = &r, .machine = &m, .json = o->common.json ? &j : NULL};
     if (!(o->cases >> i & 1)) continue;
     b.user = &p;
     st = few_bench(cli->ctx, &b, (enum few_bench_case)i, m.peak, &r);

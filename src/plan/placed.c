@@ -89,15 +89,15 @@ static void enqueue(const few_placed *p, const struct few_binding *b) {
 void few__placed_replay(few_placed *p, const struct few_binding *b) {
   const size_t slots = (size_t)p->plan->slots.n * sizeof *p->slots;
   const size_t outs = (size_t)p->plan->n_out * sizeof *p->outs;
-  const bool same =
-      p->replayed && !memcmp(p->slots, b->slots, slots) && !memcmp(p->outs, b->outs, outs);
+  const bool same = p->replayed && !b->seconds && !memcmp(p->slots, b->slots, slots) &&
+                    !memcmp(p->outs, b->outs, outs);
   p->device->set_key(p->queue, &b->key);
   if (!same) {
     memcpy(p->slots, b->slots, slots);
     memcpy(p->outs, b->outs, outs);
     p->device->recording_free(p->recording);
     p->recording = NULL;
-    p->replayed = true;
+    p->replayed = !b->seconds; /* a profile is not recorded */
     enqueue(p, b);
     return;
   }

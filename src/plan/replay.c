@@ -105,6 +105,7 @@ void few__plan_run(const few_plan *p, const struct few_places *at, const struct 
   for (int i = 0; i < p->code.n; i++) {
     double start = b->seconds ? few__now() : 0;
     run(p, at, b, &p->code.at[i]);
+    if (b->seconds && at->queue) p->opts.backend->device->get(at->queue, NULL, NULL, 0); /* wait */
     if (b->seconds) b->seconds[i] += few__now() - start;
   }
 }

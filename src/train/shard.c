@@ -285,7 +285,10 @@ static few_status enqueue_shard(struct few_shards *s, struct lane *lane, int64_t
   set_slot(slots, p->plan, "label", a->label + first);
   if (a->pair) set_slot(slots, p->plan, "pair", a->pair + first * item);
   FEW_TRY(few__placed_enqueue(
-      placed, &(struct few_binding){.slots = slots, .key = key_of(s, first), .values = 1}));
+      placed, &(struct few_binding){.slots = slots,
+                                    .key = key_of(s, first),
+                                    .seconds = s->now == FEW_PHASE_STUDENT ? lane->seconds : NULL,
+                                    .values = 1}));
   float *said = a->said + shard * a->n_said;
   for (int i = 0; i < p->first_grad; i++) {
     const int64_t n = i < p->n_terms ? 1 : s->rows;

@@ -34,7 +34,8 @@ static void *load(void) {
 }
 
 static void look(void) {
-  const struct few_backend *(*open)(int) = few_cuda_backend;
+  const char *given = getenv("FEW_CUDA_LIBRARY");
+  const struct few_backend *(*open)(int) = given && *given ? NULL : few_cuda_backend;
   void *library = open ? NULL : load();
   if (!open && !library) {
     snprintf(why, sizeof why, "%s", dlerror());

@@ -70,6 +70,14 @@ static const char *queue_open(struct few_queue **out) {
   return nullptr;
 }
 
+static void device_name(struct few_queue *q, char *out, size_t size) {
+  struct cudaDeviceProp p = {};
+  int device = 0;
+  few__cuda_check(q, cudaGetDevice(&device), "the device");
+  few__cuda_check(q, cudaGetDeviceProperties(&p, device), "the device");
+  snprintf(out, size, "%s", p.name);
+}
+
 static void *memory(struct few_queue *q, size_t bytes) {
   void *at = nullptr;
   (void)q;
@@ -136,16 +144,6 @@ static void recording_free(struct few_recording *r) {
   delete r;
 }
 
-extern "C" const struct few_device few__cuda_device = {queue_open,
-                                                       queue_close,
-                                                       memory,
-                                                       give_back,
-                                                       put,
-                                                       get,
-                                                       set_key,
-                                                       record_begin,
-                                                       record_end,
-                                                       launch,
-                                                       recording_free,
-                                                       finish,
-                                                       &few__cuda_vectors};
+extern "C" const struct few_device few__cuda_device = {
+    queue_open, queue_close,  device_name, memory, give_back,      put,    get,
+    set_key,    record_begin, record_end,  launch, recording_free, finish, &few__cuda_vectors};

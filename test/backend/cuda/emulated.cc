@@ -45,6 +45,11 @@ static const char *queue_open(struct few_queue **out) {
 }
 static void queue_close(struct few_queue *q) { delete q; }
 
+static void device_name(struct few_queue *q, char *out, size_t size) {
+  (void)q;
+  snprintf(out, size, "an emulated GPU");
+}
+
 static void *memory(struct few_queue *q, size_t bytes) {
   (void)q;
   void *at = aligned_alloc(256, (bytes + 511) / 256 * 256);
@@ -79,7 +84,7 @@ static const char *finish(struct few_queue *q) {
 }
 
 extern "C" const struct few_device few__cuda_device;
-const struct few_device few__cuda_device = {queue_open, queue_close, memory,         give_back,
+const struct few_device few__cuda_device = {queue_open, queue_close, device_name, memory,         give_back,
                                             copy,       copy,        set_key,        record_begin,
                                             record_end, launch,      recording_free, finish, &few__cuda_vectors};
 

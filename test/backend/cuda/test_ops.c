@@ -1,10 +1,9 @@
 /* The kernels of the CUDA backend, run on the host by emulator.h, against the reference: every
  * example of every op with its tangent and its cotangents, as single kernels and fused, f64 and
- * f32.
+ * f32. FEW_CUDA_LIBRARY=libfew_cuda.so takes a GPU in place of the emulator.
  */
 #include "testing.h"
 
-#include "backend/cuda/plugin.h"
 #include "base/rng.h"
 #include "op/op.h"
 #include "plan/placed.h"
@@ -108,9 +107,8 @@ static void check(struct comparison *c, const char *what) {
   few__plan_replay(want.plan, arena, &b);
   free(arena);
   for (int k = 0; k < 4; k++) {
-    struct few_plan_opts o = {.backend = few_cuda_backend(FEW_CUDA_ABI),
-                              .real = k % 2 ? FEW_F32 : FEW_F64,
-                              .no_fusion = k / 2};
+    struct few_plan_opts o = {
+        .backend = few__backend_cuda(), .real = k % 2 ? FEW_F32 : FEW_F64, .no_fusion = k / 2};
     check_as(c, &want, o, what);
   }
   discard(c, &want);
@@ -141,7 +139,7 @@ static void derive(struct comparison *c, few_node y) {
 static void test_every_op(void **state) {
   (void)state;
   struct comparison c = {.ctx = test_ctx()};
-  const struct few_device *device = few_cuda_backend(FEW_CUDA_ABI)->device;
+  const struct few_device *device = few__backend_cuda()->device;
   assert_null(device->open(&c.queue));
   for (few_op op = 0; op < FEW_OP_COUNT; op++) {
     const struct few_op_def *def = few__op_def(op);
@@ -203,7 +201,7 @@ static few_node larger(few_graph *g, int k) {
 static void test_larger(void **state) {
   (void)state;
   struct comparison c = {.ctx = test_ctx()};
-  const struct few_device *device = few_cuda_backend(FEW_CUDA_ABI)->device;
+  const struct few_device *device = few__backend_cuda()->device;
   assert_null(device->open(&c.queue));
   for (int k = 0;; k++) {
     char what[32];
@@ -225,7 +223,7 @@ static void test_larger(void **state) {
 static void test_random(void **state) {
   (void)state;
   struct comparison c = {.ctx = test_ctx()};
-  const struct few_backend *cuda = few_cuda_backend(FEW_CUDA_ABI);
+  const struct few_backend *cuda = few__backend_cuda();
   float got[2][3 * 10], want[2][3 * 10];
   assert_null(cuda->device->open(&c.queue));
   assert_ok(c.ctx, few_graph_create(c.ctx, &c.g));

@@ -2,7 +2,6 @@
  * networks, of both phases, replayed until they are recordings; what the optimizer and the averages
  * make of them; and gradients that are balanced.
  */
-#include "backend/cuda/plugin.h"
 #include "train/updates.h"
 
 #define RECIPE(name) FEW_TEST_DIR "/../recipes/" name ".ini"
@@ -62,7 +61,7 @@ static void compare_update(struct updates *ref, struct updates *gpu, enum few_ph
 static void compare(const char *recipe, int n, const char *const *settings) {
   struct updates ref, gpu;
   updates_begin(&ref, recipe, n, settings, 1, few__backend_ref());
-  updates_begin(&gpu, recipe, n, settings, 2, few_cuda_backend(FEW_CUDA_ABI));
+  updates_begin(&gpu, recipe, n, settings, 2, few__backend_cuda());
   for (int64_t step = 0; step < 3; step++) {
     if (few__has_fake(&ref.recipe)) compare_update(&ref, &gpu, FEW_PHASE_FAKE, step);
     compare_update(&ref, &gpu, FEW_PHASE_STUDENT, step);

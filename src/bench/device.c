@@ -1,0 +1,99 @@
+/* device.c - a device's own limits: the largest product of matrices, and a copy in its memory, made
+ * longer until they can be timed.
+ */
+#include "base/rng.h"
+#include "few/bench.h"
+#include "plan/seat.h"
+#include "train/space.h"
+
+static const double enough = 5e-3; /* seconds */
+enum { TURNS = 8 };
+
+static void wait(const struct few_space *s) { s->device->get(s->queue, NULL, NULL, 0); }
+
+/* A side of the product as a parameter: it stays on the device from call to call. */
+static few_status product_plan(const struct few_space *s, int64_t n, few_plan **out) {
+  const struct few_plan_opts o = {.backend = s->backend, .real = FEW_F32};
+  few_graph *g;
+  FEW_TRY(few_graph_create(s->ctx, &g));
+  const few_node a = few_param(g, "a", FEW_SHAPE(n, n)), b = few_param(g, "b", FEW_SHAPE(n, n));
+  const few_node c = few_matmul(g, a, b, false, false);
+  const few_status st = few__plan_create(s->ctx, out, g, &o, 1, &c);
+  few_graph_free(g);
+  return st;
+}
+
+static few_status time_product(const struct few_space *s, int64_t n, double *seconds) {
+  few_plan *plan = NULL;
+  few_seat *seat = NULL;
+  float *x = NULL;
+  few_status st;
+  const struct few_rng r = {.purpose = FEW_RNG_CHECK};
+  FEW_GOTO(product_plan(s, n, &plan));
+  FEW_GOTO(few__seat_create(s->ctx, &seat, 1, (const few_plan *[]){plan}, s->queue));
+  FEW_GOTO(FEW_NEW(s->ctx, &x, n * n));
+  few__rng_uniform_f32(&r, n * n, x);
+  const struct few_binding b = {.slots = (const void *const[]){x, x}, .values = 1};
+  double start = 0;
+  for (int i = -2; i < TURNS; i++) { /* the first finds its algorithm, the second is recorded */
+    if (i == 0) {
+      wait(s);
+      start = few__now();
+    }
+    FEW_GOTO(few__placed_enqueue(few__seat_placed(seat, 0), &b));
+  }
+  wait(s);
+  *seconds = (few__now() - start) / TURNS;
+out:
+  few__seat_free(seat);
+  few__plan_free(plan);
+  few__free(s->ctx, x);
+  return st;
+}
+
+static few_status time_copy(const struct few_space *s, int64_t n, double *seconds) {
+  float *from, *to = NULL;
+  few_status st;
+  FEW_TRY(few__space_new(s, &from, n));
+  FEW_GOTO(few__space_new(s, &to, n));
+  few__space_copy(s, to, from, n);
+  wait(s);
+  const double start = few__now();
+  for (int i = 0; i < TURNS; i++) few__space_copy(s, to, from, n);
+  wait(s);
+  *seconds = (few__now() - start) / TURNS;
+out:
+  few__space_free(s, from);
+  few__space_free(s, to);
+  return st;
+}
+
+static few_status measure(const struct few_space *s, struct few_bench_device *out) {
+  double seconds = 0;
+  for (int64_t n = 256; n <= 8192 && seconds < enough; n *= 2) {
+    FEW_TRY(time_product(s, n, &seconds));
+    out->gflops = 2e-9 * (double)n * (double)n * (double)n / seconds;
+  }
+  seconds = 0;
+  for (int64_t n = 1 << 18; n <= 1 << 28 && seconds < enough; n *= 4) {
+    FEW_TRY(time_copy(s, n, &seconds));
+    out->gbytes = 2e-9 * (double)n * sizeof(float) / seconds;
+  }
+  const char *why = s->device->finish(s->queue);
+  return why ? few__fail(s->ctx, FEW_E_IO, "backend %s: %s", s->backend->name, why) : FEW_OK;
+}
+
+few_status few_bench_device(few_ctx *ctx, const char *backend, struct few_bench_device *out) {
+  const struct few_backend *b;
+  struct few_space space;
+  *out = (struct few_bench_device){{0}, 0, 0};
+  FEW_TRY(few__backend_choose(ctx, &b, backend));
+  if (!b->device)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "backend %s computes on the processor: few_bench_peak measures that", backend);
+  few_status st = few__space_open(ctx, &space, NULL, b);
+  if (!st) b->device->name(space.queue, out->name, sizeof out->name);
+  if (!st) st = measure(&space, out);
+  few__space_close(&space);
+  return st;
+}
