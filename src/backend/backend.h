@@ -11,6 +11,9 @@
 #include "graph/graph.h"
 
 typedef enum few_real { FEW_F32, FEW_F64 } few_real;
+/* How products of f32 matrices, and convolutions, may round their factors: not at all, or to the
+ * ten bits of mantissa that matrix units take in place of 23. Sums are f32 always. */
+typedef enum few_precision { FEW_FP32, FEW_TF32 } few_precision;
 static inline size_t few__real_size(few_real r) { return r == FEW_F64 ? 8 : 4; }
 
 /* Which random numbers a replay draws (base/rng.h); row0 is the global index of batch row 0. */
@@ -51,7 +54,8 @@ struct few_call {
                                      shape for pointwise kernels, otherwise overlaps nothing */
   void *outs[FEW_PROGRAM_STORES]; /* fused programs: one a store */
   const struct few_program *program;
-  bool direct;   /* no algorithm that trades accuracy for speed: no Winograd */
+  bool direct; /* no algorithm that trades accuracy for speed: no Winograd */
+  few_precision precision;
   void *scratch; /* as many bytes as the kernel's scratch() asked for */
   struct few_replay_key key;
   struct few_queue *queue; /* a device: run only enqueues, and takes the key from the queue */
@@ -118,6 +122,7 @@ struct few_backend {
   struct few_kernel kernel[2][FEW_OP_COUNT];
   /* Runs a fused pointwise program; run == NULL: the planner does not fuse for this backend. */
   struct few_kernel fused[2];
+  bool tf32;           /* knows FEW_TF32 */
   bool fuses_norms[2]; /* a program may hold norms of images: more than one position a row */
 };
 

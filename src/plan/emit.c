@@ -109,6 +109,10 @@ static few_status pick_kernel(struct planning *p, struct instruction *in) {
   if (o->backend->missing)
     return few__fail(p->plan->ctx, FEW_E_UNSUPPORTED, "backend %s is not here: %s",
                      o->backend->name, o->backend->missing);
+  if (o->precision == FEW_TF32 && !o->backend->tf32)
+    return few__fail(p->plan->ctx, FEW_E_UNSUPPORTED,
+                     "backend %s has no tf32: give precision = fp32, or another backend",
+                     o->backend->name);
   if (!k->run)
     return few__fail(p->plan->ctx, FEW_E_UNSUPPORTED,
                      "backend %s has no %s kernel in %s: use backend ref", o->backend->name,
@@ -117,6 +121,7 @@ static few_status pick_kernel(struct planning *p, struct instruction *in) {
   in->call.node = fused ? NULL : &in->node; /* re-pointed after the array stops moving */
   in->call.program = in->program;
   in->call.direct = o->direct;
+  in->call.precision = o->precision;
   size_t scratch = k->scratch ? k->scratch(&in->call) : 0;
   if (scratch > p->plan->scratch_bytes) p->plan->scratch_bytes = scratch;
   return FEW_OK;

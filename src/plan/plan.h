@@ -13,8 +13,9 @@ typedef struct few_plan few_plan;
 struct few_plan_opts {
   const struct few_backend *backend;
   few_real real;
-  bool no_fusion; /* one kernel a node, to compare */
-  bool direct;    /* convolutions as they are defined, without Winograd */
+  bool no_fusion;          /* one kernel a node, to compare */
+  bool direct;             /* convolutions as they are defined, without Winograd */
+  few_precision precision; /* FEW_E_UNSUPPORTED where the backend has no such units */
 };
 
 /* Plan the computation of out[0..n_out). List the tangent, or the loss that depends on it, first:

@@ -150,8 +150,11 @@ static few_status plan(few_ctx *ctx, struct few_phase *p, few_graph *g, const st
   FEW_GOTO(add_params(p, w, g, first, x));
   describe(p, l, out);
   FEW_GOTO(differentiate(p, g, l, n, x, out + p->first_grad));
-  struct few_plan_opts po = {
-      .backend = backend, .real = FEW_F32, .direct = w->recipe->keys.convolution};
+  const struct few_train_keys *keys = &w->recipe->keys;
+  struct few_plan_opts po = {.backend = backend,
+                             .real = FEW_F32,
+                             .direct = keys->convolution,
+                             .precision = (few_precision)keys->precision};
   FEW_GOTO(few__plan_create(ctx, &p->plan, g, &po, p->n_outs, out));
 out:
   few__free(ctx, out);

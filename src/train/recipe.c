@@ -71,6 +71,8 @@ static const struct few_option options[] = {
     FEW_OPT_INT(keys, guard_patience, "10", 1, 1e6, "spikes in a row before rolling back"),
     FEW_OPT_INT(keys, guard_retries, "3", 0, 100, "roll-backs before giving up"),
     FEW_OPT_STRING(keys, backend, "cpu", "what computes: few backend list"),
+    FEW_OPT_CHOICE(keys, precision, "fp32", "fp32|tf32",
+                   "factors of products and convolutions; tf32: backend cuda, as its matrix units"),
     FEW_OPT_CHOICE(keys, convolution, "fast", "fast|direct",
                    "3x3: by Winograd (relative error about 2e-6), or as defined, 3 times slower"),
     FEW_OPT_CHOICE(keys, weights, "f32", "f32|f16", "number type of model.safetensors"),

@@ -37,6 +37,7 @@ struct few_train_keys { /* the trainer's own keys; see options[] in recipe.c */
   double guard_spike;
   int64_t guard_patience, guard_retries;
   char backend[16];
+  int precision;   /* few_precision */
   int weights;     /* 0 f32, 1 f16 */
   int convolution; /* 0 fast, 1 direct */
 };

@@ -28,7 +28,7 @@ struct few_shards_opts {
   void (*fill)(void *user, const struct few_rows *rows);
   void *user;
   const struct few_space *space; /* borrowed: where parameters and gradients are */
-  bool profile; /* take the time of each instruction of the student's phase */
+  bool profile;                  /* take the time of each instruction of the student's phase */
 };
 few_status few__shards_create(few_ctx *ctx, few_shards **out, const struct few_shards_opts *opts);
 void few__shards_free(few_shards *s);

@@ -26,7 +26,8 @@ static bool describe(struct few_queue *q, struct descriptors *d, const struct fe
          FEW_DNN(q, cudnnSetConvolution2dDescriptor(d->conv, (int)s->pad, (int)s->pad,
                                                     (int)s->stride, (int)s->stride, 1, 1,
                                                     CUDNN_CROSS_CORRELATION, type)) &&
-         FEW_DNN(q, cudnnSetConvolutionMathType(d->conv, CUDNN_FMA_MATH));
+         FEW_DNN(q, cudnnSetConvolutionMathType(d->conv,
+                                                s->tf32 ? CUDNN_TENSOR_OP_MATH : CUDNN_FMA_MATH));
 }
 
 static void destroy(struct descriptors *d) {

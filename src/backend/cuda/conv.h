@@ -9,6 +9,7 @@
 enum few_conv_what { FEW_CONV_Y, FEW_CONV_X, FEW_CONV_W };
 struct few_conv {
   int64_t N, H, W, I, P, Q, O, kh, kw, stride, pad;
+  bool tf32; /* of float: factors rounded as matrix units take them */
 };
 void few__cuda_conv(struct few_queue *q, const struct few_conv *s, enum few_conv_what what,
                     float *y, float *x, float *w);

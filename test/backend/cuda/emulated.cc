@@ -90,6 +90,20 @@ const struct few_device few__cuda_device = {queue_open, queue_close, device_name
 
 /* ---- products ---- */
 
+/* To ten bits of mantissa, nearest even. */
+static double factor(float x, bool tf32) {
+  uint32_t bits;
+  if (!tf32) return (double)x;
+  memcpy(&bits, &x, sizeof bits);
+  bits = (bits + 0xfff + (bits >> 13 & 1)) & ~(uint32_t)0x1fff;
+  memcpy(&x, &bits, sizeof x);
+  return (double)x;
+}
+static double factor(double x, bool tf32) {
+  (void)tf32;
+  return x;
+}
+
 template <class T>
 static void product(const struct few_gemm &s, const T *a, const T *b, T *c) {
   for (int64_t l = 0; l < s.batch; l++)
@@ -97,8 +111,8 @@ static void product(const struct few_gemm &s, const T *a, const T *b, T *c) {
       for (int64_t j = 0; j < s.n; j++) {
         double sum = 0;
         for (int64_t k = 0; k < s.k; k++)
-          sum += (double)a[l * s.a_step + (s.ta ? k * s.m + i : i * s.k + k)] *
-                 (double)b[l * s.b_step + (s.tb ? j * s.k + k : k * s.n + j)];
+          sum += factor(a[l * s.a_step + (s.ta ? k * s.m + i : i * s.k + k)], s.tf32) *
+                 factor(b[l * s.b_step + (s.tb ? j * s.k + k : k * s.n + j)], s.tf32);
         c[l * s.c_step + i * s.n + j] = (T)sum;
       }
 }
@@ -133,9 +147,9 @@ static void convolve(const struct few_conv &s, enum few_conv_what what, T *y, T 
                 const int64_t at[] = {((n * s.P + p) * s.Q + q) * s.O + o,
                                       ((n * s.H + h) * s.W + v) * s.I + i,
                                       ((o * s.kh + a) * s.kw + b) * s.I + i};
-                const double term[] = {what == FEW_CONV_Y ? 1 : (double)y[at[0]],
-                                       what == FEW_CONV_X ? 1 : (double)x[at[1]],
-                                       what == FEW_CONV_W ? 1 : (double)w[at[2]]};
+                const double term[] = {what == FEW_CONV_Y ? 1 : factor(y[at[0]], s.tf32),
+                                       what == FEW_CONV_X ? 1 : factor(x[at[1]], s.tf32),
+                                       what == FEW_CONV_W ? 1 : factor(w[at[2]], s.tf32)};
                 sum[(size_t)at[what]] += term[0] * term[1] * term[2];
               }
           }
