@@ -100,4 +100,8 @@ double cli_seconds(void); /* a clock that only goes forward */
 /* "0.42 s", "2m10s", "3h05m", "2d04h". */
 const char *cli_duration(char out[32], double seconds);
 
+/* At the end: a JSON object, or "OUT: N pictures WHAT in TIME ...". */
+void cli_report(const struct common *c, const char *out, const char *what, int64_t n, int nfe,
+                double seconds);
+
 #endif

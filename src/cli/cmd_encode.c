@@ -39,22 +39,6 @@ static const char text[] =
     "  few encode teacher.safetensors photos --out noise.npy\n"
     "  few encode encoder.safetensors fashion-mnist:test --n 100 --out noise.npy\n";
 
-static void report(const struct encode_opts *o, int64_t n, int nfe, double seconds) {
-  if (o->common.json) {
-    struct json j = {.out = stdout};
-    json_open(&j, NULL, '{');
-    json_int(&j, "n", n);
-    json_int(&j, "nfe", nfe);
-    json_number(&j, "seconds", seconds);
-    json_text(&j, "out", o->out);
-    json_close(&j);
-  } else if (!o->common.quiet) {
-    char time[32];
-    printf("%s: %" PRId64 " pictures encoded in %s, %d evaluation%s of the network each\n", o->out,
-           n, cli_duration(time, seconds), nfe, nfe == 1 ? "" : "s");
-  }
-}
-
 static int encode(struct cli *cli, few_model *m, const struct encode_opts *o,
                   struct cli_pictures *p) {
   struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
@@ -71,7 +55,7 @@ static int encode(struct cli *cli, few_model *m, const struct encode_opts *o,
   progress_clear(&cli->progress);
   const double seconds = cli_seconds() - start;
   if (!st) st = few_noise_write(m, o->out, p->n, p->at);
-  if (!st) report(o, p->n, nfe, seconds);
+  if (!st) cli_report(&o->common, o->out, "encoded", p->n, nfe, seconds);
   return cli_status(cli, st);
 }
 

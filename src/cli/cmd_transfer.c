@@ -11,6 +11,7 @@ struct transfer_opts {
   const char *from, *to, *from_sampler, *to_sampler, *out;
   double from_guidance, to_guidance;
   bool beside;
+  uint64_t seed;
 };
 #define S struct transfer_opts
 static const struct opt options[] = {
@@ -26,6 +27,7 @@ static const struct opt options[] = {
     OPT_INT(S, to_steps, "to-steps", "K", "0", 0, 10000, "of B"),
     OPT_TEXT(S, from_sampler, "from-sampler", "NAME", NULL, "of A: ddim, heun, euler"),
     OPT_TEXT(S, to_sampler, "to-sampler", "NAME", NULL, "of B; see few list samplers"),
+    OPT_SEED(S, seed, "seed", "S", "0", "of the noise that a sampler of B draws on its way"),
     OPT_FLAG(S, beside, "beside", "each picture before what became of it"),
     OPT_INT(S, columns, "columns", "C", "0", 0, 10000, "of a grid; 0: as square as may be"),
     OPT_WORKERS(S),
@@ -53,22 +55,6 @@ struct job {
   float *out;    /* [n] or, beside each other, [2 n] */
   int32_t *from; /* [n] */
 };
-
-static void report(const struct transfer_opts *o, int64_t n, int nfe, double seconds) {
-  if (o->common.json) {
-    struct json j = {.out = stdout};
-    json_open(&j, NULL, '{');
-    json_int(&j, "n", n);
-    json_int(&j, "nfe", nfe);
-    json_number(&j, "seconds", seconds);
-    json_text(&j, "out", o->out);
-    json_close(&j);
-  } else if (!o->common.quiet) {
-    char time[32];
-    printf("%s: %" PRId64 " pictures in %s, %d evaluations of a network each\n", o->out, n,
-           cli_duration(time, seconds), nfe);
-  }
-}
 
 /* Results lie at the end of out: spread them, the pictures that they came from between. */
 static void put_beside(const struct job *j, int64_t item) {
@@ -108,6 +94,7 @@ static int transfer(struct cli *cli, struct job *j, const struct transfer_opts *
   down.sampler = o->to_sampler;
   up.guidance = o->from_guidance;
   down.guidance = o->to_guidance;
+  down.seed = o->seed;
   j->out = calloc(2 * n * item, sizeof *j->out);
   j->from = malloc(n * sizeof *j->from);
   if (!j->out || !j->from) return cli_failed("%zu pictures do not fit in memory; take fewer", n);
@@ -127,7 +114,7 @@ static int transfer(struct cli *cli, struct job *j, const struct transfer_opts *
   progress_clear(&cli->progress);
   const double seconds = cli_seconds() - start;
   if (!st) st = write_out(j, o, &down);
-  if (!st) report(o, j->p.n, nfe, seconds);
+  if (!st) cli_report(&o->common, o->out, "carried over", j->p.n, nfe, seconds);
   return cli_status(cli, st);
 }
 

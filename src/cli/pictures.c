@@ -186,3 +186,20 @@ int cli_own_label(const few_model *m, const char *option, const char *word, int6
                                                       : one;
   return CLI_DONE;
 }
+
+void cli_report(const struct common *c, const char *out, const char *what, int64_t n, int nfe,
+                double seconds) {
+  if (c->json) {
+    struct json j = {.out = stdout};
+    json_open(&j, NULL, '{');
+    json_int(&j, "n", n);
+    json_int(&j, "nfe", nfe);
+    json_number(&j, "seconds", seconds);
+    json_text(&j, "out", out);
+    json_close(&j);
+  } else if (!c->quiet) {
+    char time[32];
+    printf("%s: %" PRId64 " picture%s %s in %s, %d evaluation%s of a network each\n", out, n,
+           n == 1 ? "" : "s", what, cli_duration(time, seconds), nfe, nfe == 1 ? "" : "s");
+  }
+}
