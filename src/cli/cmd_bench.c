@@ -39,8 +39,8 @@ static const char text[] =
     "training. GFLOP are those of direct convolutions, so fast ones may pass 100 % of peak;\n"
     "the peak is that of fused multiply-adds on as many workers, measured first.\n"
     "--profile adds the time of all workers, calls a shard, and bytes if each operand and\n"
-    "result were touched once. On a device it keeps each kernel waiting for the last, and adds\n"
-    "how much of the time its products or its memory, measured first, would take.\n"
+    "result were touched once. On a device each kernel waits for the last, and is held\n"
+    "against the time that the device's products or memory, measured first, would take.\n"
     "\n"
     "  few bench --net unet --set channels=64 --size 32 --batch 64 --case train,scd\n";
 
