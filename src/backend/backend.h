@@ -11,9 +11,10 @@
 #include "graph/graph.h"
 
 typedef enum few_real { FEW_F32, FEW_F64 } few_real;
-/* How products of f32 matrices, and convolutions, may round their factors: not at all, or to the
- * ten bits of mantissa that matrix units take in place of 23. Sums are f32 always. */
-typedef enum few_precision { FEW_FP32, FEW_TF32 } few_precision;
+/* How products of f32 matrices may round their factors for matrix units, which add in f32: not at
+ * all; to ten bits of mantissa in place of 23; in products and attention to seven (convolutions: to
+ * ten). */
+typedef enum few_precision { FEW_FP32, FEW_TF32, FEW_BF16 } few_precision;
 static inline size_t few__real_size(few_real r) { return r == FEW_F64 ? 8 : 4; }
 
 /* Which random numbers a replay draws (base/rng.h); row0 is the global index of batch row 0. */
@@ -122,7 +123,7 @@ struct few_backend {
   struct few_kernel kernel[2][FEW_OP_COUNT];
   /* Runs a fused pointwise program; run == NULL: the planner does not fuse for this backend. */
   struct few_kernel fused[2];
-  bool tf32;           /* knows FEW_TF32 */
+  bool matrix_units;   /* knows other precisions than FEW_FP32 */
   bool fuses_norms[2]; /* a program may hold norms of images: more than one position a row */
 };
 

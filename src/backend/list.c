@@ -18,7 +18,8 @@ int few_backend_list_count(void) {
 
 struct few_backend_info few_backend_list(int i) {
   const struct few_backend *b = few__backend_at(i);
-  struct few_backend_info info = {.name = b->name, .help = b->help, .missing = b->missing, .device = b->device != NULL};
+  struct few_backend_info info = {
+      .name = b->name, .help = b->help, .missing = b->missing, .device = b->device != NULL};
   for (few_op op = 0; op < FEW_OP_COUNT; op++) {
     if (!wants_kernel(op)) continue;
     info.ops++;

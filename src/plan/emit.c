@@ -109,9 +109,9 @@ static few_status pick_kernel(struct planning *p, struct instruction *in) {
   if (o->backend->missing)
     return few__fail(p->plan->ctx, FEW_E_UNSUPPORTED, "backend %s is not here: %s",
                      o->backend->name, o->backend->missing);
-  if (o->precision == FEW_TF32 && !o->backend->tf32)
+  if (o->precision != FEW_FP32 && !o->backend->matrix_units)
     return few__fail(p->plan->ctx, FEW_E_UNSUPPORTED,
-                     "backend %s has no tf32: give precision = fp32, or another backend",
+                     "backend %s has fp32 alone: give precision = fp32, or another backend",
                      o->backend->name);
   if (!k->run)
     return few__fail(p->plan->ctx, FEW_E_UNSUPPORTED,

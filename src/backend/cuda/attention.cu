@@ -16,7 +16,7 @@
  */
 #include <math.h>
 
-#include "cuda.h"
+#include "attention_mma.h"
 
 enum { WARPS = 8, TILE = 32, MOST_D = 256, PER_LANE = MOST_D / 32 };
 
@@ -232,10 +232,17 @@ static size_t room(const struct heads *s, int tiles, int each) {
   return (size_t)(tiles * TILE * (s->D + 1) + WARPS * each * s->D) * sizeof(real);
 }
 
+/* Products of f32 that may be rounded to bf16 are for matrix units. */
+template <class real>
+static bool for_matrix_units(const struct few_call *c) {
+  return sizeof(real) == sizeof(float) && few__cuda_attention_mma_takes(c);
+}
+
 template <class real>
 static void attention(const struct few_call *c) {
   struct heads s;
   int64_t blocks;
+  if (for_matrix_units<real>(c)) return few__cuda_attention_mma(c, false);
   if (!heads_of(c, &s, &blocks)) return;
   FEW_LAUNCH(c->queue, (value_kernel<real, false>), blocks, 32 * WARPS, room<real>(&s, 2, 1), s,
              (const real *)c->in[0].data, (const real *)nullptr, (real *)c->out, (real *)nullptr);
@@ -246,6 +253,7 @@ template <class real>
 static void attention_dual(const struct few_call *c) {
   struct heads s;
   int64_t blocks;
+  if (for_matrix_units<real>(c)) return few__cuda_attention_mma(c, true);
   if (!heads_of(c, &s, &blocks)) return;
   real *y = (real *)c->out, *ty = y + count_of(c->shape) / 2;
   FEW_LAUNCH(c->queue, (value_kernel<real, true>), blocks, 32 * WARPS, room<real>(&s, 4, 2), s,
@@ -257,6 +265,7 @@ template <class real>
 static void attention_grad(const struct few_call *c) {
   struct heads s;
   int64_t blocks;
+  if (for_matrix_units<real>(c)) return few__cuda_attention_mma_grad(c);
   if (!heads_of(c, &s, &blocks)) return;
   const real *x = (const real *)c->in[0].data, *dy = (const real *)c->in[1].data;
   real *dx = (real *)c->out, *keep = (real *)c->scratch;

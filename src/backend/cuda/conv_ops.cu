@@ -18,7 +18,7 @@ static __global__ void turn_kernel(int64_t E, int64_t O, const real *from, real 
 static struct few_conv geometry(const struct few_call *c, struct few_shape x, struct few_shape w,
                                 struct few_shape y) {
   struct few_conv s = {};
-  s.tf32 = c->precision == FEW_TF32;
+  s.tf32 = c->precision != FEW_FP32;
   s.N = x.dim[0];
   s.H = x.dim[1];
   s.W = x.dim[2];

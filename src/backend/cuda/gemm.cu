@@ -69,8 +69,9 @@ static void gemm(struct few_queue *q, const struct few_gemm *s, cudaDataType_t t
 
 void few__cuda_gemm(struct few_queue *q, const struct few_gemm *s, const float *a, const float *b,
                     float *c) {
-  gemm<float>(q, s, CUDA_R_32F, s->tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, a, b,
-              c);
+  static const cublasComputeType_t by_precision[] = {
+      CUBLAS_COMPUTE_32F, CUBLAS_COMPUTE_32F_FAST_TF32, CUBLAS_COMPUTE_32F_FAST_16BF};
+  gemm<float>(q, s, CUDA_R_32F, by_precision[s->precision], a, b, c);
 }
 
 void few__cuda_gemm(struct few_queue *q, const struct few_gemm *s, const double *a, const double *b,

@@ -10,7 +10,7 @@ struct few_gemm {
   int64_t m, n, k, batch;
   bool ta, tb;
   int64_t a_step, b_step, c_step;
-  bool tf32; /* of float: factors rounded as matrix units take them */
+  few_precision precision; /* of float */
 };
 void few__cuda_gemm(struct few_queue *q, const struct few_gemm *s, const float *a, const float *b,
                     float *c);

@@ -90,29 +90,31 @@ const struct few_device few__cuda_device = {queue_open, queue_close, device_name
 
 /* ---- products ---- */
 
-/* To ten bits of mantissa, nearest even. */
-static double factor(float x, bool tf32) {
+/* With the last bits of the mantissa rounded away, to nearest even. */
+static double factor(float x, int bits_lost) {
   uint32_t bits;
-  if (!tf32) return (double)x;
   memcpy(&bits, &x, sizeof bits);
-  bits = (bits + 0xfff + (bits >> 13 & 1)) & ~(uint32_t)0x1fff;
+  const uint32_t last = (uint32_t)1 << bits_lost;
+  if (bits_lost) bits = (bits + last / 2 - 1 + (bits >> bits_lost & 1)) & ~(last - 1);
   memcpy(&x, &bits, sizeof x);
   return (double)x;
 }
-static double factor(double x, bool tf32) {
-  (void)tf32;
+static double factor(double x, int bits_lost) {
+  (void)bits_lost;
   return x;
 }
 
 template <class T>
 static void product(const struct few_gemm &s, const T *a, const T *b, T *c) {
+  static const int lost_by[] = {0, 13, 16};
+  const int lost = lost_by[s.precision];
   for (int64_t l = 0; l < s.batch; l++)
     for (int64_t i = 0; i < s.m; i++)
       for (int64_t j = 0; j < s.n; j++) {
         double sum = 0;
         for (int64_t k = 0; k < s.k; k++)
-          sum += factor(a[l * s.a_step + (s.ta ? k * s.m + i : i * s.k + k)], s.tf32) *
-                 factor(b[l * s.b_step + (s.tb ? j * s.k + k : k * s.n + j)], s.tf32);
+          sum += factor(a[l * s.a_step + (s.ta ? k * s.m + i : i * s.k + k)], lost) *
+                 factor(b[l * s.b_step + (s.tb ? j * s.k + k : k * s.n + j)], lost);
         c[l * s.c_step + i * s.n + j] = (T)sum;
       }
 }
@@ -147,9 +149,9 @@ static void convolve(const struct few_conv &s, enum few_conv_what what, T *y, T 
                 const int64_t at[] = {((n * s.P + p) * s.Q + q) * s.O + o,
                                       ((n * s.H + h) * s.W + v) * s.I + i,
                                       ((o * s.kh + a) * s.kw + b) * s.I + i};
-                const double term[] = {what == FEW_CONV_Y ? 1 : factor(y[at[0]], s.tf32),
-                                       what == FEW_CONV_X ? 1 : factor(x[at[1]], s.tf32),
-                                       what == FEW_CONV_W ? 1 : factor(w[at[2]], s.tf32)};
+                const double term[] = {what == FEW_CONV_Y ? 1 : factor(y[at[0]], s.tf32 ? 13 : 0),
+                                       what == FEW_CONV_X ? 1 : factor(x[at[1]], s.tf32 ? 13 : 0),
+                                       what == FEW_CONV_W ? 1 : factor(w[at[2]], s.tf32 ? 13 : 0)};
                 sum[(size_t)at[what]] += term[0] * term[1] * term[2];
               }
           }

@@ -71,6 +71,43 @@ uint64_t emu_exchange(uint64_t value, int lane) {
   return slot[lane];
 }
 
+void emu_exchange_all(uint64_t value, uint64_t all[32]) {
+  struct group *g = &m.warp[m.now / 32];
+  const uint64_t *slot = g->slot[g->turn % 2];
+  emu_exchange(value, 0);
+  memcpy(all, slot, 32 * sizeof *all);
+}
+
+static uint32_t bf16(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
+
+uint32_t emu_bf16_pair(float low, float high) { return bf16(low) | bf16(high) << 16; }
+
+/* Half k % 2 of a word, as a float. */
+static float half_of(uint64_t words, int word, int k) {
+  const uint32_t bits = (uint32_t)(words >> 32 * word) >> 16 * (k % 2) << 16;
+  float x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+void emu_mma(float d[4], const uint32_t a[4], const uint32_t b[2]) {
+  uint64_t left[32], right[32], columns[32]; /* a of both halves of k, and b */
+  emu_exchange_all(a[0] | (uint64_t)a[1] << 32, left);
+  emu_exchange_all(a[2] | (uint64_t)a[3] << 32, right);
+  emu_exchange_all(b[0] | (uint64_t)b[1] << 32, columns);
+  const int g = emu_lane() / 4, t = emu_lane() % 4;
+  for (int r = 0; r < 4; r++)
+    for (int k = 0; k < 16; k++) {
+      const uint64_t *of = k < 8 ? left : right;
+      const int column = 2 * t + r % 2, lane = k % 8 / 2;
+      d[r] += half_of(of[4 * g + lane], r / 2, k) * half_of(columns[4 * column + lane], k / 8, k);
+    }
+}
+
 static void thread_main(void) {
   for (;;) {
     (*m.kernel)();

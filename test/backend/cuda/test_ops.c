@@ -63,9 +63,10 @@ static double value(const void *at, few_real real, int64_t k) {
   return real == FEW_F64 ? ((const double *)at)[k] : (double)((const float *)at)[k];
 }
 
-/* |a - b| <= bound max |b| of the output. */
-static void compare(struct comparison *c, const struct run *got, const struct run *want,
-                    few_real real, double bound, const char *what) {
+/* |a - b| <= bound max |b| of each output; the largest in those units. */
+static double compare(struct comparison *c, const struct run *got, const struct run *want,
+                      few_real real, double bound, const char *what) {
+  double largest = 0;
   for (int i = 0; i < c->n_out; i++) {
     const int64_t n = few_shape_count(few_node_shape(c->g, c->out[i]));
     double most = 1e-3, worst = 0;
@@ -77,12 +78,22 @@ static void compare(struct comparison *c, const struct run *got, const struct ru
     if (!(worst <= bound * most))
       fail_msg("%s, %s, output %d: off by %.3g of %.3g", what, real == FEW_F64 ? "f64" : "f32", i,
                worst, most);
+    largest = fmax(largest, worst / most);
   }
+  return largest;
 }
 
-static void check_as(struct comparison *c, const struct run *want, struct few_plan_opts o,
-                     const char *what) {
+/* Sums of at most thousands of terms: hundreds of roundings of the largest; or of a few, that are
+ * more when factors are rounded to ten or seven bits. */
+static double bound_of(struct few_plan_opts o) {
+  static const double by_precision[] = {1e-4, 2e-3, 1.5e-2};
+  return o.real == FEW_F64 ? 1e-11 : by_precision[o.precision];
+}
+
+static double check_as(struct comparison *c, const struct run *want, struct few_plan_opts o,
+                       const char *what) {
   struct run got;
+  double off = 0;
   few_placed *placed;
   prepare(c, &got, &o);
   assert_ok(c->ctx, few__placed_create(c->ctx, &placed, got.plan, c->queue));
@@ -91,14 +102,14 @@ static void check_as(struct comparison *c, const struct run *want, struct few_pl
   for (int replay = 0; replay < 3; replay++) { /* run, recorded, launched again */
     for (int i = 0; i < c->n_out; i++) memset(got.outs[i], 0xff, sizeof(float));
     assert_ok(c->ctx, few__placed_run(placed, &b));
-    /* sums of at most thousands of terms: hundreds of roundings of the largest */
-    compare(c, &got, want, o.real, o.real == FEW_F64 ? 1e-11 : 1e-4, what);
+    off = compare(c, &got, want, o.real, bound_of(o), what);
   }
   few__placed_free(placed);
   discard(c, &got);
+  return off;
 }
 
-static void check(struct comparison *c, const char *what) {
+static void define(struct comparison *c, struct run *out) {
   struct run want;
   prepare(c, &want, &(struct few_plan_opts){.backend = few__backend_ref(), .real = FEW_F64});
   void *arena = malloc(few__plan_arena(want.plan) + 64);
@@ -106,6 +117,12 @@ static void check(struct comparison *c, const char *what) {
       .slots = (const void *const *)want.slots, .outs = want.outs, .key = {7, 8, 9}};
   few__plan_replay(want.plan, arena, &b);
   free(arena);
+  *out = want;
+}
+
+static void check(struct comparison *c, const char *what) {
+  struct run want;
+  define(c, &want);
   for (int k = 0; k < 4; k++) {
     struct few_plan_opts o = {
         .backend = few__backend_cuda(), .real = k % 2 ? FEW_F32 : FEW_F64, .no_fusion = k / 2};
@@ -219,6 +236,51 @@ static void test_larger(void **state) {
   few_ctx_free(c.ctx);
 }
 
+/* Factors rounded for matrix units: products, convolutions, and attention in tiles, the last of
+ * them short. */
+static few_node rounded(few_graph *g, int k) {
+  static const struct few_shape heads[] = {
+      {5, {2, 69, 3, 2, 32}}, {5, {1, 100, 3, 1, 64}}, {5, {1, 65, 3, 1, 128}}};
+  if (k < FEW_COUNT(heads)) {
+    const double D = (double)heads[k].dim[4];
+    return few_attention(g, few_input(g, "a", FEW_REAL, heads[k]), 1 / sqrt(D));
+  }
+  if (k == 3)
+    return few_matmul(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(3, 20, 50)),
+                      few_input(g, "b", FEW_REAL, FEW_SHAPE(50, 17)), false, false);
+  if (k == 4)
+    return few_conv(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(2, 7, 7, 6)),
+                    few_input(g, "b", FEW_REAL, FEW_SHAPE(3, 3, 6, 5)), 1, 1);
+  return FEW_NONE;
+}
+
+static void test_rounded(void **state) {
+  (void)state;
+  struct comparison c = {.ctx = test_ctx()};
+  const struct few_device *device = few__backend_cuda()->device;
+  assert_null(device->open(&c.queue));
+  for (int k = 0; k < 5; k++) {
+    struct run want;
+    assert_ok(c.ctx, few_graph_create(c.ctx, &c.g));
+    c.n_out = 0;
+    derive(&c, rounded(c.g, k));
+    define(&c, &want);
+    for (int precision = FEW_TF32; precision <= FEW_BF16; precision++) {
+      const struct few_plan_opts o = {
+          .backend = few__backend_cuda(), .real = FEW_F32, .precision = (few_precision)precision};
+      char what[48];
+      snprintf(what, sizeof what, "case %d, %s", k, precision == FEW_TF32 ? "tf32" : "bf16");
+      const double off = check_as(&c, &want, o, what);
+      printf("%s: off by %.1e\n", what, off);
+      if (k >= 3 || precision == FEW_BF16) assert_true(off > 1e-5); /* they are rounded */
+    }
+    discard(&c, &want);
+    few_graph_free(c.g);
+  }
+  device->close(c.queue);
+  few_ctx_free(c.ctx);
+}
+
 /* Random numbers have base/rng.c's bits. */
 static void test_random(void **state) {
   (void)state;
@@ -252,6 +314,6 @@ static void test_random(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_op), cmocka_unit_test(test_larger),
-                                     cmocka_unit_test(test_random)};
+                                     cmocka_unit_test(test_rounded), cmocka_unit_test(test_random)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,59 @@
+/* mma.h - matrix units: a warp multiplies a tile of 16 x 16 by one of 16 x 8, factors in bf16, sums
+ * in f32.
+ *
+ * Lane l = 4 g + t of the warp, g in 0..7, t in 0..3, holds pairs of neighbours (the first in the
+ * low half of the word):
+ *
+ *   a[0..3]   (row g, columns 2t, 2t + 1), (row g + 8, the same), both again 8 columns on
+ *   b[0..1]   (rows 2t, 2t + 1 of column g), the same 8 rows on
+ *   d[0..3]   (row g, columns 2t, 2t + 1), (row g + 8, the same)
+ *
+ * so that two neighbouring tiles d are, rounded, one tile a.
+ */
+#ifndef FEW_SRC_CUDA_MMA_H
+#define FEW_SRC_CUDA_MMA_H
+
+#include "cuda.h"
+
+#ifdef FEW_CUDA_EMULATED
+#define FEW_UNROLL
+static inline uint32_t few__bf16_pair(float low, float high) { return emu_bf16_pair(low, high); }
+static inline void few__mma(float d[4], const uint32_t a[4], const uint32_t b[2]) {
+  emu_mma(d, a, b);
+}
+#else
+#include <cuda_bf16.h>
+#define FEW_UNROLL _Pragma("unroll") /* what registers are to hold has no address */
+static __device__ inline uint32_t few__bf16_pair(float low, float high) {
+  const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
+  uint32_t bits;
+  memcpy(&bits, &pair, sizeof bits);
+  return bits;
+}
+static __device__ inline void few__mma(float d[4], const uint32_t a[4], const uint32_t b[2]) {
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+      "{%0,%1,%2,%3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+#endif
+
+/* Tiles d of columns 16 k .. 16 k + 15 as a tile a. */
+static __device__ inline void few__mma_factor(uint32_t a[4], const float (*d)[4]) {
+  a[0] = few__bf16_pair(d[0][0], d[0][1]);
+  a[1] = few__bf16_pair(d[0][2], d[0][3]);
+  a[2] = few__bf16_pair(d[1][0], d[1][1]);
+  a[3] = few__bf16_pair(d[1][2], d[1][3]);
+}
+
+/* Tile b of columns n0 .. n0 + 7 and rows k0 .. k0 + 15 of a matrix whose column n lies, as pairs,
+ * from at + n step on. */
+static __device__ inline void few__mma_column(uint32_t b[2], const uint32_t *at, int step, int n0,
+                                              int k0) {
+  const int lane = (int)threadIdx.x % 32;
+  const uint32_t *from = at + (n0 + lane / 4) * step + k0 / 2 + lane % 4;
+  b[0] = from[0];
+  b[1] = from[4];
+}
+
+#endif
