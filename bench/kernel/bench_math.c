@@ -185,7 +185,7 @@ static void bench_op(const struct few_backend *cpu, const struct op_case *t, voi
   float *in[2] = {NULL, NULL};
   for (int i = 0; i < 2 && t->in[i].rank > 0; i++) {
     const int64_t n = few_shape_count(t->in[i]);
-    c.in[c.n_in++] = (struct few_operand){in[i] = numbers(n), t->in[i]};
+    c.in[c.n_in++] = (struct few_operand){.data = in[i] = numbers(n), .shape = t->in[i]};
     bytes += (double)n * 4;
   }
   c.out = numbers(few_shape_count(t->out));

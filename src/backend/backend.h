@@ -12,8 +12,8 @@
 
 typedef enum few_real { FEW_F32, FEW_F64 } few_real;
 /* How products of f32 matrices may round their factors for matrix units, which add in f32: not at
- * all; to ten bits of mantissa in place of 23; in products and attention to seven (convolutions: to
- * ten). */
+ * all; to ten bits of mantissa in place of 23; to seven, with activations stored so
+ * (plan/halves.c). */
 typedef enum few_precision { FEW_FP32, FEW_TF32, FEW_BF16 } few_precision;
 static inline size_t few__real_size(few_real r) { return r == FEW_F64 ? 8 : 4; }
 
@@ -28,6 +28,7 @@ struct few_queue;
 struct few_operand {
   const void *data;
   struct few_shape shape;
+  bool half; /* stored in bf16, in a call of f32 */
 };
 
 /* A straight-line pointwise program: instruction k applies `op` to registers in[] and its result is
@@ -54,6 +55,7 @@ struct few_call {
   void *out;                      /* the result; may be the same memory as an operand of equal
                                      shape for pointwise kernels, otherwise overlaps nothing */
   void *outs[FEW_PROGRAM_STORES]; /* fused programs: one a store */
+  bool half[FEW_PROGRAM_STORES];  /* results that are to be stored in bf16; of `out` the first */
   const struct few_program *program;
   bool direct; /* no algorithm that trades accuracy for speed: no Winograd */
   few_precision precision;
@@ -123,7 +125,9 @@ struct few_backend {
   struct few_kernel kernel[2][FEW_OP_COUNT];
   /* Runs a fused pointwise program; run == NULL: the planner does not fuse for this backend. */
   struct few_kernel fused[2];
-  bool matrix_units;   /* knows other precisions than FEW_FP32 */
+  bool matrix_units;             /* knows other precisions than FEW_FP32 */
+  bool halves[FEW_OP_COUNT + 1]; /* kernels of f32 that take operands in bf16, and give results so;
+                                    the last: fused programs */
   bool fuses_norms[2]; /* a program may hold norms of images: more than one position a row */
 };
 

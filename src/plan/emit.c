@@ -3,7 +3,9 @@
 
 #include "plan_internal.h"
 
+/* Of a root, or of a view of it. */
 static size_t element(const struct planning *p, few_node v) {
+  if (p->half[p->root[v]]) return sizeof(uint16_t);
   return few__node(p->g, v)->type == FEW_INDEX ? sizeof(int32_t)
                                                : few__real_size(p->plan->opts.real);
 }
@@ -96,6 +98,7 @@ static few_status add_operand(struct planning *p, struct instruction *in, int k,
   v = few__plan_canon(p->g, v);
   FEW_TRY(place_of(p, v, &in->in[k]));
   in->call.in[k].shape = few_node_shape(p->g, v);
+  in->call.in[k].half = p->half[p->root[v]];
   if (scalar_fill && few__op(p->g, v) == FEW_OP_FILL) in->call.in[k].shape = FEW_SCALAR;
   touch(p->plan, in->in[k].storage, p->plan->code.n);
   return FEW_OK;
@@ -144,6 +147,7 @@ static few_status emit_single(struct planning *p, few_node v) {
   for (int k = 0; k < d->n_in; k++)
     FEW_TRY(add_operand(p, &in, k, d->in[k], few__plan_is_pointwise(p->g, v)));
   FEW_TRY(place_of(p, v, &in.out[0]));
+  in.call.half[0] = p->half[p->root[v]];
   touch(p->plan, in.out[0].storage, p->plan->code.n);
   FEW_TRY(pick_kernel(p, &in));
   p->plan->op_count[d->op]++;
@@ -199,6 +203,7 @@ static few_status emit_fused(struct planning *p, const struct unit *unit) {
     p->made[v] = true;
     prog->store[prog->n_stores++] = (int16_t)(prog->n_leaves + m);
     FEW_GOTO(place_of(p, v, &in.out[in.n_out]));
+    in.call.half[in.n_out] = p->half[p->root[v]];
     touch(p->plan, in.out[in.n_out++].storage, p->plan->code.n);
   }
   FEW_GOTO(pick_kernel(p, &in));

@@ -75,6 +75,7 @@ struct planning {
   bool *late;          /* belongs to the backward half */
   bool *again;         /* late programs make it again rather than read it */
   bool *stored;        /* the value must exist in memory */
+  bool *half;          /* of a root: it is stored in bf16 */
   bool *made;          /* an instruction that writes it has been emitted */
   struct {
     struct unit *at;
@@ -93,6 +94,8 @@ few_status few__plan_order(struct planning *p);
 few_status few__plan_recompute(struct planning *p);
 /* fuse.c: the schedule as units. Some nodes are members of several. */
 few_status few__plan_fuse(struct planning *p);
+/* halves.c: which values are stored in bf16. */
+few_status few__plan_halves(struct planning *p);
 /* emit.c: units to instructions on storages. */
 few_status few__plan_emit(struct planning *p);
 /* place.c: storages to offsets in the arena. */

@@ -12,6 +12,7 @@ static void planning_free(struct planning *p) {
   few__free(ctx, p->late);
   few__free(ctx, p->again);
   few__free(ctx, p->stored);
+  few__free(ctx, p->half);
   few__free(ctx, p->made);
   few__free(ctx, p->units.at);
   few__free(ctx, p->members.at);
@@ -31,6 +32,7 @@ few_status few__plan_create(few_ctx *ctx, few_plan **out_plan, const few_graph *
   FEW_GOTO(few__plan_order(&p));
   FEW_GOTO(few__plan_recompute(&p));
   FEW_GOTO(few__plan_fuse(&p));
+  FEW_GOTO(few__plan_halves(&p));
   FEW_GOTO(few__plan_emit(&p));
   FEW_GOTO(few__plan_place(plan));
   plan->cost.scratch_bytes = plan->scratch_bytes;

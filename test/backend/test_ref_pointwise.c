@@ -158,8 +158,8 @@ static void test_in_place(void **state) {
   for (int place = 0; place < 2; place++) {
     double z[15];
     memcpy(z, x, sizeof z);
-    c.in[place] = (struct few_operand){z, s};
-    c.in[1 - place] = (struct few_operand){y, row};
+    c.in[place] = (struct few_operand){.data = z, .shape = s};
+    c.in[1 - place] = (struct few_operand){.data = y, .shape = row};
     c.out = z;
     few__backend_ref()->kernel[FEW_F64][FEW_OP_SUB].run(&c);
     for (int k = 0; k < 15; k++) assert_true(z[k] == (place ? y[k % 5] - x[k] : x[k] - y[k % 5]));

@@ -39,7 +39,7 @@ static __device__ inline int64_t y_at(const struct heads *s, int64_t nh, int64_t
  * an array like the result, not like qkv. */
 template <class real>
 static __device__ inline void load(const struct heads *s, int64_t nh, int which, bool y,
-                                   int64_t first, const real *x, real *tile) {
+                                   int64_t first, struct from<real> x, real *tile) {
   for (int i = (int)threadIdx.x; i < TILE * s->D; i += (int)blockDim.x) {
     const int j = i / s->D, d = i % s->D;
     const int64_t t = first + j;
@@ -74,8 +74,8 @@ static __device__ inline void scale_by(real *x, real by) {
 /* ---- value, and value with tangent ---- */
 
 template <class real, bool DUAL>
-static __global__ void value_kernel(struct heads s, const real *x, const real *dx, real *y,
-                                    real *ty) {
+static __global__ void value_kernel(struct heads s, struct from<real> x, struct from<real> dx,
+                                    struct to<real> y, struct to<real> ty) {
   FEW_DYNAMIC(real, room);
   const int D = s.D, row = D + 1, warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
   const int64_t tiles = (s.T + WARPS - 1) / WARPS, nhs = (int64_t)gridDim.x / tiles;
@@ -117,8 +117,8 @@ static __global__ void value_kernel(struct heads s, const real *x, const real *d
   for (int e = 0; e < PER_LANE && i < s.T; e++) {
     const int d = lane + 32 * e;
     if (d >= D) continue;
-    y[y_at(&s, nh, i) + d] = acc[e] / l;
-    if (DUAL) ty[y_at(&s, nh, i) + d] = (tacc[e] - lt * (acc[e] / l)) / l;
+    y.put(y_at(&s, nh, i) + d, acc[e] / l);
+    if (DUAL) ty.put(y_at(&s, nh, i) + d, (tacc[e] - lt * (acc[e] / l)) / l);
   }
 }
 
@@ -126,8 +126,8 @@ static __global__ void value_kernel(struct heads s, const real *x, const real *d
 
 /* Of query i: L, delta and dq. */
 template <class real>
-static __global__ void query_kernel(struct heads s, const real *x, const real *dy, real *dx,
-                                    real *keep) {
+static __global__ void query_kernel(struct heads s, struct from<real> x, struct from<real> dy,
+                                    struct to<real> dx, real *keep) {
   FEW_DYNAMIC(real, room);
   const int D = s.D, row = D + 1, warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
   const int64_t tiles = (s.T + WARPS - 1) / WARPS, nhs = (int64_t)gridDim.x / tiles;
@@ -168,7 +168,7 @@ static __global__ void query_kernel(struct heads s, const real *x, const real *d
   }
   if (i >= s.T) return;
   for (int e = 0; e < PER_LANE; e++)
-    if (lane + 32 * e < D) dx[qkv_at(&s, nh, Q, i) + lane + 32 * e] = dq[e];
+    if (lane + 32 * e < D) dx.put(qkv_at(&s, nh, Q, i) + lane + 32 * e, dq[e]);
   if (lane == 0) {
     keep[(nh * s.T + i) * 2] = m;
     keep[(nh * s.T + i) * 2 + 1] = delta;
@@ -177,8 +177,8 @@ static __global__ void query_kernel(struct heads s, const real *x, const real *d
 
 /* Of key j: dk and dv. */
 template <class real>
-static __global__ void key_kernel(struct heads s, const real *x, const real *dy, real *dx,
-                                  const real *keep) {
+static __global__ void key_kernel(struct heads s, struct from<real> x, struct from<real> dy,
+                                  struct to<real> dx, const real *keep) {
   FEW_DYNAMIC(real, room);
   const int D = s.D, row = D + 1, warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
   const int64_t tiles = (s.T + WARPS - 1) / WARPS, nhs = (int64_t)gridDim.x / tiles;
@@ -207,8 +207,8 @@ static __global__ void key_kernel(struct heads s, const real *x, const real *dy,
   for (int e = 0; e < PER_LANE && j < s.T; e++) {
     const int d = lane + 32 * e;
     if (d >= D) continue;
-    dx[qkv_at(&s, nh, KEY, j) + d] = dk[e];
-    dx[qkv_at(&s, nh, V, j) + d] = dv[e];
+    dx.put(qkv_at(&s, nh, KEY, j) + d, dk[e]);
+    dx.put(qkv_at(&s, nh, V, j) + d, dv[e]);
   }
 }
 
@@ -245,7 +245,7 @@ static void attention(const struct few_call *c) {
   if (for_matrix_units<real>(c)) return few__cuda_attention_mma(c, false);
   if (!heads_of(c, &s, &blocks)) return;
   FEW_LAUNCH(c->queue, (value_kernel<real, false>), blocks, 32 * WARPS, room<real>(&s, 2, 1), s,
-             (const real *)c->in[0].data, (const real *)nullptr, (real *)c->out, (real *)nullptr);
+             operand<real>(c, 0), operand<real>(c, 0), result<real>(c), result<real>(c));
 }
 FEW_CUDA_KERNEL(attention)
 
@@ -255,9 +255,9 @@ static void attention_dual(const struct few_call *c) {
   int64_t blocks;
   if (for_matrix_units<real>(c)) return few__cuda_attention_mma(c, true);
   if (!heads_of(c, &s, &blocks)) return;
-  real *y = (real *)c->out, *ty = y + count_of(c->shape) / 2;
+  const struct to<real> y = result<real>(c), ty = y + count_of(c->shape) / 2;
   FEW_LAUNCH(c->queue, (value_kernel<real, true>), blocks, 32 * WARPS, room<real>(&s, 4, 2), s,
-             (const real *)c->in[0].data, (const real *)c->in[1].data, y, ty);
+             operand<real>(c, 0), operand<real>(c, 1), y, ty);
 }
 FEW_CUDA_KERNEL(attention_dual)
 
@@ -267,8 +267,9 @@ static void attention_grad(const struct few_call *c) {
   int64_t blocks;
   if (for_matrix_units<real>(c)) return few__cuda_attention_mma_grad(c);
   if (!heads_of(c, &s, &blocks)) return;
-  const real *x = (const real *)c->in[0].data, *dy = (const real *)c->in[1].data;
-  real *dx = (real *)c->out, *keep = (real *)c->scratch;
+  const struct from<real> x = operand<real>(c, 0), dy = operand<real>(c, 1);
+  const struct to<real> dx = result<real>(c);
+  real *keep = (real *)c->scratch;
   FEW_LAUNCH(c->queue, query_kernel<real>, blocks, 32 * WARPS, room<real>(&s, 2, 2), s, x, dy, dx,
              keep);
   FEW_LAUNCH(c->queue, key_kernel<real>, blocks, 32 * WARPS, room<real>(&s, 2, 2), s, x, dy, dx,

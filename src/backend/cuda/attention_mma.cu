@@ -37,22 +37,27 @@ __device__ inline int64_t place(const struct heads *s, int64_t nh, int part, int
 /* Words of a tile: `rows` of `columns` numbers each, with four words more. */
 __host__ __device__ constexpr int words(int rows, int columns) { return rows * (columns / 2 + 4); }
 
+/* Neighbours, of which the first has an even place. */
+__device__ inline uint32_t pair_of(struct from<float> x, int64_t at) {
+  return x.half ? ((const uint32_t *)x.at)[at / 2] : few__bf16_pair(x[at], x[at + 1]);
+}
+
 /* K positions from `first` on, [K][D]; zeros past the end. */
 template <int D, int K>
 __device__ inline void load(const struct heads *s, int64_t nh, int part, int64_t first,
-                            const float *x, uint32_t *tile) {
+                            struct from<float> x, uint32_t *tile) {
   for (int i = (int)threadIdx.x; i < K * D / 2; i += (int)blockDim.x) {
     const int row = i / (D / 2), pair = i % (D / 2);
     const bool there = first + row < s->T;
-    const float *at = x + place<D>(s, nh, part, first + (there ? row : 0)) + 2 * pair;
-    tile[row * (D / 2 + 4) + pair] = there ? few__bf16_pair(at[0], at[1]) : 0;
+    const int64_t at = place<D>(s, nh, part, first + (there ? row : 0)) + 2 * pair;
+    tile[row * (D / 2 + 4) + pair] = there ? pair_of(x, at) : 0;
   }
 }
 
 /* The same turned, [D][K]. */
 template <int D, int K>
 __device__ inline void load_turned(const struct heads *s, int64_t nh, int part, int64_t first,
-                                   const float *x, uint32_t *tile) {
+                                   struct from<float> x, uint32_t *tile) {
   for (int i = (int)threadIdx.x; i < D * K / 2; i += (int)blockDim.x) {
     const int d = i % D, row = i / D * 2;
     const float low = first + row < s->T ? x[place<D>(s, nh, part, first + row) + d] : 0;
@@ -64,14 +69,13 @@ __device__ inline void load_turned(const struct heads *s, int64_t nh, int part, 
 /* The 16 positions of a warp as factors, a[D/16][4]. */
 template <int D>
 __device__ inline void own(const struct heads *s, int64_t nh, int part, int64_t first,
-                           const float *x, uint32_t (*a)[4]) {
+                           struct from<float> x, uint32_t (*a)[4]) {
   const int lane = (int)threadIdx.x % 32, g = lane / 4, t = lane % 4;
   for (int k = 0; k < D / 16; k++)
     for (int r = 0; r < 4; r++) {
       const int64_t row = first + g + 8 * (r % 2);
-      const float *at =
-          x + place<D>(s, nh, part, row < s->T ? row : 0) + 16 * k + 8 * (r / 2) + 2 * t;
-      a[k][r] = row < s->T ? few__bf16_pair(at[0], at[1]) : 0;
+      const int64_t at = place<D>(s, nh, part, row < s->T ? row : 0) + 16 * k + 8 * (r / 2) + 2 * t;
+      a[k][r] = row < s->T ? pair_of(x, at) : 0;
     }
 }
 
@@ -154,7 +158,8 @@ __device__ inline void scale_rows(float (*x)[4], const float by[2]) {
 /* ---- value, and value with tangent ---- */
 
 template <int D, int K, bool DUAL>
-__global__ void value_kernel(struct heads s, const float *x, const float *dx, float *y, float *ty) {
+__global__ void value_kernel(struct heads s, struct from<float> x, struct from<float> dx,
+                             struct to<float> y, struct to<float> ty) {
   FEW_DYNAMIC(uint32_t, room);
   const int64_t blocks = (s.T + ROWS - 1) / ROWS, nh = blockIdx.x / blocks;
   const int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, t = lane % 4;
@@ -203,8 +208,8 @@ __global__ void value_kernel(struct heads s, const float *x, const float *dx, fl
     for (int n = 0; n < D / 8 && row < s.T; n++)
       for (int r = 2 * half; r < 2 * half + 2; r++) {
         const int64_t at = place<D>(&s, nh, Y, row) + 8 * n + 2 * t + r % 2;
-        y[at] = sum[n][r] / l;
-        if (DUAL) ty[at] = (tsum[n][r] - tl * (sum[n][r] / l)) / l;
+        y.put(at, sum[n][r] / l);
+        if (DUAL) ty.put(at, (tsum[n][r] - tl * (sum[n][r] / l)) / l);
       }
   }
 }
@@ -213,8 +218,8 @@ __global__ void value_kernel(struct heads s, const float *x, const float *dx, fl
 
 /* Of a block's queries: L = m + ln l, delta = sum of P dP, into keep; then dq. */
 template <int D, int K>
-__global__ void query_kernel(struct heads s, const float *x, const float *dy, float *dx,
-                             float *keep) {
+__global__ void query_kernel(struct heads s, struct from<float> x, struct from<float> dy,
+                             struct to<float> dx, float *keep) {
   FEW_DYNAMIC(uint32_t, room);
   const int64_t blocks = (s.T + ROWS - 1) / ROWS, nh = blockIdx.x / blocks;
   const int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, t = lane % 4;
@@ -265,7 +270,7 @@ __global__ void query_kernel(struct heads s, const float *x, const float *dy, fl
     if (row >= s.T) continue;
     for (int n = 0; n < D / 8; n++)
       for (int r = 2 * half; r < 2 * half + 2; r++)
-        dx[place<D>(&s, nh, Q, row) + 8 * n + 2 * t + r % 2] = dq[n][r];
+        dx.put(place<D>(&s, nh, Q, row) + 8 * n + 2 * t + r % 2, dq[n][r]);
     if (t) continue;
     keep[(nh * s.T + row) * 2] = L[half];
     keep[(nh * s.T + row) * 2 + 1] = delta[half];
@@ -274,8 +279,8 @@ __global__ void query_kernel(struct heads s, const float *x, const float *dy, fl
 
 /* Of a block's keys: dk and dv. Rows are keys here, and what passes by are queries. */
 template <int D, int K>
-__global__ void key_kernel(struct heads s, const float *x, const float *dy, float *dx,
-                           const float *keep) {
+__global__ void key_kernel(struct heads s, struct from<float> x, struct from<float> dy,
+                           struct to<float> dx, const float *keep) {
   FEW_DYNAMIC(uint32_t, room);
   const int64_t blocks = (s.T + ROWS - 1) / ROWS, nh = blockIdx.x / blocks;
   const int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, t = lane % 4;
@@ -316,8 +321,8 @@ __global__ void key_kernel(struct heads s, const float *x, const float *dy, floa
     for (int n = 0; n < D / 8 && row < s.T; n++)
       for (int r = 2 * half; r < 2 * half + 2; r++) {
         const int at = 8 * n + 2 * t + r % 2;
-        dx[place<D>(&s, nh, KEY, row) + at] = dk[n][r];
-        dx[place<D>(&s, nh, V, row) + at] = dv[n][r];
+        dx.put(place<D>(&s, nh, KEY, row) + at, dk[n][r]);
+        dx.put(place<D>(&s, nh, V, row) + at, dv[n][r]);
       }
   }
 }
@@ -330,18 +335,19 @@ struct launch {
 
   static void value(const struct few_call *c, const struct heads &s, int64_t blocks) {
     FEW_LAUNCH(c->queue, (value_kernel<D, K, false>), blocks, 32 * WARPS,
-               (words(K, D) + words(D, K)) * sizeof(uint32_t), s, (const float *)c->in[0].data,
-               (const float *)nullptr, (float *)c->out, (float *)nullptr);
+               (words(K, D) + words(D, K)) * sizeof(uint32_t), s, operand<float>(c, 0),
+               operand<float>(c, 0), result<float>(c), result<float>(c));
   }
   static void dual(const struct few_call *c, const struct heads &s, int64_t blocks) {
-    float *y = (float *)c->out, *ty = y + count_of(c->shape) / 2;
+    const struct to<float> y = result<float>(c), ty = y + count_of(c->shape) / 2;
     FEW_LAUNCH(c->queue, (value_kernel<D, K, true>), blocks, 32 * WARPS,
-               2 * (words(K, D) + words(D, K)) * sizeof(uint32_t), s, (const float *)c->in[0].data,
-               (const float *)c->in[1].data, y, ty);
+               2 * (words(K, D) + words(D, K)) * sizeof(uint32_t), s, operand<float>(c, 0),
+               operand<float>(c, 1), y, ty);
   }
   static void grad(const struct few_call *c, const struct heads &s, int64_t blocks) {
-    const float *x = (const float *)c->in[0].data, *dy = (const float *)c->in[1].data;
-    float *dx = (float *)c->out, *keep = (float *)c->scratch;
+    const struct from<float> x = operand<float>(c, 0), dy = operand<float>(c, 1);
+    const struct to<float> dx = result<float>(c);
+    float *keep = (float *)c->scratch;
     FEW_LAUNCH(c->queue, (query_kernel<D, K>), blocks, 32 * WARPS,
                (2 * words(K, D) + words(D, K)) * sizeof(uint32_t), s, x, dy, dx, keep);
     FEW_LAUNCH(c->queue, (key_kernel<D, K>), blocks, 32 * WARPS,

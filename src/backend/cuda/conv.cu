@@ -1,5 +1,5 @@
 /* conv.cu - cuDNN's convolutions on NHWC, with the algorithm that its heuristics put first among
- * those whose workspace fits. Sums are taken in the number type of the tensors.
+ * those whose workspace fits. Sums are taken in f32, of f64 in f64.
  */
 #include "conv.h"
 
@@ -11,8 +11,11 @@ struct descriptors {
   cudnnConvolutionDescriptor_t conv;
 };
 
-static bool describe(struct few_queue *q, struct descriptors *d, const struct few_conv *s,
-                     cudnnDataType_t type) {
+static bool describe(struct few_queue *q, struct descriptors *d, const struct few_conv *s) {
+  static const cudnnDataType_t types[] = {CUDNN_DATA_FLOAT, CUDNN_DATA_DOUBLE, CUDNN_DATA_BFLOAT16};
+  const cudnnDataType_t type = types[s->type];
+  const cudnnDataType_t sums = s->type == FEW_CONV_F64 ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT;
+  const bool units = s->type == FEW_CONV_BF16 || s->tf32;
   return FEW_DNN(q, cudnnCreateTensorDescriptor(&d->x)) &&
          FEW_DNN(q, cudnnCreateTensorDescriptor(&d->y)) &&
          FEW_DNN(q, cudnnCreateFilterDescriptor(&d->w)) &&
@@ -25,9 +28,9 @@ static bool describe(struct few_queue *q, struct descriptors *d, const struct fe
                                                (int)s->kh, (int)s->kw)) &&
          FEW_DNN(q, cudnnSetConvolution2dDescriptor(d->conv, (int)s->pad, (int)s->pad,
                                                     (int)s->stride, (int)s->stride, 1, 1,
-                                                    CUDNN_CROSS_CORRELATION, type)) &&
+                                                    CUDNN_CROSS_CORRELATION, sums)) &&
          FEW_DNN(q, cudnnSetConvolutionMathType(d->conv,
-                                                s->tf32 ? CUDNN_TENSOR_OP_MATH : CUDNN_FMA_MATH));
+                                                units ? CUDNN_TENSOR_OP_MATH : CUDNN_FMA_MATH));
 }
 
 static void destroy(struct descriptors *d) {
@@ -51,10 +54,12 @@ static const Performance *first_fit(struct few_queue *q, const Performance *of, 
 
 enum { CANDIDATES = 8 };
 
-template <class T>
-static void forward(struct few_queue *q, const struct descriptors *d, T *y, const T *x,
-                    const T *w) {
-  const T one = 1, zero = 0;
+struct scalars { /* in the type of the sums */
+  const void *one, *zero;
+};
+
+static void forward(struct few_queue *q, const struct descriptors *d, const struct scalars *k,
+                    void *y, const void *x, const void *w) {
   cudnnConvolutionFwdAlgoPerf_t of[CANDIDATES];
   int n = 0;
   if (!FEW_DNN(q, cudnnGetConvolutionForwardAlgorithm_v7(q->dnn, d->x, d->w, d->conv, d->y,
@@ -62,14 +67,12 @@ static void forward(struct few_queue *q, const struct descriptors *d, T *y, cons
     return;
   const auto *best = first_fit(q, of, n);
   if (best)
-    FEW_DNN(q, cudnnConvolutionForward(q->dnn, &one, d->x, x, d->w, w, d->conv, best->algo,
-                                       q->workspace, WORKSPACE, &zero, d->y, y));
+    FEW_DNN(q, cudnnConvolutionForward(q->dnn, k->one, d->x, x, d->w, w, d->conv, best->algo,
+                                       q->workspace, WORKSPACE, k->zero, d->y, y));
 }
 
-template <class T>
-static void backward_data(struct few_queue *q, const struct descriptors *d, const T *y, T *x,
-                          const T *w) {
-  const T one = 1, zero = 0;
+static void backward_data(struct few_queue *q, const struct descriptors *d, const struct scalars *k,
+                          const void *y, void *x, const void *w) {
   cudnnConvolutionBwdDataAlgoPerf_t of[CANDIDATES];
   int n = 0;
   if (!FEW_DNN(q, cudnnGetConvolutionBackwardDataAlgorithm_v7(q->dnn, d->w, d->y, d->conv, d->x,
@@ -77,14 +80,12 @@ static void backward_data(struct few_queue *q, const struct descriptors *d, cons
     return;
   const auto *best = first_fit(q, of, n);
   if (best)
-    FEW_DNN(q, cudnnConvolutionBackwardData(q->dnn, &one, d->w, w, d->y, y, d->conv, best->algo,
-                                            q->workspace, WORKSPACE, &zero, d->x, x));
+    FEW_DNN(q, cudnnConvolutionBackwardData(q->dnn, k->one, d->w, w, d->y, y, d->conv, best->algo,
+                                            q->workspace, WORKSPACE, k->zero, d->x, x));
 }
 
-template <class T>
-static void backward_filter(struct few_queue *q, const struct descriptors *d, const T *y,
-                            const T *x, T *w) {
-  const T one = 1, zero = 0;
+static void backward_filter(struct few_queue *q, const struct descriptors *d,
+                            const struct scalars *k, const void *y, const void *x, void *w) {
   cudnnConvolutionBwdFilterAlgoPerf_t of[CANDIDATES];
   int n = 0;
   if (!FEW_DNN(q, cudnnGetConvolutionBackwardFilterAlgorithm_v7(q->dnn, d->x, d->y, d->conv, d->w,
@@ -92,28 +93,21 @@ static void backward_filter(struct few_queue *q, const struct descriptors *d, co
     return;
   const auto *best = first_fit(q, of, n);
   if (best)
-    FEW_DNN(q, cudnnConvolutionBackwardFilter(q->dnn, &one, d->x, x, d->y, y, d->conv, best->algo,
-                                              q->workspace, WORKSPACE, &zero, d->w, w));
+    FEW_DNN(q, cudnnConvolutionBackwardFilter(q->dnn, k->one, d->x, x, d->y, y, d->conv, best->algo,
+                                              q->workspace, WORKSPACE, k->zero, d->w, w));
 }
 
-template <class T>
-static void run(struct few_queue *q, const struct few_conv *s, enum few_conv_what what,
-                cudnnDataType_t type, T *y, T *x, T *w) {
+void few__cuda_conv(struct few_queue *q, const struct few_conv *s, enum few_conv_what what, void *y,
+                    void *x, void *w) {
+  static const float narrow[] = {1, 0};
+  static const double wide[] = {1, 0};
+  const struct scalars k =
+      s->type == FEW_CONV_F64 ? scalars{&wide[0], &wide[1]} : scalars{&narrow[0], &narrow[1]};
   struct descriptors d = {};
-  if (describe(q, &d, s, type)) {
-    if (what == FEW_CONV_Y) forward(q, &d, y, x, w);
-    if (what == FEW_CONV_X) backward_data(q, &d, y, x, w);
-    if (what == FEW_CONV_W) backward_filter(q, &d, y, x, w);
+  if (describe(q, &d, s)) {
+    if (what == FEW_CONV_Y) forward(q, &d, &k, y, x, w);
+    if (what == FEW_CONV_X) backward_data(q, &d, &k, y, x, w);
+    if (what == FEW_CONV_W) backward_filter(q, &d, &k, y, x, w);
   }
   destroy(&d);
-}
-
-void few__cuda_conv(struct few_queue *q, const struct few_conv *s, enum few_conv_what what,
-                    float *y, float *x, float *w) {
-  run<float>(q, s, what, CUDNN_DATA_FLOAT, y, x, w);
-}
-
-void few__cuda_conv(struct few_queue *q, const struct few_conv *s, enum few_conv_what what,
-                    double *y, double *x, double *w) {
-  run<double>(q, s, what, CUDNN_DATA_DOUBLE, y, x, w);
 }

@@ -1,23 +1,36 @@
 /* conv_ops.cu - conv, conv_dx, conv_dw. Our kernels are [kh,kw,I,O], cuDNN's for images that end in
- * channels [O,kh,kw,I]: a copy in the scratch is turned, before or after.
+ * channels [O,kh,kw,I]: a copy in the scratch is turned, before or after. Where one of the images
+ * is stored in bf16 all of the call is: the other image, if it is not, is narrowed or widened in
+ * the scratch as well.
  */
 #include "conv.h"
+#include "narrow.h"
 
 /* to[o, e] = from[e, o]; back: from[e, o] = to[o, e]. */
 template <class real, bool BACK>
-static __global__ void turn_kernel(int64_t E, int64_t O, const real *from, real *to) {
+static __global__ void turn_kernel(int64_t E, int64_t O, struct from<real> x, struct to<real> out) {
   FOR_EACH_ELEMENT(i, E * O) {
-    const int64_t e = i % E, o = i / E;
+    const int64_t e = i % E, o = i / E, there = e * O + o;
     if (BACK)
-      to[e * O + o] = from[i];
+      out.put(there, x[i]);
     else
-      to[i] = from[e * O + o];
+      out.put(i, x[there]);
   }
 }
 
+template <class real, bool BACK>
+static void turn(const struct few_call *c, const struct few_conv *s, struct from<real> x,
+                 struct to<real> out) {
+  const int64_t E = s->kh * s->kw * s->I;
+  FEW_LAUNCH(c->queue, (turn_kernel<real, BACK>), blocks_for(E * s->O), THREADS, 0, E, s->O, x,
+             out);
+}
+
+template <class real>
 static struct few_conv geometry(const struct few_call *c, struct few_shape x, struct few_shape w,
                                 struct few_shape y) {
   struct few_conv s = {};
+  s.type = sizeof(real) == 8 ? FEW_CONV_F64 : few__cuda_narrow(c) ? FEW_CONV_BF16 : FEW_CONV_F32;
   s.tf32 = c->precision != FEW_FP32;
   s.N = x.dim[0];
   s.H = x.dim[1];
@@ -33,56 +46,83 @@ static struct few_conv geometry(const struct few_call *c, struct few_shape x, st
   return s;
 }
 
+/* The scratch: the turned kernel, then images that are not stored as the call has them. */
+struct rooms {
+  uint16_t *next;
+};
+
+static size_t kernel_bytes(struct few_shape w, size_t real_size) {
+  return ((size_t)count_of(w) * real_size + 255) & ~(size_t)255;
+}
+
+static size_t room(const struct few_call *c, struct few_shape w, size_t real_size) {
+  size_t bytes = kernel_bytes(w, real_size);
+  if (c->precision != FEW_BF16) return bytes;
+  for (int k = 0; k < 2; k++) bytes += few__cuda_narrow_bytes(c->in[k].shape);
+  return bytes + few__cuda_narrow_bytes(c->shape);
+}
+
 template <class real>
-static real *turned(const struct few_call *c, const struct few_conv *s, const void *w) {
-  real *to = (real *)c->scratch;
-  const int64_t E = s->kh * s->kw * s->I;
-  FEW_LAUNCH(c->queue, (turn_kernel<real, false>), blocks_for(E * s->O), THREADS, 0, E, s->O,
-             (const real *)w, to);
-  return to;
+static struct rooms rooms_of(const struct few_call *c, struct few_shape w) {
+  return {(uint16_t *)((char *)c->scratch + kernel_bytes(w, sizeof(real)))};
+}
+
+static void *image(const struct few_call *c, const struct few_conv *s, int k, struct rooms *r) {
+  if (s->type != FEW_CONV_BF16) return (void *)c->in[k].data;
+  return (void *)few__cuda_narrowed(c, k, &r->next);
+}
+
+/* An image that comes out, with few__cuda_conv's other two in place. */
+template <class real>
+static void to_image(const struct few_call *c, const struct few_conv *s, enum few_conv_what what) {
+  struct rooms r = rooms_of<real>(c, c->in[1].shape);
+  void *in = image(c, s, 0, &r), *w = c->scratch;
+  const bool apart = s->type == FEW_CONV_BF16 && !c->half[0];
+  void *out = apart ? (void *)r.next : c->out;
+  turn<real, false>(c, s, operand<real>(c, 1), {w, s->type == FEW_CONV_BF16});
+  few__cuda_conv(c->queue, s, what, what == FEW_CONV_Y ? out : in, what == FEW_CONV_Y ? in : out,
+                 w);
+  if (apart) few__cuda_from_bf16(c->queue, r.next, (float *)c->out, count_of(c->shape));
 }
 
 template <class real>
 static void conv(const struct few_call *c) {
-  const struct few_conv s = geometry(c, c->in[0].shape, c->in[1].shape, c->shape);
-  few__cuda_conv(c->queue, &s, FEW_CONV_Y, (real *)c->out, (real *)c->in[0].data,
-                 turned<real>(c, &s, c->in[1].data));
+  const struct few_conv s = geometry<real>(c, c->in[0].shape, c->in[1].shape, c->shape);
+  to_image<real>(c, &s, FEW_CONV_Y);
 }
 FEW_CUDA_KERNEL(conv)
 
 template <class real>
 static void conv_dx(const struct few_call *c) {
-  const struct few_conv s = geometry(c, c->shape, c->in[1].shape, c->in[0].shape);
-  few__cuda_conv(c->queue, &s, FEW_CONV_X, (real *)c->in[0].data, (real *)c->out,
-                 turned<real>(c, &s, c->in[1].data));
+  const struct few_conv s = geometry<real>(c, c->shape, c->in[1].shape, c->in[0].shape);
+  to_image<real>(c, &s, FEW_CONV_X);
 }
 FEW_CUDA_KERNEL(conv_dx)
 
 template <class real>
 static void conv_dw(const struct few_call *c) {
-  const struct few_conv s = geometry(c, c->in[0].shape, c->shape, c->in[1].shape);
-  const int64_t E = s.kh * s.kw * s.I;
-  real *w = (real *)c->scratch;
-  few__cuda_conv(c->queue, &s, FEW_CONV_W, (real *)c->in[1].data, (real *)c->in[0].data, w);
-  FEW_LAUNCH(c->queue, (turn_kernel<real, true>), blocks_for(E * s.O), THREADS, 0, E, s.O, w,
-             (real *)c->out);
+  const struct few_conv s = geometry<real>(c, c->in[0].shape, c->shape, c->in[1].shape);
+  struct rooms r = rooms_of<real>(c, c->shape);
+  void *x = image(c, &s, 0, &r), *y = image(c, &s, 1, &r);
+  few__cuda_conv(c->queue, &s, FEW_CONV_W, y, x, c->scratch);
+  turn<real, true>(c, &s, {c->scratch, s.type == FEW_CONV_BF16}, result<real>(c));
 }
 FEW_CUDA_KERNEL(conv_dw)
 
 template <class real>
 static size_t conv_scratch(const struct few_call *c) {
-  return (size_t)count_of(c->in[1].shape) * sizeof(real);
+  return room(c, c->in[1].shape, sizeof(real));
 }
 FEW_CUDA_SCRATCH(conv)
 
 template <class real>
 static size_t conv_dx_scratch(const struct few_call *c) {
-  return (size_t)count_of(c->in[1].shape) * sizeof(real);
+  return room(c, c->in[1].shape, sizeof(real));
 }
 FEW_CUDA_SCRATCH(conv_dx)
 
 template <class real>
 static size_t conv_dw_scratch(const struct few_call *c) {
-  return (size_t)count_of(c->shape) * sizeof(real);
+  return room(c, c->shape, sizeof(real));
 }
 FEW_CUDA_SCRATCH(conv_dw)

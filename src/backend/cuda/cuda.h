@@ -14,6 +14,7 @@
 #define FEW_SRC_CUDA_H
 
 #include <stdint.h>
+#include <string.h>
 
 #ifdef FEW_CUDA_EMULATED
 #include FEW_CUDA_EMULATED
@@ -80,6 +81,55 @@ static inline int64_t blocks_for(int64_t n) {
 #define FOR_EACH_ELEMENT(i, n)                                              \
   for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n); \
        i += (int64_t)gridDim.x * blockDim.x)
+
+/* ---- numbers in memory: those of a call of f32 may be stored in bf16 ---- */
+
+static __host__ __device__ inline float few__from_bf16(uint16_t half) {
+  const uint32_t bits = (uint32_t)half << 16;
+  float x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+/* To nearest even. */
+static __host__ __device__ inline uint16_t few__to_bf16(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  if (x != x) return 0x7fc0;
+  return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+template <class real>
+struct from {
+  const void *at;
+  bool half;
+  __device__ real operator[](int64_t i) const {
+    return half ? (real)few__from_bf16(((const uint16_t *)at)[i]) : ((const real *)at)[i];
+  }
+  __host__ __device__ struct from operator+(int64_t n) const {
+    return {(const char *)at + n * (half ? 2 : (int64_t)sizeof(real)), half};
+  }
+};
+template <class real>
+struct to {
+  void *at;
+  bool half;
+  __device__ void put(int64_t i, real x) const {
+    if (half)
+      ((uint16_t *)at)[i] = few__to_bf16((float)x);
+    else
+      ((real *)at)[i] = x;
+  }
+  __host__ __device__ struct to operator+(int64_t n) const {
+    return {(char *)at + n * (half ? 2 : (int64_t)sizeof(real)), half};
+  }
+};
+template <class real>
+static inline struct from<real> operand(const struct few_call *c, int k) {
+  return {c->in[k].data, c->in[k].half};
+} template <class real>
+static inline struct to<real> result(const struct few_call *c) {
+  return {c->out, c->half[0]};
+}
 
 /* ---- sums over a warp and a block: the same tree for the same number of threads ---- */
 

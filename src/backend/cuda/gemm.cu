@@ -20,19 +20,29 @@ static bool layout(struct few_queue *q, cublasLtMatrixLayout_t *out, cudaDataTyp
                          *out, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &step, sizeof step));
 }
 
-static bool describe(struct few_queue *q, struct layouts *l, const struct few_gemm *s,
-                     cudaDataType_t type, cublasComputeType_t compute) {
+static const cudaDataType_t types[] = {CUDA_R_32F, CUDA_R_64F, CUDA_R_16BF};
+
+static cublasComputeType_t compute_of(const struct few_gemm *s) {
+  static const cublasComputeType_t by_precision[] = {
+      CUBLAS_COMPUTE_32F, CUBLAS_COMPUTE_32F_FAST_TF32, CUBLAS_COMPUTE_32F_FAST_16BF};
+  if (s->factors == FEW_GEMM_F64) return CUBLAS_COMPUTE_64F;
+  return s->factors == FEW_GEMM_BF16 ? CUBLAS_COMPUTE_32F : by_precision[s->precision];
+}
+
+static bool describe(struct few_queue *q, struct layouts *l, const struct few_gemm *s) {
+  const cudaDataType_t in = types[s->factors], out = types[s->product];
+  const cudaDataType_t scale = s->factors == FEW_GEMM_F64 ? CUDA_R_64F : CUDA_R_32F;
   const cublasOperation_t a = s->ta ? CUBLAS_OP_T : CUBLAS_OP_N,
                           b = s->tb ? CUBLAS_OP_T : CUBLAS_OP_N;
   const size_t workspace = WORKSPACE;
-  return FEW_BLAS(q, cublasLtMatmulDescCreate(&l->product, compute, type)) &&
+  return FEW_BLAS(q, cublasLtMatmulDescCreate(&l->product, compute_of(s), scale)) &&
          FEW_BLAS(q, cublasLtMatmulDescSetAttribute(l->product, CUBLASLT_MATMUL_DESC_TRANSA, &b,
                                                     sizeof b)) &&
          FEW_BLAS(q, cublasLtMatmulDescSetAttribute(l->product, CUBLASLT_MATMUL_DESC_TRANSB, &a,
                                                     sizeof a)) &&
-         layout(q, &l->a, type, s->ta ? s->k : s->m, s->ta ? s->m : s->k, s->batch, s->a_step) &&
-         layout(q, &l->b, type, s->tb ? s->n : s->k, s->tb ? s->k : s->n, s->batch, s->b_step) &&
-         layout(q, &l->c, type, s->m, s->n, s->batch, s->c_step) &&
+         layout(q, &l->a, in, s->ta ? s->k : s->m, s->ta ? s->m : s->k, s->batch, s->a_step) &&
+         layout(q, &l->b, in, s->tb ? s->n : s->k, s->tb ? s->k : s->n, s->batch, s->b_step) &&
+         layout(q, &l->c, out, s->m, s->n, s->batch, s->c_step) &&
          FEW_BLAS(q, cublasLtMatmulPreferenceCreate(&l->preference)) &&
          FEW_BLAS(q, cublasLtMatmulPreferenceSetAttribute(l->preference,
                                                           CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
@@ -47,34 +57,25 @@ static void destroy(struct layouts *l) {
   if (l->product) cublasLtMatmulDescDestroy(l->product);
 }
 
-template <class T>
-static void gemm(struct few_queue *q, const struct few_gemm *s, cudaDataType_t type,
-                 cublasComputeType_t compute, const T *a, const T *b, T *c) {
+void few__cuda_gemm(struct few_queue *q, const struct few_gemm *s, const void *a, const void *b,
+                    void *c) {
   struct layouts l = {};
   cublasLtMatmulHeuristicResult_t best;
   int found = 0;
-  const T one = 1, zero = 0;
+  const float one = 1, zero = 0;
+  const double one64 = 1, zero64 = 0;
+  const bool wide = s->factors == FEW_GEMM_F64;
+  const void *alpha = wide ? (const void *)&one64 : &one;
+  const void *beta = wide ? (const void *)&zero64 : &zero;
   if (s->m == 0 || s->n == 0 || s->batch == 0) return;
-  if (describe(q, &l, s, type, compute) &&
+  if (describe(q, &l, s) &&
       FEW_BLAS(q, cublasLtMatmulAlgoGetHeuristic(q->blas, l.product, l.b, l.a, l.c, l.c,
                                                  l.preference, 1, &best, &found))) {
     if (found)
-      FEW_BLAS(q, cublasLtMatmul(q->blas, l.product, &one, b, l.b, a, l.a, &zero, c, l.c, c, l.c,
+      FEW_BLAS(q, cublasLtMatmul(q->blas, l.product, alpha, b, l.b, a, l.a, beta, c, l.c, c, l.c,
                                  &best.algo, q->workspace, WORKSPACE, q->stream));
     else
       few__cuda_fail(q, "a matrix product", "cuBLASLt has no algorithm for it");
   }
   destroy(&l);
-}
-
-void few__cuda_gemm(struct few_queue *q, const struct few_gemm *s, const float *a, const float *b,
-                    float *c) {
-  static const cublasComputeType_t by_precision[] = {
-      CUBLAS_COMPUTE_32F, CUBLAS_COMPUTE_32F_FAST_TF32, CUBLAS_COMPUTE_32F_FAST_16BF};
-  gemm<float>(q, s, CUDA_R_32F, by_precision[s->precision], a, b, c);
-}
-
-void few__cuda_gemm(struct few_queue *q, const struct few_gemm *s, const double *a, const double *b,
-                    double *c) {
-  gemm<double>(q, s, CUDA_R_64F, CUBLAS_COMPUTE_64F, a, b, c);
 }

@@ -5,16 +5,16 @@
 #include "cuda.h"
 
 /* c[l] = a[l] b[l] for l in 0..batch: [m,k] [k,n], row-major, either stored transposed; a step of 0
- * between the matrices of a batch repeats one. T is float or double. */
+ * between the matrices of a batch repeats one. */
+enum few_gemm_type { FEW_GEMM_F32, FEW_GEMM_F64, FEW_GEMM_BF16 };
 struct few_gemm {
   int64_t m, n, k, batch;
   bool ta, tb;
   int64_t a_step, b_step, c_step;
-  few_precision precision; /* of float */
+  enum few_gemm_type factors, product; /* bf16 factors may have a product of f32 */
+  few_precision precision;             /* of f32 factors */
 };
-void few__cuda_gemm(struct few_queue *q, const struct few_gemm *s, const float *a, const float *b,
-                    float *c);
-void few__cuda_gemm(struct few_queue *q, const struct few_gemm *s, const double *a, const double *b,
-                    double *c);
+void few__cuda_gemm(struct few_queue *q, const struct few_gemm *s, const void *a, const void *b,
+                    void *c);
 
 #endif

@@ -2,6 +2,7 @@
  * tall matrix.
  */
 #include "gemm.h"
+#include "narrow.h"
 
 template <class real>
 static void matmul(const struct few_call *c) {
@@ -22,7 +23,21 @@ static void matmul(const struct few_call *c) {
   s.a_step = s.m * s.k;
   s.b_step = bs.rank == r ? s.k * s.n : 0;
   s.c_step = s.m * s.n;
-  few__cuda_gemm(c->queue, &s, (const real *)c->in[0].data, (const real *)c->in[1].data,
-                 (real *)c->out);
+  s.factors = sizeof(real) == 8 ? FEW_GEMM_F64 : FEW_GEMM_F32;
+  s.product = c->half[0] ? FEW_GEMM_BF16 : s.factors;
+  if (!few__cuda_narrow(c))
+    return few__cuda_gemm(c->queue, &s, c->in[0].data, c->in[1].data, c->out);
+  s.factors = FEW_GEMM_BF16;
+  uint16_t *room = (uint16_t *)c->scratch;
+  const void *a = few__cuda_narrowed(c, 0, &room), *b = few__cuda_narrowed(c, 1, &room);
+  few__cuda_gemm(c->queue, &s, a, b, c->out);
 }
 FEW_CUDA_KERNEL(matmul)
+
+/* Room for what has to be narrowed, which is not known yet. */
+template <class real>
+static size_t matmul_scratch(const struct few_call *c) {
+  if (c->precision != FEW_BF16) return 0;
+  return few__cuda_narrow_bytes(c->in[0].shape) + few__cuda_narrow_bytes(c->in[1].shape);
+}
+FEW_CUDA_SCRATCH(matmul)

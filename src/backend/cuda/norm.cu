@@ -32,7 +32,7 @@ static __device__ inline real sum(real x) {
 }
 
 template <class real, bool WARP>
-static __device__ inline struct stats<real> measure(const struct groups *g, const real *x,
+static __device__ inline struct stats<real> measure(const struct groups *g, struct from<real> x,
                                                     int64_t first) {
   const int64_t n = g->P * g->run, step = WARP ? 32 : blockDim.x;
   const int64_t begin = WARP ? threadIdx.x % 32 : threadIdx.x;
@@ -58,17 +58,18 @@ static __device__ inline bool choose(const struct groups *g, int64_t *first) {
 }
 
 template <class real, bool WARP>
-static __global__ void norm_kernel(struct groups g, const real *x, real *y) {
+static __global__ void norm_kernel(struct groups g, struct from<real> x, struct to<real> y) {
   const int64_t n = g.P * g.run, step = WARP ? 32 : blockDim.x;
   int64_t first;
   if (!choose<WARP>(&g, &first)) return;
   const struct stats<real> s = measure<real, WARP>(&g, x, first);
   for (int64_t i = WARP ? threadIdx.x % 32 : threadIdx.x; i < n; i += step)
-    y[at(&g, first, i)] = (x[at(&g, first, i)] - s.mean) * s.r;
+    y.put(at(&g, first, i), (x[at(&g, first, i)] - s.mean) * s.r);
 }
 
 template <class real, bool WARP>
-static __global__ void tangent_kernel(struct groups g, const real *x, const real *d, real *out) {
+static __global__ void tangent_kernel(struct groups g, struct from<real> x, struct from<real> d,
+                                      struct to<real> out) {
   const int64_t n = g.P * g.run, step = WARP ? 32 : blockDim.x;
   const int64_t begin = WARP ? threadIdx.x % 32 : threadIdx.x;
   int64_t first;
@@ -84,7 +85,7 @@ static __global__ void tangent_kernel(struct groups g, const real *x, const real
   mean_yd = sum<real, WARP>(mean_yd) / (real)n;
   for (int64_t i = begin; i < n; i += step) {
     const int64_t k = at(&g, first, i);
-    out[k] = s.r * (d[k] - mean_d - (x[k] - s.mean) * s.r * mean_yd);
+    out.put(k, s.r * (d[k] - mean_d - (x[k] - s.mean) * s.r * mean_yd));
   }
 }
 
@@ -107,8 +108,8 @@ static struct groups groups_of(const struct few_call *c) {
 template <class real>
 static void norm(const struct few_call *c) {
   const struct groups g = groups_of(c);
-  const real *x = (const real *)c->in[0].data;
-  real *y = (real *)c->out;
+  const struct from<real> x = operand<real>(c, 0);
+  const struct to<real> y = result<real>(c);
   if (g.P * g.run <= WARP_GROUP)
     FEW_LAUNCH(c->queue, (norm_kernel<real, true>), (g.count + 3) / 4, 128, 0, g, x, y);
   else
@@ -119,8 +120,8 @@ FEW_CUDA_KERNEL(norm)
 template <class real>
 static void norm_tangent(const struct few_call *c) {
   const struct groups g = groups_of(c);
-  const real *x = (const real *)c->in[0].data, *d = (const real *)c->in[1].data;
-  real *out = (real *)c->out;
+  const struct from<real> x = operand<real>(c, 0), d = operand<real>(c, 1);
+  const struct to<real> out = result<real>(c);
   if (g.P * g.run <= WARP_GROUP)
     FEW_LAUNCH(c->queue, (tangent_kernel<real, true>), (g.count + 3) / 4, 128, 0, g, x, d, out);
   else

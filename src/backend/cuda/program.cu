@@ -31,6 +31,23 @@ static const char words[] =
     "#define MIN(x, y) ((x) < (y) ? (x) : (y))\n"
     "#define SELECT(c, x, y) ((c) ? (x) : (y))\n";
 
+/* few__from_bf16 and few__to_bf16 of cuda.h. */
+static const char halves[] =
+    "typedef unsigned short half;\n"
+    "typedef struct __align__(8) { half x, y, z, w; } half4;\n"
+    "union few_bits { unsigned bits; float x; };\n"
+    "static __device__ inline real few_wide(half h) {\n"
+    "  union few_bits u;\n"
+    "  u.bits = (unsigned)h << 16;\n"
+    "  return u.x;\n"
+    "}\n"
+    "static __device__ inline half few_half(real r) {\n"
+    "  union few_bits u;\n"
+    "  u.x = r;\n"
+    "  if (u.x != u.x) return 0x7fc0;\n"
+    "  return (half)((u.bits + 0x7fff + (u.bits >> 16 & 1)) >> 16);\n"
+    "}\n";
+
 static const char *expression(few_op op) {
   switch (op) {
 #define FEW_ROW(ENUM, text) \
@@ -134,7 +151,7 @@ static void body(std::string *s, const struct few_program *p) {
   *s += "}\n";
 }
 
-/* A call of body; `lane` is "" or ".x", and the element i + offset. */
+/* A call of body on element i = at + offset; `lane` is "" or ".x" of what was read as four. */
 static void call_body(std::string *s, const struct few_call *c, const struct few_program *p,
                       const char *lane, int offset) {
   add(s, "    { const index i = at + %d; body(", offset);
@@ -142,22 +159,37 @@ static void call_body(std::string *s, const struct few_call *c, const struct few
     if (same_shape(c->in[k].shape, c->shape) && *lane) {
       add(s, "v%d%s, ", k, lane);
     } else {
-      add(s, "in%d[", k);
+      add(s, c->in[k].half ? "few_wide(in%d[" : "(in%d[", k);
       if (same_shape(c->in[k].shape, c->shape))
         *s += "i";
       else
         add_index(s, c->in[k].shape, c->shape);
-      *s += "], ";
+      *s += "]), ";
     }
   }
   for (int k = 0; k < p->n_stores; k++)
-    add(s, *lane ? "&w%d%s%s" : "&out%d[i]%s%s", k, lane, k + 1 < p->n_stores ? ", " : "); }\n");
+    add(s, "&w%d%s%s", k, lane, k + 1 < p->n_stores ? ", " : "); }\n");
 }
 
-static void pointers(std::string *s, const struct few_program *p) {
-  for (int k = 0; k < p->n_leaves; k++)
-    add(s, "  const real *const in%d = (const real *)p.in[%d];\n", k, k);
-  for (int k = 0; k < p->n_stores; k++) add(s, "  real *const out%d = (real *)p.out[%d];\n", k, k);
+static void pointers(std::string *s, const struct few_call *c, const struct few_program *p) {
+  for (int k = 0; k < p->n_leaves; k++) {
+    const char *type = c->in[k].half ? "half" : "real";
+    add(s, "  const %s *const in%d = (const %s *)p.in[%d];\n", type, k, type, k);
+  }
+  for (int k = 0; k < p->n_stores; k++) {
+    const char *type = c->half[k] ? "half" : "real";
+    add(s, "  %s *const out%d = (%s *)p.out[%d];\n", type, k, type, k);
+  }
+}
+
+static void narrow_loop(std::string *s, const struct few_call *c, const struct few_program *p,
+                        int64_t n) {
+  add(s, "  for (index at = FEW_FIRST; at < %lld; at += FEW_STEP) {\n", (long long)n);
+  for (int k = 0; k < p->n_stores; k++) add(s, "    real w%d;\n", k);
+  call_body(s, c, p, "", 0);
+  for (int k = 0; k < p->n_stores; k++)
+    add(s, c->half[k] ? "    out%d[at] = few_half(w%d);\n" : "    out%d[at] = w%d;\n", k, k);
+  *s += "  }\n";
 }
 
 static void wide_loop(std::string *s, const struct few_call *c, const struct few_program *p,
@@ -165,13 +197,40 @@ static void wide_loop(std::string *s, const struct few_call *c, const struct few
   static const char *const lanes[] = {".x", ".y", ".z", ".w"};
   add(s, "  for (index q = FEW_FIRST; q < %lld; q += FEW_STEP) {\n    const index at = 4 * q;\n",
       (long long)n / 4);
-  for (int k = 0; k < p->n_leaves; k++)
-    if (same_shape(c->in[k].shape, c->shape))
+  for (int k = 0; k < p->n_leaves; k++) {
+    if (!same_shape(c->in[k].shape, c->shape)) continue;
+    if (!c->in[k].half) {
       add(s, "    const real4 v%d = ((const real4 *)in%d)[q];\n", k, k);
+      continue;
+    }
+    add(s, "    const half4 h%d = ((const half4 *)in%d)[q];\n", k, k);
+    add(s,
+        "    const real4 v%d = {few_wide(h%d.x), few_wide(h%d.y), few_wide(h%d.z), "
+        "few_wide(h%d.w)};\n",
+        k, k, k, k, k);
+  }
   for (int k = 0; k < p->n_stores; k++) add(s, "    real4 w%d;\n", k);
   for (int j = 0; j < 4; j++) call_body(s, c, p, lanes[j], j);
-  for (int k = 0; k < p->n_stores; k++) add(s, "    ((real4 *)out%d)[q] = w%d;\n", k, k);
+  for (int k = 0; k < p->n_stores; k++) {
+    if (!c->half[k]) {
+      add(s, "    ((real4 *)out%d)[q] = w%d;\n", k, k);
+      continue;
+    }
+    add(s,
+        "    const half4 n%d = {few_half(w%d.x), few_half(w%d.y), few_half(w%d.z), "
+        "few_half(w%d.w)};\n",
+        k, k, k, k, k);
+    add(s, "    ((half4 *)out%d)[q] = n%d;\n", k, k);
+  }
   *s += "  }\n";
+}
+
+static bool has_halves(const struct few_call *c, const struct few_program *p) {
+  for (int k = 0; k < p->n_leaves; k++)
+    if (c->in[k].half) return true;
+  for (int k = 0; k < p->n_stores; k++)
+    if (c->half[k]) return true;
+  return false;
 }
 
 std::string few__program_text(const struct few_call *c, const struct few_program *p,
@@ -182,18 +241,16 @@ std::string few__program_text(const struct few_call *c, const struct few_program
   add(&s, "struct few_pointers { const void *in[%d]; void *out[%d]; };\n", FEW_PROGRAM_LEAVES,
       FEW_PROGRAM_STORES);
   add(&s, "typedef %s index;\n", n < INT32_MAX / 2 ? "int" : "long long");
+  if (has_halves(c, p)) s += halves;
   s += words;
   functions(&s, p);
   body(&s, p);
   s += "FEW_ENTRY void few_program(struct few_pointers p) {\n";
-  pointers(&s, p);
-  if (wide) {
+  pointers(&s, c, p);
+  if (wide)
     wide_loop(&s, c, p, n);
-  } else {
-    add(&s, "  for (index at = FEW_FIRST; at < %lld; at += FEW_STEP) {\n", (long long)n);
-    call_body(&s, c, p, "", 0);
-    s += "  }\n";
-  }
+  else
+    narrow_loop(&s, c, p, n);
   s += "}\n";
   return s;
 }

@@ -30,27 +30,28 @@ static __device__ inline int64_t offset_of(const struct dims *d, int64_t i) {
 
 /* A thread, or a warp, a part: part[slice][result]. */
 template <class real, bool WARP>
-static __global__ void sum_kernel(struct sums s, const real *x, real *part) {
+static __global__ void sum_kernel(struct sums s, struct from<real> x, struct to<real> part) {
   const int64_t n = s.kept.count * s.slices, lanes = WARP ? 32 : 1;
   const int64_t lane = WARP ? threadIdx.x % 32 : 0;
   for (int64_t i = ((int64_t)blockIdx.x * blockDim.x + threadIdx.x) / lanes; i < n;
        i += (int64_t)gridDim.x * blockDim.x / lanes) {
-    const real *from = x + offset_of(&s.kept, i % s.kept.count);
+    const int64_t first = offset_of(&s.kept, i % s.kept.count);
     const int64_t begin = i / s.kept.count * s.slice;
     const int64_t end = begin + s.slice < s.summed.count ? begin + s.slice : s.summed.count;
     real sum = 0;
-    for (int64_t k = begin + lane; k < end; k += lanes) sum += from[offset_of(&s.summed, k)];
+    for (int64_t k = begin + lane; k < end; k += lanes) sum += x[first + offset_of(&s.summed, k)];
     if (WARP) sum = warp_sum(sum);
-    if (lane == 0) part[i] = sum;
+    if (lane == 0) part.put(i, sum);
   }
 }
 
 template <class real>
-static __global__ void add_kernel(int64_t n, int64_t slices, const real *part, real *out) {
+static __global__ void add_kernel(int64_t n, int64_t slices, const real *part,
+                                  struct to<real> out) {
   FOR_EACH_ELEMENT(i, n) {
     real sum = 0;
     for (int64_t k = 0; k < slices; k++) sum += part[k * n + i];
-    out[i] = sum;
+    out.put(i, sum);
   }
 }
 
@@ -88,8 +89,9 @@ static struct sums sums_of(const struct few_call *c) {
 template <class real>
 static void sum(const struct few_call *c) {
   const struct sums s = sums_of(c);
-  const real *x = (const real *)c->in[0].data;
-  real *out = (real *)c->out, *part = s.slices > 1 ? (real *)c->scratch : out;
+  const struct from<real> x = operand<real>(c, 0);
+  const struct to<real> out = result<real>(c);
+  const struct to<real> part = s.slices > 1 ? to<real>{c->scratch, false} : out;
   const int64_t parts = s.kept.count * s.slices;
   if (s.inmost_kept)
     FEW_LAUNCH(c->queue, (sum_kernel<real, false>), blocks_for(parts), THREADS, 0, s, x, part);
@@ -97,7 +99,7 @@ static void sum(const struct few_call *c) {
     FEW_LAUNCH(c->queue, (sum_kernel<real, true>), blocks_for(parts * 32), THREADS, 0, s, x, part);
   if (s.slices > 1)
     FEW_LAUNCH(c->queue, add_kernel<real>, blocks_for(s.kept.count), THREADS, 0, s.kept.count,
-               s.slices, part, out);
+               s.slices, (const real *)c->scratch, out);
 }
 FEW_CUDA_KERNEL(sum)
 

@@ -12,7 +12,7 @@ struct filter {
 
 template <class real>
 static __global__ void down_kernel(int64_t n, int64_t H, int64_t W, int64_t C,
-                                   struct filter<real> f, const real *x, real *y) {
+                                   struct filter<real> f, struct from<real> x, struct to<real> y) {
   FOR_EACH_ELEMENT(e, n) {
     const int64_t c = e % C, j = e / C % W, i = e / (C * W) % H, image = e / (C * W * H);
     real sum = 0;
@@ -22,14 +22,14 @@ static __global__ void down_kernel(int64_t n, int64_t H, int64_t W, int64_t C,
         if (p < 0 || p >= 2 * H || q < 0 || q >= 2 * W) continue;
         sum += f.tap[a] * f.tap[b] * x[((image * 2 * H + p) * 2 * W + q) * C + c];
       }
-    y[e] = sum;
+    y.put(e, sum);
   }
 }
 
 /* H and W are of the small side here as well: tap a joins row i of it and row 2i + a - first. */
 template <class real>
 static __global__ void up_kernel(int64_t n, int64_t H, int64_t W, int64_t C, struct filter<real> f,
-                                 const real *x, real *y) {
+                                 struct from<real> x, struct to<real> y) {
   FOR_EACH_ELEMENT(e, n) {
     const int64_t c = e % C, q = e / C % (2 * W), p = e / (C * 2 * W) % (2 * H),
                   image = e / (C * 4 * W * H);
@@ -41,7 +41,7 @@ static __global__ void up_kernel(int64_t n, int64_t H, int64_t W, int64_t C, str
         if (p + first < a || i >= H || q + first < b || j >= W) continue;
         sum += f.tap[a] * f.tap[b] * x[((image * H + i) * W + j) * C + c];
       }
-    y[e] = 4 * sum;
+    y.put(e, 4 * sum);
   }
 }
 
@@ -58,7 +58,7 @@ static void down(const struct few_call *c) {
   const struct few_shape s = c->shape;
   const int64_t n = count_of(s);
   FEW_LAUNCH(c->queue, down_kernel<real>, blocks_for(n), THREADS, 0, n, s.dim[1], s.dim[2],
-             s.dim[3], filter_of<real>(c), (const real *)c->in[0].data, (real *)c->out);
+             s.dim[3], filter_of<real>(c), operand<real>(c, 0), result<real>(c));
 }
 FEW_CUDA_KERNEL(down)
 
@@ -67,6 +67,6 @@ static void up(const struct few_call *c) {
   const struct few_shape s = c->in[0].shape;
   const int64_t n = count_of(c->shape);
   FEW_LAUNCH(c->queue, up_kernel<real>, blocks_for(n), THREADS, 0, n, s.dim[1], s.dim[2], s.dim[3],
-             filter_of<real>(c), (const real *)c->in[0].data, (real *)c->out);
+             filter_of<real>(c), operand<real>(c, 0), result<real>(c));
 }
 FEW_CUDA_KERNEL(up)

@@ -14,14 +14,15 @@ struct gather {
 };
 
 template <class real>
-static __global__ void gather_kernel(struct gather g, int64_t n, const real *x, real *out) {
+static __global__ void gather_kernel(struct gather g, int64_t n, struct from<real> x,
+                                     struct to<real> out) {
   FOR_EACH_ELEMENT(i, n) {
     int64_t left = i, at = 0;
     for (int k = g.rank - 1; k >= 0; k--) {
       at += left % g.dim[k] * g.stride[k];
       left /= g.dim[k];
     }
-    out[i] = x[at];
+    out.put(i, x[at]);
   }
 }
 
@@ -39,8 +40,8 @@ static void add_dim(struct gather *g, int64_t dim, int64_t stride) {
 template <class real>
 static void run_gather(const struct few_call *c, const struct gather *g) {
   const int64_t n = count_of(c->shape);
-  FEW_LAUNCH(c->queue, gather_kernel<real>, blocks_for(n), THREADS, 0, *g, n,
-             (const real *)c->in[0].data, (real *)c->out);
+  FEW_LAUNCH(c->queue, gather_kernel<real>, blocks_for(n), THREADS, 0, *g, n, operand<real>(c, 0),
+             result<real>(c));
 }
 
 template <class real>
@@ -68,26 +69,27 @@ FEW_CUDA_KERNEL(transpose)
 
 /* out[o, to + j] = x[o, from + j] for j in 0..n: rows of `row` and of x_row numbers. */
 template <class real>
-static __global__ void copy_kernel(int64_t outer, int64_t n, const real *x, int64_t x_row,
-                                   real *out, int64_t row) {
-  FOR_EACH_ELEMENT(i, outer * n) out[i / n * row + i % n] = x[i / n * x_row + i % n];
+static __global__ void copy_kernel(int64_t outer, int64_t n, struct from<real> x, int64_t x_row,
+                                   struct to<real> out, int64_t row) {
+  FOR_EACH_ELEMENT(i, outer * n) out.put(i / n * row + i % n, x[i / n * x_row + i % n]);
 }
 
 template <class real>
-static __global__ void clear_kernel(int64_t outer, int64_t n, real *out, int64_t row) {
-  FOR_EACH_ELEMENT(i, outer * n) out[i / n * row + i % n] = 0;
+static __global__ void clear_kernel(int64_t outer, int64_t n, struct to<real> out, int64_t row) {
+  FOR_EACH_ELEMENT(i, outer * n) out.put(i / n * row + i % n, 0);
 }
 
 template <class real>
-static void copy(const struct few_call *c, int64_t outer, int64_t n, const real *x, int64_t x_row,
-                 real *out, int64_t row) {
+static void copy(const struct few_call *c, int64_t outer, int64_t n, struct from<real> x,
+                 int64_t x_row, struct to<real> out, int64_t row) {
   if (outer * n > 0)
     FEW_LAUNCH(c->queue, copy_kernel<real>, blocks_for(outer * n), THREADS, 0, outer, n, x, x_row,
                out, row);
 }
 
 template <class real>
-static void clear(const struct few_call *c, int64_t outer, int64_t n, real *out, int64_t row) {
+static void clear(const struct few_call *c, int64_t outer, int64_t n, struct to<real> out,
+                  int64_t row) {
   if (outer * n > 0)
     FEW_LAUNCH(c->queue, clear_kernel<real>, blocks_for(outer * n), THREADS, 0, outer, n, out, row);
 }
@@ -96,8 +98,8 @@ template <class real>
 static void slice(const struct few_call *c) {
   const int axis = (int)c->node->attr.i[0];
   const int64_t inner = inner_of(c->shape, axis), n = c->shape.dim[axis] * inner;
-  const real *x = (const real *)c->in[0].data + c->node->attr.i[1] * inner;
-  copy<real>(c, outer_of(c->shape, axis), n, x, c->in[0].shape.dim[axis] * inner, (real *)c->out,
+  const struct from<real> x = operand<real>(c, 0) + c->node->attr.i[1] * inner;
+  copy<real>(c, outer_of(c->shape, axis), n, x, c->in[0].shape.dim[axis] * inner, result<real>(c),
              n);
 }
 FEW_CUDA_KERNEL(slice)
@@ -108,9 +110,9 @@ static void pad(const struct few_call *c) {
   const int64_t outer = outer_of(c->shape, axis), inner = inner_of(c->shape, axis);
   const int64_t before = c->node->attr.i[1] * inner, after = c->node->attr.i[2] * inner;
   const int64_t n = c->in[0].shape.dim[axis] * inner, row = before + n + after;
-  real *out = (real *)c->out;
+  struct to<real> out = result<real>(c);
   clear<real>(c, outer, before, out, row);
-  copy<real>(c, outer, n, (const real *)c->in[0].data, n, out + before, row);
+  copy<real>(c, outer, n, operand<real>(c, 0), n, out + before, row);
   clear<real>(c, outer, after, out + before + n, row);
 }
 FEW_CUDA_KERNEL(pad)
@@ -119,11 +121,11 @@ template <class real>
 static void concat(const struct few_call *c) {
   const int axis = (int)c->node->attr.i[0];
   const int64_t outer = outer_of(c->shape, axis), inner = inner_of(c->shape, axis);
-  real *out = (real *)c->out;
+  struct to<real> out = result<real>(c);
   for (int k = 0; k < c->n_in; k++) {
     const int64_t n = c->in[k].shape.dim[axis] * inner;
-    copy<real>(c, outer, n, (const real *)c->in[k].data, n, out, c->shape.dim[axis] * inner);
-    out += n;
+    copy<real>(c, outer, n, operand<real>(c, k), n, out, c->shape.dim[axis] * inner);
+    out = out + n;
   }
 }
 FEW_CUDA_KERNEL(concat)

@@ -17,6 +17,11 @@ extern "C" void few__cuda_pointwise_f64(const few_call *call);
 
 extern "C" const struct few_device few__cuda_device;
 
+/* Random numbers and masks of labels are what is left. */
+static constexpr bool takes_halves(few_op op) {
+  return op != FEW_OP_RANDN && op != FEW_OP_RANDU && op != FEW_OP_ONEHOT;
+}
+
 static struct few_backend make() {
   struct few_backend b = {};
   b.name = "cuda";
@@ -36,6 +41,7 @@ static struct few_backend make() {
   b.kernel[FEW_F64][FEW_OP_##OP] = {few__cuda_##name##_f64, few__cuda_##name##_scratch_f64};
 #include "table.def"
   b.fused[FEW_F32].run = few__cuda_fused_f32;
+  for (int op = 0; op <= FEW_OP_COUNT; op++) b.halves[op] = takes_halves((few_op)op);
   b.fused[FEW_F64].run = few__cuda_fused_f64;
   return b;
 }

@@ -88,10 +88,12 @@ const struct few_device few__cuda_device = {queue_open, queue_close, device_name
                                             copy,       copy,        set_key,        record_begin,
                                             record_end, launch,      recording_free, finish, &few__cuda_vectors};
 
-/* ---- products ---- */
+/* ---- products and convolutions: numbers of any of the types, factors rounded ---- */
+
+enum type { F32, F64, BF16 }; /* as few_gemm_type and few_conv_type */
 
 /* With the last bits of the mantissa rounded away, to nearest even. */
-static double factor(float x, int bits_lost) {
+static double rounded(float x, int bits_lost) {
   uint32_t bits;
   memcpy(&bits, &x, sizeof bits);
   const uint32_t last = (uint32_t)1 << bits_lost;
@@ -99,43 +101,50 @@ static double factor(float x, int bits_lost) {
   memcpy(&x, &bits, sizeof x);
   return (double)x;
 }
-static double factor(double x, int bits_lost) {
-  (void)bits_lost;
-  return x;
+
+struct reader {
+  const void *at;
+  int type, bits_lost;
+  double operator[](int64_t i) const {
+    if (type == F64) return ((const double *)at)[i];
+    if (type == BF16) return few__from_bf16(((const uint16_t *)at)[i]);
+    return rounded(((const float *)at)[i], bits_lost);
+  }
+};
+
+static void write(void *at, int type, int64_t i, double x) {
+  if (type == F64) ((double *)at)[i] = x;
+  if (type == F32) ((float *)at)[i] = (float)x;
+  if (type == BF16) ((uint16_t *)at)[i] = few__to_bf16((float)x);
 }
 
-template <class T>
-static void product(const struct few_gemm &s, const T *a, const T *b, T *c) {
-  static const int lost_by[] = {0, 13, 16};
-  const int lost = lost_by[s.precision];
+static void product(const struct few_gemm &s, struct reader a, struct reader b, void *c) {
   for (int64_t l = 0; l < s.batch; l++)
     for (int64_t i = 0; i < s.m; i++)
       for (int64_t j = 0; j < s.n; j++) {
         double sum = 0;
         for (int64_t k = 0; k < s.k; k++)
-          sum += factor(a[l * s.a_step + (s.ta ? k * s.m + i : i * s.k + k)], lost) *
-                 factor(b[l * s.b_step + (s.tb ? j * s.k + k : k * s.n + j)], lost);
-        c[l * s.c_step + i * s.n + j] = (T)sum;
+          sum += a[l * s.a_step + (s.ta ? k * s.m + i : i * s.k + k)] *
+                 b[l * s.b_step + (s.tb ? j * s.k + k : k * s.n + j)];
+        write(c, s.product, l * s.c_step + i * s.n + j, sum);
       }
 }
 
-void few__cuda_gemm(struct few_queue *q, const struct few_gemm *s, const float *a, const float *b,
-                    float *c) {
+void few__cuda_gemm(struct few_queue *q, const struct few_gemm *s, const void *a, const void *b,
+                    void *c) {
+  static const int lost_by[] = {0, 13, 16};
   const struct few_gemm copy = *s;
-  emu_enqueue(q, [=] { product(copy, a, b, c); });
-}
-void few__cuda_gemm(struct few_queue *q, const struct few_gemm *s, const double *a, const double *b,
-                    double *c) {
-  const struct few_gemm copy = *s;
-  emu_enqueue(q, [=] { product(copy, a, b, c); });
+  const struct reader left = {a, s->factors, lost_by[s->precision]};
+  const struct reader right = {b, s->factors, lost_by[s->precision]};
+  emu_enqueue(q, [=] { product(copy, left, right, c); });
 }
 
-/* ---- convolutions: w is [O,kh,kw,I] ---- */
-
-template <class T>
-static void convolve(const struct few_conv &s, enum few_conv_what what, T *y, T *x, T *w) {
+/* w is [O,kh,kw,I]. */
+static void convolve(const struct few_conv &s, enum few_conv_what what, void *y, void *x, void *w) {
   const int64_t counts[] = {s.N * s.P * s.Q * s.O, s.N * s.H * s.W * s.I, s.O * s.kh * s.kw * s.I};
-  T *const out = what == FEW_CONV_Y ? y : what == FEW_CONV_X ? x : w;
+  const int lost = s.tf32 ? 13 : 0;
+  const struct reader of[] = {{y, s.type, lost}, {x, s.type, lost}, {w, s.type, lost}};
+  void *const out = what == FEW_CONV_Y ? y : what == FEW_CONV_X ? x : w;
   std::vector<double> sum((size_t)counts[what], 0.0);
   for (int64_t n = 0; n < s.N; n++)
     for (int64_t p = 0; p < s.P; p++)
@@ -149,22 +158,17 @@ static void convolve(const struct few_conv &s, enum few_conv_what what, T *y, T 
                 const int64_t at[] = {((n * s.P + p) * s.Q + q) * s.O + o,
                                       ((n * s.H + h) * s.W + v) * s.I + i,
                                       ((o * s.kh + a) * s.kw + b) * s.I + i};
-                const double term[] = {what == FEW_CONV_Y ? 1 : factor(y[at[0]], s.tf32 ? 13 : 0),
-                                       what == FEW_CONV_X ? 1 : factor(x[at[1]], s.tf32 ? 13 : 0),
-                                       what == FEW_CONV_W ? 1 : factor(w[at[2]], s.tf32 ? 13 : 0)};
-                sum[(size_t)at[what]] += term[0] * term[1] * term[2];
+                double term = 1;
+                for (int k = 0; k < 3; k++)
+                  if (k != what) term *= of[k][at[k]];
+                sum[(size_t)at[what]] += term;
               }
           }
-  for (int64_t k = 0; k < counts[what]; k++) out[k] = (T)sum[(size_t)k];
+  for (int64_t k = 0; k < counts[what]; k++) write(out, s.type, k, sum[(size_t)k]);
 }
 
-void few__cuda_conv(struct few_queue *q, const struct few_conv *s, enum few_conv_what what,
-                    float *y, float *x, float *w) {
-  const struct few_conv copy = *s;
-  emu_enqueue(q, [=] { convolve(copy, what, y, x, w); });
-}
-void few__cuda_conv(struct few_queue *q, const struct few_conv *s, enum few_conv_what what,
-                    double *y, double *x, double *w) {
+void few__cuda_conv(struct few_queue *q, const struct few_conv *s, enum few_conv_what what, void *y,
+                    void *x, void *w) {
   const struct few_conv copy = *s;
   emu_enqueue(q, [=] { convolve(copy, what, y, x, w); });
 }

@@ -15,6 +15,7 @@
 
 #include <functional>
 
+#define __host__
 #define __global__
 #define __device__
 #define __shared__ static /* one block at a time */
@@ -59,8 +60,6 @@ template <class T>
 static inline T __shfl_xor_sync(unsigned mask, T value, int with) {
   return __shfl_sync(mask, value, emu_lane() ^ with);
 }
-
-#define __host__
 
 /* ---- matrix units: src/backend/cuda/mma.h ---- */
 void emu_exchange_all(uint64_t value, uint64_t all[32]);

@@ -281,6 +281,104 @@ static void test_rounded(void **state) {
   few_ctx_free(c.ctx);
 }
 
+/* Activations stored in bf16: each op between two scalings, whose results are not asked for, of
+ * what has rows and channels enough. */
+static few_node halved(few_graph *g, int k) {
+  few_node x = few_scale(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(3, 6, 4, 32)), 1.25), y;
+  few_node b = few_input(g, "b", FEW_REAL, FEW_SHAPE(1, 1, 1, 32));
+  switch (k) {
+    case 0: /* a program with a leaf that is broadcast, in f32; one whose leaf is */
+      y = few_silu(g, few_add(g, x, b));
+      y = few_mul(g, few_conv(g, y, few_input(g, "c", FEW_REAL, FEW_SHAPE(1, 1, 32, 32)), 1, 0), y);
+      break;
+    case 1:
+      y = few_norm(g, x, 2, true, 1e-5);
+      break;
+    case 2:
+      y = few_conv(g, x, few_input(g, "c", FEW_REAL, FEW_SHAPE(3, 3, 32, 16)), 1, 1);
+      break;
+    case 3: /* from three channels, which are f32, and to as many */
+      x = few_scale(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(3, 6, 4, 3)), 1.25);
+      y = few_conv(g, x, few_input(g, "c", FEW_REAL, FEW_SHAPE(3, 3, 3, 16)), 1, 1);
+      y = few_conv(g, y, few_input(g, "d", FEW_REAL, FEW_SHAPE(3, 3, 16, 3)), 1, 1);
+      break;
+    case 4:
+      y = few_down(g, few_up(g, x, 2, (const double[]){0.5, 0.5}), 2, (const double[]){0.5, 0.5});
+      break;
+    case 5:
+      y = few_concat(g, 3, 2, (const few_node[]){few_slice(g, x, 3, 8, 16), x});
+      break;
+    case 6:
+      y = few_pad(g, few_slice(g, x, 1, 1, 3), 1, 2, 1);
+      break;
+    case 7:
+      y = few_transpose(g, x, (const int[]){0, 2, 1, 3});
+      break;
+    case 8: /* a sum in f32 of what is not */
+      y = few_mul(g, x, few_sum(g, few_square(g, x), FEW_SHAPE(3, 1, 1, 32)));
+      break;
+    case 9:
+      x = few_reshape(g, x, FEW_SHAPE(3, 24, 32));
+      y = few_matmul(g, x, few_input(g, "c", FEW_REAL, FEW_SHAPE(32, 48)), false, false);
+      break;
+    case 10: /* heads for matrix units, and others */
+    case 11:
+      x = few_input(g, "a", FEW_REAL, FEW_SHAPE(2, 40, k == 10 ? 3 * 32 : 3 * 16));
+      x = few_reshape(g, few_scale(g, x, 1.25), FEW_SHAPE(2, 40, 3, 1, k == 10 ? 32 : 16));
+      y = few_attention(g, x, 0.25);
+      break;
+    case 12:
+      y = few_mul(g, few_softmax(g, x), x);
+      break;
+    default:
+      return FEW_NONE;
+  }
+  return few_scale(g, y, 0.5);
+}
+
+static size_t arena_of(struct comparison *c, struct few_plan_opts o) {
+  few_plan *plan;
+  assert_ok(c->ctx, few__plan_create(c->ctx, &plan, c->g, &o, c->n_out, c->out));
+  const size_t bytes = few__plan_arena(plan) - few__plan_cost(plan).scratch_bytes;
+  few__plan_free(plan);
+  return bytes;
+}
+
+static void test_halves(void **state) {
+  (void)state;
+  struct comparison c = {.ctx = test_ctx()};
+  const struct few_device *device = few__backend_cuda()->device;
+  assert_null(device->open(&c.queue));
+  for (int k = 0;; k++) {
+    struct run want;
+    char what[32];
+    snprintf(what, sizeof what, "halves, case %d", k);
+    assert_ok(c.ctx, few_graph_create(c.ctx, &c.g));
+    c.n_out = 0;
+    const few_node y = halved(c.g, k);
+    if (y == FEW_NONE) break;
+    derive(&c, y);
+    assert_ok(c.ctx, few_graph_status(c.g));
+    define(&c, &want);
+    for (int i = 0; i < 2; i++) {
+      struct few_plan_opts o = {.backend = few__backend_cuda(),
+                                .real = FEW_F32,
+                                .precision = FEW_BF16,
+                                .no_fusion = i != 0};
+      const double off = check_as(&c, &want, o, what);
+      const size_t bytes = arena_of(&c, o);
+      o.precision = FEW_FP32;
+      printf("%s: off by %.1e, arena %zu of %zu bytes\n", what, off, bytes, arena_of(&c, o));
+      assert_true(off > 1e-5 && bytes < arena_of(&c, o));
+    }
+    discard(&c, &want);
+    few_graph_free(c.g);
+  }
+  few_graph_free(c.g);
+  device->close(c.queue);
+  few_ctx_free(c.ctx);
+}
+
 /* Random numbers have base/rng.c's bits. */
 static void test_random(void **state) {
   (void)state;
@@ -314,6 +412,7 @@ static void test_random(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_op), cmocka_unit_test(test_larger),
-                                     cmocka_unit_test(test_rounded), cmocka_unit_test(test_random)};
+                                     cmocka_unit_test(test_rounded), cmocka_unit_test(test_halves),
+                                     cmocka_unit_test(test_random)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
