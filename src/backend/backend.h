@@ -102,7 +102,11 @@ struct few_device {
   void (*name)(struct few_queue *q, char *out, size_t size);
   void *(*alloc)(struct few_queue *q, size_t bytes); /* 256-byte aligned; NULL: out of memory */
   void (*free)(struct few_queue *q, void *at);       /* NULL is fine */
-  /* In order with the kernels. `from` of put may be used again at once; get waits. */
+  /* Memory of the host from which put only enqueues: to be left alone until a wait. */
+  void *(*alloc_host)(struct few_queue *q, size_t bytes);
+  void (*free_host)(struct few_queue *q, void *at); /* NULL is fine */
+  /* In order with the kernels. `from` of put may be used again at once, but for memory of
+   * alloc_host, and put may wait for the kernels; get waits, with 0 bytes for them alone. */
   void (*put)(struct few_queue *q, void *to, const void *from, size_t bytes);
   void (*get)(struct few_queue *q, void *to, const void *from, size_t bytes);
   void (*set_key)(struct few_queue *q, const struct few_replay_key *key);

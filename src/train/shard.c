@@ -20,13 +20,17 @@ struct lane { /* what a worker needs */
   struct few_values bound[FEW_PHASES]; /* the values that the slots point into */
 };
 
-/* On a device: the rows of a whole update, on the host, and what its shards say, there. */
-struct ahead {
+/* On a device: rows of whole updates, on the host, and what the shards say, there. The rows of one
+ * update may still be on their way when those of the next are filled in: there are two of each. */
+struct batch {
   int64_t update; /* that the rows are of; -1: none */
   float *x, *pair;
   int32_t *label;
-  float *grad;        /* the gradient of a shard, where the plan writes it */
-  float *said, *read; /* [shards][n_said]: terms, times, logs; there and here */
+};
+struct ahead {
+  struct batch batch[2]; /* update k in k % 2 */
+  float *grad;           /* the gradient of a shard, where the plan writes it */
+  float *said, *read;    /* [shards][n_said]: terms, times, logs; there and here */
   int64_t n_said;
 };
 
@@ -105,16 +109,27 @@ static few_status make_phases(struct few_shards *s) {
   return FEW_OK;
 }
 
+static few_status host_room(const struct few_shards *s, int64_t bytes, void *out_ptr) {
+  void *at = s->space->device->alloc_host(s->space->queue, (size_t)bytes);
+  memcpy(out_ptr, &at, sizeof at);
+  return at ? FEW_OK
+            : few__fail(s->ctx, FEW_E_MEMORY, "out of memory: %.0f MiB for the rows of a batch",
+                        (double)bytes / 1048576);
+}
+
 static few_status make_ahead(struct few_shards *s, enum few_phase_id k) {
   const struct few_run_recipe *r = s->o.networks.recipe;
   const int64_t batch = s->rows * s->shards, item = r->spec.h * r->spec.w * r->spec.c;
   const struct few_phase *p = &s->phase[k];
   struct ahead *a = &s->ahead[k];
   few_placed *placed = few__seat_placed(s->lane[0].seat, (int)k);
-  a->update = -1;
-  FEW_TRY(FEW_NEW(s->ctx, &a->x, batch * item));
-  FEW_TRY(FEW_NEW(s->ctx, &a->label, batch));
-  if (r->needs_pairs) FEW_TRY(FEW_NEW(s->ctx, &a->pair, batch * item));
+  for (int i = 0; i < 2; i++) {
+    struct batch *b = &a->batch[i];
+    b->update = -1;
+    FEW_TRY(host_room(s, batch * item * (int64_t)sizeof *b->x, &b->x));
+    FEW_TRY(host_room(s, batch * (int64_t)sizeof *b->label, &b->label));
+    if (r->needs_pairs) FEW_TRY(host_room(s, batch * item * (int64_t)sizeof *b->pair, &b->pair));
+  }
   a->n_said = p->n_terms + (1 + p->n_logs) * s->rows;
   FEW_TRY(FEW_NEW(s->ctx, &a->read, s->shards * a->n_said));
   FEW_TRY(few__space_new(s->space, &a->said, s->shards * a->n_said));
@@ -167,9 +182,11 @@ static void free_lane(const struct few_shards *s, struct lane *lane) {
 }
 
 static void free_ahead(const struct few_shards *s, struct ahead *a) {
-  few__free(s->ctx, a->x);
-  few__free(s->ctx, a->pair);
-  few__free(s->ctx, a->label);
+  for (int i = 0; i < 2 && s->space->device; i++) {
+    s->space->device->free_host(s->space->queue, a->batch[i].x);
+    s->space->device->free_host(s->space->queue, a->batch[i].pair);
+    s->space->device->free_host(s->space->queue, a->batch[i].label);
+  }
   few__free(s->ctx, a->read);
   few__space_free(s->space, a->said);
   few__space_free(s->space, a->grad);
@@ -238,9 +255,15 @@ static few_status host_step(struct few_shards *s) {
 
 /* ---- on a device ---- */
 
+struct filling {
+  struct few_shards *s;
+  struct batch *batch;
+};
+
 static void fill_shard(void *user, int64_t shard, int worker) {
-  struct few_shards *s = user;
-  struct ahead *a = &s->ahead[s->now];
+  struct filling *f = user;
+  struct few_shards *s = f->s;
+  struct batch *a = f->batch;
   const struct few_run_recipe *r = s->o.networks.recipe;
   const int64_t first = shard * s->rows, item = r->spec.h * r->spec.w * r->spec.c;
   FEW_UNUSED(worker);
@@ -249,10 +272,12 @@ static void fill_shard(void *user, int64_t shard, int worker) {
                                a->label + first, a->pair ? a->pair + first * item : NULL});
 }
 
-static void fill_ahead(struct few_shards *s, int64_t update) {
-  if (s->ahead[s->now].update == update) return;
-  s->ahead[s->now].update = update;
-  few__workers_run(s->space->workers, s->shards, fill_shard, s);
+static struct batch *fill_ahead(struct few_shards *s, int64_t update) {
+  struct filling f = {s, &s->ahead[s->now].batch[update % 2]};
+  if (f.batch->update == update) return f.batch;
+  f.batch->update = update;
+  few__workers_run(s->space->workers, s->shards, fill_shard, &f);
+  return f.batch;
 }
 
 static bool within(const void *at, const float *begin, int64_t n) {
@@ -274,16 +299,17 @@ static few_status keep_values(const struct few_shards *s, struct lane *lane) {
   return FEW_OK;
 }
 
-static few_status enqueue_shard(struct few_shards *s, struct lane *lane, int64_t shard) {
+static few_status enqueue_shard(struct few_shards *s, struct lane *lane, const struct batch *batch,
+                                int64_t shard) {
   const struct few_phase *p = &s->phase[s->now];
   const struct few_run_recipe *r = s->o.networks.recipe;
   const struct ahead *a = &s->ahead[s->now];
   const int64_t first = shard * s->rows, item = r->spec.h * r->spec.w * r->spec.c;
   few_placed *placed = few__seat_placed(lane->seat, (int)s->now);
   const void **slots = lane->slots[s->now];
-  set_slot(slots, p->plan, "x", a->x + first * item);
-  set_slot(slots, p->plan, "label", a->label + first);
-  if (a->pair) set_slot(slots, p->plan, "pair", a->pair + first * item);
+  set_slot(slots, p->plan, "x", batch->x + first * item);
+  set_slot(slots, p->plan, "label", batch->label + first);
+  if (batch->pair) set_slot(slots, p->plan, "pair", batch->pair + first * item);
   FEW_TRY(few__placed_enqueue(
       placed, &(struct few_binding){.slots = slots,
                                     .key = key_of(s, first),
@@ -316,10 +342,10 @@ static void hear(const struct few_shards *s) {
 static few_status device_step(struct few_shards *s) {
   struct ahead *a = &s->ahead[s->now];
   struct lane *lane = &s->lane[0];
-  fill_ahead(s, s->update);
+  const struct batch *batch = fill_ahead(s, s->update);
   bind_values(s, lane);
   FEW_TRY(keep_values(s, lane));
-  for (int64_t shard = 0; shard < s->shards; shard++) FEW_TRY(enqueue_shard(s, lane, shard));
+  for (int64_t shard = 0; shard < s->shards; shard++) FEW_TRY(enqueue_shard(s, lane, batch, shard));
   fill_ahead(s, s->update + 1); /* the device is busy meanwhile */
   FEW_TRY(few__space_get(s->space, a->read, a->said, s->shards * a->n_said));
   hear(s);

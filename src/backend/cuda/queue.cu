@@ -91,13 +91,28 @@ static void give_back(struct few_queue *q, void *at) {
   cudaFree(at);
 }
 
+static void *host_memory(struct few_queue *q, size_t bytes) {
+  void *at = nullptr;
+  (void)q;
+  if (cudaMallocHost(&at, bytes ? bytes : 1) == cudaSuccess) return at;
+  cudaGetLastError();
+  return nullptr;
+}
+
+static void give_host_back(struct few_queue *q, void *at) {
+  (void)q;
+  cudaFreeHost(at);
+}
+
 /* From pageable memory the copy has left `from` when the call returns. */
 static void put(struct few_queue *q, void *to, const void *from, size_t bytes) {
   few__cuda_check(q, cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, q->stream), "a copy");
 }
 
 static void get(struct few_queue *q, void *to, const void *from, size_t bytes) {
-  few__cuda_check(q, cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, q->stream), "a copy");
+  if (bytes)
+    few__cuda_check(q, cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, q->stream),
+                    "a copy");
   few__cuda_check(q, cudaStreamSynchronize(q->stream), "waiting for a copy");
 }
 
@@ -145,5 +160,7 @@ static void recording_free(struct few_recording *r) {
 }
 
 extern "C" const struct few_device few__cuda_device = {
-    queue_open, queue_close,  device_name, memory, give_back,      put,    get,
-    set_key,    record_begin, record_end,  launch, recording_free, finish, &few__cuda_vectors};
+    queue_open, queue_close,    device_name,    memory,
+    give_back,  host_memory,    give_host_back, put,
+    get,        set_key,        record_begin,   record_end,
+    launch,     recording_free, finish,         &few__cuda_vectors};

@@ -60,6 +60,10 @@ static void give_back(struct few_queue *q, void *at) {
   (void)q;
   free(at);
 }
+static void *host_memory(struct few_queue *q, size_t bytes) {
+  (void)q;
+  return malloc(bytes + 1);
+}
 static void copy(struct few_queue *q, void *to, const void *from, size_t bytes) {
   (void)q;
   if (bytes) memcpy(to, from, bytes);
@@ -84,7 +88,7 @@ static const char *finish(struct few_queue *q) {
 }
 
 extern "C" const struct few_device few__cuda_device;
-const struct few_device few__cuda_device = {queue_open, queue_close, device_name, memory,         give_back,
+const struct few_device few__cuda_device = {queue_open, queue_close, device_name, memory,         give_back, host_memory, give_back,
                                             copy,       copy,        set_key,        record_begin,
                                             record_end, launch,      recording_free, finish, &few__cuda_vectors};
 
