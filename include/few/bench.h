@@ -22,6 +22,9 @@ struct few_bench_kernel {
   double gbyte;     /* a step; operands and results, each touched once */
 };
 
+/* As recipes have it: the key precision. */
+enum few_bench_precision { FEW_BENCH_FP32, FEW_BENCH_TF32, FEW_BENCH_BF16 };
+
 struct few_bench_opts {
   int version;     /* FEW_BENCH_OPTS_VERSION */
   const char *net; /* "unet", "dit", "mlp" */
@@ -32,14 +35,18 @@ struct few_bench_opts {
   int workers;           /* 0: the context's */
   double seconds;        /* how long to repeat each case */
   const char *backend;   /* NULL: cpu */
+  enum few_bench_precision precision;
   /* If not NULL: called at the end of a case, when its result is filled in, for each kernel of its
    * plan, most time first; kernels of the same text are one. The texts live as long as the call. */
   void (*profile)(void *user, const struct few_bench_kernel *kernel);
   void *user;
 };
-#define FEW_BENCH_OPTS_VERSION 2
-#define FEW_BENCH_OPTS_INIT \
-  { FEW_BENCH_OPTS_VERSION, "unet", 0, NULL, 32, 32, 3, 64, 8, 0, 5.0, NULL, NULL, NULL }
+#define FEW_BENCH_OPTS_VERSION 3
+#define FEW_BENCH_OPTS_INIT                                                                        \
+  {                                                                                                \
+    FEW_BENCH_OPTS_VERSION, "unet", 0, NULL, 32, 32, 3, 64, 8, 0, 5.0, NULL, FEW_BENCH_FP32, NULL, \
+        NULL                                                                                       \
+  }
 
 enum few_bench_case {
   FEW_BENCH_INFER, /* the network once */
@@ -66,13 +73,15 @@ struct few_bench_result {
 const char *few_cpu_isa(void);
 /* Peak of `workers` cores together (0: the context's), GFLOP/s; an fp32 multiply-add counts 2. */
 FEW_MUST_USE few_status few_bench_peak(few_ctx *ctx, int workers, double *gflops);
-/* A device's limits: GFLOP/s of a large product in fp32, GB/s of a copy in its memory, read and
- * written. FEW_E_INVALID for a backend that has no device. */
+/* A device's limits: GFLOP/s of a large product of f32 matrices with factors of that precision,
+ * GB/s of a copy in its memory, read and written. FEW_E_INVALID for a backend that has no device.
+ */
 struct few_bench_device {
   char name[128];
   double gflops, gbytes;
 };
 FEW_MUST_USE few_status few_bench_device(few_ctx *ctx, const char *backend,
+                                         enum few_bench_precision precision,
                                          struct few_bench_device *out);
 /* Time one case. peak: GFLOP/s as few_bench_peak measured. */
 FEW_MUST_USE few_status few_bench(few_ctx *ctx, const struct few_bench_opts *opts,

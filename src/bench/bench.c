@@ -82,6 +82,7 @@ static few_status make_recipe(struct bench *b) {
   FEW_TRY(few__options_default(ctx, few__train_options(), &r->keys));
   r->keys.batch = b->o->batch;
   r->keys.shards = b->o->shards;
+  r->keys.precision = (int)b->o->precision;
   r->keys.ema = 1e5;
   FEW_TRY(few__optim_find(ctx, &r->optim, "adam"));
   r->optim_opts = (struct few_optim_opts)FEW_OPTIM_OPTS_INIT;
@@ -129,7 +130,8 @@ static few_status plan_network(struct bench *b, const struct few_backend *backen
     out[1] = out[0];
     FEW_TRY(few_jvp(g, 1, out + 1, 2, in, d, out));
   }
-  struct few_plan_opts po = {.backend = backend, .real = FEW_F32};
+  struct few_plan_opts po = {
+      .backend = backend, .real = FEW_F32, .precision = (few_precision)b->o->precision};
   return few__plan_create(b->ctx, &b->plan, g, &po, b->which == FEW_BENCH_JVP ? 2 : 1, out);
 }
 

@@ -12,8 +12,9 @@ enum { TURNS = 8 };
 static void wait(const struct few_space *s) { s->device->get(s->queue, NULL, NULL, 0); }
 
 /* A side of the product as a parameter: it stays on the device from call to call. */
-static few_status product_plan(const struct few_space *s, int64_t n, few_plan **out) {
-  const struct few_plan_opts o = {.backend = s->backend, .real = FEW_F32};
+static few_status product_plan(const struct few_space *s, few_precision precision, int64_t n,
+                               few_plan **out) {
+  const struct few_plan_opts o = {.backend = s->backend, .real = FEW_F32, .precision = precision};
   few_graph *g;
   FEW_TRY(few_graph_create(s->ctx, &g));
   const few_node a = few_param(g, "a", FEW_SHAPE(n, n)), b = few_param(g, "b", FEW_SHAPE(n, n));
@@ -23,13 +24,14 @@ static few_status product_plan(const struct few_space *s, int64_t n, few_plan **
   return st;
 }
 
-static few_status time_product(const struct few_space *s, int64_t n, double *seconds) {
+static few_status time_product(const struct few_space *s, few_precision precision, int64_t n,
+                               double *seconds) {
   few_plan *plan = NULL;
   few_seat *seat = NULL;
   float *x = NULL;
   few_status st;
   const struct few_rng r = {.purpose = FEW_RNG_CHECK};
-  FEW_GOTO(product_plan(s, n, &plan));
+  FEW_GOTO(product_plan(s, precision, n, &plan));
   FEW_GOTO(few__seat_create(s->ctx, &seat, 1, (const few_plan *[]){plan}, s->queue));
   FEW_GOTO(FEW_NEW(s->ctx, &x, n * n));
   few__rng_uniform_f32(&r, n * n, x);
@@ -68,10 +70,11 @@ out:
   return st;
 }
 
-static few_status measure(const struct few_space *s, struct few_bench_device *out) {
+static few_status measure(const struct few_space *s, few_precision precision,
+                          struct few_bench_device *out) {
   double seconds = 0;
   for (int64_t n = 256; n <= 8192 && seconds < enough; n *= 2) {
-    FEW_TRY(time_product(s, n, &seconds));
+    FEW_TRY(time_product(s, precision, n, &seconds));
     out->gflops = 2e-9 * (double)n * (double)n * (double)n / seconds;
   }
   seconds = 0;
@@ -83,7 +86,8 @@ static few_status measure(const struct few_space *s, struct few_bench_device *ou
   return why ? few__fail(s->ctx, FEW_E_IO, "backend %s: %s", s->backend->name, why) : FEW_OK;
 }
 
-few_status few_bench_device(few_ctx *ctx, const char *backend, struct few_bench_device *out) {
+few_status few_bench_device(few_ctx *ctx, const char *backend, enum few_bench_precision precision,
+                            struct few_bench_device *out) {
   const struct few_backend *b;
   struct few_space space;
   *out = (struct few_bench_device){{0}, 0, 0};
@@ -93,7 +97,7 @@ few_status few_bench_device(few_ctx *ctx, const char *backend, struct few_bench_
                      "backend %s computes on the processor: few_bench_peak measures that", backend);
   few_status st = few__space_open(ctx, &space, NULL, b);
   if (!st) b->device->name(space.queue, out->name, sizeof out->name);
-  if (!st) st = measure(&space, out);
+  if (!st) st = measure(&space, (few_precision)precision, out);
   few__space_close(&space);
   return st;
 }

@@ -12,6 +12,7 @@ struct bench_opts {
   int64_t size, channels, batch, shards;
   double seconds;
   unsigned cases;
+  int precision;
   bool profile;
 };
 #define S struct bench_opts
@@ -25,6 +26,8 @@ static const struct opt options[] = {
     OPT_REAL(S, seconds, "seconds", "T", "5", 0.01, 86400, "how long to repeat each case"),
     OPT_SET(S, cases, "case", "NAME,...", "infer,train,jvp,scd,sct", "infer|train|jvp|scd|sct",
             "what to time"),
+    OPT_CHOICE(S, precision, "precision", "fp32", "fp32|tf32|bf16",
+               "of factors; others than fp32 on backend cuda"),
     OPT_FLAG(S, profile, "profile", "also what each kernel of the step takes"),
     OPT_WORKERS(S),
     OPT_BACKEND(S),
@@ -79,6 +82,8 @@ static void look_at_cpu(struct machine *m) {
   if (f) fclose(f);
 }
 
+static const char *const precisions[] = {"fp32", "tf32", "bf16"};
+
 static const char *backend_of(const struct bench_opts *o) {
   return o->common.backend ? o->common.backend : "cpu";
 }
@@ -90,7 +95,7 @@ static few_status look_at(struct cli *cli, const struct bench_opts *o, struct ma
   for (int i = 0; i < few_backend_list_count(); i++) {
     const struct few_backend_info b = few_backend_list(i);
     if (!b.device || strcmp(b.name, backend_of(o)) != 0) continue;
-    few_status st = few_bench_device(cli->ctx, b.name, &d);
+    few_status st = few_bench_device(cli->ctx, b.name, (enum few_bench_precision)o->precision, &d);
     snprintf(m->cpu, sizeof m->cpu, "%s", d.name);
     m->peak = d.gflops;
     m->memory = d.gbytes;
@@ -108,8 +113,9 @@ static void print_heading(const struct machine *m, const struct bench_opts *o) {
   printf("%s", o->net);
   for (int i = 0; i < o->set.n; i++) printf(" %s", o->set.at[i]);
   printf(", %" PRId64 " x %" PRId64 " x %" PRId64 ", batch %" PRId64 " in %" PRId64
-         " shards, backend %s\n\n",
-         o->size, o->size, o->channels, o->batch, o->shards, backend_of(o));
+         " shards, backend %s, %s\n\n",
+         o->size, o->size, o->channels, o->batch, o->shards, backend_of(o),
+         precisions[o->precision]);
   printf("%-8s %10s %10s %10s %10s %8s %8s\n", "case", "images/s", "s/step", "fastest", "GFLOP/s",
          "of peak", "MiB");
 }
@@ -139,6 +145,7 @@ static void json_heading(struct json *j, const struct machine *m, const struct b
   json_int(j, "batch", o->batch);
   json_int(j, "shards", o->shards);
   json_text(j, "backend", backend_of(o));
+  json_text(j, "precision", precisions[o->precision]);
   json_open(j, "results", '[');
 }
 
@@ -269,6 +276,7 @@ static int run(struct cli *cli, const void *opts) {
   b.shards = o->shards;
   b.seconds = o->seconds;
   b.backend = o->common.backend;
+  b.precision = (enum few_bench_precision)o->precision;
   if (o->profile) b.profile = take_kernel;
   struct machine m = {.memory = 0};
   few_status st = look_at(cli, o, &m);

@@ -8,7 +8,7 @@ grep -q "^infer " a && grep -q "^train " a || exit 9
 grep -q "[0-9]  matmul \[4,128\] < " a && grep -q "[0-9]  fused$" a || exit 9
 "$few" bench $net --case train --profile --json | grep -q '"op": "matmul".*"gbyte": ' || exit 9
 "$few" bench $net --case train --backend ref >a || exit 9
-grep -q ", backend ref$" a && grep -q "^train " a || exit 9
+grep -q ", backend ref, fp32$" a && grep -q "^train " a || exit 9
 "$few" bench $net --case infer --json | grep -q '"backend": "cpu"' || exit 9
 "$few" bench $net --backend gpu 2>&1 >/dev/null
 echo "exit $?"

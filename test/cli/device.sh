@@ -36,6 +36,6 @@ paste one.txt host.txt | awk '($1 - $2) ^ 2 < 1e-8 { near++ } END { exit near !=
 
 # The device is timed by its own limits; a profile knows what bounds each kernel.
 "$FEW_EMULATED" bench --net mlp --size 1 --channels 2 --set width=16 --set layers=2 --batch 8 --shards 2 \
-  --seconds 0.01 --case infer,sct --profile --backend cuda >bench || exit 9
+  --seconds 0.01 --case infer,sct --profile --backend cuda --precision bf16 >bench || exit 9
 grep -q "^an emulated GPU, .* GB/s$" bench && grep -q "^infer " bench && grep -q "^sct " bench &&
   grep -q " % memory *matmul " bench || { cat bench; exit 9; }
