@@ -1,0 +1,120 @@
+#!/bin/sh
+# What there is to know of the CUDA backend on a machine with a GPU: are its kernels right, do they
+# stay within their memory, how fast are they. Everything goes on after a failure; the last lines
+# tell what failed.
+#
+#   bench/cuda.sh [options] [PART ...]     check sanitize bench attention train (all)
+#     --build DIR    of make build (build/release)
+#     --out DIR      what each part said (runs/cuda)
+#     --batch N      of the U-Net for CIFAR-10 (512)
+#     --seconds T    each case of the bench is repeated for (5)
+#
+#   check       the emulator's tests with the real library: every op with its derivatives, whole updates
+#   sanitize    the first of them under compute-sanitizer
+#   bench       the U-Net of EDM for CIFAR-10 (DDPM++): fp32, tf32, bf16, with profiles
+#   attention   a transformer of 4096 and of 256 positions: mostly attention, with its tangent
+#   train       recipes/fashion-sct.ini for 50 steps on the CPU and on the GPU: losses side by side
+set -u
+
+here=$(cd "$(dirname "$0")/.." && pwd)
+build=$here/build/release out=runs/cuda batch=512 seconds=5 parts='' failed=''
+
+fail() {
+  echo "cuda: $1" >&2
+  exit "${2:-1}"
+}
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --help | -h)
+      sed -n '2,/^set -u/{/^#/s/^# \{0,1\}//p;}' "$0"
+      exit 0
+      ;;
+    --build | --out | --batch | --seconds)
+      [ $# -gt 1 ] || fail "$1 wants a value; --help tells more" 2
+      case $1 in
+        --build) build=$2 ;;
+        --out) out=$2 ;;
+        --batch) batch=$2 ;;
+        --seconds) seconds=$2 ;;
+      esac
+      shift
+      ;;
+    check | sanitize | bench | attention | train) parts="$parts $1" ;;
+    *) fail "there is no part $1; --help tells more" 2 ;;
+  esac
+  shift
+done
+few=$build/few
+FEW_CUDA_LIBRARY=$build/libfew_cuda.so
+export FEW_CUDA_LIBRARY
+[ -x "$few" ] || fail "no program $few: make build, or --build DIR"
+[ -e "$FEW_CUDA_LIBRARY" ] || fail "no $FEW_CUDA_LIBRARY: build where nvcc, cuBLAS and cuDNN are"
+mkdir -p "$out" || exit 1
+
+# run NAME COMMAND ...: its output in OUT/NAME.txt.
+run() {
+  name=$1
+  shift
+  if "$@" >"$out/$name.txt" 2>&1; then
+    echo "$name: ok"
+  else
+    echo "$name: exit $?; $out/$name.txt ends:"
+    tail -n 5 "$out/$name.txt" | sed 's/^/  /'
+    failed="$failed $name"
+  fi
+}
+
+check() {
+  run ops "$build/test/test_cuda_ops"
+  run updates "$build/test/test_cuda_shards"
+}
+
+sanitize() {
+  command -v compute-sanitizer >/dev/null || {
+    echo 'sanitize: there is no compute-sanitizer here'
+    return
+  }
+  for tool in memcheck racecheck; do
+    run "sanitize-$tool" compute-sanitizer --tool $tool --error-exitcode 1 "$build/test/test_cuda_ops"
+  done
+}
+
+network() {
+  name=$1
+  shift
+  for precision in fp32 tf32 bf16; do
+    run "$name-$precision" "$few" bench --backend cuda --precision $precision --seconds "$seconds" \
+      --profile "$@"
+    grep -E '^(infer|train|jvp|scd|sct) ' "$out/$name-$precision.txt"
+  done
+}
+
+bench() {
+  network unet --net unet --set channels=128 --set mults=2,2,2 --set blocks=4 --set attention=16 \
+    --size 32 --channels 3 --batch "$batch" --shards 1 --case infer,train,scd,sct
+}
+
+attention() {
+  network dit-4096 --net dit --set patch=2 --set width=512 --set depth=2 --set heads=8 --size 128 \
+    --channels 4 --batch 8 --shards 1 --case jvp,train
+  network dit-256 --net dit --set patch=2 --set width=512 --set depth=2 --set heads=8 --size 32 \
+    --channels 4 --batch 128 --shards 1 --case jvp,train
+}
+
+train() {
+  for backend in cpu cuda; do
+    rm -rf "$out/train-$backend"
+    run "train-$backend" "$few" train fashion-sct --run "$out/train-$backend" backend=$backend \
+      steps=50 log_every=10 preview_every=0 checkpoint_every=50
+  done
+  paste "$out/train-cpu/log.jsonl" "$out/train-cuda/log.jsonl" |
+    sed 's/.*"step":\([0-9]*\),"loss":\([^,]*\),.*"loss":\([^,]*\),.*/step \1: \2, \3/'
+}
+
+"$few" backend list
+for part in ${parts:-check sanitize bench attention train}; do
+  echo "== $part"
+  $part
+done
+[ -z "$failed" ] || fail "failed:$failed"
