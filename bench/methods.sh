@@ -17,7 +17,8 @@ set -eu
 cd "$(dirname "$0")/.."
 few=build/release/few out=runs/methods n=10000 settings='' only_table='' names=''
 
-# method, where it starts if not at the shipped teacher, steps to measure, guidance
+# method, where it starts if not at the shipped teacher, steps to measure, guidance, and the schedule
+# of times where it is not the sampler's own
 methods() {
   cat <<'TABLE'
 scd           -             1,2,4   1
@@ -28,7 +29,7 @@ ict           -             1,2     1
 ect           -             1,2     1
 dscm          -             1,2     1
 direct        -             1       1
-reflow        -             1,4,16  1
+reflow        -             1,4,16  1 flow
 progressive   -             1       1
 guided        -             18      3
 guided-steps  guided        2       3
@@ -41,6 +42,8 @@ adversarial   -             1       1
 scd-vsd       -             1,2     1
 vp            -             18      1
 flow          -             18      1
+edm           -             18      1
+ddpm          -             18      1
 TABLE
 }
 
@@ -74,14 +77,16 @@ done
 [ -n "$names" ] || names=$(methods | while read -r name rest; do echo "$name"; done)
 [ -x "$few" ] || fail "there is no $few: make build, or --few PATH"
 
-# measure NAME STEPS GUIDANCE: pictures and figures of a run's model.
+# measure NAME STEPS GUIDANCE SCHEDULE: pictures and figures of a run's model.
 measure() {
-  model=$out/$1/model.safetensors
+  model=$out/$1/model.safetensors how="--steps $2 --guidance $3${4:+ --schedule $4}"
+  # shellcheck disable=SC2086 # words
   [ -e "$out/$1-$2.png" ] ||
-    "$few" sample "$model" --steps "$2" --guidance "$3" --n 64 --seed 1 --out "$out/$1-$2.png" --quiet
+    "$few" sample "$model" $how --n 64 --seed 1 --out "$out/$1-$2.png" --quiet
   [ -e "$out/$1-$2.json" ] && return
+  # shellcheck disable=SC2086
   "$few" eval "$model" --ref fashion-mnist:test --features fashion --metrics fd,agreement,pr \
-    --steps "$2" --guidance "$3" --n "$n" --json --quiet >"$out/$1-$2.json.part"
+    $how --n "$n" --json --quiet >"$out/$1-$2.json.part"
   mv "$out/$1-$2.json.part" "$out/$1-$2.json"
 }
 
@@ -95,7 +100,7 @@ run() {
   [ "$2" = - ] || given="$given teacher=$out/$2/model.safetensors"
   # shellcheck disable=SC2086
   "$few" train "fashion-$1" --run "$out/$1" $given
-  for steps in $(echo "$3" | tr , ' '); do measure "$1" "$steps" "$4"; done
+  for steps in $(echo "$3" | tr , ' '); do measure "$1" "$steps" "$4" "${5:-}"; done
 }
 
 # One line a measurement, and the seconds that training took by its log.
