@@ -1,49 +1,105 @@
-/* Students of the ring by score distillation and against a discriminator, beside sCD and alone:
- * where do their one-step samples lie, and is a mode lost? */
+/* Students of the ring by score distillation and against a discriminator, beside sCD and alone: are
+ * their one-step samples distributed as the ring? */
 #include "toys.h"
 
-static struct toy_modes measure(struct toy *t, const char *what) {
+static struct toy_energy measure(struct toy *t, const char *what) {
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
   o.steps = 1;
   o.seed = 5;
+  const struct toy_energy e = toy_energy(t, &o);
   const struct toy_modes m = toy_modes(t, &o);
-  printf("%s: %.3f near a Gaussian, the rarest at %.2f of its weight, %.3f sigma_d from the flow\n",
-         what, m.near, m.rarest, toy_flow_distance(t, &o));
-  return m;
+  printf(
+      "%s: energy distance %.4f, shape %.4f; %.3f near a Gaussian, the rarest at %.2f of its "
+      "weight, %.3f sigma_d from the flow\n",
+      what, e.ring, e.shape, m.near, m.rarest, toy_flow_distance(t, &o));
+  return e;
 }
 
 /* Alone they begin as the mean of the ring and have only their own loss to move them; beside sCD
- * they may not spoil its map. Untrained: 0.00 near. The rarest of eight Gaussians in 512 exact
- * samples is at 0.8; a lost one is at 0. */
-static const struct {
-  const char *objective;
-  double near, rarest;
+ * they may not spoil its map. At the right: measured with AVX-512; the bounds lie between these,
+ * which other seeds took to 0.0065 and 0.30, and what test_failures measures. With one update of
+ * the fake network a step, as the recipes have it, runs as short as these lose Gaussians for some
+ * seeds: the KL divergence seeks modes. */
+#define ALONE "steps=500", "batch=256", "fake_updates=3"
+#define BESIDE "steps=300", "batch=256", "tangent_warmup=100"
+#define ADDED "adversarial.weight=3e-3", "adversarial.fake_weight=1e-2"
+enum { OVERRIDES = 7 };
+static const struct held {
+  const char *name, *recipe;
+  const char *own[OVERRIDES];
+  struct toy_energy most;
 } held[] = {
-    {"vsd", 0.6, 0.3},              /* measured 0.752, 0.69 */
-    {"sid", 0.6, 0.3},              /* 0.725, 0.75 */
-    {"adversarial", 0.6, 0.3},      /* 0.766, 0.92 */
-    {"scd + vsd", 0.8, 0.5},        /* 0.902, 0.89 */
-    {"scd + sid", 0.8, 0.5},        /* 0.922, 0.88 */
-    {"scd + adversarial", 0.8, 0.5} /* 0.898, 0.92 */
+    {"vsd", "toy-vsd", {ALONE}, {0.012, 0.45}},                         /* 0.0042, 0.098 */
+    {"vsd of dmd", "toy-vsd", {ALONE, "weighting=dmd"}, {0.012, 0.45}}, /* 0.0036, 0.179 */
+    {"sid", "toy-sid", {ALONE}, {0.012, 0.45}},                         /* 0.0042, 0.219 */
+    {"adversarial", "toy-adversarial", {ALONE}, {0.012, 0.45}},         /* 0.0062, 0.215 */
+    {"DMD2",
+     "toy-vsd",
+     {ALONE, "weighting=dmd", "objective=vsd + adversarial", ADDED},
+     {0.012, 0.45}}, /* 0.0041, 0.163 */
+    {"SiDA",
+     "toy-sid",
+     {ALONE, "objective=sid + adversarial", ADDED},
+     {0.012, 0.45}},                                       /* 0.0040, 0.212 */
+    {"scd + vsd", "toy-scd-vsd", {BESIDE}, {0.002, 0.04}}, /* 0.0002, 0.011 */
+    {"scd + sid",
+     "toy-scd-vsd",
+     {BESIDE, "objective=scd + sid"},
+     {0.002, 0.04}}, /* -0.0001, 0.008 */
+    {"scd + adversarial",
+     "toy-scd-vsd",
+     {BESIDE, "objective=scd + adversarial"},
+     {0.002, 0.04}}, /* 0.0003, 0.015 */
 };
+
+static void check(const struct held *h) {
+  struct toy t = toy_begin();
+  const char *overrides[OVERRIDES + 3] = {TOY_TEACHER, "preview_every=0"};
+  memcpy(overrides + 2, h->own, sizeof h->own);
+  toy_train(&t, h->recipe, "run", overrides);
+  const struct toy_energy e = measure(&t, h->name);
+  if (!(e.ring < h->most.ring && e.shape < h->most.shape))
+    fail_msg("%s: energy distance %.4f, shape %.4f: at most %.3f, %.2f", h->name, e.ring, e.shape,
+             h->most.ring, h->most.shape);
+  toy_end(&t);
+}
 
 static void test_one_step(void **state) {
   (void)state;
-  for (int i = 0; i < FEW_COUNT(held); i++) {
-    struct toy t = toy_begin();
-    char objective[64];
-    snprintf(objective, sizeof objective, "objective=%s", held[i].objective);
-    const char *warmup = strchr(objective, '+') ? "tangent_warmup=100" : NULL;
-    const char *const small[] = {TOY_TEACHER, objective, "steps=300",
-                                 "batch=256", "lr=1e-3", "preview_every=0",
-                                 "ema=10000", warmup,    NULL};
-    toy_train(&t, "toy-vsd", "run", small);
-    const struct toy_modes m = measure(&t, held[i].objective);
-    if (!(m.near > held[i].near && m.rarest > held[i].rarest))
-      fail_msg("%s: %.3f near (at least %.2f), the rarest at %.2f (at least %.2f)",
-               held[i].objective, m.near, held[i].near, m.rarest, held[i].rarest);
-    toy_end(&t);
-  }
+  for (int i = 0; i < FEW_COUNT(held); i++) check(&held[i]);
+}
+
+/* Every bound refuses it. */
+static void assert_refused(const char *what, struct toy_energy e) {
+  printf("%s: energy distance %.4f, shape %.4f\n", what, e.ring, e.shape);
+  for (int i = 0; i < FEW_COUNT(held); i++)
+    assert_true(e.ring > 1.5 * held[i].most.ring || e.shape > 1.5 * held[i].most.shape);
+}
+
+/* Measured, in this order: 0.0001, 0.0003; 0.71, 13; 0.0094, 0.74; 0.022, 0.0003. */
+static void test_failures(void **state) {
+  (void)state;
+  static float x[TOY_MANY * TOY_D];
+  static const double none[8], seven[8] = {1. / 7, 1. / 7, 1. / 7, 1. / 7, 1. / 7, 1. / 7, 1. / 7};
+  struct toy t = {.ctx = test_ctx()};
+  struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  struct few_mixture ring = toy_ring();
+  toy_draw(&ring, 2, x);
+  const struct toy_energy exact = toy_energy_of(t.ctx, x);
+  printf("exact samples: energy distance %.4f, shape %.4f\n", exact.ring, exact.shape);
+  assert_true(fabs(exact.ring) < 0.001 && fabs(exact.shape) < 0.001);
+  snprintf(t.model, sizeof t.model, "%s", strchr(TOY_TEACHER, '=') + 1);
+  o.sampler = "consistency";
+  o.steps = 1;
+  assert_refused("untrained: the teacher in one step", toy_energy(&t, &o));
+  ring.std = none;
+  toy_draw(&ring, 2, x);
+  assert_refused("collapsed onto the centres", toy_energy_of(t.ctx, x));
+  ring = toy_ring();
+  ring.weight = seven;
+  toy_draw(&ring, 2, x);
+  assert_refused("one Gaussian of eight is lost", toy_energy_of(t.ctx, x));
+  few_ctx_free(t.ctx);
 }
 
 /* FEW_TOY_MODEL=student.safetensors: that model, for docs/methods.md. */
@@ -57,6 +113,7 @@ static int measure_one(const char *path) {
 
 int main(void) {
   if (getenv("FEW_TOY_MODEL")) return measure_one(getenv("FEW_TOY_MODEL"));
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_one_step)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_failures),
+                                     cmocka_unit_test(test_one_step)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 
 #include "few/data.h"
 #include "few/train.h"
+#include "metric/sets.h"
 #include "model/model.h"
 #include "process/mixture.h"
 #include "testing.h"
@@ -137,6 +138,79 @@ static inline struct toy_modes toy_modes(struct toy *t, const struct few_sample_
   for (int k = 0; k < e.mixture.n; k++) r.rarest = fmin(r.rarest, count[k] / TOY_N / e.weight[k]);
   few_model_free(m);
   return r;
+}
+
+/* ---- energy distances to the ring ---- */
+
+enum { TOY_MANY = 4096 };
+
+/* Of points in the plane, whose ring has radius 1; and of their places about the nearest Gaussian's
+ * centre, in its standard deviations, to N(0, 1), which says what `ring` hardly sees: how wide a
+ * Gaussian is. Both are 0 for points of the ring, within 0.001. */
+struct toy_energy {
+  double ring, shape;
+};
+
+static inline double toy_metric(few_ctx *ctx, const float *x, const float *y) {
+  const struct few_metric_opts o = {0};
+  struct few_metric_value v;
+  few_workers *w = test_workers(ctx, 2);
+  assert_ok(ctx, test_metric(ctx, w, "energy", &o, TOY_MANY, x, TOY_MANY, y, TOY_D, &v));
+  few__workers_free(w);
+  return v.value;
+}
+
+static inline struct few_mixture toy_ring(void) {
+  const struct few_data_gaussians *g = few_data_mixture();
+  return (struct few_mixture){g->k, g->d, g->weight, g->mean, g->std};
+}
+
+/* x[TOY_MANY][TOY_D] */
+static inline void toy_draw(const struct few_mixture *from, uint64_t seed, float *x) {
+  for (int i = 0; i < TOY_MANY; i++) {
+    struct few_rng r = {.seed = seed, .row = (uint64_t)i, .purpose = FEW_RNG_TOY};
+    double one[TOY_D];
+    few__mixture_sample(from, &r, one);
+    for (int k = 0; k < TOY_D; k++) x[i * TOY_D + k] = (float)one[k];
+  }
+}
+
+static inline void toy_about_nearest(const float *x, float *out) {
+  const struct few_data_gaussians *g = few_data_mixture();
+  double u[TOY_D];
+  for (int i = 0; i < TOY_MANY; i++) {
+    double nearest = INFINITY;
+    for (int k = 0; k < g->k; k++) {
+      for (int j = 0; j < TOY_D; j++)
+        u[j] = ((double)x[i * TOY_D + j] - g->mean[k * TOY_D + j]) / g->std[k];
+      if (hypot(u[0], u[1]) >= nearest) continue;
+      nearest = hypot(u[0], u[1]);
+      for (int j = 0; j < TOY_D; j++) out[i * TOY_D + j] = (float)u[j];
+    }
+  }
+}
+
+static inline struct toy_energy toy_energy_of(few_ctx *ctx, const float *x) {
+  static float about[TOY_MANY * TOY_D], y[TOY_MANY * TOY_D];
+  const struct few_mixture ring = toy_ring();
+  struct toy_energy e;
+  toy_draw(&ring, 1, y);
+  e.ring = toy_metric(ctx, x, y);
+  toy_about_nearest(x, about);
+  normal_rows(TOY_MANY, TOY_D, 1, y);
+  e.shape = toy_metric(ctx, about, y);
+  return e;
+}
+
+static inline struct toy_energy toy_energy(struct toy *t, const struct few_sample_opts *opts) {
+  static float x[TOY_MANY * TOY_D];
+  struct few_sample_opts o = *opts;
+  few_model *m;
+  o.n = TOY_MANY;
+  assert_ok(t->ctx, few_model_load(t->ctx, &m, t->model));
+  assert_ok(t->ctx, few_sample(m, &o, x, NULL, NULL));
+  few_model_free(m);
+  return toy_energy_of(t->ctx, x);
 }
 
 #endif
