@@ -16,7 +16,7 @@ enum { TOY_N = 512, TOY_D = 2 };
 
 struct toy {
   few_ctx *ctx;
-  char dir[32], model[600]; /* model.safetensors of the last toy_train */
+  char dir[32], model[600], log[600]; /* model.safetensors, log.jsonl of the last toy_train */
 };
 
 #define TOY_TEACHER "teacher=" FEW_TEST_DIR "/../models/toy-teacher.safetensors"
@@ -43,11 +43,27 @@ static inline void toy_train(struct toy *t, const char *recipe, const char *run,
   snprintf(path, sizeof path, "%s/../recipes/%s.ini", FEW_TEST_DIR, recipe);
   snprintf(dir, sizeof dir, "%s/%s", t->dir, run);
   snprintf(t->model, sizeof t->model, "%s/model.safetensors", dir);
+  snprintf(t->log, sizeof t->log, "%s/log.jsonl", dir);
   o.recipe = path;
   o.run = dir;
   while (overrides[o.n_overrides]) o.n_overrides++;
   o.overrides = (const char **)(uintptr_t)overrides;
   assert_ok(t->ctx, few_train(t->ctx, &o));
+}
+
+/* The numbers of a key in the log, in the order of its lines; how many there are, at most n. */
+static inline int toy_logged(const struct toy *t, const char *key, int n, double *out) {
+  char line[4096], name[64];
+  int found = 0;
+  FILE *f = fopen(t->log, "r");
+  assert_non_null(f);
+  snprintf(name, sizeof name, "\"%s\":", key);
+  while (found < n && fgets(line, sizeof line, f)) {
+    const char *at = strstr(line, name);
+    if (at) out[found++] = strtod(at + strlen(name), NULL);
+  }
+  fclose(f);
+  return found;
 }
 
 /* ---- exact answers ---- */
