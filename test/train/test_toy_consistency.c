@@ -22,7 +22,8 @@ static double trained(struct toy *t, const char *recipe, const char *run, const 
 }
 
 /* The teacher as it is has 1.0 in one step, and so have students that learn nothing; the mean of
- * all pictures has 0.9. */
+ * all pictures has 0.9. ct has its recipe's schedules of points and of the target's average: of a
+ * small batch, so that it has as many steps to follow them. */
 #define SHORT "steps=600", "batch=256"
 static const struct {
   const char *run, *recipe;
@@ -32,7 +33,7 @@ static const struct {
     {"cd", "toy-cd", {SHORT}, 0.18},                                /* measured 0.121 */
     {"cd on flow", "toy-cd", {SHORT, "path=flow"}, 0.12},           /* 0.079 */
     {"cd on trigflow", "toy-cd", {SHORT, "path=trigflow"}, 0.12},   /* 0.081 */
-    {"ct", "toy-ct", {SHORT, "s1=20", "mu0=0"}, 0.45},              /* 0.301 */
+    {"ct", "toy-ct", {"batch=64"}, 0.42},                           /* 0.314 */
     {"ict", "toy-ict", {SHORT}, 0.21},                              /* 0.139 */
     {"ict on flow", "toy-ict", {SHORT, "path=flow"}, 0.34},         /* 0.235 */
     {"ict on trigflow", "toy-ict", {SHORT, "path=trigflow"}, 0.42}, /* 0.285 */
