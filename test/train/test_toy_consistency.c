@@ -1,6 +1,6 @@
 /* Consistency on a grid of times, on the ring of Gaussians: how far is the one-step map from that
  * of the exact flow? Without a teacher's step (ct, ict, ect) the exact map is the target all the
- * same, as the step goes to zero. */
+ * same, as the step goes to zero. And in continuous time before sCM. */
 #include "toys.h"
 
 /* One step from the prior. */
@@ -54,6 +54,21 @@ static void test_grids(void **state) {
   toy_end(&t);
 }
 
+/* Continuous time as it was before sCM steadied it. With fast Fourier features of time, as in the
+ * recipe, it ends farther off than it begins, but no number of it is lost; the same loss learns the
+ * flow with a network that is smooth in time. */
+static void test_unsteadied(void **state) {
+  (void)state;
+  struct toy t = toy_begin();
+  const double d = trained(&t, "toy-ccm", "as it was", (const char *const[]){SHORT, NULL});
+  const double smooth =
+      trained(&t, "toy-ccm", "smooth in time",
+              (const char *const[]){SHORT, "time_embedding=positional", "time_scale=1", NULL});
+  assert_true(d < 2);         /* measured 1.27 */
+  assert_true(smooth < 0.21); /* 0.141; untrained 1.0 */
+  toy_end(&t);
+}
+
 /* The sum of squares of what a step without a learning rate leaves of a beginning, less the
  * teacher. */
 static double from_teacher(struct toy *t, const char *init) {
@@ -83,6 +98,7 @@ static void test_init(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_init), cmocka_unit_test(test_grids)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_init), cmocka_unit_test(test_grids),
+                                     cmocka_unit_test(test_unsteadied)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
