@@ -45,6 +45,15 @@ static few_node teacher(struct few_loss *l, const struct few_net_input *in) {
   return F;
 }
 
+/* A student of stage one: F_none + s (F_label - F_none). */
+static few_node guided_teacher(struct few_loss *l, const struct few_net_input *in) {
+  few_graph *g = l->g;
+  struct few_net_input none = *in;
+  none.label = FEW_NONE;
+  few_node F = teacher(l, &none), s = few__loss_rows(l, in->guidance);
+  return few_add(g, F, few_mul(g, s, few_sub(g, teacher(l, in), F)));
+}
+
 static struct few_mix vp(double lambda) {
   return (struct few_mix){sqrt(1 / (1 + exp(-lambda))), sqrt(1 / (1 + exp(lambda)))};
 }
@@ -59,18 +68,33 @@ static void ddim(struct few_mix from, struct few_mix to, const double *x, double
   for (int k = 0; k < D; k++) z[k] = to.x0 * x[k] + to.eps * (z[k] - from.x0 * x[k]) / from.eps;
 }
 
+/* What a row's networks are told: its label, -1 without, and w. */
+struct told {
+  int label;
+  double w;
+};
+
+/* x^w = (1 + w) x^(c) - w x^ */
+static void denoise_guided(struct told told, struct few_mix state, const double *z, double *x) {
+  double without[D];
+  denoise(told.label, state, z, x);
+  denoise(-1, state, z, without);
+  for (int k = 0; k < D; k++) x[k] = (1 + told.w) * x[k] - told.w * without[k];
+}
+
 /* x~ of two teacher's steps u -> m -> s of VP; the paper's exception where s is the clean end. */
-static void x_tilde(const double *z, double u, double m, double s, bool exception, double *out) {
+static void x_tilde(struct told told, const double *z, double u, double m, double s, bool exception,
+                    double *out) {
   const struct few_mix at = vp(logsnr(u)), mid = vp(logsnr(m)), end = vp(logsnr(s));
   double w[D], x[D];
   memcpy(w, z, sizeof w);
-  denoise(-1, at, w, x);
+  denoise_guided(told, at, w, x);
   if (m == s) { /* one step is left */
     memcpy(out, x, sizeof x);
     return;
   }
   ddim(at, mid, x, w);
-  denoise(-1, mid, w, x);
+  denoise_guided(told, mid, w, x);
   ddim(mid, end, x, w);
   const double ratio = end.eps / at.eps;
   for (int k = 0; k < D; k++)
@@ -83,18 +107,26 @@ static double weight_of(const char *name, double snr) {
   return strcmp(name, "snr") ? 1 : snr;
 }
 
-static void check_progressive(const char *direction, const char *grid, const char *weighting,
-                              double steps) {
+/* Of a teacher without labels, or (stage two) of one with labels that is told the strength. */
+static void check_progressive(bool guided, const char *direction, const char *grid,
+                              const char *weighting, double steps) {
   static struct loss_test t;
   const bool encode = !strcmp(direction, "encode"), twice = !strcmp(grid, "double");
-  t = (struct loss_test){.teacher = teacher, .scalar_value = {steps}};
+  const struct few_net_spec spec = {.classes = guided ? 2 : 0, .guidance = guided};
+  t = (struct loss_test){.teacher = guided ? guided_teacher : teacher,
+                         .scalar_value = {steps},
+                         .spec = spec,
+                         .teacher_spec = spec};
   loss_begin(&t, "progressive",
              (const char *const[][2]){
                  {"direction", direction}, {"grid", grid}, {"weight", weighting}, {NULL, NULL}});
   struct few_loss *l = &t.loss;
   const struct few_trig_draw d = few__trig_at(l, l->x0, l->t, FEW_RNG_NOISE);
-  few_node F = few__loss_F(l, FEW_STUDENT, d.x, d.t, FEW_NONE, FEW_NONE);
-  double **v = loss_values(&t, 4, (few_node[]){l->term[0].value, d.t, d.x, F}), loss = 0, dF[N * D];
+  const few_node s_of = few__loss_strength(l);
+  few_node F = few__loss_F(l, FEW_STUDENT, d.x, d.t, l->label, s_of);
+  const int n_values = guided ? 5 : 4;
+  double **v = loss_values(&t, n_values, (few_node[]){l->term[0].value, d.t, d.x, F, s_of});
+  double loss = 0, dF[N * D];
   const struct few_cosine c = few__cosine(-20, 20);
   int seen[64] = {0};
   for (int i = 0; i < N; i++) {
@@ -110,7 +142,8 @@ static void check_progressive(const char *direction, const char *grid, const cha
     double z[D], want[D], square = 0;
     for (int k = 0; k < D; k++) z[k] = v[2][i * D + k] / n;
     assert_close(cos(v[1][i]) / n, at.x0, 1e-9);
-    x_tilde(z, u, m, s, !encode && s == 0, want);
+    const struct told told = {guided ? i % 3 - 1 : -1, guided ? v[4][i] - 1 : 0};
+    x_tilde(told, z, u, m, s, !encode && s == 0, want);
     for (int k = 0; k < D; k++) {
       const int j = i * D + k;
       const double x = cos(v[1][i]) * v[2][j] - sin(v[1][i]) * sigma * v[3][j];
@@ -124,18 +157,21 @@ static void check_progressive(const char *direction, const char *grid, const cha
   const double tol = encode ? 1e-4 : 1e-9;
   assert_close(v[0][0], loss, tol * (1 + loss));
   if (!encode) loss_check_gradient(&t, F, dF, 1e-11);
-  loss_values_free(4, v);
+  loss_values_free(n_values, v);
   loss_end(&t);
 }
 
 static void test_progressive(void **state) {
   (void)state;
   static const char *const weightings[] = {"snr-trunc", "snr+1", "snr", "constant"};
-  for (int i = 0; i < 4; i++) check_progressive("decode", "own", weightings[i], 4);
-  check_progressive("decode", "own", "snr-trunc", 1);
-  check_progressive("decode", "double", "snr-trunc", 4);
-  check_progressive("encode", "own", "snr-trunc", 4);
-  check_progressive("encode", "own", "constant", 2);
+  for (int i = 0; i < 4; i++) check_progressive(false, "decode", "own", weightings[i], 4);
+  check_progressive(false, "decode", "own", "snr-trunc", 1);
+  check_progressive(false, "decode", "double", "snr-trunc", 4);
+  check_progressive(false, "encode", "own", "snr-trunc", 4);
+  check_progressive(false, "encode", "own", "constant", 2);
+  check_progressive(true, "decode", "own", "snr-trunc", 4);
+  check_progressive(true, "decode", "double", "constant", 4);
+  check_progressive(true, "encode", "own", "constant", 2);
 }
 
 /* joint: the mean of the losses with the label and without. */
