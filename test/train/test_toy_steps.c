@@ -62,6 +62,23 @@ static void test_progressive(void **state) {
   toy_end(&t);
 }
 
+/* The rate of each stage falls in a straight line to zero, which the step after its last would
+ * have, and begins anew. The log has nine digits. */
+static void test_rates(void **state) {
+  (void)state;
+  enum { STAGES = 3, EACH = 40 };
+  const double first = 1e-3;
+  double rate[STAGES * EACH + 1];
+  struct toy t = toy_begin();
+  toy_train(&t, "toy-progressive", "rates",
+            (const char *const[]){TOY_TEACHER, "steps=120", "start=4", "batch=32", "log_every=1",
+                                  "preview_every=0", NULL});
+  assert_int_equal(toy_logged(&t, "lr", STAGES * EACH + 1, rate), STAGES * EACH);
+  for (int i = 0; i < STAGES * EACH; i++)
+    assert_close(rate[i], first * (EACH - i % EACH) / EACH, 1e-9 * first);
+  toy_end(&t);
+}
+
 /* Rms error of a student's jumps of 2/4 from each i/4 against the exact flow, in sigma_d. */
 static double jump_error(struct toy *t) {
   static float in[TOY_N * TOY_D], F[TOY_N * TOY_D], times[TOY_N];
@@ -241,7 +258,8 @@ int main(void) {
   if (getenv("FEW_TOY_MODEL")) return measure_one(getenv("FEW_TOY_MODEL"), getenv("FEW_TOY_LOOK"));
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_direct),      cmocka_unit_test(test_reflow),
-      cmocka_unit_test(test_progressive), cmocka_unit_test(test_double),
-      cmocka_unit_test(test_resumed),     cmocka_unit_test(test_refused)};
+      cmocka_unit_test(test_progressive), cmocka_unit_test(test_rates),
+      cmocka_unit_test(test_double),      cmocka_unit_test(test_resumed),
+      cmocka_unit_test(test_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
