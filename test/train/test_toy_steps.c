@@ -116,24 +116,34 @@ static double jump_error(struct toy *t) {
   return toy_rms(got, want) / sigma;
 }
 
-/* grid = double learns jumps of 2/N from each i/N, which the stochastic sampler takes; a student of
- * jumps of 1/N does not know them. */
-static void test_double(void **state) {
-  (void)state;
-  struct toy t = toy_begin();
-  double error[2];
+/* Of the last model, by the sampler stochastic on the model's own times. */
+static struct toy_energy stochastic(struct toy *t, const char *what, double *jumps) {
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  o.sampler = "stochastic";
+  const struct toy_energy e = toy_energy(t, &o);
+  *jumps = jump_error(t);
+  printf("%s: jumps of 2/4 within %.3f sigma_d; samples: energy distance %.4f, shape %.4f\n", what,
+         *jumps, e.ring, e.shape);
+  return e;
+}
+
+/* grid = double learns jumps of 2/N from each i/N, which the stochastic sampler takes; a student of
+ * jumps of 1/N does not know them. Measured: 0.080 and 0.228; samples 0.0025, 0.019, where the
+ * teacher as it is has jumps within 0.347 and samples at 0.082, 0.91. */
+static void test_stochastic(void **state) {
+  (void)state;
+  static const char *const grids[] = {"grid=own", "grid=double"};
+  struct toy t = toy_begin();
+  struct toy_energy e = {INFINITY, INFINITY};
+  double jumps[2];
   for (int twice = 0; twice < 2; twice++) {
-    toy_train(&t, "toy-progressive", twice ? "double" : "own",
-              (const char *const[]){TOY_TEACHER, twice ? "grid=double" : "grid=own", "start=16",
-                                    "end=4", "steps=450", "batch=256", "preview_every=0", NULL});
-    error[twice] = jump_error(&t);
+    toy_train(&t, "toy-progressive-stochastic", grids[twice],
+              (const char *const[]){TOY_TEACHER, grids[twice], "steps=450", "batch=256",
+                                    "preview_every=0", NULL});
+    e = stochastic(&t, grids[twice], &jumps[twice]);
   }
-  const struct toy_modes modes = toy_modes(&t, &o); /* its own sampler and times */
-  printf("jumps of 2/4: grid = own %.3f, double %.3f sigma_d; samples %.3f near, rarest %.2f\n",
-         error[0], error[1], modes.near, modes.rarest);
-  assert_true(error[1] < 0.12 && error[0] > 2 * error[1]);
-  assert_true(modes.near > 0.8 && modes.rarest > 0.5);
+  assert_true(jumps[1] < 0.12 && jumps[0] > 2 * jumps[1]);
+  assert_true(e.ring < 0.008 && e.shape < 0.06);
   toy_end(&t);
 }
 
@@ -240,8 +250,8 @@ static void test_refused(void **state) {
   toy_end(&t);
 }
 
-/* FEW_TOY_MODEL=student.safetensors FEW_TOY_LOOK="ddim flow 4": that distance, for docs/methods.md.
- */
+/* FEW_TOY_MODEL=student.safetensors FEW_TOY_LOOK="ddim flow 4": that distance, for docs/methods.md;
+ * of "stochastic - 4", how far its jumps and samples are. */
 static int measure_one(const char *path, char *words) {
   struct toy t = {.ctx = test_ctx()};
   struct look look = {.sampler = strtok(words, " ")};
@@ -249,7 +259,11 @@ static int measure_one(const char *path, char *words) {
   look.schedule = strtok(NULL, " ");
   look.steps = atoi(strtok(NULL, " "));
   if (!strcmp(look.schedule, "-")) look.schedule = NULL;
-  distance(&t, &look);
+  double jumps;
+  if (strcmp(look.sampler, "stochastic") != 0)
+    distance(&t, &look);
+  else
+    stochastic(&t, path, &jumps);
   few_ctx_free(t.ctx);
   return 0;
 }
@@ -259,7 +273,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_direct),      cmocka_unit_test(test_reflow),
       cmocka_unit_test(test_progressive), cmocka_unit_test(test_rates),
-      cmocka_unit_test(test_double),      cmocka_unit_test(test_resumed),
+      cmocka_unit_test(test_stochastic),  cmocka_unit_test(test_resumed),
       cmocka_unit_test(test_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
