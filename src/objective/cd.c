@@ -15,7 +15,7 @@
 struct cd_opts {
   struct few_guidance_opts guidance;
   struct few_grid_opts grid;
-  struct few_metric_opts metric;
+  struct few_distance_opts metric;
   int64_t points;
   int solver;
   double target_decay;

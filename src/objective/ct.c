@@ -13,7 +13,7 @@
 
 struct ct_opts {
   struct few_grid_opts grid;
-  struct few_metric_opts metric;
+  struct few_distance_opts metric;
   int64_t s0, s1;
   double mu0;
 };

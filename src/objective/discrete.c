@@ -105,7 +105,8 @@ few_node few__discrete_f(struct few_loss *l, enum few_role who, const struct few
 }
 
 /* [rows]. The slope of sqrt at 0 is infinite: 1e-24 makes 0 of 0 and nothing of all else. */
-static few_node distance(struct few_loss *l, const struct few_metric_opts *o, few_node difference) {
+static few_node distance(struct few_loss *l, const struct few_distance_opts *o,
+                         few_node difference) {
   enum { L2, L1 };
   few_graph *g = l->g;
   const double d = (double)few_shape_count(few_node_shape(g, difference)) / (double)l->rows;
@@ -117,10 +118,10 @@ static few_node distance(struct few_loss *l, const struct few_metric_opts *o, fe
   return few_affine(g, few_sqrt(g, few_affine(g, sum, 1, fmax(c * c, 1e-24))), 1, -c);
 }
 
-void few__discrete_add(struct few_loss *l, const struct few_metric_opts *o,
+void few__discrete_add(struct few_loss *l, const struct few_distance_opts *o,
                        const struct few_trig_draw *at, few_node guidance, few_node target,
                        few_node weight) {
-  static const struct few_metric_opts square = {0, 0};
+  static const struct few_distance_opts square = {0, 0};
   few_graph *g = l->g;
   l->t = at->t;
   few_node f = few__discrete_f(l, FEW_STUDENT, at, guidance);

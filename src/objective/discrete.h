@@ -23,7 +23,7 @@ struct few_grid_opts {
   int path;
   double rho, sigma_min, sigma_max;
 };
-struct few_metric_opts {
+struct few_distance_opts {
   int metric; /* 0 l2, 1 l1, 2 huber */
   double huber_c;
 };
@@ -79,7 +79,7 @@ few_node few__grid_lognormal(const struct few_loss *l, const struct few_grid_opt
 
 /* Consistency: d(f(x_t, t), target) of the student with gradients, weighted [rows] (FEW_NONE: 1).
  * `at` is the state at t; no gradient is taken of the target. Adds the loss, and logs mse. */
-void few__discrete_add(struct few_loss *l, const struct few_metric_opts *o,
+void few__discrete_add(struct few_loss *l, const struct few_distance_opts *o,
                        const struct few_trig_draw *at, few_node guidance, few_node target,
                        few_node weight);
 /* f of a network at the state. */

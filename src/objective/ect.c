@@ -18,7 +18,7 @@
 
 struct ect_opts {
   struct few_grid_opts grid; /* its path alone */
-  struct few_metric_opts metric;
+  struct few_distance_opts metric;
   double p_mean, p_std, q, k, b;
   int64_t doublings;
   int weight;
