@@ -39,6 +39,11 @@ few_status few__backend_choose(few_ctx *ctx, const struct few_backend **out, con
   return FEW_OK;
 }
 
+few_status few__backend_open(few_ctx *ctx, const struct few_backend *b, struct few_queue **out) {
+  const char *why = b->device->open(out);
+  return why ? few__fail(ctx, FEW_E_UNSUPPORTED, "backend %s: %s", b->name, why) : FEW_OK;
+}
+
 few_status few_ctx_set_backend(few_ctx *ctx, const char *name) {
   const struct few_backend *b;
   FEW_TRY(few__backend_choose(ctx, &b, name ? name : "cpu"));

@@ -142,6 +142,8 @@ const struct few_backend *few__backend_at(int i);
 
 /* That of the name; FEW_E_INVALID tells the names, FEW_E_UNSUPPORTED why it is missing. */
 few_status few__backend_choose(few_ctx *ctx, const struct few_backend **out, const char *name);
+/* A queue of its device; FEW_E_UNSUPPORTED tells why there is none. */
+few_status few__backend_open(few_ctx *ctx, const struct few_backend *b, struct few_queue **out);
 /* What the context's networks run on: what was chosen, or cpu; and the same of the host alone. */
 const struct few_backend *few__backend_of(const few_ctx *ctx);
 const struct few_backend *few__backend_host(const few_ctx *ctx);

@@ -82,8 +82,7 @@ static few_status measure(const struct few_space *s, few_precision precision,
     FEW_TRY(time_copy(s, n, &seconds));
     out->gbytes = 2e-9 * (double)n * sizeof(float) / seconds;
   }
-  const char *why = s->device->finish(s->queue);
-  return why ? few__fail(s->ctx, FEW_E_IO, "backend %s: %s", s->backend->name, why) : FEW_OK;
+  return few__space_finish(s);
 }
 
 few_status few_bench_device(few_ctx *ctx, const char *backend, enum few_bench_precision precision,

@@ -27,8 +27,7 @@ static few_status make_arena(few_seat *s) {
 }
 
 static few_status place(few_seat *s, const struct few_backend *backend) {
-  const char *why = s->borrowed ? NULL : backend->device->open(&s->queue);
-  if (why) return few__fail(s->ctx, FEW_E_UNSUPPORTED, "backend %s: %s", backend->name, why);
+  if (!s->borrowed) FEW_TRY(few__backend_open(s->ctx, backend, &s->queue));
   s->device = backend->device;
   FEW_TRY(FEW_NEW(s->ctx, &s->placed, s->n));
   for (int k = 0; k < s->n; k++)

@@ -209,12 +209,13 @@ void few__shards_free(few_shards *s) {
 
 /* ---- an update ---- */
 
-/* Slots are found by name, so only when the values lie elsewhere than before. */
-static void bind_values(const struct few_shards *s, struct lane *lane) {
+/* Slots are found by name, so only when the values lie elsewhere than before: true then. */
+static bool bind_values(const struct few_shards *s, struct lane *lane) {
   struct few_values *bound = &lane->bound[s->now];
-  if (bound->param == s->values.param && bound->target == s->values.target) return;
+  if (bound->param == s->values.param && bound->target == s->values.target) return false;
   few__phase_bind(&s->phase[s->now], &s->o.networks, &s->values, lane->slots[s->now]);
   *bound = s->values;
+  return true;
 }
 
 /* The student's numbers are those of (seed, step); the fake network's are apart from them. */
@@ -343,8 +344,7 @@ static few_status device_step(struct few_shards *s) {
   struct ahead *a = &s->ahead[s->now];
   struct lane *lane = &s->lane[0];
   const struct batch *batch = fill_ahead(s, s->update);
-  bind_values(s, lane);
-  FEW_TRY(keep_values(s, lane));
+  if (bind_values(s, lane)) FEW_TRY(keep_values(s, lane));
   for (int64_t shard = 0; shard < s->shards; shard++) FEW_TRY(enqueue_shard(s, lane, batch, shard));
   fill_ahead(s, s->update + 1); /* the device is busy meanwhile */
   FEW_TRY(few__space_get(s->space, a->read, a->said, s->shards * a->n_said));

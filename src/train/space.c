@@ -8,8 +8,7 @@ few_status few__space_open(few_ctx *ctx, struct few_space *out, few_workers *wor
                            const struct few_backend *backend) {
   *out = (struct few_space){.ctx = ctx, .workers = workers, .backend = backend};
   if (!backend->device) return FEW_OK;
-  const char *why = backend->device->open(&out->queue);
-  if (why) return few__fail(ctx, FEW_E_UNSUPPORTED, "backend %s: %s", backend->name, why);
+  FEW_TRY(few__backend_open(ctx, backend, &out->queue));
   out->device = backend->device;
   out->parts = out->device->alloc(out->queue, FEW_DOT_PARTS * sizeof *out->parts);
   return out->parts ? FEW_OK : few__fail(ctx, FEW_E_MEMORY, "out of memory on the device");
@@ -20,6 +19,11 @@ void few__space_close(struct few_space *s) {
   s->device->free(s->queue, s->parts);
   s->device->close(s->queue);
   *s = (struct few_space){.ctx = s->ctx};
+}
+
+few_status few__space_finish(const struct few_space *s) {
+  const char *why = s->device ? s->device->finish(s->queue) : NULL;
+  return why ? few__fail(s->ctx, FEW_E_IO, "backend %s: %s", s->backend->name, why) : FEW_OK;
 }
 
 /* ---- memory ---- */
@@ -63,8 +67,7 @@ few_status few__space_get(const struct few_space *s, float *to, const float *fro
     return FEW_OK;
   }
   s->device->get(s->queue, to, from, (size_t)n * sizeof *to);
-  const char *why = s->device->finish(s->queue);
-  return why ? few__fail(s->ctx, FEW_E_IO, "backend %s: %s", s->backend->name, why) : FEW_OK;
+  return few__space_finish(s);
 }
 
 /* ---- passes ---- */
@@ -104,9 +107,8 @@ static few_status device_dot(const struct few_space *s, int64_t n, const float *
   double part[FEW_DOT_PARTS];
   s->device->vector->dot(s->queue, s->parts, a, b, n);
   s->device->get(s->queue, part, s->parts, sizeof part);
-  const char *why = s->device->finish(s->queue);
   *out = few__sum_tree(part, FEW_DOT_PARTS);
-  return why ? few__fail(s->ctx, FEW_E_IO, "backend %s: %s", s->backend->name, why) : FEW_OK;
+  return few__space_finish(s);
 }
 
 few_status few__space_sumsq(const struct few_space *s, int64_t n, const float *g, double *out) {

@@ -21,6 +21,8 @@ struct few_space {
 few_status few__space_open(few_ctx *ctx, struct few_space *out, few_workers *workers,
                            const struct few_backend *backend);
 void few__space_close(struct few_space *s);
+/* Wait for the device; the first mistake since the last wait. */
+few_status few__space_finish(const struct few_space *s);
 
 /* n zeros; to be given back to few__space_free. */
 few_status few__space_new(const struct few_space *s, float **out, int64_t n);

@@ -47,15 +47,11 @@ static struct few_conv geometry(const struct few_call *c, struct few_shape x, st
 }
 
 /* The scratch: the turned kernel, then images that are not stored as the call has them. */
-struct rooms {
-  uint16_t *next;
-};
-
 static size_t kernel_bytes(struct few_shape w, size_t real_size) {
   return ((size_t)count_of(w) * real_size + 255) & ~(size_t)255;
 }
 
-static size_t room(const struct few_call *c, struct few_shape w, size_t real_size) {
+static size_t room_bytes(const struct few_call *c, struct few_shape w, size_t real_size) {
   size_t bytes = kernel_bytes(w, real_size);
   if (c->precision != FEW_BF16) return bytes;
   for (int k = 0; k < 2; k++) bytes += few__cuda_narrow_bytes(c->in[k].shape);
@@ -63,26 +59,26 @@ static size_t room(const struct few_call *c, struct few_shape w, size_t real_siz
 }
 
 template <class real>
-static struct rooms rooms_of(const struct few_call *c, struct few_shape w) {
-  return {(uint16_t *)((char *)c->scratch + kernel_bytes(w, sizeof(real)))};
+static uint16_t *behind_kernel(const struct few_call *c, struct few_shape w) {
+  return (uint16_t *)((char *)c->scratch + kernel_bytes(w, sizeof(real)));
 }
 
-static void *image(const struct few_call *c, const struct few_conv *s, int k, struct rooms *r) {
+static void *image(const struct few_call *c, const struct few_conv *s, int k, uint16_t **room) {
   if (s->type != FEW_CONV_BF16) return (void *)c->in[k].data;
-  return (void *)few__cuda_narrowed(c, k, &r->next);
+  return (void *)few__cuda_narrowed(c, k, room);
 }
 
 /* An image that comes out, with few__cuda_conv's other two in place. */
 template <class real>
 static void to_image(const struct few_call *c, const struct few_conv *s, enum few_conv_what what) {
-  struct rooms r = rooms_of<real>(c, c->in[1].shape);
-  void *in = image(c, s, 0, &r), *w = c->scratch;
+  uint16_t *room = behind_kernel<real>(c, c->in[1].shape);
+  void *in = image(c, s, 0, &room), *w = c->scratch;
   const bool apart = s->type == FEW_CONV_BF16 && !c->half[0];
-  void *out = apart ? (void *)r.next : c->out;
+  void *out = apart ? (void *)room : c->out;
   turn<real, false>(c, s, operand<real>(c, 1), {w, s->type == FEW_CONV_BF16});
   few__cuda_conv(c->queue, s, what, what == FEW_CONV_Y ? out : in, what == FEW_CONV_Y ? in : out,
                  w);
-  if (apart) few__cuda_from_bf16(c->queue, r.next, (float *)c->out, count_of(c->shape));
+  if (apart) few__cuda_from_bf16(c->queue, room, (float *)c->out, count_of(c->shape));
 }
 
 template <class real>
@@ -102,8 +98,8 @@ FEW_CUDA_KERNEL(conv_dx)
 template <class real>
 static void conv_dw(const struct few_call *c) {
   const struct few_conv s = geometry<real>(c, c->in[0].shape, c->shape, c->in[1].shape);
-  struct rooms r = rooms_of<real>(c, c->shape);
-  void *x = image(c, &s, 0, &r), *y = image(c, &s, 1, &r);
+  uint16_t *room = behind_kernel<real>(c, c->shape);
+  void *x = image(c, &s, 0, &room), *y = image(c, &s, 1, &room);
   few__cuda_conv(c->queue, &s, FEW_CONV_W, y, x, c->scratch);
   turn<real, true>(c, &s, {c->scratch, s.type == FEW_CONV_BF16}, result<real>(c));
 }
@@ -111,18 +107,18 @@ FEW_CUDA_KERNEL(conv_dw)
 
 template <class real>
 static size_t conv_scratch(const struct few_call *c) {
-  return room(c, c->in[1].shape, sizeof(real));
+  return room_bytes(c, c->in[1].shape, sizeof(real));
 }
 FEW_CUDA_SCRATCH(conv)
 
 template <class real>
 static size_t conv_dx_scratch(const struct few_call *c) {
-  return room(c, c->in[1].shape, sizeof(real));
+  return room_bytes(c, c->in[1].shape, sizeof(real));
 }
 FEW_CUDA_SCRATCH(conv_dx)
 
 template <class real>
 static size_t conv_dw_scratch(const struct few_call *c) {
-  return room(c, c->shape, sizeof(real));
+  return room_bytes(c, c->shape, sizeof(real));
 }
 FEW_CUDA_SCRATCH(conv_dw)

@@ -17,7 +17,9 @@
 
 #ifdef FEW_CUDA_EMULATED
 #define FEW_UNROLL
-static inline uint32_t few__bf16_pair(float low, float high) { return emu_bf16_pair(low, high); }
+static inline uint32_t few__bf16_pair(float low, float high) {
+  return few__to_bf16(low) | (uint32_t)few__to_bf16(high) << 16;
+}
 static inline void few__mma(float d[4], const uint32_t a[4], const uint32_t b[2]) {
   emu_mma(d, a, b);
 }

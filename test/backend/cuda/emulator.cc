@@ -78,14 +78,6 @@ void emu_exchange_all(uint64_t value, uint64_t all[32]) {
   memcpy(all, slot, 32 * sizeof *all);
 }
 
-static uint32_t bf16(float x) {
-  uint32_t bits;
-  memcpy(&bits, &x, sizeof bits);
-  return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-}
-
-uint32_t emu_bf16_pair(float low, float high) { return bf16(low) | bf16(high) << 16; }
-
 /* Half k % 2 of a word, as a float. */
 static float half_of(uint64_t words, int word, int k) {
   const uint32_t bits = (uint32_t)(words >> 32 * word) >> 16 * (k % 2) << 16;

@@ -63,7 +63,6 @@ static inline T __shfl_xor_sync(unsigned mask, T value, int with) {
 
 /* ---- matrix units: src/backend/cuda/mma.h ---- */
 void emu_exchange_all(uint64_t value, uint64_t all[32]);
-uint32_t emu_bf16_pair(float low, float high);
 void emu_mma(float d[4], const uint32_t a[4], const uint32_t b[2]);
 
 #endif
