@@ -126,8 +126,6 @@ static void hashes_of(const struct few_run_identity *id, struct few_st_pair mend
 
 static void hex(uint64_t bits, char out[24]) { snprintf(out, 24, "0x%016" PRIx64, bits); }
 
-static few_status remove_old(few_ctx *ctx, const char *dir, int64_t step);
-
 few_status few__checkpoint_write(few_ctx *ctx, const struct few_run_state *s, const char *dir,
                                  const struct few_run_identity *id) {
   struct array a[MAX_ARRAYS];
@@ -137,7 +135,6 @@ few_status few__checkpoint_write(few_ctx *ctx, const struct few_run_state *s, co
   uint64_t value[N_HASHES];
   char text[N_NUMBERS + N_HASHES][24], name[64], *path = NULL;
   struct few_run_state copy = *s;
-  FEW_TRY(few__state_get(s));
   int n = arrays_of(s, a);
   for (int i = 0; i < n; i++)
     t[i] = (struct few_st_tensor){
@@ -158,7 +155,7 @@ few_status few__checkpoint_write(few_ctx *ctx, const struct few_run_state *s, co
   FEW_TRY(few__path_join(ctx, &path, dir, name));
   few_status st = few__st_write(ctx, path, t, n, meta, N_NUMBERS + N_HASHES);
   few__free(ctx, path);
-  return st ? st : remove_old(ctx, dir, s->step);
+  return st;
 }
 
 /* The step of "checkpoint-<step>.safetensors", or -1. */
@@ -172,7 +169,7 @@ static int64_t step_of(const char *name) {
 
 /* Names sort by step: the number is padded. Of those up to `step` everything but the last two goes.
  * Later ones could not be read, or the run would be there: they must not take the place of good. */
-static few_status remove_old(few_ctx *ctx, const char *dir, int64_t step) {
+few_status few__checkpoint_trim(few_ctx *ctx, const char *dir, int64_t step) {
   struct few_names names;
   FEW_TRY(few__list_dir(ctx, &names, dir));
   int kept = 0;

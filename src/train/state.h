@@ -52,12 +52,13 @@ few_status few__state_get(const struct few_run_state *s);
 /* The student as it is saved and looked at, averaged where there is an average. */
 few_status few__state_student(const struct few_run_state *s, float *values);
 
-/* Both bring here and there together.
- * Write DIR/checkpoint-<step>.safetensors and remove all but the last two. */
+/* DIR/checkpoint-<step>.safetensors of what is `here`. */
 few_status few__checkpoint_write(few_ctx *ctx, const struct few_run_state *s, const char *dir,
                                  const struct few_run_identity *id);
-/* Read the newest that is whole. *found is false where there is none; FEW_E_FORMAT where there are
- * some and none is whole. */
+/* Remove those of up to `step` but for the last two. */
+few_status few__checkpoint_trim(few_ctx *ctx, const char *dir, int64_t step);
+/* Read the newest that is whole, here and there. *found is false where there is none; FEW_E_FORMAT
+ * where there are some and none is whole. */
 few_status few__checkpoint_read(few_ctx *ctx, struct few_run_state *s, const char *dir,
                                 const struct few_run_identity *id, bool *found);
 

@@ -17,7 +17,8 @@
 #include "io/file.h"
 #include "journal.h"
 #include "pairs.h"
-#include "results.h"
+#include "preview.h"
+#include "saving.h"
 #include "tally.h"
 #include "update.h"
 
@@ -36,6 +37,7 @@ struct training {
   struct few_journal journal;
   few_evaluation *evaluation; /* NULL: none on the schedule */
   struct few_run_identity id;
+  few_saving *saving;
   struct few_tally tally;
   double began;
 };
@@ -219,17 +221,20 @@ static few_status set_up(struct training *t) {
   FEW_TRY(few__shards_create(t->ctx, &t->shards, &so));
   FEW_TRY(make_state(t));
   FEW_TRY(few__evaluation_open(t->ctx, &t->evaluation, &t->recipe, t->model));
+  const struct few_saving_opts saving = {t->dir, &t->recipe, &t->id, &t->state, t->model};
+  FEW_TRY(few__saving_open(t->ctx, &t->saving, &saving));
   bool found;
   FEW_TRY(few__checkpoint_read(t->ctx, &t->state, t->dir, &t->id, &found));
   FEW_TRY(write_recipe(t));
   if (t->recipe.needs_pairs) FEW_TRY(few__pairs_open(t->ctx, &t->pairs, &t->recipe, t->dir));
-  if (!found) FEW_TRY(few__checkpoint_write(t->ctx, &t->state, t->dir, &t->id));
+  if (!found) FEW_TRY(few__save(t->saving, false));
   if (found && t->state.step)
     few__log(t->ctx, FEW_LOG_INFO, "resuming %s at step %" PRId64, t->dir, t->state.step);
   return few__journal_open(t->ctx, &t->journal, t->dir, t->state.step);
 }
 
 static void tear_down(struct training *t) {
+  few__saving_close(t->saving);
   few__journal_close(t->ctx, &t->journal);
   few__evaluation_free(t->evaluation);
   few__shards_free(t->shards);
@@ -246,19 +251,9 @@ static void tear_down(struct training *t) {
 
 /* ---- results ---- */
 
-/* The values that are saved and looked at. */
-static few_status take_values(struct training *t) {
-  FEW_TRY(few__state_student(&t->state, few_model_values_mut(t->model)));
-  return few__run_use(&t->recipe, t->state.step, t->model);
-}
-
-static few_status write_model(struct training *t) {
-  FEW_TRY(take_values(t));
-  return few__write_model(t->ctx, t->model, &t->recipe, t->state.step, t->dir);
-}
-
 static few_status preview(struct training *t) {
-  FEW_TRY(take_values(t));
+  FEW_TRY(few__state_student(&t->state, few_model_values_mut(t->model)));
+  FEW_TRY(few__run_use(&t->recipe, t->state.step, t->model));
   return few__preview(t->ctx, t->model, &t->recipe.keys, t->state.step, t->dir);
 }
 
@@ -278,6 +273,7 @@ static few_status write_event(struct training *t, int64_t step, const char *even
 static few_status roll_back(struct training *t, const char *why) {
   int64_t failed = t->state.step, retries = t->state.retries + 1;
   bool found;
+  FEW_TRY(few__saving_finish(t->saving));
   FEW_TRY(few__checkpoint_read(t->ctx, &t->state, t->dir, &t->id, &found));
   if (!found)
     return few__fail(t->ctx, FEW_E_DIVERGED,
@@ -288,7 +284,7 @@ static few_status roll_back(struct training *t, const char *why) {
   few__journal_close(t->ctx, &t->journal);
   FEW_TRY(few__journal_open(t->ctx, &t->journal, t->dir, t->state.step));
   few__tally_clear(&t->tally);
-  FEW_TRY(few__checkpoint_write(t->ctx, &t->state, t->dir, &t->id));
+  FEW_TRY(few__save(t->saving, false));
   return write_event(t, t->state.step, "rolled back", why);
 }
 
@@ -377,10 +373,7 @@ static few_status after_step(struct training *t, double lr) {
     FEW_TRY(few__tally_write(t->ctx, &t->tally, &t->journal, step, k->batch, lr,
                              few__now() - t->began));
   FEW_TRY(few__evaluation_run(t->evaluation, &t->state, &t->journal)); /* before the checkpoint */
-  if (due(step, k->checkpoint_every, k->steps)) {
-    FEW_TRY(few__checkpoint_write(t->ctx, &t->state, t->dir, &t->id));
-    FEW_TRY(write_model(t));
-  }
+  if (due(step, k->checkpoint_every, k->steps)) FEW_TRY(few__save(t->saving, true));
   return due(step, k->preview_every, k->steps) ? preview(t) : FEW_OK;
 }
 
@@ -399,13 +392,16 @@ static few_status loop(struct training *t) {
     struct few_progress p = {"training", t->state.step, k->steps, few__now() - t->began, note};
     if (!st) st = few__progress(t->ctx, &p);
     if (st) {
-      FEW_TRY(few__checkpoint_write(t->ctx, &t->state, t->dir, &t->id));
-      FEW_TRY(write_model(t));
+      FEW_TRY(few__save(t->saving, true));
+      FEW_TRY(few__saving_finish(t->saving));
       return st;
     }
   }
-  if (first == t->state.step) few__log(t->ctx, FEW_LOG_INFO, "%s: nothing left to do", t->dir);
-  return write_model(t);
+  if (first == t->state.step) {
+    few__log(t->ctx, FEW_LOG_INFO, "%s: nothing left to do", t->dir);
+    FEW_TRY(few__save(t->saving, true));
+  }
+  return few__saving_finish(t->saving);
 }
 
 static few_status run(struct training *t) {

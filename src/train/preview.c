@@ -1,23 +1,10 @@
-/* results.c - see results.h. */
-#include "results.h"
+/* preview.c - see preview.h. */
+#include "preview.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "io/file.h"
-#include "provenance.h"
-
-few_status few__write_model(few_ctx *ctx, few_model *m, const struct few_run_recipe *r,
-                            int64_t step, const char *dir) {
-  char *path;
-  m->step = step;
-  m->half = r->keys.weights == 1;
-  FEW_TRY(few__provenance(ctx, r, step, &m->provenance));
-  FEW_TRY(few__path_join(ctx, &path, dir, "model.safetensors"));
-  few_status st = few_model_save(m, path);
-  few__free(ctx, path);
-  return st;
-}
 
 static struct few_sample_opts preview_opts(const struct few_train_keys *k) {
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
@@ -52,6 +39,7 @@ few_status few__preview(few_ctx *ctx, few_model *m, const struct few_train_keys 
   few_status st;
   const struct few_sample_opts o = preview_opts(k);
   if (m->direction == FEW_ENCODES) return FEW_OK;
+  m->step = step;
   snprintf(name, sizeof name, "preview-%09" PRId64 ".png", step);
   FEW_GOTO(few__path_join(ctx, &path, dir, name));
   FEW_GOTO(FEW_NEW(ctx, &samples, o.n * item));

@@ -1,12 +1,9 @@
-/* results.h - what a run leaves behind: its model, and pictures on the way. */
-#ifndef FEW_SRC_TRAIN_RESULTS_H
-#define FEW_SRC_TRAIN_RESULTS_H
+/* preview.h - what the run makes so far. */
+#ifndef FEW_SRC_TRAIN_PREVIEW_H
+#define FEW_SRC_TRAIN_PREVIEW_H
 
 #include "recipe.h"
 
-/* DIR/model.safetensors after `step` steps, with its provenance. */
-few_status few__write_model(few_ctx *ctx, few_model *m, const struct few_run_recipe *r,
-                            int64_t step, const char *dir);
 /* What a preview would refuse at the run's first stage, before the first step; where there are
  * none, a student that nothing could sample. */
 few_status few__preview_check(few_ctx *ctx, few_model *m, const struct few_run_recipe *r);

@@ -1,0 +1,113 @@
+/* saving.c - see saving.h.
+ *
+ * The thread has a context of its own, for one serves one thread. It is handed what the files are
+ * made of as it was: the state's numbers by value, the student as a copy of the model that borrows
+ * what no step changes; and touches nothing else.
+ */
+#include "saving.h"
+
+#include <pthread.h>
+
+#include "io/file.h"
+#include "provenance.h"
+
+struct few_saving {
+  few_ctx *ctx;
+  struct few_saving_opts o;
+  few_ctx *own; /* the thread's; NULL: the files are written by the caller */
+  char *path;   /* of the model */
+  pthread_t thread;
+  bool begun, beside; /* a save that is not finished; by the thread */
+  bool with_model;
+  struct few_run_state state;
+  few_model student;
+  few_status status;
+};
+
+few_status few__saving_open(few_ctx *ctx, few_saving **out, const struct few_saving_opts *o) {
+  few_saving *s;
+  *out = NULL;
+  FEW_TRY(FEW_NEW(ctx, &s, 1));
+  *s = (few_saving){.ctx = ctx, .o = *o};
+  few_status st = few__path_join(ctx, &s->path, o->dir, "model.safetensors");
+  if (!st && o->state->space->device && few_ctx_create(&s->own, NULL))
+    st = few__fail(ctx, FEW_E_MEMORY, "out of memory for a thread that writes files");
+  if (st)
+    few__saving_close(s);
+  else
+    *out = s;
+  return st;
+}
+
+/* ---- what the files are made of ---- */
+
+static void free_student(few_saving *s) {
+  few__free(s->ctx, s->student.times);
+  few__free(s->ctx, s->student.provenance);
+  s->student = (few_model){0};
+}
+
+static few_status copy_student(few_saving *s) {
+  const struct few_run_arrays *a = &s->o.state->here;
+  const few_model *m = s->o.model;
+  few_model *copy = &s->student;
+  FEW_TRY(few__run_use(s->o.recipe, s->o.state->step, s->o.model));
+  *copy = *m;
+  copy->ctx = s->own ? s->own : s->ctx;
+  copy->values = a->ema ? a->ema : a->param;
+  copy->step = s->o.state->step;
+  copy->half = s->o.recipe->keys.weights == 1;
+  copy->provenance = NULL;
+  copy->times = NULL;
+  FEW_TRY(FEW_NEW(s->ctx, &copy->times, m->n_times));
+  if (m->n_times) memcpy(copy->times, m->times, (size_t)m->n_times * sizeof *m->times);
+  return few__provenance(s->ctx, s->o.recipe, copy->step, &copy->provenance);
+}
+
+/* ---- writing ---- */
+
+static void *write_files(void *saving) {
+  few_saving *s = saving;
+  few_ctx *ctx = s->own ? s->own : s->ctx;
+  s->status = few__checkpoint_write(ctx, &s->state, s->o.dir, s->o.id);
+  if (!s->status && s->with_model) s->status = few_model_save(&s->student, s->path);
+  return NULL;
+}
+
+static void wait(few_saving *s) {
+  if (s->beside) pthread_join(s->thread, NULL);
+  s->begun = s->beside = false;
+  free_student(s);
+}
+
+few_status few__saving_finish(few_saving *s) {
+  if (!s->begun) return FEW_OK;
+  wait(s);
+  if (s->status && s->own) few__fail(s->ctx, s->status, "%s", few_error(s->own));
+  return s->status ? s->status : few__checkpoint_trim(s->ctx, s->o.dir, s->state.step);
+}
+
+few_status few__save(few_saving *s, bool model) {
+  FEW_TRY(few__saving_finish(s));
+  FEW_TRY(few__state_get(s->o.state));
+  s->state = *s->o.state;
+  s->with_model = model;
+  const few_status st = model ? copy_student(s) : FEW_OK;
+  if (st) {
+    free_student(s);
+    return st;
+  }
+  s->begun = true;
+  s->beside = s->own && !pthread_create(&s->thread, NULL, write_files, s);
+  if (s->beside) return FEW_OK;
+  write_files(s);
+  return few__saving_finish(s);
+}
+
+void few__saving_close(few_saving *s) {
+  if (!s) return;
+  if (s->begun) wait(s);
+  few_ctx_free(s->own);
+  few__free(s->ctx, s->path);
+  few__free(s->ctx, s);
+}
