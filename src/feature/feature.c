@@ -1,7 +1,9 @@
-/* feature.c - open a feature network, run it over pictures on all workers.
+/* feature.c - open a feature network, run it over pictures.
  *
  * As models are evaluated (model/eval.c): a plan has R rows, and R pictures are one task, computed
- * whole by one worker in an arena of its own. Kernels give a picture the same bits in every row.
+ * whole by one worker in an arena of its own. Kernels give a picture the same bits in every row. On
+ * a device, the one that the context has when the network is opened, R is larger, and the workers
+ * bring the pictures of a task to their size together.
  */
 #include "feature.h"
 
@@ -32,6 +34,7 @@ const char *few__features_file(const char *name) {
 }
 
 enum { ROWS, LOGITS, SPATIAL, OUTS };
+enum { DEVICE_ROWS = 64 };
 
 struct lane { /* what a worker has to itself */
   few_seat *seat;
@@ -44,6 +47,8 @@ struct few_features {
   struct few_feature_net net;
   struct few_features_info info;
   few_plan *plan; /* NULL: rows are the pictures themselves */
+  bool device;
+  int64_t rows; /* of the plan */
   int64_t width[OUTS];
   few_workers *workers;
   struct lane *lane;
@@ -91,16 +96,18 @@ static few_status load(few_features *f, const char *file) {
 
 static few_status build(few_features *f) {
   struct few_feature_net *net = &f->net;
-  const struct few_plan_opts opts = {.backend = few__backend_host(net->ctx), .real = FEW_F32};
+  const struct few_plan_opts opts = {.backend = few__backend_of(net->ctx), .real = FEW_F32};
   few_node out[OUTS] = {FEW_NONE, FEW_NONE, FEW_NONE};
-  int64_t n = 0, rows = net->def->rows;
+  int64_t n = 0;
+  f->device = opts.backend->device;
+  f->rows = f->device ? DEVICE_ROWS : net->def->rows;
   FEW_TRY(few_graph_create(net->ctx, &net->g));
-  few_node x = few_input(net->g, "x", FEW_REAL, FEW_SHAPE(rows, net->h, net->w, net->c));
+  few_node x = few_input(net->g, "x", FEW_REAL, FEW_SHAPE(f->rows, net->h, net->w, net->c));
   net->def->build(net, x, out);
   few_status st = few_graph_status(net->g);
   for (int k = 0; k < OUTS && !st; k++) {
     if (out[k] == FEW_NONE) continue;
-    f->width[k] = few_shape_count(few_node_shape(net->g, out[k])) / rows;
+    f->width[k] = few_shape_count(few_node_shape(net->g, out[k])) / f->rows;
     assert(n == k || k == SPATIAL); /* no gap: logits come with rows */
     out[n++] = out[k];
   }
@@ -108,7 +115,7 @@ static few_status build(few_features *f) {
   few_graph_free(net->g);
   net->g = NULL;
   if (st) return st;
-  f->info.flops = few__plan_cost(f->plan).flops / (double)rows;
+  f->info.flops = few__plan_cost(f->plan).flops / (double)f->rows;
   return FEW_OK;
 }
 
@@ -210,7 +217,7 @@ static const void *array(const few_features *f, const char *name) {
 
 static few_status make_lane(const few_features *f, struct lane *l) {
   few_ctx *ctx = f->net.ctx;
-  const int64_t rows = f->net.def->rows, n = few__plan_slots(f->plan);
+  const int64_t rows = f->rows, n = few__plan_slots(f->plan);
   FEW_TRY(few__seat_create(ctx, &l->seat, 1, (const few_plan *[]){f->plan}, NULL));
   FEW_TRY(FEW_NEW(ctx, &l->x, rows * f->net.h * f->net.w * f->net.c));
   for (int k = 0; k < OUTS; k++) FEW_TRY(FEW_NEW(ctx, &l->out[k], rows * f->width[k]));
@@ -229,15 +236,16 @@ static few_status make_lane(const few_features *f, struct lane *l) {
 
 static few_status make_lanes(few_features *f, int n) {
   FEW_TRY(few__workers_create(f->net.ctx, &f->workers, n));
-  FEW_TRY(FEW_NEW(f->net.ctx, &f->lane, few__workers_count(f->workers)));
-  f->n_lanes = few__workers_count(f->workers);
+  const int lanes = f->device ? 1 : few__workers_count(f->workers);
+  FEW_TRY(FEW_NEW(f->net.ctx, &f->lane, lanes));
+  f->n_lanes = lanes;
   for (int i = 0; i < f->n_lanes; i++) FEW_TRY(make_lane(f, &f->lane[i]));
   f->asked = n;
   return FEW_OK;
 }
 
-static few_status prepare(few_features *f, int64_t chunks) {
-  const int most = few_ctx_workers(f->net.ctx), want = chunks < most ? (int)chunks : most;
+static few_status prepare(few_features *f, int64_t tasks) {
+  const int most = few_ctx_workers(f->net.ctx), want = tasks < most ? (int)tasks : most;
   if (f->asked >= want && f->asked <= most) return FEW_OK;
   free_lanes(f);
   few_status st = make_lanes(f, want);
@@ -272,27 +280,59 @@ struct job {
   float *out[OUTS];
 };
 
-static void run_chunk(void *user, int64_t k, int worker) {
-  const struct job *j = user;
+static int64_t chunk_rows(const struct job *j, int64_t start) {
+  return j->n - start < j->f->rows ? j->n - start : j->f->rows;
+}
+
+static void feed(const struct job *j, struct lane *l, int64_t start, int64_t i) {
+  const struct few_feature_net *net = &j->f->net;
+  net->def->prepare(net, j->h, j->w, j->c, j->pixels + (start + i) * j->h * j->w * j->c,
+                    l->x + i * net->h * net->w * net->c);
+}
+
+/* Of rows that are fed. */
+static void compute(const struct job *j, struct lane *l, int64_t start) {
   const few_features *f = j->f;
-  const struct few_feature_net *net = &f->net;
-  const int64_t R = net->def->rows, start = k * R, rows = j->n - start < R ? j->n - start : R;
-  const int64_t item = j->h * j->w * j->c, fed = net->h * net->w * net->c;
-  struct lane *l = &f->lane[worker];
+  const int64_t rows = chunk_rows(j, start), fed = f->net.h * f->net.w * f->net.c;
   void *outs[OUTS];
   int n = 0;
-  for (int64_t i = 0; i < rows; i++)
-    net->def->prepare(net, j->h, j->w, j->c, j->pixels + (start + i) * item, l->x + i * fed);
-  memset(l->x + rows * fed, 0, (size_t)((R - rows) * fed) * sizeof *l->x);
+  memset(l->x + rows * fed, 0, (size_t)((f->rows - rows) * fed) * sizeof *l->x);
   for (int o = 0; o < OUTS; o++)
     if (f->width[o]) outs[n++] = l->out[o];
-  const few_status st =
-      few__seat_run(l->seat, 0, &(struct few_binding){.slots = l->slots, .outs = outs});
+  const few_status st = few__seat_run(
+      l->seat, 0, &(struct few_binding){.slots = l->slots, .outs = outs, .values = 1});
   if (!l->status) l->status = st;
   for (int o = 0; o < OUTS; o++)
     if (j->out[o])
       memcpy(j->out[o] + start * f->width[o], l->out[o],
              (size_t)(rows * f->width[o]) * sizeof(float));
+}
+
+static void run_chunk(void *user, int64_t k, int worker) {
+  const struct job *j = user;
+  struct lane *l = &j->f->lane[worker];
+  const int64_t start = k * j->f->rows;
+  for (int64_t i = 0; i < chunk_rows(j, start); i++) feed(j, l, start, i);
+  compute(j, l, start);
+}
+
+struct feeding {
+  const struct job *job;
+  int64_t start;
+};
+
+static void feed_row(void *user, int64_t i, int worker) {
+  const struct feeding *w = user;
+  FEW_UNUSED(worker);
+  feed(w->job, &w->job->f->lane[0], w->start, i);
+}
+
+static void run_on_device(struct job *j) {
+  for (int64_t start = 0; start < j->n; start += j->f->rows) {
+    struct feeding w = {j, start};
+    few__workers_run(j->f->workers, chunk_rows(j, start), feed_row, &w);
+    compute(j, &j->f->lane[0], start);
+  }
 }
 
 few_status few__features_run(few_features *f, int64_t n, int64_t h, int64_t w, int64_t c,
@@ -304,9 +344,12 @@ few_status few__features_run(few_features *f, int64_t n, int64_t h, int64_t w, i
   assert((!logits || f->width[LOGITS]) && (!spatial || f->width[SPATIAL]));
   for (int64_t i = 0; !f->plan && i < n * h * w * c; i++) rows[i] = (float)pixels[i] / 255;
   if (n == 0 || !f->plan) return FEW_OK;
-  const int64_t chunks = (n + f->net.def->rows - 1) / f->net.def->rows;
-  FEW_TRY(prepare(f, chunks));
-  few__workers_run(f->workers, chunks, run_chunk, &j);
+  const int64_t chunks = (n + f->rows - 1) / f->rows;
+  FEW_TRY(prepare(f, f->device ? f->rows : chunks));
+  if (f->device)
+    run_on_device(&j);
+  else
+    few__workers_run(f->workers, chunks, run_chunk, &j);
   for (int i = 0; i < f->n_lanes; i++) FEW_TRY(f->lane[i].status);
   return FEW_OK;
 }

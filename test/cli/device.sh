@@ -17,6 +17,18 @@ sed -n 21,25p cuda.txt >some.txt && values part.npy 5 | cmp - some.txt || exit 9
 "$few" sample $models/toy-labels-teacher.safetensors --out x.csv --backend tpu 2>&1
 echo "exit $?"
 
+# The features that pictures are compared in: near the processor's, and computed on the device.
+for seed in 1 2; do
+  "$few" sample $models/fashion-student.safetensors --n 6 --seed $seed --out $seed.npy --quiet || exit 9
+done
+for backend in cpu cuda; do
+  few eval 1.npy --ref 2.npy --features fashion=$models/fashion-features.safetensors --metrics fd \
+    --backend $backend --json 2>warned | tr , '\n' | sed -n 's/.*"value":\(.*\)/\1/p' >$backend.fd
+done
+cmp -s cpu.fd cuda.fd && { echo "the device computed no features"; exit 9; }
+paste cpu.fd cuda.fd | awk '($1 - $2) ^ 2 < 1e-10 * $1 ^ 2 { near++ } END { exit near != 1 }' ||
+  { paste cpu.fd cuda.fd; exit 9; }
+
 # A run there: the same bits for any number of workers and after a stop, and near the processor's.
 train() {
   few train $here/../../recipes/toy-teacher.ini --run "$1" steps=6 batch=36 shards=3 width=16 layers=2 \
