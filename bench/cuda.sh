@@ -3,7 +3,7 @@
 # stay within their memory, how fast are they. Everything goes on after a failure; the last lines
 # tell what failed.
 #
-#   bench/cuda.sh [options] [PART ...]     check sanitize bench attention train (all)
+#   bench/cuda.sh [options] [PART ...]     check sanitize bench attention peers train (all)
 #     --build DIR    of make build (build/release)
 #     --out DIR      what each part said (runs/cuda)
 #     --batch N      of the U-Net for CIFAR-10 (512)
@@ -13,6 +13,7 @@
 #   sanitize    the first of them under compute-sanitizer
 #   bench       the U-Net of EDM for CIFAR-10 (DDPM++): fp32, tf32, bf16, with profiles
 #   attention   a transformer of 4096 and of 256 positions: mostly attention, with its tangent
+#   peers       the U-Net again, beside PyTorch as it is and compiled, where python3 has it with CUDA
 #   train       recipes/fashion-sct.ini for 50 steps on the CPU and on the GPU: losses side by side
 set -u
 
@@ -40,7 +41,7 @@ while [ $# -gt 0 ]; do
       esac
       shift
       ;;
-    check | sanitize | bench | attention | train) parts="$parts $1" ;;
+    check | sanitize | bench | attention | peers | train) parts="$parts $1" ;;
     *) fail "there is no part $1; --help tells more" 2 ;;
   esac
   shift
@@ -102,6 +103,18 @@ attention() {
     --channels 4 --batch 128 --shards 1 --case jvp,train
 }
 
+peers() {
+  python3 -c 'import torch; torch.cuda.init()' 2>/dev/null || {
+    echo 'peers: python3 has no PyTorch with CUDA'
+    return
+  }
+  for precision in tf32 bf16; do
+    run "peers-$precision" "$here/bench/peers.py" --backend cuda --precision $precision --compile --few "$few" \
+      --set channels=128 --set mults=2,2,2 --set blocks=4 --batch "$batch" --seconds "$seconds" --quiet
+    cat "$out/peers-$precision.txt"
+  done
+}
+
 train() {
   for backend in cpu cuda; do
     rm -rf "$out/train-$backend"
@@ -113,7 +126,7 @@ train() {
 }
 
 "$few" backend list
-for part in ${parts:-check sanitize bench attention train}; do
+for part in ${parts:-check sanitize bench attention peers train}; do
   echo "== $part"
   $part
 done

@@ -35,7 +35,7 @@ guided        -             18      3
 guided-steps  guided        2       3
 shortcut      -             1,2,4,16 1
 meanflow      -             1,2,4   1
-scd-segments  -             2,4     1
+scd-segments  -             4       1
 vsd           -             1       1
 sid           -             1       1
 adversarial   -             1       1

@@ -5,7 +5,11 @@ The step of `train` is the loss of flow matching, backward, Adam and an average 
 tangent by forward mode without a graph, then F again with one,
     g = -cos^2 t (F - dx/dt) - cos t sin t x - dF,  g / (|g| + 0.1),  loss = |F_theta - F - g|^2,
 where dF is the tangent along (cos t sin t dx/dt, cos t sin t); backward, Adam, average.
+
+On a GPU: channels last, a fused Adam, cuDNN's search for algorithms, scaled_dot_product_attention but in
+forward mode, which it has not; bf16 is autocast. Compiled is the network; its tangent is not.
 """
+import contextlib
 import json
 import os
 import re
@@ -47,27 +51,46 @@ class Steps:
         kind = reference.UNet if job['net'] == 'unet' else reference.DiT
         self.net = kind(job['options'])
         self.x, self.t, self.dx = reference.draw(self.net, batch, torch.float32)
+        self.cast = contextlib.nullcontext
+        how = {'foreach': True}
+        if job['device'] == 'cuda':
+            self.to_gpu(job['precision'])
+            how = {'fused': True}
         self.params = list(self.net.parameters())
-        self.adam = torch.optim.Adam(self.params, lr=1e-5, foreach=True)
+        self.adam = torch.optim.Adam(self.params, lr=1e-5, **how)
         self.average = [p.detach().clone() for p in self.params]
+        self.fast = torch.compile(self.net) if job['compile'] else self.net
+
+    def to_gpu(self, precision):
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != 'fp32'
+        torch.backends.cudnn.benchmark = True
+        self.net = self.net.to('cuda', memory_format=torch.channels_last)
+        self.x, self.dx = (v.to('cuda', memory_format=torch.channels_last) for v in (self.x, self.dx))
+        self.t = self.t.to('cuda')
+        if precision == 'bf16':
+            self.cast = lambda: torch.autocast('cuda', dtype=torch.bfloat16)
+
+    def call(self):
+        with self.cast():
+            return self.fast(self.x, self.t).float()
 
     def infer(self):
         with torch.no_grad():
-            return self.net(self.x, self.t)
+            return self.call()
 
     def jvp(self):
-        with torch.no_grad():
+        with torch.no_grad(), self.cast():
             return reference.answer(self.net, self.x, self.t, self.dx)
 
     def train(self):
-        self.update((self.net(self.x, self.t) - self.dx).square().mean())
+        self.update((self.call() - self.dx).square().mean())
 
     def sct(self):
-        now = self.jvp()
+        now = {k: v.float() for k, v in self.jvp().items()}
         cos, sin = (v[:, None, None, None] for v in (self.t.cos(), self.t.sin()))
         g = -cos ** 2 * (now['y'] - self.dx) - cos * sin * self.x - now['dy']
         g = g / (g.square().mean(dim=(1, 2, 3), keepdim=True).sqrt() + 0.1)
-        self.update((self.net(self.x, self.t) - now['y'] - g).square().mean())
+        self.update((self.call() - now['y'] - g).square().mean())
 
     def update(self, loss):
         loss.backward()
@@ -86,8 +109,26 @@ def blas():
     return ', '.join(sorted(real or found)) or 'its own BLAS'
 
 
+def attend(q, k, v):
+    """Fused, where the derivative that is asked for is."""
+    if torch.autograd.forward_ad.unpack_dual(q).tangent is not None:
+        return explicit_attend(q, k, v)
+    return torch.nn.functional.scaled_dot_product_attention(q, k, v)
+
+
+explicit_attend = reference.attend
+
+
+def version(job):
+    if job['device'] == 'cuda':
+        return f'PyTorch {torch.__version__} on {torch.cuda.get_device_name()}'
+    return f'PyTorch {torch.__version__} ({blas()})'
+
+
 def describe(job):
     """Versions; GFLOP of one picture's steps; the export, where it is asked for."""
+    about = version(job)
+    job = dict(job, device='cpu', compile=False)  # where all products are counted
     gflop, steps = {}, Steps(job, 1)
     for case in ('infer', 'train'):  # forward mode is not counted: it has twice a forward's products
         with Count() as count:
@@ -99,14 +140,18 @@ def describe(job):
         steps = Steps(job, job['batch'])
         torch.onnx.export(steps.net.eval(), (steps.x, steps.t), job['onnx'], opset_version=16,
                           input_names=['x', 't'], output_names=['y'])
-    return {'gflop': gflop, 'version': f"PyTorch {torch.__version__} ({blas()})"}
+    return {'gflop': gflop, 'version': about}
 
 
 def measure(job):
+    wait = (lambda: None)
+    if job['device'] == 'cuda':
+        wait, reference.attend = torch.cuda.synchronize, attend
     step, seconds = getattr(Steps(job, job['batch']), job['case']), []
     for i in range(WARM_UP + job['samples']):
         start = time.perf_counter()
         step()
+        wait()
         seconds.append(time.perf_counter() - start)
     return {'seconds': seconds[WARM_UP:]}
 

@@ -4,6 +4,7 @@
     bench/peers.py                                the U-Net of docs/performance.md, few and PyTorch
     bench/peers.py --net dit --case infer --ort   also ONNX Runtime, which only infers
     bench/peers.py --ort-path DIR                 with what `pip install --target DIR` put there
+    bench/peers.py --backend cuda --precision bf16 --compile --batch 512     on a GPU
 
 What is timed are steps that a user waits for: `infer` evaluates the network, `train` is loss, gradient,
 Adam and averaged weights, `jvp` the network with its tangent, `sct` a step of consistency training
@@ -17,7 +18,9 @@ does. FLOP are those that a side asks of products and direct convolutions (PyTor
 forward more than few's); the peak is the multiply-adds that `few bench` measures on as many threads.
 
 PyTorch runs in its fastest known set-up: Debian's OpenBLAS with OpenMP where it is installed
-(libopenblas0-openmp), and a malloc that keeps large blocks. Let nothing else run meanwhile.
+(libopenblas0-openmp), and a malloc that keeps large blocks; on a GPU as peer_torch.py says, and with
+--compile through torch.compile as well. There the peak is that of a large product, and memory is not
+compared. Let nothing else run meanwhile.
 """
 import argparse
 import glob
@@ -32,7 +35,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CASES = ('infer', 'train', 'jvp', 'sct')
-TITLE = {'few': 'few', 'torch': 'PyTorch', 'ort': 'ONNX Runtime'}
+TITLE = {'few': 'few', 'torch': 'PyTorch', 'compiled': 'compiled', 'ort': 'ONNX Runtime'}
 
 # What makes few's networks those of torch_reference.py; and their options, with the defaults of both.
 SAME = {'unet': ['resample=conv', 'skip_scale=1', 'modulation=adagn', 'time_scale=1000',
@@ -101,14 +104,14 @@ def worker(args, side, job):
     python = args.torch_python if side == 'torch' else args.ort_python
     command = [python, os.path.join(HERE, f'peer_{side}.py'), json.dumps(job)]
     out, memory = run(command, environment(args, side))
-    return dict(json.loads(out.splitlines()[-1]), memory=memory)
+    return dict(json.loads(out.splitlines()[-1]), memory=memory if args.backend == 'cpu' else None)
 
 
-def need(args, side, module):
+def need(args, side, module, ready='0'):
     """Fails with what to install, where a side is not there."""
     python = args.torch_python if side == 'torch' else args.ort_python
     try:
-        run([python, '-c', f'import {module}'], environment(args, side))
+        run([python, '-c', f'import {module}; {ready}'], environment(args, side))
     except Mistake as e:
         raise Mistake(f'no {TITLE[side]}: {e}\n  {MISSING[side]}')
 
@@ -117,7 +120,7 @@ def need(args, side, module):
 
 def time_few(args, case):
     command = [args.few, 'bench', '--json', '--case', case, '--net', args.net]
-    for key in ('size', 'channels', 'batch', 'shards', 'seconds'):
+    for key in ('size', 'channels', 'batch', 'shards', 'seconds', 'backend', 'precision'):
         command += ['--' + key, str(getattr(args, key))]
     command += ['--workers', str(args.threads)]
     for text in SAME[args.net] + args.set:
@@ -125,12 +128,13 @@ def time_few(args, case):
     out, memory = run(command)
     report = json.loads(out)
     result = report['results'][0]
-    return {'seconds': result['seconds'], 'gflop': result['gflop'], 'memory': memory,
-            'machine': report['machine']}
+    return {'seconds': result['seconds'], 'gflop': result['gflop'],
+            'memory': memory if args.backend == 'cpu' else None, 'machine': report['machine']}
 
 
 def time_peer(args, side, case, job, about):
-    r = worker(args, side, dict(job, case=case, samples=args.samples))
+    job = dict(job, case=case, samples=args.samples, compile=side == 'compiled')
+    r = worker(args, 'torch' if side == 'compiled' else side, job)
     return {'seconds': statistics.median(r['seconds']), 'memory': r['memory'],
             'gflop': about['gflop'][case] * args.batch}
 
@@ -175,11 +179,12 @@ def summary(args, results, about):
         rows.append({'case': case, 'side': side, 'images_per_second': rate, 'rounds': rates,
                      'few_over_side': rate_of(rows, case, 'few', rate) / rate,
                      'gflop': rounds[0]['gflop'], 'gflops_per_second': speed,
-                     'share_of_peak': speed / peak, 'peak_mib': max(r['memory'] for r in rounds)})
+                     'share_of_peak': speed / peak,
+                     'peak_mib': max((r['memory'] for r in rounds if r['memory']), default=None)})
     return {'machine': dict(machine[0], peak_gflops=peak), 'net': args.net,
             'set': SAME[args.net] + args.set, 'size': args.size, 'channels': args.channels,
             'batch': args.batch, 'shards': args.shards, 'threads': args.threads,
-            'versions': about['versions'], 'results': rows, 'relative': relative(rows)}
+            'backend': args.backend, 'precision': args.precision, 'versions': about['versions'], 'results': rows, 'relative': relative(rows)}
 
 
 def rate_of(rows, case, side, otherwise=None):
@@ -193,7 +198,7 @@ def relative(rows):
     for case, unit, text in (('jvp', 'infer', 'a JVP with its primal, in forwards'),
                              ('sct', 'train', 'an sCT step, in training steps')):
         sides = {}
-        for side in ('few', 'torch'):
+        for side in ('few', 'torch', 'compiled'):
             one, other = rate_of(rows, case, side), rate_of(rows, unit, side)
             if one and other:
                 sides[side] = other / one
@@ -208,8 +213,9 @@ def figure(rate):
 
 def print_table(args, s):
     m, v = s['machine'], s['versions']
-    print(f"{m['cpu']}, {args.threads} thread{'s' * (args.threads > 1)}, "
-          f"peak {m['peak_gflops']:.1f} GFLOP/s")
+    who = (f"{args.threads} thread{'s' * (args.threads > 1)}" if args.backend == 'cpu'
+           else args.precision)
+    print(f"{m['cpu']}, {who}, peak {m['peak_gflops']:.1f} GFLOP/s")
     print(f"{args.net} {' '.join(args.set)}".rstrip() + f", {args.size} x {args.size} x "
           f"{args.channels}, batch {args.batch} (few: in {args.shards} shards), "
           f"{args.rounds} round{'s' * (args.rounds > 1)}")
@@ -220,12 +226,12 @@ def print_table(args, s):
         ratio = '' if r['side'] == 'few' else f"{r['few_over_side']:.2f}"
         print(f"{r['case']:6} {TITLE[r['side']]:12} {figure(r['images_per_second']):>9} "
               f"{figure(min(r['rounds'])):>9} {figure(max(r['rounds'])):>9} {ratio:>9} "
-              f"{r['gflops_per_second']:9.1f} {100 * r['share_of_peak']:6.1f} % {r['peak_mib']:7.0f}")
+              f"{r['gflops_per_second']:9.1f} {100 * r['share_of_peak']:6.1f} % "
+              + (f"{r['peak_mib']:7.0f}" if r['peak_mib'] else f"{'-':>7}"))
     if s['relative']:
         print()
     for r in s['relative']:
-        print(f"{r['what']}: " + ', '.join(f'{TITLE[k]} {r[k]:.2f}' for k in ('few', 'torch')
-                                           if k in r))
+        print(f"{r['what']}: " + ', '.join(f'{TITLE[k]} {r[k]:.2f}' for k in TITLE if k in r))
 
 
 # ---- the command line ----
@@ -258,8 +264,12 @@ def options():
     p.add_argument('--size', type=count, default=32, help='height and width, pixels (32)')
     p.add_argument('--channels', type=count, default=3, help='of a picture (3)')
     p.add_argument('--batch', type=count, default=64, help='pictures a step (64)')
-    p.add_argument('--shards', type=count, help="few's parts of a batch (8 where that divides it)")
+    p.add_argument('--shards', type=count, help="few's parts of a batch (8 where that divides it; on a GPU 1)")
     p.add_argument('--threads', type=count, help='of every side (one a processor)')
+    p.add_argument('--backend', choices=('cpu', 'cuda'), default='cpu', help='of every side (cpu)')
+    p.add_argument('--precision', choices=('fp32', 'tf32', 'bf16'), default='fp32',
+                   help='on a GPU (fp32)')
+    p.add_argument('--compile', action='store_true', help='PyTorch compiled as well, on a GPU')
     p.add_argument('--case', type=cases, default=list(CASES), metavar='NAME,...',
                    help=','.join(CASES) + ' (all)')
     p.add_argument('--rounds', type=count, default=3, help='turns of every side and case (3)')
@@ -277,8 +287,9 @@ def options():
     p.add_argument('--quiet', action='store_true', help='tell no progress on stderr')
     args = p.parse_args()
     args.threads = args.threads or len(os.sched_getaffinity(0))
-    args.shards = args.shards or math.gcd(args.batch, max(8, args.threads))
-    args.sides = ['few', 'torch']
+    args.shards = args.shards or (1 if args.backend == 'cuda'
+                                  else math.gcd(args.batch, max(8, args.threads)))
+    args.sides = ['few', 'torch'] + ['compiled'] * args.compile
     if args.ort or args.ort_python or args.ort_path:
         args.sides.append('ort')
     args.ort_python = args.ort_python or args.torch_python
@@ -301,12 +312,19 @@ def network(args):
 
 def compare(args, folder):
     job = {'net': args.net, 'options': network(args), 'batch': args.batch, 'threads': args.threads,
-           'onnx': os.path.join(folder, 'net.onnx') if 'ort' in args.sides else None}
+           'onnx': os.path.join(folder, 'net.onnx') if 'ort' in args.sides else None,
+           'device': args.backend, 'precision': args.precision, 'compile': False}
+    if args.backend == 'cpu' and (args.compile or args.precision != 'fp32'):
+        raise Mistake('--compile and --precision are for --backend cuda')
+    if args.backend == 'cuda' and 'ort' in args.sides:
+        raise Mistake('ONNX Runtime is compared on the CPU alone: leave out --backend or --ort')
     if not shutil.which(args.few):
         raise Mistake(f'no program {os.path.relpath(args.few)}: make build, or --few PATH')
     if args.batch % args.shards:
         raise Mistake(f'--batch {args.batch} cannot be cut into --shards {args.shards} equal parts')
     need(args, 'torch', 'torch, numpy')
+    if args.backend == 'cuda':
+        need(args, 'torch', 'torch', 'torch.cuda.init()')
     if 'ort' in args.sides:
         need(args, 'ort', 'onnxruntime')
     load = os.getloadavg()[0]

@@ -31,9 +31,15 @@ from torch.nn import functional as F
 
 def sinusoids(t, channels):
     half = channels // 2
-    freq = torch.exp(torch.arange(half, dtype=t.dtype) * (-math.log(10000.0) / half))
-    angle = (1000.0 * t)[:, None] * freq
+    index = torch.arange(half, dtype=t.dtype, device=t.device)
+    angle = (1000.0 * t)[:, None] * torch.exp(index * (-math.log(10000.0) / half))
     return torch.cat([angle.cos(), angle.sin()], dim=1)
+
+
+def attend(q, k, v):
+    """Of [N,heads,positions,channels]; peer_torch.py puts a fused one in its place."""
+    p = torch.softmax(q @ k.transpose(2, 3) / math.sqrt(q.shape[3]), dim=-1)
+    return p @ v
 
 
 # ---- U-Net ----
@@ -66,9 +72,8 @@ class Attention(nn.Module):
     def forward(self, x):
         n, c, h, w = x.shape
         d = c // self.heads
-        q, k, v = self.qkv(self.norm(x)).reshape(n, 3, self.heads, d, h * w).unbind(1)
-        p = torch.softmax(q.transpose(2, 3) @ k / math.sqrt(d), dim=-1)
-        return x + self.out((v @ p.transpose(2, 3)).reshape(n, c, h, w))
+        qkv = self.qkv(self.norm(x)).reshape(n, 3, self.heads, d, h * w).transpose(3, 4)
+        return x + self.out(attend(*qkv.unbind(1)).transpose(2, 3).reshape(n, c, h, w))
 
 
 class UNet(nn.Module):
@@ -156,8 +161,7 @@ class DiTBlock(nn.Module):
         h = F.layer_norm(x, (width,), eps=1e-6) * (1 + scale0) + shift0
         qkv = self.qkv(h).reshape(n, tokens, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        p = torch.softmax(q @ k.transpose(2, 3) / math.sqrt(width // self.heads), dim=-1)
-        x = x + gate0 * self.out((p @ v).transpose(1, 2).reshape(n, tokens, width))
+        x = x + gate0 * self.out(attend(q, k, v).transpose(1, 2).reshape(n, tokens, width))
         h = F.layer_norm(x, (width,), eps=1e-6) * (1 + scale1) + shift1
         return x + gate1 * self.mlp1(F.gelu(self.mlp0(h), approximate='tanh'))
 
@@ -175,10 +179,10 @@ class DiT(nn.Module):
         self.out_modulation = nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, p * p * o['c'])
 
-    def positions(self, side, dtype):
-        quarter = self.o['width'] // 4
-        freq = 10000.0 ** -(torch.arange(quarter, dtype=dtype) / quarter)
-        line = torch.arange(side, dtype=dtype)[:, None] * freq
+    def positions(self, side, like):
+        quarter, kind = self.o['width'] // 4, {'dtype': like.dtype, 'device': like.device}
+        freq = 10000.0 ** -(torch.arange(quarter, **kind) / quarter)
+        line = torch.arange(side, **kind)[:, None] * freq
         line = torch.cat([line.sin(), line.cos()], dim=1)
         column, row = line[None].expand(side, -1, -1), line[:, None].expand(-1, side, -1)
         return torch.cat([column, row], dim=2).reshape(1, side * side, -1)
@@ -186,7 +190,7 @@ class DiT(nn.Module):
     def forward(self, x, t):
         n, c, p, width = x.shape[0], self.o['c'], self.o['patch'], self.o['width']
         side = self.o['side'] // p
-        h = self.patch(x).flatten(2).transpose(1, 2) + self.positions(side, x.dtype)
+        h = self.patch(x).flatten(2).transpose(1, 2) + self.positions(side, x)
         emb = self.time1(F.silu(self.time0(sinusoids(t, self.o['embedding']))))
         emb = F.silu(emb + self.label.weight[10])
         for block in self.block:
