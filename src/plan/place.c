@@ -18,6 +18,15 @@ static int owner(const struct few_plan *plan, int s) {
   return s;
 }
 
+/* Is storage s read otherwise than element by element: a part of it, or repeated? */
+static bool read_apart(const struct few_plan *plan, const struct instruction *in, int s) {
+  for (int k = 0; k < in->call.n_in; k++)
+    if (owner(plan, in->in[k].storage) == s &&
+        (in->in[k].offset || !few_shape_equal(in->call.in[k].shape, in->call.shape)))
+      return true;
+  return false;
+}
+
 /* Result o of instruction i may take over an operand of the same shape that is read here for the
  * last time and fills its storage. */
 static void take_over(struct few_plan *plan, int i) {
@@ -28,8 +37,8 @@ static void take_over(struct few_plan *plan, int i) {
     for (int k = 0; k < in->call.n_in; k++) {
       int s = owner(plan, in->in[k].storage);
       struct storage *from = &plan->storages.at[s];
-      if (from->where != IN_ARENA || from->last != i || in->in[k].offset ||
-          from->bytes != out->bytes || !few_shape_equal(in->call.in[k].shape, in->call.shape))
+      if (from->where != IN_ARENA || from->last != i || from->bytes != out->bytes ||
+          read_apart(plan, in, s))
         continue;
       out->shares = s;
       from->last = out->last;

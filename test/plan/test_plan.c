@@ -149,6 +149,33 @@ static void test_norms_in_programs(void **state) {
   few_ctx_free(ctx);
 }
 
+/* A result does not take the place of a value that another operand is a part of: exp(a) times its
+ * third row, taken after the exponential or before it. */
+static few_node times_a_row(few_graph *g, bool after) {
+  const few_node a = few_input(g, "a", FEW_REAL, FEW_SHAPE(60, 400)), x = few_exp(g, a);
+  const few_node row = after ? few_slice(g, x, 0, 2, 1) : few_exp(g, few_slice(g, a, 0, 2, 1));
+  return few_sum(g, few_mul(g, x, row), FEW_SHAPE(60, 1));
+}
+
+static void test_parts_of_what_dies(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  struct run r[2];
+  for (int fused = 0; fused < 2; fused++) {
+    for (int after = 0; after < 2; after++) {
+      few_graph *g;
+      assert_ok(ctx, few_graph_create(ctx, &g));
+      const few_node y = times_a_row(g, after);
+      run_plan(ctx, g, "cpu", FEW_F32, !fused, 1, &y, &r[after]);
+      few_graph_free(g);
+    }
+    for (int i = 0; i < 60; i++)
+      assert_close(r[1].out[0][i], r[0].out[0][i], 1e-5 * fabs(r[0].out[0][i]));
+    for (int k = 0; k < 2; k++) free_run(&r[k]);
+  }
+  few_ctx_free(ctx);
+}
+
 /* Random expressions over a few shapes: whatever the planner fuses, overwrites and reuses, values
  * stay. Bounded functions keep magnitudes near 1. */
 static void test_random_graphs(void **state) {
@@ -342,10 +369,15 @@ static void test_labels_of_some_rows(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_outputs_of_every_kind), cmocka_unit_test(test_norms_in_programs),
-      cmocka_unit_test(test_random_graphs),         cmocka_unit_test(test_primal_is_computed_once),
-      cmocka_unit_test(test_riding_makes_no_cycle), cmocka_unit_test(test_arena_reuses),
-      cmocka_unit_test(test_backward_makes_again),  cmocka_unit_test(test_labels_of_some_rows),
+      cmocka_unit_test(test_outputs_of_every_kind),
+      cmocka_unit_test(test_norms_in_programs),
+      cmocka_unit_test(test_parts_of_what_dies),
+      cmocka_unit_test(test_random_graphs),
+      cmocka_unit_test(test_primal_is_computed_once),
+      cmocka_unit_test(test_riding_makes_no_cycle),
+      cmocka_unit_test(test_arena_reuses),
+      cmocka_unit_test(test_backward_makes_again),
+      cmocka_unit_test(test_labels_of_some_rows),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
