@@ -85,9 +85,10 @@ network() {
   name=$1
   shift
   for precision in fp32 tf32 bf16; do
-    run "$name-$precision" "$few" bench --backend cuda --precision $precision --seconds "$seconds" \
-      --profile "$@"
+    run "$name-$precision" "$few" bench --backend cuda --precision $precision --seconds "$seconds" "$@"
     grep -E '^(infer|train|jvp|scd|sct) ' "$out/$name-$precision.txt"
+    run "$name-$precision-profile" "$few" bench --backend cuda --precision $precision --seconds 1 \
+      --profile "$@" # which waits after each kernel
   done
 }
 

@@ -1,7 +1,12 @@
-/* conv.cu - cuDNN's convolutions on NHWC, with the algorithm that its heuristics put first among
- * those whose workspace fits. Sums are taken in f32, of f64 in f64.
+/* conv.cu - cuDNN's convolutions on NHWC. Sums are taken in f32.
+ *
+ * Algorithms are tried as cuDNN's heuristics rank them, then one that it always has; the first that
+ * runs is kept for its geometry. Timing them would choose better and, once in a while, otherwise: a
+ * run must give its bits again. For that reason those that add in no fixed order are left out too.
  */
 #include "conv.h"
+
+#include <vector>
 
 #include "queue.h"
 
@@ -11,11 +16,10 @@ struct descriptors {
   cudnnConvolutionDescriptor_t conv;
 };
 
+static bool on_units(const struct few_conv *s) { return s->type == FEW_CONV_BF16 || s->tf32; }
+
 static bool describe(struct few_queue *q, struct descriptors *d, const struct few_conv *s) {
-  static const cudnnDataType_t types[] = {CUDNN_DATA_FLOAT, CUDNN_DATA_DOUBLE, CUDNN_DATA_BFLOAT16};
-  const cudnnDataType_t type = types[s->type];
-  const cudnnDataType_t sums = s->type == FEW_CONV_F64 ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT;
-  const bool units = s->type == FEW_CONV_BF16 || s->tf32;
+  const cudnnDataType_t type = s->type == FEW_CONV_BF16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
   return FEW_DNN(q, cudnnCreateTensorDescriptor(&d->x)) &&
          FEW_DNN(q, cudnnCreateTensorDescriptor(&d->y)) &&
          FEW_DNN(q, cudnnCreateFilterDescriptor(&d->w)) &&
@@ -28,9 +32,9 @@ static bool describe(struct few_queue *q, struct descriptors *d, const struct fe
                                                (int)s->kh, (int)s->kw)) &&
          FEW_DNN(q, cudnnSetConvolution2dDescriptor(d->conv, (int)s->pad, (int)s->pad,
                                                     (int)s->stride, (int)s->stride, 1, 1,
-                                                    CUDNN_CROSS_CORRELATION, sums)) &&
-         FEW_DNN(q, cudnnSetConvolutionMathType(d->conv,
-                                                units ? CUDNN_TENSOR_OP_MATH : CUDNN_FMA_MATH));
+                                                    CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT)) &&
+         FEW_DNN(q, cudnnSetConvolutionMathType(
+                        d->conv, on_units(s) ? CUDNN_TENSOR_OP_MATH : CUDNN_FMA_MATH));
 }
 
 static void destroy(struct descriptors *d) {
@@ -40,74 +44,121 @@ static void destroy(struct descriptors *d) {
   if (d->x) cudnnDestroyTensorDescriptor(d->x);
 }
 
-/* The first of the candidates that fits: heuristics put the fastest first. Those that add in no
- * fixed order are left out, for a run must give its bits again. */
-template <class Performance>
-static const Performance *first_fit(struct few_queue *q, const Performance *of, int n) {
-  for (int k = 0; k < n; k++)
-    if (of[k].status == CUDNN_STATUS_SUCCESS && of[k].memory <= (size_t)WORKSPACE &&
-        of[k].determinism == CUDNN_DETERMINISTIC)
-      return &of[k];
-  few__cuda_fail(q, "a convolution", "cuDNN has no algorithm for it");
-  return nullptr;
+/* ---- algorithms ---- */
+
+static bool transforms(enum few_conv_what what, int algo) {
+  if (what == FEW_CONV_Y)
+    return algo == CUDNN_CONVOLUTION_FWD_ALGO_FFT ||
+           algo == CUDNN_CONVOLUTION_FWD_ALGO_FFT_TILING ||
+           algo == CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD ||
+           algo == CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD_NONFUSED;
+  if (what == FEW_CONV_X)
+    return algo == CUDNN_CONVOLUTION_BWD_DATA_ALGO_FFT ||
+           algo == CUDNN_CONVOLUTION_BWD_DATA_ALGO_FFT_TILING ||
+           algo == CUDNN_CONVOLUTION_BWD_DATA_ALGO_WINOGRAD ||
+           algo == CUDNN_CONVOLUTION_BWD_DATA_ALGO_WINOGRAD_NONFUSED;
+  return algo == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_FFT ||
+         algo == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_FFT_TILING ||
+         algo == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_WINOGRAD ||
+         algo == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_WINOGRAD_NONFUSED;
 }
 
 enum { CANDIDATES = 8 };
+using candidates = std::vector<struct few_conv_choice>;
 
-struct scalars { /* in the type of the sums */
-  const void *one, *zero;
+template <class Performance>
+static void add_fitting(candidates *out, const struct few_conv *s, enum few_conv_what what,
+                        const Performance *of, int n) {
+  for (int k = 0; k < n; k++) {
+    if (of[k].status != CUDNN_STATUS_SUCCESS || of[k].memory > (size_t)WORKSPACE) continue;
+    if (of[k].determinism != CUDNN_DETERMINISTIC) continue;
+    if (s->direct && transforms(what, of[k].algo)) continue;
+    const bool own = on_units(s) && of[k].mathType != CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION;
+    out->push_back({of[k].algo, own           ? of[k].mathType
+                                : on_units(s) ? CUDNN_TENSOR_OP_MATH
+                                              : CUDNN_FMA_MATH});
+  }
+}
+
+static candidates find(struct few_queue *q, const struct descriptors *d, const struct few_conv *s,
+                       enum few_conv_what what) {
+  static const int always[] = {CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM,
+                               CUDNN_CONVOLUTION_BWD_DATA_ALGO_1,
+                               CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1};
+  cudnnConvolutionFwdAlgoPerf_t forward[CANDIDATES];
+  cudnnConvolutionBwdDataAlgoPerf_t data[CANDIDATES];
+  cudnnConvolutionBwdFilterAlgoPerf_t filter[CANDIDATES];
+  candidates out;
+  int n = 0;
+  cudnnStatus_t st;
+  if (what == FEW_CONV_Y) {
+    st = cudnnGetConvolutionForwardAlgorithm_v7(q->dnn, d->x, d->w, d->conv, d->y, CANDIDATES, &n,
+                                                forward);
+    if (!st) add_fitting(&out, s, what, forward, n);
+  } else if (what == FEW_CONV_X) {
+    st = cudnnGetConvolutionBackwardDataAlgorithm_v7(q->dnn, d->w, d->y, d->conv, d->x, CANDIDATES,
+                                                     &n, data);
+    if (!st) add_fitting(&out, s, what, data, n);
+  } else {
+    st = cudnnGetConvolutionBackwardFilterAlgorithm_v7(q->dnn, d->x, d->y, d->conv, d->w,
+                                                       CANDIDATES, &n, filter);
+    if (!st) add_fitting(&out, s, what, filter, n);
+  }
+  out.push_back({always[what], on_units(s) ? CUDNN_TENSOR_OP_MATH : CUDNN_FMA_MATH});
+  return out;
+}
+
+/* ---- running ---- */
+
+struct arrays {
+  void *y, *x, *w;
 };
 
-static void forward(struct few_queue *q, const struct descriptors *d, const struct scalars *k,
-                    void *y, const void *x, const void *w) {
-  cudnnConvolutionFwdAlgoPerf_t of[CANDIDATES];
-  int n = 0;
-  if (!FEW_DNN(q, cudnnGetConvolutionForwardAlgorithm_v7(q->dnn, d->x, d->w, d->conv, d->y,
-                                                         CANDIDATES, &n, of)))
-    return;
-  const auto *best = first_fit(q, of, n);
-  if (best)
-    FEW_DNN(q, cudnnConvolutionForward(q->dnn, k->one, d->x, x, d->w, w, d->conv, best->algo,
-                                       q->workspace, WORKSPACE, k->zero, d->y, y));
+static cudnnStatus_t run(struct few_queue *q, const struct descriptors *d, enum few_conv_what what,
+                         struct few_conv_choice by, struct arrays a) {
+  static const float one = 1, zero = 0;
+  const cudnnStatus_t st = cudnnSetConvolutionMathType(d->conv, (cudnnMathType_t)by.math);
+  if (st) return st;
+  if (what == FEW_CONV_Y)
+    return cudnnConvolutionForward(q->dnn, &one, d->x, a.x, d->w, a.w, d->conv,
+                                   (cudnnConvolutionFwdAlgo_t)by.algo, q->workspace, WORKSPACE,
+                                   &zero, d->y, a.y);
+  if (what == FEW_CONV_X)
+    return cudnnConvolutionBackwardData(q->dnn, &one, d->w, a.w, d->y, a.y, d->conv,
+                                        (cudnnConvolutionBwdDataAlgo_t)by.algo, q->workspace,
+                                        WORKSPACE, &zero, d->x, a.x);
+  return cudnnConvolutionBackwardFilter(q->dnn, &one, d->x, a.x, d->y, a.y, d->conv,
+                                        (cudnnConvolutionBwdFilterAlgo_t)by.algo, q->workspace,
+                                        WORKSPACE, &zero, d->w, a.w);
 }
 
-static void backward_data(struct few_queue *q, const struct descriptors *d, const struct scalars *k,
-                          const void *y, void *x, const void *w) {
-  cudnnConvolutionBwdDataAlgoPerf_t of[CANDIDATES];
-  int n = 0;
-  if (!FEW_DNN(q, cudnnGetConvolutionBackwardDataAlgorithm_v7(q->dnn, d->w, d->y, d->conv, d->x,
-                                                              CANDIDATES, &n, of)))
-    return;
-  const auto *best = first_fit(q, of, n);
-  if (best)
-    FEW_DNN(q, cudnnConvolutionBackwardData(q->dnn, k->one, d->w, w, d->y, y, d->conv, best->algo,
-                                            q->workspace, WORKSPACE, k->zero, d->x, x));
+static few_conv_key key_of(const struct few_conv *s, enum few_conv_what what) {
+  return {s->N,  s->H,   s->W,    s->I,    s->P,      s->Q, s->O,     s->kh,
+          s->kw, s->pad, s->type, s->tf32, s->direct, what, s->stride};
 }
 
-static void backward_filter(struct few_queue *q, const struct descriptors *d,
-                            const struct scalars *k, const void *y, const void *x, void *w) {
-  cudnnConvolutionBwdFilterAlgoPerf_t of[CANDIDATES];
-  int n = 0;
-  if (!FEW_DNN(q, cudnnGetConvolutionBackwardFilterAlgorithm_v7(q->dnn, d->x, d->y, d->conv, d->w,
-                                                                CANDIDATES, &n, of)))
+static void choose_and_run(struct few_queue *q, const struct descriptors *d,
+                           const struct few_conv *s, enum few_conv_what what, struct arrays a) {
+  cudnnStatus_t st = CUDNN_STATUS_NOT_SUPPORTED;
+  for (const auto &by : find(q, d, s, what)) {
+    st = run(q, d, what, by, a);
+    if (st) continue;
+    q->convs[key_of(s, what)] = by;
     return;
-  const auto *best = first_fit(q, of, n);
-  if (best)
-    FEW_DNN(q, cudnnConvolutionBackwardFilter(q->dnn, k->one, d->x, x, d->y, y, d->conv, best->algo,
-                                              q->workspace, WORKSPACE, k->zero, d->w, w));
+  }
+  few__cuda_fail(q, "a convolution: no algorithm of cuDNN runs", cudnnGetErrorString(st));
 }
 
 void few__cuda_conv(struct few_queue *q, const struct few_conv *s, enum few_conv_what what, void *y,
                     void *x, void *w) {
-  static const float narrow[] = {1, 0};
-  static const double wide[] = {1, 0};
-  const struct scalars k =
-      s->type == FEW_CONV_F64 ? scalars{&wide[0], &wide[1]} : scalars{&narrow[0], &narrow[1]};
+  const struct arrays a = {y, x, w};
   struct descriptors d = {};
   if (describe(q, &d, s)) {
-    if (what == FEW_CONV_Y) forward(q, &d, &k, y, x, w);
-    if (what == FEW_CONV_X) backward_data(q, &d, &k, y, x, w);
-    if (what == FEW_CONV_W) backward_filter(q, &d, &k, y, x, w);
+    const auto known = q->convs.find(key_of(s, what));
+    if (known == q->convs.end())
+      choose_and_run(q, &d, s, what, a);
+    else
+      FEW_DNN(q, run(q, &d, what, known->second, a));
   }
   destroy(&d);
 }

@@ -7,11 +7,12 @@
 /* The three of one trilinear form (ref/k_conv.c): y [N,P,Q,O], x [N,H,W,I], w [O,kh,kw,I]. The one
  * that is asked for is written, the others are read; all are of one number type. */
 enum few_conv_what { FEW_CONV_Y, FEW_CONV_X, FEW_CONV_W };
-enum few_conv_type { FEW_CONV_F32, FEW_CONV_F64, FEW_CONV_BF16 };
+enum few_conv_type { FEW_CONV_F32, FEW_CONV_BF16 };
 struct few_conv {
   int64_t N, H, W, I, P, Q, O, kh, kw, stride, pad;
   enum few_conv_type type;
-  bool tf32; /* of f32: factors rounded as matrix units take them */
+  bool tf32;   /* of f32: factors rounded as matrix units take them */
+  bool direct; /* no algorithm that transforms the picture */
 };
 void few__cuda_conv(struct few_queue *q, const struct few_conv *s, enum few_conv_what what, void *y,
                     void *x, void *w);

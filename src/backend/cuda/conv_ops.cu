@@ -1,9 +1,8 @@
-/* conv_ops.cu - conv, conv_dx, conv_dw. Our kernels are [kh,kw,I,O], cuDNN's for images that end in
- * channels [O,kh,kw,I]: a copy in the scratch is turned, before or after. Where one of the images
- * is stored in bf16 all of the call is: the other image, if it is not, is narrowed or widened in
- * the scratch as well.
+/* conv_ops.cu - conv, conv_dx, conv_dw. Of f32, our kernels are [kh,kw,I,O], cuDNN's for images
+ * that end in channels [O,kh,kw,I]: a copy in the scratch is turned, before or after. All of a call
+ * is of one number type: an image that is stored in the other is narrowed or widened there as well.
  */
-#include "conv.h"
+#include "conv_plain.h"
 #include "narrow.h"
 
 /* to[o, e] = from[e, o]; back: from[e, o] = to[o, e]. */
@@ -30,8 +29,9 @@ template <class real>
 static struct few_conv geometry(const struct few_call *c, struct few_shape x, struct few_shape w,
                                 struct few_shape y) {
   struct few_conv s = {};
-  s.type = sizeof(real) == 8 ? FEW_CONV_F64 : few__cuda_narrow(c) ? FEW_CONV_BF16 : FEW_CONV_F32;
-  s.tf32 = c->precision != FEW_FP32;
+  s.type = FEW_CONV_F32;
+  s.tf32 = c->precision == FEW_TF32;
+  s.direct = c->direct;
   s.N = x.dim[0];
   s.H = x.dim[1];
   s.W = x.dim[2];
@@ -51,74 +51,85 @@ static size_t kernel_bytes(struct few_shape w, size_t real_size) {
   return ((size_t)count_of(w) * real_size + 255) & ~(size_t)255;
 }
 
-static size_t room_bytes(const struct few_call *c, struct few_shape w, size_t real_size) {
-  size_t bytes = kernel_bytes(w, real_size);
-  if (c->precision != FEW_BF16) return bytes;
-  for (int k = 0; k < 2; k++) bytes += few__cuda_narrow_bytes(c->in[k].shape);
-  return bytes + few__cuda_narrow_bytes(c->shape);
-}
-
 template <class real>
 static uint16_t *behind_kernel(const struct few_call *c, struct few_shape w) {
   return (uint16_t *)((char *)c->scratch + kernel_bytes(w, sizeof(real)));
 }
 
-static void *image(const struct few_call *c, const struct few_conv *s, int k, uint16_t **room) {
-  if (s->type != FEW_CONV_BF16) return (void *)c->in[k].data;
-  return (void *)few__cuda_narrowed(c, k, room);
-}
-
-/* An image that comes out, with few__cuda_conv's other two in place. */
+/* An image that comes out is computed as it is stored: in bf16 of bf16; in f32, which few channels
+ * or the caller ask for, of the other image widened, by matrix units if that has lost bits. */
 template <class real>
-static void to_image(const struct few_call *c, const struct few_conv *s, enum few_conv_what what) {
+static void to_image(const struct few_call *c, struct few_conv s, enum few_conv_what what) {
+  void *in = (void *)c->in[0].data, *w = c->scratch;
   uint16_t *room = behind_kernel<real>(c, c->in[1].shape);
-  void *in = image(c, s, 0, &room), *w = c->scratch;
-  const bool apart = s->type == FEW_CONV_BF16 && !c->half[0];
-  void *out = apart ? (void *)room : c->out;
-  turn<real, false>(c, s, operand<real>(c, 1), {w, s->type == FEW_CONV_BF16});
-  few__cuda_conv(c->queue, s, what, what == FEW_CONV_Y ? out : in, what == FEW_CONV_Y ? in : out,
-                 w);
-  if (apart) few__cuda_from_bf16(c->queue, room, (float *)c->out, count_of(c->shape));
+  if (sizeof(real) == 8) {
+    w = (void *)c->in[1].data;
+    return few__cuda_conv_plain(c->queue, &s, what, (double *)(what == FEW_CONV_Y ? c->out : in),
+                                (double *)(what == FEW_CONV_Y ? in : c->out), (double *)w);
+  }
+  if (c->half[0]) {
+    s.type = FEW_CONV_BF16;
+    in = (void *)few__cuda_narrowed(c, 0, &room);
+  } else if (c->in[0].half) {
+    s.tf32 = true;
+    few__cuda_from_bf16(c->queue, (const uint16_t *)in, (float *)room, count_of(c->in[0].shape));
+    in = room;
+  }
+  turn<real, false>(c, &s, operand<real>(c, 1), {w, s.type == FEW_CONV_BF16});
+  few__cuda_conv(c->queue, &s, what, what == FEW_CONV_Y ? c->out : in,
+                 what == FEW_CONV_Y ? in : c->out, w);
 }
 
 template <class real>
 static void conv(const struct few_call *c) {
-  const struct few_conv s = geometry<real>(c, c->in[0].shape, c->in[1].shape, c->shape);
-  to_image<real>(c, &s, FEW_CONV_Y);
+  to_image<real>(c, geometry<real>(c, c->in[0].shape, c->in[1].shape, c->shape), FEW_CONV_Y);
 }
 FEW_CUDA_KERNEL(conv)
 
 template <class real>
 static void conv_dx(const struct few_call *c) {
-  const struct few_conv s = geometry<real>(c, c->shape, c->in[1].shape, c->in[0].shape);
-  to_image<real>(c, &s, FEW_CONV_X);
+  to_image<real>(c, geometry<real>(c, c->shape, c->in[1].shape, c->in[0].shape), FEW_CONV_X);
 }
 FEW_CUDA_KERNEL(conv_dx)
 
+/* cuDNN gives a kernel in the type of the images. */
 template <class real>
 static void conv_dw(const struct few_call *c) {
-  const struct few_conv s = geometry<real>(c, c->in[0].shape, c->shape, c->in[1].shape);
-  uint16_t *room = behind_kernel<real>(c, c->shape);
-  void *x = image(c, &s, 0, &room), *y = image(c, &s, 1, &room);
+  struct few_conv s = geometry<real>(c, c->in[0].shape, c->shape, c->in[1].shape);
+  void *x = (void *)c->in[0].data, *y = (void *)c->in[1].data;
+  if (sizeof(real) == 8)
+    return few__cuda_conv_plain(c->queue, &s, FEW_CONV_W, (double *)y, (double *)x,
+                                (double *)c->out);
+  if (few__cuda_narrow(c)) {
+    uint16_t *room = behind_kernel<real>(c, c->shape);
+    s.type = FEW_CONV_BF16;
+    x = (void *)few__cuda_narrowed(c, 0, &room);
+    y = (void *)few__cuda_narrowed(c, 1, &room);
+  }
   few__cuda_conv(c->queue, &s, FEW_CONV_W, y, x, c->scratch);
   turn<real, true>(c, &s, {c->scratch, s.type == FEW_CONV_BF16}, result<real>(c));
 }
 FEW_CUDA_KERNEL(conv_dw)
 
+/* Room for an image in either type: what is stored how is not known yet. */
 template <class real>
 static size_t conv_scratch(const struct few_call *c) {
-  return room_bytes(c, c->in[1].shape, sizeof(real));
+  const size_t widened = c->precision == FEW_BF16 ? 2 * few__cuda_narrow_bytes(c->in[0].shape) : 0;
+  return kernel_bytes(c->in[1].shape, sizeof(real)) + widened;
 }
 FEW_CUDA_SCRATCH(conv)
 
 template <class real>
 static size_t conv_dx_scratch(const struct few_call *c) {
-  return room_bytes(c, c->in[1].shape, sizeof(real));
+  return conv_scratch<real>(c);
 }
 FEW_CUDA_SCRATCH(conv_dx)
 
 template <class real>
 static size_t conv_dw_scratch(const struct few_call *c) {
-  return room_bytes(c, c->shape, sizeof(real));
+  size_t bytes = kernel_bytes(c->shape, sizeof(real));
+  for (int k = 0; k < 2 && c->precision == FEW_BF16; k++)
+    bytes += few__cuda_narrow_bytes(c->in[k].shape);
+  return bytes;
 }
 FEW_CUDA_SCRATCH(conv_dw)

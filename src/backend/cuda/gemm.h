@@ -12,7 +12,7 @@ struct few_gemm {
   bool ta, tb;
   int64_t a_step, b_step, c_step;
   enum few_gemm_type factors, product; /* bf16 factors may have a product of f32 */
-  few_precision precision;             /* of f32 factors */
+  bool tf32;                           /* of f32: factors rounded as matrix units take them */
 };
 void few__cuda_gemm(struct few_queue *q, const struct few_gemm *s, const void *a, const void *b,
                     void *c);

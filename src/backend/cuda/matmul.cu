@@ -9,7 +9,7 @@ static void matmul(const struct few_call *c) {
   const struct few_shape as = c->in[0].shape, bs = c->in[1].shape;
   const int r = as.rank;
   struct few_gemm s = {};
-  s.precision = c->precision;
+  s.tf32 = c->precision == FEW_TF32;
   s.ta = c->node->attr.i[0] != 0;
   s.tb = c->node->attr.i[1] != 0;
   s.m = c->shape.dim[r - 2];

@@ -13,7 +13,9 @@ void few__cuda_fail(struct few_queue *q, const char *what, const char *why) {
 }
 
 void few__cuda_check(struct few_queue *q, cudaError_t status, const char *what) {
-  if (status != cudaSuccess) few__cuda_fail(q, what, cudaGetErrorString(status));
+  if (status == cudaSuccess) return;
+  cudaGetLastError(); /* or the next launch tells of it again */
+  few__cuda_fail(q, what, cudaGetErrorString(status));
 }
 
 bool few__blas_ok(struct few_queue *q, cublasStatus_t st, const char *call) {

@@ -5,9 +5,20 @@
 #include <cublasLt.h>
 #include <cudnn.h>
 
+#include <array>
+#include <map>
+
 #include "cuda.h"
 
 enum { WORKSPACE = 256 << 20 };
+
+/* What libraries chose for a call, by all that describes it: a recording must take what ran before
+ * it, and a choice costs more than a launch. */
+using few_gemm_key = std::array<int64_t, 14>;
+using few_conv_key = std::array<int64_t, 15>;
+struct few_conv_choice {
+  int algo, math;
+};
 
 struct few_queue {
   cudaStream_t stream;
@@ -15,6 +26,8 @@ struct few_queue {
   void *workspace;            /* of libraries, WORKSPACE bytes; calls in order may share it */
   cublasLtHandle_t blas;
   cudnnHandle_t dnn;
+  std::map<few_gemm_key, cublasLtMatmulAlgo_t> gemms;
+  std::map<few_conv_key, struct few_conv_choice> convs;
   bool failed;
   char why[512];
 };

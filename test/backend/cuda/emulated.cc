@@ -94,7 +94,7 @@ const struct few_device few__cuda_device = {queue_open, queue_close, device_name
 
 /* ---- products and convolutions: numbers of any of the types, factors rounded ---- */
 
-enum type { F32, F64, BF16 }; /* as few_gemm_type and few_conv_type */
+enum type { F32, F64, BF16 }; /* as few_gemm_type */
 
 /* With the last bits of the mantissa rounded away, to nearest even. */
 static double rounded(float x, int bits_lost) {
@@ -136,18 +136,17 @@ static void product(const struct few_gemm &s, struct reader a, struct reader b, 
 
 void few__cuda_gemm(struct few_queue *q, const struct few_gemm *s, const void *a, const void *b,
                     void *c) {
-  static const int lost_by[] = {0, 13, 16};
   const struct few_gemm copy = *s;
-  const struct reader left = {a, s->factors, lost_by[s->precision]};
-  const struct reader right = {b, s->factors, lost_by[s->precision]};
+  const struct reader left = {a, s->factors, s->tf32 ? 13 : 0};
+  const struct reader right = {b, s->factors, s->tf32 ? 13 : 0};
   emu_enqueue(q, [=] { product(copy, left, right, c); });
 }
 
 /* w is [O,kh,kw,I]. */
 static void convolve(const struct few_conv &s, enum few_conv_what what, void *y, void *x, void *w) {
   const int64_t counts[] = {s.N * s.P * s.Q * s.O, s.N * s.H * s.W * s.I, s.O * s.kh * s.kw * s.I};
-  const int lost = s.tf32 ? 13 : 0;
-  const struct reader of[] = {{y, s.type, lost}, {x, s.type, lost}, {w, s.type, lost}};
+  const int lost = s.tf32 ? 13 : 0, type = s.type == FEW_CONV_BF16 ? BF16 : F32;
+  const struct reader of[] = {{y, type, lost}, {x, type, lost}, {w, type, lost}};
   void *const out = what == FEW_CONV_Y ? y : what == FEW_CONV_X ? x : w;
   std::vector<double> sum((size_t)counts[what], 0.0);
   for (int64_t n = 0; n < s.N; n++)
@@ -168,7 +167,7 @@ static void convolve(const struct few_conv &s, enum few_conv_what what, void *y,
                 sum[(size_t)at[what]] += term;
               }
           }
-  for (int64_t k = 0; k < counts[what]; k++) write(out, s.type, k, sum[(size_t)k]);
+  for (int64_t k = 0; k < counts[what]; k++) write(out, type, k, sum[(size_t)k]);
 }
 
 void few__cuda_conv(struct few_queue *q, const struct few_conv *s, enum few_conv_what what, void *y,

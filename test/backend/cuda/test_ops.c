@@ -272,7 +272,9 @@ static void test_rounded(void **state) {
       snprintf(what, sizeof what, "case %d, %s", k, precision == FEW_TF32 ? "tf32" : "bf16");
       const double off = check_as(&c, &want, o, what);
       printf("%s: off by %.1e\n", what, off);
-      if (k >= 3 || precision == FEW_BF16) assert_true(off > 1e-5); /* they are rounded */
+      /* tf32: by the emulator; cuBLASLt and cuDNN may. bf16: all but what has few channels. */
+      if (precision == FEW_BF16) assert_true(k == 4 ? off < 1e-5 : off > 1e-5);
+      if (precision == FEW_TF32 && k >= 3 && !getenv("FEW_CUDA_LIBRARY")) assert_true(off > 1e-5);
     }
     discard(&c, &want);
     few_graph_free(c.g);
