@@ -3,10 +3,10 @@
  * F). attention.cu has the formulas and does the same in f32.
  *
  * A block of four warps takes 64 queries, a warp 16 of them, whose scores, weights and sums stay in
- * its registers as tiles of the matrix units (mma.h). Tiles of keys pass by in shared memory,
- * rounded to bf16: as rows where a product runs over numbers of the head, turned where it runs over
- * keys. A row of a tile has four words more than it needs, so that the 32 words of a factor lie in
- * 32 banks. The gradient of keys and values is the same with the parts of queries and keys
+ * its registers as tiles of the matrix units (mma.h). Tiles of keys and values pass by in shared
+ * memory, rounded to bf16: while one is multiplied the next is on its way. A row of a tile has four
+ * words more than it needs, so that the 32 words of a factor lie in 32 banks, taken by rows or by
+ * columns. The gradient of keys and values is the same with the parts of queries and keys
  * exchanged.
  */
 #include "attention_mma.h"
@@ -14,6 +14,7 @@
 #include <math.h>
 
 #include "mma.h"
+#include "pack.h"
 
 namespace {
 
@@ -41,28 +42,55 @@ __host__ __device__ constexpr int words(int rows, int columns) { return rows * (
 __device__ inline uint32_t pair_of(struct from<float> x, int64_t at) {
   return x.half ? ((const uint32_t *)x.at)[at / 2] : few__bf16_pair(x[at], x[at + 1]);
 }
+__device__ inline void put_pair(struct to<float> y, int64_t at, float a, float b) {
+  if (y.half)
+    ((uint32_t *)y.at)[at / 2] = few__bf16_pair(a, b);
+  else
+    ((pack<float, 2> *)y.at)[at / 2] = {{a, b}};
+}
 
-/* K positions from `first` on, [K][D]; zeros past the end. */
+/* K positions from `first` on, [K][D]; zeros past the end. There when the copies are. */
 template <int D, int K>
 __device__ inline void load(const struct heads *s, int64_t nh, int part, int64_t first,
                             struct from<float> x, uint32_t *tile) {
-  for (int i = (int)threadIdx.x; i < K * D / 2; i += (int)blockDim.x) {
-    const int row = i / (D / 2), pair = i % (D / 2);
+  FEW_UNROLL
+  for (int i = 0; i < K * D / 8 / (32 * WARPS); i++) {
+    const int piece = i * 32 * WARPS + (int)threadIdx.x, row = piece / (D / 8), k = piece % (D / 8);
     const bool there = first + row < s->T;
-    const int64_t at = place<D>(s, nh, part, first + (there ? row : 0)) + 2 * pair;
-    tile[row * (D / 2 + 4) + pair] = there ? pair_of(x, at) : 0;
+    const int64_t at = place<D>(s, nh, part, there ? first + row : 0) + 8 * k;
+    uint32_t *const to = tile + row * (D / 2 + 4) + 4 * k;
+    if (x.half)
+      few__copy_16(to, (const uint16_t *)x.at + at, there);
+    else
+      for (int w = 0; w < 4; w++)
+        to[w] = there ? few__bf16_pair(x[at + 2 * w], x[at + 2 * w + 1]) : 0;
   }
 }
 
-/* The same turned, [D][K]. */
-template <int D, int K>
-__device__ inline void load_turned(const struct heads *s, int64_t nh, int part, int64_t first,
-                                   struct from<float> x, uint32_t *tile) {
-  for (int i = (int)threadIdx.x; i < D * K / 2; i += (int)blockDim.x) {
-    const int d = i % D, row = i / D * 2;
-    const float low = first + row < s->T ? x[place<D>(s, nh, part, first + row) + d] : 0;
-    const float high = first + row + 1 < s->T ? x[place<D>(s, nh, part, first + row + 1) + d] : 0;
-    tile[d * (K / 2 + 4) + row / 2] = few__bf16_pair(low, high);
+/* What passes by: a part of an array. */
+struct source {
+  struct from<float> x;
+  int part;
+};
+
+/* f(first, tiles) for K positions of each source after the other, in room for two times N tiles. */
+template <int D, int K, int N, class F>
+__device__ inline void pass(const struct heads *s, int64_t nh, const struct source (&of)[N],
+                            uint32_t *room, F f) {
+  int now = 0;
+  FEW_UNROLL
+  for (int n = 0; n < N; n++) load<D, K>(s, nh, of[n].part, 0, of[n].x, room + n * words(K, D));
+  few__copies_end();
+  for (int64_t first = 0; first < s->T; first += K, now = 1 - now) {
+    uint32_t *const next = room + (1 - now) * N * words(K, D);
+    if (first + K < s->T) FEW_UNROLL
+    for (int n = 0; n < N; n++)
+      load<D, K>(s, nh, of[n].part, first + K, of[n].x, next + n * words(K, D));
+    few__copies_end();
+    few__copies_wait<1>();
+    __syncthreads();
+    f(first, room + now * N * words(K, D));
+    __syncthreads();
   }
 }
 
@@ -88,23 +116,55 @@ __device__ inline void clear(float (*x)[4]) {
 /* to += a of the warp's rows times a tile's rows: [16][D] [K][D]^T. */
 template <int D, int K>
 __device__ inline void scores(float (*to)[4], const uint32_t (*a)[4], const uint32_t *tile) {
-  for (int k = 0; k < D / 16; k++)
-    for (int j = 0; j < K / 8; j++) {
-      uint32_t b[2];
-      few__mma_column(b, tile, D / 2 + 4, 8 * j, 16 * k);
-      few__mma(to[j], a[k], b);
-    }
+  FEW_UNROLL
+  for (int k = 0; k < D / 16; k++) FEW_UNROLL
+  for (int j = 0; j < K / 8; j++) {
+    uint32_t b[2];
+    few__mma_column(b, tile, D / 2 + 4, 8 * j, 16 * k);
+    few__mma(to[j], a[k], b);
+  }
+}
+/* The same of two factors. */
+template <int D, int K>
+__device__ inline void scores_of_both(float (*to)[4], float (*to2)[4], const uint32_t (*a)[4],
+                                      const uint32_t (*a2)[4], const uint32_t *tile) {
+  FEW_UNROLL
+  for (int k = 0; k < D / 16; k++) FEW_UNROLL
+  for (int j = 0; j < K / 8; j++) {
+    uint32_t b[2];
+    few__mma_column(b, tile, D / 2 + 4, 8 * j, 16 * k);
+    few__mma(to[j], a[k], b);
+    few__mma(to2[j], a2[k], b);
+  }
 }
 
-/* to += p times a turned tile: [16][K] [D][K]^T. */
+/* to += p times a tile: [16][K] [K][D]. */
 template <int D, int K>
 __device__ inline void blend(float (*to)[4], const float (*p)[4], const uint32_t *tile) {
+  FEW_UNROLL
   for (int k = 0; k < K / 16; k++) {
     uint32_t a[4], b[2];
     few__mma_factor(a, p + 2 * k);
+    FEW_UNROLL
     for (int n = 0; n < D / 8; n++) {
-      few__mma_column(b, tile, K / 2 + 4, 8 * n, 16 * k);
+      few__mma_row(b, tile, D / 2 + 4, 8 * n, 16 * k);
       few__mma(to[n], a, b);
+    }
+  }
+}
+template <int D, int K>
+__device__ inline void blend_both(float (*to)[4], float (*to2)[4], const float (*p)[4],
+                                  const float (*p2)[4], const uint32_t *tile) {
+  FEW_UNROLL
+  for (int k = 0; k < K / 16; k++) {
+    uint32_t a[4], a2[4], b[2];
+    few__mma_factor(a, p + 2 * k);
+    few__mma_factor(a2, p2 + 2 * k);
+    FEW_UNROLL
+    for (int n = 0; n < D / 8; n++) {
+      few__mma_row(b, tile, D / 2 + 4, 8 * n, 16 * k);
+      few__mma(to[n], a, b);
+      few__mma(to2[n], a2, b);
     }
   }
 }
@@ -157,60 +217,93 @@ __device__ inline void scale_rows(float (*x)[4], const float by[2]) {
 
 /* ---- value, and value with tangent ---- */
 
-template <int D, int K, bool DUAL>
-__global__ void value_kernel(struct heads s, struct from<float> x, struct from<float> dx,
-                             struct to<float> y, struct to<float> ty) {
+/* Which rows a warp has. */
+struct rows_of_warp {
+  int64_t nh, first;
+};
+__device__ inline struct rows_of_warp rows_here(const struct heads *s) {
+  const int64_t blocks = (s->T + ROWS - 1) / ROWS;
+  return {blockIdx.x / blocks, blockIdx.x % blocks * ROWS + (int64_t)threadIdx.x / 32 * 16};
+}
+
+template <int D, int K>
+__global__ void value_kernel(struct heads s, struct from<float> x, struct to<float> y) {
   FEW_DYNAMIC(uint32_t, room);
-  const int64_t blocks = (s.T + ROWS - 1) / ROWS, nh = blockIdx.x / blocks;
-  const int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, t = lane % 4;
-  const int64_t first_row = blockIdx.x % blocks * ROWS + 16 * warp;
-  uint32_t *const k = room, *const v = k + words(K, D), *const dk = v + words(D, K),
-                  *const dv = dk + words(K, D);
-  uint32_t q[D / 16][4], dq[DUAL ? D / 16 : 1][4];
-  float sum[D / 8][4], tsum[DUAL ? D / 8 : 1][4], lt[2] = {0, 0};
+  const struct rows_of_warp here = rows_here(&s);
+  const int lane = (int)threadIdx.x % 32, t = lane % 4;
+  uint32_t q[D / 16][4];
+  float sum[D / 8][4];
   struct rows of = {{-INFINITY, -INFINITY}, {0, 0}};
   clear<D / 8>(sum);
-  own<D>(&s, nh, Q, first_row, x, q);
-  if (DUAL) {
-    clear<D / 8>(tsum);
-    own<D>(&s, nh, Q, first_row, dx, dq);
-  }
-  for (int64_t first = 0; first < s.T; first += K) {
-    float p[K / 8][4], pt[DUAL ? K / 8 : 1][4], by[2];
-    __syncthreads();
-    load<D, K>(&s, nh, KEY, first, x, k);
-    load_turned<D, K>(&s, nh, V, first, x, v);
-    if (DUAL) load<D, K>(&s, nh, KEY, first, dx, dk);
-    if (DUAL) load_turned<D, K>(&s, nh, V, first, dx, dv);
-    __syncthreads();
+  own<D>(&s, here.nh, Q, here.first, x, q);
+  const struct source sources[] = {{x, KEY}, {x, V}};
+  pass<D, K>(&s, here.nh, sources, room, [&](int64_t first, const uint32_t *tiles) {
+    float p[K / 8][4], by[2];
     clear<K / 8>(p);
-    scores<D, K>(p, q, k);
+    scores<D, K>(p, q, tiles);
     finish_scores<K>(&s, first, p);
     weigh<K>(&of, p, by);
     scale_rows<D / 8>(sum, by);
-    blend<D, K>(sum, p, v);
-    if (!DUAL) continue;
+    blend<D, K>(sum, p, tiles + words(K, D));
+  });
+  FEW_UNROLL
+  for (int half = 0; half < 2; half++) {
+    const float l = row_sum(of.l[half]);
+    const int64_t row = here.first + lane / 4 + 8 * half;
+    if (row >= s.T) continue;
+    FEW_UNROLL
+    for (int n = 0; n < D / 8; n++)
+      put_pair(y, place<D>(&s, here.nh, Y, row) + 8 * n + 2 * t, sum[n][2 * half] / l,
+               sum[n][2 * half + 1] / l);
+  }
+}
+
+template <int D, int K>
+__global__ void dual_kernel(struct heads s, struct from<float> x, struct from<float> dx,
+                            struct to<float> y, struct to<float> ty) {
+  FEW_DYNAMIC(uint32_t, room);
+  const struct rows_of_warp here = rows_here(&s);
+  const int lane = (int)threadIdx.x % 32, t = lane % 4;
+  uint32_t q[D / 16][4], dq[D / 16][4];
+  float sum[D / 8][4], tsum[D / 8][4], lt[2] = {0, 0};
+  struct rows of = {{-INFINITY, -INFINITY}, {0, 0}};
+  clear<D / 8>(sum);
+  clear<D / 8>(tsum);
+  own<D>(&s, here.nh, Q, here.first, x, q);
+  own<D>(&s, here.nh, Q, here.first, dx, dq);
+  const struct source sources[] = {{x, KEY}, {x, V}, {dx, KEY}, {dx, V}};
+  pass<D, K>(&s, here.nh, sources, room, [&](int64_t first, const uint32_t *tiles) {
+    const uint32_t *const v = tiles + words(K, D), *const dk = v + words(K, D),
+                          *const dv = dk + words(K, D);
+    float p[K / 8][4], pt[K / 8][4], by[2];
+    clear<K / 8>(p);
     clear<K / 8>(pt);
-    scores<D, K>(pt, dq, k);
+    scores_of_both<D, K>(p, pt, q, dq, tiles);
     scores<D, K>(pt, q, dk);
+    finish_scores<K>(&s, first, p);
+    weigh<K>(&of, p, by);
+    scale_rows<D / 8>(sum, by);
     scale_rows<D / 8>(tsum, by);
     FEW_UNROLL
     for (int half = 0; half < 2; half++) lt[half] *= by[half];
-    for (int j = 0; j < K / 8; j++)
-      for (int r = 0; r < 4; r++) lt[r / 2] += pt[j][r] *= p[j][r] * s.scale;
-    blend<D, K>(tsum, pt, v);
+    FEW_UNROLL
+    for (int j = 0; j < K / 8; j++) FEW_UNROLL
+    for (int r = 0; r < 4; r++) lt[r / 2] += pt[j][r] *= p[j][r] * s.scale;
+    blend_both<D, K>(sum, tsum, p, pt, v);
     blend<D, K>(tsum, p, dv);
-  }
+  });
   FEW_UNROLL
   for (int half = 0; half < 2; half++) {
-    const float l = row_sum(of.l[half]), tl = DUAL ? row_sum(lt[half]) : 0;
-    const int64_t row = first_row + lane / 4 + 8 * half;
-    for (int n = 0; n < D / 8 && row < s.T; n++)
-      for (int r = 2 * half; r < 2 * half + 2; r++) {
-        const int64_t at = place<D>(&s, nh, Y, row) + 8 * n + 2 * t + r % 2;
-        y.put(at, sum[n][r] / l);
-        if (DUAL) ty.put(at, (tsum[n][r] - tl * (sum[n][r] / l)) / l);
-      }
+    const float l = row_sum(of.l[half]), tl = row_sum(lt[half]);
+    const int64_t row = here.first + lane / 4 + 8 * half;
+    if (row >= s.T) continue;
+    FEW_UNROLL
+    for (int n = 0; n < D / 8; n++) {
+      const int64_t at = place<D>(&s, here.nh, Y, row) + 8 * n + 2 * t;
+      const float low = sum[n][2 * half] / l, high = sum[n][2 * half + 1] / l;
+      put_pair(y, at, low, high);
+      put_pair(ty, at, (tsum[n][2 * half] - tl * low) / l, (tsum[n][2 * half + 1] - tl * high) / l);
+    }
   }
 }
 
@@ -221,59 +314,58 @@ template <int D, int K>
 __global__ void query_kernel(struct heads s, struct from<float> x, struct from<float> dy,
                              struct to<float> dx, float *keep) {
   FEW_DYNAMIC(uint32_t, room);
-  const int64_t blocks = (s.T + ROWS - 1) / ROWS, nh = blockIdx.x / blocks;
-  const int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, t = lane % 4;
-  const int64_t first_row = blockIdx.x % blocks * ROWS + 16 * warp;
-  uint32_t *const k = room, *const v = k + words(K, D), *const turned = v + words(K, D);
+  const struct rows_of_warp here = rows_here(&s);
+  const int lane = (int)threadIdx.x % 32, t = lane % 4;
   uint32_t q[D / 16][4], g[D / 16][4];
-  float dq[D / 8][4], L[2] = {0, 0}, delta[2] = {0, 0};
+  float dq[D / 8][4], L[2], delta[2] = {0, 0};
   struct rows of = {{-INFINITY, -INFINITY}, {0, 0}};
   clear<D / 8>(dq);
-  own<D>(&s, nh, Q, first_row, x, q);
-  own<D>(&s, nh, Y, first_row, dy, g);
-  for (int sweep = 0; sweep < 2; sweep++) {
-    for (int64_t first = 0; first < s.T; first += K) {
-      float p[K / 8][4], dp[K / 8][4], by[2];
-      __syncthreads();
-      load<D, K>(&s, nh, KEY, first, x, k);
-      load<D, K>(&s, nh, V, first, x, v);
-      if (sweep) load_turned<D, K>(&s, nh, KEY, first, x, turned);
-      __syncthreads();
-      clear<K / 8>(p);
-      clear<K / 8>(dp);
-      scores<D, K>(p, q, k);
-      scores<D, K>(dp, g, v);
-      finish_scores<K>(&s, first, p);
-      if (!sweep) {
-        weigh<K>(&of, p, by);
-        FEW_UNROLL
-        for (int half = 0; half < 2; half++) delta[half] *= by[half];
-        for (int j = 0; j < K / 8; j++)
-          for (int r = 0; r < 4; r++) delta[r / 2] += p[j][r] * dp[j][r];
-        continue;
-      }
-      for (int j = 0; j < K / 8; j++)
-        for (int r = 0; r < 4; r++)
-          p[j][r] = expf(p[j][r] - L[r / 2]) * (dp[j][r] - delta[r / 2]) * s.scale;
-      blend<D, K>(dq, p, turned);
-    }
+  own<D>(&s, here.nh, Q, here.first, x, q);
+  own<D>(&s, here.nh, Y, here.first, dy, g);
+  const struct source sources[] = {{x, KEY}, {x, V}};
+  const auto weights = [&](int64_t first, const uint32_t *tiles, float(*p)[4], float(*dp)[4]) {
+    clear<K / 8>(p);
+    clear<K / 8>(dp);
+    scores<D, K>(p, q, tiles);
+    scores<D, K>(dp, g, tiles + words(K, D));
+    finish_scores<K>(&s, first, p);
+  };
+  pass<D, K>(&s, here.nh, sources, room, [&](int64_t first, const uint32_t *tiles) {
+    float p[K / 8][4], dp[K / 8][4], by[2];
+    weights(first, tiles, p, dp);
+    weigh<K>(&of, p, by);
     FEW_UNROLL
-    for (int half = 0; half < 2 && !sweep; half++) {
-      const float l = row_sum(of.l[half]);
-      delta[half] = row_sum(delta[half]) / l;
-      L[half] = of.m[half] + logf(l);
-    }
-  }
+    for (int half = 0; half < 2; half++) delta[half] *= by[half];
+    FEW_UNROLL
+    for (int j = 0; j < K / 8; j++) FEW_UNROLL
+    for (int r = 0; r < 4; r++) delta[r / 2] += p[j][r] * dp[j][r];
+  });
   FEW_UNROLL
   for (int half = 0; half < 2; half++) {
-    const int64_t row = first_row + lane / 4 + 8 * half;
+    const float l = row_sum(of.l[half]);
+    delta[half] = row_sum(delta[half]) / l;
+    L[half] = of.m[half] + logf(l);
+  }
+  pass<D, K>(&s, here.nh, sources, room, [&](int64_t first, const uint32_t *tiles) {
+    float p[K / 8][4], dp[K / 8][4];
+    weights(first, tiles, p, dp);
+    FEW_UNROLL
+    for (int j = 0; j < K / 8; j++) FEW_UNROLL
+    for (int r = 0; r < 4; r++)
+      p[j][r] = expf(p[j][r] - L[r / 2]) * (dp[j][r] - delta[r / 2]) * s.scale;
+    blend<D, K>(dq, p, tiles);
+  });
+  FEW_UNROLL
+  for (int half = 0; half < 2; half++) {
+    const int64_t row = here.first + lane / 4 + 8 * half;
     if (row >= s.T) continue;
+    FEW_UNROLL
     for (int n = 0; n < D / 8; n++)
-      for (int r = 2 * half; r < 2 * half + 2; r++)
-        dx.put(place<D>(&s, nh, Q, row) + 8 * n + 2 * t + r % 2, dq[n][r]);
+      put_pair(dx, place<D>(&s, here.nh, Q, row) + 8 * n + 2 * t, dq[n][2 * half],
+               dq[n][2 * half + 1]);
     if (t) continue;
-    keep[(nh * s.T + row) * 2] = L[half];
-    keep[(nh * s.T + row) * 2 + 1] = delta[half];
+    keep[(here.nh * s.T + row) * 2] = L[half];
+    keep[(here.nh * s.T + row) * 2 + 1] = delta[half];
   }
 }
 
@@ -282,48 +374,43 @@ template <int D, int K>
 __global__ void key_kernel(struct heads s, struct from<float> x, struct from<float> dy,
                            struct to<float> dx, const float *keep) {
   FEW_DYNAMIC(uint32_t, room);
-  const int64_t blocks = (s.T + ROWS - 1) / ROWS, nh = blockIdx.x / blocks;
-  const int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, t = lane % 4;
-  const int64_t first_row = blockIdx.x % blocks * ROWS + 16 * warp;
-  uint32_t *const q = room, *const g = q + words(K, D), *const q_turned = g + words(K, D),
-                  *const g_turned = q_turned + words(D, K);
+  const struct rows_of_warp here = rows_here(&s);
+  const int lane = (int)threadIdx.x % 32, t = lane % 4;
   uint32_t k[D / 16][4], v[D / 16][4];
   float dk[D / 8][4], dv[D / 8][4];
   clear<D / 8>(dk);
   clear<D / 8>(dv);
-  own<D>(&s, nh, KEY, first_row, x, k);
-  own<D>(&s, nh, V, first_row, x, v);
-  for (int64_t first = 0; first < s.T; first += K) {
+  own<D>(&s, here.nh, KEY, here.first, x, k);
+  own<D>(&s, here.nh, V, here.first, x, v);
+  const struct source sources[] = {{x, Q}, {dy, Y}};
+  pass<D, K>(&s, here.nh, sources, room, [&](int64_t first, const uint32_t *tiles) {
+    const uint32_t *const g = tiles + words(K, D);
     float p[K / 8][4], ds[K / 8][4];
-    __syncthreads();
-    load<D, K>(&s, nh, Q, first, x, q);
-    load<D, K>(&s, nh, Y, first, dy, g);
-    load_turned<D, K>(&s, nh, Q, first, x, q_turned);
-    load_turned<D, K>(&s, nh, Y, first, dy, g_turned);
-    __syncthreads();
     clear<K / 8>(p);
     clear<K / 8>(ds);
-    scores<D, K>(p, k, q);
+    scores<D, K>(p, k, tiles);
     scores<D, K>(ds, v, g);
-    for (int j = 0; j < K / 8; j++)
-      for (int r = 0; r < 4; r++) {
-        const int64_t i = first + 8 * j + 2 * t + r % 2;
-        const float *const of = keep + (nh * s.T + (i < s.T ? i : 0)) * 2;
-        p[j][r] = i < s.T ? expf(p[j][r] * s.scale - of[0]) : 0;
-        ds[j][r] = p[j][r] * (ds[j][r] - of[1]) * s.scale;
-      }
-    blend<D, K>(dv, p, g_turned);
-    blend<D, K>(dk, ds, q_turned);
-  }
+    FEW_UNROLL
+    for (int j = 0; j < K / 8; j++) FEW_UNROLL
+    for (int r = 0; r < 4; r++) {
+      const int64_t i = first + 8 * j + 2 * t + r % 2;
+      const float *const of = keep + (here.nh * s.T + (i < s.T ? i : 0)) * 2;
+      p[j][r] = i < s.T ? expf(p[j][r] * s.scale - of[0]) : 0;
+      ds[j][r] = p[j][r] * (ds[j][r] - of[1]) * s.scale;
+    }
+    blend<D, K>(dv, p, g);
+    blend<D, K>(dk, ds, tiles);
+  });
   FEW_UNROLL
   for (int half = 0; half < 2; half++) {
-    const int64_t row = first_row + lane / 4 + 8 * half;
-    for (int n = 0; n < D / 8 && row < s.T; n++)
-      for (int r = 2 * half; r < 2 * half + 2; r++) {
-        const int at = 8 * n + 2 * t + r % 2;
-        dx.put(place<D>(&s, nh, KEY, row) + at, dk[n][r]);
-        dx.put(place<D>(&s, nh, V, row) + at, dv[n][r]);
-      }
+    const int64_t row = here.first + lane / 4 + 8 * half;
+    if (row >= s.T) continue;
+    FEW_UNROLL
+    for (int n = 0; n < D / 8; n++) {
+      const int at = 8 * n + 2 * t;
+      put_pair(dx, place<D>(&s, here.nh, KEY, row) + at, dk[n][2 * half], dk[n][2 * half + 1]);
+      put_pair(dx, place<D>(&s, here.nh, V, row) + at, dv[n][2 * half], dv[n][2 * half + 1]);
+    }
   }
 }
 
@@ -333,25 +420,24 @@ template <int D>
 struct launch {
   static constexpr int K = D > 64 ? 32 : 64; /* what registers hold */
 
+  static constexpr size_t room(int sources) {
+    return (size_t)(2 * sources * words(K, D)) * sizeof(uint32_t);
+  }
   static void value(const struct few_call *c, const struct heads &s, int64_t blocks) {
-    FEW_LAUNCH(c->queue, (value_kernel<D, K, false>), blocks, 32 * WARPS,
-               (words(K, D) + words(D, K)) * sizeof(uint32_t), s, operand<float>(c, 0),
-               operand<float>(c, 0), result<float>(c), result<float>(c));
+    FEW_LAUNCH(c->queue, (value_kernel<D, K>), blocks, 32 * WARPS, room(2), s, operand<float>(c, 0),
+               result<float>(c));
   }
   static void dual(const struct few_call *c, const struct heads &s, int64_t blocks) {
     const struct to<float> y = result<float>(c), ty = y + count_of(c->shape) / 2;
-    FEW_LAUNCH(c->queue, (value_kernel<D, K, true>), blocks, 32 * WARPS,
-               2 * (words(K, D) + words(D, K)) * sizeof(uint32_t), s, operand<float>(c, 0),
+    FEW_LAUNCH(c->queue, (dual_kernel<D, K>), blocks, 32 * WARPS, room(4), s, operand<float>(c, 0),
                operand<float>(c, 1), y, ty);
   }
   static void grad(const struct few_call *c, const struct heads &s, int64_t blocks) {
     const struct from<float> x = operand<float>(c, 0), dy = operand<float>(c, 1);
     const struct to<float> dx = result<float>(c);
     float *keep = (float *)c->scratch;
-    FEW_LAUNCH(c->queue, (query_kernel<D, K>), blocks, 32 * WARPS,
-               (2 * words(K, D) + words(D, K)) * sizeof(uint32_t), s, x, dy, dx, keep);
-    FEW_LAUNCH(c->queue, (key_kernel<D, K>), blocks, 32 * WARPS,
-               2 * (words(K, D) + words(D, K)) * sizeof(uint32_t), s, x, dy, dx,
+    FEW_LAUNCH(c->queue, (query_kernel<D, K>), blocks, 32 * WARPS, room(2), s, x, dy, dx, keep);
+    FEW_LAUNCH(c->queue, (key_kernel<D, K>), blocks, 32 * WARPS, room(2), s, x, dy, dx,
                (const float *)keep);
   }
 };

@@ -1,12 +1,14 @@
-/* compile.cu - NVRTC: text to machine code for the GPU at hand, once a text and process. */
+/* compile.cu - NVRTC: text to machine code for the GPU at hand, once a text and machine. */
 #include "compile.h"
 
 #include <nvrtc.h>
-#include <stdio.h>
+#include <stdlib.h>
 
 #include <mutex>
 #include <unordered_map>
 #include <vector>
+
+#include "cache.h"
 
 static const char prelude[] =
     "#define FEW_ENTRY extern \"C\" __global__\n"
@@ -20,17 +22,27 @@ struct kept {
 };
 static struct kept kept;
 
-static bool machine_code(struct few_queue *q, const std::string &text, std::vector<char> *code) {
+/* "--gpu-architecture=sm_90". */
+static std::string architecture() {
   int device = 0, major = 0, minor = 0;
-  char arch[40];
-  nvrtcProgram p;
-  size_t n = 0;
   cudaGetDevice(&device);
   cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
   cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
-  snprintf(arch, sizeof arch, "--gpu-architecture=sm_%d%d", major, minor);
-  const char *const options[] = {arch, "--std=c++17"};
-  const std::string all = prelude + text;
+  return "--gpu-architecture=sm_" + std::to_string(major) + std::to_string(minor);
+}
+
+/* All that the machine code depends on. */
+static std::string key_of(const std::string &arch, const std::string &all) {
+  int major = 0, minor = 0;
+  nvrtcVersion(&major, &minor);
+  return std::to_string(major) + "." + std::to_string(minor) + " " + arch + "\n" + all;
+}
+
+static bool machine_code(struct few_queue *q, const std::string &arch, const std::string &all,
+                         std::vector<char> *code) {
+  nvrtcProgram p;
+  size_t n = 0;
+  const char *const options[] = {arch.c_str(), "--std=c++17"};
   if (nvrtcCreateProgram(&p, all.c_str(), "few_program.cu", 0, nullptr, nullptr) != NVRTC_SUCCESS) {
     few__cuda_fail(q, "a pointwise program", "nvrtcCreateProgram failed");
     return false;
@@ -49,13 +61,25 @@ static bool machine_code(struct few_queue *q, const std::string &text, std::vect
   return st == NVRTC_SUCCESS && n > 0;
 }
 
-static bool compile(struct few_queue *q, const std::string &text, cudaKernel_t *out) {
-  std::vector<char> code;
+static cudaError_t load(const char *code, cudaKernel_t *out) {
   cudaLibrary_t library;
-  if (!machine_code(q, text, &code)) return false;
-  cudaError_t st =
-      cudaLibraryLoadData(&library, code.data(), nullptr, nullptr, 0, nullptr, nullptr, 0);
+  cudaError_t st = cudaLibraryLoadData(&library, code, nullptr, nullptr, 0, nullptr, nullptr, 0);
   if (st == cudaSuccess) st = cudaLibraryGetKernel(out, library, "few_program");
+  if (st != cudaSuccess) cudaGetLastError();
+  return st;
+}
+
+static bool compile(struct few_queue *q, const std::string &text, cudaKernel_t *out) {
+  const std::string arch = architecture(), all = prelude + text, key = key_of(arch, all);
+  std::vector<char> code;
+  size_t n;
+  char *kept = few__cache_read(key.data(), key.size(), &n);
+  const bool loaded = kept && load(kept, out) == cudaSuccess;
+  free(kept);
+  if (loaded) return true;
+  if (!machine_code(q, arch, all, &code)) return false;
+  few__cache_write(key.data(), key.size(), code.data(), code.size());
+  const cudaError_t st = load(code.data(), out);
   few__cuda_check(q, st, "loading a pointwise program");
   return st == cudaSuccess;
 }

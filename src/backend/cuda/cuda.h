@@ -18,8 +18,10 @@
 
 #ifdef FEW_CUDA_EMULATED
 #include FEW_CUDA_EMULATED
+#define FEW_UNROLL
 #else
 #include <cuda_runtime.h>
+#define FEW_UNROLL _Pragma("unroll") /* what registers are to hold has no address */
 #define FEW_LAUNCH(q, kernel, blocks, threads, bytes, ...)                                         \
   do {                                                                                             \
     if ((size_t)(bytes) > 48 << 10) /* more than a kernel has unasked */                           \

@@ -16,16 +16,26 @@
 #include "cuda.h"
 
 #ifdef FEW_CUDA_EMULATED
-#define FEW_UNROLL
 static inline uint32_t few__bf16_pair(float low, float high) {
   return few__to_bf16(low) | (uint32_t)few__to_bf16(high) << 16;
 }
 static inline void few__mma(float d[4], const uint32_t a[4], const uint32_t b[2]) {
   emu_mma(d, a, b);
 }
+static inline void few__mma_turned_at(uint32_t b[2], const uint32_t *row) {
+  emu_load_turned(b, row);
+}
+static inline void few__copy_16(void *to, const void *from, bool there) {
+  if (there)
+    memcpy(to, from, 16);
+  else
+    memset(to, 0, 16);
+}
+static inline void few__copies_end() {}
+template <int LEFT>
+static inline void few__copies_wait() {}
 #else
 #include <cuda_bf16.h>
-#define FEW_UNROLL _Pragma("unroll") /* what registers are to hold has no address */
 static __device__ inline uint32_t few__bf16_pair(float low, float high) {
   const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
   uint32_t bits;
@@ -37,6 +47,30 @@ static __device__ inline void few__mma(float d[4], const uint32_t a[4], const ui
       "{%0,%1,%2,%3};"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+static __device__ inline uint32_t few__shared(const void *at) {
+  return (uint32_t)__cvta_generic_to_shared(at);
+}
+static __device__ inline void few__mma_turned_at(uint32_t b[2], const uint32_t *row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0,%1}, [%2];"
+               : "=r"(b[0]), "=r"(b[1])
+               : "r"(few__shared(row))
+               : "memory");
+}
+/* 16 bytes into shared memory, or zeros; done when a wait says so. */
+static __device__ inline void few__copy_16(void *to, const void *from, bool there) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+               :
+               : "r"(few__shared(to)), "l"(from), "r"(there ? 16 : 0)
+               : "memory");
+}
+/* A group of copies ends; wait until all but the last LEFT groups are done. */
+static __device__ inline void few__copies_end() {
+  asm volatile("cp.async.commit_group;" ::: "memory");
+}
+template <int LEFT>
+static __device__ inline void few__copies_wait() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(LEFT) : "memory");
 }
 #endif
 
@@ -56,6 +90,12 @@ static __device__ inline void few__mma_column(uint32_t b[2], const uint32_t *at,
   const uint32_t *from = at + (n0 + lane / 4) * step + k0 / 2 + lane % 4;
   b[0] = from[0];
   b[1] = from[4];
+}
+
+/* The same of a matrix whose row k lies, as pairs, from at + k step on; rows begin at 16 bytes. */
+static __device__ inline void few__mma_row(uint32_t b[2], const uint32_t *at, int step, int n0,
+                                           int k0) {
+  few__mma_turned_at(b, at + (k0 + (int)threadIdx.x % 16) * step + n0 / 2);
 }
 
 #endif

@@ -1,95 +1,176 @@
 /* norm.cu - normalise groups of channels, and the derivative of that: ref/k_norm.c has the
  * formulas.
  *
- * A block takes one group of one image: its mean, then the mean of squared deviations from it, then
- * the values; three passes, of which the second and third find most groups in the cache. Groups of
- * few numbers (layer norm: one position) get a warp each.
+ * Three passes: the mean, the mean of squared deviations from it, the values; the second and third
+ * find most numbers in the cache. A block takes the neighbouring groups of one image whose channels
+ * fill a line of memory; each of its threads keeps to a few neighbouring channels and goes over the
+ * positions. Groups of one position (layer norm) get a warp each.
  */
-#include "cuda.h"
+#include "pack.h"
 
-/* Group k of row n: P runs of `run` numbers, C apart. */
+/* Groups of `run` of C channels, at P positions. A block takes `span` of them, whose channels
+ * `lanes` threads share at each position. */
 struct groups {
-  int64_t P, run, C;
-  int per_row;
-  int64_t count; /* of all groups */
+  int64_t P, C, count; /* count: of all groups */
+  int run, per_row, span, lanes;
   double eps;
   bool center;
 };
+
+enum { NORM_THREADS = 512, NORM_SPAN = NORM_THREADS / 32, AT_ONCE = 4 };
+
+/* What a thread goes over: `m` packs, `step` numbers apart, in each of `turns` passes, `turn`
+ * numbers apart. */
+struct path {
+  int64_t first, step, turn;
+  int m, turns, group; /* of the block's */
+};
+
+template <int N, bool WARP>
+static __device__ inline struct path path_of(const struct groups *g) {
+  const int lane = (int)threadIdx.x % g->lanes, row = (int)threadIdx.x / g->lanes;
+  const int rows = (int)blockDim.x / g->lanes;
+  struct path w = {};
+  if (WARP) {
+    w.first = ((int64_t)blockIdx.x * rows + row) * g->C + lane * N;
+    w.step = 32 * N;
+    w.m = (g->run / N - lane + 31) / 32;
+    w.turns = 1;
+    return w;
+  }
+  const int width = g->span * g->run, blocks = g->per_row / g->span;
+  w.first = (int64_t)(blockIdx.x / blocks) * g->P * g->C + blockIdx.x % blocks * width +
+            row * g->C + lane * N;
+  w.step = rows * g->C;
+  w.turn = g->lanes * N;
+  w.m = row < rows ? (int)((g->P - row + rows - 1) / rows) : 0;
+  w.turns = (width / N - lane + g->lanes - 1) / g->lanes;
+  w.group = lane * N / g->run;
+  if (g->span == 1) w.group = 0; /* lanes may come round more than once */
+  return w;
+}
+
+/* f(numbers, their place) for each pack. */
+template <class real, int N, class F>
+static __device__ inline void each(struct path w, struct from<real> x, F f) {
+  for (int t = 0; t < w.turns; t++)
+    for (int j = 0; j < w.m; j += AT_ONCE) {
+      const int there = w.m - j < AT_ONCE ? w.m - j : AT_ONCE;
+      const int64_t at = w.first + t * w.turn + j * w.step;
+      real v[AT_ONCE][N];
+      read_packs<real, N, AT_ONCE>(x, at, w.step, there, v);
+      FEW_UNROLL
+      for (int u = 0; u < AT_ONCE; u++)
+        if (u < there) f(v[u], at + u * w.step);
+    }
+}
+template <class real, int N, class F>
+static __device__ inline void each2(struct path w, struct from<real> x, struct from<real> d, F f) {
+  for (int t = 0; t < w.turns; t++)
+    for (int j = 0; j < w.m; j += AT_ONCE) {
+      const int there = w.m - j < AT_ONCE ? w.m - j : AT_ONCE;
+      const int64_t at = w.first + t * w.turn + j * w.step;
+      real v[AT_ONCE][N], b[AT_ONCE][N];
+      read_packs<real, N, AT_ONCE>(x, at, w.step, there, v);
+      read_packs<real, N, AT_ONCE>(d, at, w.step, there, b);
+      FEW_UNROLL
+      for (int u = 0; u < AT_ONCE; u++)
+        if (u < there) f(v[u], b[u], at + u * w.step);
+    }
+}
+
+/* Over the threads of a group, each of which gets it: a warp a group adds what they have. */
+template <class real, bool WARP>
+static __device__ inline real sum(const struct groups *g, int group, real x) {
+  if (WARP) return warp_sum(x);
+  __shared__ real part[NORM_THREADS], total[NORM_SPAN];
+  const int rows = (int)blockDim.x / g->lanes, own = g->lanes / g->span; /* lanes of a group */
+  const int warp = (int)threadIdx.x / 32;
+  part[threadIdx.x] = x;
+  __syncthreads();
+  if (warp < g->span) {
+    real all = 0;
+    for (int i = (int)threadIdx.x % 32; i < rows * own; i += 32)
+      all += part[i / own * g->lanes + warp * own + i % own];
+    all = warp_sum(all);
+    if (threadIdx.x % 32 == 0) total[warp] = all;
+  }
+  __syncthreads();
+  return total[group];
+}
 
 template <class real>
 struct stats {
   real mean, r;
 };
 
-static __device__ inline int64_t at(const struct groups *g, int64_t first, int64_t i) {
-  return first + i / g->run * g->C + i % g->run;
-}
-
-/* Sum over the threads of a group: a warp, or the block. */
-template <class real, bool WARP>
-static __device__ inline real sum(real x) {
-  return WARP ? warp_sum(x) : block_sum(x);
-}
-
-template <class real, bool WARP>
-static __device__ inline struct stats<real> measure(const struct groups *g, struct from<real> x,
-                                                    int64_t first) {
-  const int64_t n = g->P * g->run, step = WARP ? 32 : blockDim.x;
-  const int64_t begin = WARP ? threadIdx.x % 32 : threadIdx.x;
+template <class real, int N, bool WARP>
+static __device__ inline struct stats<real> measure(const struct groups *g, struct path w,
+                                                    struct from<real> x) {
+  const real n = (real)(g->P * g->run);
   real mean = 0, var = 0;
   if (g->center) {
-    for (int64_t i = begin; i < n; i += step) mean += x[at(g, first, i)];
-    mean = sum<real, WARP>(mean) / (real)n;
+    each<real, N>(w, x, [&](const real *v, int64_t) {
+      FEW_UNROLL
+      for (int k = 0; k < N; k++) mean += v[k];
+    });
+    mean = sum<real, WARP>(g, w.group, mean) / n;
   }
-  for (int64_t i = begin; i < n; i += step) {
-    const real d = x[at(g, first, i)] - mean;
-    var += d * d;
-  }
-  var = sum<real, WARP>(var) / (real)n;
+  each<real, N>(w, x, [&](const real *v, int64_t) {
+    FEW_UNROLL
+    for (int k = 0; k < N; k++) var += (v[k] - mean) * (v[k] - mean);
+  });
+  var = sum<real, WARP>(g, w.group, var) / n;
   return {mean, (real)1 / sqrt(var + (real)g->eps)};
 }
 
-/* Which group, and where it begins; false: none is left. */
+/* Are there no more groups for this warp? */
 template <bool WARP>
-static __device__ inline bool choose(const struct groups *g, int64_t *first) {
-  const int64_t k = WARP ? (int64_t)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32 : blockIdx.x;
-  *first = k / g->per_row * g->P * g->C + k % g->per_row * g->run;
-  return k < g->count;
+static __device__ inline bool idle(const struct groups *g) {
+  return WARP && (int64_t)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32 >= g->count;
 }
 
-template <class real, bool WARP>
+template <class real, int N, bool WARP>
 static __global__ void norm_kernel(struct groups g, struct from<real> x, struct to<real> y) {
-  const int64_t n = g.P * g.run, step = WARP ? 32 : blockDim.x;
-  int64_t first;
-  if (!choose<WARP>(&g, &first)) return;
-  const struct stats<real> s = measure<real, WARP>(&g, x, first);
-  for (int64_t i = WARP ? threadIdx.x % 32 : threadIdx.x; i < n; i += step)
-    y.put(at(&g, first, i), (x[at(&g, first, i)] - s.mean) * s.r);
+  if (idle<WARP>(&g)) return;
+  const struct path w = path_of<N, WARP>(&g);
+  const struct stats<real> s = measure<real, N, WARP>(&g, w, x);
+  each<real, N>(w, x, [&](const real *v, int64_t i) {
+    real out[N];
+    FEW_UNROLL
+    for (int k = 0; k < N; k++) out[k] = (v[k] - s.mean) * s.r;
+    write_pack<real, N>(y, i, out);
+  });
 }
 
-template <class real, bool WARP>
+template <class real, int N, bool WARP>
 static __global__ void tangent_kernel(struct groups g, struct from<real> x, struct from<real> d,
                                       struct to<real> out) {
-  const int64_t n = g.P * g.run, step = WARP ? 32 : blockDim.x;
-  const int64_t begin = WARP ? threadIdx.x % 32 : threadIdx.x;
-  int64_t first;
-  if (!choose<WARP>(&g, &first)) return;
-  const struct stats<real> s = measure<real, WARP>(&g, x, first);
+  if (idle<WARP>(&g)) return;
+  const struct path w = path_of<N, WARP>(&g);
+  const struct stats<real> s = measure<real, N, WARP>(&g, w, x);
+  const real n = (real)(g.P * g.run);
   real mean_d = 0, mean_yd = 0;
-  for (int64_t i = begin; i < n; i += step) {
-    const int64_t k = at(&g, first, i);
-    if (g.center) mean_d += d[k];
-    mean_yd += (x[k] - s.mean) * s.r * d[k];
-  }
-  if (g.center) mean_d = sum<real, WARP>(mean_d) / (real)n;
-  mean_yd = sum<real, WARP>(mean_yd) / (real)n;
-  for (int64_t i = begin; i < n; i += step) {
-    const int64_t k = at(&g, first, i);
-    out.put(k, s.r * (d[k] - mean_d - (x[k] - s.mean) * s.r * mean_yd));
-  }
+  each2<real, N>(w, x, d, [&](const real *v, const real *b, int64_t) {
+    FEW_UNROLL
+    for (int k = 0; k < N; k++) {
+      mean_d += b[k];
+      mean_yd += (v[k] - s.mean) * s.r * b[k];
+    }
+  });
+  mean_d = g.center ? sum<real, WARP>(&g, w.group, mean_d) / n : 0;
+  mean_yd = sum<real, WARP>(&g, w.group, mean_yd) / n;
+  each2<real, N>(w, x, d, [&](const real *v, const real *b, int64_t i) {
+    real t[N];
+    FEW_UNROLL
+    for (int k = 0; k < N; k++) t[k] = s.r * (b[k] - mean_d - (v[k] - s.mean) * s.r * mean_yd);
+    write_pack<real, N>(out, i, t);
+  });
 }
 
-enum { WARP_GROUP = 1024 }; /* numbers that a warp takes on alone */
+/* ---- launches ---- */
+
+enum { LINE = 64 /* numbers */, FEWEST_BLOCKS = 264 };
 
 static struct groups groups_of(const struct few_call *c) {
   const struct few_shape s = c->shape;
@@ -97,34 +178,65 @@ static struct groups groups_of(const struct few_call *c) {
   const int64_t N = s.dim[0];
   g.C = s.dim[s.rank - 1];
   g.per_row = (int)c->node->attr.i[0];
-  g.run = g.C / g.per_row;
+  g.run = (int)(g.C / g.per_row);
   g.P = N > 0 ? outer_of(s, s.rank - 1) / N : 0;
   g.count = N * g.per_row;
   g.eps = c->node->attr.f[0];
   g.center = c->node->attr.i[1] != 0;
+  g.span = 1;
+  for (int k = 2; k <= NORM_SPAN && k * g.run <= LINE; k++)
+    if (g.per_row % k == 0 && g.count / k >= FEWEST_BLOCKS) g.span = k;
   return g;
+}
+
+/* Who shares a position, by packs of n. A group of one position is one run, and a row of its own.
+ */
+static bool for_warps(struct groups *g, int n) {
+  const int most = NORM_THREADS / 4, packs = g->span * g->run / n;
+  g->lanes = g->P == 1 ? 32 : packs < most ? packs : most;
+  if (g->P == 1) g->C = g->run;
+  return g->P == 1;
+}
+
+template <class real, int N>
+static void norm_by(const struct few_call *c, struct groups g) {
+  const struct from<real> x = operand<real>(c, 0);
+  const struct to<real> y = result<real>(c);
+  if (for_warps(&g, N))
+    FEW_LAUNCH(c->queue, (norm_kernel<real, N, true>), (g.count + 3) / 4, 128, 0, g, x, y);
+  else
+    FEW_LAUNCH(c->queue, (norm_kernel<real, N, false>), g.count / g.span, NORM_THREADS, 0, g, x, y);
+}
+
+template <class real, int N>
+static void tangent_by(const struct few_call *c, struct groups g) {
+  const struct from<real> x = operand<real>(c, 0), d = operand<real>(c, 1);
+  const struct to<real> out = result<real>(c);
+  if (for_warps(&g, N))
+    FEW_LAUNCH(c->queue, (tangent_kernel<real, N, true>), (g.count + 3) / 4, 128, 0, g, x, d, out);
+  else
+    FEW_LAUNCH(c->queue, (tangent_kernel<real, N, false>), g.count / g.span, NORM_THREADS, 0, g, x,
+               d, out);
+}
+
+template <class real>
+static bool by_fours(const struct few_call *c, const struct groups *g) {
+  bool yes = few__by_fours(c->out, c->half[0], sizeof(real), g->run);
+  for (int k = 0; k < c->n_in; k++)
+    yes = yes && few__by_fours(c->in[k].data, c->in[k].half, sizeof(real), g->run);
+  return yes;
 }
 
 template <class real>
 static void norm(const struct few_call *c) {
   const struct groups g = groups_of(c);
-  const struct from<real> x = operand<real>(c, 0);
-  const struct to<real> y = result<real>(c);
-  if (g.P * g.run <= WARP_GROUP)
-    FEW_LAUNCH(c->queue, (norm_kernel<real, true>), (g.count + 3) / 4, 128, 0, g, x, y);
-  else
-    FEW_LAUNCH(c->queue, (norm_kernel<real, false>), g.count, 512, 0, g, x, y);
+  return by_fours<real>(c, &g) ? norm_by<real, 4>(c, g) : norm_by<real, 1>(c, g);
 }
 FEW_CUDA_KERNEL(norm)
 
 template <class real>
 static void norm_tangent(const struct few_call *c) {
   const struct groups g = groups_of(c);
-  const struct from<real> x = operand<real>(c, 0), d = operand<real>(c, 1);
-  const struct to<real> out = result<real>(c);
-  if (g.P * g.run <= WARP_GROUP)
-    FEW_LAUNCH(c->queue, (tangent_kernel<real, true>), (g.count + 3) / 4, 128, 0, g, x, d, out);
-  else
-    FEW_LAUNCH(c->queue, (tangent_kernel<real, false>), g.count, 512, 0, g, x, d, out);
+  return by_fours<real>(c, &g) ? tangent_by<real, 4>(c, g) : tangent_by<real, 1>(c, g);
 }
 FEW_CUDA_KERNEL(norm_tangent)

@@ -4,7 +4,7 @@
  * with -fmad=false). Row r of dim 0 is the stream of the sample row0 + r; a thread draws a block of
  * four.
  */
-#include "cuda.h"
+#include "pack.h"
 
 #define FEW_RNG_FUNCTION static __device__ inline
 #include "base/rng_draw.h"
@@ -17,10 +17,14 @@ static __global__ void draw_kernel(const struct few_replay_key *key, uint32_t pu
     const int64_t row = i / blocks, block = i % blocks;
     const struct few_rng r = {key->seed, key->step, key->row0 + (uint64_t)row, purpose};
     uint32_t w[4];
+    struct pack<real, 4> four;
     few__draw_block(&r, (uint32_t)block, w);
-    for (int k = 0; k < 4 && block * 4 + k < n; k++)
-      out[row * n + block * 4 + k] =
-          (real)(NORMAL ? few__draw_normal(w[k]) : few__draw_uniform(w[k]));
+    for (int k = 0; k < 4; k++)
+      four.at[k] = (real)(NORMAL ? few__draw_normal(w[k]) : few__draw_uniform(w[k]));
+    if (n % 4 == 0)
+      ((struct pack<real, 4> *)out)[i] = four;
+    else
+      for (int k = 0; k < 4 && block * 4 + k < n; k++) out[row * n + block * 4 + k] = four.at[k];
   }
 }
 

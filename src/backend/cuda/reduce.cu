@@ -5,7 +5,7 @@
  * Long sums are cut into slices whose parts a second launch adds: always the same slices, so the
  * result is a function of the shape and the numbers alone.
  */
-#include "cuda.h"
+#include "pack.h"
 
 struct dims {
   int rank;
@@ -28,6 +28,29 @@ static __device__ inline int64_t offset_of(const struct dims *d, int64_t i) {
   return at;
 }
 
+/* Numbers begin, begin + lanes .. of a sum. In one dim they are a step apart, and several are on
+ * their way at a time. */
+template <class real>
+static __device__ inline real add_up(const struct dims *d, struct from<real> x, int64_t first,
+                                     int64_t begin, int64_t end, int64_t lanes) {
+  enum { AT_ONCE = 8 };
+  real sum = 0;
+  int64_t k = begin;
+  if (d->rank <= 1) {
+    const int64_t stride = d->rank ? d->stride[0] : 0;
+    for (; k < end; k += AT_ONCE * lanes) {
+      const int64_t left = (end - k + lanes - 1) / lanes;
+      real v[AT_ONCE][1];
+      read_packs<real, 1, AT_ONCE>(x, first + k * stride, lanes * stride,
+                                   left < AT_ONCE ? (int)left : AT_ONCE, v);
+      FEW_UNROLL
+      for (int u = 0; u < AT_ONCE; u++) sum += v[u][0];
+    }
+  }
+  for (; k < end; k += lanes) sum += x[first + offset_of(d, k)];
+  return sum;
+}
+
 /* A thread, or a warp, a part: part[slice][result]. */
 template <class real, bool WARP>
 static __global__ void sum_kernel(struct sums s, struct from<real> x, struct to<real> part) {
@@ -38,21 +61,30 @@ static __global__ void sum_kernel(struct sums s, struct from<real> x, struct to<
     const int64_t first = offset_of(&s.kept, i % s.kept.count);
     const int64_t begin = i / s.kept.count * s.slice;
     const int64_t end = begin + s.slice < s.summed.count ? begin + s.slice : s.summed.count;
-    real sum = 0;
-    for (int64_t k = begin + lane; k < end; k += lanes) sum += x[first + offset_of(&s.summed, k)];
+    real sum = add_up(&s.summed, x, first, begin + lane, end, lanes);
     if (WARP) sum = warp_sum(sum);
     if (lane == 0) part.put(i, sum);
   }
 }
 
+/* The parts of up to 32 results a block, which its threads share. */
+enum { ADDERS = 1024, ADDED = 32 };
 template <class real>
-static __global__ void add_kernel(int64_t n, int64_t slices, const real *part,
+static __global__ void add_kernel(int64_t n, int64_t slices, const real *part, int results,
                                   struct to<real> out) {
-  FOR_EACH_ELEMENT(i, n) {
-    real sum = 0;
-    for (int64_t k = 0; k < slices; k++) sum += part[k * n + i];
-    out.put(i, sum);
+  __shared__ double sums[ADDERS];
+  const int mine = (int)threadIdx.x % results, lanes = (int)blockDim.x / results;
+  const int64_t i = (int64_t)blockIdx.x * results + mine;
+  double sum = 0;
+  for (int64_t k = threadIdx.x / results; i < n && k < slices; k += lanes)
+    sum += (double)part[k * n + i];
+  sums[threadIdx.x] = sum;
+  for (int half = lanes / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if ((int)threadIdx.x < half * results)
+      sums[threadIdx.x] += sums[(int)threadIdx.x + half * results];
   }
+  if ((int)threadIdx.x < results && i < n) out.put(i, (real)sums[threadIdx.x]);
 }
 
 static void add_dim(struct dims *d, int64_t dim, int64_t stride) {
@@ -97,9 +129,13 @@ static void sum(const struct few_call *c) {
     FEW_LAUNCH(c->queue, (sum_kernel<real, false>), blocks_for(parts), THREADS, 0, s, x, part);
   else
     FEW_LAUNCH(c->queue, (sum_kernel<real, true>), blocks_for(parts * 32), THREADS, 0, s, x, part);
+  int results = 1, threads;
+  while (results < ADDED && results < s.kept.count) results *= 2;
+  for (threads = results; threads < 32 || threads / results < s.slices; threads *= 2)
+    if (threads == ADDERS) break;
   if (s.slices > 1)
-    FEW_LAUNCH(c->queue, add_kernel<real>, blocks_for(s.kept.count), THREADS, 0, s.kept.count,
-               s.slices, (const real *)c->scratch, out);
+    FEW_LAUNCH(c->queue, add_kernel<real>, (s.kept.count + results - 1) / results, threads, 0,
+               s.kept.count, s.slices, (const real *)c->scratch, results, out);
 }
 FEW_CUDA_KERNEL(sum)
 

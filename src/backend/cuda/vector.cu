@@ -11,14 +11,16 @@ static void zero(struct few_queue *q, float *x, int64_t n) {
   FEW_LAUNCH(q, zero_kernel, blocks_for(n), THREADS, 0, x, n);
 }
 
-static __global__ void copy_kernel(float *to, const float *from, int64_t n) {
+static __global__ void copy_kernel(float *__restrict__ to, const float *__restrict__ from,
+                                   int64_t n) {
   FOR_EACH_ELEMENT(i, n) to[i] = from[i];
 }
 static void copy(struct few_queue *q, float *to, const float *from, int64_t n) {
   FEW_LAUNCH(q, copy_kernel, blocks_for(n), THREADS, 0, to, from, n);
 }
 
-static __global__ void add_kernel(float *to, const float *from, int64_t n) {
+static __global__ void add_kernel(float *__restrict__ to, const float *__restrict__ from,
+                                  int64_t n) {
   FOR_EACH_ELEMENT(i, n) to[i] += from[i];
 }
 static void add(struct few_queue *q, float *to, const float *from, int64_t n) {
@@ -61,8 +63,9 @@ static void combine(struct few_queue *q, float *x, int64_t n, int64_t step, int 
   FEW_LAUNCH(q, combine_kernel, blocks_for(n), THREADS, 0, x, n, step, f);
 }
 
-static __global__ void moments_kernel(struct few_optim_coef c, int64_t n, float *p, const float *g,
-                                      float *m, float *v) {
+static __global__ void moments_kernel(struct few_optim_coef c, int64_t n, float *__restrict__ p,
+                                      const float *__restrict__ g, float *__restrict__ m,
+                                      float *__restrict__ v) {
   FOR_EACH_ELEMENT(i, n) {
     const float gi = c.grad_scale * g[i];
     const float mi = c.beta1 * m[i] + c.fresh1 * gi, vi = c.beta2 * v[i] + c.fresh2 * gi * gi;
@@ -77,7 +80,8 @@ static void moments(struct few_queue *q, const struct few_optim_coef *c, int64_t
   FEW_LAUNCH(q, moments_kernel, blocks_for(n), THREADS, 0, *c, n, p, g, m, v);
 }
 
-static __global__ void follow_kernel(float *to, const float *from, float fresh, int64_t n) {
+static __global__ void follow_kernel(float *__restrict__ to, const float *__restrict__ from,
+                                     float fresh, int64_t n) {
   FOR_EACH_ELEMENT(i, n) to[i] += fresh * (from[i] - to[i]);
 }
 static void follow(struct few_queue *q, float *to, const float *from, float fresh, int64_t n) {

@@ -100,6 +100,24 @@ void emu_mma(float d[4], const uint32_t a[4], const uint32_t b[2]) {
     }
 }
 
+void emu_load_turned(uint32_t b[2], const uint32_t *row) {
+  uint64_t rows[32];
+  emu_exchange_all((uint64_t)(uintptr_t)row, rows);
+  const int g = emu_lane() / 4, t = emu_lane() % 4;
+  for (int half = 0; half < 2; half++) {
+    uint32_t pair[2];
+    for (int k = 0; k < 2; k++) {
+      const uint64_t at = rows[8 * half + 2 * t + k];
+      if (at % 16) {
+        fprintf(stderr, "emulator: a row of a matrix that is not aligned\n");
+        abort();
+      }
+      pair[k] = ((const uint16_t *)(uintptr_t)at)[g];
+    }
+    b[half] = pair[0] | pair[1] << 16;
+  }
+}
+
 static void thread_main(void) {
   for (;;) {
     (*m.kernel)();

@@ -64,5 +64,7 @@ static inline T __shfl_xor_sync(unsigned mask, T value, int with) {
 /* ---- matrix units: src/backend/cuda/mma.h ---- */
 void emu_exchange_all(uint64_t value, uint64_t all[32]);
 void emu_mma(float d[4], const uint32_t a[4], const uint32_t b[2]);
+/* Rows of 8 numbers, those of lanes 0..7 and 8..15: numbers 2 t and 2 t + 1 of column g of each. */
+void emu_load_turned(uint32_t b[2], const uint32_t *row);
 
 #endif

@@ -210,6 +210,14 @@ static few_node larger(few_graph *g, int k) {
       return few_exp(g, few_slice(g, few_scale(g, a, 0.5), 0, 1, 5));
     case 10:
       return few_softmax(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(5, 77)));
+    case 11: /* groups that share a block; odd ones; more channels than its threads take at once */
+      return few_norm(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(66, 3, 2, 32)), 8, true, 1e-5);
+    case 12:
+      return few_norm(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(2, 7, 5, 21)), 3, true, 1e-5);
+    case 13:
+      return few_norm(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(2, 3, 1, 1100)), 1, true, 1e-5);
+    case 14: /* a warp a row */
+      return few_norm(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(5, 72)), 1, true, 1e-5);
     default:
       return FEW_NONE;
   }

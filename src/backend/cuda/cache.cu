@@ -1,0 +1,80 @@
+/* cache.cu - see cache.h. A file is two lengths, the key and the bytes: names are hashes, and a
+ * reader compares the key itself.
+ */
+#include "cache.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
+
+static bool make_folder(const std::string &path) {
+  return mkdir(path.c_str(), 0700) == 0 || errno == EEXIST;
+}
+
+/* The folder, made if it is missing; "": none. */
+static std::string folder() {
+  const char *own = getenv("FEW_CACHE"), *all = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+  if (own) return *own && make_folder(own) ? own : "";
+  std::string in = all && *all == '/'     ? all
+                   : home && *home == '/' ? std::string(home) + "/.cache"
+                                          : "";
+  if (in.empty() || !make_folder(in)) return "";
+  in += "/few";
+  return make_folder(in) ? in : "";
+}
+
+static std::string path_of(const char *key, size_t n_key) {
+  uint64_t h[2] = {14695981039346656037u, 0x9e3779b97f4a7c15u};
+  char name[48];
+  const std::string in = folder();
+  if (in.empty()) return in;
+  for (size_t i = 0; i < n_key; i++)
+    for (int k = 0; k < 2; k++) h[k] = (h[k] ^ (unsigned char)key[i]) * 1099511628211u;
+  snprintf(name, sizeof name, "/%016llx%016llx.cubin", (unsigned long long)h[0],
+           (unsigned long long)h[1]);
+  return in + name;
+}
+
+char *few__cache_read(const char *key, size_t n_key, size_t *n) {
+  const std::string path = path_of(key, n_key);
+  FILE *f = path.empty() ? nullptr : fopen(path.c_str(), "rbe");
+  uint64_t lengths[2] = {0, 0};
+  struct stat s;
+  char *bytes = nullptr;
+  if (!f) return nullptr;
+  const bool whole = fstat(fileno(f), &s) == 0 && S_ISREG(s.st_mode) &&
+                     fread(lengths, sizeof lengths, 1, f) == 1 && lengths[0] == n_key &&
+                     lengths[1] == (uint64_t)s.st_size - sizeof lengths - n_key;
+  if (whole) {
+    std::string kept(n_key, 0);
+    bytes = (char *)malloc(lengths[1] + 1);
+    if (bytes && (fread(&kept[0], 1, n_key, f) != n_key || memcmp(kept.data(), key, n_key) != 0 ||
+                  fread(bytes, 1, lengths[1], f) != lengths[1])) {
+      free(bytes);
+      bytes = nullptr;
+    }
+  }
+  fclose(f);
+  *n = bytes ? lengths[1] : 0;
+  return bytes;
+}
+
+void few__cache_write(const char *key, size_t n_key, const char *bytes, size_t n) {
+  const std::string path = path_of(key, n_key), temp = path + "." + std::to_string(getpid());
+  const uint64_t lengths[2] = {n_key, n};
+  if (path.empty()) return;
+  const int fd = open(temp.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  FILE *f = fd < 0 ? nullptr : fdopen(fd, "wb");
+  if (!f) return;
+  bool good = fwrite(lengths, sizeof lengths, 1, f) == 1 && fwrite(key, 1, n_key, f) == n_key &&
+              fwrite(bytes, 1, n, f) == n;
+  good = fclose(f) == 0 && good;
+  if (!good || rename(temp.c_str(), path.c_str())) unlink(temp.c_str());
+}

@@ -1,0 +1,23 @@
+/* cache.h - machine code from one process to the next: a file a program, in the folder FEW_CACHE,
+ * or few in the user's cache folder (XDG_CACHE_HOME, ~/.cache). FEW_CACHE= (empty) keeps none.
+ * Nothing depends on it: what is missing, cut short or of another key is compiled again.
+ */
+#ifndef FEW_SRC_CUDA_CACHE_H
+#define FEW_SRC_CUDA_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What was kept for this key, to be freed; NULL: nothing. */
+char *few__cache_read(const char *key, size_t n_key, size_t *n);
+void few__cache_write(const char *key, size_t n_key, const char *bytes, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
