@@ -1,7 +1,7 @@
 /* resample.cu - halve and double the resolution of [N,H,W,C]: ref/k_resample.c has the formulas. A
- * thread gathers one number of the result, so that nothing is added from two sides.
+ * thread gathers neighbouring channels of the result, so that nothing is added from two sides.
  */
-#include "cuda.h"
+#include "pack.h"
 
 enum { TAPS = 6 };
 template <class real>
@@ -10,38 +10,48 @@ struct filter {
   real tap[TAPS];
 };
 
-template <class real>
+/* to += by x[at ..], N numbers. */
+template <class real, int N>
+static __device__ inline void add_scaled(real *to, real by, struct from<real> x, int64_t at) {
+  real v[1][N];
+  read_packs<real, N, 1>(x, at, 0, 1, v);
+  FEW_UNROLL
+  for (int k = 0; k < N; k++) to[k] += by * v[0][k];
+}
+
+template <class real, int N>
 static __global__ void down_kernel(int64_t n, int64_t H, int64_t W, int64_t C,
                                    struct filter<real> f, struct from<real> x, struct to<real> y) {
-  FOR_EACH_ELEMENT(e, n) {
-    const int64_t c = e % C, j = e / C % W, i = e / (C * W) % H, image = e / (C * W * H);
-    real sum = 0;
+  FOR_EACH_ELEMENT(pack, n / N) {
+    const int64_t e = pack * N, row = e / C, c = e % C;
+    const int64_t j = row % W, i = row / W % H, image = row / (W * H);
+    real sum[N] = {};
     for (int a = 0; a < f.n; a++)
       for (int b = 0; b < f.n; b++) {
         const int64_t p = 2 * i + a - (f.n / 2 - 1), q = 2 * j + b - (f.n / 2 - 1);
         if (p < 0 || p >= 2 * H || q < 0 || q >= 2 * W) continue;
-        sum += f.tap[a] * f.tap[b] * x[((image * 2 * H + p) * 2 * W + q) * C + c];
+        add_scaled<real, N>(sum, f.tap[a] * f.tap[b], x, ((image * 2 * H + p) * 2 * W + q) * C + c);
       }
-    y.put(e, sum);
+    write_pack<real, N>(y, e, sum);
   }
 }
 
 /* H and W are of the small side here as well: tap a joins row i of it and row 2i + a - first. */
-template <class real>
+template <class real, int N>
 static __global__ void up_kernel(int64_t n, int64_t H, int64_t W, int64_t C, struct filter<real> f,
                                  struct from<real> x, struct to<real> y) {
-  FOR_EACH_ELEMENT(e, n) {
-    const int64_t c = e % C, q = e / C % (2 * W), p = e / (C * 2 * W) % (2 * H),
-                  image = e / (C * 4 * W * H);
+  FOR_EACH_ELEMENT(pack, n / N) {
+    const int64_t e = pack * N, row = e / C, c = e % C;
+    const int64_t q = row % (2 * W), p = row / (2 * W) % (2 * H), image = row / (4 * W * H);
     const int first = f.n / 2 - 1;
-    real sum = 0;
+    real sum[N] = {};
     for (int a = (int)(p + first) % 2; a < f.n; a += 2)
       for (int b = (int)(q + first) % 2; b < f.n; b += 2) {
         const int64_t i = (p + first - a) / 2, j = (q + first - b) / 2;
         if (p + first < a || i >= H || q + first < b || j >= W) continue;
-        sum += f.tap[a] * f.tap[b] * x[((image * H + i) * W + j) * C + c];
+        add_scaled<real, N>(sum, 4 * f.tap[a] * f.tap[b], x, ((image * H + i) * W + j) * C + c);
       }
-    y.put(e, 4 * sum);
+    write_pack<real, N>(y, e, sum);
   }
 }
 
@@ -54,19 +64,34 @@ static struct filter<real> filter_of(const struct few_call *c) {
 }
 
 template <class real>
-static void down(const struct few_call *c) {
+static bool by_fours(const struct few_call *c) {
+  const int64_t C = c->shape.dim[3];
+  return few__by_fours(c->in[0].data, c->in[0].half, sizeof(real), C) &&
+         few__by_fours(c->out, c->half[0], sizeof(real), C);
+}
+
+template <class real, int N>
+static void down_by(const struct few_call *c) {
   const struct few_shape s = c->shape;
   const int64_t n = count_of(s);
-  FEW_LAUNCH(c->queue, down_kernel<real>, blocks_for(n), THREADS, 0, n, s.dim[1], s.dim[2],
+  FEW_LAUNCH(c->queue, (down_kernel<real, N>), blocks_for(n / N), THREADS, 0, n, s.dim[1], s.dim[2],
              s.dim[3], filter_of<real>(c), operand<real>(c, 0), result<real>(c));
+}
+template <class real>
+static void down(const struct few_call *c) {
+  return by_fours<real>(c) ? down_by<real, 4>(c) : down_by<real, 1>(c);
 }
 FEW_CUDA_KERNEL(down)
 
-template <class real>
-static void up(const struct few_call *c) {
+template <class real, int N>
+static void up_by(const struct few_call *c) {
   const struct few_shape s = c->in[0].shape;
   const int64_t n = count_of(c->shape);
-  FEW_LAUNCH(c->queue, up_kernel<real>, blocks_for(n), THREADS, 0, n, s.dim[1], s.dim[2], s.dim[3],
-             filter_of<real>(c), operand<real>(c, 0), result<real>(c));
+  FEW_LAUNCH(c->queue, (up_kernel<real, N>), blocks_for(n / N), THREADS, 0, n, s.dim[1], s.dim[2],
+             s.dim[3], filter_of<real>(c), operand<real>(c, 0), result<real>(c));
+}
+template <class real>
+static void up(const struct few_call *c) {
+  return by_fours<real>(c) ? up_by<real, 4>(c) : up_by<real, 1>(c);
 }
 FEW_CUDA_KERNEL(up)

@@ -4,7 +4,7 @@
  * strides of the operand lead. Dims that the operand crosses as one are merged beforehand. Along
  * one axis a tensor is [outer, dim, inner], which is all that the others look at.
  */
-#include "cuda.h"
+#include "pack.h"
 
 /* ---- broadcast, transpose ---- */
 
@@ -67,11 +67,16 @@ FEW_CUDA_KERNEL(transpose)
 
 /* ---- along an axis ---- */
 
-/* out[o, to + j] = x[o, from + j] for j in 0..n: rows of `row` and of x_row numbers. */
-template <class real>
+/* out[o, j] = x[o, j] for j in 0..n, rows of `row` and of x_row numbers: N | n at a time. */
+template <class real, int N>
 static __global__ void copy_kernel(int64_t outer, int64_t n, struct from<real> x, int64_t x_row,
                                    struct to<real> out, int64_t row) {
-  FOR_EACH_ELEMENT(i, outer * n) out.put(i / n * row + i % n, x[i / n * x_row + i % n]);
+  FOR_EACH_ELEMENT(i, outer * n / N) {
+    const int64_t o = i * N / n, j = i * N % n;
+    real v[1][N];
+    read_packs<real, N, 1>(x, o * x_row + j, 0, 1, v);
+    write_pack<real, N>(out, o * row + j, v[0]);
+  }
 }
 
 template <class real>
@@ -82,9 +87,15 @@ static __global__ void clear_kernel(int64_t outer, int64_t n, struct to<real> ou
 template <class real>
 static void copy(const struct few_call *c, int64_t outer, int64_t n, struct from<real> x,
                  int64_t x_row, struct to<real> out, int64_t row) {
-  if (outer * n > 0)
-    FEW_LAUNCH(c->queue, copy_kernel<real>, blocks_for(outer * n), THREADS, 0, outer, n, x, x_row,
-               out, row);
+  const bool fours = n % 4 == 0 && few__by_fours(x.at, x.half, sizeof(real), x_row) &&
+                     few__by_fours(out.at, out.half, sizeof(real), row);
+  if (outer * n == 0) return;
+  if (fours)
+    FEW_LAUNCH(c->queue, (copy_kernel<real, 4>), blocks_for(outer * n / 4), THREADS, 0, outer, n, x,
+               x_row, out, row);
+  else
+    FEW_LAUNCH(c->queue, (copy_kernel<real, 1>), blocks_for(outer * n), THREADS, 0, outer, n, x,
+               x_row, out, row);
 }
 
 template <class real>

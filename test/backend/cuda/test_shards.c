@@ -108,7 +108,8 @@ static void test_precision(void **state) {
   for (int i = 0; i < 3; i++) {
     struct updates t;
     struct few_step_report r;
-    const char *const settings[] = {"objective=sct", "batch=2", "shards=1", precisions[i]};
+    const char *const settings[] = {"objective=diffusion", "adaptive=no", "batch=2", "shards=1",
+                                    precisions[i]};
     updates_begin(&t, FEW_TEST_DIR "/cli/tiny-unet.ini", FEW_COUNT(settings), settings, 1,
                   few__backend_cuda());
     const struct few_gradient g = updates_step(&t, FEW_PHASE_STUDENT, 0, &r);
