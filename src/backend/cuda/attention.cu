@@ -78,8 +78,8 @@ static __global__ void value_kernel(struct heads s, struct from<real> x, struct 
                                     struct to<real> y, struct to<real> ty) {
   FEW_DYNAMIC(real, room);
   const int D = s.D, row = D + 1, warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
-  const int64_t tiles = (s.T + WARPS - 1) / WARPS, nhs = (int64_t)gridDim.x / tiles;
-  const int64_t nh = blockIdx.x % nhs, i = blockIdx.x / nhs * WARPS + warp;
+  const int64_t tiles = (s.T + WARPS - 1) / WARPS; /* neighbours share keys and values */
+  const int64_t nh = blockIdx.x / tiles, i = blockIdx.x % tiles * WARPS + warp;
   real *const k = room, *const v = k + TILE * row, *const dk = v + TILE * row,
               *const dv = dk + (DUAL ? TILE * row : 0),
               *const q = dv + (DUAL ? TILE * row : 0) + warp * (DUAL ? 2 : 1) * D,
@@ -130,8 +130,8 @@ static __global__ void query_kernel(struct heads s, struct from<real> x, struct 
                                     struct to<real> dx, real *keep) {
   FEW_DYNAMIC(real, room);
   const int D = s.D, row = D + 1, warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
-  const int64_t tiles = (s.T + WARPS - 1) / WARPS, nhs = (int64_t)gridDim.x / tiles;
-  const int64_t nh = blockIdx.x % nhs, i = blockIdx.x / nhs * WARPS + warp;
+  const int64_t tiles = (s.T + WARPS - 1) / WARPS; /* neighbours share keys and values */
+  const int64_t nh = blockIdx.x / tiles, i = blockIdx.x % tiles * WARPS + warp;
   real *const k = room, *const v = k + TILE * row, *const q = v + TILE * row + warp * 2 * D,
               *const g = q + D;
   const real scale = (real)s.scale;
@@ -181,8 +181,8 @@ static __global__ void key_kernel(struct heads s, struct from<real> x, struct fr
                                   struct to<real> dx, const real *keep) {
   FEW_DYNAMIC(real, room);
   const int D = s.D, row = D + 1, warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
-  const int64_t tiles = (s.T + WARPS - 1) / WARPS, nhs = (int64_t)gridDim.x / tiles;
-  const int64_t nh = blockIdx.x % nhs, j = blockIdx.x / nhs * WARPS + warp;
+  const int64_t tiles = (s.T + WARPS - 1) / WARPS; /* neighbours share keys and values */
+  const int64_t nh = blockIdx.x / tiles, j = blockIdx.x % tiles * WARPS + warp;
   real *const q = room, *const g = q + TILE * row, *const k = g + TILE * row + warp * 2 * D,
               *const v = k + D;
   const real scale = (real)s.scale;
