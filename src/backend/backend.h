@@ -77,7 +77,7 @@ struct few_recording;
 /* Passes over long float arrays in a device's memory: what training does outside of plans
  * (train/space.h). In order with the kernels; sums are taken in one order. */
 enum { FEW_DOT_PARTS = 1024 };
-struct few_optim_coef; /* optim/optim.h */
+struct few_optim_job; /* optim/optim.h */
 struct few_vectors {
   void (*zero)(struct few_queue *q, float *x, int64_t n);
   void (*copy)(struct few_queue *q, float *to, const float *from, int64_t n);
@@ -88,9 +88,9 @@ struct few_vectors {
   /* x[i] = sum of factor[k] x[k step + i], k < n_rows <= 8; factor is the host's. */
   void (*combine)(struct few_queue *q, float *x, int64_t n, int64_t step, int n_rows,
                   const double *factor);
-  /* Adam's family (optim/moments.c), and to += fresh (from - to). */
-  void (*moments)(struct few_queue *q, const struct few_optim_coef *c, int64_t n, float *p,
-                  const float *g, float *m, float *v);
+  /* A step of Adam's family (optim/moments.c), whose arrays are the device's, with the average; and
+   * to += fresh (from - to). */
+  void (*moments)(struct few_queue *q, const struct few_optim_job *job);
   void (*follow)(struct few_queue *q, float *to, const float *from, float fresh, int64_t n);
 };
 

@@ -197,7 +197,7 @@ static few_status one_step(struct bench *b) {
   FEW_TRY(few__space_sumsq(&b->space, grad.n, grad.at, &squares));
   b->state.step++;
   few__update(&b->state, &b->recipe, &grad, sqrt(squares), 1e-5);
-  few__average(&b->state, &b->recipe);
+  few__follow(&b->state, &b->recipe);
   return FEW_OK;
 }
 

@@ -1,6 +1,8 @@
 /* optim.c - the table of optimizers, and a step shared among workers. */
 #include "optim.h"
 
+#include "ema.h"
+
 static const struct few_optim *const table[] = {
 #define FEW_OPTIMIZER(name) &few__optim_##name,
 #include "optimizers.def"
@@ -56,6 +58,9 @@ static void step_task(void *user, int64_t i, int worker) {
   float *state[FEW_OPTIM_MAX_STATES] = {NULL};
   for (int k = 0; k < job->optim->states; k++) state[k] = job->state[k] + begin;
   job->optim->update(&job->coef, n, job->param + begin, job->grad + begin, state);
+  const int64_t left = job->average ? job->n_average - begin : 0;
+  if (left > 0)
+    few__ema_update(job->beta, left < n ? left : n, job->average + begin, job->param + begin);
 }
 
 void few__optim_step(few_workers *w, const struct few_optim_job *job) {

@@ -62,8 +62,9 @@ few_status few__optim_find(few_ctx *ctx, const struct few_optim **out, const cha
 /* Reject options that no optimizer can run with. */
 few_status few__optim_check(few_ctx *ctx, const struct few_optim_opts *o);
 
-/* One step on all n parameters, shared among workers (NULL: the caller alone); same bits for any
- * number of them. Each state array holds n floats, zero before the first step. */
+/* One step on all n parameters, and in the same pass the average of the first n_average of them
+ * (ema.h), shared among workers (NULL: the caller alone); same bits for any number of them. Each
+ * state array holds n floats, zero before the first step. */
 struct few_optim_job {
   const struct few_optim *optim;
   struct few_optim_coef coef;
@@ -71,6 +72,9 @@ struct few_optim_job {
   float *param;
   const float *grad;
   float *state[FEW_OPTIM_MAX_STATES];
+  float *average; /* NULL: none */
+  int64_t n_average;
+  double beta; /* of the average */
 };
 void few__optim_step(few_workers *w, const struct few_optim_job *job);
 

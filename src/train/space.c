@@ -141,8 +141,7 @@ void few__space_step(const struct few_space *s, const struct few_optim_job *job)
     return;
   }
   assert(job->optim->moments); /* train.c refuses others */
-  s->device->vector->moments(s->queue, &job->coef, job->n, job->param, job->grad, job->state[0],
-                             job->state[1]);
+  s->device->vector->moments(s->queue, job);
 }
 
 enum { CHUNK = 1 << 16 };

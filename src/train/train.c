@@ -347,7 +347,7 @@ static few_status update_student(struct training *t, const struct few_clock *at,
   s->step++;
   if (verdict == FEW_GUARD_SPIKE) return write_event(t, s->step, "skipped", "gradient spike");
   few__update(s, &t->recipe, &grad, norm, step->lr);
-  few__average(s, &t->recipe);
+  few__follow(s, &t->recipe);
   few__tally_add(&t->tally, FEW_PHASE_STUDENT, &report, norm);
   return FEW_OK;
 }

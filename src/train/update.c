@@ -10,19 +10,15 @@ static double ema_beta(const struct few_run_state *s, const struct few_train_key
                           : few__ema_beta_half_life(k->ema, k->ema_ramp, seen, batch);
 }
 
-static void follow(const struct few_run_state *s, float *average, double beta) {
-  few__space_follow(s->space, beta, s->n_model, average, s->there.param);
-}
-
-void few__average(struct few_run_state *s, const struct few_run_recipe *r) {
+void few__follow(struct few_run_state *s, const struct few_run_recipe *r) {
   const struct few_run_arrays *a = &s->there;
-  if (a->ema) follow(s, a->ema, ema_beta(s, &r->keys));
   if (!a->target || r->target != FEW_TARGET_AVERAGE) return;
   const struct few_clock at = few__run_clock(r, s->step, s->stretch);
   for (int i = 0; i < r->n_objectives; i++) {
     const struct few_run_objective *o = &r->objective[i];
     if (o->def->target == FEW_TARGET_AVERAGE)
-      follow(s, a->target, o->def->target_decay(o->opts, &at));
+      few__space_follow(s->space, o->def->target_decay(o->opts, &at), s->n_model, a->target,
+                        a->param);
   }
 }
 
@@ -32,6 +28,11 @@ void few__update(struct few_run_state *s, const struct few_run_recipe *r,
       .optim = r->optim, .n = grad->n, .param = s->there.param + grad->base, .grad = grad->at};
   for (int i = 0; i < FEW_OPTIM_MAX_STATES; i++)
     if (s->there.moment[i]) job.state[i] = s->there.moment[i] + grad->base;
+  if (!grad->base && s->there.ema) {
+    job.average = s->there.ema;
+    job.n_average = s->n_model;
+    job.beta = ema_beta(s, &r->keys);
+  }
   int64_t *updates = grad->base ? &s->fake_updates : &s->updates;
   ++*updates;
   r->optim->prepare(&r->optim_opts, *updates, lr, few__clip_scale(norm, r->keys.clip), &job.coef);

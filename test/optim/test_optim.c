@@ -3,6 +3,7 @@
 
 #include "base/rng.h"
 #include "golden_torch.h"
+#include "optim/ema.h"
 #include "optim/optim.h"
 
 static const double eps32 = 0x1p-24; /* one rounding of a float */
@@ -127,9 +128,9 @@ static void test_grad_scale(void **state) {
 
 static void test_split_same_bits(void **state) {
   (void)state;
-  enum { N = 200003 };
+  enum { N = 200003, N_AVERAGE = 150001 };
   few_ctx *ctx = test_ctx();
-  float *buf = calloc((size_t)N * 7, sizeof *buf);
+  float *buf = calloc((size_t)N * 9, sizeof *buf), *average[2] = {buf + 7 * N, buf + 8 * N};
   float *g = buf, *a[3] = {buf + N, buf + 2 * N, buf + 3 * N};
   float *b[3] = {buf + 4 * N, buf + 5 * N, buf + 6 * N};
   few_workers *w = NULL;
@@ -140,6 +141,9 @@ static void test_split_same_bits(void **state) {
   for (int i = 0; i < few__optim_count(); i++)
     for (int k = 1; k <= 8; k++) {
       struct few_optim_job job = {.optim = few__optim_at(i), .n = N, .param = a[0], .grad = g};
+      job.average = average[0];
+      job.n_average = N_AVERAGE;
+      job.beta = 0.75;
       job.optim->prepare(&o, k, 0.01, 0.5, &job.coef);
       job.state[0] = a[1];
       job.state[1] = a[2];
@@ -149,7 +153,9 @@ static void test_split_same_bits(void **state) {
         if (n > N - at) n = N - at;
         job.optim->update(&job.coef, n, b[0] + at, g + at, (float *[]){b[1] + at, b[2] + at});
       }
+      few__ema_update(0.75, N_AVERAGE, average[1], b[0]);
       assert_memory_equal(a[0], b[0], sizeof(float) * N * 3);
+      assert_memory_equal(average[0], average[1], sizeof(float) * N);
     }
   few__workers_free(w);
   free(buf);

@@ -63,21 +63,30 @@ static void combine(struct few_queue *q, float *x, int64_t n, int64_t step, int 
   FEW_LAUNCH(q, combine_kernel, blocks_for(n), THREADS, 0, x, n, step, f);
 }
 
+struct averaged {
+  float *__restrict__ at;
+  int64_t n;
+  float fresh;
+};
 static __global__ void moments_kernel(struct few_optim_coef c, int64_t n, float *__restrict__ p,
                                       const float *__restrict__ g, float *__restrict__ m,
-                                      float *__restrict__ v) {
+                                      float *__restrict__ v, struct averaged average) {
   FOR_EACH_ELEMENT(i, n) {
     const float gi = c.grad_scale * g[i];
     const float mi = c.beta1 * m[i] + c.fresh1 * gi, vi = c.beta2 * v[i] + c.fresh2 * gi * gi;
     const float by = c.adaptive ? c.root_scale * sqrtf(vi) + c.eps : 1;
+    const float now = c.keep * p[i] - c.rate * mi / by;
     m[i] = mi;
     v[i] = vi;
-    p[i] = c.keep * p[i] - c.rate * mi / by;
+    p[i] = now;
+    if (i < average.n) average.at[i] += average.fresh * (now - average.at[i]);
   }
 }
-static void moments(struct few_queue *q, const struct few_optim_coef *c, int64_t n, float *p,
-                    const float *g, float *m, float *v) {
-  FEW_LAUNCH(q, moments_kernel, blocks_for(n), THREADS, 0, *c, n, p, g, m, v);
+static void moments(struct few_queue *q, const struct few_optim_job *job) {
+  const struct averaged average = {job->average, job->average ? job->n_average : 0,
+                                   (float)(1 - job->beta)};
+  FEW_LAUNCH(q, moments_kernel, blocks_for(job->n), THREADS, 0, job->coef, job->n, job->param,
+             job->grad, job->state[0], job->state[1], average);
 }
 
 static __global__ void follow_kernel(float *__restrict__ to, const float *__restrict__ from,

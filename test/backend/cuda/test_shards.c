@@ -64,10 +64,10 @@ static void compare(const char *recipe, int n, const char *const *settings) {
   updates_begin(&gpu, recipe, n, settings, 2, few__backend_cuda());
   for (int64_t step = 0; step < 3; step++) {
     if (few__has_fake(&ref.recipe)) compare_update(&ref, &gpu, FEW_PHASE_FAKE, step);
-    compare_update(&ref, &gpu, FEW_PHASE_STUDENT, step);
     ref.state.step = gpu.state.step = step + 1;
-    few__average(&ref.state, &ref.recipe);
-    few__average(&gpu.state, &gpu.recipe);
+    compare_update(&ref, &gpu, FEW_PHASE_STUDENT, step);
+    few__follow(&ref.state, &ref.recipe);
+    few__follow(&gpu.state, &gpu.recipe);
   }
   check_near(&ref, ref.state.there.param, &gpu, gpu.state.there.param, ref.state.n);
   check_near(&ref, ref.state.there.ema, &gpu, gpu.state.there.ema, ref.state.n_model);
