@@ -42,28 +42,26 @@ static std::string path_of(const char *key, size_t n_key) {
   return in + name;
 }
 
-char *few__cache_read(const char *key, size_t n_key, size_t *n) {
-  const std::string path = path_of(key, n_key);
-  FILE *f = path.empty() ? nullptr : fopen(path.c_str(), "rbe");
+/* Is the file whole, and of this key? */
+static size_t check(FILE *f, const char *key, size_t n_key) {
   uint64_t lengths[2] = {0, 0};
   struct stat s;
-  char *bytes = nullptr;
-  if (!f) return nullptr;
+  std::string kept(n_key, 0);
   const bool whole = fstat(fileno(f), &s) == 0 && S_ISREG(s.st_mode) &&
                      fread(lengths, sizeof lengths, 1, f) == 1 && lengths[0] == n_key &&
-                     lengths[1] == (uint64_t)s.st_size - sizeof lengths - n_key;
-  if (whole) {
-    std::string kept(n_key, 0);
-    bytes = (char *)malloc(lengths[1] + 1);
-    if (bytes && (fread(&kept[0], 1, n_key, f) != n_key || memcmp(kept.data(), key, n_key) != 0 ||
-                  fread(bytes, 1, lengths[1], f) != lengths[1])) {
-      free(bytes);
-      bytes = nullptr;
-    }
-  }
+                     lengths[1] == (uint64_t)s.st_size - sizeof lengths - n_key &&
+                     fread(&kept[0], 1, n_key, f) == n_key && !memcmp(kept.data(), key, n_key);
+  return whole ? lengths[1] : 0;
+}
+
+size_t few__cache_read(const char *key, size_t n_key, char *to, size_t room) {
+  const std::string path = path_of(key, n_key);
+  FILE *f = path.empty() ? nullptr : fopen(path.c_str(), "rbe");
+  if (!f) return 0;
+  size_t n = check(f, key, n_key);
+  if (n && n <= room && fread(to, 1, n, f) != n) n = 0;
   fclose(f);
-  *n = bytes ? lengths[1] : 0;
-  return bytes;
+  return n;
 }
 
 void few__cache_write(const char *key, size_t n_key, const char *bytes, size_t n) {

@@ -12,8 +12,8 @@
 extern "C" {
 #endif
 
-/* What was kept for this key, to be freed; NULL: nothing. */
-char *few__cache_read(const char *key, size_t n_key, size_t *n);
+/* How many bytes are kept for this key, 0: none; they go to `to` if it has room for them. */
+size_t few__cache_read(const char *key, size_t n_key, char *to, size_t room);
 void few__cache_write(const char *key, size_t n_key, const char *bytes, size_t n);
 
 #ifdef __cplusplus

@@ -72,11 +72,11 @@ static cudaError_t load(const char *code, cudaKernel_t *out) {
 static bool compile(struct few_queue *q, const std::string &text, cudaKernel_t *out) {
   const std::string arch = architecture(), all = prelude + text, key = key_of(arch, all);
   std::vector<char> code;
-  size_t n;
-  char *kept = few__cache_read(key.data(), key.size(), &n);
-  const bool loaded = kept && load(kept, out) == cudaSuccess;
-  free(kept);
-  if (loaded) return true;
+  code.resize(few__cache_read(key.data(), key.size(), nullptr, 0));
+  if (!code.empty() &&
+      few__cache_read(key.data(), key.size(), code.data(), code.size()) == code.size() &&
+      load(code.data(), out) == cudaSuccess)
+    return true;
   if (!machine_code(q, arch, all, &code)) return false;
   few__cache_write(key.data(), key.size(), code.data(), code.size());
   const cudaError_t st = load(code.data(), out);
