@@ -69,6 +69,7 @@ run() {
 check() {
   run ops "$build/test/test_cuda_ops"
   run updates "$build/test/test_cuda_shards"
+  run saving "$build/test/test_cuda_saving"
 }
 
 sanitize() {

@@ -113,29 +113,32 @@ __device__ inline void clear(float (*x)[4]) {
     for (int r = 0; r < 4; r++) x[j][r] = 0;
 }
 
+/* f(k, j, b): factor b of 16 numbers of the head from 16 k on and 8 rows of a tile from 8 j on. */
+template <int D, int K, class F>
+__device__ inline void each_column(const uint32_t *tile, F f) {
+  FEW_UNROLL
+  for (int i = 0; i < D / 16 * (K / 8); i++) {
+    const int k = i / (K / 8), j = i % (K / 8);
+    uint32_t b[2];
+    few__mma_column(b, tile, D / 2 + 4, 8 * j, 16 * k);
+    f(k, j, b);
+  }
+}
+/* f(n, b): factor b of 16 rows of a tile from 16 k on and 8 numbers of the head from 8 n on. */
+template <int D, class F>
+__device__ inline void each_row(const uint32_t *tile, int k, F f) {
+  FEW_UNROLL
+  for (int n = 0; n < D / 8; n++) {
+    uint32_t b[2];
+    few__mma_row(b, tile, D / 2 + 4, 8 * n, 16 * k);
+    f(n, b);
+  }
+}
+
 /* to += a of the warp's rows times a tile's rows: [16][D] [K][D]^T. */
 template <int D, int K>
 __device__ inline void scores(float (*to)[4], const uint32_t (*a)[4], const uint32_t *tile) {
-  FEW_UNROLL
-  for (int k = 0; k < D / 16; k++) FEW_UNROLL
-  for (int j = 0; j < K / 8; j++) {
-    uint32_t b[2];
-    few__mma_column(b, tile, D / 2 + 4, 8 * j, 16 * k);
-    few__mma(to[j], a[k], b);
-  }
-}
-/* The same of two factors. */
-template <int D, int K>
-__device__ inline void scores_of_both(float (*to)[4], float (*to2)[4], const uint32_t (*a)[4],
-                                      const uint32_t (*a2)[4], const uint32_t *tile) {
-  FEW_UNROLL
-  for (int k = 0; k < D / 16; k++) FEW_UNROLL
-  for (int j = 0; j < K / 8; j++) {
-    uint32_t b[2];
-    few__mma_column(b, tile, D / 2 + 4, 8 * j, 16 * k);
-    few__mma(to[j], a[k], b);
-    few__mma(to2[j], a2[k], b);
-  }
+  each_column<D, K>(tile, [&](int k, int j, const uint32_t *b) { few__mma(to[j], a[k], b); });
 }
 
 /* to += p times a tile: [16][K] [K][D]. */
@@ -143,29 +146,24 @@ template <int D, int K>
 __device__ inline void blend(float (*to)[4], const float (*p)[4], const uint32_t *tile) {
   FEW_UNROLL
   for (int k = 0; k < K / 16; k++) {
-    uint32_t a[4], b[2];
+    uint32_t a[4];
     few__mma_factor(a, p + 2 * k);
-    FEW_UNROLL
-    for (int n = 0; n < D / 8; n++) {
-      few__mma_row(b, tile, D / 2 + 4, 8 * n, 16 * k);
-      few__mma(to[n], a, b);
-    }
+    each_row<D>(tile, k, [&](int n, const uint32_t *b) { few__mma(to[n], a, b); });
   }
 }
+/* The same of two, which read the tile once. */
 template <int D, int K>
 __device__ inline void blend_both(float (*to)[4], float (*to2)[4], const float (*p)[4],
                                   const float (*p2)[4], const uint32_t *tile) {
   FEW_UNROLL
   for (int k = 0; k < K / 16; k++) {
-    uint32_t a[4], a2[4], b[2];
+    uint32_t a[4], a2[4];
     few__mma_factor(a, p + 2 * k);
     few__mma_factor(a2, p2 + 2 * k);
-    FEW_UNROLL
-    for (int n = 0; n < D / 8; n++) {
-      few__mma_row(b, tile, D / 2 + 4, 8 * n, 16 * k);
+    each_row<D>(tile, k, [&](int n, const uint32_t *b) {
       few__mma(to[n], a, b);
       few__mma(to2[n], a2, b);
-    }
+    });
   }
 }
 
@@ -278,7 +276,10 @@ __global__ void dual_kernel(struct heads s, struct from<float> x, struct from<fl
     float p[K / 8][4], pt[K / 8][4], by[2];
     clear<K / 8>(p);
     clear<K / 8>(pt);
-    scores_of_both<D, K>(p, pt, q, dq, tiles);
+    each_column<D, K>(tiles, [&](int k, int j, const uint32_t *b) {
+      few__mma(p[j], q[k], b);
+      few__mma(pt[j], dq[k], b);
+    });
     scores<D, K>(pt, q, dk);
     finish_scores<K>(&s, first, p);
     weigh<K>(&of, p, by);

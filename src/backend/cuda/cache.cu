@@ -31,14 +31,12 @@ static std::string folder() {
 }
 
 static std::string path_of(const char *key, size_t n_key) {
-  uint64_t h[2] = {14695981039346656037u, 0x9e3779b97f4a7c15u};
-  char name[48];
+  uint64_t h = 14695981039346656037u;
+  char name[32];
   const std::string in = folder();
   if (in.empty()) return in;
-  for (size_t i = 0; i < n_key; i++)
-    for (int k = 0; k < 2; k++) h[k] = (h[k] ^ (unsigned char)key[i]) * 1099511628211u;
-  snprintf(name, sizeof name, "/%016llx%016llx.cubin", (unsigned long long)h[0],
-           (unsigned long long)h[1]);
+  for (size_t i = 0; i < n_key; i++) h = (h ^ (unsigned char)key[i]) * 1099511628211u;
+  snprintf(name, sizeof name, "/%016llx.cubin", (unsigned long long)h);
   return in + name;
 }
 

@@ -5,7 +5,6 @@
 #ifndef FEW_SRC_CUDA_CACHE_H
 #define FEW_SRC_CUDA_CACHE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #ifdef __cplusplus

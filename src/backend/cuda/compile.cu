@@ -2,7 +2,6 @@
 #include "compile.h"
 
 #include <nvrtc.h>
-#include <stdlib.h>
 
 #include <mutex>
 #include <unordered_map>

@@ -17,6 +17,9 @@ struct descriptors {
 };
 
 static bool on_units(const struct few_conv *s) { return s->type == FEW_CONV_BF16 || s->tf32; }
+static cudnnMathType_t math_of(const struct few_conv *s) {
+  return on_units(s) ? CUDNN_TENSOR_OP_MATH : CUDNN_FMA_MATH;
+}
 
 static bool describe(struct few_queue *q, struct descriptors *d, const struct few_conv *s) {
   const cudnnDataType_t type = s->type == FEW_CONV_BF16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
@@ -33,8 +36,7 @@ static bool describe(struct few_queue *q, struct descriptors *d, const struct fe
          FEW_DNN(q, cudnnSetConvolution2dDescriptor(d->conv, (int)s->pad, (int)s->pad,
                                                     (int)s->stride, (int)s->stride, 1, 1,
                                                     CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT)) &&
-         FEW_DNN(q, cudnnSetConvolutionMathType(
-                        d->conv, on_units(s) ? CUDNN_TENSOR_OP_MATH : CUDNN_FMA_MATH));
+         FEW_DNN(q, cudnnSetConvolutionMathType(d->conv, math_of(s)));
 }
 
 static void destroy(struct descriptors *d) {
@@ -73,10 +75,8 @@ static void add_fitting(candidates *out, const struct few_conv *s, enum few_conv
     if (of[k].status != CUDNN_STATUS_SUCCESS || of[k].memory > (size_t)WORKSPACE) continue;
     if (of[k].determinism != CUDNN_DETERMINISTIC) continue;
     if (s->direct && transforms(what, of[k].algo)) continue;
-    const bool own = on_units(s) && of[k].mathType != CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION;
-    out->push_back({of[k].algo, own           ? of[k].mathType
-                                : on_units(s) ? CUDNN_TENSOR_OP_MATH
-                                              : CUDNN_FMA_MATH});
+    const bool narrows = of[k].mathType == CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION;
+    out->push_back({of[k].algo, on_units(s) && !narrows ? of[k].mathType : math_of(s)});
   }
 }
 
@@ -104,7 +104,7 @@ static candidates find(struct few_queue *q, const struct descriptors *d, const s
                                                        CANDIDATES, &n, filter);
     if (!st) add_fitting(&out, s, what, filter, n);
   }
-  out.push_back({always[what], on_units(s) ? CUDNN_TENSOR_OP_MATH : CUDNN_FMA_MATH});
+  out.push_back({always[what], math_of(s)});
   return out;
 }
 

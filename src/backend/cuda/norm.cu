@@ -189,20 +189,20 @@ static struct groups groups_of(const struct few_call *c) {
   return g;
 }
 
-/* Who shares a position, by packs of n. A group of one position is one run, and a row of its own.
- */
-static bool for_warps(struct groups *g, int n) {
+/* Who shares a position, by packs of n. A group of one position is one run, a row of its own and a
+ * warp's. */
+static void share(struct groups *g, int n) {
   const int most = NORM_THREADS / 4, packs = g->span * g->run / n;
   g->lanes = g->P == 1 ? 32 : packs < most ? packs : most;
   if (g->P == 1) g->C = g->run;
-  return g->P == 1;
 }
 
 template <class real, int N>
 static void norm_by(const struct few_call *c, struct groups g) {
   const struct from<real> x = operand<real>(c, 0);
   const struct to<real> y = result<real>(c);
-  if (for_warps(&g, N))
+  share(&g, N);
+  if (g.P == 1)
     FEW_LAUNCH(c->queue, (norm_kernel<real, N, true>), (g.count + 3) / 4, 128, 0, g, x, y);
   else
     FEW_LAUNCH(c->queue, (norm_kernel<real, N, false>), g.count / g.span, NORM_THREADS, 0, g, x, y);
@@ -212,7 +212,8 @@ template <class real, int N>
 static void tangent_by(const struct few_call *c, struct groups g) {
   const struct from<real> x = operand<real>(c, 0), d = operand<real>(c, 1);
   const struct to<real> out = result<real>(c);
-  if (for_warps(&g, N))
+  share(&g, N);
+  if (g.P == 1)
     FEW_LAUNCH(c->queue, (tangent_kernel<real, N, true>), (g.count + 3) / 4, 128, 0, g, x, d, out);
   else
     FEW_LAUNCH(c->queue, (tangent_kernel<real, N, false>), g.count / g.span, NORM_THREADS, 0, g, x,

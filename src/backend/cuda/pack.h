@@ -17,44 +17,53 @@ static inline bool few__by_fours(const void *at, bool half, size_t real_size, in
   return width % 4 == 0 && (uintptr_t)at % (4 * (half ? sizeof(uint16_t) : real_size)) == 0;
 }
 
+/* A number as it is computed with, and as it is stored. */
+static __device__ inline float few__number(uint16_t half) { return few__from_bf16(half); }
+template <class real>
+static __device__ inline real few__number(real x) {
+  return x;
+}
+template <class real>
+static __device__ inline void few__put(uint16_t *to, real x) {
+  *to = few__to_bf16((float)x);
+}
+template <class real>
+static __device__ inline void few__put(real *to, real x) {
+  *to = x;
+}
+
+template <class T, class real, int N, int U>
+static __device__ inline void few__read(const T *x, int64_t step, int there, real out[U][N]) {
+  pack<T, N> p[U];
+  FEW_UNROLL
+  for (int u = 0; u < U; u++) p[u] = u < there ? *(const pack<T, N> *)(x + u * step) : pack<T, N>{};
+  FEW_UNROLL
+  for (int i = 0; i < U * N; i++) out[i / N][i % N] = (real)few__number(p[i / N].at[i % N]);
+}
+template <class T, class real, int N>
+static __device__ inline void few__write(T *y, const real x[N]) {
+  pack<T, N> p;
+  FEW_UNROLL
+  for (int k = 0; k < N; k++) few__put(&p.at[k], x[k]);
+  *(pack<T, N> *)y = p;
+}
+
 /* U packs, `step` numbers apart, of which the first `there` exist; others are 0. */
 template <class real, int N, int U>
 static __device__ inline void read_packs(struct from<real> x, int64_t first, int64_t step,
                                          int there, real out[U][N]) {
-  if (x.half) {
-    pack<uint16_t, N> p[U];
-    FEW_UNROLL
-    for (int u = 0; u < U; u++)
-      p[u] = u < there ? *(const pack<uint16_t, N> *)((const uint16_t *)x.at + first + u * step)
-                       : pack<uint16_t, N>{};
-    FEW_UNROLL
-    for (int u = 0; u < U; u++) FEW_UNROLL
-    for (int k = 0; k < N; k++) out[u][k] = (real)few__from_bf16(p[u].at[k]);
-  } else {
-    pack<real, N> p[U];
-    FEW_UNROLL
-    for (int u = 0; u < U; u++)
-      p[u] = u < there ? *(const pack<real, N> *)((const real *)x.at + first + u * step)
-                       : pack<real, N>{};
-    FEW_UNROLL
-    for (int u = 0; u < U; u++) FEW_UNROLL
-    for (int k = 0; k < N; k++) out[u][k] = p[u].at[k];
-  }
+  if (x.half)
+    few__read<uint16_t, real, N, U>((const uint16_t *)x.at + first, step, there, out);
+  else
+    few__read<real, real, N, U>((const real *)x.at + first, step, there, out);
 }
 
 template <class real, int N>
 static __device__ inline void write_pack(struct to<real> y, int64_t i, const real x[N]) {
-  if (y.half) {
-    pack<uint16_t, N> p;
-    FEW_UNROLL
-    for (int k = 0; k < N; k++) p.at[k] = few__to_bf16((float)x[k]);
-    *(pack<uint16_t, N> *)((uint16_t *)y.at + i) = p;
-  } else {
-    pack<real, N> p;
-    FEW_UNROLL
-    for (int k = 0; k < N; k++) p.at[k] = x[k];
-    *(pack<real, N> *)((real *)y.at + i) = p;
-  }
+  if (y.half)
+    few__write<uint16_t, real, N>((uint16_t *)y.at + i, x);
+  else
+    few__write<real, real, N>((real *)y.at + i, x);
 }
 
 #endif
