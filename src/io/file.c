@@ -8,7 +8,8 @@
  *
  * Reading takes a limit, because a file comes from a stranger and its length is the first thing
  * that it can lie about. Files are read and not mapped: a mapped file that someone shortens kills
- * the process.
+ * the process. What has no length, a device or a pipe, may never end or never begin: devices are
+ * refused, and a pipe has to begin within seconds and to end within a few megabytes.
  */
 #define _XOPEN_SOURCE 700 /* realpath */
 #include "io/file.h"
@@ -17,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -81,16 +83,54 @@ static few_status read_all(few_ctx *ctx, struct buffer *b, int fd, const char *p
   }
 }
 
-/* A regular file tells its size: take exactly that, and one byte more to see its end. */
-static few_status first_buffer(few_ctx *ctx, struct buffer *b, int fd, const char *path,
-                               size_t max) {
-  struct stat s;
-  if (fstat(fd, &s)) return few__fail_errno(ctx, "read", path, errno);
+/* Files that state no length: pipes, and those of /proc. */
+enum { PIPE_MAX = 64 << 20, PIPE_SECONDS = 10 };
+
+static few_status check_kind(few_ctx *ctx, const char *path, const struct stat *s) {
+  if (S_ISDIR(s->st_mode)) return few__fail_errno(ctx, "read", path, EISDIR);
+  if (S_ISREG(s->st_mode) || S_ISFIFO(s->st_mode)) return FEW_OK;
+  return few__fail(ctx, FEW_E_IO, "cannot read %s: it is a %s, not a file: name a file", path,
+                   S_ISSOCK(s->st_mode) ? "socket" : "device");
+}
+
+/* Opened without waiting, or a pipe that nobody writes to would hold us for ever. */
+static few_status open_input(few_ctx *ctx, int *fd, struct stat *s, const char *path) {
+  if (stat(path, s)) return few__fail_errno(ctx, "open", path, errno);
+  FEW_TRY(check_kind(ctx, path, s)); /* opening a device can already do something */
+  *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (*fd < 0) return few__fail_errno(ctx, "open", path, errno);
+  few_status st = fstat(*fd, s) ? few__fail_errno(ctx, "read", path, errno) : FEW_OK;
+  if (!st) st = check_kind(ctx, path, s); /* it may have been replaced */
+  struct pollfd ready = {.fd = *fd, .events = POLLIN};
+  if (!st && S_ISFIFO(s->st_mode) && poll(&ready, 1, PIPE_SECONDS * 1000) <= 0)
+    st = few__fail(ctx, FEW_E_IO,
+                   "cannot read %s: nothing came through this pipe in %d seconds: start what "
+                   "writes to it first, or save it as a file",
+                   path, PIPE_SECONDS);
+  const int flags = fcntl(*fd, F_GETFL);
+  if (!st && (flags < 0 || fcntl(*fd, F_SETFL, flags & ~O_NONBLOCK)))
+    st = few__fail_errno(ctx, "read", path, errno);
+  if (st) close(*fd);
+  return st;
+}
+
+/* Bytes; more than that would be killed while it is read. */
+static uint64_t machine_memory(void) {
+  const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+  return pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : UINT64_MAX;
+}
+
+/* A regular file states its size: take exactly that, and one byte more to see its end. */
+static few_status first_buffer(few_ctx *ctx, struct buffer *b, const struct stat *s,
+                               const char *path, size_t max) {
   b->cap = 4096;
-  if (S_ISREG(s.st_mode)) {
-    if (s.st_size < 0 || (uint64_t)s.st_size > max) return too_large(ctx, path, max);
-    if ((uint64_t)s.st_size > SIZE_MAX - 2) return too_large(ctx, path, SIZE_MAX - 2);
-    b->cap = (size_t)s.st_size + 2;
+  if (S_ISREG(s->st_mode)) {
+    if (s->st_size < 0 || (uint64_t)s->st_size > max) return too_large(ctx, path, max);
+    if ((uint64_t)s->st_size > SIZE_MAX - 2) return too_large(ctx, path, SIZE_MAX - 2);
+    if ((uint64_t)s->st_size > machine_memory())
+      return few__fail(ctx, FEW_E_MEMORY, "%s: its %lld bytes exceed the memory of this machine",
+                       path, (long long)s->st_size);
+    b->cap = (size_t)s->st_size + 2;
   }
   b->at = few__alloc(ctx, b->cap);
   if (b->at) return FEW_OK;
@@ -99,11 +139,14 @@ static few_status first_buffer(few_ctx *ctx, struct buffer *b, int fd, const cha
 
 few_status few__file_read(few_ctx *ctx, char **out, size_t *n, const char *path, size_t max_bytes) {
   struct buffer b = {0};
+  struct stat s;
+  int fd = -1;
   *out = NULL;
   *n = 0;
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return few__fail_errno(ctx, "open", path, errno);
-  few_status st = first_buffer(ctx, &b, fd, path, max_bytes);
+  FEW_TRY(open_input(ctx, &fd, &s, path));
+  const bool sized = S_ISREG(s.st_mode) && s.st_size > 0;
+  if (!sized && max_bytes > PIPE_MAX) max_bytes = PIPE_MAX;
+  few_status st = first_buffer(ctx, &b, &s, path, max_bytes);
   if (!st) st = read_all(ctx, &b, fd, path, max_bytes);
   close(fd);
   if (st) {
@@ -114,6 +157,14 @@ few_status few__file_read(few_ctx *ctx, char **out, size_t *n, const char *path,
   *out = b.at;
   *n = b.n;
   return FEW_OK;
+}
+
+few_status few__file_check(few_ctx *ctx, const char *path) {
+  struct stat s;
+  if (stat(path, &s)) return few__fail_errno(ctx, "open", path, errno);
+  FEW_TRY(check_kind(ctx, path, &s));
+  if (S_ISREG(s.st_mode)) return FEW_OK;
+  return few__fail(ctx, FEW_E_IO, "cannot read %s: it is a pipe: save it as a file first", path);
 }
 
 /* ---- writing ---- */
@@ -244,6 +295,11 @@ few_status few__file_write(few_ctx *ctx, const char *path, const void *bytes, si
 bool few__path_exists(const char *path) {
   struct stat s;
   return stat(path, &s) == 0;
+}
+
+bool few__path_is_file(const char *path) {
+  struct stat s;
+  return stat(path, &s) == 0 && S_ISREG(s.st_mode);
 }
 
 bool few__path_is_dir(const char *path) {

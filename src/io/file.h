@@ -5,8 +5,12 @@
 #include "base/base.h"
 
 /* Read a file of at most max_bytes. *out is yours (few__free), 64-byte aligned, and followed by a
- * NUL that is not counted in *n. A larger file is FEW_E_FORMAT. On failure *out is NULL. */
+ * NUL that is not counted in *n. A larger file is FEW_E_FORMAT. Devices are refused; a pipe may
+ * hold 64 MiB. On failure *out is NULL. */
 few_status few__file_read(few_ctx *ctx, char **out, size_t *n, const char *path, size_t max_bytes);
+
+/* FEW_E_IO where a path is no regular file: for readers that open it by themselves, or twice. */
+few_status few__file_check(few_ctx *ctx, const char *path);
 
 /* Write a file so that PATH holds either what it held before or all of the new content, whatever
  * happens in between: the bytes go to PATH.tmp-<pid>, reach the disk, and are renamed. A symbolic
@@ -22,7 +26,8 @@ few_status few__writer_end(few_writer *w, few_status st);
 
 few_status few__file_write(few_ctx *ctx, const char *path, const void *bytes, size_t n);
 
-bool few__path_exists(const char *path); /* anything at all, links followed */
+bool few__path_exists(const char *path);  /* anything at all, links followed */
+bool few__path_is_file(const char *path); /* a regular file, links followed */
 bool few__path_is_dir(const char *path);
 bool few__path_same(const char *a, const char *b); /* both there, and one file under two names */
 few_status few__file_size(few_ctx *ctx, int64_t *out, const char *path);

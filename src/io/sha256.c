@@ -88,6 +88,7 @@ few_status few__sha256_file(few_ctx *ctx, char out[FEW_SHA256_TEXT], const char 
   char *piece;
   few_status st = FEW_OK;
   out[0] = 0;
+  FEW_TRY(few__file_check(ctx, path)); /* a pipe that was read already would give the empty hash */
   FEW_TRY(few__new(ctx, &piece, PIECE, 1));
   few__sha256_start(&s);
   int fd = open(path, O_RDONLY | O_CLOEXEC);

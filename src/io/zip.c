@@ -7,6 +7,7 @@
 
 static few_status open_archive(few_ctx *ctx, zip_t **out, const char *path) {
   int code = 0;
+  FEW_TRY(few__file_check(ctx, path));
   *out = zip_open(path, ZIP_RDONLY, &code);
   if (*out) return FEW_OK;
   zip_error_t error;
@@ -95,7 +96,7 @@ few_status few__zip_read(few_ctx *ctx, char **out, size_t *n, const char *path, 
 }
 
 bool few__zip_has(const char *path, const char *name) {
-  zip_t *archive = zip_open(path, ZIP_RDONLY, NULL);
+  zip_t *archive = few__path_is_file(path) ? zip_open(path, ZIP_RDONLY, NULL) : NULL;
   if (!archive) return false;
   bool there = zip_name_locate(archive, name, 0) >= 0;
   zip_discard(archive);

@@ -2,9 +2,12 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "corpus.h"
+#include "io/sha256.h"
+#include "io/zip.h"
 
 static int temporaries(few_ctx *ctx, const char *dir) {
   struct few_names names;
@@ -60,10 +63,67 @@ static void test_write_and_read(void **state) {
   assert_int_equal(few__file_read(ctx, &bytes, &n, path, 5), FEW_E_FORMAT);
   assert_null(bytes);
   assert_int_equal(few__file_read(ctx, &bytes, &n, dir, 100), FEW_E_IO);
-  assert_int_equal(few__file_read(ctx, &bytes, &n, "/dev/zero", 100000), FEW_E_FORMAT);
   assert_int_equal(few__file_read(ctx, &bytes, &n, "/nowhere/x", 5), FEW_E_IO);
   assert_string_equal(few_error(ctx),
                       "cannot open /nowhere/x: No such file or directory: check the path");
+  few__free(ctx, path);
+  remove_dir(ctx, dir);
+  few_ctx_free(ctx);
+}
+
+/* Runs a child that writes `pieces` times a mebibyte to the path. */
+static pid_t start_writer(const char *path, int pieces) {
+  static char piece[1 << 20];
+  pid_t child = fork();
+  if (child) return child;
+  signal(SIGPIPE, SIG_DFL);
+  FILE *f = fopen(path, "w");
+  for (int i = 0; f && i < pieces; i++) fwrite(piece, 1, sizeof piece, f);
+  _exit(f && !fclose(f) ? 0 : 1);
+}
+
+/* A device may have no end, a pipe neither end nor beginning. */
+static void test_devices_and_pipes(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  char *dir = make_dir(), *path, *bytes, hash[FEW_SHA256_TEXT];
+  size_t n;
+  int code;
+  static const char *const devices[] = {"/dev/zero", "/dev/null", "/dev/full"};
+  for (int i = 0; i < FEW_COUNT(devices); i++) {
+    assert_int_equal(few__file_read(ctx, &bytes, &n, devices[i], SIZE_MAX), FEW_E_IO);
+    assert_non_null(strstr(few_error(ctx), "it is a device, not a file"));
+  }
+  assert_ok(ctx, few__path_join(ctx, &path, dir, "pipe"));
+  assert_int_equal(mkfifo(path, 0600), 0);
+  pid_t child = start_writer(path, 2);
+  assert_ok(ctx, few__file_read(ctx, &bytes, &n, path, SIZE_MAX));
+  assert_int_equal(n, 2 << 20);
+  few__free(ctx, bytes);
+  assert_int_equal(waitpid(child, &code, 0), child);
+  child = start_writer(path, 1 << 20);
+  assert_int_equal(few__file_read(ctx, &bytes, &n, path, SIZE_MAX), FEW_E_FORMAT);
+  assert_int_equal(waitpid(child, &code, 0), child);
+  assert_true(WIFSIGNALED(code));
+  assert_int_equal(few__file_check(ctx, path), FEW_E_IO);
+  assert_int_equal(few__sha256_file(ctx, hash, path), FEW_E_IO);
+  assert_false(few__zip_has(path, "x"));
+  few__free(ctx, path);
+  remove_dir(ctx, dir);
+  few_ctx_free(ctx);
+}
+
+/* A file with holes states more than any machine has. */
+static void test_size_before_reading(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  char *dir = make_dir(), *path, *bytes;
+  size_t n;
+  assert_ok(ctx, few__path_join(ctx, &path, dir, "holes"));
+  FILE *f = fopen(path, "w");
+  if (f && !ftruncate(fileno(f), (off_t)1 << 43))
+    assert_int_equal(few__file_read(ctx, &bytes, &n, path, SIZE_MAX), FEW_E_MEMORY);
+  if (f) fclose(f);
   few__free(ctx, path);
   remove_dir(ctx, dir);
   few_ctx_free(ctx);
@@ -199,7 +259,8 @@ static void test_mkdirs_and_list(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_write_and_read),        cmocka_unit_test(test_large_write),
+      cmocka_unit_test(test_write_and_read),        cmocka_unit_test(test_devices_and_pipes),
+      cmocka_unit_test(test_size_before_reading),   cmocka_unit_test(test_large_write),
       cmocka_unit_test(test_abandoned_write),       cmocka_unit_test(test_full_disk),
       cmocka_unit_test(test_links_and_directories), cmocka_unit_test(test_mkdirs_and_list),
   };
