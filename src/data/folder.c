@@ -12,8 +12,7 @@
 #include <sys/stat.h>
 
 #include "io/file.h"
-#include "io/jpeg.h"
-#include "io/png.h"
+#include "io/photo.h"
 #include "picture.h"
 #include "reader.h"
 
@@ -36,22 +35,6 @@ struct scan {
   const struct entry *first; /* the picture that decided the size */
 };
 
-static bool has_suffix(const char *name, const char *suffix) {
-  size_t n = strlen(name), k = strlen(suffix);
-  if (n <= k) return false;
-  for (size_t i = 0; i < k; i++) {
-    char c = name[n - k + i];
-    if (c >= 'A' && c <= 'Z') c = (char)(c - 'A' + 'a');
-    if (c != suffix[i]) return false;
-  }
-  return true;
-}
-
-static bool is_png(const char *name) { return has_suffix(name, ".png"); }
-static bool is_jpeg(const char *name) {
-  return has_suffix(name, ".jpg") || has_suffix(name, ".jpeg");
-}
-
 /* Have we been in this directory? If not, we are now. */
 static few_status enter(struct scan *s, const struct stat *st, bool *again) {
   *again = false;
@@ -71,7 +54,7 @@ static few_status scan_path(struct scan *s, char *path, int32_t label) {
   few_ctx *ctx = s->d->ctx;
   few_status st = FEW_OK;
   struct stat info;
-  bool picture = is_png(path) || is_jpeg(path);
+  bool picture = few__photo_named(path);
   if (stat(path, &info)) {
     if (picture)
       st = few__data_broken(s->d, s->o, 1, "%s cannot be reached (a link to nowhere?)", path);
@@ -193,12 +176,6 @@ out:
   return st;
 }
 
-static few_status decode(struct scan *s, const char *path, struct few_image *out) {
-  few_ctx *ctx = s->d->ctx;
-  return is_png(path) ? few__png_read(ctx, out, path, 4, FEW_DATA_MAX_SIDE)
-                      : few__jpeg_read(ctx, out, path, 3, FEW_DATA_MAX_SIDE);
-}
-
 /* The first good picture decides the size and makes room for the others. */
 static few_status begin(struct scan *s, const struct entry *e, const struct few_image *p) {
   few_data *d = s->d;
@@ -238,7 +215,7 @@ static few_status add(struct scan *s, const struct entry *e) {
   if (e->label < 0 && d->labels)
     return few__data_broken(d, s->o, 1, "%s lies beside the class folders, so it has no class",
                             e->path);
-  few_status st = decode(s, e->path, &p);
+  few_status st = few__photo_read(d->ctx, &p, e->path, FEW_DATA_MAX_SIDE);
   if (st == FEW_E_MEMORY) return st;
   if (st) return few__data_broken(d, s->o, 1, "%s", few_error(d->ctx));
   if (!s->first) FEW_GOTO(begin(s, e, &p));
@@ -288,7 +265,7 @@ few_status few__data_open_folder(few_data *d, const char *where, const struct fe
   char *dir = NULL;
   few_status st = FEW_OK;
   const bool folder = few__path_is_dir(where);
-  if (!folder && !(few__path_exists(where) && (is_png(where) || is_jpeg(where))))
+  if (!folder && !(few__path_exists(where) && few__photo_named(where)))
     FEW_GOTO(few__fail(d->ctx, FEW_E_IO, "%s: \"%s\" is no folder and no picture; write folder:DIR",
                        d->spec, where));
   if (folder) {

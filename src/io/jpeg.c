@@ -17,9 +17,10 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
+#include "io/exif.h"
 #include "io/file.h"
 
-enum { SCANS_MAX = 500 };
+enum { SCANS_MAX = 500, EXIF_MARKER = JPEG_APP0 + 1, EXIF_MAX = 65533, EXIF_NAME = 6 };
 static const size_t file_max = (size_t)1 << 30;
 
 struct job {
@@ -34,7 +35,7 @@ struct job {
 
   const uint8_t *in;
   size_t in_n;
-  int channels, max_side;
+  int channels, max_side, orientation;
   struct few_image image;
 };
 
@@ -80,11 +81,23 @@ static few_status guarded(struct job *j, void (*step)(struct job *j)) {
 
 /* ---- reading ---- */
 
+/* APP1 is shared with others: Exif is named. */
+static void take_orientation(struct job *j) {
+  for (jpeg_saved_marker_ptr m = j->c.marker_list; m; m = m->next) {
+    if (m->marker != EXIF_MARKER || m->data_length < EXIF_NAME) continue;
+    if (memcmp(m->data, "Exif\0\0", EXIF_NAME) != 0) continue;
+    j->orientation = few__exif_orientation(m->data + EXIF_NAME, m->data_length - EXIF_NAME);
+    return;
+  }
+}
+
 static void take_header(struct job *j) {
   jpeg_create_decompress(&j->c);
   j->c.progress = &j->progress;
   jpeg_mem_src(&j->c, j->in, j->in_n);
+  jpeg_save_markers(&j->c, EXIF_MARKER, EXIF_MAX);
   jpeg_read_header(&j->c, TRUE);
+  take_orientation(j);
   if (j->c.image_width > (JDIMENSION)j->max_side || j->c.image_height > (JDIMENSION)j->max_side) {
     char text[100];
     snprintf(text, sizeof text, "%u x %u pixels are more than the %d a side allowed",
@@ -137,6 +150,7 @@ few_status few__jpeg_parse(few_ctx *ctx, struct few_image *out, const char *plac
   j->progress.progress_monitor = on_progress;
   few_status st = guarded(j, take_header);
   if (!st) st = guarded(j, take_pixels);
+  if (!st) st = few__image_upright(ctx, &j->image, j->orientation);
   jpeg_destroy_decompress(&j->c);
   if (st)
     few__image_free(ctx, &j->image);

@@ -6,7 +6,7 @@
 
 /* Baseline or progressive, grey or colour, as `channels` of 8 bits: 1 grey (the luma that the file
  * holds) or 3 RGB. FEW_E_FORMAT where a side is over max_side or the data is truncated or damaged;
- * CMYK is FEW_E_UNSUPPORTED. An orientation in Exif is not applied. *out is yours
+ * CMYK is FEW_E_UNSUPPORTED. Turned upright as Exif has it. *out is yours
  * (few__image_free), zeroed on failure. */
 few_status few__jpeg_read(few_ctx *ctx, struct few_image *out, const char *path, int channels,
                           int max_side);

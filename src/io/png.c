@@ -18,6 +18,7 @@
 #include <setjmp.h>
 #include <stdio.h>
 
+#include "io/exif.h"
 #include "io/file.h"
 
 enum { CHUNK_MAX = 8000000, CHUNKS_MAX = 1000, DEFLATE_RATIO = 1032 };
@@ -35,7 +36,7 @@ struct job {
   const uint8_t *in; /* reading: what is left */
   size_t left;
   int max_side;
-  int h, w;
+  int h, w, orientation;
   uint8_t *rgba;
   png_bytep *rows;
 
@@ -150,7 +151,11 @@ static void take_pixels(struct job *j) {
     leave(j, FEW_E_MEMORY, "out of memory for the pixels");
   for (int y = 0; y < j->h; y++) j->rows[y] = j->rgba + (size_t)y * row;
   png_read_image(j->png, j->rows);
-  png_read_end(j->png, NULL);
+  png_read_end(j->png, j->info); /* eXIf may follow the pixels */
+  png_uint_32 length = 0;
+  png_bytep exif = NULL;
+  if (png_get_eXIf_1(j->png, j->info, &length, &exif))
+    j->orientation = few__exif_orientation(exif, length);
 }
 
 static few_status open_reader(struct job *j) {
@@ -173,6 +178,8 @@ few_status few__png_parse(few_ctx *ctx, struct few_image *out, const char *place
   if (!st) st = guarded(&j, take_pixels);
   if (!st) st = few__image_new(ctx, out, j.h, j.w, channels);
   if (!st) few__image_from_rgba(j.rgba, (int64_t)j.h * j.w, channels, out->at);
+  if (!st) st = few__image_upright(ctx, out, j.orientation);
+  if (st) few__image_free(ctx, out);
   png_destroy_read_struct(&j.png, &j.info, NULL);
   few__free(ctx, j.rgba);
   few__free(ctx, j.rows);

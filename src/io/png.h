@@ -10,7 +10,8 @@ struct few_png_text {
 };
 
 /* Any PNG as `channels` of 8 bits: 1 grey or 3 RGB (on white where it is transparent), 4 RGBA.
- * FEW_E_FORMAT where a side is over max_side. Gamma and colour profiles are not applied. *out is
+ * FEW_E_FORMAT where a side is over max_side. Turned upright as an eXIf chunk has it; gamma and
+ * colour profiles are not applied. *out is
  * yours (few__image_free), zeroed on failure. */
 few_status few__png_read(few_ctx *ctx, struct few_image *out, const char *path, int channels,
                          int max_side);

@@ -196,6 +196,25 @@ static void test_grey_only_if_all_are(void **state) {
   few_data_free(d);
 }
 
+/* By content, wherever a name misleads; what no name of a picture has is passed over. */
+static void test_names_that_mislead(void **state) {
+  struct files *f = *state;
+  make_dir(f, "set");
+  write_jpeg(f, "set/1.png", 4, 4, (uint8_t[]){200, 200, 200});
+  write_flat(f, "set/2.JPEG", PNG_FORMAT_GRAY, 4, 4, 100);
+  write_flat(f, "set/3.jfif", PNG_FORMAT_GRAY, 4, 4, 50);
+  write_flat(f, "set/4.dat", PNG_FORMAT_GRAY, 4, 4, 25);
+  few_data *d = NULL;
+  assert_ok(f->ctx, files_open(f, &d, "folder", "set", NULL, NULL));
+  assert_int_equal(few_data_n(d), 3);
+  assert_close(byte_at(f, d, 0, 0), 200, 1);
+  assert_int_equal(byte_at(f, d, 1, 0), 100);
+  assert_int_equal(byte_at(f, d, 2, 0), 50);
+  few_data_free(d);
+  files_write(f, "set/5.png", "GIF89a..........", 16);
+  assert_refused(f, "folder", "set", NULL, NULL, FEW_E_FORMAT, "holds GIF: convert it");
+}
+
 static void test_jpeg_beside_png(void **state) {
   struct files *f = *state;
   uint8_t colour[3] = {200, 100, 50};
@@ -325,6 +344,7 @@ int main(void) {
       TEST(test_colours_and_transparency),
       TEST(test_grey_only_if_all_are),
       TEST(test_jpeg_beside_png),
+      TEST(test_names_that_mislead),
       TEST(test_crop_and_area),
       TEST(test_mixed_sizes_name_both),
       TEST(test_broken_pictures),

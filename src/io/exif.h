@@ -1,0 +1,14 @@
+/* exif.h - which way up a picture is, as cameras write it. */
+#ifndef FEW_SRC_IO_EXIF_H
+#define FEW_SRC_IO_EXIF_H
+
+#include "io/image.h"
+
+/* The orientation, 1 .. 8, that a block of Exif states (the bytes from "II" or "MM" on). Whatever
+ * is damaged, missing or unknown gives 1, upright: a picture is worth more than its notes. */
+int few__exif_orientation(const void *bytes, size_t n);
+
+/* Turn and mirror an image so that it stands upright. */
+few_status few__image_upright(few_ctx *ctx, struct few_image *im, int orientation);
+
+#endif
