@@ -11,6 +11,7 @@ cmake                  build  the build
 ninja-build            build  the build
 pkg-config             build  finds the libraries below
 zlib1g-dev             build  gzip and PNG
+libxxhash-dev          build  checksums of checkpoints and models
 libzip-dev             build  zip archives: PyTorch files, npz
 libpng-dev             build  PNG images
 libjpeg-dev            build  JPEG images

@@ -1,28 +1,37 @@
 /* file.c - whole files in, whole files out, directories.
  *
  * A checkpoint that is half written is worse than none, so every file that few makes is written
- * to a temporary beside its place, flushed to the disk, and renamed over it: rename is atomic, and
- * the flush before it keeps a power cut from leaving a name without its bytes. The directory is
- * flushed too, or the rename itself may be lost (Pillai et al., "All File Systems Are Not Created
- * Equal", OSDI 2014).
+ * to a temporary beside its place, flushed to the disk, read back, and renamed over it: rename is
+ * atomic, and the flush before it keeps a power cut from leaving a name without its bytes. The
+ * directory is flushed too, or the rename itself may be lost (Pillai et al., "All File Systems Are
+ * Not Created Equal", OSDI 2014).
+ *
+ * A temporary has a random name: threads, processes and containers that share a volume may write
+ * one path at the same time, and the last rename wins. Its writer holds flock's lock on it, which
+ * the system takes back when the process dies. So a temporary that can be locked is left over.
  *
  * Reading takes a limit, because a file comes from a stranger and its length is the first thing
  * that it can lie about. Files are read and not mapped: a mapped file that someone shortens kills
  * the process. What has no length, a device or a pipe, may never end or never begin: devices are
  * refused, and a pipe has to begin within seconds and to end within a few megabytes.
  */
-#define _XOPEN_SOURCE 700 /* realpath */
+#define _DEFAULT_SOURCE /* flock, realpath */
 #include "io/file.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "io/digest.h"
 
 static const char *mend(int err) {
   static const struct {
@@ -169,13 +178,16 @@ few_status few__file_check(few_ctx *ctx, const char *path) {
 
 /* ---- writing ---- */
 
-enum { BUFFER = 1 << 16 };
+enum { BUFFER = 1 << 16, TRIES = 100 };
 
 struct few_writer {
   few_ctx *ctx;
   char *path, *temp; /* temp is NULL where path is written directly */
+  bool replaces;     /* a file, whose owner and mode `was` are kept */
+  struct stat was;
   int fd;
   few_status st;
+  few_digest *digest; /* of all that was put; NULL where path is written directly */
   size_t used;
   char buffer[BUFFER];
 };
@@ -201,31 +213,76 @@ static few_status flush(few_writer *w) {
   return w->st ? w->st : write_all(w, w->buffer, n);
 }
 
-static few_status temp_name(few_writer *w) {
-  struct few_text t = {0};
-  few__text_add(w->ctx, &t, "%s.tmp-%ld", w->path, (long)getpid());
-  if (t.failed) {
-    few__text_free(w->ctx, &t);
-    return few__fail(w->ctx, FEW_E_MEMORY, "%s: out of memory", w->path);
-  }
-  w->temp = t.at;
-  return FEW_OK;
+/* The file that is meant (links followed), and whether it may be replaced by renaming. */
+static few_status settle_path(few_writer *w, const char *path, bool *regular) {
+  char real[PATH_MAX];
+  bool exists = stat(path, &w->was) == 0;
+  if (exists && S_ISDIR(w->was.st_mode)) return few__fail_errno(w->ctx, "write", path, EISDIR);
+  *regular = !exists || S_ISREG(w->was.st_mode);
+  w->replaces = exists && *regular;
+  w->path = few__strdup(w->ctx, w->replaces && realpath(path, real) ? real : path);
+  return w->path ? FEW_OK : few__fail(w->ctx, FEW_E_MEMORY, "%s: out of memory", path);
 }
 
-/* The file that is meant (links followed), and whether it may be replaced by renaming. */
-static few_status settle_path(few_writer *w, const char *path) {
-  char real[PATH_MAX];
+/* ".few-<16 hexadecimal digits>.tmp" in the directory of the path. */
+static const char before[] = ".few-", after[] = ".tmp";
+enum { DIGITS = 16 };
+
+static few_status temp_name(few_writer *w) {
+  uint64_t number;
+  struct few_text t = {0};
+  const int dir = (int)(few__path_name(w->path) - w->path);
+  if (getrandom(&number, sizeof number, GRND_NONBLOCK) != (ssize_t)sizeof number) {
+    const double now = few__now(); /* a system that cannot: O_EXCL still keeps names apart */
+    number = few__hash(&now, sizeof now, (uint64_t)getpid() ^ (uintptr_t)w);
+  }
+  few__free(w->ctx, w->temp);
+  few__text_add(w->ctx, &t, "%.*s%s%016" PRIx64 "%s", dir, w->path, before, number, after);
+  if (t.failed) few__text_free(w->ctx, &t);
+  w->temp = t.at;
+  return w->temp ? FEW_OK : few__fail(w->ctx, FEW_E_MEMORY, "%s: out of memory", w->path);
+}
+
+static bool is_temp_name(const char *name) {
+  const size_t n = sizeof before - 1;
+  return !strncmp(name, before, n) && strspn(name + n, "0123456789abcdef") == DIGITS &&
+         !strcmp(name + n + DIGITS, after);
+}
+
+/* Hold the lock that marks a temporary as one in use. False: someone who took it for a left-over
+ * was faster, and has removed it or will. A file system without locks has no such cleaning. */
+static bool claim(int fd) {
   struct stat s;
-  bool exists = stat(path, &s) == 0;
-  if (exists && S_ISDIR(s.st_mode)) return few__fail_errno(w->ctx, "write", path, EISDIR);
-  bool regular = !exists || S_ISREG(s.st_mode);
-  w->path = few__strdup(w->ctx, exists && regular && realpath(path, real) ? real : path);
-  if (!w->path) return few__fail(w->ctx, FEW_E_MEMORY, "%s: out of memory", path);
-  return regular ? temp_name(w) : FEW_OK;
+  if (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) return false;
+  return fstat(fd, &s) || s.st_nlink > 0;
+}
+
+static few_status open_temp(few_writer *w, const char *path) {
+  const mode_t mode = w->replaces ? w->was.st_mode & 0777 : 0666;
+  for (int i = 0; i < TRIES; i++) {
+    FEW_TRY(temp_name(w));
+    w->fd = open(w->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (w->fd < 0 && errno == EEXIST) continue;
+    if (w->fd < 0) return few__fail_errno(w->ctx, "write", path, errno);
+    if (claim(w->fd)) return FEW_OK;
+    close(w->fd);
+  }
+  return few__fail_errno(w->ctx, "write", path, EEXIST);
+}
+
+/* Who may read the old file may read the new one, and nobody else. The owner is for root, whose
+ * files would otherwise take the place of a user's; a system that refuses has its way. */
+static void keep_mode(const few_writer *w) {
+  if (!w->replaces) return;
+  if ((w->was.st_uid != geteuid() || w->was.st_gid != getegid()) &&
+      fchown(w->fd, w->was.st_uid, w->was.st_gid))
+    return; /* with another owner the mode is what open() made of it: at most the old one */
+  (void)!fchmod(w->fd, w->was.st_mode & 0777);
 }
 
 static void writer_free(few_writer *w) {
   few_ctx *ctx = w->ctx;
+  few__digest_free(ctx, w->digest);
   few__free(ctx, w->path);
   few__free(ctx, w->temp);
   few__free(ctx, w);
@@ -233,32 +290,57 @@ static void writer_free(few_writer *w) {
 
 few_status few__writer_open(few_ctx *ctx, few_writer **out, const char *path) {
   few_writer *w;
+  bool regular;
   *out = NULL;
   FEW_TRY(FEW_NEW(ctx, &w, 1));
   w->ctx = ctx;
-  few_status st = settle_path(w, path);
-  if (!st) {
-    /* O_EXCL after unlink: never write through a link that someone else put there. */
-    if (w->temp) unlink(w->temp);
-    w->fd = w->temp ? open(w->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)
-                    : open(w->path, O_WRONLY | O_CLOEXEC);
+  few_status st = settle_path(w, path, &regular);
+  if (!st && regular) st = few__digest_start(ctx, &w->digest);
+  if (!st && regular) st = open_temp(w, path);
+  if (!st && !regular) {
+    w->fd = open(w->path, O_WRONLY | O_CLOEXEC);
     if (w->fd < 0) st = few__fail_errno(ctx, "write", path, errno);
   }
   if (st) {
     writer_free(w);
     return st;
   }
+  if (regular) keep_mode(w);
   *out = w;
   return FEW_OK;
 }
 
 few_status few__writer_put(few_writer *w, const void *bytes, size_t n) {
   if (w->st || !n) return w->st;
+  if (w->digest) few__digest_add(w->digest, bytes, n);
   if (n > sizeof w->buffer - w->used) FEW_TRY(flush(w));
   if (n >= sizeof w->buffer) return write_all(w, bytes, n);
   memcpy(w->buffer + w->used, bytes, n);
   w->used += n;
   return FEW_OK;
+}
+
+/* What the system says it took must come back before it may replace what was there. */
+static few_status read_back(few_writer *w) {
+  few_digest *again;
+  char put[FEW_DIGEST_TEXT], got[FEW_DIGEST_TEXT];
+  FEW_TRY(w->st = few__digest_start(w->ctx, &again));
+  for (off_t at = 0;;) {
+    ssize_t n = pread(w->fd, w->buffer, sizeof w->buffer, at);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail_write(w);
+    if (n <= 0) break;
+    few__digest_add(again, w->buffer, (size_t)n);
+    at += n;
+  }
+  few__digest_text(w->digest, put);
+  few__digest_text(again, got);
+  few__digest_free(w->ctx, again);
+  if (w->st || !strcmp(put, got)) return w->st;
+  return w->st = few__fail(w->ctx, FEW_E_IO,
+                           "cannot write %s: what was written reads back otherwise: check the disk "
+                           "and the memory",
+                           w->path);
 }
 
 /* Some file systems cannot flush a directory: they say EINVAL, and there is nothing to do. */
@@ -276,12 +358,41 @@ few_status few__writer_end(few_writer *w, few_status st) {
   if (!w) return st;
   if (!st) st = flush(w);
   if (!st && w->temp && fsync(w->fd)) st = fail_write(w);
-  if (close(w->fd) && !st) st = fail_write(w);
+  if (!st && w->temp) st = read_back(w);
   if (!st && w->temp && rename(w->temp, w->path)) st = fail_write(w);
   if (st && w->temp) unlink(w->temp);
+  if (close(w->fd) && !st) st = fail_write(w); /* the lock goes last */
   if (!st && w->temp) st = flush_directory(w);
   writer_free(w);
   return st;
+}
+
+/* Is it a temporary that nobody writes any more? Removes it then. */
+static void sweep(const char *path) {
+  int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return;
+  if (!flock(fd, LOCK_EX | LOCK_NB)) unlink(path);
+  close(fd);
+}
+
+void few__sweep_dir(few_ctx *ctx, const char *dir) {
+  DIR *d = opendir(*dir ? dir : ".");
+  if (!d) return;
+  for (struct dirent *e; (e = readdir(d));) {
+    char *path;
+    if (!is_temp_name(e->d_name) || few__path_join(ctx, &path, dir, e->d_name)) continue;
+    sweep(path);
+    few__free(ctx, path);
+  }
+  closedir(d);
+}
+
+void few__sweep_beside(few_ctx *ctx, const char *path) {
+  char *dir = few__strdup(ctx, path);
+  if (!dir) return;
+  dir[few__path_name(dir) - dir] = 0;
+  few__sweep_dir(ctx, dir);
+  few__free(ctx, dir);
 }
 
 few_status few__file_write(few_ctx *ctx, const char *path, const void *bytes, size_t n) {

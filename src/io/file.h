@@ -13,9 +13,10 @@ few_status few__file_read(few_ctx *ctx, char **out, size_t *n, const char *path,
 few_status few__file_check(few_ctx *ctx, const char *path);
 
 /* Write a file so that PATH holds either what it held before or all of the new content, whatever
- * happens in between: the bytes go to PATH.tmp-<pid>, reach the disk, and are renamed. A symbolic
- * link is followed. A PATH that is no regular file (a pipe, /dev/stdout) is written to directly.
- * At most one writer of a path at a time in a process. */
+ * happens in between: the bytes go to a temporary beside it (.few-<random>.tmp), reach the disk,
+ * are read back, and are renamed. The mode of a file that is replaced stays; a new one has that of
+ * the umask. A symbolic link is followed. A PATH that is no regular file (a pipe, /dev/stdout) is
+ * written to directly. Any number of threads and processes may write one path: the last wins. */
 typedef struct few_writer few_writer;
 few_status few__writer_open(few_ctx *ctx, few_writer **out, const char *path);
 /* Errors stick: it is enough to look at what few__writer_end returns. */
@@ -25,6 +26,11 @@ few_status few__writer_put(few_writer *w, const void *bytes, size_t n);
 few_status few__writer_end(few_writer *w, few_status st);
 
 few_status few__file_write(few_ctx *ctx, const char *path, const void *bytes, size_t n);
+
+/* Remove temporaries that a killed process left in a directory ("" is the current one), or in that
+ * of `path`. Those that someone writes now stay; a directory that cannot be read stays as it is. */
+void few__sweep_dir(few_ctx *ctx, const char *dir);
+void few__sweep_beside(few_ctx *ctx, const char *path);
 
 bool few__path_exists(const char *path);  /* anything at all, links followed */
 bool few__path_is_file(const char *path); /* a regular file, links followed */

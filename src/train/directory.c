@@ -14,10 +14,11 @@
 
 #include "io/file.h"
 
-/* The temporary of a file of a run: io/file.h tells its name. */
+/* A temporary of an earlier version of few, <file of a run>.tmp-<process id>: its writer had the
+ * lock that is ours now. */
 static bool left_over(const char *name) {
-  static const char *const ours[] = {"checkpoint-", "log.jsonl.", "model.safetensors.", "preview-",
-                                     "recipe.ini."};
+  static const char *const ours[] = {"checkpoint-", "log.jsonl.", "model.safetensors.",
+                                     "pairs-",      "preview-",   "recipe.ini."};
   const char *end = strstr(name, ".tmp-");
   if (!end || !end[5] || end[5 + strspn(end + 5, "0123456789")]) return false;
   for (int i = 0; i < FEW_COUNT(ours); i++)
@@ -27,6 +28,7 @@ static bool left_over(const char *name) {
 
 static few_status remove_left_over(few_ctx *ctx, const char *dir) {
   struct few_names names;
+  few__sweep_dir(ctx, dir);
   few_status st = few__list_dir(ctx, &names, dir);
   for (int i = 0; i < names.n && !st; i++) {
     char *path;

@@ -1,4 +1,5 @@
 /* Whole or not at all: writes that fail leave what was there, and no temporary. */
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -13,7 +14,7 @@ static int temporaries(few_ctx *ctx, const char *dir) {
   struct few_names names;
   int n = 0;
   assert_ok(ctx, few__list_dir(ctx, &names, dir));
-  for (int i = 0; i < names.n; i++) n += strstr(names.at[i], ".tmp-") != NULL;
+  for (int i = 0; i < names.n; i++) n += strstr(names.at[i], ".tmp") != NULL;
   few__names_free(ctx, &names);
   return n;
 }
@@ -221,6 +222,122 @@ static void test_links_and_directories(void **state) {
   few_ctx_free(ctx);
 }
 
+/* ---- many writers of one path ---- */
+
+enum { WRITES = 40, LENGTH = 100000 };
+
+struct job {
+  const char *path;
+  char byte;
+  int failed;
+};
+
+static void *write_often(void *of) {
+  struct job *j = of;
+  few_ctx *ctx = test_ctx();
+  char *bytes = malloc(LENGTH), *got;
+  size_t n;
+  memset(bytes, j->byte, LENGTH);
+  for (int i = 0; i < WRITES; i++) {
+    j->failed += few__file_write(ctx, j->path, bytes, LENGTH) != FEW_OK;
+    bool torn = few__file_read(ctx, &got, &n, j->path, LENGTH) || n != LENGTH;
+    for (size_t k = 1; !torn && k < n; k++) torn = got[k] != got[0];
+    j->failed += torn;
+    few__free(ctx, got);
+  }
+  free(bytes);
+  few_ctx_free(ctx);
+  return NULL;
+}
+
+static void test_threads_on_one_path(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  char *dir = make_dir(), *path;
+  struct job job[3];
+  pthread_t thread[3];
+  assert_ok(ctx, few__path_join(ctx, &path, dir, "a"));
+  for (int i = 0; i < 3; i++) {
+    job[i] = (struct job){path, (char)('a' + i), 0};
+    assert_int_equal(pthread_create(&thread[i], NULL, write_often, &job[i]), 0);
+  }
+  for (int i = 0; i < 3; i++) {
+    pthread_join(thread[i], NULL);
+    assert_int_equal(job[i].failed, 0);
+  }
+  assert_int_equal(temporaries(ctx, dir), 0);
+  few__free(ctx, path);
+  remove_dir(ctx, dir);
+  few_ctx_free(ctx);
+}
+
+/* What nobody writes goes, what somebody writes stays, and so do files of other names. */
+static void test_sweep(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  char *dir = make_dir(), *path, *left, *other;
+  few_writer *w;
+  assert_ok(ctx, few__path_join(ctx, &path, dir, "a"));
+  assert_ok(ctx, few__path_join(ctx, &left, dir, ".few-00000000deadbeef.tmp"));
+  assert_ok(ctx, few__path_join(ctx, &other, dir, ".few-00000000DEADBEEF.tmp"));
+  assert_ok(ctx, few__file_write(ctx, left, "half", 4));
+  assert_ok(ctx, few__file_write(ctx, other, "mine", 4));
+  assert_ok(ctx, few__writer_open(ctx, &w, path));
+  few__writer_put(w, "new", 3);
+  few__sweep_beside(ctx, path);
+  assert_false(few__path_exists(left));
+  assert_true(few__path_exists(other));
+  assert_int_equal(temporaries(ctx, dir), 2); /* the writer's, and the other file */
+  assert_ok(ctx, few__writer_end(w, FEW_OK));
+  expect(ctx, path, "new");
+  few__sweep_dir(ctx, "/nowhere");
+  few__free(ctx, path);
+  few__free(ctx, left);
+  few__free(ctx, other);
+  remove_dir(ctx, dir);
+  few_ctx_free(ctx);
+}
+
+static mode_t mode_of(const char *path) {
+  struct stat s;
+  assert_int_equal(stat(path, &s), 0);
+  return s.st_mode & 07777;
+}
+
+static void test_modes(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  char *dir = make_dir(), *path;
+  const mode_t old = umask(027), modes[] = {0600, 0644, 0666, 0400};
+  assert_ok(ctx, few__path_join(ctx, &path, dir, "a"));
+  assert_ok(ctx, few__file_write(ctx, path, "1", 1));
+  assert_int_equal(mode_of(path), 0640); /* a new one: by the umask */
+  for (int i = 0; i < FEW_COUNT(modes); i++) {
+    assert_int_equal(chmod(path, modes[i]), 0);
+    assert_ok(ctx, few__file_write(ctx, path, "2", 1));
+    assert_int_equal(mode_of(path), modes[i]);
+  }
+  umask(old);
+  few__free(ctx, path);
+  remove_dir(ctx, dir);
+  few_ctx_free(ctx);
+}
+
+/* A name of the greatest length has no room for a suffix. */
+static void test_long_name(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  char *dir = make_dir(), *path, name[256];
+  memset(name, 'n', 255);
+  name[255] = 0;
+  assert_ok(ctx, few__path_join(ctx, &path, dir, name));
+  assert_ok(ctx, few__file_write(ctx, path, "x", 1));
+  expect(ctx, path, "x");
+  few__free(ctx, path);
+  remove_dir(ctx, dir);
+  few_ctx_free(ctx);
+}
+
 static void test_mkdirs_and_list(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -259,10 +376,18 @@ static void test_mkdirs_and_list(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_write_and_read),        cmocka_unit_test(test_devices_and_pipes),
-      cmocka_unit_test(test_size_before_reading),   cmocka_unit_test(test_large_write),
-      cmocka_unit_test(test_abandoned_write),       cmocka_unit_test(test_full_disk),
-      cmocka_unit_test(test_links_and_directories), cmocka_unit_test(test_mkdirs_and_list),
+      cmocka_unit_test(test_write_and_read),
+      cmocka_unit_test(test_devices_and_pipes),
+      cmocka_unit_test(test_size_before_reading),
+      cmocka_unit_test(test_large_write),
+      cmocka_unit_test(test_abandoned_write),
+      cmocka_unit_test(test_full_disk),
+      cmocka_unit_test(test_links_and_directories),
+      cmocka_unit_test(test_mkdirs_and_list),
+      cmocka_unit_test(test_threads_on_one_path),
+      cmocka_unit_test(test_sweep),
+      cmocka_unit_test(test_modes),
+      cmocka_unit_test(test_long_name),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,11 +40,20 @@ static void test_one_at_a_time(void **state) {
 
 static void test_left_over(void **state) {
   FEW_UNUSED(state);
-  static const char *const goes[] = {"checkpoint-000000020.safetensors.tmp-7", "log.jsonl.tmp-12",
-                                     "model.safetensors.tmp-1", "preview-000000001.png.tmp-99",
-                                     "recipe.ini.tmp-5"};
-  static const char *const stays[] = {"checkpoint-000000020.safetensors", "notes.tmp-7",
-                                      "recipe.ini.tmp-", "recipe.ini.tmp-5x", "model.tmp-3"};
+  static const char *const goes[] = {"checkpoint-000000020.safetensors.tmp-7",
+                                     "log.jsonl.tmp-12",
+                                     "model.safetensors.tmp-1",
+                                     "preview-000000001.png.tmp-99",
+                                     "pairs-000000000.npy.tmp-8",
+                                     "recipe.ini.tmp-5",
+                                     ".few-0123456789abcdef.tmp"};
+  static const char *const stays[] = {"checkpoint-000000020.safetensors",
+                                      "notes.tmp-7",
+                                      "recipe.ini.tmp-",
+                                      "recipe.ini.tmp-5x",
+                                      "model.tmp-3",
+                                      ".few-0123456789abcdeg.tmp",
+                                      ".few-0123456789abcdef.tmp2"};
   char run[128];
   int lock;
   path_of(run, "");

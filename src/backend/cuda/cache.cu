@@ -63,10 +63,11 @@ size_t few__cache_read(const char *key, size_t n_key, char *to, size_t room) {
 }
 
 void few__cache_write(const char *key, size_t n_key, const char *bytes, size_t n) {
-  const std::string path = path_of(key, n_key), temp = path + "." + std::to_string(getpid());
+  const std::string path = path_of(key, n_key);
+  std::string temp = path + ".XXXXXX"; /* a name of its own for every writer, of mode 0600 */
   const uint64_t lengths[2] = {n_key, n};
   if (path.empty()) return;
-  const int fd = open(temp.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  const int fd = mkostemp(&temp[0], O_CLOEXEC);
   FILE *f = fd < 0 ? nullptr : fdopen(fd, "wb");
   if (!f) return;
   bool good = fwrite(lengths, sizeof lengths, 1, f) == 1 && fwrite(key, 1, n_key, f) == n_key &&
