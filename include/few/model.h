@@ -125,20 +125,24 @@ struct few_sample_opts {
    * classes and scale, D_worse + s (D - D_worse). NULL: none. Borrowed, of the same context. */
   few_model *autoguide;
   double autoguidance; /* s; 1: none */
+  int64_t *finished;   /* where the number of finished pictures goes as they are finished, also when
+                          the call fails: out and labels hold as many, from the first on. May be
+                          NULL */
 };
-#define FEW_SAMPLE_OPTS_VERSION 1
+#define FEW_SAMPLE_OPTS_VERSION 2
 #define FEW_LABEL_EACH (-1)
 #define FEW_LABEL_NONE (-2)
 #define FEW_SAMPLE_OPTS_INIT                                                                   \
   {                                                                                            \
     FEW_SAMPLE_OPTS_VERSION, 1, 0, 0, 0, NULL, FEW_LABEL_EACH, 1.0, 0, 0, NULL, NULL, 0, NULL, \
-        0.0, 2.0, NULL, 1.0                                                                    \
+        0.0, 2.0, NULL, 1.0, NULL                                                              \
   }
 
 /* opts may not be NULL. out[n][h*w*c]: pictures in [-1, 1] (not clipped), in the order H, W, C;
  * points in their own units. labels[n] (may be NULL) are those used, -1 for none. Evaluations of
- * the network per picture go to *nfe (may be NULL). Reports progress; after an error, as after
- * FEW_E_CANCELLED, what out and labels hold is undefined. */
+ * the network per picture go to *nfe (may be NULL). Reports progress several times a second. After
+ * an error, as after FEW_E_CANCELLED, out and labels hold the *opts->finished pictures that were
+ * finished before; the rest of them is undefined. */
 FEW_MUST_USE few_status few_sample(few_model *m, const struct few_sample_opts *opts, float *out,
                                    int32_t *labels, int *nfe);
 
@@ -151,7 +155,8 @@ FEW_MUST_USE few_status few_sample_plan(few_model *m, const struct few_sample_op
 /* Write what few_sample gave for opts: PATH.png a grid, PATH.npy uint8 [n,h,w,c] (points: float32
  * [n,d]) with labels (may be NULL) beside it in PATH less ".npy" plus ".labels.npy", anything else
  * a folder with picture i in its file 000000i.png (points are refused). A .png of points is a
- * picture of their density. PNG files tell model, seed and steps as text. Each file is atomic.
+ * picture of their density. PNG files tell model, seed and steps as text. Each file is atomic; a
+ * folder reports progress, and keeps the files that were written before it was cancelled.
  * columns 0: as square as may be. */
 FEW_MUST_USE few_status few_sample_write(few_model *m, const char *path,
                                          const struct few_sample_opts *opts, const float *samples,
@@ -222,7 +227,8 @@ FEW_MUST_USE few_status few_decode(few_model *m, const struct few_sample_opts *o
 
 /* From the domain of one model to that of another (Su et al., arXiv 2203.08382): encoded by a, then
  * decoded by b, each with options of its own. Both may be one model, told other labels. n and
- * `first` must agree. Pictures in and out may be the same array. */
+ * `first` must agree. Pictures in and out may be the same array. decode->finished counts as in
+ * few_sample: a few pictures go all the way before the next ones begin. */
 struct few_transfer_opts {
   int version; /* FEW_TRANSFER_OPTS_VERSION */
   few_model *a, *b;

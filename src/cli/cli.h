@@ -100,8 +100,19 @@ double cli_seconds(void); /* a clock that only goes forward */
 /* "0.42 s", "2m10s", "3h05m", "2d04h". */
 const char *cli_duration(char out[32], double seconds);
 
+/* What a job made of the n pictures that were asked for. */
+struct cli_made {
+  int64_t finished, n;
+};
+/* After a job on n pictures that keeps what it finished: FEW_OK where it did all of them, or was
+ * interrupted with some finished, which are then to be written; else st. */
+few_status cli_keep(struct cli *cli, few_status st, const struct cli_made *made);
+/* Says after the writing what is missing, if anything is, and how to get it (`rest`; NULL:
+ * nothing). CLI_DONE, or CLI_STOPPED. */
+int cli_interrupted(const char *out, const struct cli_made *made, const char *rest);
+
 /* At the end: a JSON object, or "OUT: N pictures WHAT in TIME ...". */
-void cli_report(const struct common *c, const char *out, const char *what, int64_t n, int nfe,
-                double seconds);
+void cli_report(const struct common *c, const char *out, const char *what,
+                const struct cli_made *made, int nfe, double seconds);
 
 #endif

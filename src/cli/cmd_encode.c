@@ -42,8 +42,10 @@ static const char text[] =
 static int encode(struct cli *cli, few_model *m, const struct encode_opts *o,
                   struct cli_pictures *p) {
   struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
+  struct cli_made made = {.n = p->n};
   int nfe = 0;
   s.n = p->n;
+  s.finished = &made.finished;
   s.steps = (int)o->steps;
   s.sampler = o->sampler;
   s.guidance = o->guidance;
@@ -54,9 +56,11 @@ static int encode(struct cli *cli, few_model *m, const struct encode_opts *o,
   few_status st = few_encode(m, &s, p->at, p->label, p->at, &nfe);
   progress_clear(&cli->progress);
   const double seconds = cli_seconds() - start;
-  if (!st) st = few_noise_write(m, o->out, p->n, p->at);
-  if (!st) cli_report(&o->common, o->out, "encoded", p->n, nfe, seconds);
-  return cli_status(cli, st);
+  st = cli_keep(cli, st, &made);
+  if (!st) st = few_noise_write(m, o->out, made.finished, p->at);
+  if (st) return cli_status(cli, st);
+  cli_report(&o->common, o->out, "encoded", &made, nfe, seconds);
+  return cli_interrupted(o->out, &made, NULL);
 }
 
 static int run(struct cli *cli, const void *opts) {

@@ -36,30 +36,62 @@ static const struct opt options[] = {
 #undef S
 
 static const char text[] =
+    "Interrupted (Ctrl-C), it writes the pictures that are finished and says how many.\n"
+    "\n"
     "  few sample student.safetensors --n 64 --steps 1 --out grid.png\n"
     "  few sample teacher.safetensors --n 8 --label sandal --guidance 2 --out pictures\n"
     "  few sample student.safetensors --n 50000 --steps 2 --out samples.npy\n"
     "  few sample teacher.safetensors --sampler heun --set churn=20 --out grid.png\n"
     "  few sample teacher.safetensors --autoguide early.safetensors --out grid.png\n";
 
-static void report(const struct sample_opts *o, const char *sampler, int steps, int nfe,
-                   double seconds) {
+struct result {
+  struct cli_made made;
+  const char *sampler;
+  int steps, nfe;
+  double seconds;
+};
+
+static void report(const struct sample_opts *o, const struct result *r) {
   if (o->common.json) {
     struct json j = {.out = stdout};
     json_open(&j, NULL, '{');
-    json_int(&j, "n", o->n);
-    json_int(&j, "steps", steps);
-    json_int(&j, "nfe", nfe);
-    json_number(&j, "seconds", seconds);
+    json_int(&j, "n", r->made.finished);
+    json_int(&j, "steps", r->steps);
+    json_int(&j, "nfe", r->nfe);
+    json_number(&j, "seconds", r->seconds);
     json_text(&j, "out", o->out);
     json_seed(&j, "seed", o->seed);
-    json_text(&j, "sampler", sampler);
+    json_text(&j, "sampler", r->sampler);
+    json_bool(&j, "complete", r->made.finished == o->n);
     json_close(&j);
   } else if (!o->common.quiet) {
     char time[32];
     printf("%s: %" PRId64 " samples in %s, %d evaluation%s of the network each (%s)\n", o->out,
-           o->n, cli_duration(time, seconds), nfe, nfe == 1 ? "" : "s", sampler);
+           r->made.finished, cli_duration(time, r->seconds), r->nfe, r->nfe == 1 ? "" : "s",
+           r->sampler);
   }
+}
+
+/* What is finished when a signal comes is written: s.n is what there is by then. */
+static int draw(struct cli *cli, few_model *m, struct few_sample_opts s,
+                const struct sample_opts *o, float *out, int32_t *labels) {
+  struct result r = {.made = {.n = o->n}};
+  char rest[80];
+  const double start = cli_seconds();
+  s.finished = &r.made.finished;
+  few_status st = few_sample_plan(m, &s, &r.sampler, &r.steps);
+  if (!st) st = few_sample(m, &s, out, labels, &r.nfe);
+  r.seconds = cli_seconds() - start;
+  progress_clear(&cli->progress);
+  st = cli_keep(cli, st, &r.made);
+  s.n = r.made.finished;
+  s.finished = NULL;
+  if (!st) st = few_sample_write(m, o->out, &s, out, labels, o->columns);
+  if (st) return cli_status(cli, st);
+  report(o, &r);
+  snprintf(rest, sizeof rest, "--first %" PRId64 " --n %" PRId64 " draws the rest", o->first + s.n,
+           o->n - s.n);
+  return cli_interrupted(o->out, &r.made, rest);
 }
 
 static int sample(struct cli *cli, few_model *m, struct few_sample_opts s,
@@ -76,21 +108,11 @@ static int sample(struct cli *cli, few_model *m, struct few_sample_opts s,
   size_t item = (size_t)(info.h * info.w * info.c), n = (size_t)o->n;
   float *out = item && n <= SIZE_MAX / sizeof *out / item ? malloc(n * item * sizeof *out) : NULL;
   int32_t *labels = malloc(n * sizeof *labels);
-  int nfe = 0, steps = 0;
-  const char *sampler = NULL;
-  if (out && labels) {
-    double start = cli_seconds();
-    few_status st = few_sample_plan(m, &s, &sampler, &steps);
-    if (!st) st = few_sample(m, &s, out, labels, &nfe);
-    double seconds = cli_seconds() - start;
-    progress_clear(&cli->progress);
-    if (!st) st = few_sample_write(m, o->out, &s, out, labels, o->columns);
-    code = cli_status(cli, st);
-    if (!st) report(o, sampler, steps, nfe, seconds);
-  } else {
+  if (out && labels)
+    code = draw(cli, m, s, o, out, labels);
+  else
     code = cli_failed(
         "%" PRId64 " samples do not fit in memory; take fewer, and go on with --first", o->n);
-  }
   free(labels);
   free(out);
   return code;

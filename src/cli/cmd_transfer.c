@@ -56,10 +56,10 @@ struct job {
   int32_t *from; /* [n] */
 };
 
-/* Results lie at the end of out: spread them, the pictures that they came from between. */
-static void put_beside(const struct job *j, int64_t item) {
+/* n results lie at the end of out: spread them, the pictures that they came from between. */
+static void put_beside(const struct job *j, int64_t n, int64_t item) {
   const size_t bytes = (size_t)item * sizeof(float);
-  for (int64_t i = 0; i < j->p.n; i++) {
+  for (int64_t i = 0; i < n; i++) {
     float *pair = j->out + 2 * i * item;
     memmove(pair + item, j->out + (j->p.n + i) * item, bytes);
     memcpy(pair, j->p.at + i * item, bytes);
@@ -74,10 +74,12 @@ static int64_t even_columns(int64_t n) {
 }
 
 static few_status write_out(const struct job *j, const struct transfer_opts *o,
-                            const struct few_sample_opts *decode) {
+                            const struct few_sample_opts *decode, int64_t finished) {
   struct few_sample_opts s = *decode;
+  s.n = finished;
+  s.finished = NULL;
   if (!o->beside) return few_sample_write(j->b, o->out, &s, j->out, j->p.label, o->columns);
-  put_beside(j, j->info.h * j->info.w * j->info.c);
+  put_beside(j, finished, j->info.h * j->info.w * j->info.c);
   s.n *= 2;
   const int64_t columns = o->columns ? o->columns : even_columns(s.n);
   return few_sample_write(j->b, o->out, &s, j->out, NULL, columns);
@@ -86,8 +88,10 @@ static few_status write_out(const struct job *j, const struct transfer_opts *o,
 static int transfer(struct cli *cli, struct job *j, const struct transfer_opts *o) {
   struct few_sample_opts up = FEW_SAMPLE_OPTS_INIT, down = FEW_SAMPLE_OPTS_INIT;
   const size_t item = (size_t)(j->info.h * j->info.w * j->info.c), n = (size_t)j->p.n;
+  struct cli_made made = {.n = j->p.n};
   int nfe = 0;
   up.n = down.n = j->p.n;
+  down.finished = &made.finished;
   up.steps = (int)o->from_steps;
   down.steps = (int)o->to_steps;
   up.sampler = o->from_sampler;
@@ -113,9 +117,11 @@ static int transfer(struct cli *cli, struct job *j, const struct transfer_opts *
   few_status st = few_transfer(&t, j->p.at, o->beside ? j->out + n * item : j->out, &nfe);
   progress_clear(&cli->progress);
   const double seconds = cli_seconds() - start;
-  if (!st) st = write_out(j, o, &down);
-  if (!st) cli_report(&o->common, o->out, "carried over", j->p.n, nfe, seconds);
-  return cli_status(cli, st);
+  st = cli_keep(cli, st, &made);
+  if (!st) st = write_out(j, o, &down, made.finished);
+  if (st) return cli_status(cli, st);
+  cli_report(&o->common, o->out, "carried over", &made, nfe, seconds);
+  return cli_interrupted(o->out, &made, NULL);
 }
 
 static int run(struct cli *cli, const void *opts) {

@@ -187,8 +187,27 @@ int cli_own_label(const few_model *m, const char *option, const char *word, int6
   return CLI_DONE;
 }
 
-void cli_report(const struct common *c, const char *out, const char *what, int64_t n, int nfe,
-                double seconds) {
+few_status cli_keep(struct cli *cli, few_status st, const struct cli_made *made) {
+  if (st != FEW_E_CANCELLED) return st;
+  if (!made->finished) {
+    cli_failed("interrupted before the first of %" PRId64 " was finished: nothing is written",
+               made->n);
+    return st;
+  }
+  cli->progress.stop = NULL; /* writing them must not be interrupted by the same signal */
+  return FEW_OK;
+}
+
+int cli_interrupted(const char *out, const struct cli_made *made, const char *rest) {
+  if (made->finished == made->n) return CLI_DONE;
+  cli_failed("interrupted: %s has the first %" PRId64 " of %" PRId64 "%s%s", out, made->finished,
+             made->n, rest ? "; " : "", rest ? rest : "");
+  return CLI_STOPPED;
+}
+
+void cli_report(const struct common *c, const char *out, const char *what,
+                const struct cli_made *made, int nfe, double seconds) {
+  const int64_t n = made->finished;
   if (c->json) {
     struct json j = {.out = stdout};
     json_open(&j, NULL, '{');
@@ -196,6 +215,7 @@ void cli_report(const struct common *c, const char *out, const char *what, int64
     json_int(&j, "nfe", nfe);
     json_number(&j, "seconds", seconds);
     json_text(&j, "out", out);
+    json_bool(&j, "complete", n == made->n);
     json_close(&j);
   } else if (!c->quiet) {
     char time[32];

@@ -39,6 +39,11 @@ int64_t few_model_rows(const few_model *m) {
   return m->spec.points ? POINT_ROWS : IMAGE_ROWS;
 }
 
+int64_t few__model_portion(const few_model *m) {
+  const bool device = few__backend_of(m->ctx)->device;
+  return few_model_rows(m) * (device ? 1 : few_ctx_workers(m->ctx));
+}
+
 static int64_t dims(const few_model *m) { return m->spec.h * m->spec.w * m->spec.c; }
 
 static int64_t out_dims(const few_model *m) {

@@ -103,6 +103,8 @@ few_status few__model_run(few_model *m, const struct few_eval *e);
  * is a picture, and a clean picture holds no noise (net/raw.c). */
 few_status few__model_knows(const few_model *m, double t);
 void few__model_runner_free(few_model *m);
+/* The least rows of a call that keep every worker, or the device, busy. */
+int64_t few__model_portion(const few_model *m);
 
 /* "none", "angle", "segment", "halvings". */
 const char *few__span_name(enum few_span s);

@@ -7,6 +7,7 @@
  */
 #include <math.h>
 
+#include "base/pace.h"
 #include "model.h"
 #include "sampler/sampler.h"
 
@@ -22,22 +23,33 @@ struct job {
   float *x;
   int32_t *label;
   int64_t block, rows; /* the block at hand */
+  int64_t finished;    /* pictures of those before it */
   int evals, planned;  /* of a block */
   int nfe;             /* networks run for them */
   float *worse;        /* what the model that guides says; NULL: none guides */
   double started;
 };
 
-/* A multiple of few_model_rows that gives every worker something to do. */
+/* The most pictures of a block: what memory bounds, a multiple of few_model_rows, and something for
+ * every worker. */
 static int64_t choose_batch(const struct job *j, int64_t rows) {
-  const int64_t R = few_model_rows(j->m);
+  const int64_t R = few_model_rows(j->m), least = few__model_portion(j->m);
   /* a fitted sampler keeps what the network says at every step */
   const int64_t kept = j->choice.sampler->fitted ? j->choice.times.steps : 1;
   int64_t batch = j->o->batch ? j->o->batch : block_values / j->dims / kept;
-  if (!j->o->batch && batch < R * few_ctx_workers(j->m->ctx))
-    batch = R * few_ctx_workers(j->m->ctx);
+  if (!j->o->batch && batch < least) batch = least;
   if (batch > rows) batch = rows;
   return (batch + R - 1) / R * R;
+}
+
+/* Seconds of a block, evaluations[] of them. A block is lost when sampling is cancelled in it, so
+ * it should be short; yet each evaluation waits for its slowest worker, so it should not be too
+ * short.
+ */
+static double block_seconds(int evaluations) {
+  const double block = 2, least = 0.05, most = 0.25; /* least, most: of an evaluation */
+  const double each = block / (evaluations > 0 ? evaluations : 1);
+  return (each < least ? least : each > most ? most : each) * (evaluations > 0 ? evaluations : 1);
 }
 
 /* ---- running ---- */
@@ -49,12 +61,12 @@ static int32_t label_of(const struct job *j, int64_t picture) {
   return j->o->label == FEW_LABEL_EACH ? (int32_t)(picture % j->m->spec.classes) : j->o->label;
 }
 
-static few_status report(const struct job *j) {
+/* `part` of the block at hand is done. */
+static few_status report(const struct job *j, double part) {
   int64_t start = j->block < j->o->first ? j->o->first : j->block;
   int64_t made = j->block + j->rows - start;
-  double part = (double)made * j->evals / (j->planned > j->evals ? j->planned : j->evals);
   struct few_progress p = {.what = j->path->encode ? "encoding" : "sampling",
-                           .done = start - j->o->first + (int64_t)part,
+                           .done = start - j->o->first + (int64_t)(part * (double)made),
                            .total = j->o->n,
                            .seconds = few__now() - j->started};
   return few__progress(j->m->ctx, &p);
@@ -96,13 +108,14 @@ static few_status eval(void *user, const float *x, double t, double to, float *F
   if (j->worse && guided) FEW_TRY(autoguide(j));
   see(j, &(struct few_sample_view){j->block, j->rows, t, to, x, F});
   j->evals++;
-  return report(j);
+  /* A block is reported as finished when its pictures are where they can be used. */
+  return j->evals < j->planned ? report(j, (double)j->evals / j->planned) : FEW_OK;
 }
 
 /* Weights can be finite and what they make is not: say so, for a file would show black or noise. */
 static void warn_not_finite(const struct job *j, const float *out) {
   int64_t bad = 0;
-  for (int64_t i = 0; i < j->o->n; i++) {
+  for (int64_t i = 0; i < j->finished; i++) {
     int64_t k = 0;
     while (k < j->dims && isfinite(out[i * j->dims + k])) k++;
     bad += k < j->dims;
@@ -111,7 +124,7 @@ static void warn_not_finite(const struct job *j, const float *out) {
     few__log(j->m->ctx, FEW_LOG_WARN,
              "%lld of %lld samples hold values that are not finite: the model is broken, or its "
              "training diverged",
-             (long long)bad, (long long)j->o->n);
+             (long long)bad, (long long)j->finished);
 }
 
 /* Between pictures or unit noise outside and the data of deviation sigma_data inside. */
@@ -167,27 +180,38 @@ few_status few_sample(few_model *m, const struct few_sample_opts *opts, float *o
   return few__sample_run(m, opts, &(struct few_sample_path){0}, out, labels, nfe);
 }
 
+static few_status run_blocks(struct job *j, float *out, int32_t *labels, int *nfe) {
+  const int64_t R = few_model_rows(j->m), first = j->o->first, end = first + j->o->n;
+  struct few_pace pace = {
+      .unit = few__model_portion(j->m), .most = j->batch, .seconds = block_seconds(j->planned)};
+  for (j->block = first / R * R; j->block < end; j->block += j->rows) {
+    j->rows = few__pace_next(&pace, end - j->block);
+    FEW_TRY(run_block(j, out, labels));
+    j->finished = j->block + j->rows - first;
+    if (j->o->finished) *j->o->finished = j->finished;
+    if (nfe) *nfe = j->nfe;
+    FEW_TRY(report(j, 1));
+  }
+  return FEW_OK;
+}
+
 few_status few__sample_run(few_model *m, const struct few_sample_opts *opts,
                            const struct few_sample_path *path, float *out, int32_t *labels,
                            int *nfe) {
   struct job j = {.m = m, .o = opts, .path = path, .started = few__now()};
   few_status st;
+  if (opts->finished) *opts->finished = 0;
   FEW_TRY(few__sample_choose(m, opts, path->encode, &j.choice));
-  const int64_t R = few_model_rows(m), end = opts->first + opts->n, start = opts->first / R * R;
   j.dims = m->spec.h * m->spec.w * m->spec.c;
-  j.batch = choose_batch(&j, end - start);
+  j.batch = choose_batch(&j, opts->n + opts->first % few_model_rows(m));
   j.planned = few__sampler_evals(j.choice.sampler, j.choice.times.steps);
   FEW_GOTO(FEW_NEW(m->ctx, &j.x, j.batch * j.dims));
   FEW_GOTO(FEW_NEW(m->ctx, &j.label, j.batch));
   if (opts->autoguide && opts->autoguidance != 1)
     FEW_GOTO(FEW_NEW(m->ctx, &j.worse, j.batch * j.dims));
   j.e = (struct few_eval){.x_scale = (float)(1 / m->spec.sigma_data), .label = j.label};
-  for (j.block = start; j.block < end; j.block += j.batch) {
-    j.rows = end - j.block < j.batch ? end - j.block : j.batch;
-    FEW_GOTO(run_block(&j, out, labels));
-  }
+  st = run_blocks(&j, out, labels, nfe);
   warn_not_finite(&j, out);
-  if (nfe) *nfe = j.nfe;
 out:
   few__free(m->ctx, j.x);
   few__free(m->ctx, j.label);

@@ -4,6 +4,7 @@
  * The flow of each model is a map between its pictures and the same noise. Up one and down another
  * keeps what noise stands for, the layout of a picture, and changes the domain.
  */
+#include "base/pace.h"
 #include "io/npy.h"
 #include "model.h"
 
@@ -37,16 +38,64 @@ static few_status check(const struct few_transfer_opts *o) {
                    (long long)b->w, (long long)b->c);
 }
 
-/* What the second would refuse is told before the first has worked. */
+/* Rows of both at once: pictures at .. at + n - 1 of those asked for. */
+struct part {
+  const struct few_transfer_opts *o;
+  int64_t at, n, dims;
+  struct few_progress_frame frame;
+};
+
+static few_status transfer_part(const struct part *p, const float *pictures, float *out, int *nfe) {
+  struct few_sample_opts up = *p->o->encode, down = *p->o->decode;
+  int nfe_up, nfe_down;
+  up.n = down.n = p->n;
+  up.first += p->at;
+  down.first += p->at;
+  up.finished = down.finished = NULL;
+  const int32_t *from = p->o->from ? p->o->from + p->at : NULL;
+  const int32_t *to = p->o->to ? p->o->to + p->at : NULL;
+  float *x = out + p->at * p->dims;
+  FEW_TRY(few_encode(p->o->a, &up, pictures + p->at * p->dims, from, x, &nfe_up));
+  FEW_TRY(few_decode(p->o->b, &down, x, to, x, &nfe_down));
+  if (nfe) *nfe = nfe_up + nfe_down;
+  return FEW_OK;
+}
+
+/* Up and down with some pictures and then with the next, so that those are finished when the rest
+ * is cancelled. The frame counts a picture twice: on its way up and on its way down. */
+static few_status transfer_all(const struct few_transfer_opts *o, const float *pictures, float *out,
+                               int *nfe) {
+  const struct few_net_spec *s = &o->a->spec;
+  const int64_t n = o->encode->n;
+  struct few_pace pace = {.unit = few__model_portion(o->a), .most = n, .seconds = 2};
+  struct part p = {.o = o, .dims = s->h * s->w * s->c};
+  p.frame = (struct few_progress_frame){"transferring", 0, 2 * n, few__now()};
+  while (p.at < n) {
+    p.n = few__pace_next(&pace, n - p.at);
+    few__progress_frame(o->a->ctx, &p.frame);
+    few_status st = transfer_part(&p, pictures, out, nfe);
+    few__progress_frame(o->a->ctx, NULL);
+    if (st == FEW_E_CANCELLED)
+      return few__fail(o->a->ctx, st, "transferring stopped after %lld of %lld pictures",
+                       (long long)p.at, (long long)n);
+    FEW_TRY(st);
+    p.at += p.n;
+    p.frame.first = 2 * p.at;
+    if (o->decode->finished) *o->decode->finished = p.at;
+  }
+  return FEW_OK;
+}
+
+/* What either would refuse is refused before any work. */
 few_status few_transfer(const struct few_transfer_opts *o, const float *pictures, float *out,
                         int *nfe) {
-  int up, down;
+  struct few_sample_choice c;
   FEW_TRY(check(o));
+  if (o->decode->finished) *o->decode->finished = 0;
+  FEW_TRY(few__sample_choose(o->a, o->encode, true, &c));
+  few__sample_choice_free(o->a, &c);
   FEW_TRY(few_sample_plan(o->b, o->decode, NULL, NULL));
-  FEW_TRY(few_encode(o->a, o->encode, pictures, o->from, out, &up));
-  FEW_TRY(few_decode(o->b, o->decode, out, o->to, out, &down));
-  if (nfe) *nfe = up + down;
-  return FEW_OK;
+  return transfer_all(o, pictures, out, nfe);
 }
 
 few_status few_noise_write(const few_model *m, const char *path, int64_t n, const float *noise) {

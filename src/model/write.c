@@ -95,10 +95,23 @@ static few_status write_array(const struct job *j) {
   return st;
 }
 
-static few_status write_folder(const struct job *j) {
+/* Picture i of those at hand. */
+static few_status write_picture(const struct job *j, int64_t i, uint8_t *bytes) {
   const struct few_net_spec *s = &j->m->spec;
+  char name[32], what[60], *path;
+  snprintf(name, sizeof name, "%06" PRId64 ".png", j->first + i);
+  snprintf(what, sizeof what, "sample %" PRId64, j->first + i);
+  FEW_TRY(few__path_join(j->ctx, &path, j->path, name));
+  few_status st = write_png(
+      j, path, what, &(struct few_image){(int)s->h, (int)s->w, (int)s->c, bytes + i * j->dims});
+  few__free(j->ctx, path);
+  return st;
+}
+
+static few_status write_folder(const struct job *j) {
+  const double started = few__now();
   uint8_t *bytes;
-  if (s->points)
+  if (j->m->spec.points)
     return few__fail(j->ctx, FEW_E_INVALID,
                      "%s: points are no pictures: give a name that ends in .npy or .png", j->path);
   FEW_TRY(few__mkdirs(j->ctx, j->path));
@@ -106,14 +119,9 @@ static few_status write_folder(const struct job *j) {
   FEW_TRY(to_bytes(j, &bytes));
   few_status st = FEW_OK;
   for (int64_t i = 0; !st && i < j->n; i++) {
-    char name[32], what[60], *path;
-    snprintf(name, sizeof name, "%06" PRId64 ".png", j->first + i);
-    snprintf(what, sizeof what, "sample %" PRId64, j->first + i);
-    st = few__path_join(j->ctx, &path, j->path, name);
-    if (st) break;
-    st = write_png(j, path, what,
-                   &(struct few_image){(int)s->h, (int)s->w, (int)s->c, bytes + i * j->dims});
-    few__free(j->ctx, path);
+    const struct few_progress p = {"writing", i, j->n, few__now() - started, NULL};
+    st = few__progress(j->ctx, &p);
+    if (!st) st = write_picture(j, i, bytes);
   }
   few__free(j->ctx, bytes);
   return st;

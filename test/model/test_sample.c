@@ -472,6 +472,53 @@ static void test_cancel(void **state) {
   few_ctx_free(ctx);
 }
 
+struct watch {
+  int calls;
+  int64_t last, stop; /* cancel at so many; -1: never */
+};
+static int watch_progress(void *user, const struct few_progress *p) {
+  struct watch *w = user;
+  w->calls++;
+  assert_true(p->done >= w->last && p->total == 5000);
+  w->last = p->done;
+  return w->stop >= 0 && p->done >= w->stop;
+}
+
+/* One step of many pictures is told of many times, and what is finished when the callback cancels
+ * is what an undisturbed call gives. */
+static void test_cancel_keeps_what_is_finished(void **state) {
+  (void)state;
+  enum { N = 5000 };
+  struct watch w = {.stop = -1};
+  struct few_ctx_opts opts = FEW_CTX_OPTS_INIT;
+  opts.user = &w;
+  opts.progress = watch_progress;
+  opts.workers = 2;
+  few_ctx *ctx;
+  assert_int_equal(few_ctx_create(&ctx, &opts), FEW_OK);
+  few_model *m = test_model_new(ctx, TEST_MLP);
+  struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  static float whole[2 * N], part[2 * N];
+  int64_t finished = -1;
+  o.n = N;
+  o.first = 3;
+  o.sampler = "consistency";
+  o.steps = 1;
+  o.finished = &finished;
+  assert_ok(ctx, few_sample(m, &o, whole, NULL, NULL));
+  assert_int_equal(finished, N);
+  assert_true(w.calls >= 3);
+  w = (struct watch){.stop = 1};
+  assert_int_equal(few_sample(m, &o, part, NULL, NULL), FEW_E_CANCELLED);
+  assert_true(finished > 0 && finished < N);
+  assert_memory_equal(part, whole, (size_t)finished * 2 * sizeof *whole);
+  o.sampler = "nothing of that name";
+  assert_int_equal(few_sample(m, &o, part, NULL, NULL), FEW_E_INVALID);
+  assert_int_equal(finished, 0);
+  few_model_free(m);
+  few_ctx_free(ctx);
+}
+
 static void keep_warning(void *user, few_log_level level, const char *message) {
   if (level == FEW_LOG_WARN) snprintf(user, 200, "%s", message);
 }
@@ -554,6 +601,7 @@ int main(void) {
       cmocka_unit_test(test_autoguidance),
       cmocka_unit_test(test_refused),
       cmocka_unit_test(test_cancel),
+      cmocka_unit_test(test_cancel_keeps_what_is_finished),
       cmocka_unit_test(test_not_finite),
       cmocka_unit_test(test_poor),
       cmocka_unit_test(test_list),

@@ -164,6 +164,42 @@ static void test_round_trip(void **state) {
   few_ctx_free(ctx);
 }
 
+static int stop_late(void *user, const struct few_progress *p) {
+  FEW_UNUSED(user);
+  return p->done > p->total / 2;
+}
+
+/* What went all the way before the call was cancelled is what an undisturbed one gives. */
+static void test_cancel_keeps_what_is_finished(void **state) {
+  (void)state;
+  enum { MANY = 2000 };
+  struct few_ctx_opts co = FEW_CTX_OPTS_INIT;
+  few_ctx *ctx;
+  static float start[2 * MANY], whole[2 * MANY], part[2 * MANY];
+  int64_t finished = -1;
+  co.workers = 1; /* 256 points at first */
+  assert_int_equal(few_ctx_create(&ctx, &co), FEW_OK);
+  few_model *m = test_model_new(ctx, TEST_MLP);
+  struct few_sample_opts o = options("ddim", 3, MANY), down = options("ddpm", 3, MANY);
+  down.first = o.first = 5;
+  down.finished = &finished;
+  const struct few_transfer_opts t = {FEW_TRANSFER_OPTS_VERSION, m, m, &o, &down, NULL, NULL};
+  for (int i = 0; i < 2 * MANY; i++) start[i] = (float)sin(1.7 * i);
+  assert_ok(ctx, few_transfer(&t, start, whole, NULL));
+  assert_int_equal(finished, MANY);
+  few_model_free(m);
+  few_ctx_free(ctx);
+  co.progress = stop_late;
+  assert_int_equal(few_ctx_create(&ctx, &co), FEW_OK);
+  m = test_model_new(ctx, TEST_MLP);
+  const struct few_transfer_opts u = {FEW_TRANSFER_OPTS_VERSION, m, m, &o, &down, NULL, NULL};
+  assert_int_equal(few_transfer(&u, start, part, NULL), FEW_E_CANCELLED);
+  assert_true(finished >= 256 && finished < MANY);
+  assert_memory_equal(part, whole, (size_t)finished * 2 * sizeof *whole);
+  few_model_free(m);
+  few_ctx_free(ctx);
+}
+
 static void refused(few_status st, few_ctx *ctx, const char *word) {
   assert_int_equal(st, FEW_E_INVALID);
   if (!strstr(few_error(ctx), word)) fail_msg("\"%s\" does not say %s", few_error(ctx), word);
@@ -277,9 +313,13 @@ static void test_fashion(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_exact_round_trip), cmocka_unit_test(test_decode_is_sample),
-      cmocka_unit_test(test_round_trip),       cmocka_unit_test(test_directions),
-      cmocka_unit_test(test_straightness),     cmocka_unit_test(test_fashion),
+      cmocka_unit_test(test_exact_round_trip),
+      cmocka_unit_test(test_decode_is_sample),
+      cmocka_unit_test(test_round_trip),
+      cmocka_unit_test(test_directions),
+      cmocka_unit_test(test_straightness),
+      cmocka_unit_test(test_fashion),
+      cmocka_unit_test(test_cancel_keeps_what_is_finished),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

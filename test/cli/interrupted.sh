@@ -1,0 +1,47 @@
+# What is finished when a signal comes is kept and said, with the code 130: the first pictures of
+# those that were asked for, and no others.
+fail() {
+  echo "$@"
+  exit 9
+}
+student="$here/../../models/fashion-student.safetensors"
+teacher="$here/../../models/fashion-teacher.safetensors"
+
+# interrupt COMMAND ...: SIGINT once something is likely to be finished; the output in out and err.
+interrupt() {
+  for wait in 0.5 1 2 4 8; do
+    "$few" "$@" >out 2>err &
+    sleep $wait
+    kill -s INT $! 2>/dev/null
+    wait $!
+    code=$?
+    grep -q "interrupted before the first" err || return $code
+  done
+  return $code
+}
+# count FILE.npy: its first dimension.
+count() { head -c 128 "$1" | LC_ALL=C sed -n "s/.*'shape': (\([0-9]*\),.*/\1/p"; }
+
+interrupt sample "$student" --n 50000 --steps 1 --out part.npy --json
+[ $? = 130 ] || fail "sample: $(cat err)"
+n=$(count part.npy)
+grep -q "interrupted: part.npy has the first $n of 50000; --first $n --n $((50000 - n)) draws" err ||
+  fail "sample: $(cat err)"
+grep -q "\"n\": $n, .*\"complete\": false" out || fail "sample: $(cat out)"
+[ "$(count part.labels.npy)" = "$n" ] || fail "labels of other pictures"
+"$few" sample "$student" --n 16 --steps 1 --out whole.npy --quiet || fail "no whole"
+"$few" data npy:part.npy --n 16 --out a.png >log || fail "part.npy cannot be read"
+"$few" data npy:whole.npy --n 16 --out b.png >log || fail "whole.npy cannot be read"
+cmp a.png b.png || fail "other pictures"
+
+interrupt transfer "$teacher" "$teacher" fashion-mnist:test --from-steps 1 --to-steps 1 \
+  --to sneaker --out moved.npy
+[ $? = 130 ] || fail "transfer: $(cat err)"
+grep -q "interrupted: moved.npy has the first $(count moved.npy) of 10000" err ||
+  fail "transfer: $(cat err)"
+
+interrupt encode "$teacher" fashion-mnist:test --steps 2 --out noise.npy
+[ $? = 130 ] || fail "encode: $(cat err)"
+grep -q "interrupted: noise.npy has the first $(count noise.npy) of 10000" err ||
+  fail "encode: $(cat err)"
+exit 0
