@@ -176,14 +176,22 @@ out:
   return st;
 }
 
+static few_status decode(struct scan *s, const char *path, struct few_image *out) {
+  const struct few_picture_opts o = {.size = (int)s->o->size,
+                                     .c = s->o->channels ? (int)s->o->channels : 3,
+                                     .background = (uint8_t)s->o->background,
+                                     .max_side = FEW_DATA_MAX_SIDE};
+  return few__picture_read(s->d->ctx, out, path, &o);
+}
+
 /* The first good picture decides the size and makes room for the others. */
 static few_status begin(struct scan *s, const struct entry *e, const struct few_image *p) {
   few_data *d = s->d;
   s->first = e;
   d->kind = FEW_DATA_IMAGES;
-  d->h = s->o->size ? (int)s->o->size : p->h;
-  d->w = s->o->size ? (int)s->o->size : p->w;
-  d->c = s->o->channels ? (int)s->o->channels : 3;
+  d->h = p->h;
+  d->w = p->w;
+  d->c = p->c;
   size_t n = (size_t)(s->o->limit && s->o->limit < s->n ? s->o->limit : s->n);
   d->pixels = few__alloc(d->ctx, few__mul_size(n, few__data_item_bytes(d)));
   if (d->pixels) return FEW_OK;
@@ -192,40 +200,23 @@ static few_status begin(struct scan *s, const struct entry *e, const struct few_
                    d->h, d->w, d->c);
 }
 
-/* Colours first, so that what is transparent does not bleed when the picture shrinks. */
-static few_status store(struct scan *s, const struct few_image *p) {
-  few_data *d = s->d;
-  uint8_t background = (uint8_t)s->o->background;
-  uint8_t *out = d->pixels + d->n * few_data_item_size(d);
-  if (p->h == d->h && p->w == d->w) {
-    few__picture_colours(p, d->c, background, out);
-    return FEW_OK;
-  }
-  struct few_image flat = {0};
-  FEW_TRY(few__image_new(d->ctx, &flat, p->h, p->w, d->c));
-  few__picture_colours(p, d->c, background, flat.at);
-  few__picture_square(&flat, d->h, out);
-  few__image_free(d->ctx, &flat);
-  return FEW_OK;
-}
-
 static few_status add(struct scan *s, const struct entry *e) {
   few_data *d = s->d;
   struct few_image p = {0};
   if (e->label < 0 && d->labels)
     return few__data_broken(d, s->o, 1, "%s lies beside the class folders, so it has no class",
                             e->path);
-  few_status st = few__photo_read(d->ctx, &p, e->path, FEW_DATA_MAX_SIDE);
+  few_status st = decode(s, e->path, &p);
   if (st == FEW_E_MEMORY) return st;
   if (st) return few__data_broken(d, s->o, 1, "%s", few_error(d->ctx));
   if (!s->first) FEW_GOTO(begin(s, e, &p));
-  if (!s->o->size && (p.h != d->h || p.w != d->w)) {
+  if (p.h != d->h || p.w != d->w) {
     st = few__data_broken(d, s->o, 1,
                           "%s is %dx%d, but %s is %dx%d (give size = N to crop and shrink all)",
                           e->path, p.w, p.h, s->first->path, d->w, d->h);
     goto out;
   }
-  FEW_GOTO(store(s, &p));
+  memcpy(d->pixels + d->n * few_data_item_size(d), p.at, few__data_item_bytes(d));
   if (d->labels) d->labels[d->n] = e->label;
   d->n++;
 out:

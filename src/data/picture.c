@@ -1,50 +1,139 @@
-/* picture.c - colours and size of a picture.
+/* picture.c - colours and size of a picture, row by row as it is decoded.
  *
  * Size: let the square have s pixels a side and the result S. Measured in units of 1 / S of a
  * source pixel, source pixel j covers [jS, (j+1)S) and result pixel i covers [is, (i+1)s), so all
  * overlaps are integers and a result is sum(overlap * value) / s^2, rounded once. The same loop
- * makes a picture larger, though without smoothing.
+ * makes a picture larger, though without smoothing. Sums of integers do not depend on their order,
+ * so the passes of an interlaced picture can come as they are, and nothing but the sums is kept.
+ *
+ * Colours come first, so that what is transparent does not bleed when the picture shrinks.
  */
 #include "picture.h"
+
+#include "io/exif.h"
+#include "io/photo.h"
+
+struct keeper {
+  few_ctx *ctx;
+  const char *path;
+  const struct few_picture_opts *o;
+  struct few_image *out;
+  int64_t top, left, side, size; /* of the square; of the result: s and S above */
+  int32_t *column;               /* [side] the first result column that a source column touches */
+  int64_t *row, *sum;            /* [size][c] of a row; [size][size][c] of the result */
+};
 
 static uint8_t over(int value, int alpha, int background) {
   return (uint8_t)((value * alpha + background * (255 - alpha) + 127) / 255);
 }
 
-void few__picture_colours(const struct few_image *from, int c, uint8_t background, uint8_t *out) {
-  assert((c == 1 || c == 3) && (from->c == 1 || from->c == 3 || from->c == 4));
-  const uint8_t *p = from->at;
-  for (int64_t i = (int64_t)from->h * from->w; i > 0; i--, p += from->c, out += c) {
-    int alpha = from->c == 4 ? p[3] : 255;
-    uint8_t v[3];
-    for (int k = 0; k < 3; k++) v[k] = over(p[from->c == 1 ? 0 : k], alpha, background);
-    if (c == 3)
-      memcpy(out, v, 3);
-    else
-      out[0] = (uint8_t)((299 * v[0] + 587 * v[1] + 114 * v[2] + 500) / 1000);
-  }
+/* A pixel of n channels as o->c of them. */
+static void colours(const struct few_picture_opts *o, int n, const uint8_t *p, uint8_t *out) {
+  uint8_t v[3];
+  const int alpha = n == 4 ? p[3] : 255;
+  for (int k = 0; k < 3; k++) v[k] = over(p[n == 1 ? 0 : k], alpha, o->background);
+  if (o->c == 3)
+    memcpy(out, v, 3);
+  else
+    out[0] = (uint8_t)((299 * v[0] + 587 * v[1] + 114 * v[2] + 500) / 1000);
 }
+
+/* ---- kept whole ---- */
+
+static few_status begin_whole(void *user, int h, int w, int orientation) {
+  struct keeper *k = user;
+  FEW_UNUSED(orientation);
+  if ((int64_t)h * w > FEW_PICTURE_MAX_PIXELS)
+    return few__fail(k->ctx, FEW_E_UNSUPPORTED,
+                     "%s: %d x %d are more than the %d pixels that a picture can have whole: give "
+                     "size = N to shrink it",
+                     k->path, w, h, (int)FEW_PICTURE_MAX_PIXELS);
+  return few__image_new(k->ctx, k->out, h, w, k->o->c);
+}
+
+static void put_whole(void *user, int y, int x, int dx, int n, int c, const uint8_t *pixels) {
+  struct keeper *k = user;
+  const int64_t to = k->o->c;
+  uint8_t *out = k->out->at + ((int64_t)y * k->out->w + x) * to;
+  for (int i = 0; i < n; i++, pixels += c, out += dx * to) colours(k->o, c, pixels, out);
+}
+
+static few_status end_whole(void *user, int orientation) {
+  struct keeper *k = user;
+  return few__image_upright(k->ctx, k->out, orientation);
+}
+
+/* ---- shrunk ---- */
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 
+/* Where an odd rest of a side is cut, one end loses a pixel more. That end is the lower right one
+ * of the upright picture: for the file's rows and columns, by how it is turned. */
+static few_status begin_square(void *user, int h, int w, int orientation) {
+  struct keeper *k = user;
+  const int64_t s = h < w ? h : w, S = k->o->size, c = k->o->c;
+  k->side = s;
+  k->size = S;
+  k->top = (h - s + few__exif_from_bottom(orientation)) / 2;
+  k->left = (w - s + few__exif_from_right(orientation)) / 2;
+  FEW_TRY(FEW_NEW(k->ctx, &k->column, s));
+  for (int64_t x = 0; x < s; x++) k->column[x] = (int32_t)(x * S / s);
+  FEW_TRY(FEW_NEW(k->ctx, &k->row, S * c));
+  FEW_TRY(FEW_NEW(k->ctx, &k->sum, S * S * c));
+  return few__image_new(k->ctx, k->out, (int)S, (int)S, (int)c);
+}
+
 /* The length that source pixel j and result pixel i share. */
-static int64_t overlap(int64_t i, int64_t j, int64_t s, int64_t S) {
+static int64_t overlap(const struct keeper *k, int64_t i, int64_t j) {
+  const int64_t s = k->side, S = k->size;
   return min64((i + 1) * s, (j + 1) * S) - max64(i * s, j * S);
 }
 
-void few__picture_square(const struct few_image *from, int size, uint8_t *out) {
-  int64_t s = from->h < from->w ? from->h : from->w, S = size;
-  int64_t top = (from->h - s) / 2, left = (from->w - s) / 2;
-  for (int64_t y = 0; y < S; y++)
-    for (int64_t x = 0; x < S; x++, out += from->c) {
-      int64_t sum[4] = {0};
-      for (int64_t v = y * s / S; v * S < (y + 1) * s; v++)
-        for (int64_t u = x * s / S; u * S < (x + 1) * s; u++) {
-          const uint8_t *p = from->at + ((top + v) * from->w + left + u) * from->c;
-          int64_t area = overlap(y, v, s, S) * overlap(x, u, s, S);
-          for (int k = 0; k < from->c; k++) sum[k] += area * p[k];
-        }
-      for (int k = 0; k < from->c; k++) out[k] = (uint8_t)((sum[k] + s * s / 2) / (s * s));
+static void put_square(void *user, int y, int x, int dx, int n, int c, const uint8_t *pixels) {
+  struct keeper *k = user;
+  const int64_t s = k->side, S = k->size, to = k->o->c, v = y - k->top;
+  if (v < 0 || v >= s) return;
+  memset(k->row, 0, (size_t)(S * to) * sizeof *k->row);
+  for (int64_t i = 0, u = x - k->left; i < n && u < s; i++, u += dx) {
+    uint8_t p[3];
+    if (u < 0) continue;
+    colours(k->o, c, pixels + i * c, p);
+    for (int64_t q = k->column[u]; q * s < (u + 1) * S; q++) {
+      const int64_t length = overlap(k, q, u);
+      for (int64_t b = 0; b < to; b++) k->row[q * to + b] += length * p[b];
     }
+  }
+  for (int64_t q = k->column[v]; q * s < (v + 1) * S; q++) {
+    const int64_t length = overlap(k, q, v);
+    for (int64_t b = 0; b < S * to; b++) k->sum[q * S * to + b] += length * k->row[b];
+  }
+}
+
+static few_status end_square(void *user, int orientation) {
+  struct keeper *k = user;
+  const int64_t area = k->side * k->side;
+  for (int64_t i = 0; i < k->size * k->size * k->o->c; i++)
+    k->out->at[i] = (uint8_t)((k->sum[i] + area / 2) / area);
+  return few__image_upright(k->ctx, k->out, orientation);
+}
+
+/* ---- the file ---- */
+
+few_status few__picture_read(few_ctx *ctx, struct few_image *out, const char *path,
+                             const struct few_picture_opts *o) {
+  struct keeper k = {.ctx = ctx, .path = path, .o = o, .out = out};
+  const struct few_image_sink whole = {&k, begin_whole, put_whole, end_whole},
+                              square = {&k, begin_square, put_square, end_square};
+  struct few_feed from;
+  assert((o->c == 1 || o->c == 3) && o->size >= 0);
+  *out = (struct few_image){0};
+  FEW_TRY(few__feed_open(ctx, &from, path));
+  few_status st = few__photo_rows(ctx, &from, o->max_side, o->size ? &square : &whole);
+  few__feed_close(&from);
+  if (st) few__image_free(ctx, out);
+  few__free(ctx, k.column);
+  few__free(ctx, k.row);
+  few__free(ctx, k.sum);
+  return st;
 }

@@ -1,15 +1,23 @@
-/* picture.h - what happens to a decoded picture on its way into a set: colours and size. */
+/* picture.h - a picture's file as a set keeps it: colours and size. */
 #ifndef FEW_SRC_DATA_PICTURE_H
 #define FEW_SRC_DATA_PICTURE_H
 
 #include "io/image.h"
 
-/* `from` (1, 3 or 4 channels) as out[h][w][c], c = 1 or 3: transparent pixels over a grey
- * `background`, RGB to grey by the luma of Rec. 601, so that r = g = b = v gives v. */
-void few__picture_colours(const struct few_image *from, int c, uint8_t background, uint8_t *out);
+struct few_picture_opts {
+  int size; /* of a side of the result; 0: whole, as the file has it */
+  int c;    /* 1 or 3: RGB becomes grey by the luma of Rec. 601, so r = g = b = v gives v */
+  uint8_t background; /* the grey level behind transparent pixels */
+  int max_side;       /* of the file's picture */
+};
 
-/* The central square of `from` to out[size][size][c], each pixel the mean over the area that it
- * covers, in exact integers. */
-void few__picture_square(const struct few_image *from, int size, uint8_t *out);
+/* A picture kept whole has at most so many pixels; with a size there is no such limit. */
+enum { FEW_PICTURE_MAX_PIXELS = 1 << 24 };
+
+/* Read a PNG or JPEG. With a size, its central square is shrunk to size x size, each pixel the mean
+ * over the area that it covers, in exact integers; memory is then by the result and a row of the
+ * picture. *out is yours (few__image_free), zeroed on failure. */
+few_status few__picture_read(few_ctx *ctx, struct few_image *out, const char *path,
+                             const struct few_picture_opts *o);
 
 #endif

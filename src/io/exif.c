@@ -59,13 +59,15 @@ int few__exif_orientation(const void *bytes, size_t n) {
   return 1;
 }
 
+bool few__exif_from_bottom(int o) { return o == 3 || o == 4 || o == 6 || o == 7; }
+bool few__exif_from_right(int o) { return o == 2 || o == 3 || o == 7 || o == 8; }
+
 few_status few__image_upright(few_ctx *ctx, struct few_image *im, int orientation) {
   if (orientation <= 1 || orientation > 8) return FEW_OK;
   /* Pixel (y, x) of the result is at (v, u), or transposed at (u, v), then mirrored. */
   const bool transposed = orientation >= 5;
-  const bool from_right = orientation == 2 || orientation == 3 || orientation >= 7;
-  const bool from_bottom =
-      orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+  const bool from_right = few__exif_from_right(orientation);
+  const bool from_bottom = few__exif_from_bottom(orientation);
   struct few_image out;
   FEW_TRY(few__image_new(ctx, &out, transposed ? im->w : im->h, transposed ? im->h : im->w, im->c));
   uint8_t *to = out.at;

@@ -8,6 +8,11 @@
  * is damaged, missing or unknown gives 1, upright: a picture is worth more than its notes. */
 int few__exif_orientation(const void *bytes, size_t n);
 
+/* Is the stored picture's last row the upright one's first (or, transposed, its first column)? Its
+ * last column? */
+bool few__exif_from_bottom(int orientation);
+bool few__exif_from_right(int orientation);
+
 /* Turn and mirror an image so that it stands upright. */
 few_status few__image_upright(few_ctx *ctx, struct few_image *im, int orientation);
 

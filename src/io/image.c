@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+#include "io/exif.h"
+
 enum { PADDING = 2, NEUTRAL = 128 };
 
 few_status few__image_new(few_ctx *ctx, struct few_image *out, int h, int w, int c) {
@@ -45,6 +47,39 @@ void few__image_from_rgba(const uint8_t *rgba, int64_t pixels, int c, uint8_t *o
     out[2] = (uint8_t)b;
   }
 }
+
+/* ---- the whole picture ---- */
+
+static few_status begin_whole(void *user, int h, int w, int orientation) {
+  struct few_image_whole *s = user;
+  FEW_UNUSED(orientation);
+  return few__image_new(s->ctx, s->out, h, w, s->channels);
+}
+
+static void put_whole(void *user, int y, int x, int dx, int n, int c, const uint8_t *pixels) {
+  struct few_image_whole *s = user;
+  const int to = s->channels;
+  uint8_t *out = s->out->at + ((size_t)y * (size_t)s->out->w + (size_t)x) * (size_t)to;
+  for (int i = 0; i < n; i++, pixels += c, out += (size_t)dx * (size_t)to) {
+    const int g = c == 1 ? 0 : 1, b = c == 1 ? 0 : 2;
+    const uint8_t rgba[4] = {pixels[0], pixels[g], pixels[b], c == 4 ? pixels[3] : 255};
+    few__image_from_rgba(rgba, 1, to, out);
+  }
+}
+
+static few_status end_whole(void *user, int orientation) {
+  struct few_image_whole *s = user;
+  return few__image_upright(s->ctx, s->out, orientation);
+}
+
+struct few_image_sink few__image_whole(few_ctx *ctx, struct few_image_whole *state,
+                                       struct few_image *out, int channels) {
+  *out = (struct few_image){0};
+  *state = (struct few_image_whole){ctx, out, channels};
+  return (struct few_image_sink){state, begin_whole, put_whole, end_whole};
+}
+
+/* ---- grids ---- */
 
 static void put_tile(struct few_image *grid, const uint8_t *tile, int top, int left, int h, int w) {
   size_t row = (size_t)w * (size_t)grid->c, stride = (size_t)grid->w * (size_t)grid->c;

@@ -13,9 +13,35 @@ struct few_image {
 few_status few__image_new(few_ctx *ctx, struct few_image *out, int h, int w, int c);
 void few__image_free(few_ctx *ctx, struct few_image *im);
 
+/* Where a reader puts a picture as it decodes it, so that nobody needs the whole in memory who does
+ * not keep it. `begin` comes first and may refuse, with a sentence; rows and columns are those of
+ * the file. `put` then gives n pixels of c channels (1 grey, 3 RGB or 4 RGBA) of row y: those at
+ * x, x + dx, x + 2 dx ... Each pixel comes once; rows of an interlaced picture come in several
+ * parts, in the order of the file. `end` comes last, unless something failed.
+ *
+ * `orientation` is what Exif states (io/exif.h). In `begin` it is 1 where the file states it after
+ * the pixels, which a PNG may do. */
+struct few_image_sink {
+  void *user;
+  few_status (*begin)(void *user, int h, int w, int orientation);
+  void (*put)(void *user, int y, int x, int dx, int n, int c, const uint8_t *pixels);
+  few_status (*end)(void *user, int orientation);
+};
+
 /* RGBA to c channels: 4 copies; 1 and 3 put the image on white, 1 then takes the luma of Rec. 601
  * (as JPEG does). All with rounding to nearest. */
 void few__image_from_rgba(const uint8_t *rgba, int64_t pixels, int c, uint8_t *out);
+
+/* A sink that keeps the whole picture in *out as `channels` of 8 bits, as few__image_from_rgba
+ * does. `state` and `out` must outlive the sink; *out is zeroed, and to be freed after a failure
+ * too. */
+struct few_image_whole {
+  few_ctx *ctx;
+  struct few_image *out;
+  int channels;
+};
+struct few_image_sink few__image_whole(few_ctx *ctx, struct few_image_whole *state,
+                                       struct few_image *out, int channels);
 
 /* n images of h * w * c, one after the other, in rows of `columns` (0: as square as may be), with 2
  * pixels of grey between and around them. */

@@ -6,8 +6,14 @@
  * frame of setjmp.
  *
  * The slow integer DCT and the default upsampling are chosen by name: pixels are then the same on
- * every machine with this library. A progressive file may repeat its scans to burn time, so their
- * number is limited.
+ * every machine with this library.
+ *
+ * Limits against hostile files: the file is read as libjpeg asks for it, and rows go to a sink. A
+ * file of several scans (progressive) cannot be decoded by rows: libjpeg keeps the coefficients of
+ * the whole picture, 2 bytes each, and may have 256 MB for them. Every block of 8 x 8 takes a bit
+ * of a Huffman code at least, so a picture of more blocks than the file has bits is refused before
+ * memory is taken for it. Notes before the picture may fill 16 MB. A progressive file may repeat
+ * its scans to burn time, so their number is limited.
  */
 #include "io/jpeg.h"
 
@@ -20,8 +26,16 @@
 #include "io/exif.h"
 #include "io/file.h"
 
-enum { SCANS_MAX = 500, EXIF_MARKER = JPEG_APP0 + 1, EXIF_MAX = 65533, EXIF_NAME = 6 };
-static const size_t file_max = (size_t)1 << 30;
+enum {
+  SCANS_MAX = 500,
+  EXIF_MARKER = JPEG_APP0 + 1,
+  EXIF_MAX = 65533,
+  EXIF_NAME = 6,
+  MEMORY_MAX = 1 << 28,
+  LIBRARY_MAX = 1 << 24,
+  HEADER_MAX = 1 << 24,
+  BLOCK = 64
+};
 
 struct job {
   struct jpeg_decompress_struct c;
@@ -33,10 +47,13 @@ struct job {
   few_status status; /* what a failure in this step is */
   char message[JMSG_LENGTH_MAX];
 
-  const uint8_t *in;
-  size_t in_n;
+  bool recorded; /* the sentence is the context's already */
+
+  struct jpeg_source_mgr source;
+  struct few_feed *in;
+  const struct few_image_sink *sink;
   int channels, max_side, orientation;
-  struct few_image image;
+  uint8_t *row;
 };
 
 /* ---- libjpeg's callbacks ---- */
@@ -71,10 +88,42 @@ static void on_progress(j_common_ptr c) {
   if (d->input_scan_number > SCANS_MAX) leave(c->client_data, FEW_E_FORMAT, "too many scans");
 }
 
+static void leave_recorded(struct job *j, few_status status) {
+  j->recorded = true;
+  leave(j, status, "");
+}
+
+static void on_start(j_decompress_ptr c) { FEW_UNUSED(c); }
+
+/* At the end libjpeg would go on with an end marker of its own and a warning, which is an error. */
+static boolean on_fill(j_decompress_ptr c) {
+  struct job *j = c->client_data;
+  if (!j->row && j->in->taken > HEADER_MAX)
+    leave(j, FEW_E_FORMAT, "no picture begins in its first 16 MB");
+  few_status st = few__feed_next(j->in, &j->source.next_input_byte, &j->source.bytes_in_buffer);
+  if (st) leave_recorded(j, st);
+  if (!j->source.bytes_in_buffer) leave(j, FEW_E_FORMAT, "the file ends too early");
+  return TRUE;
+}
+
+static void on_skip(j_decompress_ptr c, long n) {
+  struct job *j = c->client_data;
+  size_t left = n > 0 ? (size_t)n : 0;
+  while (left > j->source.bytes_in_buffer) {
+    left -= j->source.bytes_in_buffer;
+    on_fill(c);
+  }
+  j->source.next_input_byte += left;
+  j->source.bytes_in_buffer -= left;
+}
+
 static few_status guarded(struct job *j, void (*step)(struct job *j)) {
   if (setjmp(j->back))
-    return few__fail(j->ctx, j->status, "%s: %s: %s", j->place, j->message,
-                     j->status == FEW_E_UNSUPPORTED ? "convert it to RGB" : "is the file damaged?");
+    return j->recorded
+               ? j->status
+               : few__fail(j->ctx, j->status, "%s: %s: %s", j->place, j->message,
+                           j->status == FEW_E_UNSUPPORTED ? "convert it to a baseline JPEG of RGB"
+                                                          : "is the file damaged?");
   step(j);
   return FEW_OK;
 }
@@ -91,10 +140,28 @@ static void take_orientation(struct job *j) {
   }
 }
 
+/* Memory for the whole picture's coefficients, where it cannot be decoded by rows. */
+static void check_blocks(struct job *j) {
+  uint64_t blocks = 0;
+  for (int i = 0; i < j->c.num_components; i++)
+    blocks += (uint64_t)j->c.comp_info[i].width_in_blocks * j->c.comp_info[i].height_in_blocks;
+  if (!j->c.arith_code && blocks / 8 > j->in->size)
+    leave(j, FEW_E_FORMAT, "the file ends too early");
+  if (!jpeg_has_multiple_scans(&j->c)) return;
+  if (blocks * BLOCK * sizeof(JCOEF) <= MEMORY_MAX) return;
+  leave(j, FEW_E_UNSUPPORTED, "progressive, and too large to be held whole (256 MB)");
+}
+
 static void take_header(struct job *j) {
   jpeg_create_decompress(&j->c);
   j->c.progress = &j->progress;
-  jpeg_mem_src(&j->c, j->in, j->in_n);
+  j->c.mem->max_memory_to_use = MEMORY_MAX + LIBRARY_MAX;
+  j->source = (struct jpeg_source_mgr){.init_source = on_start,
+                                       .fill_input_buffer = on_fill,
+                                       .skip_input_data = on_skip,
+                                       .resync_to_restart = jpeg_resync_to_restart,
+                                       .term_source = on_start};
+  j->c.src = &j->source;
   jpeg_save_markers(&j->c, EXIF_MARKER, EXIF_MAX);
   jpeg_read_header(&j->c, TRUE);
   take_orientation(j);
@@ -107,6 +174,7 @@ static void take_header(struct job *j) {
   J_COLOR_SPACE s = j->c.jpeg_color_space;
   if (s != JCS_GRAYSCALE && s != JCS_YCbCr && s != JCS_RGB)
     leave(j, FEW_E_UNSUPPORTED, "neither grey nor RGB");
+  check_blocks(j);
 }
 
 static void take_pixels(struct job *j) {
@@ -114,32 +182,42 @@ static void take_pixels(struct job *j) {
   j->c.dct_method = JDCT_ISLOW;
   j->c.do_fancy_upsampling = TRUE;
   jpeg_start_decompress(&j->c);
-  int h = (int)j->c.output_height, w = (int)j->c.output_width;
+  const int h = (int)j->c.output_height, w = (int)j->c.output_width;
   if (j->c.output_components != j->channels) leave(j, FEW_E_FORMAT, "an unknown kind of pixel");
-  if (few__image_new(j->ctx, &j->image, h, w, j->channels))
-    leave(j, FEW_E_MEMORY, "out of memory for the pixels");
+  if (few__new(j->ctx, &j->row, (size_t)w, (size_t)j->channels))
+    leave(j, FEW_E_MEMORY, "out of memory for a row");
+  few_status st = j->sink->begin(j->sink->user, h, w, j->orientation);
+  if (st) leave_recorded(j, st);
   while (j->c.output_scanline < j->c.output_height) {
-    JSAMPROW row = j->image.at + (size_t)j->c.output_scanline * (size_t)w * (size_t)j->channels;
-    jpeg_read_scanlines(&j->c, &row, 1);
+    JSAMPROW row = j->row;
+    const int y = (int)j->c.output_scanline;
+    if (jpeg_read_scanlines(&j->c, &row, 1))
+      j->sink->put(j->sink->user, y, 0, 1, w, j->channels, j->row);
   }
   jpeg_finish_decompress(&j->c); /* reads to the end marker, so a cut there is seen too */
 }
 
-few_status few__jpeg_parse(few_ctx *ctx, struct few_image *out, const char *place,
-                           const void *bytes, size_t n, int channels, int max_side) {
+bool few__jpeg_is(const void *bytes, size_t n) {
+  return n >= 3 && memcmp(bytes, "\xff\xd8\xff", 3) == 0;
+}
+
+few_status few__jpeg_rows(few_ctx *ctx, struct few_feed *from, int channels, int max_side,
+                          const struct few_image_sink *sink) {
   struct job *j;
-  *out = (struct few_image){0};
+  const uint8_t *head;
+  size_t n;
   if (channels != 1 && channels != 3)
-    return few__fail(ctx, FEW_E_INVALID, "%s: a JPEG has no %d channels: ask for 1 or 3", place,
-                     channels);
-  if (n < 3 || memcmp(bytes, "\xff\xd8\xff", 3) != 0)
-    return few__fail(ctx, FEW_E_FORMAT, "%s: this is no JPEG file", place);
+    return few__fail(ctx, FEW_E_INVALID, "%s: a JPEG has no %d channels: ask for 1 or 3",
+                     from->place, channels);
+  FEW_TRY(few__feed_peek(from, &head, &n));
+  if (!few__jpeg_is(head, n))
+    return few__fail(ctx, FEW_E_FORMAT, "%s: this is no JPEG file", from->place);
   FEW_TRY(FEW_NEW(ctx, &j, 1));
   *j = (struct job){.ctx = ctx,
-                    .place = place,
+                    .place = from->place,
                     .status = FEW_E_FORMAT,
-                    .in = bytes,
-                    .in_n = n,
+                    .in = from,
+                    .sink = sink,
                     .channels = channels,
                     .max_side = max_side};
   j->c.err = jpeg_std_error(&j->errors);
@@ -150,23 +228,35 @@ few_status few__jpeg_parse(few_ctx *ctx, struct few_image *out, const char *plac
   j->progress.progress_monitor = on_progress;
   few_status st = guarded(j, take_header);
   if (!st) st = guarded(j, take_pixels);
-  if (!st) st = few__image_upright(ctx, &j->image, j->orientation);
+  if (!st) st = sink->end(sink->user, j->orientation);
   jpeg_destroy_decompress(&j->c);
-  if (st)
-    few__image_free(ctx, &j->image);
-  else
-    *out = j->image;
+  few__free(ctx, j->row);
   few__free(ctx, j);
   return st;
 }
 
+static few_status read_whole(few_ctx *ctx, struct few_image *out, struct few_feed *from,
+                             int channels, int max_side) {
+  struct few_image_whole whole;
+  struct few_image_sink sink = few__image_whole(ctx, &whole, out, channels);
+  few_status st = few__jpeg_rows(ctx, from, channels, max_side, &sink);
+  if (st) few__image_free(ctx, out);
+  return st;
+}
+
+few_status few__jpeg_parse(few_ctx *ctx, struct few_image *out, const char *place,
+                           const void *bytes, size_t n, int channels, int max_side) {
+  struct few_feed from;
+  few__feed_memory(ctx, &from, place, bytes, n);
+  return read_whole(ctx, out, &from, channels, max_side);
+}
+
 few_status few__jpeg_read(few_ctx *ctx, struct few_image *out, const char *path, int channels,
                           int max_side) {
-  char *bytes;
-  size_t n;
+  struct few_feed from;
   *out = (struct few_image){0};
-  FEW_TRY(few__file_read(ctx, &bytes, &n, path, file_max));
-  few_status st = few__jpeg_parse(ctx, out, path, bytes, n, channels, max_side);
-  few__free(ctx, bytes);
+  FEW_TRY(few__feed_open(ctx, &from, path));
+  few_status st = read_whole(ctx, out, &from, channels, max_side);
+  few__feed_close(&from);
   return st;
 }

@@ -1,11 +1,8 @@
 /* photo.c - PNG or JPEG by their first bytes: many a .png in a folder is a JPEG. */
 #include "io/photo.h"
 
-#include "io/file.h"
 #include "io/jpeg.h"
 #include "io/png.h"
-
-static const size_t file_max = (size_t)1 << 30;
 
 static bool has_suffix(const char *name, const char *suffix) {
   size_t n = strlen(name), k = strlen(suffix);
@@ -25,8 +22,8 @@ bool few__photo_named(const char *path) {
   return false;
 }
 
-few_status few__photo_parse(few_ctx *ctx, struct few_image *out, const char *place,
-                            const void *bytes, size_t n, int max_side) {
+few_status few__photo_rows(few_ctx *ctx, struct few_feed *from, int max_side,
+                           const struct few_image_sink *sink) {
   static const struct {
     size_t n;
     const char *magic, *name;
@@ -35,24 +32,15 @@ few_status few__photo_parse(few_ctx *ctx, struct few_image *out, const char *pla
       {4, "II*\0", "TIFF"},         {4, "MM\0*", "TIFF"},         {8, "\0\0\0\14jP  ", "JPEG 2000"},
       {8, "\0\0\0\34ftyp", "AVIF"}, {8, "\0\0\0\40ftyp", "AVIF"}, {2, "\xff\x0a", "JPEG XL"},
       {5, "<?xml", "SVG"},          {4, "<svg", "SVG"},           {2, "\x1f\x8b", "gzip"}};
-  *out = (struct few_image){0};
-  if (n >= 8 && !memcmp(bytes, "\x89PNG\r\n\x1a\n", 8))
-    return few__png_parse(ctx, out, place, bytes, n, 4, max_side);
-  if (n >= 3 && !memcmp(bytes, "\xff\xd8\xff", 3))
-    return few__jpeg_parse(ctx, out, place, bytes, n, 3, max_side);
+  const uint8_t *bytes;
+  size_t n;
+  FEW_TRY(few__feed_peek(from, &bytes, &n));
+  if (few__png_is(bytes, n)) return few__png_rows(ctx, from, max_side, sink);
+  if (few__jpeg_is(bytes, n)) return few__jpeg_rows(ctx, from, 3, max_side, sink);
   for (int i = 0; i < FEW_COUNT(others); i++)
     if (n >= others[i].n && !memcmp(bytes, others[i].magic, others[i].n))
-      return few__fail(ctx, FEW_E_UNSUPPORTED, "%s holds %s: convert it to PNG or JPEG", place,
-                       others[i].name);
-  return few__fail(ctx, FEW_E_FORMAT, "%s is neither PNG nor JPEG: is the file damaged?", place);
-}
-
-few_status few__photo_read(few_ctx *ctx, struct few_image *out, const char *path, int max_side) {
-  char *bytes;
-  size_t n;
-  *out = (struct few_image){0};
-  FEW_TRY(few__file_read(ctx, &bytes, &n, path, file_max));
-  few_status st = few__photo_parse(ctx, out, path, bytes, n, max_side);
-  few__free(ctx, bytes);
-  return st;
+      return few__fail(ctx, FEW_E_UNSUPPORTED, "%s holds %s: convert it to PNG or JPEG",
+                       from->place, others[i].name);
+  return few__fail(ctx, FEW_E_FORMAT, "%s is neither PNG nor JPEG: is the file damaged?",
+                   from->place);
 }

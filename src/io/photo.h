@@ -2,15 +2,15 @@
 #ifndef FEW_SRC_IO_PHOTO_H
 #define FEW_SRC_IO_PHOTO_H
 
+#include "io/feed.h"
 #include "io/image.h"
 
-/* Is this the name of a PNG or JPEG file? What is in it is for few__photo_read to see. */
+/* Is this the name of a PNG or JPEG file? What is in it is for few__photo_rows to see. */
 bool few__photo_named(const char *path);
 
-/* A PNG, or a JPEG, by what the file holds and not by its name: as RGBA or RGB, upright. The limit
- * and the errors are those of few__png_read and few__jpeg_read. */
-few_status few__photo_read(few_ctx *ctx, struct few_image *out, const char *path, int max_side);
-few_status few__photo_parse(few_ctx *ctx, struct few_image *out, const char *place,
-                            const void *bytes, size_t n, int max_side);
+/* A PNG, or a JPEG, by what the file holds and not by its name, into a sink: RGBA or RGB. The limit
+ * and the errors are those of few__png_rows and few__jpeg_rows. */
+few_status few__photo_rows(few_ctx *ctx, struct few_feed *from, int max_side,
+                           const struct few_image_sink *sink);
 
 #endif

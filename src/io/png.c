@@ -5,11 +5,13 @@
  * ever read after a jump.
  *
  * Reading: the many kinds (palette, 1 to 16 bits, grey with alpha, interlaced ...) all become RGBA
- * of 8 bits by libpng's transformations and come to the channels asked for in image.c.
+ * of 8 bits by libpng's transformations, and go to a sink a row at a time. Of an interlaced picture
+ * the rows of each of its seven passes go there, thinned as they are.
  *
- * Limits against hostile files: sides are bounded by the caller; a text or profile chunk may not
- * unpack to more than 8 MB; and since deflate packs at most 1032 to 1, an image whose rows could
- * not come from so few bytes is refused before memory is taken for it.
+ * Limits against hostile files: the file is read as libpng asks for it, and not kept; sides are
+ * bounded by the caller; texts and profiles are passed over unread; libpng has 16 MB for all else
+ * (a row of 32,768 pixels takes 1 MB); and since deflate packs at most 1032 to 1, an image whose
+ * rows could not come from so few bytes is refused before memory is taken for it.
  */
 #include "io/png.h"
 
@@ -21,8 +23,7 @@
 #include "io/exif.h"
 #include "io/file.h"
 
-enum { CHUNK_MAX = 8000000, CHUNKS_MAX = 1000, DEFLATE_RATIO = 1032 };
-static const size_t file_max = (size_t)1 << 30;
+enum { MEMORY_MAX = 1 << 24, CHUNK_MAX = 1 << 20, CHUNKS_MAX = 100, DEFLATE_RATIO = 1032 };
 
 struct job {
   few_ctx *ctx;
@@ -32,13 +33,14 @@ struct job {
   jmp_buf back;
   few_status status; /* what an error in this step is */
   char message[128]; /* libpng's */
+  bool recorded;     /* the sentence is the context's already */
 
-  const uint8_t *in; /* reading: what is left */
-  size_t left;
+  struct few_feed *in; /* reading */
+  const struct few_image_sink *sink;
   int max_side;
+  size_t live; /* bytes that libpng has */
   int h, w, orientation;
-  uint8_t *rgba;
-  png_bytep *rows;
+  uint8_t *row;
 
   const struct few_image *image; /* writing */
   const struct few_png_text *text;
@@ -62,24 +64,40 @@ static void on_warning(png_structp png, png_const_charp message) {
   FEW_UNUSED(message);
 }
 
+/* A block is its size and then libpng's bytes, aligned as malloc's are. */
+enum { BLOCK_HEAD = 16 };
+
 static png_voidp on_alloc(png_structp png, png_alloc_size_t n) {
   struct job *j = png_get_mem_ptr(png);
-  void *p = few__alloc(j->ctx, n);
+  if (j->in && (n > MEMORY_MAX || j->live > MEMORY_MAX - n)) return NULL; /* a format error */
+  char *p = few__alloc(j->ctx, n + BLOCK_HEAD);
   if (!p) j->status = FEW_E_MEMORY;
-  return p;
+  if (!p) return NULL;
+  memcpy(p, &n, sizeof n);
+  j->live += n;
+  return p + BLOCK_HEAD;
 }
 
 static void on_free(png_structp png, png_voidp p) {
   struct job *j = png_get_mem_ptr(png);
-  few__free(j->ctx, p);
+  if (!p) return;
+  png_alloc_size_t n;
+  char *block = (char *)p - BLOCK_HEAD;
+  memcpy(&n, block, sizeof n);
+  j->live -= n;
+  few__free(j->ctx, block);
+}
+
+static void leave_recorded(struct job *j, few_status st) {
+  j->status = st;
+  j->recorded = true;
+  png_error(j->png, "");
 }
 
 static void on_read(png_structp png, png_bytep out, size_t n) {
   struct job *j = png_get_io_ptr(png);
-  if (n > j->left) png_error(png, "the file ends too early");
-  memcpy(out, j->in, n);
-  j->in += n;
-  j->left -= n;
+  few_status st = few__feed_read(j->in, out, n);
+  if (st) leave_recorded(j, st);
 }
 
 static void on_write(png_structp png, png_bytep bytes, size_t n) {
@@ -102,6 +120,7 @@ static void on_flush(png_structp png) { FEW_UNUSED(png); }
 /* Run a step; libpng's errors come back here. */
 static few_status guarded(struct job *j, void (*step)(struct job *j)) {
   if (setjmp(j->back)) {
+    if (j->recorded) return j->status;
     const char *mend = j->status == FEW_E_MEMORY ? "free some memory" : "is the file damaged?";
     return few__fail(j->ctx, j->status, "%s: %s: %s", j->place, j->message, mend);
   }
@@ -117,12 +136,20 @@ static void leave(struct job *j, few_status status, const char *message) {
 
 /* ---- reading ---- */
 
+/* What holds no pixels: libpng would unpack and keep it. */
+static void pass_over_texts(struct job *j) {
+  static const png_byte names[] = "tEXt\0zTXt\0iTXt\0iCCP\0sPLT\0hIST\0pCAL\0sCAL";
+  png_set_keep_unknown_chunks(j->png, PNG_HANDLE_CHUNK_NEVER, NULL, 0);
+  png_set_keep_unknown_chunks(j->png, PNG_HANDLE_CHUNK_NEVER, names, (int)sizeof names / 5);
+}
+
 static void take_header(struct job *j) {
   png_set_user_limits(j->png, INT_MAX, INT_MAX); /* ours follow */
   png_set_chunk_malloc_max(j->png, CHUNK_MAX);
   png_set_chunk_cache_max(j->png, CHUNKS_MAX);
+  pass_over_texts(j);
   png_read_info(j->png, j->info);
-  size_t packed = j->left;
+  uint64_t packed = j->in->size - j->in->taken;
   png_uint_32 h = png_get_image_height(j->png, j->info), w = png_get_image_width(j->png, j->info);
   if (h > (png_uint_32)j->max_side || w > (png_uint_32)j->max_side) {
     char text[100];
@@ -130,11 +157,37 @@ static void take_header(struct job *j) {
              (unsigned)h, j->max_side);
     leave(j, FEW_E_FORMAT, text);
   }
-  /* `left` is short of the chunk header just read, which holds no pixels. */
+  /* `packed` is short of the chunk header just read, which holds no pixels. */
   if (few__mul_size(png_get_rowbytes(j->png, j->info), h) / DEFLATE_RATIO > packed)
     leave(j, FEW_E_FORMAT, "the file ends too early");
   j->h = (int)h;
   j->w = (int)w;
+}
+
+static void take_plain(struct job *j) {
+  for (int y = 0; y < j->h; y++) {
+    png_read_row(j->png, j->row, NULL);
+    j->sink->put(j->sink->user, y, 0, 1, j->w, 4, j->row);
+  }
+}
+
+/* Adam7: pass k has some columns of some rows. */
+static void take_interlaced(struct job *j) {
+  for (int k = 0; k < PNG_INTERLACE_ADAM7_PASSES; k++) {
+    const int rows = PNG_PASS_ROWS(j->h, k), n = PNG_PASS_COLS(j->w, k);
+    for (int i = 0; n && i < rows; i++) {
+      png_read_row(j->png, j->row, NULL);
+      j->sink->put(j->sink->user, (int)PNG_ROW_FROM_PASS_ROW(i, k), PNG_PASS_START_COL(k),
+                   1 << PNG_PASS_COL_SHIFT(k), n, 4, j->row);
+    }
+  }
+}
+
+static void take_orientation(struct job *j) {
+  png_uint_32 length = 0;
+  png_bytep exif = NULL;
+  if (png_get_eXIf_1(j->png, j->info, &length, &exif))
+    j->orientation = few__exif_orientation(exif, length);
 }
 
 static void take_pixels(struct job *j) {
@@ -142,20 +195,19 @@ static void take_pixels(struct job *j) {
   png_set_scale_16(j->png);
   png_set_gray_to_rgb(j->png);
   png_set_add_alpha(j->png, 255, PNG_FILLER_AFTER);
-  png_set_interlace_handling(j->png);
   png_read_update_info(j->png, j->info);
   size_t row = png_get_rowbytes(j->png, j->info);
   if (row != (size_t)j->w * 4) leave(j, FEW_E_UNSUPPORTED, "rows of an unknown kind");
-  if (few__new(j->ctx, &j->rgba, (size_t)j->h, row) ||
-      few__new(j->ctx, &j->rows, (size_t)j->h, sizeof *j->rows))
-    leave(j, FEW_E_MEMORY, "out of memory for the pixels");
-  for (int y = 0; y < j->h; y++) j->rows[y] = j->rgba + (size_t)y * row;
-  png_read_image(j->png, j->rows);
+  if (few__new(j->ctx, &j->row, row, 1)) leave(j, FEW_E_MEMORY, "out of memory for a row");
+  take_orientation(j);
+  few_status st = j->sink->begin(j->sink->user, j->h, j->w, j->orientation);
+  if (st) leave_recorded(j, st);
+  if (png_get_interlace_type(j->png, j->info) == PNG_INTERLACE_NONE)
+    take_plain(j);
+  else
+    take_interlaced(j);
   png_read_end(j->png, j->info); /* eXIf may follow the pixels */
-  png_uint_32 length = 0;
-  png_bytep exif = NULL;
-  if (png_get_eXIf_1(j->png, j->info, &length, &exif))
-    j->orientation = few__exif_orientation(exif, length);
+  take_orientation(j);
 }
 
 static few_status open_reader(struct job *j) {
@@ -167,33 +219,48 @@ static few_status open_reader(struct job *j) {
   return FEW_OK;
 }
 
-few_status few__png_parse(few_ctx *ctx, struct few_image *out, const char *place, const void *bytes,
-                          size_t n, int channels, int max_side) {
-  struct job j = {.ctx = ctx, .place = place, .in = bytes, .left = n, .max_side = max_side};
-  *out = (struct few_image){0};
-  if (n < 8 || png_sig_cmp(bytes, 0, 8))
-    return few__fail(ctx, FEW_E_FORMAT, "%s: this is no PNG file", place);
+bool few__png_is(const void *bytes, size_t n) { return n >= 8 && !png_sig_cmp(bytes, 0, 8); }
+
+few_status few__png_rows(few_ctx *ctx, struct few_feed *from, int max_side,
+                         const struct few_image_sink *sink) {
+  struct job j = {.ctx = ctx, .place = from->place, .in = from, .sink = sink, .max_side = max_side};
+  const uint8_t *head;
+  size_t n;
+  FEW_TRY(few__feed_peek(from, &head, &n));
+  if (!few__png_is(head, n))
+    return few__fail(ctx, FEW_E_FORMAT, "%s: this is no PNG file", from->place);
   few_status st = open_reader(&j);
   if (!st) st = guarded(&j, take_header);
   if (!st) st = guarded(&j, take_pixels);
-  if (!st) st = few__image_new(ctx, out, j.h, j.w, channels);
-  if (!st) few__image_from_rgba(j.rgba, (int64_t)j.h * j.w, channels, out->at);
-  if (!st) st = few__image_upright(ctx, out, j.orientation);
-  if (st) few__image_free(ctx, out);
+  if (!st) st = sink->end(sink->user, j.orientation);
   png_destroy_read_struct(&j.png, &j.info, NULL);
-  few__free(ctx, j.rgba);
-  few__free(ctx, j.rows);
+  few__free(ctx, j.row);
   return st;
+}
+
+static few_status read_whole(few_ctx *ctx, struct few_image *out, struct few_feed *from,
+                             int channels, int max_side) {
+  struct few_image_whole whole;
+  struct few_image_sink sink = few__image_whole(ctx, &whole, out, channels);
+  few_status st = few__png_rows(ctx, from, max_side, &sink);
+  if (st) few__image_free(ctx, out);
+  return st;
+}
+
+few_status few__png_parse(few_ctx *ctx, struct few_image *out, const char *place, const void *bytes,
+                          size_t n, int channels, int max_side) {
+  struct few_feed from;
+  few__feed_memory(ctx, &from, place, bytes, n);
+  return read_whole(ctx, out, &from, channels, max_side);
 }
 
 few_status few__png_read(few_ctx *ctx, struct few_image *out, const char *path, int channels,
                          int max_side) {
-  char *bytes;
-  size_t n;
+  struct few_feed from;
   *out = (struct few_image){0};
-  FEW_TRY(few__file_read(ctx, &bytes, &n, path, file_max));
-  few_status st = few__png_parse(ctx, out, path, bytes, n, channels, max_side);
-  few__free(ctx, bytes);
+  FEW_TRY(few__feed_open(ctx, &from, path));
+  few_status st = read_whole(ctx, out, &from, channels, max_side);
+  few__feed_close(&from);
   return st;
 }
 

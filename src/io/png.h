@@ -2,12 +2,19 @@
 #ifndef FEW_SRC_IO_PNG_H
 #define FEW_SRC_IO_PNG_H
 
+#include "io/feed.h"
 #include "io/image.h"
 
 struct few_png_text {
   const char *key;   /* 1 to 79 printable ASCII characters, no blank at the ends: "Software" */
   const char *value; /* UTF-8; ASCII goes into tEXt, the rest into iTXt */
 };
+
+bool few__png_is(const void *bytes, size_t n); /* by its first 8 bytes */
+
+/* Decode a PNG into a sink, as RGBA. FEW_E_FORMAT where a side is over max_side. */
+few_status few__png_rows(few_ctx *ctx, struct few_feed *from, int max_side,
+                         const struct few_image_sink *sink);
 
 /* Any PNG as `channels` of 8 bits: 1 grey or 3 RGB (on white where it is transparent), 4 RGBA.
  * FEW_E_FORMAT where a side is over max_side. Turned upright as an eXIf chunk has it; gamma and

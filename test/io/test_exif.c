@@ -96,11 +96,24 @@ static uint8_t *inserted(few_ctx *ctx, const char *file, size_t from_end, size_t
   return out;
 }
 
+static few_status photo(few_ctx *ctx, struct few_image *out, const char *place, const void *bytes,
+                        size_t n) {
+  struct few_feed from;
+  struct few_image_whole whole;
+  struct few_image_sink sink = few__image_whole(ctx, &whole, out, 3);
+  few__feed_memory(ctx, &from, place, bytes, n);
+  return few__photo_rows(ctx, &from, 100, &sink);
+}
+
 /* The same pixels as the picture without a note, turned. */
 static void check(few_ctx *ctx, const char *file, const uint8_t *bytes, size_t n, int orientation) {
   struct few_image plain, turned;
-  assert_ok(ctx, few__photo_read(ctx, &plain, file, 100));
-  assert_ok(ctx, few__photo_parse(ctx, &turned, "noted", bytes, n, 100));
+  char *without;
+  size_t n_without;
+  assert_ok(ctx, few__file_read(ctx, &without, &n_without, file, 1 << 16));
+  assert_ok(ctx, photo(ctx, &plain, file, without, n_without));
+  few__free(ctx, without);
+  assert_ok(ctx, photo(ctx, &turned, "noted", bytes, n));
   assert_ok(ctx, few__image_upright(ctx, &plain, orientation));
   assert_true(plain.h == turned.h && plain.w == turned.w && plain.c == turned.c);
   assert_memory_equal(plain.at, turned.at, (size_t)(plain.h * plain.w * plain.c));
@@ -152,12 +165,12 @@ static void test_content(void **state) {
   char *bytes;
   size_t n;
   assert_ok(ctx, few__file_read(ctx, &bytes, &n, DATA "jpeg/y_444.jpg", 1 << 16));
-  assert_ok(ctx, few__photo_parse(ctx, &a, "x.png", bytes, n, 100));
+  assert_ok(ctx, photo(ctx, &a, "x.png", bytes, n));
   assert_true(a.h == H && a.w == W && a.c == 3);
   few__image_free(ctx, &a);
   few__free(ctx, bytes);
   for (int i = 0; i < FEW_COUNT(foreign); i++) {
-    assert_true(few__photo_parse(ctx, &a, "x.png", foreign[i][0], strlen(foreign[i][0]), 100));
+    assert_true(photo(ctx, &a, "x.png", foreign[i][0], strlen(foreign[i][0])));
     assert_non_null(strstr(few_error(ctx), foreign[i][1]));
   }
   assert_true(few__photo_named("a.JPG") && few__photo_named("b.Png") && !few__photo_named(".png"));

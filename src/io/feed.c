@@ -1,0 +1,119 @@
+/* feed.c - the bytes of a file in order.
+ *
+ * A file comes from a stranger, and its length is the first thing that it can lie about: a hole of
+ * gigabytes costs nothing on a disk. So readers look at the head of a file before they take memory
+ * for the rest of it, and those that can, decode as they go.
+ *
+ * Large reads go straight into the reader's memory; small ones come from a buffer.
+ */
+#define _XOPEN_SOURCE 700
+#include "io/feed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/file.h"
+
+enum { BUFFER = 1 << 16 };
+
+static few_status too_short(struct few_feed *s) {
+  return few__fail(s->ctx, FEW_E_FORMAT, "%s: the file ends too early, after %llu bytes: %s",
+                   s->place, (unsigned long long)s->size, "fetch or make it again");
+}
+
+/* A pipe states no length: all of it is read, which few__file_read bounds. */
+static few_status open_whole(few_ctx *ctx, struct few_feed *s, const char *path) {
+  char *bytes;
+  size_t n;
+  FEW_TRY(few__file_read(ctx, &bytes, &n, path, SIZE_MAX / 2));
+  few__feed_memory(ctx, s, path, bytes, n);
+  s->buffer = (uint8_t *)bytes;
+  return FEW_OK;
+}
+
+/* O_NONBLOCK: the path may have become a pipe meanwhile. */
+few_status few__feed_open(few_ctx *ctx, struct few_feed *s, const char *path) {
+  struct stat info;
+  *s = (struct few_feed){.ctx = ctx, .place = path, .fd = -1};
+  if (!few__path_is_file(path)) return open_whole(ctx, s, path);
+  s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (s->fd < 0) return few__fail_errno(ctx, "open", path, errno);
+  few_status st = fstat(s->fd, &info) ? few__fail_errno(ctx, "read", path, errno) : FEW_OK;
+  if (!st) st = few__new(ctx, &s->buffer, BUFFER, 1);
+  if (!st) s->size = (uint64_t)info.st_size;
+  if (st) few__feed_close(s);
+  return st;
+}
+
+void few__feed_memory(few_ctx *ctx, struct few_feed *s, const char *place, const void *bytes,
+                      size_t n) {
+  *s = (struct few_feed){.ctx = ctx, .place = place, .size = n, .fd = -1, .at = bytes, .left = n};
+}
+
+void few__feed_close(struct few_feed *s) {
+  if (s->fd >= 0) close(s->fd);
+  if (s->buffer) few__free(s->ctx, s->buffer);
+  *s = (struct few_feed){.fd = -1};
+}
+
+/* Up to n bytes of the file; *got is 0 at its end. */
+static few_status read_some(struct few_feed *s, void *out, size_t n, size_t *got) {
+  ssize_t k;
+  do k = read(s->fd, out, n < SSIZE_MAX ? n : SSIZE_MAX);
+  while (k < 0 && errno == EINTR);
+  *got = k > 0 ? (size_t)k : 0;
+  return k < 0 ? few__fail_errno(s->ctx, "read", s->place, errno) : FEW_OK;
+}
+
+/* Something in the buffer, unless the file is at its end. */
+static few_status fill(struct few_feed *s) {
+  if (s->left || s->fd < 0) return FEW_OK;
+  s->at = s->buffer;
+  return read_some(s, s->buffer, BUFFER, &s->left);
+}
+
+few_status few__feed_read(struct few_feed *s, void *out, size_t n) {
+  uint8_t *to = out;
+  while (n) {
+    size_t got = s->left < n ? s->left : n;
+    if (got) {
+      memcpy(to, s->at, got);
+      s->at += got;
+      s->left -= got;
+    } else if (s->fd >= 0 && n >= BUFFER) {
+      FEW_TRY(read_some(s, to, n, &got));
+    } else {
+      FEW_TRY(fill(s));
+      if (s->left) continue;
+    }
+    if (!got) return too_short(s);
+    to += got;
+    n -= got;
+    s->taken += got;
+  }
+  return FEW_OK;
+}
+
+few_status few__feed_peek(struct few_feed *s, const uint8_t **at, size_t *n) {
+  assert(!s->taken);
+  for (size_t got = 1; s->fd >= 0 && got && s->left < FEW_FEED_PEEK; s->left += got) {
+    s->at = s->buffer;
+    FEW_TRY(read_some(s, s->buffer + s->left, FEW_FEED_PEEK - s->left, &got));
+  }
+  *at = s->at;
+  *n = s->left < FEW_FEED_PEEK ? s->left : FEW_FEED_PEEK;
+  return FEW_OK;
+}
+
+few_status few__feed_next(struct few_feed *s, const uint8_t **at, size_t *n) {
+  FEW_TRY(fill(s));
+  *at = s->at;
+  *n = s->left;
+  s->at += s->left;
+  s->taken += s->left;
+  s->left = 0;
+  return FEW_OK;
+}
