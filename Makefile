@@ -1,21 +1,28 @@
 # few - the short way in. CMake does the work (CMakePresets.json); builds lie in build/<preset>.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test asan tsan check format bench install clean
+.PHONY: help build demo test slow asan tsan check format bench install clean
 
 PREFIX ?= /usr/local
+SLOW ?= .
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 deps = scripts/install-deps.sh
-# $(call build,PRESET): configure when asked for the first time, then build.
+# $(call build,PRESET): the program and the library; configured the first time.
 define build
 @test -f build/$(1)/build.ninja || cmake --preset $(1)
 @cmake --build --preset $(1) -j $(JOBS)
+endef
+# $(call build_also,PRESET,TARGETS): configured again, for what was installed since.
+define build_also
+@cmake --preset $(1) >/dev/null
+@cmake --build --preset $(1) -j $(JOBS) --target all $(2)
 endef
 ctest = @ctest --preset $(1) -j $(JOBS)
 
 help:
 	@echo "make build     the program and the library, in build/release"
 	@echo "make demo      build, then run the demonstration"
-	@echo "make test      build, then run every test"
+	@echo "make test      build with the tests, then run them, some minutes"
+	@echo "make slow      the checks that take long, or with SLOW=NAME that one"
 	@echo "make asan      the tests under the address and undefined-behaviour sanitizers"
 	@echo "make tsan      the tests under the thread sanitizer"
 	@echo "make check     format, layers, sizes, rules, clang, cppcheck: what must pass before a push"
@@ -33,23 +40,33 @@ build:
 demo: build
 	@scripts/demo.sh build/release/few
 
-test: build
+test:
+	@$(deps) build test
+	$(call build_also,release,tests)
 	$(call ctest,release)
 
+# What each is for, and when it has to be run: the head of test/slow/NAME.sh.
+slow:
+	@$(deps) build test check slow
+	$(call build_also,release,tests)
+	@ctest --preset slow -R '$(SLOW)'
+
 asan tsan:
-	@$(deps) build
-	$(call build,$@)
+	@$(deps) build test
+	$(call build_also,$@,tests)
 	$(call ctest,$@)
 
 check:
-	@$(deps) build check
+	@$(deps) build test check
 	@scripts/check.sh
 
 format:
 	@$(deps) build check
 	@scripts/check.sh --mend format
 
-bench: build
+bench:
+	@$(deps) build
+	$(call build_also,release,benches)
 	@scripts/bench.sh build/release/bench
 
 install: build

@@ -4,7 +4,7 @@
 # tell what failed.
 #
 #   bench/cuda.sh [options] [PART ...]     check sanitize bench attention peers train (all)
-#     --build DIR    of make build (build/release)
+#     --build DIR    with the target `tests` built (build/release)
 #     --out DIR      what each part said (runs/cuda)
 #     --batch N      of the U-Net for CIFAR-10 (512)
 #     --seconds T    each case of the bench is repeated for (5)
@@ -49,7 +49,7 @@ done
 few=$build/few
 FEW_CUDA_LIBRARY=$build/libfew_cuda.so
 export FEW_CUDA_LIBRARY
-[ -x "$few" ] || fail "no program $few: make build, or --build DIR"
+[ -x "$few" ] || fail "no program $few: cmake --build --preset release --target all tests, or --build DIR"
 [ -e "$FEW_CUDA_LIBRARY" ] || fail "no $FEW_CUDA_LIBRARY: build where nvcc, cuBLAS and cuDNN are"
 mkdir -p "$out" || exit 1
 

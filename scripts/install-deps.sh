@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install the Debian packages that few needs and that are missing; with none missing, say nothing.
-#   scripts/install-deps.sh [build] [check] [bench]
+#   scripts/install-deps.sh [build] [test] [check] [slow] [bench]
 set -eu
 
 # package, group, and what it is for
@@ -18,9 +18,9 @@ libjpeg-dev            build  JPEG images
 libjansson-dev         build  JSON: model metadata, run logs
 liblapacke-dev         build  eigenvalues: Frechet distances
 libopenblas-dev        build  makes LAPACK fast
-libcmocka-dev          build  the tests
-g++                    build  the kernels of GPUs on the host, for their tests
-libtcc-dev             build  compiles their pointwise programs there
+libcmocka-dev          test   the tests
+g++                    test   the kernels of GPUs on the host, for their tests
+libtcc-dev             test   compiles their pointwise programs there
 dataset-fashion-mnist  build  the data of the demonstration and of some tests
 git                    check  lists the files to check
 python3                check  runs the checks of layers, sizes and rules

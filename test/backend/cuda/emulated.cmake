@@ -1,6 +1,9 @@
 # The kernels of the CUDA backend as C++ of the host (emulator.h): what of them is ours is tested
 # wherever there is a compiler.
 include(CheckLanguage)
+if(NOT CMAKE_CXX_COMPILER)
+  unset(CMAKE_CXX_COMPILER CACHE) # not found by an earlier run: it may be installed now
+endif()
 check_language(CXX)
 find_library(FEW_TCC tcc)
 if(NOT CMAKE_CXX_COMPILER OR NOT FEW_TCC OR CMAKE_C_FLAGS MATCHES "-fsanitize")
