@@ -11,17 +11,27 @@
  *
  * The writer pads the header so that the data starts on a multiple of 8. Loaded data starts on a
  * multiple of 64 whatever the file did: it is moved over the header once that is parsed.
+ *
+ * The first entry of the metadata is a digest of the whole file with the digest's own digits as
+ * zeros. It stands at a fixed place, and its key or the name of its algorithm there is enough to
+ * demand it: no single damaged spot can make a file look like one without a digest. Files of others
+ * have none.
  */
 #include "io/safetensors.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "io/digest.h"
 #include "io/file.h"
 #include "io/json.h"
 
 enum { HEADER_MAX = 100000000 }; /* the limit of the reference implementation */
 #define METADATA "__metadata__"
+#define DIGEST "few.digest"
+/* How the header of a file with a digest begins; the text of the digest follows. */
+static const char opening[] = "{\"" METADATA "\":{\"" DIGEST "\":\"";
+enum { OPENING = sizeof opening - 1, NAME = sizeof FEW_DIGEST_NAME - 1 };
 
 struct few_st_hold {
   json_t *header; /* owns names and metadata */
@@ -38,6 +48,7 @@ struct parse {
     int tensor;
   } * spans;
   size_t data_bytes;
+  bool digest; /* the metadata has one */
 };
 
 /* ---- the header, entry by entry ---- */
@@ -115,7 +126,10 @@ static few_status read_metadata(struct parse *p, json_t *map) {
       return few__fail(p->ctx, FEW_E_FORMAT,
                        "%s: " METADATA " `%.100s` is no string: the file is damaged", p->place,
                        key);
-    p->st->meta[p->st->n_meta++] = (struct few_st_pair){key, json_string_value(value)};
+    if (!strcmp(key, DIGEST))
+      p->digest = true; /* the container's own: not for those who ask for metadata */
+    else
+      p->st->meta[p->st->n_meta++] = (struct few_st_pair){key, json_string_value(value)};
   }
   return FEW_OK;
 }
@@ -176,6 +190,54 @@ static few_status read_header(struct parse *p, const char *text, size_t n) {
   return check_tiling(p);
 }
 
+/* ---- the digest ---- */
+
+/* A file in pieces: 8 bytes and a header, the data. */
+static void add_header(few_digest *d, uint64_t length, const char *header) {
+  static const char zeros[FEW_DIGEST_DIGITS + 1] = "00000000000000000000000000000000";
+  const size_t digits = OPENING + NAME, after = digits + FEW_DIGEST_DIGITS;
+  few__digest_add(d, &length, sizeof length);
+  few__digest_add(d, header, digits);
+  few__digest_add(d, zeros, FEW_DIGEST_DIGITS);
+  few__digest_add(d, header + after, (size_t)length - after);
+}
+
+static few_status digest_of(few_ctx *ctx, char out[FEW_DIGEST_TEXT], const char *header,
+                            size_t length, const char *data, size_t n) {
+  few_digest *d;
+  FEW_TRY(few__digest_start(ctx, &d));
+  add_header(d, length, header);
+  few__digest_add(d, data, n);
+  few__digest_text(d, out);
+  few__digest_free(ctx, d);
+  return FEW_OK;
+}
+
+static few_status check_digest(few_ctx *ctx, const char *place, const char *header, size_t length,
+                               const char *data, size_t n) {
+  char text[FEW_DIGEST_TEXT];
+  const bool keyed = length >= OPENING && !memcmp(header, opening, OPENING);
+  const bool named = length >= OPENING + NAME && !memcmp(header + OPENING, FEW_DIGEST_NAME, NAME);
+  if (!keyed && !named) return FEW_OK;
+  if (keyed && length >= OPENING + FEW_DIGEST_TEXT) {
+    FEW_TRY(digest_of(ctx, text, header, length, data, n));
+    if (!memcmp(header + OPENING, text, FEW_DIGEST_TEXT - 1)) return FEW_OK;
+  }
+  return few__fail(ctx, FEW_E_FORMAT,
+                   "%s: its content does not match its digest: the file is damaged, or another "
+                   "program changed it: fetch or make it again",
+                   place);
+}
+
+/* A digest at another place is one that a program copied which wrote the file again. */
+static few_status refuse_copied_digest(struct parse *p, const char *header) {
+  if (!p->digest || !memcmp(header, opening, OPENING)) return FEW_OK;
+  return few__fail(p->ctx, FEW_E_FORMAT,
+                   "%s: another program wrote this file and kept the digest of the one before: "
+                   "write it again without `" DIGEST "` in its metadata",
+                   p->place);
+}
+
 /* ---- the file ---- */
 
 static few_status header_length(few_ctx *ctx, const char *place, const char *bytes, size_t n,
@@ -201,7 +263,7 @@ static few_status header_length(few_ctx *ctx, const char *place, const char *byt
 static few_status parse(few_ctx *ctx, struct few_st *out, const char *place, char *bytes,
                         size_t n) {
   struct few_st st = {0};
-  struct parse p = {ctx, place, &st, NULL, 0};
+  struct parse p = {.ctx = ctx, .place = place, .st = &st};
   size_t header = 0;
   few_status status = FEW_NEW(ctx, &st.hold, 1);
   if (status)
@@ -209,10 +271,11 @@ static few_status parse(few_ctx *ctx, struct few_st *out, const char *place, cha
   else
     st.hold->data = bytes;
   if (!status) status = header_length(ctx, place, bytes, n, &header);
-  if (!status) {
-    p.data_bytes = n - 8 - header;
-    status = read_header(&p, bytes + 8, header);
-  }
+  p.data_bytes = status ? 0 : n - 8 - header;
+  if (!status)
+    status = check_digest(ctx, place, bytes + 8, header, bytes + 8 + header, p.data_bytes);
+  if (!status) status = read_header(&p, bytes + 8, header);
+  if (!status) status = refuse_copied_digest(&p, bytes + 8);
   if (!status) {
     memmove(bytes, bytes + 8 + header, p.data_bytes);
     status = place_tensors(&p);
@@ -278,7 +341,12 @@ static few_status put(few_ctx *ctx, json_t *object, const char *key, json_t *val
 
 static json_t *pack_tensor(const struct few_st_tensor *t, uint64_t begin, uint64_t end) {
   json_t *shape = json_array();
-  for (int i = 0; i < t->rank; i++) json_array_append_new(shape, json_integer(t->dim[i]));
+  for (int i = 0; shape && i < t->rank; i++)
+    if (json_array_append_new(shape, json_integer(t->dim[i]))) {
+      json_decref(shape);
+      shape = NULL;
+    }
+  if (!shape) return NULL;
   return json_pack("{s:s, s:o, s:[I,I]}", "dtype", few__store_name(t->store), "shape", shape,
                    "data_offsets", (json_int_t)begin, (json_int_t)end);
 }
@@ -303,9 +371,10 @@ static few_status put_tensor(few_ctx *ctx, json_t *header, const struct few_st_t
 
 static few_status put_metadata(few_ctx *ctx, json_t *header, const struct few_st_pair *meta,
                                int n) {
-  if (!n) return FEW_OK;
   json_t *map = json_object();
   FEW_TRY(put(ctx, header, METADATA, map, "header")); /* owned by the header from here on */
+  FEW_TRY(put(ctx, map, DIGEST, json_string(FEW_DIGEST_NAME "00000000000000000000000000000000"),
+              "metadata")); /* set_digest fills it in */
   for (int i = 0; i < n; i++)
     FEW_TRY(put(ctx, map, meta[i].key, json_string(meta[i].value), "metadata"));
   return FEW_OK;
@@ -328,23 +397,67 @@ static few_status build_header(few_ctx *ctx, struct few_text *out,
   return st;
 }
 
+static size_t bytes_of(const struct few_st_tensor *t) {
+  int64_t count;
+  size_t bytes = 0;
+  few__store_count(t->store, t->rank, t->dim, &count, &bytes);
+  return bytes;
+}
+
+static bool same_tensor(const struct few_st_tensor *a, const struct few_st_tensor *b) {
+  return !strcmp(a->name, b->name) && a->store == b->store && a->rank == b->rank &&
+         !memcmp(a->dim, b->dim, (size_t)a->rank * sizeof *a->dim);
+}
+
+/* A header that does not read back as what was given must not replace a good file: where memory ran
+ * out, for one, a library may have left something out. */
+static few_status check_header(few_ctx *ctx, const char *path, const struct few_text *header,
+                               const struct few_st_tensor *tensors, int n, int n_meta) {
+  struct few_st st = {0};
+  struct parse p = {.ctx = ctx, .place = path, .st = &st};
+  for (int i = 0; i < n; i++) p.data_bytes += bytes_of(&tensors[i]);
+  few_status status = FEW_NEW(ctx, &st.hold, 1);
+  if (!status) status = read_header(&p, header->at, header->len);
+  bool same = status || (st.n == n && st.n_meta == n_meta && p.digest);
+  for (int i = 0; i < n && !status && same; i++) same = same_tensor(&st.at[i], &tensors[i]);
+  few__free(ctx, p.spans);
+  few__st_free(ctx, &st);
+  if (same && (!status || status == FEW_E_MEMORY)) return status;
+  return few__fail(ctx, FEW_E_MEMORY,
+                   "%s: the header does not read back as it should: memory may be out; the file "
+                   "stays as it was",
+                   path);
+}
+
+/* The digest of header and data, into the header. */
+static few_status set_digest(few_ctx *ctx, struct few_text *header,
+                             const struct few_st_tensor *tensors, int n) {
+  few_digest *d;
+  char text[FEW_DIGEST_TEXT];
+  assert(!memcmp(header->at, opening, OPENING));
+  FEW_TRY(few__digest_start(ctx, &d));
+  add_header(d, header->len, header->at);
+  for (int i = 0; i < n; i++) few__digest_add(d, tensors[i].data, bytes_of(&tensors[i]));
+  few__digest_text(d, text);
+  memcpy(header->at + OPENING, text, FEW_DIGEST_TEXT - 1);
+  few__digest_free(ctx, d);
+  return FEW_OK;
+}
+
 few_status few__st_write(few_ctx *ctx, const char *path, const struct few_st_tensor *tensors, int n,
                          const struct few_st_pair *meta, int n_meta) {
   struct few_text header = {0};
   few_writer *w = NULL;
   few_status st;
   FEW_GOTO(build_header(ctx, &header, tensors, n, meta, n_meta));
+  FEW_GOTO(check_header(ctx, path, &header, tensors, n, n_meta));
+  FEW_GOTO(set_digest(ctx, &header, tensors, n));
   few__sweep_beside(ctx, path);
   FEW_GOTO(few__writer_open(ctx, &w, path));
   uint64_t length = header.len;
   few__writer_put(w, &length, sizeof length);
   few__writer_put(w, header.at, header.len);
-  for (int i = 0; i < n; i++) {
-    int64_t count;
-    size_t bytes = 0;
-    few__store_count(tensors[i].store, tensors[i].rank, tensors[i].dim, &count, &bytes);
-    few__writer_put(w, tensors[i].data, bytes);
-  }
+  for (int i = 0; i < n; i++) few__writer_put(w, tensors[i].data, bytes_of(&tensors[i]));
 out:
   few__text_free(ctx, &header);
   return few__writer_end(w, st);

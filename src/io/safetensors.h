@@ -27,7 +27,8 @@ struct few_st {
   struct few_st_hold *hold;
 };
 
-/* *out is zeroed on failure; few__st_free is fine on a zeroed one. */
+/* A file that few wrote carries a digest, and any damage to it is FEW_E_FORMAT; what others wrote
+ * is read without. *out is zeroed on failure; few__st_free is fine on a zeroed one. */
 few_status few__st_read(few_ctx *ctx, struct few_st *out, const char *path, size_t max_bytes);
 /* The same from memory, which is copied. */
 few_status few__st_parse(few_ctx *ctx, struct few_st *out, const char *place, const void *bytes,
@@ -37,8 +38,9 @@ void few__st_free(few_ctx *ctx, struct few_st *st);
 const struct few_st_tensor *few__st_find(const struct few_st *st, const char *name); /* or NULL */
 const char *few__st_meta(const struct few_st *st, const char *key);                  /* or NULL */
 
-/* Write atomically, tensors in the order given (put wide types first: data is aligned only by what
- * comes before it). FEW_E_INVALID for a name given twice or not UTF-8, a bad shape. */
+/* Write atomically, with a digest (metadata `few.digest`), tensors in the order given (put wide
+ * types first: data is aligned only by what comes before it). FEW_E_INVALID for a name given twice
+ * or not UTF-8, a bad shape. */
 few_status few__st_write(few_ctx *ctx, const char *path, const struct few_st_tensor *tensors, int n,
                          const struct few_st_pair *meta, int n_meta);
 

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "corpus.h"
+#include "io/digest.h"
 #include "io/safetensors.h"
 
 static const char path[] = "few_test.safetensors";
@@ -84,6 +85,65 @@ static void test_damage(void **state) {
   few__free(ctx, bytes);
   corpus_check(ctx, "safetensors", parse_and_free);
   unlink(path);
+  few_ctx_free(ctx);
+}
+
+/* No single bit of a file can change unnoticed, and every one is damage: no other status, for a run
+ * then tries the checkpoint before. */
+static void test_every_bit(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  char *bytes;
+  size_t n;
+  write_sample(ctx);
+  assert_ok(ctx, few__file_read(ctx, &bytes, &n, path, 1 << 20));
+  for (size_t i = 0; i < 8 * n; i++) {
+    bytes[i / 8] = (char)(bytes[i / 8] ^ 1 << i % 8);
+    few_status st = parse_and_free(ctx, "m", bytes, n);
+    if (st != FEW_E_FORMAT) fail_msg("bit %zu of byte %zu: %s", i % 8, i / 8, few_status_name(st));
+    bytes[i / 8] = (char)(bytes[i / 8] ^ 1 << i % 8);
+  }
+  assert_ok(ctx, parse_and_free(ctx, "m", bytes, n));
+  few__free(ctx, bytes);
+  unlink(path);
+  few_ctx_free(ctx);
+}
+
+static size_t pack(char *out, const char *header) {
+  uint64_t length = strlen(header);
+  memcpy(out, &length, 8);
+  memcpy(out + 8, header, (size_t)length);
+  return 8 + (size_t)length;
+}
+
+/* Files of others have no digest and are read; one that was copied into another file is refused. */
+static void test_digests_of_others(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  char bytes[300];
+  size_t n = pack(bytes, "{\"__metadata__\":{\"format\":\"pt\"}}");
+  assert_ok(ctx, parse_and_free(ctx, "m", bytes, n));
+  n = pack(bytes, "{\"__metadata__\": {\"format\": \"pt\", \"few.digest\": \"xxh3-128:00\"}}");
+  assert_int_equal(parse_and_free(ctx, "m", bytes, n), FEW_E_FORMAT);
+  assert_non_null(strstr(few_error(ctx), "without `few.digest`"));
+  n = pack(bytes, "{\"__metadata__\":{\"few.digest\":\"blake9:00\"}}");
+  assert_int_equal(parse_and_free(ctx, "m", bytes, n), FEW_E_FORMAT);
+  few_ctx_free(ctx);
+}
+
+/* The values of xxhsum -H2. */
+static void test_digest(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  few_digest *d;
+  char text[FEW_DIGEST_TEXT], one[2] = "a";
+  assert_ok(ctx, few__digest_start(ctx, &d));
+  few__digest_text(d, text);
+  assert_string_equal(text, "xxh3-128:99aa06d3014798d86001c324468d497f");
+  few__digest_add(d, one, 1);
+  few__digest_text(d, text);
+  assert_string_equal(text, "xxh3-128:a96faf705af16834e6c632b61e964e1f");
+  few__digest_free(ctx, d);
   few_ctx_free(ctx);
 }
 
@@ -171,6 +231,8 @@ int main(void) {
       cmocka_unit_test(test_round_trip), cmocka_unit_test(test_empty),
       cmocka_unit_test(test_damage),     cmocka_unit_test(test_bad_writes),
       cmocka_unit_test(test_halves),     cmocka_unit_test(test_integers),
+      cmocka_unit_test(test_every_bit),  cmocka_unit_test(test_digests_of_others),
+      cmocka_unit_test(test_digest),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
