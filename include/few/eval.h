@@ -87,11 +87,13 @@ struct few_eval_report {
   int n_numbers;
   struct few_eval_number number[FEW_EVAL_NUMBERS];
   double seconds;
+  bool complete;       /* false: few_eval was cancelled, and numbers are those it had by then */
+  const char *missing; /* what it had not: "pr, dc", "error bars", "2 of 3 sets of samples"; "" */
   void *inside;
 };
 
-/* Measure. Mistakes are told before the sampling. On failure *out is NULL; it is yours otherwise.
- */
+/* Measure. Mistakes are told before the sampling. On failure *out is NULL, except that after
+ * FEW_E_CANCELLED it is a report of the numbers that it has by then; where not NULL it is yours. */
 FEW_MUST_USE few_status few_eval(few_ctx *ctx, const struct few_eval_opts *opts,
                                  struct few_eval_report **out);
 /* Look at opts->reference as few_eval would, by its n_reference, features, label and keep, and

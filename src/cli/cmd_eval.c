@@ -126,16 +126,19 @@ static int evaluate(struct cli *cli, const struct few_eval_opts *e, const struct
   few_status st = few_eval(cli->ctx, e, &r);
   progress_clear(&cli->progress);
   char *json = NULL;
-  if (!st && o->common.json) st = few_eval_json(cli->ctx, r, &json);
+  const int code = cli_status(cli, st);
+  if (r && o->common.json) st = few_eval_json(cli->ctx, r, &json);
   if (json) {
     printf("%s\n", json);
-  } else if (!st) {
+  } else if (r && !o->common.json) {
     print_head(r);
     print_numbers(r);
+    if (!r->complete) printf("\nmissing    %s (interrupted)\n", r->missing);
   }
+  const int written = r && o->common.json ? cli_status(cli, st) : CLI_DONE;
   few_text_free(cli->ctx, json);
   few_eval_report_free(r);
-  return cli_status(cli, st);
+  return code ? code : written;
 }
 
 static int run(struct cli *cli, const void *opts) {

@@ -8,9 +8,11 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/pace.h"
 #include "eval/job.h"
 #include "eval/report.h"
 #include "eval/statistics.h"
+#include "model/model.h"
 
 static few_status make_room(few_evaluator *j) {
   const int64_t n = FEW_SOURCE_CHUNK;
@@ -26,11 +28,21 @@ static few_status make_room(few_evaluator *j) {
 
 /* ---- running ---- */
 
+/* A network of features may need a second a picture, so the chunks follow the clock: neither the
+ * pictures nor the sums depend on them. */
+static struct few_pace chunks(const few_evaluator *j, const struct few_source *s) {
+  const int64_t model = s->model ? few__model_portion(s->model) : 1;
+  const int64_t features = s->points ? 1 : few__features_portion(j->features);
+  return (struct few_pace){
+      .unit = model > features ? model : features, .most = FEW_SOURCE_CHUNK, .seconds = 0.5};
+}
+
 static few_status gather(few_evaluator *j, struct few_source *s, uint64_t seed, struct few_set *set,
                          struct few_progress_frame frame) {
   const int64_t from = frame.first;
-  for (int64_t first = 0; first < s->n; first += FEW_SOURCE_CHUNK) {
-    const int64_t n = s->n - first < FEW_SOURCE_CHUNK ? s->n - first : FEW_SOURCE_CHUNK;
+  struct few_pace pace = chunks(j, s);
+  for (int64_t first = 0, n; first < s->n; first += n) {
+    n = few__pace_next(&pace, s->n - first);
     frame.first = from + first;
     few__progress_frame(j->ctx, &frame);
     few_status st = few__source_read(s, seed, first, n, j->pixels, j->rows, j->labels);
@@ -79,13 +91,23 @@ static few_status measure(few_evaluator *j, int seed, struct few_report_inside *
       .w = j->workers, .set = j->set, .reference = j->reference_set, .o = &j->metric_opts};
   struct few_metric_value value[FEW_EVAL_NUMBERS][FEW_METRIC_VALUES];
   assert(few__metric_count() <= FEW_EVAL_NUMBERS);
+  few_status st = FEW_OK;
+  /* Those of sums take no time: they come before those that compare all pictures with all. */
+  for (int pairs = 0; pairs < 2; pairs++)
+    for (int i = 0; !st && i < few__metric_count(); i++) {
+      const struct few_metric *m = few__metric_at(i);
+      if (!(j->wanted & 1u << i) || !(m->needs & FEW_NEED_ROWS) != !pairs) continue;
+      st = m->run(j->ctx, &c, value[i]);
+      if (!st) j->measured |= 1u << i;
+    }
+  if (!st && j->o->bootstrap) st = few__bootstrap(j->ctx, &c, j->wanted, j->o->bootstrap, value);
+  /* Of the first set an interrupted evaluation keeps what it has; of a later one nothing, for each
+   * number is a mean over the same sets. */
+  if (st && (st != FEW_E_CANCELLED || seed)) return st;
   for (int i = 0; i < few__metric_count(); i++)
-    if (j->wanted & 1u << i) FEW_TRY(few__metric_at(i)->run(j->ctx, &c, value[i]));
-  if (j->o->bootstrap) FEW_TRY(few__bootstrap(j->ctx, &c, j->wanted, j->o->bootstrap, value));
-  for (int i = 0; i < few__metric_count(); i++)
-    for (int v = 0; j->wanted & 1u << i && v < few__metric_at(i)->n_values; v++)
+    for (int v = 0; j->measured & 1u << i && v < few__metric_at(i)->n_values; v++)
       few__report_add(r, seed, &value[i][v]);
-  return FEW_OK;
+  return st;
 }
 
 static few_status run_seeds(few_evaluator *j, struct few_report_inside *r) {
@@ -97,8 +119,25 @@ static few_status run_seeds(few_evaluator *j, struct few_report_inside *r) {
     f.first = k * j->source->n;
     FEW_TRY(gather(j, j->source, j->o->seed + (uint64_t)k, j->set, f));
     FEW_TRY(measure(j, k, r));
+    j->sets++;
   }
   return FEW_OK;
+}
+
+/* What an interrupted evaluation lacks of what was asked for: "pr, dc". */
+static few_status describe_missing(const few_evaluator *j, struct few_report_inside *r) {
+  struct few_text t = {0};
+  few__text_add(j->ctx, &t, "%s", "");
+  for (int i = 0; i < few__metric_count(); i++)
+    if (j->wanted & ~j->measured & 1u << i)
+      few__text_add(j->ctx, &t, "%s%s", t.len ? ", " : "", few__metric_at(i)->name);
+  if (j->wanted == j->measured && j->o->bootstrap) few__text_add(j->ctx, &t, "error bars");
+  if (j->wanted == j->measured && j->o->seeds > 1)
+    few__text_add(j->ctx, &t, "%d of %d sets of samples", j->o->seeds - j->sets, j->o->seeds);
+  few_status st = t.failed ? few__fail(j->ctx, FEW_E_MEMORY, "out of memory for the report")
+                           : few__report_text(r, &r->public.missing, t.at);
+  few__text_free(j->ctx, &t);
+  return st;
 }
 
 static few_status describe(const few_evaluator *j, struct few_report_inside *r) {
@@ -112,7 +151,12 @@ static few_status describe(const few_evaluator *j, struct few_report_inside *r) 
     p->n_reference = j->reference->n;
   }
   p->model = s->model != NULL;
-  p->seeds = j->o->seeds;
+  p->complete = j->sets == j->o->seeds;
+  p->seeds = j->sets > 0 ? j->sets : 1;
+  if (p->complete)
+    FEW_TRY(few__report_text(r, &p->missing, ""));
+  else
+    FEW_TRY(describe_missing(j, r));
   p->bootstrap = j->o->bootstrap;
   p->label = j->o->label >= 0 ? j->o->label : -1;
   p->points = s->points;
@@ -180,28 +224,40 @@ few_status few__evaluator_open(few_ctx *ctx, few_evaluator **out, const struct f
   return open_job(ctx, out, o, given, true);
 }
 
-few_status few__evaluator_run(few_evaluator *e, struct few_eval_report **out) {
+/* `keep`: of a run that was cancelled there is a report of what it has. */
+static few_status run(few_evaluator *e, bool keep, struct few_eval_report **out) {
   const double started = few__now();
   struct few_report_inside *r = NULL;
-  few_status st = FEW_OK;
+  few_status st = FEW_OK, described;
   *out = NULL;
+  e->sets = 0;
+  e->measured = 0;
   FEW_GOTO(few__report_create(e->ctx, &r, e->o->seeds));
-  FEW_GOTO(gather_reference(e));
-  FEW_GOTO(run_seeds(e, r));
-  FEW_GOTO(describe(e, r));
+  st = gather_reference(e);
+  if (!st) st = run_seeds(e, r);
+  if (st && (st != FEW_E_CANCELLED || !keep)) goto out;
+  described = describe(e, r);
+  if (described) {
+    st = described;
+    goto out;
+  }
   few__report_end(r);
   r->public.seconds = few__now() - started;
   *out = &r->public;
 out:
-  if (st && r) few_eval_report_free(&r->public);
+  if (!*out && r) few_eval_report_free(&r->public);
   return st;
+}
+
+few_status few__evaluator_run(few_evaluator *e, struct few_eval_report **out) {
+  return run(e, false, out);
 }
 
 few_status few_eval(few_ctx *ctx, const struct few_eval_opts *opts, struct few_eval_report **out) {
   few_evaluator *e = NULL;
   *out = NULL;
   FEW_TRY(few__evaluator_open(ctx, &e, opts, &(struct few_eval_given){NULL, NULL}));
-  few_status st = few__evaluator_run(e, out);
+  few_status st = run(e, true, out);
   few__evaluator_free(e);
   return st;
 }

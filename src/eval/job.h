@@ -27,6 +27,9 @@ struct few_evaluator {
   uint8_t *pixels; /* a chunk */
   int32_t *labels;
   float *rows, *logits, *spatial;
+  /* What a run has measured so far. */
+  int sets;          /* whole ones */
+  unsigned measured; /* metrics of the first set */
 };
 
 /* Check the options, open all that they name, choose the metrics: nothing has been sampled yet.

@@ -64,8 +64,8 @@ void few__report_end(struct few_report_inside *r) {
     struct few_eval_number *number = &p->number[i];
     if (inception && !strcmp(number->name, "fd")) number->name = "fid";
     if (inception && !strcmp(number->name, "sfd")) number->name = "sfid";
-    if (r->seeds == 1) continue;
-    few__metric_spread(r->seeds, number->each, &number->value, &number->error);
+    if (p->seeds == 1) continue;
+    few__metric_spread(p->seeds, number->each, &number->value, &number->error);
     number->error_of = "seeds";
   }
 }
@@ -114,11 +114,12 @@ static json_t *report_json(const struct few_eval_report *r) {
   json_t *reference = r->reference ? json_pack("{s:s, s:s, s:I}", "name", r->reference, "hash",
                                                r->reference_hash, "n", (json_int_t)r->n_reference)
                                    : json_null();
-  return json_pack("{s:s, s:o, s:o, s:{s:s, s:s, s:I, s:s, s:s}, s:i, s:o, s:o}", "few", version,
-                   "source", source_json(r), "reference", reference, "features", "name",
+  return json_pack("{s:s, s:o, s:o, s:{s:s, s:s, s:I, s:s, s:s}, s:i, s:o, s:o, s:b, s:s}", "few",
+                   version, "source", source_json(r), "reference", reference, "features", "name",
                    r->features, "hash", r->features_hash, "dim", (json_int_t)r->dim, "resize",
                    r->resize, "trained_on", r->trained_on, "bootstrap", r->bootstrap, "numbers",
-                   numbers, "seconds", real(r->seconds));
+                   numbers, "seconds", real(r->seconds), "complete", r->complete, "missing",
+                   r->missing);
 }
 
 few_status few_eval_json(few_ctx *ctx, const struct few_eval_report *r, char **out) {

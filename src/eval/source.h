@@ -53,8 +53,7 @@ few_status few__sampling_text(few_ctx *ctx, const struct few_sample_opts *o, str
 const char *few__source_name(const struct few_source *s);
 
 /* Pictures first .. first + n - 1 of a set of samples, or of the data set: bytes [n][h][w][c], or
- * points [n][c], and labels [n], -1 for none. first is a multiple of FEW_SOURCE_CHUNK and n at most
- * that. */
+ * points [n][c], and labels [n], -1 for none. n is at most FEW_SOURCE_CHUNK. */
 few_status few__source_read(struct few_source *s, uint64_t seed, int64_t first, int64_t n,
                             uint8_t *pixels, float *points, int32_t *labels);
 

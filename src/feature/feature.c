@@ -273,6 +273,11 @@ few_status few__features_fit(few_features *f, int64_t h, int64_t w, int64_t c) {
                    f->info.name, f->info.resize, (long long)h, (long long)w, (long long)c);
 }
 
+int64_t few__features_portion(const few_features *f) {
+  if (!f->plan) return 1;
+  return f->rows * (f->device ? 1 : few_ctx_workers(f->net.ctx));
+}
+
 struct job {
   few_features *f;
   int64_t n, h, w, c;

@@ -38,6 +38,9 @@ few_status few__features_fit(few_features *f, int64_t h, int64_t w, int64_t c);
 few_status few__features_run(few_features *f, int64_t n, int64_t h, int64_t w, int64_t c,
                              const uint8_t *pixels, float *rows, float *logits, float *spatial);
 
+/* The least pictures of a call that keep every worker, or the device, busy. */
+int64_t few__features_portion(const few_features *f);
+
 /* Network i of 0 .. count - 1, for lists. */
 int few__features_count(void);
 const char *few__features_name(int i);

@@ -14,22 +14,26 @@
 #include "gram.h"
 #include "metric.h"
 
-enum { STRIP = 32 }; /* panels at once: they stay in the cache */
+enum { STRIP = 32 };  /* panels at once: they stay in the cache */
+enum { GROUP = 128 }; /* panels between two reports */
 
 struct energy {
   int64_t d;
   const struct few_set *a, *b; /* the pairs at hand; where a is b, each pair once */
   const double *norm_a, *norm_b;
-  double *sum;    /* [panels of a] of distances */
-  double *strips; /* [workers][8][8 STRIP] */
+  double *sum;              /* [panels of a] of distances */
+  double *strips;           /* [workers][8][8 STRIP] */
+  int64_t first, done, all; /* panels: of the group, done so far in all sums, of them all */
+  double began;
 };
 
 static const double *panel(const struct few_set *s, int64_t p) {
   return s->panels + p * FEW_PANEL * s->o.dim;
 }
 
-static void sum_panel(void *user, int64_t p, int worker) {
+static void sum_panel(void *user, int64_t k, int worker) {
   struct energy *e = user;
+  const int64_t p = e->first + k;
   const bool self = e->a == e->b;
   const int64_t all = self ? p + 1 : few__panels(e->b->kept);
   double *strip = e->strips + worker * FEW_PANEL * FEW_PANEL * STRIP, sum = 0;
@@ -56,16 +60,25 @@ static few_status norms(few_ctx *ctx, const struct few_set *s, double **out) {
   return FEW_OK;
 }
 
-static double total(few_workers *w, struct energy *e, const struct few_set *a,
-                    const struct few_set *b, const double *norm_a, const double *norm_b) {
-  double sum = 0;
+/* The sum over all pairs, a group of panels after the other, with a report between. */
+static few_status total(few_ctx *ctx, few_workers *w, struct energy *e, const struct few_set *a,
+                        const struct few_set *b, const double *norm_a, const double *norm_b,
+                        double *sum) {
+  const int64_t panels = few__panels(a->kept);
+  *sum = 0;
   e->a = a;
   e->b = b;
   e->norm_a = norm_a;
   e->norm_b = norm_b;
-  few__workers_run(w, few__panels(a->kept), sum_panel, e);
-  for (int64_t p = 0; p < few__panels(a->kept); p++) sum += e->sum[p];
-  return sum;
+  for (e->first = 0; e->first < panels; e->first += GROUP) {
+    const int64_t n = panels - e->first < GROUP ? panels - e->first : GROUP;
+    few__workers_run(w, n, sum_panel, e);
+    e->done += n;
+    FEW_TRY(few__progress(ctx, &(struct few_progress){"energy distance", e->done, e->all,
+                                                      few__now() - e->began, NULL}));
+  }
+  for (int64_t p = 0; p < panels; p++) *sum += e->sum[p];
+  return FEW_OK;
 }
 
 static int64_t least(const struct few_metric_opts *o) {
@@ -76,16 +89,20 @@ static int64_t least(const struct few_metric_opts *o) {
 static few_status run(few_ctx *ctx, struct few_metric_case *c, struct few_metric_value *out) {
   const struct few_set *x = c->set, *y = c->reference;
   const double n = (double)x->kept, m = (double)y->kept;
-  struct energy e = {.d = x->o.dim};
-  double *norm_x = NULL, *norm_y = NULL;
+  struct energy e = {.d = x->o.dim, .began = few__now()};
+  double *norm_x = NULL, *norm_y = NULL, xy, xx, yy;
   few_status st = FEW_OK;
+  e.all = 2 * few__panels(x->kept) + few__panels(y->kept);
   FEW_GOTO(norms(ctx, x, &norm_x));
   FEW_GOTO(norms(ctx, y, &norm_y));
   FEW_GOTO(FEW_NEW(ctx, &e.sum, few__panels(x->kept > y->kept ? x->kept : y->kept)));
   FEW_GOTO(FEW_NEW(ctx, &e.strips, FEW_PANEL * FEW_PANEL * STRIP * few__workers_count(c->w)));
-  const double xy = total(c->w, &e, x, y, norm_x, norm_y) / (n * m);
-  const double xx = total(c->w, &e, x, x, norm_x, norm_x) / (n * (n - 1) / 2);
-  const double yy = total(c->w, &e, y, y, norm_y, norm_y) / (m * (m - 1) / 2);
+  FEW_GOTO(total(ctx, c->w, &e, x, y, norm_x, norm_y, &xy));
+  FEW_GOTO(total(ctx, c->w, &e, x, x, norm_x, norm_x, &xx));
+  FEW_GOTO(total(ctx, c->w, &e, y, y, norm_y, norm_y, &yy));
+  xy /= n * m;
+  xx /= n * (n - 1) / 2;
+  yy /= m * (m - 1) / 2;
   *out =
       (struct few_metric_value){"energy", 2 * xy - xx - yy, (double)NAN, "", x->kept, y->kept, ""};
   snprintf(out->how, sizeof out->how, "unbiased; between %.6g, within %.6g and %.6g", xy, xx, yy);

@@ -544,9 +544,81 @@ static void test_stops(void **state) {
   struct few_eval_opts o = options(f, "a.npy", "a.npy");
   struct few_eval_report *r;
   assert_int_equal(few_eval(ctx, &o, &r), FEW_E_CANCELLED);
-  assert_null(r);
   assert_int_equal(calls, 1);
+  assert_true(r && !r->complete && r->n_numbers == 0);
+  assert_string_equal(r->missing, "fd, kid, energy, pr, dc");
+  few_eval_report_free(r);
   few_ctx_free(ctx);
+}
+
+struct stop_in {
+  const char *what;
+  int64_t at;
+};
+static int stop_in(void *user, const struct few_progress *p) {
+  const struct stop_in *s = user;
+  return !strcmp(p->what, s->what) && p->done >= s->at;
+}
+
+/* few_eval that is cancelled in `what`: its report, of another context. */
+static struct few_eval_report *stopped(few_ctx **ctx, const struct few_eval_opts *o,
+                                       struct stop_in *at) {
+  struct few_ctx_opts c = FEW_CTX_OPTS_INIT;
+  struct few_eval_report *r;
+  c.user = at;
+  c.progress = stop_in;
+  assert_int_equal(few_ctx_create(ctx, &c), FEW_OK);
+  assert_int_equal(few_eval(*ctx, o, &r), FEW_E_CANCELLED);
+  assert_true(r && !r->complete);
+  return r;
+}
+
+/* What was measured before an evaluation was cancelled is what a whole one gives, and the report
+ * says what is missing. */
+static void test_stops_with_what_it_has(void **state) {
+  struct files *f = *state;
+  few_ctx *ctx;
+  char *json;
+  write_pictures(f, "a.npy", N, 10);
+  write_pictures(f, "b.npy", N, 40);
+  struct few_eval_opts o = options(f, "a.npy", "b.npy");
+  struct few_eval_report *whole = eval(f, &o);
+  struct few_eval_report *r = stopped(&ctx, &o, &(struct stop_in){"neighbours", 1});
+  assert_string_equal(r->missing, "pr, dc");
+  assert_int_equal(r->n_numbers, 3);
+  const char *const had[] = {"fd", "kid", "energy"};
+  for (int i = 0; i < 3; i++) assert_true(number(r, had[i])->value == number(whole, had[i])->value);
+  assert_ok(ctx, few_eval_json(ctx, r, &json));
+  assert_non_null(strstr(json, "\"complete\":false,\"missing\":\"pr, dc\""));
+  few_text_free(ctx, json);
+  few_eval_report_free(r);
+  few_ctx_free(ctx);
+
+  o.bootstrap = 4;
+  r = stopped(&ctx, &o, &(struct stop_in){"error bars", 2});
+  assert_string_equal(r->missing, "error bars");
+  assert_int_equal(r->n_numbers, whole->n_numbers);
+  assert_true(isnan(number(r, "precision")->error));
+  few_eval_report_free(r);
+  few_ctx_free(ctx);
+  few_eval_report_free(whole);
+
+  /* the second of three sets */
+  few_model *m = test_model_new(f->ctx, TEST_UNET);
+  assert_ok(f->ctx, few_model_save(m, files_path(f, "m.safetensors")));
+  few_model_free(m);
+  o = options(f, "m.safetensors", "b.npy");
+  o.n = 20;
+  o.sampling.steps = 1;
+  whole = eval(f, &o);
+  o.seeds = 3;
+  r = stopped(&ctx, &o, &(struct stop_in){"samples", 21});
+  assert_string_equal(r->missing, "2 of 3 sets of samples");
+  assert_int_equal(r->seeds, 1);
+  assert_same_numbers(r, whole);
+  few_eval_report_free(r);
+  few_ctx_free(ctx);
+  few_eval_report_free(whole);
 }
 
 int main(void) {
@@ -556,6 +628,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_model, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_sampling, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_bootstrap, files_setup, files_teardown),
+      cmocka_unit_test_setup_teardown(test_stops_with_what_it_has, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_json, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_mistakes, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_saved, files_setup, files_teardown),
