@@ -321,13 +321,24 @@ static few_status same_text(const struct loop *l, const char *name, const struct
   return st;
 }
 
+/* One run may be made longer; generations of different lengths are no loop. */
+static few_status same_steps(const struct loop *l, const char *path) {
+  int64_t steps;
+  FEW_TRY(few__run_recipe_same(l->ctx, &l->recipe, path, &steps));
+  if (steps == l->recipe.keys.steps) return FEW_OK;
+  return few__fail(l->ctx, FEW_E_INVALID,
+                   "%s was run with steps = %" PRId64 ", now it is %" PRId64
+                   ": take another directory, or the old value",
+                   path, steps, l->recipe.keys.steps);
+}
+
 static few_status same_recipe(const struct loop *l) {
   struct few_text text = {0};
   char *path;
   FEW_TRY(few__path_join(l->ctx, &path, l->o->run, "recipe.ini"));
   few_status st = few__run_recipe_text(l->ctx, &l->recipe, &text);
   if (!st)
-    st = few__path_exists(path) ? few__run_recipe_same(l->ctx, &l->recipe, path)
+    st = few__path_exists(path) ? same_steps(l, path)
                                 : few__file_write(l->ctx, path, text.at, text.len);
   few__text_free(l->ctx, &text);
   few__free(l->ctx, path);

@@ -188,7 +188,7 @@ static few_status differing(few_ctx *ctx, const struct few_run_recipe *r, const 
 static few_status check_start(few_ctx *ctx, const struct few_run_recipe *r) {
   const char *key = NULL;
   if (r->target != FEW_TARGET_STAGE || !r->teacher) return FEW_OK;
-  if (r->keys.init) key = "init";
+  if (strcmp(r->keys.init, "teacher") != 0) key = "init";
   if (r->teacher->spec.predicts != r->spec.predicts) key = "prediction";
   if (r->teacher->net != r->net) key = "net";
   if (!key) FEW_TRY(differing(ctx, r, &key));

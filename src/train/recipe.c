@@ -11,8 +11,9 @@ typedef struct few_train_keys keys;
 static const struct few_option options[] = {
     FEW_OPT_STRING(keys, data, "", "data set: fashion-mnist, toy:mixture, folder:DIR ..."),
     FEW_OPT_STRING(keys, teacher, "", "model to distil, or to start from"),
-    FEW_OPT_CHOICE(keys, init, "teacher", "teacher|fresh",
-                   "the student's first weights: those of the teacher that it shares, or new"),
+    FEW_OPT_STRING(keys, init, "teacher",
+                   "the student's first weights: teacher (those that it shares), fresh, or those "
+                   "of a model, all of them"),
     FEW_OPT_STRING(keys, net, "", "network; without one, the teacher's"),
     FEW_OPT_STRING(
         keys, prediction, "",
@@ -118,6 +119,18 @@ static few_status load_teacher(few_ctx *ctx, struct few_run_recipe *r) {
   return few__sha256_file(ctx, r->teacher_hash, path);
 }
 
+/* A model that is named in place of the words. */
+static few_status load_start(few_ctx *ctx, struct few_run_recipe *r) {
+  const char *name = r->keys.init;
+  char path[2400];
+  if (!strcmp(name, "teacher") || !strcmp(name, "fresh")) return FEW_OK;
+  find_model(r, name, path);
+  if (few__path_exists(path)) return few_model_load(ctx, &r->start, path);
+  return few__fail(ctx, FEW_E_INVALID,
+                   "%s: init = %s: there is no such file: give teacher, fresh, or a model",
+                   r->recipe.place, name);
+}
+
 void few__run_recipe_features(const struct few_run_recipe *r, const char *given,
                               char spec[FEW_FEATURES_SPEC]) {
   const bool fashion = !strncmp(r->keys.data, "fashion-mnist", strlen("fashion-mnist"));
@@ -135,6 +148,7 @@ static few_status choose(few_ctx *ctx, struct few_run_recipe *r) {
   struct few_train_keys *k = &r->keys;
   FEW_TRY(few__run_objectives(ctx, r));
   FEW_TRY(load_teacher(ctx, r));
+  FEW_TRY(load_start(ctx, r));
   if (!k->net[0] && r->teacher) snprintf(k->net, sizeof k->net, "%s", r->teacher->net->name);
   if (!k->net[0])
     return few__fail(ctx, FEW_E_INVALID,
@@ -165,15 +179,18 @@ static few_status read_options(few_ctx *ctx, struct few_run_recipe *r) {
 
 /* A tangent that is still warming up at the last step is a default that was not meant. */
 static void warn_of_warmup(few_ctx *ctx, const struct few_run_recipe *r) {
-  double scalar[FEW_MAX_SCALARS] = {1};
-  const struct few_run_objective *o = &r->objective[0];
   const struct few_clock end = few__run_clock(r, r->keys.steps, 1);
-  if (!o->def->warms_up) return;
-  o->def->schedule(o->opts, &end, scalar);
-  if (scalar[0] < 1)
-    few__log(ctx, FEW_LOG_WARN,
-             "%s: steps = %lld end before tangent_warmup: the tangent reaches %.2g of its weight",
-             r->recipe.place, (long long)r->keys.steps, scalar[0]);
+  for (int i = 0; i < r->n_objectives; i++) {
+    const struct few_run_objective *o = &r->objective[i];
+    double scalar[FEW_MAX_SCALARS] = {1};
+    if (!o->def->warms_up) continue;
+    o->def->schedule(o->opts, &end, scalar);
+    if (scalar[0] < 1)
+      few__log(ctx, FEW_LOG_WARN,
+               "%s: steps = %lld end before %stangent_warmup: the tangent reaches %.2g of its "
+               "weight",
+               r->recipe.place, (long long)r->keys.steps, o->prefix, scalar[0]);
+  }
 }
 
 static few_status read_optimizer(few_ctx *ctx, struct few_run_recipe *r) {
@@ -192,19 +209,6 @@ static few_status read_optimizer(few_ctx *ctx, struct few_run_recipe *r) {
                      "%s: steps = %lld of batch = %lld: at most 2^40 rows a run", r->recipe.place,
                      (long long)k->steps, (long long)k->batch);
   return FEW_OK;
-}
-
-/* A stage of a run that is known to be cut into stages. */
-static few_status read_lr(few_ctx *ctx, struct few_run_recipe *r) {
-  const struct few_train_keys *k = &r->keys;
-  r->lr = (struct few_lr_opts)FEW_LR_OPTS_INIT;
-  r->lr.shape = (enum few_lr_shape)k->lr_shape;
-  r->lr.base = k->lr;
-  r->lr.floor = k->lr_floor;
-  r->lr.warmup = k->lr_warmup;
-  r->lr.total = few__run_clock(r, 0, 1).stage_steps;
-  r->lr.reference = k->lr_reference;
-  return few__lr_check(ctx, &r->lr);
 }
 
 static few_status open_data(few_ctx *ctx, struct few_run_recipe *r) {
@@ -246,6 +250,26 @@ static few_status fit_teacher(few_ctx *ctx, struct few_run_recipe *r) {
   return FEW_OK;
 }
 
+/* Weights mean the same only of the same data in the same units. */
+static few_status fit_start(few_ctx *ctx, const struct few_run_recipe *r) {
+  const few_model *s = r->start;
+  if (!s) return FEW_OK;
+  const struct few_net_spec *a = &s->spec, *b = &r->spec;
+  if (a->h != b->h || a->w != b->w || a->c != b->c || a->points != b->points)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "init = %s: it makes %lldx%lldx%lld, data %s are %lldx%lldx%lld", r->keys.init,
+                     (long long)a->h, (long long)a->w, (long long)a->c, r->keys.data,
+                     (long long)b->h, (long long)b->w, (long long)b->c);
+  const few_model *t = r->teacher;
+  if (a->sigma_data == b->sigma_data &&
+      (!t || (s->data_mean == t->data_mean && s->data_scale == t->data_scale)))
+    return FEW_OK;
+  return few__fail(ctx, FEW_E_INVALID,
+                   "init = %s: it was trained on data of another mean or deviation than %s: give "
+                   "init = teacher",
+                   r->keys.init, t ? r->keys.teacher : "sigma_data says");
+}
+
 /* Whatever it is, the loss and the samplers see F. */
 static few_status choose_prediction(few_ctx *ctx, struct few_run_recipe *r) {
   char *name = r->keys.prediction;
@@ -270,9 +294,10 @@ static few_status resolve(few_ctx *ctx, struct few_run_recipe *r) {
   FEW_TRY(read_optimizer(ctx, r));
   FEW_TRY(open_data(ctx, r));
   FEW_TRY(fit_teacher(ctx, r));
+  FEW_TRY(fit_start(ctx, r));
   FEW_TRY(choose_prediction(ctx, r));
   FEW_TRY(few__run_objective_fit(ctx, r));
-  FEW_TRY(read_lr(ctx, r));
+  FEW_TRY(few__run_lr(ctx, r));
   warn_of_warmup(ctx, r);
   return FEW_OK;
 }
@@ -293,6 +318,7 @@ few_status few__run_recipe_open(few_ctx *ctx, struct few_run_recipe *out,
 void few__run_recipe_close(few_ctx *ctx, struct few_run_recipe *r) {
   few_data_free(r->data);
   few_model_free(r->teacher);
+  few_model_free(r->start);
   few_model_free(r->fake);
   for (int i = 0; i < r->n_objectives; i++) few__free(ctx, r->objective[i].opts);
   few__free(ctx, r->net_opts);
@@ -317,13 +343,28 @@ bool few__run_recipe_free_key(const char *key) {
   return false;
 }
 
-few_status few__run_recipe_same(few_ctx *ctx, const struct few_run_recipe *r, const char *path) {
+static few_status read_steps(few_ctx *ctx, const struct few_recipe *old, int64_t *steps) {
+  const char *value = few__recipe_value(old, "steps");
+  struct few_train_keys was;
+  *steps = 0;
+  if (!value)
+    return few__fail(ctx, FEW_E_FORMAT,
+                     "%s has no steps, so it is not what few wrote: take another run directory",
+                     old->place);
+  FEW_TRY(few__option_set(ctx, options, &was, "steps", value));
+  *steps = was.steps;
+  return FEW_OK;
+}
+
+few_status few__run_recipe_same(few_ctx *ctx, const struct few_run_recipe *r, const char *path,
+                                int64_t *steps) {
   struct few_recipe old = {0}, now = {0};
   struct few_text text = {0};
   few_status st;
   FEW_GOTO(few__run_recipe_text(ctx, r, &text));
   FEW_GOTO(few__recipe_parse(ctx, &now, "this recipe", text.at, text.len));
   FEW_GOTO(few__recipe_read(ctx, &old, path));
+  FEW_GOTO(read_steps(ctx, &old, steps));
   for (int i = 0; i < now.n; i++) {
     const char *was = few__recipe_value(&old, now.at[i].key);
     bool added = !was && !few__recipe_value(&r->recipe, now.at[i].key); /* a newer few's default */

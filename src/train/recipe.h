@@ -22,7 +22,7 @@ struct few_train_keys { /* the trainer's own keys; see options[] in recipe.c */
   int64_t steps, batch, shards, workers, seed;
   double lr, lr_floor, beta1, beta2, eps, weight_decay, clip;
   int lr_shape;
-  int init; /* 0 teacher, 1 fresh */
+  char init[1024]; /* "teacher", "fresh", or a model's file */
   int64_t lr_warmup, lr_reference;
   int64_t fake_updates;
   double fake_lr;
@@ -66,6 +66,7 @@ struct few_run_recipe {
   struct few_net_spec spec; /* of the student */
   few_data *data;
   few_model *teacher;                 /* NULL: none */
+  few_model *start;                   /* whose weights the student starts with; NULL: keys.init */
   few_model *fake;                    /* the fake network's architecture; NULL: none is trained */
   char teacher_hash[FEW_SHA256_TEXT]; /* of the file that was loaded; "" without one */
   double guidance_min, guidance_max;
@@ -104,7 +105,17 @@ enum { FEW_FEATURES_SPEC = 2500 };
 void few__run_recipe_features(const struct few_run_recipe *r, const char *given,
                               char spec[FEW_FEATURES_SPEC]);
 /* FEW_E_INVALID if the run in `path` (a recipe.ini) was another one: names the key that differs.
- * Keys that do not change what is learned may differ. */
-few_status few__run_recipe_same(few_ctx *ctx, const struct few_run_recipe *r, const char *path);
+ * Keys that do not change what is learned may differ, and so may `steps`: *steps is what it was. */
+few_status few__run_recipe_same(few_ctx *ctx, const struct few_run_recipe *r, const char *path,
+                                int64_t *steps);
+
+/* ---- length.c ---- */
+
+/* FEW_E_INVALID where a run that has done `done` steps of `was` cannot go on as one of
+ * r->keys.steps. `dir` is its directory. */
+few_status few__run_length_check(few_ctx *ctx, const struct few_run_recipe *r, const char *dir,
+                                 int64_t was, int64_t done);
+/* The learning rate of a recipe whose objectives are known. */
+few_status few__run_lr(few_ctx *ctx, struct few_run_recipe *r);
 
 #endif

@@ -88,9 +88,10 @@ static few_status make_model(struct training *t) {
   FEW_TRY(
       few__model_create(t->ctx, &t->model, r->net, r->net_opts, &r->spec, (uint64_t)r->keys.seed));
   few_model *m = t->model;
-  if (r->teacher) {
-    m->data_mean = r->teacher->data_mean;
-    m->data_scale = r->teacher->data_scale;
+  const few_model *units = r->teacher ? r->teacher : r->start;
+  if (units) {
+    m->data_mean = units->data_mean;
+    m->data_scale = units->data_scale;
   } else {
     struct few_data_scale s = few_data_scale_to(r->data, r->spec.sigma_data);
     m->data_mean = s.mean;
@@ -108,10 +109,11 @@ static few_status make_model(struct training *t) {
   return FEW_OK;
 }
 
-/* Values of a network that begins as the teacher wherever names and shapes agree; one that predicts
- * another thing begins its last layer anew. */
-static void start_as(const few_model *from, const few_model *to, float *values) {
+/* Values of a network that begins as another wherever names and shapes agree, and how many tensors
+ * those are; one that predicts another thing begins with a new last layer. */
+static int start_as(const few_model *from, const few_model *to, float *values) {
   const bool last_too = from->spec.predicts == to->spec.predicts;
+  int n = 0;
   for (int i = 0; i < from->params.n; i++) {
     const struct few_param_row *a = &from->params.at[i];
     int k = few__params_find(&to->params, a->name);
@@ -119,7 +121,30 @@ static void start_as(const few_model *from, const few_model *to, float *values) 
     if (k < 0 || !few_shape_equal(a->shape, to->params.at[k].shape)) continue;
     memcpy(values + to->params.at[k].offset, from->values + a->offset,
            (size_t)few_shape_count(a->shape) * sizeof(float));
+    n++;
   }
+  return n;
+}
+
+/* A network of another shape shares nothing with the teacher, and begins like any other: that is
+ * worth a word. A model that was named as the start is all of it, or a mistake. */
+static few_status start_student(struct training *t, float *values) {
+  const struct few_run_recipe *r = &t->recipe;
+  const few_model *m = t->model, *from = r->start ? r->start : r->teacher;
+  if (!strcmp(r->keys.init, "fresh") || !from || !r->objective[0].def->starts_as_teacher)
+    return FEW_OK;
+  const int n = start_as(from, m, values);
+  if (r->start && n < m->params.n)
+    return few__fail(t->ctx, FEW_E_INVALID,
+                     "init = %s: of the student's %d tensors it has %d: give a model of the same "
+                     "net, with the same options",
+                     r->keys.init, m->params.n, n);
+  if (!n)
+    few__log(t->ctx, FEW_LOG_WARN,
+             "%s: the student shares no weights with teacher %s and begins with random ones "
+             "(init = fresh says so)",
+             r->recipe.place, r->keys.teacher);
+  return FEW_OK;
 }
 
 static uint64_t layout_of(const struct few_params *p, uint64_t h) {
@@ -164,8 +189,7 @@ static few_status make_state(struct training *t) {
                                     *teacher ? few__hash(teacher, strlen(teacher), 0) : 0};
   memcpy(a->param, t->model->values, (size_t)p->total * sizeof(float));
   few__params_init(&t->head, (uint64_t)t->recipe.keys.seed, a->param + p->total);
-  const bool fresh = t->recipe.keys.init || !t->recipe.objective[0].def->starts_as_teacher;
-  if (t->recipe.teacher && !fresh) start_as(t->recipe.teacher, t->model, a->param);
+  FEW_TRY(start_student(t, a->param));
   start_fake(t);
   if (a->ema) memcpy(a->ema, a->param, (size_t)p->total * sizeof(float));
   if (a->target) memcpy(a->target, a->param, (size_t)p->total * sizeof(float));
@@ -173,18 +197,21 @@ static few_status make_state(struct training *t) {
   return FEW_OK;
 }
 
-static few_status open_directory(struct training *t) {
-  const char *teacher = t->recipe.keys.teacher;
+/* *steps: of the run as it was, 0 if there is none. */
+static few_status open_directory(struct training *t, int64_t *steps) {
+  const struct few_train_keys *k = &t->recipe.keys;
   char *recipe = NULL, *model = NULL;
   few_status st;
   FEW_GOTO(few__run_dir_open(t->ctx, t->dir, &t->lock));
   FEW_GOTO(few__path_join(t->ctx, &recipe, t->dir, "recipe.ini"));
   FEW_GOTO(few__path_join(t->ctx, &model, t->dir, "model.safetensors"));
-  if (few__path_exists(recipe)) FEW_GOTO(few__run_recipe_same(t->ctx, &t->recipe, recipe));
-  if (*teacher && few__path_same(teacher, model))
+  *steps = 0;
+  if (few__path_exists(recipe)) FEW_GOTO(few__run_recipe_same(t->ctx, &t->recipe, recipe, steps));
+  const bool teacher = few__path_same(k->teacher, model);
+  if (teacher || few__path_same(k->init, model))
     st = few__fail(t->ctx, FEW_E_INVALID,
-                   "teacher = %s is the file that this run writes: take another run directory",
-                   teacher);
+                   "%s = %s is the file that this run writes: take another run directory",
+                   teacher ? "teacher" : "init", teacher ? k->teacher : k->init);
 out:
   few__free(t->ctx, recipe);
   few__free(t->ctx, model);
@@ -208,7 +235,8 @@ out:
 static few_status set_up(struct training *t) {
   const struct few_train_keys *k = &t->recipe.keys;
   int workers = k->workers ? (int)k->workers : few_ctx_workers(t->ctx);
-  FEW_TRY(open_directory(t));
+  int64_t steps_before;
+  FEW_TRY(open_directory(t, &steps_before));
   FEW_TRY(few__workers_create(t->ctx, &t->workers, workers));
   FEW_TRY(few__space_open(t->ctx, &t->space, t->workers, few__backend_of(t->ctx)));
   if (t->space.device && !t->recipe.optim->moments)
@@ -225,6 +253,8 @@ static few_status set_up(struct training *t) {
   FEW_TRY(few__saving_open(t->ctx, &t->saving, &saving));
   bool found;
   FEW_TRY(few__checkpoint_read(t->ctx, &t->state, t->dir, &t->id, &found));
+  if (steps_before)
+    FEW_TRY(few__run_length_check(t->ctx, &t->recipe, t->dir, steps_before, t->state.step));
   FEW_TRY(write_recipe(t));
   if (t->recipe.needs_pairs) FEW_TRY(few__pairs_open(t->ctx, &t->pairs, &t->recipe, t->dir));
   if (!found) FEW_TRY(few__save(t->saving, false));

@@ -7,8 +7,8 @@ fail() {
 loop() {
   run=$1
   shift
-  "$few" loop "$here/moons.ini" --run "$run" --real 200 --synthetic 150 --steps 4 --quiet "$@" steps=20 \
-    checkpoint_every=20
+  "$few" loop "$here/moons.ini" --run "$run" --real 200 --synthetic 150 --steps 4 --quiet steps=20 \
+    checkpoint_every=20 "$@"
 }
 loop whole --kind augment --generations 3 || fail "no loop"
 head -1 whole/loop.csv
@@ -27,6 +27,7 @@ echo '{"numbers":[null]}' >part/generation-003/eval.json
 loop part --kind augment --generations 3 2>&1 | grep -o "number 0 has no name.*"
 loop part --kind fresh --generations 3 2>&1 | grep -c "is of another loop"
 loop part --kind augment --generations 3 lr=0.5 2>&1 | grep -o "was run with lr = [^,]*"
+loop part --kind augment --generations 4 steps=30 2>&1 | grep -o "was run with steps = [^,]*"
 "$few" loop "$here/moons.ini" --run fresh --kind fresh --generations 9 --real 60000 2>&1 |
   grep -o "60000 real items for each generation.*"
 "$few" loop "$here/moons.ini" --run a,b --generations 1 2>&1 | grep -o "cannot hold a comma"
