@@ -42,21 +42,31 @@ static void gather(struct few_run_recipe *r) {
   }
 }
 
+/* The objective before number `n` that has a target; NULL: none. */
+static const struct few_objective_def *with_target(const struct few_run_recipe *r, int n) {
+  for (int i = 0; i < n; i++)
+    if (r->objective[i].def->target != FEW_TARGET_NONE) return r->objective[i].def;
+  return NULL;
+}
+
 /* One student has one target, one second time and one kind of data. */
 static few_status check_sum(few_ctx *ctx, const struct few_run_recipe *r) {
   const struct few_objective_def *first = r->objective[0].def;
   for (int i = 1; i < r->n_objectives; i++) {
     const struct few_objective_def *d = r->objective[i].def;
+    const struct few_objective_def *other = first;
     const char *why = NULL;
     if (d->classifies || first->classifies) why = "a classifier's loss stands alone";
-    if (d->target != FEW_TARGET_NONE && d->target != r->target)
-      why = "each wants a target network of its own";
     if (d->span != first->span) why = "they do not tell the student the same of a step's length";
     if (d->pairs != first->pairs) why = "one wants the data, the other the teacher's pairs";
     if (d->stages && !first->stages) why = "the second has stages: put it first";
+    if (!why && d->target != FEW_TARGET_NONE && with_target(r, i)) {
+      other = with_target(r, i);
+      why = "each has a target network that moves in its own way";
+    }
     if (why)
       return few__fail(ctx, FEW_E_INVALID, "%s: %s and %s cannot be added: %s", r->recipe.place,
-                       first->name, d->name, why);
+                       other->name, d->name, why);
   }
   return FEW_OK;
 }

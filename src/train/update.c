@@ -10,16 +10,16 @@ static double ema_beta(const struct few_run_state *s, const struct few_train_key
                           : few__ema_beta_half_life(k->ema, k->ema_ramp, seen, batch);
 }
 
+/* By the decay of the step just made, k of mu(k). One objective at most has such a target. */
 void few__follow(struct few_run_state *s, const struct few_run_recipe *r) {
   const struct few_run_arrays *a = &s->there;
   if (!a->target || r->target != FEW_TARGET_AVERAGE) return;
-  const struct few_clock at = few__run_clock(r, s->step, s->stretch);
-  for (int i = 0; i < r->n_objectives; i++) {
-    const struct few_run_objective *o = &r->objective[i];
-    if (o->def->target == FEW_TARGET_AVERAGE)
-      few__space_follow(s->space, o->def->target_decay(o->opts, &at), s->n_model, a->target,
-                        a->param);
-  }
+  const struct few_clock at = few__run_clock(r, s->step > 0 ? s->step - 1 : 0, s->stretch);
+  int i = 0;
+  while (r->objective[i].def->target != FEW_TARGET_AVERAGE) i++;
+  assert(i < r->n_objectives);
+  const double decay = r->objective[i].def->target_decay(r->objective[i].opts, &at);
+  few__space_follow(s->space, decay, s->n_model, a->target, a->param);
 }
 
 void few__update(struct few_run_state *s, const struct few_run_recipe *r,

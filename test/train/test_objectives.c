@@ -134,6 +134,10 @@ static void test_refusals(void **state) {
           "is not below the start");
   refused((const char *[]){TEACHER, "labels=no", "objective=sct + classifier", NULL},
           "cannot be added");
+  refused((const char *[]){TEACHER, "labels=no", "objective=scd + cd + ct", NULL},
+          "cd and ct cannot be added: each has a target network");
+  refused((const char *[]){TEACHER, "labels=no", "objective=progressive + cd", "steps=8", NULL},
+          "progressive and cd cannot be added");
   refused((const char *[]){TEACHER, "labels=no", "objective=sct", "balance=often", NULL},
           "fixed, gradnorm, minnorm, primary");
   refused((const char *[]){TEACHER, "labels=no", "objective=scd + sct", "sct.p_maen=1", NULL},
