@@ -256,8 +256,8 @@ static few_status set_up(struct training *t) {
   if (steps_before)
     FEW_TRY(few__run_length_check(t->ctx, &t->recipe, t->dir, steps_before, t->state.step));
   FEW_TRY(write_recipe(t));
+  if (!found) FEW_TRY(few__save(t->saving, false)); /* says whose pairs the directory holds */
   if (t->recipe.needs_pairs) FEW_TRY(few__pairs_open(t->ctx, &t->pairs, &t->recipe, t->dir));
-  if (!found) FEW_TRY(few__save(t->saving, false));
   if (found && t->state.step)
     few__log(t->ctx, FEW_LOG_INFO, "resuming %s at step %" PRId64, t->dir, t->state.step);
   return few__journal_open(t->ctx, &t->journal, t->dir, t->state.step);
