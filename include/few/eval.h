@@ -124,8 +124,9 @@ struct few_search_opts {
 #define FEW_SEARCH_OPTS_INIT \
   { FEW_SEARCH_OPTS_VERSION, NULL, "pixels", NULL, 2, 0, 0, 0, 1.0, -1, 0.02 }
 /* The times become the model's own (few_model_info; few_model_save keeps them); after a failure it
- * has those it had. values[steps] (may be NULL): the measure with the first k + 1 of them; *looks
- * (may be NULL): how often samples were measured. */
+ * has those it had, and after FEW_E_CANCELLED with *looks above 0 those that were found by then.
+ * values[steps] (may be NULL): the measure with the first k + 1 of them; *looks (may be NULL): how
+ * often samples were measured. */
 FEW_MUST_USE few_status few_search_times(few_model *m, const struct few_search_opts *opts,
                                          double *values, int *looks);
 

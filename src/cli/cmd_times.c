@@ -61,7 +61,8 @@ static void report(const struct times_opts *o, const few_model *m, const double 
     for (int i = 0; i < info.n_times; i++) json_number(&j, NULL, values[i]);
     json_close(&j);
     json_int(&j, "looks", looks);
-    json_text(&j, "out", o->out);
+    json_text(&j, "out", info.n_times == o->steps ? o->out : NULL);
+    json_bool(&j, "complete", info.n_times == o->steps);
     json_close(&j);
     return;
   }
@@ -90,10 +91,16 @@ static int search(struct cli *cli, few_model *m, const struct times_opts *o) {
   int looks = 0;
   few_status st = few_search_times(m, &s, values, &looks);
   progress_clear(&cli->progress);
-  if (!st) report(o, m, values, looks);
+  const bool some = st == FEW_E_CANCELLED && looks > 0;
+  if (!st || some) report(o, m, values, looks);
   if (!st && o->out) st = few_model_save(m, o->out);
   free(values);
-  return cli_status(cli, st);
+  if (!some) return cli_status(cli, st);
+  struct few_model_info info;
+  few_model_info(m, &info);
+  cli_failed("interrupted: these are %d of %" PRId64 " times%s%s", info.n_times, o->steps,
+             o->out ? "; nothing is written to " : "", o->out ? o->out : "");
+  return CLI_STOPPED;
 }
 
 static int run(struct cli *cli, const void *opts) {

@@ -15,6 +15,7 @@ struct job {
   few_model *m;
   const struct few_search_opts *o;
   few_evaluator *evaluator;
+  bool found; /* times, which are the model's now */
 };
 
 static few_status open_evaluator(struct job *j) {
@@ -73,9 +74,12 @@ static few_status search(struct job *j, double *t, double *values, int *looks) {
                          .value = look,
                          .user = j};
   FEW_TRY(open_evaluator(j));
-  FEW_TRY(few__search_times(j->ctx, &s, t, values));
+  few_status st = few__search_times(j->ctx, &s, t, values);
   if (looks) *looks = s.evals;
-  return few_model_set_times(j->m, j->o->steps, t);
+  if (st && (st != FEW_E_CANCELLED || !s.found)) return st;
+  FEW_TRY(few_model_set_times(j->m, s.found, t));
+  j->found = true;
+  return st;
 }
 
 few_status few_search_times(few_model *m, const struct few_search_opts *opts, double *values,
@@ -83,13 +87,14 @@ few_status few_search_times(few_model *m, const struct few_search_opts *opts, do
   struct job j = {.ctx = m->ctx, .m = m, .o = opts};
   double *t = NULL, *before = m->times;
   const int n_before = m->n_times;
+  if (looks) *looks = 0;
   FEW_TRY(check(m, opts));
   FEW_TRY(FEW_NEW(m->ctx, &t, opts->steps));
   m->times = NULL;
   m->n_times = 0;
   few_status st = search(&j, t, values, looks);
-  few__free(m->ctx, st ? m->times : before);
-  if (st) {
+  few__free(m->ctx, j.found ? before : m->times);
+  if (!j.found) {
     m->times = before;
     m->n_times = n_before;
   }

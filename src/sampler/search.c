@@ -60,12 +60,14 @@ static few_status find(few_ctx *ctx, struct few_search *s, int n, double *t, str
 few_status few__search_times(few_ctx *ctx, struct few_search *s, double *t, double *values) {
   struct place best = {0, INFINITY}, now;
   assert(s->steps >= 1 && s->last > 0 && s->first > s->last && s->tolerance > 0);
-  s->evals = 0;
+  s->evals = s->found = 0;
   FEW_TRY(look(ctx, s, 1, t, s->first, &now, &best));
   if (values) values[0] = best.value;
+  s->found = 1;
   for (int n = 2; n <= s->steps; n++) {
     FEW_TRY(find(ctx, s, n, t, &best));
     if (values) values[n - 1] = best.value;
+    s->found = n;
   }
   return FEW_OK;
 }

@@ -13,6 +13,7 @@ struct few_search {
   few_status (*value)(void *user, int n, const double *t, double *out);
   void *user;
   int evals; /* out: calls of value */
+  int found; /* out: times that are known, also after a failure */
 };
 
 /* t[steps], and values[k] (may be NULL) of the first k + 1 of them. */

@@ -84,10 +84,55 @@ static void test_pictures(void **state) {
   few_eval_report_free(r);
 }
 
+static void stop_at_third(void *user, few_log_level level, const char *message) {
+  if (level == FEW_LOG_INFO && !strncmp(message, "3 times", 7)) *(int *)user = 1;
+}
+static int stopping(void *user, const struct few_progress *p) {
+  (void)p;
+  return *(int *)user;
+}
+
+/* A search that is cancelled while it looks for the third time has the first two. */
+static void test_stops_with_what_it_has(void **state) {
+  struct files *f = *state;
+  struct few_search_opts o = FEW_SEARCH_OPTS_INIT;
+  struct few_ctx_opts c = FEW_CTX_OPTS_INIT;
+  struct few_model_info info;
+  few_ctx *ctx;
+  int stop = 0, looks, all;
+  double values[3], whole[3];
+  c.user = &stop;
+  c.log = stop_at_third;
+  c.progress = stopping;
+  assert_int_equal(few_ctx_create(&ctx, &c), FEW_OK);
+  few_model *a = test_model_new(ctx, TEST_MLP), *b = test_model_new(f->ctx, TEST_MLP);
+  snprintf(a->sampler, sizeof a->sampler, "consistency");
+  snprintf(b->sampler, sizeof b->sampler, "consistency");
+  o.reference = "toy:moons";
+  o.steps = 3;
+  o.n = o.n_reference = 50;
+  o.tolerance = 0.3;
+  assert_ok(f->ctx, few_search_times(b, &o, whole, &all));
+  assert_int_equal(few_search_times(a, &o, values, &looks), FEW_E_CANCELLED);
+  assert_true(looks > 2 && looks < all);
+  few_model_info(a, &info);
+  assert_int_equal(info.n_times, 2);
+  for (int i = 0; i < 2; i++) assert_true(values[i] == whole[i] && info.times[i] == b->times[i]);
+  stop = 1; /* before the first look is done: the model keeps what it has */
+  assert_int_equal(few_search_times(a, &o, values, &looks), FEW_E_CANCELLED);
+  assert_int_equal(looks, 0);
+  few_model_info(a, &info);
+  assert_int_equal(info.n_times, 2);
+  few_model_free(a);
+  few_model_free(b);
+  few_ctx_free(ctx);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_points, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_pictures, files_setup, files_teardown),
+      cmocka_unit_test_setup_teardown(test_stops_with_what_it_has, files_setup, files_teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
