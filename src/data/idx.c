@@ -5,10 +5,14 @@
  *   byte  3      number of dimensions: images 3 [N,H,W] or 4 [N,H,W,C], labels 1 [N]
  *   then         the dimensions, 32 bits each, most significant byte first; then the entries
  *
- * The header's claim is compared with the bytes at hand before it is believed. A file cut short
+ * The header's claim is compared with the bytes at hand before it is believed; in a plain file
+ * before the rest of it is read. A file cut short
  * keeps its complete items under the skip policy; bytes beyond the end are an error under both,
  * for then the header is wrong.
  */
+#include "io/feed.h"
+#include "io/file.h"
+#include "io/gzip.h"
 #include "reader.h"
 
 enum { UNSIGNED_BYTE = 8, MAX_DIMS = 4 };
@@ -25,9 +29,9 @@ static int64_t big_endian(const uint8_t *p) {
   return (int64_t)p[0] << 24 | (int64_t)p[1] << 16 | (int64_t)p[2] << 8 | (int64_t)p[3];
 }
 
+/* p: at least the header, where the file is no shorter. */
 static few_status parse_header(few_ctx *ctx, const char *path, int min_dims, int max_dims,
-                               struct idx *f) {
-  const uint8_t *p = f->bytes;
+                               const uint8_t *p, struct idx *f) {
   if (f->size < 4)
     return few__fail(ctx, FEW_E_FORMAT, "%s: %zu bytes are too few for an IDX file", path, f->size);
   f->n_dims = p[3];
@@ -49,24 +53,50 @@ static few_status parse_header(few_ctx *ctx, const char *path, int min_dims, int
   return FEW_OK;
 }
 
+static int64_t item_bytes(const struct idx *f) {
+  int64_t item = 1;
+  for (int i = 1; i < f->n_dims; i++) item *= f->dim[i]; /* <= 2^45 */
+  return item;
+}
+
+/* More bytes than the header knows of: an error under both policies. */
+static few_status check_end(few_data *d, const char *path, const struct idx *f) {
+  const int64_t more = (int64_t)(f->size - f->header) - f->dim[0] * item_bytes(f);
+  if (more <= 0) return FEW_OK;
+  return few__fail(d->ctx, FEW_E_FORMAT,
+                   "%s: goes on for %lld bytes after its %lld items; the header is wrong or two "
+                   "files were joined",
+                   path, (long long)more, (long long)f->dim[0]);
+}
+
+/* The head of a plain file shows whether the rest is worth reading. */
+static few_status look_at(few_data *d, const char *path, int min_dims, int max_dims) {
+  struct few_feed from;
+  const uint8_t *head;
+  size_t n;
+  FEW_TRY(few__feed_open(d->ctx, &from, path));
+  struct idx f = {.size = (size_t)from.size};
+  few_status st = few__feed_peek(&from, &head, &n);
+  if (!st && !few__gzip_is(head, n)) {
+    st = parse_header(d->ctx, path, min_dims, max_dims, head, &f);
+    if (!st) st = check_end(d, path, &f);
+  }
+  few__feed_close(&from);
+  return st;
+}
+
 /* Read a file, check its header and compare its size with it. */
 static few_status read_idx(few_data *d, const char *path, int min_dims, int max_dims,
                            const struct few_data_opts *o, struct idx *f) {
+  if (few__path_is_file(path)) FEW_TRY(look_at(d, path, min_dims, max_dims));
   FEW_TRY(few__data_read_bytes(d, path, &f->bytes, &f->size));
-  FEW_TRY(parse_header(d->ctx, path, min_dims, max_dims, f));
-  int64_t item = 1, body = (int64_t)(f->size - f->header);
-  for (int i = 1; i < f->n_dims; i++) item *= f->dim[i]; /* <= 2^45 */
-  f->complete = body / item;
-  if (f->complete < f->dim[0])
-    return few__data_broken(d, o, f->dim[0] - f->complete,
-                            "%s: cut short at byte %zu, inside item %lld of %lld", path, f->size,
-                            (long long)f->complete, (long long)f->dim[0]);
-  if (body != f->dim[0] * item)
-    return few__fail(d->ctx, FEW_E_FORMAT,
-                     "%s: goes on for %lld bytes after its %lld items; the header is wrong or two "
-                     "files were joined",
-                     path, (long long)(body - f->dim[0] * item), (long long)f->dim[0]);
-  return FEW_OK;
+  FEW_TRY(parse_header(d->ctx, path, min_dims, max_dims, f->bytes, f));
+  FEW_TRY(check_end(d, path, f));
+  f->complete = (int64_t)(f->size - f->header) / item_bytes(f);
+  if (f->complete == f->dim[0]) return FEW_OK;
+  return few__data_broken(d, o, f->dim[0] - f->complete,
+                          "%s: cut short at byte %zu, inside item %lld of %lld", path, f->size,
+                          (long long)f->complete, (long long)f->dim[0]);
 }
 
 static few_status take_images(few_data *d, const char *path, const struct few_data_opts *o) {

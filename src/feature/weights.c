@@ -6,31 +6,32 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "io/feed.h"
 #include "io/file.h"
 
 static const size_t max_bytes = (size_t)1 << 32;
 
-few_status few__weights_parse(few_ctx *ctx, struct few_weights *out, const char *path,
-                              const void *bytes, size_t n) {
-  struct few_sha256 sha;
-  *out = (struct few_weights){.path = few__strdup(ctx, path)};
-  if (!out->path) return few__fail(ctx, FEW_E_MEMORY, "out of memory: weights");
-  few__sha256_start(&sha);
-  few__sha256_add(&sha, bytes, n);
-  few__sha256_end(&sha, out->hash);
-  few_status st = few__pth_is(bytes, n) ? few__pth_parse(ctx, &out->pth, path, bytes, n)
-                                        : few__st_parse(ctx, &out->st, path, bytes, n);
-  if (st) few__weights_free(ctx, out);
-  return st;
+static few_status read_kind(few_ctx *ctx, struct few_weights *out, const char *path) {
+  struct few_feed from;
+  const uint8_t *head;
+  size_t n;
+  FEW_TRY(few__feed_open(ctx, &from, path));
+  few_status st = few__feed_peek(&from, &head, &n);
+  const bool pth = !st && few__pth_is(head, n);
+  few__feed_close(&from);
+  FEW_TRY(st);
+  return pth ? few__pth_read(ctx, &out->pth, path, max_bytes)
+             : few__st_read(ctx, &out->st, path, max_bytes);
 }
 
 few_status few__weights_read(few_ctx *ctx, struct few_weights *out, const char *path) {
-  char *bytes;
-  size_t n;
   *out = (struct few_weights){0};
-  FEW_TRY(few__file_read(ctx, &bytes, &n, path, max_bytes));
-  few_status st = few__weights_parse(ctx, out, path, bytes, n);
-  few__free(ctx, bytes);
+  FEW_TRY(few__file_check(ctx, path)); /* it is opened more than once */
+  out->path = few__strdup(ctx, path);
+  few_status st = out->path ? read_kind(ctx, out, path)
+                            : few__fail(ctx, FEW_E_MEMORY, "out of memory: weights");
+  if (!st) st = few__sha256_file(ctx, out->hash, path);
+  if (st) few__weights_free(ctx, out);
   return st;
 }
 

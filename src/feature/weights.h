@@ -14,9 +14,6 @@ struct few_weights {
 };
 
 few_status few__weights_read(few_ctx *ctx, struct few_weights *out, const char *path);
-/* The same from memory; `path` is for messages. */
-few_status few__weights_parse(few_ctx *ctx, struct few_weights *out, const char *path,
-                              const void *bytes, size_t n);
 void few__weights_free(few_ctx *ctx, struct few_weights *w);
 
 /* The numbers of a tensor of exactly this shape, as floats; *out is yours. A failure names file,

@@ -59,6 +59,13 @@ void few__feed_close(struct few_feed *s) {
   *s = (struct few_feed){.fd = -1};
 }
 
+few_status few__feed_limit(const struct few_feed *s, size_t max_bytes) {
+  if (s->size <= max_bytes) return FEW_OK;
+  return few__fail(s->ctx, FEW_E_FORMAT,
+                   "%s is larger than the %zu bytes allowed here: is it the file you meant?",
+                   s->place, max_bytes);
+}
+
 /* Up to n bytes of the file; *got is 0 at its end. */
 static few_status read_some(struct few_feed *s, void *out, size_t n, size_t *got) {
   ssize_t k;

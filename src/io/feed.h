@@ -23,6 +23,9 @@ void few__feed_memory(few_ctx *ctx, struct few_feed *s, const char *place, const
                       size_t n);
 void few__feed_close(struct few_feed *s);
 
+/* FEW_E_FORMAT where it has more bytes than that. */
+few_status few__feed_limit(const struct few_feed *s, size_t max_bytes);
+
 /* The next n bytes. FEW_E_FORMAT where the file ends before. */
 few_status few__feed_read(struct few_feed *s, void *out, size_t n);
 /* Look at the first bytes without taking them: at most FEW_FEED_PEEK, before any other call.

@@ -3,8 +3,9 @@
  * A gzip file (RFC 1952) is one or more members, each a header, deflate data, and the CRC-32 and
  * length of what comes out, which zlib checks. The first two bytes, 1f 8b, tell it from other
  * files. The limit is on what comes out: deflate packs up to 1032 to 1, so a small file may hold a
- * large one. Anything after the last member that is no member is an error, for it is not ours to
- * guess what was meant.
+ * large one. Data that mean something pack 2 to 20 to 1; over 64 to 1 more than 16 MB are refused,
+ * and who does mean that much nothing can unpack it first. Anything after the last member that is
+ * no member is an error, for it is not ours to guess what was meant.
  */
 #define ZLIB_CONST
 #include "io/gzip.h"
@@ -13,6 +14,8 @@
 #include <zlib.h>
 
 #include "io/file.h"
+
+enum { RATIO_MAX = 64, FREE = 1 << 24 };
 
 struct job {
   few_ctx *ctx;
@@ -43,10 +46,29 @@ static few_status out_of_memory(struct job *j) {
   return few__fail(j->ctx, FEW_E_MEMORY, "%s: out of memory after %zu bytes", j->place, j->n);
 }
 
-/* Room for at least one byte more than max, so that too much is seen. */
+/* How much may come out of the file. */
+static size_t most(const struct job *j) {
+  const size_t by_ratio = few__mul_size(j->in_n, RATIO_MAX),
+               bound = by_ratio > FREE ? by_ratio : FREE;
+  return j->max < bound ? j->max : bound;
+}
+
+static few_status too_much(struct job *j) {
+  if (j->n > j->max)
+    return few__fail(
+        j->ctx, FEW_E_FORMAT,
+        "%s inflates to more than the %zu bytes allowed here: is it the file you meant?", j->place,
+        j->max);
+  return few__fail(j->ctx, FEW_E_FORMAT,
+                   "%s inflates to more than %d times its size: if you mean it, unpack it with "
+                   "gunzip first",
+                   j->place, RATIO_MAX);
+}
+
+/* Room for at least one byte more than that, so that too much is seen. */
 static few_status make_room(struct job *j) {
   if (j->n < j->cap) return FEW_OK;
-  size_t limit = j->max < SIZE_MAX ? j->max + 1 : j->max;
+  size_t limit = most(j) < SIZE_MAX ? most(j) + 1 : SIZE_MAX;
   size_t cap = j->cap <= limit / 2 ? j->cap * 2 : limit;
   if (cap < 4096) cap = 4096;
   char *p = few__realloc(j->ctx, j->out, cap);
@@ -69,11 +91,7 @@ static few_status step(struct job *j, bool *end) {
   int code = inflate(&j->z, Z_NO_FLUSH);
   j->in_at += given - j->z.avail_in;
   j->n += room - j->z.avail_out;
-  if (j->n > j->max)
-    return few__fail(
-        j->ctx, FEW_E_FORMAT,
-        "%s inflates to more than the %zu bytes allowed here: is it the file you meant?", j->place,
-        j->max);
+  if (j->n > most(j)) return too_much(j);
   *end = code == Z_STREAM_END;
   if (code == Z_OK || code == Z_STREAM_END) return FEW_OK;
   if (code == Z_MEM_ERROR) return out_of_memory(j);
@@ -99,7 +117,7 @@ static few_status inflate_all(struct job *j) {
   return st;
 }
 
-static bool is_gzip(const void *bytes, size_t n) {
+bool few__gzip_is(const void *bytes, size_t n) {
   return n >= 2 && memcmp(bytes, "\x1f\x8b", 2) == 0;
 }
 
@@ -116,7 +134,7 @@ static few_status copy_plain(struct job *j) {
 few_status few__gzip_parse(few_ctx *ctx, char **out, size_t *n_out, const char *place,
                            const void *bytes, size_t n, size_t max_bytes) {
   struct job j = {.ctx = ctx, .place = place, .in = bytes, .in_n = n, .max = max_bytes};
-  few_status st = is_gzip(bytes, n) ? inflate_all(&j) : copy_plain(&j);
+  few_status st = few__gzip_is(bytes, n) ? inflate_all(&j) : copy_plain(&j);
   if (st) few__free(ctx, j.out);
   *out = st ? NULL : j.out;
   *n_out = st ? 0 : j.n;
@@ -130,7 +148,7 @@ few_status few__gzip_read(few_ctx *ctx, char **out, size_t *n, const char *path,
   *n = 0;
   FEW_TRY(few__file_read(ctx, &bytes, &packed, path,
                          max_bytes < SIZE_MAX - slack ? max_bytes + slack : SIZE_MAX));
-  if (!is_gzip(bytes, packed) && packed <= max_bytes) { /* spare the copy */
+  if (!few__gzip_is(bytes, packed) && packed <= max_bytes) { /* spare the copy */
     *out = bytes;
     *n = packed;
     return FEW_OK;

@@ -4,9 +4,12 @@
 
 #include "base/base.h"
 
+bool few__gzip_is(const void *bytes, size_t n); /* by its first 2 bytes */
+
 /* Read a file; if its content is gzip (whatever its name), inflate it. *out is yours (few__free),
  * at most max_bytes long, 64-byte aligned, and NULL on failure. Truncated or damaged data is
- * FEW_E_FORMAT with the offset in the file. */
+ * FEW_E_FORMAT with the offset in the file; so is what inflates to over 16 MB and over 64 times its
+ * size. */
 few_status few__gzip_read(few_ctx *ctx, char **out, size_t *n, const char *path, size_t max_bytes);
 few_status few__gzip_parse(few_ctx *ctx, char **out, size_t *n_out, const char *place,
                            const void *bytes, size_t n, size_t max_bytes);

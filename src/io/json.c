@@ -2,6 +2,10 @@
  *
  * Jansson bounds the depth of nesting (2048) and checks UTF-8; we also refuse a key given twice,
  * which readers of JSON disagree about, and a NUL inside a string, which would cut it short.
+ *
+ * "{}," are three bytes of text and some 300 of memory. So the values are counted before they are
+ * made, and a text whose values would fill more than 128 MB is refused: a header of safetensors
+ * with 70,000 tensors has room in that.
  */
 #include "io/json.h"
 
@@ -9,9 +13,35 @@
 
 #include "io/file.h"
 
+enum { MEMORY_MAX = 1 << 27, CONTAINER = 256, MEMBER = 96, ITEM = 64 };
+
+/* What jansson takes for the values of a text, roughly and from above. */
+static size_t memory_of(const char *text, size_t n) {
+  size_t sum = n;
+  bool inside = false; /* a string */
+  for (size_t i = 0; i < n; i++) {
+    const char c = text[i];
+    if (c == '"') inside = !inside;
+    if (inside) {
+      if (c == '\\') i++;
+    } else {
+      sum += c == '{' || c == '[' ? CONTAINER : c == ':' ? MEMBER : c == ',' ? ITEM : 0;
+    }
+  }
+  return sum;
+}
+
 few_status few__json_parse(few_ctx *ctx, json_t **out, const char *place, const char *text,
                            size_t n) {
   json_error_t e;
+  *out = NULL;
+  const size_t memory = memory_of(text, n);
+  if (memory > MEMORY_MAX)
+    return few__fail(
+        ctx, FEW_E_FORMAT,
+        "%s: its JSON has so many values that they would fill %zu MB, more than %d: is "
+        "it the file you meant?",
+        place, memory >> 20, MEMORY_MAX >> 20);
   *out = json_loadb(text, n, JSON_REJECT_DUPLICATES, &e);
   if (*out) return FEW_OK;
   if (json_error_code(&e) == json_error_out_of_memory)

@@ -12,6 +12,7 @@
 
 #include <inttypes.h>
 
+#include "io/feed.h"
 #include "io/file.h"
 
 enum { MAGIC = 6, HEADER_MAX = 65535, ALIGN = 64 };
@@ -159,56 +160,69 @@ static few_status read_header(struct parse *p) {
 
 /* ---- the file ---- */
 
-/* Find the header: p->at to p->end. */
-static few_status read_preamble(struct parse *p, const unsigned char *b, size_t n) {
-  if (n < MAGIC + 4 || memcmp(b, magic, MAGIC) != 0) return bad(p, "this is no .npy file");
+/* Read the header, of which p->at to p->end is the text; *text is yours. */
+static few_status read_preamble(struct parse *p, struct few_feed *from, char **text) {
+  unsigned char b[MAGIC + 6];
+  uint32_t length = 0;
+  if (from->size < MAGIC + 4) return bad(p, "this is no .npy file");
+  FEW_TRY(few__feed_read(from, b, MAGIC + 4));
+  if (memcmp(b, magic, MAGIC) != 0) return bad(p, "this is no .npy file");
   if ((b[6] != 1 && b[6] != 2) || b[7] != 0)
     return few__fail(p->ctx, FEW_E_UNSUPPORTED,
                      "%s: version %d.%d of the npy format: save a plain array with numpy.save",
                      p->place, b[6], b[7]);
-  size_t start = b[6] == 1 ? MAGIC + 4 : MAGIC + 6, length = 0;
-  if (n < start) return bad(p, "the file is truncated");
-  memcpy(&length, b + MAGIC + 2, start - MAGIC - 2);
+  const size_t more = b[6] == 1 ? 0 : 2; /* the length has four bytes in version 2 */
+  if (from->size - from->taken < more) return bad(p, "the file is truncated");
+  FEW_TRY(few__feed_read(from, b + MAGIC + 4, more));
+  memcpy(&length, b + MAGIC + 2, 2 + more);
   if (length > HEADER_MAX) return bad(p, "the header is too long");
-  if (length > n - start) return bad(p, "the file is truncated");
-  p->at = (const char *)b + start;
+  if (length > from->size - from->taken) return bad(p, "the file is truncated");
+  FEW_TRY(few__new(p->ctx, text, length + 1, 1));
+  p->at = *text;
   p->end = p->at + length;
-  return FEW_OK;
+  return few__feed_read(from, *text, length);
 }
 
-static few_status read_array(struct parse *p, const char *bytes, size_t n) {
+static few_status read_array(struct parse *p, struct few_feed *from) {
   struct few_npy *a = p->out;
-  FEW_TRY(read_preamble(p, (const unsigned char *)bytes, n));
-  const char *data = p->end;
-  FEW_TRY(read_header(p));
+  char *text = NULL;
+  few_status st = read_preamble(p, from, &text);
+  if (!st) st = read_header(p);
+  few__free(p->ctx, text);
+  FEW_TRY(st);
   if (!few__store_count(a->store, a->rank, a->dim, &a->count, &a->bytes))
     return bad(p, "the shape has too many elements for this machine");
-  size_t rest = n - (size_t)(data - bytes);
+  const uint64_t rest = from->size - from->taken;
   if (rest != a->bytes)
     return few__fail(p->ctx, FEW_E_FORMAT,
-                     "%s: %zu bytes of numbers where the shape needs %zu: save it again", p->place,
-                     rest, a->bytes);
-  FEW_TRY(few__new(p->ctx, &a->data, rest, 1));
-  memcpy(a->data, data, rest);
-  return FEW_OK;
+                     "%s: %" PRIu64 " bytes of numbers where the shape needs %zu: save it again",
+                     p->place, rest, a->bytes);
+  FEW_TRY(few__new(p->ctx, &a->data, a->bytes, 1));
+  return few__feed_read(from, a->data, a->bytes);
+}
+
+static few_status parse(few_ctx *ctx, struct few_npy *out, struct few_feed *from) {
+  struct parse p = {.ctx = ctx, .place = from->place, .out = out};
+  *out = (struct few_npy){0};
+  few_status st = read_array(&p, from);
+  if (st) few__npy_free(ctx, out);
+  return st;
 }
 
 few_status few__npy_parse(few_ctx *ctx, struct few_npy *out, const char *place, const void *bytes,
                           size_t n) {
-  struct parse p = {.ctx = ctx, .place = place, .out = out};
-  *out = (struct few_npy){0};
-  few_status st = read_array(&p, bytes, n);
-  if (st) *out = (struct few_npy){0};
-  return st;
+  struct few_feed from;
+  few__feed_memory(ctx, &from, place, bytes, n);
+  return parse(ctx, out, &from);
 }
 
 few_status few__npy_read(few_ctx *ctx, struct few_npy *out, const char *path, size_t max_bytes) {
-  char *bytes;
-  size_t n;
+  struct few_feed from;
   *out = (struct few_npy){0};
-  FEW_TRY(few__file_read(ctx, &bytes, &n, path, max_bytes));
-  few_status st = few__npy_parse(ctx, out, path, bytes, n);
-  few__free(ctx, bytes);
+  FEW_TRY(few__feed_open(ctx, &from, path));
+  few_status st = few__feed_limit(&from, max_bytes);
+  if (!st) st = parse(ctx, out, &from);
+  few__feed_close(&from);
   return st;
 }
 

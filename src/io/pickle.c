@@ -6,13 +6,15 @@
  * collections.OrderedDict ...) and all others are refused, as are opcodes that a state dict does
  * not have. See Python's pickletools for the opcodes.
  *
- * Every opcode makes at most one value and one cell, so memory is bounded by the length.
+ * Every opcode makes at most one value, but an opcode is a byte and a value 56. A pickle may have
+ * 2^20 values (a tensor takes about 15), as many things on its stack, and four times as many cells.
  */
 #include "io/pickle.h"
 
 #include <stdio.h>
 
 enum { MARK = -2 }; /* on the stack, in place of a value */
+enum { VALUES_MAX = 1 << 20, CELLS_MAX = 1 << 22 };
 
 struct machine {
   few_ctx *ctx;
@@ -33,7 +35,12 @@ static few_status bad(struct machine *m, const char *what) {
 
 /* ---- the stack ---- */
 
+static few_status too_many(struct machine *m) {
+  return bad(m, "more values than any state dict has");
+}
+
 static few_status push(struct machine *m, int value) {
+  if (m->stack.n == VALUES_MAX) return too_many(m);
   FEW_TRY(FEW_GROW(m->ctx, &m->stack, m->stack.n + 1));
   m->stack.at[m->stack.n++] = value;
   return FEW_OK;
@@ -41,6 +48,7 @@ static few_status push(struct machine *m, int value) {
 
 static few_status push_new(struct machine *m, const struct few_pickle_value *v) {
   struct few_pickle *p = m->out;
+  if (p->values.n == VALUES_MAX) return too_many(m);
   FEW_TRY(FEW_GROW(m->ctx, &p->values, p->values.n + 1));
   p->values.at[p->values.n] = *v;
   return push(m, p->values.n++);
@@ -60,6 +68,7 @@ static few_status pop(struct machine *m, int *value) {
 
 static few_status append(struct machine *m, int container, int key, int value) {
   struct few_pickle *p = m->out;
+  if (p->cells.n == CELLS_MAX) return too_many(m);
   FEW_TRY(FEW_GROW(m->ctx, &p->cells, p->cells.n + 1));
   struct few_pickle_value *v = &p->values.at[container];
   int cell = p->cells.n++;
@@ -207,7 +216,7 @@ static few_status remember(struct machine *m, int index_bytes) {
   int64_t i;
   FEW_TRY(read_number(m, index_bytes, false, &i));
   if (!m->stack.n || m->stack.at[m->stack.n - 1] == MARK) return bad(m, "nothing to remember");
-  if (i > m->end - m->start || i > INT32_MAX - 1) return bad(m, "a memo number beyond reason");
+  if (i > m->end - m->start || i >= VALUES_MAX) return bad(m, "a memo number beyond reason");
   int had = m->memo.n;
   FEW_TRY(FEW_GROW(m->ctx, &m->memo, (int)i + 1));
   if (m->memo.n <= i) m->memo.n = (int)i + 1;

@@ -14,16 +14,19 @@
  * In the pickle a tensor is a call of torch._utils._rebuild_tensor_v2(storage, offset, shape,
  * strides, ...), and a storage a persistent id ("storage", torch.FloatStorage, KEY, device, count).
  * The pickle is read by pickle.c, which runs nothing.
+ *
+ * Limits against hostile files: members of the archive must be disjoint, as their lengths together
+ * show, and there are at most 16,384 storages.
  */
 #include "io/pth.h"
 
 #include <stdio.h>
 #include <zip.h>
 
-#include "io/file.h"
+#include "io/feed.h"
 #include "io/pickle.h"
 
-enum { NAME_MAX_BYTES = 512, FOLDER_MAX = 256, SHARED = 8 };
+enum { NAME_MAX_BYTES = 512, FOLDER_MAX = 256, SHARED = 8, STORAGES_MAX = 1 << 14 };
 static const char legacy_magic[] = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
 
 struct storage {
@@ -44,8 +47,8 @@ struct few_pth_hold {
 struct parse {
   few_ctx *ctx;
   const char *place;
-  const char *bytes;
-  size_t n;
+  const char *bytes; /* NULL: an archive on the disk */
+  size_t n;          /* of the file */
   struct few_pth *out;
   int cap;
   struct few_pickle pickle;
@@ -55,7 +58,8 @@ struct parse {
   } storages;
   size_t made; /* bytes of tensors so far */
 
-  zip_t *zip; /* or NULL: a legacy file */
+  zip_t *zip;  /* or NULL: a legacy file */
+  size_t read; /* bytes of its members so far */
   char folder[FOLDER_MAX];
   char *data_pkl;
 };
@@ -93,6 +97,9 @@ static few_status read_member(struct parse *p, const char *name, char **out, siz
   if ((s.valid & need) != need || s.comp_method != ZIP_CM_STORE ||
       s.encryption_method != ZIP_EM_NONE || s.size > p->n)
     return zip_failed(p, name, "a member that is packed, which torch.save does not do");
+  if (s.size > p->n - p->read)
+    return zip_failed(p, name, "members overlap: together they are longer than their file");
+  p->read += (size_t)s.size;
   zip_file_t *f = zip_fopen(p->zip, name, 0);
   if (!f) return zip_failed(p, name, "the archive is damaged");
   few_status st = few__new(p->ctx, out, s.size ? (size_t)s.size : 1, 1);
@@ -135,21 +142,26 @@ static few_status check_order(struct parse *p) {
                             p->place);
 }
 
+static zip_t *open_archive(struct parse *p, zip_error_t *error) {
+  zip_source_t *source = p->bytes ? zip_source_buffer_create(p->bytes, p->n, 0, error)
+                                  : zip_source_file_create(p->place, 0, -1, error);
+  zip_t *zip = source ? zip_open_from_source(source, ZIP_RDONLY, error) : NULL;
+  if (!zip && source) zip_source_free(source);
+  return zip;
+}
+
 static few_status open_zip(struct parse *p) {
   zip_error_t error;
   char name[NAME_MAX_BYTES];
   size_t n, used;
   zip_error_init(&error);
-  zip_source_t *source = zip_source_buffer_create(p->bytes, p->n, 0, &error);
-  if (source) p->zip = zip_open_from_source(source, ZIP_RDONLY, &error);
-  if (!p->zip && source) zip_source_free(source);
-  if (!p->zip) {
-    few_status st = few__fail(p->ctx, FEW_E_FORMAT, "%s: a broken zip archive (%s): fetch it again",
-                              p->place, zip_error_strerror(&error));
-    zip_error_fini(&error);
-    return st;
-  }
+  p->zip = open_archive(p, &error);
+  few_status st =
+      p->zip ? FEW_OK
+             : few__fail(p->ctx, FEW_E_FORMAT, "%s: a broken zip archive (%s): fetch it again",
+                         p->place, zip_error_strerror(&error));
   zip_error_fini(&error);
+  FEW_TRY(st);
   FEW_TRY(find_folder(p));
   FEW_TRY(check_order(p));
   snprintf(name, sizeof name, "%s/data.pkl", p->folder);
@@ -258,6 +270,7 @@ static few_status storage_of(struct parse *p, const char *name, const struct few
     return few__fail(p->ctx, FEW_E_UNSUPPORTED,
                      "%s: tensor `%.100s` is a %.*s: convert it to float32 first", p->place, name,
                      (int)type->length - 6, type->text + 6);
+  if (*out == STORAGES_MAX) return bad(p, name, "there are more than 16384 storages");
   if (p->zip) FEW_TRY(load_member(p, &s));
   FEW_TRY(FEW_GROW(p->ctx, &p->storages, p->storages.n + 1));
   p->storages.at[p->storages.n++] = s;
@@ -439,14 +452,15 @@ bool few__pth_is(const void *bytes, size_t n) {
   return is_zip(bytes, n) || is_tar(bytes, n) || pickle;
 }
 
-static few_status parse_file(struct parse *p) {
+/* `head` are the first bytes, n of them. */
+static few_status parse_file(struct parse *p, const char *head, size_t n) {
   FEW_TRY(FEW_NEW(p->ctx, &p->out->hold, 1));
-  if (is_zip(p->bytes, p->n)) {
+  if (is_zip(head, n)) {
     FEW_TRY(open_zip(p));
     return add_tensors(p, true);
   }
-  if (is_legacy(p->bytes, p->n)) return parse_legacy(p);
-  if (is_tar(p->bytes, p->n))
+  if (is_legacy(head, n)) return parse_legacy(p);
+  if (is_tar(head, n))
     return few__fail(
         p->ctx, FEW_E_UNSUPPORTED,
         "%s: a tar archive of PyTorch before 0.1.10: load and save it with a newer one", p->place);
@@ -454,11 +468,11 @@ static few_status parse_file(struct parse *p) {
                    p->place);
 }
 
-few_status few__pth_parse(few_ctx *ctx, struct few_pth *out, const char *place, const void *bytes,
-                          size_t n) {
+static few_status parse(few_ctx *ctx, struct few_pth *out, const char *place, const char *bytes,
+                        size_t n, const char *head, size_t n_head) {
   struct parse p = {.ctx = ctx, .place = place, .bytes = bytes, .n = n, .out = out};
   *out = (struct few_pth){0};
-  few_status st = parse_file(&p);
+  few_status st = parse_file(&p, head, n_head);
   few__pickle_free(ctx, &p.pickle);
   few__free(ctx, p.storages.at);
   few__free(ctx, p.data_pkl);
@@ -467,13 +481,34 @@ few_status few__pth_parse(few_ctx *ctx, struct few_pth *out, const char *place, 
   return st;
 }
 
-few_status few__pth_read(few_ctx *ctx, struct few_pth *out, const char *path, size_t max_bytes) {
-  char *bytes;
-  size_t n;
-  *out = (struct few_pth){0};
-  FEW_TRY(few__file_read(ctx, &bytes, &n, path, max_bytes));
-  few_status st = few__pth_parse(ctx, out, path, bytes, n);
+few_status few__pth_parse(few_ctx *ctx, struct few_pth *out, const char *place, const void *bytes,
+                          size_t n) {
+  return parse(ctx, out, place, bytes, n, bytes, n);
+}
+
+/* Of an archive libzip reads what is asked for; a legacy file has to be gone through. */
+static few_status read_feed(few_ctx *ctx, struct few_pth *out, struct few_feed *from) {
+  const uint8_t *head;
+  char *bytes = NULL;
+  size_t n, n_head;
+  FEW_TRY(few__feed_peek(from, &head, &n_head));
+  n = (size_t)from->size;
+  if (from->fd >= 0 && !is_legacy((const char *)head, n_head))
+    return parse(ctx, out, from->place, NULL, n, (const char *)head, n_head);
+  FEW_TRY(few__new(ctx, &bytes, n + 1, 1));
+  few_status st = few__feed_read(from, bytes, n);
+  if (!st) st = few__pth_parse(ctx, out, from->place, bytes, n);
   few__free(ctx, bytes);
+  return st;
+}
+
+few_status few__pth_read(few_ctx *ctx, struct few_pth *out, const char *path, size_t max_bytes) {
+  struct few_feed from;
+  *out = (struct few_pth){0};
+  FEW_TRY(few__feed_open(ctx, &from, path));
+  few_status st = few__feed_limit(&from, max_bytes);
+  if (!st) st = read_feed(ctx, out, &from);
+  few__feed_close(&from);
   return st;
 }
 

@@ -10,7 +10,8 @@
  * each must be as long as its shape says. One who wants to hide bytes in a model finds no room.
  *
  * The writer pads the header so that the data starts on a multiple of 8. Loaded data starts on a
- * multiple of 64 whatever the file did: it is moved over the header once that is parsed.
+ * multiple of 64 whatever the file did. Memory for it is taken once the header has been read and
+ * agrees with the length of the file.
  *
  * The first entry of the metadata is a digest of the whole file with the digest's own digits as
  * zeros. It stands at a fixed place, and its key or the name of its algorithm there is enough to
@@ -23,6 +24,7 @@
 #include <stdlib.h>
 
 #include "io/digest.h"
+#include "io/feed.h"
 #include "io/file.h"
 #include "io/json.h"
 
@@ -202,31 +204,39 @@ static void add_header(few_digest *d, uint64_t length, const char *header) {
   few__digest_add(d, header + after, (size_t)length - after);
 }
 
-static few_status digest_of(few_ctx *ctx, char out[FEW_DIGEST_TEXT], const char *header,
-                            size_t length, const char *data, size_t n) {
+/* The data is in memory, or still in the feed. */
+static few_status digest_of(struct parse *p, struct few_feed *from, char out[FEW_DIGEST_TEXT],
+                            const char *header, size_t length) {
   few_digest *d;
-  FEW_TRY(few__digest_start(ctx, &d));
+  const uint8_t *piece;
+  size_t n = 1;
+  few_status st = FEW_OK;
+  FEW_TRY(few__digest_start(p->ctx, &d));
   add_header(d, length, header);
-  few__digest_add(d, data, n);
+  if (p->st->hold->data) few__digest_add(d, p->st->hold->data, p->data_bytes);
+  while (!st && n && !p->st->hold->data) {
+    st = few__feed_next(from, &piece, &n);
+    if (!st) few__digest_add(d, piece, n);
+  }
   few__digest_text(d, out);
-  few__digest_free(ctx, d);
-  return FEW_OK;
+  few__digest_free(p->ctx, d);
+  return st;
 }
 
-static few_status check_digest(few_ctx *ctx, const char *place, const char *header, size_t length,
-                               const char *data, size_t n) {
+static few_status check_digest(struct parse *p, struct few_feed *from, const char *header,
+                               size_t length) {
   char text[FEW_DIGEST_TEXT];
   const bool keyed = length >= OPENING && !memcmp(header, opening, OPENING);
   const bool named = length >= OPENING + NAME && !memcmp(header + OPENING, FEW_DIGEST_NAME, NAME);
   if (!keyed && !named) return FEW_OK;
   if (keyed && length >= OPENING + FEW_DIGEST_TEXT) {
-    FEW_TRY(digest_of(ctx, text, header, length, data, n));
+    FEW_TRY(digest_of(p, from, text, header, length));
     if (!memcmp(header + OPENING, text, FEW_DIGEST_TEXT - 1)) return FEW_OK;
   }
-  return few__fail(ctx, FEW_E_FORMAT,
+  return few__fail(p->ctx, FEW_E_FORMAT,
                    "%s: its content does not match its digest: the file is damaged, or another "
                    "program changed it: fetch or make it again",
-                   place);
+                   p->place);
 }
 
 /* A digest at another place is one that a program copied which wrote the file again. */
@@ -240,46 +250,64 @@ static few_status refuse_copied_digest(struct parse *p, const char *header) {
 
 /* ---- the file ---- */
 
-static few_status header_length(few_ctx *ctx, const char *place, const char *bytes, size_t n,
-                                size_t *out) {
+static few_status header_length(struct few_feed *from, size_t *out) {
   uint64_t length = 0;
+  const uint8_t *head;
+  size_t n;
+  FEW_TRY(few__feed_peek(from, &head, &n));
   if (n < 8)
-    return few__fail(ctx, FEW_E_FORMAT, "%s: %zu bytes are too few for a safetensors file", place,
-                     n);
-  memcpy(&length, bytes, 8);
-  if (length > n - 8 || length > HEADER_MAX)
-    return few__fail(ctx, FEW_E_FORMAT,
-                     "%s: a header of %" PRIu64
-                     " bytes in a file of %zu: it is truncated or no safetensors file",
-                     place, length, n);
-  if (length < 2 || bytes[8] != '{')
-    return few__fail(ctx, FEW_E_FORMAT, "%s: the header is no JSON object: is it safetensors?",
-                     place);
+    return few__fail(from->ctx, FEW_E_FORMAT, "%s: %zu bytes are too few for a safetensors file",
+                     from->place, n);
+  memcpy(&length, head, 8);
+  if (length > from->size - 8 || length > HEADER_MAX)
+    return few__fail(from->ctx, FEW_E_FORMAT,
+                     "%s: a header of %" PRIu64 " bytes in a file of %" PRIu64
+                     ": it is truncated or no safetensors file",
+                     from->place, length, from->size);
+  if (length < 2 || head[8] != '{')
+    return few__fail(from->ctx, FEW_E_FORMAT,
+                     "%s: the header is no JSON object: is it safetensors?", from->place);
   *out = (size_t)length;
   return FEW_OK;
 }
 
-/* Takes over `bytes`. */
-static few_status parse(few_ctx *ctx, struct few_st *out, const char *place, char *bytes,
-                        size_t n) {
+static few_status take_header(struct parse *p, struct few_feed *from, char **text, size_t *n) {
+  FEW_TRY(header_length(from, n));
+  p->data_bytes = (size_t)from->size - 8 - *n;
+  FEW_TRY(few__new(p->ctx, text, *n + 8, 1));
+  return few__feed_read(from, *text, *n + 8);
+}
+
+static few_status take_data(struct parse *p, struct few_feed *from) {
+  char *data = few__alloc(p->ctx, p->data_bytes ? p->data_bytes : 1);
+  if (!data)
+    return few__fail(p->ctx, FEW_E_MEMORY, "%s: out of memory: %zu bytes asked for", p->place,
+                     p->data_bytes);
+  p->st->hold->data = data;
+  FEW_TRY(few__feed_read(from, data, p->data_bytes));
+  return place_tensors(p);
+}
+
+/* What is wrong with a header may be a damaged byte in it, so the digest has the last word. */
+static few_status take_file(struct parse *p, struct few_feed *from, char **text) {
+  size_t n = 0;
+  FEW_TRY(take_header(p, from, text, &n));
+  const char *header = *text + 8;
+  few_status st = read_header(p, header, n);
+  if (!st) st = refuse_copied_digest(p, header);
+  if (!st) st = take_data(p, from);
+  if (st && st != FEW_E_FORMAT && st != FEW_E_UNSUPPORTED) return st;
+  few_status digest = check_digest(p, from, header, n);
+  return digest ? digest : st;
+}
+
+static few_status parse(few_ctx *ctx, struct few_st *out, struct few_feed *from) {
   struct few_st st = {0};
-  struct parse p = {.ctx = ctx, .place = place, .st = &st};
-  size_t header = 0;
+  struct parse p = {.ctx = ctx, .place = from->place, .st = &st};
+  char *text = NULL;
   few_status status = FEW_NEW(ctx, &st.hold, 1);
-  if (status)
-    few__free(ctx, bytes);
-  else
-    st.hold->data = bytes;
-  if (!status) status = header_length(ctx, place, bytes, n, &header);
-  p.data_bytes = status ? 0 : n - 8 - header;
-  if (!status)
-    status = check_digest(ctx, place, bytes + 8, header, bytes + 8 + header, p.data_bytes);
-  if (!status) status = read_header(&p, bytes + 8, header);
-  if (!status) status = refuse_copied_digest(&p, bytes + 8);
-  if (!status) {
-    memmove(bytes, bytes + 8 + header, p.data_bytes);
-    status = place_tensors(&p);
-  }
+  if (!status) status = take_file(&p, from, &text);
+  few__free(ctx, text);
   few__free(ctx, p.spans);
   if (status) few__st_free(ctx, &st);
   *out = st;
@@ -288,19 +316,19 @@ static few_status parse(few_ctx *ctx, struct few_st *out, const char *place, cha
 
 few_status few__st_parse(few_ctx *ctx, struct few_st *out, const char *place, const void *bytes,
                          size_t n) {
-  *out = (struct few_st){0};
-  char *copy = few__alloc(ctx, n ? n : 1);
-  if (!copy) return few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", place);
-  if (n) memcpy(copy, bytes, n);
-  return parse(ctx, out, place, copy, n);
+  struct few_feed from;
+  few__feed_memory(ctx, &from, place, bytes, n);
+  return parse(ctx, out, &from);
 }
 
 few_status few__st_read(few_ctx *ctx, struct few_st *out, const char *path, size_t max_bytes) {
-  char *bytes;
-  size_t n;
+  struct few_feed from;
   *out = (struct few_st){0};
-  FEW_TRY(few__file_read(ctx, &bytes, &n, path, max_bytes));
-  return parse(ctx, out, path, bytes, n);
+  FEW_TRY(few__feed_open(ctx, &from, path));
+  few_status st = few__feed_limit(&from, max_bytes);
+  if (!st) st = parse(ctx, out, &from);
+  few__feed_close(&from);
+  return st;
 }
 
 void few__st_free(few_ctx *ctx, struct few_st *st) {

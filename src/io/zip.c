@@ -1,4 +1,7 @@
-/* zip.c - zip archives by libzip, which checks sizes and CRCs. */
+/* zip.c - zip archives by libzip, which checks sizes and CRCs.
+ *
+ * A member of more than 16 MB that says it is packed over 64 to 1 is refused, as in gzip.c.
+ */
 #include "io/zip.h"
 
 #include <zip.h>
@@ -44,6 +47,24 @@ static few_status damaged(few_ctx *ctx, const char *path, const char *member, co
                    path, member, what);
 }
 
+enum { RATIO_MAX = 64, FREE = 1 << 24 };
+
+/* Is a member longer than what the file has of it can honestly mean? */
+static few_status check_size(few_ctx *ctx, const zip_stat_t *about, const char *path,
+                             const char *member, size_t max_bytes) {
+  int64_t file;
+  FEW_TRY(few__file_size(ctx, &file, path));
+  if (about->size > max_bytes)
+    return few__fail(ctx, FEW_E_FORMAT, "%s: %s says it has %llu bytes, more than %zu", path,
+                     member, (unsigned long long)about->size, max_bytes);
+  zip_uint64_t packed = about->valid & ZIP_STAT_COMP_SIZE ? about->comp_size : (zip_uint64_t)file;
+  if (packed > (zip_uint64_t)file) packed = (zip_uint64_t)file;
+  if (about->size <= FREE || about->size / RATIO_MAX <= packed) return FEW_OK;
+  return few__fail(ctx, FEW_E_FORMAT,
+                   "%s: %s is packed more than %d to 1: if you mean it, unpack it first", path,
+                   member, RATIO_MAX);
+}
+
 static few_status read_member(few_ctx *ctx, zip_t *archive, zip_uint64_t i, const char *path,
                               size_t max_bytes, char **out, size_t *n) {
   zip_stat_t about;
@@ -51,9 +72,7 @@ static few_status read_member(few_ctx *ctx, zip_t *archive, zip_uint64_t i, cons
   if (zip_stat_index(archive, i, 0, &about) || !(about.valid & ZIP_STAT_SIZE))
     return damaged(ctx, path, "a member", zip_strerror(archive));
   const char *member = about.valid & ZIP_STAT_NAME ? about.name : "a member";
-  if (about.size > max_bytes)
-    return few__fail(ctx, FEW_E_FORMAT, "%s: %s says it has %llu bytes, more than %zu", path,
-                     member, (unsigned long long)about.size, max_bytes);
+  FEW_TRY(check_size(ctx, &about, path, member, max_bytes));
   zip_file_t *file = zip_fopen_index(archive, i, 0);
   if (!file) return damaged(ctx, path, member, zip_strerror(archive));
   char *bytes = few__alloc(ctx, (size_t)about.size + 1);

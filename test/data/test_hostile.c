@@ -4,6 +4,7 @@
 
 #include <jpeglib.h>
 #include <png.h>
+#include <zip.h>
 #include <zlib.h>
 
 #include "ceiling.h"
@@ -149,12 +150,74 @@ static void test_holes(void **state) {
   for (int i = 0; i < 2; i++) under_ceiling(4 * MIB, open_one, &asks[i]);
 }
 
+/* ---- packed sets ---- */
+
+enum { BOMB = 40 * MIB };
+
+/* An IDX file whose header is right and whose pictures are black. */
+static void test_packed_idx(void **state) {
+  struct files *f = *state;
+  static uint8_t zeros[1 << 16];
+  const uint32_t n = BOMB / 1024;
+  uint8_t header[16] = {0,
+                        0,
+                        8,
+                        3,
+                        (uint8_t)(n >> 24),
+                        (uint8_t)(n >> 16),
+                        (uint8_t)(n >> 8),
+                        (uint8_t)n,
+                        0,
+                        0,
+                        0,
+                        32,
+                        0,
+                        0,
+                        0,
+                        32};
+  gzFile out = gzopen(files_path(f, "black.gz"), "wb9");
+  assert_non_null(out);
+  assert_int_equal(gzwrite(out, header, 16), 16);
+  for (int i = 0; i < BOMB >> 16; i++) assert_int_equal(gzwrite(out, zeros, 1 << 16), 1 << 16);
+  assert_int_equal(gzclose(out), Z_OK);
+  under_ceiling(32 * MIB, open_one,
+                &(struct ask){f, "idx", "black.gz", 0, FEW_E_FORMAT, "gunzip first"});
+}
+
+static void test_packed_npz(void **state) {
+  struct files *f = *state;
+  uint8_t *zeros = calloc(BOMB, 1);
+  zip_t *zip = zip_open(files_path(f, "black.npz"), ZIP_CREATE, NULL);
+  assert_true(zeros && zip);
+  zip_source_t *s = zip_source_buffer(zip, zeros, BOMB, 0);
+  assert_true(s && zip_file_add(zip, "a.npy", s, 0) >= 0);
+  assert_int_equal(zip_close(zip), 0);
+  free(zeros);
+  under_ceiling(32 * MIB, open_one,
+                &(struct ask){f, "npz", "black.npz", 0, FEW_E_FORMAT, "unpack it first"});
+}
+
+/* Holes with the name of a set. */
+static void test_sparse_sets(void **state) {
+  struct files *f = *state;
+  files_write(f, "hole.npy", "\x93NUMPY\1\0", 8);
+  files_write(f, "hole.idx", "\0\0\10\3\0\0\0\1\0\0\0\2\0\0\0\2", 16);
+  assert_int_equal(truncate(files_path(f, "hole.npy"), 3l << 30), 0);
+  assert_int_equal(truncate(files_path(f, "hole.idx"), 3l << 30), 0);
+  struct ask asks[] = {{f, "npy", "hole.npy", 0, FEW_E_FORMAT, "hole.npy"},
+                       {f, "idx", "hole.idx", 0, FEW_E_FORMAT, "after its 1 items"}};
+  for (int i = 0; i < 2; i++) under_ceiling(4 * MIB, open_one, &asks[i]);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_large_pictures, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_texts_of_a_png, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_progressive_jpeg, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_holes, files_setup, files_teardown),
+      cmocka_unit_test_setup_teardown(test_packed_idx, files_setup, files_teardown),
+      cmocka_unit_test_setup_teardown(test_packed_npz, files_setup, files_teardown),
+      cmocka_unit_test_setup_teardown(test_sparse_sets, files_setup, files_teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
