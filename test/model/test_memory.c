@@ -87,7 +87,9 @@ static void test_life(void **state) {
   few_ctx *ctx;
   opts.allocator = (struct few_allocator){&meter, meter_alloc, meter_release};
   opts.workers = 2;
-  snprintf(s.path, sizeof s.path, "/tmp/few-test-memory-%d.safetensors", (int)getpid());
+  char dir[] = "/tmp/few-test-memory-XXXXXX"; /* of its own: a writer lists the names beside it */
+  assert_non_null(mkdtemp(dir));
+  snprintf(s.path, sizeof s.path, "%s/m.safetensors", dir);
   for (s.which = 0; s.which < TEST_MODELS; s.which++) {
     meter.left = LONG_MAX;
     assert_int_equal(few_ctx_create(&ctx, &opts), FEW_OK);
@@ -101,6 +103,7 @@ static void test_life(void **state) {
     assert_int_equal(meter.live, 0);
   }
   unlink(s.path);
+  rmdir(dir);
 }
 
 int main(void) {
