@@ -40,11 +40,6 @@ few_node few__flow_F(struct few_loss *l, enum few_role who, few_node x, few_node
 }
 
 few_status few__flow_check(few_ctx *ctx, const char *name, bool guided, const struct few_fit *fit) {
-  if (fit->student->guidance)
-    return few__fail(ctx, FEW_E_INVALID,
-                     "%s: the teacher takes a guidance strength as an input, and this objective "
-                     "has none to tell: start from another teacher, or from none",
-                     name);
   if (guided && !fit->student->classes)
     return few__fail(ctx, FEW_E_INVALID,
                      "%s: guidance inside the target needs labels, and there are none: train on "

@@ -26,8 +26,7 @@ few_node few__flow_rows(const struct few_loss *l, few_node a, few_node x);
 few_node few__flow_F(struct few_loss *l, enum few_role who, few_node x, few_node t, few_node label,
                      few_node span);
 
-/* Refuse what training from data alone cannot do: guide inside the target without labels, or tell
- * the student a guidance strength that nothing in the loss has. */
+/* Refuse what training from data alone cannot do: guide inside the target without labels. */
 few_status few__flow_check(few_ctx *ctx, const char *name, bool guided, const struct few_fit *fit);
 
 #endif

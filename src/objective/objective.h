@@ -50,6 +50,7 @@ struct few_loss {
   int n_terms;
   struct {
     const char *name;
+    int draw;       /* whose it is */
     few_node value; /* [] mean over rows */
     double weight;
   } term[FEW_MAX_TERMS];
@@ -57,6 +58,7 @@ struct few_loss {
   int n_logs;
   struct {
     const char *name;
+    int draw;
     few_node rows; /* [rows] */
   } log[FEW_MAX_LOGS];
 };

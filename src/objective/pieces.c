@@ -18,12 +18,14 @@ few_node few__loss_row_sum(const struct few_loss *l, few_node x) {
 void few__loss_log(struct few_loss *l, const char *name, few_node rows) {
   assert(l->n_logs < FEW_MAX_LOGS);
   l->log[l->n_logs].name = name;
+  l->log[l->n_logs].draw = l->draw;
   l->log[l->n_logs++].rows = few_reshape(l->g, rows, FEW_SHAPE(l->rows));
 }
 
 void few__loss_add(struct few_loss *l, const char *name, few_node value, double weight) {
   assert(l->n_terms < FEW_MAX_TERMS);
   l->term[l->n_terms].name = name;
+  l->term[l->n_terms].draw = l->draw;
   l->term[l->n_terms].value = value;
   l->term[l->n_terms++].weight = weight;
 }

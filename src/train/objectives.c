@@ -89,12 +89,69 @@ few_status few__run_objectives(few_ctx *ctx, struct few_run_recipe *r) {
   return few__balancer_find(ctx, &r->balance, r->keys.balance);
 }
 
+/* ---- options that are the student's ----
+ *
+ * What the student is told and what it starts from is one thing for all losses of a sum: a strength
+ * of guidance that means one thing to scd and another to vsd, or pictures from another noise, would
+ * be another student. Each objective has these keys, for it may stand alone; in a sum they have one
+ * value. The recipe gives it to any of them, and the others inherit it.
+ */
+static const char *const shared[] = {"guidance_min", "guidance_max", "sigma_init", "mid_time",
+                                     "mid_share"};
+
+static bool is_given(const struct few_run_recipe *r, const struct few_run_objective *o,
+                     const char *key) {
+  char full[80];
+  snprintf(full, sizeof full, "%s%s", o->prefix, key);
+  return few__recipe_value(&r->recipe, full) != NULL;
+}
+
+/* Two given values, or two defaults where none is given, must agree. */
+static few_status copy_shared(few_ctx *ctx, const struct few_run_recipe *r, const char *key,
+                              const struct few_run_objective *from,
+                              const struct few_run_objective *to) {
+  const struct few_option *a = few__option_find(from->def->options, key);
+  const struct few_option *b = few__option_find(to->def->options, key);
+  const bool ask = is_given(r, from, key) == is_given(r, to, key);
+  struct few_text is = {0}, was = {0};
+  few__option_format(ctx, a, from->opts, &is);
+  few__option_format(ctx, b, to->opts, &was);
+  few_status st =
+      is.failed || was.failed ? few__fail(ctx, FEW_E_MEMORY, "out of memory: options") : FEW_OK;
+  if (!st && ask && strcmp(is.at, was.at) != 0)
+    st = few__fail(ctx, FEW_E_INVALID,
+                   "%s: %s%s = %s and %s%s = %s%s, but the student has one value: give one of the "
+                   "two keys, and it holds for both",
+                   r->recipe.place, from->prefix, key, is.at, to->prefix, key, was.at,
+                   is_given(r, to, key) ? "" : " by default");
+  if (!st) st = few__option_set(ctx, to->def->options, to->opts, key, is.at);
+  few__text_free(ctx, &is);
+  few__text_free(ctx, &was);
+  return st;
+}
+
+static few_status share(few_ctx *ctx, struct few_run_recipe *r, const char *key) {
+  const struct few_run_objective *from = NULL;
+  for (int i = 0; i < r->n_objectives; i++) {
+    const struct few_run_objective *o = &r->objective[i];
+    if (!few__option_find(o->def->options, key)) continue;
+    if (!from || (is_given(r, o, key) && !is_given(r, from, key))) from = o;
+  }
+  for (int i = 0; from && i < r->n_objectives; i++) {
+    struct few_run_objective *o = &r->objective[i];
+    if (o != from && few__option_find(o->def->options, key))
+      FEW_TRY(copy_shared(ctx, r, key, from, o));
+  }
+  return FEW_OK;
+}
+
 few_status few__run_objective_options(few_ctx *ctx, struct few_run_recipe *r) {
   for (int i = 0; i < r->n_objectives; i++) {
     struct few_run_objective *o = &r->objective[i];
     FEW_TRY(i ? few__recipe_apply_prefixed(ctx, &r->recipe, o->prefix, o->def->options, o->opts)
               : few__recipe_apply(ctx, &r->recipe, o->def->options, o->opts));
   }
+  for (int k = 0; k < FEW_COUNT(shared); k++) FEW_TRY(share(ctx, r, shared[k]));
   return FEW_OK;
 }
 
@@ -110,18 +167,16 @@ few_status few__run_objective_text(few_ctx *ctx, const struct few_run_recipe *r,
 
 /* ---- what they ask of the student ---- */
 
-/* Guidance is the first objective's that asks for any, or else that of the teacher's input, which
- * the student then inherits with its range. */
+/* Guidance is that of the objectives that have any, or else that of the teacher's input, which the
+ * student then inherits with its range. */
 static few_status choose_guidance(few_ctx *ctx, struct few_run_recipe *r) {
   const few_model *t = r->teacher;
   r->guidance_min = r->guidance_max = 1;
   for (int i = 0; i < r->n_objectives; i++) {
-    const struct few_run_objective *o = &r->objective[i];
-    if (!o->def->guides) continue;
-    const struct few_guidance_opts *of = o->opts;
+    if (!r->objective[i].def->guides) continue;
+    const struct few_guidance_opts *of = r->objective[i].opts; /* shared */
     r->guidance_min = of->guidance_min;
     r->guidance_max = of->guidance_max;
-    if (r->guidance_min != 1 || r->guidance_max != 1) break;
   }
   if (t && t->spec.guidance && r->guidance_min == 1 && r->guidance_max == 1) {
     r->guidance_min = t->guidance_min;
@@ -208,6 +263,22 @@ static few_status check_start(few_ctx *ctx, const struct few_run_recipe *r) {
                    r->keys.objective, key);
 }
 
+/* A strength that the student is told has to be told by every loss. */
+static few_status check_strength(few_ctx *ctx, const struct few_run_recipe *r,
+                                 const struct few_objective_def *def) {
+  if (!r->spec.guidance || def->needs_teacher) return FEW_OK;
+  if (r->n_objectives > 1)
+    return few__fail(
+        ctx, FEW_E_INVALID,
+        "%s: the student takes a guidance strength of %g to %g as an input, and %s has "
+        "none to tell: give guidance_min and guidance_max one value, or leave %s out",
+        r->recipe.place, r->guidance_min, r->guidance_max, def->name, def->name);
+  return few__fail(ctx, FEW_E_INVALID,
+                   "%s: the teacher takes a guidance strength as an input, and this objective "
+                   "has none to tell: start from another teacher, or from none",
+                   def->name);
+}
+
 /* A teacher of steps that go one way can be halved further, or make pairs; it has no field. */
 static few_status check_direction(few_ctx *ctx, const struct few_run_recipe *r) {
   const struct few_run_objective *o = &r->objective[0];
@@ -238,6 +309,7 @@ few_status few__run_objective_fit(few_ctx *ctx, struct few_run_recipe *r) {
   FEW_TRY(check_direction(ctx, r));
   for (int i = 0; i < r->n_objectives; i++) {
     const struct few_run_objective *o = &r->objective[i];
+    FEW_TRY(check_strength(ctx, r, o->def));
     if (o->def->check) FEW_TRY(o->def->check(ctx, o->opts, &fit));
     FEW_TRY(check_guidance(ctx, o, &fit));
   }

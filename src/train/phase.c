@@ -116,15 +116,28 @@ static few_status differentiate(struct few_phase *p, few_graph *g, const struct 
   return FEW_OK;
 }
 
-static void describe(struct few_phase *p, const struct few_loss *l, few_node *out) {
+/* Two losses may call what they log the same: that of the added one then has its objective's name
+ * before it, for a line of the log has each name once. */
+static void name_of(char out[FEW_LOG_NAME], const struct few_run_recipe *r, const char *name,
+                    int draw, bool taken) {
+  snprintf(out, FEW_LOG_NAME, "%s%s%s", taken ? r->objective[draw].def->name : "", taken ? "_" : "",
+           name);
+}
+
+static void describe(struct few_phase *p, const struct few_run_recipe *r, const struct few_loss *l,
+                     few_node *out) {
   for (int i = 0; i < l->n_terms; i++) {
-    p->term_name[i] = l->term[i].name;
+    bool taken = false;
+    for (int k = 0; k < i; k++) taken |= !strcmp(l->term[k].name, l->term[i].name);
+    name_of(p->term_name[i], r, l->term[i].name, l->term[i].draw, taken);
     p->weight[i] = l->term[i].weight;
     out[i] = l->term[i].value;
   }
   out[l->n_terms] = l->t;
   for (int i = 0; i < l->n_logs; i++) {
-    p->log_name[i] = l->log[i].name;
+    bool taken = false;
+    for (int k = 0; k < i; k++) taken |= !strcmp(l->log[k].name, l->log[i].name);
+    name_of(p->log_name[i], r, l->log[i].name, l->log[i].draw, taken);
     out[l->n_terms + 1 + i] = l->log[i].rows;
   }
 }
@@ -148,7 +161,7 @@ static few_status plan(few_ctx *ctx, struct few_phase *p, few_graph *g, const st
   FEW_GOTO(FEW_NEW(ctx, &x, n));
   FEW_GOTO(FEW_NEW(ctx, &p->offset, p->n_grads * n));
   FEW_GOTO(add_params(p, w, g, first, x));
-  describe(p, l, out);
+  describe(p, w->recipe, l, out);
   FEW_GOTO(differentiate(p, g, l, n, x, out + p->first_grad));
   const struct few_train_keys *keys = &w->recipe->keys;
   struct few_plan_opts po = {.backend = backend,

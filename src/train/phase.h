@@ -26,11 +26,13 @@ bool few__has_fake(const struct few_run_recipe *r);
 int64_t few__fake_base(const struct few_networks *w);
 int64_t few__parameters(const struct few_networks *w);
 
+enum { FEW_LOG_NAME = 64 };
+
 /* Outputs of the plan: terms, times of the rows, logs, then gradients. */
 struct few_phase {
   few_plan *plan;
   int n_outs, n_terms, n_logs, first_grad;
-  const char *term_name[FEW_MAX_TERMS], *log_name[FEW_MAX_LOGS];
+  char term_name[FEW_MAX_TERMS][FEW_LOG_NAME], log_name[FEW_MAX_LOGS][FEW_LOG_NAME];
   double weight[FEW_MAX_TERMS];
   int n_grads;     /* gradients: one of the sum, or one of each term, to be balanced */
   int64_t base, n; /* the trained range; a buffer holds n_grads times n floats */

@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include "testing.h"
-#include "train/recipe.h"
+#include "train/phase.h"
 
 #define TEACHER "teacher=" FEW_TEST_DIR "/../models/toy-teacher.safetensors"
 #define LABELS "teacher=" FEW_TEST_DIR "/../models/toy-labels-teacher.safetensors"
@@ -66,7 +66,13 @@ static void test_guidance(void **state) {
   few_ctx_free(ctx);
 }
 
-/* A second objective that asks for no guidance leaves the first's alone, and the fake network is
+static double real_of(const struct few_run_recipe *r, int i, const char *key) {
+  const struct few_option *o = few__option_find(r->objective[i].def->options, key);
+  assert_non_null(o);
+  return *(const double *)(const void *)((const char *)r->objective[i].opts + o->offset);
+}
+
+/* Guidance is the student's: what is given to one objective holds for all, and the fake network is
  * told what the student is told. */
 static void test_guidance_of_added(void **state) {
   (void)state;
@@ -76,16 +82,79 @@ static void test_guidance_of_added(void **state) {
                                NULL};
   assert_ok(ctx, open_recipe(ctx, &r, fixed));
   assert_close(r.guidance_min, 2, 0);
+  assert_close(real_of(&r, 1, "guidance_min"), 2, 0);
   assert_false(r.spec.guidance || r.fake->spec.guidance);
   few__run_recipe_close(ctx, &r);
   const char *const second[] = {LABELS, "objective=scd + vsd", "vsd.guidance_max=3", NULL};
   assert_ok(ctx, open_recipe(ctx, &r, second));
   assert_close(r.guidance_max, 3, 0);
+  assert_close(real_of(&r, 0, "guidance_max"), 3, 0);
   assert_true(r.spec.guidance && r.fake->spec.guidance && !r.teacher->spec.guidance);
+  struct few_text text = {0};
+  assert_ok(ctx, few__run_recipe_text(ctx, &r, &text));
+  assert_non_null(strstr(text.at, "\nguidance_max = 3\n")); /* the recipe as it was taken */
+  assert_non_null(strstr(text.at, "\nvsd.guidance_max = 3\n"));
+  few__text_free(ctx, &text);
+  few__run_recipe_close(ctx, &r);
+  const char *const both[] = {LABELS, "objective=scd + vsd", "guidance_max=2",
+                              "vsd.guidance_max=2.0", NULL};
+  assert_ok(ctx, open_recipe(ctx, &r, both));
   few__run_recipe_close(ctx, &r);
   const char *const none[] = {LABELS, "objective=scd", NULL};
   assert_ok(ctx, open_recipe(ctx, &r, none));
   assert_null(r.fake);
+  few__run_recipe_close(ctx, &r);
+  few_ctx_free(ctx);
+}
+
+/* So is the noise that a generator starts from. */
+static void test_start_of_added(void **state) {
+  (void)state;
+  static const char *const keys[] = {"sigma_init=2.5", "mid_share=0.5", "mid_time=0.9"};
+  static const double value[] = {2.5, 0.5, 0.9};
+  few_ctx *ctx = test_ctx();
+  struct few_run_recipe r;
+  const char *const s[] = {TEACHER,
+                           "labels=no",
+                           "objective=scd + vsd + adversarial",
+                           "vsd.sigma_init=2.5",
+                           "adversarial.mid_share=0.5",
+                           "adversarial.mid_time=0.9",
+                           NULL};
+  assert_ok(ctx, open_recipe(ctx, &r, s));
+  for (int i = 1; i < 3; i++)
+    for (int k = 0; k < FEW_COUNT(keys); k++) {
+      char key[32];
+      snprintf(key, sizeof key, "%.*s", (int)strcspn(keys[k], "="), keys[k]);
+      assert_close(real_of(&r, i, key), value[k], 0);
+    }
+  few__run_recipe_close(ctx, &r);
+  few_ctx_free(ctx);
+}
+
+/* A line of the log has each name once. */
+static void test_names(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  struct few_run_recipe r;
+  struct few_params head = {0}, fake_head = {0};
+  struct few_phase p = {0};
+  few_model *m;
+  const char *const s[] = {TEACHER, "labels=no", "objective=scd + sct + ect", NULL};
+  assert_ok(ctx, open_recipe(ctx, &r, s));
+  assert_ok(ctx, few__model_declare(ctx, &m, r.net, r.net_opts, &r.spec));
+  const struct few_networks w = {&r, m, &head, &fake_head};
+  assert_ok(ctx, few__phase_create(ctx, &p, FEW_PHASE_STUDENT, &w, 2, few__backend_find("ref")));
+  static const char *const terms[] = {"scm", "sct_scm", "consistency"};
+  static const char *const logs[] = {"tangent", "mse", "sct_tangent", "sct_mse", "ect_mse"};
+  assert_int_equal(p.n_terms, FEW_COUNT(terms));
+  assert_int_equal(p.n_logs, FEW_COUNT(logs));
+  for (int i = 0; i < p.n_terms; i++) assert_string_equal(p.term_name[i], terms[i]);
+  for (int i = 0; i < p.n_logs; i++) assert_string_equal(p.log_name[i], logs[i]);
+  few__phase_free(ctx, &p);
+  few__params_free(ctx, &head);
+  few__params_free(ctx, &fake_head);
+  few_model_free(m);
   few__run_recipe_close(ctx, &r);
   few_ctx_free(ctx);
 }
@@ -116,6 +185,44 @@ static void refused(const char *const *settings, const char *says) {
   few_ctx_free(ctx);
 }
 
+/* Objectives that tell the student no strength: from a teacher that takes one, and beside an
+ * objective that gives the student one. */
+static void test_no_strength(void **state) {
+  (void)state;
+  static const char *const alone[] = {"diffusion", "ct",       "ict",     "ect",
+                                      "sct",       "shortcut", "meanflow"};
+  few_ctx *ctx = test_ctx();
+  char path[] = "/tmp/few-guided-XXXXXX", teacher[64];
+  few_model *from, *to;
+  int fd = mkstemp(path);
+  assert_true(fd >= 0);
+  close(fd);
+  assert_ok(ctx, few_model_load(ctx, &from, strchr(LABELS, '=') + 1));
+  struct few_net_spec spec = from->spec;
+  spec.guidance = true;
+  assert_ok(ctx, few__model_create(ctx, &to, from->net, from->net_opts, &spec, 1));
+  snprintf(to->objective, sizeof to->objective, "guided");
+  snprintf(to->sampler, sizeof to->sampler, "heun");
+  to->data_scale = from->data_scale;
+  to->guidance_max = 4;
+  assert_ok(ctx, few_model_save(to, path));
+  snprintf(teacher, sizeof teacher, "teacher=%s", path);
+  for (int i = 0; i < FEW_COUNT(alone); i++) {
+    char objective[32], says[80];
+    snprintf(objective, sizeof objective, "objective=%s", alone[i]);
+    snprintf(says, sizeof says, "%s: the teacher takes a guidance strength", alone[i]);
+    refused((const char *[]){teacher, objective, NULL}, says);
+  }
+  few_model_free(from);
+  few_model_free(to);
+  few_ctx_free(ctx);
+  unlink(path);
+  refused((const char *[]){LABELS, "objective=sct + vsd", "vsd.guidance_max=2", NULL},
+          "sct has none to tell");
+  refused((const char *[]){LABELS, "objective=scd + diffusion", "guidance_max=2", NULL},
+          "diffusion has none to tell");
+}
+
 static void test_refusals(void **state) {
   (void)state;
   refused((const char *[]){"objective=scd", NULL}, "give teacher = MODEL.safetensors");
@@ -144,12 +251,27 @@ static void test_refusals(void **state) {
           "sct.p_maen");
   refused((const char *[]){TEACHER, "labels=no", "objective=scd", "guidance_max=2", NULL},
           "no labels");
+  refused(
+      (const char *[]){LABELS, "objective=scd + vsd", "guidance_max=2", "vsd.guidance_max=4", NULL},
+      "guidance_max = 2 and vsd.guidance_max = 4");
+  refused(
+      (const char *[]){LABELS, "objective=scd + vsd", "guidance_max=1", "vsd.guidance_max=2", NULL},
+      "guidance_max = 1 and vsd.guidance_max = 2");
+  refused((const char *[]){LABELS, "objective=cd + guided", NULL},
+          "guided.guidance_max = 5 by def");
+  refused((const char *[]){TEACHER, "labels=no", "objective=vsd + adversarial", "sigma_init=2.5",
+                           "adversarial.sigma_init=80", NULL},
+          "sigma_init = 2.5 and adversarial.sigma_init = ");
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_two_added),
                                      cmocka_unit_test(test_guidance),
                                      cmocka_unit_test(test_guidance_of_added),
-                                     cmocka_unit_test(test_times), cmocka_unit_test(test_refusals)};
+                                     cmocka_unit_test(test_start_of_added),
+                                     cmocka_unit_test(test_names),
+                                     cmocka_unit_test(test_no_strength),
+                                     cmocka_unit_test(test_times),
+                                     cmocka_unit_test(test_refusals)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
