@@ -83,6 +83,10 @@ struct few_text {
 FEW_PRINTF(3, 4) void few__text_add(few_ctx *ctx, struct few_text *t, const char *fmt, ...);
 void few__text_free(few_ctx *ctx, struct few_text *t);
 
+/* The bytes of the UTF-8 character at p, of which n are there; 0 if there is none, or a NUL. */
+size_t few__utf8_length(const void *p, size_t n);
+bool few__utf8_valid(const char *text);
+
 double few__now(void); /* seconds, monotonic */
 
 /* count * size, or SIZE_MAX on overflow (an allocation of that fails cleanly). */

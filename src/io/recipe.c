@@ -53,30 +53,10 @@ static void trim_end(char *s) {
   while (n && is_blank(s[n - 1])) s[--n] = 0;
 }
 
-/* The bytes of the UTF-8 character at p, 0 if there is none (Unicode 15, table 3-7). */
-static size_t utf8_length(const unsigned char *p, size_t n) {
-  static const struct {
-    unsigned char first, last, low, high, length;
-  } rows[] = {
-      {0x01, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-      {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-      {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
-  for (int i = 0; i < FEW_COUNT(rows); i++) {
-    if (p[0] < rows[i].first || p[0] > rows[i].last) continue;
-    size_t length = rows[i].length;
-    if (length > n) return 0;
-    if (length > 1 && (p[1] < rows[i].low || p[1] > rows[i].high)) return 0;
-    for (size_t k = 2; k < length; k++)
-      if (p[k] < 0x80 || p[k] > 0xbf) return 0;
-    return length;
-  }
-  return 0;
-}
-
 static few_status check_utf8(few_ctx *ctx, const char *place, const char *text, size_t n) {
   int line = 1;
   for (size_t i = 0, k; i < n; i += k) {
-    k = utf8_length((const unsigned char *)text + i, n - i);
+    k = few__utf8_length(text + i, n - i);
     if (!k)
       return few__fail(ctx, FEW_E_FORMAT, "%s:%d: byte 0x%02x is no UTF-8 text: is this a recipe?",
                        place, line, (unsigned char)text[i]);
