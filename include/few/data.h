@@ -5,7 +5,8 @@
  *   fashion-mnist[:test]    Debian's package dataset-fashion-mnist
  *   idx:IMAGES[,LABELS]     IDX files as MNIST's, plain or .gz
  *   cifar:DIR|FILE[,FILE]   CIFAR-10 binary batches
- *   folder:DIR              PNG and JPEG files; a sub-folder is a class; DIR may be one file
+ *   folder:DIR[:PART]       PNG and JPEG files; a sub-folder is a class, or one of the parts train,
+ *                           val, test; DIR may be one file
  *   npy:FILE[,LABELS]       uint8 [N,H,W] or [N,H,W,C] images, float [N,D] points
  *   npz:FILE[,VALUES[,LABELS]]   the same in an archive; arr_0 and arr_1 if not named
  *   toy:NAME                points in the plane: mixture, moons, checkerboard, spiral
@@ -40,16 +41,21 @@ struct few_data_opts {
   int version;        /* FEW_DATA_OPTS_VERSION */
   int split;          /* few_data_split; TEST is an error where the set has none */
   int on_error;       /* few_data_on_error */
-  int64_t limit;      /* the first so many items; 0: all (toys: 65536) */
+  int64_t limit;      /* so many items; 0: all (toys: 65536). Where there are classes, of all in
+                         proportion, and at least one of each if that many are allowed; else the
+                         first */
   int64_t size;       /* folder: crop to the central square and shrink to size x size by area; 0:
                          pictures are taken as they are, all of one size */
   int64_t channels;   /* folder: 1 grey, 3 RGB, 0: grey if all pictures are, else RGB */
   int64_t background; /* folder: grey level 0..255 behind transparent pixels */
   uint64_t seed;      /* toys: point i is a function of (seed, split, i) alone */
+  int64_t classes;    /* idx, npy, npz: labels are 0 .. classes - 1, whether or not there are items
+                         of all; 0: the labels that occur become classes 0, 1, 2 ... in the order of
+                         their numbers, by which they are called if those are others */
 };
-#define FEW_DATA_OPTS_VERSION 1
+#define FEW_DATA_OPTS_VERSION 2
 #define FEW_DATA_OPTS_INIT \
-  { FEW_DATA_OPTS_VERSION, FEW_DATA_TRAIN, FEW_DATA_REFUSE, 0, 0, 0, 255, 0 }
+  { FEW_DATA_OPTS_VERSION, FEW_DATA_TRAIN, FEW_DATA_REFUSE, 0, 0, 0, 255, 0, 0 }
 
 /* Set one field by its name and a text: ("size", "32"), ("on_error", "skip"). The sentence of a
  * failure lists what is allowed, and *opts is then unchanged. All fields but version and seed. */
@@ -72,6 +78,9 @@ int few_data_n_classes(const few_data *data);     /* 0: no labels */
 /* The name of a class, NULL where it has none; borrowed. */
 const char *few_data_class_name(const few_data *data, int label);
 int64_t few_data_skipped(const few_data *data); /* items left out by FEW_DATA_SKIP */
+/* What the reader made of the files where there was a choice: which part was taken, what labels
+ * became. NULL: there was none. Borrowed. */
+const char *few_data_note(const few_data *data);
 /* Of shape, values and labels as kept, whatever file format they came from. */
 uint64_t few_data_hash(const few_data *data);
 /* Over all values of all items as few_data_get gives them (population standard deviation). */
@@ -86,10 +95,15 @@ int32_t few_data_label(const few_data *data, int64_t index);
 
 /* Write items first .. first + n - 1 to a file: PATH.png a grid of pictures with `columns` a row
  * (0: as square as may be); PATH.npy uint8 [n,h,w,c], points float32 [n,c], and where the set has
- * labels int32 [n] in PATH less ".npy" plus ".labels.npy". Atomic. A .png of points is a
+ * labels int32 [n] in PATH less ".npy" plus ".labels.npy", classes that are called by numbers as
+ * those. Atomic. A .png of points is a
  * picture of their density. */
 FEW_MUST_USE few_status few_data_write(const few_data *data, const char *path, int64_t first,
                                        int64_t n, int64_t columns);
+/* The same, where fewer than all items of a set with classes are written, in an order of which
+ * every beginning has all classes in proportion. */
+FEW_MUST_USE few_status few_data_write_spread(const few_data *data, const char *path, int64_t first,
+                                              int64_t n, int64_t columns);
 
 /* x = (raw - mean) * scale, where raw is what few_data_get gives. */
 struct few_data_scale {

@@ -9,7 +9,7 @@ struct data_opts {
   struct common common;
   int split;
   const char *out;
-  int64_t n, first, columns, limit, size, channels;
+  int64_t n, first, columns, limit, size, channels, classes;
   bool skip_errors;
 };
 #define S struct data_opts
@@ -17,14 +17,17 @@ static const struct opt options[] = {
     OPT_CHOICE(S, split, "split", "train", "train|test", "which part"),
     OPT_TEXT(S, out, "out", "FILE", NULL,
              "write items: .png a grid (points: their density), .npy an array and labels"),
-    OPT_INT(S, n, "n", "N", "64", 1, 1e9, "how many items --out takes"),
+    OPT_INT(S, n, "n", "N", "64", 1, 1e9, "how many items --out takes, of all classes in turn"),
     OPT_INT(S, first, "first", "I", "0", 0, 1e12, "the first of them"),
     OPT_INT(S, columns, "columns", "C", "0", 0, 10000, "of the grid; 0: as square as may be"),
-    OPT_INT(S, limit, "limit", "N", "0", 0, 1e12, "use the first N items; 0: all"),
+    OPT_INT(S, limit, "limit", "N", "0", 0, 1e12,
+            "use N items, of all classes in proportion; 0: all"),
     OPT_INT(S, size, "size", "PIXELS", "0", 0, 32768,
             "folder: crop and shrink to a square; 0: as is"),
     OPT_INT(S, channels, "channels", "C", "0", 0, 3,
             "folder: 1 grey, 3 RGB; 0: as the pictures are"),
+    OPT_INT(S, classes, "classes", "K", "0", 0, 65536,
+            "idx, npy, npz: labels are 0 .. K - 1; 0: those that occur"),
     OPT_FLAG(S, skip_errors, "skip-errors", "leave out broken items, count them"),
     OPT_JSON(S, "a JSON object in place of the table"),
     OPT_HELP(S),
@@ -66,6 +69,7 @@ static void print_json(const few_data *d, const int64_t *count) {
   json_number(&j, "mean", few_data_mean(d));
   json_number(&j, "std", few_data_std(d));
   json_text(&j, "hash", hash);
+  json_text(&j, "note", few_data_note(d));
   json_open(&j, "classes", '[');
   for (int i = 0; count && i < few_data_n_classes(d); i++) {
     json_open(&j, NULL, '{');
@@ -99,6 +103,11 @@ static void print_table(const few_data *d, const int64_t *count) {
            few_data_c(d) == 1 ? "" : "s");
   else
     printf(" in %d dimensions\n", few_data_c(d));
+  if (few_data_note(d)) {
+    printf("note      ");
+    cli_say(stdout, few_data_note(d));
+    putchar('\n');
+  }
   if (few_data_skipped(d)) printf("skipped   %" PRId64 " broken items\n", few_data_skipped(d));
   printf("values    mean %.6f, standard deviation %.6f%s\n", few_data_mean(d), few_data_std(d),
          images ? "  (bytes as -1 .. 1)" : "");
@@ -117,7 +126,7 @@ static int write_items(struct cli *cli, const few_data *d, const struct data_opt
     return cli_failed("--first %" PRId64 ": %s has %" PRId64 " items", o->first, few_data_spec(d),
                       few_data_n(d));
   int64_t n = o->n < left ? o->n : left;
-  few_status st = few_data_write(d, o->out, o->first, n, o->columns);
+  few_status st = few_data_write_spread(d, o->out, o->first, n, o->columns);
   if (!st && !o->common.json) printf("written   %s: %" PRId64 " items\n", o->out, n);
   return cli_status(cli, st);
 }
@@ -130,6 +139,7 @@ static int run(struct cli *cli, const void *opts) {
   d_opts.limit = o->limit;
   d_opts.size = o->size;
   d_opts.channels = o->channels;
+  d_opts.classes = o->classes;
   few_data *d = NULL;
   few_status st = few_data_open(cli->ctx, &d, cli->operands[0], &d_opts);
   if (st) {

@@ -56,7 +56,6 @@ static few_status add_records(few_data *d, const char *path, const uint8_t *byte
 static few_status add_file(few_data *d, const char *path, const struct few_data_opts *o) {
   uint8_t *bytes = NULL;
   size_t size = 0;
-  if (o->limit && d->n >= o->limit) return FEW_OK;
   few_status st = few__data_read_bytes(d, path, &bytes, &size);
   if (!st) st = add_records(d, path, bytes, size, o);
   few__free(d->ctx, bytes);

@@ -61,9 +61,8 @@ void few__data_move(few_data *d, int64_t from, int64_t to) {
 
 few_status few__data_check_labels(few_data *d, const struct few_data_opts *o, const char *file,
                                   int n_classes) {
-  int classes = n_classes ? n_classes : FEW_DATA_MAX_CLASSES;
+  const int classes = n_classes ? n_classes : o->classes ? (int)o->classes : INT32_MAX;
   int64_t kept = 0;
-  int32_t top = 0;
   for (int64_t i = 0; i < d->n; i++) {
     int32_t label = d->labels[i];
     if (label < 0 || label >= classes) {
@@ -71,11 +70,11 @@ few_status few__data_check_labels(few_data *d, const struct few_data_opts *o, co
                                (int)label, (long long)i, classes - 1));
       continue;
     }
-    if (label > top) top = label;
     few__data_move(d, i, kept++);
   }
   d->n = kept;
-  d->n_classes = n_classes ? n_classes : (int)top + 1;
+  d->classes_as_found = classes == INT32_MAX;
+  d->n_classes = d->classes_as_found ? 1 : classes;
   return FEW_OK;
 }
 
@@ -85,7 +84,30 @@ few_status few__data_no_split(few_data *d, const struct few_data_opts *o) {
                    "%s has no test split; name the test files in the spec instead", d->spec);
 }
 
+void few__data_note(few_data *d, const char *fmt, ...) {
+  char text[1024];
+  va_list args;
+  va_start(args, fmt);
+  vsnprintf(text, sizeof text, fmt, args);
+  va_end(args);
+  few__text_add(d->ctx, &d->note, "%s%s", d->note.len ? "; " : "", text);
+}
+
+/* A byte of a name for a message: what is no letter of ASCII as \\xNN. */
+static few_status refuse_name(few_data *d, const char *name) {
+  char shown[256];
+  size_t n = 0;
+  for (; *name && n + 5 < sizeof shown; name++)
+    n += (size_t)snprintf(shown + n, sizeof shown - n,
+                          (unsigned char)*name < 0x80 ? "%c" : "\\x%02x", (unsigned char)*name);
+  return few__fail(d->ctx, FEW_E_FORMAT,
+                   "%s: the name of class %s is not UTF-8, so no model could store it: rename it",
+                   d->spec, shown);
+}
+
 few_status few__data_name_classes(few_data *d, const char *const *names) {
+  for (int i = 0; i < d->n_classes; i++)
+    if (!few__utf8_valid(names[i])) return refuse_name(d, names[i]);
   FEW_TRY(FEW_NEW(d->ctx, &d->class_name, d->n_classes));
   for (int i = 0; i < d->n_classes; i++) {
     d->class_name[i] = few__strdup(d->ctx, names[i]);
@@ -159,7 +181,8 @@ static uint64_t content_hash(const few_data *d) {
 
 /* What every set gets once its reader is done. */
 static few_status finish(few_data *d, const struct few_data_opts *o) {
-  if (o->limit && d->n > o->limit) d->n = o->limit;
+  FEW_TRY(few__data_settle_classes(d));
+  FEW_TRY(few__data_limit(d, o->limit));
   if (d->skipped)
     few__log(d->ctx, FEW_LOG_WARN, "%s: %lld broken items left out, %lld kept", d->spec,
              (long long)d->skipped, (long long)d->n);
@@ -167,6 +190,10 @@ static few_status finish(few_data *d, const struct few_data_opts *o) {
     return few__fail(d->ctx, FEW_E_FORMAT, "%s holds no usable item%s", d->spec,
                      d->skipped ? ": all are broken; the warnings in the log say why"
                                 : "; name a set that has some");
+  if (o->classes && o->classes != d->n_classes)
+    return few__fail(d->ctx, FEW_E_INVALID, "%s has %d classes, not %lld: leave out `classes`",
+                     d->spec, d->n_classes, (long long)o->classes);
+  FEW_TRY(few__data_check_classes(d, o));
   assert(d->h > 0 && d->w > 0 && d->c > 0 && (d->n_classes > 0) == (d->labels != NULL));
   assert(d->kind == FEW_DATA_IMAGES ? d->pixels != NULL : d->points != NULL);
   d->hash = content_hash(d);
@@ -174,6 +201,8 @@ static few_status finish(few_data *d, const struct few_data_opts *o) {
     image_stats(d);
   else
     point_stats(d);
+  if (d->note.failed) return few__fail(d->ctx, FEW_E_MEMORY, "%s: out of memory", d->spec);
+  if (d->note.len) few__log(d->ctx, FEW_LOG_INFO, "%s: %s", d->spec, d->note.at);
   few__log(d->ctx, FEW_LOG_INFO, "%s: %lld %s %dx%dx%d, %d classes, hash %016llx", d->spec,
            (long long)d->n, d->kind == FEW_DATA_IMAGES ? "images" : "points", d->h, d->w, d->c,
            d->n_classes, (unsigned long long)d->hash);
@@ -194,6 +223,7 @@ static few_status check_opts(few_ctx *ctx, const struct few_data_opts *o) {
   FEW_TRY(check_range(ctx, "on_error", o->on_error, FEW_DATA_REFUSE, FEW_DATA_SKIP));
   FEW_TRY(check_range(ctx, "limit", o->limit, 0, ((int64_t)1 << 40) - 1));
   FEW_TRY(check_range(ctx, "size", o->size, 0, FEW_DATA_MAX_SIDE));
+  FEW_TRY(check_range(ctx, "classes", o->classes, 0, FEW_DATA_MAX_CLASSES));
   FEW_TRY(check_range(ctx, "background", o->background, 0, 255));
   if (o->channels != 0 && o->channels != 1 && o->channels != 3)
     return few__fail(ctx, FEW_E_INVALID, "data: channels is %lld; use 1 (grey), 3 (RGB) or 0 (%s)",
@@ -249,6 +279,7 @@ void few_data_free(few_data *d) {
   few_ctx *ctx = d->ctx;
   for (int i = 0; d->class_name && i < d->n_classes; i++) few__free(ctx, d->class_name[i]);
   few__free(ctx, d->class_name);
+  few__text_free(ctx, &d->note);
   few__free(ctx, d->labels);
   few__free(ctx, d->points);
   few__free(ctx, d->pixels);
@@ -264,6 +295,7 @@ int few_data_w(const few_data *d) { return d->w; }
 int few_data_c(const few_data *d) { return d->c; }
 int64_t few_data_item_size(const few_data *d) { return (int64_t)d->h * d->w * d->c; }
 int few_data_n_classes(const few_data *d) { return d->n_classes; }
+const char *few_data_note(const few_data *d) { return d->note.len ? d->note.at : NULL; }
 int64_t few_data_skipped(const few_data *d) { return d->skipped; }
 uint64_t few_data_hash(const few_data *d) { return d->hash; }
 double few_data_mean(const few_data *d) { return d->mean; }

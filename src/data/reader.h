@@ -5,10 +5,10 @@
  *   few_status few__data_open_x(few_data *d, const char *where, const struct few_data_opts *o);
  *
  * gets the part of the spec after the colon ("" if there is none), sets the shape, allocates and
- * fills pixels or points, and labels and class names where there are any. It may stop at o->limit
- * items. On an error it just returns: few_data_open frees what hangs off d. Limit, hash and
- * statistics are common to all and done there. Sizes found in files are compared with the bytes at
- * hand before anything is allocated from them.
+ * fills pixels or points, and labels and class names where there are any. It may leave out items
+ * that few__data_limit would. On an error it just returns: few_data_open frees what hangs off d.
+ * Limit, hash and statistics are common to all and done there. Sizes found in files are compared
+ * with the bytes at hand before anything is allocated from them.
  */
 #ifndef FEW_SRC_DATA_READER_H
 #define FEW_SRC_DATA_READER_H
@@ -34,6 +34,10 @@ struct few_data {
   float *points;     /* [n][c], points */
   int32_t *labels;   /* [n] or NULL */
   char **class_name; /* [n_classes] or NULL */
+  /* The classes are those that items have: labels may be any numbers >= 0, and n_classes is set
+   * when the reader is done. */
+  bool classes_as_found;
+  struct few_text note; /* few_data_note */
   uint64_t hash;
   double mean, std;
 };
@@ -56,14 +60,38 @@ few_status few__data_broken(few_data *d, const struct few_data_opts *o, int64_t 
 void few__data_move(few_data *d, int64_t from, int64_t to);
 
 /* Drop items whose label is outside 0 .. n_classes - 1 and set n_classes; n_classes 0 stands for
- * the largest label + 1. `file` is where the labels came from. */
+ * o->classes, and if that is 0 too for the classes that occur. `file` is where the labels came
+ * from. */
 few_status few__data_check_labels(few_data *d, const struct few_data_opts *o, const char *file,
                                   int n_classes);
+
+/* Add a sentence about how the set was read to few_data_note. */
+FEW_PRINTF(2, 3)
+void few__data_note(few_data *d, const char *fmt, ...);
+
+/* ---- classes.c ---- */
+/* The different numbers among n labels, sorted; *out is yours. */
+few_status few__data_numbers(few_ctx *ctx, const int32_t *labels, int64_t n, int32_t **out,
+                             int64_t *count);
+/* The place of a label in such a list, -1 where it is not in it. */
+int32_t few__data_class_of(const int32_t *number, int64_t n, int32_t label);
+/* Have n classes, called by their numbers where those are not 0 .. n - 1. */
+few_status few__data_name_numbers(few_data *d, const int32_t *number, int64_t n);
+/* Where the classes are as found: number them, and leave out those without items. */
+few_status few__data_settle_classes(few_data *d);
+/* The items in an order of which every beginning has all classes in proportion, as far as it
+ * reaches. labels[n] are below n_classes, -1 for none. */
+few_status few__data_spread(few_ctx *ctx, const int32_t *labels, int64_t n, int n_classes,
+                            int64_t *order);
+/* Keep `limit` items (0: all): of all classes in proportion; the first where there are none. */
+few_status few__data_limit(few_data *d, int64_t limit);
+/* Warn of classes to train without items. */
+few_status few__data_check_classes(few_data *d, const struct few_data_opts *o);
 
 /* FEW_E_UNSUPPORTED if o asks for a test split: for readers that have none. */
 few_status few__data_no_split(few_data *d, const struct few_data_opts *o);
 
-/* Copy n_classes names. */
+/* Copy n_classes names, which must be UTF-8. */
 few_status few__data_name_classes(few_data *d, const char *const *names);
 
 /* A comma-separated list of paths, each non-empty. */

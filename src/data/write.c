@@ -1,5 +1,6 @@
 /* write.c - items of a set as files to look at: a grid of pictures, a density of points,
  * or an array. */
+#include "classes.h"
 #include "io/npy.h"
 #include "io/png.h"
 #include "reader.h"
@@ -25,6 +26,24 @@ static few_status write_grid(const few_data *d, const char *path, int64_t first,
   return st;
 }
 
+/* PATH less ".npy" plus ".labels.npy"; classes that are called by numbers are written as those. */
+static few_status write_labels(const few_data *d, const char *path, int64_t first, int64_t n) {
+  struct few_text name = {0};
+  int32_t *label = NULL;
+  few_status st = FEW_OK;
+  few__text_add(d->ctx, &name, "%.*s.labels.npy", (int)(strlen(path) - strlen(".npy")), path);
+  if (name.failed) FEW_GOTO(few__fail(d->ctx, FEW_E_MEMORY, "out of memory for a file's name"));
+  FEW_GOTO(FEW_NEW(d->ctx, &label, n));
+  memcpy(label, d->labels + first, (size_t)n * sizeof *label);
+  FEW_GOTO(
+      few__labels_by_number(d->ctx, (const char *const *)d->class_name, d->n_classes, label, n));
+  FEW_GOTO(few__npy_write(d->ctx, name.at, FEW_STORE_I32, 1, &n, label));
+out:
+  few__free(d->ctx, label);
+  few__text_free(d->ctx, &name);
+  return st;
+}
+
 static few_status write_array(const few_data *d, const char *path, int64_t first, int64_t n) {
   int64_t images[] = {n, d->h, d->w, d->c}, points[] = {n, d->c};
   if (d->kind == FEW_DATA_IMAGES)
@@ -32,23 +51,73 @@ static few_status write_array(const few_data *d, const char *path, int64_t first
                            d->pixels + (size_t)first * few__data_item_bytes(d)));
   else
     FEW_TRY(few__npy_write(d->ctx, path, FEW_STORE_F32, 2, points, d->points + first * d->c));
-  if (!d->labels) return FEW_OK;
-  struct few_text name = {0};
-  few__text_add(d->ctx, &name, "%.*s.labels.npy", (int)(strlen(path) - strlen(".npy")), path);
-  few_status st = name.failed
-                      ? few__fail(d->ctx, FEW_E_MEMORY, "out of memory for a file's name")
-                      : few__npy_write(d->ctx, name.at, FEW_STORE_I32, 1, &n, d->labels + first);
-  few__text_free(d->ctx, &name);
-  return st;
+  return d->labels ? write_labels(d, path, first, n) : FEW_OK;
 }
 
-few_status few_data_write(const few_data *d, const char *path, int64_t first, int64_t n,
-                          int64_t columns) {
-  if (first < 0 || n < 1 || n > d->n || first > d->n - n || columns < 0)
-    return few__fail(d->ctx, FEW_E_INVALID, "%s: %lld items from %lld on, of %lld in %s", path,
-                     (long long)n, (long long)first, (long long)d->n, d->spec);
+static few_status write(const few_data *d, const char *path, int64_t first, int64_t n,
+                        int64_t columns) {
   if (ends_in(path, ".png")) return write_grid(d, path, first, n, columns);
   if (ends_in(path, ".npy")) return write_array(d, path, first, n);
   return few__fail(d->ctx, FEW_E_INVALID, "%s: end the name in .png (a grid) or .npy (an array)",
                    path);
+}
+
+/* Copies of n items for `part`, which is zeroed but for what the set's shape and classes are. */
+static few_status copy_items(const few_data *d, const int64_t *item, int64_t n, few_data *part) {
+  const size_t size = few__data_item_bytes(d);
+  const bool images = d->kind == FEW_DATA_IMAGES;
+  const char *from = images ? (const char *)d->pixels : (const char *)d->points;
+  if (images)
+    FEW_TRY(few__new(d->ctx, &part->pixels, (size_t)n, size));
+  else
+    FEW_TRY(few__new(d->ctx, &part->points, (size_t)n, size));
+  FEW_TRY(FEW_NEW(d->ctx, &part->labels, n));
+  char *to = images ? (char *)part->pixels : (char *)part->points;
+  for (int64_t i = 0; i < n; i++) {
+    memcpy(to + (size_t)i * size, from + (size_t)item[i] * size, size);
+    part->labels[i] = d->labels[item[i]];
+  }
+  part->n = n;
+  return FEW_OK;
+}
+
+/* Some of a set with classes: of all of them. */
+static few_status write_spread(const few_data *d, const char *path, int64_t first, int64_t n,
+                               int64_t columns) {
+  few_data part = *d;
+  int64_t *order = NULL;
+  few_status st = FEW_OK;
+  part.pixels = NULL;
+  part.points = NULL;
+  part.labels = NULL;
+  FEW_GOTO(FEW_NEW(d->ctx, &order, d->n));
+  FEW_GOTO(few__data_spread(d->ctx, d->labels, d->n, d->n_classes, order));
+  FEW_GOTO(copy_items(d, order + first, n, &part));
+  FEW_GOTO(write(&part, path, 0, n, columns));
+out:
+  few__free(d->ctx, order);
+  few__free(d->ctx, part.pixels);
+  few__free(d->ctx, part.points);
+  few__free(d->ctx, part.labels);
+  return st;
+}
+
+static few_status check(const few_data *d, const char *path, int64_t first, int64_t n,
+                        int64_t columns) {
+  if (first >= 0 && n >= 1 && n <= d->n && first <= d->n - n && columns >= 0) return FEW_OK;
+  return few__fail(d->ctx, FEW_E_INVALID, "%s: %lld items from %lld on, of %lld in %s", path,
+                   (long long)n, (long long)first, (long long)d->n, d->spec);
+}
+
+few_status few_data_write(const few_data *d, const char *path, int64_t first, int64_t n,
+                          int64_t columns) {
+  FEW_TRY(check(d, path, first, n, columns));
+  return write(d, path, first, n, columns);
+}
+
+few_status few_data_write_spread(const few_data *d, const char *path, int64_t first, int64_t n,
+                                 int64_t columns) {
+  FEW_TRY(check(d, path, first, n, columns));
+  return d->labels && n < d->n ? write_spread(d, path, first, n, columns)
+                               : write(d, path, first, n, columns);
 }

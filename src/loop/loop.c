@@ -27,7 +27,7 @@
 #include "train/directory.h"
 #include "train/recipe.h"
 
-enum { EXTRA = 6 }; /* overrides of a generation */
+enum { EXTRA = 7 }; /* overrides of a generation */
 
 struct loop {
   few_ctx *ctx;
@@ -118,7 +118,9 @@ static few_status gather(const struct loop *l, const struct few_loop_mix *mix, s
     FEW_TRY(take(real, few_data_batch_index(few_data_n(real), seed, mix->first + i), r, i));
   if (!mix->synthetic) return FEW_OK;
   spec_of(l, spec, l->before);
-  FEW_TRY(few_data_open(l->ctx, &made, spec, NULL));
+  struct few_data_opts o = FEW_DATA_OPTS_INIT;
+  o.classes = l->recipe.spec.classes; /* samples may lack some */
+  FEW_TRY(few_data_open(l->ctx, &made, spec, &o));
   few_status st = FEW_OK;
   for (int64_t i = 0; i < mix->synthetic && !st; i++) st = take(made, i, r, mix->real + i);
   few_data_free(made);
@@ -160,12 +162,14 @@ out:
 
 static few_status train(const struct loop *l) {
   const struct few_loop_opts *o = l->o;
-  char spec[8300], data[8320], seed[40];
+  char spec[8300], data[8320], seed[40], classes[40];
   const char **all;
   spec_of(l, spec, l->data);
   snprintf(data, sizeof data, "data=%s", spec);
   snprintf(seed, sizeof seed, "seed=%" PRIu64, seed_of(l));
-  const char *const extra[EXTRA] = {data, seed, "data_limit=0", "size=0", "channels_in=0", NULL};
+  snprintf(classes, sizeof classes, "data_classes=%" PRId64, l->recipe.spec.classes);
+  const char *const extra[EXTRA] = {data, seed, classes, "data_limit=0", "size=0", "channels_in=0",
+                                    NULL};
   FEW_TRY(FEW_NEW(l->ctx, &all, o->n_overrides + EXTRA));
   struct few_train_opts t = FEW_TRAIN_OPTS_INIT;
   for (int i = 0; i < o->n_overrides; i++) all[t.n_overrides++] = o->overrides[i];

@@ -20,7 +20,10 @@ static const struct few_option options[] = {
         "what the raw network says: few list predictions; otherwise the teacher's, or F"),
     FEW_OPT_STRING(keys, objective, "diffusion", "what to train for; \"scd + vsd\" adds losses"),
     FEW_OPT_STRING(keys, balance, "fixed", "how losses are added: few list balancers"),
-    FEW_OPT_INT(keys, data_limit, "0", 0, 1e12, "the first so many items; 0: all"),
+    FEW_OPT_INT(keys, data_limit, "0", 0, 1e12,
+                "so many items, of all classes in proportion; 0: all"),
+    FEW_OPT_INT(keys, data_classes, "0", 0, 65536,
+                "idx, npy, npz: labels are 0 .. data_classes - 1; 0: those that occur"),
     FEW_OPT_CHOICE(keys, data_on_error, "refuse", "refuse|skip", "broken items"),
     FEW_OPT_INT(keys, size, "0", 0, 4096, "folder: crop and shrink pictures to this side"),
     FEW_OPT_INT(keys, channels_in, "0", 0, 3, "folder: 1 grey, 3 RGB, 0: as the pictures are"),
@@ -58,9 +61,8 @@ static const struct few_option options[] = {
     FEW_OPT_INT(keys, preview_n, "64", 1, 65536, "pictures (or points) of a preview"),
     FEW_OPT_INT(keys, preview_steps, "0", 0, 10000, "steps of its sampler; 0: the sampler's own"),
     FEW_OPT_REAL(keys, preview_guidance, "1", 0, 100, "guidance of the preview"),
-    FEW_OPT_INT(keys, eval_every, "0", 0, 1e9,
-                "steps between evaluations, whose cost the run says when it begins; 0: none"),
-    FEW_OPT_INT(keys, eval_n, "500", 1, 1e9, "pictures of an evaluation"),
+    FEW_OPT_INT(keys, eval_every, "0", 0, 1e9, "steps between evaluations; 0: none"),
+    FEW_OPT_INT(keys, eval_n, "2000", 1, 1e9, "pictures of an evaluation"),
     FEW_OPT_STRING(keys, eval_ref, "",
                    "what they are compared with; otherwise the held-out part of the data, if any"),
     FEW_OPT_STRING(keys, eval_features, "", "in what; otherwise fashion or pixels, by the data"),
@@ -221,6 +223,7 @@ static few_status open_data(few_ctx *ctx, struct few_run_recipe *r) {
                      r->recipe.place);
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
   o.limit = k->data_limit;
+  o.classes = k->data_classes;
   o.on_error = k->data_on_error;
   o.size = k->size;
   o.channels = k->channels_in;

@@ -41,9 +41,10 @@ static void test_images(void **state) {
   assert_ok(f->ctx, files_open(f, &d, "npy", "rgb.npy", "labels.npy", NULL));
   assert_int_equal(few_data_get_kind(d), FEW_DATA_IMAGES);
   assert_int_equal(few_data_c(d), 3);
-  assert_int_equal(few_data_n_classes(d), 5);
-  assert_int_equal(few_data_label(d, 0), 4);
-  assert_int_equal(few_data_label(d, 1), 1);
+  assert_int_equal(few_data_n_classes(d), 2);
+  assert_int_equal(few_data_label(d, 0), 1);
+  assert_int_equal(few_data_label(d, 1), 0);
+  assert_string_equal(few_data_class_name(d, 1), "4");
   float x[12];
   assert_ok(f->ctx, few_data_get(d, 1, x));
   for (int i = 0; i < 12; i++) assert_close(x[i], (float)(bytes[12 + i] / 127.5 - 1), 0);
@@ -79,7 +80,8 @@ static void test_points_that_are_not_finite(void **state) {
   assert_ok(f->ctx, files_open(f, &d, "npy", "points.npy", "labels.npy", &skip));
   assert_int_equal(few_data_n(d), 2);
   assert_int_equal(few_data_skipped(d), 2);
-  assert_int_equal(few_data_label(d, 1), 3);
+  assert_int_equal(few_data_label(d, 1), 1);
+  assert_string_equal(few_data_class_name(d, 1), "3");
   float x[2];
   assert_ok(f->ctx, few_data_get(d, 1, x));
   assert_close(x[1], 8, 0);
@@ -137,13 +139,108 @@ static void test_labels_that_do_not_fit(void **state) {
   assert_refused(f, "npy", "grey.npy", "odd.npy", NULL, FEW_E_FORMAT, "label -1 of item 1");
   few_data *d = NULL;
   assert_ok(f->ctx, files_open(f, &d, "npy", "grey.npy", "odd.npy", &skip));
-  assert_int_equal(few_data_n(d), 2);
-  assert_int_equal(few_data_label(d, 1), 3);
-  assert_non_null(strstr(f->warning, "2 broken items"));
+  assert_int_equal(few_data_n(d), 3);
+  assert_int_equal(few_data_label(d, 2), 1);
+  assert_string_equal(few_data_class_name(d, 2), "70000");
+  assert_non_null(strstr(f->warning, "1 broken items"));
   float x[6];
-  assert_ok(f->ctx, few_data_get(d, 1, x));
+  assert_ok(f->ctx, few_data_get(d, 2, x));
   assert_close(x[5], 1, 0);
   few_data_free(d);
+}
+
+/* Whatever numbers a file has, the classes are those that occur; they keep their numbers as names,
+ * unless they are 0 .. n - 1. */
+static void test_classes_are_those_that_occur(void **state) {
+  struct files *f = *state;
+  static const struct {
+    int32_t label[4];
+    int n_classes, of[4];
+    const char *name[3];
+  } cases[] = {{{1, 2, 3, 1}, 3, {0, 1, 2, 0}, {"1", "2", "3"}},
+               {{900, 3, 17, 3}, 3, {2, 0, 1, 0}, {"3", "17", "900"}},
+               {{0, 1, 2, 1}, 3, {0, 1, 2, 1}, {NULL, NULL, NULL}},
+               {{0, 2, 2, 0}, 2, {0, 1, 1, 0}, {"0", "2", NULL}},
+               {{5, 5, 5, 5}, 1, {0, 0, 0, 0}, {"5", NULL, NULL}}};
+  write_npy(f, "grey.npy", "|u1", "4, 2, 3", bytes, 24);
+  for (int i = 0; i < 5; i++) {
+    few_data *d = NULL;
+    write_npy(f, "labels.npy", "<i4", "4,", cases[i].label, sizeof cases[i].label);
+    assert_ok(f->ctx, files_open(f, &d, "npy", "grey.npy", "labels.npy", NULL));
+    assert_int_equal(few_data_n_classes(d), cases[i].n_classes);
+    assert_int_equal(f->warnings, 0);
+    for (int k = 0; k < 4; k++) assert_int_equal(few_data_label(d, k), cases[i].of[k]);
+    for (int k = 0; k < cases[i].n_classes; k++) {
+      const char *name = few_data_class_name(d, k), *want = cases[i].name[k];
+      assert_true(name && want ? !strcmp(name, want) : !name && !want);
+    }
+    assert_true((few_data_note(d) != NULL) == (cases[i].name[0] != NULL));
+    few_data_free(d);
+  }
+}
+
+/* Told how many there are, labels stand as they are, and a class without items is warned of. */
+static void test_number_of_classes_is_given(void **state) {
+  struct files *f = *state;
+  struct few_data_opts o = FEW_DATA_OPTS_INIT;
+  const int32_t labels[] = {3, 1, 3, 1};
+  few_data *d = NULL;
+  o.classes = 4;
+  write_npy(f, "grey.npy", "|u1", "4, 2, 3", bytes, 24);
+  write_npy(f, "labels.npy", "<i4", "4,", labels, sizeof labels);
+  assert_ok(f->ctx, files_open(f, &d, "npy", "grey.npy", "labels.npy", &o));
+  assert_int_equal(few_data_n_classes(d), 4);
+  assert_int_equal(few_data_label(d, 0), 3);
+  assert_int_equal(f->warnings, 1);
+  assert_non_null(strstr(f->warning, "2 of 4 classes have no item, the first is 0"));
+  few_data_free(d);
+  o.classes = 3;
+  assert_refused(f, "npy", "grey.npy", "labels.npy", &o, FEW_E_FORMAT, "label 3 of item 0");
+  assert_refused(f, "npy", "grey.npy", NULL, &o, FEW_E_INVALID, "has 0 classes, not 3");
+}
+
+/* A limit takes from all classes, in proportion and in order, whatever the order of the items. */
+static void test_limits_take_from_all_classes(void **state) {
+  enum { N = 100, A = 88, B = 10, C = 2 };
+  struct files *f = *state;
+  float p[N];
+  int32_t sorted[N], mixed[N];
+  for (int i = 0; i < N; i++) {
+    p[i] = (float)i;
+    sorted[i] = i < A ? 0 : i < A + B ? 1 : 2;
+  }
+  for (int i = 0; i < N; i++) mixed[i] = sorted[i * 37 % N];
+  write_npy(f, "p.npy", "<f4", "100, 1", p, sizeof p);
+  for (int which = 0; which < 2; which++) {
+    const int32_t *label = which ? mixed : sorted;
+    write_npy(f, "l.npy", "<i4", "100,", label, sizeof sorted);
+    for (int limit = 1; limit <= N; limit++) {
+      struct few_data_opts o = FEW_DATA_OPTS_INIT;
+      few_data *d = NULL;
+      int count[3] = {0};
+      float before = -1;
+      o.limit = limit;
+      assert_ok(f->ctx, files_open(f, &d, "npy", "p.npy", "l.npy", &o));
+      assert_int_equal(few_data_n(d), limit);
+      assert_int_equal(few_data_n_classes(d), 3);
+      for (int i = 0; i < limit; i++) {
+        float x;
+        assert_ok(f->ctx, few_data_get(d, i, &x));
+        assert_true(x > before); /* in the set's order */
+        before = x;
+        assert_int_equal(few_data_label(d, i), label[(int)x]);
+        count[few_data_label(d, i)]++;
+      }
+      const int of[3] = {A, B, C};
+      for (int c = 0; c < 3; c++) {
+        assert_true(limit < 3 || count[c] >= 1);
+        /* the first of each class come out of turn: at most two too few or one too many */
+        assert_close(count[c], limit * of[c] / (double)N, 2);
+      }
+      assert_int_equal(f->warnings, limit < 3);
+      few_data_free(d);
+    }
+  }
 }
 
 int main(void) {
@@ -155,6 +252,9 @@ int main(void) {
       TEST(test_cut_anywhere),
       TEST(test_arrays_that_are_no_set),
       TEST(test_labels_that_do_not_fit),
+      TEST(test_classes_are_those_that_occur),
+      TEST(test_number_of_classes_is_given),
+      TEST(test_limits_take_from_all_classes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,47 @@ static void test_points(void **state) {
   few_data_free(d);
 }
 
+/* Sorted by class: a part has all of them, all of it is in order, and classes 4 and 9 stay so. */
+static void test_spread(void **state) {
+  struct files *f = *state;
+  char file[128 + 80], labels[128 + 80];
+  static const char *const shapes[] = {"'<f4', 'fortran_order': False, 'shape': (20, 1)",
+                                       "'<i4', 'fortran_order': False, 'shape': (20,)"};
+  for (int k = 0; k < 2; k++) {
+    char *b = k ? labels : file;
+    memset(b, ' ', 128);
+    memcpy(b, "\x93NUMPY\x01\x00\x76\x00", 10);
+    const int n = snprintf(b + 10, 118, "{'descr': %s, }", shapes[k]);
+    b[10 + n] = ' ';
+    b[127] = '\n';
+  }
+  for (int i = 0; i < 20; i++) {
+    const float x = (float)i;
+    const int32_t label = i < 15 ? 4 : 9;
+    memcpy(file + 128 + 4 * i, &x, 4);
+    memcpy(labels + 128 + 4 * i, &label, 4);
+  }
+  files_write(f, "a.npy", file, sizeof file);
+  files_write(f, "a.labels.npy", labels, sizeof labels);
+  few_data *d = NULL, *back = NULL;
+  assert_ok(f->ctx, files_open(f, &d, "npy", "a.npy", "a.labels.npy", NULL));
+  assert_ok(f->ctx, few_data_write_spread(d, files_path(f, "b.npy"), 0, 8, 0));
+  assert_ok(f->ctx, files_open(f, &back, "npy", "b.npy", "b.labels.npy", NULL));
+  static const int want[8] = {0, 15, 1, 2, 3, 16, 4, 5}; /* of 15 and 5: three to one */
+  for (int i = 0; i < 8; i++) {
+    float x;
+    assert_ok(f->ctx, few_data_get(back, i, &x));
+    assert_int_equal((int)x, want[i]);
+    assert_string_equal(few_data_class_name(back, few_data_label(back, i)), x < 15 ? "4" : "9");
+  }
+  few_data_free(back);
+  assert_ok(f->ctx, few_data_write_spread(d, files_path(f, "b.npy"), 0, 20, 0));
+  assert_ok(f->ctx, files_open(f, &back, "npy", "b.npy", "b.labels.npy", NULL));
+  assert_true(few_data_hash(d) == few_data_hash(back));
+  few_data_free(back);
+  few_data_free(d);
+}
+
 /* Four pictures of 2x3 in three channels, as an idx file cannot hold: through .npy and back. */
 static void test_pictures(void **state) {
   struct files *f = *state;
@@ -84,6 +125,7 @@ static void test_refusals(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_points, files_setup, files_teardown),
+      cmocka_unit_test_setup_teardown(test_spread, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_pictures, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_refusals, files_setup, files_teardown),
   };
