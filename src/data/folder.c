@@ -2,26 +2,34 @@
  *
  *   DIR/class/.../x.png   the sub-folder of DIR is the class, however deep the file lies
  *   DIR/x.png             no sub-folder holds pictures: no labels
- *   DIR/{train,test}/...  if both are there the split option chooses
+ *   DIR/dataset.json      labels as the tools of EDM write them; folders are no classes
  *   x.png                 a file in place of DIR: that picture alone
  *
+ * layout.c finds DIR in what was named: a part of a split set, a folder in a folder. The classes
+ * are those of the part to train on, so a label means the same in all parts.
+ *
  * Files are taken in bytewise order of their names, so a set has one order on every machine.
- * Hidden names are passed over; so are files that are neither .png nor .jpg, with a note. Each
+ * Hidden names and those that systems make are passed over; so are files that are no pictures, with
+ * a note, or with a warning where they are pictures of a kind that few does not read. Each
  * directory is entered once: symbolic links may form loops.
  */
 #include <sys/stat.h>
 
+#include "edm.h"
 #include "io/file.h"
 #include "io/photo.h"
+#include "layout.h"
 #include "picture.h"
 #include "reader.h"
+
+enum { BESIDE = -1, UNKNOWN = -2 };
 
 struct scan {
   few_data *d;
   const struct few_data_opts *o;
   struct entry {
     char *path;
-    int32_t label; /* -1: beside the class folders */
+    int32_t label; /* BESIDE the class folders, or of a class UNKNOWN */
   } * at;
   int n, cap;
   struct {
@@ -32,6 +40,8 @@ struct scan {
     int n, cap;
   } entered;
   int64_t others;            /* files that are no pictures */
+  int64_t foreign;           /* of them pictures of a kind that is not read */
+  bool listed;               /* labels are those of dataset.json */
   const struct entry *first; /* the picture that decided the size */
 };
 
@@ -45,6 +55,16 @@ static few_status enter(struct scan *s, const struct stat *st, bool *again) {
   FEW_TRY(FEW_GROW(s->d->ctx, &s->entered, s->entered.n + 1));
   s->entered.at[s->entered.n++] = (struct place){st->st_dev, st->st_ino};
   return FEW_OK;
+}
+
+static void pass_over(struct scan *s, const char *path) {
+  few_ctx *ctx = s->d->ctx;
+  if (few__photo_foreign(path) && !s->foreign++)
+    few__log(ctx, FEW_LOG_WARN,
+             "%s and other pictures that are neither PNG nor JPEG are left out: convert them",
+             path);
+  else if (!s->others++)
+    few__log(ctx, FEW_LOG_INFO, "%s is no PNG or JPEG: passed over", path);
 }
 
 static few_status scan_dir(struct scan *s, const char *dir, int32_t label);
@@ -63,7 +83,7 @@ static few_status scan_path(struct scan *s, char *path, int32_t label) {
   } else if (S_ISDIR(info.st_mode)) {
     st = scan_dir(s, path, label);
   } else if (!S_ISREG(info.st_mode) || !picture) {
-    if (!s->others++) few__log(ctx, FEW_LOG_INFO, "%s is no PNG or JPEG: passed over", path);
+    pass_over(s, path);
   } else {
     st = FEW_GROW(ctx, s, s->n + 1);
     if (!st) {
@@ -79,7 +99,7 @@ static few_status scan_names(struct scan *s, const char *dir, const struct few_n
                              int32_t label) {
   for (int i = 0; i < names->n; i++) {
     char *path = NULL;
-    if (names->at[i][0] == '.') continue;
+    if (few__layout_junk(names->at[i])) continue;
     FEW_TRY(few__path_join(s->d->ctx, &path, dir, names->at[i]));
     FEW_TRY(scan_path(s, path, label));
   }
@@ -106,48 +126,104 @@ static few_status scan_dir(struct scan *s, const char *dir, int32_t label) {
   return st;
 }
 
-/* The names of DIR itself: its folders are the classes, those without pictures left out. */
-static few_status scan_classes(struct scan *s, const char *dir, const struct few_names *names,
-                               struct few_names *classes) {
-  few_ctx *ctx = s->d->ctx;
-  for (int i = 0; i < names->n; i++) {
-    char *path = NULL;
-    if (names->at[i][0] == '.') continue;
-    FEW_TRY(few__path_join(ctx, &path, dir, names->at[i]));
-    bool folder = few__path_is_dir(path);
-    int before = s->n;
-    FEW_TRY(scan_path(s, path, folder ? (int32_t)classes->n : -1));
-    if (!folder || s->n == before) continue;
-    if (classes->n == FEW_DATA_MAX_CLASSES)
-      return few__fail(ctx, FEW_E_INVALID, "%s has more than %d class folders; merge some", dir,
-                       FEW_DATA_MAX_CLASSES);
-    FEW_TRY(FEW_GROW(ctx, classes, classes->n + 1));
-    char *name = few__strdup(ctx, names->at[i]);
-    if (!name) return few__fail(ctx, FEW_E_MEMORY, "out of memory for the name of a class");
-    classes->at[classes->n++] = name;
+/* The place of a class in a list sorted by bytes. */
+static int32_t class_of(const struct few_names *classes, const char *name) {
+  for (int low = 0, high = classes->n; low < high;) {
+    const int middle = low + (high - low) / 2, order = strcmp(classes->at[middle], name);
+    if (!order) return middle;
+    if (order < 0)
+      low = middle + 1;
+    else
+      high = middle;
   }
-  return FEW_OK;
+  return UNKNOWN;
 }
 
-static few_status scan_root(struct scan *s, const char *dir) {
-  few_data *d = s->d;
-  few_ctx *ctx = d->ctx;
-  struct few_names names = {0}, classes = {0};
+/* What lies in DIR itself: folders are classes if there are any, and what they hold is theirs. */
+static few_status scan_root(struct scan *s, const struct few_layout *l,
+                            const struct few_names *classes) {
+  few_ctx *ctx = s->d->ctx;
+  struct few_names names = {0};
   struct stat info;
   bool again;
   few_status st = FEW_OK;
-  FEW_GOTO(few__list_dir(ctx, &names, dir));
-  if (stat(dir, &info)) FEW_GOTO(few__fail(ctx, FEW_E_IO, "%s vanished; try again", dir));
+  FEW_GOTO(few__list_dir(ctx, &names, l->dir));
+  if (stat(l->dir, &info)) FEW_GOTO(few__fail(ctx, FEW_E_IO, "%s vanished; try again", l->dir));
   FEW_GOTO(enter(s, &info, &again));
-  FEW_GOTO(scan_classes(s, dir, &names, &classes));
-  d->n_classes = classes.n;
-  if (classes.n) FEW_GOTO(few__data_name_classes(d, (const char *const *)classes.at));
+  for (int i = 0; i < names.n; i++) {
+    char *path = NULL;
+    if (few__layout_junk(names.at[i])) continue;
+    FEW_GOTO(few__path_join(ctx, &path, l->dir, names.at[i]));
+    const bool class = classes->n && few__path_is_dir(path);
+    FEW_GOTO(scan_path(s, path, class ? class_of(classes, names.at[i]) : BESIDE));
+  }
   if (s->others > 1)
-    few__log(ctx, FEW_LOG_INFO, "%s: %lld files that are no PNG or JPEG passed over", dir,
+    few__log(ctx, FEW_LOG_INFO, "%s: %lld files that are no PNG or JPEG passed over", l->dir,
              (long long)s->others);
 out:
   few__names_free(ctx, &names);
-  few__names_free(ctx, &classes);
+  return st;
+}
+
+/* Folders are classes: those of the part to train on. */
+static few_status scan_classes(struct scan *s, const struct few_layout *l) {
+  few_data *d = s->d;
+  const struct few_names *classes = l->train ? &l->classes : &l->folders;
+  if (classes->n > FEW_DATA_MAX_CLASSES)
+    return few__fail(d->ctx, FEW_E_INVALID, "%s has more than %d class folders; merge some", l->dir,
+                     FEW_DATA_MAX_CLASSES);
+  FEW_TRY(scan_root(s, l, classes));
+  d->n_classes = classes->n;
+  d->classes_as_found = !l->train;
+  return classes->n ? few__data_name_classes(d, (const char *const *)classes->at) : FEW_OK;
+}
+
+/* The numbers of a list of labels become classes: those of the part to train on. */
+static few_status number_entries(struct scan *s, const struct few_edm *of) {
+  int32_t *label = NULL, *number = NULL;
+  int64_t n = 0;
+  few_status st = FEW_OK;
+  FEW_GOTO(FEW_NEW(s->d->ctx, &label, of->n ? of->n : 1));
+  for (int i = 0; i < of->n; i++) label[i] = of->at[i].label;
+  FEW_GOTO(few__data_numbers(s->d->ctx, label, of->n, &number, &n));
+  for (int i = 0; i < s->n; i++) {
+    if (s->at[i].label < 0) continue;
+    s->at[i].label = few__data_class_of(number, n, s->at[i].label);
+    if (s->at[i].label < 0) s->at[i].label = UNKNOWN;
+  }
+  FEW_GOTO(few__data_name_numbers(s->d, number, n));
+out:
+  few__free(s->d->ctx, label);
+  few__free(s->d->ctx, number);
+  return st;
+}
+
+/* dataset.json has the labels. */
+static few_status scan_listed(struct scan *s, const struct few_layout *l,
+                              const struct few_edm *list) {
+  const struct few_names none = {0};
+  struct few_edm train = {0};
+  FEW_TRY(scan_root(s, l, &none));
+  few__data_note(s->d, list->kind == FEW_EDM_LABELLED
+                           ? "labels are those of dataset.json, folders are no classes"
+                           : "dataset.json has no labels, folders are no classes");
+  if (list->kind != FEW_EDM_LABELLED) return FEW_OK;
+  for (int i = 0; i < s->n; i++) {
+    const char *path = s->at[i].path + strlen(l->dir);
+    s->at[i].label = few__edm_label(list, path + strspn(path, "/"));
+  }
+  if (l->train) FEW_TRY(few__edm_read(s->d->ctx, &train, l->train));
+  few_status st = number_entries(s, train.kind == FEW_EDM_LABELLED ? &train : list);
+  few__edm_free(s->d->ctx, &train);
+  s->listed = true;
+  return st;
+}
+
+static few_status scan_layout(struct scan *s, const struct few_layout *l) {
+  struct few_edm list;
+  FEW_TRY(few__edm_read(s->d->ctx, &list, l->dir));
+  few_status st = list.kind ? scan_listed(s, l, &list) : scan_classes(s, l);
+  few__edm_free(s->d->ctx, &list);
   return st;
 }
 
@@ -155,25 +231,7 @@ out:
 static few_status scan_file(struct scan *s, const char *where) {
   char *path = few__strdup(s->d->ctx, where);
   if (!path) return few__fail(s->d->ctx, FEW_E_MEMORY, "out of memory for a path");
-  return scan_path(s, path, -1);
-}
-
-/* Where the items of the split lie: DIR/train or DIR/test if both are there. */
-static few_status find_split(few_data *d, const char *dir, const struct few_data_opts *o,
-                             char **out) {
-  few_ctx *ctx = d->ctx;
-  char *train = NULL, *test = NULL;
-  few_status st = FEW_OK;
-  FEW_GOTO(few__path_join(ctx, &train, dir, "train"));
-  FEW_GOTO(few__path_join(ctx, &test, dir, "test"));
-  bool split = few__path_is_dir(train) && few__path_is_dir(test);
-  if (!split) FEW_GOTO(few__data_no_split(d, o));
-  *out = few__strdup(ctx, !split ? dir : o->split == FEW_DATA_TEST ? test : train);
-  if (!*out) st = few__fail(ctx, FEW_E_MEMORY, "out of memory for a path");
-out:
-  few__free(ctx, train);
-  few__free(ctx, test);
-  return st;
+  return scan_path(s, path, BESIDE);
 }
 
 static few_status decode(struct scan *s, const char *path, struct few_image *out) {
@@ -204,8 +262,10 @@ static few_status add(struct scan *s, const struct entry *e) {
   few_data *d = s->d;
   struct few_image p = {0};
   if (e->label < 0 && d->labels)
-    return few__data_broken(d, s->o, 1, "%s lies beside the class folders, so it has no class",
-                            e->path);
+    return few__data_broken(d, s->o, 1, "%s %s", e->path,
+                            e->label == UNKNOWN ? "is of a class that the part to train on lacks"
+                            : s->listed         ? "has no label in dataset.json"
+                                        : "lies beside the class folders, so it has no class");
   few_status st = decode(s, e->path, &p);
   if (st == FEW_E_MEMORY) return st;
   if (st) return few__data_broken(d, s->o, 1, "%s", few_error(d->ctx));
@@ -235,45 +295,75 @@ static void drop_colours_if_grey(few_data *d) {
   d->c = 1;
 }
 
-static few_status read_all(struct scan *s) {
+/* How many pictures of each class, and last of those without one, the limit leaves. */
+static few_status share(const struct scan *s, int64_t *left) {
+  const int classes = s->d->n_classes;
+  int32_t *label = NULL;
+  int64_t *order = NULL;
+  few_status st = FEW_OK;
+  FEW_GOTO(FEW_NEW(s->d->ctx, &label, s->n));
+  FEW_GOTO(FEW_NEW(s->d->ctx, &order, s->n));
+  for (int i = 0; i < s->n; i++) label[i] = s->at[i].label < 0 ? -1 : s->at[i].label;
+  FEW_GOTO(few__data_spread(s->d->ctx, label, s->n, classes, order));
+  for (int64_t i = 0; i < s->n && (!s->o->limit || i < s->o->limit); i++) {
+    const int32_t class = label[order[i]];
+    left[class < 0 ? classes : class]++;
+  }
+out:
+  few__free(s->d->ctx, label);
+  few__free(s->d->ctx, order);
+  return st;
+}
+
+/* In order, but no more of a class than its share: a broken picture gives way to the next. */
+static few_status read_shares(struct scan *s, int64_t *left) {
   enum { REPORT_EVERY = 256 };
   few_data *d = s->d;
-  double start = few__now();
-  if (d->n_classes) FEW_TRY(FEW_NEW(d->ctx, &d->labels, s->n));
+  const double start = few__now();
   for (int i = 0; i < s->n; i++) {
-    if (s->o->limit && d->n >= s->o->limit) break;
+    const int64_t before = d->n;
+    const int class = s->at[i].label < 0 ? d->n_classes : s->at[i].label;
+    if (!left[class]) continue;
     FEW_TRY(add(s, &s->at[i]));
+    left[class] -= d->n - before;
     if (i % REPORT_EVERY) continue;
     FEW_TRY(few__progress(
         d->ctx, &(struct few_progress){"reading pictures", i, s->n, few__now() - start, NULL}));
   }
-  if (d->n && !s->o->channels) drop_colours_if_grey(d);
   return FEW_OK;
+}
+
+static few_status read_all(struct scan *s) {
+  few_data *d = s->d;
+  int64_t *left = NULL;
+  if (d->n_classes) FEW_TRY(FEW_NEW(d->ctx, &d->labels, s->n));
+  FEW_TRY(FEW_NEW(d->ctx, &left, d->n_classes + 1));
+  few_status st = share(s, left);
+  if (!st) st = read_shares(s, left);
+  few__free(d->ctx, left);
+  if (!st && d->n && !s->o->channels) drop_colours_if_grey(d);
+  return st;
 }
 
 few_status few__data_open_folder(few_data *d, const char *where, const struct few_data_opts *o) {
   struct scan s = {.d = d, .o = o};
-  char *dir = NULL;
+  struct few_layout layout = {0};
   few_status st = FEW_OK;
-  const bool folder = few__path_is_dir(where);
-  if (!folder && !(few__path_exists(where) && few__photo_named(where)))
-    FEW_GOTO(few__fail(d->ctx, FEW_E_IO, "%s: \"%s\" is no folder and no picture; write folder:DIR",
-                       d->spec, where));
-  if (folder) {
-    FEW_GOTO(find_split(d, where, o, &dir));
-    FEW_GOTO(scan_root(&s, dir));
-  } else {
+  if (few__path_is_file(where) && few__photo_named(where)) {
     FEW_GOTO(few__data_no_split(d, o));
     FEW_GOTO(scan_file(&s, where));
+  } else {
+    FEW_GOTO(few__layout_find(d, &layout, where, o));
+    FEW_GOTO(scan_layout(&s, &layout));
   }
   if (s.n == 0 && !d->skipped)
-    FEW_GOTO(few__fail(d->ctx, FEW_E_FORMAT, "%s holds no .png or .jpg file; name a folder %s", dir,
-                       "that does"));
+    FEW_GOTO(few__fail(d->ctx, FEW_E_FORMAT, "%s holds no .png or .jpg file; name a folder %s",
+                       layout.dir, "that does"));
   FEW_GOTO(read_all(&s));
 out:
   for (int i = 0; i < s.n; i++) few__free(d->ctx, s.at[i].path);
   few__free(d->ctx, s.at);
   few__free(d->ctx, s.entered.at);
-  few__free(d->ctx, dir);
+  few__layout_free(d->ctx, &layout);
   return st;
 }

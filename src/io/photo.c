@@ -15,11 +15,22 @@ static bool has_suffix(const char *name, const char *suffix) {
   return true;
 }
 
-bool few__photo_named(const char *path) {
-  static const char *const endings[] = {".png", ".jpg", ".jpeg", ".jpe", ".jfif"};
-  for (int i = 0; i < FEW_COUNT(endings); i++)
+static bool ends_in_one(const char *path, const char *const *endings, int n) {
+  for (int i = 0; i < n; i++)
     if (has_suffix(path, endings[i])) return true;
   return false;
+}
+
+bool few__photo_named(const char *path) {
+  static const char *const endings[] = {".png", ".jpg", ".jpeg", ".jpe", ".jfif"};
+  return ends_in_one(path, endings, FEW_COUNT(endings));
+}
+
+bool few__photo_foreign(const char *path) {
+  static const char *const endings[] = {".webp", ".gif", ".bmp",  ".tif",  ".tiff", ".ppm",
+                                        ".pgm",  ".pnm", ".heic", ".heif", ".avif", ".jp2",
+                                        ".jxl",  ".tga", ".svg",  ".ico",  ".dng",  ".cr2"};
+  return ends_in_one(path, endings, FEW_COUNT(endings));
 }
 
 few_status few__photo_rows(few_ctx *ctx, struct few_feed *from, int max_side,

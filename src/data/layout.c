@@ -1,0 +1,301 @@
+/* layout.c - how a set of pictures lies in its folder.
+ *
+ *   DIR/class/.../x.png         folders are classes
+ *   DIR/{train,val,test}/...    folders are parts of one set, each laid out by itself
+ *   DIR/only/...                a folder that wraps all others is looked through
+ *
+ * Parts are known by their names, in any case. DIR with a part for training and one held out is
+ * split; other folders beside those two are then named in the note and left out. Where every folder
+ * with pictures has a part's word in its name (train2017 and val2017, seg_train and seg_test), it
+ * is split as well. A `train` beside other classes is a class: a railway's.
+ */
+#include "layout.h"
+
+#include <sys/stat.h>
+
+#include "io/photo.h"
+
+enum { WRAPPERS_MAX = 16 };
+
+enum part { NO_PART, TRAIN, VAL, TEST };
+
+static const struct {
+  const char *word;
+  enum part part;
+} words[] = {{"train", TRAIN},    {"training", TRAIN}, {"val", VAL},     {"valid", VAL},
+             {"validation", VAL}, {"test", TEST},      {"testing", TEST}};
+
+static const char *const part_names[] = {"", "train", "val", "test"};
+
+/* ---- names ---- */
+
+bool few__layout_junk(const char *name) {
+  static const char *const names[] = {"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN",
+                                      "System Volume Information"};
+  for (int i = 0; i < FEW_COUNT(names); i++)
+    if (!strcmp(name, names[i])) return true;
+  return name[0] == '.';
+}
+
+static char lower(char c) { return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c); }
+
+static bool is_letter(char c) { return lower(c) >= 'a' && lower(c) <= 'z'; }
+
+static enum part part_of_word(const char *word, size_t n) {
+  for (int i = 0; i < FEW_COUNT(words); i++) {
+    size_t k = 0;
+    while (k < n && lower(word[k]) == words[i].word[k]) k++;
+    if (k == n && !words[i].word[k]) return words[i].part;
+  }
+  return NO_PART;
+}
+
+/* The part that a name means, as a whole or by one of its words. */
+static enum part part_of(const char *name, bool whole) {
+  if (whole) return part_of_word(name, strlen(name));
+  for (const char *p = name; *p;) {
+    size_t n = 0;
+    while (is_letter(p[n])) n++;
+    const enum part part = n ? part_of_word(p, n) : NO_PART;
+    if (part) return part;
+    p += n ? n : 1;
+  }
+  return NO_PART;
+}
+
+/* ---- folders that hold pictures ---- */
+
+/* Folders looked into: a link may lead back to one. */
+struct visited {
+  struct place {
+    dev_t device;
+    ino_t inode;
+  } * at;
+  int n, cap;
+};
+
+static few_status visit(few_ctx *ctx, struct visited *v, const char *dir, bool *first) {
+  struct stat s;
+  *first = !stat(dir, &s) && S_ISDIR(s.st_mode);
+  for (int i = 0; i < v->n && *first; i++)
+    *first = v->at[i].device != s.st_dev || v->at[i].inode != s.st_ino;
+  if (!*first) return FEW_OK;
+  FEW_TRY(FEW_GROW(ctx, v, v->n + 1));
+  v->at[v->n++] = (struct place){s.st_dev, s.st_ino};
+  return FEW_OK;
+}
+
+static few_status holds_pictures(few_ctx *ctx, struct visited *v, const char *dir, bool *out) {
+  struct few_names names = {0};
+  bool first;
+  *out = false;
+  FEW_TRY(visit(ctx, v, dir, &first));
+  if (!first || few__list_dir(ctx, &names, dir)) return FEW_OK; /* a failure is the scan's */
+  few_status st = FEW_OK;
+  for (int i = 0; i < names.n && !*out; i++)
+    *out = !few__layout_junk(names.at[i]) && few__photo_named(names.at[i]);
+  for (int i = 0; i < names.n && !st && !*out; i++) {
+    char *path = NULL;
+    if (few__layout_junk(names.at[i])) continue;
+    st = few__path_join(ctx, &path, dir, names.at[i]);
+    if (!st) st = holds_pictures(ctx, v, path, out);
+    few__free(ctx, path);
+  }
+  few__names_free(ctx, &names);
+  return st;
+}
+
+static few_status look_at(few_ctx *ctx, struct few_names *out, bool *pictures, const char *dir,
+                          const char *name) {
+  char *path = NULL;
+  bool folder = false;
+  if (few__layout_junk(name)) return FEW_OK;
+  FEW_TRY(few__path_join(ctx, &path, dir, name));
+  few_status st = FEW_OK;
+  struct visited visited = {0};
+  if (few__path_is_dir(path))
+    st = holds_pictures(ctx, &visited, path, &folder);
+  else if (few__photo_named(name))
+    *pictures = true;
+  few__free(ctx, visited.at);
+  few__free(ctx, path);
+  if (st || !folder) return st;
+  FEW_TRY(FEW_GROW(ctx, out, out->n + 1));
+  char *copy = few__strdup(ctx, name);
+  if (!copy) return few__fail(ctx, FEW_E_MEMORY, "%s: out of memory for names", dir);
+  out->at[out->n++] = copy;
+  return FEW_OK;
+}
+
+/* The folders right below `dir` that hold pictures, and whether pictures lie beside them. */
+static few_status list_folders(few_ctx *ctx, struct few_names *out, bool *pictures,
+                               const char *dir) {
+  struct few_names names = {0};
+  few_status st = FEW_OK;
+  *out = (struct few_names){0};
+  *pictures = false;
+  FEW_TRY(few__list_dir(ctx, &names, dir));
+  for (int i = 0; i < names.n && !st; i++) st = look_at(ctx, out, pictures, dir, names.at[i]);
+  few__names_free(ctx, &names);
+  if (st) few__names_free(ctx, out);
+  return st;
+}
+
+/* ---- parts ---- */
+
+struct split {
+  const char *name[4]; /* by part; borrowed */
+  bool twice[4];
+  int named; /* folders that are a part */
+};
+
+static struct split find_split(const struct few_names *folders, bool whole) {
+  struct split s = {0};
+  for (int i = 0; i < folders->n; i++) {
+    const enum part part = part_of(folders->at[i], whole);
+    if (!part) continue;
+    s.twice[part] = s.name[part] != NULL;
+    s.name[part] = folders->at[i];
+    s.named++;
+  }
+  return s;
+}
+
+static bool is_split(const struct few_names *folders, struct split *s) {
+  *s = find_split(folders, true);
+  if (s->name[TRAIN] && (s->name[VAL] || s->name[TEST])) return true;
+  *s = find_split(folders, false);
+  if (s->named != folders->n) return false;
+  return (s->name[TRAIN] != NULL) + (s->name[VAL] != NULL) + (s->name[TEST] != NULL) >= 2;
+}
+
+/* What was asked for: by name, or by the option, which knows no third part. */
+static few_status choose(few_data *d, const struct split *s, const char *dir, enum part asked,
+                         const struct few_data_opts *o, enum part *out) {
+  const bool held_out = o->split == FEW_DATA_TEST;
+  if (held_out && asked && asked != TRAIN)
+    return few__fail(d->ctx, FEW_E_UNSUPPORTED, "%s names its part already: leave out split = test",
+                     d->spec);
+  *out = !held_out ? asked ? asked : TRAIN : s->name[TEST] ? TEST : VAL;
+  if (!s->name[*out])
+    return few__fail(d->ctx, FEW_E_UNSUPPORTED, "%s has parts, but no %s: write folder:%s:%s",
+                     d->spec, part_names[*out], dir,
+                     part_names[s->name[TRAIN]  ? TRAIN
+                                : s->name[TEST] ? TEST
+                                                : VAL]);
+  if (s->twice[*out])
+    return few__fail(d->ctx, FEW_E_INVALID,
+                     "%s: more than one folder is called %s: name the one you mean, folder:%s/%s",
+                     d->spec, part_names[*out], dir, s->name[*out]);
+  return FEW_OK;
+}
+
+static void note_parts(few_data *d, const struct few_names *folders, enum part chosen,
+                       const char *name) {
+  struct few_text list = {0};
+  for (int i = 0; i < folders->n; i++)
+    few__text_add(d->ctx, &list, "%s%s", i ? ", " : "", folders->at[i]);
+  few__data_note(d, "%.300s are parts of one set, %s was taken (folder:DIR:%s)",
+                 list.failed ? "folders" : list.at, name, part_names[chosen]);
+  few__text_free(d->ctx, &list);
+}
+
+/* ---- the way down ---- */
+
+static few_status go_down(few_ctx *ctx, char **dir, const char *name) {
+  char *path = NULL;
+  FEW_TRY(few__path_join(ctx, &path, *dir, name));
+  few__free(ctx, *dir);
+  *dir = path;
+  return FEW_OK;
+}
+
+static few_status has_labels(few_ctx *ctx, const char *dir, bool *out) {
+  char *path = NULL;
+  FEW_TRY(few__path_join(ctx, &path, dir, "dataset.json"));
+  *out = few__path_exists(path);
+  few__free(ctx, path);
+  return FEW_OK;
+}
+
+static bool in(const struct few_names *names, const char *name) {
+  for (int i = 0; i < names->n; i++)
+    if (!strcmp(names->at[i], name)) return true;
+  return false;
+}
+
+/* Through folders that wrap a single other one, unless that is one of the classes known;
+ * *folders are those of where it ends. */
+static few_status look_through(few_data *d, char **dir, struct few_names *folders,
+                               const struct few_names *known) {
+  few_ctx *ctx = d->ctx;
+  for (int i = 0;; i++) {
+    bool pictures, labels;
+    FEW_TRY(list_folders(ctx, folders, &pictures, *dir));
+    FEW_TRY(has_labels(ctx, *dir, &labels));
+    if (pictures || labels || folders->n != 1 || i == WRAPPERS_MAX) return FEW_OK;
+    if (in(known, folders->at[0])) return FEW_OK;
+    few__data_note(d, "%s is the only folder in it and no class", folders->at[0]);
+    FEW_TRY(go_down(ctx, dir, folders->at[0]));
+    few__names_free(ctx, folders);
+  }
+}
+
+static few_status take_part(few_data *d, struct few_layout *l, enum part asked,
+                            const struct few_data_opts *o) {
+  few_ctx *ctx = d->ctx;
+  const struct few_names none = {0};
+  struct split s;
+  enum part part = NO_PART;
+  if (!is_split(&l->folders, &s)) {
+    if (!asked) return few__data_no_split(d, o);
+    return few__fail(ctx, FEW_E_UNSUPPORTED, "%s: %s holds no parts called train, val or test",
+                     d->spec, l->dir);
+  }
+  FEW_TRY(choose(d, &s, l->dir, asked, o, &part));
+  note_parts(d, &l->folders, part, s.name[part]);
+  if (part != TRAIN && s.name[TRAIN]) {
+    FEW_TRY(few__path_join(ctx, &l->train, l->dir, s.name[TRAIN]));
+    FEW_TRY(look_through(d, &l->train, &l->classes, &none));
+  }
+  FEW_TRY(go_down(ctx, &l->dir, s.name[part]));
+  few__names_free(ctx, &l->folders);
+  return look_through(d, &l->dir, &l->folders, &l->classes);
+}
+
+/* DIR of "DIR:part", where that is no folder itself. */
+static few_status split_spec(few_ctx *ctx, const char *where, char **dir, enum part *asked) {
+  const char *colon = strrchr(where, ':');
+  *asked = NO_PART;
+  *dir = few__strdup(ctx, where);
+  if (!*dir) return few__fail(ctx, FEW_E_MEMORY, "out of memory for a path");
+  if (!colon || few__path_exists(where)) return FEW_OK;
+  (*dir)[colon - where] = '\0';
+  *asked = few__path_is_dir(*dir) ? part_of(colon + 1, true) : NO_PART;
+  if (!*asked) (*dir)[colon - where] = ':';
+  return FEW_OK;
+}
+
+few_status few__layout_find(few_data *d, struct few_layout *out, const char *where,
+                            const struct few_data_opts *o) {
+  enum part asked;
+  few_status st = FEW_OK;
+  *out = (struct few_layout){0};
+  FEW_GOTO(split_spec(d->ctx, where, &out->dir, &asked));
+  if (!few__path_is_dir(out->dir))
+    FEW_GOTO(few__fail(d->ctx, FEW_E_IO, "%s: \"%s\" is no folder and no picture; write folder:DIR",
+                       d->spec, where));
+  FEW_GOTO(look_through(d, &out->dir, &out->folders, &out->classes));
+  FEW_GOTO(take_part(d, out, asked, o));
+out:
+  if (st) few__layout_free(d->ctx, out);
+  return st;
+}
+
+void few__layout_free(few_ctx *ctx, struct few_layout *l) {
+  few__free(ctx, l->dir);
+  few__free(ctx, l->train);
+  few__names_free(ctx, &l->folders);
+  few__names_free(ctx, &l->classes);
+  *l = (struct few_layout){0};
+}
