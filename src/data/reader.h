@@ -69,7 +69,7 @@ few_status few__data_check_labels(few_data *d, const struct few_data_opts *o, co
 FEW_PRINTF(2, 3)
 void few__data_note(few_data *d, const char *fmt, ...);
 
-/* ---- classes.c ---- */
+/* ---- numbers.c ---- */
 /* The different numbers among n labels, sorted; *out is yours. */
 few_status few__data_numbers(few_ctx *ctx, const int32_t *labels, int64_t n, int32_t **out,
                              int64_t *count);

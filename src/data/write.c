@@ -1,8 +1,8 @@
 /* write.c - items of a set as files to look at: a grid of pictures, a density of points,
  * or an array. */
-#include "classes.h"
 #include "io/npy.h"
 #include "io/png.h"
+#include "numbers.h"
 #include "reader.h"
 
 static bool ends_in(const char *path, const char *suffix) {

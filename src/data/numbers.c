@@ -1,4 +1,4 @@
-/* classes.c - which classes a set has, and a part of a set that has all of them.
+/* numbers.c - which classes a set has, and a part of a set that has all of them.
  *
  * A label is a place in a list of classes: a network has an embedding for each, and a class without
  * items would be one that nobody trained, from which samples are drawn all the same. Files number
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "classes.h"
+#include "numbers.h"
 #include "reader.h"
 
 /* ---- numbers to classes ---- */

@@ -1,6 +1,6 @@
-/* classes.h - labels in files. */
-#ifndef FEW_SRC_DATA_CLASSES_H
-#define FEW_SRC_DATA_CLASSES_H
+/* numbers.h - labels in files. */
+#ifndef FEW_SRC_DATA_NUMBERS_H
+#define FEW_SRC_DATA_NUMBERS_H
 
 #include "base/base.h"
 
