@@ -23,10 +23,11 @@ struct few_eval_opts {
   const char *source;
   const char *reference; /* pictures, or what few_eval_save_reference wrote (.safetensors); NULL
                             where no metric needs them */
-  const char *features;  /* "pixels"; NAME or NAME=FILE */
-  const char *metrics;   /* names with commas between; NULL: all that source and features allow */
-  int64_t n;             /* pictures of the source; 0: 10000 of a model, else all */
-  int64_t n_reference;   /* 0: all. Fewer than all are chosen at random, once and for all */
+  const char
+      *features; /* NAME or NAME=FILE; NULL: pixels, with a warning where there are pictures */
+  const char *metrics; /* names with commas between; NULL: all that source and features allow */
+  int64_t n;           /* pictures of the source; 0: 10000 of a model, else all */
+  int64_t n_reference; /* 0: all. Fewer than all are chosen at random, once and for all */
   /* How a model's pictures are made, and untouched for other sources; its n, first, label and seed
    * are not looked at. What it points at is borrowed until few_eval returns. */
   struct few_sample_opts sampling;
@@ -44,10 +45,10 @@ struct few_eval_opts {
                       picture kept its features stay in memory */
 };
 #define FEW_EVAL_OPTS_VERSION 2
-#define FEW_EVAL_OPTS_INIT                                                                   \
-  {                                                                                          \
-    FEW_EVAL_OPTS_VERSION, NULL, NULL, "pixels", NULL, 0, 0, FEW_SAMPLE_OPTS_INIT, -1, 0, 1, \
-        10000, 0, FEW_EVAL_BALL_OWN, 100, 1000, 10, 0                                        \
+#define FEW_EVAL_OPTS_INIT                                                                         \
+  {                                                                                                \
+    FEW_EVAL_OPTS_VERSION, NULL, NULL, NULL, NULL, 0, 0, FEW_SAMPLE_OPTS_INIT, -1, 0, 1, 10000, 0, \
+        FEW_EVAL_BALL_OWN, 100, 1000, 10, 0                                                        \
   }
 
 enum { FEW_EVAL_NUMBERS = 16 };
@@ -110,7 +111,7 @@ FEW_MUST_USE few_status few_eval_json(few_ctx *ctx, const struct few_eval_report
 struct few_search_opts {
   int version;           /* FEW_SEARCH_OPTS_VERSION */
   const char *reference; /* pictures or points, as in few_eval */
-  const char *features;
+  const char *features;  /* as in few_eval */
   const char *metric;  /* "fd", "kid", "sfd" or "energy"; NULL: fd of pictures, energy of points */
   int steps;           /* times, 1 to FEW_MODEL_MAX_TIMES */
   int64_t n;           /* samples of each look; 0: 10000 */
@@ -122,7 +123,7 @@ struct few_search_opts {
 };
 #define FEW_SEARCH_OPTS_VERSION 1
 #define FEW_SEARCH_OPTS_INIT \
-  { FEW_SEARCH_OPTS_VERSION, NULL, "pixels", NULL, 2, 0, 0, 0, 1.0, -1, 0.02 }
+  { FEW_SEARCH_OPTS_VERSION, NULL, NULL, NULL, 2, 0, 0, 0, 1.0, -1, 0.02 }
 /* The times become the model's own (few_model_info; few_model_save keeps them); after a failure it
  * has those it had, and after FEW_E_CANCELLED with *looks above 0 those that were found by then.
  * values[steps] (may be NULL): the measure with the first k + 1 of them; *looks (may be NULL): how

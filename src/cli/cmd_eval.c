@@ -21,8 +21,9 @@ static const struct opt options[] = {
     OPT_TEXT(S, ref, "ref", "DATA", NULL, "pictures to compare with: named like PICTURES"),
     OPT_TEXT(S, save_ref, "save-ref", "FILE.safetensors", NULL,
              "write what is kept of --ref there; later --ref FILE.safetensors is as good"),
-    OPT_TEXT(S, features, "features", "NAME", "pixels",
-             "what is compared: see few list features; NAME=FILE has the weights"),
+    OPT_TEXT(S, features, "features", "NAME", NULL,
+             "what is compared: see few list features; NAME=FILE has the weights; without it "
+             "pixels, by which blurred pictures may pass for good"),
     OPT_TEXT(S, metrics, "metrics", "LIST", NULL,
              "see few list metrics; otherwise all that can be had"),
     OPT_INT(S, n, "n", "N", "0", 0, 4e9, "pictures; 0: 10000 of a model, else all"),

@@ -19,8 +19,9 @@ static const struct opt options[] = {
     OPT_INT(S, steps, "steps", "K", "2", 1, 1024, "how many times, the first that of pure noise"),
     OPT_TEXT(S, out, "out", "FILE", NULL,
              "write the model with these times as its own; may be MODEL itself"),
-    OPT_TEXT(S, features, "features", "NAME", "pixels",
-             "what is compared of pictures: see few list features; NAME=FILE has the weights"),
+    OPT_TEXT(S, features, "features", "NAME", NULL,
+             "what is compared of pictures: see few list features; NAME=FILE has the weights; "
+             "otherwise pixels"),
     OPT_TEXT(S, metric, "metric", "NAME", NULL,
              "fd, kid, sfd or energy; otherwise fd of pictures, energy of points"),
     OPT_INT(S, n, "n", "N", "10000", 2, 4e9, "samples of each look"),

@@ -35,7 +35,7 @@ const char *cli_find_features(char spec[RECIPE_PATH], const char *word) {
   struct stat s;
   char folder[RECIPE_PATH], path[RECIPE_PATH];
   snprintf(path, sizeof path, "models/%.60s-features.safetensors", word);
-  if (strpbrk(word, "=/") || !stat(path, &s) || !installed(folder, "models")) return word;
+  if (!word || strpbrk(word, "=/") || !stat(path, &s) || !installed(folder, "models")) return word;
   snprintf(path, sizeof path, "%.3900s/%.60s-features.safetensors", folder, word);
   int length = snprintf(spec, RECIPE_PATH, "%.60s=%.4000s", word, path);
   return length < RECIPE_PATH && !stat(path, &s) ? spec : word;

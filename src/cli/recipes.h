@@ -24,7 +24,7 @@ struct recipe_overrides {
 void cli_overrides(struct recipe_overrides *out, const struct cli *cli, const struct common *c);
 
 /* Features by name, as few_eval_opts.features: NAME=FILE where their weights come with few and are
- * not in models/ here but where the program is installed; otherwise the word itself. */
+ * not in models/ here but where the program is installed; otherwise the word itself, also NULL. */
 const char *cli_find_features(char spec[RECIPE_PATH], const char *word);
 
 /* Recipe i by name: false past the last. help is the first sentence of its remark. */

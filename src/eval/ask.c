@@ -13,13 +13,10 @@ static few_status check_opts(few_evaluator *j, bool metrics) {
   if (o->version != FEW_EVAL_OPTS_VERSION)
     return few__fail(j->ctx, FEW_E_INVALID, "eval options have version %d: start from %s",
                      o->version, "FEW_EVAL_OPTS_INIT");
-  const char *lacks = !o->features                ? "no features"
-                      : metrics && !o->source     ? "no source"
+  const char *lacks = metrics && !o->source       ? "no source"
                       : !metrics && !o->reference ? "no reference to save"
                                                   : NULL;
-  if (lacks)
-    return few__fail(j->ctx, FEW_E_INVALID, "eval: %s: name pictures or a model, and features",
-                     lacks);
+  if (lacks) return few__fail(j->ctx, FEW_E_INVALID, "eval: %s: name pictures or a model", lacks);
   FEW_TRY(check_range(j, "n", o->n, 0, (int64_t)1 << 32));
   FEW_TRY(check_range(j, "n of the reference", o->n_reference, 0, (int64_t)1 << 32));
   FEW_TRY(check_range(j, "the number of seeds", o->seeds, 1, 1000));
@@ -80,6 +77,13 @@ static few_status open_reference(few_evaluator *j) {
       s->points || r->points ? "" : "; of a folder few data --size SIDE --out FILE.npy does");
 }
 
+static void warn_of_pixels(few_ctx *ctx) {
+  few__log(ctx, FEW_LOG_WARN,
+           "pictures are compared by their pixels, as no features were chosen, and blurred or "
+           "noisy ones may then pass for good: give classifier=FILE, inception=FILE or fashion "
+           "(docs/guide.md, Measuring your own pictures), or pixels if they are meant");
+}
+
 /* Points are their own features. */
 static few_status fit_features(few_evaluator *j, const struct few_source *s) {
   j->info = few__features_info(j->features);
@@ -96,7 +100,7 @@ static few_status fit_features(few_evaluator *j, const struct few_source *s) {
 }
 
 static few_status open_all(few_evaluator *j, bool metrics) {
-  FEW_TRY(few__features_open(j->ctx, &j->features, j->o->features));
+  FEW_TRY(few__features_open(j->ctx, &j->features, j->o->features ? j->o->features : "pixels"));
   if (metrics) FEW_TRY(open_source(j));
   if (j->o->reference) FEW_TRY(open_reference(j));
   FEW_TRY(fit_features(j, j->source ? j->source : j->reference));
@@ -182,10 +186,8 @@ static few_status choose_metrics(few_evaluator *j) {
   return FEW_OK;
 }
 
-few_status few__eval_ask(few_evaluator *j, bool metrics) {
-  FEW_TRY(check_opts(j, metrics));
-  FEW_TRY(open_all(j, metrics));
-  if (metrics) return choose_metrics(j);
+/* A reference that is to be saved: all that any metric may want of it. */
+static few_status choose_saved(few_evaluator *j) {
   if (j->reference->saved)
     return few__fail(j->ctx, FEW_E_INVALID, "%s is such a file: copy it", j->reference->spec);
   if (j->reference->n < 2)
@@ -193,5 +195,14 @@ few_status few__eval_ask(few_evaluator *j, bool metrics) {
                      j->reference->spec, (long long)j->reference->n);
   j->needs = FEW_NEED_REFERENCE | FEW_NEED_MOMENTS | FEW_NEED_ROWS;
   if (j->info->spatial) j->needs |= FEW_NEED_SPATIAL;
+  return FEW_OK;
+}
+
+few_status few__eval_ask(few_evaluator *j, bool metrics) {
+  FEW_TRY(check_opts(j, metrics));
+  FEW_TRY(open_all(j, metrics));
+  FEW_TRY(metrics ? choose_metrics(j) : choose_saved(j));
+  const struct few_source *s = j->source ? j->source : j->reference;
+  if (!j->o->features && !s->points) warn_of_pixels(j->ctx);
   return FEW_OK;
 }

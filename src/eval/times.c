@@ -55,8 +55,7 @@ static few_status check(few_model *m, const struct few_search_opts *o) {
   if (o->version != FEW_SEARCH_OPTS_VERSION)
     return few__fail(m->ctx, FEW_E_INVALID, "few_search_opts of version %d: use %s", o->version,
                      "FEW_SEARCH_OPTS_INIT of this library's header");
-  if (!o->reference || !o->features)
-    return few__fail(m->ctx, FEW_E_INVALID, "times: name a reference and features");
+  if (!o->reference) return few__fail(m->ctx, FEW_E_INVALID, "times: name a reference");
   if (o->steps < 1 || o->steps > FEW_MODEL_MAX_TIMES)
     return few__fail(m->ctx, FEW_E_INVALID, "%d times: give 1 to %d", o->steps,
                      FEW_MODEL_MAX_TIMES);

@@ -1,56 +1,9 @@
-/* fashion - a classifier that few trained itself (recipes/fashion-features.ini): a row is what its
- * last layer sees. Any classifier of few's serves: fashion=FILE.
+/* fashion - the classifier of Fashion-MNIST that comes with few (recipes/fashion-features.ini).
  *
  * Trained on the training split alone, so that the test split can tell memory from generality.
+ * fashion=FILE, from before there was classifier=FILE, takes any classifier too.
  */
-#include <stdio.h>
-
-#include "io/json.h"
 #include "net.h"
-
-/* What the file says that it was trained on. */
-static few_status read_source(struct few_feature_net *net) {
-  json_t *root;
-  const char *text = net->model->provenance;
-  if (!text) return FEW_OK;
-  FEW_TRY(few__json_parse(net->ctx, &root, "provenance", text, strlen(text)));
-  const char *source = json_string_value(json_object_get(json_object_get(root, "data"), "source"));
-  if (source) snprintf(net->trained_on, sizeof net->trained_on, "%s", source);
-  json_decref(root);
-  return FEW_OK;
-}
-
-static few_status open(struct few_feature_net *net, const char *path) {
-  FEW_TRY(few_model_load(net->ctx, &net->model, path));
-  FEW_TRY(few__sha256_file(net->ctx, net->hash, path));
-  const struct few_net_spec *s = &net->model->spec;
-  if (!few__model_classifies(net->model) || s->points)
-    return few__fail(net->ctx, FEW_E_INVALID,
-                     "%s: net %s makes pictures: features want a classifier of pictures", path,
-                     net->model->net->name);
-  net->h = s->h;
-  net->w = s->w;
-  net->c = s->c;
-  snprintf(net->resize, sizeof net->resize, "as they are, %lldx%lldx%lld", (long long)s->h,
-           (long long)s->w, (long long)s->c);
-  return read_source(net);
-}
-
-static void prepare(const struct few_feature_net *net, int64_t h, int64_t w, int64_t c,
-                    const uint8_t *picture, float *x) {
-  const few_model *m = net->model;
-  const double a = m->data_scale / m->spec.sigma_data;
-  const float scale = (float)(a / 127.5), shift = (float)(-a * (1 + m->data_mean));
-  for (int64_t i = 0; i < h * w; i++)
-    for (int64_t k = 0; k < net->c; k++)
-      x[i * net->c + k] = scale * (float)picture[i * c + (c == net->c ? k : 0)] + shift;
-}
-
-static void build(struct few_feature_net *net, few_node x, few_node out[3]) {
-  const struct few_net_input in = few__net_input(x, FEW_NONE, FEW_NONE);
-  out[0] = few__model_features(net->model, net->g, "", &in);
-  out[1] = few__model_trace(net->model, net->g, "", false, &in);
-}
 
 const struct few_feature_def few__feature_fashion = {
     .name = "fashion",
@@ -60,7 +13,7 @@ const struct few_feature_def few__feature_fashion = {
     .weights = "models/fashion-features.safetensors",
     .fixed = true,
     .rows = 8,
-    .open = open,
-    .prepare = prepare,
-    .build = build,
+    .open = few__classifier_open,
+    .prepare = few__classifier_prepare,
+    .build = few__classifier_build,
 };

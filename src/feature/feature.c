@@ -69,7 +69,9 @@ static few_status find(few_ctx *ctx, const char *spec, const struct few_feature_
   struct few_text names = {0};
   for (int i = 0; i < FEW_COUNT(table); i++)
     few__text_add(ctx, &names, i ? ", %s" : "%s", table[i]->name);
-  few_status st = few__fail(ctx, FEW_E_INVALID, "there are no features `%.60s`: choose from %s",
+  few_status st = few__fail(ctx, FEW_E_INVALID,
+                            "there are no features `%.60s`: choose from %s; classifier=FILE is a "
+                            "model that objective classifier trained",
                             spec, names.at ? names.at : "few list");
   few__text_free(ctx, &names);
   return st;

@@ -55,6 +55,12 @@ struct few_feature_net {
 few_status few__features_open_weights(few_ctx *ctx, few_features **out, const char *name,
                                       struct few_weights *weights);
 
+/* ---- A classifier of few's (classifier.c), under any name ---- */
+few_status few__classifier_open(struct few_feature_net *net, const char *path);
+void few__classifier_prepare(const struct few_feature_net *net, int64_t h, int64_t w, int64_t c,
+                             const uint8_t *picture, float *x);
+void few__classifier_build(struct few_feature_net *net, few_node x, few_node out[3]);
+
 /* ---- Layers ---- failures stick to the graph. x is [N,H,W,C]. */
 
 /* How a file names the parts of a batch norm, after the norm's own name. */

@@ -236,10 +236,11 @@ static few_status evaluate(const struct loop *l) {
   char *reference = NULL, *text = NULL, spec[8300], features[FEW_FEATURES_SPEC];
   few_status st;
   few__run_recipe_features(&l->recipe, l->o->features, features);
-  e.features = features;
+  e.features = few__run_recipe_features_chosen(l->o->features, features); /* warns once */
   FEW_GOTO(few__path_join(l->ctx, &reference, l->o->run, "reference.safetensors"));
   e.reference = l->recipe.keys.data;
   if (!few__path_exists(reference)) FEW_GOTO(few_eval_save_reference(l->ctx, &e, reference));
+  e.features = features;
   spec_of(l, spec, l->samples);
   e.source = spec;
   e.reference = reference;

@@ -71,7 +71,7 @@ static few_status open_evaluator(struct few_evaluation *e) {
   o.source = "this run";
   o.reference = e->reference;
   few__run_recipe_features(e->recipe, k->eval_features, e->features);
-  o.features = e->features;
+  o.features = few__run_recipe_features_chosen(k->eval_features, e->features);
   o.metrics = k->eval_metrics[0] ? k->eval_metrics : e->recipe->spec.points ? "fd,energy" : "fd";
   o.n = k->eval_n;
   o.sampling.steps = (int)k->eval_steps;

@@ -147,6 +147,10 @@ void few__run_recipe_features(const struct few_run_recipe *r, const char *given,
     snprintf(spec, FEW_FEATURES_SPEC, "%s", name);
 }
 
+const char *few__run_recipe_features_chosen(const char *given, const char *spec) {
+  return (given && *given) || strcmp(spec, "pixels") != 0 ? spec : NULL;
+}
+
 static few_status choose(few_ctx *ctx, struct few_run_recipe *r) {
   struct few_train_keys *k = &r->keys;
   FEW_TRY(few__run_objectives(ctx, r));

@@ -104,6 +104,8 @@ bool few__run_recipe_free_key(const char *key);
 enum { FEW_FEATURES_SPEC = 2500 };
 void few__run_recipe_features(const struct few_run_recipe *r, const char *given,
                               char spec[FEW_FEATURES_SPEC]);
+/* `spec`, or NULL where those are pixels that nobody asked for: few_eval warns of these. */
+const char *few__run_recipe_features_chosen(const char *given, const char *spec);
 /* FEW_E_INVALID if the run in `path` (a recipe.ini) was another one: names the key that differs.
  * Keys that do not change what is learned may differ, and so may `steps`: *steps is what it was. */
 few_status few__run_recipe_same(few_ctx *ctx, const struct few_run_recipe *r, const char *path,

@@ -86,6 +86,29 @@ static void test_pictures(void **state) {
   few_eval_report_free(r);
 }
 
+/* Pixels by default are warned of where there are pictures; not where they were asked for, nor of
+ * points. */
+static void test_warns_of_pixels(void **state) {
+  struct files *f = *state;
+  write_pictures(f, "a.npy", N, 10);
+  struct few_eval_opts o = options(f, "a.npy", "a.npy");
+  o.metrics = "kid";
+  f->warnings = 0;
+  few_eval_report_free(eval(f, &o));
+  assert_int_equal(f->warnings, 1);
+  assert_non_null(strstr(f->warning, "compared by their pixels"));
+  assert_non_null(strstr(f->warning, "classifier=FILE"));
+  assert_ok(f->ctx, few_eval_save_reference(f->ctx, &o, files_path(f, "r.safetensors")));
+  assert_int_equal(f->warnings, 2);
+  o.features = "pixels";
+  few_eval_report_free(eval(f, &o));
+  o.features = NULL;
+  o.source = o.reference = "toy:moons";
+  o.n = 20;
+  few_eval_report_free(eval(f, &o));
+  assert_int_equal(f->warnings, 2);
+}
+
 /* One worker or three; all at once, or some chosen, whatever the set's order. */
 static void test_workers(void **state) {
   struct files *f = *state;
@@ -624,6 +647,7 @@ static void test_stops_with_what_it_has(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_pictures, files_setup, files_teardown),
+      cmocka_unit_test_setup_teardown(test_warns_of_pixels, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_workers, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_model, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_sampling, files_setup, files_teardown),

@@ -84,6 +84,36 @@ static void test_fashion_accuracy(void **state) {
   few_ctx_free(ctx);
 }
 
+/* Any classifier of few's by classifier=FILE: the same rows as under the name of the one that comes
+ * with few, and the report says what the file was trained on. */
+static void test_classifier(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  few_features *a, *b;
+  assert_ok(ctx, few__features_open(ctx, &a, FASHION));
+  assert_ok(ctx,
+            few__features_open(
+                ctx, &b, "classifier=" FEW_TEST_DIR "/../models/fashion-features.safetensors"));
+  const struct few_features_info *x = few__features_info(a), *y = few__features_info(b);
+  assert_string_equal(y->name, "classifier");
+  assert_string_equal(y->hash, x->hash);
+  assert_string_equal(y->trained_on, "fashion-mnist");
+  assert_string_equal(y->resize, "as they are, 28x28x1");
+  assert_int_equal(y->dim, x->dim);
+  assert_int_equal(y->classes, 10);
+  uint8_t p[2 * 784];
+  for (int i = 0; i < 2 * 784; i++) p[i] = (uint8_t)(i * 37);
+  float *rows = rows_new(2 * x->dim), *same = rows_new(2 * x->dim);
+  assert_ok(ctx, few__features_run(a, 2, 28, 28, 1, p, rows, NULL, NULL));
+  assert_ok(ctx, few__features_run(b, 2, 28, 28, 1, p, same, NULL, NULL));
+  assert_memory_equal(rows, same, (size_t)(2 * x->dim) * sizeof *rows);
+  free(rows);
+  free(same);
+  few__features_free(a);
+  few__features_free(b);
+  few_ctx_free(ctx);
+}
+
 static void refuse(const char *spec, const char *word) {
   few_ctx *ctx = test_ctx();
   few_features *f;
@@ -95,11 +125,14 @@ static void refuse(const char *spec, const char *word) {
 
 static void test_refused(void **state) {
   (void)state;
-  refuse("pixel", "choose from pixels, fashion");
+  refuse("pixel", "choose from pixels, fashion, classifier");
   refuse("pixels=x", "leave out =x");
   refuse("inception", "inception=FILE");
   refuse("inception=/nowhere/x.pth", "/nowhere/x.pth");
   refuse("fashion=" FEW_TEST_DIR "/../models/fashion-teacher.safetensors", "makes pictures");
+  refuse("classifier=" FEW_TEST_DIR "/../models/fashion-teacher.safetensors", "makes pictures");
+  refuse("classifier", "give classifier=FILE");
+  refuse("runs/feat/model.safetensors", "classifier=FILE is a model that objective classifier");
   refuse("cifar-resnet20=" FEW_TEST_DIR "/../models/fashion-teacher.safetensors",
          "no tensor `conv1.weight` of shape [16,3,3,3]");
   few_ctx *ctx = test_ctx();
@@ -138,8 +171,8 @@ static void test_bad_weights(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_pixels),           cmocka_unit_test(test_fashion_grouping),
-      cmocka_unit_test(test_fashion_accuracy), cmocka_unit_test(test_refused),
-      cmocka_unit_test(test_bad_weights),
+      cmocka_unit_test(test_fashion_accuracy), cmocka_unit_test(test_classifier),
+      cmocka_unit_test(test_refused),          cmocka_unit_test(test_bad_weights),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
