@@ -132,9 +132,10 @@ struct few_sample_view {
 };
 /* few_sample from noise that is given, or back to it, or with somebody looking on. */
 struct few_sample_path {
-  bool encode;          /* from pictures to noise */
-  const float *start;   /* [n][dims]: unit noise, or pictures; NULL: noise is drawn */
-  const int32_t *label; /* [n], -1 for none; NULL: opts->label */
+  bool encode;           /* from pictures to noise */
+  const float *start;    /* [n][dims]: unit noise, or pictures; NULL: noise is drawn */
+  const int32_t *label;  /* [n], -1 for none; NULL: opts->label */
+  const float *guidance; /* [n], strengths of a model that takes one; NULL: opts->guidance */
   void (*see)(void *user, const struct few_sample_view *view); /* NULL: nobody does */
   void *user;
 };

@@ -22,6 +22,7 @@ struct job {
   int64_t dims, batch;
   float *x;
   int32_t *label;
+  float *strength;     /* of each row; NULL: one of all */
   int64_t block, rows; /* the block at hand */
   int64_t finished;    /* pictures of those before it */
   int evals, planned;  /* of a block */
@@ -101,6 +102,7 @@ static few_status eval(void *user, const float *x, double t, double to, float *F
   j->e.x = x;
   j->e.time = (float)t;
   j->e.out = F;
+  j->e.guidance = guided ? j->strength : NULL;
   j->e.strength = guided ? (float)j->o->guidance : 1;
   j->e.classifier_free = !j->m->spec.guidance && guided && j->o->guidance != 1;
   FEW_TRY(few__model_run(j->m, &j->e));
@@ -144,10 +146,17 @@ static void take_start(const struct job *j) {
     j->x[k] = (float)inside(j, (double)j->path->start[from + k], j->path->encode);
 }
 
+/* Rows that are dropped may have any. */
+static void take_strengths(const struct job *j) {
+  const int64_t skip = before(j), from = j->block - j->o->first;
+  for (int64_t i = 0; i < j->rows; i++) j->strength[i] = j->path->guidance[i < skip ? 0 : from + i];
+}
+
 static few_status run_block(struct job *j, float *out, int32_t *labels) {
   const few_model *m = j->m;
   const int64_t first = j->o->first;
   for (int64_t i = 0; i < j->rows; i++) j->label[i] = label_of(j, j->block + i);
+  if (j->strength) take_strengths(j);
   if (j->path->start) take_start(j);
   struct few_sampling s = {.rows = j->rows,
                            .dims = j->dims,
@@ -207,6 +216,7 @@ few_status few__sample_run(few_model *m, const struct few_sample_opts *opts,
   j.planned = few__sampler_evals(j.choice.sampler, j.choice.times.steps);
   FEW_GOTO(FEW_NEW(m->ctx, &j.x, j.batch * j.dims));
   FEW_GOTO(FEW_NEW(m->ctx, &j.label, j.batch));
+  if (path->guidance) FEW_GOTO(FEW_NEW(m->ctx, &j.strength, j.batch));
   if (opts->autoguide && opts->autoguidance != 1)
     FEW_GOTO(FEW_NEW(m->ctx, &j.worse, j.batch * j.dims));
   j.e = (struct few_eval){.x_scale = (float)(1 / m->spec.sigma_data), .label = j.label};
@@ -215,6 +225,7 @@ few_status few__sample_run(few_model *m, const struct few_sample_opts *opts,
 out:
   few__free(m->ctx, j.x);
   few__free(m->ctx, j.label);
+  few__free(m->ctx, j.strength);
   few__free(m->ctx, j.worse);
   few__sample_choice_free(m, &j.choice);
   return st;

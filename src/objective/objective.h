@@ -35,6 +35,7 @@ struct few_loss {
   few_node x0;    /* [rows, ...] data of standard deviation sigma_data */
   few_node label; /* [rows] index, dropped ones -1; FEW_NONE without classes */
   few_node pair;  /* [rows, ...] unit normals that the teacher turned into x0; FEW_NONE: no pairs */
+  few_node pair_strength; /* [rows] and by which guidance, where spec->guidance; else FEW_NONE */
   const few_node *scalar; /* [] each: what objective->schedule gives this step */
 
   /* F of a network (net.h) in TrigFlow's terms: the network is fed in->x, of unit variance, at time
@@ -147,7 +148,8 @@ few_node few__loss_randu(const struct few_loss *l, uint32_t purpose, struct few_
 /* F of a network at x_t, which is scaled here; guidance FEW_NONE where the network takes none. */
 few_node few__loss_F(struct few_loss *l, enum few_role who, few_node x, few_node t, few_node label,
                      few_node guidance);
-/* A guidance strength for each row, [rows], uniform in the student's range; FEW_NONE: no input. */
+/* A guidance strength for each row, [rows]: what its pair was made with, or uniform in the
+ * student's range; FEW_NONE: no input. */
 few_node few__loss_strength(const struct few_loss *l);
 /* The teacher's F at x_t with guidance `s` [rows]: F_none + s (F_label - F_none), its own input
  * where it has one, plain where s is FEW_NONE. */

@@ -58,6 +58,7 @@ few_node few__loss_F(struct few_loss *l, enum few_role who, few_node x, few_node
 /* The same draw whoever asks: objectives that are added see one strength. */
 few_node few__loss_strength(const struct few_loss *l) {
   const double least = l->guidance_min, most = l->guidance_max;
+  if (l->pair_strength != FEW_NONE) return l->pair_strength;
   if (l->spec->guidance)
     return few_affine(l->g, few_randu(l->g, FEW_RNG_GUIDANCE, FEW_SHAPE(l->rows)), most - least,
                       least);

@@ -6,7 +6,7 @@
  */
 #include <stdio.h>
 
-#include "recipe.h"
+#include "pairs.h"
 
 static few_status add(few_ctx *ctx, struct few_run_recipe *r, const char *name, size_t n) {
   struct few_run_objective *o = &r->objective[r->n_objectives];
@@ -167,11 +167,11 @@ few_status few__run_objective_text(few_ctx *ctx, const struct few_run_recipe *r,
 
 /* ---- what they ask of the student ---- */
 
-/* Guidance is that of the objectives that have any, or else that of the teacher's input, which the
- * student then inherits with its range. */
+/* Guidance is that of the objectives that have any, or of the pairs that they learn from, or else
+ * that of the teacher's input, which the student then inherits with its range. */
 static few_status choose_guidance(few_ctx *ctx, struct few_run_recipe *r) {
   const few_model *t = r->teacher;
-  r->guidance_min = r->guidance_max = 1;
+  r->guidance_min = r->guidance_max = r->needs_pairs ? r->keys.pairs_guidance : 1;
   for (int i = 0; i < r->n_objectives; i++) {
     if (!r->objective[i].def->guides) continue;
     const struct few_guidance_opts *of = r->objective[i].opts; /* shared */
@@ -296,6 +296,19 @@ static few_status check_direction(few_ctx *ctx, const struct few_run_recipe *r) 
                    r->teacher->objective);
 }
 
+/* A consistency model's F points to the picture at the end of the flow, not along it. */
+static few_status check_field(few_ctx *ctx, const struct few_run_recipe *r) {
+  const struct few_sampler *sampler;
+  if (!r->needs_teacher || !r->teacher || r->needs_pairs) return FEW_OK;
+  if (r->teacher->direction != FEW_BOTH_WAYS) return FEW_OK; /* check_direction */
+  FEW_TRY(few__sampler_find(ctx, &sampler, r->teacher->sampler));
+  if (sampler->order > 0) return FEW_OK;
+  return few__fail(ctx, FEW_E_INVALID,
+                   "teacher %s has learned the jumps of %s and no field (it was trained by %s): "
+                   "give the teacher that it had; init = %s starts the student with its weights",
+                   r->keys.teacher, sampler->name, r->teacher->objective, r->keys.teacher);
+}
+
 few_status few__run_objective_fit(few_ctx *ctx, struct few_run_recipe *r) {
   const struct few_fit fit = {.student = &r->spec,
                               .teacher = r->teacher ? &r->teacher->spec : NULL,
@@ -307,6 +320,7 @@ few_status few__run_objective_fit(few_ctx *ctx, struct few_run_recipe *r) {
   FEW_TRY(choose_span(ctx, r));
   FEW_TRY(check_start(ctx, r));
   FEW_TRY(check_direction(ctx, r));
+  FEW_TRY(check_field(ctx, r));
   for (int i = 0; i < r->n_objectives; i++) {
     const struct few_run_objective *o = &r->objective[i];
     FEW_TRY(check_strength(ctx, r, o->def));
@@ -314,6 +328,7 @@ few_status few__run_objective_fit(few_ctx *ctx, struct few_run_recipe *r) {
     FEW_TRY(check_guidance(ctx, o, &fit));
   }
   FEW_TRY(declare_fake(ctx, r));
+  if (r->needs_pairs) FEW_TRY(few__pairs_check(ctx, r));
   const int stages = few__run_clock(r, 0, 1).stages;
   if (r->keys.steps % stages == 0) return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID,

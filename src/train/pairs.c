@@ -17,8 +17,37 @@ struct few_pairs {
   int64_t n, dims;
   struct few_sample_opts sample;
   double started;
-  float *x; /* [n][dims], of deviation sigma_d */
+  float *x;        /* [n][dims], of deviation sigma_d */
+  float *strength; /* [n] guidance of each; NULL: one of all */
 };
+
+/* ---- files ---- */
+
+/* Values of a pair in a file: its picture, and then its strength where it has one. */
+static int64_t width_of(const struct few_pairs *p) { return p->dims + (p->strength != NULL); }
+
+static few_status write(struct few_pairs *p, const char *path, int64_t first, int64_t n) {
+  const int64_t width = width_of(p), dim[2] = {n, width};
+  const float *x = p->x + first * p->dims;
+  float *both = NULL;
+  if (!p->strength) return few__npy_write(p->ctx, path, FEW_STORE_F32, 2, dim, x);
+  FEW_TRY(FEW_NEW(p->ctx, &both, n * width));
+  for (int64_t i = 0; i < n; i++) {
+    memcpy(both + i * width, x + i * p->dims, (size_t)p->dims * sizeof *x);
+    both[i * width + p->dims] = p->strength[first + i];
+  }
+  few_status st = few__npy_write(p->ctx, path, FEW_STORE_F32, 2, dim, both);
+  few__free(p->ctx, both);
+  return st;
+}
+
+static void take(struct few_pairs *p, int64_t first, int64_t n, const float *both) {
+  const int64_t width = width_of(p);
+  for (int64_t i = 0; i < n; i++) {
+    memcpy(p->x + (first + i) * p->dims, both + i * width, (size_t)p->dims * sizeof *both);
+    if (p->strength) p->strength[first + i] = both[i * width + p->dims];
+  }
+}
 
 /* Pairs `first` .. first + n - 1, of which `had` are there already. What is finished goes into the
  * file, also when the making is cancelled: a shorter file is one to go on with. */
@@ -33,11 +62,12 @@ static few_status make(struct few_pairs *p, const char *path, int64_t first, int
   few__log(p->ctx, FEW_LOG_INFO, "making pairs %" PRId64 " to %" PRId64 " of %" PRId64, first + had,
            first + n, p->n);
   few__progress_frame(p->ctx, &frame);
-  few_status st = few_sample(p->recipe->teacher, &o, p->x + (first + had) * p->dims, NULL, NULL);
+  const struct few_sample_path path_of = {.guidance = p->strength ? p->strength + o.first : NULL};
+  few_status st =
+      few__sample_run(p->recipe->teacher, &o, &path_of, p->x + o.first * p->dims, NULL, NULL);
   few__progress_frame(p->ctx, NULL);
   if (!finished || (st && st != FEW_E_CANCELLED)) return st;
-  const int64_t dim[2] = {had + finished, p->dims};
-  FEW_TRY(few__npy_write(p->ctx, path, FEW_STORE_F32, 2, dim, p->x + first * p->dims));
+  FEW_TRY(write(p, path, first, had + finished));
   return st;
 }
 
@@ -47,12 +77,12 @@ static few_status read(struct few_pairs *p, const char *path, int64_t first, int
   struct few_npy a;
   FEW_TRY(few__npy_read(p->ctx, &a, path, SIZE_MAX / 2));
   few_status st = FEW_OK;
-  if (a.store != FEW_STORE_F32 || a.rank != 2 || a.dim[0] > n || a.dim[1] != p->dims)
+  if (a.store != FEW_STORE_F32 || a.rank != 2 || a.dim[0] > n || a.dim[1] != width_of(p))
     st = few__fail(
         p->ctx, FEW_E_FORMAT,
         "%s is not the file of pairs that this run wrote: remove it, and it is made again", path);
   else
-    memcpy(p->x + first * p->dims, a.data, a.bytes);
+    take(p, first, a.dim[0], a.data);
   *had = a.dim[0];
   few__npy_free(p->ctx, &a);
   return st;
@@ -80,6 +110,42 @@ static void scale(struct few_pairs *p) {
     p->x[i] = (float)(((double)p->x[i] - m->data_mean) * m->data_scale);
 }
 
+static struct few_sample_opts options_of(const struct few_run_recipe *r) {
+  const struct few_train_keys *k = &r->keys;
+  struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  o.steps = (int)k->pairs_steps;
+  o.guidance = few__pairs_drawn(r) ? r->guidance_min : k->pairs_guidance;
+  o.seed = (uint64_t)k->seed;
+  return o;
+}
+
+few_status few__pairs_check(few_ctx *ctx, const struct few_run_recipe *r) {
+  const struct few_sample_opts o = options_of(r);
+  struct few_sample_choice c;
+  few_status st = few__sample_choose(r->teacher, &o, false, &c);
+  if (st) return few__fail_in(ctx, st, "%s: pairs of teacher %s", r->recipe.place, r->keys.teacher);
+  if (c.sampler->fresh_noise && c.times.steps > 1)
+    st = few__fail(ctx, FEW_E_INVALID,
+                   "teacher %s is sampled by %s in %d steps with fresh noise between them, so its "
+                   "pictures do not follow from the noise that they start from: give pairs_steps = "
+                   "1, or a teacher that was trained by diffusion",
+                   r->keys.teacher, c.sampler->name, c.times.steps);
+  few__sample_choice_free(r->teacher, &c);
+  return st;
+}
+
+/* Strength i belongs to (seed, i) like the noise. */
+static void draw_strengths(struct few_pairs *p) {
+  const double least = p->recipe->guidance_min, most = p->recipe->guidance_max;
+  struct few_rng rng = {.seed = p->sample.seed, .purpose = FEW_RNG_GUIDANCE};
+  for (int64_t i = 0; i < p->n; i++) {
+    double u;
+    rng.row = (uint64_t)i;
+    few__rng_uniform_f64(&rng, 1, &u);
+    p->strength[i] = (float)(least + u * (most - least));
+  }
+}
+
 few_status few__pairs_open(few_ctx *ctx, struct few_pairs **out, const struct few_run_recipe *r,
                            const char *dir) {
   const struct few_train_keys *k = &r->keys;
@@ -92,11 +158,10 @@ few_status few__pairs_open(few_ctx *ctx, struct few_pairs **out, const struct fe
                           .n = k->pairs ? k->pairs : few_data_n(r->data),
                           .dims = r->spec.h * r->spec.w * r->spec.c,
                           .started = few__now()};
-  p->sample = (struct few_sample_opts)FEW_SAMPLE_OPTS_INIT;
-  p->sample.steps = (int)k->pairs_steps;
-  p->sample.guidance = k->pairs_guidance;
-  p->sample.seed = (uint64_t)k->seed;
+  p->sample = options_of(r);
   few_status st = FEW_NEW(ctx, &p->x, p->n * p->dims);
+  if (!st && few__pairs_drawn(r)) st = FEW_NEW(ctx, &p->strength, p->n);
+  if (!st && p->strength) draw_strengths(p);
   if (!st) st = load(p);
   if (!st) scale(p);
   if (st)
@@ -109,6 +174,7 @@ few_status few__pairs_open(few_ctx *ctx, struct few_pairs **out, const struct fe
 void few__pairs_close(struct few_pairs *p) {
   if (!p) return;
   few__free(p->ctx, p->x);
+  few__free(p->ctx, p->strength);
   few__free(p->ctx, p);
 }
 
@@ -122,6 +188,7 @@ void few__pairs_fill(const struct few_pairs *p, uint64_t seed, int64_t position,
     memcpy(rows->x + k * p->dims, p->x + i * p->dims, (size_t)p->dims * sizeof *p->x);
     noise.row = (uint64_t)i;
     few__rng_normal_f32(&noise, p->dims, rows->pair + k * p->dims);
+    if (p->strength) rows->strength[k] = p->strength[i];
     rows->label[k] = classes ? (int32_t)(i % classes) : -1;
   }
 }

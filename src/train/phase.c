@@ -70,6 +70,9 @@ static void make_inputs(struct few_loss *l, const struct few_run_recipe *r) {
   l->x0 = few_input(l->g, "x", FEW_REAL, shape);
   l->label = r->spec.classes ? few_input(l->g, "label", FEW_INDEX, FEW_SHAPE(l->rows)) : FEW_NONE;
   l->pair = r->needs_pairs ? few_input(l->g, "pair", FEW_REAL, shape) : FEW_NONE;
+  l->pair_strength = few__pairs_drawn(r)
+                         ? few_input(l->g, "pair_strength", FEW_REAL, FEW_SHAPE(l->rows))
+                         : FEW_NONE;
 }
 
 /* ---- gradients ---- */

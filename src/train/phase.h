@@ -45,7 +45,7 @@ few_status few__phase_create(few_ctx *ctx, struct few_phase *p, enum few_phase_i
                              const struct few_backend *backend);
 void few__phase_free(few_ctx *ctx, struct few_phase *p);
 
-/* Names of its inputs besides parameters: x, label, pair, and scalar number i. */
+/* Names of its inputs besides parameters: x, label, pair, pair_strength, and scalar number i. */
 const char *few__phase_scalar(int i, char name[16]);
 
 /* Where the values of the networks lie during a step, in the space of the run. */

@@ -46,7 +46,9 @@ static const struct few_option options[] = {
     FEW_OPT_REAL(keys, fake_lr, "0", 0, 10, "its learning rate; 0: the student's"),
     FEW_OPT_INT(keys, pairs, "0", 0, 1e9, "noise-image pairs that the teacher makes first"),
     FEW_OPT_INT(keys, pairs_steps, "0", 0, 10000, "steps of its sampler; 0: the sampler's own"),
-    FEW_OPT_REAL(keys, pairs_guidance, "1", 0, 100, "guidance of the pairs"),
+    FEW_OPT_REAL(
+        keys, pairs_guidance, "1", 0, 100,
+        "guidance of the pairs; 1 of a teacher that takes one: each pair's own, from its range"),
     FEW_OPT_REAL(keys, beta1, "0.9", 0, 0.99999, "decay of the first moment"),
     FEW_OPT_REAL(keys, beta2, "0.999", 0, 0.999999, "decay of the second moment"),
     FEW_OPT_REAL(keys, eps, "1e-8", 1e-30, 1, "added to the root of the second moment"),

@@ -111,6 +111,11 @@ const char *few__run_recipe_features_chosen(const char *given, const char *spec)
 few_status few__run_recipe_same(few_ctx *ctx, const struct few_run_recipe *r, const char *path,
                                 int64_t *steps);
 
+/* Is each pair of the teacher's made with a guidance of its own, which the student is told? */
+static inline bool few__pairs_drawn(const struct few_run_recipe *r) {
+  return r->needs_pairs && r->spec.guidance;
+}
+
 /* ---- length.c ---- */
 
 /* FEW_E_INVALID where a run that has done `done` steps of `was` cannot go on as one of

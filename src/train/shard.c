@@ -12,7 +12,7 @@ enum { MAX_INPUTS = FEW_MAX_OBJECTIVES * FEW_MAX_SCALARS };
 struct lane { /* what a worker needs */
   few_seat *seat;
   few_status status;
-  float *x, *pair;
+  float *x, *pair, *strength;
   int32_t *label;
   double *seconds; /* NULL, or a profile */
   const void **slots[FEW_PHASES];
@@ -24,7 +24,7 @@ struct lane { /* what a worker needs */
  * update may still be on their way when those of the next are filled in: there are two of each. */
 struct batch {
   int64_t update; /* that the rows are of; -1: none */
-  float *x, *pair;
+  float *x, *pair, *strength;
   int32_t *label;
 };
 struct ahead {
@@ -71,6 +71,7 @@ static few_status make_bindings(struct few_shards *s, struct lane *lane, int k) 
   set_slot(lane->slots[k], plan, "x", lane->x);
   set_slot(lane->slots[k], plan, "label", lane->label);
   set_slot(lane->slots[k], plan, "pair", lane->pair);
+  set_slot(lane->slots[k], plan, "pair_strength", lane->strength);
   for (int i = 0; i < MAX_INPUTS; i++)
     set_slot(lane->slots[k], plan, few__phase_scalar(i, name), &s->scalar[i]);
   return FEW_OK;
@@ -93,6 +94,7 @@ static few_status make_lane(struct few_shards *s, struct lane *lane) {
   FEW_TRY(FEW_NEW(s->ctx, &lane->x, s->rows * item));
   FEW_TRY(FEW_NEW(s->ctx, &lane->label, s->rows));
   if (r->needs_pairs) FEW_TRY(FEW_NEW(s->ctx, &lane->pair, s->rows * item));
+  if (few__pairs_drawn(r)) FEW_TRY(FEW_NEW(s->ctx, &lane->strength, s->rows));
   if (s->o.profile) FEW_TRY(FEW_NEW(s->ctx, &lane->seconds, few__shards_cost(s).instructions));
   for (int k = 0; k < FEW_PHASES; k++) FEW_TRY(make_bindings(s, lane, k));
   return FEW_OK;
@@ -129,6 +131,8 @@ static few_status make_ahead(struct few_shards *s, enum few_phase_id k) {
     FEW_TRY(host_room(s, batch * item * (int64_t)sizeof *b->x, &b->x));
     FEW_TRY(host_room(s, batch * (int64_t)sizeof *b->label, &b->label));
     if (r->needs_pairs) FEW_TRY(host_room(s, batch * item * (int64_t)sizeof *b->pair, &b->pair));
+    if (few__pairs_drawn(r))
+      FEW_TRY(host_room(s, batch * (int64_t)sizeof *b->strength, &b->strength));
   }
   a->n_said = p->n_terms + (1 + p->n_logs) * s->rows;
   FEW_TRY(FEW_NEW(s->ctx, &a->read, s->shards * a->n_said));
@@ -173,6 +177,7 @@ static void free_lane(const struct few_shards *s, struct lane *lane) {
   few__seat_free(lane->seat);
   few__free(ctx, lane->x);
   few__free(ctx, lane->pair);
+  few__free(ctx, lane->strength);
   few__free(ctx, lane->label);
   few__free(ctx, lane->seconds);
   for (int k = 0; k < FEW_PHASES; k++) {
@@ -185,6 +190,7 @@ static void free_ahead(const struct few_shards *s, struct ahead *a) {
   for (int i = 0; i < 2 && s->space->device; i++) {
     s->space->device->free_host(s->space->queue, a->batch[i].x);
     s->space->device->free_host(s->space->queue, a->batch[i].pair);
+    s->space->device->free_host(s->space->queue, a->batch[i].strength);
     s->space->device->free_host(s->space->queue, a->batch[i].label);
   }
   few__free(s->ctx, a->read);
@@ -233,7 +239,7 @@ static void run_shard(void *user, int64_t shard, int worker) {
   const struct few_phase *p = &s->phase[s->now];
   const int64_t batch = s->rows * s->shards, first = shard * s->rows;
   s->o.fill(s->o.user, &(struct few_rows){s->now, s->update, first, s->rows, lane->x, lane->label,
-                                          lane->pair});
+                                          lane->pair, lane->strength});
   bind_values(s, lane);
   float *grad = few__tree_take(s->tree[s->now]), term[FEW_MAX_TERMS] = {0};
   void **outs = lane->outs[s->now];
@@ -268,9 +274,9 @@ static void fill_shard(void *user, int64_t shard, int worker) {
   const struct few_run_recipe *r = s->o.networks.recipe;
   const int64_t first = shard * s->rows, item = r->spec.h * r->spec.w * r->spec.c;
   FEW_UNUSED(worker);
-  s->o.fill(s->o.user,
-            &(struct few_rows){s->now, a->update, first, s->rows, a->x + first * item,
-                               a->label + first, a->pair ? a->pair + first * item : NULL});
+  s->o.fill(s->o.user, &(struct few_rows){s->now, a->update, first, s->rows, a->x + first * item,
+                                          a->label + first, a->pair ? a->pair + first * item : NULL,
+                                          a->strength ? a->strength + first : NULL});
 }
 
 static struct batch *fill_ahead(struct few_shards *s, int64_t update) {
@@ -311,6 +317,7 @@ static few_status enqueue_shard(struct few_shards *s, struct lane *lane, const s
   set_slot(slots, p->plan, "x", batch->x + first * item);
   set_slot(slots, p->plan, "label", batch->label + first);
   if (batch->pair) set_slot(slots, p->plan, "pair", batch->pair + first * item);
+  if (batch->strength) set_slot(slots, p->plan, "pair_strength", batch->strength + first);
   FEW_TRY(few__placed_enqueue(
       placed, &(struct few_binding){.slots = slots,
                                     .key = key_of(s, first),

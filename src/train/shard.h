@@ -17,9 +17,10 @@ struct few_rows {
   enum few_phase_id phase;
   int64_t update; /* of this phase, counted from the beginning of the run */
   int64_t first, rows;
-  float *x;       /* data of deviation sigma_d */
-  int32_t *label; /* -1: none */
-  float *pair;    /* NULL, or the noise that x was made from */
+  float *x;        /* data of deviation sigma_d */
+  int32_t *label;  /* -1: none */
+  float *pair;     /* NULL, or the noise that x was made from */
+  float *strength; /* NULL, or the guidance, one a row */
 };
 
 struct few_shards_opts {

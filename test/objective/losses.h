@@ -97,6 +97,7 @@ static inline void loss_build(struct losses *s, const char *objective, int64_t r
       .x0 = few_input(s->g, "x", FEW_REAL, FEW_SHAPE(rows, LOSS_DIM)),
       .label = classes ? few_input(s->g, "label", FEW_INDEX, FEW_SHAPE(rows)) : FEW_NONE,
       .pair = FEW_NONE,
+      .pair_strength = FEW_NONE,
       .scalar = s->scalar,
       .net = loss_net,
       .middle = FEW_NONE,

@@ -37,8 +37,13 @@ static void begin(struct setting *s, const char *const settings[][2]) {
                                       settings[i][1]));
   assert_ok(s->ctx, few_graph_create(s->ctx, &s->g));
   s->head = (struct few_nn){.g = s->g, .params = &s->params, .prefix = "head:"};
-  s->loss = (struct few_loss){
-      .g = s->g, .rows = ROWS, .spec = &spec, .net = net, .head = &s->head, .label = FEW_NONE};
+  s->loss = (struct few_loss){.g = s->g,
+                              .rows = ROWS,
+                              .spec = &spec,
+                              .net = net,
+                              .head = &s->head,
+                              .label = FEW_NONE,
+                              .pair_strength = FEW_NONE};
   s->loss.x0 = few_input(s->g, "x", FEW_REAL, FEW_SHAPE(ROWS, SIDE, SIDE, 1));
 }
 

@@ -91,7 +91,25 @@ static void test_reflow(void **state) {
   loss_end(&t);
 }
 
+/* A student with a guidance input is told the strength that its pair was made with. */
+static void test_strength(void **state) {
+  static const char *const objectives[] = {"direct", "reflow"};
+  static struct loss_test t;
+  (void)state;
+  for (int i = 0; i < FEW_COUNT(objectives); i++) {
+    t = (struct loss_test){.teacher = no_teacher, .spec = {.guidance = true}};
+    loss_begin(&t, objectives[i], (const char *const[][2]){{NULL, NULL}});
+    assert_true(t.loss.pair_strength != FEW_NONE);
+    assert_int_equal(few__loss_strength(&t.loss), t.loss.pair_strength);
+    few_node out = t.loss.term[0].value, by = FEW_NONE;
+    assert_ok(t.ctx, few_grad(t.g, out, 1, &t.loss.pair_strength, &by));
+    assert_true(by != FEW_NONE); /* it reaches the loss */
+    loss_end(&t);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_direct), cmocka_unit_test(test_reflow)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_direct), cmocka_unit_test(test_reflow),
+                                     cmocka_unit_test(test_strength)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,7 +115,8 @@ static void check_objective(const char *name, const char *const settings[][2]) {
                          .net = net,
                          .head = &head,
                          .user = &s.nets,
-                         .label = FEW_NONE};
+                         .label = FEW_NONE,
+                         .pair_strength = FEW_NONE};
   l->x0 = few_input(g, "x", FEW_REAL, FEW_SHAPE(ROWS, DIM));
   const few_node scalar = few_input(g, "warm", FEW_REAL, FEW_SCALAR);
   l->scalar = &scalar;

@@ -104,7 +104,8 @@ static void begin(struct setting *s, const char *name, int64_t rows, bool gaussi
                               .user = s,
                               .middle = FEW_NONE,
                               .t = FEW_NONE,
-                              .label = FEW_NONE};
+                              .label = FEW_NONE,
+                              .pair_strength = FEW_NONE};
   s->loss.x0 = few_input(s->g, "x", FEW_REAL, FEW_SHAPE(rows, DIM));
 }
 

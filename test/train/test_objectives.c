@@ -185,42 +185,63 @@ static void refused(const char *const *settings, const char *says) {
   few_ctx_free(ctx);
 }
 
+/* A teacher like the labelled one: "teacher=PATH". */
+static void make_teacher(char key[64], bool input, const char *sampler) {
+  few_ctx *ctx = test_ctx();
+  few_model *from, *to;
+  snprintf(key, 64, "teacher=/tmp/few-teacher-XXXXXX");
+  int fd = mkstemp(strchr(key, '=') + 1);
+  assert_true(fd >= 0);
+  close(fd);
+  assert_ok(ctx, few_model_load(ctx, &from, strchr(LABELS, '=') + 1));
+  struct few_net_spec spec = from->spec;
+  spec.guidance = input;
+  assert_ok(ctx, few__model_create(ctx, &to, from->net, from->net_opts, &spec, 1));
+  snprintf(to->objective, sizeof to->objective, "a test");
+  snprintf(to->sampler, sizeof to->sampler, "%s", sampler);
+  to->data_scale = from->data_scale;
+  to->guidance_max = input ? 4 : 1;
+  assert_ok(ctx, few_model_save(to, strchr(key, '=') + 1));
+  few_model_free(from);
+  few_model_free(to);
+  few_ctx_free(ctx);
+}
+
 /* Objectives that tell the student no strength: from a teacher that takes one, and beside an
  * objective that gives the student one. */
 static void test_no_strength(void **state) {
   (void)state;
   static const char *const alone[] = {"diffusion", "ct",       "ict",     "ect",
                                       "sct",       "shortcut", "meanflow"};
-  few_ctx *ctx = test_ctx();
-  char path[] = "/tmp/few-guided-XXXXXX", teacher[64];
-  few_model *from, *to;
-  int fd = mkstemp(path);
-  assert_true(fd >= 0);
-  close(fd);
-  assert_ok(ctx, few_model_load(ctx, &from, strchr(LABELS, '=') + 1));
-  struct few_net_spec spec = from->spec;
-  spec.guidance = true;
-  assert_ok(ctx, few__model_create(ctx, &to, from->net, from->net_opts, &spec, 1));
-  snprintf(to->objective, sizeof to->objective, "guided");
-  snprintf(to->sampler, sizeof to->sampler, "heun");
-  to->data_scale = from->data_scale;
-  to->guidance_max = 4;
-  assert_ok(ctx, few_model_save(to, path));
-  snprintf(teacher, sizeof teacher, "teacher=%s", path);
+  char teacher[64];
+  make_teacher(teacher, true, "heun");
   for (int i = 0; i < FEW_COUNT(alone); i++) {
     char objective[32], says[80];
     snprintf(objective, sizeof objective, "objective=%s", alone[i]);
     snprintf(says, sizeof says, "%s: the teacher takes a guidance strength", alone[i]);
     refused((const char *[]){teacher, objective, NULL}, says);
   }
-  few_model_free(from);
-  few_model_free(to);
-  few_ctx_free(ctx);
-  unlink(path);
+  unlink(strchr(teacher, '=') + 1);
   refused((const char *[]){LABELS, "objective=sct + vsd", "vsd.guidance_max=2", NULL},
           "sct has none to tell");
   refused((const char *[]){LABELS, "objective=scd + diffusion", "guidance_max=2", NULL},
           "diffusion has none to tell");
+}
+
+/* A consistency model has no field to distil; training from data may go on from one. */
+static void test_no_field(void **state) {
+  (void)state;
+  char teacher[64];
+  struct few_run_recipe r;
+  few_ctx *ctx = test_ctx();
+  make_teacher(teacher, false, "consistency");
+  refused((const char *[]){teacher, "objective=scd", NULL}, "jumps of consistency and no field");
+  refused((const char *[]){teacher, "objective=sct + vsd", NULL}, "no field");
+  const char *const further[] = {teacher, "objective=sct", NULL};
+  assert_ok(ctx, open_recipe(ctx, &r, further));
+  few__run_recipe_close(ctx, &r);
+  few_ctx_free(ctx);
+  unlink(strchr(teacher, '=') + 1);
 }
 
 static void test_refusals(void **state) {
@@ -271,6 +292,7 @@ int main(void) {
                                      cmocka_unit_test(test_start_of_added),
                                      cmocka_unit_test(test_names),
                                      cmocka_unit_test(test_no_strength),
+                                     cmocka_unit_test(test_no_field),
                                      cmocka_unit_test(test_times),
                                      cmocka_unit_test(test_refusals)};
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,8 +2,9 @@
  * rest when it goes on, and ends in the bytes of a run that nothing stopped. */
 #include "io/npy.h"
 #include "toys.h"
+#include "train/pairs.h"
 
-enum { PAIRS = 3000 };
+enum { PAIRS = 3000, FEW_PAIRS = 400 };
 
 struct watch {
   int64_t stop; /* cancel when so many pairs are made; 0: never */
@@ -75,7 +76,130 @@ static void test_interrupted(void **state) {
   toy_end(&t);
 }
 
+/* ---- a teacher that takes a strength of guidance ---- */
+
+/* A teacher of random weights, sampled by `sampler`. */
+static void guided_teacher(struct toy *t, char key[600], bool input, const char *sampler) {
+  few_model *from, *to;
+  char path[512];
+  assert_ok(t->ctx, few_model_load(t->ctx, &from, strchr(TOY_LABELS_TEACHER, '=') + 1));
+  struct few_net_spec spec = from->spec;
+  spec.guidance = input;
+  assert_ok(t->ctx, few__model_create(t->ctx, &to, from->net, from->net_opts, &spec, 3));
+  snprintf(to->objective, sizeof to->objective, "guided");
+  snprintf(to->sampler, sizeof to->sampler, "%s", sampler);
+  to->data_mean = from->data_mean;
+  to->data_scale = from->data_scale;
+  to->guidance_max = input ? 4 : 1;
+  for (int64_t i = 0; i < to->params.total; i++) /* no layer is zero */
+    few_model_values_mut(to)[i] += 0.05f * (float)sin(7. * (double)i);
+  snprintf(path, sizeof path, "%s/teacher.safetensors", t->dir);
+  snprintf(key, 600, "teacher=%s", path);
+  assert_ok(t->ctx, few_model_save(to, path));
+  few_model_free(from);
+  few_model_free(to);
+}
+
+static few_status open_recipe(struct toy *t, struct few_run_recipe *r, const char *const *keys) {
+  struct few_train_opts o = FEW_TRAIN_OPTS_INIT;
+  o.recipe = FEW_TEST_DIR "/../recipes/toy-direct.ini";
+  o.run = "/tmp/few-none";
+  while (keys[o.n_overrides]) o.n_overrides++;
+  o.overrides = (const char **)(uintptr_t)keys;
+  return few__run_recipe_open(t->ctx, r, &o);
+}
+
+/* Pair i as few_sample makes it at strength s. */
+static void check_pair(struct toy *t, const struct few_run_recipe *r, int64_t i, double s,
+                       const float *x) {
+  struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  const few_model *m = r->teacher;
+  float y[TOY_D];
+  o.first = i;
+  o.steps = 4;
+  o.guidance = s;
+  o.seed = (uint64_t)r->keys.seed;
+  assert_ok(t->ctx, few_sample(r->teacher, &o, y, NULL, NULL));
+  for (int k = 0; k < TOY_D; k++)
+    assert_close((double)x[k], (float)(((double)y[k] - m->data_mean) * m->data_scale), 0);
+}
+
+/* Each pair has a strength of its own, uniform in the teacher's range, that made its picture; files
+ * give the same again. */
+static void test_strengths(void **state) {
+  (void)state;
+  static float x[FEW_PAIRS * TOY_D], z[FEW_PAIRS * TOY_D], s[FEW_PAIRS], again[FEW_PAIRS];
+  static int32_t label[FEW_PAIRS];
+  struct toy t = toy_begin();
+  struct few_run_recipe r;
+  struct few_pairs *p;
+  char teacher[600];
+  double least = 9, most = 0, sum = 0;
+  guided_teacher(&t, teacher, true, "heun");
+  const char *const keys[] = {teacher, "labels=yes", "pairs=400", "pairs_steps=4", "net=mlp", NULL};
+  assert_ok(t.ctx, open_recipe(&t, &r, keys));
+  assert_true(r.spec.guidance);
+  assert_ok(t.ctx, few__pairs_open(t.ctx, &p, &r, t.dir));
+  struct few_rows rows = {.rows = FEW_PAIRS, .x = x, .label = label, .pair = z, .strength = s};
+  few__pairs_fill(p, 1, 0, &rows);
+  few__pairs_close(p);
+  for (int i = 0; i < FEW_PAIRS; i++) {
+    const int64_t number = few__rng_permute(1, 0, i, FEW_PAIRS);
+    if (i < 20) check_pair(&t, &r, number, (double)s[i], x + i * TOY_D);
+    least = fmin(least, (double)s[i]);
+    most = fmax(most, (double)s[i]);
+    sum += (double)s[i] / FEW_PAIRS;
+  }
+  assert_true(least >= 1 && least < 1.1 && most <= 4 && most > 3.9);
+  assert_close(sum, 2.5, 5 * 3 / sqrt(12. * FEW_PAIRS));   /* five standard errors */
+  assert_ok(t.ctx, few__pairs_open(t.ctx, &p, &r, t.dir)); /* from the file */
+  rows.strength = again;
+  few__pairs_fill(p, 1, 0, &rows);
+  few__pairs_close(p);
+  assert_memory_equal(s, again, sizeof s);
+  few__run_recipe_close(t.ctx, &r);
+  toy_end(&t);
+}
+
+/* With one strength for all pairs the student has it inside, and takes none. */
+static void test_one_strength(void **state) {
+  (void)state;
+  struct toy t = toy_begin();
+  struct few_run_recipe r;
+  char teacher[600];
+  guided_teacher(&t, teacher, true, "heun");
+  const char *const keys[] = {teacher, "labels=yes", "pairs_guidance=3", "net=mlp", NULL};
+  assert_ok(t.ctx, open_recipe(&t, &r, keys));
+  assert_false(r.spec.guidance);
+  assert_close(r.guidance_min, 3, 0);
+  assert_close(r.guidance_max, 3, 0);
+  few__run_recipe_close(t.ctx, &r);
+  const char *const much[] = {teacher, "labels=yes", "pairs_guidance=5", "net=mlp", NULL};
+  assert_int_equal(open_recipe(&t, &r, much), FEW_E_INVALID);
+  assert_non_null(strstr(few_error(t.ctx), "knows guidance 1 to 4, not 5"));
+  toy_end(&t);
+}
+
+/* Fresh noise on the way is in the picture and not in the pair. */
+static void test_fresh_noise(void **state) {
+  (void)state;
+  struct toy t = toy_begin();
+  struct few_run_recipe r;
+  char teacher[600];
+  guided_teacher(&t, teacher, false, "consistency");
+  const char *const two[] = {teacher, "labels=yes", "pairs_steps=2", "net=mlp", NULL};
+  assert_int_equal(open_recipe(&t, &r, two), FEW_E_INVALID);
+  assert_non_null(strstr(few_error(t.ctx), "fresh noise"));
+  assert_non_null(strstr(few_error(t.ctx), "give pairs_steps = 1"));
+  const char *const one[] = {teacher, "labels=yes", "pairs_steps=1", "net=mlp", NULL};
+  assert_ok(t.ctx, open_recipe(&t, &r, one));
+  few__run_recipe_close(t.ctx, &r);
+  toy_end(&t);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_interrupted)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_interrupted), cmocka_unit_test(test_strengths),
+      cmocka_unit_test(test_one_strength), cmocka_unit_test(test_fresh_noise)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
