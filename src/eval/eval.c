@@ -203,6 +203,20 @@ void few__evaluator_free(few_evaluator *e) {
   few__free(e->ctx, e);
 }
 
+few_status few__evaluator_cost(const few_evaluator *e, struct few_eval_cost *out) {
+  const struct few_source *s = e->source;
+  double each = s->points ? 0 : e->info->flops;
+  *out = (struct few_eval_cost){.n = s->n * e->o->seeds};
+  if (s->model) {
+    struct few_model_info info;
+    few_model_info(s->model, &info);
+    FEW_TRY(few__sample_evals(s->model, &s->sample, &out->nfe));
+    each += info.flops * out->nfe;
+  }
+  out->flops = each * (double)out->n;
+  return FEW_OK;
+}
+
 static few_status open_job(few_ctx *ctx, few_evaluator **out, const struct few_eval_opts *o,
                            const struct few_eval_given *given, bool metrics) {
   few_evaluator *j = NULL;

@@ -20,6 +20,14 @@ few_status few__evaluator_open(few_ctx *ctx, few_evaluator **out, const struct f
                                const struct few_eval_given *given);
 void few__evaluator_free(few_evaluator *e); /* NULL is fine */
 
+/* What few__evaluator_run will do before it measures, of the reference apart. */
+struct few_eval_cost {
+  int64_t n;    /* pictures */
+  int nfe;      /* evaluations of the network for each; 0: they are there already */
+  double flops; /* of all, in the model and the network of features */
+};
+few_status few__evaluator_cost(const few_evaluator *e, struct few_eval_cost *out);
+
 /* Measure. The reference is looked at in the first run alone. After a failure, as one that was
  * cancelled, it can be run again. */
 few_status few__evaluator_run(few_evaluator *e, struct few_eval_report **out);

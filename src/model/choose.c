@@ -259,6 +259,15 @@ void few__sample_choice_free(const few_model *m, struct few_sample_choice *c) {
   c->olss = NULL;
 }
 
+few_status few__sample_evals(const few_model *m, const struct few_sample_opts *o, int *out) {
+  struct few_sample_choice c;
+  FEW_TRY(few__sample_choose(m, o, false, &c));
+  const bool twice = !m->spec.guidance && o->guidance != 1;
+  *out = few__sampler_evals(c.sampler, c.times.steps) * (twice || o->autoguide ? 2 : 1);
+  few__sample_choice_free(m, &c);
+  return FEW_OK;
+}
+
 /* What runs without an error and draws poor pictures. */
 static void warn(const few_model *m, const struct few_sample_choice *c) {
   const struct few_sampler *own;

@@ -121,6 +121,9 @@ few_status few__sample_choose(const few_model *m, const struct few_sample_opts *
                               struct few_sample_choice *out);
 void few__sample_choice_free(const few_model *m, struct few_sample_choice *c);
 
+/* Evaluations of the network that few_sample takes for a picture. */
+few_status few__sample_evals(const few_model *m, const struct few_sample_opts *o, int *out);
+
 /* ---- sample.c ---- */
 /* An evaluation on the way: x_t and F [rows][dims] of pictures first .. first + rows - 1, for the
  * step from t to `to`; with F NULL, what was left at the end. Rows before the first picture that

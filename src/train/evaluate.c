@@ -106,6 +106,35 @@ void few__evaluation_free(few_evaluation *e) {
   few__free(e->ctx, e);
 }
 
+/* ---- the cost ---- */
+
+/* Known before the first step: operations against operations. */
+few_status few__evaluation_announce(const few_evaluation *e, double step_flops) {
+  struct few_eval_cost cost;
+  if (!e || !(step_flops > 0)) return FEW_OK;
+  const struct few_train_keys *k = &e->recipe->keys;
+  FEW_TRY(few__evaluator_cost(e->evaluator, &cost));
+  const int64_t times = k->steps / k->eval_every + (k->steps % k->eval_every != 0);
+  const double steps = cost.flops / step_flops; /* that one evaluation is worth */
+  const double share = steps * (double)times / (double)k->steps;
+  const char *what = e->recipe->spec.points ? "points" : "pictures";
+  if (share > 0.5)
+    few__log(e->ctx, FEW_LOG_WARN,
+             "eval_every = %" PRId64 ": an evaluation draws %" PRId64
+             " %s of %d network evaluations each, which is the computation of %.3g steps of "
+             "training: the %" PRId64
+             " of this run take %.2g times as much as the training. A "
+             "smaller eval_n or eval_steps, or a larger eval_every, makes them cheaper",
+             k->eval_every, cost.n, what, cost.nfe, steps, times, share);
+  else
+    few__log(e->ctx, FEW_LOG_INFO,
+             "eval_every = %" PRId64 ": an evaluation draws %" PRId64
+             " %s of %d network evaluations each, which is the computation of %.3g steps of "
+             "training: %.2g %% on top of the run",
+             k->eval_every, cost.n, what, cost.nfe, steps, 100 * share);
+  return FEW_OK;
+}
+
 /* ---- the line ---- */
 
 /* A NaN, which JSON has not, is null. */
@@ -164,9 +193,15 @@ few_status few__evaluation_run(few_evaluation *e, const struct few_run_state *s,
   if (logged) return FEW_OK;
   FEW_TRY(few__state_student(s, few_model_values_mut(e->model)));
   FEW_TRY(few__run_use(e->recipe, step, e->model));
-  FEW_TRY(few__evaluator_run(e->evaluator, &r));
+  few_status st = few__evaluator_run(e->evaluator, &r);
+  if (st == FEW_E_CANCELLED)
+    return few__fail_in(e->ctx, st,
+                        "evaluation of step %" PRId64
+                        " (the resumed run begins with it; eval_every=0 leaves it out)",
+                        step);
+  FEW_TRY(st);
   tell(e, step, r);
-  few_status st = log_report(e, step, r, log);
+  st = log_report(e, step, r, log);
   few_eval_report_free(r);
   return st;
 }

@@ -13,6 +13,10 @@ few_status few__evaluation_open(few_ctx *ctx, few_evaluation **out, const struct
                                 few_model *model);
 void few__evaluation_free(few_evaluation *e); /* NULL is fine */
 
+/* Log what the evaluations of the run will cost beside its training, whose steps have so many
+ * operations: a warning where that is much. */
+few_status few__evaluation_announce(const few_evaluation *e, double step_flops);
+
 /* Where it is time, and the log does not have it: measure the averaged weights and log it. */
 few_status few__evaluation_run(few_evaluation *e, const struct few_run_state *s,
                                struct few_journal *log);

@@ -17,6 +17,11 @@ static struct few_sample_opts preview_opts(const struct few_train_keys *k) {
 few_status few__preview_check(few_ctx *ctx, few_model *m, const struct few_run_recipe *r) {
   struct few_sample_opts o = preview_opts(&r->keys);
   few_status st;
+  if (few__model_classifies(m) && r->keys.preview_every)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: preview_every = %" PRId64
+                     ": a classifier draws no pictures: leave it out",
+                     r->recipe.place, r->keys.preview_every);
   if (few__model_classifies(m) || m->direction == FEW_ENCODES) return FEW_OK;
   if (r->keys.preview_every) {
     st = few_sample_plan(m, &o, NULL, NULL);
@@ -30,18 +35,31 @@ few_status few__preview_check(few_ctx *ctx, few_model *m, const struct few_run_r
             : FEW_OK;
 }
 
+static few_status place(few_ctx *ctx, int64_t step, const char *dir, char **path) {
+  char name[64];
+  snprintf(name, sizeof name, "preview-%09" PRId64 ".png", step);
+  return few__path_join(ctx, path, dir, name);
+}
+
+few_status few__preview_there(few_ctx *ctx, int64_t step, const char *dir, bool *out) {
+  char *path;
+  FEW_TRY(place(ctx, step, dir, &path));
+  *out = few__path_exists(path);
+  few__free(ctx, path);
+  return FEW_OK;
+}
+
 few_status few__preview(few_ctx *ctx, few_model *m, const struct few_train_keys *k, int64_t step,
                         const char *dir) {
   const int64_t item = m->spec.h * m->spec.w * m->spec.c;
-  char name[64], *path = NULL;
+  char *path = NULL;
   float *samples = NULL;
   int32_t *labels = NULL;
   few_status st;
   const struct few_sample_opts o = preview_opts(k);
   if (m->direction == FEW_ENCODES) return FEW_OK;
   m->step = step;
-  snprintf(name, sizeof name, "preview-%09" PRId64 ".png", step);
-  FEW_GOTO(few__path_join(ctx, &path, dir, name));
+  FEW_GOTO(place(ctx, step, dir, &path));
   FEW_GOTO(FEW_NEW(ctx, &samples, o.n * item));
   FEW_GOTO(FEW_NEW(ctx, &labels, o.n));
   FEW_GOTO(few_sample(m, &o, samples, labels, NULL));

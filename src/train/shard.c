@@ -419,6 +419,14 @@ struct few_plan_cost few__shards_cost(const few_shards *s) {
   return few__plan_cost(s->phase[FEW_PHASE_STUDENT].plan);
 }
 
+double few__shards_step_flops(const few_shards *s) {
+  const struct few_run_recipe *r = s->o.networks.recipe;
+  const few_plan *fake = s->phase[FEW_PHASE_FAKE].plan;
+  double flops = few__shards_cost(s).flops;
+  if (fake) flops += few__plan_cost(fake).flops * (double)r->keys.fake_updates;
+  return flops * (double)s->shards;
+}
+
 const few_plan *few__shards_plan(const few_shards *s) { return s->phase[FEW_PHASE_STUDENT].plan; }
 
 double few__shards_seconds(const few_shards *s, int i) {

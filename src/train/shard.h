@@ -57,6 +57,8 @@ struct few_gradient {
 few_status few__shards_step(few_shards *s, enum few_phase_id phase, const struct few_clock *at,
                             int64_t update, const struct few_values *values,
                             struct few_gradient *grad, struct few_step_report *report);
+/* Operations of a whole step: all shards, and the updates of the fake network. */
+double few__shards_step_flops(const few_shards *s);
 /* Of the student's phase. */
 struct few_plan_cost few__shards_cost(const few_shards *s);
 const few_plan *few__shards_plan(const few_shards *s);

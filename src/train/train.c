@@ -402,15 +402,27 @@ static few_status after_step(struct training *t, double lr) {
   if (due(step, k->log_every, k->steps))
     FEW_TRY(few__tally_write(t->ctx, &t->tally, &t->journal, step, k->batch, lr,
                              few__now() - t->began));
+  if (due(step, k->preview_every, k->steps)) FEW_TRY(preview(t));
   FEW_TRY(few__evaluation_run(t->evaluation, &t->state, &t->journal)); /* before the checkpoint */
-  if (due(step, k->checkpoint_every, k->steps)) FEW_TRY(few__save(t->saving, true));
-  return due(step, k->preview_every, k->steps) ? preview(t) : FEW_OK;
+  return due(step, k->checkpoint_every, k->steps) ? few__save(t->saving, true) : FEW_OK;
+}
+
+/* What the step that a run resumes at lacks, if it was stopped there. */
+static few_status make_up(struct training *t) {
+  const struct few_train_keys *k = &t->recipe.keys;
+  const int64_t step = t->state.step;
+  bool there;
+  if (step && due(step, k->preview_every, k->steps)) {
+    FEW_TRY(few__preview_there(t->ctx, step, t->dir, &there));
+    if (!there) FEW_TRY(preview(t));
+  }
+  return few__evaluation_run(t->evaluation, &t->state, &t->journal);
 }
 
 static few_status loop(struct training *t) {
   const struct few_train_keys *k = &t->recipe.keys;
   int64_t first = t->state.step;
-  FEW_TRY(few__evaluation_run(t->evaluation, &t->state, &t->journal)); /* if it was stopped in it */
+  FEW_TRY(make_up(t));
   while (t->state.step < k->steps) {
     struct step step;
     char note[64];
@@ -437,6 +449,8 @@ static few_status loop(struct training *t) {
 static few_status run(struct training *t) {
   FEW_TRY(few_ctx_set_backend(t->ctx, t->recipe.keys.backend));
   FEW_TRY(set_up(t));
+  if (t->state.step < t->recipe.keys.steps)
+    FEW_TRY(few__evaluation_announce(t->evaluation, few__shards_step_flops(t->shards)));
   t->began = few__now();
   few__tally_clear(&t->tally);
   return loop(t);

@@ -7,3 +7,7 @@ model="$here/../../models/fashion-features.safetensors"
 "$few" train "$here/tiny-unet.ini" --run a net=convnet 2>&1 | sed 's/.*: net/net/'
 "$few" train "$here/tiny-unet.ini" --run a objective=classifier 2>&1 | sed 's/.*: net/net/'
 [ ! -e a ] || exit 9
+"$few" train "$here/../../recipes/fashion-features.ini" --run b preview_every=5 steps=10 data_limit=100 2>&1 |
+  sed -n 's/.*: preview/preview/p'
+ls b 2>/dev/null | grep log.jsonl
+exit 0

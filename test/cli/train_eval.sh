@@ -17,6 +17,8 @@ lines() {
 }
 train plain --quiet || fail "no run: $(cat err)"
 train default steps=1 $measure || fail "not evaluated: $(cat err)"
+grep -q "eval_every = 4: an evaluation draws 40 pictures of 3 network evaluations each, which is the computation of .* steps" err ||
+  fail "cost not told: $(cat err)"
 grep -q "step 1: fd .*, agreement .*, of 40 pictures in 3 evaluations each; fashion features, against fashion-mnist:test" err ||
   fail "nothing told: $(cat err)"
 grep -q '^{"step":1,"eval":{"reference":"fashion-mnist:test","reference_hash":"[0-9a-f]*","n_reference":10000,"features":"fashion",.*"nfe":3,' \
@@ -54,7 +56,7 @@ train parts --quiet $measure || fail "not again: $(cat err)"
 grep -v '"step":5,' parts/log.jsonl | grep -o '"eval":.*"seconds"' >b
 cmp a b || fail "made up for: $(cat a b)"
 # Stopped in an evaluation that would take hours: the step is kept, its line comes when resumed.
-"$few" train "$here/tiny-unet.ini" --run stopped $measure eval_n=100000000 2>err &
+"$few" train "$here/tiny-unet.ini" --run stopped $measure eval_n=100000000 preview_every=4 preview_n=4 preview_steps=1 2>err &
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
   grep -q '"step":4,' stopped/log.jsonl 2>/dev/null && break
   sleep 0.2
@@ -65,8 +67,16 @@ wait $!
 code=$?
 test $code = 130 || fail "exit code $code: $(cat err)"
 test -s stopped/checkpoint-000000004.safetensors || fail "step 4 is lost"
-train stopped --quiet $measure || fail "not resumed: $(cat err)"
+test -s stopped/preview-000000004.png || fail "the preview of step 4 is lost"
+grep -q "warning: eval_every = 4: .*times as much as the training. A smaller eval_n" err ||
+  fail "no warning of the cost: $(cat err)"
+grep -q "evaluation of step 4 (the resumed run begins with it; eval_every=0 leaves it out)" err ||
+  fail "not told what was stopped: $(cat err)"
+# A preview that a stop prevented is made when the run goes on.
+rm stopped/preview-000000004.png
+train stopped --quiet $measure preview_every=4 preview_n=4 preview_steps=1 || fail "not resumed: $(cat err)"
 lines stopped >b
+test -s stopped/preview-000000004.png || fail "the preview of step 4 is not made up for"
 cmp a b || fail "stopped: $(cat a b)"
 # Mistakes are told before the first step.
 for wrong in eval_metrics=fdi eval_ref=missing: eval_features=inception eval_guidance=2; do
