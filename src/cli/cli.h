@@ -48,7 +48,7 @@ struct command {
   int min_operands, max_operands;
   const struct opt *options;
   size_t size; /* of the struct that the table fills */
-  bool stops;  /* SIGINT and SIGTERM end it through the progress callback */
+  bool stops;  /* signals end it through the progress callback: main.c */
   int (*run)(struct cli *cli, const void *opts);
 };
 

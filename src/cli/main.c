@@ -126,12 +126,21 @@ static void on_signal(int number) {
   stop = 1;
 }
 
-/* The first signal asks; as the handler is then gone, a second one ends the program. */
+/* SIGINT and SIGTERM: the first asks; as the handler is then gone, a second one ends the program.
+ * SIGHUP and SIGPIPE say that a terminal or a reader is gone, and come again with everything that
+ * is printed: they ask as often as they come. Under nohup, SIGHUP stays ignored. */
 static void catch_signals(void) {
-  struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
+  static const struct {
+    int number, flags;
+  } signals[] = {
+      {SIGINT, (int)SA_RESETHAND}, {SIGTERM, (int)SA_RESETHAND}, {SIGHUP, 0}, {SIGPIPE, 0}};
+  for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = signals[i].flags}, was;
+    const int number = signals[i].number;
+    sigemptyset(&action.sa_mask);
+    if (number == SIGHUP && !sigaction(number, NULL, &was) && was.sa_handler == SIG_IGN) continue;
+    sigaction(number, &action, NULL);
+  }
 }
 
 /* Word k of the usage "MODEL [KEY=VALUE ...]". */

@@ -1,17 +1,20 @@
 # SIGINT leaves a checkpoint and the code 130; the same command then ends in the bytes of a run that
-# nothing stopped. The same for SIGTERM.
+# nothing stopped. The same for SIGTERM, and where the terminal or the reader is gone (HUP, PIPE).
 fail() {
   echo "$@"
   exit 9
 }
 "$few" train "$here/moons.ini" --run whole --quiet steps=150 || fail "no whole run"
-for signal in INT TERM; do
-  # sh starts jobs in the background with SIGINT ignored; the program sets its own handler.
-  "$few" train "$here/moons.ini" --run parts steps=150 2>err &
+wait_for_log() {
   for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     test -s parts/log.jsonl && break
     sleep 0.05
   done
+}
+for signal in INT TERM HUP PIPE; do
+  # sh starts jobs in the background with SIGINT ignored; the program sets its own handler.
+  "$few" train "$here/moons.ini" --run parts steps=150 2>err &
+  wait_for_log
   kill -s $signal $!
   wait $!
   code=$?
@@ -25,3 +28,21 @@ for signal in INT TERM; do
   cmp whole/model.safetensors parts/model.safetensors || fail "other bytes after $signal"
   rm -r parts
 done
+# A reader that is gone: what is printed has nowhere to go, the run is safe.
+(
+  "$few" train "$here/moons.ini" --run parts steps=150
+  echo $? >code
+) 2>&1 | head -n 1 >first
+[ "$(cat code)" = 130 ] || [ "$(cat code)" = 0 ] || fail "exit code $(cat code) without a reader"
+"$few" train "$here/moons.ini" --run parts --quiet steps=150 || fail "not resumed"
+cmp whole/model.safetensors parts/model.safetensors || fail "other bytes without a reader"
+rm -r parts
+# Under nohup a run outlives its terminal.
+(
+  trap '' HUP
+  exec "$few" train "$here/moons.ini" --run parts --quiet steps=150
+) &
+wait_for_log
+kill -s HUP $!
+wait $! || fail "exit code $? under nohup"
+cmp whole/model.safetensors parts/model.safetensors || fail "other bytes under nohup"
