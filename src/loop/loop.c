@@ -328,13 +328,19 @@ static few_status same_text(const struct loop *l, const char *name, const struct
 
 /* One run may be made longer; generations of different lengths are no loop. */
 static few_status same_steps(const struct loop *l, const char *path) {
-  int64_t steps;
-  FEW_TRY(few__run_recipe_same(l->ctx, &l->recipe, path, &steps));
-  if (steps == l->recipe.keys.steps) return FEW_OK;
+  struct few_run_before before;
+  FEW_TRY(few__run_recipe_same(l->ctx, &l->recipe, path, &before));
+  if (before.moved)
+    return few__fail(
+        l->ctx, FEW_E_INVALID,
+        "%s was run with data or a teacher of another name: take another directory, or "
+        "the old name",
+        path);
+  if (before.steps == l->recipe.keys.steps) return FEW_OK;
   return few__fail(l->ctx, FEW_E_INVALID,
                    "%s was run with steps = %" PRId64 ", now it is %" PRId64
                    ": take another directory, or the old value",
-                   path, steps, l->recipe.keys.steps);
+                   path, before.steps, l->recipe.keys.steps);
 }
 
 static few_status same_recipe(const struct loop *l) {

@@ -59,6 +59,8 @@ static const struct few_option options[] = {
     FEW_OPT_REAL(keys, ema_power, "0", 0, 0.28, "power-function average instead: its sigma_rel"),
     FEW_OPT_INT(keys, log_every, "50", 1, 1e9, "steps between lines of log.jsonl"),
     FEW_OPT_INT(keys, checkpoint_every, "500", 1, 1e9, "steps between checkpoints"),
+    FEW_OPT_REAL(keys, checkpoint_minutes, "5", 0, 1e6,
+                 "and at most so many minutes, for a run that is killed; 0: no limit"),
     FEW_OPT_INT(keys, preview_every, "0", 0, 1e9, "steps between preview grids; 0: none"),
     FEW_OPT_INT(keys, preview_n, "64", 1, 65536, "pictures (or points) of a preview"),
     FEW_OPT_INT(keys, preview_steps, "0", 0, 10000, "steps of its sampler; 0: the sampler's own"),
@@ -87,10 +89,10 @@ static const struct few_option options[] = {
 
 /* Keys that leave what is learned alone: a run may go on with others. */
 static const char *const free_keys[] = {
-    "workers",       "steps",      "log_every",     "preview_every",    "preview_n",
-    "preview_steps", "backend",    "guard_retries", "checkpoint_every", "preview_guidance",
-    "weights",       "eval_every", "eval_n",        "eval_ref",         "eval_features",
-    "eval_metrics",  "eval_steps", "eval_guidance"};
+    "workers",       "steps",      "log_every",     "preview_every",     "preview_n",
+    "preview_steps", "backend",    "guard_retries", "checkpoint_every",  "preview_guidance",
+    "weights",       "eval_every", "eval_n",        "eval_ref",          "eval_features",
+    "eval_metrics",  "eval_steps", "eval_guidance", "checkpoint_minutes"};
 
 const struct few_option *few__train_options(void) { return options; }
 
@@ -367,20 +369,30 @@ static few_status read_steps(few_ctx *ctx, const struct few_recipe *old, int64_t
   return FEW_OK;
 }
 
+/* Is the value the name of something whose content a checkpoint's identity holds? */
+static bool named_by_hash(const char *key, const char *was, const char *now) {
+  return (!strcmp(key, "data") || !strcmp(key, "teacher")) && was && *was && *now;
+}
+
 few_status few__run_recipe_same(few_ctx *ctx, const struct few_run_recipe *r, const char *path,
-                                int64_t *steps) {
+                                struct few_run_before *before) {
   struct few_recipe old = {0}, now = {0};
   struct few_text text = {0};
   few_status st;
   FEW_GOTO(few__run_recipe_text(ctx, r, &text));
   FEW_GOTO(few__recipe_parse(ctx, &now, "this recipe", text.at, text.len));
   FEW_GOTO(few__recipe_read(ctx, &old, path));
-  FEW_GOTO(read_steps(ctx, &old, steps));
+  *before = (struct few_run_before){0};
+  FEW_GOTO(read_steps(ctx, &old, &before->steps));
   for (int i = 0; i < now.n; i++) {
     const char *was = few__recipe_value(&old, now.at[i].key);
     bool added = !was && !few__recipe_value(&r->recipe, now.at[i].key); /* a newer few's default */
     if (added || few__run_recipe_free_key(now.at[i].key) || (was && !strcmp(was, now.at[i].value)))
       continue;
+    if (named_by_hash(now.at[i].key, was, now.at[i].value)) {
+      before->moved = true;
+      continue;
+    }
     st = few__fail(ctx, FEW_E_INVALID,
                    "%s was run with %s = %s, now it is %s: take another run "
                    "directory, or the old value",

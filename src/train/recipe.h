@@ -30,7 +30,7 @@ struct few_train_keys { /* the trainer's own keys; see options[] in recipe.c */
   double pairs_guidance;
   double ema, ema_ramp, ema_power;
   int64_t log_every, checkpoint_every, preview_every, preview_n, preview_steps;
-  double preview_guidance;
+  double checkpoint_minutes, preview_guidance;
   int64_t eval_every, eval_n, eval_steps;
   char eval_ref[1024], eval_features[1024], eval_metrics[128];
   double eval_guidance;
@@ -107,9 +107,14 @@ void few__run_recipe_features(const struct few_run_recipe *r, const char *given,
 /* `spec`, or NULL where those are pixels that nobody asked for: few_eval warns of these. */
 const char *few__run_recipe_features_chosen(const char *given, const char *spec);
 /* FEW_E_INVALID if the run in `path` (a recipe.ini) was another one: names the key that differs.
- * Keys that do not change what is learned may differ, and so may `steps`: *steps is what it was. */
+ * Keys that do not change what is learned may differ, and so may `steps`, and the names of data and
+ * teacher, which their hashes tell apart: *before is what they were. */
+struct few_run_before {
+  int64_t steps; /* 0: there was no run */
+  bool moved;    /* data or teacher have other names now */
+};
 few_status few__run_recipe_same(few_ctx *ctx, const struct few_run_recipe *r, const char *path,
-                                int64_t *steps);
+                                struct few_run_before *before);
 
 /* Is each pair of the teacher's made with a guidance of its own, which the student is told? */
 static inline bool few__pairs_drawn(const struct few_run_recipe *r) {

@@ -18,7 +18,7 @@ struct few_saving {
   char *path;   /* of the model */
   pthread_t thread;
   bool begun, beside; /* a save that is not finished; by the thread */
-  bool with_model;
+  enum few_save what;
   struct few_run_state state;
   few_model student;
   few_status status;
@@ -69,8 +69,10 @@ static few_status copy_student(few_saving *s) {
 static void *write_files(void *saving) {
   few_saving *s = saving;
   few_ctx *ctx = s->own ? s->own : s->ctx;
-  s->status = few__checkpoint_write(ctx, &s->state, s->o.dir, s->o.id);
-  if (!s->status && s->with_model) s->status = few_model_save(&s->student, s->path);
+  const enum few_checkpoint_kind kind =
+      s->what == FEW_SAVE_INTERIM ? FEW_CHECKPOINT_INTERIM : FEW_CHECKPOINT_MILESTONE;
+  s->status = few__checkpoint_write(ctx, &s->state, kind, s->o.dir, s->o.id);
+  if (!s->status && s->what != FEW_SAVE_START) s->status = few_model_save(&s->student, s->path);
   return NULL;
 }
 
@@ -87,12 +89,12 @@ few_status few__saving_finish(few_saving *s) {
   return s->status ? s->status : few__checkpoint_trim(s->ctx, s->o.dir, s->state.step);
 }
 
-few_status few__save(few_saving *s, bool model) {
+few_status few__save(few_saving *s, enum few_save what) {
   FEW_TRY(few__saving_finish(s));
   FEW_TRY(few__state_get(s->o.state));
   s->state = *s->o.state;
-  s->with_model = model;
-  const few_status st = model ? copy_student(s) : FEW_OK;
+  s->what = what;
+  const few_status st = what == FEW_SAVE_START ? FEW_OK : copy_student(s);
   if (st) {
     free_student(s);
     return st;

@@ -20,9 +20,15 @@ struct few_saving_opts {
 few_status few__saving_open(few_ctx *ctx, few_saving **out, const struct few_saving_opts *o);
 void few__saving_close(few_saving *s); /* waits, and says nothing more; NULL is fine */
 
-/* DIR/checkpoint-<step>.safetensors of the state as it is, and DIR/model.safetensors where `model`.
- * After it the run may go on; `here` of the state may not be written before few__saving_finish. */
-few_status few__save(few_saving *s, bool model);
+/* What is written of the state as it is: a checkpoint, and with it DIR/model.safetensors unless
+ * nothing was trained yet. */
+enum few_save {
+  FEW_SAVE_START,     /* a milestone, without the model */
+  FEW_SAVE_SCHEDULED, /* a milestone */
+  FEW_SAVE_INTERIM
+};
+/* After it the run may go on; `here` of the state may not be written before few__saving_finish. */
+few_status few__save(few_saving *s, enum few_save what);
 /* Wait for what was begun. What failed meanwhile is told here, or by the next few__save. */
 few_status few__saving_finish(few_saving *s);
 

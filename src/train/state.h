@@ -24,6 +24,7 @@ struct few_run_state {
   double lr_factor;     /* the guard's: 1, 1/2, 1/4 ... */
   double stretch;       /* the guard's: warm-ups take this many times longer */
   int64_t retries;      /* roll-backs so far */
+  int64_t rolled_to;    /* the step of the checkpoint that the last one went to; -1: none yet */
   double usual_norm;    /* moving geometric mean of the gradient's norm; 0: none yet */
   int64_t spikes;       /* in a row */
 };
@@ -34,6 +35,7 @@ struct few_run_identity {
   uint64_t layout; /* of names and shapes */
   uint64_t data;
   uint64_t teacher; /* of its file; 0: none */
+  bool moved;       /* data or teacher have other names than before: their hashes must be known */
 };
 
 struct few_state_shape {
@@ -52,14 +54,33 @@ few_status few__state_get(const struct few_run_state *s);
 /* The student as it is saved and looked at, averaged where there is an average. */
 few_status few__state_student(const struct few_run_state *s, float *values);
 
-/* DIR/checkpoint-<step>.safetensors of what is `here`. */
-few_status few__checkpoint_write(few_ctx *ctx, const struct few_run_state *s, const char *dir,
+/* Are all numbers finite? Looks at what is `here`: few__state_get first. */
+bool few__state_finite(const struct few_run_state *s);
+
+/* Two kinds of files hold a run. Milestones, DIR/checkpoint-<step>.safetensors, come at steps that
+ * the recipe says: the guard goes back to them, so that what it does depends on no clock and no
+ * signal. Interim ones, DIR/interim-<step>.safetensors, come in between, by the minute or because
+ * the run was stopped: they are for going on only. */
+enum few_checkpoint_kind { FEW_CHECKPOINT_MILESTONE, FEW_CHECKPOINT_INTERIM };
+
+/* Of what is `here`. */
+few_status few__checkpoint_write(few_ctx *ctx, const struct few_run_state *s,
+                                 enum few_checkpoint_kind kind, const char *dir,
                                  const struct few_run_identity *id);
-/* Remove those of up to `step` but for the last two. */
+/* Of those of up to `step` the last two milestones stay, and an interim one that is newer. */
 few_status few__checkpoint_trim(few_ctx *ctx, const char *dir, int64_t step);
+/* Remove all that are later than `step`. */
+few_status few__checkpoint_drop_after(few_ctx *ctx, const char *dir, int64_t step);
+
+struct few_checkpoint_pick {
+  int64_t below;   /* of steps below this */
+  bool milestones; /* and no interim ones */
+};
+#define FEW_CHECKPOINT_NEWEST ((struct few_checkpoint_pick){INT64_MAX, false})
 /* Read the newest that is whole, here and there. *found is false where there is none; FEW_E_FORMAT
  * where there are some and none is whole. */
 few_status few__checkpoint_read(few_ctx *ctx, struct few_run_state *s, const char *dir,
-                                const struct few_run_identity *id, bool *found);
+                                const struct few_run_identity *id, struct few_checkpoint_pick pick,
+                                bool *found);
 
 #endif

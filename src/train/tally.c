@@ -49,7 +49,7 @@ static void put_phase(few_ctx *ctx, struct few_text *line, const struct few_tall
   few__text_add(ctx, line, "]");
 }
 
-few_status few__tally_write(few_ctx *ctx, struct few_tally *t, struct few_journal *journal,
+few_status few__tally_write(few_ctx *ctx, const struct few_tally *t, struct few_journal *journal,
                             int64_t step, int64_t batch, double lr, double seconds) {
   struct few_text line = {0};
   const double n = (double)t->n[FEW_PHASE_STUDENT], now = few__now();
@@ -68,7 +68,6 @@ few_status few__tally_write(few_ctx *ctx, struct few_tally *t, struct few_journa
   few_status st = line.failed ? few__fail(ctx, FEW_E_MEMORY, "out of memory: log")
                               : few__journal_line(ctx, journal, line.at);
   few__text_free(ctx, &line);
-  few__tally_clear(t);
   return st;
 }
 

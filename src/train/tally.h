@@ -17,8 +17,8 @@ struct few_tally {
 void few__tally_add(struct few_tally *t, enum few_phase_id phase,
                     const struct few_step_report *report, double norm);
 void few__tally_balance(struct few_tally *t, int n, const double *factor);
-/* Append the line of `step` to the journal and begin anew; nothing where there was no step. */
-few_status few__tally_write(few_ctx *ctx, struct few_tally *t, struct few_journal *journal,
+/* Append the line of `step` to the journal; nothing where there was no step. */
+few_status few__tally_write(few_ctx *ctx, const struct few_tally *t, struct few_journal *journal,
                             int64_t step, int64_t batch, double lr, double seconds);
 void few__tally_clear(struct few_tally *t);
 

@@ -39,7 +39,7 @@ struct training {
   struct few_run_identity id;
   few_saving *saving;
   struct few_tally tally;
-  double began;
+  double began, saved; /* few__now() */
 };
 
 /* ---- data ---- */
@@ -184,9 +184,9 @@ static few_status make_state(struct training *t) {
   FEW_TRY(few__state_create(&t->state, &shape, &t->space));
   const struct few_run_arrays *a = &t->state.here;
   const char *teacher = t->recipe.teacher_hash;
-  t->id = (struct few_run_identity){layout_of(&t->fake_head, layout_of(&t->head, layout_of(p, 0))),
-                                    few_data_hash(t->recipe.data),
-                                    *teacher ? few__hash(teacher, strlen(teacher), 0) : 0};
+  t->id.layout = layout_of(&t->fake_head, layout_of(&t->head, layout_of(p, 0)));
+  t->id.data = few_data_hash(t->recipe.data);
+  t->id.teacher = *teacher ? few__hash(teacher, strlen(teacher), 0) : 0;
   memcpy(a->param, t->model->values, (size_t)p->total * sizeof(float));
   few__params_init(&t->head, (uint64_t)t->recipe.keys.seed, a->param + p->total);
   FEW_TRY(start_student(t, a->param));
@@ -197,16 +197,15 @@ static few_status make_state(struct training *t) {
   return FEW_OK;
 }
 
-/* *steps: of the run as it was, 0 if there is none. */
-static few_status open_directory(struct training *t, int64_t *steps) {
+static few_status open_directory(struct training *t, struct few_run_before *before) {
   const struct few_train_keys *k = &t->recipe.keys;
   char *recipe = NULL, *model = NULL;
   few_status st;
   FEW_GOTO(few__run_dir_open(t->ctx, t->dir, &t->lock));
   FEW_GOTO(few__path_join(t->ctx, &recipe, t->dir, "recipe.ini"));
   FEW_GOTO(few__path_join(t->ctx, &model, t->dir, "model.safetensors"));
-  *steps = 0;
-  if (few__path_exists(recipe)) FEW_GOTO(few__run_recipe_same(t->ctx, &t->recipe, recipe, steps));
+  if (few__path_exists(recipe)) FEW_GOTO(few__run_recipe_same(t->ctx, &t->recipe, recipe, before));
+  t->id.moved = before->moved;
   const bool teacher = few__path_same(k->teacher, model);
   if (teacher || few__path_same(k->init, model))
     st = few__fail(t->ctx, FEW_E_INVALID,
@@ -232,11 +231,29 @@ out:
   return st;
 }
 
+/* The first checkpoint comes before the pairs: it holds whose pairs they are. */
+static few_status begin_or_resume(struct training *t, const struct few_run_before *before) {
+  bool found;
+  FEW_TRY(few__checkpoint_read(t->ctx, &t->state, t->dir, &t->id, FEW_CHECKPOINT_NEWEST, &found));
+  if (!found && t->id.moved)
+    return few__fail(t->ctx, FEW_E_INVALID,
+                     "%s/recipe.ini names its data or its teacher otherwise, and no checkpoint is "
+                     "there to compare them with: take another run directory",
+                     t->dir);
+  if (before->steps)
+    FEW_TRY(few__run_length_check(t->ctx, &t->recipe, t->dir, before->steps, t->state.step));
+  FEW_TRY(write_recipe(t));
+  if (!found) return few__save(t->saving, FEW_SAVE_START);
+  if (t->state.step)
+    few__log(t->ctx, FEW_LOG_INFO, "resuming %s at step %" PRId64, t->dir, t->state.step);
+  return FEW_OK;
+}
+
 static few_status set_up(struct training *t) {
   const struct few_train_keys *k = &t->recipe.keys;
   int workers = k->workers ? (int)k->workers : few_ctx_workers(t->ctx);
-  int64_t steps_before;
-  FEW_TRY(open_directory(t, &steps_before));
+  struct few_run_before before = {0};
+  FEW_TRY(open_directory(t, &before));
   FEW_TRY(few__workers_create(t->ctx, &t->workers, workers));
   FEW_TRY(few__space_open(t->ctx, &t->space, t->workers, few__backend_of(t->ctx)));
   if (t->space.device && !t->recipe.optim->moments)
@@ -251,15 +268,8 @@ static few_status set_up(struct training *t) {
   FEW_TRY(few__evaluation_open(t->ctx, &t->evaluation, &t->recipe, t->model));
   const struct few_saving_opts saving = {t->dir, &t->recipe, &t->id, &t->state, t->model};
   FEW_TRY(few__saving_open(t->ctx, &t->saving, &saving));
-  bool found;
-  FEW_TRY(few__checkpoint_read(t->ctx, &t->state, t->dir, &t->id, &found));
-  if (steps_before)
-    FEW_TRY(few__run_length_check(t->ctx, &t->recipe, t->dir, steps_before, t->state.step));
-  FEW_TRY(write_recipe(t));
-  if (!found) FEW_TRY(few__save(t->saving, false)); /* says whose pairs the directory holds */
+  FEW_TRY(begin_or_resume(t, &before));
   if (t->recipe.needs_pairs) FEW_TRY(few__pairs_open(t->ctx, &t->pairs, &t->recipe, t->dir));
-  if (found && t->state.step)
-    few__log(t->ctx, FEW_LOG_INFO, "resuming %s at step %" PRId64, t->dir, t->state.step);
   return few__journal_open(t->ctx, &t->journal, t->dir, t->state.step);
 }
 
@@ -287,6 +297,12 @@ static few_status preview(struct training *t) {
   return few__preview(t->ctx, t->model, &t->recipe.keys, t->state.step, t->dir);
 }
 
+static few_status save(struct training *t, enum few_save what) {
+  FEW_TRY(few__save(t->saving, what));
+  t->saved = few__now();
+  return FEW_OK;
+}
+
 /* ---- the step ---- */
 
 static few_status write_event(struct training *t, int64_t step, const char *event,
@@ -299,22 +315,42 @@ static few_status write_event(struct training *t, int64_t step, const char *even
   return few__journal_line(t->ctx, &t->journal, line);
 }
 
+/* The last milestone that the run can go on from. The one whose very first step failed is none, and
+ * neither is one from which the run, rolled back to it before, failed again with its first update.
+ * Where there is no other it has to do: the next rate is lower again. */
+static few_status read_good(struct training *t, bool *found) {
+  const struct few_run_state *s = &t->state;
+  const int64_t failed = s->step, updates = s->updates, rolled_to = s->rolled_to;
+  struct few_checkpoint_pick pick = {failed, true};
+  FEW_TRY(few__checkpoint_read(t->ctx, &t->state, t->dir, &t->id, pick, found));
+  const int64_t since = updates - s->updates;
+  if (*found && (since == 0 || (since == 1 && s->step == rolled_to))) {
+    pick.below = s->step;
+    FEW_TRY(few__checkpoint_read(t->ctx, &t->state, t->dir, &t->id, pick, found));
+  }
+  if (*found) return FEW_OK;
+  pick.below = failed + 1;
+  return few__checkpoint_read(t->ctx, &t->state, t->dir, &t->id, pick, found);
+}
+
 /* Back to the last good checkpoint, more careful than before. */
 static few_status roll_back(struct training *t, const char *why) {
   int64_t failed = t->state.step, retries = t->state.retries + 1;
   bool found;
   FEW_TRY(few__saving_finish(t->saving));
-  FEW_TRY(few__checkpoint_read(t->ctx, &t->state, t->dir, &t->id, &found));
+  FEW_TRY(read_good(t, &found));
   if (!found)
     return few__fail(t->ctx, FEW_E_DIVERGED,
                      "training diverged at step %" PRId64
                      " (%s) and %s holds no checkpoint to go back to",
                      failed, why, t->dir);
   FEW_TRY(few__guard_retry(t->ctx, &t->state, &t->recipe.keys, retries, failed, why));
+  t->state.rolled_to = t->state.step;
   few__journal_close(t->ctx, &t->journal);
   FEW_TRY(few__journal_open(t->ctx, &t->journal, t->dir, t->state.step));
   few__tally_clear(&t->tally);
-  FEW_TRY(few__save(t->saving, false));
+  FEW_TRY(save(t, FEW_SAVE_START));
+  FEW_TRY(few__checkpoint_drop_after(t->ctx, t->dir, t->state.step));
   return write_event(t, t->state.step, "rolled back", why);
 }
 
@@ -396,15 +432,53 @@ static bool due(int64_t step, int64_t every, int64_t last) {
   return every > 0 && (step % every == 0 || step == last);
 }
 
+/* Milestones come by the step, for the guard: not at the end of a run that is made longer later,
+ * and not amid gradients that are skipped, where it would come back to just those. */
+static enum few_save kind_of_save(const struct training *t) {
+  const struct few_run_state *s = &t->state;
+  const bool milestone = s->step % t->recipe.keys.checkpoint_every == 0 && !s->spikes;
+  return milestone ? FEW_SAVE_SCHEDULED : FEW_SAVE_INTERIM;
+}
+
+static bool minutes_over(const struct training *t) {
+  const double minutes = t->recipe.keys.checkpoint_minutes;
+  return minutes > 0 && few__now() - t->saved >= 60 * minutes;
+}
+
+/* What makes pictures of the weights or keeps them finds out whether they are numbers still: the
+ * loss of the next step, which would tell, comes too late for it. */
+static few_status check_finite(struct training *t, bool *finite) {
+  FEW_TRY(few__saving_finish(t->saving));
+  FEW_TRY(few__state_get(&t->state));
+  *finite = few__state_finite(&t->state);
+  return FEW_OK;
+}
+
+/* The first step has a line of its own, for whoever watches; the next line counts it as well. */
+static few_status log_step(struct training *t, double lr) {
+  const struct few_train_keys *k = &t->recipe.keys;
+  const int64_t step = t->state.step;
+  const bool line = due(step, k->log_every, k->steps);
+  if (!line && step != 1) return FEW_OK;
+  FEW_TRY(
+      few__tally_write(t->ctx, &t->tally, &t->journal, step, k->batch, lr, few__now() - t->began));
+  if (line) few__tally_clear(&t->tally);
+  return FEW_OK;
+}
+
 static few_status after_step(struct training *t, double lr) {
   const struct few_train_keys *k = &t->recipe.keys;
-  int64_t step = t->state.step;
-  if (due(step, k->log_every, k->steps))
-    FEW_TRY(few__tally_write(t->ctx, &t->tally, &t->journal, step, k->batch, lr,
-                             few__now() - t->began));
+  const int64_t step = t->state.step;
+  const bool kept = kind_of_save(t) == FEW_SAVE_SCHEDULED || step == k->steps || minutes_over(t);
+  FEW_TRY(log_step(t, lr));
+  if (kept || due(step, k->preview_every, k->steps) || due(step, k->eval_every, k->steps)) {
+    bool finite;
+    FEW_TRY(check_finite(t, &finite));
+    if (!finite) return roll_back(t, "parameters are not finite");
+  }
   if (due(step, k->preview_every, k->steps)) FEW_TRY(preview(t));
   FEW_TRY(few__evaluation_run(t->evaluation, &t->state, &t->journal)); /* before the checkpoint */
-  return due(step, k->checkpoint_every, k->steps) ? few__save(t->saving, true) : FEW_OK;
+  return kept ? save(t, kind_of_save(t)) : FEW_OK;
 }
 
 /* What the step that a run resumes at lacks, if it was stopped there. */
@@ -417,6 +491,16 @@ static few_status make_up(struct training *t) {
     if (!there) FEW_TRY(preview(t));
   }
   return few__evaluation_run(t->evaluation, &t->state, &t->journal);
+}
+
+/* Stopped: what is lost is at most the step at hand. Weights that are no numbers any more are not
+ * kept; the run then goes on from the checkpoint before, and finds them again. */
+static few_status stop(struct training *t, few_status why) {
+  bool finite;
+  FEW_TRY(check_finite(t, &finite));
+  if (finite) FEW_TRY(save(t, kind_of_save(t)));
+  FEW_TRY(few__saving_finish(t->saving));
+  return why;
 }
 
 static few_status loop(struct training *t) {
@@ -433,15 +517,11 @@ static few_status loop(struct training *t) {
     snprintf(note, sizeof note, "loss %.4f", step.loss);
     struct few_progress p = {"training", t->state.step, k->steps, few__now() - t->began, note};
     if (!st) st = few__progress(t->ctx, &p);
-    if (st) {
-      FEW_TRY(few__save(t->saving, true));
-      FEW_TRY(few__saving_finish(t->saving));
-      return st;
-    }
+    if (st) return stop(t, st);
   }
   if (first == t->state.step) {
     few__log(t->ctx, FEW_LOG_INFO, "%s: nothing left to do", t->dir);
-    FEW_TRY(few__save(t->saving, true));
+    FEW_TRY(save(t, kind_of_save(t)));
   }
   return few__saving_finish(t->saving);
 }
@@ -451,7 +531,7 @@ static few_status run(struct training *t) {
   FEW_TRY(set_up(t));
   if (t->state.step < t->recipe.keys.steps)
     FEW_TRY(few__evaluation_announce(t->evaluation, few__shards_step_flops(t->shards)));
-  t->began = few__now();
+  t->began = t->saved = few__now();
   few__tally_clear(&t->tally);
   return loop(t);
 }

@@ -18,4 +18,10 @@ ls run/checkpoint-*.safetensors >/dev/null || fail "no checkpoint left"
 "$few" train "$here/moons.ini" --run run --quiet steps=200 guard_spike=1 guard_patience=2 \
   guard_retries=100 2>err || true
 [ -s run/model.safetensors ] || fail "no model"
+
+# Weights that explode: a checkpoint from which the run fails at once is left for the one before.
+"$few" train "$here/moons.ini" --run wild --quiet steps=15 lr=10 weight_decay=10 \
+  checkpoint_every=1 guard_retries=20 2>err || fail "not recovered: $(cat err)"
+grep -q "rolled back" err || fail "nothing to go back from: $(cat err)"
+[ "$(grep -o "step [0-9]*: rolled back" err | sort -u | wc -l)" -ge 2 ] || fail "to one checkpoint only: $(cat err)"
 exit 0

@@ -25,12 +25,18 @@ cp b/model.safetensors teacher
 refused "was trained with another teacher" --run student objective=scd teacher=teacher
 cp a/model.safetensors teacher
 train --run student objective=scd teacher=teacher || fail "$(cat err)"
+mv teacher moved # the same bytes under another name
+train --run student objective=scd teacher=moved steps=50 || fail "$(cat err)"
+grep -q "teacher = moved" student/recipe.ini || fail "the recipe names the old file"
+cp b/model.safetensors other
+refused "was trained with another teacher" --run student objective=scd teacher=other
 mkdir self && cp a/model.safetensors self
 refused "is the file that this run writes" --run self objective=scd teacher=self/model.safetensors
 cmp a/model.safetensors self/model.safetensors || fail "the teacher was written over"
 
 # Data.
 "$few" data toy:moons --limit 200 --n 100 --out x.npy >out && train --run data data=npy:x.npy steps=20 || fail "$(cat err)"
+cp x.npy y.npy && train --run data data=npy:y.npy steps=30 || fail "moved data: $(cat err)"
 "$few" data toy:moons --limit 200 --n 90 --out x.npy >out
 refused "was trained on other data" --run data data=npy:x.npy
 

@@ -105,8 +105,8 @@ static void train(const char *dir, const char *name, const char *const own[2], i
 static bool same(const char *dir, const char *a, const char *b) {
   char command[400];
   snprintf(command, sizeof command,
-           "cmp -s %s/%s/checkpoint-000000009.safetensors %s/%s/checkpoint-000000009.safetensors",
-           dir, a, dir, b);
+           "cmp -s %s/%s/interim-000000009.safetensors %s/%s/interim-000000009.safetensors", dir, a,
+           dir, b);
   return system(command) == 0;
 }
 

@@ -8,7 +8,7 @@
 #include "train/updates.h"
 
 static const char *const settings[] = {"width=16", "layers=2"};
-static const struct few_run_identity id = {1, 2, 3};
+static const struct few_run_identity id = {.layout = 1, .data = 2, .teacher = 3};
 
 static few_saving *open_saving(struct updates *t, const char *dir) {
   const struct few_saving_opts o = {dir, &t->recipe, &id, &t->state, t->student};
@@ -35,14 +35,14 @@ static void check_file_of_a_step(const struct few_backend *backend) {
   const int64_t n = t.state.n;
   float *was = malloc((size_t)n * sizeof *was);
   memcpy(was, t.state.here.param, (size_t)n * sizeof *was);
-  assert_ok(t.ctx, few__save(s, true));
+  assert_ok(t.ctx, few__save(s, FEW_SAVE_SCHEDULED));
   few__space_zero(&t.space, t.state.there.param, n); /* the run goes on */
   few__space_zero(&t.space, t.state.there.ema, t.state.n_model);
   t.state.step = 8;
   t.state.usual_norm = 0;
   assert_ok(t.ctx, few__saving_finish(s));
   assert_ok(t.ctx, few__saving_finish(s)); /* nothing is left to wait for */
-  assert_ok(t.ctx, few__checkpoint_read(t.ctx, &t.state, dir, &id, &found));
+  assert_ok(t.ctx, few__checkpoint_read(t.ctx, &t.state, dir, &id, FEW_CHECKPOINT_NEWEST, &found));
   assert_true(found && t.state.step == 7);
   assert_close(t.state.usual_norm, 1.5, 0);
   assert_memory_equal(t.state.here.param, was, (size_t)n * sizeof *was);
@@ -76,11 +76,11 @@ static void check_failure(const struct few_backend *backend) {
   struct updates t;
   begin(&t, backend);
   few_saving *s = open_saving(&t, "/tmp/few-saving-none");
-  few_status st = few__save(s, true);
+  few_status st = few__save(s, FEW_SAVE_SCHEDULED);
   if (!st) st = few__saving_finish(s);
   assert_int_equal(st, FEW_E_IO);
   assert_non_null(strstr(few_error(t.ctx), "/tmp/few-saving-none/checkpoint-000000007"));
-  st = few__save(s, false);
+  st = few__save(s, FEW_SAVE_START);
   few__saving_close(s); /* of one that is not finished */
   assert_true(st == (backend->device ? FEW_OK : FEW_E_IO));
   updates_end(&t);
