@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What must pass before a push: scripts/check.sh [--mend] [format layers sizes rules clang symbols
+# What must pass before a push: scripts/check.sh [--mend] [format layers sizes rules clang symbols isa
 # cppcheck]. Each check prints one line a violation, file:line and the mend, and nothing else.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -56,6 +56,11 @@ check_symbols() {
   scripts/check/symbols.py $library
 }
 
+check_isa() {
+  [ -f build/clang/libfew.a ] || { echo "no build/clang/libfew.a: mend the check clang first"; return 1; }
+  scripts/check/isa.py build/clang
+}
+
 check_cppcheck() {
   mkdir -p build/cppcheck
   cppcheck --enable=warning,performance,portability --inline-suppr --std=c11 --error-exitcode=1 \
@@ -67,7 +72,7 @@ check_cppcheck() {
 mend=
 [ "${1:-}" = --mend ] && { mend=yes; shift; }
 failed=
-for name in "${@:-format layers sizes rules clang symbols cppcheck}"; do
+for name in "${@:-format layers sizes rules clang symbols isa cppcheck}"; do
   for one in $name; do
     declare -F "check_$one" >/dev/null || { echo "check.sh: there is no check '$one'" >&2; exit 2; }
     start=$SECONDS

@@ -21,6 +21,7 @@ libopenblas-dev        build  makes LAPACK fast
 libcmocka-dev          test   the tests
 g++                    test   the kernels of GPUs on the host, for their tests
 libtcc-dev             test   compiles their pointwise programs there
+qemu-user              test   runs the program as on processors with fewer instructions
 dataset-fashion-mnist  build  the data of the demonstration and of some tests
 git                    check  lists the files to check
 python3                check  runs the checks of layers, sizes and rules

@@ -11,8 +11,6 @@ from common import Report, files, text
 
 # A mutable global that stays: 'file.c:name': 'reason'.
 ALLOWED = {
-    'isa.c:tables': 'filled once under pthread_once, constant from then on',
-    'isa.c:tables_once': 'the pthread_once of the line above',
     'load.c:found': 'the library that was loaded once, or why none: constant from then on',
     'load.c:missing': 'the table without kernels of the line above',
     'load.c:why': 'its sentence',

@@ -155,5 +155,49 @@ class Symbols(unittest.TestCase):
         self.assertEqual((run.returncode, run.stdout, run.stderr), (0, '', ''))
 
 
+def isa(rest, kernels, *flags):
+    """Run isa.py on a build of two objects: rest.c, and kernels.c compiled for avx2."""
+    with tempfile.TemporaryDirectory() as top:
+        subprocess.run(['git', 'init', '-q', top], check=True)
+        for folder, name, source in (('few.dir', 'rest.c', rest), ('few_cpu_avx2.dir', 'kernels.c', kernels)):
+            with open(os.path.join(top, name), 'w', encoding='utf-8') as f:
+                f.write(source)
+            to = os.path.join(top, 'b', 'CMakeFiles', folder)
+            os.makedirs(to)
+            own = ['-mavx2', '-O3'] if 'cpu' in folder else ['-O2', *flags]
+            subprocess.run(['cc', *own, '-c', name, '-o', os.path.join(to, name + '.o')], cwd=top, check=True)
+        return subprocess.run([sys.executable, '-B', os.path.join(CHECKS, 'isa.py'), 'b'], cwd=top,
+                              capture_output=True, text=True)
+
+
+@unittest.skipUnless(os.uname().machine == 'x86_64', 'one instruction set only')
+class Isa(unittest.TestCase):
+    KERNELS = ('static void kernel(float *a) { for (int i = 0; i < 64; i++) a[i] *= 2; }\n'
+               'void (*const few__cpu_backend_avx2[])(float *) = {kernel};\n')
+    REST = ('extern void (*const few__cpu_backend_avx2[])(float *);\n'
+            'void few_f(float *a) { few__cpu_backend_avx2[0](a); }\n')
+
+    def test_behind_the_choice(self):
+        run = isa(self.REST, self.KERNELS)
+        self.assertEqual((run.returncode, run.stdout, run.stderr), (0, '', ''))
+
+    def test_violations(self):
+        call = 'void few__help_avx2(float *); void few_f(float *a) { few__help_avx2(a); }\n'
+        for what, rest, kernels, flags in (
+                ('visible', '', self.KERNELS + 'void few__help(void) {}', ()),
+                ('weak', '', self.KERNELS + '__attribute__((weak)) void few__help_avx2(void) {}', ()),
+                ('is code', '', 'void few__cpu_backend_avx2(void) {}', ()),
+                ('before any choice', '',
+                 self.KERNELS + 'static volatile int n; __attribute__((constructor)) static void f(void) { n = 1; }', ()),
+                ('past the choice', call, self.KERNELS + 'void few__help_avx2(float *a) { *a = 1; }', ()),
+                ('not an instruction of every', self.REST + 'float few_g(float x) { return x * 2; }', self.KERNELS,
+                 ('-mavx',))):
+            with self.subTest(what=what):
+                run = isa(rest, kernels, *flags)
+                self.assertEqual(run.returncode, 1, run.stderr)
+                self.assertEqual(run.stdout.count('\n'), 1, run.stdout)
+                self.assertIn(what, run.stdout)
+
+
 if __name__ == '__main__':
     unittest.main()

@@ -1,9 +1,10 @@
 /* cpu.h - what the files of this folder share.
  *
  * Every file here but isa.c is compiled once an instruction set, with FEW_CPU_ISA set to base, avx2
- * or avx512. What a file exports to the others is named through FEW_ISA(), so the compilations do
- * not meet: `void FEW_ISA(few__softmax)(...)` is few__softmax_avx2 in one of them. A kernel joins
- * the backend by a row in table.def, which also declares it.
+ * or avx512, and FEW_CPU_HELP to a line about it. What a file exports to the others is named
+ * through FEW_ISA(), so the compilations do not meet: `void FEW_ISA(few__softmax)(...)` is
+ * few__softmax_avx2 in one of them. A kernel joins the backend by a row in table.def, which also
+ * declares it.
  */
 #ifndef FEW_SRC_CPU_H
 #define FEW_SRC_CPU_H
@@ -25,9 +26,9 @@ void FEW_ISA(few__cpu_fused)(const struct few_call *call);
 size_t FEW_ISA(few__cpu_fused_scratch)(const struct few_call *call);
 #endif
 
-/* Write this instruction set's kernels over `table`. */
-void few__cpu_fill_base(struct few_backend *table);
-void few__cpu_fill_avx2(struct few_backend *table);
-void few__cpu_fill_avx512(struct few_backend *table);
+/* Each compilation's result. Nothing else of it may be reached before few__isa_runs() has said that
+ * the processor can: scripts/check/isa.py. */
+extern const struct few_backend few__cpu_backend_base, few__cpu_backend_avx2,
+    few__cpu_backend_avx512;
 
 #endif

@@ -1,15 +1,32 @@
-/* table.c - writes the kernels of table.def over a backend's table. */
+/* table.c - the CPU backend for one instruction set: ref's kernels, and those of table.def in their
+ * place.
+ *
+ * It is constant data, filled by the compiler and the linker. Code that fills it would be compiled
+ * for the instruction set as well, and would stop a processor without it before any choice was
+ * made.
+ */
 #include "backend/cpu/cpu.h"
+#include "backend/ref/ref.h"
 
-void FEW_ISA(few__cpu_fill)(struct few_backend *table) {
-  struct few_kernel *f32 = table->kernel[FEW_F32];
-  table->fused[FEW_F32] =
-      (struct few_kernel){FEW_ISA(few__cpu_fused), FEW_ISA(few__cpu_fused_scratch)};
-  table->fuses_norms[FEW_F32] = true;
-#define FEW_CPU_KERNEL(OP, name) \
-  f32[FEW_OP_##OP] = (struct few_kernel){FEW_ISA(few__cpu_##name), NULL};
+#pragma GCC diagnostic ignored "-Woverride-init" /* on purpose: the later of two rows counts */
+
+const struct few_backend FEW_ISA(few__cpu_backend) = {
+    .name = "cpu",
+    .help = FEW_CPU_HELP,
+    .kernel[FEW_F32] =
+        {
+#define FEW_OP(ENUM, name, arity) FEW_REF_ROW(ENUM, name, f32)
+#include "few/ops.def"
+#define FEW_CPU_KERNEL(OP, name) [FEW_OP_##OP] = {FEW_ISA(few__cpu_##name), NULL},
 #define FEW_CPU_KERNEL_SCRATCH(OP, name) \
-  f32[FEW_OP_##OP] =                     \
-      (struct few_kernel){FEW_ISA(few__cpu_##name), FEW_ISA(few__cpu_##name##_scratch)};
+  [FEW_OP_##OP] = {FEW_ISA(few__cpu_##name), FEW_ISA(few__cpu_##name##_scratch)},
 #include "backend/cpu/table.def"
-}
+        },
+    .kernel[FEW_F64] =
+        {
+#define FEW_OP(ENUM, name, arity) FEW_REF_ROW(ENUM, name, f64)
+#include "few/ops.def"
+        },
+    .fused[FEW_F32] = {FEW_ISA(few__cpu_fused), FEW_ISA(few__cpu_fused_scratch)},
+    .fuses_norms[FEW_F32] = true,
+};

@@ -3,27 +3,17 @@
  */
 #include "backend/ref/ref.h"
 
-/* Ops that the plan serves without a kernel: sources that are fed once, and views. */
-#define NO_KERNEL(op)                                                                             \
-  ((op) == FEW_OP_INPUT || (op) == FEW_OP_PARAM || (op) == FEW_OP_FILL || (op) == FEW_OP_CONST || \
-   (op) == FEW_OP_STOP || (op) == FEW_OP_RESHAPE)
-
-#define ROW(op, run, scratch) \
-  [op] = {NO_KERNEL(op) ? NULL : (run), NO_KERNEL(op) ? NULL : (scratch)},
-
 static const struct few_backend ref = {
     .name = "ref",
     .help = "plain loops, the definition of every op",
     .kernel[FEW_F32] =
         {
-#define FEW_OP(ENUM, name, arity) \
-  ROW(FEW_OP_##ENUM, few__ref_##name##_f32, few__ref_##name##_scratch_f32)
+#define FEW_OP(ENUM, name, arity) FEW_REF_ROW(ENUM, name, f32)
 #include "few/ops.def"
         },
     .kernel[FEW_F64] =
         {
-#define FEW_OP(ENUM, name, arity) \
-  ROW(FEW_OP_##ENUM, few__ref_##name##_f64, few__ref_##name##_scratch_f64)
+#define FEW_OP(ENUM, name, arity) FEW_REF_ROW(ENUM, name, f64)
 #include "few/ops.def"
         },
 };
