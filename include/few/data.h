@@ -39,7 +39,7 @@ typedef enum few_data_on_error {
 
 struct few_data_opts {
   int version;        /* FEW_DATA_OPTS_VERSION */
-  int split;          /* few_data_split; TEST is an error where the set has none */
+  int split;          /* few_data_split; TEST is an error where the set has none, unless holdout */
   int on_error;       /* few_data_on_error */
   int64_t limit;      /* so many items; 0: all (toys: 65536). Where there are classes, of all in
                          proportion, and at least one of each if that many are allowed; else the
@@ -52,10 +52,12 @@ struct few_data_opts {
   int64_t classes;    /* idx, npy, npz: labels are 0 .. classes - 1, whether or not there are items
                          of all; 0: the labels that occur become classes 0, 1, 2 ... in the order of
                          their numbers, by which they are called if those are others */
+  double holdout;     /* above 0: this share of the items, of all classes in proportion and always
+                         the same, is kept out of the training part; FEW_DATA_TEST is then that */
 };
 #define FEW_DATA_OPTS_VERSION 2
 #define FEW_DATA_OPTS_INIT \
-  { FEW_DATA_OPTS_VERSION, FEW_DATA_TRAIN, FEW_DATA_REFUSE, 0, 0, 0, 255, 0, 0 }
+  { FEW_DATA_OPTS_VERSION, FEW_DATA_TRAIN, FEW_DATA_REFUSE, 0, 0, 0, 255, 0, 0, 0 }
 
 /* Set one field by its name and a text: ("size", "32"), ("on_error", "skip"). The sentence of a
  * failure lists what is allowed, and *opts is then unchanged. All fields but version and seed. */

@@ -11,6 +11,7 @@ struct data_opts {
   const char *out;
   int64_t n, first, columns, limit, size, channels, classes;
   bool skip_errors;
+  double holdout;
 };
 #define S struct data_opts
 static const struct opt options[] = {
@@ -28,6 +29,8 @@ static const struct opt options[] = {
             "folder: 1 grey, 3 RGB; 0: as the pictures are"),
     OPT_INT(S, classes, "classes", "K", "0", 0, 65536,
             "idx, npy, npz: labels are 0 .. K - 1; 0: those that occur"),
+    OPT_REAL(S, holdout, "holdout", "SHARE", "0", 0, 0.9,
+             "keep this share of each class out of the training part, for --split test"),
     OPT_FLAG(S, skip_errors, "skip-errors", "leave out broken items, count them"),
     OPT_JSON(S, "a JSON object in place of the table"),
     OPT_HELP(S),
@@ -39,6 +42,7 @@ static const char text[] =
     "\n"
     "  few data fashion-mnist --out fashion.png\n"
     "  few data folder:photos --size 64 --skip-errors\n"
+    "  few data folder:photos --size 64 --holdout 0.1 --split test --n 1000000 --out held-out.npy\n"
     "  few data toy:moons --n 4096 --out moons.png\n"
     "  few data idx:train-images-idx3-ubyte.gz,train-labels-idx1-ubyte.gz\n";
 
@@ -140,6 +144,7 @@ static int run(struct cli *cli, const void *opts) {
   d_opts.size = o->size;
   d_opts.channels = o->channels;
   d_opts.classes = o->classes;
+  d_opts.holdout = o->holdout;
   few_data *d = NULL;
   few_status st = few_data_open(cli->ctx, &d, cli->operands[0], &d_opts);
   if (st) {

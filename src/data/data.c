@@ -80,8 +80,11 @@ few_status few__data_check_labels(few_data *d, const struct few_data_opts *o, co
 
 few_status few__data_no_split(few_data *d, const struct few_data_opts *o) {
   if (o->split == FEW_DATA_TRAIN) return FEW_OK;
-  return few__fail(d->ctx, FEW_E_UNSUPPORTED,
-                   "%s has no test split; name the test files in the spec instead", d->spec);
+  return few__fail(
+      d->ctx, FEW_E_UNSUPPORTED,
+      "%s has no test split; name the test files in the spec instead, or keep a part of "
+      "it out of the training (data_holdout = 0.1, --holdout 0.1)",
+      d->spec);
 }
 
 void few__data_note(few_data *d, const char *fmt, ...) {
@@ -183,6 +186,7 @@ static uint64_t content_hash(const few_data *d) {
 static few_status finish(few_data *d, const struct few_data_opts *o) {
   FEW_TRY(few__data_settle_classes(d));
   FEW_TRY(few__data_limit(d, o->limit));
+  FEW_TRY(few__data_hold_out(d, o));
   if (d->skipped)
     few__log(d->ctx, FEW_LOG_WARN, "%s: %lld broken items left out, %lld kept", d->spec,
              (long long)d->skipped, (long long)d->n);
@@ -225,6 +229,8 @@ static few_status check_opts(few_ctx *ctx, const struct few_data_opts *o) {
   FEW_TRY(check_range(ctx, "size", o->size, 0, FEW_DATA_MAX_SIDE));
   FEW_TRY(check_range(ctx, "classes", o->classes, 0, FEW_DATA_MAX_CLASSES));
   FEW_TRY(check_range(ctx, "background", o->background, 0, 255));
+  if (!(o->holdout >= 0 && o->holdout <= 0.9))
+    return few__fail(ctx, FEW_E_INVALID, "data: holdout is %g; use 0 to 0.9", o->holdout);
   if (o->channels != 0 && o->channels != 1 && o->channels != 3)
     return few__fail(ctx, FEW_E_INVALID, "data: channels is %lld; use 1 (grey), 3 (RGB) or 0 (%s)",
                      (long long)o->channels, "as the pictures are");
@@ -266,7 +272,9 @@ few_status few_data_open(few_ctx *ctx, few_data **out, const char *spec,
   d->ctx = ctx;
   d->spec = few__strdup(ctx, spec);
   if (!d->spec) FEW_GOTO(few__fail(ctx, FEW_E_MEMORY, "out of memory for a data set's name"));
-  FEW_GOTO(r->open(d, where, &o));
+  struct few_data_opts whole = o;
+  if (o.holdout > 0) whole.split = FEW_DATA_TRAIN; /* the parts are made of that */
+  FEW_GOTO(r->open(d, where, &whole));
   FEW_GOTO(finish(d, &o));
   *out = d;
 out:

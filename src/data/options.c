@@ -19,6 +19,8 @@ const struct few_option few__data_options[] = {
                 "folder: grey level behind transparent pixels"),
     FEW_OPT_INT(struct few_data_opts, classes, "0", 0, 65536,
                 "idx, npy, npz: labels are 0 .. classes - 1; 0: those that occur"),
+    FEW_OPT_REAL(struct few_data_opts, holdout, "0", 0, 0.9,
+                 "share that is kept out of the training part and becomes the test part"),
     FEW_OPT_END};
 
 few_status few_data_set_option(few_ctx *ctx, struct few_data_opts *opts, const char *key,

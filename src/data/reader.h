@@ -85,6 +85,8 @@ few_status few__data_spread(few_ctx *ctx, const int32_t *labels, int64_t n, int 
                             int64_t *order);
 /* Keep `limit` items (0: all): of all classes in proportion; the first where there are none. */
 few_status few__data_limit(few_data *d, int64_t limit);
+/* Keep the part of o->holdout that o->split says. */
+few_status few__data_hold_out(few_data *d, const struct few_data_opts *o);
 /* Warn of classes to train without items. */
 few_status few__data_check_classes(few_data *d, const struct few_data_opts *o);
 

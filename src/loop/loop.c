@@ -27,7 +27,7 @@
 #include "train/directory.h"
 #include "train/recipe.h"
 
-enum { EXTRA = 7 }; /* overrides of a generation */
+enum { EXTRA = 8 }; /* overrides of a generation */
 
 struct loop {
   few_ctx *ctx;
@@ -168,8 +168,8 @@ static few_status train(const struct loop *l) {
   snprintf(data, sizeof data, "data=%s", spec);
   snprintf(seed, sizeof seed, "seed=%" PRIu64, seed_of(l));
   snprintf(classes, sizeof classes, "data_classes=%" PRId64, l->recipe.spec.classes);
-  const char *const extra[EXTRA] = {data, seed, classes, "data_limit=0", "size=0", "channels_in=0",
-                                    NULL};
+  const char *const extra[EXTRA] = {
+      data, seed, classes, "data_limit=0", "data_holdout=0", "size=0", "channels_in=0", NULL};
   FEW_TRY(FEW_NEW(l->ctx, &all, o->n_overrides + EXTRA));
   struct few_train_opts t = FEW_TRAIN_OPTS_INIT;
   for (int i = 0; i < o->n_overrides; i++) all[t.n_overrides++] = o->overrides[i];

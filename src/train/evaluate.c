@@ -26,6 +26,7 @@ struct few_evaluation {
 
 /* ---- the reference ---- */
 
+/* TEST: the part of the run's own data that its training does not see. */
 static few_status open_set(const struct few_evaluation *e, few_data **out, const char *spec,
                            int split) {
   const struct few_train_keys *k = &e->recipe->keys;
@@ -34,6 +35,11 @@ static few_status open_set(const struct few_evaluation *e, few_data **out, const
   o.on_error = k->data_on_error;
   o.size = k->size;
   o.channels = k->channels_in;
+  if (split == FEW_DATA_TEST) {
+    o.classes = k->data_classes;
+    o.holdout = k->data_holdout;
+    if (o.holdout > 0) o.limit = k->data_limit; /* of the items that the run opened */
+  }
   return few_data_open(e->ctx, out, spec, &o);
 }
 
@@ -49,12 +55,14 @@ static few_status choose_reference(struct few_evaluation *e, few_data **referenc
   }
   few_status st = open_set(e, &e->held_out, k->data, FEW_DATA_TEST);
   if (st && st != FEW_E_UNSUPPORTED) return st;
-  const char *what = st ? "" : strchr(k->data, ':') ? ", held-out part" : ":test";
+  const bool named = strchr(k->data, ':') || k->data_holdout > 0;
+  const char *what = st ? "" : named ? ", held-out part" : ":test";
   snprintf(e->reference, sizeof e->reference, "%s%s", k->data, what);
   *reference = st ? e->recipe->data : e->held_out;
   if (st)
     few__log(e->ctx, FEW_LOG_INFO,
-             "%s has no held-out part: the training data are compared with (eval_ref names others)",
+             "%s has no held-out part: the training data are compared with "
+             "(data_holdout = 0.1 keeps a part for this; eval_ref names another set)",
              k->data);
   return FEW_OK;
 }

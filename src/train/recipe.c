@@ -24,6 +24,8 @@ static const struct few_option options[] = {
                 "so many items, of all classes in proportion; 0: all"),
     FEW_OPT_INT(keys, data_classes, "0", 0, 65536,
                 "idx, npy, npz: labels are 0 .. data_classes - 1; 0: those that occur"),
+    FEW_OPT_REAL(keys, data_holdout, "0", 0, 0.9,
+                 "share of the data, of all classes, that is kept for evaluations"),
     FEW_OPT_CHOICE(keys, data_on_error, "refuse", "refuse|skip", "broken items"),
     FEW_OPT_INT(keys, size, "0", 0, 4096, "folder: crop and shrink pictures to this side"),
     FEW_OPT_INT(keys, channels_in, "0", 0, 3, "folder: 1 grey, 3 RGB, 0: as the pictures are"),
@@ -233,6 +235,7 @@ static few_status open_data(few_ctx *ctx, struct few_run_recipe *r) {
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
   o.limit = k->data_limit;
   o.classes = k->data_classes;
+  o.holdout = k->data_holdout;
   o.on_error = k->data_on_error;
   o.size = k->size;
   o.channels = k->channels_in;

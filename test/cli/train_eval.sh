@@ -78,6 +78,12 @@ train stopped --quiet $measure preview_every=4 preview_n=4 preview_steps=1 || fa
 lines stopped >b
 test -s stopped/preview-000000004.png || fail "the preview of step 4 is not made up for"
 cmp a b || fail "stopped: $(cat a b)"
+# A part of the data that is kept for evaluations: the training has the rest.
+train held eval_every=4 eval_n=40 eval_steps=1 eval_features="$features" data_holdout=0.1 steps=4 ||
+  fail "no held-out part: $(cat err)"
+grep -q '"reference":"fashion-mnist, held-out part","reference_hash":"[0-9a-f]*","n_reference":20,' held/log.jsonl ||
+  fail "held out: $(grep eval held/log.jsonl)"
+grep -q "fashion-mnist: 180 images" err || fail "trained on: $(cat err)"
 # Mistakes are told before the first step.
 for wrong in eval_metrics=fdi eval_ref=missing: eval_features=inception eval_guidance=2; do
   train wrong --quiet $measure $wrong labels=no && fail "$wrong went well"

@@ -1,0 +1,49 @@
+/* holdout.c - a part of a set that is kept out of the training, for evaluations.
+ *
+ * Of each class the same share, in an order that depends on nothing but the place of an item among
+ * those of its class: opened again, with pictures of another size, or from another machine, the
+ * parts are the same. Both keep the order and the classes of the whole.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "base/rng.h"
+#include "reader.h"
+
+enum { SEED = 0 };
+
+/* How many of n items are held out: one at least where that leaves one. */
+static int64_t share_of(int64_t n, double share) {
+  const int64_t held = llround(share * (double)n);
+  if (n < 2) return 0;
+  return held < 1 ? 1 : held < n ? held : n - 1;
+}
+
+few_status few__data_hold_out(few_data *d, const struct few_data_opts *o) {
+  const int classes = d->n_classes + 1; /* the last: items without a class */
+  int64_t *count = NULL, *seen = NULL, kept = 0;
+  const int64_t all = d->n;
+  few_status st = FEW_OK;
+  if (!(o->holdout > 0)) return FEW_OK;
+  FEW_GOTO(FEW_NEW(d->ctx, &count, classes));
+  FEW_GOTO(FEW_NEW(d->ctx, &seen, classes));
+  for (int64_t i = 0; i < all; i++) count[few_data_label(d, i) < 0 ? classes - 1 : d->labels[i]]++;
+  for (int64_t i = 0; i < all; i++) {
+    const int c = few_data_label(d, i) < 0 ? classes - 1 : d->labels[i];
+    const int64_t place = few__rng_permute(SEED, (uint64_t)c, seen[c]++, count[c]);
+    const bool held = place < share_of(count[c], o->holdout);
+    if (held == (o->split == FEW_DATA_TEST)) few__data_move(d, i, kept++);
+  }
+  d->n = kept;
+  few__data_note(d, "%s %lld of its %lld items, of all classes in proportion (holdout = %g)",
+                 o->split == FEW_DATA_TEST ? "held out are" : "without",
+                 (long long)(o->split == FEW_DATA_TEST ? kept : all - kept), (long long)all,
+                 o->holdout);
+  if (!kept)
+    st = few__fail(d->ctx, FEW_E_INVALID, "%s: no class has two items, so none can be held out",
+                   d->spec);
+out:
+  few__free(d->ctx, count);
+  few__free(d->ctx, seen);
+  return st;
+}
