@@ -43,10 +43,11 @@ struct few_net_input {
   few_node label;    /* [N] index, -1 for "no label"; FEW_NONE: no row has one */
   few_node guidance; /* [N]; FEW_NONE where spec.guidance is false */
   few_node span;     /* [N] how far the step goes, as spec.span says; FEW_NONE where it is none */
+  bool no_dropout;   /* even where the network is trained: what it gives is a target */
 };
 
 static inline struct few_net_input few__net_input(few_node x, few_node t, few_node label) {
-  return (struct few_net_input){x, t, label, FEW_NONE, FEW_NONE};
+  return (struct few_net_input){x, t, label, FEW_NONE, FEW_NONE, false};
 }
 
 struct few_net_def {

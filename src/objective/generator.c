@@ -21,13 +21,16 @@
 
 #include "base/rng.h"
 
-static few_node jump(struct few_loss *l, few_node x, few_node t, few_node s) {
+typedef few_node ask_F(struct few_loss *l, enum few_role who, few_node x, few_node t,
+                       few_node label, few_node guidance);
+
+static few_node jump(struct few_loss *l, ask_F *F, few_node x, few_node t, few_node s) {
   few_graph *g = l->g;
   const struct few_trig_draw at = {.t = t,
                                    .cos = few__loss_rows(l, few_cos(g, t)),
                                    .sin = few__loss_rows(l, few_sin(g, t)),
                                    .x = x};
-  return few__trig_denoised(l, &at, few__loss_F(l, FEW_STUDENT, x, t, l->label, s));
+  return few__trig_denoised(l, &at, F(l, FEW_STUDENT, x, t, l->label, s));
 }
 
 /* Not few__loss_randn: objectives that are added look at the same pictures. */
@@ -40,14 +43,15 @@ few_node few__generate(struct few_loss *l, const struct few_generator_opts *o) {
   few_graph *g = l->g;
   few_node z = noise(l, FEW_RNG_GENERATOR), s = few__loss_strength(l);
   few_node t = few_fill(g, atan(o->sigma_init / l->spec->sigma_data), FEW_SHAPE(l->rows));
-  few_node x = jump(l, z, t, s);
-  if (o->mid_share <= 0) return x;
+  if (o->mid_share <= 0) return jump(l, few__loss_F, z, t, s);
+  few_node x = jump(l, few__loss_target_F, z, t, s); /* as the sampler has it */
   few_node again = few_less(g, few_randu(g, FEW_RNG_GENERATOR_PICK, FEW_SHAPE(l->rows)),
                             few_fill(g, o->mid_share, FEW_SCALAR));
   few_node mid = few_add(g, few_scale(g, few_stop(g, x), cos(o->mid_time)),
                          few_scale(g, noise(l, FEW_RNG_GENERATOR_MID), sin(o->mid_time)));
   few_node start = few_select(g, few__loss_rows(l, again), mid, z);
-  return jump(l, start, few_select(g, again, few_fill(g, o->mid_time, FEW_SHAPE(l->rows)), t), s);
+  return jump(l, few__loss_F, start,
+              few_select(g, again, few_fill(g, o->mid_time, FEW_SHAPE(l->rows)), t), s);
 }
 
 void few__fake_diffusion(struct few_loss *l, const struct few_generator_opts *o) {

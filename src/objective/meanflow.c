@@ -91,10 +91,10 @@ static few_node guided_F(struct few_loss *l, const struct meanflow_opts *o,
   few_graph *g = l->g;
   few_node F = few_scale(g, d->v, 1 / l->spec->sigma_data);
   if (!guided(o)) return F;
-  few_node none = few__flow_F(l, FEW_STUDENT, d->x, d->t, FEW_NONE, here);
+  few_node none = few__flow_target_F(l, FEW_STUDENT, d->x, d->t, FEW_NONE, here);
   few_node mix = few_add(g, few_scale(g, F, o->omega), few_scale(g, none, 1 - o->omega - o->kappa));
   if (o->kappa > 0) {
-    few_node labelled = few__flow_F(l, FEW_STUDENT, d->x, d->t, l->label, here);
+    few_node labelled = few__flow_target_F(l, FEW_STUDENT, d->x, d->t, l->label, here);
     mix = few_add(g, mix, few_scale(g, labelled, o->kappa));
   }
   few_node has = few_sum(g, few_onehot(g, l->label, l->spec->classes), FEW_SHAPE(l->rows, 1));
@@ -131,7 +131,7 @@ static void build(struct few_loss *l, const void *opts) {
   few_node here = few_fill(g, 0, FEW_SHAPE(l->rows));
   few_node F_g = few_stop(g, guided_F(l, o, &d, here));
   few_node F_v = F_g;
-  if (o->velocity) F_v = few_stop(g, few__flow_F(l, FEW_STUDENT, d.x, d.t, l->label, here));
+  if (o->velocity) F_v = few_stop(g, few__flow_target_F(l, FEW_STUDENT, d.x, d.t, l->label, here));
 
   few_node F = few__flow_F(l, FEW_STUDENT, d.x, d.t, l->label, few_sub(g, d.t, at.end));
   few_node U = few__flow_velocity(l, d.x, d.t, F), dU = derivative(l, &d, U, F_v);

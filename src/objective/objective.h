@@ -12,13 +12,19 @@
 
 enum { FEW_MAX_LOGS = 8, FEW_MAX_SCALARS = 4, FEW_MAX_TERMS = 4 };
 
-/* The networks that a loss may ask. All have the shape of the data. */
+/* The networks that a loss may ask. All have the shape of the data.
+ *
+ * Dropout belongs to what is trained: the student in `build`, the fake network in `build_fake`.
+ * What a network says for a target is said without (few_net_input.no_dropout), but where a paper
+ * compares two values of the student under one mask: there the target, an average, has the
+ * student's masks.
+ */
 enum few_role {
   FEW_STUDENT, /* trained by the run; what is saved is its average */
-  FEW_TEACHER, /* the recipe's `teacher`: frozen, without dropout */
+  FEW_TEACHER, /* the recipe's `teacher`: frozen */
   FEW_TARGET,  /* the student's network with weights of before: see few_objective_def.target */
   FEW_FAKE,    /* starts as the teacher, with the student's guidance input; trained beside the
-                * student by `build_fake` */
+                * student by `build_fake`, and frozen in `build` */
   FEW_ROLES
 };
 
@@ -148,6 +154,9 @@ few_node few__loss_randu(const struct few_loss *l, uint32_t purpose, struct few_
 /* F of a network at x_t, which is scaled here; guidance FEW_NONE where the network takes none. */
 few_node few__loss_F(struct few_loss *l, enum few_role who, few_node x, few_node t, few_node label,
                      few_node guidance);
+/* The same for a target: without dropout. */
+few_node few__loss_target_F(struct few_loss *l, enum few_role who, few_node x, few_node t,
+                            few_node label, few_node guidance);
 /* A guidance strength for each row, [rows]: what its pair was made with, or uniform in the
  * student's range; FEW_NONE: no input. */
 few_node few__loss_strength(const struct few_loss *l);

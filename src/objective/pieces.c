@@ -45,14 +45,25 @@ few_node few__loss_randu(const struct few_loss *l, uint32_t purpose, struct few_
 
 /* ---- networks ---- */
 
-few_node few__loss_F(struct few_loss *l, enum few_role who, few_node x, few_node t, few_node label,
-                     few_node guidance) {
+static few_node ask(struct few_loss *l, enum few_role who, few_node x, few_node t, few_node label,
+                    few_node guidance, bool no_dropout) {
   struct few_net_input in = few__net_input(few_scale(l->g, x, 1 / l->spec->sigma_data), t, label);
   const struct few_net_spec *spec = who == FEW_TEACHER ? l->teacher_spec
                                     : who == FEW_FAKE  ? l->fake_spec
                                                        : l->spec;
   if (spec->guidance) in.guidance = guidance;
+  in.no_dropout = no_dropout;
   return l->net(l, who, &in);
+}
+
+few_node few__loss_F(struct few_loss *l, enum few_role who, few_node x, few_node t, few_node label,
+                     few_node guidance) {
+  return ask(l, who, x, t, label, guidance, false);
+}
+
+few_node few__loss_target_F(struct few_loss *l, enum few_role who, few_node x, few_node t,
+                            few_node label, few_node guidance) {
+  return ask(l, who, x, t, label, guidance, true);
 }
 
 /* The same draw whoever asks: objectives that are added see one strength. */

@@ -124,9 +124,9 @@ static few_node velocity(struct few_loss *l, const struct shortcut_opts *o, cons
                          few_node x, few_node t) {
   few_graph *g = l->g;
   const enum few_role who = o->target ? FEW_STUDENT : FEW_TARGET;
-  few_node F = few__flow_F(l, who, x, t, h->label, h->k);
+  few_node F = few__flow_target_F(l, who, x, t, h->label, h->k);
   if (h->guided != FEW_NONE) {
-    few_node none = few__flow_F(l, who, x, t, FEW_NONE, h->k);
+    few_node none = few__flow_target_F(l, who, x, t, FEW_NONE, h->k);
     few_node more = few_scale(g, few_sub(g, F, none), o->guidance - 1);
     F = few_add(g, F, few_mul(g, few__flow_rows(l, h->guided, x), more));
   }

@@ -206,6 +206,22 @@ static few_status check_guidance(few_ctx *ctx, const struct few_run_objective *o
                    o->def->name);
 }
 
+/* The recipe's dropout is that of all networks that the run trains. */
+static few_status copy_dropout(few_ctx *ctx, const struct few_run_recipe *r, void *opts) {
+  const struct few_option *from = few__option_find(r->net->options, "dropout");
+  if (!few__option_find(r->teacher->net->options, "dropout")) return FEW_OK;
+  struct few_text value = {0};
+  if (from)
+    few__option_format(ctx, from, r->net_opts, &value);
+  else
+    few__text_add(ctx, &value, "0");
+  few_status st = value.failed
+                      ? few__fail(ctx, FEW_E_MEMORY, "out of memory: options")
+                      : few__option_set(ctx, r->teacher->net->options, opts, "dropout", value.at);
+  few__text_free(ctx, &value);
+  return st;
+}
+
 /* The fake network is the teacher's, and is told the strength where the student is: what it learns
  * is the student's distribution for each. */
 static few_status declare_fake(few_ctx *ctx, struct few_run_recipe *r) {
@@ -213,9 +229,16 @@ static few_status declare_fake(few_ctx *ctx, struct few_run_recipe *r) {
   for (int i = 0; i < r->n_objectives; i++) wanted |= r->objective[i].def->build_fake != NULL;
   if (!wanted) return FEW_OK;
   assert(r->teacher);
+  const struct few_net_def *net = r->teacher->net;
   struct few_net_spec spec = r->teacher->spec;
+  void *opts;
   spec.guidance |= r->spec.guidance;
-  return few__model_declare(ctx, &r->fake, r->teacher->net, r->teacher->net_opts, &spec);
+  FEW_TRY(few__new(ctx, &opts, 1, net->options_size));
+  memcpy(opts, r->teacher->net_opts, net->options_size);
+  few_status st = copy_dropout(ctx, r, opts);
+  if (!st) st = few__model_declare(ctx, &r->fake, net, opts, &spec);
+  few__free(ctx, opts);
+  return st;
 }
 
 /* The first objective says how the student is told a step. A teacher that has to be told is no

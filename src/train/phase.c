@@ -28,16 +28,26 @@ int64_t few__parameters(const struct few_networks *w) { return base_of(w, PARTS)
 
 /* ---- the networks, as the loss asks them ---- */
 
+struct asking {
+  const struct few_networks *w;
+  enum few_phase_id id;
+};
+
+/* What the phase trains; and the average that the student is compared with under one mask. */
+static bool trains(const struct asking *a, enum few_role who) {
+  if (a->id == FEW_PHASE_FAKE) return who == FEW_FAKE;
+  return who == FEW_STUDENT || (who == FEW_TARGET && a->w->recipe->target == FEW_TARGET_AVERAGE);
+}
+
 static few_node ask(struct few_loss *l, enum few_role who, const struct few_net_input *in) {
   static const char *const names[FEW_ROLES] = {"student:", "teacher:", "target:", "fake:"};
-  const struct few_networks *w = l->user;
-  const few_model *m = who == FEW_TEACHER ? w->recipe->teacher
-                       : who == FEW_FAKE  ? w->recipe->fake
-                                          : w->student;
+  const struct asking *a = l->user;
+  const few_model *m = who == FEW_TEACHER ? a->w->recipe->teacher
+                       : who == FEW_FAKE  ? a->w->recipe->fake
+                                          : a->w->student;
   assert(m);
-  const bool teaches =
-      who == FEW_TEACHER || (who == FEW_TARGET && w->recipe->target == FEW_TARGET_STAGE);
-  return few__model_trace_middle(m, l->g, names[who], !teaches, in, &l->middle);
+  const bool dropout = trains(a, who) && !in->no_dropout;
+  return few__model_trace_middle(m, l->g, names[who], dropout, in, &l->middle);
 }
 
 const char *few__phase_scalar(int i, char name[16]) {
@@ -184,6 +194,7 @@ few_status few__phase_create(few_ctx *ctx, struct few_phase *p, enum few_phase_i
   const struct few_run_recipe *r = w->recipe;
   few_graph *g;
   FEW_TRY(few_graph_create(ctx, &g));
+  struct asking asking = {w, id};
   struct few_nn head = {.g = g, .params = w->head, .prefix = "head:"};
   struct few_nn fake_head = {.g = g, .params = w->fake_head, .prefix = "fakehead:"};
   struct few_loss l = {.g = g,
@@ -198,7 +209,7 @@ few_status few__phase_create(few_ctx *ctx, struct few_phase *p, enum few_phase_i
                        .head = id == FEW_PHASE_STUDENT ? &head : &fake_head,
                        .fake_head = &fake_head,
                        .t = FEW_NONE,
-                       .user = (void *)(uintptr_t)w};
+                       .user = &asking};
   make_inputs(&l, r);
   build_loss(&l, r, id);
   few_status st = few_graph_status(g);

@@ -181,11 +181,25 @@ static few_status choose(few_ctx *ctx, struct few_run_recipe *r) {
   return few__optim_find(ctx, &r->optim, k->optimizer);
 }
 
+/* Dropout is how a network is trained and not what it is: the recipe says it, or there is none. */
+static few_status inherit_options(few_ctx *ctx, struct few_run_recipe *r) {
+  const struct few_option *dropout = few__option_find(r->net->options, "dropout");
+  memcpy(r->net_opts, r->teacher->net_opts, r->net->options_size);
+  if (!dropout) return FEW_OK;
+  const double was = *(const double *)(const void *)((char *)r->net_opts + dropout->offset);
+  if (was > 0 && !few__recipe_value(&r->recipe, dropout->key))
+    few__log(ctx, FEW_LOG_INFO,
+             "teacher %s was trained with dropout = %g, which is not inherited: give dropout to "
+             "have any",
+             r->keys.teacher, was);
+  return few__option_set(ctx, r->net->options, r->net_opts, dropout->key, "0");
+}
+
 static few_status read_options(few_ctx *ctx, struct few_run_recipe *r) {
   FEW_TRY(few__new(ctx, &r->net_opts, 1, r->net->options_size));
   FEW_TRY(few__run_objective_options(ctx, r));
   if (r->teacher && r->teacher->net == r->net)
-    memcpy(r->net_opts, r->teacher->net_opts, r->net->options_size);
+    FEW_TRY(inherit_options(ctx, r));
   else
     FEW_TRY(few__options_default(ctx, r->net->options, r->net_opts));
   return few__recipe_apply(ctx, &r->recipe, r->net->options, r->net_opts);

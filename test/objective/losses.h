@@ -22,6 +22,7 @@ struct losses {
   struct few_params params[FEW_ROLES], head;
   _Alignas(8) char net_opts[1024];
   _Alignas(8) char opts[1024];
+  const char *dropout; /* of the networks that are trained; NULL: none */
   const struct few_objective_def *def;
   struct few_nn head_nn;
   struct few_loss l;
@@ -45,7 +46,10 @@ static inline few_node loss_apply(struct losses *s, enum few_role who,
   struct few_net_spec spec = s->spec;
   if (s->exact) return s->exact(s, who, in);
   if (who == FEW_TEACHER) spec.span = FEW_SPAN_NONE;
-  struct few_nn nn = {.g = s->g, .params = &s->params[who], .prefix = names[who]};
+  struct few_nn nn = {.g = s->g,
+                      .params = &s->params[who],
+                      .prefix = names[who],
+                      .training = who != FEW_TEACHER && !in->no_dropout};
   return few__net_find("mlp")->build(&nn, &spec, s->net_opts, in);
 }
 
@@ -76,6 +80,8 @@ static inline void loss_build(struct losses *s, const char *objective, int64_t r
   assert_ok(s->ctx, few__options_default(s->ctx, mlp->options, s->net_opts));
   assert_ok(s->ctx, few__option_set(s->ctx, mlp->options, s->net_opts, "width", "6"));
   assert_ok(s->ctx, few__option_set(s->ctx, mlp->options, s->net_opts, "layers", "1"));
+  if (s->dropout)
+    assert_ok(s->ctx, few__option_set(s->ctx, mlp->options, s->net_opts, "dropout", s->dropout));
   assert_ok(s->ctx, few__options_default(s->ctx, s->def->options, s->opts));
   for (int i = 0; settings[i][0]; i++)
     assert_ok(s->ctx,
@@ -105,6 +111,13 @@ static inline void loss_build(struct losses *s, const char *objective, int64_t r
       .user = s};
   s->def->build(&s->l, s->opts);
   assert_ok(s->ctx, few_graph_status(s->g));
+}
+
+/* Was call number i answered without dropout? Equal expressions are one node. */
+static inline bool loss_is_plain(struct losses *s, int i) {
+  struct few_net_input in = s->call[i].in;
+  in.no_dropout = true;
+  return loss_apply(s, s->call[i].who, &in) == s->call[i].F;
 }
 
 static inline void loss_give(struct losses *s, const char *input, const double *values) {

@@ -10,6 +10,7 @@ struct ways {
   double omega, kappa, p, c;
   int64_t classes;
   bool predicted;
+  const char *dropout;
 };
 
 /* The student asked beside the row's own point: from (y_u, u) to (y + h v, u + h), r held. */
@@ -33,12 +34,14 @@ static int find_call(const struct losses *s, bool label, bool spanned) {
 
 static void check(const struct ways *w) {
   const double h = 1e-5;
-  struct losses s = {0};
+  struct losses s = {.dropout = w->dropout};
   loss_build(&s, "meanflow", R, w->classes, w->settings);
   few_graph *g = s.g;
   struct few_trig_draw d = few__trig_at(&s.l, s.l.x0, s.l.t, FEW_RNG_NOISE);
   const int main_call = s.n_calls - 1;
   const struct loss_call *c = &s.call[main_call];
+  for (int i = 0; i < s.n_calls; i++) /* fields are targets: dropout is the step's alone */
+    assert_true(loss_is_plain(&s, i) == (i != main_call || !w->dropout));
   int loss = loss_want(&s, s.l.term[0].value), t = loss_want(&s, c->in.t);
   int x = loss_want(&s, d.x), v = loss_want(&s, d.v), span = loss_want(&s, c->in.span);
   int F = loss_want(&s, c->F), none = -1, labelled = -1, shifted[2];
@@ -104,7 +107,7 @@ static void check(const struct ways *w) {
 
 static void test_loss(void **state) {
   (void)state;
-  check(&(struct ways){{{"jumps", "0.5"}}, 1, 0, 1, 0.01, 0, false});
+  check(&(struct ways){{{"jumps", "0.5"}}, 1, 0, 1, 0.01, 0, false, NULL});
   check(&(struct ways){{{"jumps", "0.5"},
                         {"norm_p", "0.75"},
                         {"norm_c", "0.001"},
@@ -115,15 +118,28 @@ static void test_loss(void **state) {
                        0.75,
                        0.001,
                        0,
-                       false});
+                       false,
+                       NULL});
   check(&(struct ways){{{"jumps", "0.5"}, {"omega", "1.5"}, {"kappa", "0.25"}, {"norm_p", "0"}},
                        1.5,
                        0.25,
                        0,
                        1,
                        2,
-                       false});
-  check(&(struct ways){{{"jumps", "0.5"}, {"velocity", "predicted"}}, 1, 0, 1, 0.01, 2, true});
+                       false,
+                       NULL});
+  check(
+      &(struct ways){{{"jumps", "0.5"}, {"velocity", "predicted"}}, 1, 0, 1, 0.01, 2, true, NULL});
+  check(&(struct ways){{{"jumps", "0.5"}, {"omega", "1.5"}, {"kappa", "0.25"}, {"norm_p", "0"}},
+                       1.5,
+                       0.25,
+                       0,
+                       1,
+                       2,
+                       false,
+                       "0.4"});
+  check(
+      &(struct ways){{{"jumps", "0.5"}, {"velocity", "predicted"}}, 1, 0, 1, 0.01, 2, true, "0.4"});
 }
 
 /* ---- one Gaussian N(mu, s^2): x_t -> x_r scales by the ratio of deviations about the mean ---- */

@@ -25,6 +25,8 @@ struct setting {
   struct few_params params[FEW_ROLES], head, fake_head;
   struct few_nn nn_head, nn_fake_head;
   struct few_loss loss;
+  int n_student; /* calls of the student, and which were without dropout */
+  bool no_dropout[4];
   bool zero_head;    /* the discriminator's last layer as it begins */
   const char *moved; /* a parameter whose element `at` is moved by `by` */
   int64_t at;
@@ -65,6 +67,10 @@ static few_node linear_F(struct few_loss *l, const struct few_net_input *in) {
 static few_node net(struct few_loss *l, enum few_role who, const struct few_net_input *in) {
   static const char *const prefix[FEW_ROLES] = {"student:", "teacher:", "target:", "fake:"};
   struct setting *s = l->user;
+  if (who == FEW_STUDENT) {
+    assert_true(s->n_student < FEW_COUNT(s->no_dropout));
+    s->no_dropout[s->n_student++] = in->no_dropout;
+  }
   if (s->gaussian && who == FEW_STUDENT) return linear_F(l, in);
   if (s->gaussian && who == FEW_TEACHER) return gaussian_F(l, in, row_const(l->g, mu_k), s_real);
   if (s->gaussian) return gaussian_F(l, in, row_const(l->g, b_k), a_k[0] * sigma);
@@ -400,6 +406,20 @@ static void test_vsd_gradient(void **state) {
   check_vsd((const char *const[][2]){{"sigma_init", "2.5"}, {NULL, NULL}}, false);
 }
 
+/* The first of two steps leads to where the second starts, as in sampling: without dropout. */
+static void test_start_has_no_dropout(void **state) {
+  (void)state;
+  for (int two = 0; two < 2; two++) {
+    struct setting s;
+    begin(&s, "vsd", ROWS, false,
+          (const char *const[][2]){{"mid_share", two ? "0.5" : "0"}, {NULL, NULL}});
+    few__generate(&s.loss, (const struct few_generator_opts *)(void *)s.opts);
+    assert_int_equal(s.n_student, 1 + two);
+    for (int i = 0; i < s.n_student; i++) assert_true(s.no_dropout[i] == (i < two));
+    end(&s);
+  }
+}
+
 /* The fake network learns its own pictures, the student does not learn from that. */
 static void test_fake_gradient(void **state) {
   (void)state;
@@ -458,6 +478,7 @@ int main(void) {
       cmocka_unit_test(test_vsd_is_the_gradient_of_kl),
       cmocka_unit_test(test_sid_is_the_fisher_divergence),
       cmocka_unit_test(test_vsd_gradient),
+      cmocka_unit_test(test_start_has_no_dropout),
       cmocka_unit_test(test_sid_gradient),
       cmocka_unit_test(test_fake_gradient),
       cmocka_unit_test(test_adversarial_gradients),

@@ -11,6 +11,7 @@ struct ways {
   const char *target, *clip, *guidance;
   double most, w;
   enum few_role who;
+  const char *dropout;
 };
 
 /* What the graph asked of the target network, by its place among the questions. */
@@ -39,7 +40,7 @@ static double average_velocity(const struct losses *s, const struct asked *a, co
 }
 
 static void check(const struct ways *w) {
-  struct losses s = {0};
+  struct losses s = {.dropout = w->dropout};
   const char *const settings[][2] = {{"steps_max", "8"},        {"bootstrap", "0.5"},
                                      {"target", w->target},     {"target_clip", w->clip},
                                      {"guidance", w->guidance}, {NULL, NULL}};
@@ -54,6 +55,8 @@ static void check(const struct ways *w) {
   struct asked one = want_call(&s, &next, w->who, guided);
   struct asked two = want_call(&s, &next, w->who, guided);
   assert_int_equal(next, s.n_calls);
+  for (int i = 0; i < s.n_calls; i++) /* half steps are targets: dropout is the student's alone */
+    assert_true(loss_is_plain(&s, i) == (i > 0 || !w->dropout));
   loss_replay(&s);
 
   double loss[2] = {0}, cot[2][R * D] = {{0}};
@@ -94,10 +97,12 @@ static void check(const struct ways *w) {
 
 static void test_loss(void **state) {
   (void)state;
-  check(&(struct ways){"average", "4", "1", 4, 1, FEW_TARGET});
-  check(&(struct ways){"student", "0", "1", 0, 1, FEW_STUDENT});
-  check(&(struct ways){"average", "0.3", "1", 0.3, 1, FEW_TARGET}); /* clips, at this size */
-  check(&(struct ways){"average", "4", "2.5", 4, 2.5, FEW_TARGET});
+  check(&(struct ways){"average", "4", "1", 4, 1, FEW_TARGET, NULL});
+  check(&(struct ways){"student", "0", "1", 0, 1, FEW_STUDENT, NULL});
+  check(&(struct ways){"average", "0.3", "1", 0.3, 1, FEW_TARGET, NULL}); /* clips, at this size */
+  check(&(struct ways){"average", "4", "2.5", 4, 2.5, FEW_TARGET, NULL});
+  check(&(struct ways){"average", "4", "2.5", 4, 2.5, FEW_TARGET, "0.4"});
+  check(&(struct ways){"student", "0", "1", 0, 1, FEW_STUDENT, "0.4"});
 }
 
 /* Levels are equally likely, and so are the places on the grid of each. */

@@ -72,6 +72,56 @@ static void test_updates_stay_in_their_range(void **state) {
   updates_end(&t);
 }
 
+/* ---- dropout: of the network that a phase trains, and of no other ---- */
+
+enum who { NOBODY, STUDENT, FAKE };
+
+static void set_dropout(struct updates *t, const struct few_net_def *net, void *opts) {
+  assert_ok(t->ctx, few__option_set(t->ctx, net->options, opts, "dropout", "0"));
+}
+
+/* The gradient of a phase, with dropout in both networks but for those of `without`. */
+static double *gradient(enum few_phase_id phase, enum who without, const char *more, int64_t *n) {
+  const char *room[ROOM];
+  struct updates t;
+  struct few_step_report report;
+  memcpy(room, settings, sizeof settings);
+  room[N_SETTINGS] = "dropout=0.3";
+  room[N_SETTINGS + 1] = more;
+  updates_open(&t, RECIPE, ROOM, room);
+  if (without == STUDENT) set_dropout(&t, t.recipe.net, t.recipe.net_opts);
+  if (without == FAKE) set_dropout(&t, t.recipe.fake->net, t.recipe.fake->net_opts);
+  updates_make(&t, 1, few__backend_cpu());
+  const struct few_gradient g = updates_step(&t, phase, 4, &report);
+  double *copy = malloc((size_t)g.n * sizeof *copy);
+  for (int64_t i = 0; i < g.n; i++) copy[i] = (double)g.at[i];
+  *n = g.n;
+  updates_end(&t);
+  return copy;
+}
+
+static bool same_gradient(enum few_phase_id phase, enum who without, const char *more) {
+  int64_t n, m;
+  double *a = gradient(phase, NOBODY, more, &n), *b = gradient(phase, without, more, &m);
+  assert_int_equal(n, m);
+  const bool same = !memcmp(a, b, (size_t)n * sizeof *a);
+  free(a);
+  free(b);
+  return same;
+}
+
+static void test_dropout(void **state) {
+  (void)state;
+  static const char *const objectives[] = {"objective=scd + vsd", "objective=scd + sid",
+                                           "objective=scd + vsd + adversarial"};
+  for (int i = 0; i < FEW_COUNT(objectives); i++) {
+    assert_true(same_gradient(FEW_PHASE_STUDENT, FAKE, objectives[i]));
+    assert_true(same_gradient(FEW_PHASE_FAKE, STUDENT, objectives[i]));
+    assert_false(same_gradient(FEW_PHASE_STUDENT, STUDENT, objectives[i]));
+    assert_false(same_gradient(FEW_PHASE_FAKE, FAKE, objectives[i]));
+  }
+}
+
 /* ---- the same bits ---- */
 
 struct stop {
@@ -135,6 +185,7 @@ static void test_same_bits(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_updates_stay_in_their_range),
+                                     cmocka_unit_test(test_dropout),
                                      cmocka_unit_test(test_same_bits)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -186,7 +186,7 @@ static void refused(const char *const *settings, const char *says) {
 }
 
 /* A teacher like the labelled one: "teacher=PATH". */
-static void make_teacher(char key[64], bool input, const char *sampler) {
+static void make_teacher(char key[64], bool input, const char *sampler, const char *dropout) {
   few_ctx *ctx = test_ctx();
   few_model *from, *to;
   snprintf(key, 64, "teacher=/tmp/few-teacher-XXXXXX");
@@ -196,6 +196,7 @@ static void make_teacher(char key[64], bool input, const char *sampler) {
   assert_ok(ctx, few_model_load(ctx, &from, strchr(LABELS, '=') + 1));
   struct few_net_spec spec = from->spec;
   spec.guidance = input;
+  assert_ok(ctx, few__option_set(ctx, from->net->options, from->net_opts, "dropout", dropout));
   assert_ok(ctx, few__model_create(ctx, &to, from->net, from->net_opts, &spec, 1));
   snprintf(to->objective, sizeof to->objective, "a test");
   snprintf(to->sampler, sizeof to->sampler, "%s", sampler);
@@ -214,7 +215,7 @@ static void test_no_strength(void **state) {
   static const char *const alone[] = {"diffusion", "ct",       "ict",     "ect",
                                       "sct",       "shortcut", "meanflow"};
   char teacher[64];
-  make_teacher(teacher, true, "heun");
+  make_teacher(teacher, true, "heun", "0");
   for (int i = 0; i < FEW_COUNT(alone); i++) {
     char objective[32], says[80];
     snprintf(objective, sizeof objective, "objective=%s", alone[i]);
@@ -234,12 +235,39 @@ static void test_no_field(void **state) {
   char teacher[64];
   struct few_run_recipe r;
   few_ctx *ctx = test_ctx();
-  make_teacher(teacher, false, "consistency");
+  make_teacher(teacher, false, "consistency", "0");
   refused((const char *[]){teacher, "objective=scd", NULL}, "jumps of consistency and no field");
   refused((const char *[]){teacher, "objective=sct + vsd", NULL}, "no field");
   const char *const further[] = {teacher, "objective=sct", NULL};
   assert_ok(ctx, open_recipe(ctx, &r, further));
   few__run_recipe_close(ctx, &r);
+  few_ctx_free(ctx);
+  unlink(strchr(teacher, '=') + 1);
+}
+
+static double dropout_of(const struct few_net_def *net, const void *opts) {
+  const struct few_option *o = few__option_find(net->options, "dropout");
+  assert_non_null(o);
+  return *(const double *)(const void *)((const char *)opts + o->offset);
+}
+
+/* A student inherits its teacher's network and not its dropout; what the recipe says is that of all
+ * networks that the run trains. */
+static void test_dropout(void **state) {
+  (void)state;
+  char teacher[64];
+  struct few_run_recipe r;
+  few_ctx *ctx = test_ctx();
+  make_teacher(teacher, false, "heun", "0.13");
+  const char *const none[] = {teacher, "objective=scd + vsd", NULL};
+  const char *const own[] = {teacher, "objective=scd + vsd", "dropout=0.2", NULL};
+  for (int i = 0; i < 2; i++) {
+    assert_ok(ctx, open_recipe(ctx, &r, i ? own : none));
+    assert_close(dropout_of(r.teacher->net, r.teacher->net_opts), 0.13, 0);
+    assert_close(dropout_of(r.net, r.net_opts), i ? 0.2 : 0, 0);
+    assert_close(dropout_of(r.fake->net, r.fake->net_opts), i ? 0.2 : 0, 0);
+    few__run_recipe_close(ctx, &r);
+  }
   few_ctx_free(ctx);
   unlink(strchr(teacher, '=') + 1);
 }
@@ -293,6 +321,7 @@ int main(void) {
                                      cmocka_unit_test(test_names),
                                      cmocka_unit_test(test_no_strength),
                                      cmocka_unit_test(test_no_field),
+                                     cmocka_unit_test(test_dropout),
                                      cmocka_unit_test(test_times),
                                      cmocka_unit_test(test_refusals)};
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,9 +35,8 @@ static inline struct few_networks updates_networks(struct updates *t) {
   return (struct few_networks){&t->recipe, t->student, &t->head, &t->fake_head};
 }
 
-static inline void updates_begin(struct updates *t, const char *recipe, int n,
-                                 const char *const *settings, int workers,
-                                 const struct few_backend *backend) {
+static inline void updates_open(struct updates *t, const char *recipe, int n,
+                                const char *const *settings) {
   struct few_train_opts o = FEW_TRAIN_OPTS_INIT;
   *t = (struct updates){.ctx = test_ctx()};
   o.recipe = recipe;
@@ -45,6 +44,9 @@ static inline void updates_begin(struct updates *t, const char *recipe, int n,
   o.n_overrides = n;
   o.overrides = (const char **)(uintptr_t)settings;
   assert_ok(t->ctx, few__run_recipe_open(t->ctx, &t->recipe, &o));
+}
+
+static inline void updates_make(struct updates *t, int workers, const struct few_backend *backend) {
   const struct few_run_recipe *r = &t->recipe;
   assert_ok(t->ctx, few__model_create(t->ctx, &t->student, r->net, r->net_opts, &r->spec, 1));
   assert_ok(t->ctx, few__workers_create(t->ctx, &t->workers, workers));
@@ -62,6 +64,13 @@ static inline void updates_begin(struct updates *t, const char *recipe, int n,
   few__rng_normal_f32(&rng, shape.n, t->state.here.param);
   for (int64_t i = 0; i < shape.n; i++) t->state.here.param[i] *= 0.1f;
   few__state_put(&t->state);
+}
+
+static inline void updates_begin(struct updates *t, const char *recipe, int n,
+                                 const char *const *settings, int workers,
+                                 const struct few_backend *backend) {
+  updates_open(t, recipe, n, settings);
+  updates_make(t, workers, backend);
 }
 
 static inline void updates_end(struct updates *t) {
