@@ -10,7 +10,7 @@ enum { ROOM = 20 };
 static few_status run(struct toy *t, const char *name, const char *const *keys) {
   char recipe[512], dir[128];
   const char *all[ROOM] = {TOY_TEACHER,         "batch=16",   "shards=2",
-                           "preview_every=0",   "ema=100",    "checkpoint_every=1000",
+                           "preview_every=0",   "ema=100",    "checkpoint_every=1",
                            "lr_shape=constant", "lr_warmup=0"};
   struct few_train_opts o = FEW_TRAIN_OPTS_INIT;
   for (o.n_overrides = 8; *keys; keys++) all[o.n_overrides++] = *keys;
