@@ -17,12 +17,18 @@ CALLS = [
      ('src/base/', 'src/cli/'), 'memory goes through the context: FEW_NEW, few__alloc, few__free'),
     ('alloca', (), 'no stack of unknown size: FEW_NEW'),
     ('sprintf vsprintf strcpy strcat gets', (), 'no bound: snprintf, few__text_add or memcpy'),
+    ('vsnprintf strtod strtof strtold', ('src/base/', 'src/cli/'),
+     'follows the locale of the program: few__vprint, few__strtod'),
     ('atoi atol atof', (), 'errors go unseen: strtol or strtod with an end pointer'),
     ('rand srand random drand48', (), 'not reproducible: base/rng.h'),
     ('strtok localtime gmtime setlocale', (), 'hidden state: use the _r form'),
 ]
 CALLS = [(re.compile(r'(?<![\w.>])(%s)\s*\(' % names.replace(' ', '|')), where, mend)
          for names, where, mend in CALLS]
+# A real number in a format of snprintf, on any of the lines of the call.
+REAL = re.compile(r'(?<![\w.>])snprintf\s*\((?:[^;"]|"(?:[^"\\]|\\.)*")*?'
+                  r'"(?:[^"\\%]|\\.|%%|%(?!%|[-+ #0]*[\d.*]*l?[aefgAEFG]))*'
+                  r'%[-+ #0]*[\d.*]*l?[aefgAEFG]')
 STREAMS = re.compile(r'\b(stdout|stderr)\b')
 
 LEFT_OVER = re.compile(r'\b(T[O]DO|F[I]XME|X[X]X)\b(?![\s:(\w)]*\w{3,}\W+\w{2,})')
@@ -66,6 +72,11 @@ def main():
             report.fail(path, len(lines), 'no newline at the end of the file: add it')
         in_library = path.startswith('src/') and path.endswith(('.c', '.h', '.cu', '.cuh', '.inc'))
         stripped = code(source).split('\n') if in_library else lines
+        if in_library and not path.startswith(('src/base/', 'src/cli/')):
+            for m in REAL.finditer(source):
+                report.fail(path, source.count('\n', 0, m.start()) + 1,
+                            'snprintf() of a real number follows the locale of the program: '
+                            'few__print')
         for number, line in enumerate(lines, 1):
             if ALLOW.search(line):
                 continue

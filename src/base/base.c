@@ -59,7 +59,7 @@ const struct few_backend *few__ctx_backend(const few_ctx *ctx) { return ctx->bac
 void few__ctx_set_backend(few_ctx *ctx, const struct few_backend *b) { ctx->backend = b; }
 
 few_status few__failv(few_ctx *ctx, few_status status, const char *fmt, va_list args) {
-  if (ctx) vsnprintf(ctx->error, sizeof ctx->error, fmt, args);
+  if (ctx) few__vprint(ctx->error, sizeof ctx->error, fmt, args);
   return status;
 }
 
@@ -77,7 +77,7 @@ few_status few__fail_in(few_ctx *ctx, few_status status, const char *fmt, ...) {
   memcpy(inner, ctx->error, sizeof inner);
   va_list args;
   va_start(args, fmt);
-  int n = vsnprintf(ctx->error, sizeof ctx->error, fmt, args);
+  int n = few__vprint(ctx->error, sizeof ctx->error, fmt, args);
   va_end(args);
   if (n < 0 || (size_t)n >= sizeof ctx->error) return status;
   size_t room = sizeof ctx->error - (size_t)n;
@@ -90,7 +90,7 @@ void few__log(few_ctx *ctx, few_log_level level, const char *fmt, ...) {
   char line[FEW_ERROR_MAX];
   va_list args;
   va_start(args, fmt);
-  vsnprintf(line, sizeof line, fmt, args);
+  few__vprint(line, sizeof line, fmt, args);
   va_end(args);
   ctx->opts.log(ctx->opts.user, level, line);
 }
@@ -174,7 +174,7 @@ void few__text_add(few_ctx *ctx, struct few_text *t, const char *fmt, ...) {
   va_list args, again;
   va_start(args, fmt);
   va_copy(again, args);
-  int n = vsnprintf(NULL, 0, fmt, args);
+  int n = few__vprint(NULL, 0, fmt, args);
   va_end(args);
   if (n < 0) t->failed = true;
   if (!t->failed && t->len + (size_t)n + 1 > t->cap) {
@@ -187,7 +187,7 @@ void few__text_add(few_ctx *ctx, struct few_text *t, const char *fmt, ...) {
     t->failed = !p;
   }
   if (!t->failed) {
-    vsnprintf(t->at + t->len, t->cap - t->len, fmt, again);
+    few__vprint(t->at + t->len, t->cap - t->len, fmt, again);
     t->len += (size_t)n;
   }
   va_end(again);

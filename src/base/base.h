@@ -4,6 +4,7 @@
 #define FEW_SRC_BASE_H
 
 #include <assert.h>
+#include <locale.h>
 #include <string.h>
 
 #include "few/base.h"
@@ -86,6 +87,19 @@ void few__text_free(few_ctx *ctx, struct few_text *t);
 /* The bytes of the UTF-8 character at p, of which n are there; 0 if there is none, or a NUL. */
 size_t few__utf8_length(const void *p, size_t n);
 bool few__utf8_valid(const char *text);
+
+/* snprintf, vsnprintf and strtod for real numbers: with a point in every locale. Texts, messages
+ * and log lines above are written with them. */
+FEW_PRINTF(3, 4) int few__print(char *out, size_t size, const char *fmt, ...);
+int few__vprint(char *out, size_t size, const char *fmt, va_list args);
+double few__strtod(const char *text, char **end);
+/* Around a call of another library that reads or writes numbers: this thread has C's locale then.
+ */
+struct few_locale {
+  locale_t plain, before;
+};
+struct few_locale few__locale_begin(void);
+void few__locale_end(struct few_locale l);
 
 double few__now(void); /* seconds, monotonic */
 

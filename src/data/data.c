@@ -37,7 +37,7 @@ few_status few__data_broken(few_data *d, const struct few_data_opts *o, int64_t 
   char why[768];
   va_list args;
   va_start(args, fmt);
-  vsnprintf(why, sizeof why, fmt, args);
+  few__vprint(why, sizeof why, fmt, args);
   va_end(args);
   if (o->on_error == FEW_DATA_REFUSE)
     return few__fail(
@@ -91,7 +91,7 @@ void few__data_note(few_data *d, const char *fmt, ...) {
   char text[1024];
   va_list args;
   va_start(args, fmt);
-  vsnprintf(text, sizeof text, fmt, args);
+  few__vprint(text, sizeof text, fmt, args);
   va_end(args);
   few__text_add(d->ctx, &d->note, "%s%s", d->note.len ? "; " : "", text);
 }

@@ -111,7 +111,7 @@ void few_scope_push(few_graph *g, const char *fmt, ...) {
     g->scope[n] = '/';
     va_list args;
     va_start(args, fmt);
-    vsnprintf(g->scope + n + 1, sizeof g->scope - n - 1, fmt, args);
+    few__vprint(g->scope + n + 1, sizeof g->scope - n - 1, fmt, args);
     va_end(args);
   }
   g->scope_name = NULL;

@@ -42,7 +42,9 @@ few_status few__json_parse(few_ctx *ctx, json_t **out, const char *place, const 
         "%s: its JSON has so many values that they would fill %zu MB, more than %d: is "
         "it the file you meant?",
         place, memory >> 20, MEMORY_MAX >> 20);
+  const struct few_locale l = few__locale_begin();
   *out = json_loadb(text, n, JSON_REJECT_DUPLICATES, &e);
+  few__locale_end(l);
   if (*out) return FEW_OK;
   if (json_error_code(&e) == json_error_out_of_memory)
     return few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", place);
@@ -74,7 +76,10 @@ static int add(const char *bytes, size_t n, void *user) {
 
 few_status few__json_text(few_ctx *ctx, const json_t *value, struct few_text *out) {
   struct sink s = {ctx, out};
-  if (!json_dump_callback(value, add, &s, JSON_COMPACT | JSON_ENCODE_ANY)) return FEW_OK;
+  const struct few_locale l = few__locale_begin();
+  const int failed = json_dump_callback(value, add, &s, JSON_COMPACT | JSON_ENCODE_ANY);
+  few__locale_end(l);
+  if (!failed) return FEW_OK;
   return few__fail(ctx, FEW_E_MEMORY, "out of memory for the text of a JSON value");
 }
 

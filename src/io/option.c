@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,35 +25,20 @@ static const char *skip_space(const char *s) {
   return s;
 }
 
-/* The program that we are linked into may have set a locale whose point is a comma. */
-static char decimal_point(void) {
-  const struct lconv *l = localeconv();
-  return l && l->decimal_point && l->decimal_point[0] ? l->decimal_point[0] : '.';
-}
-
-static void replace(char *s, char from, char to) {
-  for (; *s; s++)
-    if (*s == from) *s = to;
-}
-
 void few__real_format(double x, char out[32]) {
   for (int digits = 1; digits <= 17; digits++) {
-    snprintf(out, 32, "%.*g", digits, x);
-    if (strtod(out, NULL) == x) break;
+    few__print(out, 32, "%.*g", digits, x);
+    if (few__strtod(out, NULL) == x) break;
   }
-  replace(out, decimal_point(), '.');
 }
 
 bool few__real_parse(const char *text, double *out) {
-  char copy[128], *end;
+  char *end;
   text = skip_space(text);
-  size_t n = strlen(text);
-  if (n >= sizeof copy || strpbrk(text, ",\r\n\v\f")) return false;
-  memcpy(copy, text, n + 1);
-  replace(copy, '.', decimal_point());
-  double x = strtod(copy, &end);
-  if (end == copy || *skip_space(end) || isnan(x)) return false;
-  if (isinf(x) && !strpbrk(copy, "iI")) return false; /* 1e999 is a slip, not infinity */
+  if (strlen(text) >= 128 || strpbrk(text, ",\r\n\v\f")) return false;
+  double x = few__strtod(text, &end);
+  if (end == text || *skip_space(end) || isnan(x)) return false;
+  if (isinf(x) && !strpbrk(text, "iI")) return false; /* 1e999 is a mistake, not infinity */
   *out = x;
   return true;
 }
@@ -262,8 +246,8 @@ static void add_range(few_ctx *ctx, const struct few_option *o, struct few_text 
   bool whole = o->type != FEW_OPTION_REAL; /* 1e9 is no text of an integer */
   few__real_format(o->min, low);
   few__real_format(o->max, high);
-  if (whole && isfinite(o->min)) snprintf(low, sizeof low, "%.0f", o->min);
-  if (whole && isfinite(o->max)) snprintf(high, sizeof high, "%.0f", o->max);
+  if (whole && isfinite(o->min)) few__print(low, sizeof low, "%.0f", o->min);
+  if (whole && isfinite(o->max)) few__print(high, sizeof high, "%.0f", o->max);
   if (isinf(o->max))
     few__text_add(ctx, out, " of at least %s", low);
   else if (isinf(o->min))

@@ -105,7 +105,7 @@ static few_status run(few_ctx *ctx, struct few_metric_case *c, struct few_metric
   yy /= m * (m - 1) / 2;
   *out =
       (struct few_metric_value){"energy", 2 * xy - xx - yy, (double)NAN, "", x->kept, y->kept, ""};
-  snprintf(out->how, sizeof out->how, "unbiased; between %.6g, within %.6g and %.6g", xy, xx, yy);
+  few__print(out->how, sizeof out->how, "unbiased; between %.6g, within %.6g and %.6g", xy, xx, yy);
 out:
   few__free(ctx, norm_x);
   few__free(ctx, norm_y);

@@ -37,8 +37,8 @@ few_status few__metric_moments(few_ctx *ctx, const struct few_metric_case *c, co
     warn_singular(ctx, c->reference->o.name, n_ref, d, f.rank[1]);
   }
   *out = (struct few_metric_value){name, f.distance, (double)NAN, "", n, n_ref, ""};
-  snprintf(out->how, sizeof out->how, "of it means %.6g; ranks %lld and %lld of %lld", f.mean_part,
-           (long long)f.rank[0], (long long)f.rank[1], (long long)d);
+  few__print(out->how, sizeof out->how, "of it means %.6g; ranks %lld and %lld of %lld",
+             f.mean_part, (long long)f.rank[0], (long long)f.rank[1], (long long)d);
   return FEW_OK;
 }
 

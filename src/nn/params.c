@@ -53,7 +53,7 @@ void few__nn_push(struct few_nn *nn, const char *fmt, ...) {
   char part[64];
   va_list args;
   va_start(args, fmt);
-  vsnprintf(part, sizeof part, fmt, args);
+  few__vprint(part, sizeof part, fmt, args);
   va_end(args);
   size_t n = strlen(nn->path);
   assert(nn->depth < FEW_NN_DEPTH);

@@ -308,9 +308,9 @@ static few_status save(struct training *t, enum few_save what) {
 static few_status write_event(struct training *t, int64_t step, const char *event,
                               const char *why) {
   char line[256];
-  snprintf(line, sizeof line,
-           "{\"step\":%" PRId64 ",\"event\":\"%s\",\"why\":\"%s\",\"lr_factor\":%.9g}", step, event,
-           why, t->state.lr_factor);
+  few__print(line, sizeof line,
+             "{\"step\":%" PRId64 ",\"event\":\"%s\",\"why\":\"%s\",\"lr_factor\":%.9g}", step,
+             event, why, t->state.lr_factor);
   few__log(t->ctx, FEW_LOG_WARN, "step %" PRId64 ": %s: %s", step, event, why);
   return few__journal_line(t->ctx, &t->journal, line);
 }
@@ -514,7 +514,7 @@ static few_status loop(struct training *t) {
     if (step.trouble) continue;
     few_status st = after_step(t, step.lr);
     if (st && st != FEW_E_CANCELLED) return st;
-    snprintf(note, sizeof note, "loss %.4f", step.loss);
+    few__print(note, sizeof note, "loss %.4f", step.loss);
     struct few_progress p = {"training", t->state.step, k->steps, few__now() - t->began, note};
     if (!st) st = few__progress(t->ctx, &p);
     if (st) return stop(t, st);

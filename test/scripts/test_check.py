@@ -108,7 +108,10 @@ class Rules(unittest.TestCase):
                 ('src/base/a.c', 'strcpy(a, b);'), ('src/nn/a.c', f'/* {todo} */'),
                 ('docs/a.md', f'{todo}: fix'), ('src/nn/a.c', '\tx = 1;'), ('docs/a.md', 'words '),
                 ('docs/a.md', f'see {home}'), ('src/nn/a.c', f'f("{home}");'),
-                ('src/nn/a.c', 'f("/tm' 'p/x");')):
+                ('src/nn/a.c', 'f("/tm' 'p/x");'), ('src/nn/a.c', 'x = strtod(s, &end);'),
+                ('src/nn/a.c', 'snprintf(s, sizeof s, "%d of %.9g", n, x);'),
+                ('src/nn/a.c', 'snprintf(s, n,\n  "%s" "\\"%%f %-8.2lf", t, x);'),
+                ('src/nn/a.cu', 'vsnprintf(s, n, f, args);')):
             with self.subTest(path=path, line=line):
                 self.assertTrue(self.refused(path, line))
         self.assertEqual(check('rules', {'docs/a.md': 'no newline'})[0], False)
@@ -116,6 +119,8 @@ class Rules(unittest.TestCase):
     def test_allowed(self):
         for path, line in (
                 ('src/cli/a.c', 'printf("x");'), ('src/base/a.c', 'free(p);'),
+                ('src/cli/a.c', 'snprintf(s, n, "%g", x);'),
+                ('src/nn/a.c', 'snprintf(s, n, "100%% good %d", i); few__print(s, n, "%g", x);'),
                 ('src/nn/a.c', '/* printf("x") and exit(1) */'), ('src/nn/a.c', 'f("malloc(1)");'),
                 ('src/nn/a.c', 'few__free(ctx, p);'), ('src/nn/a.c', 'pool->free(p);'),
                 ('src/nn/a.c', 'free(p); /* check-allow: the library gave it with malloc */'),
