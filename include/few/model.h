@@ -36,6 +36,7 @@ struct few_model_info {
   int64_t h, w, c;       /* of a picture; points: h = w = 1, c = dimensions */
   bool points;
   int64_t classes;                   /* 0: no labels */
+  const int64_t *class_counts;       /* [classes] how many of the training data; NULL: not known */
   bool guided;                       /* takes a guidance strength as an input */
   double guidance_min, guidance_max; /* the range it was trained on, where guided */
   int64_t parameters;
@@ -49,10 +50,18 @@ struct few_model_info {
   const double *times;
   const char *direction; /* "both", or distilled steps that only "decode" or "encode" */
 };
-/* Strings and times in *out are borrowed. */
+/* Strings, counts and times in *out are borrowed. */
 void few_model_info(const few_model *m, struct few_model_info *out);
 /* Name of a class, NULL where it has none; borrowed. */
 const char *few_model_class_name(const few_model *m, int64_t label);
+/* The class that a word stands for: its name or, where no class has this name, its number. */
+FEW_MUST_USE few_status few_model_find_class(const few_model *m, const char *word, int *label);
+/* map[few_data_n_classes(data)]: the model's class for each class of the data: the one of the same
+ * name where all classes of both have names, otherwise the one of the same number. FEW_E_INVALID
+ * where the model lacks one of them. */
+struct few_data;
+FEW_MUST_USE few_status few_model_match_data(const few_model *m, const struct few_data *data,
+                                             int32_t *map);
 /* Give the model sampling times of its own (radians in (0, pi/2], falling, at most
  * FEW_MODEL_MAX_TIMES): few_sample takes them with the model's own sampler where it is told neither
  * steps nor times nor a schedule, or as many steps. n 0: none. few_model_save keeps them. */
@@ -108,10 +117,13 @@ struct few_sample_opts {
   int steps;     /* 0: the sampler's own choice, few_sampler_info */
   uint64_t seed;
   const char *sampler; /* NULL: the model's own */
-  int label;       /* a class; FEW_LABEL_EACH: picture i has class i mod classes; FEW_LABEL_NONE */
-  double guidance; /* 1: none. Teachers: classifier-free; guided students: their input */
-  int64_t batch;   /* pictures in memory at once; 0: chosen. Never changes a result */
-  int n_times;     /* > 0: times[] are the sampler's times in radians, falling */
+  int label;           /* a class; FEW_LABEL_EACH: one class after the other, all equally often;
+                          FEW_LABEL_SHARES: as often as in the training data, or equally often where the model
+                          does not know; FEW_LABEL_NONE. Classes that the training data lack are left out.
+                          Picture i has the same class in every call. */
+  double guidance;     /* 1: none. Teachers: classifier-free; guided students: their input */
+  int64_t batch;       /* pictures in memory at once; 0: chosen. Never changes a result */
+  int n_times;         /* > 0: times[] are the sampler's times in radians, falling */
   const double *times;
   const char *schedule; /* where the times come from otherwise: a name of few_schedule_list; a file
                            of few_olss, which ends in .json; NULL: the model's own times, or else
@@ -132,6 +144,7 @@ struct few_sample_opts {
 #define FEW_SAMPLE_OPTS_VERSION 2
 #define FEW_LABEL_EACH (-1)
 #define FEW_LABEL_NONE (-2)
+#define FEW_LABEL_SHARES (-3)
 #define FEW_SAMPLE_OPTS_INIT                                                                   \
   {                                                                                            \
     FEW_SAMPLE_OPTS_VERSION, 1, 0, 0, 0, NULL, FEW_LABEL_EACH, 1.0, 0, 0, NULL, NULL, 0, NULL, \
@@ -177,7 +190,7 @@ struct few_olss_opts {
 };
 #define FEW_OLSS_OPTS_VERSION 1
 #define FEW_OLSS_OPTS_INIT \
-  { FEW_OLSS_OPTS_VERSION, 8, 100, "ddim", NULL, 0, 0, FEW_LABEL_EACH, 1.0, false }
+  { FEW_OLSS_OPTS_VERSION, 8, 100, "ddim", NULL, 0, 0, FEW_LABEL_SHARES, 1.0, false }
 /* A step of the schedule: its time, and the root mean square of what it misses of the long run's
  * next state given its outputs (in the network's units, where data have sigma_data), beside what
  * DDIM on the same times misses. */
@@ -324,7 +337,6 @@ struct few_tangent_bin {
   double largest_raw, largest_rearranged, difference;
 };
 enum { FEW_TANGENT_BINS = 16 };
-struct few_data;
 struct few_tangent_opts {
   int version;                 /* FEW_TANGENT_OPTS_VERSION */
   const struct few_data *data; /* of the model's shape; must be given */

@@ -12,8 +12,14 @@ static const int64_t max_index = (int64_t)1 << 40; /* of a row, base/rng.h */
 
 static few_status check_label(const few_model *m, int label) {
   int64_t classes = m->spec.classes;
-  if (label == FEW_LABEL_EACH || label == FEW_LABEL_NONE || (label >= 0 && label < classes))
+  if (label == FEW_LABEL_EACH || label == FEW_LABEL_NONE || label == FEW_LABEL_SHARES)
     return FEW_OK;
+  if (label >= 0 && label < classes) {
+    if (!m->class_counts || m->class_counts[label]) return FEW_OK;
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "label %d: there was none of this class in the training data: give another",
+                     label);
+  }
   if (!classes)
     return few__fail(m->ctx, FEW_E_INVALID, "label %d: this model has no classes: give no label",
                      label);

@@ -42,12 +42,19 @@ static json_t *data_part(const few_model *m) {
   json_t *names = m->class_names && s->classes ? json_array() : NULL;
   for (int64_t i = 0; names && i < s->classes; i++)
     json_array_append_new(names, json_string(m->class_names[i]));
+  json_t *counts = m->class_counts && s->classes ? json_array() : NULL;
+  for (int64_t i = 0; counts && i < s->classes; i++)
+    json_array_append_new(counts, json_integer(m->class_counts[i]));
   bool ok = data && more && !json_object_update(data, more);
   if (ok && m->class_names && s->classes)
     ok = json_array_size(names) == (size_t)s->classes &&
          !json_object_set(data, "class_names", names);
+  if (ok && m->class_counts && s->classes)
+    ok = json_array_size(counts) == (size_t)s->classes &&
+         !json_object_set(data, "class_counts", counts);
   json_decref(more);
   json_decref(names);
+  json_decref(counts);
   if (ok) return data;
   json_decref(data);
   return NULL;
@@ -242,6 +249,25 @@ static few_status read_class_names(struct reading *r, few_model *m) {
   return FEW_OK;
 }
 
+/* None at all would be no shares. */
+static few_status read_class_counts(struct reading *r, few_model *m) {
+  json_t *counts;
+  bool any = false;
+  if (!json_object_get(r->data, "class_counts") || !m->spec.classes) return FEW_OK;
+  FEW_TRY(few__json_array(r->ctx, r->place, r->data, "class_counts", &counts));
+  if (json_array_size(counts) != (size_t)m->spec.classes)
+    return bad(r, "`class_counts` and `classes` differ in number");
+  FEW_TRY(FEW_NEW(r->ctx, &m->class_counts, m->spec.classes));
+  for (int64_t i = 0; i < m->spec.classes; i++) {
+    const json_t *count = json_array_get(counts, (size_t)i);
+    m->class_counts[i] = json_integer_value(count);
+    if (!json_is_integer(count) || m->class_counts[i] < 0 || m->class_counts[i] > INT32_MAX)
+      return bad(r, "one of `class_counts` is no integer from 0 to 2147483647");
+    any |= m->class_counts[i] > 0;
+  }
+  return any ? FEW_OK : bad(r, "all `class_counts` are 0");
+}
+
 static few_status read_guidance(struct reading *r, few_model *m) {
   if (!m->spec.guidance) return FEW_OK;
   FEW_TRY(few__json_real(r->ctx, r->place, r->guidance, "min", &m->guidance_min));
@@ -300,6 +326,7 @@ static few_status read_rest(struct reading *r, few_model *m) {
   FEW_TRY(few__json_real(r->ctx, r->place, r->data, "scale", &m->data_scale));
   if (!(m->data_scale > 0)) return bad(r, "`scale` is not above 0");
   FEW_TRY(read_class_names(r, m));
+  FEW_TRY(read_class_counts(r, m));
   FEW_TRY(read_guidance(r, m));
   FEW_TRY(read_times(r, m));
   FEW_TRY(read_direction(r, m));

@@ -7,6 +7,7 @@
 #include "model.h"
 
 #include <math.h>
+#include <stdio.h>
 
 enum { MAX_SIDE = 1 << 20, MAX_CLASSES = 1 << 20 };
 static const int64_t max_values = (int64_t)1 << 26; /* of one picture */
@@ -120,6 +121,7 @@ void few_model_free(few_model *m) {
   few__free(ctx, m->net_opts);
   few__free(ctx, m->values);
   few__free(ctx, m->class_names);
+  few__free(ctx, m->class_counts);
   few__free(ctx, m->provenance);
   few__free(ctx, m->times);
   few__free(ctx, m);
@@ -202,6 +204,7 @@ void few_model_info(const few_model *m, struct few_model_info *out) {
                                  .c = s->c,
                                  .points = s->points,
                                  .classes = s->classes,
+                                 .class_counts = m->class_counts,
                                  .guided = s->guidance,
                                  .guidance_min = m->guidance_min,
                                  .guidance_max = m->guidance_max,
@@ -241,6 +244,33 @@ few_status few_model_set_times(few_model *m, int n, const double *times) {
 const char *few_model_class_name(const few_model *m, int64_t label) {
   if (!m->class_names || label < 0 || label >= m->spec.classes) return NULL;
   return m->class_names[label][0] ? m->class_names[label] : NULL;
+}
+
+static const char *name_of(const void *m, int64_t label) { return few_model_class_name(m, label); }
+
+struct few_classes few__model_classes(const few_model *m, const char *whose) {
+  return (struct few_classes){m->spec.classes, name_of, m, whose};
+}
+
+struct few_shares few__model_shares(const few_model *m) {
+  return (struct few_shares){m->spec.classes, m->class_counts};
+}
+
+few_status few_model_find_class(const few_model *m, const char *word, int *label) {
+  const struct few_classes c = few__model_classes(m, "this model");
+  int32_t found;
+  const few_status st = few__class_find(m->ctx, &c, word, &found);
+  *label = (int)found;
+  return st;
+}
+
+few_status few_model_match_data(const few_model *m, const few_data *data, int32_t *map) {
+  char whose[200];
+  snprintf(whose, sizeof whose, "data %.180s", few_data_spec(data));
+  const struct few_classes from = few__data_classes(data, whose);
+  const struct few_classes to = few__model_classes(m, "the model");
+  return few__classes_map(m->ctx, &from, &to,
+                          "take data of the model's classes, or leave their labels out", map);
 }
 
 const char *few_model_metadata(const few_model *m) {

@@ -3,8 +3,10 @@
 #define FEW_SRC_MODEL_H
 
 #include "base/workers.h"
+#include "data/classes.h"
 #include "few/model.h"
 #include "io/image.h"
+#include "labels.h"
 #include "net/net.h"
 #include "plan/plan.h"
 #include "sampler/sampler.h"
@@ -27,6 +29,8 @@ struct few_model {
   /* raw picture = x / scale + mean, x with standard deviation sigma_data */
   double data_mean, data_scale;
   char (*class_names)[FEW_MAX_CLASS_NAME]; /* [spec.classes]; owned, may be NULL */
+  int64_t *class_counts; /* [spec.classes] items of the training data, not all 0; owned; NULL: not
+                            known */
 
   char objective[FEW_MAX_COMPONENT_NAME], sampler[FEW_MAX_COMPONENT_NAME];
   enum few_direction direction;
@@ -49,6 +53,11 @@ few_status few__model_create(few_ctx *ctx, few_model **out, const struct few_net
 /* The same without values (NULL): for a reader, which compares the table with its file first. */
 few_status few__model_declare(few_ctx *ctx, few_model **out, const struct few_net_def *net,
                               const void *opts, const struct few_net_spec *spec);
+
+/* Its classes. `whose` names the model in messages. */
+struct few_classes few__model_classes(const few_model *m, const char *whose);
+/* How often samples of FEW_LABEL_SHARES have each class. */
+struct few_shares few__model_shares(const few_model *m);
 
 /* A trace of the model's network with this prefix ("teacher:") on graph names. Inputs as in
  * few_net_input; `training` switches dropout on. */

@@ -23,6 +23,7 @@ struct job {
   float *x;
   int32_t *label;
   float *strength;     /* of each row; NULL: one of all */
+  int64_t *even;       /* the classes of FEW_LABEL_EACH, as counts; NULL: it has none */
   int64_t block, rows; /* the block at hand */
   int64_t finished;    /* pictures of those before it */
   int evals, planned;  /* of a block */
@@ -55,11 +56,21 @@ static double block_seconds(int evaluations) {
 
 /* ---- running ---- */
 
-static int32_t label_of(const struct job *j, int64_t picture) {
-  const int64_t i = picture - j->o->first;
-  if (j->path->label) return i < 0 ? -1 : j->path->label[i];
-  if (!j->m->spec.classes || j->o->label == FEW_LABEL_NONE) return -1;
-  return j->o->label == FEW_LABEL_EACH ? (int32_t)(picture % j->m->spec.classes) : j->o->label;
+/* Of the block at hand. */
+static few_status choose_labels(struct job *j) {
+  const int want = j->o->label;
+  const struct few_shares shares = {j->m->spec.classes,
+                                    want == FEW_LABEL_EACH ? j->even : j->m->class_counts};
+  if (!j->path->label && j->m->spec.classes && (want == FEW_LABEL_EACH || want == FEW_LABEL_SHARES))
+    return few__labels(j->m->ctx, &shares, j->block, j->rows, j->label);
+  for (int64_t i = 0; i < j->rows; i++) {
+    const int64_t k = j->block + i - j->o->first;
+    if (j->path->label)
+      j->label[i] = k < 0 ? -1 : j->path->label[k];
+    else
+      j->label[i] = want == FEW_LABEL_NONE || !j->m->spec.classes ? -1 : want;
+  }
+  return FEW_OK;
 }
 
 /* `part` of the block at hand is done. */
@@ -155,7 +166,7 @@ static void take_strengths(const struct job *j) {
 static few_status run_block(struct job *j, float *out, int32_t *labels) {
   const few_model *m = j->m;
   const int64_t first = j->o->first;
-  for (int64_t i = 0; i < j->rows; i++) j->label[i] = label_of(j, j->block + i);
+  FEW_TRY(choose_labels(j));
   if (j->strength) take_strengths(j);
   if (j->path->start) take_start(j);
   struct few_sampling s = {.rows = j->rows,
@@ -217,6 +228,9 @@ few_status few__sample_run(few_model *m, const struct few_sample_opts *opts,
   FEW_GOTO(FEW_NEW(m->ctx, &j.x, j.batch * j.dims));
   FEW_GOTO(FEW_NEW(m->ctx, &j.label, j.batch));
   if (path->guidance) FEW_GOTO(FEW_NEW(m->ctx, &j.strength, j.batch));
+  const struct few_shares own = few__model_shares(m);
+  if (m->spec.classes) FEW_GOTO(FEW_NEW(m->ctx, &j.even, m->spec.classes));
+  if (m->spec.classes) few__labels_even(&own, j.even);
   if (opts->autoguide && opts->autoguidance != 1)
     FEW_GOTO(FEW_NEW(m->ctx, &j.worse, j.batch * j.dims));
   j.e = (struct few_eval){.x_scale = (float)(1 / m->spec.sigma_data), .label = j.label};
@@ -226,6 +240,7 @@ out:
   few__free(m->ctx, j.x);
   few__free(m->ctx, j.label);
   few__free(m->ctx, j.strength);
+  few__free(m->ctx, j.even);
   few__free(m->ctx, j.worse);
   few__sample_choice_free(m, &j.choice);
   return st;

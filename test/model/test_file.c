@@ -28,6 +28,9 @@ static void put_names(few_model *m) {
   assert_ok(m->ctx, st);
   for (int64_t i = 0; i < m->spec.classes; i++)
     if (i != 1) snprintf(m->class_names[i], FEW_MAX_CLASS_NAME, "kind \"%d\" \303\251", (int)i);
+  st = FEW_NEW(m->ctx, &m->class_counts, m->spec.classes);
+  assert_ok(m->ctx, st);
+  for (int64_t i = 0; i < m->spec.classes; i++) m->class_counts[i] = i * INT32_MAX / 4;
   m->provenance = few__strdup(m->ctx, "{\"recipe\":\"[net]\\nnet = unet\\n\",\"seed\":7}");
   snprintf(m->objective, sizeof m->objective, "scd");
   snprintf(m->sampler, sizeof m->sampler, "consistency");
@@ -58,6 +61,9 @@ static void assert_same(const few_model *a, const few_model *b) {
   assert_int_equal(a->direction, b->direction);
   assert_int_equal(a->n_times, b->n_times);
   for (int i = 0; i < a->n_times; i++) assert_true(a->times[i] == b->times[i]);
+  if (a->spec.classes) assert_int_equal(!a->class_counts, !b->class_counts);
+  for (int64_t i = 0; a->class_counts && i < a->spec.classes; i++)
+    assert_true(a->class_counts[i] == b->class_counts[i]);
   for (int64_t i = -1; i <= a->spec.classes; i++) {
     const char *x = few_model_class_name(a, i), *y = few_model_class_name(b, i);
     assert_true(!x == !y);
@@ -222,6 +228,12 @@ static void test_wrong_descriptions(void **state) {
       {"\"classes\":3", "\"classes\":-1", FEW_E_FORMAT, "classes"},
       {"\"classes\":3", "\"classes\":1048576", FEW_E_FORMAT, "label"},
       {"\"classes\":3", "\"classes\":3,\"class_names\":[\"a\"]", FEW_E_FORMAT, "number"},
+      {"\"classes\":3", "\"classes\":3,\"class_counts\":[1,2]", FEW_E_FORMAT, "number"},
+      {"\"classes\":3", "\"classes\":3,\"class_counts\":3", FEW_E_FORMAT, "class_counts"},
+      {"\"classes\":3", "\"classes\":3,\"class_counts\":[1,-1,2]", FEW_E_FORMAT, "0 to"},
+      {"\"classes\":3", "\"classes\":3,\"class_counts\":[1,2147483648,2]", FEW_E_FORMAT, "0 to"},
+      {"\"classes\":3", "\"classes\":3,\"class_counts\":[1,1.5,2]", FEW_E_FORMAT, "integer"},
+      {"\"classes\":3", "\"classes\":3,\"class_counts\":[0,0,0]", FEW_E_FORMAT, "all"},
       {"\"sigma_data\":0.5", "\"sigma_data\":0.0", FEW_E_FORMAT, "sigma_data"},
       {"\"sigma_data\":0.5", "\"sigma_data\":null", FEW_E_FORMAT, "sigma_data"},
       {"\"scale\":", "\"scale\":-", FEW_E_FORMAT, "scale"},

@@ -379,7 +379,7 @@ static void test_refused(void **state) {
   const double times[2] = {0.5, 1};
   refuse(teacher, &o, "0 to 2");
   refuse(points, &o, "no classes");
-  o = asked(-3, 1);
+  o = asked(-4, 1);
   refuse(teacher, &o, "0 to 2");
   o = asked(FEW_LABEL_EACH, 2);
   refuse(points, &o, "no classes");
@@ -453,6 +453,45 @@ static void test_refused(void **state) {
 static int stop_at_once(void *user, const struct few_progress *p) {
   (void)p;
   return ++*(int *)user == 3;
+}
+
+/* Labels are those of the training data, also in parts of a series; a class that it lacked is not
+ * drawn. */
+static void test_labels(void **state) {
+  (void)state;
+  static const struct {
+    int label;
+    int32_t want[7];
+  } cases[] = {{FEW_LABEL_SHARES, {2, 0, 2, 2, 0, 2, 2}},
+               {FEW_LABEL_EACH, {0, 2, 0, 2, 0, 2, 0}},
+               {FEW_LABEL_NONE, {-1, -1, -1, -1, -1, -1, -1}},
+               {2, {2, 2, 2, 2, 2, 2, 2}}};
+  few_ctx *ctx = test_ctx();
+  few_model *m = test_model_new(ctx, TEST_UNET);
+  float out[7 * DIMS];
+  int32_t labels[7];
+  struct few_sample_opts o = asked(FEW_LABEL_SHARES, 1);
+  o.steps = 1;
+  o.n = 7;
+  assert_ok(ctx, few_sample(m, &o, out, labels, NULL));
+  for (int i = 0; i < 7; i++) assert_int_equal(labels[i], i % 3); /* it does not know */
+  few_status st = FEW_NEW(ctx, &m->class_counts, 3);
+  assert_ok(ctx, st);
+  m->class_counts[0] = 1;
+  m->class_counts[2] = 2;
+  for (int c = 0; c < FEW_COUNT(cases); c++)
+    for (int first = 0; first < 7; first += 3) {
+      o.label = cases[c].label;
+      o.first = first;
+      o.n = 7 - first;
+      o.batch = 2;
+      assert_ok(ctx, few_sample(m, &o, out, labels, NULL));
+      assert_memory_equal(labels, cases[c].want + first, (size_t)o.n * sizeof *labels);
+    }
+  o = asked(1, 1);
+  refuse(m, &o, "none of this class");
+  few_model_free(m);
+  few_ctx_free(ctx);
 }
 
 static void test_cancel(void **state) {
@@ -600,6 +639,7 @@ int main(void) {
       cmocka_unit_test(test_guidance_interval),
       cmocka_unit_test(test_autoguidance),
       cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_labels),
       cmocka_unit_test(test_cancel),
       cmocka_unit_test(test_cancel_keeps_what_is_finished),
       cmocka_unit_test(test_not_finite),

@@ -1,0 +1,148 @@
+/* classes.c - see classes.h. */
+#include "classes.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/base.h"
+
+static const char *data_name(const void *of, int64_t label) {
+  return few_data_class_name(of, (int)label);
+}
+
+struct few_classes few__data_classes(const few_data *data, const char *whose) {
+  return (struct few_classes){few_data_n_classes(data), data_name, data, whose};
+}
+
+static const char *name_of(const struct few_classes *c, int64_t label) {
+  const char *name = c->name ? c->name(c->of, label) : NULL;
+  return name && *name ? name : NULL;
+}
+
+/* -1: none. */
+static int64_t find_name(const struct few_classes *c, const char *word) {
+  for (int64_t i = 0; i < c->n; i++) {
+    const char *name = name_of(c, i);
+    if (name && !strcmp(name, word)) return i;
+  }
+  return -1;
+}
+
+static bool digits(const char *word) { return *word && !word[strspn(word, "0123456789")]; }
+
+/* -1: it is none of 0 .. n - 1. */
+static int32_t number_below(const char *word, int64_t n) {
+  errno = 0;
+  const long long number = digits(word) ? strtoll(word, NULL, 10) : -1;
+  return errno || number >= n ? -1 : (int32_t)number;
+}
+
+static void add_name(char *list, size_t size, const struct few_classes *c, int64_t label) {
+  const size_t n = strlen(list);
+  const char *name = name_of(c, label);
+  if (name)
+    snprintf(list + n, size - n, "%s%.30s", n ? ", " : "", name);
+  else
+    snprintf(list + n, size - n, "%s%lld", n ? ", " : "", (long long)label);
+}
+
+enum { LISTED = 12, LIST = LISTED * 40 };
+
+/* "cat, dog, ..." */
+static void list_names(char list[LIST], const struct few_classes *c) {
+  *list = 0;
+  for (int64_t i = 0; i < c->n && i < LISTED; i++) add_name(list, LIST, c, i);
+  const size_t n = strlen(list);
+  if (c->n > LISTED) snprintf(list + n, LIST - n, ", ...");
+}
+
+few_status few__class_find(few_ctx *ctx, const struct few_classes *c, const char *word,
+                           int32_t *out) {
+  char list[LIST];
+  *out = (int32_t)find_name(c, word);
+  if (*out < 0) *out = number_below(word, c->n);
+  if (*out >= 0) return FEW_OK;
+  if (!c->n)
+    return few__fail(ctx, FEW_E_INVALID, "label %.60s: %s has no classes: give no label", word,
+                     c->whose);
+  list_names(list, c);
+  return few__fail(
+      ctx, FEW_E_INVALID,
+      "label %.60s is no class of %s: give a name or a number from 0 to %lld; it has %s", word,
+      c->whose, (long long)(c->n - 1), list);
+}
+
+static bool all_named(const struct few_classes *c) {
+  for (int64_t i = 0; i < c->n; i++)
+    if (!name_of(c, i)) return false;
+  return c->n > 0;
+}
+
+static bool all_numbers(const struct few_classes *c) {
+  for (int64_t i = 0; i < c->n; i++)
+    if (!digits(name_of(c, i))) return false;
+  return true;
+}
+
+/* How two sets are compared. Labels of files that are not 0 .. n - 1 have their numbers for names:
+ * classes without names beside such are called by theirs. */
+enum by { BY_PLACE, BY_NAME, BY_NUMBER };
+
+static enum by way(const struct few_classes *a, const struct few_classes *b) {
+  const bool named[] = {all_named(a), all_named(b)};
+  if (named[0] && named[1]) return BY_NAME;
+  return (named[0] && all_numbers(a)) || (named[1] && all_numbers(b)) ? BY_NUMBER : BY_PLACE;
+}
+
+/* -1: `to` has none. */
+static int32_t same_class(const struct few_classes *from, int64_t label,
+                          const struct few_classes *to, enum by by) {
+  char number[24];
+  const char *name = name_of(from, label);
+  snprintf(number, sizeof number, "%lld", (long long)label);
+  if (by == BY_PLACE) return label < to->n ? (int32_t)label : -1;
+  if (by == BY_NUMBER && !all_named(to)) return number_below(name ? name : number, to->n);
+  if (!name) name = number;
+  if (label < to->n && !strcmp(name, name_of(to, label))) return (int32_t)label;
+  return (int32_t)find_name(to, name);
+}
+
+static few_status differ(few_ctx *ctx, const struct few_classes *from, const struct few_classes *to,
+                         enum by by, const char *remedy) {
+  char have[LIST], want[LIST];
+  list_names(have, from);
+  list_names(want, to);
+  if (by == BY_PLACE)
+    return few__fail(ctx, FEW_E_INVALID, "%s has %lld classes and %s has %lld: %s", from->whose,
+                     (long long)from->n, to->whose, (long long)to->n, remedy);
+  return few__fail(ctx, FEW_E_INVALID, "the classes of %s (%s) are not those of %s (%s): %s",
+                   from->whose, have, to->whose, want, remedy);
+}
+
+few_status few__class_same(few_ctx *ctx, const struct few_classes *from, int64_t label,
+                           const struct few_classes *to, const char *remedy, int32_t *out) {
+  const enum by by = way(from, to);
+  assert(label >= 0);
+  *out = label < from->n ? same_class(from, label, to, by) : (int32_t)label;
+  return *out >= 0 ? FEW_OK : differ(ctx, from, to, by, remedy);
+}
+
+few_status few__classes_map(few_ctx *ctx, const struct few_classes *from,
+                            const struct few_classes *to, const char *remedy, int32_t *map) {
+  const enum by by = way(from, to);
+  for (int64_t i = 0; i < from->n; i++) {
+    map[i] = same_class(from, i, to, by);
+    if (map[i] < 0) return differ(ctx, from, to, by, remedy);
+  }
+  return FEW_OK;
+}
+
+void few__data_count(const few_data *data, const int32_t *map, int64_t classes, int64_t *out) {
+  memset(out, 0, (size_t)classes * sizeof *out);
+  for (int64_t i = 0; i < few_data_n(data); i++) {
+    const int32_t label = few_data_label(data, i);
+    const int32_t to = label >= 0 && map ? map[label] : label;
+    if (to >= 0 && to < classes && out[to] < INT32_MAX) out[to]++;
+  }
+}
