@@ -31,9 +31,14 @@ struct few_eval_opts {
   /* How a model's pictures are made, and untouched for other sources; its n, first, label and seed
    * are not looked at. What it points at is borrowed until few_eval returns. */
   struct few_sample_opts sampling;
-  int label; /* FEW_LABEL_EACH ...; a class: of pictures and reference its alone are looked at */
-  uint64_t seed; /* of the first set of samples */
-  int seeds;     /* sets: seed, seed + 1 ...; the error is then the spread over sets */
+  /* FEW_LABEL_SHARES: a model draws each class as often as the reference has it; where that has no
+   * labels, as often as the training data had it; where the model does not know, equally often.
+   * FEW_LABEL_EACH: equally often. A class, numbered as the source's: of pictures and reference its
+   * alone are looked at; the reference's is the one of the same name, where both have names. */
+  int label;
+  const char *label_word; /* a class as few_model_find_class takes it; NULL: `label` says */
+  uint64_t seed;          /* of the first set of samples */
+  int seeds;              /* sets: seed, seed + 1 ...; the error is then the spread over sets */
   /* Of metrics. */
   int64_t keep;    /* rows of a set that kid, pr and dc look at, at most, chosen at random */
   int knn;         /* neighbours of pr and dc; 0: 3 and 5 */
@@ -44,11 +49,11 @@ struct few_eval_opts {
   int bootstrap;   /* replicates for errors over the source's pictures, one set; 0: none. Of each
                       picture kept its features stay in memory */
 };
-#define FEW_EVAL_OPTS_VERSION 2
-#define FEW_EVAL_OPTS_INIT                                                                         \
-  {                                                                                                \
-    FEW_EVAL_OPTS_VERSION, NULL, NULL, NULL, NULL, 0, 0, FEW_SAMPLE_OPTS_INIT, -1, 0, 1, 10000, 0, \
-        FEW_EVAL_BALL_OWN, 100, 1000, 10, 0                                                        \
+#define FEW_EVAL_OPTS_VERSION 3
+#define FEW_EVAL_OPTS_INIT                                                          \
+  {                                                                                 \
+    FEW_EVAL_OPTS_VERSION, NULL, NULL, NULL, NULL, 0, 0, FEW_SAMPLE_OPTS_INIT,      \
+        FEW_LABEL_SHARES, NULL, 0, 1, 10000, 0, FEW_EVAL_BALL_OWN, 100, 1000, 10, 0 \
   }
 
 enum { FEW_EVAL_NUMBERS = 16 };
@@ -77,10 +82,17 @@ struct few_eval_report {
   double flops; /* a picture, nfe evaluations; 2 a multiply-add */
   double guidance;
   uint64_t seed;
-  int seeds;     /* at least 1 */
-  int bootstrap; /* replicates; 0: none */
-  int label;     /* the class that was looked at alone; -1: all */
-  bool points;   /* h and w are 1, c is their dimension */
+  int seeds;              /* at least 1 */
+  int bootstrap;          /* replicates; 0: none */
+  int label;              /* the class that was looked at alone; -1: all */
+  const char *label_name; /* its name; NULL: it has none */
+  /* Whose shares of classes the samples have: "reference", "training data", "even" (asked for),
+   * "unknown" (even, as neither the reference nor the model tells); "one class"; "none" of samples
+   * without labels, and of what is no model. */
+  const char *labels;
+  int64_t classes;             /* of a model whose samples have labels; else 0 */
+  const int64_t *label_counts; /* [classes] samples of each, in a set */
+  bool points;                 /* h and w are 1, c is their dimension */
   int64_t n, n_reference, h, w, c;
   const char *rounding;                                       /* how values became bytes */
   const char *features, *features_hash, *resize, *trained_on; /* hash "": no weights */
@@ -118,12 +130,12 @@ struct few_search_opts {
   int64_t n_reference; /* 0: all */
   uint64_t seed;       /* all looks see samples of the same noise */
   double guidance;
-  int label;        /* FEW_LABEL_EACH ... */
+  int label;        /* FEW_LABEL_SHARES: as in few_eval_opts */
   double tolerance; /* radians to which a time is known */
 };
 #define FEW_SEARCH_OPTS_VERSION 1
 #define FEW_SEARCH_OPTS_INIT \
-  { FEW_SEARCH_OPTS_VERSION, NULL, NULL, NULL, 2, 0, 0, 0, 1.0, -1, 0.02 }
+  { FEW_SEARCH_OPTS_VERSION, NULL, NULL, NULL, 2, 0, 0, 0, 1.0, FEW_LABEL_SHARES, 0.02 }
 /* The times become the model's own (few_model_info; few_model_save keeps them); after a failure it
  * has those it had, and after FEW_E_CANCELLED with *looks above 0 those that were found by then.
  * values[steps] (may be NULL): the measure with the first k + 1 of them; *looks (may be NULL): how

@@ -47,8 +47,7 @@ static bool says_nothing(const struct few_sample_opts *s) {
 
 static few_status open_source(few_evaluator *j) {
   const struct few_eval_opts *o = j->o;
-  struct few_source_ask ask = {
-      .name = o->source, .n = o->n, .label = o->label, .o = o, .model = j->given.model};
+  struct few_source_ask ask = {.name = o->source, .n = o->n, .o = o, .model = j->given.model};
   FEW_TRY(few__source_open(j->ctx, &j->source, &ask));
   if (j->source->model) return FEW_OK;
   if (!says_nothing(&o->sampling))
@@ -64,7 +63,7 @@ static few_status open_source(few_evaluator *j) {
 static few_status open_reference(few_evaluator *j) {
   const struct few_eval_opts *o = j->o;
   struct few_source_ask ask = {
-      .name = o->reference, .n = o->n_reference, .label = o->label, .data = j->given.reference};
+      .name = o->reference, .n = o->n_reference, .data = j->given.reference};
   FEW_TRY(few__source_open(j->ctx, &j->reference, &ask));
   const struct few_source *s = j->source, *r = j->reference;
   if (!s || (s->h == r->h && s->w == r->w && s->c == r->c && s->points == r->points)) return FEW_OK;
@@ -82,6 +81,60 @@ static void warn_of_pixels(few_ctx *ctx) {
            "pictures are compared by their pixels, as no features were chosen, and blurred or "
            "noisy ones may then pass for good: give classifier=FILE, inception=FILE or fashion "
            "(docs/guide.md, Measuring your own pictures), or pixels if they are meant");
+}
+
+/* ---- which labels ---- */
+
+/* The class that was asked for, by the numbers of the source; of the reference where the source has
+ * no classes. */
+static few_status find_label(const few_evaluator *j, int *label) {
+  const struct few_source *s = j->source && j->source->classes ? j->source : j->reference;
+  int32_t found;
+  *label = j->o->label;
+  if (!j->o->label_word) return FEW_OK;
+  const struct few_classes c = few__source_classes(s ? s : j->source);
+  FEW_TRY(few__class_find(j->ctx, &c, j->o->label_word, &found));
+  *label = (int)found;
+  return FEW_OK;
+}
+
+/* The same class of the reference. */
+static few_status find_same(const few_evaluator *j, int *label) {
+  const struct few_source *s = j->source, *r = j->reference;
+  int32_t same;
+  if (*label < 0) *label = FEW_LABEL_SHARES;
+  if (*label < 0 || !s || !s->classes || !r->classes) return FEW_OK;
+  const struct few_classes from = few__source_classes(s), to = few__source_classes(r);
+  FEW_TRY(few__class_same(j->ctx, &from, *label, &to, "name one that both have", &same));
+  *label = (int)same;
+  return FEW_OK;
+}
+
+static few_status pick_source(few_evaluator *j, int label) {
+  struct few_source *s = j->source, *r = j->reference;
+  int32_t *map = NULL;
+  few_status st = FEW_OK;
+  if (s->model && s->classes && r && r->classes && label == FEW_LABEL_SHARES) {
+    const struct few_classes from = few__source_classes(r), to = few__source_classes(s);
+    FEW_GOTO(FEW_NEW(j->ctx, &map, from.n));
+    FEW_GOTO(few__classes_map(j->ctx, &from, &to,
+                              "name a reference of the model's classes, or draw all of the model's "
+                              "equally often (--labels even)",
+                              map));
+  }
+  FEW_GOTO(few__source_pick(s, label, r, map));
+out:
+  few__free(j->ctx, map);
+  return st;
+}
+
+static few_status pick_labels(few_evaluator *j) {
+  int label, same;
+  FEW_TRY(find_label(j, &label));
+  same = label;
+  if (j->reference) FEW_TRY(find_same(j, &same));
+  if (j->reference) FEW_TRY(few__source_pick(j->reference, same, NULL, NULL));
+  return j->source ? pick_source(j, label) : FEW_OK;
 }
 
 /* Points are their own features. */
@@ -103,6 +156,7 @@ static few_status open_all(few_evaluator *j, bool metrics) {
   FEW_TRY(few__features_open(j->ctx, &j->features, j->o->features ? j->o->features : "pixels"));
   if (metrics) FEW_TRY(open_source(j));
   if (j->o->reference) FEW_TRY(open_reference(j));
+  FEW_TRY(pick_labels(j));
   FEW_TRY(fit_features(j, j->source ? j->source : j->reference));
   if (j->reference && j->reference->saved)
     FEW_TRY(few__statistics_check(j->reference->saved, j->info, j->o->keep));

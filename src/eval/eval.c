@@ -140,6 +140,21 @@ static few_status describe_missing(const few_evaluator *j, struct few_report_ins
   return st;
 }
 
+static few_status describe_labels(const struct few_source *s, struct few_report_inside *r) {
+  const struct few_classes c = few__source_classes(s);
+  struct few_eval_report *p = &r->public;
+  p->label = s->model && s->sample.label >= 0 ? s->sample.label : s->label;
+  p->labels = s->labels;
+  if (p->label >= 0 && p->label < c.n && c.name(c.of, p->label))
+    FEW_TRY(few__report_text(r, &p->label_name, c.name(c.of, p->label)));
+  if (!s->model || !s->classes) return FEW_OK;
+  FEW_TRY(FEW_NEW(r->ctx, &r->label_counts, s->classes));
+  memcpy(r->label_counts, s->counts, (size_t)s->classes * sizeof *s->counts);
+  p->classes = s->classes;
+  p->label_counts = r->label_counts;
+  return FEW_OK;
+}
+
 static few_status describe(const few_evaluator *j, struct few_report_inside *r) {
   const struct few_source *s = j->source;
   struct few_eval_report *p = &r->public;
@@ -158,7 +173,7 @@ static few_status describe(const few_evaluator *j, struct few_report_inside *r) 
   else
     FEW_TRY(describe_missing(j, r));
   p->bootstrap = j->o->bootstrap;
-  p->label = j->o->label >= 0 ? j->o->label : -1;
+  FEW_TRY(describe_labels(s, r));
   p->points = s->points;
   p->n = s->n;
   p->h = s->h;
@@ -287,6 +302,8 @@ few_status few_eval_save_reference(few_ctx *ctx, const struct few_eval_opts *opt
                                         .reference = r->spec,
                                         .hash = r->hash,
                                         .label = r->label,
+                                        .classes = few__source_classes(r),
+                                        .class_counts = r->counts,
                                         .h = r->h,
                                         .w = r->w,
                                         .c = r->c,

@@ -27,6 +27,7 @@ void few_eval_report_free(struct few_eval_report *report) {
   struct few_report_inside *r = report->inside;
   for (int i = 0; i < r->n_texts; i++) few__free(r->ctx, r->text[i]);
   few__free(r->ctx, r->each);
+  few__free(r->ctx, r->label_counts);
   few__free(r->ctx, r);
 }
 
@@ -84,13 +85,28 @@ static json_t *number_json(const struct few_eval_report *r, const struct few_eva
                    "each", each);
 }
 
+/* Of samples: whose shares of the classes they have, and how many of each there are. */
+static int add_labels(const struct few_eval_report *r, json_t *source) {
+  json_t *counts = json_array();
+  int failed = !counts;
+  for (int64_t i = 0; i < r->classes && !failed; i++)
+    failed |= json_array_append_new(counts, json_integer(r->label_counts[i]));
+  return failed | json_object_set_new(source, "labels", json_string(r->labels)) |
+         json_object_set_new(source, "label_counts", counts);
+}
+
 static json_t *source_json(const struct few_eval_report *r) {
   const char *kind = r->model ? "model" : r->points ? "points" : "pictures";
-  json_t *s = json_pack("{s:s, s:s, s:s, s:I, s:[I,I,I], s:s, s:o}", "name", r->source, "kind",
-                        kind, "hash", r->source_hash, "n", (json_int_t)r->n, "size",
-                        (json_int_t)r->h, (json_int_t)r->w, (json_int_t)r->c, "rounding",
-                        r->rounding, "label", r->label < 0 ? json_null() : json_integer(r->label));
+  json_t *s =
+      json_pack("{s:s, s:s, s:s, s:I, s:[I,I,I], s:s, s:o, s:s?}", "name", r->source, "kind", kind,
+                "hash", r->source_hash, "n", (json_int_t)r->n, "size", (json_int_t)r->h,
+                (json_int_t)r->w, (json_int_t)r->c, "rounding", r->rounding, "label",
+                r->label < 0 ? json_null() : json_integer(r->label), "label_name", r->label_name);
   if (!s || !r->model) return s;
+  if (add_labels(r, s)) {
+    json_decref(s);
+    return NULL;
+  }
   char seed[24]; /* 64 bits are more than JSON's readers keep */
   snprintf(seed, sizeof seed, "%llu", (unsigned long long)r->seed);
   json_t *sampling =

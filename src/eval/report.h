@@ -11,7 +11,8 @@ struct few_report_inside {
   few_ctx *ctx;
   int seeds, n_texts;
   char *text[FEW_REPORT_TEXTS];
-  double *each; /* [FEW_EVAL_NUMBERS][seeds] */
+  double *each;          /* [FEW_EVAL_NUMBERS][seeds] */
+  int64_t *label_counts; /* [public.classes] */
 };
 
 few_status few__report_create(few_ctx *ctx, struct few_report_inside **out, int seeds);

@@ -68,6 +68,11 @@ static few_status too_few(const struct few_source *s, int64_t wanted, int64_t th
                    s->spec, (long long)there, (long long)wanted);
 }
 
+struct few_classes few__source_classes(const struct few_source *s) {
+  if (s->model) return few__model_classes(s->model, s->spec);
+  return s->saved ? s->saved->classes : few__data_classes(s->data, s->spec);
+}
+
 /* The items of the class that was asked for. */
 static few_status choose_class(struct few_source *s) {
   const int64_t all = few_data_n(s->data);
@@ -84,7 +89,7 @@ static few_status choose_class(struct few_source *s) {
   return few__fail(s->ctx, FEW_E_INVALID, "%s has no picture of label %d", s->spec, s->label);
 }
 
-static few_status open_data(struct few_source *s, int64_t n) {
+static few_status open_data(struct few_source *s) {
   if (!s->data) FEW_TRY(few_data_open(s->ctx, &s->data, s->spec, NULL));
   s->there = few_data_n(s->data);
   s->h = few_data_h(s->data);
@@ -93,13 +98,20 @@ static few_status open_data(struct few_source *s, int64_t n) {
   s->points = few_data_get_kind(s->data) == FEW_DATA_POINTS;
   s->classes = few_data_n_classes(s->data);
   snprintf(s->hash, sizeof s->hash, "%016llx", (unsigned long long)few_data_hash(s->data));
-  if (s->label >= 0) FEW_TRY(choose_class(s));
-  if (n > s->there) return too_few(s, n, s->there);
-  s->n = n ? n : s->there;
+  if (!s->classes) return FEW_OK;
+  FEW_TRY(FEW_NEW(s->ctx, &s->counts, s->classes));
+  few__data_count(s->data, NULL, s->classes, s->counts);
   return FEW_OK;
 }
 
-static few_status open_saved(struct few_source *s, int64_t n) {
+static few_status pick_data(struct few_source *s) {
+  if (s->label >= 0) FEW_TRY(choose_class(s));
+  if (s->asked > s->there) return too_few(s, s->asked, s->there);
+  s->n = s->asked ? s->asked : s->there;
+  return FEW_OK;
+}
+
+static few_status open_saved(struct few_source *s) {
   FEW_TRY(few__statistics_open(s->ctx, &s->saved, s->spec));
   const struct few_statistics *f = s->saved;
   s->n = s->there = f->n;
@@ -107,16 +119,22 @@ static few_status open_saved(struct few_source *s, int64_t n) {
   s->w = f->w;
   s->c = f->c;
   s->points = f->points;
+  s->classes = f->classes.n;
   snprintf(s->hash, sizeof s->hash, "%s", f->hash);
-  if (n && n != f->n)
+  return FEW_OK;
+}
+
+static few_status pick_saved(const struct few_source *s) {
+  const struct few_statistics *f = s->saved;
+  if (s->asked && s->asked != f->n)
     return few__fail(s->ctx, FEW_E_INVALID,
-                     "%s was made of %lld pictures, and %lld are asked for: save it anew with "
+                     "%s was made of %lld pictures, and %lld are asked for: save it again with "
                      "--n-ref %lld",
-                     s->spec, (long long)f->n, (long long)n, (long long)n);
+                     s->spec, (long long)f->n, (long long)s->asked, (long long)s->asked);
   if (f->label != s->label)
     return few__fail(s->ctx, FEW_E_INVALID,
-                     "%s was made of %s, and label %d is asked for (-1: all): save it anew with "
-                     "that --label",
+                     "%s was made of %s, and label %d is asked for (-1: all): save it again "
+                     "with that --label",
                      s->spec, f->label < 0 ? "all labels" : "one label", s->label);
   return FEW_OK;
 }
@@ -132,7 +150,7 @@ static few_status settings_text(struct few_source *s) {
   return FEW_OK;
 }
 
-static few_status open_model(struct few_source *s, int64_t n, const struct few_eval_opts *o) {
+static few_status open_model(struct few_source *s, const struct few_eval_opts *o) {
   struct few_model_info info;
   if (!s->model) {
     FEW_TRY(few_model_load(s->ctx, &s->model, s->spec));
@@ -140,18 +158,56 @@ static few_status open_model(struct few_source *s, int64_t n, const struct few_e
   }
   few_model_info(s->model, &info);
   s->points = info.points;
-  s->n = n ? n : SAMPLES;
+  s->n = s->asked ? s->asked : SAMPLES;
   s->h = info.h;
   s->w = info.w;
   s->c = info.c;
-  s->classes = o->label == FEW_LABEL_NONE ? 0 : info.classes;
+  s->classes = info.classes;
   s->sample = o->sampling;
-  s->sample.label = o->label;
   s->sample.first = 0;
   s->sample.n = 1; /* the rest is known when chunks are read */
-  FEW_TRY(few_sample_plan(s->model, &s->sample, &s->sampler, &s->steps));
-  FEW_TRY(settings_text(s));
   return s->points ? FEW_OK : FEW_NEW(s->ctx, &s->values, FEW_SOURCE_CHUNK * s->h * s->w * s->c);
+}
+
+/* As often as the reference has each class, or else the training data, or else equally often. */
+static few_status choose_shares(struct few_source *s, const struct few_source *r,
+                                const int32_t *map) {
+  const struct few_shares own = few__model_shares(s->model);
+  const int64_t *of = r && map ? (r->saved ? r->saved->class_counts : r->counts) : NULL;
+  const bool even = s->sample.label == FEW_LABEL_EACH || (!of && !own.count);
+  s->labels = of ? "reference" : own.count ? "training data" : "unknown";
+  if (s->sample.label == FEW_LABEL_EACH) s->labels = "even";
+  FEW_TRY(FEW_NEW(s->ctx, &s->shares, s->classes));
+  if (even) few__labels_even(&own, s->shares);
+  for (int64_t i = 0; !even && !of && i < s->classes; i++) s->shares[i] = own.count[i];
+  for (int64_t i = 0; !even && of && i < r->classes; i++) s->shares[map[i]] = of[i];
+  for (int64_t i = 0; own.count && i < s->classes; i++)
+    if (s->shares[i] && !own.count[i])
+      few__log(s->ctx, FEW_LOG_WARN,
+               "class %lld occurs in %s, and the training data of %s had none of it: its samples "
+               "will be poor",
+               (long long)i, r->spec, s->spec);
+  return FEW_OK;
+}
+
+static few_status pick_model(struct few_source *s, int label, const struct few_source *reference,
+                             const int32_t *map) {
+  const bool all = label == FEW_LABEL_SHARES || label == FEW_LABEL_EACH;
+  s->sample.label = label;
+  if (label == FEW_LABEL_NONE) s->classes = 0;
+  s->labels = !s->classes ? "none" : "one class";
+  FEW_TRY(few_sample_plan(s->model, &s->sample, &s->sampler, &s->steps));
+  if (all && s->classes) FEW_TRY(choose_shares(s, reference, map));
+  FEW_TRY(FEW_NEW(s->ctx, &s->counts, s->classes));
+  return settings_text(s);
+}
+
+few_status few__source_pick(struct few_source *s, int label, const struct few_source *reference,
+                            const int32_t *map) {
+  s->label = label >= 0 ? label : -1;
+  s->labels = "none";
+  if (s->model) return pick_model(s, label, reference, map);
+  return s->saved ? pick_saved(s) : pick_data(s);
 }
 
 few_status few__source_open(few_ctx *ctx, struct few_source **out,
@@ -165,7 +221,8 @@ few_status few__source_open(few_ctx *ctx, struct few_source **out,
                            .borrowed = ask->model || ask->data,
                            .model = ask->model,
                            .data = ask->data,
-                           .label = ask->label >= 0 ? ask->label : -1};
+                           .asked = ask->n,
+                           .label = -1};
   if (s->borrowed || file) {
     s->spec = few__strdup(ctx, ask->name);
     if (!s->spec) FEW_GOTO(few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", ask->name));
@@ -173,9 +230,9 @@ few_status few__source_open(few_ctx *ctx, struct few_source **out,
     FEW_GOTO(full_spec(ctx, ask->name, &s->spec));
   }
   if (s->model || (file && ask->o))
-    FEW_GOTO(open_model(s, ask->n, ask->o));
+    FEW_GOTO(open_model(s, ask->o));
   else
-    FEW_GOTO(file ? open_saved(s, ask->n) : open_data(s, ask->n));
+    FEW_GOTO(file ? open_saved(s) : open_data(s));
   *out = s;
 out:
   if (st) few__source_free(s);
@@ -195,6 +252,8 @@ void few__source_free(struct few_source *s) {
   few__statistics_free(s->saved);
   few__free(s->ctx, s->values);
   few__free(s->ctx, s->index);
+  few__free(s->ctx, s->counts);
+  few__free(s->ctx, s->shares);
   few__free(s->ctx, s->settings);
   few__free(s->ctx, s->spec);
   few__free(s->ctx, s);
@@ -205,7 +264,15 @@ static few_status read_model(struct few_source *s, uint64_t seed, int64_t first,
   s->sample.seed = seed;
   s->sample.first = first;
   s->sample.n = n;
-  FEW_TRY(few_sample(s->model, &s->sample, s->points ? points : s->values, labels, &s->nfe));
+  if (s->shares) {
+    const struct few_shares shares = {s->classes, s->shares};
+    FEW_TRY(few__labels(s->ctx, &shares, first, n, labels));
+  }
+  const struct few_sample_path path = {.label = s->shares ? labels : NULL};
+  FEW_TRY(few__sample_run(s->model, &s->sample, &path, s->points ? points : s->values, labels,
+                          &s->nfe));
+  if (!first && s->classes) memset(s->counts, 0, (size_t)s->classes * sizeof *s->counts);
+  for (int64_t i = 0; s->classes && i < n; i++) s->counts[labels[i]]++;
   if (!s->points) few__sample_bytes(n * s->h * s->w * s->c, s->values, pixels);
   return FEW_OK;
 }

@@ -21,9 +21,13 @@ struct few_source {
   int64_t *index; /* [n there] the items of a class, where one was asked for */
   int label;      /* it; -1: all */
   int64_t there;  /* pictures that n are chosen of */
+  int64_t asked;  /* n as it was asked for; 0: all of a data set, 10000 of a model */
   int64_t n, h, w, c;
   bool points;
-  int64_t classes; /* 0: no labels */
+  int64_t classes;    /* whose labels are looked at; 0: none */
+  int64_t *counts;    /* [classes] items of the data set; [classes] samples of a set, of a model */
+  int64_t *shares;    /* of a model's samples, [classes]; NULL: they have one class, or none */
+  const char *labels; /* few_eval_report.labels */
   int nfe;
   const char *sampler; /* of a model; static */
   char *settings;      /* few__sampling_text */
@@ -36,7 +40,6 @@ enum { FEW_SOURCE_CHUNK = 512 }; /* pictures of a read, at most */
 struct few_source_ask {
   const char *name;
   int64_t n; /* 0: all of a data set, 10000 of a model */
-  int label; /* pictures of one class alone, or FEW_LABEL_EACH, FEW_LABEL_NONE */
   const struct few_eval_opts
       *o;           /* how a model is sampled; NULL: not a model, but maybe statistics */
   few_model *model; /* open already, as is data: borrowed */
@@ -46,6 +49,13 @@ struct few_source_ask {
 /* Fewer than all pictures of a data set are chosen at random, always the same. */
 few_status few__source_open(few_ctx *ctx, struct few_source **out,
                             const struct few_source_ask *ask);
+/* Its classes; n 0: it has no labels. */
+struct few_classes few__source_classes(const struct few_source *s);
+/* Which pictures: FEW_LABEL_SHARES or FEW_LABEL_EACH all, of one class alone, FEW_LABEL_NONE. Must
+ * be called once before pictures are read. `reference` may be NULL; `map` says which of a model's
+ * classes each of the reference's is, and may be NULL where the reference's are not looked at. */
+few_status few__source_pick(struct few_source *s, int label, const struct few_source *reference,
+                            const int32_t *map);
 void few__source_free(struct few_source *s); /* NULL is fine */
 /* What few_eval_report.settings says. */
 few_status few__sampling_text(few_ctx *ctx, const struct few_sample_opts *o, struct few_text *out);

@@ -12,9 +12,26 @@
 
 static const char key[] = "few_statistics";
 static const size_t max_bytes = (size_t)1 << 36;
-enum { VERSION = 1, MAX_SIDE = 1 << 16 };
+enum { VERSION = 1, MAX_SIDE = 1 << 16, MAX_CLASSES = 1 << 20 };
 
 /* ---- writing ---- */
+
+/* The set's classes: how often each occurs, and their names where all have one. */
+static int add_classes(const struct few_statistics *s, json_t *head) {
+  const struct few_classes *c = &s->classes;
+  json_t *counts = json_array(), *names = json_array();
+  int failed = !counts || !names;
+  for (int64_t i = 0; i < c->n && !failed; i++) {
+    const char *name = c->name(c->of, i);
+    failed |= json_array_append_new(counts, json_integer(s->class_counts[i]));
+    failed |= json_array_append_new(names, json_string(name ? name : ""));
+  }
+  if (c->n && !failed) failed |= json_object_set(head, "class_counts", counts);
+  if (c->n && !failed) failed |= json_object_set(head, "class_names", names);
+  json_decref(counts);
+  json_decref(names);
+  return failed;
+}
 
 static few_status head_text(const struct few_statistics *s, const struct few_set *set,
                             struct few_text *out) {
@@ -23,7 +40,10 @@ static few_status head_text(const struct few_statistics *s, const struct few_set
                         (json_int_t)set->seen, "size", (json_int_t)s->h, (json_int_t)s->w,
                         (json_int_t)s->c, "points", s->points, "features", s->features,
                         "features_hash", s->features_hash, "resize", s->resize);
-  if (!o) return few__fail(s->ctx, FEW_E_MEMORY, "out of memory, or no UTF-8 in %s", s->reference);
+  if (!o || add_classes(s, o)) {
+    json_decref(o);
+    return few__fail(s->ctx, FEW_E_MEMORY, "out of memory, or no UTF-8 in %s", s->reference);
+  }
   few_status st = few__json_text(s->ctx, o, out);
   json_decref(o);
   if (!st && out->failed) st = few__fail(s->ctx, FEW_E_MEMORY, "out of memory for a head");
@@ -77,6 +97,36 @@ static few_status read_size(struct few_statistics *s) {
   return FEW_OK;
 }
 
+static const char *class_name(const void *names, int64_t label) {
+  return json_string_value(json_array_get(names, (size_t)label));
+}
+
+/* Files of before have none. */
+static few_status read_classes(struct few_statistics *s) {
+  json_t *counts, *names;
+  if (!json_object_get(s->head, "class_counts")) return FEW_OK;
+  FEW_TRY(few__json_array(s->ctx, s->path, s->head, "class_counts", &counts));
+  FEW_TRY(few__json_array(s->ctx, s->path, s->head, "class_names", &names));
+  const size_t n = json_array_size(counts);
+  int64_t sum = 0;
+  if (n < 1 || n > MAX_CLASSES || json_array_size(names) != n)
+    return few__fail(s->ctx, FEW_E_FORMAT, "%s: class_counts and class_names differ in number",
+                     s->path);
+  FEW_TRY(FEW_NEW(s->ctx, &s->counts, n));
+  for (size_t i = 0; i < n; i++) {
+    const json_t *count = json_array_get(counts, i);
+    s->counts[i] = json_integer_value(count);
+    sum += s->counts[i];
+    if (!json_is_integer(count) || s->counts[i] < 0 || s->counts[i] > INT32_MAX ||
+        !json_is_string(json_array_get(names, i)))
+      return few__fail(s->ctx, FEW_E_FORMAT, "%s: class %zu has no count, or no name", s->path, i);
+  }
+  if (!sum) return few__fail(s->ctx, FEW_E_FORMAT, "%s: all class_counts are 0", s->path);
+  s->classes = (struct few_classes){(int64_t)n, class_name, names, s->path};
+  s->class_counts = s->counts;
+  return FEW_OK;
+}
+
 static few_status read_head(struct few_statistics *s) {
   const char *text = few__st_meta(&s->file, key);
   int64_t version, label;
@@ -96,6 +146,7 @@ static few_status read_head(struct few_statistics *s) {
   FEW_TRY(few__json_string(s->ctx, s->path, s->head, "features_hash", &s->features_hash));
   FEW_TRY(few__json_string(s->ctx, s->path, s->head, "resize", &s->resize));
   s->label = (int)label;
+  FEW_TRY(read_classes(s));
   return read_size(s);
 }
 
@@ -171,6 +222,7 @@ void few__statistics_free(struct few_statistics *s) {
   if (!s) return;
   few__st_free(s->ctx, &s->file);
   json_decref(s->head);
+  few__free(s->ctx, s->counts);
   few__free(s->ctx, s->path);
   few__free(s->ctx, s);
 }

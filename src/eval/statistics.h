@@ -2,6 +2,7 @@
 #ifndef FEW_SRC_EVAL_STATISTICS_H
 #define FEW_SRC_EVAL_STATISTICS_H
 
+#include "data/classes.h"
 #include "feature/feature.h"
 #include "io/json.h"
 #include "io/safetensors.h"
@@ -11,6 +12,8 @@ struct few_statistics {
   few_ctx *ctx;
   const char *reference, *hash; /* name and hash of the set */
   int label;                    /* of the pictures; -1: all */
+  struct few_classes classes;   /* of the set; n 0: no labels, or they are not known */
+  const int64_t *class_counts;  /* [classes.n] items of the set */
   int64_t n, h, w, c;
   bool points;
   const char *features, *features_hash, *resize;
@@ -18,6 +21,7 @@ struct few_statistics {
   /* Of one that was opened: texts are borrowed from these. */
   char *path;
   json_t *head;
+  int64_t *counts;
   struct few_st file;
 };
 
