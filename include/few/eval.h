@@ -50,10 +50,10 @@ struct few_eval_opts {
                       picture kept its features stay in memory */
 };
 #define FEW_EVAL_OPTS_VERSION 3
-#define FEW_EVAL_OPTS_INIT                                                          \
-  {                                                                                 \
-    FEW_EVAL_OPTS_VERSION, NULL, NULL, NULL, NULL, 0, 0, FEW_SAMPLE_OPTS_INIT,      \
-        FEW_LABEL_SHARES, NULL, 0, 1, 10000, 0, FEW_EVAL_BALL_OWN, 100, 1000, 10, 0 \
+#define FEW_EVAL_OPTS_INIT                                                                       \
+  {                                                                                              \
+    FEW_EVAL_OPTS_VERSION, NULL, NULL, NULL, NULL, 0, 0, FEW_SAMPLE_OPTS_INIT, FEW_LABEL_SHARES, \
+        NULL, 0, 1, 10000, 0, FEW_EVAL_BALL_OWN, 100, 1000, 10, 0                                \
   }
 
 enum { FEW_EVAL_NUMBERS = 16 };

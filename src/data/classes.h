@@ -29,8 +29,8 @@ few_status few__class_find(few_ctx *ctx, const struct few_classes *c, const char
 few_status few__class_same(few_ctx *ctx, const struct few_classes *from, int64_t label,
                            const struct few_classes *to, const char *remedy, int32_t *out);
 /* map[from->n]: the class of `to` that each class of `from` is. By name where all classes of both
- * have one, otherwise number by number; names that are all numbers are such. FEW_E_INVALID where `to` lacks one of them: `remedy` ends
- * the sentence. */
+ * have one, otherwise number by number; names that are all numbers are such. FEW_E_INVALID where
+ * `to` lacks one of them: `remedy` ends the sentence. */
 few_status few__classes_map(few_ctx *ctx, const struct few_classes *from,
                             const struct few_classes *to, const char *remedy, int32_t *map);
 

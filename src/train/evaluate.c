@@ -84,6 +84,7 @@ static few_status open_evaluator(struct few_evaluation *e) {
   o.n = k->eval_n;
   o.sampling.steps = (int)k->eval_steps;
   o.sampling.guidance = k->eval_guidance;
+  o.label = k->eval_labels ? FEW_LABEL_EACH : FEW_LABEL_SHARES;
   few_status st = few__evaluator_open(e->ctx, &e->evaluator, &o, &given);
   return st ? few__fail_in(e->ctx, st, "%s: eval_every = %" PRId64, e->recipe->recipe.place,
                            k->eval_every)
@@ -149,11 +150,11 @@ few_status few__evaluation_announce(const few_evaluation *e, double step_flops) 
 static json_t *real(double x) { return isfinite(x) ? json_real(x) : json_null(); }
 
 static json_t *report_json(const struct few_eval_report *r) {
-  json_t *o = json_pack("{s:s, s:s, s:I, s:s, s:s, s:I, s:s, s:i, s:i, s:o}", "reference",
-                        r->reference, "reference_hash", r->reference_hash, "n_reference",
-                        (json_int_t)r->n_reference, "features", r->features, "features_hash",
-                        r->features_hash, "n", (json_int_t)r->n, "sampler", r->sampler, "steps",
-                        r->steps, "nfe", r->nfe, "guidance", real(r->guidance));
+  json_t *o = json_pack(
+      "{s:s, s:s, s:I, s:s, s:s, s:I, s:s, s:i, s:i, s:o, s:s}", "reference", r->reference,
+      "reference_hash", r->reference_hash, "n_reference", (json_int_t)r->n_reference, "features",
+      r->features, "features_hash", r->features_hash, "n", (json_int_t)r->n, "sampler", r->sampler,
+      "steps", r->steps, "nfe", r->nfe, "guidance", real(r->guidance), "labels", r->labels);
   int failed = !o;
   for (int i = 0; !failed && i < r->n_numbers; i++)
     failed |= json_object_set_new(o, r->number[i].name, real(r->number[i].value));

@@ -19,9 +19,37 @@ struct few_pairs {
   double started;
   float *x;        /* [n][dims], of deviation sigma_d */
   float *strength; /* [n] guidance of each; NULL: one of all */
+  int32_t *label;  /* [n], -1 for none */
 };
 
+/* ---- labels ---- */
+
+static bool even(const struct few_run_recipe *r) {
+  for (int64_t k = 1; k < r->spec.classes; k++)
+    if (r->class_counts[k] != r->class_counts[0]) return false;
+  return true;
+}
+
+/* As often as in the data: the pairs stand for them. */
+static few_status choose_labels(struct few_pairs *p) {
+  const struct few_shares shares = {p->recipe->spec.classes, p->recipe->class_counts};
+  for (int64_t i = 0; !shares.classes && i < p->n; i++) p->label[i] = -1;
+  return shares.classes ? few__labels(p->ctx, &shares, 0, p->n, p->label) : FEW_OK;
+}
+
 /* ---- files ---- */
+
+/* Files of other labels are not taken for these. */
+static void name_file(const struct few_pairs *p, char name[64], int64_t first) {
+  const struct few_run_recipe *r = p->recipe;
+  if (even(r)) {
+    snprintf(name, 64, "pairs-%09" PRId64 ".npy", first);
+    return;
+  }
+  const size_t bytes = (size_t)r->spec.classes * sizeof *r->class_counts;
+  snprintf(name, 64, "pairs-%09" PRId64 "-%08" PRIx32 ".npy", first,
+           (uint32_t)few__hash(r->class_counts, bytes, 0));
+}
 
 /* Values of a pair in a file: its picture, and then its strength where it has one. */
 static int64_t width_of(const struct few_pairs *p) { return p->dims + (p->strength != NULL); }
@@ -62,7 +90,8 @@ static few_status make(struct few_pairs *p, const char *path, int64_t first, int
   few__log(p->ctx, FEW_LOG_INFO, "making pairs %" PRId64 " to %" PRId64 " of %" PRId64, first + had,
            first + n, p->n);
   few__progress_frame(p->ctx, &frame);
-  const struct few_sample_path path_of = {.guidance = p->strength ? p->strength + o.first : NULL};
+  const struct few_sample_path path_of = {.label = p->label + o.first,
+                                          .guidance = p->strength ? p->strength + o.first : NULL};
   few_status st =
       few__sample_run(p->recipe->teacher, &o, &path_of, p->x + o.first * p->dims, NULL, NULL);
   few__progress_frame(p->ctx, NULL);
@@ -93,7 +122,7 @@ static few_status load(struct few_pairs *p) {
     const int64_t n = p->n - first < FILE_PAIRS ? p->n - first : FILE_PAIRS;
     char name[64], *path;
     int64_t had = 0;
-    snprintf(name, sizeof name, "pairs-%09" PRId64 ".npy", first);
+    name_file(p, name, first);
     FEW_TRY(few__path_join(p->ctx, &path, p->dir, name));
     few_status st = few__path_exists(path) ? read(p, path, first, n, &had) : FEW_OK;
     if (!st && had < n) st = make(p, path, first, had, n);
@@ -162,6 +191,8 @@ few_status few__pairs_open(few_ctx *ctx, struct few_pairs **out, const struct fe
   few_status st = FEW_NEW(ctx, &p->x, p->n * p->dims);
   if (!st && few__pairs_drawn(r)) st = FEW_NEW(ctx, &p->strength, p->n);
   if (!st && p->strength) draw_strengths(p);
+  if (!st) st = FEW_NEW(ctx, &p->label, p->n);
+  if (!st) st = choose_labels(p);
   if (!st) st = load(p);
   if (!st) scale(p);
   if (st)
@@ -175,12 +206,12 @@ void few__pairs_close(struct few_pairs *p) {
   if (!p) return;
   few__free(p->ctx, p->x);
   few__free(p->ctx, p->strength);
+  few__free(p->ctx, p->label);
   few__free(p->ctx, p);
 }
 
 void few__pairs_fill(const struct few_pairs *p, uint64_t seed, int64_t position,
                      const struct few_rows *rows) {
-  const int64_t classes = p->recipe->spec.classes;
   struct few_rng noise = {.seed = p->sample.seed, .purpose = FEW_RNG_SAMPLE};
   for (int64_t k = 0; k < rows->rows; k++) {
     const int64_t at = position + k;
@@ -189,6 +220,6 @@ void few__pairs_fill(const struct few_pairs *p, uint64_t seed, int64_t position,
     noise.row = (uint64_t)i;
     few__rng_normal_f32(&noise, p->dims, rows->pair + k * p->dims);
     if (p->strength) rows->strength[k] = p->strength[i];
-    rows->label[k] = classes ? (int32_t)(i % classes) : -1;
+    rows->label[k] = p->label[i];
   }
 }

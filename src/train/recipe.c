@@ -77,6 +77,9 @@ static const struct few_option options[] = {
                    "and how: see few list metrics; fd, of points and energy"),
     FEW_OPT_INT(keys, eval_steps, "0", 0, 10000, "steps of its sampler; 0: the sampler's own"),
     FEW_OPT_REAL(keys, eval_guidance, "1", 0, 100, "guidance of its pictures"),
+    FEW_OPT_CHOICE(keys, eval_labels, "shares", "shares|even",
+                   "how often they have each class: as often as what they are compared with, or "
+                   "else the data; or equally often"),
     FEW_OPT_REAL(keys, guard_spike, "100", 1, 1e12,
                  "gradient norm, in usual ones, that is a spike"),
     FEW_OPT_INT(keys, guard_patience, "10", 1, 1e6, "spikes in a row before rolling back"),
@@ -91,10 +94,10 @@ static const struct few_option options[] = {
 
 /* Keys that leave what is learned alone: a run may go on with others. */
 static const char *const free_keys[] = {
-    "workers",       "steps",      "log_every",     "preview_every",     "preview_n",
-    "preview_steps", "backend",    "guard_retries", "checkpoint_every",  "preview_guidance",
-    "weights",       "eval_every", "eval_n",        "eval_ref",          "eval_features",
-    "eval_metrics",  "eval_steps", "eval_guidance", "checkpoint_minutes"};
+    "workers",       "steps",      "log_every",     "preview_every",      "preview_n",
+    "preview_steps", "backend",    "guard_retries", "checkpoint_every",   "preview_guidance",
+    "weights",       "eval_every", "eval_n",        "eval_ref",           "eval_features",
+    "eval_metrics",  "eval_steps", "eval_guidance", "checkpoint_minutes", "eval_labels"};
 
 const struct few_option *few__train_options(void) { return options; }
 
@@ -263,6 +266,29 @@ static few_status open_data(few_ctx *ctx, struct few_run_recipe *r) {
   return FEW_OK;
 }
 
+/* The student's classes are numbered as its teacher's, whatever order the data have them in. */
+static few_status map_labels(few_ctx *ctx, struct few_run_recipe *r) {
+  char data[1100], teacher[1100];
+  snprintf(data, sizeof data, "data %s", r->keys.data);
+  snprintf(teacher, sizeof teacher, "teacher %s", r->keys.teacher);
+  const struct few_classes from = few__data_classes(r->data, data);
+  const struct few_classes to = few__model_classes(r->teacher, teacher);
+  bool same = true;
+  if (!to.n) return FEW_OK;
+  FEW_TRY(FEW_NEW(ctx, &r->label_map, from.n));
+  FEW_TRY(few__classes_map(ctx, &from, &to, "a student learns the classes of its teacher",
+                           r->label_map));
+  for (int64_t i = 0; i < from.n; i++) same &= r->label_map[i] == i;
+  if (!same) {
+    few__log(ctx, FEW_LOG_INFO, "%s: its classes are numbered as those of %s, by name", data,
+             teacher);
+    return FEW_OK;
+  }
+  few__free(ctx, r->label_map);
+  r->label_map = NULL;
+  return FEW_OK;
+}
+
 static few_status fit_teacher(few_ctx *ctx, struct few_run_recipe *r) {
   if (!r->teacher) return FEW_OK;
   const struct few_net_spec *t = &r->teacher->spec;
@@ -277,6 +303,13 @@ static few_status fit_teacher(few_ctx *ctx, struct few_run_recipe *r) {
                      (long long)few_data_n_classes(r->data));
   r->spec.classes = t->classes;
   r->spec.sigma_data = t->sigma_data;
+  return map_labels(ctx, r);
+}
+
+static few_status count_classes(few_ctx *ctx, struct few_run_recipe *r) {
+  if (!r->spec.classes) return FEW_OK;
+  FEW_TRY(FEW_NEW(ctx, &r->class_counts, r->spec.classes));
+  few__data_count(r->data, r->label_map, r->spec.classes, r->class_counts);
   return FEW_OK;
 }
 
@@ -325,6 +358,7 @@ static few_status resolve(few_ctx *ctx, struct few_run_recipe *r) {
   FEW_TRY(open_data(ctx, r));
   FEW_TRY(fit_teacher(ctx, r));
   FEW_TRY(fit_start(ctx, r));
+  FEW_TRY(count_classes(ctx, r));
   FEW_TRY(choose_prediction(ctx, r));
   FEW_TRY(few__run_objective_fit(ctx, r));
   FEW_TRY(few__run_lr(ctx, r));
@@ -347,6 +381,8 @@ few_status few__run_recipe_open(few_ctx *ctx, struct few_run_recipe *out,
 
 void few__run_recipe_close(few_ctx *ctx, struct few_run_recipe *r) {
   few_data_free(r->data);
+  few__free(ctx, r->label_map);
+  few__free(ctx, r->class_counts);
   few_model_free(r->teacher);
   few_model_free(r->start);
   few_model_free(r->fake);

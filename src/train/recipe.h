@@ -35,6 +35,7 @@ struct few_train_keys { /* the trainer's own keys; see options[] in recipe.c */
   int64_t eval_every, eval_n, eval_steps;
   char eval_ref[1024], eval_features[1024], eval_metrics[128];
   double eval_guidance;
+  int eval_labels; /* 0 shares, 1 even */
   double guard_spike;
   int64_t guard_patience, guard_retries;
   char backend[16];
@@ -66,9 +67,11 @@ struct few_run_recipe {
   struct few_lr_opts lr;
   struct few_net_spec spec; /* of the student */
   few_data *data;
-  few_model *teacher;                 /* NULL: none */
-  few_model *start;                   /* whose weights the student starts with; NULL: keys.init */
-  few_model *fake;                    /* the fake network's architecture; NULL: none is trained */
+  int32_t *label_map;    /* the student's class for each of the data's; NULL: the same numbers */
+  int64_t *class_counts; /* [spec.classes] items of the data, by the student's numbers; or NULL */
+  few_model *teacher;    /* NULL: none */
+  few_model *start;      /* whose weights the student starts with; NULL: keys.init */
+  few_model *fake;       /* the fake network's architecture; NULL: none is trained */
   char teacher_hash[FEW_SHA256_TEXT]; /* of the file that was loaded; "" without one */
   double guidance_min, guidance_max;
 };

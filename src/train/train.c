@@ -75,6 +75,8 @@ static void fill(void *user, const struct few_rows *rows) {
     stream.flip = k->flip;
     stream.scale = (struct few_data_scale){t->model->data_mean, t->model->data_scale};
     st = few_data_fill(t->recipe.data, &stream, position, rows->rows, rows->x, rows->label);
+    const int32_t *map = t->recipe.label_map;
+    for (int64_t i = 0; map && i < rows->rows; i++) rows->label[i] = map[rows->label[i]];
   }
   assert(!st); /* the run's rows were counted when it began */
   FEW_UNUSED(st);
@@ -82,6 +84,23 @@ static void fill(void *user, const struct few_rows *rows) {
 }
 
 /* ---- setting up ---- */
+
+/* Numbers and names are the teacher's, if it has names. */
+static few_status describe_classes(struct training *t) {
+  const struct few_run_recipe *r = &t->recipe;
+  few_model *m = t->model;
+  const int64_t n = r->spec.classes;
+  if (!n) return FEW_OK;
+  FEW_TRY(FEW_NEW(t->ctx, &m->class_names, n));
+  FEW_TRY(FEW_NEW(t->ctx, &m->class_counts, n));
+  memcpy(m->class_counts, r->class_counts, (size_t)n * sizeof *m->class_counts);
+  for (int64_t i = 0; i < n; i++) {
+    const char *name = r->teacher ? few_model_class_name(r->teacher, i) : NULL;
+    if (!name && !r->label_map) name = few_data_class_name(r->data, (int)i);
+    if (name) snprintf(m->class_names[i], sizeof m->class_names[i], "%s", name);
+  }
+  return FEW_OK;
+}
 
 static few_status make_model(struct training *t) {
   struct few_run_recipe *r = &t->recipe;
@@ -101,12 +120,7 @@ static few_status make_model(struct training *t) {
   FEW_TRY(few__run_use(r, 0, m));
   m->guidance_min = r->guidance_min;
   m->guidance_max = r->guidance_max;
-  if (r->spec.classes) FEW_TRY(FEW_NEW(t->ctx, &m->class_names, r->spec.classes));
-  for (int64_t i = 0; i < r->spec.classes; i++) {
-    const char *name = few_data_class_name(r->data, (int)i);
-    if (name) snprintf(m->class_names[i], sizeof m->class_names[i], "%s", name);
-  }
-  return FEW_OK;
+  return describe_classes(t);
 }
 
 /* Values of a network that begins as another wherever names and shapes agree, and how many tensors
