@@ -29,10 +29,14 @@ struct few_loop_opts {
   int steps;            /* of it; 0: the sampler's own */
   const char *features; /* what distances are in; NULL: fashion or pixels, by the data */
   const char *metrics;  /* NULL: fd and pr, of points also energy */
+  bool even; /* samples have all classes equally often; otherwise as often as the real data */
 };
-#define FEW_LOOP_OPTS_VERSION 1
-#define FEW_LOOP_OPTS_INIT \
-  { FEW_LOOP_OPTS_VERSION, NULL, NULL, 0, NULL, 1, FEW_LOOP_SYNTHETIC, 0, 0, 1.0, 0, NULL, NULL }
+#define FEW_LOOP_OPTS_VERSION 2
+#define FEW_LOOP_OPTS_INIT                                                                       \
+  {                                                                                              \
+    FEW_LOOP_OPTS_VERSION, NULL, NULL, 0, NULL, 1, FEW_LOOP_SYNTHETIC, 0, 0, 1.0, 0, NULL, NULL, \
+        false                                                                                    \
+  }
 
 /* Run the loop, resuming what the directory holds: DIR/generation-001/ has the data, the run, the
  * samples and eval.json (docs/eval.md) of the first, and DIR/loop.csv a row a generation. A

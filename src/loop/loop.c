@@ -182,6 +182,20 @@ static few_status train(const struct loop *l) {
   return st;
 }
 
+/* Real labels: what a generation of labels drawn equally often would measure is their flattening.
+ */
+static few_status choose_labels(const struct loop *l, int64_t n, int32_t *label) {
+  const int64_t classes = l->recipe.spec.classes;
+  const struct few_shares real = {classes, l->recipe.class_counts};
+  int64_t *even;
+  if (!l->o->even) return few__labels(l->ctx, &real, 0, n, label);
+  FEW_TRY(FEW_NEW(l->ctx, &even, classes));
+  few__labels_even(&real, even);
+  few_status st = few__labels(l->ctx, &(struct few_shares){classes, even}, 0, n, label);
+  few__free(l->ctx, even);
+  return st;
+}
+
 static few_status draw(const struct loop *l, few_model *m) {
   struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
   float *x = NULL;
@@ -193,7 +207,9 @@ static few_status draw(const struct loop *l, few_model *m) {
   s.seed = seed_of(l);
   FEW_GOTO(FEW_NEW(l->ctx, &x, s.n * few_data_item_size(l->recipe.data)));
   FEW_GOTO(FEW_NEW(l->ctx, &label, s.n));
-  FEW_GOTO(few_sample(m, &s, x, label, NULL));
+  if (labelled(l)) FEW_GOTO(choose_labels(l, s.n, label));
+  const struct few_sample_path path = {.label = labelled(l) ? label : NULL};
+  FEW_GOTO(few__sample_run(m, &s, &path, x, label, NULL));
   FEW_GOTO(few_sample_write(m, l->samples, &s, x, labelled(l) ? label : NULL, 0));
 out:
   few__free(l->ctx, x);
@@ -286,6 +302,30 @@ static few_status generation(struct loop *l, int g, struct few_text *csv) {
 
 /* ---- what loop this is ---- */
 
+/* A class that no sample has would be lost for good, and nothing of it learned. */
+static few_status check_classes(const struct loop *l) {
+  const int64_t classes = l->recipe.spec.classes, *real = l->recipe.class_counts;
+  int64_t *seen = NULL, missing = -1;
+  int32_t *label = NULL;
+  few_status st;
+  FEW_GOTO(FEW_NEW(l->ctx, &seen, classes));
+  FEW_GOTO(FEW_NEW(l->ctx, &label, l->n_synthetic));
+  FEW_GOTO(choose_labels(l, l->n_synthetic, label));
+  for (int64_t i = 0; i < l->n_synthetic; i++) seen[label[i]]++;
+  for (int64_t k = 0; k < classes; k++)
+    if (real[k] && !seen[k]) missing = k;
+  if (missing >= 0)
+    st = few__fail(l->ctx, FEW_E_INVALID,
+                   "loop: of %lld synthetic items none is of class %lld, which is %.2g %% of the "
+                   "data: give more, or draw all classes equally often",
+                   (long long)l->n_synthetic, (long long)missing,
+                   100 * (double)real[missing] / (double)few_data_n(l->recipe.data));
+out:
+  few__free(l->ctx, seen);
+  few__free(l->ctx, label);
+  return st;
+}
+
 static few_status choose_numbers(struct loop *l) {
   const struct few_loop_opts *o = l->o;
   const int64_t n = few_data_n(l->recipe.data);
@@ -299,10 +339,7 @@ static few_status choose_numbers(struct loop *l) {
     return few__fail(l->ctx, FEW_E_INVALID, "loop: %lld real items %s, and %s has %lld: give fewer",
                      (long long)l->n_real, fresh ? "for each generation" : "are asked for",
                      l->recipe.keys.data, (long long)n);
-  if (labelled(l) && l->n_synthetic < l->recipe.spec.classes)
-    return few__fail(l->ctx, FEW_E_INVALID, "loop: %lld synthetic items of %lld classes: give more",
-                     (long long)l->n_synthetic, (long long)l->recipe.spec.classes);
-  return FEW_OK;
+  return labelled(l) ? check_classes(l) : FEW_OK;
 }
 
 /* The file holds this text already, or is written now. */
@@ -356,6 +393,17 @@ static few_status same_recipe(const struct loop *l) {
   return st;
 }
 
+/* Only then does it matter how often samples have each class. */
+static bool uneven(const struct loop *l) {
+  int64_t least = INT64_MAX, most = 0;
+  for (int64_t k = 0; k < l->recipe.spec.classes; k++) {
+    const int64_t n = l->recipe.class_counts[k];
+    if (n && n < least) least = n;
+    if (n > most) most = n;
+  }
+  return most > least;
+}
+
 static few_status same_loop(const struct loop *l) {
   const struct few_eval_opts e = eval_opts(l);
   struct few_text text = {0};
@@ -364,6 +412,7 @@ static few_status same_loop(const struct loop *l) {
                 "\nguidance = %.17g\nsteps = %d\nfeatures = %s\nmetrics = %s\n",
                 kinds[l->o->kind], l->n_real, l->n_synthetic, l->o->guidance, l->o->steps,
                 e.features, e.metrics);
+  if (uneven(l)) few__text_add(l->ctx, &text, "labels = %s\n", l->o->even ? "even" : "shares");
   few_status st = same_text(l, "loop.ini", &text);
   few__text_free(l->ctx, &text);
   return st ? st : same_recipe(l);

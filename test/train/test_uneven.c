@@ -1,0 +1,171 @@
+/* Three classes of 1351, 116 and 33 points, far apart: what is drawn to be measured has these
+ * shares, in evaluations, on a schedule, from a saved reference, as pairs and in a loop. */
+#include "base/rng.h"
+#include "data/files.h"
+#include "few/eval.h"
+#include "few/loop.h"
+#include "few/train.h"
+#include "io/file.h"
+#include "io/npy.h"
+#include "model/model.h"
+
+enum { N = 1500, CLASSES = 3 };
+static const int64_t counts[CLASSES] = {1351, 116, 33};
+static char data[512];
+
+static const char recipe[] =
+    "net = mlp\nwidth = 16\nlayers = 2\nobjective = diffusion\nsteps = 400\nbatch = 128\n"
+    "shards = 2\nlr = 5e-3\nlr_shape = cosine\nema = 4000\nworkers = 1\n";
+
+static void write_data(struct files *f) {
+  static float x[N * 2];
+  static int32_t label[N];
+  static const float centre[CLASSES][2] = {{0, 0}, {4, 0}, {0, 4}};
+  for (int64_t i = 0; i < N; i++) {
+    const struct few_rng r = {.row = (uint64_t)i, .purpose = FEW_RNG_CHECK};
+    label[i] = i < counts[0] ? 0 : i < counts[0] + counts[1] ? 1 : 2;
+    few__rng_normal_f32(&r, 2, x + 2 * i);
+    for (int k = 0; k < 2; k++) x[2 * i + k] = 0.3F * x[2 * i + k] + centre[label[i]][k];
+  }
+  assert_ok(f->ctx,
+            few__npy_write(f->ctx, files_path(f, "x.npy"), FEW_STORE_F32, 2, (int64_t[]){N, 2}, x));
+  assert_ok(f->ctx, few__npy_write(f->ctx, files_path(f, "y.npy"), FEW_STORE_I32, 1, (int64_t[]){N},
+                                   label));
+  snprintf(data, sizeof data, "npy:%s,%s", files_path(f, "x.npy"), files_path(f, "y.npy"));
+  files_write(f, "points.ini", recipe, sizeof recipe - 1);
+}
+
+static void train(struct files *f, const char *run, const char *a, const char *b) {
+  char key[600];
+  snprintf(key, sizeof key, "data=%s", data);
+  const char *const overrides[] = {key, a, b};
+  const struct few_train_opts o = {FEW_TRAIN_OPTS_VERSION, files_path(f, "points.ini"),
+                                   files_path(f, run), 3, overrides};
+  assert_ok(f->ctx, few_train(f->ctx, &o));
+}
+
+static struct few_eval_report *eval(struct files *f, const char *reference, int label) {
+  struct few_eval_opts o = FEW_EVAL_OPTS_INIT;
+  struct few_eval_report *r;
+  o.source = files_path(f, "run/model.safetensors");
+  o.reference = reference;
+  o.metrics = "fd";
+  o.n = N;
+  o.label = label;
+  assert_ok(f->ctx, few_eval(f->ctx, &o, &r));
+  return r;
+}
+
+static double check(struct few_eval_report *r, const char *labels, const int64_t want[CLASSES]) {
+  const double fd = r->number[0].value;
+  assert_string_equal(r->labels, labels);
+  assert_int_equal(r->classes, CLASSES);
+  for (int i = 0; i < CLASSES; i++) assert_int_equal(r->label_counts[i], want[i]);
+  few_eval_report_free(r);
+  return fd;
+}
+
+/* Of the reference, of the training data, or equally often: the last is what would be measured, not
+ * the model. */
+static void test_eval(void **state) {
+  struct files *f = *state;
+  static const int64_t even[CLASSES] = {500, 500, 500};
+  struct few_eval_opts o = FEW_EVAL_OPTS_INIT;
+  write_data(f);
+  train(f, "run", "seed=1", "eval_every=400");
+  const double fd = check(eval(f, data, FEW_LABEL_SHARES), "reference", counts);
+  const double unlabelled =
+      check(eval(f, files_path(f, "x.npy"), FEW_LABEL_SHARES), "training data", counts);
+  const double flat = check(eval(f, data, FEW_LABEL_EACH), "even", even);
+  assert_true(fd == unlabelled);
+  assert_true(flat > 2 && fd < 0.01 * flat);
+  o.reference = data;
+  const char *saved = files_path(f, "saved.safetensors");
+  assert_ok(f->ctx, few_eval_save_reference(f->ctx, &o, saved));
+  assert_true(check(eval(f, saved, FEW_LABEL_SHARES), "reference", counts) == fd);
+  char *log;
+  size_t n;
+  assert_ok(f->ctx, few__file_read(f->ctx, &log, &n, files_path(f, "run/log.jsonl"), 1 << 20));
+  const char *line = strstr(log, "\"labels\":\"reference\",\"fd\":");
+  assert_non_null(line);
+  assert_true(atof(strchr(line + 12, ':') + 1) < 0.02 * flat); /* of fewer */
+  few__free(f->ctx, log);
+}
+
+/* A model that does not know, and a reference that does not say. */
+static void test_unknown(void **state) {
+  struct files *f = *state;
+  few_model *m;
+  const char *path = files_path(f, "run/model.safetensors");
+  assert_ok(f->ctx, few_model_load(f->ctx, &m, path));
+  few__free(f->ctx, m->class_counts);
+  m->class_counts = NULL;
+  assert_ok(f->ctx, few_model_save(m, path));
+  few_model_free(m);
+  check(eval(f, files_path(f, "x.npy"), FEW_LABEL_SHARES), "unknown", (int64_t[]){500, 500, 500});
+  check(eval(f, data, FEW_LABEL_SHARES), "reference", counts);
+}
+
+/* A student of the teacher's own pairs has its shares as well. */
+static void test_pairs(void **state) {
+  struct files *f = *state;
+  char teacher[300];
+  few_data *made;
+  double mean = 0;
+  snprintf(teacher, sizeof teacher, "teacher=%s", files_path(f, "run/model.safetensors"));
+  train(f, "pairs", "objective=direct", teacher);
+  char spec[400];
+  DIR *d = opendir(files_path(f, "pairs"));
+  for (struct dirent *e; (e = readdir(d));)
+    if (!strncmp(e->d_name, "pairs-", 6))
+      snprintf(spec, sizeof spec, "npy:%s/%.60s", files_path(f, "pairs"), e->d_name);
+  closedir(d);
+  assert_ok(f->ctx, few_data_open(f->ctx, &made, spec, NULL));
+  assert_int_equal(few_data_n(made), N);
+  for (int64_t i = 0; i < N; i++) {
+    float x[2];
+    assert_ok(f->ctx, few_data_get(made, i, x));
+    mean += (double)x[0] / N;
+  }
+  few_data_free(made);
+  assert_close(mean, 4. * 116 / N, 0.1); /* labels drawn equally often: 4/3 */
+}
+
+static void test_loop(void **state) {
+  struct files *f = *state;
+  char key[600];
+  struct few_loop_opts o = FEW_LOOP_OPTS_INIT;
+  const char *const overrides[] = {key, "steps=20"};
+  snprintf(key, sizeof key, "data=%s", data);
+  o.recipe = files_path(f, "points.ini");
+  o.overrides = overrides;
+  o.n_overrides = 2;
+  o.generations = 2;
+  o.steps = 2;
+  for (int even = 0; even < 2; even++) {
+    struct few_npy labels;
+    int64_t seen[CLASSES] = {0};
+    o.run = files_path(f, even ? "even" : "loop");
+    o.even = even;
+    assert_ok(f->ctx, few_loop(f->ctx, &o));
+    assert_ok(f->ctx, few__npy_read(f->ctx, &labels,
+                                    files_path(f, even ? "even/generation-002/data.labels.npy"
+                                                       : "loop/generation-002/data.labels.npy"),
+                                    1 << 20));
+    assert_int_equal(labels.count, N);
+    for (int64_t i = 0; i < N; i++) seen[((const int32_t *)labels.data)[i]]++;
+    for (int k = 0; k < CLASSES; k++) assert_int_equal(seen[k], even ? N / 3 : counts[k]);
+    few__npy_free(f->ctx, &labels);
+  }
+  o.run = files_path(f, "small");
+  o.even = false;
+  o.n_synthetic = 12;
+  assert_int_equal(few_loop(f->ctx, &o), FEW_E_INVALID);
+  assert_non_null(strstr(few_error(f->ctx), "none is of class 2, which is 2.2 %"));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_eval), cmocka_unit_test(test_pairs),
+                                     cmocka_unit_test(test_unknown), cmocka_unit_test(test_loop)};
+  return cmocka_run_group_tests(tests, files_setup, files_teardown);
+}
