@@ -75,8 +75,19 @@ int cli_failed(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int cli_status(struct cli *cli, few_status status);
 
 /* ---- pictures.c ---- */
-/* "each", "none", a number or the name of a class. `option` is for messages: "sample: --label". */
-int cli_label(const few_model *m, const char *option, const char *word, int *out);
+/* "all", "each", "none", the name of a class or its number. `option` is for messages: "sample:
+ * --label". */
+int cli_label(struct cli *cli, const few_model *m, const char *option, const char *word, int *out);
+/* A class that was asked for. */
+struct cli_class {
+  const char *key; /* "label" */
+  const few_model *m;
+  int label; /* below 0: none alone */
+};
+/* ", label 5 (sandal)"; nothing where no class was asked for. */
+void cli_say_class(FILE *out, const struct cli_class *c);
+/* "label": 5, "label_name": "sandal"; null where there is none. */
+void cli_json_class(struct json *j, const struct cli_class *c);
 /* What cannot be written is told before the hours of sampling, not after: a file, and pictures in
  * any of their forms. */
 int cli_check_file(const char *out);
@@ -92,9 +103,10 @@ struct cli_pictures {
 int cli_pictures(struct cli *cli, struct cli_pictures *out, const struct few_model_info *info,
                  int n_words, char **words, int64_t most);
 void cli_pictures_free(struct cli_pictures *p);
-/* "own" leaves label[n] as it is; other words as in cli_label. */
-int cli_own_label(const few_model *m, const char *option, const char *word, int64_t n,
-                  int32_t *label);
+/* "own" leaves label[n] as it is; other words as in cli_label. *one: as there; FEW_LABEL_EACH for
+ * "own". */
+int cli_own_label(struct cli *cli, const few_model *m, const char *option, const char *word,
+                  int64_t n, int32_t *label, int *one);
 
 double cli_seconds(void); /* a clock that only goes forward */
 /* "0.42 s", "2m10s", "3h05m", "2d04h". */
@@ -112,7 +124,14 @@ few_status cli_keep(struct cli *cli, few_status st, const struct cli_made *made)
 int cli_interrupted(const char *out, const struct cli_made *made, const char *rest);
 
 /* At the end: a JSON object, or "OUT: N pictures WHAT in TIME ...". */
-void cli_report(const struct common *c, const char *out, const char *what,
-                const struct cli_made *made, int nfe, double seconds);
+struct cli_result {
+  const char *out, *what;
+  struct cli_made made;
+  int nfe;
+  double seconds;
+  int n_classes; /* that were asked for */
+  struct cli_class of[2];
+};
+void cli_report(const struct common *c, const struct cli_result *r);
 
 #endif

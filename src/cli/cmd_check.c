@@ -81,6 +81,7 @@ static int straightness(struct cli *cli, few_model *m, const struct check_opts *
   s.n = o->n;
   s.steps = (int)o->steps;
   s.guidance = o->guidance;
+  s.label = FEW_LABEL_SHARES;
   few_status st = few_model_straightness(m, &s, &value);
   progress_clear(&cli->progress);
   if (st) return cli_status(cli, st);

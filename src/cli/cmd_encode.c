@@ -42,25 +42,24 @@ static const char text[] =
 static int encode(struct cli *cli, few_model *m, const struct encode_opts *o,
                   struct cli_pictures *p) {
   struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
-  struct cli_made made = {.n = p->n};
-  int nfe = 0;
+  struct cli_result r = {o->out, "encoded", {.n = p->n}, 0, 0, 1, {{"label", m, 0}}};
   s.n = p->n;
-  s.finished = &made.finished;
+  s.finished = &r.made.finished;
   s.steps = (int)o->steps;
   s.sampler = o->sampler;
   s.guidance = o->guidance;
   s.batch = o->batch;
-  int code = cli_own_label(m, "encode: --label", o->label, p->n, p->label);
+  int code = cli_own_label(cli, m, "encode: --label", o->label, p->n, p->label, &r.of[0].label);
   if (code) return code;
   const double start = cli_seconds();
-  few_status st = few_encode(m, &s, p->at, p->label, p->at, &nfe);
+  few_status st = few_encode(m, &s, p->at, p->label, p->at, &r.nfe);
   progress_clear(&cli->progress);
-  const double seconds = cli_seconds() - start;
-  st = cli_keep(cli, st, &made);
-  if (!st) st = few_noise_write(m, o->out, made.finished, p->at);
+  r.seconds = cli_seconds() - start;
+  st = cli_keep(cli, st, &r.made);
+  if (!st) st = few_noise_write(m, o->out, r.made.finished, p->at);
   if (st) return cli_status(cli, st);
-  cli_report(&o->common, o->out, "encoded", &made, nfe, seconds);
-  return cli_interrupted(o->out, &made, NULL);
+  cli_report(&o->common, &r);
+  return cli_interrupted(o->out, &r.made, NULL);
 }
 
 static int run(struct cli *cli, const void *opts) {

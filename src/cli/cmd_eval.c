@@ -12,9 +12,10 @@ struct eval_opts {
   struct common common;
   struct sampling sampling;
   const char *ref, *save_ref, *features, *metrics;
-  int64_t n, n_ref, seeds, keep, knn, subsets, subset_size, splits, bootstrap, label;
+  int64_t n, n_ref, seeds, keep, knn, subsets, subset_size, splits, bootstrap;
   uint64_t seed;
-  int ball;
+  int ball, labels;
+  const char *label;
 };
 #define S struct eval_opts
 static const struct opt options[] = {
@@ -28,8 +29,10 @@ static const struct opt options[] = {
              "see few list metrics; otherwise all that can be had"),
     OPT_INT(S, n, "n", "N", "0", 0, 4e9, "pictures; 0: 10000 of a model, else all"),
     OPT_INT(S, n_ref, "n-ref", "N", "0", 0, 4e9, "of the reference, chosen at random; 0: all"),
-    OPT_INT(S, label, "label", "K", "-1", -1, 1e9,
-            "pictures of class K alone, of both sets; -1: all"),
+    OPT_TEXT(S, label, "label", "L", "all",
+             "pictures of one class alone, by its name or number, of both sets; all; none: samples "
+             "without a label"),
+    OPT_LABELS(S, labels),
     OPTS_SAMPLING(S),
     OPT_SEED(S, seed, "seed", "S", "0", "of the samples"),
     OPT_INT(S, seeds, "seeds", "K", "1", 1, 1000,
@@ -63,6 +66,21 @@ static const char text[] =
     "  few eval --ref folder:photos --features inception=FILE --save-ref photos.safetensors\n"
     "  few eval samples.npy --ref photos.safetensors --features inception=FILE\n";
 
+static void print_labels(const struct few_eval_report *r) {
+  enum { SHOWN = 12 };
+  if (!r->classes || r->label >= 0) return;
+  printf("labels     ");
+  for (int64_t i = 0; i < r->classes && i < SHOWN; i++)
+    printf("%s%" PRId64, i ? ", " : "", r->label_counts[i]);
+  if (r->classes > SHOWN) printf(" ... (%" PRId64 " classes)", r->classes);
+  if (!strcmp(r->labels, "even"))
+    printf(": equally often\n");
+  else if (!strcmp(r->labels, "unknown"))
+    printf(": equally often, for neither reference nor model file says how often each occurs\n");
+  else
+    printf(": as often as in the %s\n", r->labels);
+}
+
 static void print_head(const struct few_eval_report *r) {
   printf("source     %s, %.16s\n", r->source, r->source_hash);
   if (r->points)
@@ -70,7 +88,12 @@ static void print_head(const struct few_eval_report *r) {
   else
     printf("           %" PRId64 " pictures of %" PRId64 "x%" PRId64 "x%" PRId64 "; %s", r->n, r->w,
            r->h, r->c, r->rounding);
-  if (r->label >= 0) printf("; label %d alone", r->label);
+  if (r->label >= 0) {
+    printf("; label %d", r->label);
+    if (r->label_name) printf(" (");
+    cli_say(stdout, r->label_name ? r->label_name : "");
+    printf("%s alone", r->label_name ? ")" : "");
+  }
   printf("\n");
   if (r->model) {
     printf("sampling   %s, %d step%s, guidance %g, seed %" PRIu64, r->sampler, r->steps,
@@ -79,6 +102,7 @@ static void print_head(const struct few_eval_report *r) {
     if (*r->settings) printf("\n           %s", r->settings);
     printf("\n           %d evaluation%s, %.4g GFLOP a picture\n", r->nfe, r->nfe == 1 ? "" : "s",
            r->flops * 1e-9);
+    print_labels(r);
   }
   if (r->reference)
     printf("reference  %s, %s, %" PRId64 " %s\n", r->reference, r->reference_hash, r->n_reference,
@@ -109,7 +133,11 @@ static struct few_eval_opts options_of(const struct cli *cli, const struct eval_
   e.metrics = o->metrics;
   e.n = o->n;
   e.n_reference = o->n_ref;
-  e.label = o->label < 0 ? FEW_LABEL_EACH : (int)o->label;
+  e.label = o->labels ? FEW_LABEL_EACH : FEW_LABEL_SHARES;
+  if (!strcmp(o->label, "none"))
+    e.label = FEW_LABEL_NONE;
+  else if (strcmp(o->label, "all") != 0 && strcmp(o->label, "-1") != 0)
+    e.label_word = o->label;
   e.seed = o->seed;
   e.seeds = (int)o->seeds;
   e.keep = o->keep;

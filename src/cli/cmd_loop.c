@@ -9,7 +9,7 @@ struct loop_opts {
   const char *run, *features, *metrics;
   int64_t generations, real, synthetic, steps;
   double guidance;
-  int kind;
+  int kind, labels;
 };
 #define S struct loop_opts
 static const struct opt options[] = {
@@ -19,6 +19,8 @@ static const struct opt options[] = {
                "later ones see only the last one's samples, the same real data too, or new ones"),
     OPT_INT(S, real, "real", "N", "0", 0, 4e9, "real items of a generation; 0: all there are"),
     OPT_INT(S, synthetic, "synthetic", "N", "0", 0, 4e9, "samples each makes; 0: as many"),
+    OPT_CHOICE(S, labels, "labels", "shares", "shares|even",
+               "how often samples have each class: as often as the real data, or equally often"),
     OPT_REAL(S, guidance, "guidance", "G", "1", 0.001, 100,
              "of their sampling: a bias of 1/G towards what is frequent"),
     OPT_INT(S, steps, "steps", "N", "0", 0, 10000, "of their sampling; 0: the sampler's own"),
@@ -69,6 +71,7 @@ static int run(struct cli *cli, const void *opts) {
   l.steps = (int)o->steps;
   l.features = o->features;
   l.metrics = o->metrics;
+  l.even = o->labels == 1;
   few_status st = few_loop(cli->ctx, &l);
   progress_clear(&cli->progress);
   code = cli_status(cli, st);

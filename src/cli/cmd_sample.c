@@ -13,6 +13,7 @@ struct sample_opts {
   int64_t n, first, batch, columns;
   uint64_t seed;
   const char *label, *out;
+  int labels;
 };
 #define S struct sample_opts
 static const struct opt options[] = {
@@ -21,8 +22,10 @@ static const struct opt options[] = {
     OPT_INT(S, n, "n", "N", "64", 1, 1e9, "how many pictures"),
     OPT_SEED(S, seed, "seed", "S", "0", "another seed, other pictures"),
     OPT_INT(S, first, "first", "I", "0", 0, 1e15, "index of the first picture"),
-    OPT_TEXT(S, label, "label", "L", "each",
-             "a class by number or name; each: one after the other; none"),
+    OPT_TEXT(S, label, "label", "L", "all",
+             "a class by its name or number; all; each: all, one after the other; none"),
+    OPT_CHOICE(S, labels, "labels", "shares", "shares|even",
+               "how often all have each class: as often as the training data, or equally often"),
     OPTS_SAMPLING(S),
     OPT_INT(S, batch, "batch", "B", "0", 0, 1e6,
             "pictures in memory at once; 0: chosen. Never changes a result"),
@@ -44,14 +47,25 @@ static const char text[] =
     "  few sample teacher.safetensors --sampler heun --set churn=20 --out grid.png\n"
     "  few sample teacher.safetensors --autoguide early.safetensors --out grid.png\n";
 
+/* How often samples have each class. */
+static const char *labels_of(const struct few_model_info *info, int label) {
+  if (!info->classes || label == FEW_LABEL_NONE) return "none";
+  if (label >= 0) return "one class";
+  if (label == FEW_LABEL_EACH) return "even";
+  return info->class_counts ? "training data" : "unknown";
+}
+
 struct result {
+  const few_model *m;
   struct cli_made made;
   const char *sampler;
-  int steps, nfe;
+  int label, steps, nfe;
   double seconds;
 };
 
 static void report(const struct sample_opts *o, const struct result *r) {
+  struct few_model_info info;
+  few_model_info(r->m, &info);
   if (o->common.json) {
     struct json j = {.out = stdout};
     json_open(&j, NULL, '{');
@@ -62,20 +76,23 @@ static void report(const struct sample_opts *o, const struct result *r) {
     json_text(&j, "out", o->out);
     json_seed(&j, "seed", o->seed);
     json_text(&j, "sampler", r->sampler);
+    json_text(&j, "labels", labels_of(&info, r->label));
+    cli_json_class(&j, &(struct cli_class){"label", r->m, r->label});
     json_bool(&j, "complete", r->made.finished == o->n);
     json_close(&j);
   } else if (!o->common.quiet) {
     char time[32];
-    printf("%s: %" PRId64 " samples in %s, %d evaluation%s of the network each (%s)\n", o->out,
-           r->made.finished, cli_duration(time, r->seconds), r->nfe, r->nfe == 1 ? "" : "s",
-           r->sampler);
+    printf("%s: %" PRId64 " samples", o->out, r->made.finished);
+    cli_say_class(stdout, &(struct cli_class){"label", r->m, r->label});
+    printf(" in %s, %d evaluation%s of the network each (%s)\n", cli_duration(time, r->seconds),
+           r->nfe, r->nfe == 1 ? "" : "s", r->sampler);
   }
 }
 
 /* What is finished when a signal comes is written: s.n is what there is by then. */
 static int draw(struct cli *cli, few_model *m, struct few_sample_opts s,
                 const struct sample_opts *o, float *out, int32_t *labels) {
-  struct result r = {.made = {.n = o->n}};
+  struct result r = {.m = m, .made = {.n = o->n}, .label = s.label};
   char rest[80];
   const double start = cli_seconds();
   s.finished = &r.made.finished;
@@ -102,7 +119,8 @@ static int sample(struct cli *cli, few_model *m, struct few_sample_opts s,
   s.first = o->first;
   s.seed = o->seed;
   s.batch = o->batch;
-  int code = cli_label(m, "sample: --label", o->label, &s.label);
+  int code = cli_label(cli, m, "sample: --label", o->label, &s.label);
+  if (s.label == FEW_LABEL_SHARES && o->labels) s.label = FEW_LABEL_EACH;
   if (!code) code = cli_check_out("sample", &info, o->out);
   if (code) return code;
   size_t item = (size_t)(info.h * info.w * info.c), n = (size_t)o->n;

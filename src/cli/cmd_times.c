@@ -2,8 +2,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "cli.h"
 #include "recipes.h"
+#include "sampling.h"
 
 struct times_opts {
   struct common common;
@@ -11,6 +11,7 @@ struct times_opts {
   int64_t n, n_ref, steps;
   uint64_t seed;
   double guidance, tolerance;
+  int labels;
 };
 #define S struct times_opts
 static const struct opt options[] = {
@@ -29,6 +30,7 @@ static const struct opt options[] = {
     OPT_REAL(S, tolerance, "tolerance", "T", "0.02", 1e-4, 1,
              "radians to which a time is to be known"),
     OPT_REAL(S, guidance, "guidance", "G", "1", 0, 100, "towards the label; 1: none added"),
+    OPT_LABELS(S, labels),
     OPT_SEED(S, seed, "seed", "S", "0", "of the samples, which all looks share"),
     OPT_WORKERS(S),
     OPT_BACKEND(S),
@@ -87,6 +89,7 @@ static int search(struct cli *cli, few_model *m, const struct times_opts *o) {
   s.seed = o->seed;
   s.guidance = o->guidance;
   s.tolerance = o->tolerance;
+  s.label = o->labels ? FEW_LABEL_EACH : FEW_LABEL_SHARES;
   double *values = calloc((size_t)o->steps, sizeof *values);
   if (!values) return cli_failed("out of memory");
   int looks = 0;

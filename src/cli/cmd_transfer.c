@@ -88,10 +88,10 @@ static few_status write_out(const struct job *j, const struct transfer_opts *o,
 static int transfer(struct cli *cli, struct job *j, const struct transfer_opts *o) {
   struct few_sample_opts up = FEW_SAMPLE_OPTS_INIT, down = FEW_SAMPLE_OPTS_INIT;
   const size_t item = (size_t)(j->info.h * j->info.w * j->info.c), n = (size_t)j->p.n;
-  struct cli_made made = {.n = j->p.n};
-  int nfe = 0;
+  struct cli_result r = {
+      o->out, "carried over", {.n = j->p.n}, 0, 0, 2, {{"from", j->a, 0}, {"to", j->b, 0}}};
   up.n = down.n = j->p.n;
-  down.finished = &made.finished;
+  down.finished = &r.made.finished;
   up.steps = (int)o->from_steps;
   down.steps = (int)o->to_steps;
   up.sampler = o->from_sampler;
@@ -102,9 +102,11 @@ static int transfer(struct cli *cli, struct job *j, const struct transfer_opts *
   j->out = calloc(2 * n * item, sizeof *j->out);
   j->from = malloc(n * sizeof *j->from);
   if (!j->out || !j->from) return cli_failed("%zu pictures do not fit in memory; take fewer", n);
-  int code = cli_own_label(j->a, "transfer: --from", o->from, j->p.n, j->p.label);
+  int code =
+      cli_own_label(cli, j->a, "transfer: --from", o->from, j->p.n, j->p.label, &r.of[0].label);
   memcpy(j->from, j->p.label, n * sizeof *j->from);
-  if (!code) code = cli_own_label(j->b, "transfer: --to", o->to, j->p.n, j->p.label);
+  if (!code)
+    code = cli_own_label(cli, j->b, "transfer: --to", o->to, j->p.n, j->p.label, &r.of[1].label);
   if (code) return code;
   struct few_transfer_opts t = FEW_TRANSFER_OPTS_INIT;
   t.a = j->a;
@@ -114,14 +116,14 @@ static int transfer(struct cli *cli, struct job *j, const struct transfer_opts *
   t.from = j->from;
   t.to = j->p.label;
   const double start = cli_seconds();
-  few_status st = few_transfer(&t, j->p.at, o->beside ? j->out + n * item : j->out, &nfe);
+  few_status st = few_transfer(&t, j->p.at, o->beside ? j->out + n * item : j->out, &r.nfe);
   progress_clear(&cli->progress);
-  const double seconds = cli_seconds() - start;
-  st = cli_keep(cli, st, &made);
-  if (!st) st = write_out(j, o, &down, made.finished);
+  r.seconds = cli_seconds() - start;
+  st = cli_keep(cli, st, &r.made);
+  if (!st) st = write_out(j, o, &down, r.made.finished);
   if (st) return cli_status(cli, st);
-  cli_report(&o->common, o->out, "carried over", &made, nfe, seconds);
-  return cli_interrupted(o->out, &made, NULL);
+  cli_report(&o->common, &r);
+  return cli_interrupted(o->out, &r.made, NULL);
 }
 
 static int run(struct cli *cli, const void *opts) {

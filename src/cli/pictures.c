@@ -20,31 +20,43 @@ static const char *class_name(const void *user, int i) {
   return name ? name : "";
 }
 
-int cli_label(const few_model *m, const char *option, const char *word, int *out) {
-  struct few_model_info about, *info = &about;
-  int64_t number;
-  few_model_info(m, info);
-  *out = FEW_LABEL_EACH;
-  if (!strcmp(word, "each")) return CLI_DONE;
-  *out = FEW_LABEL_NONE;
-  if (!strcmp(word, "none")) return CLI_DONE;
-  if (info->classes == 0)
-    return cli_usage("%s %.60s: this model was trained without labels", option, word);
-  struct names names = {m, info->classes};
-  for (int i = 0; i < (int)info->classes; i++) {
-    *out = i;
-    if (!strcmp(word, class_name(&names, i))) return CLI_DONE;
+int cli_label(struct cli *cli, const few_model *m, const char *option, const char *word, int *out) {
+  struct few_model_info info;
+  static const struct {
+    const char *word;
+    int label;
+  } words[] = {{"all", FEW_LABEL_SHARES}, {"each", FEW_LABEL_EACH}, {"none", FEW_LABEL_NONE}};
+  few_model_info(m, &info);
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+    *out = words[i].label;
+    if (!strcmp(word, words[i].word)) return CLI_DONE;
   }
-  if (opt_int(word, &number) && number >= 0 && number < info->classes) {
-    *out = (int)number;
-    return CLI_DONE;
-  }
+  if (!few_model_find_class(m, word, out)) return CLI_DONE;
+  struct names names = {m, info.classes};
   const char *near = opt_nearest(word, class_name, &names);
   if (near && *near)
     return cli_usage("%s %.60s is no class; did you mean \"%s\"?", option, word, near);
-  return cli_usage("%s takes each, none, or a class from 0 to %" PRId64
-                   " or its name, not \"%.60s\"",
-                   option, info->classes - 1, word);
+  return cli_usage("%s: %s", option, few_error(cli->ctx));
+}
+
+void cli_say_class(FILE *out, const struct cli_class *c) {
+  if (c->label < 0) return;
+  const char *name = few_model_class_name(c->m, c->label);
+  fprintf(out, ", %s %d", c->key, c->label);
+  if (!name) return;
+  fputs(" (", out);
+  cli_say(out, name);
+  fputc(')', out);
+}
+
+void cli_json_class(struct json *j, const struct cli_class *c) {
+  char key[32];
+  snprintf(key, sizeof key, "%s_name", c->key);
+  if (c->label < 0)
+    json_text(j, c->key, NULL);
+  else
+    json_int(j, c->key, c->label);
+  json_text(j, key, c->label < 0 ? NULL : few_model_class_name(c->m, c->label));
 }
 
 static bool ends_with(const char *s, const char *end) {
@@ -172,18 +184,21 @@ void cli_pictures_free(struct cli_pictures *p) {
   free(p->label);
 }
 
-int cli_own_label(const few_model *m, const char *option, const char *word, int64_t n,
-                  int32_t *label) {
-  int one;
+int cli_own_label(struct cli *cli, const few_model *m, const char *option, const char *word,
+                  int64_t n, int32_t *label, int *one) {
+  *one = FEW_LABEL_EACH;
   if (!strcmp(word, "own")) return CLI_DONE;
-  int code = cli_label(m, option, word, &one);
+  int code = cli_label(cli, m, option, word, one);
+  if (!code && *one == FEW_LABEL_SHARES)
+    code =
+        cli_usage("%s all: these are pictures that are there; give own, a class or none", option);
   if (code) return code;
   struct few_model_info info;
   few_model_info(m, &info);
   for (int64_t i = 0; i < n; i++)
-    label[i] = one == FEW_LABEL_NONE || !info.classes ? -1
-               : one == FEW_LABEL_EACH                ? (int32_t)(i % info.classes)
-                                                      : one;
+    label[i] = *one == FEW_LABEL_NONE || !info.classes ? -1
+               : *one == FEW_LABEL_EACH                ? (int32_t)(i % info.classes)
+                                                       : *one;
   return CLI_DONE;
 }
 
@@ -205,21 +220,23 @@ int cli_interrupted(const char *out, const struct cli_made *made, const char *re
   return CLI_STOPPED;
 }
 
-void cli_report(const struct common *c, const char *out, const char *what,
-                const struct cli_made *made, int nfe, double seconds) {
-  const int64_t n = made->finished;
+void cli_report(const struct common *c, const struct cli_result *r) {
+  const int64_t n = r->made.finished;
   if (c->json) {
     struct json j = {.out = stdout};
     json_open(&j, NULL, '{');
     json_int(&j, "n", n);
-    json_int(&j, "nfe", nfe);
-    json_number(&j, "seconds", seconds);
-    json_text(&j, "out", out);
-    json_bool(&j, "complete", n == made->n);
+    json_int(&j, "nfe", r->nfe);
+    json_number(&j, "seconds", r->seconds);
+    json_text(&j, "out", r->out);
+    for (int i = 0; i < r->n_classes; i++) cli_json_class(&j, &r->of[i]);
+    json_bool(&j, "complete", n == r->made.n);
     json_close(&j);
   } else if (!c->quiet) {
     char time[32];
-    printf("%s: %" PRId64 " picture%s %s in %s, %d evaluation%s of a network each\n", out, n,
-           n == 1 ? "" : "s", what, cli_duration(time, seconds), nfe, nfe == 1 ? "" : "s");
+    printf("%s: %" PRId64 " picture%s %s", r->out, n, n == 1 ? "" : "s", r->what);
+    for (int i = 0; i < r->n_classes; i++) cli_say_class(stdout, &r->of[i]);
+    printf(" in %s, %d evaluation%s of a network each\n", cli_duration(time, r->seconds), r->nfe,
+           r->nfe == 1 ? "" : "s");
   }
 }

@@ -34,6 +34,14 @@ struct sampling {
            "how far; 1: none; otherwise 2")
 /* clang-format on */
 
+/* How often samples have each class, for every command that draws some to be measured. */
+/* clang-format off */
+#define OPT_LABELS(S, field) \
+  OPT_CHOICE(S, field, "labels", "shares", "shares|even", \
+             "how often samples have each class: as often as what they are compared with, or else " \
+             "the training data; or all equally often")
+/* clang-format on */
+
 /* The same as few_sample_opts: what they do not say is left as it is in *out. The texts and times
  * stay those of o; out->autoguide is the caller's to free, also after a failure. An exit code. */
 int sampling_open(struct cli *cli, const struct sampling *o, struct few_sample_opts *out);
