@@ -150,6 +150,12 @@ static void print_kind(const struct kind *k) {
              source ? r.source : "", source ? ")" : "");
     opt_wrap(stdout, printf("  %s", r.name), widest + 4, help);
   }
+  if (!n && k->count == recipe_count) { /* other lists are part of the library */
+    char none[4400], places[4300];
+    cli_recipe_places(places, sizeof places);
+    snprintf(none, sizeof none, "none in: %s; few train takes the path of an INI file", places);
+    opt_wrap(stdout, printf("  "), 4, none);
+  }
 }
 
 /* "objective" and "objectives" both. */

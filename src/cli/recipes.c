@@ -9,36 +9,44 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* PREFIX/share/few/KIND of the running program. */
-static bool installed(char path[RECIPE_PATH], const char *kind) {
-  char here[RECIPE_PATH];
-  ssize_t n = readlink("/proc/self/exe", here, sizeof here - 1);
-  if (n < 0) return false;
-  here[n] = '\0';
-  char *slash = strrchr(here, '/');
-  if (!slash) return false;
-  *slash = '\0';
-  return snprintf(path, RECIPE_PATH, "%s/../share/few/%s", here, kind) < RECIPE_PATH;
+/* Where things that come with few are, after the current folder: below the program in a build,
+ * beside its folder where it is installed. */
+static const char *const shares[] = {"share/few", "../share/few"};
+enum { N_SHARES = sizeof shares / sizeof *shares };
+
+/* Place i of KIND (recipes, models), with a slash at its end; false past the last. */
+static bool place(char path[RECIPE_PATH], const char *kind, int i) {
+  char program[RECIPE_PATH];
+  if (i == 0) return snprintf(path, RECIPE_PATH, "%s/", kind) < RECIPE_PATH;
+  ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+  while (n > 0 && program[n - 1] != '/') n--;
+  return n > 0 && i <= N_SHARES &&
+         snprintf(path, RECIPE_PATH, "%.*s%s/%s/", (int)n, program, shares[i - 1], kind) <
+             RECIPE_PATH;
+}
+
+/* The first of the places that has the file; false if none does. */
+static bool find(char path[RECIPE_PATH], const char *kind, const char *name, const char *end) {
+  struct stat s;
+  for (int i = 0; place(path, kind, i); i++) {
+    size_t n = strlen(path);
+    if (snprintf(path + n, RECIPE_PATH - n, "%s%s", name, end) < (int)(RECIPE_PATH - n) &&
+        !stat(path, &s))
+      return true;
+  }
+  return false;
 }
 
 const char *cli_find_recipe(char path[RECIPE_PATH], const char *word) {
   struct stat s;
-  char folder[RECIPE_PATH], here[RECIPE_PATH];
-  snprintf(here, sizeof here, "recipes/%s.ini", word);
-  if (strchr(word, '/') || !stat(word, &s) || !stat(here, &s) || !installed(folder, "recipes"))
-    return word;
-  int length = snprintf(path, RECIPE_PATH, "%.4000s/%.60s.ini", folder, word);
-  return length < RECIPE_PATH && !stat(path, &s) ? path : word;
+  return strchr(word, '/') || !stat(word, &s) || !find(path, "recipes", word, ".ini") ? word : path;
 }
 
 const char *cli_find_features(char spec[RECIPE_PATH], const char *word) {
-  struct stat s;
-  char folder[RECIPE_PATH], path[RECIPE_PATH];
-  snprintf(path, sizeof path, "models/%.60s-features.safetensors", word);
-  if (!word || strpbrk(word, "=/") || !stat(path, &s) || !installed(folder, "models")) return word;
-  snprintf(path, sizeof path, "%.3900s/%.60s-features.safetensors", folder, word);
-  int length = snprintf(spec, RECIPE_PATH, "%.60s=%.4000s", word, path);
-  return length < RECIPE_PATH && !stat(path, &s) ? spec : word;
+  char path[RECIPE_PATH];
+  if (!word || strpbrk(word, "=/") || !find(path, "models", word, "-features.safetensors"))
+    return word;
+  return snprintf(spec, RECIPE_PATH, "%s=%s", word, path) < RECIPE_PATH ? spec : word;
 }
 
 /* ---- the list ---- */
@@ -71,28 +79,43 @@ static int by_name(const void *a, const void *b) {
   return strcmp(((const struct recipe_row *)a)->name, ((const struct recipe_row *)b)->name);
 }
 
+static bool is_listed(const char *name) {
+  for (int i = 0; i < n_rows; i++)
+    if (!strcmp(rows[i].name, name)) return true;
+  return false;
+}
+
 static void read_folder(const char *folder) {
   DIR *dir = opendir(folder);
-  char path[RECIPE_PATH];
+  char path[RECIPE_PATH], name[sizeof rows->name];
   for (struct dirent *e; dir && n_rows < MOST && (e = readdir(dir));) {
     size_t n = strlen(e->d_name);
-    if (n < 5 || n > 60 || strcmp(e->d_name + n - 4, ".ini") != 0) continue;
+    if (n < 5 || n >= sizeof name || strcmp(e->d_name + n - 4, ".ini") != 0) continue;
+    snprintf(name, sizeof name, "%.*s", (int)n - 4, e->d_name);
+    if (is_listed(name))
+      continue; /* by an earlier folder, whose recipe it is that the name finds */
+    if (snprintf(path, sizeof path, "%s%s", folder, e->d_name) >= (int)sizeof path) continue;
     struct recipe_row *r = &rows[n_rows++];
-    snprintf(r->name, sizeof r->name, "%.*s", (int)n - 4, e->d_name);
-    snprintf(path, sizeof path, "%.4000s/%.60s", folder, e->d_name);
+    memcpy(r->name, name, sizeof name);
     read_help(path, r->help, sizeof r->help);
   }
   if (dir) closedir(dir);
-  qsort(rows, (size_t)n_rows, sizeof *rows, by_name);
 }
 
 int cli_recipe_count(void) {
   char folder[RECIPE_PATH];
   if (n_rows >= 0) return n_rows;
   n_rows = 0;
-  read_folder("recipes");
-  if (!n_rows && installed(folder, "recipes")) read_folder(folder);
+  for (int i = 0; place(folder, "recipes", i); i++) read_folder(folder);
+  qsort(rows, (size_t)n_rows, sizeof *rows, by_name);
   return n_rows;
+}
+
+void cli_recipe_places(char *out, size_t size) {
+  char folder[RECIPE_PATH];
+  size_t n = 0;
+  for (int i = 0; place(folder, "recipes", i) && n < size; i++)
+    n += (size_t)snprintf(out + n, size - n, "%s%s", i ? ", " : "", folder);
 }
 
 const struct recipe_row *cli_recipe(int i) { return &rows[i]; }

@@ -110,8 +110,11 @@ static few_status find_recipe(few_ctx *ctx, struct few_recipe *out, const char *
     snprintf(path, sizeof path, "%s%s%s", places[i].before, name, places[i].after);
     if (few__path_exists(path) && !few__path_is_dir(path)) return few__recipe_read(ctx, out, path);
   }
-  return few__fail(ctx, FEW_E_IO, "there is no recipe %s, nor recipes/%s.ini: name an INI file",
-                   name, name);
+  const char *end = strrchr(name, '.');
+  const bool is_file = (end && !strcmp(end, ".ini")) || strchr(name, '/');
+  return few__fail(
+      ctx, FEW_E_IO, "there is no recipe %s%s%s%s: name an INI file, or one of `few list recipes`",
+      name, is_file ? "" : ", nor recipes/", is_file ? "" : name, is_file ? "" : ".ini");
 }
 
 /* As named, or else beside the folder of the recipe: recipes that come with few name models that

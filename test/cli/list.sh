@@ -21,3 +21,11 @@ echo "exit $?"
 "$few" list sampler 2>&1 | head -1
 "$few" list smaplers 2>&1
 echo "exit $?"
+# Recipes and models that come with few are found from any folder; where there are none, few says where it looked.
+"$few" list recipes | grep -q "^  toy-scd  " || exit 9
+"$few" train toy-scd --run run --quiet steps=1 tangent_warmup=0 preview_every=0 || exit 9
+mkdir -p bin recipes && cp "$few" bin/few
+bin/few list recipes | sed "s|$PWD|.|g" | tr -s '\n ' ' ' && echo
+printf '# Of my own. More.\n' >recipes/mine.ini && printf '# In place of another.\n' >recipes/toy-scd.ini
+"$few" list recipes | grep -E '^  (mine|toy-scd) ' | tr -s ' '
+for name in nope nope.ini recipes/nope.ini; do "$few" train $name --run r 2>&1; done; true
