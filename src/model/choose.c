@@ -274,11 +274,26 @@ few_status few__sample_evals(const few_model *m, const struct few_sample_opts *o
   return FEW_OK;
 }
 
-/* What runs without an error and draws poor pictures. */
-static void warn(const few_model *m, const struct few_sample_choice *c) {
+bool few__model_has_field(const few_model *m) {
   const struct few_sampler *own;
-  if (few__sampler_find(m->ctx, &own, m->sampler)) return;
-  if (c->sampler->order > 0 && own->order == 0 && m->spec.span == FEW_SPAN_NONE)
+  if (m->direction != FEW_BOTH_WAYS || few__sampler_find(m->ctx, &own, m->sampler)) return false;
+  return own->order > 0 || m->spec.span == FEW_SPAN_ANGLE || m->spec.span == FEW_SPAN_HALVINGS;
+}
+
+few_status few__model_needs_field(const few_model *m, const char *what) {
+  if (few__model_has_field(m)) return FEW_OK;
+  return few__fail(
+      m->ctx, FEW_E_INVALID,
+      "%s follows the flow from noise to pictures, and this model (%s) has learned the "
+      "jumps of %s alone: take its teacher",
+      what, m->objective, m->sampler);
+}
+
+/* What runs without an error and draws poor pictures. */
+static void warn(const few_model *m, const struct few_sample_opts *o,
+                 const struct few_sample_choice *c) {
+  const bool field = few__model_has_field(m);
+  if (c->sampler->order > 0 && !field && strcmp(c->sampler->name, m->sampler) != 0)
     few__log(m->ctx, FEW_LOG_WARN,
              "%s solves for the flow, and this model (%s) has learned the jumps of %s alone: "
              "pictures will be poor",
@@ -288,13 +303,19 @@ static void warn(const few_model *m, const struct few_sample_choice *c) {
              "this model (%s) has learned its own %d step%s, and is asked for %d: pictures will "
              "be poor",
              m->objective, m->n_times, m->n_times == 1 ? "" : "s", c->times.steps);
+  if (o->guidance != 1 && !m->spec.guidance && !field)
+    few__log(m->ctx, FEW_LOG_WARN,
+             "guidance %g extrapolates the jumps of this model (%s), which was trained without: "
+             "pictures will be poor. Train a student that takes the strength as an input "
+             "(guidance_max = %g in its recipe), or guide its teacher",
+             o->guidance, m->objective, o->guidance > 1 ? ceil(o->guidance) : 2);
 }
 
 few_status few_sample_plan(few_model *m, const struct few_sample_opts *opts, const char **sampler,
                            int *steps) {
   struct few_sample_choice c;
   FEW_TRY(few__sample_choose(m, opts, false, &c));
-  warn(m, &c);
+  warn(m, opts, &c);
   if (sampler) *sampler = c.sampler->name;
   if (steps) *steps = c.times.steps;
   few__sample_choice_free(m, &c);

@@ -130,6 +130,10 @@ few_status few__sample_choose(const few_model *m, const struct few_sample_opts *
                               struct few_sample_choice *out);
 void few__sample_choice_free(const few_model *m, struct few_sample_choice *c);
 
+/* Is F the field of a flow at every time? Not that of a student that knows jumps alone. */
+bool few__model_has_field(const few_model *m);
+/* FEW_E_INVALID if not, with what was asked for: "a fitted schedule". */
+few_status few__model_needs_field(const few_model *m, const char *what);
 /* Evaluations of the network that few_sample takes for a picture. */
 few_status few__sample_evals(const few_model *m, const struct few_sample_opts *o, int *out);
 

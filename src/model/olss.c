@@ -187,6 +187,7 @@ few_status few_olss(few_model *m, const struct few_olss_opts *opts, const char *
   double *t = NULL;
   few_status st;
   FEW_TRY(check(m, opts, n));
+  FEW_TRY(few__model_needs_field(m, "a fitted schedule"));
   FEW_GOTO(FEW_NEW(m->ctx, &t, opts->full + 1));
   FEW_GOTO(FEW_NEW(m->ctx, &r.x, (opts->full + 1) * r.n));
   FEW_GOTO(FEW_NEW(m->ctx, &r.F, opts->full * r.n));

@@ -50,6 +50,7 @@ few_status few_model_straightness(few_model *m, const struct few_sample_opts *op
   o.schedule = "flow";
   o.n_times = o.n_settings = 0;
   if (!o.steps) o.steps = 64;
+  FEW_TRY(few__model_needs_field(m, "straightness"));
   FEW_TRY(few_sample_plan(m, &o, NULL, NULL));
   FEW_GOTO(FEW_NEW(m->ctx, &pictures, o.n * dims));
   FEW_GOTO(FEW_NEW(m->ctx, &s.first, o.n * dims));
