@@ -107,6 +107,16 @@ FEW_MUST_USE few_status few_data_write(const few_data *data, const char *path, i
 FEW_MUST_USE few_status few_data_write_spread(const few_data *data, const char *path, int64_t first,
                                               int64_t n, int64_t columns);
 
+/* The same of one coordinate, or channel k = 0 .. c - 1. */
+struct few_data_moments {
+  double mean, std;
+};
+struct few_data_moments few_data_moments_of(const few_data *data, int k);
+/* How many times less than all values the values of a coordinate or channel spread that spreads
+ * least; those that are constant do not count. */
+double few_data_unevenness(const few_data *data);
+#define FEW_DATA_UNEVEN 4.0 /* more than this: one scale for all hides a coordinate or channel */
+
 /* x = (raw - mean) * scale, where raw is what few_data_get gives. */
 struct few_data_scale {
   double mean, scale;
@@ -116,6 +126,10 @@ struct few_data_scale {
 /* The scale that gives the whole set mean 0 and standard deviation sigma (a constant set keeps
  * scale 1). */
 struct few_data_scale few_data_scale_to(const few_data *data, double sigma);
+
+/* The same for each coordinate or channel by itself, scales[c]; one that is constant takes the
+ * largest scale of the others. */
+void few_data_scales_to(const few_data *data, double sigma, struct few_data_scale *scales);
 
 /* The item at place `position` = 0, 1, 2 ... of the endless shuffled stream over n items. Each
  * epoch of n places holds every item once. No state: a resumed run sees the same order.
@@ -128,10 +142,12 @@ struct few_data_stream {
   bool shuffle;  /* false: place p holds item p mod n */
   bool flip;     /* mirror images left to right with probability 1/2, drawn from (seed, position) */
   struct few_data_scale scale;
+  const struct few_data_scale *scales; /* [c] of each coordinate or channel, in place of `scale`;
+                                          NULL: none. Borrowed */
 };
-#define FEW_DATA_STREAM_VERSION 1
+#define FEW_DATA_STREAM_VERSION 2
 #define FEW_DATA_STREAM_INIT \
-  { FEW_DATA_STREAM_VERSION, 0, true, false, FEW_DATA_SCALE_NONE }
+  { FEW_DATA_STREAM_VERSION, 0, true, false, FEW_DATA_SCALE_NONE, NULL }
 
 /* Fill x[count][h][w][c] and labels[count] (may be NULL) with places first_position ... of the
  * stream. Row i depends on (data, stream, first_position + i) alone. FEW_E_INVALID, with nothing

@@ -150,26 +150,58 @@ few_status few__data_read_bytes(few_data *d, const char *path, uint8_t **out, si
   return FEW_OK;
 }
 
-static void image_stats(few_data *d) {
-  int64_t hist[256] = {0}, total = d->n * few_data_item_size(d), sum = 0;
-  for (int64_t i = 0; i < total; i++) hist[d->pixels[i]]++;
-  for (int v = 0; v < 256; v++) sum += v * hist[v];
+/* Of a histogram of bytes. */
+static struct few_data_moments byte_moments(const int64_t hist[256]) {
+  int64_t total = 0, sum = 0;
+  for (int v = 0; v < 256; v++) total += hist[v], sum += v * hist[v];
   double mean = (double)sum / (double)total, var = 0;
   for (int v = 0; v < 256; v++) var += (double)hist[v] * (v - mean) * (v - mean);
-  d->mean = mean / 127.5 - 1;
-  d->std = sqrt(var / (double)total) / 127.5;
+  return (struct few_data_moments){mean / 127.5 - 1, sqrt(var / (double)total) / 127.5};
+}
+
+static void image_stats(few_data *d) {
+  int64_t hist[FEW_DATA_MAX_CHANNELS][256] = {{0}}, all[256] = {0};
+  const int64_t total = d->n * few_data_item_size(d);
+  for (int64_t i = 0; i < total; i += d->c)
+    for (int c = 0; c < d->c; c++) hist[c][d->pixels[i + c]]++;
+  for (int c = 0; c < d->c; c++) {
+    d->each[c] = byte_moments(hist[c]);
+    for (int v = 0; v < 256; v++) all[v] += hist[c][v];
+  }
+  const struct few_data_moments m = byte_moments(all);
+  d->mean = m.mean;
+  d->std = m.std;
+}
+
+/* The mean and deviation of every step-th value from `from` on. */
+static struct few_data_moments float_moments(const float *x, int64_t n, int step) {
+  double sum = 0, var = 0;
+  for (int64_t i = 0; i < n; i++) sum += x[i * step];
+  const double mean = sum / (double)n;
+  for (int64_t i = 0; i < n; i++) {
+    const double y = x[i * step] - mean;
+    var += y * y;
+  }
+  return (struct few_data_moments){mean, sqrt(var / (double)n)};
 }
 
 static void point_stats(few_data *d) {
-  int64_t total = d->n * few_data_item_size(d);
-  double sum = 0, var = 0;
-  for (int64_t i = 0; i < total; i++) sum += d->points[i];
-  d->mean = sum / (double)total;
-  for (int64_t i = 0; i < total; i++) {
-    double x = d->points[i] - d->mean;
-    var += x * x;
-  }
-  d->std = sqrt(var / (double)total);
+  const struct few_data_moments m = float_moments(d->points, d->n * d->c, 1);
+  d->mean = m.mean;
+  d->std = m.std;
+  for (int c = 0; c < d->c; c++) d->each[c] = float_moments(d->points + c, d->n, d->c);
+}
+
+struct few_data_moments few_data_moments_of(const few_data *d, int k) {
+  assert(k >= 0 && k < d->c);
+  return d->each[k];
+}
+
+double few_data_unevenness(const few_data *d) {
+  double least = 0;
+  for (int c = 0; c < d->c; c++)
+    if (d->each[c].std > 0 && (least == 0 || d->each[c].std < least)) least = d->each[c].std;
+  return least > 0 ? d->std / least : 1;
 }
 
 static uint64_t content_hash(const few_data *d) {
@@ -200,6 +232,7 @@ static few_status finish(few_data *d, const struct few_data_opts *o) {
   FEW_TRY(few__data_check_classes(d, o));
   assert(d->h > 0 && d->w > 0 && d->c > 0 && (d->n_classes > 0) == (d->labels != NULL));
   assert(d->kind == FEW_DATA_IMAGES ? d->pixels != NULL : d->points != NULL);
+  FEW_TRY(FEW_NEW(d->ctx, &d->each, d->c));
   d->hash = content_hash(d);
   if (d->kind == FEW_DATA_IMAGES)
     image_stats(d);
@@ -288,6 +321,7 @@ void few_data_free(few_data *d) {
   for (int i = 0; d->class_name && i < d->n_classes; i++) few__free(ctx, d->class_name[i]);
   few__free(ctx, d->class_name);
   few__text_free(ctx, &d->note);
+  few__free(ctx, d->each);
   few__free(ctx, d->labels);
   few__free(ctx, d->points);
   few__free(ctx, d->pixels);

@@ -40,6 +40,7 @@ struct few_data {
   struct few_text note; /* few_data_note */
   uint64_t hash;
   double mean, std;
+  struct few_data_moments *each; /* [c] */
 };
 
 #define READER(symbol, name, usage, help) \

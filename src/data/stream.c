@@ -12,6 +12,17 @@ struct few_data_scale few_data_scale_to(const few_data *d, double sigma) {
   return (struct few_data_scale){d->mean, d->std > 0 ? sigma / d->std : 1};
 }
 
+void few_data_scales_to(const few_data *d, double sigma, struct few_data_scale *scales) {
+  double largest = 0;
+  for (int c = 0; c < d->c; c++) {
+    const struct few_data_moments m = d->each[c];
+    scales[c] = (struct few_data_scale){m.mean, m.std > 0 ? sigma / m.std : 0};
+    if (scales[c].scale > largest) largest = scales[c].scale;
+  }
+  for (int c = 0; c < d->c; c++)
+    if (scales[c].scale == 0) scales[c].scale = largest > 0 ? largest : 1;
+}
+
 int64_t few_data_batch_index(int64_t n, uint64_t seed, int64_t position) {
   assert(n >= 1 && position >= 0 && position < places);
   return few__rng_permute(seed, (uint64_t)(position / n), position % n, n);
@@ -29,25 +40,30 @@ static void make_table(const struct few_data_scale *s, float table[256]) {
   for (int v = 0; v < 256; v++) table[v] = (float)((v / 127.5 - 1 - s->mean) * s->scale);
 }
 
-static void image_row(const few_data *d, int64_t index, bool flip, const float table[256],
+/* table[c] is that of channel c. */
+static void image_row(const few_data *d, int64_t index, bool flip, float (*table)[256],
                       float *out) {
-  int H = d->h, W = d->w, C = d->c;
+  const int H = d->h, W = d->w, C = d->c;
   const uint8_t *p = d->pixels + index * few_data_item_size(d);
-  if (!flip) {
-    for (int64_t i = 0; i < few_data_item_size(d); i++) out[i] = table[p[i]];
+  if (!flip && C == 1) {
+    for (int64_t i = 0; i < few_data_item_size(d); i++) out[i] = table[0][p[i]];
     return;
   }
   for (int y = 0; y < H; y++)
     for (int x = 0; x < W; x++) {
-      const uint8_t *from = p + ((int64_t)y * W + (W - 1 - x)) * C;
-      for (int c = 0; c < C; c++) *out++ = table[from[c]];
+      const uint8_t *from = p + ((int64_t)y * W + (flip ? W - 1 - x : x)) * C;
+      for (int c = 0; c < C; c++) *out++ = table[c][from[c]];
     }
 }
 
-static void point_row(const few_data *d, int64_t index, const struct few_data_scale *s,
-                      float *out) {
+/* Coordinate c by scale[c * step]: step 0 is one scale for all. */
+static void point_row(const few_data *d, int64_t index, const struct few_data_scale *scale,
+                      int step, float *out) {
   const float *p = d->points + index * d->c;
-  for (int c = 0; c < d->c; c++) out[c] = (float)((p[c] - s->mean) * s->scale);
+  for (int c = 0; c < d->c; c++) {
+    const struct few_data_scale *s = scale + c * step;
+    out[c] = (float)((p[c] - s->mean) * s->scale);
+  }
 }
 
 few_status few_data_get(const few_data *d, int64_t index, float *out) {
@@ -56,11 +72,11 @@ few_status few_data_get(const few_data *d, int64_t index, float *out) {
                      d->spec, (long long)d->n - 1, (long long)index);
   struct few_data_scale raw = FEW_DATA_SCALE_NONE;
   if (d->kind == FEW_DATA_POINTS) {
-    point_row(d, index, &raw, out);
+    point_row(d, index, &raw, 0, out);
     return FEW_OK;
   }
-  float table[256];
-  make_table(&raw, table);
+  float table[FEW_DATA_MAX_CHANNELS][256];
+  for (int c = 0; c < d->c; c++) make_table(&raw, table[c]);
   image_row(d, index, false, table, out);
   return FEW_OK;
 }
@@ -74,8 +90,11 @@ few_status few_data_fill(const few_data *d, const struct few_data_stream *stream
     return few__fail(d->ctx, FEW_E_INVALID,
                      "%s: places %lld + %lld of the stream are outside 0..2^40 - 1", d->spec,
                      (long long)first_position, (long long)count);
-  float table[256];
-  make_table(&stream->scale, table);
+  const struct few_data_scale *scale = stream->scales ? stream->scales : &stream->scale;
+  const int step = stream->scales ? 1 : 0;
+  float table[FEW_DATA_MAX_CHANNELS][256];
+  for (int c = 0; c < d->c && d->kind == FEW_DATA_IMAGES; c++)
+    make_table(scale + c * step, table[c]);
   for (int64_t i = 0; i < count; i++) {
     int64_t at = first_position + i;
     int64_t index = stream->shuffle ? few_data_batch_index(d->n, stream->seed, at) : at % d->n;
@@ -83,7 +102,7 @@ few_status few_data_fill(const few_data *d, const struct few_data_stream *stream
     if (d->kind == FEW_DATA_IMAGES)
       image_row(d, index, stream->flip && flips(stream->seed, at), table, row);
     else
-      point_row(d, index, &stream->scale, row);
+      point_row(d, index, scale, step, row);
     if (labels) labels[i] = few_data_label(d, index);
   }
   return FEW_OK;

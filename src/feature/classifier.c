@@ -40,11 +40,13 @@ few_status few__classifier_open(struct few_feature_net *net, const char *path) {
 void few__classifier_prepare(const struct few_feature_net *net, int64_t h, int64_t w, int64_t c,
                              const uint8_t *picture, float *x) {
   const few_model *m = net->model;
-  const double a = m->data_scale / m->spec.sigma_data;
-  const float scale = (float)(a / 127.5), shift = (float)(-a * (1 + m->data_mean));
-  for (int64_t i = 0; i < h * w; i++)
-    for (int64_t k = 0; k < net->c; k++)
+  for (int64_t k = 0; k < net->c; k++) {
+    const struct few_data_scale s = few__model_scale(m, k);
+    const double a = s.scale / m->spec.sigma_data;
+    const float scale = (float)(a / 127.5), shift = (float)(-a * (1 + s.mean));
+    for (int64_t i = 0; i < h * w; i++)
       x[i * net->c + k] = scale * (float)picture[i * c + (c == net->c ? k : 0)] + shift;
+  }
 }
 
 void few__classifier_build(struct few_feature_net *net, few_node x, few_node out[3]) {

@@ -71,8 +71,7 @@ static few_status check_autoguide(const few_model *m, const struct few_sample_op
         "give one of the same pictures, classes and inputs",
         (long long)b->h, (long long)b->w, (long long)b->c, (long long)b->classes,
         b->guidance ? ", a guidance input" : "");
-  if (a->sigma_data != b->sigma_data || m->data_mean != w->data_mean ||
-      m->data_scale != w->data_scale)
+  if (a->sigma_data != b->sigma_data || !few__model_same_scale(m, w))
     return few__fail(m->ctx, FEW_E_INVALID,
                      "the model that guides was trained on data of another scale: give one trained "
                      "on the same data");

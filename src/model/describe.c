@@ -11,7 +11,14 @@
 #include "io/json.h"
 #include "model.h"
 
-enum { VERSION = 1, DESCRIPTION_MAX = 16 << 20, SIDE_MAX = 1 << 20, CLASSES_MAX = 1 << 20 };
+/* A file has the lowest version that can say what is in it. */
+enum {
+  VERSION = 2,
+  SHORT_NAME = 63,
+  DESCRIPTION_MAX = 16 << 20,
+  SIDE_MAX = 1 << 20,
+  CLASSES_MAX = 1 << 20
+};
 enum { SPAN_STEPS_MAX = 1 << 20 };
 #define OTHER_FILE "the file was made by something else"
 
@@ -31,17 +38,37 @@ static few_status net_options(const few_model *m, json_t **out) {
   return *out ? FEW_OK : few__fail(m->ctx, FEW_E_MEMORY, "out of memory for options");
 }
 
+/* Version 2 came with lists of means and scales and with long names of classes. */
+static int version_of(const few_model *m) {
+  for (int64_t i = 0; m->class_names && i < m->spec.classes; i++)
+    if (m->class_names[i] && strlen(m->class_names[i]) > SHORT_NAME) return 2;
+  return m->scales ? 2 : 1;
+}
+
+/* The mean or the scale: a number, or one for each coordinate or channel. */
+static json_t *scale_part(const few_model *m, bool scale) {
+  if (!m->scales) return json_real(scale ? m->data_scale : m->data_mean);
+  json_t *list = json_array();
+  int failed = !list;
+  for (int64_t k = 0; !failed && k < m->spec.c; k++)
+    failed = json_array_append_new(list, json_real(scale ? m->scales[k].scale : m->scales[k].mean));
+  if (!failed) return list;
+  json_decref(list);
+  return NULL;
+}
+
 static json_t *data_part(const few_model *m) {
   const struct few_net_spec *s = &m->spec;
   json_t *data = s->points
                      ? json_pack("{s:s, s:I}", "kind", "points", "d", (json_int_t)s->c)
                      : json_pack("{s:s, s:I, s:I, s:I}", "kind", "image", "h", (json_int_t)s->h,
                                  "w", (json_int_t)s->w, "c", (json_int_t)s->c);
-  json_t *more = json_pack("{s:f, s:f, s:f, s:I}", "mean", m->data_mean, "scale", m->data_scale,
-                           "sigma_data", s->sigma_data, "classes", (json_int_t)s->classes);
+  json_t *more =
+      json_pack("{s:o, s:o, s:f, s:I}", "mean", scale_part(m, false), "scale", scale_part(m, true),
+                "sigma_data", s->sigma_data, "classes", (json_int_t)s->classes);
   json_t *names = m->class_names && s->classes ? json_array() : NULL;
   for (int64_t i = 0; names && i < s->classes; i++)
-    json_array_append_new(names, json_string(m->class_names[i]));
+    json_array_append_new(names, json_string(m->class_names[i] ? m->class_names[i] : ""));
   json_t *counts = m->class_counts && s->classes ? json_array() : NULL;
   for (int64_t i = 0; counts && i < s->classes; i++)
     json_array_append_new(counts, json_integer(m->class_counts[i]));
@@ -87,12 +114,13 @@ few_status few__model_describe(const few_model *m, struct few_text *out) {
       "{s:i, s:{s:s, s:o}, s:s, s:s, s:{s:s}, s:s, s:o*, s:I, s:o, s:{s:b, s:f, s:f}, s:{s:s, "
       "s:I}, "
       "s:s, s:o}", /**/
-      "version", VERSION, "net", "name", m->net->name, "options", options, "process", "trigflow",
-      "predicts", few__predict_name(m->spec.predicts), "objective", "name", m->objective, "sampler",
-      m->sampler, "times", times_part(m), "step", (json_int_t)m->step, "data", data_part(m),
-      "guidance", "input", m->spec.guidance, "min", m->guidance_min, "max", m->guidance_max, "span",
-      "unit", few__span_name(m->spec.span), "steps", (json_int_t)m->spec.span_steps, "direction",
-      few__direction_name(m->direction), "provenance", provenance);
+      "version", version_of(m), "net", "name", m->net->name, "options", options, "process",
+      "trigflow", "predicts", few__predict_name(m->spec.predicts), "objective", "name",
+      m->objective, "sampler", m->sampler, "times", times_part(m), "step", (json_int_t)m->step,
+      "data", data_part(m), "guidance", "input", m->spec.guidance, "min", m->guidance_min, "max",
+      m->guidance_max, "span", "unit", few__span_name(m->spec.span), "steps",
+      (json_int_t)m->spec.span_steps, "direction", few__direction_name(m->direction), "provenance",
+      provenance);
   if (all && m->n_times > 0 &&
       json_array_size(json_object_get(all, "times")) != (size_t)m->n_times) {
     json_decref(all);
@@ -101,9 +129,12 @@ few_status few__model_describe(const few_model *m, struct few_text *out) {
   if (!all)
     return few__fail(m->ctx, FEW_E_INVALID,
                      "a model cannot be described: its names must be UTF-8 and its numbers finite");
+  const size_t before = out->len;
   st = few__json_text(m->ctx, all, out);
   json_decref(all);
-  return st;
+  if (st || out->len - before <= DESCRIPTION_MAX) return st;
+  return few__fail(m->ctx, FEW_E_INVALID,
+                   "a model cannot be described in 16 MiB: shorten the names of its classes");
 }
 
 /* ---- reading ---- */
@@ -121,7 +152,7 @@ static few_status bad(struct reading *r, const char *what) {
 static few_status read_version(struct reading *r) {
   int64_t version;
   FEW_TRY(few__json_int(r->ctx, r->place, r->all, "version", 1, INT64_MAX, &version));
-  if (version == VERSION) return FEW_OK;
+  if (version <= VERSION) return FEW_OK;
   return few__fail(r->ctx, FEW_E_UNSUPPORTED,
                    "%s: format version %" PRId64 ", this program knows %d: use a newer few",
                    r->place, version, VERSION);
@@ -233,6 +264,34 @@ static few_status read_word(struct reading *r, const json_t *object, const char 
   return FEW_OK;
 }
 
+/* Lists of as many numbers as there are coordinates or channels. */
+static few_status read_scales(struct reading *r, few_model *m) {
+  json_t *list[2];
+  FEW_TRY(few__json_array(r->ctx, r->place, r->data, "mean", &list[0]));
+  FEW_TRY(few__json_array(r->ctx, r->place, r->data, "scale", &list[1]));
+  for (int i = 0; i < 2; i++)
+    if (json_array_size(list[i]) != (size_t)m->spec.c)
+      return bad(r, "`mean` and `scale` have not one number for each coordinate or channel");
+  FEW_TRY(FEW_NEW(r->ctx, &m->scales, m->spec.c));
+  m->data_mean = m->data_scale = NAN;
+  for (int64_t k = 0; k < m->spec.c; k++) {
+    const json_t *mean = json_array_get(list[0], (size_t)k);
+    const json_t *scale = json_array_get(list[1], (size_t)k);
+    m->scales[k] = (struct few_data_scale){json_number_value(mean), json_number_value(scale)};
+    if (!json_is_number(mean) || !json_is_number(scale))
+      return bad(r, "one of `mean` or `scale` is no number");
+    if (!(m->scales[k].scale > 0)) return bad(r, "one of `scale` is not above 0");
+  }
+  return FEW_OK;
+}
+
+static few_status read_scale(struct reading *r, few_model *m) {
+  if (json_is_array(json_object_get(r->data, "scale"))) return read_scales(r, m);
+  FEW_TRY(few__json_real(r->ctx, r->place, r->data, "mean", &m->data_mean));
+  FEW_TRY(few__json_real(r->ctx, r->place, r->data, "scale", &m->data_scale));
+  return m->data_scale > 0 ? FEW_OK : bad(r, "`scale` is not above 0");
+}
+
 static few_status read_class_names(struct reading *r, few_model *m) {
   json_t *names;
   if (!json_object_get(r->data, "class_names")) return FEW_OK;
@@ -242,9 +301,10 @@ static few_status read_class_names(struct reading *r, few_model *m) {
   FEW_TRY(FEW_NEW(r->ctx, &m->class_names, m->spec.classes));
   for (int64_t i = 0; i < m->spec.classes; i++) {
     const char *name = json_string_value(json_array_get(names, (size_t)i));
-    if (!name || strlen(name) >= FEW_MAX_CLASS_NAME)
-      return bad(r, "one of `class_names` is no text of at most 63 bytes");
-    snprintf(m->class_names[i], FEW_MAX_CLASS_NAME, "%s", name);
+    if (!name) return bad(r, "one of `class_names` is no text");
+    m->class_names[i] = *name ? few__strdup(r->ctx, name) : NULL;
+    if (*name && !m->class_names[i])
+      return few__fail(r->ctx, FEW_E_MEMORY, "%s: out of memory", r->place);
   }
   return FEW_OK;
 }
@@ -322,9 +382,7 @@ static few_status read_rest(struct reading *r, few_model *m) {
   if (json_object_get(r->all, "sampler")) FEW_TRY(read_word(r, r->all, "sampler", m->sampler));
   if (json_object_get(r->all, "step"))
     FEW_TRY(few__json_int(r->ctx, r->place, r->all, "step", 0, INT64_MAX, &m->step));
-  FEW_TRY(few__json_real(r->ctx, r->place, r->data, "mean", &m->data_mean));
-  FEW_TRY(few__json_real(r->ctx, r->place, r->data, "scale", &m->data_scale));
-  if (!(m->data_scale > 0)) return bad(r, "`scale` is not above 0");
+  FEW_TRY(read_scale(r, m));
   FEW_TRY(read_class_names(r, m));
   FEW_TRY(read_class_counts(r, m));
   FEW_TRY(read_guidance(r, m));

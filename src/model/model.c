@@ -120,8 +120,10 @@ void few_model_free(few_model *m) {
   few__params_free(ctx, &m->params);
   few__free(ctx, m->net_opts);
   few__free(ctx, m->values);
+  for (int64_t i = 0; m->class_names && i < m->spec.classes; i++) few__free(ctx, m->class_names[i]);
   few__free(ctx, m->class_names);
   few__free(ctx, m->class_counts);
+  few__free(ctx, m->scales);
   few__free(ctx, m->provenance);
   few__free(ctx, m->times);
   few__free(ctx, m);
@@ -243,7 +245,7 @@ few_status few_model_set_times(few_model *m, int n, const double *times) {
 
 const char *few_model_class_name(const few_model *m, int64_t label) {
   if (!m->class_names || label < 0 || label >= m->spec.classes) return NULL;
-  return m->class_names[label][0] ? m->class_names[label] : NULL;
+  return m->class_names[label];
 }
 
 static const char *name_of(const void *m, int64_t label) { return few_model_class_name(m, label); }

@@ -11,7 +11,7 @@
 #include "plan/plan.h"
 #include "sampler/sampler.h"
 
-enum { FEW_MAX_CLASS_NAME = 64, FEW_MAX_COMPONENT_NAME = 32 };
+enum { FEW_MAX_COMPONENT_NAME = 32 };
 
 /* Where a model leads: most know the field of the flow and go both ways, distilled steps go one. */
 enum few_direction { FEW_BOTH_WAYS, FEW_DECODES, FEW_ENCODES, FEW_DIRECTIONS };
@@ -28,7 +28,9 @@ struct few_model {
 
   /* raw picture = x / scale + mean, x with standard deviation sigma_data */
   double data_mean, data_scale;
-  char (*class_names)[FEW_MAX_CLASS_NAME]; /* [spec.classes]; owned, may be NULL */
+  struct few_data_scale *scales; /* [spec.c] in their place, which are then NaN: each coordinate or
+                                    channel has its own; owned, may be NULL */
+  char **class_names;            /* [spec.classes], NULL for one without; all owned, may be NULL */
   int64_t *class_counts; /* [spec.classes] items of the training data, not all 0; owned; NULL: not
                             known */
 
@@ -114,6 +116,13 @@ few_status few__model_knows(const few_model *m, double t);
 void few__model_runner_free(few_model *m);
 /* The least rows of a call that keep every worker, or the device, busy. */
 int64_t few__model_portion(const few_model *m);
+
+/* The scale of value k of a picture or point, and of all of them, [spec.c] for a stream. */
+struct few_data_scale few__model_scale(const few_model *m, int64_t k);
+few_status few__model_scales(const few_model *m, struct few_data_scale **out);
+bool few__model_same_scale(const few_model *a, const few_model *b);
+/* Have the scale of another model. */
+few_status few__model_take_scale(few_model *m, const few_model *from);
 
 /* "none", "angle", "segment", "halvings". */
 const char *few__span_name(enum few_span s);

@@ -141,20 +141,20 @@ static void warn_not_finite(const struct job *j, const float *out) {
 }
 
 /* Between pictures or unit noise outside and the data of deviation sigma_data inside. */
-static double inside(const struct job *j, double x, bool picture) {
-  const few_model *m = j->m;
-  return picture ? (x - m->data_mean) * m->data_scale : x * m->spec.sigma_data;
+static double inside(const struct job *j, int64_t k, double x, bool picture) {
+  const struct few_data_scale s = few__model_scale(j->m, k);
+  return picture ? (x - s.mean) * s.scale : x * j->m->spec.sigma_data;
 }
-static double outside(const struct job *j, double x, bool picture) {
-  const few_model *m = j->m;
-  return picture ? x / m->data_scale + m->data_mean : x / m->spec.sigma_data;
+static double outside(const struct job *j, int64_t k, double x, bool picture) {
+  const struct few_data_scale s = few__model_scale(j->m, k);
+  return picture ? x / s.scale + s.mean : x / j->m->spec.sigma_data;
 }
 
 static void take_start(const struct job *j) {
   const int64_t skip = before(j) * j->dims, from = (j->block - j->o->first) * j->dims;
   for (int64_t k = 0; k < skip; k++) j->x[k] = 0; /* in rows that are dropped */
   for (int64_t k = skip; k < j->rows * j->dims; k++)
-    j->x[k] = (float)inside(j, (double)j->path->start[from + k], j->path->encode);
+    j->x[k] = (float)inside(j, k, (double)j->path->start[from + k], j->path->encode);
 }
 
 /* Rows that are dropped may have any. */
@@ -189,7 +189,7 @@ static few_status run_block(struct job *j, float *out, int32_t *labels) {
     int64_t to = j->block + i - first;
     if (to < 0) continue;
     for (int64_t k = 0; k < j->dims; k++)
-      out[to * j->dims + k] = (float)outside(j, (double)j->x[i * j->dims + k], !j->path->encode);
+      out[to * j->dims + k] = (float)outside(j, k, (double)j->x[i * j->dims + k], !j->path->encode);
     if (labels) labels[to] = j->label[i];
   }
   return FEW_OK;

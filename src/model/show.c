@@ -58,6 +58,16 @@ static void add_options(struct showing *s) {
   few__text_add(s->ctx, s->out, "\n");
 }
 
+static void add_scales(struct showing *s) {
+  enum { SHOWN = 4 };
+  const int64_t c = s->m->spec.c;
+  few__text_add(s->ctx, s->out, "; mean and scale of each");
+  for (int64_t k = 0; k < c && k < SHOWN; k++)
+    few__text_add(s->ctx, s->out, "%s %g %g", k ? "," : "", s->m->scales[k].mean,
+                  s->m->scales[k].scale);
+  if (c > SHOWN) few__text_add(s->ctx, s->out, " ... (%lld)", (long long)c);
+}
+
 static void add_spec(struct showing *s) {
   const struct few_net_spec *p = &s->m->spec;
   if (p->points)
@@ -66,8 +76,11 @@ static void add_spec(struct showing *s) {
     few__text_add(s->ctx, s->out, "data        pictures, %lld x %lld x %lld", (long long)p->h,
                   (long long)p->w, (long long)p->c);
   if (p->classes) few__text_add(s->ctx, s->out, ", %lld classes", (long long)p->classes);
-  few__text_add(s->ctx, s->out, "; mean %g, scale %g, sigma_data %g\n", s->m->data_mean,
-                s->m->data_scale, p->sigma_data);
+  if (s->m->scales)
+    add_scales(s);
+  else
+    few__text_add(s->ctx, s->out, "; mean %g, scale %g", s->m->data_mean, s->m->data_scale);
+  few__text_add(s->ctx, s->out, ", sigma_data %g\n", p->sigma_data);
 }
 
 static void add_times(struct showing *s) {

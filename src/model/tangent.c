@@ -16,12 +16,13 @@ struct study {
   few_plan *plan;
   void *arena;
   const void **slots;
-  int64_t R, d;     /* rows of a replay, numbers of a row */
-  float *in[INS];   /* [R][d] x, v, cs_v, of unit variance; [R] the others */
-  float *out[OUTS]; /* [R][d] */
-  int32_t *label;   /* [R] */
-  double *row;      /* ROWS_OF arrays of one row, [d] each */
-  double weighted;  /* sum of squares of cos(t) df/dt in the running bin */
+  int64_t R, d;                  /* rows of a replay, numbers of a row */
+  float *in[INS];                /* [R][d] x, v, cs_v, of unit variance; [R] the others */
+  float *out[OUTS];              /* [R][d] */
+  int32_t *label;                /* [R] */
+  struct few_data_scale *scales; /* [c] to unit variance */
+  double *row;                   /* ROWS_OF arrays of one row, [d] each */
+  double weighted;               /* sum of squares of cos(t) df/dt in the running bin */
   double started;
 };
 
@@ -78,6 +79,7 @@ static void free_study(struct study *s) {
   for (int i = 0; i < INS; i++) few__free(ctx, s->in[i]);
   for (int i = 0; i < OUTS; i++) few__free(ctx, s->out[i]);
   few__free(ctx, s->label);
+  few__free(ctx, s->scales);
   few__free(ctx, s->row);
 }
 
@@ -90,10 +92,9 @@ static double time_of(const struct few_tangent_bin *b, int64_t k) {
 /* x, t and what the tangents are taken along, of rows first .. first + R - 1 of a bin. Those beyond
  * its last are computed like the last and not looked at. */
 static few_status fill(struct study *s, const struct few_tangent_bin *b, int bin, int64_t first) {
-  const few_model *m = s->m;
   struct few_data_stream stream = FEW_DATA_STREAM_INIT;
   stream.seed = s->o->seed;
-  stream.scale = (struct few_data_scale){m->data_mean, m->data_scale / m->spec.sigma_data};
+  stream.scales = s->scales;
   FEW_TRY(few_data_fill(s->o->data, &stream, bin * b->rows + first, s->R, s->in[IN_X], s->label));
   for (int64_t i = 0; i < s->R; i++) {
     const int64_t k = first + i < b->rows ? first + i : b->rows - 1;
@@ -210,6 +211,8 @@ few_status few_model_tangent(few_model *m, const struct few_tangent_opts *opts,
   FEW_TRY(check(m, opts));
   FEW_GOTO(make_plan(&s));
   FEW_GOTO(make_room(&s));
+  FEW_GOTO(few__model_scales(m, &s.scales));
+  for (int64_t k = 0; k < m->spec.c; k++) s.scales[k].scale /= m->spec.sigma_data;
   for (int i = 0; i < FEW_TANGENT_BINS; i++) {
     out[i] = (struct few_tangent_bin){.from = i * width, .to = (i + 1) * width, .rows = opts->rows};
     FEW_GOTO(run_bin(&s, &out[i], i));

@@ -136,7 +136,8 @@ static few_status load(struct few_pairs *p) {
 static void scale(struct few_pairs *p) {
   const few_model *m = p->recipe->teacher;
   for (int64_t i = 0; i < p->n * p->dims; i++)
-    p->x[i] = (float)(((double)p->x[i] - m->data_mean) * m->data_scale);
+    p->x[i] =
+        (float)(((double)p->x[i] - few__model_scale(m, i).mean) * few__model_scale(m, i).scale);
 }
 
 static struct few_sample_opts options_of(const struct few_run_recipe *r) {

@@ -32,6 +32,9 @@ static const struct few_option options[] = {
     FEW_OPT_BOOL(keys, labels, "yes", "use the labels of the data; no: unconditional"),
     FEW_OPT_BOOL(keys, flip, "no", "mirror pictures at random"),
     FEW_OPT_REAL(keys, sigma_data, "0.5", 1e-3, 1e3, "data are scaled to this deviation"),
+    FEW_OPT_CHOICE(keys, data_scale, "auto", "auto|one|each",
+                   "one scale for all, or one for each coordinate or channel; auto: each where "
+                   "they spread very differently"),
     FEW_OPT_REAL(keys, label_dropout, "0", 0, 1, "chance of training a row without its label"),
     FEW_OPT_INT(keys, steps, "1000", 1, 1e9, "optimizer steps"),
     FEW_OPT_INT(keys, batch, "64", 1, 1e6, "rows of a step"),
@@ -327,9 +330,7 @@ static few_status fit_start(few_ctx *ctx, const struct few_run_recipe *r) {
                      (long long)a->h, (long long)a->w, (long long)a->c, r->keys.data,
                      (long long)b->h, (long long)b->w, (long long)b->c);
   const few_model *t = r->teacher;
-  if (a->sigma_data == b->sigma_data &&
-      (!t || (s->data_mean == t->data_mean && s->data_scale == t->data_scale)))
-    return FEW_OK;
+  if (a->sigma_data == b->sigma_data && (!t || few__model_same_scale(s, t))) return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID,
                    "init = %s: it was trained on data of another mean or deviation than %s: give "
                    "init = teacher",

@@ -12,11 +12,14 @@
 #include "optim/lr.h"
 #include "optim/optim.h"
 
+enum { FEW_SCALE_AUTO, FEW_SCALE_ONE, FEW_SCALE_EACH };
+
 struct few_train_keys { /* the trainer's own keys; see options[] in recipe.c */
   char data[1024], teacher[1024], net[32], objective[96], optimizer[32], balance[32], prediction[8];
   int64_t data_limit, data_classes;
   double data_holdout;
   int data_on_error;
+  int data_scale; /* FEW_SCALE_... */
   bool flip, labels;
   int64_t size, channels_in;
   double sigma_data, label_dropout;

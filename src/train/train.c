@@ -20,6 +20,7 @@
 #include "preview.h"
 #include "saving.h"
 #include "tally.h"
+#include "units.h"
 #include "update.h"
 
 struct training {
@@ -74,6 +75,7 @@ static void fill(void *user, const struct few_rows *rows) {
     stream.seed = seed_of(k, rows->phase);
     stream.flip = k->flip;
     stream.scale = (struct few_data_scale){t->model->data_mean, t->model->data_scale};
+    stream.scales = t->model->scales;
     st = few_data_fill(t->recipe.data, &stream, position, rows->rows, rows->x, rows->label);
     const int32_t *map = t->recipe.label_map;
     for (int64_t i = 0; map && i < rows->rows; i++) rows->label[i] = map[rows->label[i]];
@@ -97,9 +99,19 @@ static few_status describe_classes(struct training *t) {
   for (int64_t i = 0; i < n; i++) {
     const char *name = r->teacher ? few_model_class_name(r->teacher, i) : NULL;
     if (!name && !r->label_map) name = few_data_class_name(r->data, (int)i);
-    if (name) snprintf(m->class_names[i], sizeof m->class_names[i], "%s", name);
+    m->class_names[i] = name ? few__strdup(m->ctx, name) : NULL;
+    if (name && !m->class_names[i])
+      return few__fail(m->ctx, FEW_E_MEMORY, "out of memory for the names of classes");
   }
   return FEW_OK;
+}
+
+/* What no file can say is refused before the first step, not at the first checkpoint. */
+static few_status check_description(const few_model *m) {
+  struct few_text text = {0};
+  const few_status st = few__model_describe(m, &text);
+  few__text_free(m->ctx, &text);
+  return st;
 }
 
 static few_status make_model(struct training *t) {
@@ -108,19 +120,14 @@ static few_status make_model(struct training *t) {
       few__model_create(t->ctx, &t->model, r->net, r->net_opts, &r->spec, (uint64_t)r->keys.seed));
   few_model *m = t->model;
   const few_model *units = r->teacher ? r->teacher : r->start;
-  if (units) {
-    m->data_mean = units->data_mean;
-    m->data_scale = units->data_scale;
-  } else {
-    struct few_data_scale s = few_data_scale_to(r->data, r->spec.sigma_data);
-    m->data_mean = s.mean;
-    m->data_scale = s.scale;
-  }
+  FEW_TRY(units ? few__model_take_scale(m, units) : few__units_of_data(m, r));
+  if (units) few__units_check(m, r);
   snprintf(m->objective, sizeof m->objective, "%s", r->objective[0].def->name);
   FEW_TRY(few__run_use(r, 0, m));
   m->guidance_min = r->guidance_min;
   m->guidance_max = r->guidance_max;
-  return describe_classes(t);
+  FEW_TRY(describe_classes(t));
+  return check_description(m);
 }
 
 /* Values of a network that begins as another wherever names and shapes agree, and how many tensors

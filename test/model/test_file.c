@@ -27,7 +27,11 @@ static void put_names(few_model *m) {
   few_status st = FEW_NEW(m->ctx, &m->class_names, m->spec.classes);
   assert_ok(m->ctx, st);
   for (int64_t i = 0; i < m->spec.classes; i++)
-    if (i != 1) snprintf(m->class_names[i], FEW_MAX_CLASS_NAME, "kind \"%d\" \303\251", (int)i);
+    if (i != 1) {
+      char name[40];
+      snprintf(name, sizeof name, "kind \"%d\" \303\251", (int)i);
+      m->class_names[i] = few__strdup(m->ctx, name);
+    }
   st = FEW_NEW(m->ctx, &m->class_counts, m->spec.classes);
   assert_ok(m->ctx, st);
   for (int64_t i = 0; i < m->spec.classes; i++) m->class_counts[i] = i * INT32_MAX / 4;
@@ -92,6 +96,36 @@ static void test_round_trip(void **state) {
     assert_null(back);
     assert_int_equal(strncmp(few_error(s.ctx), "mine: ", 6), 0);
     few__free(s.ctx, bytes);
+    few_model_free(m);
+  }
+  scratch_free(&s);
+}
+
+/* What needs version 2 has it, comes back to the bit, and nothing else has it. */
+static void test_version_2(void **state) {
+  (void)state;
+  struct scratch s = scratch_new();
+  for (int which = 0; which < 4; which++) {
+    const bool scales = which & 1, longer = which & 2;
+    few_model *m = test_model_new(s.ctx, TEST_UNET), *back;
+    put_names(m);
+    few__free(s.ctx, m->class_names[2]);
+    m->class_names[2] = few__alloc(s.ctx, 300);
+    memset(m->class_names[2], 'x', 299);
+    m->class_names[2][longer ? 299 : 63] = '\0';
+    if (scales) {
+      assert_ok(s.ctx, few__model_scales(m, &m->scales));
+      for (int64_t k = 0; k < m->spec.c; k++) m->scales[k].scale += 1e-9 * (double)k;
+      m->data_mean = m->data_scale = NAN;
+    }
+    const char *text = few_model_metadata(m);
+    assert_non_null(strstr(text, which ? "\"version\":2" : "\"version\":1"));
+    assert_ok(s.ctx, few_model_save(m, s.path));
+    assert_ok(s.ctx, few_model_load(s.ctx, &back, s.path));
+    assert_true(few__model_same_scale(m, back) && !m->scales == !back->scales);
+    assert_string_equal(few_model_class_name(back, 2), m->class_names[2]);
+    assert_string_equal(few_model_metadata(back), text);
+    few_model_free(back);
     few_model_free(m);
   }
   scratch_free(&s);
@@ -212,7 +246,7 @@ static char *replaced(const char *text, const char *find, const char *put) {
 static void test_wrong_descriptions(void **state) {
   (void)state;
   static const struct edit edits[] = {
-      {"\"version\":1", "\"version\":2", FEW_E_UNSUPPORTED, "newer"},
+      {"\"version\":1", "\"version\":3", FEW_E_UNSUPPORTED, "newer"},
       {"\"version\":1", "\"version\":\"1\"", FEW_E_FORMAT, "version"},
       {"\"unet\"", "\"u-net\"", FEW_E_UNSUPPORTED, "u-net"},
       {"\"blocks\"", "\"bloks\"", FEW_E_FORMAT, "blocks"},
@@ -237,6 +271,8 @@ static void test_wrong_descriptions(void **state) {
       {"\"sigma_data\":0.5", "\"sigma_data\":0.0", FEW_E_FORMAT, "sigma_data"},
       {"\"sigma_data\":0.5", "\"sigma_data\":null", FEW_E_FORMAT, "sigma_data"},
       {"\"scale\":", "\"scale\":-", FEW_E_FORMAT, "scale"},
+      {"\"scale\":", "\"scale\":[1],\"scales\":", FEW_E_FORMAT, "mean"},
+      {"\"mean\":", "\"mean\":[0],\"means\":", FEW_E_FORMAT, "mean"},
       {"\"diffusion\"", "\"diffusion-diffusion-diffusion-diffusion\"", FEW_E_FORMAT, "31"},
       {"\"predicts\":\"F\"", "\"predicts\":\"noise\"", FEW_E_UNSUPPORTED, "noise"},
       {"\"predicts\":\"F\"", "\"predicts\":\"both\"", FEW_E_FORMAT, "another shape"},
@@ -396,10 +432,15 @@ static void test_create_refuses(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_round_trip),         cmocka_unit_test(test_info),
-      cmocka_unit_test(test_every_truncation),   cmocka_unit_test(test_every_bit_of_the_header),
-      cmocka_unit_test(test_wrong_descriptions), cmocka_unit_test(test_absurd_sizes),
-      cmocka_unit_test(test_wrong_tensors),      cmocka_unit_test(test_halves),
+      cmocka_unit_test(test_round_trip),
+      cmocka_unit_test(test_version_2),
+      cmocka_unit_test(test_info),
+      cmocka_unit_test(test_every_truncation),
+      cmocka_unit_test(test_every_bit_of_the_header),
+      cmocka_unit_test(test_wrong_descriptions),
+      cmocka_unit_test(test_absurd_sizes),
+      cmocka_unit_test(test_wrong_tensors),
+      cmocka_unit_test(test_halves),
       cmocka_unit_test(test_create_refuses),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

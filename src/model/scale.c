@@ -1,0 +1,39 @@
+/* scale.c - how raw values become what a network sees, and back: x = (raw - mean) * scale.
+ *
+ * One mean and one scale serve pictures, whose channels are alike, and points whose coordinates
+ * are. Where they are not, coordinates that spread little would vanish beside one that spreads
+ * much: each then has its own (data.c says when), and the pair of the whole is NaN, so that nobody
+ * uses it.
+ */
+#include <math.h>
+
+#include "model.h"
+
+struct few_data_scale few__model_scale(const few_model *m, int64_t k) {
+  return m->scales ? m->scales[k % m->spec.c]
+                   : (struct few_data_scale){m->data_mean, m->data_scale};
+}
+
+few_status few__model_scales(const few_model *m, struct few_data_scale **out) {
+  struct few_data_scale *all; /* *out may be m->scales */
+  FEW_TRY(FEW_NEW(m->ctx, &all, m->spec.c));
+  for (int64_t k = 0; k < m->spec.c; k++) all[k] = few__model_scale(m, k);
+  *out = all;
+  return FEW_OK;
+}
+
+bool few__model_same_scale(const few_model *a, const few_model *b) {
+  if (a->spec.c != b->spec.c) return false;
+  for (int64_t k = 0; k < a->spec.c; k++) {
+    const struct few_data_scale x = few__model_scale(a, k), y = few__model_scale(b, k);
+    if (x.mean != y.mean || x.scale != y.scale) return false;
+  }
+  return true;
+}
+
+few_status few__model_take_scale(few_model *m, const few_model *from) {
+  assert(m->spec.c == from->spec.c && !m->scales);
+  m->data_mean = from->data_mean;
+  m->data_scale = from->data_scale;
+  return from->scales ? few__model_scales(from, &m->scales) : FEW_OK;
+}
