@@ -102,8 +102,8 @@ int32_t few_data_label(const few_data *data, int64_t index);
  * picture of their density. */
 FEW_MUST_USE few_status few_data_write(const few_data *data, const char *path, int64_t first,
                                        int64_t n, int64_t columns);
-/* The same, where fewer than all items of a set with classes are written, in an order of which
- * every beginning has all classes in proportion. */
+/* The same, but of a set with classes n items of all classes in proportion, in the set's order:
+ * from first = 0 on those that a limit of n leaves. */
 FEW_MUST_USE few_status few_data_write_spread(const few_data *data, const char *path, int64_t first,
                                               int64_t n, int64_t columns);
 

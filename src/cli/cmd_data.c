@@ -18,7 +18,8 @@ static const struct opt options[] = {
     OPT_CHOICE(S, split, "split", "train", "train|test", "which part"),
     OPT_TEXT(S, out, "out", "FILE", NULL,
              "write items: .png a grid (points: their density), .npy an array and labels"),
-    OPT_INT(S, n, "n", "N", "64", 1, 1e9, "how many items --out takes, of all classes in turn"),
+    OPT_INT(S, n, "n", "N", "64", 1, 1e9,
+            "how many items --out takes, of all classes in proportion"),
     OPT_INT(S, first, "first", "I", "0", 0, 1e12, "the first of them"),
     OPT_INT(S, columns, "columns", "C", "0", 0, 10000, "of the grid; 0: as square as may be"),
     OPT_INT(S, limit, "limit", "N", "0", 0, 1e12,
@@ -42,7 +43,7 @@ static const char text[] =
     "\n"
     "  few data fashion-mnist --out fashion.png\n"
     "  few data folder:photos --size 64 --skip-errors\n"
-    "  few data folder:photos --size 64 --holdout 0.1 --split test --n 1000000 --out held-out.npy\n"
+    "  few data folder:photos --size 64 --holdout 0.1 --split test --n 100000 --out held.npy\n"
     "  few data toy:moons --n 4096 --out moons.png\n"
     "  few data idx:train-images-idx3-ubyte.gz,train-labels-idx1-ubyte.gz\n";
 

@@ -1,5 +1,7 @@
 /* write.c - items of a set as files to look at: a grid of pictures, a density of points,
  * or an array. */
+#include <stdlib.h>
+
 #include "io/npy.h"
 #include "io/png.h"
 #include "numbers.h"
@@ -81,7 +83,12 @@ static few_status copy_items(const few_data *d, const int64_t *item, int64_t n, 
   return FEW_OK;
 }
 
-/* Some of a set with classes: of all of them. */
+static int by_item(const void *a, const void *b) {
+  const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+  return (x > y) - (x < y);
+}
+
+/* Some of a set with classes: of all of them. The first n are those of a limit of n. */
 static few_status write_spread(const few_data *d, const char *path, int64_t first, int64_t n,
                                int64_t columns) {
   few_data part = *d;
@@ -92,6 +99,7 @@ static few_status write_spread(const few_data *d, const char *path, int64_t firs
   part.labels = NULL;
   FEW_GOTO(FEW_NEW(d->ctx, &order, d->n));
   FEW_GOTO(few__data_spread(d->ctx, d->labels, d->n, d->n_classes, order));
+  qsort(order + first, (size_t)n, sizeof *order, by_item);
   FEW_GOTO(copy_items(d, order + first, n, &part));
   FEW_GOTO(write(&part, path, 0, n, columns));
 out:
