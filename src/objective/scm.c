@@ -3,7 +3,7 @@
  *
  *   f(x, t) = cos(t) x - sin(t) sigma_d F(x/sigma_d, t)
  *   g = -cos^2(t) (sigma_d F^- - v) - r cos(t) sin(t) (x_t + sigma_d dF^-/dt)
- *   g <- g / (|g| + c)
+ *   g <- g / (|g| + c),   or g <- cos(t) clip(g / cos(t), -1, 1), which clips df/dt
  *   L = e^{w(t)}/D |F - F^- - g|^2 - w(t)
  *
  * F^- is F with the gradient stopped: in the graph the same node, so the network is evaluated once
@@ -56,20 +56,21 @@ few_node few__scm_tangent(struct few_loss *l, const struct few_scm_opts *o,
   return few_sub(g, first, few_mul(g, l->scalar[0], few_add(g, few_mul(g, as, d->x), dF)));
 }
 
-static few_node limited(struct few_loss *l, const struct few_scm_opts *o, few_node g_raw) {
+/* Clipping is of df/dt itself, elementwise to [-1, 1]; g = a df/dt, a >= 0. */
+static few_node limited(struct few_loss *l, const struct few_scm_opts *o, few_node a,
+                        few_node g_raw) {
   few_graph *g = l->g;
   few_node norm = few_sqrt(g, few__loss_row_sum(l, few_square(g, g_raw)));
   few__loss_log(l, "tangent", norm);
   if (o->tangent == 0) return few_mul(g, g_raw, few_recip(g, few_affine(g, norm, 1, o->tangent_c)));
-  if (o->tangent == 1)
-    return few_max(g, few_min(g, g_raw, few_fill(g, 1, FEW_SCALAR)), few_fill(g, -1, FEW_SCALAR));
+  if (o->tangent == 1) return few_max(g, few_min(g, g_raw, a), few_neg(g, a));
   return g_raw;
 }
 
 void few__scm_add(struct few_loss *l, const struct few_scm_opts *o, const struct few_trig_draw *d,
                   few_node F, few_node tangent) {
   few_graph *g = l->g;
-  few_node g_t = limited(l, o, few_stop(g, tangent));
+  few_node g_t = limited(l, o, few__scm_factor(l, o, d), few_stop(g, tangent));
   few_node residual = few_sub(g, few_sub(g, F, few_stop(g, F)), few_stop(g, g_t));
   few__loss_add(l, "scm", few__loss_weighted(l, residual, d->t, o->adaptive, "mse"), 1);
 }

@@ -36,6 +36,7 @@ struct setting {
   struct few_params head;
   struct few_loss loss;
   double *cot; /* [ROWS][DIM] for the input "cot" */
+  double far;  /* factor of the data */
 };
 
 static const struct few_net_spec spec = {
@@ -56,6 +57,7 @@ static void replay(struct setting *s, int n, const few_node *out, double **value
     for (const char *c = slot->name; *c; c++) seed = seed * 31 + (unsigned char)*c;
     for (int64_t k = 0; k < count; k++)
       v[k] = sin((double)(seed % 1000) + 2.7 * (double)k) * 0.6; /* any fixed numbers */
+    for (int64_t k = 0; k < count && !strcmp(slot->name, "x"); k++) v[k] *= s->far;
     if (!strcmp(slot->name, "warm")) v[0] = warm;
     if (!strcmp(slot->name, "cot")) memcpy(v, s->cot, sizeof(double) * ROWS * DIM);
     slots[i] = v;
@@ -104,6 +106,7 @@ static void check_objective(const char *name, const char *const settings[][2]) {
   const struct few_option *at = few__option_find(def->options, "p_mean");
   const void *scm = opts + at->offset - offsetof(struct few_scm_opts, p_mean);
   const struct few_scm_opts *o = scm;
+  s.far = o->tangent == 1 ? 8 : 1; /* so that there is something to clip */
   struct few_nn head = {.g = g, .params = &s.head, .prefix = "head:"};
   struct few_loss *l = &s.loss;
   *l = (struct few_loss){.g = g,
@@ -154,6 +157,7 @@ static void check_objective(const char *name, const char *const settings[][2]) {
 
   /* g row by row from the equations. */
   double loss = 0, g_all[ROWS * DIM];
+  int clipped = 0;
   for (int r = 0; r < ROWS; r++) {
     double jvp[DIM], *gr = g_all + r * DIM, norm = 0;
     for (int k = 0; k < DIM; k++)
@@ -165,12 +169,17 @@ static void check_objective(const char *name, const char *const settings[][2]) {
     assert_close(a[7][r], sqrt(norm), 1e-8 * (1 + sqrt(norm))); /* h^2 and eps/h */
     for (int k = 0; k < DIM; k++) {
       if (o->tangent == 0) gr[k] /= sqrt(norm) + o->tangent_c;
-      if (o->tangent == 1) gr[k] = fmax(-1, fmin(1, gr[k]));
+      if (o->tangent == 1) { /* of df/dt, which g is times a(t) */
+        const double factor = o->prior_weight ? cos(a[1][r]) : sigma * sin(a[1][r]);
+        clipped += fabs(gr[k]) < 1 && fabs(gr[k] / factor) > 1;
+        gr[k] = factor * fmax(-1, fmin(1, gr[k] / factor));
+      }
       loss += gr[k] * gr[k] / (DIM * ROWS);
       gr[k] *= -2.0 / (DIM * ROWS);
     }
   }
   assert_close(a[0][0], loss, 1e-8);
+  if (o->tangent == 1) assert_true(clipped > 0); /* though a df/dt is small */
   s.cot = g_all;
   double **b = rooms(&s, first + 2 * n, out);
   replay(&s, first + 2 * n, out, b);
@@ -190,7 +199,13 @@ static void test_sct(void **state) {
   (void)state;
   check_objective("sct", (const char *const[][2]){{"adaptive", "no"}, {NULL, NULL}});
   check_objective("sct",
-                  (const char *const[][2]){{"adaptive", "no"}, {"tangent", "clip"}, {NULL, NULL}});
+                  (const char *const[][2]){
+                      {"adaptive", "no"}, {"tangent", "clip"}, {"p_mean", "0.5"}, {NULL, NULL}});
+  check_objective("sct", (const char *const[][2]){{"adaptive", "no"},
+                                                  {"tangent", "clip"},
+                                                  {"prior_weight", "no"},
+                                                  {"p_mean", "0.5"},
+                                                  {NULL, NULL}});
   check_objective("sct",
                   (const char *const[][2]){{"adaptive", "no"}, {"tangent", "raw"}, {NULL, NULL}});
   check_objective(
