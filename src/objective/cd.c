@@ -31,6 +31,13 @@ static const struct few_option options[] = {
     FEW_GUIDANCE_OPTIONS("1"),
     FEW_OPT_END};
 
+static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
+  FEW_UNUSED(fit);
+  few__discrete_warn(ctx, "cd", "points", (double)((const struct cd_opts *)opts)->points,
+                     FEW_NEAR_POINTS);
+  return FEW_OK;
+}
+
 static double target_decay(const void *opts, const struct few_clock *at) {
   FEW_UNUSED(at);
   return ((const struct cd_opts *)opts)->target_decay;
@@ -92,5 +99,6 @@ const struct few_objective_def few__objective_cd = {
     .target_decay = target_decay,
     .sampler = "consistency",
     .guides = true,
+    .check = check,
     .build = build,
 };

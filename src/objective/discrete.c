@@ -5,6 +5,14 @@
 
 #include "base/rng.h"
 
+void few__discrete_warn(few_ctx *ctx, const char *name, const char *what, double n, double most) {
+  if (n > most)
+    few__log(ctx, FEW_LOG_WARN,
+             "%s: %s = %g brings two times so near that single precision leaves few digits of "
+             "their difference: give at most %g",
+             name, what, n, most);
+}
+
 /* ---- coordinates ---- */
 
 few_node few__path_coordinate(const struct few_loss *l, int path, few_node sigma) {

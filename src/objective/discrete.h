@@ -86,4 +86,14 @@ void few__discrete_add(struct few_loss *l, const struct few_distance_opts *o,
 few_node few__discrete_f(struct few_loss *l, enum few_role who, const struct few_trig_draw *at,
                          few_node guidance);
 
+/* ---- How near two times may be ----
+ * The loss looks at the difference of two values of f, and what it is made of is rounded to 24
+ * bits. Of a small mlp's gradient, f32 against f64 (ect, times 1/n apart; ict, n points): 7e-5 at n
+ * = 256 and 2e-5 at 1281, 1e-3 at 8192 and at 100,000, 9e-3 at 65,536 of ect; it grows as a student
+ * comes to agree with itself. */
+#define FEW_NEAR_SHARES 8192  /* 1/n of c apart */
+#define FEW_NEAR_POINTS 32768 /* n points of a grid */
+/* Warn where n, which is `what`, is more than `most`. */
+void few__discrete_warn(few_ctx *ctx, const char *name, const char *what, double n, double most);
+
 #endif

@@ -26,6 +26,13 @@ static const struct few_option options[] = {
     FEW_SCM_OPTIONS(struct dscm_opts), FEW_GRID_OPTIONS(struct dscm_opts),
     FEW_GUIDANCE_OPTIONS("1"), FEW_OPT_END};
 
+static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
+  FEW_UNUSED(fit);
+  few__discrete_warn(ctx, "dscm", "points", (double)((const struct dscm_opts *)opts)->points,
+                     FEW_NEAR_POINTS);
+  return FEW_OK;
+}
+
 static void schedule(const void *opts, const struct few_clock *at, double *scalar) {
   few__scm_schedule(&((const struct dscm_opts *)opts)->scm, at, scalar);
 }
@@ -79,6 +86,7 @@ const struct few_objective_def few__objective_dscm = {
     .starts_as_teacher = true,
     .sampler = "consistency",
     .guides = true,
+    .check = check,
     .n_scalars = 1,
     .warms_up = true,
     .schedule = schedule,

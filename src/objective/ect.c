@@ -27,9 +27,11 @@ struct ect_opts {
 static const struct few_option options[] = {
     FEW_OPT_REAL(struct ect_opts, p_mean, "-1.1", -20, 20, "mean of ln(sigma_d tan t)"),
     FEW_OPT_REAL(struct ect_opts, p_std, "2", 0.01, 20, "its standard deviation"),
-    FEW_OPT_REAL(struct ect_opts, q, "2", 1.001, 1e6,
-                 "a stage brings the two times nearer by it; 4 for ImageNet-64"),
-    FEW_OPT_INT(struct ect_opts, doublings, "8", 1, 100, "stages, equally long"),
+    FEW_OPT_REAL(
+        struct ect_opts, q, "2", 1.001, 1e6,
+        "a stage brings the two times nearer by it; 4 for ImageNet-64, with doublings = 4"),
+    FEW_OPT_INT(struct ect_opts, doublings, "8", 1, 100,
+                "stages, equally long; q^doublings = 256 at the end"),
     FEW_OPT_REAL(struct ect_opts, k, "8", 0, 1e3, "n = 1 + k sigmoid(-b sigma): wider steps"),
     FEW_OPT_REAL(struct ect_opts, b, "1", 0, 1e3, "at small sigma"),
     FEW_OPT_CHOICE(struct ect_opts, weight, "gap", "gap|edm",
@@ -37,6 +39,13 @@ static const struct few_option options[] = {
     FEW_METRIC_OPTIONS(struct ect_opts, "huber", "0"),
     FEW_PATH_OPTION(struct ect_opts),
     FEW_OPT_END};
+
+static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
+  const struct ect_opts *o = opts;
+  FEW_UNUSED(fit);
+  few__discrete_warn(ctx, "ect", "q^doublings", pow(o->q, (double)o->doublings), FEW_NEAR_SHARES);
+  return FEW_OK;
+}
 
 /* q^(j+1). */
 static void schedule(const void *opts, const struct few_clock *at, double *scalar) {
@@ -79,6 +88,7 @@ const struct few_objective_def few__objective_ect = {
     .options_size = sizeof(struct ect_opts),
     .starts_as_teacher = true,
     .sampler = "consistency",
+    .check = check,
     .n_scalars = 1,
     .schedule = schedule,
     .build = build,

@@ -32,6 +32,7 @@ static const struct few_option options[] = {
 static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
   const struct ict_opts *o = opts;
   FEW_UNUSED(fit);
+  few__discrete_warn(ctx, "ict", "s1", (double)o->s1, FEW_NEAR_POINTS);
   if (o->s1 >= o->s0) return FEW_OK;
   return few__fail(
       ctx, FEW_E_INVALID,

@@ -313,6 +313,41 @@ static void test_refusals(void **state) {
           "sigma_init = 2.5 and adversarial.sigma_init = ");
 }
 
+/* ---- warnings ---- */
+
+static void keep_warning(void *user, few_log_level level, const char *message) {
+  if (level == FEW_LOG_WARN) snprintf(user, 512, "%s", message);
+}
+
+static void warned(const char *const *settings, const char *says) {
+  struct few_ctx_opts co = FEW_CTX_OPTS_INIT;
+  struct few_run_recipe r;
+  char heard[512] = "";
+  few_ctx *ctx;
+  co.log = keep_warning;
+  co.user = heard;
+  assert_int_equal(few_ctx_create(&ctx, &co), FEW_OK);
+  assert_ok(ctx, open_recipe(ctx, &r, settings));
+  if (says ? !strstr(heard, says) : *heard != 0)
+    fail_msg("`%s` is not about `%s`", heard, says ? says : "nothing");
+  few__run_recipe_close(ctx, &r);
+  few_ctx_free(ctx);
+}
+
+/* Times so near that the difference of f is rounding; a tangent that is still warming up. */
+static void test_warnings(void **state) {
+  (void)state;
+  warned((const char *[]){"objective=ect", "q=4", NULL}, "ect: q^doublings = 65536");
+  warned((const char *[]){"objective=ect", "q=4", "doublings=4", NULL}, NULL);
+  warned((const char *[]){"objective=ect", NULL}, NULL);
+  warned((const char *[]){"objective=ict", "s1=100000", NULL}, "ict: s1 = 100000");
+  warned((const char *[]){"objective=ict", NULL}, NULL);
+  warned((const char *[]){TEACHER, "labels=no", "objective=cd", "points=40000", NULL},
+         "cd: points");
+  warned((const char *[]){TEACHER, "labels=no", "objective=vsd + scd", NULL},
+         "end before scd.tangent_warmup");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_two_added),
                                      cmocka_unit_test(test_guidance),
@@ -322,6 +357,7 @@ int main(void) {
                                      cmocka_unit_test(test_no_strength),
                                      cmocka_unit_test(test_no_field),
                                      cmocka_unit_test(test_dropout),
+                                     cmocka_unit_test(test_warnings),
                                      cmocka_unit_test(test_times),
                                      cmocka_unit_test(test_refusals)};
   return cmocka_run_group_tests(tests, NULL, NULL);
