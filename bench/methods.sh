@@ -10,17 +10,21 @@
 #
 # A run that was stopped goes on; one that is done, and pictures that were measured, stay. What each
 # method is sampled with stands below: steps, and the guidance where it is not 1. The teacher of the
-# students is the one that comes with few. Distances are to the held-out pictures, in the features
-# of few's own classifier. Let nothing else run if the seconds are to mean something.
+# students is the one that comes with few; `teacher` and `student` are the shipped models, the
+# teacher by the solver that serves it best. Distances are to the held-out pictures, in the features
+# of two classifiers: `fashion`, by which recipes were chosen, and `fashion-judge`, by which nothing
+# was. Let nothing else run if the seconds are to mean something.
 set -eu
 
 cd "$(dirname "$0")/.."
 few=build/release/few out=runs/methods n=10000 settings='' only_table='' names=''
 
-# method, where it starts if not at the shipped teacher, steps to measure, guidance, and the schedule
-# of times where it is not the sampler's own
+# method, where it starts if not at the shipped teacher ("shipped": the model comes with few), steps
+# to measure, guidance, and the sampler and the schedule of times where they are not the model's own
 methods() {
   cat <<'TABLE'
+teacher       shipped       12      1 dpm2
+student       shipped       1,2,4   1
 scd           -             1,2,4   1
 sct           -             1,2,4   1
 cd            -             1,2     1
@@ -29,7 +33,7 @@ ict           -             1,2     1
 ect           -             1,2     1
 dscm          -             1,2     1
 direct        -             1       1
-reflow        -             1,4,16  1 flow
+reflow        -             1,4,16  1 -    flow
 progressive   -             1       1
 guided        -             18      3
 guided-steps  guided        2       3
@@ -77,17 +81,22 @@ done
 [ -n "$names" ] || names=$(methods | while read -r name rest; do echo "$name"; done)
 [ -x "$few" ] || fail "there is no $few: make build, or --few PATH"
 
-# measure NAME STEPS GUIDANCE SCHEDULE: pictures and figures of a run's model.
+# measure NAME MODEL STEPS GUIDANCE [SAMPLER|-] [SCHEDULE]: pictures and figures of a model.
 measure() {
-  model=$out/$1/model.safetensors how="--steps $2 --guidance $3${4:+ --schedule $4}"
+  taken=$1-$3 how="--steps $3 --guidance $4"
+  [ "${5:--}" = - ] || how="$how --sampler $5"
+  [ -z "${6:-}" ] || how="$how --schedule $6"
   # shellcheck disable=SC2086 # words
-  [ -e "$out/$1-$2.png" ] ||
-    "$few" sample "$model" $how --n 64 --seed 1 --out "$out/$1-$2.png" --quiet
-  [ -e "$out/$1-$2.json" ] && return
-  # shellcheck disable=SC2086
-  "$few" eval "$model" --ref fashion-mnist:test --features fashion --metrics fd,agreement,pr \
-    $how --n "$n" --json --quiet >"$out/$1-$2.json.part"
-  mv "$out/$1-$2.json.part" "$out/$1-$2.json"
+  [ -e "$out/$taken.png" ] ||
+    "$few" sample "$2" $how --n 64 --seed 1 --out "$out/$taken.png" --quiet
+  for features in fashion fashion-judge; do
+    json=$out/$taken.$features.json
+    [ ! -e "$json" ] || continue
+    # shellcheck disable=SC2086
+    "$few" eval "$2" --ref fashion-mnist:test --features $features --metrics fd,agreement,pr \
+      $how --n "$n" --json --quiet >"$json.part"
+    mv "$json.part" "$json"
+  done
 }
 
 # run NAME: everything of one method.
@@ -95,26 +104,36 @@ run() {
   line=$(methods | grep "^$1 ") || fail "there is no method $1"
   # shellcheck disable=SC2086 # words
   set -- $line
-  [ -e "recipes/fashion-$1.ini" ] || fail "there is no recipes/fashion-$1.ini"
-  given=$settings
-  [ "$2" = - ] || given="$given teacher=$out/$2/model.safetensors"
-  # shellcheck disable=SC2086
-  "$few" train "fashion-$1" --run "$out/$1" $given
-  for steps in $(echo "$3" | tr , ' '); do measure "$1" "$steps" "$4" "${5:-}"; done
+  name=$1 start=$2 steps=$3 model=$out/$1/model.safetensors
+  shift 3
+  if [ "$start" = shipped ]; then
+    model=models/fashion-$name.safetensors
+  else
+    [ -e "recipes/fashion-$name.ini" ] || fail "there is no recipes/fashion-$name.ini"
+    given=$settings
+    [ "$start" = - ] || given="$given teacher=$out/$start/model.safetensors"
+    # shellcheck disable=SC2086
+    "$few" train "fashion-$name" --run "$out/$name" $given
+  fi
+  for k in $(echo "$steps" | tr , ' '); do measure "$name" "$model" "$k" "$@"; done
 }
 
 # One line a measurement, and the seconds that training took by its log.
 table() {
-  echo '| method | steps | evaluations | fd | agreement | precision | recall | training |'
-  echo '|---|---|---|---|---|---|---|---|'
-  for json in "$out"/*.json; do
+  echo '| method | steps | evaluations | fd | fd, judge | agreement | precision | recall | training |'
+  echo '|---|---|---|---|---|---|---|---|---|'
+  for json in "$out"/*.fashion.json; do
     [ -e "$json" ] || continue
-    name=$(basename "$json" .json) steps=${json##*-} run=${name%-*}
-    seconds=$(tail -n 1 "$out/$run/log.jsonl" | jq -r '.seconds // 0')
-    jq -r --arg run "$run" --arg steps "${steps%.json}" --arg seconds "$seconds" '
+    name=$(basename "$json" .fashion.json) judge=${json%.fashion.json}.fashion-judge.json
+    [ -e "$judge" ] || continue
+    run=${name%-*} log=$out/${name%-*}/log.jsonl minutes=-
+    [ ! -e "$log" ] ||
+      minutes=$(tail -n 1 "$log" | jq -r '(.seconds // 0) / 6 | round / 10 | tostring + " min"')
+    jq -rs --arg run "$run" --arg steps "${name##*-}" --arg minutes "$minutes" '
       def value($k): .numbers[] | select(.name == $k) | .value * 1000 | round / 1000 | tostring;
-      "| \($run) | \($steps) | \(.source.sampling.nfe) | \(value("fd")) | \(value("agreement")) | \(value("precision")) | \(value("recall")) | \(($seconds | tonumber) / 60 | . * 10 | round / 10) min |"' \
-      "$json"
+      .[1] as $judge | .[0] |
+      "| \($run) | \($steps) | \(.source.sampling.nfe) | \(value("fd")) | \($judge | value("fd")) | \(value("agreement")) | \(value("precision")) | \(value("recall")) | \($minutes) |"' \
+      "$json" "$judge"
   done
 }
 
