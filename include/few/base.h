@@ -80,7 +80,8 @@ struct few_ctx_opts {
 typedef struct few_ctx few_ctx;
 
 /* Make a context. opts may be NULL: malloc, silence, all processors. FEW_E_INVALID for a version
- * that this library does not know, FEW_E_MEMORY; *out is then NULL. */
+ * that this library does not know, workers below 0, or half an allocator; FEW_E_MEMORY. *out is
+ * then NULL. */
 FEW_MUST_USE few_status few_ctx_create(few_ctx **out, const struct few_ctx_opts *opts);
 void few_ctx_free(few_ctx *ctx); /* NULL is fine */
 

@@ -51,10 +51,12 @@ void few_graph_free(few_graph *g); /* NULL is fine */
 /* FEW_OK, or the first failure while building; its sentence is few_error(ctx). */
 few_status few_graph_status(const few_graph *g);
 int few_graph_size(const few_graph *g);
-struct few_shape few_node_shape(const few_graph *g, few_node n); /* scalar for FEW_NONE */
-const char *few_node_op(const few_graph *g, few_node n);         /* "conv", "silu" ... */
+/* Of FEW_NONE, and of what is no node of this graph: a scalar, and "none". */
+struct few_shape few_node_shape(const few_graph *g, few_node n);
+const char *few_node_op(const few_graph *g, few_node n); /* "conv", "silu" ... */
 
-/* Names of places, for messages and printing: few_scope_push(g, "enc.0") ... few_scope_pop(g). */
+/* Names of places, for messages and printing: few_scope_push(g, "enc.0") ... few_scope_pop(g), to
+ * any depth; a name has at most 159 bytes. A pop without a push fails the graph. */
 void few_scope_push(few_graph *g, const char *fmt, ...) FEW_PRINTF(2, 3);
 void few_scope_pop(few_graph *g);
 

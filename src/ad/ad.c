@@ -35,10 +35,18 @@ static few_status mark_active(few_graph *g, int n_x, const few_node *x, int n_y,
 
 static bool all_valid(few_graph *g, int n, const few_node *x) {
   for (int i = 0; i < n; i++)
-    if (x[i] == FEW_NONE) {
-      few__graph_fail(g, FEW_E_INVALID, "derivative: node %d of the list is missing", i);
+    if (!few__node_is(g, x[i])) {
+      few__graph_fail(g, FEW_E_INVALID, "derivative: node %d of the list is %s", i,
+                      x[i] == FEW_NONE ? "missing" : "none of this graph");
       return false;
     }
+  return true;
+}
+
+/* Tangents may be missing, which means zero. */
+static bool all_valid_or_none(few_graph *g, int n, const few_node *x) {
+  for (int i = 0; i < n; i++)
+    if (x[i] != FEW_NONE && !all_valid(g, 1, &x[i])) return false;
   return true;
 }
 
@@ -76,7 +84,8 @@ few_status few_jvp(few_graph *g, int n_y, const few_node *y, int n_x, const few_
                    const few_node *dx, few_node *dy) {
   few_ctx *ctx = few__graph_ctx(g);
   for (int i = 0; i < n_y; i++) dy[i] = FEW_NONE;
-  if (!all_valid(g, n_y, y) || !all_valid(g, n_x, x)) return few_graph_status(g);
+  if (!all_valid(g, n_y, y) || !all_valid(g, n_x, x) || !all_valid_or_none(g, n_x, dx))
+    return few_graph_status(g);
   int n = few_graph_size(g), last = -1;
   for (int i = 0; i < n_y; i++) last = y[i] > last ? y[i] : last;
   bool *active = NULL;

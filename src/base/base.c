@@ -31,7 +31,8 @@ few_status few_ctx_create(few_ctx **out, const struct few_ctx_opts *opts) {
   struct few_ctx_opts o = FEW_CTX_OPTS_INIT;
   if (opts) o = *opts;
   *out = NULL;
-  if (o.version != FEW_CTX_OPTS_VERSION) return FEW_E_INVALID;
+  if (o.version != FEW_CTX_OPTS_VERSION || o.workers < 0) return FEW_E_INVALID;
+  if (!o.allocator.alloc != !o.allocator.release) return FEW_E_INVALID;
   if (!o.allocator.alloc)
     o.allocator = (struct few_allocator){NULL, default_alloc, default_release};
   few_ctx *ctx = o.allocator.alloc(o.allocator.user, sizeof *ctx);
@@ -109,6 +110,31 @@ few_status few__progress(few_ctx *ctx, const struct few_progress *part) {
   if (!ctx->opts.progress || !ctx->opts.progress(ctx->opts.user, p)) return FEW_OK;
   return few__fail(ctx, FEW_E_CANCELLED, "%s stopped after %lld of %lld", p->what,
                    (long long)p->done, (long long)p->total);
+}
+
+few_status few__opts_check(few_ctx *ctx, const char *type, const void *opts, int version) {
+  int given;
+  if (!opts) return few__fail(ctx, FEW_E_INVALID, "%s: there are none: give some", type);
+  memcpy(&given, opts, sizeof given);
+  if (given == version) return FEW_OK;
+  return few__fail(ctx, FEW_E_INVALID,
+                   "%s of version %d: this library has version %d: start from the _INIT of its own "
+                   "header",
+                   type, given, version);
+}
+
+few_status few__opts_range(few_ctx *ctx, const char *what, double x, double min, double max) {
+  if (x >= min && x <= max) return FEW_OK;
+  return few__fail(ctx, FEW_E_INVALID, "%s %g: give %g to %g", what, x, min, max);
+}
+
+few_status few__opts_texts(few_ctx *ctx, const char *what, int n, const char *const *at) {
+  if (n < 0 || (n && !at))
+    return few__fail(ctx, FEW_E_INVALID, "%d %s%s: give a list of them", n, what,
+                     at ? "" : " and no list");
+  for (int i = 0; i < n; i++)
+    if (!at[i]) return few__fail(ctx, FEW_E_INVALID, "%s: number %d is NULL: give a text", what, i);
+  return FEW_OK;
 }
 
 /* An aligned block is [raw ... | header | 64-aligned user bytes]. */

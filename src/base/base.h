@@ -55,6 +55,14 @@ struct few_progress_frame {
 };
 void few__progress_frame(few_ctx *ctx, const struct few_progress_frame *frame);
 
+/* Options of a public call, which begin with their version: FEW_E_INVALID where there are none, or
+ * of a version that this library does not know. `type` is "few_sample_opts". */
+few_status few__opts_check(few_ctx *ctx, const char *type, const void *opts, int version);
+/* FEW_E_INVALID, naming the option, unless min <= x <= max; NaN is outside. */
+few_status few__opts_range(few_ctx *ctx, const char *what, double x, double min, double max);
+/* The same of a list of n entries, each not NULL: n < 0 or a missing list. */
+few_status few__opts_texts(few_ctx *ctx, const char *what, int n, const char *const *at);
+
 /* What few_ctx_set_backend chose, for backend/ to look at; NULL: nothing. */
 struct few_backend;
 const struct few_backend *few__ctx_backend(const few_ctx *ctx);

@@ -159,8 +159,16 @@ few_status few_check_function(few_graph *g, few_node y, int n_x, const few_node 
   few_status st;
   *result = (struct few_check_result){0};
   FEW_TRY(few_graph_status(g));
-  if (y == FEW_NONE || n_x > MAX_X)
-    return few__fail(ctx, FEW_E_INVALID, "check: no function, or more than %d inputs", MAX_X);
+  FEW_TRY(few__opts_check(ctx, "few_check_opts", opts, FEW_CHECK_OPTS_VERSION));
+  FEW_TRY(few__opts_range(ctx, "check: scale", opts->scale, 0, 1e150));
+  FEW_TRY(few__opts_range(ctx, "check: step", opts->step, 1e-150, 1e150));
+  FEW_TRY(few__opts_range(ctx, "check: inputs", n_x, 0, MAX_X));
+  bool known = few__node_is(g, y) && (!n_x || x);
+  for (int i = 0; known && i < n_x; i++) known = few__node_is(g, x[i]);
+  if (!known)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "check: the function or an input is no node of this graph: give what builders "
+                     "returned");
   FEW_GOTO(FEW_NEW(ctx, &c.x, MAX_X));
   FEW_GOTO(FEW_NEW(ctx, &c.d, MAX_X));
   FEW_GOTO(FEW_NEW(ctx, &c.grad, MAX_X));

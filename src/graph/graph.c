@@ -24,8 +24,12 @@ struct few_graph {
   few_node *table; /* open addressing, a power of two, FEW_NONE where empty */
   int table_size;
   struct slab *slabs;
-  char scope[160];
+  struct few_text scope;  /* "/enc.0/conv": what was pushed, one after the other */
   const char *scope_name; /* interned copy of scope, or NULL if scope changed since */
+  struct {
+    size_t *at;
+    int n, cap;
+  } scopes; /* length of `scope` before each push */
 };
 
 static void *slab_new(few_graph *g, const void *bytes, size_t n) {
@@ -52,6 +56,8 @@ void few_graph_free(few_graph *g) {
     few__free(g->ctx, g->slabs);
     g->slabs = next;
   }
+  few__text_free(g->ctx, &g->scope);
+  few__free(g->ctx, g->scopes.at);
   few__free(g->ctx, g->table);
   few__free(g->ctx, g->nodes.at);
   few__free(g->ctx, g);
@@ -66,32 +72,49 @@ const struct few_node_data *few__node(const few_graph *g, few_node n) {
   return &g->nodes.at[n];
 }
 
+bool few__node_is(const few_graph *g, few_node n) { return n >= 0 && n < g->nodes.n; }
+
 struct few_shape few_node_shape(const few_graph *g, few_node n) {
-  return n == FEW_NONE ? FEW_SCALAR : few__node(g, n)->shape;
+  return few__node_is(g, n) ? few__node(g, n)->shape : FEW_SCALAR;
 }
 
-const char *few_node_op(const few_graph *g, few_node n) { return few__op_def(few__op(g, n))->name; }
+const char *few_node_op(const few_graph *g, few_node n) {
+  return few__node_is(g, n) ? few__op_def(few__op(g, n))->name : "none";
+}
 
 int64_t few_shape_count(struct few_shape s) {
   int64_t n = 1;
-  for (int i = 0; i < s.rank; i++) n *= s.dim[i];
+  for (int i = 0; i < s.rank && i < FEW_MAX_RANK; i++) n *= s.dim[i];
   return n;
 }
 
+bool few__rank_is_valid(struct few_shape s) { return s.rank >= 0 && s.rank <= FEW_MAX_RANK; }
+
 bool few_shape_equal(struct few_shape a, struct few_shape b) {
   if (a.rank != b.rank) return false;
-  for (int i = 0; i < a.rank; i++)
+  for (int i = 0; i < a.rank && i < FEW_MAX_RANK; i++)
     if (a.dim[i] != b.dim[i]) return false;
   return true;
 }
 
 struct few_shape_text few__shape_text(struct few_shape s) {
   struct few_shape_text t;
+  if (!few__rank_is_valid(s)) {
+    snprintf(t.at, sizeof t.at, "[of rank %d]", s.rank);
+    return t;
+  }
   int n = snprintf(t.at, sizeof t.at, "[");
   for (int i = 0; i < s.rank; i++)
     n += snprintf(t.at + n, sizeof t.at - (size_t)n, i ? ",%lld" : "%lld", (long long)s.dim[i]);
   snprintf(t.at + n, sizeof t.at - (size_t)n, "]");
   return t;
+}
+
+/* Where we are, for messages; of a deep nest the innermost scopes. */
+static const char *place(const few_graph *g) {
+  enum { SHOWN = 160 };
+  const char *all = g->scope.at ? g->scope.at : "";
+  return g->scope.len > SHOWN ? all + g->scope.len - SHOWN : all;
 }
 
 few_node few__graph_fail(few_graph *g, few_status st, const char *fmt, ...) {
@@ -101,27 +124,43 @@ few_node few__graph_fail(few_graph *g, few_status st, const char *fmt, ...) {
   va_start(args, fmt);
   few__failv(g->ctx, st, fmt, args);
   va_end(args);
-  if (g->scope[0]) few__fail_in(g->ctx, st, "at %s", g->scope);
+  if (*place(g)) few__fail_in(g->ctx, st, "at %s", place(g));
   return FEW_NONE;
 }
 
-void few_scope_push(few_graph *g, const char *fmt, ...) {
-  size_t n = strlen(g->scope);
-  if (n + 2 < sizeof g->scope) {
-    g->scope[n] = '/';
-    va_list args;
-    va_start(args, fmt);
-    few__vprint(g->scope + n + 1, sizeof g->scope - n - 1, fmt, args);
-    va_end(args);
-  }
-  g->scope_name = NULL;
+static void no_memory(few_graph *g) {
+  few__graph_fail(g, FEW_E_MEMORY, "out of memory while building a graph");
 }
 
-void few_scope_pop(few_graph *g) {
-  char *slash = strrchr(g->scope, '/');
-  assert(slash);
-  *slash = 0;
+void few_scope_push(few_graph *g, const char *fmt, ...) {
+  char name[160];
+  va_list args;
+  va_start(args, fmt);
+  few__vprint(name, sizeof name, fmt, args);
+  va_end(args);
+  const size_t before = g->scope.len;
   g->scope_name = NULL;
+  if (FEW_GROW(g->ctx, &g->scopes, g->scopes.n + 1)) {
+    no_memory(g);
+    return;
+  }
+  g->scopes.at[g->scopes.n++] = before;
+  few__text_add(g->ctx, &g->scope, "/%s", name);
+  if (!g->scope.failed) return;
+  g->scope.failed = false; /* the name is missing in messages, and the graph has failed anyhow */
+  no_memory(g);
+}
+
+/* After a push that failed the pops are one too many: the graph has failed already. */
+void few_scope_pop(few_graph *g) {
+  g->scope_name = NULL;
+  if (!g->scopes.n) {
+    few__graph_fail(g, FEW_E_INVALID,
+                    "few_scope_pop without a few_scope_push: pop each scope once");
+    return;
+  }
+  g->scope.len = g->scopes.at[--g->scopes.n];
+  if (g->scope.at) g->scope.at[g->scope.len] = 0;
 }
 
 /* ---- value numbering ---- */
@@ -178,7 +217,8 @@ static few_status grow_table(few_graph *g) {
 static few_node append(few_graph *g, few_node *slot, const struct few_node_data *proto) {
   if (FEW_GROW(g->ctx, &g->nodes, g->nodes.n + 1)) return FEW_NONE;
   struct few_node_data n = *proto;
-  if (!g->scope_name) g->scope_name = slab_new(g, g->scope, strlen(g->scope) + 1);
+  const char *scope = g->scope.at ? g->scope.at : "";
+  if (!g->scope_name) g->scope_name = slab_new(g, scope, g->scope.len + 1);
   n.scope = g->scope_name;
   if (n.name) n.name = slab_new(g, n.name, strlen(n.name) + 1);
   if (n.values) n.values = slab_new(g, n.values, values_bytes(&n));
@@ -215,20 +255,22 @@ static bool infer_pointwise(few_graph *g, struct few_node_data *n) {
   return true;
 }
 
-static bool valid_shape(few_graph *g, const struct few_node_data *n) {
+bool few__shape_is_valid(struct few_shape s) {
   int64_t total = 1;
-  bool ok = n->shape.rank >= 0 && n->shape.rank <= FEW_MAX_RANK;
-  for (int i = 0; ok && i < n->shape.rank; i++) {
-    ok = n->shape.dim[i] > 0 && total <= INT64_MAX / 16 / n->shape.dim[i];
-    total *= ok ? n->shape.dim[i] : 1;
+  bool ok = few__rank_is_valid(s);
+  for (int i = 0; ok && i < s.rank; i++) {
+    ok = s.dim[i] > 0 && total <= INT64_MAX / 16 / s.dim[i];
+    total *= ok ? s.dim[i] : 1;
   }
+  return ok;
+}
+
+static bool valid_shape(few_graph *g, const struct few_node_data *n) {
+  const bool ok = few__shape_is_valid(n->shape);
   if (!ok)
-    few__graph_fail(
-        g, FEW_E_INVALID,
-        "%s%s%s: impossible shape %s: rank 0..%d, every dim at least 1, fewer than 2^59 "
-        "elements",
-        few__op_def(n->op)->name, n->name ? " " : "", n->name ? n->name : "",
-        few__shape_text(n->shape).at, FEW_MAX_RANK);
+    few__graph_fail(g, FEW_E_INVALID, "%s%s%s: impossible shape %s: " FEW_SHAPE_RULE,
+                    few__op_def(n->op)->name, n->name ? " " : "", n->name ? n->name : "",
+                    few__shape_text(n->shape).at, FEW_MAX_RANK);
   return ok;
 }
 
@@ -240,7 +282,13 @@ static bool valid_operands(few_graph *g, const struct few_node_data *n) {
       few__graph_fail(g, FEW_E_INVALID, "%s: operand %d is missing", def->name, k);
       return false;
     }
-    assert(n->in[k] >= 0 && n->in[k] < g->nodes.n);
+    if (!few__node_is(g, n->in[k])) {
+      few__graph_fail(g, FEW_E_INVALID,
+                      "%s: operand %d is %d, no node of this graph: give what a "
+                      "builder returned for it",
+                      def->name, k, (int)n->in[k]);
+      return false;
+    }
     if (few__node(g, n->in[k])->type != FEW_REAL && n->op != FEW_OP_ONEHOT &&
         n->op != FEW_OP_SLICE) {
       few__graph_fail(g, FEW_E_INVALID,
@@ -251,11 +299,25 @@ static bool valid_operands(few_graph *g, const struct few_node_data *n) {
   return true;
 }
 
+/* What a caller gives beside a shape. */
+static bool valid_source(few_graph *g, const struct few_node_data *n) {
+  const char *lacks = (n->op == FEW_OP_INPUT || n->op == FEW_OP_PARAM) && (!n->name || !*n->name)
+                          ? "a name"
+                      : n->op == FEW_OP_CONST && !n->values ? "values"
+                                                            : NULL;
+  if (lacks) few__graph_fail(g, FEW_E_INVALID, "%s: give it %s", few__op_def(n->op)->name, lacks);
+  const bool random = few__op_def(n->op)->flags & FEW_OP_RANDOM;
+  if (random && n->attr.i[0] >> 16)
+    few__graph_fail(g, FEW_E_INVALID, "%s: purpose %lld: give one below 2^16",
+                    few__op_def(n->op)->name, (long long)n->attr.i[0]);
+  return !g->status;
+}
+
 few_node few__emit(few_graph *g, const struct few_node_data *proto) {
   if (g->status) return FEW_NONE;
   const struct few_op_def *def = few__op_def(proto->op);
   struct few_node_data n = *proto;
-  if (!valid_operands(g, &n)) return FEW_NONE;
+  if (!valid_operands(g, &n) || !valid_source(g, &n)) return FEW_NONE;
   if (def->flags & FEW_OP_POINTWISE ? !infer_pointwise(g, &n) : def->infer && !def->infer(g, &n))
     return FEW_NONE;
   if (!valid_shape(g, &n)) return FEW_NONE;

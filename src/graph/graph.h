@@ -30,6 +30,11 @@ struct few_node_data {
   const double *values; /* CONST; owned by the graph */
 };
 
+bool few__node_is(const few_graph *g, few_node n); /* of this graph */
+bool few__rank_is_valid(struct few_shape s);
+bool few__shape_is_valid(struct few_shape s);
+#define FEW_SHAPE_RULE "rank 0..%d, every dim at least 1, fewer than 2^59 elements"
+
 few_ctx *few__graph_ctx(const few_graph *g);
 /* Valid until the next node is added. */
 const struct few_node_data *few__node(const few_graph *g, few_node n);

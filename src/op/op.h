@@ -52,6 +52,10 @@ const struct few_op_def *few__op_def(few_op op);
 few_node few__op_node(few_graph *g, few_op op, int n, const few_node *in,
                       const struct few_attr *attr);
 
+/* A shape that a caller gives may be asked for: 0 to FEW_MAX_RANK dims, each at least 1, fewer than
+ * 2^59 elements. False, with a failure, otherwise. */
+bool few__op_shape(few_graph *g, const char *op, struct few_shape shape);
+
 /* Reduce x to the shape of a broadcast operand: the transpose of broadcasting. */
 few_node few__unbroadcast(few_graph *g, few_node x, struct few_shape shape);
 /* a + b where FEW_NONE is zero. */

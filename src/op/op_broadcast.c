@@ -3,6 +3,7 @@
 
 few_node few_broadcast(few_graph *g, few_node x, struct few_shape shape) {
   struct few_attr a = {.i = {shape.rank}};
+  if (!few__op_shape(g, "broadcast", shape)) return FEW_NONE;
   for (int k = 0; k < shape.rank; k++) a.i[1 + k] = shape.dim[k];
   return few__op_node(g, FEW_OP_BROADCAST, 1, &x, &a);
 }

@@ -1,6 +1,8 @@
 /* down - halve height and width with a separable filter: i[0] taps f[..] that sum to 1,
  *   y[i,j] = sum_{a,b} f[a] f[b] x[2i + a - (n/2 - 1), 2j + b - (n/2 - 1)],  outside zero.
  * [1,1]/2 is the mean of 2x2. The resample filter of EDM (Karras et al., arXiv 2206.00364). */
+#include <math.h>
+
 #include "op.h"
 
 static few_node resample(few_graph *g, few_op op, few_node x, int n, const double *taps) {
@@ -9,6 +11,8 @@ static few_node resample(few_graph *g, few_op op, few_node x, int n, const doubl
   if (n < 2 || n > FEW_COUNT(a.f) || n % 2)
     return few__graph_fail(g, FEW_E_INVALID, "resample filter: %d taps; 2, 4 or 6", n);
   for (int k = 0; k < n; k++) sum += taps[k];
+  if (!(fabs(sum) > 0) || !isfinite(sum))
+    return few__graph_fail(g, FEW_E_INVALID, "resample filter: taps of sum %g: give others", sum);
   for (int k = 0; k < n; k++) a.f[k] = taps[k] / sum;
   return few__op_node(g, op, 1, &x, &a);
 }

@@ -3,6 +3,8 @@
  * is symmetric: tangent and cotangent are both norm_tangent. */
 #include "norm.h"
 
+#include <math.h>
+
 few_node few_norm(few_graph *g, few_node x, int groups, bool center, double eps) {
   struct few_attr a = few__norm_attr(groups, center, eps);
   return few__op_node(g, FEW_OP_NORM, 1, &x, &a);
@@ -11,6 +13,10 @@ few_node few_norm(few_graph *g, few_node x, int groups, bool center, double eps)
 bool few__norm_check(few_graph *g, struct few_node_data *n) {
   n->shape = few_node_shape(g, n->in[0]);
   int64_t groups = n->attr.i[0];
+  if (!(n->attr.f[0] >= 0) || !isfinite(n->attr.f[0])) {
+    few__graph_fail(g, FEW_E_INVALID, "norm: eps %g: give 0 or more", n->attr.f[0]);
+    return false;
+  }
   bool ok = n->shape.rank >= 2 && groups >= 1 && n->shape.dim[n->shape.rank - 1] % groups == 0;
   for (int k = 1; ok && k < n->n_in; k++)
     ok = few_shape_equal(few_node_shape(g, n->in[k]), n->shape);

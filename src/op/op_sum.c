@@ -4,6 +4,7 @@
 
 few_node few_sum(few_graph *g, few_node x, struct few_shape shape) {
   struct few_attr a = {.i = {shape.rank}};
+  if (!few__op_shape(g, "sum", shape)) return FEW_NONE;
   for (int k = 0; k < shape.rank; k++) a.i[1 + k] = shape.dim[k];
   return few__op_node(g, FEW_OP_SUM, 1, &x, &a);
 }

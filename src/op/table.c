@@ -24,6 +24,13 @@ few_node few__op_node(few_graph *g, few_op op, int n, const few_node *in,
   return few__emit(g, &d);
 }
 
+bool few__op_shape(few_graph *g, const char *op, struct few_shape shape) {
+  if (few__shape_is_valid(shape)) return true;
+  few__graph_fail(g, FEW_E_INVALID, "%s: impossible shape %s: " FEW_SHAPE_RULE, op,
+                  few__shape_text(shape).at, FEW_MAX_RANK);
+  return false;
+}
+
 few_node few__unbroadcast(few_graph *g, few_node x, struct few_shape shape) {
   if (x == FEW_NONE || few_shape_equal(few_node_shape(g, x), shape)) return x;
   return shape.rank == 0 ? few_sum_all(g, x) : few_sum(g, x, shape);
