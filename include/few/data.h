@@ -133,7 +133,7 @@ void few_data_scales_to(const few_data *data, double sigma, struct few_data_scal
 
 /* The item at place `position` = 0, 1, 2 ... of the endless shuffled stream over n items. Each
  * epoch of n places holds every item once. No state: a resumed run sees the same order.
- * n >= 1; 0 <= position < 2^40. */
+ * n >= 1; 0 <= position < 2^40; otherwise -1. */
 int64_t few_data_batch_index(int64_t n, uint64_t seed, int64_t position);
 
 struct few_data_stream {
@@ -173,7 +173,7 @@ struct few_data_reader_info {
   const char *help;  /* one line */
 };
 int few_data_list_count(void);
-/* Reader i of 0 .. count - 1. */
+/* Reader i of 0 .. count - 1; otherwise all NULL. */
 struct few_data_reader_info few_data_list(int i);
 
 #ifdef __cplusplus

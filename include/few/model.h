@@ -4,7 +4,9 @@
  * trained as (a diffusion teacher, a consistency student) and where it came from.
  *
  * Threads: calls on one model, and on models of one context, one at a time; for more at once, load
- * the file into a context for each thread. What is borrowed lives as long as the model.
+ * the file into a context for each thread. What is borrowed lives as long as the model, unchanged:
+ * a call that gives something newer leaves what was lent before. A NULL where none is allowed, an
+ * option outside its range and a number that there is not are FEW_E_INVALID, with a sentence.
  */
 #ifndef FEW_MODEL_H
 #define FEW_MODEL_H
@@ -50,7 +52,7 @@ struct few_model_info {
   const double *times;
   const char *direction; /* "both", or distilled steps that only "decode" or "encode" */
 };
-/* Strings, counts and times in *out are borrowed. */
+/* Strings, counts and times in *out are borrowed: few_model_set_times does not change them. */
 void few_model_info(const few_model *m, struct few_model_info *out);
 /* Name of a class, NULL where it has none; borrowed. */
 const char *few_model_class_name(const few_model *m, int64_t label);
@@ -67,11 +69,13 @@ FEW_MUST_USE few_status few_model_match_data(const few_model *m, const struct fe
  * steps nor times nor a schedule, or as many steps. n 0: none. few_model_save keeps them. */
 #define FEW_MODEL_MAX_TIMES 1024
 FEW_MUST_USE few_status few_model_set_times(few_model *m, int n, const double *times);
-/* The JSON of the file's "few" metadata; borrowed. */
+/* The JSON of the file's "few" metadata as few_model_save would write it now; borrowed. "" where
+ * memory is out. */
 const char *few_model_metadata(const few_model *m);
 
-/* Parameter array i of 0 .. few_model_parameter_rows - 1: name, shape, index of its first value in
- * few_model_values, which holds info.parameters floats. Layouts: docs/format.md, section 2.2. */
+/* Parameter array i of 0 .. few_model_parameter_rows - 1 (others: name NULL): name, shape, index of
+ * its first value in few_model_values, which holds info.parameters floats. Layouts: docs/format.md,
+ * section 2.2. */
 struct few_model_parameter {
   const char *name;
   struct few_shape shape;
@@ -114,16 +118,16 @@ struct few_sample_opts {
   int64_t n;     /* pictures, at least 1 */
   int64_t first; /* index of the first: picture i is the same in every call that has it;
                     first + n is at most 2^40 */
-  int steps;     /* 0: the sampler's own choice, few_sampler_info */
+  int steps;     /* 0: the sampler's own choice, few_sampler_info; at most 2^20 */
   uint64_t seed;
   const char *sampler; /* NULL: the model's own */
   int label;           /* a class; FEW_LABEL_EACH: one class after the other, all equally often;
                           FEW_LABEL_SHARES: as often as in the training data, or equally often where the model
                           does not know; FEW_LABEL_NONE. Classes that the training data lack are left out.
                           Picture i has the same class in every call. */
-  double guidance;     /* 1: none. Teachers: classifier-free; guided students: their input */
-  int64_t batch;       /* pictures in memory at once; 0: chosen. Never changes a result */
-  int n_times;         /* > 0: times[] are the sampler's times in radians, falling */
+  double guidance; /* 0 or more; 1: none. Teachers: classifier-free; guided students: their input */
+  int64_t batch;   /* pictures in memory at once; 0: chosen. Never changes a result */
+  int n_times;     /* > 0: times[] are the sampler's times in radians, falling */
   const double *times;
   const char *schedule; /* where the times come from otherwise: a name of few_schedule_list; a file
                            of few_olss, which ends in .json; NULL: the model's own times, or else
@@ -136,7 +140,7 @@ struct few_sample_opts {
   /* Autoguidance (Karras et al., arXiv 2406.02507): away from a worse model of the same pictures,
    * classes and scale, D_worse + s (D - D_worse). NULL: none. Borrowed, of the same context. */
   few_model *autoguide;
-  double autoguidance; /* s; 1: none */
+  double autoguidance; /* s, 0 or more; 1: none */
   int64_t *finished;   /* where the number of finished pictures goes as they are finished, also when
                           the call fails: out and labels hold as many, from the first on. May be
                           NULL */
@@ -211,7 +215,7 @@ struct few_sampler_info {
   bool solver;        /* follows the field of the flow, which models of jumps alone do not have */
 };
 int few_sampler_list_count(void);
-/* Sampler i of 0 .. count - 1. */
+/* Sampler i of 0 .. count - 1; otherwise all NULL. So it is with every list of few. */
 struct few_sampler_info few_sampler_list(int i);
 /* Its options, a line each, "" where it has none. *out is yours: few_text_free. */
 FEW_MUST_USE few_status few_sampler_options(few_ctx *ctx, int i, char **out);

@@ -18,6 +18,7 @@ int few_backend_list_count(void) {
 
 struct few_backend_info few_backend_list(int i) {
   const struct few_backend *b = few__backend_at(i);
+  if (!b) return (struct few_backend_info){NULL};
   struct few_backend_info info = {
       .name = b->name, .help = b->help, .missing = b->missing, .device = b->device != NULL};
   for (few_op op = 0; op < FEW_OP_COUNT; op++) {
@@ -30,6 +31,7 @@ struct few_backend_info few_backend_list(int i) {
 
 const char *few_backend_lacks(int i, bool f64, int k) {
   const struct few_backend *b = few__backend_at(i);
+  if (!b || k < 0) return NULL;
   for (few_op op = 0; op < FEW_OP_COUNT; op++)
     if (wants_kernel(op) && !b->kernel[f64 ? FEW_F64 : FEW_F32][op].run && k-- == 0)
       return few__op_def(op)->name;

@@ -114,18 +114,23 @@ few_status few__progress(few_ctx *ctx, const struct few_progress *part) {
 
 few_status few__opts_check(few_ctx *ctx, const char *type, const void *opts, int version) {
   int given;
+  char macro[40];
+  size_t n = 0;
   if (!opts) return few__fail(ctx, FEW_E_INVALID, "%s: there are none: give some", type);
   memcpy(&given, opts, sizeof given);
   if (given == version) return FEW_OK;
-  return few__fail(ctx, FEW_E_INVALID,
-                   "%s of version %d: this library has version %d: start from the _INIT of its own "
-                   "header",
-                   type, given, version);
+  for (; n + 1 < sizeof macro && type[n] && type[n] != ' '; n++)
+    macro[n] = (char)(type[n] == '_' ? '_' : type[n] - 'a' + 'A');
+  macro[n] = 0;
+  return few__fail(
+      ctx, FEW_E_INVALID,
+      "%s of version %d, and this library has %d: start from %s_INIT of its own header", type,
+      given, version, macro);
 }
 
 few_status few__opts_range(few_ctx *ctx, const char *what, double x, double min, double max) {
   if (x >= min && x <= max) return FEW_OK;
-  return few__fail(ctx, FEW_E_INVALID, "%s %g: give %g to %g", what, x, min, max);
+  return few__fail(ctx, FEW_E_INVALID, "%s %g: give a number from %g to %g", what, x, min, max);
 }
 
 few_status few__opts_texts(few_ctx *ctx, const char *what, int n, const char *const *at) {

@@ -202,11 +202,25 @@ static few_status one_step(struct bench *b) {
   return FEW_OK;
 }
 
+static few_status check(few_ctx *ctx, const struct few_bench_opts *o, enum few_bench_case which) {
+  enum { SIDE_MAX = 1 << 20 };
+  FEW_TRY(few__opts_check(ctx, "few_bench_opts", o, FEW_BENCH_OPTS_VERSION));
+  if (!o->net) return few__fail(ctx, FEW_E_INVALID, "bench: no network is named: give `net`");
+  FEW_TRY(few__opts_texts(ctx, "settings", o->n_settings, o->settings));
+  FEW_TRY(few__opts_range(ctx, "bench: case", (double)which, 0, FEW_BENCH_CASES - 1));
+  FEW_TRY(few__opts_range(ctx, "bench: height", (double)o->h, 1, SIDE_MAX));
+  FEW_TRY(few__opts_range(ctx, "bench: width", (double)o->w, 1, SIDE_MAX));
+  FEW_TRY(few__opts_range(ctx, "bench: channels", (double)o->c, 1, SIDE_MAX));
+  FEW_TRY(few__opts_range(ctx, "bench: batch", (double)o->batch, 1, INT32_MAX));
+  FEW_TRY(few__opts_range(ctx, "bench: shards", (double)o->shards, 1, INT32_MAX));
+  FEW_TRY(few__opts_range(ctx, "bench: workers", o->workers, 0, INT32_MAX));
+  FEW_TRY(few__opts_range(ctx, "bench: precision", (double)o->precision, 0, FEW_BENCH_BF16));
+  return few__opts_range(ctx, "bench: seconds", o->seconds, 0, 1e9);
+}
+
 static few_status set_up(struct bench *b) {
   const struct few_backend *backend;
   FEW_TRY(few__backend_choose(b->ctx, &backend, b->o->backend ? b->o->backend : "cpu"));
-  if (b->o->version != FEW_BENCH_OPTS_VERSION || b->which >= FEW_BENCH_CASES)
-    return few__fail(b->ctx, FEW_E_INVALID, "bench: options of another version of few");
   int workers = b->o->workers > 0 ? b->o->workers : few_ctx_workers(b->ctx);
   FEW_TRY(few__workers_create(b->ctx, &b->workers, workers));
   FEW_TRY(make_recipe(b));
@@ -331,6 +345,7 @@ few_status few_bench(few_ctx *ctx, const struct few_bench_opts *opts, enum few_b
                      double peak, struct few_bench_result *out) {
   struct bench b = {.ctx = ctx, .o = opts, .which = which};
   *out = (struct few_bench_result){0};
+  FEW_TRY(check(ctx, opts, which));
   few_status st = set_up(&b);
   if (!st) st = measure(&b, out);
   if (!st) {

@@ -23,8 +23,7 @@ static const struct reader readers[] = {
 int few_data_list_count(void) { return FEW_COUNT(readers); }
 
 struct few_data_reader_info few_data_list(int i) {
-  assert(i >= 0 && i < FEW_COUNT(readers));
-  return readers[i].info;
+  return i >= 0 && i < FEW_COUNT(readers) ? readers[i].info : (struct few_data_reader_info){NULL};
 }
 
 size_t few__data_item_bytes(const few_data *d) {
@@ -253,9 +252,7 @@ static few_status check_range(few_ctx *ctx, const char *key, int64_t x, int64_t 
 }
 
 static few_status check_opts(few_ctx *ctx, const struct few_data_opts *o) {
-  if (o->version != FEW_DATA_OPTS_VERSION)
-    return few__fail(ctx, FEW_E_INVALID, "data options have version %d; start from %s", o->version,
-                     "FEW_DATA_OPTS_INIT");
+  FEW_TRY(few__opts_check(ctx, "few_data_opts", o, FEW_DATA_OPTS_VERSION));
   FEW_TRY(check_range(ctx, "split", o->split, FEW_DATA_TRAIN, FEW_DATA_TEST));
   FEW_TRY(check_range(ctx, "on_error", o->on_error, FEW_DATA_REFUSE, FEW_DATA_SKIP));
   FEW_TRY(check_range(ctx, "limit", o->limit, 0, ((int64_t)1 << 40) - 1));
@@ -299,6 +296,7 @@ few_status few_data_open(few_ctx *ctx, few_data **out, const char *spec,
   few_data *d = NULL;
   const struct reader *r = NULL;
   const char *where = NULL;
+  if (!spec) FEW_GOTO(few__fail(ctx, FEW_E_INVALID, "no data set is named: give a spec"));
   FEW_GOTO(check_opts(ctx, &o));
   FEW_GOTO(find_reader(ctx, spec, &r, &where));
   FEW_GOTO(FEW_NEW(ctx, &d, 1));

@@ -3,6 +3,8 @@
  * A byte takes one of 256 values, so scaling an image is a look-up in a table made in f64 once a
  * call: exact, and cheaper than the arithmetic.
  */
+#include <math.h>
+
 #include "base/rng.h"
 #include "reader.h"
 
@@ -24,7 +26,7 @@ void few_data_scales_to(const few_data *d, double sigma, struct few_data_scale *
 }
 
 int64_t few_data_batch_index(int64_t n, uint64_t seed, int64_t position) {
-  assert(n >= 1 && position >= 0 && position < places);
+  if (n < 1 || position < 0 || position >= places) return -1;
   return few__rng_permute(seed, (uint64_t)(position / n), position % n, n);
 }
 
@@ -83,9 +85,10 @@ few_status few_data_get(const few_data *d, int64_t index, float *out) {
 
 few_status few_data_fill(const few_data *d, const struct few_data_stream *stream,
                          int64_t first_position, int64_t count, float *x, int32_t *labels) {
-  if (stream->version != FEW_DATA_STREAM_VERSION)
-    return few__fail(d->ctx, FEW_E_INVALID, "data stream has version %d; start from %s",
-                     stream->version, "FEW_DATA_STREAM_INIT");
+  FEW_TRY(few__opts_check(d->ctx, "few_data_stream", stream, FEW_DATA_STREAM_VERSION));
+  if (!isfinite(stream->scale.mean) || !isfinite(stream->scale.scale))
+    return few__fail(d->ctx, FEW_E_INVALID, "%s: mean %g and scale %g: give finite numbers",
+                     d->spec, stream->scale.mean, stream->scale.scale);
   if (first_position < 0 || count < 0 || first_position > places - count)
     return few__fail(d->ctx, FEW_E_INVALID,
                      "%s: places %lld + %lld of the stream are outside 0..2^40 - 1", d->spec,

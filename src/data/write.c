@@ -119,6 +119,7 @@ static few_status check(const few_data *d, const char *path, int64_t first, int6
 
 few_status few_data_write(const few_data *d, const char *path, int64_t first, int64_t n,
                           int64_t columns) {
+  if (!path) return few__fail(d->ctx, FEW_E_INVALID, "%s: no file to write: give a path", d->spec);
   FEW_TRY(check(d, path, first, n, columns));
   return write(d, path, first, n, columns);
 }

@@ -10,9 +10,6 @@ static few_status check_range(const few_evaluator *j, const char *what, int64_t 
 
 static few_status check_opts(few_evaluator *j, bool metrics) {
   const struct few_eval_opts *o = j->o;
-  if (o->version != FEW_EVAL_OPTS_VERSION)
-    return few__fail(j->ctx, FEW_E_INVALID, "eval options have version %d: start from %s",
-                     o->version, "FEW_EVAL_OPTS_INIT");
   const char *lacks = metrics && !o->source       ? "no source"
                       : !metrics && !o->reference ? "no reference to save"
                                                   : NULL;

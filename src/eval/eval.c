@@ -237,6 +237,7 @@ static few_status open_job(few_ctx *ctx, few_evaluator **out, const struct few_e
   few_evaluator *j = NULL;
   few_status st = FEW_OK;
   *out = NULL;
+  FEW_TRY(few__opts_check(ctx, "few_eval_opts", o, FEW_EVAL_OPTS_VERSION));
   FEW_GOTO(FEW_NEW(ctx, &j, 1));
   *j = (few_evaluator){.ctx = ctx, .opts = *o, .given = *given};
   j->o = &j->opts;
@@ -320,6 +321,7 @@ few_status few_eval_save_reference(few_ctx *ctx, const struct few_eval_opts *opt
 int few_metric_list_count(void) { return few__metric_count(); }
 
 struct few_metric_info few_metric_list(int i) {
+  if (i < 0 || i >= few__metric_count()) return (struct few_metric_info){NULL};
   const struct few_metric *m = few__metric_at(i);
   return (struct few_metric_info){m->name, m->source, m->help};
 }
@@ -327,5 +329,6 @@ struct few_metric_info few_metric_list(int i) {
 int few_feature_list_count(void) { return few__features_count(); }
 
 struct few_feature_info few_feature_list(int i) {
+  if (i < 0 || i >= few__features_count()) return (struct few_feature_info){NULL};
   return (struct few_feature_info){few__features_name(i), few__features_help(i)};
 }

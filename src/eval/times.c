@@ -52,16 +52,14 @@ static few_status look(void *user, int n, const double *t, double *out) {
 
 static few_status check(few_model *m, const struct few_search_opts *o) {
   const struct few_sampler *sampler;
-  if (o->version != FEW_SEARCH_OPTS_VERSION)
-    return few__fail(m->ctx, FEW_E_INVALID, "few_search_opts of version %d: use %s", o->version,
-                     "FEW_SEARCH_OPTS_INIT of this library's header");
+  FEW_TRY(few__opts_check(m->ctx, "few_search_opts", o, FEW_SEARCH_OPTS_VERSION));
   if (!o->reference) return few__fail(m->ctx, FEW_E_INVALID, "times: name a reference");
   if (o->steps < 1 || o->steps > FEW_MODEL_MAX_TIMES)
     return few__fail(m->ctx, FEW_E_INVALID, "%d times: give 1 to %d", o->steps,
                      FEW_MODEL_MAX_TIMES);
-  if (!(o->tolerance > 0))
-    return few__fail(m->ctx, FEW_E_INVALID, "tolerance %g: give radians above 0, as 0.02",
-                     o->tolerance);
+  if (!(o->tolerance > 0 && o->tolerance < 1))
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "tolerance %g: give radians above 0 and below 1, as 0.02", o->tolerance);
   return few__sampler_find(m->ctx, &sampler, m->sampler);
 }
 
@@ -92,7 +90,6 @@ few_status few_search_times(few_model *m, const struct few_search_opts *opts, do
   m->times = NULL;
   m->n_times = 0;
   few_status st = search(&j, t, values, looks);
-  few__free(m->ctx, j.found ? before : m->times);
   if (!j.found) {
     m->times = before;
     m->n_times = n_before;

@@ -14,6 +14,7 @@
 #include "few/loop.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "few/data.h"
@@ -419,16 +420,18 @@ static few_status same_loop(const struct loop *l) {
 }
 
 static few_status check(few_ctx *ctx, const struct few_loop_opts *o) {
-  if (o->version != FEW_LOOP_OPTS_VERSION)
-    return few__fail(ctx, FEW_E_INVALID, "loop: options of another version of few");
+  FEW_TRY(few__opts_check(ctx, "few_loop_opts", o, FEW_LOOP_OPTS_VERSION));
   if (!o->recipe || !o->run)
-    return few__fail(ctx, FEW_E_INVALID, "loop: wants a recipe and a directory");
+    return few__fail(ctx, FEW_E_INVALID, "loop: name a recipe and a directory");
   if (strchr(o->run, ','))
     return few__fail(ctx, FEW_E_INVALID, "loop: %s: names of data sets cannot hold a comma",
                      o->run);
-  if (o->generations < 1 || o->generations > 999 || o->kind < 0 || o->kind >= FEW_COUNT(kinds))
-    return few__fail(ctx, FEW_E_INVALID, "loop: %d generations: give 1 to 999", o->generations);
-  return o->guidance > 0
+  FEW_TRY(few__opts_range(ctx, "loop: generations", o->generations, 1, 999));
+  FEW_TRY(few__opts_range(ctx, "loop: kind", o->kind, 0, FEW_COUNT(kinds) - 1));
+  FEW_TRY(few__opts_range(ctx, "loop: steps", o->steps, 0, INT32_MAX));
+  FEW_TRY(few__opts_range(ctx, "loop: real items", (double)o->n_real, 0, (double)INT32_MAX));
+  FEW_TRY(few__opts_range(ctx, "loop: made items", (double)o->n_synthetic, 0, (double)INT32_MAX));
+  return o->guidance > 0 && isfinite(o->guidance)
              ? FEW_OK
              : few__fail(ctx, FEW_E_INVALID, "loop: guidance %g: give more than 0", o->guidance);
 }

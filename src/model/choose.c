@@ -9,6 +9,8 @@
 #include "sampler/sampler.h"
 
 static const int64_t max_index = (int64_t)1 << 40; /* of a row, base/rng.h */
+static const double max_guidance = 1e6;            /* finite in f32 after any product with F */
+enum { STEPS_MAX = 1 << 20 };
 
 static few_status check_label(const few_model *m, int label) {
   int64_t classes = m->spec.classes;
@@ -28,8 +30,8 @@ static few_status check_label(const few_model *m, int label) {
 }
 
 static few_status check_guidance(const few_model *m, const struct few_sample_opts *o) {
-  double s = o->guidance;
-  if (!isfinite(s)) return few__fail(m->ctx, FEW_E_INVALID, "guidance %g: give a number", s);
+  const double s = o->guidance;
+  FEW_TRY(few__opts_range(m->ctx, "guidance", s, 0, max_guidance));
   if (!(o->guidance_from <= o->guidance_to))
     return few__fail(m->ctx, FEW_E_INVALID,
                      "guidance from t = %g to %g: give the smaller time first", o->guidance_from,
@@ -58,10 +60,12 @@ static few_status check_guidance(const few_model *m, const struct few_sample_opt
  */
 static few_status check_autoguide(const few_model *m, const struct few_sample_opts *o) {
   const few_model *w = o->autoguide;
+  FEW_TRY(few__opts_range(m->ctx, "autoguidance", o->autoguidance, 0, max_guidance));
   if (!w) return FEW_OK;
   const struct few_net_spec *a = &m->spec, *b = &w->spec;
-  if (!isfinite(o->autoguidance))
-    return few__fail(m->ctx, FEW_E_INVALID, "autoguidance %g: give a number", o->autoguidance);
+  if (w->ctx != m->ctx)
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "the model that guides is of another context: load both into one");
   if (few__model_classifies(w) || a->h != b->h || a->w != b->w || a->c != b->c ||
       a->points != b->points || a->classes != b->classes || a->guidance != b->guidance ||
       a->span != b->span || a->span_steps != b->span_steps)
@@ -119,6 +123,11 @@ static int default_steps(const few_model *m, const struct few_sample_choice *c) 
 static few_status choose_times(const few_model *m, const struct few_sample_opts *o,
                                struct few_sample_choice *c) {
   c->times = (struct few_times_opts)FEW_TIMES_OPTS_INIT;
+  if (o->steps > STEPS_MAX || o->n_times > STEPS_MAX)
+    return few__fail(m->ctx, FEW_E_INVALID, "%d steps: give 1 to %d, or 0 for the sampler's own",
+                     o->steps > o->n_times ? o->steps : o->n_times, (int)STEPS_MAX);
+  if (o->n_times > 0 && !o->times)
+    return few__fail(m->ctx, FEW_E_INVALID, "%d times and no list: give one", o->n_times);
   if (o->n_times < 0 || o->steps < 0 || (o->n_times > 0 && o->steps > 0 && o->steps != o->n_times))
     return few__fail(m->ctx, FEW_E_INVALID,
                      "%d steps and %d times: give one of them, or as many of both", o->steps,
@@ -144,6 +153,7 @@ static few_status choose_settings(const few_model *m, const struct few_sample_op
     FEW_TRY(FEW_NEW(m->ctx, &c->settings, c->sampler->options_size));
     FEW_TRY(few__options_default(m->ctx, table, c->settings));
   }
+  FEW_TRY(few__opts_texts(m->ctx, "settings", o->n_settings, o->settings));
   for (int i = 0; i < o->n_settings; i++) {
     char key[64];
     const char *eq = strchr(o->settings[i], '=');
@@ -157,11 +167,8 @@ static few_status choose_settings(const few_model *m, const struct few_sample_op
 }
 
 static few_status check(const few_model *m, const struct few_sample_opts *o) {
-  if (o->version != FEW_SAMPLE_OPTS_VERSION)
-    return few__fail(m->ctx, FEW_E_INVALID,
-                     "few_sample_opts of version %d: use "
-                     "FEW_SAMPLE_OPTS_INIT of this library's header",
-                     o->version);
+  const int64_t dims = m->spec.h * m->spec.w * m->spec.c;
+  FEW_TRY(few__opts_check(m->ctx, "few_sample_opts", o, FEW_SAMPLE_OPTS_VERSION));
   if (few__model_classifies(m))
     return few__fail(m->ctx, FEW_E_INVALID,
                      "net %s tells classes and makes no pictures: sample another model",
@@ -170,6 +177,11 @@ static few_status check(const few_model *m, const struct few_sample_opts *o) {
     return few__fail(m->ctx, FEW_E_INVALID,
                      "%lld pictures from number %lld: give at least one, from 0, below 2^40",
                      (long long)o->n, (long long)o->first);
+  if (o->n > PTRDIFF_MAX / (int64_t)sizeof(double) / dims)
+    return few__fail(m->ctx, FEW_E_INVALID,
+                     "%lld pictures of %lld values are more than memory can be: ask for fewer at "
+                     "once, with `first`",
+                     (long long)o->n, (long long)dims);
   if (o->batch < 0)
     return few__fail(m->ctx, FEW_E_INVALID, "a batch of %lld: give 0 or more", (long long)o->batch);
   FEW_TRY(check_label(m, o->label));
@@ -326,6 +338,7 @@ few_status few_sample_plan(few_model *m, const struct few_sample_opts *opts, con
 int few_sampler_list_count(void) { return few__sampler_count(); }
 
 struct few_sampler_info few_sampler_list(int i) {
+  if (i < 0 || i >= few__sampler_count()) return (struct few_sampler_info){NULL};
   const struct few_sampler *s = few__sampler_at(i);
   return (struct few_sampler_info){s->name, s->source, s->help, s->steps, s->order > 0};
 }
@@ -348,6 +361,7 @@ few_status few_sampler_options(few_ctx *ctx, int i, char **out) {
 int few_schedule_list_count(void) { return FEW_SCHEDULES; }
 
 struct few_schedule_info few_schedule_list(int i) {
+  if (i < 0 || i >= FEW_SCHEDULES) return (struct few_schedule_info){NULL};
   const enum few_schedule s = (enum few_schedule)i;
   return (struct few_schedule_info){few__schedule_name(s), few__schedule_help(s)};
 }

@@ -263,6 +263,15 @@ static few_status check_span(const few_model *m, const float *span) {
   return FEW_OK;
 }
 
+/* Not of x: what comes in broken goes out broken, and may be what is looked for. */
+static few_status check_finite(const few_model *m, const char *what, int64_t n, const float *x) {
+  for (int64_t i = 0; x && i < n; i++)
+    if (!isfinite(x[i]))
+      return few__fail(m->ctx, FEW_E_INVALID, "eval: the %s of row %lld is %g: give a finite one",
+                       what, (long long)i, (double)x[i]);
+  return FEW_OK;
+}
+
 few_status few_model_eval_span(few_model *m, int64_t n, const float *x, const float *t,
                                const float *span, const int32_t *label, const float *guidance,
                                float *out) {
@@ -277,7 +286,12 @@ few_status few_model_eval_span(few_model *m, int64_t n, const float *x, const fl
                        .span = span};
   if (n < 0) return few__fail(m->ctx, FEW_E_INVALID, "%lld rows: give 0 or more", (long long)n);
   if (n == 0) return FEW_OK;
+  if (!x || !out || (!t && !few__model_classifies(m)))
+    return few__fail(m->ctx, FEW_E_INVALID, "eval: give x, t and out");
   FEW_TRY(check_span(m, span));
+  FEW_TRY(check_finite(m, "time", n, t));
+  FEW_TRY(check_finite(m, "span", n, span));
+  FEW_TRY(check_finite(m, "guidance", n, guidance));
   for (int64_t i = 0; label && i < n; i++)
     if (label[i] < -1 || label[i] >= m->spec.classes)
       return few__fail(

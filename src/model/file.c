@@ -147,6 +147,7 @@ static few_status take(few_ctx *ctx, few_model **out, const char *place, struct 
 few_status few_model_load(few_ctx *ctx, few_model **out, const char *path) {
   struct few_st file;
   *out = NULL;
+  if (!path) return few__fail(ctx, FEW_E_INVALID, "no model is named: give a path");
   FEW_TRY(few__st_read(ctx, &file, path, max_bytes));
   return take(ctx, out, path, &file);
 }
@@ -155,6 +156,8 @@ few_status few_model_load_bytes(few_ctx *ctx, few_model **out, const char *name,
                                 size_t n) {
   struct few_st file;
   *out = NULL;
+  if (!bytes || !name)
+    return few__fail(ctx, FEW_E_INVALID, "no bytes of a model, or no name for messages: give both");
   FEW_TRY(few__st_parse(ctx, &file, name, bytes, n));
   return take(ctx, out, name, &file);
 }

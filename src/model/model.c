@@ -90,7 +90,7 @@ few_status few__model_declare(few_ctx *ctx, few_model **out, const struct few_ne
                    .guidance_max = 1};
   FEW_GOTO(FEW_NEW(ctx, &net_opts, net->options_size));
   m->net_opts = memcpy(net_opts, opts, net->options_size);
-  FEW_GOTO(FEW_NEW(ctx, &m->metadata, 1));
+  FEW_GOTO(FEW_NEW(ctx, &m->lent, 1));
   FEW_GOTO(declare(m));
 out:
   if (st)
@@ -111,12 +111,28 @@ few_status few__model_create(few_ctx *ctx, few_model **out, const struct few_net
   return st;
 }
 
+static void free_lent(few_ctx *ctx, struct few_lent *l) {
+  for (int i = 0; l && i < l->n; i++) few__free(ctx, l->at[i]);
+  if (l) few__free(ctx, l->at);
+  few__free(ctx, l);
+}
+
+/* Takes over `block`, also where it fails. */
+static few_status lend(const few_model *m, void *block) {
+  struct few_lent *l = m->lent;
+  few_status st = FEW_GROW(m->ctx, l, l->n + 1);
+  if (st)
+    few__free(m->ctx, block);
+  else
+    l->at[l->n++] = block;
+  return st;
+}
+
 void few_model_free(few_model *m) {
   if (!m) return;
   few_ctx *ctx = m->ctx;
   few__model_runner_free(m);
-  if (m->metadata) few__text_free(ctx, m->metadata);
-  few__free(ctx, m->metadata);
+  free_lent(ctx, m->lent);
   few__params_free(ctx, &m->params);
   few__free(ctx, m->net_opts);
   few__free(ctx, m->values);
@@ -125,7 +141,6 @@ void few_model_free(few_model *m) {
   few__free(ctx, m->class_counts);
   few__free(ctx, m->scales);
   few__free(ctx, m->provenance);
-  few__free(ctx, m->times);
   few__free(ctx, m);
 }
 
@@ -223,7 +238,7 @@ void few_model_info(const few_model *m, struct few_model_info *out) {
 
 few_status few_model_set_times(few_model *m, int n, const double *times) {
   double *copy = NULL;
-  if (n < 0 || n > FEW_MODEL_MAX_TIMES)
+  if (n < 0 || n > FEW_MODEL_MAX_TIMES || (n && !times))
     return few__fail(m->ctx, FEW_E_INVALID, "%d sampling times: give 0 to %d", n,
                      FEW_MODEL_MAX_TIMES);
   for (int i = 0; i < n; i++)
@@ -233,11 +248,13 @@ few_status few_model_set_times(few_model *m, int n, const double *times) {
                        "sampling time %d is %g: times fall strictly from at most pi/2 and stay "
                        "above 0",
                        i, times[i]);
+  if (n > 0 && n == m->n_times && !memcmp(times, m->times, (size_t)n * sizeof *times))
+    return FEW_OK;
   if (n > 0) {
     FEW_TRY(FEW_NEW(m->ctx, &copy, n));
     memcpy(copy, times, (size_t)n * sizeof *copy);
+    FEW_TRY(lend(m, copy));
   }
-  few__free(m->ctx, m->times);
   m->times = copy;
   m->n_times = n;
   return FEW_OK;
@@ -276,14 +293,23 @@ few_status few_model_match_data(const few_model *m, const few_data *data, int32_
 }
 
 const char *few_model_metadata(const few_model *m) {
-  few__text_free(m->ctx, m->metadata);
-  return few__model_describe(m, m->metadata) ? "" : m->metadata->at;
+  struct few_text t = {0};
+  if (few__model_describe(m, &t)) {
+    few__text_free(m->ctx, &t);
+    return "";
+  }
+  if (m->lent->metadata && !strcmp(m->lent->metadata, t.at))
+    few__text_free(m->ctx, &t);
+  else
+    m->lent->metadata = lend(m, t.at) ? "" : t.at;
+  return m->lent->metadata;
 }
 
 int few_model_parameter_rows(const few_model *m) { return m->params.n; }
 
 void few_model_parameter(const few_model *m, int i, struct few_model_parameter *out) {
-  assert(i >= 0 && i < m->params.n);
+  *out = (struct few_model_parameter){.name = NULL};
+  if (i < 0 || i >= m->params.n) return;
   const struct few_param_row *row = &m->params.at[i];
   *out = (struct few_model_parameter){row->name, row->shape, row->offset};
 }

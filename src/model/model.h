@@ -17,6 +17,13 @@ enum { FEW_MAX_COMPONENT_NAME = 32 };
 enum few_direction { FEW_BOTH_WAYS, FEW_DECODES, FEW_ENCODES, FEW_DIRECTIONS };
 const char *few__direction_name(enum few_direction d); /* "both" "decode" "encode" */
 
+/* What the public calls lend lives as long as the model: times and texts of before are kept. */
+struct few_lent {
+  void **at;
+  int n, cap;
+  const char *metadata; /* the last of few_model_metadata, one of `at`; NULL: not asked yet */
+};
+
 struct few_model {
   few_ctx *ctx;
   const struct few_net_def *net;
@@ -38,13 +45,13 @@ struct few_model {
   enum few_direction direction;
   double guidance_min, guidance_max;
   int n_times;
-  double *times; /* its own sampling times; owned */
+  double *times; /* its own sampling times; of `lent` */
   int64_t step;
   bool half;        /* few_model_save writes F16 */
   char *provenance; /* JSON object: recipe, seed, images, teacher ...; owned, may be NULL */
 
   double flops;                 /* of the network on one picture */
-  struct few_text *metadata;    /* few_model_metadata's, made anew at each call; owned */
+  struct few_lent *lent;        /* owned */
   struct few_model_runner *run; /* plans and arenas of few_model_eval, made when first needed */
 };
 

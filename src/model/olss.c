@@ -133,9 +133,6 @@ static void see(void *user, const struct few_sample_view *v) {
 static few_status check(const few_model *m, const struct few_olss_opts *o, int64_t n) {
   const struct few_sampler *s;
   const int64_t dims = m->spec.h * m->spec.w * m->spec.c;
-  if (o->version != FEW_OLSS_OPTS_VERSION)
-    return few__fail(m->ctx, FEW_E_INVALID, "few_olss_opts of version %d: use %s", o->version,
-                     "FEW_OLSS_OPTS_INIT of this library's header");
   if (o->full < 1 || o->full > MAX_STEPS || o->steps < 1 || o->steps > o->full)
     return few__fail(m->ctx, FEW_E_INVALID,
                      "%d steps of a long run of %d: give 1 to %d, and no more than the run has",
@@ -179,6 +176,8 @@ static few_status run_long(few_model *m, const struct few_olss_opts *o, int64_t 
 
 few_status few_olss(few_model *m, const struct few_olss_opts *opts, const char *path,
                     struct few_olss_step *step) {
+  FEW_TRY(few__opts_check(m->ctx, "few_olss_opts", opts, FEW_OLSS_OPTS_VERSION));
+  if (!path) return few__fail(m->ctx, FEW_E_INVALID, "olss: no file to write: give a path");
   const int64_t dims = m->spec.h * m->spec.w * m->spec.c;
   const int64_t least = 4 * (2 * (int64_t)opts->full + 1) / dims + 1;
   const int64_t n = opts->n ? opts->n : least > 16 ? least : 16;

@@ -197,6 +197,7 @@ static few_status run_block(struct job *j, float *out, int32_t *labels) {
 
 few_status few_sample(few_model *m, const struct few_sample_opts *opts, float *out, int32_t *labels,
                       int *nfe) {
+  if (!out) return few__fail(m->ctx, FEW_E_INVALID, "sample: no room for pictures: give `out`");
   return few__sample_run(m, opts, &(struct few_sample_path){0}, out, labels, nfe);
 }
 
@@ -220,6 +221,7 @@ few_status few__sample_run(few_model *m, const struct few_sample_opts *opts,
                            int *nfe) {
   struct job j = {.m = m, .o = opts, .path = path, .started = few__now()};
   few_status st;
+  FEW_TRY(few__opts_check(m->ctx, "few_sample_opts", opts, FEW_SAMPLE_OPTS_VERSION));
   if (opts->finished) *opts->finished = 0;
   FEW_TRY(few__sample_choose(m, opts, path->encode, &j.choice));
   j.dims = m->spec.h * m->spec.w * m->spec.c;

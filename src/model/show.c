@@ -186,10 +186,7 @@ few_status few_model_show(few_model *m, const struct few_show_opts *opts, char *
   struct few_text text = {0};
   struct showing s = {.ctx = m->ctx, .m = m, .out = &text};
   *out = NULL;
-  if (o->version != FEW_SHOW_OPTS_VERSION)
-    return few__fail(m->ctx, FEW_E_INVALID,
-                     "few_show_opts of version %d: use FEW_SHOW_OPTS_INIT of this library's header",
-                     o->version);
+  FEW_TRY(few__opts_check(m->ctx, "few_show_opts", o, FEW_SHOW_OPTS_VERSION));
   FEW_TRY(few_graph_create(m->ctx, &s.g));
   few_status st = show(&s, o);
   if (!st && text.failed) st = few__fail(m->ctx, FEW_E_MEMORY, "out of memory for a model's text");

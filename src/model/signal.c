@@ -192,8 +192,9 @@ out:
 few_status few_model_signal(few_model *m, const struct few_signal_opts *o) {
   struct signal s = {.m = m, .o = o};
   few_status st;
-  if (o->version != FEW_SIGNAL_OPTS_VERSION || !o->layer)
-    return few__fail(m->ctx, FEW_E_INVALID, "signal: options of another version of few");
+  FEW_TRY(few__opts_check(m->ctx, "few_signal_opts", o, FEW_SIGNAL_OPTS_VERSION));
+  if (!o->layer)
+    return few__fail(m->ctx, FEW_E_INVALID, "signal: nobody listens: give the callback `layer`");
   if (o->rows < 1 || !(o->std >= 0) || !isfinite(o->std))
     return few__fail(m->ctx, FEW_E_INVALID, "signal: %lld rows, deviation %g: give more",
                      (long long)o->rows, o->std);

@@ -38,6 +38,7 @@ static void add(void *user, const struct few_sample_view *view) {
 }
 
 few_status few_model_straightness(few_model *m, const struct few_sample_opts *opts, double *out) {
+  FEW_TRY(few__opts_check(m->ctx, "few_sample_opts", opts, FEW_SAMPLE_OPTS_VERSION));
   struct few_sample_opts o = *opts;
   struct sums s = {.sigma_d = m->spec.sigma_data};
   struct few_sample_path path = {.see = add, .user = &s};

@@ -172,6 +172,7 @@ static bool same_shape(const struct few_net_spec *a, int64_t h, int64_t w, int64
 }
 
 static few_status check(few_model *m, const struct few_tangent_opts *o) {
+  FEW_TRY(few__opts_check(m->ctx, "few_tangent_opts", o, FEW_TANGENT_OPTS_VERSION));
   const struct few_net_spec *s = &m->spec, *t = o->teacher ? &o->teacher->spec : s;
   const few_data *data = o->data;
   if (few__model_classifies(m) || few__model_classifies(o->teacher ? o->teacher : m))
@@ -180,7 +181,8 @@ static few_status check(few_model *m, const struct few_tangent_opts *o) {
     return few__fail(
         m->ctx, FEW_E_INVALID,
         "the network is told how far a step goes: df/dt is not what it was trained by");
-  if (!data) return few__fail(m->ctx, FEW_E_INVALID, "tangent: wants data");
+  if (!data)
+    return few__fail(m->ctx, FEW_E_INVALID, "tangent: no data: give a set of the model's shape");
   if (!same_shape(s, few_data_h(data), few_data_w(data), few_data_c(data),
                   few_data_get_kind(data) == FEW_DATA_POINTS))
     return few__fail(m->ctx, FEW_E_INVALID, "data %s are not of the model's shape, %lldx%lldx%lld",

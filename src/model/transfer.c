@@ -22,9 +22,12 @@ few_status few_decode(few_model *m, const struct few_sample_opts *opts, const fl
 
 static few_status check(const struct few_transfer_opts *o) {
   few_ctx *ctx = o->a->ctx;
+  FEW_TRY(few__opts_check(ctx, "few_transfer_opts", o, FEW_TRANSFER_OPTS_VERSION));
+  if (!o->b || o->b->ctx != ctx)
+    return few__fail(ctx, FEW_E_INVALID, "transfer: give two models of one context");
   const struct few_net_spec *a = &o->a->spec, *b = &o->b->spec;
-  if (o->version != FEW_TRANSFER_OPTS_VERSION)
-    return few__fail(ctx, FEW_E_INVALID, "transfer: options of another version of few");
+  FEW_TRY(few__opts_check(ctx, "few_sample_opts (encode)", o->encode, FEW_SAMPLE_OPTS_VERSION));
+  FEW_TRY(few__opts_check(ctx, "few_sample_opts (decode)", o->decode, FEW_SAMPLE_OPTS_VERSION));
   if (o->encode->n != o->decode->n || o->encode->first != o->decode->first)
     return few__fail(ctx, FEW_E_INVALID,
                      "transfer: %lld pictures are encoded and %lld decoded: give the same n and "
@@ -90,6 +93,7 @@ static few_status transfer_all(const struct few_transfer_opts *o, const float *p
 few_status few_transfer(const struct few_transfer_opts *o, const float *pictures, float *out,
                         int *nfe) {
   struct few_sample_choice c;
+  if (!o || !o->a) return FEW_E_INVALID; /* without a model there is no context for a sentence */
   FEW_TRY(check(o));
   if (o->decode->finished) *o->decode->finished = 0;
   FEW_TRY(few__sample_choose(o->a, o->encode, true, &c));

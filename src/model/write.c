@@ -129,6 +129,9 @@ static few_status write_folder(const struct job *j) {
 
 few_status few_sample_write(few_model *m, const char *path, const struct few_sample_opts *opts,
                             const float *samples, const int32_t *labels, int64_t columns) {
+  FEW_TRY(few__opts_check(m->ctx, "few_sample_opts", opts, FEW_SAMPLE_OPTS_VERSION));
+  if (!path || !samples)
+    return few__fail(m->ctx, FEW_E_INVALID, "nothing to write, or nowhere: give path and samples");
   struct job j = {.m = m,
                   .ctx = m->ctx,
                   .path = path,

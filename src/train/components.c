@@ -72,7 +72,7 @@ static const struct kind {
 
 static const struct kind *find(const char *kind) {
   for (int i = 0; i < FEW_COUNT(kinds); i++)
-    if (!strcmp(kinds[i].name, kind)) return &kinds[i];
+    if (kind && !strcmp(kinds[i].name, kind)) return &kinds[i];
   return NULL;
 }
 
@@ -82,7 +82,7 @@ int few_component_count(const char *kind) {
 }
 
 struct few_component_info few_component(const char *kind, int i) {
-  assert(i >= 0 && i < few_component_count(kind));
+  if (i < 0 || i >= few_component_count(kind)) return (struct few_component_info){NULL};
   return find(kind)->at(i);
 }
 

@@ -374,7 +374,8 @@ few_status few__run_recipe_open(few_ctx *ctx, struct few_run_recipe *out,
                                 const struct few_train_opts *opts) {
   *out = (struct few_run_recipe){0};
   if (!opts->recipe || !opts->run)
-    return few__fail(ctx, FEW_E_INVALID, "train: wants a recipe and a run directory");
+    return few__fail(ctx, FEW_E_INVALID, "train: name a recipe and a run directory");
+  FEW_TRY(few__opts_texts(ctx, "overrides", opts->n_overrides, opts->overrides));
   few_status st = find_recipe(ctx, &out->recipe, opts->recipe);
   for (int i = 0; !st && i < opts->n_overrides; i++)
     st = few__recipe_override(ctx, &out->recipe, opts->overrides[i]);

@@ -558,9 +558,8 @@ static few_status run(struct training *t) {
 }
 
 few_status few_train(few_ctx *ctx, const struct few_train_opts *opts) {
+  FEW_TRY(few__opts_check(ctx, "few_train_opts", opts, FEW_TRAIN_OPTS_VERSION));
   struct training t = {.ctx = ctx, .dir = opts->run, .lock = -1, .journal = {.fd = -1}};
-  if (opts->version != FEW_TRAIN_OPTS_VERSION)
-    return few__fail(ctx, FEW_E_INVALID, "train: options of another version of few");
   FEW_TRY(few__run_recipe_open(ctx, &t.recipe, opts));
   const struct few_backend *before = few__ctx_backend(ctx);
   const few_status st = run(&t);
