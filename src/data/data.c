@@ -213,6 +213,22 @@ static uint64_t content_hash(const few_data *d) {
   return d->labels ? few__hash(d->labels, (size_t)d->n * sizeof *d->labels, h) : h;
 }
 
+/* Only a folder's pictures are brought to what was asked for; others have it, or it was not meant.
+ */
+static few_status check_asked(const few_data *d, const struct few_data_opts *o) {
+  if (o->size && (d->h != o->size || d->w != o->size))
+    return few__fail(d->ctx, FEW_E_INVALID,
+                     "%s: size = %lld, and its %s are %dx%d: size is for folders of pictures; "
+                     "leave it out",
+                     d->spec, (long long)o->size,
+                     d->kind == FEW_DATA_IMAGES ? "pictures" : "points", d->w, d->h);
+  if (!o->channels || d->c == o->channels) return FEW_OK;
+  return few__fail(d->ctx, FEW_E_INVALID,
+                   "%s: %lld channels are asked for, and it has %d: they are chosen for folders of "
+                   "pictures only; leave that out",
+                   d->spec, (long long)o->channels, d->c);
+}
+
 /* What every set gets once its reader is done. */
 static few_status finish(few_data *d, const struct few_data_opts *o) {
   FEW_TRY(few__data_settle_classes(d));
@@ -229,6 +245,7 @@ static few_status finish(few_data *d, const struct few_data_opts *o) {
     return few__fail(d->ctx, FEW_E_INVALID, "%s has %d classes, not %lld: leave out `classes`",
                      d->spec, d->n_classes, (long long)o->classes);
   FEW_TRY(few__data_check_classes(d, o));
+  FEW_TRY(check_asked(d, o));
   assert(d->h > 0 && d->w > 0 && d->c > 0 && (d->n_classes > 0) == (d->labels != NULL));
   assert(d->kind == FEW_DATA_IMAGES ? d->pixels != NULL : d->points != NULL);
   FEW_TRY(FEW_NEW(d->ctx, &d->each, d->c));

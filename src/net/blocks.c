@@ -44,6 +44,15 @@ few_node few__res_block(struct few_nn *nn, const struct few_res *r, few_node x, 
   return few_scale(g, few_add(g, x, h), r->skip_scale);
 }
 
+few_status few__res_check_dropout(few_ctx *ctx, const char *net, const struct few_cond_opts *cond,
+                                  int64_t dropout_side, int64_t lowest) {
+  if (!(cond->dropout > 0) || dropout_side >= lowest) return FEW_OK;
+  return few__fail(ctx, FEW_E_INVALID,
+                   "%s: dropout = %g at sides of at most dropout_side = %lld: the lowest level has "
+                   "side %lld, so nothing is dropped: raise dropout_side",
+                   net, cond->dropout, (long long)dropout_side, (long long)lowest);
+}
+
 /* ---- tokens ---- */
 
 few_node few__patchify(few_graph *g, few_node x, int64_t p) {

@@ -21,6 +21,10 @@ few_node few__res_norm_silu(struct few_nn *nn, const struct few_res *r, const ch
 /* [N,H,W,C] -> [N,H',W',out] */
 few_node few__res_block(struct few_nn *nn, const struct few_res *r, few_node x, int64_t out,
                         enum few_resampling how);
+/* FEW_E_INVALID where dropout was asked for and no level, of which the lowest has side `lowest`, is
+ * small enough for it. */
+few_status few__res_check_dropout(few_ctx *ctx, const char *net, const struct few_cond_opts *cond,
+                                  int64_t dropout_side, int64_t lowest);
 
 /* ---- Transformers (dit.c tells what they are) ---- */
 struct few_transformer {

@@ -62,6 +62,9 @@ struct few_net_def {
    * they are a linear map of. Value numbering makes the two share their nodes. */
   few_node (*features)(struct few_nn *nn, const struct few_net_spec *spec, const void *opts,
                        const struct few_net_input *in);
+  /* NULL, or options that a new network should not have, as they would do nothing: FEW_E_INVALID.
+   * Files may hold them. */
+  few_status (*check)(few_ctx *ctx, const struct few_net_spec *spec, const void *opts);
 };
 
 int few__net_count(void);

@@ -10,7 +10,11 @@
  * convolution and nearest + convolution (DDPM); `filter` by a residual block that resamples inside
  * (EDM's DDPM++).
  */
+#include <stdio.h>
+
 #include "blocks.h"
+
+enum { DEFAULT_ATTENTION = 16 };
 
 struct unet_opts {
   struct few_cond_opts cond;
@@ -176,6 +180,57 @@ static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const 
                       spec->c * few__net_heads(spec), 3, 1, 0);
 }
 
+/* "32, 16, 8": heights of the levels. */
+static void levels_text(const struct few_net_spec *spec, const struct unet_opts *o, char *out,
+                        size_t size) {
+  size_t at = 0;
+  out[0] = '\0';
+  for (int l = 0; l < o->mults.n && at < size; l++)
+    at += (size_t)snprintf(out + at, size - at, "%s%lld", l ? ", " : "", (long long)(spec->h >> l));
+}
+
+static int level_of(const struct few_net_spec *spec, const struct unet_opts *o, int64_t side) {
+  for (int l = 0; l < o->mults.n; l++)
+    if (spec->h % ((int64_t)1 << l) == 0 && spec->h >> l == side) return l;
+  return -1;
+}
+
+static few_status check_attention(few_ctx *ctx, const struct few_net_spec *spec,
+                                  const struct unet_opts *o, int64_t side) {
+  const int level = level_of(spec, o, side);
+  char levels[200];
+  levels_text(spec, o, levels, sizeof levels);
+  if (level < 0 && o->attention.n == 1 && side == DEFAULT_ATTENTION) {
+    few__log(
+        ctx, FEW_LOG_WARN,
+        "unet: attention = %lld, the default, is the side of no level (%s): there is attention "
+        "in the middle at most; name sides of levels",
+        (long long)side, levels);
+    return FEW_OK;
+  }
+  if (level < 0)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "unet: attention = %lld: no level has this side; the levels have %s",
+                     (long long)side, levels);
+  const int64_t c = o->channels * o->mults.at[level];
+  const int64_t heads = c > o->head_channels ? c / o->head_channels : 1;
+  if (c % heads == 0) return FEW_OK;
+  return few__fail(
+      ctx, FEW_E_INVALID,
+      "unet: attention = %lld: %lld channels of that level are no multiple of its %lld "
+      "heads: give head_channels that divide them",
+      (long long)side, (long long)c, (long long)heads);
+}
+
+static few_status check(few_ctx *ctx, const struct few_net_spec *spec, const void *opts) {
+  const struct unet_opts *o = opts;
+  if (spec->points) return FEW_OK; /* build refuses them */
+  for (int i = 0; i < o->attention.n; i++)
+    FEW_TRY(check_attention(ctx, spec, o, o->attention.at[i]));
+  return few__res_check_dropout(ctx, "unet", &o->cond, o->dropout_side,
+                                spec->h >> (o->mults.n > 0 ? o->mults.n - 1 : 0));
+}
+
 const struct few_net_def few__net_unet = {
     .name = "unet",
     .source = "arXiv 2006.11239, 2206.00364",
@@ -183,4 +238,5 @@ const struct few_net_def few__net_unet = {
     .options = options,
     .options_size = sizeof(struct unet_opts),
     .build = build,
+    .check = check,
 };

@@ -144,6 +144,12 @@ static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const 
   return few__unpatchify(g, few_reshape(g, x, FEW_SHAPE(n, h * w, area * c)), spec, o->patch);
 }
 
+static few_status check(few_ctx *ctx, const struct few_net_spec *spec, const void *opts) {
+  const struct uvit_opts *o = opts;
+  return few__res_check_dropout(ctx, "uvit", &o->cond, o->dropout_side,
+                                spec->h / o->patch >> o->mults.n);
+}
+
 const struct few_net_def few__net_uvit = {
     .name = "uvit",
     .source = "arXiv 2301.11093",
@@ -151,4 +157,5 @@ const struct few_net_def few__net_uvit = {
     .options = options,
     .options_size = sizeof(struct uvit_opts),
     .build = build,
+    .check = check,
 };

@@ -352,6 +352,12 @@ static few_status choose_prediction(few_ctx *ctx, struct few_run_recipe *r) {
   return few__fail_in(ctx, FEW_E_INVALID, "%s", r->recipe.place);
 }
 
+few_status few__run_net_check(few_ctx *ctx, const struct few_run_recipe *r) {
+  if (!r->net->check) return FEW_OK;
+  const few_status st = r->net->check(ctx, &r->spec, r->net_opts);
+  return st ? few__fail_in(ctx, st, "%s", r->recipe.place) : FEW_OK;
+}
+
 static few_status resolve(few_ctx *ctx, struct few_run_recipe *r) {
   FEW_TRY(few__options_default(ctx, options, &r->keys));
   FEW_TRY(few__recipe_apply(ctx, &r->recipe, options, &r->keys));
@@ -367,7 +373,7 @@ static few_status resolve(few_ctx *ctx, struct few_run_recipe *r) {
   FEW_TRY(few__run_objective_fit(ctx, r));
   FEW_TRY(few__run_lr(ctx, r));
   warn_of_warmup(ctx, r);
-  return FEW_OK;
+  return few__run_warn_ignored(ctx, r);
 }
 
 few_status few__run_recipe_open(few_ctx *ctx, struct few_run_recipe *out,

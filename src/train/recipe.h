@@ -103,6 +103,10 @@ few_status few__run_recipe_open(few_ctx *ctx, struct few_run_recipe *out,
 void few__run_recipe_close(few_ctx *ctx, struct few_run_recipe *r);
 /* The resolved recipe: every key with its value. */
 few_status few__run_recipe_text(few_ctx *ctx, const struct few_run_recipe *r, struct few_text *out);
+/* Log a warning for each key that was given and does nothing in this run. */
+few_status few__run_warn_ignored(few_ctx *ctx, const struct few_run_recipe *r);
+/* FEW_E_INVALID for options of a new network that would do nothing. */
+few_status few__run_net_check(few_ctx *ctx, const struct few_run_recipe *r);
 /* Does the key leave what is learned alone (workers, log_every ...)? */
 bool few__run_recipe_free_key(const char *key);
 /* What pictures of the run are compared in: `given`, or what suits the data where that is NULL or

@@ -280,6 +280,7 @@ static few_status set_up(struct training *t) {
   if (t->space.device && !t->recipe.optim->moments)
     return few__fail(t->ctx, FEW_E_UNSUPPORTED, "backend %s has no optimizer %s: choose adam",
                      k->backend, t->recipe.optim->name);
+  if (!before.steps) FEW_TRY(few__run_net_check(t->ctx, &t->recipe)); /* a new run */
   FEW_TRY(make_model(t));
   FEW_TRY(few__preview_check(t->ctx, t->model, &t->recipe));
   struct few_shards_opts so = {

@@ -1,0 +1,75 @@
+/* ignored.c - keys of a recipe that do nothing in this run: whoever wrote them meant something.
+ *
+ * A recipe as resolved names every key, so a key at its default is not spoken of.
+ */
+#include "phase.h"
+
+static bool has_fake(const struct few_run_recipe *r) { return few__has_fake(r); }
+static bool has_pairs(const struct few_run_recipe *r) { return r->needs_pairs; }
+static bool lr_ends(const struct few_run_recipe *r) {
+  return r->keys.lr_shape == FEW_LR_LINEAR || r->keys.lr_shape == FEW_LR_COSINE;
+}
+static bool lr_is_invsqrt(const struct few_run_recipe *r) {
+  return r->keys.lr_shape == FEW_LR_INVSQRT;
+}
+static bool no_ema_power(const struct few_run_recipe *r) { return !(r->keys.ema_power > 0); }
+static bool plain_ema(const struct few_run_recipe *r) { return no_ema_power(r) && r->keys.ema > 0; }
+/* Where they are switched off in so many words, their settings may stay for another time. */
+static bool previews(const struct few_run_recipe *r) {
+  return few__recipe_value(&r->recipe, "preview_every") != NULL;
+}
+static bool evaluations(const struct few_run_recipe *r) {
+  return few__recipe_value(&r->recipe, "eval_every") != NULL;
+}
+static bool has_labels(const struct few_run_recipe *r) { return r->spec.classes > 0; }
+static bool pictures(const struct few_run_recipe *r) { return !r->spec.points; }
+
+static const struct {
+  const char *key;
+  bool (*used)(const struct few_run_recipe *r);
+  const char *why;
+} rules[] = {
+    {"fake_updates", has_fake, "no objective of this run has a fake network"},
+    {"fake_lr", has_fake, "no objective of this run has a fake network"},
+    {"pairs", has_pairs, "no objective of this run learns from pairs"},
+    {"pairs_steps", has_pairs, "no objective of this run learns from pairs"},
+    {"pairs_guidance", has_pairs, "no objective of this run learns from pairs"},
+    {"lr_floor", lr_ends, "it is for lr_shape = linear or cosine"},
+    {"lr_reference", lr_is_invsqrt, "it is for lr_shape = invsqrt"},
+    {"ema", no_ema_power, "ema_power takes its place: leave one of the two out"},
+    {"ema_ramp", plain_ema, "it is for ema"},
+    {"preview_n", previews, "there are no previews: give preview_every"},
+    {"preview_steps", previews, "there are no previews: give preview_every"},
+    {"preview_guidance", previews, "there are no previews: give preview_every"},
+    {"eval_n", evaluations, "there are no evaluations: give eval_every"},
+    {"eval_ref", evaluations, "there are no evaluations: give eval_every"},
+    {"eval_features", evaluations, "there are no evaluations: give eval_every"},
+    {"eval_metrics", evaluations, "there are no evaluations: give eval_every"},
+    {"eval_steps", evaluations, "there are no evaluations: give eval_every"},
+    {"eval_guidance", evaluations, "there are no evaluations: give eval_every"},
+    {"eval_labels", evaluations, "there are no evaluations: give eval_every"},
+    {"label_dropout", has_labels, "no label is trained on"},
+    {"flip", pictures, "points are not mirrored"},
+};
+
+few_status few__run_warn_ignored(few_ctx *ctx, const struct few_run_recipe *r) {
+  struct few_train_keys defaults;
+  FEW_TRY(few__options_default(ctx, few__train_options(), &defaults));
+  few_status st = FEW_OK;
+  for (int i = 0; i < FEW_COUNT(rules) && !st; i++) {
+    const struct few_option *o = few__option_find(few__train_options(), rules[i].key);
+    struct few_text is = {0}, was = {0};
+    assert(o);
+    const char *given = few__recipe_value(&r->recipe, o->key);
+    if (!given || rules[i].used(r)) continue;
+    few__option_format(ctx, o, &r->keys, &is);
+    few__option_format(ctx, o, &defaults, &was);
+    if (is.failed || was.failed) st = few__fail(ctx, FEW_E_MEMORY, "out of memory: options");
+    if (!st && strcmp(is.at, was.at) != 0)
+      few__log(ctx, FEW_LOG_WARN, "%s: %s = %s does nothing: %s", r->recipe.place, o->key, given,
+               rules[i].why);
+    few__text_free(ctx, &is);
+    few__text_free(ctx, &was);
+  }
+  return st;
+}

@@ -1,0 +1,43 @@
+# What would run and do nothing, or something else than was asked for, is refused or warned of, with
+# what to do.
+fail() {
+  echo "$@"
+  exit 9
+}
+refused() {
+  words=$1
+  shift
+  "$few" "$@" 2>err >out && fail "not refused: $*"
+  grep -q "$words" err || fail "$*: $(cat err)"
+}
+warned() {
+  words=$1
+  shift
+  "$few" "$@" 2>err >out || fail "$*: $(cat err)"
+  grep -q "warning: .*$words" err || fail "$*: no warning: $(cat err)"
+}
+unet="$here/tiny-unet.ini"
+moons="$here/moons.ini"
+refused "attention = 7: no level has this side; the levels have 28, 14" train "$unet" --run a attention=7
+refused "attention = 7: no level has this side; the levels have 28, 14" train "$unet" --run a attention=14,7
+refused "attention = 7: no level" check --init "$unet" attention=7
+refused "of that level are no multiple of its 3 heads" train "$unet" --run a mults=1,4 channels=7 head_channels=9
+refused "lowest level has side 14, so nothing is dropped: raise dropout_side" train "$unet" --run a dropout_side=4
+refused "size = 32, and its pictures are 28x28: size is for folders" train "$unet" --run a size=32
+refused "3 channels are asked for, and it has 1" train "$unet" --run a channels_in=3
+refused "size = 8, and its points are 1x1" train "$moons" --run a size=8
+warned "attention = 16, the default, is the side of no level (28, 14)" train "$unet" --run b attention=16 steps=1
+# A run that is there goes on: its bits are what they are.
+"$few" train "$unet" --run b attention=16 steps=2 2>err || fail "not resumed: $(cat err)"
+warned "pairs = 5 does nothing: no objective of this run learns from pairs" train "$moons" --run c steps=1 pairs=5 \
+  fake_updates=2 lr_floor=0.1 preview_n=4 eval_n=3 flip=yes ema=100 ema_power=0.1
+for key in "fake_updates = 2" "lr_floor = 0.1" "preview_n = 4" "eval_n = 3" "flip = yes" "ema = 100"; do
+  grep -q "$key does nothing" err || fail "$key: $(cat err)"
+done
+# What has an effect, is off, or is a default that a resolved recipe names, is not spoken of.
+"$few" train "$moons" --run d steps=1 lr_shape=cosine lr_floor=0.1 preview_every=0 preview_n=4 eval_every=0 \
+  eval_n=3 ema=100 ema_ramp=0.1 2>err >out || fail "$(cat err)"
+grep -q "does nothing" err && fail "$(cat err)"
+"$few" train d/recipe.ini --run e 2>err >out || fail "$(cat err)"
+grep -q "does nothing" err && fail "$(cat err)"
+exit 0
