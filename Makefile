@@ -3,7 +3,6 @@
 .PHONY: help build demo test slow asan tsan check format bench install clean
 
 PREFIX ?= /usr/local
-SLOW ?= .
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 deps = scripts/install-deps.sh
 # $(call build,PRESET): the program and the library; configured the first time.
@@ -49,7 +48,7 @@ test:
 slow:
 	@$(deps) build test check slow
 	$(call build_also,release,tests)
-	@ctest --preset slow -R '$(SLOW)'
+	@ctest --preset slow -R '^slow/$(SLOW)'
 
 asan tsan:
 	@$(deps) build test

@@ -10,6 +10,7 @@ On a GPU: channels last, a fused Adam, cuDNN's search for algorithms, scaled_dot
 forward mode, which it has not; bf16 is autocast. Compiled is the network; its tangent is not.
 """
 import contextlib
+import inspect
 import json
 import os
 import re
@@ -105,8 +106,10 @@ def blas():
     with open('/proc/self/maps') as f:
         found = set(re.findall(r'(?:[^/ ]+/)?[^/ ]*(?:openblas|libblas|blis|mkl_core)[^/ ]*$', f.read(),
                                re.M))
+    found = {name for name in found if not name.startswith('numpy.libs/')}  # not PyTorch's
     real = {name for name in found if 'libblas.' not in name}  # which may only pass calls on
-    return ', '.join(sorted(real or found)) or 'its own BLAS'
+    own = re.search(r'BLAS_INFO=(\w+)', torch.__config__.show())
+    return ', '.join(sorted(real or found)) or (f'its own {own[1]}' if own else 'its own BLAS')
 
 
 def attend(q, k, v):
@@ -125,6 +128,15 @@ def version(job):
     return f'PyTorch {torch.__version__} ({blas()})'
 
 
+def export(steps, path):
+    """As ONNX. PyTorch's exporter since 2.9 writes one version of the operators, and what it converts
+    to an older one may not load; the exporter before it takes the version as an argument."""
+    dynamo = inspect.signature(torch.onnx.export).parameters.get('dynamo')
+    version = {} if dynamo and dynamo.default else {'opset_version': 16}
+    torch.onnx.export(steps.net.eval(), (steps.x, steps.t), path, input_names=['x', 't'],
+                      output_names=['y'], **version)
+
+
 def describe(job):
     """Versions; GFLOP of one picture's steps; the export, where it is asked for."""
     about = version(job)
@@ -137,9 +149,7 @@ def describe(job):
     gflop['jvp'] = 2 * gflop['infer']
     gflop['sct'] = gflop['jvp'] + gflop['train']
     if job['onnx']:
-        steps = Steps(job, job['batch'])
-        torch.onnx.export(steps.net.eval(), (steps.x, steps.t), job['onnx'], opset_version=16,
-                          input_names=['x', 't'], output_names=['y'])
+        export(Steps(job, job['batch']), job['onnx'])
     return {'gflop': gflop, 'version': about}
 
 

@@ -17,6 +17,9 @@ has the median of the rounds, the slowest and the fastest round, and what few do
 does. FLOP are those that a side asks of products and direct convolutions (PyTorch's sCT step has one
 forward more than few's); the peak is the multiply-adds that `few bench` measures on as many threads.
 
+From PyPI, in a virtual environment: pip install torch onnxruntime onnxscript, and its Python as
+--torch-python (PyTorch exports with onnxscript since 2.9). From Debian: scripts/install-deps.sh bench.
+
 PyTorch runs in its fastest known set-up: Debian's OpenBLAS with OpenMP where it is installed
 (libopenblas0-openmp), and a malloc that keeps large blocks; on a GPU as peer_torch.py says, and with
 --compile through torch.compile as well. There the peak is that of a large product, and memory is not
@@ -27,6 +30,7 @@ import glob
 import json
 import math
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -46,8 +50,10 @@ OPTIONS = {'unet': {'channels': 64, 'mults': [1, 2, 2], 'blocks': 2, 'attention'
            'dit': {'patch': 4, 'width': 384, 'depth': 12, 'heads': 6, 'embedding': 256}}
 
 MISSING = {'torch': 'Debian: apt-get install python3-torch libopenblas0-openmp, and --torch-python '
-                    '/usr/bin/python3; elsewhere: pip install torch numpy',
-           'ort': 'pip install --target DIR onnxruntime, and --ort-path DIR'}
+                    '/usr/bin/python3; elsewhere, in a virtual environment: pip install torch numpy, and '
+                    '--torch-python its Python',
+           'ort': 'pip install onnxruntime where PyTorch is; or pip install --target DIR onnxruntime, '
+                  'and --ort-path DIR'}
 
 
 class Mistake(Exception):
@@ -103,7 +109,11 @@ def put_first(env, name, folders):
 def worker(args, side, job):
     python = args.torch_python if side == 'torch' else args.ort_python
     command = [python, os.path.join(HERE, f'peer_{side}.py'), json.dumps(job)]
-    out, memory = run(command, environment(args, side))
+    try:
+        out, memory = run(command, environment(args, side))
+    except Mistake as e:  # one that is needed on the way: the exporter's, say
+        module = re.search(r"No module named '([\w.]+)'", str(e))
+        raise Mistake(f'{e}\n  {python} -m pip install {module[1]}' if module else str(e))
     return dict(json.loads(out.splitlines()[-1]), memory=memory if args.backend == 'cpu' else None)
 
 

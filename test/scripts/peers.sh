@@ -14,6 +14,12 @@ grep -q 'no program .*--few' "$out/said" || fail 'the program is not named'
 PYTHONPATH=$out "$2" --few "$1" >"$out/said" 2>&1 && fail 'PyTorch that is not there'
 grep -q 'apt-get install python3-torch' "$out/said" || fail 'the package is not named'
 
+mkdir -p "$out/part/torch/utils" # a PyTorch that lacks what its exporter needs
+touch "$out/part/numpy.py" "$out/part/torch/__init__.py" "$out/part/torch/utils/__init__.py"
+echo 'raise ModuleNotFoundError("No module named '"'onnxscript'"'")' >"$out/part/torch/utils/_python_dispatch.py"
+PYTHONPATH=$out/part "$2" --few "$1" >"$out/said" 2>&1 && fail 'a module that is not there'
+grep -q 'python.* -m pip install onnxscript$' "$out/said" || fail 'the module is not named'
+
 "$2" --few "$1" --precision bf16 >"$out/said" 2>&1 && fail 'a precision of the CPU'
 grep -q -e '--backend cuda' "$out/said" || fail 'the backend that has precisions is not named'
 
