@@ -170,11 +170,11 @@ FEW_MUST_USE few_status few_sample_plan(few_model *m, const struct few_sample_op
                                         const char **sampler, int *steps);
 
 /* Write what few_sample gave for opts: PATH.png a grid, PATH.npy uint8 [n,h,w,c] (points: float32
- * [n,d]) with labels (may be NULL) beside it in PATH less ".npy" plus ".labels.npy", anything else
- * a folder with picture i in its file 000000i.png (points are refused). A .png of points is a
- * picture of their density. PNG files tell model, seed and steps as text. Each file is atomic; a
- * folder reports progress, and keeps the files that were written before it was cancelled.
- * columns 0: as square as may be. */
+ * [n,d]) with labels (may be NULL) beside it in PATH less ".npy" plus ".labels.npy", classes that
+ * are called by numbers as those; anything else a folder with picture i in its file 000000i.png
+ * (points are refused). A .png of points is a picture of their density. PNG files tell model, seed
+ * and steps as text. Each file is atomic; a folder reports progress, and keeps the files that were
+ * written before it was cancelled. columns 0: as square as may be. */
 FEW_MUST_USE few_status few_sample_write(few_model *m, const char *path,
                                          const struct few_sample_opts *opts, const float *samples,
                                          const int32_t *labels, int64_t columns);

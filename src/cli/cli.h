@@ -92,6 +92,17 @@ void cli_json_class(struct json *j, const struct cli_class *c);
  * any of their forms. */
 int cli_check_file(const char *out);
 int cli_check_out(const char *command, const struct few_model_info *info, const char *out);
+/* A folder for results that holds something already: what few eval or few train read of it later
+ * would be both. */
+enum cli_existing { CLI_REFUSE, CLI_KEEP, CLI_REPLACE };
+#define OPT_EXISTING(S)                                                       \
+  OPT_CHOICE(S, existing, "existing", "refuse", "refuse|keep|replace",        \
+             "a folder with files in it: refuse it, add to them, or replace " \
+             "pictures that few wrote")
+bool cli_is_folder(const char *out);
+int cli_check_folder(const char *command, const char *out, int existing);
+/* Remove pictures 000000.png ... from the folder `out`, where they are to be replaced. */
+int cli_clear_folder(const char *out, int existing);
 
 /* Pictures from files, folders, arrays and data sets, for a model. */
 struct cli_pictures {

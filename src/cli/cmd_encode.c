@@ -13,7 +13,7 @@ struct encode_opts {
 #define S struct encode_opts
 static const struct opt options[] = {
     OPT_TEXT(S, out, "out", "FILE", OPT_NEEDED, ".npy: float32 [n,h,w,c] of about unit variance"),
-    OPT_INT(S, n, "n", "N", "0", 0, 1e9, "the first so many pictures; 0: all"),
+    OPT_INT(S, n, "n", "N", "0", 0, 1e9, "so many pictures, of all classes in proportion; 0: all"),
     OPT_INT(S, steps, "steps", "K", "0", 0, 10000,
             "steps from picture to noise; 0: the sampler's own, or the encoder's"),
     OPT_TEXT(S, label, "label", "L", "own",

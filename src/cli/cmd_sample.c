@@ -13,7 +13,7 @@ struct sample_opts {
   int64_t n, first, batch, columns;
   uint64_t seed;
   const char *label, *out;
-  int labels;
+  int labels, existing;
 };
 #define S struct sample_opts
 static const struct opt options[] = {
@@ -30,6 +30,7 @@ static const struct opt options[] = {
     OPT_INT(S, batch, "batch", "B", "0", 0, 1e6,
             "pictures in memory at once; 0: chosen. Never changes a result"),
     OPT_INT(S, columns, "columns", "C", "0", 0, 10000, "of a grid; 0: as square as may be"),
+    OPT_EXISTING(S),
     OPT_WORKERS(S),
     OPT_BACKEND(S),
     OPT_QUIET(S),
@@ -93,7 +94,7 @@ static void report(const struct sample_opts *o, const struct result *r) {
 static int draw(struct cli *cli, few_model *m, struct few_sample_opts s,
                 const struct sample_opts *o, float *out, int32_t *labels) {
   struct result r = {.m = m, .made = {.n = o->n}, .label = s.label};
-  char rest[80];
+  char rest[120];
   const double start = cli_seconds();
   s.finished = &r.made.finished;
   few_status st = few_sample_plan(m, &s, &r.sampler, &r.steps);
@@ -103,11 +104,13 @@ static int draw(struct cli *cli, few_model *m, struct few_sample_opts s,
   st = cli_keep(cli, st, &r.made);
   s.n = r.made.finished;
   s.finished = NULL;
+  int code = st ? CLI_DONE : cli_clear_folder(o->out, o->existing);
+  if (code) return code;
   if (!st) st = few_sample_write(m, o->out, &s, out, labels, o->columns);
   if (st) return cli_status(cli, st);
   report(o, &r);
-  snprintf(rest, sizeof rest, "--first %" PRId64 " --n %" PRId64 " draws the rest", o->first + s.n,
-           o->n - s.n);
+  snprintf(rest, sizeof rest, "--first %" PRId64 " --n %" PRId64 "%s draws the rest",
+           o->first + s.n, o->n - s.n, cli_is_folder(o->out) ? " --existing keep" : "");
   return cli_interrupted(o->out, &r.made, rest);
 }
 
@@ -122,6 +125,7 @@ static int sample(struct cli *cli, few_model *m, struct few_sample_opts s,
   int code = cli_label(cli, m, "sample: --label", o->label, &s.label);
   if (s.label == FEW_LABEL_SHARES && o->labels) s.label = FEW_LABEL_EACH;
   if (!code) code = cli_check_out("sample", &info, o->out);
+  if (!code) code = cli_check_folder("sample", o->out, o->existing);
   if (code) return code;
   size_t item = (size_t)(info.h * info.w * info.c), n = (size_t)o->n;
   float *out = item && n <= SIZE_MAX / sizeof *out / item ? malloc(n * item * sizeof *out) : NULL;

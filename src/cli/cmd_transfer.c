@@ -11,13 +11,14 @@ struct transfer_opts {
   const char *from, *to, *from_sampler, *to_sampler, *out;
   double from_guidance, to_guidance;
   bool beside;
+  int existing;
   uint64_t seed;
 };
 #define S struct transfer_opts
 static const struct opt options[] = {
     OPT_TEXT(S, out, "out", "FILE", OPT_NEEDED,
              ".png: a grid; .npy: an array, and labels beside it; else a folder of PNG files"),
-    OPT_INT(S, n, "n", "N", "0", 0, 1e9, "the first so many pictures; 0: all"),
+    OPT_INT(S, n, "n", "N", "0", 0, 1e9, "so many pictures, of all classes in proportion; 0: all"),
     OPT_TEXT(S, from, "from", "L", "own",
              "what they are: a class of A by number or name; own: as the data set says; none"),
     OPT_TEXT(S, to, "to", "L", "own", "what they become: a class of B; own: what they are; none"),
@@ -30,6 +31,7 @@ static const struct opt options[] = {
     OPT_SEED(S, seed, "seed", "S", "0", "of the noise that a sampler of B draws on its way"),
     OPT_FLAG(S, beside, "beside", "each picture before what became of it"),
     OPT_INT(S, columns, "columns", "C", "0", 0, 10000, "of a grid; 0: as square as may be"),
+    OPT_EXISTING(S),
     OPT_WORKERS(S),
     OPT_BACKEND(S),
     OPT_QUIET(S),
@@ -120,6 +122,8 @@ static int transfer(struct cli *cli, struct job *j, const struct transfer_opts *
   progress_clear(&cli->progress);
   r.seconds = cli_seconds() - start;
   st = cli_keep(cli, st, &r.made);
+  code = st ? CLI_DONE : cli_clear_folder(o->out, o->existing);
+  if (code) return code;
   if (!st) st = write_out(j, o, &down, r.made.finished);
   if (st) return cli_status(cli, st);
   cli_report(&o->common, &r);
@@ -135,6 +139,7 @@ static int run(struct cli *cli, const void *opts) {
   if (!st) {
     few_model_info(j.b, &j.info);
     code = cli_check_out("transfer", &j.info, o->out);
+    if (!code) code = cli_check_folder("transfer", o->out, o->existing);
     if (!code)
       code = cli_pictures(cli, &j.p, &j.info, cli->n_operands - 2, cli->operands + 2, o->n);
     if (!code) code = transfer(cli, &j, o);

@@ -1,5 +1,6 @@
 /* pictures.c - what the commands that read or make pictures share: classes by name, where results
  * may go, and pictures from files and data sets. */
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,51 @@ int cli_check_out(const char *command, const struct few_model_info *info, const 
   if (there && access(out, W_OK))
     return cli_failed("%s cannot be written: check the permissions", out);
   return CLI_DONE;
+}
+
+/* ---- a folder that holds something ---- */
+
+/* "000017.png": of six digits or more. */
+static bool is_sample(const char *name) {
+  const size_t n = strspn(name, "0123456789");
+  return n >= 6 && !strcmp(name + n, ".png");
+}
+
+/* A folder that is not there, or a file in its place, has nothing in it. */
+static DIR *open_folder(const char *out) {
+  return ends_with(out, ".png") || ends_with(out, ".npy") ? NULL : opendir(out);
+}
+
+bool cli_is_folder(const char *out) {
+  struct stat s;
+  return !stat(out, &s) && S_ISDIR(s.st_mode);
+}
+
+int cli_check_folder(const char *command, const char *out, int existing) {
+  DIR *dir = existing == CLI_KEEP ? NULL : open_folder(out);
+  char found[256] = "";
+  for (struct dirent *e; dir && !*found && (e = readdir(dir));)
+    if (e->d_name[0] != '.' && !(existing == CLI_REPLACE && is_sample(e->d_name)))
+      snprintf(found, sizeof found, "%s", e->d_name);
+  if (dir) closedir(dir);
+  if (!*found) return CLI_DONE;
+  if (existing == CLI_REPLACE)
+    return cli_failed("%s holds %s, which is no picture that few wrote: name another folder", out,
+                      found);
+  return cli_failed(
+      "%s: %s is not empty, and what is in it would count with the new pictures: name "
+      "another folder, or give --existing replace or --existing keep",
+      command, out);
+}
+
+int cli_clear_folder(const char *out, int existing) {
+  DIR *dir = existing == CLI_REPLACE ? open_folder(out) : NULL;
+  int code = CLI_DONE;
+  for (struct dirent *e; dir && !code && (e = readdir(dir));)
+    if (is_sample(e->d_name) && unlinkat(dirfd(dir), e->d_name, 0))
+      code = cli_failed("%s/%s cannot be removed: check the permissions", out, e->d_name);
+  if (dir) closedir(dir);
+  return code;
 }
 
 /* ---- pictures ---- */

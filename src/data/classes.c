@@ -57,22 +57,6 @@ static void list_names(char list[LIST], const struct few_classes *c) {
   if (c->n > LISTED) snprintf(list + n, LIST - n, ", ...");
 }
 
-few_status few__class_find(few_ctx *ctx, const struct few_classes *c, const char *word,
-                           int32_t *out) {
-  char list[LIST];
-  *out = (int32_t)find_name(c, word);
-  if (*out < 0) *out = number_below(word, c->n);
-  if (*out >= 0) return FEW_OK;
-  if (!c->n)
-    return few__fail(ctx, FEW_E_INVALID, "label %.60s: %s has no classes: give no label", word,
-                     c->whose);
-  list_names(list, c);
-  return few__fail(
-      ctx, FEW_E_INVALID,
-      "label %.60s is no class of %s: give a name or a number from 0 to %lld; it has %s", word,
-      c->whose, (long long)(c->n - 1), list);
-}
-
 static bool all_named(const struct few_classes *c) {
   for (int64_t i = 0; i < c->n; i++)
     if (!name_of(c, i)) return false;
@@ -85,6 +69,30 @@ static bool all_numbers(const struct few_classes *c) {
   return true;
 }
 
+/* Are its classes called by numbers? A number is then one of these and no place among them: where
+ * they are 1, 2 and 3, 0 is none. */
+static bool numbered(const struct few_classes *c) { return all_named(c) && all_numbers(c); }
+
+few_status few__class_find(few_ctx *ctx, const struct few_classes *c, const char *word,
+                           int32_t *out) {
+  char list[LIST];
+  *out = (int32_t)find_name(c, word);
+  if (*out < 0 && !numbered(c)) *out = number_below(word, c->n);
+  if (*out >= 0) return FEW_OK;
+  if (!c->n)
+    return few__fail(ctx, FEW_E_INVALID, "label %.60s: %s has no classes: give no label", word,
+                     c->whose);
+  list_names(list, c);
+  if (numbered(c))
+    return few__fail(ctx, FEW_E_INVALID,
+                     "label %.60s is no class of %s, whose classes are called %s: give one of them",
+                     word, c->whose, list);
+  return few__fail(
+      ctx, FEW_E_INVALID,
+      "label %.60s is no class of %s: give a name or a number from 0 to %lld; it has %s", word,
+      c->whose, (long long)(c->n - 1), list);
+}
+
 /* How two sets are compared. Labels of files that are not 0 .. n - 1 have their numbers for names:
  * classes without names beside such are called by theirs. */
 enum by { BY_PLACE, BY_NAME, BY_NUMBER };
@@ -92,7 +100,7 @@ enum by { BY_PLACE, BY_NAME, BY_NUMBER };
 static enum by way(const struct few_classes *a, const struct few_classes *b) {
   const bool named[] = {all_named(a), all_named(b)};
   if (named[0] && named[1]) return BY_NAME;
-  return (named[0] && all_numbers(a)) || (named[1] && all_numbers(b)) ? BY_NUMBER : BY_PLACE;
+  return numbered(a) || numbered(b) ? BY_NUMBER : BY_PLACE;
 }
 
 /* -1: `to` has none. */

@@ -200,6 +200,7 @@ static few_status choose_labels(const struct loop *l, int64_t n, int32_t *label)
 static few_status draw(const struct loop *l, few_model *m) {
   struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
   float *x = NULL;
+  char labels[4096];
   int32_t *label = NULL;
   few_status st;
   s.n = l->n_synthetic;
@@ -211,7 +212,11 @@ static few_status draw(const struct loop *l, few_model *m) {
   if (labelled(l)) FEW_GOTO(choose_labels(l, s.n, label));
   const struct few_sample_path path = {.label = labelled(l) ? label : NULL};
   FEW_GOTO(few__sample_run(m, &s, &path, x, label, NULL));
-  FEW_GOTO(few_sample_write(m, l->samples, &s, x, labelled(l) ? label : NULL, 0));
+  if (labelled(l)) { /* as the model numbers its classes, whatever they are called */
+    labels_name(labels, l->samples);
+    FEW_GOTO(few__npy_write(l->ctx, labels, FEW_STORE_I32, 1, &s.n, label));
+  }
+  FEW_GOTO(few_sample_write(m, l->samples, &s, x, NULL, 0));
 out:
   few__free(l->ctx, x);
   few__free(l->ctx, label);

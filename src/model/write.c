@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "data/numbers.h"
 #include "io/file.h"
 #include "io/npy.h"
 #include "io/png.h"
@@ -70,12 +71,20 @@ out:
   return st;
 }
 
-/* PATH less ".npy" plus ".labels.npy". */
+/* PATH less ".npy" plus ".labels.npy"; classes that are called by numbers are written as those. */
 static few_status write_labels(const struct job *j) {
   struct few_text path = {0};
+  int32_t *label = NULL;
+  few_status st = FEW_OK;
   few__text_add(j->ctx, &path, "%.*s.labels.npy", (int)(strlen(j->path) - 4), j->path);
-  few_status st = path.failed ? few__fail(j->ctx, FEW_E_MEMORY, "%s: out of memory", j->path)
-                              : few__npy_write(j->ctx, path.at, FEW_STORE_I32, 1, &j->n, j->labels);
+  if (path.failed) FEW_GOTO(few__fail(j->ctx, FEW_E_MEMORY, "%s: out of memory", j->path));
+  FEW_GOTO(FEW_NEW(j->ctx, &label, j->n));
+  memcpy(label, j->labels, (size_t)j->n * sizeof *label);
+  FEW_GOTO(few__labels_by_number(j->ctx, (const char *const *)j->m->class_names, j->m->spec.classes,
+                                 label, j->n));
+  FEW_GOTO(few__npy_write(j->ctx, path.at, FEW_STORE_I32, 1, &j->n, label));
+out:
+  few__free(j->ctx, label);
   few__text_free(j->ctx, &path);
   return st;
 }

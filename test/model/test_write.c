@@ -77,6 +77,31 @@ static void test_array(void **state) {
   scratch_free(&s);
 }
 
+/* Classes that are called by numbers keep them; one name that is none, and places are written. */
+static void test_labels_by_number(void **state) {
+  (void)state;
+  static const char *const names[2][3] = {{"17", "3", "900"}, {"17", "3", "03"}};
+  static const int32_t labels[N] = {0, 1, 2, 0, -1}, numbers[N] = {17, 3, 900, 17, -1};
+  for (int which = 0; which < 2; which++) {
+    struct scratch s = scratch_new("out.npy");
+    few_model *m = test_model_new(s.ctx, TEST_UNET);
+    float x[N * SIZE];
+    struct few_npy a;
+    ramp(x);
+    assert_int_equal(m->spec.classes, 3);
+    few_status st = FEW_NEW(s.ctx, &m->class_names, 3);
+    assert_ok(s.ctx, st);
+    for (int i = 0; i < 3; i++) m->class_names[i] = few__strdup(s.ctx, names[which][i]);
+    assert_ok(s.ctx, few_sample_write(m, s.path, opts(N), x, labels, 0));
+    snprintf(s.path, sizeof s.path, "%s/out.labels.npy", s.dir);
+    assert_ok(s.ctx, few__npy_read(s.ctx, &a, s.path, 1 << 20));
+    assert_memory_equal(a.data, which ? labels : numbers, sizeof labels);
+    few__npy_free(s.ctx, &a);
+    few_model_free(m);
+    scratch_free(&s);
+  }
+}
+
 /* An array without its labels would be taken for the whole by who goes on from it. */
 static void test_labels_first(void **state) {
   (void)state;
@@ -218,9 +243,13 @@ static void test_density(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_array),   cmocka_unit_test(test_labels_first),
-      cmocka_unit_test(test_grid),    cmocka_unit_test(test_folder),
-      cmocka_unit_test(test_text),    cmocka_unit_test(test_points),
+      cmocka_unit_test(test_array),
+      cmocka_unit_test(test_labels_first),
+      cmocka_unit_test(test_labels_by_number),
+      cmocka_unit_test(test_grid),
+      cmocka_unit_test(test_folder),
+      cmocka_unit_test(test_text),
+      cmocka_unit_test(test_points),
       cmocka_unit_test(test_density),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
