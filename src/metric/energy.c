@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/watch.h"
 #include "gram.h"
 #include "metric.h"
 
@@ -21,10 +22,10 @@ struct energy {
   int64_t d;
   const struct few_set *a, *b; /* the pairs at hand; where a is b, each pair once */
   const double *norm_a, *norm_b;
-  double *sum;              /* [panels of a] of distances */
-  double *strips;           /* [workers][8][8 STRIP] */
-  int64_t first, done, all; /* panels: of the group, done so far in all sums, of them all */
-  double began;
+  double *sum;            /* [panels of a] of distances */
+  double *strips;         /* [workers][8][8 STRIP] */
+  int64_t first;          /* panel of the group at hand */
+  struct few_watch watch; /* counts panels of all sums */
 };
 
 static const double *panel(const struct few_set *s, int64_t p) {
@@ -37,7 +38,7 @@ static void sum_panel(void *user, int64_t k, int worker) {
   const bool self = e->a == e->b;
   const int64_t all = self ? p + 1 : few__panels(e->b->kept);
   double *strip = e->strips + worker * FEW_PANEL * FEW_PANEL * STRIP, sum = 0;
-  for (int64_t q = 0; q < all; q += STRIP) {
+  for (int64_t q = 0; q < all && !few__watch_stop(&e->watch, worker); q += STRIP) {
     const int64_t panels = all - q < STRIP ? all - q : STRIP, wide = panels * FEW_PANEL;
     few__gram_strip(panel(e->a, p), panel(e->b, q), panels, e->d, strip);
     for (int64_t i = p * FEW_PANEL; i < (p + 1) * FEW_PANEL && i < e->a->kept; i++) {
@@ -61,7 +62,7 @@ static few_status norms(few_ctx *ctx, const struct few_set *s, double **out) {
 }
 
 /* The sum over all pairs, a group of panels after the other, with a report between. */
-static few_status total(few_ctx *ctx, few_workers *w, struct energy *e, const struct few_set *a,
+static few_status total(few_workers *w, struct energy *e, const struct few_set *a,
                         const struct few_set *b, const double *norm_a, const double *norm_b,
                         double *sum) {
   const int64_t panels = few__panels(a->kept);
@@ -73,9 +74,7 @@ static few_status total(few_ctx *ctx, few_workers *w, struct energy *e, const st
   for (e->first = 0; e->first < panels; e->first += GROUP) {
     const int64_t n = panels - e->first < GROUP ? panels - e->first : GROUP;
     few__workers_run(w, n, sum_panel, e);
-    e->done += n;
-    FEW_TRY(few__progress(ctx, &(struct few_progress){"energy distance", e->done, e->all,
-                                                      few__now() - e->began, NULL}));
+    FEW_TRY(few__watch_report(&e->watch, e->watch.at.done + n));
   }
   for (int64_t p = 0; p < panels; p++) *sum += e->sum[p];
   return FEW_OK;
@@ -89,17 +88,18 @@ static int64_t least(const struct few_metric_opts *o) {
 static few_status run(few_ctx *ctx, struct few_metric_case *c, struct few_metric_value *out) {
   const struct few_set *x = c->set, *y = c->reference;
   const double n = (double)x->kept, m = (double)y->kept;
-  struct energy e = {.d = x->o.dim, .began = few__now()};
+  struct energy e = {.d = x->o.dim,
+                     .watch = {.ctx = ctx, .at = {.what = "energy distance"}, .began = few__now()}};
   double *norm_x = NULL, *norm_y = NULL, xy, xx, yy;
   few_status st = FEW_OK;
-  e.all = 2 * few__panels(x->kept) + few__panels(y->kept);
+  e.watch.at.total = 2 * few__panels(x->kept) + few__panels(y->kept);
   FEW_GOTO(norms(ctx, x, &norm_x));
   FEW_GOTO(norms(ctx, y, &norm_y));
   FEW_GOTO(FEW_NEW(ctx, &e.sum, few__panels(x->kept > y->kept ? x->kept : y->kept)));
   FEW_GOTO(FEW_NEW(ctx, &e.strips, FEW_PANEL * FEW_PANEL * STRIP * few__workers_count(c->w)));
-  FEW_GOTO(total(ctx, c->w, &e, x, y, norm_x, norm_y, &xy));
-  FEW_GOTO(total(ctx, c->w, &e, x, x, norm_x, norm_x, &xx));
-  FEW_GOTO(total(ctx, c->w, &e, y, y, norm_y, norm_y, &yy));
+  FEW_GOTO(total(c->w, &e, x, y, norm_x, norm_y, &xy));
+  FEW_GOTO(total(c->w, &e, x, x, norm_x, norm_x, &xx));
+  FEW_GOTO(total(c->w, &e, y, y, norm_y, norm_y, &yy));
   xy /= n * m;
   xx /= n * (n - 1) / 2;
   yy /= m * (m - 1) / 2;

@@ -19,6 +19,7 @@
 #include <lapacke.h>
 #include <math.h>
 
+#include "base/watch.h"
 #include "gram.h"
 
 /* The root of a covariance: rows sqrt(l_i) q_i, those with l_i > 0 alone, in panels. */
@@ -33,6 +34,7 @@ struct cross {
   int64_t d;
   double *out;    /* [rank a][rank b] */
   double *strips; /* [workers][8][rank b rounded up] */
+  struct few_watch watch;
 };
 
 static few_status no_solution(few_ctx *ctx, const char *what, int64_t d, lapack_int info) {
@@ -83,8 +85,9 @@ out:
 }
 
 static void cross_rows(void *user, int64_t p, int worker) {
-  const struct cross *c = user;
+  struct cross *c = user;
   const int64_t panels = few__panels(c->b->rank), wide = panels * FEW_PANEL;
+  if (few__watch_stop(&c->watch, worker)) return;
   double *strip = c->strips + worker * FEW_PANEL * wide;
   few__gram_strip(c->a->panels + p * FEW_PANEL * c->d, c->b->panels, panels, c->d, strip);
   for (int64_t i = p * FEW_PANEL; i < c->a->rank && i < (p + 1) * FEW_PANEL; i++)
@@ -120,12 +123,16 @@ out:
 
 static few_status root_trace(few_ctx *ctx, few_workers *w, int64_t d, const struct root *a,
                              const struct root *b, double *out) {
-  struct cross c = {.a = a, .b = b, .d = d};
+  struct cross c = {.a = a,
+                    .b = b,
+                    .d = d,
+                    .watch = {.ctx = ctx, .at = {.what = "Frechet distance"}, .began = few__now()}};
   few_status st = FEW_OK;
   FEW_GOTO(FEW_NEW(ctx, &c.out, a->rank * b->rank));
   FEW_GOTO(FEW_NEW(ctx, &c.strips,
                    few__panels(b->rank) * FEW_PANEL * FEW_PANEL * few__workers_count(w)));
   few__workers_run(w, few__panels(a->rank), cross_rows, &c);
+  FEW_GOTO(c.watch.status);
   FEW_GOTO(nuclear(ctx, a->rank, b->rank, c.out, out));
 out:
   few__free(ctx, c.strips);

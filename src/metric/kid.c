@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "base/rng.h"
+#include "base/watch.h"
 #include "gram.h"
 #include "metric.h"
 
@@ -19,6 +20,7 @@ struct subset {
   double *x, *y;       /* panels of m rows */
   double (*sum)[3];    /* [panels] of k: x with x before it, y with y before it, x with y */
   double *strips;      /* [workers][8][m rounded up] */
+  struct few_watch watch;
 };
 
 static double kernel(double product, int64_t d) {
@@ -43,6 +45,7 @@ static double panel_sum(const struct subset *s, int64_t p, const double *a, cons
 static void sum_panel(void *user, int64_t p, int worker) {
   struct subset *s = user;
   double *strip = s->strips + worker * FEW_PANEL * FEW_PANEL * few__panels(s->m);
+  if (few__watch_stop(&s->watch, worker)) return;
   s->sum[p][0] = panel_sum(s, p, s->x, s->x, strip);
   s->sum[p][1] = panel_sum(s, p, s->y, s->y, strip);
   s->sum[p][2] = panel_sum(s, p, s->x, s->y, strip);
@@ -67,14 +70,12 @@ static double discrepancy(few_workers *w, struct subset *s) {
   return 2 * (sum[0] + sum[1]) / (m * (m - 1)) - 2 * sum[2] / (m * m);
 }
 
-static few_status subsets(few_ctx *ctx, struct few_metric_case *c, struct subset *s, double *each) {
-  const double began = few__now();
+static few_status subsets(struct few_metric_case *c, struct subset *s, double *each) {
   for (int64_t i = 0; i < s->count; i++) {
     draw(c->set, s->m, c->o->seed, 2 * (uint64_t)i + 1, s->x);
     draw(c->reference, s->m, c->o->seed, 2 * (uint64_t)i + 2, s->y);
     each[i] = discrepancy(c->w, s);
-    FEW_TRY(few__progress(
-        ctx, &(struct few_progress){"kernel distance", i + 1, s->count, few__now() - began, NULL}));
+    FEW_TRY(few__watch_report(&s->watch, i + 1));
   }
   return FEW_OK;
 }
@@ -97,7 +98,9 @@ static few_status run(few_ctx *ctx, struct few_metric_case *c, struct few_metric
   FEW_GOTO(
       FEW_NEW(ctx, &s.strips, few__panels(s.m) * FEW_PANEL * FEW_PANEL * few__workers_count(c->w)));
   FEW_GOTO(FEW_NEW(ctx, &each, s.count));
-  FEW_GOTO(subsets(ctx, c, &s, each));
+  s.watch = (struct few_watch){
+      .ctx = ctx, .at = {.what = "kernel distance", .total = s.count}, .began = few__now()};
+  FEW_GOTO(subsets(c, &s, each));
   *out = (struct few_metric_value){.name = "kid",
                                    .error_of = s.count > 1 ? "subsets" : "",
                                    .n = c->set->kept,

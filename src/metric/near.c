@@ -8,6 +8,7 @@
 
 #include <math.h>
 
+#include "base/watch.h"
 #include "gram.h"
 
 enum { STRIP = 32 }; /* panels of the other set at once: they stay in the cache */
@@ -28,8 +29,7 @@ struct near {
   double *strips;                        /* [workers][8][8 STRIP] */
   unsigned char *inside[FEW_NEAR_RULES]; /* [workers][n_fake]: the sample lies in a real ball */
   int64_t *found[FEW_NEAR_RULES];        /* [n_real panels][3]: recalled, covered, pairs */
-  double began;
-  int64_t done, total; /* panels, for the progress */
+  struct few_watch watch;                /* counts panels */
 };
 
 static double *strip_of(const struct near *a, int worker) {
@@ -43,7 +43,7 @@ static const double *panel(const struct near *a, const struct side *s, int64_t p
 static void norms(void *user, int64_t p, int worker) {
   struct near *a = user;
   double product[FEW_PANEL * FEW_PANEL];
-  FEW_UNUSED(worker);
+  if (few__watch_stop(&a->watch, worker)) return;
   few__gram_strip(panel(a, a->self, p), panel(a, a->self, p), 1, a->job->d, product);
   for (int64_t i = 0; i < FEW_PANEL && p * FEW_PANEL + i < a->self->n; i++)
     a->self->norm[p * FEW_PANEL + i] = product[i * FEW_PANEL + i];
@@ -82,7 +82,7 @@ static void radii(void *user, int64_t p, int worker) {
   double nearest[FEW_PANEL][FEW_NEAR_MAX_K];
   for (int i = 0; i < FEW_PANEL; i++)
     for (int k = 0; k < a->max_k; k++) nearest[i][k] = INFINITY;
-  for (int64_t q = 0; q < few__panels(s->n); q += STRIP) {
+  for (int64_t q = 0; q < few__panels(s->n) && !few__watch_stop(&a->watch, worker); q += STRIP) {
     const int64_t n = strip_panels(s, q), wide = n * FEW_PANEL, first = q * FEW_PANEL;
     const double *x = distances(a, s, p, s, q, n, worker);
     for (int64_t i = 0; i < FEW_PANEL; i++)
@@ -120,6 +120,7 @@ static void count(void *user, int64_t p, int worker) {
   bool recalled[FEW_PANEL][FEW_NEAR_RULES] = {{false}};
   int64_t pairs[FEW_PANEL][FEW_NEAR_RULES] = {{0}};
   for (int64_t q = 0; q < few__panels(a->fake.n); q += STRIP) {
+    if (few__watch_stop(&a->watch, worker)) return;
     const int64_t n = strip_panels(&a->fake, q), wide = n * FEW_PANEL, first = q * FEW_PANEL;
     const double *x = distances(a, &a->real, p, &a->fake, q, n, worker);
     const int64_t there = a->fake.n - first < wide ? a->fake.n - first : wide;
@@ -151,9 +152,7 @@ static few_status each_panel(struct near *a, const struct side *s,
   for (int64_t p = 0; p < all; p += step) {
     struct part t = {a, task, p};
     few__workers_run(a->job->w, all - p < step ? all - p : step, run_part, &t);
-    a->done += all - p < step ? all - p : step;
-    FEW_TRY(few__progress(a->ctx, &(struct few_progress){"neighbours", a->done, a->total,
-                                                         few__now() - a->began, NULL}));
+    FEW_TRY(few__watch_report(&a->watch, a->watch.at.done + (all - p < step ? all - p : step)));
   }
   return FEW_OK;
 }
@@ -165,7 +164,7 @@ static few_status begin_side(struct near *a, struct side *s, int64_t n, const do
   for (int r = 0; r < a->job->rules; r++) FEW_TRY(FEW_NEW(a->ctx, &s->radius[r], n));
   a->self = s;
   few__workers_run(a->job->w, few__panels(n), norms, a);
-  return FEW_OK;
+  return a->watch.status;
 }
 
 static void sum_up(const struct near *a, int r, struct few_near_result *out) {
@@ -195,9 +194,9 @@ static few_status run(struct near *a, struct few_near_result *out) {
     FEW_TRY(FEW_NEW(a->ctx, &a->found[r], 3 * few__panels(job->n_real)));
   }
   FEW_TRY(FEW_NEW(a->ctx, &a->strips, workers * FEW_PANEL * FEW_PANEL * STRIP));
+  a->watch.at.total = 2 * few__panels(job->n_real) + few__panels(job->n_fake);
   FEW_TRY(begin_side(a, &a->real, job->n_real, job->real));
   FEW_TRY(begin_side(a, &a->fake, job->n_fake, job->fake));
-  a->total = 2 * few__panels(job->n_real) + few__panels(job->n_fake);
   a->self = &a->real;
   FEW_TRY(each_panel(a, &a->real, radii));
   a->self = &a->fake;
@@ -208,7 +207,9 @@ static few_status run(struct near *a, struct few_near_result *out) {
 }
 
 few_status few__near(few_ctx *ctx, const struct few_near_job *job, struct few_near_result *out) {
-  struct near a = {.ctx = ctx, .job = job, .began = few__now()};
+  struct near a = {.ctx = ctx,
+                   .job = job,
+                   .watch = {.ctx = ctx, .at = {.what = "neighbours"}, .began = few__now()}};
   few_status st = run(&a, out);
   for (int r = 0; r < job->rules; r++) {
     few__free(ctx, a.inside[r]);
