@@ -37,9 +37,11 @@ struct few_model_info {
   const char *sampler;   /* what samples it best: "heun", "consistency" */
   int64_t h, w, c;       /* of a picture; points: h = w = 1, c = dimensions */
   bool points;
-  int64_t classes;                   /* 0: no labels */
-  const int64_t *class_counts;       /* [classes] how many of the training data; NULL: not known */
-  bool guided;                       /* takes a guidance strength as an input */
+  int64_t classes;             /* 0: no labels */
+  const int64_t *class_counts; /* [classes] how many of the training data; NULL: not known */
+  int unlabelled; /* saw rows without their label in training: 1; none: 0; not known: -1. A model
+                     of 0 is neither guided (unless `guided`) nor sampled without a label */
+  bool guided;    /* takes a guidance strength as an input */
   double guidance_min, guidance_max; /* the range it was trained on, where guided */
   int64_t parameters;
   double sigma_data;

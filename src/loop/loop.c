@@ -348,6 +348,22 @@ static few_status choose_numbers(struct loop *l) {
   return labelled(l) ? check_classes(l) : FEW_OK;
 }
 
+/* What samples of the first generation would refuse is told before it is trained. */
+static few_status check_sampling(const struct loop *l) {
+  const struct few_run_recipe *r = &l->recipe;
+  struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
+  few_model *m;
+  s.steps = l->o->steps;
+  s.guidance = l->o->guidance;
+  FEW_TRY(few__model_declare(l->ctx, &m, r->net, r->net_opts, &r->spec));
+  m->guidance_min = r->guidance_min;
+  m->guidance_max = r->guidance_max;
+  few_status st = few__run_use(r, r->keys.steps, m);
+  if (!st) st = few_sample_plan(m, &s, NULL, NULL);
+  few_model_free(m);
+  return st ? few__fail_in(l->ctx, st, "loop") : FEW_OK;
+}
+
 /* The file holds this text already, or is written now. */
 static few_status same_text(const struct loop *l, const char *name, const struct few_text *text) {
   char *path, *was = NULL;
@@ -451,6 +467,7 @@ few_status few_loop(few_ctx *ctx, const struct few_loop_opts *o) {
                              o->overrides};
   FEW_TRY(few__run_recipe_open(ctx, &l.recipe, &t));
   FEW_GOTO(choose_numbers(&l));
+  FEW_GOTO(check_sampling(&l));
   FEW_GOTO(few__run_dir_open(ctx, o->run, &lock));
   FEW_GOTO(same_loop(&l));
   for (int g = 1; g <= o->generations; g++) FEW_GOTO(generation(&l, g, &csv));

@@ -47,7 +47,12 @@ static few_status check_guidance(const few_model *m, const struct few_sample_opt
                      "guidance %g: this model was trained for guidance %g to %g", s,
                      m->guidance_min, m->guidance_max);
   }
-  if (s == 1 || (m->spec.classes && o->label != FEW_LABEL_NONE)) return FEW_OK;
+  if (s == 1) return FEW_OK;
+  if (m->spec.classes && o->label != FEW_LABEL_NONE) {
+    char why[48];
+    few__print(why, sizeof why, "guidance %g", s);
+    return few__net_asks_unlabelled(m->ctx, &m->spec, "this model", why);
+  }
   if (!m->spec.classes)
     return few__fail(m->ctx, FEW_E_INVALID,
                      "guidance %g: this model has no classes to guide by: only 1 is possible", s);
@@ -185,6 +190,8 @@ static few_status check(const few_model *m, const struct few_sample_opts *o) {
   if (o->batch < 0)
     return few__fail(m->ctx, FEW_E_INVALID, "a batch of %lld: give 0 or more", (long long)o->batch);
   FEW_TRY(check_label(m, o->label));
+  if (o->label == FEW_LABEL_NONE)
+    FEW_TRY(few__net_asks_unlabelled(m->ctx, &m->spec, "this model", "sampling without labels"));
   FEW_TRY(check_guidance(m, o));
   return check_autoguide(m, o);
 }

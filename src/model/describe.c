@@ -102,6 +102,12 @@ static json_t *times_part(const few_model *m) {
   return times;
 }
 
+/* NULL, which adds no member, where it does not matter or nobody knows. */
+static json_t *unlabelled_part(const struct few_net_spec *s) {
+  if (!s->classes || s->unlabelled == FEW_UNLABELLED_UNKNOWN) return NULL;
+  return json_boolean(s->unlabelled == FEW_UNLABELLED_YES);
+}
+
 few_status few__model_describe(const few_model *m, struct few_text *out) {
   json_t *provenance, *options;
   FEW_TRY(net_options(m, &options));
@@ -113,14 +119,14 @@ few_status few__model_describe(const few_model *m, struct few_text *out) {
   json_t *all = json_pack(
       "{s:i, s:{s:s, s:o}, s:s, s:s, s:{s:s}, s:s, s:o*, s:I, s:o, s:{s:b, s:f, s:f}, s:{s:s, "
       "s:I}, "
-      "s:s, s:o}", /**/
+      "s:s, s:o*, s:o}", /**/
       "version", version_of(m), "net", "name", m->net->name, "options", options, "process",
       "trigflow", "predicts", few__predict_name(m->spec.predicts), "objective", "name",
       m->objective, "sampler", m->sampler, "times", times_part(m), "step", (json_int_t)m->step,
       "data", data_part(m), "guidance", "input", m->spec.guidance, "min", m->guidance_min, "max",
       m->guidance_max, "span", "unit", few__span_name(m->spec.span), "steps",
-      (json_int_t)m->spec.span_steps, "direction", few__direction_name(m->direction), "provenance",
-      provenance);
+      (json_int_t)m->spec.span_steps, "direction", few__direction_name(m->direction), "unlabelled",
+      unlabelled_part(&m->spec), "provenance", provenance);
   if (all && m->n_times > 0 &&
       json_array_size(json_object_get(all, "times")) != (size_t)m->n_times) {
     json_decref(all);
@@ -375,6 +381,38 @@ static few_status read_provenance(struct reading *r, few_model *m) {
   return st;
 }
 
+/* "label_dropout = 0.1" of a recipe as resolved: the value's text, NULL where there is none. */
+static const char *recipe_value(const char *recipe, const char *key) {
+  const size_t n = strlen(key);
+  for (const char *line = recipe; line; line = strchr(line, '\n')) {
+    line += *line == '\n';
+    if (!strncmp(line, key, n) && !strncmp(line + n, " = ", 3)) return line + n + 3;
+  }
+  return NULL;
+}
+
+/* Files of before say it in the recipe that they came from. */
+static void guess_unlabelled(const json_t *provenance, struct few_net_spec *s) {
+  const char *recipe = json_string_value(json_object_get(provenance, "recipe"));
+  const char *dropout = recipe ? recipe_value(recipe, "label_dropout") : NULL;
+  const char *joint = recipe ? recipe_value(recipe, "joint") : NULL;
+  if (!dropout) return;
+  const bool some = few__strtod(dropout, NULL) > 0 || (joint && !strncmp(joint, "yes", 3));
+  s->unlabelled = some ? FEW_UNLABELLED_YES : FEW_UNLABELLED_NO;
+}
+
+static few_status read_unlabelled(struct reading *r, few_model *m) {
+  bool some;
+  if (!m->spec.classes) return FEW_OK;
+  if (!json_object_get(r->all, "unlabelled")) {
+    guess_unlabelled(json_object_get(r->all, "provenance"), &m->spec);
+    return FEW_OK;
+  }
+  FEW_TRY(few__json_bool(r->ctx, r->place, r->all, "unlabelled", &some));
+  m->spec.unlabelled = some ? FEW_UNLABELLED_YES : FEW_UNLABELLED_NO;
+  return FEW_OK;
+}
+
 static few_status read_rest(struct reading *r, few_model *m) {
   json_t *objective;
   FEW_TRY(few__json_object(r->ctx, r->place, r->all, "objective", &objective));
@@ -388,6 +426,7 @@ static few_status read_rest(struct reading *r, few_model *m) {
   FEW_TRY(read_guidance(r, m));
   FEW_TRY(read_times(r, m));
   FEW_TRY(read_direction(r, m));
+  FEW_TRY(read_unlabelled(r, m));
   return read_provenance(r, m);
 }
 

@@ -245,6 +245,9 @@ few_status few__model_run(few_model *m, const struct few_eval *e) {
 static few_status choose_guidance(few_model *m, struct few_eval *e) {
   if (m->spec.guidance || !e->guidance) return FEW_OK;
   e->classifier_free = m->spec.classes > 0 && !few__model_classifies(m);
+  for (int64_t i = 0; e->classifier_free && i < e->n; i++)
+    if (e->guidance[i] != 1)
+      FEW_TRY(few__net_asks_unlabelled(m->ctx, &m->spec, "this model", "guidance"));
   for (int64_t i = 0; !e->classifier_free && i < e->n; i++)
     if (e->guidance[i] != 1)
       return few__fail(m->ctx, FEW_E_INVALID,

@@ -222,6 +222,7 @@ void few_model_info(const few_model *m, struct few_model_info *out) {
                                  .points = s->points,
                                  .classes = s->classes,
                                  .class_counts = m->class_counts,
+                                 .unlabelled = (int)s->unlabelled - 1,
                                  .guided = s->guidance,
                                  .guidance_min = m->guidance_min,
                                  .guidance_max = m->guidance_max,

@@ -216,6 +216,15 @@ static few_status run_blocks(struct job *j, float *out, int32_t *labels, int *nf
   return FEW_OK;
 }
 
+/* Of rows whose labels are given. */
+static few_status check_labels(const struct job *j) {
+  const few_model *m = j->m;
+  for (int64_t i = 0; j->path->label && i < j->o->n; i++)
+    if (j->path->label[i] < 0)
+      FEW_TRY(few__net_asks_unlabelled(m->ctx, &m->spec, "this model", "pictures without labels"));
+  return FEW_OK;
+}
+
 few_status few__sample_run(few_model *m, const struct few_sample_opts *opts,
                            const struct few_sample_path *path, float *out, int32_t *labels,
                            int *nfe) {
@@ -224,6 +233,7 @@ few_status few__sample_run(few_model *m, const struct few_sample_opts *opts,
   FEW_TRY(few__opts_check(m->ctx, "few_sample_opts", opts, FEW_SAMPLE_OPTS_VERSION));
   if (opts->finished) *opts->finished = 0;
   FEW_TRY(few__sample_choose(m, opts, path->encode, &j.choice));
+  FEW_GOTO(check_labels(&j));
   j.dims = m->spec.h * m->spec.w * m->spec.c;
   j.batch = choose_batch(&j, opts->n + opts->first % few_model_rows(m));
   j.planned = few__sampler_evals(j.choice.sampler, j.choice.times.steps);

@@ -83,6 +83,20 @@ static void add_spec(struct showing *s) {
   few__text_add(s->ctx, s->out, ", sigma_data %g\n", p->sigma_data);
 }
 
+/* How often each class was seen, and whether rows without one were. */
+static void add_labels(struct showing *s) {
+  static const char *const rows[] = {"", "none without a label", "some without a label"};
+  const few_model *m = s->m;
+  enum { SHOWN = 12 };
+  if (!m->spec.classes || (!m->class_counts && !m->spec.unlabelled)) return;
+  few__text_add(s->ctx, s->out, "labels      ");
+  for (int64_t i = 0; m->class_counts && i < m->spec.classes && i < SHOWN; i++)
+    few__text_add(s->ctx, s->out, "%s%lld", i ? ", " : "", (long long)m->class_counts[i]);
+  if (m->class_counts && m->spec.classes > SHOWN) few__text_add(s->ctx, s->out, " ...");
+  few__text_add(s->ctx, s->out, "%s%s\n", m->class_counts && m->spec.unlabelled ? "; " : "",
+                rows[m->spec.unlabelled]);
+}
+
 static void add_times(struct showing *s) {
   const few_model *m = s->m;
   enum { SHOWN = 8 };
@@ -98,6 +112,7 @@ static void add_head(struct showing *s) {
   const few_model *m = s->m;
   add_options(s);
   add_spec(s);
+  add_labels(s);
   few__text_add(s->ctx, s->out, "trained     %s, %lld steps\n", m->objective, (long long)m->step);
   if (!few__model_classifies(m))
     few__text_add(s->ctx, s->out, "predicts    %s: %s\n", few__predict_name(m->spec.predicts),

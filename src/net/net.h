@@ -21,6 +21,9 @@ enum few_span {
   FEW_SPANS
 };
 
+/* Did the network see rows without their label in training? */
+enum few_unlabelled { FEW_UNLABELLED_UNKNOWN, FEW_UNLABELLED_NO, FEW_UNLABELLED_YES };
+
 struct few_net_spec { /* what the data and the objective ask of a network */
   int64_t h, w, c;    /* an image; points: h = w = 1, c = dimensions */
   bool points;        /* x is [N,c] rather than [N,h,w,c] */
@@ -29,8 +32,14 @@ struct few_net_spec { /* what the data and the objective ask of a network */
   enum few_span span; /* so is how far a step goes */
   int64_t span_steps; /* segment, halvings */
   double sigma_data;
-  enum few_prediction predicts; /* what comes out of the raw network */
+  enum few_prediction predicts;   /* what comes out of the raw network */
+  enum few_unlabelled unlabelled; /* where it has classes */
 };
+
+/* Whoever asks a network without labels, a sampler or an objective, asks this first. FEW_E_INVALID
+ * where it has never seen that. `why` begins the sentence: "guidance 2"; `who`: "this model". */
+few_status few__net_asks_unlabelled(few_ctx *ctx, const struct few_net_spec *s, const char *who,
+                                    const char *why);
 
 /* Pictures that come out of it, side by side in the channels. */
 static inline int64_t few__net_heads(const struct few_net_spec *s) {

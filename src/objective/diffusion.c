@@ -101,6 +101,7 @@ const struct few_objective_def few__objective_diffusion = {
     .options = options,
     .options_size = sizeof(struct diffusion_opts),
     .starts_as_teacher = true,
+    .drops_labels = true,
     .sampler = "heun",
     .check = check,
     .build = build,

@@ -1,6 +1,8 @@
 /* flow.c - see flow.h. */
 #include "flow.h"
 
+#include <stdio.h>
+
 /* tan t = u / (sigma_d (1 - u)), with the pole at u = 1 out of the way. */
 few_node few__flow_time(const struct few_loss *l, few_node u) {
   few_graph *g = l->g;
@@ -56,10 +58,8 @@ few_status few__flow_check(few_ctx *ctx, const char *name, bool guided, const st
                      "%s: guidance inside the target needs labels, and there are none: train on "
                      "labelled data (labels = yes), or leave guidance at 1",
                      name);
-  if (guided && !(fit->label_dropout > 0))
-    return few__fail(ctx, FEW_E_INVALID,
-                     "%s: guidance inside the target needs what the student says without a label, "
-                     "and label_dropout = 0 never trains that: give label_dropout = 0.1",
-                     name);
-  return FEW_OK;
+  if (!guided) return FEW_OK;
+  char why[96];
+  snprintf(why, sizeof why, "%s: guidance inside the target", name);
+  return few__net_asks_unlabelled(ctx, fit->student, "the student", why);
 }

@@ -88,7 +88,6 @@ enum few_target {
 struct few_fit {
   const struct few_net_spec *student, *teacher; /* teacher NULL: none */
   int64_t steps, batch, shards;
-  double label_dropout;
 };
 
 /* How the student is used, where its options or the stage that it is in decide. */
@@ -97,6 +96,7 @@ struct few_use {
   const char *sampler; /* given: the objective's */
   bool one_way;        /* its steps go one way alone: from noise to pictures, or ... */
   bool encodes;        /* ... from pictures to noise */
+  bool unlabelled;     /* its loss has rows without their label, whatever label_dropout says */
   int n_times;         /* sampling times of its own, falling; given: none */
   double times[FEW_USE_MAX_TIMES];
 };
@@ -119,6 +119,7 @@ struct few_objective_def {
   size_t options_size;
   bool guides;            /* the options begin with struct few_guidance_opts */
   bool classifies;        /* for networks that give logits, and only those */
+  bool drops_labels;      /* what it trains is to be guided: label_dropout is 0.1 unless given */
   bool needs_teacher;     /* the recipe's `teacher` is frozen beside the student */
   bool starts_as_teacher; /* the student starts with the teacher's weights where one is given */
   enum few_span span;     /* how the student is told how far a step goes (net.h) */

@@ -80,6 +80,8 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
     return few__fail(ctx, FEW_E_INVALID,
                      "progressive: joint = yes is for a teacher with labels and without a guidance "
                      "input: leave it out");
+  if (o->joint)
+    return few__net_asks_unlabelled(ctx, fit->teacher, "the teacher", "progressive: joint = yes");
   return FEW_OK;
 }
 
@@ -94,6 +96,7 @@ static void use(const void *opts, const struct few_clock *at, double sigma_d, st
   const int64_t N = steps_of(o, at);
   out->one_way = true;
   out->encodes = o->direction == ENCODE;
+  out->unlabelled = o->joint;
   if (o->grid) out->sampler = "stochastic";
   if (N > FEW_USE_MAX_TIMES) return;
   for (int64_t i = N; i >= 1; i--)

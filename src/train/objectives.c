@@ -199,7 +199,13 @@ static few_status check_guidance(few_ctx *ctx, const struct few_run_objective *o
   if (of->guidance_max < of->guidance_min)
     return few__fail(ctx, FEW_E_INVALID, "%s: guidance_max %g is below guidance_min %g",
                      o->def->name, of->guidance_max, of->guidance_min);
-  if (fit->teacher->classes || (of->guidance_min == 1 && of->guidance_max == 1)) return FEW_OK;
+  if ((of->guidance_min == 1 && of->guidance_max == 1) || fit->teacher->guidance) return FEW_OK;
+  if (fit->teacher->classes) {
+    char why[96];
+    few__print(why, sizeof why, "%s: guidance %g to %g", o->def->name, of->guidance_min,
+               of->guidance_max);
+    return few__net_asks_unlabelled(ctx, fit->teacher, "the teacher", why);
+  }
   return few__fail(ctx, FEW_E_INVALID,
                    "%s: the teacher has no labels, so it cannot be guided: leave guidance_min and "
                    "guidance_max at 1",
@@ -332,13 +338,35 @@ static few_status check_field(few_ctx *ctx, const struct few_run_recipe *r) {
                    r->keys.teacher, sampler->name, r->teacher->objective, r->keys.teacher);
 }
 
+/* Rows without their label: how many, and whether the teacher can be asked about them. */
+static few_status choose_dropout(few_ctx *ctx, struct few_run_recipe *r) {
+  double *dropout = &r->keys.label_dropout;
+  struct few_use use = {.sampler = NULL};
+  bool drops = false;
+  for (int i = 0; i < r->n_objectives; i++) {
+    const struct few_run_objective *o = &r->objective[i];
+    const struct few_clock at = few__run_clock(r, 0, 1);
+    drops |= o->def->drops_labels;
+    if (o->def->use) o->def->use(o->opts, &at, r->spec.sigma_data, &use);
+  }
+  if (*dropout < 0) *dropout = drops && r->spec.classes ? 0.1 : 0;
+  if (!r->spec.classes) return FEW_OK;
+  r->spec.unlabelled = *dropout > 0 || use.unlabelled ? FEW_UNLABELLED_YES : FEW_UNLABELLED_NO;
+  if (*dropout >= 1)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: label_dropout = 1 leaves no row its label: give less, or labels = no",
+                     r->recipe.place);
+  if (*dropout <= 0 || !r->needs_teacher || r->needs_pairs) return FEW_OK;
+  return few__net_asks_unlabelled(ctx, &r->teacher->spec, "the teacher", "label_dropout");
+}
+
 few_status few__run_objective_fit(few_ctx *ctx, struct few_run_recipe *r) {
   const struct few_fit fit = {.student = &r->spec,
                               .teacher = r->teacher ? &r->teacher->spec : NULL,
                               .steps = r->keys.steps,
                               .batch = r->keys.batch,
-                              .shards = r->keys.shards,
-                              .label_dropout = r->keys.label_dropout};
+                              .shards = r->keys.shards};
+  FEW_TRY(choose_dropout(ctx, r));
   FEW_TRY(choose_guidance(ctx, r));
   FEW_TRY(choose_span(ctx, r));
   FEW_TRY(check_start(ctx, r));

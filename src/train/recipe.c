@@ -35,7 +35,9 @@ static const struct few_option options[] = {
     FEW_OPT_CHOICE(keys, data_scale, "auto", "auto|one|each",
                    "one scale for all, or one for each coordinate or channel; auto: each where "
                    "they spread very differently"),
-    FEW_OPT_REAL(keys, label_dropout, "0", 0, 1, "chance of training a row without its label"),
+    FEW_OPT_REAL(keys, label_dropout, "-1", -1, 1,
+                 "chance of training a row without its label, which guidance needs; -1: 0.1 for "
+                 "objective diffusion, else 0"),
     FEW_OPT_INT(keys, steps, "1000", 1, 1e9, "optimizer steps"),
     FEW_OPT_INT(keys, batch, "64", 1, 1e6, "rows of a step"),
     FEW_OPT_INT(keys, shards, "8", 1, 4096, "equal parts of a batch, each computed by one worker"),

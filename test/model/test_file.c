@@ -243,6 +243,40 @@ static char *replaced(const char *text, const char *find, const char *put) {
   return out;
 }
 
+/* Whether rows without a label were seen: as the file says, or the recipe that it came from. */
+static void test_unlabelled(void **state) {
+  (void)state;
+  static const struct {
+    const char *recipe;
+    enum few_unlabelled in, out;
+  } cases[] = {
+      {"", FEW_UNLABELLED_UNKNOWN, FEW_UNLABELLED_UNKNOWN},
+      {"", FEW_UNLABELLED_YES, FEW_UNLABELLED_YES},
+      {"label_dropout = 0.5\\n", FEW_UNLABELLED_NO, FEW_UNLABELLED_NO},
+      {"steps = 5\\nlabel_dropout = 0\\nbatch = 3\\n", FEW_UNLABELLED_UNKNOWN, FEW_UNLABELLED_NO},
+      {"label_dropout = 0.1", FEW_UNLABELLED_UNKNOWN, FEW_UNLABELLED_YES},
+      {"label_dropout = 0\\njoint = yes\\n", FEW_UNLABELLED_UNKNOWN, FEW_UNLABELLED_YES},
+      {"label_dropout = 0\\njoint = no\\n", FEW_UNLABELLED_UNKNOWN, FEW_UNLABELLED_NO},
+      {"my_label_dropout = 0\\n", FEW_UNLABELLED_UNKNOWN, FEW_UNLABELLED_UNKNOWN}};
+  struct scratch s = scratch_new();
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    few_model *m = test_model_new(s.ctx, TEST_UNET), *back;
+    struct few_model_info info;
+    char text[200];
+    snprintf(text, sizeof text, "{\"recipe\":\"%s\"}", cases[i].recipe);
+    m->provenance = few__strdup(s.ctx, text);
+    m->spec.unlabelled = cases[i].in;
+    assert_ok(s.ctx, few_model_save(m, s.path));
+    assert_ok(s.ctx, few_model_load(s.ctx, &back, s.path));
+    few_model_info(back, &info);
+    assert_int_equal(back->spec.unlabelled, cases[i].out);
+    assert_int_equal(info.unlabelled, (int)cases[i].out - 1);
+    few_model_free(back);
+    few_model_free(m);
+  }
+  scratch_free(&s);
+}
+
 static void test_wrong_descriptions(void **state) {
   (void)state;
   static const struct edit edits[] = {
@@ -268,6 +302,7 @@ static void test_wrong_descriptions(void **state) {
       {"\"classes\":3", "\"classes\":3,\"class_counts\":[1,2147483648,2]", FEW_E_FORMAT, "0 to"},
       {"\"classes\":3", "\"classes\":3,\"class_counts\":[1,1.5,2]", FEW_E_FORMAT, "integer"},
       {"\"classes\":3", "\"classes\":3,\"class_counts\":[0,0,0]", FEW_E_FORMAT, "all"},
+      {"\"direction\":", "\"unlabelled\":\"no\",\"direction\":", FEW_E_FORMAT, "unlabelled"},
       {"\"sigma_data\":0.5", "\"sigma_data\":0.0", FEW_E_FORMAT, "sigma_data"},
       {"\"sigma_data\":0.5", "\"sigma_data\":null", FEW_E_FORMAT, "sigma_data"},
       {"\"scale\":", "\"scale\":-", FEW_E_FORMAT, "scale"},
@@ -437,6 +472,7 @@ int main(void) {
       cmocka_unit_test(test_info),
       cmocka_unit_test(test_every_truncation),
       cmocka_unit_test(test_every_bit_of_the_header),
+      cmocka_unit_test(test_unlabelled),
       cmocka_unit_test(test_wrong_descriptions),
       cmocka_unit_test(test_absurd_sizes),
       cmocka_unit_test(test_wrong_tensors),

@@ -490,6 +490,23 @@ static void test_labels(void **state) {
     }
   o = asked(1, 1);
   refuse(m, &o, "none of this class");
+  const int32_t some[2] = {0, -1};
+  const float x[2 * DIMS] = {0}, t[2] = {1, 1}, guidance[2] = {1, 2};
+  for (int unlabelled = 0; unlabelled < 2; unlabelled++) {
+    m->spec.unlabelled = unlabelled ? FEW_UNLABELLED_YES : FEW_UNLABELLED_NO;
+    for (int c = 0; c < 3; c++) {
+      o = asked(c == 0 ? FEW_LABEL_NONE : 0, c == 1 ? 2 : 1);
+      o.sampler = "ddim"; /* which goes both ways */
+      o.steps = 1;
+      o.n = 2;
+      few_status refused =
+          c < 2 ? few_sample(m, &o, out, NULL, NULL) : few_encode(m, &o, x, some, out, NULL);
+      assert_int_equal(refused, unlabelled ? FEW_OK : FEW_E_INVALID);
+      if (refused) assert_non_null(strstr(few_error(ctx), "label_dropout = 0.1"));
+    }
+    assert_int_equal(few_model_eval(m, 2, x, t, (const int32_t[]){0, 0}, guidance, out),
+                     unlabelled ? FEW_OK : FEW_E_INVALID);
+  }
   few_model_free(m);
   few_ctx_free(ctx);
 }

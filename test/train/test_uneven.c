@@ -72,7 +72,7 @@ static void test_eval(void **state) {
   static const int64_t even[CLASSES] = {500, 500, 500};
   struct few_eval_opts o = FEW_EVAL_OPTS_INIT;
   write_data(f);
-  train(f, "run", "seed=1", "eval_every=400");
+  train(f, "run", "label_dropout=0", "eval_every=400");
   const double fd = check(eval(f, data, FEW_LABEL_SHARES), "reference", counts);
   const double unlabelled =
       check(eval(f, files_path(f, "x.npy"), FEW_LABEL_SHARES), "training data", counts);
@@ -90,6 +90,37 @@ static void test_eval(void **state) {
   assert_non_null(line);
   assert_true(atof(strchr(line + 12, ':') + 1) < 0.02 * flat); /* of fewer */
   few__free(f->ctx, log);
+}
+
+static void refused(struct files *f, const char *a, const char *b) {
+  char key[600], teacher[300];
+  snprintf(key, sizeof key, "data=%s", data);
+  snprintf(teacher, sizeof teacher, "teacher=%s", files_path(f, "run/model.safetensors"));
+  const char *const overrides[] = {key, teacher, a, b};
+  const struct few_train_opts o = {FEW_TRAIN_OPTS_VERSION, files_path(f, "points.ini"),
+                                   files_path(f, "refused"), 4, overrides};
+  if (few_train(f->ctx, &o) != FEW_E_INVALID || !strstr(few_error(f->ctx), "without a label"))
+    fail_msg("%s %s: %s", a, b, few_error(f->ctx));
+}
+
+/* What asks a teacher that saw all labels about rows without is refused, whoever asks. */
+static void test_unlabelled(void **state) {
+  struct files *f = *state;
+  few_model *m;
+  refused(f, "objective=scd", "guidance_max=3");
+  refused(f, "objective=cd", "guidance_max=2");
+  refused(f, "objective=guided", "guidance_max=3");
+  refused(f, "objective=vsd", "guidance_max=3");
+  refused(f, "objective=progressive", "joint=yes");
+  refused(f, "objective=scd", "label_dropout=0.1");
+  refused(f, "objective=direct", "pairs_guidance=2");
+  refused(f, "objective=meanflow", "omega=2");
+  refused(f, "objective=shortcut", "guidance=2");
+  train(f, "dropped", "steps=1", "label_dropout=-1"); /* which is 0.1 of a teacher */
+  assert_ok(f->ctx, few_model_load(f->ctx, &m, files_path(f, "dropped/model.safetensors")));
+  assert_int_equal(m->spec.unlabelled, FEW_UNLABELLED_YES);
+  assert_non_null(strstr(m->provenance, "label_dropout = 0.1"));
+  few_model_free(m);
 }
 
 /* A model that does not know, and a reference that does not say. */
@@ -166,6 +197,7 @@ static void test_loop(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_eval), cmocka_unit_test(test_pairs),
+                                     cmocka_unit_test(test_unlabelled),
                                      cmocka_unit_test(test_unknown), cmocka_unit_test(test_loop)};
   return cmocka_run_group_tests(tests, files_setup, files_teardown);
 }
