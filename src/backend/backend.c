@@ -5,18 +5,22 @@
 
 #include "few/backend.h"
 
-static const struct few_backend *(*const backends[])(void) = {
-#define FEW_BACKEND(name) few__backend_##name,
+/* Only the one that is asked for is opened: that of a device may load a library. */
+static const struct {
+  const char *name;
+  const struct few_backend *(*open)(void);
+} backends[] = {
+#define FEW_BACKEND(name) {#name, few__backend_##name},
 #include "backend/backends.def"
 };
 
 const struct few_backend *few__backend_at(int i) {
-  return 0 <= i && i < FEW_COUNT(backends) ? backends[i]() : NULL;
+  return 0 <= i && i < FEW_COUNT(backends) ? backends[i].open() : NULL;
 }
 
 const struct few_backend *few__backend_find(const char *name) {
   for (int i = 0; i < FEW_COUNT(backends); i++)
-    if (strcmp(backends[i]()->name, name) == 0) return backends[i]();
+    if (strcmp(backends[i].name, name) == 0) return backends[i].open();
   return NULL;
 }
 
@@ -24,7 +28,7 @@ const struct few_backend *few__backend_find(const char *name) {
 static const char *names(char *at, size_t size) {
   size_t n = 0;
   for (int i = 0; i < FEW_COUNT(backends) && n < size; i++)
-    n += (size_t)snprintf(at + n, size - n, "%s%s", i ? ", " : "", backends[i]()->name);
+    n += (size_t)snprintf(at + n, size - n, "%s%s", i ? ", " : "", backends[i].name);
   return at;
 }
 
