@@ -8,10 +8,20 @@
  */
 #include "net.h"
 
+/* What a network takes has to be there. */
+static void check(few_graph *g, bool takes, few_node input, const char *what) {
+  if (takes && input == FEW_NONE)
+    few__graph_fail(g, FEW_E_INVALID,
+                    "the network takes %s as an input, and is asked without: give one for each row",
+                    what);
+}
+
 few_node few__cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
                          const struct few_cond_opts *o, const struct few_net_input *in,
                          int64_t channels, int64_t width) {
   few_graph *g = nn->g;
+  check(g, spec->guidance, in->guidance, "a guidance strength");
+  check(g, spec->span != FEW_SPAN_NONE, in->span, "the length of a step");
   few__nn_push(nn, "cond");
   few_node c = few__net_time(g, o->time_transform, spec->sigma_data, in->t);
   few_node e = o->time_embedding ? few__nn_fourier(nn, c, channels, o->time_scale)

@@ -25,7 +25,7 @@ out:
 
 static few_status describe(few_ctx *ctx, const struct few_run_recipe *r, int64_t step,
                            const char *recipe, json_t *o) {
-  char program[32], hash[48], teacher[16 + FEW_SHA256_TEXT];
+  char program[32], hash[48], file[16 + FEW_SHA256_TEXT];
   snprintf(program, sizeof program, "few %d.%d.%d", FEW_VERSION_MAJOR, FEW_VERSION_MINOR,
            FEW_VERSION_PATCH);
   snprintf(hash, sizeof hash, "fnv1a64:%016" PRIx64, few_data_hash(r->data));
@@ -36,8 +36,12 @@ static few_status describe(few_ctx *ctx, const struct few_run_recipe *r, int64_t
   failed |=
       json_object_set_new(o, "data", json_pack("{s:s,s:s}", "source", r->keys.data, "hash", hash));
   if (r->teacher) {
-    snprintf(teacher, sizeof teacher, "sha256:%s", r->teacher_hash);
-    failed |= json_object_set_new(o, "teacher", json_pack("{s:s}", "hash", teacher));
+    snprintf(file, sizeof file, "sha256:%s", r->teacher_hash);
+    failed |= json_object_set_new(o, "teacher", json_pack("{s:s}", "hash", file));
+  }
+  if (r->start) {
+    snprintf(file, sizeof file, "sha256:%s", r->start_hash);
+    failed |= json_object_set_new(o, "init", json_pack("{s:s}", "hash", file));
   }
   return failed ? few__fail(ctx, FEW_E_MEMORY, "out of memory, or a recipe that is no UTF-8")
                 : FEW_OK;

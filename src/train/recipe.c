@@ -146,10 +146,12 @@ static few_status load_start(few_ctx *ctx, struct few_run_recipe *r) {
   char path[2400];
   if (!strcmp(name, "teacher") || !strcmp(name, "fresh")) return FEW_OK;
   find_model(r, name, path);
-  if (few__path_exists(path)) return few_model_load(ctx, &r->start, path);
-  return few__fail(ctx, FEW_E_INVALID,
-                   "%s: init = %s: there is no such file: give teacher, fresh, or a model",
-                   r->recipe.place, name);
+  if (!few__path_exists(path))
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: init = %s: there is no such file: give teacher, fresh, or a model",
+                     r->recipe.place, name);
+  FEW_TRY(few_model_load(ctx, &r->start, path));
+  return few__sha256_file(ctx, r->start_hash, path);
 }
 
 void few__run_recipe_features(const struct few_run_recipe *r, const char *given,

@@ -76,6 +76,7 @@ struct few_run_recipe {
   few_model *start;      /* whose weights the student starts with; NULL: keys.init */
   few_model *fake;       /* the fake network's architecture; NULL: none is trained */
   char teacher_hash[FEW_SHA256_TEXT]; /* of the file that was loaded; "" without one */
+  char start_hash[FEW_SHA256_TEXT];   /* of `start` */
   double guidance_min, guidance_max;
 };
 

@@ -121,12 +121,46 @@ static few_node trace(few_graph *g, struct few_params *params, const struct smal
       few_input(g, "label", FEW_INDEX, FEW_SHAPE(2)),
       few_input(g, "guidance", FEW_REAL, FEW_SHAPE(2)),
       few_input(g, "span", FEW_REAL, FEW_SHAPE(2)),
+      false,
   };
   few_node y = def->build(&nn, &spec, &opts, &in);
   assert_ok(ctx, few_graph_status(g));
   assert_true(few_shape_equal(few_node_shape(g, y), few_node_shape(g, in.x)));
   assert_true(nn.middle != FEW_NONE);
   return y;
+}
+
+/* What a network takes and is not given has a name. */
+static void test_missing_input(void **state) {
+  (void)state;
+  static const char *const says[] = {"takes a guidance strength", "takes the length of a step"};
+  const struct few_net_def *def = few__net_find("mlp");
+  _Alignas(8) char opts[1024];
+  few_ctx *ctx = test_ctx();
+  assert_true(def->options_size <= sizeof opts);
+  assert_ok(ctx, few__options_default(ctx, def->options, opts));
+  for (int i = 0; i < FEW_COUNT(says); i++) {
+    const struct few_net_spec spec = {.h = 1,
+                                      .w = 1,
+                                      .c = 2,
+                                      .points = true,
+                                      .guidance = i == 0,
+                                      .span = i ? FEW_SPAN_ANGLE : FEW_SPAN_NONE,
+                                      .sigma_data = 0.5};
+    struct few_params params = {0};
+    few_graph *g;
+    assert_ok(ctx, few_graph_create(ctx, &g));
+    struct few_nn nn = {.g = g, .params = &params, .prefix = "", .middle = FEW_NONE};
+    const struct few_net_input in =
+        few__net_input(few_input(g, "x", FEW_REAL, FEW_SHAPE(2, 2)),
+                       few_input(g, "t", FEW_REAL, FEW_SHAPE(2)), FEW_NONE);
+    def->build(&nn, &spec, opts, &in);
+    assert_int_equal(few_graph_status(g), FEW_E_INVALID);
+    if (!strstr(few_error(ctx), says[i])) fail_msg("`%s`", few_error(ctx));
+    few_graph_free(g);
+    few__params_free(ctx, &params);
+  }
+  few_ctx_free(ctx);
 }
 
 static void test_derivatives(void **state) {
@@ -258,6 +292,7 @@ static void test_option_tables(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_derivatives),
+      cmocka_unit_test(test_missing_input),
       cmocka_unit_test(test_dropout_side),
       cmocka_unit_test(test_option_tables),
   };
