@@ -103,6 +103,7 @@ void few__progress_frame(few_ctx *ctx, const struct few_progress_frame *frame) {
 few_status few__progress(few_ctx *ctx, const struct few_progress *part) {
   struct few_progress whole = *part;
   const struct few_progress_frame *f = ctx->frame;
+  if (f && !f->what) return FEW_OK;
   if (f)
     whole = (struct few_progress){f->what, f->first + part->done, f->total, few__now() - f->started,
                                   part->note};

@@ -49,7 +49,7 @@ few_status few__progress(few_ctx *ctx, const struct few_progress *p);
 /* A job made of others: while a frame is set, what they report counts as items first .. of it.
  * Borrowed until the next call; NULL ends it. */
 struct few_progress_frame {
-  const char *what;
+  const char *what; /* NULL: nothing is reported, and nothing can be cancelled */
   int64_t first, total;
   double started; /* few__now() */
 };

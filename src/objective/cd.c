@@ -95,6 +95,7 @@ const struct few_objective_def few__objective_cd = {
     .options_size = sizeof(struct cd_opts),
     .needs_teacher = true,
     .starts_as_teacher = true,
+    .follows_flow = true,
     .target = FEW_TARGET_AVERAGE,
     .target_decay = target_decay,
     .sampler = "consistency",

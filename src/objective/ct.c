@@ -68,6 +68,7 @@ const struct few_objective_def few__objective_ct = {
     .options = options,
     .options_size = sizeof(struct ct_opts),
     .starts_as_teacher = true,
+    .follows_flow = true,
     .target = FEW_TARGET_AVERAGE,
     .target_decay = target_decay,
     .sampler = "consistency",

@@ -69,6 +69,7 @@ const struct few_objective_def few__objective_direct = {
     .options_size = sizeof(struct direct_opts),
     .needs_teacher = true,
     .starts_as_teacher = true,
+    .follows_flow = true,
     .pairs = true,
     .sampler = "consistency",
     .use = use,

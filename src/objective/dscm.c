@@ -84,6 +84,7 @@ const struct few_objective_def few__objective_dscm = {
     .options_size = sizeof(struct dscm_opts),
     .needs_teacher = true,
     .starts_as_teacher = true,
+    .follows_flow = true,
     .sampler = "consistency",
     .guides = true,
     .check = check,

@@ -148,6 +148,7 @@ const struct few_objective_def few__objective_meanflow = {
     .options = options,
     .options_size = sizeof(struct meanflow_opts),
     .starts_as_teacher = true,
+    .follows_flow = true,
     .span = FEW_SPAN_ANGLE,
     .sampler = "shortcut",
     .check = check,

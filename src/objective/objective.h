@@ -122,6 +122,7 @@ struct few_objective_def {
   bool drops_labels;      /* what it trains is to be guided: label_dropout is 0.1 unless given */
   bool needs_teacher;     /* the recipe's `teacher` is frozen beside the student */
   bool starts_as_teacher; /* the student starts with the teacher's weights where one is given */
+  bool follows_flow;      /* it is to make of a noise what the teacher's flow makes of it */
   enum few_span span;     /* how the student is told how far a step goes (net.h) */
   int64_t (*span_steps)(const void *opts); /* for spans that have a number of steps */
   bool pairs; /* the data are the teacher's own, each with its noise: few_loss.pair */

@@ -177,6 +177,7 @@ const struct few_objective_def few__objective_progressive = {
     .options_size = sizeof(struct progressive_opts),
     .needs_teacher = true,
     .starts_as_teacher = true,
+    .follows_flow = true,
     .target = FEW_TARGET_STAGE,
     .sampler = "progressive",
     .use = use,

@@ -59,6 +59,7 @@ const struct few_objective_def few__objective_reflow = {
     .options_size = 1, /* none */
     .needs_teacher = true,
     .starts_as_teacher = true,
+    .follows_flow = true,
     .pairs = true,
     .sampler = "ddim",
     .build = build,

@@ -28,11 +28,14 @@ static void build(struct few_loss *l, const void *opts) {
 const struct few_objective_def few__objective_scd = {
     .name = "scd",
     .source = "arXiv 2410.11081",
-    .help = "continuous-time consistency distillation of a diffusion teacher",
+    .help =
+        "continuous-time consistency distillation of a diffusion teacher; to_teacher in the log "
+        "shows progress, loss and mse do not",
     .options = options,
     .options_size = sizeof(struct scd_opts),
     .needs_teacher = true,
     .starts_as_teacher = true,
+    .follows_flow = true,
     .sampler = "consistency",
     .guides = true,
     .n_scalars = 1,

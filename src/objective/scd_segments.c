@@ -71,6 +71,7 @@ const struct few_objective_def few__objective_scd_segments = {
     .options_size = sizeof(struct scd_segments_opts),
     .needs_teacher = true,
     .starts_as_teacher = true,
+    .follows_flow = true,
     .span = FEW_SPAN_SEGMENT,
     .span_steps = span_steps,
     .sampler = "segments",

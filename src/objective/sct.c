@@ -22,10 +22,13 @@ static void build(struct few_loss *l, const void *opts) {
 const struct few_objective_def few__objective_sct = {
     .name = "sct",
     .source = "arXiv 2410.11081",
-    .help = "continuous-time consistency training, without a teacher",
+    .help =
+        "continuous-time consistency training, without a teacher; loss and mse do not show "
+        "progress, to_teacher in the log does where one is given, else eval_every",
     .options = options,
     .options_size = sizeof(struct sct_opts),
     .starts_as_teacher = true,
+    .follows_flow = true,
     .sampler = "consistency",
     .n_scalars = 1,
     .warms_up = true,

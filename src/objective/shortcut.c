@@ -205,6 +205,7 @@ const struct few_objective_def few__objective_shortcut = {
     .options = options,
     .options_size = sizeof(struct shortcut_opts),
     .starts_as_teacher = true,
+    .follows_flow = true,
     .span = FEW_SPAN_HALVINGS,
     .span_steps = span_steps,
     .target = FEW_TARGET_AVERAGE,

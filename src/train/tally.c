@@ -2,6 +2,7 @@
 #include "tally.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 void few__tally_add(struct few_tally *t, enum few_phase_id phase, const struct few_step_report *r,
                     double norm) {
@@ -56,6 +57,8 @@ few_status few__tally_write(few_ctx *ctx, const struct few_tally *t, struct few_
   if (n == 0) return FEW_OK;
   few__text_add(ctx, &line, "{\"step\":%" PRId64 ",\"loss\":%.9g,\"grad_norm\":%.9g,\"lr\":%.9g",
                 step, t->sum[0].loss / n, t->norm[0] / n, lr);
+  if (t->gauged && isfinite(t->to_teacher))
+    few__text_add(ctx, &line, ",\"to_teacher\":%.6g", t->to_teacher);
   put_phase(ctx, &line, t, FEW_PHASE_STUDENT);
   if (t->n[FEW_PHASE_FAKE]) {
     const double m = (double)t->n[FEW_PHASE_FAKE];

@@ -12,6 +12,8 @@ struct few_tally {
   double factor[FEW_MAX_TERMS]; /* of the balancer, where it has any */
   bool balanced;
   double logged_at;
+  bool gauged;
+  double to_teacher; /* where gauged: few__gauge_read */
 };
 
 void few__tally_add(struct few_tally *t, enum few_phase_id phase,

@@ -13,6 +13,7 @@
 #include "directory.h"
 #include "evaluate.h"
 #include "few/backend.h"
+#include "gauge.h"
 #include "guard.h"
 #include "io/file.h"
 #include "journal.h"
@@ -40,6 +41,8 @@ struct training {
   struct few_run_identity id;
   few_saving *saving;
   struct few_tally tally;
+  few_gauge *gauge;    /* NULL: none */
+  char progress[32];   /* what it read last, for people */
   double began, saved; /* few__now() */
 };
 
@@ -299,6 +302,7 @@ static void tear_down(struct training *t) {
   few__saving_close(t->saving);
   few__journal_close(t->ctx, &t->journal);
   few__evaluation_free(t->evaluation);
+  few__gauge_free(t->gauge);
   few__shards_free(t->shards);
   few__pairs_close(t->pairs);
   few__state_free(&t->state);
@@ -482,6 +486,13 @@ static few_status log_step(struct training *t, double lr) {
   const int64_t step = t->state.step;
   const bool line = due(step, k->log_every, k->steps);
   if (!line && step != 1) return FEW_OK;
+  if (t->gauge) {
+    double x;
+    FEW_TRY(few__gauge_read(t->gauge, &t->state, &x));
+    t->tally.gauged = true;
+    t->tally.to_teacher = x;
+    few__print(t->progress, sizeof t->progress, "  to teacher %.3g", x);
+  }
   FEW_TRY(
       few__tally_write(t->ctx, &t->tally, &t->journal, step, k->batch, lr, few__now() - t->began));
   if (line) few__tally_clear(&t->tally);
@@ -536,7 +547,7 @@ static few_status loop(struct training *t) {
     if (step.trouble) continue;
     few_status st = after_step(t, step.lr);
     if (st && st != FEW_E_CANCELLED) return st;
-    few__print(note, sizeof note, "loss %.4f", step.loss);
+    few__print(note, sizeof note, "loss %.4f%s", step.loss, t->progress);
     struct few_progress p = {"training", t->state.step, k->steps, few__now() - t->began, note};
     if (!st) st = few__progress(t->ctx, &p);
     if (st) return stop(t, st);
@@ -551,8 +562,10 @@ static few_status loop(struct training *t) {
 static few_status run(struct training *t) {
   FEW_TRY(few_ctx_set_backend(t->ctx, t->recipe.keys.backend));
   FEW_TRY(set_up(t));
-  if (t->state.step < t->recipe.keys.steps)
+  if (t->state.step < t->recipe.keys.steps) {
     FEW_TRY(few__evaluation_announce(t->evaluation, few__shards_step_flops(t->shards)));
+    FEW_TRY(few__gauge_open(t->ctx, &t->gauge, &t->recipe, t->model));
+  }
   t->began = t->saved = few__now();
   few__tally_clear(&t->tally);
   return loop(t);

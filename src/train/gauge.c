@@ -1,0 +1,103 @@
+/* gauge.c - see gauge.h.
+ *
+ * The noise is that of a seed which no sample of the run has, the same at every look, so two looks
+ * compare. Nothing that a step depends on is touched.
+ */
+#include "gauge.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+enum { PICTURES = 16, POINTS = 256 };
+
+struct few_gauge {
+  few_ctx *ctx;
+  const struct few_run_recipe *recipe;
+  few_model *model;
+  struct few_sample_opts o; /* of the student */
+  int64_t dims;
+  float *target, *x; /* [n][dims]: the teacher's, the student's */
+};
+
+/* One strength that teacher and student share. */
+static double guidance_of(const struct few_run_recipe *r) {
+  return r->guidance_min > 1 || r->guidance_max < 1 ? r->guidance_min : 1;
+}
+
+static bool applies(const struct few_run_recipe *r, const few_model *student) {
+  return r->teacher && r->objective[0].def->follows_flow && student->direction != FEW_ENCODES &&
+         r->teacher->direction != FEW_ENCODES;
+}
+
+/* A consistency student's default are two steps, with fresh noise between: not the same picture. */
+static int student_steps(const few_model *m) {
+  return !m->n_times && !strcmp(m->sampler, "consistency") ? 1 : 0;
+}
+
+static few_status draw_targets(struct few_gauge *g) {
+  few_model *teacher = g->recipe->teacher;
+  struct few_sample_opts o = g->o;
+  int nfe = 0;
+  const struct few_progress_frame frame = {"teacher's pictures", 0, o.n, few__now()};
+  o.guidance = guidance_of(g->recipe);
+  if (g->recipe->needs_pairs) o.steps = (int)g->recipe->keys.pairs_steps;
+  few__progress_frame(g->ctx, &frame);
+  few_status st = few_sample(teacher, &o, g->target, NULL, &nfe);
+  few__progress_frame(g->ctx, NULL);
+  if (st) return st;
+  few__log(g->ctx, FEW_LOG_INFO,
+           "to_teacher in the log: how far %" PRId64
+           " %s of the student are from the teacher's of the same noise, in %d evaluation%s each, "
+           "in deviations of the data",
+           o.n, g->recipe->spec.points ? "points" : "pictures", nfe, nfe == 1 ? "" : "s");
+  return FEW_OK;
+}
+
+few_status few__gauge_open(few_ctx *ctx, few_gauge **out, const struct few_run_recipe *r,
+                           few_model *model) {
+  struct few_gauge *g = NULL;
+  few_status st;
+  *out = NULL;
+  FEW_TRY(few__run_use(r, 0, model));
+  if (!applies(r, model)) return FEW_OK;
+  FEW_TRY(FEW_NEW(ctx, &g, 1));
+  *g = (struct few_gauge){.ctx = ctx, .recipe = r, .model = model};
+  g->dims = r->spec.h * r->spec.w * r->spec.c;
+  g->o = (struct few_sample_opts)FEW_SAMPLE_OPTS_INIT;
+  g->o.n = r->spec.points ? POINTS : PICTURES;
+  g->o.seed = ~(uint64_t)r->keys.seed;
+  FEW_GOTO(FEW_NEW(ctx, &g->target, g->o.n * g->dims));
+  FEW_GOTO(FEW_NEW(ctx, &g->x, g->o.n * g->dims));
+  FEW_GOTO(draw_targets(g));
+  if (r->spec.guidance) g->o.guidance = guidance_of(r);
+  *out = g;
+out:
+  if (st) few__gauge_free(g);
+  return st;
+}
+
+void few__gauge_free(few_gauge *g) {
+  if (!g) return;
+  few__free(g->ctx, g->target);
+  few__free(g->ctx, g->x);
+  few__free(g->ctx, g);
+}
+
+few_status few__gauge_read(few_gauge *g, const struct few_run_state *s, double *out) {
+  static const struct few_progress_frame quiet = {NULL, 0, 0, 0}; /* it takes no time */
+  few_model *m = g->model;
+  double sum = 0;
+  FEW_TRY(few__state_student(s, few_model_values_mut(m)));
+  FEW_TRY(few__run_use(g->recipe, s->step, m));
+  g->o.steps = student_steps(m);
+  few__progress_frame(g->ctx, &quiet);
+  few_status st = few_sample(m, &g->o, g->x, NULL, NULL);
+  few__progress_frame(g->ctx, NULL);
+  if (st) return st;
+  for (int64_t i = 0; i < g->o.n * g->dims; i++) {
+    const double gap = (double)g->x[i] - (double)g->target[i];
+    sum += gap * gap;
+  }
+  *out = sqrt(sum / (double)(g->o.n * g->dims)) * m->data_scale / m->spec.sigma_data;
+  return FEW_OK;
+}

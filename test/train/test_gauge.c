@@ -1,0 +1,67 @@
+/* to_teacher in the log: it falls while a consistency student learns, where its mse and its loss
+ * tell nothing; is there for students of a flow and no others; and changes no bit of the training.
+ */
+#include "toys.h"
+
+static void test_falls(void **state) {
+  (void)state;
+  struct toy t = toy_begin();
+  double gap[8], mse[8];
+  toy_train(&t, "toy-scd", "scd",
+            (const char *const[]){TOY_TEACHER, "steps=200", "batch=128", "shards=2", "lr=1e-3",
+                                  "tangent_warmup=60", "log_every=50", "preview_every=0", NULL});
+  assert_int_equal(toy_logged(&t, "to_teacher", 8, gap), 5); /* of step 1 as well */
+  assert_int_equal(toy_logged(&t, "mse", 8, mse), 5);
+  print_message("to_teacher %.3f, %.3f, %.3f, %.3f, %.3f\n", gap[0], gap[1], gap[2], gap[3],
+                gap[4]);
+  /* F = 0 makes a point of no size at first, which is one deviation from any target. */
+  assert_true(gap[0] > 0.9 && gap[0] < 1.15);
+  assert_true(gap[4] < 0.5 * gap[0] && gap[4] < gap[1]);
+  assert_true(mse[4] > mse[1]); /* what it would be read from otherwise */
+  toy_end(&t);
+}
+
+static void test_who_has_one(void **state) {
+  (void)state;
+  struct toy t = toy_begin();
+  double x[4];
+  static const char *const with[] = {"toy-direct", "toy-progressive", "toy-cd"};
+  static const char *const without[] = {"toy-teacher", "toy-vsd"};
+  for (int i = 0; i < 3; i++) {
+    toy_train(&t, with[i], with[i],
+              (const char *const[]){TOY_TEACHER, "steps=4", "batch=16", "shards=2", "pairs=64",
+                                    "preview_every=0", NULL});
+    assert_int_equal(toy_logged(&t, "to_teacher", 4, x), 2);
+    assert_true(x[1] > 0 && x[1] < 2);
+  }
+  for (int i = 0; i < 2; i++) {
+    toy_train(&t, without[i], without[i],
+              (const char *const[]){TOY_TEACHER, "steps=4", "batch=16", "shards=2",
+                                    "preview_every=0", NULL});
+    assert_int_equal(toy_logged(&t, "to_teacher", 4, x), 0);
+  }
+  toy_end(&t);
+}
+
+static void test_changes_no_bit(void **state) {
+  (void)state;
+  struct toy t = toy_begin();
+  char command[256];
+  static const char *const every[] = {"log_every=2", "log_every=1000"};
+  static const char *const run[] = {"often", "once"};
+  for (int i = 0; i < 2; i++)
+    toy_train(&t, "toy-scd", run[i],
+              (const char *const[]){TOY_TEACHER, "steps=9", "batch=32", "shards=2", every[i],
+                                    "preview_every=0", NULL});
+  snprintf(command, sizeof command, "cd %s && cmp often/%s once/%s", t.dir, "model.safetensors",
+           "model.safetensors");
+  assert_int_equal(system(command), 0);
+  toy_end(&t);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_falls),
+                                     cmocka_unit_test(test_who_has_one),
+                                     cmocka_unit_test(test_changes_no_bit)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
