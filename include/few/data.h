@@ -37,6 +37,15 @@ typedef enum few_data_on_error {
   FEW_DATA_SKIP    /* leave it out, log a warning, count it in few_data_skipped */
 } few_data_on_error;
 
+/* Whether decoded pictures of a folder are kept for the next run: in the folder, in a file whose
+ * name begins with a dot, or in the folder that the environment's FEW_CACHE names (empty: nowhere).
+ * They are used only while names, sizes and times of all files and the options are the same. */
+typedef enum few_data_cache {
+  FEW_DATA_CACHE_AUTO, /* where decoding took seconds */
+  FEW_DATA_CACHE_NO,
+  FEW_DATA_CACHE_YES
+} few_data_cache;
+
 struct few_data_opts {
   int version;        /* FEW_DATA_OPTS_VERSION */
   int split;          /* few_data_split; TEST is an error where the set has none, unless holdout */
@@ -54,10 +63,14 @@ struct few_data_opts {
                          their numbers, by which they are called if those are others */
   double holdout;     /* above 0: this share of the items, of all classes in proportion and always
                          the same, is kept out of the training part; FEW_DATA_TEST is then that */
+  int cache;          /* few_data_cache */
 };
 #define FEW_DATA_OPTS_VERSION 2
-#define FEW_DATA_OPTS_INIT \
-  { FEW_DATA_OPTS_VERSION, FEW_DATA_TRAIN, FEW_DATA_REFUSE, 0, 0, 0, 255, 0, 0, 0 }
+#define FEW_DATA_OPTS_INIT                                                         \
+  {                                                                                \
+    FEW_DATA_OPTS_VERSION, FEW_DATA_TRAIN, FEW_DATA_REFUSE, 0, 0, 0, 255, 0, 0, 0, \
+        FEW_DATA_CACHE_AUTO                                                        \
+  }
 
 /* Set one field by its name and a text: ("size", "32"), ("on_error", "skip"). The sentence of a
  * failure lists what is allowed, and *opts is then unchanged. All fields but version and seed. */

@@ -275,6 +275,7 @@ static few_status check_opts(few_ctx *ctx, const struct few_data_opts *o) {
   FEW_TRY(check_range(ctx, "limit", o->limit, 0, ((int64_t)1 << 40) - 1));
   FEW_TRY(check_range(ctx, "size", o->size, 0, FEW_DATA_MAX_SIDE));
   FEW_TRY(check_range(ctx, "classes", o->classes, 0, FEW_DATA_MAX_CLASSES));
+  FEW_TRY(check_range(ctx, "cache", o->cache, FEW_DATA_CACHE_AUTO, FEW_DATA_CACHE_YES));
   FEW_TRY(check_range(ctx, "background", o->background, 0, 255));
   if (!(o->holdout >= 0 && o->holdout <= 0.9))
     return few__fail(ctx, FEW_E_INVALID, "data: holdout is %g; use 0 to 0.9", o->holdout);

@@ -15,6 +15,7 @@
  */
 #include <sys/stat.h>
 
+#include "cache.h"
 #include "edm.h"
 #include "io/file.h"
 #include "io/photo.h"
@@ -30,6 +31,7 @@ struct scan {
   struct entry {
     char *path;
     int32_t label; /* BESIDE the class folders, or of a class UNKNOWN */
+    struct stat about;
   } * at;
   int n, cap;
   struct {
@@ -87,7 +89,7 @@ static few_status scan_path(struct scan *s, char *path, int32_t label) {
   } else {
     st = FEW_GROW(ctx, s, s->n + 1);
     if (!st) {
-      s->at[s->n++] = (struct entry){path, label};
+      s->at[s->n++] = (struct entry){path, label, info};
       return FEW_OK;
     }
   }
@@ -316,7 +318,7 @@ out:
 }
 
 /* In order, but no more of a class than its share: a broken picture gives way to the next. */
-static few_status read_shares(struct scan *s, int64_t *left) {
+static few_status read_shares(struct scan *s, int64_t *left, int32_t *kept) {
   enum { REPORT_EVERY = 256 };
   few_data *d = s->d;
   const double start = few__now();
@@ -326,6 +328,7 @@ static few_status read_shares(struct scan *s, int64_t *left) {
     if (!left[class]) continue;
     FEW_TRY(add(s, &s->at[i]));
     left[class] -= d->n - before;
+    if (d->n > before) kept[before] = i;
     if (i % REPORT_EVERY) continue;
     FEW_TRY(few__progress(
         d->ctx, &(struct few_progress){"reading pictures", i, s->n, few__now() - start, NULL}));
@@ -333,37 +336,65 @@ static few_status read_shares(struct scan *s, int64_t *left) {
   return FEW_OK;
 }
 
-static few_status read_all(struct scan *s) {
+static few_status read_all(struct scan *s, int32_t *kept) {
   few_data *d = s->d;
   int64_t *left = NULL;
-  if (d->n_classes) FEW_TRY(FEW_NEW(d->ctx, &d->labels, s->n));
   FEW_TRY(FEW_NEW(d->ctx, &left, d->n_classes + 1));
   few_status st = share(s, left);
-  if (!st) st = read_shares(s, left);
+  if (!st) st = read_shares(s, left, kept);
   few__free(d->ctx, left);
   if (!st && d->n && !s->o->channels) drop_colours_if_grey(d);
   return st;
 }
 
+/* Those that were decoded before have the labels that their files have now. */
+static few_status decode_all(struct scan *s, struct few_cache *cache) {
+  few_data *d = s->d;
+  const int64_t skipped = d->skipped;
+  const double start = few__now();
+  int32_t *kept;
+  FEW_TRY(FEW_NEW(d->ctx, &kept, s->n ? s->n : 1));
+  few_status st = read_all(s, kept);
+  if (!st) few__cache_store(d, cache, kept, d->skipped - skipped, few__now() - start, s->o);
+  few__free(d->ctx, kept);
+  return st;
+}
+
+static few_status take_pictures(struct scan *s, struct few_cache *cache, const char *dir) {
+  few_data *d = s->d;
+  int32_t *kept = NULL;
+  bool hit = false;
+  for (int i = 0; i < s->n; i++)
+    few__cache_add(cache, s->at[i].path + strlen(dir), s->at[i].label, &s->at[i].about);
+  if (d->n_classes) FEW_TRY(FEW_NEW(d->ctx, &d->labels, s->n));
+  FEW_TRY(few__cache_load(d, cache, s->n, &kept, &hit));
+  for (int64_t i = 0; hit && d->labels && i < d->n; i++) d->labels[i] = s->at[kept[i]].label;
+  few__free(d->ctx, kept);
+  return hit ? FEW_OK : decode_all(s, cache);
+}
+
 few_status few__data_open_folder(few_data *d, const char *where, const struct few_data_opts *o) {
   struct scan s = {.d = d, .o = o};
   struct few_layout layout = {0};
+  struct few_cache cache = {0};
   few_status st = FEW_OK;
   if (few__path_is_file(where) && few__photo_named(where)) {
     FEW_GOTO(few__data_no_split(d, o));
     FEW_GOTO(scan_file(&s, where));
   } else {
     FEW_GOTO(few__layout_find(d, &layout, where, o));
+    FEW_GOTO(few__cache_begin(d->ctx, &cache, layout.dir, o));
     FEW_GOTO(scan_layout(&s, &layout));
   }
   if (s.n == 0 && !d->skipped)
     FEW_GOTO(few__fail(d->ctx, FEW_E_FORMAT, "%s holds no .png or .jpg file; name a folder %s",
                        layout.dir, "that does"));
-  FEW_GOTO(read_all(&s));
+  FEW_GOTO(take_pictures(&s, &cache, layout.dir ? layout.dir : ""));
 out:
   for (int i = 0; i < s.n; i++) few__free(d->ctx, s.at[i].path);
   few__free(d->ctx, s.at);
   few__free(d->ctx, s.entered.at);
   few__layout_free(d->ctx, &layout);
+  few__cache_free(d->ctx, &cache);
   return st;
 }

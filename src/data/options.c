@@ -21,6 +21,8 @@ const struct few_option few__data_options[] = {
                 "idx, npy, npz: labels are 0 .. classes - 1; 0: those that occur"),
     FEW_OPT_REAL(struct few_data_opts, holdout, "0", 0, 0.9,
                  "share that is kept out of the training part and becomes the test part"),
+    FEW_OPT_CHOICE(struct few_data_opts, cache, "auto", "auto|no|yes",
+                   "folder: keep decoded pictures for the next run; auto: where it took seconds"),
     FEW_OPT_END};
 
 few_status few_data_set_option(few_ctx *ctx, struct few_data_opts *opts, const char *key,

@@ -1,32 +1,6 @@
 /* How sets lie in folders: parts, wrappers, lists of labels, classes of the part to train on, what
  * systems leave behind. A picture is one grey byte, so that it says which file it was. */
-#include <png.h>
-
-#include "files.h"
-
-static void make_dirs(struct files *f, const char *name) {
-  char path[700];
-  snprintf(path, sizeof path, "%s/%s", f->dir, name);
-  for (char *p = path + strlen(f->dir) + 1; *p; p++) {
-    if (*p != '/') continue;
-    *p = '\0';
-    mkdir(path, 0700);
-    *p = '/';
-  }
-}
-
-static void picture(struct files *f, const char *name, int v) {
-  png_image image;
-  uint8_t byte = (uint8_t)v;
-  char path[700];
-  make_dirs(f, name);
-  memset(&image, 0, sizeof image);
-  image.version = PNG_IMAGE_VERSION;
-  image.width = image.height = 1;
-  image.format = PNG_FORMAT_GRAY;
-  snprintf(path, sizeof path, "%s/%s", f->dir, name);
-  if (!png_image_write_to_file(&image, path, 0, &byte, 0, NULL)) fail_msg("%s", image.message);
-}
+#include "grey.h"
 
 /* "10:a 20:b": bytes with the names of their classes, "-" for none; the classes behind " of ". */
 static void expect(struct files *f, const char *where, int split, const char *want) {

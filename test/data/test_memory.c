@@ -52,7 +52,7 @@ static void test_each_allocation_fails(void **state) {
       co.allocator = (struct few_allocator){&c, meter_alloc, meter_release};
       assert_int_equal(few_ctx_create(&ctx, &co), FEW_OK);
       o.on_error = FEW_DATA_SKIP;
-      o.size = 2;
+      if (k == 3) o.size = 2; /* of folders */
       o.limit = 10;
       st = few_data_open(ctx, &d, specs[k], &o);
       assert_true((d == NULL) == (st != FEW_OK));
