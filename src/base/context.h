@@ -4,7 +4,8 @@
 
 #include "base.h"
 
-enum { FEW_ERROR_MAX = 1024, FEW_MAX_WORKERS = 256 };
+/* A sentence has room for the longest path, and for what is wrong with it. */
+enum { FEW_ERROR_MAX = 8192, FEW_MAX_WORKERS = 256 };
 
 struct few_ctx {
   struct few_ctx_opts opts;

@@ -33,7 +33,7 @@ size_t few__data_item_bytes(const few_data *d) {
 few_status few__data_broken(few_data *d, const struct few_data_opts *o, int64_t items,
                             const char *fmt, ...) {
   enum { LISTED = 50 };
-  char why[768];
+  char why[8192]; /* a path may be long */
   va_list args;
   va_start(args, fmt);
   few__vprint(why, sizeof why, fmt, args);
@@ -87,7 +87,7 @@ few_status few__data_no_split(few_data *d, const struct few_data_opts *o) {
 }
 
 void few__data_note(few_data *d, const char *fmt, ...) {
-  char text[1024];
+  char text[8192];
   va_list args;
   va_start(args, fmt);
   few__vprint(text, sizeof text, fmt, args);

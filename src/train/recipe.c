@@ -106,14 +106,18 @@ static const char *const free_keys[] = {
 
 const struct few_option *few__train_options(void) { return options; }
 
+/* The system opens no path of more than 4,095 bytes: what does not fit here is no file. */
+enum { PATH_ROOM = 2 * 4096 };
+
 static few_status find_recipe(few_ctx *ctx, struct few_recipe *out, const char *name) {
-  char path[1200];
+  char path[PATH_ROOM];
   static const struct {
     const char *before, *after;
   } places[] = {{"", ""}, {"recipes/", ""}, {"recipes/", ".ini"}};
   for (int i = 0; i < FEW_COUNT(places); i++) {
-    snprintf(path, sizeof path, "%s%s%s", places[i].before, name, places[i].after);
-    if (few__path_exists(path) && !few__path_is_dir(path)) return few__recipe_read(ctx, out, path);
+    int n = snprintf(path, sizeof path, "%s%s%s", places[i].before, name, places[i].after);
+    if (n < (int)sizeof path && few__path_exists(path) && !few__path_is_dir(path))
+      return few__recipe_read(ctx, out, path);
   }
   const char *end = strrchr(name, '.');
   const bool is_file = (end && !strcmp(end, ".ini")) || strchr(name, '/');
@@ -124,16 +128,16 @@ static few_status find_recipe(few_ctx *ctx, struct few_recipe *out, const char *
 
 /* As named, or else beside the folder of the recipe: recipes that come with few name models that
  * do, wherever both are installed. */
-static void find_model(const struct few_run_recipe *r, const char *name, char path[2400]) {
+static void find_model(const struct few_run_recipe *r, const char *name, char path[PATH_ROOM]) {
   const char *place = r->recipe.place;
   const int length = (int)(few__path_name(place) - place);
-  snprintf(path, 2400, "%.*s../%s", length, place, name);
-  if (few__path_exists(name) || name[0] == '/' || !few__path_exists(path))
-    snprintf(path, 2400, "%s", name);
+  const int n = snprintf(path, PATH_ROOM, "%.*s../%s", length, place, name);
+  if (few__path_exists(name) || name[0] == '/' || n >= PATH_ROOM || !few__path_exists(path))
+    snprintf(path, PATH_ROOM, "%s", name);
 }
 
 static few_status load_teacher(few_ctx *ctx, struct few_run_recipe *r) {
-  char path[2400];
+  char path[PATH_ROOM];
   if (!r->keys.teacher[0]) return FEW_OK;
   find_model(r, r->keys.teacher, path);
   FEW_TRY(few_model_load(ctx, &r->teacher, path));
@@ -143,7 +147,7 @@ static few_status load_teacher(few_ctx *ctx, struct few_run_recipe *r) {
 /* A model that is named in place of the words. */
 static few_status load_start(few_ctx *ctx, struct few_run_recipe *r) {
   const char *name = r->keys.init;
-  char path[2400];
+  char path[PATH_ROOM];
   if (!strcmp(name, "teacher") || !strcmp(name, "fresh")) return FEW_OK;
   find_model(r, name, path);
   if (!few__path_exists(path))
@@ -159,7 +163,7 @@ void few__run_recipe_features(const struct few_run_recipe *r, const char *given,
   const bool fashion = !strncmp(r->keys.data, "fashion-mnist", strlen("fashion-mnist"));
   const char *name = given && *given ? given : fashion ? "fashion" : "pixels";
   const char *file = few__features_file(name);
-  char path[2400] = "";
+  char path[PATH_ROOM] = "";
   if (file) find_model(r, file, path);
   if (file && strcmp(path, file) != 0)
     snprintf(spec, FEW_FEATURES_SPEC, "%.64s=%s", name, path);

@@ -113,7 +113,7 @@ bool few__run_recipe_free_key(const char *key);
 /* What pictures of the run are compared in: `given`, or what suits the data where that is NULL or
  * "". Weights that come with few are looked for as teachers are: as named, or else beside the
  * folder of the recipe. */
-enum { FEW_FEATURES_SPEC = 2500 };
+enum { FEW_FEATURES_SPEC = 2 * 4096 + 100 };
 void few__run_recipe_features(const struct few_run_recipe *r, const char *given,
                               char spec[FEW_FEATURES_SPEC]);
 /* `spec`, or NULL where those are pixels that nobody asked for: few_eval warns of these. */

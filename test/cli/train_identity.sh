@@ -50,4 +50,16 @@ grep -q "few: warning" err || fail "no warning"
 test -s c/checkpoint-000000050.safetensors || fail "the new checkpoint went"
 for file in c/checkpoint-*; do : >$file; done
 refused "holds checkpoints and none can be read" --run c steps=60
+
+# Paths of more than 1,200 bytes are paths, and a sentence about one ends with what to do.
+long=$PWD
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+  long=$long/$(printf '%0200d' 0)
+  mkdir "$long"
+done
+cp "$here/moons.ini" "$long/moons.ini"
+"$few" train "$long/moons.ini" --run long --quiet width=8 layers=1 steps=2 2>err || fail "$(cat err)"
+test -s long/model.safetensors || fail "no model of a long path"
+"$few" show "$long/none.safetensors" 2>err && fail "there is no such file"
+grep -q "none.safetensors: No such file or directory: check the path" err || fail "$(cat err)"
 exit 0
