@@ -45,9 +45,13 @@ typedef enum few_status {
 /* "invalid", "io" ...; never NULL. */
 const char *few_status_name(few_status s);
 
-/* Allocation goes through these, from the thread of the call alone; libjpeg, Jansson and pthreads
- * keep to malloc. `alloc` need not align beyond 16 bytes nor clear; it may return NULL. `release`
- * takes what `alloc` returned, never NULL. */
+/* Allocation goes through these, from the thread of the call alone. `alloc` need not align beyond
+ * 16 bytes nor clear; it may return NULL: the call then fails with FEW_E_MEMORY, frees what it had,
+ * and files are as they were. `release` takes what `alloc` returned, never NULL.
+ *
+ * Libraries below keep to malloc. Where that returns NULL, libjpeg, libpng, zlib, libzip and
+ * pthreads fail as well; Jansson 2.14 (which reads the description of a model) and OpenBLAS
+ * (Frechet distances) may end the process. Files are never harmed by it. */
 struct few_allocator {
   void *user;
   void *(*alloc)(void *user, size_t size);

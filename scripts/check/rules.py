@@ -19,6 +19,8 @@ CALLS = [
     ('sprintf vsprintf strcpy strcat gets', (), 'no bound: snprintf, few__text_add or memcpy'),
     ('vsnprintf strtod strtof strtold', ('src/base/', 'src/cli/'),
      'follows the locale of the program: few__vprint, few__strtod'),
+    ('json_pack json_object json_array json_string json_real json_integer json_boolean json_dumps',
+     (), 'JSON is written member by member: struct few_json, io/json.h'),
     ('atoi atol atof', (), 'errors go unseen: strtol or strtod with an end pointer'),
     ('rand srand random drand48', (), 'not reproducible: base/rng.h'),
     ('strtok localtime gmtime setlocale', (), 'hidden state: use the _r form'),

@@ -74,86 +74,117 @@ void few__report_end(struct few_report_inside *r) {
 /* ---- JSON ---- */
 
 /* A NaN, which JSON has not, is null. */
-static json_t *real(double x) { return isfinite(x) ? json_real(x) : json_null(); }
-
-static json_t *number_json(const struct few_eval_report *r, const struct few_eval_number *n) {
-  json_t *each = json_array();
-  for (int k = 0; each && k < r->seeds; k++) json_array_append_new(each, real(n->each[k]));
-  return json_pack("{s:s, s:o, s:o, s:s, s:I, s:I, s:s, s:o}", "name", n->name, "value",
-                   real(n->value), "error", real(n->error), "error_of", n->error_of, "n",
-                   (json_int_t)n->n, "n_reference", (json_int_t)n->n_reference, "how", n->how,
-                   "each", each);
+static void put_number(struct few_json *j, const struct few_eval_report *r,
+                       const struct few_eval_number *n) {
+  few__json_open(j, NULL, '{');
+  few__json_put_string(j, "name", n->name);
+  few__json_put_real_or_null(j, "value", n->value);
+  few__json_put_real_or_null(j, "error", n->error);
+  few__json_put_string(j, "error_of", n->error_of);
+  few__json_put_int(j, "n", n->n);
+  few__json_put_int(j, "n_reference", n->n_reference);
+  few__json_put_string(j, "how", n->how);
+  few__json_open(j, "each", '[');
+  for (int k = 0; k < r->seeds; k++) few__json_put_real_or_null(j, NULL, n->each[k]);
+  few__json_close(j);
+  few__json_close(j);
 }
 
 /* Of samples: whose shares of the classes they have, and how many of each there are. */
-static int add_labels(const struct few_eval_report *r, json_t *source) {
-  json_t *counts = json_array();
-  int failed = !counts;
-  for (int64_t i = 0; i < r->classes && !failed; i++)
-    failed |= json_array_append_new(counts, json_integer(r->label_counts[i]));
-  return failed | json_object_set_new(source, "labels", json_string(r->labels)) |
-         json_object_set_new(source, "label_counts", counts);
+static void put_labels(struct few_json *j, const struct few_eval_report *r) {
+  few__json_put_string(j, "labels", r->labels);
+  few__json_open(j, "label_counts", '[');
+  for (int64_t i = 0; i < r->classes; i++) few__json_put_int(j, NULL, r->label_counts[i]);
+  few__json_close(j);
 }
 
-static json_t *source_json(const struct few_eval_report *r) {
-  const char *kind = r->model ? "model" : r->points ? "points" : "pictures";
-  json_t *s =
-      json_pack("{s:s, s:s, s:s, s:I, s:[I,I,I], s:s, s:o, s:s?}", "name", r->source, "kind", kind,
-                "hash", r->source_hash, "n", (json_int_t)r->n, "size", (json_int_t)r->h,
-                (json_int_t)r->w, (json_int_t)r->c, "rounding", r->rounding, "label",
-                r->label < 0 ? json_null() : json_integer(r->label), "label_name", r->label_name);
-  if (!s || !r->model) return s;
-  if (add_labels(r, s)) {
-    json_decref(s);
-    return NULL;
-  }
+static void put_sampling(struct few_json *j, const struct few_eval_report *r) {
   char seed[24]; /* 64 bits are more than JSON's readers keep */
   snprintf(seed, sizeof seed, "%llu", (unsigned long long)r->seed);
-  json_t *sampling =
-      json_pack("{s:s, s:s, s:i, s:i, s:o, s:o, s:s, s:i}", "sampler", r->sampler, "settings",
-                r->settings, "steps", r->steps, "nfe", r->nfe, "flops", real(r->flops), "guidance",
-                real(r->guidance), "seed", seed, "seeds", r->seeds);
-  if (json_object_set_new(s, "sampling", sampling)) {
-    json_decref(s);
-    return NULL;
-  }
-  return s;
+  few__json_open(j, "sampling", '{');
+  few__json_put_string(j, "sampler", r->sampler);
+  few__json_put_string(j, "settings", r->settings);
+  few__json_put_int(j, "steps", r->steps);
+  few__json_put_int(j, "nfe", r->nfe);
+  few__json_put_real_or_null(j, "flops", r->flops);
+  few__json_put_real_or_null(j, "guidance", r->guidance);
+  few__json_put_string(j, "seed", seed);
+  few__json_put_int(j, "seeds", r->seeds);
+  few__json_close(j);
 }
 
-static json_t *report_json(const struct few_eval_report *r) {
-  char version[32];
-  snprintf(version, sizeof version, "%d.%d.%d", FEW_VERSION_MAJOR, FEW_VERSION_MINOR,
-           FEW_VERSION_PATCH);
-  json_t *numbers = json_array();
-  for (int i = 0; numbers && i < r->n_numbers; i++)
-    json_array_append_new(numbers, number_json(r, &r->number[i]));
-  json_t *reference = r->reference ? json_pack("{s:s, s:s, s:I}", "name", r->reference, "hash",
-                                               r->reference_hash, "n", (json_int_t)r->n_reference)
-                                   : json_null();
-  return json_pack("{s:s, s:o, s:o, s:{s:s, s:s, s:I, s:s, s:s}, s:i, s:o, s:o, s:b, s:s}", "few",
-                   version, "source", source_json(r), "reference", reference, "features", "name",
-                   r->features, "hash", r->features_hash, "dim", (json_int_t)r->dim, "resize",
-                   r->resize, "trained_on", r->trained_on, "bootstrap", r->bootstrap, "numbers",
-                   numbers, "seconds", real(r->seconds), "complete", r->complete, "missing",
-                   r->missing);
+static void put_source(struct few_json *j, const struct few_eval_report *r) {
+  const int64_t size[] = {r->h, r->w, r->c};
+  few__json_open(j, "source", '{');
+  few__json_put_string(j, "name", r->source);
+  few__json_put_string(j, "kind", r->model ? "model" : r->points ? "points" : "pictures");
+  few__json_put_string(j, "hash", r->source_hash);
+  few__json_put_int(j, "n", r->n);
+  few__json_open(j, "size", '[');
+  for (int i = 0; i < FEW_COUNT(size); i++) few__json_put_int(j, NULL, size[i]);
+  few__json_close(j);
+  few__json_put_string(j, "rounding", r->rounding);
+  if (r->label < 0)
+    few__json_put_null(j, "label");
+  else
+    few__json_put_int(j, "label", r->label);
+  if (r->label_name)
+    few__json_put_string(j, "label_name", r->label_name);
+  else
+    few__json_put_null(j, "label_name");
+  if (r->model) {
+    put_labels(j, r);
+    put_sampling(j, r);
+  }
+  few__json_close(j);
+}
+
+static void put_reference(struct few_json *j, const struct few_eval_report *r) {
+  if (!r->reference) {
+    few__json_put_null(j, "reference");
+    return;
+  }
+  few__json_open(j, "reference", '{');
+  few__json_put_string(j, "name", r->reference);
+  few__json_put_string(j, "hash", r->reference_hash);
+  few__json_put_int(j, "n", r->n_reference);
+  few__json_close(j);
+}
+
+static void put_features(struct few_json *j, const struct few_eval_report *r) {
+  few__json_open(j, "features", '{');
+  few__json_put_string(j, "name", r->features);
+  few__json_put_string(j, "hash", r->features_hash);
+  few__json_put_int(j, "dim", r->dim);
+  few__json_put_string(j, "resize", r->resize);
+  few__json_put_string(j, "trained_on", r->trained_on);
+  few__json_close(j);
 }
 
 few_status few_eval_json(few_ctx *ctx, const struct few_eval_report *r, char **out) {
   struct few_text text = {0};
-  json_t *j = report_json(r);
+  struct few_json j = few__json_begin(ctx, &text);
+  char version[32];
+  snprintf(version, sizeof version, "%d.%d.%d", FEW_VERSION_MAJOR, FEW_VERSION_MINOR,
+           FEW_VERSION_PATCH);
   *out = NULL;
-  if (!j || json_array_size(json_object_get(j, "numbers")) != (size_t)r->n_numbers) {
-    json_decref(j);
-    return few__fail(ctx, FEW_E_MEMORY, "no JSON of the report: out of memory, or no UTF-8 in %s",
-                     r->source);
-  }
-  few_status st = few__json_text(ctx, j, &text);
-  json_decref(j);
-  if (!st && text.failed) st = few__fail(ctx, FEW_E_MEMORY, "out of memory for the report");
-  if (st) {
+  few__json_open(&j, NULL, '{');
+  few__json_put_string(&j, "few", version);
+  put_source(&j, r);
+  put_reference(&j, r);
+  put_features(&j, r);
+  few__json_put_int(&j, "bootstrap", r->bootstrap);
+  few__json_open(&j, "numbers", '[');
+  for (int i = 0; i < r->n_numbers; i++) put_number(&j, r, &r->number[i]);
+  few__json_close(&j);
+  few__json_put_real_or_null(&j, "seconds", r->seconds);
+  few__json_put_bool(&j, "complete", r->complete);
+  few__json_put_string(&j, "missing", r->missing);
+  few__json_close(&j);
+  few_status st = few__json_end(&j, r->source);
+  if (!st)
+    *out = text.at;
+  else
     few__text_free(ctx, &text);
-    return st;
-  }
-  *out = text.at;
-  return FEW_OK;
+  return st;
 }

@@ -17,37 +17,40 @@ enum { VERSION = 1, MAX_SIDE = 1 << 16, MAX_CLASSES = 1 << 20 };
 /* ---- writing ---- */
 
 /* The set's classes: how often each occurs, and their names where all have one. */
-static int add_classes(const struct few_statistics *s, json_t *head) {
+static void put_classes(struct few_json *j, const struct few_statistics *s) {
   const struct few_classes *c = &s->classes;
-  json_t *counts = json_array(), *names = json_array();
-  int failed = !counts || !names;
-  for (int64_t i = 0; i < c->n && !failed; i++) {
+  if (!c->n) return;
+  few__json_open(j, "class_counts", '[');
+  for (int64_t i = 0; i < c->n; i++) few__json_put_int(j, NULL, s->class_counts[i]);
+  few__json_close(j);
+  few__json_open(j, "class_names", '[');
+  for (int64_t i = 0; i < c->n; i++) {
     const char *name = c->name(c->of, i);
-    failed |= json_array_append_new(counts, json_integer(s->class_counts[i]));
-    failed |= json_array_append_new(names, json_string(name ? name : ""));
+    few__json_put_string(j, NULL, name ? name : "");
   }
-  if (c->n && !failed) failed |= json_object_set(head, "class_counts", counts);
-  if (c->n && !failed) failed |= json_object_set(head, "class_names", names);
-  json_decref(counts);
-  json_decref(names);
-  return failed;
+  few__json_close(j);
 }
 
 static few_status head_text(const struct few_statistics *s, const struct few_set *set,
                             struct few_text *out) {
-  json_t *o = json_pack("{s:i, s:s, s:s, s:i, s:I, s:[I,I,I], s:b, s:s, s:s, s:s}", "version",
-                        VERSION, "reference", s->reference, "hash", s->hash, "label", s->label, "n",
-                        (json_int_t)set->seen, "size", (json_int_t)s->h, (json_int_t)s->w,
-                        (json_int_t)s->c, "points", s->points, "features", s->features,
-                        "features_hash", s->features_hash, "resize", s->resize);
-  if (!o || add_classes(s, o)) {
-    json_decref(o);
-    return few__fail(s->ctx, FEW_E_MEMORY, "out of memory, or no UTF-8 in %s", s->reference);
-  }
-  few_status st = few__json_text(s->ctx, o, out);
-  json_decref(o);
-  if (!st && out->failed) st = few__fail(s->ctx, FEW_E_MEMORY, "out of memory for a head");
-  return st;
+  struct few_json j = few__json_begin(s->ctx, out);
+  const int64_t size[] = {s->h, s->w, s->c};
+  few__json_open(&j, NULL, '{');
+  few__json_put_int(&j, "version", VERSION);
+  few__json_put_string(&j, "reference", s->reference);
+  few__json_put_string(&j, "hash", s->hash);
+  few__json_put_int(&j, "label", s->label);
+  few__json_put_int(&j, "n", set->seen);
+  few__json_open(&j, "size", '[');
+  for (int i = 0; i < FEW_COUNT(size); i++) few__json_put_int(&j, NULL, size[i]);
+  few__json_close(&j);
+  few__json_put_bool(&j, "points", s->points);
+  few__json_put_string(&j, "features", s->features);
+  few__json_put_string(&j, "features_hash", s->features_hash);
+  few__json_put_string(&j, "resize", s->resize);
+  put_classes(&j, s);
+  few__json_close(&j);
+  return few__json_end(&j, s->reference);
 }
 
 static void add(struct few_st_tensor *t, int *n, const char *name, enum few_store store, int rank,

@@ -1,4 +1,4 @@
-/* json.c - jansson with our errors.
+/* json.c - JSON: jansson with our errors for reading, a writer of our own.
  *
  * Jansson bounds the depth of nesting (2048) and checks UTF-8; we also refuse a key given twice,
  * which readers of JSON disagree about, and a NUL inside a string, which would cut it short.
@@ -10,6 +10,8 @@
 #include "io/json.h"
 
 #include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
 
 #include "io/file.h"
 
@@ -60,27 +62,6 @@ few_status few__json_read(few_ctx *ctx, json_t **out, const char *path, size_t m
   few_status st = few__json_parse(ctx, out, path, text, n);
   few__free(ctx, text);
   return st;
-}
-
-struct sink {
-  few_ctx *ctx;
-  struct few_text *out;
-};
-
-static int add(const char *bytes, size_t n, void *user) {
-  struct sink *s = user;
-  if (n > INT32_MAX) return -1;
-  few__text_add(s->ctx, s->out, "%.*s", (int)n, bytes);
-  return s->out->failed ? -1 : 0;
-}
-
-few_status few__json_text(few_ctx *ctx, const json_t *value, struct few_text *out) {
-  struct sink s = {ctx, out};
-  const struct few_locale l = few__locale_begin();
-  const int failed = json_dump_callback(value, add, &s, JSON_COMPACT | JSON_ENCODE_ANY);
-  few__locale_end(l);
-  if (!failed) return FEW_OK;
-  return few__fail(ctx, FEW_E_MEMORY, "out of memory for the text of a JSON value");
 }
 
 static const char *type_name(const json_t *v) {
@@ -147,4 +128,150 @@ few_status few__json_array(few_ctx *ctx, const char *place, const json_t *object
   if (!json_is_array(v)) return wrong(ctx, place, key, v, "an array");
   *out = v;
   return FEW_OK;
+}
+
+/* ---- writing ---- */
+
+struct few_json few__json_begin(few_ctx *ctx, struct few_text *out) {
+  return (struct few_json){.ctx = ctx, .out = out};
+}
+
+/* A string in quotes: what JSON forbids in it is escaped. */
+static void put_quoted(struct few_json *j, const char *text) {
+  static const char special[] = "\"\\\b\f\n\r\t", letter[] = "\"\\bfnrt";
+  few__text_add(j->ctx, j->out, "\"");
+  for (const char *from = text;; text++) {
+    const unsigned char c = (unsigned char)*text;
+    const char *at = c ? strchr(special, c) : NULL;
+    if (c >= 0x20 && !at) continue;
+    if (text > from) few__text_add(j->ctx, j->out, "%.*s", (int)(text - from), from);
+    from = text + 1;
+    if (!c) break;
+    if (at)
+      few__text_add(j->ctx, j->out, "\\%c", letter[at - special]);
+    else
+      few__text_add(j->ctx, j->out, "\\u%04X", (unsigned)c);
+  }
+  few__text_add(j->ctx, j->out, "\"");
+}
+
+static bool storable(struct few_json *j, const char *key, const char *text) {
+  if (strlen(text) < INT32_MAX && few__utf8_valid(text)) return true;
+  if (!j->refused) j->refused = key ? key : "";
+  return false;
+}
+
+/* What stands before a value. */
+static void put_key(struct few_json *j, const char *key) {
+  if (j->more) few__text_add(j->ctx, j->out, ",");
+  j->more = true;
+  if (!key || !storable(j, "a key", key)) return;
+  put_quoted(j, key);
+  few__text_add(j->ctx, j->out, ":");
+}
+
+void few__json_open(struct few_json *j, const char *key, char bracket) {
+  assert(j->depth < (int)sizeof j->closing && (bracket == '{' || bracket == '['));
+  put_key(j, key);
+  few__text_add(j->ctx, j->out, "%c", bracket);
+  j->closing[j->depth++] = bracket == '{' ? '}' : ']';
+  j->more = false;
+}
+
+void few__json_close(struct few_json *j) {
+  assert(j->depth > 0);
+  few__text_add(j->ctx, j->out, "%c", j->closing[--j->depth]);
+  j->more = true;
+}
+
+void few__json_put_string(struct few_json *j, const char *key, const char *text) {
+  put_key(j, key);
+  if (storable(j, key, text)) put_quoted(j, text);
+}
+
+void few__json_put_int(struct few_json *j, const char *key, int64_t x) {
+  put_key(j, key);
+  few__text_add(j->ctx, j->out, "%" PRId64, x);
+}
+
+/* A real has a point or an exponent, which has neither a plus nor leading zeros. */
+void few__json_put_real(struct few_json *j, const char *key, double x) {
+  char text[40];
+  put_key(j, key);
+  if (!isfinite(x)) {
+    if (!j->refused) j->refused = key ? key : "";
+    return;
+  }
+  few__print(text, sizeof text, "%.17g", x);
+  char *e = strchr(text, 'e');
+  if (e) {
+    char *to = e + 1, *from = to;
+    if (*from == '-') to = ++from;
+    while (*from == '+' || *from == '0') from++;
+    memmove(to, from, strlen(from) + 1);
+  }
+  few__text_add(j->ctx, j->out, strpbrk(text, ".e") ? "%s" : "%s.0", text);
+}
+
+void few__json_put_real_or_null(struct few_json *j, const char *key, double x) {
+  if (isfinite(x))
+    few__json_put_real(j, key, x);
+  else
+    few__json_put_null(j, key);
+}
+
+void few__json_put_bool(struct few_json *j, const char *key, bool x) {
+  put_key(j, key);
+  few__text_add(j->ctx, j->out, x ? "true" : "false");
+}
+
+void few__json_put_null(struct few_json *j, const char *key) {
+  put_key(j, key);
+  few__text_add(j->ctx, j->out, "null");
+}
+
+void few__json_put_raw(struct few_json *j, const char *key, const char *text) {
+  put_key(j, key);
+  few__text_add(j->ctx, j->out, "%s", text);
+}
+
+static void put_members(struct few_json *j, const json_t *object) {
+  const char *key;
+  json_t *value;
+  json_object_foreach((json_t *)(uintptr_t)object, key, value) few__json_put_value(j, key, value);
+}
+
+void few__json_put_value(struct few_json *j, const char *key, const json_t *value) {
+  const bool object = json_is_object(value), list = json_is_array(value);
+  if (object || list) {
+    if (j->depth == (int)sizeof j->closing) {
+      if (!j->refused) j->refused = key ? key : "";
+      return;
+    }
+    few__json_open(j, key, object ? '{' : '[');
+    if (object) put_members(j, value);
+    for (size_t i = 0; list && i < json_array_size(value); i++)
+      few__json_put_value(j, NULL, json_array_get(value, i));
+    few__json_close(j);
+  } else if (json_is_string(value)) {
+    few__json_put_string(j, key, json_string_value(value));
+  } else if (json_is_integer(value)) {
+    few__json_put_int(j, key, json_integer_value(value));
+  } else if (json_is_real(value)) {
+    few__json_put_real(j, key, json_real_value(value));
+  } else if (json_is_boolean(value)) {
+    few__json_put_bool(j, key, json_is_true(value));
+  } else {
+    few__json_put_null(j, key);
+  }
+}
+
+few_status few__json_end(struct few_json *j, const char *place) {
+  assert(j->depth == 0);
+  if (j->out->failed)
+    return few__fail(j->ctx, FEW_E_MEMORY, "%s: out of memory for its text", place);
+  if (!j->refused) return FEW_OK;
+  return few__fail(j->ctx, FEW_E_INVALID,
+                   "%s: `%.100s` cannot be stored: names must be UTF-8 and numbers finite", place,
+                   j->refused);
 }

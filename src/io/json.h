@@ -1,4 +1,4 @@
-/* json.h - jansson with our errors: parse, fetch a typed member or say what is wrong, print.
+/* json.h - JSON: text to values by jansson with our errors, values to text by ourselves.
  *
  * `place` names the text in messages ("model.safetensors: net"). Fetched strings and values are
  * borrowed from the object. Text is never trusted: depth and duplicate keys are checked.
@@ -14,9 +14,6 @@
 few_status few__json_parse(few_ctx *ctx, json_t **out, const char *place, const char *text,
                            size_t n);
 few_status few__json_read(few_ctx *ctx, json_t **out, const char *path, size_t max_bytes);
-/* Append the text of a value on one line; members stay in order, reals keep all their bits. */
-few_status few__json_text(few_ctx *ctx, const json_t *value, struct few_text *out);
-
 /* Members of an object. A missing one, one of another type or out of range is FEW_E_FORMAT with a
  * sentence. `object` itself may be of any type or NULL. */
 few_status few__json_int(few_ctx *ctx, const char *place, const json_t *object, const char *key,
@@ -31,5 +28,33 @@ few_status few__json_object(few_ctx *ctx, const char *place, const json_t *objec
                             json_t **out);
 few_status few__json_array(few_ctx *ctx, const char *place, const json_t *object, const char *key,
                            json_t **out);
+
+/* ---- writing ----
+ *
+ * A value on one line, without blanks, appended to a text as it is told: nothing is built first, so
+ * that nothing can be left out where memory ends. Failures stick in the writer. Keys are NULL in an
+ * array and at the top. Reals keep all their bits. */
+struct few_json {
+  few_ctx *ctx;
+  struct few_text *out;
+  int depth;
+  char closing[64];    /* of what is open */
+  bool more;           /* the next one needs a comma */
+  const char *refused; /* the key of what JSON cannot hold; "" without one */
+};
+struct few_json few__json_begin(few_ctx *ctx, struct few_text *out);
+void few__json_open(struct few_json *j, const char *key, char bracket); /* '{' or '[' */
+void few__json_close(struct few_json *j);
+void few__json_put_string(struct few_json *j, const char *key, const char *text); /* UTF-8 */
+void few__json_put_int(struct few_json *j, const char *key, int64_t x);
+void few__json_put_real(struct few_json *j, const char *key, double x); /* finite */
+void few__json_put_real_or_null(struct few_json *j, const char *key, double x);
+void few__json_put_bool(struct few_json *j, const char *key, bool x);
+void few__json_put_null(struct few_json *j, const char *key);
+void few__json_put_raw(struct few_json *j, const char *key, const char *text); /* of this writer */
+void few__json_put_value(struct few_json *j, const char *key, const json_t *value);
+/* All that was opened is closed. FEW_E_INVALID for a text that is no UTF-8 or a real that is not
+ * finite, FEW_E_MEMORY; the message begins with `place`. */
+few_status few__json_end(struct few_json *j, const char *place);
 
 #endif

@@ -24,18 +24,19 @@ enum { SPAN_STEPS_MAX = 1 << 20 };
 
 /* ---- writing ---- */
 
-static few_status net_options(const few_model *m, json_t **out) {
-  *out = json_object();
-  for (const struct few_option *o = m->net->options; *out && o->key; o++) {
+static void put_net(struct few_json *j, const few_model *m) {
+  few__json_open(j, "net", '{');
+  few__json_put_string(j, "name", m->net->name);
+  few__json_open(j, "options", '{');
+  for (const struct few_option *o = m->net->options; o->key; o++) {
     struct few_text t = {0};
     few__option_format(m->ctx, o, m->net_opts, &t);
-    if (!t.failed) json_object_set_new(*out, o->key, json_string(t.at ? t.at : ""));
+    few__json_put_string(j, o->key, t.at ? t.at : "");
+    j->out->failed |= t.failed;
     few__text_free(m->ctx, &t);
-    if (json_object_get(*out, o->key)) continue;
-    json_decref(*out);
-    *out = NULL;
   }
-  return *out ? FEW_OK : few__fail(m->ctx, FEW_E_MEMORY, "out of memory for options");
+  few__json_close(j);
+  few__json_close(j);
 }
 
 /* Version 2 came with lists of means and scales and with long names of classes. */
@@ -46,99 +47,94 @@ static int version_of(const few_model *m) {
 }
 
 /* The mean or the scale: a number, or one for each coordinate or channel. */
-static json_t *scale_part(const few_model *m, bool scale) {
-  if (!m->scales) return json_real(scale ? m->data_scale : m->data_mean);
-  json_t *list = json_array();
-  int failed = !list;
-  for (int64_t k = 0; !failed && k < m->spec.c; k++)
-    failed = json_array_append_new(list, json_real(scale ? m->scales[k].scale : m->scales[k].mean));
-  if (!failed) return list;
-  json_decref(list);
-  return NULL;
+static void put_scale(struct few_json *j, const few_model *m, bool scale) {
+  const char *key = scale ? "scale" : "mean";
+  if (!m->scales) {
+    few__json_put_real(j, key, scale ? m->data_scale : m->data_mean);
+    return;
+  }
+  few__json_open(j, key, '[');
+  for (int64_t k = 0; k < m->spec.c; k++)
+    few__json_put_real(j, NULL, scale ? m->scales[k].scale : m->scales[k].mean);
+  few__json_close(j);
 }
 
-static json_t *data_part(const few_model *m) {
+static void put_data(struct few_json *j, const few_model *m) {
   const struct few_net_spec *s = &m->spec;
-  json_t *data = s->points
-                     ? json_pack("{s:s, s:I}", "kind", "points", "d", (json_int_t)s->c)
-                     : json_pack("{s:s, s:I, s:I, s:I}", "kind", "image", "h", (json_int_t)s->h,
-                                 "w", (json_int_t)s->w, "c", (json_int_t)s->c);
-  json_t *more =
-      json_pack("{s:o, s:o, s:f, s:I}", "mean", scale_part(m, false), "scale", scale_part(m, true),
-                "sigma_data", s->sigma_data, "classes", (json_int_t)s->classes);
-  json_t *names = m->class_names && s->classes ? json_array() : NULL;
-  for (int64_t i = 0; names && i < s->classes; i++)
-    json_array_append_new(names, json_string(m->class_names[i] ? m->class_names[i] : ""));
-  json_t *counts = m->class_counts && s->classes ? json_array() : NULL;
-  for (int64_t i = 0; counts && i < s->classes; i++)
-    json_array_append_new(counts, json_integer(m->class_counts[i]));
-  bool ok = data && more && !json_object_update(data, more);
-  if (ok && m->class_names && s->classes)
-    ok = json_array_size(names) == (size_t)s->classes &&
-         !json_object_set(data, "class_names", names);
-  if (ok && m->class_counts && s->classes)
-    ok = json_array_size(counts) == (size_t)s->classes &&
-         !json_object_set(data, "class_counts", counts);
-  json_decref(more);
-  json_decref(names);
-  json_decref(counts);
-  if (ok) return data;
-  json_decref(data);
-  return NULL;
+  few__json_open(j, "data", '{');
+  few__json_put_string(j, "kind", s->points ? "points" : "image");
+  if (s->points) {
+    few__json_put_int(j, "d", s->c);
+  } else {
+    few__json_put_int(j, "h", s->h);
+    few__json_put_int(j, "w", s->w);
+    few__json_put_int(j, "c", s->c);
+  }
+  put_scale(j, m, false);
+  put_scale(j, m, true);
+  few__json_put_real(j, "sigma_data", s->sigma_data);
+  few__json_put_int(j, "classes", s->classes);
+  if (m->class_names && s->classes) {
+    few__json_open(j, "class_names", '[');
+    for (int64_t i = 0; i < s->classes; i++)
+      few__json_put_string(j, NULL, m->class_names[i] ? m->class_names[i] : "");
+    few__json_close(j);
+  }
+  if (m->class_counts && s->classes) {
+    few__json_open(j, "class_counts", '[');
+    for (int64_t i = 0; i < s->classes; i++) few__json_put_int(j, NULL, m->class_counts[i]);
+    few__json_close(j);
+  }
+  few__json_close(j);
 }
 
-static few_status provenance_part(const few_model *m, json_t **out) {
-  const char *text = m->provenance ? m->provenance : "{}";
-  FEW_TRY(few__json_parse(m->ctx, out, "provenance", text, strlen(text)));
-  if (json_is_object(*out)) return FEW_OK;
-  json_decref(*out);
-  return few__fail(m->ctx, FEW_E_INVALID, "provenance is no JSON object: give {\"key\": ...}");
+static void put_times(struct few_json *j, const few_model *m) {
+  if (m->n_times < 1) return;
+  few__json_open(j, "times", '[');
+  for (int i = 0; i < m->n_times; i++) few__json_put_real(j, NULL, m->times[i]);
+  few__json_close(j);
 }
 
-/* NULL, which adds no member, where it has no times. */
-static json_t *times_part(const few_model *m) {
-  json_t *times = m->n_times > 0 ? json_array() : NULL;
-  for (int i = 0; i < m->n_times; i++) json_array_append_new(times, json_real(m->times[i]));
-  return times;
+static void put_guidance(struct few_json *j, const few_model *m) {
+  few__json_open(j, "guidance", '{');
+  few__json_put_bool(j, "input", m->spec.guidance);
+  few__json_put_real(j, "min", m->guidance_min);
+  few__json_put_real(j, "max", m->guidance_max);
+  few__json_close(j);
 }
 
-/* NULL, which adds no member, where it does not matter or nobody knows. */
-static json_t *unlabelled_part(const struct few_net_spec *s) {
-  if (!s->classes || s->unlabelled == FEW_UNLABELLED_UNKNOWN) return NULL;
-  return json_boolean(s->unlabelled == FEW_UNLABELLED_YES);
+/* Nothing where it does not matter or nobody knows. */
+static void put_unlabelled(struct few_json *j, const struct few_net_spec *s) {
+  if (!s->classes || s->unlabelled == FEW_UNLABELLED_UNKNOWN) return;
+  few__json_put_bool(j, "unlabelled", s->unlabelled == FEW_UNLABELLED_YES);
 }
 
 few_status few__model_describe(const few_model *m, struct few_text *out) {
-  json_t *provenance, *options;
-  FEW_TRY(net_options(m, &options));
-  few_status st = provenance_part(m, &provenance);
-  if (st) {
-    json_decref(options);
-    return st;
-  }
-  json_t *all = json_pack(
-      "{s:i, s:{s:s, s:o}, s:s, s:s, s:{s:s}, s:s, s:o*, s:I, s:o, s:{s:b, s:f, s:f}, s:{s:s, "
-      "s:I}, "
-      "s:s, s:o*, s:o}", /**/
-      "version", version_of(m), "net", "name", m->net->name, "options", options, "process",
-      "trigflow", "predicts", few__predict_name(m->spec.predicts), "objective", "name",
-      m->objective, "sampler", m->sampler, "times", times_part(m), "step", (json_int_t)m->step,
-      "data", data_part(m), "guidance", "input", m->spec.guidance, "min", m->guidance_min, "max",
-      m->guidance_max, "span", "unit", few__span_name(m->spec.span), "steps",
-      (json_int_t)m->spec.span_steps, "direction", few__direction_name(m->direction), "unlabelled",
-      unlabelled_part(&m->spec), "provenance", provenance);
-  if (all && m->n_times > 0 &&
-      json_array_size(json_object_get(all, "times")) != (size_t)m->n_times) {
-    json_decref(all);
-    return few__fail(m->ctx, FEW_E_MEMORY, "out of memory for sampling times");
-  }
-  if (!all)
-    return few__fail(m->ctx, FEW_E_INVALID,
-                     "a model cannot be described: its names must be UTF-8 and its numbers finite");
   const size_t before = out->len;
-  st = few__json_text(m->ctx, all, out);
-  json_decref(all);
-  if (st || out->len - before <= DESCRIPTION_MAX) return st;
+  struct few_json writer = few__json_begin(m->ctx, out), *j = &writer;
+  few__json_open(j, NULL, '{');
+  few__json_put_int(j, "version", version_of(m));
+  put_net(j, m);
+  few__json_put_string(j, "process", "trigflow");
+  few__json_put_string(j, "predicts", few__predict_name(m->spec.predicts));
+  few__json_open(j, "objective", '{');
+  few__json_put_string(j, "name", m->objective);
+  few__json_close(j);
+  few__json_put_string(j, "sampler", m->sampler);
+  put_times(j, m);
+  few__json_put_int(j, "step", m->step);
+  put_data(j, m);
+  put_guidance(j, m);
+  few__json_open(j, "span", '{');
+  few__json_put_string(j, "unit", few__span_name(m->spec.span));
+  few__json_put_int(j, "steps", m->spec.span_steps);
+  few__json_close(j);
+  few__json_put_string(j, "direction", few__direction_name(m->direction));
+  put_unlabelled(j, &m->spec);
+  few__json_put_raw(j, "provenance", m->provenance ? m->provenance : "{}");
+  few__json_close(j);
+  FEW_TRY(few__json_end(j, "a model cannot be described"));
+  if (out->len - before <= DESCRIPTION_MAX) return FEW_OK;
   return few__fail(m->ctx, FEW_E_INVALID,
                    "a model cannot be described in 16 MiB: shorten the names of its classes");
 }
@@ -375,7 +371,10 @@ static few_status read_provenance(struct reading *r, few_model *m) {
   json_t *part;
   struct few_text t = {0};
   FEW_TRY(few__json_object(r->ctx, r->place, r->all, "provenance", &part));
-  few_status st = few__json_text(r->ctx, part, &t);
+  struct few_json j = few__json_begin(r->ctx, &t);
+  few__json_put_value(&j, NULL, part);
+  few_status st = few__json_end(&j, r->place);
+  if (st == FEW_E_INVALID) st = FEW_E_FORMAT; /* nested beyond all measure */
   if (st) few__text_free(r->ctx, &t);
   m->provenance = t.at;
   return st;

@@ -48,7 +48,7 @@ struct few_model {
   double *times; /* its own sampling times; of `lent` */
   int64_t step;
   bool half;        /* few_model_save writes F16 */
-  char *provenance; /* JSON object: recipe, seed, images, teacher ...; owned, may be NULL */
+  char *provenance; /* JSON object as few_json writes it: recipe, seed ...; owned, may be NULL */
 
   double flops;                 /* of the network on one picture */
   struct few_lent *lent;        /* owned */

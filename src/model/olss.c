@@ -14,34 +14,46 @@ enum { VERSION = 1, MAX_STEPS = 1000, MAX_BYTES = 64 << 20 };
 
 /* ---- the file ---- */
 
-static json_t *numbers(int n, const double *x) {
-  json_t *out = json_array();
-  for (int i = 0; i < n; i++) json_array_append_new(out, json_real(x[i]));
-  return out;
+static void put_numbers(struct few_json *j, const char *key, int n, const double *x) {
+  few__json_open(j, key, '[');
+  for (int i = 0; i < n; i++) few__json_put_real(j, NULL, x[i]);
+  few__json_close(j);
 }
 
-static json_t *rows_of(const struct few_olss *o) {
-  json_t *out = json_array();
-  for (int k = 0; k < o->steps; k++)
-    json_array_append_new(out, numbers(k + 1, o->F + (int64_t)k * o->steps));
-  return out;
+static void put_rows(struct few_json *j, const struct few_olss *o) {
+  few__json_open(j, "F", '[');
+  for (int k = 0; k < o->steps; k++) put_numbers(j, NULL, k + 1, o->F + (int64_t)k * o->steps);
+  few__json_close(j);
+}
+
+static void put_fitted(struct few_json *j, const struct few_olss *o, const struct few_olss_opts *of,
+                       int64_t n) {
+  few__json_open(j, "fitted", '{');
+  few__json_put_string(j, "sampler", of->sampler);
+  few__json_put_int(j, "steps", of->full);
+  few__json_put_int(j, "n", n);
+  few__json_put_real(j, "guidance", of->guidance);
+  few__json_put_real(j, "rms", o->rms[o->steps - 1]);
+  few__json_put_real(j, "ddim_rms", o->ddim_rms[o->steps - 1]);
+  few__json_close(j);
 }
 
 static few_status write_file(few_ctx *ctx, const struct few_olss *o, const struct few_olss_opts *of,
                              int64_t n, const char *path) {
   struct few_text text = {0};
-  json_t *all = json_pack(
-      "{s:i, s:f, s:o, s:o, s:o, s:{s:s, s:i, s:I, s:f, s:f, s:f}}", "version", VERSION,
-      "sigma_data", o->sigma_d, "times", numbers(o->steps, o->t), "x", numbers(o->steps, o->x), "F",
-      rows_of(o), "fitted", "sampler", of->sampler, "steps", of->full, "n", (json_int_t)n,
-      "guidance", of->guidance, "rms", o->rms[o->steps - 1], "ddim_rms", o->ddim_rms[o->steps - 1]);
-  if (!all) return few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", path);
-  few_status st = few__json_text(ctx, all, &text);
+  struct few_json j = few__json_begin(ctx, &text);
+  few__json_open(&j, NULL, '{');
+  few__json_put_int(&j, "version", VERSION);
+  few__json_put_real(&j, "sigma_data", o->sigma_d);
+  put_numbers(&j, "times", o->steps, o->t);
+  put_numbers(&j, "x", o->steps, o->x);
+  put_rows(&j, o);
+  put_fitted(&j, o, of, n);
+  few__json_close(&j);
   few__text_add(ctx, &text, "\n");
-  if (!st && text.failed) st = few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", path);
+  few_status st = few__json_end(&j, path);
   if (!st) st = few__file_write(ctx, path, text.at, text.len);
   few__text_free(ctx, &text);
-  json_decref(all);
   return st;
 }
 

@@ -147,29 +147,34 @@ few_status few__evaluation_announce(const few_evaluation *e, double step_flops) 
 /* ---- the line ---- */
 
 /* A NaN, which JSON has not, is null. */
-static json_t *real(double x) { return isfinite(x) ? json_real(x) : json_null(); }
-
-static json_t *report_json(const struct few_eval_report *r) {
-  json_t *o = json_pack(
-      "{s:s, s:s, s:I, s:s, s:s, s:I, s:s, s:i, s:i, s:o, s:s}", "reference", r->reference,
-      "reference_hash", r->reference_hash, "n_reference", (json_int_t)r->n_reference, "features",
-      r->features, "features_hash", r->features_hash, "n", (json_int_t)r->n, "sampler", r->sampler,
-      "steps", r->steps, "nfe", r->nfe, "guidance", real(r->guidance), "labels", r->labels);
-  int failed = !o;
-  for (int i = 0; !failed && i < r->n_numbers; i++)
-    failed |= json_object_set_new(o, r->number[i].name, real(r->number[i].value));
-  if (!failed) failed |= json_object_set_new(o, "seconds", json_real(r->seconds));
-  if (!failed) return o;
-  json_decref(o);
-  return NULL;
+static void put_report(struct few_json *j, const struct few_eval_report *r) {
+  few__json_open(j, "eval", '{');
+  few__json_put_string(j, "reference", r->reference);
+  few__json_put_string(j, "reference_hash", r->reference_hash);
+  few__json_put_int(j, "n_reference", r->n_reference);
+  few__json_put_string(j, "features", r->features);
+  few__json_put_string(j, "features_hash", r->features_hash);
+  few__json_put_int(j, "n", r->n);
+  few__json_put_string(j, "sampler", r->sampler);
+  few__json_put_int(j, "steps", r->steps);
+  few__json_put_int(j, "nfe", r->nfe);
+  few__json_put_real_or_null(j, "guidance", r->guidance);
+  few__json_put_string(j, "labels", r->labels);
+  for (int i = 0; i < r->n_numbers; i++)
+    few__json_put_real_or_null(j, r->number[i].name, r->number[i].value);
+  few__json_put_real(j, "seconds", r->seconds);
+  few__json_close(j);
 }
 
 static few_status log_report(const struct few_evaluation *e, int64_t step,
                              const struct few_eval_report *r, struct few_journal *log) {
   struct few_text line = {0};
-  json_t *o = json_pack("{s:I, s:o}", "step", (json_int_t)step, "eval", report_json(r));
-  few_status st = few__json_text(e->ctx, o, &line);
-  json_decref(o);
+  struct few_json j = few__json_begin(e->ctx, &line);
+  few__json_open(&j, NULL, '{');
+  few__json_put_int(&j, "step", step);
+  put_report(&j, r);
+  few__json_close(&j);
+  few_status st = few__json_end(&j, "log.jsonl");
   if (!st) st = few__journal_line(e->ctx, log, line.at);
   few__text_free(e->ctx, &line);
   return st;

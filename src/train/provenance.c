@@ -23,38 +23,43 @@ out:
   return st;
 }
 
-static few_status describe(few_ctx *ctx, const struct few_run_recipe *r, int64_t step,
-                           const char *recipe, json_t *o) {
-  char program[32], hash[48], file[16 + FEW_SHA256_TEXT];
+static void put_file(struct few_json *j, const char *key, const char sha256[FEW_SHA256_TEXT]) {
+  char hash[16 + FEW_SHA256_TEXT];
+  snprintf(hash, sizeof hash, "sha256:%s", sha256);
+  few__json_open(j, key, '{');
+  few__json_put_string(j, "hash", hash);
+  few__json_close(j);
+}
+
+static void describe(struct few_json *j, const struct few_run_recipe *r, int64_t step,
+                     const char *recipe) {
+  char program[32], hash[48];
   snprintf(program, sizeof program, "few %d.%d.%d", FEW_VERSION_MAJOR, FEW_VERSION_MINOR,
            FEW_VERSION_PATCH);
   snprintf(hash, sizeof hash, "fnv1a64:%016" PRIx64, few_data_hash(r->data));
-  int failed = json_object_set_new(o, "program", json_string(program));
-  failed |= json_object_set_new(o, "recipe", json_string(recipe));
-  failed |= json_object_set_new(o, "seed", json_integer(r->keys.seed));
-  failed |= json_object_set_new(o, "images", json_integer(step * r->keys.batch));
-  failed |=
-      json_object_set_new(o, "data", json_pack("{s:s,s:s}", "source", r->keys.data, "hash", hash));
-  if (r->teacher) {
-    snprintf(file, sizeof file, "sha256:%s", r->teacher_hash);
-    failed |= json_object_set_new(o, "teacher", json_pack("{s:s}", "hash", file));
-  }
-  if (r->start) {
-    snprintf(file, sizeof file, "sha256:%s", r->start_hash);
-    failed |= json_object_set_new(o, "init", json_pack("{s:s}", "hash", file));
-  }
-  return failed ? few__fail(ctx, FEW_E_MEMORY, "out of memory, or a recipe that is no UTF-8")
-                : FEW_OK;
+  few__json_open(j, NULL, '{');
+  few__json_put_string(j, "program", program);
+  few__json_put_string(j, "recipe", recipe);
+  few__json_put_int(j, "seed", r->keys.seed);
+  few__json_put_int(j, "images", step * r->keys.batch);
+  few__json_open(j, "data", '{');
+  few__json_put_string(j, "source", r->keys.data);
+  few__json_put_string(j, "hash", hash);
+  few__json_close(j);
+  if (r->teacher) put_file(j, "teacher", r->teacher_hash);
+  if (r->start) put_file(j, "init", r->start_hash);
+  few__json_close(j);
 }
 
 few_status few__provenance(few_ctx *ctx, const struct few_run_recipe *r, int64_t step,
                            char **text) {
   struct few_text recipe = {0}, out = {0};
-  json_t *o = json_object();
+  struct few_json j = few__json_begin(ctx, &out);
   few_status st = recipe_text(ctx, r, &recipe);
-  if (!st) st = describe(ctx, r, step, recipe.at ? recipe.at : "", o);
-  if (!st) st = few__json_text(ctx, o, &out);
-  json_decref(o);
+  if (!st) {
+    describe(&j, r, step, recipe.at ? recipe.at : "");
+    st = few__json_end(&j, "provenance");
+  }
   few__text_free(ctx, &recipe);
   if (st) {
     few__text_free(ctx, &out);
