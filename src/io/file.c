@@ -368,31 +368,25 @@ few_status few__writer_end(few_writer *w, few_status st) {
 }
 
 /* Is it a temporary that nobody writes any more? Removes it then. */
-static void sweep(const char *path) {
-  int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+static void sweep(int dir, const char *name) {
+  int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return;
-  if (!flock(fd, LOCK_EX | LOCK_NB)) unlink(path);
+  if (!flock(fd, LOCK_EX | LOCK_NB)) unlinkat(dir, name, 0);
   close(fd);
 }
 
-void few__sweep_dir(few_ctx *ctx, const char *dir) {
+void few__sweep_dir(const char *dir) {
   DIR *d = opendir(*dir ? dir : ".");
   if (!d) return;
-  for (struct dirent *e; (e = readdir(d));) {
-    char *path;
-    if (!is_temp_name(e->d_name) || few__path_join(ctx, &path, dir, e->d_name)) continue;
-    sweep(path);
-    few__free(ctx, path);
-  }
+  for (struct dirent *e; (e = readdir(d));)
+    if (is_temp_name(e->d_name)) sweep(dirfd(d), e->d_name);
   closedir(d);
 }
 
-void few__sweep_beside(few_ctx *ctx, const char *path) {
-  char *dir = few__strdup(ctx, path);
-  if (!dir) return;
-  dir[few__path_name(dir) - dir] = 0;
-  few__sweep_dir(ctx, dir);
-  few__free(ctx, dir);
+void few__sweep_beside(const char *path) {
+  char dir[PATH_MAX];
+  const int n = snprintf(dir, sizeof dir, "%.*s", (int)(few__path_name(path) - path), path);
+  if (n < (int)sizeof dir) few__sweep_dir(dir);
 }
 
 few_status few__file_write(few_ctx *ctx, const char *path, const void *bytes, size_t n) {

@@ -29,8 +29,8 @@ few_status few__file_write(few_ctx *ctx, const char *path, const void *bytes, si
 
 /* Remove temporaries that a killed process left in a directory ("" is the current one), or in that
  * of `path`. Those that someone writes now stay; a directory that cannot be read stays as it is. */
-void few__sweep_dir(few_ctx *ctx, const char *dir);
-void few__sweep_beside(few_ctx *ctx, const char *path);
+void few__sweep_dir(const char *dir);
+void few__sweep_beside(const char *path);
 
 bool few__path_exists(const char *path);  /* anything at all, links followed */
 bool few__path_is_file(const char *path); /* a regular file, links followed */

@@ -262,7 +262,7 @@ few_status few__npy_write(few_ctx *ctx, const char *path, enum few_store store, 
     return few__fail(ctx, FEW_E_INVALID, "%s: no array that the npy format can hold", path);
   put_header(ctx, &t, descr, rank, dim);
   few_status st = t.failed ? few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", path) : FEW_OK;
-  few__sweep_beside(ctx, path);
+  few__sweep_beside(path);
   if (!st) st = few__writer_open(ctx, &w, path);
   if (!st) {
     unsigned char preamble[4] = {1, 0, (unsigned char)(t.len & 255), (unsigned char)(t.len >> 8)};

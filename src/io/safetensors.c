@@ -448,7 +448,7 @@ few_status few__st_write(few_ctx *ctx, const char *path, const struct few_st_ten
   few_status st;
   FEW_GOTO(build_header(ctx, &header, tensors, n, meta, n_meta));
   FEW_GOTO(set_digest(ctx, &header, tensors, n));
-  few__sweep_beside(ctx, path);
+  few__sweep_beside(path);
   FEW_GOTO(few__writer_open(ctx, &w, path));
   uint64_t length = header.len;
   few__writer_put(w, &length, sizeof length);

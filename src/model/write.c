@@ -124,7 +124,7 @@ static few_status write_folder(const struct job *j) {
     return few__fail(j->ctx, FEW_E_INVALID,
                      "%s: points are no pictures: give a name that ends in .npy or .png", j->path);
   FEW_TRY(few__mkdirs(j->ctx, j->path));
-  few__sweep_dir(j->ctx, j->path);
+  few__sweep_dir(j->path);
   FEW_TRY(to_bytes(j, &bytes));
   few_status st = FEW_OK;
   for (int64_t i = 0; !st && i < j->n; i++) {

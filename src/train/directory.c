@@ -28,7 +28,7 @@ static bool left_over(const char *name) {
 
 static few_status remove_left_over(few_ctx *ctx, const char *dir) {
   struct few_names names;
-  few__sweep_dir(ctx, dir);
+  few__sweep_dir(dir);
   few_status st = few__list_dir(ctx, &names, dir);
   for (int i = 0; i < names.n && !st; i++) {
     char *path;

@@ -284,13 +284,13 @@ static void test_sweep(void **state) {
   assert_ok(ctx, few__file_write(ctx, other, "mine", 4));
   assert_ok(ctx, few__writer_open(ctx, &w, path));
   few__writer_put(w, "new", 3);
-  few__sweep_beside(ctx, path);
+  few__sweep_beside(path);
   assert_false(few__path_exists(left));
   assert_true(few__path_exists(other));
   assert_int_equal(temporaries(ctx, dir), 2); /* the writer's, and the other file */
   assert_ok(ctx, few__writer_end(w, FEW_OK));
   expect(ctx, path, "new");
-  few__sweep_dir(ctx, "/nowhere");
+  few__sweep_dir("/nowhere");
   few__free(ctx, path);
   few__free(ctx, left);
   few__free(ctx, other);
