@@ -66,6 +66,9 @@ FEW_MUST_USE few_status few_model_find_class(const few_model *m, const char *wor
 struct few_data;
 FEW_MUST_USE few_status few_model_match_data(const few_model *m, const struct few_data *data,
                                              int32_t *map);
+/* The same of another model's classes: map[classes of `other`]. */
+FEW_MUST_USE few_status few_model_match_model(const few_model *m, const few_model *other,
+                                              int32_t *map);
 /* Give the model sampling times of its own (radians in (0, pi/2], falling, at most
  * FEW_MODEL_MAX_TIMES): few_sample takes them with the model's own sampler where it is told neither
  * steps nor times nor a schedule, or as many steps. n 0: none. few_model_save keeps them. */

@@ -30,7 +30,7 @@ MAY_INCLUDE = {
     'sampler': 'base io process',
     'objective': 'base graph op io nn net process weight',
     'model': 'base graph op ad backend plan check nn net process io data sampler',
-    'feature': 'base graph op backend plan nn net io model',
+    'feature': 'base graph op backend plan nn net io data model', # data: classes by name
     # above: anything below
     'eval': 'base io data feature metric process sampler net graph op plan model',
     'train': 'base graph op ad backend plan nn process weight optim io data net metric sampler objective model feature eval check',

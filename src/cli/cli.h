@@ -107,11 +107,17 @@ int cli_clear_folder(const char *out, int existing);
 /* Pictures from files, folders, arrays and data sets, for a model. */
 struct cli_pictures {
   int64_t n;
-  float *at;      /* [n][h*w*c], as few_data_get gives them */
-  int32_t *label; /* [n]; -1 where the model has no such classes */
+  float *at; /* [n][h*w*c], as few_data_get gives them */
+  /* [n] what the data say they are, as each of the models numbers its classes; -1 where the data
+   * or the model have none, or `own` is false. */
+  int32_t *label[2];
 };
-/* most: the first so many; 0: all. */
-int cli_pictures(struct cli *cli, struct cli_pictures *out, const struct few_model_info *info,
+struct cli_labels {
+  const few_model *m; /* NULL: none */
+  bool own;           /* the labels of the data count */
+};
+/* Of the shape of `of[0].m`. most: the first so many; 0: all. */
+int cli_pictures(struct cli *cli, struct cli_pictures *out, const struct cli_labels of[2],
                  int n_words, char **words, int64_t most);
 void cli_pictures_free(struct cli_pictures *p);
 /* "own" leaves label[n] as it is; other words as in cli_label. *one: as there; FEW_LABEL_EACH for

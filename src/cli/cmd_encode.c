@@ -49,10 +49,10 @@ static int encode(struct cli *cli, few_model *m, const struct encode_opts *o,
   s.sampler = o->sampler;
   s.guidance = o->guidance;
   s.batch = o->batch;
-  int code = cli_own_label(cli, m, "encode: --label", o->label, p->n, p->label, &r.of[0].label);
+  int code = cli_own_label(cli, m, "encode: --label", o->label, p->n, p->label[0], &r.of[0].label);
   if (code) return code;
   const double start = cli_seconds();
-  few_status st = few_encode(m, &s, p->at, p->label, p->at, &r.nfe);
+  few_status st = few_encode(m, &s, p->at, p->label[0], p->at, &r.nfe);
   progress_clear(&cli->progress);
   r.seconds = cli_seconds() - start;
   st = cli_keep(cli, st, &r.made);
@@ -72,10 +72,11 @@ static int run(struct cli *cli, const void *opts) {
   if (st) return cli_status(cli, st);
   struct few_model_info info;
   struct cli_pictures p;
+  const struct cli_labels labels[2] = {{m, !strcmp(o->label, "own")}};
   few_model_info(m, &info);
   int code = cli_check_out("encode", &info, o->out);
   if (!code) {
-    code = cli_pictures(cli, &p, &info, cli->n_operands - 1, cli->operands + 1, o->n);
+    code = cli_pictures(cli, &p, labels, cli->n_operands - 1, cli->operands + 1, o->n);
     if (!code) code = encode(cli, m, o, &p);
     cli_pictures_free(&p);
   }

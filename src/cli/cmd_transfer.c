@@ -54,8 +54,7 @@ struct job {
   few_model *a, *b;
   struct few_model_info info; /* of b */
   struct cli_pictures p;
-  float *out;    /* [n] or, beside each other, [2 n] */
-  int32_t *from; /* [n] */
+  float *out; /* [n] or, beside each other, [2 n] */
 };
 
 /* n results lie at the end of out: spread them, the pictures that they came from between. */
@@ -80,11 +79,26 @@ static few_status write_out(const struct job *j, const struct transfer_opts *o,
   struct few_sample_opts s = *decode;
   s.n = finished;
   s.finished = NULL;
-  if (!o->beside) return few_sample_write(j->b, o->out, &s, j->out, j->p.label, o->columns);
+  if (!o->beside) return few_sample_write(j->b, o->out, &s, j->out, j->p.label[1], o->columns);
   put_beside(j, finished, j->info.h * j->info.w * j->info.c);
   s.n *= 2;
   const int64_t columns = o->columns ? o->columns : even_columns(s.n);
   return few_sample_write(j->b, o->out, &s, j->out, NULL, columns);
+}
+
+/* They become what they were said to be: the same classes by B's numbers. */
+static int stay(struct cli *cli, struct job *j) {
+  struct few_model_info a;
+  few_model_info(j->a, &a);
+  int32_t *map = malloc((size_t)(a.classes + 1) * sizeof *map);
+  if (!map) return cli_failed("out of memory for %" PRId64 " classes", a.classes);
+  int code = j->info.classes ? cli_status(cli, few_model_match_model(j->b, j->a, map)) : CLI_DONE;
+  for (int64_t i = 0; !code && i < j->p.n; i++) {
+    const int32_t was = j->p.label[0][i];
+    j->p.label[1][i] = was < 0 || !j->info.classes ? -1 : map[was];
+  }
+  free(map);
+  return code;
 }
 
 static int transfer(struct cli *cli, struct job *j, const struct transfer_opts *o) {
@@ -102,21 +116,20 @@ static int transfer(struct cli *cli, struct job *j, const struct transfer_opts *
   down.guidance = o->to_guidance;
   down.seed = o->seed;
   j->out = calloc(2 * n * item, sizeof *j->out);
-  j->from = malloc(n * sizeof *j->from);
-  if (!j->out || !j->from) return cli_failed("%zu pictures do not fit in memory; take fewer", n);
+  if (!j->out) return cli_failed("%zu pictures do not fit in memory; take fewer", n);
   int code =
-      cli_own_label(cli, j->a, "transfer: --from", o->from, j->p.n, j->p.label, &r.of[0].label);
-  memcpy(j->from, j->p.label, n * sizeof *j->from);
+      cli_own_label(cli, j->a, "transfer: --from", o->from, j->p.n, j->p.label[0], &r.of[0].label);
+  if (!code && !strcmp(o->to, "own") && strcmp(o->from, "own") != 0) code = stay(cli, j);
   if (!code)
-    code = cli_own_label(cli, j->b, "transfer: --to", o->to, j->p.n, j->p.label, &r.of[1].label);
+    code = cli_own_label(cli, j->b, "transfer: --to", o->to, j->p.n, j->p.label[1], &r.of[1].label);
   if (code) return code;
   struct few_transfer_opts t = FEW_TRANSFER_OPTS_INIT;
   t.a = j->a;
   t.b = j->b;
   t.encode = &up;
   t.decode = &down;
-  t.from = j->from;
-  t.to = j->p.label;
+  t.from = j->p.label[0];
+  t.to = j->p.label[1];
   const double start = cli_seconds();
   few_status st = few_transfer(&t, j->p.at, o->beside ? j->out + n * item : j->out, &r.nfe);
   progress_clear(&cli->progress);
@@ -130,6 +143,12 @@ static int transfer(struct cli *cli, struct job *j, const struct transfer_opts *
   return cli_interrupted(o->out, &r.made, NULL);
 }
 
+static int pictures(struct cli *cli, struct job *j, const struct transfer_opts *o) {
+  const bool own = !strcmp(o->from, "own");
+  const struct cli_labels labels[2] = {{j->a, own}, {j->b, own && !strcmp(o->to, "own")}};
+  return cli_pictures(cli, &j->p, labels, cli->n_operands - 2, cli->operands + 2, o->n);
+}
+
 static int run(struct cli *cli, const void *opts) {
   const struct transfer_opts *o = opts;
   struct job j = {.a = NULL};
@@ -140,13 +159,11 @@ static int run(struct cli *cli, const void *opts) {
     few_model_info(j.b, &j.info);
     code = cli_check_out("transfer", &j.info, o->out);
     if (!code) code = cli_check_folder("transfer", o->out, o->existing);
-    if (!code)
-      code = cli_pictures(cli, &j.p, &j.info, cli->n_operands - 2, cli->operands + 2, o->n);
+    if (!code) code = pictures(cli, &j, o);
     if (!code) code = transfer(cli, &j, o);
   }
   cli_pictures_free(&j.p);
   free(j.out);
-  free(j.from);
   few_model_free(j.b);
   few_model_free(j.a);
   return code;

@@ -182,17 +182,39 @@ static int grow(struct cli_pictures *p, int64_t more, size_t item) {
   const size_t n = (size_t)(p->n + more);
   float *at = n <= SIZE_MAX / sizeof *at / item ? realloc(p->at, n * item * sizeof *at) : NULL;
   if (at) p->at = at;
-  int32_t *label = realloc(p->label, n * sizeof *label);
-  if (label) p->label = label;
-  return at && label ? CLI_DONE : cli_failed("%zu pictures do not fit in memory; take fewer", n);
+  bool fits = at != NULL;
+  for (int k = 0; k < 2; k++) {
+    int32_t *label = realloc(p->label[k], n * sizeof *label);
+    if (label) p->label[k] = label;
+    fits &= label != NULL;
+  }
+  return fits ? CLI_DONE : cli_failed("%zu pictures do not fit in memory; take fewer", n);
 }
 
-static int take(struct cli *cli, struct cli_pictures *p, const struct few_model_info *info,
+/* What the data say of n pictures that were added last, by the model's numbers. */
+static int take_labels(struct cli *cli, const few_data *d, const struct cli_labels *of,
+                       int32_t *label) {
+  const int64_t n = few_data_n(d), classes = few_data_n_classes(d);
+  struct few_model_info info = {0};
+  if (of->m) few_model_info(of->m, &info);
+  for (int64_t i = 0; i < n; i++) label[i] = -1;
+  if (!of->own || !info.classes || !classes) return CLI_DONE;
+  int32_t *map = malloc((size_t)classes * sizeof *map);
+  if (!map) return cli_failed("out of memory for %" PRId64 " classes", classes);
+  int code = cli_status(cli, few_model_match_data(of->m, d, map));
+  for (int64_t i = 0; !code && i < n; i++) label[i] = map[few_data_label(d, i)];
+  free(map);
+  return code;
+}
+
+static int take(struct cli *cli, struct cli_pictures *p, const struct cli_labels of[2],
                 const char *word, int64_t most) {
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
+  struct few_model_info about, *info = &about;
   few_data *d = NULL;
   char room[4200];
   const char *spec = spec_of(word, room);
+  few_model_info(of[0].m, info);
   const size_t item = (size_t)(info->h * info->w * info->c);
   o.limit = most;
   if (!strncmp(spec, "folder:", 7)) o.size = info->h == info->w ? info->h : 0;
@@ -205,29 +227,28 @@ static int take(struct cli *cli, struct cli_pictures *p, const struct few_model_
     code = cli_failed("%s: pictures of %dx%dx%d, and the model's are of %" PRId64 "x%" PRId64
                       "x%" PRId64,
                       word, few_data_h(d), few_data_w(d), few_data_c(d), info->h, info->w, info->c);
-  const bool labelled = info->classes > 0 && few_data_n_classes(d) == info->classes;
   if (!code) code = grow(p, few_data_n(d), item);
-  for (int64_t i = 0; !code && i < few_data_n(d); i++) {
+  for (int64_t i = 0; !code && i < few_data_n(d); i++)
     code = cli_status(cli, few_data_get(d, i, p->at + (size_t)(p->n + i) * item));
-    p->label[p->n + i] = labelled ? few_data_label(d, i) : -1;
-  }
+  for (int k = 0; !code && k < 2; k++) code = take_labels(cli, d, &of[k], p->label[k] + p->n);
   if (!code) p->n += few_data_n(d);
   few_data_free(d);
   return code;
 }
 
-int cli_pictures(struct cli *cli, struct cli_pictures *out, const struct few_model_info *info,
+int cli_pictures(struct cli *cli, struct cli_pictures *out, const struct cli_labels of[2],
                  int n_words, char **words, int64_t most) {
   *out = (struct cli_pictures){0};
   int code = CLI_DONE;
   for (int i = 0; i < n_words && !code && (!most || out->n < most); i++)
-    code = take(cli, out, info, words[i], most ? most - out->n : 0);
+    code = take(cli, out, of, words[i], most ? most - out->n : 0);
   return code;
 }
 
 void cli_pictures_free(struct cli_pictures *p) {
   free(p->at);
-  free(p->label);
+  free(p->label[0]);
+  free(p->label[1]);
 }
 
 int cli_own_label(struct cli *cli, const few_model *m, const char *option, const char *word,

@@ -146,6 +146,17 @@ few_status few__classes_map(few_ctx *ctx, const struct few_classes *from,
   return FEW_OK;
 }
 
+few_status few__classes_in_order(few_ctx *ctx, const struct few_classes *a,
+                                 const struct few_classes *b, const char *remedy) {
+  const enum by by = way(a, b);
+  if (!a->n || !b->n) return FEW_OK;
+  for (int64_t i = 0; i < a->n || i < b->n; i++) {
+    if (i < a->n && i < b->n && same_class(a, i, b, by) == i) continue;
+    return differ(ctx, a, b, by, remedy);
+  }
+  return FEW_OK;
+}
+
 void few__data_count(const few_data *data, const int32_t *map, int64_t classes, int64_t *out) {
   memset(out, 0, (size_t)classes * sizeof *out);
   for (int64_t i = 0; i < few_data_n(data); i++) {

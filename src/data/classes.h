@@ -34,6 +34,10 @@ few_status few__class_same(few_ctx *ctx, const struct few_classes *from, int64_t
 few_status few__classes_map(few_ctx *ctx, const struct few_classes *from,
                             const struct few_classes *to, const char *remedy, int32_t *map);
 
+/* FEW_E_INVALID unless every number is the same class in both; one of them may have no classes. */
+few_status few__classes_in_order(few_ctx *ctx, const struct few_classes *a,
+                                 const struct few_classes *b, const char *remedy);
+
 /* out[classes], zeroed first: the items of each class, as numbered by map (NULL: by the data). */
 void few__data_count(const few_data *data, const int32_t *map, int64_t classes, int64_t *out);
 

@@ -168,7 +168,7 @@ static const char *obstacle(const few_evaluator *j, const struct few_metric *m) 
   if (m->needs & (FEW_NEED_LOGITS | FEW_NEED_LABELS) && !j->info->classes)
     return "these features are no classifier's";
   if (m->needs & FEW_NEED_LABELS && !j->source->classes) return "the pictures have no labels";
-  if (m->needs & FEW_NEED_LABELS && j->source->classes != j->info->classes)
+  if (m->needs & FEW_NEED_LABELS && !j->class_map)
     return "the classifier has other classes than the labels";
   return NULL;
 }
@@ -216,6 +216,21 @@ static few_status check_enough(const few_evaluator *j, const struct few_metric *
                    n < s->n ? " (--keep): keep more" : ": give more, or leave it out (--metrics)");
 }
 
+/* The classifier's number of each class of the source, where the two have the same classes. */
+static few_status match_classifier(few_evaluator *j) {
+  const struct few_classes from = few__source_classes(j->source);
+  const int64_t n = j->source->classes;
+  if (!n || n != j->info->classes) return FEW_OK;
+  FEW_TRY(FEW_NEW(j->ctx, &j->class_map, n));
+  if (!j->info->names.n) {
+    for (int64_t i = 0; i < n; i++) j->class_map[i] = (int32_t)i;
+  } else if (few__classes_map(j->ctx, &from, &j->info->names, "", j->class_map)) {
+    few__free(j->ctx, j->class_map);
+    j->class_map = NULL;
+  }
+  return FEW_OK;
+}
+
 static few_status choose_metrics(few_evaluator *j) {
   if (j->o->metrics) {
     FEW_TRY(take_named(j, j->o->metrics));
@@ -252,6 +267,7 @@ static few_status choose_saved(few_evaluator *j) {
 few_status few__eval_ask(few_evaluator *j, bool metrics) {
   FEW_TRY(check_opts(j, metrics));
   FEW_TRY(open_all(j, metrics));
+  if (metrics) FEW_TRY(match_classifier(j));
   FEW_TRY(metrics ? choose_metrics(j) : choose_saved(j));
   const struct few_source *s = j->source ? j->source : j->reference;
   if (!j->o->features && !s->points) warn_of_pixels(j->ctx);

@@ -51,6 +51,8 @@ static few_status gather(few_evaluator *j, struct few_source *s, uint64_t seed, 
     if (!s->points)
       FEW_TRY(few__features_run(j->features, n, s->h, s->w, s->c, j->pixels, j->rows, j->logits,
                                 j->spatial));
+    for (int64_t i = 0; s == j->source && j->class_map && i < n; i++)
+      if (j->labels[i] >= 0) j->labels[i] = j->class_map[j->labels[i]];
     FEW_TRY(few__set_add(set, n, j->rows, j->logits, j->spatial, j->labels));
     FEW_TRY(few__progress(j->ctx, &(struct few_progress){frame.what, from + first + n, frame.total,
                                                          few__now() - frame.started, NULL}));
@@ -212,6 +214,7 @@ void few__evaluator_free(few_evaluator *e) {
   few__workers_free(e->workers);
   few__free(e->ctx, e->pixels);
   few__free(e->ctx, e->labels);
+  few__free(e->ctx, e->class_map);
   few__free(e->ctx, e->rows);
   few__free(e->ctx, e->logits);
   few__free(e->ctx, e->spatial);

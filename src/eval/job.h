@@ -26,6 +26,7 @@ struct few_evaluator {
   struct few_set *set, *reference_set;
   uint8_t *pixels; /* a chunk */
   int32_t *labels;
+  int32_t *class_map; /* [classes of the source] the classifier's; NULL: it has others */
   float *rows, *logits, *spatial;
   /* What a run has measured so far. */
   int sets;          /* whole ones */

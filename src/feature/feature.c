@@ -133,6 +133,7 @@ static few_status set_up(few_features *f, few_status loaded) {
   if (def->build) FEW_TRY(build(f));
   f->info.dim = f->width[ROWS];
   f->info.classes = f->width[LOGITS];
+  if (f->net.model) f->info.names = few__model_classes(f->net.model, "the classifier");
   f->info.spatial = f->width[SPATIAL];
   few__weights_free(net->ctx, &net->weights);
   return FEW_OK;

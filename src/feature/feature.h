@@ -8,18 +8,20 @@
 #define FEW_SRC_FEATURE_H
 
 #include "base/base.h"
+#include "data/classes.h"
 
 typedef struct few_features few_features;
 
 struct few_features_info {
   const char *name;
-  char hash[65];          /* sha256 of the file of weights, hex; "" none */
-  int64_t dim;            /* values a row; 0: as many as a picture has (few__features_fit tells) */
-  int64_t classes;        /* logits a picture (Inception's: without the bias); 0: none */
-  int64_t spatial;        /* values a picture for sFID; 0: none */
-  const char *resize;     /* the rule in words, e.g. "as they are, 28x28x1" */
-  const char *trained_on; /* data set its weights were trained on, "" none */
-  double flops;           /* of one picture; 2 a multiply-add */
+  char hash[65];   /* sha256 of the file of weights, hex; "" none */
+  int64_t dim;     /* values a row; 0: as many as a picture has (few__features_fit tells) */
+  int64_t classes; /* logits a picture (Inception's: without the bias); 0: none */
+  struct few_classes names; /* of a classifier of few's: what they are; n 0: not known */
+  int64_t spatial;          /* values a picture for sFID; 0: none */
+  const char *resize;       /* the rule in words, e.g. "as they are, 28x28x1" */
+  const char *trained_on;   /* data set its weights were trained on, "" none */
+  double flops;             /* of one picture; 2 a multiply-add */
 };
 
 /* spec: a name of features.def ("pixels", "fashion" ...), or "NAME=FILE" with the weights: a

@@ -99,13 +99,16 @@ struct rows {
   int32_t *label;
 };
 
-static few_status take(const struct few_data *from, int64_t index, struct rows *r, int64_t to) {
+/* map: the recipe's label_map, of real data. */
+static few_status take(const struct few_data *from, const int32_t *map, int64_t index,
+                       struct rows *r, int64_t to) {
   FEW_TRY(few_data_get(from, index, r->one));
   if (r->points)
     memcpy((float *)r->x + to * r->item, r->one, (size_t)r->item * sizeof *r->one);
   else
     few__sample_bytes(r->item, r->one, (uint8_t *)r->x + to * r->item);
   r->label[to] = few_data_label(from, index);
+  if (map && r->label[to] >= 0) r->label[to] = map[r->label[to]];
   return FEW_OK;
 }
 
@@ -116,14 +119,15 @@ static few_status gather(const struct loop *l, const struct few_loop_mix *mix, s
   char spec[8300];
   few_data *made = NULL;
   for (int64_t i = 0; i < mix->real; i++)
-    FEW_TRY(take(real, few_data_batch_index(few_data_n(real), seed, mix->first + i), r, i));
+    FEW_TRY(take(real, l->recipe.label_map,
+                 few_data_batch_index(few_data_n(real), seed, mix->first + i), r, i));
   if (!mix->synthetic) return FEW_OK;
   spec_of(l, spec, l->before);
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
   o.classes = l->recipe.spec.classes; /* samples may lack some */
   FEW_TRY(few_data_open(l->ctx, &made, spec, &o));
   few_status st = FEW_OK;
-  for (int64_t i = 0; i < mix->synthetic && !st; i++) st = take(made, i, r, mix->real + i);
+  for (int64_t i = 0; i < mix->synthetic && !st; i++) st = take(made, NULL, i, r, mix->real + i);
   few_data_free(made);
   return st;
 }

@@ -84,6 +84,9 @@ static few_status check_autoguide(const few_model *m, const struct few_sample_op
     return few__fail(m->ctx, FEW_E_INVALID,
                      "the model that guides was trained on data of another scale: give one trained "
                      "on the same data");
+  const struct few_classes own = few__model_classes(m, "this model");
+  const struct few_classes its = few__model_classes(w, "the model that guides");
+  FEW_TRY(few__classes_in_order(m->ctx, &own, &its, "give one trained on the same classes"));
   if (o->guidance == 1 || m->spec.guidance) return FEW_OK;
   return few__fail(m->ctx, FEW_E_INVALID,
                    "guidance %g and autoguidance at once: leave guidance at 1", o->guidance);

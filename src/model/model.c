@@ -293,6 +293,13 @@ few_status few_model_match_data(const few_model *m, const few_data *data, int32_
                           "take data of the model's classes, or leave their labels out", map);
 }
 
+few_status few_model_match_model(const few_model *m, const few_model *other, int32_t *map) {
+  const struct few_classes from = few__model_classes(other, "the other model");
+  const struct few_classes to = few__model_classes(m, "the model");
+  return few__classes_map(m->ctx, &from, &to, "name the class in each, or take models of the same",
+                          map);
+}
+
 const char *few_model_metadata(const few_model *m) {
   struct few_text t = {0};
   if (few__model_describe(m, &t)) {

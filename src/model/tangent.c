@@ -16,13 +16,14 @@ struct study {
   few_plan *plan;
   void *arena;
   const void **slots;
-  int64_t R, d;                  /* rows of a replay, numbers of a row */
-  float *in[INS];                /* [R][d] x, v, cs_v, of unit variance; [R] the others */
-  float *out[OUTS];              /* [R][d] */
-  int32_t *label;                /* [R] */
-  struct few_data_scale *scales; /* [c] to unit variance */
-  double *row;                   /* ROWS_OF arrays of one row, [d] each */
-  double weighted;               /* sum of squares of cos(t) df/dt in the running bin */
+  int64_t R, d;                   /* rows of a replay, numbers of a row */
+  float *in[INS];                 /* [R][d] x, v, cs_v, of unit variance; [R] the others */
+  float *out[OUTS];               /* [R][d] */
+  int32_t *label, *teacher_label; /* [R] */
+  int32_t *map, *teacher_map;     /* [classes of the data]: theirs; NULL: it has none */
+  struct few_data_scale *scales;  /* [c] to unit variance */
+  double *row;                    /* ROWS_OF arrays of one row, [d] each */
+  double weighted;                /* sum of squares of cos(t) df/dt in the running bin */
   double started;
 };
 
@@ -54,6 +55,13 @@ static few_status make_plan(struct study *s) {
   return st;
 }
 
+/* The classes of the data as the model numbers them. */
+static few_status match(const struct study *s, const few_model *m, int32_t **map) {
+  if (!m->spec.classes) return FEW_OK;
+  FEW_TRY(FEW_NEW(m->ctx, map, few_data_n_classes(s->o->data)));
+  return few_model_match_data(m, s->o->data, *map);
+}
+
 static few_status make_room(struct study *s) {
   few_ctx *ctx = s->m->ctx;
   s->arena = few__alloc(ctx, few__plan_arena(s->plan) + 64);
@@ -61,6 +69,9 @@ static few_status make_room(struct study *s) {
   for (int i = 0; i < INS; i++) FEW_TRY(FEW_NEW(ctx, &s->in[i], s->R * s->d));
   for (int i = 0; i < OUTS; i++) FEW_TRY(FEW_NEW(ctx, &s->out[i], s->R * s->d));
   FEW_TRY(FEW_NEW(ctx, &s->label, s->R));
+  FEW_TRY(FEW_NEW(ctx, &s->teacher_label, s->R));
+  FEW_TRY(match(s, s->m, &s->map));
+  if (s->o->teacher) FEW_TRY(match(s, s->o->teacher, &s->teacher_map));
   FEW_TRY(FEW_NEW(ctx, &s->row, ROWS_OF * s->d));
   FEW_TRY(FEW_NEW(ctx, &s->slots, few__plan_slots(s->plan) + 1));
   few__model_bind(s->m, s->plan, "", NULL, s->slots);
@@ -79,6 +90,9 @@ static void free_study(struct study *s) {
   for (int i = 0; i < INS; i++) few__free(ctx, s->in[i]);
   for (int i = 0; i < OUTS; i++) few__free(ctx, s->out[i]);
   few__free(ctx, s->label);
+  few__free(ctx, s->teacher_label);
+  few__free(ctx, s->map);
+  few__free(ctx, s->teacher_map);
   few__free(ctx, s->scales);
   few__free(ctx, s->row);
 }
@@ -96,6 +110,10 @@ static few_status fill(struct study *s, const struct few_tangent_bin *b, int bin
   stream.seed = s->o->seed;
   stream.scales = s->scales;
   FEW_TRY(few_data_fill(s->o->data, &stream, bin * b->rows + first, s->R, s->in[IN_X], s->label));
+  for (int64_t i = 0; i < s->R && s->label[i] >= 0; i++) {
+    if (s->teacher_map) s->teacher_label[i] = s->teacher_map[s->label[i]];
+    if (s->map) s->label[i] = s->map[s->label[i]];
+  }
   for (int64_t i = 0; i < s->R; i++) {
     const int64_t k = first + i < b->rows ? first + i : b->rows - 1;
     const double t = time_of(b, k), c = cos(t), sn = sin(t);
@@ -113,7 +131,7 @@ static few_status fill(struct study *s, const struct few_tangent_bin *b, int bin
   }
   if (s->o->teacher)
     FEW_TRY(few_model_eval(s->o->teacher, s->R, s->in[IN_X], s->in[IN_T],
-                           s->o->teacher->spec.classes ? s->label : NULL, NULL, s->in[IN_V]));
+                           s->teacher_map ? s->teacher_label : NULL, NULL, s->in[IN_V]));
   for (int64_t i = 0; i < s->R * s->d; i++)
     s->in[IN_CS_V][i] = s->in[IN_CS][i / s->d] * s->in[IN_V][i];
   return FEW_OK;

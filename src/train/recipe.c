@@ -280,22 +280,23 @@ static few_status open_data(few_ctx *ctx, struct few_run_recipe *r) {
   return FEW_OK;
 }
 
-/* The student's classes are numbered as its teacher's, whatever order the data have them in. */
-static few_status map_labels(few_ctx *ctx, struct few_run_recipe *r) {
-  char data[1100], teacher[1100];
+/* The student's classes are numbered as those of the model that it begins as, or learns from,
+ * whatever order the data have them in. */
+static few_status map_labels(few_ctx *ctx, struct few_run_recipe *r, const few_model *as,
+                             const char *what, const char *name) {
+  char data[1100], model[1100];
   snprintf(data, sizeof data, "data %s", r->keys.data);
-  snprintf(teacher, sizeof teacher, "teacher %s", r->keys.teacher);
+  snprintf(model, sizeof model, "%s %s", what, name);
   const struct few_classes from = few__data_classes(r->data, data);
-  const struct few_classes to = few__model_classes(r->teacher, teacher);
+  const struct few_classes to = few__model_classes(as, model);
   bool same = true;
-  if (!to.n) return FEW_OK;
   FEW_TRY(FEW_NEW(ctx, &r->label_map, from.n));
-  FEW_TRY(few__classes_map(ctx, &from, &to, "a student learns the classes of its teacher",
-                           r->label_map));
+  FEW_TRY(few__classes_map(ctx, &from, &to, "give data of the model's classes", r->label_map));
+  r->numbered_as = as;
   for (int64_t i = 0; i < from.n; i++) same &= r->label_map[i] == i;
   if (!same) {
     few__log(ctx, FEW_LOG_INFO, "%s: its classes are numbered as those of %s, by name", data,
-             teacher);
+             model);
     return FEW_OK;
   }
   few__free(ctx, r->label_map);
@@ -317,7 +318,7 @@ static few_status fit_teacher(few_ctx *ctx, struct few_run_recipe *r) {
                      (long long)few_data_n_classes(r->data));
   r->spec.classes = t->classes;
   r->spec.sigma_data = t->sigma_data;
-  return map_labels(ctx, r);
+  return t->classes ? map_labels(ctx, r, r->teacher, "teacher", r->keys.teacher) : FEW_OK;
 }
 
 static few_status count_classes(few_ctx *ctx, struct few_run_recipe *r) {
@@ -328,7 +329,20 @@ static few_status count_classes(few_ctx *ctx, struct few_run_recipe *r) {
 }
 
 /* Weights mean the same only of the same data in the same units. */
-static few_status fit_start(few_ctx *ctx, const struct few_run_recipe *r) {
+/* Its embedding of a class must be that class's here. */
+static few_status fit_start_classes(few_ctx *ctx, struct few_run_recipe *r) {
+  const few_model *s = r->start;
+  if (s->spec.classes != r->spec.classes || !s->spec.classes) return FEW_OK;
+  if (!r->numbered_as) return map_labels(ctx, r, s, "init =", r->keys.init);
+  char init[1100], teacher[1100];
+  snprintf(init, sizeof init, "init = %s", r->keys.init);
+  snprintf(teacher, sizeof teacher, "teacher %s", r->keys.teacher);
+  const struct few_classes its = few__model_classes(s, init);
+  const struct few_classes want = few__model_classes(r->numbered_as, teacher);
+  return few__classes_in_order(ctx, &its, &want, "begin as a model that has them in this order");
+}
+
+static few_status fit_start(few_ctx *ctx, struct few_run_recipe *r) {
   const few_model *s = r->start;
   if (!s) return FEW_OK;
   const struct few_net_spec *a = &s->spec, *b = &r->spec;
@@ -338,7 +352,8 @@ static few_status fit_start(few_ctx *ctx, const struct few_run_recipe *r) {
                      (long long)a->h, (long long)a->w, (long long)a->c, r->keys.data,
                      (long long)b->h, (long long)b->w, (long long)b->c);
   const few_model *t = r->teacher;
-  if (a->sigma_data == b->sigma_data && (!t || few__model_same_scale(s, t))) return FEW_OK;
+  if (a->sigma_data == b->sigma_data && (!t || few__model_same_scale(s, t)))
+    return fit_start_classes(ctx, r);
   return few__fail(ctx, FEW_E_INVALID,
                    "init = %s: it was trained on data of another mean or deviation than %s: give "
                    "init = teacher",

@@ -70,7 +70,8 @@ struct few_run_recipe {
   struct few_lr_opts lr;
   struct few_net_spec spec; /* of the student */
   few_data *data;
-  int32_t *label_map;    /* the student's class for each of the data's; NULL: the same numbers */
+  int32_t *label_map; /* the student's class for each of the data's; NULL: the same numbers */
+  const few_model *numbered_as; /* whose classes have these numbers and names; NULL: the data's */
   int64_t *class_counts; /* [spec.classes] items of the data, by the student's numbers; or NULL */
   few_model *teacher;    /* NULL: none */
   few_model *start;      /* whose weights the student starts with; NULL: keys.init */

@@ -100,7 +100,7 @@ static few_status describe_classes(struct training *t) {
   FEW_TRY(FEW_NEW(t->ctx, &m->class_counts, n));
   memcpy(m->class_counts, r->class_counts, (size_t)n * sizeof *m->class_counts);
   for (int64_t i = 0; i < n; i++) {
-    const char *name = r->teacher ? few_model_class_name(r->teacher, i) : NULL;
+    const char *name = r->numbered_as ? few_model_class_name(r->numbered_as, i) : NULL;
     if (!name && !r->label_map) name = few_data_class_name(r->data, (int)i);
     m->class_names[i] = name ? few__strdup(m->ctx, name) : NULL;
     if (name && !m->class_names[i])

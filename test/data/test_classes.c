@@ -79,6 +79,11 @@ static void test_map(void **state) {
   assert_true(map[0] == 0 && map[1] == 2);
   assert_int_equal(few__classes_map(ctx, &three, &gaps, "", map), FEW_E_INVALID);
   assert_int_equal(few__classes_map(ctx, &gaps, &none, "", map), FEW_E_INVALID);
+  assert_ok(ctx, few__classes_in_order(ctx, &a, &a, ""));
+  assert_ok(ctx, few__classes_in_order(ctx, &a, &none, ""));
+  assert_int_equal(few__classes_in_order(ctx, &a, &b, "order them"), FEW_E_INVALID);
+  assert_int_equal(few__classes_in_order(ctx, &a, &one, ""), FEW_E_INVALID);
+  assert_int_equal(few__classes_in_order(ctx, &three, &none, ""), FEW_E_INVALID);
   int32_t same;
   assert_ok(ctx, few__class_same(ctx, &a, 0, &b, "", &same));
   assert_int_equal(same, 1);

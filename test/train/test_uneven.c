@@ -1,5 +1,6 @@
 /* Three classes of 1351, 116 and 33 points, far apart: what is drawn to be measured has these
- * shares, in evaluations, on a schedule, from a saved reference, as pairs and in a loop. */
+ * shares, in evaluations, on a schedule, from a saved reference, as pairs and in a loop. And what
+ * brings two sets of classes together does so by name. */
 #include "base/rng.h"
 #include "data/files.h"
 #include "few/eval.h"
@@ -195,9 +196,139 @@ static void test_loop(void **state) {
   assert_non_null(strstr(few_error(f->ctx), "none is of class 2, which is 2.2 %"));
 }
 
+/* ---- classes by name: labels 10, 20 and 30 of a file are called so ---- */
+
+static void name(few_model *m, const char *const names[CLASSES]) {
+  for (int i = 0; i < CLASSES; i++) {
+    few__free(m->ctx, m->class_names[i]);
+    m->class_names[i] = few__strdup(m->ctx, names[i]);
+  }
+}
+
+/* A model of the data's classes in another order, another of other classes. */
+static void write_named(struct files *f, char named[512]) {
+  static const char *const turned[CLASSES] = {"30", "10", "20"}, *const others[CLASSES] = {"1", "2",
+                                                                                           "3"};
+  static int32_t label[N];
+  few_model *m;
+  for (int64_t i = 0; i < N; i++) label[i] = i < counts[0] ? 10 : i < N - counts[2] ? 20 : 30;
+  assert_ok(f->ctx, few__npy_write(f->ctx, files_path(f, "z.npy"), FEW_STORE_I32, 1, (int64_t[]){N},
+                                   label));
+  snprintf(named, 512, "npy:%s,%s", files_path(f, "x.npy"), files_path(f, "z.npy"));
+  assert_ok(f->ctx, few_model_load(f->ctx, &m, files_path(f, "dropped/model.safetensors")));
+  m->class_counts[0] = counts[2];
+  m->class_counts[1] = counts[0];
+  m->class_counts[2] = counts[1];
+  name(m, others);
+  assert_ok(f->ctx, few_model_save(m, files_path(f, "others.safetensors")));
+  name(m, turned);
+  assert_ok(f->ctx, few_model_save(m, files_path(f, "turned.safetensors")));
+  few_model_free(m);
+}
+
+static void check_eval(struct files *f, const char *named) {
+  struct few_eval_opts o = FEW_EVAL_OPTS_INIT;
+  struct few_eval_report *r;
+  o.source = files_path(f, "turned.safetensors");
+  o.reference = named;
+  o.metrics = "fd";
+  o.n = N;
+  o.sampling.steps = 2;
+  assert_ok(f->ctx, few_eval(f->ctx, &o, &r));
+  check(r, "reference", (int64_t[]){33, 1351, 116});
+  o.label_word = "20"; /* a name: 2 of the model, 1 of the data */
+  assert_ok(f->ctx, few_eval(f->ctx, &o, &r));
+  assert_int_equal(r->label, 2);
+  assert_string_equal(r->label_name, "20");
+  assert_int_equal(r->n_reference, 116);
+  few_eval_report_free(r);
+  o.label_word = "0"; /* where names are numbers, no other is a place */
+  assert_int_equal(few_eval(f->ctx, &o, &r), FEW_E_INVALID);
+  o.label_word = "30";
+  assert_ok(f->ctx, few_eval(f->ctx, &o, &r));
+  assert_int_equal(r->label, 0);
+  assert_int_equal(r->n_reference, 33);
+  few_eval_report_free(r);
+  o.label_word = NULL;
+  o.source = files_path(f, "others.safetensors");
+  assert_int_equal(few_eval(f->ctx, &o, &r), FEW_E_INVALID);
+  assert_non_null(strstr(few_error(f->ctx), "(10, 20, 30) are not those of"));
+  o.label = FEW_LABEL_EACH;
+  assert_ok(f->ctx, few_eval(f->ctx, &o, &r)); /* whose shares they are does not matter */
+  few_eval_report_free(r);
+}
+
+/* A student takes its teacher's numbers, or what it begins as; others are refused. */
+static void check_train(struct files *f, const char *named) {
+  char key[600], model[300];
+  static const char *const from[] = {"teacher", "init"};
+  snprintf(key, sizeof key, "data=%s", named);
+  for (int k = 0; k < 2; k++) {
+    for (int other = 0; other < 2; other++) {
+      const char *overrides[] = {key, model, "steps=2", k ? "seed=2" : "objective=scd"};
+      few_model *m;
+      snprintf(model, sizeof model, "%s=%s", from[k],
+               files_path(f, other ? "others.safetensors" : "turned.safetensors"));
+      const struct few_train_opts o = {FEW_TRAIN_OPTS_VERSION, files_path(f, "points.ini"),
+                                       files_path(f, from[k]), 4, overrides};
+      const few_status st = few_train(f->ctx, &o);
+      if (other) {
+        assert_int_equal(st, FEW_E_INVALID);
+        assert_non_null(strstr(few_error(f->ctx), "(10, 20, 30) are not those of"));
+        continue;
+      }
+      assert_ok(f->ctx, st);
+      char path[64];
+      snprintf(path, sizeof path, "%s/model.safetensors", from[k]);
+      assert_ok(f->ctx, few_model_load(f->ctx, &m, files_path(f, path)));
+      assert_string_equal(few_model_class_name(m, 0), "30");
+      assert_true(m->class_counts[0] == 33 && m->class_counts[1] == 1351);
+      few_model_free(m);
+    }
+  }
+}
+
+static void test_names(void **state) {
+  struct files *f = *state;
+  char named[512];
+  few_model *a, *b;
+  few_data *d;
+  float x[2];
+  int32_t map[CLASSES];
+  struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
+  write_named(f, named);
+  check_eval(f, named);
+  check_train(f, named);
+  assert_ok(f->ctx, few_model_load(f->ctx, &a, files_path(f, "turned.safetensors")));
+  assert_ok(f->ctx, few_model_load(f->ctx, &b, files_path(f, "teacher/model.safetensors")));
+  s.autoguide = b;
+  s.sampler = "ddim";
+  s.steps = 1;
+  assert_ok(f->ctx, few_sample(a, &s, x, NULL, NULL));
+  assert_ok(f->ctx, few_data_open(f->ctx, &d, named, NULL));
+  assert_ok(f->ctx, few_model_match_data(a, d, map));
+  assert_true(map[0] == 1 && map[1] == 2 && map[2] == 0);
+  struct few_tangent_bin bins[FEW_TANGENT_BINS];
+  struct few_tangent_opts t = FEW_TANGENT_OPTS_INIT;
+  t.data = d;
+  t.rows = 1;
+  assert_ok(f->ctx, few_model_tangent(a, &t, bins));
+  few_model_free(b);
+  assert_ok(f->ctx, few_model_load(f->ctx, &b, files_path(f, "others.safetensors")));
+  s.autoguide = b;
+  assert_int_equal(few_sample(a, &s, x, NULL, NULL), FEW_E_INVALID);
+  assert_non_null(strstr(few_error(f->ctx), "trained on the same classes"));
+  assert_int_equal(few_model_match_model(a, b, map), FEW_E_INVALID);
+  assert_int_equal(few_model_tangent(b, &t, bins), FEW_E_INVALID);
+  few_data_free(d);
+  few_model_free(a);
+  few_model_free(b);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_eval), cmocka_unit_test(test_pairs),
-                                     cmocka_unit_test(test_unlabelled),
-                                     cmocka_unit_test(test_unknown), cmocka_unit_test(test_loop)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_eval),       cmocka_unit_test(test_pairs),
+      cmocka_unit_test(test_unlabelled), cmocka_unit_test(test_unknown),
+      cmocka_unit_test(test_names),      cmocka_unit_test(test_loop)};
   return cmocka_run_group_tests(tests, files_setup, files_teardown);
 }
