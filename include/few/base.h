@@ -38,7 +38,8 @@ typedef enum few_status {
   FEW_E_FORMAT,      /* a file's content is not what its format says */
   FEW_E_MEMORY,      /* the allocator returned NULL */
   FEW_E_UNSUPPORTED, /* well formed, but few does not do it (yet) */
-  FEW_E_DIVERGED,    /* training left the finite numbers and the guard gave up */
+  FEW_E_DIVERGED,    /* training left the finite numbers and the guard gave up; or samples that are
+                      * to be written or measured are not finite */
   FEW_E_CANCELLED    /* the progress callback asked to stop */
 } few_status;
 

@@ -179,7 +179,8 @@ FEW_MUST_USE few_status few_sample_plan(few_model *m, const struct few_sample_op
  * are called by numbers as those; anything else a folder with picture i in its file 000000i.png
  * (points are refused). A .png of points is a picture of their density. PNG files tell model, seed
  * and steps as text. Each file is atomic; a folder reports progress, and keeps the files that were
- * written before it was cancelled. columns 0: as square as may be. */
+ * written before it was cancelled. columns 0: as square as may be. A sample with a value that
+ * is not finite is FEW_E_DIVERGED, and nothing is written. */
 FEW_MUST_USE few_status few_sample_write(few_model *m, const char *path,
                                          const struct few_sample_opts *opts, const float *samples,
                                          const int32_t *labels, int64_t columns);

@@ -271,6 +271,7 @@ static few_status read_model(struct few_source *s, uint64_t seed, int64_t first,
   const struct few_sample_path path = {.label = s->shares ? labels : NULL};
   FEW_TRY(few__sample_run(s->model, &s->sample, &path, s->points ? points : s->values, labels,
                           &s->nfe));
+  FEW_TRY(few__samples_check(s->model, s->spec, first, n, s->points ? points : s->values));
   if (!first && s->classes) memset(s->counts, 0, (size_t)s->classes * sizeof *s->counts);
   for (int64_t i = 0; s->classes && i < n; i++) s->counts[labels[i]]++;
   if (!s->points) few__sample_bytes(n * s->h * s->w * s->c, s->values, pixels);

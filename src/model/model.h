@@ -99,6 +99,13 @@ few_status few__model_from_description(few_ctx *ctx, few_model **out, const char
                                        const char *text, size_t n);
 
 /* Values in [-1, 1] as few_sample_write has them: the byte nearest to (x + 1) 127.5, clipped. */
+/* Which of n samples of `dims` values hold one that is not finite: how many, and the first `most`
+ * of them in list[]. */
+int64_t few__samples_broken(int64_t n, int64_t dims, const float *x, int64_t *list, int64_t most);
+/* FEW_E_DIVERGED where there are any, with how many and which; `what` begins the sentence. */
+few_status few__samples_check(const few_model *m, const char *what, int64_t first, int64_t n,
+                              const float *x);
+
 void few__sample_bytes(int64_t count, const float *samples, uint8_t *out);
 
 /* A call of the network: few_model_eval with what is the same for all rows given once. */

@@ -5,8 +5,6 @@
  * the first picture asked for is no such multiple the ones before it are made and dropped. So
  * picture i is the same in every call that has it.
  */
-#include <math.h>
-
 #include "base/pace.h"
 #include "model.h"
 #include "sampler/sampler.h"
@@ -127,12 +125,7 @@ static few_status eval(void *user, const float *x, double t, double to, float *F
 
 /* Weights can be finite and what they make is not: say so, for a file would show black or noise. */
 static void warn_not_finite(const struct job *j, const float *out) {
-  int64_t bad = 0;
-  for (int64_t i = 0; i < j->finished; i++) {
-    int64_t k = 0;
-    while (k < j->dims && isfinite(out[i * j->dims + k])) k++;
-    bad += k < j->dims;
-  }
+  const int64_t bad = few__samples_broken(j->finished, j->dims, out, NULL, 0);
   if (bad)
     few__log(j->m->ctx, FEW_LOG_WARN,
              "%lld of %lld samples hold values that are not finite: the model is broken, or its "

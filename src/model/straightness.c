@@ -59,6 +59,7 @@ few_status few_model_straightness(few_model *m, const struct few_sample_opts *op
   FEW_GOTO(few__sample_run(m, &o, &path, pictures, NULL, NULL));
   for (int64_t i = 0; i < o.n * dims; i++) sum += s.second[i] - s.first[i] * s.first[i];
   *out = sum / (double)(o.n * dims);
+  FEW_GOTO(few__samples_check(m, "straightness", 0, o.n, pictures));
 out:
   few__free(m->ctx, pictures);
   few__free(m->ctx, s.first);

@@ -105,6 +105,9 @@ few_status few_transfer(const struct few_transfer_opts *o, const float *pictures
 few_status few_noise_write(const few_model *m, const char *path, int64_t n, const float *noise) {
   const struct few_net_spec *s = &m->spec;
   const int64_t image[4] = {n, s->h, s->w, s->c}, points[2] = {n, s->c};
+  if (n < 0 || !path || (n && !noise))
+    return few__fail(m->ctx, FEW_E_INVALID, "noise: give a path, and what to write there");
+  FEW_TRY(few__samples_check(m, path, 0, n, noise));
   return few__npy_write(m->ctx, path, FEW_STORE_F32, s->points ? 2 : 4, s->points ? points : image,
                         noise);
 }

@@ -155,6 +155,7 @@ few_status few_sample_write(few_model *m, const char *path, const struct few_sam
     return few__fail(m->ctx, FEW_E_INVALID,
                      "%s: %lld samples from %lld in %lld columns: give at least one, from 0", path,
                      (long long)opts->n, (long long)opts->first, (long long)columns);
+  FEW_TRY(few__samples_check(m, path, opts->first, opts->n, samples));
   FEW_TRY(few__sample_choose(m, opts, false, &c));
   snprintf(j.about, sizeof j.about,
            ", seed %llu, %d steps of %s; net %s (%s, %lld steps of training)",

@@ -213,6 +213,10 @@ few_status few__evaluation_run(few_evaluation *e, const struct few_run_state *s,
                         "evaluation of step %" PRId64
                         " (the resumed run begins with it; eval_every=0 leaves it out)",
                         step);
+  if (st == FEW_E_DIVERGED) { /* whether the run has is for the guard to say */
+    few__log(e->ctx, FEW_LOG_WARN, "step %" PRId64 ": no evaluation: %s", step, few_error(e->ctx));
+    return FEW_OK;
+  }
   FEW_TRY(st);
   tell(e, step, r);
   st = log_report(e, step, r, log);

@@ -96,6 +96,8 @@ static few_status make(struct few_pairs *p, const char *path, int64_t first, int
       few__sample_run(p->recipe->teacher, &o, &path_of, p->x + o.first * p->dims, NULL, NULL);
   few__progress_frame(p->ctx, NULL);
   if (!finished || (st && st != FEW_E_CANCELLED)) return st;
+  FEW_TRY(few__samples_check(p->recipe->teacher, "pairs of the teacher", o.first, finished,
+                             p->x + o.first * p->dims));
   FEW_TRY(write(p, path, first, had + finished));
   return st;
 }

@@ -63,7 +63,11 @@ few_status few__preview(few_ctx *ctx, few_model *m, const struct few_train_keys 
   FEW_GOTO(FEW_NEW(ctx, &samples, o.n * item));
   FEW_GOTO(FEW_NEW(ctx, &labels, o.n));
   FEW_GOTO(few_sample(m, &o, samples, labels, NULL));
-  FEW_GOTO(few_sample_write(m, path, &o, samples, labels, 0));
+  st = few_sample_write(m, path, &o, samples, labels, 0);
+  if (st == FEW_E_DIVERGED) { /* whether the run has is for the guard to say */
+    few__log(ctx, FEW_LOG_WARN, "no preview: %s", few_error(ctx));
+    st = FEW_OK;
+  }
 out:
   few__free(ctx, path);
   few__free(ctx, samples);

@@ -644,12 +644,30 @@ static void test_stops_with_what_it_has(void **state) {
   few_eval_report_free(whole);
 }
 
+/* A model of finite weights whose pictures are not: no number comes of them. */
+static void test_not_finite(void **state) {
+  struct files *f = *state;
+  few_model *m = test_model_new(f->ctx, TEST_UNET);
+  for (int64_t i = 0; i < m->params.total; i++) m->values[i] = 3e38F;
+  assert_ok(f->ctx, few_model_save(m, files_path(f, "m.safetensors")));
+  few_model_free(m);
+  write_pictures(f, "b.npy", N, 90);
+  struct few_eval_opts o = options(f, "m.safetensors", "b.npy");
+  struct few_eval_report *r;
+  o.n = N;
+  o.sampling.steps = 1;
+  assert_int_equal(few_eval(f->ctx, &o, &r), FEW_E_DIVERGED);
+  assert_null(r);
+  assert_non_null(strstr(few_error(f->ctx), "hold values that are not finite"));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_pictures, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_warns_of_pixels, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_workers, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_model, files_setup, files_teardown),
+      cmocka_unit_test_setup_teardown(test_not_finite, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_sampling, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_bootstrap, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_stops_with_what_it_has, files_setup, files_teardown),

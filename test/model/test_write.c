@@ -39,7 +39,7 @@ static void ramp(float *x) {
   for (int i = 0; i < N * SIZE; i++) x[i] = (float)(i - 32) / 127.5F - 1;
   x[1] = -7;
   x[2] = 7;
-  x[3] = NAN;
+  x[3] = -1e30F;
 }
 
 static int byte_of(int i) {
@@ -196,7 +196,7 @@ static void test_points(void **state) {
   (void)state;
   struct scratch s = scratch_new("out.npy");
   few_model *m = test_model_new(s.ctx, TEST_MLP);
-  const float x[8] = {1, 2, -3, 4, 0.5F, 1e30F, NAN, 0};
+  const float x[8] = {1, 2, -3, 4, 0.5F, 1e30F, -0.0F, 0};
   struct few_npy a;
   assert_ok(s.ctx, few_sample_write(m, s.path, opts(4), x, NULL, 0));
   assert_ok(s.ctx, few__npy_read(s.ctx, &a, s.path, 1 << 20));
@@ -208,6 +208,26 @@ static void test_points(void **state) {
   assert_int_equal(few_sample_write(m, s.path, opts(4), x, NULL, -1), FEW_E_INVALID);
   few_model_free(m);
   scratch_free(&s);
+}
+
+/* What is no number is refused, wherever it would go, and nothing is written. */
+static void test_not_finite(void **state) {
+  (void)state;
+  static const float bad[] = {NAN, INFINITY, -INFINITY};
+  static const char *const names[] = {"out.png", "out.npy", "folder"};
+  for (int b = 0; b < 3; b++)
+    for (int k = 0; k < 3; k++) {
+      struct scratch s = scratch_new(names[k]);
+      few_model *m = test_model_new(s.ctx, TEST_UNET);
+      float x[N * SIZE] = {0};
+      x[SIZE + 3] = x[4 * SIZE] = bad[b];
+      assert_int_equal(few_sample_write(m, s.path, opts(N), x, NULL, 0), FEW_E_DIVERGED);
+      assert_non_null(strstr(few_error(s.ctx), "2 of 5 samples (numbers 1, 4) hold values"));
+      assert_int_equal(few_noise_write(m, s.path, N, x), FEW_E_DIVERGED);
+      assert_int_equal(access(s.path, F_OK), -1);
+      few_model_free(m);
+      scratch_free(&s);
+    }
 }
 
 /* Points at the corners of a square, one of them heavy, and one far away and not a number. */
@@ -250,6 +270,7 @@ int main(void) {
       cmocka_unit_test(test_folder),
       cmocka_unit_test(test_text),
       cmocka_unit_test(test_points),
+      cmocka_unit_test(test_not_finite),
       cmocka_unit_test(test_density),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
