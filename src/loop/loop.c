@@ -4,7 +4,8 @@
  *   DIR/reference.safetensors        what the metrics keep of the real data
  *   DIR/generation-002/data.npy      what it is trained on (mix.h), labels beside
  *                      run/          few_train's directory
- *                      samples.npy   what it makes, labels beside
+ *                      samples.npy   what it makes, labels beside; samples.part.npy when it was
+ *                                    stopped among them
  *                      eval.json     how far that is from the real data; written last
  *   DIR/loop.csv                     a row a generation
  *
@@ -36,8 +37,8 @@ struct loop {
   struct few_run_recipe recipe; /* on the real data */
   int64_t n_real, n_synthetic;
   int generation;
-  char *data, *samples, *run, *report; /* of this generation */
-  char *before;                        /* samples of the one before; NULL: the first */
+  char *data, *samples, *part, *run, *report; /* of this generation */
+  char *before;                               /* samples of the one before; NULL: the first */
 };
 
 static const char *const kinds[] = {"synthetic", "augment", "fresh"};
@@ -56,7 +57,7 @@ static few_status place(const struct loop *l, char **out, int generation, const 
 }
 
 static void leave(struct loop *l) {
-  char **const all[] = {&l->data, &l->samples, &l->run, &l->report, &l->before};
+  char **const all[] = {&l->data, &l->samples, &l->part, &l->run, &l->report, &l->before};
   for (int i = 0; i < FEW_COUNT(all); i++) {
     few__free(l->ctx, *all[i]);
     *all[i] = NULL;
@@ -68,6 +69,7 @@ static few_status enter(struct loop *l, int generation) {
   l->generation = generation;
   FEW_TRY(place(l, &l->data, generation, "data.npy"));
   FEW_TRY(place(l, &l->samples, generation, "samples.npy"));
+  FEW_TRY(place(l, &l->part, generation, "samples.part.npy"));
   FEW_TRY(place(l, &l->run, generation, "run"));
   FEW_TRY(place(l, &l->report, generation, "eval.json"));
   if (generation > 1) FEW_TRY(place(l, &l->before, generation - 1, "samples.npy"));
@@ -201,6 +203,46 @@ static few_status choose_labels(const struct loop *l, int64_t n, int32_t *label)
   return st;
 }
 
+/* Samples that a loop had when it was stopped among them: [*had][item], for x. */
+static few_status read_part(const struct loop *l, int64_t n, float *x, int64_t *had) {
+  const int64_t item = few_data_item_size(l->recipe.data);
+  struct few_npy a;
+  *had = 0;
+  if (!few__path_exists(l->part)) return FEW_OK;
+  FEW_TRY(few__npy_read(l->ctx, &a, l->part, SIZE_MAX / 2));
+  few_status st = FEW_OK;
+  if (a.store != FEW_STORE_F32 || a.rank != 2 || a.dim[0] > n || a.dim[1] != item)
+    st = few__fail(l->ctx, FEW_E_FORMAT,
+                   "%s does not hold the samples that this loop had: remove it, and they are drawn "
+                   "again",
+                   l->part);
+  else
+    memcpy(x, a.data, a.bytes);
+  *had = a.dim[0];
+  few__npy_free(l->ctx, &a);
+  return st;
+}
+
+/* n samples, of which those that are finished are kept when it is cancelled. */
+static few_status draw_samples(const struct loop *l, few_model *m,
+                               const struct few_sample_opts *all, float *x, int32_t *label) {
+  const int64_t item = few_data_item_size(l->recipe.data);
+  struct few_sample_opts s = *all;
+  int64_t had, finished = 0;
+  FEW_TRY(read_part(l, s.n, x, &had));
+  if (had == s.n) return FEW_OK;
+  s.first = had;
+  s.n -= had;
+  s.finished = &finished;
+  const struct few_sample_path path = {.label = labelled(l) ? label + had : NULL};
+  const few_status st = few__sample_run(m, &s, &path, x + had * item, label + had, NULL);
+  if (st != FEW_E_CANCELLED || !finished) return st;
+  const int64_t dim[2] = {had + finished, item};
+  FEW_TRY(few__npy_write(l->ctx, l->part, FEW_STORE_F32, 2, dim, x));
+  return few__fail(l->ctx, st, "generation %d: stopped after %" PRId64 " of %" PRId64 " samples",
+                   l->generation, had + finished, all->n);
+}
+
 static few_status draw(const struct loop *l, few_model *m) {
   struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
   float *x = NULL;
@@ -214,13 +256,13 @@ static few_status draw(const struct loop *l, few_model *m) {
   FEW_GOTO(FEW_NEW(l->ctx, &x, s.n * few_data_item_size(l->recipe.data)));
   FEW_GOTO(FEW_NEW(l->ctx, &label, s.n));
   if (labelled(l)) FEW_GOTO(choose_labels(l, s.n, label));
-  const struct few_sample_path path = {.label = labelled(l) ? label : NULL};
-  FEW_GOTO(few__sample_run(m, &s, &path, x, label, NULL));
+  FEW_GOTO(draw_samples(l, m, &s, x, label));
   if (labelled(l)) { /* as the model numbers its classes, whatever they are called */
     labels_name(labels, l->samples);
     FEW_GOTO(few__npy_write(l->ctx, labels, FEW_STORE_I32, 1, &s.n, label));
   }
   FEW_GOTO(few_sample_write(m, l->samples, &s, x, NULL, 0));
+  remove(l->part);
 out:
   few__free(l->ctx, x);
   few__free(l->ctx, label);
