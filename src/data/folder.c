@@ -167,6 +167,31 @@ out:
   return st;
 }
 
+/* The number that a file's name ends in, -1 for none: 17 of "a/img00000017.png". */
+static int64_t number_of(const char *path) {
+  const char *dot = strrchr(path, '.'), *p = dot;
+  int64_t number = 0, unit = 1;
+  while (p > path && p[-1] >= '0' && p[-1] <= '9' && dot - p < 15) {
+    number += unit * (*--p - '0');
+    unit *= 10;
+  }
+  return p == dot ? -1 : number;
+}
+
+/* A set is often cut into folders of a thousand that are numbered, as are the files, from one
+ * folder to the next: the folders are then no classes. Only the last may be shorter. */
+static bool looks_cut(const struct scan *s, const struct few_names *folders) {
+  int64_t each = 0;
+  for (int i = 0; i < folders->n; i++)
+    if (strspn(folders->at[i], "0123456789") != strlen(folders->at[i])) return false;
+  while (each < s->n && s->at[each].label == 0) each++;
+  if (folders->n < 2 || each < 2) return false;
+  const int64_t first = number_of(s->at[0].path);
+  for (int i = 0; i < s->n; i++)
+    if (s->at[i].label != i / each || number_of(s->at[i].path) != first + i) return false;
+  return first >= 0;
+}
+
 /* Folders are classes: those of the part to train on. */
 static few_status scan_classes(struct scan *s, const struct few_layout *l) {
   few_data *d = s->d;
@@ -175,6 +200,11 @@ static few_status scan_classes(struct scan *s, const struct few_layout *l) {
     return few__fail(d->ctx, FEW_E_INVALID, "%s has more than %d class folders; merge some", l->dir,
                      FEW_DATA_MAX_CLASSES);
   FEW_TRY(scan_root(s, l, classes));
+  if (looks_cut(s, classes))
+    few__log(d->ctx, FEW_LOG_WARN,
+             "%s: its folders %s, %s ... look like pieces of one sequence, and are taken for "
+             "classes: give labels = no, or their labels in a dataset.json",
+             d->spec, classes->at[0], classes->at[1]);
   d->n_classes = classes->n;
   d->classes_as_found = !l->train;
   return classes->n ? few__data_name_classes(d, (const char *const *)classes->at) : FEW_OK;

@@ -130,6 +130,29 @@ static void test_list_of_labels(void **state) {
   }
 }
 
+/* Folders of a thousand, of files that are numbered through all of them, are worth a word. */
+static void test_sets_in_pieces(void **state) {
+  struct files *f = *state;
+  for (int i = 0; i < 8; i++) {
+    char name[40];
+    snprintf(name, sizeof name, "pieces/%05d/img%08d.png", i / 3, 40 + i);
+    picture(f, name, i);
+    snprintf(name, sizeof name, "again/%d/%d.png", i / 3, i % 3); /* numbered in each class */
+    picture(f, name, i);
+    snprintf(name, sizeof name, "uneven/%d/%d.png", i > 1 ? i > 4 ? 2 : 1 : 0, i);
+    picture(f, name, i);
+  }
+  static const char *const sets[] = {"pieces", "again", "uneven"};
+  for (int i = 0; i < 3; i++) {
+    few_data *d = NULL;
+    assert_ok(f->ctx, files_open(f, &d, "folder", sets[i], NULL, NULL));
+    assert_int_equal(few_data_n_classes(d), 3);
+    assert_int_equal(f->warnings, i == 0);
+    if (i == 0) assert_non_null(strstr(f->warning, "pieces of one sequence"));
+    few_data_free(d);
+  }
+}
+
 /* The labels of a part are classes of the part to train on. */
 static void test_lists_of_parts(void **state) {
   struct files *f = *state;
@@ -215,6 +238,7 @@ int main(void) {
       TEST(test_wrappers),
       TEST(test_nested_and_empty_classes),
       TEST(test_list_of_labels),
+      TEST(test_sets_in_pieces),
       TEST(test_lists_of_parts),
       TEST(test_limit_takes_from_all_folders),
       TEST(test_classes_of_broken_pictures),
