@@ -116,6 +116,9 @@ static void print_table(const few_data *d, const int64_t *count) {
   if (few_data_skipped(d)) printf("skipped   %" PRId64 " broken items\n", few_data_skipped(d));
   printf("values    mean %.6f, standard deviation %.6f%s\n", few_data_mean(d), few_data_std(d),
          images ? "  (bytes as -1 .. 1)" : "");
+  if (few_data_unevenness(d) > FEW_DATA_UNEVEN)
+    printf("spread    the %s that spreads least does so %.3g times less than all\n",
+           images ? "channel" : "coordinate", few_data_unevenness(d));
   printf("hash      %016" PRIx64 "\n", few_data_hash(d));
   if (few_data_n_classes(d) == 0) {
     printf("classes   none\n");

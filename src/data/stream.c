@@ -86,15 +86,16 @@ few_status few_data_get(const few_data *d, int64_t index, float *out) {
 few_status few_data_fill(const few_data *d, const struct few_data_stream *stream,
                          int64_t first_position, int64_t count, float *x, int32_t *labels) {
   FEW_TRY(few__opts_check(d->ctx, "few_data_stream", stream, FEW_DATA_STREAM_VERSION));
-  if (!isfinite(stream->scale.mean) || !isfinite(stream->scale.scale))
-    return few__fail(d->ctx, FEW_E_INVALID, "%s: mean %g and scale %g: give finite numbers",
-                     d->spec, stream->scale.mean, stream->scale.scale);
+  const struct few_data_scale *scale = stream->scales ? stream->scales : &stream->scale;
+  const int step = stream->scales ? 1 : 0;
+  for (int c = 0; c < (step ? d->c : 1); c++)
+    if (!isfinite(scale[c].mean) || !isfinite(scale[c].scale))
+      return few__fail(d->ctx, FEW_E_INVALID, "%s: mean %g and scale %g: give finite numbers",
+                       d->spec, scale[c].mean, scale[c].scale);
   if (first_position < 0 || count < 0 || first_position > places - count)
     return few__fail(d->ctx, FEW_E_INVALID,
                      "%s: places %lld + %lld of the stream are outside 0..2^40 - 1", d->spec,
                      (long long)first_position, (long long)count);
-  const struct few_data_scale *scale = stream->scales ? stream->scales : &stream->scale;
-  const int step = stream->scales ? 1 : 0;
   float table[FEW_DATA_MAX_CHANNELS][256];
   for (int c = 0; c < d->c && d->kind == FEW_DATA_IMAGES; c++)
     make_table(scale + c * step, table[c]);

@@ -57,11 +57,29 @@ static few_status open_source(few_evaluator *j) {
                    "seeds are for a model, which can draw more");
 }
 
+/* Distances between points are those of the coordinate that spreads most. */
+static void warn_of_scales(const few_evaluator *j) {
+  const few_data *d = j->reference->data;
+  double least = 0, most = 0;
+  if (!d || few_data_get_kind(d) != FEW_DATA_POINTS) return;
+  for (int k = 0; k < few_data_c(d); k++) {
+    const double std = few_data_moments_of(d, k).std;
+    if (std > most) most = std;
+    if (std > 0 && (least == 0 || std < least)) least = std;
+  }
+  if (most > FEW_DATA_UNEVEN * least)
+    few__log(j->ctx, FEW_LOG_WARN,
+             "%s: its coordinates spread from %.3g to %.3g, and those that spread least hardly "
+             "count in distances: bring all to one spread to measure them",
+             j->reference->spec, least, most);
+}
+
 static few_status open_reference(few_evaluator *j) {
   const struct few_eval_opts *o = j->o;
   struct few_source_ask ask = {
       .name = o->reference, .n = o->n_reference, .data = j->given.reference};
   FEW_TRY(few__source_open(j->ctx, &j->reference, &ask));
+  warn_of_scales(j);
   const struct few_source *s = j->source, *r = j->reference;
   if (!s || (s->h == r->h && s->w == r->w && s->c == r->c && s->points == r->points)) return FEW_OK;
   return few__fail(

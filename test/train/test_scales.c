@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/rng.h"
+#include "few/eval.h"
 #include "few/train.h"
 #include "io/npy.h"
 #include "model/model.h"
@@ -145,11 +146,33 @@ static void test_foreign_units(void **state) {
   assert_non_null(strstr(b->warning, "times the deviation that it was trained for"));
 }
 
+/* Distances know one scale: who measures is told. */
+static void test_measured(void **state) {
+  struct bench *b = *state;
+  static const char *const sets[] = {"near", "far"};
+  write_set(b, "near", 1);
+  write_set(b, "far", 4096);
+  for (int i = 0; i < 2; i++) {
+    char spec[200];
+    struct few_eval_opts o = FEW_EVAL_OPTS_INIT;
+    struct few_eval_report *r = NULL;
+    snprintf(spec, sizeof spec, "npy:%s/%s.npy", b->dir, sets[i]);
+    o.source = o.reference = spec;
+    o.metrics = "energy";
+    b->warnings = 0;
+    assert_ok(b->ctx, few_eval(b->ctx, &o, &r));
+    assert_int_equal(b->warnings, i);
+    few_eval_report_free(r);
+  }
+  assert_non_null(strstr(b->warning, "its coordinates spread from"));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_powers_of_two, setup, teardown),
       cmocka_unit_test_setup_teardown(test_one_scale, setup, teardown),
       cmocka_unit_test_setup_teardown(test_foreign_units, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_measured, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
