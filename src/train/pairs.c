@@ -1,4 +1,9 @@
-/* pairs.c - see pairs.h. */
+/* pairs.c - see pairs.h.
+ *
+ * A file of pairs is a safetensors file of one tensor, for its digest: a run that goes on with
+ * damaged pictures would learn something else without a word. One that fails it is made again, to
+ * the same bits. Earlier versions wrote .npy, which are still read.
+ */
 #include "pairs.h"
 
 #include <inttypes.h>
@@ -7,6 +12,7 @@
 #include "base/rng.h"
 #include "io/file.h"
 #include "io/npy.h"
+#include "io/safetensors.h"
 
 enum { FILE_PAIRS = 4096 };
 
@@ -40,31 +46,37 @@ static few_status choose_labels(struct few_pairs *p) {
 /* ---- files ---- */
 
 /* Files of other labels are not taken for these. */
-static void name_file(const struct few_pairs *p, char name[64], int64_t first) {
+static void name_file(const struct few_pairs *p, char name[64], int64_t first, const char *end) {
   const struct few_run_recipe *r = p->recipe;
   if (even(r)) {
-    snprintf(name, 64, "pairs-%09" PRId64 ".npy", first);
+    snprintf(name, 64, "pairs-%09" PRId64 "%s", first, end);
     return;
   }
   const size_t bytes = (size_t)r->spec.classes * sizeof *r->class_counts;
-  snprintf(name, 64, "pairs-%09" PRId64 "-%08" PRIx32 ".npy", first,
-           (uint32_t)few__hash(r->class_counts, bytes, 0));
+  snprintf(name, 64, "pairs-%09" PRId64 "-%08" PRIx32 "%s", first,
+           (uint32_t)few__hash(r->class_counts, bytes, 0), end);
 }
 
 /* Values of a pair in a file: its picture, and then its strength where it has one. */
 static int64_t width_of(const struct few_pairs *p) { return p->dims + (p->strength != NULL); }
 
+static few_status write_rows(struct few_pairs *p, const char *path, int64_t n, const float *rows) {
+  const struct few_st_tensor t = {
+      .name = "pairs", .store = FEW_STORE_F32, .rank = 2, .dim = {n, width_of(p)}, .data = rows};
+  return few__st_write(p->ctx, path, &t, 1, NULL, 0);
+}
+
 static few_status write(struct few_pairs *p, const char *path, int64_t first, int64_t n) {
-  const int64_t width = width_of(p), dim[2] = {n, width};
+  const int64_t width = width_of(p);
   const float *x = p->x + first * p->dims;
   float *both = NULL;
-  if (!p->strength) return few__npy_write(p->ctx, path, FEW_STORE_F32, 2, dim, x);
+  if (!p->strength) return write_rows(p, path, n, x);
   FEW_TRY(FEW_NEW(p->ctx, &both, n * width));
   for (int64_t i = 0; i < n; i++) {
     memcpy(both + i * width, x + i * p->dims, (size_t)p->dims * sizeof *x);
     both[i * width + p->dims] = p->strength[first + i];
   }
-  few_status st = few__npy_write(p->ctx, path, FEW_STORE_F32, 2, dim, both);
+  few_status st = write_rows(p, path, n, both);
   few__free(p->ctx, both);
   return st;
 }
@@ -102,35 +114,66 @@ static few_status make(struct few_pairs *p, const char *path, int64_t first, int
   return st;
 }
 
+static few_status take_rows(struct few_pairs *p, const char *path, int64_t first, int64_t n,
+                            enum few_store store, int rank, const int64_t *dim, const void *rows) {
+  if (store == FEW_STORE_F32 && rank == 2 && dim[0] <= n && dim[1] == width_of(p)) {
+    take(p, first, dim[0], rows);
+    return FEW_OK;
+  }
+  return few__fail(
+      p->ctx, FEW_E_INVALID,
+      "%s is not the file of pairs that this run wrote: remove it, and it is made again", path);
+}
+
 /* Up to n pairs of a file; *had: how many it has. */
 static few_status read(struct few_pairs *p, const char *path, int64_t first, int64_t n,
                        int64_t *had) {
+  struct few_st file;
+  few_status st = few__st_read(p->ctx, &file, path, SIZE_MAX / 2);
+  if (st == FEW_E_FORMAT) {
+    few__log(p->ctx, FEW_LOG_WARN, "%s; its pairs are made again", few_error(p->ctx));
+    return FEW_OK;
+  }
+  FEW_TRY(st);
+  const struct few_st_tensor *t = file.n == 1 ? file.at : &(struct few_st_tensor){.rank = -1};
+  st = take_rows(p, path, first, n, t->store, t->rank, t->dim, t->data);
+  if (!st) *had = t->dim[0];
+  few__st_free(p->ctx, &file);
+  return st;
+}
+
+static few_status read_npy(struct few_pairs *p, const char *path, int64_t first, int64_t n,
+                           int64_t *had) {
   struct few_npy a;
   FEW_TRY(few__npy_read(p->ctx, &a, path, SIZE_MAX / 2));
-  few_status st = FEW_OK;
-  if (a.store != FEW_STORE_F32 || a.rank != 2 || a.dim[0] > n || a.dim[1] != width_of(p))
-    st = few__fail(
-        p->ctx, FEW_E_FORMAT,
-        "%s is not the file of pairs that this run wrote: remove it, and it is made again", path);
-  else
-    take(p, first, a.dim[0], a.data);
-  *had = a.dim[0];
+  few_status st = take_rows(p, path, first, n, a.store, a.rank, a.dim, a.data);
+  if (!st) *had = a.dim[0];
   few__npy_free(p->ctx, &a);
   return st;
 }
 
+static few_status load_file(struct few_pairs *p, int64_t first, int64_t n) {
+  char name[64], *path = NULL, *before = NULL;
+  int64_t had = 0;
+  few_status st = FEW_OK;
+  name_file(p, name, first, ".safetensors");
+  FEW_GOTO(few__path_join(p->ctx, &path, p->dir, name));
+  name_file(p, name, first, ".npy");
+  FEW_GOTO(few__path_join(p->ctx, &before, p->dir, name));
+  if (few__path_exists(path))
+    FEW_GOTO(read(p, path, first, n, &had));
+  else if (few__path_exists(before))
+    FEW_GOTO(read_npy(p, before, first, n, &had));
+  if (had < n) st = make(p, path, first, had, n);
+out:
+  few__free(p->ctx, path);
+  few__free(p->ctx, before);
+  return st;
+}
+
 static few_status load(struct few_pairs *p) {
-  for (int64_t first = 0; first < p->n; first += FILE_PAIRS) {
-    const int64_t n = p->n - first < FILE_PAIRS ? p->n - first : FILE_PAIRS;
-    char name[64], *path;
-    int64_t had = 0;
-    name_file(p, name, first);
-    FEW_TRY(few__path_join(p->ctx, &path, p->dir, name));
-    few_status st = few__path_exists(path) ? read(p, path, first, n, &had) : FEW_OK;
-    if (!st && had < n) st = make(p, path, first, had, n);
-    few__free(p->ctx, path);
-    FEW_TRY(st);
-  }
+  for (int64_t first = 0; first < p->n; first += FILE_PAIRS)
+    FEW_TRY(load_file(p, first, p->n - first < FILE_PAIRS ? p->n - first : FILE_PAIRS));
   return FEW_OK;
 }
 

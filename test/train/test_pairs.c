@@ -1,6 +1,6 @@
 /* A run that is interrupted while its teacher makes pairs keeps those that are finished, makes the
  * rest when it goes on, and ends in the bytes of a run that nothing stopped. */
-#include "io/npy.h"
+#include "io/safetensors.h"
 #include "toys.h"
 #include "train/pairs.h"
 
@@ -46,11 +46,11 @@ static few_status run(struct toy *t, struct watch *w, const char *dir) {
 
 static int64_t pairs_in(const struct toy *t, const char *dir) {
   char path[512];
-  struct few_npy a;
-  snprintf(path, sizeof path, "%s/%s/pairs-000000000.npy", t->dir, dir);
-  assert_ok(t->ctx, few__npy_read(t->ctx, &a, path, SIZE_MAX / 2));
-  const int64_t n = a.dim[0];
-  few__npy_free(t->ctx, &a);
+  struct few_st a;
+  snprintf(path, sizeof path, "%s/%s/pairs-000000000.safetensors", t->dir, dir);
+  assert_ok(t->ctx, few__st_read(t->ctx, &a, path, SIZE_MAX / 2));
+  const int64_t n = a.at[0].dim[0];
+  few__st_free(t->ctx, &a);
   return n;
 }
 
@@ -70,8 +70,21 @@ static void test_interrupted(void **state) {
   assert_int_equal(run(&t, &w, "parts"), FEW_OK);
   assert_true(w.least >= had);
   snprintf(command, sizeof command, "cd %s && cmp whole/%s parts/%s && cmp whole/%s parts/%s",
-           t.dir, "model.safetensors", "model.safetensors", "pairs-000000000.npy",
-           "pairs-000000000.npy");
+           t.dir, "model.safetensors", "model.safetensors", "pairs-000000000.safetensors",
+           "pairs-000000000.safetensors");
+  assert_int_equal(system(command), 0);
+  /* A bit that flipped: they are made again, as they were. */
+  char damaged[256];
+  snprintf(damaged, sizeof damaged, "%s/parts/pairs-000000000.safetensors", t.dir);
+  FILE *f = fopen(damaged, "r+b");
+  assert_non_null(f);
+  assert_int_equal(fseek(f, -10, SEEK_END), 0);
+  const int c = fgetc(f);
+  assert_int_equal(fseek(f, -10, SEEK_END), 0);
+  assert_int_equal(fputc(c ^ 1, f), c ^ 1);
+  assert_int_equal(fclose(f), 0);
+  assert_int_not_equal(system(command), 0);
+  assert_int_equal(run(&t, &w, "parts"), FEW_OK);
   assert_int_equal(system(command), 0);
   toy_end(&t);
 }

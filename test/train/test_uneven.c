@@ -8,6 +8,7 @@
 #include "few/train.h"
 #include "io/file.h"
 #include "io/npy.h"
+#include "io/safetensors.h"
 #include "model/model.h"
 
 enum { N = 1500, CLASSES = 3 };
@@ -142,24 +143,21 @@ static void test_unknown(void **state) {
 static void test_pairs(void **state) {
   struct files *f = *state;
   char teacher[300];
-  few_data *made;
+  struct few_st made;
   double mean = 0;
   snprintf(teacher, sizeof teacher, "teacher=%s", files_path(f, "run/model.safetensors"));
   train(f, "pairs", "objective=direct", teacher);
-  char spec[400];
+  char path[400];
   DIR *d = opendir(files_path(f, "pairs"));
   for (struct dirent *e; (e = readdir(d));)
     if (!strncmp(e->d_name, "pairs-", 6))
-      snprintf(spec, sizeof spec, "npy:%s/%.60s", files_path(f, "pairs"), e->d_name);
+      snprintf(path, sizeof path, "%s/%.60s", files_path(f, "pairs"), e->d_name);
   closedir(d);
-  assert_ok(f->ctx, few_data_open(f->ctx, &made, spec, NULL));
-  assert_int_equal(few_data_n(made), N);
-  for (int64_t i = 0; i < N; i++) {
-    float x[2];
-    assert_ok(f->ctx, few_data_get(made, i, x));
-    mean += (double)x[0] / N;
-  }
-  few_data_free(made);
+  assert_ok(f->ctx, few__st_read(f->ctx, &made, path, SIZE_MAX / 2));
+  assert_true(made.n == 1 && made.at[0].rank == 2 && made.at[0].dim[0] == N);
+  const float *x = made.at[0].data;
+  for (int64_t i = 0; i < N; i++) mean += (double)x[2 * i] / N;
+  few__st_free(f->ctx, &made);
   assert_close(mean, 4. * 116 / N, 0.1); /* labels drawn equally often: 4/3 */
 }
 
