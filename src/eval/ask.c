@@ -1,4 +1,6 @@
 /* ask.c - what an evaluation wants: options checked, sets and features opened, metrics chosen. */
+#include <math.h>
+
 #include "eval/job.h"
 
 static few_status check_range(const few_evaluator *j, const char *what, int64_t x, int64_t min,
@@ -143,12 +145,50 @@ out:
   return st;
 }
 
+/* Half of sum |p - q|, and about what it is by chance where the two are one: a sum of deviations
+ * of binomial shares. */
+static double apart(int64_t n, const int64_t *a, const int64_t *b, double *chance) {
+  double total[2] = {0, 0}, sum = 0;
+  for (int64_t i = 0; i < n; i++) total[0] += (double)a[i], total[1] += (double)b[i];
+  *chance = 0;
+  for (int64_t i = 0; i < n; i++) {
+    const double p = (double)a[i] / total[0], q = (double)b[i] / total[1], m = (p + q) / 2;
+    sum += fabs(p - q) / 2;
+    *chance += sqrt(m * (1 - m) * (1 / total[0] + 1 / total[1])) / 2;
+  }
+  return sum;
+}
+
+/* Pictures that are there, as samples drawn equally often, may have other shares of the classes. */
+static few_status warn_of_shares(const few_evaluator *j) {
+  const struct few_source *s = j->source, *r = j->reference;
+  const int64_t *count = r->saved ? r->saved->class_counts : r->counts;
+  const struct few_classes from = few__source_classes(r), to = few__source_classes(s);
+  int64_t *here = NULL;
+  double chance;
+  int32_t same;
+  if (s->model || !s->classes || !r->classes) return FEW_OK;
+  FEW_TRY(FEW_NEW(j->ctx, &here, s->classes));
+  int64_t i = 0;
+  for (; i < from.n && !few__class_same(j->ctx, &from, i, &to, "", &same); i++)
+    here[same] += count[i];
+  const double off = i == from.n ? apart(s->classes, s->counts, here, &chance) : 0;
+  if (off > 0.05 && off > 3 * chance)
+    few__log(j->ctx, FEW_LOG_WARN,
+             "%s has other shares of its classes than %s (%.0f %% of it would have to be of "
+             "others): what is measured is this as well",
+             s->spec, r->spec, 100 * off);
+  few__free(j->ctx, here);
+  return FEW_OK;
+}
+
 static few_status pick_labels(few_evaluator *j) {
   int label, same;
   FEW_TRY(find_label(j, &label));
   same = label;
   if (j->reference) FEW_TRY(find_same(j, &same));
   if (j->reference) FEW_TRY(few__source_pick(j->reference, same, NULL, NULL));
+  if (j->source && j->reference && label < 0) FEW_TRY(warn_of_shares(j));
   return j->source ? pick_source(j, label) : FEW_OK;
 }
 

@@ -87,6 +87,9 @@ static few_status check_autoguide(const few_model *m, const struct few_sample_op
   const struct few_classes own = few__model_classes(m, "this model");
   const struct few_classes its = few__model_classes(w, "the model that guides");
   FEW_TRY(few__classes_in_order(m->ctx, &own, &its, "give one trained on the same classes"));
+  if (o->label == FEW_LABEL_NONE)
+    FEW_TRY(
+        few__net_asks_unlabelled(m->ctx, b, "the model that guides", "sampling without labels"));
   if (o->guidance == 1 || m->spec.guidance) return FEW_OK;
   return few__fail(m->ctx, FEW_E_INVALID,
                    "guidance %g and autoguidance at once: leave guidance at 1", o->guidance);

@@ -212,10 +212,13 @@ static few_status run_blocks(struct job *j, float *out, int32_t *labels, int *nf
 /* Of rows whose labels are given. */
 static few_status check_labels(const struct job *j) {
   const few_model *m = j->m;
-  for (int64_t i = 0; j->path->label && i < j->o->n; i++)
-    if (j->path->label[i] < 0)
-      FEW_TRY(few__net_asks_unlabelled(m->ctx, &m->spec, "this model", "pictures without labels"));
-  return FEW_OK;
+  const char *why = "pictures without labels";
+  int64_t i = 0;
+  while (j->path->label && i < j->o->n && j->path->label[i] >= 0) i++;
+  if (!j->path->label || i == j->o->n) return FEW_OK;
+  if (j->o->autoguide)
+    FEW_TRY(few__net_asks_unlabelled(m->ctx, &j->o->autoguide->spec, "the model that guides", why));
+  return few__net_asks_unlabelled(m->ctx, &m->spec, "this model", why);
 }
 
 few_status few__sample_run(few_model *m, const struct few_sample_opts *opts,

@@ -125,6 +125,30 @@ static void test_unlabelled(void **state) {
   few_model_free(m);
 }
 
+/* Samples that were drawn equally often and written are told from the set by a warning. */
+static void test_written(void **state) {
+  struct files *f = *state;
+  static int32_t label[N];
+  char spec[512];
+  struct few_eval_opts o = FEW_EVAL_OPTS_INIT;
+  struct few_eval_report *r;
+  for (int even = 0; even < 2; even++) {
+    const struct few_shares shares = {CLASSES, even ? NULL : counts};
+    assert_ok(f->ctx, few__labels(f->ctx, &shares, 0, N, label));
+    assert_ok(f->ctx, few__npy_write(f->ctx, files_path(f, "w.npy"), FEW_STORE_I32, 1,
+                                     (int64_t[]){N}, label));
+    snprintf(spec, sizeof spec, "npy:%s,%s", files_path(f, "x.npy"), files_path(f, "w.npy"));
+    o.source = spec;
+    o.reference = data;
+    o.metrics = "fd";
+    f->warnings = 0;
+    assert_ok(f->ctx, few_eval(f->ctx, &o, &r));
+    few_eval_report_free(r);
+    assert_int_equal(f->warnings, even);
+  }
+  assert_non_null(strstr(f->warning, "57 % of it"));
+}
+
 /* A model that does not know, and a reference that does not say. */
 static void test_unknown(void **state) {
   struct files *f = *state;
@@ -326,7 +350,8 @@ static void test_names(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_eval),       cmocka_unit_test(test_pairs),
-      cmocka_unit_test(test_unlabelled), cmocka_unit_test(test_unknown),
-      cmocka_unit_test(test_names),      cmocka_unit_test(test_loop)};
+      cmocka_unit_test(test_unlabelled), cmocka_unit_test(test_written),
+      cmocka_unit_test(test_unknown),    cmocka_unit_test(test_names),
+      cmocka_unit_test(test_loop)};
   return cmocka_run_group_tests(tests, files_setup, files_teardown);
 }
