@@ -115,6 +115,9 @@ FEW_MUST_USE few_status few_eval_save_reference(few_ctx *ctx, const struct few_e
                                                 const char *path);
 void few_eval_report_free(struct few_eval_report *r); /* NULL is fine */
 
+/* few_eval_report.labels in words: "as often as in the reference"; "" where they have one class, or
+ * none. Static. */
+const char *few_eval_labels_text(const char *labels);
 /* The report as a JSON object in a line (docs/eval.md); yours: few_text_free. */
 FEW_MUST_USE few_status few_eval_json(few_ctx *ctx, const struct few_eval_report *r, char **out);
 
@@ -130,12 +133,13 @@ struct few_search_opts {
   int64_t n_reference; /* 0: all */
   uint64_t seed;       /* all looks see samples of the same noise */
   double guidance;
-  int label;        /* FEW_LABEL_SHARES: as in few_eval_opts */
-  double tolerance; /* radians to which a time is known */
+  int label;           /* FEW_LABEL_SHARES: as in few_eval_opts */
+  double tolerance;    /* radians to which a time is known */
+  const char **labels; /* where it is not NULL: few_eval_report.labels of the samples */
 };
-#define FEW_SEARCH_OPTS_VERSION 1
+#define FEW_SEARCH_OPTS_VERSION 2
 #define FEW_SEARCH_OPTS_INIT \
-  { FEW_SEARCH_OPTS_VERSION, NULL, NULL, NULL, 2, 0, 0, 0, 1.0, FEW_LABEL_SHARES, 0.02 }
+  { FEW_SEARCH_OPTS_VERSION, NULL, NULL, NULL, 2, 0, 0, 0, 1.0, FEW_LABEL_SHARES, 0.02, NULL }
 /* The times become the model's own (few_model_info; few_model_save keeps them); after a failure it
  * has those it had, and after FEW_E_CANCELLED with *looks above 0 those that were found by then.
  * values[steps] (may be NULL): the measure with the first k + 1 of them; *looks (may be NULL): how

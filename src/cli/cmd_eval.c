@@ -73,12 +73,7 @@ static void print_labels(const struct few_eval_report *r) {
   for (int64_t i = 0; i < r->classes && i < SHOWN; i++)
     printf("%s%" PRId64, i ? ", " : "", r->label_counts[i]);
   if (r->classes > SHOWN) printf(" ... (%" PRId64 " classes)", r->classes);
-  if (!strcmp(r->labels, "even"))
-    printf(": equally often\n");
-  else if (!strcmp(r->labels, "unknown"))
-    printf(": equally often, for neither reference nor model file says how often each occurs\n");
-  else
-    printf(": as often as in the %s\n", r->labels);
+  printf(": %s\n", few_eval_labels_text(r->labels));
 }
 
 static void print_head(const struct few_eval_report *r) {

@@ -48,8 +48,8 @@ static const char text[] =
     "  few times student.safetensors --ref fashion-mnist --features fashion --steps 3 \\\n"
     "    --n 5000 --out student-3.safetensors\n";
 
-static void report(const struct times_opts *o, const few_model *m, const double *values,
-                   int looks) {
+static void report(const struct times_opts *o, const few_model *m, const double *values, int looks,
+                   const char *labels) {
   struct few_model_info info;
   few_model_info(m, &info);
   const char *metric = o->metric ? o->metric : info.points ? "energy" : "fd";
@@ -64,6 +64,7 @@ static void report(const struct times_opts *o, const few_model *m, const double 
     for (int i = 0; i < info.n_times; i++) json_number(&j, NULL, values[i]);
     json_close(&j);
     json_int(&j, "looks", looks);
+    json_text(&j, "labels", labels);
     json_text(&j, "out", info.n_times == o->steps ? o->out : NULL);
     json_bool(&j, "complete", info.n_times == o->steps);
     json_close(&j);
@@ -72,6 +73,8 @@ static void report(const struct times_opts *o, const few_model *m, const double 
   printf("%5s %10s %12s\n", "steps", "time", metric);
   for (int i = 0; i < info.n_times; i++)
     printf("%5d %10.4f %12.6g\n", i + 1, info.times[i], values[i]);
+  if (*few_eval_labels_text(labels))
+    printf("\nsamples had each class %s\n", few_eval_labels_text(labels));
   printf("\n--times ");
   for (int i = 0; i < info.n_times; i++) printf("%s%.6g", i ? "," : "", info.times[i]);
   putchar('\n');
@@ -93,10 +96,12 @@ static int search(struct cli *cli, few_model *m, const struct times_opts *o) {
   double *values = calloc((size_t)o->steps, sizeof *values);
   if (!values) return cli_failed("out of memory");
   int looks = 0;
+  const char *labels = "none";
+  s.labels = &labels;
   few_status st = few_search_times(m, &s, values, &looks);
   progress_clear(&cli->progress);
   const bool some = st == FEW_E_CANCELLED && looks > 0;
-  if (!st || some) report(o, m, values, looks);
+  if (!st || some) report(o, m, values, looks, labels);
   if (!st && o->out) st = few_model_save(m, o->out);
   free(values);
   if (!some) return cli_status(cli, st);

@@ -71,6 +71,18 @@ void few__report_end(struct few_report_inside *r) {
   }
 }
 
+const char *few_eval_labels_text(const char *labels) {
+  static const char *const all[][2] = {
+      {"reference", "as often as in the reference"},
+      {"training data", "as often as in the training data"},
+      {"even", "equally often"},
+      {"unknown",
+       "equally often, for neither reference nor model file says how often each occurs"}};
+  for (int i = 0; i < FEW_COUNT(all); i++)
+    if (!strcmp(labels, all[i][0])) return all[i][1];
+  return "";
+}
+
 /* ---- JSON ---- */
 
 /* A NaN, which JSON has not, is null. */

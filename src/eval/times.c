@@ -44,6 +44,7 @@ static few_status look(void *user, int n, const double *t, double *out) {
   FEW_TRY(few_model_set_times(j->m, n, t));
   FEW_TRY(few__evaluator_run(j->evaluator, &r));
   *out = r->number[0].value;
+  if (j->o->labels) *j->o->labels = r->labels;
   few__log(j->ctx, FEW_LOG_INFO, "%d time%s, the last %g: %s %.6g", n, n == 1 ? "" : "s", t[n - 1],
            r->number[0].name, *out);
   few_eval_report_free(r);

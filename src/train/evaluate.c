@@ -185,11 +185,12 @@ static void tell(const struct few_evaluation *e, int64_t step, const struct few_
   few__text_add(e->ctx, &t, "step %" PRId64 ":", step);
   for (int i = 0; i < r->n_numbers; i++)
     few__text_add(e->ctx, &t, " %s %.4g,", r->number[i].name, r->number[i].value);
+  const char *labels = few_eval_labels_text(r->labels);
   if (!t.failed)
     few__log(e->ctx, FEW_LOG_INFO,
-             "%s of %" PRId64 " %s in %d evaluation%s each; %s features, against %s", t.at, r->n,
-             r->points ? "points" : "pictures", r->nfe, r->nfe == 1 ? "" : "s", r->features,
-             r->reference);
+             "%s of %" PRId64 " %s in %d evaluation%s each; %s features, against %s%s%s", t.at,
+             r->n, r->points ? "points" : "pictures", r->nfe, r->nfe == 1 ? "" : "s", r->features,
+             r->reference, *labels ? "; each class " : "", labels);
   few__text_free(e->ctx, &t);
 }
 

@@ -10,6 +10,7 @@ m=student/model.safetensors
 "$few" times $m --ref toy:moons --steps 3 --n 100 --n-ref 100 --out own.safetensors --json --quiet \
   >json || fail "no times"
 grep -q '"times": \[1.56455, [0-9.]*, [0-9.]*\]' json || fail "$(cat json)"
+grep -q '"labels": "reference"' json || fail "$(cat json)"
 "$few" show own.safetensors | grep -q "^times       1.56455, " || fail "not in the model"
 times=$(tr -d ' ' <json | sed 's/.*"times":\[\([^]]*\)\].*/\1/')
 "$few" sample own.safetensors --n 20 --out a.npy --quiet || fail "no samples"
