@@ -1,7 +1,10 @@
 #!/bin/sh
 # Install the Debian packages that few needs and that are missing; with none missing, say nothing.
 #   scripts/install-deps.sh [build] [test] [check] [slow] [bench]
+#   scripts/install-deps.sh --names GROUP ...    their names, and nothing else
 set -eu
+names=
+[ "${1:-}" = --names ] && { names=yes; shift; }
 
 # package, group, and what it is for
 packages='
@@ -29,6 +32,8 @@ clang                  check  a second compiler
 clang-format           check  the layout of the code
 clang-tidy             check  static analysis
 cppcheck               check  static analysis
+gcc-aarch64-linux-gnu  slow   builds for another architecture, which qemu-user runs
+libc6-dev-arm64-cross  slow   its start files
 jq                     bench  reads what few bench --json prints
 gnuplot-nox            bench  draws the sweeps
 python3-torch          bench  PyTorch, to compare with
@@ -40,6 +45,7 @@ groups=" ${*:-build} "
 wanted=$(echo "$packages" | while read -r name group _; do
   case $groups in *" $group "*) [ -z "$name" ] || echo "$name" ;; esac
 done)
+[ -z "$names" ] || { echo "$wanted"; exit 0; }
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
   # Not a Debian: the build itself says what it cannot find.
