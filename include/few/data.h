@@ -11,6 +11,8 @@
  *   npz:FILE[,VALUES[,LABELS]]   the same in an archive; arr_0 and arr_1 if not named
  *   toy:NAME                points in the plane: mixture, moons, checkerboard, spiral
  *
+ * or by its path only: a folder, a picture, a .npy or .npz file.
+ *
  * It is read whole when opened (images as bytes, points as floats), checked, hashed and measured.
  * From then on it does not change, so any number of threads may read it. Paths in lists are
  * separated by commas and cannot hold one.
@@ -77,13 +79,17 @@ struct few_data_opts {
 FEW_MUST_USE few_status few_data_set_option(few_ctx *ctx, struct few_data_opts *opts,
                                             const char *key, const char *value);
 
+/* The spec "reader:where" of a set that may be named by its path only; *out is yours: few_text_free
+ * (few/model.h). A training run is no folder of pictures, and is refused. */
+FEW_MUST_USE few_status few_data_full_spec(few_ctx *ctx, char **out, const char *name);
+
 /* Open a data set. opts may be NULL. On failure *out is NULL. The context must outlive the set. */
 FEW_MUST_USE few_status few_data_open(few_ctx *ctx, few_data **out, const char *spec,
                                       const struct few_data_opts *opts);
 void few_data_free(few_data *data); /* NULL is fine */
 
 few_data_kind few_data_get_kind(const few_data *data);
-const char *few_data_spec(const few_data *data);  /* as given to open; borrowed */
+const char *few_data_spec(const few_data *data);  /* in full; borrowed */
 int64_t few_data_n(const few_data *data);         /* at least 1 */
 int few_data_h(const few_data *data);             /* 1 for points */
 int few_data_w(const few_data *data);             /* 1 for points */

@@ -153,31 +153,6 @@ int cli_clear_folder(const char *out, int existing) {
 
 /* ---- pictures ---- */
 
-static bool is_picture(const char *name) {
-  static const char *const endings[] = {".png", ".jpg", ".jpeg"};
-  for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-    size_t n = strlen(name), k = strlen(endings[i]);
-    if (n > k && !strcasecmp(name + n - k, endings[i])) return true;
-  }
-  return false;
-}
-
-/* A data set's spec for a folder, an array or a picture, also for one that is missing, which the
- * reader then tells; other words are specs themselves. */
-static const char *spec_of(const char *word, char room[4200]) {
-  struct stat s;
-  const char *reader = NULL;
-  const bool there = !stat(word, &s);
-  if (there || !strchr(word, ':')) {
-    if ((there && S_ISDIR(s.st_mode)) || is_picture(word)) reader = "folder";
-    if (ends_with(word, ".npy")) reader = "npy";
-    if (ends_with(word, ".npz")) reader = "npz";
-  }
-  if (!reader) return word;
-  snprintf(room, 4200, "%s:%s", reader, word);
-  return room;
-}
-
 static int grow(struct cli_pictures *p, int64_t more, size_t item) {
   const size_t n = (size_t)(p->n + more);
   float *at = n <= SIZE_MAX / sizeof *at / item ? realloc(p->at, n * item * sizeof *at) : NULL;
@@ -212,14 +187,16 @@ static int take(struct cli *cli, struct cli_pictures *p, const struct cli_labels
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
   struct few_model_info about, *info = &about;
   few_data *d = NULL;
-  char room[4200];
-  const char *spec = spec_of(word, room);
+  char *spec;
   few_model_info(of[0].m, info);
   const size_t item = (size_t)(info->h * info->w * info->c);
+  few_status st = few_data_full_spec(cli->ctx, &spec, word);
+  if (st) return cli_status(cli, st);
   o.limit = most;
   if (!strncmp(spec, "folder:", 7)) o.size = info->h == info->w ? info->h : 0;
   if (!strncmp(spec, "folder:", 7)) o.channels = info->c == 1 || info->c == 3 ? info->c : 0;
-  few_status st = few_data_open(cli->ctx, &d, spec, &o);
+  st = few_data_open(cli->ctx, &d, spec, &o);
+  few_text_free(cli->ctx, spec);
   progress_clear(&cli->progress);
   if (st) return cli_status(cli, st);
   int code = CLI_DONE;

@@ -285,24 +285,13 @@ static few_status check_opts(few_ctx *ctx, const struct few_data_opts *o) {
   return FEW_OK;
 }
 
-static few_status find_reader(few_ctx *ctx, const char *spec, const struct reader **out,
-                              const char **where) {
-  size_t len = strcspn(spec, ":");
+/* Of a spec in full. */
+static const struct reader *find_reader(const char *spec, const char **where) {
+  const size_t len = strcspn(spec, ":");
+  int i = 0;
   *where = spec[len] ? spec + len + 1 : spec + len;
-  for (int i = 0; i < FEW_COUNT(readers); i++) {
-    const char *name = readers[i].info.name;
-    if (strlen(name) != len || memcmp(name, spec, len)) continue;
-    *out = &readers[i];
-    return FEW_OK;
-  }
-  struct few_text t = {0};
-  for (int i = 0; i < FEW_COUNT(readers); i++)
-    few__text_add(ctx, &t, "%s%s", i ? ", " : "", readers[i].info.usage);
-  few_status st =
-      few__fail(ctx, FEW_E_INVALID, "data set \"%s\": no reader \"%.*s\"; use one of %s", spec,
-                len > 64 ? 64 : (int)len, spec, t.at && !t.failed ? t.at : "");
-  few__text_free(ctx, &t);
-  return st;
+  while (strlen(readers[i].info.name) != len || memcmp(readers[i].info.name, spec, len)) i++;
+  return &readers[i];
 }
 
 few_status few_data_open(few_ctx *ctx, few_data **out, const char *spec,
@@ -312,15 +301,12 @@ few_status few_data_open(few_ctx *ctx, few_data **out, const char *spec,
   *out = NULL;
   few_status st = FEW_OK;
   few_data *d = NULL;
-  const struct reader *r = NULL;
   const char *where = NULL;
-  if (!spec) FEW_GOTO(few__fail(ctx, FEW_E_INVALID, "no data set is named: give a spec"));
   FEW_GOTO(check_opts(ctx, &o));
-  FEW_GOTO(find_reader(ctx, spec, &r, &where));
   FEW_GOTO(FEW_NEW(ctx, &d, 1));
   d->ctx = ctx;
-  d->spec = few__strdup(ctx, spec);
-  if (!d->spec) FEW_GOTO(few__fail(ctx, FEW_E_MEMORY, "out of memory for a data set's name"));
+  FEW_GOTO(few_data_full_spec(ctx, &d->spec, spec));
+  const struct reader *r = find_reader(d->spec, &where);
   struct few_data_opts whole = o;
   if (o.holdout > 0) whole.split = FEW_DATA_TRAIN; /* the parts are made of that */
   FEW_GOTO(r->open(d, where, &whole));

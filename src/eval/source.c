@@ -17,52 +17,6 @@ static bool ends_with(const char *s, const char *end) {
   return n > k && !strcmp(s + n - k, end);
 }
 
-static bool names_reader(const char *spec) {
-  size_t length = strcspn(spec, ":");
-  for (int i = 0; i < few_data_list_count(); i++) {
-    const char *name = few_data_list(i).name;
-    if (strlen(name) == length && !memcmp(name, spec, length)) return true;
-  }
-  return false;
-}
-
-/* A run has previews in it, which are no samples. */
-static few_status check_no_run(few_ctx *ctx, const char *dir) {
-  char *path;
-  FEW_TRY(few__path_join(ctx, &path, dir, "model.safetensors"));
-  bool run = few__path_exists(path);
-  few__free(ctx, path);
-  if (!run) return FEW_OK;
-  return few__fail(ctx, FEW_E_INVALID, "%s is a training run: give %s/model.safetensors", dir, dir);
-}
-
-/* The spec of a data set that may have been named by a path alone. */
-static few_status full_spec(few_ctx *ctx, const char *name, char **out) {
-  struct few_text t = {0};
-  const char *reader = "";
-  if (!names_reader(name)) {
-    if (few__path_is_dir(name)) {
-      FEW_TRY(check_no_run(ctx, name));
-      reader = "folder:";
-    } else if (ends_with(name, ".npy")) {
-      reader = "npy:";
-    } else if (ends_with(name, ".npz")) {
-      reader = "npz:";
-    } else {
-      return few__fail(ctx, few__path_exists(name) ? FEW_E_UNSUPPORTED : FEW_E_INVALID,
-                       "%s is no folder, no .npy or .npz file and no data set: %s", name,
-                       "give one (few list data has the sets)");
-    }
-  }
-  few__text_add(ctx, &t, "%s%s", reader, name);
-  if (t.failed) {
-    few__text_free(ctx, &t);
-    return few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", name);
-  }
-  *out = t.at;
-  return FEW_OK;
-}
-
 static few_status too_few(const struct few_source *s, int64_t wanted, int64_t there) {
   return few__fail(s->ctx, FEW_E_INVALID, "%s holds %lld pictures, fewer than the %lld asked for",
                    s->spec, (long long)there, (long long)wanted);
@@ -227,7 +181,7 @@ few_status few__source_open(few_ctx *ctx, struct few_source **out,
     s->spec = few__strdup(ctx, ask->name);
     if (!s->spec) FEW_GOTO(few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", ask->name));
   } else {
-    FEW_GOTO(full_spec(ctx, ask->name, &s->spec));
+    FEW_GOTO(few_data_full_spec(ctx, &s->spec, ask->name));
   }
   if (s->model || (file && ask->o))
     FEW_GOTO(open_model(s, ask->o));

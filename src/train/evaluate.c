@@ -55,9 +55,10 @@ static few_status choose_reference(struct few_evaluation *e, few_data **referenc
   }
   few_status st = open_set(e, &e->held_out, k->data, FEW_DATA_TEST);
   if (st && st != FEW_E_UNSUPPORTED) return st;
-  const bool named = strchr(k->data, ':') || k->data_holdout > 0;
+  const char *data = few_data_spec(e->recipe->data);
+  const bool named = strchr(data, ':') || k->data_holdout > 0;
   const char *what = st ? "" : named ? ", held-out part" : ":test";
-  snprintf(e->reference, sizeof e->reference, "%s%s", k->data, what);
+  snprintf(e->reference, sizeof e->reference, "%s%s", data, what);
   *reference = st ? e->recipe->data : e->held_out;
   if (st)
     few__log(e->ctx, FEW_LOG_INFO,

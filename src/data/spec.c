@@ -1,0 +1,96 @@
+/* spec.c - a data set's name in full: of a set that is named by its path only, which reader it is.
+ * One rule for every place where a set is named.
+ */
+#include "data/reader.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+#include "io/file.h"
+
+/* A file that is named by its path only: the reader of its ending. */
+static const struct {
+  const char *end, *reader;
+} endings[] = {
+    {".npy", "npy"}, {".npz", "npz"}, {".png", "folder"}, {".jpg", "folder"}, {".jpeg", "folder"}};
+
+/* A spec in full. A reader that needs a place is not named without one where there is a file or
+ * folder that is called so: a folder of the name "folder". */
+static bool names_reader(const char *spec) {
+  const size_t length = strcspn(spec, ":");
+  for (int i = 0; i < few_data_list_count(); i++) {
+    const struct few_data_reader_info r = few_data_list(i);
+    if (strlen(r.name) == length && !memcmp(r.name, spec, length))
+      return spec[length] || r.usage[length] != ':' || !few__path_exists(spec);
+  }
+  return false;
+}
+
+/* DIR, or DIR:PART as folder takes it. */
+static bool names_folder(const char *path) {
+  char dir[4096];
+  const size_t length = strcspn(path, ":");
+  if (few__path_is_dir(path)) return true;
+  return snprintf(dir, sizeof dir, "%.*s", (int)length, path) < (int)sizeof dir &&
+         few__path_is_dir(dir);
+}
+
+/* NULL: none. A file need not be there: its reader says so. */
+static const char *reader_of(const char *path) {
+  const size_t n = strlen(path);
+  if (names_folder(path)) return "folder";
+  if (strchr(path, ':') && !few__path_exists(path)) return NULL; /* a reader's name, mistyped */
+  for (int i = 0; i < FEW_COUNT(endings); i++) {
+    const size_t k = strlen(endings[i].end);
+    if (n > k && !strcasecmp(path + n - k, endings[i].end)) return endings[i].reader;
+  }
+  return NULL;
+}
+
+static few_status no_reader(few_ctx *ctx, const char *name) {
+  const bool there = few__path_exists(name);
+  const size_t length = strcspn(name, ":");
+  struct few_text t = {0};
+  for (int i = 0; i < few_data_list_count(); i++)
+    few__text_add(ctx, &t, "%s%s", i ? ", " : "", few_data_list(i).usage);
+  few_status st = few__fail(ctx, there ? FEW_E_UNSUPPORTED : FEW_E_INVALID,
+                            name[length] ? "data set %s: there is no reader \"%.*s\": use one of %s"
+                            : there ? "data set %s: a file that is no .npy, .npz, .png or .jpg "
+                                      "needs its reader%.*s: use one of %s"
+                                    : "there is no folder, file or data set %s%.*s: name a folder "
+                                      "of pictures, or use one of %s",
+                            name,
+                            !name[length] ? 0
+                            : length > 64 ? 64
+                                          : (int)length,
+                            name, t.at && !t.failed ? t.at : "");
+  few__text_free(ctx, &t);
+  return st;
+}
+
+/* A run has previews in it, which are not data. */
+static few_status check_no_run(few_ctx *ctx, const char *dir) {
+  char *path;
+  FEW_TRY(few__path_join(ctx, &path, dir, "model.safetensors"));
+  const bool run = few__path_exists(path);
+  few__free(ctx, path);
+  if (!run) return FEW_OK;
+  return few__fail(ctx, FEW_E_INVALID, "%s is a training run: give %s/model.safetensors", dir, dir);
+}
+
+few_status few_data_full_spec(few_ctx *ctx, char **out, const char *name) {
+  struct few_text t = {0};
+  *out = NULL;
+  if (!name) return few__fail(ctx, FEW_E_INVALID, "no data set is named: give a spec");
+  const bool in_full = names_reader(name);
+  const char *reader = in_full ? "" : reader_of(name);
+  if (!reader) return no_reader(ctx, name);
+  if (!in_full && few__path_is_dir(name)) FEW_TRY(check_no_run(ctx, name));
+  few__text_add(ctx, &t, "%s%s%s", reader, in_full ? "" : ":", name);
+  if (t.failed) {
+    few__text_free(ctx, &t);
+    return few__fail(ctx, FEW_E_MEMORY, "out of memory for a data set's name");
+  }
+  *out = t.at;
+  return FEW_OK;
+}
