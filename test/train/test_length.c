@@ -10,7 +10,7 @@ enum { ROOM = 20 };
 static few_status run(struct toy *t, const char *name, const char *const *keys) {
   char recipe[512], dir[128];
   const char *all[ROOM] = {TOY_TEACHER,         "batch=16",   "shards=2",
-                           "preview_every=0",   "ema=100",    "checkpoint_every=1",
+                           "preview_every=0",   "ema=100",    "checkpoint_every=3",
                            "lr_shape=constant", "lr_warmup=0"};
   struct few_train_opts o = FEW_TRAIN_OPTS_INIT;
   for (o.n_overrides = 8; *keys; keys++) all[o.n_overrides++] = *keys;
@@ -172,7 +172,8 @@ static void test_target(void **state) {
   few_ctx_free(t.ctx);
   co.progress = stop_at_one;
   assert_int_equal(few_ctx_create(&t.ctx, &co), FEW_OK);
-  const char *const keys[] = {"steps=4", "objective=ct", "s0=2", "s1=150", "mu0=0.9", NULL};
+  const char *const keys[] = {
+      "steps=4", "objective=ct", "checkpoint_every=1", "s0=2", "s1=150", "mu0=0.9", NULL};
   assert_int_equal(run(&t, "ct", keys), FEW_E_CANCELLED);
   float *before = tensor(&t, "ct", "checkpoint-000000000.safetensors", "target", &n);
   float *param = tensor(&t, "ct", "checkpoint-000000001.safetensors", "param", &n);

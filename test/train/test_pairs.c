@@ -122,14 +122,15 @@ static few_status open_recipe(struct toy *t, struct few_run_recipe *r, const cha
   return few__run_recipe_open(t->ctx, r, &o);
 }
 
-/* Pair i as few_sample makes it at strength s. */
-static void check_pair(struct toy *t, const struct few_run_recipe *r, int64_t i, double s,
-                       const float *x) {
+/* Pair i as few_sample makes it of a class at strength s. */
+static void check_pair(struct toy *t, const struct few_run_recipe *r, int64_t i, int label,
+                       double s, const float *x) {
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
   const few_model *m = r->teacher;
   float y[TOY_D];
   o.first = i;
   o.steps = 4;
+  o.label = label;
   o.guidance = s;
   o.seed = (uint64_t)r->keys.seed;
   assert_ok(t->ctx, few_sample(r->teacher, &o, y, NULL, NULL));
@@ -158,7 +159,7 @@ static void test_strengths(void **state) {
   few__pairs_close(p);
   for (int i = 0; i < FEW_PAIRS; i++) {
     const int64_t number = few__rng_permute(1, 0, i, FEW_PAIRS);
-    if (i < 20) check_pair(&t, &r, number, (double)s[i], x + i * TOY_D);
+    if (i < 20) check_pair(&t, &r, number, label[i], (double)s[i], x + i * TOY_D);
     least = fmin(least, (double)s[i]);
     most = fmax(most, (double)s[i]);
     sum += (double)s[i] / FEW_PAIRS;
