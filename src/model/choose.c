@@ -171,6 +171,10 @@ static few_status choose_settings(const few_model *m, const struct few_sample_op
     if (!eq || eq - o->settings[i] >= (int)sizeof key)
       return few__fail(m->ctx, FEW_E_INVALID, "`%.60s`: settings are key=value", o->settings[i]);
     snprintf(key, sizeof key, "%.*s", (int)(eq - o->settings[i]), o->settings[i]);
+    if (!few__option_find(table, key) && !few__option_nearest(&table, 1, key))
+      return few__fail(m->ctx, FEW_E_INVALID,
+                       "sampler %s has no option `%s`: `few list samplers %s` shows what it has",
+                       c->sampler->name, key, c->sampler->name);
     few_status st = few__option_set(m->ctx, table, c->settings, key, eq + 1);
     if (st) return few__fail_in(m->ctx, st, "sampler %s", c->sampler->name);
   }

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "io/file.h"
 #include "io/safetensors.h"
 #include "model.h"
 
@@ -144,10 +145,23 @@ static few_status take(few_ctx *ctx, few_model **out, const char *place, struct 
   return st;
 }
 
+/* The directory of a run is often meant to be the model in it. */
+static few_status check_no_run(few_ctx *ctx, const char *path) {
+  char *model;
+  if (!few__path_is_dir(path)) return FEW_OK;
+  FEW_TRY(few__path_join(ctx, &model, path, "model.safetensors"));
+  const bool run = few__path_exists(model);
+  few__free(ctx, model);
+  if (!run) return FEW_OK;
+  return few__fail(ctx, FEW_E_INVALID, "%s is a training run: give %s/model.safetensors", path,
+                   path);
+}
+
 few_status few_model_load(few_ctx *ctx, few_model **out, const char *path) {
   struct few_st file;
   *out = NULL;
   if (!path) return few__fail(ctx, FEW_E_INVALID, "no model is named: give a path");
+  FEW_TRY(check_no_run(ctx, path));
   FEW_TRY(few__st_read(ctx, &file, path, max_bytes));
   return take(ctx, out, path, &file);
 }

@@ -140,6 +140,11 @@ static few_status load_teacher(few_ctx *ctx, struct few_run_recipe *r) {
   char path[PATH_ROOM];
   if (!r->keys.teacher[0]) return FEW_OK;
   find_model(r, r->keys.teacher, path);
+  if (strcmp(path, r->keys.teacher) != 0)
+    few__log(ctx, FEW_LOG_INFO,
+             "teacher: there is no %s here: %s, beside the recipe's folder, is "
+             "taken",
+             r->keys.teacher, path);
   FEW_TRY(few_model_load(ctx, &r->teacher, path));
   return few__sha256_file(ctx, r->teacher_hash, path);
 }
@@ -154,6 +159,11 @@ static few_status load_start(few_ctx *ctx, struct few_run_recipe *r) {
     return few__fail(ctx, FEW_E_INVALID,
                      "%s: init = %s: there is no such file: give teacher, fresh, or a model",
                      r->recipe.place, name);
+  if (strcmp(path, name) != 0)
+    few__log(ctx, FEW_LOG_INFO,
+             "init: there is no %s here: %s, beside the recipe's folder, is "
+             "taken",
+             name, path);
   FEW_TRY(few_model_load(ctx, &r->start, path));
   return few__sha256_file(ctx, r->start_hash, path);
 }

@@ -34,6 +34,18 @@ warned "pairs = 5 does nothing: no objective of this run learns from pairs" trai
 for key in "fake_updates = 2" "lr_floor = 0.1" "preview_n = 4" "eval_n = 3" "flip = yes" "ema = 100"; do
   grep -q "$key does nothing" err || fail "$key: $(cat err)"
 done
+# What is named is not what is there.
+refused "c is a training run: give c/model.safetensors" sample c --out a.png
+refused "sampler heun has no option .nonsense.: .few list samplers heun. shows" sample c/model.safetensors \
+  --set nonsense=1 --out a.npy
+refused "sampler consistency has no option .churn." sample c/model.safetensors --sampler consistency --set churn=1 \
+  --out a.npy
+mkdir -p up/here
+cp c/model.safetensors up/model.safetensors
+cp "$moons" up/here/moons.ini
+"$few" train up/here/moons.ini --run f steps=1 objective=direct pairs=8 teacher=model.safetensors 2>err >out || fail "$(cat err)"
+grep -q "teacher: there is no model.safetensors here: up/here/../model.safetensors, beside the recipe's folder, is taken" err ||
+  fail "another teacher is taken in silence: $(cat err)"
 # What has an effect, is off, or is a default that a resolved recipe names, is not spoken of.
 "$few" train "$moons" --run d steps=1 lr_shape=cosine lr_floor=0.1 preview_every=0 preview_n=4 eval_every=0 \
   eval_n=3 ema=100 ema_ramp=0.1 2>err >out || fail "$(cat err)"
