@@ -19,8 +19,8 @@ libzip-dev             build  zip archives: PyTorch files, npz
 libpng-dev             build  PNG images
 libjpeg-dev            build  JPEG images
 libjansson-dev         build  JSON: model metadata, run logs
-liblapacke-dev         build  eigenvalues: Frechet distances
-libopenblas-dev        build  makes LAPACK fast
+liblapacke-dev         build  eigenvalues: Frechet distances, fitted schedules
+libopenblas-serial-dev build  makes LAPACK fast, in one thread
 libcmocka-dev          test   the tests
 g++                    test   the kernels of GPUs on the host, for their tests
 libtcc-dev             test   compiles their pointwise programs there

@@ -16,9 +16,9 @@
 #include "frechet.h"
 
 #include <float.h>
-#include <lapacke.h>
 #include <math.h>
 
+#include "base/lapack.h"
 #include "base/watch.h"
 #include "gram.h"
 
@@ -145,6 +145,7 @@ few_status few__frechet_of(few_ctx *ctx, few_workers *w, int64_t d, const double
                            struct few_frechet *out) {
   struct root a = {0}, b = {0};
   double root = 0;
+  const int threads = few__lapack_begin();
   few_status st = FEW_OK;
   *out = (struct few_frechet){0};
   FEW_GOTO(take_root(ctx, d, cov_a, &a));
@@ -159,6 +160,7 @@ few_status few__frechet_of(few_ctx *ctx, few_workers *w, int64_t d, const double
   out->rank[0] = a.rank;
   out->rank[1] = b.rank;
 out:
+  few__lapack_end(threads);
   few__free(ctx, a.panels);
   few__free(ctx, b.panels);
   return st;

@@ -19,9 +19,9 @@
  * digits to squaring as normal equations would, and runs block by block: QR of R above the next
  * rows.
  */
-#include <lapacke.h>
 #include <math.h>
 
+#include "base/lapack.h"
 #include "olss.h"
 #include "process/steps.h"
 
@@ -218,6 +218,7 @@ static few_status fill(struct fit *f, struct few_olss *o) {
 few_status few__olss_fit(few_ctx *ctx, struct few_olss **out, const struct few_olss_run *run,
                          int steps, bool search) {
   struct fit f = {.ctx = ctx, .run = run, .N = run->steps, .columns = 2 * run->steps + 1};
+  const int threads = few__lapack_begin();
   few_status st;
   assert(steps >= 1 && steps <= run->steps && run->n >= f.columns);
   *out = NULL;
@@ -228,6 +229,7 @@ few_status few__olss_fit(few_ctx *ctx, struct few_olss **out, const struct few_o
   FEW_GOTO(few__olss_new(ctx, out, steps, run->sigma_d));
   FEW_GOTO(fill(&f, *out));
 out:
+  few__lapack_end(threads);
   if (st) {
     few__olss_free(ctx, *out);
     *out = NULL;
