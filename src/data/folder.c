@@ -195,7 +195,10 @@ static bool looks_cut(const struct scan *s, const struct few_names *folders) {
 /* Folders are classes: those of the part to train on. */
 static few_status scan_classes(struct scan *s, const struct few_layout *l) {
   few_data *d = s->d;
-  const struct few_names *classes = l->train ? &l->classes : &l->folders;
+  /* a part without class folders has no labels, whatever the other has */
+  const struct few_names *classes = l->train && l->folders.n ? &l->classes : &l->folders;
+  if (l->train && l->classes.n && !l->folders.n)
+    few__data_note(d, "this part has no class folders, so no labels");
   if (classes->n > FEW_DATA_MAX_CLASSES)
     return few__fail(d->ctx, FEW_E_INVALID, "%s has more than %d class folders; merge some", l->dir,
                      FEW_DATA_MAX_CLASSES);
@@ -251,10 +254,22 @@ static few_status scan_listed(struct scan *s, const struct few_layout *l,
   return st;
 }
 
+/* A part without the list that the part to train on has: its folders are as little classes. */
+static few_status scan_unlisted(struct scan *s, const struct few_layout *l) {
+  const struct few_names none = {0};
+  few__data_note(s->d, "this part has no dataset.json as the one to train on has, so no labels");
+  return scan_root(s, l, &none);
+}
+
 static few_status scan_layout(struct scan *s, const struct few_layout *l) {
-  struct few_edm list;
-  FEW_TRY(few__edm_read(s->d->ctx, &list, l->dir));
-  few_status st = list.kind ? scan_listed(s, l, &list) : scan_classes(s, l);
+  struct few_edm list, train = {.kind = FEW_EDM_NONE};
+  few_status st = few__edm_read(s->d->ctx, &list, l->dir);
+  if (!st && l->train && !list.kind) st = few__edm_read(s->d->ctx, &train, l->train);
+  if (!st)
+    st = list.kind    ? scan_listed(s, l, &list)
+         : train.kind ? scan_unlisted(s, l)
+                      : scan_classes(s, l);
+  few__edm_free(s->d->ctx, &train);
   few__edm_free(s->d->ctx, &list);
   return st;
 }

@@ -53,6 +53,23 @@ static void test_parts(void **state) {
                  "is of a class that the part to train on lacks");
 }
 
+/* Pictures to test with, as they often come: in no folders. */
+static void test_parts_without_classes(void **state) {
+  struct files *f = *state;
+  static const char list[] = "{\"labels\": [[\"00/1.png\", 0], [\"00/2.png\", 1]]}";
+  picture(f, "s/train/cat/1.png", 1);
+  picture(f, "s/train/dog/1.png", 2);
+  picture(f, "s/val/3.png", 3);
+  expect(f, "s", TRAIN, "1:cat 2:dog of 2");
+  expect(f, "s", TEST_PART, "3:- of 0");
+  picture(f, "t/train/00/1.png", 1);
+  picture(f, "t/train/00/2.png", 2);
+  picture(f, "t/test/00/3.png", 3);
+  files_write(f, "t/train/dataset.json", list, strlen(list));
+  expect(f, "t", TRAIN, "1:0 2:1 of 2");
+  expect(f, "t", TEST_PART, "3:- of 0");
+}
+
 static void test_parts_by_a_word(void **state) {
   struct files *f = *state;
   picture(f, "s/val2017/1.png", 1);
@@ -159,7 +176,7 @@ static void test_lists_of_parts(void **state) {
   static const char train[] = "{\"labels\": [[\"1.png\", 4], [\"2.png\", 6], [\"3.png\", 8]]}";
   static const char test[] = "{\"labels\": [[\"1.png\", 8], [\"2.png\", 4]]}";
   for (int i = 1; i <= 3; i++) {
-    char name[20];
+    char name[40];
     snprintf(name, sizeof name, "s/train/%d.png", i);
     picture(f, name, i);
   }
@@ -233,6 +250,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, files_setup, files_teardown)
   const struct CMUnitTest tests[] = {
       TEST(test_parts),
+      TEST(test_parts_without_classes),
       TEST(test_parts_by_a_word),
       TEST(test_classes_called_as_parts),
       TEST(test_wrappers),
