@@ -207,8 +207,11 @@ static void run_chunk(void *user, int64_t k, int worker) {
   struct lane *l = &r->lane[worker];
   void *out = l->out;
   fill(j, l, start, rows);
-  const struct few_binding b = {
-      .slots = l->slot[j->which], .outs = &out, .values = j->m->written + 1};
+  const struct few_binding b = {.slots = l->slot[j->which],
+                                .outs = &out,
+                                .values = j->m->written + 1,
+                                .watch = j->e->watch,
+                                .worker = worker};
   const few_status st = few__seat_run(l->seat, j->which, &b);
   if (!l->status) l->status = st;
   memcpy(j->e->out + start * d, l->out, (size_t)(rows * d) * sizeof *l->out);
@@ -238,7 +241,7 @@ few_status few__model_run(few_model *m, const struct few_eval *e) {
   for (int i = 0; i < m->run->n_lanes; i++) m->run->lane[i].status = FEW_OK;
   few__workers_run(m->run->workers, chunks, run_chunk, &j);
   for (int i = 0; i < m->run->n_lanes; i++) FEW_TRY(m->run->lane[i].status);
-  return FEW_OK;
+  return e->watch ? e->watch->status : FEW_OK;
 }
 
 /* Guidance is an input of the network, or is made from its labels, or is none. */

@@ -2,6 +2,7 @@
 #ifndef FEW_SRC_MODEL_H
 #define FEW_SRC_MODEL_H
 
+#include "base/watch.h"
 #include "base/workers.h"
 #include "data/classes.h"
 #include "few/model.h"
@@ -120,8 +121,9 @@ struct few_eval {
   float strength;       /* of all rows where guidance is NULL */
   bool classifier_free; /* F_u + guidance (F_c - F_u), of a model with classes */
   float *out;
-  const float *span; /* read where spec.span */
-  float span_of_all; /* of all rows where span is NULL */
+  const float *span;       /* read where spec.span */
+  float span_of_all;       /* of all rows where span is NULL */
+  struct few_watch *watch; /* stops it; NULL: nobody */
 };
 few_status few__model_run(few_model *m, const struct few_eval *e);
 /* FEW_E_INVALID where what the network predicts says nothing of F at t: pure noise times no number

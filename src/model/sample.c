@@ -20,14 +20,14 @@ struct job {
   int64_t dims, batch;
   float *x;
   int32_t *label;
-  float *strength;     /* of each row; NULL: one of all */
-  int64_t *even;       /* the classes of FEW_LABEL_EACH, as counts; NULL: it has none */
-  int64_t block, rows; /* the block at hand */
-  int64_t finished;    /* pictures of those before it */
-  int evals, planned;  /* of a block */
-  int nfe;             /* networks run for them */
-  float *worse;        /* what the model that guides says; NULL: none guides */
-  double started;
+  float *strength;        /* of each row; NULL: one of all */
+  int64_t *even;          /* the classes of FEW_LABEL_EACH, as counts; NULL: it has none */
+  int64_t block, rows;    /* the block at hand */
+  int64_t finished;       /* pictures of those before it */
+  int evals, planned;     /* of a block */
+  int nfe;                /* networks run for them */
+  float *worse;           /* what the model that guides says; NULL: none guides */
+  struct few_watch watch; /* counts pictures */
 };
 
 /* The most pictures of a block: what memory bounds, a multiple of few_model_rows, and something for
@@ -72,14 +72,10 @@ static few_status choose_labels(struct job *j) {
 }
 
 /* `part` of the block at hand is done. */
-static few_status report(const struct job *j, double part) {
+static few_status report(struct job *j, double part) {
   int64_t start = j->block < j->o->first ? j->o->first : j->block;
   int64_t made = j->block + j->rows - start;
-  struct few_progress p = {.what = j->path->encode ? "encoding" : "sampling",
-                           .done = start - j->o->first + (int64_t)(part * (double)made),
-                           .total = j->o->n,
-                           .seconds = few__now() - j->started};
-  return few__progress(j->m->ctx, &p);
+  return few__watch_report(&j->watch, start - j->o->first + (int64_t)(part * (double)made));
 }
 
 /* F_worse + s (F - F_worse): D is F's line with the same scalars in both models, so this is the
@@ -224,9 +220,13 @@ static few_status check_labels(const struct job *j) {
 few_status few__sample_run(few_model *m, const struct few_sample_opts *opts,
                            const struct few_sample_path *path, float *out, int32_t *labels,
                            int *nfe) {
-  struct job j = {.m = m, .o = opts, .path = path, .started = few__now()};
+  struct job j = {.m = m, .o = opts, .path = path};
   few_status st;
   FEW_TRY(few__opts_check(m->ctx, "few_sample_opts", opts, FEW_SAMPLE_OPTS_VERSION));
+  j.watch =
+      (struct few_watch){.ctx = m->ctx,
+                         .at = {.what = path->encode ? "encoding" : "sampling", .total = opts->n},
+                         .began = few__now()};
   if (opts->finished) *opts->finished = 0;
   FEW_TRY(few__sample_choose(m, opts, path->encode, &j.choice));
   FEW_GOTO(check_labels(&j));
@@ -241,7 +241,8 @@ few_status few__sample_run(few_model *m, const struct few_sample_opts *opts,
   if (m->spec.classes) few__labels_even(&own, j.even);
   if (opts->autoguide && opts->autoguidance != 1)
     FEW_GOTO(FEW_NEW(m->ctx, &j.worse, j.batch * j.dims));
-  j.e = (struct few_eval){.x_scale = (float)(1 / m->spec.sigma_data), .label = j.label};
+  j.e = (struct few_eval){
+      .x_scale = (float)(1 / m->spec.sigma_data), .label = j.label, .watch = &j.watch};
   st = run_blocks(&j, out, labels, nfe);
   warn_not_finite(&j, out);
 out:

@@ -38,12 +38,17 @@ int few__plan_find_slot(const few_plan *p, const char *name); /* -1: not needed 
 
 size_t few__plan_arena(const few_plan *p); /* bytes, to be 64-byte aligned */
 
+struct few_watch;
 struct few_binding {
   const void *const *slots; /* one an item of few__plan_slots */
   void *const *outs;        /* one an output: dense, of its node's shape, 64-byte aligned best */
   struct few_replay_key key;
   double *seconds; /* NULL, or one an instruction: what each took is added */
   uint64_t values; /* equal numbers: equal values of all params, which a device keeps; 0: unknown */
+  /* NULL, or asked between instructions on the host, for this worker: where it stops, so does the
+   * replay, and what outputs hold is undefined (base/watch.h). */
+  struct few_watch *watch;
+  int worker;
 };
 void few__plan_replay(const few_plan *p, void *arena, const struct few_binding *b);
 

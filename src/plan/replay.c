@@ -1,6 +1,7 @@
 /* replay.c - make plans, run them. */
 #include <stdio.h>
 
+#include "base/watch.h"
 #include "plan_internal.h"
 
 static void planning_free(struct planning *p) {
@@ -105,6 +106,7 @@ static void run(const few_plan *p, const struct few_places *at, const struct few
 
 void few__plan_run(const few_plan *p, const struct few_places *at, const struct few_binding *b) {
   for (int i = 0; i < p->code.n; i++) {
+    if (b->watch && !at->queue && few__watch_stop(b->watch, b->worker)) return;
     double start = b->seconds ? few__now() : 0;
     run(p, at, b, &p->code.at[i]);
     if (b->seconds && at->queue) p->opts.backend->device->get(at->queue, NULL, NULL, 0); /* wait */

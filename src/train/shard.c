@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "base/watch.h"
 #include "optim/clip.h"
 #include "plan/seat.h"
 #include "tree.h"
@@ -44,6 +45,9 @@ struct few_shards {
   few_tree *tree[FEW_PHASES];
   struct ahead ahead[FEW_PHASES];
   struct lane *lane;
+
+  struct few_watch watch;
+  bool watched; /* the step at hand */
 
   /* The running update. */
   enum few_phase_id now;
@@ -246,8 +250,15 @@ static void run_shard(void *user, int64_t shard, int worker) {
   for (int i = 0; i < p->n_terms; i++) outs[i] = &term[i];
   for (int i = 0; i < 1 + p->n_logs; i++) outs[p->n_terms + i] = s->rows_out + i * batch + first;
   for (int i = p->first_grad; i < p->n_outs; i++) outs[i] = grad + p->offset[i - p->first_grad];
-  struct few_binding b = {lane->slots[s->now], outs, key_of(s, first),
-                          s->now == FEW_PHASE_STUDENT ? lane->seconds : NULL, s->steps};
+  const struct few_binding b = {
+      .slots = lane->slots[s->now],
+      .outs = outs,
+      .key = key_of(s, first),
+      .seconds = s->now == FEW_PHASE_STUDENT ? lane->seconds : NULL,
+      .values = s->steps,
+      .watch = s->watched ? &s->watch : NULL,
+      .worker = worker,
+  };
   const few_status st = few__seat_run(lane->seat, (int)s->now, &b);
   if (!lane->status) lane->status = st;
   for (int i = 0; i < p->n_terms; i++) s->loss[i * s->shards + shard] = (double)term[i];
@@ -257,7 +268,13 @@ static void run_shard(void *user, int64_t shard, int worker) {
 static few_status host_step(struct few_shards *s) {
   few__workers_run(s->space->workers, s->shards, run_shard, s);
   for (int w = 0; w < s->lanes; w++) FEW_TRY(s->lane[w].status);
-  return FEW_OK;
+  return s->watched ? s->watch.status : FEW_OK;
+}
+
+void few__shards_watch(few_shards *s, const struct few_progress *at, double began) {
+  s->watch =
+      (struct few_watch){.ctx = s->ctx, .at = *at, .began = began, .asked = began + at->seconds};
+  s->watched = true;
 }
 
 /* ---- on a device ---- */
@@ -406,7 +423,9 @@ few_status few__shards_step(few_shards *s, enum few_phase_id phase, const struct
   s->update = update;
   s->values = *values;
   few__tree_begin(s->tree[phase]);
-  FEW_TRY(s->space->device ? device_step(s) : host_step(s));
+  const few_status st = s->space->device ? device_step(s) : host_step(s);
+  s->watched = false;
+  FEW_TRY(st);
   float *total = few__tree_total(s->tree[phase]);
   few__space_scale(s->space, total, 1 / (float)s->shards, p->n_grads * p->n);
   *grad = (struct few_gradient){total, p->n_grads, p->base, p->n, {0}};

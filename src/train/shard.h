@@ -34,6 +34,12 @@ struct few_shards_opts {
 few_status few__shards_create(few_ctx *ctx, few_shards **out, const struct few_shards_opts *opts);
 void few__shards_free(few_shards *s);
 
+/* The next few__shards_step, and no later one, may be stopped in the middle by the progress
+ * callback, which sees *at meanwhile (borrowed until the step is done; its
+ * seconds count from `began`): it then fails with
+ * FEW_E_CANCELLED and has changed nothing. On the host. */
+void few__shards_watch(few_shards *s, const struct few_progress *at, double began);
+
 /* What one update gave. Means over the rows of the batch. */
 enum { FEW_TIME_BUCKETS = 4 };
 struct few_step_report {

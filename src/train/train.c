@@ -44,6 +44,8 @@ struct training {
   few_gauge *gauge;    /* NULL: none */
   char progress[32];   /* what it read last, for people */
   double began, saved; /* few__now() */
+  char note[64];
+  struct few_progress reported; /* last */
 };
 
 /* ---- data ---- */
@@ -448,7 +450,10 @@ static few_status one_step(struct training *t, struct step *step) {
   struct few_run_state *s = &t->state;
   const struct few_clock at = few__run_clock(&t->recipe, s->step, s->stretch);
   *step = (struct step){.lr = few__lr(&t->recipe.lr, at.in_stage) * s->lr_factor};
-  if (at.stage > 0 && at.in_stage == 0) few__begin_stage(s);
+  const bool stage = at.stage > 0 && at.in_stage == 0;
+  if (stage) few__begin_stage(s);
+  /* Its first update may be stopped in the middle, since nothing has changed by then. */
+  if (!stage) few__shards_watch(t->shards, &t->reported, t->began);
   if (few__has_fake(&t->recipe)) FEW_TRY(update_fake(t, &at, step));
   if (!step->trouble) FEW_TRY(update_student(t, &at, step));
   return step->trouble ? roll_back(t, step->trouble) : FEW_OK;
@@ -540,16 +545,20 @@ static few_status loop(struct training *t) {
   const struct few_train_keys *k = &t->recipe.keys;
   int64_t first = t->state.step;
   FEW_TRY(make_up(t));
+  t->reported = (struct few_progress){"training", first, k->steps, few__now() - t->began, NULL};
   while (t->state.step < k->steps) {
     struct step step;
-    char note[64];
-    FEW_TRY(one_step(t, &step));
+    t->reported.done = t->state.step; /* it may have been rolled back */
+    few_status st = one_step(t, &step);
+    if (st == FEW_E_CANCELLED) return stop(t, st);
+    FEW_TRY(st);
     if (step.trouble) continue;
-    few_status st = after_step(t, step.lr);
+    st = after_step(t, step.lr);
     if (st && st != FEW_E_CANCELLED) return st;
-    few__print(note, sizeof note, "loss %.4f%s", step.loss, t->progress);
-    struct few_progress p = {"training", t->state.step, k->steps, few__now() - t->began, note};
-    if (!st) st = few__progress(t->ctx, &p);
+    few__print(t->note, sizeof t->note, "loss %.4f%s", step.loss, t->progress);
+    t->reported =
+        (struct few_progress){"training", t->state.step, k->steps, few__now() - t->began, t->note};
+    if (!st) st = few__progress(t->ctx, &t->reported);
     if (st) return stop(t, st);
   }
   if (first == t->state.step) {
