@@ -32,7 +32,8 @@ static bool same_schedule(const struct few_run_objective *o, const struct few_cl
     o->def->schedule(o->opts, a, x);
     o->def->schedule(o->opts, b, y);
   }
-  if (memcmp(x, y, sizeof x) != 0) return false;
+  for (int i = 0; i < FEW_MAX_SCALARS; i++)
+    if (x[i] != y[i]) return false;
   return !o->def->target_decay ||
          o->def->target_decay(o->opts, a) == o->def->target_decay(o->opts, b);
 }

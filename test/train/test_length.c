@@ -54,7 +54,7 @@ static void test_longer(void **state) {
   struct toy t = toy_begin();
   for (int i = 0; i < FEW_COUNT(all); i++) {
     const char *const *k = all[i];
-    char parts[16], whole[16];
+    char parts[24], whole[24];
     snprintf(parts, sizeof parts, "parts%d", i);
     snprintf(whole, sizeof whole, "whole%d", i);
     assert_ok(t.ctx, run(&t, parts, (const char *[]){"steps=4", k[0], k[1], k[2], NULL}));
@@ -103,7 +103,7 @@ static void test_refused(void **state) {
   };
   struct toy t = toy_begin();
   for (int i = 0; i < FEW_COUNT(all); i++) {
-    char name[16];
+    char name[24];
     snprintf(name, sizeof name, "run%d", i);
     refused(&t, name, (const char *[]){"steps=6", all[i].a, all[i].b, NULL},
             (const char *[]){"steps=12", all[i].a, all[i].b, NULL}, all[i].says);
