@@ -2,6 +2,7 @@
  * or an array. */
 #include <stdlib.h>
 
+#include "io/file.h"
 #include "io/npy.h"
 #include "io/png.h"
 #include "numbers.h"
@@ -58,6 +59,7 @@ static few_status write_array(const few_data *d, const char *path, int64_t first
 
 static few_status write(const few_data *d, const char *path, int64_t first, int64_t n,
                         int64_t columns) {
+  few__sweep_beside(path);
   if (ends_in(path, ".png")) return write_grid(d, path, first, n, columns);
   if (ends_in(path, ".npy")) return write_array(d, path, first, n);
   return few__fail(d->ctx, FEW_E_INVALID, "%s: end the name in .png (a grid) or .npy (an array)",

@@ -162,6 +162,7 @@ few_status few_sample_write(few_model *m, const char *path, const struct few_sam
            (unsigned long long)opts->seed, c.times.steps, c.sampler->name, m->net->name,
            m->objective, (long long)m->step);
   few__sample_choice_free(m, &c);
+  few__sweep_beside(path);
   if (ends_with(path, ".png")) return write_grid(&j);
   if (ends_with(path, ".npy")) return write_array(&j);
   return write_folder(&j);
