@@ -48,7 +48,7 @@ INTERFACES = {
 PUBLIC_ONLY = {'cli'}
 
 # A public header that is not named after its module: 'few/x.h': 'module'.
-PUBLIC_OWNER = {'few/ops.def': 'graph'}
+PUBLIC_OWNER = {'few/ops.def': 'graph', 'few/each_op.h': 'graph'}
 
 # Headers that only their own module includes.
 PRIVATE = {'base/context.h'}

@@ -54,6 +54,8 @@ def library_rules(path, line):
 def text_rules(path, line):
     if LEFT_OVER.search(line):
         yield 'a mark without text: say what is left to do and why it waits'
+    if path.endswith('.def') and line.startswith('#undef'):
+        yield 'a row after this line would not expand: undefine the macro where the file is included'
     if '\t' in line and not TABS_ALLOWED.search(path):
         yield 'a tab: use spaces'
     if line.endswith((' ', '\r', '\t')):

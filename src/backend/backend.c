@@ -12,6 +12,7 @@ static const struct {
 } backends[] = {
 #define FEW_BACKEND(name) {#name, few__backend_##name},
 #include "backend/backends.def"
+#undef FEW_BACKEND
 };
 
 const struct few_backend *few__backend_at(int i) {

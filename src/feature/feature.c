@@ -16,10 +16,12 @@
 
 #define FEW_FEATURE(name) extern const struct few_feature_def few__feature_##name;
 #include "features.def"
+#undef FEW_FEATURE
 
 static const struct few_feature_def *const table[] = {
 #define FEW_FEATURE(name) &few__feature_##name,
 #include "features.def"
+#undef FEW_FEATURE
 };
 
 int few__features_count(void) { return FEW_COUNT(table); }

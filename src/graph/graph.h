@@ -7,7 +7,7 @@
 
 typedef enum few_op {
 #define FEW_OP(ENUM, name, arity) FEW_OP_##ENUM,
-#include "few/ops.def"
+#include "few/each_op.h"
   FEW_OP_COUNT
 } few_op;
 

@@ -3,10 +3,12 @@
 
 #define FEW_NET(name) extern const struct few_net_def few__net_##name;
 #include "nets.def"
+#undef FEW_NET
 
 static const struct few_net_def *const table[] = {
 #define FEW_NET(name) &few__net_##name,
 #include "nets.def"
+#undef FEW_NET
 };
 
 int few__net_count(void) { return FEW_COUNT(table); }

@@ -3,10 +3,12 @@
 
 #define FEW_OBJECTIVE(name) extern const struct few_objective_def few__objective_##name;
 #include "objectives.def"
+#undef FEW_OBJECTIVE
 
 static const struct few_objective_def *const table[] = {
 #define FEW_OBJECTIVE(name) &few__objective_##name,
 #include "objectives.def"
+#undef FEW_OBJECTIVE
 };
 
 int few__objective_count(void) { return FEW_COUNT(table); }

@@ -4,12 +4,12 @@
 #include "op.h"
 
 #define FEW_OP(ENUM, name, arity) extern const struct few_op_def few__op_##name;
-#include "few/ops.def"
+#include "few/each_op.h"
 
 const struct few_op_def *few__op_def(few_op op) {
   static const struct few_op_def *const table[] = {
 #define FEW_OP(ENUM, name, arity) &few__op_##name,
-#include "few/ops.def"
+#include "few/each_op.h"
   };
   assert(op < FEW_OP_COUNT);
   return table[op];
@@ -81,7 +81,7 @@ double few__pointwise(few_op op, const double *x, const struct few_attr *attr) {
 #define FEW_TERNARY(ENUM, name, expression) \
   case FEW_OP_##ENUM:                       \
     return expression;
-#include "few/ops.def"
+#include "few/each_op.h"
     default:
       assert(!"a pointwise op");
       return NAN;

@@ -5,10 +5,12 @@
 
 #define FEW_WEIGHT(name) extern const struct few_weight few__weight_##name;
 #include "weights.def"
+#undef FEW_WEIGHT
 
 static const struct few_weight *const table[] = {
 #define FEW_WEIGHT(name) &few__weight_##name,
 #include "weights.def"
+#undef FEW_WEIGHT
 };
 
 int few__weight_count(void) { return FEW_COUNT(table); }

@@ -97,7 +97,7 @@ static const struct {
 #define FEW_UNARY(ENUM, name, expression) {FEW_OP_##ENUM, 1},
 #define FEW_BINARY(ENUM, name, expression) {FEW_OP_##ENUM, 2},
 #define FEW_TERNARY(ENUM, name, expression) {FEW_OP_##ENUM, 3},
-#include "few/ops.def"
+#include "few/each_op.h"
 };
 
 /* A bound of the sizes that the op's formula goes through, at x; derivatives are below 2 where the

@@ -111,7 +111,8 @@ class Rules(unittest.TestCase):
                 ('src/nn/a.c', 'f("/tm' 'p/x");'), ('src/nn/a.c', 'x = strtod(s, &end);'),
                 ('src/nn/a.c', 'snprintf(s, sizeof s, "%d of %.9g", n, x);'),
                 ('src/nn/a.c', 'snprintf(s, n,\n  "%s" "\\"%%f %-8.2lf", t, x);'),
-                ('src/nn/a.cu', 'vsnprintf(s, n, f, args);')):
+                ('src/nn/a.cu', 'vsnprintf(s, n, f, args);'),
+                ('src/nn/a.def', '#undef FEW_A')):
             with self.subTest(path=path, line=line):
                 self.assertTrue(self.refused(path, line))
         self.assertEqual(check('rules', {'docs/a.md': 'no newline'})[0], False)

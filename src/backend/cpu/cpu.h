@@ -21,6 +21,8 @@
   void FEW_ISA(few__cpu_##name)(const struct few_call *call); \
   size_t FEW_ISA(few__cpu_##name##_scratch)(const struct few_call *call);
 #include "backend/cpu/table.def"
+#undef FEW_CPU_KERNEL
+#undef FEW_CPU_KERNEL_SCRATCH
 /* Fused pointwise programs. */
 void FEW_ISA(few__cpu_fused)(const struct few_call *call);
 size_t FEW_ISA(few__cpu_fused_scratch)(const struct few_call *call);

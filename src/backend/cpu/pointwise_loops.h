@@ -44,7 +44,7 @@ typedef void (*loop_fn)(float *out, const float *const in[3], float a, float b, 
 #define FEW_UNARY(ENUM, name, expression) LOOP(name, expression, NO, NO)
 #define FEW_BINARY(ENUM, name, expression) LOOP(name, expression, YES, NO)
 #define FEW_TERNARY(ENUM, name, expression) LOOP(name, expression, YES, YES)
-#include "few/ops.def"
+#include "few/each_op.h"
 LOOP(product_sum, vf_fma(X, Y, Z), YES, YES)
 
 static const struct pointwise {
@@ -55,7 +55,7 @@ static const struct pointwise {
 #define FEW_UNARY(ENUM, name, expression) [FEW_OP_##ENUM] = {name##_loop, 1},
 #define FEW_BINARY(ENUM, name, expression) [FEW_OP_##ENUM] = {name##_loop, 2},
 #define FEW_TERNARY(ENUM, name, expression) [FEW_OP_##ENUM] = {name##_loop, 3},
-#include "few/ops.def"
+#include "few/each_op.h"
 };
 
 #endif

@@ -16,16 +16,18 @@ const struct few_backend FEW_ISA(few__cpu_backend) = {
     .kernel[FEW_F32] =
         {
 #define FEW_OP(ENUM, name, arity) FEW_REF_ROW(ENUM, name, f32)
-#include "few/ops.def"
+#include "few/each_op.h"
 #define FEW_CPU_KERNEL(OP, name) [FEW_OP_##OP] = {FEW_ISA(few__cpu_##name), NULL},
 #define FEW_CPU_KERNEL_SCRATCH(OP, name) \
   [FEW_OP_##OP] = {FEW_ISA(few__cpu_##name), FEW_ISA(few__cpu_##name##_scratch)},
 #include "backend/cpu/table.def"
+#undef FEW_CPU_KERNEL
+#undef FEW_CPU_KERNEL_SCRATCH
         },
     .kernel[FEW_F64] =
         {
 #define FEW_OP(ENUM, name, arity) FEW_REF_ROW(ENUM, name, f64)
-#include "few/ops.def"
+#include "few/each_op.h"
         },
     .fused[FEW_F32] = {FEW_ISA(few__cpu_fused), FEW_ISA(few__cpu_fused_scratch)},
     .fuses_norms[FEW_F32] = true,

@@ -57,7 +57,7 @@ static const char *expression(few_op op) {
 #define FEW_UNARY(ENUM, name, expression) FEW_ROW(ENUM, #expression)
 #define FEW_BINARY(ENUM, name, expression) FEW_ROW(ENUM, #expression)
 #define FEW_TERNARY(ENUM, name, expression) FEW_ROW(ENUM, #expression)
-#include "few/ops.def"
+#include "few/each_op.h"
     default:
       return nullptr;
   }
@@ -71,7 +71,7 @@ int few__cuda_arity(few_op op) {
 #define FEW_UNARY(ENUM, name, expression) FEW_ROW_(ENUM, 1)
 #define FEW_BINARY(ENUM, name, expression) FEW_ROW_(ENUM, 2)
 #define FEW_TERNARY(ENUM, name, expression) FEW_ROW_(ENUM, 3)
-#include "few/ops.def"
+#include "few/each_op.h"
     default:
       return 0;
   }

@@ -10,6 +10,8 @@
   extern "C" size_t few__cuda_##name##_scratch_f32(const few_call *call); \
   extern "C" size_t few__cuda_##name##_scratch_f64(const few_call *call);
 #include "table.def"
+#undef FEW_CUDA_ROW
+#undef FEW_CUDA_ROW_SCRATCH
 extern "C" void few__cuda_fused_f32(const few_call *call);
 extern "C" void few__cuda_fused_f64(const few_call *call);
 extern "C" void few__cuda_pointwise_f32(const few_call *call);
@@ -40,6 +42,8 @@ static struct few_backend make() {
   b.kernel[FEW_F32][FEW_OP_##OP] = {few__cuda_##name##_f32, few__cuda_##name##_scratch_f32}; \
   b.kernel[FEW_F64][FEW_OP_##OP] = {few__cuda_##name##_f64, few__cuda_##name##_scratch_f64};
 #include "table.def"
+#undef FEW_CUDA_ROW
+#undef FEW_CUDA_ROW_SCRATCH
   b.fused[FEW_F32].run = few__cuda_fused_f32;
   for (int op = 0; op <= FEW_OP_COUNT; op++) b.halves[op] = takes_halves((few_op)op);
   b.fused[FEW_F64].run = few__cuda_fused_f64;

@@ -57,4 +57,4 @@ __attribute__((always_inline)) static inline void map(const struct few_call *c, 
 #define FEW_UNARY(ENUM, name, expression) KERNEL(name, expression)
 #define FEW_BINARY(ENUM, name, expression) KERNEL(name, expression)
 #define FEW_TERNARY(ENUM, name, expression) KERNEL(name, expression)
-#include "few/ops.def"
+#include "few/each_op.h"

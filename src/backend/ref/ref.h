@@ -14,7 +14,7 @@
   void few__ref_##name##_f64(const struct few_call *c);           \
   size_t few__ref_##name##_scratch_f32(const struct few_call *c); \
   size_t few__ref_##name##_scratch_f64(const struct few_call *c);
-#include "few/ops.def"
+#include "few/each_op.h"
 
 /* Ops that the plan serves without a kernel: sources that are fed once, and views. */
 #define FEW_REF_NONE(op)                                                                          \

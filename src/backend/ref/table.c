@@ -9,12 +9,12 @@ static const struct few_backend ref = {
     .kernel[FEW_F32] =
         {
 #define FEW_OP(ENUM, name, arity) FEW_REF_ROW(ENUM, name, f32)
-#include "few/ops.def"
+#include "few/each_op.h"
         },
     .kernel[FEW_F64] =
         {
 #define FEW_OP(ENUM, name, arity) FEW_REF_ROW(ENUM, name, f64)
-#include "few/ops.def"
+#include "few/each_op.h"
         },
 };
 
