@@ -28,8 +28,8 @@ static void build(struct few_loss *l, const void *opts) {
                     "classifier: the data have no labels: give others, and labels = yes");
     return;
   }
-  l->t = few_fill(g, 0, FEW_SHAPE(l->rows));
-  few_node p = few_softmax(g, few__loss_F(l, FEW_STUDENT, l->x0, l->t, FEW_NONE, FEW_NONE));
+  const few_node clean = few_fill(g, 0, FEW_SHAPE(l->rows)); /* not l->t: no times are drawn */
+  few_node p = few_softmax(g, few__loss_F(l, FEW_STUDENT, l->x0, clean, FEW_NONE, FEW_NONE));
   few_node hot = few_onehot(g, l->label, l->spec->classes);
   few_node q = few_affine(g, hot, 1 - o->smoothing, o->smoothing / classes);
   few_node terms = few_mul(g, q, few_log(g, few_affine(g, p, 1, tiny)));

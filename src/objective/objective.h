@@ -61,7 +61,7 @@ struct few_loss {
     few_node value; /* [] mean over rows */
     double weight;
   } term[FEW_MAX_TERMS];
-  few_node t; /* [rows] times of the rows, for logs by time */
+  few_node t; /* [rows] times of the rows, for logs by time; FEW_NONE: none are drawn */
   int n_logs;
   struct {
     const char *name;

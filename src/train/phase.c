@@ -58,6 +58,7 @@ const char *few__phase_scalar(int i, char name[16]) {
 static void build_loss(struct few_loss *l, const struct few_run_recipe *r, enum few_phase_id id) {
   few_node scalar[FEW_MAX_OBJECTIVES * FEW_MAX_SCALARS];
   char name[16];
+  bool first = true;
   for (int k = 0; k < r->n_objectives; k++) {
     const struct few_objective_def *def = r->objective[k].def;
     void (*build)(struct few_loss *, const void *) =
@@ -70,7 +71,8 @@ static void build_loss(struct few_loss *l, const struct few_run_recipe *r, enum 
     l->draw = k;
     const few_node t = l->t;
     build(l, r->objective[k].opts);
-    if (t != FEW_NONE) l->t = t; /* the first log is by the first's times */
+    if (!first) l->t = t; /* the first log is by the first's times, if it has any */
+    first = false;
   }
 }
 
@@ -146,7 +148,8 @@ static void describe(struct few_phase *p, const struct few_run_recipe *r, const 
     p->weight[i] = l->term[i].weight;
     out[i] = l->term[i].value;
   }
-  out[l->n_terms] = l->t;
+  p->timed = l->t != FEW_NONE;
+  out[l->n_terms] = p->timed ? l->t : few_fill(l->g, 0, FEW_SHAPE(l->rows));
   for (int i = 0; i < l->n_logs; i++) {
     bool taken = false;
     for (int k = 0; k < i; k++) taken |= !strcmp(l->log[k].name, l->log[i].name);

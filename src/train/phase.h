@@ -32,6 +32,7 @@ enum { FEW_LOG_NAME = 64 };
 struct few_phase {
   few_plan *plan;
   int n_outs, n_terms, n_logs, first_grad;
+  bool timed; /* otherwise no times are drawn, and theirs is a row of zeros */
   char term_name[FEW_MAX_TERMS][FEW_LOG_NAME], log_name[FEW_MAX_LOGS][FEW_LOG_NAME];
   double weight[FEW_MAX_TERMS];
   int n_grads;     /* gradients: one of the sum, or one of each term, to be balanced */

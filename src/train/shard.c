@@ -382,7 +382,7 @@ static void report_step(struct few_shards *s, struct few_step_report *r) {
   const double half_pi = 1.5707963267948966;
   const struct few_phase *p = &s->phase[s->now];
   int64_t batch = s->rows * s->shards;
-  *r = (struct few_step_report){.n_terms = p->n_terms, .n_logs = p->n_logs};
+  *r = (struct few_step_report){.n_terms = p->n_terms, .n_logs = p->n_logs, .timed = p->timed};
   for (int i = 0; i < p->n_terms; i++) {
     r->term_name[i] = p->term_name[i];
     r->term[i] = few__sum_tree(s->loss + i * s->shards, s->shards) / (double)s->shards;
@@ -395,7 +395,7 @@ static void report_step(struct few_shards *s, struct few_step_report *r) {
     r->name[i] = p->log_name[i];
     r->mean[i] = sum / (double)batch;
   }
-  for (int64_t k = 0; k < batch && p->n_logs; k++) {
+  for (int64_t k = 0; k < batch && p->n_logs && p->timed; k++) {
     int bucket = (int)((double)s->rows_out[k] / half_pi * FEW_TIME_BUCKETS);
     if (bucket < 0 || bucket >= FEW_TIME_BUCKETS) bucket = bucket < 0 ? 0 : FEW_TIME_BUCKETS - 1;
     r->by_time[bucket] += (double)s->rows_out[batch + k];

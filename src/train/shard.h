@@ -47,6 +47,7 @@ struct few_step_report {
   int n_terms, n_logs;
   const char *term_name[FEW_MAX_TERMS], *name[FEW_MAX_LOGS];
   double term[FEW_MAX_TERMS], mean[FEW_MAX_LOGS];
+  bool timed;                       /* times are drawn: */
   double by_time[FEW_TIME_BUCKETS]; /* log 0 by quarter of [0, pi/2] ... */
   int64_t in_bucket[FEW_TIME_BUCKETS];
 };

@@ -12,6 +12,7 @@ void few__tally_add(struct few_tally *t, enum few_phase_id phase, const struct f
   sum->loss += r->loss;
   sum->n_terms = r->n_terms;
   sum->n_logs = r->n_logs;
+  sum->timed = r->timed;
   for (int i = 0; i < r->n_terms; i++) {
     sum->term_name[i] = r->term_name[i];
     sum->term[i] += r->term[i];
@@ -41,7 +42,7 @@ static void put_phase(few_ctx *ctx, struct few_text *line, const struct few_tall
     few__text_add(ctx, line, ",\"factor_%s\":%.9g", r->term_name[i], t->factor[i] / n);
   for (int i = 0; i < r->n_logs; i++)
     few__text_add(ctx, line, ",\"%s%s\":%.9g", before, r->name[i], r->mean[i] / n);
-  if (!r->n_logs) return;
+  if (!r->n_logs || !r->timed) return;
   few__text_add(ctx, line, ",\"%s%s_by_time\":[", before, r->name[0]);
   for (int b = 0; b < FEW_TIME_BUCKETS; b++) {
     int64_t in = r->in_bucket[b];
