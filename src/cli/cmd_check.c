@@ -102,7 +102,7 @@ static int straightness(struct cli *cli, few_model *m, const struct check_opts *
 /* ---- at initialisation ---- */
 
 struct listing {
-  bool as_json;
+  bool as_json, zeros;
   struct json json;
 };
 
@@ -113,6 +113,7 @@ static void tell_layer(void *user, const struct few_signal_layer *l) {
     const size_t n = strlen(shape);
     snprintf(shape + n, sizeof shape - n, k ? "x%lld" : "%lld", (long long)l->shape.dim[k]);
   }
+  t->zeros |= l->activation == 0 || l->gradient == 0;
   if (!t->as_json) {
     printf("%-24s %-20s %12.4g %12.4g\n", l->name, shape, l->activation, l->gradient);
     return;
@@ -149,6 +150,12 @@ static int check_init(struct cli *cli, const struct check_opts *o) {
     printf("%-24s %-20s %12s %12s\n", "block", "shape", "activation", "gradient");
   st = few_model_signal(m, &s);
   if (o->common.json) json_close(&listing.json);
+  if (!st && !o->common.json && listing.zeros && !o->fill)
+    opt_wrap(
+        stdout, 0, 0,
+        "0 is as it should be: some layers begin at zero, the last among them, so they give 0 and "
+        "pass no gradient to the blocks before them. --fill draws these weights too, and shows "
+        "what the blocks do once they have grown.");
   few_model_free(m);
   return cli_status(cli, st);
 }
