@@ -10,7 +10,6 @@
 
 static const int64_t max_index = (int64_t)1 << 40; /* of a row, base/rng.h */
 static const double max_guidance = 1e6;            /* finite in f32 after any product with F */
-enum { STEPS_MAX = 1 << 20 };
 
 static few_status check_label(const few_model *m, int label) {
   int64_t classes = m->spec.classes;
@@ -134,9 +133,9 @@ static int default_steps(const few_model *m, const struct few_sample_choice *c) 
 static few_status choose_times(const few_model *m, const struct few_sample_opts *o,
                                struct few_sample_choice *c) {
   c->times = (struct few_times_opts)FEW_TIMES_OPTS_INIT;
-  if (o->steps > STEPS_MAX || o->n_times > STEPS_MAX)
+  if (o->steps > FEW_STEPS_MAX || o->n_times > FEW_STEPS_MAX)
     return few__fail(m->ctx, FEW_E_INVALID, "%d steps: give 1 to %d, or 0 for the sampler's own",
-                     o->steps > o->n_times ? o->steps : o->n_times, (int)STEPS_MAX);
+                     o->steps > o->n_times ? o->steps : o->n_times, (int)FEW_STEPS_MAX);
   if (o->n_times > 0 && !o->times)
     return few__fail(m->ctx, FEW_E_INVALID, "%d times and no list: give one", o->n_times);
   if (o->n_times < 0 || o->steps < 0 || (o->n_times > 0 && o->steps > 0 && o->steps != o->n_times))

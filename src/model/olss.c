@@ -193,11 +193,12 @@ few_status few_olss(few_model *m, const struct few_olss_opts *opts, const char *
   const int64_t dims = m->spec.h * m->spec.w * m->spec.c;
   const int64_t least = 4 * (2 * (int64_t)opts->full + 1) / dims + 1;
   const int64_t n = opts->n ? opts->n : least > 16 ? least : 16;
-  struct record r = {.dims = dims, .n = n * dims};
+  struct record r = {.dims = dims};
   struct few_olss *o = NULL;
   double *t = NULL;
   few_status st;
   FEW_TRY(check(m, opts, n));
+  r.n = n * dims;
   FEW_TRY(few__model_needs_field(m, "a fitted schedule"));
   FEW_GOTO(FEW_NEW(m->ctx, &t, opts->full + 1));
   FEW_GOTO(FEW_NEW(m->ctx, &r.x, (opts->full + 1) * r.n));

@@ -72,6 +72,8 @@ static few_status make_times(few_ctx *ctx, const struct few_sampler *sampler,
                              const struct few_times_opts *times, struct few_sampling *s) {
   struct few_times_opts o = *times;
   if (o.schedule == FEW_SCHEDULE_DEFAULT) o.schedule = sampler->schedule;
+  if (o.steps > FEW_STEPS_MAX)
+    return few__fail(ctx, FEW_E_INVALID, "%d steps: give 1 to %d", o.steps, (int)FEW_STEPS_MAX);
   s->steps = o.steps;
   FEW_TRY(FEW_NEW(ctx, &s->t, o.steps < 1 ? 2 : o.steps + 1));
   return few__times(ctx, &o, s->sigma_d, s->t);

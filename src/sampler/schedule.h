@@ -16,6 +16,8 @@ enum few_schedule {
   FEW_SCHEDULES
 };
 
+enum { FEW_STEPS_MAX = 1 << 20 }; /* so that counts of evaluations fit an int */
+
 struct few_times_opts {
   int version; /* FEW_TIMES_OPTS_VERSION */
   enum few_schedule schedule;
