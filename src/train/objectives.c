@@ -4,6 +4,7 @@
  *
  * Names with one + between: what is anything else is refused, for one of the two may be a slip.
  */
+#include <math.h>
 #include <stdio.h>
 
 #include "pairs.h"
@@ -360,6 +361,30 @@ static few_status choose_dropout(few_ctx *ctx, struct few_run_recipe *r) {
   return few__net_asks_unlabelled(ctx, &r->teacher->spec, "the teacher", "label_dropout");
 }
 
+/* The time at which an objective has its student sampled first. */
+static double start_of(const struct few_run_recipe *r, const struct few_run_objective *o) {
+  const struct few_clock at = few__run_clock(r, 0, 1);
+  struct few_use use = {.sampler = NULL};
+  if (o->def->use) o->def->use(o->opts, &at, r->spec.sigma_data, &use);
+  return use.n_times ? use.times[0] : atan(80 / r->spec.sigma_data); /* sampler/schedule.h */
+}
+
+/* The first objective says how the student is sampled. A generator that is added and makes its
+ * pictures from other noise improves pictures that nobody draws. */
+static void warn_of_start(few_ctx *ctx, const struct few_run_recipe *r) {
+  const double first = start_of(r, &r->objective[0]);
+  for (int i = 1; i < r->n_objectives; i++) {
+    const struct few_run_objective *o = &r->objective[i];
+    const double t = start_of(r, o);
+    if (o->def->use && fabs(t - first) > 1e-12)
+      few__log(ctx, FEW_LOG_WARN,
+               "%s: %s makes pictures from noise at t = %.4f, and the student is sampled from t = "
+               "%.4f on, as %s has it: give another %ssigma_init, or put %s first",
+               r->recipe.place, o->def->name, t, first, r->objective[0].def->name, o->prefix,
+               o->def->name);
+  }
+}
+
 few_status few__run_objective_fit(few_ctx *ctx, struct few_run_recipe *r) {
   const struct few_fit fit = {.student = &r->spec,
                               .teacher = r->teacher ? &r->teacher->spec : NULL,
@@ -378,6 +403,7 @@ few_status few__run_objective_fit(few_ctx *ctx, struct few_run_recipe *r) {
     if (o->def->check) FEW_TRY(o->def->check(ctx, o->opts, &fit));
     FEW_TRY(check_guidance(ctx, o, &fit));
   }
+  warn_of_start(ctx, r);
   FEW_TRY(declare_fake(ctx, r));
   if (r->needs_pairs) FEW_TRY(few__pairs_check(ctx, r));
   const int stages = few__run_clock(r, 0, 1).stages;

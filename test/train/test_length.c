@@ -50,6 +50,8 @@ static void test_longer(void **state) {
       {"objective=ect", "doublings=1"},
       {"objective=ict", "s0=20", "s1=39"},
       {"objective=progressive", "start=2", "end=2"},
+      {"objective=vsd", "fake_updates=2", "beta1=0"},
+      {"objective=direct", "pairs=64", "pairs_steps=2"},
   };
   struct toy t = toy_begin();
   for (int i = 0; i < FEW_COUNT(all); i++) {

@@ -346,6 +346,14 @@ static void test_warnings(void **state) {
          "cd: points");
   warned((const char *[]){TEACHER, "labels=no", "objective=vsd + scd", NULL},
          "end before scd.tangent_warmup");
+  warned((const char *[]){TEACHER, "labels=no", "objective=scd + vsd", "tangent_warmup=0",
+                          "vsd.sigma_init=2.5", NULL},
+         "give another vsd.sigma_init");
+  warned((const char *[]){TEACHER, "labels=no", "objective=scd + vsd", "tangent_warmup=0", NULL},
+         NULL);
+  warned(
+      (const char *[]){TEACHER, "labels=no", "objective=vsd + adversarial", "sigma_init=2.5", NULL},
+      NULL);
 }
 
 int main(void) {
