@@ -29,6 +29,7 @@ static const double rank_tolerance = 1e-6; /* floats carry 6e-8 */
 enum { ROUNDS = 60 };                      /* of the bisection on E, from 1 down to 1e-18 of it */
 
 struct fit {
+  double started;
   few_ctx *ctx;
   const struct few_olss_run *run;
   int N, columns;    /* columns = 2 N + 1 */
@@ -57,6 +58,11 @@ static few_status failed(const struct fit *f, lapack_int info) {
 
 /* ---- the one QR ---- */
 
+static few_status report(const struct fit *f, const char *what, int64_t done, int64_t total) {
+  return few__progress(f->ctx,
+                       &(struct few_progress){what, done, total, few__now() - f->started, NULL});
+}
+
 /* R below the diagonal is what Householder left there. */
 static void keep_triangle(const struct fit *f, const double *stack, int64_t height) {
   for (int k = 0; k < f->columns; k++)
@@ -83,6 +89,7 @@ static few_status reduce(struct fit *f) {
                             (lapack_int)height, tau, work, (lapack_int)(64 * c));
     if (info) FEW_GOTO(failed(f, info));
     keep_triangle(f, stack, height);
+    FEW_GOTO(report(f, "reducing the run", at + rows, f->run->n));
   }
   for (int64_t i = 0; i < c * c; i++) f->R[i] /= sqrt((double)f->run->n);
 out:
@@ -183,6 +190,7 @@ static few_status search_path(struct fit *f, int n) {
     const double E = sqrt(low) * sqrt(high);
     FEW_TRY(follow(f, E, n, &steps));
     *(steps <= n ? &high : &low) = E;
+    FEW_TRY(report(f, "fitting steps", round + 1, ROUNDS));
   }
   FEW_TRY(follow(f, high, n, &steps));
   assert(steps <= n);
@@ -217,7 +225,11 @@ static few_status fill(struct fit *f, struct few_olss *o) {
 
 few_status few__olss_fit(few_ctx *ctx, struct few_olss **out, const struct few_olss_run *run,
                          int steps, bool search) {
-  struct fit f = {.ctx = ctx, .run = run, .N = run->steps, .columns = 2 * run->steps + 1};
+  struct fit f = {.ctx = ctx,
+                  .run = run,
+                  .N = run->steps,
+                  .columns = 2 * run->steps + 1,
+                  .started = few__now()};
   const int threads = few__lapack_begin();
   few_status st;
   assert(steps >= 1 && steps <= run->steps && run->n >= f.columns);

@@ -194,11 +194,40 @@ static void test_files(void **state) {
   few_ctx_free(ctx);
 }
 
+static int stop_while_fitting(void *user, const struct few_progress *p) {
+  const bool fitting = !strcmp(p->what, "fitting steps");
+  *(int *)user += fitting;
+  return fitting && p->done == 3;
+}
+
+/* The fit reports as well, and can be cancelled: no file is left. */
+static void test_stops(void **state) {
+  (void)state;
+  int rounds = 0;
+  struct scratch s = scratch_new();
+  struct few_ctx_opts c = FEW_CTX_OPTS_INIT;
+  struct few_olss_opts f = FEW_OLSS_OPTS_INIT;
+  few_ctx *ctx;
+  c.user = &rounds;
+  c.progress = stop_while_fitting;
+  assert_int_equal(few_ctx_create(&ctx, &c), FEW_OK);
+  few_model *m = test_model_new(ctx, TEST_UNET);
+  f.full = 10;
+  f.steps = 3;
+  f.n = 11;
+  assert_int_equal(few_olss(m, &f, s.path, NULL), FEW_E_CANCELLED);
+  assert_int_equal(rounds, 3);
+  assert_int_equal(access(s.path, F_OK), -1);
+  few_model_free(m);
+  few_ctx_free(ctx);
+  scratch_free(&s);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_the_long_run),  cmocka_unit_test(test_few_steps),
       cmocka_unit_test(test_told_of_steps), cmocka_unit_test(test_refused),
-      cmocka_unit_test(test_files),
+      cmocka_unit_test(test_files),         cmocka_unit_test(test_stops),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
