@@ -238,7 +238,9 @@ void few__json_put_raw(struct few_json *j, const char *key, const char *text) {
 static void put_members(struct few_json *j, const json_t *object) {
   const char *key;
   json_t *value;
-  json_object_foreach((json_t *)(uintptr_t)object, key, value) few__json_put_value(j, key, value);
+  json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+    few__json_put_value(j, key, value);
+  }
 }
 
 void few__json_put_value(struct few_json *j, const char *key, const json_t *value) {

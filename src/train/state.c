@@ -263,7 +263,8 @@ few_status few__checkpoint_trim(few_ctx *ctx, const char *dir, int64_t step) {
     const bool is_interim = e.at[i].kind == FEW_CHECKPOINT_INTERIM;
     const bool stays = is_interim ? !milestones && !interim : milestones < KEEP;
     if (!stays) remove_entry(ctx, &e.at[i]);
-    *(is_interim ? &interim : &milestones) += 1;
+    interim += is_interim;
+    milestones += !is_interim;
   }
   entries_free(ctx, &e);
   return FEW_OK;
