@@ -165,7 +165,7 @@ static few_status warn_of_shares(const few_evaluator *j) {
   const int64_t *count = r->saved ? r->saved->class_counts : r->counts;
   const struct few_classes from = few__source_classes(r), to = few__source_classes(s);
   int64_t *here = NULL;
-  double chance;
+  double chance = 0;
   int32_t same;
   if (s->model || !s->classes || !r->classes) return FEW_OK;
   FEW_TRY(FEW_NEW(j->ctx, &here, s->classes));

@@ -135,7 +135,7 @@ static few_status choose_shares(struct few_source *s, const struct few_source *r
   if (even) few__labels_even(&own, s->shares);
   for (int64_t i = 0; !even && !of && i < s->classes; i++) s->shares[i] = own.count[i];
   for (int64_t i = 0; !even && of && i < r->classes; i++) s->shares[map[i]] = of[i];
-  for (int64_t i = 0; own.count && i < s->classes; i++)
+  for (int64_t i = 0; of && own.count && i < s->classes; i++)
     if (s->shares[i] && !own.count[i])
       few__log(s->ctx, FEW_LOG_WARN,
                "class %lld occurs in %s, and the training data of %s had none of it: its samples "
