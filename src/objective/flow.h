@@ -22,7 +22,7 @@ few_node few__flow_n(const struct few_loss *l, few_node t);     /* n(t), [rows] 
 few_node few__flow_velocity(const struct few_loss *l, few_node x, few_node t, few_node F);
 /* [rows] against x: [rows, 1, ..] of its rank. */
 few_node few__flow_rows(const struct few_loss *l, few_node a, few_node x);
-/* F of a network that is told the step; the same for a target, without dropout. */
+/* F of a network that takes the length of the step; the same for a target, without dropout. */
 few_node few__flow_F(struct few_loss *l, enum few_role who, few_node x, few_node t, few_node label,
                      few_node span);
 few_node few__flow_target_F(struct few_loss *l, enum few_role who, few_node x, few_node t,

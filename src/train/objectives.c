@@ -92,8 +92,8 @@ few_status few__run_objectives(few_ctx *ctx, struct few_run_recipe *r) {
 
 /* ---- options that are the student's ----
  *
- * What the student is told and what it starts from is one thing for all losses of a sum: a strength
- * of guidance that means one thing to scd and another to vsd, or pictures from another noise, would
+ * The student's inputs and what it starts from are one for all losses of a sum: a strength of
+ * guidance that means one thing to scd and another to vsd, or pictures from another noise, would
  * be another student. Each objective has these keys, for it may stand alone; in a sum they have one
  * value. The recipe gives it to any of them, and the others inherit it.
  */
@@ -293,7 +293,7 @@ static few_status check_start(few_ctx *ctx, const struct few_run_recipe *r) {
                    r->keys.objective, key);
 }
 
-/* A strength that the student is told has to be told by every loss. */
+/* Every loss has to give the student the strength that it takes. */
 static few_status check_strength(few_ctx *ctx, const struct few_run_recipe *r,
                                  const struct few_objective_def *def) {
   if (!r->spec.guidance || def->needs_teacher) return FEW_OK;
@@ -328,15 +328,13 @@ static few_status check_direction(few_ctx *ctx, const struct few_run_recipe *r) 
 
 /* A consistency model's F points to the picture at the end of the flow, not along it. */
 static few_status check_field(few_ctx *ctx, const struct few_run_recipe *r) {
-  const struct few_sampler *sampler;
   if (!r->needs_teacher || !r->teacher || r->needs_pairs) return FEW_OK;
   if (r->teacher->direction != FEW_BOTH_WAYS) return FEW_OK; /* check_direction */
-  FEW_TRY(few__sampler_find(ctx, &sampler, r->teacher->sampler));
-  if (sampler->order > 0) return FEW_OK;
+  if (few__model_has_field(r->teacher)) return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID,
                    "teacher %s has learned the jumps of %s and no field (it was trained by %s): "
                    "give the teacher that it had; init = %s starts the student with its weights",
-                   r->keys.teacher, sampler->name, r->teacher->objective, r->keys.teacher);
+                   r->keys.teacher, r->teacher->sampler, r->teacher->objective, r->keys.teacher);
 }
 
 /* Rows without their label: how many, and whether the teacher can be asked about them. */

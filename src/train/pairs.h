@@ -3,7 +3,7 @@
  * Image i belongs to (seed, i), and so does its noise: only the images are kept, in files of the
  * run directory, a few thousand in each, so that a run that is killed while it makes them goes on.
  * A teacher that takes a strength of guidance makes each with one of its own, uniform in its range,
- * which stands behind the image in the file and is told to the student.
+ * which stands behind the image in the file and is the student's input.
  */
 #ifndef FEW_SRC_TRAIN_PAIRS_H
 #define FEW_SRC_TRAIN_PAIRS_H

@@ -129,7 +129,7 @@ struct few_run_before {
 few_status few__run_recipe_same(few_ctx *ctx, const struct few_run_recipe *r, const char *path,
                                 struct few_run_before *before);
 
-/* Is each pair of the teacher's made with a guidance of its own, which the student is told? */
+/* Is each pair of the teacher's made with a guidance of its own, which is the student's input? */
 static inline bool few__pairs_drawn(const struct few_run_recipe *r) {
   return r->needs_pairs && r->spec.guidance;
 }
