@@ -44,4 +44,13 @@ interrupt encode "$teacher" fashion-mnist:test --steps 2 --out noise.npy
 [ $? = 130 ] || fail "encode: $(cat err)"
 grep -q "interrupted: noise.npy has the first $(count noise.npy) of 10000" err ||
   fail "encode: $(cat err)"
+# few eval: the numbers that there are, and what is missing.
+interrupt eval "$student" --ref part.npy --features pixels --n 50000 --steps 1 --metrics kid,fd --json
+[ $? = 130 ] || fail "eval: $(cat err)"
+grep -q '"numbers":\[\],.*"complete":false,"missing":"fd, kid"' out || fail "eval: $(cat out)"
+interrupt eval toy:moons --ref toy:checkerboard --n 500 --n-ref 500 --metrics fd,kid --subsets 1000000 \
+  --subset-size 200
+[ $? = 130 ] || fail "eval: $(cat err)"
+grep -q "^fd  " out || fail "no fd: $(cat out)"
+grep -q "^missing    kid (interrupted)" out || fail "not said: $(cat out)"
 exit 0
