@@ -92,8 +92,9 @@ struct few_text {
 FEW_PRINTF(3, 4) void few__text_add(few_ctx *ctx, struct few_text *t, const char *fmt, ...);
 void few__text_free(few_ctx *ctx, struct few_text *t);
 
-/* The bytes of the UTF-8 character at p, of which n are there; 0 if there is none, or a NUL. */
-size_t few__utf8_length(const void *p, size_t n);
+/* The bytes of the UTF-8 character at `bytes`, of which n are there; 0 if there is none, or a NUL.
+ */
+size_t few__utf8_length(const void *bytes, size_t n);
 bool few__utf8_valid(const char *text);
 
 /* snprintf, vsnprintf and strtod for real numbers: with a point in every locale. Texts, messages

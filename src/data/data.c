@@ -23,7 +23,8 @@ static const struct reader readers[] = {
 int few_data_list_count(void) { return FEW_COUNT(readers); }
 
 struct few_data_reader_info few_data_list(int i) {
-  return i >= 0 && i < FEW_COUNT(readers) ? readers[i].info : (struct few_data_reader_info){NULL};
+  return i >= 0 && i < FEW_COUNT(readers) ? readers[i].info
+                                          : (struct few_data_reader_info){NULL, NULL, NULL};
 }
 
 size_t few__data_item_bytes(const few_data *d) {

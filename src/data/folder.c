@@ -413,7 +413,10 @@ static few_status take_pictures(struct scan *s, struct few_cache *cache, const c
     few__cache_add(cache, s->at[i].path + strlen(dir), s->at[i].label, &s->at[i].about);
   if (d->n_classes) FEW_TRY(FEW_NEW(d->ctx, &d->labels, s->n));
   FEW_TRY(few__cache_load(d, cache, s->n, &kept, &hit));
-  for (int64_t i = 0; hit && d->labels && i < d->n; i++) d->labels[i] = s->at[kept[i]].label;
+  for (int64_t i = 0; hit && d->labels && i < d->n; i++) {
+    assert(s->at && kept[i] < s->n);
+    d->labels[i] = s->at[kept[i]].label;
+  }
   few__free(d->ctx, kept);
   return hit ? FEW_OK : decode_all(s, cache);
 }
