@@ -171,6 +171,9 @@ static int run(struct cli *cli, const void *opts) {
   struct few_eval_opts e = options_of(cli, o);
   e.features = cli_find_features(features, o->features);
   if (!e.source && !o->save_ref) return cli_usage("eval needs MODEL|PICTURES: few help eval");
+  if (o->labels && strcmp(o->label, "all") != 0 && strcmp(o->label, "-1") != 0)
+    return cli_usage("eval: --labels is for all classes, and --label says %.60s; leave out one",
+                     o->label);
   if (o->save_ref && !o->ref) return cli_usage("eval: --save-ref needs --ref: few help eval");
   int code = o->save_ref ? cli_check_file(o->save_ref) : CLI_DONE;
   if (!code) code = sampling_open(cli, &o->sampling, &e.sampling);

@@ -123,6 +123,11 @@ static int sample(struct cli *cli, few_model *m, struct few_sample_opts s,
   s.seed = o->seed;
   s.batch = o->batch;
   int code = cli_label(cli, m, "sample: --label", o->label, &s.label);
+  if (!code && o->labels && (s.label != FEW_LABEL_SHARES || !info.classes))
+    code = cli_usage(
+        "sample: --labels is for all classes of a model that has some, and --label "
+        "says %.60s; leave it out",
+        o->label);
   if (s.label == FEW_LABEL_SHARES && o->labels) s.label = FEW_LABEL_EACH;
   if (!code) code = cli_check_out("sample", &info, o->out);
   if (!code) code = cli_check_folder("sample", o->out, o->existing);

@@ -49,10 +49,10 @@ static few_status open_source(few_evaluator *j) {
   struct few_source_ask ask = {.name = o->source, .n = o->n, .o = o, .model = j->given.model};
   FEW_TRY(few__source_open(j->ctx, &j->source, &ask));
   if (j->source->model) return FEW_OK;
-  if (!says_nothing(&o->sampling))
+  if (!says_nothing(&o->sampling) || o->label == FEW_LABEL_EACH || o->label == FEW_LABEL_NONE)
     return few__fail(j->ctx, FEW_E_INVALID,
                      "%s are pictures that are there, and nothing is sampled: leave out steps, "
-                     "sampler, times and guidance, or name a model",
+                     "sampler, times, guidance and how labels are drawn, or name a model",
                      j->source->spec);
   if (o->seeds == 1) return FEW_OK;
   return few__fail(j->ctx, FEW_E_INVALID, "%d seeds of pictures that are there: %s", o->seeds,

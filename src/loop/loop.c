@@ -391,6 +391,10 @@ static few_status choose_numbers(struct loop *l) {
     return few__fail(l->ctx, FEW_E_INVALID, "loop: %lld real items %s, and %s has %lld: give fewer",
                      (long long)l->n_real, fresh ? "for each generation" : "are asked for",
                      l->recipe.keys.data, (long long)n);
+  if (!labelled(l) && o->even)
+    return few__fail(l->ctx, FEW_E_INVALID,
+                     "loop: %s has no labels that could be drawn equally often: leave that out",
+                     l->recipe.keys.data);
   return labelled(l) ? check_classes(l) : FEW_OK;
 }
 

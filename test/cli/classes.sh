@@ -55,4 +55,11 @@ refused tangent $p --data folder:beasts
 "$few" eval $p --ref folder:beasts --labels even --metrics fd --n 4 --quiet >/dev/null 2>err || fail "$(cat err)"
 "$few" data folder:beasts --n 4 --out beasts.npy >/dev/null 2>&1 || fail "no array"
 "$few" eval $p --ref npy:beasts.npy,beasts.labels.npy --metrics fd --n 4 --quiet >/dev/null 2>err || fail "$(cat err)"
+# What would change nothing is refused.
+for words in "eval $p --ref folder:pets --label cat --labels even" "eval folder:pets --ref folder:pets --labels even" \
+  "sample $p --label cat --labels even --out x.png" "loop $here/moons.ini --run l --labels even labels=no"; do
+  # shellcheck disable=SC2086  # words
+  "$few" $words 2>err && fail "$words"
+  grep -q "labels" err || fail "$words: $(cat err)"
+done
 exit 0
