@@ -109,6 +109,7 @@ few_status few__progress(few_ctx *ctx, const struct few_progress *part) {
                                   part->note};
   const struct few_progress *p = &whole;
   if (!ctx->opts.progress || !ctx->opts.progress(ctx->opts.user, p)) return FEW_OK;
+  if (p->total <= 0) return few__fail(ctx, FEW_E_CANCELLED, "%s stopped", p->what);
   return few__fail(ctx, FEW_E_CANCELLED, "%s stopped after %lld of %lld", p->what,
                    (long long)p->done, (long long)p->total);
 }

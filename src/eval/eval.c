@@ -221,17 +221,34 @@ void few__evaluator_free(few_evaluator *e) {
   few__free(e->ctx, e);
 }
 
+static double least_of(int64_t a, int64_t b) { return (double)(a < b ? a : b); }
+
+/* Operations of the metrics of one set, to a half or so: what they do to matrices of dim x dim, and
+ * to all pairs of rows. */
+static double metric_flops(const few_evaluator *e) {
+  const double d = (double)e->dim, keep_s = least_of(e->source->n, e->o->keep);
+  const double keep_r = e->reference ? least_of(e->reference->n, e->o->keep) : 0;
+  double flops = 0;
+  for (int i = 0; i < few__metric_count(); i++) {
+    if (!(e->wanted & 1u << i)) continue;
+    const unsigned needs = few__metric_at(i)->needs;
+    if (needs & FEW_NEED_MOMENTS) flops += 25 * d * d * d; /* two eigensolutions, singular values */
+    if (needs & FEW_NEED_ROWS) flops += 2 * d * (keep_s + keep_r) * (keep_s + keep_r);
+  }
+  return flops;
+}
+
 few_status few__evaluator_cost(const few_evaluator *e, struct few_eval_cost *out) {
   const struct few_source *s = e->source;
   double each = s->points ? 0 : e->info->flops;
-  *out = (struct few_eval_cost){.n = s->n * e->o->seeds};
+  *out = (struct few_eval_cost){.n = s->n * e->o->seeds, .dim = e->dim};
   if (s->model) {
     struct few_model_info info;
     few_model_info(s->model, &info);
     FEW_TRY(few__sample_evals(s->model, &s->sample, &out->nfe));
     each += info.flops * out->nfe;
   }
-  out->flops = each * (double)out->n;
+  out->flops = each * (double)out->n + metric_flops(e) * e->o->seeds;
   return FEW_OK;
 }
 

@@ -20,11 +20,12 @@ few_status few__evaluator_open(few_ctx *ctx, few_evaluator **out, const struct f
                                const struct few_eval_given *given);
 void few__evaluator_free(few_evaluator *e); /* NULL is fine */
 
-/* What few__evaluator_run will do before it measures, of the reference apart. */
+/* What few__evaluator_run will do, the look at the reference apart. */
 struct few_eval_cost {
   int64_t n;    /* pictures */
   int nfe;      /* evaluations of the network for each; 0: they are there already */
-  double flops; /* of all, in the model and the network of features */
+  int64_t dim;  /* values by which a picture is compared */
+  double flops; /* of all, in the model, the network of features and, roughly, the metrics */
 };
 few_status few__evaluator_cost(const few_evaluator *e, struct few_eval_cost *out);
 

@@ -128,20 +128,23 @@ few_status few__evaluation_announce(const few_evaluation *e, double step_flops) 
   const double steps = cost.flops / step_flops; /* that one evaluation is worth */
   const double share = steps * (double)times / (double)k->steps;
   const char *what = e->recipe->spec.points ? "points" : "pictures";
+  struct few_text t = {0};
+  few__text_add(e->ctx, &t,
+                "eval_every = %" PRId64 ": an evaluation draws %" PRId64
+                " %s of %d network evaluations each and compares them by %" PRId64
+                " values, which is the computation of %.3g steps of training: ",
+                k->eval_every, cost.n, what, cost.nfe, cost.dim, steps);
   if (share > 0.5)
-    few__log(e->ctx, FEW_LOG_WARN,
-             "eval_every = %" PRId64 ": an evaluation draws %" PRId64
-             " %s of %d network evaluations each, which is the computation of %.3g steps of "
-             "training: the %" PRId64
-             " of this run take %.2g times as much as the training. A "
-             "smaller eval_n or eval_steps, or a larger eval_every, makes them cheaper",
-             k->eval_every, cost.n, what, cost.nfe, steps, times, share);
+    few__text_add(e->ctx, &t,
+                  "the %" PRId64
+                  " of this run take %.2g times as much as the training. A smaller "
+                  "eval_n or eval_steps, a larger eval_every, or features of fewer values "
+                  "(eval_features) make them cheaper",
+                  times, share);
   else
-    few__log(e->ctx, FEW_LOG_INFO,
-             "eval_every = %" PRId64 ": an evaluation draws %" PRId64
-             " %s of %d network evaluations each, which is the computation of %.3g steps of "
-             "training: %.2g %% on top of the run",
-             k->eval_every, cost.n, what, cost.nfe, steps, 100 * share);
+    few__text_add(e->ctx, &t, "%.2g %% on top of the run", 100 * share);
+  if (!t.failed) few__log(e->ctx, share > 0.5 ? FEW_LOG_WARN : FEW_LOG_INFO, "%s", t.at);
+  few__text_free(e->ctx, &t);
   return FEW_OK;
 }
 

@@ -17,7 +17,7 @@ lines() {
 }
 train plain --quiet || fail "no run: $(cat err)"
 train default steps=1 $measure || fail "not evaluated: $(cat err)"
-grep -q "eval_every = 4: an evaluation draws 40 pictures of 3 network evaluations each, which is the computation of .* steps" err ||
+grep -q "eval_every = 4: an evaluation draws 40 pictures of 3 network evaluations each and compares them by 96 values, which is the computation of .* steps" err ||
   fail "cost not told: $(cat err)"
 grep -q "step 1: fd .*, agreement .*, of 40 pictures in 3 evaluations each; fashion features, against fashion-mnist:test" err ||
   fail "nothing told: $(cat err)"
