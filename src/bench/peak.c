@@ -58,7 +58,8 @@ struct flavour {
 
 static struct flavour pick(void) {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f")) return (struct flavour){wide, 2.0 * CHAINS * TURNS * 16};
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("fma"))
+    return (struct flavour){wide, 2.0 * CHAINS * TURNS * 16};
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
     return (struct flavour){half, 2.0 * CHAINS * TURNS * 8};
 #endif
