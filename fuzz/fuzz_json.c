@@ -1,4 +1,5 @@
-/* Whatever is read reads back from its text as the same value. */
+/* Whatever is read reads back from its text as the same value, unless it nests too deep to be
+ * written. */
 #include "fuzz.h"
 #include "io/json.h"
 

@@ -18,7 +18,7 @@ int few_backend_list_count(void) {
 
 struct few_backend_info few_backend_list(int i) {
   const struct few_backend *b = few__backend_at(i);
-  if (!b) return (struct few_backend_info){NULL};
+  if (!b) return (struct few_backend_info){.name = NULL};
   struct few_backend_info info = {
       .name = b->name, .help = b->help, .missing = b->missing, .device = b->device != NULL};
   for (few_op op = 0; op < FEW_OP_COUNT; op++) {

@@ -341,7 +341,7 @@ few_status few_eval_save_reference(few_ctx *ctx, const struct few_eval_opts *opt
 int few_metric_list_count(void) { return few__metric_count(); }
 
 struct few_metric_info few_metric_list(int i) {
-  if (i < 0 || i >= few__metric_count()) return (struct few_metric_info){NULL};
+  if (i < 0 || i >= few__metric_count()) return (struct few_metric_info){.name = NULL};
   const struct few_metric *m = few__metric_at(i);
   return (struct few_metric_info){m->name, m->source, m->help};
 }
@@ -349,6 +349,6 @@ struct few_metric_info few_metric_list(int i) {
 int few_feature_list_count(void) { return few__features_count(); }
 
 struct few_feature_info few_feature_list(int i) {
-  if (i < 0 || i >= few__features_count()) return (struct few_feature_info){NULL};
+  if (i < 0 || i >= few__features_count()) return (struct few_feature_info){.name = NULL};
   return (struct few_feature_info){few__features_name(i), few__features_help(i)};
 }

@@ -354,7 +354,7 @@ few_status few_sample_plan(few_model *m, const struct few_sample_opts *opts, con
 int few_sampler_list_count(void) { return few__sampler_count(); }
 
 struct few_sampler_info few_sampler_list(int i) {
-  if (i < 0 || i >= few__sampler_count()) return (struct few_sampler_info){NULL};
+  if (i < 0 || i >= few__sampler_count()) return (struct few_sampler_info){.name = NULL};
   const struct few_sampler *s = few__sampler_at(i);
   return (struct few_sampler_info){s->name, s->source, s->help, s->steps, s->order > 0};
 }
@@ -377,7 +377,7 @@ few_status few_sampler_options(few_ctx *ctx, int i, char **out) {
 int few_schedule_list_count(void) { return FEW_SCHEDULES; }
 
 struct few_schedule_info few_schedule_list(int i) {
-  if (i < 0 || i >= FEW_SCHEDULES) return (struct few_schedule_info){NULL};
+  if (i < 0 || i >= FEW_SCHEDULES) return (struct few_schedule_info){.name = NULL};
   const enum few_schedule s = (enum few_schedule)i;
   return (struct few_schedule_info){few__schedule_name(s), few__schedule_help(s)};
 }

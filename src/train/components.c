@@ -82,7 +82,7 @@ int few_component_count(const char *kind) {
 }
 
 struct few_component_info few_component(const char *kind, int i) {
-  if (i < 0 || i >= few_component_count(kind)) return (struct few_component_info){NULL};
+  if (i < 0 || i >= few_component_count(kind)) return (struct few_component_info){.name = NULL};
   return find(kind)->at(i);
 }
 

@@ -128,13 +128,13 @@ static void add(zip_t *zip, const char *name, const void *bytes, size_t n) {
 
 /* n names in the archive's directory for the same bytes. */
 static void write_overlapping(const char *path, int n, uint32_t count) {
-  char *pickle = malloc((size_t)n * 160 + 64), *data = calloc(count, 1), names[400][16];
+  char *pickle = malloc((size_t)n * 160 + 64), *data = calloc(count, 1), names[400][32];
   remove(path);
   zip_t *zip = zip_open(path, ZIP_CREATE, NULL);
   assert_true(zip && pickle && data && n <= 400);
   add(zip, "a/data.pkl", pickle, make_pickle(pickle, n, count));
   for (int i = 0; i < n; i++) {
-    snprintf(names[i], 16, "a/data/%d", i);
+    snprintf(names[i], sizeof names[i], "a/data/%d", i);
     add(zip, names[i], data, i ? 0 : count);
   }
   assert_int_equal(zip_close(zip), 0);
