@@ -171,6 +171,8 @@ static few_status write(few_data *d, const struct few_cache *c, const int32_t *k
   memcpy(h.key, c->key, sizeof h.key);
   const uint64_t sum =
       few__hash(d->pixels, pixels, few__hash(kept, list, few__hash(&h, sizeof h, 0)));
+  const char *own = getenv("FEW_CACHE");
+  if (own && *own) FEW_TRY(few__mkdirs(d->ctx, own));
   FEW_TRY(few__writer_open(d->ctx, &w, c->path));
   few__writer_put(w, &h, sizeof h);
   few__writer_put(w, kept, list);

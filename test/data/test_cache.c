@@ -125,7 +125,6 @@ static void check_place(struct files *f) {
   char file[300];
   o.on_error = FEW_DATA_SKIP;
   o.cache = FEW_DATA_CACHE_YES;
-  make_dirs(f, "kept/");
   setenv("FEW_CACHE", "", 1);
   open_set(f, &o);
   assert_false(open_set(f, &o).from_cache);
@@ -134,10 +133,10 @@ static void check_place(struct files *f) {
   assert_false(open_set(f, &o).from_cache);
   find_cache(f, "s", ".few", file);
   assert_string_equal(file, "");
-  setenv("FEW_CACHE", files_path(f, "kept"), 1);
+  setenv("FEW_CACHE", files_path(f, "kept/in"), 1); /* made where it is not there */
   open_set(f, &o);
   assert_true(open_set(f, &o).from_cache);
-  find_cache(f, "kept", "folder-", file);
+  find_cache(f, "kept/in", "folder-", file);
   assert_true(*file);
   unsetenv("FEW_CACHE");
   o.cache = FEW_DATA_CACHE_AUTO;
