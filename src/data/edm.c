@@ -35,37 +35,52 @@ static few_status add(few_ctx *ctx, struct few_edm *e, const char *file, size_t 
   return FEW_OK;
 }
 
-static few_status read_labels(few_ctx *ctx, struct few_edm *e, const char *file) {
-  json_t *all = NULL;
-  few_status st = FEW_OK;
-  FEW_GOTO(few__json_read(ctx, &all, file, max_bytes));
+static few_status take(few_ctx *ctx, struct few_edm *e, const char *file, const json_t *all) {
   const json_t *labels = json_object_get(all, "labels");
-  if (!labels) goto out;
+  if (!labels) return FEW_OK;
   e->kind = json_is_null(labels) ? FEW_EDM_UNLABELLED : FEW_EDM_LABELLED;
   if (!json_is_null(labels) && !json_is_array(labels))
-    FEW_GOTO(few__fail(ctx, FEW_E_FORMAT,
-                       "%s: `labels` is neither a list nor null: correct it, or "
-                       "remove the file to have folders as classes",
-                       file));
+    return few__fail(ctx, FEW_E_FORMAT,
+                     "%s: `labels` is neither a list nor null: correct it, or remove the file to "
+                     "have folders as classes",
+                     file);
   for (size_t i = 0; i < json_array_size(labels); i++)
-    FEW_GOTO(add(ctx, e, file, i, json_array_get(labels, i)));
+    FEW_TRY(add(ctx, e, file, i, json_array_get(labels, i)));
   if (e->n) qsort(e->at, (size_t)e->n, sizeof *e->at, by_path);
   for (int i = 1; i < e->n; i++)
     if (!strcmp(e->at[i - 1].path, e->at[i].path) && e->at[i - 1].label != e->at[i].label)
-      FEW_GOTO(few__fail(ctx, FEW_E_FORMAT, "%s: %s has two labels, %d and %d: correct one", file,
-                         e->at[i].path, (int)e->at[i - 1].label, (int)e->at[i].label));
-out:
+      return few__fail(ctx, FEW_E_FORMAT, "%s: %s has two labels, %d and %d: correct one", file,
+                       e->at[i].path, (int)e->at[i - 1].label, (int)e->at[i].label);
+  return FEW_OK;
+}
+
+/* Takes `all`. */
+static few_status take_json(few_ctx *ctx, struct few_edm *out, const char *file, json_t *all) {
+  const few_status st = take(ctx, out, file, all);
   json_decref(all);
+  if (st) few__edm_free(ctx, out);
   return st;
+}
+
+few_status few__edm_parse(few_ctx *ctx, struct few_edm *out, const char *place, const char *text,
+                          size_t n) {
+  json_t *all = NULL;
+  *out = (struct few_edm){0};
+  FEW_TRY(few__json_parse(ctx, &all, place, text, n));
+  return take_json(ctx, out, place, all);
 }
 
 few_status few__edm_read(few_ctx *ctx, struct few_edm *out, const char *dir) {
   char *file = NULL;
+  json_t *all = NULL;
   *out = (struct few_edm){0};
   FEW_TRY(few__path_join(ctx, &file, dir, "dataset.json"));
-  few_status st = few__path_exists(file) ? read_labels(ctx, out, file) : FEW_OK;
+  few_status st = FEW_OK;
+  if (few__path_exists(file)) {
+    st = few__json_read(ctx, &all, file, max_bytes);
+    if (!st) st = take_json(ctx, out, file, all);
+  }
   few__free(ctx, file);
-  if (st) few__edm_free(ctx, out);
   return st;
 }
 

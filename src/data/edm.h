@@ -22,6 +22,9 @@ struct few_edm {
 /* Read DIR/dataset.json. FEW_E_FORMAT where the file is damaged or its labels are no numbers of
  * classes. */
 few_status few__edm_read(few_ctx *ctx, struct few_edm *out, const char *dir);
+/* The same of its text; `place` names it in messages. */
+few_status few__edm_parse(few_ctx *ctx, struct few_edm *out, const char *place, const char *text,
+                          size_t n);
 /* -1 where the file does not name that path. */
 int32_t few__edm_label(const struct few_edm *e, const char *path);
 void few__edm_free(few_ctx *ctx, struct few_edm *e);
