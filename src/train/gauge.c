@@ -17,6 +17,7 @@ struct few_gauge {
   struct few_sample_opts o; /* of the student */
   int64_t dims;
   float *target, *x; /* [n][dims]: the teacher's, the student's */
+  int32_t *label;    /* [n] of both: as often as in the data, whatever the teacher's were */
 };
 
 /* One strength that teacher and student share. */
@@ -34,6 +35,12 @@ static int student_steps(const few_model *m) {
   return !m->n_times && !strcmp(m->sampler, "consistency") ? 1 : 0;
 }
 
+static few_status choose_labels(struct few_gauge *g) {
+  const struct few_shares shares = {g->recipe->spec.classes, g->recipe->class_counts};
+  for (int64_t i = 0; !shares.classes && i < g->o.n; i++) g->label[i] = -1;
+  return shares.classes ? few__labels(g->ctx, &shares, 0, g->o.n, g->label) : FEW_OK;
+}
+
 static few_status draw_targets(struct few_gauge *g) {
   few_model *teacher = g->recipe->teacher;
   struct few_sample_opts o = g->o;
@@ -42,7 +49,8 @@ static few_status draw_targets(struct few_gauge *g) {
   o.guidance = guidance_of(g->recipe);
   if (g->recipe->needs_pairs) o.steps = (int)g->recipe->keys.pairs_steps;
   few__progress_frame(g->ctx, &frame);
-  few_status st = few_sample(teacher, &o, g->target, NULL, &nfe);
+  const struct few_sample_path path = {.label = g->label};
+  few_status st = few__sample_run(teacher, &o, &path, g->target, NULL, &nfe);
   few__progress_frame(g->ctx, NULL);
   if (st) return st;
   few__log(g->ctx, FEW_LOG_INFO,
@@ -68,6 +76,8 @@ few_status few__gauge_open(few_ctx *ctx, few_gauge **out, const struct few_run_r
   g->o.seed = ~(uint64_t)r->keys.seed;
   FEW_GOTO(FEW_NEW(ctx, &g->target, g->o.n * g->dims));
   FEW_GOTO(FEW_NEW(ctx, &g->x, g->o.n * g->dims));
+  FEW_GOTO(FEW_NEW(ctx, &g->label, g->o.n));
+  FEW_GOTO(choose_labels(g));
   FEW_GOTO(draw_targets(g));
   if (r->spec.guidance) g->o.guidance = guidance_of(r);
   *out = g;
@@ -80,6 +90,7 @@ void few__gauge_free(few_gauge *g) {
   if (!g) return;
   few__free(g->ctx, g->target);
   few__free(g->ctx, g->x);
+  few__free(g->ctx, g->label);
   few__free(g->ctx, g);
 }
 
@@ -91,7 +102,8 @@ few_status few__gauge_read(few_gauge *g, const struct few_run_state *s, double *
   FEW_TRY(few__run_use(g->recipe, s->step, m));
   g->o.steps = student_steps(m);
   few__progress_frame(g->ctx, &quiet);
-  few_status st = few_sample(m, &g->o, g->x, NULL, NULL);
+  const struct few_sample_path path = {.label = g->label};
+  few_status st = few__sample_run(m, &g->o, &path, g->x, NULL, NULL);
   few__progress_frame(g->ctx, NULL);
   if (st) return st;
   for (int64_t i = 0; i < g->o.n * g->dims; i++) {
