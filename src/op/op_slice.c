@@ -11,8 +11,8 @@ static bool infer(few_graph *g, struct few_node_data *n) {
   n->shape = few_node_shape(g, n->in[0]);
   if (axis < 0 || axis >= n->shape.rank || start < 0 || len < 1 ||
       start > n->shape.dim[axis] - len) {
-    few__graph_fail(g, FEW_E_INVALID, "slice: entries %lld..%lld of axis %lld are outside %s",
-                    (long long)start, (long long)start + (long long)len, (long long)axis,
+    few__graph_fail(g, FEW_E_INVALID, "slice: %lld entries from %lld of axis %lld are outside %s",
+                    (long long)len, (long long)start, (long long)axis,
                     few__shape_text(n->shape).at);
     return false;
   }
