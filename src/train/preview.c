@@ -35,6 +35,27 @@ few_status few__preview_check(few_ctx *ctx, few_model *m, const struct few_run_r
             : FEW_OK;
 }
 
+few_status few__preview_announce(few_ctx *ctx, few_model *m, const struct few_run_recipe *r,
+                                 double step_flops) {
+  const struct few_train_keys *k = &r->keys;
+  const struct few_sample_opts o = preview_opts(k);
+  struct few_model_info info;
+  int nfe;
+  if (!k->preview_every || m->direction == FEW_ENCODES || !(step_flops > 0)) return FEW_OK;
+  FEW_TRY(few__sample_evals(m, &o, &nfe));
+  few_model_info(m, &info);
+  const double steps = info.flops * nfe * (double)o.n / step_flops; /* that one is worth */
+  const double share = steps / (double)k->preview_every;
+  if (share > 0.5)
+    few__log(ctx, FEW_LOG_WARN,
+             "preview_every = %" PRId64 ": a preview draws %" PRId64
+             " %s of %d network evaluations each, which is the computation of %.3g steps of "
+             "training: %.2g times the training between two. A smaller preview_n or preview_steps, "
+             "or a larger preview_every, makes them cheaper",
+             k->preview_every, o.n, r->spec.points ? "points" : "pictures", nfe, steps, share);
+  return FEW_OK;
+}
+
 static few_status place(few_ctx *ctx, int64_t step, const char *dir, char **path) {
   char name[64];
   snprintf(name, sizeof name, "preview-%09" PRId64 ".png", step);

@@ -572,7 +572,9 @@ static few_status run(struct training *t) {
   FEW_TRY(few_ctx_set_backend(t->ctx, t->recipe.keys.backend));
   FEW_TRY(set_up(t));
   if (t->state.step < t->recipe.keys.steps) {
-    FEW_TRY(few__evaluation_announce(t->evaluation, few__shards_step_flops(t->shards)));
+    const double flops = few__shards_step_flops(t->shards);
+    FEW_TRY(few__preview_announce(t->ctx, t->model, &t->recipe, flops));
+    FEW_TRY(few__evaluation_announce(t->evaluation, flops));
     FEW_TRY(few__gauge_open(t->ctx, &t->gauge, &t->recipe, t->model));
   }
   t->began = t->saved = few__now();

@@ -27,6 +27,8 @@ refused "size = 32, and its pictures are 28x28: size is for folders" train "$une
 refused "3 channels are asked for, and it has 1" train "$unet" --run a channels_in=3
 refused "size = 8, and its points are 1x1" train "$moons" --run a size=8
 warned "attention = 16, the default, is the side of no level (28, 14)" train "$unet" --run b attention=16 steps=1
+warned "preview_every = 1: a preview draws 64 points of 99 network evaluations each, .* times the training between two" \
+  train "$moons" --run g steps=1 preview_every=1 preview_steps=50
 # A run that is there goes on: its bits are what they are.
 "$few" train "$unet" --run b attention=16 steps=2 2>err || fail "not resumed: $(cat err)"
 warned "pairs = 5 does nothing: no objective of this run learns from pairs" train "$moons" --run c steps=1 pairs=5 \
