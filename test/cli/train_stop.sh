@@ -33,7 +33,12 @@ done
   "$few" train "$here/moons.ini" --run parts steps=150
   echo $? >code
 ) 2>&1 | head -n 1 >first
-[ "$(cat code)" = 130 ] || [ "$(cat code)" = 0 ] || fail "exit code $(cat code) without a reader"
+# A run that ends before it notices cannot say so, which is a failure of the output: code 1.
+case $(cat code) in
+  0 | 130) ;;
+  1) cmp whole/model.safetensors parts/model.safetensors || fail "code 1, and the run is not done" ;;
+  *) fail "exit code $(cat code) without a reader" ;;
+esac
 "$few" train "$here/moons.ini" --run parts --quiet steps=150 || fail "not resumed"
 cmp whole/model.safetensors parts/model.safetensors || fail "other bytes without a reader"
 rm -r parts
