@@ -92,7 +92,7 @@ static int64_t overlap(const struct keeper *k, int64_t i, int64_t j) {
 
 static void put_square(void *user, int y, int x, int dx, int n, int c, const uint8_t *pixels) {
   struct keeper *k = user;
-  const int64_t s = k->side, S = k->size, to = k->o->c, v = y - k->top;
+  const int64_t s = k->side, S = k->size, to = k->o->c == 3 ? 3 : 1, v = y - k->top;
   if (v < 0 || v >= s) return;
   memset(k->row, 0, (size_t)(S * to) * sizeof *k->row);
   for (int64_t i = 0, u = x - k->left; i < n && u < s; i++, u += dx) {

@@ -369,7 +369,7 @@ static few_status take_numbers(struct parse *p, struct few_st_tensor *t, const s
 static few_status add_tensor(struct parse *p, const struct few_pickle_value *key,
                              const struct few_pickle_value *call, bool numbers) {
   struct few_pth *out = p->out;
-  struct layout l;
+  struct layout l = {0};
   int storage = 0;
   char *name = few__alloc(p->ctx, key->length + 1);
   FEW_TRY(own(p, name));
