@@ -29,7 +29,8 @@ static const struct few_option options[] = {
     FEW_OPT_INT(struct unet_opts, channels, "64", 4, 4096, "width of the first level"),
     FEW_OPT_INTS(struct unet_opts, mults, "1, 2, 2", 1, 64, "width of each level, in channels"),
     FEW_OPT_INT(struct unet_opts, blocks, "2", 1, 16, "residual blocks a level"),
-    FEW_OPT_INTS(struct unet_opts, attention, "16", 1, 4096, "sides (pixels) with attention"),
+    FEW_OPT_INTS(struct unet_opts, attention, "16", 1, 4096,
+                 "sides (pixels) with attention; 1: none"),
     FEW_OPT_BOOL(struct unet_opts, middle_attention, "yes", "attention in the middle"),
     FEW_OPT_INT(struct unet_opts, head_channels, "64", 1, 1024, "channels of an attention head"),
     FEW_OPT_INT(struct unet_opts, groups, "32", 1, 1024, "groups of a norm, where they divide"),
@@ -199,6 +200,7 @@ static few_status check_attention(few_ctx *ctx, const struct few_net_spec *spec,
                                   const struct unet_opts *o, int64_t side) {
   const int level = level_of(spec, o, side);
   char levels[200];
+  if (level < 0 && o->attention.n == 1 && side == 1) return FEW_OK; /* a single pixel: none */
   levels_text(spec, o, levels, sizeof levels);
   if (level < 0 && o->attention.n == 1 && side == DEFAULT_ATTENTION) {
     few__log(
@@ -209,9 +211,10 @@ static few_status check_attention(few_ctx *ctx, const struct few_net_spec *spec,
     return FEW_OK;
   }
   if (level < 0)
-    return few__fail(ctx, FEW_E_INVALID,
-                     "unet: attention = %lld: no level has this side; the levels have %s",
-                     (long long)side, levels);
+    return few__fail(
+        ctx, FEW_E_INVALID,
+        "unet: attention = %lld: no level has this side; the levels have %s, and 1 stands for none",
+        (long long)side, levels);
   const int64_t c = o->channels * o->mults.at[level];
   const int64_t heads = c > o->head_channels ? c / o->head_channels : 1;
   if (c % heads == 0) return FEW_OK;

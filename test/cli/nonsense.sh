@@ -29,6 +29,8 @@ refused "size = 8, and its points are 1x1" train "$moons" --run a size=8
 warned "attention = 16, the default, is the side of no level (28, 14)" train "$unet" --run b attention=16 steps=1
 warned "preview_every = 1: a preview draws 64 points of 99 network evaluations each, .* times the training between two" \
   train "$moons" --run g steps=1 preview_every=1 preview_steps=50
+"$few" train "$unet" --run h attention=1 steps=1 2>err >out || fail "1 is none: $(cat err)"
+grep -q "attention" err && fail "1 is none: $(cat err)"
 # A run that is there goes on: its bits are what they are.
 "$few" train "$unet" --run b attention=16 steps=2 2>err || fail "not resumed: $(cat err)"
 warned "pairs = 5 does nothing: no objective of this run learns from pairs" train "$moons" --run c steps=1 pairs=5 \
