@@ -157,8 +157,8 @@ static int start_as(const few_model *from, const few_model *to, float *values) {
 static few_status start_student(struct training *t, float *values) {
   const struct few_run_recipe *r = &t->recipe;
   const few_model *m = t->model, *from = r->start ? r->start : r->teacher;
-  if (!strcmp(r->keys.init, "fresh") || !from || !r->objective[0].def->starts_as_teacher)
-    return FEW_OK;
+  const bool begins = r->start || r->objective[0].def->starts_as_teacher;
+  if (!strcmp(r->keys.init, "fresh") || !from || !begins) return FEW_OK;
   const int n = start_as(from, m, values);
   if (r->start && n < m->params.n)
     return few__fail(t->ctx, FEW_E_INVALID,
