@@ -67,9 +67,9 @@ run() {
 }
 
 check() {
-  run ops "$build/test/test_cuda_ops"
-  run updates "$build/test/test_cuda_shards"
-  run saving "$build/test/test_cuda_saving"
+  run ops "$build/test/test_engine_backend_cuda_ops"
+  run updates "$build/test/test_engine_backend_cuda_shards"
+  run saving "$build/test/test_engine_backend_cuda_saving"
 }
 
 sanitize() {
@@ -78,7 +78,7 @@ sanitize() {
     return
   }
   for tool in memcheck racecheck; do
-    run "sanitize-$tool" compute-sanitizer --tool $tool --error-exitcode 1 "$build/test/test_cuda_ops"
+    run "sanitize-$tool" compute-sanitizer --tool $tool --error-exitcode 1 "$build/test/test_engine_backend_cuda_ops"
   done
 }
 

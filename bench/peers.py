@@ -8,8 +8,8 @@
 
 What is timed are steps that a user waits for: `infer` evaluates the network, `train` is loss, gradient,
 Adam and averaged weights, `jvp` the network with its tangent, `sct` a step of consistency training
-(peer_torch.py says what PyTorch does in each). The networks are those of test/net/torch_reference.py,
-which test_net_torch compares with few's; ONNX Runtime gets PyTorch's export.
+(peer_torch.py says what PyTorch does in each). The networks are those of test/diffusion/net/torch_reference.py,
+which test_diffusion_net_torch compares with few's; ONNX Runtime gets PyTorch's export.
 
 How: every case of every side is a process of its own, so its largest memory is its own, and sides take
 turns: few, PyTorch, ONNX Runtime, few again ... A round's figure is the median of its steps; the table

@@ -1,6 +1,6 @@
 /* Whatever is read can be written and read back: the pairs, and the options that they set. */
+#include "base/recipe.h"
 #include "fuzz.h"
-#include "io/recipe.h"
 
 struct opts {
   int64_t batch, channels;

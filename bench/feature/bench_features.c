@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "feature/feature.h"
+#include "eval/feature/feature.h"
 
 enum { PICTURES = 16, RUNS = 5 };
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/cpu/isa.h"
 #include "base/base.h"
+#include "engine/backend/cpu/isa.h"
 
 enum { SCRATCH_BYTES = 64 << 20 };
 

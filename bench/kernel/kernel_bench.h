@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "backend/backend.h"
-#include "backend/cpu/isa.h"
+#include "engine/backend/backend.h"
+#include "engine/backend/cpu/isa.h"
 
 static inline double seconds(void) {
   struct timespec t;

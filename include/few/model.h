@@ -127,8 +127,9 @@ struct few_sample_opts {
   uint64_t seed;
   const char *sampler; /* NULL: the model's own */
   int label;           /* a class; FEW_LABEL_EACH: one class after the other, all equally often;
-                          FEW_LABEL_SHARES: as often as in the training data, or equally often where the model
-                          does not know; FEW_LABEL_NONE. Classes that the training data lack are left out.
+                          FEW_LABEL_SHARES: as often as in the training data, or equally often
+                          where the model does not know; FEW_LABEL_NONE. Classes that the training
+                          data lack are left out.
                           Picture i has the same class in every call. */
   double guidance; /* 0 or more; 1: none. Teachers: classifier-free; guided students: their input */
   int64_t batch;   /* pictures in memory at once; 0: chosen. Never changes a result */

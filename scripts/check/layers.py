@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Dependency direction: which module of src/ may include which.
+"""Dependency direction: which room of src/ may include which.
 
-A module is a folder of src/; few/x.h is the public face of module x. Edit the tables here when the
+A room is a folder of src/; a larger one has floors, its subfolders. Edit the tables here when the
 design changes, and say why in the commit.
 """
 import os
@@ -9,46 +9,56 @@ import re
 
 from common import Report, code, files, text
 
-# module: the modules it may include besides itself. Low to high; nothing may point upwards.
-MAY_INCLUDE = {
+# room: the rooms that it may include besides itself. Low to high; nothing points upwards.
+ROOMS = {
     'base': '',
-    'graph': 'base',
-    'op': 'base graph',
-    'ad': 'base graph op',
-    'optim': 'base',
-    'backend': 'base graph op optim', # devices take an optimizer's step as well
-    'nn': 'base graph op',
-    'plan': 'base graph op backend',
-    'check': 'base graph op ad backend plan',
-    # side by side: only the edges listed
-    'process': 'base',
-    'weight': 'base graph',
     'io': 'base',
     'data': 'base io',
-    'net': 'base graph op io nn process',
-    'metric': 'base',
-    'sampler': 'base io process',
-    'objective': 'base graph op io nn net process weight',
-    'model': 'base graph op ad backend plan check nn net process io data sampler',
-    'feature': 'base graph op backend plan nn net io data model', # data: classes by name
-    # above: anything below
-    'eval': 'base io data feature metric process sampler net graph op plan model',
-    'train': 'base graph op ad backend plan nn process weight optim io data net metric sampler objective model feature eval check',
-    'loop': 'base io data metric model eval train objective net',
-    'bench': 'base graph op ad backend plan nn process weight optim io data net sampler objective model train',
-    'serve': 'base graph op ad backend plan nn process weight optim io data net metric sampler objective model check train bench',
+    'engine': 'base',
+    'diffusion': 'base engine',
+    'model': 'base io data engine diffusion',
+    'eval': 'base io data engine diffusion model',
+    'train': 'base io data engine diffusion model eval',
+    'bench': 'base io data engine diffusion model eval train',
+    'cli': '', # public headers only
 }
 
-# Single headers that may be included from below, as interfaces: {module: {header: reason}}.
+# The floors of a room, low to high, with those below that each may include; '.' is what lies in the
+# room's own folder.
+FLOORS = {
+    'engine': {
+        'graph': '',
+        'op': 'graph',
+        'ad': 'graph op',
+        'backend': 'graph op',
+        'plan': 'graph op backend',
+        'check': 'graph op ad backend plan',
+    },
+    'diffusion': {
+        'process': '',
+        'weight': '',
+        'net': 'process',
+        'sampler': 'process',
+        'objective': 'process weight net',
+    },
+    'model': {'.': '', 'run': '.', 'inspect': '. run'},
+    'eval': {'metric': '', 'feature': '', '.': 'metric feature'},
+    'train': {'optim': '', '.': 'optim', 'loop': '. optim'},
+}
+
+# Single headers that a lower floor may include, as interfaces: {folder: {header: reason}}.
 INTERFACES = {
-    'graph': {'op/op.h': 'a graph asks the table of ops for names, shapes and flags'},
+    'engine/graph': {'engine/op/op.h': 'a graph asks the table of ops for names, shapes and flags'},
 }
 
 # Folders that see the public headers alone.
 PUBLIC_ONLY = {'cli'}
 
-# A public header that is not named after its module: 'few/x.h': 'module'.
-PUBLIC_OWNER = {'few/ops.def': 'graph', 'few/each_op.h': 'graph'}
+# The folder whose public face a header of include/few/ is, where its name does not say it.
+PUBLIC_OWNER = {
+    'graph.h': 'engine/graph', 'ops.def': 'engine/graph', 'each_op.h': 'engine/graph',
+    'backend.h': 'engine/backend', 'check.h': 'engine/check', 'loop.h': 'train/loop',
+}
 
 # Headers that only their own module includes.
 PRIVATE = {'base/context.h'}
@@ -65,69 +75,92 @@ def resolve(path, name):
     return None
 
 
-def module(path):
-    """'src/op/op_x.c' -> 'op'; 'include/few/op.h' -> 'op'; 'include/few.h' -> 'few.h'."""
+def place(path):
+    """(room, floor): src/engine/op/op_x.c -> ('engine', 'op'); src/io/png.h -> ('io', '.')."""
     parts = path.split('/')
-    if parts[0] == 'src':
-        return parts[1] if len(parts) > 2 else None
-    if path == 'include/few.h':
-        return 'few.h'
-    return PUBLIC_OWNER.get('/'.join(parts[1:]), os.path.splitext(parts[-1])[0])
+    if parts[0] == 'include':
+        parts = PUBLIC_OWNER.get(parts[-1], os.path.splitext(parts[-1])[0]).split('/')
+    else:
+        parts = parts[1:-1]
+    return parts[0] if parts else None, parts[1] if len(parts) > 1 else '.'
 
 
 def backend_folder(path):
-    """'src/backend/cpu/k_x.h' -> 'cpu'; otherwise ''."""
+    """'src/engine/backend/cpu/k_x.h' -> 'cpu'; otherwise ''."""
     parts = path.split('/')
-    return parts[2] if parts[:2] == ['src', 'backend'] and len(parts) > 3 else ''
+    return parts[3] if parts[1:3] == ['engine', 'backend'] and len(parts) > 4 else ''
 
 
-def complaint(path, name):
-    """Why `path` must not include `name`, with the mend; None when it may."""
-    to = resolve(path, name)
-    if not to:
-        return f'"{name}" is no file of few: write "module/file.h", or <...> for others\' headers'
-    if not to.startswith(('src/', 'include/')):
-        return f'{to} is outside src/ and include/: move what is shared into a module'
-    public, here, there = to.startswith('include/'), module(path), module(to)
-    if path.startswith('include/') and not public:
-        return f'a public header includes the private {to}: move what callers need to include/few/'
-    if here in PUBLIC_ONLY:
-        if public or here == there:
-            return None
-        return f'{here}/ sees public headers only, not {to}: add what it needs to few/{there}.h'
-    if here == 'few.h':
-        return None if public else f'few.h includes public headers only, not {to}'
-    if there == 'few.h':
-        return 'few.h is for users of the library: include the few/ headers that you need'
-    if here not in MAY_INCLUDE:
-        return f'module {here} is not in MAY_INCLUDE: give it a place in scripts/check/layers.py'
-    if here == there:
+def between_rooms(here, there, name):
+    if here not in ROOMS:
+        return f'room {here} is not in ROOMS: give it a place in scripts/check/layers.py'
+    if there in ROOMS[here].split():
         return None
-    if to[4:] in INTERFACES.get(here, {}):
+    return (f'{here}/ may not include {there}/ ({name}): move the shared part down, or hand it in; '
+            f'{here} may see: {ROOMS[here] or "nothing"}')
+
+
+def between_floors(room, here, there, name):
+    floors = FLOORS.get(room)
+    if not floors or here == there:
         return None
-    if there not in MAY_INCLUDE[here].split():
-        return (f'{here}/ may not include {there}/ ({name}): move the shared part down, '
-                f'or hand it in; {here} may see: {MAY_INCLUDE[here] or "nothing"}')
-    if backend_folder(to) or (there == 'backend' and not public and to != 'src/backend/backend.h'):
-        return f'{here}/ may not know {to[4:]}: go through backend/backend.h'
-    if to[4:] in PRIVATE:
+    if here not in floors:
+        return f'{room}/{here} is not in FLOORS: give it a place in scripts/check/layers.py'
+    if there in floors[here].split():
+        return None
+    return (f'{room}/{here} may not include {room}/{there} ({name}): move the shared part down, or '
+            f'hand it in; {here} may see: {floors[here] or "nothing"}')
+
+
+def private_parts(path, to, there):
+    here, inside = backend_folder(path), backend_folder(to)
+    if inside and not here:
+        return f'{path} may not know {to[4:]}: go through engine/backend/backend.h'
+    if to[4:] in PRIVATE and place(path)[0] != there:
         return f'{to[4:]} is private to {there}/: use its other headers'
     return None
 
 
-def check_table(report):
-    """The table itself points downwards: every module stands below those that include it."""
-    below = set()
-    for name, allowed in MAY_INCLUDE.items():
-        for other in allowed.split():
-            if other not in below:
-                report.fail('scripts/check/layers.py', 1, f'{name} points up to {other}')
-        below.add(name)
+def complaint(path, name):
+    """Why `path` must not include `name`, with what to do; None when it may."""
+    to = resolve(path, name)
+    if not to:
+        return f'"{name}" is no file of few: write "room/file.h", or <...> for others\' headers'
+    if not to.startswith(('src/', 'include/')):
+        return f'{to} is outside src/ and include/: move what is shared into a room'
+    public = to.startswith('include/')
+    if path.startswith('include/') and not public:
+        return f'a public header includes the private {to}: move what callers need to include/few/'
+    if path == 'include/few.h':
+        return None
+    (here, floor), (there, other) = place(path), place(to)
+    if here in PUBLIC_ONLY:
+        if public or here == there:
+            return None
+        return f'{here}/ sees public headers only, not {to}: add what it needs to include/few/'
+    if to == 'include/few.h':
+        return 'few.h is for users of the library: include the few/ headers that you need'
+    if to[4:] in INTERFACES.get(f'{here}/{floor}', {}):
+        return None
+    if here == there:
+        return between_floors(here, floor, other, name) or private_parts(path, to, there)
+    return between_rooms(here, there, name) or private_parts(path, to, there)
+
+
+def check_tables(report):
+    """The tables themselves point downwards: each row stands below those that include it."""
+    for table in (ROOMS, *FLOORS.values()):
+        below = set()
+        for name, allowed in table.items():
+            for other in allowed.split():
+                if other not in below:
+                    report.fail('scripts/check/layers.py', 1, f'{name} points up to {other}')
+            below.add(name)
 
 
 def main():
     report = Report()
-    check_table(report)
+    check_tables(report)
     for path in files('.c', '.h', '.cu', '.cuh', '.def', '.inc'):
         if not path.startswith(('src/', 'include/')):
             continue

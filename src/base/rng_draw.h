@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/rng.h"
+#include "rng.h"
 
 #ifndef FEW_RNG_FUNCTION
 #define FEW_RNG_FUNCTION static inline

@@ -1,5 +1,5 @@
 /* utf8.c - is a text UTF-8? By table 3-7 of Unicode 15: no overlong forms, no surrogates. */
-#include "base/base.h"
+#include "base.h"
 
 size_t few__utf8_length(const void *bytes, size_t n) {
   const unsigned char *p = bytes;

@@ -11,10 +11,10 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "backend/backend.h"
 #include "base/rng.h"
+#include "engine/backend/backend.h"
+#include "engine/plan/seat.h"
 #include "few/model.h"
-#include "plan/seat.h"
 #include "train/shard.h"
 #include "train/update.h"
 

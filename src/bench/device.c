@@ -2,8 +2,8 @@
  * longer until they can be timed.
  */
 #include "base/rng.h"
+#include "engine/plan/seat.h"
 #include "few/bench.h"
-#include "plan/seat.h"
 #include "train/space.h"
 
 static const double enough = 5e-3; /* seconds */

@@ -1,6 +1,6 @@
 /* options.c - the options of a data set, once, for the parser, the help and the recipes. The seed
  * is not among them: it is the run's. */
-#include "data/options.h"
+#include "options.h"
 
 #include "few/data.h"
 

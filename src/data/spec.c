@@ -1,7 +1,7 @@
 /* spec.c - a data set's name in full: of a set that is named by its path only, which reader it is.
  * One rule for every place where a set is named.
  */
-#include "data/reader.h"
+#include "reader.h"
 
 #include <stdio.h>
 #include <strings.h>

@@ -1,7 +1,7 @@
 /* ask.c - what an evaluation wants: options checked, sets and features opened, metrics chosen. */
 #include <math.h>
 
-#include "eval/job.h"
+#include "job.h"
 
 static few_status check_range(const few_evaluator *j, const char *what, int64_t x, int64_t min,
                               int64_t max) {

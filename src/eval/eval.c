@@ -9,10 +9,10 @@
 #include <stdio.h>
 
 #include "base/pace.h"
-#include "eval/job.h"
-#include "eval/report.h"
-#include "eval/statistics.h"
+#include "job.h"
 #include "model/model.h"
+#include "report.h"
+#include "statistics.h"
 
 static few_status make_room(few_evaluator *j) {
   const int64_t n = FEW_SOURCE_CHUNK;

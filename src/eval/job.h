@@ -2,10 +2,10 @@
 #ifndef FEW_SRC_EVAL_JOB_H
 #define FEW_SRC_EVAL_JOB_H
 
-#include "eval/evaluator.h"
-#include "eval/source.h"
-#include "feature/feature.h"
-#include "metric/metric.h"
+#include "eval/feature/feature.h"
+#include "eval/metric/metric.h"
+#include "evaluator.h"
+#include "source.h"
 
 enum { FEW_EVAL_CHOICE = 0 }; /* the seed of all choices of pictures */
 enum { FEW_EVAL_SIDE = FEW_NEED_MOMENTS | FEW_NEED_SPATIAL | FEW_NEED_ROWS };

@@ -2,8 +2,8 @@
 #ifndef FEW_SRC_EVAL_REPORT_H
 #define FEW_SRC_EVAL_REPORT_H
 
+#include "eval/metric/metric.h"
 #include "few/eval.h"
-#include "metric/metric.h"
 
 enum { FEW_REPORT_TEXTS = 16 };
 struct few_report_inside {

@@ -3,11 +3,11 @@
 #ifndef FEW_SRC_EVAL_SOURCE_H
 #define FEW_SRC_EVAL_SOURCE_H
 
-#include "eval/statistics.h"
 #include "few/data.h"
 #include "few/eval.h"
 #include "few/model.h"
 #include "io/sha256.h"
+#include "statistics.h"
 
 struct few_source {
   few_ctx *ctx;

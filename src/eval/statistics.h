@@ -3,10 +3,10 @@
 #define FEW_SRC_EVAL_STATISTICS_H
 
 #include "data/classes.h"
-#include "feature/feature.h"
+#include "eval/feature/feature.h"
+#include "eval/metric/set.h"
 #include "io/json.h"
 #include "io/safetensors.h"
-#include "metric/set.h"
 
 struct few_statistics {
   few_ctx *ctx;

@@ -1,4 +1,4 @@
-/* times.c - few_search_times: the search of sampler/search.c over what few eval measures.
+/* times.c - few_search_times: the search of diffusion/sampler/search.c over what few eval measures.
  *
  * All looks draw the same noise, so that their measures differ by the times alone. The times at
  * hand are given to the model as its own, which is where its sampler takes them from.
@@ -6,9 +6,9 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "eval/evaluator.h"
+#include "diffusion/sampler/search.h"
+#include "evaluator.h"
 #include "model/model.h"
-#include "sampler/search.h"
 
 struct job {
   few_ctx *ctx;

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "io/image.h"
+#include "image.h"
 
 enum { SIDE = 256 };
 

@@ -7,7 +7,7 @@
  *
  * The library is used from its header, so that a state is plain memory of the context's.
  */
-#include "io/digest.h"
+#include "digest.h"
 
 #include <inttypes.h>
 #include <stdio.h>

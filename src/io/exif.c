@@ -22,7 +22,7 @@
  * One tag does not need a library: only this path through the file is walked, every offset is
  * compared with what is there, and there is no loop but the one over a counted directory.
  */
-#include "io/exif.h"
+#include "exif.h"
 
 enum { ORIENTATION = 0x0112, BYTE = 1, SHORT = 3, LONG = 4, HEADER = 8, ENTRY = 12 };
 

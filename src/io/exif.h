@@ -2,7 +2,7 @@
 #ifndef FEW_SRC_IO_EXIF_H
 #define FEW_SRC_IO_EXIF_H
 
-#include "io/image.h"
+#include "image.h"
 
 /* The orientation, 1 .. 8, that a block of Exif states (the bytes from "II" or "MM" on). Whatever
  * is damaged, missing or unknown gives 1, upright: a picture is worth more than its notes. */

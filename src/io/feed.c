@@ -7,7 +7,7 @@
  * Large reads go straight into the reader's memory; small ones come from a buffer.
  */
 #define _XOPEN_SOURCE 700
-#include "io/feed.h"
+#include "feed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "io/file.h"
+#include "file.h"
 
 enum { BUFFER = 1 << 16 };
 

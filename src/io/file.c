@@ -16,7 +16,7 @@
  * refused, and a pipe has to begin within seconds and to end within a few megabytes.
  */
 #define _DEFAULT_SOURCE /* flock, realpath */
-#include "io/file.h"
+#include "file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -31,7 +31,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "io/digest.h"
+#include "digest.h"
 
 static const char *mend(int err) {
   static const struct {

@@ -8,12 +8,12 @@
  * no member is an error, for it is not ours to guess what was meant.
  */
 #define ZLIB_CONST
-#include "io/gzip.h"
+#include "gzip.h"
 
 #include <limits.h>
 #include <zlib.h>
 
-#include "io/file.h"
+#include "file.h"
 
 enum { RATIO_MAX = 64, FREE = 1 << 24 };
 

@@ -4,11 +4,11 @@
  * picture has the same pixels whichever of its many encodings it came in: composited on white by
  * (a v + (255 - a) 255) / 255, and made grey by Y = 0.299 R + 0.587 G + 0.114 B.
  */
-#include "io/image.h"
+#include "image.h"
 
 #include <math.h>
 
-#include "io/exif.h"
+#include "exif.h"
 
 enum { PADDING = 2, NEUTRAL = 128 };
 

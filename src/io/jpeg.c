@@ -15,7 +15,7 @@
  * memory is taken for it. Notes before the picture may fill 16 MB. A progressive file may repeat
  * its scans to burn time, so their number is limited.
  */
-#include "io/jpeg.h"
+#include "jpeg.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -23,8 +23,8 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
-#include "io/exif.h"
-#include "io/file.h"
+#include "exif.h"
+#include "file.h"
 
 enum {
   SCANS_MAX = 500,

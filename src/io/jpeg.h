@@ -2,8 +2,8 @@
 #ifndef FEW_SRC_IO_JPEG_H
 #define FEW_SRC_IO_JPEG_H
 
-#include "io/feed.h"
-#include "io/image.h"
+#include "feed.h"
+#include "image.h"
 
 bool few__jpeg_is(const void *bytes, size_t n); /* by its first 3 bytes */
 

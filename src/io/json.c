@@ -7,13 +7,13 @@
  * made, and a text whose values would fill more than 128 MB is refused: a header of safetensors
  * with 70,000 tensors has room in that.
  */
-#include "io/json.h"
+#include "json.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 
-#include "io/file.h"
+#include "file.h"
 
 enum { MEMORY_MAX = 1 << 27, CONTAINER = 256, MEMBER = 96, ITEM = 64 };
 

@@ -8,12 +8,12 @@
  * three keys in any order, of strings, True or False, and a tuple of integers. The whole preamble
  * is a multiple of 64 bytes, so that the numbers can be mapped. See numpy.lib.format.
  */
-#include "io/npy.h"
+#include "npy.h"
 
 #include <inttypes.h>
 
-#include "io/feed.h"
-#include "io/file.h"
+#include "feed.h"
+#include "file.h"
 
 enum { MAGIC = 6, HEADER_MAX = 65535, ALIGN = 64 };
 static const char magic[] = "\x93NUMPY";

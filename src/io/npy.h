@@ -2,7 +2,7 @@
 #ifndef FEW_SRC_IO_NPY_H
 #define FEW_SRC_IO_NPY_H
 
-#include "io/store.h"
+#include "store.h"
 
 /* One array, row-major. bool, int8, uint8, int16, int32, int64, float16, float32 and float64. */
 struct few_npy {

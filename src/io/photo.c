@@ -1,8 +1,8 @@
 /* photo.c - PNG or JPEG by their first bytes: many a .png in a folder is a JPEG. */
-#include "io/photo.h"
+#include "photo.h"
 
-#include "io/jpeg.h"
-#include "io/png.h"
+#include "jpeg.h"
+#include "png.h"
 
 static bool has_suffix(const char *name, const char *suffix) {
   size_t n = strlen(name), k = strlen(suffix);

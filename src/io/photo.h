@@ -2,8 +2,8 @@
 #ifndef FEW_SRC_IO_PHOTO_H
 #define FEW_SRC_IO_PHOTO_H
 
-#include "io/feed.h"
-#include "io/image.h"
+#include "feed.h"
+#include "image.h"
 
 /* Is this the name of a PNG or JPEG file? What is in it is for few__photo_rows to see. */
 bool few__photo_named(const char *path);

@@ -9,7 +9,7 @@
  * Every opcode makes at most one value, but an opcode is a byte and a value 56. A pickle may have
  * 2^20 values (a tensor takes about 15), as many things on its stack, and four times as many cells.
  */
-#include "io/pickle.h"
+#include "pickle.h"
 
 #include <stdio.h>
 

@@ -13,15 +13,15 @@
  * (a row of 32,768 pixels takes 1 MB); and since deflate packs at most 1032 to 1, an image whose
  * rows could not come from so few bytes is refused before memory is taken for it.
  */
-#include "io/png.h"
+#include "png.h"
 
 #include <limits.h>
 #include <png.h>
 #include <setjmp.h>
 #include <stdio.h>
 
-#include "io/exif.h"
-#include "io/file.h"
+#include "exif.h"
+#include "file.h"
 
 enum { MEMORY_MAX = 1 << 24, CHUNK_MAX = 1 << 20, CHUNKS_MAX = 100, DEFLATE_RATIO = 1032 };
 

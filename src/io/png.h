@@ -2,8 +2,8 @@
 #ifndef FEW_SRC_IO_PNG_H
 #define FEW_SRC_IO_PNG_H
 
-#include "io/feed.h"
-#include "io/image.h"
+#include "feed.h"
+#include "image.h"
 
 struct few_png_text {
   const char *key;   /* 1 to 79 printable ASCII characters, no blank at the ends: "Software" */

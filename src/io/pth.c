@@ -18,13 +18,13 @@
  * Limits against hostile files: members of the archive must be disjoint, as their lengths together
  * show, and there are at most 16,384 storages.
  */
-#include "io/pth.h"
+#include "pth.h"
 
 #include <stdio.h>
 #include <zip.h>
 
-#include "io/feed.h"
-#include "io/pickle.h"
+#include "feed.h"
+#include "pickle.h"
 
 enum { NAME_MAX_BYTES = 512, FOLDER_MAX = 256, SHARED = 8, STORAGES_MAX = 1 << 14 };
 static const char legacy_magic[] = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";

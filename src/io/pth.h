@@ -3,7 +3,7 @@
 #ifndef FEW_SRC_IO_PTH_H
 #define FEW_SRC_IO_PTH_H
 
-#include "io/safetensors.h"
+#include "safetensors.h"
 
 struct few_pth {
   struct few_st_tensor *at; /* in the file's order; names and numbers are owned by this */

@@ -18,15 +18,15 @@
  * demand it: no single damaged spot can make a file look like one without a digest. Files of others
  * have none.
  */
-#include "io/safetensors.h"
+#include "safetensors.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "io/digest.h"
-#include "io/feed.h"
-#include "io/file.h"
-#include "io/json.h"
+#include "digest.h"
+#include "feed.h"
+#include "file.h"
+#include "json.h"
 
 enum { HEADER_MAX = 100000000 }; /* the limit of the reference implementation */
 #define METADATA "__metadata__"

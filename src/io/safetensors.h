@@ -2,7 +2,7 @@
 #ifndef FEW_SRC_IO_SAFETENSORS_H
 #define FEW_SRC_IO_SAFETENSORS_H
 
-#include "io/store.h"
+#include "store.h"
 
 struct few_st_tensor {
   const char *name;

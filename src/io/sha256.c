@@ -4,14 +4,14 @@
  * into eight words in 64 rounds. The constants are the first 32 bits of the fractional parts of the
  * cube roots of the first 64 primes, and for the start of the square roots of the first 8.
  */
-#include "io/sha256.h"
+#include "sha256.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "io/file.h"
+#include "file.h"
 
 static const uint32_t k[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,

@@ -7,7 +7,7 @@
  * numbers become a float by shifting into place and adding 112 to the exponent; its subnormals are
  * m 2^-24, which is exact in a float. BF16 is the upper half of a float.
  */
-#include "io/store.h"
+#include "store.h"
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "few reads little-endian files in place: port src/io/store.c first"

@@ -2,11 +2,11 @@
  *
  * A member of more than 16 MB that says it is packed over 64 to 1 is refused, as in gzip.c.
  */
-#include "io/zip.h"
+#include "zip.h"
 
 #include <zip.h>
 
-#include "io/file.h"
+#include "file.h"
 
 static few_status open_archive(few_ctx *ctx, zip_t **out, const char *path) {
   int code = 0;

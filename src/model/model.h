@@ -5,12 +5,12 @@
 #include "base/watch.h"
 #include "base/workers.h"
 #include "data/classes.h"
+#include "diffusion/net/net.h"
+#include "diffusion/sampler/sampler.h"
+#include "engine/plan/plan.h"
 #include "few/model.h"
 #include "io/image.h"
 #include "labels.h"
-#include "net/net.h"
-#include "plan/plan.h"
-#include "sampler/sampler.h"
 
 enum { FEW_MAX_COMPONENT_NAME = 32 };
 
@@ -127,7 +127,7 @@ struct few_eval {
 };
 few_status few__model_run(few_model *m, const struct few_eval *e);
 /* FEW_E_INVALID where what the network predicts says nothing of F at t: pure noise times no number
- * is a picture, and a clean picture holds no noise (net/raw.c). */
+ * is a picture, and a clean picture holds no noise (diffusion/net/raw.c). */
 few_status few__model_knows(const few_model *m, double t);
 void few__model_runner_free(few_model *m);
 /* The least rows of a call that keep every worker, or the device, busy. */

@@ -364,7 +364,7 @@ static double start_of(const struct few_run_recipe *r, const struct few_run_obje
   const struct few_clock at = few__run_clock(r, 0, 1);
   struct few_use use = {.sampler = NULL};
   if (o->def->use) o->def->use(o->opts, &at, r->spec.sigma_data, &use);
-  return use.n_times ? use.times[0] : atan(80 / r->spec.sigma_data); /* sampler/schedule.h */
+  return use.n_times ? use.times[0] : atan(80 / r->spec.sigma_data); /* schedule.h */
 }
 
 /* The first objective says how the student is sampled. A generator that is added and makes its

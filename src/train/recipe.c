@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "feature/feature.h"
+#include "eval/feature/feature.h"
 #include "io/file.h"
 
 typedef struct few_train_keys keys;
@@ -109,6 +109,15 @@ const struct few_option *few__train_options(void) { return options; }
 /* The system opens no path of more than 4,095 bytes: what does not fit here is no file. */
 enum { PATH_ROOM = 2 * 4096 };
 
+static few_status read_recipe(few_ctx *ctx, struct few_recipe *out, const char *path) {
+  char *text;
+  size_t n;
+  FEW_TRY(few__file_read(ctx, &text, &n, path, FEW_RECIPE_MAX));
+  few_status st = few__recipe_parse(ctx, out, path, text, n);
+  few__free(ctx, text);
+  return st;
+}
+
 static few_status find_recipe(few_ctx *ctx, struct few_recipe *out, const char *name) {
   char path[PATH_ROOM];
   static const struct {
@@ -117,7 +126,7 @@ static few_status find_recipe(few_ctx *ctx, struct few_recipe *out, const char *
   for (int i = 0; i < FEW_COUNT(places); i++) {
     int n = snprintf(path, sizeof path, "%s%s%s", places[i].before, name, places[i].after);
     if (n < (int)sizeof path && few__path_exists(path) && !few__path_is_dir(path))
-      return few__recipe_read(ctx, out, path);
+      return read_recipe(ctx, out, path);
   }
   const char *end = strrchr(name, '.');
   const bool is_file = (end && !strcmp(end, ".ini")) || strchr(name, '/');
@@ -478,7 +487,7 @@ few_status few__run_recipe_same(few_ctx *ctx, const struct few_run_recipe *r, co
   few_status st;
   FEW_GOTO(few__run_recipe_text(ctx, r, &text));
   FEW_GOTO(few__recipe_parse(ctx, &now, "this recipe", text.at, text.len));
-  FEW_GOTO(few__recipe_read(ctx, &old, path));
+  FEW_GOTO(read_recipe(ctx, &old, path));
   *before = (struct few_run_before){0};
   FEW_GOTO(read_steps(ctx, &old, &before->steps));
   for (int i = 0; i < now.n; i++) {

@@ -2,15 +2,15 @@
 #ifndef FEW_SRC_TRAIN_RECIPE_H
 #define FEW_SRC_TRAIN_RECIPE_H
 
+#include "base/recipe.h"
+#include "diffusion/objective/objective.h"
 #include "few/data.h"
 #include "few/train.h"
-#include "io/recipe.h"
 #include "io/sha256.h"
 #include "model/model.h"
-#include "objective/objective.h"
-#include "optim/balance.h"
-#include "optim/lr.h"
-#include "optim/optim.h"
+#include "train/optim/balance.h"
+#include "train/optim/lr.h"
+#include "train/optim/optim.h"
 
 enum { FEW_SCALE_AUTO, FEW_SCALE_ONE, FEW_SCALE_EACH };
 

@@ -4,8 +4,8 @@
 #include <math.h>
 
 #include "base/watch.h"
-#include "optim/clip.h"
-#include "plan/seat.h"
+#include "engine/plan/seat.h"
+#include "train/optim/clip.h"
 #include "tree.h"
 
 enum { MAX_INPUTS = FEW_MAX_OBJECTIVES * FEW_MAX_SCALARS };

@@ -1,8 +1,8 @@
 /* space.c - see space.h. */
 #include "space.h"
 
-#include "optim/clip.h"
-#include "optim/ema.h"
+#include "train/optim/clip.h"
+#include "train/optim/ema.h"
 
 few_status few__space_open(few_ctx *ctx, struct few_space *out, few_workers *workers,
                            const struct few_backend *backend) {
@@ -141,7 +141,16 @@ void few__space_step(const struct few_space *s, const struct few_optim_job *job)
     return;
   }
   assert(job->optim->moments); /* train.c refuses others */
-  s->device->vector->moments(s->queue, job);
+  const struct few_moments step = {.coef = job->coef,
+                                   .n = job->n,
+                                   .param = job->param,
+                                   .grad = job->grad,
+                                   .m = job->state[0],
+                                   .v = job->state[1],
+                                   .average = job->average,
+                                   .n_average = job->n_average,
+                                   .beta = job->beta};
+  s->device->vector->moments(s->queue, &step);
 }
 
 enum { CHUNK = 1 << 16 };

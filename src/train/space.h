@@ -5,9 +5,9 @@
 #ifndef FEW_SRC_TRAIN_SPACE_H
 #define FEW_SRC_TRAIN_SPACE_H
 
-#include "backend/backend.h"
-#include "optim/balance.h"
-#include "optim/optim.h"
+#include "engine/backend/backend.h"
+#include "train/optim/balance.h"
+#include "train/optim/optim.h"
 
 struct few_space {
   few_ctx *ctx;

@@ -1,8 +1,8 @@
 /* update.c - all passes go element by element (space.h). */
 #include "update.h"
 
-#include "optim/clip.h"
-#include "optim/ema.h"
+#include "train/optim/clip.h"
+#include "train/optim/ema.h"
 
 static double ema_beta(const struct few_run_state *s, const struct few_train_keys *k) {
   double batch = (double)k->batch, seen = (double)s->step * batch;

@@ -1,11 +1,11 @@
 /* Every allocation of every parser fails in turn: an error each time, nothing leaked, no crash. */
+#include "base/recipe.h"
 #include "corpus.h"
 #include "io/gzip.h"
 #include "io/jpeg.h"
 #include "io/npy.h"
 #include "io/png.h"
 #include "io/pth.h"
-#include "io/recipe.h"
 #include "io/safetensors.h"
 #include "meter.h"
 

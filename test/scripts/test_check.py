@@ -26,33 +26,33 @@ def check(name, files):
 
 class Layers(unittest.TestCase):
     TREE = {p: '\n' for p in (
-        'src/base/base.h', 'src/base/context.h', 'src/nn/nn.h', 'src/train/train.h',
-        'src/backend/backend.h', 'src/backend/ref/ref.h', 'src/cli/opt.h', 'src/io/png.h',
-        'include/few.h', 'include/few/base.h', 'include/few/train.h', 'src/process/process.h')}
+        'src/base/base.h', 'src/base/context.h', 'src/diffusion/net/nn.h', 'src/train/train.h',
+        'src/engine/backend/backend.h', 'src/engine/backend/ref/ref.h', 'src/cli/opt.h', 'src/io/png.h',
+        'include/few.h', 'include/few/base.h', 'include/few/train.h', 'src/diffusion/process/process.h')}
 
     def edge(self, path, include):
         return check('layers', {**self.TREE, path: f'/* x */\n#include {include}\n'})
 
     def test_allowed(self):
-        for path, include in (('src/nn/a.c', '"base/base.h"'), ('src/base/a.c', '"context.h"'),
-                              ('src/plan/a.c', '"backend/backend.h"'), ('src/cli/a.c', '"few.h"'),
-                              ('src/backend/cpu/a.c', '"../ref/ref.h"'), ('src/cli/a.c', '"opt.h"'),
+        for path, include in (('src/diffusion/net/a.c', '"base/base.h"'), ('src/base/a.c', '"context.h"'),
+                              ('src/engine/plan/a.c', '"engine/backend/backend.h"'), ('src/cli/a.c', '"few.h"'),
+                              ('src/engine/backend/cpu/a.c', '"../ref/ref.h"'), ('src/cli/a.c', '"opt.h"'),
                               ('src/data/a.c', '"io/png.h"'), ('include/few.h', '"few/train.h"'),
-                              ('src/cli/a.c', '"few/train.h"'), ('src/nn/a.c', '<zlib.h>')):
+                              ('src/cli/a.c', '"few/train.h"'), ('src/diffusion/net/a.c', '<zlib.h>')):
             with self.subTest(path=path, include=include):
                 self.assertEqual(self.edge(path, include), (True, []))
 
     def test_refused(self):
         for path, include, word in (
-                ('src/base/a.c', '"nn/nn.h"', 'may not include nn/'),
-                ('src/io/a.c', '"../process/process.h"', 'may not include process/'),
-                ('src/process/a.c', '<few/train.h>', 'may not include train/'),
-                ('src/plan/a.c', '"backend/ref/ref.h"', 'go through backend/backend.h'),
+                ('src/base/a.c', '"diffusion/net/nn.h"', 'may not include diffusion/'),
+                ('src/io/a.c', '"../diffusion/process/process.h"', 'may not include diffusion/'),
+                ('src/diffusion/process/a.c', '<few/train.h>', 'may not include train/'),
+                ('src/engine/plan/a.c', '"engine/backend/ref/ref.h"', 'go through engine/backend/backend.h'),
                 ('src/cli/a.c', '"base/base.h"', 'public headers only'),
-                ('src/nn/a.c', '"base/context.h"', 'private to base/'),
-                ('src/nn/a.c', '"few.h"', 'for users'),
-                ('src/nn/a.c', '"gone.h"', 'no file of few'),
-                ('src/new/a.c', '"base/base.h"', 'MAY_INCLUDE'),
+                ('src/diffusion/net/a.c', '"base/context.h"', 'private to base/'),
+                ('src/diffusion/net/a.c', '"few.h"', 'for users'),
+                ('src/diffusion/net/a.c', '"gone.h"', 'no file of few'),
+                ('src/new/a.c', '"base/base.h"', 'ROOMS'),
                 ('include/few/base.h', '"few/train.h"', 'may not include train/'),
                 ('include/few/base.h', '"base/base.h"', 'private')):
             with self.subTest(path=path, include=include):
@@ -102,17 +102,17 @@ class Rules(unittest.TestCase):
         todo = 'TO' + 'DO'
         home = '/ho' + 'me/me/few'
         for path, line in (
-                ('src/nn/a.c', 'printf("x");'), ('src/nn/a.c', 'exit(1);'),
-                ('src/nn/a.c', 'p = malloc(n);'), ('src/nn/a.c', 'free (p);'),
-                ('src/base/a.c', 'fprintf(stderr, "x");'), ('src/nn/a.c', 'x = atof(s);'),
-                ('src/base/a.c', 'strcpy(a, b);'), ('src/nn/a.c', f'/* {todo} */'),
-                ('docs/a.md', f'{todo}: fix'), ('src/nn/a.c', '\tx = 1;'), ('docs/a.md', 'words '),
-                ('docs/a.md', f'see {home}'), ('src/nn/a.c', f'f("{home}");'),
-                ('src/nn/a.c', 'f("/tm' 'p/x");'), ('src/nn/a.c', 'x = strtod(s, &end);'),
-                ('src/nn/a.c', 'snprintf(s, sizeof s, "%d of %.9g", n, x);'),
-                ('src/nn/a.c', 'snprintf(s, n,\n  "%s" "\\"%%f %-8.2lf", t, x);'),
-                ('src/nn/a.cu', 'vsnprintf(s, n, f, args);'),
-                ('src/nn/a.def', '#undef FEW_A')):
+                ('src/diffusion/net/a.c', 'printf("x");'), ('src/diffusion/net/a.c', 'exit(1);'),
+                ('src/diffusion/net/a.c', 'p = malloc(n);'), ('src/diffusion/net/a.c', 'free (p);'),
+                ('src/base/a.c', 'fprintf(stderr, "x");'), ('src/diffusion/net/a.c', 'x = atof(s);'),
+                ('src/base/a.c', 'strcpy(a, b);'), ('src/diffusion/net/a.c', f'/* {todo} */'),
+                ('docs/a.md', f'{todo}: fix'), ('src/diffusion/net/a.c', '\tx = 1;'), ('docs/a.md', 'words '),
+                ('docs/a.md', f'see {home}'), ('src/diffusion/net/a.c', f'f("{home}");'),
+                ('src/diffusion/net/a.c', 'f("/tm' 'p/x");'), ('src/diffusion/net/a.c', 'x = strtod(s, &end);'),
+                ('src/diffusion/net/a.c', 'snprintf(s, sizeof s, "%d of %.9g", n, x);'),
+                ('src/diffusion/net/a.c', 'snprintf(s, n,\n  "%s" "\\"%%f %-8.2lf", t, x);'),
+                ('src/diffusion/net/a.cu', 'vsnprintf(s, n, f, args);'),
+                ('src/diffusion/net/a.def', '#undef FEW_A')):
             with self.subTest(path=path, line=line):
                 self.assertTrue(self.refused(path, line))
         self.assertEqual(check('rules', {'docs/a.md': 'no newline'})[0], False)
@@ -121,11 +121,11 @@ class Rules(unittest.TestCase):
         for path, line in (
                 ('src/cli/a.c', 'printf("x");'), ('src/base/a.c', 'free(p);'),
                 ('src/cli/a.c', 'snprintf(s, n, "%g", x);'),
-                ('src/nn/a.c', 'snprintf(s, n, "100%% good %d", i); few__print(s, n, "%g", x);'),
-                ('src/nn/a.c', '/* printf("x") and exit(1) */'), ('src/nn/a.c', 'f("malloc(1)");'),
-                ('src/nn/a.c', 'few__free(ctx, p);'), ('src/nn/a.c', 'pool->free(p);'),
-                ('src/nn/a.c', 'free(p); /* check-allow: the library gave it with malloc */'),
-                ('src/nn/a.c', '/* TO' 'DO: share the table with the trainer */'),
+                ('src/diffusion/net/a.c', 'snprintf(s, n, "100%% good %d", i); few__print(s, n, "%g", x);'),
+                ('src/diffusion/net/a.c', '/* printf("x") and exit(1) */'), ('src/diffusion/net/a.c', 'f("malloc(1)");'),
+                ('src/diffusion/net/a.c', 'few__free(ctx, p);'), ('src/diffusion/net/a.c', 'pool->free(p);'),
+                ('src/diffusion/net/a.c', 'free(p); /* check-allow: the library gave it with malloc */'),
+                ('src/diffusion/net/a.c', '/* TO' 'DO: share the table with the trainer */'),
                 ('Makefile', '\tmake x'), ('test/io/a.c', 'f("/tm' 'p/x");'),
                 ('docs/a.md', 'https://example.org/home/page'), ('test/io/data/a.txt', 'x ')):
             with self.subTest(path=path, line=line):

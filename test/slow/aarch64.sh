@@ -1,4 +1,4 @@
-# Run when: src/backend/cpu/, src/base/, or a library that few links changed, and before a release.
+# Run when: src/engine/backend/cpu/, src/base/, or a library that few links changed, and before a release.
 #
 # few on another architecture: built by Debian's cross compiler against Debian's libraries for arm64, which
 # apt fetches into build/aarch64/root (35 MB; nothing of this system changes), and run by qemu-aarch64: the

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/option.h"
 #include "few/model.h"
 #include "few/train.h"
 #include "io/file.h"
 #include "io/json.h"
-#include "io/option.h"
 #include "testing.h"
 
 static char dir[] = "/tmp/few-locale-XXXXXX";

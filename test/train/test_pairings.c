@@ -2,7 +2,7 @@
  * prediction with the time of its process. A few steps of each must be finite, and so must be what
  * the student then draws; or the pair is refused before the first step, with what to change.
  */
-#include "objective/objective.h"
+#include "diffusion/objective/objective.h"
 #include "toys.h"
 
 struct kind {

@@ -5,11 +5,11 @@
 
 #include <unistd.h>
 
+#include "diffusion/process/mixture.h"
+#include "eval/metric/sets.h"
 #include "few/data.h"
 #include "few/train.h"
-#include "metric/sets.h"
 #include "model/model.h"
-#include "process/mixture.h"
 #include "testing.h"
 
 enum { TOY_N = 512, TOY_D = 2 };

@@ -1,0 +1,327 @@
+/* option.c - options as tables (see option.h for how a table looks).
+ *
+ * A table row knows a field's place in a plain struct, so that setting, printing and explaining
+ * an option are loops over rows and a net or an objective adds an option by adding a line. Text is
+ * the only way in: a recipe, the command line and a model's metadata all pass through
+ * few__option_set and its checks.
+ *
+ * What is printed reads back to the same bits, because the recipe stored in a model must make the
+ * same run again: reals take as many of 17 digits as that needs.
+ */
+#include "option.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- numbers as text ---- */
+
+static bool is_space(char c) { return c == ' ' || c == '\t'; }
+
+static const char *skip_space(const char *s) {
+  while (is_space(*s)) s++;
+  return s;
+}
+
+void few__real_format(double x, char out[32]) {
+  for (int digits = 1; digits <= 17; digits++) {
+    few__print(out, 32, "%.*g", digits, x);
+    if (few__strtod(out, NULL) == x) break;
+  }
+}
+
+bool few__real_parse(const char *text, double *out) {
+  char *end;
+  text = skip_space(text);
+  if (strlen(text) >= 128 || strpbrk(text, ",\r\n\v\f")) return false;
+  double x = few__strtod(text, &end);
+  if (end == text || *skip_space(end) || isnan(x)) return false;
+  if (isinf(x) && !strpbrk(text, "iI")) return false; /* 1e999 is a mistake, not infinity */
+  *out = x;
+  return true;
+}
+
+/* Reads one integer and leaves *rest after it and its blanks. */
+static bool parse_int(const char *text, int64_t *out, const char **rest) {
+  char *end;
+  text = skip_space(text);
+  const char *digit = *text == '-' || *text == '+' ? text + 1 : text;
+  if (*digit < '0' || *digit > '9') return false;
+  errno = 0;
+  long long x = strtoll(text, &end, 10);
+  if (errno) return false;
+  *out = x;
+  *rest = skip_space(end);
+  return true;
+}
+
+/* ---- one parser a type: false if the text is no value of the option ---- */
+
+static bool in_range(const struct few_option *o, double x) {
+  return (o->min == 0 && o->max == 0) || (x >= o->min && x <= o->max);
+}
+
+static bool set_int(const struct few_option *o, void *field, const char *text) {
+  int64_t x;
+  const char *rest;
+  if (!parse_int(text, &x, &rest) || *rest || !in_range(o, (double)x)) return false;
+  memcpy(field, &x, sizeof x);
+  return true;
+}
+
+static bool set_real(const struct few_option *o, void *field, const char *text) {
+  double x;
+  if (!few__real_parse(text, &x) || !in_range(o, x)) return false;
+  memcpy(field, &x, sizeof x);
+  return true;
+}
+
+static bool set_bool(const struct few_option *o, void *field, const char *text) {
+  static const char *const words[] = {"no", "yes", "false", "true", "off", "on", "0", "1"};
+  FEW_UNUSED(o);
+  for (int i = 0; i < FEW_COUNT(words); i++) {
+    if (strcmp(text, words[i]) != 0) continue;
+    bool x = i % 2;
+    memcpy(field, &x, sizeof x);
+    return true;
+  }
+  return false;
+}
+
+static bool set_string(const struct few_option *o, void *field, const char *text) {
+  size_t n = strlen(text);
+  if (n >= o->size) return false;
+  memset(field, 0, o->size); /* so that equal options are equal bytes */
+  memcpy(field, text, n);
+  return true;
+}
+
+static bool set_choice(const struct few_option *o, void *field, const char *text) {
+  int length;
+  const char *name;
+  for (int i = 0; (name = few__choice_name(o->choices, i, &length)); i++) {
+    if (strlen(text) != (size_t)length || memcmp(text, name, (size_t)length) != 0) continue;
+    memcpy(field, &i, sizeof i);
+    return true;
+  }
+  return false;
+}
+
+static bool set_int_list(const struct few_option *o, void *field, const char *text) {
+  struct few_int_list list = {0};
+  const char *rest = skip_space(text);
+  while (*rest) {
+    if (list.n == FEW_INT_LIST_MAX) return false;
+    int64_t *x = &list.at[list.n++];
+    if (!parse_int(rest, x, &rest) || !in_range(o, (double)*x)) return false;
+    if (!*rest) break;
+    if (*rest++ != ',') return false;
+    if (!*skip_space(rest)) return false;
+  }
+  memcpy(field, &list, sizeof list);
+  return true;
+}
+
+/* ---- one printer a type ---- */
+
+static void put_int(few_ctx *ctx, const struct few_option *o, const void *f, struct few_text *t) {
+  int64_t x;
+  FEW_UNUSED(o);
+  memcpy(&x, f, sizeof x);
+  few__text_add(ctx, t, "%" PRId64, x);
+}
+
+static void put_real(few_ctx *ctx, const struct few_option *o, const void *f, struct few_text *t) {
+  double x;
+  char text[32];
+  FEW_UNUSED(o);
+  memcpy(&x, f, sizeof x);
+  few__real_format(x, text);
+  few__text_add(ctx, t, "%s", text);
+}
+
+static void put_bool(few_ctx *ctx, const struct few_option *o, const void *f, struct few_text *t) {
+  bool x;
+  FEW_UNUSED(o);
+  memcpy(&x, f, sizeof x);
+  few__text_add(ctx, t, "%s", x ? "yes" : "no");
+}
+
+static void put_string(few_ctx *ctx, const struct few_option *o, const void *f,
+                       struct few_text *t) {
+  few__text_add(ctx, t, "%.*s", (int)o->size, (const char *)f);
+}
+
+static void put_choice(few_ctx *ctx, const struct few_option *o, const void *f,
+                       struct few_text *t) {
+  int i, length = 0;
+  memcpy(&i, f, sizeof i);
+  const char *name = few__choice_name(o->choices, i, &length);
+  assert(name);
+  if (name) few__text_add(ctx, t, "%.*s", length, name);
+}
+
+static void put_int_list(few_ctx *ctx, const struct few_option *o, const void *f,
+                         struct few_text *t) {
+  struct few_int_list list;
+  FEW_UNUSED(o);
+  memcpy(&list, f, sizeof list);
+  for (int i = 0; i < list.n; i++) few__text_add(ctx, t, "%s%" PRId64, i ? ", " : "", list.at[i]);
+}
+
+static const struct {
+  size_t size; /* of the field; 0: any */
+  bool (*set)(const struct few_option *o, void *field, const char *text);
+  void (*put)(few_ctx *ctx, const struct few_option *o, const void *field, struct few_text *t);
+} types[] = {
+    [FEW_OPTION_INT] = {sizeof(int64_t), set_int, put_int},
+    [FEW_OPTION_REAL] = {sizeof(double), set_real, put_real},
+    [FEW_OPTION_BOOL] = {sizeof(bool), set_bool, put_bool},
+    [FEW_OPTION_STRING] = {0, set_string, put_string},
+    [FEW_OPTION_CHOICE] = {sizeof(int), set_choice, put_choice},
+    [FEW_OPTION_INT_LIST] = {sizeof(struct few_int_list), set_int_list, put_int_list},
+};
+
+/* ---- looking up ---- */
+
+const char *few__choice_name(const char *choices, int i, int *length) {
+  for (; choices && i > 0; i--) {
+    choices = strchr(choices, '|');
+    if (choices) choices++;
+  }
+  if (!choices || i < 0) return NULL;
+  *length = (int)strcspn(choices, "|");
+  return choices;
+}
+
+const struct few_option *few__option_find(const struct few_option *table, const char *key) {
+  for (; table->key; table++)
+    if (strcmp(table->key, key) == 0) return table;
+  return NULL;
+}
+
+static int min3(int a, int b, int c) {
+  int m = a < b ? a : b;
+  return m < c ? m : c;
+}
+
+/* Levenshtein's distance by its one-row recurrence; too long a word is far from everything. */
+static int edit_distance(const char *a, const char *b) {
+  enum { MAX = 63 };
+  int row[MAX + 1], m = (int)strnlen(a, MAX + 1), n = (int)strnlen(b, MAX + 1);
+  if (m > MAX || n > MAX) return MAX + 1;
+  for (int j = 0; j <= n; j++) row[j] = j;
+  for (int i = 1; i <= m; i++) {
+    int corner = row[0];
+    row[0] = i;
+    for (int j = 1; j <= n; j++) {
+      int change = corner + (a[i - 1] != b[j - 1]);
+      corner = row[j];
+      row[j] = min3(change, row[j] + 1, row[j - 1] + 1);
+    }
+  }
+  return row[n];
+}
+
+const char *few__option_nearest(const struct few_option *const *tables, int n, const char *key) {
+  const char *best = NULL;
+  int least = 1 + (int)(strnlen(key, 60) + 2) / 3; /* a third of the letters may be wrong */
+  for (int i = 0; i < n; i++) {
+    for (const struct few_option *o = tables[i]; o->key; o++) {
+      int d = edit_distance(key, o->key);
+      if (d < least) best = o->key;
+      if (d < least) least = d;
+    }
+  }
+  return best;
+}
+
+/* ---- explaining ---- */
+
+static void add_range(few_ctx *ctx, const struct few_option *o, struct few_text *out) {
+  char low[32], high[32];
+  if (o->min == 0 && o->max == 0) return;
+  bool whole = o->type != FEW_OPTION_REAL; /* 1e9 is no text of an integer */
+  few__real_format(o->min, low);
+  few__real_format(o->max, high);
+  if (whole && isfinite(o->min)) few__print(low, sizeof low, "%.0f", o->min);
+  if (whole && isfinite(o->max)) few__print(high, sizeof high, "%.0f", o->max);
+  if (isinf(o->max))
+    few__text_add(ctx, out, " of at least %s", low);
+  else if (isinf(o->min))
+    few__text_add(ctx, out, " of at most %s", high);
+  else
+    few__text_add(ctx, out, " from %s to %s", low, high);
+}
+
+static void add_choices(few_ctx *ctx, const char *choices, struct few_text *out) {
+  int length;
+  const char *name;
+  for (int i = 0; (name = few__choice_name(choices, i, &length)); i++)
+    few__text_add(ctx, out, "%s%.*s", i ? ", " : "", length, name);
+}
+
+void few__option_allowed(few_ctx *ctx, const struct few_option *o, struct few_text *out) {
+  static const char *const nouns[] = {
+      [FEW_OPTION_INT] = "an integer", [FEW_OPTION_REAL] = "a number",
+      [FEW_OPTION_BOOL] = "yes or no", [FEW_OPTION_STRING] = "text",
+      [FEW_OPTION_CHOICE] = "one of ", [FEW_OPTION_INT_LIST] = "integers"};
+  few__text_add(ctx, out, "%s", nouns[o->type]);
+  add_range(ctx, o, out);
+  if (o->type == FEW_OPTION_CHOICE) add_choices(ctx, o->choices, out);
+  if (o->type == FEW_OPTION_STRING) few__text_add(ctx, out, " of at most %zu bytes", o->size - 1);
+  if (o->type == FEW_OPTION_INT_LIST)
+    few__text_add(ctx, out, " with commas between, at most %d", FEW_INT_LIST_MAX);
+}
+
+void few__options_help(few_ctx *ctx, const struct few_option *table, struct few_text *out) {
+  for (const struct few_option *o = table; o->key; o++) {
+    few__text_add(ctx, out, "  %-18s %s (", o->key, o->help);
+    few__option_allowed(ctx, o, out);
+    if (o->deflt && *o->deflt) few__text_add(ctx, out, "; default %s", o->deflt);
+    few__text_add(ctx, out, ")\n");
+  }
+}
+
+/* ---- setting ---- */
+
+static few_status unknown_key(few_ctx *ctx, const struct few_option *table, const char *key) {
+  const char *near = few__option_nearest(&table, 1, key);
+  if (near) return few__fail(ctx, FEW_E_INVALID, "unknown key `%s`: did you mean `%s`?", key, near);
+  return few__fail(ctx, FEW_E_INVALID, "unknown key `%s`: see --help for the keys", key);
+}
+
+static few_status bad_value(few_ctx *ctx, const struct few_option *o, const char *value) {
+  struct few_text t = {0};
+  few__option_allowed(ctx, o, &t);
+  few_status st = few__fail(ctx, FEW_E_INVALID, "`%s` cannot be `%.200s`: give %s", o->key, value,
+                            t.failed ? "another value" : t.at);
+  few__text_free(ctx, &t);
+  return st;
+}
+
+static few_status set_field(few_ctx *ctx, const struct few_option *o, void *object,
+                            const char *value) {
+  assert(!types[o->type].size || types[o->type].size == o->size);
+  if (types[o->type].set(o, (char *)object + o->offset, value)) return FEW_OK;
+  return bad_value(ctx, o, value);
+}
+
+few_status few__options_default(few_ctx *ctx, const struct few_option *table, void *object) {
+  for (const struct few_option *o = table; o->key; o++)
+    FEW_TRY(set_field(ctx, o, object, o->deflt ? o->deflt : ""));
+  return FEW_OK;
+}
+
+few_status few__option_set(few_ctx *ctx, const struct few_option *table, void *object,
+                           const char *key, const char *value) {
+  const struct few_option *o = few__option_find(table, key);
+  return o ? set_field(ctx, o, object, value) : unknown_key(ctx, table, key);
+}
+
+void few__option_format(few_ctx *ctx, const struct few_option *o, const void *object,
+                        struct few_text *out) {
+  types[o->type].put(ctx, o, (const char *)object + o->offset, out);
+}

@@ -1,0 +1,189 @@
+/* progressive - progressive distillation (Salimans and Ho, arXiv 2202.00512, algorithm 2; guided
+ * and as an encoder: Meng et al., arXiv 2210.03142).
+ *
+ * A student of N steps learns to do in one step of DDIM what its teacher does in two. On the grid
+ * u = i/N of the cosine process, i = 1 .. N:
+ *
+ *   z_m  = DDIM(z_t, t -> m),   z_s = DDIM(z_m, m -> s),     of the teacher, m = u - 1/(2N),
+ *   x~   = (z_s - (sigma_s/sigma_t) z_t) / (alpha_s - (sigma_s/sigma_t) alpha_t),    s = u - 1/N,
+ *   L    = E max(SNR_t, 1) |x~ - x^(z_t, t)|^2.
+ *
+ * x~ is the image for which one step of DDIM goes from z_t to z_s. The student then becomes the
+ * teacher and N is halved, from `start` to `end`: a stage each, of which the first starts as the
+ * recipe's teacher and takes it for its own. The recipe's lr_shape=linear takes each stage's rate
+ * to zero, as in the paper.
+ *
+ * In TrigFlow's time DDIM is a rotation, x_s = cos(t-s) x_t - sin(t-s) sigma_d F, so x~ has an F~
+ * that turns x_t into x_s. With p = t - m, q = m - s and the teacher's F_t, F_m there,
+ *
+ *   F~ = (cos(q) sin(p) F_t + sin(q) (F_m - sin(p) x_t/sigma_d)) / sin(p + q),
+ *
+ * where what would cancel is cancelled already: no loss of digits for any N. u = 0 stands for t = 0
+ * itself, as it does in the sampler, and so the paper's exception for i = 1, x~ = the teacher's
+ * last x^, is no exception: from m a step to t = 0 leads to x^(x_m, m).
+ *
+ * direction = encode goes the other way, u -> u + 1/N from i = 0 .. N-1: few encode.
+ * grid = double is for the stochastic sampler (2210.03142, section 3): a jump of 2/N from every
+ * i/N. Only 1/N is left to jump from i = 1: there the teacher's own step is the target.
+ * joint = yes distils each row with its label and without: the baseline that 2210.03142 reports as
+ * failing when the result is guided as teachers are.
+ */
+#include "base/rng.h"
+#include "diffusion/process/cosine.h"
+#include "snr.h"
+
+enum { DECODE, ENCODE };
+
+struct progressive_opts {
+  struct few_snr_opts snr;
+  int64_t start, end;
+  int direction;
+  int grid; /* 0 own, 1 double */
+  bool joint;
+};
+
+static const struct few_option options[] = {
+    FEW_OPT_INT(struct progressive_opts, start, "128", 1, 65536, "steps of the first student"),
+    FEW_OPT_INT(struct progressive_opts, end, "1", 1, 65536, "of the last, halved on the way"),
+    FEW_OPT_CHOICE(struct progressive_opts, direction, "decode", "decode|encode",
+                   "noise to image, or image to noise"),
+    FEW_OPT_CHOICE(struct progressive_opts, grid, "own", "own|double",
+                   "jumps of 1/N, or of 2/N for the stochastic sampler"),
+    FEW_OPT_BOOL(struct progressive_opts, joint, "no", "each row with its label and without"),
+    FEW_SNR_OPTIONS(struct progressive_opts),
+    FEW_OPT_END};
+
+static int stages(const void *opts) {
+  const struct progressive_opts *o = opts;
+  int n = 1;
+  for (int64_t N = o->start; N > o->end; N /= 2) n++;
+  return n;
+}
+
+static int64_t steps_of(const struct progressive_opts *o, const struct few_clock *at) {
+  return o->start >> at->stage;
+}
+
+static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
+  const struct progressive_opts *o = opts;
+  FEW_TRY(few__snr_check(ctx, "progressive", &o->snr));
+  if (o->end << (stages(opts) - 1) != o->start)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "progressive: start = %lld cannot be halved to end = %lld: give end times a "
+                     "power of two",
+                     (long long)o->start, (long long)o->end);
+  if (o->grid && o->direction == ENCODE)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "progressive: grid = double is for the stochastic sampler, which leads to "
+                     "pictures: encode with grid = own");
+  if (o->joint && (!fit->teacher->classes || fit->teacher->guidance))
+    return few__fail(ctx, FEW_E_INVALID,
+                     "progressive: joint = yes is for a teacher with labels and without a guidance "
+                     "input: leave it out");
+  if (o->joint)
+    return few__net_asks_unlabelled(ctx, fit->teacher, "the teacher", "progressive: joint = yes");
+  return FEW_OK;
+}
+
+static void schedule(const void *opts, const struct few_clock *at, double *scalar) {
+  scalar[0] = (double)steps_of(opts, at);
+}
+
+/* The grid as sampling times. */
+static void use(const void *opts, const struct few_clock *at, double sigma_d, struct few_use *out) {
+  const struct progressive_opts *o = opts;
+  const struct few_cosine c = few__cosine(o->snr.logsnr_min, o->snr.logsnr_max);
+  const int64_t N = steps_of(o, at);
+  out->one_way = true;
+  out->encodes = o->direction == ENCODE;
+  out->unlabelled = o->joint;
+  if (o->grid) out->sampler = "stochastic";
+  if (N > FEW_USE_MAX_TIMES) return;
+  for (int64_t i = N; i >= 1; i--)
+    out->times[out->n_times++] = few__cosine_time(c, sigma_d, (double)i / (double)N);
+}
+
+/* Times of a row's step: from t over m to s. All [rows]. */
+struct step {
+  few_node t, m, s;
+};
+
+/* t of place/N; exactly 0 at the clean end of a decoder, and beyond. */
+static few_node time_at(const struct few_loss *l, const struct progressive_opts *o,
+                        few_node place) {
+  few_graph *g = l->g;
+  few_node u = few_div(g, place, l->scalar[0]);
+  few_node zero = few_fill(g, 0, FEW_SCALAR);
+  few_node t = few__snr_time(l, &o->snr, few_max(g, u, zero));
+  return o->direction == ENCODE ? t : few_select(g, few_less(g, zero, u), t, zero);
+}
+
+static struct step draw_step(const struct few_loss *l, const struct progressive_opts *o) {
+  few_graph *g = l->g;
+  const double jump = o->grid ? 2 : 1, way = o->direction == ENCODE ? 1 : -1;
+  few_node N = l->scalar[0];
+  few_node r = few_mul(g, few__loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(l->rows)), N);
+  few_node i = few_min(g, few_floor(g, r), few_affine(g, N, 1, -1)); /* r may round to N */
+  if (o->direction == DECODE) i = few_affine(g, i, 1, 1);
+  return (struct step){time_at(l, o, i), time_at(l, o, few_affine(g, i, 1, way * jump / 2)),
+                       time_at(l, o, few_affine(g, i, 1, way * jump))};
+}
+
+/* A step of length zero (the edge of grid = double) asks a network where it is defined. */
+static few_node time_to_ask(few_graph *g, const struct step *k) {
+  return few_select(g, few_less(g, few_fill(g, 0, FEW_SCALAR), k->m), k->m, k->t);
+}
+
+/* F~ of two steps of the teacher. */
+static few_node two_steps(struct few_loss *l, const struct step *k, few_node x, few_node label,
+                          few_node guidance) {
+  few_graph *g = l->g;
+  const double sigma = l->spec->sigma_data;
+  few_node p = few__loss_rows(l, few_sub(g, k->t, k->m));
+  few_node q = few__loss_rows(l, few_sub(g, k->m, k->s));
+  few_node sin_p = few_sin(g, p), sin_q = few_sin(g, q);
+  few_node F_t = few__loss_F(l, FEW_TARGET, x, k->t, label, guidance);
+  few_node x_m =
+      few_sub(g, few_mul(g, few_cos(g, p), x), few_mul(g, few_scale(g, sin_p, sigma), F_t));
+  few_node F_m = few__loss_F(l, FEW_TARGET, x_m, time_to_ask(g, k), label, guidance);
+  few_node first = few_mul(g, few_mul(g, few_cos(g, q), sin_p), F_t);
+  few_node turn = few_sub(g, F_m, few_mul(g, few_scale(g, sin_p, 1 / sigma), x));
+  few_node sum = few_add(g, first, few_mul(g, sin_q, turn));
+  return few_div(g, sum, few_sin(g, few_add(g, p, q)));
+}
+
+static void add(struct few_loss *l, const struct progressive_opts *o, const struct step *k,
+                const struct few_trig_draw *d, few_node label, const char *name, double weight) {
+  few_node s = few__loss_strength(l);
+  few_node target = two_steps(l, k, d->x, label, s);
+  few_node F = few__loss_F(l, FEW_STUDENT, d->x, d->t, label, s);
+  few__snr_add(l, &o->snr, d->t, F, target, name, weight);
+}
+
+static void build(struct few_loss *l, const void *opts) {
+  const struct progressive_opts *o = opts;
+  const struct step k = draw_step(l, o);
+  const struct few_trig_draw d = few__trig_at(l, l->x0, k.t, FEW_RNG_NOISE);
+  l->t = k.t;
+  add(l, o, &k, &d, l->label, o->joint ? "labelled" : "progressive", o->joint ? 0.5 : 1);
+  if (o->joint) add(l, o, &k, &d, FEW_NONE, "unlabelled", 0.5);
+}
+
+const struct few_objective_def few__objective_progressive = {
+    .name = "progressive",
+    .source = "Salimans and Ho, arXiv 2202.00512; Meng et al., arXiv 2210.03142",
+    .help = "halve a teacher's steps again and again, also of encoders",
+    .options = options,
+    .options_size = sizeof(struct progressive_opts),
+    .needs_teacher = true,
+    .starts_as_teacher = true,
+    .follows_flow = true,
+    .target = FEW_TARGET_STAGE,
+    .sampler = "progressive",
+    .use = use,
+    .check = check,
+    .n_scalars = 1,
+    .schedule = schedule,
+    .stages = stages,
+    .build = build,
+};

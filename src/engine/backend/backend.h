@@ -1,0 +1,180 @@
+/* backend.h - what executes nodes: a table of kernels.
+ *
+ * A kernel computes one node from its operands. It allocates nothing, keeps no state, and may be
+ * called from several threads at once on different data. Everything it needs is in struct
+ * few_call. Tensors are dense, row-major and 64-byte aligned unless a slice view says otherwise
+ * (then at least aligned to the element).
+ */
+#ifndef FEW_SRC_BACKEND_H
+#define FEW_SRC_BACKEND_H
+
+#include "engine/graph/graph.h"
+
+typedef enum few_real { FEW_F32, FEW_F64 } few_real;
+/* How products of f32 matrices may round their factors for matrix units, which add in f32: not at
+ * all; to ten bits of mantissa in place of 23; to seven, with activations stored so
+ * (plan/halves.c). */
+typedef enum few_precision { FEW_FP32, FEW_TF32, FEW_BF16 } few_precision;
+static inline size_t few__real_size(few_real r) { return r == FEW_F64 ? 8 : 4; }
+
+/* Which random numbers a replay draws (base/rng.h); row0 is the global index of batch row 0. */
+struct few_replay_key {
+  uint64_t seed, step, row0;
+};
+
+/* What kernels of a device are launched on, in order; NULL where kernels run on the host. */
+struct few_queue;
+
+struct few_operand {
+  const void *data;
+  struct few_shape shape;
+  bool half; /* stored in bf16, in a call of f32 */
+};
+
+/* A straight-line pointwise program: instruction k applies `op` to registers in[] and its result is
+ * register n_leaves + k. Registers 0..n_leaves-1 are the operands of the call, broadcast to the
+ * call's shape. stores[] are the registers to write, to outs[]. Up to FEW_PROGRAM_NORMS
+ * instructions may be norms or their tangents, of operands of the call's shape [N,..,C]. */
+enum { FEW_PROGRAM_MAX = 48, FEW_PROGRAM_LEAVES = 16, FEW_PROGRAM_STORES = 8 };
+enum { FEW_PROGRAM_NORMS = 4 };
+struct few_program {
+  int n_leaves, n_code, n_stores;
+  struct few_instruction {
+    few_op op;
+    int16_t in[3];
+    struct few_attr attr;
+  } code[FEW_PROGRAM_MAX];
+  int16_t store[FEW_PROGRAM_STORES];
+};
+
+struct few_call {
+  const struct few_node_data *node; /* op and attributes; NULL for a fused program */
+  struct few_shape shape;           /* of the result(s) */
+  int n_in;
+  struct few_operand in[FEW_PROGRAM_LEAVES];
+  void *out;                      /* the result; may be the same memory as an operand of equal
+                                     shape for pointwise kernels, otherwise overlaps nothing */
+  void *outs[FEW_PROGRAM_STORES]; /* fused programs: one a store */
+  bool half[FEW_PROGRAM_STORES];  /* results that are to be stored in bf16; of `out` the first */
+  const struct few_program *program;
+  bool direct; /* no algorithm that trades accuracy for speed: no Winograd */
+  few_precision precision;
+  void *scratch; /* as many bytes as the kernel's scratch() asked for */
+  struct few_replay_key key;
+  struct few_queue *queue; /* a device: run only enqueues, and takes the key from the queue */
+};
+
+struct few_kernel {
+  void (*run)(const struct few_call *call);
+  /* Bytes of scratch this call needs (shapes and attributes are filled in, data is not). NULL: 0.
+   */
+  size_t (*scratch)(const struct few_call *call);
+};
+
+/* Work that was recorded once and is launched as a whole ever after. */
+struct few_recording;
+
+/* Passes over long float arrays in a device's memory: what training does outside of plans
+ * (train/space.h). In order with the kernels; sums are taken in one order. */
+enum { FEW_DOT_PARTS = 1024 };
+/* The scalars of one step of Adam's family, rounded once from f64. */
+struct few_moments_coef {
+  float grad_scale;      /* the gradient is multiplied by this on the way in (clipping) */
+  float beta1, fresh1;   /* m = beta1 m + fresh1 g */
+  float beta2, fresh2;   /* v = beta2 v + fresh2 g^2 */
+  float keep;            /* p = keep p - rate * ... */
+  float rate;            /* the learning rate with every correction in it */
+  float root_scale, eps; /* the divisor: root_scale sqrt(v) + eps */
+  bool adaptive;         /* false: no divisor (radam's first steps) */
+};
+/* That step on n parameters, and in the same pass the average of the first n_average of them,
+ * average = beta average + (1 - beta) param. All arrays are the device's. */
+struct few_moments {
+  struct few_moments_coef coef;
+  int64_t n;
+  float *param;
+  const float *grad;
+  float *m, *v;
+  float *average; /* NULL: none */
+  int64_t n_average;
+  double beta;
+};
+struct few_vectors {
+  void (*zero)(struct few_queue *q, float *x, int64_t n);
+  void (*copy)(struct few_queue *q, float *to, const float *from, int64_t n);
+  void (*add)(struct few_queue *q, float *to, const float *from, int64_t n); /* to += from */
+  void (*scale)(struct few_queue *q, float *x, float by, int64_t n);
+  /* Sums of part[FEW_DOT_PARTS], in the device's memory, that make up the inner product. */
+  void (*dot)(struct few_queue *q, double *part, const float *a, const float *b, int64_t n);
+  /* x[i] = sum of factor[k] x[k step + i], k < n_rows <= 8; factor is the host's. */
+  void (*combine)(struct few_queue *q, float *x, int64_t n, int64_t step, int n_rows,
+                  const double *factor);
+  void (*moments)(struct few_queue *q, const struct few_moments *step);
+  /* to += fresh (from - to) */
+  void (*follow)(struct few_queue *q, float *to, const float *from, float fresh, int64_t n);
+};
+
+/* A device with memory of its own, which kernels alone reach. Calls on one queue come from one
+ * thread at a time. Mistakes stick to the queue: `finish` tells the first. */
+struct few_device {
+  const char *(*open)(struct few_queue **out); /* NULL, or why not */
+  void (*close)(struct few_queue *q);          /* NULL is fine */
+  void (*name)(struct few_queue *q, char *out, size_t size);
+  void *(*alloc)(struct few_queue *q, size_t bytes); /* 256-byte aligned; NULL: out of memory */
+  void (*free)(struct few_queue *q, void *at);       /* NULL is fine */
+  /* Memory of the host from which put only enqueues: to be left alone until a wait. */
+  void *(*alloc_host)(struct few_queue *q, size_t bytes);
+  void (*free_host)(struct few_queue *q, void *at); /* NULL is fine */
+  /* In order with the kernels. `from` of put may be used again at once, but for memory of
+   * alloc_host, and put may wait for the kernels; get waits, with 0 bytes for them alone. */
+  void (*put)(struct few_queue *q, void *to, const void *from, size_t bytes);
+  void (*get)(struct few_queue *q, void *to, const void *from, size_t bytes);
+  void (*set_key)(struct few_queue *q, const struct few_replay_key *key);
+  /* Kernels between begin and end are recorded and do not run. */
+  void (*record_begin)(struct few_queue *q);
+  struct few_recording *(*record_end)(struct few_queue *q);
+  void (*launch)(struct few_queue *q, struct few_recording *r);
+  void (*recording_free)(struct few_recording *r); /* NULL is fine */
+  const char *(*finish)(struct few_queue *q);      /* wait; NULL, or the first mistake since */
+  const struct few_vectors *vector;
+};
+
+struct few_backend {
+  const char *name;                /* "ref", "cpu" */
+  const char *help;                /* one line */
+  const char *missing;             /* NULL, or why there are no kernels: what to install */
+  const struct few_device *device; /* NULL: the host */
+  /* kernel[real][op]; run == NULL: this backend does not have it, which planning reports. Sources
+   * other than RANDN and RANDU, and views, have none. */
+  struct few_kernel kernel[2][FEW_OP_COUNT];
+  /* Runs a fused pointwise program; run == NULL: the planner does not fuse for this backend. */
+  struct few_kernel fused[2];
+  bool matrix_units;             /* knows other precisions than FEW_FP32 */
+  bool halves[FEW_OP_COUNT + 1]; /* kernels of f32 that take operands in bf16, and give results so;
+                                    the last: fused programs */
+  bool fuses_norms[2]; /* a program may hold norms of images: more than one position a row */
+};
+
+/* The backend of that name, NULL if none; and backends 0, 1, ... as backends.def lists them, then
+ * NULL. */
+const struct few_backend *few__backend_find(const char *name);
+const struct few_backend *few__backend_at(int i);
+
+/* That of the name; FEW_E_INVALID tells the names, FEW_E_UNSUPPORTED why it is missing. */
+few_status few__backend_choose(few_ctx *ctx, const struct few_backend **out, const char *name);
+/* A queue of its device; FEW_E_UNSUPPORTED tells why there is none. */
+few_status few__backend_open(few_ctx *ctx, const struct few_backend *b, struct few_queue **out);
+/* What the context's networks run on: what was chosen, or cpu; and the same of the host alone. */
+const struct few_backend *few__backend_of(const few_ctx *ctx);
+const struct few_backend *few__backend_host(const few_ctx *ctx);
+
+/* Plain loops for every op, f32 and f64: the definition. */
+const struct few_backend *few__backend_ref(void);
+/* The fastest that this processor runs; ref's kernels where it has no own. */
+const struct few_backend *few__backend_cpu(void);
+/* NVIDIA GPUs, or a table without kernels that says why (few_backend.missing). */
+const struct few_backend *few__backend_cuda(void);
+/* Its instruction set: "base", "avx2", "avx512"; FEW_CPU_ISA may hold it to a lesser one. */
+const char *few__backend_cpu_set(void);
+
+#endif

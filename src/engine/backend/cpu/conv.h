@@ -1,0 +1,44 @@
+/* conv.h - the convolutions of this folder: Winograd, thin layers, and the general way. */
+#ifndef FEW_SRC_CPU_CONV_H
+#define FEW_SRC_CPU_CONV_H
+
+#include "gemm.h"
+
+/* A layer y [n,oh,ow,co] = x [n,h,w,ci] correlated with w [kh,kw,ci,co], x zero outside. Each
+ * function computes one of y, x, w from the other two. */
+struct few_conv {
+  int64_t n, h, w, ci;
+  int64_t oh, ow, co;
+  int64_t kh, kw, stride, pad_h, pad_w;
+  bool direct;                  /* not by Winograd */
+  bool turned;                  /* Winograd only: weights are [3,3,co,ci], filters by 180 degrees */
+  const float *x, *weights, *y; /* the operands; the third is NULL ... */
+  float *out;                   /* ... and this */
+  float *scratch;               /* 64-byte aligned, as many floats as .._scratch() says */
+};
+
+/* 3x3, stride 1, padding 1: y. With weights turned this is conv_dx of the layer that has them. */
+int64_t FEW_ISA(few__winograd_scratch)(const struct few_conv *v);
+void FEW_ISA(few__winograd)(const struct few_conv *v);
+
+/* The same layer's gradient by the weights, from x and y. */
+int64_t FEW_ISA(few__winograd_dw_scratch)(const struct few_conv *v);
+void FEW_ISA(few__winograd_dw)(const struct few_conv *v);
+
+/* Layers with CONV_THIN or fewer channels on one side. y of few channels, any kernel: dot products.
+ * Of stride 1: y from x of few channels; dw with either few. */
+enum { CONV_THIN = 4 };
+int64_t FEW_ISA(few__conv_thin_out_scratch)(const struct few_conv *v);
+void FEW_ISA(few__conv_thin_out)(const struct few_conv *v);
+int64_t FEW_ISA(few__conv_thin_in_scratch)(const struct few_conv *v);
+void FEW_ISA(few__conv_thin_in)(const struct few_conv *v);
+int64_t FEW_ISA(few__conv_thin_dw_scratch)(const struct few_conv *v);
+void FEW_ISA(few__conv_thin_dw)(const struct few_conv *v);
+
+/* Any layer, as products with the rows of im2col, a block of pixels at a time: y, dx, dw. */
+int64_t FEW_ISA(few__conv_product_scratch)(const struct few_conv *v);
+void FEW_ISA(few__conv_product)(const struct few_conv *v);
+void FEW_ISA(few__conv_product_dx)(const struct few_conv *v);
+void FEW_ISA(few__conv_product_dw)(const struct few_conv *v);
+
+#endif

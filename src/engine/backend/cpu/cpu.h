@@ -1,0 +1,36 @@
+/* cpu.h - what the files of this folder share.
+ *
+ * Every file here but isa.c is compiled once an instruction set, with FEW_CPU_ISA set to base, avx2
+ * or avx512, and FEW_CPU_HELP to a line about it. What a file exports to the others is named
+ * through FEW_ISA(), so the compilations do not meet: `void FEW_ISA(few__softmax)(...)` is
+ * few__softmax_avx2 in one of them. A kernel joins the backend by a row in table.def, which also
+ * declares it.
+ */
+#ifndef FEW_SRC_CPU_H
+#define FEW_SRC_CPU_H
+
+#include "engine/backend/backend.h"
+
+#define FEW_ISA_PASTE(name, isa) name##_##isa
+#define FEW_ISA_EXPAND(name, isa) FEW_ISA_PASTE(name, isa)
+#define FEW_ISA(name) FEW_ISA_EXPAND(name, FEW_CPU_ISA)
+
+#ifdef FEW_CPU_ISA
+#define FEW_CPU_KERNEL(OP, name) void FEW_ISA(few__cpu_##name)(const struct few_call *call);
+#define FEW_CPU_KERNEL_SCRATCH(OP, name)                      \
+  void FEW_ISA(few__cpu_##name)(const struct few_call *call); \
+  size_t FEW_ISA(few__cpu_##name##_scratch)(const struct few_call *call);
+#include "table.def"
+#undef FEW_CPU_KERNEL
+#undef FEW_CPU_KERNEL_SCRATCH
+/* Fused pointwise programs. */
+void FEW_ISA(few__cpu_fused)(const struct few_call *call);
+size_t FEW_ISA(few__cpu_fused_scratch)(const struct few_call *call);
+#endif
+
+/* Each compilation's result. Nothing else of it may be reached before few__isa_runs() has said that
+ * the processor can: scripts/check/isa.py. */
+extern const struct few_backend few__cpu_backend_base, few__cpu_backend_avx2,
+    few__cpu_backend_avx512;
+
+#endif

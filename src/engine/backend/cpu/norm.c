@@ -1,0 +1,130 @@
+/* norm.c - normalise groups of channels, and the derivative of that (formulas: ref/k_norm.c).
+ *
+ * For many positions, lanes are channels: a first pass over an image gives its statistics (norm.h),
+ * a second one writes. For few positions and wide groups (layer norm: rows of C) lanes run along
+ * the row, in two passes over a row that is in the first-level cache.
+ */
+#include "norm.h"
+
+/* ---- Lanes are channels ---- */
+
+static void write_image(const struct norm *n, const float *factor, int64_t image, float *y) {
+  const int64_t C = n->C;
+  const float *scale = factor + NORM_SCALE * C;
+  const float *slope = n->d ? factor + NORM_SLOPE * C : scale;
+  const float *add = factor + (n->d ? NORM_ADD : NORM_BASE) * C;
+  for (int64_t p = 0; p < n->P; p++) {
+    const int64_t at = (image * n->P + p) * C;
+    for (int64_t c = 0; c < C; c += VF_W) {
+      const int64_t len = C - c < VF_W ? C - c : VF_W;
+      vf v = norm_load(add + c, len);
+      if (n->d) v = vf_fma(norm_load(n->d + at + c, len), norm_load(scale + c, len), v);
+      const vf t = norm_load(n->x + at + c, len) - norm_load(factor + NORM_HIGH * C + c, len);
+      norm_store(y + at + c, vf_fma(t, norm_load(slope + c, len), v), len);
+    }
+  }
+}
+
+static void run_channels(const struct norm *n, void *scratch, float *y) {
+  float *factor = (void *)((char *)scratch + norm_sums_bytes(n->C));
+  for (int64_t image = 0; image < n->N; image++) {
+    norm_image(n, image, scratch, factor);
+    write_image(n, factor, image, y);
+  }
+}
+
+/* ---- Lanes run along the row ---- */
+
+struct row_sums {
+  double t, tt, u, tu; /* of t = x - m and u = d, and their products */
+};
+
+/* At most 64 terms a lane are added in float. */
+static struct row_sums sum_row(const float *x, const float *d, float m, int64_t n) {
+  struct row_sums s = {0, 0, 0, 0};
+  int64_t i = 0;
+  while (i + VF_W <= n) {
+    vf st = {0}, stt = {0}, su = {0}, stu = {0};
+    for (int k = 0; k < 64 && i + VF_W <= n; k++, i += VF_W) {
+      const vf t = vf_load(x + i) - m;
+      st += t;
+      stt = vf_fma(t, t, stt);
+      if (!d) continue;
+      const vf u = vf_load(d + i);
+      su += u;
+      stu = vf_fma(t, u, stu);
+    }
+    s.t += (double)vf_sum(st);
+    s.tt += (double)vf_sum(stt);
+    s.u += (double)vf_sum(su);
+    s.tu += (double)vf_sum(stu);
+  }
+  for (; i < n; i++) {
+    const double t = (double)(x[i] - m), u = d ? (double)d[i] : 0;
+    s.t += t;
+    s.tt += t * t;
+    s.u += u;
+    s.tu += t * u;
+  }
+  return s;
+}
+
+static float row_mean(const float *x, int64_t n) {
+  vf s[2] = {{0}, {0}};
+  int64_t i = 0;
+  for (; i + 2 * VF_W <= n; i += 2 * VF_W) {
+    s[0] += vf_load(x + i);
+    s[1] += vf_load(x + i + VF_W);
+  }
+  float sum = vf_sum(s[0] + s[1]);
+  for (; i < n; i++) sum += x[i];
+  return sum / (float)n;
+}
+
+/* The first mean is as good as floats give it; the second pass finds what it lacks. */
+static void run_row(const struct norm *n, const float *x, const float *d, float *y) {
+  const int64_t len = n->width;
+  const double count = (double)len;
+  const float m = n->center ? row_mean(x, len) : 0;
+  const struct row_sums s = sum_row(x, d, m, len);
+  const double off = n->center ? -s.t / count : 0; /* m - mean */
+  const double mean_d = n->center ? s.u / count : 0;
+  const double var = fmax(s.tt / count - off * off, 0);
+  const struct norm_apply a = norm_apply_of(n, var, mean_d, s.tu / count + off * mean_d);
+  const vf slope = vf_set((float)a.slope), scale = vf_set((float)a.r);
+  const vf add = vf_set((float)(a.add + off * a.slope));
+  for (int64_t i = 0; i < len; i += VF_W) {
+    const int64_t some = len - i < VF_W ? len - i : VF_W;
+    vf v = vf_fma(norm_load(x + i, some) - m, slope, add);
+    if (d) v = vf_fma(norm_load(d + i, some), scale, v);
+    norm_store(y + i, v, some);
+  }
+}
+
+static bool goes_by_rows(const struct norm *n) { return n->P == 1 && n->width >= VF_W; }
+
+static void run(const struct few_call *call) {
+  struct norm n = norm_of(call->shape, &call->node->attr);
+  float *y = call->out;
+  n.x = call->in[0].data;
+  if (call->n_in > 1) n.d = call->in[1].data;
+  if (n.N * n.P * n.C == 0) return;
+  if (!goes_by_rows(&n)) {
+    run_channels(&n, call->scratch, y);
+    return;
+  }
+  for (int64_t at = 0; at < n.N * n.C; at += n.width)
+    run_row(&n, n.x + at, n.d ? n.d + at : NULL, y + at);
+}
+
+static size_t scratch_bytes(const struct few_call *call) {
+  const int64_t C = call->shape.dim[call->shape.rank - 1];
+  return norm_sums_bytes(C) + (size_t)C * NORM_FACTORS * sizeof(float);
+}
+
+void FEW_ISA(few__cpu_norm)(const struct few_call *call) { run(call); }
+size_t FEW_ISA(few__cpu_norm_scratch)(const struct few_call *call) { return scratch_bytes(call); }
+void FEW_ISA(few__cpu_norm_tangent)(const struct few_call *call) { run(call); }
+size_t FEW_ISA(few__cpu_norm_tangent_scratch)(const struct few_call *call) {
+  return scratch_bytes(call);
+}

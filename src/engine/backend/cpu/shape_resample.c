@@ -1,0 +1,74 @@
+/* shape_resample.c - halve and double the resolution of [N,H,W,C] (formula: ref/k_resample.c).
+ *
+ * Either way a pixel of the result is a sum over a few rows and a few columns of the operand; those
+ * and their weights depend on the row and the column alone.
+ */
+#include "cpu.h"
+#include "vec.h"
+
+enum { TAPS = 6 }; /* as many as an op's attributes hold */
+
+struct taps {
+  int n;
+  int64_t at[TAPS];
+  double weight[TAPS];
+};
+
+/* What index i of the result takes from an axis of length `len` of the operand. */
+static struct taps taps_of(const struct few_attr *attr, bool up, int64_t i, int64_t len) {
+  const int n = (int)attr->i[0], first = n / 2 - 1;
+  struct taps t = {.n = 0};
+  assert(n <= TAPS);
+  for (int a = 0; a < n; a++) {
+    const int64_t twice = i + first - a; /* up: 2 x the index */
+    if (up && twice % 2 != 0) continue;
+    const int64_t at = up ? twice / 2 : 2 * i + a - first;
+    if (at < 0 || at >= len) continue;
+    t.at[t.n] = at;
+    t.weight[t.n++] = attr->f[a];
+  }
+  return t;
+}
+
+static void resample(const struct few_call *call, bool up) {
+  const struct few_shape from = call->in[0].shape, to = call->shape;
+  const int64_t W = from.dim[2], C = from.dim[3];
+  float *out = call->out;
+  struct taps *columns = call->scratch;
+  for (int64_t q = 0; q < to.dim[2]; q++) columns[q] = taps_of(&call->node->attr, up, q, W);
+  for (int64_t row = 0; row < to.dim[0] * to.dim[1]; row++) {
+    const float *image = (const float *)call->in[0].data + row / to.dim[1] * from.dim[1] * W * C;
+    const struct taps v = taps_of(&call->node->attr, up, row % to.dim[1], from.dim[1]);
+    for (int64_t q = 0; q < to.dim[2]; q++, out += C) {
+      const struct taps *h = &columns[q];
+      const float *x[TAPS * TAPS];
+      float weight[TAPS * TAPS];
+      int n = 0;
+      for (int a = 0; a < v.n; a++)
+        for (int b = 0; b < h->n; b++, n++) {
+          x[n] = image + (v.at[a] * W + h->at[b]) * C;
+          weight[n] = (float)((up ? 4 : 1) * v.weight[a] * h->weight[b]);
+        }
+      int64_t c = 0;
+      for (; c + VF_W <= C; c += VF_W) {
+        vf s = {0};
+        for (int k = 0; k < n; k++) s = vf_fma(vf_load(x[k] + c), vf_set(weight[k]), s);
+        vf_store(out + c, s);
+      }
+      for (; c < C; c++) {
+        float s = 0;
+        for (int k = 0; k < n; k++) s += x[k][c] * weight[k];
+        out[c] = s;
+      }
+    }
+  }
+}
+
+static size_t scratch_bytes(const struct few_call *call) {
+  return (size_t)call->shape.dim[2] * sizeof(struct taps);
+}
+
+void FEW_ISA(few__cpu_down)(const struct few_call *call) { resample(call, false); }
+void FEW_ISA(few__cpu_up)(const struct few_call *call) { resample(call, true); }
+size_t FEW_ISA(few__cpu_down_scratch)(const struct few_call *call) { return scratch_bytes(call); }
+size_t FEW_ISA(few__cpu_up_scratch)(const struct few_call *call) { return scratch_bytes(call); }

@@ -1,0 +1,34 @@
+/* table.c - the CPU backend for one instruction set: ref's kernels, and those of table.def in their
+ * place.
+ *
+ * It is constant data, filled by the compiler and the linker. Code that fills it would be compiled
+ * for the instruction set as well, and would stop a processor without it before any choice was
+ * made.
+ */
+#include "cpu.h"
+#include "engine/backend/ref/ref.h"
+
+#pragma GCC diagnostic ignored "-Woverride-init" /* on purpose: the later of two rows counts */
+
+const struct few_backend FEW_ISA(few__cpu_backend) = {
+    .name = "cpu",
+    .help = FEW_CPU_HELP,
+    .kernel[FEW_F32] =
+        {
+#define FEW_OP(ENUM, name, arity) FEW_REF_ROW(ENUM, name, f32)
+#include "few/each_op.h"
+#define FEW_CPU_KERNEL(OP, name) [FEW_OP_##OP] = {FEW_ISA(few__cpu_##name), NULL},
+#define FEW_CPU_KERNEL_SCRATCH(OP, name) \
+  [FEW_OP_##OP] = {FEW_ISA(few__cpu_##name), FEW_ISA(few__cpu_##name##_scratch)},
+#include "table.def"
+#undef FEW_CPU_KERNEL
+#undef FEW_CPU_KERNEL_SCRATCH
+        },
+    .kernel[FEW_F64] =
+        {
+#define FEW_OP(ENUM, name, arity) FEW_REF_ROW(ENUM, name, f64)
+#include "few/each_op.h"
+        },
+    .fused[FEW_F32] = {FEW_ISA(few__cpu_fused), FEW_ISA(few__cpu_fused_scratch)},
+    .fuses_norms[FEW_F32] = true,
+};

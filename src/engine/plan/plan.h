@@ -1,0 +1,73 @@
+/* plan.h - from a graph to something that replays: order, fusion, places in one arena.
+ *
+ * A plan is immutable and may be replayed by many threads at once, each with an arena of its own.
+ * Replaying allocates nothing.
+ */
+#ifndef FEW_SRC_PLAN_H
+#define FEW_SRC_PLAN_H
+
+#include "engine/backend/backend.h"
+
+typedef struct few_plan few_plan;
+
+struct few_plan_opts {
+  const struct few_backend *backend;
+  few_real real;
+  bool no_fusion;          /* one kernel a node, to compare */
+  bool direct;             /* convolutions as they are defined, without Winograd */
+  few_precision precision; /* FEW_E_UNSUPPORTED where the backend has no such units */
+};
+
+/* Plan the computation of out[0..n_out). List the tangent, or the loss that depends on it, first:
+ * what out[0] needs is ordered layer by layer. FEW_E_UNSUPPORTED names an op that the backend
+ * lacks. The graph may be freed afterwards. */
+few_status few__plan_create(few_ctx *ctx, few_plan **out_plan, const few_graph *g,
+                            const struct few_plan_opts *opts, int n_out, const few_node *out);
+void few__plan_free(few_plan *p); /* NULL is fine */
+
+/* What has to be bound before a replay: inputs and params, by name. */
+struct few_slot {
+  const char *name;
+  bool param;
+  few_dtype type;
+  struct few_shape shape;
+};
+int few__plan_slots(const few_plan *p);
+const struct few_slot *few__plan_slot(const few_plan *p, int i);
+int few__plan_find_slot(const few_plan *p, const char *name); /* -1: not needed */
+
+size_t few__plan_arena(const few_plan *p); /* bytes, to be 64-byte aligned */
+
+struct few_watch;
+struct few_binding {
+  const void *const *slots; /* one an item of few__plan_slots */
+  void *const *outs;        /* one an output: dense, of its node's shape, 64-byte aligned best */
+  struct few_replay_key key;
+  double *seconds; /* NULL, or one an instruction: what each took is added */
+  uint64_t values; /* equal numbers: equal values of all params, which a device keeps; 0: unknown */
+  /* NULL, or asked between instructions on the host, for this worker: where it stops, so does the
+   * replay, and what outputs hold is undefined (base/watch.h). */
+  struct few_watch *watch;
+  int worker;
+};
+void few__plan_replay(const few_plan *p, void *arena, const struct few_binding *b);
+
+/* What a replay costs. */
+struct few_plan_cost {
+  int instructions, fused, nodes; /* kernels called; of them fused; graph nodes they stand for */
+  double flops;                   /* matrix products, convolutions, attention; 2 a multiply-add */
+  size_t arena_bytes, scratch_bytes; /* of a worker: all, and of it what kernels work in */
+};
+struct few_plan_cost few__plan_cost(const few_plan *p);
+/* How many kernels of each op are called; fused members count as their own op. */
+int few__plan_count_op(const few_plan *p, few_op op);
+
+/* Instruction i of a plan, for a profile. */
+struct few_plan_kernel {
+  const char *name;    /* of its op, or "fused" */
+  char text[112];      /* "conv [8,28,28,64] < [8,28,28,32] [64,3,3,32]": result and operands */
+  double flops, bytes; /* operands and results, each touched once */
+};
+struct few_plan_kernel few__plan_kernel(const few_plan *p, int i);
+
+#endif

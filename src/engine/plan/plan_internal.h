@@ -1,0 +1,125 @@
+/* plan_internal.h - what the passes of planning hand on: order.c, fuse.c, place.c, replay.c. */
+#ifndef FEW_SRC_PLAN_INTERNAL_H
+#define FEW_SRC_PLAN_INTERNAL_H
+
+#include "engine/op/op.h"
+#include "plan.h"
+
+/* Where bytes live: a range of the arena, a bound slot, the constant pool, a bound output. */
+enum where { IN_ARENA, IN_SLOT, IN_POOL, IN_OUTPUT };
+
+struct storage {
+  enum where where;
+  int index;       /* of the slot or output */
+  size_t bytes;    /* arena and pool */
+  size_t offset;   /* in the arena or pool */
+  int first, last; /* instructions that write first and read last */
+  int shares;      /* storage whose bytes it takes over in place, or -1 */
+};
+
+struct place {   /* of a node's value */
+  int storage;   /* -1: none (inside a fused group) */
+  size_t offset; /* bytes into the storage */
+};
+
+struct instruction {
+  few_op op; /* FEW_OP_COUNT: fused */
+  void (*run)(const struct few_call *call);
+  struct few_call call; /* pointers are filled in at replay */
+  struct few_node_data node;
+  struct few_program *program;
+  double flops;
+  int n_out;
+  struct place in[FEW_PROGRAM_LEAVES], out[FEW_PROGRAM_STORES];
+};
+
+struct few_plan {
+  few_ctx *ctx;
+  struct few_plan_opts opts;
+  struct {
+    struct few_slot *at;
+    int n, cap;
+  } slots;
+  struct {
+    struct storage *at;
+    int n, cap;
+  } storages;
+  struct {
+    struct instruction *at;
+    int n, cap;
+  } code;
+  char *pool;
+  int n_out;
+  size_t *out_bytes; /* [n_out] */
+  size_t pool_bytes, arena_bytes, scratch_bytes;
+  struct few_plan_cost cost;
+  int op_count[FEW_OP_COUNT];
+};
+
+/* A step of the schedule: one node, or a fused group that runs as one. */
+struct unit {
+  int n, first; /* members: planning.members from there on */
+};
+
+/* What only exists while planning. */
+struct planning {
+  few_plan *plan;
+  const few_graph *g;
+  int n_out;
+  const few_node *out;
+  int n_order;
+  few_node *order; /* live nodes, operands first */
+  bool *live;
+  few_node *root;      /* whose bytes a node's value lies in: itself, or what it is a view of */
+  size_t *view_offset; /* elements into the root */
+  bool *late;          /* belongs to the backward half */
+  bool *again;         /* late programs make it again rather than read it */
+  bool *stored;        /* the value must exist in memory */
+  bool *half;          /* of a root: it is stored in bf16 */
+  bool *made;          /* an instruction that writes it has been emitted */
+  struct {
+    struct unit *at;
+    int n, cap;
+  } units;
+  struct {
+    few_node *at;
+    int n, cap;
+  } members;
+  struct place *place;
+};
+
+/* order.c: liveness, riding attention, views, schedule. */
+few_status few__plan_order(struct planning *p);
+/* recompute.c: what the backward half makes again. */
+few_status few__plan_recompute(struct planning *p);
+/* fuse.c: the schedule as units. Some nodes are members of several. */
+few_status few__plan_fuse(struct planning *p);
+/* halves.c: which values are stored in bf16. */
+few_status few__plan_halves(struct planning *p);
+/* emit.c: units to instructions on storages. */
+few_status few__plan_emit(struct planning *p);
+/* place.c: storages to offsets in the arena. */
+few_status few__plan_place(few_plan *plan);
+
+static inline few_node few__plan_member(const struct planning *p, const struct unit *u, int m) {
+  return p->members.at[u->first + m];
+}
+
+/* Where a replay finds what the binding does not say; queue NULL: the host. */
+struct few_places {
+  char *arena;
+  const char *pool;
+  struct few_queue *queue;
+};
+/* replay.c: the instructions, one after the other. */
+void few__plan_run(const few_plan *p, const struct few_places *at, const struct few_binding *b);
+
+/* May v be a member of a program of this plan's backend? */
+bool few__plan_joins(const struct planning *p, few_node v);
+/* The node behind stops: same value, same shape. */
+few_node few__plan_canon(const few_graph *g, few_node n);
+static inline bool few__plan_is_pointwise(const few_graph *g, few_node n) {
+  return few__op_def(few__op(g, n))->flags & FEW_OP_POINTWISE;
+}
+
+#endif

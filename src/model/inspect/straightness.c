@@ -1,0 +1,68 @@
+/* straightness.c - how straight a model's paths are (Liu, Gong and Liu, arXiv 2209.03003, section
+ * 2.2; include/few/model.h).
+ *
+ * On the schedule of flow matching a step of DDIM is Euler's: y moves by du v. So y_1 - y_0 is the
+ * mean of the velocities of a path, weighted by du, and the integral their variance:
+ *
+ *   S = sum_k du_k v_k^2 - (sum_k du_k v_k)^2,   v = eps^ - x^ at (x_t, t).
+ */
+#include <math.h>
+
+#include "diffusion/process/process.h"
+#include "diffusion/process/steps.h"
+#include "model/model.h"
+
+struct sums {
+  double sigma_d;
+  int64_t dims;
+  double *first, *second; /* [n][dims]: of v and of its square */
+};
+
+static double share(double sigma_d, double t) {
+  return few__process_flow.time(sigma_d, few__process_trigflow.at(sigma_d, t));
+}
+
+static void add(void *user, const struct few_sample_view *view) {
+  const struct sums *s = user;
+  if (!view->F) return;
+  const double du = share(s->sigma_d, view->t) - share(s->sigma_d, view->to);
+  const struct few_line x0 = few__step_denoise(s->sigma_d, view->t);
+  const struct few_line noise = few__step_noise(s->sigma_d, view->t);
+  const int64_t from = view->first * s->dims;
+  for (int64_t i = 0; i < view->rows * s->dims; i++) {
+    const double x = (double)view->x[i], F = (double)view->F[i];
+    const double v = (noise.x * x + noise.y * F) / s->sigma_d - (x0.x * x + x0.y * F);
+    s->first[from + i] += du * v;
+    s->second[from + i] += du * v * v;
+  }
+}
+
+few_status few_model_straightness(few_model *m, const struct few_sample_opts *opts, double *out) {
+  FEW_TRY(few__opts_check(m->ctx, "few_sample_opts", opts, FEW_SAMPLE_OPTS_VERSION));
+  struct few_sample_opts o = *opts;
+  struct sums s = {.sigma_d = m->spec.sigma_data};
+  struct few_sample_path path = {.see = add, .user = &s};
+  const int64_t dims = s.dims = m->spec.h * m->spec.w * m->spec.c;
+  float *pictures = NULL;
+  double sum = 0;
+  few_status st;
+  o.first = 0;
+  o.sampler = "ddim";
+  o.schedule = "flow";
+  o.n_times = o.n_settings = 0;
+  if (!o.steps) o.steps = 64;
+  FEW_TRY(few__model_needs_field(m, "straightness"));
+  FEW_TRY(few_sample_plan(m, &o, NULL, NULL));
+  FEW_GOTO(FEW_NEW(m->ctx, &pictures, o.n * dims));
+  FEW_GOTO(FEW_NEW(m->ctx, &s.first, o.n * dims));
+  FEW_GOTO(FEW_NEW(m->ctx, &s.second, o.n * dims));
+  FEW_GOTO(few__sample_run(m, &o, &path, pictures, NULL, NULL));
+  for (int64_t i = 0; i < o.n * dims; i++) sum += s.second[i] - s.first[i] * s.first[i];
+  *out = sum / (double)(o.n * dims);
+  FEW_GOTO(few__samples_check(m, "straightness", 0, o.n, pictures));
+out:
+  few__free(m->ctx, pictures);
+  few__free(m->ctx, s.first);
+  few__free(m->ctx, s.second);
+  return st;
+}

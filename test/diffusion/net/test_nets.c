@@ -1,0 +1,300 @@
+/* Every network: its tangent and cotangent in f64, and those of its tangent (sCM differentiates a
+ * loss that holds a JVP); F = 0 at the start; the same network traced twice is the same node. */
+#include "testing.h"
+
+#include "diffusion/net/net.h"
+#include "few/check.h"
+
+struct small {
+  const char *net;
+  bool points;
+  const char *settings[10][2];
+  bool training;
+};
+
+static const struct small smalls[] = {
+    {"mlp", true, {{"width", "6"}, {"layers", "2"}, {"embedding", "4"}}, false},
+    {"mlp",
+     true,
+     {{"width", "6"},
+      {"layers", "1"},
+      {"embedding", "4"},
+      {"modulation", "adagn"},
+      {"time_embedding", "fourier"},
+      {"time_transform", "log"}},
+     false},
+    {"mlp",
+     true,
+     {{"width", "6"}, {"layers", "1"}, {"embedding", "4"}, {"time_transform", "vp"}},
+     false},
+    {"mlp",
+     true,
+     {{"width", "6"}, {"layers", "1"}, {"embedding", "4"}, {"time_transform", "vp-linear"}},
+     false},
+    {"mlp",
+     true,
+     {{"width", "6"}, {"layers", "1"}, {"embedding", "4"}, {"time_transform", "flow"}},
+     false},
+    {"unet",
+     false,
+     {{"channels", "4"},
+      {"mults", "1, 2"},
+      {"blocks", "1"},
+      {"attention", "2"},
+      {"head_channels", "4"},
+      {"groups", "2"},
+      {"filter", "1331"},
+      {"norm_eps", "1e-2"}},
+     false},
+    {"unet",
+     false,
+     {{"channels", "4"},
+      {"mults", "1, 1"},
+      {"blocks", "1"},
+      {"resample", "conv"},
+      {"groups", "2"},
+      {"modulation", "adagn"},
+      {"skip_scale", "1"},
+      {"norm_eps", "1e-2"}},
+     false},
+    {"dit",
+     false,
+     {{"patch", "2"},
+      {"width", "8"},
+      {"depth", "2"},
+      {"heads", "2"},
+      {"embedding", "4"},
+      {"mlp_ratio", "2"}},
+     false},
+    {"uvit",
+     false,
+     {{"channels", "4"},
+      {"mults", "1"},
+      {"blocks", "2"},
+      {"width", "8"},
+      {"depth", "2"},
+      {"heads", "2"},
+      {"embedding", "4"},
+      {"mlp_ratio", "2"},
+      {"groups", "2"},
+      {"norm_eps", "1e-2"}},
+     false},
+    {"uvit",
+     false,
+     {{"channels", "4"},
+      {"patch", "2"},
+      {"mults", "2"},
+      {"blocks", "1"},
+      {"width", "8"},
+      {"depth", "1"},
+      {"heads", "1"},
+      {"embedding", "4"},
+      {"filter", "1331"},
+      {"norm_eps", "1e-2"}},
+     false},
+};
+
+static few_node trace(few_graph *g, struct few_params *params, const struct small *m) {
+  static union {
+    double align;
+    char bytes[4096];
+  } opts;
+  few_ctx *ctx = few__graph_ctx(g);
+  const struct few_net_def *def = few__net_find(m->net);
+  struct few_net_spec spec = {.h = m->points ? 1 : 4,
+                              .w = m->points ? 1 : 4,
+                              .c = m->points ? 2 : 1,
+                              .points = m->points,
+                              .classes = 3,
+                              .guidance = true,
+                              .span = FEW_SPAN_ANGLE,
+                              .sigma_data = 0.5};
+  assert_true(def->options_size <= sizeof opts);
+  assert_ok(ctx, few__options_default(ctx, def->options, &opts));
+  for (int i = 0; i < 10 && m->settings[i][0]; i++)
+    assert_ok(ctx, few__option_set(ctx, def->options, &opts, m->settings[i][0], m->settings[i][1]));
+  struct few_nn nn = {
+      .g = g, .params = params, .prefix = "", .training = m->training, .middle = FEW_NONE};
+  struct few_net_input in = {
+      few_input(g, "x", FEW_REAL, m->points ? FEW_SHAPE(2, 2) : FEW_SHAPE(2, 4, 4, 1)),
+      few_affine(g, few_tanh(g, few_input(g, "t", FEW_REAL, FEW_SHAPE(2))), 0.5, 0.8),
+      few_input(g, "label", FEW_INDEX, FEW_SHAPE(2)),
+      few_input(g, "guidance", FEW_REAL, FEW_SHAPE(2)),
+      few_input(g, "span", FEW_REAL, FEW_SHAPE(2)),
+      false,
+  };
+  few_node y = def->build(&nn, &spec, &opts, &in);
+  assert_ok(ctx, few_graph_status(g));
+  assert_true(few_shape_equal(few_node_shape(g, y), few_node_shape(g, in.x)));
+  assert_true(nn.middle != FEW_NONE);
+  return y;
+}
+
+/* What a network takes and is not given has a name. */
+static void test_missing_input(void **state) {
+  (void)state;
+  static const char *const says[] = {"takes a guidance strength", "takes the length of a step"};
+  const struct few_net_def *def = few__net_find("mlp");
+  _Alignas(8) char opts[1024];
+  few_ctx *ctx = test_ctx();
+  assert_true(def->options_size <= sizeof opts);
+  assert_ok(ctx, few__options_default(ctx, def->options, opts));
+  for (int i = 0; i < FEW_COUNT(says); i++) {
+    const struct few_net_spec spec = {.h = 1,
+                                      .w = 1,
+                                      .c = 2,
+                                      .points = true,
+                                      .guidance = i == 0,
+                                      .span = i ? FEW_SPAN_ANGLE : FEW_SPAN_NONE,
+                                      .sigma_data = 0.5};
+    struct few_params params = {0};
+    few_graph *g;
+    assert_ok(ctx, few_graph_create(ctx, &g));
+    struct few_nn nn = {.g = g, .params = &params, .prefix = "", .middle = FEW_NONE};
+    const struct few_net_input in =
+        few__net_input(few_input(g, "x", FEW_REAL, FEW_SHAPE(2, 2)),
+                       few_input(g, "t", FEW_REAL, FEW_SHAPE(2)), FEW_NONE);
+    def->build(&nn, &spec, opts, &in);
+    assert_int_equal(few_graph_status(g), FEW_E_INVALID);
+    if (!strstr(few_error(ctx), says[i])) fail_msg("`%s`", few_error(ctx));
+    few_graph_free(g);
+    few__params_free(ctx, &params);
+  }
+  few_ctx_free(ctx);
+}
+
+static void test_derivatives(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  for (size_t i = 0; i < sizeof smalls / sizeof *smalls; i++) {
+    few_graph *g;
+    struct few_params params = {0};
+    struct few_check_result r;
+    assert_ok(ctx, few_graph_create(ctx, &g));
+    few_node y = trace(g, &params, &smalls[i]);
+    assert_ptr_equal((void *)(intptr_t)y, (void *)(intptr_t)trace(g, &params, &smalls[i]));
+    /* h = 1e-5: rounding eps |f| / h = 2e-11 |f| relative to |Jd|; truncation h^2 f''' with third
+     * derivatives of a few dozen composed layers: 1e-6 is far below a wrong rule's 1e-2. */
+    assert_ok(ctx, few_check_derivatives(g, y, 0, NULL, 0.5, 7, &r));
+    if (!(r.difference < 1e-6 && r.adjoint < 1e-11))
+      fail_msg("%s (%zu): difference %.3g, adjoint %.3g", smalls[i].net, i, r.difference,
+               r.adjoint);
+    few_node x[2] = {few_input(g, "x", FEW_REAL, few_node_shape(g, y)),
+                     few_input(g, "t", FEW_REAL, FEW_SHAPE(2))};
+    few_node d[2] = {few_input(g, "dx", FEW_REAL, few_node_shape(g, y)),
+                     few_input(g, "dt", FEW_REAL, FEW_SHAPE(2))};
+    few_node dy;
+    assert_ok(ctx, few_jvp(g, 1, &y, 2, x, d, &dy));
+    few_node w[64];
+    int n = 0;
+    for (int k = 0; k < params.n && n < 64; k++)
+      w[n++] = few_param(g, params.at[k].name, params.at[k].shape);
+    assert_ok(ctx, few_check_derivatives(g, dy, n, w, 0.5, 7, &r));
+    if (!(r.difference < 1e-6 && r.adjoint < 1e-11))
+      fail_msg("tangent of %s (%zu): difference %.3g, adjoint %.3g", smalls[i].net, i, r.difference,
+               r.adjoint);
+    few_graph_free(g);
+    few__params_free(ctx, &params);
+  }
+  few_ctx_free(ctx);
+}
+
+/* dropout_side: masks of pictures (rank 4) and of their tokens (rank 3) at low resolution alone. */
+static void test_dropout_side(void **state) {
+  (void)state;
+  static const struct {
+    struct small net;
+    int tokens, low, high; /* masks of tokens, of sides 2 and 4 */
+  } cases[] = {
+      {{"uvit",
+        false,
+        {{"width", "8"},
+         {"depth", "2"},
+         {"heads", "2"},
+         {"embedding", "4"},
+         {"channels", "4"},
+         {"mults", "1"},
+         {"blocks", "1"},
+         {"dropout", "0.5"},
+         {"dropout_side", "2"}},
+        true},
+       2,
+       1,
+       0},
+      {{"uvit",
+        false,
+        {{"width", "8"},
+         {"depth", "2"},
+         {"heads", "2"},
+         {"embedding", "4"},
+         {"channels", "4"},
+         {"mults", "1"},
+         {"blocks", "1"},
+         {"dropout", "0.5"},
+         {"dropout_side", "1"}},
+        true},
+       0,
+       0,
+       0},
+      {{"unet",
+        false,
+        {{"channels", "4"},
+         {"mults", "1, 1"},
+         {"blocks", "1"},
+         {"dropout", "0.5"},
+         {"dropout_side", "2"}},
+        true},
+       0,
+       6,
+       0},
+      {{"unet",
+        false,
+        {{"channels", "4"}, {"mults", "1, 1"}, {"blocks", "1"}, {"dropout", "0.5"}},
+        true},
+       0,
+       6,
+       4},
+  };
+  few_ctx *ctx = test_ctx();
+  for (int i = 0; i < FEW_COUNT(cases); i++) {
+    few_graph *g;
+    struct few_params params = {0};
+    int tokens = 0, sides[5] = {0};
+    assert_ok(ctx, few_graph_create(ctx, &g));
+    few_node y = trace(g, &params, &cases[i].net);
+    for (few_node v = 0; v <= y; v++) {
+      struct few_shape s = few_node_shape(g, v);
+      if (strcmp(few_node_op(g, v), "randu") != 0) continue;
+      if (s.rank == 3) tokens++;
+      if (s.rank == 4) sides[s.dim[1]]++;
+    }
+    assert_int_equal(tokens, cases[i].tokens);
+    assert_int_equal(sides[2], cases[i].low);
+    assert_int_equal(sides[4], cases[i].high);
+    few_graph_free(g);
+    few__params_free(ctx, &params);
+  }
+  few_ctx_free(ctx);
+}
+
+static void test_option_tables(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  static union {
+    double align;
+    char bytes[4096];
+  } opts;
+  for (int i = 0; i < few__net_count(); i++)
+    assert_ok(ctx, few__options_default(ctx, few__net_at(i)->options, &opts));
+  few_ctx_free(ctx);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_derivatives),
+      cmocka_unit_test(test_missing_input),
+      cmocka_unit_test(test_dropout_side),
+      cmocka_unit_test(test_option_tables),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

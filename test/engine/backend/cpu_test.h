@@ -1,0 +1,70 @@
+/* cpu_test.h - call the CPU backend's kernels directly, on every instruction set that runs here. */
+#ifndef FEW_CPU_TEST_H
+#define FEW_CPU_TEST_H
+
+#include "engine/backend/cpu/isa.h"
+#include "kernel_test.h"
+
+/* for (each instruction set this processor has) */
+#define FOR_EACH_ISA(isa)                           \
+  for (few_isa isa = 0; isa < FEW_ISA_COUNT; isa++) \
+    if (few__isa_runs(isa))
+
+/* The result of the f32 kernel as doubles, yours to free. The result and the scratch lie between
+ * guards, and the scratch is full of NaN: a kernel may not read what it has not written. */
+static inline double *apply_cpu_as(few_isa isa, const struct op_call *t, bool direct) {
+  const struct few_kernel k = few__backend_cpu_isa(isa)->kernel[FEW_F32][t->op];
+  struct few_node_data node = {
+      .op = t->op, .shape = t->out, .n_in = t->n_in, .attr = t->attr, .scope = ""};
+  struct few_call c = {
+      .node = &node, .shape = t->out, .n_in = t->n_in, .key = t->key, .direct = direct};
+  void *copy[FEW_MAX_IN] = {0};
+  for (int i = 0; i < t->n_in; i++) {
+    c.in[i].shape = t->shape[i];
+    if (t->in[i]) copy[i] = to_real(FEW_F32, t->in[i], count_of(t->shape[i]));
+    c.in[i].data = copy[i] ? copy[i] : t->index;
+  }
+  const int64_t n = count_of(t->out);
+  const size_t size = (size_t)n * sizeof(float), scratch = k.scratch ? k.scratch(&c) : 0;
+  c.out = guard_new(size);
+  c.scratch = guard_new(scratch);
+  memset(c.out, 0xff, size);
+  memset(c.scratch, 0xff, scratch);
+  k.run(&c);
+  double *y = new_array(n);
+  for (int64_t j = 0; j < n; j++) y[j] = get(FEW_F32, c.out, j);
+  guard_free(c.out, size);
+  guard_free(c.scratch, scratch);
+  for (int i = 0; i < t->n_in; i++)
+    if (copy[i]) guard_free(copy[i], (size_t)count_of(t->shape[i]) * sizeof(float));
+  return y;
+}
+
+static inline double *apply_cpu(few_isa isa, const struct op_call *t) {
+  return apply_cpu_as(isa, t, false);
+}
+
+/* The kernel of every instruction set is within terms * FLT_EPSILON * magnitude[k] of y. */
+static inline void check_cpu(const struct op_call *t, const double *y, const double *magnitude,
+                             double terms) {
+  const int64_t n = count_of(t->out);
+  FOR_EACH_ISA(isa) {
+    double *z = apply_cpu(isa, t);
+    for (int64_t k = 0; k < n; k++)
+      if (!(fabs(z[k] - y[k]) <= terms * FLT_EPSILON * fabs(magnitude[k])))
+        fail_msg("op %d on %s, element %lld of %lld: %.9g, not %.9g: off by %.3g > %.3g",
+                 (int)t->op, few__isa_name(isa), (long long)k, (long long)n, z[k], y[k],
+                 z[k] - y[k], terms * FLT_EPSILON * fabs(magnitude[k]));
+    free(z);
+  }
+}
+
+/* A small random whole number in [0, n), the `at`-th of a stream. */
+static inline int pick(uint64_t stream, int at, int n) {
+  uint32_t w[4];
+  few__rng_block(&(struct few_rng){.seed = 2, .row = stream, .purpose = FEW_RNG_CHECK},
+                 (uint32_t)at, w);
+  return (int)(w[0] % (uint32_t)n);
+}
+
+#endif

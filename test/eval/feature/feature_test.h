@@ -1,0 +1,69 @@
+/* feature_test.h - what tests of feature networks share. */
+#ifndef FEW_FEATURE_TEST_H
+#define FEW_FEATURE_TEST_H
+
+#include "base/rng.h"
+#include "eval/feature/feature.h"
+#include "testing.h"
+
+/* n bytes, any. */
+static inline uint8_t *random_bytes(int64_t n) {
+  uint8_t *b = malloc((size_t)n);
+  float *u = malloc((size_t)n * sizeof *u);
+  struct few_rng r = {.seed = 5, .purpose = FEW_RNG_CHECK};
+  few__rng_uniform_f32(&r, n, u);
+  for (int64_t i = 0; i < n; i++) b[i] = (uint8_t)(u[i] * 256);
+  free(u);
+  return b;
+}
+
+struct pictures {
+  int64_t n, h, w, c;
+  const uint8_t *at;
+};
+
+static inline float *rows_new(int64_t n) { return calloc((size_t)(n ? n : 1), sizeof(float)); }
+
+/* Rows, logits and spatial of all pictures, one block; in two calls that part at `cut`. */
+static inline float *run_cut(few_ctx *ctx, few_features *f, const struct pictures *p, int64_t cut) {
+  assert_ok(ctx, few__features_fit(f, p->h, p->w, p->c));
+  const struct few_features_info *i = few__features_info(f);
+  float *all = rows_new(p->n * (i->dim + i->classes + i->spatial));
+  float *logits = all + p->n * i->dim, *spatial = logits + p->n * i->classes;
+  for (int k = 0; k < 2; k++) {
+    const int64_t at = k ? cut : 0, n = k ? p->n - cut : cut;
+    assert_ok(ctx,
+              few__features_run(f, n, p->h, p->w, p->c, p->at + at * p->h * p->w * p->c,
+                                all + at * i->dim, i->classes ? logits + at * i->classes : NULL,
+                                i->spatial ? spatial + at * i->spatial : NULL));
+  }
+  return all;
+}
+
+/* The bits do not depend on the cut, on workers, or on what stands beside a picture. */
+static inline void check_grouping(few_ctx *ctx, few_features *f, const struct pictures *p) {
+  few_ctx_set_workers(ctx, 1);
+  float *one = run_cut(ctx, f, p, p->n);
+  const struct few_features_info *i = few__features_info(f);
+  const size_t bytes = (size_t)(p->n * (i->dim + i->classes + i->spatial)) * sizeof *one;
+  for (int64_t cut = 1; cut <= 3 && cut < p->n; cut++) {
+    few_ctx_set_workers(ctx, cut == 2 ? 3 : 1);
+    float *two = run_cut(ctx, f, p, cut);
+    assert_memory_equal(one, two, bytes);
+    free(two);
+  }
+  few_ctx_set_workers(ctx, 1);
+  free(one);
+}
+
+/* Root of the mean square of a - b, relative to that of b. */
+static inline double distance(const float *a, const float *b, int64_t n) {
+  double d = 0, s = 0;
+  for (int64_t k = 0; k < n; k++) {
+    d += ((double)a[k] - (double)b[k]) * ((double)a[k] - (double)b[k]);
+    s += (double)b[k] * (double)b[k];
+  }
+  return sqrt(d / s);
+}
+
+#endif

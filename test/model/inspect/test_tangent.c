@@ -1,0 +1,138 @@
+/* The size of df/dt by time against central differences of f along the same paths, from the same
+ * rows drawn once more. */
+#include "model/models.h"
+
+#include "few/data.h"
+
+enum { ROWS = 100, D = 2 }; /* fewer than a replay has */
+
+static few_data *toy(few_ctx *ctx, const char *spec) {
+  few_data *data;
+  assert_ok(ctx, few_data_open(ctx, &data, spec, NULL));
+  return data;
+}
+
+/* Rows of a bin in units of sigma_d: x_t, t and dx_t/dt = cos t z - sin t x0. */
+static void draw(const few_model *m, const few_data *data, const struct few_tangent_bin *b, int bin,
+                 uint64_t seed, float *x, float *t, float *v) {
+  struct few_data_stream stream = FEW_DATA_STREAM_INIT;
+  stream.seed = seed;
+  stream.scale = (struct few_data_scale){m->data_mean, m->data_scale / m->spec.sigma_data};
+  assert_ok(m->ctx, few_data_fill(data, &stream, bin * ROWS, ROWS, x, NULL));
+  for (int i = 0; i < ROWS; i++) {
+    float z[D];
+    const double at = b->from + (b->to - b->from) * (i + 0.5) / ROWS;
+    few__rng_normal_f32(&(struct few_rng){seed, (uint64_t)bin, (uint64_t)i, FEW_RNG_CHECK}, D, z);
+    t[i] = (float)at;
+    for (int k = 0; k < D; k++) {
+      const double x0 = (double)x[i * D + k], noise = (double)z[k];
+      x[i * D + k] = (float)(cos(at) * x0 + sin(at) * noise);
+      v[i * D + k] = (float)(cos(at) * noise - sin(at) * x0);
+    }
+  }
+}
+
+/* f / sigma_d at (x + h v, t + h). */
+static void ahead(few_model *m, const float *x, const float *t, const float *v, double h,
+                  double *f) {
+  float at[ROWS * D], times[ROWS], F[ROWS * D];
+  for (int i = 0; i < ROWS; i++) times[i] = (float)((double)t[i] + h);
+  for (int i = 0; i < ROWS * D; i++) at[i] = (float)((double)x[i] + h * (double)v[i]);
+  assert_ok(m->ctx, few_model_eval(m, ROWS, at, times, NULL, NULL, F));
+  for (int i = 0; i < ROWS * D; i++) {
+    const double time = (double)times[i / D];
+    f[i] = cos(time) * (double)at[i] - sin(time) * (double)F[i];
+  }
+}
+
+static void test_against_differences(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  few_model *m = test_model_new(ctx, TEST_MLP);
+  few_data *data = toy(ctx, "toy:mixture");
+  struct few_tangent_opts o = FEW_TANGENT_OPTS_INIT;
+  struct few_tangent_bin bin[FEW_TANGENT_BINS];
+  /* f32 leaves 1e-7/h = 1e-4 of a difference, h^2 f''' about as much for the sinusoids here. */
+  const double h = 1e-3, tol = 1e-3;
+  o.data = data;
+  o.rows = ROWS;
+  o.seed = 9;
+  assert_ok(ctx, few_model_tangent(m, &o, bin));
+  for (int b = 0; b < FEW_TANGENT_BINS; b++) {
+    float x[ROWS * D], t[ROWS], v[ROWS * D], F[ROWS * D];
+    double up[ROWS * D], down[ROWS * D], size = 0, velocity = 0;
+    draw(m, data, &bin[b], b, o.seed, x, t, v);
+    ahead(m, x, t, v, h, up);
+    ahead(m, x, t, v, -h, down);
+    assert_ok(ctx, few_model_eval(m, ROWS, x, t, NULL, NULL, F));
+    for (int i = 0; i < ROWS * D; i++) {
+      size += pow((up[i] - down[i]) / (2 * h), 2) / (ROWS * D);
+      velocity += pow(cos((double)t[i / D]) * ((double)F[i] - (double)v[i]), 2) / (ROWS * D);
+    }
+    assert_int_equal(bin[b].rows, ROWS);
+    assert_true(bin[b].size > 0.1);
+    assert_close(bin[b].size, sqrt(size), tol * (1 + bin[b].size));
+    assert_close(bin[b].velocity, sqrt(velocity), 1e-5);
+    assert_true(bin[b].size <= bin[b].velocity + bin[b].slope + 1e-9); /* triangle */
+    assert_true(bin[b].difference < 1e-5); /* roundings of some hundred f32 terms */
+    assert_true(bin[b].largest_rearranged <= bin[b].largest_raw / 2 + 1e-6); /* cos sin <= 1/2 */
+  }
+  assert_close(bin[FEW_TANGENT_BINS - 1].to, atan(80 / 0.5), 1e-12);
+  few_data_free(data);
+  few_model_free(m);
+  few_ctx_free(ctx);
+}
+
+/* Along its own flow a network has no error of velocity. */
+static void test_teacher(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  few_model *m = test_model_new(ctx, TEST_MLP);
+  few_data *data = toy(ctx, "toy:moons");
+  struct few_tangent_opts o = FEW_TANGENT_OPTS_INIT;
+  struct few_tangent_bin bin[FEW_TANGENT_BINS];
+  o.data = data;
+  o.teacher = m;
+  o.rows = ROWS;
+  assert_ok(ctx, few_model_tangent(m, &o, bin));
+  for (int b = 0; b < FEW_TANGENT_BINS; b++) {
+    assert_true(bin[b].velocity < 1e-5);
+    assert_close(bin[b].size, bin[b].slope, 1e-5);
+  }
+  few_data_free(data);
+  few_model_free(m);
+  few_ctx_free(ctx);
+}
+
+static void test_refused(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  few_model *m = test_model_new(ctx, TEST_MLP), *map = test_model_new(ctx, TEST_MAP),
+            *picture = test_model_new(ctx, TEST_UNET);
+  few_data *data = toy(ctx, "toy:mixture");
+  struct few_tangent_opts o = FEW_TANGENT_OPTS_INIT;
+  struct few_tangent_bin bin[FEW_TANGENT_BINS];
+  assert_int_equal(few_model_tangent(m, &o, bin), FEW_E_INVALID);
+  o.data = data;
+  assert_int_equal(few_model_tangent(map, &o, bin), FEW_E_INVALID);
+  assert_non_null(strstr(few_error(ctx), "how far"));
+  assert_int_equal(few_model_tangent(picture, &o, bin), FEW_E_INVALID);
+  assert_non_null(strstr(few_error(ctx), "shape"));
+  o.teacher = picture;
+  assert_int_equal(few_model_tangent(m, &o, bin), FEW_E_INVALID);
+  o.teacher = NULL;
+  o.rows = 0;
+  assert_int_equal(few_model_tangent(m, &o, bin), FEW_E_INVALID);
+  few_data_free(data);
+  few_model_free(picture);
+  few_model_free(map);
+  few_model_free(m);
+  few_ctx_free(ctx);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_differences),
+                                     cmocka_unit_test(test_teacher),
+                                     cmocka_unit_test(test_refused)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
