@@ -8,11 +8,11 @@
 #     --generations G   of each (5)
 #     --real N          real samples of the first generation, and of others where there are any (2000)
 #     --steps N         of the sampler (12)
-#     --out DIR         a folder a kind, and the picture (runs/loops)
-#     --title TEXT      of the picture
+#     --out DIR         a folder a kind, and the image (runs/loops)
+#     --title TEXT      of the image
 #
 # `guided` is synthetic with --guidance 1.5, a bias of lambda = 1/1.5. A loop that was stopped goes
-# on. Needs gnuplot for the picture: scripts/install-deps.sh bench.
+# on. Needs gnuplot for the image: scripts/install-deps.sh bench.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -63,7 +63,7 @@ for name in $tables; do
   "$few" loop "$recipe" "$@" --run "$out/$name" --generations "$generations" --real "$real" \
     --steps "$steps" $how
 done
-command -v gnuplot >/dev/null || fail 'no picture: gnuplot is missing: scripts/install-deps.sh bench'
+command -v gnuplot >/dev/null || fail 'no image: gnuplot is missing: scripts/install-deps.sh bench'
 set --
 for name in $tables; do set -- "$@" "$out/$name/loop.csv"; done
 gnuplot -c "$here/loop.gp" "$out/loop.png" "${title:-$(basename "$recipe" .ini)}" "$@"

@@ -1,17 +1,17 @@
 #!/bin/sh
-# Every method on Fashion-MNIST: trains the recipes, draws pictures, measures them, makes one table.
+# Every method on Fashion-MNIST: trains the recipes, draws images, measures them, makes one table.
 #
 #   bench/methods.sh [options] [NAME ...]     names without "fashion-": scd cd meanflow ... (all)
 #     --few PATH     the program (build/release/few)
-#     --out DIR      runs, pictures and tables go here (runs/methods)
-#     --n N          pictures measured (10000)
+#     --out DIR      runs, images and tables go here (runs/methods)
+#     --n N          images measured (10000)
 #     --set K=V      a key of every recipe, for a quick try: steps=20; may be repeated
 #     --table        only the table of what is there
 #
-# A run that was stopped goes on; one that is done, and pictures that were measured, stay. What each
+# A run that was stopped goes on; one that is done, and images that were measured, stay. What each
 # method is sampled with stands below: steps, and the guidance where it is not 1. The teacher of the
 # students is the one that comes with few; `teacher` and `student` are the shipped models, the
-# teacher by the solver that serves it best. Distances are to the held-out pictures, in the features
+# teacher by the solver that serves it best. Distances are to the held-out images, in the features
 # of two classifiers: `fashion`, by which recipes were chosen, and `fashion-judge`, by which nothing
 # was. Let nothing else run if the seconds are to mean something.
 set -eu
@@ -81,7 +81,7 @@ done
 [ -n "$names" ] || names=$(methods | while read -r name rest; do echo "$name"; done)
 [ -x "$few" ] || fail "there is no $few: make build, or --few PATH"
 
-# measure NAME MODEL STEPS GUIDANCE [SAMPLER|-] [SCHEDULE]: pictures and figures of a model.
+# measure NAME MODEL STEPS GUIDANCE [SAMPLER|-] [SCHEDULE]: images and figures of a model.
 measure() {
   taken=$1-$3 how="--steps $3 --guidance $4"
   [ "${5:--}" = - ] || how="$how --sampler $5"

@@ -138,7 +138,7 @@ def export(steps, path):
 
 
 def describe(job):
-    """Versions; GFLOP of one picture's steps; the export, where it is asked for."""
+    """Versions; GFLOP of one image's steps; the export, where it is asked for."""
     about = version(job)
     job = dict(job, device='cpu', compile=False)  # where all products are counted
     gflop, steps = {}, Steps(job, 1)

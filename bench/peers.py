@@ -272,8 +272,8 @@ def options():
     p.add_argument('--set', metavar='KEY=VALUE', action='append', default=[],
                    help='an option of the network, on all sides: channels=32, depth=6 ...')
     p.add_argument('--size', type=count, default=32, help='height and width, pixels (32)')
-    p.add_argument('--channels', type=count, default=3, help='of a picture (3)')
-    p.add_argument('--batch', type=count, default=64, help='pictures a step (64)')
+    p.add_argument('--channels', type=count, default=3, help='of an image (3)')
+    p.add_argument('--batch', type=count, default=64, help='images a step (64)')
     p.add_argument('--shards', type=count, help="few's parts of a batch (8 where that divides it; on a GPU 1)")
     p.add_argument('--threads', type=count, help='of every side (one a processor)')
     p.add_argument('--backend', choices=('cpu', 'cuda'), default='cpu', help='of every side (cpu)')

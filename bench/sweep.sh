@@ -4,7 +4,7 @@
 #
 #   bench/sweep.sh [options] [SWEEP ...]     all of: batch size channels tokens workers shards
 #     --few PATH       the program (build/release/few)
-#     --out DIR        where tables and pictures go (runs/sweep)
+#     --out DIR        where tables and images go (runs/sweep)
 #     --net NAME       unet, dit or mlp, for all but `tokens`, which is dit's (unet)
 #     --set KEY=VALUE  an option of the network; may be repeated
 #     --case NAME,...  what to time (infer,train,scd,sct)
@@ -16,7 +16,7 @@
 # The dashed lines are what would hold if nothing but the setting mattered. batch, size, channels and
 # tokens: the work of each point at the best GFLOP/s of its case; workers: so many times one worker;
 # shards: the best point, less the workers that wait while others run the last shards.
-# Needs jq; gnuplot for the pictures: scripts/install-deps.sh bench. Let nothing else run meanwhile.
+# Needs jq; gnuplot for the images: scripts/install-deps.sh bench. Let nothing else run meanwhile.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -201,7 +201,7 @@ sweep() {
   mv "$work/table" "$out/$1.tsv"
 }
 
-# ---- pictures ----
+# ---- images ----
 
 draw() {
   reference='at the best GFLOP/s'
@@ -215,9 +215,9 @@ draw() {
   esac
   machine=$(sed -n '1s/^# //p' "$out/$1.tsv")
   [ "$1" = workers ] || machine="$machine, $(sed -n '2s/^# //p' "$out/$1.tsv")"
-  gnuplot -c "$here/sweep.gp" "$out/$1.tsv" "$work/picture" "$1" "$title" \
+  gnuplot -c "$here/sweep.gp" "$out/$1.tsv" "$work/image" "$1" "$title" \
     "$(sed -n '3s/^# //p' "$out/$1.tsv")" "$machine" "$label" "$reference" &&
-    mv "$work/picture" "$out/$1.png"
+    mv "$work/image" "$out/$1.png"
 }
 
 # ---- all of it ----

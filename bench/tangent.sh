@@ -7,12 +7,12 @@
 #     --data SPEC      over which data (toy:mixture)
 #     --teacher MODEL  along whose flow; each model along its own where it is not given
 #     --rows N         of each of 16 times (1024)
-#     --out DIR        where table and picture go (runs/tangent)
-#     --title TEXT     of the picture
+#     --out DIR        where table and image go (runs/tangent)
+#     --title TEXT     of the image
 #
 # The upper panel is df/dt, in units of sigma_d; the lower one the largest element of dF/dt (solid)
 # and of cos t sin t dF/dt taken as one tangent (dashed): what a number format has to hold.
-# Needs jq; gnuplot for the picture: scripts/install-deps.sh bench.
+# Needs jq; gnuplot for the image: scripts/install-deps.sh bench.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -69,6 +69,6 @@ done <"$models"
 mv "$work/table" "$out/tangent.tsv"
 echo "$out/tangent.tsv"
 command -v gnuplot >/dev/null || fail 'gnuplot is missing, so there is a table only'
-gnuplot -c "$here/tangent.gp" "$out/tangent.tsv" "$work/picture" "$title"
-mv "$work/picture" "$out/tangent.png"
+gnuplot -c "$here/tangent.gp" "$out/tangent.tsv" "$work/image" "$title"
+mv "$work/image" "$out/tangent.png"
 echo "$out/tangent.png"

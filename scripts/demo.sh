@@ -1,5 +1,5 @@
 #!/bin/sh
-# The demonstration: scripts/demo.sh PROGRAM. First pictures from the models that come with few,
+# The demonstration: scripts/demo.sh PROGRAM. First images from the models that come with few,
 # then the whole way from data to a student. Everything lands in demo/; run again, it goes on where
 # it stopped.
 set -eu
@@ -21,22 +21,22 @@ fail() {
   exit 1
 }
 
-# picture MODEL STEPS FILE TITLE: a grid, and one line with the time it took.
-picture() {
+# image MODEL STEPS FILE TITLE: a grid, and one line with the time it took.
+image() {
   told=$("$few" sample "$1" --n $n --steps "$2" --seed 1 --columns 8 --out "$3" --json) ||
-    fail "no pictures from $1"
+    fail "no images from $1"
   seconds=$(echo "$told" | sed -n 's/.*"seconds": \([0-9.]*\).*/\1/p')
   nfe=$(echo "$told" | sed -n 's/.*"nfe": \([0-9]*\).*/\1/p')
   printf '  %-26s %8.2f s  network run %2d x  %s\n' "$4" "$seconds" "$nfe" "$3"
 }
 
 shipped() {
-  echo "From the models that come with few: $n pictures each, from the same noise."
+  echo "From the models that come with few: $n images each, from the same noise."
   echo "The student needs one step where its teacher needs many. Some seconds each."
   echo
-  picture "$student_model" 1 $out/student-1-step.png "student, 1 step"
-  picture "$student_model" 2 $out/student-2-steps.png "student, 2 steps"
-  picture "$teacher_model" $many $out/teacher-$many-steps.png "its teacher, $many steps"
+  image "$student_model" 1 $out/student-1-step.png "student, 1 step"
+  image "$student_model" 2 $out/student-2-steps.png "student, 2 steps"
+  image "$teacher_model" $many $out/teacher-$many-steps.png "its teacher, $many steps"
   echo
 }
 
@@ -55,7 +55,7 @@ whole_way() {
   echo "The whole way, on real data and on this machine: at most $minutes minutes on two cores."
   echo "Stop it with Ctrl-C when you like; the same command goes on."
   echo
-  echo "1 of 4. The data: 60,000 pictures of clothes, 28 x 28, ten classes."
+  echo "1 of 4. The data: 60,000 images of clothes, 28 x 28, ten classes."
   "$few" data $data --out $out/data.png --n $n --columns 8 >$out/data.txt || fail "no data set $data"
   echo "  $out/data.png, and what they are in $out/data.txt"
   echo
@@ -63,11 +63,11 @@ whole_way() {
   train $teacher_recipe $out/teacher
   echo "3 of 4. A student: learns to make in one step what the teacher makes in $many."
   train $student_recipe $out/student teacher=$out/teacher/model.safetensors
-  echo "4 of 4. What these minutes gave: $n pictures each, from the same noise."
+  echo "4 of 4. What these minutes gave: $n images each, from the same noise."
   echo
-  picture $out/student/model.safetensors 1 $out/own-student-1-step.png "your student, 1 step"
-  picture $out/student/model.safetensors 2 $out/own-student-2-steps.png "your student, 2 steps"
-  picture $out/teacher/model.safetensors $many $out/own-teacher-$many-steps.png \
+  image $out/student/model.safetensors 1 $out/own-student-1-step.png "your student, 1 step"
+  image $out/student/model.safetensors 2 $out/own-student-2-steps.png "your student, 2 steps"
+  image $out/teacher/model.safetensors $many $out/own-teacher-$many-steps.png \
     "your teacher, $many steps"
   echo
 }
@@ -84,4 +84,4 @@ if [ -f $teacher_recipe ] && [ -f $student_recipe ]; then
   shown=yes
 fi
 [ -n "$shown" ] || fail "neither $student_model nor $teacher_recipe is here: nothing to show"
-echo "The pictures are in $out/. To start afresh: rm -r $out"
+echo "The images are in $out/. To start afresh: rm -r $out"

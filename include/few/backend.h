@@ -21,7 +21,7 @@ struct few_backend_info few_backend_list(int i); /* static strings */
  * graph that needs it is refused when it is planned. */
 const char *few_backend_lacks(int i, bool f64, int k);
 
-/* What networks of models run on in this context from now on, by its name; NULL: "cpu". Pictures
+/* What networks of models run on in this context from now on, by its name; NULL: "cpu". Images
  * are the same for any number of workers, not for any backend: sums are taken in other orders.
  * FEW_E_INVALID for a name that there is not, FEW_E_UNSUPPORTED for one that is missing here. */
 FEW_MUST_USE few_status few_ctx_set_backend(few_ctx *ctx, const char *name);

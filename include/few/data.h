@@ -11,7 +11,7 @@
  *   npz:FILE[,VALUES[,LABELS]]   the same in an archive; arr_0 and arr_1 if not named
  *   toy:NAME                points in the plane: mixture, moons, checkerboard, spiral
  *
- * or by its path only: a folder, a picture, a .npy or .npz file.
+ * or by its path only: a folder, an image, a .npy or .npz file.
  *
  * It is read whole when opened (images as bytes, points as floats), checked, hashed and measured.
  * From then on it does not change, so any number of threads may read it. Paths in lists are
@@ -31,15 +31,15 @@ typedef struct few_data few_data;
 typedef enum few_data_kind { FEW_DATA_IMAGES, FEW_DATA_POINTS } few_data_kind;
 typedef enum few_data_split { FEW_DATA_TRAIN, FEW_DATA_TEST } few_data_split;
 
-/* What to do with an item that cannot be used: a broken picture, a record cut short, a label that
- * is no class, a picture of another size. A file that the spec names and that cannot be read at
+/* What to do with an item that cannot be used: a broken image, a record cut short, a label that
+ * is no class, an image of another size. A file that the spec names and that cannot be read at
  * all, or is not of its format, is an error under either policy; so is a set with no item left. */
 typedef enum few_data_on_error {
   FEW_DATA_REFUSE, /* fail, naming the file and the place */
   FEW_DATA_SKIP    /* leave it out, log a warning, count it in few_data_skipped */
 } few_data_on_error;
 
-/* Whether decoded pictures of a folder are kept for the next run: in the folder, in a file whose
+/* Whether decoded images of a folder are kept for the next run: in the folder, in a file whose
  * name begins with a dot, or in the folder that the environment's FEW_CACHE names (empty: nowhere).
  * They are used only while names, sizes and times of all files and the options are the same. */
 typedef enum few_data_cache {
@@ -56,8 +56,8 @@ struct few_data_opts {
                          proportion, and at least one of each if that many are allowed; else the
                          first */
   int64_t size;       /* folder: crop to the central square and shrink to size x size by area; 0:
-                         pictures are taken as they are, all of one size */
-  int64_t channels;   /* folder: 1 grey, 3 RGB, 0: grey if all pictures are, else RGB */
+                         images are taken as they are, all of one size */
+  int64_t channels;   /* folder: 1 grey, 3 RGB, 0: grey if all images are, else RGB */
   int64_t background; /* folder: grey level 0..255 behind transparent pixels */
   uint64_t seed;      /* toys: point i is a function of (seed, split, i) alone */
   int64_t classes;    /* idx, npy, npz: labels are 0 .. classes - 1, whether or not there are items
@@ -80,7 +80,7 @@ FEW_MUST_USE few_status few_data_set_option(few_ctx *ctx, struct few_data_opts *
                                             const char *key, const char *value);
 
 /* The spec "reader:where" of a set that may be named by its path only; *out is yours: few_text_free
- * (few/model.h). A training run is no folder of pictures, and is refused. */
+ * (few/model.h). A training run is no folder of images, and is refused. */
 FEW_MUST_USE few_status few_data_full_spec(few_ctx *ctx, char **out, const char *name);
 
 /* Open a data set. opts may be NULL. On failure *out is NULL. The context must outlive the set. */
@@ -114,11 +114,11 @@ few_status few_data_get(const few_data *data, int64_t index, float *out);
 /* 0 .. n_classes - 1; -1 if the set has no labels or there is no such item. */
 int32_t few_data_label(const few_data *data, int64_t index);
 
-/* Write items first .. first + n - 1 to a file: PATH.png a grid of pictures with `columns` a row
+/* Write items first .. first + n - 1 to a file: PATH.png a grid of images with `columns` a row
  * (0: as square as may be); PATH.npy uint8 [n,h,w,c], points float32 [n,c], and where the set has
  * labels int32 [n] in PATH less ".npy" plus ".labels.npy", classes that are called by numbers as
  * those. Atomic. A .png of points is a
- * picture of their density. */
+ * image of their density. */
 FEW_MUST_USE few_status few_data_write(const few_data *data, const char *path, int64_t first,
                                        int64_t n, int64_t columns);
 /* The same, but of a set with classes n items of all classes in proportion, in the set's order:

@@ -1,4 +1,4 @@
-/* few/eval.h - how near are pictures to a reference?
+/* few/eval.h - how near are images to a reference?
  *
  * Numbers of different evaluators do not compare: they differ in resizing, in rounding, in the
  * network whose features are compared, in the reference and in n. So a report tells all of it
@@ -18,22 +18,21 @@ enum few_eval_ball { FEW_EVAL_BALL_OWN, FEW_EVAL_BALL_CLOSED, FEW_EVAL_BALL_OPEN
 
 struct few_eval_opts {
   int version; /* FEW_EVAL_OPTS_VERSION */
-  /* A model (.safetensors), which is sampled; or pictures: a folder, an .npy or .npz file, or the
+  /* A model (.safetensors), which is sampled; or images: a folder, an .npy or .npz file, or the
    * spec of a data set (few/data.h). */
   const char *source;
-  const char *reference; /* pictures, or what few_eval_save_reference wrote (.safetensors); NULL
+  const char *reference; /* images, or what few_eval_save_reference wrote (.safetensors); NULL
                             where no metric needs them */
-  const char
-      *features; /* NAME or NAME=FILE; NULL: pixels, with a warning where there are pictures */
-  const char *metrics; /* names with commas between; NULL: all that source and features allow */
-  int64_t n;           /* pictures of the source; 0: 10000 of a model, else all */
-  int64_t n_reference; /* 0: all. Fewer than all are chosen at random, once and for all */
-  /* How a model's pictures are made, and untouched for other sources; its n, first, label and seed
+  const char *features; /* NAME or NAME=FILE; NULL: pixels, with a warning where there are images */
+  const char *metrics;  /* names with commas between; NULL: all that source and features allow */
+  int64_t n;            /* images of the source; 0: 10000 of a model, else all */
+  int64_t n_reference;  /* 0: all. Fewer than all are chosen at random, once and for all */
+  /* How a model's images are made, and untouched for other sources; its n, first, label and seed
    * are not looked at. What it points at is borrowed until few_eval returns. */
   struct few_sample_opts sampling;
   /* FEW_LABEL_SHARES: a model draws each class as often as the reference has it; where that has no
    * labels, as often as the training data had it; where the model does not know, equally often.
-   * FEW_LABEL_EACH: equally often. A class, numbered as the source's: of pictures and reference its
+   * FEW_LABEL_EACH: equally often. A class, numbered as the source's: of images and reference its
    * alone are looked at; the reference's is the one of the same name, where both have names. */
   int label;
   const char *label_word; /* a class as few_model_find_class takes it; NULL: `label` says */
@@ -46,8 +45,8 @@ struct few_eval_opts {
   int subsets;     /* of kid */
   int subset_size; /* of kid; fewer where there are fewer */
   int splits;      /* of is */
-  int bootstrap;   /* replicates for errors over the source's pictures, one set; 0: none. Of each
-                      picture kept its features stay in memory */
+  int bootstrap;   /* replicates for errors over the source's images, one set; 0: none. Of each
+                      image kept its features stay in memory */
 };
 #define FEW_EVAL_OPTS_VERSION 3
 #define FEW_EVAL_OPTS_INIT                                                                       \
@@ -61,9 +60,9 @@ struct few_eval_number {
   const char *name;       /* "fd", "recall" */
   double value;           /* of several sets: their mean */
   double error;           /* a standard deviation; NaN where there is none */
-  const char *error_of;   /* what it is over: "seeds", "bootstrap", "subsets", "splits", "pictures";
+  const char *error_of;   /* what it is over: "seeds", "bootstrap", "subsets", "splits", "images";
                              "" none */
-  int64_t n, n_reference; /* pictures that went in; n_reference 0: it looks at no reference */
+  int64_t n, n_reference; /* images that went in; n_reference 0: it looks at no reference */
   char how[120];          /* the variant: "k 3, closed balls" */
   const double *each;     /* [seeds] value of each set */
 };
@@ -78,8 +77,8 @@ struct few_eval_report {
   const char
       *settings; /* what else was chosen of sampling: "schedule karras; churn=20"; "" nothing */
   int steps;
-  int nfe;      /* evaluations of the network a picture */
-  double flops; /* a picture, nfe evaluations; 2 a multiply-add */
+  int nfe;      /* evaluations of the network an image */
+  double flops; /* an image, nfe evaluations; 2 a multiply-add */
   double guidance;
   uint64_t seed;
   int seeds;              /* at least 1 */
@@ -125,13 +124,13 @@ FEW_MUST_USE few_status few_eval_json(few_ctx *ctx, const struct few_eval_report
  * the other by what samples with them measure (Song et al., arXiv 2303.01469). */
 struct few_search_opts {
   int version;           /* FEW_SEARCH_OPTS_VERSION */
-  const char *reference; /* pictures or points, as in few_eval */
+  const char *reference; /* images or points, as in few_eval */
   const char *features;  /* as in few_eval */
-  const char *metric;  /* "fd", "kid", "sfd" or "energy"; NULL: fd of pictures, energy of points */
-  int steps;           /* times, 1 to FEW_MODEL_MAX_TIMES */
-  int64_t n;           /* samples of each look; 0: 10000 */
-  int64_t n_reference; /* 0: all */
-  uint64_t seed;       /* all looks see samples of the same noise */
+  const char *metric;    /* "fd", "kid", "sfd" or "energy"; NULL: fd of images, energy of points */
+  int steps;             /* times, 1 to FEW_MODEL_MAX_TIMES */
+  int64_t n;             /* samples of each look; 0: 10000 */
+  int64_t n_reference;   /* 0: all */
+  uint64_t seed;         /* all looks see samples of the same noise */
   double guidance;
   int label;           /* FEW_LABEL_SHARES: as in few_eval_opts */
   double tolerance;    /* radians to which a time is known */

@@ -35,7 +35,7 @@ struct few_model_info {
   const char *net;       /* "unet" */
   const char *objective; /* what trained it: "diffusion", "scd", "sct" */
   const char *sampler;   /* what samples it best: "heun", "consistency" */
-  int64_t h, w, c;       /* of a picture; points: h = w = 1, c = dimensions */
+  int64_t h, w, c;       /* of an image; points: h = w = 1, c = dimensions */
   bool points;
   int64_t classes;             /* 0: no labels */
   const int64_t *class_counts; /* [classes] how many of the training data; NULL: not known */
@@ -46,7 +46,7 @@ struct few_model_info {
   int64_t parameters;
   double sigma_data;
   int64_t step;         /* training steps behind it */
-  double flops;         /* of one evaluation of one picture; 2 a multiply-add */
+  double flops;         /* of one evaluation of one image; 2 a multiply-add */
   bool span;            /* takes a second number a row: how far a step goes (few_model_eval_span) */
   const char *predicts; /* what its raw network says: "F", "eps" ... (docs/format.md); whatever it
                          * is, evaluating the model gives F */
@@ -94,7 +94,7 @@ float *few_model_values_mut(few_model *m); /* to build models by hand and in tes
 /* The network as a graph: *out = F(x, t), [rows,h,w,c], where dx_t/dt = sigma_data F; inputs "x"
  * [rows,h,w,c] (x_t / sigma_data, of unit variance), "t" [rows] (TrigFlow radians), "label" [rows]
  * if it has classes, "guidance" [rows] if guided, "span" [rows] if info.span. A classifier reads
- * "x" alone, of clean pictures, and gives logits [rows,classes]. */
+ * "x" alone, of clean images, and gives logits [rows,classes]. */
 FEW_MUST_USE few_status few_model_graph(const few_model *m, few_graph *g, int64_t rows,
                                         few_node *out);
 
@@ -120,8 +120,8 @@ int64_t few_model_rows(const few_model *m); /* rows of one replay */
 /* ---- Sampling ---- */
 struct few_sample_opts {
   int version;   /* FEW_SAMPLE_OPTS_VERSION */
-  int64_t n;     /* pictures, at least 1 */
-  int64_t first; /* index of the first: picture i is the same in every call that has it;
+  int64_t n;     /* images, at least 1 */
+  int64_t first; /* index of the first: image i is the same in every call that has it;
                     first + n is at most 2^40 */
   int steps;     /* 0: the sampler's own choice, few_sampler_info; at most 2^20 */
   uint64_t seed;
@@ -130,9 +130,9 @@ struct few_sample_opts {
                           FEW_LABEL_SHARES: as often as in the training data, or equally often
                           where the model does not know; FEW_LABEL_NONE. Classes that the training
                           data lack are left out.
-                          Picture i has the same class in every call. */
+                          Image i has the same class in every call. */
   double guidance; /* 0 or more; 1: none. Teachers: classifier-free; guided students: their input */
-  int64_t batch;   /* pictures in memory at once; 0: chosen. Never changes a result */
+  int64_t batch;   /* images in memory at once; 0: chosen. Never changes a result */
   int n_times;     /* > 0: times[] are the sampler's times in radians, falling */
   const double *times;
   const char *schedule; /* where the times come from otherwise: a name of few_schedule_list; a file
@@ -143,11 +143,11 @@ struct few_sample_opts {
   /* Guidance of either kind acts at times t (radians, pi/2 is noise) from the first to the second
    * (Kynkaanniemi et al., arXiv 2404.07724). */
   double guidance_from, guidance_to;
-  /* Autoguidance (Karras et al., arXiv 2406.02507): away from a worse model of the same pictures,
+  /* Autoguidance (Karras et al., arXiv 2406.02507): away from a worse model of the same images,
    * classes and scale, D_worse + s (D - D_worse). NULL: none. Borrowed, of the same context. */
   few_model *autoguide;
   double autoguidance; /* s, 0 or more; 1: none */
-  int64_t *finished;   /* where the number of finished pictures goes as they are finished, also when
+  int64_t *finished;   /* where the number of finished images goes as they are finished, also when
                           the call fails: out and labels hold as many, from the first on. May be
                           NULL */
 };
@@ -161,24 +161,24 @@ struct few_sample_opts {
         0.0, 2.0, NULL, 1.0, NULL                                                              \
   }
 
-/* opts may not be NULL. out[n][h*w*c]: pictures in [-1, 1] (not clipped), in the order H, W, C;
+/* opts may not be NULL. out[n][h*w*c]: images in [-1, 1] (not clipped), in the order H, W, C;
  * points in their own units. labels[n] (may be NULL) are those used, -1 for none. Evaluations of
- * the network per picture go to *nfe (may be NULL). Reports progress several times a second. After
- * an error, as after FEW_E_CANCELLED, out and labels hold the *opts->finished pictures that were
+ * the network per image go to *nfe (may be NULL). Reports progress several times a second. After
+ * an error, as after FEW_E_CANCELLED, out and labels hold the *opts->finished images that were
  * finished before; the rest of them is undefined. */
 FEW_MUST_USE few_status few_sample(few_model *m, const struct few_sample_opts *opts, float *out,
                                    int32_t *labels, int *nfe);
 
 /* What opts come to for this model: the sampler's name (static) and its steps. Fails as few_sample
- * would, before any work, and logs a warning of what runs but draws poor pictures: a solver on a
+ * would, before any work, and logs a warning of what runs but draws poor images: a solver on a
  * model of jumps, other steps than those that a model of few has learned. Both may be NULL. */
 FEW_MUST_USE few_status few_sample_plan(few_model *m, const struct few_sample_opts *opts,
                                         const char **sampler, int *steps);
 
 /* Write what few_sample gave for opts: PATH.png a grid, PATH.npy uint8 [n,h,w,c] (points: float32
  * [n,d]) with labels (may be NULL) beside it in PATH less ".npy" plus ".labels.npy", classes that
- * are called by numbers as those; anything else a folder with picture i in its file 000000i.png
- * (points are refused). A .png of points is a picture of their density. PNG files tell model, seed
+ * are called by numbers as those; anything else a folder with image i in its file 000000i.png
+ * (points are refused). A .png of points is an image of their density. PNG files tell model, seed
  * and steps as text. Each file is atomic; a folder reports progress, and keeps the files that were
  * written before it was cancelled. columns 0: as square as may be. A sample with a value that
  * is not finite is FEW_E_DIVERGED, and nothing is written. */
@@ -234,25 +234,25 @@ struct few_schedule_info {
 int few_schedule_list_count(void);
 struct few_schedule_info few_schedule_list(int i);
 
-/* ---- From pictures to noise, and back ---- */
+/* ---- From images to noise, and back ---- */
 
-/* The noise that the model's flow makes of pictures: its sampler backwards, or a distilled encoder
- * (objective progressive, direction encode). pictures[n][h*w*c] in [-1, 1] (points in their own
+/* The noise that the model's flow makes of images: its sampler backwards, or a distilled encoder
+ * (objective progressive, direction encode). images[n][h*w*c] in [-1, 1] (points in their own
  * units), label[n] (-1 for none; NULL: opts->label) -> noise[n][h*w*c] of about unit variance.
  * opts as for few_sample; seed, and `sampler` of a kind that draws noise, have no meaning here.
- * FEW_E_INVALID for models that lead from noise to pictures alone. */
+ * FEW_E_INVALID for models that lead from noise to images alone. */
 FEW_MUST_USE few_status few_encode(few_model *m, const struct few_sample_opts *opts,
-                                   const float *pictures, const int32_t *label, float *noise,
+                                   const float *images, const int32_t *label, float *noise,
                                    int *nfe);
 /* few_sample from noise that is given. */
 FEW_MUST_USE few_status few_decode(few_model *m, const struct few_sample_opts *opts,
-                                   const float *noise, const int32_t *label, float *pictures,
+                                   const float *noise, const int32_t *label, float *images,
                                    int *nfe);
 
 /* From the domain of one model to that of another (Su et al., arXiv 2203.08382): encoded by a, then
  * decoded by b, each with options of its own. Both may be one model, told other labels. n and
- * `first` must agree. Pictures in and out may be the same array. decode->finished counts as in
- * few_sample: a few pictures go all the way before the next ones begin. */
+ * `first` must agree. Images in and out may be the same array. decode->finished counts as in
+ * few_sample: a few images go all the way before the next ones begin. */
 struct few_transfer_opts {
   int version; /* FEW_TRANSFER_OPTS_VERSION */
   few_model *a, *b;
@@ -262,17 +262,17 @@ struct few_transfer_opts {
 #define FEW_TRANSFER_OPTS_VERSION 1
 #define FEW_TRANSFER_OPTS_INIT \
   { FEW_TRANSFER_OPTS_VERSION, NULL, NULL, NULL, NULL, NULL, NULL }
-FEW_MUST_USE few_status few_transfer(const struct few_transfer_opts *opts, const float *pictures,
+FEW_MUST_USE few_status few_transfer(const struct few_transfer_opts *opts, const float *images,
                                      float *out, int *nfe);
 
 /* Write n noises as float32 [n,h,w,c] (points: [n,d]) to PATH, an .npy file. Atomic. */
 FEW_MUST_USE few_status few_noise_write(const few_model *m, const char *path, int64_t n,
                                         const float *noise);
 
-/* How straight the paths from noise to pictures are (Liu et al., arXiv 2209.03003): with the flow
+/* How straight the paths from noise to images are (Liu et al., arXiv 2209.03003): with the flow
  * y_u = (1-u) x0 + u eps, of velocity v,   S = E int_0^1 |v(y_u) - (y_1 - y_0)|^2 du   per value,
  * along opts->steps steps (0: 64) of Euler on opts->n paths. 0: every path is a straight line, and
- * one step is enough. opts gives pictures, labels, guidance and seed; its sampler and times are not
+ * one step is enough. opts gives images, labels, guidance and seed; its sampler and times are not
  * looked at. */
 FEW_MUST_USE few_status few_model_straightness(few_model *m, const struct few_sample_opts *opts,
                                                double *out);

@@ -24,10 +24,10 @@ enum few_rng_purpose {
   FEW_RNG_TOY = 10,            /* points of a 2-D toy */
   FEW_RNG_CHECK = 11,          /* directions of the derivative checker, test data */
   FEW_RNG_BOOTSTRAP = 12,      /* resampling for error bars */
-  FEW_RNG_GENERATOR = 20,      /* noise that a generator's pictures are made of */
+  FEW_RNG_GENERATOR = 20,      /* noise that a generator's images are made of */
   FEW_RNG_GENERATOR_MID = 21,  /* fresh noise of its second step */
   FEW_RNG_GENERATOR_PICK = 22, /* does a row have a second step? */
-  FEW_RNG_NOISE_REAL = 23,     /* z of the data beside a generator's pictures */
+  FEW_RNG_NOISE_REAL = 23,     /* z of the data beside a generator's images */
   FEW_RNG_SPAN = 30,           /* how far a training row's step goes, or whether it is one */
   FEW_RNG_SPAN_TIME = 31,      /* where it begins on its grid, or ends */
   FEW_RNG_DROPOUT = 256        /* + index of the dropout layer */

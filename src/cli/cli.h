@@ -74,7 +74,7 @@ int cli_failed(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The sentence of the context's last error; CLI_STOPPED for FEW_E_CANCELLED, else CLI_FAILED. */
 int cli_status(struct cli *cli, few_status status);
 
-/* ---- pictures.c ---- */
+/* ---- images.c ---- */
 /* "all", "each", "none", the name of a class or its number. `option` is for messages: "sample:
  * --label". */
 int cli_label(struct cli *cli, const few_model *m, const char *option, const char *word, int *out);
@@ -88,7 +88,7 @@ struct cli_class {
 void cli_say_class(FILE *out, const struct cli_class *c);
 /* "label": 5, "label_name": "sandal"; null where there is none. */
 void cli_json_class(struct json *j, const struct cli_class *c);
-/* What cannot be written is told before the hours of sampling, not after: a file, and pictures in
+/* What cannot be written is told before the hours of sampling, not after: a file, and images in
  * any of their forms. */
 int cli_check_file(const char *out);
 int cli_check_out(const char *command, const struct few_model_info *info, const char *out);
@@ -98,14 +98,14 @@ enum cli_existing { CLI_REFUSE, CLI_KEEP, CLI_REPLACE };
 #define OPT_EXISTING(S)                                                       \
   OPT_CHOICE(S, existing, "existing", "refuse", "refuse|keep|replace",        \
              "a folder with files in it: refuse it, add to them, or replace " \
-             "pictures that few wrote")
+             "images that few wrote")
 bool cli_is_folder(const char *out);
 int cli_check_folder(const char *command, const char *out, int existing);
-/* Remove pictures 000000.png ... from the folder `out`, where they are to be replaced. */
+/* Remove images 000000.png ... from the folder `out`, where they are to be replaced. */
 int cli_clear_folder(const char *out, int existing);
 
-/* Pictures from files, folders, arrays and data sets, for a model. */
-struct cli_pictures {
+/* Images from files, folders, arrays and data sets, for a model. */
+struct cli_images {
   int64_t n;
   float *at; /* [n][h*w*c], as few_data_get gives them */
   /* [n] what the data say they are, as each of the models numbers its classes; -1 where the data
@@ -117,9 +117,9 @@ struct cli_labels {
   bool own;           /* the labels of the data count */
 };
 /* Of the shape of `of[0].m`. most: the first so many; 0: all. */
-int cli_pictures(struct cli *cli, struct cli_pictures *out, const struct cli_labels of[2],
-                 int n_words, char **words, int64_t most);
-void cli_pictures_free(struct cli_pictures *p);
+int cli_images(struct cli *cli, struct cli_images *out, const struct cli_labels of[2], int n_words,
+               char **words, int64_t most);
+void cli_images_free(struct cli_images *p);
 /* "own" leaves label[n] as it is; other words as in cli_label. *one: as there; FEW_LABEL_EACH for
  * "own". */
 int cli_own_label(struct cli *cli, const few_model *m, const char *option, const char *word,
@@ -129,18 +129,18 @@ double cli_seconds(void); /* a clock that only goes forward */
 /* "0.42 s", "2m10s", "3h05m", "2d04h". */
 const char *cli_duration(char out[32], double seconds);
 
-/* What a job made of the n pictures that were asked for. */
+/* What a job made of the n images that were asked for. */
 struct cli_made {
   int64_t finished, n;
 };
-/* After a job on n pictures that keeps what it finished: FEW_OK where it did all of them, or was
+/* After a job on n images that keeps what it finished: FEW_OK where it did all of them, or was
  * interrupted with some finished, which are then to be written; else st. */
 few_status cli_keep(struct cli *cli, few_status st, const struct cli_made *made);
 /* Says after the writing what is missing, if anything is, and how to get it (`rest`; NULL:
  * nothing). CLI_DONE, or CLI_STOPPED. */
 int cli_interrupted(const char *out, const struct cli_made *made, const char *rest);
 
-/* At the end: a JSON object, or "OUT: N pictures WHAT in TIME ...". */
+/* At the end: a JSON object, or "OUT: N images WHAT in TIME ...". */
 struct cli_result {
   const char *out, *what;
   struct cli_made made;

@@ -18,7 +18,7 @@ struct check_opts {
 #define S struct check_opts
 static const struct opt options[] = {
     OPT_FLAG(S, straightness, "straightness",
-             "in place of derivatives: how straight the paths from noise to pictures are"),
+             "in place of derivatives: how straight the paths from noise to images are"),
     OPT_INT(S, n, "n", "N", "256", 1, 1e6, "of so many paths"),
     OPT_INT(S, steps, "steps", "K", "64", 1, 10000, "along so many steps"),
     OPT_REAL(S, guidance, "guidance", "G", "1", 0, 100, "of the paths; 1: none"),

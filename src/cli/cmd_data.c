@@ -26,8 +26,7 @@ static const struct opt options[] = {
             "use N items, of all classes in proportion; 0: all"),
     OPT_INT(S, size, "size", "PIXELS", "0", 0, 32768,
             "folder: crop and shrink to a square; 0: as is"),
-    OPT_INT(S, channels, "channels", "C", "0", 0, 3,
-            "folder: 1 grey, 3 RGB; 0: as the pictures are"),
+    OPT_INT(S, channels, "channels", "C", "0", 0, 3, "folder: 1 grey, 3 RGB; 0: as the images are"),
     OPT_INT(S, classes, "classes", "K", "0", 0, 65536,
             "idx, npy, npz: labels are 0 .. K - 1; 0: those that occur"),
     OPT_REAL(S, holdout, "holdout", "SHARE", "0", 0, 0.9,
@@ -171,7 +170,7 @@ static int run(struct cli *cli, const void *opts) {
 const struct command command_data = {
     .name = "data",
     .operands = "SPEC",
-    .help = "Look at a data set: size, classes, mean, hash, pictures.",
+    .help = "Look at a data set: size, classes, mean, hash, images.",
     .text = text,
     .min_operands = 1,
     .max_operands = 1,

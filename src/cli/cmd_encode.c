@@ -1,4 +1,4 @@
-/* cmd_encode.c - few encode MODEL PICTURES: the noise that a model's flow makes of pictures. */
+/* cmd_encode.c - few encode MODEL IMAGES: the noise that a model's flow makes of images. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -13,16 +13,16 @@ struct encode_opts {
 #define S struct encode_opts
 static const struct opt options[] = {
     OPT_TEXT(S, out, "out", "FILE", OPT_NEEDED, ".npy: float32 [n,h,w,c] of about unit variance"),
-    OPT_INT(S, n, "n", "N", "0", 0, 1e9, "so many pictures, of all classes in proportion; 0: all"),
+    OPT_INT(S, n, "n", "N", "0", 0, 1e9, "so many images, of all classes in proportion; 0: all"),
     OPT_INT(S, steps, "steps", "K", "0", 0, 10000,
-            "steps from picture to noise; 0: the sampler's own, or the encoder's"),
+            "steps from image to noise; 0: the sampler's own, or the encoder's"),
     OPT_TEXT(S, label, "label", "L", "own",
              "what they are: a class by number or name; own: as the data set says; none"),
     OPT_REAL(S, guidance, "guidance", "G", "1", 0, 100, "towards the label; 1: none added"),
     OPT_TEXT(S, sampler, "sampler", "NAME", NULL,
              "ddim, heun, euler; otherwise the model's own, or ddim"),
     OPT_INT(S, batch, "batch", "B", "0", 0, 1e6,
-            "pictures in memory at once; 0: chosen. Never changes a result"),
+            "images in memory at once; 0: chosen. Never changes a result"),
     OPT_WORKERS(S),
     OPT_BACKEND(S),
     OPT_QUIET(S),
@@ -33,14 +33,14 @@ static const struct opt options[] = {
 
 static const char text[] =
     "MODEL is a teacher, whose solver runs backwards, or a distilled encoder (objective\n"
-    "progressive, direction encode). PICTURES are .png or .jpg files, folders, .npy or .npz\n"
-    "files, or data sets (few list data). few transfer goes on to pictures.\n"
+    "progressive, direction encode). IMAGES are .png or .jpg files, folders, .npy or .npz\n"
+    "files, or data sets (few list data). few transfer goes on to images.\n"
     "\n"
     "  few encode teacher.safetensors photos --out noise.npy\n"
     "  few encode encoder.safetensors fashion-mnist:test --n 100 --out noise.npy\n";
 
 static int encode(struct cli *cli, few_model *m, const struct encode_opts *o,
-                  struct cli_pictures *p) {
+                  struct cli_images *p) {
   struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
   struct cli_result r = {o->out, "encoded", {.n = p->n}, 0, 0, 1, {{"label", m, 0}}};
   s.n = p->n;
@@ -71,22 +71,22 @@ static int run(struct cli *cli, const void *opts) {
   few_status st = few_model_load(cli->ctx, &m, cli->operands[0]);
   if (st) return cli_status(cli, st);
   struct few_model_info info;
-  struct cli_pictures p;
+  struct cli_images p;
   const struct cli_labels labels[2] = {{m, !strcmp(o->label, "own")}};
   few_model_info(m, &info);
   int code = cli_check_out("encode", &info, o->out);
   if (!code) {
-    code = cli_pictures(cli, &p, labels, cli->n_operands - 1, cli->operands + 1, o->n);
+    code = cli_images(cli, &p, labels, cli->n_operands - 1, cli->operands + 1, o->n);
     if (!code) code = encode(cli, m, o, &p);
-    cli_pictures_free(&p);
+    cli_images_free(&p);
   }
   few_model_free(m);
   return code;
 }
 
 const struct command command_encode = {.name = "encode",
-                                       .operands = "MODEL PICTURES ...",
-                                       .help = "Find the noise that pictures come from.",
+                                       .operands = "MODEL IMAGES ...",
+                                       .help = "Find the noise that images come from.",
                                        .text = text,
                                        .min_operands = 2,
                                        .max_operands = 1 << 20,

@@ -1,4 +1,4 @@
-/* cmd_eval.c - few eval MODEL|PICTURES --ref DATA: how near the pictures are to the reference, with
+/* cmd_eval.c - few eval MODEL|IMAGES --ref DATA: how near the images are to the reference, with
  * all that the numbers depend on.
  */
 #include <inttypes.h>
@@ -19,18 +19,18 @@ struct eval_opts {
 };
 #define S struct eval_opts
 static const struct opt options[] = {
-    OPT_TEXT(S, ref, "ref", "DATA", NULL, "pictures to compare with: named like PICTURES"),
+    OPT_TEXT(S, ref, "ref", "DATA", NULL, "images to compare with: named like IMAGES"),
     OPT_TEXT(S, save_ref, "save-ref", "FILE.safetensors", NULL,
              "write what is kept of --ref there; later --ref FILE.safetensors is as good"),
     OPT_TEXT(S, features, "features", "NAME", NULL,
              "what is compared: see few list features; NAME=FILE has the weights; without it "
-             "pixels, by which blurred pictures may pass for good"),
+             "pixels, by which blurred images may pass for good"),
     OPT_TEXT(S, metrics, "metrics", "LIST", NULL,
              "see few list metrics; otherwise all that can be had"),
-    OPT_INT(S, n, "n", "N", "0", 0, 4e9, "pictures; 0: 10000 of a model, else all"),
+    OPT_INT(S, n, "n", "N", "0", 0, 4e9, "images; 0: 10000 of a model, else all"),
     OPT_INT(S, n_ref, "n-ref", "N", "0", 0, 4e9, "of the reference, chosen at random; 0: all"),
     OPT_TEXT(S, label, "label", "L", "all",
-             "pictures of one class alone, by its name or number, of both sets; all; none: samples "
+             "images of one class alone, by its name or number, of both sets; all; none: samples "
              "without a label"),
     OPT_LABELS(S, labels),
     OPTS_SAMPLING(S),
@@ -38,7 +38,7 @@ static const struct opt options[] = {
     OPT_INT(S, seeds, "seeds", "K", "1", 1, 1000,
             "sets of samples, from S on; errors are then over sets"),
     OPT_INT(S, bootstrap, "bootstrap", "B", "0", 0, 1048576,
-            "errors over the pictures of one set, by B random halves of it; 30 will do"),
+            "errors over the images of one set, by B random halves of it; 30 will do"),
     OPT_INT(S, keep, "keep", "N", "10000", 2, 16777216,
             "rows of a set that kid, pr and dc look at, at most: time goes with its square"),
     OPT_INT(S, knn, "knn", "K", "0", 0, 64, "neighbours; 0: 3 for pr, 5 for dc"),
@@ -56,7 +56,7 @@ static const struct opt options[] = {
 #undef S
 
 static const char text[] =
-    "MODEL is a .safetensors file; PICTURES a folder, an .npy or .npz file of uint8\n"
+    "MODEL is a .safetensors file; IMAGES a folder, an .npy or .npz file of uint8\n"
     "[N,H,W,C], or a data set (few list data). Numbers compare only where all that is\n"
     "printed agrees.\n"
     "\n"
@@ -81,7 +81,7 @@ static void print_head(const struct few_eval_report *r) {
   if (r->points)
     printf("           %" PRId64 " points of %" PRId64 " dimensions", r->n, r->c);
   else
-    printf("           %" PRId64 " pictures of %" PRId64 "x%" PRId64 "x%" PRId64 "; %s", r->n, r->w,
+    printf("           %" PRId64 " images of %" PRId64 "x%" PRId64 "x%" PRId64 "; %s", r->n, r->w,
            r->h, r->c, r->rounding);
   if (r->label >= 0) {
     printf("; label %d", r->label);
@@ -95,16 +95,16 @@ static void print_head(const struct few_eval_report *r) {
            r->steps == 1 ? "" : "s", r->guidance, r->seed);
     if (r->seeds > 1) printf(" to %" PRIu64, r->seed + (uint64_t)r->seeds - 1);
     if (*r->settings) printf("\n           %s", r->settings);
-    printf("\n           %d evaluation%s, %.4g GFLOP a picture\n", r->nfe, r->nfe == 1 ? "" : "s",
+    printf("\n           %d evaluation%s, %.4g GFLOP an image\n", r->nfe, r->nfe == 1 ? "" : "s",
            r->flops * 1e-9);
     print_labels(r);
   }
   if (r->reference)
     printf("reference  %s, %s, %" PRId64 " %s\n", r->reference, r->reference_hash, r->n_reference,
-           r->points ? "points" : "pictures");
+           r->points ? "points" : "images");
   printf("features   %s%s%.16s, %" PRId64 " values%s%s; %s %s\n", r->features,
          *r->features_hash ? ", " : "", r->features_hash, r->dim,
-         *r->trained_on ? ", trained on " : "", r->trained_on, r->points ? "points" : "pictures",
+         *r->trained_on ? ", trained on " : "", r->trained_on, r->points ? "points" : "images",
          r->resize);
 }
 
@@ -170,7 +170,7 @@ static int run(struct cli *cli, const void *opts) {
   char features[RECIPE_PATH];
   struct few_eval_opts e = options_of(cli, o);
   e.features = cli_find_features(features, o->features);
-  if (!e.source && !o->save_ref) return cli_usage("eval needs MODEL|PICTURES: few help eval");
+  if (!e.source && !o->save_ref) return cli_usage("eval needs MODEL|IMAGES: few help eval");
   if (o->labels && strcmp(o->label, "all") != 0 && strcmp(o->label, "-1") != 0)
     return cli_usage("eval: --labels is for all classes, and --label says %.60s; leave out one",
                      o->label);
@@ -190,8 +190,8 @@ static int run(struct cli *cli, const void *opts) {
 }
 
 const struct command command_eval = {.name = "eval",
-                                     .operands = "[MODEL|PICTURES]",
-                                     .help = "Measure how near pictures are to a reference.",
+                                     .operands = "[MODEL|IMAGES]",
+                                     .help = "Measure how near images are to a reference.",
                                      .text = text,
                                      .min_operands = 0,
                                      .max_operands = 1,

@@ -1,4 +1,4 @@
-/* cmd_sample.c - few sample MODEL: pictures from noise. Picture i of a seed is the same whatever
+/* cmd_sample.c - few sample MODEL: images from noise. Image i of a seed is the same whatever
  * the batch, the workers and the others asked for with it.
  */
 #include <inttypes.h>
@@ -19,16 +19,16 @@ struct sample_opts {
 static const struct opt options[] = {
     OPT_TEXT(S, out, "out", "FILE", OPT_NEEDED,
              ".png: a grid; .npy: an array, and labels beside it; else a folder of PNG files"),
-    OPT_INT(S, n, "n", "N", "64", 1, 1e9, "how many pictures"),
-    OPT_SEED(S, seed, "seed", "S", "0", "another seed, other pictures"),
-    OPT_INT(S, first, "first", "I", "0", 0, 1e15, "index of the first picture"),
+    OPT_INT(S, n, "n", "N", "64", 1, 1e9, "how many images"),
+    OPT_SEED(S, seed, "seed", "S", "0", "another seed, other images"),
+    OPT_INT(S, first, "first", "I", "0", 0, 1e15, "index of the first image"),
     OPT_TEXT(S, label, "label", "L", "all",
              "a class by its name or number; all; each: all, one after the other; none"),
     OPT_CHOICE(S, labels, "labels", "shares", "shares|even",
                "how often all have each class: as often as the training data, or equally often"),
     OPTS_SAMPLING(S),
     OPT_INT(S, batch, "batch", "B", "0", 0, 1e6,
-            "pictures in memory at once; 0: chosen. Never changes a result"),
+            "images in memory at once; 0: chosen. Never changes a result"),
     OPT_INT(S, columns, "columns", "C", "0", 0, 10000, "of a grid; 0: as square as may be"),
     OPT_EXISTING(S),
     OPT_WORKERS(S),
@@ -40,10 +40,10 @@ static const struct opt options[] = {
 #undef S
 
 static const char text[] =
-    "Interrupted (Ctrl-C), it writes the pictures that are finished and says how many.\n"
+    "Interrupted (Ctrl-C), it writes the images that are finished and says how many.\n"
     "\n"
     "  few sample student.safetensors --n 64 --steps 1 --out grid.png\n"
-    "  few sample teacher.safetensors --n 8 --label sandal --guidance 2 --out pictures\n"
+    "  few sample teacher.safetensors --n 8 --label sandal --guidance 2 --out images\n"
     "  few sample student.safetensors --n 50000 --steps 2 --out samples.npy\n"
     "  few sample teacher.safetensors --sampler heun --set churn=20 --out grid.png\n"
     "  few sample teacher.safetensors --autoguide early.safetensors --out grid.png\n";
@@ -159,7 +159,7 @@ static int run(struct cli *cli, const void *opts) {
 
 const struct command command_sample = {.name = "sample",
                                        .operands = "MODEL",
-                                       .help = "Make pictures from a model, in one step or many.",
+                                       .help = "Make images from a model, in one step or many.",
                                        .text = text,
                                        .min_operands = 1,
                                        .max_operands = 1,

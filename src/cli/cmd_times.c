@@ -16,15 +16,15 @@ struct times_opts {
 #define S struct times_opts
 static const struct opt options[] = {
     OPT_TEXT(S, ref, "ref", "DATA", OPT_NEEDED,
-             "pictures or points to come near to: a data set, a folder, a file"),
+             "images or points to come near to: a data set, a folder, a file"),
     OPT_INT(S, steps, "steps", "K", "2", 1, 1024, "how many times, the first that of pure noise"),
     OPT_TEXT(S, out, "out", "FILE", NULL,
              "write the model with these times as its own; may be MODEL itself"),
     OPT_TEXT(S, features, "features", "NAME", NULL,
-             "what is compared of pictures: see few list features; NAME=FILE has the weights; "
+             "what is compared of images: see few list features; NAME=FILE has the weights; "
              "otherwise pixels"),
     OPT_TEXT(S, metric, "metric", "NAME", NULL,
-             "fd, kid, sfd or energy; otherwise fd of pictures, energy of points"),
+             "fd, kid, sfd or energy; otherwise fd of images, energy of points"),
     OPT_INT(S, n, "n", "N", "10000", 2, 4e9, "samples of each look"),
     OPT_INT(S, n_ref, "n-ref", "N", "0", 0, 4e9, "of the reference, chosen at random; 0: all"),
     OPT_REAL(S, tolerance, "tolerance", "T", "0.02", 1e-4, 1,

@@ -1,4 +1,4 @@
-/* cmd_transfer.c - few transfer A B PICTURES: up to noise with one model, down with another. */
+/* cmd_transfer.c - few transfer A B IMAGES: up to noise with one model, down with another. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@ struct transfer_opts {
 static const struct opt options[] = {
     OPT_TEXT(S, out, "out", "FILE", OPT_NEEDED,
              ".png: a grid; .npy: an array, and labels beside it; else a folder of PNG files"),
-    OPT_INT(S, n, "n", "N", "0", 0, 1e9, "so many pictures, of all classes in proportion; 0: all"),
+    OPT_INT(S, n, "n", "N", "0", 0, 1e9, "so many images, of all classes in proportion; 0: all"),
     OPT_TEXT(S, from, "from", "L", "own",
              "what they are: a class of A by number or name; own: as the data set says; none"),
     OPT_TEXT(S, to, "to", "L", "own", "what they become: a class of B; own: what they are; none"),
@@ -29,7 +29,7 @@ static const struct opt options[] = {
     OPT_TEXT(S, from_sampler, "from-sampler", "NAME", NULL, "of A: ddim, heun, euler"),
     OPT_TEXT(S, to_sampler, "to-sampler", "NAME", NULL, "of B; see few list samplers"),
     OPT_SEED(S, seed, "seed", "S", "0", "of the noise that a sampler of B draws on its way"),
-    OPT_FLAG(S, beside, "beside", "each picture before what became of it"),
+    OPT_FLAG(S, beside, "beside", "each image before what became of it"),
     OPT_INT(S, columns, "columns", "C", "0", 0, 10000, "of a grid; 0: as square as may be"),
     OPT_EXISTING(S),
     OPT_WORKERS(S),
@@ -41,9 +41,9 @@ static const struct opt options[] = {
 #undef S
 
 static const char text[] =
-    "A, a teacher or a distilled encoder of the pictures' domain, leads to noise; B leads\n"
-    "from there to its own pictures. A and B may be one model that is told another class.\n"
-    "PICTURES are .png or .jpg files, folders, .npy or .npz files, or data sets (few list\n"
+    "A, a teacher or a distilled encoder of the images' domain, leads to noise; B leads\n"
+    "from there to its own images. A and B may be one model that is told another class.\n"
+    "IMAGES are .png or .jpg files, folders, .npy or .npz files, or data sets (few list\n"
     "data).\n"
     "\n"
     "  few transfer photos.safetensors paintings.safetensors me.png --out painting.png\n"
@@ -53,11 +53,11 @@ static const char text[] =
 struct job {
   few_model *a, *b;
   struct few_model_info info; /* of b */
-  struct cli_pictures p;
+  struct cli_images p;
   float *out; /* [n] or, beside each other, [2 n] */
 };
 
-/* n results lie at the end of out: spread them, the pictures that they came from between. */
+/* n results lie at the end of out: spread them, the images that they came from between. */
 static void put_beside(const struct job *j, int64_t n, int64_t item) {
   const size_t bytes = (size_t)item * sizeof(float);
   for (int64_t i = 0; i < n; i++) {
@@ -116,7 +116,7 @@ static int transfer(struct cli *cli, struct job *j, const struct transfer_opts *
   down.guidance = o->to_guidance;
   down.seed = o->seed;
   j->out = calloc(2 * n * item, sizeof *j->out);
-  if (!j->out) return cli_failed("%zu pictures do not fit in memory; take fewer", n);
+  if (!j->out) return cli_failed("%zu images do not fit in memory; take fewer", n);
   int code =
       cli_own_label(cli, j->a, "transfer: --from", o->from, j->p.n, j->p.label[0], &r.of[0].label);
   if (!code && !strcmp(o->to, "own") && strcmp(o->from, "own") != 0) code = stay(cli, j);
@@ -143,10 +143,10 @@ static int transfer(struct cli *cli, struct job *j, const struct transfer_opts *
   return cli_interrupted(o->out, &r.made, NULL);
 }
 
-static int pictures(struct cli *cli, struct job *j, const struct transfer_opts *o) {
+static int images(struct cli *cli, struct job *j, const struct transfer_opts *o) {
   const bool own = !strcmp(o->from, "own");
   const struct cli_labels labels[2] = {{j->a, own}, {j->b, own && !strcmp(o->to, "own")}};
-  return cli_pictures(cli, &j->p, labels, cli->n_operands - 2, cli->operands + 2, o->n);
+  return cli_images(cli, &j->p, labels, cli->n_operands - 2, cli->operands + 2, o->n);
 }
 
 static int run(struct cli *cli, const void *opts) {
@@ -159,10 +159,10 @@ static int run(struct cli *cli, const void *opts) {
     few_model_info(j.b, &j.info);
     code = cli_check_out("transfer", &j.info, o->out);
     if (!code) code = cli_check_folder("transfer", o->out, o->existing);
-    if (!code) code = pictures(cli, &j, o);
+    if (!code) code = images(cli, &j, o);
     if (!code) code = transfer(cli, &j, o);
   }
-  cli_pictures_free(&j.p);
+  cli_images_free(&j.p);
   free(j.out);
   few_model_free(j.b);
   few_model_free(j.a);
@@ -170,9 +170,9 @@ static int run(struct cli *cli, const void *opts) {
 }
 
 const struct command command_transfer = {.name = "transfer",
-                                         .operands = "A B PICTURES ...",
+                                         .operands = "A B IMAGES ...",
                                          .help =
-                                             "Carry pictures from one model's domain to "
+                                             "Carry images from one model's domain to "
                                              "another's.",
                                          .text = text,
                                          .min_operands = 3,

@@ -2,7 +2,7 @@
  *
  *   struct sample_opts { struct common common; int64_t n; const char *out; };
  *   static const struct opt options[] = {
- *       OPT_INT(struct sample_opts, n, "n", "N", "64", 1, 1000000, "how many pictures"),
+ *       OPT_INT(struct sample_opts, n, "n", "N", "64", 1, 1000000, "how many images"),
  *       OPT_TEXT(struct sample_opts, out, "out", "FILE", OPT_NEEDED, "where to write them"),
  *       OPT_END};
  *

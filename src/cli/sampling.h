@@ -16,7 +16,7 @@ struct sampling {
 /* clang-format off */
 #define OPTS_SAMPLING(S) \
   OPT_INT(S, sampling.steps, "steps", "K", "0", 0, 10000, \
-          "steps from noise to picture; 0: the sampler's own (few list samplers)"), \
+          "steps from noise to image; 0: the sampler's own (few list samplers)"), \
   OPT_TEXT(S, sampling.sampler, "sampler", "NAME", NULL, \
            "see few list samplers; the model's own otherwise"), \
   OPT_TEXTS(S, sampling.set, "set", "KEY=VALUE", \
@@ -29,7 +29,7 @@ struct sampling {
   OPT_REALS(S, sampling.guidance_times, "guidance-times", "LO,HI", 0, 2, \
             "guide at times from LO to HI radians alone"), \
   OPT_TEXT(S, sampling.autoguide, "autoguide", "MODEL", NULL, \
-           "guide away from this worse model of the same pictures"), \
+           "guide away from this worse model of the same images"), \
   OPT_REAL(S, sampling.autoguidance, "autoguidance", "S", NULL, 0.001, 100, \
            "how far; 1: none; otherwise 2")
 /* clang-format on */

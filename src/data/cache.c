@@ -1,17 +1,17 @@
-/* cache.c - decoded pictures of a folder, kept from one run to the next.
+/* cache.c - decoded images of a folder, kept from one run to the next.
  *
- * Decoding and shrinking photographs takes minutes, and every run does it again. So pictures that
+ * Decoding and shrinking photographs takes minutes, and every run does it again. So images that
  * took more than a few seconds are written to .few-cache-<options> in the folder itself, which no
- * reader of pictures looks at, or into the folder FEW_CACHE (empty: nowhere).
+ * reader of images looks at, or into the folder FEW_CACHE (empty: nowhere).
  *
  * They follow from the options and from the names, sizes and times of the files, of which the first
  * part holds the SHA-256; any other makes it stale. The time that counts is that of the last change
  * of a file or of what is known about it, which no program can set back. A file that changed within
- * the grain of clocks may change again and look the same, so pictures of such are not kept.
+ * the grain of clocks may change again and look the same, so images of such are not kept.
  *
  *   8 bytes   "FEWPIX01"        64 bytes  the sum, hexadecimal
  *   40 bytes  n, h, w, c, skipped: 64 bits each, in the machine's order
- *   4 n       which file each picture is of
+ *   4 n       which file each image is of
  *   n h w c   pixels            8 bytes   FNV-1a of all before
  *
  * Labels are not kept: they come from folders and lists that are read anyway.
@@ -95,7 +95,7 @@ void few__cache_add(struct few_cache *c, const char *path, int32_t label, const 
 
 /* ---- reading ---- */
 
-/* The bytes that follow the head, or SIZE_MAX where it is of other pictures or of none. */
+/* The bytes that follow the head, or SIZE_MAX where it is of other images or of none. */
 static size_t body_of(const struct few_cache *c, const struct head *h, int files) {
   const bool known = !memcmp(h->magic, magic, sizeof h->magic) &&
                      !memcmp(h->key, c->key, sizeof h->key) && h->n >= 1 && h->n <= files &&
@@ -150,7 +150,7 @@ few_status few__cache_load(few_data *d, struct few_cache *c, int files, int32_t 
   few_status st = load(d, c, &f, files, kept, hit);
   few__feed_close(&f);
   if (*hit) {
-    few__data_note(d, "its pictures were decoded before, and come from %s", c->path);
+    few__data_note(d, "its images were decoded before, and come from %s", c->path);
     return FEW_OK;
   }
   few__free(d->ctx, *kept);
@@ -186,12 +186,12 @@ void few__cache_store(few_data *d, struct few_cache *c, const int32_t *kept, int
   if (seconds < SECONDS && o->cache != FEW_DATA_CACHE_YES) return;
   if (!write(d, c, kept, skipped))
     few__log(d->ctx, FEW_LOG_INFO,
-             "%s: decoding took %.0f s: its pictures are kept in %s for the next run (FEW_CACHE "
+             "%s: decoding took %.0f s: its images are kept in %s for the next run (FEW_CACHE "
              "names another folder, empty none)",
              d->spec, seconds, c->path);
   else
     few__log(d->ctx, FEW_LOG_INFO,
-             "%s: decoding took %.0f s, and its pictures cannot be kept for the next run: name a "
+             "%s: decoding took %.0f s, and its images cannot be kept for the next run: name a "
              "folder with FEW_CACHE (%s)",
              d->spec, seconds, few_error(d->ctx));
 }

@@ -23,7 +23,7 @@ static few_status reserve(few_data *d, int64_t n) {
   int32_t *labels = few__realloc(d->ctx, d->labels, few__mul_size(total, sizeof *labels));
   if (labels) d->labels = labels;
   if (pixels && labels) return FEW_OK;
-  return few__fail(d->ctx, FEW_E_MEMORY, "out of memory for %zu pictures; set a limit", total);
+  return few__fail(d->ctx, FEW_E_MEMORY, "out of memory for %zu images; set a limit", total);
 }
 
 static void interleave(const uint8_t *planes, uint8_t *out) {

@@ -214,19 +214,19 @@ static uint64_t content_hash(const few_data *d) {
   return d->labels ? few__hash(d->labels, (size_t)d->n * sizeof *d->labels, h) : h;
 }
 
-/* Only a folder's pictures are brought to what was asked for; others have it, or it was not meant.
+/* Only a folder's images are brought to what was asked for; others have it, or it was not meant.
  */
 static few_status check_asked(const few_data *d, const struct few_data_opts *o) {
   if (o->size && (d->h != o->size || d->w != o->size))
     return few__fail(d->ctx, FEW_E_INVALID,
-                     "%s: size = %lld, and its %s are %dx%d: size is for folders of pictures; "
+                     "%s: size = %lld, and its %s are %dx%d: size is for folders of images; "
                      "leave it out",
-                     d->spec, (long long)o->size,
-                     d->kind == FEW_DATA_IMAGES ? "pictures" : "points", d->w, d->h);
+                     d->spec, (long long)o->size, d->kind == FEW_DATA_IMAGES ? "images" : "points",
+                     d->w, d->h);
   if (!o->channels || d->c == o->channels) return FEW_OK;
   return few__fail(d->ctx, FEW_E_INVALID,
                    "%s: %lld channels are asked for, and it has %d: they are chosen for folders of "
-                   "pictures only; leave that out",
+                   "images only; leave that out",
                    d->spec, (long long)o->channels, d->c);
 }
 
@@ -282,7 +282,7 @@ static few_status check_opts(few_ctx *ctx, const struct few_data_opts *o) {
     return few__fail(ctx, FEW_E_INVALID, "data: holdout is %g; use 0 to 0.9", o->holdout);
   if (o->channels != 0 && o->channels != 1 && o->channels != 3)
     return few__fail(ctx, FEW_E_INVALID, "data: channels is %lld; use 1 (grey), 3 (RGB) or 0 (%s)",
-                     (long long)o->channels, "as the pictures are");
+                     (long long)o->channels, "as the images are");
   return FEW_OK;
 }
 

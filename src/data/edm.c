@@ -1,5 +1,5 @@
 /* edm.c - dataset.json, as dataset_tool.py of StyleGAN and EDM writes it (Karras et al., 2022,
- * arXiv:2206.00364) beside pictures that lie in folders of a thousand:
+ * arXiv:2206.00364) beside images that lie in folders of a thousand:
  *
  *   {"labels": [["00000/img00000000.png", 6], ["00000/img00000001.png", 9], ...]}
  *

@@ -1,5 +1,5 @@
 /* fashion_mnist.c - Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017, arXiv:1708.07747): the default
- * set, because a package of the system brings it: 60,000 training and 10,000 test pictures.
+ * set, because a package of the system brings it: 60,000 training and 10,000 test images.
  */
 #include <unistd.h>
 

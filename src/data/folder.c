@@ -1,26 +1,26 @@
 /* folder.c - a folder of PNG and JPEG files.
  *
  *   DIR/class/.../x.png   the sub-folder of DIR is the class, however deep the file lies
- *   DIR/x.png             no sub-folder holds pictures: no labels
+ *   DIR/x.png             no sub-folder holds images: no labels
  *   DIR/dataset.json      labels as the tools of EDM write them; folders are no classes
- *   x.png                 a file in place of DIR: that picture alone
+ *   x.png                 a file in place of DIR: that image alone
  *
  * layout.c finds DIR in what was named: a part of a split set, a folder in a folder. The classes
  * are those of the part to train on, so a label means the same in all parts.
  *
  * Files are taken in bytewise order of their names, so a set has one order on every machine.
- * Hidden names and those that systems make are passed over; so are files that are no pictures, with
- * a note, or with a warning where they are pictures of a kind that few does not read. Each
+ * Hidden names and those that systems make are passed over; so are files that are no images, with
+ * a note, or with a warning where they are images of a kind that few does not read. Each
  * directory is entered once: symbolic links may form loops.
  */
 #include <sys/stat.h>
 
 #include "cache.h"
 #include "edm.h"
+#include "image.h"
 #include "io/file.h"
 #include "io/photo.h"
 #include "layout.h"
-#include "picture.h"
 #include "reader.h"
 
 enum { BESIDE = -1, UNKNOWN = -2 };
@@ -41,10 +41,10 @@ struct scan {
     } * at;
     int n, cap;
   } entered;
-  int64_t others;            /* files that are no pictures */
-  int64_t foreign;           /* of them pictures of a kind that is not read */
+  int64_t others;            /* files that are no images */
+  int64_t foreign;           /* of them images of a kind that is not read */
   bool listed;               /* labels are those of dataset.json */
-  const struct entry *first; /* the picture that decided the size */
+  const struct entry *first; /* the image that decided the size */
 };
 
 /* Have we been in this directory? If not, we are now. */
@@ -63,28 +63,27 @@ static void pass_over(struct scan *s, const char *path) {
   few_ctx *ctx = s->d->ctx;
   if (few__photo_foreign(path) && !s->foreign++)
     few__log(ctx, FEW_LOG_WARN,
-             "%s and other pictures that are neither PNG nor JPEG are left out: convert them",
-             path);
+             "%s and other images that are neither PNG nor JPEG are left out: convert them", path);
   else if (!s->others++)
     few__log(ctx, FEW_LOG_INFO, "%s is no PNG or JPEG: passed over", path);
 }
 
 static few_status scan_dir(struct scan *s, const char *dir, int32_t label);
 
-/* A path below DIR: a directory, a picture, or something to pass over. Takes `path`. */
+/* A path below DIR: a directory, an image, or something to pass over. Takes `path`. */
 static few_status scan_path(struct scan *s, char *path, int32_t label) {
   few_ctx *ctx = s->d->ctx;
   few_status st = FEW_OK;
   struct stat info;
-  bool picture = few__photo_named(path);
+  bool image = few__photo_named(path);
   if (stat(path, &info)) {
-    if (picture)
+    if (image)
       st = few__data_broken(s->d, s->o, 1, "%s cannot be reached (a link to nowhere?)", path);
     else
       s->others++;
   } else if (S_ISDIR(info.st_mode)) {
     st = scan_dir(s, path, label);
-  } else if (!S_ISREG(info.st_mode) || !picture) {
+  } else if (!S_ISREG(info.st_mode) || !image) {
     pass_over(s, path);
   } else {
     st = FEW_GROW(ctx, s, s->n + 1);
@@ -274,7 +273,7 @@ static few_status scan_layout(struct scan *s, const struct few_layout *l) {
   return st;
 }
 
-/* A picture alone. */
+/* An image alone. */
 static few_status scan_file(struct scan *s, const char *where) {
   char *path = few__strdup(s->d->ctx, where);
   if (!path) return few__fail(s->d->ctx, FEW_E_MEMORY, "out of memory for a path");
@@ -282,14 +281,14 @@ static few_status scan_file(struct scan *s, const char *where) {
 }
 
 static few_status decode(struct scan *s, const char *path, struct few_image *out) {
-  const struct few_picture_opts o = {.size = (int)s->o->size,
-                                     .c = s->o->channels ? (int)s->o->channels : 3,
-                                     .background = (uint8_t)s->o->background,
-                                     .max_side = FEW_DATA_MAX_SIDE};
-  return few__picture_read(s->d->ctx, out, path, &o);
+  const struct few_image_opts o = {.size = (int)s->o->size,
+                                   .c = s->o->channels ? (int)s->o->channels : 3,
+                                   .background = (uint8_t)s->o->background,
+                                   .max_side = FEW_DATA_MAX_SIDE};
+  return few__image_read(s->d->ctx, out, path, &o);
 }
 
-/* The first good picture decides the size and makes room for the others. */
+/* The first good image decides the size and makes room for the others. */
 static few_status begin(struct scan *s, const struct entry *e, const struct few_image *p) {
   few_data *d = s->d;
   s->first = e;
@@ -301,7 +300,7 @@ static few_status begin(struct scan *s, const struct entry *e, const struct few_
   d->pixels = few__alloc(d->ctx, few__mul_size(n, few__data_item_bytes(d)));
   if (d->pixels) return FEW_OK;
   return few__fail(d->ctx, FEW_E_MEMORY,
-                   "out of memory for %zu pictures of %dx%dx%d; set a limit or a smaller size", n,
+                   "out of memory for %zu images of %dx%dx%d; set a limit or a smaller size", n,
                    d->h, d->w, d->c);
 }
 
@@ -342,7 +341,7 @@ static void drop_colours_if_grey(few_data *d) {
   d->c = 1;
 }
 
-/* How many pictures of each class, and last of those without one, the limit leaves. */
+/* How many images of each class, and last of those without one, the limit leaves. */
 static few_status share(const struct scan *s, int64_t *left) {
   const int classes = s->d->n_classes;
   int32_t *label = NULL;
@@ -362,7 +361,7 @@ out:
   return st;
 }
 
-/* In order, but no more of a class than its share: a broken picture gives way to the next. */
+/* In order, but no more of a class than its share: a broken image gives way to the next. */
 static few_status read_shares(struct scan *s, int64_t *left, int32_t *kept) {
   enum { REPORT_EVERY = 256 };
   few_data *d = s->d;
@@ -376,7 +375,7 @@ static few_status read_shares(struct scan *s, int64_t *left, int32_t *kept) {
     if (d->n > before) kept[before] = i;
     if (i % REPORT_EVERY) continue;
     FEW_TRY(few__progress(
-        d->ctx, &(struct few_progress){"reading pictures", i, s->n, few__now() - start, NULL}));
+        d->ctx, &(struct few_progress){"reading images", i, s->n, few__now() - start, NULL}));
   }
   return FEW_OK;
 }
@@ -405,7 +404,7 @@ static few_status decode_all(struct scan *s, struct few_cache *cache) {
   return st;
 }
 
-static few_status take_pictures(struct scan *s, struct few_cache *cache, const char *dir) {
+static few_status take_images(struct scan *s, struct few_cache *cache, const char *dir) {
   few_data *d = s->d;
   int32_t *kept = NULL;
   bool hit = false;
@@ -437,7 +436,7 @@ few_status few__data_open_folder(few_data *d, const char *where, const struct fe
   if (s.n == 0 && !d->skipped)
     FEW_GOTO(few__fail(d->ctx, FEW_E_FORMAT, "%s holds no .png or .jpg file; name a folder %s",
                        layout.dir, "that does"));
-  FEW_GOTO(take_pictures(&s, &cache, layout.dir ? layout.dir : ""));
+  FEW_GOTO(take_images(&s, &cache, layout.dir ? layout.dir : ""));
 out:
   for (int i = 0; i < s.n; i++) few__free(d->ctx, s.at[i].path);
   few__free(d->ctx, s.at);

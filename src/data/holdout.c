@@ -1,7 +1,7 @@
 /* holdout.c - a part of a set that is kept out of the training, for evaluations.
  *
  * Of each class the same share, in an order that depends on nothing but the place of an item among
- * those of its class: opened again, with pictures of another size, or from another machine, the
+ * those of its class: opened again, with images of another size, or from another machine, the
  * parts are the same. Both keep the order and the classes of the whole.
  */
 #include <math.h>

@@ -126,7 +126,7 @@ static few_status take_labels(few_data *d, const char *images, const char *path,
                        images, (long long)n, path, (long long)f.dim[0],
                        "give two files that belong together"));
   if (d->n > f.complete) d->n = f.complete;
-  d->skipped = n - d->n; /* an item without picture and label is one broken item */
+  d->skipped = n - d->n; /* an item without image and label is one broken item */
   FEW_GOTO(FEW_NEW(d->ctx, &d->labels, d->n));
   for (int64_t i = 0; i < d->n; i++) d->labels[i] = f.bytes[f.header + (size_t)i];
 out:

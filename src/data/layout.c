@@ -1,4 +1,4 @@
-/* layout.c - how a set of pictures lies in its folder.
+/* layout.c - how a set of images lies in its folder.
  *
  *   DIR/class/.../x.png         folders are classes
  *   DIR/{train,val,test}/...    folders are parts of one set, each laid out by itself
@@ -6,7 +6,7 @@
  *
  * Parts are known by their names, in any case. DIR with a part for training and one held out is
  * split; other folders beside those two are then named in the note and left out. Where every folder
- * with pictures has a part's word in its name (train2017 and val2017, seg_train and seg_test), it
+ * with images has a part's word in its name (train2017 and val2017, seg_train and seg_test), it
  * is split as well. A `train` beside other classes is a class: a railway's.
  */
 #include "layout.h"
@@ -63,7 +63,7 @@ static enum part part_of(const char *name, bool whole) {
   return NO_PART;
 }
 
-/* ---- folders that hold pictures ---- */
+/* ---- folders that hold images ---- */
 
 /* Folders looked into: a link may lead back to one. */
 struct visited {
@@ -85,7 +85,7 @@ static few_status visit(few_ctx *ctx, struct visited *v, const char *dir, bool *
   return FEW_OK;
 }
 
-static few_status holds_pictures(few_ctx *ctx, struct visited *v, const char *dir, bool *out) {
+static few_status holds_images(few_ctx *ctx, struct visited *v, const char *dir, bool *out) {
   struct few_names names = {0};
   bool first;
   *out = false;
@@ -98,14 +98,14 @@ static few_status holds_pictures(few_ctx *ctx, struct visited *v, const char *di
     char *path = NULL;
     if (few__layout_junk(names.at[i])) continue;
     st = few__path_join(ctx, &path, dir, names.at[i]);
-    if (!st) st = holds_pictures(ctx, v, path, out);
+    if (!st) st = holds_images(ctx, v, path, out);
     few__free(ctx, path);
   }
   few__names_free(ctx, &names);
   return st;
 }
 
-static few_status look_at(few_ctx *ctx, struct few_names *out, bool *pictures, const char *dir,
+static few_status look_at(few_ctx *ctx, struct few_names *out, bool *images, const char *dir,
                           const char *name) {
   char *path = NULL;
   bool folder = false;
@@ -114,9 +114,9 @@ static few_status look_at(few_ctx *ctx, struct few_names *out, bool *pictures, c
   few_status st = FEW_OK;
   struct visited visited = {0};
   if (few__path_is_dir(path))
-    st = holds_pictures(ctx, &visited, path, &folder);
+    st = holds_images(ctx, &visited, path, &folder);
   else if (few__photo_named(name))
-    *pictures = true;
+    *images = true;
   few__free(ctx, visited.at);
   few__free(ctx, path);
   if (st || !folder) return st;
@@ -127,15 +127,14 @@ static few_status look_at(few_ctx *ctx, struct few_names *out, bool *pictures, c
   return FEW_OK;
 }
 
-/* The folders right below `dir` that hold pictures, and whether pictures lie beside them. */
-static few_status list_folders(few_ctx *ctx, struct few_names *out, bool *pictures,
-                               const char *dir) {
+/* The folders right below `dir` that hold images, and whether images lie beside them. */
+static few_status list_folders(few_ctx *ctx, struct few_names *out, bool *images, const char *dir) {
   struct few_names names = {0};
   few_status st = FEW_OK;
   *out = (struct few_names){0};
-  *pictures = false;
+  *images = false;
   FEW_TRY(few__list_dir(ctx, &names, dir));
-  for (int i = 0; i < names.n && !st; i++) st = look_at(ctx, out, pictures, dir, names.at[i]);
+  for (int i = 0; i < names.n && !st; i++) st = look_at(ctx, out, images, dir, names.at[i]);
   few__names_free(ctx, &names);
   if (st) few__names_free(ctx, out);
   return st;
@@ -230,10 +229,10 @@ static few_status look_through(few_data *d, char **dir, struct few_names *folder
                                const struct few_names *known) {
   few_ctx *ctx = d->ctx;
   for (int i = 0;; i++) {
-    bool pictures, labels;
-    FEW_TRY(list_folders(ctx, folders, &pictures, *dir));
+    bool images, labels;
+    FEW_TRY(list_folders(ctx, folders, &images, *dir));
     FEW_TRY(has_labels(ctx, *dir, &labels));
-    if (pictures || labels || folders->n != 1 || i == WRAPPERS_MAX) return FEW_OK;
+    if (images || labels || folders->n != 1 || i == WRAPPERS_MAX) return FEW_OK;
     if (in(known, folders->at[0])) return FEW_OK;
     few__data_note(d, "%s is the only folder in it and no class", folders->at[0]);
     FEW_TRY(go_down(ctx, dir, folders->at[0]));
@@ -283,7 +282,7 @@ few_status few__layout_find(few_data *d, struct few_layout *out, const char *whe
   *out = (struct few_layout){0};
   FEW_GOTO(split_spec(d->ctx, where, &out->dir, &asked));
   if (!few__path_is_dir(out->dir))
-    FEW_GOTO(few__fail(d->ctx, FEW_E_IO, "%s: \"%s\" is no folder and no picture; write folder:DIR",
+    FEW_GOTO(few__fail(d->ctx, FEW_E_IO, "%s: \"%s\" is no folder and no image; write folder:DIR",
                        d->spec, where));
   FEW_GOTO(look_through(d, &out->dir, &out->folders, &out->classes));
   FEW_GOTO(take_part(d, out, asked, o));

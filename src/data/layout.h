@@ -1,4 +1,4 @@
-/* layout.h - how a set of pictures lies in its folder. */
+/* layout.h - how a set of images lies in its folder. */
 #ifndef FEW_SRC_DATA_LAYOUT_H
 #define FEW_SRC_DATA_LAYOUT_H
 
@@ -7,7 +7,7 @@
 
 struct few_layout {
   char *dir;                /* where the part that was asked for begins */
-  struct few_names folders; /* those in it that hold pictures */
+  struct few_names folders; /* those in it that hold images */
   char *train;              /* NULL, or the same of the part to train on, where another was asked */
   struct few_names classes; /* for, and its folders */
 };

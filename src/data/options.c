@@ -14,7 +14,7 @@ const struct few_option few__data_options[] = {
     FEW_OPT_INT(struct few_data_opts, size, "0", 0, 32768,
                 "folder: crop to the central square and shrink to this many pixels; 0: as it is"),
     FEW_OPT_INT(struct few_data_opts, channels, "0", 0, 3,
-                "folder: 1 grey, 3 RGB, 0: grey if all pictures are"),
+                "folder: 1 grey, 3 RGB, 0: grey if all images are"),
     FEW_OPT_INT(struct few_data_opts, background, "255", 0, 255,
                 "folder: grey level behind transparent pixels"),
     FEW_OPT_INT(struct few_data_opts, classes, "0", 0, 65536,
@@ -22,7 +22,7 @@ const struct few_option few__data_options[] = {
     FEW_OPT_REAL(struct few_data_opts, holdout, "0", 0, 0.9,
                  "share that is kept out of the training part and becomes the test part"),
     FEW_OPT_CHOICE(struct few_data_opts, cache, "auto", "auto|no|yes",
-                   "folder: keep decoded pictures for the next run; auto: where it took seconds"),
+                   "folder: keep decoded images for the next run; auto: where it took seconds"),
     FEW_OPT_END};
 
 few_status few_data_set_option(few_ctx *ctx, struct few_data_opts *opts, const char *key,

@@ -58,7 +58,7 @@ static few_status no_reader(few_ctx *ctx, const char *name) {
                             : there ? "data set %s: a file that is no .npy, .npz, .png or .jpg "
                                       "needs its reader%.*s: use one of %s"
                                     : "there is no folder, file or data set %s%.*s: name a folder "
-                                      "of pictures, or use one of %s",
+                                      "of images, or use one of %s",
                             name,
                             !name[length] ? 0
                             : length > 64 ? 64

@@ -1,4 +1,4 @@
-/* write.c - items of a set as files to look at: a grid of pictures, a density of points,
+/* write.c - items of a set as files to look at: a grid of images, a density of points,
  * or an array. */
 #include <stdlib.h>
 
@@ -16,7 +16,7 @@ static bool ends_in(const char *path, const char *suffix) {
 static few_status write_grid(const few_data *d, const char *path, int64_t first, int64_t n,
                              int64_t columns) {
   if (n > INT32_MAX || columns > INT32_MAX)
-    return few__fail(d->ctx, FEW_E_INVALID, "%s: a grid of %lld pictures is too large", path,
+    return few__fail(d->ctx, FEW_E_INVALID, "%s: a grid of %lld images is too large", path,
                      (long long)n);
   struct few_image grid;
   if (d->kind == FEW_DATA_POINTS)

@@ -15,7 +15,7 @@ static few_status check_opts(few_evaluator *j, bool metrics) {
   const char *lacks = metrics && !o->source       ? "no source"
                       : !metrics && !o->reference ? "no reference to save"
                                                   : NULL;
-  if (lacks) return few__fail(j->ctx, FEW_E_INVALID, "eval: %s: name pictures or a model", lacks);
+  if (lacks) return few__fail(j->ctx, FEW_E_INVALID, "eval: %s: name images or a model", lacks);
   FEW_TRY(check_range(j, "n", o->n, 0, (int64_t)1 << 32));
   FEW_TRY(check_range(j, "n of the reference", o->n_reference, 0, (int64_t)1 << 32));
   FEW_TRY(check_range(j, "the number of seeds", o->seeds, 1, 1000));
@@ -51,11 +51,11 @@ static few_status open_source(few_evaluator *j) {
   if (j->source->model) return FEW_OK;
   if (!says_nothing(&o->sampling) || o->label == FEW_LABEL_EACH || o->label == FEW_LABEL_NONE)
     return few__fail(j->ctx, FEW_E_INVALID,
-                     "%s are pictures that are there, and nothing is sampled: leave out steps, "
+                     "%s are images that are there, and nothing is sampled: leave out steps, "
                      "sampler, times, guidance and how labels are drawn, or name a model",
                      j->source->spec);
   if (o->seeds == 1) return FEW_OK;
-  return few__fail(j->ctx, FEW_E_INVALID, "%d seeds of pictures that are there: %s", o->seeds,
+  return few__fail(j->ctx, FEW_E_INVALID, "%d seeds of images that are there: %s", o->seeds,
                    "seeds are for a model, which can draw more");
 }
 
@@ -88,16 +88,16 @@ static few_status open_reference(few_evaluator *j) {
       j->ctx, FEW_E_INVALID,
       "%s of %s are %lldx%lldx%lld, %s of %s %lldx%lldx%lld: bring them to one size "
       "first%s",
-      s->points ? "points" : "pictures", s->spec, (long long)s->w, (long long)s->h, (long long)s->c,
+      s->points ? "points" : "images", s->spec, (long long)s->w, (long long)s->h, (long long)s->c,
       r->points ? "points" : "those", r->spec, (long long)r->w, (long long)r->h, (long long)r->c,
       s->points || r->points ? "" : "; of a folder few data --size SIDE --out FILE.npy does");
 }
 
 static void warn_of_pixels(few_ctx *ctx) {
   few__log(ctx, FEW_LOG_WARN,
-           "pictures are compared by their pixels, as no features were chosen, and blurred or "
+           "images are compared by their pixels, as no features were chosen, and blurred or "
            "noisy ones may then pass for good: give classifier=FILE, inception=FILE or fashion "
-           "(docs/guide.md, Measuring your own pictures), or pixels if they are meant");
+           "(docs/guide.md, Measuring your own images), or pixels if they are meant");
 }
 
 /* ---- which labels ---- */
@@ -159,7 +159,7 @@ static double apart(int64_t n, const int64_t *a, const int64_t *b, double *chanc
   return sum;
 }
 
-/* Pictures that are there, as samples drawn equally often, may have other shares of the classes. */
+/* Images that are there, as samples drawn equally often, may have other shares of the classes. */
 static few_status warn_of_shares(const few_evaluator *j) {
   const struct few_source *s = j->source, *r = j->reference;
   const int64_t *count = r->saved ? r->saved->class_counts : r->counts;
@@ -198,7 +198,7 @@ static few_status fit_features(few_evaluator *j, const struct few_source *s) {
   j->dim = s->c;
   if (s->points && strcmp(j->info->name, "pixels") != 0)
     return few__fail(j->ctx, FEW_E_INVALID,
-                     "%s are points, and features %s want pictures: use pixels, which compares "
+                     "%s are points, and features %s want images: use pixels, which compares "
                      "points as they are",
                      s->spec, j->info->name);
   if (s->points) return FEW_OK;
@@ -225,7 +225,7 @@ static const char *obstacle(const few_evaluator *j, const struct few_metric *m) 
     return "these features have no places; Inception's do";
   if (m->needs & (FEW_NEED_LOGITS | FEW_NEED_LABELS) && !j->info->classes)
     return "these features are no classifier's";
-  if (m->needs & FEW_NEED_LABELS && !j->source->classes) return "the pictures have no labels";
+  if (m->needs & FEW_NEED_LABELS && !j->source->classes) return "the images have no labels";
   if (m->needs & FEW_NEED_LABELS && !j->class_map)
     return "the classifier has other classes than the labels";
   return NULL;
@@ -262,14 +262,13 @@ static few_status check_enough(const few_evaluator *j, const struct few_metric *
   if (j->o->bootstrap && s == j->source) {
     n = (j->o->keep < s->n ? j->o->keep : s->n) / 2;
     if (n < least)
-      return few__fail(
-          j->ctx, FEW_E_INVALID,
-          "error bars need halves of the pictures kept, and %s %lld pictures at least: "
-          "a half of %s has %lld",
-          m->name, (long long)least, s->spec, (long long)n);
+      return few__fail(j->ctx, FEW_E_INVALID,
+                       "error bars need halves of the images kept, and %s %lld images at least: "
+                       "a half of %s has %lld",
+                       m->name, (long long)least, s->spec, (long long)n);
   }
   if (n >= least) return FEW_OK;
-  return few__fail(j->ctx, FEW_E_INVALID, "%s needs %lld pictures at least, and %s has %lld%s",
+  return few__fail(j->ctx, FEW_E_INVALID, "%s needs %lld images at least, and %s has %lld%s",
                    m->name, (long long)least, s->spec, (long long)n,
                    n < s->n ? " (--keep): keep more" : ": give more, or leave it out (--metrics)");
 }
@@ -315,7 +314,7 @@ static few_status choose_saved(few_evaluator *j) {
   if (j->reference->saved)
     return few__fail(j->ctx, FEW_E_INVALID, "%s is such a file: copy it", j->reference->spec);
   if (j->reference->n < 2)
-    return few__fail(j->ctx, FEW_E_INVALID, "%s has %lld pictures: give 2 at least",
+    return few__fail(j->ctx, FEW_E_INVALID, "%s has %lld images: give 2 at least",
                      j->reference->spec, (long long)j->reference->n);
   j->needs = FEW_NEED_REFERENCE | FEW_NEED_MOMENTS | FEW_NEED_ROWS;
   if (j->info->spatial) j->needs |= FEW_NEED_SPATIAL;

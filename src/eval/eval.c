@@ -1,6 +1,6 @@
-/* eval.c - pictures to features to sums to numbers.
+/* eval.c - images to features to sums to numbers.
  *
- * Pictures stream: a chunk is sampled, becomes bytes, then features, then part of running sums, and
+ * Images stream: a chunk is sampled, becomes bytes, then features, then part of running sums, and
  * is gone. What grows with n is a data set (read whole) and the rows that kid, pr and dc look at,
  * up to opts.keep. All that can be refused is refused before the first sample.
  */
@@ -28,8 +28,8 @@ static few_status make_room(few_evaluator *j) {
 
 /* ---- running ---- */
 
-/* A network of features may need a second a picture, so the chunks follow the clock: neither the
- * pictures nor the sums depend on them. */
+/* A network of features may need a second an image, so the chunks follow the clock: neither the
+ * images nor the sums depend on them. */
 static struct few_pace chunks(const few_evaluator *j, const struct few_source *s) {
   const int64_t model = s->model ? few__model_portion(s->model) : 1;
   const int64_t features = s->points ? 1 : few__features_portion(j->features);
@@ -94,7 +94,7 @@ static few_status measure(few_evaluator *j, int seed, struct few_report_inside *
   struct few_metric_value value[FEW_EVAL_NUMBERS][FEW_METRIC_VALUES];
   assert(few__metric_count() <= FEW_EVAL_NUMBERS);
   few_status st = FEW_OK;
-  /* Those of sums take no time: they come before those that compare all pictures with all. */
+  /* Those of sums take no time: they come before those that compare all images with all. */
   for (int pairs = 0; pairs < 2; pairs++)
     for (int i = 0; !st && i < few__metric_count(); i++) {
       const struct few_metric *m = few__metric_at(i);
@@ -113,7 +113,7 @@ static few_status measure(few_evaluator *j, int seed, struct few_report_inside *
 }
 
 static few_status run_seeds(few_evaluator *j, struct few_report_inside *r) {
-  struct few_progress_frame f = {j->source->model ? "samples" : "pictures", 0,
+  struct few_progress_frame f = {j->source->model ? "samples" : "images", 0,
                                  j->source->n * j->o->seeds, few__now()};
   for (int k = 0; k < j->o->seeds; k++) {
     few__set_free(j->set);

@@ -22,9 +22,9 @@ void few__evaluator_free(few_evaluator *e); /* NULL is fine */
 
 /* What few__evaluator_run will do, the look at the reference apart. */
 struct few_eval_cost {
-  int64_t n;    /* pictures */
+  int64_t n;    /* images */
   int nfe;      /* evaluations of the network for each; 0: they are there already */
-  int64_t dim;  /* values by which a picture is compared */
+  int64_t dim;  /* values by which an image is compared */
   double flops; /* of all, in the model, the network of features and, roughly, the metrics */
 };
 few_status few__evaluator_cost(const few_evaluator *e, struct few_eval_cost *out);

@@ -7,7 +7,7 @@
 #include "evaluator.h"
 #include "source.h"
 
-enum { FEW_EVAL_CHOICE = 0 }; /* the seed of all choices of pictures */
+enum { FEW_EVAL_CHOICE = 0 }; /* the seed of all choices of images */
 enum { FEW_EVAL_SIDE = FEW_NEED_MOMENTS | FEW_NEED_SPATIAL | FEW_NEED_ROWS };
 
 struct few_evaluator {

@@ -129,7 +129,7 @@ static void put_source(struct few_json *j, const struct few_eval_report *r) {
   const int64_t size[] = {r->h, r->w, r->c};
   few__json_open(j, "source", '{');
   few__json_put_string(j, "name", r->source);
-  few__json_put_string(j, "kind", r->model ? "model" : r->points ? "points" : "pictures");
+  few__json_put_string(j, "kind", r->model ? "model" : r->points ? "points" : "images");
   few__json_put_string(j, "hash", r->source_hash);
   few__json_put_int(j, "n", r->n);
   few__json_open(j, "size", '[');

@@ -1,4 +1,4 @@
-/* sampling.c - how a model was sampled, in words: all that its pictures depend on but for the
+/* sampling.c - how a model was sampled, in words: all that its images depend on but for the
  * model, the sampler's name, steps, guidance and seed, which a report has apart. */
 #include <math.h>
 

@@ -18,7 +18,7 @@ static bool ends_with(const char *s, const char *end) {
 }
 
 static few_status too_few(const struct few_source *s, int64_t wanted, int64_t there) {
-  return few__fail(s->ctx, FEW_E_INVALID, "%s holds %lld pictures, fewer than the %lld asked for",
+  return few__fail(s->ctx, FEW_E_INVALID, "%s holds %lld images, fewer than the %lld asked for",
                    s->spec, (long long)there, (long long)wanted);
 }
 
@@ -40,7 +40,7 @@ static few_status choose_class(struct few_source *s) {
   for (int64_t i = 0; i < all; i++)
     if (few_data_label(s->data, i) == s->label) s->index[s->there++] = i;
   if (s->there) return FEW_OK;
-  return few__fail(s->ctx, FEW_E_INVALID, "%s has no picture of label %d", s->spec, s->label);
+  return few__fail(s->ctx, FEW_E_INVALID, "%s has no image of label %d", s->spec, s->label);
 }
 
 static few_status open_data(struct few_source *s) {
@@ -82,7 +82,7 @@ static few_status pick_saved(const struct few_source *s) {
   const struct few_statistics *f = s->saved;
   if (s->asked && s->asked != f->n)
     return few__fail(s->ctx, FEW_E_INVALID,
-                     "%s was made of %lld pictures, and %lld are asked for: save it again with "
+                     "%s was made of %lld images, and %lld are asked for: save it again with "
                      "--n-ref %lld",
                      s->spec, (long long)f->n, (long long)s->asked, (long long)s->asked);
   if (f->label != s->label)

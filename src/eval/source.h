@@ -1,4 +1,4 @@
-/* source.h - where pictures (bytes) or points come from: samples of a model, a data set, or the
+/* source.h - where images (bytes) or points come from: samples of a model, a data set, or the
  * statistics of a set that were saved. */
 #ifndef FEW_SRC_EVAL_SOURCE_H
 #define FEW_SRC_EVAL_SOURCE_H
@@ -15,12 +15,12 @@ struct few_source {
   bool borrowed; /* data and model are others' */
   few_data *data;
   few_model *model;
-  struct few_statistics *saved; /* in place of pictures */
+  struct few_statistics *saved; /* in place of images */
   struct few_sample_opts sample;
   float *values;  /* of a chunk of samples */
   int64_t *index; /* [n there] the items of a class, where one was asked for */
   int label;      /* it; -1: all */
-  int64_t there;  /* pictures that n are chosen of */
+  int64_t there;  /* images that n are chosen of */
   int64_t asked;  /* n as it was asked for; 0: all of a data set, 10000 of a model */
   int64_t n, h, w, c;
   bool points;
@@ -35,7 +35,7 @@ struct few_source {
   char hash[FEW_SHA256_TEXT];
 };
 
-enum { FEW_SOURCE_CHUNK = 512 }; /* pictures of a read, at most */
+enum { FEW_SOURCE_CHUNK = 512 }; /* images of a read, at most */
 
 struct few_source_ask {
   const char *name;
@@ -46,13 +46,13 @@ struct few_source_ask {
   few_data *data;
 };
 
-/* Fewer than all pictures of a data set are chosen at random, always the same. */
+/* Fewer than all images of a data set are chosen at random, always the same. */
 few_status few__source_open(few_ctx *ctx, struct few_source **out,
                             const struct few_source_ask *ask);
 /* Its classes; n 0: it has no labels. */
 struct few_classes few__source_classes(const struct few_source *s);
-/* Which pictures: FEW_LABEL_SHARES or FEW_LABEL_EACH all, of one class alone, FEW_LABEL_NONE. Must
- * be called once before pictures are read. `reference` may be NULL; `map` says which of a model's
+/* Which images: FEW_LABEL_SHARES or FEW_LABEL_EACH all, of one class alone, FEW_LABEL_NONE. Must
+ * be called once before images are read. `reference` may be NULL; `map` says which of a model's
  * classes each of the reference's is, and may be NULL where the reference's are not looked at. */
 few_status few__source_pick(struct few_source *s, int label, const struct few_source *reference,
                             const int32_t *map);
@@ -62,7 +62,7 @@ few_status few__sampling_text(few_ctx *ctx, const struct few_sample_opts *o, str
 /* What it was made of, borrowed: a file of statistics has its set's name. */
 const char *few__source_name(const struct few_source *s);
 
-/* Pictures first .. first + n - 1 of a set of samples, or of the data set: bytes [n][h][w][c], or
+/* Images first .. first + n - 1 of a set of samples, or of the data set: bytes [n][h][w][c], or
  * points [n][c], and labels [n], -1 for none. n is at most FEW_SOURCE_CHUNK. */
 few_status few__source_read(struct few_source *s, uint64_t seed, int64_t first, int64_t n,
                             uint8_t *pixels, float *points, int32_t *labels);

@@ -1,8 +1,8 @@
-/* statistics.c - what is kept of a reference, in a safetensors file: looking at 50,000 pictures
+/* statistics.c - what is kept of a reference, in a safetensors file: looking at 50,000 images
  * with a large network takes long, and all that is compared later are their moments and some rows.
  *
  * The sums of squares are written, not the covariance, which is they by n - 1: so an evaluation
- * from the file has the bits of one from the pictures.
+ * from the file has the bits of one from the images.
  */
 #include "statistics.h"
 
@@ -135,7 +135,7 @@ static few_status read_head(struct few_statistics *s) {
   int64_t version, label;
   if (!text)
     return few__fail(s->ctx, FEW_E_INVALID,
-                     "%s is not what --save-ref writes: a reference is that, or pictures, which "
+                     "%s is not what --save-ref writes: a reference is that, or images, which "
                      "few sample makes of a model (an .npy)",
                      s->path);
   FEW_TRY(few__json_parse(s->ctx, &s->head, s->path, text, strlen(text)));
@@ -188,7 +188,7 @@ static few_status check_tensors(struct few_statistics *s) {
   FEW_TRY(check_tensor(s, "rows", FEW_STORE_F32, 2, 0, s->dim, &rows));
   s->kept = rows->dim[0];
   if (s->kept <= s->n) return FEW_OK;
-  return few__fail(s->ctx, FEW_E_FORMAT, "%s: %lld rows of %lld pictures", s->path,
+  return few__fail(s->ctx, FEW_E_FORMAT, "%s: %lld rows of %lld images", s->path,
                    (long long)s->kept, (long long)s->n);
 }
 
@@ -237,8 +237,8 @@ few_status few__statistics_check(const struct few_statistics *s,
   if (strcmp(s->features, info->name) != 0 || strcmp(s->features_hash, info->hash) != 0 ||
       strcmp(s->resize, info->resize) != 0)
     return few__fail(s->ctx, FEW_E_INVALID,
-                     "%s was made with features %s%s%.16s (pictures %s), these are %s%s%.16s "
-                     "(pictures %s): take the same, or save it anew",
+                     "%s was made with features %s%s%.16s (images %s), these are %s%s%.16s "
+                     "(images %s): take the same, or save it anew",
                      s->path, s->features, *s->features_hash ? " " : "", s->features_hash,
                      s->resize, info->name, *info->hash ? " " : "", info->hash, info->resize);
   const int64_t dim = s->points ? s->c : info->dim;

@@ -11,7 +11,7 @@
 struct few_statistics {
   few_ctx *ctx;
   const char *reference, *hash; /* name and hash of the set */
-  int label;                    /* of the pictures; -1: all */
+  int label;                    /* of the images; -1: all */
   struct few_classes classes;   /* of the set; n 0: no labels, or they are not known */
   const int64_t *class_counts;  /* [classes.n] items of the set */
   int64_t n, h, w, c;

@@ -1,4 +1,4 @@
-/* density.c - where points of the plane lie, as a picture.
+/* density.c - where points of the plane lie, as an image.
  *
  * A histogram on a square grid, white where there is nothing; the darkness of c points in a pixel
  * is log(1 + c) / log(1 + most), so that single points show beside crowds. The window is a square
@@ -49,7 +49,7 @@ few_status few__image_density(few_ctx *ctx, struct few_image *out, const float *
   *out = (struct few_image){0};
   if (d < 2)
     return few__fail(ctx, FEW_E_INVALID,
-                     "points of one dimension have no picture: give a name that ends in .npy");
+                     "points of one dimension have no image: give a name that ends in .npy");
   FEW_TRY(FEW_NEW(ctx, &scratch, n));
   for (int a = 0; a < 2; a++) {
     middle(points, n, d, a, scratch, ends[a]);

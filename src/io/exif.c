@@ -1,4 +1,4 @@
-/* exif.c - which way up a picture is.
+/* exif.c - which way up an image is.
  *
  * A camera held sideways stores the pixels as its sensor has them and notes how to turn them. The
  * note is tag 0x0112 in the first directory of a TIFF file without pixels (CIPA DC-008, "Exif";

@@ -1,14 +1,14 @@
-/* exif.h - which way up a picture is, as cameras write it. */
+/* exif.h - which way up an image is, as cameras write it. */
 #ifndef FEW_SRC_IO_EXIF_H
 #define FEW_SRC_IO_EXIF_H
 
 #include "image.h"
 
 /* The orientation, 1 .. 8, that a block of Exif states (the bytes from "II" or "MM" on). Whatever
- * is damaged, missing or unknown gives 1, upright: a picture is worth more than its notes. */
+ * is damaged, missing or unknown gives 1, upright: an image is worth more than its notes. */
 int few__exif_orientation(const void *bytes, size_t n);
 
-/* Is the stored picture's last row the upright one's first (or, transposed, its first column)? Its
+/* Is the stored image's last row the upright one's first (or, transposed, its first column)? Its
  * last column? */
 bool few__exif_from_bottom(int orientation);
 bool few__exif_from_right(int orientation);

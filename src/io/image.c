@@ -1,7 +1,7 @@
 /* image.c - 8-bit images in memory.
  *
  * What a reader hands on is always RGBA first and comes to the channels asked for here, so that a
- * picture has the same pixels whichever of its many encodings it came in: composited on white by
+ * image has the same pixels whichever of its many encodings it came in: composited on white by
  * (a v + (255 - a) 255) / 255, and made grey by Y = 0.299 R + 0.587 G + 0.114 B.
  */
 #include "image.h"
@@ -48,7 +48,7 @@ void few__image_from_rgba(const uint8_t *rgba, int64_t pixels, int c, uint8_t *o
   }
 }
 
-/* ---- the whole picture ---- */
+/* ---- the whole image ---- */
 
 static few_status begin_whole(void *user, int h, int w, int orientation) {
   struct few_image_whole *s = user;

@@ -13,10 +13,10 @@ struct few_image {
 few_status few__image_new(few_ctx *ctx, struct few_image *out, int h, int w, int c);
 void few__image_free(few_ctx *ctx, struct few_image *im);
 
-/* Where a reader puts a picture as it decodes it, so that nobody needs the whole in memory who does
+/* Where a reader puts an image as it decodes it, so that nobody needs the whole in memory who does
  * not keep it. `begin` comes first and may refuse, with a sentence; rows and columns are those of
  * the file. `put` then gives n pixels of c channels (1 grey, 3 RGB or 4 RGBA) of row y: those at
- * x, x + dx, x + 2 dx ... Each pixel comes once; rows of an interlaced picture come in several
+ * x, x + dx, x + 2 dx ... Each pixel comes once; rows of an interlaced image come in several
  * parts, in the order of the file. `end` comes last, unless something failed.
  *
  * `orientation` is what Exif states (io/exif.h). In `begin` it is 1 where the file states it after
@@ -32,7 +32,7 @@ struct few_image_sink {
  * (as JPEG does). All with rounding to nearest. */
 void few__image_from_rgba(const uint8_t *rgba, int64_t pixels, int c, uint8_t *out);
 
-/* A sink that keeps the whole picture in *out as `channels` of 8 bits, as few__image_from_rgba
+/* A sink that keeps the whole image in *out as `channels` of 8 bits, as few__image_from_rgba
  * does. `state` and `out` must outlive the sink; *out is zeroed, and to be freed after a failure
  * too. */
 struct few_image_whole {
@@ -48,7 +48,7 @@ struct few_image_sink few__image_whole(few_ctx *ctx, struct few_image_whole *sta
 few_status few__image_grid(few_ctx *ctx, struct few_image *out, const uint8_t *images, int n, int h,
                            int w, int c, int columns);
 
-/* A picture of where points lie, dark where they are many: points [n][d], d >= 2, of which the
+/* An image of where points lie, dark where they are many: points [n][d], d >= 2, of which the
  * first two coordinates are drawn. *out is yours: few__image_free. */
 few_status few__image_density(few_ctx *ctx, struct few_image *out, const float *points, int64_t n,
                               int64_t d);

@@ -1,7 +1,7 @@
 /* jpeg.c - reading JPEG through libjpeg.
  *
  * libjpeg fills what a truncated file lacks with grey and calls that a warning; a training set with
- * half-grey pictures is worse than an error, so warnings are errors here, but for three that leave
+ * half-grey images is worse than an error, so warnings are errors here, but for three that leave
  * every pixel whole. As in png.c, a failure longjmps out of a step that keeps its state outside the
  * frame of setjmp.
  *
@@ -10,9 +10,9 @@
  *
  * Limits against hostile files: the file is read as libjpeg asks for it, and rows go to a sink. A
  * file of several scans (progressive) cannot be decoded by rows: libjpeg keeps the coefficients of
- * the whole picture, 2 bytes each, and may have 256 MB for them. Every block of 8 x 8 takes a bit
- * of a Huffman code at least, so a picture of more blocks than the file has bits is refused before
- * memory is taken for it. Notes before the picture may fill 16 MB. A progressive file may repeat
+ * the whole image, 2 bytes each, and may have 256 MB for them. Every block of 8 x 8 takes a bit
+ * of a Huffman code at least, so an image of more blocks than the file has bits is refused before
+ * memory is taken for it. Notes before the image may fill 16 MB. A progressive file may repeat
  * its scans to burn time, so their number is limited.
  */
 #include "jpeg.h"
@@ -99,7 +99,7 @@ static void on_start(j_decompress_ptr c) { FEW_UNUSED(c); }
 static boolean on_fill(j_decompress_ptr c) {
   struct job *j = c->client_data;
   if (!j->row && j->in->taken > HEADER_MAX)
-    leave(j, FEW_E_FORMAT, "no picture begins in its first 16 MB");
+    leave(j, FEW_E_FORMAT, "no image begins in its first 16 MB");
   few_status st = few__feed_next(j->in, &j->source.next_input_byte, &j->source.bytes_in_buffer);
   if (st) leave_recorded(j, st);
   if (!j->source.bytes_in_buffer) leave(j, FEW_E_FORMAT, "the file ends too early");
@@ -140,7 +140,7 @@ static void take_orientation(struct job *j) {
   }
 }
 
-/* Memory for the whole picture's coefficients, where it cannot be decoded by rows. */
+/* Memory for the whole image's coefficients, where it cannot be decoded by rows. */
 static void check_blocks(struct job *j) {
   uint64_t blocks = 0;
   for (int i = 0; i < j->c.num_components; i++)

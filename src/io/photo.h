@@ -1,4 +1,4 @@
-/* photo.h - a picture in a file of any kind that few reads. */
+/* photo.h - an image in a file of any kind that few reads. */
 #ifndef FEW_SRC_IO_PHOTO_H
 #define FEW_SRC_IO_PHOTO_H
 
@@ -8,7 +8,7 @@
 /* Is this the name of a PNG or JPEG file? What is in it is for few__photo_rows to see. */
 bool few__photo_named(const char *path);
 
-/* Is this the name of a picture of another kind? */
+/* Is this the name of an image of another kind? */
 bool few__photo_foreign(const char *path);
 
 /* A PNG, or a JPEG, by what the file holds and not by its name, into a sink: RGBA or RGB. The limit

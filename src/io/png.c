@@ -5,7 +5,7 @@
  * ever read after a jump.
  *
  * Reading: the many kinds (palette, 1 to 16 bits, grey with alpha, interlaced ...) all become RGBA
- * of 8 bits by libpng's transformations, and go to a sink a row at a time. Of an interlaced picture
+ * of 8 bits by libpng's transformations, and go to a sink a row at a time. Of an interlaced image
  * the rows of each of its seven passes go there, thinned as they are.
  *
  * Limits against hostile files: the file is read as libpng asks for it, and not kept; sides are

@@ -10,13 +10,13 @@
 #include <stdio.h>
 
 enum { MAX_SIDE = 1 << 20, MAX_CLASSES = 1 << 20 };
-static const int64_t max_values = (int64_t)1 << 26; /* of one picture */
+static const int64_t max_values = (int64_t)1 << 26; /* of one image */
 
 static few_status check_spec(few_ctx *ctx, const struct few_net_spec *s) {
   if (s->h < 1 || s->w < 1 || s->c < 1 || s->h > MAX_SIDE || s->w > MAX_SIDE || s->c > MAX_SIDE ||
       s->h * s->w > max_values || s->h * s->w * s->c > max_values)
     return few__fail(ctx, FEW_E_INVALID,
-                     "pictures of %lld x %lld with %lld channels: give sides from 1, and at most "
+                     "images of %lld x %lld with %lld channels: give sides from 1, and at most "
                      "%lld values in all",
                      (long long)s->h, (long long)s->w, (long long)s->c, (long long)max_values);
   if (s->points && (s->h != 1 || s->w != 1))

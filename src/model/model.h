@@ -34,7 +34,7 @@ struct few_model {
   float *values;    /* params.total; owned */
   uint64_t written; /* how often they may have changed: a device keeps what it was given */
 
-  /* raw picture = x / scale + mean, x with standard deviation sigma_data */
+  /* raw image = x / scale + mean, x with standard deviation sigma_data */
   double data_mean, data_scale;
   struct few_data_scale *scales; /* [spec.c] in their place, which are then NaN: each coordinate or
                                     channel has its own; owned, may be NULL */
@@ -51,7 +51,7 @@ struct few_model {
   bool half;        /* few_model_save writes F16 */
   char *provenance; /* JSON object as few_json writes it: recipe, seed ...; owned, may be NULL */
 
-  double flops;                 /* of the network on one picture */
+  double flops;                 /* of the network on one image */
   struct few_lent *lent;        /* owned */
   struct few_model_runner *run; /* plans and arenas of few_model_eval, made when first needed */
 };
@@ -127,13 +127,13 @@ struct few_eval {
 };
 few_status few__model_run(few_model *m, const struct few_eval *e);
 /* FEW_E_INVALID where what the network predicts says nothing of F at t: pure noise times no number
- * is a picture, and a clean picture holds no noise (diffusion/net/raw.c). */
+ * is an image, and a clean image holds no noise (diffusion/net/raw.c). */
 few_status few__model_knows(const few_model *m, double t);
 void few__model_runner_free(few_model *m);
 /* The least rows of a call that keep every worker, or the device, busy. */
 int64_t few__model_portion(const few_model *m);
 
-/* The scale of value k of a picture or point, and of all of them, [spec.c] for a stream. */
+/* The scale of value k of an image or point, and of all of them, [spec.c] for a stream. */
 struct few_data_scale few__model_scale(const few_model *m, int64_t k);
 few_status few__model_scales(const few_model *m, struct few_data_scale **out);
 bool few__model_same_scale(const few_model *a, const few_model *b);
@@ -150,7 +150,7 @@ struct few_sample_choice {
   char *settings;        /* the sampler's options; owned */
   struct few_olss *olss; /* of a file; owned */
 };
-/* Checks all of the options; `encode`: for the way from pictures to noise. */
+/* Checks all of the options; `encode`: for the way from images to noise. */
 few_status few__sample_choose(const few_model *m, const struct few_sample_opts *o, bool encode,
                               struct few_sample_choice *out);
 void few__sample_choice_free(const few_model *m, struct few_sample_choice *c);
@@ -159,12 +159,12 @@ void few__sample_choice_free(const few_model *m, struct few_sample_choice *c);
 bool few__model_has_field(const few_model *m);
 /* FEW_E_INVALID if not, with what was asked for: "a fitted schedule". */
 few_status few__model_needs_field(const few_model *m, const char *what);
-/* Evaluations of the network that few_sample takes for a picture. */
+/* Evaluations of the network that few_sample takes for an image. */
 few_status few__sample_evals(const few_model *m, const struct few_sample_opts *o, int *out);
 
 /* ---- sample.c ---- */
-/* An evaluation on the way: x_t and F [rows][dims] of pictures first .. first + rows - 1, for the
- * step from t to `to`; with F NULL, what was left at the end. Rows before the first picture that
+/* An evaluation on the way: x_t and F [rows][dims] of images first .. first + rows - 1, for the
+ * step from t to `to`; with F NULL, what was left at the end. Rows before the first image that
  * was asked for are seen too. */
 struct few_sample_view {
   int64_t first, rows;
@@ -173,14 +173,14 @@ struct few_sample_view {
 };
 /* few_sample from noise that is given, or back to it, or with somebody looking on. */
 struct few_sample_path {
-  bool encode;           /* from pictures to noise */
-  const float *start;    /* [n][dims]: unit noise, or pictures; NULL: noise is drawn */
+  bool encode;           /* from images to noise */
+  const float *start;    /* [n][dims]: unit noise, or images; NULL: noise is drawn */
   const int32_t *label;  /* [n], -1 for none; NULL: opts->label */
   const float *guidance; /* [n], strengths of a model that takes one; NULL: opts->guidance */
   void (*see)(void *user, const struct few_sample_view *view); /* NULL: nobody does */
   void *user;
 };
-/* out[n][dims]: pictures, or unit noise. */
+/* out[n][dims]: images, or unit noise. */
 few_status few__sample_run(few_model *m, const struct few_sample_opts *opts,
                            const struct few_sample_path *path, float *out, int32_t *labels,
                            int *nfe);

@@ -1,6 +1,6 @@
 /* scale.c - how raw values become what a network sees, and back: x = (raw - mean) * scale.
  *
- * One mean and one scale serve pictures, whose channels are alike, and points whose coordinates
+ * One mean and one scale serve images, whose channels are alike, and points whose coordinates
  * are. Where they are not, coordinates that spread little would vanish beside one that spreads
  * much: each then has its own (data.c says when), and the pair of the whole is NaN, so that nobody
  * uses it.

@@ -1,4 +1,4 @@
-/* evaluate.c - how near the averaged weights' pictures are to a reference, while they train.
+/* evaluate.c - how near the averaged weights' images are to a reference, while they train.
  *
  * It reads the run and adds a line to its log, {"step":N,"eval":{...}}; nothing that a step depends
  * on is touched, so the bits of training do not know of it. The line stands in the log before the
@@ -74,7 +74,7 @@ static few_status open_evaluator(struct few_evaluation *e) {
   struct few_eval_given given = {.model = e->model};
   if (e->recipe->objective[0].def->classifies)
     return few__fail(e->ctx, FEW_E_INVALID,
-                     "%s: eval_every = %" PRId64 ": a classifier draws no pictures: leave it out",
+                     "%s: eval_every = %" PRId64 ": a classifier draws no images: leave it out",
                      e->recipe->recipe.place, k->eval_every);
   FEW_TRY(choose_reference(e, &given.reference));
   o.source = "this run";
@@ -127,7 +127,7 @@ few_status few__evaluation_announce(const few_evaluation *e, double step_flops) 
   const int64_t times = k->steps / k->eval_every + (k->steps % k->eval_every != 0);
   const double steps = cost.flops / step_flops; /* that one evaluation is worth */
   const double share = steps * (double)times / (double)k->steps;
-  const char *what = e->recipe->spec.points ? "points" : "pictures";
+  const char *what = e->recipe->spec.points ? "points" : "images";
   struct few_text t = {0};
   few__text_add(e->ctx, &t,
                 "eval_every = %" PRId64 ": an evaluation draws %" PRId64
@@ -193,7 +193,7 @@ static void tell(const struct few_evaluation *e, int64_t step, const struct few_
   if (!t.failed)
     few__log(e->ctx, FEW_LOG_INFO,
              "%s of %" PRId64 " %s in %d evaluation%s each; %s features, against %s%s%s", t.at,
-             r->n, r->points ? "points" : "pictures", r->nfe, r->nfe == 1 ? "" : "s", r->features,
+             r->n, r->points ? "points" : "images", r->nfe, r->nfe == 1 ? "" : "s", r->features,
              r->reference, *labels ? "; each class " : "", labels);
   few__text_free(e->ctx, &t);
 }

@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-enum { PICTURES = 16, POINTS = 256 };
+enum { IMAGES = 16, POINTS = 256 };
 
 struct few_gauge {
   few_ctx *ctx;
@@ -30,7 +30,7 @@ static bool applies(const struct few_run_recipe *r, const few_model *student) {
          r->teacher->direction != FEW_ENCODES;
 }
 
-/* A consistency student's default are two steps, with fresh noise between: not the same picture. */
+/* A consistency student's default are two steps, with fresh noise between: not the same image. */
 static int student_steps(const few_model *m) {
   return !m->n_times && !strcmp(m->sampler, "consistency") ? 1 : 0;
 }
@@ -45,7 +45,7 @@ static few_status draw_targets(struct few_gauge *g) {
   few_model *teacher = g->recipe->teacher;
   struct few_sample_opts o = g->o;
   int nfe = 0;
-  const struct few_progress_frame frame = {"teacher's pictures", 0, o.n, few__now()};
+  const struct few_progress_frame frame = {"teacher's images", 0, o.n, few__now()};
   o.guidance = guidance_of(g->recipe);
   if (g->recipe->needs_pairs) o.steps = (int)g->recipe->keys.pairs_steps;
   few__progress_frame(g->ctx, &frame);
@@ -57,7 +57,7 @@ static few_status draw_targets(struct few_gauge *g) {
            "to_teacher in the log: how far %" PRId64
            " %s of the student are from the teacher's of the same noise, in %d evaluation%s each, "
            "in deviations of the data",
-           o.n, g->recipe->spec.points ? "points" : "pictures", nfe, nfe == 1 ? "" : "s");
+           o.n, g->recipe->spec.points ? "points" : "images", nfe, nfe == 1 ? "" : "s");
   return FEW_OK;
 }
 
@@ -72,7 +72,7 @@ few_status few__gauge_open(few_ctx *ctx, few_gauge **out, const struct few_run_r
   *g = (struct few_gauge){.ctx = ctx, .recipe = r, .model = model};
   g->dims = r->spec.h * r->spec.w * r->spec.c;
   g->o = (struct few_sample_opts)FEW_SAMPLE_OPTS_INIT;
-  g->o.n = r->spec.points ? POINTS : PICTURES;
+  g->o.n = r->spec.points ? POINTS : IMAGES;
   g->o.seed = ~(uint64_t)r->keys.seed;
   FEW_GOTO(FEW_NEW(ctx, &g->target, g->o.n * g->dims));
   FEW_GOTO(FEW_NEW(ctx, &g->x, g->o.n * g->dims));

@@ -22,7 +22,7 @@ static bool evaluations(const struct few_run_recipe *r) {
   return few__recipe_value(&r->recipe, "eval_every") != NULL;
 }
 static bool has_labels(const struct few_run_recipe *r) { return r->spec.classes > 0; }
-static bool pictures(const struct few_run_recipe *r) { return !r->spec.points; }
+static bool images(const struct few_run_recipe *r) { return !r->spec.points; }
 
 static const struct {
   const char *key;
@@ -49,7 +49,7 @@ static const struct {
     {"eval_guidance", evaluations, "there are no evaluations: give eval_every"},
     {"eval_labels", evaluations, "there are no evaluations: give eval_every"},
     {"label_dropout", has_labels, "no label is trained on"},
-    {"flip", pictures, "points are not mirrored"},
+    {"flip", images, "points are not mirrored"},
 };
 
 few_status few__run_warn_ignored(few_ctx *ctx, const struct few_run_recipe *r) {

@@ -93,7 +93,7 @@ few_status few__run_objectives(few_ctx *ctx, struct few_run_recipe *r) {
 /* ---- options that are the student's ----
  *
  * The student's inputs and what it starts from are one for all losses of a sum: a strength of
- * guidance that means one thing to scd and another to vsd, or pictures from another noise, would
+ * guidance that means one thing to scd and another to vsd, or images from another noise, would
  * be another student. Each objective has these keys, for it may stand alone; in a sum they have one
  * value. The recipe gives it to any of them, and the others inherit it.
  */
@@ -322,11 +322,11 @@ static few_status check_direction(few_ctx *ctx, const struct few_run_recipe *r) 
                    "teacher %s has learned steps from %s alone (it was trained by %s): give the "
                    "teacher that it had",
                    r->keys.teacher,
-                   r->teacher->direction == FEW_ENCODES ? "pictures to noise" : "noise to pictures",
+                   r->teacher->direction == FEW_ENCODES ? "images to noise" : "noise to images",
                    r->teacher->objective);
 }
 
-/* A consistency model's F points to the picture at the end of the flow, not along it. */
+/* A consistency model's F points to the image at the end of the flow, not along it. */
 static few_status check_field(few_ctx *ctx, const struct few_run_recipe *r) {
   if (!r->needs_teacher || !r->teacher || r->needs_pairs) return FEW_OK;
   if (r->teacher->direction != FEW_BOTH_WAYS) return FEW_OK; /* check_direction */
@@ -368,7 +368,7 @@ static double start_of(const struct few_run_recipe *r, const struct few_run_obje
 }
 
 /* The first objective says how the student is sampled. A generator that is added and makes its
- * pictures from other noise improves pictures that nobody draws. */
+ * images from other noise improves images that nobody draws. */
 static void warn_of_start(few_ctx *ctx, const struct few_run_recipe *r) {
   const double first = start_of(r, &r->objective[0]);
   for (int i = 1; i < r->n_objectives; i++) {
@@ -376,7 +376,7 @@ static void warn_of_start(few_ctx *ctx, const struct few_run_recipe *r) {
     const double t = start_of(r, o);
     if (o->def->use && fabs(t - first) > 1e-12)
       few__log(ctx, FEW_LOG_WARN,
-               "%s: %s makes pictures from noise at t = %.4f, and the student is sampled from t = "
+               "%s: %s makes images from noise at t = %.4f, and the student is sampled from t = "
                "%.4f on, as %s has it: give another %ssigma_init, or put %s first",
                r->recipe.place, o->def->name, t, first, r->objective[0].def->name, o->prefix,
                o->def->name);

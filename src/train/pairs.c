@@ -1,7 +1,7 @@
 /* pairs.c - see pairs.h.
  *
  * A file of pairs is a safetensors file of one tensor, for its digest: a run that goes on with
- * damaged pictures would learn something else without a word. One that fails it is made again, to
+ * damaged images would learn something else without a word. One that fails it is made again, to
  * the same bits. Earlier versions wrote .npy, which are still read.
  */
 #include "pairs.h"
@@ -57,7 +57,7 @@ static void name_file(const struct few_pairs *p, char name[64], int64_t first, c
            (uint32_t)few__hash(r->class_counts, bytes, 0), end);
 }
 
-/* Values of a pair in a file: its picture, and then its strength where it has one. */
+/* Values of a pair in a file: its image, and then its strength where it has one. */
 static int64_t width_of(const struct few_pairs *p) { return p->dims + (p->strength != NULL); }
 
 static few_status write_rows(struct few_pairs *p, const char *path, int64_t n, const float *rows) {
@@ -177,7 +177,7 @@ static few_status load(struct few_pairs *p) {
   return FEW_OK;
 }
 
-/* few_sample gives pictures in their own units; a student wants them as its teacher does. */
+/* few_sample gives images in their own units; a student wants them as its teacher does. */
 static void scale(struct few_pairs *p) {
   const few_model *m = p->recipe->teacher;
   for (int64_t i = 0; i < p->n * p->dims; i++)
@@ -202,7 +202,7 @@ few_status few__pairs_check(few_ctx *ctx, const struct few_run_recipe *r) {
   if (c.sampler->fresh_noise && c.times.steps > 1)
     st = few__fail(ctx, FEW_E_INVALID,
                    "teacher %s is sampled by %s in %d steps with fresh noise between them, so its "
-                   "pictures do not follow from the noise that they start from: give pairs_steps = "
+                   "images do not follow from the noise that they start from: give pairs_steps = "
                    "1, or a teacher that was trained by diffusion",
                    r->keys.teacher, c.sampler->name, c.times.steps);
   few__sample_choice_free(r->teacher, &c);

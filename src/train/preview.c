@@ -19,8 +19,7 @@ few_status few__preview_check(few_ctx *ctx, few_model *m, const struct few_run_r
   few_status st;
   if (few__model_classifies(m) && r->keys.preview_every)
     return few__fail(ctx, FEW_E_INVALID,
-                     "%s: preview_every = %" PRId64
-                     ": a classifier draws no pictures: leave it out",
+                     "%s: preview_every = %" PRId64 ": a classifier draws no images: leave it out",
                      r->recipe.place, r->keys.preview_every);
   if (few__model_classifies(m) || m->direction == FEW_ENCODES) return FEW_OK;
   if (r->keys.preview_every) {
@@ -52,7 +51,7 @@ few_status few__preview_announce(few_ctx *ctx, few_model *m, const struct few_ru
              " %s of %d network evaluations each, which is the computation of %.3g steps of "
              "training: %.2g times the training between two. A smaller preview_n or preview_steps, "
              "or a larger preview_every, makes them cheaper",
-             k->preview_every, o.n, r->spec.points ? "points" : "pictures", nfe, steps, share);
+             k->preview_every, o.n, r->spec.points ? "points" : "images", nfe, steps, share);
   return FEW_OK;
 }
 

@@ -13,7 +13,7 @@ few_status few__preview_announce(few_ctx *ctx, few_model *m, const struct few_ru
                                  double step_flops);
 /* Is there a DIR/preview-<step>.png? */
 few_status few__preview_there(few_ctx *ctx, int64_t step, const char *dir, bool *out);
-/* DIR/preview-<step>.png; an encoder makes no pictures, and none is written. */
+/* DIR/preview-<step>.png; an encoder makes no images, and none is written. */
 few_status few__preview(few_ctx *ctx, few_model *m, const struct few_train_keys *k, int64_t step,
                         const char *dir);
 

@@ -27,10 +27,10 @@ static const struct few_option options[] = {
     FEW_OPT_REAL(keys, data_holdout, "0", 0, 0.9,
                  "share of the data, of all classes, that is kept for evaluations"),
     FEW_OPT_CHOICE(keys, data_on_error, "refuse", "refuse|skip", "broken items"),
-    FEW_OPT_INT(keys, size, "0", 0, 4096, "folder: crop and shrink pictures to this side"),
-    FEW_OPT_INT(keys, channels_in, "0", 0, 3, "folder: 1 grey, 3 RGB, 0: as the pictures are"),
+    FEW_OPT_INT(keys, size, "0", 0, 4096, "folder: crop and shrink images to this side"),
+    FEW_OPT_INT(keys, channels_in, "0", 0, 3, "folder: 1 grey, 3 RGB, 0: as the images are"),
     FEW_OPT_BOOL(keys, labels, "yes", "use the labels of the data; no: unconditional"),
-    FEW_OPT_BOOL(keys, flip, "no", "mirror pictures at random"),
+    FEW_OPT_BOOL(keys, flip, "no", "mirror images at random"),
     FEW_OPT_REAL(keys, sigma_data, "0.5", 1e-3, 1e3, "data are scaled to this deviation"),
     FEW_OPT_CHOICE(keys, data_scale, "auto", "auto|one|each",
                    "one scale for all, or one for each coordinate or channel; auto: each where "
@@ -69,19 +69,19 @@ static const struct few_option options[] = {
     FEW_OPT_REAL(keys, checkpoint_minutes, "5", 0, 1e6,
                  "and at most so many minutes, for a run that is killed; 0: no limit"),
     FEW_OPT_INT(keys, preview_every, "0", 0, 1e9, "steps between preview grids; 0: none"),
-    FEW_OPT_INT(keys, preview_n, "64", 1, 65536, "pictures (or points) of a preview"),
+    FEW_OPT_INT(keys, preview_n, "64", 1, 65536, "images (or points) of a preview"),
     FEW_OPT_INT(keys, preview_steps, "0", 0, 10000, "steps of its sampler; 0: the sampler's own"),
     FEW_OPT_REAL(keys, preview_guidance, "1", 0, 100, "guidance of the preview"),
     FEW_OPT_INT(keys, eval_every, "0", 0, 1e9,
                 "steps between evaluations, whose cost the run says when it begins; 0: none"),
-    FEW_OPT_INT(keys, eval_n, "500", 1, 1e9, "pictures of an evaluation"),
+    FEW_OPT_INT(keys, eval_n, "500", 1, 1e9, "images of an evaluation"),
     FEW_OPT_STRING(keys, eval_ref, "",
                    "what they are compared with; otherwise the held-out part of the data, if any"),
     FEW_OPT_STRING(keys, eval_features, "", "in what; otherwise fashion or pixels, by the data"),
     FEW_OPT_STRING(keys, eval_metrics, "",
                    "and how: see few list metrics; fd, of points and energy"),
     FEW_OPT_INT(keys, eval_steps, "0", 0, 10000, "steps of its sampler; 0: the sampler's own"),
-    FEW_OPT_REAL(keys, eval_guidance, "1", 0, 100, "guidance of its pictures"),
+    FEW_OPT_REAL(keys, eval_guidance, "1", 0, 100, "guidance of its images"),
     FEW_OPT_CHOICE(keys, eval_labels, "shares", "shares|even",
                    "how often they have each class: as often as what they are compared with, or "
                    "else the data; or equally often"),
@@ -212,7 +212,7 @@ static few_status choose(few_ctx *ctx, struct few_run_recipe *r) {
   if (r->objective[0].def->classifies != (r->net->features != NULL))
     return few__fail(ctx, FEW_E_INVALID, "%s: net %s gives %s: objective %s is not for it",
                      r->recipe.place, r->net->name,
-                     r->net->features ? "logits, not pictures" : "pictures, not logits",
+                     r->net->features ? "logits, not images" : "images, not logits",
                      r->objective[0].def->name);
   return few__optim_find(ctx, &r->optim, k->optimizer);
 }

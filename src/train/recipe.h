@@ -111,7 +111,7 @@ few_status few__run_warn_ignored(few_ctx *ctx, const struct few_run_recipe *r);
 few_status few__run_net_check(few_ctx *ctx, const struct few_run_recipe *r);
 /* Does the key leave what is learned alone (workers, log_every ...)? */
 bool few__run_recipe_free_key(const char *key);
-/* What pictures of the run are compared in: `given`, or what suits the data where that is NULL or
+/* What images of the run are compared in: `given`, or what suits the data where that is NULL or
  * "". Weights that come with few are looked for as teachers are: as named, or else beside the
  * folder of the recipe. */
 enum { FEW_FEATURES_SPEC = 2 * 4096 + 100 };

@@ -476,7 +476,7 @@ static bool minutes_over(const struct training *t) {
   return minutes > 0 && few__now() - t->saved >= 60 * minutes;
 }
 
-/* What makes pictures of the weights or keeps them finds out whether they are numbers still: the
+/* What makes images of the weights or keeps them finds out whether they are numbers still: the
  * loss of the next step, which would tell, comes too late for it. */
 static few_status check_finite(struct training *t, bool *finite) {
   FEW_TRY(few__saving_finish(t->saving));

@@ -1,10 +1,10 @@
-# A class is the same in every command: its name, or else its number, and pictures and models are
+# A class is the same in every command: its name, or else its number, and images and models are
 # brought together by the names of their classes.
 fail() {
   echo "$@"
   exit 9
 }
-"$few" sample "$here/../../models/fashion-student.safetensors" --n 24 --out all --quiet || fail "no pictures"
+"$few" sample "$here/../../models/fashion-student.safetensors" --n 24 --out all --quiet || fail "no images"
 for name in 1 2 3 4 5 6 7 8 9 10 11 12; do
   mkdir -p "numbers/$name"
   for i in $((2 * name - 2)) $((2 * name - 1)); do mv "$(printf 'all/%06d.png' $i)" "numbers/$name/"; done
@@ -22,7 +22,7 @@ grep -q '"label": 4, "label_name": "2"' json || fail "sample: $(cat json)"
 grep -q '"label":4,"label_name":"2","labels":"one class","label_counts":\[0,0,0,0,4,' json || fail "eval: $(cat json)"
 grep -q '"reference":{[^}]*"n":2}' json || fail "eval: $(cat json)"
 "$few" eval folder:numbers --label 2 --ref folder:numbers --metrics fd 2>/dev/null | grep -q "label 4 (2) alone" ||
-  fail "eval of pictures"
+  fail "eval of images"
 "$few" eval folder:numbers --label 13 --ref folder:numbers --metrics fd 2>err && fail "a class that is none"
 grep -q "label 13 is no class of folder:numbers, whose classes are called 1, 10, 11" err || fail "$(cat err)"
 "$few" encode $m folder:numbers --label 12 --steps 1 --out n.npy --json 2>/dev/null |

@@ -1,4 +1,4 @@
-# A classifier is looked at and checked like any model, and makes no pictures.
+# A classifier is looked at and checked like any model, and makes no images.
 model="$here/../../models/fashion-features.safetensors"
 "$few" show "$model" | grep -E '^(net|trained|sampler|parameters)|^out '
 "$few" check "$model" | grep -c ' ok$'

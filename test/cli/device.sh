@@ -1,4 +1,4 @@
-# Models on a device, here an emulated one: pictures near those of the processor, the same whatever
+# Models on a device, here an emulated one: images near those of the processor, the same whatever
 # the batch, and a name that is none is told.
 [ -n "${FEW_EMULATED:-}" ] || exit 0 # there is none
 models=$here/../../models
@@ -17,7 +17,7 @@ sed -n 21,25p cuda.txt >some.txt && values part.npy 5 | cmp - some.txt || exit 9
 "$few" sample $models/toy-labels-teacher.safetensors --out x.csv --backend tpu 2>&1
 echo "exit $?"
 
-# The features that pictures are compared in: near the processor's, and computed on the device.
+# The features that images are compared in: near the processor's, and computed on the device.
 for seed in 1 2; do
   "$few" sample $models/fashion-student.safetensors --n 6 --seed $seed --out $seed.npy --quiet || exit 9
 done

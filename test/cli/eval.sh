@@ -6,7 +6,7 @@ fail() {
 try() {
   "$few" "$@" 2>err >out
   echo "exit $?"
-  grep -v "hash\|pictures [0-9]\|reference [0-9]\|samples [0-9]\|neighbours\|kernel" err
+  grep -v "hash\|images [0-9]\|reference [0-9]\|samples [0-9]\|neighbours\|kernel" err
 }
 model="$here/../../models/fashion-student.safetensors"
 "$few" sample "$model" --n 40 --steps 1 --seed 7 --out s.npy --quiet || fail "no samples"
@@ -18,7 +18,7 @@ sed 's/[0-9a-f]\{16\}/HASH/g; s|/.*/models/||' table
 grep -q "singular covariance (rank 39)" err || fail "no warning"
 grep -q '"name":"fd","value":\([0-9.]*e-1[0-9]\|0.0\),' json || fail "$(cat json)"
 grep -q '"name":"precision","value":1.0,"error":null' json || fail "$(cat json)"
-# A reference that was saved is as good as its pictures; points and one class alone are compared.
+# A reference that was saved is as good as its images; points and one class alone are compared.
 same="--n 40 --steps 1 --seed 8 --metrics kid,pr,energy,fd --json --quiet"
 # shellcheck disable=SC2086  # words
 "$few" eval "$model" $same --ref s.npy >a 2>err || fail "no numbers: $(cat err)"

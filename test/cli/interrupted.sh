@@ -1,4 +1,4 @@
-# What is finished when a signal comes is kept and said, with the code 130: the first pictures of
+# What is finished when a signal comes is kept and said, with the code 130: the first images of
 # those that were asked for, and no others.
 fail() {
   echo "$@"
@@ -28,11 +28,11 @@ n=$(count part.npy)
 grep -q "interrupted: part.npy has the first $n of 50000; --first $n --n $((50000 - n)) draws" err ||
   fail "sample: $(cat err)"
 grep -q "\"n\": $n, .*\"complete\": false" out || fail "sample: $(cat out)"
-[ "$(count part.labels.npy)" = "$n" ] || fail "labels of other pictures"
+[ "$(count part.labels.npy)" = "$n" ] || fail "labels of other images"
 "$few" sample "$student" --n 16 --steps 1 --out whole.npy --quiet || fail "no whole"
 "$few" data npy:part.npy --n 16 --out a.png >log || fail "part.npy cannot be read"
 "$few" data npy:whole.npy --n 16 --out b.png >log || fail "whole.npy cannot be read"
-cmp a.png b.png || fail "other pictures"
+cmp a.png b.png || fail "other images"
 
 interrupt transfer "$teacher" "$teacher" fashion-mnist:test --from-steps 1 --to-steps 1 \
   --to sneaker --out moved.npy

@@ -1,4 +1,4 @@
-# A U-Net on real pictures: the same bytes for 1, 2 and 3 workers, and after kill -9 at any moment.
+# A U-Net on real images: the same bytes for 1, 2 and 3 workers, and after kill -9 at any moment.
 fail() {
   echo "$@"
   exit 9

@@ -12,10 +12,10 @@ for out in file folder.png nowhere/x.png nowhere/x.npy file/x.png; do
   grep -q "few: $out " err || fail "$(cat err)"
 done
 "$few" sample "$model" --n 1 --steps 1 --out new/folder --quiet || fail "no new folder"
-test -s new/folder/000000.png || fail "no picture in it"
+test -s new/folder/000000.png || fail "no image in it"
 
-# A folder with pictures in it would hold both.
-"$few" sample "$model" --n 3 --steps 1 --out new/folder 2>err && fail "older pictures are not seen"
+# A folder with images in it would hold both.
+"$few" sample "$model" --n 3 --steps 1 --out new/folder 2>err && fail "older images are not seen"
 grep -q "new/folder is not empty, .* --existing replace or --existing keep" err || fail "$(cat err)"
 "$few" sample "$model" --n 2 --first 1 --steps 1 --out new/folder --existing keep --quiet || fail "not added"
 [ "$(ls new/folder | tr '\n' ' ')" = "000000.png 000001.png 000002.png " ] || fail "$(ls new/folder)"
@@ -23,7 +23,7 @@ grep -q "new/folder is not empty, .* --existing replace or --existing keep" err 
 [ "$(ls new/folder)" = 000007.png ] || fail "$(ls new/folder)"
 : >new/folder/mine.png
 "$few" sample "$model" --n 1 --steps 1 --out new/folder --existing replace 2>err && fail "mine is not seen"
-grep -q "holds mine.png, which is no picture that few wrote" err || fail "$(cat err)"
+grep -q "holds mine.png, which is no image that few wrote" err || fail "$(cat err)"
 [ "$(ls new/folder | tr '\n' ' ')" = "000007.png mine.png " ] || fail "$(ls new/folder)"
 mkdir empty && : >empty/.hidden
 "$few" sample "$model" --n 1 --steps 1 --out empty --quiet || fail "an empty folder is refused"
@@ -31,5 +31,5 @@ mkdir empty && : >empty/.hidden
 grep -q "transfer: new/folder is not empty" err || fail "$(cat err)"
 "$few" train "$here/moons.ini" --run run --quiet steps=1
 "$few" sample run/model.safetensors --n 4 --out points 2>err && fail "points in a folder"
-grep -q "points are no pictures" err || fail "$(cat err)"
+grep -q "points are no images" err || fail "$(cat err)"
 exit 0

@@ -1,4 +1,4 @@
-# Every sampler draws a picture from (seed, its number) alone: the same bytes in any batch, on any
+# Every sampler draws an image from (seed, its number) alone: the same bytes in any batch, on any
 # number of workers, as part of any series. What a sampler cannot do is refused in words.
 fail() {
   echo "$@"

@@ -17,9 +17,9 @@ lines() {
 }
 train plain --quiet || fail "no run: $(cat err)"
 train default steps=1 $measure || fail "not evaluated: $(cat err)"
-grep -q "eval_every = 4: an evaluation draws 40 pictures of 3 network evaluations each and compares them by 96 values, which is the computation of .* steps" err ||
+grep -q "eval_every = 4: an evaluation draws 40 images of 3 network evaluations each and compares them by 96 values, which is the computation of .* steps" err ||
   fail "cost not told: $(cat err)"
-grep -q "step 1: fd .*, agreement .*, of 40 pictures in 3 evaluations each; fashion features, against fashion-mnist:test" err ||
+grep -q "step 1: fd .*, agreement .*, of 40 images in 3 evaluations each; fashion features, against fashion-mnist:test" err ||
   fail "nothing told: $(cat err)"
 grep -q '^{"step":1,"eval":{"reference":"fashion-mnist:test","reference_hash":"[0-9a-f]*","n_reference":10000,"features":"fashion",.*"nfe":3,' \
   default/log.jsonl || fail "line: $(cat default/log.jsonl)"

@@ -24,10 +24,10 @@ for run in teacher student; do
   cmp a.tail b.tail || fail "$run: --first 20 gives others"
 done
 "$few" sample student/model.safetensors --n 4 --out points --quiet 2>/dev/null &&
-  fail "points as a folder of pictures"
+  fail "points as a folder of images"
 "$few" sample student/model.safetensors --out a.npy --label moon 2>/dev/null && fail "a label that is none"
 "$few" sample student/model.safetensors --out a.npy --sampler heum 2>/dev/null && fail "a sampler"
-# The JSON says the steps that were taken; a picture file of another kind is no folder.
+# The JSON says the steps that were taken; an image file of another kind is no folder.
 "$few" sample student/model.safetensors --n 1 --out a.npy --json || fail "no samples"
 "$few" sample student/model.safetensors --out a.jpg 2>/dev/null
 test $? = 2 || fail "an ending that few does not write"

@@ -1,4 +1,4 @@
-# Pictures to noise, and to other pictures; what cannot be is refused in words.
+# Images to noise, and to other images; what cannot be is refused in words.
 fail() {
   echo "$@"
   exit 9
@@ -12,16 +12,16 @@ teacher=teacher/model.safetensors
 encoder=encoder/model.safetensors
 "$few" train "$here/tiny-unet.ini" --run encoder --quiet objective=progressive direction=encode start=8 end=4 \
   teacher=$teacher preview_every=4 || fail "no encoder"
-"$few" show $encoder | grep -q "from pictures to noise" || fail "an encoder is not known as one"
+"$few" show $encoder | grep -q "from images to noise" || fail "an encoder is not known as one"
 
-"$few" data fashion-mnist --n 20 --out clothes.npy >/dev/null || fail "no pictures"
+"$few" data fashion-mnist --n 20 --out clothes.npy >/dev/null || fail "no images"
 "$few" encode $encoder clothes.npy --out noise.npy --json | tr -d ' \n' >said || fail "not encoded"
 grep -q '"n":20,"nfe":4,' said || fail "$(cat said)"
 test "$(wc -c <noise.npy)" = $((128 + 20 * 784 * 4)) || fail "noise of another size"
 "$few" encode $encoder fashion-mnist --n 20 --label none --out other.npy --quiet || fail "no spec"
-cmp -s noise.npy other.npy || fail "a data set is not its pictures" # no labels in clothes.npy
+cmp -s noise.npy other.npy || fail "a data set is not its images" # no labels in clothes.npy
 
-# One picture, a folder of them, an array: the same.
+# One image, a folder of them, an array: the same.
 "$few" sample $teacher --n 3 --steps 2 --out folder --quiet || fail "no folder"
 "$few" transfer $teacher $teacher folder --to 7 --to-guidance 2 --from-steps 3 --to-steps 3 --out out \
   --quiet || fail "no folder in"
@@ -33,7 +33,7 @@ cmp out/000001.png two/000001.png || fail "a folder is not its files"
 "$few" transfer $teacher $teacher clothes.npy --n 5 --from-steps 2 --to-steps 2 --out array.npy --quiet ||
   fail "no array"
 
-# Pairs stay in one row: 6 pictures are in 4 columns, not in 3.
+# Pairs stay in one row: 6 images are in 4 columns, not in 3.
 for columns in 0 4; do
   "$few" transfer $encoder $teacher clothes.npy --n 3 --to-steps 2 --beside --columns $columns --out pairs-$columns.png \
     --quiet || fail "no pairs"
@@ -48,10 +48,10 @@ refused() {
 }
 refused "few encode is for it" sample $encoder --out x.png
 refused "few encode is for it" transfer $teacher $encoder clothes.npy --out x.png
-refused "noise to pictures alone" encode "$here/../../models/fashion-student.safetensors" clothes.npy --out x.npy
+refused "noise to images alone" encode "$here/../../models/fashion-student.safetensors" clothes.npy --out x.npy
 refused "npy file" encode $teacher clothes.npy --out x.png
 refused "is no class" transfer $teacher $teacher clothes.npy --to sneakr --out x.png
 refused "the model's are of" encode "$here/../../models/toy-teacher.safetensors" clothes.npy --out x.npy
-refused "no folder and no picture" encode $teacher folder:missing --out x.npy
+refused "no folder and no image" encode $teacher folder:missing --out x.npy
 refused "needs" transfer $teacher $teacher --out x.png
 exit 0

@@ -1,4 +1,4 @@
-/* grey.h - pictures of one grey byte, so that each says which file it was. */
+/* grey.h - images of one grey byte, so that each says which file it was. */
 #ifndef FEW_TEST_DATA_GREY_H
 #define FEW_TEST_DATA_GREY_H
 
@@ -17,7 +17,7 @@ static inline void make_dirs(struct files *f, const char *name) {
   }
 }
 
-static inline void picture(struct files *f, const char *name, int v) {
+static inline void image(struct files *f, const char *name, int v) {
   png_image image;
   uint8_t byte = (uint8_t)v;
   char path[700];

@@ -1,4 +1,4 @@
-/* Decoded pictures that are kept: the same set, read from one file; whatever changes makes them
+/* Decoded images that are kept: the same set, read from one file; whatever changes makes them
  * stale, whatever is damaged is made again, and what cannot be written is no failure. */
 #include <errno.h>
 #include <time.h>
@@ -37,7 +37,7 @@ static void make_set(struct files *f) {
   for (int i = 0; i < 6; i++) {
     char name[40];
     snprintf(name, sizeof name, "s/%s/%d.png", i % 2 ? "a" : "b", i);
-    picture(f, name, 40 * i);
+    image(f, name, 40 * i);
   }
   files_write(f, "s/a/bad.png", "broken", 6);
 }

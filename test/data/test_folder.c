@@ -1,4 +1,4 @@
-/* Folders of pictures: classes, order, colours, sizes, and everything else that lies about in
+/* Folders of images: classes, order, colours, sizes, and everything else that lies about in
  * folders. The PNG and JPEG files are written by libpng and libjpeg themselves, not by the code
  * under test. */
 #include <stdio.h>
@@ -24,7 +24,7 @@ static void write_png(struct files *f, const char *name, uint32_t format, int w,
     fail_msg("%s: %s", name, image.message);
 }
 
-/* A picture of one byte everywhere. */
+/* An image of one byte everywhere. */
 static void write_flat(struct files *f, const char *name, uint32_t format, int w, int h,
                        uint8_t v) {
   uint8_t bytes[16 * 16 * 4];
@@ -113,7 +113,7 @@ static void test_flat_folder_has_no_labels(void **state) {
   few_data_free(d);
 }
 
-static void test_pictures_beside_class_folders(void **state) {
+static void test_images_beside_class_folders(void **state) {
   struct files *f = *state;
   struct few_data_opts skip = FEW_DATA_OPTS_INIT;
   skip.on_error = FEW_DATA_SKIP;
@@ -196,7 +196,7 @@ static void test_grey_only_if_all_are(void **state) {
   few_data_free(d);
 }
 
-/* By content, wherever a name misleads; what no name of a picture has is passed over. */
+/* By content, wherever a name misleads; what no name of an image has is passed over. */
 static void test_names_that_mislead(void **state) {
   struct files *f = *state;
   make_dir(f, "set");
@@ -274,7 +274,7 @@ static void test_mixed_sizes_name_both(void **state) {
   few_data_free(d);
 }
 
-static void test_broken_pictures(void **state) {
+static void test_broken_images(void **state) {
   struct files *f = *state;
   struct few_data_opts skip = FEW_DATA_OPTS_INIT;
   skip.on_error = FEW_DATA_SKIP;
@@ -296,7 +296,7 @@ static void test_broken_pictures(void **state) {
     few_data_free(d);
   }
   assert_int_equal(symlink("/nowhere/at/all", files_path(f, "set/b.png")), 0);
-  files_write(f, "set/d.jpg", "no picture", 10);
+  files_write(f, "set/d.jpg", "no image", 10);
   few_data *d = NULL;
   assert_ok(f->ctx, files_open(f, &d, "folder", "set", NULL, &skip));
   assert_int_equal(few_data_n(d), 1);
@@ -322,7 +322,7 @@ static void test_links_that_loop(void **state) {
   few_data_free(d);
 }
 
-static void test_no_pictures(void **state) {
+static void test_no_images(void **state) {
   struct files *f = *state;
   make_dir(f, "set");
   assert_refused(f, "folder", "absent", NULL, NULL, FEW_E_IO, "no folder");
@@ -339,7 +339,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_classes_order_and_bystanders),
       TEST(test_flat_folder_has_no_labels),
-      TEST(test_pictures_beside_class_folders),
+      TEST(test_images_beside_class_folders),
       TEST(test_train_and_test_folders),
       TEST(test_colours_and_transparency),
       TEST(test_grey_only_if_all_are),
@@ -347,9 +347,9 @@ int main(void) {
       TEST(test_names_that_mislead),
       TEST(test_crop_and_area),
       TEST(test_mixed_sizes_name_both),
-      TEST(test_broken_pictures),
+      TEST(test_broken_images),
       TEST(test_links_that_loop),
-      TEST(test_no_pictures),
+      TEST(test_no_images),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* A part that is held out: of every class its share, none of it in the other part, the same in
- * every call, whatever the size of the pictures; and what cannot be is refused. */
+ * every call, whatever the size of the images; and what cannot be is refused. */
 #include "files.h"
 #include "io/npy.h"
 

@@ -35,7 +35,7 @@ static void open_one(void *user) {
   few_data_free(d);
 }
 
-/* A black picture of one bit a pixel: 1/1032 of that on the disk. */
+/* A black image of one bit a pixel: 1/1032 of that on the disk. */
 static void write_black(struct files *f, const char *name, int side, int interlace) {
   uint8_t row[4096] = {0};
   FILE *out = fopen(files_path(f, name), "wb");
@@ -53,7 +53,7 @@ static void write_black(struct files *f, const char *name, int side, int interla
   assert_int_equal(fclose(out), 0);
 }
 
-static void test_large_pictures(void **state) {
+static void test_large_images(void **state) {
   struct files *f = *state;
   write_black(f, "plain.png", 5000, PNG_INTERLACE_NONE);
   write_black(f, "passes.png", 5000, PNG_INTERLACE_ADAM7);
@@ -138,7 +138,7 @@ static void test_progressive_jpeg(void **state) {
   for (int i = 0; i < 3; i++) under_ceiling(4 * MIB, open_one, &asks[i]);
 }
 
-/* A hole of gigabytes with the name of a picture. */
+/* A hole of gigabytes with the name of an image. */
 static void test_holes(void **state) {
   struct files *f = *state;
   files_write(f, "hole.png", "\x89PNG\r\n\x1a\n", 8);
@@ -154,7 +154,7 @@ static void test_holes(void **state) {
 
 enum { BOMB = 40 * MIB };
 
-/* An IDX file whose header is right and whose pictures are black. */
+/* An IDX file whose header is right and whose images are black. */
 static void test_packed_idx(void **state) {
   struct files *f = *state;
   static uint8_t zeros[1 << 16];
@@ -211,7 +211,7 @@ static void test_sparse_sets(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(test_large_pictures, files_setup, files_teardown),
+      cmocka_unit_test_setup_teardown(test_large_images, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_texts_of_a_png, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_progressive_jpeg, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_holes, files_setup, files_teardown),

@@ -1,5 +1,5 @@
 /* How sets lie in folders: parts, wrappers, lists of labels, classes of the part to train on, what
- * systems leave behind. A picture is one grey byte, so that it says which file it was. */
+ * systems leave behind. An image is one grey byte, so that it says which file it was. */
 #include "grey.h"
 
 /* "10:a 20:b": bytes with the names of their classes, "-" for none; the classes behind " of ". */
@@ -32,9 +32,9 @@ enum { TRAIN = FEW_DATA_TRAIN, TEST_PART = FEW_DATA_TEST };
 
 static void test_parts(void **state) {
   struct files *f = *state;
-  picture(f, "s/Train/cat/1.png", 1);
-  picture(f, "s/Train/dog/1.png", 2);
-  picture(f, "s/Validation/dog/1.png", 3);
+  image(f, "s/Train/cat/1.png", 1);
+  image(f, "s/Train/dog/1.png", 2);
+  image(f, "s/Validation/dog/1.png", 3);
   expect(f, "s", TRAIN, "1:cat 2:dog of 2");
   expect(f, "s", TEST_PART, "3:dog of 2"); /* the class keeps its number */
   expect(f, "s:train", TRAIN, "1:cat 2:dog of 2");
@@ -43,28 +43,28 @@ static void test_parts(void **state) {
   expect(f, "s:valid", TRAIN, "3:dog of 2");
   assert_refused(f, "folder", "s:test", NULL, NULL, FEW_E_UNSUPPORTED, "has parts, but no test");
   assert_refused(f, "folder", "s:other", NULL, NULL, FEW_E_IO, "no folder");
-  picture(f, "s/test/cat/1.png", 4);
-  picture(f, "s/extra/owl/1.png", 9);
+  image(f, "s/test/cat/1.png", 4);
+  image(f, "s/extra/owl/1.png", 9);
   expect(f, "s", TRAIN, "1:cat 2:dog of 2");
   expect(f, "s", TEST_PART, "4:cat of 2"); /* test comes before validation */
   expect(f, "s:val", TRAIN, "3:dog of 2");
-  picture(f, "s/test/owl/1.png", 5);
+  image(f, "s/test/owl/1.png", 5);
   assert_refused(f, "folder", "s:test", NULL, NULL, FEW_E_FORMAT,
                  "is of a class that the part to train on lacks");
 }
 
-/* Pictures to test with, as they often come: in no folders. */
+/* Images to test with, as they often come: in no folders. */
 static void test_parts_without_classes(void **state) {
   struct files *f = *state;
   static const char list[] = "{\"labels\": [[\"00/1.png\", 0], [\"00/2.png\", 1]]}";
-  picture(f, "s/train/cat/1.png", 1);
-  picture(f, "s/train/dog/1.png", 2);
-  picture(f, "s/val/3.png", 3);
+  image(f, "s/train/cat/1.png", 1);
+  image(f, "s/train/dog/1.png", 2);
+  image(f, "s/val/3.png", 3);
   expect(f, "s", TRAIN, "1:cat 2:dog of 2");
   expect(f, "s", TEST_PART, "3:- of 0");
-  picture(f, "t/train/00/1.png", 1);
-  picture(f, "t/train/00/2.png", 2);
-  picture(f, "t/test/00/3.png", 3);
+  image(f, "t/train/00/1.png", 1);
+  image(f, "t/train/00/2.png", 2);
+  image(f, "t/test/00/3.png", 3);
   files_write(f, "t/train/dataset.json", list, strlen(list));
   expect(f, "t", TRAIN, "1:0 2:1 of 2");
   expect(f, "t", TEST_PART, "3:- of 0");
@@ -72,47 +72,47 @@ static void test_parts_without_classes(void **state) {
 
 static void test_parts_by_a_word(void **state) {
   struct files *f = *state;
-  picture(f, "s/val2017/1.png", 1);
-  picture(f, "s/train2017/1.png", 2);
+  image(f, "s/val2017/1.png", 1);
+  image(f, "s/train2017/1.png", 2);
   expect(f, "s", TRAIN, "2:- of 0");
   expect(f, "s:val", TRAIN, "1:- of 0");
-  picture(f, "s/train2014/1.png", 3);
+  image(f, "s/train2014/1.png", 3);
   assert_refused(f, "folder", "s", NULL, NULL, FEW_E_INVALID, "more than one folder is called");
 }
 
 /* A train is a vehicle too. */
 static void test_classes_called_as_parts(void **state) {
   struct files *f = *state;
-  picture(f, "s/bus/1.png", 1);
-  picture(f, "s/train/1.png", 2);
+  image(f, "s/bus/1.png", 1);
+  image(f, "s/train/1.png", 2);
   expect(f, "s", TRAIN, "1:bus 2:train of 2");
-  picture(f, "t/test/1.png", 3);
-  picture(f, "t/test_tube/1.png", 4);
+  image(f, "t/test/1.png", 3);
+  image(f, "t/test_tube/1.png", 4);
   expect(f, "t", TRAIN, "3:test 4:test_tube of 2");
 }
 
 static void test_wrappers(void **state) {
   struct files *f = *state;
-  picture(f, "s/set-v2/images/cat/1.png", 1);
-  picture(f, "s/set-v2/images/dog/1.png", 2);
-  picture(f, "s/__MACOSX/set-v2/images/cat/x.png", 9);
-  picture(f, "s/set-v2/images/.cache/x.png", 9);
+  image(f, "s/set-v2/images/cat/1.png", 1);
+  image(f, "s/set-v2/images/dog/1.png", 2);
+  image(f, "s/__MACOSX/set-v2/images/cat/x.png", 9);
+  image(f, "s/set-v2/images/.cache/x.png", 9);
   files_write(f, "s/set-v2/images/Thumbs.db", "x", 1);
   files_write(f, "s/set-v2/images/.DS_Store", "x", 1);
   files_write(f, "s/set-v2/images/cat/._1.png", "x", 1);
   expect(f, "s", TRAIN, "1:cat 2:dog of 2");
-  picture(f, "t/archive/train/only/1.png", 3);
-  picture(f, "t/archive/test/only/1.png", 4);
+  image(f, "t/archive/train/only/1.png", 3);
+  image(f, "t/archive/test/only/1.png", 4);
   expect(f, "t", TRAIN, "3:- of 0");
   expect(f, "t", TEST_PART, "4:- of 0");
 }
 
-/* Deeper folders belong to their class; folders without pictures of their own are none. */
+/* Deeper folders belong to their class; folders without images of their own are none. */
 static void test_nested_and_empty_classes(void **state) {
   struct files *f = *state;
-  picture(f, "s/a/x/1.png", 1);
-  picture(f, "s/a/y/train/1.png", 2);
-  picture(f, "s/c/1.PNG", 3);
+  image(f, "s/a/x/1.png", 1);
+  image(f, "s/a/y/train/1.png", 2);
+  image(f, "s/c/1.PNG", 3);
   make_dirs(f, "s/b/none/");
   files_write(f, "s/b/none/notes.txt", "x", 1);
   assert_int_equal(symlink("../a", files_path(f, "s/b/again")), 0);
@@ -129,8 +129,8 @@ static void test_list_of_labels(void **state) {
       {"{\"labels\": [[\"00/1.png\", 1], [\"00/1.png\", 2]]}", "has two labels, 1 and 2"}};
   static const char list[] = "{\"labels\": [[\"01/2.png\", 7], [\"00/1.png\", 3]]}";
   static const char dense[] = "{\"labels\": [[\"01/2.png\", 0], [\"00/1.png\", 1]]}";
-  picture(f, "s/00/1.png", 1);
-  picture(f, "s/01/2.png", 2);
+  image(f, "s/00/1.png", 1);
+  image(f, "s/01/2.png", 2);
   files_write(f, "s/dataset.json", "{\"title\": \"mine\"}", 17);
   expect(f, "s", TRAIN, "1:00 2:01 of 2");
   files_write(f, "s/dataset.json", "{\"labels\": null}", 16);
@@ -139,7 +139,7 @@ static void test_list_of_labels(void **state) {
   expect(f, "s", TRAIN, "1:3 2:7 of 2");
   files_write(f, "s/dataset.json", dense, strlen(dense));
   expect(f, "s", TRAIN, "1:1 2:0 of 2");
-  picture(f, "s/01/3.png", 3);
+  image(f, "s/01/3.png", 3);
   assert_refused(f, "folder", "s", NULL, NULL, FEW_E_FORMAT, "has no label in dataset.json");
   for (int i = 0; i < 5; i++) {
     files_write(f, "s/dataset.json", bad[i][0], strlen(bad[i][0]));
@@ -153,11 +153,11 @@ static void test_sets_in_pieces(void **state) {
   for (int i = 0; i < 8; i++) {
     char name[40];
     snprintf(name, sizeof name, "pieces/%05d/img%08d.png", i / 3, 40 + i);
-    picture(f, name, i);
+    image(f, name, i);
     snprintf(name, sizeof name, "again/%d/%d.png", i / 3, i % 3); /* numbered in each class */
-    picture(f, name, i);
+    image(f, name, i);
     snprintf(name, sizeof name, "uneven/%d/%d.png", i > 1 ? i > 4 ? 2 : 1 : 0, i);
-    picture(f, name, i);
+    image(f, name, i);
   }
   static const char *const sets[] = {"pieces", "again", "uneven"};
   for (int i = 0; i < 3; i++) {
@@ -178,10 +178,10 @@ static void test_lists_of_parts(void **state) {
   for (int i = 1; i <= 3; i++) {
     char name[40];
     snprintf(name, sizeof name, "s/train/%d.png", i);
-    picture(f, name, i);
+    image(f, name, i);
   }
-  picture(f, "s/test/1.png", 11);
-  picture(f, "s/test/2.png", 12);
+  image(f, "s/test/1.png", 11);
+  image(f, "s/test/2.png", 12);
   files_write(f, "s/train/dataset.json", train, strlen(train));
   files_write(f, "s/test/dataset.json", test, strlen(test));
   expect(f, "s", TRAIN, "1:4 2:6 3:8 of 3");
@@ -195,7 +195,7 @@ static void test_limit_takes_from_all_folders(void **state) {
   for (int i = 0; i < 12; i++) {
     char name[40];
     snprintf(name, sizeof name, "s/%s/%02d.png", i < 8 ? "a" : i < 11 ? "b" : "c", i);
-    picture(f, name, i);
+    image(f, name, i);
   }
   files_write(f, "s/a/00.png", "broken", 6);
   o.limit = 4;
@@ -212,15 +212,15 @@ static void test_limit_takes_from_all_folders(void **state) {
   few_data_free(d);
 }
 
-/* A class all of whose pictures are broken is no class. */
-static void test_classes_of_broken_pictures(void **state) {
+/* A class all of whose images are broken is no class. */
+static void test_classes_of_broken_images(void **state) {
   struct files *f = *state;
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
   few_data *d = NULL;
-  picture(f, "s/a/1.png", 1);
+  image(f, "s/a/1.png", 1);
   make_dirs(f, "s/b/");
   files_write(f, "s/b/1.png", "broken", 6);
-  picture(f, "s/c/1.png", 3);
+  image(f, "s/c/1.png", 3);
   o.on_error = FEW_DATA_SKIP;
   assert_ok(f->ctx, files_open(f, &d, "folder", "s", NULL, &o));
   assert_int_equal(few_data_n_classes(d), 2);
@@ -236,12 +236,12 @@ static void test_names_of_classes(void **state) {
   memset(name, 'x', 200);
   snprintf(name + 200, sizeof name - 200, "\xc3\xa9");
   snprintf(want, sizeof want, "s/%s1/1.png", name);
-  picture(f, want, 1);
+  image(f, want, 1);
   snprintf(want, sizeof want, "s/%s2/1.png", name);
-  picture(f, want, 2);
+  image(f, want, 2);
   snprintf(want, sizeof want, "1:%s1 2:%s2 of 2", name, name);
   expect(f, "s", TRAIN, want);
-  picture(f, "s/caf\xe9/1.png", 3);
+  image(f, "s/caf\xe9/1.png", 3);
   assert_refused(f, "folder", "s", NULL, NULL, FEW_E_FORMAT,
                  "the name of class caf\\xe9 is not UTF-8");
 }
@@ -259,7 +259,7 @@ int main(void) {
       TEST(test_sets_in_pieces),
       TEST(test_lists_of_parts),
       TEST(test_limit_takes_from_all_folders),
-      TEST(test_classes_of_broken_pictures),
+      TEST(test_classes_of_broken_images),
       TEST(test_names_of_classes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

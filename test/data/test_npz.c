@@ -18,7 +18,7 @@ static size_t make_npy(char out[], const char *shape, const void *data, size_t b
   return HEADER + bytes;
 }
 
-/* An archive of pictures under one name and labels under another (NULL: none). */
+/* An archive of images under one name and labels under another (NULL: none). */
 static void write_npz(struct files *f, const char *name, const char *values, const char *classes) {
   char array[2][HEADER + N * ITEM];
   const char *const names[] = {values, classes};
@@ -57,7 +57,7 @@ static void test_members(void **state) {
   assert_set(f, files_path(f, "both.npz"), true);
   snprintf(where, sizeof where, "%s,arr_0", files_path(f, "both.npz"));
   assert_set(f, where, false);
-  write_npz(f, "one.npz", "pictures.npy", NULL);
+  write_npz(f, "one.npz", "images.npy", NULL);
   assert_set(f, files_path(f, "one.npz"), false);
   write_npz(f, "named.npz", "x.npy", "y.npy");
   snprintf(where, sizeof where, "%s,x,y", files_path(f, "named.npz"));
@@ -78,7 +78,7 @@ static void test_damaged(void **state) {
     files_write(f, "cut.npz", bytes, cut);
     assert_refused(f, "npz", "cut.npz", NULL, NULL, FEW_E_FORMAT, "cut.npz");
   }
-  for (size_t k = 0; k < 8 * n; k++) { /* any answer, but no crash, and never other pictures */
+  for (size_t k = 0; k < 8 * n; k++) { /* any answer, but no crash, and never other images */
     few_data *d = NULL;
     float x[ITEM];
     memcpy(copy, bytes, n);
@@ -92,7 +92,7 @@ static void test_damaged(void **state) {
   assert_refused(f, "npz", "missing.npz", NULL, NULL, FEW_E_IO, "missing.npz");
 }
 
-static void test_no_crc_no_pictures(void **state) {
+static void test_no_crc_no_images(void **state) {
   struct files *f = *state;
   char bytes[1024];
   write_npz(f, "good.npz", "arr_0.npy", NULL);
@@ -110,6 +110,6 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_members, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_damaged, files_setup, files_teardown),
-      cmocka_unit_test_setup_teardown(test_no_crc_no_pictures, files_setup, files_teardown)};
+      cmocka_unit_test_setup_teardown(test_no_crc_no_images, files_setup, files_teardown)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,7 +74,7 @@ static void test_flips_mirror_about_half(void **state) {
     float raw[SIZE];
     assert_ok(f->ctx, few_data_get(d, i % N, raw));
     const float *r = x + i * SIZE;
-    bool flip = r[0] > r[1]; /* bytes rise along a row of a picture */
+    bool flip = r[0] > r[1]; /* bytes rise along a row of an image */
     for (int y = 0; y < H; y++)
       for (int c = 0; c < W; c++)
         assert_close(r[y * W + c], raw[y * W + (flip ? W - 1 - c : c)], 0);

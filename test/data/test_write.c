@@ -71,8 +71,8 @@ static void test_spread(void **state) {
   few_data_free(d);
 }
 
-/* Four pictures of 2x3 in three channels, as an idx file cannot hold: through .npy and back. */
-static void test_pictures(void **state) {
+/* Four images of 2x3 in three channels, as an idx file cannot hold: through .npy and back. */
+static void test_images(void **state) {
   struct files *f = *state;
   char file[128 + 72];
   memset(file, ' ', 128);
@@ -126,7 +126,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_points, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_spread, files_setup, files_teardown),
-      cmocka_unit_test_setup_teardown(test_pictures, files_setup, files_teardown),
+      cmocka_unit_test_setup_teardown(test_images, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_refusals, files_setup, files_teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

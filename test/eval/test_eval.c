@@ -1,4 +1,4 @@
-/* few_eval from pictures or a model to numbers: the same by every way in, and mistakes told. */
+/* few_eval from images or a model to numbers: the same by every way in, and mistakes told. */
 #include <unistd.h>
 
 #include "data/files.h"
@@ -11,8 +11,8 @@
 
 enum { SIDE = 8, N = 60 };
 
-/* Pictures of the values base .. base + 63. */
-static void write_pictures(struct files *f, const char *name, int64_t n, int base) {
+/* Images of the values base .. base + 63. */
+static void write_images(struct files *f, const char *name, int64_t n, int base) {
   uint8_t *x = malloc((size_t)(n * SIDE * SIDE));
   struct few_rng r = {.seed = (uint64_t)base, .purpose = FEW_RNG_CHECK};
   float u[SIDE * SIDE];
@@ -58,10 +58,10 @@ static void assert_same_numbers(const struct few_eval_report *a, const struct fe
   }
 }
 
-static void test_pictures(void **state) {
+static void test_images(void **state) {
   struct files *f = *state;
-  write_pictures(f, "a.npy", N, 10);
-  write_pictures(f, "b.npy", N + 5, 90);
+  write_images(f, "a.npy", N, 10);
+  write_images(f, "b.npy", N + 5, 90);
   struct few_eval_opts o = options(f, "a.npy", "b.npy");
   struct few_eval_report *r = eval(f, &o);
   assert_int_equal(r->n_numbers, 7);
@@ -86,11 +86,11 @@ static void test_pictures(void **state) {
   few_eval_report_free(r);
 }
 
-/* Pixels by default are warned of where there are pictures; not where they were asked for, nor of
+/* Pixels by default are warned of where there are images; not where they were asked for, nor of
  * points. */
 static void test_warns_of_pixels(void **state) {
   struct files *f = *state;
-  write_pictures(f, "a.npy", N, 10);
+  write_images(f, "a.npy", N, 10);
   struct few_eval_opts o = options(f, "a.npy", "a.npy");
   o.metrics = "kid";
   f->warnings = 0;
@@ -112,8 +112,8 @@ static void test_warns_of_pixels(void **state) {
 /* One worker or three; all at once, or some chosen, whatever the set's order. */
 static void test_workers(void **state) {
   struct files *f = *state;
-  write_pictures(f, "a.npy", 600, 10); /* more than a chunk */
-  write_pictures(f, "b.npy", N, 20);
+  write_images(f, "a.npy", 600, 10); /* more than a chunk */
+  write_images(f, "b.npy", N, 20);
   struct few_eval_opts o = options(f, "a.npy", "b.npy");
   o.n = 599;
   o.keep = 50;
@@ -144,7 +144,7 @@ static void test_model(void **state) {
   s.guidance = 2;
   assert_ok(f->ctx, few_sample(m, &s, samples, labels, &nfe));
   assert_ok(f->ctx, few_sample_write(m, files_path(f, "s.npy"), &s, samples, labels, 0));
-  write_pictures(f, "b.npy", N, 90);
+  write_images(f, "b.npy", N, 90);
   struct few_eval_opts o = options(f, "s.npy", "b.npy");
   struct few_eval_report *written = eval(f, &o);
   o = options(f, "m.safetensors", "b.npy");
@@ -174,7 +174,7 @@ static void test_model(void **state) {
   few_model_free(m);
 }
 
-/* Whatever is chosen of sampling is what the pictures are made with, and is told. */
+/* Whatever is chosen of sampling is what the images are made with, and is told. */
 static void test_sampling(void **state) {
   struct files *f = *state;
   few_model *m = test_model_new(f->ctx, TEST_UNET), *worse = test_model_new(f->ctx, TEST_UNET);
@@ -198,7 +198,7 @@ static void test_sampling(void **state) {
   s->guidance_to = 1;
   s->autoguide = worse;
   s->autoguidance = 1.5;
-  write_pictures(f, "b.npy", N, 90);
+  write_images(f, "b.npy", N, 90);
   struct few_eval_report *r = eval(f, &o);
   struct few_sample_opts same = *s;
   same.n = N;
@@ -225,8 +225,8 @@ static void test_sampling(void **state) {
 /* Error bars leave the values alone and do not depend on the workers. */
 static void test_bootstrap(void **state) {
   struct files *f = *state;
-  write_pictures(f, "a.npy", N, 10);
-  write_pictures(f, "b.npy", N, 30);
+  write_images(f, "a.npy", N, 10);
+  write_images(f, "b.npy", N, 30);
   struct few_eval_opts o = options(f, "a.npy", "b.npy");
   struct few_eval_report *plain = eval(f, &o);
   o.bootstrap = 7;
@@ -250,8 +250,8 @@ static void test_bootstrap(void **state) {
 
 static void test_json(void **state) {
   struct files *f = *state;
-  write_pictures(f, "a.npy", N, 10);
-  write_pictures(f, "b.npy", N, 30);
+  write_images(f, "a.npy", N, 10);
+  write_images(f, "b.npy", N, 30);
   struct few_eval_opts o = options(f, "a.npy", "b.npy");
   o.metrics = "fid,pr";
   struct few_eval_report *r = eval(f, &o);
@@ -289,9 +289,9 @@ static void refused(struct files *f, const struct few_eval_opts *o, few_status w
 
 static void test_mistakes(void **state) {
   struct files *f = *state;
-  write_pictures(f, "a.npy", N, 10);
-  write_pictures(f, "one.npy", 1, 10);
-  write_pictures(f, "five.npy", 5, 10);
+  write_images(f, "a.npy", N, 10);
+  write_images(f, "one.npy", 1, 10);
+  write_images(f, "five.npy", 5, 10);
   uint8_t other[2 * 4 * 4 * 3] = {0};
   assert_ok(f->ctx, few__npy_write(f->ctx, files_path(f, "other.npy"), FEW_STORE_U8, 4,
                                    (int64_t[]){2, 4, 4, 3}, other));
@@ -299,13 +299,13 @@ static void test_mistakes(void **state) {
   struct few_eval_opts o = options(f, "a.npy", NULL);
   refused(f, &o, FEW_E_INVALID, "a.npy", "--ref");
   o = options(f, "one.npy", "a.npy");
-  refused(f, &o, FEW_E_INVALID, "fd needs 2 pictures", "one.npy has 1");
+  refused(f, &o, FEW_E_INVALID, "fd needs 2 images", "one.npy has 1");
   o = options(f, "a.npy", "five.npy");
-  refused(f, &o, FEW_E_INVALID, "dc needs 6 pictures", "five.npy has 5");
+  refused(f, &o, FEW_E_INVALID, "dc needs 6 images", "five.npy has 5");
   o.metrics = "pr";
   few_eval_report_free(eval(f, &o)); /* 4 are enough for this one */
   o.knn = 5;
-  refused(f, &o, FEW_E_INVALID, "pr needs 6 pictures", "five.npy");
+  refused(f, &o, FEW_E_INVALID, "pr needs 6 images", "five.npy");
   o = options(f, "a.npy", "other.npy");
   refused(f, &o, FEW_E_INVALID, "8x8x1", "4x4x3");
   o = options(f, "a.npy", "a.npy");
@@ -327,7 +327,7 @@ static void test_mistakes(void **state) {
   refused(f, &o, FEW_E_INVALID, "bootstrap", "2 replicates");
   o.bootstrap = 2;
   o.keep = 11;
-  refused(f, &o, FEW_E_INVALID, "dc 6 pictures", "has 5");
+  refused(f, &o, FEW_E_INVALID, "dc 6 images", "has 5");
   o = options(f, "a.npy", "missing.npy");
   refused(f, &o, FEW_E_IO, "missing.npy", "");
   o = options(f, "a.npy", "broken.npz");
@@ -345,8 +345,8 @@ static void test_mistakes(void **state) {
 /* What was kept of a reference gives the bits of the reference. */
 static void test_saved(void **state) {
   struct files *f = *state;
-  write_pictures(f, "a.npy", N, 10);
-  write_pictures(f, "b.npy", 300, 30);
+  write_images(f, "a.npy", N, 10);
+  write_images(f, "b.npy", 300, 30);
   struct few_eval_opts o = options(f, "a.npy", "b.npy");
   o.n_reference = 290;
   o.keep = 200;
@@ -378,7 +378,7 @@ static void test_saved(void **state) {
   refused(f, &o, FEW_E_INVALID, "keeps 200 rows", "--keep 200");
   o.keep = 200;
   o.n_reference = 100;
-  refused(f, &o, FEW_E_INVALID, "made of 290 pictures", "100");
+  refused(f, &o, FEW_E_INVALID, "made of 290 images", "100");
   o.n_reference = 0;
   o.label = 1;
   o.source = files_path(f, "m.safetensors");
@@ -502,12 +502,12 @@ static void test_points(void **state) {
   few_eval_report_free(report);
   o.features = "fashion=" FEW_TEST_DIR "/../models/fashion-features.safetensors";
   refused(f, &o, FEW_E_INVALID, "are points", "pixels");
-  write_pictures(f, "a.npy", N, 10);
+  write_images(f, "a.npy", N, 10);
   o = options(f, "a.npy", "x.npy");
   refused(f, &o, FEW_E_INVALID, "8x8x1", "points of");
 }
 
-/* The pictures of one class alone are those that a set of them would hold. */
+/* The images of one class alone are those that a set of them would hold. */
 static void test_label(void **state) {
   struct files *f = *state;
   enum { CLASSES = 3, EACH = 40 };
@@ -557,7 +557,7 @@ static int stop_at_once(void *user, const struct few_progress *p) {
 
 static void test_stops(void **state) {
   struct files *f = *state;
-  write_pictures(f, "a.npy", N, 10);
+  write_images(f, "a.npy", N, 10);
   int calls = 0;
   struct few_ctx_opts c = FEW_CTX_OPTS_INIT;
   c.user = &calls;
@@ -602,8 +602,8 @@ static void test_stops_with_what_it_has(void **state) {
   struct files *f = *state;
   few_ctx *ctx;
   char *json;
-  write_pictures(f, "a.npy", N, 10);
-  write_pictures(f, "b.npy", N, 40);
+  write_images(f, "a.npy", N, 10);
+  write_images(f, "b.npy", N, 40);
   struct few_eval_opts o = options(f, "a.npy", "b.npy");
   struct few_eval_report *whole = eval(f, &o);
   struct few_eval_report *r = stopped(&ctx, &o, &(struct stop_in){"neighbours", 1});
@@ -644,14 +644,14 @@ static void test_stops_with_what_it_has(void **state) {
   few_eval_report_free(whole);
 }
 
-/* A model of finite weights whose pictures are not: no number comes of them. */
+/* A model of finite weights whose images are not: no number comes of them. */
 static void test_not_finite(void **state) {
   struct files *f = *state;
   few_model *m = test_model_new(f->ctx, TEST_UNET);
   for (int64_t i = 0; i < m->params.total; i++) m->values[i] = 3e38F;
   assert_ok(f->ctx, few_model_save(m, files_path(f, "m.safetensors")));
   few_model_free(m);
-  write_pictures(f, "b.npy", N, 90);
+  write_images(f, "b.npy", N, 90);
   struct few_eval_opts o = options(f, "m.safetensors", "b.npy");
   struct few_eval_report *r;
   o.n = N;
@@ -663,7 +663,7 @@ static void test_not_finite(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(test_pictures, files_setup, files_teardown),
+      cmocka_unit_test_setup_teardown(test_images, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_warns_of_pixels, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_workers, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_model, files_setup, files_teardown),

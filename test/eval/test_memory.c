@@ -42,17 +42,17 @@ static void test_each_allocation_fails(void **state) {
   struct files *f = *state;
   const uint8_t pixels[8 * 8 * 8] = {1, 2, 3};
   few_model *m = test_model_new(f->ctx, TEST_UNET);
-  const char *model = files_path(f, "m.safetensors"), *pictures = files_path(f, "r.npy");
+  const char *model = files_path(f, "m.safetensors"), *images = files_path(f, "r.npy");
   const int32_t labels[8] = {1, 1, 0, 2, 1, 1, 2, 1};
   char reference[400];
   const char *saved = files_path(f, "r.safetensors");
   assert_ok(f->ctx, few_model_save(m, model));
   few_model_free(m);
   assert_ok(f->ctx,
-            few__npy_write(f->ctx, pictures, FEW_STORE_U8, 4, (int64_t[]){8, 8, 8, 1}, pixels));
+            few__npy_write(f->ctx, images, FEW_STORE_U8, 4, (int64_t[]){8, 8, 8, 1}, pixels));
   assert_ok(f->ctx, few__npy_write(f->ctx, files_path(f, "l.npy"), FEW_STORE_I32, 1, (int64_t[]){8},
                                    labels));
-  snprintf(reference, sizeof reference, "npy:%s,%s", pictures, files_path(f, "l.npy"));
+  snprintf(reference, sizeof reference, "npy:%s,%s", images, files_path(f, "l.npy"));
   struct meter c = {.left = LONG_MAX};
   assert_int_equal(evaluate(&c, model, reference, saved), FEW_OK);
   assert_int_equal(c.live, 0);

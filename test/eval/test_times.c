@@ -5,7 +5,7 @@
 #include "io/npy.h"
 #include "model/models.h"
 
-enum { SIDE = 8, PICTURES = 40, POINTS = 500 };
+enum { SIDE = 8, IMAGES = 40, POINTS = 500 };
 
 /* F = 0: a consistency step from t is x0 = cos(t) x_t, and two leave cos(t) sin(t) of the second
  * noise and next to nothing of the first. Data as wide as the noise are met best where that is
@@ -50,14 +50,13 @@ static void test_points(void **state) {
 }
 
 /* What the search measured of the times it found is what few_eval measures of the model it left. */
-static void test_pictures(void **state) {
+static void test_images(void **state) {
   struct files *f = *state;
   few_model *m = test_model_new(f->ctx, TEST_UNET);
-  uint8_t x[PICTURES * SIDE * SIDE];
-  for (int i = 0; i < PICTURES * SIDE * SIDE; i++)
-    x[i] = (uint8_t)((uint32_t)i * 2654435761U >> 13);
+  uint8_t x[IMAGES * SIDE * SIDE];
+  for (int i = 0; i < IMAGES * SIDE * SIDE; i++) x[i] = (uint8_t)((uint32_t)i * 2654435761U >> 13);
   assert_ok(f->ctx, few__npy_write(f->ctx, files_path(f, "r.npy"), FEW_STORE_U8, 4,
-                                   (int64_t[]){PICTURES, SIDE, SIDE, 1}, x));
+                                   (int64_t[]){IMAGES, SIDE, SIDE, 1}, x));
   snprintf(m->sampler, sizeof m->sampler, "consistency");
   struct few_search_opts o = FEW_SEARCH_OPTS_INIT;
   double values[3];
@@ -131,7 +130,7 @@ static void test_stops_with_what_it_has(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_points, files_setup, files_teardown),
-      cmocka_unit_test_setup_teardown(test_pictures, files_setup, files_teardown),
+      cmocka_unit_test_setup_teardown(test_images, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_stops_with_what_it_has, files_setup, files_teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

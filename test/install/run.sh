@@ -17,7 +17,7 @@ export PKG_CONFIG_PATH
 
 [ -x "$prefix/bin/few" ] || exit 0
 cd "$build/test/install"
-rm -rf run clothes clothes2 pictures.png
+rm -rf run clothes clothes2 images.png
 "$prefix/bin/few" train "$here/../cli/moons.ini" --run run --quiet steps=5
 rm -rf runs # a recipe that was installed, by its name
 "$prefix/bin/few" train toy-teacher --run runs/toy --quiet steps=1 preview_every=0
@@ -33,6 +33,6 @@ sed -n '/^```c$/,/^```$/p' "$here/../../README.md" | grep -v '^```' >readme.c
 # shellcheck disable=SC2046
 "$@" readme.c -o readme $(pkg-config --cflags --libs few)
 ./readme run/model.safetensors
-test -s pictures.png
+test -s images.png
 if ./readme missing.safetensors 2>message; then exit 1; fi
 grep missing.safetensors message

@@ -1,4 +1,4 @@
-/* Pictures stand upright: every orientation, both byte orders, in JPEG and in PNG. */
+/* Images stand upright: every orientation, both byte orders, in JPEG and in PNG. */
 #include <zlib.h>
 
 #include "corpus.h"
@@ -9,7 +9,7 @@
 
 #define DATA FEW_TEST_DIR "/io/data/"
 
-/* The upright picture, and how a camera stores it: by the words of TIFF 6.0, where row 0 and
+/* The upright image, and how a camera stores it: by the words of TIFF 6.0, where row 0 and
  * column 0 of what is stored lie. */
 static const char *const upright =
     "abc"
@@ -105,7 +105,7 @@ static few_status photo(few_ctx *ctx, struct few_image *out, const char *place, 
   return few__photo_rows(ctx, &from, 100, &sink);
 }
 
-/* The same pixels as the picture without a note, turned. */
+/* The same pixels as the image without a note, turned. */
 static void check(few_ctx *ctx, const char *file, const uint8_t *bytes, size_t n, int orientation) {
   struct few_image plain, turned;
   char *without;

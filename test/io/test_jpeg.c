@@ -15,7 +15,7 @@ static few_status parse_and_free(few_ctx *ctx, const char *place, const void *by
   return st;
 }
 
-/* The picture is r = 11 x, g = 15 y, b = 6 (x + y): linear, so that halving the colour's resolution
+/* The image is r = 11 x, g = 15 y, b = 6 (x + y): linear, so that halving the colour's resolution
  * costs little but at the edges. The DCT keeps the norm, and the coarsest step of quality 90 is 24,
  * so the luma is off by at most 24 / sqrt(12) in root mean square; blue, Y + 1.772 Cb, is the worst
  * colour. */

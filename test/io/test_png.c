@@ -73,7 +73,7 @@ static void test_text(void **state) {
   few_ctx_free(ctx);
 }
 
-/* One picture of 2 x 2: red, half transparent black, white, blue, in several encodings. */
+/* One image of 2 x 2: red, half transparent black, white, blue, in several encodings. */
 static void test_kinds(void **state) {
   (void)state;
   static const char *const files[] = {"y_rgba8", "y_rgba16", "y_palette_alpha", "y_interlaced"};

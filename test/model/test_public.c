@@ -95,8 +95,8 @@ static void test_sample_fields(void **state) {
     refused(sample(o), part);    \
   } while (0)
   WITH(version, 99, "few_sample_opts of version 99");
-  WITH(n, 0, "0 pictures");
-  WITH(n, -1, "-1 pictures");
+  WITH(n, 0, "0 images");
+  WITH(n, -1, "-1 images");
   WITH(n, INT64_MAX, "below 2^40");
   WITH(first, -1, "from number -1");
   WITH(first, INT64_MAX, "below 2^40");

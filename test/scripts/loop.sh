@@ -1,5 +1,5 @@
 #!/bin/sh
-# loop.sh FEW LOOP RECIPE: two loops of two generations, their tables, and a picture where gnuplot is
+# loop.sh FEW LOOP RECIPE: two loops of two generations, their tables, and an image where gnuplot is
 # installed.
 set -eu
 out=$(mktemp -d)

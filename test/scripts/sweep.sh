@@ -1,5 +1,5 @@
 #!/bin/sh
-# sweep.sh FEW SWEEP: a table of each sweep, with a row for each point and case; a picture of each
+# sweep.sh FEW SWEEP: a table of each sweep, with a row for each point and case; an image of each
 # where gnuplot is installed.
 set -eu
 out=$(mktemp -d)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# tangent.sh FEW TANGENT MODEL: a row for each time of each model, and a picture where gnuplot is
+# tangent.sh FEW TANGENT MODEL: a row for each time of each model, and an image where gnuplot is
 # installed.
 set -eu
 out=$(mktemp -d)

@@ -138,7 +138,7 @@ static void check_pair(struct toy *t, const struct few_run_recipe *r, int64_t i,
     assert_close((double)x[k], (float)(((double)y[k] - m->data_mean) * m->data_scale), 0);
 }
 
-/* Each pair has a strength of its own, uniform in the teacher's range, that made its picture; files
+/* Each pair has a strength of its own, uniform in the teacher's range, that made its image; files
  * give the same again. */
 static void test_strengths(void **state) {
   (void)state;
@@ -194,7 +194,7 @@ static void test_one_strength(void **state) {
   toy_end(&t);
 }
 
-/* Fresh noise on the way is in the picture and not in the pair. */
+/* Fresh noise on the way is in the image and not in the pair. */
 static void test_fresh_noise(void **state) {
   (void)state;
   struct toy t = toy_begin();

@@ -22,7 +22,7 @@ static double trained(struct toy *t, const char *recipe, const char *run, const 
 }
 
 /* The teacher as it is has 1.0 in one step, and so have students that learn nothing; the mean of
- * all pictures has 0.9. ct has its recipe's schedules of points and of the target's average: of a
+ * all images has 0.9. ct has its recipe's schedules of points and of the target's average: of a
  * small batch, so that it has as many steps to follow them. */
 #define SHORT "steps=600", "batch=256"
 static const struct {

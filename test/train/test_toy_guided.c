@@ -1,6 +1,6 @@
 /* Guided distillation on the labelled ring: the student of stage one against the guided teacher at
  * every x, t and strength; students of few steps, told the strength or of one, against the
- * teacher's guided pictures from the same noise; the joint baseline beside them; and an encoder
+ * teacher's guided images from the same noise; the joint baseline beside them; and an encoder
  * against the exact flow. */
 #include "toys.h"
 
@@ -64,7 +64,7 @@ static double stage_one(struct toy *t, double fixed) {
   return share;
 }
 
-/* Pictures of the last model, told a strength, against those of the teacher guided by `guidance`
+/* Images of the last model, told a strength, against those of the teacher guided by `guidance`
  * from the same noise in many steps, rms in sigma_d. */
 static double few_steps(struct toy *t, double told, double guidance, int steps) {
   static double a[TOY_N * TOY_D], b[TOY_N * TOY_D];

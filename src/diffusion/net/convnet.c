@@ -1,10 +1,10 @@
-/* convnet - a residual convolutional classifier (He et al., arXiv 1603.05027) for small pictures.
+/* convnet - a residual convolutional classifier (He et al., arXiv 1603.05027) for small images.
  *
  *   conv in; then levels of half the side each, of residual blocks
  *   h = (skip(h) + conv(silu(norm(conv(silu(norm h)))))) / sqrt 2;
  *   features = mean over positions of silu(norm h);  logits = W features + b.
  *
- * Group norms: a picture's features do not depend on the pictures beside it, and nothing has to be
+ * Group norms: an image's features do not depend on the images beside it, and nothing has to be
  * folded before use. It sees neither time nor label: the objective is `classifier`.
  */
 #include <math.h>

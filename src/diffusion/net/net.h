@@ -41,7 +41,7 @@ struct few_net_spec { /* what the data and the objective ask of a network */
 few_status few__net_asks_unlabelled(few_ctx *ctx, const struct few_net_spec *s, const char *who,
                                     const char *why);
 
-/* Pictures that come out of it, side by side in the channels. */
+/* Images that come out of it, side by side in the channels. */
 static inline int64_t few__net_heads(const struct few_net_spec *s) {
   return s->predicts == FEW_PREDICT_BOTH ? 2 : 1;
 }

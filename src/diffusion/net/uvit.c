@@ -1,5 +1,5 @@
 /* uvit - the U-ViT of simple diffusion (Hoogeboom et al., arXiv 2301.11093, section 3.3): what
- * large pictures need of a network is mostly at low resolution, so capacity, and dropout, go there.
+ * large images need of a network is mostly at low resolution, so capacity, and dropout, go there.
  *
  *   patches (or none); conv in; per level: residual blocks, every result pushed on the skip stack;
  *   half the side; ... at the lowest side: every pixel a token, transformer blocks of any width
@@ -20,7 +20,7 @@ struct uvit_opts {
 };
 
 static const struct few_option options[] = {
-    FEW_OPT_INT(struct uvit_opts, patch, "1", 1, 64, "side of a patch, pixels; for large pictures"),
+    FEW_OPT_INT(struct uvit_opts, patch, "1", 1, 64, "side of a patch, pixels; for large images"),
     FEW_OPT_INT(struct uvit_opts, channels, "64", 4, 4096, "width of the first level"),
     FEW_OPT_INTS(struct uvit_opts, mults, "1, 2", 1, 64,
                  "width of each level of convolutions, in channels; each halves the side"),
@@ -153,7 +153,7 @@ static few_status check(few_ctx *ctx, const struct few_net_spec *spec, const voi
 const struct few_net_def few__net_uvit = {
     .name = "uvit",
     .source = "arXiv 2301.11093",
-    .help = "U-Net whose lowest level is a transformer, for large pictures",
+    .help = "U-Net whose lowest level is a transformer, for large images",
     .options = options,
     .options_size = sizeof(struct uvit_opts),
     .build = build,

@@ -1,4 +1,4 @@
-/* adversarial - the student against a discriminator that looks at noisy pictures (Diffusion-GAN,
+/* adversarial - the student against a discriminator that looks at noisy images (Diffusion-GAN,
  * arXiv 2206.02262), through the features of a diffusion network (DMD2, arXiv 2405.14867).
  *
  *   d(x_t, t) = head(middle activations of the fake network at x_t, t, label)
@@ -6,7 +6,7 @@
  *   student's phase:  softplus(-d(x with noise))                    (non-saturating)
  *   hinge:            max(0, 1 - d) + max(0, 1 + d);   -d
  *
- * where x = f(sigma_d z', t_1) are the student's pictures, x0 the data, and both have noise of one
+ * where x = f(sigma_d z', t_1) are the student's images, x0 the data, and both have noise of one
  * t with ln(sigma_d tan t) ~ N(p_mean, p_std^2). The fake network begins as the teacher, so its
  * features are good from the start; its lower half and the head are trained by the first line, in
  * `vsd + adversarial` (DMD2) and `sid + adversarial` (SiDA, arXiv 2410.14919) together with its

@@ -4,7 +4,7 @@
  *   x^_n  = the teacher's step from t_n+1 to t_n
  *   L     = E d(f(x_n+1, t_n+1), f_target(x^_n, t_n)),   target <- mu target + (1 - mu) student
  *
- * with d = l2, l1 or pseudo-Huber; the paper's LPIPS wants a network of pictures. The step is EDM's
+ * with d = l2, l1 or pseudo-Huber; the paper's LPIPS wants a network of images. The step is EDM's
  * Heun in sigma = sigma_d tan t, whatever the path: an Euler step, which is DDIM's, plus the mean
  * of the noise at both ends less that at the first (process/steps.h, few__step_heun); or DDIM
  * alone. A guided teacher gives the student a strength as an input, as in scd.

@@ -3,7 +3,7 @@
  *   L = - sum_k q_k ln softmax(y)_k,   q = (1 - s) [k = label] + s / K,
  *
  * with label smoothing s (Szegedy et al., arXiv 1512.00567). The networks of `few eval` that are
- * our own are made so. Pictures are clean: x = x0 / sigma_d at time 0.
+ * our own are made so. Images are clean: x = x0 / sigma_d at time 0.
  */
 #include "objective.h"
 

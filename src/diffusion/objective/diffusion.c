@@ -10,7 +10,7 @@
  * guidance.
  *
  * `scales` is the multi-scale loss of simple diffusion (Hoogeboom et al., arXiv 2301.11093, section
- * 3.2): on large pictures the residual is dominated by fine detail, so
+ * 3.2): on large images the residual is dominated by fine detail, so
  *
  *   L = sum_s (1/s) L_s,   L_s = the loss of the residual averaged down to s x s pixels.
  *
@@ -35,10 +35,10 @@ static const struct few_option options[] = {
     FEW_OPT_STRING(struct diffusion_opts, weight, "trigflow", "of each time: few list weights"),
     FEW_OPT_REAL(struct diffusion_opts, gamma, "5", 1e-6, 1e6, "min-snr: the limit of SNR"),
     FEW_OPT_INTS(struct diffusion_opts, scales, "0", 0, 4096,
-                 "sides of the multi-scale loss; 0: the picture as it is"),
+                 "sides of the multi-scale loss; 0: the image as it is"),
     FEW_OPT_END};
 
-/* Halvings from the picture's side to s; -1: no power of 2, or not of the other side. */
+/* Halvings from the image's side to s; -1: no power of 2, or not of the other side. */
 static int halvings(const struct few_net_spec *spec, int64_t s) {
   int n = 0;
   int64_t h = spec->h, w = spec->w;

@@ -6,7 +6,7 @@
  *   f(x, t) = cos(t) x - sin(t) sigma_d F(x, t),   t_max = arctan(80/sigma_d), where sampling
  * begins.
  *
- * d is per value |r|^2 (l2) or |r| (l1), or pseudo-Huber on the whole picture of D values (Song and
+ * d is per value |r|^2 (l2) or |r| (l1), or pseudo-Huber on the whole image of D values (Song and
  * Dhariwal, arXiv 2310.14189): (sqrt(|r|^2 + c^2 D) - c sqrt(D))/sqrt(D), which is l2 near zero and
  * grows as the distance far off. The pairs are all there is to learn from: their number decides.
  */

@@ -6,7 +6,7 @@
  *
  *   trigflow    t = u pi/2
  *   vp          ln SNR = -2 ln tan(a u + b) from logsnr_max to logsnr_min (cosine: Nichol and
- * Dhariwal, arXiv 2102.09672; in this form Salimans and Ho, arXiv 2202.00512). On larger pictures
+ * Dhariwal, arXiv 2102.09672; in this form Salimans and Ho, arXiv 2202.00512). On larger images
  *               the same noise hides less, as pooling s x s pixels divides its variance by s^2:
  * simple diffusion (Hoogeboom et al., arXiv 2301.11093, section 3.1) adds 2 ln(noise_d/side), or a
  * mix of two such shifts, (1 - u) of noise_d's and u of noise_d_high's vp-linear
@@ -92,7 +92,7 @@ few_status few__draw_check(few_ctx *ctx, const char *name, const struct few_draw
     return few__fail(ctx, FEW_E_INVALID, "%s: noise_d shifts the schedule of process = vp alone",
                      name);
   if (o->noise_d > 0 && spec->points)
-    return few__fail(ctx, FEW_E_INVALID, "%s: noise_d is a side of pictures, and these are points",
+    return few__fail(ctx, FEW_E_INVALID, "%s: noise_d is a side of images, and these are points",
                      name);
   if (o->noise_d_high > 0 && o->noise_d <= 0)
     return few__fail(ctx, FEW_E_INVALID,

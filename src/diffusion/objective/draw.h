@@ -36,7 +36,7 @@ struct few_draw_opts {
   FEW_DRAW_(S, logsnr_min, FEW_OPTION_REAL, "-20", -40, 0, NULL, "vp: ln(SNR) at the noisy end"), \
   FEW_DRAW_(S, logsnr_max, FEW_OPTION_REAL, "20", 0, 40, NULL, "vp: and at the clean end"), \
   FEW_DRAW_(S, noise_d, FEW_OPTION_REAL, "0", 0, 4096, NULL, \
-            "vp: shift ln(SNR) by 2 ln(noise_d/side), as noisy as pictures of this side; 0: no"), \
+            "vp: shift ln(SNR) by 2 ln(noise_d/side), as noisy as images of this side; 0: no"), \
   FEW_DRAW_(S, noise_d_high, FEW_OPTION_REAL, "0", 0, 4096, NULL, \
             "vp: interpolate to the shift of this side at the noisy end; 0: noise_d throughout")
 /* clang-format on */

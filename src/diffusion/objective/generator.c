@@ -4,12 +4,12 @@
  *   z' ~ N(0, I),   tan t_1 = sigma_init / sigma_d.
  *
  * That is the step of a consistency model from pure noise, and a network that begins as the teacher
- * begins as its mean picture. A generator of two steps (DMD2's simulated sampler, arXiv 2405.14867)
+ * begins as its mean image. A generator of two steps (DMD2's simulated sampler, arXiv 2405.14867)
  * takes a share of its rows from where the sampler has them at its second step: from
  *
  *   x_mid = cos(t_mid) x + sin(t_mid) sigma_d z'',   x without gradient,
  *
- * so that the student is trained on its own pictures and not on data that it never sees later.
+ * so that the student is trained on its own images and not on data that it never sees later.
  *
  * The fake network F_fake is the teacher's, trained on by the diffusion loss on these x: its score
  * is that of the student's distribution, with noise at t (Diff-Instruct, arXiv 2305.18455; VSD,
@@ -33,7 +33,7 @@ static few_node jump(struct few_loss *l, ask_F *F, few_node x, few_node t, few_n
   return few__trig_denoised(l, &at, F(l, FEW_STUDENT, x, t, l->label, s));
 }
 
-/* Not few__loss_randn: objectives that are added look at the same pictures. */
+/* Not few__loss_randn: objectives that are added look at the same images. */
 static few_node noise(const struct few_loss *l, uint32_t purpose) {
   few_node z = few_randn(l->g, purpose, few_node_shape(l->g, l->x0));
   return few_scale(l->g, z, l->spec->sigma_data);
@@ -82,7 +82,7 @@ few_status few__generator_check(few_ctx *ctx, const char *name, const struct few
                                 const struct few_fit *fit) {
   if (fit->student->span)
     return few__fail(ctx, FEW_E_INVALID,
-                     "%s: the student has two times, and its pictures are made with one: add it to "
+                     "%s: the student has two times, and its images are made with one: add it to "
                      "an objective whose student has one",
                      name);
   if (o->mid_share > 0 && o->mid_time >= atan(o->sigma_init / fit->student->sigma_data))

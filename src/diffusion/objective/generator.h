@@ -1,4 +1,4 @@
-/* generator.h - what score distillation and adversarial training share: pictures of the student's
+/* generator.h - what score distillation and adversarial training share: images of the student's
  * own, and a fake network that learns their distribution. */
 #ifndef FEW_SRC_GENERATOR_H
 #define FEW_SRC_GENERATOR_H
@@ -31,7 +31,7 @@ struct few_generator_opts {
   FEW_GENERATOR_(S, fake_p_std, "1.6", 0.01, 20, "its standard deviation")
 /* clang-format on */
 
-/* Pictures x of the student, [rows, ...], for the labels of the batch; gradients pass to it. The
+/* Images x of the student, [rows, ...], for the labels of the batch; gradients pass to it. The
  * same node for every objective of a sum whose options agree. */
 few_node few__generate(struct few_loss *l, const struct few_generator_opts *o);
 /* The diffusion loss of the fake network on them, the student being fixed. */

@@ -94,8 +94,8 @@ struct few_fit {
 enum { FEW_USE_MAX_TIMES = 1024 };
 struct few_use {
   const char *sampler; /* given: the objective's */
-  bool one_way;        /* its steps go one way alone: from noise to pictures, or ... */
-  bool encodes;        /* ... from pictures to noise */
+  bool one_way;        /* its steps go one way alone: from noise to images, or ... */
+  bool encodes;        /* ... from images to noise */
   bool unlabelled;     /* its loss has rows without their label, whatever label_dropout says */
   int n_times;         /* sampling times of its own, falling; given: none */
   double times[FEW_USE_MAX_TIMES];
@@ -175,7 +175,7 @@ struct few_trig_draw {
   few_node v;        /* dx_t/dt = cos t z - sin t x0 */
 };
 struct few_trig_draw few__trig_draw(struct few_loss *l, double p_mean, double p_std);
-/* The same of other pictures than the data: times [rows], and x0 with noise of a purpose at t. */
+/* The same of other images than the data: times [rows], and x0 with noise of a purpose at t. */
 few_node few__trig_time(const struct few_loss *l, double p_mean, double p_std);
 struct few_trig_draw few__trig_at(const struct few_loss *l, few_node x0, few_node t,
                                   uint32_t purpose);

@@ -75,7 +75,7 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
   if (o->grid && o->direction == ENCODE)
     return few__fail(ctx, FEW_E_INVALID,
                      "progressive: grid = double is for the stochastic sampler, which leads to "
-                     "pictures: encode with grid = own");
+                     "images: encode with grid = own");
   if (o->joint && (!fit->teacher->classes || fit->teacher->guidance))
     return few__fail(ctx, FEW_E_INVALID,
                      "progressive: joint = yes is for a teacher with labels and without a guidance "

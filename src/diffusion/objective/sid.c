@@ -1,5 +1,5 @@
 /* sid - score identity distillation (Zhou et al., arXiv 2404.04057): the Fisher divergence between
- * the student's pictures with noise and the teacher's, without data.
+ * the student's images with noise and the teacher's, without data.
  *
  *   x = f(sigma_d z', t_1),   x_t = cos(t) x + sin(t) z,   D = cos(t) x_t - sin(t) sigma_d F
  *   L = 1/D sum (D_real - D_fake) [ (D_real - x) - alpha (D_real - D_fake) ] / w,

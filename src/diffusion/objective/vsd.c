@@ -1,4 +1,4 @@
-/* vsd - variational score distillation, or distribution matching: a generator whose pictures, with
+/* vsd - variational score distillation, or distribution matching: a generator whose images, with
  * noise at any t, are distributed as the teacher's.
  *
  *   x = f(sigma_d z', t_1),   x_t = cos(t) x + sin(t) z,   ln(sigma_d tan t) ~ N(p_mean, p_std^2)
@@ -6,7 +6,7 @@
  *   s = -(cos(t) sigma_d F + sin(t) x_t) / (sigma_d^2 sin(t)),
  *
  * s_real from the teacher, with guidance, and s_fake from a network that is trained beside the
- * student on its pictures (VSD, arXiv 2305.16213; Diff-Instruct, 2305.18455). The scores differ by
+ * student on its images (VSD, arXiv 2305.16213; Diff-Instruct, 2305.18455). The scores differ by
  * cos(t)/(sigma_d sin t) (F_real - F_fake), and how times are weighted is a choice:
  *
  *   adaptive (sCM, arXiv 2410.11081, appendix C, with the F of networks in place of sigma_d F)
@@ -30,7 +30,7 @@ struct vsd_opts {
 static const struct few_option options[] = {
     FEW_OPT_REAL(struct vsd_opts, weight, "1", 0, 1e9, "of this loss among others"),
     FEW_OPT_CHOICE(struct vsd_opts, weighting, "adaptive", "adaptive|dmd",
-                   "of times: learned, or over the distance to the teacher's picture"),
+                   "of times: learned, or over the distance to the teacher's image"),
     FEW_OPT_REAL(struct vsd_opts, p_mean, "0.4", -20, 20, "mean of ln(sigma_d tan t)"),
     FEW_OPT_REAL(struct vsd_opts, p_std, "2", 0.01, 20, "its standard deviation"),
     FEW_GENERATOR_SCORE_OPTIONS(struct vsd_opts),

@@ -7,7 +7,7 @@
  *
  * Times are EDM's, as a solver's; DDPM's own are the schedule linear-beta. With these the samples
  * of the teachers in models/ were farther from the data: energy distance of points 0.0010 for
- * 0.0002 in 50 steps, Frechet distance of clothes 0.153 for 0.136 (300 pictures).
+ * 0.0002 in 50 steps, Frechet distance of clothes 0.153 for 0.136 (300 images).
  */
 #include "sampler.h"
 

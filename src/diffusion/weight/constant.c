@@ -1,4 +1,4 @@
-/* constant - constant on the denoised picture: |x - x^|^2 as it is.
+/* constant - constant on the denoised image: |x - x^|^2 as it is.
  *
  *   w = sigma_d^2 s^2.
  */
@@ -9,6 +9,6 @@ static few_node factor(const struct few_weight_at *at) { return few_square(at->g
 const struct few_weight few__weight_constant = {
     .name = "constant",
     .source = "Salimans and Ho, arXiv 2202.00512",
-    .help = "constant on the denoised picture, |x - x^|^2",
+    .help = "constant on the denoised image, |x - x^|^2",
     .factor = factor,
 };

@@ -12,6 +12,6 @@ static few_node factor(const struct few_weight_at *at) {
 const struct few_weight few__weight_snr_trunc = {
     .name = "snr-trunc",
     .source = "Salimans and Ho, arXiv 2202.00512",
-    .help = "max(SNR, 1): the worse of the errors of picture and noise",
+    .help = "max(SNR, 1): the worse of the errors of image and noise",
     .factor = factor,
 };

@@ -1,4 +1,4 @@
-/* weight.h - how much each time counts in a loss on denoised pictures.
+/* weight.h - how much each time counts in a loss on denoised images.
  *
  * Papers weight |x - x^|^2 by a function lambda of the signal-to-noise ratio. Here residuals are
  * those of F, and x - x^ = -sigma_d s (F* - F) with c = cos t, s = sin t, so a weight is the factor

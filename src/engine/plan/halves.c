@@ -3,7 +3,7 @@
  * Activations are: what has a row for each of the batch's and at least 16 channels, their tangents
  * and cotangents with them. Kernels read and write bf16 and compute in f32, so sums, statistics of
  * norms and whole fused programs keep their precision, and what is small stays f32: embeddings of
- * time and label, pictures themselves with their one or three channels, hence losses and what the
+ * time and label, images themselves with their one or three channels, hence losses and what the
  * tangent of a consistency model is made of, parameters and their gradients. A value is left in f32
  * as well where the caller takes it, or where a kernel that makes or reads it knows no other.
  */
@@ -11,7 +11,7 @@
 
 enum { LEAST_CHANNELS = 16 };
 
-/* Rows of the batch: those of the first input that is a picture or a sequence. */
+/* Rows of the batch: those of the first input that is an image or a sequence. */
 static int64_t rows_of(const struct planning *p) {
   for (few_node v = 0; v < few_graph_size(p->g); v++) {
     const struct few_shape s = few_node_shape(p->g, v);

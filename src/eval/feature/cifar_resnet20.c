@@ -63,12 +63,12 @@ static void build(struct few_feature_net *net, few_node x, few_node out[3]) {
 
 /* ImageNet's mean and deviation, as it was trained with. */
 static void prepare(const struct few_feature_net *net, int64_t h, int64_t w, int64_t c,
-                    const uint8_t *picture, float *x) {
+                    const uint8_t *image, float *x) {
   static const float mean[3] = {0.485f, 0.456f, 0.406f}, std[3] = {0.229f, 0.224f, 0.225f};
   FEW_UNUSED(net);
   for (int64_t i = 0; i < h * w; i++)
     for (int64_t k = 0; k < 3; k++)
-      x[3 * i + k] = ((float)picture[i * c + (c == 3 ? k : 0)] / 255 - mean[k]) / std[k];
+      x[3 * i + k] = ((float)image[i * c + (c == 3 ? k : 0)] / 255 - mean[k]) / std[k];
 }
 
 const struct few_feature_def few__feature_cifar_resnet20 = {

@@ -1,8 +1,8 @@
-/* classifier - any classifier of pictures that few trained (objective classifier): a row is what
+/* classifier - any classifier of images that few trained (objective classifier): a row is what
  * its last layer sees.
  *
  * A network that was trained to tell the classes of a set has features that suit the set, which
- * those of photographs may not. It should not have seen the pictures that it is to compare with.
+ * those of photographs may not. It should not have seen the images that it is to compare with.
  */
 #include <stdio.h>
 
@@ -27,7 +27,7 @@ few_status few__classifier_open(struct few_feature_net *net, const char *path) {
   const struct few_net_spec *s = &net->model->spec;
   if (!few__model_classifies(net->model) || s->points)
     return few__fail(net->ctx, FEW_E_INVALID,
-                     "%s: net %s makes pictures: features want a classifier of pictures", path,
+                     "%s: net %s makes images: features want a classifier of images", path,
                      net->model->net->name);
   net->h = s->h;
   net->w = s->w;
@@ -38,14 +38,14 @@ few_status few__classifier_open(struct few_feature_net *net, const char *path) {
 }
 
 void few__classifier_prepare(const struct few_feature_net *net, int64_t h, int64_t w, int64_t c,
-                             const uint8_t *picture, float *x) {
+                             const uint8_t *image, float *x) {
   const few_model *m = net->model;
   for (int64_t k = 0; k < net->c; k++) {
     const struct few_data_scale s = few__model_scale(m, k);
     const double a = s.scale / m->spec.sigma_data;
     const float scale = (float)(a / 127.5), shift = (float)(-a * (1 + s.mean));
     for (int64_t i = 0; i < h * w; i++)
-      x[i * net->c + k] = scale * (float)picture[i * c + (c == net->c ? k : 0)] + shift;
+      x[i * net->c + k] = scale * (float)image[i * c + (c == net->c ? k : 0)] + shift;
   }
 }
 

@@ -1,9 +1,9 @@
-/* feature.c - open a feature network, run it over pictures.
+/* feature.c - open a feature network, run it over images.
  *
- * As models are evaluated (model/run/runner.c): a plan has R rows, and R pictures are one task,
- * computed whole by one worker in an arena of its own. Kernels give a picture the same bits in every row. On
- * a device, the one that the context has when the network is opened, R is larger, and the workers
- * bring the pictures of a task to their size together.
+ * As models are evaluated (model/run/runner.c): a plan has R rows, and R images are one task,
+ * computed whole by one worker in an arena of its own. Kernels give an image the same bits in every row.
+ * On a device, the one that the context has when the network is opened, R is larger, and the
+ * workers bring the images of a task to their size together.
  */
 #include "feature.h"
 
@@ -48,7 +48,7 @@ struct lane { /* what a worker has to itself */
 struct few_features {
   struct few_feature_net net;
   struct few_features_info info;
-  few_plan *plan; /* NULL: rows are the pictures themselves */
+  few_plan *plan; /* NULL: rows are the images themselves */
   bool device;
   int64_t rows; /* of the plan */
   int64_t width[OUTS];
@@ -264,9 +264,8 @@ few_status few__features_fit(few_features *f, int64_t h, int64_t w, int64_t c) {
   const struct few_feature_net *net = &f->net;
   few_ctx *ctx = net->ctx;
   if (h < 1 || w < 1 || (c != 1 && c != 3))
-    return few__fail(ctx, FEW_E_INVALID,
-                     "features of %lldx%lldx%lld: pictures have 1 or 3 channels", (long long)h,
-                     (long long)w, (long long)c);
+    return few__fail(ctx, FEW_E_INVALID, "features of %lldx%lldx%lld: images have 1 or 3 channels",
+                     (long long)h, (long long)w, (long long)c);
   if (!f->plan) {
     f->info.dim = h * w * c;
     return FEW_OK;
@@ -274,7 +273,7 @@ few_status few__features_fit(few_features *f, int64_t h, int64_t w, int64_t c) {
   bool channels = c == net->c || (c == 1 && net->c == 3); /* grey is three equal channels */
   if (channels && (!net->def->fixed || (h == net->h && w == net->w))) return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID,
-                   "features %s take pictures %s, these are %lldx%lldx%lld: choose other features",
+                   "features %s take images %s, these are %lldx%lldx%lld: choose other features",
                    f->info.name, f->info.resize, (long long)h, (long long)w, (long long)c);
 }
 
@@ -349,7 +348,7 @@ few_status few__features_run(few_features *f, int64_t n, int64_t h, int64_t w, i
                              const uint8_t *pixels, float *rows, float *logits, float *spatial) {
   struct job j = {f, n, h, w, c, pixels, {rows, logits, spatial}};
   if (n < 0)
-    return few__fail(f->net.ctx, FEW_E_INVALID, "%lld pictures: give 0 or more", (long long)n);
+    return few__fail(f->net.ctx, FEW_E_INVALID, "%lld images: give 0 or more", (long long)n);
   FEW_TRY(few__features_fit(f, h, w, c));
   assert((!logits || f->width[LOGITS]) && (!spatial || f->width[SPATIAL]));
   for (int64_t i = 0; !f->plan && i < n * h * w * c; i++) rows[i] = (float)pixels[i] / 255;

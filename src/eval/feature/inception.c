@@ -2,11 +2,11 @@
  * (Heusel et al., arXiv 1706.08500), by the names of pytorch-fid's file of weights.
  *
  * It differs from the Inception-v3 of torchvision in its weights and in: 1008 classes; average
- * pools that count the pixels inside the picture alone; a max pool in the last block. A row is
+ * pools that count the pixels inside the image alone; a max pool in the last block. A row is
  * pool_3, 2048 values. Logits are W row without the bias, as the Inception score takes them. sFID
  * reads the first 7 channels of mixed_6/conv (here Mixed_6d.branch1x1), 17 x 17 x 7.
  *
- * Two ways to bring pictures to 299 x 299 are in use, and they give different numbers:
+ * Two ways to bring images to 299 x 299 are in use, and they give different numbers:
  *   inception      as pytorch-fid: centres of pixels meet (half-pixel), then x / 127.5 - 1
  *   inception-tf   as the TensorFlow graph: corners meet, then (x - 128) / 128
  *
@@ -161,15 +161,15 @@ static void build(struct few_feature_net *net, few_node x, few_node out[3]) {
 }
 
 static void prepare(const struct few_feature_net *net, int64_t h, int64_t w, int64_t c,
-                    const uint8_t *picture, float *x) {
+                    const uint8_t *image, float *x) {
   const struct few_bilinear r = {net->h, net->w, true, 1 / 127.5f, -1};
-  few__feature_bilinear(&r, h, w, c, picture, x);
+  few__feature_bilinear(&r, h, w, c, image, x);
 }
 
 static void prepare_tf(const struct few_feature_net *net, int64_t h, int64_t w, int64_t c,
-                       const uint8_t *picture, float *x) {
+                       const uint8_t *image, float *x) {
   const struct few_bilinear r = {net->h, net->w, false, 1 / 128.0f, -1};
-  few__feature_bilinear(&r, h, w, c, picture, x);
+  few__feature_bilinear(&r, h, w, c, image, x);
 }
 
 const struct few_feature_def few__feature_inception = {

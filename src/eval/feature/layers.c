@@ -2,7 +2,7 @@
  *
  * Pools are pointwise ops of shifted slices, one axis after the other; every second row is a slice
  * of a reshape. A depthwise convolution is a sum of shifted slices, each times a vector. With one
- * picture a replay a slice along the rows is a view, so only the shifts along columns are copied.
+ * image a replay a slice along the rows is a view, so only the shifts along columns are copied.
  */
 #include <math.h>
 #include <stdio.h>

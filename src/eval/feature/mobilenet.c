@@ -69,9 +69,9 @@ static void build(struct few_feature_net *net, few_node x, few_node out[3]) {
 }
 
 static void prepare(const struct few_feature_net *net, int64_t h, int64_t w, int64_t c,
-                    const uint8_t *picture, float *x) {
+                    const uint8_t *image, float *x) {
   const struct few_bilinear r = {net->h, net->w, true, 1 / 127.5f, -1};
-  few__feature_bilinear(&r, h, w, c, picture, x);
+  few__feature_bilinear(&r, h, w, c, image, x);
 }
 
 const struct few_feature_def few__feature_mobilenet = {

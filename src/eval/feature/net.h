@@ -18,14 +18,14 @@ struct few_feature_def {
   const char *name, *help;
   const char *resize, *trained_on;
   const char *weights; /* the file where none is given; "": one must be; NULL: there is none */
-  int64_t h, w, c;     /* what the network is fed; 0: the picture's own */
-  bool fixed;          /* pictures must be h x w already */
+  int64_t h, w, c;     /* what the network is fed; 0: the image's own */
+  bool fixed;          /* images must be h x w already */
   int rows;            /* of a replay */
   /* Read `path` into `net`; NULL: few__weights_read. */
   few_status (*open)(struct few_feature_net *net, const char *path);
-  /* One picture of h x w x c bytes to what the network is fed; NULL: `build` is NULL too. */
+  /* One image of h x w x c bytes to what the network is fed; NULL: `build` is NULL too. */
   void (*prepare)(const struct few_feature_net *net, int64_t h, int64_t w, int64_t c,
-                  const uint8_t *picture, float *x);
+                  const uint8_t *image, float *x);
   /* out: rows [R,d], logits [R,classes] or FEW_NONE, spatial [R,..] or FEW_NONE. */
   void (*build)(struct few_feature_net *net, few_node x, few_node out[3]);
 };
@@ -58,7 +58,7 @@ few_status few__features_open_weights(few_ctx *ctx, few_features **out, const ch
 /* ---- A classifier of few's (classifier.c), under any name ---- */
 few_status few__classifier_open(struct few_feature_net *net, const char *path);
 void few__classifier_prepare(const struct few_feature_net *net, int64_t h, int64_t w, int64_t c,
-                             const uint8_t *picture, float *x);
+                             const uint8_t *image, float *x);
 void few__classifier_build(struct few_feature_net *net, few_node x, few_node out[3]);
 
 /* ---- Layers ---- failures stick to the graph. x is [N,H,W,C]. */
@@ -88,14 +88,14 @@ few_node few__feature_linear(struct few_feature_net *net, few_node x, const char
 few_node few__feature_relu(few_graph *g, few_node x);
 /* Largest of 3x3: stride 2 without padding, or stride 1 with one pixel of padding (of x >= 0). */
 few_node few__feature_max3(few_graph *g, few_node x, int stride);
-/* Mean of 3x3, stride 1: of the pixels inside the picture alone. */
+/* Mean of 3x3, stride 1: of the pixels inside the image alone. */
 few_node few__feature_average3(few_graph *g, few_node x);
 /* [N,H,W,C] to [N,C]. */
 few_node few__feature_mean(few_graph *g, few_node x);
 
 /* ---- Preparing ---- */
 
-/* to[th][tw][3] = a (bilinear sample of the picture) + b; grey becomes three equal channels. A
+/* to[th][tw][3] = a (bilinear sample of the image) + b; grey becomes three equal channels. A
  * target's centre is at (i + 1/2) h/th - 1/2 with half_pixel, at i h/th without; no antialiasing.
  */
 struct few_bilinear {
@@ -104,6 +104,6 @@ struct few_bilinear {
   float a, b;
 };
 void few__feature_bilinear(const struct few_bilinear *r, int64_t h, int64_t w, int64_t c,
-                           const uint8_t *picture, float *to);
+                           const uint8_t *image, float *to);
 
 #endif

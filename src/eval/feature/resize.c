@@ -1,4 +1,4 @@
-/* resize.c - bilinear samples of a picture, without antialiasing, in the two ways that the
+/* resize.c - bilinear samples of an image, without antialiasing, in the two ways that the
  * implementations of the FID have (Parmar et al., arXiv 2104.11222, on what that does to it). */
 #include <math.h>
 
@@ -19,10 +19,10 @@ static struct tap tap_of(int64_t i, int64_t to, int64_t from, bool half_pixel) {
 }
 
 void few__feature_bilinear(const struct few_bilinear *r, int64_t h, int64_t w, int64_t c,
-                           const uint8_t *picture, float *to) {
+                           const uint8_t *image, float *to) {
   for (int64_t y = 0; y < r->th; y++) {
     const struct tap v = tap_of(y, r->th, h, r->half_pixel);
-    const uint8_t *top = picture + v.at[0] * w * c, *bottom = picture + v.at[1] * w * c;
+    const uint8_t *top = image + v.at[0] * w * c, *bottom = image + v.at[1] * w * c;
     for (int64_t x = 0; x < r->tw; x++, to += 3) {
       const struct tap u = tap_of(x, r->tw, w, r->half_pixel);
       for (int64_t k = 0; k < 3; k++) {

@@ -1,5 +1,5 @@
-/* agreement.c - how often the classifier's first choice is the label that a picture was made for.
- * 1 is not the aim: real pictures do not reach it either, so look at the reference's own beside. */
+/* agreement.c - how often the classifier's first choice is the label that an image was made for.
+ * 1 is not the aim: real images do not reach it either, so look at the reference's own beside. */
 #include <math.h>
 #include <stdio.h>
 
@@ -15,7 +15,7 @@ static few_status run(few_ctx *ctx, struct few_metric_case *c, struct few_metric
   const double n = (double)s->labelled, p = (double)s->agree / n;
   FEW_UNUSED(ctx);
   assert(s->labelled > 0);
-  *out = (struct few_metric_value){"agreement", p, sqrt(p * (1 - p) / n), "pictures", s->labelled,
+  *out = (struct few_metric_value){"agreement", p, sqrt(p * (1 - p) / n), "images", s->labelled,
                                    0,           ""};
   snprintf(out->how, sizeof out->how, "first of %lld classes is the label",
            (long long)s->o.classes);

@@ -20,8 +20,8 @@ static int64_t least(const struct few_metric_opts *o) {
 static void warn_singular(few_ctx *ctx, const char *name, int64_t n, int64_t d, int64_t rank) {
   if (n > d || rank == d) return;
   few__log(ctx, FEW_LOG_WARN,
-           "%s: %lld pictures in %lld dimensions give a singular covariance (rank %lld): the "
-           "Frechet distance is exact for these pictures and far too high for what they were drawn "
+           "%s: %lld images in %lld dimensions give a singular covariance (rank %lld): the "
+           "Frechet distance is exact for these images and far too high for what they were drawn "
            "from; take more than %lld",
            name, (long long)n, (long long)d, (long long)rank, (long long)d);
 }

@@ -1,5 +1,5 @@
 /* frechet.c - the Frechet distance of normal distributions (Frechet 1957; Dowson and Landau 1982),
- * squared as the literature of pictures has it (Heusel et al. 2017, arXiv:1706.08500):
+ * squared as the literature of images has it (Heusel et al. 2017, arXiv:1706.08500):
  *
  *   d^2 = |mu_1 - mu_2|^2 + tr S_1 + tr S_2 - 2 tr (S_1 S_2)^(1/2)
  *

@@ -3,8 +3,8 @@
  *   IS = exp mean_x KL(p(y|x) | p(y)),   p(y) = mean_x p(y|x)
  *
  * the mean over splits, in each of which p(y) is its own. KL is sum_y p(y|x) log p(y|x), summed as
- * pictures stream by, less sum_y p(y) log p(y). Splits are a random partition, so that a set that
- * is sorted by class does not have splits of one class each. It looks at no reference: a picture a
+ * images stream by, less sum_y p(y) log p(y). Splits are a random partition, so that a set that
+ * is sorted by class does not have splits of one class each. It looks at no reference: an image a
  * class, repeated, has the best score there is.
  */
 #include <math.h>

@@ -4,7 +4,7 @@
  *   sum_(i != j) k(x_i, x_j) / (m (m - 1)) + the same of y - 2 sum_ij k(x_i, y_j) / m^2
  *
  * averaged over random subsets of the rows kept. It may be negative, and is around 0 for two sets
- * of one distribution whatever m: where pictures are few this is the number to trust. The error is
+ * of one distribution whatever m: where images are few this is the number to trust. The error is
  * the standard deviation over subsets.
  */
 #include <math.h>

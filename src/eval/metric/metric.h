@@ -32,7 +32,7 @@ struct few_metric_value {
   const char *name;     /* "recall" */
   double value, error;  /* error: NaN where there is none */
   const char *error_of; /* what the error is the standard deviation over: "subsets"; "" none */
-  int64_t n, n_ref;     /* pictures that went in; n_ref 0: no reference */
+  int64_t n, n_ref;     /* images that went in; n_ref 0: no reference */
   char how[FEW_METRIC_HOW];
 };
 
@@ -40,7 +40,7 @@ struct few_metric {
   const char *name, *alias, *source, *help;
   unsigned needs;
   int n_values;
-  /* The least pictures, of each set that it looks at. */
+  /* The least images, of each set that it looks at. */
   int64_t (*least)(const struct few_metric_opts *o);
   few_status (*run)(few_ctx *ctx, struct few_metric_case *c, struct few_metric_value *out);
 };
@@ -66,7 +66,7 @@ struct few_near_rule few__metric_rule(const struct few_metric_opts *o, int rule)
 /* "k 3, closed balls" */
 void few__metric_rule_text(char how[FEW_METRIC_HOW], const struct few_metric_opts *o, int rule);
 
-/* Standard errors over the pictures of c->set, which was made with `hold`, by so many replicates,
+/* Standard errors over the images of c->set, which was made with `hold`, by so many replicates,
  * into value[metric i][v] of the metrics whose bit i of `wanted` is set; the rest of these is as
  * the metrics left it. */
 few_status few__bootstrap(few_ctx *ctx, const struct few_metric_case *c, unsigned wanted,

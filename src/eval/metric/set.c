@@ -1,8 +1,8 @@
 /* set.c - features into sums and a choice of rows.
  *
- * Which rows are kept, and which split a picture belongs to, is decided by a pseudo-random
+ * Which rows are kept, and which split an image belongs to, is decided by a pseudo-random
  * permutation of 0..n-1: a set sorted by class gives fair parts, and nothing is drawn while the
- * pictures stream by. Each row has its slot, so order and grouping of calls do not matter.
+ * images stream by. Each row has its slot, so order and grouping of calls do not matter.
  */
 #include "set.h"
 
@@ -73,8 +73,8 @@ static few_status check_finite(const struct few_set *s, int64_t n, int64_t d, co
   for (int64_t i = 0; x && i < n * d; i++)
     if (!isfinite(x[i]))
       return few__fail(s->ctx, FEW_E_FORMAT,
-                       "%s: %s %lld of picture %lld is not finite: the feature net's weights are "
-                       "broken, or not for such pictures",
+                       "%s: %s %lld of image %lld is not finite: the feature net's weights are "
+                       "broken, or not for such images",
                        s->o.name, what, (long long)(i % d), (long long)(s->seen + i / d));
   return FEW_OK;
 }

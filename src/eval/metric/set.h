@@ -1,4 +1,4 @@
-/* set.h - what is kept of a set of pictures while their features stream by. */
+/* set.h - what is kept of a set of images while their features stream by. */
 #ifndef FEW_SRC_METRIC_SET_H
 #define FEW_SRC_METRIC_SET_H
 
@@ -17,17 +17,17 @@ enum few_metric_need {
 struct few_set_opts {
   const char *name; /* for messages: "runs/a.safetensors"; borrowed */
   unsigned needs;
-  int64_t n; /* pictures that will come */
+  int64_t n; /* images that will come */
   int64_t dim, spatial, classes;
   int64_t keep;  /* rows kept at most: a random choice of the n, the same whatever comes */
   int splits;    /* of the marginal: random parts of one size, to one */
   uint64_t seed; /* of both choices */
-  bool hold;     /* keep all that came of those pictures, for error bars */
+  bool hold;     /* keep all that came of those images, for error bars */
 };
 
 struct few_set_split {
   int64_t n;
-  double information; /* sum over pictures of sum_y p(y|x) log p(y|x) */
+  double information; /* sum over images of sum_y p(y|x) log p(y|x) */
   double *p;          /* [classes] sum of p(y|x) */
 };
 
@@ -40,10 +40,10 @@ struct few_set {
   int64_t kept;   /* rows in `panels`: min(n, keep) */
   double *panels; /* as gram.h has them */
   struct few_set_split *split;
-  int64_t held; /* pictures, where o.hold: min(n, keep) */
+  int64_t held; /* images, where o.hold: min(n, keep) */
   float *held_rows, *held_logits, *held_spatial;
   int32_t *held_labels;
-  double *p; /* [classes] of the picture at hand */
+  double *p; /* [classes] of the image at hand */
   int64_t labelled, agree;
 };
 
@@ -51,7 +51,7 @@ few_status few__set_create(few_ctx *ctx, struct few_set **out, few_workers *w,
                            const struct few_set_opts *o);
 void few__set_free(struct few_set *s); /* NULL is fine */
 
-/* The next n pictures; what the set has no need of may be NULL. A value that is not finite is
+/* The next n images; what the set has no need of may be NULL. A value that is not finite is
  * FEW_E_FORMAT, with its place. Grouping into calls never shows. */
 few_status few__set_add(struct few_set *s, int64_t n, const float *rows, const float *logits,
                         const float *spatial, const int32_t *labels);

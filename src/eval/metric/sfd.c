@@ -1,5 +1,5 @@
 /* sfd.c - the Frechet distance of features that still have places, known as sFID (Nash et al. 2021,
- * arXiv:2103.03841): it sees how a picture is laid out, which features averaged over places do not.
+ * arXiv:2103.03841): it sees how an image is laid out, which features averaged over places do not.
  */
 #include "metric.h"
 

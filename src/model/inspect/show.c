@@ -73,7 +73,7 @@ static void add_spec(struct showing *s) {
   if (p->points)
     few__text_add(s->ctx, s->out, "data        points, %lld dimensions", (long long)p->c);
   else
-    few__text_add(s->ctx, s->out, "data        pictures, %lld x %lld x %lld", (long long)p->h,
+    few__text_add(s->ctx, s->out, "data        images, %lld x %lld x %lld", (long long)p->h,
                   (long long)p->w, (long long)p->c);
   if (p->classes) few__text_add(s->ctx, s->out, ", %lld classes", (long long)p->classes);
   if (s->m->scales)
@@ -121,12 +121,12 @@ static void add_head(struct showing *s) {
   if (m->spec.guidance)
     few__text_add(s->ctx, s->out, ", guidance %g to %g", m->guidance_min, m->guidance_max);
   if (m->spec.span) few__text_add(s->ctx, s->out, ", told how far a step goes");
-  if (m->direction == FEW_ENCODES) few__text_add(s->ctx, s->out, ", from pictures to noise");
+  if (m->direction == FEW_ENCODES) few__text_add(s->ctx, s->out, ", from images to noise");
   few__text_add(s->ctx, s->out, "\n");
   add_times(s);
   few__text_add(s->ctx, s->out, "parameters  %lld\ncost        %.4g MFLOP a %s\n\n",
                 (long long)few__params_count(&m->params), m->flops / 1e6,
-                m->spec.points ? "point" : "picture");
+                m->spec.points ? "point" : "image");
 }
 
 /* ---- layers ---- */

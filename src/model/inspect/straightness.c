@@ -43,7 +43,7 @@ few_status few_model_straightness(few_model *m, const struct few_sample_opts *op
   struct sums s = {.sigma_d = m->spec.sigma_data};
   struct few_sample_path path = {.see = add, .user = &s};
   const int64_t dims = s.dims = m->spec.h * m->spec.w * m->spec.c;
-  float *pictures = NULL;
+  float *images = NULL;
   double sum = 0;
   few_status st;
   o.first = 0;
@@ -53,15 +53,15 @@ few_status few_model_straightness(few_model *m, const struct few_sample_opts *op
   if (!o.steps) o.steps = 64;
   FEW_TRY(few__model_needs_field(m, "straightness"));
   FEW_TRY(few_sample_plan(m, &o, NULL, NULL));
-  FEW_GOTO(FEW_NEW(m->ctx, &pictures, o.n * dims));
+  FEW_GOTO(FEW_NEW(m->ctx, &images, o.n * dims));
   FEW_GOTO(FEW_NEW(m->ctx, &s.first, o.n * dims));
   FEW_GOTO(FEW_NEW(m->ctx, &s.second, o.n * dims));
-  FEW_GOTO(few__sample_run(m, &o, &path, pictures, NULL, NULL));
+  FEW_GOTO(few__sample_run(m, &o, &path, images, NULL, NULL));
   for (int64_t i = 0; i < o.n * dims; i++) sum += s.second[i] - s.first[i] * s.first[i];
   *out = sum / (double)(o.n * dims);
-  FEW_GOTO(few__samples_check(m, "straightness", 0, o.n, pictures));
+  FEW_GOTO(few__samples_check(m, "straightness", 0, o.n, images));
 out:
-  few__free(m->ctx, pictures);
+  few__free(m->ctx, images);
   few__free(m->ctx, s.first);
   few__free(m->ctx, s.second);
   return st;

@@ -1,7 +1,7 @@
 /* finite.c - samples that are no numbers.
  *
  * Weights can be finite and what they make is not. As bytes such values would be black, and a
- * distance between pictures would be a number like any other, so whatever writes or measures
+ * distance between images would be a number like any other, so whatever writes or measures
  * samples asks here first.
  */
 #include <inttypes.h>

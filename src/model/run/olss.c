@@ -128,7 +128,7 @@ few_status few__olss_read(few_ctx *ctx, struct few_olss **out, const char *path)
 /* ---- the long run ---- */
 
 struct record {
-  int64_t dims, n; /* of a picture, of all */
+  int64_t dims, n; /* of an image, of all */
   int k;           /* evaluations of the block at hand */
   float *x, *F;
 };

@@ -1,9 +1,9 @@
-/* sample.c - pictures from a model.
+/* sample.c - images from a model.
  *
- * Picture i starts from noise that belongs to (seed, i) and its row always has the same place in a
- * replay of the network: blocks begin at multiples of few_model_rows by picture index, and where
- * the first picture asked for is no such multiple the ones before it are made and dropped. So
- * picture i is the same in every call that has it.
+ * Image i starts from noise that belongs to (seed, i) and its row always has the same place in a
+ * replay of the network: blocks begin at multiples of few_model_rows by image index, and where
+ * the first image asked for is no such multiple the ones before it are made and dropped. So
+ * image i is the same in every call that has it.
  */
 #include "base/pace.h"
 #include "diffusion/sampler/sampler.h"
@@ -23,14 +23,14 @@ struct job {
   float *strength;        /* of each row; NULL: one of all */
   int64_t *even;          /* the classes of FEW_LABEL_EACH, as counts; NULL: it has none */
   int64_t block, rows;    /* the block at hand */
-  int64_t finished;       /* pictures of those before it */
+  int64_t finished;       /* images of those before it */
   int evals, planned;     /* of a block */
   int nfe;                /* networks run for them */
   float *worse;           /* what the model that guides says; NULL: none guides */
-  struct few_watch watch; /* counts pictures */
+  struct few_watch watch; /* counts images */
 };
 
-/* The most pictures of a block: what memory bounds, a multiple of few_model_rows, and something for
+/* The most images of a block: what memory bounds, a multiple of few_model_rows, and something for
  * every worker. */
 static int64_t choose_batch(const struct job *j, int64_t rows) {
   const int64_t R = few_model_rows(j->m), least = few__model_portion(j->m);
@@ -115,7 +115,7 @@ static few_status eval(void *user, const float *x, double t, double to, float *F
   if (j->worse && guided) FEW_TRY(autoguide(j));
   see(j, &(struct few_sample_view){j->block, j->rows, t, to, x, F});
   j->evals++;
-  /* A block is reported as finished when its pictures are where they can be used. */
+  /* A block is reported as finished when its images are where they can be used. */
   return j->evals < j->planned ? report(j, (double)j->evals / j->planned) : FEW_OK;
 }
 
@@ -129,14 +129,14 @@ static void warn_not_finite(const struct job *j, const float *out) {
              (long long)bad, (long long)j->finished);
 }
 
-/* Between pictures or unit noise outside and the data of deviation sigma_data inside. */
-static double inside(const struct job *j, int64_t k, double x, bool picture) {
+/* Between images or unit noise outside and the data of deviation sigma_data inside. */
+static double inside(const struct job *j, int64_t k, double x, bool image) {
   const struct few_data_scale s = few__model_scale(j->m, k);
-  return picture ? (x - s.mean) * s.scale : x * j->m->spec.sigma_data;
+  return image ? (x - s.mean) * s.scale : x * j->m->spec.sigma_data;
 }
-static double outside(const struct job *j, int64_t k, double x, bool picture) {
+static double outside(const struct job *j, int64_t k, double x, bool image) {
   const struct few_data_scale s = few__model_scale(j->m, k);
-  return picture ? x / s.scale + s.mean : x / j->m->spec.sigma_data;
+  return image ? x / s.scale + s.mean : x / j->m->spec.sigma_data;
 }
 
 static void take_start(const struct job *j) {
@@ -186,7 +186,7 @@ static few_status run_block(struct job *j, float *out, int32_t *labels) {
 
 few_status few_sample(few_model *m, const struct few_sample_opts *opts, float *out, int32_t *labels,
                       int *nfe) {
-  if (!out) return few__fail(m->ctx, FEW_E_INVALID, "sample: no room for pictures: give `out`");
+  if (!out) return few__fail(m->ctx, FEW_E_INVALID, "sample: no room for images: give `out`");
   return few__sample_run(m, opts, &(struct few_sample_path){0}, out, labels, nfe);
 }
 
@@ -208,7 +208,7 @@ static few_status run_blocks(struct job *j, float *out, int32_t *labels, int *nf
 /* Of rows whose labels are given. */
 static few_status check_labels(const struct job *j) {
   const few_model *m = j->m;
-  const char *why = "pictures without labels";
+  const char *why = "images without labels";
   int64_t i = 0;
   while (j->path->label && i < j->o->n && j->path->label[i] >= 0) i++;
   if (!j->path->label || i == j->o->n) return FEW_OK;

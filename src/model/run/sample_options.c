@@ -76,7 +76,7 @@ static few_status check_autoguide(const few_model *m, const struct few_sample_op
     return few__fail(
         m->ctx, FEW_E_INVALID,
         "the model that guides makes other things (%lld x %lld x %lld, %lld classes%s): "
-        "give one of the same pictures, classes and inputs",
+        "give one of the same images, classes and inputs",
         (long long)b->h, (long long)b->w, (long long)b->c, (long long)b->classes,
         b->guidance ? ", a guidance input" : "");
   if (a->sigma_data != b->sigma_data || !few__model_same_scale(m, w))
@@ -185,15 +185,15 @@ static few_status check(const few_model *m, const struct few_sample_opts *o) {
   FEW_TRY(few__opts_check(m->ctx, "few_sample_opts", o, FEW_SAMPLE_OPTS_VERSION));
   if (few__model_classifies(m))
     return few__fail(m->ctx, FEW_E_INVALID,
-                     "net %s tells classes and makes no pictures: sample another model",
+                     "net %s tells classes and makes no images: sample another model",
                      m->net->name);
   if (o->n < 1 || o->first < 0 || o->n > max_index || o->first > max_index - o->n)
     return few__fail(m->ctx, FEW_E_INVALID,
-                     "%lld pictures from number %lld: give at least one, from 0, below 2^40",
+                     "%lld images from number %lld: give at least one, from 0, below 2^40",
                      (long long)o->n, (long long)o->first);
   if (o->n > PTRDIFF_MAX / (int64_t)sizeof(double) / dims)
     return few__fail(m->ctx, FEW_E_INVALID,
-                     "%lld pictures of %lld values are more than memory can be: ask for fewer at "
+                     "%lld images of %lld values are more than memory can be: ask for fewer at "
                      "once, with `first`",
                      (long long)o->n, (long long)dims);
   if (o->batch < 0)
@@ -244,14 +244,14 @@ static few_status choose_direction(const few_model *m, const struct few_sample_o
                                    struct few_sample_choice *c) {
   if (m->direction == (encode ? FEW_DECODES : FEW_ENCODES))
     return few__fail(m->ctx, FEW_E_INVALID,
-                     encode ? "this model's steps lead from noise to pictures alone: encode with "
+                     encode ? "this model's steps lead from noise to images alone: encode with "
                               "its teacher, or with an encoder (objective progressive, direction "
                               "encode)"
-                            : "this model leads from pictures to noise: few encode is for it");
+                            : "this model leads from images to noise: few encode is for it");
   if (!encode || o->sampler || c->sampler->both_ways) return FEW_OK;
   if (c->sampler->order == 0)
     return few__fail(m->ctx, FEW_E_INVALID,
-                     "this model (%s) leads from noise to pictures alone: encode with its teacher",
+                     "this model (%s) leads from noise to images alone: encode with its teacher",
                      m->objective);
   return few__sampler_find(m->ctx, &c->sampler, "ddim");
 }
@@ -309,31 +309,30 @@ bool few__model_has_field(const few_model *m) {
 
 few_status few__model_needs_field(const few_model *m, const char *what) {
   if (few__model_has_field(m)) return FEW_OK;
-  return few__fail(
-      m->ctx, FEW_E_INVALID,
-      "%s follows the flow from noise to pictures, and this model (%s) has learned the "
-      "jumps of %s alone: take its teacher",
-      what, m->objective, m->sampler);
+  return few__fail(m->ctx, FEW_E_INVALID,
+                   "%s follows the flow from noise to images, and this model (%s) has learned the "
+                   "jumps of %s alone: take its teacher",
+                   what, m->objective, m->sampler);
 }
 
-/* What runs without an error and draws poor pictures. */
+/* What runs without an error and draws poor images. */
 static void warn(const few_model *m, const struct few_sample_opts *o,
                  const struct few_sample_choice *c) {
   const bool field = few__model_has_field(m);
   if (c->sampler->order > 0 && !field && strcmp(c->sampler->name, m->sampler) != 0)
     few__log(m->ctx, FEW_LOG_WARN,
              "%s solves for the flow, and this model (%s) has learned the jumps of %s alone: "
-             "pictures will be poor",
+             "images will be poor",
              c->sampler->name, m->objective, m->sampler);
   else if (m->direction != FEW_BOTH_WAYS && m->n_times && c->times.steps != m->n_times)
     few__log(m->ctx, FEW_LOG_WARN,
-             "this model (%s) has learned its own %d step%s, and is asked for %d: pictures will "
+             "this model (%s) has learned its own %d step%s, and is asked for %d: images will "
              "be poor",
              m->objective, m->n_times, m->n_times == 1 ? "" : "s", c->times.steps);
   if (o->guidance != 1 && !m->spec.guidance && !field)
     few__log(m->ctx, FEW_LOG_WARN,
              "guidance %g extrapolates the jumps of this model (%s), which was trained without: "
-             "pictures will be poor. Train a student that takes the strength as an input "
+             "images will be poor. Train a student that takes the strength as an input "
              "(guidance_max = %g in its recipe), or guide its teacher",
              o->guidance, m->objective, o->guidance > 1 ? ceil(o->guidance) : 2);
 }

@@ -1,23 +1,23 @@
-/* transfer.c - from pictures to noise and on to other pictures (Su et al., "Dual Diffusion Implicit
+/* transfer.c - from images to noise and on to other images (Su et al., "Dual Diffusion Implicit
  * Bridges", arXiv 2203.08382; with distilled encoders: Meng et al., arXiv 2210.03142, section 4.4).
  *
- * The flow of each model is a map between its pictures and the same noise. Up one and down another
- * keeps what noise stands for, the layout of a picture, and changes the domain.
+ * The flow of each model is a map between its images and the same noise. Up one and down another
+ * keeps what noise stands for, the layout of an image, and changes the domain.
  */
 #include "base/pace.h"
 #include "io/npy.h"
 #include "model/model.h"
 
-few_status few_encode(few_model *m, const struct few_sample_opts *opts, const float *pictures,
+few_status few_encode(few_model *m, const struct few_sample_opts *opts, const float *images,
                       const int32_t *label, float *noise, int *nfe) {
-  const struct few_sample_path path = {.encode = true, .start = pictures, .label = label};
+  const struct few_sample_path path = {.encode = true, .start = images, .label = label};
   return few__sample_run(m, opts, &path, noise, NULL, nfe);
 }
 
 few_status few_decode(few_model *m, const struct few_sample_opts *opts, const float *noise,
-                      const int32_t *label, float *pictures, int *nfe) {
+                      const int32_t *label, float *images, int *nfe) {
   const struct few_sample_path path = {.start = noise, .label = label};
-  return few__sample_run(m, opts, &path, pictures, NULL, nfe);
+  return few__sample_run(m, opts, &path, images, NULL, nfe);
 }
 
 static few_status check(const struct few_transfer_opts *o) {
@@ -30,7 +30,7 @@ static few_status check(const struct few_transfer_opts *o) {
   FEW_TRY(few__opts_check(ctx, "few_sample_opts (decode)", o->decode, FEW_SAMPLE_OPTS_VERSION));
   if (o->encode->n != o->decode->n || o->encode->first != o->decode->first)
     return few__fail(ctx, FEW_E_INVALID,
-                     "transfer: %lld pictures are encoded and %lld decoded: give the same n and "
+                     "transfer: %lld images are encoded and %lld decoded: give the same n and "
                      "first",
                      (long long)o->encode->n, (long long)o->decode->n);
   if (a->h == b->h && a->w == b->w && a->c == b->c && a->points == b->points) return FEW_OK;
@@ -41,14 +41,14 @@ static few_status check(const struct few_transfer_opts *o) {
                    (long long)b->w, (long long)b->c);
 }
 
-/* Rows of both at once: pictures at .. at + n - 1 of those asked for. */
+/* Rows of both at once: images at .. at + n - 1 of those asked for. */
 struct part {
   const struct few_transfer_opts *o;
   int64_t at, n, dims;
   struct few_progress_frame frame;
 };
 
-static few_status transfer_part(const struct part *p, const float *pictures, float *out, int *nfe) {
+static few_status transfer_part(const struct part *p, const float *images, float *out, int *nfe) {
   struct few_sample_opts up = *p->o->encode, down = *p->o->decode;
   int nfe_up, nfe_down;
   up.n = down.n = p->n;
@@ -58,15 +58,15 @@ static few_status transfer_part(const struct part *p, const float *pictures, flo
   const int32_t *from = p->o->from ? p->o->from + p->at : NULL;
   const int32_t *to = p->o->to ? p->o->to + p->at : NULL;
   float *x = out + p->at * p->dims;
-  FEW_TRY(few_encode(p->o->a, &up, pictures + p->at * p->dims, from, x, &nfe_up));
+  FEW_TRY(few_encode(p->o->a, &up, images + p->at * p->dims, from, x, &nfe_up));
   FEW_TRY(few_decode(p->o->b, &down, x, to, x, &nfe_down));
   if (nfe) *nfe = nfe_up + nfe_down;
   return FEW_OK;
 }
 
-/* Up and down with some pictures and then with the next, so that those are finished when the rest
- * is cancelled. The frame counts a picture twice: on its way up and on its way down. */
-static few_status transfer_all(const struct few_transfer_opts *o, const float *pictures, float *out,
+/* Up and down with some images and then with the next, so that those are finished when the rest
+ * is cancelled. The frame counts an image twice: on its way up and on its way down. */
+static few_status transfer_all(const struct few_transfer_opts *o, const float *images, float *out,
                                int *nfe) {
   const struct few_net_spec *s = &o->a->spec;
   const int64_t n = o->encode->n;
@@ -76,10 +76,10 @@ static few_status transfer_all(const struct few_transfer_opts *o, const float *p
   while (p.at < n) {
     p.n = few__pace_next(&pace, n - p.at);
     few__progress_frame(o->a->ctx, &p.frame);
-    few_status st = transfer_part(&p, pictures, out, nfe);
+    few_status st = transfer_part(&p, images, out, nfe);
     few__progress_frame(o->a->ctx, NULL);
     if (st == FEW_E_CANCELLED)
-      return few__fail(o->a->ctx, st, "transferring stopped after %lld of %lld pictures",
+      return few__fail(o->a->ctx, st, "transferring stopped after %lld of %lld images",
                        (long long)p.at, (long long)n);
     FEW_TRY(st);
     p.at += p.n;
@@ -90,7 +90,7 @@ static few_status transfer_all(const struct few_transfer_opts *o, const float *p
 }
 
 /* What either would refuse is refused before any work. */
-few_status few_transfer(const struct few_transfer_opts *o, const float *pictures, float *out,
+few_status few_transfer(const struct few_transfer_opts *o, const float *images, float *out,
                         int *nfe) {
   struct few_sample_choice c;
   if (!o || !o->a) return FEW_E_INVALID; /* without a model there is no context for a sentence */
@@ -99,7 +99,7 @@ few_status few_transfer(const struct few_transfer_opts *o, const float *pictures
   FEW_TRY(few__sample_choose(o->a, o->encode, true, &c));
   few__sample_choice_free(o->a, &c);
   FEW_TRY(few_sample_plan(o->b, o->decode, NULL, NULL));
-  return transfer_all(o, pictures, out, nfe);
+  return transfer_all(o, images, out, nfe);
 }
 
 few_status few_noise_write(const few_model *m, const char *path, int64_t n, const float *noise) {

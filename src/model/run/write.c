@@ -104,8 +104,8 @@ static few_status write_array(const struct job *j) {
   return st;
 }
 
-/* Picture i of those at hand. */
-static few_status write_picture(const struct job *j, int64_t i, uint8_t *bytes) {
+/* Image i of those at hand. */
+static few_status write_image(const struct job *j, int64_t i, uint8_t *bytes) {
   const struct few_net_spec *s = &j->m->spec;
   char name[32], what[60], *path;
   snprintf(name, sizeof name, "%06" PRId64 ".png", j->first + i);
@@ -122,7 +122,7 @@ static few_status write_folder(const struct job *j) {
   uint8_t *bytes;
   if (j->m->spec.points)
     return few__fail(j->ctx, FEW_E_INVALID,
-                     "%s: points are no pictures: give a name that ends in .npy or .png", j->path);
+                     "%s: points are no images: give a name that ends in .npy or .png", j->path);
   FEW_TRY(few__mkdirs(j->ctx, j->path));
   few__sweep_dir(j->path);
   FEW_TRY(to_bytes(j, &bytes));
@@ -130,7 +130,7 @@ static few_status write_folder(const struct job *j) {
   for (int64_t i = 0; !st && i < j->n; i++) {
     const struct few_progress p = {"writing", i, j->n, few__now() - started, NULL};
     st = few__progress(j->ctx, &p);
-    if (!st) st = write_picture(j, i, bytes);
+    if (!st) st = write_image(j, i, bytes);
   }
   few__free(j->ctx, bytes);
   return st;

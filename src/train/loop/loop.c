@@ -136,12 +136,12 @@ static few_status gather(const struct loop *l, const struct few_loop_mix *mix, s
 
 static few_status write_rows(const struct loop *l, const struct rows *r) {
   const struct few_net_spec *s = &l->recipe.spec;
-  const int64_t pictures[] = {r->n, s->h, s->w, s->c}, points[] = {r->n, s->c};
+  const int64_t images[] = {r->n, s->h, s->w, s->c}, points[] = {r->n, s->c};
   char labels[4096];
   labels_name(labels, l->data);
   if (labelled(l)) FEW_TRY(few__npy_write(l->ctx, labels, FEW_STORE_I32, 1, &r->n, r->label));
   return few__npy_write(l->ctx, l->data, r->points ? FEW_STORE_F32 : FEW_STORE_U8,
-                        r->points ? 2 : 4, r->points ? points : pictures, r->x);
+                        r->points ? 2 : 4, r->points ? points : images, r->x);
 }
 
 static few_status make_data(const struct loop *l) {

@@ -420,7 +420,7 @@ static void test_start_has_no_dropout(void **state) {
   }
 }
 
-/* The fake network learns its own pictures, the student does not learn from that. */
+/* The fake network learns its own images, the student does not learn from that. */
 static void test_fake_gradient(void **state) {
   (void)state;
   struct setting s;

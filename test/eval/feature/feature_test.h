@@ -17,15 +17,15 @@ static inline uint8_t *random_bytes(int64_t n) {
   return b;
 }
 
-struct pictures {
+struct images {
   int64_t n, h, w, c;
   const uint8_t *at;
 };
 
 static inline float *rows_new(int64_t n) { return calloc((size_t)(n ? n : 1), sizeof(float)); }
 
-/* Rows, logits and spatial of all pictures, one block; in two calls that part at `cut`. */
-static inline float *run_cut(few_ctx *ctx, few_features *f, const struct pictures *p, int64_t cut) {
+/* Rows, logits and spatial of all images, one block; in two calls that part at `cut`. */
+static inline float *run_cut(few_ctx *ctx, few_features *f, const struct images *p, int64_t cut) {
   assert_ok(ctx, few__features_fit(f, p->h, p->w, p->c));
   const struct few_features_info *i = few__features_info(f);
   float *all = rows_new(p->n * (i->dim + i->classes + i->spatial));
@@ -40,8 +40,8 @@ static inline float *run_cut(few_ctx *ctx, few_features *f, const struct picture
   return all;
 }
 
-/* The bits do not depend on the cut, on workers, or on what stands beside a picture. */
-static inline void check_grouping(few_ctx *ctx, few_features *f, const struct pictures *p) {
+/* The bits do not depend on the cut, on workers, or on what stands beside an image. */
+static inline void check_grouping(few_ctx *ctx, few_features *f, const struct images *p) {
   few_ctx_set_workers(ctx, 1);
   float *one = run_cut(ctx, f, p, p->n);
   const struct few_features_info *i = few__features_info(f);

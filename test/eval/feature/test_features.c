@@ -30,7 +30,7 @@ static void test_fashion_grouping(void **state) {
   few_features *f;
   assert_ok(ctx, few__features_open(ctx, &f, FASHION));
   uint8_t *bytes = random_bytes(19 * 28 * 28);
-  check_grouping(ctx, f, &(struct pictures){19, 28, 28, 1, bytes});
+  check_grouping(ctx, f, &(struct images){19, 28, 28, 1, bytes});
   const struct few_features_info *i = few__features_info(f);
   assert_int_equal(i->dim, 96);
   assert_int_equal(i->classes, 10);
@@ -66,10 +66,10 @@ static void check_accuracy(const char *spec) {
   assert_ok(ctx, few__features_open(ctx, &f, spec));
   const int64_t n = few_data_n(data), d = few__features_info(f)->dim;
   uint8_t *bytes = malloc((size_t)n * 784);
-  float *rows = rows_new(n * d), *logits = rows_new(n * 10), picture[784];
+  float *rows = rows_new(n * d), *logits = rows_new(n * 10), image[784];
   for (int64_t i = 0; i < n; i++) {
-    assert_ok(ctx, few_data_get(data, i, picture));
-    for (int k = 0; k < 784; k++) bytes[i * 784 + k] = (uint8_t)lrintf((picture[k] + 1) * 127.5f);
+    assert_ok(ctx, few_data_get(data, i, image));
+    for (int k = 0; k < 784; k++) bytes[i * 784 + k] = (uint8_t)lrintf((image[k] + 1) * 127.5f);
   }
   assert_ok(ctx, few__features_run(f, n, 28, 28, 1, bytes, rows, logits, NULL));
   int64_t right = 0;
@@ -140,8 +140,8 @@ static void test_refused(void **state) {
   refuse("pixels=x", "leave out =x");
   refuse("inception", "inception=FILE");
   refuse("inception=/nowhere/x.pth", "/nowhere/x.pth");
-  refuse("fashion=" FEW_TEST_DIR "/../models/fashion-teacher.safetensors", "makes pictures");
-  refuse("classifier=" FEW_TEST_DIR "/../models/fashion-teacher.safetensors", "makes pictures");
+  refuse("fashion=" FEW_TEST_DIR "/../models/fashion-teacher.safetensors", "makes images");
+  refuse("classifier=" FEW_TEST_DIR "/../models/fashion-teacher.safetensors", "makes images");
   refuse("classifier", "give classifier=FILE");
   refuse("runs/feat/model.safetensors", "classifier=FILE is a model that objective classifier");
   refuse("cifar-resnet20=" FEW_TEST_DIR "/../models/fashion-teacher.safetensors",

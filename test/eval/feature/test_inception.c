@@ -1,6 +1,6 @@
 /* Inception-v3 of the FID on weights from a formula, against PyTorch in float64
  * (torch_reference.py, which says what the formula is); the weights of 2015 are not at hand, and
- * the arithmetic does not mind. Also: both ways to resize, grey pictures, grouping, a file that
+ * the arithmetic does not mind. Also: both ways to resize, grey images, grouping, a file that
  * lacks a tensor.
  *
  * Bound: a value is a sum of K terms in f32 after L layers; errors of a layer are sqrt(K) eps / 2
@@ -26,7 +26,7 @@ static uint32_t start_of(const char *name) {
   return (uint32_t)crc32(0, (const unsigned char *)name, (unsigned)strlen(name));
 }
 
-static uint8_t *picture(const char *name, int64_t n) {
+static uint8_t *image(const char *name, int64_t n) {
   uint8_t *p = malloc((size_t)n);
   for (int64_t i = 0; i < n; i++)
     p[i] = (uint8_t)(mix(start_of(name) + (uint32_t)i * 0x9e3779b9u) >> 24);
@@ -184,7 +184,7 @@ static void compare(const struct few_st *golden, const char *name, const char *p
 
 static void check(struct list *l, const struct few_st *golden, const char *name, const char *which,
                   int64_t h, int64_t w) {
-  uint8_t *bytes = picture(which, h * w * 3);
+  uint8_t *bytes = image(which, h * w * 3);
   few_features *f = open_net(l, name);
   const struct few_features_info *i = few__features_info(f);
   assert_int_equal(i->dim, 2048);
@@ -192,7 +192,7 @@ static void check(struct list *l, const struct few_st *golden, const char *name,
   assert_int_equal(i->spatial, 2023);
   assert_true(i->flops > 11e9 && i->flops < 12e9);
   const double start = few__now();
-  float *all = run_cut(l->ctx, f, &(struct pictures){1, h, w, 3, bytes}, 1);
+  float *all = run_cut(l->ctx, f, &(struct images){1, h, w, 3, bytes}, 1);
   print_message("%s: %.3f s\n", name, few__now() - start);
   compare(golden, name, "rows", all);
   compare(golden, name, "logits", all + 2048);
@@ -207,9 +207,9 @@ static void check_grey(struct list *l) {
   for (int i = 0; i < 24; i++)
     grey[i] = colour[3 * i] = colour[3 * i + 1] = colour[3 * i + 2] = (uint8_t)(i * 10);
   few_features *f = open_net(l, "inception");
-  check_grouping(l->ctx, f, &(struct pictures){2, 3, 4, 1, grey});
-  float *a = run_cut(l->ctx, f, &(struct pictures){2, 3, 4, 1, grey}, 2);
-  float *b = run_cut(l->ctx, f, &(struct pictures){2, 3, 4, 3, colour}, 2);
+  check_grouping(l->ctx, f, &(struct images){2, 3, 4, 1, grey});
+  float *a = run_cut(l->ctx, f, &(struct images){2, 3, 4, 1, grey}, 2);
+  float *b = run_cut(l->ctx, f, &(struct images){2, 3, 4, 3, colour}, 2);
   assert_memory_equal(a, b, 2 * (2048 + 1008 + 2023) * sizeof *a);
   free(a);
   free(b);

@@ -56,7 +56,7 @@ static void write_weights(few_ctx *ctx, const char *path) {
 
 /* ---- the test ---- */
 
-static few_status life(few_ctx *ctx, const char *spec, const struct pictures *p) {
+static few_status life(few_ctx *ctx, const char *spec, const struct images *p) {
   few_features *f;
   float rows[3 * 96], logits[3 * 10];
   FEW_TRY(few__features_open(ctx, &f, spec));
@@ -65,7 +65,7 @@ static few_status life(few_ctx *ctx, const char *spec, const struct pictures *p)
   return st;
 }
 
-static void check(const char *spec, const struct pictures *p) {
+static void check(const char *spec, const struct images *p) {
   struct meter meter = {.left = LONG_MAX};
   struct few_ctx_opts opts = FEW_CTX_OPTS_INIT;
   few_ctx *ctx;
@@ -97,9 +97,9 @@ static void test_life(void **state) {
   snprintf(path, sizeof path, "/tmp/few-test-feature-%d.safetensors", (int)getpid());
   snprintf(spec, sizeof spec, "cifar-resnet20=%s", path);
   write_weights(ctx, path);
-  check(spec, &(struct pictures){3, 32, 32, 3, bytes});
+  check(spec, &(struct images){3, 32, 32, 3, bytes});
   check("fashion=" FEW_TEST_DIR "/../models/fashion-features.safetensors",
-        &(struct pictures){3, 28, 28, 1, bytes});
+        &(struct images){3, 28, 28, 1, bytes});
   unlink(path);
   free(bytes);
   few_ctx_free(ctx);

@@ -1,4 +1,4 @@
-/* Networks with foreign weights against pictures and answers that came with those (made by their
+/* Networks with foreign weights against images and answers that came with those (made by their
  * own frameworks). FEW_FEATURES_DIR names the folder; without it there is nothing to test.
  *
  * Bound: a value of layer l is a sum of K terms in f32, so its relative rms error is about
@@ -80,15 +80,15 @@ static void check_probe(few_ctx *ctx, const char *dir, const struct probe *p) {
   const struct few_st_tensor *in = few__st_find(&st, "input");
   const struct few_features_info *i = few__features_info(f);
   uint8_t *bytes = bytes_of(p, in);
-  const struct pictures pictures = {in->dim[0], in->dim[2], in->dim[3], 3, bytes};
-  float *all = run_cut(ctx, f, &pictures, 1), *logits = all + in->dim[0] * i->dim;
+  const struct images images = {in->dim[0], in->dim[2], in->dim[3], 3, bytes};
+  float *all = run_cut(ctx, f, &images, 1), *logits = all + in->dim[0] * i->dim;
   assert_int_equal(i->dim, few__st_find(&st, "features")->dim[1]);
   compare(p, "features", all, few__st_find(&st, "features"));
   for (int64_t k = 0; p->probabilities && k < in->dim[0]; k++)
     softmax(logits + k * i->classes, i->classes);
   compare(p, p->output, logits, few__st_find(&st, p->output));
-  print_message("%s: %.0f MFLOP a picture\n", p->name, i->flops / 1e6);
-  check_grouping(ctx, f, &pictures);
+  print_message("%s: %.0f MFLOP an image\n", p->name, i->flops / 1e6);
+  check_grouping(ctx, f, &images);
   free(all);
   free(bytes);
   few__features_free(f);

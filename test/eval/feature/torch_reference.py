@@ -7,7 +7,7 @@
 Layers as torchvision has them, less what pytorch-fid changes (github.com/mseitzer/pytorch-fid): average
 pools do not count padding, the last block has a max pool. Batch norms are not folded here, averages come
 before their kernels, NCHW: another way to the same numbers. Element i of the tensor called NAME is made of
-r = mix(crc32(NAME) + i 0x9e3779b9) in [-1, 1), see `tensor`; pictures likewise. Needs PyTorch and NumPy.
+r = mix(crc32(NAME) + i 0x9e3779b9) in [-1, 1), see `tensor`; images likewise. Needs PyTorch and NumPy.
 """
 import argparse
 import json
@@ -135,7 +135,7 @@ def inception(x):
     return rows, rows @ tensor('fc.weight', 1008, 2048).T, spatial
 
 
-def picture(name, h, w):
+def image(name, h, w):
     return (bits(name, h * w * 3) >> np.uint32(24)).astype(np.float64).reshape(h, w, 3)
 
 
@@ -178,8 +178,8 @@ def main():
     args.add_argument('--weights')
     args = args.parse_args()
     out = {}
-    for name, x in (('inception', as_pytorch_fid(picture('small', 40, 29))),
-                    ('inception-tf', as_tensorflow(picture('large', 333, 310)))):
+    for name, x in (('inception', as_pytorch_fid(image('small', 40, 29))),
+                    ('inception-tf', as_tensorflow(image('large', 333, 310)))):
         for part, y in zip(('rows', 'logits', 'spatial'), inception(x)):
             out[f'{name}/{part}'] = y.numpy()[0]
             print(name, part, y.shape, 'rms %.3g' % y.square().mean().sqrt(), 'zero %.2f' % (y == 0).double().mean())

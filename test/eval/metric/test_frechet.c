@@ -104,7 +104,7 @@ static void test_singular(void **state) {
   assert_close(got.distance, xx + yy - 2 * fabs(xy), 64 * DBL_EPSILON * (xx + yy));
   assert_int_equal(got.rank[0], 1);
   assert_int_equal(got.rank[1], 1);
-  static double none[D60 * D60]; /* all pictures the same */
+  static double none[D60 * D60]; /* all images the same */
   got = distance(f, D60, zero, a, zero, none);
   assert_close(got.distance, xx, 64 * DBL_EPSILON * xx);
   assert_int_equal(got.rank[1], 0);

@@ -79,7 +79,7 @@ static void test_golden_score(void **state) {
   few__set_free(s);
 }
 
-/* Splits are a partition of the set into parts that differ by one picture at most, and each holds
+/* Splits are a partition of the set into parts that differ by one image at most, and each holds
  * several classes of a set sorted by class. */
 static void test_splits(void **state) {
   struct fixture *f = *state;
@@ -156,7 +156,7 @@ static void test_not_finite(void **state) {
   assert_ok(f->ctx, few__set_create(f->ctx, &s, f->w, &o));
   assert_ok(f->ctx, few__set_add(s, 1, x, NULL, NULL, NULL));
   assert_int_equal(few__set_add(s, 4, x, NULL, NULL, NULL), FEW_E_FORMAT);
-  assert_non_null(strstr(few_error(f->ctx), "rows: feature 2 of picture 4"));
+  assert_non_null(strstr(few_error(f->ctx), "rows: feature 2 of image 4"));
   few__set_free(s);
 }
 

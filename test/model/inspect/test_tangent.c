@@ -108,7 +108,7 @@ static void test_refused(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
   few_model *m = test_model_new(ctx, TEST_MLP), *map = test_model_new(ctx, TEST_MAP),
-            *picture = test_model_new(ctx, TEST_UNET);
+            *image = test_model_new(ctx, TEST_UNET);
   few_data *data = toy(ctx, "toy:mixture");
   struct few_tangent_opts o = FEW_TANGENT_OPTS_INIT;
   struct few_tangent_bin bin[FEW_TANGENT_BINS];
@@ -116,15 +116,15 @@ static void test_refused(void **state) {
   o.data = data;
   assert_int_equal(few_model_tangent(map, &o, bin), FEW_E_INVALID);
   assert_non_null(strstr(few_error(ctx), "how far"));
-  assert_int_equal(few_model_tangent(picture, &o, bin), FEW_E_INVALID);
+  assert_int_equal(few_model_tangent(image, &o, bin), FEW_E_INVALID);
   assert_non_null(strstr(few_error(ctx), "shape"));
-  o.teacher = picture;
+  o.teacher = image;
   assert_int_equal(few_model_tangent(m, &o, bin), FEW_E_INVALID);
   o.teacher = NULL;
   o.rows = 0;
   assert_int_equal(few_model_tangent(m, &o, bin), FEW_E_INVALID);
   few_data_free(data);
-  few_model_free(picture);
+  few_model_free(image);
   few_model_free(map);
   few_model_free(m);
   few_ctx_free(ctx);

@@ -1,5 +1,5 @@
 /* Schedules fitted to a model: the long run itself in as many steps, a file that comes back to the
- * bit, pictures that do not depend on their batch, and what is refused. */
+ * bit, images that do not depend on their batch, and what is refused. */
 #include "model/models.h"
 
 #include <unistd.h>

@@ -1,4 +1,4 @@
-/* Pictures: the same one in every call that has it; exact where the network is exact; and every
+/* Images: the same one in every call that has it; exact where the network is exact; and every
  * wish that cannot be met refused in words. */
 #include "model/models.h"
 
@@ -86,7 +86,7 @@ static void test_solvers_converge(void **state) {
   few_ctx_free(ctx);
 }
 
-static void test_same_picture(void **state) {
+static void test_same_image(void **state) {
   (void)state;
   static const struct {
     int64_t n, first, batch;
@@ -149,7 +149,7 @@ static void test_defaults_and_counts(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Of n pictures under options: out[n * DIMS]. */
+/* Of n images under options: out[n * DIMS]. */
 static int draw(few_model *m, const struct few_sample_opts *o, float *out) {
   int nfe;
   assert_ok(m->ctx, few_sample(m, o, out, NULL, &nfe));
@@ -540,7 +540,7 @@ static int watch_progress(void *user, const struct few_progress *p) {
   return w->stop >= 0 && p->done >= w->stop;
 }
 
-/* One step of many pictures is told of many times, and what is finished when the callback cancels
+/* One step of many images is told of many times, and what is finished when the callback cancels
  * is what an undisturbed call gives. */
 static void test_cancel_keeps_what_is_finished(void **state) {
   (void)state;
@@ -602,7 +602,7 @@ static void test_not_finite(void **state) {
   few_ctx_free(ctx);
 }
 
-/* What runs and draws poor pictures: told by the plan, in a sentence. */
+/* What runs and draws poor images: told by the plan, in a sentence. */
 static void test_poor(void **state) {
   (void)state;
   few_ctx *ctx;
@@ -647,7 +647,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_one_step_is_exact),
       cmocka_unit_test(test_solvers_converge),
-      cmocka_unit_test(test_same_picture),
+      cmocka_unit_test(test_same_image),
       cmocka_unit_test(test_defaults_and_counts),
       cmocka_unit_test(test_settings),
       cmocka_unit_test(test_own_times),

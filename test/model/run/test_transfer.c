@@ -1,4 +1,4 @@
-/* From pictures to noise and back: exact on the ring of Gaussians, the same bits as sampling from
+/* From images to noise and back: exact on the ring of Gaussians, the same bits as sampling from
  * the same noise, refused where a model goes one way; and how straight paths are. */
 #include "model/models.h"
 
@@ -91,7 +91,7 @@ static struct few_sample_opts options(const char *sampler, int steps, int64_t n)
   return o;
 }
 
-/* From the noise that few_sample draws: its own bits, in any batch and from any first picture. */
+/* From the noise that few_sample draws: its own bits, in any batch and from any first image. */
 static void test_decode_is_sample(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -118,7 +118,7 @@ static void test_decode_is_sample(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Up and down with many steps of a smooth field is the start; each picture apart from the others,
+/* Up and down with many steps of a smooth field is the start; each image apart from the others,
  * also in place. */
 static void test_round_trip(void **state) {
   (void)state;
@@ -152,7 +152,7 @@ static void test_round_trip(void **state) {
     assert_ok(ctx, few_transfer(&t, part, part, &nfe));
     assert_int_equal(nfe, 120 + 119);
     assert_memory_equal(part, back, (size_t)(10 * dims) * sizeof *part);
-    if (which == TEST_UNET) { /* another label, another picture */
+    if (which == TEST_UNET) { /* another label, another image */
       struct few_transfer_opts u = t;
       u.to = other;
       assert_ok(ctx, few_transfer(&u, start, part, NULL));
@@ -274,17 +274,17 @@ static void test_straightness(void **state) {
   few_ctx_free(ctx);
 }
 
-/* ---- pictures ---- */
+/* ---- images ---- */
 
 /* Clothes up to noise and down again, by the teacher that comes with few. */
 static void test_fashion(void **state) {
   (void)state;
-  enum { PICTURES = 8, PIXELS = 784 };
+  enum { IMAGES = 8, PIXELS = 784 };
   few_ctx *ctx = test_ctx();
   few_data *d;
   few_model *m;
-  static float x[PICTURES * PIXELS], noise[PICTURES * PIXELS], back[PICTURES * PIXELS];
-  int32_t label[PICTURES];
+  static float x[IMAGES * PIXELS], noise[IMAGES * PIXELS], back[IMAGES * PIXELS];
+  int32_t label[IMAGES];
   double error = 0, power = 0;
   if (few_data_open(ctx, &d, "fashion-mnist:test", NULL)) {
     printf("note: dataset-fashion-mnist is not installed: skipped\n");
@@ -292,16 +292,16 @@ static void test_fashion(void **state) {
     return;
   }
   assert_ok(ctx, few_model_load(ctx, &m, FEW_TEST_DIR "/../models/fashion-teacher.safetensors"));
-  for (int i = 0; i < PICTURES; i++) {
+  for (int i = 0; i < IMAGES; i++) {
     assert_ok(ctx, few_data_get(d, i, x + i * PIXELS));
     label[i] = few_data_label(d, i);
   }
-  struct few_sample_opts o = options("heun", 18, PICTURES);
+  struct few_sample_opts o = options("heun", 18, IMAGES);
   assert_ok(ctx, few_encode(m, &o, x, label, noise, NULL));
   assert_ok(ctx, few_decode(m, &o, noise, label, back, NULL));
-  for (int i = 0; i < PICTURES * PIXELS; i++) {
-    error += pow((double)(back[i] - x[i]), 2) / (PICTURES * PIXELS);
-    power += pow((double)noise[i], 2) / (PICTURES * PIXELS);
+  for (int i = 0; i < IMAGES * PIXELS; i++) {
+    error += pow((double)(back[i] - x[i]), 2) / (IMAGES * PIXELS);
+    power += pow((double)noise[i], 2) / (IMAGES * PIXELS);
   }
   printf("clothes: back within %.3f rms of 2; noise of deviation %.3f\n", sqrt(error), sqrt(power));
   assert_true(sqrt(error) < 0.03);

@@ -151,7 +151,7 @@ static void test_folder(void **state) {
   assert_ok(s.ctx, few_sample_write(m, s.path, opts(N), x, NULL, 0));
   struct few_sample_opts later = FEW_SAMPLE_OPTS_INIT;
   later.n = 2;
-  later.first = N - 2; /* the same files again: a file is named by its picture */
+  later.first = N - 2; /* the same files again: a file is named by its image */
   assert_ok(s.ctx, few_sample_write(m, s.path, &later, x + (N - 2) * SIZE, NULL, 0));
   for (int k = 0; k < N; k++) {
     char path[128];

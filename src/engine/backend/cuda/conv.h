@@ -12,7 +12,7 @@ struct few_conv {
   int64_t N, H, W, I, P, Q, O, kh, kw, stride, pad;
   enum few_conv_type type;
   bool tf32;   /* of f32: factors rounded as matrix units take them */
-  bool direct; /* no algorithm that transforms the picture */
+  bool direct; /* no algorithm that transforms the image */
 };
 void few__cuda_conv(struct few_queue *q, const struct few_conv *s, enum few_conv_what what, void *y,
                     void *x, void *w);

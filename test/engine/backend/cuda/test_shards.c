@@ -93,7 +93,7 @@ static void test_points(void **state) {
   compare(RECIPE("toy-vsd"), FEW_COUNT(settings), settings);
 }
 
-static void test_pictures(void **state) {
+static void test_images(void **state) {
   (void)state;
   const char *const settings[] = {"objective=sct", "batch=2", "shards=1"};
   compare(FEW_TEST_DIR "/cli/tiny-unet.ini", FEW_COUNT(settings), settings);
@@ -126,7 +126,7 @@ static void test_precision(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_points), cmocka_unit_test(test_pictures),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_points), cmocka_unit_test(test_images),
                                      cmocka_unit_test(test_precision)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

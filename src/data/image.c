@@ -1,14 +1,14 @@
-/* picture.c - colours and size of a picture, row by row as it is decoded.
+/* image.c - colours and size of an image, row by row as it is decoded.
  *
  * Size: let the square have s pixels a side and the result S. Measured in units of 1 / S of a
  * source pixel, source pixel j covers [jS, (j+1)S) and result pixel i covers [is, (i+1)s), so all
  * overlaps are integers and a result is sum(overlap * value) / s^2, rounded once. The same loop
- * makes a picture larger, though without smoothing. Sums of integers do not depend on their order,
- * so the passes of an interlaced picture can come as they are, and nothing but the sums is kept.
+ * makes an image larger, though without smoothing. Sums of integers do not depend on their order,
+ * so the passes of an interlaced image can come as they are, and nothing but the sums is kept.
  *
- * Colours come first, so that what is transparent does not bleed when the picture shrinks.
+ * Colours come first, so that what is transparent does not bleed when the image shrinks.
  */
-#include "picture.h"
+#include "image.h"
 
 #include "io/exif.h"
 #include "io/photo.h"
@@ -16,7 +16,7 @@
 struct keeper {
   few_ctx *ctx;
   const char *path;
-  const struct few_picture_opts *o;
+  const struct few_image_opts *o;
   struct few_image *out;
   int64_t top, left, side, size; /* of the square; of the result: s and S above */
   int32_t *column;               /* [side] the first result column that a source column touches */
@@ -28,7 +28,7 @@ static uint8_t over(int value, int alpha, int background) {
 }
 
 /* A pixel of n channels as o->c of them. */
-static void colours(const struct few_picture_opts *o, int n, const uint8_t *p, uint8_t *out) {
+static void colours(const struct few_image_opts *o, int n, const uint8_t *p, uint8_t *out) {
   uint8_t v[3];
   const int alpha = n == 4 ? p[3] : 255;
   for (int k = 0; k < 3; k++) v[k] = over(p[n == 1 ? 0 : k], alpha, o->background);
@@ -43,11 +43,11 @@ static void colours(const struct few_picture_opts *o, int n, const uint8_t *p, u
 static few_status begin_whole(void *user, int h, int w, int orientation) {
   struct keeper *k = user;
   FEW_UNUSED(orientation);
-  if ((int64_t)h * w > FEW_PICTURE_MAX_PIXELS)
+  if ((int64_t)h * w > FEW_IMAGE_MAX_PIXELS)
     return few__fail(k->ctx, FEW_E_UNSUPPORTED,
-                     "%s: %d x %d are more than the %d pixels that a picture can have whole: give "
+                     "%s: %d x %d are more than the %d pixels that an image can have whole: give "
                      "size = N to shrink it",
-                     k->path, w, h, (int)FEW_PICTURE_MAX_PIXELS);
+                     k->path, w, h, (int)FEW_IMAGE_MAX_PIXELS);
   return few__image_new(k->ctx, k->out, h, w, k->o->c);
 }
 
@@ -69,7 +69,7 @@ static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* Where an odd rest of a side is cut, one end loses a pixel more. That end is the lower right one
- * of the upright picture: for the file's rows and columns, by how it is turned. */
+ * of the upright image: for the file's rows and columns, by how it is turned. */
 static few_status begin_square(void *user, int h, int w, int orientation) {
   struct keeper *k = user;
   const int64_t s = h < w ? h : w, S = k->o->size, c = k->o->c;
@@ -120,8 +120,8 @@ static few_status end_square(void *user, int orientation) {
 
 /* ---- the file ---- */
 
-few_status few__picture_read(few_ctx *ctx, struct few_image *out, const char *path,
-                             const struct few_picture_opts *o) {
+few_status few__image_read(few_ctx *ctx, struct few_image *out, const char *path,
+                           const struct few_image_opts *o) {
   struct keeper k = {.ctx = ctx, .path = path, .o = o, .out = out};
   const struct few_image_sink whole = {&k, begin_whole, put_whole, end_whole},
                               square = {&k, begin_square, put_square, end_square};

@@ -1,8 +1,8 @@
-/* A picture shrunk as it is decoded has the pixels of one that is shrunk afterwards: whatever the
+/* An image shrunk as it is decoded has the pixels of one that is shrunk afterwards: whatever the
  * order in which the file has them, and however it is turned. */
 #include <png.h>
 
-#include "data/picture.h"
+#include "data/image.h"
 #include "files.h"
 #include "io/file.h"
 #include "io/jpeg.h"
@@ -10,10 +10,10 @@
 
 enum { H = 17, W = 24, SIZE = 5 };
 
-static struct few_image read_picture(struct files *f, const char *name, int size, int c) {
+static struct few_image read_image(struct files *f, const char *name, int size, int c) {
   struct few_image im;
-  const struct few_picture_opts o = {.size = size, .c = c, .background = 77, .max_side = 1000};
-  assert_ok(f->ctx, few__picture_read(f->ctx, &im, files_path(f, name), &o));
+  const struct few_image_opts o = {.size = size, .c = c, .background = 77, .max_side = 1000};
+  assert_ok(f->ctx, few__image_read(f->ctx, &im, files_path(f, name), &o));
   return im;
 }
 
@@ -55,8 +55,8 @@ static void test_mean_over_area(void **state) {
   for (int i = 0; i < 7; i++)
     for (int c = 1; c <= 3; c += 2)
       for (int b = 0; b < 2; b++) {
-        struct few_image whole = read_picture(f, "a.png", 0, c),
-                         small = read_picture(f, b ? "b.png" : "a.png", sizes[i], c);
+        struct few_image whole = read_image(f, "a.png", 0, c),
+                         small = read_image(f, b ? "b.png" : "a.png", sizes[i], c);
         for (int j = 0; j < sizes[i] * sizes[i] * c; j++)
           assert_int_equal(small.at[j],
                            mean_at(&whole, sizes[i], j / c / sizes[i], j / c % sizes[i], j % c));
@@ -86,8 +86,8 @@ static void test_turned(void **state) {
     assert_ok(f->ctx, few__jpeg_read(f->ctx, &jpeg, files_path(f, "noted.jpg"), 3, 100));
     assert_ok(f->ctx, few__png_write(f->ctx, files_path(f, "upright.png"), &jpeg, NULL, 0));
     few__image_free(f->ctx, &jpeg);
-    struct few_image a = read_picture(f, "noted.jpg", SIZE, 3),
-                     b = read_picture(f, "upright.png", SIZE, 3);
+    struct few_image a = read_image(f, "noted.jpg", SIZE, 3),
+                     b = read_image(f, "upright.png", SIZE, 3);
     assert_memory_equal(a.at, b.at, SIZE * SIZE * 3);
     few__image_free(f->ctx, &a);
     few__image_free(f->ctx, &b);

@@ -1,5 +1,5 @@
-/* pictures.c - what the commands that read or make pictures share: classes by name, where results
- * may go, and pictures from files and data sets. */
+/* images.c - what the commands that read or make images share: classes by name, where results
+ * may go, and images from files and data sets. */
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -97,7 +97,7 @@ int cli_check_out(const char *command, const struct few_model_info *info, const 
     return cli_usage("%s: --out %s: few writes .png and .npy, not %s", command, out,
                      foreign_ending(out));
   if (!file && info->points)
-    return cli_failed("%s: points are no pictures: give a name that ends in .npy or .png", out);
+    return cli_failed("%s: points are no images: give a name that ends in .npy or .png", out);
   if (!file && there && !S_ISDIR(s.st_mode))
     return cli_failed("%s is no folder: give a folder, or a name that ends in .png or .npy", out);
   if (file) return cli_check_file(out);
@@ -133,10 +133,10 @@ int cli_check_folder(const char *command, const char *out, int existing) {
   if (dir) closedir(dir);
   if (!*found) return CLI_DONE;
   if (existing == CLI_REPLACE)
-    return cli_failed("%s holds %s, which is no picture that few wrote: name another folder", out,
+    return cli_failed("%s holds %s, which is no image that few wrote: name another folder", out,
                       found);
   return cli_failed(
-      "%s: %s is not empty, and what is in it would count with the new pictures: name "
+      "%s: %s is not empty, and what is in it would count with the new images: name "
       "another folder, or give --existing replace or --existing keep",
       command, out);
 }
@@ -151,9 +151,9 @@ int cli_clear_folder(const char *out, int existing) {
   return code;
 }
 
-/* ---- pictures ---- */
+/* ---- images ---- */
 
-static int grow(struct cli_pictures *p, int64_t more, size_t item) {
+static int grow(struct cli_images *p, int64_t more, size_t item) {
   const size_t n = (size_t)(p->n + more);
   float *at = n <= SIZE_MAX / sizeof *at / item ? realloc(p->at, n * item * sizeof *at) : NULL;
   if (at) p->at = at;
@@ -163,10 +163,10 @@ static int grow(struct cli_pictures *p, int64_t more, size_t item) {
     if (label) p->label[k] = label;
     fits &= label != NULL;
   }
-  return fits ? CLI_DONE : cli_failed("%zu pictures do not fit in memory; take fewer", n);
+  return fits ? CLI_DONE : cli_failed("%zu images do not fit in memory; take fewer", n);
 }
 
-/* What the data say of n pictures that were added last, by the model's numbers. */
+/* What the data say of n images that were added last, by the model's numbers. */
 static int take_labels(struct cli *cli, const few_data *d, const struct cli_labels *of,
                        int32_t *label) {
   const int64_t n = few_data_n(d), classes = few_data_n_classes(d);
@@ -182,7 +182,7 @@ static int take_labels(struct cli *cli, const few_data *d, const struct cli_labe
   return code;
 }
 
-static int take(struct cli *cli, struct cli_pictures *p, const struct cli_labels of[2],
+static int take(struct cli *cli, struct cli_images *p, const struct cli_labels of[2],
                 const char *word, int64_t most) {
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
   struct few_model_info about, *info = &about;
@@ -201,7 +201,7 @@ static int take(struct cli *cli, struct cli_pictures *p, const struct cli_labels
   if (st) return cli_status(cli, st);
   int code = CLI_DONE;
   if (few_data_h(d) != info->h || few_data_w(d) != info->w || few_data_c(d) != info->c)
-    code = cli_failed("%s: pictures of %dx%dx%d, and the model's are of %" PRId64 "x%" PRId64
+    code = cli_failed("%s: images of %dx%dx%d, and the model's are of %" PRId64 "x%" PRId64
                       "x%" PRId64,
                       word, few_data_h(d), few_data_w(d), few_data_c(d), info->h, info->w, info->c);
   if (!code) code = grow(p, few_data_n(d), item);
@@ -213,16 +213,16 @@ static int take(struct cli *cli, struct cli_pictures *p, const struct cli_labels
   return code;
 }
 
-int cli_pictures(struct cli *cli, struct cli_pictures *out, const struct cli_labels of[2],
-                 int n_words, char **words, int64_t most) {
-  *out = (struct cli_pictures){0};
+int cli_images(struct cli *cli, struct cli_images *out, const struct cli_labels of[2], int n_words,
+               char **words, int64_t most) {
+  *out = (struct cli_images){0};
   int code = CLI_DONE;
   for (int i = 0; i < n_words && !code && (!most || out->n < most); i++)
     code = take(cli, out, of, words[i], most ? most - out->n : 0);
   return code;
 }
 
-void cli_pictures_free(struct cli_pictures *p) {
+void cli_images_free(struct cli_images *p) {
   free(p->at);
   free(p->label[0]);
   free(p->label[1]);
@@ -234,8 +234,7 @@ int cli_own_label(struct cli *cli, const few_model *m, const char *option, const
   if (!strcmp(word, "own")) return CLI_DONE;
   int code = cli_label(cli, m, option, word, one);
   if (!code && *one == FEW_LABEL_SHARES)
-    code =
-        cli_usage("%s all: these are pictures that are there; give own, a class or none", option);
+    code = cli_usage("%s all: these are images that are there; give own, a class or none", option);
   if (code) return code;
   struct few_model_info info;
   few_model_info(m, &info);
@@ -278,7 +277,7 @@ void cli_report(const struct common *c, const struct cli_result *r) {
     json_close(&j);
   } else if (!c->quiet) {
     char time[32];
-    printf("%s: %" PRId64 " picture%s %s", r->out, n, n == 1 ? "" : "s", r->what);
+    printf("%s: %" PRId64 " image%s %s", r->out, n, n == 1 ? "" : "s", r->what);
     for (int i = 0; i < r->n_classes; i++) cli_say_class(stdout, &r->of[i]);
     printf(" in %s, %d evaluation%s of a network each\n", cli_duration(time, r->seconds), r->nfe,
            r->nfe == 1 ? "" : "s");
