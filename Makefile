@@ -1,6 +1,6 @@
 # few - the short way in. CMake does the work (CMakePresets.json); builds lie in build/<preset>.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test slow asan tsan check format bench install clean
+.PHONY: help build demo test slow asan tsan check format bench docs install clean
 
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
@@ -27,6 +27,7 @@ help:
 	@echo "make check     format, layers, sizes, rules, clang, cppcheck: what must pass before a push"
 	@echo "make format    let clang-format rewrite the sources"
 	@echo "make bench     build, then time the kernels"
+	@echo "make docs      draw docs/images/house.svg from the code"
 	@echo "make install   into PREFIX ($(PREFIX)); DESTDIR is respected"
 	@echo "make clean     remove build/"
 	@echo
@@ -67,6 +68,10 @@ bench:
 	@$(deps) build
 	$(call build_also,release,benches)
 	@scripts/bench.sh build/release/bench
+
+docs:
+	@$(deps) docs
+	@scripts/house.py | dot -Tsvg -o docs/images/house.svg
 
 install: build
 	@cmake --install build/release --prefix $(PREFIX)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install the Debian packages that few needs and that are missing; with none missing, say nothing.
-#   scripts/install-deps.sh [build] [test] [check] [slow] [bench]
+#   scripts/install-deps.sh [build] [test] [check] [slow] [bench] [docs]
 #   scripts/install-deps.sh --names GROUP ...    their names, and nothing else
 set -eu
 names=
@@ -34,6 +34,7 @@ clang-tidy             check  static analysis
 cppcheck               check  static analysis
 gcc-aarch64-linux-gnu  slow   builds for another architecture, which qemu-user runs
 libc6-dev-arm64-cross  slow   its start files
+graphviz               docs   draws the rooms of the code
 jq                     bench  reads what few bench --json prints
 gnuplot-nox            bench  draws the sweeps
 python3-torch          bench  PyTorch, to compare with

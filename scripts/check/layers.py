@@ -147,6 +147,15 @@ def complaint(path, name):
     return between_rooms(here, there, name) or private_parts(path, to, there)
 
 
+def includes(source):
+    """(line, name) of each include. A name is a literal: it counts where the code has one."""
+    blank = code(source).splitlines()
+    for i, line in enumerate(source.splitlines()):
+        m = INCLUDE.match(line)
+        if m and blank[i].lstrip().startswith('#'):
+            yield i + 1, m.group(1) or m.group(2)
+
+
 def check_tables(report):
     """The tables themselves point downwards: each row stands below those that include it."""
     for table in (ROOMS, *FLOORS.values()):
@@ -164,16 +173,12 @@ def main():
     for path in files('.c', '.h', '.cu', '.cuh', '.def', '.inc'):
         if not path.startswith(('src/', 'include/')):
             continue
-        source = text(path)
-        # An include's name is a literal, so look it up in the source where the code has one.
-        blank = code(source).splitlines()
-        for i, line in enumerate(source.splitlines()):
-            m = INCLUDE.match(line)
-            if m and blank[i].lstrip().startswith('#'):
-                why = complaint(path, m.group(1) or m.group(2))
-                if why:
-                    report.fail(path, i + 1, why)
+        for line, name in includes(text(path)):
+            why = complaint(path, name)
+            if why:
+                report.fail(path, line, why)
     report.leave()
 
 
-main()
+if __name__ == '__main__':
+    main()
