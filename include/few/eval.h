@@ -122,8 +122,8 @@ FEW_MUST_USE few_status few_eval_json(few_ctx *ctx, const struct few_eval_report
 
 /* Sampling times that suit a model best: the first that of pure noise, further ones found one after
  * the other by what samples with them measure (Song et al., arXiv 2303.01469). */
-struct few_search_opts {
-  int version;           /* FEW_SEARCH_OPTS_VERSION */
+struct few_schedule_search_opts {
+  int version;           /* FEW_SCHEDULE_SEARCH_OPTS_VERSION */
   const char *reference; /* images or points, as in few_eval */
   const char *features;  /* as in few_eval */
   const char *metric;    /* "fd", "kid", "sfd" or "energy"; NULL: fd of images, energy of points */
@@ -136,15 +136,19 @@ struct few_search_opts {
   double tolerance;    /* radians to which a time is known */
   const char **labels; /* where it is not NULL: few_eval_report.labels of the samples */
 };
-#define FEW_SEARCH_OPTS_VERSION 2
-#define FEW_SEARCH_OPTS_INIT \
-  { FEW_SEARCH_OPTS_VERSION, NULL, NULL, NULL, 2, 0, 0, 0, 1.0, FEW_LABEL_SHARES, 0.02, NULL }
+#define FEW_SCHEDULE_SEARCH_OPTS_VERSION 2
+#define FEW_SCHEDULE_SEARCH_OPTS_INIT                                                            \
+  {                                                                                              \
+    FEW_SCHEDULE_SEARCH_OPTS_VERSION, NULL, NULL, NULL, 2, 0, 0, 0, 1.0, FEW_LABEL_SHARES, 0.02, \
+        NULL                                                                                     \
+  }
 /* The times become the model's own (few_model_info; few_model_save keeps them); after a failure it
  * has those it had, and after FEW_E_CANCELLED with *looks above 0 those that were found by then.
  * values[steps] (may be NULL): the measure with the first k + 1 of them; *looks (may be NULL): how
  * often samples were measured. */
-FEW_MUST_USE few_status few_search_times(few_model *m, const struct few_search_opts *opts,
-                                         double *values, int *looks);
+FEW_MUST_USE few_status few_schedule_search(few_model *m,
+                                            const struct few_schedule_search_opts *opts,
+                                            double *values, int *looks);
 
 struct few_metric_info {
   const char *name, *source, *help;

@@ -82,7 +82,7 @@ static void report(const struct times_opts *o, const few_model *m, const double 
 
 static int search(struct cli *cli, few_model *m, const struct times_opts *o) {
   char features[RECIPE_PATH];
-  struct few_search_opts s = FEW_SEARCH_OPTS_INIT;
+  struct few_schedule_search_opts s = FEW_SCHEDULE_SEARCH_OPTS_INIT;
   s.reference = o->ref;
   s.features = cli_find_features(features, o->features);
   s.metric = o->metric;
@@ -98,7 +98,7 @@ static int search(struct cli *cli, few_model *m, const struct times_opts *o) {
   int looks = 0;
   const char *labels = "none";
   s.labels = &labels;
-  few_status st = few_search_times(m, &s, values, &looks);
+  few_status st = few_schedule_search(m, &s, values, &looks);
   progress_clear(&cli->progress);
   const bool some = st == FEW_E_CANCELLED && looks > 0;
   if (!st || some) report(o, m, values, looks, labels);

@@ -9,20 +9,20 @@
 #include <stdio.h>
 
 #include "base/pace.h"
-#include "job.h"
+#include "internal.h"
 #include "model/model.h"
 #include "report.h"
 #include "statistics.h"
 
-static few_status make_room(few_evaluator *j) {
+static few_status make_room(few_evaluator *e) {
   const int64_t n = FEW_SOURCE_CHUNK;
-  const struct few_source *s = j->source ? j->source : j->reference;
-  FEW_TRY(FEW_NEW(j->ctx, &j->pixels, n * s->h * s->w * s->c));
-  FEW_TRY(FEW_NEW(j->ctx, &j->labels, n));
-  FEW_TRY(FEW_NEW(j->ctx, &j->rows, n * j->dim));
-  if (j->needs & (FEW_NEED_LOGITS | FEW_NEED_LABELS))
-    FEW_TRY(FEW_NEW(j->ctx, &j->logits, n * j->info->classes));
-  if (j->needs & FEW_NEED_SPATIAL) FEW_TRY(FEW_NEW(j->ctx, &j->spatial, n * j->info->spatial));
+  const struct few_source *s = e->source ? e->source : e->reference;
+  FEW_TRY(FEW_NEW(e->ctx, &e->pixels, n * s->h * s->w * s->c));
+  FEW_TRY(FEW_NEW(e->ctx, &e->labels, n));
+  FEW_TRY(FEW_NEW(e->ctx, &e->rows, n * e->dim));
+  if (e->needs & (FEW_NEED_LOGITS | FEW_NEED_LABELS))
+    FEW_TRY(FEW_NEW(e->ctx, &e->logits, n * e->info->classes));
+  if (e->needs & FEW_NEED_SPATIAL) FEW_TRY(FEW_NEW(e->ctx, &e->spatial, n * e->info->spatial));
   return FEW_OK;
 }
 
@@ -30,67 +30,67 @@ static few_status make_room(few_evaluator *j) {
 
 /* A network of features may need a second an image, so the chunks follow the clock: neither the
  * images nor the sums depend on them. */
-static struct few_pace chunks(const few_evaluator *j, const struct few_source *s) {
+static struct few_pace chunks(const few_evaluator *e, const struct few_source *s) {
   const int64_t model = s->model ? few__model_portion(s->model) : 1;
-  const int64_t features = s->points ? 1 : few__features_portion(j->features);
+  const int64_t features = s->points ? 1 : few__features_portion(e->features);
   return (struct few_pace){
       .unit = model > features ? model : features, .most = FEW_SOURCE_CHUNK, .seconds = 0.5};
 }
 
-static few_status gather(few_evaluator *j, struct few_source *s, uint64_t seed, struct few_set *set,
+static few_status gather(few_evaluator *e, struct few_source *s, uint64_t seed, struct few_set *set,
                          struct few_progress_frame frame) {
   const int64_t from = frame.first;
-  struct few_pace pace = chunks(j, s);
+  struct few_pace pace = chunks(e, s);
   for (int64_t first = 0, n; first < s->n; first += n) {
     n = few__pace_next(&pace, s->n - first);
     frame.first = from + first;
-    few__progress_frame(j->ctx, &frame);
-    few_status st = few__source_read(s, seed, first, n, j->pixels, j->rows, j->labels);
-    few__progress_frame(j->ctx, NULL);
+    few__progress_frame(e->ctx, &frame);
+    few_status st = few__source_read(s, seed, first, n, e->pixels, e->rows, e->labels);
+    few__progress_frame(e->ctx, NULL);
     if (st) return st;
     if (!s->points)
-      FEW_TRY(few__features_run(j->features, n, s->h, s->w, s->c, j->pixels, j->rows, j->logits,
-                                j->spatial));
-    for (int64_t i = 0; s == j->source && j->class_map && i < n; i++)
-      if (j->labels[i] >= 0) j->labels[i] = j->class_map[j->labels[i]];
-    FEW_TRY(few__set_add(set, n, j->rows, j->logits, j->spatial, j->labels));
-    FEW_TRY(few__progress(j->ctx, &(struct few_progress){frame.what, from + first + n, frame.total,
+      FEW_TRY(few__features_run(e->features, n, s->h, s->w, s->c, e->pixels, e->rows, e->logits,
+                                e->spatial));
+    for (int64_t i = 0; s == e->source && e->class_map && i < n; i++)
+      if (e->labels[i] >= 0) e->labels[i] = e->class_map[e->labels[i]];
+    FEW_TRY(few__set_add(set, n, e->rows, e->logits, e->spatial, e->labels));
+    FEW_TRY(few__progress(e->ctx, &(struct few_progress){frame.what, from + first + n, frame.total,
                                                          few__now() - frame.started, NULL}));
   }
   few__set_end(set);
   return FEW_OK;
 }
 
-static few_status new_set(const few_evaluator *j, const struct few_source *s, unsigned needs,
+static few_status new_set(const few_evaluator *e, const struct few_source *s, unsigned needs,
                           struct few_set **out) {
   struct few_set_opts o = {.name = s->spec,
                            .needs = needs,
                            .n = s->n,
-                           .dim = j->dim,
-                           .spatial = j->info->spatial,
-                           .classes = j->info->classes,
-                           .keep = j->o->keep,
-                           .splits = j->o->splits,
+                           .dim = e->dim,
+                           .spatial = e->info->spatial,
+                           .classes = e->info->classes,
+                           .keep = e->o->keep,
+                           .splits = e->o->splits,
                            .seed = FEW_EVAL_CHOICE,
-                           .hold = s == j->source && j->o->bootstrap};
-  return few__set_create(j->ctx, out, j->workers, &o);
+                           .hold = s == e->source && e->o->bootstrap};
+  return few__set_create(e->ctx, out, e->workers, &o);
 }
 
-static few_status gather_reference(few_evaluator *j) {
-  if (!(j->needs & FEW_NEED_REFERENCE) || j->reference_set) return FEW_OK;
-  FEW_TRY(new_set(j, j->reference, j->needs & FEW_EVAL_SIDE, &j->reference_set));
-  struct few_progress_frame f = {"reference", 0, j->reference->n, few__now()};
-  few_status st = j->reference->saved ? few__statistics_fill(j->reference->saved, j->reference_set)
-                                      : gather(j, j->reference, 0, j->reference_set, f);
+static few_status gather_reference(few_evaluator *e) {
+  if (!(e->needs & FEW_NEED_REFERENCE) || e->reference_set) return FEW_OK;
+  FEW_TRY(new_set(e, e->reference, e->needs & FEW_EVAL_SIDE, &e->reference_set));
+  struct few_progress_frame f = {"reference", 0, e->reference->n, few__now()};
+  few_status st = e->reference->saved ? few__statistics_fill(e->reference->saved, e->reference_set)
+                                      : gather(e, e->reference, 0, e->reference_set, f);
   if (!st) return FEW_OK;
-  few__set_free(j->reference_set); /* a part of it would be taken for the whole */
-  j->reference_set = NULL;
+  few__set_free(e->reference_set); /* a part of it would be taken for the whole */
+  e->reference_set = NULL;
   return st;
 }
 
-static few_status measure(few_evaluator *j, int seed, struct few_report_inside *r) {
+static few_status measure(few_evaluator *e, int seed, struct few_report_inside *r) {
   struct few_metric_case c = {
-      .w = j->workers, .set = j->set, .reference = j->reference_set, .o = &j->metric_opts};
+      .w = e->workers, .set = e->set, .reference = e->reference_set, .o = &e->metric_opts};
   struct few_metric_value value[FEW_EVAL_NUMBERS][FEW_METRIC_VALUES];
   assert(few__metric_count() <= FEW_EVAL_NUMBERS);
   few_status st = FEW_OK;
@@ -98,47 +98,47 @@ static few_status measure(few_evaluator *j, int seed, struct few_report_inside *
   for (int pairs = 0; pairs < 2; pairs++)
     for (int i = 0; !st && i < few__metric_count(); i++) {
       const struct few_metric *m = few__metric_at(i);
-      if (!(j->wanted & 1u << i) || !(m->needs & FEW_NEED_ROWS) != !pairs) continue;
-      st = m->run(j->ctx, &c, value[i]);
-      if (!st) j->measured |= 1u << i;
+      if (!(e->wanted & 1u << i) || !(m->needs & FEW_NEED_ROWS) != !pairs) continue;
+      st = m->run(e->ctx, &c, value[i]);
+      if (!st) e->measured |= 1u << i;
     }
-  if (!st && j->o->bootstrap) st = few__bootstrap(j->ctx, &c, j->wanted, j->o->bootstrap, value);
+  if (!st && e->o->bootstrap) st = few__bootstrap(e->ctx, &c, e->wanted, e->o->bootstrap, value);
   /* Of the first set an interrupted evaluation keeps what it has; of a later one nothing, for each
    * number is a mean over the same sets. */
   if (st && (st != FEW_E_CANCELLED || seed)) return st;
   for (int i = 0; i < few__metric_count(); i++)
-    for (int v = 0; j->measured & 1u << i && v < few__metric_at(i)->n_values; v++)
+    for (int v = 0; e->measured & 1u << i && v < few__metric_at(i)->n_values; v++)
       few__report_add(r, seed, &value[i][v]);
   return st;
 }
 
-static few_status run_seeds(few_evaluator *j, struct few_report_inside *r) {
-  struct few_progress_frame f = {j->source->model ? "samples" : "images", 0,
-                                 j->source->n * j->o->seeds, few__now()};
-  for (int k = 0; k < j->o->seeds; k++) {
-    few__set_free(j->set);
-    FEW_TRY(new_set(j, j->source, j->needs, &j->set));
-    f.first = k * j->source->n;
-    FEW_TRY(gather(j, j->source, j->o->seed + (uint64_t)k, j->set, f));
-    FEW_TRY(measure(j, k, r));
-    j->sets++;
+static few_status run_seeds(few_evaluator *e, struct few_report_inside *r) {
+  struct few_progress_frame f = {e->source->model ? "samples" : "images", 0,
+                                 e->source->n * e->o->seeds, few__now()};
+  for (int k = 0; k < e->o->seeds; k++) {
+    few__set_free(e->set);
+    FEW_TRY(new_set(e, e->source, e->needs, &e->set));
+    f.first = k * e->source->n;
+    FEW_TRY(gather(e, e->source, e->o->seed + (uint64_t)k, e->set, f));
+    FEW_TRY(measure(e, k, r));
+    e->sets++;
   }
   return FEW_OK;
 }
 
 /* What an interrupted evaluation lacks of what was asked for: "pr, dc". */
-static few_status describe_missing(const few_evaluator *j, struct few_report_inside *r) {
+static few_status describe_missing(const few_evaluator *e, struct few_report_inside *r) {
   struct few_text t = {0};
-  few__text_add(j->ctx, &t, "%s", "");
+  few__text_add(e->ctx, &t, "%s", "");
   for (int i = 0; i < few__metric_count(); i++)
-    if (j->wanted & ~j->measured & 1u << i)
-      few__text_add(j->ctx, &t, "%s%s", t.len ? ", " : "", few__metric_at(i)->name);
-  if (j->wanted == j->measured && j->o->bootstrap) few__text_add(j->ctx, &t, "error bars");
-  if (j->wanted == j->measured && j->o->seeds > 1)
-    few__text_add(j->ctx, &t, "%d of %d sets of samples", j->o->seeds - j->sets, j->o->seeds);
-  few_status st = t.failed ? few__fail(j->ctx, FEW_E_MEMORY, "out of memory for the report")
+    if (e->wanted & ~e->measured & 1u << i)
+      few__text_add(e->ctx, &t, "%s%s", t.len ? ", " : "", few__metric_at(i)->name);
+  if (e->wanted == e->measured && e->o->bootstrap) few__text_add(e->ctx, &t, "error bars");
+  if (e->wanted == e->measured && e->o->seeds > 1)
+    few__text_add(e->ctx, &t, "%d of %d sets of samples", e->o->seeds - e->sets, e->o->seeds);
+  few_status st = t.failed ? few__fail(e->ctx, FEW_E_MEMORY, "out of memory for the report")
                            : few__report_text(r, &r->public.missing, t.at);
-  few__text_free(j->ctx, &t);
+  few__text_free(e->ctx, &t);
   return st;
 }
 
@@ -157,24 +157,24 @@ static few_status describe_labels(const struct few_source *s, struct few_report_
   return FEW_OK;
 }
 
-static few_status describe(const few_evaluator *j, struct few_report_inside *r) {
-  const struct few_source *s = j->source;
+static few_status describe(const few_evaluator *e, struct few_report_inside *r) {
+  const struct few_source *s = e->source;
   struct few_eval_report *p = &r->public;
   FEW_TRY(few__report_text(r, &p->source, s->spec));
   FEW_TRY(few__report_text(r, &p->source_hash, s->hash));
-  if (j->reference_set) {
-    FEW_TRY(few__report_text(r, &p->reference, few__source_name(j->reference)));
-    FEW_TRY(few__report_text(r, &p->reference_hash, j->reference->hash));
-    p->n_reference = j->reference->n;
+  if (e->reference_set) {
+    FEW_TRY(few__report_text(r, &p->reference, few__source_name(e->reference)));
+    FEW_TRY(few__report_text(r, &p->reference_hash, e->reference->hash));
+    p->n_reference = e->reference->n;
   }
   p->model = s->model != NULL;
-  p->complete = j->sets == j->o->seeds;
-  p->seeds = j->sets > 0 ? j->sets : 1;
+  p->complete = e->sets == e->o->seeds;
+  p->seeds = e->sets > 0 ? e->sets : 1;
   if (p->complete)
     FEW_TRY(few__report_text(r, &p->missing, ""));
   else
-    FEW_TRY(describe_missing(j, r));
-  p->bootstrap = j->o->bootstrap;
+    FEW_TRY(describe_missing(e, r));
+  p->bootstrap = e->o->bootstrap;
   FEW_TRY(describe_labels(s, r));
   p->points = s->points;
   p->n = s->n;
@@ -191,14 +191,14 @@ static few_status describe(const few_evaluator *j, struct few_report_inside *r) 
     p->nfe = s->nfe;
     p->flops = info.flops * s->nfe;
     p->guidance = s->sample.guidance;
-    p->seed = j->o->seed;
+    p->seed = e->o->seed;
     if (!s->points) p->rounding = "the byte nearest to (x + 1) 127.5, clipped";
   }
-  FEW_TRY(few__report_text(r, &p->features, j->info->name));
-  FEW_TRY(few__report_text(r, &p->features_hash, j->info->hash));
-  FEW_TRY(few__report_text(r, &p->resize, j->info->resize));
-  FEW_TRY(few__report_text(r, &p->trained_on, j->info->trained_on));
-  p->dim = j->dim;
+  FEW_TRY(few__report_text(r, &p->features, e->info->name));
+  FEW_TRY(few__report_text(r, &p->features_hash, e->info->hash));
+  FEW_TRY(few__report_text(r, &p->resize, e->info->resize));
+  FEW_TRY(few__report_text(r, &p->trained_on, e->info->trained_on));
+  p->dim = e->dim;
   return FEW_OK;
 }
 
@@ -252,26 +252,26 @@ few_status few__evaluator_cost(const few_evaluator *e, struct few_eval_cost *out
   return FEW_OK;
 }
 
-static few_status open_job(few_ctx *ctx, few_evaluator **out, const struct few_eval_opts *o,
-                           const struct few_eval_given *given, bool metrics) {
-  few_evaluator *j = NULL;
+static few_status open_evaluator(few_ctx *ctx, few_evaluator **out, const struct few_eval_opts *o,
+                                 const struct few_eval_given *given, bool metrics) {
+  few_evaluator *e = NULL;
   few_status st = FEW_OK;
   *out = NULL;
   FEW_TRY(few__opts_check(ctx, "few_eval_opts", o, FEW_EVAL_OPTS_VERSION));
-  FEW_GOTO(FEW_NEW(ctx, &j, 1));
-  *j = (few_evaluator){.ctx = ctx, .opts = *o, .given = *given};
-  j->o = &j->opts;
-  FEW_GOTO(few__eval_ask(j, metrics));
-  FEW_GOTO(make_room(j));
-  *out = j;
+  FEW_GOTO(FEW_NEW(ctx, &e, 1));
+  *e = (few_evaluator){.ctx = ctx, .opts = *o, .given = *given};
+  e->o = &e->opts;
+  FEW_GOTO(few__eval_resolve(e, metrics));
+  FEW_GOTO(make_room(e));
+  *out = e;
 out:
-  if (st) few__evaluator_free(j);
+  if (st) few__evaluator_free(e);
   return st;
 }
 
 few_status few__evaluator_open(few_ctx *ctx, few_evaluator **out, const struct few_eval_opts *o,
                                const struct few_eval_given *given) {
-  return open_job(ctx, out, o, given, true);
+  return open_evaluator(ctx, out, o, given, true);
 }
 
 /* `keep`: of a run that was cancelled there is a report of what it has. */
@@ -314,11 +314,11 @@ few_status few_eval(few_ctx *ctx, const struct few_eval_opts *opts, struct few_e
 
 few_status few_eval_save_reference(few_ctx *ctx, const struct few_eval_opts *opts,
                                    const char *path) {
-  few_evaluator *j = NULL;
-  FEW_TRY(open_job(ctx, &j, opts, &(struct few_eval_given){NULL, NULL}, false));
-  few_status st = gather_reference(j);
+  few_evaluator *e = NULL;
+  FEW_TRY(open_evaluator(ctx, &e, opts, &(struct few_eval_given){NULL, NULL}, false));
+  few_status st = gather_reference(e);
   if (!st) {
-    const struct few_source *r = j->reference;
+    const struct few_source *r = e->reference;
     const struct few_statistics head = {.ctx = ctx,
                                         .reference = r->spec,
                                         .hash = r->hash,
@@ -329,12 +329,12 @@ few_status few_eval_save_reference(few_ctx *ctx, const struct few_eval_opts *opt
                                         .w = r->w,
                                         .c = r->c,
                                         .points = r->points,
-                                        .features = j->info->name,
-                                        .features_hash = j->info->hash,
-                                        .resize = j->info->resize};
-    st = few__statistics_write(&head, j->reference_set, path);
+                                        .features = e->info->name,
+                                        .features_hash = e->info->hash,
+                                        .resize = e->info->resize};
+    st = few__statistics_write(&head, e->reference_set, path);
   }
-  few__evaluator_free(j);
+  few__evaluator_free(e);
   return st;
 }
 

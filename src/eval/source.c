@@ -10,7 +10,7 @@
 #include "io/file.h"
 #include "model/model.h"
 
-enum { SAMPLES = 10000, CHOICE_SEED = 0 }; /* the seed is ask.c's */
+enum { SAMPLES = 10000, CHOICE_SEED = 0 }; /* the seed is opts.c's */
 
 static bool ends_with(const char *s, const char *end) {
   size_t n = strlen(s), k = strlen(end);
@@ -36,16 +36,16 @@ static few_status choose_class(struct few_source *s) {
     return few__fail(s->ctx, FEW_E_INVALID, "label %d: %s has %lld classes, from 0", s->label,
                      s->spec, (long long)s->classes);
   FEW_TRY(FEW_NEW(s->ctx, &s->index, all));
-  s->there = 0;
+  s->available = 0;
   for (int64_t i = 0; i < all; i++)
-    if (few_data_label(s->data, i) == s->label) s->index[s->there++] = i;
-  if (s->there) return FEW_OK;
+    if (few_data_label(s->data, i) == s->label) s->index[s->available++] = i;
+  if (s->available) return FEW_OK;
   return few__fail(s->ctx, FEW_E_INVALID, "%s has no image of label %d", s->spec, s->label);
 }
 
 static few_status open_data(struct few_source *s) {
   if (!s->data) FEW_TRY(few_data_open(s->ctx, &s->data, s->spec, NULL));
-  s->there = few_data_n(s->data);
+  s->available = few_data_n(s->data);
   s->h = few_data_h(s->data);
   s->w = few_data_w(s->data);
   s->c = few_data_c(s->data);
@@ -58,17 +58,17 @@ static few_status open_data(struct few_source *s) {
   return FEW_OK;
 }
 
-static few_status pick_data(struct few_source *s) {
+static few_status select_data(struct few_source *s) {
   if (s->label >= 0) FEW_TRY(choose_class(s));
-  if (s->asked > s->there) return too_few(s, s->asked, s->there);
-  s->n = s->asked ? s->asked : s->there;
+  if (s->requested > s->available) return too_few(s, s->requested, s->available);
+  s->n = s->requested ? s->requested : s->available;
   return FEW_OK;
 }
 
 static few_status open_saved(struct few_source *s) {
   FEW_TRY(few__statistics_open(s->ctx, &s->saved, s->spec));
   const struct few_statistics *f = s->saved;
-  s->n = s->there = f->n;
+  s->n = s->available = f->n;
   s->h = f->h;
   s->w = f->w;
   s->c = f->c;
@@ -78,13 +78,13 @@ static few_status open_saved(struct few_source *s) {
   return FEW_OK;
 }
 
-static few_status pick_saved(const struct few_source *s) {
+static few_status select_saved(const struct few_source *s) {
   const struct few_statistics *f = s->saved;
-  if (s->asked && s->asked != f->n)
+  if (s->requested && s->requested != f->n)
     return few__fail(s->ctx, FEW_E_INVALID,
                      "%s was made of %lld images, and %lld are asked for: save it again with "
                      "--n-ref %lld",
-                     s->spec, (long long)f->n, (long long)s->asked, (long long)s->asked);
+                     s->spec, (long long)f->n, (long long)s->requested, (long long)s->requested);
   if (f->label != s->label)
     return few__fail(s->ctx, FEW_E_INVALID,
                      "%s was made of %s, and label %d is asked for (-1: all): save it again "
@@ -112,7 +112,7 @@ static few_status open_model(struct few_source *s, const struct few_eval_opts *o
   }
   few_model_info(s->model, &info);
   s->points = info.points;
-  s->n = s->asked ? s->asked : SAMPLES;
+  s->n = s->requested ? s->requested : SAMPLES;
   s->h = info.h;
   s->w = info.w;
   s->c = info.c;
@@ -144,8 +144,8 @@ static few_status choose_shares(struct few_source *s, const struct few_source *r
   return FEW_OK;
 }
 
-static few_status pick_model(struct few_source *s, int label, const struct few_source *reference,
-                             const int32_t *map) {
+static few_status select_model(struct few_source *s, int label, const struct few_source *reference,
+                               const int32_t *map) {
   const bool all = label == FEW_LABEL_SHARES || label == FEW_LABEL_EACH;
   s->sample.label = label;
   if (label == FEW_LABEL_NONE) s->classes = 0;
@@ -156,35 +156,35 @@ static few_status pick_model(struct few_source *s, int label, const struct few_s
   return settings_text(s);
 }
 
-few_status few__source_pick(struct few_source *s, int label, const struct few_source *reference,
-                            const int32_t *map) {
+few_status few__source_select(struct few_source *s, int label, const struct few_source *reference,
+                              const int32_t *map) {
   s->label = label >= 0 ? label : -1;
   s->labels = "none";
-  if (s->model) return pick_model(s, label, reference, map);
-  return s->saved ? pick_saved(s) : pick_data(s);
+  if (s->model) return select_model(s, label, reference, map);
+  return s->saved ? select_saved(s) : select_data(s);
 }
 
 few_status few__source_open(few_ctx *ctx, struct few_source **out,
-                            const struct few_source_ask *ask) {
+                            const struct few_source_opts *opts) {
   struct few_source *s = NULL;
   few_status st = FEW_OK;
-  const bool file = !ask->model && !ask->data && ends_with(ask->name, ".safetensors");
+  const bool file = !opts->model && !opts->data && ends_with(opts->name, ".safetensors");
   *out = NULL;
   FEW_GOTO(FEW_NEW(ctx, &s, 1));
   *s = (struct few_source){.ctx = ctx,
-                           .borrowed = ask->model || ask->data,
-                           .model = ask->model,
-                           .data = ask->data,
-                           .asked = ask->n,
+                           .borrowed = opts->model || opts->data,
+                           .model = opts->model,
+                           .data = opts->data,
+                           .requested = opts->n,
                            .label = -1};
   if (s->borrowed || file) {
-    s->spec = few__strdup(ctx, ask->name);
-    if (!s->spec) FEW_GOTO(few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", ask->name));
+    s->spec = few__strdup(ctx, opts->name);
+    if (!s->spec) FEW_GOTO(few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", opts->name));
   } else {
-    FEW_GOTO(few_data_full_spec(ctx, &s->spec, ask->name));
+    FEW_GOTO(few_data_full_spec(ctx, &s->spec, opts->name));
   }
-  if (s->model || (file && ask->o))
-    FEW_GOTO(open_model(s, ask->o));
+  if (s->model || (file && opts->o))
+    FEW_GOTO(open_model(s, opts->o));
   else
     FEW_GOTO(file ? open_saved(s) : open_data(s));
   *out = s;
@@ -237,7 +237,7 @@ static void read_data(const struct few_source *s, int64_t first, int64_t n, uint
   const int64_t size = few_data_item_size(s->data);
   for (int64_t i = 0; i < n; i++) {
     int64_t item = first + i;
-    if (s->n < s->there) item = few__rng_permute(CHOICE_SEED, 0, item, s->there);
+    if (s->n < s->available) item = few__rng_permute(CHOICE_SEED, 0, item, s->available);
     if (s->index) item = s->index[item];
     if (s->points)
       memcpy(points + i * size, s->data->points + item * size, (size_t)size * sizeof *points);

@@ -17,11 +17,11 @@ struct few_source {
   few_model *model;
   struct few_statistics *saved; /* in place of images */
   struct few_sample_opts sample;
-  float *values;  /* of a chunk of samples */
-  int64_t *index; /* [n there] the items of a class, where one was asked for */
-  int label;      /* it; -1: all */
-  int64_t there;  /* images that n are chosen of */
-  int64_t asked;  /* n as it was asked for; 0: all of a data set, 10000 of a model */
+  float *values;     /* of a chunk of samples */
+  int64_t *index;    /* [n there] the items of a class, where one was asked for */
+  int label;         /* it; -1: all */
+  int64_t available; /* images that n are chosen of */
+  int64_t requested; /* n as it was asked for; 0: all of a data set, 10000 of a model */
   int64_t n, h, w, c;
   bool points;
   int64_t classes;    /* whose labels are looked at; 0: none */
@@ -37,7 +37,7 @@ struct few_source {
 
 enum { FEW_SOURCE_CHUNK = 512 }; /* images of a read, at most */
 
-struct few_source_ask {
+struct few_source_opts {
   const char *name;
   int64_t n; /* 0: all of a data set, 10000 of a model */
   const struct few_eval_opts
@@ -48,14 +48,14 @@ struct few_source_ask {
 
 /* Fewer than all images of a data set are chosen at random, always the same. */
 few_status few__source_open(few_ctx *ctx, struct few_source **out,
-                            const struct few_source_ask *ask);
+                            const struct few_source_opts *opts);
 /* Its classes; n 0: it has no labels. */
 struct few_classes few__source_classes(const struct few_source *s);
 /* Which images: FEW_LABEL_SHARES or FEW_LABEL_EACH all, of one class alone, FEW_LABEL_NONE. Must
  * be called once before images are read. `reference` may be NULL; `map` says which of a model's
  * classes each of the reference's is, and may be NULL where the reference's are not looked at. */
-few_status few__source_pick(struct few_source *s, int label, const struct few_source *reference,
-                            const int32_t *map);
+few_status few__source_select(struct few_source *s, int label, const struct few_source *reference,
+                              const int32_t *map);
 void few__source_free(struct few_source *s); /* NULL is fine */
 /* What few_eval_report.settings says. */
 few_status few__sampling_text(few_ctx *ctx, const struct few_sample_opts *o, struct few_text *out);

@@ -183,7 +183,7 @@ static void test_versions(void **state) {
   struct few_tangent_opts tangent = FEW_TANGENT_OPTS_INIT;
   struct few_bench_opts b = FEW_BENCH_OPTS_INIT;
   struct few_eval_opts eval = FEW_EVAL_OPTS_INIT;
-  struct few_search_opts search = FEW_SEARCH_OPTS_INIT;
+  struct few_schedule_search_opts search = FEW_SCHEDULE_SEARCH_OPTS_INIT;
   struct few_loop_opts loop = FEW_LOOP_OPTS_INIT;
   struct few_train_opts train = FEW_TRAIN_OPTS_INIT;
   struct few_data_opts d = FEW_DATA_OPTS_INIT;
@@ -206,8 +206,9 @@ static void test_versions(void **state) {
   refused(few_eval(ctx, &eval, &report), "few_eval_opts of version 99");
   refused(few_eval(ctx, NULL, &report), "few_eval_opts");
   refused(few_eval_save_reference(ctx, &eval, "x"), "few_eval_opts of version 99");
-  refused(few_search_times(model, &search, NULL, NULL), "few_search_opts of version 99");
-  refused(few_search_times(model, NULL, NULL, NULL), "few_search_opts");
+  refused(few_schedule_search(model, &search, NULL, NULL),
+          "few_schedule_search_opts of version 99");
+  refused(few_schedule_search(model, NULL, NULL, NULL), "few_schedule_search_opts");
   refused(few_loop(ctx, &loop), "few_loop_opts of version 99");
   refused(few_loop(ctx, NULL), "few_loop_opts");
   refused(few_train(ctx, &train), "few_train_opts of version 99");
@@ -219,7 +220,7 @@ static void test_versions(void **state) {
 static void test_other_fields(void **state) {
   (void)state;
   const double bad[] = {-1, 0, (double)NAN, (double)INFINITY};
-  struct few_search_opts search = FEW_SEARCH_OPTS_INIT;
+  struct few_schedule_search_opts search = FEW_SCHEDULE_SEARCH_OPTS_INIT;
   struct few_bench_opts bench = FEW_BENCH_OPTS_INIT;
   struct few_bench_result result;
   struct few_loop_opts loop = FEW_LOOP_OPTS_INIT;
@@ -230,7 +231,7 @@ static void test_other_fields(void **state) {
   loop.recipe = loop.run = train.recipe = train.run = "x";
   for (int i = 0; i < 4; i++) {
     search.tolerance = bad[i];
-    refused(few_search_times(model, &search, NULL, NULL), "tolerance");
+    refused(few_schedule_search(model, &search, NULL, NULL), "tolerance");
     loop.guidance = bad[i];
     refused(few_loop(ctx, &loop), "guidance");
     bench.h = (int64_t)INT32_MAX + i;

@@ -38,7 +38,7 @@ const char *few__features_file(const char *name) {
 enum { ROWS, LOGITS, SPATIAL, OUTS };
 enum { DEVICE_ROWS = 64 };
 
-struct lane { /* what a worker has to itself */
+struct worker_state { /* buffers of one worker */
   few_seat *seat;
   few_status status;
   float *x, *out[OUTS];
@@ -53,8 +53,8 @@ struct few_features {
   int64_t rows; /* of the plan */
   int64_t width[OUTS];
   few_workers *workers;
-  struct lane *lane;
-  int n_lanes, asked;
+  struct worker_state *state;
+  int n_states, wanted;
 };
 
 /* ---- opening ---- */
@@ -182,18 +182,18 @@ few_status few__features_open_weights(few_ctx *ctx, few_features **out, const ch
   return end(out, set_up(*out, FEW_OK));
 }
 
-static void free_lanes(few_features *f) {
+static void free_workers(few_features *f) {
   few_ctx *ctx = f->net.ctx;
-  for (int i = 0; i < f->n_lanes; i++) {
-    struct lane *l = &f->lane[i];
-    few__seat_free(l->seat);
-    few__free(ctx, l->x);
-    few__free(ctx, (void *)l->slots);
-    for (int k = 0; k < OUTS; k++) few__free(ctx, l->out[k]);
+  for (int i = 0; i < f->n_states; i++) {
+    struct worker_state *s = &f->state[i];
+    few__seat_free(s->seat);
+    few__free(ctx, s->x);
+    few__free(ctx, (void *)s->slots);
+    for (int k = 0; k < OUTS; k++) few__free(ctx, s->out[k]);
   }
-  few__free(ctx, f->lane);
-  f->lane = NULL;
-  f->n_lanes = f->asked = 0;
+  few__free(ctx, f->state);
+  f->state = NULL;
+  f->n_states = f->wanted = 0;
   few__workers_free(f->workers);
   f->workers = NULL;
 }
@@ -201,7 +201,7 @@ static void free_lanes(few_features *f) {
 void few__features_free(few_features *f) {
   if (!f) return;
   few_ctx *ctx = f->net.ctx;
-  free_lanes(f);
+  free_workers(f);
   few__plan_free(f->plan);
   for (int i = 0; i < f->net.arrays.n; i++) few__free(ctx, f->net.arrays.at[i].at);
   few__free(ctx, f->net.arrays.at);
@@ -212,7 +212,7 @@ void few__features_free(few_features *f) {
 
 const struct few_features_info *few__features_info(const few_features *f) { return &f->info; }
 
-/* ---- lanes ---- */
+/* ---- worker states ---- */
 
 static const void *array(const few_features *f, const char *name) {
   for (int i = 0; i < f->net.arrays.n; i++)
@@ -220,41 +220,41 @@ static const void *array(const few_features *f, const char *name) {
   return NULL;
 }
 
-static few_status make_lane(const few_features *f, struct lane *l) {
+static few_status make_worker(const few_features *f, struct worker_state *s) {
   few_ctx *ctx = f->net.ctx;
   const int64_t rows = f->rows, n = few__plan_slots(f->plan);
-  FEW_TRY(few__seat_create(ctx, &l->seat, 1, (const few_plan *[]){f->plan}, NULL));
-  FEW_TRY(FEW_NEW(ctx, &l->x, rows * f->net.h * f->net.w * f->net.c));
-  for (int k = 0; k < OUTS; k++) FEW_TRY(FEW_NEW(ctx, &l->out[k], rows * f->width[k]));
-  FEW_TRY(FEW_NEW(ctx, &l->slots, n));
-  if (f->net.model) few__model_bind(f->net.model, f->plan, "", NULL, l->slots);
+  FEW_TRY(few__seat_create(ctx, &s->seat, 1, (const few_plan *[]){f->plan}, NULL));
+  FEW_TRY(FEW_NEW(ctx, &s->x, rows * f->net.h * f->net.w * f->net.c));
+  for (int k = 0; k < OUTS; k++) FEW_TRY(FEW_NEW(ctx, &s->out[k], rows * f->width[k]));
+  FEW_TRY(FEW_NEW(ctx, &s->slots, n));
+  if (f->net.model) few__model_bind(f->net.model, f->plan, "", NULL, s->slots);
   for (int i = 0; i < n; i++) {
-    const struct few_slot *s = few__plan_slot(f->plan, i);
-    if (!s->param)
-      l->slots[i] = l->x;
-    else if (!l->slots[i])
-      l->slots[i] = array(f, s->name);
-    assert(l->slots[i]);
+    const struct few_slot *slot = few__plan_slot(f->plan, i);
+    if (!slot->param)
+      s->slots[i] = s->x;
+    else if (!s->slots[i])
+      s->slots[i] = array(f, slot->name);
+    assert(s->slots[i]);
   }
   return FEW_OK;
 }
 
-static few_status make_lanes(few_features *f, int n) {
+static few_status make_workers(few_features *f, int n) {
   FEW_TRY(few__workers_create(f->net.ctx, &f->workers, n));
-  const int lanes = f->device ? 1 : few__workers_count(f->workers);
-  FEW_TRY(FEW_NEW(f->net.ctx, &f->lane, lanes));
-  f->n_lanes = lanes;
-  for (int i = 0; i < f->n_lanes; i++) FEW_TRY(make_lane(f, &f->lane[i]));
-  f->asked = n;
+  const int states = f->device ? 1 : few__workers_count(f->workers);
+  FEW_TRY(FEW_NEW(f->net.ctx, &f->state, states));
+  f->n_states = states;
+  for (int i = 0; i < f->n_states; i++) FEW_TRY(make_worker(f, &f->state[i]));
+  f->wanted = n;
   return FEW_OK;
 }
 
 static few_status prepare(few_features *f, int64_t tasks) {
   const int most = few_ctx_workers(f->net.ctx), want = tasks < most ? (int)tasks : most;
-  if (f->asked >= want && f->asked <= most) return FEW_OK;
-  free_lanes(f);
-  few_status st = make_lanes(f, want);
-  if (st) free_lanes(f);
+  if (f->wanted >= want && f->wanted <= most) return FEW_OK;
+  free_workers(f);
+  few_status st = make_workers(f, want);
+  if (st) free_workers(f);
   return st;
 }
 
@@ -293,36 +293,36 @@ static int64_t chunk_rows(const struct job *j, int64_t start) {
   return j->n - start < j->f->rows ? j->n - start : j->f->rows;
 }
 
-static void feed(const struct job *j, struct lane *l, int64_t start, int64_t i) {
+static void feed(const struct job *j, struct worker_state *s, int64_t start, int64_t i) {
   const struct few_feature_net *net = &j->f->net;
   net->def->prepare(net, j->h, j->w, j->c, j->pixels + (start + i) * j->h * j->w * j->c,
-                    l->x + i * net->h * net->w * net->c);
+                    s->x + i * net->h * net->w * net->c);
 }
 
 /* Of rows that are fed. */
-static void compute(const struct job *j, struct lane *l, int64_t start) {
+static void compute(const struct job *j, struct worker_state *s, int64_t start) {
   const few_features *f = j->f;
   const int64_t rows = chunk_rows(j, start), fed = f->net.h * f->net.w * f->net.c;
   void *outs[OUTS];
   int n = 0;
-  memset(l->x + rows * fed, 0, (size_t)((f->rows - rows) * fed) * sizeof *l->x);
+  memset(s->x + rows * fed, 0, (size_t)((f->rows - rows) * fed) * sizeof *s->x);
   for (int o = 0; o < OUTS; o++)
-    if (f->width[o]) outs[n++] = l->out[o];
+    if (f->width[o]) outs[n++] = s->out[o];
   const few_status st = few__seat_run(
-      l->seat, 0, &(struct few_binding){.slots = l->slots, .outs = outs, .values = 1});
-  if (!l->status) l->status = st;
+      s->seat, 0, &(struct few_binding){.slots = s->slots, .outs = outs, .values = 1});
+  if (!s->status) s->status = st;
   for (int o = 0; o < OUTS; o++)
     if (j->out[o])
-      memcpy(j->out[o] + start * f->width[o], l->out[o],
+      memcpy(j->out[o] + start * f->width[o], s->out[o],
              (size_t)(rows * f->width[o]) * sizeof(float));
 }
 
 static void run_chunk(void *user, int64_t k, int worker) {
   const struct job *j = user;
-  struct lane *l = &j->f->lane[worker];
+  struct worker_state *s = &j->f->state[worker];
   const int64_t start = k * j->f->rows;
-  for (int64_t i = 0; i < chunk_rows(j, start); i++) feed(j, l, start, i);
-  compute(j, l, start);
+  for (int64_t i = 0; i < chunk_rows(j, start); i++) feed(j, s, start, i);
+  compute(j, s, start);
 }
 
 struct feeding {
@@ -333,14 +333,14 @@ struct feeding {
 static void feed_row(void *user, int64_t i, int worker) {
   const struct feeding *w = user;
   FEW_UNUSED(worker);
-  feed(w->job, &w->job->f->lane[0], w->start, i);
+  feed(w->job, &w->job->f->state[0], w->start, i);
 }
 
 static void run_on_device(struct job *j) {
   for (int64_t start = 0; start < j->n; start += j->f->rows) {
     struct feeding w = {j, start};
     few__workers_run(j->f->workers, chunk_rows(j, start), feed_row, &w);
-    compute(j, &j->f->lane[0], start);
+    compute(j, &j->f->state[0], start);
   }
 }
 
@@ -359,6 +359,6 @@ few_status few__features_run(few_features *f, int64_t n, int64_t h, int64_t w, i
     run_on_device(&j);
   else
     few__workers_run(f->workers, chunks, run_chunk, &j);
-  for (int i = 0; i < f->n_lanes; i++) FEW_TRY(f->lane[i].status);
+  for (int i = 0; i < f->n_states; i++) FEW_TRY(f->state[i].status);
   return FEW_OK;
 }

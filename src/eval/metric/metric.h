@@ -3,7 +3,7 @@
 #ifndef FEW_SRC_METRIC_H
 #define FEW_SRC_METRIC_H
 
-#include "near.h"
+#include "knn.h"
 #include "set.h"
 
 enum { FEW_METRIC_VALUES = 2, FEW_METRIC_HOW = 120 };
@@ -24,8 +24,8 @@ struct few_metric_case {
   const struct few_set *set, *reference;
   const struct few_metric_opts *o;
   bool replicate; /* a part of a set: what there is to warn of was said of the whole */
-  bool near_done[FEW_NEAR_RULES]; /* pr and dc share one pass over all distances */
-  struct few_near_result near[FEW_NEAR_RULES];
+  bool knn_done[FEW_KNN_RULES]; /* pr and dc share one pass over all distances */
+  struct few_knn_result knn[FEW_KNN_RULES];
 };
 
 struct few_metric_value {
@@ -59,10 +59,10 @@ few_status few__metric_moments(few_ctx *ctx, const struct few_metric_case *c, co
                                const few_moments *b, const char *name,
                                struct few_metric_value *out);
 
-/* For pr and dc: fill near[rule]. */
-enum { FEW_NEAR_PR, FEW_NEAR_DC };
-few_status few__metric_near(few_ctx *ctx, struct few_metric_case *c, int rule);
-struct few_near_rule few__metric_rule(const struct few_metric_opts *o, int rule);
+/* For pr and dc: fill knn[rule]. */
+enum { FEW_KNN_PR, FEW_KNN_DC };
+few_status few__metric_knn(few_ctx *ctx, struct few_metric_case *c, int rule);
+struct few_knn_rule few__metric_rule(const struct few_metric_opts *o, int rule);
 /* "k 3, closed balls" */
 void few__metric_rule_text(char how[FEW_METRIC_HOW], const struct few_metric_opts *o, int rule);
 

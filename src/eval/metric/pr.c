@@ -13,16 +13,16 @@
 #include "metric.h"
 
 static int64_t least(const struct few_metric_opts *o) {
-  return few__metric_rule(o, FEW_NEAR_PR).k + 1;
+  return few__metric_rule(o, FEW_KNN_PR).k + 1;
 }
 
 static few_status run(few_ctx *ctx, struct few_metric_case *c, struct few_metric_value *out) {
-  FEW_TRY(few__metric_near(ctx, c, FEW_NEAR_PR));
-  const struct few_near_result *r = &c->near[FEW_NEAR_PR];
+  FEW_TRY(few__metric_knn(ctx, c, FEW_KNN_PR));
+  const struct few_knn_result *r = &c->knn[FEW_KNN_PR];
   const int64_t n = c->set->kept, n_ref = c->reference->kept;
   out[0] = (struct few_metric_value){"precision", r->precision, (double)NAN, "", n, n_ref, ""};
   out[1] = (struct few_metric_value){"recall", r->recall, (double)NAN, "", n, n_ref, ""};
-  for (int i = 0; i < 2; i++) few__metric_rule_text(out[i].how, c->o, FEW_NEAR_PR);
+  for (int i = 0; i < 2; i++) few__metric_rule_text(out[i].how, c->o, FEW_KNN_PR);
   return FEW_OK;
 }
 

@@ -38,38 +38,38 @@ void few__metric_spread(int64_t n, const double *x, double *mean, double *error)
 
 /* ---- neighbours: pr and dc ---- */
 
-struct few_near_rule few__metric_rule(const struct few_metric_opts *o, int rule) {
-  struct few_near_rule r = {rule == FEW_NEAR_PR ? 3 : 5, rule == FEW_NEAR_PR};
+struct few_knn_rule few__metric_rule(const struct few_metric_opts *o, int rule) {
+  struct few_knn_rule r = {rule == FEW_KNN_PR ? 3 : 5, rule == FEW_KNN_PR};
   if (o->k) r.k = o->k;
   if (o->ball != FEW_BALL_OWN) r.closed = o->ball == FEW_BALL_CLOSED;
   return r;
 }
 
 void few__metric_rule_text(char how[FEW_METRIC_HOW], const struct few_metric_opts *o, int rule) {
-  const struct few_near_rule r = few__metric_rule(o, rule);
+  const struct few_knn_rule r = few__metric_rule(o, rule);
   snprintf(how, FEW_METRIC_HOW, "k %d, %s balls", r.k, r.closed ? "closed" : "open");
 }
 
-few_status few__metric_near(few_ctx *ctx, struct few_metric_case *c, int rule) {
+few_status few__metric_knn(few_ctx *ctx, struct few_metric_case *c, int rule) {
   const int64_t n = c->set->kept, n_real = c->reference->kept;
-  if (c->near_done[rule]) return FEW_OK;
-  struct few_near_job job = {.w = c->w,
-                             .d = c->set->o.dim,
-                             .n_real = n_real,
-                             .n_fake = n,
-                             .real = c->reference->panels,
-                             .fake = c->set->panels};
-  struct few_near_result result[FEW_NEAR_RULES];
-  int which[FEW_NEAR_RULES];
-  for (int r = 0; r < FEW_NEAR_RULES; r++) {
+  if (c->knn_done[rule]) return FEW_OK;
+  struct few_knn_job job = {.w = c->w,
+                            .d = c->set->o.dim,
+                            .n_real = n_real,
+                            .n_fake = n,
+                            .real = c->reference->panels,
+                            .fake = c->set->panels};
+  struct few_knn_result result[FEW_KNN_RULES];
+  int which[FEW_KNN_RULES];
+  for (int r = 0; r < FEW_KNN_RULES; r++) {
     job.rule[job.rules] = few__metric_rule(c->o, r);
     if (job.rule[job.rules].k < n && job.rule[job.rules].k < n_real) which[job.rules++] = r;
   }
-  FEW_TRY(few__near(ctx, &job, result));
+  FEW_TRY(few__knn(ctx, &job, result));
   for (int i = 0; i < job.rules; i++) {
-    c->near[which[i]] = result[i];
-    c->near_done[which[i]] = true;
+    c->knn[which[i]] = result[i];
+    c->knn_done[which[i]] = true;
   }
-  assert(c->near_done[rule]);
+  assert(c->knn_done[rule]);
   return FEW_OK;
 }

@@ -23,13 +23,13 @@ static void test_points(void **state) {
                                    (int64_t[]){POINTS, 2}, x));
   char reference[300];
   snprintf(reference, sizeof reference, "npy:%s", files_path(f, "p.npy"));
-  struct few_search_opts o = FEW_SEARCH_OPTS_INIT;
+  struct few_schedule_search_opts o = FEW_SCHEDULE_SEARCH_OPTS_INIT;
   struct few_model_info info;
   double values[2];
   int looks;
   o.reference = reference;
   o.n = 300;
-  assert_ok(f->ctx, few_search_times(flat, &o, values, &looks));
+  assert_ok(f->ctx, few_schedule_search(flat, &o, values, &looks));
   few_model_info(flat, &info);
   assert_int_equal(info.n_times, 2);
   assert_close(info.times[0], atan(160), 0.5e-5);
@@ -37,15 +37,15 @@ static void test_points(void **state) {
   assert_close(info.times[1], 0.7853981633974483, 2 * o.tolerance);
   assert_true(values[1] < values[0] && looks > 5);
   o.n_reference = POINTS + 1;
-  assert_int_equal(few_search_times(flat, &o, NULL, NULL), FEW_E_INVALID);
+  assert_int_equal(few_schedule_search(flat, &o, NULL, NULL), FEW_E_INVALID);
   few_model_info(flat, &info);
   assert_int_equal(info.n_times, 2); /* what it had */
-  o = (struct few_search_opts)FEW_SEARCH_OPTS_INIT;
-  assert_int_equal(few_search_times(flat, &o, NULL, NULL), FEW_E_INVALID);
+  o = (struct few_schedule_search_opts)FEW_SCHEDULE_SEARCH_OPTS_INIT;
+  assert_int_equal(few_schedule_search(flat, &o, NULL, NULL), FEW_E_INVALID);
   o.reference = "fashion-mnist-of-nowhere";
-  assert_true(few_search_times(flat, &o, NULL, NULL) != FEW_OK);
+  assert_true(few_schedule_search(flat, &o, NULL, NULL) != FEW_OK);
   o.version = 0;
-  assert_int_equal(few_search_times(flat, &o, NULL, NULL), FEW_E_INVALID);
+  assert_int_equal(few_schedule_search(flat, &o, NULL, NULL), FEW_E_INVALID);
   few_model_free(flat);
 }
 
@@ -58,17 +58,17 @@ static void test_images(void **state) {
   assert_ok(f->ctx, few__npy_write(f->ctx, files_path(f, "r.npy"), FEW_STORE_U8, 4,
                                    (int64_t[]){IMAGES, SIDE, SIDE, 1}, x));
   snprintf(m->sampler, sizeof m->sampler, "consistency");
-  struct few_search_opts o = FEW_SEARCH_OPTS_INIT;
+  struct few_schedule_search_opts o = FEW_SCHEDULE_SEARCH_OPTS_INIT;
   double values[3];
   o.reference = files_path(f, "r.npy");
   o.steps = 3;
   o.n = 20;
   o.tolerance = 0.3;
   o.metric = "precision";
-  assert_int_equal(few_search_times(m, &o, values, NULL), FEW_E_INVALID);
+  assert_int_equal(few_schedule_search(m, &o, values, NULL), FEW_E_INVALID);
   assert_non_null(strstr(few_error(f->ctx), "fd, kid, sfd or energy"));
   o.metric = "fd";
-  assert_ok(f->ctx, few_search_times(m, &o, values, NULL));
+  assert_ok(f->ctx, few_schedule_search(m, &o, values, NULL));
   assert_ok(f->ctx, few_model_save(m, files_path(f, "m.safetensors")));
   few_model_free(m);
   struct few_eval_opts e = FEW_EVAL_OPTS_INIT;
@@ -94,7 +94,7 @@ static int stopping(void *user, const struct few_progress *p) {
 /* A search that is cancelled while it looks for the third time has the first two. */
 static void test_stops_with_what_it_has(void **state) {
   struct files *f = *state;
-  struct few_search_opts o = FEW_SEARCH_OPTS_INIT;
+  struct few_schedule_search_opts o = FEW_SCHEDULE_SEARCH_OPTS_INIT;
   struct few_ctx_opts c = FEW_CTX_OPTS_INIT;
   struct few_model_info info;
   few_ctx *ctx;
@@ -111,14 +111,14 @@ static void test_stops_with_what_it_has(void **state) {
   o.steps = 3;
   o.n = o.n_reference = 50;
   o.tolerance = 0.3;
-  assert_ok(f->ctx, few_search_times(b, &o, whole, &all));
-  assert_int_equal(few_search_times(a, &o, values, &looks), FEW_E_CANCELLED);
+  assert_ok(f->ctx, few_schedule_search(b, &o, whole, &all));
+  assert_int_equal(few_schedule_search(a, &o, values, &looks), FEW_E_CANCELLED);
   assert_true(looks > 2 && looks < all);
   few_model_info(a, &info);
   assert_int_equal(info.n_times, 2);
   for (int i = 0; i < 2; i++) assert_true(values[i] == whole[i] && info.times[i] == b->times[i]);
   stop = 1; /* before the first look is done: the model keeps what it has */
-  assert_int_equal(few_search_times(a, &o, values, &looks), FEW_E_CANCELLED);
+  assert_int_equal(few_schedule_search(a, &o, values, &looks), FEW_E_CANCELLED);
   assert_int_equal(looks, 0);
   few_model_info(a, &info);
   assert_int_equal(info.n_times, 2);

@@ -1,4 +1,4 @@
-/* times.c - few_search_times: the search of diffusion/sampler/search.c over what few eval measures.
+/* schedule_search.c - few_schedule_search: the search of diffusion/sampler/search.c over what few eval measures.
  *
  * All looks draw the same noise, so that their measures differ by the times alone. The times at
  * hand are given to the model as its own, which is where its sampler takes them from.
@@ -10,15 +10,15 @@
 #include "evaluator.h"
 #include "model/model.h"
 
-struct job {
+struct search {
   few_ctx *ctx;
   few_model *m;
-  const struct few_search_opts *o;
+  const struct few_schedule_search_opts *o;
   few_evaluator *evaluator;
   bool found; /* times, which are the model's now */
 };
 
-static few_status open_evaluator(struct job *j) {
+static few_status open_evaluator(struct search *j) {
   static const char *const known[] = {"fd", "kid", "sfd", "energy"}; /* the less the better */
   struct few_eval_opts e = FEW_EVAL_OPTS_INIT;
   bool fine = false;
@@ -39,7 +39,7 @@ static few_status open_evaluator(struct job *j) {
 }
 
 static few_status look(void *user, int n, const double *t, double *out) {
-  struct job *j = user;
+  struct search *j = user;
   struct few_eval_report *r;
   FEW_TRY(few_model_set_times(j->m, n, t));
   FEW_TRY(few__evaluator_run(j->evaluator, &r));
@@ -51,9 +51,9 @@ static few_status look(void *user, int n, const double *t, double *out) {
   return FEW_OK;
 }
 
-static few_status check(few_model *m, const struct few_search_opts *o) {
+static few_status check(few_model *m, const struct few_schedule_search_opts *o) {
   const struct few_sampler *sampler;
-  FEW_TRY(few__opts_check(m->ctx, "few_search_opts", o, FEW_SEARCH_OPTS_VERSION));
+  FEW_TRY(few__opts_check(m->ctx, "few_schedule_search_opts", o, FEW_SCHEDULE_SEARCH_OPTS_VERSION));
   if (!o->reference) return few__fail(m->ctx, FEW_E_INVALID, "times: name a reference");
   if (o->steps < 1 || o->steps > FEW_MODEL_MAX_TIMES)
     return few__fail(m->ctx, FEW_E_INVALID, "%d times: give 1 to %d", o->steps,
@@ -64,7 +64,7 @@ static few_status check(few_model *m, const struct few_search_opts *o) {
   return few__sampler_find(m->ctx, &sampler, m->sampler);
 }
 
-static few_status search(struct job *j, double *t, double *values, int *looks) {
+static few_status search(struct search *j, double *t, double *values, int *looks) {
   struct few_search s = {.steps = j->o->steps,
                          .first = atan(80 / j->m->spec.sigma_data),
                          .last = atan(0.002 / j->m->spec.sigma_data),
@@ -80,9 +80,9 @@ static few_status search(struct job *j, double *t, double *values, int *looks) {
   return st;
 }
 
-few_status few_search_times(few_model *m, const struct few_search_opts *opts, double *values,
-                            int *looks) {
-  struct job j = {.ctx = m->ctx, .m = m, .o = opts};
+few_status few_schedule_search(few_model *m, const struct few_schedule_search_opts *opts,
+                               double *values, int *looks) {
+  struct search j = {.ctx = m->ctx, .m = m, .o = opts};
   double *t = NULL, *before = m->times;
   const int n_before = m->n_times;
   if (looks) *looks = 0;

@@ -1,6 +1,6 @@
-/* job.h - the inside of an evaluator: ask.c opens what is asked for, eval.c runs it. */
-#ifndef FEW_SRC_EVAL_JOB_H
-#define FEW_SRC_EVAL_JOB_H
+/* internal.h - the members of an evaluator: resolve.c fills them from the options, eval.c runs it. */
+#ifndef FEW_SRC_EVAL_INTERNAL_H
+#define FEW_SRC_EVAL_INTERNAL_H
 
 #include "eval/feature/feature.h"
 #include "eval/metric/metric.h"
@@ -35,6 +35,6 @@ struct few_evaluator {
 
 /* Check the options, open all that they name, choose the metrics: nothing has been sampled yet.
  * Without metrics the reference alone is opened, to be saved. */
-few_status few__eval_ask(few_evaluator *j, bool metrics);
+few_status few__eval_resolve(few_evaluator *e, bool metrics);
 
 #endif

@@ -1,10 +1,10 @@
-/* near.c - all distances between two sets, by strips of 8 rows, none of them stored.
+/* knn.c - all distances between two sets, by strips of 8 rows, none of them stored.
  *
  * |x - y|^2 = <x, x> + <y, y> - 2 <x, y> in f64, of inner products that all come from one kernel:
  * a row and its copy are at distance zero to the bit. Distances stay squared, which changes no
  * comparison. Time goes with (n_real + n_fake)^2 d, memory with n.
  */
-#include "near.h"
+#include "knn.h"
 
 #include <math.h>
 
@@ -16,32 +16,32 @@ enum { STRIP = 32 }; /* panels of the other set at once: they stay in the cache 
 struct side {
   int64_t n;
   const double *panels;
-  double *norm;                   /* [n] */
-  double *radius[FEW_NEAR_RULES]; /* [n] squared */
+  double *norm;                  /* [n] */
+  double *radius[FEW_KNN_RULES]; /* [n] squared */
 };
 
-struct near {
+struct knn {
   few_ctx *ctx;
-  const struct few_near_job *job;
+  const struct few_knn_job *job;
   struct side real, fake;
   int max_k;
-  struct side *self;                     /* the side whose radii are sought */
-  double *strips;                        /* [workers][8][8 STRIP] */
-  unsigned char *inside[FEW_NEAR_RULES]; /* [workers][n_fake]: the sample lies in a real ball */
-  int64_t *found[FEW_NEAR_RULES];        /* [n_real panels][3]: recalled, covered, pairs */
-  struct few_watch watch;                /* counts panels */
+  struct side *self;                    /* the side whose radii are sought */
+  double *strips;                       /* [workers][8][8 STRIP] */
+  unsigned char *inside[FEW_KNN_RULES]; /* [workers][n_fake]: the sample lies in a real ball */
+  int64_t *found[FEW_KNN_RULES];        /* [n_real panels][3]: recalled, covered, pairs */
+  struct few_watch watch;               /* counts panels */
 };
 
-static double *strip_of(const struct near *a, int worker) {
+static double *strip_of(const struct knn *a, int worker) {
   return a->strips + (int64_t)worker * FEW_PANEL * FEW_PANEL * STRIP;
 }
 
-static const double *panel(const struct near *a, const struct side *s, int64_t p) {
+static const double *panel(const struct knn *a, const struct side *s, int64_t p) {
   return s->panels + p * FEW_PANEL * a->job->d;
 }
 
 static void norms(void *user, int64_t p, int worker) {
-  struct near *a = user;
+  struct knn *a = user;
   double product[FEW_PANEL * FEW_PANEL];
   if (few__watch_stop(&a->watch, worker)) return;
   few__gram_strip(panel(a, a->self, p), panel(a, a->self, p), 1, a->job->d, product);
@@ -58,8 +58,8 @@ static void insert(double *nearest, int k, double x) {
 }
 
 /* Squared distances of 8 rows of `s`, from panel p, to panels q .. q + n - 1 of `t`. */
-static double *distances(const struct near *a, const struct side *s, int64_t p,
-                         const struct side *t, int64_t q, int64_t n, int worker) {
+static double *distances(const struct knn *a, const struct side *s, int64_t p, const struct side *t,
+                         int64_t q, int64_t n, int worker) {
   double *strip = strip_of(a, worker);
   const int64_t wide = n * FEW_PANEL;
   few__gram_strip(panel(a, s, p), panel(a, t, q), n, a->job->d, strip);
@@ -77,9 +77,9 @@ static int64_t strip_panels(const struct side *t, int64_t q) {
 }
 
 static void radii(void *user, int64_t p, int worker) {
-  struct near *a = user;
+  struct knn *a = user;
   struct side *s = a->self;
-  double nearest[FEW_PANEL][FEW_NEAR_MAX_K];
+  double nearest[FEW_PANEL][FEW_KNN_MAX_K];
   for (int i = 0; i < FEW_PANEL; i++)
     for (int k = 0; k < a->max_k; k++) nearest[i][k] = INFINITY;
   for (int64_t q = 0; q < few__panels(s->n) && !few__watch_stop(&a->watch, worker); q += STRIP) {
@@ -99,8 +99,8 @@ static bool in_ball(double distance, double radius, bool closed) {
 }
 
 /* One real row against samples first .. first + n - 1 at distances x. */
-static void count_row(struct near *a, int64_t real, int64_t first, int64_t n, const double *x,
-                      int worker, bool recalled[FEW_NEAR_RULES], int64_t pairs[FEW_NEAR_RULES]) {
+static void count_row(struct knn *a, int64_t real, int64_t first, int64_t n, const double *x,
+                      int worker, bool recalled[FEW_KNN_RULES], int64_t pairs[FEW_KNN_RULES]) {
   for (int r = 0; r < a->job->rules; r++) {
     const bool closed = a->job->rule[r].closed;
     const double radius = a->real.radius[r][real], *fake_radius = a->fake.radius[r] + first;
@@ -116,9 +116,9 @@ static void count_row(struct near *a, int64_t real, int64_t first, int64_t n, co
 }
 
 static void count(void *user, int64_t p, int worker) {
-  struct near *a = user;
-  bool recalled[FEW_PANEL][FEW_NEAR_RULES] = {{false}};
-  int64_t pairs[FEW_PANEL][FEW_NEAR_RULES] = {{0}};
+  struct knn *a = user;
+  bool recalled[FEW_PANEL][FEW_KNN_RULES] = {{false}};
+  int64_t pairs[FEW_PANEL][FEW_KNN_RULES] = {{0}};
   for (int64_t q = 0; q < few__panels(a->fake.n); q += STRIP) {
     if (few__watch_stop(&a->watch, worker)) return;
     const int64_t n = strip_panels(&a->fake, q), wide = n * FEW_PANEL, first = q * FEW_PANEL;
@@ -138,7 +138,7 @@ static void count(void *user, int64_t p, int worker) {
 
 /* Run over the panels of a side, some at a time so that progress is told. */
 struct part {
-  struct near *a;
+  struct knn *a;
   void (*task)(void *user, int64_t p, int worker);
   int64_t first;
 };
@@ -146,7 +146,7 @@ static void run_part(void *user, int64_t i, int worker) {
   const struct part *t = user;
   t->task(t->a, t->first + i, worker);
 }
-static few_status each_panel(struct near *a, const struct side *s,
+static few_status each_panel(struct knn *a, const struct side *s,
                              void (*task)(void *user, int64_t p, int worker)) {
   const int64_t all = few__panels(s->n), step = 4 * few__workers_count(a->job->w);
   for (int64_t p = 0; p < all; p += step) {
@@ -157,7 +157,7 @@ static few_status each_panel(struct near *a, const struct side *s,
   return FEW_OK;
 }
 
-static few_status begin_side(struct near *a, struct side *s, int64_t n, const double *panels) {
+static few_status begin_side(struct knn *a, struct side *s, int64_t n, const double *panels) {
   s->n = n;
   s->panels = panels;
   FEW_TRY(FEW_NEW(a->ctx, &s->norm, n));
@@ -167,7 +167,7 @@ static few_status begin_side(struct near *a, struct side *s, int64_t n, const do
   return a->watch.status;
 }
 
-static void sum_up(const struct near *a, int r, struct few_near_result *out) {
+static void sum_up(const struct knn *a, int r, struct few_knn_result *out) {
   const double real = (double)a->real.n, fake = (double)a->fake.n;
   int64_t inside = 0, found[3] = {0};
   for (int64_t j = 0; j < a->fake.n; j++) {
@@ -183,11 +183,11 @@ static void sum_up(const struct near *a, int r, struct few_near_result *out) {
   out->density = (double)found[2] / (a->job->rule[r].k * fake);
 }
 
-static few_status run(struct near *a, struct few_near_result *out) {
-  const struct few_near_job *job = a->job;
+static few_status run(struct knn *a, struct few_knn_result *out) {
+  const struct few_knn_job *job = a->job;
   const int workers = few__workers_count(job->w);
   for (int r = 0; r < job->rules; r++) {
-    assert(job->rule[r].k >= 1 && job->rule[r].k <= FEW_NEAR_MAX_K);
+    assert(job->rule[r].k >= 1 && job->rule[r].k <= FEW_KNN_MAX_K);
     assert(job->rule[r].k < job->n_real && job->rule[r].k < job->n_fake);
     if (job->rule[r].k > a->max_k) a->max_k = job->rule[r].k;
     FEW_TRY(FEW_NEW(a->ctx, &a->inside[r], workers * job->n_fake));
@@ -206,10 +206,10 @@ static few_status run(struct near *a, struct few_near_result *out) {
   return FEW_OK;
 }
 
-few_status few__near(few_ctx *ctx, const struct few_near_job *job, struct few_near_result *out) {
-  struct near a = {.ctx = ctx,
-                   .job = job,
-                   .watch = {.ctx = ctx, .at = {.what = "neighbours"}, .began = few__now()}};
+few_status few__knn(few_ctx *ctx, const struct few_knn_job *job, struct few_knn_result *out) {
+  struct knn a = {.ctx = ctx,
+                  .job = job,
+                  .watch = {.ctx = ctx, .at = {.what = "neighbours"}, .began = few__now()}};
   few_status st = run(&a, out);
   for (int r = 0; r < job->rules; r++) {
     few__free(ctx, a.inside[r]);

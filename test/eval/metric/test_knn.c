@@ -31,9 +31,9 @@ static double radius(const float *x, int64_t n, int64_t d, int64_t i, int k) {
 
 static bool inside(double x, double r, bool closed) { return closed ? x <= r : x < r; }
 
-static struct few_near_result plain(const float *real, int64_t n, const float *fake, int64_t m,
-                                    int64_t d, struct few_near_rule rule) {
-  struct few_near_result out = {0};
+static struct few_knn_result plain(const float *real, int64_t n, const float *fake, int64_t m,
+                                   int64_t d, struct few_knn_rule rule) {
+  struct few_knn_result out = {0};
   char *hit = calloc((size_t)m, 1);
   double *fake_radius = malloc((size_t)m * sizeof *fake_radius);
   for (int64_t j = 0; j < m; j++) fake_radius[j] = radius(fake, m, d, j, rule.k);
@@ -69,26 +69,26 @@ static double *panels(int64_t n, int64_t d, const float *x) {
   return p;
 }
 
-static void near_of(few_ctx *ctx, int workers, const float *real, int64_t n, const float *fake,
-                    int64_t m, int64_t d, const struct few_near_rule rule[FEW_NEAR_RULES],
-                    struct few_near_result out[FEW_NEAR_RULES]) {
+static void knn_of(few_ctx *ctx, int workers, const float *real, int64_t n, const float *fake,
+                   int64_t m, int64_t d, const struct few_knn_rule rule[FEW_KNN_RULES],
+                   struct few_knn_result out[FEW_KNN_RULES]) {
   few_workers *w = test_workers(ctx, workers);
   double *a = panels(n, d, real), *b = panels(m, d, fake);
-  struct few_near_job job = {.w = w,
-                             .d = d,
-                             .n_real = n,
-                             .n_fake = m,
-                             .real = a,
-                             .fake = b,
-                             .rules = FEW_NEAR_RULES,
-                             .rule = {rule[0], rule[1]}};
-  assert_ok(ctx, few__near(ctx, &job, out));
+  struct few_knn_job job = {.w = w,
+                            .d = d,
+                            .n_real = n,
+                            .n_fake = m,
+                            .real = a,
+                            .fake = b,
+                            .rules = FEW_KNN_RULES,
+                            .rule = {rule[0], rule[1]}};
+  assert_ok(ctx, few__knn(ctx, &job, out));
   few__workers_free(w);
   free(a);
   free(b);
 }
 
-static void assert_same(struct few_near_result a, struct few_near_result b) {
+static void assert_same(struct few_knn_result a, struct few_knn_result b) {
   assert_true(a.precision == b.precision && a.recall == b.recall);
   assert_true(a.density == b.density && a.coverage == b.coverage);
 }
@@ -100,23 +100,23 @@ static void test_plain_loops(void **state) {
   static float x[300 * 3], y[300 * 3];
   few_ctx *ctx = test_ctx();
   const int64_t sizes[][2] = {{7, 9}, {8, 8}, {23, 40}, {40, 23}, {270, 33}, {33, 270}};
-  const struct few_near_rule rule[] = {{3, true}, {5, false}};
+  const struct few_knn_rule rule[] = {{3, true}, {5, false}};
   double apart = 0;
   for (int s = 0; s < 6; s++)
     for (int64_t d = 1; d <= 3; d++) {
       const int64_t n = sizes[s][0], m = sizes[s][1];
-      struct few_near_result one[2], three[2];
+      struct few_knn_result one[2], three[2];
       normal_rows(n, d, 1, x);
       normal_rows(m, d, 2, y);
       for (int64_t i = 0; i < n * d; i++) x[i] = rintf(4 * x[i]);
       for (int64_t i = 0; i < m * d; i++) y[i] = rintf(4 * y[i]) + 2;
-      near_of(ctx, 1, x, n, y, m, d, rule, one);
-      near_of(ctx, 3, x, n, y, m, d, rule, three);
+      knn_of(ctx, 1, x, n, y, m, d, rule, one);
+      knn_of(ctx, 3, x, n, y, m, d, rule, three);
       for (int r = 0; r < 2; r++) {
         assert_same(one[r], plain(x, n, y, m, d, rule[r]));
         assert_same(one[r], three[r]);
       }
-      struct few_near_rule open = {3, false};
+      struct few_knn_rule open = {3, false};
       apart += one[0].precision - plain(x, n, y, m, d, open).precision;
     }
   assert_true(apart > 0); /* the surface did matter */
@@ -130,19 +130,19 @@ static void test_intervals(void **state) {
   (void)state;
   float x[100], y[100];
   few_ctx *ctx = test_ctx();
-  const struct few_near_rule rule[] = {{3, true}, {5, false}};
-  struct few_near_result r[2];
+  const struct few_knn_rule rule[] = {{3, true}, {5, false}};
+  struct few_knn_result r[2];
   for (int i = 0; i < 100; i++) {
     x[i] = (float)i;
     y[i] = (float)i + 50.5F;
   }
-  near_of(ctx, 2, x, 100, y, 100, 1, rule, r);
+  knn_of(ctx, 2, x, 100, y, 100, 1, rule, r);
   assert_true(r[0].precision == 0.52 && r[0].recall == 0.52);
   /* k = 5 open: radius 3 inside, 4 next to the end, 5 at it; 99's holds 94.5 .. 103.5. Balls with a
    * sample: from the first i with i + 3 > 50.5, which is 48. Samples in a ball: 6 of those inside
    */
   assert_true(r[1].coverage == 0.52);
-  struct few_near_result want = plain(x, 100, y, 100, 1, rule[1]);
+  struct few_knn_result want = plain(x, 100, y, 100, 1, rule[1]);
   assert_true(r[1].density == want.density);
   few_ctx_free(ctx);
 }
@@ -154,11 +154,11 @@ static void test_copies(void **state) {
   enum { COPIES = 6, OWN = 20, DIM = 300 };
   static float x[COPIES * OWN * DIM], y[OWN * DIM];
   few_ctx *ctx = test_ctx();
-  const struct few_near_rule rule[] = {{5, true}, {5, false}};
-  struct few_near_result r[2];
+  const struct few_knn_rule rule[] = {{5, true}, {5, false}};
+  struct few_knn_result r[2];
   normal_rows(OWN, DIM, 3, y);
   for (int i = 0; i < COPIES * OWN; i++) memcpy(x + i * DIM, y + i % OWN * DIM, DIM * sizeof *x);
-  near_of(ctx, 2, x, COPIES * OWN, y, OWN, DIM, rule, r);
+  knn_of(ctx, 2, x, COPIES * OWN, y, OWN, DIM, rule, r);
   assert_true(r[0].precision == 1 && r[0].coverage == 1);
   assert_true(r[1].precision == 0 && r[1].coverage == 0);
   few_ctx_free(ctx);
@@ -171,13 +171,13 @@ static void test_one_distribution(void **state) {
   enum { ROWS = 1000, SETS = 4 };
   static float x[ROWS * 2], y[ROWS * 2];
   few_ctx *ctx = test_ctx();
-  const struct few_near_rule rule[] = {{2, false}, {4, false}};
+  const struct few_knn_rule rule[] = {{2, false}, {4, false}};
   double density[SETS], coverage[2][SETS], mean, error;
   for (int s = 0; s < SETS; s++) {
-    struct few_near_result r[2];
+    struct few_knn_result r[2];
     normal_rows(ROWS, 2, (uint64_t)(2 * s), x);
     normal_rows(ROWS, 2, (uint64_t)(2 * s + 1), y);
-    near_of(ctx, 2, x, ROWS, y, ROWS, 2, rule, r);
+    knn_of(ctx, 2, x, ROWS, y, ROWS, 2, rule, r);
     density[s] = r[1].density;
     for (int k = 0; k < 2; k++) coverage[k][s] = r[k].coverage;
   }
