@@ -33,7 +33,7 @@ struct bench {
   struct few_params head, fake_head;
   few_shards *shards;
   struct few_run_state state;
-  struct few_space space;
+  struct few_arrays arrays;
   /* infer and jvp */
   few_plan *plan;
   int lanes;       /* workers; on a device one */
@@ -98,18 +98,18 @@ static few_status make_recipe(struct bench *b) {
 }
 
 static few_status set_up_training(struct bench *b, const struct few_backend *backend) {
-  FEW_TRY(few__space_open(b->ctx, &b->space, b->workers, backend));
+  FEW_TRY(few__arrays_open(b->ctx, &b->arrays, b->workers, backend));
   struct few_shards_opts so = {.networks = {&b->recipe, b->model, &b->head, &b->fake_head},
                                .fill = fill,
                                .user = b,
-                               .space = &b->space,
+                               .arrays = &b->arrays,
                                .profile = b->o->profile != NULL};
   FEW_TRY(few__shards_create(b->ctx, &b->shards, &so));
   const struct few_state_shape shape = {.n_model = b->model->params.total,
                                         .n = few__parameters(&so.networks),
                                         .n_moments = 2,
                                         .ema = true};
-  FEW_TRY(few__state_create(&b->state, &shape, &b->space));
+  FEW_TRY(few__state_create(&b->state, &shape, &b->arrays));
   memcpy(b->state.here.param, b->model->values, (size_t)b->model->params.total * sizeof(float));
   few__state_put(&b->state);
   return FEW_OK;
@@ -195,7 +195,7 @@ static few_status one_step(struct bench *b) {
   const struct few_clock at = few__run_clock(&b->recipe, b->state.step, 1);
   const struct few_values v = {.param = b->state.there.param};
   FEW_TRY(few__shards_step(b->shards, FEW_PHASE_STUDENT, &at, b->state.step, &v, &grad, &report));
-  FEW_TRY(few__space_sumsq(&b->space, grad.n, grad.at, &squares));
+  FEW_TRY(few__arrays_sumsq(&b->arrays, grad.n, grad.at, &squares));
   b->state.step++;
   few__update(&b->state, &b->recipe, &grad, sqrt(squares), 1e-5);
   few__follow(&b->state, &b->recipe);
@@ -244,7 +244,7 @@ static void tear_down(struct bench *b) {
   few__plan_free(b->plan);
   few__shards_free(b->shards);
   few__state_free(&b->state);
-  few__space_close(&b->space);
+  few__arrays_close(&b->arrays);
   few__params_free(ctx, &b->head);
   few__params_free(ctx, &b->fake_head);
   few_model_free(b->model);

@@ -4,17 +4,17 @@
 #include "base/rng.h"
 #include "engine/plan/seat.h"
 #include "few/bench.h"
-#include "train/space.h"
+#include "train/arrays.h"
 
 static const double enough = 5e-3; /* seconds */
 enum { TURNS = 8, CHAIN = 4 };
 
-static void wait(const struct few_space *s) { s->device->get(s->queue, NULL, NULL, 0); }
+static void wait(const struct few_arrays *s) { s->device->get(s->queue, NULL, NULL, 0); }
 
 /* Products of products: what lies between them is stored as the precision has it. The sides are
  * parameters, which stay on the device from call to call; a number of each row of the batch, of
  * which there is one, makes activations of them. */
-static few_status product_plan(const struct few_space *s, few_precision precision, int64_t n,
+static few_status product_plan(const struct few_arrays *s, few_precision precision, int64_t n,
                                few_plan **out) {
   const struct few_plan_opts o = {.backend = s->backend, .real = FEW_F32, .precision = precision};
   few_graph *g;
@@ -30,7 +30,7 @@ static few_status product_plan(const struct few_space *s, few_precision precisio
   return st;
 }
 
-static few_status time_product(const struct few_space *s, few_precision precision, int64_t n,
+static few_status time_product(const struct few_arrays *s, few_precision precision, int64_t n,
                                double *seconds) {
   few_plan *plan = NULL;
   few_seat *seat = NULL;
@@ -63,24 +63,24 @@ out:
   return st;
 }
 
-static few_status time_copy(const struct few_space *s, int64_t n, double *seconds) {
+static few_status time_copy(const struct few_arrays *s, int64_t n, double *seconds) {
   float *from, *to = NULL;
   few_status st;
-  FEW_TRY(few__space_new(s, &from, n));
-  FEW_GOTO(few__space_new(s, &to, n));
-  few__space_copy(s, to, from, n);
+  FEW_TRY(few__arrays_new(s, &from, n));
+  FEW_GOTO(few__arrays_new(s, &to, n));
+  few__arrays_copy(s, to, from, n);
   wait(s);
   const double start = few__now();
-  for (int i = 0; i < TURNS; i++) few__space_copy(s, to, from, n);
+  for (int i = 0; i < TURNS; i++) few__arrays_copy(s, to, from, n);
   wait(s);
   *seconds = (few__now() - start) / TURNS;
 out:
-  few__space_free(s, from);
-  few__space_free(s, to);
+  few__arrays_free(s, from);
+  few__arrays_free(s, to);
   return st;
 }
 
-static few_status measure(const struct few_space *s, few_precision precision,
+static few_status measure(const struct few_arrays *s, few_precision precision,
                           struct few_bench_device *out) {
   double seconds = 0;
   for (int64_t n = 256; n <= 8192 && seconds < enough; n *= 2) {
@@ -92,21 +92,21 @@ static few_status measure(const struct few_space *s, few_precision precision,
     FEW_TRY(time_copy(s, n, &seconds));
     out->gbytes = 2e-9 * (double)n * sizeof(float) / seconds;
   }
-  return few__space_finish(s);
+  return few__arrays_finish(s);
 }
 
 few_status few_bench_device(few_ctx *ctx, const char *backend, enum few_bench_precision precision,
                             struct few_bench_device *out) {
   const struct few_backend *b;
-  struct few_space space;
+  struct few_arrays arrays;
   *out = (struct few_bench_device){{0}, 0, 0};
   FEW_TRY(few__backend_choose(ctx, &b, backend));
   if (!b->device)
     return few__fail(ctx, FEW_E_INVALID,
                      "backend %s computes on the processor: few_bench_peak measures that", backend);
-  few_status st = few__space_open(ctx, &space, NULL, b);
-  if (!st) b->device->name(space.queue, out->name, sizeof out->name);
-  if (!st) st = measure(&space, (few_precision)precision, out);
-  few__space_close(&space);
+  few_status st = few__arrays_open(ctx, &arrays, NULL, b);
+  if (!st) b->device->name(arrays.queue, out->name, sizeof out->name);
+  if (!st) st = measure(&arrays, (few_precision)precision, out);
+  few__arrays_close(&arrays);
   return st;
 }

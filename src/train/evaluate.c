@@ -171,7 +171,7 @@ static void put_report(struct few_json *j, const struct few_eval_report *r) {
 }
 
 static few_status log_report(const struct few_evaluation *e, int64_t step,
-                             const struct few_eval_report *r, struct few_journal *log) {
+                             const struct few_eval_report *r, struct few_run_log *log) {
   struct few_text line = {0};
   struct few_json j = few__json_begin(e->ctx, &line);
   few__json_open(&j, NULL, '{');
@@ -179,7 +179,7 @@ static few_status log_report(const struct few_evaluation *e, int64_t step,
   put_report(&j, r);
   few__json_close(&j);
   few_status st = few__json_end(&j, "log.jsonl");
-  if (!st) st = few__journal_line(e->ctx, log, line.at);
+  if (!st) st = few__run_log_line(e->ctx, log, line.at);
   few__text_free(e->ctx, &line);
   return st;
 }
@@ -199,7 +199,7 @@ static void tell(const struct few_evaluation *e, int64_t step, const struct few_
 }
 
 few_status few__evaluation_run(few_evaluation *e, const struct few_run_state *s,
-                               struct few_journal *log) {
+                               struct few_run_log *log) {
   const int64_t step = s->step;
   struct few_eval_report *r = NULL;
   char start[64];
@@ -208,7 +208,7 @@ few_status few__evaluation_run(few_evaluation *e, const struct few_run_state *s,
   const struct few_train_keys *k = &e->recipe->keys;
   if (step % k->eval_every && step != k->steps) return FEW_OK;
   snprintf(start, sizeof start, "{\"step\":%" PRId64 ",\"eval\":", step);
-  FEW_TRY(few__journal_has(e->ctx, log, start, &logged));
+  FEW_TRY(few__run_log_has(e->ctx, log, start, &logged));
   if (logged) return FEW_OK;
   FEW_TRY(few__state_student(s, few_model_values_mut(e->model)));
   FEW_TRY(few__run_use(e->recipe, step, e->model));

@@ -2,7 +2,7 @@
 #ifndef FEW_SRC_TRAIN_EVALUATE_H
 #define FEW_SRC_TRAIN_EVALUATE_H
 
-#include "journal.h"
+#include "run_log.h"
 #include "state.h"
 
 typedef struct few_evaluation few_evaluation;
@@ -19,6 +19,6 @@ few_status few__evaluation_announce(const few_evaluation *e, double step_flops);
 
 /* Where it is time, and the log does not have it: measure the averaged weights and log it. */
 few_status few__evaluation_run(few_evaluation *e, const struct few_run_state *s,
-                               struct few_journal *log);
+                               struct few_run_log *log);
 
 #endif

@@ -49,7 +49,7 @@ void few__phase_free(few_ctx *ctx, struct few_phase *p);
 /* Names of its inputs besides parameters: x, label, pair, pair_strength, and scalar number i. */
 const char *few__phase_scalar(int i, char name[16]);
 
-/* Where the values of the networks lie during a step, in the space of the run. */
+/* Where the values of the networks lie during a step, among the run's device arrays. */
 struct few_values {
   const float *param;  /* [few__parameters] */
   const float *target; /* the student's shape; NULL: no target */

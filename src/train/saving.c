@@ -30,7 +30,7 @@ few_status few__saving_open(few_ctx *ctx, few_saving **out, const struct few_sav
   FEW_TRY(FEW_NEW(ctx, &s, 1));
   *s = (few_saving){.ctx = ctx, .o = *o};
   few_status st = few__path_join(ctx, &s->path, o->dir, "model.safetensors");
-  if (!st && o->state->space->device && few_ctx_create(&s->own, NULL))
+  if (!st && o->state->arrays->device && few_ctx_create(&s->own, NULL))
     st = few__fail(ctx, FEW_E_MEMORY, "out of memory for a thread that writes files");
   if (st)
     few__saving_close(s);
@@ -48,7 +48,7 @@ static void free_student(few_saving *s) {
 }
 
 static few_status copy_student(few_saving *s) {
-  const struct few_run_arrays *a = &s->o.state->here;
+  const struct few_state_arrays *a = &s->o.state->here;
   const few_model *m = s->o.model;
   few_model *copy = &s->student;
   FEW_TRY(few__run_use(s->o.recipe, s->o.state->step, s->o.model));

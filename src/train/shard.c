@@ -5,8 +5,8 @@
 
 #include "base/watch.h"
 #include "engine/plan/seat.h"
+#include "reduce.h"
 #include "train/optim/clip.h"
-#include "tree.h"
 
 enum { MAX_INPUTS = FEW_MAX_OBJECTIVES * FEW_MAX_SCALARS };
 
@@ -38,11 +38,11 @@ struct ahead {
 struct few_shards {
   few_ctx *ctx;
   struct few_shards_opts o;
-  const struct few_space *space;
+  const struct few_arrays *arrays;
   int lanes;
   int64_t rows, shards;
   struct few_phase phase[FEW_PHASES]; /* the second without a plan: there is no fake network */
-  few_tree *tree[FEW_PHASES];
+  few_reduction *reduction[FEW_PHASES];
   struct ahead ahead[FEW_PHASES];
   struct lane *lane;
 
@@ -84,7 +84,7 @@ static few_status make_bindings(struct few_shards *s, struct lane *lane, int k) 
 static few_status make_seat(const struct few_shards *s, struct lane *lane) {
   const few_plan *plans[FEW_PHASES];
   for (int k = 0; k < FEW_PHASES; k++) plans[k] = s->phase[k].plan;
-  const few_status st = few__seat_create(s->ctx, &lane->seat, FEW_PHASES, plans, s->space->queue);
+  const few_status st = few__seat_create(s->ctx, &lane->seat, FEW_PHASES, plans, s->arrays->queue);
   return st == FEW_E_MEMORY
              ? few__fail_in(s->ctx, st, "shards of %lld rows (more shards are smaller)",
                             (long long)s->rows)
@@ -109,14 +109,15 @@ static few_status make_phases(struct few_shards *s) {
     struct few_phase *p = &s->phase[k];
     if (k == FEW_PHASE_FAKE && !few__has_fake(s->o.networks.recipe)) continue;
     FEW_TRY(few__phase_create(s->ctx, p, (enum few_phase_id)k, &s->o.networks, s->rows,
-                              s->space->backend));
-    FEW_TRY(few__tree_create(s->space, &s->tree[k], p->n_grads * p->n, s->shards, s->lanes));
+                              s->arrays->backend));
+    FEW_TRY(
+        few__reduce_create(&s->reduction[k], s->arrays, p->n_grads * p->n, s->shards, s->lanes));
   }
   return FEW_OK;
 }
 
 static few_status host_room(const struct few_shards *s, int64_t bytes, void *out_ptr) {
-  void *at = s->space->device->alloc_host(s->space->queue, (size_t)bytes);
+  void *at = s->arrays->device->alloc_host(s->arrays->queue, (size_t)bytes);
   memcpy(out_ptr, &at, sizeof at);
   return at ? FEW_OK
             : few__fail(s->ctx, FEW_E_MEMORY, "out of memory: %.0f MiB for the rows of a batch",
@@ -140,8 +141,8 @@ static few_status make_ahead(struct few_shards *s, enum few_phase_id k) {
   }
   a->n_said = p->n_terms + (1 + p->n_logs) * s->rows;
   FEW_TRY(FEW_NEW(s->ctx, &a->read, s->shards * a->n_said));
-  FEW_TRY(few__space_new(s->space, &a->said, s->shards * a->n_said));
-  FEW_TRY(few__space_new(s->space, &a->grad, p->n_grads * p->n));
+  FEW_TRY(few__arrays_new(s->arrays, &a->said, s->shards * a->n_said));
+  FEW_TRY(few__arrays_new(s->arrays, &a->grad, p->n_grads * p->n));
   for (int i = p->first_grad; i < p->n_outs; i++)
     FEW_TRY(few__placed_keep_out(placed, i, a->grad + p->offset[i - p->first_grad]));
   return FEW_OK;
@@ -152,7 +153,7 @@ static few_status make(struct few_shards *s) {
   FEW_TRY(FEW_NEW(s->ctx, &s->lane, s->lanes));
   for (int w = 0; w < s->lanes; w++) FEW_TRY(make_lane(s, &s->lane[w]));
   for (int k = 0; k < FEW_PHASES; k++)
-    if (s->space->device && s->phase[k].plan) FEW_TRY(make_ahead(s, (enum few_phase_id)k));
+    if (s->arrays->device && s->phase[k].plan) FEW_TRY(make_ahead(s, (enum few_phase_id)k));
   FEW_TRY(FEW_NEW(s->ctx, &s->loss, FEW_MAX_TERMS * s->shards));
   return FEW_NEW(s->ctx, &s->rows_out, (1 + FEW_MAX_LOGS) * s->rows * s->shards);
 }
@@ -164,8 +165,8 @@ few_status few__shards_create(few_ctx *ctx, few_shards **out, const struct few_s
   FEW_TRY(FEW_NEW(ctx, &s, 1));
   s->ctx = ctx;
   s->o = *opts;
-  s->space = opts->space;
-  s->lanes = s->space->device ? 1 : few__workers_count(s->space->workers);
+  s->arrays = opts->arrays;
+  s->lanes = s->arrays->device ? 1 : few__workers_count(s->arrays->workers);
   s->shards = keys->shards;
   s->rows = keys->batch / s->shards;
   const few_status st = make(s);
@@ -191,15 +192,15 @@ static void free_lane(const struct few_shards *s, struct lane *lane) {
 }
 
 static void free_ahead(const struct few_shards *s, struct ahead *a) {
-  for (int i = 0; i < 2 && s->space->device; i++) {
-    s->space->device->free_host(s->space->queue, a->batch[i].x);
-    s->space->device->free_host(s->space->queue, a->batch[i].pair);
-    s->space->device->free_host(s->space->queue, a->batch[i].strength);
-    s->space->device->free_host(s->space->queue, a->batch[i].label);
+  for (int i = 0; i < 2 && s->arrays->device; i++) {
+    s->arrays->device->free_host(s->arrays->queue, a->batch[i].x);
+    s->arrays->device->free_host(s->arrays->queue, a->batch[i].pair);
+    s->arrays->device->free_host(s->arrays->queue, a->batch[i].strength);
+    s->arrays->device->free_host(s->arrays->queue, a->batch[i].label);
   }
   few__free(s->ctx, a->read);
-  few__space_free(s->space, a->said);
-  few__space_free(s->space, a->grad);
+  few__arrays_free(s->arrays, a->said);
+  few__arrays_free(s->arrays, a->grad);
 }
 
 void few__shards_free(few_shards *s) {
@@ -211,7 +212,7 @@ void few__shards_free(few_shards *s) {
   few__free(ctx, s->loss);
   few__free(ctx, s->rows_out);
   for (int k = 0; k < FEW_PHASES; k++) {
-    few__tree_free(s->tree[k]);
+    few__reduce_free(s->reduction[k]);
     few__phase_free(ctx, &s->phase[k]);
   }
   few__free(ctx, s);
@@ -245,7 +246,7 @@ static void run_shard(void *user, int64_t shard, int worker) {
   s->o.fill(s->o.user, &(struct few_rows){s->now, s->update, first, s->rows, lane->x, lane->label,
                                           lane->pair, lane->strength});
   bind_values(s, lane);
-  float *grad = few__tree_take(s->tree[s->now]), term[FEW_MAX_TERMS] = {0};
+  float *grad = few__reduce_take(s->reduction[s->now]), term[FEW_MAX_TERMS] = {0};
   void **outs = lane->outs[s->now];
   for (int i = 0; i < p->n_terms; i++) outs[i] = &term[i];
   for (int i = 0; i < 1 + p->n_logs; i++) outs[p->n_terms + i] = s->rows_out + i * batch + first;
@@ -262,11 +263,11 @@ static void run_shard(void *user, int64_t shard, int worker) {
   const few_status st = few__seat_run(lane->seat, (int)s->now, &b);
   if (!lane->status) lane->status = st;
   for (int i = 0; i < p->n_terms; i++) s->loss[i * s->shards + shard] = (double)term[i];
-  few__tree_add(s->tree[s->now], shard, grad);
+  few__reduce_add(s->reduction[s->now], shard, grad);
 }
 
 static few_status host_step(struct few_shards *s) {
-  few__workers_run(s->space->workers, s->shards, run_shard, s);
+  few__workers_run(s->arrays->workers, s->shards, run_shard, s);
   for (int w = 0; w < s->lanes; w++) FEW_TRY(s->lane[w].status);
   return s->watched ? s->watch.status : FEW_OK;
 }
@@ -300,7 +301,7 @@ static struct batch *fill_ahead(struct few_shards *s, int64_t update) {
   struct filling f = {s, &s->ahead[s->now].batch[update % 2]};
   if (f.batch->update == update) return f.batch;
   f.batch->update = update;
-  few__workers_run(s->space->workers, s->shards, fill_shard, &f);
+  few__workers_run(s->arrays->workers, s->shards, fill_shard, &f);
   return f.batch;
 }
 
@@ -343,12 +344,12 @@ static few_status enqueue_shard(struct few_shards *s, struct lane *lane, const s
   float *said = a->said + shard * a->n_said;
   for (int i = 0; i < p->first_grad; i++) {
     const int64_t n = i < p->n_terms ? 1 : s->rows;
-    few__space_copy(s->space, said, few__placed_out(placed, i), n);
+    few__arrays_copy(s->arrays, said, few__placed_out(placed, i), n);
     said += n;
   }
-  float *grad = few__tree_take(s->tree[s->now]);
-  few__space_copy(s->space, grad, a->grad, p->n_grads * p->n);
-  few__tree_add(s->tree[s->now], shard, grad);
+  float *grad = few__reduce_take(s->reduction[s->now]);
+  few__arrays_copy(s->arrays, grad, a->grad, p->n_grads * p->n);
+  few__reduce_add(s->reduction[s->now], shard, grad);
   return FEW_OK;
 }
 
@@ -371,7 +372,7 @@ static few_status device_step(struct few_shards *s) {
   if (bind_values(s, lane)) FEW_TRY(keep_values(s, lane));
   for (int64_t shard = 0; shard < s->shards; shard++) FEW_TRY(enqueue_shard(s, lane, batch, shard));
   fill_ahead(s, s->update + 1); /* the device is busy meanwhile */
-  FEW_TRY(few__space_get(s->space, a->read, a->said, s->shards * a->n_said));
+  FEW_TRY(few__arrays_get(s->arrays, a->read, a->said, s->shards * a->n_said));
   hear(s);
   return FEW_OK;
 }
@@ -422,12 +423,12 @@ few_status few__shards_step(few_shards *s, enum few_phase_id phase, const struct
   s->steps++;
   s->update = update;
   s->values = *values;
-  few__tree_begin(s->tree[phase]);
-  const few_status st = s->space->device ? device_step(s) : host_step(s);
+  few__reduce_begin(s->reduction[phase]);
+  const few_status st = s->arrays->device ? device_step(s) : host_step(s);
   s->watched = false;
   FEW_TRY(st);
-  float *total = few__tree_total(s->tree[phase]);
-  few__space_scale(s->space, total, 1 / (float)s->shards, p->n_grads * p->n);
+  float *total = few__reduce_total(s->reduction[phase]);
+  few__arrays_scale(s->arrays, total, 1 / (float)s->shards, p->n_grads * p->n);
   *grad = (struct few_gradient){total, p->n_grads, p->base, p->n, {0}};
   memcpy(grad->weight, p->weight, sizeof grad->weight);
   report_step(s, report);

@@ -1,7 +1,7 @@
 /* shard.h - the gradient of a batch, shard by shard.
  *
  * A batch is cut into a fixed number of shards; a worker computes the loss and gradient of a whole
- * shard by replaying one plan. Gradients are added in a fixed binary tree over shards (tree.h).
+ * shard by replaying one plan. Gradients are added in a fixed binary tree over shards (reduce.h).
  * Workers decide who computes a shard and nothing else, so the bits do not depend on their number.
  * On a device one queue runs the shards, while the workers fill the rows of the next update.
  */
@@ -28,8 +28,8 @@ struct few_shards_opts {
   /* Called from workers, for different rows at once. */
   void (*fill)(void *user, const struct few_rows *rows);
   void *user;
-  const struct few_space *space; /* borrowed: where parameters and gradients are */
-  bool profile;                  /* take the time of each instruction of the student's phase */
+  const struct few_arrays *arrays; /* borrowed: where parameters and gradients are */
+  bool profile;                    /* take the time of each instruction of the student's phase */
 };
 few_status few__shards_create(few_ctx *ctx, few_shards **out, const struct few_shards_opts *opts);
 void few__shards_free(few_shards *s);
@@ -53,9 +53,9 @@ struct few_step_report {
 };
 
 struct few_gradient {
-  float *at;   /* [n_grads][n] in the space, borrowed until the phase's next update: means over the
+  float *at; /* [n_grads][n], a device array, borrowed until the phase's next update: means over the
                   batch */
-  int n_grads; /* 1, or one a term, in which case they are to be balanced */
+  int n_grads;     /* 1, or one a term, in which case they are to be balanced */
   int64_t base, n; /* of parameters base .. base + n - 1 */
   double weight[FEW_MAX_TERMS];
 };

@@ -20,41 +20,41 @@ enum { KEEP = 2 };
 
 /* ---- arrays ---- */
 
-static few_status make_arrays(const struct few_space *space, const struct few_state_shape *shape,
-                              struct few_run_arrays *a) {
-  FEW_TRY(few__space_new(space, &a->param, shape->n));
+static few_status make_arrays(const struct few_arrays *arrays, const struct few_state_shape *shape,
+                              struct few_state_arrays *a) {
+  FEW_TRY(few__arrays_new(arrays, &a->param, shape->n));
   for (int i = 0; i < shape->n_moments; i++)
-    FEW_TRY(few__space_new(space, &a->moment[i], shape->n));
-  if (shape->ema) FEW_TRY(few__space_new(space, &a->ema, shape->n_model));
-  return shape->target ? few__space_new(space, &a->target, shape->n_model) : FEW_OK;
+    FEW_TRY(few__arrays_new(arrays, &a->moment[i], shape->n));
+  if (shape->ema) FEW_TRY(few__arrays_new(arrays, &a->ema, shape->n_model));
+  return shape->target ? few__arrays_new(arrays, &a->target, shape->n_model) : FEW_OK;
 }
 
-static void free_arrays(const struct few_space *space, struct few_run_arrays *a) {
-  few__space_free(space, a->param);
-  for (int i = 0; i < FEW_OPTIM_MAX_STATES; i++) few__space_free(space, a->moment[i]);
-  few__space_free(space, a->ema);
-  few__space_free(space, a->target);
+static void free_arrays(const struct few_arrays *arrays, struct few_state_arrays *a) {
+  few__arrays_free(arrays, a->param);
+  for (int i = 0; i < FEW_OPTIM_MAX_STATES; i++) few__arrays_free(arrays, a->moment[i]);
+  few__arrays_free(arrays, a->ema);
+  few__arrays_free(arrays, a->target);
 }
 
 few_status few__state_create(struct few_run_state *s, const struct few_state_shape *shape,
-                             const struct few_space *space) {
-  const struct few_space host = {.ctx = space->ctx};
+                             const struct few_arrays *arrays) {
+  const struct few_arrays host = {.ctx = arrays->ctx};
   *s = (struct few_run_state){.n = shape->n,
                               .n_model = shape->n_model,
-                              .space = space,
+                              .arrays = arrays,
                               .lr_factor = 1,
                               .stretch = 1,
                               .rolled_to = -1};
   FEW_TRY(make_arrays(&host, shape, &s->here));
-  if (space->device) return make_arrays(space, shape, &s->there);
+  if (arrays->device) return make_arrays(arrays, shape, &s->there);
   s->there = s->here;
   return FEW_OK;
 }
 
 void few__state_free(struct few_run_state *s) {
-  if (!s->space) return;
-  const struct few_space host = {.ctx = s->space->ctx};
-  if (s->space->device) free_arrays(s->space, &s->there);
+  if (!s->arrays) return;
+  const struct few_arrays host = {.ctx = s->arrays->ctx};
+  if (s->arrays->device) free_arrays(s->arrays, &s->there);
   free_arrays(&host, &s->here);
   *s = (struct few_run_state){0};
 }
@@ -70,7 +70,7 @@ enum { MAX_ARRAYS = 3 + FEW_OPTIM_MAX_STATES };
 static int arrays_of(const struct few_run_state *s, struct array *a) {
   static const char *const moments[] = {"moment.0", "moment.1"};
   int n = 0;
-  const struct few_run_arrays *h = &s->here, *t = &s->there;
+  const struct few_state_arrays *h = &s->here, *t = &s->there;
   a[n++] = (struct array){"param", h->param, t->param, s->n};
   for (int i = 0; i < FEW_OPTIM_MAX_STATES; i++)
     if (h->moment[i]) a[n++] = (struct array){moments[i], h->moment[i], t->moment[i], s->n};
@@ -81,20 +81,20 @@ static int arrays_of(const struct few_run_state *s, struct array *a) {
 
 void few__state_put(struct few_run_state *s) {
   struct array a[MAX_ARRAYS];
-  const int n = s->space->device ? arrays_of(s, a) : 0;
-  for (int i = 0; i < n; i++) few__space_put(s->space, a[i].there, a[i].at, a[i].n);
+  const int n = s->arrays->device ? arrays_of(s, a) : 0;
+  for (int i = 0; i < n; i++) few__arrays_put(s->arrays, a[i].there, a[i].at, a[i].n);
 }
 
 few_status few__state_get(const struct few_run_state *s) {
   struct array a[MAX_ARRAYS];
-  const int n = s->space->device ? arrays_of(s, a) : 0;
-  for (int i = 0; i < n; i++) FEW_TRY(few__space_get(s->space, a[i].at, a[i].there, a[i].n));
+  const int n = s->arrays->device ? arrays_of(s, a) : 0;
+  for (int i = 0; i < n; i++) FEW_TRY(few__arrays_get(s->arrays, a[i].at, a[i].there, a[i].n));
   return FEW_OK;
 }
 
 few_status few__state_student(const struct few_run_state *s, float *values) {
-  const struct few_run_arrays *t = &s->there;
-  return few__space_get(s->space, values, t->ema ? t->ema : t->param, s->n_model);
+  const struct few_state_arrays *t = &s->there;
+  return few__arrays_get(s->arrays, values, t->ema ? t->ema : t->param, s->n_model);
 }
 
 static bool finite_array(const float *x, int64_t n) {

@@ -2,10 +2,10 @@
 #ifndef FEW_SRC_TRAIN_STATE_H
 #define FEW_SRC_TRAIN_STATE_H
 
+#include "arrays.h"
 #include "recipe.h"
-#include "space.h"
 
-struct few_run_arrays {
+struct few_state_arrays {
   float *param;                        /* [n] */
   float *moment[FEW_OPTIM_MAX_STATES]; /* [n] each */
   float *ema;                          /* [n_model]; NULL without averaging */
@@ -14,9 +14,9 @@ struct few_run_arrays {
 
 struct few_run_state {
   int64_t n, n_model; /* all trained numbers; of them the student's, in front */
-  const struct few_space *space;
-  struct few_run_arrays here;  /* the host's, as files have them */
-  struct few_run_arrays there; /* where the run is computed: the same, or a device's */
+  const struct few_arrays *arrays;
+  struct few_state_arrays here;  /* the host's, as files have them */
+  struct few_state_arrays there; /* where the run is computed: the same, or a device's */
 
   int64_t step;         /* finished optimizer steps */
   int64_t updates;      /* of the student's optimizer: steps since it began, less those skipped */
@@ -43,9 +43,9 @@ struct few_state_shape {
   int n_moments;
   bool ema, target;
 };
-/* `space` is borrowed. */
+/* `arrays` is borrowed. */
 few_status few__state_create(struct few_run_state *s, const struct few_state_shape *shape,
-                             const struct few_space *space);
+                             const struct few_arrays *arrays);
 void few__state_free(struct few_run_state *s);
 
 /* From here to there, and back: nothing is done where they are the same. */

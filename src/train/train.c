@@ -10,17 +10,17 @@
 #include <stdio.h>
 
 #include "base/rng.h"
-#include "directory.h"
 #include "evaluate.h"
 #include "few/backend.h"
 #include "gauge.h"
 #include "guard.h"
 #include "io/file.h"
-#include "journal.h"
+#include "meter.h"
 #include "pairs.h"
 #include "preview.h"
+#include "run_dir.h"
+#include "run_log.h"
 #include "saving.h"
-#include "tally.h"
 #include "units.h"
 #include "update.h"
 
@@ -30,17 +30,17 @@ struct training {
   int lock; /* on dir, or -1 */
   struct few_run_recipe recipe;
   few_workers *workers;
-  struct few_space space;
+  struct few_arrays arrays;
   few_model *model; /* the student; its values are what is saved */
   struct few_params head, fake_head;
   struct few_pairs *pairs; /* NULL: it trains on the data */
   few_shards *shards;
   struct few_run_state state;
-  struct few_journal journal;
+  struct few_run_log log;
   few_evaluation *evaluation; /* NULL: none on the schedule */
   struct few_run_identity id;
   few_saving *saving;
-  struct few_tally tally;
+  struct few_meter meter;
   few_gauge *gauge;    /* NULL: none */
   char progress[32];   /* what it read last, for people */
   double began, saved; /* few__now() */
@@ -207,8 +207,8 @@ static few_status make_state(struct training *t) {
                                         .n_moments = t->recipe.optim->states,
                                         .ema = averaging(t),
                                         .target = t->recipe.target != FEW_TARGET_NONE};
-  FEW_TRY(few__state_create(&t->state, &shape, &t->space));
-  const struct few_run_arrays *a = &t->state.here;
+  FEW_TRY(few__state_create(&t->state, &shape, &t->arrays));
+  const struct few_state_arrays *a = &t->state.here;
   const char *teacher = t->recipe.teacher_hash;
   t->id.layout = layout_of(&t->fake_head, layout_of(&t->head, layout_of(p, 0)));
   t->id.data = few_data_hash(t->recipe.data);
@@ -281,15 +281,15 @@ static few_status set_up(struct training *t) {
   struct few_run_before before = {0};
   FEW_TRY(open_directory(t, &before));
   FEW_TRY(few__workers_create(t->ctx, &t->workers, workers));
-  FEW_TRY(few__space_open(t->ctx, &t->space, t->workers, few__backend_of(t->ctx)));
-  if (t->space.device && !t->recipe.optim->moments)
+  FEW_TRY(few__arrays_open(t->ctx, &t->arrays, t->workers, few__backend_of(t->ctx)));
+  if (t->arrays.device && !t->recipe.optim->moments)
     return few__fail(t->ctx, FEW_E_UNSUPPORTED, "backend %s has no optimizer %s: choose adam",
                      k->backend, t->recipe.optim->name);
   if (!before.steps) FEW_TRY(few__run_net_check(t->ctx, &t->recipe)); /* a new run */
   FEW_TRY(make_model(t));
   FEW_TRY(few__preview_check(t->ctx, t->model, &t->recipe));
   struct few_shards_opts so = {
-      .networks = networks(t), .fill = fill, .user = t, .space = &t->space};
+      .networks = networks(t), .fill = fill, .user = t, .arrays = &t->arrays};
   FEW_TRY(few__shards_create(t->ctx, &t->shards, &so));
   FEW_TRY(make_state(t));
   FEW_TRY(few__evaluation_open(t->ctx, &t->evaluation, &t->recipe, t->model));
@@ -297,12 +297,12 @@ static few_status set_up(struct training *t) {
   FEW_TRY(few__saving_open(t->ctx, &t->saving, &saving));
   FEW_TRY(begin_or_resume(t, &before));
   if (t->recipe.needs_pairs) FEW_TRY(few__pairs_open(t->ctx, &t->pairs, &t->recipe, t->dir));
-  return few__journal_open(t->ctx, &t->journal, t->dir, t->state.step);
+  return few__run_log_open(t->ctx, &t->log, t->dir, t->state.step);
 }
 
 static void tear_down(struct training *t) {
   few__saving_close(t->saving);
-  few__journal_close(t->ctx, &t->journal);
+  few__run_log_close(t->ctx, &t->log);
   few__evaluation_free(t->evaluation);
   few__gauge_free(t->gauge);
   few__shards_free(t->shards);
@@ -311,7 +311,7 @@ static void tear_down(struct training *t) {
   few__params_free(t->ctx, &t->head);
   few__params_free(t->ctx, &t->fake_head);
   few_model_free(t->model);
-  few__space_close(&t->space);
+  few__arrays_close(&t->arrays);
   few__workers_free(t->workers);
   few__run_recipe_close(t->ctx, &t->recipe);
   few__run_dir_close(t->lock);
@@ -340,7 +340,7 @@ static few_status write_event(struct training *t, int64_t step, const char *even
              "{\"step\":%" PRId64 ",\"event\":\"%s\",\"why\":\"%s\",\"lr_factor\":%.9g}", step,
              event, why, t->state.lr_factor);
   few__log(t->ctx, FEW_LOG_WARN, "step %" PRId64 ": %s: %s", step, event, why);
-  return few__journal_line(t->ctx, &t->journal, line);
+  return few__run_log_line(t->ctx, &t->log, line);
 }
 
 /* The last milestone that the run can go on from. The one whose very first step failed is none, and
@@ -374,9 +374,9 @@ static few_status roll_back(struct training *t, const char *why) {
                      failed, why, t->dir);
   FEW_TRY(few__guard_retry(t->ctx, &t->state, &t->recipe.keys, retries, failed, why));
   t->state.rolled_to = t->state.step;
-  few__journal_close(t->ctx, &t->journal);
-  FEW_TRY(few__journal_open(t->ctx, &t->journal, t->dir, t->state.step));
-  few__tally_clear(&t->tally);
+  few__run_log_close(t->ctx, &t->log);
+  FEW_TRY(few__run_log_open(t->ctx, &t->log, t->dir, t->state.step));
+  few__meter_clear(&t->meter);
   FEW_TRY(save(t, FEW_SAVE_START));
   FEW_TRY(few__checkpoint_drop_after(t->ctx, t->dir, t->state.step));
   return write_event(t, t->state.step, "rolled back", why);
@@ -400,12 +400,12 @@ static few_status update_fake(struct training *t, const struct few_clock *at, st
   for (int64_t i = 0; i < k->fake_updates; i++) {
     FEW_TRY(few__shards_step(t->shards, FEW_PHASE_FAKE, at, at->step * k->fake_updates + i, &v,
                              &grad, &report));
-    FEW_TRY(few__space_sumsq(&t->space, grad.n, grad.at, &squares));
+    FEW_TRY(few__arrays_sumsq(&t->arrays, grad.n, grad.at, &squares));
     if (!isfinite(report.loss)) step->trouble = "the fake network's loss is not finite";
     if (!isfinite(squares)) step->trouble = "the fake network's gradient is not finite";
     if (step->trouble) return FEW_OK;
     few__update(&t->state, &t->recipe, &grad, sqrt(squares), lr);
-    few__tally_add(&t->tally, FEW_PHASE_FAKE, &report, sqrt(squares));
+    few__meter_add(&t->meter, FEW_PHASE_FAKE, &report, sqrt(squares));
   }
   return FEW_OK;
 }
@@ -413,9 +413,9 @@ static few_status update_fake(struct training *t, const struct few_clock *at, st
 static few_status balance(struct training *t, struct few_gradient *grad) {
   double factor[FEW_BALANCE_MAX];
   if (grad->n_grads == 1) return FEW_OK;
-  FEW_TRY(few__space_balance(&t->space, t->recipe.balance, grad->n_grads, grad->n, t->state.n_model,
-                             grad->weight, grad->at, factor));
-  few__tally_balance(&t->tally, grad->n_grads, factor);
+  FEW_TRY(few__arrays_balance(&t->arrays, t->recipe.balance, grad->n_grads, grad->n,
+                              t->state.n_model, grad->weight, grad->at, factor));
+  few__meter_balance(&t->meter, grad->n_grads, factor);
   return FEW_OK;
 }
 
@@ -428,7 +428,7 @@ static few_status update_student(struct training *t, const struct few_clock *at,
   double squares;
   FEW_TRY(few__shards_step(t->shards, FEW_PHASE_STUDENT, at, s->step, &v, &grad, &report));
   FEW_TRY(balance(t, &grad));
-  FEW_TRY(few__space_sumsq(&t->space, grad.n, grad.at, &squares));
+  FEW_TRY(few__arrays_sumsq(&t->arrays, grad.n, grad.at, &squares));
   const double norm = sqrt(squares);
   step->loss = report.loss;
   enum few_verdict verdict = few__guard_look(s, &t->recipe.keys, report.loss, norm);
@@ -442,7 +442,7 @@ static few_status update_student(struct training *t, const struct few_clock *at,
   if (verdict == FEW_GUARD_SPIKE) return write_event(t, s->step, "skipped", "gradient spike");
   few__update(s, &t->recipe, &grad, norm, step->lr);
   few__follow(s, &t->recipe);
-  few__tally_add(&t->tally, FEW_PHASE_STUDENT, &report, norm);
+  few__meter_add(&t->meter, FEW_PHASE_STUDENT, &report, norm);
   return FEW_OK;
 }
 
@@ -494,13 +494,12 @@ static few_status log_step(struct training *t, double lr) {
   if (t->gauge) {
     double x;
     FEW_TRY(few__gauge_read(t->gauge, &t->state, &x));
-    t->tally.gauged = true;
-    t->tally.to_teacher = x;
+    t->meter.gauged = true;
+    t->meter.to_teacher = x;
     few__print(t->progress, sizeof t->progress, "  to teacher %.3g", x);
   }
-  FEW_TRY(
-      few__tally_write(t->ctx, &t->tally, &t->journal, step, k->batch, lr, few__now() - t->began));
-  if (line) few__tally_clear(&t->tally);
+  FEW_TRY(few__meter_write(t->ctx, &t->meter, &t->log, step, k->batch, lr, few__now() - t->began));
+  if (line) few__meter_clear(&t->meter);
   return FEW_OK;
 }
 
@@ -515,7 +514,7 @@ static few_status after_step(struct training *t, double lr) {
     if (!finite) return roll_back(t, "parameters are not finite");
   }
   if (due(step, k->preview_every, k->steps)) FEW_TRY(preview(t));
-  FEW_TRY(few__evaluation_run(t->evaluation, &t->state, &t->journal)); /* before the checkpoint */
+  FEW_TRY(few__evaluation_run(t->evaluation, &t->state, &t->log)); /* before the checkpoint */
   return kept ? save(t, kind_of_save(t)) : FEW_OK;
 }
 
@@ -528,7 +527,7 @@ static few_status make_up(struct training *t) {
     FEW_TRY(few__preview_there(t->ctx, step, t->dir, &there));
     if (!there) FEW_TRY(preview(t));
   }
-  return few__evaluation_run(t->evaluation, &t->state, &t->journal);
+  return few__evaluation_run(t->evaluation, &t->state, &t->log);
 }
 
 /* Stopped: what is lost is at most the step at hand. Weights that are no numbers any more are not
@@ -578,13 +577,13 @@ static few_status run(struct training *t) {
     FEW_TRY(few__gauge_open(t->ctx, &t->gauge, &t->recipe, t->model));
   }
   t->began = t->saved = few__now();
-  few__tally_clear(&t->tally);
+  few__meter_clear(&t->meter);
   return loop(t);
 }
 
 few_status few_train(few_ctx *ctx, const struct few_train_opts *opts) {
   FEW_TRY(few__opts_check(ctx, "few_train_opts", opts, FEW_TRAIN_OPTS_VERSION));
-  struct training t = {.ctx = ctx, .dir = opts->run, .lock = -1, .journal = {.fd = -1}};
+  struct training t = {.ctx = ctx, .dir = opts->run, .lock = -1, .log = {.fd = -1}};
   FEW_TRY(few__run_recipe_open(ctx, &t.recipe, opts));
   const struct few_backend *before = few__ctx_backend(ctx);
   const few_status st = run(&t);

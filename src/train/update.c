@@ -1,4 +1,4 @@
-/* update.c - all passes go element by element (space.h). */
+/* update.c - see update.h. All passes are element by element (arrays.h). */
 #include "update.h"
 
 #include "train/optim/clip.h"
@@ -12,14 +12,14 @@ static double ema_beta(const struct few_run_state *s, const struct few_train_key
 
 /* By the decay of the step just made, k of mu(k). One objective at most has such a target. */
 void few__follow(struct few_run_state *s, const struct few_run_recipe *r) {
-  const struct few_run_arrays *a = &s->there;
+  const struct few_state_arrays *a = &s->there;
   if (!a->target || r->target != FEW_TARGET_AVERAGE) return;
   const struct few_clock at = few__run_clock(r, s->step > 0 ? s->step - 1 : 0, s->stretch);
   int i = 0;
   while (r->objective[i].def->target != FEW_TARGET_AVERAGE) i++;
   assert(i < r->n_objectives);
   const double decay = r->objective[i].def->target_decay(r->objective[i].opts, &at);
-  few__space_follow(s->space, decay, s->n_model, a->target, a->param);
+  few__arrays_follow(s->arrays, decay, s->n_model, a->target, a->param);
 }
 
 void few__update(struct few_run_state *s, const struct few_run_recipe *r,
@@ -36,15 +36,15 @@ void few__update(struct few_run_state *s, const struct few_run_recipe *r,
   int64_t *updates = grad->base ? &s->fake_updates : &s->updates;
   ++*updates;
   r->optim->prepare(&r->optim_opts, *updates, lr, few__clip_scale(norm, r->keys.clip), &job.coef);
-  few__space_step(s->space, &job);
+  few__arrays_step(s->arrays, &job);
 }
 
 void few__begin_stage(struct few_run_state *s) {
-  const struct few_run_arrays *a = &s->there;
-  if (a->ema) few__space_copy(s->space, a->param, a->ema, s->n_model);
-  if (a->target) few__space_copy(s->space, a->target, a->param, s->n_model);
+  const struct few_state_arrays *a = &s->there;
+  if (a->ema) few__arrays_copy(s->arrays, a->param, a->ema, s->n_model);
+  if (a->target) few__arrays_copy(s->arrays, a->target, a->param, s->n_model);
   for (int i = 0; i < FEW_OPTIM_MAX_STATES; i++)
-    if (a->moment[i]) few__space_zero(s->space, a->moment[i], s->n);
+    if (a->moment[i]) few__arrays_zero(s->arrays, a->moment[i], s->n);
   s->updates = s->fake_updates = 0;
   s->usual_norm = 0;
   s->spikes = 0;

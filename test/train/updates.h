@@ -14,7 +14,7 @@ struct updates {
   few_model *student;
   struct few_params head, fake_head;
   few_workers *workers;
-  struct few_space space;
+  struct few_arrays arrays;
   few_shards *shards;
   struct few_run_state state;
 };
@@ -50,16 +50,16 @@ static inline void updates_make(struct updates *t, int workers, const struct few
   const struct few_run_recipe *r = &t->recipe;
   assert_ok(t->ctx, few__model_create(t->ctx, &t->student, r->net, r->net_opts, &r->spec, 1));
   assert_ok(t->ctx, few__workers_create(t->ctx, &t->workers, workers));
-  assert_ok(t->ctx, few__space_open(t->ctx, &t->space, t->workers, backend));
+  assert_ok(t->ctx, few__arrays_open(t->ctx, &t->arrays, t->workers, backend));
   const struct few_networks w = updates_networks(t);
   const struct few_shards_opts so = {
-      .networks = w, .fill = updates_fill, .user = t, .space = &t->space};
+      .networks = w, .fill = updates_fill, .user = t, .arrays = &t->arrays};
   assert_ok(t->ctx, few__shards_create(t->ctx, &t->shards, &so));
   const struct few_state_shape shape = {.n_model = t->student->params.total,
                                         .n = few__parameters(&w),
                                         .n_moments = r->optim->states,
                                         .ema = true};
-  assert_ok(t->ctx, few__state_create(&t->state, &shape, &t->space));
+  assert_ok(t->ctx, few__state_create(&t->state, &shape, &t->arrays));
   struct few_rng rng = {.purpose = FEW_RNG_INIT};
   few__rng_normal_f32(&rng, shape.n, t->state.here.param);
   for (int64_t i = 0; i < shape.n; i++) t->state.here.param[i] *= 0.1f;
@@ -76,7 +76,7 @@ static inline void updates_begin(struct updates *t, const char *recipe, int n,
 static inline void updates_end(struct updates *t) {
   few__shards_free(t->shards);
   few__state_free(&t->state);
-  few__space_close(&t->space);
+  few__arrays_close(&t->arrays);
   few__params_free(t->ctx, &t->head);
   few__params_free(t->ctx, &t->fake_head);
   few_model_free(t->student);

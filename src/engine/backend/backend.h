@@ -75,7 +75,7 @@ struct few_kernel {
 struct few_recording;
 
 /* Passes over long float arrays in a device's memory: what training does outside of plans
- * (train/space.h). In order with the kernels; sums are taken in one order. */
+ * (train/arrays.h). In order with the kernels; sums are taken in one order. */
 enum { FEW_DOT_PARTS = 1024 };
 /* The scalars of one step of Adam's family, rounded once from f64. */
 struct few_moments_coef {

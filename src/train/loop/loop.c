@@ -26,8 +26,8 @@
 #include "mix.h"
 #include "model/model.h"
 #include "table.h"
-#include "train/directory.h"
 #include "train/recipe.h"
+#include "train/run_dir.h"
 
 enum { EXTRA = 8 }; /* overrides of a generation */
 

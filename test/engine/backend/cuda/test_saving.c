@@ -22,7 +22,7 @@ static void begin(struct updates *t, const struct few_backend *backend) {
                 backend);
   t->state.step = 7;
   t->state.usual_norm = 1.5;
-  few__space_copy(&t->space, t->state.there.ema, t->state.there.param, t->state.n_model);
+  few__arrays_copy(&t->arrays, t->state.there.ema, t->state.there.param, t->state.n_model);
 }
 
 static void check_file_of_a_step(const struct few_backend *backend) {
@@ -36,8 +36,8 @@ static void check_file_of_a_step(const struct few_backend *backend) {
   float *was = malloc((size_t)n * sizeof *was);
   memcpy(was, t.state.here.param, (size_t)n * sizeof *was);
   assert_ok(t.ctx, few__save(s, FEW_SAVE_SCHEDULED));
-  few__space_zero(&t.space, t.state.there.param, n); /* the run goes on */
-  few__space_zero(&t.space, t.state.there.ema, t.state.n_model);
+  few__arrays_zero(&t.arrays, t.state.there.param, n); /* the run goes on */
+  few__arrays_zero(&t.arrays, t.state.there.ema, t.state.n_model);
   t.state.step = 8;
   t.state.usual_norm = 0;
   assert_ok(t.ctx, few__saving_finish(s));

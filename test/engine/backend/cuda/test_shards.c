@@ -12,7 +12,7 @@ static const double bound = 2e-4;
 
 static float *fetch(struct updates *t, const float *at, int64_t n) {
   float *copy = malloc((size_t)n * sizeof *copy);
-  assert_ok(t->ctx, few__space_get(&t->space, copy, at, n));
+  assert_ok(t->ctx, few__arrays_get(&t->arrays, copy, at, n));
   return copy;
 }
 
@@ -34,9 +34,9 @@ static void check_near(struct updates *ref, const float *a, struct updates *gpu,
 static double balanced(struct updates *t, const struct few_gradient *g) {
   double squares, factor[FEW_BALANCE_MAX];
   if (g->n_grads > 1)
-    assert_ok(t->ctx, few__space_balance(&t->space, t->recipe.balance, g->n_grads, g->n,
-                                         t->state.n_model, g->weight, g->at, factor));
-  assert_ok(t->ctx, few__space_sumsq(&t->space, g->n, g->at, &squares));
+    assert_ok(t->ctx, few__arrays_balance(&t->arrays, t->recipe.balance, g->n_grads, g->n,
+                                          t->state.n_model, g->weight, g->at, factor));
+  assert_ok(t->ctx, few__arrays_sumsq(&t->arrays, g->n, g->at, &squares));
   return sqrt(squares);
 }
 
@@ -53,7 +53,7 @@ static void compare_update(struct updates *ref, struct updates *gpu, enum few_ph
   assert_close(balanced(gpu, &got), norm, bound * norm);
   check_near(ref, want.at, gpu, got.at, want.n);
   /* Both go on from the same numbers: Adam's first steps are signs, which rounding turns. */
-  few__space_put(&gpu->space, got.at, want.at, want.n);
+  few__arrays_put(&gpu->arrays, got.at, want.at, want.n);
   few__update(&ref->state, &ref->recipe, &want, norm, 1e-3);
   few__update(&gpu->state, &gpu->recipe, &got, norm, 1e-3);
 }

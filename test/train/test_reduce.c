@@ -1,6 +1,6 @@
-/* The sum of a tree is that of its fixed order, whatever order the shards come in. */
+/* The bits of a sum are those of its fixed tree, in whatever order the shards are added. */
 #include "testing.h"
-#include "train/tree.h"
+#include "train/reduce.h"
 
 enum { N = 37, MOST = 21 };
 
@@ -21,29 +21,29 @@ static float expected(int64_t shards, int i) {
 static void test_any_order(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
-  const struct few_space space = {.ctx = ctx}; /* the host */
+  const struct few_arrays arrays = {.ctx = ctx}; /* the host */
   for (int64_t shards = 1; shards <= MOST; shards++) {
-    few_tree *t;
-    assert_ok(ctx, few__tree_create(&space, &t, N, shards, (int)shards)); /* all at once */
+    few_reduction *r;
+    assert_ok(ctx, few__reduce_create(&r, &arrays, N, shards, (int)shards)); /* all at once */
     for (int64_t stride = 1; stride < 6; stride++) {
-      few__tree_begin(t);
+      few__reduce_begin(r);
       bool done[MOST] = {0};
       int64_t s = shards - 1;
       for (int64_t k = 0; k < shards; k++, s = (s + stride) % shards) {
         while (done[s]) s = (s + 1) % shards;
         done[s] = true;
-        float *b = few__tree_take(t);
+        float *b = few__reduce_take(r);
         assert_true(b[0] == b[0] && b[N - 1] == b[N - 1]); /* no memory that nobody wrote */
         for (int i = 0; i < N; i++) b[i] = value(s, i);
-        few__tree_add(t, s, b);
+        few__reduce_add(r, s, b);
       }
-      const float *sum = few__tree_total(t);
+      const float *sum = few__reduce_total(r);
       for (int i = 0; i < N; i++) {
         float want = expected(shards, i);
         assert_memory_equal(&sum[i], &want, sizeof want);
       }
     }
-    few__tree_free(t);
+    few__reduce_free(r);
   }
   few_ctx_free(ctx);
 }
@@ -52,19 +52,19 @@ static void test_any_order(void **state) {
 static void test_gaps(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
-  const struct few_space space = {.ctx = ctx}; /* the host */
-  few_tree *t;
-  assert_ok(ctx, few__tree_create(&space, &t, N, 3, 2));
+  const struct few_arrays arrays = {.ctx = ctx}; /* the host */
+  few_reduction *r;
+  assert_ok(ctx, few__reduce_create(&r, &arrays, N, 3, 2));
   for (int step = 0; step < 4; step++) {
-    few__tree_begin(t);
+    few__reduce_begin(r);
     for (int64_t s = 0; s < 3; s++) {
-      float *b = few__tree_take(t);
+      float *b = few__reduce_take(r);
       for (int i = 0; i < N; i += 2) b[i] = 1;
-      few__tree_add(t, s, b);
+      few__reduce_add(r, s, b);
     }
-    for (int i = 0; i < N; i++) assert_close(few__tree_total(t)[i], i % 2 ? 0 : 3, 0);
+    for (int i = 0; i < N; i++) assert_close(few__reduce_total(r)[i], i % 2 ? 0 : 3, 0);
   }
-  few__tree_free(t);
+  few__reduce_free(r);
   few_ctx_free(ctx);
 }
 

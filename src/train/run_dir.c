@@ -1,11 +1,11 @@
-/* directory.c - see directory.h.
+/* run_dir.c - see run_dir.h.
  *
- * Two processes in one directory would remove each other's checkpoints and cut each other's log.
- * The lock is flock's on the directory itself: the system takes it back when a process dies, and
- * no file has to be cleaned up. Where a file system knows no such lock there is none.
+ * Two processes in one directory would remove each other's checkpoints and truncate each other's
+ * log. The lock is flock on the directory itself: the system releases it when the process dies, so
+ * no lock file is left behind. A file system without flock gives no protection.
  */
 #define _DEFAULT_SOURCE /* flock */
-#include "directory.h"
+#include "run_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +14,8 @@
 
 #include "io/file.h"
 
-/* A temporary of an earlier version of few, <file of a run>.tmp-<process id>: its writer had the
- * lock that is ours now. */
+/* A temporary file of an earlier version of few: <file of a run>.tmp-<process id>. Its writer held
+ * the lock that this process holds now, so it is dead. */
 static bool left_over(const char *name) {
   static const char *const ours[] = {"checkpoint-", "log.jsonl.", "model.safetensors.",
                                      "pairs-",      "preview-",   "recipe.ini."};

@@ -1,5 +1,5 @@
-/* journal.c - see journal.h. Every line begins {"step":N, which is all that is parsed again. */
-#include "journal.h"
+/* run_log.c - see run_log.h. Every line begins with {"step":N; nothing else is read back. */
+#include "run_log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,43 +29,43 @@ static few_status trim(few_ctx *ctx, const char *path, int64_t step) {
   return st;
 }
 
-few_status few__journal_open(few_ctx *ctx, struct few_journal *j, const char *dir, int64_t step) {
-  *j = (struct few_journal){.fd = -1};
-  FEW_TRY(few__path_join(ctx, &j->path, dir, "log.jsonl"));
-  few_status st = few__path_exists(j->path) ? trim(ctx, j->path, step) : FEW_OK;
-  if (!st) j->fd = open(j->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (!st && j->fd < 0) st = few__fail_errno(ctx, "open", j->path, errno);
-  if (st) few__journal_close(ctx, j);
+few_status few__run_log_open(few_ctx *ctx, struct few_run_log *log, const char *dir, int64_t step) {
+  *log = (struct few_run_log){.fd = -1};
+  FEW_TRY(few__path_join(ctx, &log->path, dir, "log.jsonl"));
+  few_status st = few__path_exists(log->path) ? trim(ctx, log->path, step) : FEW_OK;
+  if (!st) log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (!st && log->fd < 0) st = few__fail_errno(ctx, "open", log->path, errno);
+  if (st) few__run_log_close(ctx, log);
   return st;
 }
 
-void few__journal_close(few_ctx *ctx, struct few_journal *j) {
-  if (j->fd >= 0) close(j->fd);
-  few__free(ctx, j->path);
-  *j = (struct few_journal){.fd = -1};
+void few__run_log_close(few_ctx *ctx, struct few_run_log *log) {
+  if (log->fd >= 0) close(log->fd);
+  few__free(ctx, log->path);
+  *log = (struct few_run_log){.fd = -1};
 }
 
-few_status few__journal_line(few_ctx *ctx, struct few_journal *j, const char *text) {
+few_status few__run_log_line(few_ctx *ctx, struct few_run_log *log, const char *text) {
   struct few_text line = {0};
   few__text_add(ctx, &line, "%s\n", text);
   few_status st = line.failed ? few__fail(ctx, FEW_E_MEMORY, "out of memory: log") : FEW_OK;
-  for (size_t at = 0; !st && at < line.len;) { /* a full disk takes a part, then says so */
-    ssize_t n = write(j->fd, line.at + at, line.len - at);
+  for (size_t at = 0; !st && at < line.len;) { /* a full disk writes a part first, then fails */
+    ssize_t n = write(log->fd, line.at + at, line.len - at);
     if (n > 0)
       at += (size_t)n;
     else if (errno != EINTR)
-      st = few__fail_errno(ctx, "write", j->path, errno);
+      st = few__fail_errno(ctx, "write", log->path, errno);
   }
   few__text_free(ctx, &line);
   return st;
 }
 
-few_status few__journal_has(few_ctx *ctx, const struct few_journal *j, const char *start,
+few_status few__run_log_has(few_ctx *ctx, const struct few_run_log *log, const char *start,
                             bool *found) {
   char *text;
   size_t n;
   *found = false;
-  FEW_TRY(few__file_read(ctx, &text, &n, j->path, SIZE_MAX / 4));
+  FEW_TRY(few__file_read(ctx, &text, &n, log->path, SIZE_MAX / 4));
   for (const char *line = text; line && !*found; line = strchr(line, '\n')) {
     line += *line == '\n';
     *found = !strncmp(line, start, strlen(start));

@@ -1,10 +1,10 @@
-/* The directory of a run: one process at a time, nothing left over. */
+/* The directory of a run: locked by one process, free of unfinished files. */
 #include "testing.h"
 
 #include <unistd.h>
 
 #include "io/file.h"
-#include "train/directory.h"
+#include "train/run_dir.h"
 
 static few_ctx *ctx;
 static char dir[] = "/tmp/few-test-XXXXXX";

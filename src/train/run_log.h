@@ -1,0 +1,23 @@
+/* run_log.h - the log of a run, DIR/log.jsonl: one JSON object per line, written line by line. */
+#ifndef FEW_SRC_TRAIN_RUN_LOG_H
+#define FEW_SRC_TRAIN_RUN_LOG_H
+
+#include "base/base.h"
+
+struct few_run_log {
+  char *path;
+  int fd;
+};
+
+/* Open for appending. Lines of steps after `step` are removed first: the run will write them
+ * again. */
+few_status few__run_log_open(few_ctx *ctx, struct few_run_log *log, const char *dir, int64_t step);
+void few__run_log_close(few_ctx *ctx, struct few_run_log *log);
+/* Append a line. `text` has no newline. */
+few_status few__run_log_line(few_ctx *ctx, struct few_run_log *log, const char *text);
+
+/* Does a line begin with `start`? */
+few_status few__run_log_has(few_ctx *ctx, const struct few_run_log *log, const char *start,
+                            bool *found);
+
+#endif
