@@ -127,12 +127,12 @@ static void test_dropout(void **state) {
 /* ---- the same bits ---- */
 
 struct stop {
-  int64_t at;
+  int64_t at; /* 0: never */
 };
 
 static int stop_at(void *user, const struct few_progress *p) {
   const struct stop *s = user;
-  return p->done == s->at && !strcmp(p->what, "training");
+  return s->at && p->done == s->at && !strcmp(p->what, "training");
 }
 
 static void train(const char *dir, const char *name, const char *const own[2], int64_t stop) {
