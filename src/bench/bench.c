@@ -124,9 +124,8 @@ static few_status plan_network(struct bench *b, const struct few_backend *backen
   few_node d[2] = {few_input(g, "dx", FEW_REAL, shape),
                    few_input(g, "dt", FEW_REAL, FEW_SHAPE(rows))};
   few_node out[2] = {0};
-  out[0] =
-      few__model_trace(b->model, g, "", false,
-                       &(struct few_net_input){in[0], in[1], FEW_NONE, FEW_NONE, FEW_NONE, false});
+  const struct few_net_input net_in = few__net_input(in[0], in[1], FEW_NONE);
+  out[0] = few__model_trace(b->model, g, "", false, &net_in);
   if (b->which == FEW_BENCH_JVP) { /* the tangent first: few__plan_create */
     out[1] = out[0];
     FEW_TRY(few_jvp(g, 1, out + 1, 2, in, d, out));

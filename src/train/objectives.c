@@ -58,7 +58,8 @@ static few_status check_sum(few_ctx *ctx, const struct few_run_recipe *r) {
     const struct few_objective_def *other = first;
     const char *why = NULL;
     if (d->classifies || first->classifies) why = "a classifier's loss stands alone";
-    if (d->span != first->span) why = "they do not tell the student the same of a step's length";
+    if (d->step_size != first->step_size)
+      why = "their students take the size of a step in different forms";
     if (d->pairs != first->pairs) why = "one wants the data, the other the teacher's pairs";
     if (d->stages && !first->stages) why = "the second has stages: put it first";
     if (!why && d->target != FEW_TARGET_NONE && with_target(r, i)) {
@@ -205,7 +206,7 @@ static few_status check_guidance(few_ctx *ctx, const struct few_run_objective *o
     char why[96];
     few__print(why, sizeof why, "%s: guidance %g to %g", o->def->name, of->guidance_min,
                of->guidance_max);
-    return few__net_asks_unlabelled(ctx, fit->teacher, "the teacher", why);
+    return few__net_check_unconditional(ctx, fit->teacher, "the teacher", why);
   }
   return few__fail(ctx, FEW_E_INVALID,
                    "%s: the teacher has no labels, so it cannot be guided: leave guidance_min and "
@@ -250,11 +251,12 @@ static few_status declare_fake(few_ctx *ctx, struct few_run_recipe *r) {
 
 /* The first objective says how the student is told a step. A teacher that has to be told is no
  * field to distil. */
-static few_status choose_span(few_ctx *ctx, struct few_run_recipe *r) {
+static few_status choose_step_size(few_ctx *ctx, struct few_run_recipe *r) {
   const struct few_run_objective *o = &r->objective[0];
-  r->spec.span = o->def->span;
-  r->spec.span_steps = o->def->span_steps ? o->def->span_steps(o->opts) : 0;
-  if (!r->needs_teacher || !r->teacher || r->teacher->spec.span == FEW_SPAN_NONE) return FEW_OK;
+  r->spec.step_size = o->def->step_size;
+  r->spec.max_steps = o->def->max_steps ? o->def->max_steps(o->opts) : 0;
+  if (!r->needs_teacher || !r->teacher || r->teacher->spec.step_size == FEW_STEP_SIZE_NONE)
+    return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID,
                    "teacher %s gives steps and no field (it was trained by %s): give one that was "
                    "trained by diffusion",
@@ -356,7 +358,7 @@ static few_status choose_dropout(few_ctx *ctx, struct few_run_recipe *r) {
                      "%s: label_dropout = 1 leaves no row its label: give less, or labels = no",
                      r->recipe.place);
   if (*dropout <= 0 || !r->needs_teacher || r->needs_pairs) return FEW_OK;
-  return few__net_asks_unlabelled(ctx, &r->teacher->spec, "the teacher", "label_dropout");
+  return few__net_check_unconditional(ctx, &r->teacher->spec, "the teacher", "label_dropout");
 }
 
 /* The time at which an objective has its student sampled first. */
@@ -391,7 +393,7 @@ few_status few__run_objective_fit(few_ctx *ctx, struct few_run_recipe *r) {
                               .shards = r->keys.shards};
   FEW_TRY(choose_dropout(ctx, r));
   FEW_TRY(choose_guidance(ctx, r));
-  FEW_TRY(choose_span(ctx, r));
+  FEW_TRY(choose_step_size(ctx, r));
   FEW_TRY(check_start(ctx, r));
   FEW_TRY(check_direction(ctx, r));
   FEW_TRY(check_field(ctx, r));

@@ -68,7 +68,7 @@ static void build_loss(struct few_loss *l, const struct few_run_recipe *r, enum 
       scalar[i] =
           few_input(l->g, few__phase_scalar(k * FEW_MAX_SCALARS + i, name), FEW_REAL, FEW_SCALAR);
     l->scalar = scalar;
-    l->draw = k;
+    l->objective = k;
     const few_node t = l->t;
     build(l, r->objective[k].opts);
     if (!first) l->t = t; /* the first log is by the first's times, if it has any */
@@ -82,7 +82,7 @@ static void make_inputs(struct few_loss *l, const struct few_run_recipe *r) {
   l->x0 = few_input(l->g, "x", FEW_REAL, shape);
   l->label = r->spec.classes ? few_input(l->g, "label", FEW_INDEX, FEW_SHAPE(l->rows)) : FEW_NONE;
   l->pair = r->needs_pairs ? few_input(l->g, "pair", FEW_REAL, shape) : FEW_NONE;
-  l->pair_strength = few__pairs_drawn(r)
+  l->pair_guidance = few__pairs_drawn(r)
                          ? few_input(l->g, "pair_strength", FEW_REAL, FEW_SHAPE(l->rows))
                          : FEW_NONE;
 }
@@ -133,9 +133,9 @@ static few_status differentiate(struct few_phase *p, few_graph *g, const struct 
 
 /* Two losses may call what they log the same: that of the added one then has its objective's name
  * before it, for a line of the log has each name once. */
-static void name_of(char out[FEW_LOG_NAME], const struct few_run_recipe *r, const char *name,
-                    int draw, bool taken) {
-  snprintf(out, FEW_LOG_NAME, "%s%s%s", taken ? r->objective[draw].def->name : "", taken ? "_" : "",
+static void name_of(char out[FEW_LOG_NAME], const struct few_run_recipe *r, const char *name, int k,
+                    bool taken) {
+  snprintf(out, FEW_LOG_NAME, "%s%s%s", taken ? r->objective[k].def->name : "", taken ? "_" : "",
            name);
 }
 
@@ -144,7 +144,7 @@ static void describe(struct few_phase *p, const struct few_run_recipe *r, const 
   for (int i = 0; i < l->n_terms; i++) {
     bool taken = false;
     for (int k = 0; k < i; k++) taken |= !strcmp(l->term[k].name, l->term[i].name);
-    name_of(p->term_name[i], r, l->term[i].name, l->term[i].draw, taken);
+    name_of(p->term_name[i], r, l->term[i].name, l->term[i].objective, taken);
     p->weight[i] = l->term[i].weight;
     out[i] = l->term[i].value;
   }
@@ -153,7 +153,7 @@ static void describe(struct few_phase *p, const struct few_run_recipe *r, const 
   for (int i = 0; i < l->n_logs; i++) {
     bool taken = false;
     for (int k = 0; k < i; k++) taken |= !strcmp(l->log[k].name, l->log[i].name);
-    name_of(p->log_name[i], r, l->log[i].name, l->log[i].draw, taken);
+    name_of(p->log_name[i], r, l->log[i].name, l->log[i].objective, taken);
     out[l->n_terms + 1 + i] = l->log[i].rows;
   }
 }

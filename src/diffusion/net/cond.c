@@ -8,11 +8,11 @@
  */
 #include "net.h"
 
-/* What a network takes has to be there. */
+/* An input that the network takes must be given. */
 static void check(few_graph *g, bool takes, few_node input, const char *what) {
   if (takes && input == FEW_NONE)
     few__graph_fail(g, FEW_E_INVALID,
-                    "the network takes %s as an input, and is asked without: give one for each row",
+                    "the network takes %s as an input, and none is given: give one for each row",
                     what);
 }
 
@@ -20,8 +20,8 @@ few_node few__cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
                          const struct few_cond_opts *o, const struct few_net_input *in,
                          int64_t channels, int64_t width) {
   few_graph *g = nn->g;
-  check(g, spec->guidance, in->guidance, "a guidance strength");
-  check(g, spec->span != FEW_SPAN_NONE, in->span, "the length of a step");
+  check(g, spec->guidance, in->guidance, "a guidance scale");
+  check(g, spec->step_size != FEW_STEP_SIZE_NONE, in->step_size, "the size of a step");
   few__nn_push(nn, "cond");
   few_node c = few__net_time(g, o->time_transform, spec->sigma_data, in->t);
   few_node e = o->time_embedding ? few__nn_fourier(nn, c, channels, o->time_scale)
@@ -31,8 +31,8 @@ few_node few__cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
     few_node s = few__nn_positional(nn, in->guidance, channels, 1);
     e = few_add(g, e, few__nn_linear(nn, "guidance", s, width, 0, false));
   }
-  if (spec->span) { /* at zero too */
-    few_node s = few__nn_positional(nn, in->span, channels, o->time_scale);
+  if (spec->step_size) { /* at zero too */
+    few_node s = few__nn_positional(nn, in->step_size, channels, o->time_scale);
     e = few_add(g, e, few__nn_linear(nn, "span", s, width, 0, false));
   }
   e = few__nn_linear(nn, "time1", few_silu(g, e), width, 1, true);

@@ -1,6 +1,6 @@
 /* net.h - a network architecture: one file, one row in nets.def.
  *
- * A network maps (x, t, label, guidance, span) to F, shaped like x, or, of a classifier, to logits.
+ * A network maps (x, t, label, guidance, step size) to F, shaped like x, or, of a classifier, to logits.
  * x has unit variance (it is x_t / sigma_d); t is TrigFlow's time in radians; what the network
  * makes of t (time transform, embedding) is its own affair and stands in its options.
  */
@@ -11,35 +11,51 @@
 #include "diffusion/process/predict.h"
 #include "nn.h"
 
-/* How a network is told where a step leads, from t down to `to` (model/run/step.c). */
-enum few_span {
-  FEW_SPAN_NONE,     /* not at all */
-  FEW_SPAN_ANGLE,    /* t - to, in radians */
-  FEW_SPAN_SEGMENT,  /* the same; `to` is the end of t's segment, of span_steps equal ones */
-  FEW_SPAN_HALVINGS, /* log2(1/d) of a step d in flow matching's time; the largest,
-                      * log2(span_steps), also where there is no step */
-  FEW_SPANS
+/* What a network takes as its second number per row: the size of the step from t down to `to`
+ * (model/run/step.c computes it). Files and graphs call this input "span". */
+enum few_step_size {
+  FEW_STEP_SIZE_NONE,    /* it has no such input */
+  FEW_STEP_SIZE_ANGLE,   /* t - to, in radians */
+  FEW_STEP_SIZE_SEGMENT, /* the same; `to` is the end of t's segment, one of max_steps equal ones */
+  FEW_STEP_SIZE_HALVINGS, /* log2(1/d) of a step d in flow matching's time, at most
+                           * log2(max_steps); that also stands for no step at all */
+  FEW_STEP_SIZES
 };
 
-/* Did the network see rows without their label in training? */
+/* Was the network trained on rows without their label too? */
 enum few_unlabelled { FEW_UNLABELLED_UNKNOWN, FEW_UNLABELLED_NO, FEW_UNLABELLED_YES };
 
-struct few_net_spec { /* what the data and the objective ask of a network */
+struct few_net_spec { /* what the data and the objective require of a network */
   int64_t h, w, c;    /* an image; points: h = w = 1, c = dimensions */
   bool points;        /* x is [N,c] rather than [N,h,w,c] */
   int64_t classes;    /* 0: no labels */
-  bool guidance;      /* a scalar guidance strength is an input */
-  enum few_span span; /* so is how far a step goes */
-  int64_t span_steps; /* segment, halvings */
+  bool guidance;      /* the guidance scale is an input */
+  union {             /* the size of the step is an input */
+    enum few_step_size step_size;
+    enum few_step_size span; /* its name before, until all use the new one */
+  };
+  union {
+    int64_t max_steps; /* segment: how many segments; halvings: the most steps */
+    int64_t span_steps;
+  };
   double sigma_data;
-  enum few_prediction predicts;   /* what comes out of the raw network */
+  enum few_prediction predicts;   /* what the raw network predicts */
   enum few_unlabelled unlabelled; /* where it has classes */
 };
+/* Names before, until all use the new ones. */
+#define few_span few_step_size
+#define FEW_SPANS FEW_STEP_SIZES
+#define FEW_SPAN_NONE FEW_STEP_SIZE_NONE
+#define FEW_SPAN_ANGLE FEW_STEP_SIZE_ANGLE
+#define FEW_SPAN_SEGMENT FEW_STEP_SIZE_SEGMENT
+#define FEW_SPAN_HALVINGS FEW_STEP_SIZE_HALVINGS
+#define few__net_asks_unlabelled few__net_check_unconditional
 
-/* Whoever asks a network without labels, a sampler or an objective, asks this first. FEW_E_INVALID
- * where it has never seen that. `why` begins the sentence: "guidance 2"; `who`: "this model". */
-few_status few__net_asks_unlabelled(few_ctx *ctx, const struct few_net_spec *s, const char *who,
-                                    const char *why);
+/* Unconditional evaluation, as classifier-free guidance needs it: FEW_E_INVALID for a network that
+ * was trained with the label of every row. Samplers and objectives call this before they evaluate a
+ * network without labels. `why` begins the sentence: "guidance 2"; `who` is "this model". */
+few_status few__net_check_unconditional(few_ctx *ctx, const struct few_net_spec *s, const char *who,
+                                        const char *why);
 
 /* Images that come out of it, side by side in the channels. */
 static inline int64_t few__net_heads(const struct few_net_spec *s) {
@@ -51,12 +67,15 @@ struct few_net_input {
   few_node t;        /* [N], radians */
   few_node label;    /* [N] index, -1 for "no label"; FEW_NONE: no row has one */
   few_node guidance; /* [N]; FEW_NONE where spec.guidance is false */
-  few_node span;     /* [N] how far the step goes, as spec.span says; FEW_NONE where it is none */
-  bool no_dropout;   /* even where the network is trained: what it gives is a target */
+  union {            /* [N] as spec.step_size says; FEW_NONE where that is none */
+    few_node step_size;
+    few_node span;
+  };
+  bool no_dropout; /* even where the network is trained: what it gives is a target */
 };
 
 static inline struct few_net_input few__net_input(few_node x, few_node t, few_node label) {
-  return (struct few_net_input){x, t, label, FEW_NONE, FEW_NONE, false};
+  return (struct few_net_input){x, t, label, FEW_NONE, {FEW_NONE}, false};
 }
 
 struct few_net_def {
@@ -113,7 +132,7 @@ struct few_cond_opts {
 
 /* What the embedding sees in the place of t (time.c). */
 few_node few__net_time(few_graph *g, int transform, double sigma_d, few_node t);
-/* Embedding of t, label, guidance and span: [N,width] after a two-layer MLP. `channels`: of the
+/* Embedding of t, label, guidance and step size: [N,width] after a two-layer MLP. `channels`: of the
  * sinusoids. */
 few_node few__cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
                          const struct few_cond_opts *o, const struct few_net_input *in,

@@ -55,10 +55,10 @@ static few_node softplus(few_graph *g, few_node x) {
 }
 
 /* d(x_t, t), [rows]: every position's activations by one layer, averaged. */
-static few_node logit(struct few_loss *l, const struct few_trig_draw *d) {
+static few_node logit(struct few_loss *l, const struct few_trig_state *d) {
   few_graph *g = l->g;
   struct few_nn *nn = l->fake_head;
-  few__loss_F(l, FEW_FAKE, d->x, d->t, l->label, few__loss_strength(l));
+  few__loss_F(l, FEW_FAKE, d->x, d->t, l->label, few__loss_guidance_scale(l));
   struct few_shape s = few_node_shape(g, l->middle);
   if (s.rank < 2) return FEW_NONE; /* the network failed, and said why */
   const int64_t c = s.dim[s.rank - 1], positions = few_shape_count(s) / (l->rows * c);
@@ -75,8 +75,9 @@ static few_node logit(struct few_loss *l, const struct few_trig_draw *d) {
 static void build(struct few_loss *l, const void *opts) {
   const struct adversarial_opts *o = opts;
   few_graph *g = l->g;
-  l->t = few__trig_time(l, o->p_mean, o->p_std);
-  const struct few_trig_draw d = few__trig_at(l, few__generate(l, &o->gen), l->t, FEW_RNG_NOISE);
+  l->t = few__timestep_lognormal(l, o->p_mean, o->p_std);
+  const struct few_trig_state d =
+      few__trig_state(l, few__generate(l, &o->gen), l->t, FEW_RNG_NOISE);
   few_node fake = few_neg(g, logit(l, &d));
   few_node rows = o->adversary ? fake : softplus(g, fake);
   few__loss_log(l, "fooled", rows);
@@ -86,10 +87,10 @@ static void build(struct few_loss *l, const void *opts) {
 static void build_fake(struct few_loss *l, const void *opts) {
   const struct adversarial_opts *o = opts;
   few_graph *g = l->g;
-  l->t = few__trig_time(l, o->p_mean, o->p_std);
+  l->t = few__timestep_lognormal(l, o->p_mean, o->p_std);
   few_node x = few_stop(g, few__generate(l, &o->gen));
-  const struct few_trig_draw made = few__trig_at(l, x, l->t, FEW_RNG_NOISE);
-  const struct few_trig_draw real = few__trig_at(l, l->x0, l->t, FEW_RNG_NOISE_REAL);
+  const struct few_trig_state made = few__trig_state(l, x, l->t, FEW_RNG_NOISE);
+  const struct few_trig_state real = few__trig_state(l, l->x0, l->t, FEW_RNG_NOISE_REAL);
   few_node d_made = logit(l, &made), d_real = logit(l, &real);
   few__loss_log(l, "logit_real", d_real);
   few__loss_log(l, "logit_made", d_made);

@@ -7,7 +7,7 @@
  * with d = l2, l1 or pseudo-Huber; the paper's LPIPS wants a network of images. The step is EDM's
  * Heun in sigma = sigma_d tan t, whatever the path: an Euler step, which is DDIM's, plus the mean
  * of the noise at both ends less that at the first (process/steps.h, few__step_heun); or DDIM
- * alone. A guided teacher gives the student a strength as an input, as in scd.
+ * alone. A guided teacher gives the student the guidance scale as an input, as in scd.
  */
 #include "base/rng.h"
 #include "discrete.h"
@@ -45,7 +45,7 @@ static double target_decay(const void *opts, const struct few_clock *at) {
 
 /* DDIM from `at` down by an angle; the noise e = sin(t) x + cos(t) sigma_d F, of deviation sigma_d.
  */
-static few_node ddim(const struct few_loss *l, const struct few_trig_draw *at, few_node F,
+static few_node ddim(const struct few_loss *l, const struct few_trig_state *at, few_node F,
                      few_node angle) {
   few_graph *g = l->g;
   few_node turned = few_mul(g, few__loss_rows(l, few_sin(g, angle)), F);
@@ -53,22 +53,22 @@ static few_node ddim(const struct few_loss *l, const struct few_trig_draw *at, f
                  few_scale(g, turned, l->spec->sigma_data));
 }
 
-static few_node noise(const struct few_loss *l, const struct few_trig_draw *at, few_node F) {
+static few_node noise(const struct few_loss *l, const struct few_trig_state *at, few_node F) {
   few_graph *g = l->g;
   return few_add(g, few_mul(g, at->sin, at->x),
                  few_scale(g, few_mul(g, at->cos, F), l->spec->sigma_data));
 }
 
 /* The teacher's step from `from` to the time of `to`, whose state is replaced. */
-static void step(struct few_loss *l, const struct cd_opts *o, const struct few_trig_draw *from,
-                 struct few_trig_draw *to, few_node strength) {
+static void step(struct few_loss *l, const struct cd_opts *o, const struct few_trig_state *from,
+                 struct few_trig_state *to, few_node guidance) {
   enum { HEUN };
   few_graph *g = l->g;
   few_node angle = few_sub(g, from->t, to->t);
-  few_node F = few__loss_teacher(l, from->x, from->t, strength);
+  few_node F = few__loss_teacher(l, from->x, from->t, guidance);
   to->x = ddim(l, from, F, angle);
   if (o->solver != HEUN) return;
-  few_node next = few__loss_teacher(l, to->x, to->t, strength);
+  few_node next = few__loss_teacher(l, to->x, to->t, guidance);
   few_node change = few_sub(g, noise(l, to, next), noise(l, from, F));
   few_node w = few_div(g, few__loss_rows(l, few_sin(g, angle)), few_scale(g, from->cos, -2));
   to->x = few_add(g, to->x, few_mul(g, w, change));
@@ -78,13 +78,13 @@ static void build(struct few_loss *l, const void *opts) {
   const struct cd_opts *o = opts;
   few_node points = few_fill(l->g, (double)o->points, FEW_SCALAR);
   const struct few_hop hop = few__grid_hop(l, &o->grid, points, few__grid_uniform(l, points));
-  const struct few_trig_draw from = few__trig_at(l, l->x0, hop.t, FEW_RNG_NOISE);
-  struct few_trig_draw to = few__trig_at(l, l->x0, hop.s, FEW_RNG_NOISE);
-  few_node strength = few__loss_strength(l);
-  step(l, o, &from, &to, strength);
+  const struct few_trig_state from = few__trig_state(l, l->x0, hop.t, FEW_RNG_NOISE);
+  struct few_trig_state to = few__trig_state(l, l->x0, hop.s, FEW_RNG_NOISE);
+  few_node guidance = few__loss_guidance_scale(l);
+  step(l, o, &from, &to, guidance);
   to.x = few_stop(l->g, to.x);
-  few_node target = few__discrete_f(l, FEW_TARGET, &to, strength);
-  few__discrete_add(l, &o->metric, &from, strength, target, FEW_NONE);
+  few_node target = few__discrete_f(l, FEW_TARGET, &to, guidance);
+  few__discrete_add(l, &o->metric, &from, guidance, target, FEW_NONE);
 }
 
 const struct few_objective_def few__objective_cd = {

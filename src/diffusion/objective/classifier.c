@@ -5,7 +5,7 @@
  * with label smoothing s (Szegedy et al., arXiv 1512.00567). The networks of `few eval` that are
  * our own are made so. Images are clean: x = x0 / sigma_d at time 0.
  */
-#include "objective.h"
+#include "loss.h"
 
 struct classifier_opts {
   double smoothing;

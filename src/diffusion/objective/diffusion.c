@@ -3,7 +3,7 @@
  *   x_t = cos(t) x0 + sin(t) z,   L = E e^{w(t)} w_F(t)/D |F(x_t/sigma_d, t) - v_t/sigma_d|^2 -
  * w(t), v_t = dx_t/dt = cos(t) z - sin(t) x0.
  *
- * Times are drawn as a paper's process has them (draw.h), w_F is its weight (weight/weight.h), the
+ * Times are drawn as a paper's process has them (timestep_sampling.h), w_F is its weight (weight/weight.h), the
  * network may predict what it likes (net.h): together these are its teacher. By default they are
  * TrigFlow's, with a learned w(t); the paper writes the residual as sigma_d F - v_t, a factor that
  * only shifts w. With labels dropped at `label_dropout` one network serves classifier-free
@@ -18,10 +18,10 @@
  */
 #include "base/rng.h"
 #include "diffusion/weight/weight.h"
-#include "draw.h"
+#include "timestep_sampling.h"
 
 struct diffusion_opts {
-  struct few_draw_opts draw;
+  struct few_timestep_opts timestep;
   bool adaptive;
   char weight[16];
   double gamma;
@@ -29,7 +29,7 @@ struct diffusion_opts {
 };
 
 static const struct few_option options[] = {
-    FEW_DRAW_OPTIONS(struct diffusion_opts, "-0.8", "1.6"),
+    FEW_TIMESTEP_OPTIONS(struct diffusion_opts, "-0.8", "1.6"),
     FEW_OPT_BOOL(struct diffusion_opts, adaptive, "yes",
                  "learn the weight of each time; this makes up for a fixed one"),
     FEW_OPT_STRING(struct diffusion_opts, weight, "trigflow", "of each time: few list weights"),
@@ -49,7 +49,7 @@ static int halvings(const struct few_net_spec *spec, int64_t s) {
 static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
   const struct diffusion_opts *o = opts;
   const struct few_weight *weight;
-  FEW_TRY(few__draw_check(ctx, "diffusion", &o->draw, fit->student));
+  FEW_TRY(few__timestep_check(ctx, "diffusion", &o->timestep, fit->student));
   for (int i = 0; i < o->scales.n; i++)
     if ((o->scales.at[i] || o->scales.n > 1) && halvings(fit->student, o->scales.at[i]) < 0)
       return few__fail(ctx, FEW_E_INVALID,
@@ -83,8 +83,8 @@ static void build(struct few_loss *l, const void *opts) {
   few_status st = few__weight_find(few__graph_ctx(g), &weight, o->weight);
   assert(!st); /* checked */
   FEW_UNUSED(st);
-  l->t = few__draw_time(l, &o->draw);
-  struct few_trig_draw d = few__trig_at(l, l->x0, l->t, FEW_RNG_NOISE);
+  l->t = few__timestep_sample(l, &o->timestep);
+  struct few_trig_state d = few__trig_state(l, l->x0, l->t, FEW_RNG_NOISE);
   few_node F = few__loss_F(l, FEW_STUDENT, d.x, d.t, l->label, FEW_NONE);
   few_node residual = few_sub(g, F, few_scale(g, d.v, 1 / sigma));
   few_node square = few__loss_square(l, residual);

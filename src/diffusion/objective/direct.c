@@ -12,7 +12,7 @@
  */
 #include <math.h>
 
-#include "objective.h"
+#include "loss.h"
 
 enum distance { L2, L1, HUBER };
 
@@ -45,7 +45,7 @@ static void build(struct few_loss *l, const void *opts) {
   few_graph *g = l->g;
   const double sigma = l->spec->sigma_data, t = first_time(sigma);
   few_node x = few_scale(g, l->pair, sigma), times = few_fill(g, t, FEW_SHAPE(l->rows));
-  few_node F = few__loss_F(l, FEW_STUDENT, x, times, l->label, few__loss_strength(l));
+  few_node F = few__loss_F(l, FEW_STUDENT, x, times, l->label, few__loss_guidance_scale(l));
   few_node f = few_sub(g, few_scale(g, x, cos(t)), few_scale(g, F, sin(t) * sigma));
   few_node d = distance(l, opts, few_sub(g, f, l->x0));
   l->t = times;

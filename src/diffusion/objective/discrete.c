@@ -104,7 +104,7 @@ few_node few__grid_lognormal(const struct few_loss *l, const struct few_grid_opt
 /* ---- the loss ---- */
 
 /* f(x, 0) = x whatever F is. Not every network has an F there, so it is asked elsewhere. */
-few_node few__discrete_f(struct few_loss *l, enum few_role who, const struct few_trig_draw *at,
+few_node few__discrete_f(struct few_loss *l, enum few_role who, const struct few_trig_state *at,
                          few_node guidance) {
   few_graph *g = l->g;
   few_node zero = few_fill(g, 0, FEW_SCALAR), one = few_fill(g, 1, few_node_shape(g, at->t));
@@ -127,7 +127,7 @@ static few_node distance(struct few_loss *l, const struct few_distance_opts *o,
 }
 
 void few__discrete_add(struct few_loss *l, const struct few_distance_opts *o,
-                       const struct few_trig_draw *at, few_node guidance, few_node target,
+                       const struct few_trig_state *at, few_node guidance, few_node target,
                        few_node weight) {
   static const struct few_distance_opts square = {0, 0};
   few_graph *g = l->g;

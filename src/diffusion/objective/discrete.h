@@ -15,7 +15,7 @@
 #ifndef FEW_SRC_DISCRETE_H
 #define FEW_SRC_DISCRETE_H
 
-#include "objective.h"
+#include "loss.h"
 
 enum few_path { FEW_PATH_EDM, FEW_PATH_TRIGFLOW, FEW_PATH_FLOW };
 
@@ -80,10 +80,10 @@ few_node few__grid_lognormal(const struct few_loss *l, const struct few_grid_opt
 /* Consistency: d(f(x_t, t), target) of the student with gradients, weighted [rows] (FEW_NONE: 1).
  * `at` is the state at t; no gradient is taken of the target. Adds the loss, and logs mse. */
 void few__discrete_add(struct few_loss *l, const struct few_distance_opts *o,
-                       const struct few_trig_draw *at, few_node guidance, few_node target,
+                       const struct few_trig_state *at, few_node guidance, few_node target,
                        few_node weight);
 /* f of a network at the state. */
-few_node few__discrete_f(struct few_loss *l, enum few_role who, const struct few_trig_draw *at,
+few_node few__discrete_f(struct few_loss *l, enum few_role who, const struct few_trig_state *at,
                          few_node guidance);
 
 /* ---- How near two times may be ----

@@ -34,22 +34,22 @@ few_node few__flow_velocity(const struct few_loss *l, few_node x, few_node t, fe
   return few_add(g, from_F, few_mul(g, few__flow_rows(l, m, x), x));
 }
 
-static few_node ask(struct few_loss *l, enum few_role who, few_node x, few_node t, few_node label,
-                    few_node span, bool no_dropout) {
+static few_node evaluate(struct few_loss *l, enum few_role who, few_node x, few_node t,
+                         few_node label, few_node step_size, bool no_dropout) {
   struct few_net_input in = few__net_input(few_scale(l->g, x, 1 / l->spec->sigma_data), t, label);
-  in.span = span;
+  in.step_size = step_size;
   in.no_dropout = no_dropout;
   return l->net(l, who, &in);
 }
 
 few_node few__flow_F(struct few_loss *l, enum few_role who, few_node x, few_node t, few_node label,
-                     few_node span) {
-  return ask(l, who, x, t, label, span, false);
+                     few_node step_size) {
+  return evaluate(l, who, x, t, label, step_size, false);
 }
 
 few_node few__flow_target_F(struct few_loss *l, enum few_role who, few_node x, few_node t,
-                            few_node label, few_node span) {
-  return ask(l, who, x, t, label, span, true);
+                            few_node label, few_node step_size) {
+  return evaluate(l, who, x, t, label, step_size, true);
 }
 
 few_status few__flow_check(few_ctx *ctx, const char *name, bool guided, const struct few_fit *fit) {
@@ -61,5 +61,5 @@ few_status few__flow_check(few_ctx *ctx, const char *name, bool guided, const st
   if (!guided) return FEW_OK;
   char why[96];
   snprintf(why, sizeof why, "%s: guidance inside the target", name);
-  return few__net_asks_unlabelled(ctx, fit->student, "the student", why);
+  return few__net_check_unconditional(ctx, fit->student, "the student", why);
 }

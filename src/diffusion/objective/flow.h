@@ -13,9 +13,9 @@
 #ifndef FEW_SRC_OBJECTIVE_FLOW_H
 #define FEW_SRC_OBJECTIVE_FLOW_H
 
-#include "objective.h"
+#include "loss.h"
 
-/* Rows may be fewer than the shard's. t, u, span: [rows]; x, F, y, v: [rows, ...]. */
+/* Rows may be fewer than the shard's. t, u, step_size: [rows]; x, F, y, v: [rows, ...]. */
 few_node few__flow_time(const struct few_loss *l, few_node u);  /* t of u in (0, 1] */
 few_node few__flow_share(const struct few_loss *l, few_node t); /* u of t */
 few_node few__flow_n(const struct few_loss *l, few_node t);     /* n(t), [rows] */
@@ -24,9 +24,9 @@ few_node few__flow_velocity(const struct few_loss *l, few_node x, few_node t, fe
 few_node few__flow_rows(const struct few_loss *l, few_node a, few_node x);
 /* F of a network that takes the length of the step; the same for a target, without dropout. */
 few_node few__flow_F(struct few_loss *l, enum few_role who, few_node x, few_node t, few_node label,
-                     few_node span);
+                     few_node step_size);
 few_node few__flow_target_F(struct few_loss *l, enum few_role who, few_node x, few_node t,
-                            few_node label, few_node span);
+                            few_node label, few_node step_size);
 
 /* Refuse what training from data alone cannot do: guide inside the target without labels. */
 few_status few__flow_check(few_ctx *ctx, const char *name, bool guided, const struct few_fit *fit);

@@ -26,10 +26,10 @@ typedef few_node ask_F(struct few_loss *l, enum few_role who, few_node x, few_no
 
 static few_node jump(struct few_loss *l, ask_F *F, few_node x, few_node t, few_node s) {
   few_graph *g = l->g;
-  const struct few_trig_draw at = {.t = t,
-                                   .cos = few__loss_rows(l, few_cos(g, t)),
-                                   .sin = few__loss_rows(l, few_sin(g, t)),
-                                   .x = x};
+  const struct few_trig_state at = {.t = t,
+                                    .cos = few__loss_rows(l, few_cos(g, t)),
+                                    .sin = few__loss_rows(l, few_sin(g, t)),
+                                    .x = x};
   return few__trig_denoised(l, &at, F(l, FEW_STUDENT, x, t, l->label, s));
 }
 
@@ -41,7 +41,7 @@ static few_node noise(const struct few_loss *l, uint32_t purpose) {
 
 few_node few__generate(struct few_loss *l, const struct few_generator_opts *o) {
   few_graph *g = l->g;
-  few_node z = noise(l, FEW_RNG_GENERATOR), s = few__loss_strength(l);
+  few_node z = noise(l, FEW_RNG_GENERATOR), s = few__loss_guidance_scale(l);
   few_node t = few_fill(g, atan(o->sigma_init / l->spec->sigma_data), FEW_SHAPE(l->rows));
   if (o->mid_share <= 0) return jump(l, few__loss_F, z, t, s);
   few_node x = jump(l, few__loss_target_F, z, t, s); /* as the sampler has it */
@@ -57,9 +57,9 @@ few_node few__generate(struct few_loss *l, const struct few_generator_opts *o) {
 void few__fake_diffusion(struct few_loss *l, const struct few_generator_opts *o) {
   few_graph *g = l->g;
   few_node x = few_stop(g, few__generate(l, o));
-  l->t = few__trig_time(l, o->fake_p_mean, o->fake_p_std);
-  const struct few_trig_draw d = few__trig_at(l, x, l->t, FEW_RNG_NOISE);
-  few_node F = few__loss_F(l, FEW_FAKE, d.x, d.t, l->label, few__loss_strength(l));
+  l->t = few__timestep_lognormal(l, o->fake_p_mean, o->fake_p_std);
+  const struct few_trig_state d = few__trig_state(l, x, l->t, FEW_RNG_NOISE);
+  few_node F = few__loss_F(l, FEW_FAKE, d.x, d.t, l->label, few__loss_guidance_scale(l));
   few_node residual = few_sub(g, F, few_scale(g, d.v, 1 / l->spec->sigma_data));
   few__loss_add(l, "diffusion", few__loss_weighted(l, residual, d.t, true, "mse"), 1);
 }
@@ -80,7 +80,7 @@ void few__generator_use(const struct few_generator_opts *o, double sigma_d, stru
 
 few_status few__generator_check(few_ctx *ctx, const char *name, const struct few_generator_opts *o,
                                 const struct few_fit *fit) {
-  if (fit->student->span)
+  if (fit->student->step_size)
     return few__fail(ctx, FEW_E_INVALID,
                      "%s: the student has two times, and its images are made with one: add it to "
                      "an objective whose student has one",

@@ -1,14 +1,14 @@
 /* guided - stage one of the distillation of guided diffusion (Meng et al., arXiv 2210.03142,
- * section 3.1): one network, told the strength, in place of the two evaluations of classifier-free
+ * section 3.1): one network, with the guidance scale as an input, in place of the two evaluations of classifier-free
  * guidance (Ho and Salimans, arXiv 2207.12598), at every time:
  *
  *   x^w(z_t) = (1 + w) x^(z_t, c) - w x^(z_t),    w ~ U[w_min, w_max],   u ~ U[0, 1],
  *   L = E weight(lambda_u) |x^w - x^_student(z_t, c, w)|^2.
  *
- * few's strength is s = 1 + w, so that 1 is none: guidance_min = 0 + 1, guidance_max = 4 + 1 are
+ * few's guidance scale is s = 1 + w, so that 1 is none: guidance_min = 0 + 1, guidance_max = 4 + 1 are
  * the paper's. x^ is linear in F at one state, so the target is F_none + s (F_c - F_none), and the
  * weights are those of progressive distillation (snr.h). s reaches the network by a positional
- * embedding beside that of time; with guidance_min = guidance_max it is one strength and no input.
+ * embedding beside that of time; with guidance_min = guidance_max there is one scale and no input.
  *
  * The result is a teacher still: sampled in many steps by any solver, at half the cost of guidance.
  * Stage two is `progressive` with it as the teacher, whose guidance input the students inherit.
@@ -39,8 +39,8 @@ static void build(struct few_loss *l, const void *opts) {
   const struct guided_opts *o = opts;
   few_node u = few__loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(l->rows));
   l->t = few__snr_time(l, &o->snr, u);
-  const struct few_trig_draw d = few__trig_at(l, l->x0, l->t, FEW_RNG_NOISE);
-  few_node s = few__loss_strength(l);
+  const struct few_trig_state d = few__trig_state(l, l->x0, l->t, FEW_RNG_NOISE);
+  few_node s = few__loss_guidance_scale(l);
   few_node target = few__loss_teacher(l, d.x, d.t, s);
   few_node F = few__loss_F(l, FEW_STUDENT, d.x, d.t, l->label, s);
   few__snr_add(l, &o->snr, d.t, F, target, "guided", 1);
@@ -49,7 +49,7 @@ static void build(struct few_loss *l, const void *opts) {
 const struct few_objective_def few__objective_guided = {
     .name = "guided",
     .source = "Meng et al., arXiv 2210.03142",
-    .help = "a guided teacher in one network that is told the strength",
+    .help = "a guided teacher as one network that takes the guidance scale",
     .options = options,
     .options_size = sizeof(struct guided_opts),
     .needs_teacher = true,

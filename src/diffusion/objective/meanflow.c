@@ -25,12 +25,13 @@
  * whether it is a step at all, with chance `jumps`; without, r = u.
  *
  * Guidance: v_g = omega v + (1 - omega - kappa) U(r = u, no label) + kappa U(r = u, label), of the
- * strength omega/(1 - kappa), takes the place of v; v where the row's label was dropped. With
+ * guidance scale omega/(1 - kappa), takes the place of v; v where the row's label was dropped. With
  * `velocity = predicted` the derivative runs along the network's own U at r = u (Geng et al., arXiv
  * 2512.02012), which has no noise in it; the residual U + (u - r) sg(dU/du) - v_g is the same.
  */
 #include "base/rng.h"
 #include "flow.h"
+#include "timestep_sampling.h"
 
 struct meanflow_opts {
   double p_mean, p_std, r_mean, r_std, jumps, norm_p, norm_c, omega, kappa;
@@ -74,9 +75,9 @@ static few_node draw_time(const struct few_loss *l, uint32_t purpose, double mea
 
 static struct step draw_step(const struct few_loss *l, const struct meanflow_opts *o) {
   few_graph *g = l->g;
-  few_node a = few__trig_time(l, o->p_mean, o->p_std);
-  few_node b = draw_time(l, FEW_RNG_SPAN_TIME, o->r_mean, o->r_std);
-  few_node jump = few_less(g, few__loss_randu(l, FEW_RNG_SPAN, FEW_SHAPE(l->rows)),
+  few_node a = few__timestep_lognormal(l, o->p_mean, o->p_std);
+  few_node b = draw_time(l, FEW_RNG_STEP_TIME, o->r_mean, o->r_std);
+  few_node jump = few_less(g, few__loss_randu(l, FEW_RNG_STEP_SIZE, FEW_SHAPE(l->rows)),
                            few_fill(g, o->jumps, FEW_SCALAR));
   few_node t = o->order ? a : few_max(g, a, b);
   return (struct step){t, few_stop(g, few_select(g, jump, few_min(g, a, b), t))};
@@ -87,7 +88,7 @@ static struct step draw_step(const struct few_loss *l, const struct meanflow_opt
 /* F of the velocity that the flow is taken to have. Mixes of velocities at one x_t, of shares that
  * sum to 1, are the same mixes of F. */
 static few_node guided_F(struct few_loss *l, const struct meanflow_opts *o,
-                         const struct few_trig_draw *d, few_node here) {
+                         const struct few_trig_state *d, few_node here) {
   few_graph *g = l->g;
   few_node F = few_scale(g, d->v, 1 / l->spec->sigma_data);
   if (!guided(o)) return F;
@@ -102,7 +103,7 @@ static few_node guided_F(struct few_loss *l, const struct meanflow_opts *o,
 }
 
 /* dU/du along the flow whose velocity is that of F_v. */
-static few_node derivative(struct few_loss *l, const struct few_trig_draw *d, few_node U,
+static few_node derivative(struct few_loss *l, const struct few_trig_state *d, few_node U,
                            few_node F_v) {
   few_graph *g = l->g;
   few_node nn = few_square(g, few__flow_n(l, d->t)), dU = FEW_NONE;
@@ -127,7 +128,7 @@ static void build(struct few_loss *l, const void *opts) {
   few_graph *g = l->g;
   const struct step at = draw_step(l, o);
   l->t = at.t;
-  const struct few_trig_draw d = few__trig_at(l, l->x0, at.t, FEW_RNG_NOISE);
+  const struct few_trig_state d = few__trig_state(l, l->x0, at.t, FEW_RNG_NOISE);
   few_node here = few_fill(g, 0, FEW_SHAPE(l->rows));
   few_node F_g = few_stop(g, guided_F(l, o, &d, here));
   few_node F_v = F_g;
@@ -149,7 +150,7 @@ const struct few_objective_def few__objective_meanflow = {
     .options_size = sizeof(struct meanflow_opts),
     .starts_as_teacher = true,
     .follows_flow = true,
-    .span = FEW_SPAN_ANGLE,
+    .step_size = FEW_STEP_SIZE_ANGLE,
     .sampler = "shortcut",
     .check = check,
     .build = build,

@@ -36,12 +36,12 @@ struct few_loss {
   const struct few_net_spec *teacher_spec; /* NULL: there is no teacher */
   const struct few_net_spec *fake_spec;    /* NULL: there is no fake network */
   double guidance_min, guidance_max; /* of the student's guidance input, where spec->guidance */
-  int draw;                          /* objectives that are added draw apart: see few__loss_randn */
+  int objective; /* index of this objective in a sum of them: see few__loss_randn */
 
   few_node x0;    /* [rows, ...] data of standard deviation sigma_data */
   few_node label; /* [rows] index, dropped ones -1; FEW_NONE without classes */
   few_node pair;  /* [rows, ...] unit normals that the teacher turned into x0; FEW_NONE: no pairs */
-  few_node pair_strength; /* [rows] and by which guidance, where spec->guidance; else FEW_NONE */
+  few_node pair_guidance; /* [rows] and by which guidance, where spec->guidance; else FEW_NONE */
   const few_node *scalar; /* [] each: what objective->schedule gives this step */
 
   /* F of a network (net.h) in TrigFlow's terms: the network is fed in->x, of unit variance, at time
@@ -57,7 +57,7 @@ struct few_loss {
   int n_terms;
   struct {
     const char *name;
-    int draw;       /* whose it is */
+    int objective;  /* whose it is */
     few_node value; /* [] mean over rows */
     double weight;
   } term[FEW_MAX_TERMS];
@@ -65,7 +65,7 @@ struct few_loss {
   int n_logs;
   struct {
     const char *name;
-    int draw;
+    int objective;
     few_node rows; /* [rows] */
   } log[FEW_MAX_LOGS];
 };
@@ -123,8 +123,8 @@ struct few_objective_def {
   bool needs_teacher;     /* the recipe's `teacher` is frozen beside the student */
   bool starts_as_teacher; /* the student starts with the teacher's weights where one is given */
   bool follows_flow;      /* it is to make of a noise what the teacher's flow makes of it */
-  enum few_span span;     /* how the student is told how far a step goes (net.h) */
-  int64_t (*span_steps)(const void *opts); /* for spans that have a number of steps */
+  enum few_step_size step_size; /* in which form the student takes the size of a step (net.h) */
+  int64_t (*max_steps)(const void *opts); /* few_net_spec.max_steps; NULL: 0 */
   bool pairs; /* the data are the teacher's own, each with its noise: few_loss.pair */
   enum few_target target;
   const char *sampler; /* what samples the result */
@@ -145,54 +145,5 @@ struct few_objective_def {
 int few__objective_count(void);
 const struct few_objective_def *few__objective_at(int i);
 const struct few_objective_def *few__objective_find(const char *name); /* NULL: none */
-
-/* ---- Pieces that objectives share ---- */
-
-/* Add a term of the loss. */
-void few__loss_add(struct few_loss *l, const char *name, few_node value, double weight);
-/* Random numbers of this objective: two that are added to one loss must not share their draws. */
-few_node few__loss_randn(const struct few_loss *l, uint32_t purpose, struct few_shape shape);
-few_node few__loss_randu(const struct few_loss *l, uint32_t purpose, struct few_shape shape);
-/* F of a network at x_t, which is scaled here; guidance FEW_NONE where the network takes none. */
-few_node few__loss_F(struct few_loss *l, enum few_role who, few_node x, few_node t, few_node label,
-                     few_node guidance);
-/* The same for a target: without dropout. */
-few_node few__loss_target_F(struct few_loss *l, enum few_role who, few_node x, few_node t,
-                            few_node label, few_node guidance);
-/* A guidance strength for each row, [rows]: what its pair was made with, or uniform in the
- * student's range; FEW_NONE: no input. */
-few_node few__loss_strength(const struct few_loss *l);
-/* The teacher's F at x_t with guidance `s` [rows]: F_none + s (F_label - F_none), its own input
- * where it has one, plain where s is FEW_NONE. */
-few_node few__loss_teacher(struct few_loss *l, few_node x, few_node t, few_node s);
-
-/* TrigFlow at times drawn tan-lognormally: ln(sigma_d tan t) ~ N(p_mean, p_std^2). */
-struct few_trig_draw {
-  few_node t;        /* [rows] */
-  few_node cos, sin; /* [rows, 1, ..]: broadcast against x */
-  few_node z;        /* noise of standard deviation sigma_d */
-  few_node x;        /* x_t = cos t x0 + sin t z */
-  few_node v;        /* dx_t/dt = cos t z - sin t x0 */
-};
-struct few_trig_draw few__trig_draw(struct few_loss *l, double p_mean, double p_std);
-/* The same of other images than the data: times [rows], and x0 with noise of a purpose at t. */
-few_node few__trig_time(const struct few_loss *l, double p_mean, double p_std);
-struct few_trig_draw few__trig_at(const struct few_loss *l, few_node x0, few_node t,
-                                  uint32_t purpose);
-/* D = cos(t) x_t - sin(t) sigma_d F. */
-few_node few__trig_denoised(const struct few_loss *l, const struct few_trig_draw *d, few_node F);
-/* [rows] as [rows, 1, ..] of the rank of x0. */
-few_node few__loss_rows(const struct few_loss *l, few_node x);
-/* Sum over everything but the batch: [rows, 1, ..]. */
-few_node few__loss_row_sum(const struct few_loss *l, few_node x);
-/* L = mean_rows( e^{w(t)} / D * |r|^2 - w(t) ) with w a learned head on the time embedding
- * (adaptive) or w = 0; also logs the unweighted |r|^2 / D as `name`. */
-few_node few__loss_weighted(struct few_loss *l, few_node residual, few_node t, bool adaptive,
-                            const char *name);
-/* Its two halves: |r|^2 / D of each row, [rows]; and the mean of such rows, times e^w - w. What is
- * between them, a weight of the rows' times (weight/weight.h) for one, is the caller's. */
-few_node few__loss_square(const struct few_loss *l, few_node residual);
-few_node few__loss_mean(struct few_loss *l, few_node square, few_node t, bool adaptive);
-void few__loss_log(struct few_loss *l, const char *name, few_node rows);
 
 #endif

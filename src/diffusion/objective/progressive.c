@@ -81,7 +81,8 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
                      "progressive: joint = yes is for a teacher with labels and without a guidance "
                      "input: leave it out");
   if (o->joint)
-    return few__net_asks_unlabelled(ctx, fit->teacher, "the teacher", "progressive: joint = yes");
+    return few__net_check_unconditional(ctx, fit->teacher, "the teacher",
+                                        "progressive: joint = yes");
   return FEW_OK;
 }
 
@@ -153,8 +154,8 @@ static few_node two_steps(struct few_loss *l, const struct step *k, few_node x, 
 }
 
 static void add(struct few_loss *l, const struct progressive_opts *o, const struct step *k,
-                const struct few_trig_draw *d, few_node label, const char *name, double weight) {
-  few_node s = few__loss_strength(l);
+                const struct few_trig_state *d, few_node label, const char *name, double weight) {
+  few_node s = few__loss_guidance_scale(l);
   few_node target = two_steps(l, k, d->x, label, s);
   few_node F = few__loss_F(l, FEW_STUDENT, d->x, d->t, label, s);
   few__snr_add(l, &o->snr, d->t, F, target, name, weight);
@@ -163,7 +164,7 @@ static void add(struct few_loss *l, const struct progressive_opts *o, const stru
 static void build(struct few_loss *l, const void *opts) {
   const struct progressive_opts *o = opts;
   const struct step k = draw_step(l, o);
-  const struct few_trig_draw d = few__trig_at(l, l->x0, k.t, FEW_RNG_NOISE);
+  const struct few_trig_state d = few__trig_state(l, l->x0, k.t, FEW_RNG_NOISE);
   l->t = k.t;
   add(l, o, &k, &d, l->label, o->joint ? "labelled" : "progressive", o->joint ? 0.5 : 1);
   if (o->joint) add(l, o, &k, &d, FEW_NONE, "unlabelled", 0.5);

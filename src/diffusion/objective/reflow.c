@@ -17,7 +17,7 @@
 #include <math.h>
 
 #include "base/rng.h"
-#include "objective.h"
+#include "loss.h"
 
 static const struct few_option options[] = {FEW_OPT_END};
 
@@ -46,7 +46,7 @@ static void build(struct few_loss *l, const void *opts) {
   FEW_UNUSED(opts);
   few_graph *g = l->g;
   struct line s = draw(l);
-  few_node F = few__loss_F(l, FEW_STUDENT, s.x, s.t, l->label, few__loss_strength(l));
+  few_node F = few__loss_F(l, FEW_STUDENT, s.x, s.t, l->label, few__loss_guidance_scale(l));
   few_node residual = few_mul(g, s.n, few_sub(g, F, s.target));
   few__loss_add(l, "reflow", few__loss_weighted(l, residual, s.t, false, "flow"), 1);
 }

@@ -1,7 +1,7 @@
 /* scd - continuous-time consistency distillation (arXiv 2410.11081): the velocity of the flow is
  * the teacher's, dx_t/dt = sigma_d F_teacher(x_t/sigma_d, t); with guidance F_s = F(no label) + s
  * (F(label) - F(no label)),   s ~ U[guidance_min, guidance_max], and s is an input of the student,
- * so that one student serves every strength. */
+ * so that one student serves every scale. */
 #include "scm.h"
 
 struct scd_opts {
@@ -19,8 +19,8 @@ static void schedule(const void *opts, const struct few_clock *at, double *scala
 
 static void build(struct few_loss *l, const void *opts) {
   const struct scd_opts *o = opts;
-  struct few_trig_draw d = few__trig_draw(l, o->scm.p_mean, o->scm.p_std);
-  few_node s = few__loss_strength(l);
+  struct few_trig_state d = few__trig_sample(l, o->scm.p_mean, o->scm.p_std);
+  few_node s = few__loss_guidance_scale(l);
   few_node v = few_scale(l->g, few__loss_teacher(l, d.x, d.t, s), l->spec->sigma_data);
   few__scm_build(l, &o->scm, &d, v, s);
 }

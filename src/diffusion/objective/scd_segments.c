@@ -46,20 +46,20 @@ static few_node ends(const struct few_loss *l, int64_t segments, few_node t) {
 static void build(struct few_loss *l, const void *opts) {
   const struct scd_segments_opts *o = opts;
   few_graph *g = l->g;
-  struct few_trig_draw d = few__trig_draw(l, o->scm.p_mean, o->scm.p_std);
-  few_node s = few__loss_strength(l);
+  struct few_trig_state d = few__trig_sample(l, o->scm.p_mean, o->scm.p_std);
+  few_node s = few__loss_guidance_scale(l);
   few_node v = few_scale(g, few__loss_teacher(l, d.x, d.t, s), l->spec->sigma_data);
   struct few_net_input in =
       few__net_input(few_scale(g, d.x, 1 / l->spec->sigma_data), d.t, l->label);
   in.guidance = l->spec->guidance ? s : FEW_NONE;
-  in.span = few_sub(g, d.t, few_stop(g, ends(l, o->segments, d.t)));
+  in.step_size = few_sub(g, d.t, few_stop(g, ends(l, o->segments, d.t)));
   few_node F = l->net(l, FEW_STUDENT, &in);
-  d.cos = few__loss_rows(l, few_cos(g, in.span));
-  d.sin = few__loss_rows(l, few_sin(g, in.span));
+  d.cos = few__loss_rows(l, few_cos(g, in.step_size));
+  d.sin = few__loss_rows(l, few_sin(g, in.step_size));
   few__scm_add(l, &o->scm, &d, F, few__scm_tangent(l, &o->scm, &d, F, few_stop(g, v)));
 }
 
-static int64_t span_steps(const void *opts) {
+static int64_t max_steps(const void *opts) {
   return ((const struct scd_segments_opts *)opts)->segments;
 }
 
@@ -72,8 +72,8 @@ const struct few_objective_def few__objective_scd_segments = {
     .needs_teacher = true,
     .starts_as_teacher = true,
     .follows_flow = true,
-    .span = FEW_SPAN_SEGMENT,
-    .span_steps = span_steps,
+    .step_size = FEW_STEP_SIZE_SEGMENT,
+    .max_steps = max_steps,
     .sampler = "segments",
     .guides = true,
     .n_scalars = 1,

@@ -27,13 +27,14 @@ void few__scm_schedule(const struct few_scm_opts *o, const struct few_clock *at,
 }
 
 few_node few__scm_factor(const struct few_loss *l, const struct few_scm_opts *o,
-                         const struct few_trig_draw *d) {
+                         const struct few_trig_state *d) {
   return o->prior_weight ? d->cos : few_scale(l->g, d->sin, l->spec->sigma_data);
 }
 
 /* sigma_d `by` dF/dt along v. */
 static few_node scaled_tangent(struct few_loss *l, const struct few_scm_opts *o,
-                               const struct few_trig_draw *d, few_node F, few_node v, few_node by) {
+                               const struct few_trig_state *d, few_node F, few_node v,
+                               few_node by) {
   few_graph *g = l->g;
   const double sigma = l->spec->sigma_data;
   few_node xin = few_scale(g, d->x, 1 / sigma), dF = FEW_NONE;
@@ -48,7 +49,7 @@ static few_node scaled_tangent(struct few_loss *l, const struct few_scm_opts *o,
 }
 
 few_node few__scm_tangent(struct few_loss *l, const struct few_scm_opts *o,
-                          const struct few_trig_draw *d, few_node F, few_node v) {
+                          const struct few_trig_state *d, few_node F, few_node v) {
   few_graph *g = l->g;
   few_node a = few__scm_factor(l, o, d), ac = few_mul(g, a, d->cos), as = few_mul(g, a, d->sin);
   few_node dF = scaled_tangent(l, o, d, F, v, as);
@@ -67,7 +68,7 @@ static few_node limited(struct few_loss *l, const struct few_scm_opts *o, few_no
   return g_raw;
 }
 
-void few__scm_add(struct few_loss *l, const struct few_scm_opts *o, const struct few_trig_draw *d,
+void few__scm_add(struct few_loss *l, const struct few_scm_opts *o, const struct few_trig_state *d,
                   few_node F, few_node tangent) {
   few_graph *g = l->g;
   few_node g_t = limited(l, o, few__scm_factor(l, o, d), few_stop(g, tangent));
@@ -75,8 +76,8 @@ void few__scm_add(struct few_loss *l, const struct few_scm_opts *o, const struct
   few__loss_add(l, "scm", few__loss_weighted(l, residual, d->t, o->adaptive, "mse"), 1);
 }
 
-void few__scm_build(struct few_loss *l, const struct few_scm_opts *o, const struct few_trig_draw *d,
-                    few_node v, few_node guidance) {
+void few__scm_build(struct few_loss *l, const struct few_scm_opts *o,
+                    const struct few_trig_state *d, few_node v, few_node guidance) {
   v = few_stop(l->g, v);
   few_node F = few__loss_F(l, FEW_STUDENT, d->x, d->t, l->label, guidance);
   few__scm_add(l, o, d, F, few__scm_tangent(l, o, d, F, v));

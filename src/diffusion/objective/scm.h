@@ -3,7 +3,7 @@
 #ifndef FEW_SRC_SCM_H
 #define FEW_SRC_SCM_H
 
-#include "objective.h"
+#include "timestep_sampling.h"
 
 struct few_scm_opts {
   double p_mean, p_std;
@@ -38,19 +38,19 @@ struct few_scm_opts {
 /* r = min(1, step / warmup). */
 void few__scm_schedule(const struct few_scm_opts *o, const struct few_clock *at, double *scalar);
 /* The loss for velocity dx_t/dt = v, and a guidance input s or FEW_NONE. */
-void few__scm_build(struct few_loss *l, const struct few_scm_opts *o, const struct few_trig_draw *d,
-                    few_node v, few_node guidance);
+void few__scm_build(struct few_loss *l, const struct few_scm_opts *o,
+                    const struct few_trig_state *d, few_node v, few_node guidance);
 
 /* ---- Its parts; scalar[0] is r ---- */
 
 /* a(t): cos t with the prior weight, sigma_d sin t without it; [rows, 1, ..]. */
 few_node few__scm_factor(const struct few_loss *l, const struct few_scm_opts *o,
-                         const struct few_trig_draw *d);
+                         const struct few_trig_state *d);
 /* a(t) df/dt of the student along v. F is its value at d. */
 few_node few__scm_tangent(struct few_loss *l, const struct few_scm_opts *o,
-                          const struct few_trig_draw *d, few_node F, few_node v);
+                          const struct few_trig_state *d, few_node F, few_node v);
 /* Add L for such a tangent, limited as the options say. */
-void few__scm_add(struct few_loss *l, const struct few_scm_opts *o, const struct few_trig_draw *d,
+void few__scm_add(struct few_loss *l, const struct few_scm_opts *o, const struct few_trig_state *d,
                   few_node F, few_node tangent);
 
 #endif

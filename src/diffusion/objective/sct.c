@@ -15,7 +15,7 @@ static void schedule(const void *opts, const struct few_clock *at, double *scala
 
 static void build(struct few_loss *l, const void *opts) {
   const struct sct_opts *o = opts;
-  struct few_trig_draw d = few__trig_draw(l, o->scm.p_mean, o->scm.p_std);
+  struct few_trig_state d = few__trig_sample(l, o->scm.p_mean, o->scm.p_std);
   few__scm_build(l, &o->scm, &d, d.v, FEW_NONE);
 }
 

@@ -97,9 +97,9 @@ static struct draw draw_steps(const struct few_loss *l, int n, int64_t first) {
   for (int i = 0; i < 2; i++)
     of[i] = few_broadcast(g, few_const(g, FEW_SHAPE(1, n), chance[i]),
                           FEW_SHAPE(i ? R - first : first, n));
-  few_node level = few__loss_randu(l, FEW_RNG_SPAN, FEW_SHAPE(R, 1));
+  few_node level = few__loss_randu(l, FEW_RNG_STEP_SIZE, FEW_SHAPE(R, 1));
   few_node past = few_less(g, few_concat(g, 0, 2, of), level);
-  few_node digit = few_less(g, few__loss_randu(l, FEW_RNG_SPAN_TIME, FEW_SHAPE(R, n)),
+  few_node digit = few_less(g, few__loss_randu(l, FEW_RNG_STEP_TIME, FEW_SHAPE(R, n)),
                             few_fill(g, 0.5, FEW_SCALAR));
   few_node back = few_mul(g, few_mul(g, past, digit), few_const(g, FEW_SHAPE(1, n), place));
   few_node k = few_reshape(g, few_sum(g, past, FEW_SHAPE(R, 1)), FEW_SHAPE(R));
@@ -169,7 +169,7 @@ static void build(struct few_loss *l, const void *opts) {
   const int64_t R = l->rows, B = bootstrap_rows(o, R);
   const struct draw at = draw_steps(l, n, B);
   l->t = few__flow_time(l, at.u);
-  const struct few_trig_draw d = few__trig_at(l, l->x0, l->t, FEW_RNG_NOISE);
+  const struct few_trig_state d = few__trig_state(l, l->x0, l->t, FEW_RNG_NOISE);
   few_node F = few__flow_F(l, FEW_STUDENT, d.x, d.t, l->label, at.k);
   few_node s = few__flow_velocity(l, d.x, d.t, F);
 
@@ -194,7 +194,7 @@ static double target_decay(const void *opts, const struct few_clock *at) {
   return ((const struct shortcut_opts *)opts)->target_decay;
 }
 
-static int64_t span_steps(const void *opts) {
+static int64_t max_steps(const void *opts) {
   return ((const struct shortcut_opts *)opts)->steps_max;
 }
 
@@ -206,8 +206,8 @@ const struct few_objective_def few__objective_shortcut = {
     .options_size = sizeof(struct shortcut_opts),
     .starts_as_teacher = true,
     .follows_flow = true,
-    .span = FEW_SPAN_HALVINGS,
-    .span_steps = span_steps,
+    .step_size = FEW_STEP_SIZE_HALVINGS,
+    .max_steps = max_steps,
     .target = FEW_TARGET_AVERAGE,
     .sampler = "shortcut",
     .check = check,

@@ -60,10 +60,10 @@ static few_node karras_time(const struct few_loss *l, const struct sid_opts *o) 
 static void build(struct few_loss *l, const void *opts) {
   const struct sid_opts *o = opts;
   few_graph *g = l->g;
-  few_node s = few__loss_strength(l), x = few__generate(l, &o->gen);
+  few_node s = few__loss_guidance_scale(l), x = few__generate(l, &o->gen);
   const double dims = (double)few_shape_count(few_node_shape(g, x)) / (double)l->rows;
   l->t = karras_time(l, o);
-  const struct few_trig_draw d = few__trig_at(l, x, l->t, FEW_RNG_NOISE);
+  const struct few_trig_state d = few__trig_state(l, x, l->t, FEW_RNG_NOISE);
   few_node real = few__trig_denoised(l, &d, few__loss_teacher(l, d.x, d.t, s));
   few_node fake = few__trig_denoised(l, &d, few__loss_F(l, FEW_FAKE, d.x, d.t, l->label, s));
   few_node gap = few_sub(g, real, fake);

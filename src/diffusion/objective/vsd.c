@@ -48,9 +48,9 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
 static void build(struct few_loss *l, const void *opts) {
   const struct vsd_opts *o = opts;
   few_graph *g = l->g;
-  few_node s = few__loss_strength(l), x = few__generate(l, &o->gen), still = few_stop(g, x);
-  l->t = few__trig_time(l, o->p_mean, o->p_std);
-  const struct few_trig_draw d = few__trig_at(l, still, l->t, FEW_RNG_NOISE);
+  few_node s = few__loss_guidance_scale(l), x = few__generate(l, &o->gen), still = few_stop(g, x);
+  l->t = few__timestep_lognormal(l, o->p_mean, o->p_std);
+  const struct few_trig_state d = few__trig_state(l, still, l->t, FEW_RNG_NOISE);
   few_node real = few__loss_teacher(l, d.x, d.t, s);
   few_node fake = few__loss_F(l, FEW_FAKE, d.x, d.t, l->label, s);
   few_node pull = few_sub(g, real, fake);

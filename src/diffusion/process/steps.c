@@ -79,13 +79,13 @@ struct few_line few__step_dpmpp_2s(double s, double t) {
   return (struct few_line){sin(t) / sin(s), sin(s - t) / sin(s)};
 }
 
-struct few_draw few__step_ddpm(double sigma_d, double s, double t, double eta) {
+struct few_noisy_step few__step_ddpm(double sigma_d, double s, double t, double eta) {
   assert(eta >= 0 && eta <= 1 && s > t);
   double w = eta * tan(t) / sin(s) * sqrt(sin(s - t) * sin(s + t));
   double kept = sqrt(fmax(0, (sin(t) - w) * (sin(t) + w))); /* of e */
-  return (struct few_draw){.line.x = cos(t) * cos(s) + kept * sin(s),
-                           .line.y = (kept * cos(s) - cos(t) * sin(s)) * sigma_d,
-                           .noise = w * sigma_d};
+  return (struct few_noisy_step){.line.x = cos(t) * cos(s) + kept * sin(s),
+                                 .line.y = (kept * cos(s) - cos(t) * sin(s)) * sigma_d,
+                                 .noise = w * sigma_d};
 }
 
 struct few_line few__step_renoise(double sigma_d, double t, double s) {

@@ -33,12 +33,12 @@ double few__step_middle(double s, double t);
 struct few_line few__step_dpmpp_2s(double s, double t);
 
 /* Steps that draw: x_t = line.x x_s + line.y F(x_s, s) + noise z, z standard normal. */
-struct few_draw {
+struct few_noisy_step {
   struct few_line line;
   double noise;
 };
 /* DDPM's ancestral step for eta 1, DDIM for 0, between them what lies between; 0 <= eta <= 1. */
-struct few_draw few__step_ddpm(double sigma_d, double s, double t, double eta);
+struct few_noisy_step few__step_ddpm(double sigma_d, double s, double t, double eta);
 /* Back up by noise alone, from t to s > t: x_s = line.x x_t + line.y z. t < pi/2. */
 struct few_line few__step_renoise(double sigma_d, double t, double s);
 

@@ -25,7 +25,7 @@ static few_status run(few_ctx *ctx, struct few_sampling *s) {
   FEW_TRY(FEW_NEW(ctx, &F, s->rows * s->dims));
   for (int k = 0; k < s->steps; k++) {
     FEW_GOTO(s->eval(s->user, s->x, s->t[k], s->t[k], F));
-    struct few_draw d = few__step_ddpm(s->sigma_d, s->t[k], s->t[k + 1], o->eta);
+    struct few_noisy_step d = few__step_ddpm(s->sigma_d, s->t[k], s->t[k + 1], o->eta);
     few__sampling_line(s, d.line, s->x, F, s->x);
     if (d.noise > 0) {
       few__sampling_noise(s, k + 1, F);

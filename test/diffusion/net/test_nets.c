@@ -107,7 +107,7 @@ static few_node trace(few_graph *g, struct few_params *params, const struct smal
                               .points = m->points,
                               .classes = 3,
                               .guidance = true,
-                              .span = FEW_SPAN_ANGLE,
+                              .step_size = FEW_STEP_SIZE_ANGLE,
                               .sigma_data = 0.5};
   assert_true(def->options_size <= sizeof opts);
   assert_ok(ctx, few__options_default(ctx, def->options, &opts));
@@ -116,12 +116,11 @@ static few_node trace(few_graph *g, struct few_params *params, const struct smal
   struct few_nn nn = {
       .g = g, .params = params, .prefix = "", .training = m->training, .middle = FEW_NONE};
   struct few_net_input in = {
-      few_input(g, "x", FEW_REAL, m->points ? FEW_SHAPE(2, 2) : FEW_SHAPE(2, 4, 4, 1)),
-      few_affine(g, few_tanh(g, few_input(g, "t", FEW_REAL, FEW_SHAPE(2))), 0.5, 0.8),
-      few_input(g, "label", FEW_INDEX, FEW_SHAPE(2)),
-      few_input(g, "guidance", FEW_REAL, FEW_SHAPE(2)),
-      few_input(g, "span", FEW_REAL, FEW_SHAPE(2)),
-      false,
+      .x = few_input(g, "x", FEW_REAL, m->points ? FEW_SHAPE(2, 2) : FEW_SHAPE(2, 4, 4, 1)),
+      .t = few_affine(g, few_tanh(g, few_input(g, "t", FEW_REAL, FEW_SHAPE(2))), 0.5, 0.8),
+      .label = few_input(g, "label", FEW_INDEX, FEW_SHAPE(2)),
+      .guidance = few_input(g, "guidance", FEW_REAL, FEW_SHAPE(2)),
+      .step_size = few_input(g, "span", FEW_REAL, FEW_SHAPE(2)),
   };
   few_node y = def->build(&nn, &spec, &opts, &in);
   assert_ok(ctx, few_graph_status(g));
@@ -130,10 +129,10 @@ static few_node trace(few_graph *g, struct few_params *params, const struct smal
   return y;
 }
 
-/* What a network takes and is not given has a name. */
+/* The error names the input that is missing. */
 static void test_missing_input(void **state) {
   (void)state;
-  static const char *const says[] = {"takes a guidance strength", "takes the length of a step"};
+  static const char *const says[] = {"takes a guidance scale", "takes the size of a step"};
   const struct few_net_def *def = few__net_find("mlp");
   _Alignas(8) char opts[1024];
   few_ctx *ctx = test_ctx();
@@ -145,7 +144,7 @@ static void test_missing_input(void **state) {
                                       .c = 2,
                                       .points = true,
                                       .guidance = i == 0,
-                                      .span = i ? FEW_SPAN_ANGLE : FEW_SPAN_NONE,
+                                      .step_size = i ? FEW_STEP_SIZE_ANGLE : FEW_STEP_SIZE_NONE,
                                       .sigma_data = 0.5};
     struct few_params params = {0};
     few_graph *g;

@@ -3,7 +3,7 @@
 #ifndef FEW_TEST_LOSSES_H
 #define FEW_TEST_LOSSES_H
 
-#include "diffusion/objective/objective.h"
+#include "diffusion/objective/timestep_sampling.h"
 #include "engine/plan/plan.h"
 #include "testing.h"
 
@@ -45,7 +45,7 @@ static inline few_node loss_apply(struct losses *s, enum few_role who,
   static const char *const names[FEW_ROLES] = {"student:", "teacher:", "target:", "fake:"};
   struct few_net_spec spec = s->spec;
   if (s->exact) return s->exact(s, who, in);
-  if (who == FEW_TEACHER) spec.span = FEW_SPAN_NONE;
+  if (who == FEW_TEACHER) spec.step_size = FEW_STEP_SIZE_NONE;
   struct few_nn nn = {.g = s->g,
                       .params = &s->params[who],
                       .prefix = names[who],
@@ -74,7 +74,7 @@ static inline void loss_build(struct losses *s, const char *objective, int64_t r
                                   .c = LOSS_DIM,
                                   .points = true,
                                   .classes = classes,
-                                  .span = s->def->span,
+                                  .step_size = s->def->step_size,
                                   .sigma_data = 0.5};
   assert_true(mlp->options_size <= sizeof s->net_opts && s->def->options_size <= sizeof s->opts);
   assert_ok(s->ctx, few__options_default(s->ctx, mlp->options, s->net_opts));
@@ -103,7 +103,7 @@ static inline void loss_build(struct losses *s, const char *objective, int64_t r
       .x0 = few_input(s->g, "x", FEW_REAL, FEW_SHAPE(rows, LOSS_DIM)),
       .label = classes ? few_input(s->g, "label", FEW_INDEX, FEW_SHAPE(rows)) : FEW_NONE,
       .pair = FEW_NONE,
-      .pair_strength = FEW_NONE,
+      .pair_guidance = FEW_NONE,
       .scalar = s->scalar,
       .net = loss_net,
       .middle = FEW_NONE,

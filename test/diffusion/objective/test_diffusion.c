@@ -3,7 +3,7 @@
 #include "testing.h"
 
 #include "base/rng.h"
-#include "diffusion/objective/draw.h"
+#include "diffusion/objective/timestep_sampling.h"
 #include "diffusion/process/process.h"
 #include "diffusion/weight/weight.h"
 #include "engine/plan/plan.h"
@@ -43,7 +43,7 @@ static void begin(struct setting *s, const char *const settings[][2]) {
                               .net = net,
                               .head = &s->head,
                               .label = FEW_NONE,
-                              .pair_strength = FEW_NONE};
+                              .pair_guidance = FEW_NONE};
   s->loss.x0 = few_input(s->g, "x", FEW_REAL, FEW_SHAPE(ROWS, SIDE, SIDE, 1));
 }
 
@@ -125,8 +125,9 @@ static void check_times(const struct times *c) {
   static double v[3][ROWS * DIM];
   struct setting s;
   begin(&s, c->settings);
-  const struct few_draw_opts *o = (const void *)s.opts; /* the options begin with them */
-  few_node out[3] = {few__draw_time(&s.loss, o), few_randu(s.g, FEW_RNG_TIME, FEW_SHAPE(ROWS)),
+  const struct few_timestep_opts *o = (const void *)s.opts; /* the options begin with them */
+  few_node out[3] = {few__timestep_sample(&s.loss, o),
+                     few_randu(s.g, FEW_RNG_TIME, FEW_SHAPE(ROWS)),
                      few_randn(s.g, FEW_RNG_TIME, FEW_SHAPE(ROWS))};
   replay(&s, 3, out, v);
   for (int i = 0; i < ROWS; i++) {

@@ -338,7 +338,7 @@ static double dscm_error(const char *path, const char *points) {
             {"adaptive", "no"}, {"points", points}, {"path", path}, {NULL, NULL}});
   struct few_loss *l = &t.loss;
   const struct few_scm_opts o = {.prior_weight = true, .rearrange = true};
-  const struct few_trig_draw d = few__trig_at(l, l->x0, l->t, FEW_RNG_NOISE);
+  const struct few_trig_state d = few__trig_state(l, l->x0, l->t, FEW_RNG_NOISE);
   few_node v_t = few_scale(t.g, asked.at[0].F, sigma);
   few_node tangent = few__scm_tangent(l, &o, &d, asked.at[1].F, v_t);
   double **v = loss_values(&t, 2, (few_node[]){tangent, l->log[0].rows}), error = 0, size = 0;

@@ -19,14 +19,14 @@ static few_node beside(struct losses *s, few_node x, few_node t, few_node end) {
   struct few_net_input in = s->call[s->n_calls - 1].in;
   in.x = few_scale(g, x, 2);
   in.t = t;
-  in.span = few_sub(g, t, end);
+  in.step_size = few_sub(g, t, end);
   return loss_apply(s, FEW_STUDENT, &in);
 }
 
 static int find_call(const struct losses *s, bool label, bool spanned) {
-  double span;
+  double step_size;
   for (int i = 0; i < s->n_calls; i++) {
-    bool field = few__fill_value(s->g, s->call[i].in.span, &span);
+    bool field = few__fill_value(s->g, s->call[i].in.step_size, &step_size);
     if (field == !spanned && (s->call[i].in.label != FEW_NONE) == label) return i;
   }
   return -1;
@@ -37,13 +37,13 @@ static void check(const struct ways *w) {
   struct losses s = {.dropout = w->dropout};
   loss_build(&s, "meanflow", R, w->classes, w->settings);
   few_graph *g = s.g;
-  struct few_trig_draw d = few__trig_at(&s.l, s.l.x0, s.l.t, FEW_RNG_NOISE);
+  struct few_trig_state d = few__trig_state(&s.l, s.l.x0, s.l.t, FEW_RNG_NOISE);
   const int main_call = s.n_calls - 1;
   const struct loss_call *c = &s.call[main_call];
   for (int i = 0; i < s.n_calls; i++) /* fields are targets: dropout is the step's alone */
     assert_true(loss_is_plain(&s, i) == (i != main_call || !w->dropout));
   int loss = loss_want(&s, s.l.term[0].value), t = loss_want(&s, c->in.t);
-  int x = loss_want(&s, d.x), v = loss_want(&s, d.v), span = loss_want(&s, c->in.span);
+  int x = loss_want(&s, d.x), v = loss_want(&s, d.v), step_size = loss_want(&s, c->in.step_size);
   int F = loss_want(&s, c->F), none = -1, labelled = -1, shifted[2];
   if (w->omega != 1) none = loss_want(&s, s.call[find_call(&s, false, false)].F);
   if (w->kappa > 0 || w->predicted)
@@ -59,8 +59,8 @@ static void check(const struct ways *w) {
   for (int r = 0; r < R; r++) {
     const double tr = s.value[t][r], u = loss_u(tr);
     const bool dropped = w->classes && r % (w->classes + 1) == 0;
-    given[4][r] = tr - s.value[span][r];
-    assert_true(s.value[span][r] >= 0 && given[4][r] >= 0);
+    given[4][r] = tr - s.value[step_size][r];
+    assert_true(s.value[step_size][r] >= 0 && given[4][r] >= 0);
     for (int j = 0; j < D; j++) {
       const int i = r * D + j;
       double F_g = s.value[v][i] / 0.5;
@@ -159,13 +159,13 @@ static few_node exact(struct losses *s, enum few_role who, const struct few_net_
 #define ROWS(a) few_reshape(g, a, FEW_SHAPE(R, 1))
   few_node t = in->t, x = few_scale(g, in->x, 0.5), cos = few_cos(g, t), sin = few_sin(g, t);
   few_node off = few_sub(g, x, few_scale(g, ROWS(cos), mu)), St = spread(g, t);
-  if (few__fill_value(g, in->span,
+  if (few__fill_value(g, in->step_size,
                       &value)) { /* D = mu + cos s^2/S^2 off, F = (cos x - D)/(sd sin) */
     few_node share = few_scale(g, few_div(g, cos, few_square(g, St)), deviation * deviation);
     few_node D0 = few_affine(g, few_mul(g, ROWS(share), off), 1, mu);
     return few_div(g, few_sub(g, few_mul(g, ROWS(cos), x), D0), few_scale(g, ROWS(sin), 0.5));
   }
-  few_node r = few_sub(g, t, in->span), n = few_add(g, cos, few_scale(g, sin, 0.5));
+  few_node r = few_sub(g, t, in->step_size), n = few_add(g, cos, few_scale(g, sin, 0.5));
   few_node cos_r = few_cos(g, r), sin_r = few_scale(g, few_sin(g, r), 0.5);
   few_node n_r = few_add(g, cos_r, sin_r);
   few_node x_r = few_add(g, few_scale(g, ROWS(cos_r), mu),
@@ -186,7 +186,7 @@ static void test_gaussian(void **state) {
   const char *const settings[][2] = {
       {"jumps", "1"}, {"velocity", "predicted"}, {"norm_p", "0"}, {NULL, NULL}};
   loss_build(&s, "meanflow", R, 0, settings);
-  struct few_trig_draw d = few__trig_at(&s.l, s.l.x0, s.l.t, FEW_RNG_NOISE);
+  struct few_trig_state d = few__trig_state(&s.l, s.l.x0, s.l.t, FEW_RNG_NOISE);
   int loss = loss_want(&s, s.l.term[0].value), t = loss_want(&s, s.l.t);
   int x = loss_want(&s, d.x), v = loss_want(&s, d.v);
   loss_replay(&s);

@@ -91,18 +91,18 @@ static void test_reflow(void **state) {
   loss_end(&t);
 }
 
-/* A student with a guidance input is told the strength that its pair was made with. */
-static void test_strength(void **state) {
+/* A student with a guidance input takes the guidance scale of its pair. */
+static void test_guidance_scale(void **state) {
   static const char *const objectives[] = {"direct", "reflow"};
   static struct loss_test t;
   (void)state;
   for (int i = 0; i < FEW_COUNT(objectives); i++) {
     t = (struct loss_test){.teacher = no_teacher, .spec = {.guidance = true}};
     loss_begin(&t, objectives[i], (const char *const[][2]){{NULL, NULL}});
-    assert_true(t.loss.pair_strength != FEW_NONE);
-    assert_int_equal(few__loss_strength(&t.loss), t.loss.pair_strength);
+    assert_true(t.loss.pair_guidance != FEW_NONE);
+    assert_int_equal(few__loss_guidance_scale(&t.loss), t.loss.pair_guidance);
     few_node out = t.loss.term[0].value, by = FEW_NONE;
-    assert_ok(t.ctx, few_grad(t.g, out, 1, &t.loss.pair_strength, &by));
+    assert_ok(t.ctx, few_grad(t.g, out, 1, &t.loss.pair_guidance, &by));
     assert_true(by != FEW_NONE); /* it reaches the loss */
     loss_end(&t);
   }
@@ -110,6 +110,6 @@ static void test_strength(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_direct), cmocka_unit_test(test_reflow),
-                                     cmocka_unit_test(test_strength)};
+                                     cmocka_unit_test(test_guidance_scale)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,7 +107,7 @@ static double weight_of(const char *name, double snr) {
   return strcmp(name, "snr") ? 1 : snr;
 }
 
-/* Of a teacher without labels, or (stage two) of one with labels that is told the strength. */
+/* Of a teacher without labels, or (stage two) of one with labels that takes the guidance scale. */
 static void check_progressive(bool guided, const char *direction, const char *grid,
                               const char *weighting, double steps) {
   static struct loss_test t;
@@ -121,8 +121,8 @@ static void check_progressive(bool guided, const char *direction, const char *gr
              (const char *const[][2]){
                  {"direction", direction}, {"grid", grid}, {"weight", weighting}, {NULL, NULL}});
   struct few_loss *l = &t.loss;
-  const struct few_trig_draw d = few__trig_at(l, l->x0, l->t, FEW_RNG_NOISE);
-  const few_node s_of = few__loss_strength(l);
+  const struct few_trig_state d = few__trig_state(l, l->x0, l->t, FEW_RNG_NOISE);
+  const few_node s_of = few__loss_guidance_scale(l);
   few_node F = few__loss_F(l, FEW_STUDENT, d.x, d.t, l->label, s_of);
   const int n_values = guided ? 5 : 4;
   double **v = loss_values(&t, n_values, (few_node[]){l->term[0].value, d.t, d.x, F, s_of});
@@ -201,7 +201,7 @@ static void test_joint(void **state) {
   loss_end(&t);
 }
 
-/* x^w = (1 + w) x^(c) - w x^ at any time; without an input where there is one strength. */
+/* x^w = (1 + w) x^(c) - w x^ at any time; without an input where there is one scale. */
 static void check_guided(const char *min, const char *max) {
   static struct loss_test t;
   t = (struct loss_test){.teacher = teacher, .spec.classes = 2, .teacher_spec.classes = 2};
@@ -209,8 +209,8 @@ static void check_guided(const char *min, const char *max) {
              (const char *const[][2]){{"guidance_min", min}, {"guidance_max", max}, {NULL, NULL}});
   struct few_loss *l = &t.loss;
   assert_int_equal(t.spec.guidance, strcmp(min, max) != 0);
-  const struct few_trig_draw d = few__trig_at(l, l->x0, l->t, FEW_RNG_NOISE);
-  few_node s = few__loss_strength(l);
+  const struct few_trig_state d = few__trig_state(l, l->x0, l->t, FEW_RNG_NOISE);
+  few_node s = few__loss_guidance_scale(l);
   few_node F = few__loss_F(l, FEW_STUDENT, d.x, d.t, l->label, s);
   few_node u = few__loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(N));
   double **v = loss_values(&t, 6, (few_node[]){l->term[0].value, d.t, d.x, F, s, u});

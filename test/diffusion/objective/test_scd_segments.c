@@ -18,21 +18,22 @@ static void test_loss(void **state) {
   const struct loss_call *c = &s.call[1];
   assert_int_equal(c->who, FEW_STUDENT);
   int loss = loss_want(&s, s.l.term[0].value), xin = loss_want(&s, c->in.x);
-  int t = loss_want(&s, c->in.t), span = loss_want(&s, c->in.span), F = loss_want(&s, c->F);
+  int t = loss_want(&s, c->in.t), step_size = loss_want(&s, c->in.step_size),
+      F = loss_want(&s, c->F);
   int v = loss_want(&s, s.call[0].F), shifted[2];
-  few_node end = few_sub(g, c->in.t, c->in.span);
+  few_node end = few_sub(g, c->in.t, c->in.step_size);
   for (int k = 0; k < 2; k++) {
     struct few_net_input in = c->in;
     in.x = few_add(g, in.x, few_scale(g, s.call[0].F, k ? -h : h));
     in.t = few_affine(g, in.t, 1, k ? -h : h);
-    in.span = few_sub(g, in.t, end);
+    in.step_size = few_sub(g, in.t, end);
     shifted[k] = loss_want(&s, loss_apply(&s, FEW_STUDENT, &in));
   }
   loss_replay(&s);
   double want = 0, cot[R * D];
   int seen[M] = {0};
   for (int r = 0; r < R; r++) {
-    const double tr = s.value[t][r], phi = s.value[span][r];
+    const double tr = s.value[t][r], phi = s.value[step_size][r];
     const int k = (int)fmin(M - 1, floor(tr / width));
     seen[k]++;
     assert_close(phi, tr - k * width, 1e-14);

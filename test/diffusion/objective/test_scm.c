@@ -119,7 +119,7 @@ static void check_objective(const char *name, const char *const settings[][2]) {
                          .head = &head,
                          .user = &s.nets,
                          .label = FEW_NONE,
-                         .pair_strength = FEW_NONE};
+                         .pair_guidance = FEW_NONE};
   l->x0 = few_input(g, "x", FEW_REAL, FEW_SHAPE(ROWS, DIM));
   const few_node scalar = few_input(g, "warm", FEW_REAL, FEW_SCALAR);
   l->scalar = &scalar;
@@ -127,7 +127,7 @@ static void check_objective(const char *name, const char *const settings[][2]) {
   assert_ok(s.ctx, few_graph_status(g));
 
   /* The same draw and the same F are the same nodes. */
-  struct few_trig_draw d = few__trig_draw(l, o->p_mean, o->p_std);
+  struct few_trig_state d = few__trig_sample(l, o->p_mean, o->p_std);
   few_node xin = few_scale(g, d.x, 1 / sigma), F = apply(l, true, xin, d.t);
   few_node v = strcmp(name, "scd") ? d.v : few_scale(g, apply(l, false, xin, d.t), sigma);
   const double h = 1e-5;

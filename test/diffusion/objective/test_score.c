@@ -111,7 +111,7 @@ static void begin(struct setting *s, const char *name, int64_t rows, bool gaussi
                               .middle = FEW_NONE,
                               .t = FEW_NONE,
                               .label = FEW_NONE,
-                              .pair_strength = FEW_NONE};
+                              .pair_guidance = FEW_NONE};
   s->loss.x0 = few_input(s->g, "x", FEW_REAL, FEW_SHAPE(rows, DIM));
 }
 
@@ -225,7 +225,7 @@ static void test_vsd_is_the_gradient_of_kl(void **state) {
   s.def->build(l, s.opts);
   const struct few_generator_opts gen = {.sigma_init = 80};
   few_node x = few__generate(l, &gen);
-  const struct few_trig_draw d = few__trig_at(l, few_stop(s.g, x), l->t, FEW_RNG_NOISE);
+  const struct few_trig_state d = few__trig_state(l, few_stop(s.g, x), l->t, FEW_RNG_NOISE);
   few_node p[2] = {few_param(s.g, "student:a", FEW_SHAPE(1, DIM)),
                    few_param(s.g, "student:b", FEW_SHAPE(1, DIM))};
   few_node out[5] = {0, 0, x, d.x, d.t};
@@ -347,7 +347,7 @@ static void test_sid_gradient(void **state) {
     struct few_loss *l = &s.loss;
     s.def->build(l, s.opts);
     few_node x = few__generate(l, (const struct few_generator_opts *)(void *)s.opts);
-    const struct few_trig_draw d = few__trig_at(l, x, l->t, FEW_RNG_NOISE);
+    const struct few_trig_state d = few__trig_state(l, x, l->t, FEW_RNG_NOISE);
     few_node F = few__loss_F(l, FEW_TEACHER, d.x, d.t, FEW_NONE, FEW_NONE);
     few_node w = few__mean_distance(l, x, few__trig_denoised(l, &d, F));
     double **v = replay(&s, 1, &w);
@@ -367,7 +367,7 @@ static void check_vsd(const char *const settings[][2], bool dmd) {
   few_graph *g = s.g;
   s.def->build(l, s.opts);
   few_node x = few__generate(l, (const struct few_generator_opts *)(void *)s.opts);
-  const struct few_trig_draw d = few__trig_at(l, few_stop(g, x), l->t, FEW_RNG_NOISE);
+  const struct few_trig_state d = few__trig_state(l, few_stop(g, x), l->t, FEW_RNG_NOISE);
   few_node real = few__loss_F(l, FEW_TEACHER, d.x, d.t, FEW_NONE, FEW_NONE);
   few_node fake = few__loss_F(l, FEW_FAKE, d.x, d.t, FEW_NONE, FEW_NONE);
   const few_node inner[] = {x, d.x, d.t, real, fake, l->term[0].value};

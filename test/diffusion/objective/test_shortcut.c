@@ -16,13 +16,13 @@ struct ways {
 
 /* What the graph asked of the target network, by its place among the questions. */
 struct asked {
-  int x, t, span, F, F_none;
+  int x, t, step_size, F, F_none;
 };
 
 static struct asked want_call(struct losses *s, int *next, enum few_role who, bool guided) {
   const struct loss_call *c = &s->call[*next];
   assert_int_equal(c->who, who);
-  struct asked a = {loss_want(s, c->in.x), loss_want(s, c->in.t), loss_want(s, c->in.span),
+  struct asked a = {loss_want(s, c->in.x), loss_want(s, c->in.t), loss_want(s, c->in.step_size),
                     loss_want(s, c->F), -1};
   if (guided) {
     assert_int_equal(s->call[*next + 1].in.label, FEW_NONE);
@@ -48,10 +48,10 @@ static void check(const struct ways *w) {
   int next = 1;
   const bool guided = w->w != 1;
   int flow = loss_want(&s, s.l.term[0].value), cons = loss_want(&s, s.l.term[1].value);
-  struct few_trig_draw d = few__trig_at(&s.l, s.l.x0, s.l.t, FEW_RNG_NOISE);
+  struct few_trig_state d = few__trig_state(&s.l, s.l.x0, s.l.t, FEW_RNG_NOISE);
   int x = loss_want(&s, d.x), z = loss_want(&s, d.z), x0 = loss_want(&s, s.l.x0);
   const struct loss_call *c = &s.call[0];
-  int t = loss_want(&s, c->in.t), k = loss_want(&s, c->in.span), F = loss_want(&s, c->F);
+  int t = loss_want(&s, c->in.t), k = loss_want(&s, c->in.step_size), F = loss_want(&s, c->F);
   struct asked one = want_call(&s, &next, w->who, guided);
   struct asked two = want_call(&s, &next, w->who, guided);
   assert_int_equal(next, s.n_calls);
@@ -74,8 +74,8 @@ static void check(const struct ways *w) {
         const double half = step / 2, uh = u - half, th = atan2(uh, 0.5 * (1 - uh));
         assert_close(s.value[one.x][i] * 0.5, xi, 1e-14);
         assert_close(s.value[one.t][r], tr, 1e-14);
-        assert_close(s.value[one.span][r], kr + 1, 0);
-        assert_close(s.value[two.span][r], kr + 1, 0);
+        assert_close(s.value[one.step_size][r], kr + 1, 0);
+        assert_close(s.value[two.step_size][r], kr + 1, 0);
         const double a = average_velocity(&s, &one, w, i, xi, tr, kr == 2);
         const double y = clip(xi / loss_n(tr) - half * a, w->most), xh = y * loss_n(th);
         assert_close(s.value[two.t][r], th, 1e-13);
@@ -112,7 +112,7 @@ static void test_draws(void **state) {
   struct losses s = {0};
   const char *const settings[][2] = {{"steps_max", "8"}, {"bootstrap", "0.5"}, {NULL, NULL}};
   loss_build(&s, "shortcut", N, 0, settings);
-  int t = loss_want(&s, s.call[0].in.t), k = loss_want(&s, s.call[0].in.span);
+  int t = loss_want(&s, s.call[0].in.t), k = loss_want(&s, s.call[0].in.step_size);
   loss_replay(&s);
   double count[4][8] = {{0}};
   for (int r = 0; r < N; r++) {

@@ -152,7 +152,7 @@ static void test_ddpm_is_the_posterior(void **state) {
     double mean = sqrt(abar_t) * (1 - alpha) / (1 - abar_s) * D +
                   sqrt(alpha) * (1 - abar_t) / (1 - abar_s) * n_s * x;
     double variance = (1 - abar_t) / (1 - abar_s) * (1 - alpha);
-    struct few_draw one = few__step_ddpm(sd, s, t, 1), none = few__step_ddpm(sd, s, t, 0);
+    struct few_noisy_step one = few__step_ddpm(sd, s, t, 1), none = few__step_ddpm(sd, s, t, 0);
     assert_close(n_t * (one.line.x * x + one.line.y * F), mean, 32 * eps);
     assert_close(n_t * one.noise, sqrt(variance), 32 * eps);
     struct few_line ddim = few__step_ddim(sd, s, t);
@@ -160,7 +160,7 @@ static void test_ddpm_is_the_posterior(void **state) {
     assert_close(none.line.y, ddim.y, 8 * eps);
     assert_true(none.noise == 0);
   }
-  struct few_draw last = few__step_ddpm(sd, 1.5707963267948966, 0, 1);
+  struct few_noisy_step last = few__step_ddpm(sd, 1.5707963267948966, 0, 1);
   assert_close(last.line.y, -sd, eps);
   assert_true(last.noise == 0);
 }

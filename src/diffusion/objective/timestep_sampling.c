@@ -1,22 +1,23 @@
-/* draw.c - times of other processes as TrigFlow's.
+/* timestep_sampling.c - times of other processes as TrigFlow's.
  *
- * A process at its time u has a state alpha x0 + sigma eps; TrigFlow's of the same noise-to-signal
- * ratio is at tan t = sigma/(sigma_d alpha). Ratios are given as pairs (sigma_d alpha, sigma), so
- * that nothing overflows at the noisy end. With u uniform in (0, 1):
+ * A process at its time u has a state alpha x0 + sigma eps; TrigFlow's state of the same
+ * noise-to-signal ratio is at tan t = sigma/(sigma_d alpha). Ratios are given as pairs
+ * (sigma_d alpha, sigma), so that nothing overflows at the noisy end. With u uniform in (0, 1):
  *
  *   trigflow    t = u pi/2
- *   vp          ln SNR = -2 ln tan(a u + b) from logsnr_max to logsnr_min (cosine: Nichol and
- * Dhariwal, arXiv 2102.09672; in this form Salimans and Ho, arXiv 2202.00512). On larger images
- *               the same noise hides less, as pooling s x s pixels divides its variance by s^2:
- * simple diffusion (Hoogeboom et al., arXiv 2301.11093, section 3.1) adds 2 ln(noise_d/side), or a
- * mix of two such shifts, (1 - u) of noise_d's and u of noise_d_high's vp-linear
- * process/vp_linear.c, u from 1e-5 (Song et al., arXiv 2011.13456) flow        u itself: rectified
- * flow; logit-normal u is Esser et al.'s, arXiv 2403.03206
+ *   vp          ln SNR = -2 ln tan(a u + b) from logsnr_max to logsnr_min: the cosine schedule
+ *               (Nichol and Dhariwal, arXiv 2102.09672; in this form Salimans and Ho, arXiv
+ *               2202.00512). On larger images the same noise hides less, as pooling s x s pixels
+ *               divides its variance by s^2: simple diffusion (Hoogeboom et al., arXiv 2301.11093,
+ *               section 3.1) adds 2 ln(noise_d/side) to ln SNR, or a mix of two such shifts,
+ *               (1 - u) of noise_d's and u of noise_d_high's
+ *   vp-linear   process/vp_linear.c, u from 1e-5 (Song et al., arXiv 2011.13456)
+ *   flow        u itself: rectified flow; logit-normal u is Esser et al.'s, arXiv 2403.03206
  *
- * or u = sigmoid(N(logit_mean, logit_std^2)), or without u ln(sigma_d tan t) ~ N(p_mean, p_std^2),
- * which is EDM's ln(sigma) (-1.2 and 1.2 there).
+ * Instead of being uniform, u may be sigmoid(N(logit_mean, logit_std^2)). Without u, `lognormal`
+ * is ln(sigma_d tan t) ~ N(p_mean, p_std^2), which is EDM's ln(sigma) (-1.2 and 1.2 there).
  */
-#include "draw.h"
+#include "timestep_sampling.h"
 
 #include <math.h>
 
@@ -32,13 +33,13 @@ static few_node angle(few_graph *g, few_node x, few_node y) {
   return few_scale(g, few_atan(g, few_div(g, y, few_add(g, length, x))), 2);
 }
 
-static few_node trigflow(const struct few_loss *l, const struct few_draw_opts *o, few_node u) {
+static few_node trigflow(const struct few_loss *l, const struct few_timestep_opts *o, few_node u) {
   FEW_UNUSED(o);
   return few_scale(l->g, u, 1.5707963267948966);
 }
 
 /* A shift of ln SNR by 2 ln(d/side) multiplies sigma/alpha by side/d. */
-static few_node vp(const struct few_loss *l, const struct few_draw_opts *o, few_node u) {
+static few_node vp(const struct few_loss *l, const struct few_timestep_opts *o, few_node u) {
   few_graph *g = l->g;
   const struct few_cosine c = few__cosine(o->logsnr_min, o->logsnr_max);
   few_node phi = few_affine(g, u, c.a, c.b);
@@ -52,7 +53,7 @@ static few_node vp(const struct few_loss *l, const struct few_draw_opts *o, few_
 }
 
 /* sigma^2/alpha^2 = e^B - 1 = e^B 2 T/(1 + T), T = tanh(B/2): no cancellation at small B. */
-static few_node vp_linear(const struct few_loss *l, const struct few_draw_opts *o, few_node u) {
+static few_node vp_linear(const struct few_loss *l, const struct few_timestep_opts *o, few_node u) {
   few_graph *g = l->g;
   FEW_UNUSED(o);
   u = few_affine(g, u, 1 - 1e-5, 1e-5);
@@ -63,7 +64,7 @@ static few_node vp_linear(const struct few_loss *l, const struct few_draw_opts *
   return angle(g, few_fill(g, l->spec->sigma_data, FEW_SHAPE(l->rows)), r);
 }
 
-static few_node flow(const struct few_loss *l, const struct few_draw_opts *o, few_node u) {
+static few_node flow(const struct few_loss *l, const struct few_timestep_opts *o, few_node u) {
   FEW_UNUSED(o);
   const double sd = l->spec->sigma_data;
   return angle(l->g, few_affine(l->g, u, -sd, sd), u);
@@ -71,18 +72,18 @@ static few_node flow(const struct few_loss *l, const struct few_draw_opts *o, fe
 
 static const struct {
   int own;
-  few_node (*time)(const struct few_loss *l, const struct few_draw_opts *o, few_node u);
+  few_node (*time)(const struct few_loss *l, const struct few_timestep_opts *o, few_node u);
 } processes[] = {
     [TRIGFLOW] = {LOGNORMAL, trigflow}, [EDM] = {LOGNORMAL, NULL}, [VP] = {UNIFORM, vp},
     [VP_LINEAR] = {UNIFORM, vp_linear}, [FLOW] = {UNIFORM, flow},
 };
 
-static int times_of(const struct few_draw_opts *o) {
+static int times_of(const struct few_timestep_opts *o) {
   return o->times == OWN ? processes[o->process].own : o->times;
 }
 
-few_status few__draw_check(few_ctx *ctx, const char *name, const struct few_draw_opts *o,
-                           const struct few_net_spec *spec) {
+few_status few__timestep_check(few_ctx *ctx, const char *name, const struct few_timestep_opts *o,
+                               const struct few_net_spec *spec) {
   if (o->process == EDM && times_of(o) != LOGNORMAL)
     return few__fail(ctx, FEW_E_INVALID,
                      "%s: the times of edm have no end, so they cannot be drawn evenly: take times "
@@ -101,10 +102,16 @@ few_status few__draw_check(few_ctx *ctx, const char *name, const struct few_draw
   return few__fail(ctx, FEW_E_INVALID, "%s: logsnr_min is not below logsnr_max", name);
 }
 
-few_node few__draw_time(const struct few_loss *l, const struct few_draw_opts *o) {
+few_node few__timestep_lognormal(const struct few_loss *l, double p_mean, double p_std) {
+  few_graph *g = l->g;
+  few_node tau = few_affine(g, few__loss_randn(l, FEW_RNG_TIME, FEW_SHAPE(l->rows)), p_std, p_mean);
+  return few_atan(g, few_scale(g, few_exp(g, tau), 1 / l->spec->sigma_data));
+}
+
+few_node few__timestep_sample(const struct few_loss *l, const struct few_timestep_opts *o) {
   few_graph *g = l->g;
   const int times = times_of(o);
-  if (times == LOGNORMAL) return few__trig_time(l, o->p_mean, o->p_std);
+  if (times == LOGNORMAL) return few__timestep_lognormal(l, o->p_mean, o->p_std);
   few_node u;
   if (times == UNIFORM)
     u = few__loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(l->rows));
@@ -112,4 +119,9 @@ few_node few__draw_time(const struct few_loss *l, const struct few_draw_opts *o)
     u = few_sigmoid(g, few_affine(g, few__loss_randn(l, FEW_RNG_TIME, FEW_SHAPE(l->rows)),
                                   o->logit_std, o->logit_mean));
   return processes[o->process].time(l, o, u);
+}
+
+struct few_trig_state few__trig_sample(struct few_loss *l, double p_mean, double p_std) {
+  l->t = few__timestep_lognormal(l, p_mean, p_std);
+  return few__trig_state(l, l->x0, l->t, FEW_RNG_NOISE);
 }

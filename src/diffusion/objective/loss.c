@@ -1,8 +1,9 @@
-/* pieces.c - drawing a TrigFlow state, weighting a residual. */
+/* loss.c - see loss.h. */
+#include "loss.h"
+
 #include <stdio.h>
 
 #include "base/rng.h"
-#include "objective.h"
 
 few_node few__loss_rows(const struct few_loss *l, few_node x) {
   struct few_shape s = {.rank = few_node_shape(l->g, l->x0).rank, .dim = {l->rows, 1, 1, 1, 1, 1}};
@@ -18,21 +19,22 @@ few_node few__loss_row_sum(const struct few_loss *l, few_node x) {
 void few__loss_log(struct few_loss *l, const char *name, few_node rows) {
   assert(l->n_logs < FEW_MAX_LOGS);
   l->log[l->n_logs].name = name;
-  l->log[l->n_logs].draw = l->draw;
+  l->log[l->n_logs].objective = l->objective;
   l->log[l->n_logs++].rows = few_reshape(l->g, rows, FEW_SHAPE(l->rows));
 }
 
 void few__loss_add(struct few_loss *l, const char *name, few_node value, double weight) {
   assert(l->n_terms < FEW_MAX_TERMS);
   l->term[l->n_terms].name = name;
-  l->term[l->n_terms].draw = l->draw;
+  l->term[l->n_terms].objective = l->objective;
   l->term[l->n_terms].value = value;
   l->term[l->n_terms++].weight = weight;
 }
 
-/* Purposes stay below FEW_RNG_DROPOUT; dropout layers come after, below 2^12. */
+/* The index of the objective is above bit 12: purposes are below FEW_RNG_DROPOUT, and those of
+ * dropout layers, which follow, below 2^12. */
 static uint32_t purpose_of(const struct few_loss *l, uint32_t purpose) {
-  return purpose + ((uint32_t)l->draw << 12);
+  return purpose + ((uint32_t)l->objective << 12);
 }
 
 few_node few__loss_randn(const struct few_loss *l, uint32_t purpose, struct few_shape shape) {
@@ -45,8 +47,8 @@ few_node few__loss_randu(const struct few_loss *l, uint32_t purpose, struct few_
 
 /* ---- networks ---- */
 
-static few_node ask(struct few_loss *l, enum few_role who, few_node x, few_node t, few_node label,
-                    few_node guidance, bool no_dropout) {
+static few_node evaluate(struct few_loss *l, enum few_role who, few_node x, few_node t,
+                         few_node label, few_node guidance, bool no_dropout) {
   struct few_net_input in = few__net_input(few_scale(l->g, x, 1 / l->spec->sigma_data), t, label);
   const struct few_net_spec *spec = who == FEW_TEACHER ? l->teacher_spec
                                     : who == FEW_FAKE  ? l->fake_spec
@@ -58,18 +60,18 @@ static few_node ask(struct few_loss *l, enum few_role who, few_node x, few_node 
 
 few_node few__loss_F(struct few_loss *l, enum few_role who, few_node x, few_node t, few_node label,
                      few_node guidance) {
-  return ask(l, who, x, t, label, guidance, false);
+  return evaluate(l, who, x, t, label, guidance, false);
 }
 
 few_node few__loss_target_F(struct few_loss *l, enum few_role who, few_node x, few_node t,
                             few_node label, few_node guidance) {
-  return ask(l, who, x, t, label, guidance, true);
+  return evaluate(l, who, x, t, label, guidance, true);
 }
 
-/* The same draw whoever asks: objectives that are added see one strength. */
-few_node few__loss_strength(const struct few_loss *l) {
+/* Not few__loss_randu: the objectives of a sum share one scale. */
+few_node few__loss_guidance_scale(const struct few_loss *l) {
   const double least = l->guidance_min, most = l->guidance_max;
-  if (l->pair_strength != FEW_NONE) return l->pair_strength;
+  if (l->pair_guidance != FEW_NONE) return l->pair_guidance;
   if (l->spec->guidance)
     return few_affine(l->g, few_randu(l->g, FEW_RNG_GUIDANCE, FEW_SHAPE(l->rows)), most - least,
                       least);
@@ -86,16 +88,10 @@ few_node few__loss_teacher(struct few_loss *l, few_node x, few_node t, few_node 
 
 /* ---- a state ---- */
 
-few_node few__trig_time(const struct few_loss *l, double p_mean, double p_std) {
+struct few_trig_state few__trig_state(const struct few_loss *l, few_node x0, few_node t,
+                                      uint32_t purpose) {
   few_graph *g = l->g;
-  few_node tau = few_affine(g, few__loss_randn(l, FEW_RNG_TIME, FEW_SHAPE(l->rows)), p_std, p_mean);
-  return few_atan(g, few_scale(g, few_exp(g, tau), 1 / l->spec->sigma_data));
-}
-
-struct few_trig_draw few__trig_at(const struct few_loss *l, few_node x0, few_node t,
-                                  uint32_t purpose) {
-  few_graph *g = l->g;
-  struct few_trig_draw d = {.t = t};
+  struct few_trig_state d = {.t = t};
   d.cos = few__loss_rows(l, few_cos(g, d.t));
   d.sin = few__loss_rows(l, few_sin(g, d.t));
   d.z = few_scale(g, few__loss_randn(l, purpose, few_node_shape(g, x0)), l->spec->sigma_data);
@@ -104,12 +100,7 @@ struct few_trig_draw few__trig_at(const struct few_loss *l, few_node x0, few_nod
   return d;
 }
 
-struct few_trig_draw few__trig_draw(struct few_loss *l, double p_mean, double p_std) {
-  l->t = few__trig_time(l, p_mean, p_std);
-  return few__trig_at(l, l->x0, l->t, FEW_RNG_NOISE);
-}
-
-few_node few__trig_denoised(const struct few_loss *l, const struct few_trig_draw *d, few_node F) {
+few_node few__trig_denoised(const struct few_loss *l, const struct few_trig_state *d, few_node F) {
   few_graph *g = l->g;
   return few_sub(g, few_mul(g, d->cos, d->x),
                  few_mul(g, d->sin, few_scale(g, F, l->spec->sigma_data)));
@@ -119,7 +110,7 @@ few_node few__trig_denoised(const struct few_loss *l, const struct few_trig_draw
  * 2312.02696, with the embedding that sCM asks for). */
 static few_node weight_head(struct few_loss *l, few_node t) {
   char name[16] = "weight";
-  if (l->draw) snprintf(name, sizeof name, "weight%d", l->draw);
+  if (l->objective) snprintf(name, sizeof name, "weight%d", l->objective);
   few_node e = few__nn_positional(l->head, t, 128, 1);
   return few_reshape(l->g, few__nn_linear(l->head, name, e, 1, 0, true), FEW_SHAPE(l->rows));
 }
