@@ -27,7 +27,7 @@ struct bench {
   const struct few_bench_opts *o;
   enum few_bench_case which;
   few_workers *workers;
-  struct few_run_recipe recipe;
+  struct few_setup setup;
   few_model *model;
   /* training cases */
   struct few_params head, fake_head;
@@ -58,48 +58,49 @@ static void fill(void *user, const struct few_rows *rows) {
 }
 
 static few_status make_model(struct bench *b, few_model **out, uint64_t seed) {
-  return few__model_create(b->ctx, out, b->recipe.net, b->recipe.net_opts, &b->recipe.spec, seed);
+  return few__model_create(b->ctx, out, b->setup.net, b->setup.net_opts, &b->setup.spec, seed);
 }
 
 static few_status make_recipe(struct bench *b) {
   static const char *const objectives[] = {NULL, "diffusion", NULL, "scd", "sct"};
-  struct few_run_recipe *r = &b->recipe;
+  struct few_setup *setup = &b->setup;
   few_ctx *ctx = b->ctx;
-  r->net = few__net_find(b->o->net);
-  if (!r->net) return few__fail(ctx, FEW_E_INVALID, "there is no network %s", b->o->net);
-  FEW_TRY(few__new(ctx, &r->net_opts, 1, r->net->options_size));
-  FEW_TRY(few__options_default(ctx, r->net->options, r->net_opts));
+  setup->net = few__net_find(b->o->net);
+  if (!setup->net) return few__fail(ctx, FEW_E_INVALID, "there is no network %s", b->o->net);
+  FEW_TRY(few__new(ctx, &setup->net_opts, 1, setup->net->options_size));
+  FEW_TRY(few__options_default(ctx, setup->net->options, setup->net_opts));
   for (int i = 0; i < b->o->n_settings; i++) {
     char key[64];
     const char *eq = strchr(b->o->settings[i], '=');
     if (!eq || eq - b->o->settings[i] >= (int)sizeof key)
       return few__fail(ctx, FEW_E_INVALID, "`%s`: settings are key=value", b->o->settings[i]);
     snprintf(key, sizeof key, "%.*s", (int)(eq - b->o->settings[i]), b->o->settings[i]);
-    FEW_TRY(few__option_set(ctx, r->net->options, r->net_opts, key, eq + 1));
+    FEW_TRY(few__option_set(ctx, setup->net->options, setup->net_opts, key, eq + 1));
   }
-  r->spec = (struct few_net_spec){
+  setup->spec = (struct few_net_spec){
       .h = b->o->h, .w = b->o->w, .c = b->o->c, .points = b->o->h == 1, .sigma_data = 0.5};
-  FEW_TRY(few__options_default(ctx, few__train_options(), &r->keys));
-  r->keys.batch = b->o->batch;
-  r->keys.shards = b->o->shards;
-  r->keys.precision = (int)b->o->precision;
-  r->keys.ema = 1e5;
-  FEW_TRY(few__optim_find(ctx, &r->optim, "adam"));
-  r->optim_opts = (struct few_optim_opts)FEW_OPTIM_OPTS_INIT;
+  FEW_TRY(few__options_default(ctx, few__train_options(), &setup->config.keys));
+  setup->config.keys.batch = b->o->batch;
+  setup->config.keys.shards = b->o->shards;
+  setup->config.keys.precision = (int)b->o->precision;
+  setup->config.keys.ema = 1e5;
+  FEW_TRY(few__optim_find(ctx, &setup->config.optim, "adam"));
+  setup->config.optim_opts = (struct few_optim_opts)FEW_OPTIM_OPTS_INIT;
   if (b->o->shards < 1 || b->o->batch < 1 || b->o->batch % b->o->shards)
     return few__fail(ctx, FEW_E_INVALID, "batch %lld is no multiple of %lld shards",
                      (long long)b->o->batch, (long long)b->o->shards);
   if (!objectives[b->which]) return FEW_OK;
-  snprintf(r->keys.objective, sizeof r->keys.objective, "%s", objectives[b->which]);
-  snprintf(r->keys.teacher, sizeof r->keys.teacher, "random");
-  FEW_TRY(few__run_objectives(ctx, r));
-  if (r->needs_teacher) FEW_TRY(make_model(b, &r->teacher, 2));
-  return few__run_objective_fit(ctx, r);
+  snprintf(setup->config.keys.objective, sizeof setup->config.keys.objective, "%s",
+           objectives[b->which]);
+  snprintf(setup->config.keys.teacher, sizeof setup->config.keys.teacher, "random");
+  FEW_TRY(few__config_objectives(ctx, &setup->config));
+  if (setup->config.needs_teacher) FEW_TRY(make_model(b, &setup->teacher, 2));
+  return few__setup_fit(ctx, setup);
 }
 
 static few_status set_up_training(struct bench *b, const struct few_backend *backend) {
   FEW_TRY(few__arrays_open(b->ctx, &b->arrays, b->workers, backend));
-  struct few_shards_opts so = {.networks = {&b->recipe, b->model, &b->head, &b->fake_head},
+  struct few_shards_opts so = {.networks = {&b->setup, b->model, &b->head, &b->fake_head},
                                .fill = fill,
                                .user = b,
                                .arrays = &b->arrays,
@@ -117,7 +118,7 @@ static few_status set_up_training(struct bench *b, const struct few_backend *bac
 
 static few_status plan_network(struct bench *b, const struct few_backend *backend, few_graph *g) {
   int64_t rows = b->o->batch / b->o->shards;
-  const struct few_net_spec *s = &b->recipe.spec;
+  const struct few_net_spec *s = &b->setup.spec;
   struct few_shape shape = s->points ? FEW_SHAPE(rows, s->c) : FEW_SHAPE(rows, s->h, s->w, s->c);
   few_node in[2] = {few_input(g, "x", FEW_REAL, shape),
                     few_input(g, "t", FEW_REAL, FEW_SHAPE(rows))};
@@ -191,13 +192,13 @@ static few_status one_step(struct bench *b) {
   struct few_gradient grad;
   double squares;
   struct few_step_report report;
-  const struct few_clock at = few__run_clock(&b->recipe, b->state.step, 1);
+  const struct few_clock at = few__config_clock(&b->setup.config, b->state.step, 1);
   const struct few_values v = {.param = b->state.there.param};
   FEW_TRY(few__shards_step(b->shards, FEW_PHASE_STUDENT, &at, b->state.step, &v, &grad, &report));
   FEW_TRY(few__arrays_sumsq(&b->arrays, grad.n, grad.at, &squares));
   b->state.step++;
-  few__update(&b->state, &b->recipe, &grad, sqrt(squares), 1e-5);
-  few__follow(&b->state, &b->recipe);
+  few__update(&b->state, &b->setup.config, &grad, sqrt(squares), 1e-5);
+  few__follow(&b->state, &b->setup.config);
   return FEW_OK;
 }
 
@@ -224,7 +225,7 @@ static few_status set_up(struct bench *b) {
   FEW_TRY(few__workers_create(b->ctx, &b->workers, workers));
   FEW_TRY(make_recipe(b));
   FEW_TRY(make_model(b, &b->model, 1));
-  return b->recipe.n_objectives ? set_up_training(b, backend) : set_up_network(b, backend);
+  return b->setup.config.n_objectives ? set_up_training(b, backend) : set_up_network(b, backend);
 }
 
 static void tear_down(struct bench *b) {
@@ -247,7 +248,7 @@ static void tear_down(struct bench *b) {
   few__params_free(ctx, &b->head);
   few__params_free(ctx, &b->fake_head);
   few_model_free(b->model);
-  few__run_recipe_close(ctx, &b->recipe);
+  few__setup_close(ctx, &b->setup);
   few__workers_free(b->workers);
 }
 

@@ -1,7 +1,7 @@
 /* components.c - what there is to choose from, for help texts. */
 #include "diffusion/process/process.h"
 #include "diffusion/weight/weight.h"
-#include "recipe.h"
+#include "setup.h"
 
 typedef struct few_component_info info;
 

@@ -17,7 +17,7 @@
 
 struct few_evaluation {
   few_ctx *ctx;
-  const struct few_run_recipe *recipe;
+  const struct few_setup *setup;
   few_model *model;
   few_data *held_out, *named; /* the reference, if it is not the training data */
   char reference[1100], features[FEW_FEATURES_SPEC];
@@ -29,7 +29,7 @@ struct few_evaluation {
 /* TEST: the part of the run's own data that its training does not see. */
 static few_status open_set(const struct few_evaluation *e, few_data **out, const char *spec,
                            int split) {
-  const struct few_train_keys *k = &e->recipe->keys;
+  const struct few_train_keys *k = &e->setup->config.keys;
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
   o.split = split;
   o.on_error = k->data_on_error;
@@ -45,7 +45,7 @@ static few_status open_set(const struct few_evaluation *e, few_data **out, const
 
 /* The set that eval_ref names; else the held-out part of the data; else the data. */
 static few_status choose_reference(struct few_evaluation *e, few_data **reference) {
-  const struct few_train_keys *k = &e->recipe->keys;
+  const struct few_train_keys *k = &e->setup->config.keys;
   if (k->eval_ref[0]) {
     snprintf(e->reference, sizeof e->reference, "%s", k->eval_ref);
     if (!k->size && !k->channels_in) return FEW_OK; /* by its name, as few eval does */
@@ -55,11 +55,11 @@ static few_status choose_reference(struct few_evaluation *e, few_data **referenc
   }
   few_status st = open_set(e, &e->held_out, k->data, FEW_DATA_TEST);
   if (st && st != FEW_E_UNSUPPORTED) return st;
-  const char *data = few_data_spec(e->recipe->data);
+  const char *data = few_data_spec(e->setup->data);
   const bool named = strchr(data, ':') || k->data_holdout > 0;
   const char *what = st ? "" : named ? ", held-out part" : ":test";
   snprintf(e->reference, sizeof e->reference, "%s%s", data, what);
-  *reference = st ? e->recipe->data : e->held_out;
+  *reference = st ? e->setup->data : e->held_out;
   if (st)
     few__log(e->ctx, FEW_LOG_INFO,
              "%s has no held-out part: the training data are compared with "
@@ -69,36 +69,36 @@ static few_status choose_reference(struct few_evaluation *e, few_data **referenc
 }
 
 static few_status open_evaluator(struct few_evaluation *e) {
-  const struct few_train_keys *k = &e->recipe->keys;
+  const struct few_train_keys *k = &e->setup->config.keys;
   struct few_eval_opts o = FEW_EVAL_OPTS_INIT;
   struct few_eval_given given = {.model = e->model};
-  if (e->recipe->objective[0].def->classifies)
+  if (e->setup->config.objective[0].def->classifies)
     return few__fail(e->ctx, FEW_E_INVALID,
                      "%s: eval_every = %" PRId64 ": a classifier draws no images: leave it out",
-                     e->recipe->recipe.place, k->eval_every);
+                     e->setup->config.recipe.place, k->eval_every);
   FEW_TRY(choose_reference(e, &given.reference));
   o.source = "this run";
   o.reference = e->reference;
-  few__run_recipe_features(e->recipe, k->eval_features, e->features);
-  o.features = few__run_recipe_features_chosen(k->eval_features, e->features);
-  o.metrics = k->eval_metrics[0] ? k->eval_metrics : e->recipe->spec.points ? "fd,energy" : "fd";
+  few__setup_features(e->setup, k->eval_features, e->features);
+  o.features = few__setup_features_chosen(k->eval_features, e->features);
+  o.metrics = k->eval_metrics[0] ? k->eval_metrics : e->setup->spec.points ? "fd,energy" : "fd";
   o.n = k->eval_n;
   o.sampling.steps = (int)k->eval_steps;
   o.sampling.guidance = k->eval_guidance;
   o.label = k->eval_labels ? FEW_LABEL_EACH : FEW_LABEL_SHARES;
   few_status st = few__evaluator_open(e->ctx, &e->evaluator, &o, &given);
-  return st ? few__fail_in(e->ctx, st, "%s: eval_every = %" PRId64, e->recipe->recipe.place,
+  return st ? few__fail_in(e->ctx, st, "%s: eval_every = %" PRId64, e->setup->config.recipe.place,
                            k->eval_every)
             : FEW_OK;
 }
 
-few_status few__evaluation_open(few_ctx *ctx, few_evaluation **out, const struct few_run_recipe *r,
+few_status few__evaluation_open(few_ctx *ctx, few_evaluation **out, const struct few_setup *setup,
                                 few_model *model) {
   struct few_evaluation *e = NULL;
   *out = NULL;
-  if (!r->keys.eval_every) return FEW_OK;
+  if (!setup->config.keys.eval_every) return FEW_OK;
   FEW_TRY(FEW_NEW(ctx, &e, 1));
-  *e = (struct few_evaluation){.ctx = ctx, .recipe = r, .model = model};
+  *e = (struct few_evaluation){.ctx = ctx, .setup = setup, .model = model};
   few_status st = open_evaluator(e);
   if (st) {
     few__evaluation_free(e);
@@ -122,12 +122,12 @@ void few__evaluation_free(few_evaluation *e) {
 few_status few__evaluation_announce(const few_evaluation *e, double step_flops) {
   struct few_eval_cost cost;
   if (!e || !(step_flops > 0)) return FEW_OK;
-  const struct few_train_keys *k = &e->recipe->keys;
+  const struct few_train_keys *k = &e->setup->config.keys;
   FEW_TRY(few__evaluator_cost(e->evaluator, &cost));
   const int64_t times = k->steps / k->eval_every + (k->steps % k->eval_every != 0);
   const double steps = cost.flops / step_flops; /* that one evaluation is worth */
   const double share = steps * (double)times / (double)k->steps;
-  const char *what = e->recipe->spec.points ? "points" : "images";
+  const char *what = e->setup->spec.points ? "points" : "images";
   struct few_text t = {0};
   few__text_add(e->ctx, &t,
                 "eval_every = %" PRId64 ": an evaluation draws %" PRId64
@@ -205,13 +205,13 @@ few_status few__evaluation_run(few_evaluation *e, const struct few_run_state *s,
   char start[64];
   bool logged;
   if (!e || !step) return FEW_OK;
-  const struct few_train_keys *k = &e->recipe->keys;
+  const struct few_train_keys *k = &e->setup->config.keys;
   if (step % k->eval_every && step != k->steps) return FEW_OK;
   snprintf(start, sizeof start, "{\"step\":%" PRId64 ",\"eval\":", step);
   FEW_TRY(few__run_log_has(e->ctx, log, start, &logged));
   if (logged) return FEW_OK;
   FEW_TRY(few__state_student(s, few_model_values_mut(e->model)));
-  FEW_TRY(few__run_use(e->recipe, step, e->model));
+  FEW_TRY(few__setup_use(e->setup, step, e->model));
   few_status st = few__evaluator_run(e->evaluator, &r);
   if (st == FEW_E_CANCELLED)
     return few__fail_in(e->ctx, st,

@@ -9,7 +9,7 @@ typedef struct few_evaluation few_evaluation;
 
 /* Everything that can be refused is refused here. NULL where eval_every is 0. Recipe and model are
  * borrowed; the model's values are overwritten. */
-few_status few__evaluation_open(few_ctx *ctx, few_evaluation **out, const struct few_run_recipe *r,
+few_status few__evaluation_open(few_ctx *ctx, few_evaluation **out, const struct few_setup *setup,
                                 few_model *model);
 void few__evaluation_free(few_evaluation *e); /* NULL is fine */
 

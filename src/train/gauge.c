@@ -12,7 +12,7 @@ enum { IMAGES = 16, POINTS = 256 };
 
 struct few_gauge {
   few_ctx *ctx;
-  const struct few_run_recipe *recipe;
+  const struct few_setup *setup;
   few_model *model;
   struct few_sample_opts o; /* of the student */
   int64_t dims;
@@ -21,13 +21,13 @@ struct few_gauge {
 };
 
 /* One strength that teacher and student share. */
-static double guidance_of(const struct few_run_recipe *r) {
-  return r->guidance_min > 1 || r->guidance_max < 1 ? r->guidance_min : 1;
+static double guidance_of(const struct few_setup *setup) {
+  return setup->guidance_min > 1 || setup->guidance_max < 1 ? setup->guidance_min : 1;
 }
 
-static bool applies(const struct few_run_recipe *r, const few_model *student) {
-  return r->teacher && r->objective[0].def->follows_flow && student->direction != FEW_ENCODES &&
-         r->teacher->direction != FEW_ENCODES;
+static bool applies(const struct few_setup *setup, const few_model *student) {
+  return setup->teacher && setup->config.objective[0].def->follows_flow &&
+         student->direction != FEW_ENCODES && setup->teacher->direction != FEW_ENCODES;
 }
 
 /* A consistency student's default are two steps, with fresh noise between: not the same image. */
@@ -36,18 +36,18 @@ static int student_steps(const few_model *m) {
 }
 
 static few_status choose_labels(struct few_gauge *g) {
-  const struct few_shares shares = {g->recipe->spec.classes, g->recipe->class_counts};
+  const struct few_shares shares = {g->setup->spec.classes, g->setup->class_counts};
   for (int64_t i = 0; !shares.classes && i < g->o.n; i++) g->label[i] = -1;
   return shares.classes ? few__labels(g->ctx, &shares, 0, g->o.n, g->label) : FEW_OK;
 }
 
 static few_status draw_targets(struct few_gauge *g) {
-  few_model *teacher = g->recipe->teacher;
+  few_model *teacher = g->setup->teacher;
   struct few_sample_opts o = g->o;
   int nfe = 0;
   const struct few_progress_frame frame = {"teacher's images", 0, o.n, few__now()};
-  o.guidance = guidance_of(g->recipe);
-  if (g->recipe->needs_pairs) o.steps = (int)g->recipe->keys.pairs_steps;
+  o.guidance = guidance_of(g->setup);
+  if (g->setup->config.needs_pairs) o.steps = (int)g->setup->config.keys.pairs_steps;
   few__progress_frame(g->ctx, &frame);
   const struct few_sample_path path = {.label = g->label};
   few_status st = few__sample_run(teacher, &o, &path, g->target, NULL, &nfe);
@@ -57,29 +57,29 @@ static few_status draw_targets(struct few_gauge *g) {
            "to_teacher in the log: how far %" PRId64
            " %s of the student are from the teacher's of the same noise, in %d evaluation%s each, "
            "in deviations of the data",
-           o.n, g->recipe->spec.points ? "points" : "images", nfe, nfe == 1 ? "" : "s");
+           o.n, g->setup->spec.points ? "points" : "images", nfe, nfe == 1 ? "" : "s");
   return FEW_OK;
 }
 
-few_status few__gauge_open(few_ctx *ctx, few_gauge **out, const struct few_run_recipe *r,
+few_status few__gauge_open(few_ctx *ctx, few_gauge **out, const struct few_setup *setup,
                            few_model *model) {
   struct few_gauge *g = NULL;
   few_status st;
   *out = NULL;
-  FEW_TRY(few__run_use(r, 0, model));
-  if (!applies(r, model)) return FEW_OK;
+  FEW_TRY(few__setup_use(setup, 0, model));
+  if (!applies(setup, model)) return FEW_OK;
   FEW_TRY(FEW_NEW(ctx, &g, 1));
-  *g = (struct few_gauge){.ctx = ctx, .recipe = r, .model = model};
-  g->dims = r->spec.h * r->spec.w * r->spec.c;
+  *g = (struct few_gauge){.ctx = ctx, .setup = setup, .model = model};
+  g->dims = setup->spec.h * setup->spec.w * setup->spec.c;
   g->o = (struct few_sample_opts)FEW_SAMPLE_OPTS_INIT;
-  g->o.n = r->spec.points ? POINTS : IMAGES;
-  g->o.seed = ~(uint64_t)r->keys.seed;
+  g->o.n = setup->spec.points ? POINTS : IMAGES;
+  g->o.seed = ~(uint64_t)setup->config.keys.seed;
   FEW_GOTO(FEW_NEW(ctx, &g->target, g->o.n * g->dims));
   FEW_GOTO(FEW_NEW(ctx, &g->x, g->o.n * g->dims));
   FEW_GOTO(FEW_NEW(ctx, &g->label, g->o.n));
   FEW_GOTO(choose_labels(g));
   FEW_GOTO(draw_targets(g));
-  if (r->spec.guidance) g->o.guidance = guidance_of(r);
+  if (setup->spec.guidance) g->o.guidance = guidance_of(setup);
   *out = g;
 out:
   if (st) few__gauge_free(g);
@@ -99,7 +99,7 @@ few_status few__gauge_read(few_gauge *g, const struct few_run_state *s, double *
   few_model *m = g->model;
   double sum = 0;
   FEW_TRY(few__state_student(s, few_model_values_mut(m)));
-  FEW_TRY(few__run_use(g->recipe, s->step, m));
+  FEW_TRY(few__setup_use(g->setup, s->step, m));
   g->o.steps = student_steps(m);
   few__progress_frame(g->ctx, &quiet);
   const struct few_sample_path path = {.label = g->label};

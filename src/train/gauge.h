@@ -13,7 +13,7 @@ typedef struct few_gauge few_gauge;
 
 /* Draws the teacher's images, once. NULL where there is no teacher, or the student's objective is
  * not to follow its flow. Recipe and model are borrowed; the model's values are overwritten. */
-few_status few__gauge_open(few_ctx *ctx, few_gauge **out, const struct few_run_recipe *r,
+few_status few__gauge_open(few_ctx *ctx, few_gauge **out, const struct few_setup *setup,
                            few_model *model);
 void few__gauge_free(few_gauge *g); /* NULL is fine */
 

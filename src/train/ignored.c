@@ -4,29 +4,34 @@
  */
 #include "phase.h"
 
-static bool has_fake(const struct few_run_recipe *r) { return few__has_fake(r); }
-static bool has_pairs(const struct few_run_recipe *r) { return r->needs_pairs; }
-static bool lr_ends(const struct few_run_recipe *r) {
-  return r->keys.lr_shape == FEW_LR_LINEAR || r->keys.lr_shape == FEW_LR_COSINE;
+static bool has_fake(const struct few_setup *setup) { return few__has_fake(setup); }
+static bool has_pairs(const struct few_setup *setup) { return setup->config.needs_pairs; }
+static bool lr_ends(const struct few_setup *setup) {
+  return setup->config.keys.lr_shape == FEW_LR_LINEAR ||
+         setup->config.keys.lr_shape == FEW_LR_COSINE;
 }
-static bool lr_is_invsqrt(const struct few_run_recipe *r) {
-  return r->keys.lr_shape == FEW_LR_INVSQRT;
+static bool lr_is_invsqrt(const struct few_setup *setup) {
+  return setup->config.keys.lr_shape == FEW_LR_INVSQRT;
 }
-static bool no_ema_power(const struct few_run_recipe *r) { return !(r->keys.ema_power > 0); }
-static bool plain_ema(const struct few_run_recipe *r) { return no_ema_power(r) && r->keys.ema > 0; }
+static bool no_ema_power(const struct few_setup *setup) {
+  return !(setup->config.keys.ema_power > 0);
+}
+static bool plain_ema(const struct few_setup *setup) {
+  return no_ema_power(setup) && setup->config.keys.ema > 0;
+}
 /* Where they are switched off in so many words, their settings may stay for another time. */
-static bool previews(const struct few_run_recipe *r) {
-  return few__recipe_value(&r->recipe, "preview_every") != NULL;
+static bool previews(const struct few_setup *setup) {
+  return few__recipe_value(&setup->config.recipe, "preview_every") != NULL;
 }
-static bool evaluations(const struct few_run_recipe *r) {
-  return few__recipe_value(&r->recipe, "eval_every") != NULL;
+static bool evaluations(const struct few_setup *setup) {
+  return few__recipe_value(&setup->config.recipe, "eval_every") != NULL;
 }
-static bool has_labels(const struct few_run_recipe *r) { return r->spec.classes > 0; }
-static bool images(const struct few_run_recipe *r) { return !r->spec.points; }
+static bool has_labels(const struct few_setup *setup) { return setup->spec.classes > 0; }
+static bool images(const struct few_setup *setup) { return !setup->spec.points; }
 
 static const struct {
   const char *key;
-  bool (*used)(const struct few_run_recipe *r);
+  bool (*used)(const struct few_setup *setup);
   const char *why;
 } rules[] = {
     {"fake_updates", has_fake, "no objective of this run has a fake network"},
@@ -52,7 +57,7 @@ static const struct {
     {"flip", images, "points are not mirrored"},
 };
 
-few_status few__run_warn_ignored(few_ctx *ctx, const struct few_run_recipe *r) {
+few_status few__setup_warn_ignored(few_ctx *ctx, const struct few_setup *setup) {
   struct few_train_keys defaults;
   FEW_TRY(few__options_default(ctx, few__train_options(), &defaults));
   few_status st = FEW_OK;
@@ -60,14 +65,14 @@ few_status few__run_warn_ignored(few_ctx *ctx, const struct few_run_recipe *r) {
     const struct few_option *o = few__option_find(few__train_options(), rules[i].key);
     struct few_text is = {0}, was = {0};
     assert(o);
-    const char *given = few__recipe_value(&r->recipe, o->key);
-    if (!given || rules[i].used(r)) continue;
-    few__option_format(ctx, o, &r->keys, &is);
+    const char *given = few__recipe_value(&setup->config.recipe, o->key);
+    if (!given || rules[i].used(setup)) continue;
+    few__option_format(ctx, o, &setup->config.keys, &is);
     few__option_format(ctx, o, &defaults, &was);
     if (is.failed || was.failed) st = few__fail(ctx, FEW_E_MEMORY, "out of memory: options");
     if (!st && strcmp(is.at, was.at) != 0)
-      few__log(ctx, FEW_LOG_WARN, "%s: %s = %s does nothing: %s", r->recipe.place, o->key, given,
-               rules[i].why);
+      few__log(ctx, FEW_LOG_WARN, "%s: %s = %s does nothing: %s", setup->config.recipe.place,
+               o->key, given, rules[i].why);
     few__text_free(ctx, &is);
     few__text_free(ctx, &was);
   }

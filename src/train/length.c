@@ -10,22 +10,22 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "recipe.h"
+#include "config.h"
 
 /* The rate's shape spans a stage: objectives are known to be cut into stages. */
-few_status few__run_lr(few_ctx *ctx, struct few_run_recipe *r) {
-  const struct few_train_keys *k = &r->keys;
-  r->lr = (struct few_lr_opts)FEW_LR_OPTS_INIT;
-  r->lr.shape = (enum few_lr_shape)k->lr_shape;
-  r->lr.base = k->lr;
-  r->lr.floor = k->lr_floor;
-  r->lr.warmup = k->lr_warmup;
-  r->lr.total = few__run_clock(r, 0, 1).stage_steps;
-  r->lr.reference = k->lr_reference;
-  return few__lr_check(ctx, &r->lr);
+few_status few__config_lr(few_ctx *ctx, struct few_config *c) {
+  const struct few_train_keys *k = &c->keys;
+  c->lr = (struct few_lr_opts)FEW_LR_OPTS_INIT;
+  c->lr.shape = (enum few_lr_shape)k->lr_shape;
+  c->lr.base = k->lr;
+  c->lr.floor = k->lr_floor;
+  c->lr.warmup = k->lr_warmup;
+  c->lr.total = few__config_clock(c, 0, 1).stage_steps;
+  c->lr.reference = k->lr_reference;
+  return few__lr_check(ctx, &c->lr);
 }
 
-static bool same_schedule(const struct few_run_objective *o, const struct few_clock *a,
+static bool same_schedule(const struct few_config_objective *o, const struct few_clock *a,
                           const struct few_clock *b) {
   double x[FEW_MAX_SCALARS] = {0}, y[FEW_MAX_SCALARS] = {0};
   if (o->def->schedule) {
@@ -39,45 +39,45 @@ static bool same_schedule(const struct few_run_objective *o, const struct few_cl
 }
 
 /* What step `step` takes from its place in the run and would differ between two lengths of it. */
-static bool differs(const struct few_run_recipe *r, const struct few_run_recipe *old, int64_t step,
+static bool differs(const struct few_config *c, const struct few_config *old, int64_t step,
                     char what[96]) {
-  const struct few_clock a = few__run_clock(r, step, 1), b = few__run_clock(old, step, 1);
+  const struct few_clock a = few__config_clock(c, step, 1), b = few__config_clock(old, step, 1);
   if (a.stage != b.stage || a.in_stage != b.in_stage) {
-    snprintf(what, 96, "stage (objective %.32s)", r->objective[0].def->name);
+    snprintf(what, 96, "stage (objective %.32s)", c->objective[0].def->name);
     return true;
   }
-  if (few__lr(&r->lr, a.in_stage) != few__lr(&old->lr, b.in_stage)) {
-    snprintf(what, 96, "learning rate (lr_shape = %s)", few__lr_name(r->lr.shape));
+  if (few__lr(&c->lr, a.in_stage) != few__lr(&old->lr, b.in_stage)) {
+    snprintf(what, 96, "learning rate (lr_shape = %s)", few__lr_name(c->lr.shape));
     return true;
   }
-  for (int i = 0; i < r->n_objectives; i++) {
-    if (same_schedule(&r->objective[i], &a, &b)) continue;
-    snprintf(what, 96, "schedule (objective %.32s)", r->objective[i].def->name);
+  for (int i = 0; i < c->n_objectives; i++) {
+    if (same_schedule(&c->objective[i], &a, &b)) continue;
+    snprintf(what, 96, "schedule (objective %.32s)", c->objective[i].def->name);
     return true;
   }
   return false;
 }
 
-few_status few__run_length_check(few_ctx *ctx, const struct few_run_recipe *r, const char *dir,
-                                 int64_t was, int64_t done) {
-  struct few_run_recipe old = *r;
+few_status few__config_length_check(few_ctx *ctx, const struct few_config *c, const char *dir,
+                                    int64_t was, int64_t done) {
+  struct few_config old = *c;
   char what[96];
-  const bool further = r->target != FEW_TARGET_STAGE; /* such a student is its own stage's */
-  if (was == r->keys.steps) return FEW_OK;
-  if (done > r->keys.steps)
+  const bool further = c->target != FEW_TARGET_STAGE; /* such a student is its own stage's */
+  if (was == c->keys.steps) return FEW_OK;
+  if (done > c->keys.steps)
     return few__fail(ctx, FEW_E_INVALID,
                      "%s has done %" PRId64 " steps already, more than steps = %" PRId64
                      ": give steps = %" PRId64 ", or another run directory",
-                     dir, done, r->keys.steps, was);
+                     dir, done, c->keys.steps, was);
   old.keys.steps = was;
-  FEW_TRY(few__run_lr(ctx, &old));
+  FEW_TRY(few__config_lr(ctx, &old));
   for (int64_t step = 0; step < done; step++) {
-    if (!differs(r, &old, step, what)) continue;
+    if (!differs(c, &old, step, what)) continue;
     return few__fail(ctx, FEW_E_INVALID,
                      "%s was begun with steps = %" PRId64 " and has done %" PRId64
                      ": with steps = %" PRId64 " its %s would have been another from step %" PRId64
                      " on. Give steps = %" PRId64 ", or take another run directory%s%s%s",
-                     dir, was, done, r->keys.steps, what, step, was,
+                     dir, was, done, c->keys.steps, what, step, was,
                      further ? ": from the start, or further with init = " : "", further ? dir : "",
                      further ? "/model.safetensors" : "");
   }

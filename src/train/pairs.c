@@ -18,7 +18,7 @@ enum { FILE_PAIRS = 4096 };
 
 struct few_pairs {
   few_ctx *ctx;
-  const struct few_run_recipe *recipe;
+  const struct few_setup *setup;
   const char *dir;
   int64_t n, dims;
   struct few_sample_opts sample;
@@ -30,15 +30,15 @@ struct few_pairs {
 
 /* ---- labels ---- */
 
-static bool even(const struct few_run_recipe *r) {
-  for (int64_t k = 1; k < r->spec.classes; k++)
-    if (r->class_counts[k] != r->class_counts[0]) return false;
+static bool even(const struct few_setup *setup) {
+  for (int64_t k = 1; k < setup->spec.classes; k++)
+    if (setup->class_counts[k] != setup->class_counts[0]) return false;
   return true;
 }
 
 /* As often as in the data: the pairs stand for them. */
 static few_status choose_labels(struct few_pairs *p) {
-  const struct few_shares shares = {p->recipe->spec.classes, p->recipe->class_counts};
+  const struct few_shares shares = {p->setup->spec.classes, p->setup->class_counts};
   for (int64_t i = 0; !shares.classes && i < p->n; i++) p->label[i] = -1;
   return shares.classes ? few__labels(p->ctx, &shares, 0, p->n, p->label) : FEW_OK;
 }
@@ -47,14 +47,14 @@ static few_status choose_labels(struct few_pairs *p) {
 
 /* Files of other labels are not taken for these. */
 static void name_file(const struct few_pairs *p, char name[64], int64_t first, const char *end) {
-  const struct few_run_recipe *r = p->recipe;
-  if (even(r)) {
+  const struct few_setup *setup = p->setup;
+  if (even(setup)) {
     snprintf(name, 64, "pairs-%09" PRId64 "%s", first, end);
     return;
   }
-  const size_t bytes = (size_t)r->spec.classes * sizeof *r->class_counts;
+  const size_t bytes = (size_t)setup->spec.classes * sizeof *setup->class_counts;
   snprintf(name, 64, "pairs-%09" PRId64 "-%08" PRIx32 "%s", first,
-           (uint32_t)few__hash(r->class_counts, bytes, 0), end);
+           (uint32_t)few__hash(setup->class_counts, bytes, 0), end);
 }
 
 /* Values of a pair in a file: its image, and then its strength where it has one. */
@@ -105,10 +105,10 @@ static few_status make(struct few_pairs *p, const char *path, int64_t first, int
   const struct few_sample_path path_of = {.label = p->label + o.first,
                                           .guidance = p->strength ? p->strength + o.first : NULL};
   few_status st =
-      few__sample_run(p->recipe->teacher, &o, &path_of, p->x + o.first * p->dims, NULL, NULL);
+      few__sample_run(p->setup->teacher, &o, &path_of, p->x + o.first * p->dims, NULL, NULL);
   few__progress_frame(p->ctx, NULL);
   if (!finished || (st && st != FEW_E_CANCELLED)) return st;
-  FEW_TRY(few__samples_check(p->recipe->teacher, "pairs of the teacher", o.first, finished,
+  FEW_TRY(few__samples_check(p->setup->teacher, "pairs of the teacher", o.first, finished,
                              p->x + o.first * p->dims));
   FEW_TRY(write(p, path, first, had + finished));
   return st;
@@ -179,39 +179,41 @@ static few_status load(struct few_pairs *p) {
 
 /* few_sample gives images in their own units; a student wants them as its teacher does. */
 static void scale(struct few_pairs *p) {
-  const few_model *m = p->recipe->teacher;
+  const few_model *m = p->setup->teacher;
   for (int64_t i = 0; i < p->n * p->dims; i++)
     p->x[i] =
         (float)(((double)p->x[i] - few__model_scale(m, i).mean) * few__model_scale(m, i).scale);
 }
 
-static struct few_sample_opts options_of(const struct few_run_recipe *r) {
-  const struct few_train_keys *k = &r->keys;
+static struct few_sample_opts options_of(const struct few_setup *setup) {
+  const struct few_train_keys *k = &setup->config.keys;
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
   o.steps = (int)k->pairs_steps;
-  o.guidance = few__pairs_drawn(r) ? r->guidance_min : k->pairs_guidance;
+  o.guidance = few__pairs_drawn(setup) ? setup->guidance_min : k->pairs_guidance;
   o.seed = (uint64_t)k->seed;
   return o;
 }
 
-few_status few__pairs_check(few_ctx *ctx, const struct few_run_recipe *r) {
-  const struct few_sample_opts o = options_of(r);
+few_status few__pairs_check(few_ctx *ctx, const struct few_setup *setup) {
+  const struct few_sample_opts o = options_of(setup);
   struct few_sample_choice c;
-  few_status st = few__sample_choose(r->teacher, &o, false, &c);
-  if (st) return few__fail_in(ctx, st, "%s: pairs of teacher %s", r->recipe.place, r->keys.teacher);
+  few_status st = few__sample_choose(setup->teacher, &o, false, &c);
+  if (st)
+    return few__fail_in(ctx, st, "%s: pairs of teacher %s", setup->config.recipe.place,
+                        setup->config.keys.teacher);
   if (c.sampler->fresh_noise && c.times.steps > 1)
     st = few__fail(ctx, FEW_E_INVALID,
                    "teacher %s is sampled by %s in %d steps with fresh noise between them, so its "
                    "images do not follow from the noise that they start from: give pairs_steps = "
                    "1, or a teacher that was trained by diffusion",
-                   r->keys.teacher, c.sampler->name, c.times.steps);
-  few__sample_choice_free(r->teacher, &c);
+                   setup->config.keys.teacher, c.sampler->name, c.times.steps);
+  few__sample_choice_free(setup->teacher, &c);
   return st;
 }
 
 /* Strength i belongs to (seed, i) like the noise. */
 static void draw_strengths(struct few_pairs *p) {
-  const double least = p->recipe->guidance_min, most = p->recipe->guidance_max;
+  const double least = p->setup->guidance_min, most = p->setup->guidance_max;
   struct few_rng rng = {.seed = p->sample.seed, .purpose = FEW_RNG_GUIDANCE};
   for (int64_t i = 0; i < p->n; i++) {
     double u;
@@ -221,21 +223,21 @@ static void draw_strengths(struct few_pairs *p) {
   }
 }
 
-few_status few__pairs_open(few_ctx *ctx, struct few_pairs **out, const struct few_run_recipe *r,
+few_status few__pairs_open(few_ctx *ctx, struct few_pairs **out, const struct few_setup *setup,
                            const char *dir) {
-  const struct few_train_keys *k = &r->keys;
+  const struct few_train_keys *k = &setup->config.keys;
   struct few_pairs *p;
   *out = NULL;
   FEW_TRY(FEW_NEW(ctx, &p, 1));
   *p = (struct few_pairs){.ctx = ctx,
-                          .recipe = r,
+                          .setup = setup,
                           .dir = dir,
-                          .n = k->pairs ? k->pairs : few_data_n(r->data),
-                          .dims = r->spec.h * r->spec.w * r->spec.c,
+                          .n = k->pairs ? k->pairs : few_data_n(setup->data),
+                          .dims = setup->spec.h * setup->spec.w * setup->spec.c,
                           .started = few__now()};
-  p->sample = options_of(r);
+  p->sample = options_of(setup);
   few_status st = FEW_NEW(ctx, &p->x, p->n * p->dims);
-  if (!st && few__pairs_drawn(r)) st = FEW_NEW(ctx, &p->strength, p->n);
+  if (!st && few__pairs_drawn(setup)) st = FEW_NEW(ctx, &p->strength, p->n);
   if (!st && p->strength) draw_strengths(p);
   if (!st) st = FEW_NEW(ctx, &p->label, p->n);
   if (!st) st = choose_labels(p);

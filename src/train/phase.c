@@ -6,13 +6,13 @@
 static const char *const prefixes[] = {"student:", "head:", "fake:", "fakehead:"};
 enum { PARTS = FEW_COUNT(prefixes) };
 
-bool few__has_fake(const struct few_run_recipe *r) { return r->fake != NULL; }
+bool few__has_fake(const struct few_setup *setup) { return setup->fake != NULL; }
 
 static const struct few_params *part(const struct few_networks *w, int i) {
   static const struct few_params none = {0};
-  const bool fake = few__has_fake(w->recipe);
+  const bool fake = few__has_fake(w->setup);
   const struct few_params *all[PARTS] = {&w->student->params, w->head,
-                                         fake ? &w->recipe->fake->params : &none,
+                                         fake ? &w->setup->fake->params : &none,
                                          fake ? w->fake_head : &none};
   return all[i];
 }
@@ -36,14 +36,15 @@ struct asking {
 /* What the phase trains; and the average that the student is compared with under one mask. */
 static bool trains(const struct asking *a, enum few_role who) {
   if (a->id == FEW_PHASE_FAKE) return who == FEW_FAKE;
-  return who == FEW_STUDENT || (who == FEW_TARGET && a->w->recipe->target == FEW_TARGET_AVERAGE);
+  return who == FEW_STUDENT ||
+         (who == FEW_TARGET && a->w->setup->config.target == FEW_TARGET_AVERAGE);
 }
 
 static few_node ask(struct few_loss *l, enum few_role who, const struct few_net_input *in) {
   static const char *const names[FEW_ROLES] = {"student:", "teacher:", "target:", "fake:"};
   const struct asking *a = l->user;
-  const few_model *m = who == FEW_TEACHER ? a->w->recipe->teacher
-                       : who == FEW_FAKE  ? a->w->recipe->fake
+  const few_model *m = who == FEW_TEACHER ? a->w->setup->teacher
+                       : who == FEW_FAKE  ? a->w->setup->fake
                                           : a->w->student;
   assert(m);
   const bool dropout = trains(a, who) && !in->no_dropout;
@@ -55,12 +56,12 @@ const char *few__phase_scalar(int i, char name[16]) {
   return name;
 }
 
-static void build_loss(struct few_loss *l, const struct few_run_recipe *r, enum few_phase_id id) {
+static void build_loss(struct few_loss *l, const struct few_setup *setup, enum few_phase_id id) {
   few_node scalar[FEW_MAX_OBJECTIVES * FEW_MAX_SCALARS];
   char name[16];
   bool first = true;
-  for (int k = 0; k < r->n_objectives; k++) {
-    const struct few_objective_def *def = r->objective[k].def;
+  for (int k = 0; k < setup->config.n_objectives; k++) {
+    const struct few_objective_def *def = setup->config.objective[k].def;
     void (*build)(struct few_loss *, const void *) =
         id == FEW_PHASE_STUDENT ? def->build : def->build_fake;
     if (!build) continue;
@@ -70,19 +71,21 @@ static void build_loss(struct few_loss *l, const struct few_run_recipe *r, enum 
     l->scalar = scalar;
     l->objective = k;
     const few_node t = l->t;
-    build(l, r->objective[k].opts);
+    build(l, setup->config.objective[k].opts);
     if (!first) l->t = t; /* the first log is by the first's times, if it has any */
     first = false;
   }
 }
 
-static void make_inputs(struct few_loss *l, const struct few_run_recipe *r) {
-  struct few_shape shape = r->spec.points ? FEW_SHAPE(l->rows, r->spec.c)
-                                          : FEW_SHAPE(l->rows, r->spec.h, r->spec.w, r->spec.c);
+static void make_inputs(struct few_loss *l, const struct few_setup *setup) {
+  struct few_shape shape = setup->spec.points
+                               ? FEW_SHAPE(l->rows, setup->spec.c)
+                               : FEW_SHAPE(l->rows, setup->spec.h, setup->spec.w, setup->spec.c);
   l->x0 = few_input(l->g, "x", FEW_REAL, shape);
-  l->label = r->spec.classes ? few_input(l->g, "label", FEW_INDEX, FEW_SHAPE(l->rows)) : FEW_NONE;
-  l->pair = r->needs_pairs ? few_input(l->g, "pair", FEW_REAL, shape) : FEW_NONE;
-  l->pair_guidance = few__pairs_drawn(r)
+  l->label =
+      setup->spec.classes ? few_input(l->g, "label", FEW_INDEX, FEW_SHAPE(l->rows)) : FEW_NONE;
+  l->pair = setup->config.needs_pairs ? few_input(l->g, "pair", FEW_REAL, shape) : FEW_NONE;
+  l->pair_guidance = few__pairs_drawn(setup)
                          ? few_input(l->g, "pair_strength", FEW_REAL, FEW_SHAPE(l->rows))
                          : FEW_NONE;
 }
@@ -133,18 +136,18 @@ static few_status differentiate(struct few_phase *p, few_graph *g, const struct 
 
 /* Two losses may call what they log the same: that of the added one then has its objective's name
  * before it, for a line of the log has each name once. */
-static void name_of(char out[FEW_LOG_NAME], const struct few_run_recipe *r, const char *name, int k,
+static void name_of(char out[FEW_LOG_NAME], const struct few_setup *setup, const char *name, int k,
                     bool taken) {
-  snprintf(out, FEW_LOG_NAME, "%s%s%s", taken ? r->objective[k].def->name : "", taken ? "_" : "",
-           name);
+  snprintf(out, FEW_LOG_NAME, "%s%s%s", taken ? setup->config.objective[k].def->name : "",
+           taken ? "_" : "", name);
 }
 
-static void describe(struct few_phase *p, const struct few_run_recipe *r, const struct few_loss *l,
+static void describe(struct few_phase *p, const struct few_setup *setup, const struct few_loss *l,
                      few_node *out) {
   for (int i = 0; i < l->n_terms; i++) {
     bool taken = false;
     for (int k = 0; k < i; k++) taken |= !strcmp(l->term[k].name, l->term[i].name);
-    name_of(p->term_name[i], r, l->term[i].name, l->term[i].objective, taken);
+    name_of(p->term_name[i], setup, l->term[i].name, l->term[i].objective, taken);
     p->weight[i] = l->term[i].weight;
     out[i] = l->term[i].value;
   }
@@ -153,7 +156,7 @@ static void describe(struct few_phase *p, const struct few_run_recipe *r, const 
   for (int i = 0; i < l->n_logs; i++) {
     bool taken = false;
     for (int k = 0; k < i; k++) taken |= !strcmp(l->log[k].name, l->log[i].name);
-    name_of(p->log_name[i], r, l->log[i].name, l->log[i].objective, taken);
+    name_of(p->log_name[i], setup, l->log[i].name, l->log[i].objective, taken);
     out[l->n_terms + 1 + i] = l->log[i].rows;
   }
 }
@@ -170,16 +173,16 @@ static few_status plan(few_ctx *ctx, struct few_phase *p, few_graph *g, const st
   p->n_terms = l->n_terms;
   p->n_logs = l->n_logs;
   p->n_grads =
-      id == FEW_PHASE_STUDENT && w->recipe->balance->weigh && l->n_terms > 1 ? l->n_terms : 1;
+      id == FEW_PHASE_STUDENT && w->setup->config.balance->weigh && l->n_terms > 1 ? l->n_terms : 1;
   p->first_grad = l->n_terms + 1 + l->n_logs;
   p->n_outs = p->first_grad + p->n_grads * n;
   FEW_GOTO(FEW_NEW(ctx, &out, p->n_outs));
   FEW_GOTO(FEW_NEW(ctx, &x, n));
   FEW_GOTO(FEW_NEW(ctx, &p->offset, p->n_grads * n));
   FEW_GOTO(add_params(p, w, g, first, x));
-  describe(p, w->recipe, l, out);
+  describe(p, w->setup, l, out);
   FEW_GOTO(differentiate(p, g, l, n, x, out + p->first_grad));
-  const struct few_train_keys *keys = &w->recipe->keys;
+  const struct few_train_keys *keys = &w->setup->config.keys;
   struct few_plan_opts po = {.backend = backend,
                              .real = FEW_F32,
                              .direct = keys->convolution,
@@ -194,7 +197,7 @@ out:
 few_status few__phase_create(few_ctx *ctx, struct few_phase *p, enum few_phase_id id,
                              const struct few_networks *w, int64_t rows,
                              const struct few_backend *backend) {
-  const struct few_run_recipe *r = w->recipe;
+  const struct few_setup *setup = w->setup;
   few_graph *g;
   FEW_TRY(few_graph_create(ctx, &g));
   struct asking asking = {w, id};
@@ -202,19 +205,19 @@ few_status few__phase_create(few_ctx *ctx, struct few_phase *p, enum few_phase_i
   struct few_nn fake_head = {.g = g, .params = w->fake_head, .prefix = "fakehead:"};
   struct few_loss l = {.g = g,
                        .rows = rows,
-                       .spec = &r->spec,
-                       .teacher_spec = r->teacher ? &r->teacher->spec : NULL,
-                       .fake_spec = r->fake ? &r->fake->spec : NULL,
-                       .guidance_min = r->guidance_min,
-                       .guidance_max = r->guidance_max,
+                       .spec = &setup->spec,
+                       .teacher_spec = setup->teacher ? &setup->teacher->spec : NULL,
+                       .fake_spec = setup->fake ? &setup->fake->spec : NULL,
+                       .guidance_min = setup->guidance_min,
+                       .guidance_max = setup->guidance_max,
                        .net = ask,
                        .middle = FEW_NONE,
                        .head = id == FEW_PHASE_STUDENT ? &head : &fake_head,
                        .fake_head = &fake_head,
                        .t = FEW_NONE,
                        .user = &asking};
-  make_inputs(&l, r);
-  build_loss(&l, r, id);
+  make_inputs(&l, setup);
+  build_loss(&l, setup, id);
   few_status st = few_graph_status(g);
   if (!st) st = plan(ctx, p, g, &l, w, backend, id);
   few_graph_free(g);
@@ -239,12 +242,12 @@ static void bind_head(const struct few_phase *p, const struct few_params *t, con
 
 void few__phase_bind(const struct few_phase *p, const struct few_networks *w,
                      const struct few_values *v, const void **slots) {
-  const few_model *teacher = w->recipe->teacher;
+  const few_model *teacher = w->setup->teacher;
   few__model_bind(w->student, p->plan, "student:", v->param, slots);
   if (v->target) few__model_bind(w->student, p->plan, "target:", v->target, slots);
   if (teacher) few__model_bind(teacher, p->plan, "teacher:", teacher->values, slots);
   bind_head(p, w->head, "head:", v->param + base_of(w, 1), slots);
-  if (!few__has_fake(w->recipe)) return;
-  few__model_bind(w->recipe->fake, p->plan, "fake:", v->param + few__fake_base(w), slots);
+  if (!few__has_fake(w->setup)) return;
+  few__model_bind(w->setup->fake, p->plan, "fake:", v->param + few__fake_base(w), slots);
   bind_head(p, w->fake_head, "fakehead:", v->param + base_of(w, 3), slots);
 }

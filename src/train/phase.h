@@ -9,19 +9,19 @@
 #ifndef FEW_SRC_TRAIN_PHASE_H
 #define FEW_SRC_TRAIN_PHASE_H
 
-#include "recipe.h"
+#include "setup.h"
 
 enum few_phase_id { FEW_PHASE_STUDENT, FEW_PHASE_FAKE, FEW_PHASES };
 
 /* The networks of a run. Heads are filled in by tracing. */
 struct few_networks {
-  const struct few_run_recipe *recipe; /* its teacher and its fake network */
-  const few_model *student;            /* for its network; values come with each call */
+  const struct few_setup *setup; /* its teacher and its fake network */
+  const few_model *student;      /* for its network; values come with each call */
   struct few_params *head, *fake_head;
 };
 
 /* Does this run train a fake network? */
-bool few__has_fake(const struct few_run_recipe *r);
+bool few__has_fake(const struct few_setup *setup);
 /* Where the fake network begins among the parameters, and how many there are in all. */
 int64_t few__fake_base(const struct few_networks *w);
 int64_t few__parameters(const struct few_networks *w);

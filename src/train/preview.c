@@ -14,29 +14,31 @@ static struct few_sample_opts preview_opts(const struct few_train_keys *k) {
   return o;
 }
 
-few_status few__preview_check(few_ctx *ctx, few_model *m, const struct few_run_recipe *r) {
-  struct few_sample_opts o = preview_opts(&r->keys);
+few_status few__preview_check(few_ctx *ctx, few_model *m, const struct few_setup *setup) {
+  struct few_sample_opts o = preview_opts(&setup->config.keys);
   few_status st;
-  if (few__model_classifies(m) && r->keys.preview_every)
+  if (few__model_classifies(m) && setup->config.keys.preview_every)
     return few__fail(ctx, FEW_E_INVALID,
                      "%s: preview_every = %" PRId64 ": a classifier draws no images: leave it out",
-                     r->recipe.place, r->keys.preview_every);
+                     setup->config.recipe.place, setup->config.keys.preview_every);
   if (few__model_classifies(m) || m->direction == FEW_ENCODES) return FEW_OK;
-  if (r->keys.preview_every) {
+  if (setup->config.keys.preview_every) {
     st = few_sample_plan(m, &o, NULL, NULL);
-    return st ? few__fail_in(ctx, st, "%s: preview_steps, preview_guidance", r->recipe.place)
+    return st ? few__fail_in(ctx, st, "%s: preview_steps, preview_guidance",
+                             setup->config.recipe.place)
               : FEW_OK;
   }
   o.steps = 0;
   o.guidance = m->spec.guidance ? m->guidance_min : 1;
   st = few_sample_plan(m, &o, NULL, NULL);
-  return st ? few__fail_in(ctx, st, "%s: nothing could sample this student", r->recipe.place)
+  return st ? few__fail_in(ctx, st, "%s: nothing could sample this student",
+                           setup->config.recipe.place)
             : FEW_OK;
 }
 
-few_status few__preview_announce(few_ctx *ctx, few_model *m, const struct few_run_recipe *r,
+few_status few__preview_announce(few_ctx *ctx, few_model *m, const struct few_setup *setup,
                                  double step_flops) {
-  const struct few_train_keys *k = &r->keys;
+  const struct few_train_keys *k = &setup->config.keys;
   const struct few_sample_opts o = preview_opts(k);
   struct few_model_info info;
   int nfe;
@@ -51,7 +53,7 @@ few_status few__preview_announce(few_ctx *ctx, few_model *m, const struct few_ru
              " %s of %d network evaluations each, which is the computation of %.3g steps of "
              "training: %.2g times the training between two. A smaller preview_n or preview_steps, "
              "or a larger preview_every, makes them cheaper",
-             k->preview_every, o.n, r->spec.points ? "points" : "images", nfe, steps, share);
+             k->preview_every, o.n, setup->spec.points ? "points" : "images", nfe, steps, share);
   return FEW_OK;
 }
 

@@ -7,14 +7,14 @@
 #include "io/json.h"
 
 /* The resolved recipe without keys that change nothing, but with the number of steps. */
-static few_status recipe_text(few_ctx *ctx, const struct few_run_recipe *r, struct few_text *out) {
+static few_status recipe_text(few_ctx *ctx, const struct few_setup *setup, struct few_text *out) {
   struct few_text all = {0};
   struct few_recipe parsed = {0};
   few_status st;
-  FEW_GOTO(few__run_recipe_text(ctx, r, &all));
+  FEW_GOTO(few__setup_text(ctx, setup, &all));
   FEW_GOTO(few__recipe_parse(ctx, &parsed, "recipe", all.at, all.len));
   for (int i = 0; i < parsed.n; i++)
-    if (!few__run_recipe_free_key(parsed.at[i].key) || !strcmp(parsed.at[i].key, "steps"))
+    if (!few__config_free_key(parsed.at[i].key) || !strcmp(parsed.at[i].key, "steps"))
       few__recipe_put(ctx, out, parsed.at[i].key, parsed.at[i].value);
   if (out->failed) st = few__fail(ctx, FEW_E_MEMORY, "out of memory: provenance");
 out:
@@ -31,33 +31,32 @@ static void put_file(struct few_json *j, const char *key, const char sha256[FEW_
   few__json_close(j);
 }
 
-static void describe(struct few_json *j, const struct few_run_recipe *r, int64_t step,
+static void describe(struct few_json *j, const struct few_setup *setup, int64_t step,
                      const char *recipe) {
   char program[32], hash[48];
   snprintf(program, sizeof program, "few %d.%d.%d", FEW_VERSION_MAJOR, FEW_VERSION_MINOR,
            FEW_VERSION_PATCH);
-  snprintf(hash, sizeof hash, "fnv1a64:%016" PRIx64, few_data_hash(r->data));
+  snprintf(hash, sizeof hash, "fnv1a64:%016" PRIx64, few_data_hash(setup->data));
   few__json_open(j, NULL, '{');
   few__json_put_string(j, "program", program);
   few__json_put_string(j, "recipe", recipe);
-  few__json_put_int(j, "seed", r->keys.seed);
-  few__json_put_int(j, "images", step * r->keys.batch);
+  few__json_put_int(j, "seed", setup->config.keys.seed);
+  few__json_put_int(j, "images", step * setup->config.keys.batch);
   few__json_open(j, "data", '{');
-  few__json_put_string(j, "source", r->keys.data);
+  few__json_put_string(j, "source", setup->config.keys.data);
   few__json_put_string(j, "hash", hash);
   few__json_close(j);
-  if (r->teacher) put_file(j, "teacher", r->teacher_hash);
-  if (r->start) put_file(j, "init", r->start_hash);
+  if (setup->teacher) put_file(j, "teacher", setup->teacher_hash);
+  if (setup->start) put_file(j, "init", setup->start_hash);
   few__json_close(j);
 }
 
-few_status few__provenance(few_ctx *ctx, const struct few_run_recipe *r, int64_t step,
-                           char **text) {
+few_status few__provenance(few_ctx *ctx, const struct few_setup *setup, int64_t step, char **text) {
   struct few_text recipe = {0}, out = {0};
   struct few_json j = few__json_begin(ctx, &out);
-  few_status st = recipe_text(ctx, r, &recipe);
+  few_status st = recipe_text(ctx, setup, &recipe);
   if (!st) {
-    describe(&j, r, step, recipe.at ? recipe.at : "");
+    describe(&j, setup, step, recipe.at ? recipe.at : "");
     st = few__json_end(&j, "provenance");
   }
   few__text_free(ctx, &recipe);

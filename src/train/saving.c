@@ -51,17 +51,17 @@ static few_status copy_student(few_saving *s) {
   const struct few_state_arrays *a = &s->o.state->here;
   const few_model *m = s->o.model;
   few_model *copy = &s->student;
-  FEW_TRY(few__run_use(s->o.recipe, s->o.state->step, s->o.model));
+  FEW_TRY(few__setup_use(s->o.setup, s->o.state->step, s->o.model));
   *copy = *m;
   copy->ctx = s->own ? s->own : s->ctx;
   copy->values = a->ema ? a->ema : a->param;
   copy->step = s->o.state->step;
-  copy->half = s->o.recipe->keys.weights == 1;
+  copy->half = s->o.setup->config.keys.weights == 1;
   copy->provenance = NULL;
   copy->times = NULL;
   FEW_TRY(FEW_NEW(s->ctx, &copy->times, m->n_times));
   if (m->n_times) memcpy(copy->times, m->times, (size_t)m->n_times * sizeof *m->times);
-  return few__provenance(s->ctx, s->o.recipe, copy->step, &copy->provenance);
+  return few__provenance(s->ctx, s->o.setup, copy->step, &copy->provenance);
 }
 
 /* ---- writing ---- */

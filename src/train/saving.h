@@ -12,7 +12,7 @@ typedef struct few_saving few_saving;
 /* All borrowed. The model's values are not read: the state has the student's. */
 struct few_saving_opts {
   const char *dir;
-  const struct few_run_recipe *recipe;
+  const struct few_setup *setup;
   const struct few_run_identity *id;
   const struct few_run_state *state;
   few_model *model;

@@ -92,13 +92,13 @@ static few_status make_seat(const struct few_shards *s, struct lane *lane) {
 }
 
 static few_status make_lane(struct few_shards *s, struct lane *lane) {
-  const struct few_run_recipe *r = s->o.networks.recipe;
-  const int64_t item = r->spec.h * r->spec.w * r->spec.c;
+  const struct few_setup *setup = s->o.networks.setup;
+  const int64_t item = setup->spec.h * setup->spec.w * setup->spec.c;
   FEW_TRY(make_seat(s, lane));
   FEW_TRY(FEW_NEW(s->ctx, &lane->x, s->rows * item));
   FEW_TRY(FEW_NEW(s->ctx, &lane->label, s->rows));
-  if (r->needs_pairs) FEW_TRY(FEW_NEW(s->ctx, &lane->pair, s->rows * item));
-  if (few__pairs_drawn(r)) FEW_TRY(FEW_NEW(s->ctx, &lane->strength, s->rows));
+  if (setup->config.needs_pairs) FEW_TRY(FEW_NEW(s->ctx, &lane->pair, s->rows * item));
+  if (few__pairs_drawn(setup)) FEW_TRY(FEW_NEW(s->ctx, &lane->strength, s->rows));
   if (s->o.profile) FEW_TRY(FEW_NEW(s->ctx, &lane->seconds, few__shards_cost(s).instructions));
   for (int k = 0; k < FEW_PHASES; k++) FEW_TRY(make_bindings(s, lane, k));
   return FEW_OK;
@@ -107,7 +107,7 @@ static few_status make_lane(struct few_shards *s, struct lane *lane) {
 static few_status make_phases(struct few_shards *s) {
   for (int k = 0; k < FEW_PHASES; k++) {
     struct few_phase *p = &s->phase[k];
-    if (k == FEW_PHASE_FAKE && !few__has_fake(s->o.networks.recipe)) continue;
+    if (k == FEW_PHASE_FAKE && !few__has_fake(s->o.networks.setup)) continue;
     FEW_TRY(few__phase_create(s->ctx, p, (enum few_phase_id)k, &s->o.networks, s->rows,
                               s->arrays->backend));
     FEW_TRY(
@@ -125,8 +125,8 @@ static few_status host_room(const struct few_shards *s, int64_t bytes, void *out
 }
 
 static few_status make_ahead(struct few_shards *s, enum few_phase_id k) {
-  const struct few_run_recipe *r = s->o.networks.recipe;
-  const int64_t batch = s->rows * s->shards, item = r->spec.h * r->spec.w * r->spec.c;
+  const struct few_setup *setup = s->o.networks.setup;
+  const int64_t batch = s->rows * s->shards, item = setup->spec.h * setup->spec.w * setup->spec.c;
   const struct few_phase *p = &s->phase[k];
   struct ahead *a = &s->ahead[k];
   few_placed *placed = few__seat_placed(s->lane[0].seat, (int)k);
@@ -135,8 +135,9 @@ static few_status make_ahead(struct few_shards *s, enum few_phase_id k) {
     b->update = -1;
     FEW_TRY(host_room(s, batch * item * (int64_t)sizeof *b->x, &b->x));
     FEW_TRY(host_room(s, batch * (int64_t)sizeof *b->label, &b->label));
-    if (r->needs_pairs) FEW_TRY(host_room(s, batch * item * (int64_t)sizeof *b->pair, &b->pair));
-    if (few__pairs_drawn(r))
+    if (setup->config.needs_pairs)
+      FEW_TRY(host_room(s, batch * item * (int64_t)sizeof *b->pair, &b->pair));
+    if (few__pairs_drawn(setup))
       FEW_TRY(host_room(s, batch * (int64_t)sizeof *b->strength, &b->strength));
   }
   a->n_said = p->n_terms + (1 + p->n_logs) * s->rows;
@@ -159,7 +160,7 @@ static few_status make(struct few_shards *s) {
 }
 
 few_status few__shards_create(few_ctx *ctx, few_shards **out, const struct few_shards_opts *opts) {
-  const struct few_train_keys *keys = &opts->networks.recipe->keys;
+  const struct few_train_keys *keys = &opts->networks.setup->config.keys;
   *out = NULL;
   struct few_shards *s;
   FEW_TRY(FEW_NEW(ctx, &s, 1));
@@ -232,7 +233,7 @@ static bool bind_values(const struct few_shards *s, struct lane *lane) {
 /* The student's numbers are those of (seed, step); the fake network's are apart from them. */
 static struct few_replay_key key_of(const struct few_shards *s, int64_t first) {
   const uint64_t apart = s->now == FEW_PHASE_FAKE ? 0x9e3779b97f4a7c15u : 0;
-  return (struct few_replay_key){(uint64_t)s->o.networks.recipe->keys.seed ^ apart,
+  return (struct few_replay_key){(uint64_t)s->o.networks.setup->config.keys.seed ^ apart,
                                  (uint64_t)s->update, (uint64_t)first};
 }
 
@@ -289,8 +290,8 @@ static void fill_shard(void *user, int64_t shard, int worker) {
   struct filling *f = user;
   struct few_shards *s = f->s;
   struct batch *a = f->batch;
-  const struct few_run_recipe *r = s->o.networks.recipe;
-  const int64_t first = shard * s->rows, item = r->spec.h * r->spec.w * r->spec.c;
+  const struct few_setup *setup = s->o.networks.setup;
+  const int64_t first = shard * s->rows, item = setup->spec.h * setup->spec.w * setup->spec.c;
   FEW_UNUSED(worker);
   s->o.fill(s->o.user, &(struct few_rows){s->now, a->update, first, s->rows, a->x + first * item,
                                           a->label + first, a->pair ? a->pair + first * item : NULL,
@@ -327,9 +328,9 @@ static few_status keep_values(const struct few_shards *s, struct lane *lane) {
 static few_status enqueue_shard(struct few_shards *s, struct lane *lane, const struct batch *batch,
                                 int64_t shard) {
   const struct few_phase *p = &s->phase[s->now];
-  const struct few_run_recipe *r = s->o.networks.recipe;
+  const struct few_setup *setup = s->o.networks.setup;
   const struct ahead *a = &s->ahead[s->now];
-  const int64_t first = shard * s->rows, item = r->spec.h * r->spec.w * r->spec.c;
+  const int64_t first = shard * s->rows, item = setup->spec.h * setup->spec.w * setup->spec.c;
   few_placed *placed = few__seat_placed(lane->seat, (int)s->now);
   const void **slots = lane->slots[s->now];
   set_slot(slots, p->plan, "x", batch->x + first * item);
@@ -405,10 +406,10 @@ static void report_step(struct few_shards *s, struct few_step_report *r) {
 }
 
 static void set_scalars(struct few_shards *s, const struct few_clock *at) {
-  const struct few_run_recipe *r = s->o.networks.recipe;
-  for (int k = 0; k < r->n_objectives; k++) {
+  const struct few_setup *setup = s->o.networks.setup;
+  for (int k = 0; k < setup->config.n_objectives; k++) {
     double scalar[FEW_MAX_SCALARS] = {0};
-    const struct few_run_objective *o = &r->objective[k];
+    const struct few_config_objective *o = &setup->config.objective[k];
     if (o->def->schedule) o->def->schedule(o->opts, at, scalar);
     for (int i = 0; i < FEW_MAX_SCALARS; i++) s->scalar[k * FEW_MAX_SCALARS + i] = (float)scalar[i];
   }
@@ -440,10 +441,10 @@ struct few_plan_cost few__shards_cost(const few_shards *s) {
 }
 
 double few__shards_step_flops(const few_shards *s) {
-  const struct few_run_recipe *r = s->o.networks.recipe;
+  const struct few_setup *setup = s->o.networks.setup;
   const few_plan *fake = s->phase[FEW_PHASE_FAKE].plan;
   double flops = few__shards_cost(s).flops;
-  if (fake) flops += few__plan_cost(fake).flops * (double)r->keys.fake_updates;
+  if (fake) flops += few__plan_cost(fake).flops * (double)setup->config.keys.fake_updates;
   return flops * (double)s->shards;
 }
 

@@ -3,7 +3,7 @@
 #define FEW_SRC_TRAIN_STATE_H
 
 #include "arrays.h"
-#include "recipe.h"
+#include "setup.h"
 
 struct few_state_arrays {
   float *param;                        /* [n] */

@@ -28,7 +28,7 @@ struct training {
   few_ctx *ctx;
   const char *dir;
   int lock; /* on dir, or -1 */
-  struct few_run_recipe recipe;
+  struct few_setup setup;
   few_workers *workers;
   struct few_arrays arrays;
   few_model *model; /* the student; its values are what is saved */
@@ -70,7 +70,7 @@ static void drop_labels(const struct few_train_keys *k, const struct few_rows *r
 
 static void fill(void *user, const struct few_rows *rows) {
   const struct training *t = user;
-  const struct few_train_keys *k = &t->recipe.keys;
+  const struct few_train_keys *k = &t->setup.config.keys;
   const int64_t position = rows->update * k->batch + rows->first;
   few_status st = FEW_OK;
   if (t->pairs) {
@@ -81,8 +81,8 @@ static void fill(void *user, const struct few_rows *rows) {
     stream.flip = k->flip;
     stream.scale = (struct few_data_scale){t->model->data_mean, t->model->data_scale};
     stream.scales = t->model->scales;
-    st = few_data_fill(t->recipe.data, &stream, position, rows->rows, rows->x, rows->label);
-    const int32_t *map = t->recipe.label_map;
+    st = few_data_fill(t->setup.data, &stream, position, rows->rows, rows->x, rows->label);
+    const int32_t *map = t->setup.label_map;
     for (int64_t i = 0; map && i < rows->rows; i++) rows->label[i] = map[rows->label[i]];
   }
   assert(!st); /* the run's rows were counted when it began */
@@ -94,16 +94,16 @@ static void fill(void *user, const struct few_rows *rows) {
 
 /* Numbers and names are the teacher's, if it has names. */
 static few_status describe_classes(struct training *t) {
-  const struct few_run_recipe *r = &t->recipe;
+  const struct few_setup *setup = &t->setup;
   few_model *m = t->model;
-  const int64_t n = r->spec.classes;
+  const int64_t n = setup->spec.classes;
   if (!n) return FEW_OK;
   FEW_TRY(FEW_NEW(t->ctx, &m->class_names, n));
   FEW_TRY(FEW_NEW(t->ctx, &m->class_counts, n));
-  memcpy(m->class_counts, r->class_counts, (size_t)n * sizeof *m->class_counts);
+  memcpy(m->class_counts, setup->class_counts, (size_t)n * sizeof *m->class_counts);
   for (int64_t i = 0; i < n; i++) {
-    const char *name = r->numbered_as ? few_model_class_name(r->numbered_as, i) : NULL;
-    if (!name && !r->label_map) name = few_data_class_name(r->data, (int)i);
+    const char *name = setup->numbered_as ? few_model_class_name(setup->numbered_as, i) : NULL;
+    if (!name && !setup->label_map) name = few_data_class_name(setup->data, (int)i);
     m->class_names[i] = name ? few__strdup(m->ctx, name) : NULL;
     if (name && !m->class_names[i])
       return few__fail(m->ctx, FEW_E_MEMORY, "out of memory for the names of classes");
@@ -120,17 +120,17 @@ static few_status check_description(const few_model *m) {
 }
 
 static few_status make_model(struct training *t) {
-  struct few_run_recipe *r = &t->recipe;
-  FEW_TRY(
-      few__model_create(t->ctx, &t->model, r->net, r->net_opts, &r->spec, (uint64_t)r->keys.seed));
+  struct few_setup *setup = &t->setup;
+  FEW_TRY(few__model_create(t->ctx, &t->model, setup->net, setup->net_opts, &setup->spec,
+                            (uint64_t)setup->config.keys.seed));
   few_model *m = t->model;
-  const few_model *units = r->teacher ? r->teacher : r->start;
-  FEW_TRY(units ? few__model_take_scale(m, units) : few__units_of_data(m, r));
-  if (units) few__units_check(m, r);
-  snprintf(m->objective, sizeof m->objective, "%s", r->objective[0].def->name);
-  FEW_TRY(few__run_use(r, 0, m));
-  m->guidance_min = r->guidance_min;
-  m->guidance_max = r->guidance_max;
+  const few_model *units = setup->teacher ? setup->teacher : setup->start;
+  FEW_TRY(units ? few__model_take_scale(m, units) : few__units_of_data(m, setup));
+  if (units) few__units_check(m, setup);
+  snprintf(m->objective, sizeof m->objective, "%s", setup->config.objective[0].def->name);
+  FEW_TRY(few__setup_use(setup, 0, m));
+  m->guidance_min = setup->guidance_min;
+  m->guidance_max = setup->guidance_max;
   FEW_TRY(describe_classes(t));
   return check_description(m);
 }
@@ -155,21 +155,21 @@ static int start_as(const few_model *from, const few_model *to, float *values) {
 /* A network of another shape shares nothing with the teacher, and begins like any other: that is
  * worth a word. A model that was named as the start is all of it, or a mistake. */
 static few_status start_student(struct training *t, float *values) {
-  const struct few_run_recipe *r = &t->recipe;
-  const few_model *m = t->model, *from = r->start ? r->start : r->teacher;
-  const bool begins = r->start || r->objective[0].def->starts_as_teacher;
-  if (!strcmp(r->keys.init, "fresh") || !from || !begins) return FEW_OK;
+  const struct few_setup *setup = &t->setup;
+  const few_model *m = t->model, *from = setup->start ? setup->start : setup->teacher;
+  const bool begins = setup->start || setup->config.objective[0].def->starts_as_teacher;
+  if (!strcmp(setup->config.keys.init, "fresh") || !from || !begins) return FEW_OK;
   const int n = start_as(from, m, values);
-  if (r->start && n < m->params.n)
+  if (setup->start && n < m->params.n)
     return few__fail(t->ctx, FEW_E_INVALID,
                      "init = %s: of the student's %d tensors it has %d: give a model of the same "
                      "net, with the same options",
-                     r->keys.init, m->params.n, n);
+                     setup->config.keys.init, m->params.n, n);
   if (!n)
     few__log(t->ctx, FEW_LOG_WARN,
              "%s: the student shares no weights with teacher %s and begins with random ones "
              "(init = fresh says so)",
-             r->recipe.place, r->keys.teacher);
+             setup->config.recipe.place, setup->config.keys.teacher);
   return FEW_OK;
 }
 
@@ -182,21 +182,22 @@ static uint64_t layout_of(const struct few_params *p, uint64_t h) {
 }
 
 static bool averaging(const struct training *t) {
-  return t->recipe.keys.ema > 0 || t->recipe.keys.ema_power > 0;
+  return t->setup.config.keys.ema > 0 || t->setup.config.keys.ema_power > 0;
 }
 
 static struct few_networks networks(struct training *t) {
-  return (struct few_networks){&t->recipe, t->model, &t->head, &t->fake_head};
+  return (struct few_networks){&t->setup, t->model, &t->head, &t->fake_head};
 }
 
 static void start_fake(struct training *t) {
   const struct few_networks w = networks(t);
-  const struct few_run_recipe *r = &t->recipe;
-  if (!r->fake) return;
+  const struct few_setup *setup = &t->setup;
+  if (!setup->fake) return;
   float *values = t->state.here.param + few__fake_base(&w);
-  few__params_init(&r->fake->params, (uint64_t)r->keys.seed, values);
-  start_as(r->teacher, r->fake, values);
-  few__params_init(&t->fake_head, (uint64_t)r->keys.seed, values + r->fake->params.total);
+  few__params_init(&setup->fake->params, (uint64_t)setup->config.keys.seed, values);
+  start_as(setup->teacher, setup->fake, values);
+  few__params_init(&t->fake_head, (uint64_t)setup->config.keys.seed,
+                   values + setup->fake->params.total);
 }
 
 static few_status make_state(struct training *t) {
@@ -204,17 +205,17 @@ static few_status make_state(struct training *t) {
   const struct few_networks w = networks(t);
   const struct few_state_shape shape = {.n_model = p->total,
                                         .n = few__parameters(&w),
-                                        .n_moments = t->recipe.optim->states,
+                                        .n_moments = t->setup.config.optim->states,
                                         .ema = averaging(t),
-                                        .target = t->recipe.target != FEW_TARGET_NONE};
+                                        .target = t->setup.config.target != FEW_TARGET_NONE};
   FEW_TRY(few__state_create(&t->state, &shape, &t->arrays));
   const struct few_state_arrays *a = &t->state.here;
-  const char *teacher = t->recipe.teacher_hash;
+  const char *teacher = t->setup.teacher_hash;
   t->id.layout = layout_of(&t->fake_head, layout_of(&t->head, layout_of(p, 0)));
-  t->id.data = few_data_hash(t->recipe.data);
+  t->id.data = few_data_hash(t->setup.data);
   t->id.teacher = *teacher ? few__hash(teacher, strlen(teacher), 0) : 0;
   memcpy(a->param, t->model->values, (size_t)p->total * sizeof(float));
-  few__params_init(&t->head, (uint64_t)t->recipe.keys.seed, a->param + p->total);
+  few__params_init(&t->head, (uint64_t)t->setup.config.keys.seed, a->param + p->total);
   FEW_TRY(start_student(t, a->param));
   start_fake(t);
   if (a->ema) memcpy(a->ema, a->param, (size_t)p->total * sizeof(float));
@@ -223,14 +224,14 @@ static few_status make_state(struct training *t) {
   return FEW_OK;
 }
 
-static few_status open_directory(struct training *t, struct few_run_before *before) {
-  const struct few_train_keys *k = &t->recipe.keys;
+static few_status open_directory(struct training *t, struct few_previous_run *before) {
+  const struct few_train_keys *k = &t->setup.config.keys;
   char *recipe = NULL, *model = NULL;
   few_status st;
   FEW_GOTO(few__run_dir_open(t->ctx, t->dir, &t->lock));
   FEW_GOTO(few__path_join(t->ctx, &recipe, t->dir, "recipe.ini"));
   FEW_GOTO(few__path_join(t->ctx, &model, t->dir, "model.safetensors"));
-  if (few__path_exists(recipe)) FEW_GOTO(few__run_recipe_same(t->ctx, &t->recipe, recipe, before));
+  if (few__path_exists(recipe)) FEW_GOTO(few__setup_same_run(t->ctx, &t->setup, recipe, before));
   t->id.moved = before->moved;
   const bool teacher = few__path_same(k->teacher, model);
   if (teacher || few__path_same(k->init, model))
@@ -249,7 +250,7 @@ static few_status write_recipe(struct training *t) {
   char *path = NULL;
   few_status st;
   FEW_GOTO(few__path_join(t->ctx, &path, t->dir, "recipe.ini"));
-  FEW_GOTO(few__run_recipe_text(t->ctx, &t->recipe, &text));
+  FEW_GOTO(few__setup_text(t->ctx, &t->setup, &text));
   FEW_GOTO(few__file_write(t->ctx, path, text.at, text.len));
 out:
   few__free(t->ctx, path);
@@ -258,7 +259,7 @@ out:
 }
 
 /* The first checkpoint comes before the pairs: it holds whose pairs they are. */
-static few_status begin_or_resume(struct training *t, const struct few_run_before *before) {
+static few_status begin_or_resume(struct training *t, const struct few_previous_run *before) {
   bool found;
   FEW_TRY(few__checkpoint_read(t->ctx, &t->state, t->dir, &t->id, FEW_CHECKPOINT_NEWEST, &found));
   if (!found && t->id.moved)
@@ -267,7 +268,8 @@ static few_status begin_or_resume(struct training *t, const struct few_run_befor
                      "there to compare them with: take another run directory",
                      t->dir);
   if (before->steps)
-    FEW_TRY(few__run_length_check(t->ctx, &t->recipe, t->dir, before->steps, t->state.step));
+    FEW_TRY(
+        few__config_length_check(t->ctx, &t->setup.config, t->dir, before->steps, t->state.step));
   FEW_TRY(write_recipe(t));
   if (!found) return few__save(t->saving, FEW_SAVE_START);
   if (t->state.step)
@@ -276,27 +278,27 @@ static few_status begin_or_resume(struct training *t, const struct few_run_befor
 }
 
 static few_status set_up(struct training *t) {
-  const struct few_train_keys *k = &t->recipe.keys;
+  const struct few_train_keys *k = &t->setup.config.keys;
   int workers = k->workers ? (int)k->workers : few_ctx_workers(t->ctx);
-  struct few_run_before before = {0};
+  struct few_previous_run before = {0};
   FEW_TRY(open_directory(t, &before));
   FEW_TRY(few__workers_create(t->ctx, &t->workers, workers));
   FEW_TRY(few__arrays_open(t->ctx, &t->arrays, t->workers, few__backend_of(t->ctx)));
-  if (t->arrays.device && !t->recipe.optim->moments)
+  if (t->arrays.device && !t->setup.config.optim->moments)
     return few__fail(t->ctx, FEW_E_UNSUPPORTED, "backend %s has no optimizer %s: choose adam",
-                     k->backend, t->recipe.optim->name);
-  if (!before.steps) FEW_TRY(few__run_net_check(t->ctx, &t->recipe)); /* a new run */
+                     k->backend, t->setup.config.optim->name);
+  if (!before.steps) FEW_TRY(few__setup_check_net(t->ctx, &t->setup)); /* a new run */
   FEW_TRY(make_model(t));
-  FEW_TRY(few__preview_check(t->ctx, t->model, &t->recipe));
+  FEW_TRY(few__preview_check(t->ctx, t->model, &t->setup));
   struct few_shards_opts so = {
       .networks = networks(t), .fill = fill, .user = t, .arrays = &t->arrays};
   FEW_TRY(few__shards_create(t->ctx, &t->shards, &so));
   FEW_TRY(make_state(t));
-  FEW_TRY(few__evaluation_open(t->ctx, &t->evaluation, &t->recipe, t->model));
-  const struct few_saving_opts saving = {t->dir, &t->recipe, &t->id, &t->state, t->model};
+  FEW_TRY(few__evaluation_open(t->ctx, &t->evaluation, &t->setup, t->model));
+  const struct few_saving_opts saving = {t->dir, &t->setup, &t->id, &t->state, t->model};
   FEW_TRY(few__saving_open(t->ctx, &t->saving, &saving));
   FEW_TRY(begin_or_resume(t, &before));
-  if (t->recipe.needs_pairs) FEW_TRY(few__pairs_open(t->ctx, &t->pairs, &t->recipe, t->dir));
+  if (t->setup.config.needs_pairs) FEW_TRY(few__pairs_open(t->ctx, &t->pairs, &t->setup, t->dir));
   return few__run_log_open(t->ctx, &t->log, t->dir, t->state.step);
 }
 
@@ -313,7 +315,7 @@ static void tear_down(struct training *t) {
   few_model_free(t->model);
   few__arrays_close(&t->arrays);
   few__workers_free(t->workers);
-  few__run_recipe_close(t->ctx, &t->recipe);
+  few__setup_close(t->ctx, &t->setup);
   few__run_dir_close(t->lock);
 }
 
@@ -321,8 +323,8 @@ static void tear_down(struct training *t) {
 
 static few_status preview(struct training *t) {
   FEW_TRY(few__state_student(&t->state, few_model_values_mut(t->model)));
-  FEW_TRY(few__run_use(&t->recipe, t->state.step, t->model));
-  return few__preview(t->ctx, t->model, &t->recipe.keys, t->state.step, t->dir);
+  FEW_TRY(few__setup_use(&t->setup, t->state.step, t->model));
+  return few__preview(t->ctx, t->model, &t->setup.config.keys, t->state.step, t->dir);
 }
 
 static few_status save(struct training *t, enum few_save what) {
@@ -372,7 +374,7 @@ static few_status roll_back(struct training *t, const char *why) {
                      "training diverged at step %" PRId64
                      " (%s) and %s holds no checkpoint to go back to",
                      failed, why, t->dir);
-  FEW_TRY(few__guard_retry(t->ctx, &t->state, &t->recipe.keys, retries, failed, why));
+  FEW_TRY(few__guard_retry(t->ctx, &t->state, &t->setup.config.keys, retries, failed, why));
   t->state.rolled_to = t->state.step;
   few__run_log_close(t->ctx, &t->log);
   FEW_TRY(few__run_log_open(t->ctx, &t->log, t->dir, t->state.step));
@@ -392,7 +394,7 @@ static struct few_values values(const struct training *t) {
 }
 
 static few_status update_fake(struct training *t, const struct few_clock *at, struct step *step) {
-  const struct few_train_keys *k = &t->recipe.keys;
+  const struct few_train_keys *k = &t->setup.config.keys;
   const struct few_values v = values(t);
   struct few_step_report report;
   struct few_gradient grad;
@@ -404,7 +406,7 @@ static few_status update_fake(struct training *t, const struct few_clock *at, st
     if (!isfinite(report.loss)) step->trouble = "the fake network's loss is not finite";
     if (!isfinite(squares)) step->trouble = "the fake network's gradient is not finite";
     if (step->trouble) return FEW_OK;
-    few__update(&t->state, &t->recipe, &grad, sqrt(squares), lr);
+    few__update(&t->state, &t->setup.config, &grad, sqrt(squares), lr);
     few__meter_add(&t->meter, FEW_PHASE_FAKE, &report, sqrt(squares));
   }
   return FEW_OK;
@@ -413,7 +415,7 @@ static few_status update_fake(struct training *t, const struct few_clock *at, st
 static few_status balance(struct training *t, struct few_gradient *grad) {
   double factor[FEW_BALANCE_MAX];
   if (grad->n_grads == 1) return FEW_OK;
-  FEW_TRY(few__arrays_balance(&t->arrays, t->recipe.balance, grad->n_grads, grad->n,
+  FEW_TRY(few__arrays_balance(&t->arrays, t->setup.config.balance, grad->n_grads, grad->n,
                               t->state.n_model, grad->weight, grad->at, factor));
   few__meter_balance(&t->meter, grad->n_grads, factor);
   return FEW_OK;
@@ -431,7 +433,7 @@ static few_status update_student(struct training *t, const struct few_clock *at,
   FEW_TRY(few__arrays_sumsq(&t->arrays, grad.n, grad.at, &squares));
   const double norm = sqrt(squares);
   step->loss = report.loss;
-  enum few_verdict verdict = few__guard_look(s, &t->recipe.keys, report.loss, norm);
+  enum few_verdict verdict = few__guard_look(s, &t->setup.config.keys, report.loss, norm);
   if (verdict == FEW_GUARD_TROUBLE) {
     step->trouble = !isfinite(report.loss) ? "loss is not finite"
                     : !isfinite(norm)      ? "gradient is not finite"
@@ -440,21 +442,21 @@ static few_status update_student(struct training *t, const struct few_clock *at,
   }
   s->step++;
   if (verdict == FEW_GUARD_SPIKE) return write_event(t, s->step, "skipped", "gradient spike");
-  few__update(s, &t->recipe, &grad, norm, step->lr);
-  few__follow(s, &t->recipe);
+  few__update(s, &t->setup.config, &grad, norm, step->lr);
+  few__follow(s, &t->setup.config);
   few__meter_add(&t->meter, FEW_PHASE_STUDENT, &report, norm);
   return FEW_OK;
 }
 
 static few_status one_step(struct training *t, struct step *step) {
   struct few_run_state *s = &t->state;
-  const struct few_clock at = few__run_clock(&t->recipe, s->step, s->stretch);
-  *step = (struct step){.lr = few__lr(&t->recipe.lr, at.in_stage) * s->lr_factor};
+  const struct few_clock at = few__config_clock(&t->setup.config, s->step, s->stretch);
+  *step = (struct step){.lr = few__lr(&t->setup.config.lr, at.in_stage) * s->lr_factor};
   const bool stage = at.stage > 0 && at.in_stage == 0;
   if (stage) few__begin_stage(s);
   /* Its first update may be stopped in the middle, since nothing has changed by then. */
   if (!stage) few__shards_watch(t->shards, &t->reported, t->began);
-  if (few__has_fake(&t->recipe)) FEW_TRY(update_fake(t, &at, step));
+  if (few__has_fake(&t->setup)) FEW_TRY(update_fake(t, &at, step));
   if (!step->trouble) FEW_TRY(update_student(t, &at, step));
   return step->trouble ? roll_back(t, step->trouble) : FEW_OK;
 }
@@ -467,12 +469,12 @@ static bool due(int64_t step, int64_t every, int64_t last) {
  * and not amid gradients that are skipped, where it would come back to just those. */
 static enum few_save kind_of_save(const struct training *t) {
   const struct few_run_state *s = &t->state;
-  const bool milestone = s->step % t->recipe.keys.checkpoint_every == 0 && !s->spikes;
+  const bool milestone = s->step % t->setup.config.keys.checkpoint_every == 0 && !s->spikes;
   return milestone ? FEW_SAVE_SCHEDULED : FEW_SAVE_INTERIM;
 }
 
 static bool minutes_over(const struct training *t) {
-  const double minutes = t->recipe.keys.checkpoint_minutes;
+  const double minutes = t->setup.config.keys.checkpoint_minutes;
   return minutes > 0 && few__now() - t->saved >= 60 * minutes;
 }
 
@@ -487,7 +489,7 @@ static few_status check_finite(struct training *t, bool *finite) {
 
 /* The first step has a line of its own, for whoever watches; the next line counts it as well. */
 static few_status log_step(struct training *t, double lr) {
-  const struct few_train_keys *k = &t->recipe.keys;
+  const struct few_train_keys *k = &t->setup.config.keys;
   const int64_t step = t->state.step;
   const bool line = due(step, k->log_every, k->steps);
   if (!line && step != 1) return FEW_OK;
@@ -504,7 +506,7 @@ static few_status log_step(struct training *t, double lr) {
 }
 
 static few_status after_step(struct training *t, double lr) {
-  const struct few_train_keys *k = &t->recipe.keys;
+  const struct few_train_keys *k = &t->setup.config.keys;
   const int64_t step = t->state.step;
   const bool kept = kind_of_save(t) == FEW_SAVE_SCHEDULED || step == k->steps || minutes_over(t);
   FEW_TRY(log_step(t, lr));
@@ -520,7 +522,7 @@ static few_status after_step(struct training *t, double lr) {
 
 /* What the step that a run resumes at lacks, if it was stopped there. */
 static few_status make_up(struct training *t) {
-  const struct few_train_keys *k = &t->recipe.keys;
+  const struct few_train_keys *k = &t->setup.config.keys;
   const int64_t step = t->state.step;
   bool there;
   if (step && due(step, k->preview_every, k->steps)) {
@@ -541,7 +543,7 @@ static few_status stop(struct training *t, few_status why) {
 }
 
 static few_status loop(struct training *t) {
-  const struct few_train_keys *k = &t->recipe.keys;
+  const struct few_train_keys *k = &t->setup.config.keys;
   int64_t first = t->state.step;
   FEW_TRY(make_up(t));
   t->reported = (struct few_progress){"training", first, k->steps, few__now() - t->began, NULL};
@@ -568,13 +570,13 @@ static few_status loop(struct training *t) {
 }
 
 static few_status run(struct training *t) {
-  FEW_TRY(few_ctx_set_backend(t->ctx, t->recipe.keys.backend));
+  FEW_TRY(few_ctx_set_backend(t->ctx, t->setup.config.keys.backend));
   FEW_TRY(set_up(t));
-  if (t->state.step < t->recipe.keys.steps) {
+  if (t->state.step < t->setup.config.keys.steps) {
     const double flops = few__shards_step_flops(t->shards);
-    FEW_TRY(few__preview_announce(t->ctx, t->model, &t->recipe, flops));
+    FEW_TRY(few__preview_announce(t->ctx, t->model, &t->setup, flops));
     FEW_TRY(few__evaluation_announce(t->evaluation, flops));
-    FEW_TRY(few__gauge_open(t->ctx, &t->gauge, &t->recipe, t->model));
+    FEW_TRY(few__gauge_open(t->ctx, &t->gauge, &t->setup, t->model));
   }
   t->began = t->saved = few__now();
   few__meter_clear(&t->meter);
@@ -583,8 +585,9 @@ static few_status run(struct training *t) {
 
 few_status few_train(few_ctx *ctx, const struct few_train_opts *opts) {
   FEW_TRY(few__opts_check(ctx, "few_train_opts", opts, FEW_TRAIN_OPTS_VERSION));
+  if (!opts->run) return few__fail(ctx, FEW_E_INVALID, "train: name a run directory");
   struct training t = {.ctx = ctx, .dir = opts->run, .lock = -1, .log = {.fd = -1}};
-  FEW_TRY(few__run_recipe_open(ctx, &t.recipe, opts));
+  FEW_TRY(few__setup_open(ctx, &t.setup, opts));
   const struct few_backend *before = few__ctx_backend(ctx);
   const few_status st = run(&t);
   tear_down(&t);

@@ -13,10 +13,10 @@ enum { EACH_MAX = 64 }; /* coordinates or channels with scales of their own, unl
 /* Each coordinate or channel gets a scale of its own where the recipe says so, or where they spread
  * very differently. Of many coordinates some may be constant but for an outlier, which a scale of
  * their own would blow up: there it is for the recipe to say. */
-few_status few__units_of_data(few_model *m, const struct few_run_recipe *r) {
-  const int how = r->keys.data_scale;
-  const struct few_data_scale one = few_data_scale_to(r->data, r->spec.sigma_data);
-  const double uneven = few_data_unevenness(r->data);
+few_status few__units_of_data(few_model *m, const struct few_setup *setup) {
+  const int how = setup->config.keys.data_scale;
+  const struct few_data_scale one = few_data_scale_to(setup->data, setup->spec.sigma_data);
+  const double uneven = few_data_unevenness(setup->data);
   m->data_mean = one.mean;
   m->data_scale = one.scale;
   if (how == FEW_SCALE_ONE || (how == FEW_SCALE_AUTO && uneven <= FEW_DATA_UNEVEN)) return FEW_OK;
@@ -24,16 +24,16 @@ few_status few__units_of_data(few_model *m, const struct few_run_recipe *r) {
     few__log(m->ctx, FEW_LOG_WARN,
              "%s: the coordinate that spreads least does so %.3g times less than all, and one "
              "scale hides it: data_scale = each gives each its own, data_scale = one is silent",
-             r->keys.data, uneven);
+             setup->config.keys.data, uneven);
     return FEW_OK;
   }
   FEW_TRY(FEW_NEW(m->ctx, &m->scales, m->spec.c));
-  few_data_scales_to(r->data, r->spec.sigma_data, m->scales);
+  few_data_scales_to(setup->data, setup->spec.sigma_data, m->scales);
   m->data_mean = m->data_scale = NAN;
   few__log(m->ctx, FEW_LOG_INFO,
            "%s: each %s has a scale of its own, as the one that spreads least does so %.3g times "
            "less than all (data_scale)",
-           r->keys.data, m->spec.points ? "coordinate" : "channel", uneven);
+           setup->config.keys.data, m->spec.points ? "coordinate" : "channel", uneven);
   return FEW_OK;
 }
 
@@ -56,13 +56,14 @@ static bool is_far(double ratio) {
 }
 
 /* Data in other units than those a network was trained in are noise to it, or nothing at all. */
-void few__units_check(const few_model *m, const struct few_run_recipe *r) {
-  double ratio = deviation_in(m, r->data, 0, m->spec.c);
+void few__units_check(const few_model *m, const struct few_setup *setup) {
+  double ratio = deviation_in(m, setup->data, 0, m->spec.c);
   for (int64_t k = 0; m->scales && !is_far(ratio) && k < m->spec.c; k++)
-    ratio = deviation_in(m, r->data, k, k + 1);
+    ratio = deviation_in(m, setup->data, k, k + 1);
   if (is_far(ratio))
     few__log(m->ctx, FEW_LOG_WARN,
              "%s: in the units of %s the data have %.3g times the deviation that it was trained "
              "for: bring them to its units, or train a teacher on them",
-             r->keys.data, r->teacher ? r->keys.teacher : r->keys.init, ratio);
+             setup->config.keys.data,
+             setup->teacher ? setup->config.keys.teacher : setup->config.keys.init, ratio);
 }

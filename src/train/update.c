@@ -11,31 +11,31 @@ static double ema_beta(const struct few_run_state *s, const struct few_train_key
 }
 
 /* By the decay of the step just made, k of mu(k). One objective at most has such a target. */
-void few__follow(struct few_run_state *s, const struct few_run_recipe *r) {
+void few__follow(struct few_run_state *s, const struct few_config *c) {
   const struct few_state_arrays *a = &s->there;
-  if (!a->target || r->target != FEW_TARGET_AVERAGE) return;
-  const struct few_clock at = few__run_clock(r, s->step > 0 ? s->step - 1 : 0, s->stretch);
+  if (!a->target || c->target != FEW_TARGET_AVERAGE) return;
+  const struct few_clock at = few__config_clock(c, s->step > 0 ? s->step - 1 : 0, s->stretch);
   int i = 0;
-  while (r->objective[i].def->target != FEW_TARGET_AVERAGE) i++;
-  assert(i < r->n_objectives);
-  const double decay = r->objective[i].def->target_decay(r->objective[i].opts, &at);
+  while (c->objective[i].def->target != FEW_TARGET_AVERAGE) i++;
+  assert(i < c->n_objectives);
+  const double decay = c->objective[i].def->target_decay(c->objective[i].opts, &at);
   few__arrays_follow(s->arrays, decay, s->n_model, a->target, a->param);
 }
 
-void few__update(struct few_run_state *s, const struct few_run_recipe *r,
+void few__update(struct few_run_state *s, const struct few_config *c,
                  const struct few_gradient *grad, double norm, double lr) {
   struct few_optim_job job = {
-      .optim = r->optim, .n = grad->n, .param = s->there.param + grad->base, .grad = grad->at};
+      .optim = c->optim, .n = grad->n, .param = s->there.param + grad->base, .grad = grad->at};
   for (int i = 0; i < FEW_OPTIM_MAX_STATES; i++)
     if (s->there.moment[i]) job.state[i] = s->there.moment[i] + grad->base;
   if (!grad->base && s->there.ema) {
     job.average = s->there.ema;
     job.n_average = s->n_model;
-    job.beta = ema_beta(s, &r->keys);
+    job.beta = ema_beta(s, &c->keys);
   }
   int64_t *updates = grad->base ? &s->fake_updates : &s->updates;
   ++*updates;
-  r->optim->prepare(&r->optim_opts, *updates, lr, few__clip_scale(norm, r->keys.clip), &job.coef);
+  c->optim->prepare(&c->optim_opts, *updates, lr, few__clip_scale(norm, c->keys.clip), &job.coef);
   few__arrays_step(s->arrays, &job);
 }
 

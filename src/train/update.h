@@ -7,10 +7,10 @@
 
 /* Apply a gradient of norm `norm` to its range of parameters at learning rate lr; the student's
  * average follows, s->step being the number of steps with this one. */
-void few__update(struct few_run_state *s, const struct few_run_recipe *r,
+void few__update(struct few_run_state *s, const struct few_config *c,
                  const struct few_gradient *grad, double norm, double lr);
 /* After that, a target that is an average. */
-void few__follow(struct few_run_state *s, const struct few_run_recipe *r);
+void few__follow(struct few_run_state *s, const struct few_config *c);
 /* Before the first step of a stage but the first: the student as it is saved becomes the target and
  * the start of a new optimization. */
 void few__begin_stage(struct few_run_state *s);

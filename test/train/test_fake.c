@@ -39,15 +39,15 @@ static int64_t differing(const float *a, const float *b, int64_t n) {
 static void check_touched(struct updates *t, enum few_phase_id phase) {
   const struct few_networks w = updates_networks(t);
   const int64_t n = t->state.n, fake = few__fake_base(&w);
-  const int64_t n_teacher = t->recipe.teacher->params.total;
+  const int64_t n_teacher = t->setup.teacher->params.total;
   float *before = malloc((size_t)n * sizeof *before);
   float *teacher = malloc((size_t)n_teacher * sizeof *teacher);
   memcpy(before, t->state.here.param, (size_t)n * sizeof *before);
-  memcpy(teacher, t->recipe.teacher->values, (size_t)n_teacher * sizeof *teacher);
+  memcpy(teacher, t->setup.teacher->values, (size_t)n_teacher * sizeof *teacher);
   struct few_step_report report;
   const struct few_gradient grad = updates_step(t, phase, 4, &report);
   assert_true(isfinite(report.loss));
-  few__update(&t->state, &t->recipe, &grad, 1, 1e-3);
+  few__update(&t->state, &t->setup.config, &grad, 1, 1e-3);
   const int64_t own = phase == FEW_PHASE_FAKE ? fake : 0;
   const int64_t other = phase == FEW_PHASE_FAKE ? 0 : fake;
   const int64_t n_fake = n - fake;
@@ -55,7 +55,7 @@ static void check_touched(struct updates *t, enum few_phase_id phase) {
   assert_true(differing(before + own, t->state.here.param + own, is_fake ? n_fake : fake) > 1000);
   assert_int_equal(differing(before + other, t->state.here.param + other, is_fake ? fake : n_fake),
                    0);
-  assert_int_equal(differing(teacher, t->recipe.teacher->values, n_teacher), 0);
+  assert_int_equal(differing(teacher, t->setup.teacher->values, n_teacher), 0);
   free(before);
   free(teacher);
 }
@@ -64,7 +64,7 @@ static void test_updates_stay_in_their_range(void **state) {
   (void)state;
   struct updates t;
   updates_begin(&t, RECIPE, N_SETTINGS, settings, 2, few__backend_cpu());
-  assert_true(t.recipe.fake->spec.guidance && !t.recipe.teacher->spec.guidance);
+  assert_true(t.setup.fake->spec.guidance && !t.setup.teacher->spec.guidance);
   assert_true(few__params_find(&t.fake_head, "discriminator.out.w") >= 0);
   assert_int_equal(few__params_find(&t.head, "discriminator.out.w"), -1);
   check_touched(&t, FEW_PHASE_STUDENT);
@@ -89,8 +89,8 @@ static double *gradient(enum few_phase_id phase, enum who without, const char *m
   room[N_SETTINGS] = "dropout=0.3";
   room[N_SETTINGS + 1] = more;
   updates_open(&t, RECIPE, ROOM, room);
-  if (without == STUDENT) set_dropout(&t, t.recipe.net, t.recipe.net_opts);
-  if (without == FAKE) set_dropout(&t, t.recipe.fake->net, t.recipe.fake->net_opts);
+  if (without == STUDENT) set_dropout(&t, t.setup.net, t.setup.net_opts);
+  if (without == FAKE) set_dropout(&t, t.setup.fake->net, t.setup.fake->net_opts);
   updates_make(&t, 1, few__backend_cpu());
   const struct few_gradient g = updates_step(&t, phase, 4, &report);
   double *copy = malloc((size_t)g.n * sizeof *copy);

@@ -11,7 +11,7 @@ static double mse(const char *objective, const char *a, const char *b, const cha
   updates_begin(&t, FEW_TEST_DIR "/../recipes/toy-teacher.ini", FEW_COUNT(settings), settings, 1,
                 few__backend_cpu());
   const struct few_values v = {t.state.there.param, t.state.there.param};
-  const struct few_clock at = few__run_clock(&t.recipe, t.recipe.keys.steps - 1, 1);
+  const struct few_clock at = few__config_clock(&t.setup.config, t.setup.config.keys.steps - 1, 1);
   assert_ok(t.ctx, few__shards_step(t.shards, FEW_PHASE_STUDENT, &at, 0, &v, &g, &report));
   assert_string_equal(report.name[0], "mse");
   updates_end(&t);

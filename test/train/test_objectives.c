@@ -7,7 +7,7 @@
 #define TEACHER "teacher=" FEW_TEST_DIR "/../models/toy-teacher.safetensors"
 #define LABELS "teacher=" FEW_TEST_DIR "/../models/toy-labels-teacher.safetensors"
 
-static few_status open_recipe(few_ctx *ctx, struct few_run_recipe *r, const char *const *settings) {
+static few_status open_recipe(few_ctx *ctx, struct few_setup *r, const char *const *settings) {
   char path[] = "/tmp/few-recipe-XXXXXX";
   int fd = mkstemp(path);
   assert_true(fd >= 0);
@@ -19,7 +19,7 @@ static few_status open_recipe(few_ctx *ctx, struct few_run_recipe *r, const char
   for (o.n_overrides = 3; settings[o.n_overrides - 3]; o.n_overrides++)
     all[o.n_overrides] = settings[o.n_overrides - 3];
   o.overrides = all;
-  few_status st = few__run_recipe_open(ctx, r, &o);
+  few_status st = few__setup_open(ctx, r, &o);
   unlink(path);
   return st;
 }
@@ -27,27 +27,27 @@ static few_status open_recipe(few_ctx *ctx, struct few_run_recipe *r, const char
 static void test_two_added(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
-  struct few_run_recipe r;
+  struct few_setup r;
   const char *const s[] = {TEACHER,     "labels=no",     "objective=scd + sct",
                            "p_mean=-2", "sct.p_mean=-3", "balance=minnorm",
                            NULL};
   assert_ok(ctx, open_recipe(ctx, &r, s));
-  assert_int_equal(r.n_objectives, 2);
-  assert_string_equal(r.objective[0].def->name, "scd");
-  assert_string_equal(r.objective[1].def->name, "sct");
-  assert_string_equal(r.objective[1].prefix, "sct.");
-  assert_string_equal(r.balance->name, "minnorm");
+  assert_int_equal(r.config.n_objectives, 2);
+  assert_string_equal(r.config.objective[0].def->name, "scd");
+  assert_string_equal(r.config.objective[1].def->name, "sct");
+  assert_string_equal(r.config.objective[1].prefix, "sct.");
+  assert_string_equal(r.config.balance->name, "minnorm");
   for (int i = 0; i < 2; i++) {
-    const struct few_option *o = few__option_find(r.objective[i].def->options, "p_mean");
-    const void *at = (const char *)r.objective[i].opts + o->offset;
+    const struct few_option *o = few__option_find(r.config.objective[i].def->options, "p_mean");
+    const void *at = (const char *)r.config.objective[i].opts + o->offset;
     assert_close(*(const double *)at, i ? -3 : -2, 0);
   }
   struct few_text text = {0};
-  assert_ok(ctx, few__run_recipe_text(ctx, &r, &text));
+  assert_ok(ctx, few__setup_text(ctx, &r, &text));
   assert_non_null(strstr(text.at, "\np_mean = -2\n"));
   assert_non_null(strstr(text.at, "\nsct.p_mean = -3\n"));
   few__text_free(ctx, &text);
-  few__run_recipe_close(ctx, &r);
+  few__setup_close(ctx, &r);
   few_ctx_free(ctx);
 }
 
@@ -56,20 +56,20 @@ static void test_two_added(void **state) {
 static void test_guidance(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
-  struct few_run_recipe r;
+  struct few_setup r;
   const char *const s[] = {LABELS, "objective=scd", "guidance_max=3", NULL};
   assert_ok(ctx, open_recipe(ctx, &r, s));
   assert_true(r.spec.guidance);
   assert_close(r.guidance_min, 1, 0);
   assert_close(r.guidance_max, 3, 0);
-  few__run_recipe_close(ctx, &r);
+  few__setup_close(ctx, &r);
   few_ctx_free(ctx);
 }
 
-static double real_of(const struct few_run_recipe *r, int i, const char *key) {
-  const struct few_option *o = few__option_find(r->objective[i].def->options, key);
+static double real_of(const struct few_setup *r, int i, const char *key) {
+  const struct few_option *o = few__option_find(r->config.objective[i].def->options, key);
   assert_non_null(o);
-  return *(const double *)(const void *)((const char *)r->objective[i].opts + o->offset);
+  return *(const double *)(const void *)((const char *)r->config.objective[i].opts + o->offset);
 }
 
 /* Guidance is the student's: what is given to one objective holds for all, and the fake network is
@@ -77,33 +77,33 @@ static double real_of(const struct few_run_recipe *r, int i, const char *key) {
 static void test_guidance_of_added(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
-  struct few_run_recipe r;
+  struct few_setup r;
   const char *const fixed[] = {LABELS, "objective=scd + vsd", "guidance_min=2", "guidance_max=2",
                                NULL};
   assert_ok(ctx, open_recipe(ctx, &r, fixed));
   assert_close(r.guidance_min, 2, 0);
   assert_close(real_of(&r, 1, "guidance_min"), 2, 0);
   assert_false(r.spec.guidance || r.fake->spec.guidance);
-  few__run_recipe_close(ctx, &r);
+  few__setup_close(ctx, &r);
   const char *const second[] = {LABELS, "objective=scd + vsd", "vsd.guidance_max=3", NULL};
   assert_ok(ctx, open_recipe(ctx, &r, second));
   assert_close(r.guidance_max, 3, 0);
   assert_close(real_of(&r, 0, "guidance_max"), 3, 0);
   assert_true(r.spec.guidance && r.fake->spec.guidance && !r.teacher->spec.guidance);
   struct few_text text = {0};
-  assert_ok(ctx, few__run_recipe_text(ctx, &r, &text));
+  assert_ok(ctx, few__setup_text(ctx, &r, &text));
   assert_non_null(strstr(text.at, "\nguidance_max = 3\n")); /* the recipe as it was taken */
   assert_non_null(strstr(text.at, "\nvsd.guidance_max = 3\n"));
   few__text_free(ctx, &text);
-  few__run_recipe_close(ctx, &r);
+  few__setup_close(ctx, &r);
   const char *const both[] = {LABELS, "objective=scd + vsd", "guidance_max=2",
                               "vsd.guidance_max=2.0", NULL};
   assert_ok(ctx, open_recipe(ctx, &r, both));
-  few__run_recipe_close(ctx, &r);
+  few__setup_close(ctx, &r);
   const char *const none[] = {LABELS, "objective=scd", NULL};
   assert_ok(ctx, open_recipe(ctx, &r, none));
   assert_null(r.fake);
-  few__run_recipe_close(ctx, &r);
+  few__setup_close(ctx, &r);
   few_ctx_free(ctx);
 }
 
@@ -113,7 +113,7 @@ static void test_start_of_added(void **state) {
   static const char *const keys[] = {"sigma_init=2.5", "mid_share=0.5", "mid_time=0.9"};
   static const double value[] = {2.5, 0.5, 0.9};
   few_ctx *ctx = test_ctx();
-  struct few_run_recipe r;
+  struct few_setup r;
   const char *const s[] = {TEACHER,
                            "labels=no",
                            "objective=scd + vsd + adversarial",
@@ -128,7 +128,7 @@ static void test_start_of_added(void **state) {
       snprintf(key, sizeof key, "%.*s", (int)strcspn(keys[k], "="), keys[k]);
       assert_close(real_of(&r, i, key), value[k], 0);
     }
-  few__run_recipe_close(ctx, &r);
+  few__setup_close(ctx, &r);
   few_ctx_free(ctx);
 }
 
@@ -136,7 +136,7 @@ static void test_start_of_added(void **state) {
 static void test_names(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
-  struct few_run_recipe r;
+  struct few_setup r;
   struct few_params head = {0}, fake_head = {0};
   struct few_phase p = {0};
   few_model *m;
@@ -155,7 +155,7 @@ static void test_names(void **state) {
   few__params_free(ctx, &head);
   few__params_free(ctx, &fake_head);
   few_model_free(m);
-  few__run_recipe_close(ctx, &r);
+  few__setup_close(ctx, &r);
   few_ctx_free(ctx);
 }
 
@@ -163,23 +163,23 @@ static void test_names(void **state) {
 static void test_times(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
-  struct few_run_recipe r;
+  struct few_setup r;
   const char *const s[] = {TEACHER,          "labels=no",     "objective=sid",
                            "sigma_init=2.5", "mid_share=0.5", NULL};
   assert_ok(ctx, open_recipe(ctx, &r, s));
-  const struct few_clock at = few__run_clock(&r, 0, 1);
+  const struct few_clock at = few__config_clock(&r.config, 0, 1);
   static struct few_use use;
-  r.objective[0].def->use(r.objective[0].opts, &at, 0.5, &use);
+  r.config.objective[0].def->use(r.config.objective[0].opts, &at, 0.5, &use);
   assert_int_equal(use.n_times, 2);
   assert_close(use.times[0], atan(5), 1e-15);
   assert_close(use.times[1], 1.1, 0);
-  few__run_recipe_close(ctx, &r);
+  few__setup_close(ctx, &r);
   few_ctx_free(ctx);
 }
 
 static void refused(const char *const *settings, const char *says) {
   few_ctx *ctx = test_ctx();
-  struct few_run_recipe r;
+  struct few_setup r;
   assert_int_equal(open_recipe(ctx, &r, settings), FEW_E_INVALID);
   if (!strstr(few_error(ctx), says)) fail_msg("`%s` does not say `%s`", few_error(ctx), says);
   few_ctx_free(ctx);
@@ -233,14 +233,14 @@ static void test_no_strength(void **state) {
 static void test_no_field(void **state) {
   (void)state;
   char teacher[64];
-  struct few_run_recipe r;
+  struct few_setup r;
   few_ctx *ctx = test_ctx();
   make_teacher(teacher, false, "consistency", "0");
   refused((const char *[]){teacher, "objective=scd", NULL}, "jumps of consistency and no field");
   refused((const char *[]){teacher, "objective=sct + vsd", NULL}, "no field");
   const char *const further[] = {teacher, "objective=sct", NULL};
   assert_ok(ctx, open_recipe(ctx, &r, further));
-  few__run_recipe_close(ctx, &r);
+  few__setup_close(ctx, &r);
   few_ctx_free(ctx);
   unlink(strchr(teacher, '=') + 1);
 }
@@ -256,7 +256,7 @@ static double dropout_of(const struct few_net_def *net, const void *opts) {
 static void test_dropout(void **state) {
   (void)state;
   char teacher[64];
-  struct few_run_recipe r;
+  struct few_setup r;
   few_ctx *ctx = test_ctx();
   make_teacher(teacher, false, "heun", "0.13");
   const char *const none[] = {teacher, "objective=scd + vsd", NULL};
@@ -266,7 +266,7 @@ static void test_dropout(void **state) {
     assert_close(dropout_of(r.teacher->net, r.teacher->net_opts), 0.13, 0);
     assert_close(dropout_of(r.net, r.net_opts), i ? 0.2 : 0, 0);
     assert_close(dropout_of(r.fake->net, r.fake->net_opts), i ? 0.2 : 0, 0);
-    few__run_recipe_close(ctx, &r);
+    few__setup_close(ctx, &r);
   }
   few_ctx_free(ctx);
   unlink(strchr(teacher, '=') + 1);
@@ -321,7 +321,7 @@ static void keep_warning(void *user, few_log_level level, const char *message) {
 
 static void warned(const char *const *settings, const char *says) {
   struct few_ctx_opts co = FEW_CTX_OPTS_INIT;
-  struct few_run_recipe r;
+  struct few_setup r;
   char heard[512] = "";
   few_ctx *ctx;
   co.log = keep_warning;
@@ -330,7 +330,7 @@ static void warned(const char *const *settings, const char *says) {
   assert_ok(ctx, open_recipe(ctx, &r, settings));
   if (says ? !strstr(heard, says) : *heard != 0)
     fail_msg("`%s` is not about `%s`", heard, says ? says : "nothing");
-  few__run_recipe_close(ctx, &r);
+  few__setup_close(ctx, &r);
   few_ctx_free(ctx);
 }
 

@@ -113,18 +113,18 @@ static void guided_teacher(struct toy *t, char key[600], bool input, const char 
   few_model_free(to);
 }
 
-static few_status open_recipe(struct toy *t, struct few_run_recipe *r, const char *const *keys) {
+static few_status open_recipe(struct toy *t, struct few_setup *r, const char *const *keys) {
   struct few_train_opts o = FEW_TRAIN_OPTS_INIT;
   o.recipe = FEW_TEST_DIR "/../recipes/toy-direct.ini";
   o.run = "/tmp/few-none";
   while (keys[o.n_overrides]) o.n_overrides++;
   o.overrides = (const char **)(uintptr_t)keys;
-  return few__run_recipe_open(t->ctx, r, &o);
+  return few__setup_open(t->ctx, r, &o);
 }
 
 /* Pair i as few_sample makes it of a class at strength s. */
-static void check_pair(struct toy *t, const struct few_run_recipe *r, int64_t i, int label,
-                       double s, const float *x) {
+static void check_pair(struct toy *t, const struct few_setup *r, int64_t i, int label, double s,
+                       const float *x) {
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
   const few_model *m = r->teacher;
   float y[TOY_D];
@@ -132,7 +132,7 @@ static void check_pair(struct toy *t, const struct few_run_recipe *r, int64_t i,
   o.steps = 4;
   o.label = label;
   o.guidance = s;
-  o.seed = (uint64_t)r->keys.seed;
+  o.seed = (uint64_t)r->config.keys.seed;
   assert_ok(t->ctx, few_sample(r->teacher, &o, y, NULL, NULL));
   for (int k = 0; k < TOY_D; k++)
     assert_close((double)x[k], (float)(((double)y[k] - m->data_mean) * m->data_scale), 0);
@@ -145,7 +145,7 @@ static void test_strengths(void **state) {
   static float x[FEW_PAIRS * TOY_D], z[FEW_PAIRS * TOY_D], s[FEW_PAIRS], again[FEW_PAIRS];
   static int32_t label[FEW_PAIRS];
   struct toy t = toy_begin();
-  struct few_run_recipe r;
+  struct few_setup r;
   struct few_pairs *p;
   char teacher[600];
   double least = 9, most = 0, sum = 0;
@@ -171,7 +171,7 @@ static void test_strengths(void **state) {
   few__pairs_fill(p, 1, 0, &rows);
   few__pairs_close(p);
   assert_memory_equal(s, again, sizeof s);
-  few__run_recipe_close(t.ctx, &r);
+  few__setup_close(t.ctx, &r);
   toy_end(&t);
 }
 
@@ -179,7 +179,7 @@ static void test_strengths(void **state) {
 static void test_one_strength(void **state) {
   (void)state;
   struct toy t = toy_begin();
-  struct few_run_recipe r;
+  struct few_setup r;
   char teacher[600];
   guided_teacher(&t, teacher, true, "heun");
   const char *const keys[] = {teacher, "labels=yes", "pairs_guidance=3", "net=mlp", NULL};
@@ -187,7 +187,7 @@ static void test_one_strength(void **state) {
   assert_false(r.spec.guidance);
   assert_close(r.guidance_min, 3, 0);
   assert_close(r.guidance_max, 3, 0);
-  few__run_recipe_close(t.ctx, &r);
+  few__setup_close(t.ctx, &r);
   const char *const much[] = {teacher, "labels=yes", "pairs_guidance=5", "net=mlp", NULL};
   assert_int_equal(open_recipe(&t, &r, much), FEW_E_INVALID);
   assert_non_null(strstr(few_error(t.ctx), "knows guidance 1 to 4, not 5"));
@@ -198,7 +198,7 @@ static void test_one_strength(void **state) {
 static void test_fresh_noise(void **state) {
   (void)state;
   struct toy t = toy_begin();
-  struct few_run_recipe r;
+  struct few_setup r;
   char teacher[600];
   guided_teacher(&t, teacher, false, "consistency");
   const char *const two[] = {teacher, "labels=yes", "pairs_steps=2", "net=mlp", NULL};
@@ -207,7 +207,7 @@ static void test_fresh_noise(void **state) {
   assert_non_null(strstr(few_error(t.ctx), "give pairs_steps = 1"));
   const char *const one[] = {teacher, "labels=yes", "pairs_steps=1", "net=mlp", NULL};
   assert_ok(t.ctx, open_recipe(&t, &r, one));
-  few__run_recipe_close(t.ctx, &r);
+  few__setup_close(t.ctx, &r);
   toy_end(&t);
 }
 

@@ -10,7 +10,7 @@
 
 struct updates {
   few_ctx *ctx;
-  struct few_run_recipe recipe;
+  struct few_setup setup;
   few_model *student;
   struct few_params head, fake_head;
   few_workers *workers;
@@ -20,7 +20,7 @@ struct updates {
 };
 
 static inline void updates_fill(void *user, const struct few_rows *rows) {
-  const struct few_net_spec *s = &((const struct updates *)user)->recipe.spec;
+  const struct few_net_spec *s = &((const struct updates *)user)->setup.spec;
   const int64_t size = s->h * s->w * s->c;
   for (int64_t i = 0; i < rows->rows; i++) {
     struct few_rng r = {.row = (uint64_t)(rows->first + i),
@@ -32,7 +32,7 @@ static inline void updates_fill(void *user, const struct few_rows *rows) {
 }
 
 static inline struct few_networks updates_networks(struct updates *t) {
-  return (struct few_networks){&t->recipe, t->student, &t->head, &t->fake_head};
+  return (struct few_networks){&t->setup, t->student, &t->head, &t->fake_head};
 }
 
 static inline void updates_open(struct updates *t, const char *recipe, int n,
@@ -43,11 +43,11 @@ static inline void updates_open(struct updates *t, const char *recipe, int n,
   o.run = "/tmp/few-none";
   o.n_overrides = n;
   o.overrides = (const char **)(uintptr_t)settings;
-  assert_ok(t->ctx, few__run_recipe_open(t->ctx, &t->recipe, &o));
+  assert_ok(t->ctx, few__setup_open(t->ctx, &t->setup, &o));
 }
 
 static inline void updates_make(struct updates *t, int workers, const struct few_backend *backend) {
-  const struct few_run_recipe *r = &t->recipe;
+  const struct few_setup *r = &t->setup;
   assert_ok(t->ctx, few__model_create(t->ctx, &t->student, r->net, r->net_opts, &r->spec, 1));
   assert_ok(t->ctx, few__workers_create(t->ctx, &t->workers, workers));
   assert_ok(t->ctx, few__arrays_open(t->ctx, &t->arrays, t->workers, backend));
@@ -57,7 +57,7 @@ static inline void updates_make(struct updates *t, int workers, const struct few
   assert_ok(t->ctx, few__shards_create(t->ctx, &t->shards, &so));
   const struct few_state_shape shape = {.n_model = t->student->params.total,
                                         .n = few__parameters(&w),
-                                        .n_moments = r->optim->states,
+                                        .n_moments = r->config.optim->states,
                                         .ema = true};
   assert_ok(t->ctx, few__state_create(&t->state, &shape, &t->arrays));
   struct few_rng rng = {.purpose = FEW_RNG_INIT};
@@ -81,14 +81,14 @@ static inline void updates_end(struct updates *t) {
   few__params_free(t->ctx, &t->fake_head);
   few_model_free(t->student);
   few__workers_free(t->workers);
-  few__run_recipe_close(t->ctx, &t->recipe);
+  few__setup_close(t->ctx, &t->setup);
   few_ctx_free(t->ctx);
 }
 
 static inline struct few_gradient updates_step(struct updates *t, enum few_phase_id phase,
                                                int64_t update, struct few_step_report *report) {
   const struct few_values v = {t->state.there.param, NULL};
-  const struct few_clock at = few__run_clock(&t->recipe, 4, 1);
+  const struct few_clock at = few__config_clock(&t->setup.config, 4, 1);
   struct few_gradient g;
   assert_ok(t->ctx, few__shards_step(t->shards, phase, &at, update, &v, &g, report));
   return g;

@@ -26,15 +26,15 @@
 #include "mix.h"
 #include "model/model.h"
 #include "table.h"
-#include "train/recipe.h"
 #include "train/run_dir.h"
+#include "train/setup.h"
 
 enum { EXTRA = 8 }; /* overrides of a generation */
 
 struct loop {
   few_ctx *ctx;
   const struct few_loop_opts *o;
-  struct few_run_recipe recipe; /* on the real data */
+  struct few_setup setup; /* on the real data */
   int64_t n_real, n_synthetic;
   int generation;
   char *data, *samples, *part, *run, *report; /* of this generation */
@@ -43,9 +43,9 @@ struct loop {
 
 static const char *const kinds[] = {"synthetic", "augment", "fresh"};
 
-static bool labelled(const struct loop *l) { return l->recipe.spec.classes > 0; }
+static bool labelled(const struct loop *l) { return l->setup.spec.classes > 0; }
 static uint64_t seed_of(const struct loop *l) {
-  return (uint64_t)(l->recipe.keys.seed + l->generation - 1);
+  return (uint64_t)(l->setup.config.keys.seed + l->generation - 1);
 }
 
 /* ---- places ---- */
@@ -116,17 +116,17 @@ static few_status take(const struct few_data *from, const int32_t *map, int64_t 
 
 /* Real items in the order of the recipe's seed, then those of the generation before. */
 static few_status gather(const struct loop *l, const struct few_loop_mix *mix, struct rows *r) {
-  const few_data *real = l->recipe.data;
-  const uint64_t seed = (uint64_t)l->recipe.keys.seed;
+  const few_data *real = l->setup.data;
+  const uint64_t seed = (uint64_t)l->setup.config.keys.seed;
   char spec[8300];
   few_data *made = NULL;
   for (int64_t i = 0; i < mix->real; i++)
-    FEW_TRY(take(real, l->recipe.label_map,
+    FEW_TRY(take(real, l->setup.label_map,
                  few_data_batch_index(few_data_n(real), seed, mix->first + i), r, i));
   if (!mix->synthetic) return FEW_OK;
   spec_of(l, spec, l->before);
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
-  o.classes = l->recipe.spec.classes; /* samples may lack some */
+  o.classes = l->setup.spec.classes; /* samples may lack some */
   FEW_TRY(few_data_open(l->ctx, &made, spec, &o));
   few_status st = FEW_OK;
   for (int64_t i = 0; i < mix->synthetic && !st; i++) st = take(made, NULL, i, r, mix->real + i);
@@ -135,7 +135,7 @@ static few_status gather(const struct loop *l, const struct few_loop_mix *mix, s
 }
 
 static few_status write_rows(const struct loop *l, const struct rows *r) {
-  const struct few_net_spec *s = &l->recipe.spec;
+  const struct few_net_spec *s = &l->setup.spec;
   const int64_t images[] = {r->n, s->h, s->w, s->c}, points[] = {r->n, s->c};
   char labels[4096];
   labels_name(labels, l->data);
@@ -148,8 +148,8 @@ static few_status make_data(const struct loop *l) {
   const struct few_loop_mix mix =
       few__loop_mix((enum few_loop_kind)l->o->kind, l->generation, l->n_real, l->n_synthetic);
   struct rows r = {.n = mix.real + mix.synthetic,
-                   .item = few_data_item_size(l->recipe.data),
-                   .points = l->recipe.spec.points};
+                   .item = few_data_item_size(l->setup.data),
+                   .points = l->setup.spec.points};
   few_status st;
   if (few__path_exists(l->data)) return FEW_OK;
   const size_t bytes = few__mul_size((size_t)r.item, r.points ? sizeof(float) : 1);
@@ -174,7 +174,7 @@ static few_status train(const struct loop *l) {
   spec_of(l, spec, l->data);
   snprintf(data, sizeof data, "data=%s", spec);
   snprintf(seed, sizeof seed, "seed=%" PRIu64, seed_of(l));
-  snprintf(classes, sizeof classes, "data_classes=%" PRId64, l->recipe.spec.classes);
+  snprintf(classes, sizeof classes, "data_classes=%" PRId64, l->setup.spec.classes);
   const char *const extra[EXTRA] = {
       data, seed, classes, "data_limit=0", "data_holdout=0", "size=0", "channels_in=0", NULL};
   FEW_TRY(FEW_NEW(l->ctx, &all, o->n_overrides + EXTRA));
@@ -192,8 +192,8 @@ static few_status train(const struct loop *l) {
 /* Real labels: what a generation of labels drawn equally often would measure is their flattening.
  */
 static few_status choose_labels(const struct loop *l, int64_t n, int32_t *label) {
-  const int64_t classes = l->recipe.spec.classes;
-  const struct few_shares real = {classes, l->recipe.class_counts};
+  const int64_t classes = l->setup.spec.classes;
+  const struct few_shares real = {classes, l->setup.class_counts};
   int64_t *even;
   if (!l->o->even) return few__labels(l->ctx, &real, 0, n, label);
   FEW_TRY(FEW_NEW(l->ctx, &even, classes));
@@ -205,7 +205,7 @@ static few_status choose_labels(const struct loop *l, int64_t n, int32_t *label)
 
 /* Samples that a loop had when it was stopped among them: [*had][item], for x. */
 static few_status read_part(const struct loop *l, int64_t n, float *x, int64_t *had) {
-  const int64_t item = few_data_item_size(l->recipe.data);
+  const int64_t item = few_data_item_size(l->setup.data);
   struct few_npy a;
   *had = 0;
   if (!few__path_exists(l->part)) return FEW_OK;
@@ -226,7 +226,7 @@ static few_status read_part(const struct loop *l, int64_t n, float *x, int64_t *
 /* n samples, of which those that are finished are kept when it is cancelled. */
 static few_status draw_samples(const struct loop *l, few_model *m,
                                const struct few_sample_opts *all, float *x, int32_t *label) {
-  const int64_t item = few_data_item_size(l->recipe.data);
+  const int64_t item = few_data_item_size(l->setup.data);
   struct few_sample_opts s = *all;
   int64_t had, finished = 0;
   FEW_TRY(read_part(l, s.n, x, &had));
@@ -253,7 +253,7 @@ static few_status draw(const struct loop *l, few_model *m) {
   s.steps = l->o->steps;
   s.guidance = l->o->guidance;
   s.seed = seed_of(l);
-  FEW_GOTO(FEW_NEW(l->ctx, &x, s.n * few_data_item_size(l->recipe.data)));
+  FEW_GOTO(FEW_NEW(l->ctx, &x, s.n * few_data_item_size(l->setup.data)));
   FEW_GOTO(FEW_NEW(l->ctx, &label, s.n));
   if (labelled(l)) FEW_GOTO(choose_labels(l, s.n, label));
   FEW_GOTO(draw_samples(l, m, &s, x, label));
@@ -288,11 +288,11 @@ out:
 /* k = 5 as in the paper; precision and recall look at as many rows of both. */
 static struct few_eval_opts eval_opts(const struct loop *l) {
   const struct few_loop_opts *o = l->o;
-  const char *data = l->recipe.keys.data;
+  const char *data = l->setup.config.keys.data;
   const bool fashion = !strncmp(data, "fashion-mnist", strlen("fashion-mnist"));
   struct few_eval_opts e = FEW_EVAL_OPTS_INIT;
   e.features = o->features ? o->features : fashion ? "fashion" : "pixels";
-  e.metrics = o->metrics ? o->metrics : l->recipe.spec.points ? "fd,energy,pr" : "fd,pr";
+  e.metrics = o->metrics ? o->metrics : l->setup.spec.points ? "fd,energy,pr" : "fd,pr";
   e.knn = 5;
   if (l->n_synthetic < e.keep) e.keep = l->n_synthetic;
   return e;
@@ -303,10 +303,10 @@ static few_status evaluate(const struct loop *l) {
   struct few_eval_report *r = NULL;
   char *reference = NULL, *text = NULL, spec[8300], features[FEW_FEATURES_SPEC];
   few_status st;
-  few__run_recipe_features(&l->recipe, l->o->features, features);
-  e.features = few__run_recipe_features_chosen(l->o->features, features); /* warns once */
+  few__setup_features(&l->setup, l->o->features, features);
+  e.features = few__setup_features_chosen(l->o->features, features); /* warns once */
   FEW_GOTO(few__path_join(l->ctx, &reference, l->o->run, "reference.safetensors"));
-  e.reference = l->recipe.keys.data;
+  e.reference = l->setup.config.keys.data;
   if (!few__path_exists(reference)) FEW_GOTO(few_eval_save_reference(l->ctx, &e, reference));
   e.features = features;
   spec_of(l, spec, l->samples);
@@ -356,7 +356,7 @@ static few_status generation(struct loop *l, int g, struct few_text *csv) {
 
 /* A class that no sample has would be lost for good, and nothing of it learned. */
 static few_status check_classes(const struct loop *l) {
-  const int64_t classes = l->recipe.spec.classes, *real = l->recipe.class_counts;
+  const int64_t classes = l->setup.spec.classes, *real = l->setup.class_counts;
   int64_t *seen = NULL, missing = -1;
   int32_t *label = NULL;
   few_status st;
@@ -371,7 +371,7 @@ static few_status check_classes(const struct loop *l) {
                    "loop: of %lld synthetic items none is of class %lld, which is %.2g %% of the "
                    "data: give more, or draw all classes equally often",
                    (long long)l->n_synthetic, (long long)missing,
-                   100 * (double)real[missing] / (double)few_data_n(l->recipe.data));
+                   100 * (double)real[missing] / (double)few_data_n(l->setup.data));
 out:
   few__free(l->ctx, seen);
   few__free(l->ctx, label);
@@ -380,7 +380,7 @@ out:
 
 static few_status choose_numbers(struct loop *l) {
   const struct few_loop_opts *o = l->o;
-  const int64_t n = few_data_n(l->recipe.data);
+  const int64_t n = few_data_n(l->setup.data);
   const bool fresh = o->kind == FEW_LOOP_FRESH;
   l->n_real = o->n_real ? o->n_real : fresh ? n / o->generations : n;
   l->n_synthetic = o->n_synthetic ? o->n_synthetic : l->n_real;
@@ -390,25 +390,25 @@ static few_status choose_numbers(struct loop *l) {
   if (l->n_real > (fresh ? n / o->generations : n))
     return few__fail(l->ctx, FEW_E_INVALID, "loop: %lld real items %s, and %s has %lld: give fewer",
                      (long long)l->n_real, fresh ? "for each generation" : "are asked for",
-                     l->recipe.keys.data, (long long)n);
+                     l->setup.config.keys.data, (long long)n);
   if (!labelled(l) && o->even)
     return few__fail(l->ctx, FEW_E_INVALID,
                      "loop: %s has no labels that could be drawn equally often: leave that out",
-                     l->recipe.keys.data);
+                     l->setup.config.keys.data);
   return labelled(l) ? check_classes(l) : FEW_OK;
 }
 
 /* What samples of the first generation would refuse is told before it is trained. */
 static few_status check_sampling(const struct loop *l) {
-  const struct few_run_recipe *r = &l->recipe;
+  const struct few_setup *setup = &l->setup;
   struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
   few_model *m;
   s.steps = l->o->steps;
   s.guidance = l->o->guidance;
-  FEW_TRY(few__model_declare(l->ctx, &m, r->net, r->net_opts, &r->spec));
-  m->guidance_min = r->guidance_min;
-  m->guidance_max = r->guidance_max;
-  few_status st = few__run_use(r, r->keys.steps, m);
+  FEW_TRY(few__model_declare(l->ctx, &m, setup->net, setup->net_opts, &setup->spec));
+  m->guidance_min = setup->guidance_min;
+  m->guidance_max = setup->guidance_max;
+  few_status st = few__setup_use(setup, setup->config.keys.steps, m);
   if (!st) st = few_sample_plan(m, &s, NULL, NULL);
   few_model_free(m);
   return st ? few__fail_in(l->ctx, st, "loop") : FEW_OK;
@@ -437,26 +437,26 @@ static few_status same_text(const struct loop *l, const char *name, const struct
 
 /* One run may be made longer; generations of different lengths are no loop. */
 static few_status same_steps(const struct loop *l, const char *path) {
-  struct few_run_before before;
-  FEW_TRY(few__run_recipe_same(l->ctx, &l->recipe, path, &before));
+  struct few_previous_run before;
+  FEW_TRY(few__setup_same_run(l->ctx, &l->setup, path, &before));
   if (before.moved)
     return few__fail(
         l->ctx, FEW_E_INVALID,
         "%s was run with data or a teacher of another name: take another directory, or "
         "the old name",
         path);
-  if (before.steps == l->recipe.keys.steps) return FEW_OK;
+  if (before.steps == l->setup.config.keys.steps) return FEW_OK;
   return few__fail(l->ctx, FEW_E_INVALID,
                    "%s was run with steps = %" PRId64 ", now it is %" PRId64
                    ": take another directory, or the old value",
-                   path, before.steps, l->recipe.keys.steps);
+                   path, before.steps, l->setup.config.keys.steps);
 }
 
 static few_status same_recipe(const struct loop *l) {
   struct few_text text = {0};
   char *path;
   FEW_TRY(few__path_join(l->ctx, &path, l->o->run, "recipe.ini"));
-  few_status st = few__run_recipe_text(l->ctx, &l->recipe, &text);
+  few_status st = few__setup_text(l->ctx, &l->setup, &text);
   if (!st)
     st = few__path_exists(path) ? same_steps(l, path)
                                 : few__file_write(l->ctx, path, text.at, text.len);
@@ -468,8 +468,8 @@ static few_status same_recipe(const struct loop *l) {
 /* Only then does it matter how often samples have each class. */
 static bool uneven(const struct loop *l) {
   int64_t least = INT64_MAX, most = 0;
-  for (int64_t k = 0; k < l->recipe.spec.classes; k++) {
-    const int64_t n = l->recipe.class_counts[k];
+  for (int64_t k = 0; k < l->setup.spec.classes; k++) {
+    const int64_t n = l->setup.class_counts[k];
     if (n && n < least) least = n;
     if (n > most) most = n;
   }
@@ -515,7 +515,7 @@ few_status few_loop(few_ctx *ctx, const struct few_loop_opts *o) {
   FEW_TRY(check(ctx, o));
   struct few_train_opts t = {FEW_TRAIN_OPTS_VERSION, o->recipe, o->run, o->n_overrides,
                              o->overrides};
-  FEW_TRY(few__run_recipe_open(ctx, &l.recipe, &t));
+  FEW_TRY(few__setup_open(ctx, &l.setup, &t));
   FEW_GOTO(choose_numbers(&l));
   FEW_GOTO(check_sampling(&l));
   FEW_GOTO(few__run_dir_open(ctx, o->run, &lock));
@@ -525,6 +525,6 @@ out:
   leave(&l);
   few__text_free(ctx, &csv);
   few__run_dir_close(lock);
-  few__run_recipe_close(ctx, &l.recipe);
+  few__setup_close(ctx, &l.setup);
   return st;
 }

@@ -11,7 +11,7 @@ static const char *const settings[] = {"width=16", "layers=2"};
 static const struct few_run_identity id = {.layout = 1, .data = 2, .teacher = 3};
 
 static few_saving *open_saving(struct updates *t, const char *dir) {
-  const struct few_saving_opts o = {dir, &t->recipe, &id, &t->state, t->student};
+  const struct few_saving_opts o = {dir, &t->setup, &id, &t->state, t->student};
   few_saving *s;
   assert_ok(t->ctx, few__saving_open(t->ctx, &s, &o));
   return s;

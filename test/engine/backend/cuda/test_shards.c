@@ -34,7 +34,7 @@ static void check_near(struct updates *ref, const float *a, struct updates *gpu,
 static double balanced(struct updates *t, const struct few_gradient *g) {
   double squares, factor[FEW_BALANCE_MAX];
   if (g->n_grads > 1)
-    assert_ok(t->ctx, few__arrays_balance(&t->arrays, t->recipe.balance, g->n_grads, g->n,
+    assert_ok(t->ctx, few__arrays_balance(&t->arrays, t->setup.config.balance, g->n_grads, g->n,
                                           t->state.n_model, g->weight, g->at, factor));
   assert_ok(t->ctx, few__arrays_sumsq(&t->arrays, g->n, g->at, &squares));
   return sqrt(squares);
@@ -54,8 +54,8 @@ static void compare_update(struct updates *ref, struct updates *gpu, enum few_ph
   check_near(ref, want.at, gpu, got.at, want.n);
   /* Both go on from the same numbers: Adam's first steps are signs, which rounding turns. */
   few__arrays_put(&gpu->arrays, got.at, want.at, want.n);
-  few__update(&ref->state, &ref->recipe, &want, norm, 1e-3);
-  few__update(&gpu->state, &gpu->recipe, &got, norm, 1e-3);
+  few__update(&ref->state, &ref->setup.config, &want, norm, 1e-3);
+  few__update(&gpu->state, &gpu->setup.config, &got, norm, 1e-3);
 }
 
 static void compare(const char *recipe, int n, const char *const *settings) {
@@ -63,11 +63,11 @@ static void compare(const char *recipe, int n, const char *const *settings) {
   updates_begin(&ref, recipe, n, settings, 1, few__backend_ref());
   updates_begin(&gpu, recipe, n, settings, 2, few__backend_cuda());
   for (int64_t step = 0; step < 3; step++) {
-    if (few__has_fake(&ref.recipe)) compare_update(&ref, &gpu, FEW_PHASE_FAKE, step);
+    if (few__has_fake(&ref.setup)) compare_update(&ref, &gpu, FEW_PHASE_FAKE, step);
     ref.state.step = gpu.state.step = step + 1;
     compare_update(&ref, &gpu, FEW_PHASE_STUDENT, step);
-    few__follow(&ref.state, &ref.recipe);
-    few__follow(&gpu.state, &gpu.recipe);
+    few__follow(&ref.state, &ref.setup.config);
+    few__follow(&gpu.state, &gpu.setup.config);
   }
   check_near(&ref, ref.state.there.param, &gpu, gpu.state.there.param, ref.state.n);
   check_near(&ref, ref.state.there.ema, &gpu, gpu.state.there.ema, ref.state.n_model);

@@ -1,0 +1,108 @@
+/* config.h - a recipe as pure values: the trainer's keys, and the objectives, the optimizer and the
+ * learning rate with their options. Nothing is opened for it but the recipe's own file. What the
+ * values name (data, teacher, network) is opened by setup.h.
+ */
+#ifndef FEW_SRC_TRAIN_CONFIG_H
+#define FEW_SRC_TRAIN_CONFIG_H
+
+#include "base/recipe.h"
+#include "diffusion/objective/objective.h"
+#include "few/train.h"
+#include "train/optim/balance.h"
+#include "train/optim/lr.h"
+#include "train/optim/optim.h"
+
+enum { FEW_SCALE_AUTO, FEW_SCALE_ONE, FEW_SCALE_EACH };
+
+struct few_train_keys { /* the trainer's own keys: see options[] in config.c */
+  char data[1024], teacher[1024], net[32], objective[96], optimizer[32], balance[32], prediction[8];
+  int64_t data_limit, data_classes;
+  double data_holdout;
+  int data_on_error;
+  int data_scale; /* FEW_SCALE_... */
+  bool flip, labels;
+  int64_t size, channels_in;
+  double sigma_data, label_dropout;
+  int64_t steps, batch, shards, workers, seed;
+  double lr, lr_floor, beta1, beta2, eps, weight_decay, clip;
+  int lr_shape;
+  char init[1024]; /* "teacher", "fresh", or a model's file */
+  int64_t lr_warmup, lr_reference;
+  int64_t fake_updates;
+  double fake_lr;
+  int64_t pairs, pairs_steps;
+  double pairs_guidance;
+  double ema, ema_ramp, ema_power;
+  int64_t log_every, checkpoint_every, preview_every, preview_n, preview_steps;
+  double checkpoint_minutes, preview_guidance;
+  int64_t eval_every, eval_n, eval_steps;
+  char eval_ref[1024], eval_features[1024], eval_metrics[128];
+  double eval_guidance;
+  int eval_labels; /* 0 shares, 1 even */
+  double guard_spike;
+  int64_t guard_patience, guard_retries;
+  char backend[16];
+  int precision;   /* few_precision */
+  int weights;     /* 0 f32, 1 f16 */
+  int convolution; /* 0 fast, 1 direct */
+};
+
+/* An objective of a run. The keys of all but the first have its name and a dot in front. */
+enum { FEW_MAX_OBJECTIVES = 3 };
+struct few_config_objective {
+  const struct few_objective_def *def;
+  void *opts;
+  char prefix[32]; /* "" or "vsd." */
+};
+
+struct few_config {
+  struct few_recipe recipe;
+  struct few_train_keys keys; /* few__setup_open fills in what the recipe leaves to the teacher */
+  int n_objectives;           /* at least 1. Stages, sampler and step size are those of the first */
+  struct few_config_objective objective[FEW_MAX_OBJECTIVES];
+  enum few_target target; /* of the objective that has a target network; at most one has */
+  bool needs_teacher, needs_pairs;
+  const struct few_balancer *balance;
+  const struct few_optim *optim;
+  struct few_optim_opts optim_opts;
+  struct few_lr_opts lr;
+};
+
+/* Read the recipe that `opts` name, with its overrides. Network options stay unread: the network
+ * may be the teacher's. Call few__recipe_check after reading them. *out is zeroed on failure. */
+few_status few__config_read(few_ctx *ctx, struct few_config *out,
+                            const struct few_train_opts *opts);
+void few__config_free(few_ctx *ctx, struct few_config *c);
+
+/* The recipe in the file `path`, parsed. */
+few_status few__config_parse_file(few_ctx *ctx, struct few_recipe *out, const char *path);
+
+/* The table of the trainer's own keys. */
+const struct few_option *few__train_options(void);
+/* May this key change when a run is resumed? True for keys that do not change what is learned:
+ * workers, log_every ... */
+bool few__config_free_key(const char *key);
+
+/* The stage of `step`, and the step within the stage. `stretch`: the guard's factor on warm-ups. */
+struct few_clock few__config_clock(const struct few_config *c, int64_t step, double stretch);
+
+/* ---- objectives.c ---- */
+
+/* Split keys.objective, "a + b", into objectives whose options are at their defaults. */
+few_status few__config_objectives(few_ctx *ctx, struct few_config *c);
+/* Read their options. Options that belong to the student get one value for all objectives. */
+few_status few__config_objective_options(few_ctx *ctx, struct few_config *c);
+/* Append a section of the resolved recipe for each objective. */
+few_status few__config_objective_text(few_ctx *ctx, const struct few_config *c,
+                                      struct few_text *out);
+
+/* ---- length.c ---- */
+
+/* The learning rate's options, from the keys. */
+few_status few__config_lr(few_ctx *ctx, struct few_config *c);
+/* FEW_E_INVALID if a run that did `done` steps of `was` cannot go on as one of c->keys.steps. `dir`
+ * is its directory, for the message. */
+few_status few__config_length_check(few_ctx *ctx, const struct few_config *c, const char *dir,
+                                    int64_t was, int64_t done);
+
+#endif

@@ -1,0 +1,266 @@
+/* fit.c - do the objectives, the teacher and the student of a run fit together?
+ *
+ * The objectives decide what the student takes as inputs (guidance scale, step size), which networks
+ * are trained beside it, and how it is sampled.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "pairs.h"
+
+/* Guidance is that of the objectives that have any, or of the pairs that they learn from, or else
+ * that of the teacher's input, which the student then inherits with its range. */
+static few_status choose_guidance(few_ctx *ctx, struct few_setup *setup) {
+  const few_model *t = setup->teacher;
+  setup->guidance_min = setup->guidance_max =
+      setup->config.needs_pairs ? setup->config.keys.pairs_guidance : 1;
+  for (int i = 0; i < setup->config.n_objectives; i++) {
+    if (!setup->config.objective[i].def->guides) continue;
+    const struct few_guidance_opts *of = setup->config.objective[i].opts; /* shared */
+    setup->guidance_min = of->guidance_min;
+    setup->guidance_max = of->guidance_max;
+  }
+  if (t && t->spec.guidance && setup->guidance_min == 1 && setup->guidance_max == 1) {
+    setup->guidance_min = t->guidance_min;
+    setup->guidance_max = t->guidance_max;
+  }
+  setup->spec.guidance = setup->guidance_max > setup->guidance_min;
+  if (!t || !t->spec.guidance) return FEW_OK;
+  if (setup->guidance_min >= t->guidance_min && setup->guidance_max <= t->guidance_max)
+    return FEW_OK;
+  return few__fail(ctx, FEW_E_INVALID, "teacher %s knows guidance %g to %g, not %g to %g",
+                   setup->config.keys.teacher, t->guidance_min, t->guidance_max,
+                   setup->guidance_min, setup->guidance_max);
+}
+
+/* Refuse a guidance that the teacher cannot give. */
+static few_status check_guidance(few_ctx *ctx, const struct few_config_objective *o,
+                                 const struct few_fit *fit) {
+  const struct few_guidance_opts *of = o->opts;
+  if (!o->def->guides) return FEW_OK;
+  assert(fit->teacher); /* whose guidance it is: few__config_objectives has seen to that */
+  if (of->guidance_max < of->guidance_min)
+    return few__fail(ctx, FEW_E_INVALID, "%s: guidance_max %g is below guidance_min %g",
+                     o->def->name, of->guidance_max, of->guidance_min);
+  if ((of->guidance_min == 1 && of->guidance_max == 1) || fit->teacher->guidance) return FEW_OK;
+  if (fit->teacher->classes) {
+    char why[96];
+    few__print(why, sizeof why, "%s: guidance %g to %g", o->def->name, of->guidance_min,
+               of->guidance_max);
+    return few__net_check_unconditional(ctx, fit->teacher, "the teacher", why);
+  }
+  return few__fail(ctx, FEW_E_INVALID,
+                   "%s: the teacher has no labels, so it cannot be guided: leave guidance_min and "
+                   "guidance_max at 1",
+                   o->def->name);
+}
+
+/* The recipe's dropout is that of all networks that the run trains. */
+static few_status copy_dropout(few_ctx *ctx, const struct few_setup *setup, void *opts) {
+  const struct few_option *from = few__option_find(setup->net->options, "dropout");
+  if (!few__option_find(setup->teacher->net->options, "dropout")) return FEW_OK;
+  struct few_text value = {0};
+  if (from)
+    few__option_format(ctx, from, setup->net_opts, &value);
+  else
+    few__text_add(ctx, &value, "0");
+  few_status st =
+      value.failed ? few__fail(ctx, FEW_E_MEMORY, "out of memory: options")
+                   : few__option_set(ctx, setup->teacher->net->options, opts, "dropout", value.at);
+  few__text_free(ctx, &value);
+  return st;
+}
+
+/* The fake network is the teacher's, and is told the strength where the student is: what it learns
+ * is the student's distribution for each. */
+static few_status declare_fake(few_ctx *ctx, struct few_setup *setup) {
+  bool wanted = false;
+  for (int i = 0; i < setup->config.n_objectives; i++)
+    wanted |= setup->config.objective[i].def->build_fake != NULL;
+  if (!wanted) return FEW_OK;
+  assert(setup->teacher);
+  const struct few_net_def *net = setup->teacher->net;
+  struct few_net_spec spec = setup->teacher->spec;
+  void *opts;
+  spec.guidance |= setup->spec.guidance;
+  FEW_TRY(few__new(ctx, &opts, 1, net->options_size));
+  memcpy(opts, setup->teacher->net_opts, net->options_size);
+  few_status st = copy_dropout(ctx, setup, opts);
+  if (!st) st = few__model_declare(ctx, &setup->fake, net, opts, &spec);
+  few__free(ctx, opts);
+  return st;
+}
+
+/* The first objective says how the student is told a step. A teacher that has to be told is no
+ * field to distil. */
+static few_status choose_step_size(few_ctx *ctx, struct few_setup *setup) {
+  const struct few_config_objective *o = &setup->config.objective[0];
+  setup->spec.step_size = o->def->step_size;
+  setup->spec.max_steps = o->def->max_steps ? o->def->max_steps(o->opts) : 0;
+  if (!setup->config.needs_teacher || !setup->teacher ||
+      setup->teacher->spec.step_size == FEW_STEP_SIZE_NONE)
+    return FEW_OK;
+  return few__fail(ctx, FEW_E_INVALID,
+                   "teacher %s gives steps and no field (it was trained by %s): give one that was "
+                   "trained by diffusion",
+                   setup->config.keys.teacher, setup->teacher->objective);
+}
+
+/* The first option in which two networks of one kind differ, but for dropout. */
+static few_status differing(few_ctx *ctx, const struct few_setup *setup, const char **key) {
+  const struct few_option *o = setup->net->options;
+  for (*key = NULL; o->key && !*key; o++) {
+    struct few_text a = {0}, b = {0};
+    few__option_format(ctx, o, setup->net_opts, &a);
+    few__option_format(ctx, o, setup->teacher->net_opts, &b);
+    const bool failed = a.failed || b.failed;
+    if (!failed && strcmp(o->key, "dropout") != 0 &&
+        strcmp(a.at ? a.at : "", b.at ? b.at : "") != 0)
+      *key = o->key;
+    few__text_free(ctx, &a);
+    few__text_free(ctx, &b);
+    if (failed) return few__fail(ctx, FEW_E_MEMORY, "out of memory: options");
+  }
+  return FEW_OK;
+}
+
+/* The first target of a run with stages is the student as it starts, which must be the teacher. */
+static few_status check_start(few_ctx *ctx, const struct few_setup *setup) {
+  const char *key = NULL;
+  if (setup->config.target != FEW_TARGET_STAGE || !setup->teacher) return FEW_OK;
+  if (strcmp(setup->config.keys.init, "teacher") != 0) key = "init";
+  if (setup->teacher->spec.predicts != setup->spec.predicts) key = "prediction";
+  if (setup->teacher->net != setup->net) key = "net";
+  if (!key) FEW_TRY(differing(ctx, setup, &key));
+  if (!key) return FEW_OK;
+  return few__fail(ctx, FEW_E_INVALID,
+                   "objective %s starts as its teacher, in all that the network is: leave out %s",
+                   setup->config.keys.objective, key);
+}
+
+/* Every loss has to give the student the strength that it takes. */
+static few_status check_strength(few_ctx *ctx, const struct few_setup *setup,
+                                 const struct few_objective_def *def) {
+  if (!setup->spec.guidance || def->needs_teacher) return FEW_OK;
+  if (setup->config.n_objectives > 1)
+    return few__fail(
+        ctx, FEW_E_INVALID,
+        "%s: the student takes a guidance strength of %g to %g as an input, and %s has "
+        "none to tell: give guidance_min and guidance_max one value, or leave %s out",
+        setup->config.recipe.place, setup->guidance_min, setup->guidance_max, def->name, def->name);
+  return few__fail(ctx, FEW_E_INVALID,
+                   "%s: the teacher takes a guidance strength as an input, and this objective "
+                   "has none to tell: start from another teacher, or from none",
+                   def->name);
+}
+
+/* A teacher of steps that go one way can be halved further, or make pairs; it has no field. */
+static few_status check_direction(few_ctx *ctx, const struct few_setup *setup) {
+  const struct few_config_objective *o = &setup->config.objective[0];
+  const struct few_clock at = few__config_clock(&setup->config, 0, 1);
+  struct few_use use = {.sampler = NULL};
+  if (!setup->config.needs_teacher || !setup->teacher || setup->teacher->direction == FEW_BOTH_WAYS)
+    return FEW_OK;
+  if (o->def->use) o->def->use(o->opts, &at, setup->spec.sigma_data, &use);
+  const bool same = use.encodes == (setup->teacher->direction == FEW_ENCODES);
+  if (same && (setup->config.target == FEW_TARGET_STAGE || setup->config.needs_pairs))
+    return FEW_OK;
+  return few__fail(ctx, FEW_E_INVALID,
+                   "teacher %s has learned steps from %s alone (it was trained by %s): give the "
+                   "teacher that it had",
+                   setup->config.keys.teacher,
+                   setup->teacher->direction == FEW_ENCODES ? "images to noise" : "noise to images",
+                   setup->teacher->objective);
+}
+
+/* A consistency model's F points to the image at the end of the flow, not along it. */
+static few_status check_field(few_ctx *ctx, const struct few_setup *setup) {
+  if (!setup->config.needs_teacher || !setup->teacher || setup->config.needs_pairs) return FEW_OK;
+  if (setup->teacher->direction != FEW_BOTH_WAYS) return FEW_OK; /* check_direction */
+  if (few__model_has_field(setup->teacher)) return FEW_OK;
+  return few__fail(ctx, FEW_E_INVALID,
+                   "teacher %s has learned the jumps of %s and no field (it was trained by %s): "
+                   "give the teacher that it had; init = %s starts the student with its weights",
+                   setup->config.keys.teacher, setup->teacher->sampler, setup->teacher->objective,
+                   setup->config.keys.teacher);
+}
+
+/* Rows without their label: how many, and whether the teacher can be asked about them. */
+static few_status choose_dropout(few_ctx *ctx, struct few_setup *setup) {
+  double *dropout = &setup->config.keys.label_dropout;
+  struct few_use use = {.sampler = NULL};
+  bool drops = false;
+  for (int i = 0; i < setup->config.n_objectives; i++) {
+    const struct few_config_objective *o = &setup->config.objective[i];
+    const struct few_clock at = few__config_clock(&setup->config, 0, 1);
+    drops |= o->def->drops_labels;
+    if (o->def->use) o->def->use(o->opts, &at, setup->spec.sigma_data, &use);
+  }
+  if (*dropout < 0) *dropout = drops && setup->spec.classes ? 0.1 : 0;
+  if (!setup->spec.classes) return FEW_OK;
+  setup->spec.unlabelled = *dropout > 0 || use.unlabelled ? FEW_UNLABELLED_YES : FEW_UNLABELLED_NO;
+  if (*dropout >= 1)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: label_dropout = 1 leaves no row its label: give less, or labels = no",
+                     setup->config.recipe.place);
+  if (*dropout <= 0 || !setup->config.needs_teacher || setup->config.needs_pairs) return FEW_OK;
+  return few__net_check_unconditional(ctx, &setup->teacher->spec, "the teacher", "label_dropout");
+}
+
+/* The time at which an objective has its student sampled first. */
+static double start_of(const struct few_setup *setup, const struct few_config_objective *o) {
+  const struct few_clock at = few__config_clock(&setup->config, 0, 1);
+  struct few_use use = {.sampler = NULL};
+  if (o->def->use) o->def->use(o->opts, &at, setup->spec.sigma_data, &use);
+  return use.n_times ? use.times[0] : atan(80 / setup->spec.sigma_data); /* schedule.h */
+}
+
+/* The first objective says how the student is sampled. A generator that is added and makes its
+ * images from other noise improves images that nobody draws. */
+static void warn_of_start(few_ctx *ctx, const struct few_setup *setup) {
+  const double first = start_of(setup, &setup->config.objective[0]);
+  for (int i = 1; i < setup->config.n_objectives; i++) {
+    const struct few_config_objective *o = &setup->config.objective[i];
+    const double t = start_of(setup, o);
+    if (o->def->use && fabs(t - first) > 1e-12)
+      few__log(ctx, FEW_LOG_WARN,
+               "%s: %s makes images from noise at t = %.4f, and the student is sampled from t = "
+               "%.4f on, as %s has it: give another %ssigma_init, or put %s first",
+               setup->config.recipe.place, o->def->name, t, first,
+               setup->config.objective[0].def->name, o->prefix, o->def->name);
+  }
+}
+
+few_status few__setup_fit(few_ctx *ctx, struct few_setup *setup) {
+  const struct few_fit fit = {.student = &setup->spec,
+                              .teacher = setup->teacher ? &setup->teacher->spec : NULL,
+                              .steps = setup->config.keys.steps,
+                              .batch = setup->config.keys.batch,
+                              .shards = setup->config.keys.shards};
+  FEW_TRY(choose_dropout(ctx, setup));
+  FEW_TRY(choose_guidance(ctx, setup));
+  FEW_TRY(choose_step_size(ctx, setup));
+  FEW_TRY(check_start(ctx, setup));
+  FEW_TRY(check_direction(ctx, setup));
+  FEW_TRY(check_field(ctx, setup));
+  for (int i = 0; i < setup->config.n_objectives; i++) {
+    const struct few_config_objective *o = &setup->config.objective[i];
+    FEW_TRY(check_strength(ctx, setup, o->def));
+    if (o->def->check) FEW_TRY(o->def->check(ctx, o->opts, &fit));
+    FEW_TRY(check_guidance(ctx, o, &fit));
+  }
+  warn_of_start(ctx, setup);
+  FEW_TRY(declare_fake(ctx, setup));
+  return setup->config.needs_pairs ? few__pairs_check(ctx, setup) : FEW_OK;
+}
+
+/* After the last step of a stage the student is still that stage's. */
+few_status few__setup_use(const struct few_setup *setup, int64_t step, few_model *m) {
+  const struct few_config_objective *o = &setup->config.objective[0];
+  const struct few_clock at = few__config_clock(&setup->config, step > 0 ? step - 1 : 0, 1);
+  struct few_use use = {.sampler = o->def->sampler};
+  if (o->def->use) o->def->use(o->opts, &at, m->spec.sigma_data, &use);
+  snprintf(m->sampler, sizeof m->sampler, "%s", use.sampler);
+  m->direction = use.encodes ? FEW_ENCODES : use.one_way ? FEW_DECODES : FEW_BOTH_WAYS;
+  return few_model_set_times(m, use.n_times, use.times);
+}

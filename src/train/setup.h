@@ -1,0 +1,75 @@
+/* setup.h - what a run stands on: its recipe's values, and all that they name, opened: the data, the
+ * teacher, the student's network.
+ */
+#ifndef FEW_SRC_TRAIN_SETUP_H
+#define FEW_SRC_TRAIN_SETUP_H
+
+#include "config.h"
+#include "few/data.h"
+#include "io/sha256.h"
+#include "model/model.h"
+
+struct few_setup {
+  struct few_config config;
+  const struct few_net_def *net;
+  void *net_opts;
+  struct few_net_spec spec; /* of the student */
+  few_data *data;
+  int32_t *label_map; /* the student's class for each class of the data; NULL: the same numbers */
+  const few_model
+      *numbered_as;      /* the model whose class numbers and names are used; NULL: the data's */
+  int64_t *class_counts; /* [spec.classes] items of the data, by the student's numbers; or NULL */
+  few_model *teacher;    /* NULL: none */
+  few_model *start;      /* the model whose weights the student starts with; NULL: see keys.init */
+  few_model *fake;       /* the fake network's architecture; NULL: none is trained */
+  char teacher_hash[FEW_SHA256_TEXT]; /* of the teacher's file; "" without one */
+  char start_hash[FEW_SHA256_TEXT];   /* of the file of `start` */
+  double guidance_min, guidance_max;
+};
+
+/* Read, open and check everything: components exist, keys are known, data opens, the teacher fits.
+ * *out is zeroed on failure. */
+few_status few__setup_open(few_ctx *ctx, struct few_setup *out, const struct few_train_opts *opts);
+void few__setup_close(few_ctx *ctx, struct few_setup *setup);
+
+/* The resolved recipe: every key with its value. */
+few_status few__setup_text(few_ctx *ctx, const struct few_setup *setup, struct few_text *out);
+/* Log a warning for each key that was given and does nothing in this run. */
+few_status few__setup_warn_ignored(few_ctx *ctx, const struct few_setup *setup);
+/* FEW_E_INVALID for options of a new network that would do nothing. */
+few_status few__setup_check_net(few_ctx *ctx, const struct few_setup *setup);
+
+/* The feature network in which the run's images are compared: `given`, or a default for the data if
+ * that is NULL or "". Weights that come with few are searched like teachers: as named, then beside
+ * the recipe's folder. */
+enum { FEW_FEATURES_SPEC = 2 * 4096 + 100 };
+void few__setup_features(const struct few_setup *setup, const char *given,
+                         char spec[FEW_FEATURES_SPEC]);
+/* `spec`, or NULL for pixels that were not asked for: few_eval warns about these. */
+const char *few__setup_features_chosen(const char *given, const char *spec);
+
+/* Compare with the run that wrote `path`, a recipe.ini. FEW_E_INVALID names the first key that
+ * differs. Keys that do not change what is learned may differ; so may `steps`, and the names of
+ * data and teacher, which are compared by their hashes. */
+struct few_previous_run {
+  int64_t steps; /* 0: there was no run */
+  bool moved;    /* data or teacher have other names now */
+};
+few_status few__setup_same_run(few_ctx *ctx, const struct few_setup *setup, const char *path,
+                               struct few_previous_run *before);
+
+/* Does each of the teacher's pairs have a guidance scale of its own, which is an input of the
+ * student? */
+static inline bool few__pairs_drawn(const struct few_setup *setup) {
+  return setup->config.needs_pairs && setup->spec.guidance;
+}
+
+/* ---- fit.c ---- */
+
+/* Derive from the objectives what the student must be (setup->spec, guidance range, fake network).
+ * FEW_E_INVALID for objectives, teacher and student that do not fit together. */
+few_status few__setup_fit(few_ctx *ctx, struct few_setup *setup);
+/* Store in the model how the student is used after `step` steps: sampler, times, direction. */
+few_status few__setup_use(const struct few_setup *setup, int64_t step, few_model *m);
+
+#endif
