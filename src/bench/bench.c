@@ -13,7 +13,7 @@
 
 #include "base/rng.h"
 #include "engine/backend/backend.h"
-#include "engine/plan/seat.h"
+#include "engine/plan/executor.h"
 #include "few/model.h"
 #include "train/shard.h"
 #include "train/update.h"
@@ -36,13 +36,13 @@ struct bench {
   struct few_arrays arrays;
   /* infer and jvp */
   few_plan *plan;
-  int lanes;       /* workers; on a device one */
-  few_seat **seat; /* [lanes] */
+  int executors;           /* workers; on a device one */
+  few_executor **executor; /* [executors] */
   few_status status;
   const void **slots; /* shared: every shard reads the same random rows */
   float **slot_data;
-  float **out;      /* [lanes][2] */
-  double **seconds; /* [lanes]: NULL, or those of each instruction, for a profile */
+  float **out;      /* [executors][2] */
+  double **seconds; /* [executors]: NULL, or those of each instruction, for a profile */
   double *warm;     /* seconds of each instruction before the measured steps */
 };
 
@@ -143,11 +143,11 @@ static few_status set_up_network(struct bench *b, const struct few_backend *back
   few_graph_free(g);
   FEW_TRY(st);
   const int slots = few__plan_slots(b->plan);
-  b->lanes = backend->device ? 1 : few__workers_count(b->workers);
+  b->executors = backend->device ? 1 : few__workers_count(b->workers);
   int64_t item = b->o->h * b->o->w * b->o->c, rows = b->o->batch / b->o->shards;
-  FEW_TRY(FEW_NEW(b->ctx, &b->seat, b->lanes));
-  FEW_TRY(FEW_NEW(b->ctx, &b->out, 2 * b->lanes));
-  FEW_TRY(FEW_NEW(b->ctx, &b->seconds, b->lanes));
+  FEW_TRY(FEW_NEW(b->ctx, &b->executor, b->executors));
+  FEW_TRY(FEW_NEW(b->ctx, &b->out, 2 * b->executors));
+  FEW_TRY(FEW_NEW(b->ctx, &b->seconds, b->executors));
   FEW_TRY(FEW_NEW(b->ctx, &b->slots, slots));
   FEW_TRY(FEW_NEW(b->ctx, &b->slot_data, slots));
   for (int i = 0; i < slots; i++) {
@@ -160,8 +160,8 @@ static few_status set_up_network(struct bench *b, const struct few_backend *back
     b->slots[i] = b->slot_data[i];
   }
   few__model_bind(b->model, b->plan, "", b->model->values, b->slots);
-  for (int w = 0; w < b->lanes; w++) {
-    FEW_TRY(few__seat_create(b->ctx, &b->seat[w], 1, (const few_plan *[]){b->plan}, NULL));
+  for (int w = 0; w < b->executors; w++) {
+    FEW_TRY(few__executor_create(b->ctx, &b->executor[w], 1, (const few_plan *[]){b->plan}, NULL));
     FEW_TRY(FEW_NEW(b->ctx, &b->out[2 * w], rows * item));
     FEW_TRY(FEW_NEW(b->ctx, &b->out[2 * w + 1], rows * item));
     if (b->o->profile)
@@ -177,13 +177,13 @@ static void run_shard(void *user, int64_t shard, int worker) {
                              .key = {.row0 = (uint64_t)shard},
                              .seconds = b->seconds[worker],
                              .values = 1};
-  const few_status st = few__seat_run(b->seat[worker], 0, &bind);
+  const few_status st = few__executor_run(b->executor[worker], 0, &bind);
   if (st) b->status = st; /* on a device, whose one lane this is */
 }
 
 static few_status one_step(struct bench *b) {
   if (b->plan) {
-    if (b->lanes > 1)
+    if (b->executors > 1)
       few__workers_run(b->workers, b->o->shards, run_shard, b);
     else
       for (int64_t i = 0; i < b->o->shards; i++) run_shard(b, i, 0);
@@ -232,14 +232,14 @@ static void tear_down(struct bench *b) {
   few_ctx *ctx = b->ctx;
   for (int i = 0; b->slot_data && i < few__plan_slots(b->plan); i++)
     few__free(ctx, b->slot_data[i]);
-  for (int w = 0; b->seat && w < b->lanes; w++) few__seat_free(b->seat[w]);
-  for (int w = 0; b->out && w < 2 * b->lanes; w++) few__free(ctx, b->out[w]);
-  for (int w = 0; b->seconds && w < b->lanes; w++) few__free(ctx, b->seconds[w]);
+  for (int w = 0; b->executor && w < b->executors; w++) few__executor_free(b->executor[w]);
+  for (int w = 0; b->out && w < 2 * b->executors; w++) few__free(ctx, b->out[w]);
+  for (int w = 0; b->seconds && w < b->executors; w++) few__free(ctx, b->seconds[w]);
   few__free(ctx, b->seconds);
   few__free(ctx, b->warm);
   few__free(ctx, b->slot_data);
   few__free(ctx, b->slots);
-  few__free(ctx, b->seat);
+  few__free(ctx, b->executor);
   few__free(ctx, b->out);
   few__plan_free(b->plan);
   few__shards_free(b->shards);
@@ -264,7 +264,7 @@ static const few_plan *plan_of(const struct bench *b) {
 static double seconds_of(const struct bench *b, int instruction) {
   if (!b->plan) return few__shards_seconds(b->shards, instruction);
   double sum = 0;
-  for (int w = 0; w < b->lanes; w++) sum += b->seconds[w][instruction];
+  for (int w = 0; w < b->executors; w++) sum += b->seconds[w][instruction];
   return sum;
 }
 
@@ -356,7 +356,7 @@ few_status few_bench(few_ctx *ctx, const struct few_bench_opts *opts, enum few_b
     out->gflops_per_second = out->gflop / out->seconds;
     out->share_of_peak = peak > 0 ? out->gflops_per_second / peak : 0;
     out->arena_bytes =
-        cost.arena_bytes * (size_t)(b.lanes ? b.lanes : few__workers_count(b.workers));
+        cost.arena_bytes * (size_t)(b.executors ? b.executors : few__workers_count(b.workers));
     if (opts->profile) st = tell_profile(&b, out->repeats);
   }
   tear_down(&b);

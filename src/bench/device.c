@@ -2,7 +2,7 @@
  * longer until they can be timed.
  */
 #include "base/rng.h"
-#include "engine/plan/seat.h"
+#include "engine/plan/executor.h"
 #include "few/bench.h"
 #include "train/arrays.h"
 
@@ -33,12 +33,12 @@ static few_status product_plan(const struct few_arrays *s, few_precision precisi
 static few_status time_product(const struct few_arrays *s, few_precision precision, int64_t n,
                                double *seconds) {
   few_plan *plan = NULL;
-  few_seat *seat = NULL;
+  few_executor *executor = NULL;
   float *x = NULL;
   few_status st;
   const struct few_rng r = {.purpose = FEW_RNG_CHECK};
   FEW_GOTO(product_plan(s, precision, n, &plan));
-  FEW_GOTO(few__seat_create(s->ctx, &seat, 1, (const few_plan *[]){plan}, s->queue));
+  FEW_GOTO(few__executor_create(s->ctx, &executor, 1, (const few_plan *[]){plan}, s->queue));
   FEW_GOTO(FEW_NEW(s->ctx, &x, n * n));
   few__rng_uniform_f32(&r, n * n, x);
   const float by = 1 / (float)n;
@@ -52,12 +52,12 @@ static few_status time_product(const struct few_arrays *s, few_precision precisi
       wait(s);
       start = few__now();
     }
-    FEW_GOTO(few__placed_enqueue(few__seat_placed(seat, 0), &b));
+    FEW_GOTO(few__device_plan_enqueue(few__executor_device_plan(executor, 0), &b));
   }
   wait(s);
   *seconds = (few__now() - start) / TURNS;
 out:
-  few__seat_free(seat);
+  few__executor_free(executor);
   few__plan_free(plan);
   few__free(s->ctx, x);
   return st;

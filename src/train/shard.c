@@ -4,14 +4,14 @@
 #include <math.h>
 
 #include "base/watch.h"
-#include "engine/plan/seat.h"
+#include "engine/plan/executor.h"
 #include "reduce.h"
 #include "train/optim/clip.h"
 
 enum { MAX_INPUTS = FEW_MAX_OBJECTIVES * FEW_MAX_SCALARS };
 
-struct lane { /* what a worker needs */
-  few_seat *seat;
+struct worker_state { /* what each worker has of its own */
+  few_executor *executor;
   few_status status;
   float *x, *pair, *strength;
   int32_t *label;
@@ -39,12 +39,12 @@ struct few_shards {
   few_ctx *ctx;
   struct few_shards_opts o;
   const struct few_arrays *arrays;
-  int lanes;
+  int n_states;
   int64_t rows, shards;
   struct few_phase phase[FEW_PHASES]; /* the second without a plan: there is no fake network */
   few_reduction *reduction[FEW_PHASES];
   struct ahead ahead[FEW_PHASES];
-  struct lane *lane;
+  struct worker_state *state;
 
   struct few_watch watch;
   bool watched; /* the step at hand */
@@ -66,41 +66,42 @@ static void set_slot(const void **slots, const few_plan *plan, const char *name,
   if (i >= 0) slots[i] = at;
 }
 
-static few_status make_bindings(struct few_shards *s, struct lane *lane, int k) {
+static few_status make_bindings(struct few_shards *s, struct worker_state *state, int k) {
   const few_plan *plan = s->phase[k].plan;
   char name[16];
   if (!plan) return FEW_OK;
-  FEW_TRY(FEW_NEW(s->ctx, &lane->slots[k], few__plan_slots(plan) + 1));
-  FEW_TRY(FEW_NEW(s->ctx, &lane->outs[k], s->phase[k].n_outs));
-  set_slot(lane->slots[k], plan, "x", lane->x);
-  set_slot(lane->slots[k], plan, "label", lane->label);
-  set_slot(lane->slots[k], plan, "pair", lane->pair);
-  set_slot(lane->slots[k], plan, "pair_strength", lane->strength);
+  FEW_TRY(FEW_NEW(s->ctx, &state->slots[k], few__plan_slots(plan) + 1));
+  FEW_TRY(FEW_NEW(s->ctx, &state->outs[k], s->phase[k].n_outs));
+  set_slot(state->slots[k], plan, "x", state->x);
+  set_slot(state->slots[k], plan, "label", state->label);
+  set_slot(state->slots[k], plan, "pair", state->pair);
+  set_slot(state->slots[k], plan, "pair_strength", state->strength);
   for (int i = 0; i < MAX_INPUTS; i++)
-    set_slot(lane->slots[k], plan, few__phase_scalar(i, name), &s->scalar[i]);
+    set_slot(state->slots[k], plan, few__phase_scalar(i, name), &s->scalar[i]);
   return FEW_OK;
 }
 
-static few_status make_seat(const struct few_shards *s, struct lane *lane) {
+static few_status make_executor(const struct few_shards *s, struct worker_state *state) {
   const few_plan *plans[FEW_PHASES];
   for (int k = 0; k < FEW_PHASES; k++) plans[k] = s->phase[k].plan;
-  const few_status st = few__seat_create(s->ctx, &lane->seat, FEW_PHASES, plans, s->arrays->queue);
+  const few_status st =
+      few__executor_create(s->ctx, &state->executor, FEW_PHASES, plans, s->arrays->queue);
   return st == FEW_E_MEMORY
              ? few__fail_in(s->ctx, st, "shards of %lld rows (more shards are smaller)",
                             (long long)s->rows)
              : st;
 }
 
-static few_status make_lane(struct few_shards *s, struct lane *lane) {
+static few_status make_worker(struct few_shards *s, struct worker_state *state) {
   const struct few_setup *setup = s->o.networks.setup;
   const int64_t item = setup->spec.h * setup->spec.w * setup->spec.c;
-  FEW_TRY(make_seat(s, lane));
-  FEW_TRY(FEW_NEW(s->ctx, &lane->x, s->rows * item));
-  FEW_TRY(FEW_NEW(s->ctx, &lane->label, s->rows));
-  if (setup->config.needs_pairs) FEW_TRY(FEW_NEW(s->ctx, &lane->pair, s->rows * item));
-  if (few__pairs_drawn(setup)) FEW_TRY(FEW_NEW(s->ctx, &lane->strength, s->rows));
-  if (s->o.profile) FEW_TRY(FEW_NEW(s->ctx, &lane->seconds, few__shards_cost(s).instructions));
-  for (int k = 0; k < FEW_PHASES; k++) FEW_TRY(make_bindings(s, lane, k));
+  FEW_TRY(make_executor(s, state));
+  FEW_TRY(FEW_NEW(s->ctx, &state->x, s->rows * item));
+  FEW_TRY(FEW_NEW(s->ctx, &state->label, s->rows));
+  if (setup->config.needs_pairs) FEW_TRY(FEW_NEW(s->ctx, &state->pair, s->rows * item));
+  if (few__pairs_drawn(setup)) FEW_TRY(FEW_NEW(s->ctx, &state->strength, s->rows));
+  if (s->o.profile) FEW_TRY(FEW_NEW(s->ctx, &state->seconds, few__shards_cost(s).instructions));
+  for (int k = 0; k < FEW_PHASES; k++) FEW_TRY(make_bindings(s, state, k));
   return FEW_OK;
 }
 
@@ -111,7 +112,7 @@ static few_status make_phases(struct few_shards *s) {
     FEW_TRY(few__phase_create(s->ctx, p, (enum few_phase_id)k, &s->o.networks, s->rows,
                               s->arrays->backend));
     FEW_TRY(
-        few__reduce_create(&s->reduction[k], s->arrays, p->n_grads * p->n, s->shards, s->lanes));
+        few__reduce_create(&s->reduction[k], s->arrays, p->n_grads * p->n, s->shards, s->n_states));
   }
   return FEW_OK;
 }
@@ -129,7 +130,7 @@ static few_status make_ahead(struct few_shards *s, enum few_phase_id k) {
   const int64_t batch = s->rows * s->shards, item = setup->spec.h * setup->spec.w * setup->spec.c;
   const struct few_phase *p = &s->phase[k];
   struct ahead *a = &s->ahead[k];
-  few_placed *placed = few__seat_placed(s->lane[0].seat, (int)k);
+  few_device_plan *device_plan = few__executor_device_plan(s->state[0].executor, (int)k);
   for (int i = 0; i < 2; i++) {
     struct batch *b = &a->batch[i];
     b->update = -1;
@@ -145,14 +146,14 @@ static few_status make_ahead(struct few_shards *s, enum few_phase_id k) {
   FEW_TRY(few__arrays_new(s->arrays, &a->said, s->shards * a->n_said));
   FEW_TRY(few__arrays_new(s->arrays, &a->grad, p->n_grads * p->n));
   for (int i = p->first_grad; i < p->n_outs; i++)
-    FEW_TRY(few__placed_keep_out(placed, i, a->grad + p->offset[i - p->first_grad]));
+    FEW_TRY(few__device_plan_keep_out(device_plan, i, a->grad + p->offset[i - p->first_grad]));
   return FEW_OK;
 }
 
 static few_status make(struct few_shards *s) {
   FEW_TRY(make_phases(s));
-  FEW_TRY(FEW_NEW(s->ctx, &s->lane, s->lanes));
-  for (int w = 0; w < s->lanes; w++) FEW_TRY(make_lane(s, &s->lane[w]));
+  FEW_TRY(FEW_NEW(s->ctx, &s->state, s->n_states));
+  for (int w = 0; w < s->n_states; w++) FEW_TRY(make_worker(s, &s->state[w]));
   for (int k = 0; k < FEW_PHASES; k++)
     if (s->arrays->device && s->phase[k].plan) FEW_TRY(make_ahead(s, (enum few_phase_id)k));
   FEW_TRY(FEW_NEW(s->ctx, &s->loss, FEW_MAX_TERMS * s->shards));
@@ -167,7 +168,7 @@ few_status few__shards_create(few_ctx *ctx, few_shards **out, const struct few_s
   s->ctx = ctx;
   s->o = *opts;
   s->arrays = opts->arrays;
-  s->lanes = s->arrays->device ? 1 : few__workers_count(s->arrays->workers);
+  s->n_states = s->arrays->device ? 1 : few__workers_count(s->arrays->workers);
   s->shards = keys->shards;
   s->rows = keys->batch / s->shards;
   const few_status st = make(s);
@@ -178,17 +179,17 @@ few_status few__shards_create(few_ctx *ctx, few_shards **out, const struct few_s
   return st;
 }
 
-static void free_lane(const struct few_shards *s, struct lane *lane) {
+static void free_worker(const struct few_shards *s, struct worker_state *state) {
   few_ctx *ctx = s->ctx;
-  few__seat_free(lane->seat);
-  few__free(ctx, lane->x);
-  few__free(ctx, lane->pair);
-  few__free(ctx, lane->strength);
-  few__free(ctx, lane->label);
-  few__free(ctx, lane->seconds);
+  few__executor_free(state->executor);
+  few__free(ctx, state->x);
+  few__free(ctx, state->pair);
+  few__free(ctx, state->strength);
+  few__free(ctx, state->label);
+  few__free(ctx, state->seconds);
   for (int k = 0; k < FEW_PHASES; k++) {
-    few__free(ctx, lane->slots[k]);
-    few__free(ctx, lane->outs[k]);
+    few__free(ctx, state->slots[k]);
+    few__free(ctx, state->outs[k]);
   }
 }
 
@@ -207,9 +208,9 @@ static void free_ahead(const struct few_shards *s, struct ahead *a) {
 void few__shards_free(few_shards *s) {
   if (!s) return;
   few_ctx *ctx = s->ctx;
-  for (int w = 0; s->lane && w < s->lanes; w++) free_lane(s, &s->lane[w]);
+  for (int w = 0; s->state && w < s->n_states; w++) free_worker(s, &s->state[w]);
   for (int k = 0; k < FEW_PHASES; k++) free_ahead(s, &s->ahead[k]);
-  few__free(ctx, s->lane);
+  few__free(ctx, s->state);
   few__free(ctx, s->loss);
   few__free(ctx, s->rows_out);
   for (int k = 0; k < FEW_PHASES; k++) {
@@ -222,10 +223,10 @@ void few__shards_free(few_shards *s) {
 /* ---- an update ---- */
 
 /* Slots are found by name, so only when the values lie elsewhere than before: true then. */
-static bool bind_values(const struct few_shards *s, struct lane *lane) {
-  struct few_values *bound = &lane->bound[s->now];
+static bool bind_values(const struct few_shards *s, struct worker_state *state) {
+  struct few_values *bound = &state->bound[s->now];
   if (bound->param == s->values.param && bound->target == s->values.target) return false;
-  few__phase_bind(&s->phase[s->now], &s->o.networks, &s->values, lane->slots[s->now]);
+  few__phase_bind(&s->phase[s->now], &s->o.networks, &s->values, state->slots[s->now]);
   *bound = s->values;
   return true;
 }
@@ -241,35 +242,35 @@ static struct few_replay_key key_of(const struct few_shards *s, int64_t first) {
 
 static void run_shard(void *user, int64_t shard, int worker) {
   struct few_shards *s = user;
-  struct lane *lane = &s->lane[worker];
+  struct worker_state *state = &s->state[worker];
   const struct few_phase *p = &s->phase[s->now];
   const int64_t batch = s->rows * s->shards, first = shard * s->rows;
-  s->o.fill(s->o.user, &(struct few_rows){s->now, s->update, first, s->rows, lane->x, lane->label,
-                                          lane->pair, lane->strength});
-  bind_values(s, lane);
+  s->o.fill(s->o.user, &(struct few_rows){s->now, s->update, first, s->rows, state->x, state->label,
+                                          state->pair, state->strength});
+  bind_values(s, state);
   float *grad = few__reduce_take(s->reduction[s->now]), term[FEW_MAX_TERMS] = {0};
-  void **outs = lane->outs[s->now];
+  void **outs = state->outs[s->now];
   for (int i = 0; i < p->n_terms; i++) outs[i] = &term[i];
   for (int i = 0; i < 1 + p->n_logs; i++) outs[p->n_terms + i] = s->rows_out + i * batch + first;
   for (int i = p->first_grad; i < p->n_outs; i++) outs[i] = grad + p->offset[i - p->first_grad];
   const struct few_binding b = {
-      .slots = lane->slots[s->now],
+      .slots = state->slots[s->now],
       .outs = outs,
       .key = key_of(s, first),
-      .seconds = s->now == FEW_PHASE_STUDENT ? lane->seconds : NULL,
+      .seconds = s->now == FEW_PHASE_STUDENT ? state->seconds : NULL,
       .values = s->steps,
       .watch = s->watched ? &s->watch : NULL,
       .worker = worker,
   };
-  const few_status st = few__seat_run(lane->seat, (int)s->now, &b);
-  if (!lane->status) lane->status = st;
+  const few_status st = few__executor_run(state->executor, (int)s->now, &b);
+  if (!state->status) state->status = st;
   for (int i = 0; i < p->n_terms; i++) s->loss[i * s->shards + shard] = (double)term[i];
   few__reduce_add(s->reduction[s->now], shard, grad);
 }
 
 static few_status host_step(struct few_shards *s) {
   few__workers_run(s->arrays->workers, s->shards, run_shard, s);
-  for (int w = 0; w < s->lanes; w++) FEW_TRY(s->lane[w].status);
+  for (int w = 0; w < s->n_states; w++) FEW_TRY(s->state[w].status);
   return s->watched ? s->watch.status : FEW_OK;
 }
 
@@ -311,41 +312,42 @@ static bool within(const void *at, const float *begin, int64_t n) {
 }
 
 /* Values that train are read where they are; others are copied once. */
-static few_status keep_values(const struct few_shards *s, struct lane *lane) {
+static few_status keep_values(const struct few_shards *s, struct worker_state *state) {
   const struct few_values *v = &s->values;
   const int64_t n = few__parameters(&s->o.networks);
   const int64_t n_model = s->o.networks.student->params.total;
-  few_placed *placed = few__seat_placed(lane->seat, (int)s->now);
+  few_device_plan *device_plan = few__executor_device_plan(state->executor, (int)s->now);
   const few_plan *plan = s->phase[s->now].plan;
   for (int i = 0; i < few__plan_slots(plan); i++) {
-    const void *at = lane->slots[s->now][i];
+    const void *at = state->slots[s->now][i];
     if (within(at, v->param, n) || within(at, v->target, n_model))
-      FEW_TRY(few__placed_keep_slot(placed, i, at));
+      FEW_TRY(few__device_plan_keep_slot(device_plan, i, at));
   }
   return FEW_OK;
 }
 
-static few_status enqueue_shard(struct few_shards *s, struct lane *lane, const struct batch *batch,
-                                int64_t shard) {
+static few_status enqueue_shard(struct few_shards *s, struct worker_state *state,
+                                const struct batch *batch, int64_t shard) {
   const struct few_phase *p = &s->phase[s->now];
   const struct few_setup *setup = s->o.networks.setup;
   const struct ahead *a = &s->ahead[s->now];
   const int64_t first = shard * s->rows, item = setup->spec.h * setup->spec.w * setup->spec.c;
-  few_placed *placed = few__seat_placed(lane->seat, (int)s->now);
-  const void **slots = lane->slots[s->now];
+  few_device_plan *device_plan = few__executor_device_plan(state->executor, (int)s->now);
+  const void **slots = state->slots[s->now];
   set_slot(slots, p->plan, "x", batch->x + first * item);
   set_slot(slots, p->plan, "label", batch->label + first);
   if (batch->pair) set_slot(slots, p->plan, "pair", batch->pair + first * item);
   if (batch->strength) set_slot(slots, p->plan, "pair_strength", batch->strength + first);
-  FEW_TRY(few__placed_enqueue(
-      placed, &(struct few_binding){.slots = slots,
-                                    .key = key_of(s, first),
-                                    .seconds = s->now == FEW_PHASE_STUDENT ? lane->seconds : NULL,
-                                    .values = 1}));
+  FEW_TRY(few__device_plan_enqueue(
+      device_plan,
+      &(struct few_binding){.slots = slots,
+                            .key = key_of(s, first),
+                            .seconds = s->now == FEW_PHASE_STUDENT ? state->seconds : NULL,
+                            .values = 1}));
   float *said = a->said + shard * a->n_said;
   for (int i = 0; i < p->first_grad; i++) {
     const int64_t n = i < p->n_terms ? 1 : s->rows;
-    few__arrays_copy(s->arrays, said, few__placed_out(placed, i), n);
+    few__arrays_copy(s->arrays, said, few__device_plan_out(device_plan, i), n);
     said += n;
   }
   float *grad = few__reduce_take(s->reduction[s->now]);
@@ -368,10 +370,11 @@ static void hear(const struct few_shards *s) {
 
 static few_status device_step(struct few_shards *s) {
   struct ahead *a = &s->ahead[s->now];
-  struct lane *lane = &s->lane[0];
+  struct worker_state *state = &s->state[0];
   const struct batch *batch = fill_ahead(s, s->update);
-  if (bind_values(s, lane)) FEW_TRY(keep_values(s, lane));
-  for (int64_t shard = 0; shard < s->shards; shard++) FEW_TRY(enqueue_shard(s, lane, batch, shard));
+  if (bind_values(s, state)) FEW_TRY(keep_values(s, state));
+  for (int64_t shard = 0; shard < s->shards; shard++)
+    FEW_TRY(enqueue_shard(s, state, batch, shard));
   fill_ahead(s, s->update + 1); /* the device is busy meanwhile */
   FEW_TRY(few__arrays_get(s->arrays, a->read, a->said, s->shards * a->n_said));
   hear(s);
@@ -452,6 +455,6 @@ const few_plan *few__shards_plan(const few_shards *s) { return s->phase[FEW_PHAS
 
 double few__shards_seconds(const few_shards *s, int i) {
   double sum = 0;
-  for (int w = 0; w < s->lanes; w++) sum += s->lane[w].seconds[i];
+  for (int w = 0; w < s->n_states; w++) sum += s->state[w].seconds[i];
   return sum;
 }

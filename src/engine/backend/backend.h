@@ -13,7 +13,7 @@
 typedef enum few_real { FEW_F32, FEW_F64 } few_real;
 /* How products of f32 matrices may round their factors for matrix units, which add in f32: not at
  * all; to ten bits of mantissa in place of 23; to seven, with activations stored so
- * (plan/halves.c). */
+ * (plan/bf16.c). */
 typedef enum few_precision { FEW_FP32, FEW_TF32, FEW_BF16 } few_precision;
 static inline size_t few__real_size(few_real r) { return r == FEW_F64 ? 8 : 4; }
 
@@ -28,7 +28,7 @@ struct few_queue;
 struct few_operand {
   const void *data;
   struct few_shape shape;
-  bool half; /* stored in bf16, in a call of f32 */
+  bool bf16; /* stored in bf16, in a call of f32 */
 };
 
 /* A straight-line pointwise program: instruction k applies `op` to registers in[] and its result is
@@ -55,7 +55,7 @@ struct few_call {
   void *out;                      /* the result; may be the same memory as an operand of equal
                                      shape for pointwise kernels, otherwise overlaps nothing */
   void *outs[FEW_PROGRAM_STORES]; /* fused programs: one a store */
-  bool half[FEW_PROGRAM_STORES];  /* results that are to be stored in bf16; of `out` the first */
+  bool bf16[FEW_PROGRAM_STORES];  /* results that are to be stored in bf16; of `out` the first */
   const struct few_program *program;
   bool direct; /* no algorithm that trades accuracy for speed: no Winograd */
   few_precision precision;
@@ -71,8 +71,8 @@ struct few_kernel {
   size_t (*scratch)(const struct few_call *call);
 };
 
-/* Work that was recorded once and is launched as a whole ever after. */
-struct few_recording;
+/* A run of kernels that was captured once and is launched as a whole from then on. */
+struct few_captured_graph;
 
 /* Passes over long float arrays in a device's memory: what training does outside of plans
  * (train/arrays.h). In order with the kernels; sums are taken in one order. */
@@ -130,12 +130,12 @@ struct few_device {
   void (*put)(struct few_queue *q, void *to, const void *from, size_t bytes);
   void (*get)(struct few_queue *q, void *to, const void *from, size_t bytes);
   void (*set_key)(struct few_queue *q, const struct few_replay_key *key);
-  /* Kernels between begin and end are recorded and do not run. */
-  void (*record_begin)(struct few_queue *q);
-  struct few_recording *(*record_end)(struct few_queue *q);
-  void (*launch)(struct few_queue *q, struct few_recording *r);
-  void (*recording_free)(struct few_recording *r); /* NULL is fine */
-  const char *(*finish)(struct few_queue *q);      /* wait; NULL, or the first mistake since */
+  /* Kernels between begin and end are captured and do not run. */
+  void (*capture_begin)(struct few_queue *q);
+  struct few_captured_graph *(*capture_end)(struct few_queue *q);
+  void (*launch)(struct few_queue *q, struct few_captured_graph *r);
+  void (*captured_graph_free)(struct few_captured_graph *r); /* NULL is fine */
+  const char *(*finish)(struct few_queue *q); /* wait; NULL, or the first mistake since */
   const struct few_vectors *vector;
 };
 
@@ -149,8 +149,8 @@ struct few_backend {
   struct few_kernel kernel[2][FEW_OP_COUNT];
   /* Runs a fused pointwise program; run == NULL: the planner does not fuse for this backend. */
   struct few_kernel fused[2];
-  bool matrix_units;             /* knows other precisions than FEW_FP32 */
-  bool halves[FEW_OP_COUNT + 1]; /* kernels of f32 that take operands in bf16, and give results so;
+  bool matrix_units;           /* knows other precisions than FEW_FP32 */
+  bool bf16[FEW_OP_COUNT + 1]; /* kernels of f32 that take operands in bf16, and give results so;
                                     the last: fused programs */
   bool fuses_norms[2]; /* a program may hold norms of images: more than one position a row */
 };

@@ -5,7 +5,7 @@
 
 /* Of a root, or of a view of it. */
 static size_t element(const struct planning *p, few_node v) {
-  if (p->half[p->root[v]]) return sizeof(uint16_t);
+  if (p->bf16[p->root[v]]) return sizeof(uint16_t);
   return few__node(p->g, v)->type == FEW_INDEX ? sizeof(int32_t)
                                                : few__real_size(p->plan->opts.real);
 }
@@ -64,7 +64,7 @@ static few_status add_pool(struct planning *p, few_node v, int storage) {
 
 /* Give the root of v a storage if it has none yet: sources when first read, results when made. */
 static few_status root_storage(struct planning *p, few_node root) {
-  if (p->place[root].storage >= 0) return FEW_OK;
+  if (p->location[root].storage >= 0) return FEW_OK;
   const struct few_node_data *d = few__node(p->g, root);
   enum where where = IN_ARENA;
   int index = 0, s;
@@ -75,14 +75,14 @@ static few_status root_storage(struct planning *p, few_node root) {
   if (d->op == FEW_OP_FILL || d->op == FEW_OP_CONST) where = IN_POOL;
   size_t bytes = few__mul_size((size_t)few_shape_count(d->shape), element(p, root));
   FEW_TRY(new_storage(p, where, index, bytes, &s));
-  p->place[root] = (struct place){s, 0};
+  p->location[root] = (struct location){s, 0};
   return where == IN_POOL ? add_pool(p, root, s) : FEW_OK;
 }
 
-static few_status place_of(struct planning *p, few_node v, struct place *out) {
+static few_status location_of(struct planning *p, few_node v, struct location *out) {
   v = few__plan_canon(p->g, v);
   FEW_TRY(root_storage(p, p->root[v]));
-  *out = p->place[p->root[v]];
+  *out = p->location[p->root[v]];
   out->offset += p->view_offset[v] * element(p, v);
   return FEW_OK;
 }
@@ -96,9 +96,9 @@ static void touch(struct few_plan *plan, int storage, int instruction) {
 static few_status add_operand(struct planning *p, struct instruction *in, int k, few_node v,
                               bool scalar_fill) {
   v = few__plan_canon(p->g, v);
-  FEW_TRY(place_of(p, v, &in->in[k]));
+  FEW_TRY(location_of(p, v, &in->in[k]));
   in->call.in[k].shape = few_node_shape(p->g, v);
-  in->call.in[k].half = p->half[p->root[v]];
+  in->call.in[k].bf16 = p->bf16[p->root[v]];
   if (scalar_fill && few__op(p->g, v) == FEW_OP_FILL) in->call.in[k].shape = FEW_SCALAR;
   touch(p->plan, in->in[k].storage, p->plan->code.n);
   return FEW_OK;
@@ -146,8 +146,8 @@ static few_status emit_single(struct planning *p, few_node v) {
   in.call.n_in = d->n_in;
   for (int k = 0; k < d->n_in; k++)
     FEW_TRY(add_operand(p, &in, k, d->in[k], few__plan_is_pointwise(p->g, v)));
-  FEW_TRY(place_of(p, v, &in.out[0]));
-  in.call.half[0] = p->half[p->root[v]];
+  FEW_TRY(location_of(p, v, &in.out[0]));
+  in.call.bf16[0] = p->bf16[p->root[v]];
   touch(p->plan, in.out[0].storage, p->plan->code.n);
   FEW_TRY(pick_kernel(p, &in));
   p->plan->op_count[d->op]++;
@@ -202,8 +202,8 @@ static few_status emit_fused(struct planning *p, const struct unit *unit) {
     if (!p->stored[v] || p->made[v]) continue;
     p->made[v] = true;
     prog->store[prog->n_stores++] = (int16_t)(prog->n_leaves + m);
-    FEW_GOTO(place_of(p, v, &in.out[in.n_out]));
-    in.call.half[in.n_out] = p->half[p->root[v]];
+    FEW_GOTO(location_of(p, v, &in.out[in.n_out]));
+    in.call.bf16[in.n_out] = p->bf16[p->root[v]];
     touch(p->plan, in.out[in.n_out++].storage, p->plan->code.n);
   }
   FEW_GOTO(pick_kernel(p, &in));
@@ -222,8 +222,8 @@ static few_status bind_output(struct planning *p, int i) {
   few_node v = few__plan_canon(p->g, p->out[i]);
   if (few__node(p->g, v)->type != FEW_REAL)
     return few__fail(p->plan->ctx, FEW_E_INVALID, "plan: output %d is an index", i);
-  struct place at;
-  FEW_TRY(place_of(p, v, &at));
+  struct location at;
+  FEW_TRY(location_of(p, v, &at));
   struct storage *s = &p->plan->storages.at[at.storage];
   size_t bytes = few__mul_size((size_t)few_shape_count(few_node_shape(p->g, v)), element(p, v));
   p->plan->out_bytes[i] = bytes;
@@ -241,7 +241,7 @@ static few_status bind_output(struct planning *p, int i) {
   touch(p->plan, at.storage, p->plan->code.n);
   int out;
   FEW_TRY(new_storage(p, IN_OUTPUT, i, bytes, &out));
-  in.out[0] = (struct place){out, 0};
+  in.out[0] = (struct location){out, 0};
   touch(p->plan, out, p->plan->code.n);
   FEW_TRY(pick_kernel(p, &in));
   return push(p, &in);
@@ -249,9 +249,9 @@ static few_status bind_output(struct planning *p, int i) {
 
 few_status few__plan_emit(struct planning *p) {
   int n = few_graph_size(p->g);
-  FEW_TRY(FEW_NEW(p->plan->ctx, &p->place, n));
+  FEW_TRY(FEW_NEW(p->plan->ctx, &p->location, n));
   memset(p->made, 0, (size_t)n * sizeof *p->made);
-  for (int v = 0; v < n; v++) p->place[v].storage = -1;
+  for (int v = 0; v < n; v++) p->location[v].storage = -1;
   for (int i = 0; i < p->units.n; i++) {
     const struct unit *u = &p->units.at[i];
     FEW_TRY(u->n == 1 ? emit_single(p, few__plan_member(p, u, 0)) : emit_fused(p, u));

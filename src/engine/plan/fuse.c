@@ -106,7 +106,7 @@ static bool add_member(const struct fusing *f, struct group *gr, int index, few_
   return true;
 }
 
-/* What to add for v: itself, and before it what a late v makes again. */
+/* The nodes to add for v: v itself, after the nodes that a late v recomputes. */
 struct addition {
   int n;
   few_node node[FEW_PROGRAM_MAX];
@@ -117,7 +117,7 @@ static void gather(const struct fusing *f, int index, few_node v, struct additio
   const struct few_node_data *d = few__node(p->g, v);
   for (int k = 0; k < d->n_in && few__plan_is_pointwise(p->g, v); k++) {
     few_node u = few__plan_canon(p->g, d->in[k]);
-    if (p->root[u] != u || !p->again[u] || f->group_of[u] == index ||
+    if (p->root[u] != u || !p->recomputed[u] || f->group_of[u] == index ||
         !few_shape_equal(few_node_shape(p->g, u), d->shape))
       continue;
     bool known = index >= 0 && index < f->n_open &&
@@ -179,7 +179,7 @@ static few_status join(struct fusing *f, few_node v) {
   i = f->n_open++;
   f->open[i] = (struct group){.shape = shape};
   a = addition_of(f, i, v);
-  if (!add_all(f, i, &a)) { /* too much to make again: read it */
+  if (!add_all(f, i, &a)) { /* too much to recompute: read it */
     a = (struct addition){1, {v}};
     if (!add_all(f, i, &a))
       return few__fail(p->plan->ctx, FEW_E_INVALID, "plan: %s has too many operands",

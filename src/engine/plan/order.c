@@ -1,7 +1,7 @@
 /* order.c - which nodes are needed, whose bytes they are, and in which order they run.
  *
  * Attention rides with its tangent: where both the value and the dual of the same attention are
- * needed, the value is the dual's first half and nothing is computed twice.
+ * needed, the value is the dual's first bf16 and nothing is computed twice.
  */
 #include "plan_internal.h"
 
@@ -150,7 +150,7 @@ static void visit(struct walk *w, few_node start, bool latest_first) {
 /* Construction order, but for what the first output needs: there the operand that waits for the
  * latest kernel comes first. Tangents are built after all values, so values and tangents interleave
  * layer by layer: a value is read by its tangent while it is still in the cache, both pointwise
- * runs fuse, and without a backward half no value is kept longer than its layer. The backward half
+ * runs fuse, and without a backward bf16 no value is kept longer than its layer. The backward bf16
  * stays as it was made, each weight's gradient beside the cotangent it needs. */
 static few_status schedule(struct planning *p) {
   int n = few_graph_size(p->g);

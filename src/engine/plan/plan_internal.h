@@ -1,4 +1,6 @@
-/* plan_internal.h - what the passes of planning hand on: order.c, fuse.c, place.c, replay.c. */
+/* plan_internal.h - the inside of a plan, and what the passes of planning share. The passes run in
+ * this order: order.c, recompute.c, fuse.c, bf16.c, emit.c, memory.c.
+ */
 #ifndef FEW_SRC_PLAN_INTERNAL_H
 #define FEW_SRC_PLAN_INTERNAL_H
 
@@ -17,9 +19,9 @@ struct storage {
   int shares;      /* storage whose bytes it takes over in place, or -1 */
 };
 
-struct place {   /* of a node's value */
-  int storage;   /* -1: none (inside a fused group) */
-  size_t offset; /* bytes into the storage */
+struct location { /* of a node's value */
+  int storage;    /* -1: none (inside a fused group) */
+  size_t offset;  /* bytes into the storage */
 };
 
 struct instruction {
@@ -30,7 +32,7 @@ struct instruction {
   struct few_program *program;
   double flops;
   int n_out;
-  struct place in[FEW_PROGRAM_LEAVES], out[FEW_PROGRAM_STORES];
+  struct location in[FEW_PROGRAM_LEAVES], out[FEW_PROGRAM_STORES];
 };
 
 struct few_plan {
@@ -72,10 +74,10 @@ struct planning {
   bool *live;
   few_node *root;      /* whose bytes a node's value lies in: itself, or what it is a view of */
   size_t *view_offset; /* elements into the root */
-  bool *late;          /* belongs to the backward half */
-  bool *again;         /* late programs make it again rather than read it */
+  bool *late;          /* belongs to the backward pass */
+  bool *recomputed;    /* late programs compute it a second time instead of reading it */
   bool *stored;        /* the value must exist in memory */
-  bool *half;          /* of a root: it is stored in bf16 */
+  bool *bf16;          /* of a root: it is stored in bf16 */
   bool *made;          /* an instruction that writes it has been emitted */
   struct {
     struct unit *at;
@@ -85,34 +87,34 @@ struct planning {
     few_node *at;
     int n, cap;
   } members;
-  struct place *place;
+  struct location *location;
 };
 
 /* order.c: liveness, riding attention, views, schedule. */
 few_status few__plan_order(struct planning *p);
-/* recompute.c: what the backward half makes again. */
+/* recompute.c: values that the backward pass computes a second time. */
 few_status few__plan_recompute(struct planning *p);
 /* fuse.c: the schedule as units. Some nodes are members of several. */
 few_status few__plan_fuse(struct planning *p);
-/* halves.c: which values are stored in bf16. */
-few_status few__plan_halves(struct planning *p);
+/* bf16.c: values that are stored in bf16. */
+few_status few__plan_bf16(struct planning *p);
 /* emit.c: units to instructions on storages. */
 few_status few__plan_emit(struct planning *p);
-/* place.c: storages to offsets in the arena. */
-few_status few__plan_place(few_plan *plan);
+/* memory.c: offsets of storages in the arena. */
+few_status few__plan_memory(few_plan *plan);
 
 static inline few_node few__plan_member(const struct planning *p, const struct unit *u, int m) {
   return p->members.at[u->first + m];
 }
 
-/* Where a replay finds what the binding does not say; queue NULL: the host. */
-struct few_places {
+/* The memory of a replay beside its binding; queue NULL: the host. */
+struct few_run_memory {
   char *arena;
   const char *pool;
   struct few_queue *queue;
 };
 /* replay.c: the instructions, one after the other. */
-void few__plan_run(const few_plan *p, const struct few_places *at, const struct few_binding *b);
+void few__plan_run(const few_plan *p, const struct few_run_memory *at, const struct few_binding *b);
 
 /* May v be a member of a program of this plan's backend? */
 bool few__plan_joins(const struct planning *p, few_node v);

@@ -1,27 +1,28 @@
-/* recompute.c - what the backward half makes again instead of reading it.
+/* recompute.c - rematerialisation: values that the backward pass computes a second time.
  *
- * Between the two halves of a training step lies every value that the backward half reads. What
- * convolutions and products read there has to be kept. But a normalised value, its modulation, a
- * mask: a program of the backward half can make them again from what is kept beside them, for less
- * than writing them in the one half and reading them in the other costs, and for no memory.
+ * Every value that the backward pass reads must survive the forward pass. The operands of
+ * convolutions and products have to be kept. But normalised values, their modulations and masks are
+ * cheap: a fused program of the backward pass can compute them from the kept values beside them. That
+ * costs less time than writing them in one pass and reading them in the other, and no memory.
  *
- * The backward half is what is scheduled behind the first output: the loss.
+ * The backward pass is what is scheduled after the first output, which is the loss.
  */
 #include "plan_internal.h"
 
-/* Nodes that may be made again for one reader. */
+/* Nodes in a row that may be recomputed for one reader. */
 enum { DEEPEST = 6 };
 
-struct halves {
+struct recompute {
   struct planning *p;
   int *at;    /* position of a node in the schedule */
   int border; /* of the first output */
-  bool *kept; /* must be in memory for the backward half */
-  int *depth; /* nodes in a row that making it again takes */
+  bool *kept; /* must be in memory for the backward pass */
+  int *depth; /* nodes in a row that recomputing this one takes */
 };
 
-/* A late reader that is no program, or one of another shape, needs the value in memory. */
-static void find_kept(struct halves *h) {
+/* A reader in the backward pass that is not pointwise, or has another shape, needs the value in
+ * memory. */
+static void find_kept(struct recompute *h) {
   struct planning *p = h->p;
   for (int i = h->border + 1; i < p->n_order; i++) {
     few_node v = p->order[i];
@@ -40,29 +41,29 @@ static bool is_source(few_op op) {
   return op == FEW_OP_INPUT || op == FEW_OP_PARAM || op == FEW_OP_FILL || op == FEW_OP_CONST;
 }
 
-/* Is operand u of v there for the backward half, or can it be made within the same program? What is
- * small beside v may be kept for it. A norm's statistics need u in memory. */
-static bool is_at_hand(const struct halves *h, few_node v, few_node u) {
+/* Is operand u of v in memory for the backward pass, or can the same program compute it? A u that is
+ * small beside v may be kept for it. The statistics of a norm need u in memory. */
+static bool is_at_hand(const struct recompute *h, few_node v, few_node u) {
   const struct planning *p = h->p;
   struct few_shape sv = few_node_shape(p->g, v), su = few_node_shape(p->g, u);
   if (h->kept[p->root[u]] || is_source(few__op(p->g, u))) return true;
   if (!few__plan_is_pointwise(p->g, v)) return false;
-  if (p->again[u] && few_shape_equal(su, sv)) return h->depth[u] < DEEPEST;
+  if (p->recomputed[u] && few_shape_equal(su, sv)) return h->depth[u] < DEEPEST;
   return few_shape_count(su) * 8 <= few_shape_count(sv);
 }
 
-static void choose(struct halves *h) {
+static void choose(struct recompute *h) {
   struct planning *p = h->p;
   for (int i = 0; i < h->border; i++) {
     few_node v = p->order[i];
     const struct few_node_data *d = few__node(p->g, v);
     if (p->root[v] != v || h->kept[v] || is_source(d->op) || !few__plan_joins(p, v)) continue;
-    p->again[v] = true;
+    p->recomputed[v] = true;
     h->depth[v] = 1;
     for (int k = 0; k < d->n_in; k++) {
       few_node u = few__plan_canon(p->g, d->in[k]);
-      if (!is_at_hand(h, v, u)) p->again[v] = false;
-      if (p->again[u] && h->depth[u] >= h->depth[v]) h->depth[v] = h->depth[u] + 1;
+      if (!is_at_hand(h, v, u)) p->recomputed[v] = false;
+      if (p->recomputed[u] && h->depth[u] >= h->depth[v]) h->depth[v] = h->depth[u] + 1;
     }
   }
 }
@@ -70,9 +71,9 @@ static void choose(struct halves *h) {
 few_status few__plan_recompute(struct planning *p) {
   few_ctx *ctx = p->plan->ctx;
   int n = few_graph_size(p->g);
-  struct halves h = {.p = p};
+  struct recompute h = {.p = p};
   few_status st;
-  FEW_GOTO(FEW_NEW(ctx, &p->again, n));
+  FEW_GOTO(FEW_NEW(ctx, &p->recomputed, n));
   FEW_GOTO(FEW_NEW(ctx, &p->late, n));
   FEW_GOTO(FEW_NEW(ctx, &h.at, n));
   FEW_GOTO(FEW_NEW(ctx, &h.kept, n));

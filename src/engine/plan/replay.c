@@ -11,13 +11,13 @@ static void planning_free(struct planning *p) {
   few__free(ctx, p->root);
   few__free(ctx, p->view_offset);
   few__free(ctx, p->late);
-  few__free(ctx, p->again);
+  few__free(ctx, p->recomputed);
   few__free(ctx, p->stored);
-  few__free(ctx, p->half);
+  few__free(ctx, p->bf16);
   few__free(ctx, p->made);
   few__free(ctx, p->units.at);
   few__free(ctx, p->members.at);
-  few__free(ctx, p->place);
+  few__free(ctx, p->location);
 }
 
 few_status few__plan_create(few_ctx *ctx, few_plan **out_plan, const few_graph *g,
@@ -33,9 +33,9 @@ few_status few__plan_create(few_ctx *ctx, few_plan **out_plan, const few_graph *
   FEW_GOTO(few__plan_order(&p));
   FEW_GOTO(few__plan_recompute(&p));
   FEW_GOTO(few__plan_fuse(&p));
-  FEW_GOTO(few__plan_halves(&p));
+  FEW_GOTO(few__plan_bf16(&p));
   FEW_GOTO(few__plan_emit(&p));
-  FEW_GOTO(few__plan_place(plan));
+  FEW_GOTO(few__plan_memory(plan));
   plan->cost.scratch_bytes = plan->scratch_bytes;
   plan->cost.arena_bytes = plan->arena_bytes + plan->scratch_bytes;
 out:
@@ -76,8 +76,8 @@ struct few_plan_cost few__plan_cost(const few_plan *p) {
 }
 int few__plan_count_op(const few_plan *p, few_op op) { return p->op_count[op]; }
 
-static char *address(const few_plan *p, const struct few_places *in, const struct few_binding *b,
-                     struct place at) {
+static char *address(const few_plan *p, const struct few_run_memory *in,
+                     const struct few_binding *b, struct location at) {
   const struct storage *s = &p->storages.at[at.storage];
   switch (s->where) {
     case IN_ARENA:
@@ -92,7 +92,7 @@ static char *address(const few_plan *p, const struct few_places *in, const struc
   return NULL;
 }
 
-static void run(const few_plan *p, const struct few_places *at, const struct few_binding *b,
+static void run(const few_plan *p, const struct few_run_memory *at, const struct few_binding *b,
                 const struct instruction *in) {
   struct few_call call = in->call;
   for (int k = 0; k < call.n_in; k++) call.in[k].data = address(p, at, b, in->in[k]);
@@ -104,7 +104,8 @@ static void run(const few_plan *p, const struct few_places *at, const struct few
   in->run(&call);
 }
 
-void few__plan_run(const few_plan *p, const struct few_places *at, const struct few_binding *b) {
+void few__plan_run(const few_plan *p, const struct few_run_memory *at,
+                   const struct few_binding *b) {
   for (int i = 0; i < p->code.n; i++) {
     if (b->watch && !at->queue && few__watch_stop(b->watch, b->worker)) return;
     double start = b->seconds ? few__now() : 0;
@@ -115,6 +116,6 @@ void few__plan_run(const few_plan *p, const struct few_places *at, const struct 
 }
 
 void few__plan_replay(const few_plan *p, void *arena, const struct few_binding *b) {
-  assert(!p->opts.backend->device); /* placed.h */
-  few__plan_run(p, &(struct few_places){arena, p->pool, NULL}, b);
+  assert(!p->opts.backend->device); /* few__device_plan_replay does that */
+  few__plan_run(p, &(struct few_run_memory){arena, p->pool, NULL}, b);
 }

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "base/workers.h"
-#include "engine/plan/seat.h"
+#include "engine/plan/executor.h"
 #include "io/file.h"
 #include "net.h"
 
@@ -39,7 +39,7 @@ enum { ROWS, LOGITS, SPATIAL, OUTS };
 enum { DEVICE_ROWS = 64 };
 
 struct worker_state { /* buffers of one worker */
-  few_seat *seat;
+  few_executor *executor;
   few_status status;
   float *x, *out[OUTS];
   const void **slots;
@@ -186,7 +186,7 @@ static void free_workers(few_features *f) {
   few_ctx *ctx = f->net.ctx;
   for (int i = 0; i < f->n_states; i++) {
     struct worker_state *s = &f->state[i];
-    few__seat_free(s->seat);
+    few__executor_free(s->executor);
     few__free(ctx, s->x);
     few__free(ctx, (void *)s->slots);
     for (int k = 0; k < OUTS; k++) few__free(ctx, s->out[k]);
@@ -223,7 +223,7 @@ static const void *array(const few_features *f, const char *name) {
 static few_status make_worker(const few_features *f, struct worker_state *s) {
   few_ctx *ctx = f->net.ctx;
   const int64_t rows = f->rows, n = few__plan_slots(f->plan);
-  FEW_TRY(few__seat_create(ctx, &s->seat, 1, (const few_plan *[]){f->plan}, NULL));
+  FEW_TRY(few__executor_create(ctx, &s->executor, 1, (const few_plan *[]){f->plan}, NULL));
   FEW_TRY(FEW_NEW(ctx, &s->x, rows * f->net.h * f->net.w * f->net.c));
   for (int k = 0; k < OUTS; k++) FEW_TRY(FEW_NEW(ctx, &s->out[k], rows * f->width[k]));
   FEW_TRY(FEW_NEW(ctx, &s->slots, n));
@@ -308,8 +308,8 @@ static void compute(const struct job *j, struct worker_state *s, int64_t start) 
   memset(s->x + rows * fed, 0, (size_t)((f->rows - rows) * fed) * sizeof *s->x);
   for (int o = 0; o < OUTS; o++)
     if (f->width[o]) outs[n++] = s->out[o];
-  const few_status st = few__seat_run(
-      s->seat, 0, &(struct few_binding){.slots = s->slots, .outs = outs, .values = 1});
+  const few_status st = few__executor_run(
+      s->executor, 0, &(struct few_binding){.slots = s->slots, .outs = outs, .values = 1});
   if (!s->status) s->status = st;
   for (int o = 0; o < OUTS; o++)
     if (j->out[o])

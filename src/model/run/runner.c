@@ -9,15 +9,15 @@
  */
 #include <math.h>
 
-#include "engine/plan/seat.h"
+#include "engine/plan/executor.h"
 #include "model/model.h"
 
 enum { PLAIN, CLASSIFIER_FREE, PLANS };
 enum { POINT_ROWS = 256, IMAGE_ROWS = 8 };
 enum { DEVICE_POINT_ROWS = 1024, DEVICE_IMAGE_ROWS = 128 }; /* many processors, one replay */
 
-struct lane { /* what a worker has to itself */
-  few_seat *seat;
+struct worker_state { /* what each worker has of its own */
+  few_executor *executor;
   few_status status;
   float *x, *t, *guidance, *span, *out;
   int32_t *label, *no_label;
@@ -29,8 +29,8 @@ struct few_model_runner {
   few_plan *plan[PLANS];
   few_workers *workers;
   int asked; /* workers, of which the system may have given fewer */
-  struct lane *lane;
-  int n_lanes;
+  struct worker_state *worker;
+  int n_workers;
 };
 
 int64_t few_model_rows(const few_model *m) {
@@ -75,27 +75,27 @@ static few_status make_plan(few_model *m, int which) {
   return st;
 }
 
-/* ---- lanes ---- */
+/* ---- workers ---- */
 
-static void free_lanes(few_model *m) {
+static void free_workers(few_model *m) {
   struct few_model_runner *r = m->run;
-  for (int i = 0; i < r->n_lanes; i++) {
-    struct lane *l = &r->lane[i];
-    void *const all[] = {l->x,
-                         l->t,
-                         l->guidance,
-                         l->span,
-                         l->out,
-                         l->label,
-                         l->no_label,
-                         (void *)l->slot[PLAIN],
-                         (void *)l->slot[CLASSIFIER_FREE]};
+  for (int i = 0; i < r->n_workers; i++) {
+    struct worker_state *state = &r->worker[i];
+    void *const all[] = {state->x,
+                         state->t,
+                         state->guidance,
+                         state->span,
+                         state->out,
+                         state->label,
+                         state->no_label,
+                         (void *)state->slot[PLAIN],
+                         (void *)state->slot[CLASSIFIER_FREE]};
     for (int k = 0; k < FEW_COUNT(all); k++) few__free(m->ctx, all[k]);
-    few__seat_free(l->seat);
+    few__executor_free(state->executor);
   }
-  few__free(m->ctx, r->lane);
-  r->lane = NULL;
-  r->n_lanes = 0;
+  few__free(m->ctx, r->worker);
+  r->worker = NULL;
+  r->n_workers = 0;
   few__workers_free(r->workers);
   r->workers = NULL;
   r->asked = 0;
@@ -107,47 +107,48 @@ static void bind_slot(const few_plan *plan, const void **slots, const char *name
   if (i >= 0) slots[i] = data;
 }
 
-static few_status bind_lane(const few_model *m, const few_plan *plan, struct lane *l,
-                            const void ***slots) {
+static few_status bind_worker(const few_model *m, const few_plan *plan, struct worker_state *state,
+                              const void ***slots) {
   FEW_TRY(FEW_NEW(m->ctx, slots, few__plan_slots(plan)));
   few__model_bind(m, plan, "", NULL, *slots);
-  bind_slot(plan, *slots, "x", l->x);
-  bind_slot(plan, *slots, "t", l->t);
-  bind_slot(plan, *slots, "label", l->label);
-  bind_slot(plan, *slots, "no_label", l->no_label);
-  bind_slot(plan, *slots, "guidance", l->guidance);
-  bind_slot(plan, *slots, "span", l->span);
+  bind_slot(plan, *slots, "x", state->x);
+  bind_slot(plan, *slots, "t", state->t);
+  bind_slot(plan, *slots, "label", state->label);
+  bind_slot(plan, *slots, "no_label", state->no_label);
+  bind_slot(plan, *slots, "guidance", state->guidance);
+  bind_slot(plan, *slots, "span", state->span);
   return FEW_OK;
 }
 
-static few_status make_lane(const few_model *m, struct lane *l) {
+static few_status make_worker(const few_model *m, struct worker_state *state) {
   const struct few_model_runner *r = m->run;
   const int64_t R = few_model_rows(m), size = R * dims(m);
-  FEW_TRY(few__seat_create(m->ctx, &l->seat, PLANS, (const few_plan *const *)r->plan, NULL));
-  FEW_TRY(FEW_NEW(m->ctx, &l->x, size));
-  FEW_TRY(FEW_NEW(m->ctx, &l->out, R * out_dims(m)));
-  FEW_TRY(FEW_NEW(m->ctx, &l->t, R));
-  FEW_TRY(FEW_NEW(m->ctx, &l->guidance, R));
-  FEW_TRY(FEW_NEW(m->ctx, &l->span, R));
-  FEW_TRY(FEW_NEW(m->ctx, &l->label, R));
-  FEW_TRY(FEW_NEW(m->ctx, &l->no_label, R));
-  for (int64_t i = 0; i < R; i++) l->no_label[i] = -1;
+  FEW_TRY(few__executor_create(m->ctx, &state->executor, PLANS, (const few_plan *const *)r->plan,
+                               NULL));
+  FEW_TRY(FEW_NEW(m->ctx, &state->x, size));
+  FEW_TRY(FEW_NEW(m->ctx, &state->out, R * out_dims(m)));
+  FEW_TRY(FEW_NEW(m->ctx, &state->t, R));
+  FEW_TRY(FEW_NEW(m->ctx, &state->guidance, R));
+  FEW_TRY(FEW_NEW(m->ctx, &state->span, R));
+  FEW_TRY(FEW_NEW(m->ctx, &state->label, R));
+  FEW_TRY(FEW_NEW(m->ctx, &state->no_label, R));
+  for (int64_t i = 0; i < R; i++) state->no_label[i] = -1;
   for (int k = 0; k < PLANS; k++)
-    if (r->plan[k]) FEW_TRY(bind_lane(m, r->plan[k], l, &l->slot[k]));
+    if (r->plan[k]) FEW_TRY(bind_worker(m, r->plan[k], state, &state->slot[k]));
   return FEW_OK;
 }
 
-static few_status make_lanes(few_model *m, int n) {
+static few_status make_workers(few_model *m, int n) {
   struct few_model_runner *r = m->run;
   FEW_TRY(few__workers_create(m->ctx, &r->workers, n));
-  FEW_TRY(FEW_NEW(m->ctx, &r->lane, few__workers_count(r->workers)));
-  r->n_lanes = few__workers_count(r->workers);
-  for (int i = 0; i < r->n_lanes; i++) FEW_TRY(make_lane(m, &r->lane[i]));
+  FEW_TRY(FEW_NEW(m->ctx, &r->worker, few__workers_count(r->workers)));
+  r->n_workers = few__workers_count(r->workers);
+  for (int i = 0; i < r->n_workers; i++) FEW_TRY(make_worker(m, &r->worker[i]));
   r->asked = n;
   return FEW_OK;
 }
 
-/* Plan and lanes for so many chunks; what is there already stays. */
+/* Plan and workers for so many chunks; what is there already stays. */
 static few_status prepare(few_model *m, int which, int64_t chunks) {
   const struct few_backend *backend = few__backend_of(m->ctx);
   if (m->run && m->run->backend != backend) few__model_runner_free(m);
@@ -157,19 +158,19 @@ static few_status prepare(few_model *m, int which, int64_t chunks) {
   const int most = backend->device ? 1 : few_ctx_workers(m->ctx);
   const int want = chunks < most ? (int)chunks : most;
   if (!r->plan[which]) {
-    free_lanes(m);
+    free_workers(m);
     FEW_TRY(make_plan(m, which));
   }
   if (r->asked >= want && r->asked <= most) return FEW_OK;
-  free_lanes(m);
-  few_status st = make_lanes(m, want);
-  if (st) free_lanes(m);
+  free_workers(m);
+  few_status st = make_workers(m, want);
+  if (st) free_workers(m);
   return st;
 }
 
 void few__model_runner_free(few_model *m) {
   if (!m->run) return;
-  free_lanes(m);
+  free_workers(m);
   for (int k = 0; k < PLANS; k++) few__plan_free(m->run->plan[k]);
   few__free(m->ctx, m->run);
   m->run = NULL;
@@ -183,19 +184,19 @@ struct job {
   int which;
 };
 
-/* Rows start .. start + rows - 1 into the lane. What follows them is there to have R rows and is
+/* Rows start .. start + rows - 1 into the state of a worker. What follows them is there to have R rows and is
  * never seen: any time does at which a network is finite. */
-static void fill(const struct job *j, struct lane *l, int64_t start, int64_t rows) {
+static void fill(const struct job *j, struct worker_state *state, int64_t start, int64_t rows) {
   const struct few_eval *e = j->e;
   const int64_t R = few_model_rows(j->m), d = dims(j->m);
-  for (int64_t i = 0; i < rows * d; i++) l->x[i] = e->x[start * d + i] * e->x_scale;
-  memset(l->x + rows * d, 0, (size_t)((R - rows) * d) * sizeof *l->x);
+  for (int64_t i = 0; i < rows * d; i++) state->x[i] = e->x[start * d + i] * e->x_scale;
+  memset(state->x + rows * d, 0, (size_t)((R - rows) * d) * sizeof *state->x);
   for (int64_t i = 0; i < R; i++) {
     bool real = i < rows;
-    l->t[i] = !real ? 1 : e->t ? e->t[start + i] : e->time;
-    l->label[i] = real && e->label ? e->label[start + i] : -1;
-    l->guidance[i] = real && e->guidance ? e->guidance[start + i] : e->strength;
-    l->span[i] = real && e->span ? e->span[start + i] : e->span_of_all;
+    state->t[i] = !real ? 1 : e->t ? e->t[start + i] : e->time;
+    state->label[i] = real && e->label ? e->label[start + i] : -1;
+    state->guidance[i] = real && e->guidance ? e->guidance[start + i] : e->strength;
+    state->span[i] = real && e->span ? e->span[start + i] : e->span_of_all;
   }
 }
 
@@ -204,17 +205,17 @@ static void run_chunk(void *user, int64_t k, int worker) {
   const struct few_model_runner *r = j->m->run;
   const int64_t R = few_model_rows(j->m), d = out_dims(j->m), start = k * R;
   const int64_t rows = j->e->n - start < R ? j->e->n - start : R;
-  struct lane *l = &r->lane[worker];
-  void *out = l->out;
-  fill(j, l, start, rows);
-  const struct few_binding b = {.slots = l->slot[j->which],
+  struct worker_state *state = &r->worker[worker];
+  void *out = state->out;
+  fill(j, state, start, rows);
+  const struct few_binding b = {.slots = state->slot[j->which],
                                 .outs = &out,
                                 .values = j->m->written + 1,
                                 .watch = j->e->watch,
                                 .worker = worker};
-  const few_status st = few__seat_run(l->seat, j->which, &b);
-  if (!l->status) l->status = st;
-  memcpy(j->e->out + start * d, l->out, (size_t)(rows * d) * sizeof *l->out);
+  const few_status st = few__executor_run(state->executor, j->which, &b);
+  if (!state->status) state->status = st;
+  memcpy(j->e->out + start * d, state->out, (size_t)(rows * d) * sizeof *state->out);
 }
 
 few_status few__model_knows(const few_model *m, double t) {
@@ -238,9 +239,9 @@ few_status few__model_run(few_model *m, const struct few_eval *e) {
   if (e->n <= 0) return FEW_OK;
   FEW_TRY(check_times(m, e));
   FEW_TRY(prepare(m, j.which, chunks));
-  for (int i = 0; i < m->run->n_lanes; i++) m->run->lane[i].status = FEW_OK;
+  for (int i = 0; i < m->run->n_workers; i++) m->run->worker[i].status = FEW_OK;
   few__workers_run(m->run->workers, chunks, run_chunk, &j);
-  for (int i = 0; i < m->run->n_lanes; i++) FEW_TRY(m->run->lane[i].status);
+  for (int i = 0; i < m->run->n_workers; i++) FEW_TRY(m->run->worker[i].status);
   return e->watch ? e->watch->status : FEW_OK;
 }
 

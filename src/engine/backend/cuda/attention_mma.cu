@@ -40,10 +40,10 @@ __host__ __device__ constexpr int words(int rows, int columns) { return rows * (
 
 /* Neighbours, of which the first has an even place. */
 __device__ inline uint32_t pair_of(struct from<float> x, int64_t at) {
-  return x.half ? ((const uint32_t *)x.at)[at / 2] : few__bf16_pair(x[at], x[at + 1]);
+  return x.bf16 ? ((const uint32_t *)x.at)[at / 2] : few__bf16_pair(x[at], x[at + 1]);
 }
 __device__ inline void put_pair(struct to<float> y, int64_t at, float a, float b) {
-  if (y.half)
+  if (y.bf16)
     ((uint32_t *)y.at)[at / 2] = few__bf16_pair(a, b);
   else
     ((pack<float, 2> *)y.at)[at / 2] = {{a, b}};
@@ -59,7 +59,7 @@ __device__ inline void load(const struct heads *s, int64_t nh, int part, int64_t
     const bool there = first + row < s->T;
     const int64_t at = place<D>(s, nh, part, there ? first + row : 0) + 8 * k;
     uint32_t *const to = tile + row * (D / 2 + 4) + 4 * k;
-    if (x.half)
+    if (x.bf16)
       few__copy_16(to, (const uint16_t *)x.at + at, there);
     else
       for (int w = 0; w < 4; w++)

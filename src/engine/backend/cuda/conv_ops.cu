@@ -67,10 +67,10 @@ static void to_image(const struct few_call *c, struct few_conv s, enum few_conv_
     return few__cuda_conv_plain(c->queue, &s, what, (double *)(what == FEW_CONV_Y ? c->out : in),
                                 (double *)(what == FEW_CONV_Y ? in : c->out), (double *)w);
   }
-  if (c->half[0]) {
+  if (c->bf16[0]) {
     s.type = FEW_CONV_BF16;
     in = (void *)few__cuda_narrowed(c, 0, &room);
-  } else if (c->in[0].half) {
+  } else if (c->in[0].bf16) {
     s.tf32 = true;
     few__cuda_from_bf16(c->queue, (const uint16_t *)in, (float *)room, count_of(c->in[0].shape));
     in = room;

@@ -86,8 +86,8 @@ static inline int64_t blocks_for(int64_t n) {
 
 /* ---- numbers in memory: those of a call of f32 may be stored in bf16 ---- */
 
-static __host__ __device__ inline float few__from_bf16(uint16_t half) {
-  const uint32_t bits = (uint32_t)half << 16;
+static __host__ __device__ inline float few__from_bf16(uint16_t stored) {
+  const uint32_t bits = (uint32_t)stored << 16;
   float x;
   memcpy(&x, &bits, sizeof x);
   return x;
@@ -103,34 +103,34 @@ static __host__ __device__ inline uint16_t few__to_bf16(float x) {
 template <class real>
 struct from {
   const void *at;
-  bool half;
+  bool bf16;
   __device__ real operator[](int64_t i) const {
-    return half ? (real)few__from_bf16(((const uint16_t *)at)[i]) : ((const real *)at)[i];
+    return bf16 ? (real)few__from_bf16(((const uint16_t *)at)[i]) : ((const real *)at)[i];
   }
   __host__ __device__ struct from operator+(int64_t n) const {
-    return {(const char *)at + n * (half ? 2 : (int64_t)sizeof(real)), half};
+    return {(const char *)at + n * (bf16 ? 2 : (int64_t)sizeof(real)), bf16};
   }
 };
 template <class real>
 struct to {
   void *at;
-  bool half;
+  bool bf16;
   __device__ void put(int64_t i, real x) const {
-    if (half)
+    if (bf16)
       ((uint16_t *)at)[i] = few__to_bf16((float)x);
     else
       ((real *)at)[i] = x;
   }
   __host__ __device__ struct to operator+(int64_t n) const {
-    return {(char *)at + n * (half ? 2 : (int64_t)sizeof(real)), half};
+    return {(char *)at + n * (bf16 ? 2 : (int64_t)sizeof(real)), bf16};
   }
 };
 template <class real>
 static inline struct from<real> operand(const struct few_call *c, int k) {
-  return {c->in[k].data, c->in[k].half};
+  return {c->in[k].data, c->in[k].bf16};
 } template <class real>
 static inline struct to<real> result(const struct few_call *c) {
-  return {c->out, c->half[0]};
+  return {c->out, c->bf16[0]};
 }
 
 /* ---- sums over a warp and a block: the same tree for the same number of threads ---- */

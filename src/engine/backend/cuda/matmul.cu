@@ -24,7 +24,7 @@ static void matmul(const struct few_call *c) {
   s.b_step = bs.rank == r ? s.k * s.n : 0;
   s.c_step = s.m * s.n;
   s.factors = sizeof(real) == 8 ? FEW_GEMM_F64 : FEW_GEMM_F32;
-  s.product = c->half[0] ? FEW_GEMM_BF16 : s.factors;
+  s.product = c->bf16[0] ? FEW_GEMM_BF16 : s.factors;
   if (!few__cuda_narrow(c))
     return few__cuda_gemm(c->queue, &s, c->in[0].data, c->in[1].data, c->out);
   s.factors = FEW_GEMM_BF16;

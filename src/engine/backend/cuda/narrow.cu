@@ -20,7 +20,7 @@ void few__cuda_from_bf16(struct few_queue *q, const uint16_t *x, float *out, int
 const uint16_t *few__cuda_narrowed(const struct few_call *c, int k, uint16_t **room) {
   const int64_t n = count_of(c->in[k].shape);
   uint16_t *at = *room;
-  if (c->in[k].half) return (const uint16_t *)c->in[k].data;
+  if (c->in[k].bf16) return (const uint16_t *)c->in[k].data;
   few__cuda_to_bf16(c->queue, (const float *)c->in[k].data, at, n);
   *room += few__cuda_narrow_bytes(c->in[k].shape) / sizeof(uint16_t);
   return at;

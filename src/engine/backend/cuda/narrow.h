@@ -7,8 +7,8 @@
 
 static inline bool few__cuda_narrow(const struct few_call *c) {
   for (int k = 0; k < c->n_in; k++)
-    if (c->in[k].half) return true;
-  return c->half[0];
+    if (c->in[k].bf16) return true;
+  return c->bf16[0];
 }
 
 static inline size_t few__cuda_narrow_bytes(struct few_shape s) {

@@ -222,9 +222,9 @@ static void tangent_by(const struct few_call *c, struct groups g) {
 
 template <class real>
 static bool by_fours(const struct few_call *c, const struct groups *g) {
-  bool yes = few__by_fours(c->out, c->half[0], sizeof(real), g->run);
+  bool yes = few__by_fours(c->out, c->bf16[0], sizeof(real), g->run);
   for (int k = 0; k < c->n_in; k++)
-    yes = yes && few__by_fours(c->in[k].data, c->in[k].half, sizeof(real), g->run);
+    yes = yes && few__by_fours(c->in[k].data, c->in[k].bf16, sizeof(real), g->run);
   return yes;
 }
 

@@ -13,12 +13,12 @@ struct alignas(sizeof(T) * N) pack {
 };
 
 /* May operands of this width (numbers) and start be read by fours? */
-static inline bool few__by_fours(const void *at, bool half, size_t real_size, int64_t width) {
-  return width % 4 == 0 && (uintptr_t)at % (4 * (half ? sizeof(uint16_t) : real_size)) == 0;
+static inline bool few__by_fours(const void *at, bool bf16, size_t real_size, int64_t width) {
+  return width % 4 == 0 && (uintptr_t)at % (4 * (bf16 ? sizeof(uint16_t) : real_size)) == 0;
 }
 
 /* A number as it is computed with, and as it is stored. */
-static __device__ inline float few__number(uint16_t half) { return few__from_bf16(half); }
+static __device__ inline float few__number(uint16_t bits) { return few__from_bf16(bits); }
 template <class real>
 static __device__ inline real few__number(real x) {
   return x;
@@ -52,7 +52,7 @@ static __device__ inline void few__write(T *y, const real x[N]) {
 template <class real, int N, int U>
 static __device__ inline void read_packs(struct from<real> x, int64_t first, int64_t step,
                                          int there, real out[U][N]) {
-  if (x.half)
+  if (x.bf16)
     few__read<uint16_t, real, N, U>((const uint16_t *)x.at + first, step, there, out);
   else
     few__read<real, real, N, U>((const real *)x.at + first, step, there, out);
@@ -60,7 +60,7 @@ static __device__ inline void read_packs(struct from<real> x, int64_t first, int
 
 template <class real, int N>
 static __device__ inline void write_pack(struct to<real> y, int64_t i, const real x[N]) {
-  if (y.half)
+  if (y.bf16)
     few__write<uint16_t, real, N>((uint16_t *)y.at + i, x);
   else
     few__write<real, real, N>((real *)y.at + i, x);

@@ -14,10 +14,10 @@ static bool wide_enough(const struct few_call *c, int n_outs, size_t bytes) {
   const int64_t n = count_of(c->shape);
   if (n % 4) return false;
   for (int k = 0; k < c->n_in; k++)
-    if (count_of(c->in[k].shape) == n && !aligned(c->in[k].data, c->in[k].half ? 8 : bytes))
+    if (count_of(c->in[k].shape) == n && !aligned(c->in[k].data, c->in[k].bf16 ? 8 : bytes))
       return false;
   for (int k = 0; k < n_outs; k++)
-    if (!aligned(c->outs[k], c->half[k] ? 8 : bytes)) return false;
+    if (!aligned(c->outs[k], c->bf16[k] ? 8 : bytes)) return false;
   return true;
 }
 

@@ -33,20 +33,20 @@ static const char words[] =
     "#define SELECT(c, x, y) ((c) ? (x) : (y))\n";
 
 /* few__from_bf16 and few__to_bf16 of cuda.h. */
-static const char halves[] =
-    "typedef unsigned short half;\n"
-    "typedef struct __align__(8) { half x, y, z, w; } half4;\n"
+static const char bf16_text[] =
+    "typedef unsigned short bf16;\n"
+    "typedef struct __align__(8) { bf16 x, y, z, w; } bf16x4;\n"
     "union few_bits { unsigned bits; float x; };\n"
-    "static __device__ inline real few_wide(half h) {\n"
+    "static __device__ inline real few_wide(bf16 h) {\n"
     "  union few_bits u;\n"
     "  u.bits = (unsigned)h << 16;\n"
     "  return u.x;\n"
     "}\n"
-    "static __device__ inline half few_half(real r) {\n"
+    "static __device__ inline bf16 few_narrow(real r) {\n"
     "  union few_bits u;\n"
     "  u.x = r;\n"
     "  if (u.x != u.x) return 0x7fc0;\n"
-    "  return (half)((u.bits + 0x7fff + (u.bits >> 16 & 1)) >> 16);\n"
+    "  return (bf16)((u.bits + 0x7fff + (u.bits >> 16 & 1)) >> 16);\n"
     "}\n";
 
 static const char *expression(few_op op) {
@@ -164,7 +164,7 @@ static void call_body(std::string *s, const struct few_call *c, const struct few
     if (same_shape(c->in[k].shape, c->shape) && *lane) {
       add(s, "v%d%s, ", k, lane);
     } else {
-      add(s, c->in[k].half ? "few_wide(in%d[" : "(in%d[", k);
+      add(s, c->in[k].bf16 ? "few_wide(in%d[" : "(in%d[", k);
       if (same_shape(c->in[k].shape, c->shape))
         *s += "i";
       else
@@ -178,11 +178,11 @@ static void call_body(std::string *s, const struct few_call *c, const struct few
 
 static void pointers(std::string *s, const struct few_call *c, const struct few_program *p) {
   for (int k = 0; k < p->n_leaves; k++) {
-    const char *type = c->in[k].half ? "half" : "real";
+    const char *type = c->in[k].bf16 ? "bf16" : "real";
     add(s, "  const %s *const in%d = (const %s *)p.in[%d];\n", type, k, type, k);
   }
   for (int k = 0; k < p->n_stores; k++) {
-    const char *type = c->half[k] ? "half" : "real";
+    const char *type = c->bf16[k] ? "bf16" : "real";
     add(s, "  %s *const out%d = (%s *)p.out[%d];\n", type, k, type, k);
   }
 }
@@ -193,7 +193,7 @@ static void narrow_loop(std::string *s, const struct few_call *c, const struct f
   for (int k = 0; k < p->n_stores; k++) add(s, "    real w%d;\n", k);
   call_body(s, c, p, "", 0);
   for (int k = 0; k < p->n_stores; k++)
-    add(s, c->half[k] ? "    out%d[at] = few_half(w%d);\n" : "    out%d[at] = w%d;\n", k, k);
+    add(s, c->bf16[k] ? "    out%d[at] = few_narrow(w%d);\n" : "    out%d[at] = w%d;\n", k, k);
   *s += "  }\n";
 }
 
@@ -204,11 +204,11 @@ static void wide_loop(std::string *s, const struct few_call *c, const struct few
       (long long)n / 4);
   for (int k = 0; k < p->n_leaves; k++) {
     if (!same_shape(c->in[k].shape, c->shape)) continue;
-    if (!c->in[k].half) {
+    if (!c->in[k].bf16) {
       add(s, "    const real4 v%d = ((const real4 *)in%d)[q];\n", k, k);
       continue;
     }
-    add(s, "    const half4 h%d = ((const half4 *)in%d)[q];\n", k, k);
+    add(s, "    const bf16x4 h%d = ((const bf16x4 *)in%d)[q];\n", k, k);
     add(s,
         "    const real4 v%d = {few_wide(h%d.x), few_wide(h%d.y), few_wide(h%d.z), "
         "few_wide(h%d.w)};\n",
@@ -217,24 +217,24 @@ static void wide_loop(std::string *s, const struct few_call *c, const struct few
   for (int k = 0; k < p->n_stores; k++) add(s, "    real4 w%d;\n", k);
   for (int j = 0; j < 4; j++) call_body(s, c, p, lanes[j], j);
   for (int k = 0; k < p->n_stores; k++) {
-    if (!c->half[k]) {
+    if (!c->bf16[k]) {
       add(s, "    ((real4 *)out%d)[q] = w%d;\n", k, k);
       continue;
     }
     add(s,
-        "    const half4 n%d = {few_half(w%d.x), few_half(w%d.y), few_half(w%d.z), "
-        "few_half(w%d.w)};\n",
+        "    const bf16x4 n%d = {few_narrow(w%d.x), few_narrow(w%d.y), few_narrow(w%d.z), "
+        "few_narrow(w%d.w)};\n",
         k, k, k, k, k);
-    add(s, "    ((half4 *)out%d)[q] = n%d;\n", k, k);
+    add(s, "    ((bf16x4 *)out%d)[q] = n%d;\n", k, k);
   }
   *s += "  }\n";
 }
 
-static bool has_halves(const struct few_call *c, const struct few_program *p) {
+static bool has_bf16(const struct few_call *c, const struct few_program *p) {
   for (int k = 0; k < p->n_leaves; k++)
-    if (c->in[k].half) return true;
+    if (c->in[k].bf16) return true;
   for (int k = 0; k < p->n_stores; k++)
-    if (c->half[k]) return true;
+    if (c->bf16[k]) return true;
   return false;
 }
 
@@ -246,7 +246,7 @@ std::string few__program_text(const struct few_call *c, const struct few_program
   add(&s, "struct few_pointers { const void *in[%d]; void *out[%d]; };\n", FEW_PROGRAM_LEAVES,
       FEW_PROGRAM_STORES);
   add(&s, "typedef %s index;\n", n < INT32_MAX / 2 ? "int" : "long long");
-  if (has_halves(c, p)) s += halves;
+  if (has_bf16(c, p)) s += bf16_text;
   s += words;
   functions(&s, p);
   body(&s, p);

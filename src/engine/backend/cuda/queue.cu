@@ -1,4 +1,4 @@
-/* queue.cu - the device: streams, memory, recordings, mistakes. */
+/* queue.cu - the device: streams, memory, captured graphs, errors. */
 #include "queue.h"
 
 #include <stdio.h>
@@ -131,38 +131,49 @@ static const char *finish(struct few_queue *q) {
   return why;
 }
 
-/* ---- recordings: CUDA graphs ---- */
+/* ---- captured graphs ---- */
 
-struct few_recording {
+struct few_captured_graph {
   cudaGraphExec_t exec;
 };
 
-static void record_begin(struct few_queue *q) {
+static void capture_begin(struct few_queue *q) {
   few__cuda_check(q, cudaStreamBeginCapture(q->stream, cudaStreamCaptureModeThreadLocal),
-                  "recording");
+                  "capturing a graph");
 }
 
-static struct few_recording *record_end(struct few_queue *q) {
+static struct few_captured_graph *capture_end(struct few_queue *q) {
   cudaGraph_t graph = nullptr;
   cudaGraphExec_t exec = nullptr;
-  few__cuda_check(q, cudaStreamEndCapture(q->stream, &graph), "recording");
-  if (graph) few__cuda_check(q, cudaGraphInstantiate(&exec, graph, 0), "recording");
+  few__cuda_check(q, cudaStreamEndCapture(q->stream, &graph), "capturing a graph");
+  if (graph) few__cuda_check(q, cudaGraphInstantiate(&exec, graph, 0), "capturing a graph");
   if (graph) cudaGraphDestroy(graph);
-  return exec ? new few_recording{exec} : nullptr;
+  return exec ? new few_captured_graph{exec} : nullptr;
 }
 
-static void launch(struct few_queue *q, struct few_recording *r) {
-  few__cuda_check(q, cudaGraphLaunch(r->exec, q->stream), "a recorded step");
+static void launch(struct few_queue *q, struct few_captured_graph *r) {
+  few__cuda_check(q, cudaGraphLaunch(r->exec, q->stream), "launching a captured graph");
 }
 
-static void recording_free(struct few_recording *r) {
+static void captured_graph_free(struct few_captured_graph *r) {
   if (!r) return;
   cudaGraphExecDestroy(r->exec);
   delete r;
 }
 
-extern "C" const struct few_device few__cuda_device = {
-    queue_open, queue_close,    device_name,    memory,
-    give_back,  host_memory,    give_host_back, put,
-    get,        set_key,        record_begin,   record_end,
-    launch,     recording_free, finish,         &few__cuda_vectors};
+extern "C" const struct few_device few__cuda_device = {queue_open,
+                                                       queue_close,
+                                                       device_name,
+                                                       memory,
+                                                       give_back,
+                                                       host_memory,
+                                                       give_host_back,
+                                                       put,
+                                                       get,
+                                                       set_key,
+                                                       capture_begin,
+                                                       capture_end,
+                                                       launch,
+                                                       captured_graph_free,
+                                                       finish,
+                                                       &few__cuda_vectors};

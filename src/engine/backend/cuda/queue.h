@@ -12,8 +12,8 @@
 
 enum { WORKSPACE = 256 << 20 };
 
-/* What libraries chose for a call, by all that describes it: a recording must take what ran before
- * it, and a choice costs more than a launch. */
+/* The algorithm that a library chose for a call, by everything that describes the call. A captured
+ * graph must repeat the choice of the run before it, and choosing costs more than a launch. */
 using few_gemm_key = std::array<int64_t, 14>;
 using few_conv_key = std::array<int64_t, 15>;
 struct few_conv_choice {

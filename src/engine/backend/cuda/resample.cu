@@ -66,8 +66,8 @@ static struct filter<real> filter_of(const struct few_call *c) {
 template <class real>
 static bool by_fours(const struct few_call *c) {
   const int64_t C = c->shape.dim[3];
-  return few__by_fours(c->in[0].data, c->in[0].half, sizeof(real), C) &&
-         few__by_fours(c->out, c->half[0], sizeof(real), C);
+  return few__by_fours(c->in[0].data, c->in[0].bf16, sizeof(real), C) &&
+         few__by_fours(c->out, c->bf16[0], sizeof(real), C);
 }
 
 template <class real, int N>

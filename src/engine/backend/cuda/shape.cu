@@ -87,8 +87,8 @@ static __global__ void clear_kernel(int64_t outer, int64_t n, struct to<real> ou
 template <class real>
 static void copy(const struct few_call *c, int64_t outer, int64_t n, struct from<real> x,
                  int64_t x_row, struct to<real> out, int64_t row) {
-  const bool fours = n % 4 == 0 && few__by_fours(x.at, x.half, sizeof(real), x_row) &&
-                     few__by_fours(out.at, out.half, sizeof(real), row);
+  const bool fours = n % 4 == 0 && few__by_fours(x.at, x.bf16, sizeof(real), x_row) &&
+                     few__by_fours(out.at, out.bf16, sizeof(real), row);
   if (outer * n == 0) return;
   if (fours)
     FEW_LAUNCH(c->queue, (copy_kernel<real, 4>), blocks_for(outer * n / 4), THREADS, 0, outer, n, x,

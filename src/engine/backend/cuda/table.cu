@@ -20,7 +20,7 @@ extern "C" void few__cuda_pointwise_f64(const few_call *call);
 extern "C" const struct few_device few__cuda_device;
 
 /* Random numbers and masks of labels are what is left. */
-static constexpr bool takes_halves(few_op op) {
+static constexpr bool takes_bf16(few_op op) {
   return op != FEW_OP_RANDN && op != FEW_OP_RANDU && op != FEW_OP_ONEHOT;
 }
 
@@ -45,7 +45,7 @@ static struct few_backend make() {
 #undef FEW_CUDA_ROW
 #undef FEW_CUDA_ROW_SCRATCH
   b.fused[FEW_F32].run = few__cuda_fused_f32;
-  for (int op = 0; op <= FEW_OP_COUNT; op++) b.halves[op] = takes_halves((few_op)op);
+  for (int op = 0; op <= FEW_OP_COUNT; op++) b.bf16[op] = takes_bf16((few_op)op);
   b.fused[FEW_F64].run = few__cuda_fused_f64;
   return b;
 }

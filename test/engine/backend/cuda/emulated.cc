@@ -14,19 +14,19 @@
 #include "engine/backend/cuda/conv.h"
 #include "engine/backend/cuda/gemm.h"
 
-struct few_recording {
+struct few_captured_graph {
   std::vector<std::function<void()>> work;
 };
 
 struct few_queue {
   struct few_replay_key key;
-  struct few_recording *recording; /* NULL: work runs at once */
+  struct few_captured_graph *capturing; /* NULL: work runs at once */
   std::string why;
 };
 
 void emu_enqueue(struct few_queue *q, std::function<void()> work) {
-  if (q->recording)
-    q->recording->work.push_back(work);
+  if (q->capturing)
+    q->capturing->work.push_back(work);
   else
     work();
 }
@@ -69,17 +69,17 @@ static void copy(struct few_queue *q, void *to, const void *from, size_t bytes) 
   if (bytes) memcpy(to, from, bytes);
 }
 static void set_key(struct few_queue *q, const struct few_replay_key *key) { q->key = *key; }
-static void record_begin(struct few_queue *q) { q->recording = new few_recording(); }
-static struct few_recording *record_end(struct few_queue *q) {
-  struct few_recording *r = q->recording;
-  q->recording = NULL;
+static void capture_begin(struct few_queue *q) { q->capturing = new few_captured_graph(); }
+static struct few_captured_graph *capture_end(struct few_queue *q) {
+  struct few_captured_graph *r = q->capturing;
+  q->capturing = NULL;
   return r;
 }
-static void launch(struct few_queue *q, struct few_recording *r) {
+static void launch(struct few_queue *q, struct few_captured_graph *r) {
   (void)q;
   for (const auto &work : r->work) work();
 }
-static void recording_free(struct few_recording *r) { delete r; }
+static void captured_graph_free(struct few_captured_graph *r) { delete r; }
 static const char *finish(struct few_queue *q) {
   static std::string why;
   why = q->why;
@@ -89,8 +89,8 @@ static const char *finish(struct few_queue *q) {
 
 extern "C" const struct few_device few__cuda_device;
 const struct few_device few__cuda_device = {queue_open, queue_close, device_name, memory,         give_back, host_memory, give_back,
-                                            copy,       copy,        set_key,        record_begin,
-                                            record_end, launch,      recording_free, finish, &few__cuda_vectors};
+                                            copy,       copy,        set_key,        capture_begin,
+                                            capture_end, launch,      captured_graph_free, finish, &few__cuda_vectors};
 
 /* ---- products and convolutions: numbers of any of the types, factors rounded ---- */
 

@@ -27,7 +27,7 @@ struct emu_dim {
 extern struct emu_dim threadIdx, blockIdx, blockDim, gridDim;
 
 struct few_queue;
-/* In order with the rest of the queue: now, or whenever the recording is launched. */
+/* In order with the rest of the queue: now, or when the captured graph is launched. */
 void emu_enqueue(struct few_queue *q, std::function<void()> work);
 void emu_run(int64_t blocks, int threads, size_t bytes, const std::function<void()> &kernel);
 extern unsigned char *emu_dynamic;

@@ -6,7 +6,7 @@
 
 #include "base/rng.h"
 #include "engine/op/op.h"
-#include "engine/plan/placed.h"
+#include "engine/plan/device_plan.h"
 
 enum { MOST = 24 };
 
@@ -94,17 +94,17 @@ static double check_as(struct comparison *c, const struct run *want, struct few_
                        const char *what) {
   struct run got;
   double off = 0;
-  few_placed *placed;
+  few_device_plan *placed;
   prepare(c, &got, &o);
-  assert_ok(c->ctx, few__placed_create(c->ctx, &placed, got.plan, c->queue));
+  assert_ok(c->ctx, few__device_plan_create(c->ctx, &placed, got.plan, c->queue));
   const struct few_binding b = {
       .slots = (const void *const *)got.slots, .outs = got.outs, .key = {7, 8, 9}};
-  for (int replay = 0; replay < 3; replay++) { /* run, recorded, launched again */
+  for (int replay = 0; replay < 3; replay++) { /* run, captured, launched once more */
     for (int i = 0; i < c->n_out; i++) memset(got.outs[i], 0xff, sizeof(float));
-    assert_ok(c->ctx, few__placed_run(placed, &b));
+    assert_ok(c->ctx, few__device_plan_run(placed, &b));
     off = compare(c, &got, want, o.real, bound_of(o), what);
   }
-  few__placed_free(placed);
+  few__device_plan_free(placed);
   discard(c, &got);
   return off;
 }
@@ -354,7 +354,7 @@ static size_t arena_of(struct comparison *c, struct few_plan_opts o) {
   return bytes;
 }
 
-static void test_halves(void **state) {
+static void test_bf16_storage(void **state) {
   (void)state;
   struct comparison c = {.ctx = test_ctx()};
   const struct few_device *device = few__backend_cuda()->device;
@@ -362,7 +362,7 @@ static void test_halves(void **state) {
   for (int k = 0;; k++) {
     struct run want;
     char what[32];
-    snprintf(what, sizeof what, "halves, case %d", k);
+    snprintf(what, sizeof what, "bf16 storage, case %d", k);
     assert_ok(c.ctx, few_graph_create(c.ctx, &c.g));
     c.n_out = 0;
     const few_node y = halved(c.g, k);
@@ -404,14 +404,14 @@ static void test_random(void **state) {
     void *outs[] = {k ? got[0] : want[0], k ? got[1] : want[1]};
     const struct few_binding b = {.outs = outs, .key = {3, 1ull << 33, 1ull << 39}};
     few_plan *plan;
-    few_placed *placed = NULL;
+    few_device_plan *placed = NULL;
     char arena[4096];
     assert_ok(c.ctx, few__plan_create(c.ctx, &plan, c.g, &o, 2, c.out));
-    if (k) assert_ok(c.ctx, few__placed_create(c.ctx, &placed, plan, c.queue));
-    if (k) assert_ok(c.ctx, few__placed_run(placed, &b));
+    if (k) assert_ok(c.ctx, few__device_plan_create(c.ctx, &placed, plan, c.queue));
+    if (k) assert_ok(c.ctx, few__device_plan_run(placed, &b));
     assert_true(few__plan_arena(plan) <= sizeof arena);
     if (!k) few__plan_replay(plan, arena, &b);
-    few__placed_free(placed);
+    few__device_plan_free(placed);
     few__plan_free(plan);
   }
   assert_memory_equal(got, want, sizeof want);
@@ -422,7 +422,8 @@ static void test_random(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_op), cmocka_unit_test(test_larger),
-                                     cmocka_unit_test(test_rounded), cmocka_unit_test(test_halves),
+                                     cmocka_unit_test(test_rounded),
+                                     cmocka_unit_test(test_bf16_storage),
                                      cmocka_unit_test(test_random)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* Updates of a run on the emulated GPU against the reference: losses, logs and gradients of whole
- * networks, of both phases, replayed until they are recordings; what the optimizer and the averages
+ * networks, of both phases, replayed until they are captured graphs; what the optimizer and the averages
  * make of them; and gradients that are balanced.
  */
 #include "train/updates.h"

@@ -1,11 +1,12 @@
-/* halves.c - which values of a plan whose precision is bf16 are stored so.
+/* bf16.c - bf16 storage: which values a plan stores in bf16 when its precision is bf16.
  *
- * Activations are: what has a row for each of the batch's and at least 16 channels, their tangents
- * and cotangents with them. Kernels read and write bf16 and compute in f32, so sums, statistics of
- * norms and whole fused programs keep their precision, and what is small stays f32: embeddings of
- * time and label, images themselves with their one or three channels, hence losses and what the
- * tangent of a consistency model is made of, parameters and their gradients. A value is left in f32
- * as well where the caller takes it, or where a kernel that makes or reads it knows no other.
+ * Activations are stored in bf16, and so are their tangents and cotangents. An activation has one row
+ * per row of the batch and at least 16 channels. Kernels read and write bf16 but compute in f32, so
+ * sums, the statistics of norms and fused programs keep their precision.
+ *
+ * Everything else stays in f32: embeddings of time and label; images with their one or three
+ * channels, and with them losses and the tangent of a consistency model; parameters and their
+ * gradients; outputs, which the caller reads; and values of a kernel that knows f32 only.
  */
 #include "plan_internal.h"
 
@@ -29,14 +30,14 @@ static bool is_activation(const struct planning *p, few_node v, int64_t rows) {
 }
 
 static void keep_whole(struct planning *p, few_node v) {
-  p->half[p->root[few__plan_canon(p->g, v)]] = false;
+  p->bf16[p->root[few__plan_canon(p->g, v)]] = false;
 }
 
-/* What a kernel without halves reads or makes. */
+/* A kernel without bf16 storage keeps its operands and results in f32. */
 static void look_at_unit(struct planning *p, const struct unit *u) {
   const struct few_backend *b = p->plan->opts.backend;
   const few_node first = few__plan_member(p, u, 0);
-  if (b->halves[u->n > 1 ? FEW_OP_COUNT : few__op(p->g, first)]) return;
+  if (b->bf16[u->n > 1 ? FEW_OP_COUNT : few__op(p->g, first)]) return;
   for (int m = 0; m < u->n; m++) {
     const few_node v = few__plan_member(p, u, m);
     const struct few_node_data *d = few__node(p->g, v);
@@ -45,13 +46,13 @@ static void look_at_unit(struct planning *p, const struct unit *u) {
   }
 }
 
-few_status few__plan_halves(struct planning *p) {
+few_status few__plan_bf16(struct planning *p) {
   const struct few_plan_opts *o = &p->plan->opts;
   const int n = few_graph_size(p->g);
-  FEW_TRY(FEW_NEW(p->plan->ctx, &p->half, n));
+  FEW_TRY(FEW_NEW(p->plan->ctx, &p->bf16, n));
   if (o->precision != FEW_BF16 || o->real != FEW_F32 || !o->backend->matrix_units) return FEW_OK;
   const int64_t rows = rows_of(p);
-  for (few_node v = 0; v < n; v++) p->half[v] = rows > 0 && is_activation(p, v, rows);
+  for (few_node v = 0; v < n; v++) p->bf16[v] = rows > 0 && is_activation(p, v, rows);
   for (int i = 0; i < p->n_out; i++) keep_whole(p, p->out[i]);
   for (int i = 0; i < p->units.n; i++) look_at_unit(p, &p->units.at[i]);
   return FEW_OK;

@@ -1,8 +1,9 @@
-/* place.c - storages to offsets: values whose lifetimes do not meet share bytes of the arena.
+/* memory.c - memory planning: each storage gets its offset in the arena. Storages that are not live
+ * at the same time share bytes.
  *
- * First, a pointwise instruction may write over an operand that dies with it. Then the rest is
- * packed largest first, each at the lowest offset where it meets nobody who lives at the same time
- * (greedy by size: Pisarchyk and Lee, arXiv 2001.03288).
+ * First, a pointwise instruction may write over an operand that is read there for the last time.
+ * Then the remaining storages are placed largest first, each at the lowest offset that overlaps no
+ * storage live at the same time (greedy by size: Pisarchyk and Lee, arXiv 2001.03288).
  */
 #include <stdlib.h>
 
@@ -70,7 +71,7 @@ static bool overlap_in_time(const struct storage *a, const struct storage *b) {
   return a->first <= b->last && b->first <= a->last;
 }
 
-few_status few__plan_place(few_plan *plan) {
+few_status few__plan_memory(few_plan *plan) {
   few_ctx *ctx = plan->ctx;
   int n = plan->storages.n, m = 0;
   struct item *items = NULL;

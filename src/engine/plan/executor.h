@@ -1,0 +1,23 @@
+/* executor.h - runs plans, one at a time, in an arena of the host or on a queue of a device. Each
+ * worker has an executor of its own; its caller does not see which of the two it is.
+ */
+#ifndef FEW_SRC_PLAN_EXECUTOR_H
+#define FEW_SRC_PLAN_EXECUTOR_H
+
+#include "device_plan.h"
+
+typedef struct few_executor few_executor;
+
+/* For n plans of one backend, which are borrowed; a NULL among them is skipped. On a device, kernels
+ * are launched on `queue`, which is borrowed, or on a queue of its own if that is NULL. */
+few_status few__executor_create(few_ctx *ctx, few_executor **out, int n,
+                                const few_plan *const *plans, struct few_queue *queue);
+void few__executor_free(few_executor *e); /* NULL is fine */
+
+/* Run plan k. The slots and outs of the binding are memory of the host. Never fails on the host. */
+few_status few__executor_run(few_executor *e, int k, const struct few_binding *b);
+
+/* Plan k on the device; NULL where plans run on the host. */
+few_device_plan *few__executor_device_plan(const few_executor *e, int k);
+
+#endif
