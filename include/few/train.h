@@ -1,8 +1,13 @@
-/* few/train.h - run a recipe.
+/* few/train.h - train a network by a recipe.
  *
- * A run is a directory: recipe.ini (as resolved), log.jsonl (a JSON object a line), previews,
- * checkpoints, and model.safetensors at the end. Killed at any moment, the same call resumes it to
- * the same bits.
+ * few_train runs a recipe to its last step. A trainer is the same run, step by step, for a program
+ * that drives training itself.
+ *
+ * A run has a directory: recipe.ini (as resolved), log.jsonl (one JSON object per line), previews,
+ * checkpoints, and model.safetensors. Opened again with the same recipe, a run resumes from its
+ * newest checkpoint and ends in the same bits, wherever it was stopped.
+ *
+ * Threads: a trainer belongs to its context, and so to one thread of calls at a time.
  */
 #ifndef FEW_TRAIN_H
 #define FEW_TRAIN_H
@@ -13,28 +18,99 @@
 extern "C" {
 #endif
 
+/* A recipe is a list of pairs key = value (docs/guide.md). It comes from a file (`recipe`) or from
+ * memory (`text`); `overrides` replace its values and add to them. With neither file nor text, the
+ * overrides are the recipe. */
 struct few_train_opts {
   int version;        /* FEW_TRAIN_OPTS_VERSION */
-  const char *recipe; /* path of an INI file, or NAME of recipes/NAME.ini here */
-  const char *run;    /* directory, made if missing */
+  const char *recipe; /* path of an INI file, or NAME of recipes/NAME.ini; NULL: none */
+  const char *run;    /* directory, made if missing; NULL: in memory, for few_trainer_open */
   int n_overrides;
   const char *const *overrides; /* "key=value" */
+  const char *text;             /* what a recipe file would hold; NULL: none */
 };
-#define FEW_TRAIN_OPTS_VERSION 1
+#define FEW_TRAIN_OPTS_VERSION 2
 #define FEW_TRAIN_OPTS_INIT \
-  { FEW_TRAIN_OPTS_VERSION, NULL, NULL, 0, NULL }
+  { FEW_TRAIN_OPTS_VERSION, NULL, NULL, 0, NULL, NULL }
 
-/* Train to the recipe's last step, resuming what the directory holds. A directory that holds
- * another recipe is refused, naming the key that differs. Progress goes to the context's callback
- * with a note like "loss 0.412"; cancelling leaves a resumable checkpoint, FEW_E_DIVERGED the last
+/* Train to the recipe's last step, resuming what the directory holds. FEW_E_INVALID for a directory
+ * of another recipe, with the key that differs. Progress goes to the context's callback with a note
+ * like "loss 0.412". FEW_E_CANCELLED leaves a checkpoint of the last step, FEW_E_DIVERGED the last
  * good one. */
 FEW_MUST_USE few_status few_train(few_ctx *ctx, const struct few_train_opts *opts);
 
-/* The student of a recipe before the first step, its weights drawn and not taken from a teacher:
- * what few_model_signal looks at. opts->run is not read. *out is yours: few_model_free. */
+/* The student of a recipe before its first step. Its weights are drawn, not copied from a teacher:
+ * few_model_signal looks at them. opts->run is not read. *out is yours: few_model_free. */
 struct few_model;
-FEW_MUST_USE few_status few_train_model(few_ctx *ctx, struct few_model **out,
+FEW_MUST_USE few_status few_train_model(struct few_model **out, few_ctx *ctx,
                                         const struct few_train_opts *opts);
+
+/* ---- Step by step ---- */
+
+/*   few_trainer *t;
+ *   few_trainer_open(&t, ctx, &opts);
+ *   while (!few_trainer_done(t)) {
+ *     few_trainer_step(t);
+ *     printf("%g\n", few_trainer_report(t)->loss);
+ *   }
+ *   few_trainer_close(t);
+ *
+ * (Check every status.) The steps are those of few_train, to the bit, whatever is called between
+ * them. */
+typedef struct few_trainer few_trainer;
+
+/* Open a run, or resume it. Opens data and teacher, and makes the pairs that a recipe asks for: this
+ * may take long, reports progress and can be cancelled.
+ *
+ * opts->run NULL: a run in memory, without checkpoints, log and previews. A run in memory cannot
+ * roll back: it ends with FEW_E_DIVERGED instead.
+ *
+ * opts may change after the call; the context must outlive the trainer. While a trainer is open, no
+ * other process can train in its directory. On failure *out is NULL. */
+FEW_MUST_USE few_status few_trainer_open(few_trainer **out, few_ctx *ctx,
+                                         const struct few_train_opts *opts);
+/* Does not save. NULL is fine. */
+void few_trainer_close(few_trainer *t);
+
+/* Has the run done all of its steps? */
+bool few_trainer_done(const few_trainer *t);
+
+/* Do one optimizer step, and what the recipe schedules after it: a line of the log, a preview, an
+ * evaluation, a checkpoint. After the last step the model is saved.
+ *
+ * FEW_OK also if the step was skipped or the run rolled back (see few_train_report.event).
+ * FEW_E_CANCELLED if the progress callback asked to stop: a checkpoint is saved, and few_trainer_step
+ * may be called again. FEW_E_INVALID after the last step. After any other failure only
+ * few_trainer_close is useful. */
+FEW_MUST_USE few_status few_trainer_step(few_trainer *t);
+
+struct few_train_metric {
+  const char *name; /* as in log.jsonl: "loss_scd", "fake_loss" ... */
+  double value;     /* of this step, mean over the batch */
+};
+
+/* The last step. Later versions may add members at the end. */
+struct few_train_report {
+  int64_t step, steps; /* steps done so far; steps of the run */
+  double loss;         /* weighted sum of the losses, mean over the batch. NaN: no step yet */
+  double grad_norm;    /* L2 norm of the student's gradient before clipping. NaN: no step yet */
+  double lr;           /* learning rate. NaN: no step yet */
+  const char *event;   /* NULL; "skipped": no update was made; "rolled back": to an earlier step */
+  const char *why;     /* of the event; NULL: there was none */
+  double seconds;      /* from the end of few_trainer_open to the end of the step */
+  int n_metrics;
+  const struct few_train_metric *metrics;
+};
+/* Borrowed: valid until the next call with this trainer. Never NULL. */
+const struct few_train_report *few_trainer_report(const few_trainer *t);
+
+/* Write a checkpoint and the model now. FEW_E_INVALID for a run in memory; FEW_E_DIVERGED if weights
+ * are not finite. */
+FEW_MUST_USE few_status few_trainer_save(few_trainer *t);
+
+/* A copy of the student as few_trainer_save would write it: averaged weights if the recipe averages.
+ * *out is yours: few_model_free. FEW_E_DIVERGED if weights are not finite. */
+FEW_MUST_USE few_status few_trainer_model(struct few_model **out, few_trainer *t);
 
 /* What there is to choose from and its options, for help texts. kind: "net", "objective",
  * "optimizer", "process", "prediction", "weight", "balancer", "train" (one row: the trainer's own

@@ -136,7 +136,7 @@ static int check_init(struct cli *cli, const struct check_opts *o) {
   t.recipe = cli_find_recipe(path, cli->operands[0]);
   t.overrides = overrides;
   for (int i = 1; i < cli->n_operands; i++) overrides[t.n_overrides++] = cli->operands[i];
-  few_status st = few_train_model(cli->ctx, &m, &t);
+  few_status st = few_train_model(&m, cli->ctx, &t);
   if (st) return cli_status(cli, st);
   s.std = o->std;
   s.fill = o->fill;

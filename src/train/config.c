@@ -187,12 +187,24 @@ static few_status read_values(few_ctx *ctx, struct few_config *c) {
   return few__config_lr(ctx, c);
 }
 
+/* From a file, from memory, or empty: then the overrides are the recipe. */
+static few_status open_recipe(few_ctx *ctx, struct few_recipe *out,
+                              const struct few_train_opts *opts) {
+  const char *text = opts->text ? opts->text : "";
+  if (opts->recipe && opts->text)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "train: recipe %s, and a text besides: give one of the two", opts->recipe);
+  if (!opts->recipe && !opts->text && !opts->n_overrides)
+    return few__fail(ctx, FEW_E_INVALID, "train: name a recipe, or give its pairs key=value");
+  if (opts->recipe) return find_recipe(ctx, out, opts->recipe);
+  return few__recipe_parse(ctx, out, "recipe", text, strlen(text));
+}
+
 few_status few__config_read(few_ctx *ctx, struct few_config *out,
                             const struct few_train_opts *opts) {
   *out = (struct few_config){0};
-  if (!opts->recipe) return few__fail(ctx, FEW_E_INVALID, "train: name a recipe");
   FEW_TRY(few__opts_texts(ctx, "overrides", opts->n_overrides, opts->overrides));
-  few_status st = find_recipe(ctx, &out->recipe, opts->recipe);
+  few_status st = open_recipe(ctx, &out->recipe, opts);
   for (int i = 0; !st && i < opts->n_overrides; i++)
     st = few__recipe_override(ctx, &out->recipe, opts->overrides[i]);
   if (!st) st = read_values(ctx, out);

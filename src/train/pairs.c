@@ -110,7 +110,7 @@ static few_status make(struct few_pairs *p, const char *path, int64_t first, int
   if (!finished || (st && st != FEW_E_CANCELLED)) return st;
   FEW_TRY(few__samples_check(p->setup->teacher, "pairs of the teacher", o.first, finished,
                              p->x + o.first * p->dims));
-  FEW_TRY(write(p, path, first, had + finished));
+  if (path) FEW_TRY(write(p, path, first, had + finished));
   return st;
 }
 
@@ -156,6 +156,7 @@ static few_status load_file(struct few_pairs *p, int64_t first, int64_t n) {
   char name[64], *path = NULL, *before = NULL;
   int64_t had = 0;
   few_status st = FEW_OK;
+  if (!p->dir) return make(p, NULL, first, 0, n);
   name_file(p, name, first, ".safetensors");
   FEW_GOTO(few__path_join(p->ctx, &path, p->dir, name));
   name_file(p, name, first, ".npy");

@@ -14,7 +14,8 @@ struct few_pairs;
 
 /* FEW_E_INVALID where the teacher cannot make any: its sampler draws noise on the way. */
 few_status few__pairs_check(few_ctx *ctx, const struct few_setup *setup);
-/* Read what DIR holds and make the rest. Memory: all images as float. */
+/* Read the pairs that DIR holds and make the rest; dir NULL: make all, and keep no file. Memory: all
+ * images as float. */
 few_status few__pairs_open(few_ctx *ctx, struct few_pairs **out, const struct few_setup *setup,
                            const char *dir);
 void few__pairs_close(struct few_pairs *p);

@@ -65,6 +65,8 @@ static few_status place(few_ctx *ctx, int64_t step, const char *dir, char **path
 
 few_status few__preview_there(few_ctx *ctx, int64_t step, const char *dir, bool *out) {
   char *path;
+  *out = !dir;
+  if (!dir) return FEW_OK;
   FEW_TRY(place(ctx, step, dir, &path));
   *out = few__path_exists(path);
   few__free(ctx, path);
@@ -79,7 +81,7 @@ few_status few__preview(few_ctx *ctx, few_model *m, const struct few_train_keys 
   int32_t *labels = NULL;
   few_status st;
   const struct few_sample_opts o = preview_opts(k);
-  if (m->direction == FEW_ENCODES) return FEW_OK;
+  if (m->direction == FEW_ENCODES || !dir) return FEW_OK;
   m->step = step;
   FEW_GOTO(place(ctx, step, dir, &path));
   FEW_GOTO(FEW_NEW(ctx, &samples, o.n * item));

@@ -1,19 +1,20 @@
-/* preview.h - what the run makes so far. */
+/* preview.h - a grid of images that the student makes, now and then during a run. */
 #ifndef FEW_SRC_TRAIN_PREVIEW_H
 #define FEW_SRC_TRAIN_PREVIEW_H
 
 #include "setup.h"
 
-/* What a preview would refuse at the run's first stage, before the first step; where there are
- * none, a student that nothing could sample. */
+/* Before the first step: FEW_E_INVALID if the run's previews cannot be sampled. Without previews:
+ * if the student cannot be sampled at all. */
 few_status few__preview_check(few_ctx *ctx, few_model *m, const struct few_setup *setup);
-/* Log a warning where the previews of the run cost more than half as much as its training, whose
- * steps have so many operations. */
+/* Log a warning if the run's previews cost more than half of its training. `step_flops`: operations
+ * of one step. */
 few_status few__preview_announce(few_ctx *ctx, few_model *m, const struct few_setup *setup,
                                  double step_flops);
-/* Is there a DIR/preview-<step>.png? */
+/* Is there a DIR/preview-<step>.png? True for a run in memory (dir NULL), which has no previews. */
 few_status few__preview_there(few_ctx *ctx, int64_t step, const char *dir, bool *out);
-/* DIR/preview-<step>.png; an encoder makes no images, and none is written. */
+/* Write DIR/preview-<step>.png. Nothing is written for an encoder, which makes no images, and for a
+ * run in memory. */
 few_status few__preview(few_ctx *ctx, few_model *m, const struct few_train_keys *k, int64_t step,
                         const char *dir);
 

@@ -6,7 +6,7 @@
 
 struct few_run_log {
   char *path;
-  int fd;
+  int fd; /* -1: not open. Then nothing is written, and no line is found */
 };
 
 /* Open for appending. Lines of steps after `step` are removed first: the run will write them

@@ -83,13 +83,14 @@ static void wait(few_saving *s) {
 }
 
 few_status few__saving_finish(few_saving *s) {
-  if (!s->begun) return FEW_OK;
+  if (!s || !s->begun) return FEW_OK;
   wait(s);
   if (s->status && s->own) few__fail(s->ctx, s->status, "%s", few_error(s->own));
   return s->status ? s->status : few__checkpoint_trim(s->ctx, s->o.dir, s->state.step);
 }
 
 few_status few__save(few_saving *s, enum few_save what) {
+  if (!s) return FEW_OK;
   FEW_TRY(few__saving_finish(s));
   FEW_TRY(few__state_get(s->o.state));
   s->state = *s->o.state;

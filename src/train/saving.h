@@ -1,6 +1,9 @@
-/* saving.h - the files that a run goes on from and ends in. Those of a run on a device are fetched
- * and written by a thread while the device computes on; the host's arrays are the ones that the
- * next step changes, so theirs are written at once.
+/* saving.h - writing checkpoints and the model.
+ *
+ * On a device, the arrays are fetched and a thread writes the files while the device computes on. On
+ * the host, the next step changes the arrays themselves, so the files are written at once.
+ *
+ * A few_saving of NULL writes nothing and succeeds.
  */
 #ifndef FEW_SRC_TRAIN_SAVING_H
 #define FEW_SRC_TRAIN_SAVING_H
@@ -18,18 +21,18 @@ struct few_saving_opts {
   few_model *model;
 };
 few_status few__saving_open(few_ctx *ctx, few_saving **out, const struct few_saving_opts *o);
-void few__saving_close(few_saving *s); /* waits, and says nothing more; NULL is fine */
+void few__saving_close(few_saving *s); /* waits; errors are dropped */
 
-/* What is written of the state as it is: a checkpoint, and with it DIR/model.safetensors unless
- * nothing was trained yet. */
+/* Write a checkpoint of the state as it is. DIR/model.safetensors is written too, except at the
+ * start. */
 enum few_save {
   FEW_SAVE_START,     /* a milestone, without the model */
   FEW_SAVE_SCHEDULED, /* a milestone */
   FEW_SAVE_INTERIM
 };
-/* After it the run may go on; `here` of the state may not be written before few__saving_finish. */
+/* The run may go on at once. `here` of the state must not change before few__saving_finish. */
 few_status few__save(few_saving *s, enum few_save what);
-/* Wait for what was begun. What failed meanwhile is told here, or by the next few__save. */
+/* Wait for the files. Returns the error of the thread, unless the next few__save does. */
 few_status few__saving_finish(few_saving *s);
 
 #endif

@@ -213,7 +213,7 @@ static void test_versions(void **state) {
   refused(few_loop(ctx, NULL), "few_loop_opts");
   refused(few_train(ctx, &train), "few_train_opts of version 99");
   refused(few_train(ctx, NULL), "few_train_opts");
-  refused(few_train_model(ctx, &made, &train), "few_train_opts of version 99");
+  refused(few_train_model(&made, ctx, &train), "few_train_opts of version 99");
   refused(few_data_open(ctx, &data, "toy:moons", &d), "few_data_opts of version 99");
 }
 

@@ -513,8 +513,10 @@ few_status few_loop(few_ctx *ctx, const struct few_loop_opts *o) {
   int lock = -1;
   few_status st;
   FEW_TRY(check(ctx, o));
-  struct few_train_opts t = {FEW_TRAIN_OPTS_VERSION, o->recipe, o->run, o->n_overrides,
-                             o->overrides};
+  struct few_train_opts t = FEW_TRAIN_OPTS_INIT;
+  t.recipe = o->recipe;
+  t.n_overrides = o->n_overrides;
+  t.overrides = o->overrides;
   FEW_TRY(few__setup_open(ctx, &l.setup, &t));
   FEW_GOTO(choose_numbers(&l));
   FEW_GOTO(check_sampling(&l));
