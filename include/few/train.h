@@ -112,6 +112,30 @@ FEW_MUST_USE few_status few_trainer_save(few_trainer *t);
  * *out is yours: few_model_free. FEW_E_DIVERGED if weights are not finite. */
 FEW_MUST_USE few_status few_trainer_model(struct few_model **out, few_trainer *t);
 
+/* ---- Before a run ---- */
+
+/* What a run takes. Times are those of this machine as it is now, measured by trying the run for some
+ * seconds; counts are exact. */
+struct few_train_estimate {
+  int64_t steps, batch;
+  int64_t parameters; /* that are trained: the student's, and those of networks trained beside it */
+  double step_flops;  /* operations of a step: products and convolutions, 2 per multiply-add */
+  double step_seconds; /* of a step */
+  double seconds;      /* of the whole run; the sum of the following */
+  double open_seconds, pairs_seconds, train_seconds, preview_seconds, eval_seconds, save_seconds;
+  int64_t memory_bytes; /* peak resident memory of this process, with the run in it. On a device its
+                           own memory is not counted */
+  int64_t disk_bytes;   /* in the run's directory at the end; the sum of the following */
+  int64_t checkpoint_bytes; /* of the up to three that are kept */
+  int64_t model_bytes, preview_bytes, pairs_bytes, log_bytes;
+};
+
+/* Try the run in a temporary directory beside opts->run, or in the current directory if that is NULL;
+ * the directory is removed. A run that exists is neither read nor changed. The estimate is for the
+ * whole run, not for what is left of it. */
+FEW_MUST_USE few_status few_train_estimate(struct few_train_estimate *out, few_ctx *ctx,
+                                           const struct few_train_opts *opts);
+
 /* What there is to choose from and its options, for help texts. kind: "net", "objective",
  * "optimizer", "process", "prediction", "weight", "balancer", "train" (one row: the trainer's own
  * keys). */

@@ -148,6 +148,13 @@ few_status few__evaluation_announce(const few_evaluation *e, double step_flops) 
   return FEW_OK;
 }
 
+few_status few__evaluation_flops(const few_evaluation *e, double *out) {
+  struct few_eval_cost cost;
+  FEW_TRY(few__evaluator_cost(e->evaluator, &cost));
+  *out = cost.flops;
+  return FEW_OK;
+}
+
 /* ---- the line ---- */
 
 /* A NaN, which JSON has not, is null. */

@@ -17,6 +17,9 @@ void few__evaluation_free(few_evaluation *e); /* NULL is fine */
  * operations: a warning where that is much. */
 few_status few__evaluation_announce(const few_evaluation *e, double step_flops);
 
+/* Operations of one evaluation, besides reading the reference. */
+few_status few__evaluation_flops(const few_evaluation *e, double *out);
+
 /* Where it is time, and the log does not have it: measure the averaged weights and log it. */
 few_status few__evaluation_run(few_evaluation *e, const struct few_run_state *s,
                                struct few_run_log *log);

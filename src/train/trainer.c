@@ -48,9 +48,11 @@ static few_status make_run(few_trainer *t, bool is_new) {
 
 /* The pairs come after the first checkpoint, which records whose they are. */
 static few_status make_pairs(few_trainer *t) {
+  const double began = few__now();
   if (!t->setup.config.needs_pairs) return FEW_OK;
   FEW_TRY(few__pairs_open(t->ctx, &t->pairs, &t->setup, t->files.dir));
   t->rows.pairs = t->pairs;
+  t->pairs_seconds = few__now() - began;
   return FEW_OK;
 }
 
@@ -149,9 +151,9 @@ static few_status update_model(few_trainer *t) {
   return few__setup_use(&t->setup, t->state.step, t->model);
 }
 
-static few_status preview(few_trainer *t) {
+static few_status preview(few_trainer *t, const struct few_train_keys *keys) {
   FEW_TRY(update_model(t));
-  return few__preview(t->ctx, t->model, &t->setup.config.keys, t->state.step, t->files.dir);
+  return few__preview(t->ctx, t->model, keys, t->state.step, t->files.dir);
 }
 
 /* Back to the last good milestone, with a lower learning rate. */
@@ -273,14 +275,8 @@ static few_status one_step(few_trainer *t, struct step *step) {
 
 /* ---- after a step ---- */
 
-/* The first step has a line of its own, so that something can be seen soon. The next line counts it
- * as well. */
-static few_status log_step(few_trainer *t, double lr) {
-  const struct few_train_keys *k = &t->setup.config.keys;
+static few_status write_line(few_trainer *t) {
   struct few_meter *meter = &t->views.meter;
-  const int64_t step = t->state.step;
-  const bool line = due(step, k->log_every, k->steps);
-  if (!line && step != 1) return FEW_OK;
   if (t->views.gauge) {
     double x;
     FEW_TRY(few__gauge_read(t->views.gauge, &t->state, &x));
@@ -288,23 +284,31 @@ static few_status log_step(few_trainer *t, double lr) {
     meter->to_teacher = x;
     few__print(t->distance, sizeof t->distance, "  to teacher %.3g", x);
   }
-  FEW_TRY(
-      few__meter_write(t->ctx, meter, &t->files.log, step, k->batch, lr, few__now() - t->began));
-  if (line) few__meter_clear(meter);
+  return few__meter_write(t->ctx, meter, &t->files.log, t->state.step, t->setup.config.keys.batch,
+                          t->report.public.lr, few__now() - t->began);
+}
+
+/* The first step has a line of its own, so that something can be seen soon. The next line counts it
+ * as well. */
+static few_status log_step(few_trainer *t) {
+  const struct few_train_keys *k = &t->setup.config.keys;
+  const bool line = due(t->state.step, k->log_every, k->steps);
+  if (line || t->state.step == 1) FEW_TRY(write_line(t));
+  if (line) few__meter_clear(&t->views.meter);
   return FEW_OK;
 }
 
-static few_status after_step(few_trainer *t, double lr) {
+static few_status after_step(few_trainer *t) {
   const struct few_train_keys *k = &t->setup.config.keys;
   const int64_t step = t->state.step;
   const bool kept = kind_of_save(t) == FEW_SAVE_SCHEDULED || step == k->steps || minutes_over(t);
-  FEW_TRY(log_step(t, lr));
+  FEW_TRY(log_step(t));
   if (kept || due(step, k->preview_every, k->steps) || due(step, k->eval_every, k->steps)) {
     bool finite;
     FEW_TRY(check_finite(t, &finite));
     if (!finite) return roll_back(t, "parameters are not finite");
   }
-  if (due(step, k->preview_every, k->steps)) FEW_TRY(preview(t));
+  if (due(step, k->preview_every, k->steps)) FEW_TRY(preview(t, k));
   /* Before the checkpoint, so that a resumed run has its line. */
   FEW_TRY(few__evaluation_run(t->views.evaluation, &t->state, &t->files.log));
   return kept ? save(t, kind_of_save(t)) : FEW_OK;
@@ -317,7 +321,7 @@ static few_status make_up(few_trainer *t) {
   bool there;
   if (step && due(step, k->preview_every, k->steps)) {
     FEW_TRY(few__preview_there(t->ctx, step, t->files.dir, &there));
-    if (!there) FEW_TRY(preview(t));
+    if (!there) FEW_TRY(preview(t, k));
   }
   return few__evaluation_run(t->views.evaluation, &t->state, &t->files.log);
 }
@@ -342,7 +346,7 @@ static few_status advance(few_trainer *t) {
   t->report.public.seconds = few__now() - t->began;
   if (st == FEW_E_CANCELLED) return stop(t, st);
   if (st || step.trouble) return st;
-  st = after_step(t, step.lr);
+  st = after_step(t);
   t->report.public.step = t->state.step;
   if (st && st != FEW_E_CANCELLED) return st;
   few__print(t->note, sizeof t->note, "loss %.4f%s", t->report.public.loss, t->distance);
@@ -471,5 +475,32 @@ few_status few_trainer_model(few_model **out, few_trainer *t) {
   if (!st) return FEW_OK;
   few_model_free(*out);
   *out = NULL;
+  return st;
+}
+
+/* ---- for estimate.c ---- */
+
+few_status few__trainer_update(few_trainer *t) {
+  assert(!few_trainer_done(t));
+  const struct few_backend *before = enter(t);
+  struct step step;
+  begin_report(t);
+  const few_status st = one_step(t, &step);
+  t->report.public.step = t->state.step;
+  few__ctx_set_backend(t->ctx, before);
+  return st;
+}
+
+few_status few__trainer_log(few_trainer *t) {
+  const struct few_backend *before = enter(t);
+  const few_status st = write_line(t);
+  few__ctx_set_backend(t->ctx, before);
+  return st;
+}
+
+few_status few__trainer_preview(few_trainer *t, const struct few_train_keys *keys) {
+  const struct few_backend *before = enter(t);
+  const few_status st = preview(t, keys);
+  few__ctx_set_backend(t->ctx, before);
   return st;
 }

@@ -42,6 +42,16 @@ struct few_trainer {
   struct few_progress reported; /* to the context, last */
   char note[64], distance[32];  /* its note; how far the student is from its teacher */
   double began, saved;          /* few__now() */
+  double pairs_seconds;         /* that making the pairs took */
 };
+
+/* ---- for estimate.c: the parts of few_trainer_step, one at a time ---- */
+
+/* A step, without what the recipe schedules after it. */
+few_status few__trainer_update(few_trainer *t);
+/* A line of the log, now. */
+few_status few__trainer_log(few_trainer *t);
+/* A preview by these keys, now. */
+few_status few__trainer_preview(few_trainer *t, const struct few_train_keys *keys);
 
 #endif

@@ -1,0 +1,90 @@
+#!/bin/sh
+# What `few plan` says of recipes beside what their runs then take: seconds, peak memory, disk.
+#
+#   bench/plan.sh [options] RECIPE ...
+#     --few PATH        the program (build/release/few)
+#     --set KEY=VALUE   for every recipe; may be repeated: --set steps=500
+#     --out DIR         where the runs are (a new folder, removed afterwards)
+#
+# One line per recipe and quantity: planned, taken, and their ratio, which should be within 0.8 and
+# 1.2. Runs train to their last step: give --set steps=N for long recipes, with N large enough that a
+# run takes a minute, and let nothing else run meanwhile. Exit code 1: a ratio is outside.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+few=$here/../build/release/few out='' sets='' recipes=''
+
+fail() {
+  echo "plan: $1" >&2
+  exit 2
+}
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --help | -h)
+      sed -n '2,/^set -eu/{/^#/s/^# \{0,1\}//p;}' "$0"
+      exit 0
+      ;;
+    --few | --set | --out)
+      [ $# -gt 1 ] || fail "$1 needs a value; see --help"
+      case $1 in
+        --few) few=$2 ;;
+        --set) sets="$sets $2" ;;
+        --out) out=$2 ;;
+      esac
+      shift 2
+      ;;
+    -*) fail "there is no option $1; see --help" ;;
+    *)
+      recipes="$recipes $1"
+      shift
+      ;;
+  esac
+done
+[ -n "$recipes" ] || fail "name recipes; see --help"
+
+made=''
+if [ -z "$out" ]; then
+  out=$(mktemp -d)
+  made=$out
+fi
+trap 'if [ -n "$made" ]; then rm -r "$made"; fi' EXIT
+mkdir -p "$out"
+
+number() { # FILE KEY
+  grep -o "\"$2\": [^,}]*" "$1" | sed 's/.*: //'
+}
+
+# Run a command; its peak of resident memory in bytes, and its seconds, go to a file.
+measure() {
+  python3 - "$@" <<'PY'
+import resource, subprocess, sys, time
+began = time.monotonic()
+code = subprocess.run(sys.argv[2:], stdout=subprocess.DEVNULL).returncode
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+with open(sys.argv[1], 'w') as f:
+    print('"seconds": %.3f\n"memory_bytes": %d' % (time.monotonic() - began, peak), file=f)
+sys.exit(code)
+PY
+}
+
+bad=0
+line() { # RECIPE WHAT PLANNED TAKEN
+  awk -v r="$1" -v what="$2" -v a="$3" -v b="$4" 'BEGIN {
+    ratio = b > 0 ? a / b : 0
+    printf "%-24s %-8s %14.6g %14.6g %8.2f\n", r, what, a, b, ratio
+    exit !(ratio >= 0.8 && ratio <= 1.2) }' || bad=1
+}
+
+printf '%-24s %-8s %14s %14s %8s\n' recipe what planned taken ratio
+for recipe in $recipes; do
+  run=$out/$(basename "$recipe" .ini)
+  # shellcheck disable=SC2086  # words
+  (cd "$here/.." && "$few" plan "$recipe" $sets --json --quiet) >"$run.json"
+  # shellcheck disable=SC2086
+  (cd "$here/.." && measure "$run.taken" "$few" train "$recipe" $sets --run "$run" --quiet)
+  line "$recipe" seconds "$(number "$run.json" seconds)" "$(number "$run.taken" seconds)"
+  line "$recipe" memory "$(number "$run.json" memory_bytes)" "$(number "$run.taken" memory_bytes)"
+  line "$recipe" disk "$(number "$run.json" disk_bytes)" "$(du -sb "$run" | cut -f1)"
+done
+exit $bad
