@@ -11,6 +11,7 @@
 #include "few/graph.h"
 #include "few/loop.h"
 #include "few/model.h"
+#include "few/option.h"
 #include "few/train.h"
 
 #endif

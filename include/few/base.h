@@ -94,6 +94,9 @@ void few_ctx_free(few_ctx *ctx); /* NULL is fine */
  * the next failing call; "" when nothing failed, or ctx is NULL. */
 const char *few_error(const few_ctx *ctx);
 
+/* Release a text that a call of few gave as an output. NULL is fine. */
+void few_text_free(few_ctx *ctx, char *text);
+
 int few_ctx_workers(const few_ctx *ctx);
 void few_ctx_set_workers(few_ctx *ctx, int workers); /* 0: as many as the machine has */
 

@@ -57,6 +57,7 @@ PUBLIC_ONLY = {'cli'}
 # The folder whose public face a header of include/few/ is, where its name does not say it.
 PUBLIC_OWNER = {
     'graph.h': 'engine/graph', 'ops.def': 'engine/graph', 'each_op.h': 'engine/graph',
+    'option.h': 'base', 'component.h': 'train',
     'backend.h': 'engine/backend', 'check.h': 'engine/check', 'loop.h': 'train/loop',
 }
 

@@ -3,7 +3,7 @@
  * A table row knows a field's place in a plain struct, so that setting, printing and explaining
  * an option are loops over rows and a net or an objective adds an option by adding a line. Text is
  * the only way in: a recipe, the command line and a model's metadata all pass through
- * few__option_set and its checks.
+ * few_option_set and its checks.
  *
  * What is printed reads back to the same bits, because the recipe stored in a model must make the
  * same run again: reals take as many of 17 digits as that needs.
@@ -67,6 +67,24 @@ static bool set_int(const struct few_option *o, void *field, const char *text) {
   int64_t x;
   const char *rest;
   if (!parse_int(text, &x, &rest) || *rest || !in_range(o, (double)x)) return false;
+  if (o->size == sizeof(int64_t)) {
+    memcpy(field, &x, sizeof x);
+    return true;
+  }
+  const int narrow = (int)x;
+  if (narrow != x) return false;
+  memcpy(field, &narrow, sizeof narrow);
+  return true;
+}
+
+static bool set_seed(const struct few_option *o, void *field, const char *text) {
+  FEW_UNUSED(o);
+  const char *digits = skip_space(text);
+  const size_t n = strspn(digits, "0123456789");
+  if (!n || *skip_space(digits + n)) return false;
+  errno = 0;
+  const uint64_t x = strtoull(digits, NULL, 10);
+  if (errno) return false;
   memcpy(field, &x, sizeof x);
   return true;
 }
@@ -98,15 +116,66 @@ static bool set_string(const struct few_option *o, void *field, const char *text
   return true;
 }
 
-static bool set_choice(const struct few_option *o, void *field, const char *text) {
+static bool set_text(const struct few_option *o, void *field, const char *text) {
+  FEW_UNUSED(o);
+  if (!*text) return false;
+  memcpy(field, &text, sizeof text);
+  return true;
+}
+
+static bool set_texts(const struct few_option *o, void *field, const char *text) {
+  FEW_UNUSED(o);
+  struct few_text_list *list = field;
+  if (!*text || list->n == FEW_TEXT_LIST_MAX) return false;
+  list->at[list->n++] = text;
+  return true;
+}
+
+/* The index of the choice that is text[0 .. n); -1 if there is none. */
+static int choice_index(const char *choices, const char *text, size_t n) {
   int length;
   const char *name;
-  for (int i = 0; (name = few__choice_name(o->choices, i, &length)); i++) {
-    if (strlen(text) != (size_t)length || memcmp(text, name, (size_t)length) != 0) continue;
-    memcpy(field, &i, sizeof i);
-    return true;
+  for (int i = 0; (name = few__choice_name(choices, i, &length)); i++)
+    if (n == (size_t)length && memcmp(text, name, n) == 0) return i;
+  return -1;
+}
+
+static bool set_choice(const struct few_option *o, void *field, const char *text) {
+  const int i = choice_index(o->choices, text, strlen(text));
+  if (i < 0) return false;
+  memcpy(field, &i, sizeof i);
+  return true;
+}
+
+static bool set_set(const struct few_option *o, void *field, const char *text) {
+  unsigned bits = 0;
+  for (const char *word = text;;) {
+    const size_t n = strcspn(word, ",");
+    const int i = choice_index(o->choices, word, n);
+    if (i < 0) return false;
+    bits |= 1u << i;
+    if (!word[n]) break;
+    word += n + 1;
   }
-  return false;
+  memcpy(field, &bits, sizeof bits);
+  return true;
+}
+
+static bool set_reals(const struct few_option *o, void *field, const char *text) {
+  struct few_real_list list = {0};
+  for (const char *word = text;;) {
+    char copy[64];
+    const size_t n = strcspn(word, ",");
+    if (n >= sizeof copy || list.n == FEW_REAL_LIST_MAX) return false;
+    memcpy(copy, word, n);
+    copy[n] = '\0';
+    double *x = &list.at[list.n++];
+    if (!few__real_parse(copy, x) || !in_range(o, *x)) return false;
+    if (!word[n]) break;
+    word += n + 1;
+  }
+  memcpy(field, &list, sizeof list);
+  return true;
 }
 
 static bool set_int_list(const struct few_option *o, void *field, const char *text) {
@@ -128,9 +197,21 @@ static bool set_int_list(const struct few_option *o, void *field, const char *te
 
 static void put_int(few_ctx *ctx, const struct few_option *o, const void *f, struct few_text *t) {
   int64_t x;
+  int narrow;
+  if (o->size == sizeof x) {
+    memcpy(&x, f, sizeof x);
+  } else {
+    memcpy(&narrow, f, sizeof narrow);
+    x = narrow;
+  }
+  few__text_add(ctx, t, "%" PRId64, x);
+}
+
+static void put_seed(few_ctx *ctx, const struct few_option *o, const void *f, struct few_text *t) {
+  uint64_t x;
   FEW_UNUSED(o);
   memcpy(&x, f, sizeof x);
-  few__text_add(ctx, t, "%" PRId64, x);
+  few__text_add(ctx, t, "%" PRIu64, x);
 }
 
 static void put_real(few_ctx *ctx, const struct few_option *o, const void *f, struct few_text *t) {
@@ -171,17 +252,55 @@ static void put_int_list(few_ctx *ctx, const struct few_option *o, const void *f
   for (int i = 0; i < list.n; i++) few__text_add(ctx, t, "%s%" PRId64, i ? ", " : "", list.at[i]);
 }
 
+static void put_text(few_ctx *ctx, const struct few_option *o, const void *f, struct few_text *t) {
+  const char *x;
+  FEW_UNUSED(o);
+  memcpy(&x, f, sizeof x);
+  few__text_add(ctx, t, "%s", x ? x : "");
+}
+
+static void put_texts(few_ctx *ctx, const struct few_option *o, const void *f, struct few_text *t) {
+  const struct few_text_list *list = f;
+  FEW_UNUSED(o);
+  for (int i = 0; i < list->n; i++) few__text_add(ctx, t, "%s%s", i ? " " : "", list->at[i]);
+}
+
+static void put_reals(few_ctx *ctx, const struct few_option *o, const void *f, struct few_text *t) {
+  const struct few_real_list *list = f;
+  char text[32];
+  FEW_UNUSED(o);
+  for (int i = 0; i < list->n; i++) {
+    few__real_format(list->at[i], text);
+    few__text_add(ctx, t, "%s%s", i ? "," : "", text);
+  }
+}
+
+static void put_set(few_ctx *ctx, const struct few_option *o, const void *f, struct few_text *t) {
+  unsigned bits;
+  int length;
+  memcpy(&bits, f, sizeof bits);
+  for (int i = 0, n = 0; bits >> i; i++) {
+    const char *name = few__choice_name(o->choices, i, &length);
+    if (name && bits >> i & 1) few__text_add(ctx, t, "%s%.*s", n++ ? "," : "", length, name);
+  }
+}
+
 static const struct {
   size_t size; /* of the field; 0: any */
   bool (*set)(const struct few_option *o, void *field, const char *text);
   void (*put)(few_ctx *ctx, const struct few_option *o, const void *field, struct few_text *t);
 } types[] = {
-    [FEW_OPTION_INT] = {sizeof(int64_t), set_int, put_int},
+    [FEW_OPTION_INT] = {0, set_int, put_int}, /* checked in set_field */
     [FEW_OPTION_REAL] = {sizeof(double), set_real, put_real},
     [FEW_OPTION_BOOL] = {sizeof(bool), set_bool, put_bool},
     [FEW_OPTION_STRING] = {0, set_string, put_string},
     [FEW_OPTION_CHOICE] = {sizeof(int), set_choice, put_choice},
     [FEW_OPTION_INT_LIST] = {sizeof(struct few_int_list), set_int_list, put_int_list},
+    [FEW_OPTION_SEED] = {sizeof(uint64_t), set_seed, put_seed},
+    [FEW_OPTION_TEXT] = {sizeof(const char *), set_text, put_text},
+    [FEW_OPTION_TEXTS] = {sizeof(struct few_text_list), set_texts, put_texts},
+    [FEW_OPTION_REALS] = {sizeof(struct few_real_list), set_reals, put_reals},
+    [FEW_OPTION_SET] = {sizeof(unsigned), set_set, put_set},
 };
 
 /* ---- looking up ---- */
@@ -196,7 +315,7 @@ const char *few__choice_name(const char *choices, int i, int *length) {
   return choices;
 }
 
-const struct few_option *few__option_find(const struct few_option *table, const char *key) {
+const struct few_option *few_option_find(const struct few_option *table, const char *key) {
   for (; table->key; table++)
     if (strcmp(table->key, key) == 0) return table;
   return NULL;
@@ -240,14 +359,19 @@ const char *few__option_nearest(const struct few_option *const *tables, int n, c
 
 /* ---- explaining ---- */
 
+/* "10" and not "1e+01". */
+static void bound(double x, char out[32]) {
+  if (fabs(x) < 1e16 && x == floor(x))
+    few__print(out, 32, "%.0f", x);
+  else
+    few__real_format(x, out);
+}
+
 static void add_range(few_ctx *ctx, const struct few_option *o, struct few_text *out) {
   char low[32], high[32];
   if (o->min == 0 && o->max == 0) return;
-  bool whole = o->type != FEW_OPTION_REAL; /* 1e9 is no text of an integer */
-  few__real_format(o->min, low);
-  few__real_format(o->max, high);
-  if (whole && isfinite(o->min)) few__print(low, sizeof low, "%.0f", o->min);
-  if (whole && isfinite(o->max)) few__print(high, sizeof high, "%.0f", o->max);
+  bound(o->min, low);
+  bound(o->max, high);
   if (isinf(o->max))
     few__text_add(ctx, out, " of at least %s", low);
   else if (isinf(o->min))
@@ -264,16 +388,26 @@ static void add_choices(few_ctx *ctx, const char *choices, struct few_text *out)
 }
 
 void few__option_allowed(few_ctx *ctx, const struct few_option *o, struct few_text *out) {
-  static const char *const nouns[] = {
-      [FEW_OPTION_INT] = "an integer", [FEW_OPTION_REAL] = "a number",
-      [FEW_OPTION_BOOL] = "yes or no", [FEW_OPTION_STRING] = "text",
-      [FEW_OPTION_CHOICE] = "one of ", [FEW_OPTION_INT_LIST] = "integers"};
-  few__text_add(ctx, out, "%s", nouns[o->type]);
+  static const char *const nouns[] = {[FEW_OPTION_INT] = "an integer",
+                                      [FEW_OPTION_REAL] = "a number",
+                                      [FEW_OPTION_BOOL] = "yes or no",
+                                      [FEW_OPTION_STRING] = "text",
+                                      [FEW_OPTION_CHOICE] = "one of ",
+                                      [FEW_OPTION_INT_LIST] = "integers",
+                                      [FEW_OPTION_SEED] = "an integer from 0 to 2^64 - 1",
+                                      [FEW_OPTION_TEXT] = "text that is not empty",
+                                      [FEW_OPTION_TEXTS] = "text that is not empty",
+                                      [FEW_OPTION_REALS] = "numbers",
+                                      [FEW_OPTION_SET] = "some of "};
+  const enum few_option_type type = o->type;
+  few__text_add(ctx, out, "%s", nouns[type]);
   add_range(ctx, o, out);
-  if (o->type == FEW_OPTION_CHOICE) add_choices(ctx, o->choices, out);
-  if (o->type == FEW_OPTION_STRING) few__text_add(ctx, out, " of at most %zu bytes", o->size - 1);
-  if (o->type == FEW_OPTION_INT_LIST)
-    few__text_add(ctx, out, " with commas between, at most %d", FEW_INT_LIST_MAX);
+  if (type == FEW_OPTION_CHOICE || type == FEW_OPTION_SET) add_choices(ctx, o->choices, out);
+  if (type == FEW_OPTION_STRING) few__text_add(ctx, out, " of at most %zu bytes", o->size - 1);
+  if (type == FEW_OPTION_REALS || type == FEW_OPTION_SET)
+    few__text_add(ctx, out, ", separated by commas");
+  if (type == FEW_OPTION_INT_LIST)
+    few__text_add(ctx, out, ", separated by commas, at most %d", FEW_INT_LIST_MAX);
 }
 
 void few__options_help(few_ctx *ctx, const struct few_option *table, struct few_text *out) {
@@ -305,19 +439,20 @@ static few_status bad_value(few_ctx *ctx, const struct few_option *o, const char
 static few_status set_field(few_ctx *ctx, const struct few_option *o, void *object,
                             const char *value) {
   assert(!types[o->type].size || types[o->type].size == o->size);
+  assert(o->type != FEW_OPTION_INT || o->size == sizeof(int64_t) || o->size == sizeof(int));
   if (types[o->type].set(o, (char *)object + o->offset, value)) return FEW_OK;
   return bad_value(ctx, o, value);
 }
 
-few_status few__options_default(few_ctx *ctx, const struct few_option *table, void *object) {
+few_status few_options_default(few_ctx *ctx, const struct few_option *table, void *object) {
   for (const struct few_option *o = table; o->key; o++)
-    FEW_TRY(set_field(ctx, o, object, o->deflt ? o->deflt : ""));
+    if (o->deflt) FEW_TRY(set_field(ctx, o, object, o->deflt));
   return FEW_OK;
 }
 
-few_status few__option_set(few_ctx *ctx, const struct few_option *table, void *object,
-                           const char *key, const char *value) {
-  const struct few_option *o = few__option_find(table, key);
+few_status few_option_set(few_ctx *ctx, const struct few_option *table, void *object,
+                          const char *key, const char *value) {
+  const struct few_option *o = few_option_find(table, key);
   return o ? set_field(ctx, o, object, value) : unknown_key(ctx, table, key);
 }
 
@@ -325,3 +460,26 @@ void few__option_format(few_ctx *ctx, const struct few_option *o, const void *ob
                         struct few_text *out) {
   types[o->type].put(ctx, o, (const char *)object + o->offset, out);
 }
+
+static few_status give(few_ctx *ctx, struct few_text *t, char **out) {
+  *out = t->failed ? NULL : t->at;
+  if (!t->failed) return FEW_OK;
+  few__text_free(ctx, t);
+  return few__fail(ctx, FEW_E_MEMORY, "out of memory for the text of an option");
+}
+
+few_status few_option_text(few_ctx *ctx, char **out, const struct few_option *o,
+                           const void *object) {
+  struct few_text t = {0};
+  few__text_add(ctx, &t, "%s", "");
+  few__option_format(ctx, o, object, &t);
+  return give(ctx, &t, out);
+}
+
+few_status few_option_allowed(few_ctx *ctx, char **out, const struct few_option *o) {
+  struct few_text t = {0};
+  few__option_allowed(ctx, o, &t);
+  return give(ctx, &t, out);
+}
+
+void few_text_free(few_ctx *ctx, char *text) { few__free(ctx, text); }

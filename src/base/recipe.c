@@ -269,9 +269,9 @@ few_status few__recipe_apply_prefixed(few_ctx *ctx, struct few_recipe *r, const 
   const size_t n = strlen(prefix);
   for (int i = 0; i < r->n; i++) {
     struct few_recipe_pair *p = &r->at[i];
-    if (strncmp(p->key, prefix, n) != 0 || !few__option_find(table, p->key + n)) continue;
+    if (strncmp(p->key, prefix, n) != 0 || !few_option_find(table, p->key + n)) continue;
     p->taken = true;
-    few_status st = few__option_set(ctx, table, object, p->key + n, p->value);
+    few_status st = few_option_set(ctx, table, object, p->key + n, p->value);
     if (st && n) few__fail_in(ctx, st, "%s", p->key); /* many have a `weight` */
     if (st) return fail_at(ctx, st, r, p);
   }

@@ -46,7 +46,7 @@ few_status few__recipe_override(few_ctx *ctx, struct few_recipe *r, const char *
 const char *few__recipe_value(const struct few_recipe *r, const char *key);
 
 /* Set the fields that the recipe names and the table knows, in the order of the recipe, and mark
- * them as taken. Fields that are not named stay: call few__options_default first. An error says
+ * them as taken. Fields that are not named stay: call few_options_default first. An error says
  * file and line. The table must outlive the recipe. */
 few_status few__recipe_apply(few_ctx *ctx, struct few_recipe *r, const struct few_option *table,
                              void *object);

@@ -68,18 +68,18 @@ static few_status make_recipe(struct bench *b) {
   setup->net = few__net_find(b->o->net);
   if (!setup->net) return few__fail(ctx, FEW_E_INVALID, "there is no network %s", b->o->net);
   FEW_TRY(few__new(ctx, &setup->net_opts, 1, setup->net->options_size));
-  FEW_TRY(few__options_default(ctx, setup->net->options, setup->net_opts));
+  FEW_TRY(few_options_default(ctx, setup->net->options, setup->net_opts));
   for (int i = 0; i < b->o->n_settings; i++) {
     char key[64];
     const char *eq = strchr(b->o->settings[i], '=');
     if (!eq || eq - b->o->settings[i] >= (int)sizeof key)
       return few__fail(ctx, FEW_E_INVALID, "`%s`: settings are key=value", b->o->settings[i]);
     snprintf(key, sizeof key, "%.*s", (int)(eq - b->o->settings[i]), b->o->settings[i]);
-    FEW_TRY(few__option_set(ctx, setup->net->options, setup->net_opts, key, eq + 1));
+    FEW_TRY(few_option_set(ctx, setup->net->options, setup->net_opts, key, eq + 1));
   }
   setup->spec = (struct few_net_spec){
       .h = b->o->h, .w = b->o->w, .c = b->o->c, .points = b->o->h == 1, .sigma_data = 0.5};
-  FEW_TRY(few__options_default(ctx, few__train_options(), &setup->config.keys));
+  FEW_TRY(few_options_default(ctx, few__train_options(), &setup->config.keys));
   setup->config.keys.batch = b->o->batch;
   setup->config.keys.shards = b->o->shards;
   setup->config.keys.precision = (int)b->o->precision;

@@ -27,5 +27,5 @@ const struct few_option few__data_options[] = {
 
 few_status few_data_set_option(few_ctx *ctx, struct few_data_opts *opts, const char *key,
                                const char *value) {
-  return few__option_set(ctx, few__data_options, opts, key, value);
+  return few_option_set(ctx, few__data_options, opts, key, value);
 }

@@ -57,8 +57,8 @@ static few_status check_guidance(few_ctx *ctx, const struct few_config_objective
 
 /* The recipe's dropout is that of all networks that the run trains. */
 static few_status copy_dropout(few_ctx *ctx, const struct few_setup *setup, void *opts) {
-  const struct few_option *from = few__option_find(setup->net->options, "dropout");
-  if (!few__option_find(setup->teacher->net->options, "dropout")) return FEW_OK;
+  const struct few_option *from = few_option_find(setup->net->options, "dropout");
+  if (!few_option_find(setup->teacher->net->options, "dropout")) return FEW_OK;
   struct few_text value = {0};
   if (from)
     few__option_format(ctx, from, setup->net_opts, &value);
@@ -66,7 +66,7 @@ static few_status copy_dropout(few_ctx *ctx, const struct few_setup *setup, void
     few__text_add(ctx, &value, "0");
   few_status st =
       value.failed ? few__fail(ctx, FEW_E_MEMORY, "out of memory: options")
-                   : few__option_set(ctx, setup->teacher->net->options, opts, "dropout", value.at);
+                   : few_option_set(ctx, setup->teacher->net->options, opts, "dropout", value.at);
   few__text_free(ctx, &value);
   return st;
 }

@@ -59,10 +59,10 @@ static const struct {
 
 few_status few__setup_warn_ignored(few_ctx *ctx, const struct few_setup *setup) {
   struct few_train_keys defaults;
-  FEW_TRY(few__options_default(ctx, few__train_options(), &defaults));
+  FEW_TRY(few_options_default(ctx, few__train_options(), &defaults));
   few_status st = FEW_OK;
   for (int i = 0; i < FEW_COUNT(rules) && !st; i++) {
-    const struct few_option *o = few__option_find(few__train_options(), rules[i].key);
+    const struct few_option *o = few_option_find(few__train_options(), rules[i].key);
     struct few_text is = {0}, was = {0};
     assert(o);
     const char *given = few__recipe_value(&setup->config.recipe, o->key);

@@ -30,7 +30,7 @@ static few_status add(few_ctx *ctx, struct few_config *c, const char *name, size
                        copy);
   if (c->n_objectives++) snprintf(o->prefix, sizeof o->prefix, "%.30s.", copy);
   FEW_TRY(few__new(ctx, &o->opts, 1, o->def->options_size));
-  return few__options_default(ctx, o->def->options, o->opts);
+  return few_options_default(ctx, o->def->options, o->opts);
 }
 
 static void gather(struct few_config *c) {
@@ -111,8 +111,8 @@ static bool is_given(const struct few_config *c, const struct few_config_objecti
 static few_status copy_shared(few_ctx *ctx, const struct few_config *c, const char *key,
                               const struct few_config_objective *from,
                               const struct few_config_objective *to) {
-  const struct few_option *a = few__option_find(from->def->options, key);
-  const struct few_option *b = few__option_find(to->def->options, key);
+  const struct few_option *a = few_option_find(from->def->options, key);
+  const struct few_option *b = few_option_find(to->def->options, key);
   const bool ask = is_given(c, from, key) == is_given(c, to, key);
   struct few_text is = {0}, was = {0};
   few__option_format(ctx, a, from->opts, &is);
@@ -125,7 +125,7 @@ static few_status copy_shared(few_ctx *ctx, const struct few_config *c, const ch
                    "two keys, and it holds for both",
                    c->recipe.place, from->prefix, key, is.at, to->prefix, key, was.at,
                    is_given(c, to, key) ? "" : " by default");
-  if (!st) st = few__option_set(ctx, to->def->options, to->opts, key, is.at);
+  if (!st) st = few_option_set(ctx, to->def->options, to->opts, key, is.at);
   few__text_free(ctx, &is);
   few__text_free(ctx, &was);
   return st;
@@ -135,12 +135,12 @@ static few_status share(few_ctx *ctx, struct few_config *c, const char *key) {
   const struct few_config_objective *from = NULL;
   for (int i = 0; i < c->n_objectives; i++) {
     const struct few_config_objective *o = &c->objective[i];
-    if (!few__option_find(o->def->options, key)) continue;
+    if (!few_option_find(o->def->options, key)) continue;
     if (!from || (is_given(c, o, key) && !is_given(c, from, key))) from = o;
   }
   for (int i = 0; from && i < c->n_objectives; i++) {
     struct few_config_objective *o = &c->objective[i];
-    if (o != from && few__option_find(o->def->options, key))
+    if (o != from && few_option_find(o->def->options, key))
       FEW_TRY(copy_shared(ctx, c, key, from, o));
   }
   return FEW_OK;

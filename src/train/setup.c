@@ -91,7 +91,7 @@ static few_status choose_net(few_ctx *ctx, struct few_setup *setup) {
 
 /* Dropout is how a network is trained and not what it is: the recipe says it, or there is none. */
 static few_status inherit_options(few_ctx *ctx, struct few_setup *setup) {
-  const struct few_option *dropout = few__option_find(setup->net->options, "dropout");
+  const struct few_option *dropout = few_option_find(setup->net->options, "dropout");
   memcpy(setup->net_opts, setup->teacher->net_opts, setup->net->options_size);
   if (!dropout) return FEW_OK;
   const double was = *(const double *)(const void *)((char *)setup->net_opts + dropout->offset);
@@ -100,7 +100,7 @@ static few_status inherit_options(few_ctx *ctx, struct few_setup *setup) {
              "teacher %s was trained with dropout = %g, which is not inherited: give dropout to "
              "have any",
              setup->config.keys.teacher, was);
-  return few__option_set(ctx, setup->net->options, setup->net_opts, dropout->key, "0");
+  return few_option_set(ctx, setup->net->options, setup->net_opts, dropout->key, "0");
 }
 
 static few_status read_options(few_ctx *ctx, struct few_setup *setup) {
@@ -108,7 +108,7 @@ static few_status read_options(few_ctx *ctx, struct few_setup *setup) {
   if (setup->teacher && setup->teacher->net == setup->net)
     FEW_TRY(inherit_options(ctx, setup));
   else
-    FEW_TRY(few__options_default(ctx, setup->net->options, setup->net_opts));
+    FEW_TRY(few_options_default(ctx, setup->net->options, setup->net_opts));
   return few__recipe_apply(ctx, &setup->config.recipe, setup->net->options, setup->net_opts);
 }
 
@@ -311,7 +311,7 @@ static few_status read_steps(few_ctx *ctx, const struct few_recipe *old, int64_t
     return few__fail(ctx, FEW_E_FORMAT,
                      "%s has no steps, so it is not what few wrote: take another run directory",
                      old->place);
-  FEW_TRY(few__option_set(ctx, few__train_options(), &was, "steps", value));
+  FEW_TRY(few_option_set(ctx, few__train_options(), &was, "steps", value));
   *steps = was.steps;
   return FEW_OK;
 }

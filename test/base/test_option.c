@@ -1,4 +1,4 @@
-/* Option tables: text in, text out, the same bits; sentences for every slip. */
+/* Option tables: text in, text out, the same bits; a sentence for every mistake. */
 #include <float.h>
 
 #include "base/option.h"
@@ -24,10 +24,33 @@ static const struct few_option table[] = {
     FEW_OPT_INTS(struct opts, mults, "1, 2, 4", 1, 64, "width of each level"),
     FEW_OPT_END};
 
+/* The types that recipes do not use: fields that point at the words of a command line. */
+enum colour { RED, GREEN, BLUE };
+struct words {
+  int steps;
+  uint64_t seed;
+  const char *out;
+  struct few_text_list set;
+  struct few_real_list times;
+  unsigned cases;
+  enum colour colour;
+};
+static const struct few_option words_table[] = {
+    FEW_OPT_INT(struct words, steps, "8", 1, 10, "steps"),
+    FEW_OPT_ROW(struct words, seed, "seed", FEW_OPTION_SEED, "S", "0", 0, 0, NULL, "seed", false),
+    FEW_OPT_ROW(struct words, out, "out", FEW_OPTION_TEXT, "FILE", NULL, 0, 0, NULL, "file", true),
+    FEW_OPT_ROW(struct words, set, "set", FEW_OPTION_TEXTS, "K=V", NULL, 0, 0, NULL, "set", false),
+    FEW_OPT_ROW(struct words, times, "times", FEW_OPTION_REALS, "A,B", NULL, 0, 2, NULL, "times",
+                false),
+    FEW_OPT_ROW(struct words, cases, "case", FEW_OPTION_SET, "A,B", "one,three", 0, 0,
+                "one|two|three", "cases", false),
+    FEW_OPT_CHOICE(struct words, colour, "green", "red|green|blue", "colour"),
+    FEW_OPT_END};
+
 static struct opts defaults(few_ctx *ctx) {
   struct opts o;
   memset(&o, 0, sizeof o);
-  assert_ok(ctx, few__options_default(ctx, table, &o));
+  assert_ok(ctx, few_options_default(ctx, table, &o));
   return o;
 }
 
@@ -92,7 +115,7 @@ static void test_values(void **state) {
   few_ctx *ctx = test_ctx();
   for (int i = 0; i < FEW_COUNT(cases); i++) {
     struct opts o = defaults(ctx), before = o;
-    few_status st = few__option_set(ctx, table, &o, cases[i].key, cases[i].value);
+    few_status st = few_option_set(ctx, table, &o, cases[i].key, cases[i].value);
     if ((st == FEW_OK) != cases[i].good) fail_msg("%s = `%s`", cases[i].key, cases[i].value);
     if (st == FEW_OK) continue;
     assert_memory_equal(&o, &before, sizeof o);
@@ -118,7 +141,7 @@ static void test_sentences(void **state) {
   few_ctx *ctx = test_ctx();
   for (int i = 0; i < FEW_COUNT(cases); i++) {
     struct opts o = defaults(ctx);
-    assert_int_equal(few__option_set(ctx, table, &o, cases[i].key, cases[i].value), FEW_E_INVALID);
+    assert_int_equal(few_option_set(ctx, table, &o, cases[i].key, cases[i].value), FEW_E_INVALID);
     assert_string_equal(few_error(ctx), cases[i].sentence);
   }
   few_ctx_free(ctx);
@@ -129,7 +152,7 @@ static void check_round_trip(few_ctx *ctx, const struct opts *o) {
   for (const struct few_option *p = table; p->key; p++) {
     struct few_text t = {0};
     few__option_format(ctx, p, o, &t);
-    assert_ok(ctx, few__option_set(ctx, table, &back, p->key, t.at ? t.at : ""));
+    assert_ok(ctx, few_option_set(ctx, table, &back, p->key, t.at ? t.at : ""));
     few__text_free(ctx, &t);
   }
   assert_memory_equal(&back, o, sizeof back);
@@ -187,8 +210,79 @@ static void test_help(void **state) {
   few_ctx_free(ctx);
 }
 
+static void test_words(void **state) {
+  (void)state;
+  static const struct {
+    const char *key, *value, *back; /* back NULL: refused */
+  } cases[] = {
+      {"steps", "10", "10"},
+      {"steps", "11", NULL},
+      {"steps", "4294967297", NULL}, /* 1 in 32 bits */
+      {"seed", "18446744073709551615", "18446744073709551615"},
+      {"seed", "18446744073709551616", NULL},
+      {"seed", "-1", NULL},
+      {"seed", "", NULL},
+      {"out", "a.png", "a.png"},
+      {"out", "", NULL},
+      {"set", "a=1", "a=1"},
+      {"set", "b=2", "a=1 b=2"},
+      {"set", "", NULL},
+      {"times", "1.5,0.25,0", "1.5,0.25,0"},
+      {"times", "1,,2", NULL},
+      {"times", "1,", NULL},
+      {"times", "3", NULL},
+      {"times", "", NULL},
+      {"case", "two", "two"},
+      {"case", "three,one", "one,three"},
+      {"case", "one,four", NULL},
+      {"case", "", NULL},
+      {"colour", "blue", "blue"},
+  };
+  few_ctx *ctx = test_ctx();
+  struct words o;
+  char *text;
+  memset(&o, 0, sizeof o);
+  assert_ok(ctx, few_options_default(ctx, words_table, &o));
+  assert_true(o.steps == 8 && o.cases == 5 && o.colour == GREEN && !o.out);
+  for (int i = 0; i < FEW_COUNT(cases); i++) {
+    const struct few_option *row = few_option_find(words_table, cases[i].key);
+    const struct words before = o;
+    const few_status st = few_option_set(ctx, words_table, &o, cases[i].key, cases[i].value);
+    if ((st == FEW_OK) != (cases[i].back != NULL))
+      fail_msg("%s = `%s`", cases[i].key, cases[i].value);
+    if (st) assert_memory_equal(&o, &before, sizeof o);
+    if (st) continue;
+    assert_ok(ctx, few_option_text(ctx, &text, row, &o));
+    assert_string_equal(text, cases[i].back);
+    few_text_free(ctx, text);
+  }
+  few_ctx_free(ctx);
+}
+
+/* Bounds read as people write them. */
+static void test_bounds(void **state) {
+  (void)state;
+  static const struct few_option rows[] = {
+      FEW_OPT_REAL(struct opts, sigma, "1", 0, 10, ""),
+      FEW_OPT_REAL(struct opts, sigma, "1", 1e-3, 1000000, ""),
+      FEW_OPT_REAL(struct opts, sigma, "1", 0, 1e300, ""),
+      FEW_OPT_REAL(struct opts, sigma, "1", 0.001, INFINITY, ""),
+  };
+  static const char *const allowed[] = {"a number from 0 to 10", "a number from 0.001 to 1000000",
+                                        "a number from 0 to 1e+300", "a number of at least 0.001"};
+  few_ctx *ctx = test_ctx();
+  for (int i = 0; i < FEW_COUNT(rows); i++) {
+    char *text;
+    assert_ok(ctx, few_option_allowed(ctx, &text, &rows[i]));
+    assert_string_equal(text, allowed[i]);
+    few_text_free(ctx, text);
+  }
+  few_ctx_free(ctx);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_words),       cmocka_unit_test(test_bounds),
       cmocka_unit_test(test_defaults),    cmocka_unit_test(test_values),
       cmocka_unit_test(test_sentences),   cmocka_unit_test(test_round_trip),
       cmocka_unit_test(test_short_reals), cmocka_unit_test(test_help),

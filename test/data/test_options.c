@@ -9,7 +9,7 @@ static void test_defaults_agree(void **state) {
   few_ctx *ctx = test_ctx();
   const struct few_data_opts init = FEW_DATA_OPTS_INIT;
   struct few_data_opts o = {.version = FEW_DATA_OPTS_VERSION, .split = 7, .limit = 7};
-  assert_ok(ctx, few__options_default(ctx, few__data_options, &o));
+  assert_ok(ctx, few_options_default(ctx, few__data_options, &o));
   assert_int_equal(o.split, init.split);
   assert_int_equal(o.on_error, init.on_error);
   assert_int_equal(o.limit, init.limit);

@@ -38,7 +38,7 @@ static void test_two_added(void **state) {
   assert_string_equal(r.config.objective[1].prefix, "sct.");
   assert_string_equal(r.config.balance->name, "minnorm");
   for (int i = 0; i < 2; i++) {
-    const struct few_option *o = few__option_find(r.config.objective[i].def->options, "p_mean");
+    const struct few_option *o = few_option_find(r.config.objective[i].def->options, "p_mean");
     const void *at = (const char *)r.config.objective[i].opts + o->offset;
     assert_close(*(const double *)at, i ? -3 : -2, 0);
   }
@@ -67,7 +67,7 @@ static void test_guidance(void **state) {
 }
 
 static double real_of(const struct few_setup *r, int i, const char *key) {
-  const struct few_option *o = few__option_find(r->config.objective[i].def->options, key);
+  const struct few_option *o = few_option_find(r->config.objective[i].def->options, key);
   assert_non_null(o);
   return *(const double *)(const void *)((const char *)r->config.objective[i].opts + o->offset);
 }
@@ -196,7 +196,7 @@ static void make_teacher(char key[64], bool input, const char *sampler, const ch
   assert_ok(ctx, few_model_load(ctx, &from, strchr(LABELS, '=') + 1));
   struct few_net_spec spec = from->spec;
   spec.guidance = input;
-  assert_ok(ctx, few__option_set(ctx, from->net->options, from->net_opts, "dropout", dropout));
+  assert_ok(ctx, few_option_set(ctx, from->net->options, from->net_opts, "dropout", dropout));
   assert_ok(ctx, few__model_create(ctx, &to, from->net, from->net_opts, &spec, 1));
   snprintf(to->objective, sizeof to->objective, "a test");
   snprintf(to->sampler, sizeof to->sampler, "%s", sampler);
@@ -246,7 +246,7 @@ static void test_no_field(void **state) {
 }
 
 static double dropout_of(const struct few_net_def *net, const void *opts) {
-  const struct few_option *o = few__option_find(net->options, "dropout");
+  const struct few_option *o = few_option_find(net->options, "dropout");
   assert_non_null(o);
   return *(const double *)(const void *)((const char *)opts + o->offset);
 }

@@ -111,11 +111,8 @@ struct few_cond_opts {
   int modulation;     /* 0 double: pnorm(scale), pnorm(shift); 1 adagn: 1 + scale, shift */
   double dropout;
 };
-#define FEW_COND_(S, field, type, deflt, min, max, choices, help)                                  \
-  {                                                                                                \
-#field, type, offsetof(S, cond.field), sizeof(((S *)0)->cond.field), deflt, min, max, choices, \
-        help                                                                                       \
-  }
+#define FEW_COND_(S, field, type, deflt, min, max, choices, help) \
+  FEW_OPT_IN(S, cond, field, type, deflt, min, max, choices, help)
 /* clang-format off */
 #define FEW_COND_OPTIONS(S) \
   FEW_COND_(S, time_transform, FEW_OPTION_CHOICE, "identity", 0, 0, \

@@ -28,11 +28,8 @@ struct few_distance_opts {
   double huber_c;
 };
 
-#define FEW_DISCRETE_(S, member, field, type, deflt, min, max, choices, help)                 \
-  {                                                                                           \
-#field, type, offsetof(S, member.field), sizeof(((S *)0)->member.field), deflt, min, max, \
-        choices, help                                                                         \
-  }
+#define FEW_DISCRETE_(S, member, field, type, deflt, min, max, choices, help) \
+  FEW_OPT_IN(S, member, field, type, deflt, min, max, choices, help)
 /* clang-format off */
 #define FEW_PATH_OPTION(S) \
   FEW_DISCRETE_(S, grid, path, FEW_OPTION_CHOICE, "edm", 0, 0, "edm|trigflow|flow", \

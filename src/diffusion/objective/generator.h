@@ -11,11 +11,8 @@ struct few_generator_opts {
   double mid_time, mid_share;        /* a second step, of this share of the rows */
   double fake_p_mean, fake_p_std;    /* times of the fake network's own loss */
 };
-#define FEW_GENERATOR_(S, field, deflt, min, max, help)                                            \
-  {                                                                                                \
-#field, FEW_OPTION_REAL, offsetof(S, gen.field), sizeof(((S *)0)->gen.field), deflt, min, max, \
-        NULL, help                                                                                 \
-  }
+#define FEW_GENERATOR_(S, field, deflt, min, max, help) \
+  FEW_OPT_IN(S, gen, field, FEW_OPTION_REAL, deflt, min, max, NULL, help)
 /* Of options that begin with them. */
 /* clang-format off */
 #define FEW_GENERATOR_OPTIONS(S) \

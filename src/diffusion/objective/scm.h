@@ -12,11 +12,8 @@ struct few_scm_opts {
   int64_t tangent_warmup; /* steps */
   bool prior_weight, adaptive, rearrange;
 };
-#define FEW_SCM_(S, field, type, deflt, min, max, choices, help)                                 \
-  {                                                                                              \
-#field, type, offsetof(S, scm.field), sizeof(((S *)0)->scm.field), deflt, min, max, choices, \
-        help                                                                                     \
-  }
+#define FEW_SCM_(S, field, type, deflt, min, max, choices, help) \
+  FEW_OPT_IN(S, scm, field, type, deflt, min, max, choices, help)
 /* clang-format off */
 #define FEW_SCM_OPTIONS(S) \
   FEW_SCM_(S, p_mean, FEW_OPTION_REAL, "-1", -20, 20, NULL, "mean of ln(sigma_d tan t)"), \

@@ -17,7 +17,7 @@ struct few_snr_opts {
 };
 /* clang-format off */
 #define FEW_SNR_(S, field, type, deflt, min, max, choices, help) \
-  {#field, type, offsetof(S, snr.field), sizeof(((S *)0)->snr.field), deflt, min, max, choices, help}
+  FEW_OPT_IN(S, snr, field, type, deflt, min, max, choices, help)
 #define FEW_SNR_OPTIONS(S) \
   FEW_SNR_(S, logsnr_min, FEW_OPTION_REAL, "-20", -24, 0, NULL, "ln SNR of the noisy end, u = 1"), \
   FEW_SNR_(S, logsnr_max, FEW_OPTION_REAL, "20", 1, 24, NULL, "ln SNR of the clean end, u = 0"), \

@@ -21,8 +21,7 @@ struct few_timestep_opts {
 
 /* clang-format off */
 #define FEW_TIMESTEP_(S, field, type, deflt, min, max, choices, help) \
-  {#field, type, offsetof(S, timestep.field), sizeof(((S *)0)->timestep.field), deflt, min, max, choices, \
-   help}
+  FEW_OPT_IN(S, timestep, field, type, deflt, min, max, choices, help)
 #define FEW_TIMESTEP_OPTIONS(S, mean, std) \
   FEW_TIMESTEP_(S, p_mean, FEW_OPTION_REAL, mean, -20, 20, NULL, \
             "lognormal: mean of ln(sigma_d tan t), that is of EDM's ln(sigma)"), \

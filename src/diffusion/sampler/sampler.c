@@ -84,7 +84,7 @@ static few_status run(few_ctx *ctx, const struct few_sampler *sampler, struct fe
   few_status st = FEW_OK;
   if (s->opts || !sampler->options) return sampler->run(ctx, s);
   FEW_TRY(FEW_NEW(ctx, &opts, sampler->options_size));
-  FEW_GOTO(few__options_default(ctx, sampler->options, opts));
+  FEW_GOTO(few_options_default(ctx, sampler->options, opts));
   s->opts = opts;
   st = sampler->run(ctx, s);
   s->opts = NULL;

@@ -214,5 +214,3 @@ few_status few_model_show(few_model *m, const struct few_show_opts *opts, char *
     *out = text.at;
   return st;
 }
-
-void few_text_free(few_ctx *ctx, char *text) { few__free(ctx, text); }

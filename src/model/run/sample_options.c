@@ -161,7 +161,7 @@ static few_status choose_settings(const few_model *m, const struct few_sample_op
   const struct few_option *table = c->sampler->options ? c->sampler->options : none;
   if (c->sampler->options) {
     FEW_TRY(FEW_NEW(m->ctx, &c->settings, c->sampler->options_size));
-    FEW_TRY(few__options_default(m->ctx, table, c->settings));
+    FEW_TRY(few_options_default(m->ctx, table, c->settings));
   }
   FEW_TRY(few__opts_texts(m->ctx, "settings", o->n_settings, o->settings));
   for (int i = 0; i < o->n_settings; i++) {
@@ -170,11 +170,11 @@ static few_status choose_settings(const few_model *m, const struct few_sample_op
     if (!eq || eq - o->settings[i] >= (int)sizeof key)
       return few__fail(m->ctx, FEW_E_INVALID, "`%.60s`: settings are key=value", o->settings[i]);
     snprintf(key, sizeof key, "%.*s", (int)(eq - o->settings[i]), o->settings[i]);
-    if (!few__option_find(table, key) && !few__option_nearest(&table, 1, key))
+    if (!few_option_find(table, key) && !few__option_nearest(&table, 1, key))
       return few__fail(m->ctx, FEW_E_INVALID,
                        "sampler %s has no option `%s`: `few list samplers %s` shows what it has",
                        c->sampler->name, key, c->sampler->name);
-    few_status st = few__option_set(m->ctx, table, c->settings, key, eq + 1);
+    few_status st = few_option_set(m->ctx, table, c->settings, key, eq + 1);
     if (st) return few__fail_in(m->ctx, st, "sampler %s", c->sampler->name);
   }
   return FEW_OK;

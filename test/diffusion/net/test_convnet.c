@@ -22,9 +22,9 @@ static void begin(few_ctx *ctx, struct tracing *t, int64_t side, int64_t classes
       .spec = {.h = side, .w = side, .c = 2, .classes = classes, .sigma_data = 0.5}};
   assert_true(def->options_size <= sizeof t->opts);
   assert_ok(ctx, few_graph_create(ctx, &t->g));
-  assert_ok(ctx, few__options_default(ctx, def->options, &t->opts));
-  assert_ok(ctx, few__option_set(ctx, def->options, &t->opts, "channels", "4, 4, 8"));
-  assert_ok(ctx, few__option_set(ctx, def->options, &t->opts, "group_channels", "2"));
+  assert_ok(ctx, few_options_default(ctx, def->options, &t->opts));
+  assert_ok(ctx, few_option_set(ctx, def->options, &t->opts, "channels", "4, 4, 8"));
+  assert_ok(ctx, few_option_set(ctx, def->options, &t->opts, "group_channels", "2"));
   t->nn = (struct few_nn){.g = t->g, .params = &t->params, .prefix = ""};
 }
 

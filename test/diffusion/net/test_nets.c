@@ -110,9 +110,9 @@ static few_node trace(few_graph *g, struct few_params *params, const struct smal
                               .step_size = FEW_STEP_SIZE_ANGLE,
                               .sigma_data = 0.5};
   assert_true(def->options_size <= sizeof opts);
-  assert_ok(ctx, few__options_default(ctx, def->options, &opts));
+  assert_ok(ctx, few_options_default(ctx, def->options, &opts));
   for (int i = 0; i < 10 && m->settings[i][0]; i++)
-    assert_ok(ctx, few__option_set(ctx, def->options, &opts, m->settings[i][0], m->settings[i][1]));
+    assert_ok(ctx, few_option_set(ctx, def->options, &opts, m->settings[i][0], m->settings[i][1]));
   struct few_nn nn = {
       .g = g, .params = params, .prefix = "", .training = m->training, .middle = FEW_NONE};
   struct few_net_input in = {
@@ -137,7 +137,7 @@ static void test_missing_input(void **state) {
   _Alignas(8) char opts[1024];
   few_ctx *ctx = test_ctx();
   assert_true(def->options_size <= sizeof opts);
-  assert_ok(ctx, few__options_default(ctx, def->options, opts));
+  assert_ok(ctx, few_options_default(ctx, def->options, opts));
   for (int i = 0; i < FEW_COUNT(says); i++) {
     const struct few_net_spec spec = {.h = 1,
                                       .w = 1,
@@ -284,7 +284,7 @@ static void test_option_tables(void **state) {
     char bytes[4096];
   } opts;
   for (int i = 0; i < few__net_count(); i++)
-    assert_ok(ctx, few__options_default(ctx, few__net_at(i)->options, &opts));
+    assert_ok(ctx, few_options_default(ctx, few__net_at(i)->options, &opts));
   few_ctx_free(ctx);
 }
 

@@ -48,13 +48,13 @@ static const struct few_objective_def *loss_begin(struct loss_test *t, const cha
   t->spec.sigma_data = t->teacher_spec.sigma_data = 0.5;
   assert_non_null(def);
   assert_true(mlp->options_size <= sizeof t->net_opts && def->options_size <= sizeof t->opts);
-  assert_ok(t->ctx, few__options_default(t->ctx, mlp->options, t->net_opts));
-  assert_ok(t->ctx, few__option_set(t->ctx, mlp->options, t->net_opts, "width", "6"));
-  assert_ok(t->ctx, few__option_set(t->ctx, mlp->options, t->net_opts, "layers", "1"));
-  assert_ok(t->ctx, few__options_default(t->ctx, def->options, t->opts));
+  assert_ok(t->ctx, few_options_default(t->ctx, mlp->options, t->net_opts));
+  assert_ok(t->ctx, few_option_set(t->ctx, mlp->options, t->net_opts, "width", "6"));
+  assert_ok(t->ctx, few_option_set(t->ctx, mlp->options, t->net_opts, "layers", "1"));
+  assert_ok(t->ctx, few_options_default(t->ctx, def->options, t->opts));
   for (int i = 0; settings[i][0]; i++)
     assert_ok(t->ctx,
-              few__option_set(t->ctx, def->options, t->opts, settings[i][0], settings[i][1]));
+              few_option_set(t->ctx, def->options, t->opts, settings[i][0], settings[i][1]));
   assert_ok(t->ctx, few_graph_create(t->ctx, &t->g));
   t->head = (struct few_nn){.g = t->g, .params = &t->weights, .prefix = "head:"};
   t->loss = (struct few_loss){.g = t->g,

@@ -77,15 +77,15 @@ static inline void loss_build(struct losses *s, const char *objective, int64_t r
                                   .step_size = s->def->step_size,
                                   .sigma_data = 0.5};
   assert_true(mlp->options_size <= sizeof s->net_opts && s->def->options_size <= sizeof s->opts);
-  assert_ok(s->ctx, few__options_default(s->ctx, mlp->options, s->net_opts));
-  assert_ok(s->ctx, few__option_set(s->ctx, mlp->options, s->net_opts, "width", "6"));
-  assert_ok(s->ctx, few__option_set(s->ctx, mlp->options, s->net_opts, "layers", "1"));
+  assert_ok(s->ctx, few_options_default(s->ctx, mlp->options, s->net_opts));
+  assert_ok(s->ctx, few_option_set(s->ctx, mlp->options, s->net_opts, "width", "6"));
+  assert_ok(s->ctx, few_option_set(s->ctx, mlp->options, s->net_opts, "layers", "1"));
   if (s->dropout)
-    assert_ok(s->ctx, few__option_set(s->ctx, mlp->options, s->net_opts, "dropout", s->dropout));
-  assert_ok(s->ctx, few__options_default(s->ctx, s->def->options, s->opts));
+    assert_ok(s->ctx, few_option_set(s->ctx, mlp->options, s->net_opts, "dropout", s->dropout));
+  assert_ok(s->ctx, few_options_default(s->ctx, s->def->options, s->opts));
   for (int i = 0; settings[i][0]; i++)
     assert_ok(s->ctx,
-              few__option_set(s->ctx, s->def->options, s->opts, settings[i][0], settings[i][1]));
+              few_option_set(s->ctx, s->def->options, s->opts, settings[i][0], settings[i][1]));
   assert_ok(s->ctx, few_graph_create(s->ctx, &s->g));
   s->head_nn = (struct few_nn){.g = s->g, .params = &s->head, .prefix = "head:"};
   for (int i = 0; i < s->def->n_scalars; i++) {

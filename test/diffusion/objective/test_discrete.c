@@ -374,9 +374,9 @@ static double scalar_at(const char *name, const char *const settings[][2], int64
   char opts[512];
   double scalar[FEW_MAX_SCALARS] = {0};
   assert_true(def->options_size <= sizeof opts);
-  assert_ok(ctx, few__options_default(ctx, def->options, opts));
+  assert_ok(ctx, few_options_default(ctx, def->options, opts));
   for (int i = 0; settings[i][0]; i++)
-    assert_ok(ctx, few__option_set(ctx, def->options, opts, settings[i][0], settings[i][1]));
+    assert_ok(ctx, few_option_set(ctx, def->options, opts, settings[i][0], settings[i][1]));
   def->schedule(opts, &at, scalar);
   if (decay) *decay = def->target_decay(opts, &at);
   few_ctx_free(ctx);

@@ -88,9 +88,9 @@ static void set_up(struct setting *s) {
   const struct few_net_def *mlp = few__net_find("mlp");
   *s = (struct setting){.ctx = test_ctx(), .nets.spec = &spec};
   assert_true(mlp->options_size <= sizeof s->nets.opts);
-  assert_ok(s->ctx, few__options_default(s->ctx, mlp->options, s->nets.opts));
-  assert_ok(s->ctx, few__option_set(s->ctx, mlp->options, s->nets.opts, "width", "6"));
-  assert_ok(s->ctx, few__option_set(s->ctx, mlp->options, s->nets.opts, "layers", "1"));
+  assert_ok(s->ctx, few_options_default(s->ctx, mlp->options, s->nets.opts));
+  assert_ok(s->ctx, few_option_set(s->ctx, mlp->options, s->nets.opts, "width", "6"));
+  assert_ok(s->ctx, few_option_set(s->ctx, mlp->options, s->nets.opts, "layers", "1"));
   assert_ok(s->ctx, few_graph_create(s->ctx, &s->g));
 }
 
@@ -100,10 +100,10 @@ static void check_objective(const char *name, const char *const settings[][2]) {
   few_graph *g = s.g;
   const struct few_objective_def *def = few__objective_find(name);
   char opts[512];
-  assert_ok(s.ctx, few__options_default(s.ctx, def->options, opts));
+  assert_ok(s.ctx, few_options_default(s.ctx, def->options, opts));
   for (int i = 0; settings[i][0]; i++)
-    assert_ok(s.ctx, few__option_set(s.ctx, def->options, opts, settings[i][0], settings[i][1]));
-  const struct few_option *at = few__option_find(def->options, "p_mean");
+    assert_ok(s.ctx, few_option_set(s.ctx, def->options, opts, settings[i][0], settings[i][1]));
+  const struct few_option *at = few_option_find(def->options, "p_mean");
   const void *scm = opts + at->offset - offsetof(struct few_scm_opts, p_mean);
   const struct few_scm_opts *o = scm;
   s.far = o->tangent == 1 ? 8 : 1; /* so that there is something to clip */

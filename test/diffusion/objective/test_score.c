@@ -87,13 +87,13 @@ static void begin(struct setting *s, const char *name, int64_t rows, bool gaussi
   const struct few_net_def *mlp = few__net_find("mlp");
   *s = (struct setting){.ctx = test_ctx(), .gaussian = gaussian, .def = few__objective_find(name)};
   assert_true(mlp->options_size <= sizeof s->net_opts && s->def->options_size <= sizeof s->opts);
-  assert_ok(s->ctx, few__options_default(s->ctx, mlp->options, s->net_opts));
-  assert_ok(s->ctx, few__option_set(s->ctx, mlp->options, s->net_opts, "width", "6"));
-  assert_ok(s->ctx, few__option_set(s->ctx, mlp->options, s->net_opts, "layers", "1"));
-  assert_ok(s->ctx, few__options_default(s->ctx, s->def->options, s->opts));
+  assert_ok(s->ctx, few_options_default(s->ctx, mlp->options, s->net_opts));
+  assert_ok(s->ctx, few_option_set(s->ctx, mlp->options, s->net_opts, "width", "6"));
+  assert_ok(s->ctx, few_option_set(s->ctx, mlp->options, s->net_opts, "layers", "1"));
+  assert_ok(s->ctx, few_options_default(s->ctx, s->def->options, s->opts));
   for (int i = 0; settings[i][0]; i++)
     assert_ok(s->ctx,
-              few__option_set(s->ctx, s->def->options, s->opts, settings[i][0], settings[i][1]));
+              few_option_set(s->ctx, s->def->options, s->opts, settings[i][0], settings[i][1]));
   assert_ok(s->ctx, few_graph_create(s->ctx, &s->g));
   s->nn_head = (struct few_nn){.g = s->g, .params = &s->head, .prefix = "head:"};
   s->nn_fake_head = (struct few_nn){.g = s->g, .params = &s->fake_head, .prefix = "fakehead:"};
