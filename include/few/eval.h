@@ -55,7 +55,6 @@ struct few_eval_opts {
         NULL, 0, 1, 10000, 0, FEW_EVAL_BALL_OWN, 100, 1000, 10, 0                                \
   }
 
-enum { FEW_EVAL_NUMBERS = 16 };
 struct few_eval_number {
   const char *name;       /* "fd", "recall" */
   double value;           /* of several sets: their mean */
@@ -97,7 +96,7 @@ struct few_eval_report {
   const char *features, *features_hash, *resize, *trained_on; /* hash "": no weights */
   int64_t dim;
   int n_numbers;
-  struct few_eval_number number[FEW_EVAL_NUMBERS];
+  const struct few_eval_number *number; /* [n_numbers] */
   double seconds;
   bool complete;       /* false: few_eval was cancelled, and numbers are those it had by then */
   const char *missing; /* what it had not: "pr, dc", "error bars", "2 of 3 sets of samples"; "" */
@@ -153,8 +152,9 @@ FEW_MUST_USE few_status few_schedule_search(few_model *m,
 struct few_metric_info {
   const char *name, *source, *help;
 };
-int few_metric_list_count(void);
-struct few_metric_info few_metric_list(int i);
+/* The metrics: the built-in ones, then those that were added to the context (few/ext/metric.h). */
+int few_metric_list_count(const few_ctx *ctx); /* ctx NULL: the built-in ones */
+struct few_metric_info few_metric_list(const few_ctx *ctx, int i);
 
 struct few_feature_info {
   const char *name, *help;

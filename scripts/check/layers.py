@@ -59,6 +59,7 @@ PUBLIC_OWNER = {
     'graph.h': 'engine/graph', 'ops.def': 'engine/graph', 'each_op.h': 'engine/graph',
     'option.h': 'base', 'component.h': 'train',
     'backend.h': 'engine/backend', 'check.h': 'engine/check', 'loop.h': 'train/loop',
+    'component.h': 'base', 'metric.h': 'eval/metric',
 }
 
 # Headers that only their own module includes.

@@ -44,7 +44,9 @@ few_status few_ctx_create(few_ctx **out, const struct few_ctx_opts *opts) {
 }
 
 void few_ctx_free(few_ctx *ctx) {
-  if (ctx) ctx->opts.allocator.release(ctx->opts.allocator.user, ctx);
+  if (!ctx) return;
+  for (int k = 0; k < FEW_ADDED_KINDS; k++) few__free(ctx, (void *)ctx->added[k].at);
+  ctx->opts.allocator.release(ctx->opts.allocator.user, ctx);
 }
 
 const char *few_error(const few_ctx *ctx) { return ctx ? ctx->error : ""; }
@@ -86,14 +88,18 @@ few_status few__fail_in(few_ctx *ctx, few_status status, const char *fmt, ...) {
   return status;
 }
 
-void few__log(few_ctx *ctx, few_log_level level, const char *fmt, ...) {
+void few__logv(few_ctx *ctx, few_log_level level, const char *fmt, va_list args) {
   if (!ctx->opts.log) return;
   char line[FEW_ERROR_MAX];
+  few__vprint(line, sizeof line, fmt, args);
+  ctx->opts.log(ctx->opts.user, level, line);
+}
+
+void few__log(few_ctx *ctx, few_log_level level, const char *fmt, ...) {
   va_list args;
   va_start(args, fmt);
-  few__vprint(line, sizeof line, fmt, args);
+  few__logv(ctx, level, fmt, args);
   va_end(args);
-  ctx->opts.log(ctx->opts.user, level, line);
 }
 
 void few__progress_frame(few_ctx *ctx, const struct few_progress_frame *frame) {

@@ -44,6 +44,7 @@ few_status few__fail_in(few_ctx *ctx, few_status status, const char *fmt, ...);
 #endif
 
 FEW_PRINTF(3, 4) void few__log(few_ctx *ctx, few_log_level level, const char *fmt, ...);
+void few__logv(few_ctx *ctx, few_log_level level, const char *fmt, va_list args);
 /* FEW_E_CANCELLED if the callback asked to stop. */
 few_status few__progress(few_ctx *ctx, const struct few_progress *p);
 /* A job made of others: while a frame is set, what they report counts as items first .. of it.

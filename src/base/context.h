@@ -2,16 +2,23 @@
 #ifndef FEW_SRC_CONTEXT_H
 #define FEW_SRC_CONTEXT_H
 
-#include "base.h"
+#include "added.h"
 
 /* A sentence has room for the longest path, and for what is wrong with it. */
 enum { FEW_ERROR_MAX = 8192, FEW_MAX_WORKERS = 256 };
+
+/* Definitions of one kind, borrowed. */
+struct few_added {
+  const void **at;
+  int n, cap;
+};
 
 struct few_ctx {
   struct few_ctx_opts opts;
   int workers;
   const struct few_backend *backend;      /* NULL: not chosen */
   const struct few_progress_frame *frame; /* the job that this one is a part of; NULL: none */
+  struct few_added added[FEW_ADDED_KINDS];
   char error[FEW_ERROR_MAX];
 };
 

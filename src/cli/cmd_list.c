@@ -69,11 +69,11 @@ static struct row reader_row(const char *component, int i) {
 
 static int metric_count(const char *component) {
   (void)component;
-  return few_metric_list_count();
+  return few_metric_list_count(NULL);
 }
 static struct row metric_row(const char *component, int i) {
   (void)component;
-  struct few_metric_info m = few_metric_list(i);
+  struct few_metric_info m = few_metric_list(NULL, i);
   return (struct row){.name = m.name, .source = m.source, .help = m.help};
 }
 

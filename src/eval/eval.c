@@ -37,7 +37,7 @@ static struct few_pace chunks(const few_evaluator *e, const struct few_source *s
       .unit = model > features ? model : features, .most = FEW_SOURCE_CHUNK, .seconds = 0.5};
 }
 
-static few_status gather(few_evaluator *e, struct few_source *s, uint64_t seed, struct few_set *set,
+static few_status gather(few_evaluator *e, struct few_source *s, uint64_t seed, few_eval_set *set,
                          struct few_progress_frame frame) {
   const int64_t from = frame.first;
   struct few_pace pace = chunks(e, s);
@@ -53,27 +53,27 @@ static few_status gather(few_evaluator *e, struct few_source *s, uint64_t seed, 
                                 e->spatial));
     for (int64_t i = 0; s == e->source && e->class_map && i < n; i++)
       if (e->labels[i] >= 0) e->labels[i] = e->class_map[e->labels[i]];
-    FEW_TRY(few__set_add(set, n, e->rows, e->logits, e->spatial, e->labels));
+    FEW_TRY(few__eval_set_add(set, n, e->rows, e->logits, e->spatial, e->labels));
     FEW_TRY(few__progress(e->ctx, &(struct few_progress){frame.what, from + first + n, frame.total,
                                                          few__now() - frame.started, NULL}));
   }
-  few__set_end(set);
+  few__eval_set_end(set);
   return FEW_OK;
 }
 
 static few_status new_set(const few_evaluator *e, const struct few_source *s, unsigned needs,
-                          struct few_set **out) {
-  struct few_set_opts o = {.name = s->spec,
-                           .needs = needs,
-                           .n = s->n,
-                           .dim = e->dim,
-                           .spatial = e->info->spatial,
-                           .classes = e->info->classes,
-                           .keep = e->o->keep,
-                           .splits = e->o->splits,
-                           .seed = FEW_EVAL_CHOICE,
-                           .hold = s == e->source && e->o->bootstrap};
-  return few__set_create(e->ctx, out, e->workers, &o);
+                          few_eval_set **out) {
+  struct few_eval_set_opts o = {.name = s->spec,
+                                .needs = needs,
+                                .n = s->n,
+                                .dim = e->dim,
+                                .spatial = e->info->spatial,
+                                .classes = e->info->classes,
+                                .keep = e->o->keep,
+                                .splits = e->o->splits,
+                                .seed = FEW_EVAL_CHOICE,
+                                .hold = s == e->source && e->o->bootstrap};
+  return few__eval_set_create(e->ctx, out, e->workers, &o);
 }
 
 static few_status gather_reference(few_evaluator *e) {
@@ -83,31 +83,30 @@ static few_status gather_reference(few_evaluator *e) {
   few_status st = e->reference->saved ? few__statistics_fill(e->reference->saved, e->reference_set)
                                       : gather(e, e->reference, 0, e->reference_set, f);
   if (!st) return FEW_OK;
-  few__set_free(e->reference_set); /* a part of it would be taken for the whole */
+  few__eval_set_free(e->reference_set); /* a part of it would be taken for the whole */
   e->reference_set = NULL;
   return st;
 }
 
 static few_status measure(few_evaluator *e, int seed, struct few_report_inside *r) {
-  struct few_metric_case c = {
-      .w = e->workers, .set = e->set, .reference = e->reference_set, .o = &e->metric_opts};
-  struct few_metric_value value[FEW_EVAL_NUMBERS][FEW_METRIC_VALUES];
-  assert(few__metric_count() <= FEW_EVAL_NUMBERS);
+  struct few_metric_shared shared = {.w = e->workers};
+  struct few_metric_input in = {e->set, e->reference_set, &e->metric_opts, false, &shared};
+  struct few_metric_value value[FEW_METRICS_MAX][FEW_METRIC_VALUES];
   few_status st = FEW_OK;
   /* Those of sums take no time: they come before those that compare all images with all. */
   for (int pairs = 0; pairs < 2; pairs++)
-    for (int i = 0; !st && i < few__metric_count(); i++) {
-      const struct few_metric *m = few__metric_at(i);
+    for (int i = 0; !st && i < few__metric_count(e->ctx); i++) {
+      const struct few_metric_def *m = few__metric_at(e->ctx, i);
       if (!(e->wanted & 1u << i) || !(m->needs & FEW_NEED_ROWS) != !pairs) continue;
-      st = m->run(e->ctx, &c, value[i]);
+      st = m->run(e->ctx, &in, value[i]);
       if (!st) e->measured |= 1u << i;
     }
-  if (!st && e->o->bootstrap) st = few__bootstrap(e->ctx, &c, e->wanted, e->o->bootstrap, value);
+  if (!st && e->o->bootstrap) st = few__bootstrap(e->ctx, &in, e->wanted, e->o->bootstrap, value);
   /* Of the first set an interrupted evaluation keeps what it has; of a later one nothing, for each
    * number is a mean over the same sets. */
   if (st && (st != FEW_E_CANCELLED || seed)) return st;
-  for (int i = 0; i < few__metric_count(); i++)
-    for (int v = 0; e->measured & 1u << i && v < few__metric_at(i)->n_values; v++)
+  for (int i = 0; i < few__metric_count(e->ctx); i++)
+    for (int v = 0; e->measured & 1u << i && v < few__metric_at(e->ctx, i)->n_values; v++)
       few__report_add(r, seed, &value[i][v]);
   return st;
 }
@@ -116,7 +115,7 @@ static few_status run_seeds(few_evaluator *e, struct few_report_inside *r) {
   struct few_progress_frame f = {e->source->model ? "samples" : "images", 0,
                                  e->source->n * e->o->seeds, few__now()};
   for (int k = 0; k < e->o->seeds; k++) {
-    few__set_free(e->set);
+    few__eval_set_free(e->set);
     FEW_TRY(new_set(e, e->source, e->needs, &e->set));
     f.first = k * e->source->n;
     FEW_TRY(gather(e, e->source, e->o->seed + (uint64_t)k, e->set, f));
@@ -130,9 +129,9 @@ static few_status run_seeds(few_evaluator *e, struct few_report_inside *r) {
 static few_status describe_missing(const few_evaluator *e, struct few_report_inside *r) {
   struct few_text t = {0};
   few__text_add(e->ctx, &t, "%s", "");
-  for (int i = 0; i < few__metric_count(); i++)
+  for (int i = 0; i < few__metric_count(e->ctx); i++)
     if (e->wanted & ~e->measured & 1u << i)
-      few__text_add(e->ctx, &t, "%s%s", t.len ? ", " : "", few__metric_at(i)->name);
+      few__text_add(e->ctx, &t, "%s%s", t.len ? ", " : "", few__metric_at(e->ctx, i)->name);
   if (e->wanted == e->measured && e->o->bootstrap) few__text_add(e->ctx, &t, "error bars");
   if (e->wanted == e->measured && e->o->seeds > 1)
     few__text_add(e->ctx, &t, "%d of %d sets of samples", e->o->seeds - e->sets, e->o->seeds);
@@ -206,8 +205,8 @@ static few_status describe(const few_evaluator *e, struct few_report_inside *r) 
 
 void few__evaluator_free(few_evaluator *e) {
   if (!e) return;
-  few__set_free(e->set);
-  few__set_free(e->reference_set);
+  few__eval_set_free(e->set);
+  few__eval_set_free(e->reference_set);
   few__source_free(e->source);
   few__source_free(e->reference);
   few__features_free(e->features);
@@ -229,9 +228,9 @@ static double metric_flops(const few_evaluator *e) {
   const double d = (double)e->dim, keep_s = least_of(e->source->n, e->o->keep);
   const double keep_r = e->reference ? least_of(e->reference->n, e->o->keep) : 0;
   double flops = 0;
-  for (int i = 0; i < few__metric_count(); i++) {
+  for (int i = 0; i < few__metric_count(e->ctx); i++) {
     if (!(e->wanted & 1u << i)) continue;
-    const unsigned needs = few__metric_at(i)->needs;
+    const unsigned needs = few__metric_at(e->ctx, i)->needs;
     if (needs & FEW_NEED_MOMENTS) flops += 25 * d * d * d; /* two eigensolutions, singular values */
     if (needs & FEW_NEED_ROWS) flops += 2 * d * (keep_s + keep_r) * (keep_s + keep_r);
   }
@@ -338,11 +337,11 @@ few_status few_eval_save_reference(few_ctx *ctx, const struct few_eval_opts *opt
   return st;
 }
 
-int few_metric_list_count(void) { return few__metric_count(); }
+int few_metric_list_count(const few_ctx *ctx) { return few__metric_count(ctx); }
 
-struct few_metric_info few_metric_list(int i) {
-  if (i < 0 || i >= few__metric_count()) return (struct few_metric_info){.name = NULL};
-  const struct few_metric *m = few__metric_at(i);
+struct few_metric_info few_metric_list(const few_ctx *ctx, int i) {
+  if (i < 0 || i >= few__metric_count(ctx)) return (struct few_metric_info){.name = NULL};
+  const struct few_metric_def *m = few__metric_at(ctx, i);
   return (struct few_metric_info){m->name, m->source, m->help};
 }
 

@@ -23,7 +23,7 @@ struct few_evaluator {
   struct few_source *source, *reference;
   unsigned wanted; /* bit i: metric i */
   unsigned needs;
-  struct few_set *set, *reference_set;
+  few_eval_set *set, *reference_set;
   uint8_t *pixels; /* a chunk */
   int32_t *labels;
   int32_t *class_map; /* [classes of the source] the classifier's; NULL: it has others */

@@ -13,7 +13,10 @@ few_status few__report_create(few_ctx *ctx, struct few_report_inside **out, int 
   r->ctx = ctx;
   r->seeds = seeds;
   r->public.inside = r;
-  few_status st = FEW_NEW(ctx, &r->each, FEW_EVAL_NUMBERS * seeds);
+  r->room = few__metric_count(ctx) * FEW_METRIC_VALUES;
+  few_status st = FEW_NEW(ctx, &r->each, (int64_t)r->room * seeds);
+  if (!st) st = FEW_NEW(ctx, &r->number, r->room);
+  r->public.number = r->number;
   if (st) {
     few_eval_report_free(&r->public);
     return st;
@@ -27,6 +30,7 @@ void few_eval_report_free(struct few_eval_report *report) {
   struct few_report_inside *r = report->inside;
   for (int i = 0; i < r->n_texts; i++) few__free(r->ctx, r->text[i]);
   few__free(r->ctx, r->each);
+  few__free(r->ctx, r->number);
   few__free(r->ctx, r->label_counts);
   few__free(r->ctx, r);
 }
@@ -43,8 +47,8 @@ void few__report_add(struct few_report_inside *r, int seed, const struct few_met
   struct few_eval_report *p = &r->public;
   int i = 0;
   while (i < p->n_numbers && strcmp(p->number[i].name, v->name) != 0) i++;
-  assert(i < FEW_EVAL_NUMBERS);
-  struct few_eval_number *number = &p->number[i];
+  assert(i < r->room);
+  struct few_eval_number *number = &r->number[i];
   double *each = r->each + (int64_t)i * r->seeds;
   if (i == p->n_numbers) p->n_numbers++;
   each[seed] = v->value;
@@ -62,7 +66,7 @@ void few__report_end(struct few_report_inside *r) {
   struct few_eval_report *p = &r->public;
   const bool inception = !strcmp(p->features, "inception");
   for (int i = 0; i < p->n_numbers; i++) {
-    struct few_eval_number *number = &p->number[i];
+    struct few_eval_number *number = &r->number[i];
     if (inception && !strcmp(number->name, "fd")) number->name = "fid";
     if (inception && !strcmp(number->name, "sfd")) number->name = "sfid";
     if (p->seeds == 1) continue;

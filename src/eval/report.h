@@ -11,7 +11,9 @@ struct few_report_inside {
   few_ctx *ctx;
   int seeds, n_texts;
   char *text[FEW_REPORT_TEXTS];
-  double *each;          /* [FEW_EVAL_NUMBERS][seeds] */
+  struct few_eval_number *number; /* [room] */
+  int room;
+  double *each;          /* [room][seeds] */
   int64_t *label_counts; /* [public.classes] */
 };
 

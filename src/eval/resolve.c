@@ -219,7 +219,7 @@ static few_status open_all(few_evaluator *e, bool metrics) {
 }
 
 /* Why this metric cannot be had; NULL: it can. */
-static const char *obstacle(const few_evaluator *e, const struct few_metric *m) {
+static const char *obstacle(const few_evaluator *e, const struct few_metric_def *m) {
   if (m->needs & FEW_NEED_REFERENCE && !e->reference) return "there is no reference (--ref)";
   if (m->needs & FEW_NEED_SPATIAL && !e->info->spatial)
     return "these features have no places; Inception's do";
@@ -233,8 +233,8 @@ static const char *obstacle(const few_evaluator *e, const struct few_metric *m) 
 
 static few_status unknown_metric(const few_evaluator *e, const char *word, size_t length) {
   struct few_text t = {0};
-  for (int i = 0; i < few__metric_count(); i++)
-    few__text_add(e->ctx, &t, "%s%s", i ? ", " : "", few__metric_at(i)->name);
+  for (int i = 0; i < few__metric_count(e->ctx); i++)
+    few__text_add(e->ctx, &t, "%s%s", i ? ", " : "", few__metric_at(e->ctx, i)->name);
   few_status st = few__fail(e->ctx, FEW_E_INVALID, "there is no metric \"%.*s\": use some of %s",
                             length > 40 ? 40 : (int)length, word, t.at && !t.failed ? t.at : "");
   few__text_free(e->ctx, &t);
@@ -244,18 +244,18 @@ static few_status unknown_metric(const few_evaluator *e, const char *word, size_
 static few_status take_named(few_evaluator *e, const char *list) {
   for (const char *p = list;;) {
     size_t length = strcspn(p, ",");
-    const struct few_metric *m = few__metric_find(p, length);
-    if (!m) return unknown_metric(e, p, length);
+    const int i = few__metric_find(e->ctx, p, length);
+    if (i < 0) return unknown_metric(e, p, length);
+    const struct few_metric_def *m = few__metric_at(e->ctx, i);
     const char *why = obstacle(e, m);
     if (why) return few__fail(e->ctx, FEW_E_INVALID, "%s cannot be measured: %s", m->name, why);
-    for (int i = 0; i < few__metric_count(); i++)
-      if (few__metric_at(i) == m) e->wanted |= 1u << i;
+    e->wanted |= 1u << i;
     if (!p[length]) return FEW_OK;
     p += length + 1;
   }
 }
 
-static few_status check_enough(const few_evaluator *e, const struct few_metric *m,
+static few_status check_enough(const few_evaluator *e, const struct few_metric_def *m,
                                const struct few_source *s) {
   const int64_t least = m->least(&e->metric_opts);
   int64_t n = m->needs & FEW_NEED_ROWS && e->o->keep < s->n ? e->o->keep : s->n;
@@ -292,15 +292,15 @@ static few_status resolve_metrics(few_evaluator *e) {
   if (e->o->metrics) {
     FEW_TRY(take_named(e, e->o->metrics));
   } else {
-    for (int i = 0; i < few__metric_count(); i++)
-      if (!obstacle(e, few__metric_at(i))) e->wanted |= 1u << i;
+    for (int i = 0; i < few__metric_count(e->ctx); i++)
+      if (!obstacle(e, few__metric_at(e->ctx, i))) e->wanted |= 1u << i;
   }
   if (!e->wanted)
     return few__fail(e->ctx, FEW_E_INVALID,
                      "nothing can be measured of %s alone: name a reference (--ref)",
                      e->source->spec);
-  for (int i = 0; i < few__metric_count(); i++) {
-    const struct few_metric *m = few__metric_at(i);
+  for (int i = 0; i < few__metric_count(e->ctx); i++) {
+    const struct few_metric_def *m = few__metric_at(e->ctx, i);
     if (!(e->wanted & 1u << i)) continue;
     e->needs |= m->needs;
     FEW_TRY(check_enough(e, m, e->source));

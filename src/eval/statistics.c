@@ -31,7 +31,7 @@ static void put_classes(struct few_json *j, const struct few_statistics *s) {
   few__json_close(j);
 }
 
-static few_status head_text(const struct few_statistics *s, const struct few_set *set,
+static few_status head_text(const struct few_statistics *s, const few_eval_set *set,
                             struct few_text *out) {
   struct few_json j = few__json_begin(s->ctx, out);
   const int64_t size[] = {s->h, s->w, s->c};
@@ -59,7 +59,7 @@ static void add(struct few_st_tensor *t, int *n, const char *name, enum few_stor
       .name = name, .store = store, .rank = rank, .dim = {rows, columns}, .data = data};
 }
 
-few_status few__statistics_write(const struct few_statistics *head, const struct few_set *set,
+few_status few__statistics_write(const struct few_statistics *head, const few_eval_set *set,
                                  const char *path) {
   struct few_text text = {0};
   struct few_st_tensor t[5];
@@ -69,7 +69,7 @@ few_status few__statistics_write(const struct few_statistics *head, const struct
   few_status st = FEW_OK;
   FEW_GOTO(head_text(head, set, &text));
   FEW_GOTO(FEW_NEW(head->ctx, &rows, few__mul_size((size_t)set->kept, (size_t)d)));
-  for (int64_t i = 0; i < set->kept; i++) few__set_kept(set, i, rows + i * d);
+  for (int64_t i = 0; i < set->kept; i++) few__eval_set_kept(set, i, rows + i * d);
   add(t, &n, "mean", FEW_STORE_F64, 1, d, 0, few__moments_mean(set->moments));
   add(t, &n, "sums", FEW_STORE_F64, 2, d, d, few__moments_sums(set->moments));
   if (set->spatial) {
@@ -269,7 +269,7 @@ static few_status restore(const struct few_statistics *s, few_moments *m, const 
   return st;
 }
 
-few_status few__statistics_fill(const struct few_statistics *s, struct few_set *set) {
+few_status few__statistics_fill(const struct few_statistics *s, few_eval_set *set) {
   const struct few_st_tensor *rows = few__st_find(&s->file, "rows");
   float *row = NULL;
   assert(set->o.n == s->n && set->o.dim == s->dim && set->kept <= s->kept);
@@ -279,7 +279,7 @@ few_status few__statistics_fill(const struct few_statistics *s, struct few_set *
   for (int64_t i = 0; i < set->kept; i++) {
     const char *from = (const char *)rows->data + (size_t)(i * s->dim) * sizeof *row;
     few__store_to_f32(rows->store, from, s->dim, row);
-    few__set_keep(set, i, row);
+    few__eval_set_keep(set, i, row);
   }
   few__free(s->ctx, row);
   set->seen = s->n;

@@ -27,7 +27,7 @@ struct few_statistics {
 
 /* n, dim, spatial, kept, and what the file holds, are the set's: it has moments and rows. Atomic.
  */
-few_status few__statistics_write(const struct few_statistics *head, const struct few_set *set,
+few_status few__statistics_write(const struct few_statistics *head, const few_eval_set *set,
                                  const char *path);
 
 /* FEW_E_FORMAT, or FEW_E_INVALID for a model, with a sentence. On failure *out is NULL. */
@@ -41,6 +41,6 @@ void few__statistics_free(struct few_statistics *s); /* NULL is fine */
 few_status few__statistics_check(const struct few_statistics *s,
                                  const struct few_features_info *info, int64_t keep);
 /* Into a new set of its n, dim and spatial. */
-few_status few__statistics_fill(const struct few_statistics *s, struct few_set *set);
+few_status few__statistics_fill(const struct few_statistics *s, few_eval_set *set);
 
 #endif

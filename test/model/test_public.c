@@ -287,7 +287,7 @@ static void test_lists(void **state) {
     assert_null(few_sampler_list(none[i]).name);
     assert_null(few_schedule_list(none[i]).name);
     assert_null(few_data_list(none[i]).name);
-    assert_null(few_metric_list(none[i]).name);
+    assert_null(few_metric_list(NULL, none[i]).name);
     assert_null(few_feature_list(none[i]).name);
     assert_null(few_component("net", none[i]).name);
     assert_null(few_component("no such kind", none[i]).name);

@@ -10,8 +10,8 @@ static int64_t least(const struct few_metric_opts *o) {
   return 1;
 }
 
-static few_status run(few_ctx *ctx, struct few_metric_case *c, struct few_metric_value *out) {
-  const struct few_set *s = c->set;
+static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metric_value *out) {
+  const few_eval_set *s = in->set;
   const double n = (double)s->labelled, p = (double)s->agree / n;
   FEW_UNUSED(ctx);
   assert(s->labelled > 0);
@@ -22,10 +22,11 @@ static few_status run(few_ctx *ctx, struct few_metric_case *c, struct few_metric
   return FEW_OK;
 }
 
-const struct few_metric few__metric_agreement = {.name = "agreement",
-                                                 .source = "",
-                                                 .help = "label and classifier say the same",
-                                                 .needs = FEW_NEED_LABELS,
-                                                 .n_values = 1,
-                                                 .least = least,
-                                                 .run = run};
+const struct few_metric_def few__metric_agreement = {.version = FEW_METRIC_DEF_VERSION,
+                                                     .name = "agreement",
+                                                     .source = "",
+                                                     .help = "label and classifier say the same",
+                                                     .needs = FEW_NEED_LABELS,
+                                                     .n_values = 1,
+                                                     .least = least,
+                                                     .run = run};

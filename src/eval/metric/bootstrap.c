@@ -20,7 +20,7 @@ enum { GROUP = 256 }; /* images handed on at once */
 
 struct bootstrap {
   few_ctx *ctx;
-  const struct few_metric_case *whole;
+  const struct few_metric_input *whole;
   unsigned wanted;
   int replicates;
   int64_t half;
@@ -34,8 +34,8 @@ static double *values_of(const struct bootstrap *b, int metric, int v) {
 }
 
 static few_status make_room(struct bootstrap *b) {
-  const struct few_set *s = b->whole->set;
-  FEW_TRY(FEW_NEW(b->ctx, &b->each, few__metric_count() * FEW_METRIC_VALUES * b->replicates));
+  const few_eval_set *s = b->whole->set;
+  FEW_TRY(FEW_NEW(b->ctx, &b->each, few__metric_count(b->ctx) * FEW_METRIC_VALUES * b->replicates));
   FEW_TRY(FEW_NEW(b->ctx, &b->rows, GROUP * s->o.dim));
   FEW_TRY(FEW_NEW(b->ctx, &b->labels, GROUP));
   if (s->held_logits) FEW_TRY(FEW_NEW(b->ctx, &b->logits, GROUP * s->o.classes));
@@ -48,8 +48,8 @@ static void copy(float *to, int64_t i, const float *from, int64_t item, int64_t 
 }
 
 /* The half number r of the images held: those that a permutation of them puts in front. */
-static few_status fill(const struct bootstrap *b, int r, struct few_set *part) {
-  const struct few_set *s = b->whole->set;
+static few_status fill(const struct bootstrap *b, int r, few_eval_set *part) {
+  const few_eval_set *s = b->whole->set;
   int64_t n = 0;
   for (int64_t item = 0; item < s->held; item++) {
     if (few__rng_permute(FEW_RNG_BOOTSTRAP, (uint64_t)r, item, s->held) < b->half) {
@@ -59,35 +59,32 @@ static few_status fill(const struct bootstrap *b, int r, struct few_set *part) {
       b->labels[n++] = s->held_labels[item];
     }
     if (n < GROUP && item + 1 < s->held) continue;
-    FEW_TRY(few__set_add(part, n, b->rows, b->logits, b->spatial, b->labels));
+    FEW_TRY(few__eval_set_add(part, n, b->rows, b->logits, b->spatial, b->labels));
     n = 0;
   }
-  few__set_end(part);
+  few__eval_set_end(part);
   return FEW_OK;
 }
 
 static few_status replicate(const struct bootstrap *b, int r) {
-  struct few_set_opts o = b->whole->set->o;
-  struct few_set *part = NULL;
+  struct few_eval_set_opts o = b->whole->set->o;
+  few_eval_set *part = NULL;
   few_status st = FEW_OK;
   o.n = o.keep = b->half;
   o.hold = false;
-  FEW_GOTO(few__set_create(b->ctx, &part, b->whole->w, &o));
+  FEW_GOTO(few__eval_set_create(b->ctx, &part, b->whole->shared->w, &o));
   FEW_GOTO(fill(b, r, part));
-  struct few_metric_case c = {.w = b->whole->w,
-                              .set = part,
-                              .reference = b->whole->reference,
-                              .o = b->whole->o,
-                              .replicate = true};
-  for (int i = 0; i < few__metric_count(); i++) {
-    const struct few_metric *m = few__metric_at(i);
+  struct few_metric_shared shared = {.w = b->whole->shared->w};
+  struct few_metric_input in = {part, b->whole->reference, b->whole->opts, true, &shared};
+  for (int i = 0; i < few__metric_count(b->ctx); i++) {
+    const struct few_metric_def *m = few__metric_at(b->ctx, i);
     struct few_metric_value value[FEW_METRIC_VALUES];
     if (!(b->wanted & 1u << i)) continue;
-    FEW_GOTO(m->run(b->ctx, &c, value));
+    FEW_GOTO(m->run(b->ctx, &in, value));
     for (int v = 0; v < m->n_values; v++) values_of(b, i, v)[r] = value[v].value;
   }
 out:
-  few__set_free(part);
+  few__eval_set_free(part);
   return st;
 }
 
@@ -99,10 +96,13 @@ static void spread(const struct bootstrap *b, int metric, int v, struct few_metr
   out->error_of = "bootstrap";
 }
 
-few_status few__bootstrap(few_ctx *ctx, const struct few_metric_case *c, unsigned wanted,
+few_status few__bootstrap(few_ctx *ctx, const struct few_metric_input *in, unsigned wanted,
                           int replicates, struct few_metric_value (*value)[FEW_METRIC_VALUES]) {
-  struct bootstrap b = {
-      .ctx = ctx, .whole = c, .wanted = wanted, .replicates = replicates, .half = c->set->held / 2};
+  struct bootstrap b = {.ctx = ctx,
+                        .whole = in,
+                        .wanted = wanted,
+                        .replicates = replicates,
+                        .half = in->set->held / 2};
   const double began = few__now();
   few_status st = FEW_OK;
   assert(b.half > 0 && replicates > 1);
@@ -112,8 +112,8 @@ few_status few__bootstrap(few_ctx *ctx, const struct few_metric_case *c, unsigne
     FEW_GOTO(few__progress(
         ctx, &(struct few_progress){"error bars", r + 1, replicates, few__now() - began, NULL}));
   }
-  for (int i = 0; i < few__metric_count(); i++)
-    for (int v = 0; wanted & 1u << i && v < few__metric_at(i)->n_values; v++)
+  for (int i = 0; i < few__metric_count(ctx); i++)
+    for (int v = 0; wanted & 1u << i && v < few__metric_at(ctx, i)->n_values; v++)
       spread(&b, i, v, &value[i][v]);
 out:
   few__free(ctx, b.each);

@@ -16,20 +16,21 @@ static int64_t least(const struct few_metric_opts *o) {
   return few__metric_rule(o, FEW_KNN_DC).k + 1;
 }
 
-static few_status run(few_ctx *ctx, struct few_metric_case *c, struct few_metric_value *out) {
-  FEW_TRY(few__metric_knn(ctx, c, FEW_KNN_DC));
-  const struct few_knn_result *r = &c->knn[FEW_KNN_DC];
-  const int64_t n = c->set->kept, n_ref = c->reference->kept;
+static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metric_value *out) {
+  FEW_TRY(few__metric_knn(ctx, in, FEW_KNN_DC));
+  const struct few_knn_result *r = &in->shared->knn[FEW_KNN_DC];
+  const int64_t n = in->set->kept, n_ref = in->reference->kept;
   out[0] = (struct few_metric_value){"density", r->density, (double)NAN, "", n, n_ref, ""};
   out[1] = (struct few_metric_value){"coverage", r->coverage, (double)NAN, "", n, n_ref, ""};
-  for (int i = 0; i < 2; i++) few__metric_rule_text(out[i].how, c->o, FEW_KNN_DC);
+  for (int i = 0; i < 2; i++) few__metric_rule_text(out[i].how, in->opts, FEW_KNN_DC);
   return FEW_OK;
 }
 
-const struct few_metric few__metric_dc = {.name = "dc",
-                                          .source = "arXiv:2002.09797",
-                                          .help = "density and coverage",
-                                          .needs = FEW_NEED_ROWS | FEW_NEED_REFERENCE,
-                                          .n_values = 2,
-                                          .least = least,
-                                          .run = run};
+const struct few_metric_def few__metric_dc = {.version = FEW_METRIC_DEF_VERSION,
+                                              .name = "dc",
+                                              .source = "arXiv:2002.09797",
+                                              .help = "density and coverage",
+                                              .needs = FEW_NEED_ROWS | FEW_NEED_REFERENCE,
+                                              .n_values = 2,
+                                              .least = least,
+                                              .run = run};

@@ -20,7 +20,7 @@ enum { GROUP = 128 }; /* panels between two reports */
 
 struct energy {
   int64_t d;
-  const struct few_set *a, *b; /* the pairs at hand; where a is b, each pair once */
+  const few_eval_set *a, *b; /* the pairs at hand; where a is b, each pair once */
   const double *norm_a, *norm_b;
   double *sum;            /* [panels of a] of distances */
   double *strips;         /* [workers][8][8 STRIP] */
@@ -28,7 +28,7 @@ struct energy {
   struct few_watch watch; /* counts panels of all sums */
 };
 
-static const double *panel(const struct few_set *s, int64_t p) {
+static const double *panel(const few_eval_set *s, int64_t p) {
   return s->panels + p * FEW_PANEL * s->o.dim;
 }
 
@@ -51,7 +51,7 @@ static void sum_panel(void *user, int64_t k, int worker) {
   e->sum[p] = sum;
 }
 
-static few_status norms(few_ctx *ctx, const struct few_set *s, double **out) {
+static few_status norms(few_ctx *ctx, const few_eval_set *s, double **out) {
   double product[FEW_PANEL * FEW_PANEL];
   FEW_TRY(FEW_NEW(ctx, out, few__panels(s->kept) * FEW_PANEL));
   for (int64_t p = 0; p < few__panels(s->kept); p++) {
@@ -62,8 +62,8 @@ static few_status norms(few_ctx *ctx, const struct few_set *s, double **out) {
 }
 
 /* The sum over all pairs, a group of panels after the other, with a report between. */
-static few_status total(few_workers *w, struct energy *e, const struct few_set *a,
-                        const struct few_set *b, const double *norm_a, const double *norm_b,
+static few_status total(few_workers *w, struct energy *e, const few_eval_set *a,
+                        const few_eval_set *b, const double *norm_a, const double *norm_b,
                         double *sum) {
   const int64_t panels = few__panels(a->kept);
   *sum = 0;
@@ -85,8 +85,8 @@ static int64_t least(const struct few_metric_opts *o) {
   return 2;
 }
 
-static few_status run(few_ctx *ctx, struct few_metric_case *c, struct few_metric_value *out) {
-  const struct few_set *x = c->set, *y = c->reference;
+static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metric_value *out) {
+  const few_eval_set *x = in->set, *y = in->reference;
   const double n = (double)x->kept, m = (double)y->kept;
   struct energy e = {.d = x->o.dim,
                      .watch = {.ctx = ctx, .at = {.what = "energy distance"}, .began = few__now()}};
@@ -96,10 +96,11 @@ static few_status run(few_ctx *ctx, struct few_metric_case *c, struct few_metric
   FEW_GOTO(norms(ctx, x, &norm_x));
   FEW_GOTO(norms(ctx, y, &norm_y));
   FEW_GOTO(FEW_NEW(ctx, &e.sum, few__panels(x->kept > y->kept ? x->kept : y->kept)));
-  FEW_GOTO(FEW_NEW(ctx, &e.strips, FEW_PANEL * FEW_PANEL * STRIP * few__workers_count(c->w)));
-  FEW_GOTO(total(c->w, &e, x, y, norm_x, norm_y, &xy));
-  FEW_GOTO(total(c->w, &e, x, x, norm_x, norm_x, &xx));
-  FEW_GOTO(total(c->w, &e, y, y, norm_y, norm_y, &yy));
+  FEW_GOTO(
+      FEW_NEW(ctx, &e.strips, FEW_PANEL * FEW_PANEL * STRIP * few__workers_count(in->shared->w)));
+  FEW_GOTO(total(in->shared->w, &e, x, y, norm_x, norm_y, &xy));
+  FEW_GOTO(total(in->shared->w, &e, x, x, norm_x, norm_x, &xx));
+  FEW_GOTO(total(in->shared->w, &e, y, y, norm_y, norm_y, &yy));
   xy /= n * m;
   xx /= n * (n - 1) / 2;
   yy /= m * (m - 1) / 2;
@@ -114,7 +115,8 @@ out:
   return st;
 }
 
-const struct few_metric few__metric_energy = {
+const struct few_metric_def few__metric_energy = {
+    .version = FEW_METRIC_DEF_VERSION,
     .name = "energy",
     .source = "doi:10.1016/j.jspi.2013.03.018",
     .help = "energy distance, unbiased: sees missing modes",

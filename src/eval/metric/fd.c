@@ -26,15 +26,15 @@ static void warn_singular(few_ctx *ctx, const char *name, int64_t n, int64_t d, 
            name, (long long)n, (long long)d, (long long)rank, (long long)d);
 }
 
-few_status few__metric_moments(few_ctx *ctx, const struct few_metric_case *c, const few_moments *a,
-                               const few_moments *b, const char *name,
+few_status few__metric_moments(few_ctx *ctx, const struct few_metric_input *in,
+                               const few_moments *a, const few_moments *b, const char *name,
                                struct few_metric_value *out) {
   struct few_frechet f;
   const int64_t d = few__moments_dim(a), n = few__moments_n(a), n_ref = few__moments_n(b);
-  FEW_TRY(few__frechet(ctx, c->w, a, b, &f));
-  if (!c->replicate) {
-    warn_singular(ctx, c->set->o.name, n, d, f.rank[0]);
-    warn_singular(ctx, c->reference->o.name, n_ref, d, f.rank[1]);
+  FEW_TRY(few__frechet(ctx, in->shared->w, a, b, &f));
+  if (!in->replicate) {
+    warn_singular(ctx, in->set->o.name, n, d, f.rank[0]);
+    warn_singular(ctx, in->reference->o.name, n_ref, d, f.rank[1]);
   }
   *out = (struct few_metric_value){name, f.distance, (double)NAN, "", n, n_ref, ""};
   few__print(out->how, sizeof out->how, "of it means %.6g; ranks %lld and %lld of %lld",
@@ -42,15 +42,16 @@ few_status few__metric_moments(few_ctx *ctx, const struct few_metric_case *c, co
   return FEW_OK;
 }
 
-static few_status run(few_ctx *ctx, struct few_metric_case *c, struct few_metric_value *out) {
-  return few__metric_moments(ctx, c, c->set->moments, c->reference->moments, "fd", out);
+static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metric_value *out) {
+  return few__metric_moments(ctx, in, in->set->moments, in->reference->moments, "fd", out);
 }
 
-const struct few_metric few__metric_fd = {.name = "fd",
-                                          .alias = "fid",
-                                          .source = "arXiv:1706.08500",
-                                          .help = "Frechet distance; FID if of Inception",
-                                          .needs = FEW_NEED_MOMENTS | FEW_NEED_REFERENCE,
-                                          .n_values = 1,
-                                          .least = least,
-                                          .run = run};
+const struct few_metric_def few__metric_fd = {.version = FEW_METRIC_DEF_VERSION,
+                                              .name = "fd",
+                                              .alias = "fid",
+                                              .source = "arXiv:1706.08500",
+                                              .help = "Frechet distance; FID if of Inception",
+                                              .needs = FEW_NEED_MOMENTS | FEW_NEED_REFERENCE,
+                                              .n_values = 1,
+                                              .least = least,
+                                              .run = run};

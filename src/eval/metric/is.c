@@ -14,7 +14,7 @@
 
 static int64_t least(const struct few_metric_opts *o) { return o->splits; }
 
-static double score(const struct few_set_split *s, int64_t classes) {
+static double score(const struct few_eval_set_split *s, int64_t classes) {
   const double n = (double)s->n;
   double kl = s->information / n;
   for (int64_t c = 0; c < classes; c++) {
@@ -24,8 +24,8 @@ static double score(const struct few_set_split *s, int64_t classes) {
   return exp(kl);
 }
 
-static few_status run(few_ctx *ctx, struct few_metric_case *c, struct few_metric_value *out) {
-  const struct few_set *set = c->set;
+static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metric_value *out) {
+  const few_eval_set *set = in->set;
   const int splits = set->o.splits;
   double *each = NULL;
   FEW_TRY(FEW_NEW(ctx, &each, splits));
@@ -39,10 +39,11 @@ static few_status run(few_ctx *ctx, struct few_metric_case *c, struct few_metric
   return FEW_OK;
 }
 
-const struct few_metric few__metric_is = {.name = "is",
-                                          .source = "arXiv:1606.03498",
-                                          .help = "Inception score: sure and varied classes",
-                                          .needs = FEW_NEED_LOGITS,
-                                          .n_values = 1,
-                                          .least = least,
-                                          .run = run};
+const struct few_metric_def few__metric_is = {.version = FEW_METRIC_DEF_VERSION,
+                                              .name = "is",
+                                              .source = "arXiv:1606.03498",
+                                              .help = "Inception score: sure and varied classes",
+                                              .needs = FEW_NEED_LOGITS,
+                                              .n_values = 1,
+                                              .least = least,
+                                              .run = run};

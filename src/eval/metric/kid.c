@@ -51,7 +51,7 @@ static void sum_panel(void *user, int64_t p, int worker) {
   s->sum[p][2] = panel_sum(s, p, s->x, s->y, strip);
 }
 
-static void draw(const struct few_set *set, int64_t m, uint64_t seed, uint64_t which, double *to) {
+static void draw(const few_eval_set *set, int64_t m, uint64_t seed, uint64_t which, double *to) {
   const int64_t d = set->o.dim;
   for (int64_t i = 0; i < m; i++) {
     int64_t row = few__rng_permute(seed, which, i, set->kept);
@@ -70,11 +70,11 @@ static double discrepancy(few_workers *w, struct subset *s) {
   return 2 * (sum[0] + sum[1]) / (m * (m - 1)) - 2 * sum[2] / (m * m);
 }
 
-static few_status subsets(struct few_metric_case *c, struct subset *s, double *each) {
+static few_status subsets(struct few_metric_input *in, struct subset *s, double *each) {
   for (int64_t i = 0; i < s->count; i++) {
-    draw(c->set, s->m, c->o->seed, 2 * (uint64_t)i + 1, s->x);
-    draw(c->reference, s->m, c->o->seed, 2 * (uint64_t)i + 2, s->y);
-    each[i] = discrepancy(c->w, s);
+    draw(in->set, s->m, in->opts->seed, 2 * (uint64_t)i + 1, s->x);
+    draw(in->reference, s->m, in->opts->seed, 2 * (uint64_t)i + 2, s->y);
+    each[i] = discrepancy(in->shared->w, s);
     FEW_TRY(few__watch_report(&s->watch, i + 1));
   }
   return FEW_OK;
@@ -85,26 +85,26 @@ static int64_t least(const struct few_metric_opts *o) {
   return 2;
 }
 
-static few_status run(few_ctx *ctx, struct few_metric_case *c, struct few_metric_value *out) {
-  struct subset s = {.m = c->o->subset_size, .d = c->set->o.dim, .count = c->o->subsets};
+static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metric_value *out) {
+  struct subset s = {.m = in->opts->subset_size, .d = in->set->o.dim, .count = in->opts->subsets};
   double *each = NULL;
   few_status st = FEW_OK;
-  if (s.m > c->set->kept) s.m = c->set->kept;
-  if (s.m > c->reference->kept) s.m = c->reference->kept;
-  if (s.m == c->set->kept && s.m == c->reference->kept) s.count = 1; /* all would be one */
+  if (s.m > in->set->kept) s.m = in->set->kept;
+  if (s.m > in->reference->kept) s.m = in->reference->kept;
+  if (s.m == in->set->kept && s.m == in->reference->kept) s.count = 1; /* all would be one */
   FEW_GOTO(FEW_NEW(ctx, &s.x, few__panels_size(s.m, s.d)));
   FEW_GOTO(FEW_NEW(ctx, &s.y, few__panels_size(s.m, s.d)));
   FEW_GOTO(FEW_NEW(ctx, &s.sum, few__panels(s.m)));
-  FEW_GOTO(
-      FEW_NEW(ctx, &s.strips, few__panels(s.m) * FEW_PANEL * FEW_PANEL * few__workers_count(c->w)));
+  FEW_GOTO(FEW_NEW(ctx, &s.strips,
+                   few__panels(s.m) * FEW_PANEL * FEW_PANEL * few__workers_count(in->shared->w)));
   FEW_GOTO(FEW_NEW(ctx, &each, s.count));
   s.watch = (struct few_watch){
       .ctx = ctx, .at = {.what = "kernel distance", .total = s.count}, .began = few__now()};
-  FEW_GOTO(subsets(c, &s, each));
+  FEW_GOTO(subsets(in, &s, each));
   *out = (struct few_metric_value){.name = "kid",
                                    .error_of = s.count > 1 ? "subsets" : "",
-                                   .n = c->set->kept,
-                                   .n_ref = c->reference->kept};
+                                   .n = in->set->kept,
+                                   .n_ref = in->reference->kept};
   few__metric_spread(s.count, each, &out->value, &out->error);
   snprintf(out->how, sizeof out->how, "kernel (xy/d + 1)^3, unbiased, %lld subset%s of %lld",
            (long long)s.count, s.count == 1 ? "" : "s", (long long)s.m);
@@ -117,10 +117,11 @@ out:
   return st;
 }
 
-const struct few_metric few__metric_kid = {.name = "kid",
-                                           .source = "arXiv:1801.01401",
-                                           .help = "kernel distance, unbiased",
-                                           .needs = FEW_NEED_ROWS | FEW_NEED_REFERENCE,
-                                           .n_values = 1,
-                                           .least = least,
-                                           .run = run};
+const struct few_metric_def few__metric_kid = {.version = FEW_METRIC_DEF_VERSION,
+                                               .name = "kid",
+                                               .source = "arXiv:1801.01401",
+                                               .help = "kernel distance, unbiased",
+                                               .needs = FEW_NEED_ROWS | FEW_NEED_REFERENCE,
+                                               .n_values = 1,
+                                               .least = least,
+                                               .run = run};

@@ -11,14 +11,14 @@
 #include "base/rng.h"
 #include "gram.h"
 
-static few_status new_splits(struct few_set *s) {
+static few_status new_splits(few_eval_set *s) {
   FEW_TRY(FEW_NEW(s->ctx, &s->split, s->o.splits));
   for (int i = 0; i < s->o.splits; i++) FEW_TRY(FEW_NEW(s->ctx, &s->split[i].p, s->o.classes));
   return FEW_NEW(s->ctx, &s->p, s->o.classes);
 }
 
-static few_status new_held(struct few_set *s) {
-  const struct few_set_opts *o = &s->o;
+static few_status new_held(few_eval_set *s) {
+  const struct few_eval_set_opts *o = &s->o;
   s->held = o->n < o->keep ? o->n : o->keep;
   FEW_TRY(FEW_NEW(s->ctx, &s->held_rows, few__mul_size((size_t)s->held, (size_t)o->dim)));
   FEW_TRY(FEW_NEW(s->ctx, &s->held_labels, s->held));
@@ -29,14 +29,14 @@ static few_status new_held(struct few_set *s) {
   return FEW_OK;
 }
 
-few_status few__set_create(few_ctx *ctx, struct few_set **out, few_workers *w,
-                           const struct few_set_opts *o) {
-  struct few_set *s = NULL;
+few_status few__eval_set_create(few_ctx *ctx, few_eval_set **out, few_workers *w,
+                                const struct few_eval_set_opts *o) {
+  few_eval_set *s = NULL;
   few_status st = FEW_OK;
   *out = NULL;
   assert(o->n > 0 && o->dim > 0 && (!(o->needs & FEW_NEED_SPATIAL) || o->spatial > 0));
   FEW_GOTO(FEW_NEW(ctx, &s, 1));
-  *s = (struct few_set){.ctx = ctx, .w = w, .o = *o};
+  *s = (few_eval_set){.ctx = ctx, .w = w, .o = *o};
   if (o->needs & FEW_NEED_MOMENTS)
     FEW_GOTO(few__moments_create(ctx, &s->moments, w, o->dim, o->name));
   if (o->needs & FEW_NEED_SPATIAL)
@@ -49,11 +49,11 @@ few_status few__set_create(few_ctx *ctx, struct few_set **out, few_workers *w,
   if (o->hold) FEW_GOTO(new_held(s));
   *out = s;
 out:
-  if (st) few__set_free(s);
+  if (st) few__eval_set_free(s);
   return st;
 }
 
-void few__set_free(struct few_set *s) {
+void few__eval_set_free(few_eval_set *s) {
   if (!s) return;
   few__moments_free(s->moments);
   few__moments_free(s->spatial);
@@ -68,7 +68,7 @@ void few__set_free(struct few_set *s) {
   few__free(s->ctx, s);
 }
 
-static few_status check_finite(const struct few_set *s, int64_t n, int64_t d, const float *x,
+static few_status check_finite(const few_eval_set *s, int64_t n, int64_t d, const float *x,
                                const char *what) {
   for (int64_t i = 0; x && i < n * d; i++)
     if (!isfinite(x[i]))
@@ -79,16 +79,16 @@ static few_status check_finite(const struct few_set *s, int64_t n, int64_t d, co
   return FEW_OK;
 }
 
-static double *kept_at(const struct few_set *s, int64_t slot) {
+static double *kept_at(const few_eval_set *s, int64_t slot) {
   return s->panels + slot / FEW_PANEL * FEW_PANEL * s->o.dim + slot % FEW_PANEL;
 }
 
-void few__set_keep(struct few_set *s, int64_t slot, const float *row) {
+void few__eval_set_keep(few_eval_set *s, int64_t slot, const float *row) {
   double *to = kept_at(s, slot);
   for (int64_t k = 0; k < s->o.dim; k++) to[k * FEW_PANEL] = (double)row[k];
 }
 
-void few__set_kept(const struct few_set *s, int64_t slot, float *row) {
+void few__eval_set_kept(const few_eval_set *s, int64_t slot, float *row) {
   const double *from = kept_at(s, slot);
   for (int64_t k = 0; k < s->o.dim; k++) row[k] = (float)from[k * FEW_PANEL];
 }
@@ -97,7 +97,7 @@ static void copy(float *to, int64_t slot, const float *from, int64_t d) {
   if (to) memcpy(to + slot * d, from, (size_t)d * sizeof *from);
 }
 
-static void hold(struct few_set *s, int64_t slot, const float *row, const float *logits,
+static void hold(few_eval_set *s, int64_t slot, const float *row, const float *logits,
                  const float *spatial, const int32_t *label) {
   copy(s->held_rows, slot, row, s->o.dim);
   copy(s->held_logits, slot, logits, s->o.classes);
@@ -106,8 +106,8 @@ static void hold(struct few_set *s, int64_t slot, const float *row, const float 
 }
 
 /* The softmax of a row into its split. */
-static void add_marginal(struct few_set *s, int64_t place, const float *logit) {
-  struct few_set_split *t = &s->split[place * s->o.splits / s->o.n];
+static void add_marginal(few_eval_set *s, int64_t place, const float *logit) {
+  struct few_eval_set_split *t = &s->split[place * s->o.splits / s->o.n];
   const int64_t classes = s->o.classes;
   double most = (double)logit[0], sum = 0;
   for (int64_t c = 1; c < classes; c++) most = fmax(most, (double)logit[c]);
@@ -123,7 +123,7 @@ static void add_marginal(struct few_set *s, int64_t place, const float *logit) {
   t->n++;
 }
 
-static void add_label(struct few_set *s, int32_t label, const float *logit) {
+static void add_label(few_eval_set *s, int32_t label, const float *logit) {
   int64_t best = 0;
   if (label < 0) return;
   for (int64_t c = 1; c < s->o.classes; c++)
@@ -132,9 +132,9 @@ static void add_label(struct few_set *s, int32_t label, const float *logit) {
   s->agree += best == label;
 }
 
-few_status few__set_add(struct few_set *s, int64_t n, const float *rows, const float *logits,
-                        const float *spatial, const int32_t *labels) {
-  const struct few_set_opts *o = &s->o;
+few_status few__eval_set_add(few_eval_set *s, int64_t n, const float *rows, const float *logits,
+                             const float *spatial, const int32_t *labels) {
+  const struct few_eval_set_opts *o = &s->o;
   assert(s->seen + n <= o->n);
   FEW_TRY(check_finite(s, n, o->dim, rows, "feature"));
   FEW_TRY(check_finite(s, n, o->classes, logits, "logit"));
@@ -143,7 +143,7 @@ few_status few__set_add(struct few_set *s, int64_t n, const float *rows, const f
   if (s->spatial) few__moments_add(s->spatial, n, spatial);
   for (int64_t i = 0; i < n; i++) {
     int64_t place = few__rng_permute(o->seed, 0, s->seen + i, o->n);
-    if (place < s->kept) few__set_keep(s, place, rows + i * o->dim);
+    if (place < s->kept) few__eval_set_keep(s, place, rows + i * o->dim);
     if (place < s->held)
       hold(s, place, rows + i * o->dim, s->held_logits ? logits + i * o->classes : NULL,
            s->held_spatial ? spatial + i * o->spatial : NULL, labels ? &labels[i] : NULL);
@@ -157,8 +157,42 @@ few_status few__set_add(struct few_set *s, int64_t n, const float *rows, const f
   return FEW_OK;
 }
 
-void few__set_end(struct few_set *s) {
+void few__eval_set_end(few_eval_set *s) {
   assert(s->seen == s->o.n);
   if (s->moments) few__moments_end(s->moments);
   if (s->spatial) few__moments_end(s->spatial);
 }
+
+/* ---- for metrics from outside ---- */
+
+int64_t few_eval_set_n(const few_eval_set *s) { return s->o.n; }
+int64_t few_eval_set_dim(const few_eval_set *s) { return s->o.dim; }
+int64_t few_eval_set_rows(const few_eval_set *s) { return s->kept; }
+
+void few_eval_set_row(const few_eval_set *s, int64_t i, float *row) {
+  assert(i >= 0 && i < s->kept);
+  few__eval_set_kept(s, i, row);
+}
+
+const double *few_eval_set_mean(const few_eval_set *s) {
+  assert(s->moments);
+  return few__moments_mean(s->moments);
+}
+
+void few_eval_set_covariance(const few_eval_set *s, double *out) {
+  assert(s->moments && s->o.n >= 2);
+  few__moments_covariance(s->moments, out);
+}
+
+int64_t few_eval_set_classes(const few_eval_set *s) { return s->split ? s->o.classes : 0; }
+
+void few_eval_set_marginal(const few_eval_set *s, double *p) {
+  assert(s->split);
+  for (int64_t c = 0; c < s->o.classes; c++) {
+    p[c] = 0;
+    for (int i = 0; i < s->o.splits; i++) p[c] += s->split[i].p[c] / (double)s->o.n;
+  }
+}
+
+int64_t few_eval_set_labelled(const few_eval_set *s) { return s->labelled; }
+int64_t few_eval_set_agreeing(const few_eval_set *s) { return s->agree; }

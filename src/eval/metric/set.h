@@ -2,19 +2,10 @@
 #ifndef FEW_SRC_METRIC_SET_H
 #define FEW_SRC_METRIC_SET_H
 
+#include "few/ext/metric.h"
 #include "moments.h"
 
-/* What a metric looks at; of a set, bits of FEW_NEED_MOMENTS .. FEW_NEED_LABELS. */
-enum few_metric_need {
-  FEW_NEED_MOMENTS = 1,   /* mean and covariance of the rows */
-  FEW_NEED_SPATIAL = 2,   /* the same of the spatial features */
-  FEW_NEED_ROWS = 4,      /* some of the rows themselves */
-  FEW_NEED_LOGITS = 8,    /* the marginal of the classes, by splits */
-  FEW_NEED_LABELS = 16,   /* how often the label is the classifier's first choice */
-  FEW_NEED_REFERENCE = 32 /* the same of a reference */
-};
-
-struct few_set_opts {
+struct few_eval_set_opts {
   const char *name; /* for messages: "runs/a.safetensors"; borrowed */
   unsigned needs;
   int64_t n; /* images that will come */
@@ -25,21 +16,21 @@ struct few_set_opts {
   bool hold;     /* keep all that came of those images, for error bars */
 };
 
-struct few_set_split {
+struct few_eval_set_split {
   int64_t n;
   double information; /* sum over images of sum_y p(y|x) log p(y|x) */
   double *p;          /* [classes] sum of p(y|x) */
 };
 
-struct few_set {
+struct few_eval_set {
   few_ctx *ctx;
   few_workers *w;
-  struct few_set_opts o;
+  struct few_eval_set_opts o;
   int64_t seen;
   few_moments *moments, *spatial;
   int64_t kept;   /* rows in `panels`: min(n, keep) */
   double *panels; /* as gram.h has them */
-  struct few_set_split *split;
+  struct few_eval_set_split *split;
   int64_t held; /* images, where o.hold: min(n, keep) */
   float *held_rows, *held_logits, *held_spatial;
   int32_t *held_labels;
@@ -47,19 +38,19 @@ struct few_set {
   int64_t labelled, agree;
 };
 
-few_status few__set_create(few_ctx *ctx, struct few_set **out, few_workers *w,
-                           const struct few_set_opts *o);
-void few__set_free(struct few_set *s); /* NULL is fine */
+few_status few__eval_set_create(few_ctx *ctx, few_eval_set **out, few_workers *w,
+                                const struct few_eval_set_opts *o);
+void few__eval_set_free(few_eval_set *s); /* NULL is fine */
 
 /* The next n images; what the set has no need of may be NULL. A value that is not finite is
  * FEW_E_FORMAT, with its place. Grouping into calls never shows. */
-few_status few__set_add(struct few_set *s, int64_t n, const float *rows, const float *logits,
-                        const float *spatial, const int32_t *labels);
-void few__set_end(struct few_set *s); /* all o.n have come */
+few_status few__eval_set_add(few_eval_set *s, int64_t n, const float *rows, const float *logits,
+                             const float *spatial, const int32_t *labels);
+void few__eval_set_end(few_eval_set *s); /* all o.n have come */
 
 /* Row `slot` of those kept: a new set of rows kept elsewhere is filled by this, by
  * few__moments_restore, and by nothing else. */
-void few__set_keep(struct few_set *s, int64_t slot, const float *row);
-void few__set_kept(const struct few_set *s, int64_t slot, float *row);
+void few__eval_set_keep(few_eval_set *s, int64_t slot, const float *row);
+void few__eval_set_kept(const few_eval_set *s, int64_t slot, float *row);
 
 #endif

@@ -8,15 +8,16 @@ static int64_t least(const struct few_metric_opts *o) {
   return 2;
 }
 
-static few_status run(few_ctx *ctx, struct few_metric_case *c, struct few_metric_value *out) {
-  return few__metric_moments(ctx, c, c->set->spatial, c->reference->spatial, "sfd", out);
+static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metric_value *out) {
+  return few__metric_moments(ctx, in, in->set->spatial, in->reference->spatial, "sfd", out);
 }
 
-const struct few_metric few__metric_sfd = {.name = "sfd",
-                                           .alias = "sfid",
-                                           .source = "arXiv:2103.03841",
-                                           .help = "Frechet distance of spatial features",
-                                           .needs = FEW_NEED_SPATIAL | FEW_NEED_REFERENCE,
-                                           .n_values = 1,
-                                           .least = least,
-                                           .run = run};
+const struct few_metric_def few__metric_sfd = {.version = FEW_METRIC_DEF_VERSION,
+                                               .name = "sfd",
+                                               .alias = "sfid",
+                                               .source = "arXiv:2103.03841",
+                                               .help = "Frechet distance of spatial features",
+                                               .needs = FEW_NEED_SPATIAL | FEW_NEED_REFERENCE,
+                                               .n_values = 1,
+                                               .least = least,
+                                               .run = run};

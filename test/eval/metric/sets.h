@@ -34,30 +34,36 @@ static inline few_workers *test_workers(few_ctx *ctx, int n) {
 }
 
 /* A set of rows [n][d], added in groups of `group`. */
-static inline struct few_set *test_set(few_ctx *ctx, few_workers *w, unsigned needs, int64_t n,
-                                       int64_t d, const float *rows, int64_t group) {
-  struct few_set *s;
-  struct few_set_opts o = {
+static inline few_eval_set *test_set(few_ctx *ctx, few_workers *w, unsigned needs, int64_t n,
+                                     int64_t d, const float *rows, int64_t group) {
+  few_eval_set *s;
+  struct few_eval_set_opts o = {
       .name = "rows", .needs = needs, .n = n, .dim = d, .keep = n, .splits = 1};
-  assert_ok(ctx, few__set_create(ctx, &s, w, &o));
+  assert_ok(ctx, few__eval_set_create(ctx, &s, w, &o));
   for (int64_t i = 0; i < n; i += group)
-    assert_ok(ctx, few__set_add(s, n - i < group ? n - i : group, rows + i * d, NULL, NULL, NULL));
-  few__set_end(s);
+    assert_ok(ctx,
+              few__eval_set_add(s, n - i < group ? n - i : group, rows + i * d, NULL, NULL, NULL));
+  few__eval_set_end(s);
   return s;
 }
 
-/* What a metric says of two sets of rows. */
+static inline const struct few_metric_def *test_metric_def(const char *name) {
+  return few__metric_at(NULL, few__metric_find(NULL, name, strlen(name)));
+}
+
+/* The values of a metric for two sets of rows. */
 static inline few_status test_metric(few_ctx *ctx, few_workers *w, const char *name,
                                      const struct few_metric_opts *o, int64_t n, const float *x,
                                      int64_t m, const float *y, int64_t d,
                                      struct few_metric_value *out) {
-  const struct few_metric *metric = few__metric_find(name, strlen(name));
-  struct few_set *set = test_set(ctx, w, metric->needs, n, d, x, n);
-  struct few_set *reference = test_set(ctx, w, metric->needs, m, d, y, m);
-  struct few_metric_case c = {.w = w, .set = set, .reference = reference, .o = o};
-  few_status st = metric->run(ctx, &c, out);
-  few__set_free(set);
-  few__set_free(reference);
+  const struct few_metric_def *metric = test_metric_def(name);
+  few_eval_set *set = test_set(ctx, w, metric->needs, n, d, x, n);
+  few_eval_set *reference = test_set(ctx, w, metric->needs, m, d, y, m);
+  struct few_metric_shared shared = {.w = w};
+  struct few_metric_input in = {set, reference, o, false, &shared};
+  few_status st = metric->run(ctx, &in, out);
+  few__eval_set_free(set);
+  few__eval_set_free(reference);
   return st;
 }
 

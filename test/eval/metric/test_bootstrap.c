@@ -23,13 +23,9 @@ static int teardown(void **state) {
 enum { DIM = 3, N = 120, N_REF = 240, SETS = 120, HALVES = 30 };
 
 static unsigned bit_of(const char *name, int *index) {
-  for (int i = 0; i < few__metric_count(); i++)
-    if (!strcmp(few__metric_at(i)->name, name)) {
-      *index = i;
-      return 1u << i;
-    }
-  fail_msg("no metric %s", name);
-  return 0;
+  *index = few__metric_find(NULL, name, strlen(name));
+  assert_true(*index >= 0);
+  return 1u << *index;
 }
 
 struct measured {
@@ -42,35 +38,36 @@ static void measure(struct fixture *f, const char *name, struct measured *out[FE
   const struct few_metric_opts o = {.subsets = 1, .subset_size = N};
   int at = 0;
   const unsigned wanted = bit_of(name, &at);
-  const struct few_metric *m = few__metric_at(at);
+  const struct few_metric_def *m = few__metric_at(NULL, at);
   normal_rows(N_REF, DIM, 99, y);
-  struct few_set *reference = test_set(f->ctx, f->w, m->needs, N_REF, DIM, y, N_REF);
+  few_eval_set *reference = test_set(f->ctx, f->w, m->needs, N_REF, DIM, y, N_REF);
   for (int s = 0; s < SETS; s++) {
-    struct few_set_opts so = {.name = "rows",
-                              .needs = m->needs,
-                              .n = N,
-                              .dim = DIM,
-                              .keep = N,
-                              .splits = 1,
-                              .hold = true};
-    struct few_set *set;
+    struct few_eval_set_opts so = {.name = "rows",
+                                   .needs = m->needs,
+                                   .n = N,
+                                   .dim = DIM,
+                                   .keep = N,
+                                   .splits = 1,
+                                   .hold = true};
+    few_eval_set *set;
     struct few_metric_value v[8 * sizeof wanted][FEW_METRIC_VALUES];
     normal_rows(N, DIM, 1000 + (uint64_t)s, x);
     for (int i = 0; i < N * DIM; i++) x[i] = 1.3f * x[i] + (i % DIM ? 0 : 0.6f);
-    assert_ok(f->ctx, few__set_create(f->ctx, &set, f->w, &so));
-    assert_ok(f->ctx, few__set_add(set, N, x, NULL, NULL, NULL));
-    few__set_end(set);
-    struct few_metric_case c = {.w = f->w, .set = set, .reference = reference, .o = &o};
-    assert_ok(f->ctx, m->run(f->ctx, &c, v[at]));
-    assert_ok(f->ctx, few__bootstrap(f->ctx, &c, wanted, HALVES, v));
+    assert_ok(f->ctx, few__eval_set_create(f->ctx, &set, f->w, &so));
+    assert_ok(f->ctx, few__eval_set_add(set, N, x, NULL, NULL, NULL));
+    few__eval_set_end(set);
+    struct few_metric_shared shared = {.w = f->w};
+    struct few_metric_input in = {set, reference, &o, false, &shared};
+    assert_ok(f->ctx, m->run(f->ctx, &in, v[at]));
+    assert_ok(f->ctx, few__bootstrap(f->ctx, &in, wanted, HALVES, v));
     for (int k = 0; k < m->n_values; k++) {
       out[k]->value[s] = v[at][k].value;
       out[k]->error[s] = v[at][k].error;
       assert_string_equal(v[at][k].error_of, "bootstrap");
     }
-    few__set_free(set);
+    few__eval_set_free(set);
   }
-  few__set_free(reference);
+  few__eval_set_free(reference);
 }
 
 /* The mean of error^2 beside the variance that it estimates, which SETS draws give to a relative
@@ -115,31 +112,32 @@ static double proportion(struct fixture *f, few_workers *w, int64_t n, int64_t k
   int32_t labels[MOST];
   const struct few_metric_opts o = {0};
   struct few_metric_value v[8 * sizeof(unsigned)][FEW_METRIC_VALUES];
-  struct few_set *set;
+  few_eval_set *set;
   int at = 0;
   const unsigned wanted = bit_of("agreement", &at);
   for (int64_t i = 0; i < n; i++) {
     labels[i] = (int32_t)(i & 1);
     logits[CLASSES * i] = 1; /* the first class, always */
   }
-  struct few_set_opts so = {.name = "labels",
-                            .needs = FEW_NEED_LABELS,
-                            .n = n,
-                            .dim = 1,
-                            .classes = CLASSES,
-                            .keep = keep,
-                            .splits = 1,
-                            .hold = true};
-  assert_ok(f->ctx, few__set_create(f->ctx, &set, w, &so));
+  struct few_eval_set_opts so = {.name = "labels",
+                                 .needs = FEW_NEED_LABELS,
+                                 .n = n,
+                                 .dim = 1,
+                                 .classes = CLASSES,
+                                 .keep = keep,
+                                 .splits = 1,
+                                 .hold = true};
+  assert_ok(f->ctx, few__eval_set_create(f->ctx, &set, w, &so));
   for (int64_t i = 0; i < n; i++)
-    assert_ok(f->ctx, few__set_add(set, 1, rows, logits + CLASSES * i, NULL, labels + i));
-  few__set_end(set);
-  struct few_metric_case c = {.w = w, .set = set, .o = &o};
-  assert_ok(f->ctx, few__metric_at(at)->run(f->ctx, &c, v[at]));
+    assert_ok(f->ctx, few__eval_set_add(set, 1, rows, logits + CLASSES * i, NULL, labels + i));
+  few__eval_set_end(set);
+  struct few_metric_shared shared = {.w = w};
+  struct few_metric_input in = {set, NULL, &o, false, &shared};
+  assert_ok(f->ctx, few__metric_at(NULL, at)->run(f->ctx, &in, v[at]));
   assert_close(v[at][0].error, 0.5 / sqrt((double)n), 0.01 / sqrt((double)n)); /* its own */
-  assert_ok(f->ctx, few__bootstrap(f->ctx, &c, wanted, REPLICATES, v));
+  assert_ok(f->ctx, few__bootstrap(f->ctx, &in, wanted, REPLICATES, v));
   assert_close(v[at][0].error * sqrt((double)n), 0.5, 0.5 * 4 / sqrt(2. * REPLICATES));
-  few__set_free(set);
+  few__eval_set_free(set);
   return v[at][0].error;
 }
 

@@ -24,27 +24,28 @@ static int teardown(void **state) {
 }
 
 /* A set of logits [n][classes], added in groups. */
-static struct few_set *logit_set(struct fixture *f, unsigned needs, int64_t n, int64_t classes,
-                                 int splits, const float *logits, const int32_t *labels,
-                                 int64_t group) {
-  struct few_set *s;
-  struct few_set_opts o = {
+static few_eval_set *logit_set(struct fixture *f, unsigned needs, int64_t n, int64_t classes,
+                               int splits, const float *logits, const int32_t *labels,
+                               int64_t group) {
+  few_eval_set *s;
+  struct few_eval_set_opts o = {
       .name = "logits", .needs = needs, .n = n, .dim = 1, .classes = classes, .splits = splits};
   float *rows = calloc((size_t)n, sizeof *rows);
-  assert_ok(f->ctx, few__set_create(f->ctx, &s, f->w, &o));
+  assert_ok(f->ctx, few__eval_set_create(f->ctx, &s, f->w, &o));
   for (int64_t i = 0; i < n; i += group)
-    assert_ok(f->ctx, few__set_add(s, n - i < group ? n - i : group, rows + i, logits + i * classes,
-                                   NULL, labels ? labels + i : NULL));
-  few__set_end(s);
+    assert_ok(f->ctx, few__eval_set_add(s, n - i < group ? n - i : group, rows + i,
+                                        logits + i * classes, NULL, labels ? labels + i : NULL));
+  few__eval_set_end(s);
   free(rows);
   return s;
 }
 
-static struct few_metric_value score(struct fixture *f, const struct few_set *s, const char *name) {
+static struct few_metric_value score(struct fixture *f, const few_eval_set *s, const char *name) {
   struct few_metric_opts o = {0};
-  struct few_metric_case c = {.w = f->w, .set = s, .o = &o};
+  struct few_metric_shared shared = {.w = f->w};
+  struct few_metric_input in = {s, NULL, &o, false, &shared};
   struct few_metric_value v;
-  assert_ok(f->ctx, few__metric_find(name, strlen(name))->run(f->ctx, &c, &v));
+  assert_ok(f->ctx, test_metric_def(name)->run(f->ctx, &in, &v));
   return v;
 }
 
@@ -53,14 +54,14 @@ static void test_known_scores(void **state) {
   enum { ROWS = 60, CLS = 5 };
   float logits[ROWS * CLS];
   for (int i = 0; i < ROWS * CLS; i++) logits[i] = 3; /* knows nothing: 1 */
-  struct few_set *s = logit_set(f, FEW_NEED_LOGITS, ROWS, CLS, 1, logits, NULL, 7);
+  few_eval_set *s = logit_set(f, FEW_NEED_LOGITS, ROWS, CLS, 1, logits, NULL, 7);
   assert_close(score(f, s, "is").value, 1, ROWS * log(CLS) * DBL_EPSILON); /* a sum of ROWS */
-  few__set_free(s);
+  few__eval_set_free(s);
   /* sure, and all classes alike: their number */
   for (int i = 0; i < ROWS * CLS; i++) logits[i] = i % CLS == i / CLS % CLS ? 2000.0F : -2000.0F;
   s = logit_set(f, FEW_NEED_LOGITS, ROWS, CLS, 1, logits, NULL, 60);
   assert_close(score(f, s, "is").value, CLS, ROWS * CLS * DBL_EPSILON);
-  few__set_free(s);
+  few__eval_set_free(s);
 }
 
 static void test_golden_score(void **state) {
@@ -68,15 +69,15 @@ static void test_golden_score(void **state) {
   static float logits[N * CLASSES];
   formula_rows(N, CLASSES, 1, logits);
   for (int i = 0; i < N * CLASSES; i++) logits[i] *= 8;
-  struct few_set *s = logit_set(f, FEW_NEED_LOGITS, N, CLASSES, 1, logits, NULL, 13);
+  few_eval_set *s = logit_set(f, FEW_NEED_LOGITS, N, CLASSES, 1, logits, NULL, 13);
   struct few_metric_value v = score(f, s, "is");
   assert_close(v.value, golden_is, 200 * DBL_EPSILON * golden_is);
   assert_true(isnan(v.error));
-  few__set_free(s);
+  few__eval_set_free(s);
   for (int i = 0; i < N * CLASSES; i++) logits[i] += 16; /* softmax knows no common shift */
   s = logit_set(f, FEW_NEED_LOGITS, N, CLASSES, 1, logits, NULL, N);
   assert_close(score(f, s, "is").value, golden_is, 200 * DBL_EPSILON * golden_is);
-  few__set_free(s);
+  few__eval_set_free(s);
 }
 
 /* Splits are a partition of the set into parts that differ by one image at most, and each holds
@@ -87,7 +88,7 @@ static void test_splits(void **state) {
   static float logits[ROWS * CLS];
   double total[CLS] = {0};
   for (int i = 0; i < ROWS * CLS; i++) logits[i] = i % CLS == i / CLS * CLS / ROWS ? 50.0F : 0.0F;
-  struct few_set *s = logit_set(f, FEW_NEED_LOGITS, ROWS, CLS, SPLITS, logits, NULL, 5);
+  few_eval_set *s = logit_set(f, FEW_NEED_LOGITS, ROWS, CLS, SPLITS, logits, NULL, 5);
   for (int k = 0; k < SPLITS; k++) {
     assert_true(s->split[k].n == ROWS / SPLITS || s->split[k].n == ROWS / SPLITS + 1);
     int several = 0;
@@ -101,19 +102,19 @@ static void test_splits(void **state) {
   struct few_metric_value v = score(f, s, "is");
   assert_string_equal(v.error_of, "splits");
   assert_true(v.error > 0);
-  few__set_free(s);
+  few__eval_set_free(s);
 }
 
 static void test_agreement(void **state) {
   struct fixture *f = *state;
   const float logits[] = {0, 1, 2, 5, 1, 2, 0, 3, 2, 0, 3, 2};
   const int32_t labels[] = {2, 0, 0, -1};
-  struct few_set *s = logit_set(f, FEW_NEED_LABELS, 4, 3, 1, logits, labels, 3);
+  few_eval_set *s = logit_set(f, FEW_NEED_LABELS, 4, 3, 1, logits, labels, 3);
   struct few_metric_value v = score(f, s, "agreement");
   assert_close(v.value, 2.0 / 3, DBL_EPSILON);
   assert_close(v.error, sqrt(2.0 / 27), DBL_EPSILON);
   assert_int_equal(v.n, 3); /* one has no label */
-  few__set_free(s);
+  few__eval_set_free(s);
 }
 
 /* `keep` rows of n, each once, the same ones whatever the grouping, and not the first ones. */
@@ -124,20 +125,20 @@ static void test_kept(void **state) {
   for (int i = 0; i < ROWS; i++) x[i] = (float)i;
   double *before = NULL;
   for (int64_t group = 1; group <= ROWS; group += 33) {
-    struct few_set *s;
-    struct few_set_opts o = {
+    few_eval_set *s;
+    struct few_eval_set_opts o = {
         .name = "rows", .needs = FEW_NEED_ROWS, .n = ROWS, .dim = 1, .keep = KEEP};
-    assert_ok(f->ctx, few__set_create(f->ctx, &s, f->w, &o));
+    assert_ok(f->ctx, few__eval_set_create(f->ctx, &s, f->w, &o));
     for (int64_t i = 0; i < ROWS; i += group)
       assert_ok(f->ctx,
-                few__set_add(s, ROWS - i < group ? ROWS - i : group, x + i, NULL, NULL, NULL));
-    few__set_end(s);
+                few__eval_set_add(s, ROWS - i < group ? ROWS - i : group, x + i, NULL, NULL, NULL));
+    few__eval_set_end(s);
     assert_int_equal(s->kept, KEEP);
     size_t size = few__panels_size(KEEP, 1) * sizeof *before;
     if (before) assert_memory_equal(before, s->panels, size);
     free(before);
     before = memcpy(malloc(size), s->panels, size);
-    few__set_free(s);
+    few__eval_set_free(s);
   }
   for (int i = 0; i < KEEP; i++) {
     for (int j = 0; j < i; j++) assert_true(before[i] != before[j]);
@@ -151,13 +152,13 @@ static void test_not_finite(void **state) {
   struct fixture *f = *state;
   float x[4 * 3] = {0};
   x[3 * 3 + 2] = NAN;
-  struct few_set *s;
-  struct few_set_opts o = {.name = "rows", .needs = FEW_NEED_MOMENTS, .n = 5, .dim = 3};
-  assert_ok(f->ctx, few__set_create(f->ctx, &s, f->w, &o));
-  assert_ok(f->ctx, few__set_add(s, 1, x, NULL, NULL, NULL));
-  assert_int_equal(few__set_add(s, 4, x, NULL, NULL, NULL), FEW_E_FORMAT);
+  few_eval_set *s;
+  struct few_eval_set_opts o = {.name = "rows", .needs = FEW_NEED_MOMENTS, .n = 5, .dim = 3};
+  assert_ok(f->ctx, few__eval_set_create(f->ctx, &s, f->w, &o));
+  assert_ok(f->ctx, few__eval_set_add(s, 1, x, NULL, NULL, NULL));
+  assert_int_equal(few__eval_set_add(s, 4, x, NULL, NULL, NULL), FEW_E_FORMAT);
   assert_non_null(strstr(few_error(f->ctx), "rows: feature 2 of image 4"));
-  few__set_free(s);
+  few__eval_set_free(s);
 }
 
 int main(void) {

@@ -1,0 +1,113 @@
+/* few/ext/metric.h - a metric of your own: numbers that compare a set of images with a reference.
+ *
+ *   static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metric_value *out);
+ *   static const struct few_metric_def def = {.version = FEW_METRIC_DEF_VERSION, .name = "mine",
+ *       .source = "", .help = "what it measures", .needs = FEW_NEED_ROWS | FEW_NEED_REFERENCE,
+ *       .n_values = 1, .least = least, .run = run};
+ *   few_ctx_add_metric(ctx, &def);
+ *
+ * few_eval then measures it where few_eval_opts.metrics names it, or is NULL, and few_train where
+ * the recipe's eval_metrics does. How stable this header is: few/ext/component.h.
+ */
+#ifndef FEW_EXT_METRIC_H
+#define FEW_EXT_METRIC_H
+
+#include "few/ext/component.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- What a metric sees: a set of images, or points, as rows of features ---- */
+
+/* What is kept of a set. The features stream by, and are kept only as metrics need them. */
+typedef struct few_eval_set few_eval_set;
+
+/* What a metric needs to be kept. */
+enum few_metric_need {
+  FEW_NEED_MOMENTS = 1,   /* mean and covariance of the rows */
+  FEW_NEED_SPATIAL = 2,   /* the same of the spatial features */
+  FEW_NEED_ROWS = 4,      /* the rows: at most few_eval_opts.keep, chosen at random */
+  FEW_NEED_LOGITS = 8,    /* the classifier's probabilities, summed */
+  FEW_NEED_LABELS = 16,   /* how often the classifier's first choice is the label */
+  FEW_NEED_REFERENCE = 32 /* a reference, of which the first three are kept as well */
+};
+
+int64_t few_eval_set_n(const few_eval_set *s);   /* images of the set */
+int64_t few_eval_set_dim(const few_eval_set *s); /* features of an image */
+
+/* FEW_NEED_ROWS: how many rows are kept, and row i of them: row[dim]. */
+int64_t few_eval_set_rows(const few_eval_set *s);
+void few_eval_set_row(const few_eval_set *s, int64_t i, float *row);
+
+/* FEW_NEED_MOMENTS: mean [dim], borrowed, and covariance out[dim][dim] with the divisor n - 1, which
+ * needs 2 images. */
+const double *few_eval_set_mean(const few_eval_set *s);
+void few_eval_set_covariance(const few_eval_set *s, double *out);
+
+/* FEW_NEED_LOGITS: the number of classes, and the mean of the probabilities: p[classes]. */
+int64_t few_eval_set_classes(const few_eval_set *s);
+void few_eval_set_marginal(const few_eval_set *s, double *p);
+
+/* FEW_NEED_LABELS: images with a label, and how many of these the classifier agrees with. */
+int64_t few_eval_set_labelled(const few_eval_set *s);
+int64_t few_eval_set_agreeing(const few_eval_set *s);
+
+/* ---- The definition ---- */
+
+/* Whether a ball around a row holds what lies on its surface. */
+enum few_metric_ball { FEW_BALL_OWN, FEW_BALL_CLOSED, FEW_BALL_OPEN };
+
+/* As few_eval_opts has them. */
+struct few_metric_opts {
+  int k;    /* nearest neighbours; 0: the metric's own choice */
+  int ball; /* few_metric_ball; OWN: the metric's own choice */
+  int subsets, subset_size;
+  int splits;
+  uint64_t seed; /* of random choices */
+};
+
+struct few_metric_shared; /* the library's */
+
+struct few_metric_input {
+  const few_eval_set *set;
+  const few_eval_set *reference; /* NULL where the definition does not need one */
+  const struct few_metric_opts *opts;
+  bool replicate; /* a random half of a set, for an error bar: warn only where this is false */
+  struct few_metric_shared *shared;
+};
+
+enum { FEW_METRIC_VALUES = 4, FEW_METRIC_HOW = 120 };
+
+struct few_metric_value {
+  const char *name;         /* "recall"; must outlive the context, as the definition */
+  double value;             /* finite, or NaN where there is none */
+  double error;             /* a standard deviation; NaN where there is none */
+  const char *error_of;     /* what that is taken over: "subsets"; "" where there is none */
+  int64_t n, n_ref;         /* images that went in; n_ref 0: no reference */
+  char how[FEW_METRIC_HOW]; /* the variant in words: "k 3, closed balls" */
+};
+
+#define FEW_METRIC_DEF_VERSION 1
+struct few_metric_def {
+  int version;        /* FEW_METRIC_DEF_VERSION */
+  const char *name;   /* "pr" */
+  const char *source; /* the paper; "" or NULL: none */
+  const char *help;   /* one line */
+  const char *alias;  /* a second name; NULL: none */
+  unsigned needs;     /* of few_metric_need */
+  int n_values;       /* 1 to FEW_METRIC_VALUES */
+  /* The least number of images, or of rows where these are needed, in each set; at least 1. */
+  int64_t (*least)(const struct few_metric_opts *opts);
+  /* Fill value[0 .. n_values - 1], all members. The sets hold at least `least` images. */
+  few_status (*run)(few_ctx *ctx, struct few_metric_input *in, struct few_metric_value *value);
+};
+
+/* FEW_E_INVALID, with a sentence, for a NULL, another version, a missing member, a name that is
+ * taken, or more metrics than an evaluation has room for (32 with the built-in ones). */
+FEW_MUST_USE few_status few_ctx_add_metric(few_ctx *ctx, const struct few_metric_def *def);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

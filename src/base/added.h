@@ -1,0 +1,46 @@
+/* added.h - the components that a program has added to a context (include/few/ext/).
+ *
+ * A component is a definition: a struct that begins with its version and its name. Built-in ones
+ * are tables of the rooms above; those of a context follow them in every list. The context keeps
+ * pointers, so definitions must outlive it. Lookups are by name; a name stands for one component.
+ */
+#ifndef FEW_SRC_BASE_ADDED_H
+#define FEW_SRC_BASE_ADDED_H
+
+#include "option.h"
+
+enum few_added_kind {
+  FEW_ADDED_OBJECTIVE,
+  FEW_ADDED_NET,
+  FEW_ADDED_SAMPLER,
+  FEW_ADDED_READER,
+  FEW_ADDED_METRIC,
+  FEW_ADDED_KINDS
+};
+
+enum { FEW_ADDED_NAME_MAX = 31 }; /* bytes: models store names in fields of 32 */
+
+/* A definition that is to be added. Fill it in after few__added_version has passed: the members of
+ * a definition of another version mean nothing. */
+struct few_addition {
+  enum few_added_kind kind;
+  const char *type; /* "few_objective_def", for messages */
+  const void *def;
+  const char *name;                 /* its name */
+  const char *missing;              /* a required member that is NULL; NULL: none is missing */
+  bool taken;                       /* a component of this kind has the name already */
+  const struct few_option *options; /* its table; NULL: it has no options */
+  size_t options_size;
+};
+
+/* FEW_E_INVALID unless `def` is there and begins with this version. */
+few_status few__added_version(few_ctx *ctx, const char *type, const void *def, int version);
+/* FEW_E_INVALID, with a sentence, for a name that is taken or cannot stand in a recipe, a missing
+ * member, and a table of options that does not fit its struct. The context then has what it had. */
+few_status few__added_add(few_ctx *ctx, const struct few_addition *a);
+
+/* ctx may be NULL: nothing was added. */
+int few__added_count(const few_ctx *ctx, enum few_added_kind kind);
+const void *few__added_at(const few_ctx *ctx, enum few_added_kind kind, int i);
+
+#endif
