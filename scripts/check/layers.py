@@ -59,7 +59,9 @@ PUBLIC_OWNER = {
     'graph.h': 'engine/graph', 'ops.def': 'engine/graph', 'each_op.h': 'engine/graph',
     'option.h': 'base', 'component.h': 'train',
     'backend.h': 'engine/backend', 'check.h': 'engine/check', 'loop.h': 'train/loop',
-    'component.h': 'base', 'metric.h': 'eval/metric',
+    'component.h': 'base', 'random.h': 'base', 'metric.h': 'eval/metric',
+    'steps.h': 'diffusion/process', 'net.h': 'diffusion/net', 'sampler.h': 'diffusion/sampler',
+    'objective.h': 'diffusion/objective', 'reader.h': 'data',
 }
 
 # Headers that only their own module includes.

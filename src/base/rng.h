@@ -9,29 +9,7 @@
 
 #include <stdint.h>
 
-/* Purposes. A new use gets a new number; numbers are never reused, so old runs stay reproducible.
- */
-enum few_rng_purpose {
-  FEW_RNG_INIT = 1,            /* parameter initialisation */
-  FEW_RNG_SHUFFLE = 2,         /* order of the data */
-  FEW_RNG_TIME = 3,            /* t of a training row */
-  FEW_RNG_NOISE = 4,           /* z of a training row */
-  FEW_RNG_LABEL_DROP = 5,      /* classifier-free label dropout */
-  FEW_RNG_GUIDANCE = 6,        /* guidance scale of a row */
-  FEW_RNG_AUGMENT = 7,         /* flips */
-  FEW_RNG_SAMPLE = 8,          /* a sampler's starting noise and fresh noise */
-  FEW_RNG_CLASS = 9,           /* labels drawn for sampling */
-  FEW_RNG_TOY = 10,            /* points of a 2-D toy */
-  FEW_RNG_CHECK = 11,          /* directions of the derivative checker, test data */
-  FEW_RNG_BOOTSTRAP = 12,      /* resampling for error bars */
-  FEW_RNG_GENERATOR = 20,      /* noise that a generator's images are made of */
-  FEW_RNG_GENERATOR_MID = 21,  /* fresh noise of its second step */
-  FEW_RNG_GENERATOR_PICK = 22, /* does a row have a second step? */
-  FEW_RNG_NOISE_REAL = 23,     /* z of the data beside a generator's images */
-  FEW_RNG_STEP_SIZE = 30,      /* how far a training row's step goes, or whether it is one */
-  FEW_RNG_STEP_TIME = 31,      /* where it begins on its grid, or ends */
-  FEW_RNG_DROPOUT = 256        /* + index of the dropout layer */
-};
+#include "few/ext/random.h"
 
 struct few_rng {
   uint64_t seed, step, row; /* step, row < 2^40 */

@@ -65,7 +65,7 @@ static few_status make_recipe(struct bench *b) {
   static const char *const objectives[] = {NULL, "diffusion", NULL, "scd", "sct"};
   struct few_setup *setup = &b->setup;
   few_ctx *ctx = b->ctx;
-  setup->net = few__net_find(b->o->net);
+  setup->net = few__net_find(ctx, b->o->net);
   if (!setup->net) return few__fail(ctx, FEW_E_INVALID, "there is no network %s", b->o->net);
   FEW_TRY(few__new(ctx, &setup->net_opts, 1, setup->net->options_size));
   FEW_TRY(few_options_default(ctx, setup->net->options, setup->net_opts));
@@ -125,7 +125,7 @@ static few_status plan_network(struct bench *b, const struct few_backend *backen
   few_node d[2] = {few_input(g, "dx", FEW_REAL, shape),
                    few_input(g, "dt", FEW_REAL, FEW_SHAPE(rows))};
   few_node out[2] = {0};
-  const struct few_net_input net_in = few__net_input(in[0], in[1], FEW_NONE);
+  const struct few_net_input net_in = few_net_input_of(in[0], in[1], FEW_NONE);
   out[0] = few__model_trace(b->model, g, "", false, &net_in);
   if (b->which == FEW_BENCH_JVP) { /* the tangent first: few__plan_create */
     out[1] = out[0];

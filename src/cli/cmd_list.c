@@ -26,9 +26,9 @@ typedef int count_function(const char *component);
 typedef struct row row_function(const char *component, int i);
 typedef few_status options_function(few_ctx *ctx, const char *component, int i, char **out);
 
-static int component_count(const char *component) { return few_component_count(component); }
+static int component_count(const char *component) { return few_component_count(NULL, component); }
 static struct row component_row(const char *component, int i) {
-  struct few_component_info c = few_component(component, i);
+  struct few_component_info c = few_component(NULL, component, i);
   return (struct row){c.name, c.source, c.help, 0};
 }
 

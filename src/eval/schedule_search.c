@@ -52,7 +52,7 @@ static few_status look(void *user, int n, const double *t, double *out) {
 }
 
 static few_status check(few_model *m, const struct few_schedule_search_opts *o) {
-  const struct few_sampler *sampler;
+  const struct few_sampler_def *sampler;
   FEW_TRY(few__opts_check(m->ctx, "few_schedule_search_opts", o, FEW_SCHEDULE_SEARCH_OPTS_VERSION));
   if (!o->reference) return few__fail(m->ctx, FEW_E_INVALID, "times: name a reference");
   if (o->steps < 1 || o->steps > FEW_MODEL_MAX_TIMES)

@@ -239,10 +239,12 @@ static few_status read_net(struct reading *r, few_model **out) {
   struct few_net_spec spec = {0};
   FEW_TRY(few__json_object(r->ctx, r->place, r->all, "net", &part));
   FEW_TRY(few__json_string(r->ctx, r->place, part, "name", &name));
-  const struct few_net_def *net = few__net_find(name);
+  const struct few_net_def *net = few__net_find(r->ctx, name);
   if (!net)
     return few__fail(r->ctx, FEW_E_UNSUPPORTED,
-                     "%s: this program has no net called `%.40s`: use a newer few", r->place, name);
+                     "%s: this program has no net called `%.40s`: use a newer few, or add the net "
+                     "to the context first",
+                     r->place, name);
   FEW_TRY(read_process(r, &spec.predicts));
   FEW_TRY(read_spec(r, &spec));
   FEW_TRY(FEW_NEW(r->ctx, &opts, net->options_size));

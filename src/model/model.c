@@ -63,7 +63,7 @@ static few_status declare(few_model *m) {
   FEW_GOTO(few_graph_status(g));
   struct few_shape made =
       few__model_classifies(m) ? FEW_SHAPE(1, m->spec.classes) : few_node_shape(g, in.x);
-  if (!few__model_classifies(m)) made.dim[made.rank - 1] *= few__net_heads(&m->spec);
+  if (!few__model_classifies(m)) made.dim[made.rank - 1] *= few_net_heads(&m->spec);
   assert(y != FEW_NONE && few_shape_equal(few_node_shape(g, y), made));
   FEW_UNUSED(made);
   FEW_GOTO(count_flops(m, g, y));

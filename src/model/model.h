@@ -145,7 +145,7 @@ const char *few__span_name(enum few_span s);
 
 /* ---- choose.c: what few_sample_opts come to ---- */
 struct few_sample_choice {
-  const struct few_sampler *sampler;
+  const struct few_sampler_def *sampler;
   struct few_times_opts times;
   char *settings;        /* the sampler's options; owned */
   struct few_olss *olss; /* of a file; owned */

@@ -47,7 +47,7 @@ static few_status check_guidance(few_ctx *ctx, const struct few_config_objective
     char why[96];
     few__print(why, sizeof why, "%s: guidance %g to %g", o->def->name, of->guidance_min,
                of->guidance_max);
-    return few__net_check_unconditional(ctx, fit->teacher, "the teacher", why);
+    return few_net_check_unconditional(ctx, fit->teacher, "the teacher", why);
   }
   return few__fail(ctx, FEW_E_INVALID,
                    "%s: the teacher has no labels, so it cannot be guided: leave guidance_min and "
@@ -204,7 +204,7 @@ static few_status choose_dropout(few_ctx *ctx, struct few_setup *setup) {
                      "%s: label_dropout = 1 leaves no row its label: give less, or labels = no",
                      setup->config.recipe.place);
   if (*dropout <= 0 || !setup->config.needs_teacher || setup->config.needs_pairs) return FEW_OK;
-  return few__net_check_unconditional(ctx, &setup->teacher->spec, "the teacher", "label_dropout");
+  return few_net_check_unconditional(ctx, &setup->teacher->spec, "the teacher", "label_dropout");
 }
 
 /* The time at which an objective has its student sampled first. */

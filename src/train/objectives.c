@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "config.h"
+#include "diffusion/sampler/sampler.h"
 
 static few_status add(few_ctx *ctx, struct few_config *c, const char *name, size_t n) {
   struct few_config_objective *o = &c->objective[c->n_objectives];
@@ -19,7 +20,7 @@ static few_status add(few_ctx *ctx, struct few_config *c, const char *name, size
   if (c->n_objectives == FEW_MAX_OBJECTIVES)
     return few__fail(ctx, FEW_E_INVALID, "%s: objective = %s: at most %d can be added",
                      c->recipe.place, c->keys.objective, FEW_MAX_OBJECTIVES);
-  o->def = few__objective_find(copy);
+  o->def = few__objective_find(ctx, copy);
   if (!o->def)
     return few__fail(ctx, FEW_E_INVALID,
                      "%s: objective = %s: there is none of that name: see `few list objectives`",
@@ -28,6 +29,8 @@ static few_status add(few_ctx *ctx, struct few_config *c, const char *name, size
     if (c->objective[i].def == o->def)
       return few__fail(ctx, FEW_E_INVALID, "%s: objective %s stands there twice", c->recipe.place,
                        copy);
+  const struct few_sampler_def *sampler;
+  if (!o->def->classifies) FEW_TRY(few__sampler_find(ctx, &sampler, o->def->sampler));
   if (c->n_objectives++) snprintf(o->prefix, sizeof o->prefix, "%.30s.", copy);
   FEW_TRY(few__new(ctx, &o->opts, 1, o->def->options_size));
   return few_options_default(ctx, o->def->options, o->opts);

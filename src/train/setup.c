@@ -77,7 +77,7 @@ static few_status choose_net(few_ctx *ctx, struct few_setup *setup) {
   if (!k->net[0])
     return few__fail(ctx, FEW_E_INVALID,
                      "%s: no net: give net = unet, or another of `few list nets`", place);
-  setup->net = few__net_find(k->net);
+  setup->net = few__net_find(ctx, k->net);
   if (!setup->net)
     return few__fail(ctx, FEW_E_INVALID,
                      "%s: net = %s: there is none of that name: see `few list nets`", place,

@@ -61,7 +61,7 @@ enum { TEST_MLP, TEST_UNET, TEST_DIT, TEST_MAP, TEST_MODELS };
 
 static inline few_model *test_model_new(few_ctx *ctx, int which) {
   const struct test_model *t = &test_models[which];
-  const struct few_net_def *net = few__net_find(t->net);
+  const struct few_net_def *net = few__net_find(NULL, t->net);
   struct few_net_spec spec = {.h = t->side,
                               .w = t->side,
                               .c = t->points ? 2 : 1,

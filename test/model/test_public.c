@@ -289,8 +289,8 @@ static void test_lists(void **state) {
     assert_null(few_data_list(none[i]).name);
     assert_null(few_metric_list(NULL, none[i]).name);
     assert_null(few_feature_list(none[i]).name);
-    assert_null(few_component("net", none[i]).name);
-    assert_null(few_component("no such kind", none[i]).name);
+    assert_null(few_component(NULL, "net", none[i]).name);
+    assert_null(few_component(NULL, "no such kind", none[i]).name);
     assert_null(few_backend_list(none[i]).name);
     assert_null(few_backend_lacks(none[i], false, 0));
     few_model_parameter(model, none[i], &row);

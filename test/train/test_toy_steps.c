@@ -1,7 +1,7 @@
 /* Students of a teacher's samples and steps, on the ring of Gaussians: how far are their images
  * from those of the exact flow from the same noise? */
 #include "diffusion/process/cosine.h"
-#include "diffusion/process/steps.h"
+#include "diffusion/process/predict.h"
 #include "toys.h"
 
 struct look {
@@ -106,7 +106,7 @@ static double jump_error(struct toy *t) {
   for (int i = 0; i < TOY_N; i++) {
     const double from = (double)times[i];
     const double to = i % 4 > 1 ? few__cosine_time(c, sigma, (i % 4 - 1) / 4.) : 0;
-    const struct few_line step = few__step_ddim(sigma, from, to);
+    const struct few_line step = few_step_ddim(sigma, from, to);
     for (int k = 0; k < TOY_D; k++)
       got[i * TOY_D + k] = step.x * want[i * TOY_D + k] + step.y * (double)F[i * TOY_D + k];
     assert_ok(t->ctx,

@@ -26,7 +26,7 @@ few_node few__res_norm_silu(struct few_nn *nn, const struct few_res *r, const ch
                             few_node x) {
   struct few_shape s = few_node_shape(nn->g, x);
   int groups = few__res_groups(r, s.rank ? s.dim[s.rank - 1] : 1);
-  return few_silu(nn->g, few__nn_group_norm(nn, name, x, groups, r->norm_eps));
+  return few_silu(nn->g, few_nn_group_norm(nn, name, x, groups, r->norm_eps));
 }
 
 few_node few__res_block(struct few_nn *nn, const struct few_res *r, few_node x, int64_t out,
@@ -34,13 +34,13 @@ few_node few__res_block(struct few_nn *nn, const struct few_res *r, few_node x, 
   few_graph *g = nn->g;
   struct few_shape s = few_node_shape(g, x);
   few_node h = resampled(nn, r, few__res_norm_silu(nn, r, "norm0", x), how);
-  h = few__nn_conv(nn, "conv0", h, out, 3, 1, 1);
+  h = few_nn_conv(nn, "conv0", h, out, 3, 1, 1);
   h = few_norm(g, h, few__res_groups(r, out), true, r->norm_eps);
-  h = few_silu(g, few__cond_modulate(nn, r->cond, "mod", h, r->emb));
+  h = few_silu(g, few_cond_modulate(nn, r->cond, "mod", h, r->emb));
   nn->dropout = few_node_shape(g, h).dim[1] <= r->dropout_side ? r->cond->dropout : 0;
-  h = few__nn_conv(nn, "conv1", few__nn_dropout(nn, h), out, 3, 1, 0);
+  h = few_nn_conv(nn, "conv1", few_nn_dropout(nn, h), out, 3, 1, 0);
   x = resampled(nn, r, x, how);
-  if (s.rank != 4 || s.dim[3] != out) x = few__nn_conv(nn, "skip", x, out, 1, 1, 1);
+  if (s.rank != 4 || s.dim[3] != out) x = few_nn_conv(nn, "skip", x, out, 1, 1, 1);
   return few_scale(g, few_add(g, x, h), r->skip_scale);
 }
 
@@ -65,7 +65,7 @@ few_node few__patchify(few_graph *g, few_node x, int64_t p) {
 
 few_node few__unpatchify(few_graph *g, few_node x, const struct few_net_spec *spec, int64_t p) {
   int64_t n = few_node_shape(g, x).dim[0], gh = spec->h / p, gw = spec->w / p;
-  int64_t c = spec->c * few__net_heads(spec);
+  int64_t c = spec->c * few_net_heads(spec);
   x = few_reshape(g, x, FEW_SHAPE(n, gh, gw, p, p, c));
   x = few_transpose(g, x, (int[]){0, 1, 3, 2, 4, 5});
   return few_reshape(g, x, FEW_SHAPE(n, spec->h, spec->w, c));
@@ -101,8 +101,8 @@ few_node few__positions(struct few_nn *nn, int64_t gh, int64_t gw, int64_t width
 /* x + gate * y with gate [N, 1, width] from the embedding. */
 static few_node gated(struct few_nn *nn, few_node x, few_node y, few_node emb, const char *name) {
   struct few_shape s = few_node_shape(nn->g, x);
-  few_node gate = few__nn_linear(nn, name, emb, s.rank ? s.dim[s.rank - 1] : 1, 0, true);
-  return few_add(nn->g, x, few_mul(nn->g, few__nn_rows(nn, gate, 3), y));
+  few_node gate = few_nn_linear(nn, name, emb, s.rank ? s.dim[s.rank - 1] : 1, 0, true);
+  return few_add(nn->g, x, few_mul(nn->g, few_nn_rows(nn, gate, 3), y));
 }
 
 few_node few__transformer_block(struct few_nn *nn, const struct few_transformer *o, few_node x,
@@ -110,13 +110,13 @@ few_node few__transformer_block(struct few_nn *nn, const struct few_transformer 
   few_graph *g = nn->g;
   struct few_shape s = few_node_shape(g, x);
   const int64_t width = s.rank ? s.dim[s.rank - 1] : 1;
-  few_node y = few__nn_channel_norm(nn, x, true, 1e-6);
-  y = few__cond_modulate(nn, o->cond, "mod0", y, emb);
-  y = few__nn_attention(nn, "attention", y, o->heads, 1);
+  few_node y = few_nn_channel_norm(nn, x, true, 1e-6);
+  y = few_cond_modulate(nn, o->cond, "mod0", y, emb);
+  y = few_nn_attention(nn, "attention", y, o->heads, 1);
   x = gated(nn, x, y, emb, "gate0");
-  y = few__nn_channel_norm(nn, x, true, 1e-6);
-  y = few__cond_modulate(nn, o->cond, "mod1", y, emb);
-  y = few_gelu(g, few__nn_linear(nn, "mlp0", y, width * o->mlp_ratio, 1, true));
-  y = few__nn_linear(nn, "mlp1", few__nn_dropout(nn, y), width, 1, true);
+  y = few_nn_channel_norm(nn, x, true, 1e-6);
+  y = few_cond_modulate(nn, o->cond, "mod1", y, emb);
+  y = few_gelu(g, few_nn_linear(nn, "mlp0", y, width * o->mlp_ratio, 1, true));
+  y = few_nn_linear(nn, "mlp1", few_nn_dropout(nn, y), width, 1, true);
   return gated(nn, x, y, emb, "gate1");
 }

@@ -16,52 +16,52 @@ static void check(few_graph *g, bool takes, few_node input, const char *what) {
                     what);
 }
 
-few_node few__cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
-                         const struct few_cond_opts *o, const struct few_net_input *in,
-                         int64_t channels, int64_t width) {
+few_node few_cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
+                        const struct few_cond_opts *o, const struct few_net_input *in,
+                        int64_t channels, int64_t width) {
   few_graph *g = nn->g;
   check(g, spec->guidance, in->guidance, "a guidance scale");
   check(g, spec->step_size != FEW_STEP_SIZE_NONE, in->step_size, "the size of a step");
-  few__nn_push(nn, "cond");
+  few_nn_push(nn, "cond");
   few_node c = few__net_time(g, o->time_transform, spec->sigma_data, in->t);
-  few_node e = o->time_embedding ? few__nn_fourier(nn, c, channels, o->time_scale)
-                                 : few__nn_positional(nn, c, channels, o->time_scale);
-  e = few__nn_linear(nn, "time0", e, width, 1, true);
+  few_node e = o->time_embedding ? few_nn_fourier(nn, c, channels, o->time_scale)
+                                 : few_nn_positional(nn, c, channels, o->time_scale);
+  e = few_nn_linear(nn, "time0", e, width, 1, true);
   if (spec->guidance) { /* starts at zero: a student begins as its unguided teacher */
-    few_node s = few__nn_positional(nn, in->guidance, channels, 1);
-    e = few_add(g, e, few__nn_linear(nn, "guidance", s, width, 0, false));
+    few_node s = few_nn_positional(nn, in->guidance, channels, 1);
+    e = few_add(g, e, few_nn_linear(nn, "guidance", s, width, 0, false));
   }
   if (spec->step_size) { /* at zero too */
-    few_node s = few__nn_positional(nn, in->step_size, channels, o->time_scale);
-    e = few_add(g, e, few__nn_linear(nn, "span", s, width, 0, false));
+    few_node s = few_nn_positional(nn, in->step_size, channels, o->time_scale);
+    e = few_add(g, e, few_nn_linear(nn, "span", s, width, 0, false));
   }
-  e = few__nn_linear(nn, "time1", few_silu(g, e), width, 1, true);
+  e = few_nn_linear(nn, "time1", few_silu(g, e), width, 1, true);
   if (spec->classes > 0 && in->label != FEW_NONE) { /* no label adds nothing */
     few_node rows = few_onehot(g, in->label, spec->classes);
     /* fan-in of a one-hot row is 1: unit-variance embeddings */
-    few_node w = few__nn_param(nn, "label.w", FEW_SHAPE(spec->classes, width),
-                               (struct few_init){FEW_INIT_NORMAL, 1});
+    few_node w = few_nn_param(nn, "label.w", FEW_SHAPE(spec->classes, width),
+                              (struct few_init){FEW_INIT_NORMAL, 1});
     e = few_add(g, e, few_matmul(g, rows, w, false, false));
   }
-  few__nn_pop(nn);
+  few_nn_pop(nn);
   return few_silu(g, e);
 }
 
-few_node few__cond_modulate(struct few_nn *nn, const struct few_cond_opts *o, const char *name,
-                            few_node x, few_node emb) {
+few_node few_cond_modulate(struct few_nn *nn, const struct few_cond_opts *o, const char *name,
+                           few_node x, few_node emb) {
   few_graph *g = nn->g;
   struct few_shape s = few_node_shape(g, x);
   int64_t c = s.rank ? s.dim[s.rank - 1] : 1;
-  few__nn_push(nn, "%s", name);
-  few_node scale = few__nn_linear(nn, "scale", emb, c, 1, true);
-  few_node shift = few__nn_linear(nn, "shift", emb, c, 1, true);
-  few__nn_pop(nn);
+  few_nn_push(nn, "%s", name);
+  few_node scale = few_nn_linear(nn, "scale", emb, c, 1, true);
+  few_node shift = few_nn_linear(nn, "shift", emb, c, 1, true);
+  few_nn_pop(nn);
   if (o->modulation == 0) {
-    scale = few__nn_pnorm(nn, scale);
-    shift = few__nn_pnorm(nn, shift);
+    scale = few_nn_pnorm(nn, scale);
+    shift = few_nn_pnorm(nn, shift);
   } else {
     scale = few_affine(g, scale, 1, 1);
   }
-  x = few_mul(g, x, few__nn_rows(nn, scale, s.rank));
-  return few_add(g, x, few__nn_rows(nn, shift, s.rank));
+  x = few_mul(g, x, few_nn_rows(nn, scale, s.rank));
+  return few_add(g, x, few_nn_rows(nn, shift, s.rank));
 }

@@ -30,14 +30,14 @@ static few_node norm_silu(struct few_nn *nn, const char *name, few_node x, int64
   struct few_shape s = few_node_shape(nn->g, x);
   int64_t c = s.rank ? s.dim[s.rank - 1] : 1, groups = c / group > 1 ? c / group : 1;
   while (c % groups) groups--;
-  return few_silu(nn->g, few__nn_group_norm(nn, name, x, (int)groups, 1e-5));
+  return few_silu(nn->g, few_nn_group_norm(nn, name, x, (int)groups, 1e-5));
 }
 
 static few_node block(struct few_nn *nn, few_node x, int64_t out, int64_t group) {
   struct few_shape s = few_node_shape(nn->g, x);
-  few_node h = few__nn_conv(nn, "conv0", norm_silu(nn, "norm0", x, group), out, 3, 1, 1);
-  h = few__nn_conv(nn, "conv1", norm_silu(nn, "norm1", h, group), out, 3, 1, 1);
-  if (s.rank != 4 || s.dim[3] != out) x = few__nn_conv(nn, "skip", x, out, 1, 1, 1);
+  few_node h = few_nn_conv(nn, "conv0", norm_silu(nn, "norm0", x, group), out, 3, 1, 1);
+  h = few_nn_conv(nn, "conv1", norm_silu(nn, "norm1", h, group), out, 3, 1, 1);
+  if (s.rank != 4 || s.dim[3] != out) x = few_nn_conv(nn, "skip", x, out, 1, 1, 1);
   return few_scale(nn->g, few_add(nn->g, x, h), sqrt(0.5));
 }
 
@@ -59,13 +59,13 @@ static few_node features(struct few_nn *nn, const struct few_net_spec *spec, con
                            "these are %lldx%lld%s: take fewer levels in `channels`",
                            o->channels.n, (long long)unit, (long long)spec->h, (long long)spec->w,
                            spec->points ? " points" : "");
-  few_node x = few__nn_conv(nn, "in", in->x, o->channels.at[0], 3, 1, 1);
+  few_node x = few_nn_conv(nn, "in", in->x, o->channels.at[0], 3, 1, 1);
   for (int l = 1; l < o->channels.n; l++) {
     x = few_down(nn->g, x, 2, (const double[]){1, 1});
     for (int64_t b = 0; b < o->blocks; b++) {
-      few__nn_push(nn, "level.%d.%lld", l, (long long)b);
+      few_nn_push(nn, "level.%d.%lld", l, (long long)b);
       x = block(nn, x, o->channels.at[l], o->group_channels);
-      few__nn_pop(nn);
+      few_nn_pop(nn);
     }
   }
   return mean_of_positions(nn->g, norm_silu(nn, "out_norm", x, o->group_channels));
@@ -79,10 +79,11 @@ static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const 
                            (long long)spec->classes);
   few_node x = features(nn, spec, opts, in);
   nn->dropout = o->dropout;
-  return few__nn_linear(nn, "out", few__nn_dropout(nn, x), spec->classes, 0, true);
+  return few_nn_linear(nn, "out", few_nn_dropout(nn, x), spec->classes, 0, true);
 }
 
 const struct few_net_def few__net_convnet = {
+    .version = FEW_NET_DEF_VERSION,
     .name = "convnet",
     .source = "arXiv 1603.05027",
     .help = "residual convolutional classifier, for features",

@@ -41,22 +41,23 @@ static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const 
   if (!fits(nn, spec, o)) return FEW_NONE;
   const struct few_transformer t = {&o->cond, o->heads, o->mlp_ratio};
   nn->dropout = o->cond.dropout;
-  few_node emb = few__cond_embed(nn, spec, &o->cond, in, o->embedding, o->width);
-  few_node x = few__nn_linear(nn, "patch", few__patchify(g, in->x, o->patch), o->width, 1, true);
+  few_node emb = few_cond_embed(nn, spec, &o->cond, in, o->embedding, o->width);
+  few_node x = few_nn_linear(nn, "patch", few__patchify(g, in->x, o->patch), o->width, 1, true);
   x = few_add(g, x, few__positions(nn, spec->h / o->patch, spec->w / o->patch, o->width));
   for (int64_t b = 0; b < o->depth; b++) {
-    few__nn_push(nn, "block.%lld", (long long)b);
+    few_nn_push(nn, "block.%lld", (long long)b);
     x = few__transformer_block(nn, &t, x, emb);
-    few__nn_pop(nn);
+    few_nn_pop(nn);
     if (b == o->depth / 2) nn->middle = x;
   }
-  x = few__nn_channel_norm(nn, x, true, 1e-6);
-  x = few__cond_modulate(nn, &o->cond, "out_mod", x, emb);
-  x = few__nn_linear(nn, "out", x, o->patch * o->patch * spec->c * few__net_heads(spec), 0, true);
+  x = few_nn_channel_norm(nn, x, true, 1e-6);
+  x = few_cond_modulate(nn, &o->cond, "out_mod", x, emb);
+  x = few_nn_linear(nn, "out", x, o->patch * o->patch * spec->c * few_net_heads(spec), 0, true);
   return few__unpatchify(g, x, spec, o->patch);
 }
 
 const struct few_net_def few__net_dit = {
+    .version = FEW_NET_DEF_VERSION,
     .name = "dit",
     .source = "arXiv 2212.09748",
     .help = "diffusion transformer with adaptive layer norm",

@@ -17,60 +17,60 @@ static few_node channels_param(struct few_nn *nn, const char *name, int64_t c, i
   struct few_shape s = {.rank = rank, .dim = {1, 1, 1, 1, 1, 1}};
   if (rank < 1) return FEW_NONE; /* of a layer whose input failed */
   s.dim[rank - 1] = c;
-  return few_reshape(nn->g, few__nn_param(nn, name, FEW_SHAPE(c), init), s);
+  return few_reshape(nn->g, few_nn_param(nn, name, FEW_SHAPE(c), init), s);
 }
 
-few_node few__nn_linear(struct few_nn *nn, const char *name, few_node x, int64_t out, double gain,
-                        bool bias) {
+few_node few_nn_linear(struct few_nn *nn, const char *name, few_node x, int64_t out, double gain,
+                       bool bias) {
   struct few_shape s = few_node_shape(nn->g, x);
   if (s.rank < 2) return few__graph_fail(nn->g, FEW_E_INVALID, "linear %s: wants [..,C]", name);
   int64_t in = s.dim[s.rank - 1];
-  few__nn_push(nn, "%s", name);
-  few_node w = few__nn_param(nn, "w", FEW_SHAPE(in, out), weight_init(gain, in));
+  few_nn_push(nn, "%s", name);
+  few_node w = few_nn_param(nn, "w", FEW_SHAPE(in, out), weight_init(gain, in));
   few_node y = few_matmul(nn->g, x, w, false, false);
   if (bias) y = few_add(nn->g, y, channels_param(nn, "b", out, s.rank, zero));
-  few__nn_pop(nn);
+  few_nn_pop(nn);
   return y;
 }
 
-few_node few__nn_conv(struct few_nn *nn, const char *name, few_node x, int64_t out, int kernel,
-                      int stride, double gain) {
+few_node few_nn_conv(struct few_nn *nn, const char *name, few_node x, int64_t out, int kernel,
+                     int stride, double gain) {
   struct few_shape s = few_node_shape(nn->g, x);
   if (s.rank != 4) return few__graph_fail(nn->g, FEW_E_INVALID, "conv %s: wants [N,H,W,C]", name);
   int64_t in = s.dim[3];
-  few__nn_push(nn, "%s", name);
-  few_node w = few__nn_param(nn, "w", FEW_SHAPE(kernel, kernel, in, out),
-                             weight_init(gain, in * kernel * kernel));
+  few_nn_push(nn, "%s", name);
+  few_node w = few_nn_param(nn, "w", FEW_SHAPE(kernel, kernel, in, out),
+                            weight_init(gain, in * kernel * kernel));
   few_node y = few_conv(nn->g, x, w, stride, kernel / 2);
   y = few_add(nn->g, y, channels_param(nn, "b", out, 4, zero));
-  few__nn_pop(nn);
+  few_nn_pop(nn);
   return y;
 }
 
-few_node few__nn_group_norm(struct few_nn *nn, const char *name, few_node x, int groups,
-                            double eps) {
+few_node few_nn_group_norm(struct few_nn *nn, const char *name, few_node x, int groups,
+                           double eps) {
   struct few_shape s = few_node_shape(nn->g, x);
   int64_t c = s.rank ? s.dim[s.rank - 1] : 1;
-  few__nn_push(nn, "%s", name);
+  few_nn_push(nn, "%s", name);
   few_node y = few_norm(nn->g, x, groups, true, eps);
   y = few_mul(nn->g, y, channels_param(nn, "scale", c, s.rank, one));
   y = few_add(nn->g, y, channels_param(nn, "shift", c, s.rank, zero));
-  few__nn_pop(nn);
+  few_nn_pop(nn);
   return y;
 }
 
-few_node few__nn_channel_norm(struct few_nn *nn, few_node x, bool center, double eps) {
+few_node few_nn_channel_norm(struct few_nn *nn, few_node x, bool center, double eps) {
   struct few_shape s = few_node_shape(nn->g, x);
   int64_t c = s.rank ? s.dim[s.rank - 1] : 1;
   few_node rows = few_reshape(nn->g, x, FEW_SHAPE(few_shape_count(s) / c, c));
   return few_reshape(nn->g, few_norm(nn->g, rows, 1, center, eps), s);
 }
 
-few_node few__nn_pnorm(struct few_nn *nn, few_node x) {
-  return few__nn_channel_norm(nn, x, false, 1e-8);
+few_node few_nn_pnorm(struct few_nn *nn, few_node x) {
+  return few_nn_channel_norm(nn, x, false, 1e-8);
 }
 
-few_node few__nn_dropout(struct few_nn *nn, few_node x) {
+few_node few_nn_dropout(struct few_nn *nn, few_node x) {
   uint32_t purpose = FEW_RNG_DROPOUT + (uint32_t)nn->n_dropouts++;
   if (!nn->training || nn->dropout <= 0) return x;
   few_graph *g = nn->g;
@@ -100,7 +100,7 @@ static bool check_embedding(struct few_nn *nn, few_node t, int64_t channels) {
   return false;
 }
 
-few_node few__nn_positional(struct few_nn *nn, few_node t, int64_t channels, double scale) {
+few_node few_nn_positional(struct few_nn *nn, few_node t, int64_t channels, double scale) {
   double freq[MAX_HALF];
   int64_t half = channels / 2;
   if (!check_embedding(nn, t, channels)) return FEW_NONE;
@@ -108,7 +108,7 @@ few_node few__nn_positional(struct few_nn *nn, few_node t, int64_t channels, dou
   return sinusoids(nn, t, half, freq);
 }
 
-few_node few__nn_fourier(struct few_nn *nn, few_node t, int64_t channels, double scale) {
+few_node few_nn_fourier(struct few_nn *nn, few_node t, int64_t channels, double scale) {
   double freq[MAX_HALF];
   int64_t half = channels / 2;
   if (!check_embedding(nn, t, channels)) return FEW_NONE;
@@ -119,8 +119,8 @@ few_node few__nn_fourier(struct few_nn *nn, few_node t, int64_t channels, double
   return few_scale(nn->g, sinusoids(nn, t, half, freq), sqrt(2.0));
 }
 
-few_node few__nn_attention(struct few_nn *nn, const char *name, few_node x, int64_t heads,
-                           double out_gain) {
+few_node few_nn_attention(struct few_nn *nn, const char *name, few_node x, int64_t heads,
+                          double out_gain) {
   few_graph *g = nn->g;
   struct few_shape s = few_node_shape(g, x);
   int64_t c = s.rank ? s.dim[s.rank - 1] : 1;
@@ -130,16 +130,16 @@ few_node few__nn_attention(struct few_nn *nn, const char *name, few_node x, int6
                            "C a multiple of heads",
                            name, (long long)heads, few__shape_text(s).at);
   int64_t t = few_shape_count(s) / s.dim[0] / c, each = c / heads;
-  few__nn_push(nn, "%s", name);
-  few_node qkv = few__nn_linear(nn, "qkv", x, 3 * c, 1, true);
+  few_nn_push(nn, "%s", name);
+  few_node qkv = few_nn_linear(nn, "qkv", x, 3 * c, 1, true);
   qkv = few_reshape(g, qkv, FEW_SHAPE(s.dim[0], t, 3, heads, each));
   few_node y = few_attention(g, qkv, 1 / sqrt((double)each));
-  y = few__nn_linear(nn, "out", few_reshape(g, y, s), c, out_gain, true);
-  few__nn_pop(nn);
+  y = few_nn_linear(nn, "out", few_reshape(g, y, s), c, out_gain, true);
+  few_nn_pop(nn);
   return y;
 }
 
-few_node few__nn_rows(struct few_nn *nn, few_node x, int rank) {
+few_node few_nn_rows(struct few_nn *nn, few_node x, int rank) {
   struct few_shape s = few_node_shape(nn->g, x), r = {.rank = rank, .dim = {1, 1, 1, 1, 1, 1}};
   if (x == FEW_NONE) return FEW_NONE;
   r.dim[0] = s.dim[0];

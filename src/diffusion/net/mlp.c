@@ -22,7 +22,7 @@ static const struct few_option options[] = {
     FEW_OPT_END};
 
 static few_node normed(struct few_nn *nn, few_node h) {
-  return few__nn_channel_norm(nn, h, true, 1e-6);
+  return few_nn_channel_norm(nn, h, true, 1e-6);
 }
 
 static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const void *opts,
@@ -31,26 +31,27 @@ static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const 
   few_graph *g = nn->g;
   struct few_shape s = few_node_shape(g, in->x);
   nn->dropout = o->cond.dropout;
-  few_node emb = few__cond_embed(nn, spec, &o->cond, in, o->embedding, o->width);
+  few_node emb = few_cond_embed(nn, spec, &o->cond, in, o->embedding, o->width);
   int64_t flat = spec->h * spec->w * spec->c;
   few_node x = few_reshape(g, in->x, FEW_SHAPE(s.dim[0], flat));
-  few_node h = few__nn_linear(nn, "in", x, o->width, 1, true);
+  few_node h = few_nn_linear(nn, "in", x, o->width, 1, true);
   if (o->norm) h = normed(nn, h);
   for (int64_t l = 0; l < o->layers; l++) {
-    few__nn_push(nn, "layer.%lld", (long long)l);
+    few_nn_push(nn, "layer.%lld", (long long)l);
     few_node y = o->norm ? h : normed(nn, h);
-    y = few_silu(g, few__cond_modulate(nn, &o->cond, "mod", y, emb));
-    h = few_add(g, h, few__nn_linear(nn, "out", few__nn_dropout(nn, y), o->width, 1, true));
+    y = few_silu(g, few_cond_modulate(nn, &o->cond, "mod", y, emb));
+    h = few_add(g, h, few_nn_linear(nn, "out", few_nn_dropout(nn, y), o->width, 1, true));
     if (o->norm) h = normed(nn, h);
-    few__nn_pop(nn);
+    few_nn_pop(nn);
     if (l == o->layers / 2) nn->middle = h;
   }
   if (!o->norm) h = normed(nn, h);
-  if (s.rank) s.dim[s.rank - 1] *= few__net_heads(spec);
-  return few_reshape(g, few__nn_linear(nn, "out", h, flat * few__net_heads(spec), 0, true), s);
+  if (s.rank) s.dim[s.rank - 1] *= few_net_heads(spec);
+  return few_reshape(g, few_nn_linear(nn, "out", h, flat * few_net_heads(spec), 0, true), s);
 }
 
 const struct few_net_def few__net_mlp = {
+    .version = FEW_NET_DEF_VERSION,
     .name = "mlp",
     .source = "",
     .help = "residual multi-layer perceptron, for points",

@@ -49,7 +49,7 @@ void few__params_init(const struct few_params *p, uint64_t seed, float *values) 
   for (int i = 0; i < p->n; i++) init_row(&p->at[i], seed, values + p->at[i].offset);
 }
 
-void few__nn_push(struct few_nn *nn, const char *fmt, ...) {
+void few_nn_push(struct few_nn *nn, const char *fmt, ...) {
   char part[64];
   va_list args;
   va_start(args, fmt);
@@ -62,14 +62,14 @@ void few__nn_push(struct few_nn *nn, const char *fmt, ...) {
   few_scope_push(nn->g, "%s", part);
 }
 
-void few__nn_pop(struct few_nn *nn) {
+void few_nn_pop(struct few_nn *nn) {
   assert(nn->depth > 0);
   nn->path[nn->length[--nn->depth]] = 0;
   few_scope_pop(nn->g);
 }
 
-few_node few__nn_param(struct few_nn *nn, const char *name, struct few_shape shape,
-                       struct few_init init) {
+few_node few_nn_param(struct few_nn *nn, const char *name, struct few_shape shape,
+                      struct few_init init) {
   struct few_params *p = nn->params;
   char full[sizeof p->at->name], graph_name[160];
   if (few_graph_status(nn->g)) return FEW_NONE;

@@ -62,8 +62,8 @@ static few_node attention(struct unet *u, few_node x) {
   struct few_shape s = few_node_shape(u->nn->g, x);
   int64_t c = s.rank ? s.dim[s.rank - 1] : 1;
   int64_t heads = c > u->o->head_channels ? c / u->o->head_channels : 1;
-  few_node h = few__nn_group_norm(u->nn, "norm2", x, few__res_groups(&u->res, c), u->o->norm_eps);
-  h = few__nn_attention(u->nn, "attention", h, heads, 0);
+  few_node h = few_nn_group_norm(u->nn, "norm2", x, few__res_groups(&u->res, c), u->o->norm_eps);
+  h = few_nn_attention(u->nn, "attention", h, heads, 0);
   return few_scale(u->nn->g, few_add(u->nn->g, x, h), u->o->skip_scale);
 }
 
@@ -84,32 +84,32 @@ static void push_skip(struct unet *u, few_node x) {
 }
 
 static few_node halve(struct unet *u, few_node x, int64_t c) {
-  if (u->o->resample) return few__nn_conv(u->nn, "conv", x, c, 3, 2, 1);
+  if (u->o->resample) return few_nn_conv(u->nn, "conv", x, c, 3, 2, 1);
   return few__res_block(u->nn, &u->res, x, c, FEW_HALVE);
 }
 
 static few_node twice(struct unet *u, few_node x, int64_t c) {
   if (!u->o->resample) return few__res_block(u->nn, &u->res, x, c, FEW_DOUBLE);
-  return few__nn_conv(u->nn, "conv", few_up(u->nn->g, x, 2, (const double[]){1, 1}), c, 3, 1, 1);
+  return few_nn_conv(u->nn, "conv", few_up(u->nn->g, x, 2, (const double[]){1, 1}), c, 3, 1, 1);
 }
 
 static few_node way_down(struct unet *u, few_node x) {
   struct few_nn *nn = u->nn;
   const struct unet_opts *o = u->o;
-  x = few__nn_conv(nn, "in", x, o->channels * o->mults.at[0], 3, 1, 1);
+  x = few_nn_conv(nn, "in", x, o->channels * o->mults.at[0], 3, 1, 1);
   push_skip(u, x);
   for (int l = 0; l < o->mults.n; l++) {
     int64_t c = o->channels * o->mults.at[l];
     for (int64_t b = 0; b < o->blocks; b++) {
-      few__nn_push(nn, "down.%d.%lld", l, (long long)b);
+      few_nn_push(nn, "down.%d.%lld", l, (long long)b);
       x = block_with_attention(u, x, c);
-      few__nn_pop(nn);
+      few_nn_pop(nn);
       push_skip(u, x);
     }
     if (l + 1 == o->mults.n) break;
-    few__nn_push(nn, "down.%d.half", l);
+    few_nn_push(nn, "down.%d.half", l);
     x = halve(u, x, c);
-    few__nn_pop(nn);
+    few_nn_pop(nn);
     push_skip(u, x);
   }
   return x;
@@ -117,13 +117,13 @@ static few_node way_down(struct unet *u, few_node x) {
 
 static few_node middle(struct unet *u, few_node x) {
   int64_t c = u->o->channels * u->o->mults.at[u->o->mults.n - 1];
-  few__nn_push(u->nn, "middle.0");
+  few_nn_push(u->nn, "middle.0");
   x = few__res_block(u->nn, &u->res, x, c, FEW_KEEP);
   if (u->o->middle_attention) x = attention(u, x);
-  few__nn_pop(u->nn);
-  few__nn_push(u->nn, "middle.1");
+  few_nn_pop(u->nn);
+  few_nn_push(u->nn, "middle.1");
   x = few__res_block(u->nn, &u->res, x, c, FEW_KEEP);
-  few__nn_pop(u->nn);
+  few_nn_pop(u->nn);
   return x;
 }
 
@@ -133,16 +133,16 @@ static few_node way_up(struct unet *u, few_node x) {
   for (int l = o->mults.n - 1; l >= 0; l--) {
     int64_t c = o->channels * o->mults.at[l];
     for (int64_t b = 0; b <= o->blocks; b++) {
-      few__nn_push(nn, "up.%d.%lld", l, (long long)b);
+      few_nn_push(nn, "up.%d.%lld", l, (long long)b);
       few_node skip = u->n_skips > 0 ? u->skip[--u->n_skips] : FEW_NONE;
       x = few_concat(nn->g, 3, 2, (few_node[]){x, skip});
       x = block_with_attention(u, x, c);
-      few__nn_pop(nn);
+      few_nn_pop(nn);
     }
     if (l == 0) break;
-    few__nn_push(nn, "up.%d.twice", l);
+    few_nn_push(nn, "up.%d.twice", l);
     x = twice(u, x, c);
-    few__nn_pop(nn);
+    few_nn_pop(nn);
   }
   return x;
 }
@@ -168,7 +168,7 @@ static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const 
   if (!fits(nn, spec, o)) return FEW_NONE;
   u.res = (struct few_res){
       .cond = &o->cond,
-      .emb = few__cond_embed(nn, spec, &o->cond, in, o->channels, o->channels * o->embedding_mult),
+      .emb = few_cond_embed(nn, spec, &o->cond, in, o->channels, o->channels * o->embedding_mult),
       .groups = o->groups,
       .group_channels = o->group_channels,
       .norm_eps = o->norm_eps,
@@ -177,8 +177,8 @@ static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const 
       .dropout_side = o->dropout_side};
   nn->middle = middle(&u, way_down(&u, in->x));
   few_node x = way_up(&u, nn->middle);
-  return few__nn_conv(nn, "out", few__res_norm_silu(nn, &u.res, "out_norm", x),
-                      spec->c * few__net_heads(spec), 3, 1, 0);
+  return few_nn_conv(nn, "out", few__res_norm_silu(nn, &u.res, "out_norm", x),
+                     spec->c * few_net_heads(spec), 3, 1, 0);
 }
 
 /* "32, 16, 8": heights of the levels. */
@@ -235,6 +235,7 @@ static few_status check(few_ctx *ctx, const struct few_net_spec *spec, const voi
 }
 
 const struct few_net_def few__net_unet = {
+    .version = FEW_NET_DEF_VERSION,
     .name = "unet",
     .source = "arXiv 2006.11239, 2206.00364",
     .help = "U-Net with residual blocks and attention (DDPM++)",

@@ -53,17 +53,17 @@ struct uvit {
 
 static few_node way_down(struct uvit *u, few_node x) {
   struct few_nn *nn = u->nn;
-  x = few__nn_conv(nn, "in", x, u->o->channels * u->o->mults.at[0], 3, 1, 1);
+  x = few_nn_conv(nn, "in", x, u->o->channels * u->o->mults.at[0], 3, 1, 1);
   for (int l = 0; l < u->o->mults.n; l++) {
     const int64_t c = u->o->channels * u->o->mults.at[l];
     for (int64_t b = 0; b < u->o->blocks; b++) {
-      few__nn_push(nn, "down.%d.%lld", l, (long long)b);
+      few_nn_push(nn, "down.%d.%lld", l, (long long)b);
       x = u->skip[u->n_skips++] = few__res_block(nn, &u->res, x, c, FEW_KEEP);
-      few__nn_pop(nn);
+      few_nn_pop(nn);
     }
-    few__nn_push(nn, "down.%d.half", l);
+    few_nn_push(nn, "down.%d.half", l);
     x = few__res_block(nn, &u->res, x, c, FEW_HALVE);
-    few__nn_pop(nn);
+    few_nn_pop(nn);
   }
   return x;
 }
@@ -78,15 +78,15 @@ static few_node middle(struct uvit *u, few_node x) {
   if (s.rank != 4) return FEW_NONE; /* failed before */
   nn->dropout = s.dim[1] <= o->dropout_side ? o->cond.dropout : 0;
   few_node y = few_reshape(g, x, FEW_SHAPE(s.dim[0], s.dim[1] * s.dim[2], s.dim[3]));
-  y = few__nn_linear(nn, "tokens", y, o->width, 1, true);
+  y = few_nn_linear(nn, "tokens", y, o->width, 1, true);
   y = few_add(g, y, few__positions(nn, s.dim[1], s.dim[2], o->width));
   for (int64_t b = 0; b < o->depth; b++) {
-    few__nn_push(nn, "block.%lld", (long long)b);
+    few_nn_push(nn, "block.%lld", (long long)b);
     y = few__transformer_block(nn, &t, y, u->res.emb);
-    few__nn_pop(nn);
+    few_nn_pop(nn);
     if (b == o->depth / 2) nn->middle = y;
   }
-  y = few__nn_linear(nn, "pixels", few__nn_channel_norm(nn, y, true, 1e-6), s.dim[3], 1, true);
+  y = few_nn_linear(nn, "pixels", few_nn_channel_norm(nn, y, true, 1e-6), s.dim[3], 1, true);
   return few_scale(g, few_add(g, x, few_reshape(g, y, s)), o->skip_scale);
 }
 
@@ -94,14 +94,14 @@ static few_node way_up(struct uvit *u, few_node x) {
   struct few_nn *nn = u->nn;
   for (int l = u->o->mults.n - 1; l >= 0; l--) {
     const int64_t c = u->o->channels * u->o->mults.at[l];
-    few__nn_push(nn, "up.%d.twice", l);
+    few_nn_push(nn, "up.%d.twice", l);
     x = few__res_block(nn, &u->res, x, c, FEW_DOUBLE);
-    few__nn_pop(nn);
+    few_nn_pop(nn);
     for (int64_t b = 0; b < u->o->blocks; b++) {
-      few__nn_push(nn, "up.%d.%lld", l, (long long)b);
+      few_nn_push(nn, "up.%d.%lld", l, (long long)b);
       x = few_concat(nn->g, 3, 2, (few_node[]){x, u->skip[--u->n_skips]});
       x = few__res_block(nn, &u->res, x, c, FEW_KEEP);
-      few__nn_pop(nn);
+      few_nn_pop(nn);
     }
   }
   return x;
@@ -128,9 +128,9 @@ static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const 
   few_graph *g = nn->g;
   if (!fits(nn, spec, o)) return FEW_NONE;
   const int64_t n = few_node_shape(g, in->x).dim[0], h = spec->h / o->patch, w = spec->w / o->patch;
-  const int64_t area = o->patch * o->patch, c = spec->c * few__net_heads(spec);
+  const int64_t area = o->patch * o->patch, c = spec->c * few_net_heads(spec);
   u.res = (struct few_res){.cond = &o->cond,
-                           .emb = few__cond_embed(nn, spec, &o->cond, in, o->embedding, o->width),
+                           .emb = few_cond_embed(nn, spec, &o->cond, in, o->embedding, o->width),
                            .groups = o->groups,
                            .group_channels = o->group_channels,
                            .norm_eps = o->norm_eps,
@@ -140,7 +140,7 @@ static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const 
   few_node x =
       few_reshape(g, few__patchify(g, in->x, o->patch), FEW_SHAPE(n, h, w, area * spec->c));
   x = way_up(&u, middle(&u, way_down(&u, x)));
-  x = few__nn_conv(nn, "out", few__res_norm_silu(nn, &u.res, "out_norm", x), area * c, 3, 1, 0);
+  x = few_nn_conv(nn, "out", few__res_norm_silu(nn, &u.res, "out_norm", x), area * c, 3, 1, 0);
   return few__unpatchify(g, few_reshape(g, x, FEW_SHAPE(n, h * w, area * c)), spec, o->patch);
 }
 
@@ -151,6 +151,7 @@ static few_status check(few_ctx *ctx, const struct few_net_spec *spec, const voi
 }
 
 const struct few_net_def few__net_uvit = {
+    .version = FEW_NET_DEF_VERSION,
     .name = "uvit",
     .source = "arXiv 2301.11093",
     .help = "U-Net whose lowest level is a transformer, for large images",

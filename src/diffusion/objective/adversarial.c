@@ -58,49 +58,50 @@ static few_node softplus(few_graph *g, few_node x) {
 static few_node logit(struct few_loss *l, const struct few_trig_state *d) {
   few_graph *g = l->g;
   struct few_nn *nn = l->fake_head;
-  few__loss_F(l, FEW_FAKE, d->x, d->t, l->label, few__loss_guidance_scale(l));
+  few_loss_F(l, FEW_FAKE, d->x, d->t, l->label, few_loss_guidance_scale(l));
   struct few_shape s = few_node_shape(g, l->middle);
   if (s.rank < 2) return FEW_NONE; /* the network failed, and said why */
   const int64_t c = s.dim[s.rank - 1], positions = few_shape_count(s) / (l->rows * c);
-  few__nn_push(nn, "discriminator");
-  few_node h = few__nn_channel_norm(nn, l->middle, true, 1e-6);
-  h = few_silu(g, few__nn_linear(nn, "hidden", h, c, 1, true));
+  few_nn_push(nn, "discriminator");
+  few_node h = few_nn_channel_norm(nn, l->middle, true, 1e-6);
+  h = few_silu(g, few_nn_linear(nn, "hidden", h, c, 1, true));
   h = few_sum(g, few_reshape(g, h, FEW_SHAPE(l->rows, positions, c)), FEW_SHAPE(l->rows, 1, c));
   h = few_reshape(g, few_scale(g, h, 1 / (double)positions), FEW_SHAPE(l->rows, c));
-  few_node y = few__nn_linear(nn, "out", h, 1, 0, true);
-  few__nn_pop(nn);
+  few_node y = few_nn_linear(nn, "out", h, 1, 0, true);
+  few_nn_pop(nn);
   return few_reshape(g, y, FEW_SHAPE(l->rows));
 }
 
 static void build(struct few_loss *l, const void *opts) {
   const struct adversarial_opts *o = opts;
   few_graph *g = l->g;
-  l->t = few__timestep_lognormal(l, o->p_mean, o->p_std);
+  l->t = few_timestep_lognormal(l, o->p_mean, o->p_std);
   const struct few_trig_state d =
-      few__trig_state(l, few__generate(l, &o->gen), l->t, FEW_RNG_NOISE);
+      few_trig_state_at(l, few__generate(l, &o->gen), l->t, FEW_RNG_NOISE);
   few_node fake = few_neg(g, logit(l, &d));
   few_node rows = o->adversary ? fake : softplus(g, fake);
-  few__loss_log(l, "fooled", rows);
-  few__loss_add(l, "adversarial", few_mean_all(g, rows), o->weight);
+  few_loss_log(l, "fooled", rows);
+  few_loss_add(l, "adversarial", few_mean_all(g, rows), o->weight);
 }
 
 static void build_fake(struct few_loss *l, const void *opts) {
   const struct adversarial_opts *o = opts;
   few_graph *g = l->g;
-  l->t = few__timestep_lognormal(l, o->p_mean, o->p_std);
+  l->t = few_timestep_lognormal(l, o->p_mean, o->p_std);
   few_node x = few_stop(g, few__generate(l, &o->gen));
-  const struct few_trig_state made = few__trig_state(l, x, l->t, FEW_RNG_NOISE);
-  const struct few_trig_state real = few__trig_state(l, l->x0, l->t, FEW_RNG_NOISE_REAL);
+  const struct few_trig_state made = few_trig_state_at(l, x, l->t, FEW_RNG_NOISE);
+  const struct few_trig_state real = few_trig_state_at(l, l->x0, l->t, FEW_RNG_NOISE_REAL);
   few_node d_made = logit(l, &made), d_real = logit(l, &real);
-  few__loss_log(l, "logit_real", d_real);
-  few__loss_log(l, "logit_made", d_made);
+  few_loss_log(l, "logit_real", d_real);
+  few_loss_log(l, "logit_made", d_made);
   few_node rows = o->adversary ? few_add(g, above_zero(g, few_affine(g, d_real, -1, 1)),
                                          above_zero(g, few_affine(g, d_made, 1, 1)))
                                : few_add(g, softplus(g, few_neg(g, d_real)), softplus(g, d_made));
-  few__loss_add(l, "discriminator", few_mean_all(g, rows), o->fake_weight);
+  few_loss_add(l, "discriminator", few_mean_all(g, rows), o->fake_weight);
 }
 
 const struct few_objective_def few__objective_adversarial = {
+    .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "adversarial",
     .source = "arXiv 2206.02262, 2405.14867",
     .help = "against a discriminator on a diffusion network's features",

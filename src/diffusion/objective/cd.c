@@ -6,7 +6,7 @@
  *
  * with d = l2, l1 or pseudo-Huber; the paper's LPIPS wants a network of images. The step is EDM's
  * Heun in sigma = sigma_d tan t, whatever the path: an Euler step, which is DDIM's, plus the mean
- * of the noise at both ends less that at the first (process/steps.h, few__step_heun); or DDIM
+ * of the noise at both ends less that at the first (few/ext/steps.h, few_step_heun); or DDIM
  * alone. A guided teacher gives the student the guidance scale as an input, as in scd.
  */
 #include "base/rng.h"
@@ -48,8 +48,8 @@ static double target_decay(const void *opts, const struct few_clock *at) {
 static few_node ddim(const struct few_loss *l, const struct few_trig_state *at, few_node F,
                      few_node angle) {
   few_graph *g = l->g;
-  few_node turned = few_mul(g, few__loss_rows(l, few_sin(g, angle)), F);
-  return few_sub(g, few_mul(g, few__loss_rows(l, few_cos(g, angle)), at->x),
+  few_node turned = few_mul(g, few_loss_rows(l, few_sin(g, angle)), F);
+  return few_sub(g, few_mul(g, few_loss_rows(l, few_cos(g, angle)), at->x),
                  few_scale(g, turned, l->spec->sigma_data));
 }
 
@@ -65,12 +65,12 @@ static void step(struct few_loss *l, const struct cd_opts *o, const struct few_t
   enum { HEUN };
   few_graph *g = l->g;
   few_node angle = few_sub(g, from->t, to->t);
-  few_node F = few__loss_teacher(l, from->x, from->t, guidance);
+  few_node F = few_loss_teacher(l, from->x, from->t, guidance);
   to->x = ddim(l, from, F, angle);
   if (o->solver != HEUN) return;
-  few_node next = few__loss_teacher(l, to->x, to->t, guidance);
+  few_node next = few_loss_teacher(l, to->x, to->t, guidance);
   few_node change = few_sub(g, noise(l, to, next), noise(l, from, F));
-  few_node w = few_div(g, few__loss_rows(l, few_sin(g, angle)), few_scale(g, from->cos, -2));
+  few_node w = few_div(g, few_loss_rows(l, few_sin(g, angle)), few_scale(g, from->cos, -2));
   to->x = few_add(g, to->x, few_mul(g, w, change));
 }
 
@@ -78,9 +78,9 @@ static void build(struct few_loss *l, const void *opts) {
   const struct cd_opts *o = opts;
   few_node points = few_fill(l->g, (double)o->points, FEW_SCALAR);
   const struct few_hop hop = few__grid_hop(l, &o->grid, points, few__grid_uniform(l, points));
-  const struct few_trig_state from = few__trig_state(l, l->x0, hop.t, FEW_RNG_NOISE);
-  struct few_trig_state to = few__trig_state(l, l->x0, hop.s, FEW_RNG_NOISE);
-  few_node guidance = few__loss_guidance_scale(l);
+  const struct few_trig_state from = few_trig_state_at(l, l->x0, hop.t, FEW_RNG_NOISE);
+  struct few_trig_state to = few_trig_state_at(l, l->x0, hop.s, FEW_RNG_NOISE);
+  few_node guidance = few_loss_guidance_scale(l);
   step(l, o, &from, &to, guidance);
   to.x = few_stop(l->g, to.x);
   few_node target = few__discrete_f(l, FEW_TARGET, &to, guidance);
@@ -88,6 +88,7 @@ static void build(struct few_loss *l, const void *opts) {
 }
 
 const struct few_objective_def few__objective_cd = {
+    .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "cd",
     .source = "arXiv 2303.01469",
     .help = "consistency distillation: agree with oneself one teacher's step nearer the data",

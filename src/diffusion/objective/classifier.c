@@ -5,7 +5,7 @@
  * with label smoothing s (Szegedy et al., arXiv 1512.00567). The networks of `few eval` that are
  * our own are made so. Images are clean: x = x0 / sigma_d at time 0.
  */
-#include "loss.h"
+#include "objective.h"
 
 struct classifier_opts {
   double smoothing;
@@ -29,17 +29,18 @@ static void build(struct few_loss *l, const void *opts) {
     return;
   }
   const few_node clean = few_fill(g, 0, FEW_SHAPE(l->rows)); /* not l->t: no times are drawn */
-  few_node p = few_softmax(g, few__loss_F(l, FEW_STUDENT, l->x0, clean, FEW_NONE, FEW_NONE));
+  few_node p = few_softmax(g, few_loss_F(l, FEW_STUDENT, l->x0, clean, FEW_NONE, FEW_NONE));
   few_node hot = few_onehot(g, l->label, l->spec->classes);
   few_node q = few_affine(g, hot, 1 - o->smoothing, o->smoothing / classes);
   few_node terms = few_mul(g, q, few_log(g, few_affine(g, p, 1, tiny)));
   few_node rows = few_scale(g, few_sum(g, terms, FEW_SHAPE(l->rows, 1)), -1);
-  few__loss_log(l, "cross_entropy", rows);
-  few__loss_log(l, "true_class", few_sum(g, few_mul(g, p, hot), FEW_SHAPE(l->rows, 1)));
-  few__loss_add(l, "cross_entropy", few_mean_all(g, rows), 1);
+  few_loss_log(l, "cross_entropy", rows);
+  few_loss_log(l, "true_class", few_sum(g, few_mul(g, p, hot), FEW_SHAPE(l->rows, 1)));
+  few_loss_add(l, "cross_entropy", few_mean_all(g, rows), 1);
 }
 
 const struct few_objective_def few__objective_classifier = {
+    .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "classifier",
     .source = "arXiv 1512.00567",
     .help = "cross-entropy: a network that tells classes, for features",

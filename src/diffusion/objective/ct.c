@@ -55,13 +55,14 @@ static void build(struct few_loss *l, const void *opts) {
   const struct ct_opts *o = opts;
   few_node i = few__grid_uniform(l, l->scalar[0]);
   const struct few_hop hop = few__grid_hop(l, &o->grid, l->scalar[0], i);
-  const struct few_trig_state from = few__trig_state(l, l->x0, hop.t, FEW_RNG_NOISE),
-                              to = few__trig_state(l, l->x0, hop.s, FEW_RNG_NOISE);
+  const struct few_trig_state from = few_trig_state_at(l, l->x0, hop.t, FEW_RNG_NOISE),
+                              to = few_trig_state_at(l, l->x0, hop.s, FEW_RNG_NOISE);
   few_node target = few__discrete_f(l, FEW_TARGET, &to, FEW_NONE);
   few__discrete_add(l, &o->metric, &from, FEW_NONE, target, FEW_NONE);
 }
 
 const struct few_objective_def few__objective_ct = {
+    .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "ct",
     .source = "arXiv 2303.01469",
     .help = "consistency training, without a teacher",

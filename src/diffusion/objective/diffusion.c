@@ -18,7 +18,7 @@
  */
 #include "base/rng.h"
 #include "diffusion/weight/weight.h"
-#include "timestep_sampling.h"
+#include "objective.h"
 
 struct diffusion_opts {
   struct few_timestep_opts timestep;
@@ -49,7 +49,7 @@ static int halvings(const struct few_net_spec *spec, int64_t s) {
 static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
   const struct diffusion_opts *o = opts;
   const struct few_weight *weight;
-  FEW_TRY(few__timestep_check(ctx, "diffusion", &o->timestep, fit->student));
+  FEW_TRY(few_timestep_check(ctx, "diffusion", &o->timestep, fit->student));
   for (int i = 0; i < o->scales.n; i++)
     if ((o->scales.at[i] || o->scales.n > 1) && halvings(fit->student, o->scales.at[i]) < 0)
       return few__fail(ctx, FEW_E_INVALID,
@@ -69,7 +69,7 @@ static few_node multi_scale(const struct few_loss *l, const struct few_int_list 
   for (int i = 0; i < scales->n; i++) {
     few_node at = r;
     for (int k = halvings(l->spec, scales->at[i]); k > 0; k--) at = few_down(g, at, 2, box);
-    few_node L = few_scale(g, few__loss_square(l, at), 1 / (double)scales->at[i]);
+    few_node L = few_scale(g, few_loss_square(l, at), 1 / (double)scales->at[i]);
     sum = sum == FEW_NONE ? L : few_add(g, sum, L);
   }
   return sum;
@@ -83,18 +83,19 @@ static void build(struct few_loss *l, const void *opts) {
   few_status st = few__weight_find(few__graph_ctx(g), &weight, o->weight);
   assert(!st); /* checked */
   FEW_UNUSED(st);
-  l->t = few__timestep_sample(l, &o->timestep);
-  struct few_trig_state d = few__trig_state(l, l->x0, l->t, FEW_RNG_NOISE);
-  few_node F = few__loss_F(l, FEW_STUDENT, d.x, d.t, l->label, FEW_NONE);
+  l->t = few_timestep_sample(l, &o->timestep);
+  struct few_trig_state d = few_trig_state_at(l, l->x0, l->t, FEW_RNG_NOISE);
+  few_node F = few_loss_F(l, FEW_STUDENT, d.x, d.t, l->label, FEW_NONE);
   few_node residual = few_sub(g, F, few_scale(g, d.v, 1 / sigma));
-  few_node square = few__loss_square(l, residual);
-  few__loss_log(l, "mse", square);
+  few_node square = few_loss_square(l, residual);
+  few_loss_log(l, "mse", square);
   if (o->scales.at[0] > 0) square = multi_scale(l, &o->scales, residual);
   square = few_mul(g, few__weight_factor(g, weight, o->gamma, sigma, d.t), square);
-  few__loss_add(l, "diffusion", few__loss_mean(l, square, d.t, o->adaptive), 1);
+  few_loss_add(l, "diffusion", few_loss_mean(l, square, d.t, o->adaptive), 1);
 }
 
 const struct few_objective_def few__objective_diffusion = {
+    .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "diffusion",
     .source = "arXiv 2410.11081",
     .help = "diffusion or flow matching: a teacher, sampled in many steps",

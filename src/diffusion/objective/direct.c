@@ -12,7 +12,7 @@
  */
 #include <math.h>
 
-#include "loss.h"
+#include "objective.h"
 
 enum distance { L2, L1, HUBER };
 
@@ -34,7 +34,7 @@ static few_node distance(struct few_loss *l, const struct direct_opts *o, few_no
   few_graph *g = l->g;
   const double D = (double)few_shape_count(few_node_shape(g, r)) / (double)l->rows;
   few_node each = o->distance == L1 ? few_abs(g, r) : few_square(g, r);
-  few_node mean = few_scale(g, few__loss_row_sum(l, each), 1 / D);
+  few_node mean = few_scale(g, few_loss_row_sum(l, each), 1 / D);
   mean = few_reshape(g, mean, FEW_SHAPE(l->rows));
   if (o->distance != HUBER) return mean;
   const double c = o->huber_c;
@@ -45,12 +45,12 @@ static void build(struct few_loss *l, const void *opts) {
   few_graph *g = l->g;
   const double sigma = l->spec->sigma_data, t = first_time(sigma);
   few_node x = few_scale(g, l->pair, sigma), times = few_fill(g, t, FEW_SHAPE(l->rows));
-  few_node F = few__loss_F(l, FEW_STUDENT, x, times, l->label, few__loss_guidance_scale(l));
+  few_node F = few_loss_F(l, FEW_STUDENT, x, times, l->label, few_loss_guidance_scale(l));
   few_node f = few_sub(g, few_scale(g, x, cos(t)), few_scale(g, F, sin(t) * sigma));
   few_node d = distance(l, opts, few_sub(g, f, l->x0));
   l->t = times;
-  few__loss_log(l, "distance", d);
-  few__loss_add(l, "direct", few_mean_all(g, d), 1);
+  few_loss_log(l, "distance", d);
+  few_loss_add(l, "direct", few_mean_all(g, d), 1);
 }
 
 static void use(const void *opts, const struct few_clock *at, double sigma_d, struct few_use *out) {
@@ -62,6 +62,7 @@ static void use(const void *opts, const struct few_clock *at, double sigma_d, st
 }
 
 const struct few_objective_def few__objective_direct = {
+    .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "direct",
     .source = "Luhman and Luhman, arXiv 2101.02388",
     .help = "one step from noise to the image that the teacher made of it",

@@ -76,7 +76,7 @@ static few_node interval(few_graph *g, few_node x, few_node points) {
 
 few_node few__grid_uniform(const struct few_loss *l, few_node points) {
   few_graph *g = l->g;
-  few_node u = few__loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(l->rows));
+  few_node u = few_loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(l->rows));
   return interval(g, few_mul(g, u, few_affine(g, points, 1, -1)), points);
 }
 
@@ -86,7 +86,7 @@ few_node few__grid_lognormal(const struct few_loss *l, const struct few_grid_opt
   few_graph *g = l->g;
   const struct ends e = ends_of(l, o);
   const double low = log(o->sigma_min), high = log(o->sigma_max);
-  few_node draws = few__loss_randn(l, FEW_RNG_TIME, FEW_SHAPE(l->rows, TRIES));
+  few_node draws = few_loss_randn(l, FEW_RNG_TIME, FEW_SHAPE(l->rows, TRIES));
   few_node ln_sigma = FEW_NONE;
   for (int k = TRIES - 1; k >= 0; k--) {
     few_node one = few_reshape(g, few_slice(g, draws, 1, k, 1), FEW_SHAPE(l->rows));
@@ -109,7 +109,7 @@ few_node few__discrete_f(struct few_loss *l, enum few_role who, const struct few
   few_graph *g = l->g;
   few_node zero = few_fill(g, 0, FEW_SCALAR), one = few_fill(g, 1, few_node_shape(g, at->t));
   few_node t = few_select(g, few_less(g, zero, at->t), at->t, one);
-  return few__trig_denoised(l, at, few__loss_F(l, who, at->x, t, l->label, guidance));
+  return few_trig_denoised(l, at, few_loss_F(l, who, at->x, t, l->label, guidance));
 }
 
 /* [rows]. The slope of sqrt at 0 is infinite: 1e-24 makes 0 of 0 and nothing of all else. */
@@ -119,7 +119,7 @@ static few_node distance(struct few_loss *l, const struct few_distance_opts *o,
   few_graph *g = l->g;
   const double d = (double)few_shape_count(few_node_shape(g, difference)) / (double)l->rows;
   few_node sum =
-      few__loss_row_sum(l, o->metric == L1 ? few_abs(g, difference) : few_square(g, difference));
+      few_loss_row_sum(l, o->metric == L1 ? few_abs(g, difference) : few_square(g, difference));
   sum = few_reshape(g, sum, FEW_SHAPE(l->rows));
   if (o->metric <= L1) return few_scale(g, sum, 1 / d);
   const double c = o->huber_c * sqrt(d);
@@ -134,8 +134,8 @@ void few__discrete_add(struct few_loss *l, const struct few_distance_opts *o,
   l->t = at->t;
   few_node f = few__discrete_f(l, FEW_STUDENT, at, guidance);
   few_node difference = few_sub(g, f, few_stop(g, target));
-  few__loss_log(l, "mse", distance(l, &square, difference));
+  few_loss_log(l, "mse", distance(l, &square, difference));
   few_node loss = distance(l, o, difference);
   if (weight != FEW_NONE) loss = few_mul(g, few_stop(g, weight), loss);
-  few__loss_add(l, "consistency", few_mean_all(g, loss), 1);
+  few_loss_add(l, "consistency", few_mean_all(g, loss), 1);
 }

@@ -15,7 +15,7 @@
 #ifndef FEW_SRC_DISCRETE_H
 #define FEW_SRC_DISCRETE_H
 
-#include "loss.h"
+#include "objective.h"
 
 enum few_path { FEW_PATH_EDM, FEW_PATH_TRIGFLOW, FEW_PATH_FLOW };
 

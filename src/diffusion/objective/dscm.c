@@ -47,8 +47,8 @@ static struct lower step(struct few_loss *l, const struct few_trig_state *d, few
                          few_node s) {
   few_graph *g = l->g;
   few_node angle = few_sub(g, d->t, s);
-  struct lower to = {few__trig_state(l, l->x0, s, FEW_RNG_NOISE),
-                     few__loss_rows(l, few_sin(g, angle)), few__loss_rows(l, few_cos(g, angle))};
+  struct lower to = {few_trig_state_at(l, l->x0, s, FEW_RNG_NOISE),
+                     few_loss_rows(l, few_sin(g, angle)), few_loss_rows(l, few_cos(g, angle))};
   to.at.x = few_sub(g, few_mul(g, to.cos, d->x), few_mul(g, to.sin, v));
   return to;
 }
@@ -58,18 +58,18 @@ static void build(struct few_loss *l, const void *opts) {
   few_graph *g = l->g;
   const double sigma = l->spec->sigma_data;
   few_node points = few_fill(g, (double)o->points, FEW_SCALAR),
-           guidance = few__loss_guidance_scale(l);
+           guidance = few_loss_guidance_scale(l);
   few_node i = few__grid_lognormal(l, &o->grid, points, o->scm.p_mean, o->scm.p_std);
   const struct few_hop hop = few__grid_hop(l, &o->grid, points, i);
   few_node above_first = few_less(g, few_fill(g, 0, FEW_SCALAR), i);
-  const struct few_trig_state d = few__trig_state(l, l->x0, hop.t, FEW_RNG_NOISE);
+  const struct few_trig_state d = few_trig_state_at(l, l->x0, hop.t, FEW_RNG_NOISE);
   l->t = d.t;
-  few_node v = few_stop(g, few_scale(g, few__loss_teacher(l, d.x, d.t, guidance), sigma));
+  few_node v = few_stop(g, few_scale(g, few_loss_teacher(l, d.x, d.t, guidance), sigma));
   const struct lower to = step(l, &d, v, few_mul(g, above_first, hop.s));
 
-  few_node F = few__loss_F(l, FEW_STUDENT, d.x, d.t, l->label, guidance);
+  few_node F = few_loss_F(l, FEW_STUDENT, d.x, d.t, l->label, guidance);
   few_node ask = few_select(g, above_first, to.at.t, d.t); /* at t' = 0 it counts for nothing */
-  few_node below = few__loss_F(l, FEW_STUDENT, to.at.x, ask, l->label, guidance);
+  few_node below = few_loss_F(l, FEW_STUDENT, to.at.x, ask, l->label, guidance);
   few_node slope = few_div(g, few_sub(g, few_mul(g, to.cos, F), below), to.sin);
   few_node first = few_mul(g, to.at.cos, few_sub(g, v, few_scale(g, F, sigma)));
   few_node second = few_mul(g, to.at.sin, few_add(g, d.x, few_scale(g, slope, sigma)));
@@ -78,6 +78,7 @@ static void build(struct few_loss *l, const void *opts) {
 }
 
 const struct few_objective_def few__objective_dscm = {
+    .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "dscm",
     .source = "arXiv 2410.11081",
     .help = "sCD with differences over a grid of times in place of the tangent",

@@ -68,11 +68,11 @@ static void build(struct few_loss *l, const void *opts) {
   const struct ect_opts *o = opts;
   const double sigma_d = l->spec->sigma_data;
   few_graph *g = l->g;
-  few_node normal = few__loss_randn(l, FEW_RNG_TIME, FEW_SHAPE(l->rows));
+  few_node normal = few_loss_randn(l, FEW_RNG_TIME, FEW_SHAPE(l->rows));
   few_node sigma = few_exp(g, few_affine(g, normal, o->p_std, o->p_mean));
   const struct few_hop hop = draw(l, o, sigma);
-  const struct few_trig_state from = few__trig_state(l, l->x0, hop.t, FEW_RNG_NOISE),
-                              to = few__trig_state(l, l->x0, hop.s, FEW_RNG_NOISE);
+  const struct few_trig_state from = few_trig_state_at(l, l->x0, hop.t, FEW_RNG_NOISE),
+                              to = few_trig_state_at(l, l->x0, hop.s, FEW_RNG_NOISE);
   few_node target = few__discrete_f(l, FEW_STUDENT, &to, FEW_NONE);
   few_node weight = o->weight == GAP ? few_recip(g, hop.width)
                                      : few_affine(g, few_recip(g, few_square(g, sigma)), 1,
@@ -81,6 +81,7 @@ static void build(struct few_loss *l, const void *opts) {
 }
 
 const struct few_objective_def few__objective_ect = {
+    .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "ect",
     .source = "arXiv 2406.14548",
     .help = "easy consistency tuning of a diffusion model",

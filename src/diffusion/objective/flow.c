@@ -36,7 +36,7 @@ few_node few__flow_velocity(const struct few_loss *l, few_node x, few_node t, fe
 
 static few_node evaluate(struct few_loss *l, enum few_role who, few_node x, few_node t,
                          few_node label, few_node step_size, bool no_dropout) {
-  struct few_net_input in = few__net_input(few_scale(l->g, x, 1 / l->spec->sigma_data), t, label);
+  struct few_net_input in = few_net_input_of(few_scale(l->g, x, 1 / l->spec->sigma_data), t, label);
   in.step_size = step_size;
   in.no_dropout = no_dropout;
   return l->net(l, who, &in);
@@ -61,5 +61,5 @@ few_status few__flow_check(few_ctx *ctx, const char *name, bool guided, const st
   if (!guided) return FEW_OK;
   char why[96];
   snprintf(why, sizeof why, "%s: guidance inside the target", name);
-  return few__net_check_unconditional(ctx, fit->student, "the student", why);
+  return few_net_check_unconditional(ctx, fit->student, "the student", why);
 }

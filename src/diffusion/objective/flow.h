@@ -13,7 +13,7 @@
 #ifndef FEW_SRC_OBJECTIVE_FLOW_H
 #define FEW_SRC_OBJECTIVE_FLOW_H
 
-#include "loss.h"
+#include "objective.h"
 
 /* Rows may be fewer than the shard's. t, u, step_size: [rows]; x, F, y, v: [rows, ...]. */
 few_node few__flow_time(const struct few_loss *l, few_node u);  /* t of u in (0, 1] */

@@ -27,13 +27,13 @@ typedef few_node ask_F(struct few_loss *l, enum few_role who, few_node x, few_no
 static few_node jump(struct few_loss *l, ask_F *F, few_node x, few_node t, few_node s) {
   few_graph *g = l->g;
   const struct few_trig_state at = {.t = t,
-                                    .cos = few__loss_rows(l, few_cos(g, t)),
-                                    .sin = few__loss_rows(l, few_sin(g, t)),
+                                    .cos = few_loss_rows(l, few_cos(g, t)),
+                                    .sin = few_loss_rows(l, few_sin(g, t)),
                                     .x = x};
-  return few__trig_denoised(l, &at, F(l, FEW_STUDENT, x, t, l->label, s));
+  return few_trig_denoised(l, &at, F(l, FEW_STUDENT, x, t, l->label, s));
 }
 
-/* Not few__loss_randn: objectives that are added look at the same images. */
+/* Not few_loss_randn: objectives that are added look at the same images. */
 static few_node noise(const struct few_loss *l, uint32_t purpose) {
   few_node z = few_randn(l->g, purpose, few_node_shape(l->g, l->x0));
   return few_scale(l->g, z, l->spec->sigma_data);
@@ -41,33 +41,33 @@ static few_node noise(const struct few_loss *l, uint32_t purpose) {
 
 few_node few__generate(struct few_loss *l, const struct few_generator_opts *o) {
   few_graph *g = l->g;
-  few_node z = noise(l, FEW_RNG_GENERATOR), s = few__loss_guidance_scale(l);
+  few_node z = noise(l, FEW_RNG_GENERATOR), s = few_loss_guidance_scale(l);
   few_node t = few_fill(g, atan(o->sigma_init / l->spec->sigma_data), FEW_SHAPE(l->rows));
-  if (o->mid_share <= 0) return jump(l, few__loss_F, z, t, s);
-  few_node x = jump(l, few__loss_target_F, z, t, s); /* as the sampler has it */
+  if (o->mid_share <= 0) return jump(l, few_loss_F, z, t, s);
+  few_node x = jump(l, few_loss_target_F, z, t, s); /* as the sampler has it */
   few_node again = few_less(g, few_randu(g, FEW_RNG_GENERATOR_PICK, FEW_SHAPE(l->rows)),
                             few_fill(g, o->mid_share, FEW_SCALAR));
   few_node mid = few_add(g, few_scale(g, few_stop(g, x), cos(o->mid_time)),
                          few_scale(g, noise(l, FEW_RNG_GENERATOR_MID), sin(o->mid_time)));
-  few_node start = few_select(g, few__loss_rows(l, again), mid, z);
-  return jump(l, few__loss_F, start,
+  few_node start = few_select(g, few_loss_rows(l, again), mid, z);
+  return jump(l, few_loss_F, start,
               few_select(g, again, few_fill(g, o->mid_time, FEW_SHAPE(l->rows)), t), s);
 }
 
 void few__fake_diffusion(struct few_loss *l, const struct few_generator_opts *o) {
   few_graph *g = l->g;
   few_node x = few_stop(g, few__generate(l, o));
-  l->t = few__timestep_lognormal(l, o->fake_p_mean, o->fake_p_std);
-  const struct few_trig_state d = few__trig_state(l, x, l->t, FEW_RNG_NOISE);
-  few_node F = few__loss_F(l, FEW_FAKE, d.x, d.t, l->label, few__loss_guidance_scale(l));
+  l->t = few_timestep_lognormal(l, o->fake_p_mean, o->fake_p_std);
+  const struct few_trig_state d = few_trig_state_at(l, x, l->t, FEW_RNG_NOISE);
+  few_node F = few_loss_F(l, FEW_FAKE, d.x, d.t, l->label, few_loss_guidance_scale(l));
   few_node residual = few_sub(g, F, few_scale(g, d.v, 1 / l->spec->sigma_data));
-  few__loss_add(l, "diffusion", few__loss_weighted(l, residual, d.t, true, "mse"), 1);
+  few_loss_add(l, "diffusion", few_loss_weighted(l, residual, d.t, true, "mse"), 1);
 }
 
 few_node few__mean_distance(const struct few_loss *l, few_node x, few_node D) {
   few_graph *g = l->g;
   const double dims = (double)few_shape_count(few_node_shape(g, x)) / (double)l->rows;
-  few_node sum = few__loss_row_sum(l, few_abs(g, few_sub(g, x, D)));
+  few_node sum = few_loss_row_sum(l, few_abs(g, few_sub(g, x, D)));
   return few_stop(g, few_max(g, few_scale(g, sum, 1 / dims), few_fill(g, 1e-5, FEW_SCALAR)));
 }
 

@@ -3,7 +3,7 @@
 #ifndef FEW_SRC_GENERATOR_H
 #define FEW_SRC_GENERATOR_H
 
-#include "timestep_sampling.h"
+#include "objective.h"
 
 struct few_generator_opts {
   struct few_guidance_opts guidance; /* of a teacher's score; not for the adversarial loss */

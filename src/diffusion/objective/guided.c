@@ -37,16 +37,17 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
 
 static void build(struct few_loss *l, const void *opts) {
   const struct guided_opts *o = opts;
-  few_node u = few__loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(l->rows));
+  few_node u = few_loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(l->rows));
   l->t = few__snr_time(l, &o->snr, u);
-  const struct few_trig_state d = few__trig_state(l, l->x0, l->t, FEW_RNG_NOISE);
-  few_node s = few__loss_guidance_scale(l);
-  few_node target = few__loss_teacher(l, d.x, d.t, s);
-  few_node F = few__loss_F(l, FEW_STUDENT, d.x, d.t, l->label, s);
+  const struct few_trig_state d = few_trig_state_at(l, l->x0, l->t, FEW_RNG_NOISE);
+  few_node s = few_loss_guidance_scale(l);
+  few_node target = few_loss_teacher(l, d.x, d.t, s);
+  few_node F = few_loss_F(l, FEW_STUDENT, d.x, d.t, l->label, s);
   few__snr_add(l, &o->snr, d.t, F, target, "guided", 1);
 }
 
 const struct few_objective_def few__objective_guided = {
+    .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "guided",
     .source = "Meng et al., arXiv 2210.03142",
     .help = "a guided teacher as one network that takes the guidance scale",

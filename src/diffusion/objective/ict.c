@@ -52,13 +52,14 @@ static void build(struct few_loss *l, const void *opts) {
   const struct ict_opts *o = opts;
   few_node i = few__grid_lognormal(l, &o->grid, l->scalar[0], o->p_mean, o->p_std);
   const struct few_hop hop = few__grid_hop(l, &o->grid, l->scalar[0], i);
-  const struct few_trig_state from = few__trig_state(l, l->x0, hop.t, FEW_RNG_NOISE),
-                              to = few__trig_state(l, l->x0, hop.s, FEW_RNG_NOISE);
+  const struct few_trig_state from = few_trig_state_at(l, l->x0, hop.t, FEW_RNG_NOISE),
+                              to = few_trig_state_at(l, l->x0, hop.s, FEW_RNG_NOISE);
   few_node target = few__discrete_f(l, FEW_STUDENT, &to, FEW_NONE);
   few__discrete_add(l, &o->metric, &from, FEW_NONE, target, few_recip(l->g, hop.width));
 }
 
 const struct few_objective_def few__objective_ict = {
+    .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "ict",
     .source = "arXiv 2310.14189",
     .help = "improved consistency training: pseudo-Huber, lognormal times, doubled grids",

@@ -31,7 +31,7 @@
  */
 #include "base/rng.h"
 #include "flow.h"
-#include "timestep_sampling.h"
+#include "objective.h"
 
 struct meanflow_opts {
   double p_mean, p_std, r_mean, r_std, jumps, norm_p, norm_c, omega, kappa;
@@ -69,15 +69,15 @@ struct step {
 
 static few_node draw_time(const struct few_loss *l, uint32_t purpose, double mean, double std) {
   few_graph *g = l->g;
-  few_node tau = few_affine(g, few__loss_randn(l, purpose, FEW_SHAPE(l->rows)), std, mean);
+  few_node tau = few_affine(g, few_loss_randn(l, purpose, FEW_SHAPE(l->rows)), std, mean);
   return few_atan(g, few_scale(g, few_exp(g, tau), 1 / l->spec->sigma_data));
 }
 
 static struct step draw_step(const struct few_loss *l, const struct meanflow_opts *o) {
   few_graph *g = l->g;
-  few_node a = few__timestep_lognormal(l, o->p_mean, o->p_std);
+  few_node a = few_timestep_lognormal(l, o->p_mean, o->p_std);
   few_node b = draw_time(l, FEW_RNG_STEP_TIME, o->r_mean, o->r_std);
-  few_node jump = few_less(g, few__loss_randu(l, FEW_RNG_STEP_SIZE, FEW_SHAPE(l->rows)),
+  few_node jump = few_less(g, few_loss_randu(l, FEW_RNG_STEP_SIZE, FEW_SHAPE(l->rows)),
                            few_fill(g, o->jumps, FEW_SCALAR));
   few_node t = o->order ? a : few_max(g, a, b);
   return (struct step){t, few_stop(g, few_select(g, jump, few_min(g, a, b), t))};
@@ -116,8 +116,8 @@ static few_node derivative(struct few_loss *l, const struct few_trig_state *d, f
 static few_node weighted(struct few_loss *l, const struct meanflow_opts *o, few_node residual) {
   few_graph *g = l->g;
   struct few_shape s = few_node_shape(g, residual);
-  few_node q = few__loss_row_sum(l, few_square(g, residual));
-  few__loss_log(l, "mse", few_scale(g, q, (double)l->rows / (double)few_shape_count(s)));
+  few_node q = few_loss_row_sum(l, few_square(g, residual));
+  few_loss_log(l, "mse", few_scale(g, q, (double)l->rows / (double)few_shape_count(s)));
   few_node norm = few_stop(g, few_affine(g, q, 1, o->norm_c));
   norm = few_exp(g, few_scale(g, few_log(g, norm), -o->norm_p));
   return few_mean_all(g, few_mul(g, q, norm));
@@ -128,7 +128,7 @@ static void build(struct few_loss *l, const void *opts) {
   few_graph *g = l->g;
   const struct step at = draw_step(l, o);
   l->t = at.t;
-  const struct few_trig_state d = few__trig_state(l, l->x0, at.t, FEW_RNG_NOISE);
+  const struct few_trig_state d = few_trig_state_at(l, l->x0, at.t, FEW_RNG_NOISE);
   few_node here = few_fill(g, 0, FEW_SHAPE(l->rows));
   few_node F_g = few_stop(g, guided_F(l, o, &d, here));
   few_node F_v = F_g;
@@ -139,10 +139,11 @@ static void build(struct few_loss *l, const void *opts) {
   few_node way = few_sub(g, few__flow_share(l, d.t), few__flow_share(l, at.end));
   few_node v = few__flow_velocity(l, d.x, d.t, F_g);
   few_node target = few_sub(g, v, few_mul(g, few__flow_rows(l, way, dU), dU));
-  few__loss_add(l, "meanflow", weighted(l, o, few_sub(g, U, few_stop(g, target))), 1);
+  few_loss_add(l, "meanflow", weighted(l, o, few_sub(g, U, few_stop(g, target))), 1);
 }
 
 const struct few_objective_def few__objective_meanflow = {
+    .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "meanflow",
     .source = "arXiv 2505.13447",
     .help = "average velocities over any step, from their derivative along the flow",

@@ -81,8 +81,8 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
                      "progressive: joint = yes is for a teacher with labels and without a guidance "
                      "input: leave it out");
   if (o->joint)
-    return few__net_check_unconditional(ctx, fit->teacher, "the teacher",
-                                        "progressive: joint = yes");
+    return few_net_check_unconditional(ctx, fit->teacher, "the teacher",
+                                       "progressive: joint = yes");
   return FEW_OK;
 }
 
@@ -123,7 +123,7 @@ static struct step draw_step(const struct few_loss *l, const struct progressive_
   few_graph *g = l->g;
   const double jump = o->grid ? 2 : 1, way = o->direction == ENCODE ? 1 : -1;
   few_node N = l->scalar[0];
-  few_node r = few_mul(g, few__loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(l->rows)), N);
+  few_node r = few_mul(g, few_loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(l->rows)), N);
   few_node i = few_min(g, few_floor(g, r), few_affine(g, N, 1, -1)); /* r may round to N */
   if (o->direction == DECODE) i = few_affine(g, i, 1, 1);
   return (struct step){time_at(l, o, i), time_at(l, o, few_affine(g, i, 1, way * jump / 2)),
@@ -140,13 +140,13 @@ static few_node two_steps(struct few_loss *l, const struct step *k, few_node x, 
                           few_node guidance) {
   few_graph *g = l->g;
   const double sigma = l->spec->sigma_data;
-  few_node p = few__loss_rows(l, few_sub(g, k->t, k->m));
-  few_node q = few__loss_rows(l, few_sub(g, k->m, k->s));
+  few_node p = few_loss_rows(l, few_sub(g, k->t, k->m));
+  few_node q = few_loss_rows(l, few_sub(g, k->m, k->s));
   few_node sin_p = few_sin(g, p), sin_q = few_sin(g, q);
-  few_node F_t = few__loss_F(l, FEW_TARGET, x, k->t, label, guidance);
+  few_node F_t = few_loss_F(l, FEW_TARGET, x, k->t, label, guidance);
   few_node x_m =
       few_sub(g, few_mul(g, few_cos(g, p), x), few_mul(g, few_scale(g, sin_p, sigma), F_t));
-  few_node F_m = few__loss_F(l, FEW_TARGET, x_m, time_to_ask(g, k), label, guidance);
+  few_node F_m = few_loss_F(l, FEW_TARGET, x_m, time_to_ask(g, k), label, guidance);
   few_node first = few_mul(g, few_mul(g, few_cos(g, q), sin_p), F_t);
   few_node turn = few_sub(g, F_m, few_mul(g, few_scale(g, sin_p, 1 / sigma), x));
   few_node sum = few_add(g, first, few_mul(g, sin_q, turn));
@@ -155,22 +155,23 @@ static few_node two_steps(struct few_loss *l, const struct step *k, few_node x, 
 
 static void add(struct few_loss *l, const struct progressive_opts *o, const struct step *k,
                 const struct few_trig_state *d, few_node label, const char *name, double weight) {
-  few_node s = few__loss_guidance_scale(l);
+  few_node s = few_loss_guidance_scale(l);
   few_node target = two_steps(l, k, d->x, label, s);
-  few_node F = few__loss_F(l, FEW_STUDENT, d->x, d->t, label, s);
+  few_node F = few_loss_F(l, FEW_STUDENT, d->x, d->t, label, s);
   few__snr_add(l, &o->snr, d->t, F, target, name, weight);
 }
 
 static void build(struct few_loss *l, const void *opts) {
   const struct progressive_opts *o = opts;
   const struct step k = draw_step(l, o);
-  const struct few_trig_state d = few__trig_state(l, l->x0, k.t, FEW_RNG_NOISE);
+  const struct few_trig_state d = few_trig_state_at(l, l->x0, k.t, FEW_RNG_NOISE);
   l->t = k.t;
   add(l, o, &k, &d, l->label, o->joint ? "labelled" : "progressive", o->joint ? 0.5 : 1);
   if (o->joint) add(l, o, &k, &d, FEW_NONE, "unlabelled", 0.5);
 }
 
 const struct few_objective_def few__objective_progressive = {
+    .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "progressive",
     .source = "Salimans and Ho, arXiv 2202.00512; Meng et al., arXiv 2210.03142",
     .help = "halve a teacher's steps again and again, also of encoders",

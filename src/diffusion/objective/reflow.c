@@ -17,7 +17,7 @@
 #include <math.h>
 
 #include "base/rng.h"
-#include "loss.h"
+#include "objective.h"
 
 static const struct few_option options[] = {FEW_OPT_END};
 
@@ -32,9 +32,9 @@ static struct line draw(struct few_loss *l) {
   const double sigma = l->spec->sigma_data;
   struct line s;
   /* below 1, which floats round to */
-  few_node u = few_scale(g, few__loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(l->rows)), 1 - 1e-6);
+  few_node u = few_scale(g, few_loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(l->rows)), 1 - 1e-6);
   s.t = few_atan(g, few_div(g, u, few_scale(g, few_affine(g, u, -1, 1), sigma)));
-  few_node c = few__loss_rows(l, few_cos(g, s.t)), d = few__loss_rows(l, few_sin(g, s.t));
+  few_node c = few_loss_rows(l, few_cos(g, s.t)), d = few_loss_rows(l, few_sin(g, s.t));
   s.x = few_add(g, few_mul(g, c, l->x0), few_mul(g, d, few_scale(g, l->pair, sigma)));
   s.target = few_sub(g, few_mul(g, c, l->pair), few_mul(g, d, few_scale(g, l->x0, 1 / sigma)));
   s.n = few_add(g, c, few_scale(g, d, sigma));
@@ -46,12 +46,13 @@ static void build(struct few_loss *l, const void *opts) {
   FEW_UNUSED(opts);
   few_graph *g = l->g;
   struct line s = draw(l);
-  few_node F = few__loss_F(l, FEW_STUDENT, s.x, s.t, l->label, few__loss_guidance_scale(l));
+  few_node F = few_loss_F(l, FEW_STUDENT, s.x, s.t, l->label, few_loss_guidance_scale(l));
   few_node residual = few_mul(g, s.n, few_sub(g, F, s.target));
-  few__loss_add(l, "reflow", few__loss_weighted(l, residual, s.t, false, "flow"), 1);
+  few_loss_add(l, "reflow", few_loss_weighted(l, residual, s.t, false, "flow"), 1);
 }
 
 const struct few_objective_def few__objective_reflow = {
+    .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "reflow",
     .source = "Liu et al., arXiv 2209.03003",
     .help = "flow matching on the teacher's own pairs of noise and image: straighter paths",

@@ -19,13 +19,14 @@ static void schedule(const void *opts, const struct few_clock *at, double *scala
 
 static void build(struct few_loss *l, const void *opts) {
   const struct scd_opts *o = opts;
-  struct few_trig_state d = few__trig_sample(l, o->scm.p_mean, o->scm.p_std);
-  few_node s = few__loss_guidance_scale(l);
-  few_node v = few_scale(l->g, few__loss_teacher(l, d.x, d.t, s), l->spec->sigma_data);
+  struct few_trig_state d = few_trig_sample(l, o->scm.p_mean, o->scm.p_std);
+  few_node s = few_loss_guidance_scale(l);
+  few_node v = few_scale(l->g, few_loss_teacher(l, d.x, d.t, s), l->spec->sigma_data);
   few__scm_build(l, &o->scm, &d, v, s);
 }
 
 const struct few_objective_def few__objective_scd = {
+    .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "scd",
     .source = "arXiv 2410.11081",
     .help =

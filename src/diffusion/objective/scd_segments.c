@@ -46,16 +46,16 @@ static few_node ends(const struct few_loss *l, int64_t segments, few_node t) {
 static void build(struct few_loss *l, const void *opts) {
   const struct scd_segments_opts *o = opts;
   few_graph *g = l->g;
-  struct few_trig_state d = few__trig_sample(l, o->scm.p_mean, o->scm.p_std);
-  few_node s = few__loss_guidance_scale(l);
-  few_node v = few_scale(g, few__loss_teacher(l, d.x, d.t, s), l->spec->sigma_data);
+  struct few_trig_state d = few_trig_sample(l, o->scm.p_mean, o->scm.p_std);
+  few_node s = few_loss_guidance_scale(l);
+  few_node v = few_scale(g, few_loss_teacher(l, d.x, d.t, s), l->spec->sigma_data);
   struct few_net_input in =
-      few__net_input(few_scale(g, d.x, 1 / l->spec->sigma_data), d.t, l->label);
+      few_net_input_of(few_scale(g, d.x, 1 / l->spec->sigma_data), d.t, l->label);
   in.guidance = l->spec->guidance ? s : FEW_NONE;
   in.step_size = few_sub(g, d.t, few_stop(g, ends(l, o->segments, d.t)));
   few_node F = l->net(l, FEW_STUDENT, &in);
-  d.cos = few__loss_rows(l, few_cos(g, in.step_size));
-  d.sin = few__loss_rows(l, few_sin(g, in.step_size));
+  d.cos = few_loss_rows(l, few_cos(g, in.step_size));
+  d.sin = few_loss_rows(l, few_sin(g, in.step_size));
   few__scm_add(l, &o->scm, &d, F, few__scm_tangent(l, &o->scm, &d, F, few_stop(g, v)));
 }
 
@@ -64,6 +64,7 @@ static int64_t max_steps(const void *opts) {
 }
 
 const struct few_objective_def few__objective_scd_segments = {
+    .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "scd-segments",
     .source = "arXiv 2403.06807, 2410.11081",
     .help = "sCD in several steps, each to the end of its segment of time",

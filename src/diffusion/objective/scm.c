@@ -61,8 +61,8 @@ few_node few__scm_tangent(struct few_loss *l, const struct few_scm_opts *o,
 static few_node limited(struct few_loss *l, const struct few_scm_opts *o, few_node a,
                         few_node g_raw) {
   few_graph *g = l->g;
-  few_node norm = few_sqrt(g, few__loss_row_sum(l, few_square(g, g_raw)));
-  few__loss_log(l, "tangent", norm);
+  few_node norm = few_sqrt(g, few_loss_row_sum(l, few_square(g, g_raw)));
+  few_loss_log(l, "tangent", norm);
   if (o->tangent == 0) return few_mul(g, g_raw, few_recip(g, few_affine(g, norm, 1, o->tangent_c)));
   if (o->tangent == 1) return few_max(g, few_min(g, g_raw, a), few_neg(g, a));
   return g_raw;
@@ -73,12 +73,12 @@ void few__scm_add(struct few_loss *l, const struct few_scm_opts *o, const struct
   few_graph *g = l->g;
   few_node g_t = limited(l, o, few__scm_factor(l, o, d), few_stop(g, tangent));
   few_node residual = few_sub(g, few_sub(g, F, few_stop(g, F)), few_stop(g, g_t));
-  few__loss_add(l, "scm", few__loss_weighted(l, residual, d->t, o->adaptive, "mse"), 1);
+  few_loss_add(l, "scm", few_loss_weighted(l, residual, d->t, o->adaptive, "mse"), 1);
 }
 
 void few__scm_build(struct few_loss *l, const struct few_scm_opts *o,
                     const struct few_trig_state *d, few_node v, few_node guidance) {
   v = few_stop(l->g, v);
-  few_node F = few__loss_F(l, FEW_STUDENT, d->x, d->t, l->label, guidance);
+  few_node F = few_loss_F(l, FEW_STUDENT, d->x, d->t, l->label, guidance);
   few__scm_add(l, o, d, F, few__scm_tangent(l, o, d, F, v));
 }

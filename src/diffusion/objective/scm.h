@@ -3,7 +3,7 @@
 #ifndef FEW_SRC_SCM_H
 #define FEW_SRC_SCM_H
 
-#include "timestep_sampling.h"
+#include "objective.h"
 
 struct few_scm_opts {
   double p_mean, p_std;

@@ -15,11 +15,12 @@ static void schedule(const void *opts, const struct few_clock *at, double *scala
 
 static void build(struct few_loss *l, const void *opts) {
   const struct sct_opts *o = opts;
-  struct few_trig_state d = few__trig_sample(l, o->scm.p_mean, o->scm.p_std);
+  struct few_trig_state d = few_trig_sample(l, o->scm.p_mean, o->scm.p_std);
   few__scm_build(l, &o->scm, &d, d.v, FEW_NONE);
 }
 
 const struct few_objective_def few__objective_sct = {
+    .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "sct",
     .source = "arXiv 2410.11081",
     .help =

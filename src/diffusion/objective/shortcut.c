@@ -97,9 +97,9 @@ static struct draw draw_steps(const struct few_loss *l, int n, int64_t first) {
   for (int i = 0; i < 2; i++)
     of[i] = few_broadcast(g, few_const(g, FEW_SHAPE(1, n), chance[i]),
                           FEW_SHAPE(i ? R - first : first, n));
-  few_node level = few__loss_randu(l, FEW_RNG_STEP_SIZE, FEW_SHAPE(R, 1));
+  few_node level = few_loss_randu(l, FEW_RNG_STEP_SIZE, FEW_SHAPE(R, 1));
   few_node past = few_less(g, few_concat(g, 0, 2, of), level);
-  few_node digit = few_less(g, few__loss_randu(l, FEW_RNG_STEP_TIME, FEW_SHAPE(R, n)),
+  few_node digit = few_less(g, few_loss_randu(l, FEW_RNG_STEP_TIME, FEW_SHAPE(R, n)),
                             few_fill(g, 0.5, FEW_SCALAR));
   few_node back = few_mul(g, few_mul(g, past, digit), few_const(g, FEW_SHAPE(1, n), place));
   few_node k = few_reshape(g, few_sum(g, past, FEW_SHAPE(R, 1)), FEW_SHAPE(R));
@@ -169,7 +169,7 @@ static void build(struct few_loss *l, const void *opts) {
   const int64_t R = l->rows, B = bootstrap_rows(o, R);
   const struct draw at = draw_steps(l, n, B);
   l->t = few__flow_time(l, at.u);
-  const struct few_trig_state d = few__trig_state(l, l->x0, l->t, FEW_RNG_NOISE);
+  const struct few_trig_state d = few_trig_state_at(l, l->x0, l->t, FEW_RNG_NOISE);
   few_node F = few__flow_F(l, FEW_STUDENT, d.x, d.t, l->label, at.k);
   few_node s = few__flow_velocity(l, d.x, d.t, F);
 
@@ -181,12 +181,12 @@ static void build(struct few_loss *l, const void *opts) {
                         rows_of(g, straight, B, R)};
   few_node off = few_square(g, few_sub(g, s, few_stop(g, few_concat(g, 0, 2, target))));
   const double dims = (double)few_shape_count(few_node_shape(g, off)) / (double)R;
-  few_node square = few_scale(g, few__loss_row_sum(l, off), 1 / dims);
-  few__loss_log(l, "mse", square);
+  few_node square = few_scale(g, few_loss_row_sum(l, off), 1 / dims);
+  few_loss_log(l, "mse", square);
   square = few_reshape(g, square, FEW_SHAPE(R));
   const double share = (double)B / (double)R;
-  few__loss_add(l, "flow", few_mean_all(g, rows_of(g, square, B, R)), 1 - share);
-  few__loss_add(l, "consistency", few_mean_all(g, rows_of(g, square, 0, B)), share);
+  few_loss_add(l, "flow", few_mean_all(g, rows_of(g, square, B, R)), 1 - share);
+  few_loss_add(l, "consistency", few_mean_all(g, rows_of(g, square, 0, B)), share);
 }
 
 static double target_decay(const void *opts, const struct few_clock *at) {
@@ -199,6 +199,7 @@ static int64_t max_steps(const void *opts) {
 }
 
 const struct few_objective_def few__objective_shortcut = {
+    .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "shortcut",
     .source = "arXiv 2410.12557",
     .help = "flow matching whose long steps agree with two half ones; any power of two of steps",

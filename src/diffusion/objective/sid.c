@@ -51,7 +51,7 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
 static few_node karras_time(const struct few_loss *l, const struct sid_opts *o) {
   few_graph *g = l->g;
   const double a = pow(o->sigma_min, 1 / o->rho), b = pow(o->sigma_max, 1 / o->rho);
-  few_node u = few__loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(l->rows));
+  few_node u = few_loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(l->rows));
   few_node root = few_affine(g, u, o->u_max * (b - a), a);
   few_node sigma = few_exp(g, few_scale(g, few_log(g, root), o->rho));
   return few_atan(g, few_scale(g, sigma, 1 / l->spec->sigma_data));
@@ -60,19 +60,19 @@ static few_node karras_time(const struct few_loss *l, const struct sid_opts *o) 
 static void build(struct few_loss *l, const void *opts) {
   const struct sid_opts *o = opts;
   few_graph *g = l->g;
-  few_node s = few__loss_guidance_scale(l), x = few__generate(l, &o->gen);
+  few_node s = few_loss_guidance_scale(l), x = few__generate(l, &o->gen);
   const double dims = (double)few_shape_count(few_node_shape(g, x)) / (double)l->rows;
   l->t = karras_time(l, o);
-  const struct few_trig_state d = few__trig_state(l, x, l->t, FEW_RNG_NOISE);
-  few_node real = few__trig_denoised(l, &d, few__loss_teacher(l, d.x, d.t, s));
-  few_node fake = few__trig_denoised(l, &d, few__loss_F(l, FEW_FAKE, d.x, d.t, l->label, s));
+  const struct few_trig_state d = few_trig_state_at(l, x, l->t, FEW_RNG_NOISE);
+  few_node real = few_trig_denoised(l, &d, few_loss_teacher(l, d.x, d.t, s));
+  few_node fake = few_trig_denoised(l, &d, few_loss_F(l, FEW_FAKE, d.x, d.t, l->label, s));
   few_node gap = few_sub(g, real, fake);
   few_node other = few_sub(g, few_sub(g, real, x), few_scale(g, gap, o->alpha));
-  few_node rows = few_scale(g, few__loss_row_sum(l, few_mul(g, gap, other)), 1 / dims);
-  few__loss_log(l, "identity", rows);
-  few__loss_log(l, "fisher", few_scale(g, few__loss_row_sum(l, few_square(g, gap)), 1 / dims));
+  few_node rows = few_scale(g, few_loss_row_sum(l, few_mul(g, gap, other)), 1 / dims);
+  few_loss_log(l, "identity", rows);
+  few_loss_log(l, "fisher", few_scale(g, few_loss_row_sum(l, few_square(g, gap)), 1 / dims));
   rows = few_mul(g, rows, few_recip(g, few__mean_distance(l, x, real)));
-  few__loss_add(l, "sid", few_mean_all(g, rows), o->weight);
+  few_loss_add(l, "sid", few_mean_all(g, rows), o->weight);
 }
 
 static void build_fake(struct few_loss *l, const void *opts) {
@@ -80,6 +80,7 @@ static void build_fake(struct few_loss *l, const void *opts) {
 }
 
 const struct few_objective_def few__objective_sid = {
+    .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "sid",
     .source = "arXiv 2404.04057",
     .help = "score identity distillation, without data",

@@ -29,9 +29,9 @@ void few__snr_add(struct few_loss *l, const struct few_snr_opts *o, few_node t, 
   FEW_UNUSED(st);
   few_node r = few_sub(g, F, few_stop(g, target));
   const double D = (double)few_shape_count(few_node_shape(g, r)) / (double)l->rows;
-  few_node mean = few_scale(g, few__loss_row_sum(l, few_square(g, r)), 1 / D);
+  few_node mean = few_scale(g, few_loss_row_sum(l, few_square(g, r)), 1 / D);
   mean = few_reshape(g, mean, FEW_SHAPE(l->rows));
-  few__loss_log(l, name, mean);
+  few_loss_log(l, name, mean);
   few_node factor = few__weight_factor(g, w, o->gamma, l->spec->sigma_data, t);
-  few__loss_add(l, name, few_mean_all(g, few_mul(g, factor, mean)), weight);
+  few_loss_add(l, name, few_mean_all(g, few_mul(g, factor, mean)), weight);
 }

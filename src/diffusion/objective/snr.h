@@ -8,7 +8,7 @@
 #ifndef FEW_SRC_SNR_H
 #define FEW_SRC_SNR_H
 
-#include "loss.h"
+#include "objective.h"
 
 struct few_snr_opts {
   double logsnr_min, logsnr_max;

@@ -17,7 +17,7 @@
  * Instead of being uniform, u may be sigmoid(N(logit_mean, logit_std^2)). Without u, `lognormal`
  * is ln(sigma_d tan t) ~ N(p_mean, p_std^2), which is EDM's ln(sigma) (-1.2 and 1.2 there).
  */
-#include "timestep_sampling.h"
+#include "objective.h"
 
 #include <math.h>
 
@@ -82,8 +82,8 @@ static int times_of(const struct few_timestep_opts *o) {
   return o->times == OWN ? processes[o->process].own : o->times;
 }
 
-few_status few__timestep_check(few_ctx *ctx, const char *name, const struct few_timestep_opts *o,
-                               const struct few_net_spec *spec) {
+few_status few_timestep_check(few_ctx *ctx, const char *name, const struct few_timestep_opts *o,
+                              const struct few_net_spec *spec) {
   if (o->process == EDM && times_of(o) != LOGNORMAL)
     return few__fail(ctx, FEW_E_INVALID,
                      "%s: the times of edm have no end, so they cannot be drawn evenly: take times "
@@ -102,26 +102,26 @@ few_status few__timestep_check(few_ctx *ctx, const char *name, const struct few_
   return few__fail(ctx, FEW_E_INVALID, "%s: logsnr_min is not below logsnr_max", name);
 }
 
-few_node few__timestep_lognormal(const struct few_loss *l, double p_mean, double p_std) {
+few_node few_timestep_lognormal(const struct few_loss *l, double p_mean, double p_std) {
   few_graph *g = l->g;
-  few_node tau = few_affine(g, few__loss_randn(l, FEW_RNG_TIME, FEW_SHAPE(l->rows)), p_std, p_mean);
+  few_node tau = few_affine(g, few_loss_randn(l, FEW_RNG_TIME, FEW_SHAPE(l->rows)), p_std, p_mean);
   return few_atan(g, few_scale(g, few_exp(g, tau), 1 / l->spec->sigma_data));
 }
 
-few_node few__timestep_sample(const struct few_loss *l, const struct few_timestep_opts *o) {
+few_node few_timestep_sample(const struct few_loss *l, const struct few_timestep_opts *o) {
   few_graph *g = l->g;
   const int times = times_of(o);
-  if (times == LOGNORMAL) return few__timestep_lognormal(l, o->p_mean, o->p_std);
+  if (times == LOGNORMAL) return few_timestep_lognormal(l, o->p_mean, o->p_std);
   few_node u;
   if (times == UNIFORM)
-    u = few__loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(l->rows));
+    u = few_loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(l->rows));
   else
-    u = few_sigmoid(g, few_affine(g, few__loss_randn(l, FEW_RNG_TIME, FEW_SHAPE(l->rows)),
+    u = few_sigmoid(g, few_affine(g, few_loss_randn(l, FEW_RNG_TIME, FEW_SHAPE(l->rows)),
                                   o->logit_std, o->logit_mean));
   return processes[o->process].time(l, o, u);
 }
 
-struct few_trig_state few__trig_sample(struct few_loss *l, double p_mean, double p_std) {
-  l->t = few__timestep_lognormal(l, p_mean, p_std);
-  return few__trig_state(l, l->x0, l->t, FEW_RNG_NOISE);
+struct few_trig_state few_trig_sample(struct few_loss *l, double p_mean, double p_std) {
+  l->t = few_timestep_lognormal(l, p_mean, p_std);
+  return few_trig_state_at(l, l->x0, l->t, FEW_RNG_NOISE);
 }

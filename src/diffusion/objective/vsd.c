@@ -48,20 +48,20 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
 static void build(struct few_loss *l, const void *opts) {
   const struct vsd_opts *o = opts;
   few_graph *g = l->g;
-  few_node s = few__loss_guidance_scale(l), x = few__generate(l, &o->gen), still = few_stop(g, x);
-  l->t = few__timestep_lognormal(l, o->p_mean, o->p_std);
-  const struct few_trig_state d = few__trig_state(l, still, l->t, FEW_RNG_NOISE);
-  few_node real = few__loss_teacher(l, d.x, d.t, s);
-  few_node fake = few__loss_F(l, FEW_FAKE, d.x, d.t, l->label, s);
+  few_node s = few_loss_guidance_scale(l), x = few__generate(l, &o->gen), still = few_stop(g, x);
+  l->t = few_timestep_lognormal(l, o->p_mean, o->p_std);
+  const struct few_trig_state d = few_trig_state_at(l, still, l->t, FEW_RNG_NOISE);
+  few_node real = few_loss_teacher(l, d.x, d.t, s);
+  few_node fake = few_loss_F(l, FEW_FAKE, d.x, d.t, l->label, s);
   few_node pull = few_sub(g, real, fake);
   if (o->weighting == 1) { /* D_fake - D_real = sin(t) sigma_d (F_real - F_fake) */
-    few_node D = few__trig_denoised(l, &d, real);
+    few_node D = few_trig_denoised(l, &d, real);
     pull = few_mul(g, few_mul(g, d.sin, few_scale(g, pull, l->spec->sigma_data)),
                    few_recip(g, few__mean_distance(l, still, D)));
   }
   few_node residual = few_add(g, few_sub(g, x, still), few_stop(g, pull));
-  few_node value = few__loss_weighted(l, residual, d.t, o->weighting == 0, "score_gap");
-  few__loss_add(l, "vsd", o->weighting == 1 ? few_scale(g, value, 0.5) : value, o->weight);
+  few_node value = few_loss_weighted(l, residual, d.t, o->weighting == 0, "score_gap");
+  few_loss_add(l, "vsd", o->weighting == 1 ? few_scale(g, value, 0.5) : value, o->weight);
 }
 
 static void build_fake(struct few_loss *l, const void *opts) {
@@ -69,6 +69,7 @@ static void build_fake(struct few_loss *l, const void *opts) {
 }
 
 const struct few_objective_def few__objective_vsd = {
+    .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "vsd",
     .source = "arXiv 2305.16213, 2311.18828",
     .help = "variational score distillation (distribution matching, DMD)",

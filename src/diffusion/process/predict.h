@@ -12,32 +12,7 @@
 #define FEW_SRC_PREDICT_H
 
 #include "base/base.h"
-
-/* x0 * (clean image) + eps * (unit noise). */
-struct few_mix {
-  double x0, eps;
-};
-
-/* x * x_t + y * output. */
-struct few_line {
-  double x, y;
-};
-
-enum few_prediction {
-  /* TrigFlow: cos(phi) eps - sin(phi) x0/sigma_d, with tan(phi) = sigma/(sigma_d alpha) */
-  FEW_PREDICT_F,
-  FEW_PREDICT_EDM,  /* EDM's raw network: -F */
-  FEW_PREDICT_X,    /* x0 */
-  FEW_PREDICT_EPS,  /* eps */
-  FEW_PREDICT_V,    /* (alpha eps - sigma x0) / sqrt(alpha^2 + sigma^2) */
-  FEW_PREDICT_FLOW, /* eps - x0 */
-  FEW_PREDICT_MIXES,
-  /* No mix, but two of them: x0 and eps, side by side in the channels. Together they make
-   * v = (alpha eps - sigma x0)/sqrt(alpha^2 + sigma^2) (Salimans and Ho, arXiv 2202.00512, app. D:
-   * x = sigma^2 x_head + alpha^2 x(eps_head) at alpha^2 + sigma^2 = 1, which is the same). */
-  FEW_PREDICT_BOTH = FEW_PREDICT_MIXES,
-  FEW_PREDICTIONS
-};
+#include "few/ext/steps.h"
 
 const char *few__predict_name(enum few_prediction p);
 const char *few__predict_source(enum few_prediction p);

@@ -35,19 +35,19 @@
  *   x_t = cos(t) D + sqrt(sin^2 t - w^2) e + w sigma_d z,  w = eta tan(t)/sin(s) sqrt(sin(s-t)
  * sin(s+t)).
  */
-#include "steps.h"
+#include "predict.h"
 
 #include <math.h>
 
-struct few_line few__step_ddim(double sigma_d, double s, double t) {
+struct few_line few_step_ddim(double sigma_d, double s, double t) {
   return (struct few_line){cos(s - t), -sin(s - t) * sigma_d};
 }
 
-struct few_line few__step_denoise(double sigma_d, double t) {
+struct few_line few_step_denoise(double sigma_d, double t) {
   return (struct few_line){cos(t), -sin(t) * sigma_d};
 }
 
-struct few_line few__step_noise(double sigma_d, double t) {
+struct few_line few_step_noise(double sigma_d, double t) {
   return (struct few_line){sin(t), cos(t) * sigma_d};
 }
 
@@ -57,29 +57,29 @@ static double inverse_ratio(double s_before, double s, double t) {
   return (log(tan(s)) - log(tan(t))) / (log(tan(s)) - log(tan(s_before)));
 }
 
-double few__step_dpmpp_2m(double s_before, double s, double t) {
+double few_step_dpmpp_2m(double s_before, double s, double t) {
   if (t <= 0) return 0;
   return sin(s - t) / (2 * sin(s)) * inverse_ratio(s_before, s, t);
 }
 
-double few__step_dpm_2m(double s_before, double s, double t) {
+double few_step_dpm_2m(double s_before, double s, double t) {
   if (t <= 0) return 0;
   return -sin(s - t) / (2 * cos(s)) * inverse_ratio(s_before, s, t);
 }
 
-double few__step_heun(double s, double t) { return -sin(s - t) / (2 * cos(s)); }
+double few_step_heun(double s, double t) { return -sin(s - t) / (2 * cos(s)); }
 
-struct few_line few__step_euler(double sigma_d, double s, double t) {
+struct few_line few_step_euler(double sigma_d, double s, double t) {
   return (struct few_line){1, -(s - t) * sigma_d};
 }
 
-double few__step_middle(double s, double t) { return atan(sqrt(tan(s) * tan(t))); }
+double few_step_middle(double s, double t) { return atan(sqrt(tan(s) * tan(t))); }
 
-struct few_line few__step_dpmpp_2s(double s, double t) {
+struct few_line few_step_dpmpp_2s(double s, double t) {
   return (struct few_line){sin(t) / sin(s), sin(s - t) / sin(s)};
 }
 
-struct few_noisy_step few__step_ddpm(double sigma_d, double s, double t, double eta) {
+struct few_noisy_step few_step_ddpm(double sigma_d, double s, double t, double eta) {
   assert(eta >= 0 && eta <= 1 && s > t);
   double w = eta * tan(t) / sin(s) * sqrt(sin(s - t) * sin(s + t));
   double kept = sqrt(fmax(0, (sin(t) - w) * (sin(t) + w))); /* of e */
@@ -88,6 +88,6 @@ struct few_noisy_step few__step_ddpm(double sigma_d, double s, double t, double 
                                  .noise = w * sigma_d};
 }
 
-struct few_line few__step_renoise(double sigma_d, double t, double s) {
+struct few_line few_step_renoise(double sigma_d, double t, double s) {
   return (struct few_line){cos(s) / cos(t), sigma_d * sqrt(sin(s - t) * sin(s + t)) / cos(t)};
 }

@@ -9,9 +9,9 @@ double few__churn(struct few_sampling *s, const struct few_churn_opts *o, int k,
   if (!(gamma > 0 && sigma >= o->churn_min && sigma <= o->churn_max)) return t;
   const double up = atan((1 + gamma) * tan(t));
   if (!(up > t)) return t; /* pure noise already */
-  struct few_line line = few__step_renoise(s->sigma_d, t, up);
+  struct few_line line = few_step_renoise(s->sigma_d, t, up);
   line.y *= o->churn_noise;
-  few__sampling_noise(s, k + 1, z);
-  few__sampling_line(s, line, s->x, z, s->x);
+  few_sampling_noise(s, k + 1, z);
+  few_sampling_line(s, line, s->x, z, s->x);
   return up;
 }

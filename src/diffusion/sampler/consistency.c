@@ -18,18 +18,19 @@ static few_status run(few_ctx *ctx, struct few_sampling *s) {
   for (int k = 0; k < s->steps; k++) {
     if (k > 0) {
       struct few_mix state = few__process_trigflow.at(s->sigma_d, s->t[k]);
-      few__sampling_noise(s, k, F);
-      few__sampling_line(s, (struct few_line){state.x0, state.eps}, s->x, F, s->x);
+      few_sampling_noise(s, k, F);
+      few_sampling_line(s, (struct few_line){state.x0, state.eps}, s->x, F, s->x);
     }
     FEW_GOTO(s->eval(s->user, s->x, s->t[k], 0, F));
-    few__sampling_line(s, few__step_denoise(s->sigma_d, s->t[k]), s->x, F, s->x);
+    few_sampling_line(s, few_step_denoise(s->sigma_d, s->t[k]), s->x, F, s->x);
   }
 out:
   few__free(ctx, F);
   return st;
 }
 
-const struct few_sampler few__sampler_consistency = {
+const struct few_sampler_def few__sampler_consistency = {
+    .version = FEW_SAMPLER_DEF_VERSION,
     .name = "consistency",
     .source = "Song et al., arXiv 2303.01469",
     .help = "for consistency models: jump to the image, add noise again, jump again",

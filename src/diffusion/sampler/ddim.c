@@ -13,21 +13,22 @@ static const struct few_option options[] = {FEW_CHURN_OPTIONS, FEW_OPT_END};
 
 static few_status run(few_ctx *ctx, struct few_sampling *s) {
   const struct few_churn_opts *o = s->opts;
-  if (!(o->churn > 0)) return few__sampling_ddim(ctx, s);
+  if (!(o->churn > 0)) return few_sampling_ddim(ctx, s);
   float *F = NULL;
   few_status st = FEW_OK;
   FEW_TRY(FEW_NEW(ctx, &F, s->rows * s->dims));
   for (int k = 0; k < s->steps; k++) {
     const double from = few__churn(s, o, k, F);
     FEW_GOTO(s->eval(s->user, s->x, from, s->t[k + 1], F));
-    few__sampling_line(s, few__step_ddim(s->sigma_d, from, s->t[k + 1]), s->x, F, s->x);
+    few_sampling_line(s, few_step_ddim(s->sigma_d, from, s->t[k + 1]), s->x, F, s->x);
   }
 out:
   few__free(ctx, F);
   return st;
 }
 
-const struct few_sampler few__sampler_ddim = {
+const struct few_sampler_def few__sampler_ddim = {
+    .version = FEW_SAMPLER_DEF_VERSION,
     .name = "ddim",
     .source = "Song et al., arXiv 2010.02502; Lu and Song, arXiv 2410.11081, eq. 26",
     .help = "first order, one evaluation a step; deterministic unless churn is set",

@@ -25,11 +25,11 @@ static few_status run(few_ctx *ctx, struct few_sampling *s) {
   FEW_TRY(FEW_NEW(ctx, &F, s->rows * s->dims));
   for (int k = 0; k < s->steps; k++) {
     FEW_GOTO(s->eval(s->user, s->x, s->t[k], s->t[k], F));
-    struct few_noisy_step d = few__step_ddpm(s->sigma_d, s->t[k], s->t[k + 1], o->eta);
-    few__sampling_line(s, d.line, s->x, F, s->x);
+    struct few_noisy_step d = few_step_ddpm(s->sigma_d, s->t[k], s->t[k + 1], o->eta);
+    few_sampling_line(s, d.line, s->x, F, s->x);
     if (d.noise > 0) {
-      few__sampling_noise(s, k + 1, F);
-      few__sampling_line(s, (struct few_line){1, d.noise}, s->x, F, s->x);
+      few_sampling_noise(s, k + 1, F);
+      few_sampling_line(s, (struct few_line){1, d.noise}, s->x, F, s->x);
     }
   }
 out:
@@ -37,7 +37,8 @@ out:
   return st;
 }
 
-const struct few_sampler few__sampler_ddpm = {
+const struct few_sampler_def few__sampler_ddpm = {
+    .version = FEW_SAMPLER_DEF_VERSION,
     .name = "ddpm",
     .source = "Ho et al., arXiv 2006.11239; Song et al., arXiv 2010.02502, eq. 16",
     .help = "draws each step from the posterior; for many steps",

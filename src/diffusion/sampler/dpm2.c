@@ -7,10 +7,11 @@
 #include "multistep.h"
 
 static few_status run(few_ctx *ctx, struct few_sampling *s) {
-  return few__multistep(ctx, s, &(struct few_multistep){few__step_noise, few__step_dpm_2m});
+  return few__multistep(ctx, s, &(struct few_multistep){few_step_noise, few_step_dpm_2m});
 }
 
-const struct few_sampler few__sampler_dpm2 = {
+const struct few_sampler_def few__sampler_dpm2 = {
+    .version = FEW_SAMPLER_DEF_VERSION,
     .name = "dpm2",
     .source = "Lu et al., arXiv 2206.00927; Lu and Song, arXiv 2410.11081, eq. 27",
     .help = "second order in the noise, deterministic, one evaluation a step (DPM-Solver-2)",

@@ -7,10 +7,11 @@
 #include "multistep.h"
 
 static few_status run(few_ctx *ctx, struct few_sampling *s) {
-  return few__multistep(ctx, s, &(struct few_multistep){few__step_denoise, few__step_dpmpp_2m});
+  return few__multistep(ctx, s, &(struct few_multistep){few_step_denoise, few_step_dpmpp_2m});
 }
 
-const struct few_sampler few__sampler_dpmpp = {
+const struct few_sampler_def few__sampler_dpmpp = {
+    .version = FEW_SAMPLER_DEF_VERSION,
     .name = "dpmpp",
     .source = "Lu et al., arXiv 2211.01095; Lu and Song, arXiv 2410.11081, eq. 28",
     .help = "second order, deterministic, one evaluation a step (DPM-Solver++ 2M)",

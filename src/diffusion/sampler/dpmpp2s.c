@@ -14,20 +14,21 @@ static few_status run(few_ctx *ctx, struct few_sampling *s) {
   FEW_TRY(FEW_NEW(ctx, &scratch, 2 * n));
   float *F = scratch, *x_m = scratch + n;
   for (int k = 0; k < s->steps; k++) {
-    double from = s->t[k], to = s->t[k + 1], m = to > 0 ? few__step_middle(from, to) : 0;
+    double from = s->t[k], to = s->t[k + 1], m = to > 0 ? few_step_middle(from, to) : 0;
     FEW_GOTO(s->eval(s->user, s->x, from, from, F));
-    few__sampling_line(s, few__step_ddim(s->sigma_d, from, m), s->x, F, to > 0 ? x_m : s->x);
+    few_sampling_line(s, few_step_ddim(s->sigma_d, from, m), s->x, F, to > 0 ? x_m : s->x);
     if (to <= 0) break;
     FEW_GOTO(s->eval(s->user, x_m, m, m, F));
-    few__sampling_line(s, few__step_denoise(s->sigma_d, m), x_m, F, F);
-    few__sampling_line(s, few__step_dpmpp_2s(from, to), s->x, F, s->x);
+    few_sampling_line(s, few_step_denoise(s->sigma_d, m), x_m, F, F);
+    few_sampling_line(s, few_step_dpmpp_2s(from, to), s->x, F, s->x);
   }
 out:
   few__free(ctx, scratch);
   return st;
 }
 
-const struct few_sampler few__sampler_dpmpp2s = {
+const struct few_sampler_def few__sampler_dpmpp2s = {
+    .version = FEW_SAMPLER_DEF_VERSION,
     .name = "dpmpp2s",
     .source = "Lu et al., arXiv 2211.01095",
     .help = "second order, deterministic, two evaluations a step (DPM-Solver++ 2S)",

@@ -12,14 +12,15 @@ static few_status run(few_ctx *ctx, struct few_sampling *s) {
   FEW_TRY(FEW_NEW(ctx, &F, s->rows * s->dims));
   for (int k = 0; k < s->steps; k++) {
     FEW_GOTO(s->eval(s->user, s->x, s->t[k], s->t[k], F));
-    few__sampling_line(s, few__step_euler(s->sigma_d, s->t[k], s->t[k + 1]), s->x, F, s->x);
+    few_sampling_line(s, few_step_euler(s->sigma_d, s->t[k], s->t[k + 1]), s->x, F, s->x);
   }
 out:
   few__free(ctx, F);
   return st;
 }
 
-const struct few_sampler few__sampler_euler = {
+const struct few_sampler_def few__sampler_euler = {
+    .version = FEW_SAMPLER_DEF_VERSION,
     .name = "euler",
     .source = "Lu and Song, arXiv 2410.11081, section 3",
     .help = "first order in TrigFlow's t; Euler in EDM's sigma or flow matching's u is ddim",

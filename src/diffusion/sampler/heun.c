@@ -13,13 +13,13 @@ static const struct few_option options[] = {FEW_CHURN_OPTIONS, FEW_OPT_END};
 /* One corrected step: x at `from` in, x at `to` out. next and F_t are scratch, F_s is spent. */
 static few_status correct(struct few_sampling *s, double from, double to, float *next, float *F_s,
                           float *F_t) {
-  double w = few__step_heun(from, to);
-  few__sampling_line(s, few__step_ddim(s->sigma_d, from, to), s->x, F_s, next);
+  double w = few_step_heun(from, to);
+  few_sampling_line(s, few_step_ddim(s->sigma_d, from, to), s->x, F_s, next);
   FEW_TRY(s->eval(s->user, next, to, to, F_t));
-  few__sampling_line(s, few__step_noise(s->sigma_d, from), s->x, F_s, F_s);
-  few__sampling_line(s, few__step_noise(s->sigma_d, to), next, F_t, F_t);
-  few__sampling_line(s, (struct few_line){w, -w}, F_t, F_s, F_t);
-  few__sampling_line(s, (struct few_line){1, 1}, next, F_t, s->x);
+  few_sampling_line(s, few_step_noise(s->sigma_d, from), s->x, F_s, F_s);
+  few_sampling_line(s, few_step_noise(s->sigma_d, to), next, F_t, F_t);
+  few_sampling_line(s, (struct few_line){w, -w}, F_t, F_s, F_t);
+  few_sampling_line(s, (struct few_line){1, 1}, next, F_t, s->x);
   return FEW_OK;
 }
 
@@ -41,14 +41,15 @@ static few_status run(few_ctx *ctx, struct few_sampling *s) {
     if (s->t[k + 1] > 0)
       FEW_GOTO(correct(s, from, s->t[k + 1], next, F_s, F_t));
     else
-      few__sampling_line(s, few__step_ddim(s->sigma_d, from, 0), s->x, F_s, s->x);
+      few_sampling_line(s, few_step_ddim(s->sigma_d, from, 0), s->x, F_s, s->x);
   }
 out:
   few__free(ctx, scratch);
   return st;
 }
 
-const struct few_sampler few__sampler_heun = {
+const struct few_sampler_def few__sampler_heun = {
+    .version = FEW_SAMPLER_DEF_VERSION,
     .name = "heun",
     .source = "Karras et al., arXiv 2206.00364",
     .help = "second order, two evaluations a step; deterministic unless churn is set",

@@ -66,7 +66,8 @@ out:
   return st;
 }
 
-const struct few_sampler few__sampler_olss = {
+const struct few_sampler_def few__sampler_olss = {
+    .version = FEW_SAMPLER_DEF_VERSION,
     .name = "olss",
     .source = "Duan et al., arXiv 2305.14677",
     .help = "few steps with weights fitted to many of the same model's; needs a file of few olss",

@@ -22,7 +22,7 @@
 #include <math.h>
 
 #include "base/lapack.h"
-#include "diffusion/process/steps.h"
+#include "diffusion/process/predict.h"
 #include "olss.h"
 
 static const double rank_tolerance = 1e-6; /* floats carry 6e-8 */
@@ -107,7 +107,7 @@ static void ddim_weights(struct fit *f, int k, int to) {
   for (int j = 0; j <= k + 1; j++) f->w[j] = j == 0;
   for (int j = 0; j <= k; j++) {
     struct few_line line =
-        few__step_ddim(f->run->sigma_d, t[f->path[j]], t[j < k ? f->path[j + 1] : to]);
+        few_step_ddim(f->run->sigma_d, t[f->path[j]], t[j < k ? f->path[j + 1] : to]);
     for (int i = 0; i <= j; i++) f->w[i] *= line.x;
     f->w[j + 1] = line.y;
   }

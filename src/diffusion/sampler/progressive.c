@@ -7,7 +7,8 @@
  */
 #include "sampler.h"
 
-const struct few_sampler few__sampler_progressive = {
+const struct few_sampler_def few__sampler_progressive = {
+    .version = FEW_SAMPLER_DEF_VERSION,
     .name = "progressive",
     .source = "Salimans and Ho, arXiv 2202.00512; Meng et al., arXiv 2210.03142",
     .help = "for progressively distilled students: DDIM on the grid i/N of their training",
@@ -16,5 +17,5 @@ const struct few_sampler few__sampler_progressive = {
     .order = 1,
     .evals_per_step = 1,
     .both_ways = true,
-    .run = few__sampling_ddim,
+    .run = few_sampling_ddim,
 };

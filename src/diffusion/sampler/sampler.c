@@ -1,41 +1,73 @@
 /* sampler.c - the table of samplers, and what they share: times, noise, lines. */
 #include "sampler.h"
 
+#include "base/added.h"
 #include "base/rng.h"
 
-static const struct few_sampler *const table[] = {
+static const struct few_sampler_def *const table[] = {
 #define FEW_SAMPLER(name) &few__sampler_##name,
 #include "samplers.def"
 #undef FEW_SAMPLER
 };
 
-static const char names[] =
-#define FEW_SAMPLER(name) " " #name
-#include "samplers.def"
-#undef FEW_SAMPLER
-    ;
-
-int few__sampler_count(void) { return FEW_COUNT(table); }
-
-const struct few_sampler *few__sampler_at(int i) {
-  assert(i >= 0 && i < FEW_COUNT(table));
-  return table[i];
+int few__sampler_count(const few_ctx *ctx) {
+  return FEW_COUNT(table) + few__added_count(ctx, FEW_ADDED_SAMPLER);
 }
 
-few_status few__sampler_find(few_ctx *ctx, const struct few_sampler **out, const char *name) {
-  for (int i = 0; i < FEW_COUNT(table); i++)
-    if (!strcmp(table[i]->name, name)) {
-      *out = table[i];
-      return FEW_OK;
-    }
-  return few__fail(ctx, FEW_E_INVALID, "no sampler is called \"%s\"; there are%s", name, names);
+const struct few_sampler_def *few__sampler_at(const few_ctx *ctx, int i) {
+  assert(i >= 0 && i < few__sampler_count(ctx));
+  if (i < FEW_COUNT(table)) return table[i];
+  return few__added_at(ctx, FEW_ADDED_SAMPLER, i - FEW_COUNT(table));
 }
 
-int few__sampler_evals(const struct few_sampler *sampler, int steps) {
+static const struct few_sampler_def *find(const few_ctx *ctx, const char *name) {
+  for (int i = 0; i < few__sampler_count(ctx); i++)
+    if (!strcmp(few__sampler_at(ctx, i)->name, name)) return few__sampler_at(ctx, i);
+  return NULL;
+}
+
+few_status few__sampler_find(few_ctx *ctx, const struct few_sampler_def **out, const char *name) {
+  struct few_text names = {0};
+  *out = find(ctx, name);
+  if (*out) return FEW_OK;
+  for (int i = 0; i < few__sampler_count(ctx); i++)
+    few__text_add(ctx, &names, " %s", few__sampler_at(ctx, i)->name);
+  few_status st = few__fail(ctx, FEW_E_INVALID, "no sampler is called \"%s\"; there are%s", name,
+                            names.at && !names.failed ? names.at : " others");
+  few__text_free(ctx, &names);
+  return st;
+}
+
+few_status few_ctx_add_sampler(few_ctx *ctx, const struct few_sampler_def *def) {
+  static const char type[] = "few_sampler_def";
+  FEW_TRY(few__added_version(ctx, type, def, FEW_SAMPLER_DEF_VERSION));
+  const struct few_addition a = {.kind = FEW_ADDED_SAMPLER,
+                                 .type = type,
+                                 .def = def,
+                                 .name = def->name,
+                                 .missing = !def->help  ? "help"
+                                            : !def->run ? "run"
+                                                        : NULL,
+                                 .taken = def->name && find(ctx, def->name),
+                                 .options = def->options,
+                                 .options_size = def->options_size};
+  if (def->steps < 1 || def->evals_per_step < 1 || def->order < 0)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s %.60s: steps and evals_per_step are at least 1, and order is at least 0",
+                     type, def->name ? def->name : "");
+  if (def->schedule <= FEW_SCHEDULE_DEFAULT || def->schedule >= FEW_SCHEDULES || def->fitted)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s %.60s: choose a schedule, such as FEW_SCHEDULE_KARRAS, and leave `fitted` "
+                     "false",
+                     type, def->name ? def->name : "");
+  return few__added_add(ctx, &a);
+}
+
+int few__sampler_evals(const struct few_sampler_def *sampler, int steps) {
   return sampler->evals_per_step * (steps - 1) + 1;
 }
 
-void few__sampling_noise(const struct few_sampling *s, int draw, float *z) {
+void few_sampling_noise(const struct few_sampling *s, int draw, float *z) {
   if (s->noise) {
     s->noise(s->user, draw, z);
     return;
@@ -47,19 +79,19 @@ void few__sampling_noise(const struct few_sampling *s, int draw, float *z) {
   }
 }
 
-void few__sampling_line(const struct few_sampling *s, struct few_line line, const float *x,
-                        const float *y, float *out) {
+void few_sampling_line(const struct few_sampling *s, struct few_line line, const float *x,
+                       const float *y, float *out) {
   int64_t n = s->rows * s->dims;
   for (int64_t i = 0; i < n; i++) out[i] = (float)(line.x * (double)x[i] + line.y * (double)y[i]);
 }
 
-few_status few__sampling_ddim(few_ctx *ctx, struct few_sampling *s) {
+few_status few_sampling_ddim(few_ctx *ctx, struct few_sampling *s) {
   float *F = NULL;
   few_status st = FEW_OK;
   FEW_TRY(FEW_NEW(ctx, &F, s->rows * s->dims));
   for (int k = 0; k < s->steps; k++) {
     FEW_GOTO(s->eval(s->user, s->x, s->t[k], s->t[k + 1], F));
-    few__sampling_line(s, few__step_ddim(s->sigma_d, s->t[k], s->t[k + 1]), s->x, F, s->x);
+    few_sampling_line(s, few_step_ddim(s->sigma_d, s->t[k], s->t[k + 1]), s->x, F, s->x);
   }
 out:
   few__free(ctx, F);
@@ -68,7 +100,7 @@ out:
 
 /* ---- running ---- */
 
-static few_status make_times(few_ctx *ctx, const struct few_sampler *sampler,
+static few_status make_times(few_ctx *ctx, const struct few_sampler_def *sampler,
                              const struct few_times_opts *times, struct few_sampling *s) {
   struct few_times_opts o = *times;
   if (o.schedule == FEW_SCHEDULE_DEFAULT) o.schedule = sampler->schedule;
@@ -79,7 +111,7 @@ static few_status make_times(few_ctx *ctx, const struct few_sampler *sampler,
   return few__times(ctx, &o, s->sigma_d, s->t);
 }
 
-static few_status run(few_ctx *ctx, const struct few_sampler *sampler, struct few_sampling *s) {
+static few_status run(few_ctx *ctx, const struct few_sampler_def *sampler, struct few_sampling *s) {
   char *opts = NULL;
   few_status st = FEW_OK;
   if (s->opts || !sampler->options) return sampler->run(ctx, s);
@@ -101,15 +133,15 @@ static void reverse(int n, double *t) {
   }
 }
 
-few_status few__sample(few_ctx *ctx, const struct few_sampler *sampler,
+few_status few__sample(few_ctx *ctx, const struct few_sampler_def *sampler,
                        const struct few_times_opts *times, struct few_sampling *s) {
   few_status st;
   assert(s->rows >= 0 && s->dims >= 0 && s->sigma_d > 0 && s->eval);
   s->t = NULL;
   FEW_GOTO(make_times(ctx, sampler, times, s));
   if (!s->started) {
-    few__sampling_noise(s, 0, s->x);
-    few__sampling_line(s, (struct few_line){s->sigma_d, 0}, s->x, s->x, s->x);
+    few_sampling_noise(s, 0, s->x);
+    few_sampling_line(s, (struct few_line){s->sigma_d, 0}, s->x, s->x, s->x);
   }
   st = run(ctx, sampler, s);
 out:
@@ -118,7 +150,7 @@ out:
   return st;
 }
 
-few_status few__encode(few_ctx *ctx, const struct few_sampler *sampler,
+few_status few__encode(few_ctx *ctx, const struct few_sampler_def *sampler,
                        const struct few_times_opts *times, struct few_sampling *s) {
   few_status st;
   assert(s->rows >= 0 && s->dims >= 0 && s->sigma_d > 0 && s->eval);

@@ -3,18 +3,7 @@
 #define FEW_SRC_SCHEDULE_H
 
 #include "base/base.h"
-
-enum few_schedule {
-  FEW_SCHEDULE_DEFAULT, /* the sampler's own */
-  FEW_SCHEDULE_UNIFORM, /* equal steps in t */
-  FEW_SCHEDULE_KARRAS,  /* equal steps in sigma^(1/rho), sigma = sigma_d tan t */
-  FEW_SCHEDULE_LOGSNR,  /* equal steps in ln tan t */
-  FEW_SCHEDULE_MIDDLE,  /* t_max, then equal steps from `middle`: for few-step consistency models */
-  FEW_SCHEDULE_COSINE,  /* equal steps in the time u of the cosine process */
-  FEW_SCHEDULE_FLOW,    /* equal steps in the time u of flow matching, from pure noise */
-  FEW_SCHEDULE_LINEAR_BETA, /* equal steps in the time of DDPM's own process */
-  FEW_SCHEDULES
-};
+#include "few/ext/sampler.h"
 
 enum { FEW_STEPS_MAX = 1 << 20 }; /* so that counts of evaluations fit an int */
 

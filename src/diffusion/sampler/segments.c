@@ -7,7 +7,8 @@
  */
 #include "sampler.h"
 
-const struct few_sampler few__sampler_segments = {
+const struct few_sampler_def few__sampler_segments = {
+    .version = FEW_SAMPLER_DEF_VERSION,
     .name = "segments",
     .source = "Heek et al., arXiv 2403.06807",
     .help = "for consistency models of N segments: to the end of each, without fresh noise",
@@ -16,5 +17,5 @@ const struct few_sampler few__sampler_segments = {
     .order = 0,
     .evals_per_step = 1,
     .jumps = true,
-    .run = few__sampling_ddim,
+    .run = few_sampling_ddim,
 };

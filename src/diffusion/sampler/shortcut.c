@@ -13,7 +13,8 @@
  */
 #include "sampler.h"
 
-const struct few_sampler few__sampler_shortcut = {
+const struct few_sampler_def few__sampler_shortcut = {
+    .version = FEW_SAMPLER_DEF_VERSION,
     .name = "shortcut",
     .source = "Frans et al., arXiv 2410.12557; Geng et al., arXiv 2505.13447",
     .help = "for models of average velocities: jumps along the straight path, 1, 2, 4 ... steps",
@@ -22,5 +23,5 @@ const struct few_sampler few__sampler_shortcut = {
     .order = 0,
     .evals_per_step = 1,
     .jumps = true,
-    .run = few__sampling_ddim,
+    .run = few_sampling_ddim,
 };

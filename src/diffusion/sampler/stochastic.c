@@ -18,10 +18,10 @@ static few_status run(few_ctx *ctx, struct few_sampling *s) {
     bool back = k + 2 <= s->steps;
     double from = s->t[k], to = s->t[back ? k + 2 : k + 1];
     FEW_GOTO(s->eval(s->user, s->x, from, to, F));
-    few__sampling_line(s, few__step_ddim(s->sigma_d, from, to), s->x, F, s->x);
+    few_sampling_line(s, few_step_ddim(s->sigma_d, from, to), s->x, F, s->x);
     if (back) {
-      few__sampling_noise(s, k + 1, F);
-      few__sampling_line(s, few__step_renoise(s->sigma_d, to, s->t[k + 1]), s->x, F, s->x);
+      few_sampling_noise(s, k + 1, F);
+      few_sampling_line(s, few_step_renoise(s->sigma_d, to, s->t[k + 1]), s->x, F, s->x);
     }
   }
 out:
@@ -29,7 +29,8 @@ out:
   return st;
 }
 
-const struct few_sampler few__sampler_stochastic = {
+const struct few_sampler_def few__sampler_stochastic = {
+    .version = FEW_SAMPLER_DEF_VERSION,
     .name = "stochastic",
     .source = "Meng et al., arXiv 2210.03142",
     .help = "for distilled students: two steps down the grid i/N, one back up by noise",

@@ -50,7 +50,7 @@ void few__classifier_prepare(const struct few_feature_net *net, int64_t h, int64
 }
 
 void few__classifier_build(struct few_feature_net *net, few_node x, few_node out[3]) {
-  const struct few_net_input in = few__net_input(x, FEW_NONE, FEW_NONE);
+  const struct few_net_input in = few_net_input_of(x, FEW_NONE, FEW_NONE);
   out[0] = few__model_features(net->model, net->g, "", &in);
   out[1] = few__model_trace(net->model, net->g, "", false, &in);
 }

@@ -77,7 +77,7 @@ static struct few_net_input inputs(const struct signal *s) {
   few_graph *g = s->g;
   const struct few_shape x = p->points ? FEW_SHAPE(rows, p->c) : FEW_SHAPE(rows, p->h, p->w, p->c);
   few_node t = few_affine(g, few_randu(g, FEW_RNG_TIME, FEW_SHAPE(rows)), 1.4, 0.1);
-  struct few_net_input in = few__net_input(few_randn(g, FEW_RNG_NOISE, x), t, FEW_NONE);
+  struct few_net_input in = few_net_input_of(few_randn(g, FEW_RNG_NOISE, x), t, FEW_NONE);
   if (p->classes) in.label = few_input(g, "label", FEW_INDEX, FEW_SHAPE(rows));
   if (p->guidance) in.guidance = between(g, s->m->guidance_min, s->m->guidance_max, rows);
   if (p->span) in.span = t;

@@ -8,8 +8,8 @@
  */
 #include <math.h>
 
+#include "diffusion/process/predict.h"
 #include "diffusion/process/process.h"
-#include "diffusion/process/steps.h"
 #include "model/model.h"
 
 struct sums {
@@ -26,8 +26,8 @@ static void add(void *user, const struct few_sample_view *view) {
   const struct sums *s = user;
   if (!view->F) return;
   const double du = share(s->sigma_d, view->t) - share(s->sigma_d, view->to);
-  const struct few_line x0 = few__step_denoise(s->sigma_d, view->t);
-  const struct few_line noise = few__step_noise(s->sigma_d, view->t);
+  const struct few_line x0 = few_step_denoise(s->sigma_d, view->t);
+  const struct few_line noise = few_step_noise(s->sigma_d, view->t);
   const int64_t from = view->first * s->dims;
   for (int64_t i = 0; i < view->rows * s->dims; i++) {
     const double x = (double)view->x[i], F = (double)view->F[i];

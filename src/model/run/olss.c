@@ -143,7 +143,7 @@ static void see(void *user, const struct few_sample_view *v) {
 }
 
 static few_status check(const few_model *m, const struct few_olss_opts *o, int64_t n) {
-  const struct few_sampler *s;
+  const struct few_sampler_def *s;
   const int64_t dims = m->spec.h * m->spec.w * m->spec.c;
   if (o->full < 1 || o->full > MAX_STEPS || o->steps < 1 || o->steps > o->full)
     return few__fail(m->ctx, FEW_E_INVALID,

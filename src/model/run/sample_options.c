@@ -96,7 +96,7 @@ static few_status check_autoguide(const few_model *m, const struct few_sample_op
 
 /* The model's own times are its own sampler's, for as many steps. */
 static bool own_times(const few_model *m, const struct few_sample_opts *o,
-                      const struct few_sampler *chosen) {
+                      const struct few_sampler_def *chosen) {
   return m->n_times > 0 && !o->n_times && !o->schedule && !strcmp(chosen->name, m->sampler) &&
          (!o->steps || o->steps == m->n_times);
 }
@@ -302,7 +302,7 @@ few_status few__sample_evals(const few_model *m, const struct few_sample_opts *o
 }
 
 bool few__model_has_field(const few_model *m) {
-  const struct few_sampler *own;
+  const struct few_sampler_def *own;
   if (m->direction != FEW_BOTH_WAYS || few__sampler_find(m->ctx, &own, m->sampler)) return false;
   return own->order > 0 || m->spec.span == FEW_SPAN_ANGLE || m->spec.span == FEW_SPAN_HALVINGS;
 }
@@ -350,21 +350,22 @@ few_status few_sample_plan(few_model *m, const struct few_sample_opts *opts, con
 
 /* ---- lists ---- */
 
-int few_sampler_list_count(void) { return few__sampler_count(); }
+int few_sampler_list_count(void) { return few__sampler_count(NULL); }
 
 struct few_sampler_info few_sampler_list(int i) {
-  if (i < 0 || i >= few__sampler_count()) return (struct few_sampler_info){.name = NULL};
-  const struct few_sampler *s = few__sampler_at(i);
+  if (i < 0 || i >= few__sampler_count(NULL)) return (struct few_sampler_info){.name = NULL};
+  const struct few_sampler_def *s = few__sampler_at(NULL, i);
   return (struct few_sampler_info){s->name, s->source, s->help, s->steps, s->order > 0};
 }
 
 few_status few_sampler_options(few_ctx *ctx, int i, char **out) {
   struct few_text text = {0};
   *out = NULL;
-  if (i < 0 || i >= few__sampler_count())
+  if (i < 0 || i >= few__sampler_count(NULL))
     return few__fail(ctx, FEW_E_INVALID, "there is no sampler number %d", i);
   few__text_add(ctx, &text, "%s", "");
-  if (few__sampler_at(i)->options) few__options_help(ctx, few__sampler_at(i)->options, &text);
+  if (few__sampler_at(NULL, i)->options)
+    few__options_help(ctx, few__sampler_at(NULL, i)->options, &text);
   if (text.failed) {
     few__text_free(ctx, &text);
     return few__fail(ctx, FEW_E_MEMORY, "out of memory: option text");

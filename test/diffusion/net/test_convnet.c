@@ -17,7 +17,7 @@ struct tracing {
 };
 
 static void begin(few_ctx *ctx, struct tracing *t, int64_t side, int64_t classes) {
-  const struct few_net_def *def = few__net_find("convnet");
+  const struct few_net_def *def = few__net_find(NULL, "convnet");
   *t = (struct tracing){
       .spec = {.h = side, .w = side, .c = 2, .classes = classes, .sigma_data = 0.5}};
   assert_true(def->options_size <= sizeof t->opts);
@@ -35,13 +35,13 @@ static void end(few_ctx *ctx, struct tracing *t) {
 
 static struct few_net_input input(struct tracing *t) {
   few_node x = few_input(t->g, "x", FEW_REAL, FEW_SHAPE(2, t->spec.h, t->spec.w, t->spec.c));
-  return few__net_input(x, FEW_NONE, FEW_NONE);
+  return few_net_input_of(x, FEW_NONE, FEW_NONE);
 }
 
 static void test_derivatives(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
-  const struct few_net_def *def = few__net_find("convnet");
+  const struct few_net_def *def = few__net_find(NULL, "convnet");
   struct tracing t;
   struct few_check_result r;
   begin(ctx, &t, 8, 3);
@@ -71,7 +71,7 @@ static void refuse(int64_t side, int64_t classes, const char *word) {
   struct tracing t;
   begin(ctx, &t, side, classes);
   const struct few_net_input in = input(&t);
-  few__net_find("convnet")->build(&t.nn, &t.spec, &t.opts, &in);
+  few__net_find(NULL, "convnet")->build(&t.nn, &t.spec, &t.opts, &in);
   assert_int_equal(few_graph_status(t.g), FEW_E_INVALID);
   assert_non_null(strstr(few_error(ctx), word));
   end(ctx, &t);

@@ -100,7 +100,7 @@ static few_node trace(few_graph *g, struct few_params *params, const struct smal
     char bytes[4096];
   } opts;
   few_ctx *ctx = few__graph_ctx(g);
-  const struct few_net_def *def = few__net_find(m->net);
+  const struct few_net_def *def = few__net_find(NULL, m->net);
   struct few_net_spec spec = {.h = m->points ? 1 : 4,
                               .w = m->points ? 1 : 4,
                               .c = m->points ? 2 : 1,
@@ -133,7 +133,7 @@ static few_node trace(few_graph *g, struct few_params *params, const struct smal
 static void test_missing_input(void **state) {
   (void)state;
   static const char *const says[] = {"takes a guidance scale", "takes the size of a step"};
-  const struct few_net_def *def = few__net_find("mlp");
+  const struct few_net_def *def = few__net_find(NULL, "mlp");
   _Alignas(8) char opts[1024];
   few_ctx *ctx = test_ctx();
   assert_true(def->options_size <= sizeof opts);
@@ -151,8 +151,8 @@ static void test_missing_input(void **state) {
     assert_ok(ctx, few_graph_create(ctx, &g));
     struct few_nn nn = {.g = g, .params = &params, .prefix = "", .middle = FEW_NONE};
     const struct few_net_input in =
-        few__net_input(few_input(g, "x", FEW_REAL, FEW_SHAPE(2, 2)),
-                       few_input(g, "t", FEW_REAL, FEW_SHAPE(2)), FEW_NONE);
+        few_net_input_of(few_input(g, "x", FEW_REAL, FEW_SHAPE(2, 2)),
+                         few_input(g, "t", FEW_REAL, FEW_SHAPE(2)), FEW_NONE);
     def->build(&nn, &spec, opts, &in);
     assert_int_equal(few_graph_status(g), FEW_E_INVALID);
     if (!strstr(few_error(ctx), says[i])) fail_msg("`%s`", few_error(ctx));
@@ -283,8 +283,8 @@ static void test_option_tables(void **state) {
     double align;
     char bytes[4096];
   } opts;
-  for (int i = 0; i < few__net_count(); i++)
-    assert_ok(ctx, few_options_default(ctx, few__net_at(i)->options, &opts));
+  for (int i = 0; i < few__net_count(NULL); i++)
+    assert_ok(ctx, few_options_default(ctx, few__net_at(NULL, i)->options, &opts));
   few_ctx_free(ctx);
 }
 

@@ -24,8 +24,8 @@ struct case_ {
 static void begin(struct case_ *c, enum few_prediction predicts, double sd, few_node t) {
   c->spec = (struct few_net_spec){
       .h = 1, .w = 1, .c = DIM, .points = true, .sigma_data = sd, .predicts = predicts};
-  const int64_t heads = few__net_heads(&c->spec);
-  c->in = few__net_input(few_input(c->g, "x", FEW_REAL, FEW_SHAPE(ROWS, DIM)), t, FEW_NONE);
+  const int64_t heads = few_net_heads(&c->spec);
+  c->in = few_net_input_of(few_input(c->g, "x", FEW_REAL, FEW_SHAPE(ROWS, DIM)), t, FEW_NONE);
   c->raw = few_input(c->g, "raw", FEW_REAL, FEW_SHAPE(ROWS, DIM * heads));
   c->F = few__net_F(c->g, &c->spec, &c->in, c->raw);
   assert_ok(c->ctx, few_graph_status(c->g));

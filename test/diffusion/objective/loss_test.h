@@ -4,7 +4,7 @@
 #ifndef FEW_TEST_LOSS_TEST_H
 #define FEW_TEST_LOSS_TEST_H
 
-#include "diffusion/objective/timestep_sampling.h"
+#include "diffusion/objective/objective.h"
 #include "engine/plan/plan.h"
 #include "testing.h"
 
@@ -29,7 +29,7 @@ struct loss_test {
 static few_node loss_student(struct few_loss *l, const struct few_net_input *in) {
   struct loss_test *t = l->user;
   struct few_nn nn = {.g = l->g, .params = &t->student, .prefix = "student:"};
-  return few__net_find("mlp")->build(&nn, &t->spec, t->net_opts, in);
+  return few__net_find(NULL, "mlp")->build(&nn, &t->spec, t->net_opts, in);
 }
 
 static few_node loss_net(struct few_loss *l, enum few_role who, const struct few_net_input *in) {
@@ -39,8 +39,8 @@ static few_node loss_net(struct few_loss *l, enum few_role who, const struct few
 
 static const struct few_objective_def *loss_begin(struct loss_test *t, const char *name,
                                                   const char *const settings[][2]) {
-  const struct few_objective_def *def = few__objective_find(name);
-  const struct few_net_def *mlp = few__net_find("mlp");
+  const struct few_objective_def *def = few__objective_find(NULL, name);
+  const struct few_net_def *mlp = few__net_find(NULL, "mlp");
   t->ctx = test_ctx();
   t->spec.points = t->teacher_spec.points = true;
   t->spec.h = t->spec.w = t->teacher_spec.h = t->teacher_spec.w = 1;

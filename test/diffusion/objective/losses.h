@@ -3,7 +3,7 @@
 #ifndef FEW_TEST_LOSSES_H
 #define FEW_TEST_LOSSES_H
 
-#include "diffusion/objective/timestep_sampling.h"
+#include "diffusion/objective/objective.h"
 #include "engine/plan/plan.h"
 #include "testing.h"
 
@@ -50,7 +50,7 @@ static inline few_node loss_apply(struct losses *s, enum few_role who,
                       .params = &s->params[who],
                       .prefix = names[who],
                       .training = who != FEW_TEACHER && !in->no_dropout};
-  return few__net_find("mlp")->build(&nn, &spec, s->net_opts, in);
+  return few__net_find(NULL, "mlp")->build(&nn, &spec, s->net_opts, in);
 }
 
 static inline few_node loss_net(struct few_loss *l, enum few_role who,
@@ -65,9 +65,9 @@ static inline few_node loss_net(struct few_loss *l, enum few_role who,
 /* Build the loss of `rows` rows; settings end with NULL. */
 static inline void loss_build(struct losses *s, const char *objective, int64_t rows,
                               int64_t classes, const char *const settings[][2]) {
-  const struct few_net_def *mlp = few__net_find("mlp");
+  const struct few_net_def *mlp = few__net_find(NULL, "mlp");
   s->ctx = test_ctx();
-  s->def = few__objective_find(objective);
+  s->def = few__objective_find(NULL, objective);
   assert_non_null(s->def);
   s->spec = (struct few_net_spec){.h = 1,
                                   .w = 1,

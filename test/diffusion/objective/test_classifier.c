@@ -36,7 +36,7 @@ static void check(double smoothing) {
   struct few_loss l = {.g = g, .rows = ROWS, .spec = &spec, .net = net};
   l.x0 = few_input(g, "x", FEW_REAL, FEW_SHAPE(ROWS, SIDE, SIDE, 1));
   l.label = few_input(g, "label", FEW_INDEX, FEW_SHAPE(ROWS));
-  few__objective_find("classifier")->build(&l, &smoothing); /* its options are this number */
+  few__objective_find(NULL, "classifier")->build(&l, &smoothing); /* its options are this number */
   few_node y = logits_node(g), out[2] = {l.term[0].value, FEW_NONE};
   assert_ok(ctx, few_grad(g, l.term[0].value, 1, &y, &out[1]));
   struct few_plan_opts o = {.backend = few__backend_find("ref"), .real = FEW_F64};
@@ -79,7 +79,7 @@ static void test_no_labels(void **state) {
   double smoothing = 0;
   assert_ok(ctx, few_graph_create(ctx, &g));
   struct few_loss l = {.g = g, .rows = ROWS, .spec = &spec, .net = net, .label = FEW_NONE};
-  few__objective_find("classifier")->build(&l, &smoothing);
+  few__objective_find(NULL, "classifier")->build(&l, &smoothing);
   assert_int_equal(few_graph_status(g), FEW_E_INVALID);
   few_graph_free(g);
   few_ctx_free(ctx);

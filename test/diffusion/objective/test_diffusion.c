@@ -3,7 +3,7 @@
 #include "testing.h"
 
 #include "base/rng.h"
-#include "diffusion/objective/timestep_sampling.h"
+#include "diffusion/objective/objective.h"
 #include "diffusion/process/process.h"
 #include "diffusion/weight/weight.h"
 #include "engine/plan/plan.h"
@@ -12,7 +12,9 @@ enum { ROWS = 40, SIDE = 4, DIM = SIDE * SIDE, MAX_OUT = 6 };
 static const double sd = 0.5;
 static const struct few_net_spec spec = {.h = SIDE, .w = SIDE, .c = 1, .sigma_data = 0.5};
 
-static const struct few_objective_def *diffusion(void) { return few__objective_find("diffusion"); }
+static const struct few_objective_def *diffusion(void) {
+  return few__objective_find(NULL, "diffusion");
+}
 
 struct setting {
   few_ctx *ctx;
@@ -126,8 +128,7 @@ static void check_times(const struct times *c) {
   struct setting s;
   begin(&s, c->settings);
   const struct few_timestep_opts *o = (const void *)s.opts; /* the options begin with them */
-  few_node out[3] = {few__timestep_sample(&s.loss, o),
-                     few_randu(s.g, FEW_RNG_TIME, FEW_SHAPE(ROWS)),
+  few_node out[3] = {few_timestep_sample(&s.loss, o), few_randu(s.g, FEW_RNG_TIME, FEW_SHAPE(ROWS)),
                      few_randn(s.g, FEW_RNG_TIME, FEW_SHAPE(ROWS))};
   replay(&s, 3, out, v);
   for (int i = 0; i < ROWS; i++) {

@@ -23,7 +23,7 @@ static few_node exact(struct few_loss *l, const struct few_net_input *in) {
   few_node V = few_add(g, few_scale(g, few_square(g, c), std * std),
                        few_scale(g, few_square(g, s), sigma * sigma));
   few_node f = few_scale(g, few_div(g, few_mul(g, c, s), V), sigma * sigma - std * std);
-  return few_mul(g, few__loss_rows(l, f), in->x);
+  return few_mul(g, few_loss_rows(l, f), in->x);
 }
 
 /* What the objective asks of networks, in its order. */
@@ -195,8 +195,8 @@ static void check_loss(const struct trial *r) {
   const struct call from = asked.at[asked.n - 1], to = asked.at[asked.n - 2];
   assert_true(from.who == FEW_STUDENT &&
               to.who == (distils || !strcmp(r->name, "ct") ? FEW_TARGET : FEW_STUDENT));
-  few_node z = few__loss_randn(l, FEW_RNG_NOISE, FEW_SHAPE(N, D));
-  few_node draw = few__loss_randn(l, FEW_RNG_TIME, FEW_SHAPE(N));
+  few_node z = few_loss_randn(l, FEW_RNG_NOISE, FEW_SHAPE(N, D));
+  few_node draw = few_loss_randn(l, FEW_RNG_TIME, FEW_SHAPE(N));
   const few_node out[] = {
       l->term[0].value, l->x0, z, from.x, from.t, from.F, to.x, to.t, to.F, draw, l->t,
       l->log[0].rows};
@@ -338,7 +338,7 @@ static double dscm_error(const char *path, const char *points) {
             {"adaptive", "no"}, {"points", points}, {"path", path}, {NULL, NULL}});
   struct few_loss *l = &t.loss;
   const struct few_scm_opts o = {.prior_weight = true, .rearrange = true};
-  const struct few_trig_state d = few__trig_state(l, l->x0, l->t, FEW_RNG_NOISE);
+  const struct few_trig_state d = few_trig_state_at(l, l->x0, l->t, FEW_RNG_NOISE);
   few_node v_t = few_scale(t.g, asked.at[0].F, sigma);
   few_node tangent = few__scm_tangent(l, &o, &d, asked.at[1].F, v_t);
   double **v = loss_values(&t, 2, (few_node[]){tangent, l->log[0].rows}), error = 0, size = 0;
@@ -369,7 +369,7 @@ static void test_dscm_limit(void **state) {
 static double scalar_at(const char *name, const char *const settings[][2], int64_t step,
                         int64_t steps, double *decay) {
   few_ctx *ctx = test_ctx();
-  const struct few_objective_def *def = few__objective_find(name);
+  const struct few_objective_def *def = few__objective_find(NULL, name);
   const struct few_clock at = {.step = step, .steps = steps, .stages = 1, .stretch = 1};
   char opts[512];
   double scalar[FEW_MAX_SCALARS] = {0};

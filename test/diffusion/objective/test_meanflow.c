@@ -37,7 +37,7 @@ static void check(const struct ways *w) {
   struct losses s = {.dropout = w->dropout};
   loss_build(&s, "meanflow", R, w->classes, w->settings);
   few_graph *g = s.g;
-  struct few_trig_state d = few__trig_state(&s.l, s.l.x0, s.l.t, FEW_RNG_NOISE);
+  struct few_trig_state d = few_trig_state_at(&s.l, s.l.x0, s.l.t, FEW_RNG_NOISE);
   const int main_call = s.n_calls - 1;
   const struct loss_call *c = &s.call[main_call];
   for (int i = 0; i < s.n_calls; i++) /* fields are targets: dropout is the step's alone */
@@ -186,7 +186,7 @@ static void test_gaussian(void **state) {
   const char *const settings[][2] = {
       {"jumps", "1"}, {"velocity", "predicted"}, {"norm_p", "0"}, {NULL, NULL}};
   loss_build(&s, "meanflow", R, 0, settings);
-  struct few_trig_state d = few__trig_state(&s.l, s.l.x0, s.l.t, FEW_RNG_NOISE);
+  struct few_trig_state d = few_trig_state_at(&s.l, s.l.x0, s.l.t, FEW_RNG_NOISE);
   int loss = loss_want(&s, s.l.term[0].value), t = loss_want(&s, s.l.t);
   int x = loss_want(&s, d.x), v = loss_want(&s, d.v);
   loss_replay(&s);

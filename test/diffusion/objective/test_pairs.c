@@ -34,7 +34,7 @@ static void check_direct(const char *name) {
              (const char *const[][2]){{"distance", name}, {"huber_c", "0.1"}, {NULL, NULL}});
   struct few_loss *l = &t.loss;
   few_node x = few_scale(t.g, l->pair, sigma);
-  few_node F = few__loss_F(l, FEW_STUDENT, x, l->t, FEW_NONE, FEW_NONE);
+  few_node F = few_loss_F(l, FEW_STUDENT, x, l->t, FEW_NONE, FEW_NONE);
   double **v = loss_values(&t, 4, (few_node[]){l->term[0].value, F, l->pair, l->x0}), loss = 0,
          dF[N * D];
   for (int i = 0; i < N; i++) {
@@ -67,10 +67,10 @@ static void test_reflow(void **state) {
   loss_begin(&t, "reflow", (const char *const[][2]){{NULL, NULL}});
   struct few_loss *l = &t.loss;
   few_graph *g = t.g;
-  few_node c = few__loss_rows(l, few_cos(g, l->t)), s = few__loss_rows(l, few_sin(g, l->t));
+  few_node c = few_loss_rows(l, few_cos(g, l->t)), s = few_loss_rows(l, few_sin(g, l->t));
   few_node x = few_add(g, few_mul(g, c, l->x0), few_mul(g, s, few_scale(g, l->pair, sigma)));
-  few_node F = few__loss_F(l, FEW_STUDENT, x, l->t, FEW_NONE, FEW_NONE);
-  few_node u = few__loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(N));
+  few_node F = few_loss_F(l, FEW_STUDENT, x, l->t, FEW_NONE, FEW_NONE);
+  few_node u = few_loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(N));
   double **v = loss_values(&t, 6, (few_node[]){l->term[0].value, F, l->pair, l->x0, l->t, u});
   double loss = 0, dF[N * D];
   for (int i = 0; i < N; i++) {
@@ -100,7 +100,7 @@ static void test_guidance_scale(void **state) {
     t = (struct loss_test){.teacher = no_teacher, .spec = {.guidance = true}};
     loss_begin(&t, objectives[i], (const char *const[][2]){{NULL, NULL}});
     assert_true(t.loss.pair_guidance != FEW_NONE);
-    assert_int_equal(few__loss_guidance_scale(&t.loss), t.loss.pair_guidance);
+    assert_int_equal(few_loss_guidance_scale(&t.loss), t.loss.pair_guidance);
     few_node out = t.loss.term[0].value, by = FEW_NONE;
     assert_ok(t.ctx, few_grad(t.g, out, 1, &t.loss.pair_guidance, &by));
     assert_true(by != FEW_NONE); /* it reaches the loss */

@@ -22,7 +22,7 @@ static void denoise(int label, struct few_mix state, const double *z, double *x)
 /* F = cos t E[eps] - sin t E[x0]/sigma_d with V = (cos t std)^2 + (sin t sigma_d)^2, as a graph. */
 static few_node gaussian(struct few_loss *l, const struct few_net_input *in, int label) {
   few_graph *g = l->g;
-  few_node c = few__loss_rows(l, few_cos(g, in->t)), s = few__loss_rows(l, few_sin(g, in->t));
+  few_node c = few_loss_rows(l, few_cos(g, in->t)), s = few_loss_rows(l, few_sin(g, in->t));
   few_node x = few_scale(g, in->x, sigma), mu = few_const(g, FEW_SHAPE(1, D), mean[label + 1]);
   const double var = std[label + 1] * std[label + 1];
   few_node V = few_add(g, few_scale(g, few_square(g, c), var),
@@ -50,7 +50,7 @@ static few_node guided_teacher(struct few_loss *l, const struct few_net_input *i
   few_graph *g = l->g;
   struct few_net_input none = *in;
   none.label = FEW_NONE;
-  few_node F = teacher(l, &none), s = few__loss_rows(l, in->guidance);
+  few_node F = teacher(l, &none), s = few_loss_rows(l, in->guidance);
   return few_add(g, F, few_mul(g, s, few_sub(g, teacher(l, in), F)));
 }
 
@@ -121,9 +121,9 @@ static void check_progressive(bool guided, const char *direction, const char *gr
              (const char *const[][2]){
                  {"direction", direction}, {"grid", grid}, {"weight", weighting}, {NULL, NULL}});
   struct few_loss *l = &t.loss;
-  const struct few_trig_state d = few__trig_state(l, l->x0, l->t, FEW_RNG_NOISE);
-  const few_node s_of = few__loss_guidance_scale(l);
-  few_node F = few__loss_F(l, FEW_STUDENT, d.x, d.t, l->label, s_of);
+  const struct few_trig_state d = few_trig_state_at(l, l->x0, l->t, FEW_RNG_NOISE);
+  const few_node s_of = few_loss_guidance_scale(l);
+  few_node F = few_loss_F(l, FEW_STUDENT, d.x, d.t, l->label, s_of);
   const int n_values = guided ? 5 : 4;
   double **v = loss_values(&t, n_values, (few_node[]){l->term[0].value, d.t, d.x, F, s_of});
   double loss = 0, dF[N * D];
@@ -209,10 +209,10 @@ static void check_guided(const char *min, const char *max) {
              (const char *const[][2]){{"guidance_min", min}, {"guidance_max", max}, {NULL, NULL}});
   struct few_loss *l = &t.loss;
   assert_int_equal(t.spec.guidance, strcmp(min, max) != 0);
-  const struct few_trig_state d = few__trig_state(l, l->x0, l->t, FEW_RNG_NOISE);
-  few_node s = few__loss_guidance_scale(l);
-  few_node F = few__loss_F(l, FEW_STUDENT, d.x, d.t, l->label, s);
-  few_node u = few__loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(N));
+  const struct few_trig_state d = few_trig_state_at(l, l->x0, l->t, FEW_RNG_NOISE);
+  few_node s = few_loss_guidance_scale(l);
+  few_node F = few_loss_F(l, FEW_STUDENT, d.x, d.t, l->label, s);
+  few_node u = few_loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(N));
   double **v = loss_values(&t, 6, (few_node[]){l->term[0].value, d.t, d.x, F, s, u});
   double loss = 0, dF[N * D];
   for (int i = 0; i < N; i++) {

@@ -21,8 +21,8 @@ static few_node apply(struct few_loss *l, bool of_student, few_node x, few_node 
   struct few_nn nn = {.g = l->g,
                       .params = of_student ? &n->student : &n->teacher,
                       .prefix = of_student ? "student:" : "teacher:"};
-  const struct few_net_input in = few__net_input(x, t, FEW_NONE);
-  return few__net_find("mlp")->build(&nn, n->spec, n->opts, &in);
+  const struct few_net_input in = few_net_input_of(x, t, FEW_NONE);
+  return few__net_find(NULL, "mlp")->build(&nn, n->spec, n->opts, &in);
 }
 
 static few_node net(struct few_loss *l, enum few_role who, const struct few_net_input *in) {
@@ -85,7 +85,7 @@ static void free_rooms(int n, double **v) {
 }
 
 static void set_up(struct setting *s) {
-  const struct few_net_def *mlp = few__net_find("mlp");
+  const struct few_net_def *mlp = few__net_find(NULL, "mlp");
   *s = (struct setting){.ctx = test_ctx(), .nets.spec = &spec};
   assert_true(mlp->options_size <= sizeof s->nets.opts);
   assert_ok(s->ctx, few_options_default(s->ctx, mlp->options, s->nets.opts));
@@ -98,7 +98,7 @@ static void check_objective(const char *name, const char *const settings[][2]) {
   struct setting s;
   set_up(&s);
   few_graph *g = s.g;
-  const struct few_objective_def *def = few__objective_find(name);
+  const struct few_objective_def *def = few__objective_find(NULL, name);
   char opts[512];
   assert_ok(s.ctx, few_options_default(s.ctx, def->options, opts));
   for (int i = 0; settings[i][0]; i++)
@@ -127,7 +127,7 @@ static void check_objective(const char *name, const char *const settings[][2]) {
   assert_ok(s.ctx, few_graph_status(g));
 
   /* The same draw and the same F are the same nodes. */
-  struct few_trig_state d = few__trig_sample(l, o->p_mean, o->p_std);
+  struct few_trig_state d = few_trig_sample(l, o->p_mean, o->p_std);
   few_node xin = few_scale(g, d.x, 1 / sigma), F = apply(l, true, xin, d.t);
   few_node v = strcmp(name, "scd") ? d.v : few_scale(g, apply(l, false, xin, d.t), sigma);
   const double h = 1e-5;

@@ -45,7 +45,7 @@ static few_node row_const(few_graph *g, const double *v) {
 static few_node gaussian_F(struct few_loss *l, const struct few_net_input *in, few_node mu,
                            double s) {
   few_graph *g = l->g;
-  few_node c = few__loss_rows(l, few_cos(g, in->t)), n = few__loss_rows(l, few_sin(g, in->t));
+  few_node c = few_loss_rows(l, few_cos(g, in->t)), n = few_loss_rows(l, few_sin(g, in->t));
   few_node x = few_scale(g, in->x, sigma);
   few_node V = few_add(g, few_scale(g, few_square(g, c), s * s),
                        few_scale(g, few_square(g, n), sigma * sigma));
@@ -59,7 +59,7 @@ static few_node linear_F(struct few_loss *l, const struct few_net_input *in) {
   few_graph *g = l->g;
   few_node a = few_param(g, "student:a", FEW_SHAPE(1, DIM));
   few_node b = few_param(g, "student:b", FEW_SHAPE(1, DIM));
-  few_node c = few__loss_rows(l, few_cos(g, in->t)), n = few__loss_rows(l, few_sin(g, in->t));
+  few_node c = few_loss_rows(l, few_cos(g, in->t)), n = few_loss_rows(l, few_sin(g, in->t));
   few_node x = few_scale(g, in->x, sigma), made = few_add(g, few_mul(g, a, x), b);
   return few_div(g, few_sub(g, few_mul(g, c, x), made), few_scale(g, n, sigma));
 }
@@ -75,7 +75,7 @@ static few_node net(struct few_loss *l, enum few_role who, const struct few_net_
   if (s->gaussian && who == FEW_TEACHER) return gaussian_F(l, in, row_const(l->g, mu_k), s_real);
   if (s->gaussian) return gaussian_F(l, in, row_const(l->g, b_k), a_k[0] * sigma);
   struct few_nn nn = {.g = l->g, .params = &s->params[who], .prefix = prefix[who]};
-  few_node F = few__net_find("mlp")->build(&nn, &spec, s->net_opts, in);
+  few_node F = few__net_find(NULL, "mlp")->build(&nn, &spec, s->net_opts, in);
   l->middle = nn.middle;
   return F;
 }
@@ -84,8 +84,9 @@ static few_node net(struct few_loss *l, enum few_role who, const struct few_net_
 
 static void begin(struct setting *s, const char *name, int64_t rows, bool gaussian,
                   const char *const settings[][2]) {
-  const struct few_net_def *mlp = few__net_find("mlp");
-  *s = (struct setting){.ctx = test_ctx(), .gaussian = gaussian, .def = few__objective_find(name)};
+  const struct few_net_def *mlp = few__net_find(NULL, "mlp");
+  *s = (struct setting){
+      .ctx = test_ctx(), .gaussian = gaussian, .def = few__objective_find(NULL, name)};
   assert_true(mlp->options_size <= sizeof s->net_opts && s->def->options_size <= sizeof s->opts);
   assert_ok(s->ctx, few_options_default(s->ctx, mlp->options, s->net_opts));
   assert_ok(s->ctx, few_option_set(s->ctx, mlp->options, s->net_opts, "width", "6"));
@@ -225,7 +226,7 @@ static void test_vsd_is_the_gradient_of_kl(void **state) {
   s.def->build(l, s.opts);
   const struct few_generator_opts gen = {.sigma_init = 80};
   few_node x = few__generate(l, &gen);
-  const struct few_trig_state d = few__trig_state(l, few_stop(s.g, x), l->t, FEW_RNG_NOISE);
+  const struct few_trig_state d = few_trig_state_at(l, few_stop(s.g, x), l->t, FEW_RNG_NOISE);
   few_node p[2] = {few_param(s.g, "student:a", FEW_SHAPE(1, DIM)),
                    few_param(s.g, "student:b", FEW_SHAPE(1, DIM))};
   few_node out[5] = {0, 0, x, d.x, d.t};
@@ -347,9 +348,9 @@ static void test_sid_gradient(void **state) {
     struct few_loss *l = &s.loss;
     s.def->build(l, s.opts);
     few_node x = few__generate(l, (const struct few_generator_opts *)(void *)s.opts);
-    const struct few_trig_state d = few__trig_state(l, x, l->t, FEW_RNG_NOISE);
-    few_node F = few__loss_F(l, FEW_TEACHER, d.x, d.t, FEW_NONE, FEW_NONE);
-    few_node w = few__mean_distance(l, x, few__trig_denoised(l, &d, F));
+    const struct few_trig_state d = few_trig_state_at(l, x, l->t, FEW_RNG_NOISE);
+    few_node F = few_loss_F(l, FEW_TEACHER, d.x, d.t, FEW_NONE, FEW_NONE);
+    few_node w = few__mean_distance(l, x, few_trig_denoised(l, &d, F));
     double **v = replay(&s, 1, &w);
     check_differences(&s, l->term[0].value, l->log[0].rows, v[0], &s.params[FEW_STUDENT],
                       "student:");
@@ -367,9 +368,9 @@ static void check_vsd(const char *const settings[][2], bool dmd) {
   few_graph *g = s.g;
   s.def->build(l, s.opts);
   few_node x = few__generate(l, (const struct few_generator_opts *)(void *)s.opts);
-  const struct few_trig_state d = few__trig_state(l, few_stop(g, x), l->t, FEW_RNG_NOISE);
-  few_node real = few__loss_F(l, FEW_TEACHER, d.x, d.t, FEW_NONE, FEW_NONE);
-  few_node fake = few__loss_F(l, FEW_FAKE, d.x, d.t, FEW_NONE, FEW_NONE);
+  const struct few_trig_state d = few_trig_state_at(l, few_stop(g, x), l->t, FEW_RNG_NOISE);
+  few_node real = few_loss_F(l, FEW_TEACHER, d.x, d.t, FEW_NONE, FEW_NONE);
+  few_node fake = few_loss_F(l, FEW_FAKE, d.x, d.t, FEW_NONE, FEW_NONE);
   const few_node inner[] = {x, d.x, d.t, real, fake, l->term[0].value};
   double **v = replay(&s, 6, inner), c[ROWS * DIM], loss = 0;
   for (int r = 0; r < ROWS; r++) {

@@ -48,7 +48,7 @@ static void check(const struct ways *w) {
   int next = 1;
   const bool guided = w->w != 1;
   int flow = loss_want(&s, s.l.term[0].value), cons = loss_want(&s, s.l.term[1].value);
-  struct few_trig_state d = few__trig_state(&s.l, s.l.x0, s.l.t, FEW_RNG_NOISE);
+  struct few_trig_state d = few_trig_state_at(&s.l, s.l.x0, s.l.t, FEW_RNG_NOISE);
   int x = loss_want(&s, d.x), z = loss_want(&s, d.z), x0 = loss_want(&s, s.l.x0);
   const struct loss_call *c = &s.call[0];
   int t = loss_want(&s, c->in.t), k = loss_want(&s, c->in.step_size), F = loss_want(&s, c->F);

@@ -3,8 +3,8 @@
 #include "testing.h"
 
 #include "diffusion/process/mixtures.h"
+#include "diffusion/process/predict.h"
 #include "diffusion/process/process.h"
-#include "diffusion/process/steps.h"
 
 static const double sd = 0.5;
 static const double t_first = 1.5645464, t_last = 0.004; /* sigma 80 and 0.002 */
@@ -23,33 +23,33 @@ static double along(struct few_line l, const struct point *p, int k) {
 static void step(enum solver solver, const struct few_mixture *m, double s_before,
                  const struct point *before, double s, const struct point *now, double t,
                  double *x) {
-  for (int k = 0; k < 3; k++) x[k] = along(few__step_ddim(sd, s, t), now, k);
+  for (int k = 0; k < 3; k++) x[k] = along(few_step_ddim(sd, s, t), now, k);
   double sign = solver == DPMPP_WRONG_SIGN || solver == DPM_WRONG_SIGN ? -1 : 1;
   if (solver == HEUN) {
     struct point there;
     memcpy(there.x, x, sizeof there.x);
     few__mixture_F(m, sd, t, there.x, there.F);
     for (int k = 0; k < 3; k++)
-      x[k] += few__step_heun(s, t) *
-              (along(few__step_noise(sd, t), &there, k) - along(few__step_noise(sd, s), now, k));
+      x[k] += few_step_heun(s, t) *
+              (along(few_step_noise(sd, t), &there, k) - along(few_step_noise(sd, s), now, k));
   } else if (solver == EULER) {
-    for (int k = 0; k < 3; k++) x[k] = along(few__step_euler(sd, s, t), now, k);
+    for (int k = 0; k < 3; k++) x[k] = along(few_step_euler(sd, s, t), now, k);
   } else if (solver == DPMPP_2S) {
     struct point there;
-    double m_t = few__step_middle(s, t);
-    for (int k = 0; k < 3; k++) there.x[k] = along(few__step_ddim(sd, s, m_t), now, k);
+    double m_t = few_step_middle(s, t);
+    for (int k = 0; k < 3; k++) there.x[k] = along(few_step_ddim(sd, s, m_t), now, k);
     few__mixture_F(m, sd, m_t, there.x, there.F);
-    struct few_line line = few__step_dpmpp_2s(s, t);
+    struct few_line line = few_step_dpmpp_2s(s, t);
     for (int k = 0; k < 3; k++)
-      x[k] = line.x * now->x[k] + line.y * along(few__step_denoise(sd, m_t), &there, k);
+      x[k] = line.x * now->x[k] + line.y * along(few_step_denoise(sd, m_t), &there, k);
   } else if (solver != DDIM && before) {
     bool plus = solver == DPMPP || solver == DPMPP_WRONG_SIGN;
-    double w = plus ? few__step_dpmpp_2m(s_before, s, t) : few__step_dpm_2m(s_before, s, t);
+    double w = plus ? few_step_dpmpp_2m(s_before, s, t) : few_step_dpm_2m(s_before, s, t);
     for (int k = 0; k < 3; k++) {
-      double then = plus ? along(few__step_denoise(sd, s_before), before, k)
-                         : along(few__step_noise(sd, s_before), before, k);
+      double then = plus ? along(few_step_denoise(sd, s_before), before, k)
+                         : along(few_step_noise(sd, s_before), before, k);
       double here =
-          plus ? along(few__step_denoise(sd, s), now, k) : along(few__step_noise(sd, s), now, k);
+          plus ? along(few_step_denoise(sd, s), now, k) : along(few_step_noise(sd, s), now, k);
       x[k] += sign * w * (then - here);
     }
   }
@@ -147,20 +147,20 @@ static void test_ddpm_is_the_posterior(void **state) {
   for (double abar_t = 0.3; abar_t < 1; abar_t += 0.17) {
     double s = atan(sqrt(1 / abar_s - 1) / sd), t = atan(sqrt(1 / abar_t - 1) / sd);
     double n_s = sqrt(abar_s) / cos(s), n_t = sqrt(abar_t) / cos(t), alpha = abar_s / abar_t;
-    struct few_line to_D = few__step_denoise(sd, s);
+    struct few_line to_D = few_step_denoise(sd, s);
     double D = to_D.x * x + to_D.y * F;
     double mean = sqrt(abar_t) * (1 - alpha) / (1 - abar_s) * D +
                   sqrt(alpha) * (1 - abar_t) / (1 - abar_s) * n_s * x;
     double variance = (1 - abar_t) / (1 - abar_s) * (1 - alpha);
-    struct few_noisy_step one = few__step_ddpm(sd, s, t, 1), none = few__step_ddpm(sd, s, t, 0);
+    struct few_noisy_step one = few_step_ddpm(sd, s, t, 1), none = few_step_ddpm(sd, s, t, 0);
     assert_close(n_t * (one.line.x * x + one.line.y * F), mean, 32 * eps);
     assert_close(n_t * one.noise, sqrt(variance), 32 * eps);
-    struct few_line ddim = few__step_ddim(sd, s, t);
+    struct few_line ddim = few_step_ddim(sd, s, t);
     assert_close(none.line.x, ddim.x, 8 * eps);
     assert_close(none.line.y, ddim.y, 8 * eps);
     assert_true(none.noise == 0);
   }
-  struct few_noisy_step last = few__step_ddpm(sd, 1.5707963267948966, 0, 1);
+  struct few_noisy_step last = few_step_ddpm(sd, 1.5707963267948966, 0, 1);
   assert_close(last.line.y, -sd, eps);
   assert_true(last.noise == 0);
 }
@@ -171,7 +171,7 @@ static void test_known_image_and_noise(void **state) {
   const double eps = 0x1p-52, x0 = 0.8, z = -1.3;
   for (double s = 0.1; s < 1.58; s += 0.29)
     for (double t = 0; t < s; t += 0.07) {
-      struct few_line ddim = few__step_ddim(sd, s, t), up = few__step_renoise(sd, t, s);
+      struct few_line ddim = few_step_ddim(sd, s, t), up = few_step_renoise(sd, t, s);
       double x_s = cos(s) * x0 + sin(s) * sd * z, x_t = cos(t) * x0 + sin(t) * sd * z;
       assert_close(ddim.x * x_s + ddim.y * (cos(s) * z - sin(s) * x0 / sd), x_t, 8 * eps);
       assert_close(up.x * cos(t), cos(s), 8 * eps);
@@ -181,11 +181,11 @@ static void test_known_image_and_noise(void **state) {
 
 static void test_last_step_is_first_order(void **state) {
   (void)state;
-  assert_close(few__step_dpmpp_2m(0.9, 0.5, 0), 0, 0);
-  assert_close(few__step_dpm_2m(0.9, 0.5, 0), 0, 0);
-  struct few_line a = few__step_ddim(sd, 0.5, 0), b = few__step_denoise(sd, 0.5);
+  assert_close(few_step_dpmpp_2m(0.9, 0.5, 0), 0, 0);
+  assert_close(few_step_dpm_2m(0.9, 0.5, 0), 0, 0);
+  struct few_line a = few_step_ddim(sd, 0.5, 0), b = few_step_denoise(sd, 0.5);
   assert_true(a.x == b.x && a.y == b.y);
-  assert_true(few__step_dpmpp_2m(0.9, 0.5, 0.3) < 0); /* D is extrapolated away from the old one */
+  assert_true(few_step_dpmpp_2m(0.9, 0.5, 0.3) < 0); /* D is extrapolated away from the old one */
 }
 
 int main(void) {

@@ -20,7 +20,7 @@ struct outcome {
   double mean, variance, kept; /* of the noise at t_end, in units of sigma_d sin(t_end) */
 };
 
-static struct outcome outcome_of(const struct few_sampler *sampler, const void *opts) {
+static struct outcome outcome_of(const struct few_sampler_def *sampler, const void *opts) {
   few_ctx *ctx = test_ctx();
   float *x = test_malloc(N * sizeof *x), *z = test_malloc(N * sizeof *z);
   struct outcome out = {.mean = 0};
@@ -34,7 +34,7 @@ static struct outcome outcome_of(const struct few_sampler *sampler, const void *
   times.sigma_max = 10;
   times.t_end = t_end;
   assert_ok(ctx, few__times(ctx, &times, sd, out.t));
-  few__sampling_noise(&s, 0, z);
+  few_sampling_noise(&s, 0, z);
   for (int i = 0; i < N; i++)
     x[i] = (float)(cos(out.t[0]) * mu + sin(out.t[0]) * sd * (double)z[i]);
   assert_ok(ctx, few__sample(ctx, sampler, &times, &s));
@@ -74,7 +74,7 @@ static void test_ddpm(void **state) {
 /* Each step that begins within [S_min, S_max] leaves 1/(1 + gamma) of the noise. */
 static void test_churn(void **state) {
   (void)state;
-  static const struct few_sampler *const samplers[] = {&few__sampler_heun, &few__sampler_ddim};
+  static const struct few_sampler_def *const samplers[] = {&few__sampler_heun, &few__sampler_ddim};
   for (int which = 0; which < 8; which++) {
     const int set = which % 4;
     /* churn, churn_min, churn_max, churn_noise */

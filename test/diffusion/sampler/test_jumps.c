@@ -46,7 +46,7 @@ static struct few_sampling sampling(float *x) {
 /* Each step rounds x and F, of size below 4, and errors do not grow: the map contracts. */
 static void test_exact_in_any_steps(void **state) {
   (void)state;
-  static const struct few_sampler *const samplers[] = {
+  static const struct few_sampler_def *const samplers[] = {
       &few__sampler_ddim, &few__sampler_progressive, &few__sampler_segments,
       &few__sampler_shortcut};
   few_ctx *ctx = test_ctx();
@@ -60,7 +60,7 @@ static void test_exact_in_any_steps(void **state) {
       times.steps = steps;
       times.schedule = samplers[i]->schedule;
       assert_ok(ctx, few__times(ctx, &times, sd, t));
-      few__sampling_noise(&s, 0, z);
+      few_sampling_noise(&s, 0, z);
       assert_ok(ctx, few__sample(ctx, samplers[i], &times, &s));
       for (int k = 0; k < N; k++)
         assert_close(x[k], mapped(sd * (double)z[k], t[0], 0), steps * 16 * eps32);

@@ -23,7 +23,7 @@ static few_status sample(few_ctx *ctx, int which) {
   struct few_olss olss = {.steps = 4, .sigma_d = 0.5, .t = t, .x = w, .F = w};
   times.steps = 4;
   s.olss = &olss;
-  return few__sample(ctx, few__sampler_at(which), &times, &s);
+  return few__sample(ctx, few__sampler_at(NULL, which), &times, &s);
 }
 
 static few_status fit(few_ctx *ctx, int which) {
@@ -80,7 +80,7 @@ static void fail_each(few_status (*work)(few_ctx *ctx, int which), int which) {
 
 static void test_memory(void **state) {
   (void)state;
-  for (int i = 0; i < few__sampler_count(); i++) fail_each(sample, i);
+  for (int i = 0; i < few__sampler_count(NULL); i++) fail_each(sample, i);
   fail_each(fit, 0);
   fail_each(map, 0);
   fail_each(norm, 0);

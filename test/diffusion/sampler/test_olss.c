@@ -38,7 +38,7 @@ static struct few_sampling sampling(struct record *r, float *x, uint64_t seed) {
       .rows = ROWS, .dims = DIMS, .sigma_d = sd, .x = x, .eval = eval, .user = r, .seed = seed};
 }
 
-static void sample(few_ctx *ctx, struct record *r, const struct few_sampler *sampler,
+static void sample(few_ctx *ctx, struct record *r, const struct few_sampler_def *sampler,
                    const struct few_olss *olss, const double *t, int steps, uint64_t seed,
                    float *out) {
   struct few_sampling s = sampling(r, out, seed);

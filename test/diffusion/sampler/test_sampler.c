@@ -71,14 +71,14 @@ static struct few_sampling sampling(struct oracle *o, float *x, int steps) {
                                .olss = fitted(steps)};
 }
 
-static const struct few_sampler *solver(int i) {
-  const struct few_sampler *s = few__sampler_at(i);
+static const struct few_sampler_def *solver(int i) {
+  const struct few_sampler_def *s = few__sampler_at(NULL, i);
   return s->order > 0 ? s : NULL;
 }
 
 /* Median over rows of the error against the exact map from the same start: noise to images, or the
  * other way from the images that such noise leads to. */
-static double median_error(few_ctx *ctx, const struct few_sampler *sampler, int steps,
+static double median_error(few_ctx *ctx, const struct few_sampler_def *sampler, int steps,
                            bool encode) {
   float start[N], x[N];
   struct oracle o = {.ctx = ctx};
@@ -87,7 +87,7 @@ static double median_error(few_ctx *ctx, const struct few_sampler *sampler, int 
   double e[ROWS], t_max = atan(80 / sd);
   times.steps = steps;
   times.t_end = atan(0.002 / sd); /* above 0: every step is of full order */
-  few__sampling_noise(&s, 0, x);
+  few_sampling_noise(&s, 0, x);
   for (int i = 0; i < N; i++) start[i] = x[i] *= (float)sd;
   s.started = true;
   float image[N];
@@ -120,7 +120,7 @@ static double median_error(few_ctx *ctx, const struct few_sampler *sampler, int 
 static void test_orders(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
-  for (int i = 0; i < few__sampler_count(); i++)
+  for (int i = 0; i < few__sampler_count(NULL); i++)
     for (int encode = 0; solver(i) && encode <= solver(i)->both_ways; encode++) {
       double e0 = median_error(ctx, solver(i), 48, encode);
       double e1 = median_error(ctx, solver(i), 96, encode), order = log2(e0 / e1);
@@ -134,15 +134,15 @@ static void test_orders(void **state) {
 static void test_evals(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
-  for (int i = 0; i < few__sampler_count(); i++)
+  for (int i = 0; i < few__sampler_count(NULL); i++)
     for (int steps = 1; steps < 6; steps++) {
       float x[N];
       struct oracle o = {.ctx = ctx};
       struct few_sampling s = sampling(&o, x, steps);
       struct few_times_opts times = FEW_TIMES_OPTS_INIT;
       times.steps = steps;
-      assert_ok(ctx, few__sample(ctx, few__sampler_at(i), &times, &s));
-      assert_int_equal(o.evals, few__sampler_evals(few__sampler_at(i), steps));
+      assert_ok(ctx, few__sample(ctx, few__sampler_at(NULL, i), &times, &s));
+      assert_int_equal(o.evals, few__sampler_evals(few__sampler_at(NULL, i), steps));
     }
   assert_int_equal(few__sampler_evals(&few__sampler_heun, 18), 35); /* EDM's CIFAR-10 setting */
   few_ctx_free(ctx);
@@ -152,18 +152,18 @@ static void test_evals(void **state) {
 static void test_batch_independent(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
-  for (int i = 0; i < few__sampler_count(); i++) {
+  for (int i = 0; i < few__sampler_count(NULL); i++) {
     float whole[N], part[N];
     struct few_times_opts times = FEW_TIMES_OPTS_INIT;
     struct oracle o = {.ctx = ctx};
     struct few_sampling s = sampling(&o, whole, 4);
     times.steps = 4;
-    assert_ok(ctx, few__sample(ctx, few__sampler_at(i), &times, &s));
+    assert_ok(ctx, few__sample(ctx, few__sampler_at(NULL, i), &times, &s));
     for (int64_t at = 0, n = 1; at < ROWS; at += n, n += 2) { /* 1 + 3 + 5 + 7 rows */
       s.x = part + at * DIMS;
       s.rows = o.rows = n;
       s.first_row = at;
-      assert_ok(ctx, few__sample(ctx, few__sampler_at(i), &times, &s));
+      assert_ok(ctx, few__sample(ctx, few__sampler_at(NULL, i), &times, &s));
     }
     assert_memory_equal(whole, part, sizeof whole);
   }
@@ -183,7 +183,7 @@ static void test_consistency_is_the_map(void **state) {
     times.steps = steps;
     s.eval = eval_consistency;
     for (int k = 0; k < steps; k++) {
-      few__sampling_noise(&s, k, z);
+      few_sampling_noise(&s, k, z);
       for (int r = 0; r < ROWS; r++) {
         double f[DIMS];
         for (int i = r * DIMS; i < (r + 1) * DIMS; i++)
@@ -232,7 +232,7 @@ static void test_foreign(void **state) {
   struct few_times_opts times = FEW_TIMES_OPTS_INIT;
   times.steps = 16;
   times.schedule = FEW_SCHEDULE_KARRAS; /* pure noise is no state of edm */
-  for (int i = 0; i < few__sampler_count(); i++)
+  for (int i = 0; i < few__sampler_count(NULL); i++)
     for (int p = 0; p < few__process_count(); p++) {
       float x[N], want[N], scratch[N];
       struct oracle o = {.ctx = ctx};
@@ -242,11 +242,11 @@ static void test_foreign(void **state) {
       f.scratch = scratch;
       f.net = ideal_net;
       f.user = &w;
-      assert_ok(ctx, few__sample(ctx, few__sampler_at(i), &times, &s));
+      assert_ok(ctx, few__sample(ctx, few__sampler_at(NULL, i), &times, &s));
       s.x = x;
       s.eval = few__foreign_eval;
       s.user = &f;
-      assert_ok(ctx, few__sample(ctx, few__sampler_at(i), &times, &s));
+      assert_ok(ctx, few__sample(ctx, few__sampler_at(NULL, i), &times, &s));
       /* Each of 16 steps rounds the network's input and output (sizes to 4) in floats; components
        * of deviation 0.1 turn an error of x into ten times that of F, for one or two steps. */
       for (int k = 0; k < N; k++) assert_close(x[k], want[k], 16 * 8 * 100 * eps32);
@@ -262,14 +262,14 @@ static void own_noise(void *user, int draw, float *z) {
 static void test_failures_and_noise(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
-  for (int i = 0; i < few__sampler_count(); i++)
-    for (int at = 1; at <= few__sampler_evals(few__sampler_at(i), 4); at++) {
+  for (int i = 0; i < few__sampler_count(NULL); i++)
+    for (int at = 1; at <= few__sampler_evals(few__sampler_at(NULL, i), 4); at++) {
       float x[N];
       struct oracle o = {.ctx = ctx, .fail_at = at};
       struct few_sampling s = sampling(&o, x, 4);
       struct few_times_opts times = FEW_TIMES_OPTS_INIT;
       times.steps = 4;
-      assert_int_equal(few__sample(ctx, few__sampler_at(i), &times, &s), FEW_E_CANCELLED);
+      assert_int_equal(few__sample(ctx, few__sampler_at(NULL, i), &times, &s), FEW_E_CANCELLED);
     }
   float x[N];
   struct oracle o = {.ctx = ctx};
@@ -286,12 +286,12 @@ static void test_failures_and_noise(void **state) {
   assert_int_equal(few__sample(ctx, &few__sampler_consistency, &times, &s), FEW_E_INVALID);
   assert_int_equal(few__encode(ctx, &few__sampler_dpmpp, &times, &s), FEW_E_INVALID);
   s.noise = own_noise;
-  few__sampling_noise(&s, 4, x);
+  few_sampling_noise(&s, 4, x);
   assert_true(x[0] == 5 && x[N - 1] == 5);
-  const struct few_sampler *found = NULL;
-  for (int i = 0; i < few__sampler_count(); i++) {
-    assert_ok(ctx, few__sampler_find(ctx, &found, few__sampler_at(i)->name));
-    assert_ptr_equal(found, few__sampler_at(i));
+  const struct few_sampler_def *found = NULL;
+  for (int i = 0; i < few__sampler_count(NULL); i++) {
+    assert_ok(ctx, few__sampler_find(ctx, &found, few__sampler_at(NULL, i)->name));
+    assert_ptr_equal(found, few__sampler_at(NULL, i));
   }
   assert_int_equal(few__sampler_find(ctx, &found, "eular"), FEW_E_INVALID);
   few_ctx_free(ctx);

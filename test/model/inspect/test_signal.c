@@ -34,7 +34,7 @@ static int layer(const struct seen *s, int l) {
 static void look(const char *norm, bool fill, double std, struct seen *out) {
   static const struct few_net_spec spec = {
       .h = 1, .w = 1, .c = 8, .points = true, .sigma_data = 0.5};
-  const struct few_net_def *mlp = few__net_find("mlp");
+  const struct few_net_def *mlp = few__net_find(NULL, "mlp");
   few_ctx *ctx = test_ctx();
   few_model *m;
   char opts[1024];

@@ -73,8 +73,8 @@ static void test_solvers_converge(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
   few_model *m = gaussian(ctx);
-  for (int i = 0; i < few__sampler_count(); i++) {
-    const struct few_sampler *s = few__sampler_at(i);
+  for (int i = 0; i < few__sampler_count(NULL); i++) {
+    const struct few_sampler_def *s = few__sampler_at(NULL, i);
     if (!s->order) continue;
     double coarse = drift(m, s->name, 16), fine = drift(m, s->name, 64);
     /* a quarter of the step: a fourth of the error, or a sixteenth; half of that is asked for, but
@@ -99,15 +99,15 @@ static void test_same_image(void **state) {
     float all[21 * DIMS], some[21 * DIMS];
     int32_t labels[21];
     assert_int_equal(dims(m), DIMS);
-    for (int s = 0; s < few__sampler_count(); s++) {
-      if (few__sampler_at(s)->jumps) continue;  /* no model of these is sampled by it */
-      if (few__sampler_at(s)->fitted) continue; /* test_olss.c */
+    for (int s = 0; s < few__sampler_count(NULL); s++) {
+      if (few__sampler_at(NULL, s)->jumps) continue;  /* no model of these is sampled by it */
+      if (few__sampler_at(NULL, s)->fitted) continue; /* test_olss.c */
       for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
         o.n = ways[i].n;
         o.first = ways[i].first;
         o.batch = ways[i].batch;
-        o.sampler = few__sampler_at(s)->name;
+        o.sampler = few__sampler_at(NULL, s)->name;
         o.steps = 3;
         o.seed = 5;
         o.guidance = 1.5;

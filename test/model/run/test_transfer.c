@@ -40,7 +40,7 @@ static few_status ring_eval(void *user, const float *x, double t, double to, flo
 }
 
 /* Root mean square of up and down again against the start. */
-static double round_trip(few_ctx *ctx, struct ring *r, const struct few_sampler *sampler,
+static double round_trip(few_ctx *ctx, struct ring *r, const struct few_sampler_def *sampler,
                          int steps) {
   float start[2 * N], x[2 * N];
   double sum = 0;

@@ -1,0 +1,221 @@
+/* few/ext/net.h - a network of your own: a function that builds its graph, from layers or from ops.
+ *
+ * A network maps (x, t, label, guidance, step size) to F, which has the shape of x; a classifier
+ * maps x to logits. x has unit variance (x_t / sigma_d), and t is TrigFlow's time in radians. How
+ * the network embeds t is its own choice.
+ *
+ *   static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const void *opts,
+ *                         const struct few_net_input *in);
+ *   static const struct few_net_def def = {.version = FEW_NET_DEF_VERSION, .name = "mine",
+ *       .help = "...", .options = options, .options_size = sizeof(struct opts), .build = build};
+ *   few_ctx_add_net(ctx, &def);
+ *
+ * Recipes then take net = mine, with its options as keys. A model file stores the name and the
+ * options of its network, so a program that loads the model must have added the network as well.
+ * How stable this header is: few/ext/component.h.
+ */
+#ifndef FEW_EXT_NET_H
+#define FEW_EXT_NET_H
+
+#include "few/ext/component.h"
+#include "few/ext/steps.h"
+#include "few/graph.h"
+#include "few/option.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- What a network has to be ---- */
+
+/* What a network takes as its second number per row: the size of the step from t down to `to`.
+ * Files and graphs call this input "span". */
+enum few_step_size {
+  FEW_STEP_SIZE_NONE,    /* it has no such input */
+  FEW_STEP_SIZE_ANGLE,   /* t - to, in radians */
+  FEW_STEP_SIZE_SEGMENT, /* the same; `to` is the end of t's segment, one of max_steps equal ones */
+  FEW_STEP_SIZE_HALVINGS, /* log2(1/d) of a step d in flow matching's time, at most
+                           * log2(max_steps); that also stands for no step at all */
+  FEW_STEP_SIZES
+};
+
+/* Was the network trained on rows without their label too? */
+enum few_unlabelled { FEW_UNLABELLED_UNKNOWN, FEW_UNLABELLED_NO, FEW_UNLABELLED_YES };
+
+/* What the data and the objective require of a network. */
+struct few_net_spec {
+  int64_t h, w, c; /* of an image; points: h = w = 1, c = dimensions */
+  bool points;     /* x is [N,c] rather than [N,h,w,c] */
+  int64_t classes; /* 0: no labels */
+  bool guidance;   /* the guidance scale is an input */
+  union {          /* the size of the step is an input */
+    enum few_step_size step_size;
+    enum few_step_size span; /* its name before, until all use the new one */
+  };
+  union {
+    int64_t max_steps; /* segment: how many segments; halvings: the most steps */
+    int64_t span_steps;
+  };
+  double sigma_data;              /* standard deviation of the data, sigma_d */
+  enum few_prediction predicts;   /* what the raw network predicts */
+  enum few_unlabelled unlabelled; /* where it has classes */
+};
+
+/* Images that come out of the raw network, side by side in the channels. */
+static inline int64_t few_net_heads(const struct few_net_spec *s) {
+  return s->predicts == FEW_PREDICT_BOTH ? 2 : 1;
+}
+
+/* Unconditional evaluation, as classifier-free guidance needs it: FEW_E_INVALID for a network that
+ * was trained with the label of every row. Samplers and objectives call this before they evaluate a
+ * network without labels. `why` begins the sentence: "guidance 2"; `who` is "this model". */
+few_status few_net_check_unconditional(few_ctx *ctx, const struct few_net_spec *s, const char *who,
+                                       const char *why);
+
+struct few_net_input {
+  few_node x;        /* [N,h,w,c] or [N,c] */
+  few_node t;        /* [N], radians */
+  few_node label;    /* [N] index, -1 for "no label"; FEW_NONE: no row has one */
+  few_node guidance; /* [N]; FEW_NONE where spec.guidance is false */
+  union {            /* [N] as spec.step_size says; FEW_NONE where that is none */
+    few_node step_size;
+    few_node span;
+  };
+  bool no_dropout; /* even where the network is trained: what it gives is a target */
+};
+
+/* The input without guidance and step size. */
+static inline struct few_net_input few_net_input_of(few_node x, few_node t, few_node label) {
+  struct few_net_input in;
+  in.x = x;
+  in.t = t;
+  in.label = label;
+  in.guidance = FEW_NONE;
+  in.step_size = FEW_NONE;
+  in.no_dropout = false;
+  return in;
+}
+
+/* ---- Layers: graph builders over a table of parameters ----
+ *
+ * Tracing a network declares its parameters: the first time that a layer uses the name
+ * "enc.0.conv.w", the table gets a row (shape, initial values, place in one flat array); later
+ * traces find the row. Errors stick to nn->g, as those of few/graph.h do. */
+
+enum few_init_kind { FEW_INIT_ZERO, FEW_INIT_ONE, FEW_INIT_NORMAL, FEW_INIT_UNIFORM };
+struct few_init {
+  enum few_init_kind kind;
+  double scale; /* standard deviation, or half the width */
+};
+
+struct few_params;
+enum { FEW_NN_DEPTH = 16 };
+
+/* One trace of one network. A builder reads g and training, and sets dropout and middle; the other
+ * members are the library's. */
+struct few_nn {
+  few_graph *g;
+  struct few_params *params;
+  const char *prefix; /* of names in the graph: "student:", "teacher:"; "" */
+  bool training;      /* dropout is on */
+  double dropout;     /* probability of dropping a value, for few_nn_dropout */
+  int n_dropouts;     /* layers traced so far: each has a mask of its own */
+  few_node middle;    /* activations half way through the network, for a discriminator; optional */
+  char path[96];
+  int depth;                   /* of few_nn_push */
+  size_t length[FEW_NN_DEPTH]; /* of path before each push */
+};
+
+/* Put "part." before the names of parameters until the pop; at most FEW_NN_DEPTH deep. */
+void few_nn_push(struct few_nn *nn, const char *fmt, ...) FEW_PRINTF(2, 3);
+void few_nn_pop(struct few_nn *nn);
+/* A learned array. Names are at most 95 bytes with what was pushed. */
+few_node few_nn_param(struct few_nn *nn, const char *name, struct few_shape shape,
+                      struct few_init init);
+
+/* Layers. `gain` scales the initial weights: 1 keeps the variance (standard deviation
+ * 1/sqrt(fan_in)), 0 starts at zero. Biases start at zero. */
+few_node few_nn_linear(struct few_nn *nn, const char *name, few_node x, int64_t out, double gain,
+                       bool bias); /* [..,C] -> [..,out] */
+few_node few_nn_conv(struct few_nn *nn, const char *name, few_node x, int64_t out, int kernel,
+                     int stride, double gain); /* padding kernel/2, with bias */
+/* Group norm with learned scale and shift per channel. */
+few_node few_nn_group_norm(struct few_nn *nn, const char *name, few_node x, int groups, double eps);
+/* Normalise each position's channel vector: layer norm (center) or RMS norm; no parameters. */
+few_node few_nn_channel_norm(struct few_nn *nn, few_node x, bool center, double eps);
+/* pnorm(a) = a / sqrt(mean_c a^2 + 1e-8) of rows [N,C] (sCM, arXiv 2410.11081, section 4.1). */
+few_node few_nn_pnorm(struct few_nn *nn, few_node x);
+few_node few_nn_dropout(struct few_nn *nn, few_node x);
+/* Sinusoids of t [N]: [cos(scale t f_i), sin(scale t f_i)], f_i = 10000^(-i/(C/2)): [N,C]. */
+few_node few_nn_positional(struct few_nn *nn, few_node t, int64_t channels, double scale);
+/* sqrt(2) cos, sin (2 pi (scale t w_i)), w_i ~ N(0,1) fixed by index (EDM's NCSN++ embedding). */
+few_node few_nn_fourier(struct few_nn *nn, few_node t, int64_t channels, double scale);
+/* Self-attention over positions of [N,H,W,C] or [N,T,C]: qkv and output projections; no residual.
+ */
+few_node few_nn_attention(struct few_nn *nn, const char *name, few_node x, int64_t heads,
+                          double out_gain);
+/* Rows [N,C] as [N,1,..,1,C] of the given rank. */
+few_node few_nn_rows(struct few_nn *nn, few_node x, int rank);
+
+/* ---- Conditioning: put FEW_COND_OPTIONS(struct opts) into a table of options, and a member
+ * `struct few_cond_opts cond` into the struct ---- */
+
+struct few_cond_opts {
+  int time_transform; /* what the embedding sees: the choices of the option below */
+  int time_embedding; /* 0 positional, 1 fourier */
+  double time_scale;  /* multiplies the angle */
+  int modulation;     /* 0 double: pnorm(scale), pnorm(shift); 1 adagn: 1 + scale, shift */
+  double dropout;
+};
+/* clang-format off */
+#define FEW_COND_OPTIONS(S) \
+  FEW_OPT_IN(S, cond, time_transform, FEW_OPTION_CHOICE, "identity", 0, 0, \
+             "identity|log|vp|vp-linear|flow", \
+             "what the embedding sees: TrigFlow's t, EDM's ln(sigma)/4, or another process's time"), \
+  FEW_OPT_IN(S, cond, time_embedding, FEW_OPTION_CHOICE, "positional", 0, 0, "positional|fourier", \
+             "sinusoids of falling frequency, or random Fourier features"), \
+  FEW_OPT_IN(S, cond, time_scale, FEW_OPTION_REAL, "1", 1e-6, 1e6, NULL, \
+             "multiplies time before the sinusoids"), \
+  FEW_OPT_IN(S, cond, modulation, FEW_OPTION_CHOICE, "double", 0, 0, "double|adagn", \
+             "adaptive double normalization, or scale 1 + s"), \
+  FEW_OPT_IN(S, cond, dropout, FEW_OPTION_REAL, "0", 0, 0.95, NULL, "chance of dropping a value")
+/* clang-format on */
+
+/* Embedding of t, label, guidance and step size: [N,width] after a two-layer MLP. `channels`: of
+ * the sinusoids. */
+few_node few_cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
+                        const struct few_cond_opts *o, const struct few_net_input *in,
+                        int64_t channels, int64_t width);
+/* Modulate x, already normalised, by the embedding: x * scale + shift over its channels. */
+few_node few_cond_modulate(struct few_nn *nn, const struct few_cond_opts *o, const char *name,
+                           few_node x, few_node emb);
+
+/* ---- The definition ---- */
+
+#define FEW_NET_DEF_VERSION 1
+struct few_net_def {
+  int version; /* FEW_NET_DEF_VERSION */
+  const char *name, *source, *help;
+  const struct few_option *options; /* fields of the options struct; an empty table: none */
+  size_t options_size;
+  /* The graph of spec->predicts, [.., few_net_heads(spec) c], by a last layer called "out". `opts`
+   * is the options struct. Failures stick to the graph. */
+  few_node (*build)(struct few_nn *nn, const struct few_net_spec *spec, const void *opts,
+                    const struct few_net_input *in);
+  /* Of a classifier, otherwise NULL: `build` then gives logits [N,classes], and this the features
+   * [N,d] of which they are a linear map. Value numbering makes the two share their nodes. */
+  few_node (*features)(struct few_nn *nn, const struct few_net_spec *spec, const void *opts,
+                       const struct few_net_input *in);
+  /* May be NULL. FEW_E_INVALID, with a sentence, for options that would do nothing in a new
+   * network. Files may hold them. */
+  few_status (*check)(few_ctx *ctx, const struct few_net_spec *spec, const void *opts);
+};
+
+/* FEW_E_INVALID, with a sentence, for a NULL, another version, a missing member or a name that is
+ * taken. */
+FEW_MUST_USE few_status few_ctx_add_net(few_ctx *ctx, const struct few_net_def *def);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,283 @@
+/* few/ext/objective.h - an objective of your own: what a network is trained for.
+ *
+ * An objective is a description, not a loop. It says which networks it needs, which numbers change
+ * with the step, and how the loss graph of one shard is built. One trainer runs all objectives.
+ *
+ *   static void build(struct few_loss *l, const void *opts);
+ *   static const struct few_objective_def def = {.version = FEW_OBJECTIVE_DEF_VERSION,
+ *       .name = "mine", .help = "...", .options = options, .options_size = sizeof(struct opts),
+ *       .sampler = "heun", .build = build};
+ *   few_ctx_add_objective(ctx, &def);
+ *
+ * Recipes then take objective = mine, also in sums, with its options as keys. A whole example is
+ * examples/objective_robust.c. How stable this header is: few/ext/component.h.
+ */
+#ifndef FEW_EXT_OBJECTIVE_H
+#define FEW_EXT_OBJECTIVE_H
+
+#include "few/ext/net.h"
+#include "few/ext/random.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { FEW_MAX_LOGS = 8, FEW_MAX_SCALARS = 4, FEW_MAX_TERMS = 4 };
+
+/* The networks that a loss may ask. All have the shape of the data.
+ *
+ * Dropout belongs to what is trained: the student in `build`, the fake network in `build_fake`.
+ * What a network says for a target is said without (few_net_input.no_dropout), but where a paper
+ * compares two values of the student under one mask: there the target, an average, has the
+ * student's masks.
+ */
+enum few_role {
+  FEW_STUDENT, /* trained by the run; what is saved is its average */
+  FEW_TEACHER, /* the recipe's `teacher`: frozen */
+  FEW_TARGET,  /* the student's network with weights of before: see few_objective_def.target */
+  FEW_FAKE,    /* starts as the teacher, with the student's guidance input; trained beside the
+                * student by `build_fake`, and frozen in `build` */
+  FEW_ROLES
+};
+
+/* The loss of one shard, as it is being built. */
+struct few_loss {
+  few_graph *g;
+  int64_t rows;
+  const struct few_net_spec *spec;         /* of the student */
+  const struct few_net_spec *teacher_spec; /* NULL: there is no teacher */
+  const struct few_net_spec *fake_spec;    /* NULL: there is no fake network */
+  double guidance_min, guidance_max; /* of the student's guidance input, where spec->guidance */
+  int objective; /* index of this objective in a sum of them: see few_loss_randn */
+
+  few_node x0;    /* [rows, ...] data of standard deviation sigma_data */
+  few_node label; /* [rows] index, dropped ones -1; FEW_NONE without classes */
+  few_node pair;  /* [rows, ...] unit normals that the teacher turned into x0; FEW_NONE: no pairs */
+  few_node pair_guidance; /* [rows] and by which guidance, where spec->guidance; else FEW_NONE */
+  const few_node *scalar; /* [] each: what objective->schedule gives this step */
+
+  /* F of a network (net.h) in TrigFlow's terms: the network is fed in->x, of unit variance, at time
+   * in->t in radians. Gradients pass to its inputs: stop what the formula stops. `middle` is set to
+   * activations half way through the network, [rows, ...]. */
+  few_node (*net)(struct few_loss *l, enum few_role who, const struct few_net_input *in);
+  few_node middle;
+  struct few_nn *head;      /* for parameters of the loss itself: trained, not part of the model */
+  struct few_nn *fake_head; /* those of the fake network's loss; frozen in the student's */
+  void *user;               /* the trainer's */
+
+  /* Results. What is trained is the weighted sum of the terms, or their balance. */
+  int n_terms;
+  struct {
+    const char *name;
+    int objective;  /* whose it is */
+    few_node value; /* [] mean over rows */
+    double weight;
+  } term[FEW_MAX_TERMS];
+  few_node t; /* [rows] times of the rows, for logs by time; FEW_NONE: none are drawn */
+  int n_logs;
+  struct {
+    const char *name;
+    int objective;
+    few_node rows; /* [rows] */
+  } log[FEW_MAX_LOGS];
+};
+
+/* Where a run is. A run of an objective with stages does them one after the other, equally long. */
+struct few_clock {
+  int64_t step, steps; /* of the run; step counts from 0 */
+  int stage, stages;
+  int64_t in_stage, stage_steps;
+  double stretch; /* >= 1 lengthens warm-ups (the guard) */
+};
+
+enum few_target {
+  FEW_TARGET_NONE,
+  FEW_TARGET_AVERAGE, /* follows the student: average = decay average + (1 - decay) student */
+  FEW_TARGET_STAGE    /* the student as it was when the stage began; first as it began itself */
+};
+
+/* What is known of a run before it begins, for refusing what cannot work. */
+struct few_fit {
+  const struct few_net_spec *student, *teacher; /* teacher NULL: none */
+  int64_t steps, batch, shards;
+};
+
+/* How the student is used, where its options or the stage that it is in decide. */
+enum { FEW_USE_MAX_TIMES = 1024 };
+struct few_use {
+  const char *sampler; /* given: the objective's */
+  bool one_way;        /* its steps go one way alone: from noise to images, or ... */
+  bool encodes;        /* ... from images to noise */
+  bool unlabelled;     /* its loss has rows without their label, whatever label_dropout says */
+  int n_times;         /* sampling times of its own, falling; given: none */
+  double times[FEW_USE_MAX_TIMES];
+};
+
+/* Strengths of the teacher's guidance: one, or a range of which the student is told each row's. */
+struct few_guidance_opts {
+  double guidance_min, guidance_max;
+};
+/* clang-format off */
+#define FEW_GUIDANCE_OPTIONS(most) \
+  FEW_OPT_REAL(struct few_guidance_opts, guidance_min, "1", 0, 100, \
+               "weakest guidance of the teacher, 1 + w; 1: none"), \
+  FEW_OPT_REAL(struct few_guidance_opts, guidance_max, most, 0, 100, \
+               "strongest; above guidance_min: an input of the student")
+/* clang-format on */
+
+#define FEW_OBJECTIVE_DEF_VERSION 1
+struct few_objective_def {
+  int version;                      /* FEW_OBJECTIVE_DEF_VERSION */
+  const char *name;                 /* "scd" */
+  const char *source;               /* the paper; "" or NULL: none */
+  const char *help;                 /* one line */
+  const struct few_option *options; /* fields of the options struct; an empty table: none */
+  size_t options_size;
+  bool guides;            /* the options begin with struct few_guidance_opts */
+  bool classifies;        /* for networks that give logits, and only those */
+  bool drops_labels;      /* what it trains is to be guided: label_dropout is 0.1 unless given */
+  bool needs_teacher;     /* the recipe's `teacher` is frozen beside the student */
+  bool starts_as_teacher; /* the student starts with the teacher's weights where one is given */
+  bool follows_flow;      /* it is to make of a noise what the teacher's flow makes of it */
+  enum few_step_size step_size; /* in which form the student takes the size of a step (net.h) */
+  int64_t (*max_steps)(const void *opts); /* few_net_spec.max_steps; NULL: 0 */
+  bool pairs; /* the data are the teacher's own, each with its noise: few_loss.pair */
+  enum few_target target;
+  const char *sampler; /* what samples the result */
+  void (*use)(const void *opts, const struct few_clock *at, double sigma_d,
+              struct few_use *out); /* may be NULL */
+  /* May be NULL. Refuse a combination before anything runs. */
+  few_status (*check)(few_ctx *ctx, const void *opts, const struct few_fit *fit);
+  /* Values of scalar[0..n_scalars). */
+  int n_scalars;
+  bool
+      warms_up; /* scalar[0] ramps up to 1; the trainer warns when the run is shorter than the ramp */
+  void (*schedule)(const void *opts, const struct few_clock *at, double *scalar);
+  double (*target_decay)(const void *opts, const struct few_clock *at); /* FEW_TARGET_AVERAGE */
+  int (*stages)(const void *opts);                                      /* NULL: one */
+  void (*build)(struct few_loss *l, const void *opts); /* the student's loss, by few_loss_add */
+  void (*build_fake)(struct few_loss *l, const void *opts); /* the fake network's; NULL: none */
+};
+
+/* FEW_E_INVALID, with a sentence, for a NULL, another version, a missing member or a name that is
+ * taken. */
+FEW_MUST_USE few_status few_ctx_add_objective(few_ctx *ctx, const struct few_objective_def *def);
+
+/* ---- Helpers for building a loss ----
+ *
+ * All of them add nodes to l->g. Times and other values per row are [rows]; to multiply an image
+ * they are reshaped to [rows, 1, ..] (few_loss_rows). Gradients pass through everything unless a
+ * comment says that it is stopped. */
+
+/* ---- What the loss consists of ---- */
+
+/* Add a term `value` [] of the loss, the mean over rows. */
+void few_loss_add(struct few_loss *l, const char *name, few_node value, double weight);
+/* Log a figure per row, `rows` of [rows] or [rows, 1, ..]. */
+void few_loss_log(struct few_loss *l, const char *name, few_node rows);
+
+/* ---- Random numbers ----
+ * Each objective of a sum has its own stream, so that their times and noises are independent. */
+few_node few_loss_randn(const struct few_loss *l, uint32_t purpose, struct few_shape shape);
+few_node few_loss_randu(const struct few_loss *l, uint32_t purpose, struct few_shape shape);
+
+/* ---- Networks ---- */
+
+/* F of a network at x_t, which is divided by sigma_d here. `guidance` [rows] is the guidance scale;
+ * FEW_NONE where the network has no such input. */
+few_node few_loss_F(struct few_loss *l, enum few_role who, few_node x, few_node t, few_node label,
+                    few_node guidance);
+/* The same without dropout, for a target. */
+few_node few_loss_target_F(struct few_loss *l, enum few_role who, few_node x, few_node t,
+                           few_node label, few_node guidance);
+/* The guidance scale of each row, [rows]: the one that the row's pair was made with, or uniform in
+ * the range of the student's input, or the recipe's fixed scale. FEW_NONE: no guidance. The
+ * objectives of a sum share it. */
+few_node few_loss_guidance_scale(const struct few_loss *l);
+/* The teacher's F at x_t with guidance scale s [rows]: F_none + s (F_label - F_none), or its own
+ * guidance input where it has one. Without guidance where s is FEW_NONE. */
+few_node few_loss_teacher(struct few_loss *l, few_node x, few_node t, few_node s);
+
+/* ---- TrigFlow's state ---- */
+
+struct few_trig_state {
+  few_node t;        /* [rows] */
+  few_node cos, sin; /* [rows, 1, ..] */
+  few_node z;        /* noise of standard deviation sigma_d */
+  few_node x;        /* x_t = cos(t) x0 + sin(t) z */
+  few_node v;        /* dx_t/dt = cos(t) z - sin(t) x0 */
+};
+/* The state of images x0 at times t [rows], with noise of this purpose. */
+struct few_trig_state few_trig_state_at(const struct few_loss *l, few_node x0, few_node t,
+                                        uint32_t purpose);
+/* D = cos(t) x_t - sin(t) sigma_d F. */
+few_node few_trig_denoised(const struct few_loss *l, const struct few_trig_state *d, few_node F);
+
+/* ---- Shapes and sums ---- */
+
+/* [rows] as [rows, 1, ..] of the rank of x0. */
+few_node few_loss_rows(const struct few_loss *l, few_node x);
+/* Sum over everything but the batch: [rows, 1, ..]. */
+few_node few_loss_row_sum(const struct few_loss *l, few_node x);
+
+/* ---- Weighted mean squares ---- */
+
+/* L = mean_rows( e^{w(t)}/D |r|^2 - w(t) ): w is a learned function of t (adaptive), or 0. Logs the
+ * unweighted |r|^2/D as `name`. */
+few_node few_loss_weighted(struct few_loss *l, few_node residual, few_node t, bool adaptive,
+                           const char *name);
+/* The same in two halves, for a caller that multiplies the rows by a weight (weight/weight.h) in
+ * between: |r|^2/D of each row, [rows]; and the mean of e^w times such rows less w. */
+few_node few_loss_square(const struct few_loss *l, few_node residual);
+few_node few_loss_mean(struct few_loss *l, few_node square, few_node t, bool adaptive);
+
+/* ---- Times ----
+ *
+ * A network that predicts F has no process of its own. What a paper's process leaves in its teacher
+ * are the times that it was trained at, what it predicts, and how errors are weighted. The times
+ * are here: put FEW_TIMESTEP_OPTIONS(struct opts, mean, std) into a table of options, and a member
+ * `struct few_timestep_opts timestep` into the struct. */
+
+struct few_timestep_opts {
+  double p_mean, p_std;
+  int process; /* trigflow, edm, vp, vp-linear, flow */
+  int times;   /* the process's own, lognormal, uniform, logit-normal */
+  double logit_mean, logit_std;
+  double logsnr_min, logsnr_max;
+  double noise_d, noise_d_high;
+};
+
+/* clang-format off */
+#define FEW_TIMESTEP_OPTIONS(S, mean, std) \
+  FEW_OPT_IN(S, timestep, p_mean, FEW_OPTION_REAL, mean, -20, 20, NULL, \
+            "lognormal: mean of ln(sigma_d tan t), that is of EDM's ln(sigma)"), \
+  FEW_OPT_IN(S, timestep, p_std, FEW_OPTION_REAL, std, 0.01, 20, NULL, "its standard deviation"), \
+  FEW_OPT_IN(S, timestep, process, FEW_OPTION_CHOICE, "trigflow", 0, 0, "trigflow|edm|vp|vp-linear|flow", \
+            "whose times are drawn: few list processes"), \
+  FEW_OPT_IN(S, timestep, times, FEW_OPTION_CHOICE, "own", 0, 0, "own|lognormal|uniform|logit-normal", \
+            "own: lognormal of trigflow and edm, uniform of vp, vp-linear and flow"), \
+  FEW_OPT_IN(S, timestep, logit_mean, FEW_OPTION_REAL, "0", -20, 20, NULL, \
+            "logit-normal: mean of ln(u/(1 - u)), u in (0, 1) the process's time"), \
+  FEW_OPT_IN(S, timestep, logit_std, FEW_OPTION_REAL, "1", 0.01, 20, NULL, "its standard deviation"), \
+  FEW_OPT_IN(S, timestep, logsnr_min, FEW_OPTION_REAL, "-20", -40, 0, NULL, "vp: ln(SNR) at the noisy end"), \
+  FEW_OPT_IN(S, timestep, logsnr_max, FEW_OPTION_REAL, "20", 0, 40, NULL, "vp: and at the clean end"), \
+  FEW_OPT_IN(S, timestep, noise_d, FEW_OPTION_REAL, "0", 0, 4096, NULL, \
+            "vp: shift ln(SNR) by 2 ln(noise_d/side), as noisy as images of this side; 0: no"), \
+  FEW_OPT_IN(S, timestep, noise_d_high, FEW_OPTION_REAL, "0", 0, 4096, NULL, \
+            "vp: interpolate to the shift of this side at the noisy end; 0: noise_d throughout")
+/* clang-format on */
+
+/* FEW_E_INVALID for options that contradict each other or the data. */
+few_status few_timestep_check(few_ctx *ctx, const char *name, const struct few_timestep_opts *o,
+                              const struct few_net_spec *spec);
+/* t of each row, [rows], in [0, pi/2]; random numbers of the purpose FEW_RNG_TIME. */
+few_node few_timestep_sample(const struct few_loss *l, const struct few_timestep_opts *o);
+/* The same where ln(sigma_d tan t) ~ N(p_mean, p_std^2): times of EDM and sCM. */
+few_node few_timestep_lognormal(const struct few_loss *l, double p_mean, double p_std);
+/* The state of the data at such times, which also become l->t. */
+struct few_trig_state few_trig_sample(struct few_loss *l, double p_mean, double p_std);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,101 @@
+/* few/ext/sampler.h - a sampler of your own: from noise to images along a network's field.
+ *
+ * Samplers work in TrigFlow's coordinates: they evaluate F at x_t and t, whatever the network was
+ * trained as. They run on a batch of rows of floats, with the scalars of each step in f64 (few_step_*
+ * of few/ext/steps.h). Noise is counter-based by the global index of a row, so an image does not
+ * depend on its batch.
+ *
+ *   static few_status run(few_ctx *ctx, struct few_sampling *s);
+ *   static const struct few_sampler_def def = {.version = FEW_SAMPLER_DEF_VERSION, .name = "mine",
+ *       .help = "...", .schedule = FEW_SCHEDULE_KARRAS, .steps = 16, .order = 1,
+ *       .evals_per_step = 1, .run = run};
+ *   few_ctx_add_sampler(ctx, &def);
+ *
+ * How stable this header is: few/ext/component.h.
+ */
+#ifndef FEW_EXT_SAMPLER_H
+#define FEW_EXT_SAMPLER_H
+
+#include "few/ext/component.h"
+#include "few/ext/steps.h"
+#include "few/option.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Where sampling times come from. */
+enum few_schedule {
+  FEW_SCHEDULE_DEFAULT, /* the sampler's own */
+  FEW_SCHEDULE_UNIFORM, /* equal steps in t */
+  FEW_SCHEDULE_KARRAS,  /* equal steps in sigma^(1/rho), sigma = sigma_d tan t */
+  FEW_SCHEDULE_LOGSNR,  /* equal steps in ln tan t */
+  FEW_SCHEDULE_MIDDLE,  /* t_max, then equal steps from `middle`: for few-step consistency models */
+  FEW_SCHEDULE_COSINE,  /* equal steps in the time u of the cosine process */
+  FEW_SCHEDULE_FLOW,    /* equal steps in the time u of flow matching, from pure noise */
+  FEW_SCHEDULE_LINEAR_BETA, /* equal steps in the time of DDPM's own process */
+  FEW_SCHEDULES
+};
+
+struct few_olss; /* a fitted schedule; the library's */
+
+struct few_sampling {
+  int64_t rows, dims; /* the batch: rows x dims floats */
+  double sigma_d;
+  float *x;     /* [rows x dims]: x at t[0] in, x at t[steps] out */
+  int steps;    /* set by few__sample */
+  double *t;    /* [steps + 1], strictly falling (few__encode: rising): set by few__sample */
+  bool started; /* x holds the start already; otherwise it is drawn, N(0, sigma_d^2) */
+  const struct few_olss *olss; /* of a sampler that is fitted */
+  const void *opts; /* the sampler's, as its table fills them; NULL: all at their defaults */
+
+  /* F of all rows at time t; x is x_t itself (a network is fed x_t/sigma_d). The step it is for
+   * goes to the time `to`, which is t where F is wanted as a field: networks that learn jumps are
+   * told it, others ignore it. */
+  few_status (*eval)(void *user, const float *x, double t, double to, float *F);
+  void *user;
+
+  /* Standard normals for all rows: `draw` 0 is the start, others the fresh noise on the way.
+   * NULL: Philox by seed, draw and row, the first row being first_row. */
+  void (*noise)(void *user, int draw, float *z);
+  uint64_t seed;
+  int64_t first_row;
+};
+
+#define FEW_SAMPLER_DEF_VERSION 1
+struct few_sampler_def {
+  int version;                /* FEW_SAMPLER_DEF_VERSION */
+  const char *name;           /* "heun" */
+  const char *source;         /* the paper; "" or NULL: none */
+  const char *help;           /* one line */
+  enum few_schedule schedule; /* what FEW_SCHEDULE_DEFAULT means here */
+  int steps;                  /* its own choice of how many */
+  int order;                  /* of accuracy on the probability-flow ODE; 0: it does not solve it */
+  int evals_per_step;
+  bool fresh_noise; /* draws noise on the way */
+  bool both_ways;   /* runs from image to noise too: few__encode */
+  bool jumps;       /* for networks that are told where a step leads, and no others */
+  bool fitted;      /* runs by few_sampling.olss, which has the times */
+  const struct few_option *options; /* NULL: none */
+  size_t options_size;
+  few_status (*run)(few_ctx *ctx, struct few_sampling *s); /* from t[0] to t[steps] */
+};
+
+/* FEW_E_INVALID, with a sentence, for a NULL, another version, a missing member or a name that is
+ * taken. */
+FEW_MUST_USE few_status few_ctx_add_sampler(few_ctx *ctx, const struct few_sampler_def *def);
+
+/* ---- For run() ---- */
+
+/* Every step DDIM's, the network being told where it leads. */
+few_status few_sampling_ddim(few_ctx *ctx, struct few_sampling *s);
+/* z = standard normals of this draw. */
+void few_sampling_noise(const struct few_sampling *s, int draw, float *z);
+/* out = line.x x + line.y y on the batch, in f64 and rounded once; out may be x or y. */
+void few_sampling_line(const struct few_sampling *s, struct few_line line, const float *x,
+                       const float *y, float *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

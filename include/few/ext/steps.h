@@ -1,0 +1,83 @@
+/* few/ext/steps.h - what networks predict, and one step of each solver of the probability-flow ODE.
+ *
+ * Everything that a denoising network predicts is a mix of the clean image and the noise,
+ * y = p x0 + q eps with eps ~ N(0, I), and so is its input, x_t = alpha x0 + sigma eps.
+ *
+ * A step goes from s down to t, 0 <= t < s <= pi/2, where s and t are TrigFlow's times in radians:
+ * x_t = cos(t) x0 + sin(t) z, z = sigma_d eps, and dx_t/dt = sigma_d F. Those of DDIM, Euler and
+ * Heun also go up. They are scalars in f64: samplers apply them to arrays, and objectives that
+ * distil such steps put them into a graph. Any thread may call these.
+ * How stable this header is: few/ext/component.h.
+ */
+#ifndef FEW_EXT_STEPS_H
+#define FEW_EXT_STEPS_H
+
+#include "few/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* x0 * (clean image) + eps * (unit noise). */
+struct few_mix {
+  double x0, eps;
+};
+
+/* x * x_t + y * output. */
+struct few_line {
+  double x, y;
+};
+
+enum few_prediction {
+  /* TrigFlow: cos(phi) eps - sin(phi) x0/sigma_d, with tan(phi) = sigma/(sigma_d alpha) */
+  FEW_PREDICT_F,
+  FEW_PREDICT_EDM,  /* EDM's raw network: -F */
+  FEW_PREDICT_X,    /* x0 */
+  FEW_PREDICT_EPS,  /* eps */
+  FEW_PREDICT_V,    /* (alpha eps - sigma x0) / sqrt(alpha^2 + sigma^2) */
+  FEW_PREDICT_FLOW, /* eps - x0 */
+  FEW_PREDICT_MIXES,
+  /* No mix, but two of them: x0 and eps, side by side in the channels. Together they make
+   * v = (alpha eps - sigma x0)/sqrt(alpha^2 + sigma^2) (Salimans and Ho, arXiv 2202.00512, app. D:
+   * x = sigma^2 x_head + alpha^2 x(eps_head) at alpha^2 + sigma^2 = 1, which is the same). */
+  FEW_PREDICT_BOTH = FEW_PREDICT_MIXES,
+  FEW_PREDICTIONS
+};
+
+/* DDIM: x_t = line.x x_s + line.y F(x_s, s), exact if the denoised image does not change. */
+struct few_line few_step_ddim(double sigma_d, double s, double t);
+/* The denoised image D = line.x x_t + line.y F, and TrigFlow's noise sigma_d E[eps] likewise. */
+struct few_line few_step_denoise(double sigma_d, double t);
+struct few_line few_step_noise(double sigma_d, double t);
+
+/* Two-step corrections: to DDIM's x_t add w (D(x_s', s') - D(x_s, s)) for DPM-Solver++ (2M), or
+ * w (noise(x_s', s') - noise(x_s, s)) for DPM-Solver-2 (2M), where s' > s is the point before.
+ * 0 for the step to t = 0, which must be of first order. */
+double few_step_dpmpp_2m(double s_before, double s, double t);
+double few_step_dpm_2m(double s_before, double s, double t);
+
+/* EDM's Heun: to DDIM's x_t add w (noise(x_t, t) - noise(x_s, s)), x_t being DDIM's. s < pi/2. */
+double few_step_heun(double s, double t);
+
+/* Euler in TrigFlow's own t: x_t = line.x x_s + line.y F(x_s, s). */
+struct few_line few_step_euler(double sigma_d, double s, double t);
+
+/* DPM-Solver++ (2S): the time in the middle of ln tan t, and x_t = line.x x_s + line.y D(middle).
+ */
+double few_step_middle(double s, double t);
+struct few_line few_step_dpmpp_2s(double s, double t);
+
+/* Steps that draw: x_t = line.x x_s + line.y F(x_s, s) + noise z, z standard normal. */
+struct few_noisy_step {
+  struct few_line line;
+  double noise;
+};
+/* DDPM's ancestral step for eta 1, DDIM for 0, between them what lies between; 0 <= eta <= 1. */
+struct few_noisy_step few_step_ddpm(double sigma_d, double s, double t, double eta);
+/* Back up by noise alone, from t to s > t: x_s = line.x x_t + line.y z. t < pi/2. */
+struct few_line few_step_renoise(double sigma_d, double t, double s);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
