@@ -185,15 +185,16 @@ struct few_data_gaussians {
 /* What toy:mixture draws from, so that scores and distances can be exact. Static. */
 const struct few_data_gaussians *few_data_mixture(void);
 
-/* The readers, for help texts. */
+/* The readers, for help texts: the built-in ones, then those that were added to the context
+ * (few/ext/reader.h). */
 struct few_data_reader_info {
   const char *name;  /* "idx" */
   const char *usage; /* "idx:IMAGES[,LABELS]" */
   const char *help;  /* one line */
 };
-int few_data_list_count(void);
+int few_data_list_count(const few_ctx *ctx); /* ctx NULL: the built-in ones */
 /* Reader i of 0 .. count - 1; otherwise all NULL. */
-struct few_data_reader_info few_data_list(int i);
+struct few_data_reader_info few_data_list(const few_ctx *ctx, int i);
 
 #ifdef __cplusplus
 }

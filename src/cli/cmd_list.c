@@ -59,11 +59,11 @@ static struct row schedule_row(const char *component, int i) {
 
 static int reader_count(const char *component) {
   (void)component;
-  return few_data_list_count();
+  return few_data_list_count(NULL);
 }
 static struct row reader_row(const char *component, int i) {
   (void)component;
-  struct few_data_reader_info r = few_data_list(i);
+  struct few_data_reader_info r = few_data_list(NULL, i);
   return (struct row){r.usage, NULL, r.help, 0};
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/base.h"
 #include "few/data.h"
+#include "few/ext/reader.h"
 
 enum {
   FEW_DATA_MAX_SIDE = 1 << 15,   /* pixels along an edge, dimensions of a point */
@@ -47,6 +48,11 @@ struct few_data {
   few_status few__data_open_##symbol(few_data *d, const char *where, const struct few_data_opts *o);
 #include "readers.def"
 #undef READER
+
+/* ---- added.c ---- */
+/* What the reader `name`, which is not ours, has filled in: FEW_E_FORMAT, or broken items by the
+ * policy of `o`. */
+few_status few__reader_check(few_data *d, const char *name, const struct few_data_opts *o);
 
 /* Bytes of an item's values in memory. */
 size_t few__data_item_bytes(const few_data *d);

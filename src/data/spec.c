@@ -16,10 +16,10 @@ static const struct {
 
 /* A spec in full. A reader that needs a place is not named without one where there is a file or
  * folder that is called so: a folder of the name "folder". */
-static bool names_reader(const char *spec) {
+static bool names_reader(const few_ctx *ctx, const char *spec) {
   const size_t length = strcspn(spec, ":");
-  for (int i = 0; i < few_data_list_count(); i++) {
-    const struct few_data_reader_info r = few_data_list(i);
+  for (int i = 0; i < few_data_list_count(ctx); i++) {
+    const struct few_data_reader_info r = few_data_list(ctx, i);
     if (strlen(r.name) == length && !memcmp(r.name, spec, length))
       return spec[length] || r.usage[length] != ':' || !few__path_exists(spec);
   }
@@ -51,8 +51,8 @@ static few_status no_reader(few_ctx *ctx, const char *name) {
   const bool there = few__path_exists(name);
   const size_t length = strcspn(name, ":");
   struct few_text t = {0};
-  for (int i = 0; i < few_data_list_count(); i++)
-    few__text_add(ctx, &t, "%s%s", i ? ", " : "", few_data_list(i).usage);
+  for (int i = 0; i < few_data_list_count(ctx); i++)
+    few__text_add(ctx, &t, "%s%s", i ? ", " : "", few_data_list(ctx, i).usage);
   few_status st = few__fail(ctx, there ? FEW_E_UNSUPPORTED : FEW_E_INVALID,
                             name[length] ? "data set %s: there is no reader \"%.*s\": use one of %s"
                             : there ? "data set %s: a file that is no .npy, .npz, .png or .jpg "
@@ -82,7 +82,7 @@ few_status few_data_full_spec(few_ctx *ctx, char **out, const char *name) {
   struct few_text t = {0};
   *out = NULL;
   if (!name) return few__fail(ctx, FEW_E_INVALID, "no data set is named: give a spec");
-  const bool in_full = names_reader(name);
+  const bool in_full = names_reader(ctx, name);
   const char *reader = in_full ? "" : reader_of(name);
   if (!reader) return no_reader(ctx, name);
   if (!in_full && few__path_is_dir(name)) FEW_TRY(check_no_run(ctx, name));

@@ -286,7 +286,7 @@ static void test_lists(void **state) {
   for (int i = 0; i < 4; i++) {
     assert_null(few_sampler_list(none[i]).name);
     assert_null(few_schedule_list(none[i]).name);
-    assert_null(few_data_list(none[i]).name);
+    assert_null(few_data_list(NULL, none[i]).name);
     assert_null(few_metric_list(NULL, none[i]).name);
     assert_null(few_feature_list(none[i]).name);
     assert_null(few_component(NULL, "net", none[i]).name);
