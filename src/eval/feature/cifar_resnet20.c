@@ -1,6 +1,6 @@
 /* cifar-resnet20 - the residual network of He et al. (arXiv 1512.03385, section 4.2) for CIFAR-10,
- * 0.27 million parameters: 3x3 kernels, widths 16, 32, 64, three blocks each, shortcuts without
- * parameters; a row is the mean over positions, 64 values. Names as in
+ * with 0.27 million parameters: 3x3 kernels, widths 16, 32 and 64 with three blocks each, shortcuts
+ * without parameters. A row is the mean over positions, 64 values. Tensors are named as in
  * github.com/akamaster/pytorch_resnet_cifar10.
  */
 #include <math.h>
@@ -61,7 +61,7 @@ static void build(struct few_feature_net *net, few_node x, few_node out[3]) {
   out[1] = few__feature_linear(net, out[0], "linear.weight", "linear.bias", 10);
 }
 
-/* ImageNet's mean and deviation, as it was trained with. */
+/* ImageNet's mean and standard deviation, which its training used. */
 static void prepare(const struct few_feature_net *net, int64_t h, int64_t w, int64_t c,
                     const uint8_t *image, float *x) {
   static const float mean[3] = {0.485f, 0.456f, 0.406f}, std[3] = {0.229f, 0.224f, 0.225f};

@@ -1,15 +1,15 @@
-/* classifier - any classifier of images that few trained (objective classifier): a row is what
- * its last layer sees.
+/* classifier - any classifier of images that few trained (objective classifier). A row is the input
+ * of its last layer.
  *
- * A network that was trained to tell the classes of a set has features that suit the set, which
- * those of photographs may not. It should not have seen the images that it is to compare with.
+ * A network that classifies the images of a set has features that suit the set, which features of
+ * photographs may not. It should not have been trained on the images of the reference.
  */
 #include <stdio.h>
 
 #include "io/json.h"
 #include "net.h"
 
-/* What the file says that it was trained on. */
+/* The data set that it was trained on, by the file. */
 static few_status read_source(struct few_feature_net *net) {
   json_t *root;
   const char *text = net->model->provenance;
@@ -27,7 +27,7 @@ few_status few__classifier_open(struct few_feature_net *net, const char *path) {
   const struct few_net_spec *s = &net->model->spec;
   if (!few__model_classifies(net->model) || s->points)
     return few__fail(net->ctx, FEW_E_INVALID,
-                     "%s: net %s makes images: features want a classifier of images", path,
+                     "%s: net %s makes images: features need a classifier of images", path,
                      net->model->net->name);
   net->h = s->h;
   net->w = s->w;

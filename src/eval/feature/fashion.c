@@ -1,7 +1,7 @@
 /* fashion - the classifier of Fashion-MNIST that comes with few (recipes/fashion-features.ini).
  *
- * Trained on the training split alone, so that the test split can tell memory from generality.
- * fashion=FILE, from before there was classifier=FILE, takes any classifier too.
+ * It was trained on the training split only, so that the test split tells memorisation from
+ * generalisation. fashion=FILE is an older form of classifier=FILE and takes any classifier too.
  */
 #include "net.h"
 

@@ -1,8 +1,8 @@
-/* fashion-judge - a second classifier of Fashion-MNIST (recipes/fashion-judge.ini), of other
+/* fashion-judge - a second classifier of Fashion-MNIST (recipes/fashion-judge.ini), with other
  * widths, depth, groups and seed than `fashion`: a second opinion.
  *
- * What is chosen by one feature network fits its blind spots: lengths of training, times and
- * recipes were chosen by `fashion`. Nothing is chosen by this one, so what both say counts.
+ * What is chosen by the features of one network fits its blind spots. Lengths of training, times and
+ * recipes were chosen by `fashion`. Nothing is chosen by this one, so a result that both show counts.
  */
 #include "net.h"
 

@@ -1,9 +1,9 @@
 /* feature.c - open a feature network, run it over images.
  *
- * As models are evaluated (model/run/runner.c): a plan has R rows, and R images are one task,
- * computed whole by one worker in an arena of its own. Kernels give an image the same bits in every row.
- * On a device, the one that the context has when the network is opened, R is larger, and the
- * workers bring the images of a task to their size together.
+ * This works as the evaluation of models does (model/run/runner.c): a plan has R rows, and R images
+ * are one task, which one worker computes in an arena of its own. Kernels give an image the same bits
+ * in every row. On a device, R is larger, and the workers resize the images of a task together. The
+ * device is the one that the context has when the network is opened.
  */
 #include "feature.h"
 
@@ -112,7 +112,7 @@ static few_status build(few_features *f) {
   for (int k = 0; k < OUTS && !st; k++) {
     if (out[k] == FEW_NONE) continue;
     f->width[k] = few_shape_count(few_node_shape(net->g, out[k])) / f->rows;
-    assert(n == k || k == SPATIAL); /* no gap: logits come with rows */
+    assert(n == k || k == SPATIAL); /* no gap: a network with logits has rows */
     out[n++] = out[k];
   }
   if (!st) st = few__plan_create(net->ctx, &f->plan, net->g, &opts, (int)n, out);
@@ -299,7 +299,7 @@ static void feed(const struct job *j, struct worker_state *s, int64_t start, int
                     s->x + i * net->h * net->w * net->c);
 }
 
-/* Of rows that are fed. */
+/* Run the plan on the rows that are filled in. */
 static void compute(const struct job *j, struct worker_state *s, int64_t start) {
   const few_features *f = j->f;
   const int64_t rows = chunk_rows(j, start), fed = f->net.h * f->net.w * f->net.c;

@@ -1,8 +1,8 @@
-/* layers.c - the layers of feature networks, from the primitive ops that there are.
+/* layers.c - the layers of feature networks, built from primitive ops.
  *
- * Pools are pointwise ops of shifted slices, one axis after the other; every second row is a slice
- * of a reshape. A depthwise convolution is a sum of shifted slices, each times a vector. With one
- * image a replay a slice along the rows is a view, so only the shifts along columns are copied.
+ * Pools are pointwise ops of shifted slices, one axis after the other. A stride of 2 is a slice of a
+ * reshape. A depthwise convolution is a sum of shifted slices, each multiplied by a vector. With one
+ * image per replay a slice along the rows is a view, so only the shifts along columns are copied.
  */
 #include <math.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@ enum { NAME = sizeof((struct few_feature_array){0}.name), TAPS = 9 };
 
 /* ---- arrays ---- */
 
-/* Keep `values` (taken over) under this name; the node that reads it. */
+/* Keep `values`, which are owned from now on, under this name. Returns the node that reads them. */
 static few_node array(struct few_feature_net *net, const char *name, struct few_shape shape,
                       float *values) {
   few_status st = FEW_GROW(net->ctx, &net->arrays, net->arrays.n + 1);
@@ -28,12 +28,12 @@ static few_node array(struct few_feature_net *net, const char *name, struct few_
 }
 
 static few_node fail(struct few_feature_net *net, few_status st) {
-  char why[600]; /* the graph writes its sentence where this one stands */
+  char why[600]; /* few__graph_fail overwrites the recorded sentence */
   snprintf(why, sizeof why, "%s", few_error(net->ctx));
   return few__graph_fail(net->g, st, "%s", why);
 }
 
-/* scale[o] and shift[o] of the norm, or of none. */
+/* scale[o] and shift[o] of the norm; 1 and 0 without a norm. */
 static few_status fold(struct few_feature_net *net, const struct few_feature_conv *v, double *scale,
                        float *shift) {
   const struct few_bn_names *n = v->names;
@@ -95,7 +95,7 @@ static few_node strided(few_graph *g, few_node x, int axis, int64_t start, int64
   struct few_shape s = few_node_shape(g, x), pairs = {.rank = 5};
   if (s.rank != 4) return FEW_NONE;
   if (stride == 1) return few_slice(g, x, axis, start, n);
-  /* the pair of the last element may lack its other half: begin where all are whole */
+  /* the last pair may be cut short: begin where all pairs are whole */
   const int64_t shift = start + 2 * n > s.dim[axis] ? 1 : 0;
   x = few_slice(g, x, axis, start - shift, 2 * n);
   for (int k = 0, j = 0; k < 4; k++) {

@@ -1,7 +1,7 @@
 /* mobilenet - MobileNet v1 (Howard et al., arXiv 1704.04861) of width 0.75 at 224, with weights
- * from Keras: thirteen pairs of a depthwise 3x3 and a 1x1 kernel, each with a norm and ReLU6; a row
- * is the mean over positions, 768 values. Padding is TensorFlow's SAME: at stride 2 of an even side
- * one row below and one column to the right.
+ * from Keras: thirteen pairs of a depthwise 3x3 and a 1x1 kernel, each with a norm and ReLU6. A row
+ * is the mean over positions, 768 values. Padding is TensorFlow's SAME: with stride 2 on an even
+ * side, one row below and one column to the right.
  */
 #include <stdio.h>
 
@@ -33,7 +33,7 @@ static few_node conv(struct few_feature_net *net, few_node x, const char *name, 
                                  .most = 6});
 }
 
-/* Logits: a 1x1 kernel of the file is a matrix. */
+/* Logits: a 1x1 kernel in the file is a matrix. */
 static few_node predict(struct few_feature_net *net, few_node rows) {
   struct few_shape s = few_node_shape(net->g, rows);
   if (s.rank != 2) return FEW_NONE;

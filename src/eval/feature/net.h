@@ -1,8 +1,8 @@
-/* net.h - a feature network: one file, one row in features.def.
+/* net.h - a feature network: one file and one row in features.def.
  *
- * A network describes itself in a few_feature_def and builds its graph from layers whose weights
- * are looked up in the file by name. Batch norms are folded into the convolution before them as
- * they are read; the graph then has convolutions, biases and ReLUs.
+ * A network is described by a few_feature_def. It builds its graph from layers, whose weights are
+ * looked up in the file by name. Each batch norm is folded into the convolution before it when the
+ * weights are read, so the graph has convolutions, biases and ReLUs only.
  */
 #ifndef FEW_SRC_FEATURE_NET_H
 #define FEW_SRC_FEATURE_NET_H
@@ -17,20 +17,20 @@ struct few_feature_net;
 struct few_feature_def {
   const char *name, *help;
   const char *resize, *trained_on;
-  const char *weights; /* the file where none is given; "": one must be; NULL: there is none */
-  int64_t h, w, c;     /* what the network is fed; 0: the image's own */
-  bool fixed;          /* images must be h x w already */
-  int rows;            /* of a replay */
+  const char *weights; /* the default file; "": the user must give one; NULL: no weights */
+  int64_t h, w, c;     /* size of the network's input; 0: that of the image */
+  bool fixed;          /* images must have this size: they are not resized */
+  int rows;            /* images per replay */
   /* Read `path` into `net`; NULL: few__weights_read. */
   few_status (*open)(struct few_feature_net *net, const char *path);
-  /* One image of h x w x c bytes to what the network is fed; NULL: `build` is NULL too. */
+  /* Turn one image of h x w x c bytes into the input x of the network. NULL: `build` is NULL too. */
   void (*prepare)(const struct few_feature_net *net, int64_t h, int64_t w, int64_t c,
                   const uint8_t *image, float *x);
   /* out: rows [R,d], logits [R,classes] or FEW_NONE, spatial [R,..] or FEW_NONE. */
   void (*build)(struct few_feature_net *net, few_node x, few_node out[3]);
 };
 
-/* An array that the graph reads by name, as the kernels want it. */
+/* An array that the graph reads by name, in the layout of the kernels. */
 struct few_feature_array {
   char name[96];
   float *at; /* owned */
@@ -39,23 +39,23 @@ struct few_feature_array {
 struct few_feature_net {
   few_ctx *ctx;
   const struct few_feature_def *def;
-  struct few_weights weights; /* gone once the graph is built */
-  few_model *model;           /* or the weights are a model of few's */
+  struct few_weights weights; /* freed once the graph is built */
+  few_model *model;           /* the classifier, if the file is a model of few */
   few_graph *g;               /* while it is being built */
   struct {
     struct few_feature_array *at;
     int n, cap;
   } arrays;
-  int64_t h, w, c; /* what is fed */
-  /* Where `open` knows better than the row. */
+  int64_t h, w, c; /* size of the input */
+  /* Set by `open` where they differ from the definition; "" otherwise. */
   char hash[FEW_SHA256_TEXT], resize[64], trained_on[160];
 };
 
-/* Open with weights that were read already; they are taken over, on failure too. */
+/* Open with weights that were read already. They are owned from now on, on failure too. */
 few_status few__features_open_weights(few_ctx *ctx, few_features **out, const char *name,
                                       struct few_weights *weights);
 
-/* ---- A classifier of few's (classifier.c), under any name ---- */
+/* ---- A classifier that few trained (classifier.c), under any name ---- */
 few_status few__classifier_open(struct few_feature_net *net, const char *path);
 void few__classifier_prepare(const struct few_feature_net *net, int64_t h, int64_t w, int64_t c,
                              const uint8_t *image, float *x);
@@ -63,7 +63,7 @@ void few__classifier_build(struct few_feature_net *net, few_node x, few_node out
 
 /* ---- Layers ---- failures stick to the graph. x is [N,H,W,C]. */
 
-/* How a file names the parts of a batch norm, after the norm's own name. */
+/* Suffixes by which a file names the parts of a batch norm. */
 struct few_bn_names {
   const char *scale, *shift, *mean, *var;
 };
@@ -76,9 +76,9 @@ struct few_feature_conv {
   int64_t out;
   int kh, kw, stride;
   int top, bottom, left, right; /* zero padding */
-  bool depthwise;               /* one filter a channel: out is the number of channels */
-  double most;                  /* values are held to 0 .. most; 0: no ReLU */
-  bool average; /* between the kernel and the shift, few__feature_average3: it commutes */
+  bool depthwise;               /* one filter per channel: out is the number of channels */
+  double most;                  /* values are clipped to 0 .. most; 0: no ReLU */
+  bool average; /* few__feature_average3 between the kernel and the shift, which commute */
 };
 few_node few__feature_conv(struct few_feature_net *net, few_node x,
                            const struct few_feature_conv *v);
@@ -88,7 +88,7 @@ few_node few__feature_linear(struct few_feature_net *net, few_node x, const char
 few_node few__feature_relu(few_graph *g, few_node x);
 /* Largest of 3x3: stride 2 without padding, or stride 1 with one pixel of padding (of x >= 0). */
 few_node few__feature_max3(few_graph *g, few_node x, int stride);
-/* Mean of 3x3, stride 1: of the pixels inside the image alone. */
+/* Mean of 3x3, stride 1, of the pixels inside the image only. */
 few_node few__feature_average3(few_graph *g, few_node x);
 /* [N,H,W,C] to [N,C]. */
 few_node few__feature_mean(few_graph *g, few_node x);

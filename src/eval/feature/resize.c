@@ -1,5 +1,5 @@
-/* resize.c - bilinear samples of an image, without antialiasing, in the two ways that the
- * implementations of the FID have (Parmar et al., arXiv 2104.11222, on what that does to it). */
+/* resize.c - bilinear resizing without antialiasing, in the two ways that implementations of the FID
+ * use. Parmar et al. (arXiv 2104.11222) measured how much the FID depends on this. */
 #include <math.h>
 
 #include "net.h"

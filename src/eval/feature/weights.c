@@ -1,5 +1,5 @@
-/* weights.c - see weights.h. What a file is shows in its first bytes: a zip archive or a pickle is
- * PyTorch's, all else is taken for safetensors, whose reader says what is wrong with it. */
+/* weights.c - named arrays from a file. The first bytes decide: a zip archive or a pickle is
+ * PyTorch's, and everything else is read as safetensors, whose reader reports what is wrong. */
 #include "weights.h"
 
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-/* weights.h - named arrays from a file of weights: safetensors, or what torch.save wrote. */
+/* weights.h - named arrays from a file of weights: safetensors, or a file of torch.save. */
 #ifndef FEW_SRC_FEATURE_WEIGHTS_H
 #define FEW_SRC_FEATURE_WEIGHTS_H
 

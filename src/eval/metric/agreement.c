@@ -1,5 +1,5 @@
 /* agreement.c - how often the classifier's first choice is the label that an image was made for.
- * 1 is not the aim: real images do not reach it either, so look at the reference's own beside. */
+ * Do not expect 1: real images do not reach it either. Compare with the reference's own value. */
 #include <math.h>
 #include <stdio.h>
 
@@ -25,7 +25,7 @@ static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metr
 const struct few_metric_def few__metric_agreement = {.version = FEW_METRIC_DEF_VERSION,
                                                      .name = "agreement",
                                                      .source = "",
-                                                     .help = "label and classifier say the same",
+                                                     .help = "how often label and classifier agree",
                                                      .needs = FEW_NEED_LABELS,
                                                      .n_values = 1,
                                                      .least = least,

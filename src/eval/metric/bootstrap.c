@@ -1,22 +1,23 @@
 /* bootstrap.c - standard errors over the images of a set, by random halves.
  *
- * A replicate is the metric of h = n / 2 of the n images at hand, drawn without replacement, and
- * the error comes from the spread of the replicates. Given the n, the mean of h of them has the
- * variance s^2 / h (1 - h / n), which for a half is s^2 / n: that of the mean of all n, so nothing
- * need be scaled. This is the delete-half jackknife; it is right for smooth functions of means, as
- * fd, kid and is are, and for statistics that are not so smooth, where leaving one out is wrong
- * (Shao and Wu 1989, Annals of Statistics 17, 1176). A bootstrap proper draws with replacement: a
- * image drawn twice lies at distance 0 from itself, so the balls of pr and dc collapse and kid is
- * no longer unbiased.
+ * A replicate is the metric of h = n / 2 of the n images, drawn without replacement. The error
+ * comes from the spread of the replicates. Given the n images, the mean of h of them has the
+ * variance s^2 / h (1 - h / n). For a half this is s^2 / n, the variance of the mean of all n, so
+ * nothing has to be scaled. This is the delete-half jackknife. It is right for smooth functions of
+ * means, such as fd, kid and is, and for less smooth statistics, where leaving one out is wrong
+ * (Shao and Wu 1989, Annals of Statistics 17, 1176). A true bootstrap draws with replacement: an
+ * image that is drawn twice lies at distance 0 from itself, so the balls of pr and dc collapse and
+ * kid is no longer unbiased.
  *
- * In full, with h of H images held and N behind the value, error^2 = var h H / ((H - h) N).
+ * In general, with h of the H images that are held, and a value measured on N images,
+ * error^2 = var h H / ((H - h) N).
  */
 #include <math.h>
 
 #include "base/rng.h"
 #include "metric.h"
 
-enum { GROUP = 256 }; /* images handed on at once */
+enum { GROUP = 256 }; /* images per call of few__eval_set_add */
 
 struct bootstrap {
   few_ctx *ctx;
@@ -47,7 +48,7 @@ static void copy(float *to, int64_t i, const float *from, int64_t item, int64_t 
   if (to) memcpy(to + i * d, from + item * d, (size_t)d * sizeof *to);
 }
 
-/* The half number r of the images held: those that a permutation of them puts in front. */
+/* Half number r of the images that are held: the first half of a permutation. */
 static few_status fill(const struct bootstrap *b, int r, few_eval_set *part) {
   const few_eval_set *s = b->whole->set;
   int64_t n = 0;

@@ -1,12 +1,12 @@
 /* dc.c - density and coverage (Naeem et al. 2020, arXiv:2002.09797)
  *
- *   density    sum_j (reference balls that sample j lies in) / (k M), M samples
- *   coverage   part of the reference balls that hold a sample
+ *   density    sum_j (reference balls that contain sample j) / (k M), M samples
+ *   coverage   share of the reference balls that contain a sample
  *
- * of the reference rows' balls to their k-th neighbour (k = 5), surface left out as in the authors'
- * package prdc. One stray reference row has a huge ball, which precision counts like any other;
- * here it counts once of k. Density may pass 1. Two large sets of one distribution and one size
- * have density 1 and coverage 1 - 2^-k.
+ * The ball of a reference row reaches to its k-th neighbour (k = 5). Its surface does not belong to
+ * it, as in the authors' package prdc. An outlier of the reference has a huge ball, which precision
+ * counts as any other; density counts it once of k. Density may exceed 1. Two large sets of one
+ * distribution and one size have density 1 and coverage 1 - 2^-k.
  */
 #include <math.h>
 

@@ -3,10 +3,11 @@
  *
  *   2 E |x - y| - E |x - x'| - E |y - y'|
  *
- * of rows x, x' of the samples and y, y' of the reference, each expectation the mean over all pairs
- * of two different rows: unbiased, so it may be negative. It is 0 for equal distributions and for
- * no others, has nothing to be chosen, and is in the units of the rows. Where fd sees means and
- * covariances alone it sees a mode that is missing, so it is the number for points.
+ * of rows x, x' of the samples and y, y' of the reference. Each expectation is the mean over all
+ * pairs of two different rows. That makes the estimate unbiased, so it may be negative. The distance
+ * is 0 for equal distributions and for no others, has no parameters, and is in the units of the
+ * rows. Unlike fd, which depends on means and covariances only, it detects a missing mode, so it is
+ * the metric for points.
  */
 #include <math.h>
 #include <stdio.h>
@@ -15,16 +16,16 @@
 #include "gram.h"
 #include "metric.h"
 
-enum { STRIP = 32 };  /* panels at once: they stay in the cache */
-enum { GROUP = 128 }; /* panels between two reports */
+enum { STRIP = 32 };  /* panels at once, few enough for the cache */
+enum { GROUP = 128 }; /* panels between two progress reports */
 
 struct energy {
   int64_t d;
-  const few_eval_set *a, *b; /* the pairs at hand; where a is b, each pair once */
+  const few_eval_set *a, *b; /* whose pairs are summed; where a is b, each pair once */
   const double *norm_a, *norm_b;
   double *sum;            /* [panels of a] of distances */
   double *strips;         /* [workers][8][8 STRIP] */
-  int64_t first;          /* panel of the group at hand */
+  int64_t first;          /* first panel of the group */
   struct few_watch watch; /* counts panels of all sums */
 };
 
@@ -61,7 +62,7 @@ static few_status norms(few_ctx *ctx, const few_eval_set *s, double **out) {
   return FEW_OK;
 }
 
-/* The sum over all pairs, a group of panels after the other, with a report between. */
+/* The sum over all pairs, in groups of panels, with a progress report after each group. */
 static few_status total(few_workers *w, struct energy *e, const few_eval_set *a,
                         const few_eval_set *b, const double *norm_a, const double *norm_b,
                         double *sum) {
@@ -119,7 +120,7 @@ const struct few_metric_def few__metric_energy = {
     .version = FEW_METRIC_DEF_VERSION,
     .name = "energy",
     .source = "doi:10.1016/j.jspi.2013.03.018",
-    .help = "energy distance, unbiased: sees missing modes",
+    .help = "energy distance, unbiased: detects missing modes",
     .needs = FEW_NEED_ROWS | FEW_NEED_REFERENCE,
     .n_values = 1,
     .least = least,

@@ -1,10 +1,10 @@
 /* fd.c - the Frechet distance of features (Heusel et al. 2017, arXiv:1706.08500; frechet.c has the
- * formula). In the pool3 space of the Inception network of 2015 it is called FID; in any other
- * space it is another number, so it has its own name here.
+ * formula). With the pool3 features of the Inception network of 2015 it is called FID. With other
+ * features it is another number, so it has another name here.
  *
  * The estimate is biased: it falls as n grows, by an amount that depends on the model (Chong and
- * Forsyth 2020, arXiv:1911.07023), so only numbers of one n compare. With n <= d the covariance is
- * singular; the distance of the two fitted normals is still exact, and a warning says it.
+ * Forsyth 2020, arXiv:1911.07023). Compare only numbers of one n. With n <= d the covariance is
+ * singular: the distance of the two fitted normals is still exact, and a warning is logged.
  */
 #include <math.h>
 #include <stdio.h>
@@ -21,8 +21,8 @@ static void warn_singular(few_ctx *ctx, const char *name, int64_t n, int64_t d, 
   if (n > d || rank == d) return;
   few__log(ctx, FEW_LOG_WARN,
            "%s: %lld images in %lld dimensions give a singular covariance (rank %lld): the "
-           "Frechet distance is exact for these images and far too high for what they were drawn "
-           "from; take more than %lld",
+           "Frechet distance is exact for these images and far too high for the distribution "
+           "that they come from; take more than %lld",
            name, (long long)n, (long long)d, (long long)rank, (long long)d);
 }
 

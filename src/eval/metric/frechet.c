@@ -1,17 +1,18 @@
 /* frechet.c - the Frechet distance of normal distributions (Frechet 1957; Dowson and Landau 1982),
- * squared as the literature of images has it (Heusel et al. 2017, arXiv:1706.08500):
+ * squared, as in the literature on images (Heusel et al. 2017, arXiv:1706.08500):
  *
  *   d^2 = |mu_1 - mu_2|^2 + tr S_1 + tr S_2 - 2 tr (S_1 S_2)^(1/2)
  *
- * S_1 S_2 is not symmetric, and its root by a general solver needs an imaginary part thrown away
- * and, where a covariance is singular, something added to the diagonal. With S = Q L Q^T instead,
+ * S_1 S_2 is not symmetric. A general solver for its root leaves an imaginary part, which must be
+ * dropped, and fails for a singular covariance unless something is added to the diagonal. With
+ * S = Q L Q^T instead,
  *
  *   tr (S_1 S_2)^(1/2) = tr (S_1^(1/2) S_2 S_1^(1/2))^(1/2) = sum of the singular values of A,
  *   A = L_1^(1/2) Q_1^T Q_2 L_2^(1/2)
  *
- * which holds for singular covariances as it stands. Singular values of A rather than roots of the
- * eigenvalues of A A^T: a root turns a rounding error of 1e-16 in a zero into 1e-8. Eigenvalues
- * below d eps of the largest are what rounding makes of zero, and are taken for it.
+ * which also holds for singular covariances. These are singular values of A and not roots of the
+ * eigenvalues of A A^T, because a root turns a rounding error of 1e-16 in a zero into 1e-8.
+ * Eigenvalues below d eps of the largest are rounding errors, and are taken as 0.
  */
 #include "frechet.h"
 
@@ -22,7 +23,7 @@
 #include "base/watch.h"
 #include "gram.h"
 
-/* The root of a covariance: rows sqrt(l_i) q_i, those with l_i > 0 alone, in panels. */
+/* The root of a covariance: the rows sqrt(l_i) q_i with l_i > 0, in panels. */
 struct root {
   double *panels;
   int64_t rank;
@@ -70,7 +71,7 @@ static few_status take_root(few_ctx *ctx, int64_t d, double *cov, struct root *o
   for (int64_t i = 0; i < d; i++) out->trace += cov[i * d + i];
   FEW_GOTO(FEW_NEW(ctx, &value, d));
   FEW_GOTO(eigen(ctx, d, cov, value));
-  int64_t first = 0; /* they rise */
+  int64_t first = 0; /* the eigenvalues are in rising order */
   while (first < d && value[first] <= (double)d * DBL_EPSILON * value[d - 1]) first++;
   out->rank = d - first;
   FEW_GOTO(FEW_NEW(ctx, &out->panels, few__panels_size(out->rank, d)));
@@ -155,7 +156,7 @@ few_status few__frechet_of(few_ctx *ctx, few_workers *w, int64_t d, const double
     double delta = mean_a[i] - mean_b[i];
     out->mean_part += delta * delta;
   }
-  /* tr S_1 + tr S_2 >= 2 tr root, but for rounding */
+  /* tr S_1 + tr S_2 >= 2 tr root, except for rounding */
   out->distance = out->mean_part + fmax(0, a.trace + b.trace - 2 * root);
   out->rank[0] = a.rank;
   out->rank[1] = b.rank;

@@ -9,7 +9,7 @@ struct few_frechet {
   int64_t rank[2];            /* of the covariances, to rounding */
 };
 
-/* Both ended, of one dimension, of 2 rows at least. */
+/* few__moments_end was called for both; they have one dimension and at least 2 rows each. */
 few_status few__frechet(few_ctx *ctx, few_workers *w, const few_moments *a, const few_moments *b,
                         struct few_frechet *out);
 

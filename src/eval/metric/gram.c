@@ -1,10 +1,10 @@
-/* gram.c - the kernel: 8 columns of sums a row in registers, over pieces of 256 so that a's stay in
- * the cache; in the widest instructions that the processor has.
+/* gram.c - inner products of rows, 8 sums per row in registers, with the widest instructions that
+ * the processor has. Rows are cut into pieces of 256 values, so that those of a stay in the cache.
  *
- * No product is fused with a sum (-ffp-contract=off) and no sum is reordered, each lane of a vector
- * being a sum of its own: so all widths give the same bits, on every machine and for any grouping,
- * and two rows that are equal are at distance 0. A BLAS promises none of that: its sums depend on
- * where in a matrix a row stands, and on its threads.
+ * No product is fused with a sum (-ffp-contract=off) and no sum is reordered: each lane of a vector
+ * is a sum of its own. So all widths give the same bits, on every machine and for any grouping, and
+ * two equal rows are at distance 0. A BLAS promises none of this: its sums depend on where in a
+ * matrix a row stands, and on its threads.
  */
 #include "gram.h"
 

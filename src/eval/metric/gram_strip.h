@@ -1,12 +1,12 @@
 /* gram_strip.h - the kernel of gram.c in one width: GRAM_NAME, vectors of GRAM_LANES doubles,
- * GRAM_ROWS rows at once, as many as there are registers for. Included once a width. */
+ * GRAM_ROWS rows at once, as many as fit the registers. Included once per width. */
 
 #define GRAM_PASTE_(a, b) a##_##b
 #define GRAM_PASTE(a, b) GRAM_PASTE_(a, b)
 #define GRAM(name) GRAM_PASTE(name, GRAM_NAME)
 
 typedef double GRAM(lanes) __attribute__((vector_size(8 * GRAM_LANES)));
-typedef GRAM(lanes) GRAM(loads) __attribute__((aligned(8), may_alias)); /* anywhere in an array */
+typedef GRAM(lanes) GRAM(loads) __attribute__((aligned(8), may_alias)); /* at any address */
 
 /* out += a b^T of a piece, for GRAM_ROWS rows of a. */
 GRAM_TARGET static inline void GRAM(tile)(const double *restrict a, const double *restrict b,

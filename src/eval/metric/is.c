@@ -1,11 +1,11 @@
-/* is.c - the Inception score, of any classifier (Salimans et al. 2016, arXiv:1606.03498)
+/* is.c - the Inception score, with any classifier (Salimans et al. 2016, arXiv:1606.03498)
  *
  *   IS = exp mean_x KL(p(y|x) | p(y)),   p(y) = mean_x p(y|x)
  *
- * the mean over splits, in each of which p(y) is its own. KL is sum_y p(y|x) log p(y|x), summed as
- * images stream by, less sum_y p(y) log p(y). Splits are a random partition, so that a set that
- * is sorted by class does not have splits of one class each. It looks at no reference: an image a
- * class, repeated, has the best score there is.
+ * as the mean over splits, each with its own p(y). KL is sum_y p(y|x) log p(y|x), which is summed as
+ * the images stream by, minus sum_y p(y) log p(y). The splits are a random partition, so that a set
+ * that is sorted by class does not have splits of one class each. The score uses no reference: one
+ * image per class, repeated, gets the best score possible.
  */
 #include <math.h>
 #include <stdio.h>
@@ -39,11 +39,12 @@ static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metr
   return FEW_OK;
 }
 
-const struct few_metric_def few__metric_is = {.version = FEW_METRIC_DEF_VERSION,
-                                              .name = "is",
-                                              .source = "arXiv:1606.03498",
-                                              .help = "Inception score: sure and varied classes",
-                                              .needs = FEW_NEED_LOGITS,
-                                              .n_values = 1,
-                                              .least = least,
-                                              .run = run};
+const struct few_metric_def few__metric_is = {
+    .version = FEW_METRIC_DEF_VERSION,
+    .name = "is",
+    .source = "arXiv:1606.03498",
+    .help = "Inception score: confident and varied classes",
+    .needs = FEW_NEED_LOGITS,
+    .n_values = 1,
+    .least = least,
+    .run = run};

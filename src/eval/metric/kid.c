@@ -1,10 +1,11 @@
 /* kid.c - the kernel distance, KID (Binkowski et al. 2018, arXiv:1801.01401): the squared maximum
- * mean discrepancy under k(x, y) = (<x, y> / d + 1)^3, in its unbiased estimate on m rows a side
+ * mean discrepancy under k(x, y) = (<x, y> / d + 1)^3, in its unbiased estimate from m rows of each
+ * set
  *
  *   sum_(i != j) k(x_i, x_j) / (m (m - 1)) + the same of y - 2 sum_ij k(x_i, y_j) / m^2
  *
- * averaged over random subsets of the rows kept. It may be negative, and is around 0 for two sets
- * of one distribution whatever m: where images are few this is the number to trust. The error is
+ * averaged over random subsets of the rows that are kept. It may be negative, and is about 0 for two
+ * sets of one distribution, for any m. With few images, this is the metric to trust. The error is
  * the standard deviation over subsets.
  */
 #include <math.h>
@@ -91,7 +92,8 @@ static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metr
   few_status st = FEW_OK;
   if (s.m > in->set->kept) s.m = in->set->kept;
   if (s.m > in->reference->kept) s.m = in->reference->kept;
-  if (s.m == in->set->kept && s.m == in->reference->kept) s.count = 1; /* all would be one */
+  if (s.m == in->set->kept && s.m == in->reference->kept)
+    s.count = 1; /* all subsets would be equal */
   FEW_GOTO(FEW_NEW(ctx, &s.x, few__panels_size(s.m, s.d)));
   FEW_GOTO(FEW_NEW(ctx, &s.y, few__panels_size(s.m, s.d)));
   FEW_GOTO(FEW_NEW(ctx, &s.sum, few__panels(s.m)));

@@ -1,8 +1,8 @@
-/* knn.c - all distances between two sets, by strips of 8 rows, none of them stored.
+/* knn.c - all distances between two sets, in strips of 8 rows, without storing them.
  *
- * |x - y|^2 = <x, x> + <y, y> - 2 <x, y> in f64, of inner products that all come from one kernel:
- * a row and its copy are at distance zero to the bit. Distances stay squared, which changes no
- * comparison. Time goes with (n_real + n_fake)^2 d, memory with n.
+ * |x - y|^2 = <x, x> + <y, y> - 2 <x, y> in f64. All inner products come from one kernel, so a row
+ * and its copy are at distance zero to the bit. Distances stay squared, which changes no comparison.
+ * Time grows as (n_real + n_fake)^2 d, memory as n.
  */
 #include "knn.h"
 
@@ -11,7 +11,7 @@
 #include "base/watch.h"
 #include "gram.h"
 
-enum { STRIP = 32 }; /* panels of the other set at once: they stay in the cache */
+enum { STRIP = 32 }; /* panels of the other set at once, few enough for the cache */
 
 struct side {
   int64_t n;
@@ -25,7 +25,7 @@ struct knn {
   const struct few_knn_job *job;
   struct side real, fake;
   int max_k;
-  struct side *self;                    /* the side whose radii are sought */
+  struct side *self;                    /* the side whose radii are computed */
   double *strips;                       /* [workers][8][8 STRIP] */
   unsigned char *inside[FEW_KNN_RULES]; /* [workers][n_fake]: the sample lies in a real ball */
   int64_t *found[FEW_KNN_RULES];        /* [n_real panels][3]: recalled, covered, pairs */
@@ -49,7 +49,7 @@ static void norms(void *user, int64_t p, int worker) {
     a->self->norm[p * FEW_PANEL + i] = product[i * FEW_PANEL + i];
 }
 
-/* Put x among the k smallest, which rise. */
+/* Insert x into the k smallest, which are in rising order. */
 static void insert(double *nearest, int k, double x) {
   int i = k - 1;
   if (!(x < nearest[i])) return;
@@ -136,7 +136,7 @@ static void count(void *user, int64_t p, int worker) {
     }
 }
 
-/* Run over the panels of a side, some at a time so that progress is told. */
+/* Run over the panels of a side, some at a time, with a progress report after each part. */
 struct part {
   struct knn *a;
   void (*task)(void *user, int64_t p, int worker);

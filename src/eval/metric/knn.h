@@ -1,4 +1,4 @@
-/* knn.h - who lies in whose ball: the k-nearest-neighbour manifolds of two sets of rows. */
+/* knn.h - which rows lie in which balls: the k-nearest-neighbour manifolds of two sets of rows. */
 #ifndef FEW_SRC_METRIC_KNN_H
 #define FEW_SRC_METRIC_KNN_H
 
@@ -7,14 +7,14 @@
 enum { FEW_KNN_MAX_K = 64, FEW_KNN_RULES = 2 };
 
 /* The ball of a row reaches to its k-th neighbour in its own set, not counting itself. A closed
- * ball holds what lies on its surface. */
+ * ball contains its surface. */
 struct few_knn_rule {
   int k;
   bool closed;
 };
 
 struct few_knn_result {
-  double precision, recall; /* part of the samples in a real ball; of the real in a sample's */
+  double precision, recall; /* share of samples in a real ball; of real rows in a sample's */
   double density, coverage;
 };
 

@@ -1,13 +1,15 @@
 /* moments.c - a running mean and covariance.
  *
- * Rows gather in blocks of 256. A full block has its own mean subtracted, is multiplied with itself
- * and joins what is there (Chan, Golub and LeVeque 1979, with n rows so far and b in the block):
+ * Rows are collected in blocks of 256. The mean of a full block is subtracted from it, the block is
+ * multiplied with itself, and the result is merged with the sums so far (Chan, Golub and LeVeque
+ * 1979, with n rows so far and b in the block):
  *
  *   delta = mean_b - mean,  mean += delta b / (n + b),  M += M_b + delta delta^T n b / (n + b)
  *
- * The sum of squares less n mean^2 of the reference codes loses digits where a mean is large beside
- * its spread, as those of pixels and of features after a ReLU are; here nothing large is
- * subtracted. Blocks begin at multiples of 256 rows, whatever the calls, so grouping never shows.
+ * Reference codes subtract n mean^2 from the sum of squares. That loses digits where a mean is large
+ * compared with the spread, as with pixels and with features after a ReLU. Here nothing large is
+ * subtracted. Blocks begin at multiples of 256 rows, so the bits do not depend on how rows are
+ * grouped into calls.
  */
 #include "moments.h"
 
@@ -21,9 +23,9 @@ struct few_moments {
   const char *what;
   int64_t d, n, held; /* rows merged, rows waiting */
   float *waiting;     /* [BLOCK][d] */
-  double *panels;     /* the block centred, a panel for each 8 columns: [d / 8][held][8] */
+  double *panels;     /* the block minus its mean, one panel per 8 columns: [d / 8][held][8] */
   double *block_mean; /* [d rounded up to 8] */
-  double *strips;     /* a row of tiles for each worker: [workers][8][d rounded up] */
+  double *strips;     /* one row of tiles per worker: [workers][8][d rounded up] */
   double *mean;       /* [d] */
   double *m2;         /* [d][d], the lower half */
 };
@@ -64,7 +66,7 @@ void few__moments_free(few_moments *m) {
   few__free(m->ctx, m);
 }
 
-/* Columns 8 p .. 8 p + 7 of the block, less their means, as panel p. */
+/* Columns 8 p .. 8 p + 7 of the block, minus their means, as panel p. */
 static void centre(void *user, int64_t p, int worker) {
   few_moments *m = user;
   const int64_t rows = m->held, first = p * FEW_PANEL;

@@ -23,9 +23,9 @@ const double *few__moments_mean(const few_moments *m);
 /* out[d][d] = sum (x - mean)(x - mean)^T / (n - 1), both halves; after few__moments_end, n >= 2. */
 void few__moments_covariance(const few_moments *m, double *out);
 
-/* sum (x - mean)(x - mean)^T, [d][d], of which the lower half counts. */
+/* sum (x - mean)(x - mean)^T, [d][d]; only the lower half is filled. */
 const double *few__moments_sums(const few_moments *m);
-/* Put new moments where others ended: n rows with this mean [d] and these sums. */
+/* Set new moments to the state of others that have ended: n rows, mean [d] and sums [d][d]. */
 void few__moments_restore(few_moments *m, int64_t n, const double *mean, const double *sums);
 
 #endif

@@ -1,12 +1,12 @@
 /* pr.c - improved precision and recall (Kynkaanniemi et al. 2019, arXiv:1904.06991)
  *
- *   precision   part of the samples that lie in the ball of some reference row
- *   recall      part of the reference rows that lie in the ball of some sample
+ *   precision   share of the samples that lie in the ball of some reference row
+ *   recall      share of the reference rows that lie in the ball of some sample
  *
- * where the ball of a row reaches to its k-th nearest neighbour in its own set, surface included
- * (k = 3). That is the rule of the authors' code and of guided-diffusion's evaluator, which
- * compares squared distances; the package prdc leaves the surface out: --ball open --knn 5.
- * Both numbers depend strongly on n and on k. Both sets should have one size.
+ * where the ball of a row reaches to its k-th nearest neighbour in its own set (k = 3), and its
+ * surface belongs to it. This is the rule of the authors' code and of guided-diffusion's evaluator,
+ * which compares squared distances. The package prdc leaves the surface out: --ball open --knn 5.
+ * Both numbers depend strongly on n and on k. Give both sets the same size.
  */
 #include <math.h>
 

@@ -1,8 +1,8 @@
-/* set.c - features into sums and a choice of rows.
+/* set.c - turns a stream of features into sums and a random choice of rows.
  *
- * Which rows are kept, and which split an image belongs to, is decided by a pseudo-random
- * permutation of 0..n-1: a set sorted by class gives fair parts, and nothing is drawn while the
- * images stream by. Each row has its slot, so order and grouping of calls do not matter.
+ * A pseudo-random permutation of 0..n-1 decides which rows are kept and which split an image belongs
+ * to. So a set that is sorted by class gives fair parts. Each row has its own slot, so order and
+ * grouping of calls do not matter.
  */
 #include "set.h"
 
@@ -73,8 +73,8 @@ static few_status check_finite(const few_eval_set *s, int64_t n, int64_t d, cons
   for (int64_t i = 0; x && i < n * d; i++)
     if (!isfinite(x[i]))
       return few__fail(s->ctx, FEW_E_FORMAT,
-                       "%s: %s %lld of image %lld is not finite: the feature net's weights are "
-                       "broken, or not for such images",
+                       "%s: %s %lld of image %lld is not finite: the feature network's weights are "
+                       "broken, or made for other images",
                        s->o.name, what, (long long)(i % d), (long long)(s->seen + i / d));
   return FEW_OK;
 }
@@ -105,7 +105,7 @@ static void hold(few_eval_set *s, int64_t slot, const float *row, const float *l
   s->held_labels[slot] = label ? *label : -1;
 }
 
-/* The softmax of a row into its split. */
+/* Add the softmax of a row to its split. */
 static void add_marginal(few_eval_set *s, int64_t place, const float *logit) {
   struct few_eval_set_split *t = &s->split[place * s->o.splits / s->o.n];
   const int64_t classes = s->o.classes;

@@ -8,12 +8,12 @@
 struct few_eval_set_opts {
   const char *name; /* for messages: "runs/a.safetensors"; borrowed */
   unsigned needs;
-  int64_t n; /* images that will come */
+  int64_t n; /* images of the set */
   int64_t dim, spatial, classes;
-  int64_t keep;  /* rows kept at most: a random choice of the n, the same whatever comes */
-  int splits;    /* of the marginal: random parts of one size, to one */
-  uint64_t seed; /* of both choices */
-  bool hold;     /* keep all that came of those images, for error bars */
+  int64_t keep;  /* rows kept at most: a random choice, a function of n and seed only */
+  int splits;    /* of the marginal: random parts whose sizes differ by at most one */
+  uint64_t seed; /* of the kept rows and of the splits */
+  bool hold; /* keep logits, spatial features and labels of the kept images too, for error bars */
 };
 
 struct few_eval_set_split {
@@ -34,7 +34,7 @@ struct few_eval_set {
   int64_t held; /* images, where o.hold: min(n, keep) */
   float *held_rows, *held_logits, *held_spatial;
   int32_t *held_labels;
-  double *p; /* [classes] of the image at hand */
+  double *p; /* [classes] of one image; scratch */
   int64_t labelled, agree;
 };
 
@@ -42,14 +42,15 @@ few_status few__eval_set_create(few_ctx *ctx, few_eval_set **out, few_workers *w
                                 const struct few_eval_set_opts *o);
 void few__eval_set_free(few_eval_set *s); /* NULL is fine */
 
-/* The next n images; what the set has no need of may be NULL. A value that is not finite is
- * FEW_E_FORMAT, with its place. Grouping into calls never shows. */
+/* Add the next n images. What the set does not need may be NULL. FEW_E_FORMAT, naming the place,
+ * for a value that is not finite. The result does not depend on how images are grouped into calls.
+ */
 few_status few__eval_set_add(few_eval_set *s, int64_t n, const float *rows, const float *logits,
                              const float *spatial, const int32_t *labels);
-void few__eval_set_end(few_eval_set *s); /* all o.n have come */
+void few__eval_set_end(few_eval_set *s); /* after all o.n images */
 
-/* Row `slot` of those kept: a new set of rows kept elsewhere is filled by this, by
- * few__moments_restore, and by nothing else. */
+/* Write and read row `slot` of the kept ones. A set that is restored from a file is filled by this
+ * and by few__moments_restore only. */
 void few__eval_set_keep(few_eval_set *s, int64_t slot, const float *row);
 void few__eval_set_kept(const few_eval_set *s, int64_t slot, float *row);
 

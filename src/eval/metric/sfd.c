@@ -1,5 +1,6 @@
-/* sfd.c - the Frechet distance of features that still have places, known as sFID (Nash et al. 2021,
- * arXiv:2103.03841): it sees how an image is laid out, which features averaged over places do not.
+/* sfd.c - the Frechet distance of spatial features, known as sFID (Nash et al. 2021,
+ * arXiv:2103.03841). It measures the layout of an image, which features that are averaged over
+ * positions do not.
  */
 #include "metric.h"
 
