@@ -95,7 +95,7 @@ int main(int argc, char **argv) {
   few_eval_report *report = nullptr;
   few_status st = few_ctx_create(&ctx, nullptr);
   if (!st) st = few_ctx_add_metric(ctx, &copies);
-  if (!st) st = few_eval(ctx, &opts, &report);
+  if (!st) st = few_eval(&report, ctx, &opts);
   if (st) std::fprintf(stderr, "copies: %s\n", few_error(ctx));
   if (!st) std::printf("%s %g\n", report->number[0].name, report->number[0].value);
   few_eval_report_free(report);

@@ -105,8 +105,8 @@ struct few_eval_report {
 
 /* Measure. Mistakes are told before the sampling. On failure *out is NULL, except that after
  * FEW_E_CANCELLED it is a report of the numbers that it has by then; where not NULL it is yours. */
-FEW_MUST_USE few_status few_eval(few_ctx *ctx, const struct few_eval_opts *opts,
-                                 struct few_eval_report **out);
+FEW_MUST_USE few_status few_eval(struct few_eval_report **out, few_ctx *ctx,
+                                 const struct few_eval_opts *opts);
 /* Look at opts->reference as few_eval would, by its n_reference, features, label and keep, and
  * write what it keeps, to be named as a reference ever after: docs/eval.md. Atomic. */
 FEW_MUST_USE few_status few_eval_save_reference(few_ctx *ctx, const struct few_eval_opts *opts,
@@ -117,7 +117,7 @@ void few_eval_report_free(struct few_eval_report *r); /* NULL is fine */
  * none. Static. */
 const char *few_eval_labels_text(const char *labels);
 /* The report as a JSON object in a line (docs/eval.md); yours: few_text_free. */
-FEW_MUST_USE few_status few_eval_json(few_ctx *ctx, const struct few_eval_report *r, char **out);
+FEW_MUST_USE few_status few_eval_json(char **out, few_ctx *ctx, const struct few_eval_report *r);
 
 /* Sampling times that suit a model best: the first that of pure noise, further ones found one after
  * the other by what samples with them measure (Song et al., arXiv 2303.01469). */

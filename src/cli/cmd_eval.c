@@ -147,11 +147,11 @@ static struct few_eval_opts options_of(const struct cli *cli, const struct eval_
 
 static int evaluate(struct cli *cli, const struct few_eval_opts *e, const struct eval_opts *o) {
   struct few_eval_report *r = NULL;
-  few_status st = few_eval(cli->ctx, e, &r);
+  few_status st = few_eval(&r, cli->ctx, e);
   progress_clear(&cli->progress);
   char *json = NULL;
   const int code = cli_status(cli, st);
-  if (r && o->common.json) st = few_eval_json(cli->ctx, r, &json);
+  if (r && o->common.json) st = few_eval_json(&json, cli->ctx, r);
   if (json) {
     printf("%s\n", json);
   } else if (r && !o->common.json) {

@@ -302,7 +302,7 @@ few_status few__evaluator_run(few_evaluator *e, struct few_eval_report **out) {
   return run(e, false, out);
 }
 
-few_status few_eval(few_ctx *ctx, const struct few_eval_opts *opts, struct few_eval_report **out) {
+few_status few_eval(struct few_eval_report **out, few_ctx *ctx, const struct few_eval_opts *opts) {
   few_evaluator *e = NULL;
   *out = NULL;
   FEW_TRY(few__evaluator_open(ctx, &e, opts, &(struct few_eval_given){NULL, NULL}));

@@ -177,7 +177,7 @@ static void put_features(struct few_json *j, const struct few_eval_report *r) {
   few__json_close(j);
 }
 
-few_status few_eval_json(few_ctx *ctx, const struct few_eval_report *r, char **out) {
+few_status few_eval_json(char **out, few_ctx *ctx, const struct few_eval_report *r) {
   struct few_text text = {0};
   struct few_json j = few__json_begin(ctx, &text);
   char version[32];

@@ -81,9 +81,9 @@ static void test_measured(void **state) {
   struct few_eval_opts o = options();
   struct few_eval_report *r;
   o.metrics = "apart";
-  assert_int_equal(few_eval(f->ctx, &o, &r), FEW_E_INVALID); /* not yet */
+  assert_int_equal(few_eval(&r, f->ctx, &o), FEW_E_INVALID); /* not yet */
   assert_ok(f->ctx, few_ctx_add_metric(f->ctx, &apart));
-  assert_ok(f->ctx, few_eval(f->ctx, &o, &r));
+  assert_ok(f->ctx, few_eval(&r, f->ctx, &o));
   assert_int_equal(r->n_numbers, 2);
   const struct few_eval_number *means = number(r, "means-apart"), *rows = number(r, "rows-apart");
   assert_true(means->value > 0);
@@ -92,17 +92,17 @@ static void test_measured(void **state) {
   assert_int_equal(means->n_reference, 400);
   few_eval_report_free(r);
   o.metrics = "fd,distance";
-  assert_ok(f->ctx, few_eval(f->ctx, &o, &r));
+  assert_ok(f->ctx, few_eval(&r, f->ctx, &o));
   assert_int_equal(r->n_numbers, 3);
   few_eval_report_free(r);
   o.metrics = NULL; /* all */
   o.bootstrap = 20;
-  assert_ok(f->ctx, few_eval(f->ctx, &o, &r));
+  assert_ok(f->ctx, few_eval(&r, f->ctx, &o));
   assert_string_equal(number(r, "rows-apart")->error_of, "bootstrap");
   assert_true(number(r, "rows-apart")->error > 0);
   assert_true(number(r, "fd")->error > 0);
   char *json;
-  assert_ok(f->ctx, few_eval_json(f->ctx, r, &json));
+  assert_ok(f->ctx, few_eval_json(&json, f->ctx, r));
   assert_non_null(strstr(json, "\"means-apart\""));
   few_text_free(f->ctx, json);
   few_eval_report_free(r);
@@ -175,7 +175,7 @@ static void test_room(void **state) {
   struct few_eval_opts o = options();
   struct few_eval_report *r;
   o.metrics = name[i - 1];
-  assert_ok(f->ctx, few_eval(f->ctx, &o, &r));
+  assert_ok(f->ctx, few_eval(&r, f->ctx, &o));
   few_eval_report_free(r);
 }
 

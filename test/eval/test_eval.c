@@ -38,7 +38,7 @@ static struct few_eval_opts options(struct files *f, const char *source, const c
 
 static struct few_eval_report *eval(struct files *f, const struct few_eval_opts *o) {
   struct few_eval_report *r = NULL;
-  assert_ok(f->ctx, few_eval(f->ctx, o, &r));
+  assert_ok(f->ctx, few_eval(&r, f->ctx, o));
   return r;
 }
 
@@ -260,7 +260,7 @@ static void test_json(void **state) {
   const char *name;
   double value;
   int64_t n;
-  assert_ok(f->ctx, few_eval_json(f->ctx, r, &text));
+  assert_ok(f->ctx, few_eval_json(&text, f->ctx, r));
   assert_ok(f->ctx, few__json_parse(f->ctx, &j, "report", text, strlen(text)));
   assert_ok(f->ctx, few__json_array(f->ctx, "report", j, "numbers", &numbers));
   assert_int_equal(json_array_size(numbers), 3);
@@ -280,7 +280,7 @@ static void test_json(void **state) {
 static void refused(struct files *f, const struct few_eval_opts *o, few_status want, const char *a,
                     const char *b) {
   struct few_eval_report *r = NULL;
-  few_status st = few_eval(f->ctx, o, &r);
+  few_status st = few_eval(&r, f->ctx, o);
   const char *why = st ? few_error(f->ctx) : "";
   if (st != want || r || !strstr(why, a) || !strstr(why, b))
     fail_msg("%s \"%s\"; wanted %s, \"%s\" and \"%s\"", few_status_name(st), why,
@@ -566,7 +566,7 @@ static void test_stops(void **state) {
   assert_int_equal(few_ctx_create(&ctx, &c), FEW_OK);
   struct few_eval_opts o = options(f, "a.npy", "a.npy");
   struct few_eval_report *r;
-  assert_int_equal(few_eval(ctx, &o, &r), FEW_E_CANCELLED);
+  assert_int_equal(few_eval(&r, ctx, &o), FEW_E_CANCELLED);
   assert_int_equal(calls, 1);
   assert_true(r && !r->complete && r->n_numbers == 0);
   assert_string_equal(r->missing, "fd, kid, energy, pr, dc");
@@ -591,7 +591,7 @@ static struct few_eval_report *stopped(few_ctx **ctx, const struct few_eval_opts
   c.user = at;
   c.progress = stop_in;
   assert_int_equal(few_ctx_create(ctx, &c), FEW_OK);
-  assert_int_equal(few_eval(*ctx, o, &r), FEW_E_CANCELLED);
+  assert_int_equal(few_eval(&r, *ctx, o), FEW_E_CANCELLED);
   assert_true(r && !r->complete);
   return r;
 }
@@ -611,7 +611,7 @@ static void test_stops_with_what_it_has(void **state) {
   assert_int_equal(r->n_numbers, 3);
   const char *const had[] = {"fd", "kid", "energy"};
   for (int i = 0; i < 3; i++) assert_true(number(r, had[i])->value == number(whole, had[i])->value);
-  assert_ok(ctx, few_eval_json(ctx, r, &json));
+  assert_ok(ctx, few_eval_json(&json, ctx, r));
   assert_non_null(strstr(json, "\"complete\":false,\"missing\":\"pr, dc\""));
   few_text_free(ctx, json);
   few_eval_report_free(r);
@@ -656,7 +656,7 @@ static void test_not_finite(void **state) {
   struct few_eval_report *r;
   o.n = N;
   o.sampling.steps = 1;
-  assert_int_equal(few_eval(f->ctx, &o, &r), FEW_E_DIVERGED);
+  assert_int_equal(few_eval(&r, f->ctx, &o), FEW_E_DIVERGED);
   assert_null(r);
   assert_non_null(strstr(few_error(f->ctx), "hold values that are not finite"));
 }

@@ -29,8 +29,8 @@ static few_status evaluate(struct meter *c, const char *source, const char *refe
   e.metrics = "fd,kid,pr";
   st = few_eval_save_reference(ctx, &e, saved);
   e.reference = saved;
-  if (!st) st = few_eval(ctx, &e, &r);
-  if (!st) st = few_eval_json(ctx, r, &text);
+  if (!st) st = few_eval(&r, ctx, &e);
+  if (!st) st = few_eval_json(&text, ctx, r);
   if (st && strlen(few_error(ctx)) < 10) fail_msg("no sentence: %s", few_status_name(st));
   few_text_free(ctx, text);
   few_eval_report_free(r);

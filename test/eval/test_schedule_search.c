@@ -77,7 +77,7 @@ static void test_images(void **state) {
   e.reference = o.reference;
   e.metrics = "fd";
   e.n = 20;
-  assert_ok(f->ctx, few_eval(f->ctx, &e, &r));
+  assert_ok(f->ctx, few_eval(&r, f->ctx, &e));
   assert_int_equal(r->nfe, 3);
   assert_true(r->number[0].value == values[2]);
   few_eval_report_free(r);

@@ -203,8 +203,8 @@ static void test_versions(void **state) {
   refused(few_model_tangent(model, NULL, bins), "few_tangent_opts");
   refused(few_bench(ctx, &b, FEW_BENCH_INFER, 1, &bench), "few_bench_opts of version 99");
   refused(few_bench(ctx, NULL, FEW_BENCH_INFER, 1, &bench), "few_bench_opts");
-  refused(few_eval(ctx, &eval, &report), "few_eval_opts of version 99");
-  refused(few_eval(ctx, NULL, &report), "few_eval_opts");
+  refused(few_eval(&report, ctx, &eval), "few_eval_opts of version 99");
+  refused(few_eval(&report, ctx, NULL), "few_eval_opts");
   refused(few_eval_save_reference(ctx, &eval, "x"), "few_eval_opts of version 99");
   refused(few_schedule_search(model, &search, NULL, NULL),
           "few_schedule_search_opts of version 99");

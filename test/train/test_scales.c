@@ -160,7 +160,7 @@ static void test_measured(void **state) {
     o.source = o.reference = spec;
     o.metrics = "energy";
     b->warnings = 0;
-    assert_ok(b->ctx, few_eval(b->ctx, &o, &r));
+    assert_ok(b->ctx, few_eval(&r, b->ctx, &o));
     assert_int_equal(b->warnings, i);
     few_eval_report_free(r);
   }

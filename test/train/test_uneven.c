@@ -54,7 +54,7 @@ static struct few_eval_report *eval(struct files *f, const char *reference, int 
   o.metrics = "fd";
   o.n = N;
   o.label = label;
-  assert_ok(f->ctx, few_eval(f->ctx, &o, &r));
+  assert_ok(f->ctx, few_eval(&r, f->ctx, &o));
   return r;
 }
 
@@ -142,7 +142,7 @@ static void test_written(void **state) {
     o.reference = data;
     o.metrics = "fd";
     f->warnings = 0;
-    assert_ok(f->ctx, few_eval(f->ctx, &o, &r));
+    assert_ok(f->ctx, few_eval(&r, f->ctx, &o));
     few_eval_report_free(r);
     assert_int_equal(f->warnings, even);
   }
@@ -256,27 +256,27 @@ static void check_eval(struct files *f, const char *named) {
   o.metrics = "fd";
   o.n = N;
   o.sampling.steps = 2;
-  assert_ok(f->ctx, few_eval(f->ctx, &o, &r));
+  assert_ok(f->ctx, few_eval(&r, f->ctx, &o));
   check(r, "reference", (int64_t[]){33, 1351, 116});
   o.label_word = "20"; /* a name: 2 of the model, 1 of the data */
-  assert_ok(f->ctx, few_eval(f->ctx, &o, &r));
+  assert_ok(f->ctx, few_eval(&r, f->ctx, &o));
   assert_int_equal(r->label, 2);
   assert_string_equal(r->label_name, "20");
   assert_int_equal(r->n_reference, 116);
   few_eval_report_free(r);
   o.label_word = "0"; /* where names are numbers, no other is a place */
-  assert_int_equal(few_eval(f->ctx, &o, &r), FEW_E_INVALID);
+  assert_int_equal(few_eval(&r, f->ctx, &o), FEW_E_INVALID);
   o.label_word = "30";
-  assert_ok(f->ctx, few_eval(f->ctx, &o, &r));
+  assert_ok(f->ctx, few_eval(&r, f->ctx, &o));
   assert_int_equal(r->label, 0);
   assert_int_equal(r->n_reference, 33);
   few_eval_report_free(r);
   o.label_word = NULL;
   o.source = files_path(f, "others.safetensors");
-  assert_int_equal(few_eval(f->ctx, &o, &r), FEW_E_INVALID);
+  assert_int_equal(few_eval(&r, f->ctx, &o), FEW_E_INVALID);
   assert_non_null(strstr(few_error(f->ctx), "(10, 20, 30) are not those of"));
   o.label = FEW_LABEL_EACH;
-  assert_ok(f->ctx, few_eval(f->ctx, &o, &r)); /* whose shares they are does not matter */
+  assert_ok(f->ctx, few_eval(&r, f->ctx, &o)); /* whose shares they are does not matter */
   few_eval_report_free(r);
 }
 

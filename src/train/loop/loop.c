@@ -312,8 +312,8 @@ static few_status evaluate(const struct loop *l) {
   spec_of(l, spec, l->samples);
   e.source = spec;
   e.reference = reference;
-  FEW_GOTO(few_eval(l->ctx, &e, &r));
-  FEW_GOTO(few_eval_json(l->ctx, r, &text));
+  FEW_GOTO(few_eval(&r, l->ctx, &e));
+  FEW_GOTO(few_eval_json(&text, l->ctx, r));
   FEW_GOTO(few__file_write(l->ctx, l->report, text, strlen(text)));
 out:
   few_eval_report_free(r);
