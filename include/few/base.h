@@ -18,14 +18,21 @@
 extern "C" {
 #endif
 
+/* The version of these headers; few_version() is that of the library. */
 #define FEW_VERSION_MAJOR 0
 #define FEW_VERSION_MINOR 1
 #define FEW_VERSION_PATCH 0
+/* For comparisons: FEW_VERSION >= FEW_MAKE_VERSION(0, 2, 0). */
+#define FEW_MAKE_VERSION(major, minor, patch) ((major)*1000000 + (minor)*1000 + (patch))
+#define FEW_VERSION FEW_MAKE_VERSION(FEW_VERSION_MAJOR, FEW_VERSION_MINOR, FEW_VERSION_PATCH)
 
+/* FEW_API: the functions that libfew.so exports. All others are hidden. */
 #if defined(__GNUC__)
+#define FEW_API __attribute__((visibility("default")))
 #define FEW_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define FEW_MUST_USE __attribute__((warn_unused_result))
 #else
+#define FEW_API
 #define FEW_PRINTF(fmt, args)
 #define FEW_MUST_USE
 #endif
@@ -43,8 +50,13 @@ typedef enum few_status {
   FEW_E_CANCELLED    /* the progress callback asked to stop */
 } few_status;
 
+/* The version of the library as a number, FEW_MAKE_VERSION(major, minor, patch), and as the text
+ * "major.minor.patch", which is static. Any thread may call these. */
+FEW_API int few_version_number(void);
+FEW_API const char *few_version(void);
+
 /* "invalid", "io" ...; never NULL. */
-const char *few_status_name(few_status s);
+FEW_API const char *few_status_name(few_status s);
 
 /* Allocation goes through these, from the thread of the call alone. `alloc` need not align beyond
  * 16 bytes nor clear; it may return NULL: the call then fails with FEW_E_MEMORY, frees what it had,
@@ -87,18 +99,18 @@ typedef struct few_ctx few_ctx;
 /* Make a context. opts may be NULL: malloc, silence, all processors. FEW_E_INVALID for a version
  * that this library does not know, workers below 0, or half an allocator; FEW_E_MEMORY. *out is
  * then NULL. */
-FEW_MUST_USE few_status few_ctx_create(few_ctx **out, const struct few_ctx_opts *opts);
-void few_ctx_free(few_ctx *ctx); /* NULL is fine */
+FEW_API FEW_MUST_USE few_status few_ctx_create(few_ctx **out, const struct few_ctx_opts *opts);
+FEW_API void few_ctx_free(few_ctx *ctx); /* NULL is fine */
 
 /* The sentence of the last failure on this context: what, where, and what to try. Borrowed until
  * the next failing call; "" when nothing failed, or ctx is NULL. */
-const char *few_error(const few_ctx *ctx);
+FEW_API const char *few_error(const few_ctx *ctx);
 
 /* Release a text that a call of few gave as an output. NULL is fine. */
-void few_text_free(few_ctx *ctx, char *text);
+FEW_API void few_text_free(few_ctx *ctx, char *text);
 
-int few_ctx_workers(const few_ctx *ctx);
-void few_ctx_set_workers(few_ctx *ctx, int workers); /* 0: as many as the machine has */
+FEW_API int few_ctx_workers(const few_ctx *ctx);
+FEW_API void few_ctx_set_workers(few_ctx *ctx, int workers); /* 0: as many as the machine has */
 
 #ifdef __cplusplus
 }

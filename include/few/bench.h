@@ -70,9 +70,9 @@ struct few_bench_result {
 };
 /* Instruction set of the CPU kernels: "base", "avx2" or "avx512". The best that this processor has;
  * the environment variable FEW_CPU_ISA can hold it to a lesser one. */
-const char *few_cpu_isa(void);
+FEW_API const char *few_cpu_isa(void);
 /* Peak of `workers` cores together (0: the context's), GFLOP/s; an fp32 multiply-add counts 2. */
-FEW_MUST_USE few_status few_bench_peak(few_ctx *ctx, int workers, double *gflops);
+FEW_API FEW_MUST_USE few_status few_bench_peak(few_ctx *ctx, int workers, double *gflops);
 /* A device's limits: GFLOP/s of a large product of f32 matrices with factors of that precision,
  * GB/s of a copy in its memory, read and written. FEW_E_INVALID for a backend that has no device.
  */
@@ -80,13 +80,13 @@ struct few_bench_device {
   char name[128];
   double gflops, gbytes;
 };
-FEW_MUST_USE few_status few_bench_device(few_ctx *ctx, const char *backend,
-                                         enum few_bench_precision precision,
-                                         struct few_bench_device *out);
+FEW_API FEW_MUST_USE few_status few_bench_device(few_ctx *ctx, const char *backend,
+                                                 enum few_bench_precision precision,
+                                                 struct few_bench_device *out);
 /* Time one case. peak: GFLOP/s as few_bench_peak measured. */
-FEW_MUST_USE few_status few_bench(few_ctx *ctx, const struct few_bench_opts *opts,
-                                  enum few_bench_case which, double peak,
-                                  struct few_bench_result *out);
+FEW_API FEW_MUST_USE few_status few_bench(few_ctx *ctx, const struct few_bench_opts *opts,
+                                          enum few_bench_case which, double peak,
+                                          struct few_bench_result *out);
 #ifdef __cplusplus
 }
 #endif

@@ -23,9 +23,10 @@ struct few_check_result {
 
 /* Check y with respect to all real inputs and params of the graph, or to those of x[0..n_x) where
  * n_x > 0. Values are drawn from N(0, scale^2) by `seed`; labels are 0, 1, 2 ... Adds nodes. */
-FEW_MUST_USE few_status few_check_derivatives(few_graph *g, few_node y, int n_x, const few_node *x,
-                                              double scale, uint64_t seed,
-                                              struct few_check_result *result);
+FEW_API FEW_MUST_USE few_status few_check_derivatives(few_graph *g, few_node y, int n_x,
+                                                      const few_node *x, double scale,
+                                                      uint64_t seed,
+                                                      struct few_check_result *result);
 
 /* As above with given values: `value(user, name, n, out)` fills input or param `name`. */
 struct few_check_opts {
@@ -38,9 +39,10 @@ struct few_check_opts {
 #define FEW_CHECK_OPTS_VERSION 1
 #define FEW_CHECK_OPTS_INIT \
   { FEW_CHECK_OPTS_VERSION, 1.0, 1e-5, 1, NULL, NULL }
-FEW_MUST_USE few_status few_check_function(few_graph *g, few_node y, int n_x, const few_node *x,
-                                           const struct few_check_opts *opts,
-                                           struct few_check_result *result);
+FEW_API FEW_MUST_USE few_status few_check_function(few_graph *g, few_node y, int n_x,
+                                                   const few_node *x,
+                                                   const struct few_check_opts *opts,
+                                                   struct few_check_result *result);
 
 #ifdef __cplusplus
 }

@@ -76,64 +76,64 @@ struct few_data_opts {
 
 /* Set one field by its name and a text: ("size", "32"), ("on_error", "skip"). The sentence of a
  * failure lists what is allowed, and *opts is then unchanged. All fields but version and seed. */
-FEW_MUST_USE few_status few_data_set_option(few_ctx *ctx, struct few_data_opts *opts,
-                                            const char *key, const char *value);
+FEW_API FEW_MUST_USE few_status few_data_set_option(few_ctx *ctx, struct few_data_opts *opts,
+                                                    const char *key, const char *value);
 
 /* The spec "reader:where" of a set that may be named by its path only; *out is yours: few_text_free
  * (few/model.h). A training run is no folder of images, and is refused. */
-FEW_MUST_USE few_status few_data_full_spec(few_ctx *ctx, char **out, const char *name);
+FEW_API FEW_MUST_USE few_status few_data_full_spec(few_ctx *ctx, char **out, const char *name);
 
 /* Open a data set. opts may be NULL. On failure *out is NULL. The context must outlive the set. */
-FEW_MUST_USE few_status few_data_open(few_ctx *ctx, few_data **out, const char *spec,
-                                      const struct few_data_opts *opts);
-void few_data_free(few_data *data); /* NULL is fine */
+FEW_API FEW_MUST_USE few_status few_data_open(few_ctx *ctx, few_data **out, const char *spec,
+                                              const struct few_data_opts *opts);
+FEW_API void few_data_free(few_data *data); /* NULL is fine */
 
-few_data_kind few_data_get_kind(const few_data *data);
-const char *few_data_spec(const few_data *data);  /* in full; borrowed */
-int64_t few_data_n(const few_data *data);         /* at least 1 */
-int few_data_h(const few_data *data);             /* 1 for points */
-int few_data_w(const few_data *data);             /* 1 for points */
-int few_data_c(const few_data *data);             /* channels, or the dimension of a point */
-int64_t few_data_item_size(const few_data *data); /* h * w * c */
-int few_data_n_classes(const few_data *data);     /* 0: no labels */
+FEW_API few_data_kind few_data_get_kind(const few_data *data);
+FEW_API const char *few_data_spec(const few_data *data); /* in full; borrowed */
+FEW_API int64_t few_data_n(const few_data *data);        /* at least 1 */
+FEW_API int few_data_h(const few_data *data);            /* 1 for points */
+FEW_API int few_data_w(const few_data *data);            /* 1 for points */
+FEW_API int few_data_c(const few_data *data);            /* channels, or the dimension of a point */
+FEW_API int64_t few_data_item_size(const few_data *data); /* h * w * c */
+FEW_API int few_data_n_classes(const few_data *data);     /* 0: no labels */
 /* The name of a class, NULL where it has none; borrowed. */
-const char *few_data_class_name(const few_data *data, int label);
-int64_t few_data_skipped(const few_data *data); /* items left out by FEW_DATA_SKIP */
+FEW_API const char *few_data_class_name(const few_data *data, int label);
+FEW_API int64_t few_data_skipped(const few_data *data); /* items left out by FEW_DATA_SKIP */
 /* What the reader made of the files where there was a choice: which part was taken, what labels
  * became. NULL: there was none. Borrowed. */
-const char *few_data_note(const few_data *data);
+FEW_API const char *few_data_note(const few_data *data);
 /* Of shape, values and labels as kept, whatever file format they came from. */
-uint64_t few_data_hash(const few_data *data);
+FEW_API uint64_t few_data_hash(const few_data *data);
 /* Over all values of all items as few_data_get gives them (population standard deviation). */
-double few_data_mean(const few_data *data);
-double few_data_std(const few_data *data);
+FEW_API double few_data_mean(const few_data *data);
+FEW_API double few_data_std(const few_data *data);
 
 /* Item `index` as h * w * c floats in the order H, W, C: images in [-1, 1] (byte / 127.5 - 1),
  * points as they are. FEW_E_INVALID if there is no such item; `out` is then untouched. */
-few_status few_data_get(const few_data *data, int64_t index, float *out);
+FEW_API few_status few_data_get(const few_data *data, int64_t index, float *out);
 /* 0 .. n_classes - 1; -1 if the set has no labels or there is no such item. */
-int32_t few_data_label(const few_data *data, int64_t index);
+FEW_API int32_t few_data_label(const few_data *data, int64_t index);
 
 /* Write items first .. first + n - 1 to a file: PATH.png a grid of images with `columns` a row
  * (0: as square as may be); PATH.npy uint8 [n,h,w,c], points float32 [n,c], and where the set has
  * labels int32 [n] in PATH less ".npy" plus ".labels.npy", classes that are called by numbers as
  * those. Atomic. A .png of points is a
  * image of their density. */
-FEW_MUST_USE few_status few_data_write(const few_data *data, const char *path, int64_t first,
-                                       int64_t n, int64_t columns);
+FEW_API FEW_MUST_USE few_status few_data_write(const few_data *data, const char *path,
+                                               int64_t first, int64_t n, int64_t columns);
 /* The same, but of a set with classes n items of all classes in proportion, in the set's order:
  * from first = 0 on those that a limit of n leaves. */
-FEW_MUST_USE few_status few_data_write_spread(const few_data *data, const char *path, int64_t first,
-                                              int64_t n, int64_t columns);
+FEW_API FEW_MUST_USE few_status few_data_write_spread(const few_data *data, const char *path,
+                                                      int64_t first, int64_t n, int64_t columns);
 
 /* The same of one coordinate, or channel k = 0 .. c - 1. */
 struct few_data_moments {
   double mean, std;
 };
-struct few_data_moments few_data_moments_of(const few_data *data, int k);
+FEW_API struct few_data_moments few_data_moments_of(const few_data *data, int k);
 /* How many times less than all values the values of a coordinate or channel spread that spreads
  * least; those that are constant do not count. */
-double few_data_unevenness(const few_data *data);
+FEW_API double few_data_unevenness(const few_data *data);
 #define FEW_DATA_UNEVEN 4.0 /* more than this: one scale for all hides a coordinate or channel */
 
 /* x = (raw - mean) * scale, where raw is what few_data_get gives. */
@@ -144,16 +144,16 @@ struct few_data_scale {
   { 0.0, 1.0 }
 /* The scale that gives the whole set mean 0 and standard deviation sigma (a constant set keeps
  * scale 1). */
-struct few_data_scale few_data_scale_to(const few_data *data, double sigma);
+FEW_API struct few_data_scale few_data_scale_to(const few_data *data, double sigma);
 
 /* The same for each coordinate or channel by itself, scales[c]; one that is constant takes the
  * largest scale of the others. */
-void few_data_scales_to(const few_data *data, double sigma, struct few_data_scale *scales);
+FEW_API void few_data_scales_to(const few_data *data, double sigma, struct few_data_scale *scales);
 
 /* The item at place `position` = 0, 1, 2 ... of the endless shuffled stream over n items. Each
  * epoch of n places holds every item once. No state: a resumed run sees the same order.
  * n >= 1; 0 <= position < 2^40; otherwise -1. */
-int64_t few_data_batch_index(int64_t n, uint64_t seed, int64_t position);
+FEW_API int64_t few_data_batch_index(int64_t n, uint64_t seed, int64_t position);
 
 struct few_data_stream {
   int version;   /* FEW_DATA_STREAM_VERSION */
@@ -171,9 +171,10 @@ struct few_data_stream {
 /* Fill x[count][h][w][c] and labels[count] (may be NULL) with places first_position ... of the
  * stream. Row i depends on (data, stream, first_position + i) alone. FEW_E_INVALID, with nothing
  * written, if a place is outside 0 .. 2^40 - 1. */
-FEW_MUST_USE few_status few_data_fill(const few_data *data, const struct few_data_stream *stream,
-                                      int64_t first_position, int64_t count, float *x,
-                                      int32_t *labels);
+FEW_API FEW_MUST_USE few_status few_data_fill(const few_data *data,
+                                              const struct few_data_stream *stream,
+                                              int64_t first_position, int64_t count, float *x,
+                                              int32_t *labels);
 
 /* A mixture of k isotropic Gaussians in d dimensions: sum_i weight[i] N(mean[i], std[i]^2 I). */
 struct few_data_gaussians {
@@ -183,7 +184,7 @@ struct few_data_gaussians {
   const double *std;    /* [k] */
 };
 /* What toy:mixture draws from, so that scores and distances can be exact. Static. */
-const struct few_data_gaussians *few_data_mixture(void);
+FEW_API const struct few_data_gaussians *few_data_mixture(void);
 
 /* The readers, for help texts: the built-in ones, then those that were added to the context
  * (few/ext/reader.h). */
@@ -192,9 +193,9 @@ struct few_data_reader_info {
   const char *usage; /* "idx:IMAGES[,LABELS]" */
   const char *help;  /* one line */
 };
-int few_data_list_count(const few_ctx *ctx); /* ctx NULL: the built-in ones */
+FEW_API int few_data_list_count(const few_ctx *ctx); /* ctx NULL: the built-in ones */
 /* Reader i of 0 .. count - 1; otherwise all NULL. */
-struct few_data_reader_info few_data_list(const few_ctx *ctx, int i);
+FEW_API struct few_data_reader_info few_data_list(const few_ctx *ctx, int i);
 
 #ifdef __cplusplus
 }

@@ -105,19 +105,21 @@ struct few_eval_report {
 
 /* Measure. Mistakes are told before the sampling. On failure *out is NULL, except that after
  * FEW_E_CANCELLED it is a report of the numbers that it has by then; where not NULL it is yours. */
-FEW_MUST_USE few_status few_eval(struct few_eval_report **out, few_ctx *ctx,
-                                 const struct few_eval_opts *opts);
+FEW_API FEW_MUST_USE few_status few_eval(struct few_eval_report **out, few_ctx *ctx,
+                                         const struct few_eval_opts *opts);
 /* Look at opts->reference as few_eval would, by its n_reference, features, label and keep, and
  * write what it keeps, to be named as a reference ever after: docs/eval.md. Atomic. */
-FEW_MUST_USE few_status few_eval_save_reference(few_ctx *ctx, const struct few_eval_opts *opts,
-                                                const char *path);
-void few_eval_report_free(struct few_eval_report *r); /* NULL is fine */
+FEW_API FEW_MUST_USE few_status few_eval_save_reference(few_ctx *ctx,
+                                                        const struct few_eval_opts *opts,
+                                                        const char *path);
+FEW_API void few_eval_report_free(struct few_eval_report *r); /* NULL is fine */
 
 /* few_eval_report.labels in words: "as often as in the reference"; "" where they have one class, or
  * none. Static. */
-const char *few_eval_labels_text(const char *labels);
+FEW_API const char *few_eval_labels_text(const char *labels);
 /* The report as a JSON object in a line (docs/eval.md); yours: few_text_free. */
-FEW_MUST_USE few_status few_eval_json(char **out, few_ctx *ctx, const struct few_eval_report *r);
+FEW_API FEW_MUST_USE few_status few_eval_json(char **out, few_ctx *ctx,
+                                              const struct few_eval_report *r);
 
 /* Sampling times that suit a model best: the first that of pure noise, further ones found one after
  * the other by what samples with them measure (Song et al., arXiv 2303.01469). */
@@ -145,22 +147,22 @@ struct few_schedule_search_opts {
  * has those it had, and after FEW_E_CANCELLED with *looks above 0 those that were found by then.
  * values[steps] (may be NULL): the measure with the first k + 1 of them; *looks (may be NULL): how
  * often samples were measured. */
-FEW_MUST_USE few_status few_schedule_search(few_model *m,
-                                            const struct few_schedule_search_opts *opts,
-                                            double *values, int *looks);
+FEW_API FEW_MUST_USE few_status few_schedule_search(few_model *m,
+                                                    const struct few_schedule_search_opts *opts,
+                                                    double *values, int *looks);
 
 struct few_metric_info {
   const char *name, *source, *help;
 };
 /* The metrics: the built-in ones, then those that were added to the context (few/ext/metric.h). */
-int few_metric_list_count(const few_ctx *ctx); /* ctx NULL: the built-in ones */
-struct few_metric_info few_metric_list(const few_ctx *ctx, int i);
+FEW_API int few_metric_list_count(const few_ctx *ctx); /* ctx NULL: the built-in ones */
+FEW_API struct few_metric_info few_metric_list(const few_ctx *ctx, int i);
 
 struct few_feature_info {
   const char *name, *help;
 };
-int few_feature_list_count(void);
-struct few_feature_info few_feature_list(int i);
+FEW_API int few_feature_list_count(void);
+FEW_API struct few_feature_info few_feature_list(int i);
 
 #ifdef __cplusplus
 }

@@ -33,8 +33,8 @@ struct few_shape {
   ((struct few_shape){(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), {__VA_ARGS__}})
 #define FEW_SCALAR ((struct few_shape){0, {0}})
 
-int64_t few_shape_count(struct few_shape s); /* number of elements; 1 for a scalar */
-bool few_shape_equal(struct few_shape a, struct few_shape b);
+FEW_API int64_t few_shape_count(struct few_shape s); /* number of elements; 1 for a scalar */
+FEW_API bool few_shape_equal(struct few_shape a, struct few_shape b);
 
 typedef enum few_dtype {
   FEW_REAL, /* float or double, as the plan decides */
@@ -46,116 +46,122 @@ typedef int32_t few_node;
 
 typedef struct few_graph few_graph;
 
-FEW_MUST_USE few_status few_graph_create(few_ctx *ctx, few_graph **out);
-void few_graph_free(few_graph *g); /* NULL is fine */
+FEW_API FEW_MUST_USE few_status few_graph_create(few_ctx *ctx, few_graph **out);
+FEW_API void few_graph_free(few_graph *g); /* NULL is fine */
 /* FEW_OK, or the first failure while building; its sentence is few_error(ctx). */
-few_status few_graph_status(const few_graph *g);
-int few_graph_size(const few_graph *g);
+FEW_API few_status few_graph_status(const few_graph *g);
+FEW_API int few_graph_size(const few_graph *g);
 /* Of FEW_NONE, and of what is no node of this graph: a scalar, and "none". */
-struct few_shape few_node_shape(const few_graph *g, few_node n);
-const char *few_node_op(const few_graph *g, few_node n); /* "conv", "silu" ... */
+FEW_API struct few_shape few_node_shape(const few_graph *g, few_node n);
+FEW_API const char *few_node_op(const few_graph *g, few_node n); /* "conv", "silu" ... */
 
 /* Names of places, for messages and printing: few_scope_push(g, "enc.0") ... few_scope_pop(g), to
  * any depth; a name has at most 159 bytes. A pop without a push fails the graph. */
-void few_scope_push(few_graph *g, const char *fmt, ...) FEW_PRINTF(2, 3);
-void few_scope_pop(few_graph *g);
+FEW_API void few_scope_push(few_graph *g, const char *fmt, ...) FEW_PRINTF(2, 3);
+FEW_API void few_scope_pop(few_graph *g);
 
 /* ---- Sources ---- */
 /* Fed at each replay, bound by name. Two inputs of one name must agree in shape and type. */
-few_node few_input(few_graph *g, const char *name, few_dtype type, struct few_shape shape);
+FEW_API few_node few_input(few_graph *g, const char *name, few_dtype type, struct few_shape shape);
 /* A learned array, bound by name; gradients are asked for these. */
-few_node few_param(few_graph *g, const char *name, struct few_shape shape);
-few_node few_fill(few_graph *g, double value, struct few_shape shape);
-few_node few_const(few_graph *g, struct few_shape shape, const double *values); /* copied */
+FEW_API few_node few_param(few_graph *g, const char *name, struct few_shape shape);
+FEW_API few_node few_fill(few_graph *g, double value, struct few_shape shape);
+FEW_API few_node few_const(few_graph *g, struct few_shape shape, const double *values); /* copied */
 /* Fresh random numbers at each replay, a function of (seed, purpose, step, row, element); dim 0 is
  * the batch. Normal with mean 0 and variance 1; uniform on (0, 1). Same purpose: same numbers. */
-few_node few_randn(few_graph *g, uint32_t purpose, struct few_shape shape);
-few_node few_randu(few_graph *g, uint32_t purpose, struct few_shape shape);
+FEW_API few_node few_randn(few_graph *g, uint32_t purpose, struct few_shape shape);
+FEW_API few_node few_randu(few_graph *g, uint32_t purpose, struct few_shape shape);
 
 /* ---- Pointwise ---- operands of equal rank, dims equal or 1; or scalars. */
-few_node few_neg(few_graph *g, few_node x); /* affine with -1 */
-few_node few_exp(few_graph *g, few_node x);
-few_node few_log(few_graph *g, few_node x);
-few_node few_sin(few_graph *g, few_node x);
-few_node few_cos(few_graph *g, few_node x);
-few_node few_tanh(few_graph *g, few_node x);
-few_node few_atan(few_graph *g, few_node x);
-few_node few_sqrt(few_graph *g, few_node x);
-few_node few_recip(few_graph *g, few_node x);
-few_node few_square(few_graph *g, few_node x);
-few_node few_abs(few_graph *g, few_node x);
-few_node few_floor(few_graph *g, few_node x); /* the integer at or below; slope 0 */
-few_node few_sigmoid(few_graph *g, few_node x);
-few_node few_silu(few_graph *g, few_node x);                       /* x sigmoid(x) */
-few_node few_gelu(few_graph *g, few_node x);                       /* tanh form */
-few_node few_affine(few_graph *g, few_node x, double a, double b); /* a x + b */
-few_node few_scale(few_graph *g, few_node x, double a);            /* a x */
-few_node few_add(few_graph *g, few_node a, few_node b);
-few_node few_sub(few_graph *g, few_node a, few_node b);
-few_node few_mul(few_graph *g, few_node a, few_node b);
-few_node few_div(few_graph *g, few_node a, few_node b);
-few_node few_max(few_graph *g, few_node a, few_node b);
-few_node few_min(few_graph *g, few_node a, few_node b);
-few_node few_less(few_graph *g, few_node a, few_node b); /* 1 where a < b, else 0; slope 0 */
-few_node few_select(few_graph *g, few_node c, few_node a, few_node b); /* c != 0 ? a : b */
+FEW_API few_node few_neg(few_graph *g, few_node x); /* affine with -1 */
+FEW_API few_node few_exp(few_graph *g, few_node x);
+FEW_API few_node few_log(few_graph *g, few_node x);
+FEW_API few_node few_sin(few_graph *g, few_node x);
+FEW_API few_node few_cos(few_graph *g, few_node x);
+FEW_API few_node few_tanh(few_graph *g, few_node x);
+FEW_API few_node few_atan(few_graph *g, few_node x);
+FEW_API few_node few_sqrt(few_graph *g, few_node x);
+FEW_API few_node few_recip(few_graph *g, few_node x);
+FEW_API few_node few_square(few_graph *g, few_node x);
+FEW_API few_node few_abs(few_graph *g, few_node x);
+FEW_API few_node few_floor(few_graph *g, few_node x); /* the integer at or below; slope 0 */
+FEW_API few_node few_sigmoid(few_graph *g, few_node x);
+FEW_API few_node few_silu(few_graph *g, few_node x);                       /* x sigmoid(x) */
+FEW_API few_node few_gelu(few_graph *g, few_node x);                       /* tanh form */
+FEW_API few_node few_affine(few_graph *g, few_node x, double a, double b); /* a x + b */
+FEW_API few_node few_scale(few_graph *g, few_node x, double a);            /* a x */
+FEW_API few_node few_add(few_graph *g, few_node a, few_node b);
+FEW_API few_node few_sub(few_graph *g, few_node a, few_node b);
+FEW_API few_node few_mul(few_graph *g, few_node a, few_node b);
+FEW_API few_node few_div(few_graph *g, few_node a, few_node b);
+FEW_API few_node few_max(few_graph *g, few_node a, few_node b);
+FEW_API few_node few_min(few_graph *g, few_node a, few_node b);
+FEW_API few_node few_less(few_graph *g, few_node a,
+                          few_node b); /* 1 where a < b, else 0; slope 0 */
+FEW_API few_node few_select(few_graph *g, few_node c, few_node a, few_node b); /* c != 0 ? a : b */
 
 /* ---- Shape ---- */
-few_node few_stop(few_graph *g, few_node x); /* x, with derivative zero */
-few_node few_reshape(few_graph *g, few_node x, struct few_shape shape);
-few_node few_broadcast(few_graph *g, few_node x, struct few_shape shape); /* dims 1 are repeated */
-few_node few_sum(few_graph *g, few_node x, struct few_shape shape);       /* the transpose of it */
-few_node few_sum_all(few_graph *g, few_node x);                           /* scalar */
-few_node few_mean_all(few_graph *g, few_node x);                          /* scalar */
-few_node few_transpose(few_graph *g, few_node x, const int *perm); /* out dim i = in dim perm[i] */
-few_node few_slice(few_graph *g, few_node x, int axis, int64_t start, int64_t len); /* labels too */
-few_node few_pad(few_graph *g, few_node x, int axis, int64_t before, int64_t after); /* zeros */
-few_node few_concat(few_graph *g, int axis, int n, const few_node *x);
-few_node few_onehot(few_graph *g, few_node index, int64_t classes); /* [N] -> [N,classes] */
+FEW_API few_node few_stop(few_graph *g, few_node x); /* x, with derivative zero */
+FEW_API few_node few_reshape(few_graph *g, few_node x, struct few_shape shape);
+FEW_API few_node few_broadcast(few_graph *g, few_node x,
+                               struct few_shape shape); /* dims 1 are repeated */
+FEW_API few_node few_sum(few_graph *g, few_node x,
+                         struct few_shape shape);        /* the transpose of it */
+FEW_API few_node few_sum_all(few_graph *g, few_node x);  /* scalar */
+FEW_API few_node few_mean_all(few_graph *g, few_node x); /* scalar */
+FEW_API few_node few_transpose(few_graph *g, few_node x,
+                               const int *perm); /* out dim i = in dim perm[i] */
+FEW_API few_node few_slice(few_graph *g, few_node x, int axis, int64_t start,
+                           int64_t len); /* labels too */
+FEW_API few_node few_pad(few_graph *g, few_node x, int axis, int64_t before,
+                         int64_t after); /* zeros */
+FEW_API few_node few_concat(few_graph *g, int axis, int n, const few_node *x);
+FEW_API few_node few_onehot(few_graph *g, few_node index, int64_t classes); /* [N] -> [N,classes] */
 
 /* ---- Linear algebra and images ---- */
 /* [..,M,K] x [..,K,N]; ta, tb read the operand transposed. b may have rank 2 where a has more: the
  * same matrix for every leading index of a (then not ta). */
-few_node few_matmul(few_graph *g, few_node a, few_node b, bool ta, bool tb);
+FEW_API few_node few_matmul(few_graph *g, few_node a, few_node b, bool ta, bool tb);
 /* x [N,H,W,Ci], w [kh,kw,Ci,Co], zero padding `pad` on each side: cross-correlation, of shape
  * [N,(H+2pad-kh)/stride+1,..,Co]. A 1x1 kernel of stride 1 becomes a matmul. conv_dx and conv_dw
  * are the transposes with respect to x (of height h and width wd) and w (of kh x kw). */
-few_node few_conv(few_graph *g, few_node x, few_node w, int stride, int pad);
-few_node few_conv_dx(few_graph *g, few_node dy, few_node w, int stride, int pad, int64_t h,
-                     int64_t wd);
-few_node few_conv_dw(few_graph *g, few_node x, few_node dy, int stride, int pad, int64_t kh,
-                     int64_t kw);
+FEW_API few_node few_conv(few_graph *g, few_node x, few_node w, int stride, int pad);
+FEW_API few_node few_conv_dx(few_graph *g, few_node dy, few_node w, int stride, int pad, int64_t h,
+                             int64_t wd);
+FEW_API few_node few_conv_dw(few_graph *g, few_node x, few_node dy, int stride, int pad, int64_t kh,
+                             int64_t kw);
 /* Resample by 2 with the separable filter taps/sum(taps), n even: [1,1] is 2x2 mean and nearest;
  * EDM's other choice is [1,3,3,1]. `up` is 4 x the transpose of `down`. */
-few_node few_down(few_graph *g, few_node x, int n, const double *taps);
-few_node few_up(few_graph *g, few_node x, int n, const double *taps);
+FEW_API few_node few_down(few_graph *g, few_node x, int n, const double *taps);
+FEW_API few_node few_up(few_graph *g, few_node x, int n, const double *taps);
 
 /* ---- Normalisation and attention ---- */
 /* x [N, .., C]: for each row n and each of `groups` equal runs of channels, over all positions:
  * (x - mean) / sqrt(mean((x - mean)^2) + eps); without `center` the mean is taken as 0. Group norm
  * as it stands; layer norm and RMS norm on x reshaped to [rows, C] with one group. */
-few_node few_norm(few_graph *g, few_node x, int groups, bool center, double eps);
+FEW_API few_node few_norm(few_graph *g, few_node x, int groups, bool center, double eps);
 /* J(x) d of few_norm; J is symmetric, so it is the vector-Jacobian product as well. */
-few_node few_norm_tangent(few_graph *g, few_node x, few_node d, int groups, bool center,
-                          double eps);
-few_node few_softmax(few_graph *g, few_node x); /* over the last axis */
+FEW_API few_node few_norm_tangent(few_graph *g, few_node x, few_node d, int groups, bool center,
+                                  double eps);
+FEW_API few_node few_softmax(few_graph *g, few_node x); /* over the last axis */
 /* qkv [N,T,3,heads,D] -> softmax(q k^T scale) v as [N,T,heads,D]; memory O(T). */
-few_node few_attention(few_graph *g, few_node qkv, double scale);
+FEW_API few_node few_attention(few_graph *g, few_node qkv, double scale);
 /* Value and tangent along d, stacked on the batch axis: [2N,T,heads,D]; one pass over the keys. */
-few_node few_attention_dual(few_graph *g, few_node qkv, few_node d, double scale);
+FEW_API few_node few_attention_dual(few_graph *g, few_node qkv, few_node d, double scale);
 /* Cotangent of qkv for the cotangent dy [N,T,heads,D] of the value. */
-few_node few_attention_grad(few_graph *g, few_node qkv, few_node dy, double scale);
+FEW_API few_node few_attention_grad(few_graph *g, few_node qkv, few_node dy, double scale);
 
 /* ---- Derivatives: more nodes of the same graph ----
  * The x count as independent variables, even where one was computed from another. */
 /* Tangents of y[0..n_y) for tangents dx of x (FEW_NONE: zero). A y that does not depend on any x
  * gets FEW_NONE. Composes with itself and with few_vjp. */
-few_status few_jvp(few_graph *g, int n_y, const few_node *y, int n_x, const few_node *x,
-                   const few_node *dx, few_node *dy);
+FEW_API few_status few_jvp(few_graph *g, int n_y, const few_node *y, int n_x, const few_node *x,
+                           const few_node *dx, few_node *dy);
 /* Cotangents of x for cotangents dy of y. An x that no y depends on gets FEW_NONE. */
-few_status few_vjp(few_graph *g, int n_y, const few_node *y, const few_node *dy, int n_x,
-                   const few_node *x, few_node *dx);
+FEW_API few_status few_vjp(few_graph *g, int n_y, const few_node *y, const few_node *dy, int n_x,
+                           const few_node *x, few_node *dx);
 /* Gradient of a scalar loss: few_vjp with cotangent 1. */
-few_status few_grad(few_graph *g, few_node loss, int n_x, const few_node *x, few_node *dx);
+FEW_API few_status few_grad(few_graph *g, few_node loss, int n_x, const few_node *x, few_node *dx);
 
 #ifdef __cplusplus
 }

@@ -41,7 +41,7 @@ struct few_loop_opts {
 /* Run the loop, resuming what the directory holds: DIR/generation-001/ has the data, the run, the
  * samples and eval.json (docs/eval.md) of the first, and DIR/loop.csv a row a generation. A
  * directory of another loop is refused, naming what differs; more generations are allowed. */
-FEW_MUST_USE few_status few_loop(few_ctx *ctx, const struct few_loop_opts *opts);
+FEW_API FEW_MUST_USE few_status few_loop(few_ctx *ctx, const struct few_loop_opts *opts);
 
 #ifdef __cplusplus
 }

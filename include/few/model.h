@@ -23,13 +23,13 @@ extern "C" {
 typedef struct few_model few_model;
 
 /* Read a model. The context must outlive it. On failure *out is NULL. */
-FEW_MUST_USE few_status few_model_load(few_ctx *ctx, few_model **out, const char *path);
+FEW_API FEW_MUST_USE few_status few_model_load(few_ctx *ctx, few_model **out, const char *path);
 /* The same of a file's bytes, which are copied: a model inside a program. `name` is for messages.
  */
-FEW_MUST_USE few_status few_model_load_bytes(few_ctx *ctx, few_model **out, const char *name,
-                                             const void *bytes, size_t n);
-FEW_MUST_USE few_status few_model_save(const few_model *m, const char *path); /* atomic */
-void few_model_free(few_model *m);                                            /* NULL is fine */
+FEW_API FEW_MUST_USE few_status few_model_load_bytes(few_ctx *ctx, few_model **out,
+                                                     const char *name, const void *bytes, size_t n);
+FEW_API FEW_MUST_USE few_status few_model_save(const few_model *m, const char *path); /* atomic */
+FEW_API void few_model_free(few_model *m); /* NULL is fine */
 
 struct few_model_info {
   const char *net;       /* "unet" */
@@ -55,28 +55,29 @@ struct few_model_info {
   const char *direction; /* "both", or distilled steps that only "decode" or "encode" */
 };
 /* Strings, counts and times in *out are borrowed: few_model_set_times does not change them. */
-void few_model_info(const few_model *m, struct few_model_info *out);
+FEW_API void few_model_info(const few_model *m, struct few_model_info *out);
 /* Name of a class, NULL where it has none; borrowed. */
-const char *few_model_class_name(const few_model *m, int64_t label);
+FEW_API const char *few_model_class_name(const few_model *m, int64_t label);
 /* The class that a word stands for: its name or, where no class has this name, its number. */
-FEW_MUST_USE few_status few_model_find_class(const few_model *m, const char *word, int *label);
+FEW_API FEW_MUST_USE few_status few_model_find_class(const few_model *m, const char *word,
+                                                     int *label);
 /* map[few_data_n_classes(data)]: the model's class for each class of the data: the one of the same
  * name where all classes of both have names, otherwise the one of the same number. FEW_E_INVALID
  * where the model lacks one of them. */
 struct few_data;
-FEW_MUST_USE few_status few_model_match_data(const few_model *m, const struct few_data *data,
-                                             int32_t *map);
+FEW_API FEW_MUST_USE few_status few_model_match_data(const few_model *m,
+                                                     const struct few_data *data, int32_t *map);
 /* The same of another model's classes: map[classes of `other`]. */
-FEW_MUST_USE few_status few_model_match_model(const few_model *m, const few_model *other,
-                                              int32_t *map);
+FEW_API FEW_MUST_USE few_status few_model_match_model(const few_model *m, const few_model *other,
+                                                      int32_t *map);
 /* Give the model sampling times of its own (radians in (0, pi/2], falling, at most
  * FEW_MODEL_MAX_TIMES): few_sample takes them with the model's own sampler where it is told neither
  * steps nor times nor a schedule, or as many steps. n 0: none. few_model_save keeps them. */
 #define FEW_MODEL_MAX_TIMES 1024
-FEW_MUST_USE few_status few_model_set_times(few_model *m, int n, const double *times);
+FEW_API FEW_MUST_USE few_status few_model_set_times(few_model *m, int n, const double *times);
 /* The JSON of the file's "few" metadata as few_model_save would write it now; borrowed. "" where
  * memory is out. */
-const char *few_model_metadata(const few_model *m);
+FEW_API const char *few_model_metadata(const few_model *m);
 
 /* Parameter array i of 0 .. few_model_parameter_rows - 1 (others: name NULL): name, shape, index of
  * its first value in few_model_values, which holds info.parameters floats. Layouts: docs/format.md,
@@ -86,36 +87,38 @@ struct few_model_parameter {
   struct few_shape shape;
   int64_t offset;
 };
-int few_model_parameter_rows(const few_model *m);
-void few_model_parameter(const few_model *m, int i, struct few_model_parameter *out);
-const float *few_model_values(const few_model *m);
-float *few_model_values_mut(few_model *m); /* to build models by hand and in tests */
+FEW_API int few_model_parameter_rows(const few_model *m);
+FEW_API void few_model_parameter(const few_model *m, int i, struct few_model_parameter *out);
+FEW_API const float *few_model_values(const few_model *m);
+FEW_API float *few_model_values_mut(few_model *m); /* to build models by hand and in tests */
 
 /* The network as a graph: *out = F(x, t), [rows,h,w,c], where dx_t/dt = sigma_data F; inputs "x"
  * [rows,h,w,c] (x_t / sigma_data, of unit variance), "t" [rows] (TrigFlow radians), "label" [rows]
  * if it has classes, "guidance" [rows] if guided, "span" [rows] if info.span. A classifier reads
  * "x" alone, of clean images, and gives logits [rows,classes]. */
-FEW_MUST_USE few_status few_model_graph(const few_model *m, few_graph *g, int64_t rows,
-                                        few_node *out);
+FEW_API FEW_MUST_USE few_status few_model_graph(const few_model *m, few_graph *g, int64_t rows,
+                                                few_node *out);
 
 /* Evaluate F for n rows. x is [n][h*w*c] with unit variance, and so is out but for a classifier's,
  * which is [n][classes]; label and guidance may be NULL (no label; 1). A model that predicts x has
  * no F at t = 0, one that predicts eps none at pi/2: these are refused. Results do not depend on
  * workers nor on how rows are grouped into calls, as long as a row's index modulo few_model_rows(m)
  * stays the same. */
-FEW_MUST_USE few_status few_model_eval(few_model *m, int64_t n, const float *x, const float *t,
-                                       const int32_t *label, const float *guidance, float *out);
+FEW_API FEW_MUST_USE few_status few_model_eval(few_model *m, int64_t n, const float *x,
+                                               const float *t, const int32_t *label,
+                                               const float *guidance, float *out);
 /* The same of a model whose info.span is true: span is [n], how far the step of each row goes, as
  * few_model_span says it. F then stands for the step: x_to = cos(t-to) x_t - sin(t-to) sigma_data
  * F.
  */
-FEW_MUST_USE few_status few_model_eval_span(few_model *m, int64_t n, const float *x, const float *t,
-                                            const float *span, const int32_t *label,
-                                            const float *guidance, float *out);
+FEW_API FEW_MUST_USE few_status few_model_eval_span(few_model *m, int64_t n, const float *x,
+                                                    const float *t, const float *span,
+                                                    const int32_t *label, const float *guidance,
+                                                    float *out);
 /* What a model whose info.span is true is told of the step from t down to `to` (radians; the same
  * time twice asks for the field). FEW_E_INVALID for a step that it was not trained for. */
-FEW_MUST_USE few_status few_model_span(const few_model *m, double t, double to, float *out);
-int64_t few_model_rows(const few_model *m); /* rows of one replay */
+FEW_API FEW_MUST_USE few_status few_model_span(const few_model *m, double t, double to, float *out);
+FEW_API int64_t few_model_rows(const few_model *m); /* rows of one replay */
 
 /* ---- Sampling ---- */
 struct few_sample_opts {
@@ -166,14 +169,14 @@ struct few_sample_opts {
  * the network per image go to *nfe (may be NULL). Reports progress several times a second. After
  * an error, as after FEW_E_CANCELLED, out and labels hold the *opts->finished images that were
  * finished before; the rest of them is undefined. */
-FEW_MUST_USE few_status few_sample(few_model *m, const struct few_sample_opts *opts, float *out,
-                                   int32_t *labels, int *nfe);
+FEW_API FEW_MUST_USE few_status few_sample(few_model *m, const struct few_sample_opts *opts,
+                                           float *out, int32_t *labels, int *nfe);
 
 /* What opts come to for this model: the sampler's name (static) and its steps. Fails as few_sample
  * would, before any work, and logs a warning of what runs but draws poor images: a solver on a
  * model of jumps, other steps than those that a model of few has learned. Both may be NULL. */
-FEW_MUST_USE few_status few_sample_plan(few_model *m, const struct few_sample_opts *opts,
-                                        const char **sampler, int *steps);
+FEW_API FEW_MUST_USE few_status few_sample_plan(few_model *m, const struct few_sample_opts *opts,
+                                                const char **sampler, int *steps);
 
 /* Write what few_sample gave for opts: PATH.png a grid, PATH.npy uint8 [n,h,w,c] (points: float32
  * [n,d]) with labels (may be NULL) beside it in PATH less ".npy" plus ".labels.npy", classes that
@@ -182,9 +185,10 @@ FEW_MUST_USE few_status few_sample_plan(few_model *m, const struct few_sample_op
  * and steps as text. Each file is atomic; a folder reports progress, and keeps the files that were
  * written before it was cancelled. columns 0: as square as may be. A sample with a value that
  * is not finite is FEW_E_DIVERGED, and nothing is written. */
-FEW_MUST_USE few_status few_sample_write(few_model *m, const char *path,
-                                         const struct few_sample_opts *opts, const float *samples,
-                                         const int32_t *labels, int64_t columns);
+FEW_API FEW_MUST_USE few_status few_sample_write(few_model *m, const char *path,
+                                                 const struct few_sample_opts *opts,
+                                                 const float *samples, const int32_t *labels,
+                                                 int64_t columns);
 
 /* ---- Schedules fitted to a model (Duan et al., arXiv 2305.14677) ---- */
 struct few_olss_opts {
@@ -210,8 +214,8 @@ struct few_olss_step {
 };
 /* Fit a schedule and write it to a file (docs/format.md, section 8), for few_sample_opts.schedule.
  * step[opts->steps] may be NULL. Reports progress. */
-FEW_MUST_USE few_status few_olss(few_model *m, const struct few_olss_opts *opts, const char *path,
-                                 struct few_olss_step *step);
+FEW_API FEW_MUST_USE few_status few_olss(few_model *m, const struct few_olss_opts *opts,
+                                         const char *path, struct few_olss_step *step);
 
 /* The samplers, for help texts. All strings are static. */
 struct few_sampler_info {
@@ -221,18 +225,18 @@ struct few_sampler_info {
   int steps;          /* its own choice: what `steps` 0 means */
   bool solver;        /* follows the field of the flow, which models of jumps alone do not have */
 };
-int few_sampler_list_count(void);
+FEW_API int few_sampler_list_count(void);
 /* Sampler i of 0 .. count - 1; otherwise all NULL. So it is with every list of few. */
-struct few_sampler_info few_sampler_list(int i);
+FEW_API struct few_sampler_info few_sampler_list(int i);
 /* Its options, a line each, "" where it has none. *out is yours: few_text_free. */
-FEW_MUST_USE few_status few_sampler_options(few_ctx *ctx, int i, char **out);
+FEW_API FEW_MUST_USE few_status few_sampler_options(few_ctx *ctx, int i, char **out);
 
 /* The schedules of sampling times. */
 struct few_schedule_info {
   const char *name, *help;
 };
-int few_schedule_list_count(void);
-struct few_schedule_info few_schedule_list(int i);
+FEW_API int few_schedule_list_count(void);
+FEW_API struct few_schedule_info few_schedule_list(int i);
 
 /* ---- From images to noise, and back ---- */
 
@@ -241,13 +245,13 @@ struct few_schedule_info few_schedule_list(int i);
  * units), label[n] (-1 for none; NULL: opts->label) -> noise[n][h*w*c] of about unit variance.
  * opts as for few_sample; seed, and `sampler` of a kind that draws noise, have no meaning here.
  * FEW_E_INVALID for models that lead from noise to images alone. */
-FEW_MUST_USE few_status few_encode(few_model *m, const struct few_sample_opts *opts,
-                                   const float *images, const int32_t *label, float *noise,
-                                   int *nfe);
+FEW_API FEW_MUST_USE few_status few_encode(few_model *m, const struct few_sample_opts *opts,
+                                           const float *images, const int32_t *label, float *noise,
+                                           int *nfe);
 /* few_sample from noise that is given. */
-FEW_MUST_USE few_status few_decode(few_model *m, const struct few_sample_opts *opts,
-                                   const float *noise, const int32_t *label, float *images,
-                                   int *nfe);
+FEW_API FEW_MUST_USE few_status few_decode(few_model *m, const struct few_sample_opts *opts,
+                                           const float *noise, const int32_t *label, float *images,
+                                           int *nfe);
 
 /* From the domain of one model to that of another (Su et al., arXiv 2203.08382): encoded by a, then
  * decoded by b, each with options of its own. Both may be one model, told other labels. n and
@@ -262,20 +266,21 @@ struct few_transfer_opts {
 #define FEW_TRANSFER_OPTS_VERSION 1
 #define FEW_TRANSFER_OPTS_INIT \
   { FEW_TRANSFER_OPTS_VERSION, NULL, NULL, NULL, NULL, NULL, NULL }
-FEW_MUST_USE few_status few_transfer(const struct few_transfer_opts *opts, const float *images,
-                                     float *out, int *nfe);
+FEW_API FEW_MUST_USE few_status few_transfer(const struct few_transfer_opts *opts,
+                                             const float *images, float *out, int *nfe);
 
 /* Write n noises as float32 [n,h,w,c] (points: [n,d]) to PATH, an .npy file. Atomic. */
-FEW_MUST_USE few_status few_noise_write(const few_model *m, const char *path, int64_t n,
-                                        const float *noise);
+FEW_API FEW_MUST_USE few_status few_noise_write(const few_model *m, const char *path, int64_t n,
+                                                const float *noise);
 
 /* How straight the paths from noise to images are (Liu et al., arXiv 2209.03003): with the flow
  * y_u = (1-u) x0 + u eps, of velocity v,   S = E int_0^1 |v(y_u) - (y_1 - y_0)|^2 du   per value,
  * along opts->steps steps (0: 64) of Euler on opts->n paths. 0: every path is a straight line, and
  * one step is enough. opts gives images, labels, guidance and seed; its sampler and times are not
  * looked at. */
-FEW_MUST_USE few_status few_model_straightness(few_model *m, const struct few_sample_opts *opts,
-                                               double *out);
+FEW_API FEW_MUST_USE few_status few_model_straightness(few_model *m,
+                                                       const struct few_sample_opts *opts,
+                                                       double *out);
 
 /* ---- Looking at a model ---- */
 /* What the model is, as text: its options and data, then a line a layer with shape, parameters and
@@ -288,8 +293,9 @@ struct few_show_opts {
 #define FEW_SHOW_OPTS_VERSION 1
 #define FEW_SHOW_OPTS_INIT \
   { FEW_SHOW_OPTS_VERSION, false, 1 }
-FEW_MUST_USE few_status few_model_show(few_model *m, const struct few_show_opts *opts, char **out);
-void few_text_free(few_ctx *ctx, char *text);
+FEW_API FEW_MUST_USE few_status few_model_show(few_model *m, const struct few_show_opts *opts,
+                                               char **out);
+FEW_API void few_text_free(few_ctx *ctx, char *text);
 
 /* The derivative checker on this model's own network and weights, in f64: the network by its
  * inputs, by its parameters, and its tangent by its parameters. Seconds to minutes: it reports
@@ -301,7 +307,8 @@ struct few_model_check {
   bool ok; /* neither is above its bound */
 };
 enum { FEW_MODEL_CHECKS = 3 };
-FEW_MUST_USE few_status few_model_check(few_model *m, struct few_model_check out[FEW_MODEL_CHECKS]);
+FEW_API FEW_MUST_USE few_status few_model_check(few_model *m,
+                                                struct few_model_check out[FEW_MODEL_CHECKS]);
 
 /* How large activations and gradients are at initialisation, block by block from the input on: the
  * network of m, not its weights, which are drawn anew. */
@@ -323,7 +330,7 @@ struct few_signal_opts {
 #define FEW_SIGNAL_OPTS_VERSION 1
 #define FEW_SIGNAL_OPTS_INIT \
   { FEW_SIGNAL_OPTS_VERSION, 1, 16, 0, false, NULL, NULL }
-FEW_MUST_USE few_status few_model_signal(few_model *m, const struct few_signal_opts *opts);
+FEW_API FEW_MUST_USE few_status few_model_signal(few_model *m, const struct few_signal_opts *opts);
 
 /* ---- The tangent of a consistency model ----
  *
@@ -361,8 +368,8 @@ struct few_tangent_opts {
 /* In f32 on the kernels that train. Labels are those of the data where model and teacher take them;
  * guidance is 1. Times go from 0 to arctan(80/sigma_d). Reports progress. FEW_E_INVALID for models
  * that have no df/dt: classifiers, and networks that are told how far a step goes. */
-FEW_MUST_USE few_status few_model_tangent(few_model *m, const struct few_tangent_opts *opts,
-                                          struct few_tangent_bin out[FEW_TANGENT_BINS]);
+FEW_API FEW_MUST_USE few_status few_model_tangent(few_model *m, const struct few_tangent_opts *opts,
+                                                  struct few_tangent_bin out[FEW_TANGENT_BINS]);
 
 #ifdef __cplusplus
 }

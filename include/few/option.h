@@ -98,25 +98,26 @@ struct few_option {
 
 /* Set every field that has a default. FEW_E_INVALID for a default that is not allowed, which is a
  * mistake in the table. */
-FEW_MUST_USE few_status few_options_default(few_ctx *ctx, const struct few_option *table,
-                                            void *object);
+FEW_API FEW_MUST_USE few_status few_options_default(few_ctx *ctx, const struct few_option *table,
+                                                    void *object);
 
 /* Set one field from text. FEW_E_INVALID for an unknown key or a value that is not allowed: the
  * error names the nearest known key, or what is allowed. The object is then unchanged. */
-FEW_MUST_USE few_status few_option_set(few_ctx *ctx, const struct few_option *table, void *object,
-                                       const char *key, const char *value);
+FEW_API FEW_MUST_USE few_status few_option_set(few_ctx *ctx, const struct few_option *table,
+                                               void *object, const char *key, const char *value);
 
 /* The row of a key; NULL if there is none. */
-const struct few_option *few_option_find(const struct few_option *table, const char *key);
+FEW_API const struct few_option *few_option_find(const struct few_option *table, const char *key);
 
 /* The text of a field. few_option_set of that text gives the same field, to the bit. FEW_E_MEMORY.
  * *out is yours: few_text_free. */
-FEW_MUST_USE few_status few_option_text(few_ctx *ctx, char **out, const struct few_option *o,
-                                        const void *object);
+FEW_API FEW_MUST_USE few_status few_option_text(few_ctx *ctx, char **out,
+                                                const struct few_option *o, const void *object);
 
 /* What the value may be: "an integer from 1 to 64", "one of a, b, c". FEW_E_MEMORY. *out is yours:
  * few_text_free. */
-FEW_MUST_USE few_status few_option_allowed(few_ctx *ctx, char **out, const struct few_option *o);
+FEW_API FEW_MUST_USE few_status few_option_allowed(few_ctx *ctx, char **out,
+                                                   const struct few_option *o);
 
 #ifdef __cplusplus
 }

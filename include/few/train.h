@@ -37,13 +37,13 @@ struct few_train_opts {
  * of another recipe, with the key that differs. Progress goes to the context's callback with a note
  * like "loss 0.412". FEW_E_CANCELLED leaves a checkpoint of the last step, FEW_E_DIVERGED the last
  * good one. */
-FEW_MUST_USE few_status few_train(few_ctx *ctx, const struct few_train_opts *opts);
+FEW_API FEW_MUST_USE few_status few_train(few_ctx *ctx, const struct few_train_opts *opts);
 
 /* The student of a recipe before its first step. Its weights are drawn, not copied from a teacher:
  * few_model_signal looks at them. opts->run is not read. *out is yours: few_model_free. */
 struct few_model;
-FEW_MUST_USE few_status few_train_model(struct few_model **out, few_ctx *ctx,
-                                        const struct few_train_opts *opts);
+FEW_API FEW_MUST_USE few_status few_train_model(struct few_model **out, few_ctx *ctx,
+                                                const struct few_train_opts *opts);
 
 /* ---- Step by step ---- */
 
@@ -67,13 +67,13 @@ typedef struct few_trainer few_trainer;
  *
  * opts may change after the call; the context must outlive the trainer. While a trainer is open, no
  * other process can train in its directory. On failure *out is NULL. */
-FEW_MUST_USE few_status few_trainer_open(few_trainer **out, few_ctx *ctx,
-                                         const struct few_train_opts *opts);
+FEW_API FEW_MUST_USE few_status few_trainer_open(few_trainer **out, few_ctx *ctx,
+                                                 const struct few_train_opts *opts);
 /* Does not save. NULL is fine. */
-void few_trainer_close(few_trainer *t);
+FEW_API void few_trainer_close(few_trainer *t);
 
 /* Has the run done all of its steps? */
-bool few_trainer_done(const few_trainer *t);
+FEW_API bool few_trainer_done(const few_trainer *t);
 
 /* Do one optimizer step, and what the recipe schedules after it: a line of the log, a preview, an
  * evaluation, a checkpoint. After the last step the model is saved.
@@ -82,7 +82,7 @@ bool few_trainer_done(const few_trainer *t);
  * FEW_E_CANCELLED if the progress callback asked to stop: a checkpoint is saved, and few_trainer_step
  * may be called again. FEW_E_INVALID after the last step. After any other failure only
  * few_trainer_close is useful. */
-FEW_MUST_USE few_status few_trainer_step(few_trainer *t);
+FEW_API FEW_MUST_USE few_status few_trainer_step(few_trainer *t);
 
 struct few_train_metric {
   const char *name; /* as in log.jsonl: "loss_scd", "fake_loss" ... */
@@ -102,15 +102,15 @@ struct few_train_report {
   const struct few_train_metric *metrics;
 };
 /* Borrowed: valid until the next call with this trainer. Never NULL. */
-const struct few_train_report *few_trainer_report(const few_trainer *t);
+FEW_API const struct few_train_report *few_trainer_report(const few_trainer *t);
 
 /* Write a checkpoint and the model now. FEW_E_INVALID for a run in memory; FEW_E_DIVERGED if weights
  * are not finite. */
-FEW_MUST_USE few_status few_trainer_save(few_trainer *t);
+FEW_API FEW_MUST_USE few_status few_trainer_save(few_trainer *t);
 
 /* A copy of the student as few_trainer_save would write it: averaged weights if the recipe averages.
  * *out is yours: few_model_free. FEW_E_DIVERGED if weights are not finite. */
-FEW_MUST_USE few_status few_trainer_model(struct few_model **out, few_trainer *t);
+FEW_API FEW_MUST_USE few_status few_trainer_model(struct few_model **out, few_trainer *t);
 
 /* ---- Before a run ---- */
 
@@ -133,8 +133,8 @@ struct few_train_estimate {
 /* Try the run in a temporary directory beside opts->run, or in the current directory if that is NULL;
  * the directory is removed. A run that exists is neither read nor changed. The estimate is for the
  * whole run, not for what is left of it. */
-FEW_MUST_USE few_status few_train_estimate(struct few_train_estimate *out, few_ctx *ctx,
-                                           const struct few_train_opts *opts);
+FEW_API FEW_MUST_USE few_status few_train_estimate(struct few_train_estimate *out, few_ctx *ctx,
+                                                   const struct few_train_opts *opts);
 
 /* The components and their options, for help texts. kind: "net", "objective", "sampler", "metric",
  * "optimizer", "process", "prediction", "weight", "balancer", "train" (one row: the trainer's own
@@ -143,10 +143,11 @@ FEW_MUST_USE few_status few_train_estimate(struct few_train_estimate *out, few_c
 struct few_component_info {
   const char *name, *source, *help;
 };
-int few_component_count(const few_ctx *ctx, const char *kind); /* 0 for an unknown kind */
-struct few_component_info few_component(const few_ctx *ctx, const char *kind, int i);
+FEW_API int few_component_count(const few_ctx *ctx, const char *kind); /* 0 for an unknown kind */
+FEW_API struct few_component_info few_component(const few_ctx *ctx, const char *kind, int i);
 /* Its option table as text: key, default, meaning a line. Yours: few_text_free (few/model.h). */
-FEW_MUST_USE few_status few_component_options(few_ctx *ctx, const char *kind, int i, char **out);
+FEW_API FEW_MUST_USE few_status few_component_options(few_ctx *ctx, const char *kind, int i,
+                                                      char **out);
 
 #ifdef __cplusplus
 }

@@ -37,6 +37,9 @@ LEFT_OVER = re.compile(r'\b(T[O]DO|F[I]XME|X[X]X)\b(?![\s:(\w)]*\w{3,}\W+\w{2,})
 MACHINE_PATH = re.compile(r'(?<![\w.$}~*/-])/(home|root|work|tmp|Users|mnt|media|scratch)/\w')
 ALLOW = re.compile(r'check-allow:\s*\w{3,}')
 
+# The start of a public function in include/few/: a line that begins with its type.
+DECLARED = re.compile(r'(?!FEW_API |typedef |static |extern |#|return )[A-Za-z_][\w \*]*[ \*](few_[a-z0-9]\w*)\(')
+
 # Files that are data: their bytes mean something.
 DATA = re.compile(r'(^|/)(data|corpus|golden)/|\.(exact|glob|patch|svg)$')
 TABS_ALLOWED = re.compile(r'(^|/)(Makefile|\.gitmodules)$|\.(mk|tsv)$')
@@ -60,6 +63,9 @@ def text_rules(path, line):
         yield 'a tab: use spaces'
     if line.endswith((' ', '\r', '\t')):
         yield 'trailing white space: remove it'
+    m = DECLARED.match(line) if path.startswith('include/few/') else None
+    if m:
+        yield f'{m.group(1)}() is not exported by libfew.so: begin its declaration with FEW_API'
     m = MACHINE_PATH.search(line)
     if m and not (m.group(1) == 'tmp' and path.startswith('test/')):
         yield 'an absolute path of one machine: make it relative or an argument'

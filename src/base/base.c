@@ -21,6 +21,14 @@ static void default_release(void *user, void *ptr) {
   free(ptr);
 }
 
+int few_version_number(void) { return FEW_VERSION; }
+
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+const char *few_version(void) {
+  return TEXT(FEW_VERSION_MAJOR) "." TEXT(FEW_VERSION_MINOR) "." TEXT(FEW_VERSION_PATCH);
+}
+
 const char *few_status_name(few_status s) {
   static const char *const names[] = {"ok",     "invalid",     "io",       "format",
                                       "memory", "unsupported", "diverged", "cancelled"};

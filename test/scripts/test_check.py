@@ -112,6 +112,8 @@ class Rules(unittest.TestCase):
                 ('src/diffusion/net/a.c', 'snprintf(s, sizeof s, "%d of %.9g", n, x);'),
                 ('src/diffusion/net/a.c', 'snprintf(s, n,\n  "%s" "\\"%%f %-8.2lf", t, x);'),
                 ('src/diffusion/net/a.cu', 'vsnprintf(s, n, f, args);'),
+                ('include/few/a.h', 'FEW_MUST_USE few_status few_a(int x);'),
+                ('include/few/ext/a.h', 'const char *few_a(void);'),
                 ('src/diffusion/net/a.def', '#undef FEW_A')):
             with self.subTest(path=path, line=line):
                 self.assertTrue(self.refused(path, line))
@@ -119,6 +121,8 @@ class Rules(unittest.TestCase):
 
     def test_allowed(self):
         for path, line in (
+                ('include/few/a.h', 'FEW_API FEW_MUST_USE few_status few_a(int x);'),
+                ('include/few/a.h', 'typedef int (*few_a)(int x);'),
                 ('src/cli/a.c', 'printf("x");'), ('src/base/a.c', 'free(p);'),
                 ('src/cli/a.c', 'snprintf(s, n, "%g", x);'),
                 ('src/diffusion/net/a.c', 'snprintf(s, n, "100%% good %d", i); few__print(s, n, "%g", x);'),

@@ -24,15 +24,15 @@ extern "C" {
 /* Record the sentence of a failure, few_error(ctx), and return `status`. The sentence says what is
  * wrong and ends with what to try. */
 FEW_PRINTF(3, 4)
-few_status few_ctx_fail(few_ctx *ctx, few_status status, const char *fmt, ...);
+FEW_API few_status few_ctx_fail(few_ctx *ctx, few_status status, const char *fmt, ...);
 
 /* A line for the log of the context. */
 FEW_PRINTF(3, 4) void few_ctx_log(few_ctx *ctx, few_log_level level, const char *fmt, ...);
 
 /* Memory from the allocator of the context, aligned to 64 bytes. NULL: out of memory, and the
  * sentence is recorded; return FEW_E_MEMORY then. */
-void *few_ctx_alloc(few_ctx *ctx, size_t bytes);
-void few_ctx_release(few_ctx *ctx, void *ptr); /* NULL is fine */
+FEW_API void *few_ctx_alloc(few_ctx *ctx, size_t bytes);
+FEW_API void few_ctx_release(few_ctx *ctx, void *ptr); /* NULL is fine */
 
 #ifdef __cplusplus
 }

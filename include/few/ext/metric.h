@@ -33,25 +33,25 @@ enum few_metric_need {
   FEW_NEED_REFERENCE = 32 /* a reference, of which the first three are kept as well */
 };
 
-int64_t few_eval_set_n(const few_eval_set *s);   /* images of the set */
-int64_t few_eval_set_dim(const few_eval_set *s); /* features of an image */
+FEW_API int64_t few_eval_set_n(const few_eval_set *s);   /* images of the set */
+FEW_API int64_t few_eval_set_dim(const few_eval_set *s); /* features of an image */
 
 /* FEW_NEED_ROWS: how many rows are kept, and row i of them: row[dim]. */
-int64_t few_eval_set_rows(const few_eval_set *s);
-void few_eval_set_row(const few_eval_set *s, int64_t i, float *row);
+FEW_API int64_t few_eval_set_rows(const few_eval_set *s);
+FEW_API void few_eval_set_row(const few_eval_set *s, int64_t i, float *row);
 
 /* FEW_NEED_MOMENTS: mean [dim], borrowed, and covariance out[dim][dim] with the divisor n - 1, which
  * needs 2 images. */
-const double *few_eval_set_mean(const few_eval_set *s);
-void few_eval_set_covariance(const few_eval_set *s, double *out);
+FEW_API const double *few_eval_set_mean(const few_eval_set *s);
+FEW_API void few_eval_set_covariance(const few_eval_set *s, double *out);
 
 /* FEW_NEED_LOGITS: the number of classes, and the mean of the probabilities: p[classes]. */
-int64_t few_eval_set_classes(const few_eval_set *s);
-void few_eval_set_marginal(const few_eval_set *s, double *p);
+FEW_API int64_t few_eval_set_classes(const few_eval_set *s);
+FEW_API void few_eval_set_marginal(const few_eval_set *s, double *p);
 
 /* FEW_NEED_LABELS: images with a label, and how many of these the classifier agrees with. */
-int64_t few_eval_set_labelled(const few_eval_set *s);
-int64_t few_eval_set_agreeing(const few_eval_set *s);
+FEW_API int64_t few_eval_set_labelled(const few_eval_set *s);
+FEW_API int64_t few_eval_set_agreeing(const few_eval_set *s);
 
 /* ---- The definition ---- */
 
@@ -105,7 +105,7 @@ struct few_metric_def {
 
 /* FEW_E_INVALID, with a sentence, for a NULL, another version, a missing member, a name that is
  * taken, or more metrics than an evaluation has room for (32 with the built-in ones). */
-FEW_MUST_USE few_status few_ctx_add_metric(few_ctx *ctx, const struct few_metric_def *def);
+FEW_API FEW_MUST_USE few_status few_ctx_add_metric(few_ctx *ctx, const struct few_metric_def *def);
 
 #ifdef __cplusplus
 }

@@ -69,8 +69,8 @@ static inline int64_t few_net_heads(const struct few_net_spec *s) {
 /* Unconditional evaluation, as classifier-free guidance needs it: FEW_E_INVALID for a network that
  * was trained with the label of every row. Samplers and objectives call this before they evaluate a
  * network without labels. `why` begins the sentence: "guidance 2"; `who` is "this model". */
-few_status few_net_check_unconditional(few_ctx *ctx, const struct few_net_spec *s, const char *who,
-                                       const char *why);
+FEW_API few_status few_net_check_unconditional(few_ctx *ctx, const struct few_net_spec *s,
+                                               const char *who, const char *why);
 
 struct few_net_input {
   few_node x;        /* [N,h,w,c] or [N,c] */
@@ -127,35 +127,36 @@ struct few_nn {
 };
 
 /* Put "part." before the names of parameters until the pop; at most FEW_NN_DEPTH deep. */
-void few_nn_push(struct few_nn *nn, const char *fmt, ...) FEW_PRINTF(2, 3);
-void few_nn_pop(struct few_nn *nn);
+FEW_API void few_nn_push(struct few_nn *nn, const char *fmt, ...) FEW_PRINTF(2, 3);
+FEW_API void few_nn_pop(struct few_nn *nn);
 /* A learned array. Names are at most 95 bytes with what was pushed. */
-few_node few_nn_param(struct few_nn *nn, const char *name, struct few_shape shape,
-                      struct few_init init);
+FEW_API few_node few_nn_param(struct few_nn *nn, const char *name, struct few_shape shape,
+                              struct few_init init);
 
 /* Layers. `gain` scales the initial weights: 1 keeps the variance (standard deviation
  * 1/sqrt(fan_in)), 0 starts at zero. Biases start at zero. */
-few_node few_nn_linear(struct few_nn *nn, const char *name, few_node x, int64_t out, double gain,
-                       bool bias); /* [..,C] -> [..,out] */
-few_node few_nn_conv(struct few_nn *nn, const char *name, few_node x, int64_t out, int kernel,
-                     int stride, double gain); /* padding kernel/2, with bias */
+FEW_API few_node few_nn_linear(struct few_nn *nn, const char *name, few_node x, int64_t out,
+                               double gain, bool bias); /* [..,C] -> [..,out] */
+FEW_API few_node few_nn_conv(struct few_nn *nn, const char *name, few_node x, int64_t out,
+                             int kernel, int stride, double gain); /* padding kernel/2, with bias */
 /* Group norm with learned scale and shift per channel. */
-few_node few_nn_group_norm(struct few_nn *nn, const char *name, few_node x, int groups, double eps);
+FEW_API few_node few_nn_group_norm(struct few_nn *nn, const char *name, few_node x, int groups,
+                                   double eps);
 /* Normalise each position's channel vector: layer norm (center) or RMS norm; no parameters. */
-few_node few_nn_channel_norm(struct few_nn *nn, few_node x, bool center, double eps);
+FEW_API few_node few_nn_channel_norm(struct few_nn *nn, few_node x, bool center, double eps);
 /* pnorm(a) = a / sqrt(mean_c a^2 + 1e-8) of rows [N,C] (sCM, arXiv 2410.11081, section 4.1). */
-few_node few_nn_pnorm(struct few_nn *nn, few_node x);
-few_node few_nn_dropout(struct few_nn *nn, few_node x);
+FEW_API few_node few_nn_pnorm(struct few_nn *nn, few_node x);
+FEW_API few_node few_nn_dropout(struct few_nn *nn, few_node x);
 /* Sinusoids of t [N]: [cos(scale t f_i), sin(scale t f_i)], f_i = 10000^(-i/(C/2)): [N,C]. */
-few_node few_nn_positional(struct few_nn *nn, few_node t, int64_t channels, double scale);
+FEW_API few_node few_nn_positional(struct few_nn *nn, few_node t, int64_t channels, double scale);
 /* sqrt(2) cos, sin (2 pi (scale t w_i)), w_i ~ N(0,1) fixed by index (EDM's NCSN++ embedding). */
-few_node few_nn_fourier(struct few_nn *nn, few_node t, int64_t channels, double scale);
+FEW_API few_node few_nn_fourier(struct few_nn *nn, few_node t, int64_t channels, double scale);
 /* Self-attention over positions of [N,H,W,C] or [N,T,C]: qkv and output projections; no residual.
  */
-few_node few_nn_attention(struct few_nn *nn, const char *name, few_node x, int64_t heads,
-                          double out_gain);
+FEW_API few_node few_nn_attention(struct few_nn *nn, const char *name, few_node x, int64_t heads,
+                                  double out_gain);
 /* Rows [N,C] as [N,1,..,1,C] of the given rank. */
-few_node few_nn_rows(struct few_nn *nn, few_node x, int rank);
+FEW_API few_node few_nn_rows(struct few_nn *nn, few_node x, int rank);
 
 /* ---- Conditioning: put FEW_COND_OPTIONS(struct opts) into a table of options, and a member
  * `struct few_cond_opts cond` into the struct ---- */
@@ -183,12 +184,12 @@ struct few_cond_opts {
 
 /* Embedding of t, label, guidance and step size: [N,width] after a two-layer MLP. `channels`: of
  * the sinusoids. */
-few_node few_cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
-                        const struct few_cond_opts *o, const struct few_net_input *in,
-                        int64_t channels, int64_t width);
+FEW_API few_node few_cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
+                                const struct few_cond_opts *o, const struct few_net_input *in,
+                                int64_t channels, int64_t width);
 /* Modulate x, already normalised, by the embedding: x * scale + shift over its channels. */
-few_node few_cond_modulate(struct few_nn *nn, const struct few_cond_opts *o, const char *name,
-                           few_node x, few_node emb);
+FEW_API few_node few_cond_modulate(struct few_nn *nn, const struct few_cond_opts *o,
+                                   const char *name, few_node x, few_node emb);
 
 /* ---- The definition ---- */
 
@@ -213,7 +214,7 @@ struct few_net_def {
 
 /* FEW_E_INVALID, with a sentence, for a NULL, another version, a missing member or a name that is
  * taken. */
-FEW_MUST_USE few_status few_ctx_add_net(few_ctx *ctx, const struct few_net_def *def);
+FEW_API FEW_MUST_USE few_status few_ctx_add_net(few_ctx *ctx, const struct few_net_def *def);
 
 #ifdef __cplusplus
 }

@@ -161,7 +161,8 @@ struct few_objective_def {
 
 /* FEW_E_INVALID, with a sentence, for a NULL, another version, a missing member or a name that is
  * taken. */
-FEW_MUST_USE few_status few_ctx_add_objective(few_ctx *ctx, const struct few_objective_def *def);
+FEW_API FEW_MUST_USE few_status few_ctx_add_objective(few_ctx *ctx,
+                                                      const struct few_objective_def *def);
 
 /* ---- Helpers for building a loss ----
  *
@@ -172,31 +173,31 @@ FEW_MUST_USE few_status few_ctx_add_objective(few_ctx *ctx, const struct few_obj
 /* ---- What the loss consists of ---- */
 
 /* Add a term `value` [] of the loss, the mean over rows. */
-void few_loss_add(struct few_loss *l, const char *name, few_node value, double weight);
+FEW_API void few_loss_add(struct few_loss *l, const char *name, few_node value, double weight);
 /* Log a figure per row, `rows` of [rows] or [rows, 1, ..]. */
-void few_loss_log(struct few_loss *l, const char *name, few_node rows);
+FEW_API void few_loss_log(struct few_loss *l, const char *name, few_node rows);
 
 /* ---- Random numbers ----
  * Each objective of a sum has its own stream, so that their times and noises are independent. */
-few_node few_loss_randn(const struct few_loss *l, uint32_t purpose, struct few_shape shape);
-few_node few_loss_randu(const struct few_loss *l, uint32_t purpose, struct few_shape shape);
+FEW_API few_node few_loss_randn(const struct few_loss *l, uint32_t purpose, struct few_shape shape);
+FEW_API few_node few_loss_randu(const struct few_loss *l, uint32_t purpose, struct few_shape shape);
 
 /* ---- Networks ---- */
 
 /* F of a network at x_t, which is divided by sigma_d here. `guidance` [rows] is the guidance scale;
  * FEW_NONE where the network has no such input. */
-few_node few_loss_F(struct few_loss *l, enum few_role who, few_node x, few_node t, few_node label,
-                    few_node guidance);
+FEW_API few_node few_loss_F(struct few_loss *l, enum few_role who, few_node x, few_node t,
+                            few_node label, few_node guidance);
 /* The same without dropout, for a target. */
-few_node few_loss_target_F(struct few_loss *l, enum few_role who, few_node x, few_node t,
-                           few_node label, few_node guidance);
+FEW_API few_node few_loss_target_F(struct few_loss *l, enum few_role who, few_node x, few_node t,
+                                   few_node label, few_node guidance);
 /* The guidance scale of each row, [rows]: the one that the row's pair was made with, or uniform in
  * the range of the student's input, or the recipe's fixed scale. FEW_NONE: no guidance. The
  * objectives of a sum share it. */
-few_node few_loss_guidance_scale(const struct few_loss *l);
+FEW_API few_node few_loss_guidance_scale(const struct few_loss *l);
 /* The teacher's F at x_t with guidance scale s [rows]: F_none + s (F_label - F_none), or its own
  * guidance input where it has one. Without guidance where s is FEW_NONE. */
-few_node few_loss_teacher(struct few_loss *l, few_node x, few_node t, few_node s);
+FEW_API few_node few_loss_teacher(struct few_loss *l, few_node x, few_node t, few_node s);
 
 /* ---- TrigFlow's state ---- */
 
@@ -208,28 +209,29 @@ struct few_trig_state {
   few_node v;        /* dx_t/dt = cos(t) z - sin(t) x0 */
 };
 /* The state of images x0 at times t [rows], with noise of this purpose. */
-struct few_trig_state few_trig_state_at(const struct few_loss *l, few_node x0, few_node t,
-                                        uint32_t purpose);
+FEW_API struct few_trig_state few_trig_state_at(const struct few_loss *l, few_node x0, few_node t,
+                                                uint32_t purpose);
 /* D = cos(t) x_t - sin(t) sigma_d F. */
-few_node few_trig_denoised(const struct few_loss *l, const struct few_trig_state *d, few_node F);
+FEW_API few_node few_trig_denoised(const struct few_loss *l, const struct few_trig_state *d,
+                                   few_node F);
 
 /* ---- Shapes and sums ---- */
 
 /* [rows] as [rows, 1, ..] of the rank of x0. */
-few_node few_loss_rows(const struct few_loss *l, few_node x);
+FEW_API few_node few_loss_rows(const struct few_loss *l, few_node x);
 /* Sum over everything but the batch: [rows, 1, ..]. */
-few_node few_loss_row_sum(const struct few_loss *l, few_node x);
+FEW_API few_node few_loss_row_sum(const struct few_loss *l, few_node x);
 
 /* ---- Weighted mean squares ---- */
 
 /* L = mean_rows( e^{w(t)}/D |r|^2 - w(t) ): w is a learned function of t (adaptive), or 0. Logs the
  * unweighted |r|^2/D as `name`. */
-few_node few_loss_weighted(struct few_loss *l, few_node residual, few_node t, bool adaptive,
-                           const char *name);
+FEW_API few_node few_loss_weighted(struct few_loss *l, few_node residual, few_node t, bool adaptive,
+                                   const char *name);
 /* The same in two halves, for a caller that multiplies the rows by a weight (weight/weight.h) in
  * between: |r|^2/D of each row, [rows]; and the mean of e^w times such rows less w. */
-few_node few_loss_square(const struct few_loss *l, few_node residual);
-few_node few_loss_mean(struct few_loss *l, few_node square, few_node t, bool adaptive);
+FEW_API few_node few_loss_square(const struct few_loss *l, few_node residual);
+FEW_API few_node few_loss_mean(struct few_loss *l, few_node square, few_node t, bool adaptive);
 
 /* ---- Times ----
  *
@@ -268,14 +270,15 @@ struct few_timestep_opts {
 /* clang-format on */
 
 /* FEW_E_INVALID for options that contradict each other or the data. */
-few_status few_timestep_check(few_ctx *ctx, const char *name, const struct few_timestep_opts *o,
-                              const struct few_net_spec *spec);
+FEW_API few_status few_timestep_check(few_ctx *ctx, const char *name,
+                                      const struct few_timestep_opts *o,
+                                      const struct few_net_spec *spec);
 /* t of each row, [rows], in [0, pi/2]; random numbers of the purpose FEW_RNG_TIME. */
-few_node few_timestep_sample(const struct few_loss *l, const struct few_timestep_opts *o);
+FEW_API few_node few_timestep_sample(const struct few_loss *l, const struct few_timestep_opts *o);
 /* The same where ln(sigma_d tan t) ~ N(p_mean, p_std^2): times of EDM and sCM. */
-few_node few_timestep_lognormal(const struct few_loss *l, double p_mean, double p_std);
+FEW_API few_node few_timestep_lognormal(const struct few_loss *l, double p_mean, double p_std);
 /* The state of the data at such times, which also become l->t. */
-struct few_trig_state few_trig_sample(struct few_loss *l, double p_mean, double p_std);
+FEW_API struct few_trig_state few_trig_sample(struct few_loss *l, double p_mean, double p_std);
 
 #ifdef __cplusplus
 }

@@ -33,26 +33,26 @@ struct few_reader_def {
 
 /* FEW_E_INVALID, with a sentence, for a NULL, another version, a missing member or a name that is
  * taken. */
-FEW_MUST_USE few_status few_ctx_add_reader(few_ctx *ctx, const struct few_reader_def *def);
+FEW_API FEW_MUST_USE few_status few_ctx_add_reader(few_ctx *ctx, const struct few_reader_def *def);
 
 /* ---- For open() ---- */
 
-few_ctx *few_reader_ctx(const few_data *d);
+FEW_API few_ctx *few_reader_ctx(const few_data *d);
 
 /* Have n images of h x w pixels with c channels, 1 to 4: (*pixels)[n][h][w][c] is to be filled. Or n
  * points of `dims` dimensions: (*points)[n][dims], each number finite. One of these is called once.
  * FEW_E_INVALID for n < 1 and sides above 32768, FEW_E_MEMORY. */
-FEW_MUST_USE few_status few_reader_images(uint8_t **pixels, few_data *d, int64_t n, int h, int w,
-                                          int c);
-FEW_MUST_USE few_status few_reader_points(float **points, few_data *d, int64_t n, int dims);
+FEW_API FEW_MUST_USE few_status few_reader_images(uint8_t **pixels, few_data *d, int64_t n, int h,
+                                                  int w, int c);
+FEW_API FEW_MUST_USE few_status few_reader_points(float **points, few_data *d, int64_t n, int dims);
 
 /* Have labels, after the items: (*labels)[n], each 0 .. classes - 1. `names` are the names of the
  * classes, in UTF-8 and copied; NULL: they have none. */
-FEW_MUST_USE few_status few_reader_labels(int32_t **labels, few_data *d, int classes,
-                                          const char *const *names);
+FEW_API FEW_MUST_USE few_status few_reader_labels(int32_t **labels, few_data *d, int classes,
+                                                  const char *const *names);
 
 /* FEW_E_UNSUPPORTED if opts ask for a test split: for a reader that has none. */
-FEW_MUST_USE few_status few_reader_no_split(few_data *d, const struct few_data_opts *opts);
+FEW_API FEW_MUST_USE few_status few_reader_no_split(few_data *d, const struct few_data_opts *opts);
 
 #ifdef __cplusplus
 }

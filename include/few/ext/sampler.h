@@ -83,17 +83,18 @@ struct few_sampler_def {
 
 /* FEW_E_INVALID, with a sentence, for a NULL, another version, a missing member or a name that is
  * taken. */
-FEW_MUST_USE few_status few_ctx_add_sampler(few_ctx *ctx, const struct few_sampler_def *def);
+FEW_API FEW_MUST_USE few_status few_ctx_add_sampler(few_ctx *ctx,
+                                                    const struct few_sampler_def *def);
 
 /* ---- For run() ---- */
 
 /* Every step DDIM's, the network being told where it leads. */
-few_status few_sampling_ddim(few_ctx *ctx, struct few_sampling *s);
+FEW_API few_status few_sampling_ddim(few_ctx *ctx, struct few_sampling *s);
 /* z = standard normals of this draw. */
-void few_sampling_noise(const struct few_sampling *s, int draw, float *z);
+FEW_API void few_sampling_noise(const struct few_sampling *s, int draw, float *z);
 /* out = line.x x + line.y y on the batch, in f64 and rounded once; out may be x or y. */
-void few_sampling_line(const struct few_sampling *s, struct few_line line, const float *x,
-                       const float *y, float *out);
+FEW_API void few_sampling_line(const struct few_sampling *s, struct few_line line, const float *x,
+                               const float *y, float *out);
 
 #ifdef __cplusplus
 }
