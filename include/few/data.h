@@ -11,7 +11,8 @@
  *   npz:FILE[,VALUES[,LABELS]]   the same in an archive; arr_0 and arr_1 if not named
  *   toy:NAME                points in the plane: mixture, moons, checkerboard, spiral
  *
- * or by its path only: a folder, an image, a .npy or .npz file.
+ * or by its path only: a folder, an image, a .npy or .npz file. few_data_create makes one of items in the
+ * program's memory, or of items that a callback fills.
  *
  * It is read whole when opened (images as bytes, points as floats), checked, hashed and measured.
  * From then on it does not change, so any number of threads may read it. Paths in lists are
@@ -86,6 +87,48 @@ FEW_API FEW_MUST_USE few_status few_data_full_spec(few_ctx *ctx, char **out, con
 /* Open a data set. opts may be NULL. On failure *out is NULL. The context must outlive the set. */
 FEW_API FEW_MUST_USE few_status few_data_open(few_ctx *ctx, few_data **out, const char *spec,
                                               const struct few_data_opts *opts);
+
+/* Write item `index` = 0, 1 .. n - 1 to `values`: h * w * c bytes of an image, or c floats of a
+ * point; and its label, where the set has classes. A status other than FEW_OK ends few_data_create
+ * with it. */
+typedef few_status (*few_data_item)(void *user, int64_t index, void *values, int32_t *label);
+
+/* A data set in the program's memory. Start from FEW_DATA_MEMORY_INIT, set the shape, and one of
+ * pixels, points and item. */
+struct few_data_memory {
+  int version;           /* FEW_DATA_MEMORY_VERSION */
+  const char *name;      /* what few_data_spec returns, for messages; NULL: "memory". Copied */
+  int64_t n;             /* items, from 1 */
+  int64_t h, w, c;       /* of an item: images up to 32768 x 32768 x 4; points h = w = 1 */
+  const uint8_t *pixels; /* images [n][h][w][c], bytes 0 .. 255 */
+  const float *points;   /* points [n][c], finite */
+  few_data_item item;    /* fills one item at a time; its kind is `kind` */
+  void *user;            /* passed to item */
+  int kind;              /* few_data_kind of what item fills */
+  const int32_t *labels; /* [n], or NULL: none. Copied. With `item` the callback gives them */
+  int64_t n_classes;     /* labels are 0 .. n_classes - 1. 0 with `labels`: as opts.classes says;
+                            0 with `item`: no labels */
+  const char *const *class_names; /* [n_classes], UTF-8, or NULL. Copied */
+  bool borrow; /* use pixels or points where they are. They must then stay as they are until
+                  few_data_free. Options that leave out items (limit, holdout, on_error = skip)
+                  copy all the same. false: copied, and not needed after the call */
+};
+#define FEW_DATA_MEMORY_VERSION 1
+#define FEW_DATA_MEMORY_INIT                                                                     \
+  {                                                                                              \
+    FEW_DATA_MEMORY_VERSION, NULL, 0, 1, 1, 1, NULL, NULL, NULL, NULL, FEW_DATA_IMAGES, NULL, 0, \
+        NULL, false                                                                              \
+  }
+
+/* Make a data set of items in memory: the same set, with the same hash and the same batches, as
+ * few_data_open makes of a file of these items. `item` is called once for each item, in order, from
+ * the thread of this call, and not after it returns. opts may be NULL; there is no test split
+ * without a holdout, and what concerns files (background, cache) has no effect. On failure *out is
+ * NULL. The context must outlive the set. */
+FEW_API FEW_MUST_USE few_status few_data_create(few_ctx *ctx, few_data **out,
+                                                const struct few_data_memory *memory,
+                                                const struct few_data_opts *opts);
+
 FEW_API void few_data_free(few_data *data); /* NULL is fine */
 
 FEW_API few_data_kind few_data_get_kind(const few_data *data);

@@ -33,6 +33,7 @@ struct few_data {
   int h, w, c, n_classes;
   uint8_t *pixels;   /* [n][h][w][c], images */
   float *points;     /* [n][c], points */
+  bool borrowed;     /* pixels or points are the program's: not written to, not freed */
   int32_t *labels;   /* [n] or NULL */
   char **class_name; /* [n_classes] or NULL */
   /* The classes are those that items have: labels may be any numbers >= 0, and n_classes is set
@@ -53,6 +54,11 @@ struct few_data {
 /* What the reader `name`, which is not ours, has filled in: FEW_E_FORMAT, or broken items by the
  * policy of `o`. */
 few_status few__reader_check(few_data *d, const char *name, const struct few_data_opts *o);
+
+/* FEW_E_INVALID for options outside their ranges. */
+few_status few__data_check_opts(few_ctx *ctx, const struct few_data_opts *o);
+/* What every set gets once its items are read: holdout, limit, hash, statistics. */
+few_status few__data_finish(few_data *d, const struct few_data_opts *o);
 
 /* Bytes of an item's values in memory. */
 size_t few__data_item_bytes(const few_data *d);
