@@ -75,6 +75,7 @@ docs:
 
 install: build
 	@cmake --install build/release --prefix $(PREFIX)
+	@if [ "$$(id -u)" = 0 ] && [ -z "$$DESTDIR" ] && command -v ldconfig >/dev/null; then ldconfig; fi
 
 clean:
 	@rm -rf build

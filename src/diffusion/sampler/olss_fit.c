@@ -36,7 +36,7 @@ struct fit {
   double *R;         /* [columns][columns], column by column, over the root of n */
   double *a, *b, *w; /* a fit's matrix, its right side, DDIM's weights */
   double *work;
-  lapack_int *pivot, work_size;
+  int *pivot, work_size;
   int *path; /* [N + 1] */
 };
 
@@ -49,11 +49,11 @@ static const float *column(const struct fit *f, int k) {
   return k <= f->N ? r->F + (k - 1) * r->n : r->x + (k - f->N) * r->n;
 }
 
-static few_status failed(const struct fit *f, lapack_int info) {
+static few_status failed(const struct fit *f, int info) {
   return few__fail(f->ctx, FEW_E_UNSUPPORTED,
                    "a fit of %d columns failed (LAPACK: %d): look at the run for values that are "
                    "huge or not finite",
-                   f->columns, (int)info);
+                   f->columns, info);
 }
 
 /* ---- the one QR ---- */
@@ -84,9 +84,8 @@ static few_status reduce(struct fit *f) {
       for (int64_t i = 0; i < block; i++)
         stack[k * height + c + i] = i < rows ? (double)column(f, k)[at + i] : 0;
     }
-    lapack_int info =
-        LAPACKE_dgeqrf_work(LAPACK_COL_MAJOR, (lapack_int)height, (lapack_int)c, stack,
-                            (lapack_int)height, tau, work, (lapack_int)(64 * c));
+    const int info =
+        few__lapack_qr((int)height, (int)c, stack, (int)height, tau, work, (int)(64 * c));
     if (info) FEW_GOTO(failed(f, info));
     keep_triangle(f, stack, height);
     FEW_GOTO(report(f, "reducing the run", at + rows, f->run->n));
@@ -130,7 +129,7 @@ static double residual(struct fit *f, int k, int to) {
 /* The weights in f->w, and what they miss. */
 static few_status solve(struct fit *f, int k, int to, double *rms, double *ddim_rms) {
   const int c = f->columns, unknowns = k + 2;
-  lapack_int rank;
+  int rank;
   ddim_weights(f, k, to);
   *ddim_rms = residual(f, k, to);
   for (int j = 0; j < unknowns; j++) {
@@ -138,8 +137,8 @@ static few_status solve(struct fit *f, int k, int to, double *rms, double *ddim_
     memcpy(f->a + j * c, from, (size_t)c * sizeof *f->a);
     f->pivot[j] = 0;
   }
-  lapack_int info = LAPACKE_dgelsy_work(LAPACK_COL_MAJOR, c, unknowns, 1, f->a, c, f->b, c,
-                                        f->pivot, rank_tolerance, &rank, f->work, f->work_size);
+  const int info = few__lapack_solve(c, unknowns, f->a, c, f->b, c, f->pivot, rank_tolerance, &rank,
+                                     f->work, f->work_size);
   if (info) return failed(f, info);
   for (int j = 0; j < unknowns; j++) f->w[j] += f->b[j];
   *rms = residual(f, k, to);
@@ -202,7 +201,7 @@ static few_status search_path(struct fit *f, int n) {
 
 static few_status make_room(struct fit *f) {
   const int64_t c = f->columns, k = f->N + 2;
-  f->work_size = (lapack_int)(64 * (k + 1) + 3 * k);
+  f->work_size = (int)(64 * (k + 1) + 3 * k);
   FEW_TRY(FEW_NEW(f->ctx, &f->R, c * c));
   FEW_TRY(FEW_NEW(f->ctx, &f->a, c * k));
   FEW_TRY(FEW_NEW(f->ctx, &f->b, c));
@@ -230,10 +229,11 @@ few_status few__olss_fit(few_ctx *ctx, struct few_olss **out, const struct few_o
                   .N = run->steps,
                   .columns = 2 * run->steps + 1,
                   .started = few__now()};
-  const int threads = few__lapack_begin();
+  int threads;
   few_status st;
   assert(steps >= 1 && steps <= run->steps && run->n >= f.columns);
   *out = NULL;
+  FEW_GOTO(few__lapack_begin(ctx, &threads));
   FEW_GOTO(make_room(&f));
   FEW_GOTO(reduce(&f));
   for (int k = 0; k < steps; k++) f.path[k] = (int)((int64_t)k * f.N / steps);

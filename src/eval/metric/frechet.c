@@ -38,26 +38,24 @@ struct cross {
   struct few_watch watch;
 };
 
-static few_status no_solution(few_ctx *ctx, const char *what, int64_t d, lapack_int info) {
+static few_status no_solution(few_ctx *ctx, const char *what, int64_t d, int info) {
   return few__fail(ctx, FEW_E_UNSUPPORTED,
                    "the %s of a covariance of %lld x %lld did not converge (LAPACK: %d): look at "
                    "the features for values that are huge",
-                   what, (long long)d, (long long)d, (int)info);
+                   what, (long long)d, (long long)d, info);
 }
 
 /* cov = Q L Q^T; on return row i of `cov` is q_i. */
 static few_status eigen(few_ctx *ctx, int64_t d, double *cov, double *value) {
-  const lapack_int n = (lapack_int)d;
-  lapack_int int_size, *ints = NULL;
+  const int n = (int)d;
+  int int_size, *ints = NULL;
   double size, *work = NULL;
   few_status st = FEW_OK;
-  lapack_int info =
-      LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, 'V', 'L', n, cov, n, value, &size, -1, &int_size, -1);
+  int info = few__lapack_eigen(n, cov, value, &size, -1, &int_size, -1);
   assert(info == 0);
   FEW_GOTO(FEW_NEW(ctx, &work, size));
   FEW_GOTO(FEW_NEW(ctx, &ints, int_size));
-  info = LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, 'V', 'L', n, cov, n, value, work, (lapack_int)size,
-                             ints, int_size);
+  info = few__lapack_eigen(n, cov, value, work, (int)size, ints, int_size);
   if (info) st = no_solution(ctx, "eigenvalues", d, info);
 out:
   few__free(ctx, ints);
@@ -98,21 +96,19 @@ static void cross_rows(void *user, int64_t p, int worker) {
 
 /* Sum of the singular values of a [rows][columns], which is destroyed. */
 static few_status nuclear(few_ctx *ctx, int64_t rows, int64_t columns, double *a, double *sum) {
-  const lapack_int m = (lapack_int)columns, n = (lapack_int)rows; /* a^T to LAPACK */
+  const int m = (int)columns, n = (int)rows; /* a^T to LAPACK */
   const int64_t count = rows < columns ? rows : columns;
-  double size, unused, *value = NULL, *work = NULL;
-  lapack_int *ints = NULL;
+  double size, *value = NULL, *work = NULL;
+  int *ints = NULL;
   few_status st = FEW_OK;
   *sum = 0;
   if (!count) return FEW_OK;
   FEW_GOTO(FEW_NEW(ctx, &value, count));
   FEW_GOTO(FEW_NEW(ctx, &ints, 8 * count));
-  lapack_int info = LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, 'N', m, n, a, m, value, &unused, 1,
-                                        &unused, 1, &size, -1, ints);
+  int info = few__lapack_singular(m, n, a, value, &size, -1, ints);
   assert(info == 0);
   FEW_GOTO(FEW_NEW(ctx, &work, size));
-  info = LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, 'N', m, n, a, m, value, &unused, 1, &unused, 1, work,
-                             (lapack_int)size, ints);
+  info = few__lapack_singular(m, n, a, value, work, (int)size, ints);
   if (info) FEW_GOTO(no_solution(ctx, "singular values", count, info));
   for (int64_t i = count - 1; i >= 0; i--) *sum += value[i]; /* small ones first */
 out:
@@ -146,9 +142,10 @@ few_status few__frechet_of(few_ctx *ctx, few_workers *w, int64_t d, const double
                            struct few_frechet *out) {
   struct root a = {0}, b = {0};
   double root = 0;
-  const int threads = few__lapack_begin();
+  int threads;
   few_status st = FEW_OK;
   *out = (struct few_frechet){0};
+  FEW_GOTO(few__lapack_begin(ctx, &threads));
   FEW_GOTO(take_root(ctx, d, cov_a, &a));
   FEW_GOTO(take_root(ctx, d, cov_b, &b));
   FEW_GOTO(root_trace(ctx, w, d, &a, &b, &root));

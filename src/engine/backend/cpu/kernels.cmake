@@ -13,11 +13,10 @@ function(few_cpu_isa isa help) # and its compiler flags
   target_compile_options(few_cpu_${isa} PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O3> -ffp-contract=off
     -fno-math-errno -fno-trapping-math ${ARGN}
     $<$<BOOL:${FEW_LIBFUZZER}>:-fno-sanitize=all>) # they read no files, and would compile for half an hour
-  set_target_properties(few_cpu_${isa} PROPERTIES POSITION_INDEPENDENT_CODE ON)
-  target_sources(few PRIVATE $<TARGET_OBJECTS:few_cpu_${isa}>)
+  set(FEW_OBJECTS ${FEW_OBJECTS} $<TARGET_OBJECTS:few_cpu_${isa}> PARENT_SCOPE)
 endfunction()
 
-target_sources(few PRIVATE ${CMAKE_CURRENT_LIST_DIR}/isa.c)
+target_sources(few_objects PRIVATE ${CMAKE_CURRENT_LIST_DIR}/isa.c)
 few_cpu_isa(base "4-wide vectors")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
   few_cpu_isa(avx2 "AVX2 and FMA" -mavx2 -mfma)

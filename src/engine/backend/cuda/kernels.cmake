@@ -1,10 +1,8 @@
 # libfew_cuda.so, where nvcc, cuBLAS and cuDNN are; the library and the program load it at run time
 # and do without.
-target_sources(few PRIVATE ${CMAKE_CURRENT_LIST_DIR}/load.c)
-target_link_libraries(few PUBLIC ${CMAKE_DL_LIBS})
-list(APPEND FEW_PC_LIBS -ldl)
+target_sources(few_objects PRIVATE ${CMAKE_CURRENT_LIST_DIR}/load.c)
 
-option(FEW_CUDA "build the CUDA backend where nvcc, cuBLAS and cuDNN are" ON)
+option(FEW_CUDA "build the CUDA backend where nvcc, cuBLAS and cuDNN are" ${PROJECT_IS_TOP_LEVEL})
 include(CheckLanguage)
 if(FEW_CUDA)
   check_language(CUDA)
@@ -30,8 +28,10 @@ if(FEW_CUDA AND CMAKE_CUDA_COMPILER AND CUDNN_INCLUDE AND CUDNN_LIBRARY)
   set_target_properties(few_cuda PROPERTIES COMPILE_OPTIONS "" CUDA_STANDARD 17
     CUDA_VISIBILITY_PRESET hidden)
   target_link_libraries(few_cuda PRIVATE CUDA::cublasLt CUDA::nvrtc ${CUDNN_LIBRARY})
-  include(GNUInstallDirs)
-  install(TARGETS few_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  if(FEW_INSTALL)
+    include(GNUInstallDirs)
+    install(TARGETS few_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  endif()
 else()
-  message(STATUS "CUDA backend: not built: wants FEW_CUDA=ON, nvcc, cuBLAS and cuDNN")
+  message(STATUS "CUDA backend: not built: needs FEW_CUDA=ON, nvcc, cuBLAS and cuDNN")
 endif()

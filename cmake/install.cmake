@@ -1,0 +1,56 @@
+# Installed: the libraries, the headers, the program with its recipes and models, and what lets others find
+# few: few.pc for pkg-config, few-config.cmake for find_package. Folders are relative to these files, so
+# that an installation may be moved about.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+set(FEW_CMAKE_FOLDER ${CMAKE_INSTALL_LIBDIR}/cmake/few)
+install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING REGEX "\\.(h|def)$")
+
+# One export a library: the static one names the libraries that it stands on, the shared one none.
+install(TARGETS few EXPORT few-static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(EXPORT few-static NAMESPACE few:: DESTINATION ${FEW_CMAKE_FOLDER})
+if(FEW_SHARED)
+  install(TARGETS few_shared EXPORT few-shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(EXPORT few-shared NAMESPACE few:: DESTINATION ${FEW_CMAKE_FOLDER})
+endif()
+configure_package_config_file(cmake/few-config.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/few-config.cmake
+  INSTALL_DESTINATION ${FEW_CMAKE_FOLDER})
+write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/few-config-version.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/few-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/few-config-version.cmake
+  DESTINATION ${FEW_CMAKE_FOLDER})
+
+if(FEW_PROGRAM)
+  install(TARGETS few_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(DIRECTORY recipes DESTINATION ${CMAKE_INSTALL_DATADIR}/few FILES_MATCHING
+    PATTERN "*.ini" PATTERN "*-demo.ini" EXCLUDE)
+  install(DIRECTORY models DESTINATION ${CMAKE_INSTALL_DATADIR}/few FILES_MATCHING PATTERN "*.safetensors")
+endif()
+
+# pkg-config: users of a shared library need no others; --static adds them, less those that are not used.
+list(JOIN FEW_PC_LIBS " " FEW_PC_LIBS)
+list(JOIN FEW_PC_REQUIRES " " FEW_PC_REQUIRES)
+if(FEW_SHARED)
+  set(FEW_PC_OTHERS "Requires.private: ${FEW_PC_REQUIRES}\nLibs.private: -Wl,--as-needed ${FEW_PC_LIBS}")
+  set(FEW_PC_LIBS)
+else()
+  set(FEW_PC_OTHERS "Requires: ${FEW_PC_REQUIRES}")
+  set(FEW_PC_LIBS "-Wl,--as-needed ${FEW_PC_LIBS}")
+endif()
+file(RELATIVE_PATH up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+set(FEW_PC_PREFIX "\${pcfiledir}/${up}")
+set(FEW_PC_LIBDIR "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
+set(FEW_PC_INCLUDEDIR "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+configure_file(cmake/few.pc.in few.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/few.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# Not installed, few is used from the build folder: PKG_CONFIG_PATH=build/release pkg-config few, which takes
+# few-uninstalled.pc, or cmake -Dfew_DIR=build/release.
+set(FEW_PC_PREFIX "\${pcfiledir}")
+set(FEW_PC_LIBDIR "\${pcfiledir}")
+set(FEW_PC_INCLUDEDIR ${PROJECT_SOURCE_DIR}/include)
+configure_file(cmake/few.pc.in few-uninstalled.pc @ONLY)
+export(EXPORT few-static NAMESPACE few:: FILE ${CMAKE_CURRENT_BINARY_DIR}/few-static.cmake)
+if(FEW_SHARED)
+  export(EXPORT few-shared NAMESPACE few:: FILE ${CMAKE_CURRENT_BINARY_DIR}/few-shared.cmake)
+endif()

@@ -1,0 +1,47 @@
+# Libraries that sampling does not need: FEW_LAPACK, FEW_ZIP, FEW_JPEG. Without one, the file that calls it
+# gives way to src/*/without_x.c, which has the same functions; they return FEW_E_UNSUPPORTED.
+list(FILTER FEW_SOURCES EXCLUDE REGEX "/without_[a-z]+\\.c$")
+macro(few_without file name)
+  list(REMOVE_ITEM FEW_SOURCES ${PROJECT_SOURCE_DIR}/src/${file}.c)
+  list(APPEND FEW_SOURCES ${PROJECT_SOURCE_DIR}/src/${name}.c)
+endmacro()
+
+if(FEW_ZIP)
+  pkg_check_modules(ZIP REQUIRED IMPORTED_TARGET libzip)
+  list(APPEND FEW_LIBRARIES PkgConfig::ZIP)
+  list(APPEND FEW_PC_REQUIRES libzip)
+else()
+  few_without(io/zip io/without_zip)
+  list(REMOVE_ITEM FEW_SOURCES ${PROJECT_SOURCE_DIR}/src/io/pth.c)
+endif()
+
+if(FEW_JPEG)
+  find_package(JPEG REQUIRED)
+  list(APPEND FEW_LIBRARIES JPEG::JPEG)
+  list(APPEND FEW_PC_REQUIRES libjpeg)
+else()
+  few_without(io/jpeg io/without_jpeg)
+endif()
+
+# LAPACK: OpenBLAS of one thread where it is installed (Debian: libopenblas-serial-dev), under the
+# static LAPACKE, because the shared one is bound to whatever LAPACK the system prefers. With several
+# threads the last digits differ; those threads start with the program, and end it where memory is short.
+# Without that library any LAPACK does: src/base/lapack.c holds it to one thread.
+if(FEW_LAPACK)
+  find_library(FEW_BLAS NAMES openblas NO_DEFAULT_PATH PATHS
+    /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/openblas-serial /usr/lib/openblas-serial
+    /usr/lib64/openblas-serial)
+  find_library(FEW_LAPACKE NAMES liblapacke.a)
+  if(FEW_BLAS AND FEW_LAPACKE)
+    get_filename_component(FEW_RPATH ${FEW_BLAS} DIRECTORY)
+    list(APPEND FEW_LIBRARIES ${FEW_LAPACKE} ${FEW_BLAS})
+    list(APPEND FEW_PC_LIBS ${FEW_LAPACKE} -L${FEW_RPATH} -Wl,-rpath,${FEW_RPATH} -lopenblas)
+  else()
+    pkg_check_modules(LAPACKE REQUIRED IMPORTED_TARGET lapacke)
+    list(APPEND FEW_LIBRARIES PkgConfig::LAPACKE)
+    list(APPEND FEW_PC_REQUIRES lapacke)
+    message(STATUS "LAPACK may start threads of its own: libopenblas-serial-dev has none")
+  endif()
+else()
+  few_without(base/lapack base/without_lapack)
+endif()

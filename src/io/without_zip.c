@@ -1,0 +1,52 @@
+/* without_zip.c - in place of zip.c and pth.c with -DFEW_ZIP=OFF: archives are refused. */
+#include "pth.h"
+#include "zip.h"
+
+static few_status refuse(few_ctx *ctx, const char *place) {
+  return few__fail(ctx, FEW_E_UNSUPPORTED,
+                   "%s is an archive, and this libfew was built without libzip: convert it to .npy "
+                   "or .safetensors, or build with -DFEW_ZIP=ON",
+                   place);
+}
+
+few_status few__zip_read(few_ctx *ctx, char **out, size_t *n, const char *path, const char *name,
+                         size_t max_bytes) {
+  FEW_UNUSED(name);
+  FEW_UNUSED(max_bytes);
+  *out = NULL;
+  *n = 0;
+  return refuse(ctx, path);
+}
+
+bool few__zip_has(const char *path, const char *name) {
+  FEW_UNUSED(path);
+  FEW_UNUSED(name);
+  return false;
+}
+
+bool few__pth_is(const void *bytes, size_t n) { return n >= 4 && !memcmp(bytes, "PK\3\4", 4); }
+
+few_status few__pth_parse(few_ctx *ctx, struct few_pth *out, const char *place, const void *bytes,
+                          size_t n) {
+  FEW_UNUSED(bytes);
+  FEW_UNUSED(n);
+  *out = (struct few_pth){0};
+  return refuse(ctx, place);
+}
+
+few_status few__pth_read(few_ctx *ctx, struct few_pth *out, const char *path, size_t max_bytes) {
+  FEW_UNUSED(max_bytes);
+  *out = (struct few_pth){0};
+  return refuse(ctx, path);
+}
+
+void few__pth_free(few_ctx *ctx, struct few_pth *p) {
+  FEW_UNUSED(ctx);
+  *p = (struct few_pth){0};
+}
+
+const struct few_st_tensor *few__pth_find(const struct few_pth *p, const char *name) {
+  FEW_UNUSED(p);
+  FEW_UNUSED(name);
+  return NULL;
+}

@@ -1,0 +1,13 @@
+# libfew.so exports the functions that the headers declare with FEW_API, all of them and nothing else.
+so=$(find "$prefix" -name libfew.so)
+[ -n "$so" ] || { echo "no libfew.so: built with -DFEW_SHARED=OFF"; exit 77; }
+find "$prefix/include" -name '*.h' -exec cat {} + | tr '\n' ' ' | grep -o 'FEW_API [^;{]*' |
+  grep -o '\bfew_[a-z0-9_]*(' | tr -d '(' | sort -u >declared
+nm -D --defined-only "$so" | sed 's/.* //' | grep -v '^_\(init\|fini\|edata\|end\|_bss_start\)$' |
+  grep -v '^__\(asan\|tsan\|ubsan\|sanitizer\|odr_asan\)' | sort -u >exported
+diff declared exported
+test "$(wc -l <exported)" -gt 100
+# The name that programs record, and what version it has.
+objdump -p "$so" | grep -q "SONAME *libfew.so.[0-9.]*$"
+test -e "$(dirname "$so")/$(objdump -p "$so" | sed -n 's/.*SONAME *//p')"
+test -e "$so.$(pkg-config --modversion few)"

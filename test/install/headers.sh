@@ -1,0 +1,15 @@
+# Each public header by itself, as strict C11 and as C++17; and the examples of README.md as C11.
+cxx=$(command -v c++ || command -v g++ || command -v clang++ || true)
+[ -n "$cxx" ] || echo "no C++ compiler: headers are checked as C only"
+failed=0
+for header in $(cd "$prefix/include" && find . -name '*.h' | sed 's|^\./||' | sort); do
+  echo "#include <$header>" >header.c
+  cp header.c header.cc
+  "$@" -std=c11 -pedantic-errors -Wall -Wextra -Werror -fsyntax-only -I"$prefix/include" header.c ||
+    { echo "$header: not clean as C11" >&2; failed=1; }
+  [ -z "$cxx" ] || "$cxx" -std=c++17 -pedantic-errors -Wall -Wextra -Werror -fsyntax-only -I"$prefix/include" header.cc ||
+    { echo "$header: not clean as C++17" >&2; failed=1; }
+done
+sed -n '/^```c$/,/^```$/p' "$source/README.md" | grep -v '^```' >readme.c
+"$@" -std=c11 -pedantic-errors -Wall -Wextra -Werror -fsyntax-only -I"$prefix/include" readme.c
+exit $failed
