@@ -125,7 +125,7 @@ struct few_data_memory {
  * the thread of this call, and not after it returns. opts may be NULL; there is no test split
  * without a holdout, and what concerns files (background, cache) has no effect. On failure *out is
  * NULL. The context must outlive the set. */
-FEW_API FEW_MUST_USE few_status few_data_create(few_ctx *ctx, few_data **out,
+FEW_API FEW_MUST_USE few_status few_data_create(few_data **out, few_ctx *ctx,
                                                 const struct few_data_memory *memory,
                                                 const struct few_data_opts *opts);
 

@@ -129,7 +129,7 @@ static few_status fill(few_data *d, const struct few_data_memory *m,
   return few__data_finish(d, o);
 }
 
-few_status few_data_create(few_ctx *ctx, few_data **out, const struct few_data_memory *memory,
+few_status few_data_create(few_data **out, few_ctx *ctx, const struct few_data_memory *memory,
                            const struct few_data_opts *opts) {
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
   few_data *d = NULL;

@@ -66,7 +66,7 @@ static void hold_against_file(struct files *f, struct few_data_memory m,
   few_data *whole = NULL, *file = NULL, *d = NULL;
   struct few_data_opts of_file = FEW_DATA_OPTS_INIT;
   if (o) of_file = *o;
-  assert_ok(f->ctx, few_data_create(f->ctx, &whole, &m, NULL));
+  assert_ok(f->ctx, few_data_create(&whole, f->ctx, &m, NULL));
   assert_ok(f->ctx, few_data_write(whole, files_path(f, "set.npy"), 0, N, 0));
   few_data_free(whole);
   of_file.classes = m.n_classes;
@@ -82,7 +82,7 @@ static void hold_against_file(struct files *f, struct few_data_memory m,
       m.item = copy_item;
       m.user = &by_item;
     }
-    assert_ok(f->ctx, few_data_create(f->ctx, &d, &m, o));
+    assert_ok(f->ctx, few_data_create(&d, f->ctx, &m, o));
     assert_same(f->ctx, file, d);
     few_data_free(d);
   }
@@ -122,7 +122,7 @@ static void test_what_is_copied(void **state) {
   make_items();
   m.name = name;
   m.class_names = names;
-  assert_ok(f->ctx, few_data_create(f->ctx, &d, &m, NULL));
+  assert_ok(f->ctx, few_data_create(&d, f->ctx, &m, NULL));
   name[0] = class_name[0] = 'X';
   names[0] = "none";
   pixels[0] ^= 255;
@@ -136,7 +136,7 @@ static void test_what_is_copied(void **state) {
   few_data_free(d);
   make_items();
   m.borrow = true;
-  assert_ok(f->ctx, few_data_create(f->ctx, &d, &m, NULL));
+  assert_ok(f->ctx, few_data_create(&d, f->ctx, &m, NULL));
   pixels[0] ^= 255; /* not allowed to a program; seen here, because nothing was copied */
   assert_ok(f->ctx, few_data_get(d, 0, x));
   assert_close(x[0], pixels[0] / 127.5 - 1, 1e-7);
@@ -175,7 +175,7 @@ static void test_refused(void **state) {
     if (k == 11)
       m.pixels = NULL, m.labels = NULL, m.item = fail_at_3, m.user = &calls, want = FEW_E_IO;
     if (k == 12) o.split = FEW_DATA_TEST, want = FEW_E_UNSUPPORTED;
-    assert_int_equal(few_data_create(f->ctx, &d, &m, &o), want);
+    assert_int_equal(few_data_create(&d, f->ctx, &m, &o), want);
     assert_null(d);
     assert_true(strlen(few_error(f->ctx)) > 10);
     assert_int_equal(calls, k == 11 ? 4 : 0);
@@ -193,7 +193,7 @@ static void test_broken_items_are_skipped(void **state) {
   labels[0] = -7;
   m.borrow = true;
   o.on_error = FEW_DATA_SKIP;
-  assert_ok(f->ctx, few_data_create(f->ctx, &d, &m, &o));
+  assert_ok(f->ctx, few_data_create(&d, f->ctx, &m, &o));
   assert_int_equal(few_data_n(d), N - 1);
   assert_int_equal(few_data_skipped(d), 1);
   assert_ok(f->ctx, few_data_get(d, 0, x));
