@@ -3,6 +3,7 @@
 #define FEW_SRC_TRAIN_EVALUATE_H
 
 #include "run_log.h"
+#include "setup.h"
 #include "state.h"
 
 typedef struct few_evaluation few_evaluation;

@@ -7,6 +7,7 @@
 #ifndef FEW_SRC_TRAIN_GAUGE_H
 #define FEW_SRC_TRAIN_GAUGE_H
 
+#include "setup.h"
 #include "state.h"
 
 typedef struct few_gauge few_gauge;

@@ -8,6 +8,7 @@
 #ifndef FEW_SRC_TRAIN_GUARD_H
 #define FEW_SRC_TRAIN_GUARD_H
 
+#include "config.h"
 #include "state.h"
 
 enum few_verdict {

@@ -4,9 +4,9 @@
 #ifndef FEW_SRC_TRAIN_RUN_FILES_H
 #define FEW_SRC_TRAIN_RUN_FILES_H
 
+#include "checkpoint.h"
 #include "run_log.h"
 #include "saving.h"
-#include "state.h"
 
 struct few_run_files {
   char *dir; /* owned; NULL: the run is in memory */

@@ -8,7 +8,7 @@
 #ifndef FEW_SRC_TRAIN_SAVING_H
 #define FEW_SRC_TRAIN_SAVING_H
 
-#include "state.h"
+#include "checkpoint.h"
 
 typedef struct few_saving few_saving;
 

@@ -4,8 +4,8 @@
 #ifndef FEW_SRC_TRAIN_START_H
 #define FEW_SRC_TRAIN_START_H
 
+#include "checkpoint.h"
 #include "phase.h"
-#include "state.h"
 
 /* The student. Its weights are drawn; few__start_state replaces them. Fails if its description
  * cannot be written to a file. */

@@ -1,9 +1,8 @@
-/* state.h - all that a run remembers between steps: one checkpoint file holds it to the bit. */
+/* state.h - all that a run remembers between steps. A checkpoint holds it to the bit. */
 #ifndef FEW_SRC_TRAIN_STATE_H
 #define FEW_SRC_TRAIN_STATE_H
 
 #include "arrays.h"
-#include "setup.h"
 
 struct few_state_arrays {
   float *param;                        /* [n] */
@@ -13,10 +12,10 @@ struct few_state_arrays {
 };
 
 struct few_run_state {
-  int64_t n, n_model; /* all trained numbers; of them the student's, in front */
+  int64_t n, n_model; /* trained parameters of all networks; of the student, which come first */
   const struct few_arrays *arrays;
-  struct few_state_arrays here;  /* the host's, as files have them */
-  struct few_state_arrays there; /* where the run is computed: the same, or a device's */
+  struct few_state_arrays here;  /* in host memory, as files have them */
+  struct few_state_arrays there; /* where steps are computed: the same, or on the device */
 
   int64_t step;         /* finished optimizer steps */
   int64_t updates;      /* of the student's optimizer: steps since it began, less those skipped */
@@ -29,15 +28,6 @@ struct few_run_state {
   int64_t spikes;       /* in a row */
 };
 
-/* What a run is about, as hashes. A checkpoint of another network, of other data or of another
- * teacher is refused: going on with it would not be the run that it was. */
-struct few_run_identity {
-  uint64_t layout; /* of names and shapes */
-  uint64_t data;
-  uint64_t teacher; /* of its file; 0: none */
-  bool moved;       /* data or teacher have other names than before: their hashes must be known */
-};
-
 struct few_state_shape {
   int64_t n_model, n;
   int n_moments;
@@ -48,39 +38,23 @@ few_status few__state_create(struct few_run_state *s, const struct few_state_sha
                              const struct few_arrays *arrays);
 void few__state_free(struct few_run_state *s);
 
-/* From here to there, and back: nothing is done where they are the same. */
+/* Copy the arrays from host memory to the device, and back. On the host both are the same arrays, and
+ * nothing is done. */
 void few__state_put(struct few_run_state *s);
 few_status few__state_get(const struct few_run_state *s);
-/* The student as it is saved and looked at, averaged where there is an average. */
+/* The student's weights as they are saved and sampled: [n_model], averaged if the run averages. */
 few_status few__state_student(const struct few_run_state *s, float *values);
 
-/* Are all numbers finite? Looks at what is `here`: few__state_get first. */
+/* Are all numbers of `here` finite? Call few__state_get first. */
 bool few__state_finite(const struct few_run_state *s);
 
-/* Two kinds of files hold a run. Milestones, DIR/checkpoint-<step>.safetensors, come at steps that
- * the recipe says: the guard goes back to them, so that what it does depends on no clock and no
- * signal. Interim ones, DIR/interim-<step>.safetensors, come in between, by the minute or because
- * the run was stopped: they are for going on only. */
-enum few_checkpoint_kind { FEW_CHECKPOINT_MILESTONE, FEW_CHECKPOINT_INTERIM };
-
-/* Of what is `here`. */
-few_status few__checkpoint_write(few_ctx *ctx, const struct few_run_state *s,
-                                 enum few_checkpoint_kind kind, const char *dir,
-                                 const struct few_run_identity *id);
-/* Of those of up to `step` the last two milestones stay, and an interim one that is newer. */
-few_status few__checkpoint_trim(few_ctx *ctx, const char *dir, int64_t step);
-/* Remove all that are later than `step`. */
-few_status few__checkpoint_drop_after(few_ctx *ctx, const char *dir, int64_t step);
-
-struct few_checkpoint_pick {
-  int64_t below;   /* of steps below this */
-  bool milestones; /* and no interim ones */
+/* The arrays as a table, for files: returns how many there are. */
+struct few_state_array {
+  const char *name;
+  float *at, *there; /* in `here` and in `there` */
+  int64_t n;
 };
-#define FEW_CHECKPOINT_NEWEST ((struct few_checkpoint_pick){INT64_MAX, false})
-/* Read the newest that is whole, here and there. *found is false where there is none; FEW_E_FORMAT
- * where there are some and none is whole. */
-few_status few__checkpoint_read(few_ctx *ctx, struct few_run_state *s, const char *dir,
-                                const struct few_run_identity *id, struct few_checkpoint_pick pick,
-                                bool *found);
+enum { FEW_STATE_ARRAYS = 3 + FEW_OPTIM_MAX_STATES };
+int few__state_arrays(const struct few_run_state *s, struct few_state_array out[FEW_STATE_ARRAYS]);
 
 #endif

@@ -1,10 +1,11 @@
-/* Checkpoints: which is read, which stay, and files that are whole and yet no run's. */
+/* Checkpoints: which one is read, which are kept, and undamaged files that no run wrote. */
 #include <inttypes.h>
 #include <math.h>
 #include <unistd.h>
 
 #include "io/file.h"
 #include "io/safetensors.h"
+#include "train/checkpoint.h"
 #include "train/updates.h"
 
 static const char *const settings[] = {"width=16", "layers=2"};
