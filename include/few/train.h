@@ -28,10 +28,15 @@ struct few_train_opts {
   int n_overrides;
   const char *const *overrides; /* "key=value" */
   const char *text;             /* what a recipe file would hold; NULL: none */
+  /* The training data (few_data_open, few_data_create), in place of the recipe's key `data`, whose
+   * value becomes few_data_spec(data). Keys that say how data are opened (data_limit, data_holdout,
+   * data_classes, size ...) have no effect. Borrowed until few_train returns, or few_trainer_close.
+   * NULL: as the recipe says. */
+  const struct few_data *data;
 };
 #define FEW_TRAIN_OPTS_VERSION 2
 #define FEW_TRAIN_OPTS_INIT \
-  { FEW_TRAIN_OPTS_VERSION, NULL, NULL, 0, NULL, NULL }
+  { FEW_TRAIN_OPTS_VERSION, NULL, NULL, 0, NULL, NULL, NULL }
 
 /* Train to the recipe's last step, resuming what the directory holds. FEW_E_INVALID for a directory
  * of another recipe, with the key that differs. Progress goes to the context's callback with a note
@@ -65,8 +70,8 @@ typedef struct few_trainer few_trainer;
  * opts->run NULL: a run in memory, without checkpoints, log and previews. A run in memory cannot
  * roll back: it ends with FEW_E_DIVERGED instead.
  *
- * opts may change after the call; the context must outlive the trainer. While a trainer is open, no
- * other process can train in its directory. On failure *out is NULL. */
+ * opts may change after the call; opts->data and the context must outlive the trainer. While a
+ * trainer is open, no other process can train in its directory. On failure *out is NULL. */
 FEW_API FEW_MUST_USE few_status few_trainer_open(few_trainer **out, few_ctx *ctx,
                                                  const struct few_train_opts *opts);
 /* Does not save. NULL is fine. */

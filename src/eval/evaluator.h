@@ -12,7 +12,7 @@ typedef struct few_evaluator few_evaluator;
  * the report says. A model may change its values between runs. */
 struct few_eval_given {
   few_model *model;
-  few_data *reference;
+  const few_data *reference;
 };
 
 /* Everything that can be refused is refused here. Texts of `o` are borrowed. */

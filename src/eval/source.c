@@ -44,7 +44,8 @@ static few_status choose_class(struct few_source *s) {
 }
 
 static few_status open_data(struct few_source *s) {
-  if (!s->data) FEW_TRY(few_data_open(s->ctx, &s->data, s->spec, NULL));
+  if (!s->data) FEW_TRY(few_data_open(s->ctx, &s->opened, s->spec, NULL));
+  if (!s->data) s->data = s->opened;
   s->available = few_data_n(s->data);
   s->h = few_data_h(s->data);
   s->w = few_data_w(s->data);
@@ -199,10 +200,8 @@ const char *few__source_name(const struct few_source *s) {
 
 void few__source_free(struct few_source *s) {
   if (!s) return;
-  if (!s->borrowed) {
-    few_data_free(s->data);
-    few_model_free(s->model);
-  }
+  few_data_free(s->opened);
+  if (!s->borrowed) few_model_free(s->model);
   few__statistics_free(s->saved);
   few__free(s->ctx, s->values);
   few__free(s->ctx, s->index);

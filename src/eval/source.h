@@ -13,7 +13,8 @@ struct few_source {
   few_ctx *ctx;
   char *spec;
   bool borrowed; /* data and model are others' */
-  few_data *data;
+  const few_data *data;
+  few_data *opened; /* `data`, where it was opened here */
   few_model *model;
   struct few_statistics *saved; /* in place of images */
   struct few_sample_opts sample;
@@ -43,7 +44,7 @@ struct few_source_opts {
   const struct few_eval_opts
       *o;           /* how a model is sampled; NULL: not a model, but maybe statistics */
   few_model *model; /* open already, as is data: borrowed */
-  few_data *data;
+  const few_data *data;
 };
 
 /* Fewer than all images of a data set are chosen at random, always the same. */

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "few/data.h"
 #include "io/file.h"
 
 typedef struct few_train_keys keys;
@@ -200,6 +201,16 @@ static few_status open_recipe(few_ctx *ctx, struct few_recipe *out,
   return few__recipe_parse(ctx, out, "recipe", text, strlen(text));
 }
 
+/* Data of the program: the key `data` is what these are called. */
+static few_status name_data(few_ctx *ctx, struct few_recipe *recipe, const char *spec) {
+  struct few_text pair = {0};
+  few__text_add(ctx, &pair, "data=%s", spec);
+  few_status st = pair.failed ? few__fail(ctx, FEW_E_MEMORY, "out of memory")
+                              : few__recipe_override(ctx, recipe, pair.at);
+  few__text_free(ctx, &pair);
+  return st;
+}
+
 few_status few__config_read(few_ctx *ctx, struct few_config *out,
                             const struct few_train_opts *opts) {
   *out = (struct few_config){0};
@@ -207,6 +218,7 @@ few_status few__config_read(few_ctx *ctx, struct few_config *out,
   few_status st = open_recipe(ctx, &out->recipe, opts);
   for (int i = 0; !st && i < opts->n_overrides; i++)
     st = few__recipe_override(ctx, &out->recipe, opts->overrides[i]);
+  if (!st && opts->data) st = name_data(ctx, &out->recipe, few_data_spec(opts->data));
   if (!st) st = read_values(ctx, out);
   if (st) few__config_free(ctx, out);
   return st;

@@ -44,7 +44,7 @@ static few_status open_set(const struct few_evaluation *e, few_data **out, const
 }
 
 /* The set that eval_ref names; else the held-out part of the data; else the data. */
-static few_status choose_reference(struct few_evaluation *e, few_data **reference) {
+static few_status choose_reference(struct few_evaluation *e, const few_data **reference) {
   const struct few_train_keys *k = &e->setup->config.keys;
   if (k->eval_ref[0]) {
     snprintf(e->reference, sizeof e->reference, "%s", k->eval_ref);
@@ -53,7 +53,8 @@ static few_status choose_reference(struct few_evaluation *e, few_data **referenc
     *reference = e->named;
     return FEW_OK;
   }
-  few_status st = open_set(e, &e->held_out, k->data, FEW_DATA_TEST);
+  few_status st = FEW_E_UNSUPPORTED; /* data of the program have no part but themselves */
+  if (e->setup->opened) st = open_set(e, &e->held_out, k->data, FEW_DATA_TEST);
   if (st && st != FEW_E_UNSUPPORTED) return st;
   const char *data = few_data_spec(e->setup->data);
   const bool named = strchr(data, ':') || k->data_holdout > 0;

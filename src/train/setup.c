@@ -129,7 +129,7 @@ static void warn_of_warmup(few_ctx *ctx, const struct few_setup *setup) {
   }
 }
 
-static few_status open_data(few_ctx *ctx, struct few_setup *setup) {
+static few_status open_named(few_ctx *ctx, struct few_setup *setup) {
   const struct few_train_keys *k = &setup->config.keys;
   if (!k->data[0])
     return few__fail(ctx, FEW_E_INVALID,
@@ -143,7 +143,15 @@ static few_status open_data(few_ctx *ctx, struct few_setup *setup) {
   o.on_error = k->data_on_error;
   o.size = k->size;
   o.channels = k->channels_in;
-  FEW_TRY(few_data_open(ctx, &setup->data, k->data, &o));
+  FEW_TRY(few_data_open(ctx, &setup->opened, k->data, &o));
+  setup->data = setup->opened;
+  return FEW_OK;
+}
+
+/* Sets the shape of the student too. */
+static few_status open_data(few_ctx *ctx, struct few_setup *setup) {
+  const struct few_train_keys *k = &setup->config.keys;
+  if (!setup->data) FEW_TRY(open_named(ctx, setup));
   setup->spec = (struct few_net_spec){.h = few_data_h(setup->data),
                                       .w = few_data_w(setup->data),
                                       .c = few_data_c(setup->data),
@@ -276,13 +284,14 @@ static few_status open_all(few_ctx *ctx, struct few_setup *setup) {
 few_status few__setup_open(few_ctx *ctx, struct few_setup *out, const struct few_train_opts *opts) {
   *out = (struct few_setup){0};
   few_status st = few__config_read(ctx, &out->config, opts);
+  out->data = opts->data;
   if (!st) st = open_all(ctx, out);
   if (st) few__setup_close(ctx, out);
   return st;
 }
 
 void few__setup_close(few_ctx *ctx, struct few_setup *setup) {
-  few_data_free(setup->data);
+  few_data_free(setup->opened);
   few__free(ctx, setup->label_map);
   few__free(ctx, setup->class_counts);
   few_model_free(setup->teacher);

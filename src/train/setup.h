@@ -14,7 +14,8 @@ struct few_setup {
   const struct few_net_def *net;
   void *net_opts;
   struct few_net_spec spec; /* of the student */
-  few_data *data;
+  const few_data *data;
+  few_data *opened;   /* `data`, if the recipe names it; NULL: opts.data, the program's */
   int32_t *label_map; /* the student's class for each class of the data; NULL: the same numbers */
   const few_model
       *numbered_as;      /* the model whose class numbers and names are used; NULL: the data's */
