@@ -1,13 +1,13 @@
 #!/bin/sh
-# What there is to know of the CUDA backend on a machine with a GPU: are its kernels right, do they
-# stay within their memory, how fast are they. Everything goes on after a failure; the last lines
-# tell what failed.
+# Checks the CUDA backend on a machine with a GPU: whether its kernels are right, whether they stay
+# within their memory, and how fast they are. A failure does not stop the other parts; the last lines
+# list what failed.
 #
 #   bench/cuda.sh [options] [PART ...]     check sanitize bench attention peers train (all)
 #     --build DIR    with the target `tests` built (build/release)
-#     --out DIR      what each part said (runs/cuda)
+#     --out DIR      output of each part (runs/cuda)
 #     --batch N      of the U-Net for CIFAR-10 (512)
-#     --seconds T    each case of the bench is repeated for (5)
+#     --seconds T    how long to repeat each case of the bench (5)
 #
 #   check       the emulator's tests with the real library: every op with its derivatives, whole updates
 #   sanitize    the first of them under compute-sanitizer
@@ -32,7 +32,7 @@ while [ $# -gt 0 ]; do
       exit 0
       ;;
     --build | --out | --batch | --seconds)
-      [ $# -gt 1 ] || fail "$1 wants a value; --help tells more" 2
+      [ $# -gt 1 ] || fail "$1 needs a value; see --help" 2
       case $1 in
         --build) build=$2 ;;
         --out) out=$2 ;;
@@ -42,7 +42,7 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     check | sanitize | bench | attention | peers | train) parts="$parts $1" ;;
-    *) fail "there is no part $1; --help tells more" 2 ;;
+    *) fail "there is no part $1; see --help" 2 ;;
   esac
   shift
 done
@@ -89,7 +89,7 @@ network() {
     run "$name-$precision" "$few" bench --backend cuda --precision $precision --seconds "$seconds" "$@"
     grep -E '^(infer|train|jvp|scd|sct) ' "$out/$name-$precision.txt"
     run "$name-$precision-profile" "$few" bench --backend cuda --precision $precision --seconds 1 \
-      --profile "$@" # which waits after each kernel
+      --profile "$@" # profiling waits after each kernel
   done
 }
 

@@ -1,18 +1,18 @@
 #!/bin/sh
-# Self-consuming loops side by side: runs `few loop` on a recipe in every way that is asked for and
-# draws distance, precision and recall by generation (loop.png).
+# Compares self-consuming loops: runs `few loop` on a recipe once per kind, and draws distance,
+# precision and recall by generation (loop.png).
 #
 #   bench/loop.sh [options] RECIPE [KEY=VALUE ...]
 #     --few PATH        the program (build/release/few)
 #     --kinds K,...     synthetic, augment, fresh, guided (synthetic,augment,fresh,guided)
-#     --generations G   of each (5)
-#     --real N          real samples of the first generation, and of others where there are any (2000)
-#     --steps N         of the sampler (12)
-#     --out DIR         a folder a kind, and the image (runs/loops)
+#     --generations G   how many, of each kind (5)
+#     --real N          real samples of the first generation, and of later ones that have any (2000)
+#     --steps N         steps of the sampler (12)
+#     --out DIR         one folder per kind, and the image (runs/loops)
 #     --title TEXT      of the image
 #
-# `guided` is synthetic with --guidance 1.5, a bias of lambda = 1/1.5. A loop that was stopped goes
-# on. Needs gnuplot for the image: scripts/install-deps.sh bench.
+# `guided` is synthetic with --guidance 1.5, a bias of lambda = 1/1.5. A loop that was stopped is
+# resumed. Needs gnuplot for the image: scripts/install-deps.sh bench.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -31,7 +31,7 @@ while [ $# -gt 0 ]; do
       exit 0
       ;;
     --few | --kinds | --generations | --real | --steps | --out | --title)
-      [ $# -gt 1 ] || fail "$1 wants a value; --help tells more" 2
+      [ $# -gt 1 ] || fail "$1 needs a value; see --help" 2
       case $1 in
         --few) few=$2 ;;
         --kinds) kinds=$2 ;;
@@ -43,12 +43,12 @@ while [ $# -gt 0 ]; do
       esac
       shift
       ;;
-    -*) fail "there is no option $1; --help tells more" 2 ;;
+    -*) fail "there is no option $1; see --help" 2 ;;
     *) break ;;
   esac
   shift
 done
-[ $# -gt 0 ] || fail 'no recipe; --help tells more' 2
+[ $# -gt 0 ] || fail 'no recipe; see --help' 2
 recipe=$1
 shift
 [ -x "$few" ] || fail "no program $few: make build, or --few PATH"

@@ -6,21 +6,21 @@
 #     --out DIR      runs, images and tables go here (runs/methods)
 #     --n N          images measured (10000)
 #     --set K=V      a key of every recipe, for a quick try: steps=20; may be repeated
-#     --table        only the table of what is there
+#     --table        make the table only, of the results that exist
 #
-# A run that was stopped goes on; one that is done, and images that were measured, stay. What each
-# method is sampled with stands below: steps, and the guidance where it is not 1. The teacher of the
-# students is the one that comes with few; `teacher` and `student` are the shipped models, the
-# teacher by the solver that serves it best. Distances are to the held-out images, in the features
-# of two classifiers: `fashion`, by which recipes were chosen, and `fashion-judge`, by which nothing
-# was. Let nothing else run if the seconds are to mean something.
+# A run that was stopped is resumed. Finished runs and measured images are kept. The table below has
+# the steps and the guidance with which each method is sampled. The teacher of the students is the
+# one that comes with few. `teacher` and `student` are the shipped models; the teacher is sampled with
+# its best solver. Distances are to the held-out images, in the features of two classifiers:
+# `fashion`, by which recipes were chosen, and `fashion-judge`, by which nothing was chosen. For
+# seconds that can be compared, run nothing else meanwhile.
 set -eu
 
 cd "$(dirname "$0")/.."
 few=build/release/few out=runs/methods n=10000 settings='' only_table='' names=''
 
-# method, where it starts if not at the shipped teacher ("shipped": the model comes with few), steps
-# to measure, guidance, and the sampler and the schedule of times where they are not the model's own
+# method; its teacher, "-" for the shipped one ("shipped": the model comes with few); steps to measure;
+# guidance; sampler and schedule, where they are not the model's own
 methods() {
   cat <<'TABLE'
 teacher       shipped       12      1 dpm2
@@ -64,7 +64,7 @@ while [ $# -gt 0 ]; do
       exit 0
       ;;
     --few | --out | --n | --set)
-      [ $# -gt 1 ] || fail "$1 wants a value; --help tells more" 2
+      [ $# -gt 1 ] || fail "$1 needs a value; see --help" 2
       case $1 in
         --few) few=$2 ;;
         --out) out=$2 ;;
@@ -73,7 +73,7 @@ while [ $# -gt 0 ]; do
       esac
       shift
       ;;
-    -*) fail "unknown option $1; --help tells more" 2 ;;
+    -*) fail "unknown option $1; see --help" 2 ;;
     *) names="$names $1" ;;
   esac
   shift
@@ -81,7 +81,7 @@ done
 [ -n "$names" ] || names=$(methods | while read -r name rest; do echo "$name"; done)
 [ -x "$few" ] || fail "there is no $few: make build, or --few PATH"
 
-# measure NAME MODEL STEPS GUIDANCE [SAMPLER|-] [SCHEDULE]: images and figures of a model.
+# measure NAME MODEL STEPS GUIDANCE [SAMPLER|-] [SCHEDULE]: images and metrics of a model.
 measure() {
   taken=$1-$3 how="--steps $3 --guidance $4"
   [ "${5:--}" = - ] || how="$how --sampler $5"
@@ -99,7 +99,7 @@ measure() {
   done
 }
 
-# run NAME: everything of one method.
+# run NAME: train and measure one method.
 run() {
   line=$(methods | grep "^$1 ") || fail "there is no method $1"
   # shellcheck disable=SC2086 # words
@@ -118,7 +118,7 @@ run() {
   for k in $(echo "$steps" | tr , ' '); do measure "$name" "$model" "$k" "$@"; done
 }
 
-# One line a measurement, and the seconds that training took by its log.
+# One line per measurement, with the seconds of training from its log.
 table() {
   echo '| method | steps | evaluations | fd | fd, judge | agreement | precision | recall | training |'
   echo '|---|---|---|---|---|---|---|---|---|'

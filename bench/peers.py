@@ -118,7 +118,7 @@ def worker(args, side, job):
 
 
 def need(args, side, module, ready='0'):
-    """Fails with what to install, where a side is not there."""
+    """Fails with what to install if a side is missing."""
     python = args.torch_python if side == 'torch' else args.ort_python
     try:
         run([python, '-c', f'import {module}; {ready}'], environment(args, side))
@@ -150,7 +150,7 @@ def time_peer(args, side, case, job, about):
 
 
 def check_work(args, few, about):
-    """Both sides must do the same: their products are counted apart."""
+    """Both sides must do the same work: each side counts its own products."""
     if few['gflop'] and abs(about['gflop']['infer'] * args.batch / few['gflop'] - 1) > 0.02:
         raise Mistake(f"few's forward has {few['gflop']:.4g} GFLOP, PyTorch's "
                       f"{about['gflop']['infer'] * args.batch:.4g}: these are two networks")
@@ -176,7 +176,7 @@ def measure(args, job, about):
     return results
 
 
-# ---- what is told ----
+# ---- output ----
 
 def summary(args, results, about):
     machine = [r['machine'] for rs in results.values() for r in rs if 'machine' in r]
@@ -327,7 +327,7 @@ def compare(args, folder):
     if args.backend == 'cpu' and (args.compile or args.precision != 'fp32'):
         raise Mistake('--compile and --precision are for --backend cuda')
     if args.backend == 'cuda' and 'ort' in args.sides:
-        raise Mistake('ONNX Runtime is compared on the CPU alone: leave out --backend or --ort')
+        raise Mistake('ONNX Runtime is compared on the CPU only: leave out --backend or --ort')
     if not shutil.which(args.few):
         raise Mistake(f'no program {os.path.relpath(args.few)}: make build, or --few PATH')
     if args.batch % args.shards:

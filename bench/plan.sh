@@ -1,5 +1,5 @@
 #!/bin/sh
-# What `few plan` says of recipes beside what their runs then take: seconds, peak memory, disk.
+# Compares what `few plan` estimates for recipes with what their runs take: seconds, memory, disk.
 #
 #   bench/plan.sh [options] RECIPE ...
 #     --few PATH        the program (build/release/few)

@@ -1,22 +1,22 @@
 #!/bin/sh
-# How the speed of whole steps follows from one setting at a time: runs `few bench --json` over it,
-# writes a table (SWEEP.tsv) and draws it (SWEEP.png).
+# Measures how the speed of whole steps depends on one setting at a time: runs `few bench --json` for
+# several values, writes a table (SWEEP.tsv) and draws it (SWEEP.png).
 #
 #   bench/sweep.sh [options] [SWEEP ...]     all of: batch size channels tokens workers shards
 #     --few PATH       the program (build/release/few)
 #     --out DIR        where tables and images go (runs/sweep)
-#     --net NAME       unet, dit or mlp, for all but `tokens`, which is dit's (unet)
+#     --net NAME       unet, dit or mlp, for all sweeps except `tokens`, which uses dit (unet)
 #     --set KEY=VALUE  an option of the network; may be repeated
 #     --case NAME,...  what to time (infer,train,scd,sct)
-#     --workers N      threads, in all but `workers` (one a processor)
+#     --workers N      threads, for all sweeps except `workers` (one per processor)
 #     --seconds T      how long to repeat each case (2)
-#     --quick          tiny networks, a few points: whether it works, in seconds
-#     --draw           only draw the tables that are there
+#     --quick          tiny networks and few points: checks in seconds that it works
+#     --draw           only draw the tables that exist
 #
-# The dashed lines are what would hold if nothing but the setting mattered. batch, size, channels and
-# tokens: the work of each point at the best GFLOP/s of its case; workers: so many times one worker;
-# shards: the best point, less the workers that wait while others run the last shards.
-# Needs jq; gnuplot for the images: scripts/install-deps.sh bench. Let nothing else run meanwhile.
+# The dashed lines are the ideal, where only the setting matters. batch, size, channels, tokens: the
+# work of each point at the best GFLOP/s of its case. workers: the speed of one worker times their
+# number. shards: the best point, minus the workers that wait while others run the last shards.
+# Needs jq, and gnuplot for the images: scripts/install-deps.sh bench. Run nothing else meanwhile.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -39,7 +39,7 @@ while [ $# -gt 0 ]; do
       exit 0
       ;;
     --few | --out | --net | --set | --case | --workers | --seconds)
-      [ $# -gt 1 ] || fail "$1 wants a value; --help tells more" 2
+      [ $# -gt 1 ] || fail "$1 needs a value; see --help" 2
       case $1 in
         --few) few=$2 ;;
         --out) out=$2 ;;
@@ -52,14 +52,14 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     batch | size | channels | tokens | workers | shards) sweeps="$sweeps $1" ;;
-    *) fail "'$1' is neither an option nor one of $all; --help tells more" 2 ;;
+    *) fail "'$1' is neither an option nor one of $all; see --help" 2 ;;
   esac
   shift
 done
 
-# ---- what a sweep goes over, and what it holds ----
+# ---- the values of a sweep, and the settings that stay fixed ----
 
-# plan SWEEP: sets points, and what is held; point SWEEP X: sets what X changes.
+# plan SWEEP: sets points and the fixed settings. point SWEEP X: sets what X changes.
 plan() {
   kind=$net size=32 batch=64 shards=8 threads=$workers
   case $1 in
@@ -141,7 +141,7 @@ measure() {
     $all.machine.peak_gflops] | @tsv'
 }
 
-# The last column; rows come and go on stdin and stdout.
+# Adds the last column: rows from stdin to stdout.
 add_reference() {
   awk -F '\t' -v OFS='\t' -v sweep="$1" '
     { row[NR] = $0; c = $2 }
@@ -159,7 +159,7 @@ add_reference() {
     }'
 }
 
-# What is not swept, as a sentence.
+# The fixed settings, as a sentence.
 held() {
   plan "$1"
   [ "$1" != tokens ] || [ -z "$quick" ] || settings="$settings width=32 depth=1"

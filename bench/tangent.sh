@@ -1,17 +1,17 @@
 #!/bin/sh
-# The size of df/dt by time in several networks, drawn: runs `few tangent --json` on each,
-# writes a table (tangent.tsv) and draws it (tangent.png).
+# Draws the size of df/dt by time for several networks: runs `few tangent --json` on each, writes a
+# table (tangent.tsv) and draws it (tangent.png).
 #
 #   bench/tangent.sh [options] NAME=MODEL ...
 #     --few PATH       the program (build/release/few)
-#     --data SPEC      over which data (toy:mixture)
-#     --teacher MODEL  along whose flow; each model along its own where it is not given
-#     --rows N         of each of 16 times (1024)
+#     --data SPEC      the data (toy:mixture)
+#     --teacher MODEL  the model whose flow is followed (each model its own)
+#     --rows N         rows at each of 16 times (1024)
 #     --out DIR        where table and image go (runs/tangent)
 #     --title TEXT     of the image
 #
 # The upper panel is df/dt, in units of sigma_d; the lower one the largest element of dF/dt (solid)
-# and of cos t sin t dF/dt taken as one tangent (dashed): what a number format has to hold.
+# and of cos t sin t dF/dt computed as one tangent (dashed), which number formats must represent.
 # Needs jq; gnuplot for the image: scripts/install-deps.sh bench.
 set -eu
 
@@ -36,7 +36,7 @@ while [ $# -gt 0 ]; do
       exit 0
       ;;
     --few | --data | --teacher | --rows | --out | --title)
-      [ $# -gt 1 ] || fail "$1 wants a value; --help tells more" 2
+      [ $# -gt 1 ] || fail "$1 needs a value; see --help" 2
       case $1 in
         --few) few=$2 ;;
         --data) data=$2 ;;
@@ -48,11 +48,11 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     *=*) printf '%s\n' "$1" >>"$models" ;;
-    *) fail "'$1' is neither an option nor NAME=MODEL; --help tells more" 2 ;;
+    *) fail "'$1' is neither an option nor NAME=MODEL; see --help" 2 ;;
   esac
   shift
 done
-[ -s "$models" ] || fail 'no model: NAME=MODEL; --help tells more' 2
+[ -s "$models" ] || fail 'no model: NAME=MODEL; see --help' 2
 command -v jq >/dev/null || fail 'jq is missing: scripts/install-deps.sh bench'
 [ -x "$few" ] || fail "no program $few: make build, or --few PATH"
 
