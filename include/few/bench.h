@@ -1,7 +1,7 @@
-/* few/bench.h - how fast is this machine with few on it?
+/* few/bench.h - the speed of few on this machine.
  *
- * Times whole steps (training, sCD, sCT, one-step sampling) of networks at a given size against
- * the machine's own peak, measured by a loop of fused multiply-adds.
+ * Times whole steps of a network at a given size (training, sCD, sCT, one evaluation), and compares
+ * them with the machine's own peak, which a loop of fused multiply-adds measures.
  */
 #ifndef FEW_BENCH_H
 #define FEW_BENCH_H
@@ -12,17 +12,17 @@
 extern "C" {
 #endif
 
-/* A kernel's part in a step. */
+/* The share of one kernel in a step. */
 struct few_bench_kernel {
   const char *op;   /* "conv", "fused", ... */
   const char *text; /* "conv [8,28,28,64] < [8,28,28,32] [64,3,3,32]": result and operands */
-  int calls;        /* a step and shard */
-  double seconds;   /* a step, all shards and workers added up */
-  double gflop;     /* a step; as direct convolutions */
-  double gbyte;     /* a step; operands and results, each touched once */
+  int calls;        /* per step and shard */
+  double seconds;   /* per step, summed over shards and workers */
+  double gflop;     /* per step; convolutions are counted as direct ones */
+  double gbyte;     /* per step; operands and results, each counted once */
 };
 
-/* As recipes have it: the key precision. */
+/* The choices of the key `precision` of recipes. */
 enum few_bench_precision { FEW_BENCH_FP32, FEW_BENCH_TF32, FEW_BENCH_BF16 };
 
 struct few_bench_opts {
@@ -36,8 +36,8 @@ struct few_bench_opts {
   double seconds;        /* how long to repeat each case */
   const char *backend;   /* NULL: cpu */
   enum few_bench_precision precision;
-  /* If not NULL: called at the end of a case, when its result is filled in, for each kernel of its
-   * plan, most time first; kernels of the same text are one. The texts live as long as the call. */
+  /* If not NULL: called after a case, when its result is filled in, for each kernel of its plan, most
+   * time first. Kernels of the same text are one. The texts are valid during the call. */
   void (*profile)(void *user, const struct few_bench_kernel *kernel);
   void *user;
 };
@@ -64,29 +64,30 @@ struct few_bench_result {
   double images_per_second;
   double gflop; /* of one step, counted as direct convolution */
   double gflops_per_second;
-  double share_of_peak; /* gflops_per_second / peak: Winograd may pass 1 */
+  double share_of_peak; /* gflops_per_second / peak; Winograd convolutions may exceed 1 */
   size_t arena_bytes;   /* of all workers together */
-  double page_faults;   /* of the process, a step, after the first two steps */
+  double page_faults;   /* of the process, per step, after the first two steps */
 };
-/* Instruction set of the CPU kernels: "base", "avx2" or "avx512". The best that this processor has;
- * the environment variable FEW_CPU_ISA can hold it to a lesser one. */
+/* Instruction set of the CPU kernels: "base", "avx2" or "avx512". It is the best that this processor
+ * has, unless the environment variable FEW_CPU_ISA names a lesser one. Static. */
 FEW_API const char *few_cpu_isa(void);
-/* Peak of `workers` cores together (0: the context's), GFLOP/s; an fp32 multiply-add counts 2. */
-FEW_API FEW_MUST_USE few_status few_bench_peak(few_ctx *ctx, int workers, double *gflops);
-/* A device's limits: GFLOP/s of a large product of f32 matrices with factors of that precision,
- * GB/s of a copy in its memory, read and written. FEW_E_INVALID for a backend that has no device.
- */
+/* The peak of `workers` threads together (0: the context's) in GFLOP/s; an fp32 multiply-add counts
+ * 2. Takes about a second. */
+FEW_API FEW_MUST_USE few_status few_bench_peak(double *gflops, few_ctx *ctx, int workers);
+/* The limits of a device: GFLOP/s of a large product of f32 matrices with factors of that precision,
+ * and GB/s of a copy in its memory, counting reads and writes. FEW_E_INVALID for a backend that has
+ * no device. */
 struct few_bench_device {
   char name[128];
   double gflops, gbytes;
 };
-FEW_API FEW_MUST_USE few_status few_bench_device(few_ctx *ctx, const char *backend,
-                                                 enum few_bench_precision precision,
-                                                 struct few_bench_device *out);
-/* Time one case. peak: GFLOP/s as few_bench_peak measured. */
-FEW_API FEW_MUST_USE few_status few_bench(few_ctx *ctx, const struct few_bench_opts *opts,
-                                          enum few_bench_case which, double peak,
-                                          struct few_bench_result *out);
+FEW_API FEW_MUST_USE few_status few_bench_device(struct few_bench_device *out, few_ctx *ctx,
+                                         const char *backend, enum few_bench_precision precision);
+/* Time one case. peak: in GFLOP/s, by few_bench_peak; 0: share_of_peak is 0. FEW_E_INVALID for
+ * options outside their range. */
+FEW_API FEW_MUST_USE few_status few_bench(struct few_bench_result *out, few_ctx *ctx,
+                                  const struct few_bench_opts *opts, enum few_bench_case which,
+                                  double peak);
 #ifdef __cplusplus
 }
 #endif

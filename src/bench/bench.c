@@ -1,6 +1,6 @@
-/* bench.c - whole steps, timed: what a user waits for, with everything that a step does.
+/* bench.c - times whole steps, with everything that a step does.
  *
- * A training case is the trainer's own step (shards, gradient tree, Adam, averages) on random data;
+ * A training case is the trainer's own step (shards, reduction, Adam, averages) on random data.
  * infer and jvp replay the network over the same shards.
  */
 #include "few/bench.h"
@@ -39,18 +39,18 @@ struct bench {
   int executors;           /* workers; on a device one */
   few_executor **executor; /* [executors] */
   few_status status;
-  const void **slots; /* shared: every shard reads the same random rows */
+  const void **slots; /* every shard reads the same random rows */
   float **slot_data;
   float **out;      /* [executors][2] */
-  double **seconds; /* [executors]: NULL, or those of each instruction, for a profile */
-  double *warm;     /* seconds of each instruction before the measured steps */
+  double **seconds; /* [executors]: of each instruction, for a profile; NULL without one */
+  double *warm;     /* seconds of each instruction in the warm-up */
 };
 
 static void fill(void *user, const struct few_rows *rows) {
   const struct bench *b = user;
   int64_t item = b->o->h * b->o->w * b->o->c;
   for (int64_t r = 0; r < rows->rows; r++) {
-    for (int64_t i = 0; i < item; i++) /* cheap and harmless numbers */
+    for (int64_t i = 0; i < item; i++) /* any numbers will do, if they are cheap */
       rows->x[r * item + i] =
           0.5f * (float)((i * 7 + r * 13 + rows->first + rows->update) % 17 - 8) / 8;
     rows->label[r] = -1;
@@ -178,7 +178,7 @@ static void run_shard(void *user, int64_t shard, int worker) {
                              .seconds = b->seconds[worker],
                              .values = 1};
   const few_status st = few__executor_run(b->executor[worker], 0, &bind);
-  if (st) b->status = st; /* on a device, whose one lane this is */
+  if (st) b->status = st; /* only a device fails here, and it has one executor */
 }
 
 static few_status one_step(struct bench *b) {
@@ -279,12 +279,13 @@ static int most_time_first(const void *a, const void *b) {
   return x->seconds < y->seconds ? 1 : x->seconds > y->seconds ? -1 : 0;
 }
 
-/* Kernels of the same text as one, most time first, to the caller. */
-static few_status tell_profile(const struct bench *b, int steps) {
+/* Pass the kernels to the caller, most time first; those of the same text are one. */
+static few_status report_profile(const struct bench *b, int steps) {
   const few_plan *plan = plan_of(b);
   int count = few__plan_cost(plan).instructions, n = 0;
   struct profile *p;
   FEW_TRY(FEW_NEW(b->ctx, &p, count));
+  assert(b->warm && steps > 0);
   for (int i = 0; i < count; i++) {
     struct few_plan_kernel k = few__plan_kernel(plan, i);
     int at = 0;
@@ -332,6 +333,7 @@ static few_status measure(struct bench *b, struct few_bench_result *out) {
     total += seconds[n++];
   }
   out->page_faults = (double)(page_faults() - faults) / n;
+  assert(n >= 3);
   qsort(seconds, (size_t)n, sizeof *seconds, ascending);
   out->seconds = seconds[n / 2];
   out->fastest = seconds[0];
@@ -341,11 +343,12 @@ static few_status measure(struct bench *b, struct few_bench_result *out) {
 
 const char *few_cpu_isa(void) { return few__backend_cpu_set(); }
 
-few_status few_bench(few_ctx *ctx, const struct few_bench_opts *opts, enum few_bench_case which,
-                     double peak, struct few_bench_result *out) {
+few_status few_bench(struct few_bench_result *out, few_ctx *ctx, const struct few_bench_opts *opts,
+                     enum few_bench_case which, double peak) {
   struct bench b = {.ctx = ctx, .o = opts, .which = which};
   *out = (struct few_bench_result){0};
   FEW_TRY(check(ctx, opts, which));
+  assert((int)which < FEW_COUNT(names)); /* check() */
   few_status st = set_up(&b);
   if (!st) st = measure(&b, out);
   if (!st) {
@@ -357,7 +360,7 @@ few_status few_bench(few_ctx *ctx, const struct few_bench_opts *opts, enum few_b
     out->share_of_peak = peak > 0 ? out->gflops_per_second / peak : 0;
     out->arena_bytes =
         cost.arena_bytes * (size_t)(b.executors ? b.executors : few__workers_count(b.workers));
-    if (opts->profile) st = tell_profile(&b, out->repeats);
+    if (opts->profile) st = report_profile(&b, out->repeats);
   }
   tear_down(&b);
   return st;

@@ -1,5 +1,5 @@
-/* device.c - a device's own limits: the largest product of matrices, and a copy in its memory, made
- * longer until they can be timed.
+/* device.c - a device's own limits, by a product of matrices and a copy in its memory. Both grow
+ * until they take long enough to be timed.
  */
 #include "base/rng.h"
 #include "engine/plan/executor.h"
@@ -11,9 +11,9 @@ enum { TURNS = 8, CHAIN = 4 };
 
 static void wait(const struct few_arrays *s) { s->device->get(s->queue, NULL, NULL, 0); }
 
-/* Products of products: what lies between them is stored as the precision has it. The sides are
- * parameters, which stay on the device from call to call; a number of each row of the batch, of
- * which there is one, makes activations of them. */
+/* A chain of products: the results in between are stored in the given precision. The factors are
+ * parameters, which stay on the device from call to call. Multiplying them by an input, one number
+ * per row of a batch of one row, makes activations of them. */
 static few_status product_plan(const struct few_arrays *s, few_precision precision, int64_t n,
                                few_plan **out) {
   const struct few_plan_opts o = {.backend = s->backend, .real = FEW_F32, .precision = precision};
@@ -47,7 +47,7 @@ static few_status time_product(const struct few_arrays *s, few_precision precisi
   const struct few_binding b = {.slots = slots, .values = 1};
   double start = 0;
   for (int i = -2; i < TURNS / CHAIN;
-       i++) { /* the first finds algorithms, the second is recorded */
+       i++) { /* the first chooses algorithms, the second is captured */
     if (i == 0) {
       wait(s);
       start = few__now();
@@ -95,11 +95,12 @@ static few_status measure(const struct few_arrays *s, few_precision precision,
   return few__arrays_finish(s);
 }
 
-few_status few_bench_device(few_ctx *ctx, const char *backend, enum few_bench_precision precision,
-                            struct few_bench_device *out) {
+few_status few_bench_device(struct few_bench_device *out, few_ctx *ctx, const char *backend,
+                            enum few_bench_precision precision) {
   const struct few_backend *b;
   struct few_arrays arrays;
   *out = (struct few_bench_device){{0}, 0, 0};
+  FEW_TRY(few__opts_range(ctx, "bench: precision", (double)precision, 0, FEW_BENCH_BF16));
   FEW_TRY(few__backend_choose(ctx, &b, backend));
   if (!b->device)
     return few__fail(ctx, FEW_E_INVALID,

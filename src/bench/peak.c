@@ -1,7 +1,8 @@
-/* peak.c - the machine's own limit: a loop of independent fused multiply-adds in registers.
+/* peak.c - the machine's own limit, by a loop of independent fused multiply-adds in registers.
  *
- * Twelve chains hide the latency of two pipes. Each has a name, so that every compiler keeps it in
- * a register. The loop is compiled once an instruction set; the best that runs here is the peak.
+ * Twelve chains hide the latency of two pipes. Each chain is a variable of its own, so that every
+ * compiler keeps it in a register. The loop is compiled once per instruction set, and the best one
+ * that runs here gives the peak.
  */
 #include "few/bench.h"
 
@@ -16,11 +17,12 @@
 enum { CHAINS = 12, TURNS = 1 << 16, BLOCKS = 48 };
 
 #define EACH(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
-#define CHAIN(k) vector a##k = x + (float)(k); /* twelve alike would be computed as one */
+#define CHAIN(k) \
+  vector a##k = x + (float)(k); /* a compiler would compute twelve equal chains as one */
 #define TURN(k) a##k = FMA(a##k, x, y);
 #define TOTAL(k) sum += a##k;
 
-/* Every turn is a -> seed a + 1e-9; the sum keeps a compiler from leaving any of it out. */
+/* Each turn is a -> seed a + 1e-9. The sum keeps compilers from removing any of it. */
 #define LOOP(name, W, attribute)                                  \
   attribute static double name(float seed) {                      \
     typedef float vector __attribute__((vector_size((W)*4)));     \
@@ -47,7 +49,7 @@ LOOP(half, 8, __attribute__((target("avx2,fma"))))
 #if defined(__ARM_NEON) && defined(__ARM_FEATURE_FMA)
 #define FMA(a, x, y) vfmaq_f32(y, a, x)
 #else
-#define FMA(a, x, y) ((a) * (x) + (y)) /* no instruction for it here: two */
+#define FMA(a, x, y) ((a) * (x) + (y)) /* two instructions, where there is no fused one */
 #endif
 LOOP(base, 4, )
 
@@ -77,9 +79,11 @@ static void lap(void *user, int64_t i, int worker) {
   r->sum[i] = r->f.loop(0.999f);
 }
 
-few_status few_bench_peak(few_ctx *ctx, int workers, double *gflops) {
+few_status few_bench_peak(double *gflops, few_ctx *ctx, int workers) {
   few_workers *w;
   struct race r = {.f = pick()};
+  *gflops = 0;
+  FEW_TRY(few__opts_range(ctx, "bench: workers", workers, 0, INT32_MAX));
   FEW_TRY(few__workers_create(ctx, &w, workers > 0 ? workers : few_ctx_workers(ctx)));
   double best = 0;
   for (int k = 0; k < 40; k++) {

@@ -95,14 +95,14 @@ static few_status look_at(struct cli *cli, const struct bench_opts *o, struct ma
   for (int i = 0; i < few_backend_list_count(); i++) {
     const struct few_backend_info b = few_backend_list(i);
     if (!b.device || strcmp(b.name, backend_of(o)) != 0) continue;
-    few_status st = few_bench_device(cli->ctx, b.name, (enum few_bench_precision)o->precision, &d);
+    few_status st = few_bench_device(&d, cli->ctx, b.name, (enum few_bench_precision)o->precision);
     snprintf(m->cpu, sizeof m->cpu, "%s", d.name);
     m->peak = d.gflops;
     m->memory = d.gbytes;
     return st;
   }
   look_at_cpu(m);
-  return few_bench_peak(cli->ctx, m->workers, &m->peak);
+  return few_bench_peak(&m->peak, cli->ctx, m->workers);
 }
 
 static void print_heading(const struct machine *m, const struct bench_opts *o) {
@@ -292,7 +292,7 @@ static int run(struct cli *cli, const void *opts) {
     struct profile p = {.result = &r, .machine = &m, .json = o->common.json ? &j : NULL};
     if (!(o->cases >> i & 1)) continue;
     b.user = &p;
-    st = few_bench(cli->ctx, &b, (enum few_bench_case)i, m.peak, &r);
+    st = few_bench(&r, cli->ctx, &b, (enum few_bench_case)i, m.peak);
     code = cli_status(cli, st);
     if (code) break;
     if (o->profile)

@@ -201,8 +201,8 @@ static void test_versions(void **state) {
   refused(few_model_signal(model, NULL), "few_signal_opts");
   refused(few_model_tangent(model, &tangent, bins), "few_tangent_opts of version 99");
   refused(few_model_tangent(model, NULL, bins), "few_tangent_opts");
-  refused(few_bench(ctx, &b, FEW_BENCH_INFER, 1, &bench), "few_bench_opts of version 99");
-  refused(few_bench(ctx, NULL, FEW_BENCH_INFER, 1, &bench), "few_bench_opts");
+  refused(few_bench(&bench, ctx, &b, FEW_BENCH_INFER, 1), "few_bench_opts of version 99");
+  refused(few_bench(&bench, ctx, NULL, FEW_BENCH_INFER, 1), "few_bench_opts");
   refused(few_eval(&report, ctx, &eval), "few_eval_opts of version 99");
   refused(few_eval(&report, ctx, NULL), "few_eval_opts");
   refused(few_eval_save_reference(ctx, &eval, "x"), "few_eval_opts of version 99");
@@ -235,13 +235,13 @@ static void test_other_fields(void **state) {
     loop.guidance = bad[i];
     refused(few_loop(ctx, &loop), "guidance");
     bench.h = (int64_t)INT32_MAX + i;
-    refused(few_bench(ctx, &bench, FEW_BENCH_INFER, 1, &result), "height");
+    refused(few_bench(&result, ctx, &bench, FEW_BENCH_INFER, 1), "height");
   }
   bench.h = 8;
   bench.seconds = (double)NAN;
-  refused(few_bench(ctx, &bench, FEW_BENCH_INFER, 1, &result), "seconds");
+  refused(few_bench(&result, ctx, &bench, FEW_BENCH_INFER, 1), "seconds");
   bench.seconds = 1;
-  refused(few_bench(ctx, &bench, (enum few_bench_case)77, 1, &result), "case");
+  refused(few_bench(&result, ctx, &bench, (enum few_bench_case)77, 1), "case");
   train.n_overrides = 2;
   refused(few_train(ctx, &train), "overrides");
   refused(few_data_open(ctx, &data, NULL, NULL), "spec");
