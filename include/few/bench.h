@@ -82,12 +82,13 @@ struct few_bench_device {
   double gflops, gbytes;
 };
 FEW_API FEW_MUST_USE few_status few_bench_device(struct few_bench_device *out, few_ctx *ctx,
-                                         const char *backend, enum few_bench_precision precision);
+                                                 const char *backend,
+                                                 enum few_bench_precision precision);
 /* Time one case. peak: in GFLOP/s, by few_bench_peak; 0: share_of_peak is 0. FEW_E_INVALID for
  * options outside their range. */
 FEW_API FEW_MUST_USE few_status few_bench(struct few_bench_result *out, few_ctx *ctx,
-                                  const struct few_bench_opts *opts, enum few_bench_case which,
-                                  double peak);
+                                          const struct few_bench_opts *opts,
+                                          enum few_bench_case which, double peak);
 #ifdef __cplusplus
 }
 #endif

@@ -36,7 +36,7 @@ void few_eval_report_free(struct few_eval_report *report) {
 }
 
 few_status few__report_text(struct few_report_inside *r, const char **out, const char *text) {
-  assert(r->n_texts < FEW_REPORT_TEXTS);
+  assert(out && r->n_texts < FEW_REPORT_TEXTS);
   char *copy = few__strdup(r->ctx, text ? text : "");
   if (!copy) return few__fail(r->ctx, FEW_E_MEMORY, "out of memory for the report");
   *out = r->text[r->n_texts++] = copy;
@@ -44,6 +44,7 @@ few_status few__report_text(struct few_report_inside *r, const char **out, const
 }
 
 void few__report_add(struct few_report_inside *r, int seed, const struct few_metric_value *v) {
+  assert(seed >= 0 && seed < r->seeds && v->name && v->error_of);
   struct few_eval_report *p = &r->public;
   int i = 0;
   while (i < p->n_numbers && strcmp(p->number[i].name, v->name) != 0) i++;
@@ -64,6 +65,7 @@ void few__report_add(struct few_report_inside *r, int seed, const struct few_met
 
 void few__report_end(struct few_report_inside *r) {
   struct few_eval_report *p = &r->public;
+  assert(p->features && p->seeds >= 1 && p->seeds <= r->seeds);
   const bool inception = !strcmp(p->features, "inception");
   for (int i = 0; i < p->n_numbers; i++) {
     struct few_eval_number *number = &r->number[i];

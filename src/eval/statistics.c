@@ -67,6 +67,7 @@ few_status few__statistics_write(const struct few_statistics *head, const few_ev
   float *rows = NULL;
   int n = 0;
   few_status st = FEW_OK;
+  assert(set->moments && set->panels && set->seen == set->o.n);
   FEW_GOTO(head_text(head, set, &text));
   FEW_GOTO(FEW_NEW(head->ctx, &rows, few__mul_size((size_t)set->kept, (size_t)d)));
   for (int64_t i = 0; i < set->kept; i++) few__eval_set_kept(set, i, rows + i * d);

@@ -25,8 +25,16 @@ static const struct few_feature_def *const table[] = {
 };
 
 int few__features_count(void) { return FEW_COUNT(table); }
-const char *few__features_name(int i) { return table[i]->name; }
-const char *few__features_help(int i) { return table[i]->help; }
+
+const char *few__features_name(int i) {
+  assert(i >= 0 && i < FEW_COUNT(table));
+  return table[i]->name;
+}
+
+const char *few__features_help(int i) {
+  assert(i >= 0 && i < FEW_COUNT(table));
+  return table[i]->help;
+}
 
 const char *few__features_file(const char *name) {
   for (int i = 0; i < FEW_COUNT(table); i++)
@@ -278,6 +286,7 @@ few_status few__features_fit(few_features *f, int64_t h, int64_t w, int64_t c) {
 }
 
 int64_t few__features_portion(const few_features *f) {
+  assert(!f->plan || f->rows > 0);
   if (!f->plan) return 1;
   return f->rows * (f->device ? 1 : few_ctx_workers(f->net.ctx));
 }
@@ -350,6 +359,7 @@ few_status few__features_run(few_features *f, int64_t n, int64_t h, int64_t w, i
   if (n < 0)
     return few__fail(f->net.ctx, FEW_E_INVALID, "%lld images: give 0 or more", (long long)n);
   FEW_TRY(few__features_fit(f, h, w, c));
+  assert(n == 0 || (rows && pixels));
   assert((!logits || f->width[LOGITS]) && (!spatial || f->width[SPATIAL]));
   for (int64_t i = 0; !f->plan && i < n * h * w * c; i++) rows[i] = (float)pixels[i] / 255;
   if (n == 0 || !f->plan) return FEW_OK;

@@ -177,6 +177,7 @@ few_node few__feature_relu(few_graph *g, few_node x) {
 }
 
 few_node few__feature_max3(few_graph *g, few_node x, int stride) {
+  assert(stride == 1 || stride == 2);
   for (int axis = 2; axis >= 1; axis--) {
     if (stride == 1) x = few_pad(g, x, axis, 1, 1);
     struct few_shape s = few_node_shape(g, x);

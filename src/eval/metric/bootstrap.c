@@ -106,7 +106,7 @@ few_status few__bootstrap(few_ctx *ctx, const struct few_metric_input *in, unsig
                         .half = in->set->held / 2};
   const double began = few__now();
   few_status st = FEW_OK;
-  assert(b.half > 0 && replicates > 1);
+  assert(in->set->o.hold && b.half > 0 && replicates > 1);
   FEW_GOTO(make_room(&b));
   for (int r = 0; r < replicates; r++) {
     FEW_GOTO(replicate(&b, r));

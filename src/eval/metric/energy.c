@@ -93,6 +93,7 @@ static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metr
                      .watch = {.ctx = ctx, .at = {.what = "energy distance"}, .began = few__now()}};
   double *norm_x = NULL, *norm_y = NULL, xy, xx, yy;
   few_status st = FEW_OK;
+  assert(y->o.dim == x->o.dim && x->kept >= 2 && y->kept >= 2);
   e.watch.at.total = 2 * few__panels(x->kept) + few__panels(y->kept);
   FEW_GOTO(norms(ctx, x, &norm_x));
   FEW_GOTO(norms(ctx, y, &norm_y));

@@ -31,6 +31,7 @@ few_status few__metric_moments(few_ctx *ctx, const struct few_metric_input *in,
                                struct few_metric_value *out) {
   struct few_frechet f;
   const int64_t d = few__moments_dim(a), n = few__moments_n(a), n_ref = few__moments_n(b);
+  assert(few__moments_dim(b) == d && n >= 2 && n_ref >= 2);
   FEW_TRY(few__frechet(ctx, in->shared->w, a, b, &f));
   if (!in->replicate) {
     warn_singular(ctx, in->set->o.name, n, d, f.rank[0]);

@@ -55,5 +55,6 @@ void few__gram_strip_by(int width, const double *a, const double *b, int64_t n, 
 }
 
 void few__gram_strip(const double *a, const double *b, int64_t n, int64_t k, double *out) {
+  assert(n >= 0 && k >= 1);
   few__gram_strip_by(few__gram_widths() - 1, a, b, n, k, out);
 }

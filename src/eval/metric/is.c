@@ -28,6 +28,7 @@ static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metr
   const few_eval_set *set = in->set;
   const int splits = set->o.splits;
   double *each = NULL;
+  assert(set->split && splits >= 1 && set->seen >= splits);
   FEW_TRY(FEW_NEW(ctx, &each, splits));
   for (int i = 0; i < splits; i++) each[i] = score(&set->split[i], set->o.classes);
   *out = (struct few_metric_value){

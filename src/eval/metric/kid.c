@@ -54,6 +54,7 @@ static void sum_panel(void *user, int64_t p, int worker) {
 
 static void draw(const few_eval_set *set, int64_t m, uint64_t seed, uint64_t which, double *to) {
   const int64_t d = set->o.dim;
+  assert(m <= set->kept);
   for (int64_t i = 0; i < m; i++) {
     int64_t row = few__rng_permute(seed, which, i, set->kept);
     const double *from = set->panels + row / FEW_PANEL * FEW_PANEL * d + row % FEW_PANEL;
@@ -90,6 +91,7 @@ static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metr
   struct subset s = {.m = in->opts->subset_size, .d = in->set->o.dim, .count = in->opts->subsets};
   double *each = NULL;
   few_status st = FEW_OK;
+  assert(in->reference->o.dim == s.d && in->opts->subsets > 0 && in->opts->subset_size >= 2);
   if (s.m > in->set->kept) s.m = in->set->kept;
   if (s.m > in->reference->kept) s.m = in->reference->kept;
   if (s.m == in->set->kept && s.m == in->reference->kept)

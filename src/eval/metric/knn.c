@@ -186,6 +186,7 @@ static void sum_up(const struct knn *a, int r, struct few_knn_result *out) {
 static few_status run(struct knn *a, struct few_knn_result *out) {
   const struct few_knn_job *job = a->job;
   const int workers = few__workers_count(job->w);
+  assert(job->d > 0 && job->rules >= 1 && job->rules <= FEW_KNN_RULES);
   for (int r = 0; r < job->rules; r++) {
     assert(job->rule[r].k >= 1 && job->rule[r].k <= FEW_KNN_MAX_K);
     assert(job->rule[r].k < job->n_real && job->rule[r].k < job->n_fake);

@@ -110,6 +110,7 @@ static void merge(few_moments *m) {
 }
 
 void few__moments_add(few_moments *m, int64_t n, const float *rows) {
+  assert(n >= 0 && (rows || !n) && m->held < BLOCK);
   while (n > 0) {
     int64_t k = n < BLOCK - m->held ? n : BLOCK - m->held;
     memcpy(m->waiting + m->held * m->d, rows, (size_t)(k * m->d) * sizeof *rows);

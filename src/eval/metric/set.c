@@ -34,6 +34,9 @@ few_status few__eval_set_create(few_ctx *ctx, few_eval_set **out, few_workers *w
   few_eval_set *s = NULL;
   few_status st = FEW_OK;
   *out = NULL;
+  assert(w && o->name && o->keep >= 0);
+  assert(!(o->needs & (FEW_NEED_LOGITS | FEW_NEED_LABELS)) || o->classes > 0);
+  assert(!(o->needs & FEW_NEED_LOGITS) || o->splits > 0);
   assert(o->n > 0 && o->dim > 0 && (!(o->needs & FEW_NEED_SPATIAL) || o->spatial > 0));
   FEW_GOTO(FEW_NEW(ctx, &s, 1));
   *s = (few_eval_set){.ctx = ctx, .w = w, .o = *o};
@@ -84,11 +87,13 @@ static double *kept_at(const few_eval_set *s, int64_t slot) {
 }
 
 void few__eval_set_keep(few_eval_set *s, int64_t slot, const float *row) {
+  assert(s->panels && slot >= 0 && slot < s->kept);
   double *to = kept_at(s, slot);
   for (int64_t k = 0; k < s->o.dim; k++) to[k * FEW_PANEL] = (double)row[k];
 }
 
 void few__eval_set_kept(const few_eval_set *s, int64_t slot, float *row) {
+  assert(s->panels && slot >= 0 && slot < s->kept);
   const double *from = kept_at(s, slot);
   for (int64_t k = 0; k < s->o.dim; k++) row[k] = (float)from[k * FEW_PANEL];
 }
@@ -135,7 +140,8 @@ static void add_label(few_eval_set *s, int32_t label, const float *logit) {
 few_status few__eval_set_add(few_eval_set *s, int64_t n, const float *rows, const float *logits,
                              const float *spatial, const int32_t *labels) {
   const struct few_eval_set_opts *o = &s->o;
-  assert(s->seen + n <= o->n);
+  assert(n >= 0 && s->seen + n <= o->n);
+  assert(rows && (spatial || !s->spatial) && (logits || !(s->split || o->needs & FEW_NEED_LABELS)));
   FEW_TRY(check_finite(s, n, o->dim, rows, "feature"));
   FEW_TRY(check_finite(s, n, o->classes, logits, "logit"));
   FEW_TRY(check_finite(s, n, o->spatial, spatial, "spatial feature"));
@@ -170,7 +176,6 @@ int64_t few_eval_set_dim(const few_eval_set *s) { return s->o.dim; }
 int64_t few_eval_set_rows(const few_eval_set *s) { return s->kept; }
 
 void few_eval_set_row(const few_eval_set *s, int64_t i, float *row) {
-  assert(i >= 0 && i < s->kept);
   few__eval_set_kept(s, i, row);
 }
 

@@ -59,6 +59,7 @@ few_status few_ctx_add_metric(few_ctx *ctx, const struct few_metric_def *def) {
 }
 
 void few__metric_spread(int64_t n, const double *x, double *mean, double *error) {
+  assert(n >= 1);
   double sum = 0, square = 0;
   for (int64_t i = 0; i < n; i++) sum += x[i];
   *mean = sum / (double)n;
@@ -69,6 +70,7 @@ void few__metric_spread(int64_t n, const double *x, double *mean, double *error)
 /* ---- neighbours: pr and dc ---- */
 
 struct few_knn_rule few__metric_rule(const struct few_metric_opts *o, int rule) {
+  assert(rule == FEW_KNN_PR || rule == FEW_KNN_DC);
   struct few_knn_rule r = {rule == FEW_KNN_PR ? 3 : 5, rule == FEW_KNN_PR};
   if (o->k) r.k = o->k;
   if (o->ball != FEW_BALL_OWN) r.closed = o->ball == FEW_BALL_CLOSED;
@@ -83,6 +85,7 @@ void few__metric_rule_text(char how[FEW_METRIC_HOW], const struct few_metric_opt
 few_status few__metric_knn(few_ctx *ctx, struct few_metric_input *in, int rule) {
   struct few_metric_shared *shared = in->shared;
   const int64_t n = in->set->kept, n_real = in->reference->kept;
+  assert(in->set->panels && in->reference->panels);
   if (shared->knn_done[rule]) return FEW_OK;
   struct few_knn_job job = {.w = shared->w,
                             .d = in->set->o.dim,
