@@ -2,7 +2,7 @@
 so=$(find "$prefix" -name libfew.so)
 [ -n "$so" ] || { echo "no libfew.so: built with -DFEW_SHARED=OFF"; exit 77; }
 find "$prefix/include" -name '*.h' -exec cat {} + | tr '\n' ' ' | grep -o 'FEW_API [^;{]*' |
-  grep -o '\bfew_[a-z0-9_]*(' | tr -d '(' | sort -u >declared
+  grep -o '\bfew_[A-Za-z0-9_]*(' | tr -d '(' | sort -u >declared
 nm -D --defined-only "$so" | sed 's/.* //' | grep -v '^_\(init\|fini\|edata\|end\|_bss_start\)$' |
   grep -v '^__\(asan\|tsan\|ubsan\|sanitizer\|odr_asan\)' | sort -u >exported
 diff declared exported
