@@ -62,7 +62,7 @@ check:
 
 format:
 	@$(deps) build check
-	@scripts/check.sh --mend format
+	@scripts/check.sh --fix format
 
 bench:
 	@$(deps) build

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What must pass before a push: scripts/check.sh [--mend] [format layers sizes rules clang symbols isa
-# cppcheck]. Each check prints one line a violation, file:line and the mend, and nothing else.
+# What must pass before a push: scripts/check.sh [--fix] [format layers sizes rules clang symbols isa
+# cppcheck]. Each check prints one line per violation: file, line, and how to fix it. --fix (or --mend) lets
+# clang-format rewrite the sources.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export PYTHONDONTWRITEBYTECODE=1
@@ -12,7 +13,7 @@ c_files() { # tracked, or new and not ignored, and still there
 }
 
 check_format() {
-  if [ -n "$mend" ]; then
+  if [ -n "$fix" ]; then
     c_files | xargs -r clang-format -i
     return
   fi
@@ -52,12 +53,12 @@ check_clang() {
 
 check_symbols() {
   local library=build/clang/libfew.a
-  [ -f $library ] || { echo "no $library: mend the check clang first"; return 1; }
+  [ -f $library ] || { echo "no $library: fix the check clang first"; return 1; }
   scripts/check/symbols.py $library
 }
 
 check_isa() {
-  [ -f build/clang/libfew.a ] || { echo "no build/clang/libfew.a: mend the check clang first"; return 1; }
+  [ -f build/clang/libfew.a ] || { echo "no build/clang/libfew.a: fix the check clang first"; return 1; }
   scripts/check/isa.py build/clang
 }
 
@@ -69,8 +70,8 @@ check_cppcheck() {
     --template='{file}:{line}: {message} [{id}]' src 2>&1
 }
 
-mend=
-[ "${1:-}" = --mend ] && { mend=yes; shift; }
+fix=
+case ${1:-} in --fix | --mend) fix=yes; shift ;; esac
 failed=
 for name in "${@:-format layers sizes rules clang symbols isa cppcheck}"; do
   for one in $name; do

@@ -15,11 +15,11 @@ ninja-build            build  the build
 pkg-config             build  finds the libraries below
 zlib1g-dev             build  gzip and PNG
 libxxhash-dev          build  checksums of checkpoints and models
-libzip-dev             build  zip archives: PyTorch files, npz
+libzip-dev             build  zip archives: PyTorch files, npz (not with -DFEW_ZIP=OFF)
 libpng-dev             build  PNG images
-libjpeg-dev            build  JPEG images
+libjpeg-dev            build  JPEG images (not with -DFEW_JPEG=OFF)
 libjansson-dev         build  JSON: model metadata, run logs
-liblapacke-dev         build  eigenvalues: Frechet distances, fitted schedules
+liblapacke-dev         build  eigenvalues: Frechet distances, fitted schedules (not with -DFEW_LAPACK=OFF)
 libopenblas-serial-dev build  makes LAPACK fast, in one thread
 libcmocka-dev          test   the tests
 g++                    test   the kernels of GPUs on the host, for their tests
@@ -80,6 +80,6 @@ echo "Installing them with apt (${as_root:-as root}) ..." >&2
 apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq"
 # shellcheck disable=SC2086
 if ! { $apt update && $apt install -y --no-install-recommends $missing >&2; }; then
-  echo "apt failed. Mend that, or install them by hand: apt-get install" $missing >&2
+  echo "apt failed. Fix that, or install them by hand: apt-get install" $missing >&2
   exit 1
 fi

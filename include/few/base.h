@@ -40,13 +40,13 @@ extern "C" {
 /* What a call returns. The sentence that goes with it is few_error(ctx). */
 typedef enum few_status {
   FEW_OK = 0,
-  FEW_E_INVALID,     /* an argument, key or shape that cannot be: the caller's mend */
-  FEW_E_IO,          /* the system refused: missing file, full disk, no permission */
+  FEW_E_INVALID,     /* invalid argument, key or shape; the caller can fix it */
+  FEW_E_IO,          /* the system failed: missing file, full disk, no permission */
   FEW_E_FORMAT,      /* a file's content is not what its format says */
   FEW_E_MEMORY,      /* the allocator returned NULL */
-  FEW_E_UNSUPPORTED, /* well formed, but few does not do it (yet) */
-  FEW_E_DIVERGED,    /* training left the finite numbers and the guard gave up; or samples that are
-                      * to be written or measured are not finite */
+  FEW_E_UNSUPPORTED, /* valid, but few cannot do it, or was built without it */
+  FEW_E_DIVERGED,    /* training produced values that are not finite, and retries did not help; or
+                      * samples to be written or measured are not finite */
   FEW_E_CANCELLED    /* the progress callback asked to stop */
 } few_status;
 
@@ -58,11 +58,11 @@ FEW_API const char *few_version(void);
 /* "invalid", "io" ...; never NULL. */
 FEW_API const char *few_status_name(few_status s);
 
-/* Allocation goes through these, from the thread of the call alone. `alloc` need not align beyond
- * 16 bytes nor clear; it may return NULL: the call then fails with FEW_E_MEMORY, frees what it had,
- * and files are as they were. `release` takes what `alloc` returned, never NULL.
+/* Memory of the library comes from these, called only from the thread of the call. `alloc` returns
+ * 16-byte aligned memory, not cleared, or NULL: the call then fails with FEW_E_MEMORY, frees what it
+ * had, and leaves files as they were. `release` takes what `alloc` returned, never NULL.
  *
- * Libraries below keep to malloc. Where that returns NULL, libjpeg, libpng, zlib, libzip and
+ * Libraries that few uses call malloc. Where that returns NULL, libjpeg, libpng, zlib, libzip and
  * pthreads fail as well; Jansson 2.14 (which reads the description of a model) and OpenBLAS
  * (Frechet distances) may end the process. Files are never harmed by it. */
 struct few_allocator {
@@ -73,8 +73,8 @@ struct few_allocator {
 
 typedef enum few_log_level { FEW_LOG_DEBUG, FEW_LOG_INFO, FEW_LOG_WARN } few_log_level;
 
-/* A long job reports here, from the thread of the call. `total` is 0 where the end is not known.
- * Return non-zero to cancel: the job then ends in a resumable state with FEW_E_CANCELLED. */
+/* Progress of a long call, reported from its thread. `total` is 0 where the end is not known.
+ * Return non-zero to cancel: the call then fails with FEW_E_CANCELLED, and can be resumed. */
 struct few_progress {
   const char *what; /* "training", "sampling": borrowed for the call */
   int64_t done, total;
@@ -85,7 +85,7 @@ struct few_progress {
 struct few_ctx_opts {
   int version;                    /* FEW_CTX_OPTS_VERSION */
   struct few_allocator allocator; /* NULLs: malloc and free */
-  void *user;                     /* handed to log and progress, which may be NULL */
+  void *user;                     /* passed to log and progress, which may be NULL */
   void (*log)(void *user, few_log_level level, const char *message);
   int (*progress)(void *user, const struct few_progress *p);
   int workers; /* threads of long calls, at most 256; 0: as many as the machine has */

@@ -11,10 +11,10 @@
  *   npz:FILE[,VALUES[,LABELS]]   the same in an archive; arr_0 and arr_1 if not named
  *   toy:NAME                points in the plane: mixture, moons, checkerboard, spiral
  *
- * or by its path only: a folder, an image, a .npy or .npz file. few_data_create makes one of items in the
- * program's memory, or of items that a callback fills.
+ * or by its path only: a folder, an image, a .npy or .npz file. few_data_create makes a set of items
+ * in the program's memory, or of items that a callback fills.
  *
- * It is read whole when opened (images as bytes, points as floats), checked, hashed and measured.
+ * A set is read whole when it is opened (images as bytes, points as floats), checked, hashed and measured.
  * From then on it does not change, so any number of threads may read it. Paths in lists are
  * separated by commas and cannot hold one.
  */
@@ -34,7 +34,7 @@ typedef enum few_data_split { FEW_DATA_TRAIN, FEW_DATA_TEST } few_data_split;
 
 /* What to do with an item that cannot be used: a broken image, a record cut short, a label that
  * is no class, an image of another size. A file that the spec names and that cannot be read at
- * all, or is not of its format, is an error under either policy; so is a set with no item left. */
+ * all, or is not of its format, is an error under either policy. So is a set with no item left. */
 typedef enum few_data_on_error {
   FEW_DATA_REFUSE, /* fail, naming the file and the place */
   FEW_DATA_SKIP    /* leave it out, log a warning, count it in few_data_skipped */
@@ -60,7 +60,7 @@ struct few_data_opts {
                          images are taken as they are, all of one size */
   int64_t channels;   /* folder: 1 grey, 3 RGB, 0: grey if all images are, else RGB */
   int64_t background; /* folder: grey level 0..255 behind transparent pixels */
-  uint64_t seed;      /* toys: point i is a function of (seed, split, i) alone */
+  uint64_t seed;      /* toys: point i depends only on (seed, split, i) */
   int64_t classes;    /* idx, npy, npz: labels are 0 .. classes - 1, whether or not there are items
                          of all; 0: the labels that occur become classes 0, 1, 2 ... in the order of
                          their numbers, by which they are called if those are others */
@@ -81,7 +81,7 @@ FEW_API FEW_MUST_USE few_status few_data_set_option(few_ctx *ctx, struct few_dat
                                                     const char *key, const char *value);
 
 /* The spec "reader:where" of a set that may be named by its path only; *out is yours: few_text_free
- * (few/model.h). A training run is no folder of images, and is refused. */
+ * (few/base.h). A training run is no folder of images, and is refused. */
 FEW_API FEW_MUST_USE few_status few_data_full_spec(few_ctx *ctx, char **out, const char *name);
 
 /* Open a data set. opts may be NULL. On failure *out is NULL. The context must outlive the set. */
@@ -142,12 +142,12 @@ FEW_API int few_data_n_classes(const few_data *data);     /* 0: no labels */
 /* The name of a class, NULL where it has none; borrowed. */
 FEW_API const char *few_data_class_name(const few_data *data, int label);
 FEW_API int64_t few_data_skipped(const few_data *data); /* items left out by FEW_DATA_SKIP */
-/* What the reader made of the files where there was a choice: which part was taken, what labels
- * became. NULL: there was none. Borrowed. */
+/* How the reader read the files where there was a choice: which part it took, how it numbered
+ * labels. NULL: there was no choice. Borrowed. */
 FEW_API const char *few_data_note(const few_data *data);
-/* Of shape, values and labels as kept, whatever file format they came from. */
+/* A hash of shape, values and labels. It does not depend on the file format. */
 FEW_API uint64_t few_data_hash(const few_data *data);
-/* Over all values of all items as few_data_get gives them (population standard deviation). */
+/* Mean and population standard deviation of all values, as few_data_get gives them. */
 FEW_API double few_data_mean(const few_data *data);
 FEW_API double few_data_std(const few_data *data);
 
@@ -157,25 +157,24 @@ FEW_API few_status few_data_get(const few_data *data, int64_t index, float *out)
 /* 0 .. n_classes - 1; -1 if the set has no labels or there is no such item. */
 FEW_API int32_t few_data_label(const few_data *data, int64_t index);
 
-/* Write items first .. first + n - 1 to a file: PATH.png a grid of images with `columns` a row
- * (0: as square as may be); PATH.npy uint8 [n,h,w,c], points float32 [n,c], and where the set has
- * labels int32 [n] in PATH less ".npy" plus ".labels.npy", classes that are called by numbers as
- * those. Atomic. A .png of points is a
- * image of their density. */
+/* Write items first .. first + n - 1 to a file, atomically. PATH.png: a grid of images, `columns` per
+ * row (0: as square as possible); of points an image of their density. PATH.npy: images uint8
+ * [n,h,w,c], points float32 [n,c]; labels, if there are any, go to PATH.labels.npy (without ".npy"
+ * twice) as int32 [n]. Classes whose names are numbers are written as these numbers. */
 FEW_API FEW_MUST_USE few_status few_data_write(const few_data *data, const char *path,
                                                int64_t first, int64_t n, int64_t columns);
-/* The same, but of a set with classes n items of all classes in proportion, in the set's order:
- * from first = 0 on those that a limit of n leaves. */
+/* The same, but in a set with classes the n items are of all classes in proportion, in the set's
+ * order; with first = 0 they are those that few_data_opts.limit = n keeps. */
 FEW_API FEW_MUST_USE few_status few_data_write_spread(const few_data *data, const char *path,
                                                       int64_t first, int64_t n, int64_t columns);
 
-/* The same of one coordinate, or channel k = 0 .. c - 1. */
+/* Mean and standard deviation of coordinate or channel k = 0 .. c - 1. */
 struct few_data_moments {
   double mean, std;
 };
 FEW_API struct few_data_moments few_data_moments_of(const few_data *data, int k);
-/* How many times less than all values the values of a coordinate or channel spread that spreads
- * least; those that are constant do not count. */
+/* The standard deviation of all values over that of the coordinate or channel with the smallest
+ * one; constant ones do not count. */
 FEW_API double few_data_unevenness(const few_data *data);
 #define FEW_DATA_UNEVEN 4.0 /* more than this: one scale for all hides a coordinate or channel */
 
@@ -189,8 +188,8 @@ struct few_data_scale {
  * scale 1). */
 FEW_API struct few_data_scale few_data_scale_to(const few_data *data, double sigma);
 
-/* The same for each coordinate or channel by itself, scales[c]; one that is constant takes the
- * largest scale of the others. */
+/* The same for each coordinate or channel separately, scales[c]; a constant one takes the largest
+ * scale of the others. */
 FEW_API void few_data_scales_to(const few_data *data, double sigma, struct few_data_scale *scales);
 
 /* The item at place `position` = 0, 1, 2 ... of the endless shuffled stream over n items. Each
@@ -212,7 +211,7 @@ struct few_data_stream {
   { FEW_DATA_STREAM_VERSION, 0, true, false, FEW_DATA_SCALE_NONE, NULL }
 
 /* Fill x[count][h][w][c] and labels[count] (may be NULL) with places first_position ... of the
- * stream. Row i depends on (data, stream, first_position + i) alone. FEW_E_INVALID, with nothing
+ * stream. Row i depends only on (data, stream, first_position + i). FEW_E_INVALID, with nothing
  * written, if a place is outside 0 .. 2^40 - 1. */
 FEW_API FEW_MUST_USE few_status few_data_fill(const few_data *data,
                                               const struct few_data_stream *stream,

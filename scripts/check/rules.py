@@ -7,7 +7,7 @@ import re
 
 from common import Report, code, files, text
 
-# Calls the library does not make: (names, where it is allowed, the mend).
+# Calls the library does not make: (names, where it is allowed, how to fix it).
 CALLS = [
     ('printf vprintf puts putchar perror', ('src/cli/',),
      'the library never prints: use few__log, or few__fail for an error'),
@@ -25,8 +25,8 @@ CALLS = [
     ('rand srand random drand48', (), 'not reproducible: base/rng.h'),
     ('strtok localtime gmtime setlocale', (), 'hidden state: use the _r form'),
 ]
-CALLS = [(re.compile(r'(?<![\w.>])(%s)\s*\(' % names.replace(' ', '|')), where, mend)
-         for names, where, mend in CALLS]
+CALLS = [(re.compile(r'(?<![\w.>])(%s)\s*\(' % names.replace(' ', '|')), where, fix)
+         for names, where, fix in CALLS]
 # A real number in a format of snprintf, on any of the lines of the call.
 REAL = re.compile(r'(?<![\w.>])snprintf\s*\((?:[^;"]|"(?:[^"\\]|\\.)*")*?'
                   r'"(?:[^"\\%]|\\.|%%|%(?!%|[-+ #0]*[\d.*]*l?[aefgAEFG]))*'
@@ -46,10 +46,10 @@ TABS_ALLOWED = re.compile(r'(^|/)(Makefile|\.gitmodules)$|\.(mk|tsv)$')
 
 
 def library_rules(path, line):
-    for pattern, where, mend in CALLS:
+    for pattern, where, fix in CALLS:
         m = pattern.search(line)
         if m and not path.startswith(where or '-'):
-            yield f'{m.group(1)}(): {mend}'
+            yield f'{m.group(1)}(): {fix}'
     if STREAMS.search(line) and not path.startswith('src/cli/'):
         yield 'the library never prints: use few__log'
 

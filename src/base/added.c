@@ -92,7 +92,7 @@ void few_ctx_log(few_ctx *ctx, few_log_level level, const char *fmt, ...) {
 
 void *few_ctx_alloc(few_ctx *ctx, size_t bytes) {
   void *at = few__alloc(ctx, bytes);
-  if (!at) few__fail(ctx, FEW_E_MEMORY, "out of memory: %zu bytes asked for", bytes);
+  if (!at) few__fail(ctx, FEW_E_MEMORY, "out of memory: %zu bytes requested", bytes);
   return at;
 }
 

@@ -193,7 +193,7 @@ few_status few__new(few_ctx *ctx, void *out_ptr, size_t count, size_t size) {
   size_t bytes = few__mul_size(count, size);
   void *p = few__alloc(ctx, bytes ? bytes : 1);
   memcpy(out_ptr, &p, sizeof p);
-  if (!p) return few__fail(ctx, FEW_E_MEMORY, "out of memory: %zu bytes asked for", bytes);
+  if (!p) return few__fail(ctx, FEW_E_MEMORY, "out of memory: %zu bytes requested", bytes);
   memset(p, 0, bytes);
   return FEW_OK;
 }
@@ -211,7 +211,7 @@ few_status few__grow(few_ctx *ctx, void *at_ptr, int *cap, int need, size_t size
   void *old, *p = NULL;
   memcpy(&old, at_ptr, sizeof old);
   if (n >= need) p = few__realloc(ctx, old, few__mul_size((size_t)n, size));
-  if (!p) return few__fail(ctx, FEW_E_MEMORY, "out of memory: %d items asked for", need);
+  if (!p) return few__fail(ctx, FEW_E_MEMORY, "out of memory: %d items requested", need);
   memcpy(at_ptr, &p, sizeof p);
   *cap = n;
   return FEW_OK;

@@ -1,4 +1,4 @@
-/* base.h - what every module of few stands on: errors, memory, strings.
+/* base.h - what every module of few uses: errors, memory, strings.
  * Random numbers are in rng.h, worker threads in workers.h. */
 #ifndef FEW_SRC_BASE_H
 #define FEW_SRC_BASE_H
@@ -36,8 +36,8 @@ few_status few__failv(few_ctx *ctx, few_status status, const char *fmt, va_list 
 FEW_PRINTF(3, 4)
 few_status few__fail_in(few_ctx *ctx, few_status status, const char *fmt, ...);
 
-/* The analyzer is to see that the status of a failure comes back and is not FEW_OK. (So no #include
- * may stand between the arguments of these two.) */
+/* These show the analyzer that the returned status is the one of the failure, and not FEW_OK. (So no
+ * #include may stand between the arguments of these two.) */
 #ifdef __clang_analyzer__
 #define few__fail(ctx, status, ...) (few__fail((ctx), (status), __VA_ARGS__), (status))
 #define few__fail_in(ctx, status, ...) (few__fail_in((ctx), (status), __VA_ARGS__), (status))
@@ -47,8 +47,8 @@ FEW_PRINTF(3, 4) void few__log(few_ctx *ctx, few_log_level level, const char *fm
 void few__logv(few_ctx *ctx, few_log_level level, const char *fmt, va_list args);
 /* FEW_E_CANCELLED if the callback asked to stop. */
 few_status few__progress(few_ctx *ctx, const struct few_progress *p);
-/* A job made of others: while a frame is set, what they report counts as items first .. of it.
- * Borrowed until the next call; NULL ends it. */
+/* Progress of a job that consists of others: while a frame is set, their items count from `first` in
+ * it. Borrowed until the next call; NULL ends it. */
 struct few_progress_frame {
   const char *what; /* NULL: nothing is reported, and nothing can be cancelled */
   int64_t first, total;
@@ -56,15 +56,15 @@ struct few_progress_frame {
 };
 void few__progress_frame(few_ctx *ctx, const struct few_progress_frame *frame);
 
-/* Options of a public call, which begin with their version: FEW_E_INVALID where there are none, or
- * of a version that this library does not know. `type` is "few_sample_opts". */
+/* Check the options of a public call, which begin with their version: FEW_E_INVALID for NULL, and for
+ * a version that this library does not know. `type` is "few_sample_opts". */
 few_status few__opts_check(few_ctx *ctx, const char *type, const void *opts, int version);
 /* FEW_E_INVALID, naming the option, unless min <= x <= max; NaN is outside. */
 few_status few__opts_range(few_ctx *ctx, const char *what, double x, double min, double max);
-/* The same of a list of n entries, each not NULL: n < 0 or a missing list. */
+/* FEW_E_INVALID unless `at` is a list of n >= 0 texts, none of them NULL. */
 few_status few__opts_texts(few_ctx *ctx, const char *what, int n, const char *const *at);
 
-/* What few_ctx_set_backend chose, for backend/ to look at; NULL: nothing. */
+/* The backend that few_ctx_set_backend chose; NULL: none was chosen. */
 struct few_backend;
 const struct few_backend *few__ctx_backend(const few_ctx *ctx);
 void few__ctx_set_backend(few_ctx *ctx, const struct few_backend *backend);
@@ -93,17 +93,17 @@ struct few_text {
 FEW_PRINTF(3, 4) void few__text_add(few_ctx *ctx, struct few_text *t, const char *fmt, ...);
 void few__text_free(few_ctx *ctx, struct few_text *t);
 
-/* The bytes of the UTF-8 character at `bytes`, of which n are there; 0 if there is none, or a NUL.
+/* Length in bytes of the UTF-8 character at bytes[0 .. n-1]; 0 if it is invalid, cut short or NUL.
  */
 size_t few__utf8_length(const void *bytes, size_t n);
 bool few__utf8_valid(const char *text);
 
-/* snprintf, vsnprintf and strtod for real numbers: with a point in every locale. Texts, messages
- * and log lines above are written with them. */
+/* snprintf, vsnprintf and strtod with a decimal point in every locale. The functions above that take
+ * a format use them. */
 FEW_PRINTF(3, 4) int few__print(char *out, size_t size, const char *fmt, ...);
 int few__vprint(char *out, size_t size, const char *fmt, va_list args);
 double few__strtod(const char *text, char **end);
-/* Around a call of another library that reads or writes numbers: this thread has C's locale then.
+/* Give this thread the C locale, around calls of other libraries that read or write numbers.
  */
 struct few_locale {
   locale_t plain, before;

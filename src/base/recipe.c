@@ -9,8 +9,8 @@
  *   value   = bare text up to the comment | '"' characters and escapes '"'
  *   comment = "#" or ";" at the start of the line or after a blank
  *
- * A slip in a recipe costs days of training, so nothing is guessed: a key given twice, a line that
- * is none of the above and a key that nobody takes are errors that name the line.
+ * A typo in a recipe can cost days of training, so nothing is guessed: a key given twice, a line
+ * outside this grammar and a key that no table knows are errors that name the line.
  */
 #include "recipe.h"
 
@@ -65,9 +65,9 @@ static few_status check_utf8(few_ctx *ctx, const char *place, const char *text, 
 
 /* ---- one line ---- */
 
-static few_status malformed(few_ctx *ctx, const struct line *l, const char *mend) {
+static few_status malformed(few_ctx *ctx, const struct line *l, const char *fix) {
   return few__fail(ctx, FEW_E_FORMAT, "%s:%d: cannot read `%.*s`: %s", l->r->place, l->number,
-                   SHOWN, l->text, mend);
+                   SHOWN, l->text, fix);
 }
 
 /* Turn "..." into its content, in place. */

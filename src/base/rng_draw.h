@@ -1,4 +1,4 @@
-/* rng_draw.h - a block of Philox4x32-10, and a number from a word of it: the arithmetic alone, for
+/* rng_draw.h - a block of Philox4x32-10, and a number from a word of it: only the arithmetic, for
  * rng.c and for devices, whose compilers read it as well (FEW_RNG_FUNCTION says how).
  *
  * Philox: key = seed; counter = (block, row low, step low, purpose | step high | row high).

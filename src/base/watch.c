@@ -1,7 +1,7 @@
 /* watch.c - see watch.h. */
 #include "watch.h"
 
-static const double pause = 0.1; /* seconds between two questions */
+static const double pause = 0.1; /* seconds between two calls of the callback */
 
 static void ask(struct few_watch *w) {
   w->asked = few__now();

@@ -1,8 +1,8 @@
 /* watch.h - stop in the middle of a long piece of work.
  *
- * The progress callback, which may ask to stop, is called from the thread of the public call only:
- * worker 0. Between two reports of a job it asks here, ten times a second at most, and the other
- * workers see the answer. What a task had made when it stopped is thrown away with the job.
+ * Only the thread of the public call, worker 0, calls the progress callback, which may cancel the
+ * job. Between two reports of the job it does so here, at most ten times a second; the other workers
+ * see the result. A cancelled job discards what its tasks have made.
  */
 #ifndef FEW_SRC_WATCH_H
 #define FEW_SRC_WATCH_H
@@ -16,11 +16,11 @@ struct few_watch {
   struct few_progress at; /* the job's last report, which is repeated; `seconds` is filled in */
   double began;           /* few__now() */
   double asked;           /* when; 0 at first */
-  few_status status;      /* FEW_E_CANCELLED once it stops: to be looked at when workers are done */
+  few_status status;      /* FEW_E_CANCELLED once it stops: check it when the workers are done */
   atomic_bool stop;
 };
 
-/* Should this task end now? To be asked every few milliseconds of work. */
+/* Should this task end now? Call it every few milliseconds of work. */
 bool few__watch_stop(struct few_watch *w, int worker);
 
 /* Report, as few__progress; `done` is kept for the repetitions. */

@@ -1,7 +1,7 @@
-/* workers.h - who computes: a pool of threads that take tasks 0..n-1 in order.
+/* workers.h - a pool of threads that take tasks 0..n-1 in order.
  *
- * Workers decide who, never what: a task must not depend on which worker runs it or on how many
- * there are. Results are combined by the caller in a fixed order.
+ * Results do not depend on the workers: a task must not depend on which worker runs it or on how
+ * many there are. Results are combined by the caller in a fixed order.
  */
 #ifndef FEW_SRC_WORKERS_H
 #define FEW_SRC_WORKERS_H

@@ -118,14 +118,14 @@ static int32_t same_class(const struct few_classes *from, int64_t label,
 
 static few_status differ(few_ctx *ctx, const struct few_classes *from, const struct few_classes *to,
                          enum by by, const char *remedy) {
-  char have[LIST], want[LIST];
+  char have[LIST], needed[LIST];
   list_names(have, from);
-  list_names(want, to);
+  list_names(needed, to);
   if (by == BY_PLACE)
     return few__fail(ctx, FEW_E_INVALID, "%s has %lld classes and %s has %lld: %s", from->whose,
                      (long long)from->n, to->whose, (long long)to->n, remedy);
   return few__fail(ctx, FEW_E_INVALID, "the classes of %s (%s) are not those of %s (%s): %s",
-                   from->whose, have, to->whose, want, remedy);
+                   from->whose, have, to->whose, needed, remedy);
 }
 
 few_status few__class_same(few_ctx *ctx, const struct few_classes *from, int64_t label,

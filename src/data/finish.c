@@ -94,8 +94,8 @@ static few_status check_asked(const few_data *d, const struct few_data_opts *o) 
                      d->w, d->h);
   if (!o->channels || d->c == o->channels) return FEW_OK;
   return few__fail(d->ctx, FEW_E_INVALID,
-                   "%s: %lld channels are asked for, and it has %d: they are chosen for folders of "
-                   "images only; leave that out",
+                   "%s: channels = %lld, and it has %d: the option is for folders of "
+                   "images; leave it out",
                    d->spec, (long long)o->channels, d->c);
 }
 

@@ -3,7 +3,7 @@
  *   DIR/class/.../x.png   the sub-folder of DIR is the class, however deep the file lies
  *   DIR/x.png             no sub-folder holds images: no labels
  *   DIR/dataset.json      labels as the tools of EDM write them; folders are no classes
- *   x.png                 a file in place of DIR: that image alone
+ *   x.png                 a file in place of DIR: only that image
  *
  * layout.c finds DIR in what was named: a part of a split set, a folder in a folder. The classes
  * are those of the part to train on, so a label means the same in all parts.
@@ -273,7 +273,7 @@ static few_status scan_layout(struct scan *s, const struct few_layout *l) {
   return st;
 }
 
-/* An image alone. */
+/* A single image. */
 static few_status scan_file(struct scan *s, const char *where) {
   char *path = few__strdup(s->d->ctx, where);
   if (!path) return few__fail(s->d->ctx, FEW_E_MEMORY, "out of memory for a path");

@@ -5,10 +5,9 @@
  *   byte  3      number of dimensions: images 3 [N,H,W] or 4 [N,H,W,C], labels 1 [N]
  *   then         the dimensions, 32 bits each, most significant byte first; then the entries
  *
- * The header's claim is compared with the bytes at hand before it is believed; in a plain file
- * before the rest of it is read. A file cut short
- * keeps its complete items under the skip policy; bytes beyond the end are an error under both,
- * for then the header is wrong.
+ * The sizes in the header are compared with the bytes of the file first, in a plain file before the
+ * rest of it is read. A file cut short keeps its complete items under the skip policy; bytes beyond
+ * the end are an error under both policies, because the header is then wrong.
  */
 #include "io/feed.h"
 #include "io/file.h"

@@ -168,7 +168,7 @@ static bool is_split(const struct few_names *folders, struct split *s) {
   return (s->name[TRAIN] != NULL) + (s->name[VAL] != NULL) + (s->name[TEST] != NULL) >= 2;
 }
 
-/* What was asked for: by name, or by the option, which knows no third part. */
+/* The requested part: by its name, or by the option, which has two values. */
 static few_status choose(few_data *d, const struct split *s, const char *dir, enum part asked,
                          const struct few_data_opts *o, enum part *out) {
   const bool held_out = o->split == FEW_DATA_TEST;

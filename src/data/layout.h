@@ -6,7 +6,7 @@
 #include "reader.h"
 
 struct few_layout {
-  char *dir;                /* where the part that was asked for begins */
+  char *dir;                /* where the requested part begins */
   struct few_names folders; /* those in it that hold images */
   char *train;              /* NULL, or the same of the part to train on, where another was asked */
   struct few_names classes; /* for, and its folders */

@@ -177,7 +177,7 @@ few_status few__data_limit(few_data *d, int64_t limit) {
   return FEW_OK;
 }
 
-/* A class is what a model can be asked for. The parts of a set for testing may lack some. */
+/* A model can be sampled by class, so each class needs items. Test sets may lack some. */
 few_status few__data_check_classes(few_data *d, const struct few_data_opts *o) {
   int64_t *count = NULL;
   int empty = 0, first = -1;
@@ -191,8 +191,8 @@ few_status few__data_check_classes(few_data *d, const struct few_data_opts *o) {
   const char *name = few_data_class_name(d, first);
   few__log(
       d->ctx, FEW_LOG_WARN,
-      "%s: %d of %d classes have no item, the first is %d%s%s%s: a model would be asked for "
-      "what it never saw; %s",
+      "%s: %d of %d classes have no item, the first is %d%s%s%s: a model would sample classes "
+      "that it never saw; %s",
       d->spec, empty, d->n_classes, first, name ? " (" : "", name ? name : "", name ? ")" : "",
       o->limit && o->limit < d->n_classes ? "give a higher limit" : "give items of all classes");
   return FEW_OK;

@@ -5,7 +5,7 @@
 #include "base/base.h"
 
 /* Labels as they are written: where every class is called by a number of its own (names[n_classes]
- * of digits alone), label[n] become those numbers, so that a class is the same in every file;
+ * hold only digits), label[n] become those numbers, so that a class is the same in every file;
  * otherwise they stay what they are. names may be NULL; -1 stays. */
 few_status few__labels_by_number(few_ctx *ctx, const char *const *names, int64_t n_classes,
                                  int32_t *label, int64_t n);

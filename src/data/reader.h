@@ -8,7 +8,7 @@
  * fills pixels or points, and labels and class names where there are any. It may leave out items
  * that few__data_limit would. On an error it just returns: few_data_open frees what hangs off d.
  * Limit, hash and statistics are common to all and done there. Sizes found in files are compared
- * with the bytes at hand before anything is allocated from them.
+ * with the bytes of the file before memory is allocated by them.
  */
 #ifndef FEW_SRC_DATA_READER_H
 #define FEW_SRC_DATA_READER_H
@@ -103,7 +103,7 @@ few_status few__data_hold_out(few_data *d, const struct few_data_opts *o);
 /* Warn of classes to train without items. */
 few_status few__data_check_classes(few_data *d, const struct few_data_opts *o);
 
-/* FEW_E_UNSUPPORTED if o asks for a test split: for readers that have none. */
+/* FEW_E_UNSUPPORTED for o->split = FEW_DATA_TEST: for readers without a test split. */
 few_status few__data_no_split(few_data *d, const struct few_data_opts *o);
 
 /* Copy n_classes names, which must be UTF-8. */

@@ -15,9 +15,9 @@ few_status few__data_broken(few_data *d, const struct few_data_opts *o, int64_t 
   few__vprint(why, sizeof why, fmt, args);
   va_end(args);
   if (o->on_error == FEW_DATA_REFUSE)
-    return few__fail(
-        d->ctx, FEW_E_FORMAT,
-        "%s; mend it, or leave it out with on_error (in a recipe data_on_error) = skip", why);
+    return few__fail(d->ctx, FEW_E_FORMAT,
+                     "%s; fix it, or leave it out with on_error (in a recipe data_on_error) = skip",
+                     why);
   if (d->skipped < LISTED) few__log(d->ctx, FEW_LOG_WARN, "skipped: %s", why);
   if (d->skipped < LISTED && d->skipped + items >= LISTED)
     few__log(d->ctx, FEW_LOG_WARN, "skipped: further broken items of %s are only counted", d->spec);
@@ -71,7 +71,7 @@ void few__data_note(few_data *d, const char *fmt, ...) {
   few__text_add(d->ctx, &d->note, "%s%s", d->note.len ? "; " : "", text);
 }
 
-/* A byte of a name for a message: what is no letter of ASCII as \\xNN. */
+/* Bytes of the name that are not ASCII are shown as \xNN. */
 static few_status refuse_name(few_data *d, const char *name) {
   char shown[256];
   size_t n = 0;

@@ -70,8 +70,8 @@ static void point_row(const few_data *d, int64_t index, const struct few_data_sc
 
 few_status few_data_get(const few_data *d, int64_t index, float *out) {
   if (index < 0 || index >= d->n)
-    return few__fail(d->ctx, FEW_E_INVALID, "%s has items 0..%lld; item %lld was asked for",
-                     d->spec, (long long)d->n - 1, (long long)index);
+    return few__fail(d->ctx, FEW_E_INVALID, "%s has items 0..%lld; there is no item %lld", d->spec,
+                     (long long)d->n - 1, (long long)index);
   struct few_data_scale raw = FEW_DATA_SCALE_NONE;
   if (d->kind == FEW_DATA_POINTS) {
     point_row(d, index, &raw, 0, out);

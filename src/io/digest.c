@@ -1,11 +1,10 @@
 /* digest.c - XXH3 of 128 bits (Collet, xxHash).
  *
- * A checkpoint may be gigabytes, and is written every few minutes: this reads memory at its full
- * speed, where SHA-256 would take longer than the disk. It finds a flipped bit as surely; who wants
- * to forge a file can, and would as well replace the whole of it. What names a teacher in a model's
- * provenance is SHA-256 (sha256.h).
+ * A checkpoint may have gigabytes, and is written every few minutes. XXH3 runs at the speed of
+ * memory; SHA-256 would take longer than the disk. XXH3 detects damage, not forgery: the teacher
+ * in a model's provenance is therefore named by SHA-256 (sha256.h).
  *
- * The library is used from its header, so that a state is plain memory of the context's.
+ * xxHash is used as a header, so that its state is memory of the context.
  */
 #include "digest.h"
 

@@ -1,4 +1,4 @@
-/* feed.h - the bytes of a file in order, no more of them in memory than a reader asks for. */
+/* feed.h - the bytes of a file in order; in memory are only those that a reader needs at once. */
 #ifndef FEW_SRC_IO_FEED_H
 #define FEW_SRC_IO_FEED_H
 
@@ -8,11 +8,11 @@ struct few_feed {
   few_ctx *ctx;
   const char *place; /* for messages; borrowed */
   uint64_t size;     /* of the whole */
-  uint64_t taken;    /* bytes handed out so far */
+  uint64_t taken;    /* bytes that were read by the caller */
 
   int fd;            /* -1: all bytes are in memory */
   uint8_t *buffer;   /* of a file; owned */
-  const uint8_t *at; /* read and not handed out: `left` bytes */
+  const uint8_t *at; /* the next `left` bytes, already read */
   size_t left;
 };
 

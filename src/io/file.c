@@ -33,11 +33,11 @@
 
 #include "digest.h"
 
-static const char *mend(int err) {
+static const char *remedy(int err) {
   static const struct {
     int err;
     const char *text;
-  } mends[] = {
+  } remedies[] = {
       {ENOENT, "check the path"},
       {ENOTDIR, "a part of the path is a file: check the path"},
       {EISDIR, "name a file in it"},
@@ -50,15 +50,15 @@ static const char *mend(int err) {
       {EMFILE, "close some files or raise the limit (ulimit -n)"},
       {ENAMETOOLONG, "choose a shorter name"},
   };
-  for (int i = 0; i < FEW_COUNT(mends); i++)
-    if (mends[i].err == err) return mends[i].text;
+  for (int i = 0; i < FEW_COUNT(remedies); i++)
+    if (remedies[i].err == err) return remedies[i].text;
   return "check the disk and the path";
 }
 
 few_status few__fail_errno(few_ctx *ctx, const char *doing, const char *path, int err) {
   char text[128] = "unknown error";
   if (strerror_r(err, text, sizeof text)) snprintf(text, sizeof text, "system error %d", err);
-  return few__fail(ctx, FEW_E_IO, "cannot %s %s: %s: %s", doing, path, text, mend(err));
+  return few__fail(ctx, FEW_E_IO, "cannot %s %s: %s: %s", doing, path, text, remedy(err));
 }
 
 /* ---- reading ---- */
@@ -102,7 +102,7 @@ static few_status check_kind(few_ctx *ctx, const char *path, const struct stat *
                    S_ISSOCK(s->st_mode) ? "socket" : "device");
 }
 
-/* Opened without waiting, or a pipe that nobody writes to would hold us for ever. */
+/* O_NONBLOCK: opening a pipe without a writer would otherwise block for ever. */
 static few_status open_input(few_ctx *ctx, int *fd, struct stat *s, const char *path) {
   if (stat(path, s)) return few__fail_errno(ctx, "open", path, errno);
   FEW_TRY(check_kind(ctx, path, s)); /* opening a device can already do something */
@@ -143,7 +143,7 @@ static few_status first_buffer(few_ctx *ctx, struct buffer *b, const struct stat
   }
   b->at = few__alloc(ctx, b->cap);
   if (b->at) return FEW_OK;
-  return few__fail(ctx, FEW_E_MEMORY, "%s: out of memory: %zu bytes asked for", path, b->cap);
+  return few__fail(ctx, FEW_E_MEMORY, "%s: out of memory: %zu bytes requested", path, b->cap);
 }
 
 few_status few__file_read(few_ctx *ctx, char **out, size_t *n, const char *path, size_t max_bytes) {
@@ -270,8 +270,8 @@ static few_status open_temp(few_writer *w, const char *path) {
   return few__fail_errno(w->ctx, "write", path, EEXIST);
 }
 
-/* Who may read the old file may read the new one, and nobody else. The owner is for root, whose
- * files would otherwise take the place of a user's; a system that refuses has its way. */
+/* The new file can be read by those who could read the old one. When root replaces a user's file, it
+ * stays the user's; a system that does not allow this is not an error. */
 static void keep_mode(const few_writer *w) {
   if (!w->replaces) return;
   if ((w->was.st_uid != geteuid() || w->was.st_gid != getegid()) &&
@@ -367,7 +367,7 @@ few_status few__writer_end(few_writer *w, few_status st) {
   return st;
 }
 
-/* Is it a temporary that nobody writes any more? Removes it then. */
+/* Remove a temporary file whose writer is gone. */
 static void sweep(int dir, const char *name) {
   int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return;

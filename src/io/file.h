@@ -38,7 +38,7 @@ bool few__path_is_dir(const char *path);
 bool few__path_same(const char *a, const char *b); /* both there, and one file under two names */
 few_status few__file_size(few_ctx *ctx, int64_t *out, const char *path);
 
-/* "dir/name" without a double slash; name alone where dir is "". *out is yours. */
+/* "dir/name" without a double slash; only the name where dir is "". *out is yours. */
 few_status few__path_join(few_ctx *ctx, char **out, const char *dir, const char *name);
 const char *few__path_name(const char *path); /* what follows the last slash: borrowed */
 

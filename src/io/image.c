@@ -1,8 +1,8 @@
 /* image.c - 8-bit images in memory.
  *
- * What a reader hands on is always RGBA first and comes to the channels asked for here, so that a
- * image has the same pixels whichever of its many encodings it came in: composited on white by
- * (a v + (255 - a) 255) / 255, and made grey by Y = 0.299 R + 0.587 G + 0.114 B.
+ * Readers give RGBA, and the conversion to the requested channels is here, so that an image has the
+ * same pixels in each of its encodings: composited on white by (a v + (255 - a) 255) / 255, and grey
+ * is Y = 0.299 R + 0.587 G + 0.114 B.
  */
 #include "image.h"
 

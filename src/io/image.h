@@ -13,9 +13,9 @@ struct few_image {
 few_status few__image_new(few_ctx *ctx, struct few_image *out, int h, int w, int c);
 void few__image_free(few_ctx *ctx, struct few_image *im);
 
-/* Where a reader puts an image as it decodes it, so that nobody needs the whole in memory who does
- * not keep it. `begin` comes first and may refuse, with a sentence; rows and columns are those of
- * the file. `put` then gives n pixels of c channels (1 grey, 3 RGB or 4 RGBA) of row y: those at
+/* Takes an image while a reader decodes it, so that the whole need not be in memory.
+ * `begin` comes first and may refuse, with a sentence; rows and columns are those of the file. `put`
+ * then gives n pixels of c channels (1 grey, 3 RGB or 4 RGBA) of row y: those at
  * x, x + dx, x + 2 dx ... Each pixel comes once; rows of an interlaced image come in several
  * parts, in the order of the file. `end` comes last, unless something failed.
  *

@@ -8,7 +8,7 @@
  * The slow integer DCT and the default upsampling are chosen by name: pixels are then the same on
  * every machine with this library.
  *
- * Limits against hostile files: the file is read as libjpeg asks for it, and rows go to a sink. A
+ * Limits against hostile files: the file is read in parts, and rows go to a sink. A
  * file of several scans (progressive) cannot be decoded by rows: libjpeg keeps the coefficients of
  * the whole image, 2 bytes each, and may have 256 MB for them. Every block of 8 x 8 takes a bit
  * of a Huffman code at least, so an image of more blocks than the file has bits is refused before

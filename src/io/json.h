@@ -31,8 +31,8 @@ few_status few__json_array(few_ctx *ctx, const char *place, const json_t *object
 
 /* ---- writing ----
  *
- * A value on one line, without blanks, appended to a text as it is told: nothing is built first, so
- * that nothing can be left out where memory ends. Failures stick in the writer. Keys are NULL in an
+ * Each call appends to a text; the value is on one line, without blanks. No tree is built first, so
+ * running out of memory cannot leave out a member unnoticed. Failures stick in the writer. Keys are NULL in an
  * array and at the top. Reals keep all their bits. */
 struct few_json {
   few_ctx *ctx;

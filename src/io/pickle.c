@@ -152,7 +152,7 @@ static few_status name(struct machine *m, int arg) {
     return few__fail(
         m->ctx, FEW_E_UNSUPPORTED,
         "%s: the pickle calls Python's %.*s.%.*s, and few runs no code of a file: save "
-        "weights alone, torch.save(model.state_dict(), FILE)",
+        "only weights, torch.save(model.state_dict(), FILE)",
         m->place, module < 60 ? module : 60, (const char *)m->at, rest < 60 ? rest : 60,
         (const char *)first + 1);
   }
@@ -262,7 +262,7 @@ static few_status persistent(struct machine *m, int arg) {
       m, &(struct few_pickle_value){.kind = FEW_PICKLE_PERSISTENT, .first = id, .last = -1});
 }
 
-/* An object's attributes, which nobody asks for. */
+/* An object's attributes, which are not needed. */
 static few_status drop_state(struct machine *m, int arg) {
   FEW_UNUSED(arg);
   int state;
@@ -350,7 +350,7 @@ static few_status step(struct machine *m, int op) {
     if (opcodes[i].op == op) return opcodes[i].run(m, opcodes[i].arg);
   return few__fail(m->ctx, FEW_E_UNSUPPORTED,
                    "%s: opcode 0x%02x at byte %zu of the pickle is none of a state dict: save "
-                   "weights alone, torch.save(model.state_dict(), FILE)",
+                   "only weights, torch.save(model.state_dict(), FILE)",
                    m->place, op, (size_t)(m->at - m->start) - 1);
 }
 

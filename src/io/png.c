@@ -8,7 +8,7 @@
  * of 8 bits by libpng's transformations, and go to a sink a row at a time. Of an interlaced image
  * the rows of each of its seven passes go there, thinned as they are.
  *
- * Limits against hostile files: the file is read as libpng asks for it, and not kept; sides are
+ * Limits against hostile files: the file is read in parts, and not kept; sides are
  * bounded by the caller; texts and profiles are passed over unread; libpng has 16 MB for all else
  * (a row of 32,768 pixels takes 1 MB); and since deflate packs at most 1032 to 1, an image whose
  * rows could not come from so few bytes is refused before memory is taken for it.
@@ -121,8 +121,8 @@ static void on_flush(png_structp png) { FEW_UNUSED(png); }
 static few_status guarded(struct job *j, void (*step)(struct job *j)) {
   if (setjmp(j->back)) {
     if (j->recorded) return j->status;
-    const char *mend = j->status == FEW_E_MEMORY ? "free some memory" : "is the file damaged?";
-    return few__fail(j->ctx, j->status, "%s: %s: %s", j->place, j->message, mend);
+    const char *fix = j->status == FEW_E_MEMORY ? "free some memory" : "is the file damaged?";
+    return few__fail(j->ctx, j->status, "%s: %s: %s", j->place, j->message, fix);
   }
   step(j);
   return FEW_OK;
@@ -280,7 +280,7 @@ static bool is_keyword(const char *s) {
   return true;
 }
 
-/* libpng's structure asks for pointers to mutable text and only reads it: lend it copies. */
+/* libpng's structure has pointers to mutable text, which it only reads: give it copies. */
 static few_status prepare_text(struct job *j) {
   FEW_TRY(FEW_NEW(j->ctx, &j->chunks, j->n_text));
   for (int i = 0; i < j->n_text; i++) {

@@ -410,7 +410,7 @@ static few_status add_tensors(struct parse *p, bool numbers) {
   const struct few_pickle_value *dict = dictionary(k);
   if (!dict)
     return few__fail(p->ctx, FEW_E_FORMAT,
-                     "%s: no dictionary of tensors: save weights alone, "
+                     "%s: no dictionary of tensors: save only weights, "
                      "torch.save(model.state_dict(), FILE)",
                      p->place);
   for (int c = dict->first; c >= 0; c = k->cells.at[c].next) {
@@ -486,7 +486,7 @@ few_status few__pth_parse(few_ctx *ctx, struct few_pth *out, const char *place, 
   return parse(ctx, out, place, bytes, n, bytes, n);
 }
 
-/* Of an archive libzip reads what is asked for; a legacy file has to be gone through. */
+/* libzip reads the members of an archive that are needed; a legacy file is read in order. */
 static few_status read_feed(few_ctx *ctx, struct few_pth *out, struct few_feed *from) {
   const uint8_t *head;
   char *bytes = NULL;

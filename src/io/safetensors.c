@@ -7,7 +7,7 @@
  *
  * The format (https://github.com/huggingface/safetensors) holds no code and is read without
  * trusting it: the spans must follow each other without hole or overlap and fill the file, and
- * each must be as long as its shape says. One who wants to hide bytes in a model finds no room.
+ * each must be as long as its shape says. So no bytes can be hidden in a model.
  *
  * The writer pads the header so that the data starts on a multiple of 8. Loaded data starts on a
  * multiple of 64 whatever the file did. Memory for it is taken once the header has been read and
@@ -281,7 +281,7 @@ static few_status take_header(struct parse *p, struct few_feed *from, char **tex
 static few_status take_data(struct parse *p, struct few_feed *from) {
   char *data = few__alloc(p->ctx, p->data_bytes ? p->data_bytes : 1);
   if (!data)
-    return few__fail(p->ctx, FEW_E_MEMORY, "%s: out of memory: %zu bytes asked for", p->place,
+    return few__fail(p->ctx, FEW_E_MEMORY, "%s: out of memory: %zu bytes requested", p->place,
                      p->data_bytes);
   p->st->hold->data = data;
   FEW_TRY(few__feed_read(from, data, p->data_bytes));

@@ -57,9 +57,9 @@ cmake -S "$source" -B "$build/few" -G Ninja -DCMAKE_TOOLCHAIN_FILE="$build/toolc
   -DCMAKE_BUILD_TYPE=Release
 tests='cpu_math cpu_gemm cpu_conv cpu_attention cpu_reduce'
 # shellcheck disable=SC2046
-cmake --build "$build/few" --target few_program $(printf 'test_backend_%s ' $tests) test_base_rng
+cmake --build "$build/few" --target few_program $(printf 'test_engine_backend_%s ' $tests) test_base_rng
 
-for test in $(printf 'backend_%s ' $tests) base_rng; do
+for test in $(printf 'engine_backend_%s ' $tests) base_rng; do
   echo "$test"
   qemu-aarch64 "$build/few/test/test_$test" >said 2>&1 || { tail -n 20 said; exit 1; }
 done

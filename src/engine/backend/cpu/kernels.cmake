@@ -17,7 +17,11 @@ function(few_cpu_isa isa help) # and its compiler flags
 endfunction()
 
 target_sources(few_objects PRIVATE ${CMAKE_CURRENT_LIST_DIR}/isa.c)
-few_cpu_isa(base "4-wide vectors")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  few_cpu_isa(base "NEON")
+else()
+  few_cpu_isa(base "4-wide vectors")
+endif()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
   few_cpu_isa(avx2 "AVX2 and FMA" -mavx2 -mfma)
   few_cpu_isa(avx512 "AVX-512" -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma
