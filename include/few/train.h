@@ -64,8 +64,8 @@ FEW_API FEW_MUST_USE few_status few_train_model(struct few_model **out, few_ctx 
  * them. */
 typedef struct few_trainer few_trainer;
 
-/* Open a run, or resume it. Opens data and teacher, and makes the pairs that a recipe asks for: this
- * may take long, reports progress and can be cancelled.
+/* Open a run, or resume it. Opens data and teacher, and makes the pairs that a recipe asks for:
+ * this may take long, reports progress and can be cancelled.
  *
  * opts->run NULL: a run in memory, without checkpoints, log and previews. A run in memory cannot
  * roll back: it ends with FEW_E_DIVERGED instead.
@@ -84,9 +84,9 @@ FEW_API bool few_trainer_done(const few_trainer *t);
  * evaluation, a checkpoint. After the last step the model is saved.
  *
  * FEW_OK also if the step was skipped or the run rolled back (see few_train_report.event).
- * FEW_E_CANCELLED if the progress callback asked to stop: a checkpoint is saved, and few_trainer_step
- * may be called again. FEW_E_INVALID after the last step. After any other failure only
- * few_trainer_close is useful. */
+ * FEW_E_CANCELLED if the progress callback asked to stop: a checkpoint is saved, and
+ * few_trainer_step may be called again. FEW_E_INVALID after the last step. After any other failure
+ * only few_trainer_close is useful. */
 FEW_API FEW_MUST_USE few_status few_trainer_step(few_trainer *t);
 
 struct few_train_metric {
@@ -109,18 +109,18 @@ struct few_train_report {
 /* Borrowed: valid until the next call with this trainer. Never NULL. */
 FEW_API const struct few_train_report *few_trainer_report(const few_trainer *t);
 
-/* Write a checkpoint and the model now. FEW_E_INVALID for a run in memory; FEW_E_DIVERGED if weights
- * are not finite. */
+/* Write a checkpoint and the model now. FEW_E_INVALID for a run in memory; FEW_E_DIVERGED if
+ * weights are not finite. */
 FEW_API FEW_MUST_USE few_status few_trainer_save(few_trainer *t);
 
-/* A copy of the student as few_trainer_save would write it: averaged weights if the recipe averages.
- * *out is yours: few_model_free. FEW_E_DIVERGED if weights are not finite. */
+/* A copy of the student as few_trainer_save would write it: averaged weights if the recipe
+ * averages. *out is yours: few_model_free. FEW_E_DIVERGED if weights are not finite. */
 FEW_API FEW_MUST_USE few_status few_trainer_model(struct few_model **out, few_trainer *t);
 
 /* ---- Before a run ---- */
 
-/* What a run takes. Times are those of this machine as it is now, measured by trying the run for some
- * seconds; counts are exact. */
+/* What a run takes. Times are those of this machine as it is now, measured by trying the run for
+ * some seconds; counts are exact. */
 struct few_train_estimate {
   int64_t steps, batch;
   int64_t parameters; /* that are trained: the student's, and those of networks trained beside it */
@@ -135,9 +135,9 @@ struct few_train_estimate {
   int64_t model_bytes, preview_bytes, pairs_bytes, log_bytes;
 };
 
-/* Try the run in a temporary directory beside opts->run, or in the current directory if that is NULL;
- * the directory is removed. A run that exists is neither read nor changed. The estimate is for the
- * whole run, not for what is left of it. */
+/* Try the run in a temporary directory beside opts->run, or in the current directory if that is
+ * NULL; the directory is removed. A run that exists is neither read nor changed. The estimate is
+ * for the whole run, not for what is left of it. */
 FEW_API FEW_MUST_USE few_status few_train_estimate(struct few_train_estimate *out, few_ctx *ctx,
                                                    const struct few_train_opts *opts);
 

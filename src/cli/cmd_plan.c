@@ -20,8 +20,8 @@ static const char text[] =
     "preview are made and timed. So run it on the machine that is to train, while nothing\n"
     "else is running.\n"
     "\n"
-    "Memory is the resident memory of the process at its peak. Disk is what the folder of\n"
-    "the run holds at most: it keeps the last two checkpoints, and one in between.\n"
+    "Memory is the peak resident memory of the process. Disk is what the folder of the run\n"
+    "holds at the end, with up to three checkpoints.\n"
     "\n"
     "  few plan fashion-teacher\n"
     "  few plan my.ini steps=20000 batch=256 --workers 8\n";

@@ -43,8 +43,8 @@ static void numbers_of(struct few_run_state *s, struct number out[N_NUMBERS]) {
   memcpy(out, all, sizeof all);
 }
 
-/* The identity as metadata, each with what to try if it differs. Files of earlier versions have only
- * the first. */
+/* The identity as metadata, each with what to try if it differs. Files of earlier versions have
+ * only the first. */
 enum { N_HASHES = 3 };
 
 static void hashes_of(const struct few_run_identity *id, struct few_st_pair help[N_HASHES],
@@ -161,8 +161,8 @@ static void remove_entry(few_ctx *ctx, const struct entry *e) {
   if (unlink(e->path)) few__log(ctx, FEW_LOG_WARN, "cannot remove %s", e->path);
 }
 
-/* Checkpoints after `step` could not be read, or the run would be there. They must not push out good
- * ones. */
+/* Checkpoints after `step` could not be read, or the run would be there. They must not push out
+ * good ones. */
 few_status few__checkpoint_trim(few_ctx *ctx, const char *dir, int64_t step) {
   struct entries e;
   FEW_TRY(list(ctx, &e, dir));

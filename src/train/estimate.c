@@ -1,8 +1,8 @@
 /* estimate.c - what a run will take, before it starts: memory, time, operations, disk.
  *
  * Nothing is guessed that can be measured. A probe of the run is opened in a temporary directory
- * where the run's own would be: the real data, teacher, plans and shapes. Some steps, a few pairs, a
- * line of the log, a checkpoint with the model, and a preview are made and timed; the files are
+ * where the run's own would be: the real data, teacher, plans and shapes. Some steps, a few pairs,
+ * a line of the log, a checkpoint with the model, and a preview are made and timed; the files are
  * measured. Counts come from the recipe:
  *
  *   seconds = open + pairs + steps s + lines s_log + previews s_preview + evaluations s_eval

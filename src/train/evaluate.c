@@ -1,10 +1,9 @@
-/* evaluate.c - how near the averaged weights' images are to a reference, while they train.
+/* evaluate.c - how close images of the averaged weights are to a reference, during training.
  *
- * It reads the run and adds a line to its log, {"step":N,"eval":{...}}; nothing that a step depends
- * on is touched, so the bits of training do not know of it. The line stands in the log before the
- * checkpoint of its step is written, or is made up for when the run resumes there: so a run that is
- * killed and resumed has each of them once. Features, and what is kept of the reference, stay in
- * memory from one evaluation to the next.
+ * An evaluation adds a line to the run log, {"step":N,"eval":{...}}. It changes nothing that a step
+ * depends on, so training has the same bits with and without it. The line is written before the
+ * checkpoint of its step, or when the run resumes there, so a run that is killed and resumed has
+ * each line once. Feature networks and reference statistics stay in memory between evaluations.
  */
 #include "evaluate.h"
 
@@ -26,7 +25,7 @@ struct few_evaluation {
 
 /* ---- the reference ---- */
 
-/* TEST: the part of the run's own data that its training does not see. */
+/* Split FEW_DATA_TEST: the part of the run's own data that is not trained on. */
 static few_status open_set(const struct few_evaluation *e, few_data **out, const char *spec,
                            int split) {
   const struct few_train_keys *k = &e->setup->config.keys;
@@ -43,7 +42,7 @@ static few_status open_set(const struct few_evaluation *e, few_data **out, const
   return few_data_open(e->ctx, out, spec, &o);
 }
 
-/* The set that eval_ref names; else the held-out part of the data; else the data. */
+/* The set that eval_ref names; without it, the held-out part of the data; without one, the data. */
 static few_status choose_reference(struct few_evaluation *e, const few_data **reference) {
   const struct few_train_keys *k = &e->setup->config.keys;
   if (k->eval_ref[0]) {
@@ -75,7 +74,7 @@ static few_status open_evaluator(struct few_evaluation *e) {
   struct few_eval_given given = {.model = e->model};
   if (e->setup->config.objective[0].def->classifies)
     return few__fail(e->ctx, FEW_E_INVALID,
-                     "%s: eval_every = %" PRId64 ": a classifier draws no images: leave it out",
+                     "%s: eval_every = %" PRId64 ": a classifier samples no images: leave it out",
                      e->setup->config.recipe.place, k->eval_every);
   FEW_TRY(choose_reference(e, &given.reference));
   o.source = "this run";
@@ -119,7 +118,7 @@ void few__evaluation_free(few_evaluation *e) {
 
 /* ---- the cost ---- */
 
-/* Known before the first step: operations against operations. */
+/* The cost is known before the first step, from the operations of both. */
 few_status few__evaluation_announce(const few_evaluation *e, double step_flops) {
   struct few_eval_cost cost;
   if (!e || !(step_flops > 0)) return FEW_OK;
@@ -158,7 +157,7 @@ few_status few__evaluation_flops(const few_evaluation *e, double *out) {
 
 /* ---- the line ---- */
 
-/* A NaN, which JSON has not, is null. */
+/* JSON has no NaN: null. */
 static void put_report(struct few_json *j, const struct few_eval_report *r) {
   few__json_open(j, "eval", '{');
   few__json_put_string(j, "reference", r->reference);
@@ -192,7 +191,8 @@ static few_status log_report(const struct few_evaluation *e, int64_t step,
   return st;
 }
 
-static void tell(const struct few_evaluation *e, int64_t step, const struct few_eval_report *r) {
+static void log_summary(const struct few_evaluation *e, int64_t step,
+                        const struct few_eval_report *r) {
   struct few_text t = {0};
   few__text_add(e->ctx, &t, "step %" PRId64 ":", step);
   for (int i = 0; i < r->n_numbers; i++)
@@ -226,12 +226,12 @@ few_status few__evaluation_run(few_evaluation *e, const struct few_run_state *s,
                         "evaluation of step %" PRId64
                         " (the resumed run begins with it; eval_every=0 leaves it out)",
                         step);
-  if (st == FEW_E_DIVERGED) { /* whether the run has is for the guard to say */
+  if (st == FEW_E_DIVERGED) { /* the guard decides whether the run diverged */
     few__log(e->ctx, FEW_LOG_WARN, "step %" PRId64 ": no evaluation: %s", step, few_error(e->ctx));
     return FEW_OK;
   }
   FEW_TRY(st);
-  tell(e, step, r);
+  log_summary(e, step, r);
   st = log_report(e, step, r, log);
   few_eval_report_free(r);
   return st;

@@ -1,4 +1,4 @@
-/* evaluate.h - few eval of a run on a schedule: the recipe's keys eval_*. */
+/* evaluate.h - evaluations during a run, by the recipe's keys eval_*. */
 #ifndef FEW_SRC_TRAIN_EVALUATE_H
 #define FEW_SRC_TRAIN_EVALUATE_H
 
@@ -14,14 +14,15 @@ few_status few__evaluation_open(few_ctx *ctx, few_evaluation **out, const struct
                                 few_model *model);
 void few__evaluation_free(few_evaluation *e); /* NULL is fine */
 
-/* Log what the evaluations of the run will cost beside its training, whose steps have so many
- * operations: a warning where that is much. */
+/* Log what the evaluations of the run cost in proportion to its training; a warning if that is
+ * much. `step_flops`: operations of one step. */
 few_status few__evaluation_announce(const few_evaluation *e, double step_flops);
 
 /* Operations of one evaluation, besides reading the reference. */
 few_status few__evaluation_flops(const few_evaluation *e, double *out);
 
-/* Where it is time, and the log does not have it: measure the averaged weights and log it. */
+/* If an evaluation is due and not in the log yet: measure the averaged weights, and log the
+ * result. */
 few_status few__evaluation_run(few_evaluation *e, const struct few_run_state *s,
                                struct few_run_log *log);
 

@@ -1,15 +1,15 @@
 /* fit.c - do the objectives, the teacher and the student of a run fit together?
  *
- * The objectives decide what the student takes as inputs (guidance scale, step size), which networks
- * are trained beside it, and how it is sampled.
+ * The objectives decide what the student takes as inputs (guidance scale, step size), which
+ * networks are trained beside it, and how it is sampled.
  */
 #include <math.h>
 #include <stdio.h>
 
 #include "pairs.h"
 
-/* Guidance is that of the objectives that have any, or of the pairs that they learn from, or else
- * that of the teacher's input, which the student then inherits with its range. */
+/* The guidance range is that of the objectives. Without any, it is that of the pairs. If both leave
+ * it at 1, a teacher with a guidance input passes on its range. */
 static few_status choose_guidance(few_ctx *ctx, struct few_setup *setup) {
   const few_model *t = setup->teacher;
   setup->guidance_min = setup->guidance_max =
@@ -28,17 +28,17 @@ static few_status choose_guidance(few_ctx *ctx, struct few_setup *setup) {
   if (!t || !t->spec.guidance) return FEW_OK;
   if (setup->guidance_min >= t->guidance_min && setup->guidance_max <= t->guidance_max)
     return FEW_OK;
-  return few__fail(ctx, FEW_E_INVALID, "teacher %s knows guidance %g to %g, not %g to %g",
+  return few__fail(ctx, FEW_E_INVALID, "teacher %s was trained for guidance %g to %g, not %g to %g",
                    setup->config.keys.teacher, t->guidance_min, t->guidance_max,
                    setup->guidance_min, setup->guidance_max);
 }
 
-/* Refuse a guidance that the teacher cannot give. */
+/* FEW_E_INVALID for a guidance range that the teacher does not have. */
 static few_status check_guidance(few_ctx *ctx, const struct few_config_objective *o,
                                  const struct few_fit *fit) {
   const struct few_guidance_opts *of = o->opts;
   if (!o->def->guides) return FEW_OK;
-  assert(fit->teacher); /* whose guidance it is: few__config_objectives has seen to that */
+  assert(fit->teacher); /* checked by few__config_objectives */
   if (of->guidance_max < of->guidance_min)
     return few__fail(ctx, FEW_E_INVALID, "%s: guidance_max %g is below guidance_min %g",
                      o->def->name, of->guidance_max, of->guidance_min);
@@ -55,7 +55,7 @@ static few_status check_guidance(few_ctx *ctx, const struct few_config_objective
                    o->def->name);
 }
 
-/* The recipe's dropout is that of all networks that the run trains. */
+/* The recipe's dropout applies to all networks that the run trains. */
 static few_status copy_dropout(few_ctx *ctx, const struct few_setup *setup, void *opts) {
   const struct few_option *from = few_option_find(setup->net->options, "dropout");
   if (!few_option_find(setup->teacher->net->options, "dropout")) return FEW_OK;
@@ -71,8 +71,8 @@ static few_status copy_dropout(few_ctx *ctx, const struct few_setup *setup, void
   return st;
 }
 
-/* The fake network is the teacher's, and is told the strength where the student is: what it learns
- * is the student's distribution for each. */
+/* The fake network has the teacher's architecture. It takes the guidance scale if the student does,
+ * since it learns the student's distribution for each scale. */
 static few_status declare_fake(few_ctx *ctx, struct few_setup *setup) {
   bool wanted = false;
   for (int i = 0; i < setup->config.n_objectives; i++)
@@ -91,8 +91,8 @@ static few_status declare_fake(few_ctx *ctx, struct few_setup *setup) {
   return st;
 }
 
-/* The first objective says how the student is told a step. A teacher that has to be told is no
- * field to distil. */
+/* The first objective decides in which form the student takes the step size. A teacher that takes
+ * one learned jumps, and has no field to distil. */
 static few_status choose_step_size(few_ctx *ctx, struct few_setup *setup) {
   const struct few_config_objective *o = &setup->config.objective[0];
   setup->spec.step_size = o->def->step_size;
@@ -100,13 +100,14 @@ static few_status choose_step_size(few_ctx *ctx, struct few_setup *setup) {
   if (!setup->config.needs_teacher || !setup->teacher ||
       setup->teacher->spec.step_size == FEW_STEP_SIZE_NONE)
     return FEW_OK;
-  return few__fail(ctx, FEW_E_INVALID,
-                   "teacher %s gives steps and no field (it was trained by %s): give one that was "
-                   "trained by diffusion",
-                   setup->config.keys.teacher, setup->teacher->objective);
+  return few__fail(
+      ctx, FEW_E_INVALID,
+      "teacher %s learned jumps and has no field (it was trained by %s): give one that was "
+      "trained by diffusion",
+      setup->config.keys.teacher, setup->teacher->objective);
 }
 
-/* The first option in which two networks of one kind differ, but for dropout. */
+/* The first option, except dropout, in which student and teacher of one architecture differ. */
 static few_status differing(few_ctx *ctx, const struct few_setup *setup, const char **key) {
   const struct few_option *o = setup->net->options;
   for (*key = NULL; o->key && !*key; o++) {
@@ -124,7 +125,7 @@ static few_status differing(few_ctx *ctx, const struct few_setup *setup, const c
   return FEW_OK;
 }
 
-/* The first target of a run with stages is the student as it starts, which must be the teacher. */
+/* In a run with stages the first target is the student as it starts, which must be the teacher. */
 static few_status check_start(few_ctx *ctx, const struct few_setup *setup) {
   const char *key = NULL;
   if (setup->config.target != FEW_TARGET_STAGE || !setup->teacher) return FEW_OK;
@@ -133,28 +134,27 @@ static few_status check_start(few_ctx *ctx, const struct few_setup *setup) {
   if (setup->teacher->net != setup->net) key = "net";
   if (!key) FEW_TRY(differing(ctx, setup, &key));
   if (!key) return FEW_OK;
-  return few__fail(ctx, FEW_E_INVALID,
-                   "objective %s starts as its teacher, in all that the network is: leave out %s",
+  return few__fail(ctx, FEW_E_INVALID, "objective %s starts as a copy of its teacher: leave out %s",
                    setup->config.keys.objective, key);
 }
 
-/* Every loss has to give the student the strength that it takes. */
+/* Every loss must feed the student the guidance scale that it takes. */
 static few_status check_strength(few_ctx *ctx, const struct few_setup *setup,
                                  const struct few_objective_def *def) {
   if (!setup->spec.guidance || def->needs_teacher) return FEW_OK;
   if (setup->config.n_objectives > 1)
-    return few__fail(
-        ctx, FEW_E_INVALID,
-        "%s: the student takes a guidance strength of %g to %g as an input, and %s has "
-        "none to tell: give guidance_min and guidance_max one value, or leave %s out",
-        setup->config.recipe.place, setup->guidance_min, setup->guidance_max, def->name, def->name);
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: the student takes a guidance scale of %g to %g as an input, and %s does "
+                     "not feed it: give guidance_min and guidance_max one value, or leave %s out",
+                     setup->config.recipe.place, setup->guidance_min, setup->guidance_max,
+                     def->name, def->name);
   return few__fail(ctx, FEW_E_INVALID,
-                   "%s: the teacher takes a guidance strength as an input, and this objective "
-                   "has none to tell: start from another teacher, or from none",
+                   "%s: the teacher takes a guidance scale as an input, and this objective does "
+                   "not feed it: start from another teacher, or from none",
                    def->name);
 }
 
-/* A teacher of steps that go one way can be halved further, or make pairs; it has no field. */
+/* A teacher whose steps lead one way only can be halved further, or make pairs. It has no field. */
 static few_status check_direction(few_ctx *ctx, const struct few_setup *setup) {
   const struct few_config_objective *o = &setup->config.objective[0];
   const struct few_clock at = few__config_clock(&setup->config, 0, 1);
@@ -166,26 +166,26 @@ static few_status check_direction(few_ctx *ctx, const struct few_setup *setup) {
   if (same && (setup->config.target == FEW_TARGET_STAGE || setup->config.needs_pairs))
     return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID,
-                   "teacher %s has learned steps from %s alone (it was trained by %s): give the "
+                   "teacher %s learned only steps from %s (it was trained by %s): give the "
                    "teacher that it had",
                    setup->config.keys.teacher,
                    setup->teacher->direction == FEW_ENCODES ? "images to noise" : "noise to images",
                    setup->teacher->objective);
 }
 
-/* A consistency model's F points to the image at the end of the flow, not along it. */
+/* The F of a consistency model points to the image at the end of the flow, not along the flow. */
 static few_status check_field(few_ctx *ctx, const struct few_setup *setup) {
   if (!setup->config.needs_teacher || !setup->teacher || setup->config.needs_pairs) return FEW_OK;
   if (setup->teacher->direction != FEW_BOTH_WAYS) return FEW_OK; /* check_direction */
   if (few__model_has_field(setup->teacher)) return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID,
-                   "teacher %s has learned the jumps of %s and no field (it was trained by %s): "
+                   "teacher %s learned the jumps of %s and has no field (it was trained by %s): "
                    "give the teacher that it had; init = %s starts the student with its weights",
                    setup->config.keys.teacher, setup->teacher->sampler, setup->teacher->objective,
                    setup->config.keys.teacher);
 }
 
-/* Rows without their label: how many, and whether the teacher can be asked about them. */
+/* How many rows lose their label, and whether the teacher can be evaluated without one. */
 static few_status choose_dropout(few_ctx *ctx, struct few_setup *setup) {
   double *dropout = &setup->config.keys.label_dropout;
   struct few_use use = {.sampler = NULL};
@@ -201,13 +201,13 @@ static few_status choose_dropout(few_ctx *ctx, struct few_setup *setup) {
   setup->spec.unlabelled = *dropout > 0 || use.unlabelled ? FEW_UNLABELLED_YES : FEW_UNLABELLED_NO;
   if (*dropout >= 1)
     return few__fail(ctx, FEW_E_INVALID,
-                     "%s: label_dropout = 1 leaves no row its label: give less, or labels = no",
+                     "%s: label_dropout = 1 drops every label: give less, or labels = no",
                      setup->config.recipe.place);
   if (*dropout <= 0 || !setup->config.needs_teacher || setup->config.needs_pairs) return FEW_OK;
   return few_net_check_unconditional(ctx, &setup->teacher->spec, "the teacher", "label_dropout");
 }
 
-/* The time at which an objective has its student sampled first. */
+/* The time at which the student's sampler starts, by this objective. */
 static double start_of(const struct few_setup *setup, const struct few_config_objective *o) {
   const struct few_clock at = few__config_clock(&setup->config, 0, 1);
   struct few_use use = {.sampler = NULL};
@@ -215,8 +215,8 @@ static double start_of(const struct few_setup *setup, const struct few_config_ob
   return use.n_times ? use.times[0] : atan(80 / setup->spec.sigma_data); /* schedule.h */
 }
 
-/* The first objective says how the student is sampled. A generator that is added and makes its
- * images from other noise improves images that nobody draws. */
+/* The student is sampled as the first objective has it. A generator that is added and starts from
+ * other noise improves images that are never sampled. */
 static void warn_of_start(few_ctx *ctx, const struct few_setup *setup) {
   const double first = start_of(setup, &setup->config.objective[0]);
   for (int i = 1; i < setup->config.n_objectives; i++) {
@@ -254,8 +254,9 @@ few_status few__setup_fit(few_ctx *ctx, struct few_setup *setup) {
   return setup->config.needs_pairs ? few__pairs_check(ctx, setup) : FEW_OK;
 }
 
-/* After the last step of a stage the student is still that stage's. */
+/* After the last step of a stage, the student is still used as in that stage. */
 few_status few__setup_use(const struct few_setup *setup, int64_t step, few_model *m) {
+  assert(step >= 0 && m->net == setup->net);
   const struct few_config_objective *o = &setup->config.objective[0];
   const struct few_clock at = few__config_clock(&setup->config, step > 0 ? step - 1 : 0, 1);
   struct few_use use = {.sampler = o->def->sampler};

@@ -1,7 +1,7 @@
 /* gauge.c - see gauge.h.
  *
- * The noise is that of a seed which no sample of the run has, the same at every look, so two looks
- * compare. Nothing that a step depends on is touched.
+ * The noise has a seed that no sample of the run has, and is the same each time, so that two
+ * readings compare. Nothing that a step depends on is changed.
  */
 #include "gauge.h"
 
@@ -17,10 +17,10 @@ struct few_gauge {
   struct few_sample_opts o; /* of the student */
   int64_t dims;
   float *target, *x; /* [n][dims]: the teacher's, the student's */
-  int32_t *label;    /* [n] of both: as often as in the data, whatever the teacher's were */
+  int32_t *label;    /* [n] of both, in the proportions of the data */
 };
 
-/* One strength that teacher and student share. */
+/* A guidance scale that both teacher and student have. */
 static double guidance_of(const struct few_setup *setup) {
   return setup->guidance_min > 1 || setup->guidance_max < 1 ? setup->guidance_min : 1;
 }
@@ -30,7 +30,7 @@ static bool applies(const struct few_setup *setup, const few_model *student) {
          student->direction != FEW_ENCODES && setup->teacher->direction != FEW_ENCODES;
 }
 
-/* A consistency student's default are two steps, with fresh noise between: not the same image. */
+/* By default a consistency student takes two steps with fresh noise between: another image. */
 static int student_steps(const few_model *m) {
   return !m->n_times && !strcmp(m->sampler, "consistency") ? 1 : 0;
 }
@@ -95,7 +95,7 @@ void few__gauge_free(few_gauge *g) {
 }
 
 few_status few__gauge_read(few_gauge *g, const struct few_run_state *s, double *out) {
-  static const struct few_progress_frame quiet = {NULL, 0, 0, 0}; /* it takes no time */
+  static const struct few_progress_frame quiet = {NULL, 0, 0, 0}; /* it is short: no progress */
   few_model *m = g->model;
   double sum = 0;
   FEW_TRY(few__state_student(s, few_model_values_mut(m)));

@@ -1,8 +1,8 @@
-/* gauge.h - how far a student's images are from its teacher's, while it trains.
+/* gauge.h - how far a student's images are from its teacher's, during training.
  *
- * The loss of a consistency student has no scale: the teacher's flow is in a tangent, so the number
- * stays where it is or falls for ever, whatever was learned. What the student is for can be seen:
- * from the same noise it should make the image that its teacher makes.
+ * The loss of a consistency student has no scale: it measures a tangent, and may stay constant or
+ * fall for ever, whatever was learned. The goal of the student has a scale: from the same noise it
+ * should make the image that its teacher makes.
  */
 #ifndef FEW_SRC_TRAIN_GAUGE_H
 #define FEW_SRC_TRAIN_GAUGE_H
@@ -12,14 +12,14 @@
 
 typedef struct few_gauge few_gauge;
 
-/* Draws the teacher's images, once. NULL where there is no teacher, or the student's objective is
- * not to follow its flow. Recipe and model are borrowed; the model's values are overwritten. */
+/* Sample the teacher's images, once. *out is NULL without a teacher, and for objectives that do not
+ * follow its flow. Recipe and model are borrowed; the model's values are overwritten. */
 few_status few__gauge_open(few_ctx *ctx, few_gauge **out, const struct few_setup *setup,
                            few_model *model);
 void few__gauge_free(few_gauge *g); /* NULL is fine */
 
-/* Root mean square of the differences between the averaged weights' images and the teacher's, in
- * deviations of the data: 0 is the goal, 1 what an empty image has, 1.4 another one. */
+/* Root mean square difference between images of the averaged weights and the teacher's, in standard
+ * deviations of the data. 0 is the goal; a constant image has 1, an unrelated one 1.4. */
 few_status few__gauge_read(few_gauge *g, const struct few_run_state *s, double *out);
 
 #endif

@@ -4,14 +4,15 @@
 #include <inttypes.h>
 #include <math.h>
 
-/* Length of the memory of the usual norm, and how many steps it takes to have an opinion. */
+/* Decay of the usual norm per step, and the updates before it is trusted. */
 static const double memory = 0.98;
-enum { OPINION = 50 };
+enum { TRUSTED = 50 };
 
 enum few_verdict few__guard_look(struct few_run_state *s, const struct few_train_keys *k,
                                  double loss, double norm) {
+  assert(k->guard_patience > 0 && s->spikes >= 0);
   if (!isfinite(loss) || !isfinite(norm)) return FEW_GUARD_TROUBLE;
-  if (s->updates >= OPINION && norm > k->guard_spike * s->usual_norm && s->usual_norm > 0) {
+  if (s->updates >= TRUSTED && norm > k->guard_spike * s->usual_norm && s->usual_norm > 0) {
     s->spikes++;
     return s->spikes >= k->guard_patience ? FEW_GUARD_TROUBLE : FEW_GUARD_SPIKE;
   }
@@ -29,6 +30,7 @@ few_status few__guard_retry(few_ctx *ctx, struct few_run_state *s, const struct 
                      "training diverged at step %" PRId64 " (%s) after %" PRId64
                      " roll-backs: lower lr, lengthen lr_warmup or tangent_warmup, or set clip",
                      failed_step, why, k->guard_retries);
+  assert(retries > 0);
   s->retries = retries;
   s->lr_factor = ldexp(1, -(int)retries);
   s->stretch = ldexp(1, (int)retries);

@@ -1,9 +1,9 @@
-/* guard.h - sees when training leaves the ground.
+/* guard.h - detects divergence.
  *
- * A loss or gradient that is not finite is trouble at once; a gradient norm far above its usual
- * (geometric) mean is a spike, and a few spikes in a row are trouble. Trouble means: back to the
- * last good checkpoint with half the learning rate and warm-ups twice as long, a bounded number of
- * times. Nothing is silently set to zero.
+ * A loss or gradient that is not finite is trouble at once. A gradient norm far above its usual
+ * (geometric) mean is a spike; a few spikes in a row are trouble. On trouble the run goes back to
+ * its last good checkpoint with half the learning rate and warm-ups twice as long, a bounded number
+ * of times. Nothing is silently set to zero.
  */
 #ifndef FEW_SRC_TRAIN_GUARD_H
 #define FEW_SRC_TRAIN_GUARD_H
@@ -19,8 +19,8 @@ enum few_verdict {
 
 enum few_verdict few__guard_look(struct few_run_state *s, const struct few_train_keys *k,
                                  double loss, double norm);
-/* After the last checkpoint has been read back: lower the learning rate, lengthen warm-ups.
- * `retries` counts across roll-backs. FEW_E_DIVERGED when there were enough. */
+/* After a checkpoint was read back: lower the learning rate and lengthen warm-ups. `retries` counts
+ * roll-backs, this one included. FEW_E_DIVERGED if there were too many. */
 few_status few__guard_retry(few_ctx *ctx, struct few_run_state *s, const struct few_train_keys *k,
                             int64_t retries, int64_t failed_step, const char *why);
 

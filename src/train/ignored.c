@@ -1,6 +1,6 @@
-/* ignored.c - keys of a recipe that do nothing in this run: whoever wrote them meant something.
+/* ignored.c - warnings about keys of a recipe that do nothing in this run.
  *
- * A recipe as resolved names every key, so a key at its default is not spoken of.
+ * There is no warning about a key at its default: a resolved recipe has every key.
  */
 #include "phase.h"
 
@@ -19,7 +19,7 @@ static bool no_ema_power(const struct few_setup *setup) {
 static bool plain_ema(const struct few_setup *setup) {
   return no_ema_power(setup) && setup->config.keys.ema > 0;
 }
-/* Where they are switched off in so many words, their settings may stay for another time. */
+/* A recipe that switches them off explicitly may keep their settings. */
 static bool previews(const struct few_setup *setup) {
   return few__recipe_value(&setup->config.recipe, "preview_every") != NULL;
 }

@@ -1,18 +1,17 @@
-/* length.c - the length of a run, and whether a run that has begun may have another.
+/* length.c - may a run that has begun get another number of steps?
  *
- * `steps` may be changed where a run goes on, but much can be made of it: the learning rate's
- * shape, stages, grids that become finer on the way, the decay of an average. So all that an update
- * takes from its step is computed for both lengths, at each step that is done. Where nothing
- * differs, as with a constant rate and a schedule without an end, the run ends in the bits of one
- * that had its new length from the beginning. Where something does, its steps so far would have
- * been others, and it is refused.
+ * Much can depend on `steps`: the shape of the learning rate, stages, grids that become finer, the
+ * decay of an average. So all that an update takes from its step is computed for both lengths, at
+ * each step that is done. If nothing differs, as with a constant rate and a schedule without an
+ * end, the run ends in the bits of one that had the new length from the start. If something
+ * differs, the steps so far would have been others, and the new length is refused.
  */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "config.h"
 
-/* The rate's shape spans a stage: objectives are known to be cut into stages. */
+/* The shape of the rate spans a stage. */
 few_status few__config_lr(few_ctx *ctx, struct few_config *c) {
   const struct few_train_keys *k = &c->keys;
   c->lr = (struct few_lr_opts)FEW_LR_OPTS_INIT;
@@ -38,7 +37,8 @@ static bool same_schedule(const struct few_config_objective *o, const struct few
          o->def->target_decay(o->opts, a) == o->def->target_decay(o->opts, b);
 }
 
-/* What step `step` takes from its place in the run and would differ between two lengths of it. */
+/* Does something that `step` takes from its place in the run differ between the two lengths? `what`
+ * names it. */
 static bool differs(const struct few_config *c, const struct few_config *old, int64_t step,
                     char what[96]) {
   const struct few_clock a = few__config_clock(c, step, 1), b = few__config_clock(old, step, 1);
@@ -62,7 +62,8 @@ few_status few__config_length_check(few_ctx *ctx, const struct few_config *c, co
                                     int64_t was, int64_t done) {
   struct few_config old = *c;
   char what[96];
-  const bool further = c->target != FEW_TARGET_STAGE; /* such a student is its own stage's */
+  const bool further =
+      c->target != FEW_TARGET_STAGE; /* a student of stages cannot start a new run */
   if (was == c->keys.steps) return FEW_OK;
   if (done > c->keys.steps)
     return few__fail(ctx, FEW_E_INVALID,

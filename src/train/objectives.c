@@ -2,7 +2,7 @@
  *
  *   objective = scd + vsd      the options of the second are vsd.weight, vsd.p_mean ...
  *
- * Names with one + between: what is anything else is refused, for one of the two may be a slip.
+ * Names are separated by one +. Anything else is refused, since it may be a typo.
  */
 #include <stdio.h>
 
@@ -27,7 +27,7 @@ static few_status add(few_ctx *ctx, struct few_config *c, const char *name, size
                      c->recipe.place, copy);
   for (int i = 0; i < c->n_objectives; i++)
     if (c->objective[i].def == o->def)
-      return few__fail(ctx, FEW_E_INVALID, "%s: objective %s stands there twice", c->recipe.place,
+      return few__fail(ctx, FEW_E_INVALID, "%s: objective %s is given twice", c->recipe.place,
                        copy);
   const struct few_sampler_def *sampler;
   if (!o->def->classifies) FEW_TRY(few__sampler_find(ctx, &sampler, o->def->sampler));
@@ -45,24 +45,24 @@ static void gather(struct few_config *c) {
   }
 }
 
-/* The objective before number `n` that has a target; NULL: none. */
+/* The objective with a target network among the first n; NULL: none. */
 static const struct few_objective_def *with_target(const struct few_config *c, int n) {
   for (int i = 0; i < n; i++)
     if (c->objective[i].def->target != FEW_TARGET_NONE) return c->objective[i].def;
   return NULL;
 }
 
-/* One student has one target, one second time and one kind of data. */
+/* A student has one target network, one form of step size, and one source of rows. */
 static few_status check_sum(few_ctx *ctx, const struct few_config *c) {
   const struct few_objective_def *first = c->objective[0].def;
   for (int i = 1; i < c->n_objectives; i++) {
     const struct few_objective_def *d = c->objective[i].def;
     const struct few_objective_def *other = first;
     const char *why = NULL;
-    if (d->classifies || first->classifies) why = "a classifier's loss stands alone";
+    if (d->classifies || first->classifies) why = "a classifier's loss cannot be added to another";
     if (d->step_size != first->step_size)
       why = "their students take the size of a step in different forms";
-    if (d->pairs != first->pairs) why = "one wants the data, the other the teacher's pairs";
+    if (d->pairs != first->pairs) why = "one trains on the data, the other on the teacher's pairs";
     if (d->stages && !first->stages) why = "the second has stages: put it first";
     if (!why && d->target != FEW_TARGET_NONE && with_target(c, i)) {
       other = with_target(c, i);
@@ -93,12 +93,11 @@ few_status few__config_objectives(few_ctx *ctx, struct few_config *c) {
   return few__balancer_find(ctx, &c->balance, c->keys.balance);
 }
 
-/* ---- options that are the student's ----
+/* ---- options that belong to the student ----
  *
- * The student's inputs and what it starts from are one for all losses of a sum: a strength of
- * guidance that means one thing to scd and another to vsd, or images from another noise, would
- * be another student. Each objective has these keys, for it may stand alone; in a sum they have one
- * value. The recipe gives it to any of them, and the others inherit it.
+ * All losses of a sum train one student, so the range of its guidance scale and the noise that it
+ * starts from must be the same in all. Each objective has these keys, since it may be the only one.
+ * In a sum a recipe gives the value to any of the objectives, and the others inherit it.
  */
 static const char *const shared[] = {"guidance_min", "guidance_max", "sigma_init", "mid_time",
                                      "mid_share"};
@@ -110,7 +109,7 @@ static bool is_given(const struct few_config *c, const struct few_config_objecti
   return few__recipe_value(&c->recipe, full) != NULL;
 }
 
-/* Two given values, or two defaults where none is given, must agree. */
+/* Values that are both given, or both defaults, must agree. */
 static few_status copy_shared(few_ctx *ctx, const struct few_config *c, const char *key,
                               const struct few_config_objective *from,
                               const struct few_config_objective *to) {

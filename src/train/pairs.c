@@ -1,8 +1,8 @@
 /* pairs.c - see pairs.h.
  *
- * A file of pairs is a safetensors file of one tensor, for its digest: a run that goes on with
- * damaged images would learn something else without a word. One that fails it is made again, to
- * the same bits. Earlier versions wrote .npy, which are still read.
+ * A file of pairs is a safetensors file of one tensor. Its digest finds damaged images, which a run
+ * would learn from without notice; a damaged file is made again, with the same bits. Earlier
+ * versions wrote .npy files, which are still read.
  */
 #include "pairs.h"
 
@@ -23,7 +23,7 @@ struct few_pairs {
   int64_t n, dims;
   struct few_sample_opts sample;
   double started;
-  float *x;        /* [n][dims], of deviation sigma_d */
+  float *x;        /* [n][dims], of standard deviation sigma_d */
   float *strength; /* [n] guidance of each; NULL: one of all */
   int32_t *label;  /* [n], -1 for none */
 };
@@ -36,7 +36,7 @@ static bool even(const struct few_setup *setup) {
   return true;
 }
 
-/* As often as in the data: the pairs stand for them. */
+/* In the proportions of the data, which the pairs replace. */
 static few_status choose_labels(struct few_pairs *p) {
   const struct few_shares shares = {p->setup->spec.classes, p->setup->class_counts};
   for (int64_t i = 0; !shares.classes && i < p->n; i++) p->label[i] = -1;
@@ -45,7 +45,7 @@ static few_status choose_labels(struct few_pairs *p) {
 
 /* ---- files ---- */
 
-/* Files of other labels are not taken for these. */
+/* The name depends on the labels: pairs of other labels have other files. */
 static void name_file(const struct few_pairs *p, char name[64], int64_t first, const char *end) {
   const struct few_setup *setup = p->setup;
   if (even(setup)) {
@@ -57,7 +57,7 @@ static void name_file(const struct few_pairs *p, char name[64], int64_t first, c
            (uint32_t)few__hash(setup->class_counts, bytes, 0), end);
 }
 
-/* Values of a pair in a file: its image, and then its strength where it has one. */
+/* Values per pair in a file: its image, then its guidance scale if it has one. */
 static int64_t width_of(const struct few_pairs *p) { return p->dims + (p->strength != NULL); }
 
 static few_status write_rows(struct few_pairs *p, const char *path, int64_t n, const float *rows) {
@@ -89,8 +89,8 @@ static void take(struct few_pairs *p, int64_t first, int64_t n, const float *bot
   }
 }
 
-/* Pairs `first` .. first + n - 1, of which `had` are there already. What is finished goes into the
- * file, also when the making is cancelled: a shorter file is one to go on with. */
+/* Make pairs `first` .. first + n - 1, of which `had` exist. Finished pairs are written even if the
+ * work is cancelled: a shorter file is completed later. path NULL: no file. */
 static few_status make(struct few_pairs *p, const char *path, int64_t first, int64_t had,
                        int64_t n) {
   struct few_sample_opts o = p->sample;
@@ -125,7 +125,7 @@ static few_status take_rows(struct few_pairs *p, const char *path, int64_t first
       "%s is not the file of pairs that this run wrote: remove it, and it is made again", path);
 }
 
-/* Up to n pairs of a file; *had: how many it has. */
+/* Read up to n pairs of a file; *had is how many it has. */
 static few_status read(struct few_pairs *p, const char *path, int64_t first, int64_t n,
                        int64_t *had) {
   struct few_st file;
@@ -178,7 +178,7 @@ static few_status load(struct few_pairs *p) {
   return FEW_OK;
 }
 
-/* few_sample gives images in their own units; a student wants them as its teacher does. */
+/* Samples are in the units of the data; the student takes them in the teacher's. */
 static void scale(struct few_pairs *p) {
   const few_model *m = p->setup->teacher;
   for (int64_t i = 0; i < p->n * p->dims; i++)
@@ -205,14 +205,14 @@ few_status few__pairs_check(few_ctx *ctx, const struct few_setup *setup) {
   if (c.sampler->fresh_noise && c.times.steps > 1)
     st = few__fail(ctx, FEW_E_INVALID,
                    "teacher %s is sampled by %s in %d steps with fresh noise between them, so its "
-                   "images do not follow from the noise that they start from: give pairs_steps = "
-                   "1, or a teacher that was trained by diffusion",
+                   "images are not determined by the noise that they start from: give pairs_steps "
+                   "= 1, or a teacher that was trained by diffusion",
                    setup->config.keys.teacher, c.sampler->name, c.times.steps);
   few__sample_choice_free(setup->teacher, &c);
   return st;
 }
 
-/* Strength i belongs to (seed, i) like the noise. */
+/* Like the noise, scale i follows from (seed, i). */
 static void draw_strengths(struct few_pairs *p) {
   const double least = p->setup->guidance_min, most = p->setup->guidance_max;
   struct few_rng rng = {.seed = p->sample.seed, .purpose = FEW_RNG_GUIDANCE};

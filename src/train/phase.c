@@ -26,23 +26,24 @@ static int64_t base_of(const struct few_networks *w, int i) {
 int64_t few__fake_base(const struct few_networks *w) { return base_of(w, 2); }
 int64_t few__parameters(const struct few_networks *w) { return base_of(w, PARTS); }
 
-/* ---- the networks, as the loss asks them ---- */
+/* ---- the networks, as the loss evaluates them ---- */
 
-struct asking {
+struct role_networks {
   const struct few_networks *w;
   enum few_phase_id id;
 };
 
-/* What the phase trains; and the average that the student is compared with under one mask. */
-static bool trains(const struct asking *a, enum few_role who) {
+/* The network that the phase trains. An averaged target counts too: it is compared with the student
+ * under the same dropout mask. */
+static bool trains(const struct role_networks *a, enum few_role who) {
   if (a->id == FEW_PHASE_FAKE) return who == FEW_FAKE;
   return who == FEW_STUDENT ||
          (who == FEW_TARGET && a->w->setup->config.target == FEW_TARGET_AVERAGE);
 }
 
-static few_node ask(struct few_loss *l, enum few_role who, const struct few_net_input *in) {
+static few_node evaluate(struct few_loss *l, enum few_role who, const struct few_net_input *in) {
   static const char *const names[FEW_ROLES] = {"student:", "teacher:", "target:", "fake:"};
-  const struct asking *a = l->user;
+  const struct role_networks *a = l->user;
   const few_model *m = who == FEW_TEACHER ? a->w->setup->teacher
                        : who == FEW_FAKE  ? a->w->setup->fake
                                           : a->w->student;
@@ -72,7 +73,8 @@ static void build_loss(struct few_loss *l, const struct few_setup *setup, enum f
     l->objective = k;
     const few_node t = l->t;
     build(l, setup->config.objective[k].opts);
-    if (!first) l->t = t; /* the first log is by the first's times, if it has any */
+    if (!first)
+      l->t = t; /* the first log is split by the times of the first objective, if it draws any */
     first = false;
   }
 }
@@ -92,7 +94,8 @@ static void make_inputs(struct few_loss *l, const struct few_setup *setup) {
 
 /* ---- gradients ---- */
 
-/* The parameters of parts first and first + 1, and where their gradients go. */
+/* Add the parameters of parts `first` and first + 1 to the graph: x[], and the offsets of their
+ * gradients. */
 static few_status add_params(struct few_phase *p, const struct few_networks *w, few_graph *g,
                              int first, few_node *x) {
   char name[160];
@@ -122,7 +125,7 @@ static few_node weighted_sum(few_graph *g, const struct few_loss *l) {
   return sum;
 }
 
-/* Zeros where the loss does not depend on a parameter. */
+/* The gradient of a parameter that a loss does not depend on is 0. */
 static few_status differentiate(struct few_phase *p, few_graph *g, const struct few_loss *l, int n,
                                 const few_node *x, few_node *out) {
   for (int k = 0; k < p->n_grads; k++) {
@@ -134,8 +137,8 @@ static few_status differentiate(struct few_phase *p, few_graph *g, const struct 
   return FEW_OK;
 }
 
-/* Two losses may call what they log the same: that of the added one then has its objective's name
- * before it, for a line of the log has each name once. */
+/* A line of the log has each name once. If two losses log under one name, the second gets its
+ * objective's name as a prefix. */
 static void name_of(char out[FEW_LOG_NAME], const struct few_setup *setup, const char *name, int k,
                     bool taken) {
   snprintf(out, FEW_LOG_NAME, "%s%s%s", taken ? setup->config.objective[k].def->name : "",
@@ -200,7 +203,7 @@ few_status few__phase_create(few_ctx *ctx, struct few_phase *p, enum few_phase_i
   const struct few_setup *setup = w->setup;
   few_graph *g;
   FEW_TRY(few_graph_create(ctx, &g));
-  struct asking asking = {w, id};
+  struct role_networks roles = {w, id};
   struct few_nn head = {.g = g, .params = w->head, .prefix = "head:"};
   struct few_nn fake_head = {.g = g, .params = w->fake_head, .prefix = "fakehead:"};
   struct few_loss l = {.g = g,
@@ -210,12 +213,12 @@ few_status few__phase_create(few_ctx *ctx, struct few_phase *p, enum few_phase_i
                        .fake_spec = setup->fake ? &setup->fake->spec : NULL,
                        .guidance_min = setup->guidance_min,
                        .guidance_max = setup->guidance_max,
-                       .net = ask,
+                       .net = evaluate,
                        .middle = FEW_NONE,
                        .head = id == FEW_PHASE_STUDENT ? &head : &fake_head,
                        .fake_head = &fake_head,
                        .t = FEW_NONE,
-                       .user = &asking};
+                       .user = &roles};
   make_inputs(&l, setup);
   build_loss(&l, setup, id);
   few_status st = few_graph_status(g);

@@ -1,8 +1,8 @@
 /* phase.h - one update of a step as a plan: the loss of a shard and its gradient.
  *
- * A step updates the fake network, where the objective has one, a few times, and then the student.
- * Each is a graph of its own over the same networks; what it trains is one contiguous range of the
- * run's parameters:
+ * A step updates the fake network, if the objective has one, a few times, and then the student.
+ * Each of the two is a graph of its own over the same networks. It trains one contiguous range of
+ * the run's parameters:
  *
  *   [ student | head | fake | fake head ]
  */
@@ -13,16 +13,16 @@
 
 enum few_phase_id { FEW_PHASE_STUDENT, FEW_PHASE_FAKE, FEW_PHASES };
 
-/* The networks of a run. Heads are filled in by tracing. */
+/* The networks of a run. Tracing fills in the heads. */
 struct few_networks {
-  const struct few_setup *setup; /* its teacher and its fake network */
-  const few_model *student;      /* for its network; values come with each call */
+  const struct few_setup *setup; /* with the teacher and the fake network */
+  const few_model *student;      /* for its architecture; weights are passed with each call */
   struct few_params *head, *fake_head;
 };
 
 /* Does this run train a fake network? */
 bool few__has_fake(const struct few_setup *setup);
-/* Where the fake network begins among the parameters, and how many there are in all. */
+/* Index of the fake network's first parameter, and the number of all parameters. */
 int64_t few__fake_base(const struct few_networks *w);
 int64_t few__parameters(const struct few_networks *w);
 
@@ -32,24 +32,25 @@ enum { FEW_LOG_NAME = 64 };
 struct few_phase {
   few_plan *plan;
   int n_outs, n_terms, n_logs, first_grad;
-  bool timed; /* otherwise no times are drawn, and theirs is a row of zeros */
+  bool timed; /* false: the loss draws no times, and that output is zeros */
   char term_name[FEW_MAX_TERMS][FEW_LOG_NAME], log_name[FEW_MAX_LOGS][FEW_LOG_NAME];
   double weight[FEW_MAX_TERMS];
-  int n_grads;     /* gradients: one of the sum, or one of each term, to be balanced */
-  int64_t base, n; /* the trained range; a buffer holds n_grads times n floats */
+  int n_grads;     /* 1: the gradient of the sum; else one per term, to be balanced */
+  int64_t base, n; /* trained parameters base .. base + n - 1; a buffer holds n_grads n floats */
   int64_t *offset; /* [n_outs - first_grad] in that buffer */
 };
 
-/* The student's phase must be made first: its heads come first. */
+/* Make the student's phase first: its heads come first among the parameters. */
 few_status few__phase_create(few_ctx *ctx, struct few_phase *p, enum few_phase_id id,
                              const struct few_networks *w, int64_t rows,
                              const struct few_backend *backend);
 void few__phase_free(few_ctx *ctx, struct few_phase *p);
 
-/* Names of its inputs besides parameters: x, label, pair, pair_strength, and scalar number i. */
+/* Inputs of the plan besides parameters: x, label, pair, pair_strength, and scalar i, whose name
+ * this is. */
 const char *few__phase_scalar(int i, char name[16]);
 
-/* Where the values of the networks lie during a step, among the run's device arrays. */
+/* The networks' weights during a step: device arrays of the run. */
 struct few_values {
   const float *param;  /* [few__parameters] */
   const float *target; /* the student's shape; NULL: no target */

@@ -19,7 +19,8 @@ few_status few__preview_check(few_ctx *ctx, few_model *m, const struct few_setup
   few_status st;
   if (few__model_classifies(m) && setup->config.keys.preview_every)
     return few__fail(ctx, FEW_E_INVALID,
-                     "%s: preview_every = %" PRId64 ": a classifier draws no images: leave it out",
+                     "%s: preview_every = %" PRId64
+                     ": a classifier samples no images: leave it out",
                      setup->config.recipe.place, setup->config.keys.preview_every);
   if (few__model_classifies(m) || m->direction == FEW_ENCODES) return FEW_OK;
   if (setup->config.keys.preview_every) {
@@ -31,7 +32,7 @@ few_status few__preview_check(few_ctx *ctx, few_model *m, const struct few_setup
   o.steps = 0;
   o.guidance = m->spec.guidance ? m->guidance_min : 1;
   st = few_sample_plan(m, &o, NULL, NULL);
-  return st ? few__fail_in(ctx, st, "%s: nothing could sample this student",
+  return st ? few__fail_in(ctx, st, "%s: this student cannot be sampled",
                            setup->config.recipe.place)
             : FEW_OK;
 }
@@ -88,7 +89,7 @@ few_status few__preview(few_ctx *ctx, few_model *m, const struct few_train_keys 
   FEW_GOTO(FEW_NEW(ctx, &labels, o.n));
   FEW_GOTO(few_sample(m, &o, samples, labels, NULL));
   st = few_sample_write(m, path, &o, samples, labels, 0);
-  if (st == FEW_E_DIVERGED) { /* whether the run has is for the guard to say */
+  if (st == FEW_E_DIVERGED) { /* the guard decides whether the run diverged */
     few__log(ctx, FEW_LOG_WARN, "no preview: %s", few_error(ctx));
     st = FEW_OK;
   }

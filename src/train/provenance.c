@@ -6,7 +6,7 @@
 
 #include "io/json.h"
 
-/* The resolved recipe without keys that change nothing, but with the number of steps. */
+/* The resolved recipe without the keys that do not change what is learned; `steps` is kept. */
 static few_status recipe_text(few_ctx *ctx, const struct few_setup *setup, struct few_text *out) {
   struct few_text all = {0};
   struct few_recipe parsed = {0};

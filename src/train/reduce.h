@@ -10,8 +10,8 @@
 
 typedef struct few_reduction few_reduction;
 
-/* Sums of n floats over 1 .. 4096 shards. Up to `workers` threads may add at the same time (one on a
- * device). `arrays` is borrowed. */
+/* Sums of n floats over 1 .. 4096 shards. Up to `workers` threads may add at the same time (one on
+ * a device). `arrays` is borrowed. */
 few_status few__reduce_create(few_reduction **out, const struct few_arrays *arrays, int64_t n,
                               int64_t shards, int workers);
 void few__reduce_free(few_reduction *r);

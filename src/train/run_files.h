@@ -1,5 +1,5 @@
-/* run_files.h - the files of a run: recipe.ini, the run log, checkpoints and the model, in its locked
- * directory. A run in memory has none: reading finds nothing, and writing does nothing.
+/* run_files.h - the files of a run: recipe.ini, the run log, checkpoints and the model, in its
+ * locked directory. A run in memory has none: reading finds nothing, and writing does nothing.
  */
 #ifndef FEW_SRC_TRAIN_RUN_FILES_H
 #define FEW_SRC_TRAIN_RUN_FILES_H

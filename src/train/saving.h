@@ -1,7 +1,7 @@
 /* saving.h - writing checkpoints and the model.
  *
- * On a device, the arrays are fetched and a thread writes the files while the device computes on. On
- * the host, the next step changes the arrays themselves, so the files are written at once.
+ * On a device, the arrays are fetched and a thread writes the files while the device computes on.
+ * On the host, the next step changes the arrays themselves, so the files are written at once.
  *
  * A few_saving of NULL writes nothing and succeeds.
  */

@@ -9,8 +9,8 @@
 /* Linux opens no path of more than 4,095 bytes, so a name that does not fit is no file. */
 enum { PATH_ROOM = 2 * 4096 };
 
-/* As named, or else beside the folder of the recipe: recipes that come with few name models that
- * do, wherever both are installed. */
+/* As named, or else beside the recipe's folder: recipes that come with few name models that come
+ * with few, wherever both are installed. */
 static void find_model(const struct few_setup *setup, const char *name, char path[PATH_ROOM]) {
   const char *place = setup->config.recipe.place;
   const int length = (int)(few__path_name(place) - place);
@@ -32,7 +32,7 @@ static few_status load_teacher(few_ctx *ctx, struct few_setup *setup) {
   return few__sha256_file(ctx, setup->teacher_hash, path);
 }
 
-/* A model that is named in place of the words. */
+/* `init` names a model, unless it is "teacher" or "fresh". */
 static few_status load_start(few_ctx *ctx, struct few_setup *setup) {
   const char *name = setup->config.keys.init;
   char path[PATH_ROOM];
@@ -80,8 +80,7 @@ static few_status choose_net(few_ctx *ctx, struct few_setup *setup) {
   setup->net = few__net_find(ctx, k->net);
   if (!setup->net)
     return few__fail(ctx, FEW_E_INVALID,
-                     "%s: net = %s: there is none of that name: see `few list nets`", place,
-                     k->net);
+                     "%s: net = %s: there is no such network: see `few list nets`", place, k->net);
   if (objective->classifies == (setup->net->features != NULL)) return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID, "%s: net %s gives %s: objective %s is not for it", place,
                    setup->net->name,
@@ -89,7 +88,7 @@ static few_status choose_net(few_ctx *ctx, struct few_setup *setup) {
                    objective->name);
 }
 
-/* Dropout is how a network is trained and not what it is: the recipe says it, or there is none. */
+/* Dropout belongs to training, not to the network: it is not inherited from the teacher. */
 static few_status inherit_options(few_ctx *ctx, struct few_setup *setup) {
   const struct few_option *dropout = few_option_find(setup->net->options, "dropout");
   memcpy(setup->net_opts, setup->teacher->net_opts, setup->net->options_size);
@@ -112,7 +111,7 @@ static few_status read_options(few_ctx *ctx, struct few_setup *setup) {
   return few__recipe_apply(ctx, &setup->config.recipe, setup->net->options, setup->net_opts);
 }
 
-/* A tangent that is still warming up at the last step is a default that was not meant. */
+/* scalar[0] ramps up to 1. A run that is shorter than the ramp is probably a mistake. */
 static void warn_of_warmup(few_ctx *ctx, const struct few_setup *setup) {
   const struct few_clock end = few__config_clock(&setup->config, setup->config.keys.steps, 1);
   for (int i = 0; i < setup->config.n_objectives; i++) {
@@ -161,8 +160,8 @@ static few_status open_data(few_ctx *ctx, struct few_setup *setup) {
   return FEW_OK;
 }
 
-/* The student's classes are numbered as those of the model that it begins as, or learns from,
- * whatever order the data have them in. */
+/* The student numbers its classes like the model that it starts from or learns from, in whatever
+ * order the data have them. */
 static few_status map_labels(few_ctx *ctx, struct few_setup *setup, const few_model *as,
                              const char *what, const char *name) {
   char data[1100], model[1100];
@@ -196,7 +195,7 @@ static few_status fit_teacher(few_ctx *ctx, struct few_setup *setup) {
                      setup->config.keys.data, (long long)setup->spec.h, (long long)setup->spec.w,
                      (long long)setup->spec.c);
   if (t->classes && t->classes != few_data_n_classes(setup->data))
-    return few__fail(ctx, FEW_E_INVALID, "teacher %s knows %lld classes, data %s have %lld",
+    return few__fail(ctx, FEW_E_INVALID, "teacher %s has %lld classes, data %s have %lld",
                      setup->config.keys.teacher, (long long)t->classes, setup->config.keys.data,
                      (long long)few_data_n_classes(setup->data));
   setup->spec.classes = t->classes;
@@ -212,8 +211,7 @@ static few_status count_classes(few_ctx *ctx, struct few_setup *setup) {
   return FEW_OK;
 }
 
-/* Weights mean the same only of the same data in the same units. */
-/* Its embedding of a class must be that class's here. */
+/* Each class must have the number that it has in the model whose weights are taken. */
 static few_status fit_start_classes(few_ctx *ctx, struct few_setup *setup) {
   const few_model *s = setup->start;
   if (s->spec.classes != setup->spec.classes || !s->spec.classes) return FEW_OK;
@@ -226,6 +224,7 @@ static few_status fit_start_classes(few_ctx *ctx, struct few_setup *setup) {
   return few__classes_in_order(ctx, &its, &want, "begin as a model that has them in this order");
 }
 
+/* The weights of `init` fit only data of the same shape, in the same units. */
 static few_status fit_start(few_ctx *ctx, struct few_setup *setup) {
   const few_model *s = setup->start;
   if (!s) return FEW_OK;
@@ -244,7 +243,7 @@ static few_status fit_start(few_ctx *ctx, struct few_setup *setup) {
                    setup->config.keys.init, t ? setup->config.keys.teacher : "sigma_data says");
 }
 
-/* Whatever it is, the loss and the samplers see F. */
+/* The raw network may predict anything: losses and samplers convert it to F. */
 static few_status choose_prediction(few_ctx *ctx, struct few_setup *setup) {
   char *name = setup->config.keys.prediction;
   if (setup->config.objective[0].def->classifies) {
@@ -325,7 +324,7 @@ static few_status read_steps(few_ctx *ctx, const struct few_recipe *old, int64_t
   return FEW_OK;
 }
 
-/* Is the value the name of something whose content a checkpoint's identity holds? */
+/* Is the value the name of something whose hash is in the checkpoints? */
 static bool named_by_hash(const char *key, const char *was, const char *now) {
   return (!strcmp(key, "data") || !strcmp(key, "teacher")) && was && *was && *now;
 }

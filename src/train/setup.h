@@ -1,5 +1,5 @@
-/* setup.h - what a run stands on: its recipe's values, and all that they name, opened: the data, the
- * teacher, the student's network.
+/* setup.h - what a run stands on: its recipe's values, and all that they name, opened: the data,
+ * the teacher, the student's network.
  */
 #ifndef FEW_SRC_TRAIN_SETUP_H
 #define FEW_SRC_TRAIN_SETUP_H

@@ -1,9 +1,9 @@
 /* shard.h - the gradient of a batch, shard by shard.
  *
- * A batch is cut into a fixed number of shards; a worker computes the loss and gradient of a whole
+ * A batch is cut into a fixed number of shards. A worker computes loss and gradient of a whole
  * shard by replaying one plan. Gradients are added in a fixed binary tree over shards (reduce.h).
- * Workers decide who computes a shard and nothing else, so the bits do not depend on their number.
- * On a device one queue runs the shards, while the workers fill the rows of the next update.
+ * So the number of workers changes who computes a shard and nothing else: the bits do not depend on
+ * it. On a device one queue runs the shards, while the workers fill the rows of the next update.
  */
 #ifndef FEW_SRC_TRAIN_SHARD_H
 #define FEW_SRC_TRAIN_SHARD_H
@@ -15,17 +15,17 @@ typedef struct few_shards few_shards;
 /* Rows first .. first + rows - 1 of a batch. */
 struct few_rows {
   enum few_phase_id phase;
-  int64_t update; /* of this phase, counted from the beginning of the run */
+  int64_t update; /* of this phase, counted from the start of the run */
   int64_t first, rows;
-  float *x;        /* data of deviation sigma_d */
+  float *x;        /* [rows][h*w*c] data of standard deviation sigma_d */
   int32_t *label;  /* -1: none */
-  float *pair;     /* NULL, or the noise that x was made from */
+  float *pair;     /* NULL, or [rows][h*w*c] the noise that the pair's image was made from */
   float *strength; /* NULL, or the guidance, one a row */
 };
 
 struct few_shards_opts {
-  struct few_networks networks; /* heads are filled by tracing */
-  /* Called from workers, for different rows at once. */
+  struct few_networks networks; /* tracing fills in the heads */
+  /* Fill rows. Workers call it at the same time, for different rows. */
   void (*fill)(void *user, const struct few_rows *rows);
   void *user;
   const struct few_arrays *arrays; /* borrowed: where parameters and gradients are */
@@ -34,13 +34,12 @@ struct few_shards_opts {
 few_status few__shards_create(few_ctx *ctx, few_shards **out, const struct few_shards_opts *opts);
 void few__shards_free(few_shards *s);
 
-/* The next few__shards_step, and no later one, may be stopped in the middle by the progress
- * callback, which sees *at meanwhile (borrowed until the step is done; its
- * seconds count from `began`): it then fails with
- * FEW_E_CANCELLED and has changed nothing. On the host. */
+/* Let the progress callback stop the next few__shards_step in the middle. Meanwhile the callback
+ * gets *at, borrowed until the step is done, whose seconds count from `began`. A stopped step fails
+ * with FEW_E_CANCELLED and has changed nothing. On the host only. */
 void few__shards_watch(few_shards *s, const struct few_progress *at, double began);
 
-/* What one update gave. Means over the rows of the batch. */
+/* The losses and logs of an update: means over the rows of the batch. */
 enum { FEW_TIME_BUCKETS = 4 };
 struct few_step_report {
   double loss; /* the weighted sum of the terms */
@@ -55,21 +54,21 @@ struct few_step_report {
 struct few_gradient {
   float *at; /* [n_grads][n], a device array, borrowed until the phase's next update: means over the
                   batch */
-  int n_grads;     /* 1, or one a term, in which case they are to be balanced */
+  int n_grads;     /* 1, or one per term, to be balanced */
   int64_t base, n; /* of parameters base .. base + n - 1 */
   double weight[FEW_MAX_TERMS];
 };
 
-/* Loss and gradient of one update of a phase; the student has one a step. */
+/* Loss and gradient of one update of a phase. The student has one update per step. */
 few_status few__shards_step(few_shards *s, enum few_phase_id phase, const struct few_clock *at,
                             int64_t update, const struct few_values *values,
                             struct few_gradient *grad, struct few_step_report *report);
-/* Operations of a whole step: all shards, and the updates of the fake network. */
+/* Operations of a whole step: all shards, and all updates of the fake network. */
 double few__shards_step_flops(const few_shards *s);
-/* Of the student's phase. */
+/* Cost and plan of a shard in the student's phase. */
 struct few_plan_cost few__shards_cost(const few_shards *s);
 const few_plan *few__shards_plan(const few_shards *s);
-/* Seconds of instruction i in all steps so far, of all workers together. */
+/* Seconds that instruction i took in all steps so far, summed over workers. */
 double few__shards_seconds(const few_shards *s, int i);
 
 #endif

@@ -1,5 +1,5 @@
-/* shard_device.c - an update on a device: one queue runs the shards, and the workers fill the rows of
- * the next update meanwhile.
+/* shard_device.c - an update on a device: one queue runs the shards, and the workers fill the rows
+ * of the next update meanwhile.
  */
 #include "shard_inside.h"
 

@@ -63,7 +63,8 @@ void few__shard_set_slot(const void **slots, const few_plan *plan, const char *n
 /* Bind the values of the update. Slots are found by name, so this is done only if the values have
  * moved: true then. */
 bool few__shard_bind(const few_shards *s, struct few_shard_worker *w);
-/* The random numbers of the rows from `first`: those of (seed, step). The fake network has others. */
+/* The random numbers of the rows from `first`: those of (seed, step). The fake network has
+ * others. */
 struct few_replay_key few__shard_key(const few_shards *s, int64_t first);
 
 #endif

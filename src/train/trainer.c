@@ -168,9 +168,9 @@ static bool due(int64_t step, int64_t every, int64_t last) {
   return every > 0 && (step % every == 0 || step == last);
 }
 
-/* Milestones depend on the step only, because the guard goes back to them. The end of a run is none:
- * the run may be made longer later. A step among skipped gradients is none: the run would come back
- * to just those. */
+/* Milestones depend on the step only, because the guard goes back to them. The end of a run is
+ * none: the run may be made longer later. A step among skipped gradients is none: the run would
+ * come back to just those. */
 static enum few_save kind_of_save(const few_trainer *t) {
   const struct few_run_state *s = &t->state;
   const bool milestone = s->step % t->setup.config.keys.checkpoint_every == 0 && !s->spikes;

@@ -8,11 +8,13 @@
 
 #include <math.h>
 
-enum { EACH_MAX = 64 }; /* coordinates or channels with scales of their own, unless asked for */
+enum {
+  EACH_MAX = 64
+}; /* auto gives scales of their own to at most so many coordinates or channels */
 
-/* Each coordinate or channel gets a scale of its own where the recipe says so, or where they spread
- * very differently. Of many coordinates some may be constant but for an outlier, which a scale of
- * their own would blow up: there it is for the recipe to say. */
+/* Each coordinate or channel gets a scale of its own if the recipe says so, or if their deviations
+ * differ much. Among many coordinates some may be constant but for an outlier, which a scale of its
+ * own would blow up: for those the recipe has to say so. */
 few_status few__units_of_data(few_model *m, const struct few_setup *setup) {
   const int how = setup->config.keys.data_scale;
   const struct few_data_scale one = few_data_scale_to(setup->data, setup->spec.sigma_data);
@@ -55,7 +57,8 @@ static bool is_far(double ratio) {
   return ratio > far || ratio * far < 1;
 }
 
-/* Data in other units than those a network was trained in are noise to it, or nothing at all. */
+/* In other units than those it was trained in, a network takes data for noise, or for a
+ * constant. */
 void few__units_check(const few_model *m, const struct few_setup *setup) {
   double ratio = deviation_in(m, setup->data, 0, m->spec.c);
   for (int64_t k = 0; m->scales && !is_far(ratio) && k < m->spec.c; k++)

@@ -1,13 +1,14 @@
-/* units.h - the units that a network sees the data in. */
+/* units.h - the units in which a network takes the data: their mean and scale. */
 #ifndef FEW_SRC_TRAIN_UNITS_H
 #define FEW_SRC_TRAIN_UNITS_H
 
 #include "setup.h"
 
-/* Those that the data and the key data_scale ask for. */
+/* Set the model's mean and scale from the data and the key data_scale. */
 few_status few__units_of_data(few_model *m, const struct few_setup *setup);
 
-/* Warn where the data have another deviation in the model's units than that it was made for. */
+/* Warn if the data, in the model's units, have another standard deviation than the model was
+ * trained for. */
 void few__units_check(const few_model *m, const struct few_setup *setup);
 
 #endif

@@ -10,7 +10,7 @@ static double ema_beta(const struct few_run_state *s, const struct few_train_key
                           : few__ema_beta_half_life(k->ema, k->ema_ramp, seen, batch);
 }
 
-/* By the decay of the step just made, k of mu(k). One objective at most has such a target. */
+/* With the decay of the step just made, k of mu(k). At most one objective has such a target. */
 void few__follow(struct few_run_state *s, const struct few_config *c) {
   const struct few_state_arrays *a = &s->there;
   if (!a->target || c->target != FEW_TARGET_AVERAGE) return;
@@ -24,6 +24,7 @@ void few__follow(struct few_run_state *s, const struct few_config *c) {
 
 void few__update(struct few_run_state *s, const struct few_config *c,
                  const struct few_gradient *grad, double norm, double lr) {
+  assert(grad->n > 0 && grad->base >= 0 && grad->base + grad->n <= s->n && lr >= 0);
   struct few_optim_job job = {
       .optim = c->optim, .n = grad->n, .param = s->there.param + grad->base, .grad = grad->at};
   for (int i = 0; i < FEW_OPTIM_MAX_STATES; i++)

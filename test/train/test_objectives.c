@@ -1,4 +1,4 @@
-/* What a recipe may ask to train for: objectives alone and added, their keys, stages, refusals. */
+/* Objectives of a recipe: one or a sum, their keys, stages, and what is refused. */
 #include <unistd.h>
 
 #include "testing.h"
@@ -51,7 +51,7 @@ static void test_two_added(void **state) {
   few_ctx_free(ctx);
 }
 
-/* A second guidance strength, and its range, are inherited from a teacher that has them: here there
+/* A second guidance scale, and its range, are inherited from a teacher that has them: here there
  * is none, and the labels' teacher is asked with a range of the student's own. */
 static void test_guidance(void **state) {
   (void)state;
@@ -219,14 +219,14 @@ static void test_no_strength(void **state) {
   for (int i = 0; i < FEW_COUNT(alone); i++) {
     char objective[32], says[80];
     snprintf(objective, sizeof objective, "objective=%s", alone[i]);
-    snprintf(says, sizeof says, "%s: the teacher takes a guidance strength", alone[i]);
+    snprintf(says, sizeof says, "%s: the teacher takes a guidance scale", alone[i]);
     refused((const char *[]){teacher, objective, NULL}, says);
   }
   unlink(strchr(teacher, '=') + 1);
   refused((const char *[]){LABELS, "objective=sct + vsd", "vsd.guidance_max=2", NULL},
-          "sct has none to tell");
+          "sct does not feed it");
   refused((const char *[]){LABELS, "objective=scd + diffusion", "guidance_max=2", NULL},
-          "diffusion has none to tell");
+          "diffusion does not feed it");
 }
 
 /* A consistency model has no field to distil; training from data may go on from one. */
@@ -236,7 +236,8 @@ static void test_no_field(void **state) {
   struct few_setup r;
   few_ctx *ctx = test_ctx();
   make_teacher(teacher, false, "consistency", "0");
-  refused((const char *[]){teacher, "objective=scd", NULL}, "jumps of consistency and no field");
+  refused((const char *[]){teacher, "objective=scd", NULL},
+          "jumps of consistency and has no field");
   refused((const char *[]){teacher, "objective=sct + vsd", NULL}, "no field");
   const char *const further[] = {teacher, "objective=sct", NULL};
   assert_ok(ctx, open_recipe(ctx, &r, further));

@@ -190,7 +190,7 @@ static void test_one_strength(void **state) {
   few__setup_close(t.ctx, &r);
   const char *const much[] = {teacher, "labels=yes", "pairs_guidance=5", "net=mlp", NULL};
   assert_int_equal(open_recipe(&t, &r, much), FEW_E_INVALID);
-  assert_non_null(strstr(few_error(t.ctx), "knows guidance 1 to 4, not 5"));
+  assert_non_null(strstr(few_error(t.ctx), "was trained for guidance 1 to 4, not 5"));
   toy_end(&t);
 }
 

@@ -1,5 +1,5 @@
-/* A trainer by steps: the bits of few_train, whatever happens between the steps; recipes from memory;
- * runs in memory. */
+/* A trainer by steps: the bits of few_train, whatever happens between the steps; recipes from
+ * memory; runs in memory. */
 #include "testing.h"
 
 #include "few/model.h"

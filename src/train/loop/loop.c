@@ -1,16 +1,17 @@
-/* loop.c - self-consuming training (Alemohammad et al., arXiv 2307.01850), a generation at a time.
+/* loop.c - self-consuming training (Alemohammad et al., arXiv 2307.01850), one generation at a
+ * time.
  *
- *   DIR/loop.ini, recipe.ini         what loop this is
- *   DIR/reference.safetensors        what the metrics keep of the real data
- *   DIR/generation-002/data.npy      what it is trained on (mix.h), labels beside
- *                      run/          few_train's directory
- *                      samples.npy   what it makes, labels beside; samples.part.npy when it was
- *                                    stopped among them
- *                      eval.json     how far that is from the real data; written last
- *   DIR/loop.csv                     a row a generation
+ *   DIR/loop.ini, recipe.ini         the options of the loop
+ *   DIR/reference.safetensors        the metrics' statistics of the real data
+ *   DIR/generation-002/data.npy      training data of the generation (mix.h); labels are beside it
+ *                      run/          the directory of its run
+ *                      samples.npy   its samples; labels are beside it. samples.part.npy: the first
+ *                                    samples of a loop that was stopped while it sampled
+ *                      eval.json     distances to the real data; written last
+ *   DIR/loop.csv                     one row per generation
  *
- * Each file is written whole or not at all, and a generation with its eval.json is done: a loop
- * that was stopped goes on where it was. Generations have seeds of their own, one after the other.
+ * Each file is written whole or not at all, and a generation with eval.json is done, so a loop that
+ * was stopped resumes where it was. Generation g has the seed of the recipe plus g - 1.
  */
 #include "few/loop.h"
 
@@ -189,8 +190,8 @@ static few_status train(const struct loop *l) {
   return st;
 }
 
-/* Real labels: what a generation of labels drawn equally often would measure is their flattening.
- */
+/* In the proportions of the real data by default: evenly drawn labels would flatten the classes,
+ * and the loop would measure that. */
 static few_status choose_labels(const struct loop *l, int64_t n, int32_t *label) {
   const int64_t classes = l->setup.spec.classes;
   const struct few_shares real = {classes, l->setup.class_counts};
@@ -203,7 +204,7 @@ static few_status choose_labels(const struct loop *l, int64_t n, int32_t *label)
   return st;
 }
 
-/* Samples that a loop had when it was stopped among them: [*had][item], for x. */
+/* The samples that a stopped loop had finished: [*had][item], into x. */
 static few_status read_part(const struct loop *l, int64_t n, float *x, int64_t *had) {
   const int64_t item = few_data_item_size(l->setup.data);
   struct few_npy a;
@@ -213,7 +214,7 @@ static few_status read_part(const struct loop *l, int64_t n, float *x, int64_t *
   few_status st = FEW_OK;
   if (a.store != FEW_STORE_F32 || a.rank != 2 || a.dim[0] > n || a.dim[1] != item)
     st = few__fail(l->ctx, FEW_E_FORMAT,
-                   "%s does not hold the samples that this loop had: remove it, and they are drawn "
+                   "%s does not hold the first samples of this loop: remove it, and they are made "
                    "again",
                    l->part);
   else
@@ -223,7 +224,7 @@ static few_status read_part(const struct loop *l, int64_t n, float *x, int64_t *
   return st;
 }
 
-/* n samples, of which those that are finished are kept when it is cancelled. */
+/* Draw n samples. If this is cancelled, the finished ones are kept. */
 static few_status draw_samples(const struct loop *l, few_model *m,
                                const struct few_sample_opts *all, float *x, int32_t *label) {
   const int64_t item = few_data_item_size(l->setup.data);
@@ -257,7 +258,7 @@ static few_status draw(const struct loop *l, few_model *m) {
   FEW_GOTO(FEW_NEW(l->ctx, &label, s.n));
   if (labelled(l)) FEW_GOTO(choose_labels(l, s.n, label));
   FEW_GOTO(draw_samples(l, m, &s, x, label));
-  if (labelled(l)) { /* as the model numbers its classes, whatever they are called */
+  if (labelled(l)) { /* as the model numbers its classes */
     labels_name(labels, l->samples);
     FEW_GOTO(few__npy_write(l->ctx, labels, FEW_STORE_I32, 1, &s.n, label));
   }
@@ -414,7 +415,7 @@ static few_status check_sampling(const struct loop *l) {
   return st ? few__fail_in(l->ctx, st, "loop") : FEW_OK;
 }
 
-/* The file holds this text already, or is written now. */
+/* Write the file, or check that it holds this text already. */
 static few_status same_text(const struct loop *l, const char *name, const struct few_text *text) {
   char *path, *was = NULL;
   size_t n;
@@ -435,7 +436,7 @@ static few_status same_text(const struct loop *l, const char *name, const struct
   return st;
 }
 
-/* One run may be made longer; generations of different lengths are no loop. */
+/* A single run may be made longer, but all generations of a loop have the same length. */
 static few_status same_steps(const struct loop *l, const char *path) {
   struct few_previous_run before;
   FEW_TRY(few__setup_same_run(l->ctx, &l->setup, path, &before));
@@ -465,7 +466,7 @@ static few_status same_recipe(const struct loop *l) {
   return st;
 }
 
-/* Only then does it matter how often samples have each class. */
+/* Only with uneven classes does it matter how often samples have each class. */
 static bool uneven(const struct loop *l) {
   int64_t least = INT64_MAX, most = 0;
   for (int64_t k = 0; k < l->setup.spec.classes; k++) {

@@ -1,4 +1,4 @@
-/* mix.h - what a generation of a self-consuming loop is trained on. */
+/* mix.h - the training data of a generation of a self-consuming loop. */
 #ifndef FEW_SRC_LOOP_MIX_H
 #define FEW_SRC_LOOP_MIX_H
 
@@ -7,7 +7,7 @@
 
 struct few_loop_mix {
   int64_t first, real; /* real items first .. first + real - 1 */
-  int64_t synthetic;   /* after them, items 0 .. synthetic - 1 of the generation before */
+  int64_t synthetic;   /* then items 0 .. synthetic - 1 of the generation before */
 };
 
 /* Generations count from 1. */

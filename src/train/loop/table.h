@@ -1,11 +1,11 @@
-/* table.h - loop.csv: a row a generation, from what few eval wrote of it. */
+/* table.h - loop.csv: one row per generation, from its eval.json. */
 #ifndef FEW_SRC_LOOP_TABLE_H
 #define FEW_SRC_LOOP_TABLE_H
 
 #include "mix.h"
 
 struct few_loop_row {
-  int generation; /* the names of the columns stand above the first */
+  int generation; /* the first row comes with a header of column names */
   struct few_loop_mix mix;
   double bias;
   const char *report; /* path of its eval.json */

@@ -51,7 +51,7 @@ static void dot_chunk(void *user, int64_t chunk, int worker) {
     }
 }
 
-/* What is not shared belongs to one loss alone and keeps its weight. */
+/* Parameters that are not shared belong to one loss and keep its weight. */
 static void add_chunk(void *user, int64_t chunk, int worker) {
   struct job *j = user;
   FEW_UNUSED(worker);

@@ -1,7 +1,7 @@
 /* balance.h - one update from the gradients of several losses.
  *
- * Losses that are added compete. A balancer looks at the inner products of their gradients g_i over
- * the student's parameters and says with which factors a_i they are added: u = sum_i a_i g_i.
+ * Losses that are added compete. A balancer computes the factors a_i of the update u = sum_i a_i
+ * g_i from the inner products of their gradients g_i over the student's parameters.
  *
  * A balancer is one file and one row in balancers.def.
  */
@@ -26,11 +26,12 @@ struct few_balancer {
 
 int few__balancer_count(void);
 const struct few_balancer *few__balancer_at(int i);
-/* By name; the failure lists the names there are. */
+/* Find by name; the error lists all names. */
 few_status few__balancer_find(few_ctx *ctx, const struct few_balancer **out, const char *name);
 
-/* grad[k * n .. k * n + n) is gradient k; the first n_shared numbers of each are looked at. The
- * combination takes the place of gradient 0. The same bits for any number of workers. */
+/* grad[k * n .. k * n + n) is gradient k. Inner products are over the first n_shared numbers; the
+ * others belong to one loss and keep its weight. The combination replaces gradient 0. Same bits for
+ * any number of workers. */
 few_status few__balance(few_ctx *ctx, few_workers *w, const struct few_balancer *b, int n_grads,
                         int64_t n, int64_t n_shared, const double *given, float *grad,
                         double *factor);

@@ -1,4 +1,4 @@
-/* gradnorm - every loss pulls as hard as its weight says, however it is scaled:
+/* gradnorm - each loss contributes in proportion to its weight, however it is scaled:
  *
  *   u = sum_i w_i g_i / |g_i| * m,   m = sum_i w_i |g_i| / sum_i w_i.
  *

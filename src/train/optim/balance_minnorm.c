@@ -1,5 +1,5 @@
-/* minnorm - a step that no loss objects to (multiple gradient descent: Desideri 2012; Sener and
- * Koltun, arXiv 1810.04650; Su Jianlin, kexue.fm 8896).
+/* minnorm - a step along which every loss falls (multiple gradient descent: Desideri 2012; Sener
+ * and Koltun, arXiv 1810.04650; Su Jianlin, kexue.fm 8896).
  *
  *   max_u min_i <w_i g_i, u> - |u|^2/2   has the dual   min over the simplex of |sum_i a_i w_i
  * g_i|^2

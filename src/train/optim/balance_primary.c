@@ -1,4 +1,4 @@
-/* primary - the first loss is what counts, the others may not stand against it (Su Jianlin,
+/* primary - the first loss counts; the step may not increase the others (Su Jianlin,
  * kexue.fm 8907):
  *
  *   max_u <u, g_0> - |u|^2/2   with <u, g_i> >= 0   has the dual   min over l >= 0 of

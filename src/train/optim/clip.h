@@ -6,8 +6,9 @@
 #include "base/workers.h"
 
 /* Sum of squares of n floats in f64: fixed chunks, combined in a fixed binary tree, so the bits do
- * not depend on the workers (NULL: the caller alone). The square of a finite float and any sum of
- * fewer than 2^700 of them are finite in f64: the result is finite exactly if every element is. */
+ * not depend on the workers (NULL: in the calling thread). The square of a finite float and any sum
+ * of fewer than 2^700 of them are finite in f64: the result is finite exactly if every element
+ * is. */
 few_status few__sumsq(few_ctx *ctx, few_workers *w, int64_t n, const float *g, double *out);
 
 /* Sum of a[0..n-1] in a fixed binary tree; a is overwritten. 0 for n = 0. */

@@ -29,7 +29,7 @@ const char *few__lr_name(enum few_lr_shape shape);
 few_status few__lr_find(few_ctx *ctx, enum few_lr_shape *out, const char *name);
 few_status few__lr_check(few_ctx *ctx, const struct few_lr_opts *o);
 
-/* The rate of the update that follows `step` finished ones (0, 1, ...). Past `total` it stays. */
+/* The rate of the update after `step` finished ones (0, 1, ...). Constant after `total`. */
 double few__lr(const struct few_lr_opts *o, int64_t step);
 
 #endif

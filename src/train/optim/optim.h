@@ -1,9 +1,9 @@
 /* optim.h - optimizers over flat float vectors.
  *
  * A model's parameters are one contiguous float array, so an update is one fused pass over a range:
- * read p, g and the state, write p and the state. Every element is independent of the others and
- * all per-step scalars are worked out beforehand in f64, so a range may be split among workers
- * anywhere and the bits stay the same.
+ * read p, g and the state, write p and the state. Elements are independent, and the scalars of a
+ * step are computed before in f64. So a range may be split among workers anywhere, with the same
+ * bits.
  *
  * An optimizer is one file and one row in optimizers.def.
  */
@@ -30,8 +30,8 @@ struct few_optim_opts {
 struct few_optim {
   const char *name, *source, *help;
   int states;   /* float arrays beside the parameters */
-  bool moments; /* its update is moments.c's, which devices have as well (few_vectors.moments) */
-  const char *state_names[FEW_OPTIM_MAX_STATES]; /* as checkpoints call them */
+  bool moments; /* its update is that of moments.c, which devices have too (few_vectors.moments) */
+  const char *state_names[FEW_OPTIM_MAX_STATES]; /* their names in checkpoints */
   /* Scalars of update number `step` = 1, 2, ... */
   void (*prepare)(const struct few_optim_opts *o, int64_t step, double lr, double grad_scale,
                   struct few_moments_coef *out);
@@ -47,14 +47,14 @@ struct few_optim {
 /* Rows of optimizers.def in order: i = 0 .. few__optim_count() - 1. */
 int few__optim_count(void);
 const struct few_optim *few__optim_at(int i);
-/* By name; the failure lists the names there are. */
+/* Find by name; the error lists all names. */
 few_status few__optim_find(few_ctx *ctx, const struct few_optim **out, const char *name);
 /* Reject options that no optimizer can run with. */
 few_status few__optim_check(few_ctx *ctx, const struct few_optim_opts *o);
 
 /* One step on all n parameters, and in the same pass the average of the first n_average of them
- * (ema.h), shared among workers (NULL: the caller alone); same bits for any number of them. Each
- * state array holds n floats, zero before the first step. */
+ * (ema.h), shared among workers (NULL: in the calling thread); same bits for any number of them.
+ * Each state array holds n floats, zero before the first step. */
 struct few_optim_job {
   const struct few_optim *optim;
   struct few_moments_coef coef;
