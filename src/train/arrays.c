@@ -29,6 +29,7 @@ few_status few__arrays_finish(const struct few_arrays *s) {
 /* ---- memory ---- */
 
 float *few__arrays_raw(const struct few_arrays *s, int64_t n) {
+  assert(n >= 0);
   const size_t bytes = few__mul_size((size_t)n, sizeof(float));
   return s->device ? s->device->alloc(s->queue, bytes) : few__alloc(s->ctx, bytes);
 }
@@ -55,6 +56,7 @@ void few__arrays_free(const struct few_arrays *s, float *at) {
 }
 
 void few__arrays_put(const struct few_arrays *s, float *to, const float *from, int64_t n) {
+  assert(n >= 0 && to != from);
   if (s->device)
     s->device->put(s->queue, to, from, (size_t)n * sizeof *to);
   else
@@ -119,6 +121,7 @@ few_status few__arrays_balance(const struct few_arrays *s, const struct few_bala
                                int n_grads, int64_t n, int64_t n_shared, const double *given,
                                float *grad, double *factor) {
   double gram[FEW_BALANCE_MAX * FEW_BALANCE_MAX];
+  assert(b->weigh && n_grads <= FEW_BALANCE_MAX && n_shared >= 0 && n_shared <= n);
   if (!s->device)
     return few__balance(s->ctx, s->workers, b, n_grads, n, n_shared, given, grad, factor);
   for (int i = 0; i < n_grads; i++)
@@ -136,6 +139,7 @@ few_status few__arrays_balance(const struct few_arrays *s, const struct few_bala
 /* ---- updates ---- */
 
 void few__arrays_step(const struct few_arrays *s, const struct few_optim_job *job) {
+  assert(job->optim && job->param != job->grad && job->n_average <= job->n);
   if (!s->device) {
     few__optim_step(s->workers, job);
     return;
@@ -172,6 +176,7 @@ static void average_chunk(void *user, int64_t i, int worker) {
 void few__arrays_follow(const struct few_arrays *s, double beta, int64_t n, float *average,
                         const float *p) {
   struct averaging job = {beta, n, average, p};
+  assert(beta >= 0 && beta <= 1 && average != p);
   if (s->device)
     s->device->vector->follow(s->queue, average, p, (float)(1 - beta), n);
   else

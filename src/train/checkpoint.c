@@ -79,6 +79,7 @@ few_status few__checkpoint_write(few_ctx *ctx, const struct few_run_state *s,
   char text[N_NUMBERS + N_HASHES][24], name[64], *path = NULL;
   struct few_run_state copy = *s;
   int n = few__state_arrays(s, a);
+  assert(dir && s->step >= 0 && n <= FEW_STATE_ARRAYS);
   for (int i = 0; i < n; i++)
     t[i] = (struct few_st_tensor){
         .name = a[i].name, .store = FEW_STORE_F32, .rank = 1, .dim = {a[i].n}, .data = a[i].at};

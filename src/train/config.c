@@ -161,6 +161,7 @@ bool few__config_free_key(const char *key) {
 
 struct few_clock few__config_clock(const struct few_config *c, int64_t step, double stretch) {
   const struct few_config_objective *o = &c->objective[0];
+  assert(c->n_objectives > 0 && step >= 0 && stretch >= 1);
   const int stages = o->def->stages ? o->def->stages(o->opts) : 1;
   const int64_t each = c->keys.steps / stages;
   int stage = each > 0 ? (int)(step / each) : 0;

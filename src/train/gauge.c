@@ -98,6 +98,7 @@ few_status few__gauge_read(few_gauge *g, const struct few_run_state *s, double *
   static const struct few_progress_frame quiet = {NULL, 0, 0, 0}; /* it is short: no progress */
   few_model *m = g->model;
   double sum = 0;
+  assert(s->n_model == m->params.total);
   FEW_TRY(few__state_student(s, few_model_values_mut(m)));
   FEW_TRY(few__setup_use(g->setup, s->step, m));
   g->o.steps = student_steps(m);

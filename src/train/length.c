@@ -64,6 +64,7 @@ few_status few__config_length_check(few_ctx *ctx, const struct few_config *c, co
   char what[96];
   const bool further =
       c->target != FEW_TARGET_STAGE; /* a student of stages cannot start a new run */
+  assert(was > 0 && done >= 0);
   if (was == c->keys.steps) return FEW_OK;
   if (done > c->keys.steps)
     return few__fail(ctx, FEW_E_INVALID,

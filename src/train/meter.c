@@ -7,6 +7,7 @@
 void few__meter_add(struct few_meter *m, enum few_phase_id phase, const struct few_step_report *r,
                     double norm) {
   struct few_step_report *sum = &m->sum[phase];
+  assert(phase < FEW_PHASES && r->n_terms <= FEW_MAX_TERMS && r->n_logs <= FEW_MAX_LOGS);
   m->n[phase]++;
   m->norm[phase] += norm;
   sum->loss += r->loss;
@@ -28,6 +29,7 @@ void few__meter_add(struct few_meter *m, enum few_phase_id phase, const struct f
 }
 
 void few__meter_balance(struct few_meter *m, int n, const double *factor) {
+  assert(n > 1 && n <= FEW_MAX_TERMS);
   m->balanced = true;
   for (int i = 0; i < n; i++) m->factor[i] += factor[i];
 }

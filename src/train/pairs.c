@@ -262,6 +262,7 @@ void few__pairs_close(struct few_pairs *p) {
 void few__pairs_fill(const struct few_pairs *p, uint64_t seed, int64_t position,
                      const struct few_rows *rows) {
   struct few_rng noise = {.seed = p->sample.seed, .purpose = FEW_RNG_SAMPLE};
+  assert(position >= 0 && rows->pair && !p->strength == !rows->strength);
   for (int64_t k = 0; k < rows->rows; k++) {
     const int64_t at = position + k;
     const int64_t i = few__rng_permute(seed, (uint64_t)(at / p->n), at % p->n, p->n);

@@ -202,6 +202,7 @@ few_status few__phase_create(few_ctx *ctx, struct few_phase *p, enum few_phase_i
                              const struct few_backend *backend) {
   const struct few_setup *setup = w->setup;
   few_graph *g;
+  assert(rows > 0 && (id == FEW_PHASE_STUDENT || few__has_fake(setup)));
   FEW_TRY(few_graph_create(ctx, &g));
   struct role_networks roles = {w, id};
   struct few_nn head = {.g = g, .params = w->head, .prefix = "head:"};

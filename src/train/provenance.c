@@ -53,6 +53,7 @@ static void describe(struct few_json *j, const struct few_setup *setup, int64_t 
 
 few_status few__provenance(few_ctx *ctx, const struct few_setup *setup, int64_t step, char **text) {
   struct few_text recipe = {0}, out = {0};
+  assert(step >= 0);
   struct few_json j = few__json_begin(ctx, &out);
   few_status st = recipe_text(ctx, setup, &recipe);
   if (!st) {

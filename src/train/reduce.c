@@ -42,6 +42,7 @@ few_status few__reduce_create(few_reduction **out, const struct few_arrays *arra
                               int64_t shards, int workers) {
   few_ctx *ctx = arrays->ctx;
   *out = NULL;
+  assert(n >= 0 && workers >= 1 && shards >= 1 && shards <= (int64_t)1 << (MAX_LEVELS - 1));
   few_reduction *r;
   FEW_TRY(FEW_NEW(ctx, &r, 1));
   r->ctx = ctx;
@@ -90,6 +91,7 @@ float *few__reduce_take(few_reduction *r) {
  * without a sibling passes upwards as it is. */
 void few__reduce_add(few_reduction *r, int64_t shard, float *buffer) {
   float *sum = buffer;
+  assert(shard >= 0 && shard < r->shards && !r->total);
   int64_t width = r->shards, index = shard;
   for (int level = 0; width > 1; level++, index /= 2, width = (width + 1) / 2) {
     int64_t sibling = index ^ 1;
@@ -110,4 +112,7 @@ void few__reduce_add(few_reduction *r, int64_t shard, float *buffer) {
   r->total = sum;
 }
 
-float *few__reduce_total(few_reduction *r) { return r->total; }
+float *few__reduce_total(few_reduction *r) {
+  assert(r->total); /* all shards were added */
+  return r->total;
+}

@@ -87,6 +87,7 @@ few_status few__run_files_begin(few_ctx *ctx, struct few_run_files *f,
                                 few_model *model) {
   if (!f->dir) return FEW_OK;
   const struct few_saving_opts saving = {f->dir, setup, &f->id, state, model};
+  assert(!f->saving && f->lock >= 0);
   f->id.moved = before->moved;
   FEW_TRY(few__saving_open(ctx, &f->saving, &saving));
   return begin_or_resume(ctx, f, setup, before, state);

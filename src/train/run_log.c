@@ -30,6 +30,7 @@ static few_status trim(few_ctx *ctx, const char *path, int64_t step) {
 }
 
 few_status few__run_log_open(few_ctx *ctx, struct few_run_log *log, const char *dir, int64_t step) {
+  assert(dir && step >= 0);
   *log = (struct few_run_log){.fd = -1};
   FEW_TRY(few__path_join(ctx, &log->path, dir, "log.jsonl"));
   few_status st = few__path_exists(log->path) ? trim(ctx, log->path, step) : FEW_OK;

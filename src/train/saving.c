@@ -27,6 +27,7 @@ struct few_saving {
 few_status few__saving_open(few_ctx *ctx, few_saving **out, const struct few_saving_opts *o) {
   few_saving *s;
   *out = NULL;
+  assert(o->dir && o->state->arrays);
   FEW_TRY(FEW_NEW(ctx, &s, 1));
   *s = (few_saving){.ctx = ctx, .o = *o};
   few_status st = few__path_join(ctx, &s->path, o->dir, "model.safetensors");

@@ -22,6 +22,8 @@ static void free_arrays(const struct few_arrays *arrays, struct few_state_arrays
 few_status few__state_create(struct few_run_state *s, const struct few_state_shape *shape,
                              const struct few_arrays *arrays) {
   const struct few_arrays host = {.ctx = arrays->ctx};
+  assert(shape->n_model >= 0 && shape->n >= shape->n_model);
+  assert(shape->n_moments >= 0 && shape->n_moments <= FEW_OPTIM_MAX_STATES);
   *s = (struct few_run_state){.n = shape->n,
                               .n_model = shape->n_model,
                               .arrays = arrays,

@@ -339,6 +339,7 @@ static few_status stop(few_trainer *t, few_status why) {
 static few_status advance(few_trainer *t) {
   const int64_t steps = t->setup.config.keys.steps;
   struct step step;
+  assert(!few_trainer_done(t));
   begin_report(t);
   t->reported.done = t->state.step; /* the run may have been rolled back */
   few_status st = one_step(t, &step);

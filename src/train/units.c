@@ -17,6 +17,7 @@ enum {
  * own would blow up: for those the recipe has to say so. */
 few_status few__units_of_data(few_model *m, const struct few_setup *setup) {
   const int how = setup->config.keys.data_scale;
+  assert(!m->scales);
   const struct few_data_scale one = few_data_scale_to(setup->data, setup->spec.sigma_data);
   const double uneven = few_data_unevenness(setup->data);
   m->data_mean = one.mean;

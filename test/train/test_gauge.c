@@ -1,6 +1,5 @@
-/* to_teacher in the log: it falls while a consistency student learns, where its mse and its loss
- * tell nothing; is there for students of a flow and no others; and changes no bit of the training.
- */
+/* to_teacher in the log. It falls while a consistency student learns, when mse and loss show
+ * nothing. Only students of a flow have it. It changes no bit of the training. */
 #include "io/npy.h"
 #include "toys.h"
 

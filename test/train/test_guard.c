@@ -1,5 +1,5 @@
-/* The guard's judgement: not finite is trouble at once, a spike is skipped, spikes in a row are
- * trouble, and what was usual follows slow growth. */
+/* The guard's verdicts: a value that is not finite is trouble at once, a spike is skipped, spikes
+ * in a row are trouble, and the usual norm follows slow growth. */
 #include "testing.h"
 
 #include "train/guard.h"

@@ -1,5 +1,5 @@
-/* How long a run is: which may be made longer, to the bits of one that was so long from the start;
- * which are refused, with what to do; and a run that begins as a model. */
+/* Longer runs: which may be made longer, with the bits of one that had that length from the start;
+ * which are refused, with what to do; and a run whose weights start as those of a model. */
 #include "io/file.h"
 #include "io/safetensors.h"
 #include "toys.h"

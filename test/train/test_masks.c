@@ -1,6 +1,6 @@
 /* Consistency objectives compare two values of the student under one dropout mask. On a grid so
  * fine that both times are all but one, and with the target's weights those of the student, they
- * agree; under two masks, or one, they would be far apart. */
+ * agree. Under two different masks, or with a mask on one of them only, they would be far apart. */
 #include "updates.h"
 
 static double mse(const char *objective, const char *a, const char *b, const char *dropout) {

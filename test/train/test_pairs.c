@@ -1,5 +1,5 @@
-/* A run that is interrupted while its teacher makes pairs keeps those that are finished, makes the
- * rest when it goes on, and ends in the bytes of a run that nothing stopped. */
+/* A run that is interrupted while its teacher makes pairs keeps the finished ones, makes the rest
+ * when it is resumed, and ends in the bytes of a run that was not stopped. */
 #include "io/safetensors.h"
 #include "toys.h"
 #include "train/pairs.h"

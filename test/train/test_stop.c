@@ -1,5 +1,5 @@
-/* A step that takes long can be stopped in the middle: nothing of it is kept, and the resumed run
- * ends in the same bits. */
+/* A long step can be stopped in the middle. Nothing of it is kept, and the resumed run ends in the
+ * same bits. */
 #include "testing.h"
 
 #include <time.h>

@@ -1,7 +1,7 @@
 /* Guided distillation on the labelled ring: the student of stage one against the guided teacher at
- * every x, t and strength; students of few steps, told the strength or of one, against the
- * teacher's guided images from the same noise; the joint baseline beside them; and an encoder
- * against the exact flow. */
+ * every x, t and guidance scale; students of few steps, with the scale as an input or built in,
+ * against the teacher's guided images from the same noise; the joint baseline beside them; and an
+ * encoder against the exact flow. */
 #include "toys.h"
 
 enum { ROWS = 256 };

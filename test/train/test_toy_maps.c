@@ -1,4 +1,4 @@
-/* Networks that are told how far a step goes, on the ring: one network against the exact flow in
+/* Networks that take the step size as an input, on the ring: one network against the exact flow in
  * each number of steps that it was trained for.
  *
  * Measured with AVX-512 (other instruction sets land nearby), and what flow matching alone (for the

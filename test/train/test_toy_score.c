@@ -1,5 +1,5 @@
-/* Students of the ring by score distillation and against a discriminator, beside sCD and alone: are
- * their one-step samples distributed as the ring? */
+/* Students of the ring by score distillation and against a discriminator, each added to sCD and as
+ * the only objective: are their one-step samples distributed as the ring? */
 #include "toys.h"
 
 static struct toy_energy measure(struct toy *t, const char *what) {

@@ -1,6 +1,6 @@
 /* Style transfer by distilled models, guided: points of one Gaussian of the ring are encoded in
- * four steps and decoded in two as another Gaussian's, each way at a strength of its own, and are
- * where many steps of the guided teacher bring them. */
+ * four steps and decoded in two as another Gaussian's, each way at a guidance scale of its
+ * own, and end where many steps of the guided teacher lead. */
 #include "toys.h"
 
 enum { FROM = 1, TO = 5 };

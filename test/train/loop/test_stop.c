@@ -1,5 +1,5 @@
-/* A loop that is stopped among the samples of a generation keeps those that are finished, and the
- * same ones come out when it goes on. */
+/* A loop that is stopped while it samples keeps the finished samples, and ends with the same
+ * samples when it is resumed. */
 #include <unistd.h>
 
 #include "few/loop.h"

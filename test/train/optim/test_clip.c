@@ -1,4 +1,5 @@
-/* The gradient's norm: right, the same bits on any workers, and never fooled by a NaN. */
+/* The gradient's norm: its value, the same bits for any number of workers, and NaN or infinity for
+ * a gradient that is not finite. */
 #include "testing.h"
 
 #include "base/rng.h"

@@ -1,4 +1,4 @@
-/* Learning-rate shapes at their landmarks. */
+/* Learning-rate shapes at steps where their value is known. */
 #include "testing.h"
 
 #include "train/optim/lr.h"
