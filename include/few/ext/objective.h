@@ -253,14 +253,14 @@ struct few_timestep_opts {
 #define FEW_TIMESTEP_OPTIONS(S, mean, std) \
   FEW_OPT_IN(S, timestep, p_mean, FEW_OPTION_REAL, mean, -20, 20, NULL, \
             "lognormal: mean of ln(sigma_d tan t), that is of EDM's ln(sigma)"), \
-  FEW_OPT_IN(S, timestep, p_std, FEW_OPTION_REAL, std, 0.01, 20, NULL, "its standard deviation"), \
+  FEW_OPT_IN(S, timestep, p_std, FEW_OPTION_REAL, std, 0.01, 20, NULL, "lognormal: standard deviation of ln(sigma_d tan t)"), \
   FEW_OPT_IN(S, timestep, process, FEW_OPTION_CHOICE, "trigflow", 0, 0, "trigflow|edm|vp|vp-linear|flow", \
             "whose times are drawn: few list processes"), \
   FEW_OPT_IN(S, timestep, times, FEW_OPTION_CHOICE, "own", 0, 0, "own|lognormal|uniform|logit-normal", \
             "own: lognormal of trigflow and edm, uniform of vp, vp-linear and flow"), \
   FEW_OPT_IN(S, timestep, logit_mean, FEW_OPTION_REAL, "0", -20, 20, NULL, \
             "logit-normal: mean of ln(u/(1 - u)), u in (0, 1) the process's time"), \
-  FEW_OPT_IN(S, timestep, logit_std, FEW_OPTION_REAL, "1", 0.01, 20, NULL, "its standard deviation"), \
+  FEW_OPT_IN(S, timestep, logit_std, FEW_OPTION_REAL, "1", 0.01, 20, NULL, "logit-normal: standard deviation of ln(u/(1 - u))"), \
   FEW_OPT_IN(S, timestep, logsnr_min, FEW_OPTION_REAL, "-20", -40, 0, NULL, "vp: ln(SNR) at the noisy end"), \
   FEW_OPT_IN(S, timestep, logsnr_max, FEW_OPTION_REAL, "20", 0, 40, NULL, "vp: and at the clean end"), \
   FEW_OPT_IN(S, timestep, noise_d, FEW_OPTION_REAL, "0", 0, 4096, NULL, \

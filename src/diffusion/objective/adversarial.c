@@ -29,7 +29,8 @@ static const struct few_option options[] = {
     FEW_OPT_CHOICE(struct adversarial_opts, adversary, "logistic", "logistic|hinge",
                    "non-saturating, or with margins"),
     FEW_OPT_REAL(struct adversarial_opts, p_mean, "-0.8", -20, 20, "mean of ln(sigma_d tan t)"),
-    FEW_OPT_REAL(struct adversarial_opts, p_std, "1.6", 0.01, 20, "its standard deviation"),
+    FEW_OPT_REAL(struct adversarial_opts, p_std, "1.6", 0.01, 20,
+                 "standard deviation of ln(sigma_d tan t)"),
     FEW_GENERATOR_OPTIONS(struct adversarial_opts),
     FEW_OPT_END};
 

@@ -40,7 +40,7 @@ struct few_distance_opts {
                 "the grid is even in c^(1/rho); 0: 7 for edm, else 1"), \
   FEW_DISCRETE_(S, grid, sigma_min, FEW_OPTION_REAL, "0.002", 1e-6, 1, NULL, \
                 "sigma_d tan t of the grid's first point"), \
-  FEW_DISCRETE_(S, grid, sigma_max, FEW_OPTION_REAL, "80", 1.001, 1e5, NULL, "of its last")
+  FEW_DISCRETE_(S, grid, sigma_max, FEW_OPTION_REAL, "80", 1.001, 1e5, NULL, "sigma_d tan t of the grid's last point")
 #define FEW_METRIC_OPTIONS(S, kind, c) \
   FEW_DISCRETE_(S, metric, metric, FEW_OPTION_CHOICE, kind, 0, 0, "l2|l1|huber", \
                 "mean square, mean size, or sqrt(|.|^2 + c^2) - c of a sample"), \

@@ -26,7 +26,7 @@ struct ect_opts {
 
 static const struct few_option options[] = {
     FEW_OPT_REAL(struct ect_opts, p_mean, "-1.1", -20, 20, "mean of ln(sigma_d tan t)"),
-    FEW_OPT_REAL(struct ect_opts, p_std, "2", 0.01, 20, "its standard deviation"),
+    FEW_OPT_REAL(struct ect_opts, p_std, "2", 0.01, 20, "standard deviation of ln(sigma_d tan t)"),
     FEW_OPT_REAL(
         struct ect_opts, q, "2", 1.001, 1e6,
         "a stage brings the two times nearer by it; 4 for ImageNet-64, with doublings = 4"),

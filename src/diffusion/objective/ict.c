@@ -24,7 +24,7 @@ static const struct few_option options[] = {
     FEW_OPT_INT(struct ict_opts, s0, "10", 1, 100000, "intervals of the grid at first"),
     FEW_OPT_INT(struct ict_opts, s1, "1280", 1, 100000, "and at most, doubled on the way"),
     FEW_OPT_REAL(struct ict_opts, p_mean, "-1.1", -20, 20, "mean of ln(sigma_d tan t)"),
-    FEW_OPT_REAL(struct ict_opts, p_std, "2", 0.01, 20, "its standard deviation"),
+    FEW_OPT_REAL(struct ict_opts, p_std, "2", 0.01, 20, "standard deviation of ln(sigma_d tan t)"),
     FEW_METRIC_OPTIONS(struct ict_opts, "huber", "0.00054"),
     FEW_GRID_OPTIONS(struct ict_opts),
     FEW_OPT_END};

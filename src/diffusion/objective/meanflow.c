@@ -41,9 +41,11 @@ struct meanflow_opts {
 
 static const struct few_option options[] = {
     FEW_OPT_REAL(struct meanflow_opts, p_mean, "-0.4", -20, 20, "mean of ln(sigma_d tan t)"),
-    FEW_OPT_REAL(struct meanflow_opts, p_std, "1", 0.01, 20, "its standard deviation"),
+    FEW_OPT_REAL(struct meanflow_opts, p_std, "1", 0.01, 20,
+                 "standard deviation of ln(sigma_d tan t)"),
     FEW_OPT_REAL(struct meanflow_opts, r_mean, "-0.4", -20, 20, "the same of the second time"),
-    FEW_OPT_REAL(struct meanflow_opts, r_std, "1", 0.01, 20, "its standard deviation"),
+    FEW_OPT_REAL(struct meanflow_opts, r_std, "1", 0.01, 20,
+                 "standard deviation of ln(sigma_d tan t)"),
     FEW_OPT_CHOICE(struct meanflow_opts, order, "swap", "swap|min",
                    "the earlier of two draws is the end, or the second where it is earlier"),
     FEW_OPT_REAL(struct meanflow_opts, jumps, "0.25", 0, 1, "chance of a row to be a step at all"),

@@ -32,7 +32,7 @@ static const struct few_option options[] = {
     FEW_OPT_CHOICE(struct vsd_opts, weighting, "adaptive", "adaptive|dmd",
                    "of times: learned, or over the distance to the teacher's image"),
     FEW_OPT_REAL(struct vsd_opts, p_mean, "0.4", -20, 20, "mean of ln(sigma_d tan t)"),
-    FEW_OPT_REAL(struct vsd_opts, p_std, "2", 0.01, 20, "its standard deviation"),
+    FEW_OPT_REAL(struct vsd_opts, p_std, "2", 0.01, 20, "standard deviation of ln(sigma_d tan t)"),
     FEW_GENERATOR_SCORE_OPTIONS(struct vsd_opts),
     FEW_OPT_END};
 

@@ -12,11 +12,15 @@
 struct few_churn_opts {
   double churn, churn_min, churn_max, churn_noise;
 };
-#define FEW_CHURN_OPTIONS                                                                          \
-  FEW_OPT_REAL(struct few_churn_opts, churn, "0", 0, 1e6, "S_churn: fresh noise; 0: none"),        \
-      FEW_OPT_REAL(struct few_churn_opts, churn_min, "0", 0, 1e9, "S_min: the least sigma of it"), \
-      FEW_OPT_REAL(struct few_churn_opts, churn_max, "inf", 0, INFINITY, "S_max: the largest"),    \
-      FEW_OPT_REAL(struct few_churn_opts, churn_noise, "1", 0, 10, "S_noise: size of the noise")
+#define FEW_CHURN_OPTIONS                                                \
+  FEW_OPT_REAL(struct few_churn_opts, churn, "0", 0, 1e6,                \
+               "S_churn: amount of fresh noise; 0: none"),               \
+      FEW_OPT_REAL(struct few_churn_opts, churn_min, "0", 0, 1e9,        \
+                   "S_min: smallest sigma with fresh noise"),            \
+      FEW_OPT_REAL(struct few_churn_opts, churn_max, "inf", 0, INFINITY, \
+                   "S_max: largest sigma with fresh noise"),             \
+      FEW_OPT_REAL(struct few_churn_opts, churn_noise, "1", 0, 10,       \
+                   "S_noise: size of the fresh noise")
 
 /* Adds the noise of step k to s->x; the time that it is at then. z [rows x dims] is scratch. */
 double few__churn(struct few_sampling *s, const struct few_churn_opts *o, int k, float *z);
