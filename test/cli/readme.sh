@@ -1,8 +1,28 @@
-# The recipes that README.md shows: the teacher's first step, and its student's.
+# README.md: its code fits in 80 columns, its recipes train and its commands run. Training is cut to one step.
+readme="$here/../../README.md"
+awk '/^```/ { code = !code } (code || /^    /) && length > 80 { print "too wide: " $0; bad = 1 } END { exit bad }' \
+  "$readme" || exit 9
 for name in teacher student; do
-  sed -n "/^# $name.ini$/,/^\`\`\`/p" "$here/../../README.md" | grep -v '^```' >$name.ini
+  sed -n "/^# $name.ini$/,/^\`\`\`/p" "$readme" | grep -v '^```' >$name.ini
   grep -q '^objective = ' $name.ini || exit 9
 done
-small="--quiet steps=1 batch=8 data_limit=40 preview_every=0"
-"$few" train teacher.ini --run runs/teacher $small lr_warmup=0 || exit 9
-"$few" train student.ini --run runs/student $small lr_warmup=0 tangent_warmup=0 || exit 9
+ln -s "$here/../../models" models
+# The blocks of commands, with `few` the program; a line that ends in \ goes on.
+sed -n '/^```sh$/,/^```$/p' "$readme" | grep -v '^```' | sed 's/^build.release.few /few /' >commands
+[ "$(grep -c '^few ' commands)" -ge 10 ] || { echo "README.md has hardly any commands"; exit 9; }
+few() {
+  word=$1
+  shift
+  case $word in
+    train) set -- "$@" steps=1 lr_warmup=0 preview_every=0 batch=8 ;;
+    eval) set -- "$@" --n 16 --n-ref 16 --metrics fd ;;
+  esac
+  case "$word $1" in
+    "train teacher.ini") set -- "$@" data_limit=40 ;;
+    "train student.ini") set -- "$@" data_limit=40 tangent_warmup=0 ;;
+    "train toy-scd") set -- "$@" tangent_warmup=0 ;;
+  esac
+  "$program" "$word" "$@" >out 2>err || { echo "few $word $*: $(cat err)"; exit 9; }
+}
+program=$few
+. ./commands
