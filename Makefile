@@ -27,7 +27,7 @@ help:
 	@echo "make check     format, layers, sizes, rules, clang, cppcheck: what must pass before a push"
 	@echo "make format    let clang-format rewrite the sources"
 	@echo "make bench     build, then time the kernels"
-	@echo "make docs      draw docs/images/house.svg from the code"
+	@echo "make docs      docs/commands.md from the option tables, docs/images/house.svg from the code"
 	@echo "make install   into PREFIX ($(PREFIX)); DESTDIR is respected"
 	@echo "make clean     remove build/"
 	@echo
@@ -69,8 +69,9 @@ bench:
 	$(call build_also,release,benches)
 	@scripts/bench.sh build/release/bench
 
-docs:
+docs: build
 	@$(deps) docs
+	@build/release/few help --format markdown > docs/commands.md
 	@scripts/house.py | dot -Tsvg -o docs/images/house.svg
 
 install: build

@@ -27,6 +27,17 @@ if(FEW_PROGRAM)
   install(DIRECTORY models DESTINATION ${CMAKE_INSTALL_DATADIR}/few FILES_MATCHING PATTERN "*.safetensors")
 endif()
 
+# Manual pages and shell completion, which the program writes from its option tables.
+if(FEW_PROGRAM AND NOT CMAKE_CROSSCOMPILING)
+  set(FEW_PAGES ${PROJECT_BINARY_DIR}/pages)
+  install(CODE "execute_process(COMMAND ${PROJECT_SOURCE_DIR}/scripts/pages.sh
+    $<TARGET_FILE:few_program> ${FEW_PAGES} COMMAND_ERROR_IS_FATAL ANY)")
+  install(DIRECTORY ${FEW_PAGES}/man1 DESTINATION ${CMAKE_INSTALL_MANDIR})
+  install(FILES ${FEW_PAGES}/bash/few DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(FILES ${FEW_PAGES}/zsh/_few DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+  install(FILES ${FEW_PAGES}/fish/few.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+endif()
+
 # pkg-config: users of a shared library need no others; --static adds them, less those that are not used.
 list(JOIN FEW_PC_LIBS " " FEW_PC_LIBS)
 list(JOIN FEW_PC_REQUIRES " " FEW_PC_REQUIRES)

@@ -6,6 +6,7 @@
 #include "few/base.h"
 #include "few/bench.h"
 #include "few/check.h"
+#include "few/component.h"
 #include "few/data.h"
 #include "few/eval.h"
 #include "few/graph.h"

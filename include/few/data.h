@@ -22,6 +22,7 @@
 #define FEW_DATA_H
 
 #include "few/base.h"
+#include "few/option.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -50,9 +51,9 @@ typedef enum few_data_cache {
 } few_data_cache;
 
 struct few_data_opts {
-  int version;        /* FEW_DATA_OPTS_VERSION */
-  int split;          /* few_data_split; TEST is an error where the set has none, unless holdout */
-  int on_error;       /* few_data_on_error */
+  int version;          /* FEW_DATA_OPTS_VERSION */
+  few_data_split split; /* TEST is an error where the set has none, unless holdout */
+  few_data_on_error on_error;
   int64_t limit;      /* so many items; 0: all (toys: 65536). Where there are classes, of all in
                          proportion, and at least one of each if that many are allowed; else the
                          first */
@@ -66,7 +67,7 @@ struct few_data_opts {
                          their numbers, by which they are called if those are others */
   double holdout;     /* above 0: this share of the items, of all classes in proportion and always
                          the same, is kept out of the training part; FEW_DATA_TEST is then that */
-  int cache;          /* few_data_cache */
+  few_data_cache cache;
 };
 #define FEW_DATA_OPTS_VERSION 2
 #define FEW_DATA_OPTS_INIT                                                         \
@@ -74,6 +75,31 @@ struct few_data_opts {
     FEW_DATA_OPTS_VERSION, FEW_DATA_TRAIN, FEW_DATA_REFUSE, 0, 0, 0, 255, 0, 0, 0, \
         FEW_DATA_CACHE_AUTO                                                        \
   }
+
+/* The rows of an option table (few/option.h) for a struct S with a member of this type: all fields
+ * but version and seed. */
+/* clang-format off */
+#define FEW_DATA_OPTIONS(S, member) \
+  FEW_OPT_IN(S, member, split, FEW_OPTION_CHOICE, "train", 0, 0, "train|test", \
+             "part of the data set"), \
+  FEW_OPT_IN(S, member, on_error, FEW_OPTION_CHOICE, "refuse", 0, 0, "refuse|skip", \
+             "what to do with a broken item: fail, or leave it out and count it"), \
+  FEW_OPT_IN(S, member, limit, FEW_OPTION_INT, "0", 0, 1099511627775.0, NULL, \
+             "use this many items, of all classes in proportion; 0: all"), \
+  FEW_OPT_IN(S, member, size, FEW_OPTION_INT, "0", 0, 32768, NULL, \
+             "folder: crop images to the central square and shrink it to this side in pixels; 0: " \
+             "as they are"), \
+  FEW_OPT_IN(S, member, channels, FEW_OPTION_INT, "0", 0, 3, NULL, \
+             "folder: 1 grey, 3 RGB; 0: grey if all images are"), \
+  FEW_OPT_IN(S, member, background, FEW_OPTION_INT, "255", 0, 255, NULL, \
+             "folder: grey level behind transparent pixels"), \
+  FEW_OPT_IN(S, member, classes, FEW_OPTION_INT, "0", 0, 65536, NULL, \
+             "idx, npy, npz: labels are 0 to classes - 1; 0: the labels that occur"), \
+  FEW_OPT_IN(S, member, holdout, FEW_OPTION_REAL, "0", 0, 0.9, NULL, \
+             "share of the training part, of each class, to keep out of it as the test part"), \
+  FEW_OPT_IN(S, member, cache, FEW_OPTION_CHOICE, "auto", 0, 0, "auto|no|yes", \
+             "folder: keep decoded images for the next run; auto: if decoding took seconds")
+/* clang-format on */
 
 /* Set one field by its name and a text: ("size", "32"), ("on_error", "skip"). The sentence of a
  * failure lists what is allowed, and *opts is then unchanged. All fields but version and seed. */

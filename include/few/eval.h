@@ -151,19 +151,6 @@ FEW_API FEW_MUST_USE few_status few_schedule_search(few_model *m,
                                                     const struct few_schedule_search_opts *opts,
                                                     double *values, int *looks);
 
-struct few_metric_info {
-  const char *name, *source, *help;
-};
-/* The metrics: the built-in ones, then those that were added to the context (few/ext/metric.h). */
-FEW_API int few_metric_list_count(const few_ctx *ctx); /* ctx NULL: the built-in ones */
-FEW_API struct few_metric_info few_metric_list(const few_ctx *ctx, int i);
-
-struct few_feature_info {
-  const char *name, *help;
-};
-FEW_API int few_feature_list_count(void);
-FEW_API struct few_feature_info few_feature_list(int i);
-
 #ifdef __cplusplus
 }
 #endif

@@ -111,12 +111,12 @@ FEW_API const struct few_option *few_option_find(const struct few_option *table,
 
 /* The text of a field. few_option_set of that text gives the same field, to the bit. FEW_E_MEMORY.
  * *out is yours: few_text_free. */
-FEW_API FEW_MUST_USE few_status few_option_text(few_ctx *ctx, char **out,
+FEW_API FEW_MUST_USE few_status few_option_text(char **out, few_ctx *ctx,
                                                 const struct few_option *o, const void *object);
 
 /* What the value may be: "an integer from 1 to 64", "one of a, b, c". FEW_E_MEMORY. *out is yours:
  * few_text_free. */
-FEW_API FEW_MUST_USE few_status few_option_allowed(few_ctx *ctx, char **out,
+FEW_API FEW_MUST_USE few_status few_option_allowed(char **out, few_ctx *ctx,
                                                    const struct few_option *o);
 
 #ifdef __cplusplus

@@ -141,19 +141,6 @@ struct few_train_estimate {
 FEW_API FEW_MUST_USE few_status few_train_estimate(struct few_train_estimate *out, few_ctx *ctx,
                                                    const struct few_train_opts *opts);
 
-/* The components and their options, for help texts. kind: "net", "objective", "sampler", "metric",
- * "optimizer", "process", "prediction", "weight", "balancer", "train" (one row: the trainer's own
- * keys). Components that were added to the context (few/ext/) follow the built-in ones; ctx NULL:
- * only the built-in ones. */
-struct few_component_info {
-  const char *name, *source, *help;
-};
-FEW_API int few_component_count(const few_ctx *ctx, const char *kind); /* 0 for an unknown kind */
-FEW_API struct few_component_info few_component(const few_ctx *ctx, const char *kind, int i);
-/* Its option table as text: key, default, meaning a line. Yours: few_text_free (few/model.h). */
-FEW_API FEW_MUST_USE few_status few_component_options(few_ctx *ctx, const char *kind, int i,
-                                                      char **out);
-
 #ifdef __cplusplus
 }
 #endif

@@ -35,7 +35,7 @@ void few__real_format(double x, char out[32]) {
 bool few__real_parse(const char *text, double *out) {
   char *end;
   text = skip_space(text);
-  if (strlen(text) >= 128 || strpbrk(text, ",\r\n\v\f")) return false;
+  if (strlen(text) >= 128 || strpbrk(text, ",xX\r\n\v\f")) return false;
   double x = few__strtod(text, &end);
   if (end == text || *skip_space(end) || isnan(x)) return false;
   if (isinf(x) && !strpbrk(text, "iI")) return false; /* 1e999 is a mistake, not infinity */
@@ -468,7 +468,7 @@ static few_status give(few_ctx *ctx, struct few_text *t, char **out) {
   return few__fail(ctx, FEW_E_MEMORY, "out of memory for the text of an option");
 }
 
-few_status few_option_text(few_ctx *ctx, char **out, const struct few_option *o,
+few_status few_option_text(char **out, few_ctx *ctx, const struct few_option *o,
                            const void *object) {
   struct few_text t = {0};
   few__text_add(ctx, &t, "%s", "");
@@ -476,7 +476,7 @@ few_status few_option_text(few_ctx *ctx, char **out, const struct few_option *o,
   return give(ctx, &t, out);
 }
 
-few_status few_option_allowed(few_ctx *ctx, char **out, const struct few_option *o) {
+few_status few_option_allowed(char **out, few_ctx *ctx, const struct few_option *o) {
   struct few_text t = {0};
   few__option_allowed(ctx, o, &t);
   return give(ctx, &t, out);

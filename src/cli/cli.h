@@ -23,14 +23,15 @@ struct common {
   int64_t workers;
   const char *backend;
 };
-#define OPT_HELP(S) OPT_FLAG(S, common.help, "help", "this text")
-#define OPT_QUIET(S) OPT_FLAG(S, common.quiet, "quiet", "no progress, no summary")
+#define OPT_HELP(S) OPT_FLAG(S, common.help, "help", "print this text")
+#define OPT_QUIET(S) OPT_FLAG(S, common.quiet, "quiet", "print no progress and no summary")
 #define OPT_JSON(S, what) OPT_FLAG(S, common.json, "json", what)
 #define OPT_WORKERS(S)                                    \
   OPT_INT(S, common.workers, "workers", "W", "0", 0, 256, \
-          "threads; 0: one a processor. Never changes a result")
-#define OPT_BACKEND(S) \
-  OPT_TEXT(S, common.backend, "backend", "NAME", NULL, "what computes: few backend list; else cpu")
+          "threads; 0: one per processor. Never changes a result")
+#define OPT_BACKEND(S)                                    \
+  OPT_TEXT(S, common.backend, "backend", "BACKEND", NULL, \
+           "what computes: see few backend list (default: cpu)")
 
 struct cli {
   few_ctx *ctx;
@@ -42,13 +43,15 @@ struct cli {
 
 struct command {
   const char *name;
+  const char *alias;    /* an older name, which goes on working; NULL: none */
   const char *operands; /* "RECIPE [KEY=VALUE ...]" */
   const char *help;     /* one line */
   const char *text;     /* more, after the options: remarks and examples; NULL: none */
   int min_operands, max_operands;
-  const struct opt *options;
-  size_t size; /* of the struct that the table fills */
-  bool stops;  /* signals end it through the progress callback: main.c */
+  const struct few_option *options;
+  size_t size;         /* of the struct that the table fills */
+  const void *initial; /* the struct before its defaults and options are set; NULL: all zero */
+  bool stops;          /* signals end it through the progress callback: main.c */
   int (*run)(struct cli *cli, const void *opts);
 };
 
@@ -56,14 +59,16 @@ struct command {
 #include "commands.def"
 #undef COMMAND
 
-/* Texts that may hold what files say: control characters, which could steer a terminal, show as ?.
+/* Print text that may come from files: control characters, which could steer a terminal, become ?.
  */
 void cli_say(FILE *out, const char *text);
 void cli_vsay(FILE *out, const char *fmt, va_list args);
 
-/* The command of this name, NULL where there is none. */
+/* Command i in the order of commands.def; NULL past the last. */
+const struct command *cli_command(int i);
+/* The command of this name or alias; NULL if there is none. */
 const struct command *cli_find(const char *name);
-/* What is said of a word that is no command; CLI_USAGE. */
+/* Report that `word` is not a command; CLI_USAGE. */
 int cli_no_command(const char *word);
 void cli_overview(FILE *out);
 void cli_command_help(FILE *out, const struct command *c);
@@ -75,53 +80,53 @@ int cli_failed(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int cli_status(struct cli *cli, few_status status);
 
 /* ---- images.c ---- */
-/* "all", "each", "none", the name of a class or its number. `option` is for messages: "sample:
- * --label". */
+/* Set *out from "all", "each", "none", the name of a class or its number. `option` is for messages:
+ * "sample: --label". */
 int cli_label(struct cli *cli, const few_model *m, const char *option, const char *word, int *out);
-/* A class that was asked for. */
+/* A class that an option names. */
 struct cli_class {
   const char *key; /* "label" */
   const few_model *m;
-  int label; /* below 0: none alone */
+  int label; /* below 0: the option names no single class */
 };
-/* ", label 5 (sandal)"; nothing where no class was asked for. */
+/* Prints ", label 5 (sandal)", or nothing if the option names no class. */
 void cli_say_class(FILE *out, const struct cli_class *c);
-/* "label": 5, "label_name": "sandal"; null where there is none. */
+/* Writes "label": 5, "label_name": "sandal", or null if there is none. */
 void cli_json_class(struct json *j, const struct cli_class *c);
-/* What cannot be written is told before the hours of sampling, not after: a file, and images in
+/* Check that the output can be written before hours of sampling, not after: a file, and images in
  * any of their forms. */
 int cli_check_file(const char *out);
 int cli_check_out(const char *command, const struct few_model_info *info, const char *out);
-/* A folder for results that holds something already: what few eval or few train read of it later
- * would be both. */
+/* What to do with an output folder that holds files already. Old and new images in one folder
+ * would be read together by few eval and few train later. */
 enum cli_existing { CLI_REFUSE, CLI_KEEP, CLI_REPLACE };
-#define OPT_EXISTING(S)                                                       \
-  OPT_CHOICE(S, existing, "existing", "refuse", "refuse|keep|replace",        \
-             "a folder with files in it: refuse it, add to them, or replace " \
-             "images that few wrote")
+#define OPT_EXISTING(S)                                                                  \
+  OPT_CHOICE(S, existing, "existing", "refuse", "refuse|keep|replace",                   \
+             "if --out is a folder with files in it: refuse it, keep the files and add " \
+             "to them, or replace the images that few wrote")
 bool cli_is_folder(const char *out);
-int cli_check_folder(const char *command, const char *out, int existing);
-/* Remove images 000000.png ... from the folder `out`, where they are to be replaced. */
-int cli_clear_folder(const char *out, int existing);
+int cli_check_folder(const char *command, const char *out, enum cli_existing existing);
+/* For CLI_REPLACE: remove images 000000.png ... from the folder `out`. */
+int cli_clear_folder(const char *out, enum cli_existing existing);
 
 /* Images from files, folders, arrays and data sets, for a model. */
 struct cli_images {
   int64_t n;
   float *at; /* [n][h*w*c], as few_data_get gives them */
-  /* [n] what the data say they are, as each of the models numbers its classes; -1 where the data
-   * or the model have none, or `own` is false. */
+  /* [n] labels of the data, as each of the two models numbers its classes; -1 if the data or the
+   * model have none, or if `own` is false. */
   int32_t *label[2];
 };
 struct cli_labels {
   const few_model *m; /* NULL: none */
-  bool own;           /* the labels of the data count */
+  bool own;           /* use the labels of the data */
 };
-/* Of the shape of `of[0].m`. most: the first so many; 0: all. */
+/* Read images of the shape that of[0].m has. most: read at most this many; 0: all. */
 int cli_images(struct cli *cli, struct cli_images *out, const struct cli_labels of[2], int n_words,
                char **words, int64_t most);
 void cli_images_free(struct cli_images *p);
-/* "own" leaves label[n] as it is; other words as in cli_label. *one: as there; FEW_LABEL_EACH for
- * "own". */
+/* "own" leaves label[n] as it is; other words are as in cli_label and fill it. *one is the label of
+ * cli_label, or FEW_LABEL_EACH for "own". */
 int cli_own_label(struct cli *cli, const few_model *m, const char *option, const char *word,
                   int64_t n, int32_t *label, int *one);
 
@@ -129,15 +134,15 @@ double cli_seconds(void); /* a clock that only goes forward */
 /* "0.42 s", "2m10s", "3h05m", "2d04h". */
 const char *cli_duration(char out[32], double seconds);
 
-/* What a job made of the n images that were asked for. */
+/* How many of n images a job has finished. */
 struct cli_made {
   int64_t finished, n;
 };
-/* After a job on n images that keeps what it finished: FEW_OK where it did all of them, or was
- * interrupted with some finished, which are then to be written; else st. */
+/* After a job that keeps finished images: FEW_OK if it finished all of them, or was interrupted
+ * with some finished, which are then to be written; otherwise st. */
 few_status cli_keep(struct cli *cli, few_status st, const struct cli_made *made);
-/* Says after the writing what is missing, if anything is, and how to get it (`rest`; NULL:
- * nothing). CLI_DONE, or CLI_STOPPED. */
+/* After writing: report what is missing, if anything, and how to make it (`rest`; NULL: nothing to
+ * add). CLI_DONE or CLI_STOPPED. */
 int cli_interrupted(const char *out, const struct cli_made *made, const char *rest);
 
 /* At the end: a JSON object, or "OUT: N images WHAT in TIME ...". */
@@ -146,7 +151,7 @@ struct cli_result {
   struct cli_made made;
   int nfe;
   double seconds;
-  int n_classes; /* that were asked for */
+  int n_classes; /* entries of `of` */
   struct cli_class of[2];
 };
 void cli_report(const struct common *c, const struct cli_result *r);

@@ -1,4 +1,4 @@
-/* cmd_backend.c - few backend list: what computes here, and what each lacks. */
+/* cmd_backend.c - few backend list: which backends work here, and which ops each lacks. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,15 +8,15 @@
 struct backend_opts {
   struct common common;
 };
-static const struct opt options[] = {OPT_HELP(struct backend_opts), OPT_END};
+static const struct few_option options[] = {OPT_HELP(struct backend_opts), FEW_OPT_END};
 
 static const char text[] =
-    "A recipe chooses one by its key `backend`, few bench by --backend. A network that needs\n"
-    "an op for which a backend has no kernel is refused before anything runs.\n"
+    "A recipe chooses a backend by its key `backend`, commands by --backend. A network is\n"
+    "refused before anything runs if it needs an op for which the backend has no kernel.\n"
     "\n"
     "  few backend list\n";
 
-/* The ops without a kernel, after what the line says already. */
+/* The ops without a kernel. */
 static void lacks(int i, bool f64) {
   const char *op = few_backend_lacks(i, f64, 0);
   if (!op) return;
@@ -28,12 +28,12 @@ static void lacks(int i, bool f64) {
 static int run(struct cli *cli, const void *opts) {
   (void)opts;
   if (strcmp(cli->operands[0], "list") != 0)
-    return cli_usage("backend %s: say few backend list", cli->operands[0]);
+    return cli_usage("there is no few backend %s; use few backend list", cli->operands[0]);
   for (int i = 0; i < few_backend_list_count(); i++) {
     const struct few_backend_info b = few_backend_list(i);
     printf("%-10s %s\n", b.name, b.help);
     if (b.missing) {
-      printf("%10s not here: ", "");
+      printf("%10s not available: ", "");
       cli_say(stdout, b.missing);
       putchar('\n');
       continue;
@@ -46,12 +46,13 @@ static int run(struct cli *cli, const void *opts) {
   return 0;
 }
 
-const struct command command_backend = {.name = "backend",
-                                        .operands = "list",
-                                        .help = "Show what computes here: processors, GPUs.",
-                                        .text = text,
-                                        .min_operands = 1,
-                                        .max_operands = 1,
-                                        .options = options,
-                                        .size = sizeof(struct backend_opts),
-                                        .run = run};
+const struct command command_backend = {
+    .name = "backend",
+    .operands = "list",
+    .help = "List the backends that work here: processors, GPUs.",
+    .text = text,
+    .min_operands = 1,
+    .max_operands = 1,
+    .options = options,
+    .size = sizeof(struct backend_opts),
+    .run = run};

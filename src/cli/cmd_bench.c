@@ -1,4 +1,4 @@
-/* cmd_bench.c - few bench: whole steps of a network against what the machine could do. */
+/* cmd_bench.c - few bench: time whole steps of a network and compare with the machine's peak. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,43 +7,48 @@
 
 struct bench_opts {
   struct common common;
-  const char *net;
-  struct opt_texts set;
-  int64_t size, channels, batch, shards;
-  double seconds;
-  unsigned cases;
-  int precision;
+  struct few_bench_opts bench;
+  struct few_text_list set;
+  int64_t size;
+  unsigned cases; /* bit i: enum few_bench_case i */
   bool profile;
 };
+static const struct bench_opts initial = {.bench = FEW_BENCH_OPTS_INIT};
 #define S struct bench_opts
-static const struct opt options[] = {
-    OPT_TEXT(S, net, "net", "NAME", "unet", "the network; see few list nets"),
-    OPT_TEXTS(S, set, "set", "KEY=VALUE", "an option of the network; may be repeated"),
-    OPT_INT(S, size, "size", "PIXELS", "32", 1, 4096, "height and width"),
-    OPT_INT(S, channels, "channels", "C", "3", 1, 4096, "of an image"),
-    OPT_INT(S, batch, "batch", "B", "64", 1, 65536, "images a step"),
-    OPT_INT(S, shards, "shards", "N", "8", 1, 65536, "parts that the batch is cut into"),
-    OPT_REAL(S, seconds, "seconds", "T", "5", 0.01, 86400, "how long to repeat each case"),
+static const struct few_option options[] = {
+    OPT_TEXT(S, bench.net, "net", "NETWORK", "unet", "the network: see few list nets"),
+    OPT_TEXTS(S, set, "set", "KEY=VALUE",
+              "set an option of the network (few list nets NAME); may be repeated"),
+    OPT_INT(S, size, "size", "PIXELS", "32", 1, 4096, "height and width of an image"),
+    OPT_INT(S, bench.c, "channels", "C", "3", 1, 4096, "channels of an image"),
+    OPT_INT(S, bench.batch, "batch", "B", "64", 1, 65536, "images per step"),
+    OPT_INT(S, bench.shards, "shards", "N", "8", 1, 65536,
+            "equal parts that the batch is cut into"),
+    OPT_REAL(S, bench.seconds, "seconds", "T", "5", 0.01, 86400, "how long to repeat each case"),
     OPT_SET(S, cases, "case", "NAME,...", "infer,train,jvp,scd,sct", "infer|train|jvp|scd|sct",
             "what to time"),
-    OPT_CHOICE(S, precision, "precision", "fp32", "fp32|tf32|bf16",
-               "of factors; others than fp32 on backend cuda"),
-    OPT_FLAG(S, profile, "profile", "also what each kernel of the step takes"),
+    OPT_CHOICE(S, bench.precision, "precision", "fp32", "fp32|tf32|bf16",
+               "precision of the factors of products; tf32 and bf16 need backend cuda"),
+    OPT_FLAG(S, profile, "profile", "also print the time of each kernel in a step"),
     OPT_WORKERS(S),
     OPT_BACKEND(S),
-    OPT_JSON(S, "a JSON object with an array of results"),
+    OPT_JSON(S, "print a JSON object with an array of results"),
     OPT_HELP(S),
-    OPT_END};
+    FEW_OPT_END};
 #undef S
 
 static const char text[] =
-    "infer is one evaluation of the network, train a whole step of diffusion training, jvp\n"
-    "the network with its tangent, scd and sct whole steps of consistency distillation and\n"
-    "training. GFLOP are those of direct convolutions, so fast ones may pass 100 % of peak;\n"
-    "the peak is that of fused multiply-adds on as many workers, measured first.\n"
-    "--profile adds the time of all workers, calls a shard, and bytes if each operand and\n"
-    "result were touched once. On a device each kernel waits for the last, and is held\n"
-    "against the time that the device's products or memory, measured first, would take.\n"
+    "Cases: infer is one evaluation of the network, train a whole step of diffusion\n"
+    "training, jvp the network with its tangent, scd and sct whole steps of consistency\n"
+    "distillation and consistency training.\n"
+    "\n"
+    "GFLOP are counted as for direct convolutions, so fast ones may pass 100 % of peak. The\n"
+    "peak is measured first, by fused multiply-adds on the same number of workers.\n"
+    "\n"
+    "--profile prints for each kernel its time summed over all workers, its calls per shard,\n"
+    "and its bytes if each operand and result were touched once. On a device kernels run\n"
+    "one at a time, and each is compared with the time that the device's peak or memory\n"
+    "bandwidth, measured first, would allow.\n"
     "\n"
     "  few bench --net unet --set channels=64 --size 32 --batch 64 --case train,scd\n";
 
@@ -54,7 +59,7 @@ struct machine {
   double memory; /* GB/s; 0: not measured */
 };
 
-/* Linux tells in a file; elsewhere both stay unknown. */
+/* From a file of Linux; elsewhere both stay unknown. */
 static void look_at_cpu(struct machine *m) {
   static const char *const wanted[] = {"avx2",        "fma",      "f16c",  "avx512f",
                                        "avx512_bf16", "amx_tile", "asimd", "sve"};
@@ -88,14 +93,14 @@ static const char *backend_of(const struct bench_opts *o) {
   return o->common.backend ? o->common.backend : "cpu";
 }
 
-/* A device of the name given, where there is one; else the processor. */
+/* The device of the backend if it has one; otherwise the processor. */
 static few_status look_at(struct cli *cli, const struct bench_opts *o, struct machine *m) {
   struct few_bench_device d;
   m->workers = few_ctx_workers(cli->ctx);
   for (int i = 0; i < few_backend_list_count(); i++) {
     const struct few_backend_info b = few_backend_list(i);
     if (!b.device || strcmp(b.name, backend_of(o)) != 0) continue;
-    few_status st = few_bench_device(&d, cli->ctx, b.name, (enum few_bench_precision)o->precision);
+    few_status st = few_bench_device(&d, cli->ctx, b.name, o->bench.precision);
     snprintf(m->cpu, sizeof m->cpu, "%s", d.name);
     m->peak = d.gflops;
     m->memory = d.gbytes;
@@ -110,12 +115,12 @@ static void print_heading(const struct machine *m, const struct bench_opts *o) {
          m->workers == 1 ? "" : "s", m->peak);
   if (m->memory > 0) printf(", %.1f GB/s", m->memory);
   printf("\n");
-  printf("%s", o->net);
+  printf("%s", o->bench.net);
   for (int i = 0; i < o->set.n; i++) printf(" %s", o->set.at[i]);
   printf(", %" PRId64 " x %" PRId64 " x %" PRId64 ", batch %" PRId64 " in %" PRId64
          " shards, backend %s, %s\n\n",
-         o->size, o->size, o->channels, o->batch, o->shards, backend_of(o),
-         precisions[o->precision]);
+         o->size, o->size, o->bench.c, o->bench.batch, o->bench.shards, backend_of(o),
+         precisions[o->bench.precision]);
   printf("%-8s %10s %10s %10s %10s %8s %8s\n", "case", "images/s", "s/step", "fastest", "GFLOP/s",
          "of peak", "MiB");
 }
@@ -136,16 +141,16 @@ static void json_heading(struct json *j, const struct machine *m, const struct b
   json_number(j, "peak_gflops", m->peak);
   if (m->memory > 0) json_number(j, "peak_gbytes", m->memory);
   json_close(j);
-  json_text(j, "net", o->net);
+  json_text(j, "net", o->bench.net);
   json_open(j, "set", '[');
   for (int i = 0; i < o->set.n; i++) json_text(j, NULL, o->set.at[i]);
   json_close(j);
   json_int(j, "size", o->size);
-  json_int(j, "channels", o->channels);
-  json_int(j, "batch", o->batch);
-  json_int(j, "shards", o->shards);
+  json_int(j, "channels", o->bench.c);
+  json_int(j, "batch", o->bench.batch);
+  json_int(j, "shards", o->bench.shards);
   json_text(j, "backend", backend_of(o));
-  json_text(j, "precision", precisions[o->precision]);
+  json_text(j, "precision", precisions[o->bench.precision]);
   json_open(j, "results", '[');
 }
 
@@ -163,7 +168,7 @@ static void json_result(struct json *j, const struct few_bench_result *r) {
   json_number(j, "page_faults", r->page_faults);
 }
 
-/* ---- a profile: single kernels as they come, then kinds of them ---- */
+/* ---- a profile: single kernels in the order of their time, then sums by op ---- */
 
 enum { MAX_KINDS = 96, SHOWN = 24 };
 struct profile {
@@ -182,7 +187,7 @@ static void print_rate(double amount, double seconds) {
     printf(" %9s", "-");
 }
 
-/* The longer of the two times that the machine's limits leave, as a share of what it took. */
+/* The longer of the two times that the machine's limits allow, as a share of the time taken. */
 static void print_limit(const struct machine *m, const struct few_bench_kernel *k) {
   const double products = k->gflop / m->peak, memory = k->gbyte / m->memory;
   if (m->memory > 0)
@@ -253,7 +258,7 @@ static void end_profile(struct profile *p) {
     json_close(p->json);
     return;
   }
-  if (p->told > SHOWN) printf("  and %d more. By kind, all workers added up:\n", p->told - SHOWN);
+  if (p->told > SHOWN) printf("  and %d more. By op, summed over all workers:\n", p->told - SHOWN);
   profile_heading(p->machine);
   qsort(p->kind, (size_t)p->n, sizeof *p->kind, most_time_first);
   for (int i = 0; i < p->n; i++) print_kernel(p->machine, &p->kind[i], p->kind[i].op);
@@ -262,21 +267,15 @@ static void end_profile(struct profile *p) {
 
 static int run(struct cli *cli, const void *opts) {
   const struct bench_opts *o = opts;
-  if (o->batch % o->shards)
+  struct few_bench_opts b = o->bench;
+  if (b.batch % b.shards)
     return cli_usage("bench: --batch %" PRId64 " cannot be cut into --shards %" PRId64
                      " equal parts",
-                     o->batch, o->shards);
-  struct few_bench_opts b = FEW_BENCH_OPTS_INIT;
-  b.net = o->net;
+                     b.batch, b.shards);
   b.n_settings = o->set.n;
   b.settings = o->set.at;
   b.h = b.w = o->size;
-  b.c = o->channels;
-  b.batch = o->batch;
-  b.shards = o->shards;
-  b.seconds = o->seconds;
   b.backend = o->common.backend;
-  b.precision = (enum few_bench_precision)o->precision;
   if (o->profile) b.profile = take_kernel;
   struct machine m = {.memory = 0};
   few_status st = look_at(cli, o, &m);
@@ -314,4 +313,5 @@ const struct command command_bench = {
     .text = text,
     .options = options,
     .size = sizeof(struct bench_opts),
+    .initial = &initial,
     .run = run};

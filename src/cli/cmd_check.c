@@ -1,6 +1,6 @@
-/* cmd_check.c - few check MODEL: are the derivatives of this very network right? How straight are
- * its paths? And few check --init RECIPE: how large are activations and gradients, block by block,
- * before anything is learned? */
+/* cmd_check.c - few check MODEL: are the derivatives of this network right, and how straight are its
+ * paths? few check --init RECIPE: how large are activations and gradients, block by block, before
+ * training? */
 #include <string.h>
 
 #include "cli.h"
@@ -10,43 +10,46 @@ enum { MAX_OPERANDS = 256 };
 
 struct check_opts {
   struct common common;
-  bool straightness, init, fill;
-  int64_t n, steps, rows;
-  double guidance, std;
-  uint64_t seed;
+  struct few_sample_opts paths;
+  struct few_signal_opts signal;
+  bool straightness, init;
 };
+static const struct check_opts initial = {.paths = FEW_SAMPLE_OPTS_INIT,
+                                          .signal = FEW_SIGNAL_OPTS_INIT};
 #define S struct check_opts
-static const struct opt options[] = {
+static const struct few_option options[] = {
     OPT_FLAG(S, straightness, "straightness",
-             "in place of derivatives: how straight the paths from noise to images are"),
-    OPT_INT(S, n, "n", "N", "256", 1, 1e6, "of so many paths"),
-    OPT_INT(S, steps, "steps", "K", "64", 1, 10000, "along so many steps"),
-    OPT_REAL(S, guidance, "guidance", "G", "1", 0, 100, "of the paths; 1: none"),
-    OPT_FLAG(S, init, "init", "of a RECIPE's network at initialisation: activations, gradients"),
-    OPT_REAL(S, std, "std", "S", "0", 0, 100,
-             "--init: of all weights; 0: as the network draws them"),
-    OPT_FLAG(S, fill, "fill", "--init: draw the weights too that begin at zero"),
-    OPT_INT(S, rows, "rows", "N", "16", 1, 65536, "--init: rows of noise that are fed"),
-    OPT_SEED(S, seed, "seed", "S", "1", "--init: of weights and noise"),
+             "measure how straight the paths from noise to images are, in place of derivatives"),
+    OPT_INT(S, paths.n, "n", "N", "256", 1, 1e6, "--straightness: number of paths"),
+    OPT_INT(S, paths.steps, "steps", "K", "64", 1, 10000, "--straightness: steps along each path"),
+    OPT_REAL(S, paths.guidance, "guidance", "G", "1", 0, 100,
+             "--straightness: guidance scale; 1: no guidance"),
+    OPT_FLAG(S, init, "init",
+             "print activations and gradients of a recipe's network at initialisation"),
+    OPT_REAL(S, signal.std, "std", "S", "0", 0, 100,
+             "--init: standard deviation of all weights; 0: as the network draws them"),
+    OPT_FLAG(S, signal.fill, "fill", "--init: also draw the weights that begin at zero"),
+    OPT_INT(S, signal.rows, "rows", "N", "16", 1, 65536, "--init: rows of noise in the batch"),
+    OPT_SEED(S, signal.seed, "seed", "S", "1", "--init: seed of weights and noise"),
     OPT_WORKERS(S),
     OPT_BACKEND(S),
-    OPT_JSON(S, "an array of JSON objects; of straightness, an object"),
+    OPT_JSON(S, "print an array of JSON objects; with --straightness, one object"),
     OPT_HELP(S),
-    OPT_END};
+    FEW_OPT_END};
 #undef S
 
 static const char text[] =
-    "On the model's own weights, in f64: central differences against the derivative that\n"
-    "few builds, and the adjoint test <w, Jd> = <J'w, d>. Each sees mistakes that the\n"
-    "other misses. Exit code 1 where a number is over its bound.\n"
+    "Derivatives are checked on the model's own weights, in f64: by central differences, and\n"
+    "by the adjoint test <w, Jd> = <J'w, d>. Each finds mistakes that the other misses. The\n"
+    "exit code is 1 if a number is over its bound.\n"
     "\n"
-    "Straightness is the mean square of the velocity less the line from end to end, per\n"
-    "value, in flow matching's time: 0 where one step is enough (arXiv 2209.03003). It falls\n"
-    "with each reflow.\n"
+    "Straightness is the mean square, per value, of the velocity minus the straight line\n"
+    "from end to end, in the time of flow matching. It is 0 if one step is enough, and falls\n"
+    "with each reflow (arXiv 2209.03003).\n"
     "\n"
-    "With --init, root mean squares of what each block gives and of the gradient there, 1 at\n"
-    "the output; KEY=VALUE as for few train. Layers that begin at zero give and pass none:\n"
-    "--fill shows the rest.\n"
+    "--init prints for each block the root mean square of its output and of the gradient\n"
+    "there; the gradient is 1 at the network's output. KEY=VALUE are as in few train. Layers\n"
+    "that begin at zero output 0 and pass no gradient on: --fill shows what lies behind them.\n"
     "\n"
     "  few check --init toy-teacher layers=16 --fill\n"
     "  few check --init fashion-teacher --std 0.02 --json\n";
@@ -76,11 +79,8 @@ static void print_table(const struct few_model_check *check) {
 }
 
 static int straightness(struct cli *cli, few_model *m, const struct check_opts *o) {
-  struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
+  struct few_sample_opts s = o->paths;
   double value = 0;
-  s.n = o->n;
-  s.steps = (int)o->steps;
-  s.guidance = o->guidance;
   s.label = FEW_LABEL_SHARES;
   few_status st = few_model_straightness(m, &s, &value);
   progress_clear(&cli->progress);
@@ -89,12 +89,11 @@ static int straightness(struct cli *cli, few_model *m, const struct check_opts *
     struct json j = {.out = stdout};
     json_open(&j, NULL, '{');
     json_number(&j, "straightness", value);
-    json_int(&j, "n", o->n);
-    json_int(&j, "steps", o->steps);
+    json_int(&j, "n", s.n);
+    json_int(&j, "steps", s.steps);
     json_close(&j);
   } else {
-    printf("straightness %.4g a value, over %d paths of %d steps\n", value, (int)o->n,
-           (int)o->steps);
+    printf("straightness %.4g per value, over %d paths of %d steps\n", value, (int)s.n, s.steps);
   }
   return CLI_DONE;
 }
@@ -106,7 +105,7 @@ struct listing {
   struct json json;
 };
 
-static void tell_layer(void *user, const struct few_signal_layer *l) {
+static void print_layer(void *user, const struct few_signal_layer *l) {
   struct listing *t = user;
   char shape[96] = "";
   for (int k = 0; k < l->shape.rank; k++) {
@@ -130,7 +129,7 @@ static int check_init(struct cli *cli, const struct check_opts *o) {
   char path[RECIPE_PATH];
   const char *overrides[MAX_OPERANDS];
   struct few_train_opts t = FEW_TRAIN_OPTS_INIT;
-  struct few_signal_opts s = FEW_SIGNAL_OPTS_INIT;
+  struct few_signal_opts s = o->signal;
   struct listing listing = {.as_json = o->common.json, .json = {.out = stdout}};
   few_model *m = NULL;
   t.recipe = cli_find_recipe(path, cli->operands[0]);
@@ -138,11 +137,7 @@ static int check_init(struct cli *cli, const struct check_opts *o) {
   for (int i = 1; i < cli->n_operands; i++) overrides[t.n_overrides++] = cli->operands[i];
   few_status st = few_train_model(&m, cli->ctx, &t);
   if (st) return cli_status(cli, st);
-  s.std = o->std;
-  s.fill = o->fill;
-  s.rows = o->rows;
-  s.seed = o->seed;
-  s.layer = tell_layer;
+  s.layer = print_layer;
   s.user = &listing;
   if (o->common.json)
     json_open(&listing.json, NULL, '[');
@@ -150,12 +145,12 @@ static int check_init(struct cli *cli, const struct check_opts *o) {
     printf("%-24s %-20s %12s %12s\n", "block", "shape", "activation", "gradient");
   st = few_model_signal(m, &s);
   if (o->common.json) json_close(&listing.json);
-  if (!st && !o->common.json && listing.zeros && !o->fill)
+  if (!st && !o->common.json && listing.zeros && !s.fill)
     opt_wrap(
         stdout, 0, 0,
-        "0 is as it should be: some layers begin at zero, the last among them, so they give 0 and "
-        "pass no gradient to the blocks before them. --fill draws these weights too, and shows "
-        "what the blocks do once they have grown.");
+        "Zeros are normal here: some layers, the last among them, begin at zero, so they output 0 "
+        "and pass no gradient to the blocks before them. --fill draws these weights too, and shows "
+        "what the blocks do later.");
   few_model_free(m);
   return cli_status(cli, st);
 }
@@ -163,11 +158,13 @@ static int check_init(struct cli *cli, const struct check_opts *o) {
 static int run(struct cli *cli, const void *opts) {
   const struct check_opts *o = opts;
   if (o->init && o->straightness)
-    return cli_usage("check: --init and --straightness at once; give one of the two");
+    return cli_usage(
+        "check: --init and --straightness exclude each other; give only one of the two");
   if (o->init) return check_init(cli, o);
-  if (o->fill || o->std > 0) return cli_usage("check: --fill and --std are for --init RECIPE");
+  if (o->signal.fill || o->signal.std > 0)
+    return cli_usage("check: --fill and --std are for --init RECIPE");
   if (cli->n_operands > 1)
-    return cli_usage("check takes one MODEL; \"%.60s\" is too much", cli->operands[1]);
+    return cli_usage("check takes one MODEL; \"%.60s\" is one too many", cli->operands[1]);
   few_model *m = NULL;
   few_status st = few_model_load(cli->ctx, &m, cli->operands[0]);
   if (st) return cli_status(cli, st);
@@ -193,10 +190,11 @@ static int run(struct cli *cli, const void *opts) {
 const struct command command_check = {
     .name = "check",
     .operands = "MODEL | --init RECIPE [KEY=VALUE ...]",
-    .help = "Check the derivatives of a model's network, its paths, or its beginning.",
+    .help = "Check a model's derivatives, its paths, or a network's initialisation.",
     .text = text,
     .min_operands = 1,
     .max_operands = MAX_OPERANDS,
     .options = options,
     .size = sizeof(struct check_opts),
+    .initial = &initial,
     .run = run};

@@ -1,4 +1,4 @@
-/* cmd_data.c - few data SPEC: look at a data set before training on it. */
+/* cmd_data.c - few data SPEC: describe a data set before training on it. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,38 +7,32 @@
 
 struct data_opts {
   struct common common;
-  int split;
+  struct few_data_opts data;
   const char *out;
-  int64_t n, first, columns, limit, size, channels, classes;
+  int64_t n, first, columns;
   bool skip_errors;
-  double holdout;
 };
+static const struct data_opts initial = {.data = FEW_DATA_OPTS_INIT};
 #define S struct data_opts
-static const struct opt options[] = {
-    OPT_CHOICE(S, split, "split", "train", "train|test", "which part"),
+static const struct few_option options[] = {
+    FEW_DATA_OPTIONS(S, data),
+    OPT_FLAG(S, skip_errors, "skip-errors", "the same as --on-error skip"),
     OPT_TEXT(S, out, "out", "FILE", NULL,
-             "write items: .png a grid (points: their density), .npy an array and labels"),
+             "write items: NAME.png: a grid (of points: their density); NAME.npy: an array, with "
+             "labels in a second file"),
     OPT_INT(S, n, "n", "N", "64", 1, 1e9,
-            "how many items --out takes, of all classes in proportion"),
-    OPT_INT(S, first, "first", "I", "0", 0, 1e12, "the first of them"),
-    OPT_INT(S, columns, "columns", "C", "0", 0, 10000, "of the grid; 0: as square as may be"),
-    OPT_INT(S, limit, "limit", "N", "0", 0, 1e12,
-            "use N items, of all classes in proportion; 0: all"),
-    OPT_INT(S, size, "size", "PIXELS", "0", 0, 32768,
-            "folder: crop and shrink to a square; 0: as is"),
-    OPT_INT(S, channels, "channels", "C", "0", 0, 3, "folder: 1 grey, 3 RGB; 0: as the images are"),
-    OPT_INT(S, classes, "classes", "K", "0", 0, 65536,
-            "idx, npy, npz: labels are 0 .. K - 1; 0: those that occur"),
-    OPT_REAL(S, holdout, "holdout", "SHARE", "0", 0, 0.9,
-             "keep this share of each class out of the training part, for --split test"),
-    OPT_FLAG(S, skip_errors, "skip-errors", "leave out broken items, count them"),
-    OPT_JSON(S, "a JSON object in place of the table"),
+            "--out: how many items to write, of all classes in proportion"),
+    OPT_INT(S, first, "first", "I", "0", 0, 1e12, "--out: index of the first item to write"),
+    OPT_INT(S, columns, "columns", "C", "0", 0, 10000,
+            "--out: columns of a .png grid; 0: as square as possible"),
+    OPT_JSON(S, "print a JSON object in place of the table"),
     OPT_HELP(S),
-    OPT_END};
+    FEW_OPT_END};
 #undef S
 
 static const char text[] =
-    "A set is a reader, or reader:where; few list data shows them all.\n"
+    "SPEC is a reader, or reader:where: few list data shows them all. A folder or a file may\n"
+    "also be given by its path.\n"
     "\n"
     "  few data fashion-mnist --out fashion.png\n"
     "  few data folder:photos --size 64 --skip-errors\n"
@@ -46,7 +40,7 @@ static const char text[] =
     "  few data toy:moons --n 4096 --out moons.png\n"
     "  few data idx:train-images-idx3-ubyte.gz,train-labels-idx1-ubyte.gz\n";
 
-/* Items of each class; NULL where the set has no labels or memory ran out. */
+/* Items of each class; NULL if the set has no labels or memory ran out. */
 static int64_t *count_classes(const few_data *d) {
   int classes = few_data_n_classes(d);
   int64_t *count = classes ? calloc((size_t)classes, sizeof *count) : NULL;
@@ -116,7 +110,7 @@ static void print_table(const few_data *d, const int64_t *count) {
   printf("values    mean %.6f, standard deviation %.6f%s\n", few_data_mean(d), few_data_std(d),
          images ? "  (bytes as -1 .. 1)" : "");
   if (few_data_unevenness(d) > FEW_DATA_UNEVEN)
-    printf("spread    the %s that spreads least does so %.3g times less than all\n",
+    printf("spread    the %s that spreads least spreads %.3g times less than all values\n",
            images ? "channel" : "coordinate", few_data_unevenness(d));
   printf("hash      %016" PRIx64 "\n", few_data_hash(d));
   if (few_data_n_classes(d) == 0) {
@@ -140,20 +134,14 @@ static int write_items(struct cli *cli, const few_data *d, const struct data_opt
 
 static int run(struct cli *cli, const void *opts) {
   const struct data_opts *o = opts;
-  struct few_data_opts d_opts = FEW_DATA_OPTS_INIT;
-  d_opts.split = o->split ? FEW_DATA_TEST : FEW_DATA_TRAIN;
-  d_opts.on_error = o->skip_errors ? FEW_DATA_SKIP : FEW_DATA_REFUSE;
-  d_opts.limit = o->limit;
-  d_opts.size = o->size;
-  d_opts.channels = o->channels;
-  d_opts.classes = o->classes;
-  d_opts.holdout = o->holdout;
+  struct few_data_opts d_opts = o->data;
+  if (o->skip_errors) d_opts.on_error = FEW_DATA_SKIP;
   few_data *d = NULL;
   few_status st = few_data_open(cli->ctx, &d, cli->operands[0], &d_opts);
   if (st) {
     int failed = cli_status(cli, st);
     if (strstr(few_error(cli->ctx), "on_error"))
-      cli_failed("--skip-errors leaves out broken items");
+      cli_failed("--on-error skip leaves out broken items");
     return failed;
   }
   int64_t *count = count_classes(d);
@@ -170,10 +158,11 @@ static int run(struct cli *cli, const void *opts) {
 const struct command command_data = {
     .name = "data",
     .operands = "SPEC",
-    .help = "Look at a data set: size, classes, mean, hash, images.",
+    .help = "Describe a data set: size, classes, mean, hash, images.",
     .text = text,
     .min_operands = 1,
     .max_operands = 1,
     .options = options,
     .size = sizeof(struct data_opts),
+    .initial = &initial,
     .run = run};

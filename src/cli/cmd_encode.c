@@ -1,4 +1,4 @@
-/* cmd_encode.c - few encode MODEL IMAGES: the noise that a model's flow makes of images. */
+/* cmd_encode.c - few encode MODEL IMAGES: the noise that a model's flow takes images to. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -6,49 +6,51 @@
 
 struct encode_opts {
   struct common common;
-  int64_t n, steps, batch;
-  const char *label, *sampler, *out;
-  double guidance;
+  struct few_sample_opts sampling;
+  int64_t n;
+  const char *label, *out;
 };
+static const struct encode_opts initial = {.sampling = FEW_SAMPLE_OPTS_INIT};
 #define S struct encode_opts
-static const struct opt options[] = {
-    OPT_TEXT(S, out, "out", "FILE", OPT_NEEDED, ".npy: float32 [n,h,w,c] of about unit variance"),
-    OPT_INT(S, n, "n", "N", "0", 0, 1e9, "so many images, of all classes in proportion; 0: all"),
-    OPT_INT(S, steps, "steps", "K", "0", 0, 10000,
-            "steps from image to noise; 0: the sampler's own, or the encoder's"),
-    OPT_TEXT(S, label, "label", "L", "own",
-             "what they are: a class by number or name; own: as the data set says; none"),
-    OPT_REAL(S, guidance, "guidance", "G", "1", 0, 100, "towards the label; 1: none added"),
-    OPT_TEXT(S, sampler, "sampler", "NAME", NULL,
-             "ddim, heun, euler; otherwise the model's own, or ddim"),
-    OPT_INT(S, batch, "batch", "B", "0", 0, 1e6,
-            "images in memory at once; 0: chosen. Never changes a result"),
+static const struct few_option options[] = {
+    OPT_NEEDED(S, out, "out", "FILE",
+               "where to write the noise: an .npy file, float32 [n,h,w,c] of about unit variance"),
+    OPT_INT(S, n, "n", "N", "0", 0, 1e9, "images to encode, of all classes in proportion; 0: all"),
+    OPT_INT(S, sampling.steps, "steps", "K", "0", 0, 10000,
+            "steps from image to noise; 0: the default of the sampler or the encoder"),
+    OPT_TEXT(S, label, "label", "LABEL", "own",
+             "what the images show: a class by name or number; own: the labels of the data set; "
+             "none: no label"),
+    OPT_REAL(S, sampling.guidance, "guidance", "G", "1", 0, 100,
+             "guidance scale towards the label; 1: no guidance"),
+    OPT_TEXT(S, sampling.sampler, "sampler", "SAMPLER", NULL,
+             "the solver: ddim, heun or euler (default: the model's own if it is one of these, "
+             "else ddim)"),
+    OPT_INT(S, sampling.batch, "batch", "B", "0", 0, 1e6,
+            "images in memory at once; 0: chosen by few. Never changes a result"),
     OPT_WORKERS(S),
     OPT_BACKEND(S),
     OPT_QUIET(S),
-    OPT_JSON(S, "a JSON object at the end"),
+    OPT_JSON(S, "print a JSON object at the end"),
     OPT_HELP(S),
-    OPT_END};
+    FEW_OPT_END};
 #undef S
 
 static const char text[] =
-    "MODEL is a teacher, whose solver runs backwards, or a distilled encoder (objective\n"
+    "MODEL is a teacher, whose solver is run backwards, or a distilled encoder (objective\n"
     "progressive, direction encode). IMAGES are .png or .jpg files, folders, .npy or .npz\n"
-    "files, or data sets (few list data). few transfer goes on to images.\n"
+    "files, or data sets (few list data). To make new images from the noise, use\n"
+    "few transfer.\n"
     "\n"
     "  few encode teacher.safetensors photos --out noise.npy\n"
     "  few encode encoder.safetensors fashion-mnist:test --n 100 --out noise.npy\n";
 
 static int encode(struct cli *cli, few_model *m, const struct encode_opts *o,
                   struct cli_images *p) {
-  struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
+  struct few_sample_opts s = o->sampling;
   struct cli_result r = {o->out, "encoded", {.n = p->n}, 0, 0, 1, {{"label", m, 0}}};
   s.n = p->n;
   s.finished = &r.made.finished;
-  s.steps = (int)o->steps;
-  s.sampler = o->sampler;
-  s.guidance = o->guidance;
-  s.batch = o->batch;
   int code = cli_own_label(cli, m, "encode: --label", o->label, p->n, p->label[0], &r.of[0].label);
   if (code) return code;
   const double start = cli_seconds();
@@ -92,5 +94,6 @@ const struct command command_encode = {.name = "encode",
                                        .max_operands = 1 << 20,
                                        .options = options,
                                        .size = sizeof(struct encode_opts),
+                                       .initial = &initial,
                                        .stops = true,
                                        .run = run};

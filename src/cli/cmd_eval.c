@@ -1,5 +1,5 @@
-/* cmd_eval.c - few eval MODEL|IMAGES --ref DATA: how near the images are to the reference, with
- * all that the numbers depend on.
+/* cmd_eval.c - few eval MODEL|IMAGES --ref DATA: how near images are to a reference, with
+ * everything that the numbers depend on.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -11,54 +11,59 @@
 struct eval_opts {
   struct common common;
   struct sampling sampling;
-  const char *ref, *save_ref, *features, *metrics;
-  int64_t n, n_ref, seeds, keep, knn, subsets, subset_size, splits, bootstrap;
-  uint64_t seed;
-  int ball, labels;
-  const char *label;
+  struct few_eval_opts eval;
+  const char *label, *save_ref;
+  enum class_shares labels;
 };
+static const struct eval_opts initial = {.sampling = SAMPLING_INIT, .eval = FEW_EVAL_OPTS_INIT};
 #define S struct eval_opts
-static const struct opt options[] = {
-    OPT_TEXT(S, ref, "ref", "DATA", NULL, "images to compare with: named like IMAGES"),
+static const struct few_option options[] = {
+    OPT_TEXT(S, eval.reference, "ref", "DATA", NULL,
+             "the reference: images to compare with, named like IMAGES"),
     OPT_TEXT(S, save_ref, "save-ref", "FILE.safetensors", NULL,
-             "write what is kept of --ref there; later --ref FILE.safetensors is as good"),
-    OPT_TEXT(S, features, "features", "NAME", NULL,
-             "what is compared: see few list features; NAME=FILE has the weights; without it "
-             "pixels, by which blurred images may pass for good"),
-    OPT_TEXT(S, metrics, "metrics", "LIST", NULL,
-             "see few list metrics; otherwise all that can be had"),
-    OPT_INT(S, n, "n", "N", "0", 0, 4e9, "images; 0: 10000 of a model, else all"),
-    OPT_INT(S, n_ref, "n-ref", "N", "0", 0, 4e9, "of the reference, chosen at random; 0: all"),
-    OPT_TEXT(S, label, "label", "L", "all",
-             "images of one class alone, by its name or number, of both sets; all; none: samples "
-             "without a label"),
+             "write what few needs of --ref to this file, which may be given as --ref later"),
+    OPT_TEXT(S, eval.features, "features", "FEATURES", NULL,
+             "network in whose features images are compared: see few list features; NAME=FILE "
+             "gives its weights (default: pixels, which rate blurred images too well)"),
+    OPT_TEXT(S, eval.metrics, "metrics", "METRICS", NULL,
+             "metrics, separated by commas: see few list metrics (default: all that the features "
+             "and the reference allow)"),
+    OPT_INT(S, eval.n, "n", "N", "0", 0, 4e9,
+            "images to measure; 0: 10000 of a model, all of a data set"),
+    OPT_INT(S, eval.n_reference, "n-ref", "N", "0", 0, 4e9,
+            "images of the reference, chosen at random; 0: all"),
+    OPT_TEXT(S, label, "label", "LABEL", "all",
+             "measure only one class, by name or number, of both sets; all: every class; none: "
+             "samples without a label"),
     OPT_LABELS(S, labels),
     OPTS_SAMPLING(S),
-    OPT_SEED(S, seed, "seed", "S", "0", "of the samples"),
-    OPT_INT(S, seeds, "seeds", "K", "1", 1, 1000,
-            "sets of samples, from S on; errors are then over sets"),
-    OPT_INT(S, bootstrap, "bootstrap", "B", "0", 0, 1048576,
-            "errors over the images of one set, by B random halves of it; 30 will do"),
-    OPT_INT(S, keep, "keep", "N", "10000", 2, 16777216,
-            "rows of a set that kid, pr and dc look at, at most: time goes with its square"),
-    OPT_INT(S, knn, "knn", "K", "0", 0, 64, "neighbours; 0: 3 for pr, 5 for dc"),
-    OPT_CHOICE(S, ball, "ball", "own", "own|closed|open",
-               "do balls hold their surface? own: pr yes, dc no"),
-    OPT_INT(S, subsets, "subsets", "K", "100", 1, 1048576, "of kid"),
-    OPT_INT(S, subset_size, "subset-size", "N", "1000", 2, 1048576, "of kid"),
-    OPT_INT(S, splits, "splits", "K", "10", 1, 1000, "of is"),
+    OPT_SEED(S, eval.seed, "seed", "S", "0", "seed of the first set of samples"),
+    OPT_INT(S, eval.seeds, "seeds", "K", "1", 1, 1000,
+            "sets of samples, with seeds S, S+1 ...; errors are then over sets"),
+    OPT_INT(S, eval.bootstrap, "bootstrap", "B", "0", 0, 1048576,
+            "estimate errors from B random halves of one set of samples; 30 is enough"),
+    OPT_INT(S, eval.keep, "keep", "N", "10000", 2, 16777216,
+            "images of each set that kid, pr and dc use at most; their time grows with the square"),
+    OPT_INT(S, eval.knn, "knn", "K", "0", 0, 64, "neighbours in pr and dc; 0: 3 in pr, 5 in dc"),
+    OPT_CHOICE(S, eval.ball, "ball", "own", "own|closed|open",
+               "whether the balls of pr and dc include their surface; own: as in the papers, yes "
+               "in pr and no in dc"),
+    OPT_INT(S, eval.subsets, "subsets", "K", "100", 1, 1048576, "subsets that kid averages over"),
+    OPT_INT(S, eval.subset_size, "subset-size", "N", "1000", 2, 1048576,
+            "images in a subset of kid"),
+    OPT_INT(S, eval.splits, "splits", "K", "10", 1, 1000, "splits that is averages over"),
     OPT_WORKERS(S),
     OPT_BACKEND(S),
     OPT_QUIET(S),
-    OPT_JSON(S, "a JSON object in place of the table"),
+    OPT_JSON(S, "print a JSON object in place of the table"),
     OPT_HELP(S),
-    OPT_END};
+    FEW_OPT_END};
 #undef S
 
 static const char text[] =
-    "MODEL is a .safetensors file; IMAGES a folder, an .npy or .npz file of uint8\n"
-    "[N,H,W,C], or a data set (few list data). Numbers compare only where all that is\n"
-    "printed agrees.\n"
+    "MODEL is a .safetensors file. IMAGES are a folder, an .npy or .npz file of uint8\n"
+    "[N,H,W,C], or a data set (few list data). Two results compare only if everything\n"
+    "that is printed beside them agrees.\n"
     "\n"
     "  few eval student.safetensors --ref fashion-mnist --steps 1 --n 10000\n"
     "  few eval student.safetensors --ref fashion-mnist:test --metrics fd,kid --seeds 3\n"
@@ -87,7 +92,7 @@ static void print_head(const struct few_eval_report *r) {
     printf("; label %d", r->label);
     if (r->label_name) printf(" (");
     cli_say(stdout, r->label_name ? r->label_name : "");
-    printf("%s alone", r->label_name ? ")" : "");
+    printf("%s only", r->label_name ? ")" : "");
   }
   printf("\n");
   if (r->model) {
@@ -95,7 +100,7 @@ static void print_head(const struct few_eval_report *r) {
            r->steps == 1 ? "" : "s", r->guidance, r->seed);
     if (r->seeds > 1) printf(" to %" PRIu64, r->seed + (uint64_t)r->seeds - 1);
     if (*r->settings) printf("\n           %s", r->settings);
-    printf("\n           %d evaluation%s, %.4g GFLOP an image\n", r->nfe, r->nfe == 1 ? "" : "s",
+    printf("\n           %d evaluation%s, %.4g GFLOP per image\n", r->nfe, r->nfe == 1 ? "" : "s",
            r->flops * 1e-9);
     print_labels(r);
   }
@@ -121,27 +126,13 @@ static void print_numbers(const struct few_eval_report *r) {
 }
 
 static struct few_eval_opts options_of(const struct cli *cli, const struct eval_opts *o) {
-  struct few_eval_opts e = FEW_EVAL_OPTS_INIT;
+  struct few_eval_opts e = o->eval;
   e.source = cli->n_operands ? cli->operands[0] : NULL;
-  e.reference = o->ref;
-  e.features = o->features;
-  e.metrics = o->metrics;
-  e.n = o->n;
-  e.n_reference = o->n_ref;
-  e.label = o->labels ? FEW_LABEL_EACH : FEW_LABEL_SHARES;
+  e.label = o->labels == SHARES_EVEN ? FEW_LABEL_EACH : FEW_LABEL_SHARES;
   if (!strcmp(o->label, "none"))
     e.label = FEW_LABEL_NONE;
   else if (strcmp(o->label, "all") != 0 && strcmp(o->label, "-1") != 0)
     e.label_word = o->label;
-  e.seed = o->seed;
-  e.seeds = (int)o->seeds;
-  e.keep = o->keep;
-  e.knn = (int)o->knn;
-  e.ball = o->ball;
-  e.subsets = (int)o->subsets;
-  e.subset_size = (int)o->subset_size;
-  e.splits = (int)o->splits;
-  e.bootstrap = (int)o->bootstrap;
   return e;
 }
 
@@ -169,12 +160,14 @@ static int run(struct cli *cli, const void *opts) {
   const struct eval_opts *o = opts;
   char features[RECIPE_PATH];
   struct few_eval_opts e = options_of(cli, o);
-  e.features = cli_find_features(features, o->features);
+  e.features = cli_find_features(features, o->eval.features);
   if (!e.source && !o->save_ref) return cli_usage("eval needs MODEL|IMAGES: few help eval");
-  if (o->labels && strcmp(o->label, "all") != 0 && strcmp(o->label, "-1") != 0)
-    return cli_usage("eval: --labels is for all classes, and --label says %.60s; leave out one",
-                     o->label);
-  if (o->save_ref && !o->ref) return cli_usage("eval: --save-ref needs --ref: few help eval");
+  if (o->labels == SHARES_EVEN && strcmp(o->label, "all") != 0 && strcmp(o->label, "-1") != 0)
+    return cli_usage(
+        "eval: --labels applies to all classes, and --label is %.60s; leave out one of the two",
+        o->label);
+  if (o->save_ref && !o->eval.reference)
+    return cli_usage("eval: --save-ref needs --ref: few help eval");
   int code = o->save_ref ? cli_check_file(o->save_ref) : CLI_DONE;
   if (!code) code = sampling_open(cli, &o->sampling, &e.sampling);
   if (!code && o->save_ref) {
@@ -197,5 +190,6 @@ const struct command command_eval = {.name = "eval",
                                      .max_operands = 1,
                                      .options = options,
                                      .size = sizeof(struct eval_opts),
+                                     .initial = &initial,
                                      .stops = true,
                                      .run = run};

@@ -1,44 +1,53 @@
-/* cmd_loop.c - few loop RECIPE: train generation after generation on what the last one made. */
+/* cmd_loop.c - few loop RECIPE: train each generation on samples of the one before. */
 #include <string.h>
 
 #include "cli.h"
 #include "recipes.h"
+#include "sampling.h"
 
 struct loop_opts {
   struct common common;
-  const char *run, *features, *metrics;
-  int64_t generations, real, synthetic, steps;
-  double guidance;
-  int kind, labels;
+  struct few_loop_opts loop;
+  enum class_shares labels;
 };
+static const struct loop_opts initial = {.loop = FEW_LOOP_OPTS_INIT};
 #define S struct loop_opts
-static const struct opt options[] = {
-    OPT_TEXT(S, run, "run", "DIR", OPT_NEEDED, "folder of the loop: a folder a generation"),
-    OPT_INT(S, generations, "generations", "G", "5", 1, 999, "how many"),
-    OPT_CHOICE(S, kind, "kind", "synthetic", "synthetic|augment|fresh",
-               "later ones see only the last one's samples, the same real data too, or new ones"),
-    OPT_INT(S, real, "real", "N", "0", 0, 4e9, "real items of a generation; 0: all there are"),
-    OPT_INT(S, synthetic, "synthetic", "N", "0", 0, 4e9, "samples each makes; 0: as many"),
+static const struct few_option options[] = {
+    OPT_NEEDED(S, loop.run, "run", "DIR",
+               "directory of the loop, with a subdirectory for each generation"),
+    OPT_INT(S, loop.generations, "generations", "G", "5", 1, 999, "how many generations"),
+    OPT_CHOICE(S, loop.kind, "kind", "synthetic", "synthetic|augment|fresh",
+               "what later generations train on: only samples of the one before; these and the "
+               "same real data; or these and new real data"),
+    OPT_INT(S, loop.n_real, "real", "N", "0", 0, 4e9,
+            "real items in each generation; 0: all there are"),
+    OPT_INT(S, loop.n_synthetic, "synthetic", "N", "0", 0, 4e9,
+            "samples that each generation makes; 0: as many as there are real items"),
     OPT_CHOICE(S, labels, "labels", "shares", "shares|even",
-               "how often samples have each class: as often as the real data, or equally often"),
-    OPT_REAL(S, guidance, "guidance", "G", "1", 0.001, 100,
-             "of their sampling: a bias of 1/G towards what is frequent"),
-    OPT_INT(S, steps, "steps", "N", "0", 0, 10000, "of their sampling; 0: the sampler's own"),
-    OPT_TEXT(S, features, "features", "NAME", NULL, "what distances are in: few list features"),
-    OPT_TEXT(S, metrics, "metrics", "A,B", NULL, "otherwise fd,pr, and energy of points"),
+               "how often samples have each class: as often as the real data, or all equally "
+               "often"),
+    OPT_REAL(S, loop.guidance, "guidance", "G", "1", 0.001, 100,
+             "guidance scale of the samples: a bias of 1/G towards frequent images"),
+    OPT_INT(S, loop.steps, "steps", "K", "0", 0, 10000, "sampling steps; 0: the sampler's default"),
+    OPT_TEXT(S, loop.features, "features", "FEATURES", NULL,
+             "network in whose features distances are measured: see few list features (default: "
+             "by the data, fashion or pixels)"),
+    OPT_TEXT(S, loop.metrics, "metrics", "METRICS", NULL,
+             "metrics, separated by commas: see few list metrics (default: fd,pr, for points "
+             "fd,pr,energy)"),
     OPT_WORKERS(S),
     OPT_BACKEND(S),
     OPT_QUIET(S),
     OPT_HELP(S),
-    OPT_END};
+    FEW_OPT_END};
 #undef S
 
 static const char text[] =
     "Self-consuming loops (arXiv 2307.01850): the first generation is trained on the data of\n"
-    "RECIPE, each later one on samples of the one before. DIR/loop.csv has the distance to\n"
-    "the real data, precision and recall by generation; bench/loop.gp draws it.\n"
+    "RECIPE, each later one on samples of the one before. DIR/loop.csv has one row for each\n"
+    "generation: distance to the real data, precision and recall. bench/loop.gp plots it.\n"
     "\n"
-    "A loop that was stopped goes on with the same command; with more --generations too.\n"
+    "The same command resumes a loop that was stopped. It may ask for more --generations.\n"
     "\n"
     "  few loop toy-teacher --run runs/loop --generations 8 --kind fresh --real 2000\n";
 
@@ -58,37 +67,29 @@ static int run(struct cli *cli, const void *opts) {
   char path[RECIPE_PATH];
   struct recipe_overrides overrides;
   cli_overrides(&overrides, cli, &o->common);
-  struct few_loop_opts l = FEW_LOOP_OPTS_INIT;
+  struct few_loop_opts l = o->loop;
   l.recipe = cli_find_recipe(path, cli->operands[0]);
-  l.run = o->run;
   l.overrides = overrides.at;
   l.n_overrides = overrides.n;
-  l.generations = (int)o->generations;
-  l.kind = o->kind;
-  l.n_real = o->real;
-  l.n_synthetic = o->synthetic;
-  l.guidance = o->guidance;
-  l.steps = (int)o->steps;
-  l.features = o->features;
-  l.metrics = o->metrics;
-  l.even = o->labels == 1;
+  l.even = o->labels == SHARES_EVEN;
   few_status st = few_loop(cli->ctx, &l);
   progress_clear(&cli->progress);
   code = cli_status(cli, st);
   if (st == FEW_E_CANCELLED)
-    cli_failed("the loop is safe in %s; the same command resumes it", o->run);
-  if (!st && !o->common.quiet) printf("%s/loop.csv\n", o->run);
+    cli_failed("the loop is saved in %s; the same command resumes it", l.run);
+  if (!st && !o->common.quiet) printf("%s/loop.csv\n", l.run);
   return code;
 }
 
 const struct command command_loop = {
     .name = "loop",
     .operands = "RECIPE [KEY=VALUE ...]",
-    .help = "Train generation after generation on samples of the last one.",
+    .help = "Train each generation of a model on samples of the one before.",
     .text = text,
     .min_operands = 1,
     .max_operands = RECIPE_OPERANDS,
     .options = options,
     .size = sizeof(struct loop_opts),
+    .initial = &initial,
     .stops = true,
     .run = run};

@@ -7,34 +7,38 @@
 
 struct olss_opts {
   struct common common;
-  const char *out, *sampler, *schedule;
-  int64_t steps, full, n;
-  uint64_t seed;
-  double guidance;
-  bool even;
+  struct few_olss_opts olss;
+  const char *out;
 };
+static const struct olss_opts initial = {.olss = FEW_OLSS_OPTS_INIT};
 #define S struct olss_opts
-static const struct opt options[] = {
-    OPT_TEXT(S, out, "out", "FILE", OPT_NEEDED, "where to write the schedule; ends in .json"),
-    OPT_INT(S, steps, "steps", "K", "8", 1, 1000, "evaluations of the network a sample"),
-    OPT_INT(S, full, "full", "N", "100", 1, 1000, "of the long run it is fitted to"),
-    OPT_INT(S, n, "n", "N", "0", 0, 1e6, "samples of the long run; 0: chosen"),
-    OPT_TEXT(S, sampler, "sampler", "NAME", "ddim", "of the long run: ddim, dpmpp, dpm2 or euler"),
-    OPT_TEXT(S, schedule, "schedule", "NAME", NULL, "of the long run: see few list schedules"),
-    OPT_FLAG(S, even, "even", "times spread evenly over the long run's, not searched for"),
-    OPT_REAL(S, guidance, "guidance", "G", "1", 0, 100, "which the schedule is for"),
-    OPT_SEED(S, seed, "seed", "S", "0", "of the long run"),
+static const struct few_option options[] = {
+    OPT_NEEDED(S, out, "out", "FILE", "where to write the schedule: a name that ends in .json"),
+    OPT_INT(S, olss.steps, "steps", "K", "8", 1, 1000,
+            "steps of the schedule: network evaluations per sample"),
+    OPT_INT(S, olss.full, "full", "N", "100", 1, 1000,
+            "steps of the long run that the schedule is fitted to"),
+    OPT_INT(S, olss.n, "n", "N", "0", 0, 1e6, "samples of the long run; 0: chosen by few"),
+    OPT_TEXT(S, olss.sampler, "sampler", "SAMPLER", "ddim",
+             "sampler of the long run: ddim, dpmpp, dpm2 or euler"),
+    OPT_TEXT(S, olss.schedule, "schedule", "SCHEDULE", NULL,
+             "schedule of the long run: see few list schedules (default: the sampler's)"),
+    OPT_FLAG(S, olss.even, "even",
+             "spread the times evenly over those of the long run in place of searching them"),
+    OPT_REAL(S, olss.guidance, "guidance", "G", "1", 0, 100,
+             "guidance scale that the schedule is for; 1: no guidance"),
+    OPT_SEED(S, olss.seed, "seed", "S", "0", "seed of the noise of the long run"),
     OPT_WORKERS(S),
     OPT_BACKEND(S),
     OPT_QUIET(S),
-    OPT_JSON(S, "a JSON object in place of the table"),
+    OPT_JSON(S, "print a JSON object in place of the table"),
     OPT_HELP(S),
-    OPT_END};
+    FEW_OPT_END};
 #undef S
 
 static const char text[] =
-    "The table tells by how much each step misses the long run's next state (root mean\n"
-    "square, of data with the deviation sigma_data), and by how much DDIM on these times\n"
+    "The table shows how far each step ends from the long run's next state (root mean\n"
+    "square, where the data have standard deviation sigma_data), and how far a DDIM step\n"
     "would.\n"
     "\n"
     "  few olss teacher.safetensors --steps 8 --out eight.json\n"
@@ -45,7 +49,7 @@ static void report(const struct olss_opts *o, const struct few_olss_step *step) 
     struct json j = {.out = stdout};
     json_open(&j, NULL, '{');
     json_open(&j, "steps", '[');
-    for (int i = 0; i < o->steps; i++) {
+    for (int i = 0; i < o->olss.steps; i++) {
       json_open(&j, NULL, '{');
       json_number(&j, "t", step[i].t);
       json_number(&j, "rms", step[i].rms);
@@ -57,24 +61,15 @@ static void report(const struct olss_opts *o, const struct few_olss_step *step) 
     json_close(&j);
   } else if (!o->common.quiet) {
     printf("%5s %10s %12s %12s\n", "step", "time", "misses", "DDIM");
-    for (int i = 0; i < o->steps; i++)
+    for (int i = 0; i < o->olss.steps; i++)
       printf("%5d %10.5f %12.4g %12.4g\n", i + 1, step[i].t, step[i].rms, step[i].ddim_rms);
   }
 }
 
 static int fit(struct cli *cli, few_model *m, const struct olss_opts *o) {
-  struct few_olss_opts f = FEW_OLSS_OPTS_INIT;
-  f.steps = (int)o->steps;
-  f.full = (int)o->full;
-  f.n = o->n;
-  f.sampler = o->sampler;
-  f.schedule = o->schedule;
-  f.even = o->even;
-  f.guidance = o->guidance;
-  f.seed = o->seed;
-  struct few_olss_step *step = calloc((size_t)o->steps, sizeof *step);
+  struct few_olss_step *step = calloc((size_t)o->olss.steps, sizeof *step);
   if (!step) return cli_failed("out of memory");
-  few_status st = few_olss(m, &f, o->out, step);
+  few_status st = few_olss(m, &o->olss, o->out, step);
   progress_clear(&cli->progress);
   if (!st) report(o, step);
   free(step);
@@ -104,5 +99,6 @@ const struct command command_olss = {.name = "olss",
                                      .max_operands = 1,
                                      .options = options,
                                      .size = sizeof(struct olss_opts),
+                                     .initial = &initial,
                                      .stops = true,
                                      .run = run};

@@ -8,10 +8,10 @@ struct plan_opts {
   struct common common;
 };
 #define S struct plan_opts
-static const struct opt options[] = {
+static const struct few_option options[] = {
     OPT_WORKERS(S), OPT_BACKEND(S),
-    OPT_QUIET(S),   OPT_JSON(S, "a JSON object in place of the table"),
-    OPT_HELP(S),    OPT_END};
+    OPT_QUIET(S),   OPT_JSON(S, "print a JSON object in place of the table"),
+    OPT_HELP(S),    FEW_OPT_END};
 #undef S
 
 static const char text[] =
@@ -126,7 +126,7 @@ static int run(struct cli *cli, const void *opts) {
 const struct command command_plan = {
     .name = "plan",
     .operands = "RECIPE [KEY=VALUE ...]",
-    .help = "Memory, time and disk that training a recipe will take, before it starts.",
+    .help = "Estimate the memory, time and disk that training a recipe will take.",
     .text = text,
     .min_operands = 1,
     .max_operands = RECIPE_OPERANDS,

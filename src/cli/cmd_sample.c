@@ -1,5 +1,5 @@
-/* cmd_sample.c - few sample MODEL: images from noise. Image i of a seed is the same whatever
- * the batch, the workers and the others asked for with it.
+/* cmd_sample.c - few sample MODEL: images from noise. Image i of a seed is the same for any batch,
+ * any number of workers, and whichever other images are drawn with it.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -10,37 +10,43 @@
 struct sample_opts {
   struct common common;
   struct sampling sampling;
-  int64_t n, first, batch, columns;
-  uint64_t seed;
+  int64_t columns;
   const char *label, *out;
-  int labels, existing;
+  enum class_shares labels;
+  enum cli_existing existing;
 };
+static const struct sample_opts initial = {.sampling = SAMPLING_INIT};
 #define S struct sample_opts
-static const struct opt options[] = {
-    OPT_TEXT(S, out, "out", "FILE", OPT_NEEDED,
-             ".png: a grid; .npy: an array, and labels beside it; else a folder of PNG files"),
-    OPT_INT(S, n, "n", "N", "64", 1, 1e9, "how many images"),
-    OPT_SEED(S, seed, "seed", "S", "0", "another seed, other images"),
-    OPT_INT(S, first, "first", "I", "0", 0, 1e15, "index of the first image"),
-    OPT_TEXT(S, label, "label", "L", "all",
-             "a class by its name or number; all; each: all, one after the other; none"),
+static const struct few_option options[] = {
+    OPT_NEEDED(S, out, "out", "FILE",
+               "NAME.png: one grid; NAME.npy: an array, with labels in a second file; any other "
+               "name: a folder of PNG files"),
+    OPT_INT(S, sampling.opts.n, "n", "N", "64", 1, 1e9, "how many images"),
+    OPT_SEED(S, sampling.opts.seed, "seed", "S", "0", "seed of the noise: each gives other images"),
+    OPT_INT(S, sampling.opts.first, "first", "I", "0", 0, 1e15,
+            "index of the first image; image i of a seed is always the same"),
+    OPT_TEXT(S, label, "label", "LABEL", "all",
+             "a class by name or number; all: all classes, as often as --labels says; each: one "
+             "class after the other; none: no label"),
     OPT_CHOICE(S, labels, "labels", "shares", "shares|even",
-               "how often all have each class: as often as the training data, or equally often"),
+               "how often images have each class: as often as the training data, or all equally "
+               "often"),
     OPTS_SAMPLING(S),
-    OPT_INT(S, batch, "batch", "B", "0", 0, 1e6,
-            "images in memory at once; 0: chosen. Never changes a result"),
-    OPT_INT(S, columns, "columns", "C", "0", 0, 10000, "of a grid; 0: as square as may be"),
+    OPT_INT(S, sampling.opts.batch, "batch", "B", "0", 0, 1e6,
+            "images in memory at once; 0: chosen by few. Never changes a result"),
+    OPT_INT(S, columns, "columns", "C", "0", 0, 10000,
+            "columns of a .png grid; 0: as square as possible"),
     OPT_EXISTING(S),
     OPT_WORKERS(S),
     OPT_BACKEND(S),
     OPT_QUIET(S),
-    OPT_JSON(S, "a JSON object at the end"),
+    OPT_JSON(S, "print a JSON object at the end"),
     OPT_HELP(S),
-    OPT_END};
+    FEW_OPT_END};
 #undef S
 
 static const char text[] =
-    "Interrupted (Ctrl-C), it writes the images that are finished and says how many.\n"
+    "After an interrupt (Ctrl-C) it writes the images that are finished and prints how many.\n"
     "\n"
     "  few sample student.safetensors --n 64 --steps 1 --out grid.png\n"
     "  few sample teacher.safetensors --n 8 --label sandal --guidance 2 --out images\n"
@@ -75,11 +81,11 @@ static void report(const struct sample_opts *o, const struct result *r) {
     json_int(&j, "nfe", r->nfe);
     json_number(&j, "seconds", r->seconds);
     json_text(&j, "out", o->out);
-    json_seed(&j, "seed", o->seed);
+    json_seed(&j, "seed", o->sampling.opts.seed);
     json_text(&j, "sampler", r->sampler);
     json_text(&j, "labels", labels_of(&info, r->label));
     cli_json_class(&j, &(struct cli_class){"label", r->m, r->label});
-    json_bool(&j, "complete", r->made.finished == o->n);
+    json_bool(&j, "complete", r->made.finished == r->made.n);
     json_close(&j);
   } else if (!o->common.quiet) {
     char time[32];
@@ -90,10 +96,10 @@ static void report(const struct sample_opts *o, const struct result *r) {
   }
 }
 
-/* What is finished when a signal comes is written: s.n is what there is by then. */
+/* After a signal, the images that are finished are written. */
 static int draw(struct cli *cli, few_model *m, struct few_sample_opts s,
                 const struct sample_opts *o, float *out, int32_t *labels) {
-  struct result r = {.m = m, .made = {.n = o->n}, .label = s.label};
+  struct result r = {.m = m, .made = {.n = s.n}, .label = s.label};
   char rest[120];
   const double start = cli_seconds();
   s.finished = &r.made.finished;
@@ -109,8 +115,8 @@ static int draw(struct cli *cli, few_model *m, struct few_sample_opts s,
   if (!st) st = few_sample_write(m, o->out, &s, out, labels, o->columns);
   if (st) return cli_status(cli, st);
   report(o, &r);
-  snprintf(rest, sizeof rest, "--first %" PRId64 " --n %" PRId64 "%s draws the rest",
-           o->first + s.n, o->n - s.n, cli_is_folder(o->out) ? " --existing keep" : "");
+  snprintf(rest, sizeof rest, "--first %" PRId64 " --n %" PRId64 "%s draws the rest", s.first + s.n,
+           r.made.n - s.n, cli_is_folder(o->out) ? " --existing keep" : "");
   return cli_interrupted(o->out, &r.made, rest);
 }
 
@@ -118,28 +124,24 @@ static int sample(struct cli *cli, few_model *m, struct few_sample_opts s,
                   const struct sample_opts *o) {
   struct few_model_info info;
   few_model_info(m, &info);
-  s.n = o->n;
-  s.first = o->first;
-  s.seed = o->seed;
-  s.batch = o->batch;
   int code = cli_label(cli, m, "sample: --label", o->label, &s.label);
-  if (!code && o->labels && (s.label != FEW_LABEL_SHARES || !info.classes))
+  if (!code && o->labels == SHARES_EVEN && (s.label != FEW_LABEL_SHARES || !info.classes))
     code = cli_usage(
-        "sample: --labels is for all classes of a model that has some, and --label "
-        "says %.60s; leave it out",
+        "sample: --labels applies to all classes of a model with classes, and --label is %.60s; "
+        "leave out one of the two",
         o->label);
-  if (s.label == FEW_LABEL_SHARES && o->labels) s.label = FEW_LABEL_EACH;
+  if (s.label == FEW_LABEL_SHARES && o->labels == SHARES_EVEN) s.label = FEW_LABEL_EACH;
   if (!code) code = cli_check_out("sample", &info, o->out);
   if (!code) code = cli_check_folder("sample", o->out, o->existing);
   if (code) return code;
-  size_t item = (size_t)(info.h * info.w * info.c), n = (size_t)o->n;
+  size_t item = (size_t)(info.h * info.w * info.c), n = (size_t)s.n;
   float *out = item && n <= SIZE_MAX / sizeof *out / item ? malloc(n * item * sizeof *out) : NULL;
   int32_t *labels = malloc(n * sizeof *labels);
   if (out && labels)
     code = draw(cli, m, s, o, out, labels);
   else
     code = cli_failed(
-        "%" PRId64 " samples do not fit in memory; take fewer, and go on with --first", o->n);
+        "%" PRId64 " samples do not fit in memory; take fewer, and go on with --first", s.n);
   free(labels);
   free(out);
   return code;
@@ -165,5 +167,6 @@ const struct command command_sample = {.name = "sample",
                                        .max_operands = 1,
                                        .options = options,
                                        .size = sizeof(struct sample_opts),
+                                       .initial = &initial,
                                        .stops = true,
                                        .run = run};

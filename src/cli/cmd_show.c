@@ -5,15 +5,17 @@
 
 struct show_opts {
   struct common common;
-  bool graph, metadata;
-  int64_t rows;
+  struct few_show_opts show;
+  bool metadata;
 };
+static const struct show_opts initial = {.show = FEW_SHOW_OPTS_INIT};
 #define S struct show_opts
-static const struct opt options[] = {
-    OPT_FLAG(S, graph, "graph", "every node of the network's graph, not a line a layer"),
-    OPT_INT(S, rows, "rows", "N", "1", 1, 4096, "rows of the graph's batch"),
-    OPT_FLAG(S, metadata, "metadata", "the JSON that the file holds beside the weights, alone"),
-    OPT_HELP(S), OPT_END};
+static const struct few_option options[] = {
+    OPT_FLAG(S, show.graph, "graph",
+             "print every node of the network's graph in place of one line per layer"),
+    OPT_INT(S, show.rows, "rows", "N", "1", 1, 4096, "rows of the batch that the graph is for"),
+    OPT_FLAG(S, metadata, "metadata", "print only the JSON that the file holds beside the weights"),
+    OPT_HELP(S), FEW_OPT_END};
 #undef S
 
 static void print_classes(const few_model *m) {
@@ -38,11 +40,8 @@ static int run(struct cli *cli, const void *opts) {
     cli_say(stdout, few_model_metadata(m));
     putchar('\n');
   } else {
-    struct few_show_opts s = FEW_SHOW_OPTS_INIT;
-    s.graph = o->graph;
-    s.rows = o->rows;
     char *lines = NULL;
-    st = few_model_show(m, &s, &lines);
+    st = few_model_show(m, &o->show, &lines);
     if (!st) cli_say(stdout, lines);
     if (!st) few_text_free(cli->ctx, lines);
     if (!st) print_classes(m);
@@ -58,4 +57,5 @@ const struct command command_show = {.name = "show",
                                      .max_operands = 1,
                                      .options = options,
                                      .size = sizeof(struct show_opts),
+                                     .initial = &initial,
                                      .run = run};

@@ -1,37 +1,39 @@
-/* cmd_tangent.c - few tangent MODEL --data DATA: how large is what consistency training follows? */
+/* cmd_tangent.c - few tangent MODEL --data DATA: the size of df/dt, which consistency training
+ * follows. */
 #include "cli.h"
 
 struct tangent_opts {
   struct common common;
+  struct few_tangent_opts tangent;
   const char *data, *teacher;
-  int64_t rows;
-  uint64_t seed;
 };
+static const struct tangent_opts initial = {.tangent = FEW_TANGENT_OPTS_INIT};
 #define S struct tangent_opts
-static const struct opt options[] = {
-    OPT_TEXT(S, data, "data", "DATA", OPT_NEEDED, "over this data set, as in few data"),
+static const struct few_option options[] = {
+    OPT_NEEDED(S, data, "data", "DATA", "data set to measure on: see few list data"),
     OPT_TEXT(S, teacher, "teacher", "MODEL", NULL,
-             "along this teacher's flow; without one, along the paths of data and noise"),
-    OPT_INT(S, rows, "rows", "N", "256", 1, 1 << 20, "rows of each of 16 times"),
-    OPT_SEED(S, seed, "seed", "N", "1", "of their order and noise"),
+             "follow this teacher's flow (default: the straight paths between data and noise)"),
+    OPT_INT(S, tangent.rows, "rows", "N", "256", 1, 1 << 20, "rows at each of 16 times"),
+    OPT_SEED(S, tangent.seed, "seed", "S", "1", "seed of the order of the data and of the noise"),
     OPT_WORKERS(S),
-    OPT_JSON(S, "an array of JSON objects"),
+    OPT_JSON(S, "print an array of JSON objects"),
     OPT_HELP(S),
-    OPT_END};
+    FEW_OPT_END};
 #undef S
 
 static const char text[] =
-    "Continuous-time consistency training follows df/dt of f(x, t) =\n"
-    "cos t x - sin t sigma_d F:\n"
+    "Continuous-time consistency training follows df/dt of\n"
+    "f(x, t) = cos t x - sin t sigma_d F:\n"
     "    df/dt = -cos t (sigma_d F - v) - sin t (x + sigma_d dF/dt).\n"
-    "By time: root mean squares over the data, in units of sigma_d, of the whole, of\n"
-    "its first term (velocity) and its second (slope); the largest element of dF/dt,\n"
-    "and of cos t sin t dF/dt taken as one tangent; and how far the two forms are\n"
-    "apart in f32.\n"
+    "\n"
+    "For each time the table has root mean squares over the data, in units of sigma_d: of\n"
+    "df/dt, of its first term (velocity) and of its second (slope). The next two columns\n"
+    "are the largest element of dF/dt, and of cos t sin t dF/dt computed as one tangent.\n"
+    "The last is the difference between the two ways in f32.\n"
     "\n"
     "  few tangent models/toy-teacher.safetensors --data toy:mixture\n"
     "\n"
-    "bench/tangent.sh draws those of several networks.\n";
+    "bench/tangent.sh plots several networks.\n";
 
 static void print_bins_json(const struct few_tangent_bin *bin) {
   struct json j = {.out = stdout};
@@ -63,13 +65,11 @@ static void print_bins(const struct few_tangent_bin *bin) {
 
 static few_status measure(struct cli *cli, const struct tangent_opts *o, few_model *m,
                           struct few_tangent_bin *bin) {
-  struct few_tangent_opts t = FEW_TANGENT_OPTS_INIT;
+  struct few_tangent_opts t = o->tangent;
   few_data *data = NULL;
   few_status st = few_data_open(cli->ctx, &data, o->data, NULL);
   if (!st && o->teacher) st = few_model_load(cli->ctx, &t.teacher, o->teacher);
   t.data = data;
-  t.rows = o->rows;
-  t.seed = o->seed;
   if (!st) st = few_model_tangent(m, &t, bin);
   few_model_free(t.teacher);
   few_data_free(data);
@@ -95,10 +95,11 @@ static int run(struct cli *cli, const void *opts) {
 const struct command command_tangent = {
     .name = "tangent",
     .operands = "MODEL",
-    .help = "The size of df/dt by time, which consistency training follows.",
+    .help = "Measure df/dt, which consistency training follows, at 16 times.",
     .text = text,
     .min_operands = 1,
     .max_operands = 1,
     .options = options,
     .size = sizeof(struct tangent_opts),
+    .initial = &initial,
     .run = run};

@@ -10,29 +10,29 @@ struct train_opts {
   const char *run;
 };
 #define S struct train_opts
-static const struct opt options[] = {
-    OPT_TEXT(S, run, "run", "DIR", OPT_NEEDED, "folder of the run: log, checkpoints, the model"),
+static const struct few_option options[] = {
+    OPT_NEEDED(S, run, "run", "DIR", "directory of the run: log, checkpoints, the model"),
     OPT_WORKERS(S),
     OPT_BACKEND(S),
     OPT_QUIET(S),
-    OPT_JSON(S, "a JSON object at the end"),
+    OPT_JSON(S, "print a JSON object at the end"),
     OPT_HELP(S),
-    OPT_END};
+    FEW_OPT_END};
 #undef S
 
 static const char text[] =
-    "RECIPE is a file of lines key = value, # begins a remark and [headings] only group;\n"
-    "or the name of one that comes with few (few list recipes): toy-scd, fashion-teacher.\n"
-    "KEY=VALUE stands before what the recipe says. few list train tells the trainer's keys,\n"
-    "few list nets unet and few list objectives scd the others.\n"
+    "RECIPE is an INI file, or the name of a recipe that comes with few (few list recipes),\n"
+    "such as toy-scd. Its lines are key = value; # begins a comment, and [headings] only\n"
+    "group. KEY=VALUE on the command line replaces what the recipe says. The keys are shown\n"
+    "by few list train, few list nets unet and few list objectives scd.\n"
     "\n"
-    "A run that was stopped, by a signal or by the power, goes on with the same command\n"
-    "and ends in the same bits. The model is DIR/model.safetensors.\n"
+    "The same command resumes a run that was interrupted, and ends in the same bits. The\n"
+    "trained model is DIR/model.safetensors.\n"
     "\n"
     "  few train toy-teacher --run runs/toy-teacher\n"
     "  few train my.ini --run runs/b steps=20000 seed=2\n";
 
-/* Mistakes that only the program can tell apart from a bad recipe. */
+/* Mistakes that look like a bad recipe to the library. */
 static int check_words(const struct cli *cli) {
   struct stat s;
   const char *recipe = cli->operands[0];
@@ -80,7 +80,7 @@ static int run(struct cli *cli, const void *opts) {
   progress_clear(&cli->progress);
   code = cli_status(cli, st);
   if (st == FEW_E_CANCELLED)
-    cli_failed("the run is safe in %s; the same command resumes it", o->run);
+    cli_failed("the run is saved in %s; the same command resumes it", o->run);
   if (o->common.json) {
     print_json(cli, o, seconds, st ? few_status_name(st) : "done");
   } else if (!st && !o->common.quiet) {

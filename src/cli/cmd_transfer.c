@@ -1,4 +1,4 @@
-/* cmd_transfer.c - few transfer A B IMAGES: up to noise with one model, down with another. */
+/* cmd_transfer.c - few transfer A B IMAGES: images to noise with model A, noise to images with B. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,44 +7,59 @@
 
 struct transfer_opts {
   struct common common;
-  int64_t n, from_steps, to_steps, columns;
-  const char *from, *to, *from_sampler, *to_sampler, *out;
-  double from_guidance, to_guidance;
+  struct few_sample_opts encode, decode;
+  int64_t n, columns;
+  const char *from, *to, *out;
   bool beside;
-  int existing;
-  uint64_t seed;
+  enum cli_existing existing;
 };
+static const struct transfer_opts initial = {.encode = FEW_SAMPLE_OPTS_INIT,
+                                             .decode = FEW_SAMPLE_OPTS_INIT};
 #define S struct transfer_opts
-static const struct opt options[] = {
-    OPT_TEXT(S, out, "out", "FILE", OPT_NEEDED,
-             ".png: a grid; .npy: an array, and labels beside it; else a folder of PNG files"),
-    OPT_INT(S, n, "n", "N", "0", 0, 1e9, "so many images, of all classes in proportion; 0: all"),
-    OPT_TEXT(S, from, "from", "L", "own",
-             "what they are: a class of A by number or name; own: as the data set says; none"),
-    OPT_TEXT(S, to, "to", "L", "own", "what they become: a class of B; own: what they are; none"),
-    OPT_REAL(S, from_guidance, "from-guidance", "G", "1", 0, 100, "of A; 1: none added"),
-    OPT_REAL(S, to_guidance, "to-guidance", "G", "1", 0, 100, "of B"),
-    OPT_INT(S, from_steps, "from-steps", "K", "0", 0, 10000, "of A; 0: its own choice"),
-    OPT_INT(S, to_steps, "to-steps", "K", "0", 0, 10000, "of B"),
-    OPT_TEXT(S, from_sampler, "from-sampler", "NAME", NULL, "of A: ddim, heun, euler"),
-    OPT_TEXT(S, to_sampler, "to-sampler", "NAME", NULL, "of B; see few list samplers"),
-    OPT_SEED(S, seed, "seed", "S", "0", "of the noise that a sampler of B draws on its way"),
-    OPT_FLAG(S, beside, "beside", "each image before what became of it"),
-    OPT_INT(S, columns, "columns", "C", "0", 0, 10000, "of a grid; 0: as square as may be"),
+static const struct few_option options[] = {
+    OPT_NEEDED(S, out, "out", "FILE",
+               "NAME.png: one grid; NAME.npy: an array, with labels in a second file; any other "
+               "name: a folder of PNG files"),
+    OPT_INT(S, n, "n", "N", "0", 0, 1e9,
+            "images to transfer, of all classes in proportion; 0: all"),
+    OPT_TEXT(S, from, "from", "LABEL", "own",
+             "what the images show: a class of A by name or number; own: the labels of the data "
+             "set; none: no label"),
+    OPT_TEXT(S, to, "to", "LABEL", "own",
+             "what they become: a class of B by name or number; own: the class they have; none: "
+             "no label"),
+    OPT_REAL(S, encode.guidance, "from-guidance", "G", "1", 0, 100,
+             "guidance scale of A; 1: no guidance"),
+    OPT_REAL(S, decode.guidance, "to-guidance", "G", "1", 0, 100,
+             "guidance scale of B; 1: no guidance"),
+    OPT_INT(S, encode.steps, "from-steps", "K", "0", 0, 10000,
+            "steps of A from image to noise; 0: its default"),
+    OPT_INT(S, decode.steps, "to-steps", "K", "0", 0, 10000,
+            "steps of B from noise to image; 0: its default"),
+    OPT_TEXT(
+        S, encode.sampler, "from-sampler", "SAMPLER", NULL,
+        "solver of A: ddim, heun or euler (default: its own if it is one of these, else ddim)"),
+    OPT_TEXT(S, decode.sampler, "to-sampler", "SAMPLER", NULL,
+             "sampler of B: see few list samplers (default: its own)"),
+    OPT_SEED(S, decode.seed, "seed", "S", "0",
+             "seed of the noise that a stochastic sampler of B adds"),
+    OPT_FLAG(S, beside, "beside", "write each image next to its result"),
+    OPT_INT(S, columns, "columns", "C", "0", 0, 10000,
+            "columns of a .png grid; 0: as square as possible"),
     OPT_EXISTING(S),
     OPT_WORKERS(S),
     OPT_BACKEND(S),
     OPT_QUIET(S),
-    OPT_JSON(S, "a JSON object at the end"),
+    OPT_JSON(S, "print a JSON object at the end"),
     OPT_HELP(S),
-    OPT_END};
+    FEW_OPT_END};
 #undef S
 
 static const char text[] =
-    "A, a teacher or a distilled encoder of the images' domain, leads to noise; B leads\n"
-    "from there to its own images. A and B may be one model that is told another class.\n"
-    "IMAGES are .png or .jpg files, folders, .npy or .npz files, or data sets (few list\n"
-    "data).\n"
+    "A is a teacher or a distilled encoder for the domain of the images: it leads from\n"
+    "images to noise. B leads from that noise to its own images. A and B may be the same\n"
+    "model with two classes. IMAGES are .png or .jpg files, folders, .npy or .npz files, or\n"
+    "data sets (few list data).\n"
     "\n"
     "  few transfer photos.safetensors paintings.safetensors me.png --out painting.png\n"
     "  few transfer m.safetensors m.safetensors sandals --from sandal --to sneaker \\\n"
@@ -57,7 +72,7 @@ struct job {
   float *out; /* [n] or, beside each other, [2 n] */
 };
 
-/* n results lie at the end of out: spread them, the images that they came from between. */
+/* The n results are at the end of out: interleave them with the images that they came from. */
 static void put_beside(const struct job *j, int64_t n, int64_t item) {
   const size_t bytes = (size_t)item * sizeof(float);
   for (int64_t i = 0; i < n; i++) {
@@ -67,7 +82,7 @@ static void put_beside(const struct job *j, int64_t n, int64_t item) {
   }
 }
 
-/* As square as may be with pairs in one row. */
+/* As square as possible with each pair in one row. */
 static int64_t even_columns(int64_t n) {
   int64_t columns = 2;
   while (columns * columns < n) columns += 2;
@@ -86,7 +101,7 @@ static few_status write_out(const struct job *j, const struct transfer_opts *o,
   return few_sample_write(j->b, o->out, &s, j->out, NULL, columns);
 }
 
-/* They become what they were said to be: the same classes by B's numbers. */
+/* Keep the classes of the images, numbered as B numbers them. */
 static int stay(struct cli *cli, struct job *j) {
   struct few_model_info a;
   few_model_info(j->a, &a);
@@ -102,19 +117,12 @@ static int stay(struct cli *cli, struct job *j) {
 }
 
 static int transfer(struct cli *cli, struct job *j, const struct transfer_opts *o) {
-  struct few_sample_opts up = FEW_SAMPLE_OPTS_INIT, down = FEW_SAMPLE_OPTS_INIT;
+  struct few_sample_opts up = o->encode, down = o->decode;
   const size_t item = (size_t)(j->info.h * j->info.w * j->info.c), n = (size_t)j->p.n;
   struct cli_result r = {
       o->out, "carried over", {.n = j->p.n}, 0, 0, 2, {{"from", j->a, 0}, {"to", j->b, 0}}};
   up.n = down.n = j->p.n;
   down.finished = &r.made.finished;
-  up.steps = (int)o->from_steps;
-  down.steps = (int)o->to_steps;
-  up.sampler = o->from_sampler;
-  down.sampler = o->to_sampler;
-  up.guidance = o->from_guidance;
-  down.guidance = o->to_guidance;
-  down.seed = o->seed;
   j->out = calloc(2 * n * item, sizeof *j->out);
   if (!j->out) return cli_failed("%zu images do not fit in memory; take fewer", n);
   int code =
@@ -179,5 +187,6 @@ const struct command command_transfer = {.name = "transfer",
                                          .max_operands = 1 << 20,
                                          .options = options,
                                          .size = sizeof(struct transfer_opts),
+                                         .initial = &initial,
                                          .stops = true,
                                          .run = run};

@@ -4,8 +4,8 @@
 struct version_opts {
   struct common common;
 };
-static const struct opt options[] = {OPT_JSON(struct version_opts, "a JSON object"),
-                                     OPT_HELP(struct version_opts), OPT_END};
+static const struct few_option options[] = {OPT_JSON(struct version_opts, "print a JSON object"),
+                                            OPT_HELP(struct version_opts), FEW_OPT_END};
 
 static int run(struct cli *cli, const void *opts) {
   const struct version_opts *o = opts;

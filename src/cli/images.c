@@ -1,5 +1,5 @@
-/* images.c - what the commands that read or make images share: classes by name, where results
- * may go, and images from files and data sets. */
+/* images.c - shared by the commands that read or make images: classes by name, checks of outputs,
+ * and images from files and data sets. */
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -36,7 +36,7 @@ int cli_label(struct cli *cli, const few_model *m, const char *option, const cha
   struct names names = {m, info.classes};
   const char *near = opt_nearest(word, class_name, &names);
   if (near && *near)
-    return cli_usage("%s %.60s is no class; did you mean \"%s\"?", option, word, near);
+    return cli_usage("%s %.60s is not a class; did you mean \"%s\"?", option, word, near);
   return cli_usage("%s: %s", option, few_error(cli->ctx));
 }
 
@@ -65,7 +65,7 @@ static bool ends_with(const char *s, const char *end) {
   return n > k && !strcmp(s + n - k, end);
 }
 
-/* ".jpg" of "grid.jpg": asked for as a file, it would become a folder. NULL for a folder's name. */
+/* ".jpg" of "grid.jpg", which would become a folder; NULL for the name of a folder. */
 static const char *foreign_ending(const char *out) {
   static const char *const endings[] = {".png", ".npy",  ".jpg", ".jpeg", ".gif",
                                         ".bmp", ".webp", ".ppm", ".npz",  ".pt"};
@@ -97,9 +97,11 @@ int cli_check_out(const char *command, const struct few_model_info *info, const 
     return cli_usage("%s: --out %s: few writes .png and .npy, not %s", command, out,
                      foreign_ending(out));
   if (!file && info->points)
-    return cli_failed("%s: points are no images: give a name that ends in .npy or .png", out);
+    return cli_failed(
+        "%s: points cannot be written as images: give a name that ends in .npy or .png", out);
   if (!file && there && !S_ISDIR(s.st_mode))
-    return cli_failed("%s is no folder: give a folder, or a name that ends in .png or .npy", out);
+    return cli_failed("%s is not a folder: give a folder, or a name that ends in .png or .npy",
+                      out);
   if (file) return cli_check_file(out);
   if (there && access(out, W_OK))
     return cli_failed("%s cannot be written: check the permissions", out);
@@ -114,7 +116,7 @@ static bool is_sample(const char *name) {
   return n >= 6 && !strcmp(name + n, ".png");
 }
 
-/* A folder that is not there, or a file in its place, has nothing in it. */
+/* NULL for a folder that does not exist, or a file in its place: neither holds files. */
 static DIR *open_folder(const char *out) {
   return ends_with(out, ".png") || ends_with(out, ".npy") ? NULL : opendir(out);
 }
@@ -124,7 +126,7 @@ bool cli_is_folder(const char *out) {
   return !stat(out, &s) && S_ISDIR(s.st_mode);
 }
 
-int cli_check_folder(const char *command, const char *out, int existing) {
+int cli_check_folder(const char *command, const char *out, enum cli_existing existing) {
   DIR *dir = existing == CLI_KEEP ? NULL : open_folder(out);
   char found[256] = "";
   for (struct dirent *e; dir && !*found && (e = readdir(dir));)
@@ -133,15 +135,14 @@ int cli_check_folder(const char *command, const char *out, int existing) {
   if (dir) closedir(dir);
   if (!*found) return CLI_DONE;
   if (existing == CLI_REPLACE)
-    return cli_failed("%s holds %s, which is no image that few wrote: name another folder", out,
-                      found);
+    return cli_failed("%s holds %s, which few did not write: name another folder", out, found);
   return cli_failed(
-      "%s: %s is not empty, and what is in it would count with the new images: name "
-      "another folder, or give --existing replace or --existing keep",
+      "%s: %s is not empty, and its files would count as new images: name another folder, or "
+      "give --existing replace or --existing keep",
       command, out);
 }
 
-int cli_clear_folder(const char *out, int existing) {
+int cli_clear_folder(const char *out, enum cli_existing existing) {
   DIR *dir = existing == CLI_REPLACE ? open_folder(out) : NULL;
   int code = CLI_DONE;
   for (struct dirent *e; dir && !code && (e = readdir(dir));)
@@ -166,7 +167,7 @@ static int grow(struct cli_images *p, int64_t more, size_t item) {
   return fits ? CLI_DONE : cli_failed("%zu images do not fit in memory; take fewer", n);
 }
 
-/* What the data say of n images that were added last, by the model's numbers. */
+/* Labels of the images of one data set, as the model numbers its classes. */
 static int take_labels(struct cli *cli, const few_data *d, const struct cli_labels *of,
                        int32_t *label) {
   const int64_t n = few_data_n(d), classes = few_data_n_classes(d);
@@ -201,9 +202,9 @@ static int take(struct cli *cli, struct cli_images *p, const struct cli_labels o
   if (st) return cli_status(cli, st);
   int code = CLI_DONE;
   if (few_data_h(d) != info->h || few_data_w(d) != info->w || few_data_c(d) != info->c)
-    code = cli_failed("%s: images of %dx%dx%d, and the model's are of %" PRId64 "x%" PRId64
-                      "x%" PRId64,
-                      word, few_data_h(d), few_data_w(d), few_data_c(d), info->h, info->w, info->c);
+    code =
+        cli_failed("%s: images of %dx%dx%d, but the model takes %" PRId64 "x%" PRId64 "x%" PRId64,
+                   word, few_data_h(d), few_data_w(d), few_data_c(d), info->h, info->w, info->c);
   if (!code) code = grow(p, few_data_n(d), item);
   for (int64_t i = 0; !code && i < few_data_n(d); i++)
     code = cli_status(cli, few_data_get(d, i, p->at + (size_t)(p->n + i) * item));
@@ -234,7 +235,9 @@ int cli_own_label(struct cli *cli, const few_model *m, const char *option, const
   if (!strcmp(word, "own")) return CLI_DONE;
   int code = cli_label(cli, m, option, word, one);
   if (!code && *one == FEW_LABEL_SHARES)
-    code = cli_usage("%s all: these are images that are there; give own, a class or none", option);
+    code = cli_usage(
+        "%s all is for sampling, and these images exist already; give own, a class or none",
+        option);
   if (code) return code;
   struct few_model_info info;
   few_model_info(m, &info);
@@ -252,7 +255,7 @@ few_status cli_keep(struct cli *cli, few_status st, const struct cli_made *made)
                made->n);
     return st;
   }
-  cli->progress.stop = NULL; /* writing them must not be interrupted by the same signal */
+  cli->progress.stop = NULL; /* the same signal must not interrupt the writing */
   return FEW_OK;
 }
 

@@ -1,7 +1,7 @@
 /* main.c - the program few: find the command, read its words, give it a context, run it.
  *
- * Exit codes: 0 done, 1 failed, 2 usage, 130 stopped by a signal in a state that can go on. What
- * was asked for goes to stdout; errors, warnings and progress go to stderr.
+ * Exit codes: 0 done, 1 failed, 2 usage, 130 stopped by a signal in a state that can be resumed.
+ * Results go to stdout; errors, warnings and progress go to stderr.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -23,15 +23,19 @@ static volatile sig_atomic_t stop;
 static struct cli cli;
 
 /* ---- What the commands share ---- */
+const struct command *cli_command(int i) { return i >= 0 && i < N_COMMANDS ? commands[i] : NULL; }
+
 const struct command *cli_find(const char *name) {
-  for (int i = 0; i < N_COMMANDS; i++)
-    if (!strcmp(commands[i]->name, name)) return commands[i];
+  for (int i = 0; i < N_COMMANDS; i++) {
+    const struct command *c = commands[i];
+    if (!strcmp(c->name, name) || (c->alias && !strcmp(c->alias, name))) return c;
+  }
   return NULL;
 }
 
 static void complain(const char *fmt, va_list args) {
   progress_clear(&cli.progress);
-  fflush(stdout); /* what was said before comes first */
+  fflush(stdout); /* keep the order of what is printed */
   fputs("few: ", stderr);
   cli_vsay(stderr, fmt, args);
   fputc('\n', stderr);
@@ -95,7 +99,7 @@ void cli_overview(FILE *out) {
       out);
   for (int i = 0; i < N_COMMANDS; i++)
     opt_wrap(out, fprintf(out, "  %s", commands[i]->name), 12, commands[i]->help);
-  fputs("\nfew help COMMAND tells more of one.\n", out);
+  fputs("\nfew help COMMAND explains one.\n", out);
 }
 
 void cli_command_help(FILE *out, const struct command *c) {
@@ -109,8 +113,8 @@ void cli_command_help(FILE *out, const struct command *c) {
 /* ---- Running one ---- */
 static void on_log(void *user, few_log_level level, const char *message) {
   struct cli *c = user;
-  bool told = level == FEW_LOG_WARN || (level == FEW_LOG_INFO && c->command->stops);
-  if (!told || (level == FEW_LOG_INFO && c->progress.quiet)) return;
+  bool shown = level == FEW_LOG_WARN || (level == FEW_LOG_INFO && c->command->stops);
+  if (!shown || (level == FEW_LOG_INFO && c->progress.quiet)) return;
   progress_clear(&c->progress);
   fprintf(stderr, "few: %s", level == FEW_LOG_WARN ? "warning: " : "");
   cli_say(stderr, message);
@@ -126,9 +130,9 @@ static void on_signal(int number) {
   stop = 1;
 }
 
-/* SIGINT and SIGTERM: the first asks; as the handler is then gone, a second one ends the program.
- * SIGHUP and SIGPIPE say that a terminal or a reader is gone, and come again with everything that
- * is printed: they ask as often as they come. Under nohup, SIGHUP stays ignored. */
+/* The first SIGINT or SIGTERM requests a stop; its handler is then gone, so a second one ends the
+ * program. SIGHUP and SIGPIPE mean that a terminal or a reader is gone, and come again with
+ * everything that is printed: each requests a stop. Under nohup, SIGHUP stays ignored. */
 static void catch_signals(void) {
   static const struct {
     int number, flags;
@@ -157,7 +161,7 @@ static int check_operands(const struct command *c, int n, char **operands) {
                      c->operands, c->name);
   }
   if (n > c->max_operands)
-    return cli_usage("%s has no use for \"%s\"; few help %s tells what it takes", c->name,
+    return cli_usage("%s does not take \"%s\"; few help %s shows what it takes", c->name,
                      operands[c->max_operands], c->name);
   return CLI_DONE;
 }
@@ -168,44 +172,46 @@ static bool asks_help(int n, char **words) {
   return false;
 }
 
+static few_status create_context(const struct command *c) {
+  struct few_ctx_opts o = FEW_CTX_OPTS_INIT;
+  cli.command = c;
+  o.user = &cli;
+  o.log = on_log;
+  o.progress = on_progress;
+  return few_ctx_create(&cli.ctx, &o);
+}
+
+/* Read the words of the command into *opts. */
+static int read_words(const struct command *c, struct common *opts, int n, char **words) {
+  char error[OPT_ERROR_MAX];
+  if (c->initial) memcpy(opts, c->initial, c->size);
+  cli.operands = words;
+  cli.n_operands = opt_parse(cli.ctx, c->options, opts, n, words, error);
+  if (cli.n_operands >= 0) return check_operands(c, cli.n_operands, words);
+  const bool keys = strchr(c->operands, '=') && strstr(error, "no option --");
+  return cli_usage("%s: %s%s; few help %s tells more", c->name, error,
+                   keys ? " (keys of a recipe are written key=value)" : "", c->name);
+}
+
 static int run(const struct command *c, int n, char **words) {
   if (asks_help(n, words)) {
     cli_command_help(stdout, c);
     return CLI_DONE;
   }
-  char error[OPT_ERROR_MAX];
   struct common *opts = calloc(1, c->size);
   if (!opts) return cli_failed("out of memory");
-  int code = CLI_USAGE;
-  int operands = opt_parse(c->options, opts, n, words, error);
-  if (operands < 0) {
-    bool keys = strchr(c->operands, '=') && strstr(error, "no option --");
-    cli_usage("%s: %s%s; few help %s tells more", c->name, error,
-              keys ? " (keys of a recipe are written key=value)" : "", c->name);
-    goto out;
+  few_status st = create_context(c);
+  int code = st ? cli_failed("cannot begin: %s", few_status_name(st)) : CLI_DONE;
+  if (!code) code = read_words(c, opts, n, words);
+  if (!code) {
+    progress_begin(&cli.progress, opts->quiet, &stop);
+    few_ctx_set_workers(cli.ctx, (int)opts->workers);
+    if (c->stops) catch_signals();
+    if (opts->backend) st = few_ctx_set_backend(cli.ctx, opts->backend);
+    code = st ? cli_status(&cli, st) : c->run(&cli, opts);
+    progress_clear(&cli.progress);
   }
-  code = check_operands(c, operands, words);
-  if (code) goto out;
-  cli.command = c;
-  cli.operands = words;
-  cli.n_operands = operands;
-  progress_begin(&cli.progress, opts->quiet, &stop);
-  struct few_ctx_opts ctx_opts = FEW_CTX_OPTS_INIT;
-  ctx_opts.user = &cli;
-  ctx_opts.log = on_log;
-  ctx_opts.progress = on_progress;
-  ctx_opts.workers = (int)opts->workers;
-  few_status st = few_ctx_create(&cli.ctx, &ctx_opts);
-  if (st) {
-    code = cli_failed("cannot begin: %s", few_status_name(st));
-    goto out;
-  }
-  if (c->stops) catch_signals();
-  if (opts->backend) st = few_ctx_set_backend(cli.ctx, opts->backend);
-  code = st ? cli_status(&cli, st) : c->run(&cli, opts);
-  progress_clear(&cli.progress);
   few_ctx_free(cli.ctx);
-out:
   free(opts);
   return code;
 }
@@ -218,8 +224,8 @@ static int dispatch(int argc, char **argv) {
   const char *word = argv[1], *isa = getenv("FEW_CPU_ISA");
   if (isa && strcmp(isa, few_cpu_isa()))
     return cli_usage(
-        "FEW_CPU_ISA=%s: this machine has no such kernels, or few does not; unset, it "
-        "means %s",
+        "FEW_CPU_ISA=%s: this processor or this build has no such kernels; without the variable, "
+        "few uses %s",
         isa, few_cpu_isa());
   if (!strcmp(word, "--help") || !strcmp(word, "-h")) word = "help";
   if (!strcmp(word, "--version")) word = "version";
@@ -228,8 +234,8 @@ static int dispatch(int argc, char **argv) {
   return cli_no_command(word);
 }
 
-/* Where a standard stream was closed, the next file opened would take its number, and what is said
- * would go into a model or a log. A stand-in that fails as the closed one did takes it instead. */
+/* If a standard stream was closed, the next file opened would get its number, and messages would go
+ * into a model or a log. Open a stand-in there, which fails as the closed stream did. */
 static void fill_closed_streams(void) {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
     if (fcntl(fd, F_GETFD) < 0) (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);

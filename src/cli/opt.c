@@ -1,41 +1,13 @@
-/* opt.c - parse words by a table of options, and print the table. */
+/* opt.c - read words by an option table, and print the table. */
 #include "opt.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <math.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS = 80, HELP_COLUMN = 22 };
+enum { COLUMNS = 80, HELP_COLUMN = 22, MAX_OPTIONS = 64 };
 
-/* ---- Numbers ---- */
-bool opt_int(const char *text, int64_t *out) {
-  const char *digits = text + (*text == '-');
-  if (*digits == '\0' || digits[strspn(digits, "0123456789")]) return false;
-  errno = 0;
-  *out = strtoll(text, NULL, 10);
-  return errno == 0;
-}
-
-bool opt_seed(const char *text, uint64_t *out) {
-  if (*text == '\0' || text[strspn(text, "0123456789")]) return false;
-  errno = 0;
-  *out = strtoull(text, NULL, 10);
-  return errno == 0;
-}
-
-bool opt_real(const char *text, double *out) {
-  if (*text == '\0' || text[strspn(text, "0123456789+-.eE")]) return false;
-  char *end;
-  double x = strtod(text, &end);
-  if (*end || !isfinite(x)) return false;
-  *out = x;
-  return true;
-}
-
-/* ---- Slips ---- */
+/* ---- Typos ---- */
 static int least(int a, int b) { return a < b ? a : b; }
 
 /* Insertions, deletions, changes and swaps of neighbours between two words. */
@@ -59,7 +31,7 @@ static int distance(const char *a, const char *b) {
 const char *opt_nearest(const char *word, const char *(*candidate)(const void *user, int i),
                         const void *user) {
   size_t length = strlen(word);
-  int best = 2 + (int)length / 4; /* one more than the most letters that a slip may change */
+  int best = 2 + (int)length / 4; /* one more than the most letters that a typo may change */
   const char *found = NULL, *c;
   for (int i = 0; (c = candidate(user, i)); i++) {
     if (length > 1 && !strncmp(word, c, length)) return c;
@@ -72,131 +44,17 @@ const char *opt_nearest(const char *word, const char *(*candidate)(const void *u
   return found;
 }
 
-static const char *name_of(const void *user, int i) { return ((const struct opt *)user)[i].name; }
-
-/* ---- Values ---- */
-/* The next piece of "a|b|c": *at and *length, which is -1 before the first. */
-static bool next_piece(const char **at, int *length, const char *mark) {
-  if (*length >= 0) {
-    *at += *length;
-    if (**at == '\0') return false;
-    ++*at;
-  }
-  *length = (int)strcspn(*at, mark);
-  return true;
-}
-
-static int choice(const char *choices, const char *word, int n) {
-  int i = 0;
-  for (int length = -1; next_piece(&choices, &length, "|"); i++)
-    if (length == n && !strncmp(choices, word, (size_t)n)) return i;
-  return -1;
-}
-
-static void list_choices(char *out, size_t size, const char *choices) {
-  size_t at = 0;
-  out[0] = '\0';
-  for (int length = -1; next_piece(&choices, &length, "|") && at + 3 < size;) {
-    int n = snprintf(out + at, size - at, "%s%.*s", at ? ", " : "", length, choices);
-    at += n > 0 ? (size_t)n : 0;
-  }
-}
-
-/* What the value may be, for messages. */
-static void allowed(char *out, size_t size, const struct opt *o) {
-  char names[200] = "";
-  bool limits = o->min < o->max;
-  switch (o->type) {
-    case OPT_INT_T:
-      snprintf(out, size, "a whole number from %.0f to %.0f", o->min, o->max);
-      return;
-    case OPT_SEED_T:
-      snprintf(out, size, "a whole number from 0 to 2^64 - 1");
-      return;
-    case OPT_REAL_T:
-    case OPT_REALS_T:
-      snprintf(out, size, o->type == OPT_REAL_T ? "a number" : "numbers with commas between");
-      if (limits) snprintf(out + strlen(out), size - strlen(out), " from %g to %g", o->min, o->max);
-      return;
-    case OPT_CHOICE_T:
-    case OPT_SET_T:
-      list_choices(names, sizeof names, o->choices);
-      snprintf(out, size, o->type == OPT_SET_T ? "some of %s, with commas between" : "one of %s",
-               names);
-      return;
-    default:
-      snprintf(out, size, "a text that is not empty");
-  }
-}
-
-static bool set_reals(struct opt_reals *out, const struct opt *o, const char *text) {
-  struct opt_reals reals = {0};
-  for (int length = -1; next_piece(&text, &length, ",");) {
-    char word[64];
-    double x;
-    if (length == 0 || length >= (int)sizeof word || reals.n == OPT_REALS_MAX) return false;
-    memcpy(word, text, (size_t)length);
-    word[length] = '\0';
-    if (!opt_real(word, &x) || x < o->min || x > o->max) return false;
-    reals.at[reals.n++] = x;
-  }
-  *out = reals;
-  return reals.n > 0;
-}
-
-static bool set_bits(unsigned *out, const struct opt *o, const char *text) {
-  *out = 0;
-  for (int length = -1; next_piece(&text, &length, ",");) {
-    int i = choice(o->choices, text, length);
-    if (i < 0) return false;
-    *out |= 1u << i;
-  }
-  return true;
-}
-
-static bool set(const struct opt *o, void *object, const char *text) {
-  static const size_t sizes[] = {
-      sizeof(bool),         sizeof(int64_t),          sizeof(uint64_t),         sizeof(double),
-      sizeof(const char *), sizeof(struct opt_texts), sizeof(struct opt_reals), sizeof(int),
-      sizeof(unsigned)};
-  assert(o->size == sizes[o->type]);
-  void *field = (char *)object + o->offset;
-  struct opt_texts *texts = field;
-  int64_t i;
-  double x;
-  switch (o->type) {
-    case OPT_FLAG_T:
-      *(bool *)field = true;
-      return true;
-    case OPT_INT_T:
-      if (!opt_int(text, &i) || (double)i < o->min || (double)i > o->max) return false;
-      *(int64_t *)field = i;
-      return true;
-    case OPT_SEED_T:
-      return opt_seed(text, field);
-    case OPT_REAL_T:
-      if (!opt_real(text, &x) || (o->min < o->max && (x < o->min || x > o->max))) return false;
-      *(double *)field = x;
-      return true;
-    case OPT_TEXT_T:
-      *(const char **)field = text;
-      return *text != '\0';
-    case OPT_TEXTS_T:
-      if (texts->n == OPT_TEXTS_MAX) return false;
-      texts->at[texts->n++] = text;
-      return *text != '\0';
-    case OPT_REALS_T:
-      return set_reals(field, o, text);
-    case OPT_CHOICE_T:
-      *(int *)field = choice(o->choices, text, (int)strlen(text));
-      return *(int *)field >= 0;
-    case OPT_SET_T:
-      return set_bits(field, o, text);
-  }
-  return false;
+static const char *key_of(const void *user, int i) {
+  return ((const struct few_option *)user)[i].key;
 }
 
 /* ---- Words ---- */
+void opt_key(char out[64], const struct few_option *o) {
+  int n = 0;
+  for (; o->key[n] && n < 63; n++) out[n] = (char)(o->key[n] == '_' ? '-' : o->key[n]);
+  out[n] = '\0';
+}
+
 static bool fail(char error[OPT_ERROR_MAX], const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 static bool fail(char error[OPT_ERROR_MAX], const char *fmt, ...) {
@@ -207,71 +65,112 @@ static bool fail(char error[OPT_ERROR_MAX], const char *fmt, ...) {
   return false;
 }
 
-static const struct opt *find(const struct opt *table, const char *name, size_t length) {
-  for (const struct opt *o = table; o->name; o++)
-    if (strlen(o->name) == length && !strncmp(o->name, name, length)) return o;
+static bool same_key(const char *key, const char *word, size_t length) {
+  for (size_t i = 0; i < length; i++)
+    if (!key[i] || (key[i] != word[i] && !(key[i] == '_' && word[i] == '-'))) return false;
+  return key[length] == '\0';
+}
+
+static const struct few_option *find(const struct few_option *table, const char *word,
+                                     size_t length) {
+  for (const struct few_option *o = table; o->key; o++)
+    if (same_key(o->key, word, length)) return o;
   return NULL;
 }
 
+static bool unknown(const struct few_option *table, const char *word, size_t length,
+                    char error[OPT_ERROR_MAX]) {
+  char name[64];
+  snprintf(name, sizeof name, "%.*s", (int)(length < 60 ? length : 60), word);
+  const char *near = opt_nearest(name, key_of, table);
+  if (!near) return fail(error, "there is no option --%s", name);
+  char key[64];
+  opt_key(key, few_option_find(table, near));
+  return fail(error, "there is no option --%s; did you mean --%s?", name, key);
+}
+
+static bool set(few_ctx *ctx, const struct few_option *o, void *object, const char *key,
+                const char *text, char error[OPT_ERROR_MAX]) {
+  const struct few_option row[] = {*o, FEW_OPT_END};
+  char *allowed;
+  if (!few_option_set(ctx, row, object, o->key, text)) return true;
+  if (few_option_allowed(&allowed, ctx, o)) return fail(error, "%s", few_error(ctx));
+  fail(error, "--%s takes %s, not \"%.60s\"", key, allowed, text);
+  few_text_free(ctx, allowed);
+  return false;
+}
+
+struct parse {
+  few_ctx *ctx;
+  const struct few_option *table;
+  void *object;
+  int n;
+  char **words;
+  bool given[MAX_OPTIONS];
+  char *error;
+};
+
 /* Take the option at words[*i], and its value; *i stays on the last word used. */
-static bool take(const struct opt *table, void *object, int n, char **words, int *i,
-                 unsigned char *given, char error[OPT_ERROR_MAX]) {
-  const char *name = words[*i] + 2, *equals = strchr(name, '=');
-  size_t length = equals ? (size_t)(equals - name) : strlen(name);
-  const struct opt *o = find(table, name, length);
-  if (!o) {
-    char word[64];
-    snprintf(word, sizeof word, "%.*s", (int)(length < 60 ? length : 60), name);
-    const char *near = opt_nearest(word, name_of, table);
-    return near ? fail(error, "there is no option --%s; did you mean --%s?", word, near)
-                : fail(error, "there is no option --%s", word);
-  }
+static bool take(struct parse *p, int *i) {
+  const char *word = p->words[*i] + 2, *equals = strchr(word, '=');
+  const size_t length = equals ? (size_t)(equals - word) : strlen(word);
+  const struct few_option *o = find(p->table, word, length);
+  if (!o) return unknown(p->table, word, length, p->error);
+  char key[64];
+  opt_key(key, o);
   const char *text = equals ? equals + 1 : NULL;
-  if (o->type == OPT_FLAG_T && text) return fail(error, "--%s takes no value", o->name);
-  if (o->type != OPT_FLAG_T && !text) {
-    if (*i + 1 == n || !strncmp(words[*i + 1], "--", 2))
-      return fail(error, "--%s needs a value: --%s %s", o->name, o->name, o->value);
-    text = words[++*i];
+  const bool flag = o->type == FEW_OPTION_BOOL;
+  if (flag && text) return fail(p->error, "--%s takes no value", key);
+  if (!flag && !text) {
+    if (*i + 1 == p->n || !strncmp(p->words[*i + 1], "--", 2))
+      return fail(p->error, "--%s needs a value: --%s %s", key, key, o->value ? o->value : "VALUE");
+    text = p->words[++*i];
   }
-  if (!set(o, object, text)) {
-    char what[260];
-    allowed(what, sizeof what, o);
-    return fail(error, "--%s takes %s, not \"%.60s\"", o->name, what, text);
-  }
-  given[o - table] = 1;
+  p->given[o - p->table] = true;
+  return set(p->ctx, o, p->object, key, flag ? "yes" : text, p->error);
+}
+
+static bool one_dash(const struct parse *p, const char *word) {
+  const struct few_option *o = find(p->table, word + 1, strlen(word + 1));
+  char key[64] = "";
+  if (o) opt_key(key, o);
+  return fail(p->error,
+              o ? "there is no option %.60s; did you mean --%s?" : "there is no option %.60s", word,
+              key);
+}
+
+static bool check_needed(const struct parse *p) {
+  for (const struct few_option *o = p->table; o->key; o++)
+    if (o->needed && !p->given[o - p->table])
+      return fail(p->error, "needs --%s %s (%s)", o->key, o->value, o->help);
   return true;
 }
 
-int opt_parse(const struct opt *table, void *object, int n, char **words,
+int opt_parse(few_ctx *ctx, const struct few_option *table, void *object, int n, char **words,
               char error[OPT_ERROR_MAX]) {
-  unsigned char given[64] = {0};
-  int operands = 0;
-  for (const struct opt *o = table; o->name; o++) {
-    assert(o - table < (int)sizeof given);
-    if (!o->deflt || !strcmp(o->deflt, OPT_NEEDED)) continue;
-    if (!set(o, object, o->deflt)) assert(!"a default that is not allowed");
-  }
+  struct parse p = {ctx, table, object, n, words, {false}, error};
+  int operands = 0, rows = 0;
+  while (table[rows].key) rows++;
+  assert(rows <= MAX_OPTIONS);
   error[0] = '\0';
+  if (few_options_default(ctx, table, object)) {
+    fail(error, "%s", few_error(ctx));
+    return -1;
+  }
   for (int i = 0; i < n; i++) {
-    if (!strcmp(words[i], "--")) {
+    const char *word = words[i];
+    if (!strcmp(word, "--")) {
       while (++i < n) words[operands++] = words[i];
-    } else if (!strncmp(words[i], "--", 2)) {
-      if (!take(table, object, n, words, &i, given, error)) return -1;
-    } else if (words[i][0] == '-' && words[i][1]) {
-      const struct opt *o = find(table, words[i] + 1, strlen(words[i] + 1));
-      fail(error, o ? "there is no option %.60s; did you mean --%s?" : "there is no option %.60s",
-           words[i], o ? o->name : "");
+    } else if (!strncmp(word, "--", 2)) {
+      if (!take(&p, &i)) return -1;
+    } else if (word[0] == '-' && word[1]) {
+      one_dash(&p, word);
       return -1;
     } else {
       words[operands++] = words[i];
     }
   }
-  for (const struct opt *o = table; o->name; o++) {
-    if (given[o - table] || !o->deflt || strcmp(o->deflt, OPT_NEEDED)) continue;
-    fail(error, "needs --%s %s (%s)", o->name, o->value, o->help);
-    return -1;
-  }
-  return operands;
+  return check_needed(&p) ? operands : -1;
 }
 
 /* ---- Help ---- */
@@ -299,16 +198,17 @@ void opt_wrap(FILE *out, int at, int indent, const char *text) {
   fputc('\n', out);
 }
 
-void opt_help(FILE *out, const struct opt *table) {
-  for (const struct opt *o = table; o->name; o++) {
-    char text[600];
-    bool needed = o->deflt && !strcmp(o->deflt, OPT_NEEDED);
-    int column = fprintf(out, "  --%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
-    int n = snprintf(text, sizeof text, "%s", o->help);
-    if (needed)
-      snprintf(text + n, sizeof text - (size_t)n, "; must be given");
-    else if (o->deflt)
-      snprintf(text + n, sizeof text - (size_t)n, " (%s)", o->deflt);
+void opt_help(FILE *out, const struct few_option *table) {
+  for (const struct few_option *o = table; o->key; o++) {
+    char key[64], text[600];
+    opt_key(key, o);
+    const int column =
+        fprintf(out, "  --%s%s%s", key, o->value ? " " : "", o->value ? o->value : "");
+    snprintf(text, sizeof text, "%s%s%s%s", o->help,
+             o->needed  ? " (required)"
+             : o->deflt ? " ("
+                        : "",
+             !o->needed && o->deflt ? o->deflt : "", !o->needed && o->deflt ? ")" : "");
     opt_wrap(out, column, HELP_COLUMN, text);
   }
 }

@@ -3,9 +3,9 @@
  *   training  1234/5000 [=====>              ] 12.3 it/s  loss 0.41  5m06s left
  *
  * The speed is taken over a window of 10 to 20 seconds between two marks, so that a resumed job and
- * one that slows down both tell the truth. Too narrow a terminal loses the bar first, then the
- * note. Where stderr is no terminal a line comes every 5 %, at most one a second, and at least
- * every 10 seconds, or a sixtieth of the time so far in jobs of more than ten minutes.
+ * one that slows down both show the right speed. On a narrow terminal the bar is left out first,
+ * then the note. If stderr is not a terminal, there is a line every 5 %, at most one per second, and
+ * at least one every 10 seconds (after ten minutes, every sixtieth of the time so far).
  */
 #include "progress.h"
 
@@ -153,10 +153,10 @@ int progress_report(struct progress *p, const struct few_progress *r) {
     p->running = true;
     p->any_shown = false;
   }
-  bool again = r->done == p->done && r->total == p->total && r->total > 0 && r->done == r->total;
+  bool repeated = r->done == p->done && r->total == p->total && r->total > 0 && r->done == r->total;
   p->done = r->done;
   p->total = r->total;
   double rate = speed(p, now);
-  if (!p->quiet && !(again && p->any_shown) && due(p, r)) show(p, r, rate);
+  if (!p->quiet && !(repeated && p->any_shown) && due(p, r)) show(p, r, rate);
   return p->stop && *p->stop;
 }

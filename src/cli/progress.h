@@ -1,5 +1,5 @@
-/* progress.h - how far a long job is: one line that renews itself on a terminal, a line now and
- * then where stderr is a file.
+/* progress.h - how far a long job is: on a terminal one line that is rewritten, in a file a line
+ * now and then.
  */
 #ifndef FEW_SRC_CLI_PROGRESS_H
 #define FEW_SRC_CLI_PROGRESS_H
@@ -9,7 +9,7 @@
 
 struct progress {
   bool quiet, terminal;
-  const volatile sig_atomic_t *stop; /* non-zero asks the job to end; may be NULL */
+  const volatile sig_atomic_t *stop; /* non-zero: the job should end; may be NULL */
   /* The job that is running, and the speed over its last 10 to 20 seconds. */
   char what[40];
   struct progress_mark {
@@ -21,12 +21,12 @@ struct progress {
 };
 
 void progress_begin(struct progress *p, bool quiet, const volatile sig_atomic_t *stop);
-/* A context's progress callback: non-zero where *stop is. */
+/* A context's progress callback: non-zero if *stop is. */
 int progress_report(struct progress *p, const struct few_progress *report);
 /* Leave the cursor at the start of an empty line: before anything else is printed. */
 void progress_clear(struct progress *p);
 
-/* What a report looks like within `width` columns; rate is in items a second, 0 where not known.
+/* What a report looks like within `width` columns; rate is in items per second, 0 if not known.
  * With `bar`, a bar where there is room. */
 void progress_line(char *out, size_t size, int width, bool bar, const struct few_progress *report,
                    double rate);

@@ -9,12 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Where things that come with few are, after the current folder: below the program in a build,
- * beside its folder where it is installed. */
+/* Where recipes and models are, besides the current folder: below the program in a build, beside
+ * its folder after installation. */
 static const char *const shares[] = {"share/few", "../share/few"};
 enum { N_SHARES = sizeof shares / sizeof *shares };
 
-/* Place i of KIND (recipes, models), with a slash at its end; false past the last. */
+/* Folder i for KIND (recipes, models), with a slash at its end; false past the last. */
 static bool place(char path[RECIPE_PATH], const char *kind, int i) {
   char program[RECIPE_PATH];
   if (i == 0) return snprintf(path, RECIPE_PATH, "%s/", kind) < RECIPE_PATH;
@@ -25,7 +25,7 @@ static bool place(char path[RECIPE_PATH], const char *kind, int i) {
              RECIPE_PATH;
 }
 
-/* The first of the places that has the file; false if none does. */
+/* The file in the first folder that has it; false if none does. */
 static bool find(char path[RECIPE_PATH], const char *kind, const char *name, const char *end) {
   struct stat s;
   for (int i = 0; place(path, kind, i); i++) {
@@ -55,7 +55,7 @@ enum { MOST = 256 };
 static struct recipe_row rows[MOST];
 static int n_rows = -1;
 
-/* The remark at the top of the file up to the end of its first sentence. */
+/* The first sentence of the comment at the top of the file. */
 static void read_help(const char *path, char *help, size_t size) {
   FILE *file = fopen(path, "r");
   char line[256];
@@ -92,8 +92,7 @@ static void read_folder(const char *folder) {
     size_t n = strlen(e->d_name);
     if (n < 5 || n >= sizeof name || strcmp(e->d_name + n - 4, ".ini") != 0) continue;
     snprintf(name, sizeof name, "%.*s", (int)n - 4, e->d_name);
-    if (is_listed(name))
-      continue; /* by an earlier folder, whose recipe it is that the name finds */
+    if (is_listed(name)) continue; /* the name finds the recipe of the earlier folder */
     if (snprintf(path, sizeof path, "%s%s", folder, e->d_name) >= (int)sizeof path) continue;
     struct recipe_row *r = &rows[n_rows++];
     memcpy(r->name, name, sizeof name);

@@ -1,30 +1,26 @@
 /* sampling.c - see sampling.h. */
 #include "sampling.h"
 
-#include <inttypes.h>
-
-/* An option that would change nothing was meant to. */
+/* An option that would have no effect is a mistake. */
 static int check(const char *command, const struct sampling *o) {
-  if (o->times.n && o->steps && o->times.n != o->steps)
-    return cli_usage("%s: --times has %d times and --steps says %" PRId64 "; give one of the two",
-                     command, o->times.n, o->steps);
+  const int steps = o->opts.steps;
+  if (o->times.n && steps && o->times.n != steps)
+    return cli_usage("%s: --times has %d times and --steps is %d; give only one of the two",
+                     command, o->times.n, steps);
   if (o->guidance_times.n && o->guidance_times.n != 2)
     return cli_usage("%s: --guidance-times takes two times, LO,HI", command);
-  if (o->guidance_times.n && o->guidance == 1 && !o->autoguide)
-    return cli_usage("%s: --guidance-times of no guidance; give --guidance or --autoguide too",
+  if (o->guidance_times.n && o->opts.guidance == 1 && !o->autoguide)
+    return cli_usage("%s: --guidance-times without guidance; give --guidance or --autoguide too",
                      command);
   if (o->autoguidance > 0 && !o->autoguide)
-    return cli_usage("%s: --autoguidance by no model; give --autoguide MODEL too", command);
+    return cli_usage("%s: --autoguidance needs a model; give --autoguide MODEL too", command);
   return CLI_DONE;
 }
 
 int sampling_open(struct cli *cli, const struct sampling *o, struct few_sample_opts *out) {
   int code = check(cli->command->name, o);
   if (code) return code;
-  out->steps = (int)o->steps;
-  out->sampler = o->sampler;
-  out->schedule = o->schedule;
-  out->guidance = o->guidance;
+  *out = o->opts;
   out->n_times = o->times.n;
   out->times = o->times.n ? o->times.at : NULL;
   out->n_settings = o->set.n;

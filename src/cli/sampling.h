@@ -4,46 +4,54 @@
 
 #include "cli.h"
 
+/* How often samples have each class. */
+enum class_shares { SHARES_OF_DATA, SHARES_EVEN };
+
 struct sampling {
-  int64_t steps;
-  double guidance, autoguidance;
-  const char *sampler, *schedule, *autoguide;
-  struct opt_reals times, guidance_times;
-  struct opt_texts set;
+  struct few_sample_opts opts;
+  const char *autoguide; /* file of opts.autoguide */
+  double autoguidance;   /* scale of autoguidance; 0: not given */
+  struct few_real_list times, guidance_times;
+  struct few_text_list set;
 };
+#define SAMPLING_INIT \
+  { .opts = FEW_SAMPLE_OPTS_INIT }
 
 /* For a struct S with a field `sampling`. */
 /* clang-format off */
 #define OPTS_SAMPLING(S) \
-  OPT_INT(S, sampling.steps, "steps", "K", "0", 0, 10000, \
-          "steps from noise to image; 0: the sampler's own (few list samplers)"), \
-  OPT_TEXT(S, sampling.sampler, "sampler", "NAME", NULL, \
-           "see few list samplers; the model's own otherwise"), \
+  OPT_INT(S, sampling.opts.steps, "steps", "K", "0", 0, 10000, \
+          "steps from noise to image; 0: the sampler's default (few list samplers)"), \
+  OPT_TEXT(S, sampling.opts.sampler, "sampler", "SAMPLER", NULL, \
+           "how to get from noise to image: see few list samplers (default: the model's own)"), \
   OPT_TEXTS(S, sampling.set, "set", "KEY=VALUE", \
-            "an option of the sampler (few list samplers NAME); may be repeated"), \
+            "set an option of the sampler (few list samplers NAME); may be repeated"), \
   OPT_REALS(S, sampling.times, "times", "A,B,...", 0, 2, \
-            "the sampler's times in radians, falling; in place of --steps"), \
-  OPT_TEXT(S, sampling.schedule, "schedule", "NAME", NULL, \
-           "where the times come from: see few list schedules; or a file of few olss"), \
-  OPT_REAL(S, sampling.guidance, "guidance", "G", "1", 0, 100, "towards the label; 1: none added"), \
+            "sampling times in radians, falling; replaces --steps"), \
+  OPT_TEXT(S, sampling.opts.schedule, "schedule", "SCHEDULE", NULL, \
+           "where sampling times come from: a name (few list schedules), or a file that few olss " \
+           "wrote"), \
+  OPT_REAL(S, sampling.opts.guidance, "guidance", "G", "1", 0, 100, \
+           "guidance scale towards the label; 1: no guidance"), \
   OPT_REALS(S, sampling.guidance_times, "guidance-times", "LO,HI", 0, 2, \
-            "guide at times from LO to HI radians alone"), \
+            "use guidance only at times from LO to HI radians"), \
   OPT_TEXT(S, sampling.autoguide, "autoguide", "MODEL", NULL, \
-           "guide away from this worse model of the same images"), \
+           "autoguidance: guide away from this worse model of the same images"), \
   OPT_REAL(S, sampling.autoguidance, "autoguidance", "S", NULL, 0.001, 100, \
-           "how far; 1: none; otherwise 2")
+           "scale of autoguidance; 1: no guidance (default: 2)")
 /* clang-format on */
 
-/* How often samples have each class, for every command that draws some to be measured. */
+/* For commands that draw samples to measure them. */
 /* clang-format off */
 #define OPT_LABELS(S, field) \
   OPT_CHOICE(S, field, "labels", "shares", "shares|even", \
-             "how often samples have each class: as often as what they are compared with, or else " \
-             "the training data; or all equally often")
+             "how often samples have each class: as often as the reference (or, if that has no " \
+             "labels, the training data), or all equally often")
 /* clang-format on */
 
-/* The same as few_sample_opts: what they do not say is left as it is in *out. The texts and times
- * stay those of o; out->autoguide is the caller's to free, also after a failure. An exit code. */
+/* Complete out from the options: as o->opts, with times, settings and the autoguide model. n, first,
+ * label and seed are left to the caller. Texts and times stay those of o; out->autoguide is the
+ * caller's to free, also after a failure. An exit code. */
 int sampling_open(struct cli *cli, const struct sampling *o, struct few_sample_opts *out);
 
 #endif

@@ -336,18 +336,3 @@ few_status few_eval_save_reference(few_ctx *ctx, const struct few_eval_opts *opt
   few__evaluator_free(e);
   return st;
 }
-
-int few_metric_list_count(const few_ctx *ctx) { return few__metric_count(ctx); }
-
-struct few_metric_info few_metric_list(const few_ctx *ctx, int i) {
-  if (i < 0 || i >= few__metric_count(ctx)) return (struct few_metric_info){.name = NULL};
-  const struct few_metric_def *m = few__metric_at(ctx, i);
-  return (struct few_metric_info){m->name, m->source, m->help};
-}
-
-int few_feature_list_count(void) { return few__features_count(); }
-
-struct few_feature_info few_feature_list(int i) {
-  if (i < 0 || i >= few__features_count()) return (struct few_feature_info){.name = NULL};
-  return (struct few_feature_info){few__features_name(i), few__features_help(i)};
-}

@@ -252,7 +252,7 @@ static void test_words(void **state) {
       fail_msg("%s = `%s`", cases[i].key, cases[i].value);
     if (st) assert_memory_equal(&o, &before, sizeof o);
     if (st) continue;
-    assert_ok(ctx, few_option_text(ctx, &text, row, &o));
+    assert_ok(ctx, few_option_text(&text, ctx, row, &o));
     assert_string_equal(text, cases[i].back);
     few_text_free(ctx, text);
   }
@@ -273,7 +273,7 @@ static void test_bounds(void **state) {
   few_ctx *ctx = test_ctx();
   for (int i = 0; i < FEW_COUNT(rows); i++) {
     char *text;
-    assert_ok(ctx, few_option_allowed(ctx, &text, &rows[i]));
+    assert_ok(ctx, few_option_allowed(&text, ctx, &rows[i]));
     assert_string_equal(text, allowed[i]);
     few_text_free(ctx, text);
   }

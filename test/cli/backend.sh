@@ -3,14 +3,14 @@
 grep -q "^ref  *plain loops" all && grep -q "^cpu " all && grep -q "^cuda " all || exit 9
 grep -c "kernels for \([0-9]*\) of \1 ops in f32" all | grep -q "^[23]$" || { cat all; exit 9; }
 FEW_CUDA_LIBRARY=./none.so "$few" backend list >none || exit 9
-grep -A 1 "^cuda " none | grep -q "not here: .*none.so" || { cat none; exit 9; }
+grep -A 1 "^cuda " none | grep -q "not available: .*none.so" || { cat none; exit 9; }
 FEW_CUDA_LIBRARY=./none.so "$few" train "$here/../../recipes/toy-teacher.ini" --run r backend=cuda --quiet 2>&1 | sed 's/here: .*/here/'
 # A library that was cut short: told where it is asked for, and not looked at where it is not.
 so=$(ldd "$few" | sed -n 's/.*=> \(.*libz\.so[^ ]*\).*/\1/p')
 for size in 10 64 5000 70000; do
   head -c $size "$so" >cut.so
   FEW_CUDA_LIBRARY=./cut.so "$few" backend list >none || exit 9
-  grep -A 1 "^cuda " none | grep -q "not here: ./cut.so: it is cut short" || { cat none; exit 9; }
+  grep -A 1 "^cuda " none | grep -q "not available: ./cut.so: it is cut short" || { cat none; exit 9; }
   FEW_CUDA_LIBRARY=./cut.so "$few" train "$here/../../recipes/toy-teacher.ini" --run r backend=cpuu --quiet 2>/dev/null && exit 9
   [ $? -lt 126 ] || exit 9
 done

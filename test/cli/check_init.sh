@@ -1,7 +1,7 @@
 # Sizes at initialisation: a row a block, zeros where the network begins at zero, JSON, and refusals.
 r=$here/moons.ini
-"$few" check --init "$r" layers=2 | awk '/^0 is as it should be/ { exit } { print $1 }'
-"$few" check --init "$r" layers=2 | grep -c '^0 is as it should be'
+"$few" check --init "$r" layers=2 | awk '/^Zeros are normal here/ { exit } { print $1 }'
+"$few" check --init "$r" layers=2 | grep -c '^Zeros are normal here'
 "$few" check --init "$r" layers=2 --fill | grep -c '^0 is'
 "$few" check --init "$r" layers=2 | awk '$1 == "out" { print $3 } $1 == "layer.0" { print $4 }'
 "$few" check --init "$r" layers=2 --fill | awk '$1 == "out" && $3 > 0 { print "filled" }'

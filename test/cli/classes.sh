@@ -21,7 +21,7 @@ grep -q '"label": 4, "label_name": "2"' json || fail "sample: $(cat json)"
 "$few" eval $m --label 2 --n 4 --ref folder:numbers --metrics fd --json 2>/dev/null >json || fail "no numbers"
 grep -q '"label":4,"label_name":"2","labels":"one class","label_counts":\[0,0,0,0,4,' json || fail "eval: $(cat json)"
 grep -q '"reference":{[^}]*"n":2}' json || fail "eval: $(cat json)"
-"$few" eval folder:numbers --label 2 --ref folder:numbers --metrics fd 2>/dev/null | grep -q "label 4 (2) alone" ||
+"$few" eval folder:numbers --label 2 --ref folder:numbers --metrics fd 2>/dev/null | grep -q "label 4 (2) only" ||
   fail "eval of images"
 "$few" eval folder:numbers --label 13 --ref folder:numbers --metrics fd 2>err && fail "a class that is none"
 grep -q "label 13 is no class of folder:numbers, whose classes are called 1, 10, 11" err || fail "$(cat err)"

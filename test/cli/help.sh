@@ -6,7 +6,7 @@ for command in $commands; do
   "$few" help "$command" >a && "$few" "$command" --help >b && "$few" "$command" x -h >c &&
     cmp a b && cmp a c || exit 9
   grep -q "^Usage: few $command" a || { echo "help of $command has no usage"; exit 9; }
-  # Every option that the source names is in the help, and has a text.
+  # Every option that the source has is in the help, with a text.
   sed -n 's/.*OPT_[A-Z]*(S, [a-z._]*, "\([a-z-]*\)".*/\1/p' \
     "$here/../../src/cli/cmd_$command.c" >names
   for name in $(cat names); do

@@ -23,7 +23,7 @@ grep -q "new/folder is not empty, .* --existing replace or --existing keep" err 
 [ "$(ls new/folder)" = 000007.png ] || fail "$(ls new/folder)"
 : >new/folder/mine.png
 "$few" sample "$model" --n 1 --steps 1 --out new/folder --existing replace 2>err && fail "mine is not seen"
-grep -q "holds mine.png, which is no image that few wrote" err || fail "$(cat err)"
+grep -q "holds mine.png, which few did not write" err || fail "$(cat err)"
 [ "$(ls new/folder | tr '\n' ' ')" = "000007.png mine.png " ] || fail "$(ls new/folder)"
 mkdir empty && : >empty/.hidden
 "$few" sample "$model" --n 1 --steps 1 --out empty --quiet || fail "an empty folder is refused"
@@ -31,5 +31,5 @@ mkdir empty && : >empty/.hidden
 grep -q "transfer: new/folder is not empty" err || fail "$(cat err)"
 "$few" train "$here/moons.ini" --run run --quiet steps=1
 "$few" sample run/model.safetensors --n 4 --out points 2>err && fail "points in a folder"
-grep -q "points are no images" err || fail "$(cat err)"
+grep -q "points cannot be written as images" err || fail "$(cat err)"
 exit 0

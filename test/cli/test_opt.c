@@ -1,4 +1,4 @@
-/* Options as a table: values read strictly, slips found, words sorted into options and operands. */
+/* A command's words: values, typos, options apart from operands. */
 #include "cli/opt.c" /* the program's own, not part of the library */
 #include "testing.h"
 
@@ -8,12 +8,13 @@ struct all {
   uint64_t seed;
   double x;
   const char *text;
-  struct opt_texts texts;
-  struct opt_reals reals;
+  struct few_text_list texts;
+  struct few_real_list reals;
   int choice;
   unsigned set;
+  int narrow;
 };
-static const struct opt table[] = {
+static const struct few_option table[] = {
     OPT_FLAG(struct all, flag, "flag", "a flag"),
     OPT_INT(struct all, n, "number", "N", "7", -5, 100, "a number"),
     OPT_SEED(struct all, seed, "seed", "S", "0", "a seed"),
@@ -23,10 +24,12 @@ static const struct opt table[] = {
     OPT_REALS(struct all, reals, "reals", "A,B", 0, 2, "reals"),
     OPT_CHOICE(struct all, choice, "choice", "two", "one|two|three", "a choice"),
     OPT_SET(struct all, set, "set", "A,B", "one,three", "one|two|three", "a set"),
-    OPT_END};
+    OPT_INT(struct all, narrow, "long_key", "N", "7", -5, 100, "an int, a key of two words"),
+    FEW_OPT_END};
 
 /* Parse words separated by blanks; `~` is an empty word. */
-static int parse(struct all *o, const char *line, char error[OPT_ERROR_MAX], char *words[32]) {
+static int parse(few_ctx *ctx, struct all *o, const char *line, char error[OPT_ERROR_MAX],
+                 char *words[32]) {
   static char copy[512];
   int n = 0;
   snprintf(copy, sizeof copy, "%s", line);
@@ -38,24 +41,25 @@ static int parse(struct all *o, const char *line, char error[OPT_ERROR_MAX], cha
     p += length + !end;
   }
   *o = (struct all){0};
-  return opt_parse(table, o, n, words, error);
+  return opt_parse(ctx, table, o, n, words, error);
 }
 
 static void test_values(void **state) {
   (void)state;
+  few_ctx *ctx = test_ctx();
   struct all o;
   char error[OPT_ERROR_MAX], *words[32];
-  assert_int_equal(parse(&o, "", error, words), 0);
+  assert_int_equal(parse(ctx, &o, "", error, words), 0);
   assert_int_equal(o.n, 7);
   assert_int_equal(o.choice, 1);
   assert_int_equal(o.set, 5);
   assert_null(o.text);
-  int n = parse(&o,
+  int n = parse(ctx, &o,
                 "a --number -5 --seed 18446744073709551615 b=c --real=2 --text --not-this - "
                 "--texts x=1 --texts=y=2",
                 error, words);
   assert_int_equal(n, -1); /* a value that begins with dashes needs the equals sign */
-  n = parse(&o,
+  n = parse(ctx, &o,
             "a --number -5 --seed 18446744073709551615 b=c --real=2 --text=--this - --texts x=1 "
             "--texts=y=2 --reals 1.5,0.25,0 --choice three --set two --flag -- --flag",
             error, words);
@@ -71,6 +75,11 @@ static void test_values(void **state) {
   assert_true(o.reals.n == 3 && o.reals.at[1] == 0.25);
   assert_int_equal(o.choice, 2);
   assert_int_equal(o.set, 2);
+  assert_int_equal(parse(ctx, &o, "--long-key 3 --number +4", error, words), 0);
+  assert_true(o.narrow == 3 && o.n == 4);
+  assert_int_equal(parse(ctx, &o, "--long_key=5", error, words), 0);
+  assert_int_equal(o.narrow, 5);
+  few_ctx_free(ctx);
 }
 
 static void test_mistakes(void **state) {
@@ -79,10 +88,10 @@ static void test_mistakes(void **state) {
       {"--number", "needs a value"},
       {"--number 101", "-5 to 100"},
       {"--number -6", "\"-6\""},
-      {"--number 1e2", "whole"},
-      {"--number 0x10", "whole"},
-      {"--number ~", "whole"},
-      {"--number 3 --number 4.0", "whole"},
+      {"--number 1e2", "integer"},
+      {"--number 0x10", "integer"},
+      {"--number ~", "integer"},
+      {"--number 3 --number 4.0", "integer"},
       {"--seed -1", "2^64"},
       {"--seed 18446744073709551616", "2"},
       {"--real nan", "number from 0 to 2"},
@@ -104,18 +113,22 @@ static void test_mistakes(void **state) {
       {"--numbr 3", "did you mean --number?"},
       {"--num 3", "did you mean --number?"},
       {"--nubmer=3", "did you mean --number?"},
+      {"--long-key 101", "--long-key takes an integer from -5 to 100"},
+      {"--lng-key 1", "did you mean --long-key?"},
       {"-seed 3", "did you mean --seed?"},
       {"-x", "no option -x"},
       {"--completely-else", "no option"},
       {"--=3", "no option"},
   };
+  few_ctx *ctx = test_ctx();
   for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
     struct all o;
     char error[OPT_ERROR_MAX] = "", *words[32];
-    int n = parse(&o, lines[i][0], error, words);
+    int n = parse(ctx, &o, lines[i][0], error, words);
     if (n != -1 || !strstr(error, lines[i][1]))
       fail_msg("%s: %d, \"%s\" without \"%s\"", lines[i][0], n, error, lines[i][1]);
   }
+  few_ctx_free(ctx);
 }
 
 static void test_distance(void **state) {

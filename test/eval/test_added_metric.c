@@ -3,6 +3,7 @@
 
 #include "data/files.h"
 #include "eval/metric/metric.h"
+#include "few/component.h"
 #include "few/eval.h"
 
 /* The distance between the means of two sets, from what each need keeps. */
@@ -110,20 +111,20 @@ static void test_measured(void **state) {
 
 static void test_listed(void **state) {
   struct files *f = *state;
-  const int built_in = few_metric_list_count(NULL);
-  assert_int_equal(few_metric_list_count(f->ctx), built_in);
+  const int built_in = few_component_count(NULL, FEW_COMPONENT_METRIC);
+  assert_int_equal(few_component_count(f->ctx, FEW_COMPONENT_METRIC), built_in);
   assert_ok(f->ctx, few_ctx_add_metric(f->ctx, &apart));
-  assert_int_equal(few_metric_list_count(f->ctx), built_in + 1);
-  assert_string_equal(few_metric_list(f->ctx, built_in).name, "apart");
-  assert_null(few_metric_list(NULL, built_in).name);
-  assert_string_equal(few_metric_list(f->ctx, 0).name, "fd");
+  assert_int_equal(few_component_count(f->ctx, FEW_COMPONENT_METRIC), built_in + 1);
+  assert_string_equal(few_component(f->ctx, FEW_COMPONENT_METRIC, built_in).name, "apart");
+  assert_null(few_component(NULL, FEW_COMPONENT_METRIC, built_in).name);
+  assert_string_equal(few_component(f->ctx, FEW_COMPONENT_METRIC, 0).name, "fd");
 }
 
 static void refused(struct files *f, const struct few_metric_def *def, const char *sentence) {
-  const int n = few_metric_list_count(f->ctx);
+  const int n = few_component_count(f->ctx, FEW_COMPONENT_METRIC);
   assert_int_equal(few_ctx_add_metric(f->ctx, def), FEW_E_INVALID);
   if (!strstr(few_error(f->ctx), sentence)) fail_msg("\"%s\": %s", sentence, few_error(f->ctx));
-  assert_int_equal(few_metric_list_count(f->ctx), n);
+  assert_int_equal(few_component_count(f->ctx, FEW_COMPONENT_METRIC), n);
 }
 
 static void test_refused(void **state) {
@@ -163,7 +164,7 @@ static void test_room(void **state) {
   static struct few_metric_def many[FEW_METRICS_MAX];
   static char name[FEW_METRICS_MAX][8];
   int i = 0;
-  for (; few_metric_list_count(f->ctx) < FEW_METRICS_MAX; i++) {
+  for (; few_component_count(f->ctx, FEW_COMPONENT_METRIC) < FEW_METRICS_MAX; i++) {
     many[i] = apart;
     snprintf(name[i], sizeof name[i], "m%d", i);
     many[i].name = name[i];

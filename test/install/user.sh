@@ -10,6 +10,10 @@
 if grep -r "$build" "$lib/pkgconfig" "$lib/cmake"; then exit 1; fi
 
 [ -x "$prefix/bin/few" ] || exit 0
+for page in man/man1/few.1 man/man1/few-sample.1 bash-completion/completions/few zsh/site-functions/_few \
+  fish/vendor_completions.d/few.fish; do
+  test -s "$prefix/share/$page"
+done
 "$prefix/bin/few" train "$here/../cli/moons.ini" --run run --quiet steps=5
 # a recipe that was installed, by its name
 "$prefix/bin/few" train toy-teacher --run runs/toy --quiet steps=1 preview_every=0

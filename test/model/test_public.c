@@ -287,10 +287,6 @@ static void test_lists(void **state) {
     assert_null(few_sampler_list(none[i]).name);
     assert_null(few_schedule_list(none[i]).name);
     assert_null(few_data_list(NULL, none[i]).name);
-    assert_null(few_metric_list(NULL, none[i]).name);
-    assert_null(few_feature_list(none[i]).name);
-    assert_null(few_component(NULL, "net", none[i]).name);
-    assert_null(few_component(NULL, "no such kind", none[i]).name);
     assert_null(few_backend_list(none[i]).name);
     assert_null(few_backend_lacks(none[i], false, 0));
     few_model_parameter(model, none[i], &row);

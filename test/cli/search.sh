@@ -1,4 +1,4 @@
-# Times are searched, told and kept in the model, where few sample finds them.
+# Times are searched and kept in the model, where few sample finds them. few times is the older name of few search.
 fail() {
   echo "$@"
   exit 9
@@ -7,7 +7,7 @@ fail() {
 "$few" train "$here/moons.ini" --run student --quiet objective=scd \
   teacher=teacher/model.safetensors steps=10 || fail "no student"
 m=student/model.safetensors
-"$few" times $m --ref toy:moons --steps 3 --n 100 --n-ref 100 --out own.safetensors --json --quiet \
+"$few" search $m --ref toy:moons --steps 3 --n 100 --n-ref 100 --out own.safetensors --json --quiet \
   >json || fail "no times"
 grep -q '"times": \[1.56455, [0-9.]*, [0-9.]*\]' json || fail "$(cat json)"
 grep -q '"labels": "reference"' json || fail "$(cat json)"
@@ -18,9 +18,9 @@ times=$(tr -d ' ' <json | sed 's/.*"times":\[\([^]]*\)\].*/\1/')
 cmp a.npy b.npy || fail "its own times are others"
 "$few" times $m --ref toy:moons --steps 2 --n 50 --n-ref 50 --out own.safetensors --quiet | grep -q "^--times 1.5" ||
   fail "no times"
-"$few" times $m 2>err
+"$few" search $m 2>err
 [ $? = 2 ] || fail "no reference, and no usage"
-"$few" times $m --ref fashion-mnist:nowhere 2>err && fail "no such reference"
-"$few" times $m --ref toy:moons --n 50 --out nowhere/x 2>err && fail "written nowhere"
-grep -q "cannot be made" err || fail "told after the search: $(cat err)"
+"$few" search $m --ref fashion-mnist:nowhere 2>err && fail "no such reference"
+"$few" search $m --ref toy:moons --n 50 --out nowhere/x 2>err && fail "written nowhere"
+grep -q "cannot be made" err || fail "reported after the search: $(cat err)"
 exit 0

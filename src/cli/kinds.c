@@ -1,0 +1,48 @@
+/* kinds.c - see kinds.h. */
+#include "kinds.h"
+
+#include <string.h>
+
+#include "recipes.h"
+
+static const struct cli_kind kinds[] = {
+    {"nets", "networks", "NETWORK", FEW_COMPONENT_NETWORK},
+    {"objectives", "what a network can be trained for", NULL, FEW_COMPONENT_OBJECTIVE},
+    {"samplers", "ways from noise to an image", "SAMPLER", FEW_COMPONENT_SAMPLER},
+    {"schedules", "where sampling times come from", "SCHEDULE", FEW_COMPONENT_SCHEDULE},
+    {"optimizers", "update rules of training", NULL, FEW_COMPONENT_OPTIMIZER},
+    {"processes", "how an image turns into noise", NULL, FEW_COMPONENT_PROCESS},
+    {"predictions", "what a raw network predicts", NULL, FEW_COMPONENT_PREDICTION},
+    {"weights", "how much a time counts in a loss", NULL, FEW_COMPONENT_WEIGHT},
+    {"balancers", "how losses are added", NULL, FEW_COMPONENT_BALANCER},
+    {"data", "data sets", NULL, FEW_COMPONENT_READER},
+    {"metrics", "what few eval measures", "METRICS", FEW_COMPONENT_METRIC},
+    {"features", "what few eval compares images by", "FEATURES", FEW_COMPONENT_FEATURES},
+    {"backends", "what computes: few backend list says which work here", "BACKEND",
+     FEW_COMPONENT_BACKEND},
+    {"recipes", "recipes that few train takes by name", NULL, FEW_COMPONENT_KINDS},
+    {"train", "the trainer's own keys", NULL, FEW_COMPONENT_TRAINER},
+};
+enum { N_KINDS = sizeof kinds / sizeof *kinds };
+
+const struct cli_kind *cli_kind(int i) { return i >= 0 && i < N_KINDS ? &kinds[i] : NULL; }
+
+const struct cli_kind *cli_find_kind(const char *word) {
+  const size_t length = strlen(word);
+  for (int i = 0; i < N_KINDS; i++) {
+    const char *name = kinds[i].name;
+    if (!strcmp(word, name)) return &kinds[i];
+    if (!strncmp(word, name, length) &&
+        (!strcmp(name + length, "s") || !strcmp(name + length, "es")))
+      return &kinds[i];
+  }
+  return NULL;
+}
+
+struct few_component cli_component(const struct cli_kind *k, int i) {
+  const struct few_component none = {NULL, NULL, NULL, NULL, NULL, 0};
+  if (k->kind != FEW_COMPONENT_KINDS) return few_component(NULL, k->kind, i);
+  if (i < 0 || i >= cli_recipe_count()) return none;
+  const struct recipe_row *r = cli_recipe(i);
+  return (struct few_component){r->name, r->name, r->help, "", NULL, 0};
+}

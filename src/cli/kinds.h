@@ -1,0 +1,21 @@
+/* kinds.h - the kinds of components that few list shows, under the names that people use. */
+#ifndef FEW_SRC_CLI_KINDS_H
+#define FEW_SRC_CLI_KINDS_H
+
+#include <few.h>
+
+struct cli_kind {
+  const char *name;  /* "samplers" */
+  const char *title; /* one line */
+  const char *value; /* what options call a value of this kind: "SAMPLER"; NULL: none do */
+  enum few_component_kind kind; /* FEW_COMPONENT_KINDS: recipes, which are files (recipes.h) */
+};
+
+/* Kind i; NULL past the last. */
+const struct cli_kind *cli_kind(int i);
+/* "objective" and "objectives" both; NULL if there is none. */
+const struct cli_kind *cli_find_kind(const char *word);
+/* Component i of the kind, as few_component gives it; recipes too. */
+struct few_component cli_component(const struct cli_kind *k, int i);
+
+#endif
