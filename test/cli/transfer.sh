@@ -50,8 +50,8 @@ refused "few encode is for it" sample $encoder --out x.png
 refused "few encode is for it" transfer $teacher $encoder clothes.npy --out x.png
 refused "noise to images alone" encode "$here/../../models/fashion-student.safetensors" clothes.npy --out x.npy
 refused "npy file" encode $teacher clothes.npy --out x.png
-refused "is no class" transfer $teacher $teacher clothes.npy --to sneakr --out x.png
-refused "the model's are of" encode "$here/../../models/toy-teacher.safetensors" clothes.npy --out x.npy
+refused "is not a class" transfer $teacher $teacher clothes.npy --to sneakr --out x.png
+refused "but the model takes" encode "$here/../../models/toy-teacher.safetensors" clothes.npy --out x.npy
 refused "no folder and no image" encode $teacher folder:missing --out x.npy
 refused "needs" transfer $teacher $teacher --out x.png
 exit 0
