@@ -13,28 +13,28 @@ enum { FEW_EVAL_SIDE = FEW_NEED_MOMENTS | FEW_NEED_SPATIAL | FEW_NEED_ROWS };
 struct few_evaluator {
   few_ctx *ctx;
   struct few_eval_opts opts;
-  const struct few_eval_opts *o; /* these */
+  const struct few_eval_opts *o; /* &opts */
   struct few_eval_given given;
   struct few_metric_opts metric_opts;
   few_workers *workers;
   few_features *features;
-  const struct few_features_info *info; /* its */
-  int64_t dim;                          /* values of a row: its, or those of a point */
+  const struct few_features_info *info; /* of `features` */
+  int64_t dim;                          /* values per row: of the features, or of a point */
   struct few_source *source, *reference;
-  unsigned wanted; /* bit i: metric i */
-  unsigned needs;
+  unsigned wanted; /* bit i: metric i is to be measured */
+  unsigned needs;  /* few_metric_need of all of these */
   few_eval_set *set, *reference_set;
-  uint8_t *pixels; /* a chunk */
+  uint8_t *pixels; /* of a chunk, as are the following arrays */
   int32_t *labels;
-  int32_t *class_map; /* [classes of the source] the classifier's; NULL: it has others */
+  int32_t *class_map; /* [classes of the source] the classifier's class; NULL: its classes differ */
   float *rows, *logits, *spatial;
-  /* What a run has measured so far. */
-  int sets;          /* whole ones */
-  unsigned measured; /* metrics of the first set */
+  /* Progress of a run. */
+  int sets;          /* sets that are measured completely */
+  unsigned measured; /* bit i: metric i of the first set is measured */
 };
 
-/* Check the options, open all that they name, choose the metrics: nothing has been sampled yet.
- * Without metrics the reference alone is opened, to be saved. */
+/* Validate the options, open what they name, choose the metrics. Nothing is sampled. `metrics` false:
+ * only the reference is opened, to be saved. */
 few_status few__eval_resolve(few_evaluator *e, bool metrics);
 
 #endif

@@ -1,4 +1,4 @@
-/* report.c - numbers with all that they depend on, in memory and as JSON (docs/eval.md). */
+/* report.c - numbers with everything that they depend on, in memory and as JSON (docs/eval.md). */
 #include "report.h"
 
 #include <math.h>
@@ -83,7 +83,7 @@ const char *few_eval_labels_text(const char *labels) {
       {"training data", "as often as in the training data"},
       {"even", "equally often"},
       {"unknown",
-       "equally often, for neither reference nor model file says how often each occurs"}};
+       "equally often, because neither reference nor model file has the shares of the classes"}};
   for (int i = 0; i < FEW_COUNT(all); i++)
     if (!strcmp(labels, all[i][0])) return all[i][1];
   return "";
@@ -91,7 +91,7 @@ const char *few_eval_labels_text(const char *labels) {
 
 /* ---- JSON ---- */
 
-/* A NaN, which JSON has not, is null. */
+/* NaN, which JSON does not have, is written as null. */
 static void put_number(struct few_json *j, const struct few_eval_report *r,
                        const struct few_eval_number *n) {
   few__json_open(j, NULL, '{');
@@ -108,7 +108,7 @@ static void put_number(struct few_json *j, const struct few_eval_report *r,
   few__json_close(j);
 }
 
-/* Of samples: whose shares of the classes they have, and how many of each there are. */
+/* Where the shares of the classes come from, and how many samples of each there are. */
 static void put_labels(struct few_json *j, const struct few_eval_report *r) {
   few__json_put_string(j, "labels", r->labels);
   few__json_open(j, "label_counts", '[');
@@ -117,7 +117,7 @@ static void put_labels(struct few_json *j, const struct few_eval_report *r) {
 }
 
 static void put_sampling(struct few_json *j, const struct few_eval_report *r) {
-  char seed[24]; /* 64 bits are more than JSON's readers keep */
+  char seed[24]; /* a text: readers of JSON may keep fewer than 64 bits */
   snprintf(seed, sizeof seed, "%llu", (unsigned long long)r->seed);
   few__json_open(j, "sampling", '{');
   few__json_put_string(j, "sampler", r->sampler);

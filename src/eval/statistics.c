@@ -1,8 +1,8 @@
-/* statistics.c - what is kept of a reference, in a safetensors file: looking at 50,000 images
- * with a large network takes long, and all that is compared later are their moments and some rows.
+/* statistics.c - statistics of a reference in a safetensors file. Running a large network on 50,000
+ * images takes long, and comparisons need only their moments and some rows.
  *
- * The sums of squares are written, not the covariance, which is they by n - 1: so an evaluation
- * from the file has the bits of one from the images.
+ * The file has the sums of squares, not the covariance, which is the sums divided by n - 1. So an
+ * evaluation with the file has the same bits as one with the images.
  */
 #include "statistics.h"
 
@@ -105,7 +105,7 @@ static const char *class_name(const void *names, int64_t label) {
   return json_string_value(json_array_get(names, (size_t)label));
 }
 
-/* Files of before have none. */
+/* Older files have none. */
 static few_status read_classes(struct few_statistics *s) {
   json_t *counts, *names;
   if (!json_object_get(s->head, "class_counts")) return FEW_OK;
@@ -193,7 +193,7 @@ static few_status check_tensors(struct few_statistics *s) {
                    (long long)s->kept, (long long)s->n);
 }
 
-/* From the file, or from `bytes` where they are not NULL. */
+/* From the file, or from `bytes` if they are not NULL. */
 static few_status open_from(few_ctx *ctx, struct few_statistics **out, const char *path,
                             const void *bytes, size_t n) {
   struct few_statistics *s = NULL;
@@ -239,7 +239,7 @@ few_status few__statistics_check(const struct few_statistics *s,
       strcmp(s->resize, info->resize) != 0)
     return few__fail(s->ctx, FEW_E_INVALID,
                      "%s was made with features %s%s%.16s (images %s), these are %s%s%.16s "
-                     "(images %s): take the same, or save it anew",
+                     "(images %s): use the same, or save it again",
                      s->path, s->features, *s->features_hash ? " " : "", s->features_hash,
                      s->resize, info->name, *info->hash ? " " : "", info->hash, info->resize);
   const int64_t dim = s->points ? s->c : info->dim;
@@ -250,7 +250,7 @@ few_status few__statistics_check(const struct few_statistics *s,
   const int64_t wanted = keep < s->n ? keep : s->n;
   if (s->kept >= wanted) return FEW_OK;
   return few__fail(s->ctx, FEW_E_INVALID,
-                   "%s keeps %lld rows, and %lld are asked for: give --keep %lld, or save it anew",
+                   "%s keeps %lld rows, and %lld are needed: give --keep %lld, or save it again",
                    s->path, (long long)s->kept, (long long)wanted, (long long)s->kept);
 }
 

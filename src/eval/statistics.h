@@ -1,4 +1,4 @@
-/* statistics.h - what is kept of a reference, in a file: docs/eval.md has the format. */
+/* statistics.h - statistics of a reference in a file: docs/eval.md has the format. */
 #ifndef FEW_SRC_EVAL_STATISTICS_H
 #define FEW_SRC_EVAL_STATISTICS_H
 
@@ -11,21 +11,21 @@
 struct few_statistics {
   few_ctx *ctx;
   const char *reference, *hash; /* name and hash of the set */
-  int label;                    /* of the images; -1: all */
+  int label;                    /* the only class of the images; -1: all */
   struct few_classes classes;   /* of the set; n 0: no labels, or they are not known */
   const int64_t *class_counts;  /* [classes.n] items of the set */
   int64_t n, h, w, c;
   bool points;
   const char *features, *features_hash, *resize;
   int64_t dim, spatial, kept; /* values of a row, spatial 0: none; rows kept */
-  /* Of one that was opened: texts are borrowed from these. */
+  /* Of statistics that were opened: the texts above are borrowed from these. */
   char *path;
   json_t *head;
   int64_t *counts;
   struct few_st file;
 };
 
-/* n, dim, spatial, kept, and what the file holds, are the set's: it has moments and rows. Atomic.
+/* n, dim, spatial, kept and the contents come from the set, which must have moments and rows. Atomic.
  */
 few_status few__statistics_write(const struct few_statistics *head, const few_eval_set *set,
                                  const char *path);
@@ -37,10 +37,10 @@ few_status few__statistics_parse(few_ctx *ctx, struct few_statistics **out, cons
                                  const void *bytes, size_t n);
 void few__statistics_free(struct few_statistics *s); /* NULL is fine */
 
-/* FEW_E_INVALID where these features are others, or fewer rows were kept than are asked for. */
+/* FEW_E_INVALID if the features differ, or if fewer rows were kept than `keep`. */
 few_status few__statistics_check(const struct few_statistics *s,
                                  const struct few_features_info *info, int64_t keep);
-/* Into a new set of its n, dim and spatial. */
+/* Fill a new set, which was created with the n, dim and spatial of the statistics. */
 few_status few__statistics_fill(const struct few_statistics *s, few_eval_set *set);
 
 #endif
