@@ -8,8 +8,8 @@
  *   seconds = open + pairs + steps s + lines s_log + previews s_preview + evaluations s_eval
  *             + saves s_save
  *
- * An evaluation alone is too long to try. Its operations are known, and the preview gives the speed
- * of sampling. Reading its reference set, once in a run, is left out.
+ * An evaluation would take too long to try. Its operations are known, and the preview gives the
+ * speed of sampling. Reading its reference set, once in a run, is left out.
  */
 #define _DEFAULT_SOURCE /* getrusage's members, mkdtemp */
 #include <math.h>
@@ -141,6 +141,7 @@ static few_status count_pairs(struct probe *p, const struct few_train_opts *opts
 static few_status time_steps(const struct probe *p, double *seconds) {
   few_trainer *t = p->trainer;
   const int64_t left = t->setup.config.keys.steps;
+  t->reported = (struct few_progress){"calibrating", 0, MOST, 0, NULL}; /* during a long step */
   int n = 0;
   double began = few__now();
   for (int i = 0; i < 2 && few_trainer_report(t)->step < left; i++) {

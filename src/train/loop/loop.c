@@ -399,7 +399,7 @@ static few_status choose_numbers(struct loop *l) {
   return labelled(l) ? check_classes(l) : FEW_OK;
 }
 
-/* What samples of the first generation would refuse is told before it is trained. */
+/* Before training: FEW_E_INVALID if the first generation could not be sampled. */
 static few_status check_sampling(const struct loop *l) {
   const struct few_setup *setup = &l->setup;
   struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
