@@ -175,7 +175,7 @@ struct profile {
   const struct few_bench_result *result;
   const struct machine *machine;
   struct json *json; /* NULL: a table */
-  int n, told;
+  int n, n_seen;
   struct few_bench_kernel kind[MAX_KINDS];
 };
 
@@ -241,10 +241,10 @@ static void take_kernel(void *user, const struct few_bench_kernel *k) {
     p->kind[at].gflop += k->gflop;
     p->kind[at].gbyte += k->gbyte;
   }
-  if (!p->told++) begin_profile(p);
+  if (!p->n_seen++) begin_profile(p);
   if (p->json)
     json_kernel(p->json, k);
-  else if (p->told <= SHOWN)
+  else if (p->n_seen <= SHOWN)
     print_kernel(p->machine, k, k->text);
 }
 
@@ -258,7 +258,8 @@ static void end_profile(struct profile *p) {
     json_close(p->json);
     return;
   }
-  if (p->told > SHOWN) printf("  and %d more. By op, summed over all workers:\n", p->told - SHOWN);
+  if (p->n_seen > SHOWN)
+    printf("  and %d more. By op, summed over all workers:\n", p->n_seen - SHOWN);
   profile_heading(p->machine);
   qsort(p->kind, (size_t)p->n, sizeof *p->kind, most_time_first);
   for (int i = 0; i < p->n; i++) print_kernel(p->machine, &p->kind[i], p->kind[i].op);

@@ -26,7 +26,7 @@ static const struct few_option options[] = {
     OPT_INT(S, sampling.opts.first, "first", "I", "0", 0, 1e15,
             "index of the first image; image i of a seed is always the same"),
     OPT_TEXT(S, label, "label", "LABEL", "all",
-             "a class by name or number; all: all classes, as often as --labels says; each: one "
+             "a class by name or number; all: all classes, as often as --labels has it; each: one "
              "class after the other; none: no label"),
     OPT_CHOICE(S, labels, "labels", "shares", "shares|even",
                "how often images have each class: as often as the training data, or all equally "

@@ -23,7 +23,7 @@ static const struct few_option options[] = {
 static const char text[] =
     "RECIPE is an INI file, or the name of a recipe that comes with few (few list recipes),\n"
     "such as toy-scd. Its lines are key = value; # begins a comment, and [headings] only\n"
-    "group. KEY=VALUE on the command line replaces what the recipe says. The keys are shown\n"
+    "group. KEY=VALUE on the command line replaces a key of the recipe. The keys are shown\n"
     "by few list train, few list nets unet and few list objectives scd.\n"
     "\n"
     "The same command resumes a run that was interrupted, and ends in the same bits. The\n"

@@ -5,7 +5,7 @@
  *   json_int(&j, "n", 64);
  *   json_close(&j);
  *
- * The key is NULL for what stands in an array or alone. No name is one of jansson: the library
+ * The key is NULL for a value in an array or by itself. No name is one of jansson: the library
  * calls that, and would get ours.
  */
 #ifndef FEW_SRC_CLI_JSON_H

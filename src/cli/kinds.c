@@ -18,7 +18,7 @@ static const struct cli_kind kinds[] = {
     {"data", "data sets", NULL, FEW_COMPONENT_READER},
     {"metrics", "what few eval measures", "METRICS", FEW_COMPONENT_METRIC},
     {"features", "what few eval compares images by", "FEATURES", FEW_COMPONENT_FEATURES},
-    {"backends", "what computes: few backend list says which work here", "BACKEND",
+    {"backends", "what computes: see few backend list for those that work here", "BACKEND",
      FEW_COMPONENT_BACKEND},
     {"recipes", "recipes that few train takes by name", NULL, FEW_COMPONENT_KINDS},
     {"train", "the trainer's own keys", NULL, FEW_COMPONENT_TRAINER},

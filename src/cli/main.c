@@ -157,8 +157,8 @@ static int check_operands(const struct command *c, int n, char **operands) {
   char name[32];
   if (n < c->min_operands) {
     operand_name(name, c->operands, n);
-    return cli_usage("%s needs %s: few %s %s; few help %s tells more", c->name, name, c->name,
-                     c->operands, c->name);
+    return cli_usage("%s needs %s: few %s %s; see few help %s", c->name, name, c->name, c->operands,
+                     c->name);
   }
   if (n > c->max_operands)
     return cli_usage("%s does not take \"%s\"; few help %s shows what it takes", c->name,
@@ -189,7 +189,7 @@ static int read_words(const struct command *c, struct common *opts, int n, char 
   cli.n_operands = opt_parse(cli.ctx, c->options, opts, n, words, error);
   if (cli.n_operands >= 0) return check_operands(c, cli.n_operands, words);
   const bool keys = strchr(c->operands, '=') && strstr(error, "no option --");
-  return cli_usage("%s: %s%s; few help %s tells more", c->name, error,
+  return cli_usage("%s: %s%s; see few help %s", c->name, error,
                    keys ? " (keys of a recipe are written key=value)" : "", c->name);
 }
 

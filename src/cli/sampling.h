@@ -1,4 +1,4 @@
-/* sampling.h - options of how a model is sampled, for every command that samples one as asked. */
+/* sampling.h - sampling options, for every command that samples a model. */
 #ifndef FEW_SRC_CLI_SAMPLING_H
 #define FEW_SRC_CLI_SAMPLING_H
 
