@@ -89,7 +89,7 @@ void cli_man_command(FILE *out, const struct command *c) {
     if (o->value) fputc(' ', out);
     put_line(out, o->value ? o->value : "");
     put(out, o->help, strlen(o->help));
-    if (o->needed || o->deflt) fputs(o->needed ? " (required)" : " (", out);
+    if (o->needed || o->deflt) fputs(o->needed ? " (required)" : " (default: ", out);
     if (!o->needed && o->deflt) put(out, o->deflt, strlen(o->deflt));
     fputs(!o->needed && o->deflt ? ")\n" : "\n", out);
   }

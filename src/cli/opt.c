@@ -206,7 +206,7 @@ void opt_help(FILE *out, const struct few_option *table) {
         fprintf(out, "  --%s%s%s", key, o->value ? " " : "", o->value ? o->value : "");
     snprintf(text, sizeof text, "%s%s%s%s", o->help,
              o->needed  ? " (required)"
-             : o->deflt ? " ("
+             : o->deflt ? " (default: "
                         : "",
              !o->needed && o->deflt ? o->deflt : "", !o->needed && o->deflt ? ")" : "");
     opt_wrap(out, column, HELP_COLUMN, text);
