@@ -46,11 +46,6 @@ FLOORS = {
     'train': {'optim': '', '.': 'optim', 'loop': '. optim'},
 }
 
-# Single headers that a lower floor may include, as interfaces: {folder: {header: reason}}.
-INTERFACES = {
-    'engine/graph': {'engine/op/op.h': 'a graph asks the table of ops for names, shapes and flags'},
-}
-
 # Folders that see the public headers alone.
 PUBLIC_ONLY = {'cli'}
 
@@ -144,8 +139,6 @@ def complaint(path, name):
         return f'{here}/ sees public headers only, not {to}: add what it needs to include/few/'
     if to == 'include/few.h':
         return 'few.h is for users of the library: include the few/ headers that you need'
-    if to[4:] in INTERFACES.get(f'{here}/{floor}', {}):
-        return None
     if here == there:
         return between_floors(here, floor, other, name) or private_parts(path, to, there)
     return between_rooms(here, there, name) or private_parts(path, to, there)

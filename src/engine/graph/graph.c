@@ -8,14 +8,13 @@
 
 #include <stdio.h>
 
-#include "engine/op/op.h"
-
 struct slab { /* strings and constant values, freed with the graph */
   struct slab *next;
 };
 
 struct few_graph {
   few_ctx *ctx;
+  const struct few_op_def *const *ops; /* by few_op */
   few_status status;
   struct {
     struct few_node_data *at;
@@ -40,11 +39,13 @@ static void *slab_new(few_graph *g, const void *bytes, size_t n) {
   return memcpy((char *)s + 64, bytes, n);
 }
 
-few_status few_graph_create(few_ctx *ctx, few_graph **out) {
+few_status few__graph_create(few_ctx *ctx, few_graph **out, const struct few_op_def *const *ops) {
   *out = NULL;
   few_graph *g;
+  assert(ops);
   FEW_TRY(FEW_NEW(ctx, &g, 1));
   g->ctx = ctx;
+  g->ops = ops;
   *out = g;
   return FEW_OK;
 }
@@ -67,6 +68,11 @@ few_status few_graph_status(const few_graph *g) { return g->status; }
 int few_graph_size(const few_graph *g) { return g->nodes.n; }
 few_ctx *few__graph_ctx(const few_graph *g) { return g->ctx; }
 
+static const struct few_op_def *op_def(const few_graph *g, few_op op) {
+  assert(op < FEW_OP_COUNT && g->ops[op]);
+  return g->ops[op];
+}
+
 const struct few_node_data *few__node(const few_graph *g, few_node n) {
   assert(n >= 0 && n < g->nodes.n);
   return &g->nodes.at[n];
@@ -79,7 +85,7 @@ struct few_shape few_node_shape(const few_graph *g, few_node n) {
 }
 
 const char *few_node_op(const few_graph *g, few_node n) {
-  return few__node_is(g, n) ? few__op_def(few__op(g, n))->name : "none";
+  return few__node_is(g, n) ? op_def(g, few__op(g, n))->name : "none";
 }
 
 int64_t few_shape_count(struct few_shape s) {
@@ -165,40 +171,41 @@ void few_scope_pop(few_graph *g) {
 
 /* ---- value numbering ---- */
 
-static bool is_source(const struct few_node_data *n) {
-  return few__op_def(n->op)->flags & FEW_OP_SOURCE;
+static bool is_source(const few_graph *g, const struct few_node_data *n) {
+  return op_def(g, n->op)->flags & FEW_OP_SOURCE;
 }
 
 static size_t values_bytes(const struct few_node_data *n) {
   return n->values ? (size_t)few_shape_count(n->shape) * sizeof(double) : 0;
 }
 
-static uint64_t hash_node(const struct few_node_data *n) {
+static uint64_t hash_node(const few_graph *g, const struct few_node_data *n) {
   uint64_t h = few__hash(&n->op, sizeof n->op, 0);
   h = few__hash(n->in, sizeof n->in[0] * (size_t)n->n_in, h);
   h = few__hash(&n->attr, sizeof n->attr, h);
   if (n->name) h = few__hash(n->name, strlen(n->name), h);
-  if (is_source(n)) h = few__hash(n->shape.dim, sizeof(int64_t) * (size_t)n->shape.rank, h);
+  if (is_source(g, n)) h = few__hash(n->shape.dim, sizeof(int64_t) * (size_t)n->shape.rank, h);
   if (n->values) h = few__hash(n->values, values_bytes(n), h);
   return h;
 }
 
-static bool same_node(const struct few_node_data *a, const struct few_node_data *b) {
+static bool same_node(const few_graph *g, const struct few_node_data *a,
+                      const struct few_node_data *b) {
   if (a->op != b->op || a->n_in != b->n_in || !a->name != !b->name || !a->values != !b->values)
     return false;
   if (memcmp(a->in, b->in, sizeof a->in[0] * (size_t)a->n_in)) return false;
   /* Bytes, not values: -0 and 0 differ, NaN equals itself. NOLINTNEXTLINE(bugprone-*) */
   if (memcmp(&a->attr, &b->attr, sizeof a->attr)) return false;
   if (a->name && strcmp(a->name, b->name)) return false;
-  if (is_source(a) && !few_shape_equal(a->shape, b->shape)) return false;
+  if (is_source(g, a) && !few_shape_equal(a->shape, b->shape)) return false;
   return !a->values || !memcmp(a->values, b->values, values_bytes(a));
 }
 
 /* Slot of an equal node, or of the empty place where it belongs. */
 static few_node *find(few_graph *g, const struct few_node_data *n) {
   uint64_t mask = (uint64_t)g->table_size - 1;
-  for (uint64_t i = hash_node(n) & mask;; i = (i + 1) & mask)
-    if (g->table[i] == FEW_NONE || same_node(&g->nodes.at[g->table[i]], n)) return &g->table[i];
+  for (uint64_t i = hash_node(g, n) & mask;; i = (i + 1) & mask)
+    if (g->table[i] == FEW_NONE || same_node(g, &g->nodes.at[g->table[i]], n)) return &g->table[i];
 }
 
 static few_status grow_table(few_graph *g) {
@@ -246,7 +253,7 @@ static bool infer_pointwise(few_graph *g, struct few_node_data *n) {
           g, FEW_E_INVALID,
           "%s: operand shapes %s and %s do not broadcast: ranks must agree and each dim "
           "be equal or 1 (reshape one of them)",
-          few__op_def(n->op)->name, few__shape_text(few_node_shape(g, n->in[0])).at,
+          op_def(g, n->op)->name, few__shape_text(few_node_shape(g, n->in[0])).at,
           few__shape_text(a).at);
       return false;
     }
@@ -269,13 +276,13 @@ static bool valid_shape(few_graph *g, const struct few_node_data *n) {
   const bool ok = few__shape_is_valid(n->shape);
   if (!ok)
     few__graph_fail(g, FEW_E_INVALID, "%s%s%s: impossible shape %s: " FEW_SHAPE_RULE,
-                    few__op_def(n->op)->name, n->name ? " " : "", n->name ? n->name : "",
+                    op_def(g, n->op)->name, n->name ? " " : "", n->name ? n->name : "",
                     few__shape_text(n->shape).at, FEW_MAX_RANK);
   return ok;
 }
 
 static bool valid_operands(few_graph *g, const struct few_node_data *n) {
-  const struct few_op_def *def = few__op_def(n->op);
+  const struct few_op_def *def = op_def(g, n->op);
   assert(def->arity < 0 || n->n_in == def->arity);
   for (int k = 0; k < n->n_in; k++) {
     if (n->in[k] == FEW_NONE) {
@@ -305,17 +312,17 @@ static bool valid_source(few_graph *g, const struct few_node_data *n) {
                           ? "a name"
                       : n->op == FEW_OP_CONST && !n->values ? "values"
                                                             : NULL;
-  if (lacks) few__graph_fail(g, FEW_E_INVALID, "%s: give it %s", few__op_def(n->op)->name, lacks);
-  const bool random = few__op_def(n->op)->flags & FEW_OP_RANDOM;
+  if (lacks) few__graph_fail(g, FEW_E_INVALID, "%s: give it %s", op_def(g, n->op)->name, lacks);
+  const bool random = op_def(g, n->op)->flags & FEW_OP_RANDOM;
   if (random && n->attr.i[0] >> 16)
     few__graph_fail(g, FEW_E_INVALID, "%s: purpose %lld: give one below 2^16",
-                    few__op_def(n->op)->name, (long long)n->attr.i[0]);
+                    op_def(g, n->op)->name, (long long)n->attr.i[0]);
   return !g->status;
 }
 
 few_node few__emit(few_graph *g, const struct few_node_data *proto) {
   if (g->status) return FEW_NONE;
-  const struct few_op_def *def = few__op_def(proto->op);
+  const struct few_op_def *def = op_def(g, proto->op);
   struct few_node_data n = *proto;
   if (!valid_operands(g, &n) || !valid_source(g, &n)) return FEW_NONE;
   if (def->flags & FEW_OP_POINTWISE ? !infer_pointwise(g, &n) : def->infer && !def->infer(g, &n))

@@ -1,4 +1,4 @@
-/* graph.h - the inside of a graph: nodes, attributes, value numbering. */
+/* graph.h - the inside of a graph: nodes, attributes, the rows of its table of ops. */
 #ifndef FEW_SRC_GRAPH_H
 #define FEW_SRC_GRAPH_H
 
@@ -29,6 +29,49 @@ struct few_node_data {
   const char *scope;    /* where it was built; owned by the graph, never NULL */
   const double *values; /* CONST; owned by the graph */
 };
+
+/* ---- what a graph knows of its ops ---- */
+
+enum few_op_flag {
+  FEW_OP_POINTWISE = 1, /* broadcasts its operands; has an expression in ops.def */
+  FEW_OP_SOURCE = 2,    /* no operands */
+  FEW_OP_RANDOM = 4,    /* value depends on the replay's random key */
+  FEW_OP_VIEW = 8,      /* same bytes as its operand: costs nothing */
+  FEW_OP_FLAT = 16      /* derivative zero everywhere: no rules needed */
+};
+
+struct few_op_def {
+  const char *name;
+  int arity;
+  unsigned flags;
+  /* Check operands (already known to be valid nodes) and set out->shape and out->type; on a
+   * mistake call few__graph_fail and return false. Pointwise ops leave it NULL. */
+  bool (*infer)(few_graph *g, struct few_node_data *out);
+  /* An existing or simpler node that equals proto, or FEW_NONE. May be NULL. It may look at
+   * operands that are constants but never reach through another operand to what that was made
+   * from: a derivative with respect to the operand would then miss the path. */
+  few_node (*simplify)(few_graph *g, const struct few_node_data *proto);
+  /* Tangent of `self` for tangents dx[k] of its operands, not all of them FEW_NONE. */
+  few_node (*jvp)(few_graph *g, few_node self, const few_node *dx);
+  /* Cotangents dx[k] for cotangent dy. The caller sets them to FEW_NONE; need[k] is false where
+   * dx[k] is not used. */
+  void (*vjp)(few_graph *g, few_node self, few_node dy, const bool *need, few_node *dx);
+  /* Unary pointwise ops give their slope dy/dx instead of jvp and vjp; y is the node itself. */
+  few_node (*slope)(few_graph *g, few_node x, few_node y);
+  /* The same value from ops that have rules: derivatives of a fused op come from here when it has
+   * no jvp or no vjp of its own. */
+  few_node (*decompose)(few_graph *g, few_node self);
+  /* Multiply-adds count twice; NULL: one flop an element, not worth counting. */
+  double (*flops)(const few_graph *g, const struct few_node_data *n);
+  /* Small uses of the op for the derivative test: builds example k from inputs named "a", "b" ...;
+   * n_examples of them. Pointwise ops have a default. */
+  few_node (*example)(few_graph *g, int k);
+  int n_examples;
+};
+
+/* A graph of ops from this table, which has one row for each value of few_op. The table is borrowed
+ * and outlives the graph. few_graph_create hands in the table of engine/op/. */
+few_status few__graph_create(few_ctx *ctx, few_graph **out, const struct few_op_def *const *ops);
 
 bool few__node_is(const few_graph *g, few_node n); /* of this graph */
 bool few__rank_is_valid(struct few_shape s);

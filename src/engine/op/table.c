@@ -1,4 +1,4 @@
-/* table.c - ops.def as a table, and the helpers that rules share. */
+/* table.c - ops.def as a table, which each graph gets, and the helpers that rules share. */
 #include <math.h>
 
 #include "op.h"
@@ -6,11 +6,16 @@
 #define FEW_OP(ENUM, name, arity) extern const struct few_op_def few__op_##name;
 #include "few/each_op.h"
 
-const struct few_op_def *few__op_def(few_op op) {
-  static const struct few_op_def *const table[] = {
+static const struct few_op_def *const table[FEW_OP_COUNT] = {
 #define FEW_OP(ENUM, name, arity) &few__op_##name,
 #include "few/each_op.h"
-  };
+};
+
+few_status few_graph_create(few_ctx *ctx, few_graph **out) {
+  return few__graph_create(ctx, out, table);
+}
+
+const struct few_op_def *few__op_def(few_op op) {
   assert(op < FEW_OP_COUNT);
   return table[op];
 }
