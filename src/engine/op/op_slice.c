@@ -1,12 +1,16 @@
-/* slice - i[2] entries of axis i[0] from i[1] on. Transpose of pad. Of labels [N] it is always a
- * view (plan/order.c), so no kernel has to know their type. */
+/* op_slice.c - a part of an axis, and its transpose: pad puts zeros around.
+ *
+ * A slice of labels [N] is always a view (plan/order.c), so no kernel has to know their type.
+ */
 #include "op.h"
+
+/* ---- slice ---- */
 
 few_node few_slice(few_graph *g, few_node x, int axis, int64_t start, int64_t len) {
   return few__op_node(g, FEW_OP_SLICE, 1, &x, &(struct few_attr){.i = {axis, start, len}});
 }
 
-static bool infer(few_graph *g, struct few_node_data *n) {
+static bool slice_infer(few_graph *g, struct few_node_data *n) {
   const int64_t axis = n->attr.i[0], start = n->attr.i[1], len = n->attr.i[2];
   n->shape = few_node_shape(g, n->in[0]);
   if (axis < 0 || axis >= n->shape.rank || start < 0 || len < 1 ||
@@ -23,18 +27,18 @@ static bool infer(few_graph *g, struct few_node_data *n) {
   return false;
 }
 
-static few_node simplify(few_graph *g, const struct few_node_data *n) {
+static few_node slice_simplify(few_graph *g, const struct few_node_data *n) {
   double v;
   if (few_shape_equal(few_node_shape(g, n->in[0]), n->shape)) return n->in[0];
   return few__fill_value(g, n->in[0], &v) ? few_fill(g, v, n->shape) : FEW_NONE;
 }
 
-static few_node jvp(few_graph *g, few_node self, const few_node *dx) {
+static few_node slice_jvp(few_graph *g, few_node self, const few_node *dx) {
   struct few_attr a = few__node(g, self)->attr;
   return few__op_node(g, FEW_OP_SLICE, 1, dx, &a);
 }
 
-static void vjp(few_graph *g, few_node self, few_node dy, const bool *need, few_node *dx) {
+static void slice_vjp(few_graph *g, few_node self, few_node dy, const bool *need, few_node *dx) {
   FEW_UNUSED(need);
   const struct few_node_data n = *few__node(g, self);
   int axis = (int)n.attr.i[0];
@@ -42,16 +46,67 @@ static void vjp(few_graph *g, few_node self, few_node dy, const bool *need, few_
   dx[0] = few_pad(g, dy, axis, n.attr.i[1], full - n.attr.i[1] - n.attr.i[2]);
 }
 
-static few_node example(few_graph *g, int k) {
+static few_node slice_example(few_graph *g, int k) {
   FEW_UNUSED(k);
   return few_slice(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(2, 4, 2)), 1, 1, 2);
 }
 
 const struct few_op_def few__op_slice = {.name = "slice",
                                          .arity = 1,
-                                         .infer = infer,
-                                         .simplify = simplify,
-                                         .jvp = jvp,
-                                         .vjp = vjp,
-                                         .example = example,
+                                         .infer = slice_infer,
+                                         .simplify = slice_simplify,
+                                         .jvp = slice_jvp,
+                                         .vjp = slice_vjp,
+                                         .example = slice_example,
                                          .n_examples = 1};
+
+/* ---- pad ---- */
+
+few_node few_pad(few_graph *g, few_node x, int axis, int64_t before, int64_t after) {
+  return few__op_node(g, FEW_OP_PAD, 1, &x, &(struct few_attr){.i = {axis, before, after}});
+}
+
+static bool pad_infer(few_graph *g, struct few_node_data *n) {
+  const int64_t axis = n->attr.i[0], before = n->attr.i[1], after = n->attr.i[2];
+  n->shape = few_node_shape(g, n->in[0]);
+  if (axis < 0 || axis >= n->shape.rank || before < 0 || after < 0 || before > INT32_MAX ||
+      after > INT32_MAX) {
+    few__graph_fail(g, FEW_E_INVALID, "pad: %lld before and %lld after on axis %lld of %s",
+                    (long long)before, (long long)after, (long long)axis,
+                    few__shape_text(n->shape).at);
+    return false;
+  }
+  n->shape.dim[axis] += before + after;
+  return true;
+}
+
+static few_node pad_simplify(few_graph *g, const struct few_node_data *n) {
+  FEW_UNUSED(g);
+  return n->attr.i[1] == 0 && n->attr.i[2] == 0 ? n->in[0] : FEW_NONE;
+}
+
+static few_node pad_jvp(few_graph *g, few_node self, const few_node *dx) {
+  struct few_attr a = few__node(g, self)->attr;
+  return few__op_node(g, FEW_OP_PAD, 1, dx, &a);
+}
+
+static void pad_vjp(few_graph *g, few_node self, few_node dy, const bool *need, few_node *dx) {
+  FEW_UNUSED(need);
+  const struct few_node_data n = *few__node(g, self);
+  int axis = (int)n.attr.i[0];
+  dx[0] = few_slice(g, dy, axis, n.attr.i[1], few_node_shape(g, n.in[0]).dim[axis]);
+}
+
+static few_node pad_example(few_graph *g, int k) {
+  FEW_UNUSED(k);
+  return few_pad(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(2, 3, 2)), 1, 1, 2);
+}
+
+const struct few_op_def few__op_pad = {.name = "pad",
+                                       .arity = 1,
+                                       .infer = pad_infer,
+                                       .simplify = pad_simplify,
+                                       .jvp = pad_jvp,
+                                       .vjp = pad_vjp,
+                                       .example = pad_example,
+                                       .n_examples = 1};
