@@ -42,7 +42,7 @@ struct few_program {
   struct few_instruction {
     few_op op;
     int16_t in[3];
-    struct few_attr attr;
+    union few_attr attr;
   } code[FEW_PROGRAM_MAX];
   int16_t store[FEW_PROGRAM_STORES];
 };

@@ -314,9 +314,9 @@ static bool valid_source(few_graph *g, const struct few_node_data *n) {
                                                             : NULL;
   if (lacks) few__graph_fail(g, FEW_E_INVALID, "%s: give it %s", op_def(g, n->op)->name, lacks);
   const bool random = op_def(g, n->op)->flags & FEW_OP_RANDOM;
-  if (random && n->attr.i[0] >> 16)
+  if (random && n->attr.random.purpose >> 16)
     few__graph_fail(g, FEW_E_INVALID, "%s: purpose %lld: give one below 2^16",
-                    op_def(g, n->op)->name, (long long)n->attr.i[0]);
+                    op_def(g, n->op)->name, (long long)n->attr.random.purpose);
   return !g->status;
 }
 

@@ -11,12 +11,71 @@ typedef enum few_op {
   FEW_OP_COUNT
 } few_op;
 
-/* What makes one use of an op differ from another; each op file says what it keeps where. Unused
- * members are zero: attributes are hashed and compared as bytes. */
-struct few_attr {
-  int64_t i[2 * FEW_MAX_RANK];
-  double f[6];
+/* What makes one use of an op differ from another, beside its operands. An op reads the member of
+ * its own kind; ops that are not named here have no attributes, and all bytes are 0.
+ *
+ * Attributes are hashed and compared as bytes. So no member has padding, and few__attr() sets the
+ * bytes behind a member to 0. `bytes` comes first: initialising it with {0} clears the whole union. */
+enum { FEW_MAX_TAPS = 6 };
+union few_attr {
+  unsigned char bytes[56];
+  struct few_attr_fill {
+    double value;
+  } fill;
+  struct few_attr_random { /* randn, randu */
+    int64_t purpose;       /* below 2^16 (base/rng.h) */
+  } random;
+  struct few_attr_affine { /* a x + b */
+    double a, b;
+  } affine;
+  struct few_attr_shape { /* reshape, broadcast, sum: the shape of the result */
+    int64_t rank, dim[FEW_MAX_RANK];
+  } shape;
+  struct few_attr_transpose { /* dim k of the result is dim perm[k] of the operand */
+    int64_t perm[FEW_MAX_RANK];
+  } transpose;
+  struct few_attr_slice {
+    int64_t axis, start, len;
+  } slice;
+  struct few_attr_pad { /* zeros before and after */
+    int64_t axis, before, after;
+  } pad;
+  struct few_attr_concat {
+    int64_t axis;
+  } concat;
+  struct few_attr_onehot {
+    int64_t classes;
+  } onehot;
+  struct few_attr_matmul { /* which operand is transposed: 0 or 1 */
+    int32_t ta, tb;
+  } matmul;
+  struct few_attr_conv { /* conv, conv_dx, conv_dw */
+    int32_t stride, pad;
+    int64_t h, w; /* of the result of a transpose: of the images for conv_dx, the kernel for conv_dw */
+  } conv;
+  struct few_attr_resample { /* down, up: the filter, of sum 1 */
+    int64_t n;               /* taps */
+    double tap[FEW_MAX_TAPS];
+  } resample;
+  struct few_attr_norm { /* norm, norm_tangent */
+    int32_t groups, center;
+    double eps;
+  } norm;
+  struct few_attr_attention { /* and its two derivatives */
+    double scale;
+  } attention;
 };
+
+static inline union few_attr few__attr(const void *member, size_t size) {
+  union few_attr a = {{0}};
+  assert(size <= sizeof a);
+  memcpy(a.bytes, member, size);
+  return a;
+}
+/* FEW_ATTR(matmul, ta, tb): attributes of the kind `matmul`. */
+#define FEW_ATTR(kind, ...) \
+  few__attr(&(struct few_attr_##kind){__VA_ARGS__}, sizeof(struct few_attr_##kind))
+#define FEW_NO_ATTR ((union few_attr){{0}})
 
 struct few_node_data {
   few_op op;
@@ -24,7 +83,7 @@ struct few_node_data {
   struct few_shape shape;
   int n_in;
   few_node in[FEW_MAX_IN];
-  struct few_attr attr;
+  union few_attr attr;
   const char *name;     /* inputs and params; owned by the graph */
   const char *scope;    /* where it was built; owned by the graph, never NULL */
   const double *values; /* CONST; owned by the graph */

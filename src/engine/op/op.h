@@ -12,9 +12,12 @@
 /* Row of an op; never NULL. */
 const struct few_op_def *few__op_def(few_op op);
 
-/* One node with `n` operands and attributes attr (NULL: all zero). */
-few_node few__op_node(few_graph *g, few_op op, int n, const few_node *in,
-                      const struct few_attr *attr);
+/* One node with n operands and attributes attr: FEW_ATTR(...), or FEW_NO_ATTR. */
+few_node few__op_node(few_graph *g, few_op op, int n, const few_node *in, union few_attr attr);
+
+/* The attributes of an op that is given the shape of its result, and that shape of them. */
+union few_attr few__shape_attr(struct few_shape shape);
+struct few_shape few__attr_shape(const union few_attr *a);
 
 /* A shape that a caller gives may be asked for: 0 to FEW_MAX_RANK dims, each at least 1, fewer than
  * 2^59 elements. False, with a failure, otherwise. */
@@ -31,6 +34,6 @@ bool few__is_fill(const few_graph *g, few_node n, double value);
 bool few__fill_value(const few_graph *g, few_node n, double *value);
 
 /* Value of a pointwise op on numbers: the definition in ops.def in double. */
-double few__pointwise(few_op op, const double *x, const struct few_attr *attr);
+double few__pointwise(few_op op, const double *x, const union few_attr *attr);
 
 #endif

@@ -17,7 +17,7 @@
 /* ---- attention ---- */
 
 few_node few_attention(few_graph *g, few_node qkv, double scale) {
-  return few__op_node(g, FEW_OP_ATTENTION, 1, &qkv, &(struct few_attr){.f = {scale}});
+  return few__op_node(g, FEW_OP_ATTENTION, 1, &qkv, FEW_ATTR(attention, scale));
 }
 
 static bool check(few_graph *g, const struct few_node_data *n) {
@@ -57,19 +57,19 @@ static bool attention_infer(few_graph *g, struct few_node_data *n) {
 
 static few_node attention_jvp(few_graph *g, few_node self, const few_node *dx) {
   const struct few_node_data n = *few__node(g, self);
-  few_node dual = few_attention_dual(g, n.in[0], dx[0], n.attr.f[0]);
+  few_node dual = few_attention_dual(g, n.in[0], dx[0], n.attr.attention.scale);
   return few_slice(g, dual, 0, n.shape.dim[0], n.shape.dim[0]);
 }
 
 static void attention_vjp(few_graph *g, few_node self, few_node dy, const bool *need, few_node *dx) {
   FEW_UNUSED(need);
   const struct few_node_data n = *few__node(g, self);
-  dx[0] = few_attention_grad(g, n.in[0], dy, n.attr.f[0]);
+  dx[0] = few_attention_grad(g, n.in[0], dy, n.attr.attention.scale);
 }
 
 static few_node attention_decompose(few_graph *g, few_node self) {
   const struct few_node_data n = *few__node(g, self);
-  return compose(g, n.in[0], n.attr.f[0]);
+  return compose(g, n.in[0], n.attr.attention.scale);
 }
 
 static double attention_flops(const few_graph *g, const struct few_node_data *n) {
@@ -95,7 +95,7 @@ const struct few_op_def few__op_attention = {.name = "attention",
 
 few_node few_attention_dual(few_graph *g, few_node qkv, few_node d, double scale) {
   return few__op_node(g, FEW_OP_ATTENTION_DUAL, 2, (few_node[]){qkv, d},
-                      &(struct few_attr){.f = {scale}});
+                      FEW_ATTR(attention, scale));
 }
 
 static bool dual_infer(few_graph *g, struct few_node_data *n) {
@@ -110,7 +110,7 @@ static bool dual_infer(few_graph *g, struct few_node_data *n) {
 
 static few_node dual_decompose(few_graph *g, few_node self) {
   const struct few_node_data n = *few__node(g, self);
-  few_node y = compose(g, n.in[0], n.attr.f[0]), dy = FEW_NONE;
+  few_node y = compose(g, n.in[0], n.attr.attention.scale), dy = FEW_NONE;
   few_jvp(g, 1, &y, 1, &n.in[0], &n.in[1], &dy);
   return few_concat(g, 0, 2, (few_node[]){y, dy});
 }
@@ -137,7 +137,7 @@ const struct few_op_def few__op_attention_dual = {.name = "attention_dual",
 
 few_node few_attention_grad(few_graph *g, few_node qkv, few_node dy, double scale) {
   return few__op_node(g, FEW_OP_ATTENTION_GRAD, 2, (few_node[]){qkv, dy},
-                      &(struct few_attr){.f = {scale}});
+                      FEW_ATTR(attention, scale));
 }
 
 static bool grad_infer(few_graph *g, struct few_node_data *n) {
@@ -154,7 +154,7 @@ static bool grad_infer(few_graph *g, struct few_node_data *n) {
 
 static few_node grad_decompose(few_graph *g, few_node self) {
   const struct few_node_data n = *few__node(g, self);
-  few_node y = compose(g, n.in[0], n.attr.f[0]), dx = FEW_NONE;
+  few_node y = compose(g, n.in[0], n.attr.attention.scale), dx = FEW_NONE;
   few_vjp(g, 1, &y, &n.in[1], 1, &n.in[0], &dx);
   return dx;
 }

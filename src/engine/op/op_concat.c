@@ -1,14 +1,14 @@
-/* concat - operands one after another along axis i[0]. */
+/* concat - operands one after another along an axis. */
 #include "op.h"
 
 few_node few_concat(few_graph *g, int axis, int n, const few_node *x) {
   if (n < 1 || n > FEW_MAX_IN)
     return few__graph_fail(g, FEW_E_INVALID, "concat: %d operands; 1 to %d", n, FEW_MAX_IN);
-  return few__op_node(g, FEW_OP_CONCAT, n, x, &(struct few_attr){.i = {axis}});
+  return few__op_node(g, FEW_OP_CONCAT, n, x, FEW_ATTR(concat, axis));
 }
 
 static bool infer(few_graph *g, struct few_node_data *n) {
-  int axis = (int)n->attr.i[0];
+  int axis = (int)n->attr.concat.axis;
   n->shape = few_node_shape(g, n->in[0]);
   if (axis < 0 || axis >= n->shape.rank) {
     few__graph_fail(g, FEW_E_INVALID, "concat: %s has no axis %d", few__shape_text(n->shape).at,
@@ -38,12 +38,12 @@ static few_node jvp(few_graph *g, few_node self, const few_node *dx) {
   few_node d[FEW_MAX_IN];
   for (int k = 0; k < n.n_in; k++)
     d[k] = dx[k] == FEW_NONE ? few_fill(g, 0, few_node_shape(g, n.in[k])) : dx[k];
-  return few__op_node(g, FEW_OP_CONCAT, n.n_in, d, &n.attr);
+  return few__op_node(g, FEW_OP_CONCAT, n.n_in, d, n.attr);
 }
 
 static void vjp(few_graph *g, few_node self, few_node dy, const bool *need, few_node *dx) {
   const struct few_node_data n = *few__node(g, self);
-  int axis = (int)n.attr.i[0];
+  int axis = (int)n.attr.concat.axis;
   int64_t at = 0;
   for (int k = 0; k < n.n_in; k++) {
     int64_t len = few_node_shape(g, n.in[k]).dim[axis];

@@ -31,7 +31,7 @@ few_node few_conv(few_graph *g, few_node x, few_node w, int stride, int pad) {
       few_node_shape(g, x).rank == 4)
     return pointwise_conv(g, x, w);
   return few__op_node(g, FEW_OP_CONV, 2, (few_node[]){x, w},
-                      &(struct few_attr){.i = {stride, pad}});
+                      FEW_ATTR(conv, stride, pad, 0, 0));
 }
 
 static double flops_of(struct few_shape y, struct few_shape w) {
@@ -40,7 +40,7 @@ static double flops_of(struct few_shape y, struct few_shape w) {
 
 static bool conv_infer(few_graph *g, struct few_node_data *n) {
   struct few_shape x = few_node_shape(g, n->in[0]), w = few_node_shape(g, n->in[1]);
-  int stride = (int)n->attr.i[0], pad = (int)n->attr.i[1];
+  const int stride = n->attr.conv.stride, pad = n->attr.conv.pad;
   int64_t ho = -1, wo = -1;
   if (x.rank == 4 && w.rank == 4 && x.dim[3] == w.dim[2]) {
     ho = conv_out(x.dim[1], w.dim[0], stride, pad);
@@ -59,7 +59,7 @@ static bool conv_infer(few_graph *g, struct few_node_data *n) {
 
 static few_node conv_jvp(few_graph *g, few_node self, const few_node *dx) {
   const struct few_node_data n = *few__node(g, self);
-  int stride = (int)n.attr.i[0], pad = (int)n.attr.i[1];
+  const int stride = n.attr.conv.stride, pad = n.attr.conv.pad;
   few_node a = dx[0] == FEW_NONE ? FEW_NONE : few_conv(g, dx[0], n.in[1], stride, pad);
   few_node b = dx[1] == FEW_NONE ? FEW_NONE : few_conv(g, n.in[0], dx[1], stride, pad);
   return few__plus(g, a, b);
@@ -67,7 +67,7 @@ static few_node conv_jvp(few_graph *g, few_node self, const few_node *dx) {
 
 static void conv_vjp(few_graph *g, few_node self, few_node dy, const bool *need, few_node *dx) {
   const struct few_node_data n = *few__node(g, self);
-  int stride = (int)n.attr.i[0], pad = (int)n.attr.i[1];
+  const int stride = n.attr.conv.stride, pad = n.attr.conv.pad;
   struct few_shape x = few_node_shape(g, n.in[0]), w = few_node_shape(g, n.in[1]);
   if (need[0]) dx[0] = few_conv_dx(g, dy, n.in[1], stride, pad, x.dim[1], x.dim[2]);
   if (need[1]) dx[1] = few_conv_dw(g, n.in[0], dy, stride, pad, w.dim[0], w.dim[1]);
@@ -97,13 +97,13 @@ const struct few_op_def few__op_conv = {.name = "conv",
 few_node few_conv_dx(few_graph *g, few_node dy, few_node w, int stride, int pad, int64_t h,
                      int64_t wd) {
   return few__op_node(g, FEW_OP_CONV_DX, 2, (few_node[]){dy, w},
-                      &(struct few_attr){.i = {stride, pad, h, wd}});
+                      FEW_ATTR(conv, stride, pad, h, wd));
 }
 
 static bool conv_dx_infer(few_graph *g, struct few_node_data *n) {
   struct few_shape y = few_node_shape(g, n->in[0]), w = few_node_shape(g, n->in[1]);
-  int stride = (int)n->attr.i[0], pad = (int)n->attr.i[1];
-  int64_t h = n->attr.i[2], wd = n->attr.i[3];
+  const int stride = n->attr.conv.stride, pad = n->attr.conv.pad;
+  const int64_t h = n->attr.conv.h, wd = n->attr.conv.w;
   bool ok = y.rank == 4 && w.rank == 4 && y.dim[3] == w.dim[3] &&
             conv_out(h, w.dim[0], stride, pad) == y.dim[1] &&
             conv_out(wd, w.dim[1], stride, pad) == y.dim[2];
@@ -120,7 +120,7 @@ static bool conv_dx_infer(few_graph *g, struct few_node_data *n) {
 }
 
 static few_node conv_dx_same(few_graph *g, const struct few_node_data *n, few_node dy, few_node w) {
-  return few__op_node(g, FEW_OP_CONV_DX, 2, (few_node[]){dy, w}, &n->attr);
+  return few__op_node(g, FEW_OP_CONV_DX, 2, (few_node[]){dy, w}, n->attr);
 }
 
 static few_node conv_dx_jvp(few_graph *g, few_node self, const few_node *dx) {
@@ -132,7 +132,7 @@ static few_node conv_dx_jvp(few_graph *g, few_node self, const few_node *dx) {
 
 static void conv_dx_vjp(few_graph *g, few_node self, few_node c, const bool *need, few_node *dx) {
   const struct few_node_data n = *few__node(g, self);
-  int stride = (int)n.attr.i[0], pad = (int)n.attr.i[1];
+  const int stride = n.attr.conv.stride, pad = n.attr.conv.pad;
   struct few_shape w = few_node_shape(g, n.in[1]);
   if (need[0]) dx[0] = few_conv(g, c, n.in[1], stride, pad);
   if (need[1]) dx[1] = few_conv_dw(g, c, n.in[0], stride, pad, w.dim[0], w.dim[1]);
@@ -162,13 +162,13 @@ const struct few_op_def few__op_conv_dx = {.name = "conv_dx",
 few_node few_conv_dw(few_graph *g, few_node x, few_node dy, int stride, int pad, int64_t kh,
                      int64_t kw) {
   return few__op_node(g, FEW_OP_CONV_DW, 2, (few_node[]){x, dy},
-                      &(struct few_attr){.i = {stride, pad, kh, kw}});
+                      FEW_ATTR(conv, stride, pad, kh, kw));
 }
 
 static bool conv_dw_infer(few_graph *g, struct few_node_data *n) {
   struct few_shape x = few_node_shape(g, n->in[0]), y = few_node_shape(g, n->in[1]);
-  int stride = (int)n->attr.i[0], pad = (int)n->attr.i[1];
-  int64_t kh = n->attr.i[2], kw = n->attr.i[3];
+  const int stride = n->attr.conv.stride, pad = n->attr.conv.pad;
+  const int64_t kh = n->attr.conv.h, kw = n->attr.conv.w;
   bool ok = x.rank == 4 && y.rank == 4 && x.dim[0] == y.dim[0] &&
             conv_out(x.dim[1], kh, stride, pad) == y.dim[1] &&
             conv_out(x.dim[2], kw, stride, pad) == y.dim[2];
@@ -185,7 +185,7 @@ static bool conv_dw_infer(few_graph *g, struct few_node_data *n) {
 }
 
 static few_node conv_dw_same(few_graph *g, const struct few_node_data *n, few_node x, few_node dy) {
-  return few__op_node(g, FEW_OP_CONV_DW, 2, (few_node[]){x, dy}, &n->attr);
+  return few__op_node(g, FEW_OP_CONV_DW, 2, (few_node[]){x, dy}, n->attr);
 }
 
 static few_node conv_dw_jvp(few_graph *g, few_node self, const few_node *dx) {
@@ -197,7 +197,7 @@ static few_node conv_dw_jvp(few_graph *g, few_node self, const few_node *dx) {
 
 static void conv_dw_vjp(few_graph *g, few_node self, few_node c, const bool *need, few_node *dx) {
   const struct few_node_data n = *few__node(g, self);
-  int stride = (int)n.attr.i[0], pad = (int)n.attr.i[1];
+  const int stride = n.attr.conv.stride, pad = n.attr.conv.pad;
   struct few_shape x = few_node_shape(g, n.in[0]);
   if (need[0]) dx[0] = few_conv_dx(g, n.in[1], c, stride, pad, x.dim[1], x.dim[2]);
   if (need[1]) dx[1] = few_conv(g, n.in[0], c, stride, pad);

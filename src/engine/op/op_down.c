@@ -15,15 +15,15 @@
 /* ---- down ---- */
 
 static few_node resample(few_graph *g, few_op op, few_node x, int n, const double *taps) {
-  struct few_attr a = {.i = {n}};
+  struct few_attr_resample a = {.n = n};
   double sum = 0;
-  if (n < 2 || n > FEW_COUNT(a.f) || n % 2)
+  if (n < 2 || n > FEW_MAX_TAPS || n % 2)
     return few__graph_fail(g, FEW_E_INVALID, "resample filter: %d taps; 2, 4 or 6", n);
   for (int k = 0; k < n; k++) sum += taps[k];
   if (!(fabs(sum) > 0) || !isfinite(sum))
     return few__graph_fail(g, FEW_E_INVALID, "resample filter: taps of sum %g: give others", sum);
-  for (int k = 0; k < n; k++) a.f[k] = taps[k] / sum;
-  return few__op_node(g, op, 1, &x, &a);
+  for (int k = 0; k < n; k++) a.tap[k] = taps[k] / sum;
+  return few__op_node(g, op, 1, &x, few__attr(&a, sizeof a));
 }
 
 few_node few_down(few_graph *g, few_node x, int n, const double *taps) {
@@ -47,14 +47,12 @@ static bool down_infer(few_graph *g, struct few_node_data *n) {
 }
 
 static few_node down_jvp(few_graph *g, few_node self, const few_node *dx) {
-  struct few_attr a = few__node(g, self)->attr;
-  return few__op_node(g, FEW_OP_DOWN, 1, dx, &a);
+  return few__op_node(g, FEW_OP_DOWN, 1, dx, few__node(g, self)->attr);
 }
 
 static void down_vjp(few_graph *g, few_node self, few_node dy, const bool *need, few_node *dx) {
   FEW_UNUSED(need);
-  struct few_attr a = few__node(g, self)->attr;
-  dx[0] = few_scale(g, few__op_node(g, FEW_OP_UP, 1, &dy, &a), 0.25);
+  dx[0] = few_scale(g, few__op_node(g, FEW_OP_UP, 1, &dy, few__node(g, self)->attr), 0.25);
 }
 
 static few_node down_example(few_graph *g, int k) {
@@ -84,14 +82,12 @@ static bool up_infer(few_graph *g, struct few_node_data *n) {
 }
 
 static few_node up_jvp(few_graph *g, few_node self, const few_node *dx) {
-  struct few_attr a = few__node(g, self)->attr;
-  return few__op_node(g, FEW_OP_UP, 1, dx, &a);
+  return few__op_node(g, FEW_OP_UP, 1, dx, few__node(g, self)->attr);
 }
 
 static void up_vjp(few_graph *g, few_node self, few_node dy, const bool *need, few_node *dx) {
   FEW_UNUSED(need);
-  struct few_attr a = few__node(g, self)->attr;
-  dx[0] = few_scale(g, few__op_node(g, FEW_OP_DOWN, 1, &dy, &a), 4);
+  dx[0] = few_scale(g, few__op_node(g, FEW_OP_DOWN, 1, &dy, few__node(g, self)->attr), 4);
 }
 
 static few_node up_example(few_graph *g, int k) {

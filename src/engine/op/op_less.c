@@ -2,7 +2,7 @@
 #include "pointwise.h"
 
 few_node few_less(few_graph *g, few_node a, few_node b) {
-  return few__op_node(g, FEW_OP_LESS, 2, (few_node[]){a, b}, NULL);
+  return few__op_node(g, FEW_OP_LESS, 2, (few_node[]){a, b}, FEW_NO_ATTR);
 }
 
 static few_node example(few_graph *g, int k) { return few__pointwise_example(g, FEW_OP_LESS, k); }

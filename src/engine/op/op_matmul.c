@@ -1,14 +1,14 @@
-/* matmul - op(a) op(b), batched over leading dims; i[0], i[1] say which operand is transposed.
+/* matmul - op(a) op(b), batched over leading dims, where op transposes its matrix or not.
  * b of rank 2 is shared by all leading indices of a. */
 #include "op.h"
 
 few_node few_matmul(few_graph *g, few_node a, few_node b, bool ta, bool tb) {
-  return few__op_node(g, FEW_OP_MATMUL, 2, (few_node[]){a, b}, &(struct few_attr){.i = {ta, tb}});
+  return few__op_node(g, FEW_OP_MATMUL, 2, (few_node[]){a, b}, FEW_ATTR(matmul, ta, tb));
 }
 
 static bool infer(few_graph *g, struct few_node_data *n) {
   struct few_shape a = few_node_shape(g, n->in[0]), b = few_node_shape(g, n->in[1]);
-  int ta = (int)n->attr.i[0], tb = (int)n->attr.i[1];
+  int ta = n->attr.matmul.ta, tb = n->attr.matmul.tb;
   bool shared = b.rank == 2 && a.rank > 2;
   bool ok = a.rank >= 2 && b.rank >= 2 && (shared ? !ta : a.rank == b.rank);
   for (int k = 0; ok && !shared && k < a.rank - 2; k++) ok = a.dim[k] == b.dim[k];
@@ -27,7 +27,7 @@ static bool infer(few_graph *g, struct few_node_data *n) {
 
 static few_node jvp(few_graph *g, few_node self, const few_node *dx) {
   const struct few_node_data n = *few__node(g, self);
-  bool ta = n.attr.i[0], tb = n.attr.i[1];
+  bool ta = n.attr.matmul.ta, tb = n.attr.matmul.tb;
   few_node da = dx[0] == FEW_NONE ? FEW_NONE : few_matmul(g, dx[0], n.in[1], ta, tb);
   few_node db = dx[1] == FEW_NONE ? FEW_NONE : few_matmul(g, n.in[0], dx[1], ta, tb);
   return few__plus(g, da, db);
@@ -43,7 +43,7 @@ static few_node flat(few_graph *g, few_node x) {
 /* C = op(A) op(B):  dA = dC op(B)^T (transposed if A is), dB = op(A)^T dC (likewise). */
 static void vjp(few_graph *g, few_node self, few_node dy, const bool *need, few_node *dx) {
   const struct few_node_data n = *few__node(g, self);
-  bool ta = n.attr.i[0], tb = n.attr.i[1];
+  bool ta = n.attr.matmul.ta, tb = n.attr.matmul.tb;
   few_node a = n.in[0], b = n.in[1];
   if (need[0]) dx[0] = ta ? few_matmul(g, b, dy, tb, true) : few_matmul(g, dy, b, false, !tb);
   if (!need[1]) return;
@@ -56,7 +56,7 @@ static void vjp(few_graph *g, few_node self, few_node dy, const bool *need, few_
 
 static double flops(const few_graph *g, const struct few_node_data *n) {
   struct few_shape a = few_node_shape(g, n->in[0]);
-  double inner = (double)a.dim[a.rank - 1 - n->attr.i[0]];
+  double inner = (double)a.dim[a.rank - 1 - n->attr.matmul.ta];
   return 2 * inner * (double)few_shape_count(n->shape);
 }
 

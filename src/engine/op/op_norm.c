@@ -14,22 +14,17 @@
 
 #include "op.h"
 
-static struct few_attr norm_attr(int groups, bool center, double eps) {
-  return (struct few_attr){.i = {groups, center}, .f = {eps}};
-}
-
 /* ---- norm ---- */
 
 few_node few_norm(few_graph *g, few_node x, int groups, bool center, double eps) {
-  struct few_attr a = norm_attr(groups, center, eps);
-  return few__op_node(g, FEW_OP_NORM, 1, &x, &a);
+  return few__op_node(g, FEW_OP_NORM, 1, &x, FEW_ATTR(norm, groups, center, eps));
 }
 
 static bool norm_check(few_graph *g, struct few_node_data *n) {
   n->shape = few_node_shape(g, n->in[0]);
-  int64_t groups = n->attr.i[0];
-  if (!(n->attr.f[0] >= 0) || !isfinite(n->attr.f[0])) {
-    few__graph_fail(g, FEW_E_INVALID, "norm: eps %g: give 0 or more", n->attr.f[0]);
+  const int groups = n->attr.norm.groups;
+  if (!(n->attr.norm.eps >= 0) || !isfinite(n->attr.norm.eps)) {
+    few__graph_fail(g, FEW_E_INVALID, "norm: eps %g: give 0 or more", n->attr.norm.eps);
     return false;
   }
   bool ok = n->shape.rank >= 2 && groups >= 1 && n->shape.dim[n->shape.rank - 1] % groups == 0;
@@ -37,14 +32,14 @@ static bool norm_check(few_graph *g, struct few_node_data *n) {
     ok = few_shape_equal(few_node_shape(g, n->in[k]), n->shape);
   if (!ok)
     few__graph_fail(g, FEW_E_INVALID,
-                    "norm: %s in %lld groups: wants [N,..,C] with C a multiple of groups",
-                    few__shape_text(n->shape).at, (long long)groups);
+                    "norm: %s in %d groups: wants [N,..,C] with C a multiple of groups",
+                    few__shape_text(n->shape).at, groups);
   return ok;
 }
 
 static few_node along(few_graph *g, few_node self, few_node d) {
-  struct few_attr a = few__node(g, self)->attr;
-  return few__op_node(g, FEW_OP_NORM_TANGENT, 2, (few_node[]){few__node(g, self)->in[0], d}, &a);
+  const struct few_node_data n = *few__node(g, self);
+  return few__op_node(g, FEW_OP_NORM_TANGENT, 2, (few_node[]){n.in[0], d}, n.attr);
 }
 
 static few_node norm_jvp(few_graph *g, few_node self, const few_node *dx) {
@@ -73,8 +68,8 @@ const struct few_op_def few__op_norm = {.name = "norm",
 
 few_node few_norm_tangent(few_graph *g, few_node x, few_node d, int groups, bool center,
                           double eps) {
-  struct few_attr a = norm_attr(groups, center, eps);
-  return few__op_node(g, FEW_OP_NORM_TANGENT, 2, (few_node[]){x, d}, &a);
+  return few__op_node(g, FEW_OP_NORM_TANGENT, 2, (few_node[]){x, d},
+                      FEW_ATTR(norm, groups, center, eps));
 }
 
 /* Mean over positions and the channels of a group; x is [N, P, groups, C/groups]. */
@@ -86,8 +81,8 @@ static few_node group_mean(few_graph *g, few_node x) {
 
 static few_node tangent_decompose(few_graph *g, few_node self) {
   const struct few_node_data n = *few__node(g, self);
-  bool center = n.attr.i[1];
-  int64_t rows = n.shape.dim[0], c = n.shape.dim[n.shape.rank - 1], groups = n.attr.i[0];
+  const bool center = n.attr.norm.center;
+  int64_t rows = n.shape.dim[0], c = n.shape.dim[n.shape.rank - 1], groups = n.attr.norm.groups;
   struct few_shape s = FEW_SHAPE(rows, few_shape_count(n.shape) / rows / c, groups, c / groups);
   few_node x = few_reshape(g, n.in[0], s), d = few_reshape(g, n.in[1], s);
   if (center) {
@@ -95,7 +90,7 @@ static few_node tangent_decompose(few_graph *g, few_node self) {
     d = few_sub(g, d, group_mean(g, d));
   }
   few_node var = group_mean(g, few_square(g, x));
-  few_node r = few_recip(g, few_sqrt(g, few_affine(g, var, 1, n.attr.f[0])));
+  few_node r = few_recip(g, few_sqrt(g, few_affine(g, var, 1, n.attr.norm.eps)));
   few_node y = few_mul(g, x, r);
   few_node along = few_mul(g, y, group_mean(g, few_mul(g, y, d)));
   return few_reshape(g, few_mul(g, few_sub(g, d, along), r), n.shape);
@@ -104,7 +99,7 @@ static few_node tangent_decompose(few_graph *g, few_node self) {
 /* Linear and symmetric in d; x takes the long way. */
 static void tangent_vjp(few_graph *g, few_node self, few_node dy, const bool *need, few_node *dx) {
   const struct few_node_data n = *few__node(g, self);
-  if (need[1]) dx[1] = few__op_node(g, FEW_OP_NORM_TANGENT, 2, (few_node[]){n.in[0], dy}, &n.attr);
+  if (need[1]) dx[1] = few__op_node(g, FEW_OP_NORM_TANGENT, 2, (few_node[]){n.in[0], dy}, n.attr);
   if (!need[0]) return;
   few_node y = tangent_decompose(g, self), x = n.in[0];
   few_vjp(g, 1, &y, &dy, 1, &x, &dx[0]);

@@ -1,9 +1,9 @@
-/* onehot - [N] labels to [N, i[0]] rows with a single 1; a label outside 0..classes-1 gives a row
+/* onehot - [N] labels to [N, classes] rows with a single 1; a label outside 0..classes-1 gives a row
  * of zeros, which is how "no label" is written. With a matmul it is the embedding lookup. */
 #include "op.h"
 
 few_node few_onehot(few_graph *g, few_node index, int64_t classes) {
-  return few__op_node(g, FEW_OP_ONEHOT, 1, &index, &(struct few_attr){.i = {classes}});
+  return few__op_node(g, FEW_OP_ONEHOT, 1, &index, FEW_ATTR(onehot, classes));
 }
 
 static bool infer(few_graph *g, struct few_node_data *n) {
@@ -13,7 +13,7 @@ static bool infer(few_graph *g, struct few_node_data *n) {
                     few__shape_text(in->shape).at);
     return false;
   }
-  n->shape = FEW_SHAPE(in->shape.dim[0], n->attr.i[0]);
+  n->shape = FEW_SHAPE(in->shape.dim[0], n->attr.onehot.classes);
   return true;
 }
 

@@ -1,4 +1,4 @@
-/* randu - uniform numbers in (0, 1); i[0] is the purpose (base/rng.h). Dropout masks come from it:
+/* randu - uniform numbers in (0, 1); the purpose says which (base/rng.h). Dropout masks come from it:
  * one purpose, one mask, in every pass that shares the step. */
 #include "op_sources.h"
 
@@ -6,7 +6,7 @@ few_node few_randu(few_graph *g, uint32_t purpose, struct few_shape shape) {
   if (shape.rank < 1)
     return few__graph_fail(g, FEW_E_INVALID, "randu: needs a batch axis: shape [rows, ..]");
   return few__emit(
-      g, &(struct few_node_data){.op = FEW_OP_RANDU, .shape = shape, .attr.i = {purpose}});
+      g, &(struct few_node_data){.op = FEW_OP_RANDU, .shape = shape, .attr = FEW_ATTR(random, purpose)});
 }
 
 FEW_SOURCE_OP(randu, FEW_OP_RANDOM)

@@ -1,18 +1,14 @@
-/* reshape - the same elements in the same order under another shape, kept in i[0] = rank, i[1..].
- */
+/* reshape - the same elements in the same order under another shape. */
 #include "op.h"
 
 few_node few_reshape(few_graph *g, few_node x, struct few_shape shape) {
-  struct few_attr a = {.i = {shape.rank}};
   if (!few__op_shape(g, "reshape", shape)) return FEW_NONE;
-  for (int k = 0; k < shape.rank; k++) a.i[1 + k] = shape.dim[k];
-  return few__op_node(g, FEW_OP_RESHAPE, 1, &x, &a);
+  return few__op_node(g, FEW_OP_RESHAPE, 1, &x, few__shape_attr(shape));
 }
 
 static bool infer(few_graph *g, struct few_node_data *n) {
   struct few_shape from = few_node_shape(g, n->in[0]);
-  n->shape.rank = (int)n->attr.i[0];
-  for (int k = 0; k < n->shape.rank; k++) n->shape.dim[k] = n->attr.i[1 + k];
+  n->shape = few__attr_shape(&n->attr);
   if (few_shape_count(from) == few_shape_count(n->shape)) return true;
   few__graph_fail(g, FEW_E_INVALID, "reshape: %s has %lld elements, %s has %lld: they must agree",
                   few__shape_text(from).at, (long long)few_shape_count(from),

@@ -2,7 +2,7 @@
 #include "pointwise.h"
 
 few_node few_select(few_graph *g, few_node c, few_node a, few_node b) {
-  return few__op_node(g, FEW_OP_SELECT, 3, (few_node[]){c, a, b}, NULL);
+  return few__op_node(g, FEW_OP_SELECT, 3, (few_node[]){c, a, b}, FEW_NO_ATTR);
 }
 
 static few_node zero(few_graph *g) { return few_fill(g, 0, FEW_SCALAR); }

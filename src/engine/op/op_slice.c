@@ -7,11 +7,11 @@
 /* ---- slice ---- */
 
 few_node few_slice(few_graph *g, few_node x, int axis, int64_t start, int64_t len) {
-  return few__op_node(g, FEW_OP_SLICE, 1, &x, &(struct few_attr){.i = {axis, start, len}});
+  return few__op_node(g, FEW_OP_SLICE, 1, &x, FEW_ATTR(slice, axis, start, len));
 }
 
 static bool slice_infer(few_graph *g, struct few_node_data *n) {
-  const int64_t axis = n->attr.i[0], start = n->attr.i[1], len = n->attr.i[2];
+  const int64_t axis = n->attr.slice.axis, start = n->attr.slice.start, len = n->attr.slice.len;
   n->shape = few_node_shape(g, n->in[0]);
   if (axis < 0 || axis >= n->shape.rank || start < 0 || len < 1 ||
       start > n->shape.dim[axis] - len) {
@@ -34,16 +34,15 @@ static few_node slice_simplify(few_graph *g, const struct few_node_data *n) {
 }
 
 static few_node slice_jvp(few_graph *g, few_node self, const few_node *dx) {
-  struct few_attr a = few__node(g, self)->attr;
-  return few__op_node(g, FEW_OP_SLICE, 1, dx, &a);
+  return few__op_node(g, FEW_OP_SLICE, 1, dx, few__node(g, self)->attr);
 }
 
 static void slice_vjp(few_graph *g, few_node self, few_node dy, const bool *need, few_node *dx) {
   FEW_UNUSED(need);
   const struct few_node_data n = *few__node(g, self);
-  int axis = (int)n.attr.i[0];
-  int64_t full = few_node_shape(g, n.in[0]).dim[axis];
-  dx[0] = few_pad(g, dy, axis, n.attr.i[1], full - n.attr.i[1] - n.attr.i[2]);
+  const struct few_attr_slice s = n.attr.slice;
+  const int64_t after = few_node_shape(g, n.in[0]).dim[s.axis] - s.start - s.len;
+  dx[0] = few_pad(g, dy, (int)s.axis, s.start, after);
 }
 
 static few_node slice_example(few_graph *g, int k) {
@@ -63,11 +62,11 @@ const struct few_op_def few__op_slice = {.name = "slice",
 /* ---- pad ---- */
 
 few_node few_pad(few_graph *g, few_node x, int axis, int64_t before, int64_t after) {
-  return few__op_node(g, FEW_OP_PAD, 1, &x, &(struct few_attr){.i = {axis, before, after}});
+  return few__op_node(g, FEW_OP_PAD, 1, &x, FEW_ATTR(pad, axis, before, after));
 }
 
 static bool pad_infer(few_graph *g, struct few_node_data *n) {
-  const int64_t axis = n->attr.i[0], before = n->attr.i[1], after = n->attr.i[2];
+  const int64_t axis = n->attr.pad.axis, before = n->attr.pad.before, after = n->attr.pad.after;
   n->shape = few_node_shape(g, n->in[0]);
   if (axis < 0 || axis >= n->shape.rank || before < 0 || after < 0 || before > INT32_MAX ||
       after > INT32_MAX) {
@@ -82,19 +81,18 @@ static bool pad_infer(few_graph *g, struct few_node_data *n) {
 
 static few_node pad_simplify(few_graph *g, const struct few_node_data *n) {
   FEW_UNUSED(g);
-  return n->attr.i[1] == 0 && n->attr.i[2] == 0 ? n->in[0] : FEW_NONE;
+  return n->attr.pad.before == 0 && n->attr.pad.after == 0 ? n->in[0] : FEW_NONE;
 }
 
 static few_node pad_jvp(few_graph *g, few_node self, const few_node *dx) {
-  struct few_attr a = few__node(g, self)->attr;
-  return few__op_node(g, FEW_OP_PAD, 1, dx, &a);
+  return few__op_node(g, FEW_OP_PAD, 1, dx, few__node(g, self)->attr);
 }
 
 static void pad_vjp(few_graph *g, few_node self, few_node dy, const bool *need, few_node *dx) {
   FEW_UNUSED(need);
   const struct few_node_data n = *few__node(g, self);
-  int axis = (int)n.attr.i[0];
-  dx[0] = few_slice(g, dy, axis, n.attr.i[1], few_node_shape(g, n.in[0]).dim[axis]);
+  const int axis = (int)n.attr.pad.axis;
+  dx[0] = few_slice(g, dy, axis, n.attr.pad.before, few_node_shape(g, n.in[0]).dim[axis]);
 }
 
 static few_node pad_example(few_graph *g, int k) {

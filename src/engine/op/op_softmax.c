@@ -2,7 +2,7 @@
 #include "op.h"
 
 few_node few_softmax(few_graph *g, few_node x) {
-  return few__op_node(g, FEW_OP_SOFTMAX, 1, &x, NULL);
+  return few__op_node(g, FEW_OP_SOFTMAX, 1, &x, FEW_NO_ATTR);
 }
 
 static bool infer(few_graph *g, struct few_node_data *n) {

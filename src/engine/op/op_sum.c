@@ -6,10 +6,8 @@
 /* ---- sum ---- */
 
 few_node few_sum(few_graph *g, few_node x, struct few_shape shape) {
-  struct few_attr a = {.i = {shape.rank}};
   if (!few__op_shape(g, "sum", shape)) return FEW_NONE;
-  for (int k = 0; k < shape.rank; k++) a.i[1 + k] = shape.dim[k];
-  return few__op_node(g, FEW_OP_SUM, 1, &x, &a);
+  return few__op_node(g, FEW_OP_SUM, 1, &x, few__shape_attr(shape));
 }
 
 few_node few_sum_all(few_graph *g, few_node x) {
@@ -24,12 +22,10 @@ few_node few_mean_all(few_graph *g, few_node x) {
 
 static bool sum_infer(few_graph *g, struct few_node_data *n) {
   struct few_shape from = few_node_shape(g, n->in[0]);
-  n->shape.rank = (int)n->attr.i[0];
+  n->shape = few__attr_shape(&n->attr);
   bool ok = from.rank == n->shape.rank;
-  for (int k = 0; k < n->shape.rank; k++) {
-    n->shape.dim[k] = n->attr.i[1 + k];
-    ok = ok && (n->shape.dim[k] == 1 || from.dim[k] == n->shape.dim[k]);
-  }
+  for (int k = 0; ok && k < n->shape.rank; k++)
+    ok = n->shape.dim[k] == 1 || from.dim[k] == n->shape.dim[k];
   if (!ok)
     few__graph_fail(g, FEW_E_INVALID, "sum: %s does not reduce to %s: dims equal or 1",
                     few__shape_text(from).at, few__shape_text(n->shape).at);
@@ -71,20 +67,16 @@ const struct few_op_def few__op_sum = {.name = "sum",
 /* ---- broadcast ---- */
 
 few_node few_broadcast(few_graph *g, few_node x, struct few_shape shape) {
-  struct few_attr a = {.i = {shape.rank}};
   if (!few__op_shape(g, "broadcast", shape)) return FEW_NONE;
-  for (int k = 0; k < shape.rank; k++) a.i[1 + k] = shape.dim[k];
-  return few__op_node(g, FEW_OP_BROADCAST, 1, &x, &a);
+  return few__op_node(g, FEW_OP_BROADCAST, 1, &x, few__shape_attr(shape));
 }
 
 static bool broadcast_infer(few_graph *g, struct few_node_data *n) {
   struct few_shape from = few_node_shape(g, n->in[0]);
-  n->shape.rank = (int)n->attr.i[0];
+  n->shape = few__attr_shape(&n->attr);
   bool ok = from.rank == n->shape.rank;
-  for (int k = 0; k < n->shape.rank; k++) {
-    n->shape.dim[k] = n->attr.i[1 + k];
-    ok = ok && (from.dim[k] == 1 || from.dim[k] == n->shape.dim[k]);
-  }
+  for (int k = 0; ok && k < n->shape.rank; k++)
+    ok = from.dim[k] == 1 || from.dim[k] == n->shape.dim[k];
   if (!ok)
     few__graph_fail(g, FEW_E_INVALID, "broadcast: %s does not broadcast to %s: dims equal or 1",
                     few__shape_text(from).at, few__shape_text(n->shape).at);

@@ -1,10 +1,10 @@
-/* transpose - axes in another order: dim k of the result is dim i[k] of the operand. */
+/* transpose - axes in another order. */
 #include "op.h"
 
 few_node few_transpose(few_graph *g, few_node x, const int *perm) {
-  struct few_attr a = {0};
-  for (int k = 0; k < few_node_shape(g, x).rank; k++) a.i[k] = perm[k];
-  return few__op_node(g, FEW_OP_TRANSPOSE, 1, &x, &a);
+  struct few_attr_transpose a = {0};
+  for (int k = 0; k < few_node_shape(g, x).rank; k++) a.perm[k] = perm[k];
+  return few__op_node(g, FEW_OP_TRANSPOSE, 1, &x, few__attr(&a, sizeof a));
 }
 
 static bool infer(few_graph *g, struct few_node_data *n) {
@@ -12,7 +12,7 @@ static bool infer(few_graph *g, struct few_node_data *n) {
   unsigned seen = 0;
   n->shape.rank = from.rank;
   for (int k = 0; k < from.rank; k++) {
-    int64_t p = n->attr.i[k];
+    int64_t p = n->attr.transpose.perm[k];
     if (p < 0 || p >= from.rank || seen >> p & 1) {
       few__graph_fail(g, FEW_E_INVALID, "transpose: not a permutation of the %d axes of %s",
                       from.rank, few__shape_text(from).at);
@@ -27,20 +27,19 @@ static bool infer(few_graph *g, struct few_node_data *n) {
 static few_node simplify(few_graph *g, const struct few_node_data *n) {
   FEW_UNUSED(g);
   for (int k = 0; k < n->shape.rank; k++)
-    if (n->attr.i[k] != k) return FEW_NONE;
+    if (n->attr.transpose.perm[k] != k) return FEW_NONE;
   return n->in[0];
 }
 
 static few_node jvp(few_graph *g, few_node self, const few_node *dx) {
-  struct few_attr a = few__node(g, self)->attr;
-  return few__op_node(g, FEW_OP_TRANSPOSE, 1, dx, &a);
+  return few__op_node(g, FEW_OP_TRANSPOSE, 1, dx, few__node(g, self)->attr);
 }
 
 static void vjp(few_graph *g, few_node self, few_node dy, const bool *need, few_node *dx) {
   FEW_UNUSED(need);
   int inverse[FEW_MAX_RANK];
   for (int k = 0; k < few__node(g, self)->shape.rank; k++)
-    inverse[few__node(g, self)->attr.i[k]] = k;
+    inverse[few__node(g, self)->attr.transpose.perm[k]] = k;
   dx[0] = few_transpose(g, dy, inverse);
 }
 

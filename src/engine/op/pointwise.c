@@ -41,5 +41,5 @@ few_node few__pointwise_example(few_graph *g, few_op op, int k) {
     in[j] = few_input(g, names[j], FEW_REAL, s);
     in[j] = few_affine(g, few_square(g, in[j]), 1, 0.25 + 0.5 * j);
   }
-  return few__op_node(g, op, n, in, NULL);
+  return few__op_node(g, op, n, in, FEW_NO_ATTR);
 }

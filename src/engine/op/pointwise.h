@@ -18,7 +18,7 @@ few_node few__pointwise_example(few_graph *g, few_op op, int k);
 /* The row of a unary op, given `static few_node slope(few_graph *, few_node x, few_node y)`. */
 #define FEW_UNARY_OP(ENUM, op_name)                                             \
   few_node few_##op_name(few_graph *g, few_node x) {                            \
-    return few__op_node(g, FEW_OP_##ENUM, 1, &x, NULL);                         \
+    return few__op_node(g, FEW_OP_##ENUM, 1, &x, FEW_NO_ATTR);                  \
   }                                                                             \
   static few_node example(few_graph *g, int k) {                                \
     return few__pointwise_example(g, FEW_OP_##ENUM, k);                         \
@@ -36,7 +36,7 @@ few_node few__pointwise_example(few_graph *g, few_op op, int k);
 /* The row of a binary op, given simplify, jvp and vjp. */
 #define FEW_BINARY_OP(ENUM, op_name)                                      \
   few_node few_##op_name(few_graph *g, few_node a, few_node b) {          \
-    return few__op_node(g, FEW_OP_##ENUM, 2, (few_node[]){a, b}, NULL);   \
+    return few__op_node(g, FEW_OP_##ENUM, 2, (few_node[]){a, b}, FEW_NO_ATTR); \
   }                                                                       \
   static few_node example(few_graph *g, int k) {                          \
     return few__pointwise_example(g, FEW_OP_##ENUM, k);                   \

@@ -20,13 +20,25 @@ const struct few_op_def *few__op_def(few_op op) {
   return table[op];
 }
 
-few_node few__op_node(few_graph *g, few_op op, int n, const few_node *in,
-                      const struct few_attr *attr) {
-  struct few_node_data d = {.op = op, .n_in = n};
-  assert(n <= FEW_MAX_IN);
+few_node few__op_node(few_graph *g, few_op op, int n, const few_node *in, union few_attr attr) {
+  struct few_node_data d = {.op = op, .n_in = n, .attr = attr};
+  assert(op < FEW_OP_COUNT && 0 <= n && n <= FEW_MAX_IN);
   for (int k = 0; k < n; k++) d.in[k] = in[k];
-  if (attr) d.attr = *attr;
   return few__emit(g, &d);
+}
+
+union few_attr few__shape_attr(struct few_shape shape) {
+  struct few_attr_shape a = {.rank = shape.rank};
+  assert(few__rank_is_valid(shape));
+  for (int k = 0; k < shape.rank; k++) a.dim[k] = shape.dim[k];
+  return few__attr(&a, sizeof a);
+}
+
+struct few_shape few__attr_shape(const union few_attr *a) {
+  struct few_shape s = {.rank = (int)a->shape.rank};
+  assert(few__rank_is_valid(s));
+  for (int k = 0; k < s.rank; k++) s.dim[k] = a->shape.dim[k];
+  return s;
 }
 
 bool few__op_shape(few_graph *g, const char *op, struct few_shape shape) {
@@ -48,7 +60,7 @@ few_node few__plus(few_graph *g, few_node a, few_node b) {
 
 bool few__fill_value(const few_graph *g, few_node n, double *value) {
   const struct few_node_data *d = few__node(g, n);
-  *value = d->attr.f[0];
+  *value = d->op == FEW_OP_FILL ? d->attr.fill.value : 0;
   return d->op == FEW_OP_FILL;
 }
 
@@ -57,12 +69,12 @@ bool few__is_fill(const few_graph *g, few_node n, double value) {
   return few__fill_value(g, n, &v) && v == value;
 }
 
-double few__pointwise(few_op op, const double *x, const struct few_attr *attr) {
+double few__pointwise(few_op op, const double *x, const union few_attr *attr) {
 #define X x[0]
 #define Y x[1]
 #define Z x[2]
-#define A attr->f[0]
-#define B attr->f[1]
+#define A attr->affine.a
+#define B attr->affine.b
 #define C(v) ((double)(v))
 #define EXP exp
 #define LOG log

@@ -51,7 +51,7 @@ static few_status add_pool(struct planning *p, few_node v, int storage) {
   if (!pool) return few__fail(plan->ctx, FEW_E_MEMORY, "out of memory: constants of a plan");
   plan->pool = pool;
   for (size_t i = 0; i < count; i++) {
-    double value = d->values ? d->values[i] : d->attr.f[0];
+    double value = d->values ? d->values[i] : d->attr.fill.value;
     if (plan->opts.real == FEW_F64)
       ((double *)(void *)(pool + plan->pool_bytes))[i] = value;
     else

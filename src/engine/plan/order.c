@@ -45,7 +45,7 @@ static few_node find_dual(const struct planning *p, few_node attention, bool *se
   for (few_node v = a->in[0] + 1; v < few_graph_size(p->g); v++) {
     if (!p->live[v] || few__op(p->g, v) != FEW_OP_ATTENTION_DUAL) continue;
     const struct few_node_data *d = few__node(p->g, v);
-    if (d->in[0] == a->in[0] && d->attr.f[0] == a->attr.f[0] &&
+    if (d->in[0] == a->in[0] && d->attr.attention.scale == a->attr.attention.scale &&
         (v < attention || !depends(p, v, attention, seen)))
       return v;
   }
@@ -54,7 +54,7 @@ static few_node find_dual(const struct planning *p, few_node attention, bool *se
 
 /* A slice is a view when everything before its axis is 1: then it is one run of bytes. */
 static bool contiguous_slice(const struct few_node_data *d) {
-  for (int k = 0; k < d->attr.i[0]; k++)
+  for (int k = 0; k < d->attr.slice.axis; k++)
     if (d->shape.dim[k] != 1) return false;
   return true;
 }
@@ -72,9 +72,9 @@ static few_status find_views(struct planning *p) {
     size_t offset = 0;
     if (few__op_def(d->op)->flags & FEW_OP_VIEW) of = d->in[0];
     if (d->op == FEW_OP_SLICE && contiguous_slice(d)) {
-      int64_t inner = few_shape_count(d->shape) / d->shape.dim[d->attr.i[0]];
+      int64_t inner = few_shape_count(d->shape) / d->shape.dim[d->attr.slice.axis];
       of = d->in[0];
-      offset = (size_t)(d->attr.i[1] * inner);
+      offset = (size_t)(d->attr.slice.start * inner);
     }
     if (p->live[v] && d->op == FEW_OP_ATTENTION) of = find_dual(p, v, seen);
     p->root[v] = of == FEW_NONE ? v : of;

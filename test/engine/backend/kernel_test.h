@@ -20,7 +20,7 @@ enum { GUARD = 64, GUARD_BYTE = 0xA5 };
 /* An op on operands: in[k] has shape[k]; index operands (int32) go to `index` instead. */
 struct op_call {
   few_op op;
-  struct few_attr attr;
+  union few_attr attr;
   struct few_shape out;
   int n_in;
   struct few_shape shape[FEW_MAX_IN];

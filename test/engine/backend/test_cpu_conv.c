@@ -21,7 +21,7 @@ static struct few_shape shape_of(const struct layer *l, int which) {
 static struct op_call call_for(const struct layer *l, int which, double *const t[3]) {
   static const few_op op[] = {FEW_OP_CONV_DX, FEW_OP_CONV_DW, FEW_OP_CONV};
   static const int in[][2] = {{Y, W}, {X, Y}, {X, W}};
-  struct op_call c = {op[which], .attr = {.i = {l->stride, l->pad}}, .n_in = 2};
+  struct op_call c = {op[which], .attr.conv = {(int)l->stride, (int)l->pad, 0, 0}, .n_in = 2};
   c.out = shape_of(l, which);
   for (int i = 0; i < 2; i++) {
     c.shape[i] = shape_of(l, in[which][i]);

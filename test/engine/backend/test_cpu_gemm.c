@@ -3,7 +3,7 @@
 
 static struct op_call call_of(int64_t count, int64_t m, int64_t n, int64_t k, int ta, int tb,
                               bool shared) {
-  struct op_call c = {FEW_OP_MATMUL, .attr = {.i = {ta, tb}}, .n_in = 2};
+  struct op_call c = {FEW_OP_MATMUL, .attr.matmul = {ta, tb}, .n_in = 2};
   c.out = FEW_SHAPE(count, m, n);
   c.shape[0] = ta ? FEW_SHAPE(count, k, m) : FEW_SHAPE(count, m, k);
   c.shape[1] = tb ? FEW_SHAPE(count, n, k) : FEW_SHAPE(count, k, n);

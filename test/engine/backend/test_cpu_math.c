@@ -157,8 +157,8 @@ static double broadcast_at(const double *x, struct few_shape s, struct few_shape
 static void check_pointwise(int t, struct few_shape whole, uint64_t stream) {
   struct op_call c = {pointwise[t].op, .out = whole, .n_in = pointwise[t].arity};
   double *in[3] = {NULL, NULL, NULL};
-  c.attr.f[0] = 2;
-  c.attr.f[1] = -0.5;
+  c.attr.affine.a = 2;
+  c.attr.affine.b = -0.5;
   for (int i = 0; i < c.n_in; i++) {
     c.shape[i] = i == pick(stream, 99, 3) ? whole : choose_shape(stream * 3 + (uint64_t)i, whole);
     c.in[i] = in[i] = random_array(stream * 3 + (uint64_t)i, count_of(c.shape[i]));
@@ -213,8 +213,8 @@ static struct trial make_trial(uint64_t id) {
   for (int k = 0; k < p->n_code; k++) {
     struct few_instruction *code = &p->code[k];
     code->op = mixed[pick(id, 2000 + k, FEW_COUNT(mixed))];
-    code->attr.f[0] = -0.75;
-    code->attr.f[1] = 0.3;
+    code->attr.affine.a = -0.75;
+    code->attr.affine.b = 0.3;
     for (int i = 0; i < 2; i++) /* mostly what was just computed, so that chains form */
       code->in[i] = (int16_t)(pick(id, 3000 + 2 * k + i, 3) && k > 0
                                   ? p->n_leaves + k - 1

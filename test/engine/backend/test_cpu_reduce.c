@@ -64,7 +64,7 @@ static void check_transpose(struct few_shape in, const int *perm) {
   struct op_call c = {FEW_OP_TRANSPOSE, .n_in = 1, .shape = {in}};
   c.out.rank = in.rank;
   for (int k = 0; k < in.rank; k++) {
-    c.attr.i[k] = perm[k];
+    c.attr.transpose.perm[k] = perm[k];
     c.out.dim[k] = in.dim[perm[k]];
   }
   double *x = random_array(5, count_of(in));
@@ -121,7 +121,7 @@ static const struct norm_case norms[] = {
  * of the mean distance, that of the deviation is relative); for the derivative, every term of
  * r (d - mean(d) - y mean(y d)) with |.| inside, where mean|y| <= 1. */
 static void norm_magnitude(const struct op_call *c, const double *y, double *magnitude) {
-  const int64_t N = c->out.dim[0], C = c->out.dim[c->out.rank - 1], groups = c->attr.i[0];
+  const int64_t N = c->out.dim[0], C = c->out.dim[c->out.rank - 1], groups = c->attr.norm.groups;
   const int64_t P = N ? count_of(c->out) / N / C : 0, width = C / groups;
   const struct op_call value = {FEW_OP_NORM, c->attr,           .out = c->out,
                                 .n_in = 1,   .shape = {c->out}, .in = {c->in[0]}};
@@ -131,7 +131,7 @@ static void norm_magnitude(const struct op_call *c, const double *y, double *mag
     double d = 0, yd = 0, mean = 0, var = 0;
     for (int64_t k = 0; k < P * width && v; k++) {
       const int64_t at = first + k / width * C + k % width;
-      mean += c->attr.i[1] ? c->in[0][at] / (double)(P * width) : 0;
+      mean += c->attr.norm.center ? c->in[0][at] / (double)(P * width) : 0;
       d += fabs(c->in[1][at]) / (double)(P * width);
       yd += fabs(v[at] * c->in[1][at]) / (double)(P * width);
     }
@@ -139,7 +139,7 @@ static void norm_magnitude(const struct op_call *c, const double *y, double *mag
       const double t = c->in[0][first + k / width * C + k % width] - mean;
       var += t * t / (double)(P * width);
     }
-    const double r = 1 / sqrt(var + c->attr.f[0]);
+    const double r = 1 / sqrt(var + c->attr.norm.eps);
     for (int64_t k = 0; k < P * width; k++) {
       const int64_t at = first + k / width * C + k % width;
       magnitude[at] =
@@ -155,7 +155,7 @@ static void check_norm(const struct norm_case *t, bool center, bool tangent) {
   double *x = random_array(6, n), *d = random_array(7, n), *magnitude = new_array(n);
   for (int64_t k = 0; k < n; k++) x[k] = (double)(float)(t->mean + t->std * x[k]);
   const struct op_call c = {tangent ? FEW_OP_NORM_TANGENT : FEW_OP_NORM,
-                            .attr = {{t->groups, center}, {1e-5}},
+                            .attr.norm = {t->groups, center, 1e-5},
                             .out = t->shape,
                             .n_in = tangent ? 2 : 1,
                             .shape = {t->shape, t->shape},
@@ -210,8 +210,8 @@ static void check_resample(struct few_shape small, int taps, bool up) {
   large.dim[2] *= 2;
   struct op_call c = {.op = up ? FEW_OP_UP : FEW_OP_DOWN, .out = up ? large : small, .n_in = 1};
   c.shape[0] = up ? small : large;
-  c.attr.i[0] = taps;
-  for (int k = 0; k < taps; k++) c.attr.f[k] = (1 + k % 3) / (1.6 * taps);
+  c.attr.resample.n = taps;
+  for (int k = 0; k < taps; k++) c.attr.resample.tap[k] = (1 + k % 3) / (1.6 * taps);
   double *x = random_array(9, count_of(c.shape[0])), *a = new_array(count_of(c.shape[0]));
   for (int64_t k = 0; k < count_of(c.shape[0]); k++) a[k] = fabs(x[k]);
   c.in[0] = a;
@@ -242,7 +242,7 @@ static void test_uniform(void **state) {
     const int64_t n = lengths[k];
     const struct op_call c = {
         .op = FEW_OP_RANDU,
-        .attr = {.i = {FEW_RNG_DROPOUT + 3}},
+        .attr.random = {FEW_RNG_DROPOUT + 3},
         .out = {3, {3, n, 1}},
         .key = {
             .seed = 0x123456789abcdef, .step = 1ull << 33 | 7, .row0 = 1ull << 32 | 0xfffffffe}};

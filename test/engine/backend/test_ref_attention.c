@@ -22,7 +22,7 @@ static int64_t at(struct size s, int64_t n, int64_t t, int which, int64_t h) {
 }
 
 static struct op_call call_of(few_op op, struct size s, const double *qkv, const double *other) {
-  struct op_call c = {op, .attr.f = {scale_of(s)}, .n_in = other ? 2 : 1};
+  struct op_call c = {op, .attr.attention = {scale_of(s)}, .n_in = other ? 2 : 1};
   c.shape[0] = qkv_shape(s);
   c.in[0] = qkv;
   c.in[1] = other;

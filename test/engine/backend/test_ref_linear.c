@@ -18,7 +18,7 @@ static struct few_shape matrix(int rank, int64_t rows, int64_t cols, bool t) {
 
 static void check_matmul(int rank_a, int rank_b, bool ta, bool tb, int64_t M, int64_t N,
                          int64_t K) {
-  struct op_call c = {FEW_OP_MATMUL, .n_in = 2, .attr.i = {ta, tb}};
+  struct op_call c = {FEW_OP_MATMUL, .n_in = 2, .attr.matmul = {ta, tb}};
   c.shape[0] = matrix(rank_a, M, K, ta);
   c.shape[1] = matrix(rank_b, K, N, tb);
   c.out = matrix(rank_a, M, N, false);
@@ -57,7 +57,7 @@ static void test_matmul(void **state) {
 static void test_conv_by_hand(void **state) {
   (void)state;
   const double x[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9}, w[9] = {0, 1, 0, 2, 3, 4, 0, 5, 0};
-  struct op_call c = {FEW_OP_CONV, .n_in = 2, .in = {x, w}, .attr.i = {1, 1}};
+  struct op_call c = {FEW_OP_CONV, .n_in = 2, .in = {x, w}, .attr.conv = {1, 1}};
   c.out = c.shape[0] = FEW_SHAPE(1, 3, 3, 1);
   c.shape[1] = FEW_SHAPE(3, 3, 1, 1);
   const double want[9] = {
@@ -80,7 +80,7 @@ static void test_conv_by_hand(void **state) {
 static void test_conv_channels(void **state) {
   (void)state;
   const double x[4] = {1, 10, 2, 20}, w[6] = {1, 2, 3, 4, 5, 6};
-  struct op_call c = {FEW_OP_CONV, .n_in = 2, .in = {x, w}, .attr.i = {1, 0}};
+  struct op_call c = {FEW_OP_CONV, .n_in = 2, .in = {x, w}, .attr.conv = {1, 0}};
   c.out = FEW_SHAPE(1, 1, 2, 3);
   c.shape[0] = FEW_SHAPE(1, 1, 2, 2);
   c.shape[1] = FEW_SHAPE(1, 1, 2, 3);
@@ -91,17 +91,17 @@ static void test_conv_channels(void **state) {
 }
 
 /* <conv(x, w), dy> = <x, conv_dx(dy, w)> = <w, conv_dw(x, dy)> */
-static void check_conv_adjoint(int64_t k, int64_t stride, int64_t pad, int64_t h, int64_t wd) {
+static void check_conv_adjoint(int k, int stride, int pad, int64_t h, int64_t wd) {
   const struct few_shape x = FEW_SHAPE(2, h, wd, 3), w = FEW_SHAPE(k, k, 3, 5);
   const struct few_shape y =
       FEW_SHAPE(2, (h + 2 * pad - k) / stride + 1, (wd + 2 * pad - k) / stride + 1, 5);
   double *a = random_array(1, count_of(x)), *b = random_array(2, count_of(w)),
          *d = random_array(3, count_of(y));
-  const struct op_call conv = {FEW_OP_CONV, {.i = {stride, pad}}, y, 2, {x, w}, {a, b}, NULL, {0}};
+  const struct op_call conv = {FEW_OP_CONV, {.conv = {stride, pad, 0, 0}}, y, 2, {x, w}, {a, b}, NULL, {0}};
   const struct op_call dx = {
-      FEW_OP_CONV_DX, {.i = {stride, pad, h, wd}}, x, 2, {y, w}, {d, b}, NULL, {0}};
+      FEW_OP_CONV_DX, {.conv = {stride, pad, h, wd}}, x, 2, {y, w}, {d, b}, NULL, {0}};
   const struct op_call dw = {
-      FEW_OP_CONV_DW, {.i = {stride, pad, k, k}}, w, 2, {x, y}, {a, d}, NULL, {0}};
+      FEW_OP_CONV_DW, {.conv = {stride, pad, k, k}}, w, 2, {x, y}, {a, d}, NULL, {0}};
   double *cy = apply(&conv), *cx = apply(&dx), *cw = apply(&dw);
   const double s = inner(cy, d, count_of(y)), tol = 1e-12 * inner_abs(cy, d, count_of(y));
   assert_close(inner(a, cx, count_of(x)), s, tol);
@@ -116,17 +116,17 @@ static void test_conv_adjoint(void **state) {
   (void)state;
   const int64_t size[][2] = {{1, 1}, {3, 3}, {4, 5}, {7, 6}, {9, 11}};
   for (int s = 0; s < FEW_COUNT(size); s++)
-    for (int64_t k = 1; k <= 4; k++)
-      for (int64_t stride = 1; stride <= 2; stride++)
-        for (int64_t pad = 0; pad <= 1; pad++)
+    for (int k = 1; k <= 4; k++)
+      for (int stride = 1; stride <= 2; stride++)
+        for (int pad = 0; pad <= 1; pad++)
           if (k <= size[s][0] + 2 * pad && k <= size[s][1] + 2 * pad)
             check_conv_adjoint(k, stride, pad, size[s][0], size[s][1]);
 }
 
 static struct op_call resample(few_op op, struct few_shape in, struct few_shape out, int n,
                                const double *taps, const double *x) {
-  struct op_call c = {op, .attr.i = {n}, .out = out, .n_in = 1, .shape = {in}, .in = {x}};
-  for (int k = 0; k < n; k++) c.attr.f[k] = taps[k];
+  struct op_call c = {op, .attr.resample = {.n = n}, .out = out, .n_in = 1, .shape = {in}, .in = {x}};
+  for (int k = 0; k < n; k++) c.attr.resample.tap[k] = taps[k];
   return c;
 }
 

@@ -50,8 +50,8 @@ static void test_unary(void **state) {
       magnitude[k] = 1 + pow(fabs(x[k]), 3) + fabs(unary[t].f(x[k]));
     }
     struct op_call c = {unary[t].op, .out = {1, {N}}, .n_in = 1, .shape = {{1, {N}}}, .in = {x}};
-    c.attr.f[0] = 3;
-    c.attr.f[1] = -0.25;
+    c.attr.affine.a = 3;
+    c.attr.affine.b = -0.25;
     double *y = apply(&c);
     for (int k = 0; k < N; k++)
       assert_close(y[k], unary[t].f(x[k]), ROUNDINGS * DBL_EPSILON * magnitude[k]);

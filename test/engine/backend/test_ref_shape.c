@@ -71,7 +71,7 @@ static void test_sum_is_double(void **state) {
 static void check_transpose(struct few_shape s, const int *perm) {
   struct op_call c = {FEW_OP_TRANSPOSE, .out.rank = s.rank, .n_in = 1, .shape = {s}};
   for (int k = 0; k < s.rank; k++) {
-    c.attr.i[k] = perm[k];
+    c.attr.transpose.perm[k] = perm[k];
     c.out.dim[k] = s.dim[perm[k]];
   }
   double *x = random_array(1, count_of(s));
@@ -107,11 +107,11 @@ static void test_slice_concat_pad(void **state) {
   double *x = random_array(1, count_of(s));
   for (int axis = 0; axis < 3; axis++) {
     const int64_t cut[4] = {0, 1, 3, s.dim[axis]};
-    struct op_call whole = {FEW_OP_CONCAT, .attr.i = {axis}, .out = s, .n_in = 3};
+    struct op_call whole = {FEW_OP_CONCAT, .attr.concat = {axis}, .out = s, .n_in = 3};
     double *piece[3] = {0};
     for (int k = 0; k < 3; k++) {
       struct op_call c = {FEW_OP_SLICE, .out = s, .n_in = 1, .shape = {s}, .in = {x}};
-      c.attr = (struct few_attr){.i = {axis, cut[k], cut[k + 1] - cut[k]}};
+      c.attr.slice = (struct few_attr_slice){axis, cut[k], cut[k + 1] - cut[k]};
       c.out.dim[axis] = cut[k + 1] - cut[k];
       whole.shape[k] = c.out;
       whole.in[k] = piece[k] = apply(&c);
@@ -121,7 +121,7 @@ static void test_slice_concat_pad(void **state) {
     for (int64_t k = 0; k < count_of(s); k++) assert_true(joined[k] == x[k]);
     check_f32_linear(&whole, joined, 0);
     const struct op_call pad = {FEW_OP_PAD,
-                                .attr.i = {axis, cut[1], cut[3] - cut[2]},
+                                .attr.pad = {axis, cut[1], cut[3] - cut[2]},
                                 .out = s,
                                 .n_in = 1,
                                 .shape = {whole.shape[1]},
@@ -143,7 +143,7 @@ static void test_slice_concat_pad(void **state) {
 static void test_slice_is_where_it_says(void **state) {
   (void)state;
   const double x[6] = {0, 1, 2, 10, 11, 12};
-  const struct op_call c = {FEW_OP_SLICE, .attr.i = {1, 1, 2},        .out = FEW_SHAPE(2, 2),
+  const struct op_call c = {FEW_OP_SLICE, .attr.slice = {1, 1, 2},        .out = FEW_SHAPE(2, 2),
                             .n_in = 1,    .shape = {FEW_SHAPE(2, 3)}, .in = {x}};
   double *y = apply(&c);
   assert_true(y[0] == 1 && y[1] == 2 && y[2] == 11 && y[3] == 12);
@@ -153,7 +153,7 @@ static void test_slice_is_where_it_says(void **state) {
 static void test_onehot(void **state) {
   (void)state;
   const int32_t index[6] = {0, 2, -1, 3, INT32_MAX, INT32_MIN};
-  const struct op_call c = {FEW_OP_ONEHOT, .attr.i = {3},           .out = FEW_SHAPE(6, 3),
+  const struct op_call c = {FEW_OP_ONEHOT, .attr.onehot = {3},           .out = FEW_SHAPE(6, 3),
                             .n_in = 1,     .shape = {FEW_SHAPE(6)}, .index = index};
   for (int type = 0; type < 2; type++) {
     double y[18];
@@ -168,7 +168,7 @@ static void test_random(void **state) {
   const few_op ops[] = {FEW_OP_RANDN, FEW_OP_RANDU};
   for (int k = 0; k < 2; k++)
     for (int type = 0; type < 2; type++) {
-      struct op_call c = {ops[k], .attr.i = {FEW_RNG_NOISE}, .out = FEW_SHAPE(5, 3, 3)};
+      struct op_call c = {ops[k], .attr.random = {FEW_RNG_NOISE}, .out = FEW_SHAPE(5, 3, 3)};
       double x[45], y[45];
       c.key = (struct few_replay_key){.seed = 7, .step = 11, .row0 = 0};
       apply_as((few_real)type, &c, x);
@@ -181,7 +181,7 @@ static void test_random(void **state) {
         c = same;
         if (change == 0) c.key.seed++;
         if (change == 1) c.key.step++;
-        if (change == 2) c.attr.i[0]++;
+        if (change == 2) c.attr.random.purpose++;
         apply_as((few_real)type, &c, y);
         int equal = 0;
         for (int j = 0; j < 45; j++) equal += y[j] == x[j];
@@ -193,7 +193,7 @@ static void test_random(void **state) {
 /* The kernel is rng.h row by row, and the number types draw the same numbers. */
 static void test_random_is_the_stream(void **state) {
   (void)state;
-  struct op_call c = {FEW_OP_RANDN, .attr.i = {FEW_RNG_NOISE}, .out = FEW_SHAPE(2, 7)};
+  struct op_call c = {FEW_OP_RANDN, .attr.random = {FEW_RNG_NOISE}, .out = FEW_SHAPE(2, 7)};
   c.key = (struct few_replay_key){.seed = 7, .step = 11, .row0 = 40};
   double *x = apply(&c);
   for (uint64_t r = 0; r < 2; r++) {

@@ -116,7 +116,7 @@ static struct head head_of(const struct few_call *call) {
   one.Dp = whole_vectors(one.D);
   one.Tp = whole_vectors(one.T);
   if (one.Tp % 256 == 0) one.Tp += VF_W; /* rows 1 KiB apart would share cache sets */
-  one.scale = (float)call->node->attr.f[0];
+  one.scale = (float)call->node->attr.attention.scale;
   return one;
 }
 

@@ -26,9 +26,9 @@ static struct few_conv layer(const struct few_call *c, struct few_shape x, struc
                        .co = y.dim[3],
                        .kh = w.dim[0],
                        .kw = w.dim[1],
-                       .stride = c->node->attr.i[0],
-                       .pad_h = c->node->attr.i[1],
-                       .pad_w = c->node->attr.i[1],
+                       .stride = c->node->attr.conv.stride,
+                       .pad_h = c->node->attr.conv.pad,
+                       .pad_w = c->node->attr.conv.pad,
                        .direct = c->direct,
                        .out = c->out,
                        .scratch = c->scratch};

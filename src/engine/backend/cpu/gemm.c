@@ -161,7 +161,7 @@ void FEW_ISA(few__gemm)(const struct few_gemm *p) {
 static struct few_gemm product(const struct few_call *c, int64_t *count, int64_t *b_step) {
   const struct few_shape a = c->in[0].shape, b = c->in[1].shape;
   const int r = a.rank;
-  struct few_gemm p = {.ta = c->node->attr.i[0] != 0, .tb = c->node->attr.i[1] != 0};
+  struct few_gemm p = {.ta = c->node->attr.matmul.ta != 0, .tb = c->node->attr.matmul.tb != 0};
   assert(r >= 2 && (b.rank == r || b.rank == 2));
   p.m = c->shape.dim[r - 2];
   p.n = c->shape.dim[r - 1];

@@ -104,7 +104,7 @@ static void run_row(const struct norm *n, const float *x, const float *d, float 
 static bool goes_by_rows(const struct norm *n) { return n->P == 1 && n->width >= VF_W; }
 
 static void run(const struct few_call *call) {
-  struct norm n = norm_of(call->shape, &call->node->attr);
+  struct norm n = norm_of(call->shape, &call->node->attr.norm);
   float *y = call->out;
   n.x = call->in[0].data;
   if (call->n_in > 1) n.d = call->in[1].data;

@@ -28,14 +28,14 @@ struct norm {
  * part is in base and add. */
 enum norm_factor { NORM_HIGH, NORM_SCALE, NORM_BASE, NORM_SLOPE, NORM_ADD, NORM_FACTORS };
 
-static inline struct norm norm_of(struct few_shape s, const struct few_attr *a) {
+static inline struct norm norm_of(struct few_shape s, const struct few_attr_norm *a) {
   assert(s.rank >= 2);
   struct norm n = {.N = s.dim[0],
                    .P = 1,
                    .C = s.dim[s.rank - 1],
-                   .groups = a->i[0],
-                   .center = a->i[1] != 0,
-                   .eps = a->f[0]};
+                   .groups = a->groups,
+                   .center = a->center != 0,
+                   .eps = a->eps};
   assert(n.groups > 0 && n.C % n.groups == 0);
   for (int k = 1; k < s.rank - 1; k++) n.P *= s.dim[k];
   n.width = n.C / n.groups;

@@ -95,7 +95,7 @@ static bool is_norm(few_op op) { return op == FEW_OP_NORM || op == FEW_OP_NORM_T
 
 /* The norm of x (and d) with these attributes: one that is there, or a new one. */
 static int find_norm(struct plan *p, const struct few_call *call, int x, int d,
-                     const struct few_attr *attr) {
+                     const struct few_attr_norm *attr) {
   const struct norm n = norm_of(call->shape, attr);
   int i = 0;
   for (; i < p->n_norms; i++) {
@@ -122,7 +122,7 @@ static void plan_norms(struct plan *p, const struct few_call *call,
     if (!is_norm(c->op)) continue;
     const int d = c->op == FEW_OP_NORM_TANGENT ? c->in[1] : -1;
     assert(c->in[0] < prog->n_leaves && d < prog->n_leaves);
-    p->norm_of[k] = find_norm(p, call, c->in[0], d, &c->attr);
+    p->norm_of[k] = find_norm(p, call, c->in[0], d, &c->attr.norm);
   }
   const int64_t C = p->n_norms ? p->norm[0].norm.C : 0;
   for (int i = 0; i < p->n_norms; i++) {
@@ -199,8 +199,8 @@ static void plan_steps(struct plan *p, const struct few_program *prog) {
                                 {code->in[0], code->in[1], code->in[2]},
                                 ops[code->op].arity,
                                 to,
-                                (float)code->attr.f[0],
-                                (float)code->attr.f[1]});
+                                (float)code->attr.affine.a,
+                                (float)code->attr.affine.b});
     }
   }
 }

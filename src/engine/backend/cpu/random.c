@@ -80,7 +80,7 @@ void FEW_ISA(few__cpu_randu)(const struct few_call *call) {
     const struct few_rng r = {.seed = call->key.seed,
                               .step = call->key.step,
                               .row = call->key.row0 + (uint64_t)row,
-                              .purpose = (uint32_t)call->node->attr.i[0]};
+                              .purpose = (uint32_t)call->node->attr.random.purpose};
     assert(r.step >> 40 == 0 && r.row >> 40 == 0 && r.purpose >> 16 == 0);
     for (int64_t i = 0; i < n; i += 4 * VF_W) {
       float some[4 * VF_W];

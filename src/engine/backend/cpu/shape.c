@@ -44,7 +44,7 @@ void FEW_ISA(few__cpu_transpose)(const struct few_call *call) {
   if (sweep_empty(in)) return;
   struct sweep w = {.n = 2};
   for (int k = 0; k < in.rank; k++) {
-    const int from = (int)call->node->attr.i[k];
+    const int from = (int)call->node->attr.transpose.perm[k];
     w.stride[FROM][k] = w.stride[TO][k] = 1;
     for (int i = from + 1; i < in.rank; i++) w.stride[FROM][k] *= in.dim[i];
     for (int i = k + 1; i < in.rank; i++) w.stride[TO][k] *= call->shape.dim[i];

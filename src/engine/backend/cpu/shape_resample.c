@@ -6,7 +6,7 @@
 #include "cpu.h"
 #include "vec.h"
 
-enum { TAPS = 6 }; /* as many as an op's attributes hold */
+enum { TAPS = FEW_MAX_TAPS };
 
 struct taps {
   int n;
@@ -15,8 +15,8 @@ struct taps {
 };
 
 /* What index i of the result takes from an axis of length `len` of the operand. */
-static struct taps taps_of(const struct few_attr *attr, bool up, int64_t i, int64_t len) {
-  const int n = (int)attr->i[0], first = n / 2 - 1;
+static struct taps taps_of(const struct few_attr_resample *attr, bool up, int64_t i, int64_t len) {
+  const int n = (int)attr->n, first = n / 2 - 1;
   struct taps t = {.n = 0};
   assert(n <= TAPS);
   for (int a = 0; a < n; a++) {
@@ -25,7 +25,7 @@ static struct taps taps_of(const struct few_attr *attr, bool up, int64_t i, int6
     const int64_t at = up ? twice / 2 : 2 * i + a - first;
     if (at < 0 || at >= len) continue;
     t.at[t.n] = at;
-    t.weight[t.n++] = attr->f[a];
+    t.weight[t.n++] = attr->tap[a];
   }
   return t;
 }
@@ -35,10 +35,10 @@ static void resample(const struct few_call *call, bool up) {
   const int64_t W = from.dim[2], C = from.dim[3];
   float *out = call->out;
   struct taps *columns = call->scratch;
-  for (int64_t q = 0; q < to.dim[2]; q++) columns[q] = taps_of(&call->node->attr, up, q, W);
+  for (int64_t q = 0; q < to.dim[2]; q++) columns[q] = taps_of(&call->node->attr.resample, up, q, W);
   for (int64_t row = 0; row < to.dim[0] * to.dim[1]; row++) {
     const float *image = (const float *)call->in[0].data + row / to.dim[1] * from.dim[1] * W * C;
-    const struct taps v = taps_of(&call->node->attr, up, row % to.dim[1], from.dim[1]);
+    const struct taps v = taps_of(&call->node->attr.resample, up, row % to.dim[1], from.dim[1]);
     for (int64_t q = 0; q < to.dim[2]; q++, out += C) {
       const struct taps *h = &columns[q];
       const float *x[TAPS * TAPS];

@@ -219,7 +219,7 @@ static bool heads_of(const struct few_call *c, struct heads *s, int64_t *blocks)
   s->T = x.dim[1];
   s->h = (int)x.dim[3];
   s->D = (int)x.dim[4];
-  s->scale = c->node->attr.f[0];
+  s->scale = c->node->attr.attention.scale;
   *blocks = x.dim[0] * s->h * ((s->T + WARPS - 1) / WARPS);
   if (s->D <= MOST_D) return true;
   few__cuda_fail(c->queue, "attention", "heads of more than 256 numbers have no kernel");

@@ -446,7 +446,7 @@ struct launch {
 struct heads heads_of(const struct few_call *c, int64_t *blocks) {
   const struct few_shape x = c->in[0].shape;
   *blocks = x.dim[0] * x.dim[3] * ((x.dim[1] + ROWS - 1) / ROWS);
-  return {x.dim[1], (int)x.dim[3], (float)c->node->attr.f[0]};
+  return {x.dim[1], (int)x.dim[3], (float)c->node->attr.attention.scale};
 }
 
 }  // namespace

@@ -41,8 +41,8 @@ static struct few_conv geometry(const struct few_call *c, struct few_shape x, st
   s.O = y.dim[3];
   s.kh = w.dim[0];
   s.kw = w.dim[1];
-  s.stride = c->node->attr.i[0];
-  s.pad = c->node->attr.i[1];
+  s.stride = c->node->attr.conv.stride;
+  s.pad = c->node->attr.conv.pad;
   return s;
 }
 

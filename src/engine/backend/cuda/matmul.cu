@@ -10,8 +10,8 @@ static void matmul(const struct few_call *c) {
   const int r = as.rank;
   struct few_gemm s = {};
   s.tf32 = c->precision == FEW_TF32;
-  s.ta = c->node->attr.i[0] != 0;
-  s.tb = c->node->attr.i[1] != 0;
+  s.ta = c->node->attr.matmul.ta != 0;
+  s.tb = c->node->attr.matmul.tb != 0;
   s.m = c->shape.dim[r - 2];
   s.n = c->shape.dim[r - 1];
   s.k = as.dim[s.ta ? r - 2 : r - 1];

@@ -177,12 +177,12 @@ static struct groups groups_of(const struct few_call *c) {
   struct groups g = {};
   const int64_t N = s.dim[0];
   g.C = s.dim[s.rank - 1];
-  g.per_row = (int)c->node->attr.i[0];
+  g.per_row = c->node->attr.norm.groups;
   g.run = (int)(g.C / g.per_row);
   g.P = N > 0 ? outer_of(s, s.rank - 1) / N : 0;
   g.count = N * g.per_row;
-  g.eps = c->node->attr.f[0];
-  g.center = c->node->attr.i[1] != 0;
+  g.eps = c->node->attr.norm.eps;
+  g.center = c->node->attr.norm.center != 0;
   g.span = 1;
   for (int k = 2; k <= NORM_SPAN && k * g.run <= LINE; k++)
     if (g.per_row % k == 0 && g.count / k >= FEWEST_BLOCKS) g.span = k;

@@ -6,7 +6,7 @@
 
 /* Raised whenever backend.h, graph.h or an op's attributes change: a library of another time is
  * refused. */
-#define FEW_CUDA_ABI 3
+#define FEW_CUDA_ABI 4
 
 #ifdef __cplusplus
 extern "C"

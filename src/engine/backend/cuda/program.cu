@@ -147,9 +147,9 @@ static void body(std::string *s, const struct few_program *p) {
         add(s, "r%d, ", (int)c->in[j]);
       else
         *s += "(real)0, ";
-    number(s, c->attr.f[0]);
+    number(s, c->attr.affine.a);
     *s += ", ";
-    number(s, c->attr.f[1]);
+    number(s, c->attr.affine.b);
     *s += ");\n";
   }
   for (int k = 0; k < p->n_stores; k++) add(s, "  *s%d = r%d;\n", k, (int)p->store[k]);

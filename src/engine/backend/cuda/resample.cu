@@ -58,8 +58,8 @@ static __global__ void up_kernel(int64_t n, int64_t H, int64_t W, int64_t C, str
 template <class real>
 static struct filter<real> filter_of(const struct few_call *c) {
   struct filter<real> f = {};
-  f.n = (int)c->node->attr.i[0];
-  for (int k = 0; k < f.n; k++) f.tap[k] = (real)c->node->attr.f[k];
+  f.n = (int)c->node->attr.resample.n;
+  for (int k = 0; k < f.n; k++) f.tap[k] = (real)c->node->attr.resample.tap[k];
   return f;
 }
 

@@ -60,7 +60,7 @@ template <class real>
 static void transpose(const struct few_call *c) {
   struct gather g = {};
   for (int k = 0; k < c->shape.rank; k++)
-    add_dim(&g, c->shape.dim[k], inner_of(c->in[0].shape, (int)c->node->attr.i[k]));
+    add_dim(&g, c->shape.dim[k], inner_of(c->in[0].shape, (int)c->node->attr.transpose.perm[k]));
   run_gather<real>(c, &g);
 }
 FEW_CUDA_KERNEL(transpose)
@@ -107,9 +107,9 @@ static void clear(const struct few_call *c, int64_t outer, int64_t n, struct to<
 
 template <class real>
 static void slice(const struct few_call *c) {
-  const int axis = (int)c->node->attr.i[0];
+  const int axis = (int)c->node->attr.slice.axis;
   const int64_t inner = inner_of(c->shape, axis), n = c->shape.dim[axis] * inner;
-  const struct from<real> x = operand<real>(c, 0) + c->node->attr.i[1] * inner;
+  const struct from<real> x = operand<real>(c, 0) + c->node->attr.slice.start * inner;
   copy<real>(c, outer_of(c->shape, axis), n, x, c->in[0].shape.dim[axis] * inner, result<real>(c),
              n);
 }
@@ -117,9 +117,9 @@ FEW_CUDA_KERNEL(slice)
 
 template <class real>
 static void pad(const struct few_call *c) {
-  const int axis = (int)c->node->attr.i[0];
+  const int axis = (int)c->node->attr.pad.axis;
   const int64_t outer = outer_of(c->shape, axis), inner = inner_of(c->shape, axis);
-  const int64_t before = c->node->attr.i[1] * inner, after = c->node->attr.i[2] * inner;
+  const int64_t before = c->node->attr.pad.before * inner, after = c->node->attr.pad.after * inner;
   const int64_t n = c->in[0].shape.dim[axis] * inner, row = before + n + after;
   struct to<real> out = result<real>(c);
   clear<real>(c, outer, before, out, row);
@@ -130,7 +130,7 @@ FEW_CUDA_KERNEL(pad)
 
 template <class real>
 static void concat(const struct few_call *c) {
-  const int axis = (int)c->node->attr.i[0];
+  const int axis = (int)c->node->attr.concat.axis;
   const int64_t outer = outer_of(c->shape, axis), inner = inner_of(c->shape, axis);
   struct to<real> out = result<real>(c);
   for (int k = 0; k < c->n_in; k++) {

@@ -114,7 +114,7 @@ static void each_head(const struct few_call *c,
   for (int64_t n = 0; n < N; n++)
     for (int64_t k = 0; k < h; k++) {
       const struct head one = {
-          T, h, D, c->node->attr.f[0], (n * T * 3 * h + k) * D, (n * T * h + k) * D};
+          T, h, D, c->node->attr.attention.scale, (n * T * 3 * h + k) * D, (n * T * h + k) * D};
       f(&one, c);
     }
 }

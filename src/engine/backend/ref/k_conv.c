@@ -39,8 +39,8 @@ static struct conv geometry(const struct few_call *c, struct few_shape x, struct
   v.O = y.dim[3];
   v.kh = w.dim[0];
   v.kw = w.dim[1];
-  v.stride = c->node->attr.i[0];
-  v.pad = c->node->attr.i[1];
+  v.stride = c->node->attr.conv.stride;
+  v.pad = c->node->attr.conv.pad;
   v.out = c->out;
   assert(x.rank == 4 && w.rank == 4 && y.rank == 4);
   assert(y.dim[0] == v.N && w.dim[2] == v.I && w.dim[3] == v.O);

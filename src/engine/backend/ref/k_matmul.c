@@ -26,7 +26,7 @@ static void product(struct product p, const real *a, const real *b, real *out) {
 void K(matmul)(const struct few_call *c) {
   const struct few_shape as = c->in[0].shape, bs = c->in[1].shape;
   const int r = as.rank;
-  struct product p = {.ta = c->node->attr.i[0] != 0, .tb = c->node->attr.i[1] != 0};
+  struct product p = {.ta = c->node->attr.matmul.ta != 0, .tb = c->node->attr.matmul.tb != 0};
   assert(r >= 2 && (bs.rank == r || bs.rank == 2));
   p.m = c->shape.dim[r - 2];
   p.n = c->shape.dim[r - 1];

@@ -36,7 +36,7 @@ static struct stats measure(struct group g, const real *x, bool center, double e
 static void normalise(struct group g, const struct few_call *c) {
   const real *x = c->in[0].data;
   real *y = c->out;
-  const struct stats s = measure(g, x, c->node->attr.i[1] != 0, c->node->attr.f[0]);
+  const struct stats s = measure(g, x, c->node->attr.norm.center != 0, c->node->attr.norm.eps);
   for (int64_t p = 0; p < g.P; p++)
     for (int64_t k = 0; k < g.n; k++) {
       const int64_t at = g.first + p * g.C + k;
@@ -47,8 +47,8 @@ static void normalise(struct group g, const struct few_call *c) {
 static void differentiate(struct group g, const struct few_call *c) {
   const real *x = c->in[0].data, *d = c->in[1].data;
   real *out = c->out;
-  const bool center = c->node->attr.i[1] != 0;
-  const struct stats s = measure(g, x, center, c->node->attr.f[0]);
+  const bool center = c->node->attr.norm.center != 0;
+  const struct stats s = measure(g, x, center, c->node->attr.norm.eps);
   const double count = (double)(g.P * g.n);
   double mean_d = 0, mean_yd = 0;
   for (int64_t p = 0; p < g.P; p++)
@@ -67,7 +67,7 @@ static void differentiate(struct group g, const struct few_call *c) {
 static void each_group(const struct few_call *c, void (*f)(struct group, const struct few_call *)) {
   const struct few_shape s = c->shape;
   assert(s.rank >= 2);
-  const int64_t N = s.dim[0], C = s.dim[s.rank - 1], groups = c->node->attr.i[0];
+  const int64_t N = s.dim[0], C = s.dim[s.rank - 1], groups = c->node->attr.norm.groups;
   assert(groups > 0 && C % groups == 0);
   const int64_t P = outer_of(s, s.rank - 1) / (N > 0 ? N : 1), n = C / groups;
   for (int64_t row = 0; row < N; row++)

@@ -20,7 +20,7 @@ __attribute__((always_inline)) static inline void map(const struct few_call *c, 
     broadcast_strides(c->in[o].shape, c->shape, w.stride[o]);
   }
   walk_start(&w, c->shape);
-  const real a = (real)c->node->attr.f[0], b = (real)c->node->attr.f[1];
+  const real a = (real)c->node->attr.affine.a, b = (real)c->node->attr.affine.b;
   real *out = c->out;
   for (int64_t row = 0; row < w.rows; row++) {
     const real *x = in[0] + walk_at(&w, 0, row), *y = in[1] + walk_at(&w, 1, row),

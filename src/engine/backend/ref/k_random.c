@@ -18,7 +18,7 @@ static void fill(const struct few_call *c, void (*f)(const struct few_rng *, int
     const struct few_rng stream = {.seed = c->key.seed,
                                    .step = c->key.step,
                                    .row = c->key.row0 + (uint64_t)r,
-                                   .purpose = (uint32_t)c->node->attr.i[0]};
+                                   .purpose = (uint32_t)c->node->attr.random.purpose};
     f(&stream, n, out + r * n);
   }
 }

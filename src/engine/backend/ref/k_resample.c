@@ -12,8 +12,8 @@ static void resample(const struct few_call *c, struct few_shape small, struct fe
                      bool up, double gain) {
   const int64_t N = small.dim[0], H = small.dim[1], W = small.dim[2], C = small.dim[3];
   const int64_t LH = large.dim[1], LW = large.dim[2];
-  const int64_t taps = c->node->attr.i[0], first = taps / 2 - 1;
-  const double *f = c->node->attr.f;
+  const int64_t taps = c->node->attr.resample.n, first = taps / 2 - 1;
+  const double *f = c->node->attr.resample.tap;
   assert(large.dim[0] == N && LH == 2 * H && LW == 2 * W && large.dim[3] == C);
   clear(c->out, count_of(c->shape));
   for (int64_t n = 0; n < N; n++)

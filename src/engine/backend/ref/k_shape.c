@@ -13,7 +13,7 @@ static void copy(real *to, const real *from, int64_t n) {
 /* Out dim k is in dim perm[k], so the operand advances along it by the stride of that dim. */
 void K(transpose)(const struct few_call *c) {
   const struct few_shape in = c->in[0].shape;
-  const int64_t *perm = c->node->attr.i;
+  const int64_t *perm = c->node->attr.transpose.perm;
   struct walk w = {0};
   for (int k = 0; k < in.rank; k++) w.stride[0][k] = inner_of(in, (int)perm[k]);
   walk_start(&w, c->shape);
@@ -27,9 +27,9 @@ void K(transpose)(const struct few_call *c) {
 NO_SCRATCH(transpose)
 
 void K(slice)(const struct few_call *c) {
-  const int64_t *i = c->node->attr.i;
-  const int axis = (int)i[0];
-  const int64_t start = i[1], len = i[2], dim = c->in[0].shape.dim[axis];
+  const int axis = (int)c->node->attr.slice.axis;
+  const int64_t start = c->node->attr.slice.start, len = c->node->attr.slice.len;
+  const int64_t dim = c->in[0].shape.dim[axis];
   assert(0 <= start && start + len <= dim);
   const int64_t outer = outer_of(c->shape, axis), inner = inner_of(c->shape, axis);
   const real *x = c->in[0].data;
@@ -41,9 +41,9 @@ void K(slice)(const struct few_call *c) {
 NO_SCRATCH(slice)
 
 void K(pad)(const struct few_call *c) {
-  const int64_t *i = c->node->attr.i;
-  const int axis = (int)i[0];
-  const int64_t before = i[1], after = i[2], dim = c->in[0].shape.dim[axis];
+  const int axis = (int)c->node->attr.pad.axis;
+  const int64_t before = c->node->attr.pad.before, after = c->node->attr.pad.after;
+  const int64_t dim = c->in[0].shape.dim[axis];
   const int64_t outer = outer_of(c->shape, axis), inner = inner_of(c->shape, axis);
   const real *x = c->in[0].data;
   real *out = c->out;
@@ -60,7 +60,7 @@ void K(pad)(const struct few_call *c) {
 NO_SCRATCH(pad)
 
 void K(concat)(const struct few_call *c) {
-  const int axis = (int)c->node->attr.i[0];
+  const int axis = (int)c->node->attr.concat.axis;
   const int64_t outer = outer_of(c->shape, axis), inner = inner_of(c->shape, axis);
   real *out = c->out;
   for (int64_t o = 0; o < outer; o++)
