@@ -15,6 +15,7 @@ struct few_plan_opts {
   few_real real;
   bool no_fusion;          /* one kernel a node, to compare */
   bool direct;             /* convolutions as they are defined, without Winograd */
+  bool verify;             /* check what each pass has made (verify.c): tests do, debug builds always */
   few_precision precision; /* FEW_E_UNSUPPORTED where the backend has no such units */
 };
 

@@ -90,6 +90,8 @@ struct planning {
   struct location *location;
 };
 
+/* replay.c: the arrays of p; not p->plan. */
+void few__plan_planning_free(struct planning *p);
 /* order.c: liveness, riding attention, views, schedule. */
 few_status few__plan_order(struct planning *p);
 /* recompute.c: values that the backward pass computes a second time. */
@@ -102,6 +104,13 @@ few_status few__plan_bf16(struct planning *p);
 few_status few__plan_emit(struct planning *p);
 /* memory.c: offsets of storages in the arena. */
 few_status few__plan_memory(few_plan *plan);
+
+/* verify.c: what must hold after order, fuse, emit and memory. A sentence of what is wrong,
+ * FEW_E_UNSUPPORTED, for a mistake of the pass. */
+few_status few__plan_verify_order(const struct planning *p);
+few_status few__plan_verify_units(const struct planning *p);
+few_status few__plan_verify_code(const few_plan *plan);
+few_status few__plan_verify_memory(const few_plan *plan);
 
 static inline few_node few__plan_member(const struct planning *p, const struct unit *u, int m) {
   return p->members.at[u->first + m];

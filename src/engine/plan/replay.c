@@ -4,7 +4,7 @@
 #include "base/watch.h"
 #include "plan_internal.h"
 
-static void planning_free(struct planning *p) {
+void few__plan_planning_free(struct planning *p) {
   few_ctx *ctx = p->plan->ctx;
   few__free(ctx, p->order);
   few__free(ctx, p->live);
@@ -20,6 +20,25 @@ static void planning_free(struct planning *p) {
   few__free(ctx, p->location);
 }
 
+/* Debug builds verify every plan. */
+#ifndef FEW_VERIFY_PLANS
+#define FEW_VERIFY_PLANS 0
+#endif
+
+static few_status run_passes(struct planning *p) {
+  const bool verify = p->plan->opts.verify || FEW_VERIFY_PLANS;
+  FEW_TRY(few__plan_order(p));
+  if (verify) FEW_TRY(few__plan_verify_order(p));
+  FEW_TRY(few__plan_recompute(p));
+  FEW_TRY(few__plan_fuse(p));
+  if (verify) FEW_TRY(few__plan_verify_units(p));
+  FEW_TRY(few__plan_bf16(p));
+  FEW_TRY(few__plan_emit(p));
+  if (verify) FEW_TRY(few__plan_verify_code(p->plan));
+  FEW_TRY(few__plan_memory(p->plan));
+  return verify ? few__plan_verify_memory(p->plan) : FEW_OK;
+}
+
 few_status few__plan_create(few_ctx *ctx, few_plan **out_plan, const few_graph *g,
                             const struct few_plan_opts *opts, int n_out, const few_node *out) {
   *out_plan = NULL;
@@ -29,17 +48,10 @@ few_status few__plan_create(few_ctx *ctx, few_plan **out_plan, const few_graph *
   plan->ctx = ctx;
   plan->opts = *opts;
   struct planning p = {.plan = plan, .g = g, .n_out = n_out, .out = out};
-  few_status st;
-  FEW_GOTO(few__plan_order(&p));
-  FEW_GOTO(few__plan_recompute(&p));
-  FEW_GOTO(few__plan_fuse(&p));
-  FEW_GOTO(few__plan_bf16(&p));
-  FEW_GOTO(few__plan_emit(&p));
-  FEW_GOTO(few__plan_memory(plan));
+  const few_status st = run_passes(&p);
   plan->cost.scratch_bytes = plan->scratch_bytes;
   plan->cost.arena_bytes = plan->arena_bytes + plan->scratch_bytes;
-out:
-  planning_free(&p);
+  few__plan_planning_free(&p);
   if (st) {
     few__plan_free(plan);
     return st;
