@@ -13,6 +13,7 @@
 #include "few/loop.h"
 #include "few/model.h"
 #include "few/option.h"
+#include "few/plan.h"
 #include "few/train.h"
 
 #endif

@@ -10,8 +10,7 @@
  * Errors stick: a builder that fails returns FEW_NONE, builders given FEW_NONE return FEW_NONE, and
  * few_graph_status() tells the first failure. So a network reads as formulas, checked once.
  *
- * A graph is built and differentiated here and checked by few/check.h; there is no call yet to plan
- * and replay one of your own.
+ * A graph is built and differentiated here, checked by few/check.h and run by few/plan.h.
  */
 #ifndef FEW_GRAPH_H
 #define FEW_GRAPH_H

@@ -53,7 +53,8 @@ PUBLIC_ONLY = {'cli'}
 PUBLIC_OWNER = {
     'graph.h': 'engine/graph', 'ops.def': 'engine/graph', 'each_op.h': 'engine/graph',
     'option.h': 'base', 'component.h': 'train',
-    'backend.h': 'engine/backend', 'check.h': 'engine/check', 'loop.h': 'train/loop',
+    'backend.h': 'engine/backend', 'plan.h': 'engine/plan', 'check.h': 'engine/check',
+    'loop.h': 'train/loop',
     'component.h': 'base', 'random.h': 'base', 'metric.h': 'eval/metric',
     'steps.h': 'diffusion/process', 'net.h': 'diffusion/net', 'sampler.h': 'diffusion/sampler',
     'objective.h': 'diffusion/objective', 'reader.h': 'data',

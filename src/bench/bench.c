@@ -131,7 +131,7 @@ static few_status plan_network(struct bench *b, const struct few_backend *backen
     out[1] = out[0];
     FEW_TRY(few_jvp(g, 1, out + 1, 2, in, d, out));
   }
-  struct few_plan_opts po = {
+  struct few_planning_opts po = {
       .backend = backend, .real = FEW_F32, .precision = (few_precision)b->o->precision};
   return few__plan_create(b->ctx, &b->plan, g, &po, b->which == FEW_BENCH_JVP ? 2 : 1, out);
 }

@@ -16,7 +16,8 @@ static void wait(const struct few_arrays *s) { s->device->get(s->queue, NULL, NU
  * per row of a batch of one row, makes activations of them. */
 static few_status product_plan(const struct few_arrays *s, few_precision precision, int64_t n,
                                few_plan **out) {
-  const struct few_plan_opts o = {.backend = s->backend, .real = FEW_F32, .precision = precision};
+  const struct few_planning_opts o = {
+      .backend = s->backend, .real = FEW_F32, .precision = precision};
   few_graph *g;
   FEW_TRY(few_graph_create(s->ctx, &g));
   const struct few_shape side = FEW_SHAPE(1, n, n);

@@ -80,7 +80,7 @@ static few_status fill_slot(struct checking *c, int i) {
 }
 
 static few_status prepare(struct checking *c) {
-  struct few_plan_opts po = {.backend = few__backend_ref(), .real = FEW_F64};
+  struct few_planning_opts po = {.backend = few__backend_ref(), .real = FEW_F64};
   FEW_TRY(few__plan_create(c->ctx, &c->plan, c->g, &po, c->n_x + 2, c->outs));
   FEW_TRY(FEW_NEW(c->ctx, &c->slot, few__plan_slots(c->plan)));
   FEW_TRY(FEW_NEW(c->ctx, &c->out, c->n_x + 2));

@@ -51,7 +51,8 @@ union few_attr {
   } matmul;
   struct few_attr_conv { /* conv, conv_dx, conv_dw */
     int32_t stride, pad;
-    int64_t h, w; /* of the result of a transpose: of the images for conv_dx, the kernel for conv_dw */
+    int64_t h,
+        w; /* of the result of a transpose: of the images for conv_dx, the kernel for conv_dw */
   } conv;
   struct few_attr_resample { /* down, up: the filter, of sum 1 */
     int64_t n;               /* taps */

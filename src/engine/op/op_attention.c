@@ -61,7 +61,8 @@ static few_node attention_jvp(few_graph *g, few_node self, const few_node *dx) {
   return few_slice(g, dual, 0, n.shape.dim[0], n.shape.dim[0]);
 }
 
-static void attention_vjp(few_graph *g, few_node self, few_node dy, const bool *need, few_node *dx) {
+static void attention_vjp(few_graph *g, few_node self, few_node dy, const bool *need,
+                          few_node *dx) {
   FEW_UNUSED(need);
   const struct few_node_data n = *few__node(g, self);
   dx[0] = few_attention_grad(g, n.in[0], dy, n.attr.attention.scale);

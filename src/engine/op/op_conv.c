@@ -30,8 +30,7 @@ few_node few_conv(few_graph *g, few_node x, few_node w, int stride, int pad) {
   if (s.rank == 4 && s.dim[0] == 1 && s.dim[1] == 1 && stride == 1 && pad == 0 &&
       few_node_shape(g, x).rank == 4)
     return pointwise_conv(g, x, w);
-  return few__op_node(g, FEW_OP_CONV, 2, (few_node[]){x, w},
-                      FEW_ATTR(conv, stride, pad, 0, 0));
+  return few__op_node(g, FEW_OP_CONV, 2, (few_node[]){x, w}, FEW_ATTR(conv, stride, pad, 0, 0));
 }
 
 static double flops_of(struct few_shape y, struct few_shape w) {

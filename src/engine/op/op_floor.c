@@ -3,7 +3,9 @@
  */
 #include "pointwise.h"
 
-few_node few_floor(few_graph *g, few_node x) { return few__op_node(g, FEW_OP_FLOOR, 1, &x, FEW_NO_ATTR); }
+few_node few_floor(few_graph *g, few_node x) {
+  return few__op_node(g, FEW_OP_FLOOR, 1, &x, FEW_NO_ATTR);
+}
 
 static few_node example(few_graph *g, int k) { return few__pointwise_example(g, FEW_OP_FLOOR, k); }
 

@@ -5,8 +5,8 @@
 few_node few_randu(few_graph *g, uint32_t purpose, struct few_shape shape) {
   if (shape.rank < 1)
     return few__graph_fail(g, FEW_E_INVALID, "randu: needs a batch axis: shape [rows, ..]");
-  return few__emit(
-      g, &(struct few_node_data){.op = FEW_OP_RANDU, .shape = shape, .attr = FEW_ATTR(random, purpose)});
+  return few__emit(g, &(struct few_node_data){
+                          .op = FEW_OP_RANDU, .shape = shape, .attr = FEW_ATTR(random, purpose)});
 }
 
 FEW_SOURCE_OP(randu, FEW_OP_RANDOM)

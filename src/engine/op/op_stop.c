@@ -1,7 +1,9 @@
 /* stop - x with derivative zero ("stop-gradient"). */
 #include "op.h"
 
-few_node few_stop(few_graph *g, few_node x) { return few__op_node(g, FEW_OP_STOP, 1, &x, FEW_NO_ATTR); }
+few_node few_stop(few_graph *g, few_node x) {
+  return few__op_node(g, FEW_OP_STOP, 1, &x, FEW_NO_ATTR);
+}
 
 static bool infer(few_graph *g, struct few_node_data *n) {
   n->shape = few_node_shape(g, n->in[0]);

@@ -93,7 +93,8 @@ static few_node broadcast_jvp(few_graph *g, few_node self, const few_node *dx) {
   return few_broadcast(g, dx[0], few_node_shape(g, self));
 }
 
-static void broadcast_vjp(few_graph *g, few_node self, few_node dy, const bool *need, few_node *dx) {
+static void broadcast_vjp(few_graph *g, few_node self, few_node dy, const bool *need,
+                          few_node *dx) {
   FEW_UNUSED(need);
   dx[0] = few_sum(g, dy, few_node_shape(g, few__node(g, self)->in[0]));
 }

@@ -34,20 +34,20 @@ few_node few__pointwise_example(few_graph *g, few_op op, int k);
                                                .n_examples = 1};
 
 /* The row of a binary op, given simplify, jvp and vjp. */
-#define FEW_BINARY_OP(ENUM, op_name)                                      \
-  few_node few_##op_name(few_graph *g, few_node a, few_node b) {          \
+#define FEW_BINARY_OP(ENUM, op_name)                                           \
+  few_node few_##op_name(few_graph *g, few_node a, few_node b) {               \
     return few__op_node(g, FEW_OP_##ENUM, 2, (few_node[]){a, b}, FEW_NO_ATTR); \
-  }                                                                       \
-  static few_node example(few_graph *g, int k) {                          \
-    return few__pointwise_example(g, FEW_OP_##ENUM, k);                   \
-  }                                                                       \
-  const struct few_op_def few__op_##op_name = {.name = #op_name,          \
-                                               .arity = 2,                \
-                                               .flags = FEW_OP_POINTWISE, \
-                                               .simplify = simplify,      \
-                                               .jvp = jvp,                \
-                                               .vjp = vjp,                \
-                                               .example = example,        \
+  }                                                                            \
+  static few_node example(few_graph *g, int k) {                               \
+    return few__pointwise_example(g, FEW_OP_##ENUM, k);                        \
+  }                                                                            \
+  const struct few_op_def few__op_##op_name = {.name = #op_name,               \
+                                               .arity = 2,                     \
+                                               .flags = FEW_OP_POINTWISE,      \
+                                               .simplify = simplify,           \
+                                               .jvp = jvp,                     \
+                                               .vjp = vjp,                     \
+                                               .example = example,             \
                                                .n_examples = 3};
 
 #endif

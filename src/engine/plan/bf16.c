@@ -47,7 +47,7 @@ static void look_at_unit(struct planning *p, const struct unit *u) {
 }
 
 few_status few__plan_bf16(struct planning *p) {
-  const struct few_plan_opts *o = &p->plan->opts;
+  const struct few_planning_opts *o = &p->plan->opts;
   const int n = few_graph_size(p->g);
   FEW_TRY(FEW_NEW(p->plan->ctx, &p->bf16, n));
   if (o->precision != FEW_BF16 || o->real != FEW_F32 || !o->backend->matrix_units) return FEW_OK;

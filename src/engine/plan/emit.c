@@ -105,7 +105,7 @@ static few_status add_operand(struct planning *p, struct instruction *in, int k,
 }
 
 static few_status pick_kernel(struct planning *p, struct instruction *in) {
-  const struct few_plan_opts *o = &p->plan->opts;
+  const struct few_planning_opts *o = &p->plan->opts;
   bool fused = in->op == FEW_OP_COUNT;
   const struct few_kernel *k =
       fused ? &o->backend->fused[o->real] : &o->backend->kernel[o->real][in->op];

@@ -1,18 +1,8 @@
 /* executor.c - see executor.h. */
 #include "executor.h"
 
+#include "base/workers.h"
 #include "plan_internal.h"
-
-struct few_executor {
-  few_ctx *ctx;
-  int n;
-  const few_plan **plan;
-  void *arena; /* on the host: as large as the largest plan needs */
-  const struct few_device *device;
-  struct few_queue *queue;
-  bool borrowed; /* the queue */
-  few_device_plan **device_plan;
-};
 
 static few_status make_arena(few_executor *e) {
   size_t most = 0;
@@ -69,6 +59,9 @@ void few__executor_free(few_executor *e) {
   few__free(e->ctx, e->device_plan);
   few__free(e->ctx, e->arena);
   few__free(e->ctx, (void *)e->plan);
+  few__free(e->ctx, (void *)e->slots);
+  few__free(e->ctx, (void *)e->outs);
+  few__workers_free(e->workers);
   few__free(e->ctx, e);
 }
 

@@ -6,8 +6,6 @@
 
 #include "device_plan.h"
 
-typedef struct few_executor few_executor;
-
 /* For n plans of one backend, which are borrowed; a NULL among them is skipped. On a device, kernels
  * are launched on `queue`, which is borrowed, or on a queue of its own if that is NULL. */
 few_status few__executor_create(few_ctx *ctx, few_executor **out, int n,

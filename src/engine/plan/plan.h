@@ -1,21 +1,20 @@
-/* plan.h - from a graph to something that replays: order, fusion, places in one arena.
+/* plan.h - from a graph to something that replays: order, fusion, memory planning.
  *
  * A plan is immutable and may be replayed by many threads at once, each with an arena of its own.
- * Replaying allocates nothing.
+ * Replaying allocates nothing. few/plan.h is the public face of this.
  */
 #ifndef FEW_SRC_PLAN_H
 #define FEW_SRC_PLAN_H
 
 #include "engine/backend/backend.h"
+#include "few/plan.h"
 
-typedef struct few_plan few_plan;
-
-struct few_plan_opts {
+struct few_planning_opts {
   const struct few_backend *backend;
   few_real real;
-  bool no_fusion;          /* one kernel a node, to compare */
-  bool direct;             /* convolutions as they are defined, without Winograd */
-  bool verify;             /* check what each pass has made (verify.c): tests do, debug builds always */
+  bool no_fusion; /* one kernel a node, to compare */
+  bool direct;    /* convolutions as they are defined, without Winograd */
+  bool verify;    /* check what each pass has made (verify.c): tests do, debug builds always */
   few_precision precision; /* FEW_E_UNSUPPORTED where the backend has no such units */
 };
 
@@ -23,7 +22,7 @@ struct few_plan_opts {
  * what out[0] needs is ordered layer by layer. FEW_E_UNSUPPORTED names an op that the backend
  * lacks. The graph may be freed afterwards. */
 few_status few__plan_create(few_ctx *ctx, few_plan **out_plan, const few_graph *g,
-                            const struct few_plan_opts *opts, int n_out, const few_node *out);
+                            const struct few_planning_opts *opts, int n_out, const few_node *out);
 void few__plan_free(few_plan *p); /* NULL is fine */
 
 /* What has to be bound before a replay: inputs and params, by name. */
@@ -53,14 +52,8 @@ struct few_binding {
 };
 void few__plan_replay(const few_plan *p, void *arena, const struct few_binding *b);
 
-/* What a replay costs. */
-struct few_plan_cost {
-  int instructions, fused, nodes; /* kernels called; of them fused; graph nodes they stand for */
-  double flops;                   /* matrix products, convolutions, attention; 2 a multiply-add */
-  size_t arena_bytes, scratch_bytes; /* of a worker: all, and of it what kernels work in */
-};
 struct few_plan_cost few__plan_cost(const few_plan *p);
-/* How many kernels of each op are called; fused members count as their own op. */
+/* Kernels of an op that are called; a member of a fused program counts as its own op. */
 int few__plan_count_op(const few_plan *p, few_op op);
 
 /* Instruction i of a plan, for a profile. */

@@ -4,8 +4,9 @@
 #ifndef FEW_SRC_PLAN_INTERNAL_H
 #define FEW_SRC_PLAN_INTERNAL_H
 
+#include "device_plan.h"
 #include "engine/op/op.h"
-#include "plan.h"
+#include "executor.h"
 
 /* Where bytes live: a range of the arena, a bound slot, the constant pool, a bound output. */
 enum where { IN_ARENA, IN_SLOT, IN_POOL, IN_OUTPUT };
@@ -37,7 +38,7 @@ struct instruction {
 
 struct few_plan {
   few_ctx *ctx;
-  struct few_plan_opts opts;
+  struct few_planning_opts opts;
   struct {
     struct few_slot *at;
     int n, cap;
@@ -52,10 +53,28 @@ struct few_plan {
   } code;
   char *pool;
   int n_out;
-  size_t *out_bytes; /* [n_out] */
+  size_t *out_bytes;              /* [n_out] */
+  struct few_plan_array *outputs; /* [n_out] of a plan of few_plan_create, with names; else NULL */
   size_t pool_bytes, arena_bytes, scratch_bytes;
   struct few_plan_cost cost;
   int op_count[FEW_OP_COUNT];
+};
+
+struct few_workers;
+struct few_executor {
+  few_ctx *ctx;
+  int n;
+  const few_plan **plan;
+  void *arena; /* on the host: as large as the largest plan needs */
+  const struct few_device *device;
+  struct few_queue *queue;
+  bool borrowed; /* the queue */
+  few_device_plan **device_plan;
+  /* public.c: the bindings of plan 0, the result of a run, the threads of few_executor_run_all. */
+  const void **slots;
+  void **outs;
+  few_status status;
+  struct few_workers *workers;
 };
 
 /* A step of the schedule: one node, or a fused group that runs as one. */

@@ -39,8 +39,15 @@ static few_status run_passes(struct planning *p) {
   return verify ? few__plan_verify_memory(p->plan) : FEW_OK;
 }
 
+static size_t param_bytes(const few_plan *p) {
+  size_t count = 0;
+  for (int i = 0; i < p->slots.n; i++)
+    if (p->slots.at[i].param) count += (size_t)few_shape_count(p->slots.at[i].shape);
+  return count * few__real_size(p->opts.real);
+}
+
 few_status few__plan_create(few_ctx *ctx, few_plan **out_plan, const few_graph *g,
-                            const struct few_plan_opts *opts, int n_out, const few_node *out) {
+                            const struct few_planning_opts *opts, int n_out, const few_node *out) {
   *out_plan = NULL;
   FEW_TRY(few_graph_status(g));
   few_plan *plan;
@@ -50,6 +57,7 @@ few_status few__plan_create(few_ctx *ctx, few_plan **out_plan, const few_graph *
   struct planning p = {.plan = plan, .g = g, .n_out = n_out, .out = out};
   const few_status st = run_passes(&p);
   plan->cost.scratch_bytes = plan->scratch_bytes;
+  plan->cost.param_bytes = param_bytes(plan);
   plan->cost.arena_bytes = plan->arena_bytes + plan->scratch_bytes;
   few__plan_planning_free(&p);
   if (st) {
@@ -69,6 +77,9 @@ void few__plan_free(few_plan *p) {
   few__free(ctx, p->storages.at);
   few__free(ctx, p->code.at);
   few__free(ctx, p->pool);
+  for (int i = 0; p->outputs && i < p->n_out; i++)
+    few__free(ctx, (void *)(uintptr_t)p->outputs[i].name);
+  few__free(ctx, p->outputs);
   few__free(ctx, p->out_bytes);
   few__free(ctx, p);
 }

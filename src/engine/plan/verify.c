@@ -121,7 +121,8 @@ static few_status check_location(const struct few_plan *plan, int i, struct loca
   if (at.offset > s->bytes || bytes > s->bytes - at.offset)
     return wrong(plan, "instruction %d: %zu bytes at %zu are outside storage %d of %zu bytes", i,
                  bytes, at.offset, at.storage, s->bytes);
-  if (s->where == IN_POOL && (s->offset > plan->pool_bytes || s->bytes > plan->pool_bytes - s->offset))
+  if (s->where == IN_POOL &&
+      (s->offset > plan->pool_bytes || s->bytes > plan->pool_bytes - s->offset))
     return wrong(plan, "instruction %d: a constant is outside the pool", i);
   return FEW_OK;
 }

@@ -108,7 +108,7 @@ static few_status load(few_features *f, const char *file) {
 
 static few_status build(few_features *f) {
   struct few_feature_net *net = &f->net;
-  const struct few_plan_opts opts = {.backend = few__backend_of(net->ctx), .real = FEW_F32};
+  const struct few_planning_opts opts = {.backend = few__backend_of(net->ctx), .real = FEW_F32};
   few_node out[OUTS] = {FEW_NONE, FEW_NONE, FEW_NONE};
   int64_t n = 0;
   f->device = opts.backend->device;

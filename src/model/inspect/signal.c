@@ -170,7 +170,7 @@ static void tell(const struct signal *s, float *const *rooms) {
 
 static few_status run(struct signal *s) {
   few_ctx *ctx = s->m->ctx;
-  const struct few_plan_opts po = {.backend = few__backend_host(s->m->ctx), .real = FEW_F32};
+  const struct few_planning_opts po = {.backend = few__backend_host(s->m->ctx), .real = FEW_F32};
   few_node wanted[2 * MAX_BLOCKS];
   float *rooms[2 * MAX_BLOCKS] = {NULL};
   few_plan *plan = NULL;

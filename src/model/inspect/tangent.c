@@ -44,7 +44,7 @@ static few_status trace(struct study *s, few_graph *g, few_node out[OUTS]) {
 }
 
 static few_status make_plan(struct study *s) {
-  const struct few_plan_opts opts = {.backend = few__backend_host(s->m->ctx), .real = FEW_F32};
+  const struct few_planning_opts opts = {.backend = few__backend_host(s->m->ctx), .real = FEW_F32};
   few_graph *g;
   few_node out[OUTS];
   FEW_TRY(few_graph_create(s->m->ctx, &g));

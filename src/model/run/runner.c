@@ -64,7 +64,7 @@ static few_node classifier_free(const few_model *m, few_graph *g, struct few_net
 }
 
 static few_status make_plan(few_model *m, int which) {
-  const struct few_plan_opts opts = {.backend = m->run->backend, .real = FEW_F32};
+  const struct few_planning_opts opts = {.backend = m->run->backend, .real = FEW_F32};
   few_graph *g;
   FEW_TRY(few_graph_create(m->ctx, &g));
   struct few_net_input in = few__model_inputs(m, g, few_model_rows(m));

@@ -33,7 +33,7 @@ static void begin(struct case_ *c, enum few_prediction predicts, double sd, few_
 }
 
 static void replay(struct case_ *c) {
-  const struct few_plan_opts po = {.backend = few__backend_ref(), .real = FEW_F64};
+  const struct few_planning_opts po = {.backend = few__backend_ref(), .real = FEW_F64};
   few_plan *plan;
   assert_ok(c->ctx, few__plan_create(c->ctx, &plan, c->g, &po, 1, &c->F));
   const void *slots[3] = {NULL};
@@ -82,7 +82,7 @@ static void test_single(void **state) {
     for (int i = 0; i < ROWS; i++) t[i] = (float)times[i];
     for (int i = 0; i < ROWS * DIM; i++) c.x[i] = (double)(x[i] = (float)c.x[i]);
     for (int i = 0; i < 2 * ROWS * DIM; i++) c.y[i] = (double)(y[i] = (float)c.y[i]);
-    const struct few_plan_opts po = {.backend = few__backend_ref(), .real = FEW_F32};
+    const struct few_planning_opts po = {.backend = few__backend_ref(), .real = FEW_F32};
     few_plan *plan;
     assert_ok(c.ctx, few__plan_create(c.ctx, &plan, c.g, &po, 1, &c.F));
     const void *slots[3] = {NULL};

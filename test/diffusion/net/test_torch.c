@@ -75,7 +75,7 @@ static void *operand(few_ctx *ctx, const struct few_st *file, const struct few_s
 
 /* F and its tangent as f32 or f64. */
 static void run(const struct parity *p, const struct machine *on, void *const out[2]) {
-  const struct few_plan_opts opts = {.backend = on->backend, .real = on->real};
+  const struct few_planning_opts opts = {.backend = on->backend, .real = on->real};
   few_plan *plan;
   assert_ok(p->ctx, few__plan_create(p->ctx, &plan, p->graph, &opts, 2, p->out));
   int n = few__plan_slots(plan);

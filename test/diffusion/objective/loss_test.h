@@ -118,7 +118,7 @@ static void *loss_feed(const struct loss_test *t, const struct few_slot *slot) {
 
 /* Values of n nodes, each an array of its own: loss_values_free. */
 static double **loss_values(struct loss_test *t, int n, const few_node *out) {
-  struct few_plan_opts o = {.backend = few__backend_find("ref"), .real = FEW_F64};
+  struct few_planning_opts o = {.backend = few__backend_find("ref"), .real = FEW_F64};
   few_plan *plan;
   double **v = calloc((size_t)n, sizeof *v);
   for (int i = 0; i < n; i++)

@@ -152,7 +152,7 @@ static inline void *loss_slot(const struct losses *s, const struct few_slot *slo
 }
 
 static inline void loss_replay(struct losses *s) {
-  struct few_plan_opts o = {.backend = few__backend_find("ref"), .real = FEW_F64};
+  struct few_planning_opts o = {.backend = few__backend_find("ref"), .real = FEW_F64};
   few_plan *plan;
   const void *slots[FEW_ROLES * LOSS_P];
   void *arena = NULL;

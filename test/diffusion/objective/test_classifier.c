@@ -39,7 +39,7 @@ static void check(double smoothing) {
   few__objective_find(NULL, "classifier")->build(&l, &smoothing); /* its options are this number */
   few_node y = logits_node(g), out[2] = {l.term[0].value, FEW_NONE};
   assert_ok(ctx, few_grad(g, l.term[0].value, 1, &y, &out[1]));
-  struct few_plan_opts o = {.backend = few__backend_find("ref"), .real = FEW_F64};
+  struct few_planning_opts o = {.backend = few__backend_find("ref"), .real = FEW_F64};
   assert_ok(ctx, few__plan_create(ctx, &plan, g, &o, 2, out));
   const void *slots[4] = {0};
   for (int i = 0; i < few__plan_slots(plan); i++)

@@ -60,7 +60,7 @@ static double input(const char *name, int64_t k) {
 }
 
 static void replay(struct setting *s, int n, const few_node *out, double values[][ROWS * DIM]) {
-  const struct few_plan_opts po = {.backend = few__backend_ref(), .real = FEW_F64};
+  const struct few_planning_opts po = {.backend = few__backend_ref(), .real = FEW_F64};
   few_plan *plan;
   void *outs[MAX_OUT];
   const void *slots[2];

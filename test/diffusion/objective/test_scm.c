@@ -43,7 +43,7 @@ static const struct few_net_spec spec = {
     .h = 1, .w = 1, .c = DIM, .points = true, .sigma_data = 0.5};
 
 static void replay(struct setting *s, int n, const few_node *out, double **values) {
-  struct few_plan_opts o = {.backend = few__backend_find("ref"), .real = FEW_F64};
+  struct few_planning_opts o = {.backend = few__backend_find("ref"), .real = FEW_F64};
   few_plan *plan;
   assert_ok(s->ctx, few__plan_create(s->ctx, &plan, s->g, &o, n, out));
   const void *slots[3 * MAX_P];

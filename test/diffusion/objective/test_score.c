@@ -140,7 +140,7 @@ static void set_value(const struct setting *s, const struct few_slot *slot, doub
 
 /* Values of nodes, each in a room of its own: free with free_rooms. */
 static double **replay(struct setting *s, int n, const few_node *out) {
-  struct few_plan_opts o = {.backend = few__backend_find("ref"), .real = FEW_F64};
+  struct few_planning_opts o = {.backend = few__backend_find("ref"), .real = FEW_F64};
   few_plan *plan;
   const void *slots[MAX_SLOTS];
   assert_ok(s->ctx, few_graph_status(s->g));

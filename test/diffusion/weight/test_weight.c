@@ -45,7 +45,7 @@ static const struct {
             {"min-snr", min_snr},   {"edm", edm}, {"trigflow", trigflow},   {"flow", flow}};
 
 static void factors(few_ctx *ctx, const struct few_weight *w, double sd, double *out) {
-  const struct few_plan_opts po = {.backend = few__backend_ref(), .real = FEW_F64};
+  const struct few_planning_opts po = {.backend = few__backend_ref(), .real = FEW_F64};
   few_graph *g;
   few_plan *plan;
   assert_ok(ctx, few_graph_create(ctx, &g));

@@ -107,7 +107,7 @@ static void check(int64_t N, int64_t T, int64_t h, int64_t D) {
   s.x = x;
   s.d = d;
   struct op_call c = {FEW_OP_ATTENTION, .attr.attention = {s.scale}, .out = y,
-                      .n_in = 1,        .shape = {qkv, qkv},      .in = {x, d}};
+                      .n_in = 1,        .shape = {qkv, qkv},         .in = {x, d}};
   double *want = apply(&c);
   bound_value(&s, b, NULL);
   check_cpu(&c, want, b, 1);
@@ -155,7 +155,7 @@ static void test_large_scores(void **state) {
   const struct few_shape qkv = {5, {1, 9, 3, 1, 8}}, y = {4, {1, 9, 1, 8}};
   double *x = random_array(13, count_of(qkv));
   const struct op_call c = {FEW_OP_ATTENTION, .attr.attention = {100}, .out = y,
-                            .n_in = 1,        .shape = {qkv},       .in = {x}};
+                            .n_in = 1,        .shape = {qkv},          .in = {x}};
   const struct setting s = {1, 9, 1, 8, 100, x, NULL};
   double *want = apply(&c), *b = new_array(count_of(y));
   bound_value(&s, b, NULL);

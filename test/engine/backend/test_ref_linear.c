@@ -97,7 +97,8 @@ static void check_conv_adjoint(int k, int stride, int pad, int64_t h, int64_t wd
       FEW_SHAPE(2, (h + 2 * pad - k) / stride + 1, (wd + 2 * pad - k) / stride + 1, 5);
   double *a = random_array(1, count_of(x)), *b = random_array(2, count_of(w)),
          *d = random_array(3, count_of(y));
-  const struct op_call conv = {FEW_OP_CONV, {.conv = {stride, pad, 0, 0}}, y, 2, {x, w}, {a, b}, NULL, {0}};
+  const struct op_call conv = {
+      FEW_OP_CONV, {.conv = {stride, pad, 0, 0}}, y, 2, {x, w}, {a, b}, NULL, {0}};
   const struct op_call dx = {
       FEW_OP_CONV_DX, {.conv = {stride, pad, h, wd}}, x, 2, {y, w}, {d, b}, NULL, {0}};
   const struct op_call dw = {
@@ -125,7 +126,8 @@ static void test_conv_adjoint(void **state) {
 
 static struct op_call resample(few_op op, struct few_shape in, struct few_shape out, int n,
                                const double *taps, const double *x) {
-  struct op_call c = {op, .attr.resample = {.n = n}, .out = out, .n_in = 1, .shape = {in}, .in = {x}};
+  struct op_call c = {op,       .attr.resample = {.n = n}, .out = out, .n_in = 1, .shape = {in},
+                      .in = {x}};
   for (int k = 0; k < n; k++) c.attr.resample.tap[k] = taps[k];
   return c;
 }

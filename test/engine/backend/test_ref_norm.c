@@ -15,10 +15,9 @@ static const struct {
 };
 
 static struct op_call norm_call(int t, const double *x, double eps) {
-  return (struct op_call){
-      FEW_OP_NORM,           {.norm = {norms[t].groups, norms[t].center, eps}},
-      .out = norms[t].s,     .n_in = 1,
-      .shape = {norms[t].s}, .in = {x}};
+  return (struct op_call){FEW_OP_NORM,           {.norm = {norms[t].groups, norms[t].center, eps}},
+                          .out = norms[t].s,     .n_in = 1,
+                          .shape = {norms[t].s}, .in = {x}};
 }
 
 static struct op_call tangent_call(int t, const double *x, const double *d, double eps) {

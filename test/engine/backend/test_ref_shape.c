@@ -143,7 +143,7 @@ static void test_slice_concat_pad(void **state) {
 static void test_slice_is_where_it_says(void **state) {
   (void)state;
   const double x[6] = {0, 1, 2, 10, 11, 12};
-  const struct op_call c = {FEW_OP_SLICE, .attr.slice = {1, 1, 2},        .out = FEW_SHAPE(2, 2),
+  const struct op_call c = {FEW_OP_SLICE, .attr.slice = {1, 1, 2},    .out = FEW_SHAPE(2, 2),
                             .n_in = 1,    .shape = {FEW_SHAPE(2, 3)}, .in = {x}};
   double *y = apply(&c);
   assert_true(y[0] == 1 && y[1] == 2 && y[2] == 11 && y[3] == 12);
@@ -153,7 +153,7 @@ static void test_slice_is_where_it_says(void **state) {
 static void test_onehot(void **state) {
   (void)state;
   const int32_t index[6] = {0, 2, -1, 3, INT32_MAX, INT32_MIN};
-  const struct op_call c = {FEW_OP_ONEHOT, .attr.onehot = {3},           .out = FEW_SHAPE(6, 3),
+  const struct op_call c = {FEW_OP_ONEHOT, .attr.onehot = {3},      .out = FEW_SHAPE(6, 3),
                             .n_in = 1,     .shape = {FEW_SHAPE(6)}, .index = index};
   for (int type = 0; type < 2; type++) {
     double y[18];

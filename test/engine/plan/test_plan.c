@@ -32,7 +32,7 @@ static void *values_of(const struct few_slot *s, few_real real) {
 
 static void run_plan(few_ctx *ctx, const few_graph *g, const char *backend, few_real real,
                      bool no_fusion, int n_out, const few_node *out, struct run *r) {
-  struct few_plan_opts o = {
+  struct few_planning_opts o = {
       .backend = few__backend_find(backend), .real = real, .no_fusion = no_fusion, .verify = true};
   assert_ok(ctx, few__plan_create(ctx, &r->plan, g, &o, n_out, out));
   const void *slots[64];

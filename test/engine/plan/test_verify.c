@@ -28,7 +28,7 @@ static void build(struct subject *s) {
   s->out[0] = loss;
   s->out[1] = dw;
   s->out[2] = few_slice(g, h, 0, 2, 3);
-  const struct few_plan_opts o = {
+  const struct few_planning_opts o = {
       .backend = few__backend_find("cpu"), .real = FEW_F32, .verify = true};
   assert_ok(s->ctx, few__plan_create(s->ctx, &s->plan, g, &o, 3, s->out));
 }
@@ -151,7 +151,8 @@ static void test_units(void **state) {
   assert_ok(s.ctx, few__plan_recompute(&p));
   assert_ok(s.ctx, few__plan_fuse(&p));
   assert_ok(s.ctx, few__plan_verify_units(&p));
-  const few_node operand = few__node(s.g, few__plan_member(&p, &p.units.at[p.units.n - 1], 0))->in[0];
+  const few_node operand =
+      few__node(s.g, few__plan_member(&p, &p.units.at[p.units.n - 1], 0))->in[0];
   const few_node root = p.root[few__plan_canon(s.g, operand)];
   assert_true(p.stored[root]);
   p.stored[root] = false;
@@ -168,9 +169,9 @@ static void test_units(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_read_before_written), cmocka_unit_test(test_locations),
-      cmocka_unit_test(test_shared_bytes), cmocka_unit_test(test_order),
-      cmocka_unit_test(test_units)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_read_before_written),
+                                     cmocka_unit_test(test_locations),
+                                     cmocka_unit_test(test_shared_bytes),
+                                     cmocka_unit_test(test_order), cmocka_unit_test(test_units)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

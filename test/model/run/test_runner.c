@@ -60,7 +60,7 @@ static double roundings(const few_graph *g, few_node y) {
 /* Row i of the batch in f64; returns the bound on f32's distance, relative to 1 + max |F|. */
 static double exact_row(few_model *m, const struct batch *b, int64_t i, double *F) {
   few_ctx *ctx = m->ctx;
-  const struct few_plan_opts po = {.backend = few__backend_ref(), .real = FEW_F64};
+  const struct few_planning_opts po = {.backend = few__backend_ref(), .real = FEW_F64};
   few_graph *g;
   few_node y;
   few_plan *plan;

@@ -35,7 +35,8 @@ static void resample(const struct few_call *call, bool up) {
   const int64_t W = from.dim[2], C = from.dim[3];
   float *out = call->out;
   struct taps *columns = call->scratch;
-  for (int64_t q = 0; q < to.dim[2]; q++) columns[q] = taps_of(&call->node->attr.resample, up, q, W);
+  for (int64_t q = 0; q < to.dim[2]; q++)
+    columns[q] = taps_of(&call->node->attr.resample, up, q, W);
   for (int64_t row = 0; row < to.dim[0] * to.dim[1]; row++) {
     const float *image = (const float *)call->in[0].data + row / to.dim[1] * from.dim[1] * W * C;
     const struct taps v = taps_of(&call->node->attr.resample, up, row % to.dim[1], from.dim[1]);

@@ -32,7 +32,8 @@ template <class real, bool NORMAL>
 static void draw(const struct few_call *c) {
   const int64_t rows = c->shape.dim[0], n = inner_of(c->shape, 0);
   FEW_LAUNCH(c->queue, (draw_kernel<real, NORMAL>), blocks_for(rows * ((n + 3) / 4)), THREADS, 0,
-             few__cuda_key(c->queue), (uint32_t)c->node->attr.random.purpose, rows, n, (real *)c->out);
+             few__cuda_key(c->queue), (uint32_t)c->node->attr.random.purpose, rows, n,
+             (real *)c->out);
 }
 
 template <class real>

@@ -38,7 +38,7 @@ struct run {
   void **slots, **outs;
 };
 
-static void prepare(struct comparison *c, struct run *r, const struct few_plan_opts *o) {
+static void prepare(struct comparison *c, struct run *r, const struct few_planning_opts *o) {
   assert_ok(c->ctx, few__plan_create(c->ctx, &r->plan, c->g, o, c->n_out, c->out));
   const int n = few__plan_slots(r->plan);
   r->slots = malloc((size_t)(n + 1) * sizeof *r->slots);
@@ -85,12 +85,12 @@ static double compare(struct comparison *c, const struct run *got, const struct 
 
 /* Sums of at most thousands of terms: hundreds of roundings of the largest; or of a few, that are
  * more when factors are rounded to ten or seven bits. */
-static double bound_of(struct few_plan_opts o) {
+static double bound_of(struct few_planning_opts o) {
   static const double by_precision[] = {1e-4, 2e-3, 1.5e-2};
   return o.real == FEW_F64 ? 1e-11 : by_precision[o.precision];
 }
 
-static double check_as(struct comparison *c, const struct run *want, struct few_plan_opts o,
+static double check_as(struct comparison *c, const struct run *want, struct few_planning_opts o,
                        const char *what) {
   struct run got;
   double off = 0;
@@ -111,7 +111,7 @@ static double check_as(struct comparison *c, const struct run *want, struct few_
 
 static void define(struct comparison *c, struct run *out) {
   struct run want;
-  prepare(c, &want, &(struct few_plan_opts){.backend = few__backend_ref(), .real = FEW_F64});
+  prepare(c, &want, &(struct few_planning_opts){.backend = few__backend_ref(), .real = FEW_F64});
   void *arena = malloc(few__plan_arena(want.plan) + 64);
   const struct few_binding b = {
       .slots = (const void *const *)want.slots, .outs = want.outs, .key = {7, 8, 9}};
@@ -124,7 +124,7 @@ static void check(struct comparison *c, const char *what) {
   struct run want;
   define(c, &want);
   for (int k = 0; k < 4; k++) {
-    struct few_plan_opts o = {
+    struct few_planning_opts o = {
         .backend = few__backend_cuda(), .real = k % 2 ? FEW_F32 : FEW_F64, .no_fusion = k / 2};
     check_as(c, &want, o, what);
   }
@@ -274,7 +274,7 @@ static void test_rounded(void **state) {
     derive(&c, rounded(c.g, k));
     define(&c, &want);
     for (int precision = FEW_TF32; precision <= FEW_BF16; precision++) {
-      const struct few_plan_opts o = {
+      const struct few_planning_opts o = {
           .backend = few__backend_cuda(), .real = FEW_F32, .precision = (few_precision)precision};
       char what[48];
       snprintf(what, sizeof what, "case %d, %s", k, precision == FEW_TF32 ? "tf32" : "bf16");
@@ -346,7 +346,7 @@ static few_node halved(few_graph *g, int k) {
   return few_scale(g, y, 0.5);
 }
 
-static size_t arena_of(struct comparison *c, struct few_plan_opts o) {
+static size_t arena_of(struct comparison *c, struct few_planning_opts o) {
   few_plan *plan;
   assert_ok(c->ctx, few__plan_create(c->ctx, &plan, c->g, &o, c->n_out, c->out));
   const size_t bytes = few__plan_arena(plan) - few__plan_cost(plan).scratch_bytes;
@@ -371,10 +371,10 @@ static void test_bf16_storage(void **state) {
     assert_ok(c.ctx, few_graph_status(c.g));
     define(&c, &want);
     for (int i = 0; i < 2; i++) {
-      struct few_plan_opts o = {.backend = few__backend_cuda(),
-                                .real = FEW_F32,
-                                .precision = FEW_BF16,
-                                .no_fusion = i != 0};
+      struct few_planning_opts o = {.backend = few__backend_cuda(),
+                                    .real = FEW_F32,
+                                    .precision = FEW_BF16,
+                                    .no_fusion = i != 0};
       const double off = check_as(&c, &want, o, what);
       const size_t bytes = arena_of(&c, o);
       o.precision = FEW_FP32;
@@ -400,7 +400,7 @@ static void test_random(void **state) {
   c.out[0] = few_randn(c.g, FEW_RNG_CHECK, FEW_SHAPE(3, 10));
   c.out[1] = few_randu(c.g, FEW_RNG_DROPOUT + 2, FEW_SHAPE(3, 10));
   for (int k = 0; k < 2; k++) {
-    const struct few_plan_opts o = {.backend = k ? cuda : few__backend_ref(), .real = FEW_F32};
+    const struct few_planning_opts o = {.backend = k ? cuda : few__backend_ref(), .real = FEW_F32};
     void *outs[] = {k ? got[0] : want[0], k ? got[1] : want[1]};
     const struct few_binding b = {.outs = outs, .key = {3, 1ull << 33, 1ull << 39}};
     few_plan *plan;

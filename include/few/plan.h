@@ -1,0 +1,124 @@
+/* few/plan.h - run a graph of few/graph.h.
+ *
+ * A plan is a graph that is ready to run: its ops in order, neighbours fused, and one arena in which
+ * all intermediate values have their place. It computes named outputs from named inputs and
+ * parameters. An executor runs a plan on arrays of the caller:
+ *
+ *     few_plan_create(&plan, graph, 1, (struct few_plan_output[]){{"y", y}}, NULL);
+ *     few_executor_create(&executor, ctx, plan);
+ *     few_executor_bind_input(executor, "x", x);
+ *     few_executor_bind_output(executor, "y", out);
+ *     few_executor_run(executor, NULL);
+ *
+ * Running allocates nothing. The results are the same bits for any number of workers; they differ
+ * between backends, which add in other orders.
+ *
+ * Threads: a plan never changes, so any number of threads may use one, each with a context and an
+ * executor of its own. An executor serves one thread at a time.
+ */
+#ifndef FEW_PLAN_H
+#define FEW_PLAN_H
+
+#include "few/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct few_plan few_plan;
+typedef struct few_executor few_executor;
+
+/* ---- Plans ---- */
+
+struct few_plan_opts {
+  int version;         /* FEW_PLAN_OPTS_VERSION */
+  const char *backend; /* "ref", "cpu" ...; NULL: the backend of the graph's context */
+  bool f64;            /* compute in double: backend "ref" only. All real arrays are then double. */
+};
+#define FEW_PLAN_OPTS_VERSION 1
+#define FEW_PLAN_OPTS_INIT \
+  { FEW_PLAN_OPTS_VERSION, NULL, false }
+
+struct few_plan_output {
+  const char *name; /* copied; all names of outputs differ */
+  few_node node;
+};
+
+/* Plan the computation of outputs 0 .. n-1, n >= 1. List a loss before its gradients: what the first
+ * output needs is ordered layer by layer. opts NULL: defaults. The plan belongs to the context of the
+ * graph, which outlives it; the graph may be freed afterwards.
+ *
+ * FEW_E_INVALID for a graph that has failed, a missing or repeated name, a node of another graph or
+ * of labels; FEW_E_UNSUPPORTED where the backend lacks an op; FEW_E_MEMORY. *out is then NULL. */
+FEW_API FEW_MUST_USE few_status few_plan_create(few_plan **out, const few_graph *g, int n,
+                                                const struct few_plan_output *outputs,
+                                                const struct few_plan_opts *opts);
+FEW_API void few_plan_free(few_plan *plan); /* NULL is fine; after its executors */
+
+/* An array that an executor of this plan needs. Arrays are dense and row-major: float (double with
+ * f64), or int32_t for labels. */
+enum few_plan_array_kind { FEW_PLAN_INPUT, FEW_PLAN_PARAM, FEW_PLAN_OUTPUT };
+struct few_plan_array {
+  const char *name; /* lives as long as the plan */
+  enum few_plan_array_kind kind;
+  few_dtype type;
+  struct few_shape shape;
+};
+/* Inputs and parameters that the outputs depend on, then the outputs: 0 .. count-1. */
+FEW_API int few_plan_array_count(const few_plan *plan);
+FEW_API struct few_plan_array few_plan_array_at(const few_plan *plan, int i);
+
+/* The cost of one run. */
+struct few_plan_cost {
+  int instructions, fused, nodes; /* kernels called; how many are fused; graph nodes they compute */
+  double flops; /* of matrix products, convolutions and attention; a multiply-add counts as 2 */
+  size_t arena_bytes;   /* memory that each executor allocates, scratch included */
+  size_t scratch_bytes; /* the part of it that kernels work in */
+  size_t param_bytes;   /* of the caller's parameters */
+};
+FEW_API struct few_plan_cost few_plan_get_cost(const few_plan *plan);
+
+/* ---- Executors ---- */
+
+/* The plan is borrowed. Errors of the executor are recorded in ctx, whose allocator it uses; ctx
+ * need not be the context of the plan. FEW_E_MEMORY; FEW_E_UNSUPPORTED where the plan's device
+ * cannot be opened. *out is then NULL. */
+FEW_API FEW_MUST_USE few_status few_executor_create(few_executor **out, few_ctx *ctx,
+                                                    const few_plan *plan);
+FEW_API void few_executor_free(few_executor *e); /* NULL is fine */
+
+/* Read input or parameter `name` from `data` in every run from now on, or write output `name` there.
+ * The array is borrowed until it is bound to something else; its values are read at each run. It has
+ * the alignment of malloc, and an output overlaps no other array. FEW_E_INVALID for a name that the
+ * plan does not have, and for data NULL. */
+FEW_API FEW_MUST_USE few_status few_executor_bind_input(few_executor *e, const char *name,
+                                                        const void *data);
+FEW_API FEW_MUST_USE few_status few_executor_bind_output(few_executor *e, const char *name,
+                                                         void *data);
+
+/* Random numbers of few_randn and few_randu are a function of these, of the purpose and of the
+ * element: row r of a batch is the sample row0 + r. */
+struct few_run_opts {
+  int version; /* FEW_RUN_OPTS_VERSION */
+  uint64_t seed, step, row0;
+  uint64_t row_step; /* few_executor_run_all: executor i starts at row0 + i row_step */
+};
+#define FEW_RUN_OPTS_VERSION 1
+#define FEW_RUN_OPTS_INIT \
+  { FEW_RUN_OPTS_VERSION, 0, 0, 0, 0 }
+
+/* Run the plan once and wait; opts NULL: defaults. FEW_E_INVALID names an array that is not bound.
+ * FEW_E_IO: the device failed. After an error the contents of outputs are undefined. */
+FEW_API FEW_MUST_USE few_status few_executor_run(few_executor *e, const struct few_run_opts *opts);
+
+/* Run n executors of one context side by side, each on one of the workers of ctx, and wait. They may
+ * share inputs and parameters; each has outputs of its own. This is how a batch is cut into shards:
+ * one executor a shard, whose gradients the caller adds up. Errors as few_executor_run. */
+FEW_API FEW_MUST_USE few_status few_executor_run_all(few_ctx *ctx, int n,
+                                                     few_executor *const *executors,
+                                                     const struct few_run_opts *opts);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
