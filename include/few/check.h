@@ -1,10 +1,9 @@
 /* few/check.h - are the derivatives right?
  *
- * For a function y = f(x) given as a graph, in f64 on the reference backend:
- *   difference: (f(x + h d) - f(x - h d)) / 2h against J d, at two h: the error of a right tangent
- *               falls with h^2, that of a wrong one does not;
+ * Two tests of a function y = f(x) that is given as a graph, in f64 on the reference backend:
+ *   difference: (f(x + h d) - f(x - h d)) / 2h against J d; central differences are exact to h^2;
  *   adjoint:    <w, J d> = <J^T w, d> for random w and d.
- * Each sees mistakes that the other misses.
+ * Each finds mistakes that the other misses.
  */
 #ifndef FEW_CHECK_H
 #define FEW_CHECK_H
@@ -18,17 +17,18 @@ extern "C" {
 struct few_check_result {
   double difference; /* |central difference - J d| / (|J d| + |f| * 2e-16 / h + tiny): relative */
   double adjoint;    /* |<w,Jd> - <J^T w,d>| / (|w| |J d| + |J^T w| |d| + tiny): relative */
-  double tangent;    /* |J d|, so that "0 = 0" is seen */
+  double tangent;    /* |J d|, so that a test of 0 = 0 shows */
 };
 
-/* Check y with respect to all real inputs and params of the graph, or to those of x[0..n_x) where
- * n_x > 0. Values are drawn from N(0, scale^2) by `seed`; labels are 0, 1, 2 ... Adds nodes. */
+/* Check the derivatives of y with respect to x[0..n_x), or with n_x = 0 to all real inputs and params
+ * of the graph. Values are drawn from N(0, scale^2) by `seed`; labels are 0, 1, 2 ... Adds nodes to
+ * the graph. FEW_E_INVALID for a node of another graph and for options out of range. */
 FEW_API FEW_MUST_USE few_status few_check_derivatives(few_graph *g, few_node y, int n_x,
                                                       const few_node *x, double scale,
                                                       uint64_t seed,
                                                       struct few_check_result *result);
 
-/* As above with given values: `value(user, name, n, out)` fills input or param `name`. */
+/* The same with values of the caller: `value(user, name, n, out)` fills input or param `name`. */
 struct few_check_opts {
   int version;        /* FEW_CHECK_OPTS_VERSION */
   double scale, step; /* of random values; h of the differences */

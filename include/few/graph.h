@@ -3,12 +3,15 @@
  * A graph is a list of nodes; a node is one op applied to earlier nodes and has one tensor as its
  * value: row-major, rank 0..FEW_MAX_RANK, images NHWC, batch first. Shapes are static.
  *
- * Building is value numbering: asking twice for the same op on the same operands gives the same
- * node, so common sub-expressions are shared as they are written and a network applied twice to the
- * same input costs once. Trivial algebra (x * 1, x + 0, constants) folds on the way.
+ * Building is value numbering: the same op on the same operands is the same node. So common
+ * sub-expressions are shared as they are written, and a network that is applied twice to the same
+ * input costs once. Trivial algebra (x * 1, x + 0, constants) is folded while a node is made.
  *
  * Errors stick: a builder that fails returns FEW_NONE, builders given FEW_NONE return FEW_NONE, and
- * few_graph_status() tells the first failure. So a network reads as formulas, checked once.
+ * few_graph_status() returns the first failure. So a network reads as formulas, checked once at the
+ * end.
+ *
+ * Threads: a graph belongs to its context and serves one thread at a time.
  *
  * A graph is built and differentiated here, checked by few/check.h and run by few/plan.h.
  */
@@ -50,24 +53,27 @@ FEW_API void few_graph_free(few_graph *g); /* NULL is fine */
 /* FEW_OK, or the first failure while building; its sentence is few_error(ctx). */
 FEW_API few_status few_graph_status(const few_graph *g);
 FEW_API int few_graph_size(const few_graph *g);
-/* Of FEW_NONE, and of what is no node of this graph: a scalar, and "none". */
+/* For FEW_NONE and for a node of another graph: a scalar shape, and "none". */
 FEW_API struct few_shape few_node_shape(const few_graph *g, few_node n);
 FEW_API const char *few_node_op(const few_graph *g, few_node n); /* "conv", "silu" ... */
 
-/* Names of places, for messages and printing: few_scope_push(g, "enc.0") ... few_scope_pop(g), to
- * any depth; a name has at most 159 bytes. A pop without a push fails the graph. */
+/* Scopes name the parts of a network in messages and listings: few_scope_push(g, "enc.0") ...
+ * few_scope_pop(g), nested to any depth. A name is cut after 159 bytes. A pop without a push fails
+ * the graph. */
 FEW_API void few_scope_push(few_graph *g, const char *fmt, ...) FEW_PRINTF(2, 3);
 FEW_API void few_scope_pop(few_graph *g);
 
 /* ---- Sources ---- */
-/* Fed at each replay, bound by name. Two inputs of one name must agree in shape and type. */
+/* An array that is given at each run, bound by name. Two inputs of one name must have the same shape
+ * and type. */
 FEW_API few_node few_input(few_graph *g, const char *name, few_dtype type, struct few_shape shape);
-/* A learned array, bound by name; gradients are asked for these. */
+/* A learned array, bound by name. Losses are differentiated with respect to these. */
 FEW_API few_node few_param(few_graph *g, const char *name, struct few_shape shape);
 FEW_API few_node few_fill(few_graph *g, double value, struct few_shape shape);
 FEW_API few_node few_const(few_graph *g, struct few_shape shape, const double *values); /* copied */
-/* Fresh random numbers at each replay, a function of (seed, purpose, step, row, element); dim 0 is
- * the batch. Normal with mean 0 and variance 1; uniform on (0, 1). Same purpose: same numbers. */
+/* Random numbers, drawn at each run as a function of (seed, purpose, step, row, element); dim 0 is
+ * the batch. randn is normal with mean 0 and variance 1, randu uniform on (0, 1). The same purpose
+ * gives the same numbers; it is below 2^16. */
 FEW_API few_node few_randn(few_graph *g, uint32_t purpose, struct few_shape shape);
 FEW_API few_node few_randu(few_graph *g, uint32_t purpose, struct few_shape shape);
 
@@ -118,8 +124,8 @@ FEW_API few_node few_concat(few_graph *g, int axis, int n, const few_node *x);
 FEW_API few_node few_onehot(few_graph *g, few_node index, int64_t classes); /* [N] -> [N,classes] */
 
 /* ---- Linear algebra and images ---- */
-/* [..,M,K] x [..,K,N]; ta, tb read the operand transposed. b may have rank 2 where a has more: the
- * same matrix for every leading index of a (then not ta). */
+/* [..,M,K] x [..,K,N]; with ta or tb, that operand is read transposed. b may have rank 2 where a has
+ * more: the same matrix then multiplies every leading index of a, and ta must be false. */
 FEW_API few_node few_matmul(few_graph *g, few_node a, few_node b, bool ta, bool tb);
 /* x [N,H,W,Ci], w [kh,kw,Ci,Co], zero padding `pad` on each side: cross-correlation, of shape
  * [N,(H+2pad-kh)/stride+1,..,Co]. A 1x1 kernel of stride 1 becomes a matmul. conv_dx and conv_dw
@@ -129,17 +135,18 @@ FEW_API few_node few_conv_dx(few_graph *g, few_node dy, few_node w, int stride, 
                              int64_t wd);
 FEW_API few_node few_conv_dw(few_graph *g, few_node x, few_node dy, int stride, int pad, int64_t kh,
                              int64_t kw);
-/* Resample by 2 with the separable filter taps/sum(taps), n even: [1,1] is 2x2 mean and nearest;
- * EDM's other choice is [1,3,3,1]. `up` is 4 x the transpose of `down`. */
+/* Resample by 2 with the separable filter taps/sum(taps); n is 2, 4 or 6. [1,1] gives the mean of 2x2
+ * pixels, and nearest neighbour for `up`; EDM also uses [1,3,3,1]. `up` is 4 x the transpose of
+ * `down`. */
 FEW_API few_node few_down(few_graph *g, few_node x, int n, const double *taps);
 FEW_API few_node few_up(few_graph *g, few_node x, int n, const double *taps);
 
 /* ---- Normalisation and attention ---- */
 /* x [N, .., C]: for each row n and each of `groups` equal runs of channels, over all positions:
- * (x - mean) / sqrt(mean((x - mean)^2) + eps); without `center` the mean is taken as 0. Group norm
- * as it stands; layer norm and RMS norm on x reshaped to [rows, C] with one group. */
+ * (x - mean) / sqrt(mean((x - mean)^2) + eps); without `center` the mean is taken as 0. This is
+ * group norm; layer norm and RMS norm are the same on x reshaped to [rows, C] with one group. */
 FEW_API few_node few_norm(few_graph *g, few_node x, int groups, bool center, double eps);
-/* J(x) d of few_norm; J is symmetric, so it is the vector-Jacobian product as well. */
+/* J(x) d for the Jacobian J of few_norm. J is symmetric, so this is J^T d too. */
 FEW_API few_node few_norm_tangent(few_graph *g, few_node x, few_node d, int groups, bool center,
                                   double eps);
 FEW_API few_node few_softmax(few_graph *g, few_node x); /* over the last axis */
@@ -151,7 +158,7 @@ FEW_API few_node few_attention_dual(few_graph *g, few_node qkv, few_node d, doub
 FEW_API few_node few_attention_grad(few_graph *g, few_node qkv, few_node dy, double scale);
 
 /* ---- Derivatives: more nodes of the same graph ----
- * The x count as independent variables, even where one was computed from another. */
+ * The x are independent variables of the derivative, even where one was computed from another. */
 /* Tangents of y[0..n_y) for tangents dx of x (FEW_NONE: zero). A y that does not depend on any x
  * gets FEW_NONE. Composes with itself and with few_vjp. */
 FEW_API few_status few_jvp(few_graph *g, int n_y, const few_node *y, int n_x, const few_node *x,

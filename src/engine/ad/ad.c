@@ -1,16 +1,16 @@
 /* ad.c - forward and reverse derivatives as graph transforms.
  *
- * jvp walks up from the inputs, vjp down from the outputs; both apply the rule of each op they pass
- * and so APPEND the derivative as nodes of the same graph. A fused op without a rule is replaced by
- * its decomposition and that is differentiated. Only nodes that lie between x and y are visited.
+ * jvp walks from the inputs to the outputs, vjp from the outputs to the inputs. Both apply the rule of
+ * each op on the way, and so append the derivative as nodes of the same graph. An op without a rule is
+ * replaced by its decomposition, which is then differentiated. Only nodes between x and y are visited.
  *
  * The x are independent variables, even where one was computed from another: nothing is propagated
- * through them. Rules rely on it: norm_tangent(x, d) is differentiated by x and d, and d may well
- * depend on x.
+ * through them. Rules rely on that. For example, norm_tangent(x, d) is differentiated with respect to
+ * x and to d, although d may depend on x.
  */
 #include "engine/op/op.h"
 
-/* For every node: does it lie between, i.e. depend on some x and lead to some y? */
+/* For every node: does it depend on some x, and does some y depend on it? */
 static few_status mark_active(few_graph *g, int n_x, const few_node *x, int n_y, const few_node *y,
                               int n, bool **out) {
   few_ctx *ctx = few__graph_ctx(g);

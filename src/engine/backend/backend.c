@@ -1,11 +1,11 @@
-/* backend.c - finds a backend by name. */
+/* backend.c - backends by name. */
 #include "backend.h"
 
 #include <stdio.h>
 
 #include "few/backend.h"
 
-/* Only the one that is asked for is opened: that of a device may load a library. */
+/* A backend is opened only when it is named, since that of a device may load a library. */
 static const struct {
   const char *name;
   const struct few_backend *(*open)(void);
@@ -37,10 +37,11 @@ few_status few__backend_choose(few_ctx *ctx, const struct few_backend **out, con
   char known[128];
   *out = few__backend_find(name);
   if (!*out)
-    return few__fail(ctx, FEW_E_INVALID, "there is no backend %s: this few has %s", name,
+    return few__fail(ctx, FEW_E_INVALID, "there is no backend %s: this build has %s", name,
                      names(known, sizeof known));
   if ((*out)->missing)
-    return few__fail(ctx, FEW_E_UNSUPPORTED, "backend %s is not here: %s", name, (*out)->missing);
+    return few__fail(ctx, FEW_E_UNSUPPORTED, "backend %s is not available here: %s", name,
+                     (*out)->missing);
   return FEW_OK;
 }
 

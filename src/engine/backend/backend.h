@@ -1,4 +1,4 @@
-/* backend.h - what executes nodes: a table of kernels.
+/* backend.h - a backend: a table of kernels that execute nodes, and the device that they run on.
  *
  * A kernel computes one node from its operands. It allocates nothing, keeps no state, and may be
  * called from several threads at once on different data. Everything it needs is in struct
@@ -11,18 +11,18 @@
 #include "engine/graph/graph.h"
 
 typedef enum few_real { FEW_F32, FEW_F64 } few_real;
-/* How products of f32 matrices may round their factors for matrix units, which add in f32: not at
- * all; to ten bits of mantissa in place of 23; to seven, with activations stored so
- * (plan/bf16.c). */
+/* How products of f32 matrices may round their factors for matrix units, which add in f32.
+ * FEW_FP32: not at all. FEW_TF32: to 10 bits of mantissa instead of 23. FEW_BF16: to 7 bits, and
+ * activations are stored in bf16 (plan/bf16.c). */
 typedef enum few_precision { FEW_FP32, FEW_TF32, FEW_BF16 } few_precision;
 static inline size_t few__real_size(few_real r) { return r == FEW_F64 ? 8 : 4; }
 
-/* Which random numbers a replay draws (base/rng.h); row0 is the global index of batch row 0. */
+/* The key of a replay's random numbers (base/rng.h); row0 is the global index of batch row 0. */
 struct few_replay_key {
   uint64_t seed, step, row0;
 };
 
-/* What kernels of a device are launched on, in order; NULL where kernels run on the host. */
+/* A queue of a device, on which kernels are launched in order; NULL where kernels run on the host. */
 struct few_queue;
 
 struct few_operand {
@@ -54,14 +54,14 @@ struct few_call {
   struct few_operand in[FEW_PROGRAM_LEAVES];
   void *out;                      /* the result; may be the same memory as an operand of equal
                                      shape for pointwise kernels, otherwise overlaps nothing */
-  void *outs[FEW_PROGRAM_STORES]; /* fused programs: one a store */
-  bool bf16[FEW_PROGRAM_STORES];  /* results that are to be stored in bf16; of `out` the first */
+  void *outs[FEW_PROGRAM_STORES]; /* of a fused program: one per store */
+  bool bf16[FEW_PROGRAM_STORES];  /* results to be stored in bf16; [0] is that of `out` */
   const struct few_program *program;
   bool direct; /* no algorithm that trades accuracy for speed: no Winograd */
   few_precision precision;
-  void *scratch; /* as many bytes as the kernel's scratch() asked for */
+  void *scratch; /* as many bytes as the kernel's scratch() returned */
   struct few_replay_key key;
-  struct few_queue *queue; /* a device: run only enqueues, and takes the key from the queue */
+  struct few_queue *queue; /* of a device: run only enqueues, and reads the key from the queue */
 };
 
 struct few_kernel {
@@ -74,12 +74,12 @@ struct few_kernel {
 /* A run of kernels that was captured once and is launched as a whole from then on. */
 struct few_captured_graph;
 
-/* Passes over long float arrays in a device's memory: what training does outside of plans
- * (train/arrays.h). In order with the kernels; sums are taken in one order. */
+/* Passes over long float arrays in the memory of a device, for what training does outside of plans
+ * (train/arrays.h). They run in order with the kernels, and add in a fixed order. */
 enum { FEW_DOT_PARTS = 1024 };
 /* The scalars of one step of Adam's family, rounded once from f64. */
 struct few_moments_coef {
-  float grad_scale;      /* the gradient is multiplied by this on the way in (clipping) */
+  float grad_scale;      /* the gradient is multiplied by this first (clipping) */
   float beta1, fresh1;   /* m = beta1 m + fresh1 g */
   float beta2, fresh2;   /* v = beta2 v + fresh2 g^2 */
   float keep;            /* p = keep p - rate * ... */
@@ -114,19 +114,19 @@ struct few_vectors {
   void (*follow)(struct few_queue *q, float *to, const float *from, float fresh, int64_t n);
 };
 
-/* A device with memory of its own, which kernels alone reach. Calls on one queue come from one
- * thread at a time. Mistakes stick to the queue: `finish` tells the first. */
+/* A device with memory of its own, which only kernels reach. Calls on one queue come from one thread
+ * at a time. Errors stick to the queue: `finish` returns the first. */
 struct few_device {
   const char *(*open)(struct few_queue **out); /* NULL, or why not */
   void (*close)(struct few_queue *q);          /* NULL is fine */
   void (*name)(struct few_queue *q, char *out, size_t size);
   void *(*alloc)(struct few_queue *q, size_t bytes); /* 256-byte aligned; NULL: out of memory */
   void (*free)(struct few_queue *q, void *at);       /* NULL is fine */
-  /* Memory of the host from which put only enqueues: to be left alone until a wait. */
+  /* Memory of the host from which `put` returns at once: do not change it until a wait. */
   void *(*alloc_host)(struct few_queue *q, size_t bytes);
   void (*free_host)(struct few_queue *q, void *at); /* NULL is fine */
-  /* In order with the kernels. `from` of put may be used again at once, but for memory of
-   * alloc_host, and put may wait for the kernels; get waits, with 0 bytes for them alone. */
+  /* In order with the kernels. put may wait for them, and `from` may be reused at once unless it is
+   * memory of alloc_host. get always waits; with 0 bytes it only waits. */
   void (*put)(struct few_queue *q, void *to, const void *from, size_t bytes);
   void (*get)(struct few_queue *q, void *to, const void *from, size_t bytes);
   void (*set_key)(struct few_queue *q, const struct few_replay_key *key);
@@ -135,7 +135,8 @@ struct few_device {
   struct few_captured_graph *(*capture_end)(struct few_queue *q);
   void (*launch)(struct few_queue *q, struct few_captured_graph *r);
   void (*captured_graph_free)(struct few_captured_graph *r); /* NULL is fine */
-  const char *(*finish)(struct few_queue *q); /* wait; NULL, or the first mistake since */
+  const char *(*finish)(
+      struct few_queue *q); /* waits; NULL, or the first error since the last call */
   const struct few_vectors *vector;
 };
 
@@ -149,32 +150,35 @@ struct few_backend {
   struct few_kernel kernel[2][FEW_OP_COUNT];
   /* Runs a fused pointwise program; run == NULL: the planner does not fuse for this backend. */
   struct few_kernel fused[2];
-  bool matrix_units;           /* knows other precisions than FEW_FP32 */
+  bool matrix_units;           /* supports FEW_TF32 and FEW_BF16 */
   bool bf16[FEW_OP_COUNT + 1]; /* kernels of f32 that take operands in bf16, and give results so;
                                     the last: fused programs */
-  bool fuses_norms[2]; /* a program may hold norms of images: more than one position a row */
+  bool fuses_norms
+      [2]; /* a program may contain norms of images, which have several positions per row */
 };
 
-/* The backend of that name, NULL if none; and backends 0, 1, ... as backends.def lists them, then
- * NULL. */
+/* The backend of that name, or NULL; and backends 0, 1, ... of backends.def, NULL past the last. */
 const struct few_backend *few__backend_find(const char *name);
 const struct few_backend *few__backend_at(int i);
 
-/* That of the name; FEW_E_INVALID tells the names, FEW_E_UNSUPPORTED why it is missing. */
+/* The backend of that name. FEW_E_INVALID for an unknown name, with the known ones in the sentence;
+ * FEW_E_UNSUPPORTED for one that is missing here. */
 few_status few__backend_choose(few_ctx *ctx, const struct few_backend **out, const char *name);
-/* A queue of its device; FEW_E_UNSUPPORTED tells why there is none. */
+/* Open a queue of the backend's device. FEW_E_UNSUPPORTED, with the reason, where that fails. */
 few_status few__backend_open(few_ctx *ctx, const struct few_backend *b, struct few_queue **out);
-/* What the context's networks run on: what was chosen, or cpu; and the same of the host alone. */
+/* The backend of the context: the chosen one, or cpu. few__backend_host never returns one with a
+ * device: cpu in its place. */
 const struct few_backend *few__backend_of(const few_ctx *ctx);
 const struct few_backend *few__backend_host(const few_ctx *ctx);
 
 /* Plain loops for every op, f32 and f64: the definition. */
 const struct few_backend *few__backend_ref(void);
-/* The fastest that this processor runs; ref's kernels where it has no own. */
+/* The fastest kernels that this processor runs, and those of ref for ops without a faster one. */
 const struct few_backend *few__backend_cpu(void);
-/* NVIDIA GPUs, or a table without kernels that says why (few_backend.missing). */
+/* NVIDIA GPUs, or a table without kernels whose `missing` is the reason. */
 const struct few_backend *few__backend_cuda(void);
-/* Its instruction set: "base", "avx2", "avx512"; FEW_CPU_ISA may hold it to a lesser one. */
+/* The instruction set of cpu: "base", "avx2", "avx512". The environment variable FEW_CPU_ISA may name
+ * a lesser one. */
 const char *few__backend_cpu_set(void);
 
 #endif

@@ -1,9 +1,9 @@
 /* library.c - is a file a whole shared library?
  *
- * The loader maps a library and touches its pages as it needs them. One that was cut short, by a
- * full disk or a broken copy, is mapped all the same, and touching what is not there is SIGBUS. So
- * its headers are compared with its length first: every segment that is loaded and the table of
- * sections, which linkers write last (System V ABI, "ELF").
+ * The loader maps a library and reads its pages when they are needed. A library that was cut short, by
+ * a full disk or a broken copy, is mapped all the same, and reading a page behind its end is SIGBUS.
+ * So the headers are compared with the length of the file first: every loaded segment, and the table
+ * of sections, which linkers write last (System V ABI, "ELF").
  */
 #include "library.h"
 
@@ -21,7 +21,7 @@ static bool read_at(int fd, void *out, size_t n, uint64_t at) {
   return at <= INT64_MAX && pread(fd, out, n, (off_t)at) == (ssize_t)n;
 }
 
-/* NULL, or what is wrong. */
+/* NULL, or what is wrong with it. */
 static const char *look(int fd) {
   static const char cut[] = "it is cut short: copy or build it again";
   static const char other[] = "it is no shared library of this machine";

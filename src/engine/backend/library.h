@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Why the file at `path` may not be loaded, into why[size]; true: it may be tried. A file that
- * cannot be opened may be tried, for the loader's own sentence. */
+/* True if the loader may try the file at `path`; else why[size] is the reason. A file that cannot be
+ * opened may be tried too: the loader has a sentence for that. */
 bool few__library_is_whole(const char *path, char *why, size_t size);
 
 #endif

@@ -4,7 +4,7 @@
 #include "backend.h"
 #include "engine/op/op.h"
 
-/* Sources that are fed once, and views: the plan serves them without a kernel. */
+/* Sources and views need no kernel: the plan gives them their memory. */
 static bool wants_kernel(few_op op) {
   const unsigned flags = few__op_def(op)->flags;
   return !(flags & FEW_OP_VIEW) && (!(flags & FEW_OP_SOURCE) || flags & FEW_OP_RANDOM);

@@ -1,7 +1,7 @@
 /* check.c - the derivative checker: central differences and the adjoint test, f64, on ref.
  *
- * The graph gets J d by few_jvp and J^T w by few_vjp; one plan gives y, J d and J^T w, and two more
- * replays at x +- h d give the difference.
+ * few_jvp appends J d to the graph and few_vjp J^T w. One replay of their plan gives y, J d and J^T w,
+ * and two more, at x + h d and x - h d, give the difference.
  */
 #include "few/check.h"
 
@@ -70,7 +70,7 @@ static few_status fill_slot(struct checking *c, int i) {
     return FEW_OK;
   }
   if (c->opts->value && c->opts->value(c->opts->user, s->name, n, c->slot[i])) return FEW_OK;
-  /* The stream belongs to the name, so that the draw does not depend on the order of slots. */
+  /* The name selects the stream, so that the numbers do not depend on the order of slots. */
   struct few_rng r = {.seed = c->opts->seed,
                       .row = (uint32_t)few__hash(s->name, strlen(s->name), 0),
                       .purpose = FEW_RNG_CHECK};

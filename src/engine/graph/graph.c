@@ -1,8 +1,8 @@
 /* graph.c - nodes by value numbering.
  *
- * A node is found by hashing what it is (op, operands, attributes; for sources also name, shape and
- * values), so equal sub-expressions are one node from the moment they are written. Node numbers
- * grow in the order of construction, which therefore is a topological order.
+ * A node is found by the hash of its op, operands and attributes; of a source also of its name, shape
+ * and values. So equal sub-expressions are one node from the moment they are written. Nodes are
+ * numbered in the order of construction, which therefore is a topological order.
  */
 #include "graph.h"
 
@@ -116,7 +116,7 @@ struct few_shape_text few__shape_text(struct few_shape s) {
   return t;
 }
 
-/* Where we are, for messages; of a deep nest the innermost scopes. */
+/* The current scope, for messages; of a deep nest, its end. */
 static const char *place(const few_graph *g) {
   enum { SHOWN = 160 };
   const char *all = g->scope.at ? g->scope.at : "";
@@ -153,11 +153,11 @@ void few_scope_push(few_graph *g, const char *fmt, ...) {
   g->scopes.at[g->scopes.n++] = before;
   few__text_add(g->ctx, &g->scope, "/%s", name);
   if (!g->scope.failed) return;
-  g->scope.failed = false; /* the name is missing in messages, and the graph has failed anyhow */
+  g->scope.failed = false; /* messages lack the name, but the graph has failed already */
   no_memory(g);
 }
 
-/* After a push that failed the pops are one too many: the graph has failed already. */
+/* After a failed push there is one pop too many, but then the graph has failed already. */
 void few_scope_pop(few_graph *g) {
   g->scope_name = NULL;
   if (!g->scopes.n) {
@@ -201,7 +201,7 @@ static bool same_node(const few_graph *g, const struct few_node_data *a,
   return !a->values || !memcmp(a->values, b->values, values_bytes(a));
 }
 
-/* Slot of an equal node, or of the empty place where it belongs. */
+/* The entry of an equal node, or the empty entry where this one belongs. */
 static few_node *find(few_graph *g, const struct few_node_data *n) {
   uint64_t mask = (uint64_t)g->table_size - 1;
   for (uint64_t i = hash_node(g, n) & mask;; i = (i + 1) & mask)
@@ -306,7 +306,7 @@ static bool valid_operands(few_graph *g, const struct few_node_data *n) {
   return true;
 }
 
-/* What a caller gives beside a shape. */
+/* The arguments of a source beside its shape. */
 static bool valid_source(few_graph *g, const struct few_node_data *n) {
   const char *lacks = (n->op == FEW_OP_INPUT || n->op == FEW_OP_PARAM) && (!n->name || !*n->name)
                           ? "a name"

@@ -90,7 +90,7 @@ struct few_node_data {
   const double *values; /* CONST; owned by the graph */
 };
 
-/* ---- what a graph knows of its ops ---- */
+/* ---- the table of ops ---- */
 
 enum few_op_flag {
   FEW_OP_POINTWISE = 1, /* broadcasts its operands; has an expression in ops.def */
@@ -130,7 +130,7 @@ struct few_op_def {
 };
 
 /* A graph of ops from this table, which has one row for each value of few_op. The table is borrowed
- * and outlives the graph. few_graph_create hands in the table of engine/op/. */
+ * and outlives the graph. few_graph_create passes the table of engine/op/. */
 few_status few__graph_create(few_ctx *ctx, few_graph **out, const struct few_op_def *const *ops);
 
 bool few__node_is(const few_graph *g, few_node n); /* of this graph */
@@ -143,8 +143,8 @@ few_ctx *few__graph_ctx(const few_graph *g);
 const struct few_node_data *few__node(const few_graph *g, few_node n);
 static inline few_op few__op(const few_graph *g, few_node n) { return few__node(g, n)->op; }
 
-/* Append the op, or return the node that already is that. Checks operands and infers the shape
- * with the op's own rule; for sources `proto` brings type, shape, name, values. */
+/* Append the node, or return the equal node that exists. Checks the operands, and infers the shape by
+ * the op's rule; a source has its type, shape, name and values in `proto`. */
 few_node few__emit(few_graph *g, const struct few_node_data *proto);
 
 /* Record the first failure; returns FEW_NONE. The message is prefixed with the scope. */

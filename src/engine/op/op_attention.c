@@ -23,7 +23,7 @@ few_node few_attention(few_graph *g, few_node qkv, double scale) {
 static bool check(few_graph *g, const struct few_node_data *n) {
   struct few_shape s = few_node_shape(g, n->in[0]);
   if (s.rank == 5 && s.dim[2] == 3) return true;
-  few__graph_fail(g, FEW_E_INVALID, "attention: wants qkv [N,T,3,heads,D], got %s",
+  few__graph_fail(g, FEW_E_INVALID, "attention: needs qkv [N,T,3,heads,D], got %s",
                   few__shape_text(s).at);
   return false;
 }

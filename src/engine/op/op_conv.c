@@ -47,7 +47,7 @@ static bool conv_infer(few_graph *g, struct few_node_data *n) {
   }
   if (ho < 1 || wo < 1) {
     few__graph_fail(g, FEW_E_INVALID,
-                    "conv: images %s with kernel %s (stride %d, padding %d): wants [N,H,W,Ci] and "
+                    "conv: images %s with kernel %s (stride %d, padding %d): needs [N,H,W,Ci] and "
                     "[kh,kw,Ci,Co] with equal Ci and a kernel no larger than the padded image",
                     few__shape_text(x).at, few__shape_text(w).at, stride, pad);
     return false;

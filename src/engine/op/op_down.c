@@ -37,7 +37,7 @@ few_node few_up(few_graph *g, few_node x, int n, const double *taps) {
 static bool down_infer(few_graph *g, struct few_node_data *n) {
   n->shape = few_node_shape(g, n->in[0]);
   if (n->shape.rank != 4 || n->shape.dim[1] % 2 || n->shape.dim[2] % 2) {
-    few__graph_fail(g, FEW_E_INVALID, "down: wants [N,H,W,C] with even H and W, got %s",
+    few__graph_fail(g, FEW_E_INVALID, "down: needs [N,H,W,C] with even H and W, got %s",
                     few__shape_text(n->shape).at);
     return false;
   }
@@ -73,7 +73,7 @@ const struct few_op_def few__op_down = {.name = "down",
 static bool up_infer(few_graph *g, struct few_node_data *n) {
   n->shape = few_node_shape(g, n->in[0]);
   if (n->shape.rank != 4) {
-    few__graph_fail(g, FEW_E_INVALID, "up: wants [N,H,W,C], got %s", few__shape_text(n->shape).at);
+    few__graph_fail(g, FEW_E_INVALID, "up: needs [N,H,W,C], got %s", few__shape_text(n->shape).at);
     return false;
   }
   n->shape.dim[1] *= 2;

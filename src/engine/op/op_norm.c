@@ -32,7 +32,7 @@ static bool norm_check(few_graph *g, struct few_node_data *n) {
     ok = few_shape_equal(few_node_shape(g, n->in[k]), n->shape);
   if (!ok)
     few__graph_fail(g, FEW_E_INVALID,
-                    "norm: %s in %d groups: wants [N,..,C] with C a multiple of groups",
+                    "norm: %s in %d groups: needs [N,..,C] with C a multiple of groups",
                     few__shape_text(n->shape).at, groups);
   return ok;
 }
@@ -96,7 +96,7 @@ static few_node tangent_decompose(few_graph *g, few_node self) {
   return few_reshape(g, few_mul(g, few_sub(g, d, along), r), n.shape);
 }
 
-/* Linear and symmetric in d; x takes the long way. */
+/* Linear and symmetric in d. The cotangent of x comes from the decomposition. */
 static void tangent_vjp(few_graph *g, few_node self, few_node dy, const bool *need, few_node *dx) {
   const struct few_node_data n = *few__node(g, self);
   if (need[1]) dx[1] = few__op_node(g, FEW_OP_NORM_TANGENT, 2, (few_node[]){n.in[0], dy}, n.attr);

@@ -1,5 +1,5 @@
 /* onehot - [N] labels to [N, classes] rows with a single 1; a label outside 0..classes-1 gives a row
- * of zeros, which is how "no label" is written. With a matmul it is the embedding lookup. */
+ * of zeros and stands for "no label". Followed by a matmul it is an embedding lookup. */
 #include "op.h"
 
 few_node few_onehot(few_graph *g, few_node index, int64_t classes) {
@@ -9,7 +9,7 @@ few_node few_onehot(few_graph *g, few_node index, int64_t classes) {
 static bool infer(few_graph *g, struct few_node_data *n) {
   const struct few_node_data *in = few__node(g, n->in[0]);
   if (in->type != FEW_INDEX || in->shape.rank != 1) {
-    few__graph_fail(g, FEW_E_INVALID, "onehot: wants labels [N] of type index, got %s",
+    few__graph_fail(g, FEW_E_INVALID, "onehot: needs labels [N] of type index, got %s",
                     few__shape_text(in->shape).at);
     return false;
   }

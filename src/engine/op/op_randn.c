@@ -1,5 +1,5 @@
-/* randn - standard normal numbers; the purpose says which (base/rng.h). Row r of dim 0 belongs to
- * sample row0 + r of the replay. */
+/* randn - standard normal numbers; the purpose selects the stream (base/rng.h). Row r of dim 0
+ * belongs to sample row0 + r of the run. */
 #include "op_sources.h"
 
 few_node few_randn(few_graph *g, uint32_t purpose, struct few_shape shape) {

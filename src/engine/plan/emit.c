@@ -1,4 +1,4 @@
-/* emit.c - units become instructions whose operands and results are places in storages. */
+/* emit.c - units become instructions, whose operands and results are locations in storages. */
 #include <stdio.h>
 
 #include "plan_internal.h"
@@ -110,11 +110,11 @@ static few_status pick_kernel(struct planning *p, struct instruction *in) {
   const struct few_kernel *k =
       fused ? &o->backend->fused[o->real] : &o->backend->kernel[o->real][in->op];
   if (o->backend->missing)
-    return few__fail(p->plan->ctx, FEW_E_UNSUPPORTED, "backend %s is not here: %s",
+    return few__fail(p->plan->ctx, FEW_E_UNSUPPORTED, "backend %s is not available here: %s",
                      o->backend->name, o->backend->missing);
   if (o->precision != FEW_FP32 && !o->backend->matrix_units)
     return few__fail(p->plan->ctx, FEW_E_UNSUPPORTED,
-                     "backend %s has fp32 alone: give precision = fp32, or another backend",
+                     "backend %s has fp32 only: give precision = fp32, or another backend",
                      o->backend->name);
   if (!k->run)
     return few__fail(p->plan->ctx, FEW_E_UNSUPPORTED,
@@ -216,8 +216,8 @@ out:
   return st;
 }
 
-/* Let output i be computed where the caller wants it: possible when the node owns its bytes. If not
- * (a source, a view, wanted twice), a copy ends the plan. */
+/* Compute output i in the caller's array. That is possible if the node owns its bytes; else (a source,
+ * a view, a node that is two outputs) a copy at the end of the plan writes it there. */
 static few_status bind_output(struct planning *p, int i) {
   few_node v = few__plan_canon(p->g, p->out[i]);
   if (few__node(p->g, v)->type != FEW_REAL)

@@ -1,14 +1,15 @@
 /* fuse.c - runs of pointwise ops become one pass over memory.
  *
- * Walk the schedule with some groups open, one for each shape. A pointwise node joins the open
- * group of its shape; a node that reads a member from outside closes the group, which then runs
- * just before that node. What a joining node reads is either in its own group or already computed
- * (another open group that holds it is closed first), so no cycle can arise.
+ * The schedule is walked with several groups open, one per shape. A pointwise node joins the open group
+ * of its shape. A node outside that reads a member closes the group, which then runs just before that
+ * node. The operands of a joining node are members of its own group or already computed: another open
+ * group that contains one is closed first. So no cycle can arise.
  *
- * A norm of images joins as well where the backend can: its statistics are taken before the pass,
- * so all that it reads must be computed before the group runs.
+ * A norm of images joins too, where the backend supports it. Its statistics are computed before the
+ * pass, so its operands must be computed before the group runs.
  *
- * What recompute.c has marked joins once more, with each late reader's group that has it not.
+ * A node that recompute.c has marked is added a second time to the group of each late reader that does
+ * not contain it.
  */
 #include "plan_internal.h"
 
@@ -151,7 +152,8 @@ static bool add_all(struct fusing *f, int index, const struct addition *a) {
   return true;
 }
 
-/* A norm of several positions a row; of one position it is a kernel that lives in registers. */
+/* A norm joins if rows have several positions. A norm over one position is a kernel of its own, which
+ * keeps the row in registers. */
 bool few__plan_joins(const struct planning *p, few_node v) {
   const struct few_node_data *d = few__node(p->g, v);
   if (!is_norm(d->op)) return few__plan_is_pointwise(p->g, v);

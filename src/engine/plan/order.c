@@ -1,7 +1,7 @@
-/* order.c - which nodes are needed, whose bytes they are, and in which order they run.
+/* order.c - the nodes that the outputs need, the owners of their bytes, and the order they run in.
  *
- * Attention rides with its tangent: where both the value and the dual of the same attention are
- * needed, the value is the dual's first bf16 and nothing is computed twice.
+ * Attention rides with its tangent: where a plan needs both the value and the dual of one attention,
+ * the value is a view of the dual's first half, and is not computed a second time.
  */
 #include "plan_internal.h"
 
@@ -26,7 +26,7 @@ static few_status mark_live(struct planning *p) {
   return FEW_OK;
 }
 
-/* Does node `to` depend on node `from`? seen has room for one mark a node. */
+/* Does node `to` depend on node `from`? seen is scratch, one per node. */
 static bool depends(const struct planning *p, few_node to, few_node from, bool *seen) {
   memset(seen + from, 0, (size_t)(to - from + 1) * sizeof *seen);
   seen[to] = true;
@@ -38,8 +38,8 @@ static bool depends(const struct planning *p, few_node to, few_node from, bool *
   return seen[from];
 }
 
-/* The live attention_dual of the same operands, or FEW_NONE. One whose tangent was computed from
- * the value itself (a seed like F(x)) cannot bring that value. */
+/* The live attention_dual of the same operands, or FEW_NONE. A dual whose tangent was computed from
+ * the value itself (with a seed such as F(x)) runs after that value and cannot provide it. */
 static few_node find_dual(const struct planning *p, few_node attention, bool *seen) {
   const struct few_node_data *a = few__node(p->g, attention);
   for (few_node v = a->in[0] + 1; v < few_graph_size(p->g); v++) {
@@ -52,7 +52,7 @@ static few_node find_dual(const struct planning *p, few_node attention, bool *se
   return FEW_NONE;
 }
 
-/* A slice is a view when everything before its axis is 1: then it is one run of bytes. */
+/* A slice is one run of bytes, and so a view, when every dim before its axis is 1. */
 static bool contiguous_slice(const struct few_node_data *d) {
   for (int k = 0; k < d->attr.slice.axis; k++)
     if (d->shape.dim[k] != 1) return false;
@@ -85,7 +85,7 @@ static few_status find_views(struct planning *p) {
 }
 
 /* Follow views to the node that owns the bytes. A riding attention points to a later node, so this
- * waits until all links are known. */
+ * runs after all links are known. */
 static void collapse_views(struct planning *p) {
   int n = few_graph_size(p->g);
   for (few_node v = 0; v < n; v++) {
@@ -101,7 +101,7 @@ struct walk {
   struct planning *p;
   few_node *stack;
   char *state;      /* 0 new, 1 on the stack, 2 done */
-  few_node *latest; /* of what a node is made of, itself included: the last that is not pointwise */
+  few_node *latest; /* of a node and everything it depends on: the last that is not pointwise */
 };
 
 static void find_latest(struct walk *w) {
@@ -147,11 +147,11 @@ static void visit(struct walk *w, few_node start, bool latest_first) {
   }
 }
 
-/* Construction order, but for what the first output needs: there the operand that waits for the
- * latest kernel comes first. Tangents are built after all values, so values and tangents interleave
- * layer by layer: a value is read by its tangent while it is still in the cache, both pointwise
- * runs fuse, and without a backward bf16 no value is kept longer than its layer. The backward bf16
- * stays as it was made, each weight's gradient beside the cotangent it needs. */
+/* Construction order, except for what the first output needs: there, the operand that depends on the
+ * latest kernel comes first. Tangents are built after all values, so this interleaves values and
+ * tangents layer by layer. A tangent then reads its value while it is still in the cache, pointwise
+ * work of both fuses, and without a backward pass no value is kept longer than its layer. The backward
+ * pass keeps its order, with each weight's gradient beside the cotangent that it needs. */
 static few_status schedule(struct planning *p) {
   int n = few_graph_size(p->g);
   few_ctx *ctx = p->plan->ctx;
@@ -178,12 +178,12 @@ static bool is_light(const struct planning *p, few_node v) {
          op == FEW_OP_NORM_TANGENT;
 }
 
-/* Let light nodes that follow a kernel and do not need it run before it: the pointwise work of a
- * tangent is listed behind the kernel of its value, and would come too late to be one pass with the
- * value's own. */
+/* Move light nodes that follow a kernel but do not depend on it before the kernel. The pointwise work
+ * of a tangent is listed after the kernel of its value; there it would be too late to fuse with the
+ * pointwise work of the value. */
 static few_status float_light_nodes(struct planning *p) {
   few_ctx *ctx = p->plan->ctx;
-  bool *waits; /* for the kernel at hand */
+  bool *waits; /* depends on the kernel in question */
   few_node *late;
   FEW_TRY(FEW_NEW(ctx, &waits, few_graph_size(p->g)));
   few_status st = FEW_NEW(ctx, &late, p->n_order);

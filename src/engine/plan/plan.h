@@ -12,8 +12,8 @@
 struct few_planning_opts {
   const struct few_backend *backend;
   few_real real;
-  bool no_fusion; /* one kernel a node, to compare */
-  bool direct;    /* convolutions as they are defined, without Winograd */
+  bool no_fusion; /* one kernel per node, for comparison */
+  bool direct;    /* convolutions by their definition, without Winograd */
   bool verify;    /* check what each pass has made (verify.c): tests do, debug builds always */
   few_precision precision; /* FEW_E_UNSUPPORTED where the backend has no such units */
 };
@@ -25,7 +25,7 @@ few_status few__plan_create(few_ctx *ctx, few_plan **out_plan, const few_graph *
                             const struct few_planning_opts *opts, int n_out, const few_node *out);
 void few__plan_free(few_plan *p); /* NULL is fine */
 
-/* What has to be bound before a replay: inputs and params, by name. */
+/* Inputs and params, which are bound by name before a replay. */
 struct few_slot {
   const char *name;
   bool param;
@@ -34,19 +34,21 @@ struct few_slot {
 };
 int few__plan_slots(const few_plan *p);
 const struct few_slot *few__plan_slot(const few_plan *p, int i);
-int few__plan_find_slot(const few_plan *p, const char *name); /* -1: not needed */
+int few__plan_find_slot(const few_plan *p, const char *name); /* -1: the plan does not read it */
 
-size_t few__plan_arena(const few_plan *p); /* bytes, to be 64-byte aligned */
+size_t few__plan_arena(const few_plan *p); /* bytes; the arena is 64-byte aligned */
 
 struct few_watch;
 struct few_binding {
-  const void *const *slots; /* one an item of few__plan_slots */
-  void *const *outs;        /* one an output: dense, of its node's shape, 64-byte aligned best */
+  const void *const *slots; /* one per slot */
+  void *const *outs;        /* one per output: dense, of the shape of its node */
   struct few_replay_key key;
-  double *seconds; /* NULL, or one an instruction: what each took is added */
-  uint64_t values; /* equal numbers: equal values of all params, which a device keeps; 0: unknown */
-  /* NULL, or asked between instructions on the host, for this worker: where it stops, so does the
-   * replay, and what outputs hold is undefined (base/watch.h). */
+  double *seconds; /* NULL, or one per instruction, to which its time is added */
+  uint64_t
+      values; /* a number that stands for the values of all params: a device copies them only when
+                      it changes. 0: they may have changed */
+  /* NULL, or checked between instructions on the host, for this worker (base/watch.h). If it says
+   * stop, the replay returns early and the contents of outputs are undefined. */
   struct few_watch *watch;
   int worker;
 };

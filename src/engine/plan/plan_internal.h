@@ -16,8 +16,8 @@ struct storage {
   int index;       /* of the slot or output */
   size_t bytes;    /* arena and pool */
   size_t offset;   /* in the arena or pool */
-  int first, last; /* instructions that write first and read last */
-  int shares;      /* storage whose bytes it takes over in place, or -1 */
+  int first, last; /* the instructions that touch it first and last */
+  int shares;      /* the storage whose bytes it takes over, or -1 */
 };
 
 struct location { /* of a node's value */
@@ -26,7 +26,7 @@ struct location { /* of a node's value */
 };
 
 struct instruction {
-  few_op op; /* FEW_OP_COUNT: fused */
+  few_op op; /* FEW_OP_COUNT: a fused program */
   void (*run)(const struct few_call *call);
   struct few_call call; /* pointers are filled in at replay */
   struct few_node_data node;
@@ -77,12 +77,12 @@ struct few_executor {
   struct few_workers *workers;
 };
 
-/* A step of the schedule: one node, or a fused group that runs as one. */
+/* A step of the schedule: one node, or a group of nodes that are fused into one program. */
 struct unit {
   int n, first; /* members: planning.members from there on */
 };
 
-/* What only exists while planning. */
+/* What exists only during planning. */
 struct planning {
   few_plan *plan;
   const few_graph *g;
@@ -91,7 +91,7 @@ struct planning {
   int n_order;
   few_node *order; /* live nodes, operands first */
   bool *live;
-  few_node *root;      /* whose bytes a node's value lies in: itself, or what it is a view of */
+  few_node *root; /* the node that owns the bytes of a node's value: itself, or the one it views */
   size_t *view_offset; /* elements into the root */
   bool *late;          /* belongs to the backward pass */
   bool *recomputed;    /* late programs compute it a second time instead of reading it */
@@ -111,11 +111,11 @@ struct planning {
 
 /* replay.c: the arrays of p; not p->plan. */
 void few__plan_planning_free(struct planning *p);
-/* order.c: liveness, riding attention, views, schedule. */
+/* order.c: live nodes, views, the schedule. */
 few_status few__plan_order(struct planning *p);
 /* recompute.c: values that the backward pass computes a second time. */
 few_status few__plan_recompute(struct planning *p);
-/* fuse.c: the schedule as units. Some nodes are members of several. */
+/* fuse.c: the schedule as units. A recomputed node is a member of several. */
 few_status few__plan_fuse(struct planning *p);
 /* bf16.c: values that are stored in bf16. */
 few_status few__plan_bf16(struct planning *p);

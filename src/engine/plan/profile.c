@@ -1,4 +1,4 @@
-/* profile.c - what an instruction is and moves, for few bench. */
+/* profile.c - name, shapes, FLOP and bytes of an instruction, for few bench. */
 #include <stdio.h>
 
 #include "plan_internal.h"

@@ -1,4 +1,4 @@
-/* replay.c - make plans, run them. */
+/* replay.c - makes plans and runs them. */
 #include <stdio.h>
 
 #include "base/watch.h"

@@ -28,7 +28,7 @@ static struct rows plan(const struct few_conv *v) {
   return s;
 }
 
-/* y, dx and dw as products; the largest scratch of the three is what a call asks for. */
+/* y, dx and dw as products; a call gets the largest scratch of the three. */
 static struct few_gemm product_y(const struct rows *s) {
   return (struct few_gemm){.m = s->block,
                            .n = s->v->co,

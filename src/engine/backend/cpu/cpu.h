@@ -1,9 +1,8 @@
 /* cpu.h - what the files of this folder share.
  *
- * Every file here but isa.c is compiled once an instruction set, with FEW_CPU_ISA set to base, avx2
- * or avx512, and FEW_CPU_HELP to a line about it. What a file exports to the others is named
- * through FEW_ISA(), so the compilations do not meet: `void FEW_ISA(few__softmax)(...)` is
- * few__softmax_avx2 in one of them. A kernel joins the backend by a row in table.def, which also
+ * Every file here except isa.c is compiled once per instruction set, with FEW_CPU_ISA set to base, avx2
+ * or avx512, and FEW_CPU_HELP to a line about it. Exported names are made by FEW_ISA(), so that the
+ * compilations do not collide: `void FEW_ISA(few__softmax)(...)` is few__softmax_avx2 in one of them. A kernel joins the backend by a row in table.def, which also
  * declares it.
  */
 #ifndef FEW_SRC_CPU_H

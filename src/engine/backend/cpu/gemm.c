@@ -3,7 +3,7 @@
  * The usual five loops: B is copied block by block (K_BLOCK x N_BLOCK, for the second-level cache)
  * into panels as wide as a register tile, A (M_BLOCK x K_BLOCK) into strips as high as one; then
  * each panel, in the first-level cache, meets all strips. Few rows do not pay for copying B, which
- * is then read in place. Blocks are cut by k and n alone, so a row of the result does not depend on
+ * is then read in place. Blocks are cut by k and n only, so a row of the result does not depend on
  * how many rows there are. Why not a BLAS: see docs/performance.md.
  */
 #include "gemm.h"

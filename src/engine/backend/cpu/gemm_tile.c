@@ -30,7 +30,7 @@ VF_INLINE void put(float *c, vf x, int64_t n, bool add) {
     vf_store_n(c, add ? vf_load_n(c, n) + x : x, n);
 }
 
-/* What the sums are added to is needed in k steps: ask for it now. */
+/* The sums are added to memory after k steps: prefetch it now. */
 VF_INLINE void prefetch(int m, int nv, const struct few_tile *t) {
   VF_UNROLL(GEMM_M)
   for (int i = 0; i < m; i++) {

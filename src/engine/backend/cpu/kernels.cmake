@@ -1,5 +1,5 @@
-# CPU kernels: every file of this folder but isa.c is compiled once an instruction set. cpu.h says
-# how names are told apart; isa.c picks one at run time.
+# CPU kernels: every file of this folder except isa.c is compiled once per instruction set. cpu.h explains
+# their names; isa.c picks one set at run time.
 file(GLOB FEW_CPU_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.c)
 list(REMOVE_ITEM FEW_CPU_SOURCES ${CMAKE_CURRENT_LIST_DIR}/isa.c)
 

@@ -20,7 +20,7 @@ struct norm {
   int64_t N, P, C, groups, width; /* width: channels of a group */
   bool center;
   double eps;
-  const float *x, *d; /* d NULL: the value alone */
+  const float *x, *d; /* d NULL: the value only */
 };
 
 /* By channel: the value is (x - high) scale + base, the derivative (x - high) slope + d scale +

@@ -14,7 +14,7 @@
  *
  * A norm in a program reads leaves. When the sweep comes to an image, its statistics are taken
  * (norm.h) and become factors by channel; the norm is then two or three steps that read them as
- * leaves of shape [1,..,C]. The image is in the cache when the sweep reads it again, and neither
+ * leaves of shape [1,..,C]. The image is in the cache when the sweep reads it, and neither
  * the normalised values nor their tangents need to exist in memory.
  */
 #include "pointwise.h"

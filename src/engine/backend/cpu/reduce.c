@@ -3,7 +3,7 @@
  * The sweep of pointwise.h leaves dims that are kept and dims that are summed by turns. If the
  * innermost is kept, rows are added to a row of results, else each row is summed to one number.
  * Floats are added over blocks of at most 32 terms a lane and the blocks in double, in an order
- * that depends on shapes alone: the error is that of a sum of 32, whatever the length.
+ * that depends on shapes only: the error is that of a sum of 32, whatever the length.
  *
  * Rows shorter than two vectors (3 channels) are summed as rows VF_W times as long, folded at the
  * end.

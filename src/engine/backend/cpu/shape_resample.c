@@ -1,7 +1,7 @@
 /* shape_resample.c - halve and double the resolution of [N,H,W,C] (formula: ref/k_resample.c).
  *
  * Either way a pixel of the result is a sum over a few rows and a few columns of the operand; those
- * and their weights depend on the row and the column alone.
+ * and their weights depend on the row and the column only.
  */
 #include "cpu.h"
 #include "vec.h"

@@ -92,7 +92,7 @@ VF_INLINE void wino_input(const vf d[6], vf t[6]) {
 
 /* Transform a 6 x 6 patch for channels [0, channels): frequency f of chunk k (VF_W channels, the
  * last filled up with zeros) goes to to[f * freq + k * chunk]. The tile to the right is likely the
- * next: its pixels are asked for now, since 36 short runs are no stream to the processor. */
+ * next: its pixels are prefetched here, since the processor sees no stream in 36 short runs. */
 VF_INLINE void wino_input_tile(const float *const pixel[FREQ], int64_t channels, float *to,
                                int64_t freq, int64_t chunk) {
   for (int64_t c = 0; c < channels; c += VF_W, to += chunk) {

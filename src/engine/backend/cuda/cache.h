@@ -1,6 +1,6 @@
 /* cache.h - machine code from one process to the next: a file a program, in the folder FEW_CACHE,
  * or few in the user's cache folder (XDG_CACHE_HOME, ~/.cache). FEW_CACHE= (empty) keeps none.
- * Nothing depends on it: what is missing, cut short or of another key is compiled again.
+ * Nothing depends on it: an entry that is missing, cut short or of another key is compiled.
  */
 #ifndef FEW_SRC_CUDA_CACHE_H
 #define FEW_SRC_CUDA_CACHE_H

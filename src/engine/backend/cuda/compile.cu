@@ -1,4 +1,4 @@
-/* compile.cu - NVRTC: text to machine code for the GPU at hand, once a text and machine. */
+/* compile.cu - compiles text to machine code for the present GPU by NVRTC, once per text and GPU. */
 #include "compile.h"
 
 #include <nvrtc.h>

@@ -5,7 +5,7 @@
 #include "cuda.h"
 
 /* The three of one trilinear form (ref/k_conv.c): y [N,P,Q,O], x [N,H,W,I], w [O,kh,kw,I]. The one
- * that is asked for is written, the others are read; all are of one number type. */
+ * to compute is written, the others are read; all are of one number type. */
 enum few_conv_what { FEW_CONV_Y, FEW_CONV_X, FEW_CONV_W };
 enum few_conv_type { FEW_CONV_F32, FEW_CONV_BF16 };
 struct few_conv {

@@ -1,4 +1,4 @@
-/* gemm.cu - cuBLASLt, which counts columns first: it is asked for c^T = b^T a^T. */
+/* gemm.cu - products by cuBLASLt, which is column-major: it computes c^T = b^T a^T. */
 #include "gemm.h"
 
 #include "queue.h"
@@ -27,7 +27,7 @@ static cublasComputeType_t compute_of(const struct few_gemm *s) {
   return s->factors == FEW_GEMM_F32 && s->tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
 }
 
-/* Heuristics take 256 bytes for granted where they are not told. */
+/* Unless set, heuristics assume an alignment of 256 bytes. */
 static uint32_t alignment(const void *at) {
   const uintptr_t lowest = (uintptr_t)at & -(uintptr_t)at;
   return lowest == 0 || lowest > 256 ? 256 : (uint32_t)lowest;
@@ -93,7 +93,7 @@ static few_gemm_key key_of(const struct few_gemm *s, const void *a, const void *
           alignment(c)};
 }
 
-/* The algorithm of this call: the first of the heuristics', asked once. */
+/* The algorithm of this call: the first that the heuristics offer, chosen once. */
 static const cublasLtMatmulAlgo_t *algorithm(struct few_queue *q, struct layouts *l,
                                              const few_gemm_key &key, const void *a, const void *b,
                                              const void *c) {

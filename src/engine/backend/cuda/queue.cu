@@ -14,7 +14,7 @@ void few__cuda_fail(struct few_queue *q, const char *what, const char *why) {
 
 void few__cuda_check(struct few_queue *q, cudaError_t status, const char *what) {
   if (status == cudaSuccess) return;
-  cudaGetLastError(); /* or the next launch tells of it again */
+  cudaGetLastError(); /* or the next launch would report it a second time */
   few__cuda_fail(q, what, cudaGetErrorString(status));
 }
 
@@ -84,7 +84,7 @@ static void *memory(struct few_queue *q, size_t bytes) {
   void *at = nullptr;
   (void)q;
   if (cudaMalloc(&at, bytes ? bytes : 1) == cudaSuccess) return at;
-  cudaGetLastError(); /* out of memory is told by the caller, and is no mistake of the queue */
+  cudaGetLastError(); /* the caller reports that memory ran out; it is no error of the queue */
   return nullptr;
 }
 

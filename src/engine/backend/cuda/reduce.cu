@@ -3,7 +3,7 @@
  * The operand's dims, merged where they can be, are of two kinds: kept and summed. Where the inmost
  * is kept, neighbouring threads take neighbouring results; where it is summed, a warp shares one.
  * Long sums are cut into slices whose parts a second launch adds: always the same slices, so the
- * result is a function of the shape and the numbers alone.
+ * result depends on the shape and the numbers only.
  */
 #include "pack.h"
 

@@ -1,4 +1,4 @@
-/* softmax.cu - y = exp(x - max x) / sum exp(x - max x) over the last axis: a warp a row. */
+/* softmax.cu - y = exp(x - max x) / sum exp(x - max x) over the last axis: one warp per row. */
 #include "cuda.h"
 
 template <class real>

@@ -1,5 +1,5 @@
 /* vector.cu - passes over long arrays: gradients, optimizer, averages. All of them wait for memory
- * alone, but for the optimizer's roots.
+ * only, except for the roots of the optimizer.
  */
 #include "cuda.h"
 

@@ -5,7 +5,7 @@
  *     sum over n,p,q,a,b,i,o of  y[n,p,q,o] x[n, p s + a - pad, q s + b - pad, i] w[a,b,i,o]
  *
  * with x = 0 outside: its derivative by y is conv, by x conv_dx, by w conv_dw. `visit` goes over
- * n,p,q,a,b, where x is inside; each kernel brings the loops over channels.
+ * n,p,q,a,b, where x is inside; each kernel has the loops over channels.
  */
 #include "real.h"
 

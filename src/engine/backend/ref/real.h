@@ -1,4 +1,4 @@
-/* real.h - what a kernel file starts from. The file is compiled twice, with FEW_REAL_IS_F64 = 0 and
+/* real.h - what every kernel file includes. Such a file is compiled twice, with FEW_REAL_IS_F64 = 0 and
  * 1: `real` is its number type and K(name) its symbol.
  */
 #ifndef FEW_SRC_REF_REAL_H

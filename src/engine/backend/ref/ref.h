@@ -1,7 +1,7 @@
 /* ref.h - the names of the reference kernels: few__ref_<op>_f32 and few__ref_<op>_f64.
  *
- * Declared by X-macro, so a new op needs its file here and nothing else; each kernel comes with the
- * function that says how much scratch it needs. Sources that are fed and views are declared but
+ * Declared by X-macro, so a new op needs its file here and nothing else; each kernel comes with a
+ * function that returns the scratch it needs. Sources without a kernel and views are declared but
  * defined nowhere: FEW_REF_ROW leaves them out.
  */
 #ifndef FEW_SRC_REF_H
@@ -16,7 +16,7 @@
   size_t few__ref_##name##_scratch_f64(const struct few_call *c);
 #include "few/each_op.h"
 
-/* Ops that the plan serves without a kernel: sources that are fed once, and views. */
+/* Ops without a kernel: views, and sources other than random numbers. */
 #define FEW_REF_NONE(op)                                                                          \
   ((op) == FEW_OP_INPUT || (op) == FEW_OP_PARAM || (op) == FEW_OP_FILL || (op) == FEW_OP_CONST || \
    (op) == FEW_OP_STOP || (op) == FEW_OP_RESHAPE)

@@ -1,4 +1,4 @@
-/* walk.h - visit a shape row by row and know where its operands are.
+/* walk.h - visit a shape row by row, with the position of each operand.
  *
  * A broadcast, a sum and a transpose are all the same walk: the elements of one shape in row-major
  * order, while each operand advances by a stride of its own along every dim (0 where it repeats).
