@@ -11,6 +11,12 @@
 #include "engine/op/op.h"
 
 /* For every node: does it depend on some x, and does some y depend on it? */
+/* A rule returns zero or an array of the shape of what it is a derivative of. */
+static bool fits(const few_graph *g, few_node d, few_node of) {
+  return d == FEW_NONE || few_graph_status(g) ||
+         few_shape_equal(few_node_shape(g, d), few_node_shape(g, of));
+}
+
 static few_status mark_active(few_graph *g, int n_x, const few_node *x, int n_y, const few_node *y,
                               int n, bool **out) {
   few_ctx *ctx = few__graph_ctx(g);
@@ -77,12 +83,14 @@ static void tangents(few_graph *g, int last, const bool *active, few_node *d) {
       any = any || dx[k] != FEW_NONE;
     }
     if (any) d[v] = tangent_of(g, v, dx);
+    assert(fits(g, d[v], v));
   }
 }
 
 few_status few_jvp(few_graph *g, int n_y, const few_node *y, int n_x, const few_node *x,
                    const few_node *dx, few_node *dy) {
   few_ctx *ctx = few__graph_ctx(g);
+  assert(n_y >= 0 && n_x >= 0);
   for (int i = 0; i < n_y; i++) dy[i] = FEW_NONE;
   if (!all_valid(g, n_y, y) || !all_valid(g, n_x, x) || !all_valid_or_none(g, n_x, dx))
     return few_graph_status(g);
@@ -142,14 +150,17 @@ static void cotangents(few_graph *g, int last, const bool *active, const bool *l
       dx[k] = FEW_NONE;
     }
     cotangent_of(g, v, c[v], need, dx);
-    for (int k = 0; k < n.n_in; k++)
+    for (int k = 0; k < n.n_in; k++) {
+      assert(!need[k] || fits(g, dx[k], n.in[k]));
       if (need[k]) c[n.in[k]] = few__plus(g, c[n.in[k]], dx[k]);
+    }
   }
 }
 
 few_status few_vjp(few_graph *g, int n_y, const few_node *y, const few_node *dy, int n_x,
                    const few_node *x, few_node *dx) {
   few_ctx *ctx = few__graph_ctx(g);
+  assert(n_y >= 0 && n_x >= 0);
   for (int i = 0; i < n_x; i++) dx[i] = FEW_NONE;
   if (!all_valid(g, n_y, y) || !all_valid(g, n_y, dy) || !all_valid(g, n_x, x))
     return few_graph_status(g);

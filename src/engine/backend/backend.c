@@ -46,6 +46,7 @@ few_status few__backend_choose(few_ctx *ctx, const struct few_backend **out, con
 }
 
 few_status few__backend_open(few_ctx *ctx, const struct few_backend *b, struct few_queue **out) {
+  assert(b->device && !b->missing);
   const char *why = b->device->open(out);
   return why ? few__fail(ctx, FEW_E_UNSUPPORTED, "backend %s: %s", b->name, why) : FEW_OK;
 }

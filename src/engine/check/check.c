@@ -112,6 +112,7 @@ static void move(struct checking *c, double step) {
     int d = few__plan_find_slot(c->plan, few__node(c->g, c->d[i])->name);
     int64_t n = few_shape_count(few_node_shape(c->g, c->x[i]));
     if (x < 0 || d < 0) continue;
+    assert(few_shape_equal(few__plan_slot(c->plan, x)->shape, few__plan_slot(c->plan, d)->shape));
     for (int64_t k = 0; k < n; k++) c->slot[x][k] += step * c->slot[d][k];
   }
 }
@@ -124,6 +125,7 @@ static few_status compare(struct checking *c, struct few_check_result *r) {
   replay(c);
   memcpy(jd, c->out[1], (size_t)n * sizeof *jd);
   const int w_slot = few__plan_find_slot(c->plan, "w(check)");
+  assert(w_slot < 0 || few__plan_slot(c->plan, w_slot)->type == FEW_REAL);
   double left = w_slot < 0 ? 0 : dot(n, c->slot[w_slot], jd), right = 0;
   double jd_norm = sqrt(dot(n, jd, jd)), size = 0;
   double w_norm = w_slot < 0 ? 0 : sqrt(dot(n, c->slot[w_slot], c->slot[w_slot]));

@@ -124,6 +124,7 @@ static const char *place(const few_graph *g) {
 }
 
 few_node few__graph_fail(few_graph *g, few_status st, const char *fmt, ...) {
+  assert(st != FEW_OK);
   if (g->status) return FEW_NONE; /* the first failure is the one that explains */
   g->status = st;
   va_list args;
@@ -204,6 +205,7 @@ static bool same_node(const few_graph *g, const struct few_node_data *a,
 /* The entry of an equal node, or the empty entry where this one belongs. */
 static few_node *find(few_graph *g, const struct few_node_data *n) {
   uint64_t mask = (uint64_t)g->table_size - 1;
+  assert(g->table_size > g->nodes.n && (g->table_size & (g->table_size - 1)) == 0);
   for (uint64_t i = hash_node(g, n) & mask;; i = (i + 1) & mask)
     if (g->table[i] == FEW_NONE || same_node(g, &g->nodes.at[g->table[i]], n)) return &g->table[i];
 }
@@ -222,6 +224,7 @@ static few_status grow_table(few_graph *g) {
 }
 
 static few_node append(few_graph *g, few_node *slot, const struct few_node_data *proto) {
+  assert(*slot == FEW_NONE);
   if (FEW_GROW(g->ctx, &g->nodes, g->nodes.n + 1)) return FEW_NONE;
   struct few_node_data n = *proto;
   const char *scope = g->scope.at ? g->scope.at : "";
@@ -323,13 +326,18 @@ static bool valid_source(few_graph *g, const struct few_node_data *n) {
 few_node few__emit(few_graph *g, const struct few_node_data *proto) {
   if (g->status) return FEW_NONE;
   const struct few_op_def *def = op_def(g, proto->op);
+  assert(0 <= proto->n_in && proto->n_in <= FEW_MAX_IN);
+  assert(!proto->values || proto->op == FEW_OP_CONST);
   struct few_node_data n = *proto;
   if (!valid_operands(g, &n) || !valid_source(g, &n)) return FEW_NONE;
   if (def->flags & FEW_OP_POINTWISE ? !infer_pointwise(g, &n) : def->infer && !def->infer(g, &n))
     return FEW_NONE;
   if (!valid_shape(g, &n)) return FEW_NONE;
   few_node simple = def->simplify ? def->simplify(g, &n) : FEW_NONE;
-  if (simple != FEW_NONE || g->status) return simple;
+  if (simple != FEW_NONE || g->status) {
+    assert(g->status || few_shape_equal(few_node_shape(g, simple), n.shape));
+    return simple;
+  }
 
   few_status st = grow_table(g);
   if (st) {

@@ -37,6 +37,7 @@ static double flops_of(const few_graph *g, const struct few_node_data *n, int pr
 /* q, k or v as [N, heads, T, D]. */
 static few_node part(few_graph *g, few_node qkv, int which) {
   struct few_shape s = few_node_shape(g, qkv);
+  assert(0 <= which && which < 3);
   few_node x = few_slice(g, qkv, 2, which, 1);
   x = few_reshape(g, x, FEW_SHAPE(s.dim[0], s.dim[1], s.dim[3], s.dim[4]));
   return few_transpose(g, x, (int[]){0, 2, 1, 3});

@@ -34,6 +34,7 @@ few_node few_conv(few_graph *g, few_node x, few_node w, int stride, int pad) {
 }
 
 static double flops_of(struct few_shape y, struct few_shape w) {
+  assert(y.rank == 4 && w.rank == 4);
   return 2 * (double)few_shape_count(y) * (double)(w.dim[0] * w.dim[1] * w.dim[2]);
 }
 

@@ -82,6 +82,7 @@ static few_node group_mean(few_graph *g, few_node x) {
 static few_node tangent_decompose(few_graph *g, few_node self) {
   const struct few_node_data n = *few__node(g, self);
   const bool center = n.attr.norm.center;
+  assert(n.shape.rank >= 2 && n.shape.dim[n.shape.rank - 1] % n.attr.norm.groups == 0);
   int64_t rows = n.shape.dim[0], c = n.shape.dim[n.shape.rank - 1], groups = n.attr.norm.groups;
   struct few_shape s = FEW_SHAPE(rows, few_shape_count(n.shape) / rows / c, groups, c / groups);
   few_node x = few_reshape(g, n.in[0], s), d = few_reshape(g, n.in[1], s);

@@ -10,6 +10,7 @@ few_node few__fold_pointwise(few_graph *g, const struct few_node_data *proto) {
 }
 
 few_node few__pass(few_graph *g, const struct few_node_data *proto, int keep) {
+  assert(0 <= keep && keep < proto->n_in);
   few_node x = proto->in[keep];
   struct few_shape s = few_node_shape(g, x);
   if (few_shape_equal(s, proto->shape)) return x;
@@ -22,6 +23,7 @@ few_node few__pass(few_graph *g, const struct few_node_data *proto, int keep) {
 
 few_node few__unary_jvp(few_graph *g, few_node self, const few_node *dx) {
   few_node x = few__node(g, self)->in[0];
+  assert(few__op_def(few__op(g, self))->slope);
   return few_mul(g, few__op_def(few__op(g, self))->slope(g, x, self), dx[0]);
 }
 

@@ -50,6 +50,7 @@ bool few__op_shape(few_graph *g, const char *op, struct few_shape shape) {
 
 few_node few__unbroadcast(few_graph *g, few_node x, struct few_shape shape) {
   if (x == FEW_NONE || few_shape_equal(few_node_shape(g, x), shape)) return x;
+  assert(shape.rank == 0 || shape.rank == few_node_shape(g, x).rank);
   return shape.rank == 0 ? few_sum_all(g, x) : few_sum(g, x, shape);
 }
 
@@ -70,6 +71,7 @@ bool few__is_fill(const few_graph *g, few_node n, double value) {
 }
 
 double few__pointwise(few_op op, const double *x, const union few_attr *attr) {
+  assert(few__op_def(op)->flags & FEW_OP_POINTWISE);
 #define X x[0]
 #define Y x[1]
 #define Z x[2]

@@ -36,6 +36,7 @@ static void keep_whole(struct planning *p, few_node v) {
 /* A kernel without bf16 storage keeps its operands and results in f32. */
 static void look_at_unit(struct planning *p, const struct unit *u) {
   const struct few_backend *b = p->plan->opts.backend;
+  assert(u->n > 0);
   const few_node first = few__plan_member(p, u, 0);
   if (b->bf16[u->n > 1 ? FEW_OP_COUNT : few__op(p->g, first)]) return;
   for (int m = 0; m < u->n; m++) {

@@ -146,12 +146,14 @@ static void keep(few_device_plan *p, struct buffer *r, void *at) {
 }
 
 few_status few__device_plan_keep_slot(few_device_plan *p, int i, const void *at) {
+  assert(0 <= i && i < p->plan->slots.n && at);
   FEW_TRY(make_tables(p));
   keep(p, &p->slot_buffer[i], (void *)(uintptr_t)at); /* kernels only read */
   return FEW_OK;
 }
 
 few_status few__device_plan_keep_out(few_device_plan *p, int i, void *at) {
+  assert(0 <= i && i < p->plan->n_out && at);
   FEW_TRY(make_tables(p));
   keep(p, &p->out_buffer[i], at);
   return FEW_OK;
@@ -165,6 +167,7 @@ few_status few__device_plan_enqueue(few_device_plan *p, const struct few_binding
   const bool same = b->values && b->values == p->values;
   for (int i = 0; i < plan->slots.n; i++) {
     if (p->slot_buffer[i].kept || (same && plan->slots.at[i].param)) continue;
+    assert(b->slots[i]);
     p->device->put(p->queue, p->slot_buffer[i].at, b->slots[i], slot_bytes(p, i));
   }
   p->values = b->values;

@@ -88,7 +88,9 @@ static few_status location_of(struct planning *p, few_node v, struct location *o
 }
 
 static void touch(struct few_plan *plan, int storage, int instruction) {
+  assert(0 <= storage && storage < plan->storages.n);
   struct storage *s = &plan->storages.at[storage];
+  assert(s->last <= instruction);
   if (s->first < 0) s->first = instruction;
   s->last = instruction;
 }
@@ -144,6 +146,7 @@ static few_status emit_single(struct planning *p, few_node v) {
   in.node.scope = NULL;
   in.call.shape = d->shape;
   in.call.n_in = d->n_in;
+  assert(p->root[v] == v && d->n_in <= FEW_PROGRAM_LEAVES);
   for (int k = 0; k < d->n_in; k++)
     FEW_TRY(add_operand(p, &in, k, d->in[k], few__plan_is_pointwise(p->g, v)));
   FEW_TRY(location_of(p, v, &in.out[0]));
@@ -179,6 +182,7 @@ static few_status find_register(struct planning *p, struct instruction *in, cons
 static few_status emit_fused(struct planning *p, const struct unit *unit) {
   struct instruction in = {.op = FEW_OP_COUNT};
   few_node leaf[FEW_PROGRAM_LEAVES] = {0};
+  assert(unit->n <= FEW_PROGRAM_MAX);
   in.call.shape = few_node_shape(p->g, few__plan_member(p, unit, 0));
   FEW_TRY(FEW_NEW(p->plan->ctx, &in.program, 1));
   struct few_program *prog = in.program;
@@ -200,6 +204,7 @@ static few_status emit_fused(struct planning *p, const struct unit *unit) {
   for (int m = 0; m < unit->n; m++) {
     few_node v = few__plan_member(p, unit, m);
     if (!p->stored[v] || p->made[v]) continue;
+    assert(prog->n_stores < FEW_PROGRAM_STORES);
     p->made[v] = true;
     prog->store[prog->n_stores++] = (int16_t)(prog->n_leaves + m);
     FEW_GOTO(location_of(p, v, &in.out[in.n_out]));

@@ -41,6 +41,7 @@ static few_status make(few_executor *e, const few_plan *const *plans) {
 few_status few__executor_create(few_ctx *ctx, few_executor **out, int n,
                                 const few_plan *const *plans, struct few_queue *queue) {
   few_executor *e;
+  assert(n >= 0);
   *out = NULL;
   FEW_TRY(FEW_NEW(ctx, &e, 1));
   *e = (few_executor){.ctx = ctx, .n = n, .queue = queue, .borrowed = queue != NULL};
@@ -66,11 +67,13 @@ void few__executor_free(few_executor *e) {
 }
 
 few_status few__executor_run(few_executor *e, int k, const struct few_binding *b) {
+  assert(0 <= k && k < e->n && e->plan[k]);
   if (e->device) return few__device_plan_run(e->device_plan[k], b);
   few__plan_replay(e->plan[k], e->arena, b);
   return FEW_OK;
 }
 
 few_device_plan *few__executor_device_plan(const few_executor *e, int k) {
+  assert(0 <= k && k < e->n);
   return e->device ? e->device_plan[k] : NULL;
 }

@@ -30,6 +30,7 @@ struct fusing {
 
 static few_status add_unit(struct fusing *f, int n, const few_node *member) {
   struct planning *p = f->p;
+  assert(1 <= n && n <= FEW_PROGRAM_MAX);
   FEW_TRY(FEW_GROW(p->plan->ctx, &p->units, p->units.n + 1));
   FEW_TRY(FEW_GROW(p->plan->ctx, &p->members, p->members.n + n));
   memcpy(p->members.at + p->members.n, member, (size_t)n * sizeof *member);
@@ -40,6 +41,7 @@ static few_status add_unit(struct fusing *f, int n, const few_node *member) {
 
 static few_status close_group(struct fusing *f, int i) {
   struct group *gr = &f->open[i];
+  assert(0 <= i && i < f->n_open && gr->n > 0);
   FEW_TRY(add_unit(f, gr->n, gr->member));
   for (int m = 0; m < gr->n; m++) f->group_of[gr->member[m]] = -1;
   f->n_open--;

@@ -15,6 +15,7 @@ static bool is_pointwise(const struct instruction *in) {
 
 /* The storage at the end of a chain of take-overs. */
 static int owner(const struct few_plan *plan, int s) {
+  assert(0 <= s && s < plan->storages.n);
   while (plan->storages.at[s].shares >= 0) s = plan->storages.at[s].shares;
   return s;
 }
@@ -41,6 +42,7 @@ static void take_over(struct few_plan *plan, int i) {
       if (from->where != IN_ARENA || from->last != i || from->bytes != out->bytes ||
           read_apart(plan, in, s))
         continue;
+      assert(s != in->out[o].storage && from->first <= i);
       out->shares = s;
       from->last = out->last;
       break;

@@ -54,6 +54,7 @@ static few_node find_dual(const struct planning *p, few_node attention, bool *se
 
 /* A slice is one run of bytes, and so a view, when every dim before its axis is 1. */
 static bool contiguous_slice(const struct few_node_data *d) {
+  assert(d->attr.slice.axis < d->shape.rank);
   for (int k = 0; k < d->attr.slice.axis; k++)
     if (d->shape.dim[k] != 1) return false;
   return true;
@@ -93,6 +94,7 @@ static void collapse_views(struct planning *p) {
     size_t offset = 0;
     for (; p->root[r] != r; r = p->root[r]) offset += p->view_offset[r];
     p->view_offset[v] = offset;
+    assert(p->root[r] == r);
     p->root[v] = r; /* nodes after v may pass through v: r is its own root, offset is complete */
   }
 }
@@ -123,6 +125,7 @@ static void push_operands(struct walk *w, few_node v, int *top, bool latest_firs
     int at = (*top)++;
     for (; latest_first && at > first && w->latest[w->stack[at - 1]] > w->latest[u]; at--)
       w->stack[at] = w->stack[at - 1];
+    assert(*top <= few_graph_size(w->p->g) * (FEW_MAX_IN + 1));
     w->stack[at] = u;
   }
 }
@@ -142,6 +145,7 @@ static void visit(struct walk *w, few_node start, bool latest_first) {
       continue;
     }
     top--;
+    assert(p->n_order < few_graph_size(p->g));
     if (w->state[v] == 1) p->order[p->n_order++] = v;
     w->state[v] = 2;
   }

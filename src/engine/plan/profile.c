@@ -9,6 +9,7 @@ static void append(struct few_plan_kernel *k, const char *gap, const char *word)
 }
 
 struct few_plan_kernel few__plan_kernel(const few_plan *p, int i) {
+  assert(0 <= i && i < p->code.n);
   const struct instruction *in = &p->code.at[i];
   bool fused = in->op == FEW_OP_COUNT;
   size_t size = few__real_size(p->opts.real);

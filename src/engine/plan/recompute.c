@@ -80,6 +80,7 @@ few_status few__plan_recompute(struct planning *p) {
   FEW_GOTO(FEW_NEW(ctx, &h.depth, n));
   for (int i = 0; i < p->n_order; i++) h.at[p->order[i]] = i;
   h.border = p->n_out ? h.at[few__plan_canon(p->g, p->out[0])] : p->n_order;
+  assert(0 <= h.border && h.border <= p->n_order);
   for (int i = h.border + 1; i < p->n_order; i++) p->late[p->order[i]] = true;
   find_kept(&h);
   choose(&h);

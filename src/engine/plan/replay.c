@@ -49,6 +49,7 @@ static size_t param_bytes(const few_plan *p) {
 few_status few__plan_create(few_ctx *ctx, few_plan **out_plan, const few_graph *g,
                             const struct few_planning_opts *opts, int n_out, const few_node *out) {
   *out_plan = NULL;
+  assert(opts->backend && n_out >= 0);
   FEW_TRY(few_graph_status(g));
   few_plan *plan;
   FEW_TRY(FEW_NEW(ctx, &plan, 1));
@@ -85,7 +86,10 @@ void few__plan_free(few_plan *p) {
 }
 
 int few__plan_slots(const few_plan *p) { return p->slots.n; }
-const struct few_slot *few__plan_slot(const few_plan *p, int i) { return &p->slots.at[i]; }
+const struct few_slot *few__plan_slot(const few_plan *p, int i) {
+  assert(0 <= i && i < p->slots.n);
+  return &p->slots.at[i];
+}
 
 int few__plan_find_slot(const few_plan *p, const char *name) {
   for (int i = 0; i < p->slots.n; i++)
@@ -101,6 +105,7 @@ int few__plan_count_op(const few_plan *p, few_op op) { return p->op_count[op]; }
 
 static char *address(const few_plan *p, const struct few_run_memory *in,
                      const struct few_binding *b, struct location at) {
+  assert(0 <= at.storage && at.storage < p->storages.n);
   const struct storage *s = &p->storages.at[at.storage];
   switch (s->where) {
     case IN_ARENA:
@@ -139,6 +144,7 @@ void few__plan_run(const few_plan *p, const struct few_run_memory *at,
 }
 
 void few__plan_replay(const few_plan *p, void *arena, const struct few_binding *b) {
+  assert((uintptr_t)arena % sizeof(double) == 0);
   assert(!p->opts.backend->device); /* few__device_plan_replay does that */
   few__plan_run(p, &(struct few_run_memory){arena, p->pool, NULL}, b);
 }
