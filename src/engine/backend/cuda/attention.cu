@@ -2,17 +2,17 @@
  * over the keys each (flash attention, Dao et al., arXiv 2205.14135; with tangents: Lu and Song,
  * arXiv 2410.11081, appendix F). ref/k_attention.c has the formulas.
  *
- * A warp takes a query, a block WARPS of them, which share tiles of 32 keys in shared memory. Lane
- * j makes the score of the tile's key j; then the lanes are numbers d of the head, and the tile's
- * values are added. With the largest score so far, m, and l = sum exp(s - m), what was added before
- * is scaled by exp(m_old - m_new) whenever m grows:
+ * Each warp has one query. The WARPS warps of a block share tiles of 32 keys in shared memory. First,
+ * lane j computes the score of key j of the tile. Then lane d is number d of the head, and adds the
+ * values of the tile. m is the largest score so far and l = sum exp(s - m); whenever m grows, the sums
+ * are scaled by exp(m_old - m_new):
  *
  *   y = sum p v / l,   ty = (sum (p t) v + sum p dv - (sum p t) y) / l,   p = exp(s - m),
  *   t = scale (dq k^T + q dk^T) the tangent of the score.
  *
- * The gradient needs, of each query, L = m + ln l and delta = sum_j P dp = dy y (kept in the
- * scratch); then dq is a sum over keys and dk, dv are sums over queries, so that nothing is added
- * from two sides and the sums have one order.
+ * The gradient needs L = m + ln l and delta = sum_j P dp = dy y of each query, which are kept in the
+ * scratch. Then dq is a sum over keys, and dk and dv are sums over queries. Each sum belongs to one
+ * thread, so its order is fixed.
  */
 #include <math.h>
 
@@ -35,8 +35,8 @@ static __device__ inline int64_t y_at(const struct heads *s, int64_t nh, int64_t
   return (nh / s->h * s->T + t) * s->h * s->D + nh % s->h * s->D;
 }
 
-/* Rows first .. of `which` into tile [TILE][D + 1], zeros past the end; the block does it. y: of
- * an array like the result, not like qkv. */
+/* The block copies rows first .. of `which` into tile [TILE][D + 1], zeros past the end. y: from an
+ * array of the shape of the result, not of qkv. */
 template <class real>
 static __device__ inline void load(const struct heads *s, int64_t nh, int which, bool y,
                                    int64_t first, struct from<real> x, real *tile) {

@@ -2,12 +2,11 @@
  * (FlashAttention-2, Dao, arXiv 2307.08691; with tangents: Lu and Song, arXiv 2410.11081, appendix
  * F). attention.cu has the formulas and does the same in f32.
  *
- * A block of four warps takes 64 queries, a warp 16 of them, whose scores, weights and sums stay in
- * its registers as tiles of the matrix units (mma.h). Tiles of keys and values pass by in shared
- * memory, rounded to bf16: while one is multiplied the next is on its way. A row of a tile has four
- * words more than it needs, so that the 32 words of a factor lie in 32 banks, taken by rows or by
- * columns. The gradient of keys and values is the same with the parts of queries and keys
- * exchanged.
+ * A block of four warps has 64 queries, 16 per warp. Their scores, weights and sums stay in registers
+ * as tiles of the matrix units (mma.h). Tiles of keys and values are copied to shared memory and
+ * rounded to bf16; while one tile is multiplied, the next is copied. Each row of a tile has four words
+ * of padding, so that the 32 words of a factor lie in 32 banks, whether they are read by rows or by
+ * columns. The gradient of keys and values is the same with the roles of queries and keys exchanged.
  */
 #include "attention_mma.h"
 
@@ -49,7 +48,7 @@ __device__ inline void put_pair(struct to<float> y, int64_t at, float a, float b
     ((pack<float, 2> *)y.at)[at / 2] = {{a, b}};
 }
 
-/* K positions from `first` on, [K][D]; zeros past the end. There when the copies are. */
+/* K positions from `first` on, [K][D], zeros past the end; complete when the copies are. */
 template <int D, int K>
 __device__ inline void load(const struct heads *s, int64_t nh, int part, int64_t first,
                             struct from<float> x, uint32_t *tile) {
@@ -370,7 +369,7 @@ __global__ void query_kernel(struct heads s, struct from<float> x, struct from<f
   }
 }
 
-/* Of a block's keys: dk and dv. Rows are keys here, and what passes by are queries. */
+/* Of a block's keys: dk and dv. Rows are keys here, and the tiles are queries. */
 template <int D, int K>
 __global__ void key_kernel(struct heads s, struct from<float> x, struct from<float> dy,
                            struct to<float> dx, const float *keep) {

@@ -1,4 +1,4 @@
-/* compile.h - kernels whose text is made at run time. */
+/* compile.h - kernels whose text is written at run time. */
 #ifndef FEW_SRC_CUDA_COMPILE_H
 #define FEW_SRC_CUDA_COMPILE_H
 

@@ -1,6 +1,6 @@
-/* conv_ops.cu - conv, conv_dx, conv_dw. Of f32, our kernels are [kh,kw,I,O], cuDNN's for images
- * that end in channels [O,kh,kw,I]: a copy in the scratch is turned, before or after. All of a call
- * is of one number type: an image that is stored in the other is narrowed or widened there as well.
+/* conv_ops.cu - conv, conv_dx, conv_dw. In f32, few's kernels are [kh,kw,I,O], and those of cuDNN for NHWC
+ * images are [O,kh,kw,I]. So a copy of the kernel in the scratch is transposed, before or after. cuDNN
+ * takes one number type per call, so an image that is stored in the other type is converted there too.
  */
 #include "conv_plain.h"
 #include "narrow.h"
@@ -46,7 +46,7 @@ static struct few_conv geometry(const struct few_call *c, struct few_shape x, st
   return s;
 }
 
-/* The scratch: the turned kernel, then images that are not stored as the call has them. */
+/* The scratch: the transposed kernel, then images that are stored in the other type. */
 static size_t kernel_bytes(struct few_shape w, size_t real_size) {
   return ((size_t)count_of(w) * real_size + 255) & ~(size_t)255;
 }
@@ -56,8 +56,9 @@ static uint16_t *behind_kernel(const struct few_call *c, struct few_shape w) {
   return (uint16_t *)((char *)c->scratch + kernel_bytes(w, sizeof(real)));
 }
 
-/* An image that comes out is computed as it is stored: in bf16 of bf16; in f32, which few channels
- * or the caller ask for, of the other image widened, by matrix units if that has lost bits. */
+/* The type of a call is that in which its result is stored. For bf16, all images are bf16. For f32,
+ * which images of few channels and outputs have, the other image is widened to f32; if it was bf16,
+ * matrix units lose nothing more. */
 template <class real>
 static void to_image(const struct few_call *c, struct few_conv s, enum few_conv_what what) {
   void *in = (void *)c->in[0].data, *w = c->scratch;
@@ -111,7 +112,7 @@ static void conv_dw(const struct few_call *c) {
 }
 FEW_CUDA_KERNEL(conv_dw)
 
-/* Room for an image in either type: what is stored how is not known yet. */
+/* Room for an image in either type, since its storage is not known yet. */
 template <class real>
 static size_t conv_scratch(const struct few_call *c) {
   const size_t widened = c->precision == FEW_BF16 ? 2 * few__cuda_narrow_bytes(c->in[0].shape) : 0;

@@ -1,4 +1,4 @@
-/* conv_plain.cu - a thread a number, its terms in a fixed order: f64 is there to check the others.
+/* conv_plain.cu - one thread per number, terms in a fixed order. f64 exists to check the others.
  */
 #include "conv_plain.h"
 

@@ -1,5 +1,5 @@
-/* conv_plain.h - convolutions of f64, by kernels of our own: cuDNN has none of images that end in
- * channels. */
+/* conv_plain.h - convolutions of f64, by kernels of our own: cuDNN has none for NHWC
+ * images. */
 #ifndef FEW_SRC_CUDA_CONV_PLAIN_H
 #define FEW_SRC_CUDA_CONV_PLAIN_H
 

@@ -1,8 +1,8 @@
-/* cuda.h - what every kernel file of the CUDA backend starts from.
+/* cuda.h - what every kernel file of the CUDA backend includes.
  *
- * The files are CUDA C++. The tests compile them for the host as well, with threads that take turns
- * (emulator.h of their folder), so that each kernel is held against the reference on machines
- * without a GPU: FEW_CUDA_EMULATED then is that header. Hence a few words for what differs:
+ * The files are CUDA C++. The tests compile them for the host too, with threads that take turns
+ * (emulator.h in the folder of the tests; FEW_CUDA_EMULATED is its path). So every kernel is compared
+ * with the reference on machines without a GPU. Two macros hide what differs:
  *
  *   FEW_LAUNCH(q, kernel<float>, blocks, threads, bytes, arguments ...)   bytes of dynamic memory
  *   FEW_DYNAMIC(float, x)                                                 which the kernel calls x
@@ -63,7 +63,7 @@ void few__cuda_check(struct few_queue *q, cudaError_t status, const char *what);
 #endif
 /* The key of the running replay, in the device's memory. */
 const struct few_replay_key *few__cuda_key(struct few_queue *q);
-/* A mistake that is not CUDA's own; kept if it is the first. */
+/* Record an error that CUDA did not report; only the first is kept. */
 void few__cuda_fail(struct few_queue *q, const char *what, const char *why);
 
 /* vector.cu */
@@ -72,8 +72,8 @@ extern const struct few_vectors few__cuda_vectors;
 /* Operands of a pointwise op; 0 of any other. */
 int few__cuda_arity(few_op op);
 
-/* Threads that go over n elements by strides of the grid: enough to fill any GPU, few enough that
- * each has some to do. */
+/* Blocks of a loop over n elements in strides of the grid: enough to fill any GPU, but each thread has
+ * several elements. */
 enum { THREADS = 256, MOST_BLOCKS = 132 * 16 };
 static inline int64_t blocks_for(int64_t n) {
   const int64_t all = (n + THREADS - 1) / THREADS;
@@ -148,7 +148,7 @@ static __device__ inline T warp_max(T x) {
   }
   return x;
 }
-/* All threads of the block get it; blockDim.x is a multiple of 32. */
+/* All threads of the block get the result; blockDim.x is a multiple of 32. */
 template <class T>
 static __device__ inline T block_sum(T x) {
   __shared__ T part[32];

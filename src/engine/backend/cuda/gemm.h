@@ -4,8 +4,8 @@
 
 #include "cuda.h"
 
-/* c[l] = a[l] b[l] for l in 0..batch: [m,k] [k,n], row-major, either stored transposed; a step of 0
- * between the matrices of a batch repeats one. */
+/* c[l] = a[l] b[l] for l in 0..batch: [m,k] [k,n], row-major, either stored transposed. A step of 0
+ * between the matrices of a batch repeats one matrix. */
 enum few_gemm_type { FEW_GEMM_F32, FEW_GEMM_F64, FEW_GEMM_BF16 };
 struct few_gemm {
   int64_t m, n, k, batch;

@@ -1,6 +1,6 @@
-/* load.c - the CUDA backend lies in a library of its own, libfew_cuda.so, that needs NVIDIA's: one
- * program runs with and without. It is looked for where FEW_CUDA_LIBRARY says; or else beside the
- * program, in lib/ beside its folder, and where the system looks for libraries.
+/* load.c - the CUDA backend is a library of its own, libfew_cuda.so, which needs NVIDIA's libraries. So one
+ * program runs with and without a GPU. The library is the file FEW_CUDA_LIBRARY; without that variable
+ * it is looked for beside the program, in lib/ beside its folder, and where the system has libraries.
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -19,8 +19,8 @@ static struct few_backend missing = {.name = "cuda", .help = "NVIDIA GPUs", .mis
 static const struct few_backend *found = &missing;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* NULL with the reason in `why`. A path is looked at before it is loaded, a name is for the system
- * to find. */
+/* NULL with the reason in `why`. A path is checked before it is loaded; a bare name is left to
+ * the system. */
 static void *load_one(const char *path) {
   if (strchr(path, '/') && !few__library_is_whole(path, why, sizeof why)) return NULL;
   void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -47,7 +47,7 @@ static void *load_from_system(void) {
   return load_one(name);
 }
 
-/* The first that is there; what is wrong with it is in `why`. */
+/* The first that exists; `why` is what is wrong with it. */
 static void *load(void) {
   const char *given = getenv("FEW_CUDA_LIBRARY");
   char at[2][4200], folder[4096];

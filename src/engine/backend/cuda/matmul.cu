@@ -34,7 +34,7 @@ static void matmul(const struct few_call *c) {
 }
 FEW_CUDA_KERNEL(matmul)
 
-/* Room for what has to be narrowed, which is not known yet. */
+/* Room for factors in bf16; which ones need it is not known yet. */
 template <class real>
 static size_t matmul_scratch(const struct few_call *c) {
   if (c->precision != FEW_BF16) return 0;

@@ -4,8 +4,8 @@
  * Lane l = 4 g + t of the warp, g in 0..7, t in 0..3, holds pairs of neighbours (the first in the
  * low half of the word):
  *
- *   a[0..3]   (row g, columns 2t, 2t + 1), (row g + 8, the same), both again 8 columns on
- *   b[0..1]   (rows 2t, 2t + 1 of column g), the same 8 rows on
+ *   a[0..3]   (row g, columns 2t, 2t + 1), (row g + 8, the same), and both 8 columns further
+ *   b[0..1]   (rows 2t, 2t + 1 of column g), the same 8 rows further
  *   d[0..3]   (row g, columns 2t, 2t + 1), (row g + 8, the same)
  *
  * so that two neighbouring tiles d are, rounded, one tile a.
@@ -57,7 +57,7 @@ static __device__ inline void few__mma_turned_at(uint32_t b[2], const uint32_t *
                : "r"(few__shared(row))
                : "memory");
 }
-/* 16 bytes into shared memory, or zeros; done when a wait says so. */
+/* Start copying 16 bytes, or zeros, to shared memory; complete after a wait. */
 static __device__ inline void few__copy_16(void *to, const void *from, bool there) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
                :

@@ -1,5 +1,5 @@
-/* narrow.h - calls some of whose operands or results are stored in bf16: products take all of their
- * factors so then. */
+/* narrow.h - calls with operands or results in bf16: products then need all of their factors
+ * in bf16. */
 #ifndef FEW_SRC_CUDA_NARROW_H
 #define FEW_SRC_CUDA_NARROW_H
 
@@ -15,7 +15,7 @@ static inline size_t few__cuda_narrow_bytes(struct few_shape s) {
   return ((size_t)count_of(s) * sizeof(uint16_t) + 255) & ~(size_t)255;
 }
 
-/* Operand k in bf16: as it is, or a copy at *room, which goes on behind it. */
+/* Operand k in bf16: its own memory, or a copy at *room, which then points behind the copy. */
 const uint16_t *few__cuda_narrowed(const struct few_call *c, int k, uint16_t **room);
 /* n numbers of f32 in bf16, and back. */
 void few__cuda_to_bf16(struct few_queue *q, const float *x, uint16_t *out, int64_t n);

@@ -1,10 +1,10 @@
 /* norm.cu - normalise groups of channels, and the derivative of that: ref/k_norm.c has the
  * formulas.
  *
- * Three passes: the mean, the mean of squared deviations from it, the values; the second and third
- * find most numbers in the cache. A block takes the neighbouring groups of one image whose channels
- * fill a line of memory; each of its threads keeps to a few neighbouring channels and goes over the
- * positions. Groups of one position (layer norm) get a warp each.
+ * There are three passes: for the mean, for the mean of squared deviations, and for the values. The
+ * second and third find most numbers in the cache. A block has neighbouring groups of one image, whose
+ * channels fill a line of memory; each of its threads has a few neighbouring channels and visits all
+ * positions. A group of one position (layer norm) has one warp.
  */
 #include "pack.h"
 
@@ -79,7 +79,7 @@ static __device__ inline void each2(struct path w, struct from<real> x, struct f
     }
 }
 
-/* Over the threads of a group, each of which gets it: a warp a group adds what they have. */
+/* Sum over the threads of a group, which all get it: one warp per group adds their parts. */
 template <class real, bool WARP>
 static __device__ inline real sum(const struct groups *g, int group, real x) {
   if (WARP) return warp_sum(x);

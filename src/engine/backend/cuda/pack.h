@@ -1,5 +1,5 @@
-/* pack.h - neighbouring numbers by one access, several accesses before the first is waited for:
- * what a kernel needs that does nothing but read and write.
+/* pack.h - read several neighbouring numbers in one access, and start several accesses before
+ * waiting for the first, for kernels that mostly read and write.
  */
 #ifndef FEW_SRC_CUDA_PACK_H
 #define FEW_SRC_CUDA_PACK_H

@@ -4,8 +4,8 @@
 
 #include "engine/backend/backend.h"
 
-/* Raised whenever backend.h, graph.h or an op's attributes change: a library of another time is
- * refused. */
+/* Raised whenever backend.h, graph.h or an op's attributes change: a library that was built for
+ * another number is refused. */
 #define FEW_CUDA_ABI 4
 
 #ifdef __cplusplus

@@ -1,7 +1,7 @@
 /* pointwise.cu - runs pointwise programs, and single pointwise ops as programs of one instruction.
  *
- * The kernel of each is compiled when it is first run (compile.h), and kept for as long as the
- * process lives: nets repeat few shapes.
+ * The kernel of each is compiled when it is first run (compile.h), and kept until the process
+ * ends: networks use few shapes.
  */
 #include "compile.h"
 #include "program.h"

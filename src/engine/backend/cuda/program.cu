@@ -82,7 +82,7 @@ static void add(std::string *s, const char *format, ...) {
   char line[1024];
   va_list args;
   va_start(args, format);
-  /* With a point in every locale, as few__vprint: this library stands without few's own. */
+  /* With a point in every locale, as few__vprint does; this library does not link libfew. */
   locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0), before = uselocale(plain);
   vsnprintf(line, sizeof line, format, args); /* check-allow: between the two */
   uselocale(before);
@@ -118,7 +118,7 @@ static bool same_shape(struct few_shape a, struct few_shape b) {
   return true;
 }
 
-/* Where element i of the call is in a leaf of fewer numbers: sums of (i / inner % dim) * stride. */
+/* The element of a smaller leaf that element i of the call reads: sums of (i / inner % dim) * stride. */
 static void add_index(std::string *s, struct few_shape leaf, struct few_shape call) {
   bool any = false;
   for (int k = call.rank - 1; k >= 0 && leaf.rank; k--) {

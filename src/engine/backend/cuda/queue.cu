@@ -106,7 +106,7 @@ static void give_host_back(struct few_queue *q, void *at) {
   cudaFreeHost(at);
 }
 
-/* From pageable memory the copy has left `from` when the call returns. */
+/* When the call returns, the copy no longer reads `from`, which is pageable memory. */
 static void put(struct few_queue *q, void *to, const void *from, size_t bytes) {
   few__cuda_check(q, cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, q->stream), "a copy");
 }

@@ -1,8 +1,7 @@
 /* random.cu - fresh random numbers, with the bits of base/rng.c.
  *
- * The same source makes them: base/rng_draw.h, with its arithmetic unfused (this file is compiled
- * with -fmad=false). Row r of dim 0 is the stream of the sample row0 + r; a thread draws a block of
- * four.
+ * Both use base/rng_draw.h, whose arithmetic must not be fused: this file is compiled with
+ * -fmad=false. Row r of dim 0 is the stream of sample row0 + r. Each thread draws a block of four.
  */
 #include "pack.h"
 

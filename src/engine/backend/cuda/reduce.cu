@@ -1,8 +1,8 @@
 /* reduce.cu - sums over the dims where the result has 1.
  *
- * The operand's dims, merged where they can be, are of two kinds: kept and summed. Where the inmost
- * is kept, neighbouring threads take neighbouring results; where it is summed, a warp shares one.
- * Long sums are cut into slices whose parts a second launch adds: always the same slices, so the
+ * The dims of the operand are kept or summed; neighbours of one kind are merged. If the innermost dim
+ * is kept, neighbouring threads have neighbouring results; if it is summed, a warp shares one result.
+ * Long sums are cut into slices, whose parts a second launch adds. The slices are always the same, so the
  * result depends on the shape and the numbers only.
  */
 #include "pack.h"
@@ -28,8 +28,8 @@ static __device__ inline int64_t offset_of(const struct dims *d, int64_t i) {
   return at;
 }
 
-/* Numbers begin, begin + lanes .. of a sum. In one dim they are a step apart, and several are on
- * their way at a time. */
+/* Add numbers begin, begin + lanes .. of a sum. In a single dim they are a fixed step apart, and several
+ * are loaded at a time. */
 template <class real>
 static __device__ inline real add_up(const struct dims *d, struct from<real> x, int64_t first,
                                      int64_t begin, int64_t end, int64_t lanes) {
@@ -51,7 +51,7 @@ static __device__ inline real add_up(const struct dims *d, struct from<real> x, 
   return sum;
 }
 
-/* A thread, or a warp, a part: part[slice][result]. */
+/* One thread, or one warp, per part: part[slice][result]. */
 template <class real, bool WARP>
 static __global__ void sum_kernel(struct sums s, struct from<real> x, struct to<real> part) {
   const int64_t n = s.kept.count * s.slices, lanes = WARP ? 32 : 1;
@@ -67,7 +67,7 @@ static __global__ void sum_kernel(struct sums s, struct from<real> x, struct to<
   }
 }
 
-/* The parts of up to 32 results a block, which its threads share. */
+/* Each block adds the parts of up to 32 results, which its threads share. */
 enum { ADDERS = 1024, ADDED = 32 };
 template <class real>
 static __global__ void add_kernel(int64_t n, int64_t slices, const real *part, int results,

@@ -1,5 +1,5 @@
-/* resample.cu - halve and double the resolution of [N,H,W,C]: ref/k_resample.c has the formulas. A
- * thread gathers neighbouring channels of the result, so that nothing is added from two sides.
+/* resample.cu - halve and double the resolution of [N,H,W,C]: ref/k_resample.c has the formulas. Each
+ * thread gathers neighbouring channels of the result, so every sum belongs to one thread.
  */
 #include "pack.h"
 

@@ -1,8 +1,8 @@
 /* shape.cu - ops that only move numbers: broadcast, transpose, slice, pad, concat, onehot.
  *
- * Broadcast and transpose are one gather: the elements of the result in order, each from where the
- * strides of the operand lead. Dims that the operand crosses as one are merged beforehand. Along
- * one axis a tensor is [outer, dim, inner], which is all that the others look at.
+ * Broadcast and transpose are one gather: each element of the result is read at an index that the
+ * strides of the operand give. Dims that are contiguous in the operand are merged first. For the other
+ * ops a tensor is [outer, dim, inner] along their axis.
  */
 #include "pack.h"
 

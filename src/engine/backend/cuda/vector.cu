@@ -1,5 +1,5 @@
-/* vector.cu - passes over long arrays: gradients, optimizer, averages. All of them wait for memory
- * only, except for the roots of the optimizer.
+/* vector.cu - passes over long arrays: gradients, optimizer, averages. All of them are bound by
+ * memory, except for the roots of the optimizer.
  */
 #include "cuda.h"
 
@@ -31,7 +31,7 @@ static void scale(struct few_queue *q, float *x, float by, int64_t n) {
   FEW_LAUNCH(q, scale_kernel, blocks_for(n), THREADS, 0, x, by, n);
 }
 
-/* A block a part, whatever n is: the order of the sum does not depend on the GPU. */
+/* One block per part for any n, so that the order of the sum does not depend on the GPU. */
 static __global__ void dot_kernel(double *part, const float *a, const float *b, int64_t n) {
   double sum = 0;
   FOR_EACH_ELEMENT(i, n) sum += (double)a[i] * (double)b[i];
