@@ -27,7 +27,8 @@ static double rate(few_isa isa, int i, few_op op) {
   const int64_t k = layers[i].k, o = (s + 2 * layers[i].pad - k) / layers[i].stride + 1;
   const struct few_shape x = FEW_SHAPE(n, s, s, ci), w = FEW_SHAPE(k, k, ci, co);
   const struct few_shape y = FEW_SHAPE(n, o, o, co);
-  struct few_node_data node = {.op = op, .attr = {.i = {layers[i].stride, layers[i].pad}}};
+  struct few_node_data node = {.op = op,
+                               .attr.conv = {(int)layers[i].stride, (int)layers[i].pad, 0, 0}};
   struct few_call c = {.node = &node, .n_in = 2};
   c.shape = op == FEW_OP_CONV ? y : op == FEW_OP_CONV_DX ? x : w;
   c.in[0].shape = op == FEW_OP_CONV_DX ? y : x;

@@ -30,7 +30,7 @@ static const struct {
 
 static double rate(few_isa isa, int i) {
   const int64_t b = shapes[i].count, m = shapes[i].m, n = shapes[i].n, k = shapes[i].k;
-  struct few_node_data node = {.op = FEW_OP_MATMUL, .attr = {.i = {shapes[i].ta, shapes[i].tb}}};
+  struct few_node_data node = {.op = FEW_OP_MATMUL, .attr.matmul = {shapes[i].ta, shapes[i].tb}};
   struct few_call c = {.node = &node, .shape = FEW_SHAPE(b, m, n), .n_in = 2};
   c.in[0].shape = shapes[i].ta ? FEW_SHAPE(b, k, m) : FEW_SHAPE(b, m, k);
   c.in[1].shape = shapes[i].tb ? FEW_SHAPE(b, n, k) : FEW_SHAPE(b, k, n);

@@ -44,9 +44,9 @@ struct program_case {
   struct few_instruction code[8];
 };
 
-#define STEP(OP, ...)                                              \
-  {                                                                \
-    .op = FEW_OP_##OP, .in = {__VA_ARGS__}, .attr = {.f = {1, 1} } \
+#define STEP(OP, ...)                                               \
+  {                                                                 \
+    .op = FEW_OP_##OP, .in = {__VA_ARGS__}, .attr.affine = { 1, 1 } \
   }
 
 static const struct program_case programs[] = {
@@ -97,8 +97,8 @@ struct op_case {
   const char *name;
   few_op op;
   struct few_shape out, in[2];
-  int64_t i[4];
-  double f[2], flops; /* flops 0: report bytes */
+  union few_attr attr;
+  double flops; /* 0: report bytes */
 };
 
 #define IMAGE            \
@@ -113,63 +113,55 @@ struct op_case {
   {                      \
     5, { N, T, 3, h, D } \
   }
-#define ATTENTION_CASES(N, T, h, D)                                             \
-  {"attention " #T "x" #h "x" #D,                                               \
-   FEW_OP_ATTENTION,                                                            \
-   {4, {N, T, h, D}},                                                           \
-   {QKV(N, T, h, D)},                                                           \
-   {0},                                                                         \
-   {.125},                                                                      \
-   4.0 * N * h * T * T * D},                                                    \
-      {"attention dual " #T "x" #h "x" #D,                                      \
-       FEW_OP_ATTENTION_DUAL,                                                   \
-       {4, {2 * (N), T, h, D}},                                                 \
-       {QKV(N, T, h, D), QKV(N, T, h, D)},                                      \
-       {0},                                                                     \
-       {.125},                                                                  \
-       12.0 * N * h * T * T * D},                                               \
-  {                                                                             \
-    "attention grad " #T "x" #h "x" #D, FEW_OP_ATTENTION_GRAD, QKV(N, T, h, D), \
-        {QKV(N, T, h, D), {4, {N, T, h, D}}}, {0}, {.125}, 10.0 * N *h *T *T *D \
+#define ATTENTION_CASES(N, T, h, D)                                                             \
+  {"attention " #T "x" #h "x" #D, FEW_OP_ATTENTION,       {4, {N, T, h, D}}, {QKV(N, T, h, D)}, \
+   {.attention = {.125}},         4.0 * N * h * T * T * D},                                     \
+      {"attention dual " #T "x" #h "x" #D, FEW_OP_ATTENTION_DUAL, {4, {2 * (N), T, h, D}},      \
+       {QKV(N, T, h, D), QKV(N, T, h, D)}, {.attention = {.125}}, 12.0 * N * h * T * T * D},    \
+  {                                                                                             \
+    "attention grad " #T "x" #h "x" #D, FEW_OP_ATTENTION_GRAD, QKV(N, T, h, D),                 \
+        {QKV(N, T, h, D), {4, {N, T, h, D}}}, {.attention = {.125}}, 10.0 * N *h *T *T *D       \
   }
 
 static const struct op_case cases[] = {
-    {"sum to [C]", FEW_OP_SUM, {4, {1, 1, 1, 64}}, {IMAGE}, {0}, {0}, 0},
-    {"sum to [N,C]", FEW_OP_SUM, {4, {8, 1, 1, 64}}, {IMAGE}, {0}, {0}, 0},
-    {"sum to [NHW]", FEW_OP_SUM, {4, {8, 32, 32, 1}}, {IMAGE}, {0}, {0}, 0},
-    {"sum to 1", FEW_OP_SUM, {4, {1, 1, 1, 1}}, {IMAGE}, {0}, {0}, 0},
-    {"sum to [3]", FEW_OP_SUM, {4, {1, 1, 1, 3}}, {{4, {64, 32, 32, 3}}}, {0}, {0}, 0},
+    {"sum to [C]", FEW_OP_SUM, {4, {1, 1, 1, 64}}, {IMAGE}, {{0}}, 0},
+    {"sum to [N,C]", FEW_OP_SUM, {4, {8, 1, 1, 64}}, {IMAGE}, {{0}}, 0},
+    {"sum to [NHW]", FEW_OP_SUM, {4, {8, 32, 32, 1}}, {IMAGE}, {{0}}, 0},
+    {"sum to 1", FEW_OP_SUM, {4, {1, 1, 1, 1}}, {IMAGE}, {{0}}, 0},
+    {"sum to [3]", FEW_OP_SUM, {4, {1, 1, 1, 3}}, {{4, {64, 32, 32, 3}}}, {{0}}, 0},
     {"transpose heads",
      FEW_OP_TRANSPOSE,
      {4, {8, 6, 256, 64}},
      {{4, {8, 256, 6, 64}}},
-     {0, 2, 1, 3},
-     {0},
+     {.transpose = {{0, 2, 1, 3}}},
      0},
     {"transpose 1024x64",
      FEW_OP_TRANSPOSE,
      {3, {8, 64, 1024}},
      {{3, {8, 1024, 64}}},
-     {0, 2, 1},
-     {0},
+     {.transpose = {{0, 2, 1}}},
      0},
     {"transpose 64x1024",
      FEW_OP_TRANSPOSE,
      {3, {8, 1024, 64}},
      {{3, {8, 64, 1024}}},
-     {0, 2, 1},
-     {0},
+     {.transpose = {{0, 2, 1}}},
      0},
-    {"broadcast [N,C]", FEW_OP_BROADCAST, IMAGE, {{4, {8, 1, 1, 64}}}, {0}, {0}, 0},
-    {"group norm 32", FEW_OP_NORM, IMAGE, {IMAGE}, {32, 1}, {1e-5}, 0},
-    {"group norm 32 tangent", FEW_OP_NORM_TANGENT, IMAGE, {IMAGE, IMAGE}, {32, 1}, {1e-5}, 0},
-    {"layer norm 384", FEW_OP_NORM, ROWS, {ROWS}, {1, 1}, {1e-5}, 0},
-    {"layer norm 384 tangent", FEW_OP_NORM_TANGENT, ROWS, {ROWS, ROWS}, {1, 1}, {1e-5}, 0},
-    {"softmax 384", FEW_OP_SOFTMAX, ROWS, {ROWS}, {0}, {0}, 0},
-    {"down 2x2", FEW_OP_DOWN, {4, {8, 16, 16, 64}}, {IMAGE}, {2}, {.5, .5}, 0},
-    {"up 2x2", FEW_OP_UP, IMAGE, {{4, {8, 16, 16, 64}}}, {2}, {.5, .5}, 0},
-    {"randn", FEW_OP_RANDN, {4, {64, 32, 32, 3}}, {{0, {0}}}, {4}, {0}, 0},
-    {"randu", FEW_OP_RANDU, {4, {64, 32, 32, 3}}, {{0, {0}}}, {4}, {0}, 0},
+    {"broadcast [N,C]", FEW_OP_BROADCAST, IMAGE, {{4, {8, 1, 1, 64}}}, {{0}}, 0},
+    {"group norm 32", FEW_OP_NORM, IMAGE, {IMAGE}, {.norm = {32, 1, 1e-5}}, 0},
+    {"group norm 32 tangent",
+     FEW_OP_NORM_TANGENT,
+     IMAGE,
+     {IMAGE, IMAGE},
+     {.norm = {32, 1, 1e-5}},
+     0},
+    {"layer norm 384", FEW_OP_NORM, ROWS, {ROWS}, {.norm = {1, 1, 1e-5}}, 0},
+    {"layer norm 384 tangent", FEW_OP_NORM_TANGENT, ROWS, {ROWS, ROWS}, {.norm = {1, 1, 1e-5}}, 0},
+    {"softmax 384", FEW_OP_SOFTMAX, ROWS, {ROWS}, {{0}}, 0},
+    {"down 2x2", FEW_OP_DOWN, {4, {8, 16, 16, 64}}, {IMAGE}, {.resample = {2, {.5, .5}}}, 0},
+    {"up 2x2", FEW_OP_UP, IMAGE, {{4, {8, 16, 16, 64}}}, {.resample = {2, {.5, .5}}}, 0},
+    {"randn", FEW_OP_RANDN, {4, {64, 32, 32, 3}}, {{0, {0}}}, {.random = {4}}, 0},
+    {"randu", FEW_OP_RANDU, {4, {64, 32, 32, 3}}, {{0, {0}}}, {.random = {4}}, 0},
     ATTENTION_CASES(4, 256, 2, 64),
     ATTENTION_CASES(8, 64, 6, 64),
     ATTENTION_CASES(16, 49, 2, 64),
@@ -177,9 +169,7 @@ static const struct op_case cases[] = {
 };
 
 static void bench_op(const struct few_backend *cpu, const struct op_case *t, void *scratch) {
-  struct few_node_data node = {.op = t->op, .shape = t->out, .scope = ""};
-  memcpy(node.attr.i, t->i, sizeof t->i);
-  memcpy(node.attr.f, t->f, sizeof t->f);
+  struct few_node_data node = {.op = t->op, .shape = t->out, .attr = t->attr, .scope = ""};
   struct few_call c = {.node = &node, .shape = t->out, .scratch = scratch};
   double bytes = (double)few_shape_count(t->out) * 4;
   float *in[2] = {NULL, NULL};
