@@ -62,10 +62,10 @@ static void test_rows(void **state) {
   struct net n;
   begin(&n);
   few_node x = few_input(n.g, "x", FEW_REAL, FEW_SHAPE(2, 5));
-  few__nn_push(&n.nn, "enc.%d", 0);
-  few_node y = few__nn_linear(&n.nn, "fc", x, 3, 1, true);
-  few__nn_pop(&n.nn);
-  few_node z = few__nn_linear(&n.nn, "out", y, 7, 1, false);
+  few_nn_push(&n.nn, "enc.%d", 0);
+  few_node y = few_nn_linear(&n.nn, "fc", x, 3, 1, true);
+  few_nn_pop(&n.nn);
+  few_node z = few_nn_linear(&n.nn, "out", y, 7, 1, false);
   static const char *const names[] = {"enc.0.fc.w", "enc.0.fc.b", "out.w"};
   assert_int_equal(n.params.n, 3);
   assert_int_equal(few__params_count(&n.params), 5 * 3 + 3 + 3 * 7);
@@ -82,14 +82,14 @@ static void test_rows(void **state) {
   /* Traced once more: the same rows and the same node. */
   const struct few_nn once = {.g = n.g, .params = &n.params, .prefix = ""};
   n.nn = once;
-  few__nn_push(&n.nn, "enc.%d", 0);
-  few_node second = few__nn_linear(&n.nn, "fc", x, 3, 1, true);
-  few__nn_pop(&n.nn);
+  few_nn_push(&n.nn, "enc.%d", 0);
+  few_node second = few_nn_linear(&n.nn, "fc", x, 3, 1, true);
+  few_nn_pop(&n.nn);
   assert_int_equal(second, y);
   assert_int_equal(n.params.n, 3);
   /* Another prefix: the same rows, other parameters of the graph. */
   n.nn.prefix = "teacher:";
-  assert_true(few__nn_linear(&n.nn, "out", y, 7, 1, false) != z);
+  assert_true(few_nn_linear(&n.nn, "out", y, 7, 1, false) != z);
   assert_int_equal(n.params.n, 3);
   end(&n);
 }
@@ -105,14 +105,14 @@ static void test_mistakes(void **state) {
     memset(longest, 'n', sizeof longest);
     longest[99] = 0;
     const struct few_init zero = {FEW_INIT_ZERO, 0};
-    if (k == 0) y = few__nn_linear(&n.nn, "fc", v, 3, 1, true);
-    if (k == 1) y = few__nn_conv(&n.nn, "conv", x, 3, 3, 1, 1);
-    if (k == 2) y = few__nn_attention(&n.nn, "att", few_reshape(n.g, x, FEW_SHAPE(1, 2, 6)), 4, 1);
-    if (k == 3) y = few__nn_positional(&n.nn, v, 7, 1);
-    if (k == 4) y = few__nn_param(&n.nn, longest, FEW_SHAPE(2), zero);
+    if (k == 0) y = few_nn_linear(&n.nn, "fc", v, 3, 1, true);
+    if (k == 1) y = few_nn_conv(&n.nn, "conv", x, 3, 3, 1, 1);
+    if (k == 2) y = few_nn_attention(&n.nn, "att", few_reshape(n.g, x, FEW_SHAPE(1, 2, 6)), 4, 1);
+    if (k == 3) y = few_nn_positional(&n.nn, v, 7, 1);
+    if (k == 4) y = few_nn_param(&n.nn, longest, FEW_SHAPE(2), zero);
     if (k == 5) {
-      few__nn_param(&n.nn, "w", FEW_SHAPE(2), zero);
-      y = few__nn_param(&n.nn, "w", FEW_SHAPE(3), zero);
+      few_nn_param(&n.nn, "w", FEW_SHAPE(2), zero);
+      y = few_nn_param(&n.nn, "w", FEW_SHAPE(3), zero);
     }
     assert_int_equal(y, FEW_NONE);
     assert_int_equal(few_graph_status(n.g), FEW_E_INVALID);
@@ -132,9 +132,9 @@ static void test_init(void **state) {
   static const struct few_init kinds[] = {
       {FEW_INIT_NORMAL, 0.5}, {FEW_INIT_UNIFORM, 0.25}, {FEW_INIT_ONE, 0}, {FEW_INIT_ZERO, 0}};
   static const char *const names[] = {"normal", "uniform", "one", "zero"};
-  for (int k = 0; k < 4; k++) few__nn_param(&n.nn, names[k], FEW_SHAPE(N + k), kinds[k]);
-  few__nn_param(&other.nn, "before", FEW_SHAPE(33), kinds[0]);
-  few__nn_param(&other.nn, "normal", FEW_SHAPE(N), kinds[0]);
+  for (int k = 0; k < 4; k++) few_nn_param(&n.nn, names[k], FEW_SHAPE(N + k), kinds[k]);
+  few_nn_param(&other.nn, "before", FEW_SHAPE(33), kinds[0]);
+  few_nn_param(&other.nn, "normal", FEW_SHAPE(N), kinds[0]);
   float *a = test_malloc((size_t)n.params.total * sizeof *a);
   float *b = test_malloc((size_t)other.params.total * sizeof *b);
   few__params_init(&n.params, 1, a);
@@ -172,7 +172,7 @@ static void test_linear(void **state) {
   double x[2 * 5], y[2 * 3];
   draw(x, 10);
   evaluate(&n,
-           few__nn_linear(&n.nn, "fc", few_input(n.g, "x", FEW_REAL, FEW_SHAPE(2, 5)), 3, 1, true),
+           few_nn_linear(&n.nn, "fc", few_input(n.g, "x", FEW_REAL, FEW_SHAPE(2, 5)), 3, 1, true),
            x, y);
   float values[64];
   assert_true(n.params.total <= 64);
@@ -196,7 +196,7 @@ static void test_group_norm(void **state) {
   double x[N * P * C], y[N * P * C];
   draw(x, N * P * C);
   few_node in = few_input(n.g, "x", FEW_REAL, FEW_SHAPE(N, 2, 3, C));
-  evaluate(&n, few__nn_group_norm(&n.nn, "norm", in, GROUPS, 1e-12), x, y);
+  evaluate(&n, few_nn_group_norm(&n.nn, "norm", in, GROUPS, 1e-12), x, y);
   for (int r = 0; r < N; r++)
     for (int group = 0; group < GROUPS; group++) {
       double mean = 0, square = 0;
@@ -219,7 +219,7 @@ static void test_pnorm(void **state) {
   double x[3 * 4], y[3 * 4];
   draw(x, 12);
   few_node in = few_input(n.g, "x", FEW_REAL, FEW_SHAPE(3, 4));
-  evaluate(&n, few__nn_pnorm(&n.nn, in), x, y);
+  evaluate(&n, few_nn_pnorm(&n.nn, in), x, y);
   for (int r = 0; r < 3; r++) {
     double square = 0;
     for (int c = 0; c < 4; c++) square += x[4 * r + c] * x[4 * r + c] / 4;
@@ -238,9 +238,9 @@ static void test_dropout(void **state) {
   begin(&n);
   n.nn.dropout = 0.25;
   few_node x = few_input(n.g, "x", FEW_REAL, FEW_SHAPE(1, N));
-  assert_int_equal(few__nn_dropout(&n.nn, x), x);
+  assert_int_equal(few_nn_dropout(&n.nn, x), x);
   n.nn.training = true;
-  few_node a = few__nn_dropout(&n.nn, x), b = few__nn_dropout(&n.nn, x);
+  few_node a = few_nn_dropout(&n.nn, x), b = few_nn_dropout(&n.nn, x);
   assert_true(a != b && a != x);
   double *in = test_malloc(N * sizeof *in), *out = test_malloc(N * sizeof *out);
   for (int i = 0; i < N; i++) in[i] = 3;
@@ -264,14 +264,14 @@ static void test_embeddings(void **state) {
   const double t[2] = {0.3, 1.2};
   double y[2 * C];
   few_node in = few_input(n.g, "x", FEW_REAL, FEW_SHAPE(2));
-  evaluate(&n, few__nn_positional(&n.nn, in, C, 10), t, y);
+  evaluate(&n, few_nn_positional(&n.nn, in, C, 10), t, y);
   for (int r = 0; r < 2; r++)
     for (int i = 0; i < C / 2; i++) {
       const double angle = 10 * t[r] * pow(10000, -i / (C / 2.0));
       assert_close(y[C * r + i], cos(angle), tolerance);
       assert_close(y[C * r + C / 2 + i], sin(angle), tolerance);
     }
-  evaluate(&n, few__nn_fourier(&n.nn, in, C, 1), t, y);
+  evaluate(&n, few_nn_fourier(&n.nn, in, C, 1), t, y);
   for (int r = 0; r < 2; r++)
     for (int i = 0; i < C / 2; i++) {
       const double a = y[C * r + i], b = y[C * r + C / 2 + i];
@@ -288,14 +288,14 @@ static void test_attention(void **state) {
   double x[2 * 4 * 6], y[2 * 4 * 6];
   draw(x, 48);
   few_node in = few_input(n.g, "x", FEW_REAL, FEW_SHAPE(2, 2, 2, 6));
-  few_node out = few__nn_attention(&n.nn, "att", in, 3, 0);
+  few_node out = few_nn_attention(&n.nn, "att", in, 3, 0);
   assert_true(few_shape_equal(few_node_shape(n.g, out), FEW_SHAPE(2, 2, 2, 6)));
   evaluate(&n, out, x, y);
   for (int i = 0; i < 48; i++) assert_true(y[i] == 0);
   assert_true(few__params_find(&n.params, "att.qkv.w") >= 0);
   assert_true(few__params_find(&n.params, "att.out.b") >= 0);
   assert_true(few_shape_equal(
-      few_node_shape(n.g, few__nn_rows(&n.nn, few_input(n.g, "r", FEW_REAL, FEW_SHAPE(2, 5)), 4)),
+      few_node_shape(n.g, few_nn_rows(&n.nn, few_input(n.g, "r", FEW_REAL, FEW_SHAPE(2, 5)), 4)),
       FEW_SHAPE(2, 1, 1, 5)));
   end(&n);
 }
@@ -306,8 +306,8 @@ static void test_conv(void **state) {
   struct net n;
   begin(&n);
   few_node in = few_input(n.g, "x", FEW_REAL, FEW_SHAPE(1, 4, 4, 2));
-  few_node same = few__nn_conv(&n.nn, "a", in, 3, 3, 1, 1);
-  few_node half = few__nn_conv(&n.nn, "b", in, 3, 3, 2, 1);
+  few_node same = few_nn_conv(&n.nn, "a", in, 3, 3, 1, 1);
+  few_node half = few_nn_conv(&n.nn, "b", in, 3, 3, 2, 1);
   assert_true(few_shape_equal(few_node_shape(n.g, same), FEW_SHAPE(1, 4, 4, 3)));
   assert_true(few_shape_equal(few_node_shape(n.g, half), FEW_SHAPE(1, 2, 2, 3)));
   assert_close(n.params.at[0].init.scale, 1 / sqrt(2 * 9), 1e-15);
