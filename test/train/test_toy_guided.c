@@ -18,7 +18,7 @@ static void grid(const few_model *m, float *x, float *t, int32_t *label, float *
     t[i] = (float)(0.05 + 1.5 * ((i / 8) % 8 + 0.5) / 8);
     s[i] = (float)(1 + 3 * (i / 64 + 0.5) / 4);
     toy_exact(&e, m, label[i]);
-    few__mixture_sample(&e.mixture, &r, x0);
+    mixture_sample(&e.mixture, &r, x0);
     r.purpose = FEW_RNG_NOISE;
     few__rng_normal_f64(&r, TOY_D, z);
     for (int k = 0; k < TOY_D; k++)
@@ -145,15 +145,15 @@ static double noise_distance(struct toy *t, const char *path, const struct few_s
   toy_exact(&e, m, -1);
   for (int i = 0; i < TOY_N; i++) {
     struct few_rng r = {.seed = 5, .row = (uint64_t)i, .purpose = FEW_RNG_TOY};
-    few__mixture_sample(&e.mixture, &r, z + i * TOY_D);
+    mixture_sample(&e.mixture, &r, z + i * TOY_D);
   }
   for (int k = 0; k < TOY_N * TOY_D; k++) x[k] = (float)(z[k] / m->data_scale + m->data_mean);
   o.n = TOY_N;
   assert_ok(t->ctx, few_encode(m, &o, x, NULL, noise, &nfe));
   assert_int_equal(nfe, 4);
   for (int i = 0; i < TOY_N; i++)
-    assert_ok(t->ctx, few__mixture_map(t->ctx, &e.mixture, sigma, 1e-4, atan(80 / sigma), 1e-8,
-                                       z + i * TOY_D));
+    assert_ok(t->ctx,
+              mixture_map(t->ctx, &e.mixture, sigma, 1e-4, atan(80 / sigma), 1e-8, z + i * TOY_D));
   for (int k = 0; k < TOY_N * TOY_D; k++) got[k] = (double)noise[k] * sigma;
   few_model_free(m);
   return toy_rms(got, z) / sigma;

@@ -17,7 +17,7 @@ static void student_map(few_ctx *ctx, few_model *m, double t, double *x) {
 
 static void exact_map(few_ctx *ctx, const struct toy_exact *e, double sigma, double t, double *x) {
   for (int i = 0; i < N; i++)
-    assert_ok(ctx, few__mixture_map(ctx, &e->mixture, sigma, t, 0, 1e-8, x + i * D));
+    assert_ok(ctx, mixture_map(ctx, &e->mixture, sigma, t, 0, 1e-8, x + i * D));
 }
 
 /* Back to the middle time with fresh noise. */

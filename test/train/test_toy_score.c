@@ -83,7 +83,7 @@ static void test_failures(void **state) {
   static const double none[8], seven[8] = {1. / 7, 1. / 7, 1. / 7, 1. / 7, 1. / 7, 1. / 7, 1. / 7};
   struct toy t = {.ctx = test_ctx()};
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
-  struct few_mixture ring = toy_ring();
+  struct mixture ring = toy_ring();
   toy_draw(&ring, 2, x);
   const struct toy_energy exact = toy_energy_of(t.ctx, x);
   printf("exact samples: energy distance %.4f, shape %.4f\n", exact.ring, exact.shape);

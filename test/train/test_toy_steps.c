@@ -93,7 +93,7 @@ static double jump_error(struct toy *t) {
     const double at = few__cosine_time(c, sigma, (i % 4 + 1) / 4.);
     struct few_rng r = {.seed = 5, .row = (uint64_t)i, .purpose = FEW_RNG_TOY};
     double x0[TOY_D], z[TOY_D];
-    few__mixture_sample(&e.mixture, &r, x0);
+    mixture_sample(&e.mixture, &r, x0);
     r.purpose = FEW_RNG_NOISE;
     few__rng_normal_f64(&r, TOY_D, z);
     times[i] = (float)at;
@@ -109,8 +109,7 @@ static double jump_error(struct toy *t) {
     const struct few_line step = few_step_ddim(sigma, from, to);
     for (int k = 0; k < TOY_D; k++)
       got[i * TOY_D + k] = step.x * want[i * TOY_D + k] + step.y * (double)F[i * TOY_D + k];
-    assert_ok(t->ctx,
-              few__mixture_map(t->ctx, &e.mixture, sigma, from, to, 1e-8, want + i * TOY_D));
+    assert_ok(t->ctx, mixture_map(t->ctx, &e.mixture, sigma, from, to, 1e-8, want + i * TOY_D));
   }
   few_model_free(m);
   return toy_rms(got, want) / sigma;

@@ -47,7 +47,7 @@ static void points_of(const few_model *m, int label, float *out) {
   for (int i = 0; i < TOY_N; i++) {
     struct few_rng r = {.seed = 5, .row = (uint64_t)i, .purpose = FEW_RNG_TOY};
     double x[TOY_D];
-    few__mixture_sample(&e.mixture, &r, x);
+    mixture_sample(&e.mixture, &r, x);
     for (int k = 0; k < TOY_D; k++)
       out[i * TOY_D + k] = (float)(x[k] / m->data_scale + m->data_mean);
   }

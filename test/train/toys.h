@@ -5,11 +5,11 @@
 
 #include <unistd.h>
 
-#include "diffusion/process/mixture.h"
 #include "eval/metric/sets.h"
 #include "few/data.h"
 #include "few/train.h"
 #include "model/model.h"
+#include "oracle/mixture.h"
 #include "testing.h"
 
 enum { TOY_N = 512, TOY_D = 2 };
@@ -69,7 +69,7 @@ static inline int toy_logged(const struct toy *t, const char *key, int n, double
 /* ---- exact answers ---- */
 
 struct toy_exact {
-  struct few_mixture mixture; /* in the model's own units; of label k: component k alone */
+  struct mixture mixture; /* in the model's own units; of label k: component k alone */
   double weight[16], mean[16 * TOY_D], std[16];
 };
 
@@ -84,7 +84,7 @@ static inline void toy_exact(struct toy_exact *e, const few_model *m, int label)
     e->weight[n] = label < 0 ? g->weight[i] : 1;
     e->std[n++] = g->std[i] * m->data_scale;
   }
-  e->mixture = (struct few_mixture){n, TOY_D, e->weight, e->mean, e->std};
+  e->mixture = (struct mixture){n, TOY_D, e->weight, e->mean, e->std};
 }
 
 static inline double toy_rms(const double *a, const double *b) {
@@ -120,8 +120,8 @@ static inline double toy_flow_distance(struct toy *t, const struct few_sample_op
   toy_sample(t, m, opts, x, y);
   for (int i = 0; i < TOY_N * TOY_D; i++) y[i] *= sigma;
   for (int i = 0; i < TOY_N; i++)
-    assert_ok(t->ctx, few__mixture_map(t->ctx, &e.mixture, sigma, atan(80 / sigma), 0, 1e-8,
-                                       y + i * TOY_D));
+    assert_ok(t->ctx,
+              mixture_map(t->ctx, &e.mixture, sigma, atan(80 / sigma), 0, 1e-8, y + i * TOY_D));
   few_model_free(m);
   return toy_rms(x, y) / sigma;
 }
@@ -176,17 +176,17 @@ static inline double toy_metric(few_ctx *ctx, const float *x, const float *y) {
   return v.value;
 }
 
-static inline struct few_mixture toy_ring(void) {
+static inline struct mixture toy_ring(void) {
   const struct few_data_gaussians *g = few_data_mixture();
-  return (struct few_mixture){g->k, g->d, g->weight, g->mean, g->std};
+  return (struct mixture){g->k, g->d, g->weight, g->mean, g->std};
 }
 
 /* x[TOY_MANY][TOY_D] */
-static inline void toy_draw(const struct few_mixture *from, uint64_t seed, float *x) {
+static inline void toy_draw(const struct mixture *from, uint64_t seed, float *x) {
   for (int i = 0; i < TOY_MANY; i++) {
     struct few_rng r = {.seed = seed, .row = (uint64_t)i, .purpose = FEW_RNG_TOY};
     double one[TOY_D];
-    few__mixture_sample(from, &r, one);
+    mixture_sample(from, &r, one);
     for (int k = 0; k < TOY_D; k++) x[i * TOY_D + k] = (float)one[k];
   }
 }
@@ -208,7 +208,7 @@ static inline void toy_about_nearest(const float *x, float *out) {
 
 static inline struct toy_energy toy_energy_of(few_ctx *ctx, const float *x) {
   static float about[TOY_MANY * TOY_D], y[TOY_MANY * TOY_D];
-  const struct few_mixture ring = toy_ring();
+  const struct mixture ring = toy_ring();
   struct toy_energy e;
   toy_draw(&ring, 1, y);
   e.ring = toy_metric(ctx, x, y);

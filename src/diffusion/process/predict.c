@@ -1,12 +1,4 @@
-/* predict.c - predictions as mixes of image and noise; their conversion by Cramer's rule.
- *
- * With x_t = alpha x0 + sigma eps and y = p x0 + q eps, det = q alpha - p sigma:
- *
- *   x0 = (q x_t - sigma y)/det,   eps = (alpha y - p x_t)/det,
- *
- * so that p' x0 + q' eps = ((p' q - q' p) x_t + (q' alpha - p' sigma) y)/det. There is no detour
- * through a denoised image and hence no division by a small sigma that was not in the question.
- */
+/* predict.c - the predictions as mixes of image and noise, with their names. */
 #include "predict.h"
 
 #include <math.h>
@@ -82,16 +74,4 @@ few_status few__predict_find(few_ctx *ctx, enum few_prediction *out, const char 
 struct few_mix few__predict_mix(enum few_prediction p, double sigma_d, struct few_mix state) {
   assert((int)p >= 0 && p < FEW_PREDICT_MIXES && sigma_d > 0);
   return predictions[p].mix(sigma_d, state);
-}
-
-struct few_line few__predict_convert(struct few_mix state, struct few_mix from, struct few_mix to) {
-  if (from.x0 == to.x0 && from.eps == to.eps) return (struct few_line){0, 1}; /* also at det = 0 */
-  double det = from.eps * state.x0 - from.x0 * state.eps;
-  return (struct few_line){(to.x0 * from.eps - to.eps * from.x0) / det,
-                           (to.eps * state.x0 - to.x0 * state.eps) / det};
-}
-
-void few__line_apply(struct few_line line, int64_t n, const double *x, const double *y,
-                     double *out) {
-  for (int64_t i = 0; i < n; i++) out[i] = line.x * x[i] + line.y * y[i];
 }

@@ -23,12 +23,4 @@ few_status few__predict_find(few_ctx *ctx, enum few_prediction *out, const char 
  * eps. */
 struct few_mix few__predict_mix(enum few_prediction p, double sigma_d, struct few_mix state);
 
-/* From prediction `from` to prediction `to` of the same x_t: to = line.x x_t + line.y from. Not
- * finite where `from` does not determine `to` (x at sigma = 0, eps at alpha = 0). */
-struct few_line few__predict_convert(struct few_mix state, struct few_mix from, struct few_mix to);
-
-/* out = line.x x + line.y y on n elements; out may be x or y. */
-void few__line_apply(struct few_line line, int64_t n, const double *x, const double *y,
-                     double *out);
-
 #endif

@@ -12,7 +12,15 @@
 #ifndef FEW_SRC_PROCESS_H
 #define FEW_SRC_PROCESS_H
 
+#include <math.h>
+
 #include "predict.h"
+
+/* Where noise begins and ends in practice (EDM). Networks are trained and sampled from t_max down,
+ * which is nearly pure noise; for sigma_d = 1/2 it is 1.56455. */
+#define FEW_SIGMA_MIN 0.002
+#define FEW_SIGMA_MAX 80.0
+static inline double few__t_max(double sigma_d) { return atan(FEW_SIGMA_MAX / sigma_d); }
 
 struct few_process {
   const char *name, *source, *help;
@@ -33,24 +41,5 @@ struct few_process {
 
 int few__process_count(void);
 const struct few_process *few__process_at(int i);
-few_status few__process_find(few_ctx *ctx, const struct few_process **out, const char *name);
-
-/* lambda = ln(alpha^2/sigma^2), +-INFINITY at the ends, and its inverse. */
-double few__process_logsnr(const struct few_process *p, double sigma_d, double t);
-double few__process_time_of_logsnr(const struct few_process *p, double sigma_d, double lambda);
-
-/* Karras' preconditioning of any network: D(x_t, t) = skip x_t + out net(in x_t, time). */
-struct few_precond {
-  double in, time, skip, out;
-};
-struct few_precond few__process_precond(const struct few_process *p, enum few_prediction predicts,
-                                        double sigma_d, double t);
-
-/* From a network's output to the denoised image, and back; n elements, D or net may be x. */
-void few__process_denoise(const struct few_process *p, enum few_prediction predicts, double sigma_d,
-                          double t, int64_t n, const double *x, const double *net, double *D);
-void few__process_undenoise(const struct few_process *p, enum few_prediction predicts,
-                            double sigma_d, double t, int64_t n, const double *x, const double *D,
-                            double *net);
 
 #endif

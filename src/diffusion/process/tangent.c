@@ -3,10 +3,6 @@
 
 #include <math.h>
 
-void few__scm_f(double sigma_d, double t, int64_t n, const double *x, const double *F, double *f) {
-  for (int64_t i = 0; i < n; i++) f[i] = cos(t) * x[i] - sin(t) * sigma_d * F[i];
-}
-
 void few__scm_dfdt(double sigma_d, double t, int64_t n, const double *x, const double *F,
                    const double *v, const double *dF, double *out) {
   for (int64_t i = 0; i < n; i++)
@@ -18,11 +14,4 @@ void few__scm_g(double sigma_d, double t, double r, int64_t n, const double *x, 
   double c = cos(t), s = sin(t);
   for (int64_t i = 0; i < n; i++)
     g[i] = -c * c * (sigma_d * F[i] - v[i]) - r * (c * s * x[i] + jvp[i]);
-}
-
-void few__scm_normalize(double c, int64_t n, const double *g, double *out) {
-  double sum = 0;
-  for (int64_t i = 0; i < n; i++) sum += g[i] * g[i];
-  double scale = 1 / (sqrt(sum) + c);
-  for (int64_t i = 0; i < n; i++) out[i] = scale * g[i];
 }

@@ -9,9 +9,6 @@
 
 #include "base/base.h"
 
-/* f(x_t, t) = cos(t) x - sin(t) sigma_d F. */
-void few__scm_f(double sigma_d, double t, int64_t n, const double *x, const double *F, double *f);
-
 /* df/dt = -cos(t) (sigma_d F - v) - sin(t) (x + sigma_d dF): the derivative itself. */
 void few__scm_dfdt(double sigma_d, double t, int64_t n, const double *x, const double *F,
                    const double *v, const double *dF, double *out);
@@ -20,8 +17,5 @@ void few__scm_dfdt(double sigma_d, double t, int64_t n, const double *x, const d
  * forms it, with the factor cos(t) sin(t) inside the JVP and r in [0, 1] the tangent warm-up. */
 void few__scm_g(double sigma_d, double t, double r, int64_t n, const double *x, const double *F,
                 const double *v, const double *jvp, double *g);
-
-/* g / (|g| + c), |.| the plain L2 norm over all n elements; g may be out. */
-void few__scm_normalize(double c, int64_t n, const double *g, double *out);
 
 #endif

@@ -4,9 +4,9 @@
 
 #include "base/rng.h"
 #include "diffusion/net/net.h"
-#include "diffusion/process/convert.h"
 #include "engine/plan/plan.h"
 #include "few/check.h"
+#include "oracle/convert.h"
 
 enum { ROWS = 6, DIM = 3 };
 static const double times[ROWS] = {1e-3, 0.05, 0.4, 1.1, 1.5, 1.5645464};
@@ -51,7 +51,7 @@ static void replay(struct case_ *c) {
 static double expected(const struct case_ *c, int row, int k, double *size) {
   const double sd = c->spec.sigma_data, t = times[row], x = sd * c->x[row * DIM + k];
   if (c->spec.predicts != FEW_PREDICT_BOTH) {
-    struct few_to_trig l = few__to_trig(&few__process_trigflow, c->spec.predicts, sd, t);
+    struct to_trig l = to_trig(&few__process_trigflow, c->spec.predicts, sd, t);
     double y = c->y[row * DIM + k];
     *size = fabs(l.out * y) + (fabs(l.out) * (1 + sd + 1 / sd) + fabs(l.skip)) * fabs(x);
     return l.skip * x + l.out * y;
@@ -143,7 +143,7 @@ static void test_times(void **state) {
       replay(&c);
       /* vp-linear: the difference of two logarithms, over b0 */
       for (int i = 0; i < ROWS; i++)
-        assert_close(c.out[i], few__to_trig(processes[k], FEW_PREDICT_F, sds[s], times[i]).net_time,
+        assert_close(c.out[i], to_trig(processes[k], FEW_PREDICT_F, sds[s], times[i]).net_time,
                      0x1p-52 * (k == 3 ? 2 * 10 / 0.1 : 1 / cos(times[i])));
       few_graph_free(c.g);
     }

@@ -4,8 +4,8 @@
 
 #include "base/rng.h"
 #include "diffusion/process/cosine.h"
-#include "diffusion/process/mixture.h"
 #include "diffusion/process/process.h"
+#include "oracle/mixture.h"
 
 enum { N = LOSS_ROWS, D = LOSS_DIM };
 static const double sigma = 0.5;
@@ -15,8 +15,8 @@ static const double mean[3][D] = {{0.1, -0.2}, {0.4, 0.3}, {-0.3, 0.5}}, std[3] 
 
 static void denoise(int label, struct few_mix state, const double *z, double *x) {
   const double one = 1;
-  const struct few_mixture m = {1, D, &one, mean[label + 1], &std[label + 1]};
-  few__mixture_expect(&m, state, (struct few_mix){1, 0}, z, x);
+  const struct mixture m = {1, D, &one, mean[label + 1], &std[label + 1]};
+  mixture_expect(&m, state, (struct few_mix){1, 0}, z, x);
 }
 
 /* F = cos t E[eps] - sin t E[x0]/sigma_d with V = (cos t std)^2 + (sin t sigma_d)^2, as a graph. */

@@ -1,8 +1,8 @@
 /* sCD by segments: each row is told the end of its own segment, and its loss and gradient are those
  * of sCM (process/tangent.h) with t - t_k for t, the derivative of F coming from differences along
  * the teacher's flow with t_k held. */
-#include "diffusion/process/tangent.h"
 #include "losses.h"
+#include "oracle/scm.h"
 
 enum { R = 8, D = LOSS_DIM, M = 4 };
 
@@ -46,7 +46,7 @@ static void test_loss(void **state) {
           cos(phi) * sin(phi) * sigma * (s.value[shifted[0]][i] - s.value[shifted[1]][i]) / (2 * h);
     }
     few__scm_g(sigma, phi, 0.3, D, x, s.value[F] + r * D, vr, jvp, gr); /* 0.3: the warm-up */
-    few__scm_normalize(0.1, D, gr, gr);
+    scm_normalize(0.1, D, gr, gr);
     for (int j = 0; j < D; j++) {
       want += gr[j] * gr[j] / (D * R);
       cot[r * D + j] = -2 * gr[j] / (D * R);

@@ -1,7 +1,7 @@
 /* Processes: their ranges, inverses and preconditioning against the published formulas. */
 #include "testing.h"
 
-#include "diffusion/process/process.h"
+#include "oracle/precond.h"
 
 static const double eps = 0x1p-52, sigma_d = 0.5, pi_2 = 1.5707963267948966;
 
@@ -41,13 +41,13 @@ static void test_time_inverts(void **state) {
        * factor of the formula (atan2, division): 8 covers them all. */
       assert_close(p->time(sigma_d, s), t, 8 * eps * fmax(1, t));
       assert_close(p->time(sigma_d, longer), t, 8 * eps * fmax(1, t));
-      double lambda = few__process_logsnr(p, sigma_d, t);
+      double lambda = process_logsnr(p, sigma_d, t);
       assert_true(lambda < last); /* strictly falling */
       last = lambda;
       /* Noise over signal: tan of the angle we started from. */
       assert_close(s.eps / s.x0, tan(pi_2 * f), 64 * eps * (1 + tan(pi_2 * f) * tan(pi_2 * f)));
       assert_close(lambda, -2 * log(tan(pi_2 * f)), 256 * eps * (1 + 1 / f + 1 / (1 - f)));
-      double back = few__process_time_of_logsnr(p, sigma_d, lambda);
+      double back = process_time_of_logsnr(p, sigma_d, lambda);
       assert_close(back, t, 8 * eps * (2 + fabs(lambda)) * fmax(1, t));
     }
   }
@@ -55,16 +55,15 @@ static void test_time_inverts(void **state) {
 
 static void test_logsnr_ends(void **state) {
   (void)state;
-  assert_true(few__process_logsnr(&few__process_flow, 1, 0) > 1e300);
-  assert_true(few__process_logsnr(&few__process_flow, 1, 1) < -1e300);
-  assert_close(few__process_time_of_logsnr(&few__process_flow, 1, 1e4), 0, 1e-300);
-  assert_close(few__process_time_of_logsnr(&few__process_flow, 1, -1e4), 1, 0);
+  assert_true(process_logsnr(&few__process_flow, 1, 0) > 1e300);
+  assert_true(process_logsnr(&few__process_flow, 1, 1) < -1e300);
+  assert_close(process_time_of_logsnr(&few__process_flow, 1, 1e4), 0, 1e-300);
+  assert_close(process_time_of_logsnr(&few__process_flow, 1, -1e4), 1, 0);
   /* The cosine schedule's own ends. */
-  assert_close(few__process_logsnr(&few__process_vp, 1, 0), 20, 1e-10);
-  assert_close(few__process_logsnr(&few__process_vp, 1, 1), -20, 1e-10);
+  assert_close(process_logsnr(&few__process_vp, 1, 0), 20, 1e-10);
+  assert_close(process_logsnr(&few__process_vp, 1, 1), -20, 1e-10);
   /* TrigFlow: SNR relative to the data is 1/tan^2; sigma_d enters as it should. */
-  assert_close(few__process_logsnr(&few__process_trigflow, 0.5, 0.7), -2 * log(0.5 * tan(0.7)),
-               8 * eps);
+  assert_close(process_logsnr(&few__process_trigflow, 0.5, 0.7), -2 * log(0.5 * tan(0.7)), 8 * eps);
 }
 
 /* The four families' c_skip, c_out, c_in, c_noise as printed in their papers. */
@@ -72,25 +71,25 @@ static void test_published_preconditioning(void **state) {
   (void)state;
   for (double f = 0.05; f < 1; f += 0.05) {
     double t = pi_2 * f, sigma = sigma_d * tan(t), h2 = sigma * sigma + sigma_d * sigma_d;
-    struct few_precond c = few__process_precond(&few__process_trigflow, FEW_PREDICT_F, sigma_d, t);
+    struct precond c = process_precond(&few__process_trigflow, FEW_PREDICT_F, sigma_d, t);
     assert_close(c.skip, cos(t), 8 * eps);
     assert_close(c.out, -sigma_d * sin(t), 8 * eps);
     assert_close(c.in, 1 / sigma_d, 0);
     assert_close(c.time, t, 0);
-    c = few__process_precond(&few__process_edm, FEW_PREDICT_EDM, sigma_d, sigma);
+    c = process_precond(&few__process_edm, FEW_PREDICT_EDM, sigma_d, sigma);
     assert_close(c.skip, sigma_d * sigma_d / h2, 8 * eps);
     assert_close(c.out, sigma * sigma_d / sqrt(h2), 8 * eps);
     assert_close(c.in, 1 / sqrt(h2), 8 * eps / sqrt(h2));
     assert_close(c.time, log(sigma) / 4, 8 * eps);
-    c = few__process_precond(&few__process_flow, FEW_PREDICT_FLOW, sigma_d, f);
+    c = process_precond(&few__process_flow, FEW_PREDICT_FLOW, sigma_d, f);
     assert_close(c.skip, 1, 8 * eps);
     assert_close(c.out, -f, 8 * eps);
     struct few_mix s = few__process_vp.at(sigma_d, f);
-    c = few__process_precond(&few__process_vp, FEW_PREDICT_V, sigma_d, f);
+    c = process_precond(&few__process_vp, FEW_PREDICT_V, sigma_d, f);
     assert_close(c.skip, s.x0, 8 * eps);
     assert_close(c.out, -s.eps, 8 * eps);
     assert_close(s.x0 * s.x0 + s.eps * s.eps, 1, 4 * eps);
-    c = few__process_precond(&few__process_vp, FEW_PREDICT_EPS, sigma_d, f);
+    c = process_precond(&few__process_vp, FEW_PREDICT_EPS, sigma_d, f);
     assert_close(c.skip, 1 / s.x0, 8 * eps / s.x0);
     assert_close(c.out, -s.eps / s.x0, 8 * eps / s.x0);
   }
@@ -110,7 +109,7 @@ static void test_predictions_round_trip(void **state) {
           struct few_mix from = few__predict_mix((enum few_prediction)a, sigma_d, s);
           struct few_mix to = few__predict_mix((enum few_prediction)b, sigma_d, s);
           double ya = from.x0 * x0 + from.eps * noise, yb = to.x0 * x0 + to.eps * noise;
-          struct few_line l = few__predict_convert(s, from, to);
+          struct few_line l = predict_convert(s, from, to);
           double terms = fabs(l.x) * (fabs(s.x0 * x0) + fabs(s.eps * noise)) +
                          fabs(l.y) * (fabs(from.x0 * x0) + fabs(from.eps * noise));
           assert_close(l.x * x + l.y * ya, yb, 16 * eps * (terms + fabs(yb)));
@@ -125,8 +124,8 @@ static void test_denoise_inverts(void **state) {
     for (int a = 0; a < FEW_PREDICT_MIXES; a++) {
       const struct few_process *p = few__process_at(i);
       double t = inner_time(p, 0.6), net[2], back[2];
-      few__process_undenoise(p, (enum few_prediction)a, sigma_d, t, 2, x, D, net);
-      few__process_denoise(p, (enum few_prediction)a, sigma_d, t, 2, x, net, back);
+      process_undenoise(p, (enum few_prediction)a, sigma_d, t, 2, x, D, net);
+      process_denoise(p, (enum few_prediction)a, sigma_d, t, 2, x, net, back);
       for (int k = 0; k < 2; k++) assert_close(back[k], D[k], 64 * eps);
     }
 }
@@ -137,8 +136,8 @@ static void test_clean_end(void **state) {
   struct few_mix clean = {1, 0};
   for (int a = 0; a < FEW_PREDICT_MIXES; a++) {
     struct few_line l =
-        few__predict_convert(clean, few__predict_mix((enum few_prediction)a, sigma_d, clean),
-                             few__predict_mix(FEW_PREDICT_X, sigma_d, clean));
+        predict_convert(clean, few__predict_mix((enum few_prediction)a, sigma_d, clean),
+                        few__predict_mix(FEW_PREDICT_X, sigma_d, clean));
     assert_close(l.x, a == FEW_PREDICT_X ? 0 : 1, 0);
     assert_close(l.y, a == FEW_PREDICT_X ? 1 : 0, 0);
   }
@@ -147,13 +146,6 @@ static void test_clean_end(void **state) {
 static void test_names(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
-  const struct few_process *p = NULL;
-  for (int i = 0; i < few__process_count(); i++) {
-    assert_ok(ctx, few__process_find(ctx, &p, few__process_at(i)->name));
-    assert_ptr_equal(p, few__process_at(i));
-  }
-  assert_int_equal(few__process_find(ctx, &p, "ddpm"), FEW_E_INVALID);
-  assert_non_null(strstr(few_error(ctx), "trigflow edm vp vp-linear flow"));
   for (int a = 0; a < FEW_PREDICTIONS; a++) {
     enum few_prediction found;
     assert_ok(ctx, few__predict_find(ctx, &found, few__predict_name((enum few_prediction)a)));

@@ -2,9 +2,9 @@
  */
 #include "testing.h"
 
-#include "diffusion/process/mixtures.h"
 #include "diffusion/process/predict.h"
 #include "diffusion/process/process.h"
+#include "oracle/mixtures.h"
 
 static const double sd = 0.5;
 static const double t_first = 1.5645464, t_last = 0.004; /* sigma 80 and 0.002 */
@@ -20,7 +20,7 @@ static double along(struct few_line l, const struct point *p, int k) {
 }
 
 /* One step of any solver; `before` is the point before s, and NULL at the first step. */
-static void step(enum solver solver, const struct few_mixture *m, double s_before,
+static void step(enum solver solver, const struct mixture *m, double s_before,
                  const struct point *before, double s, const struct point *now, double t,
                  double *x) {
   for (int k = 0; k < 3; k++) x[k] = along(few_step_ddim(sd, s, t), now, k);
@@ -28,7 +28,7 @@ static void step(enum solver solver, const struct few_mixture *m, double s_befor
   if (solver == HEUN) {
     struct point there;
     memcpy(there.x, x, sizeof there.x);
-    few__mixture_F(m, sd, t, there.x, there.F);
+    mixture_F(m, sd, t, there.x, there.F);
     for (int k = 0; k < 3; k++)
       x[k] += few_step_heun(s, t) *
               (along(few_step_noise(sd, t), &there, k) - along(few_step_noise(sd, s), now, k));
@@ -38,7 +38,7 @@ static void step(enum solver solver, const struct few_mixture *m, double s_befor
     struct point there;
     double m_t = few_step_middle(s, t);
     for (int k = 0; k < 3; k++) there.x[k] = along(few_step_ddim(sd, s, m_t), now, k);
-    few__mixture_F(m, sd, m_t, there.x, there.F);
+    mixture_F(m, sd, m_t, there.x, there.F);
     struct few_line line = few_step_dpmpp_2s(s, t);
     for (int k = 0; k < 3; k++)
       x[k] = line.x * now->x[k] + line.y * along(few_step_denoise(sd, m_t), &there, k);
@@ -56,7 +56,7 @@ static void step(enum solver solver, const struct few_mixture *m, double s_befor
 }
 
 /* n steps, equal in ln tan t; the error against the exact map. */
-static double error(enum solver solver, const struct few_mixture *m, const double *start,
+static double error(enum solver solver, const struct mixture *m, const double *start,
                     const double *want, int n) {
   struct point now, before;
   double s_before = 0, from = log(tan(t_first)), to = log(tan(t_last)), e = 0;
@@ -65,7 +65,7 @@ static double error(enum solver solver, const struct few_mixture *m, const doubl
     double s = atan(exp(from + (to - from) * i / n)),
            t = atan(exp(from + (to - from) * (i + 1) / n));
     double x[3];
-    few__mixture_F(m, sd, s, now.x, now.F);
+    mixture_F(m, sd, s, now.x, now.F);
     step(solver, m, s_before, i ? &before : NULL, s, &now, t, x);
     before = now;
     s_before = s;
@@ -78,13 +78,13 @@ static double error(enum solver solver, const struct few_mixture *m, const doubl
 /* The order shown by doubling the steps, the median of several starts. */
 static double measured_order(few_ctx *ctx, enum solver solver) {
   enum { ROWS = 7 };
-  struct few_mixture m = test_mixture();
+  struct mixture m = test_mixture();
   double slope[ROWS];
   for (uint64_t row = 0; row < ROWS; row++) {
     double start[3], want[3];
     test_state(&m, few__process_trigflow.at(sd, t_first), row, start);
     memcpy(want, start, sizeof want);
-    assert_ok(ctx, few__mixture_map(ctx, &m, sd, t_first, t_last, 1e-13, want));
+    assert_ok(ctx, mixture_map(ctx, &m, sd, t_first, t_last, 1e-13, want));
     slope[row] = log2(error(solver, &m, start, want, 640) / error(solver, &m, start, want, 1280));
   }
   for (int i = 1; i < ROWS; i++) /* sort */
@@ -115,22 +115,22 @@ static void test_orders(void **state) {
 /* DDIM is exact for a constant image, Heun in sigma is EDM's algorithm 1 as it is printed. */
 static void test_heun_is_edm(void **state) {
   (void)state;
-  struct few_mixture m = test_mixture();
+  struct mixture m = test_mixture();
   const double eps = 0x1p-52;
   for (double s = 0.3; s < 1.56; s += 0.2) {
     double t = 0.7 * s, sigma = sd * tan(s), next = sd * tan(t), x[3], y[3], y1[3], D[3], d[3];
     struct point now;
     test_state(&m, few__process_trigflow.at(sd, s), 3, now.x);
-    few__mixture_F(&m, sd, s, now.x, now.F);
+    mixture_F(&m, sd, s, now.x, now.F);
     step(HEUN, &m, 0, NULL, s, &now, t, x);
     struct few_mix ve = {1, sigma}, ve1 = {1, next};
     for (int k = 0; k < 3; k++) y[k] = now.x[k] / cos(s);
-    few__mixture_expect(&m, ve, (struct few_mix){1, 0}, y, D);
+    mixture_expect(&m, ve, (struct few_mix){1, 0}, y, D);
     for (int k = 0; k < 3; k++) {
       d[k] = (y[k] - D[k]) / sigma;
       y1[k] = y[k] + (next - sigma) * d[k];
     }
-    few__mixture_expect(&m, ve1, (struct few_mix){1, 0}, y1, D);
+    mixture_expect(&m, ve1, (struct few_mix){1, 0}, y1, D);
     double amplified = test_exponent(&m, ve1, y1);
     for (int k = 0; k < 3; k++) {
       double d1 = (y1[k] - D[k]) / next, want = y[k] + (next - sigma) * (d[k] + d1) / 2;

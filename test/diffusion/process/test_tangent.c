@@ -2,9 +2,8 @@
  * of its forms, and zero for the exact consistency function. */
 #include "testing.h"
 
-#include "diffusion/process/mixtures.h"
-#include "diffusion/process/process.h"
-#include "diffusion/process/tangent.h"
+#include "oracle/mixtures.h"
+#include "oracle/scm.h"
 
 static const double sd = 0.5;
 
@@ -16,7 +15,7 @@ static double net_along(double u, double t, double du, double dt) {
 
 static double f_of(double x, double t) {
   double F = net(x / sd, t), f;
-  few__scm_f(sd, t, 1, &x, &F, &f);
+  scm_f(sd, t, 1, &x, &F, &f);
   return f;
 }
 
@@ -52,29 +51,29 @@ static void test_rearranged(void **state) {
 static void test_normalize(void **state) {
   (void)state;
   double g[2] = {3, -4}, out[2];
-  few__scm_normalize(0.1, 2, g, out);
+  scm_normalize(0.1, 2, g, out);
   assert_close(out[0], 3 / 5.1, 2 * 0x1p-53);
   assert_close(out[1], -4 / 5.1, 2 * 0x1p-53);
   double zero[2] = {0, 0};
-  few__scm_normalize(0.1, 2, zero, zero);
+  scm_normalize(0.1, 2, zero, zero);
   assert_close(zero[0], 0, 0);
 }
 
 /* Along a trajectory the exact f is constant: its tangent vanishes. One Gaussian of deviation S and
  * mean mu: f = mu + S (x - c mu)/q, q = sqrt(c^2 S^2 + s^2 sd^2). */
-static double exact_F(const struct few_mixture *m, double x, double t) {
+static double exact_F(const struct mixture *m, double x, double t) {
   double c = cos(t), s = sin(t), S = m->std[0], mu = m->mean[0];
   return (c * x - mu - S * (x - c * mu) / hypot(c * S, s * sd)) / (s * sd);
 }
 
 static void test_exact_map_has_no_tangent(void **state) {
   (void)state;
-  struct few_mixture m = test_gaussian();
+  struct mixture m = test_gaussian();
   const double h = 1e-5;
   m.dims = 1;
   for (double t = 0.2; t < 1.57; t += 0.1) {
     double x = 0.9 - t, v, F = exact_F(&m, x, t), tangent;
-    few__mixture_F(&m, sd, t, &x, &v);
+    mixture_F(&m, sd, t, &x, &v);
     v *= sd;
     double dF = (exact_F(&m, x + h * v, t + h) - exact_F(&m, x - h * v, t - h)) / (2 * h);
     few__scm_dfdt(sd, t, 1, &x, &F, &v, &dF, &tangent);

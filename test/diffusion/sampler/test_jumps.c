@@ -2,8 +2,8 @@
  * network, few steps are as good as many. The data are one Gaussian, whose map is linear. */
 #include "testing.h"
 
-#include "diffusion/process/process.h"
 #include "diffusion/sampler/sampler.h"
+#include "oracle/precond.h"
 
 enum { ROWS = 8000, N = ROWS };
 static const double sd = 0.5, mu = 0.4, deviation = 0.3, eps32 = 0x1p-24;
@@ -27,8 +27,8 @@ static few_status eval_jump(void *user, const float *x, double t, double to, flo
 static few_status eval_average(void *user, const float *x, double t, double to, float *F) {
   (void)user;
   struct few_mix state = few__process_trigflow.at(sd, t);
-  struct few_line line = few__predict_convert(state, few__predict_mix(FEW_PREDICT_FLOW, sd, state),
-                                              few__predict_mix(FEW_PREDICT_F, sd, state));
+  struct few_line line = predict_convert(state, few__predict_mix(FEW_PREDICT_FLOW, sd, state),
+                                         few__predict_mix(FEW_PREDICT_F, sd, state));
   double n_t = cos(t) + sd * sin(t), n_to = cos(to) + sd * sin(to);
   double way = sd * sin(t) / n_t - sd * sin(to) / n_to;
   for (int i = 0; i < N; i++) {

@@ -2,9 +2,9 @@
  * turn: an error each time, nothing leaked. */
 #include "testing.h"
 
-#include "diffusion/process/mixtures.h"
 #include "diffusion/sampler/sampler.h"
 #include "meter.h"
+#include "oracle/mixtures.h"
 #include "train/optim/clip.h"
 #include "train/optim/ema.h"
 
@@ -39,9 +39,9 @@ static few_status fit(few_ctx *ctx, int which) {
 
 static few_status map(few_ctx *ctx, int which) {
   (void)which;
-  struct few_mixture m = test_gaussian();
+  struct mixture m = test_gaussian();
   double x[2] = {0.1, 0.2};
-  return few__mixture_map(ctx, &m, 0.5, 1.5, 0, 1e-3, x);
+  return mixture_map(ctx, &m, 0.5, 1.5, 0, 1e-3, x);
 }
 
 static few_status norm(few_ctx *ctx, int which) {

@@ -3,8 +3,8 @@
 #include "testing.h"
 
 #include "base/rng.h"
-#include "diffusion/process/mixtures.h"
 #include "diffusion/sampler/sampler.h"
+#include "oracle/mixtures.h"
 
 enum { ROWS = 64, DIMS = 3, N = ROWS * DIMS, MAX_STEPS = 40 };
 static const double sd = 0.5;
@@ -12,7 +12,7 @@ static const double sd = 0.5;
 /* ---- a long run on the mixture ---- */
 
 struct record {
-  struct few_mixture m;
+  struct mixture m;
   int evals;
   float x[MAX_STEPS + 1][N], F[MAX_STEPS][N];
   double t[MAX_STEPS + 1];
@@ -24,7 +24,7 @@ static few_status eval(void *user, const float *x, double t, double to, float *F
   for (int i = 0; i < ROWS; i++) {
     double xd[DIMS], Fd[DIMS];
     for (int k = 0; k < DIMS; k++) xd[k] = (double)x[i * DIMS + k];
-    few__mixture_F(&r->m, sd, t, xd, Fd);
+    mixture_F(&r->m, sd, t, xd, Fd);
     for (int k = 0; k < DIMS; k++) F[i * DIMS + k] = (float)Fd[k];
   }
   memcpy(r->x[r->evals], x, sizeof r->x[0]);

@@ -3,16 +3,16 @@
 #include "testing.h"
 
 #include "base/rng.h"
-#include "diffusion/process/mixtures.h"
-#include "diffusion/sampler/foreign.h"
 #include "diffusion/sampler/sampler.h"
+#include "oracle/adapter.h"
+#include "oracle/mixtures.h"
 
 enum { ROWS = 16, DIMS = 3, N = ROWS * DIMS };
 static const double sd = 0.5, eps32 = 0x1p-24;
 
 struct oracle {
   few_ctx *ctx;
-  struct few_mixture m;
+  struct mixture m;
   int64_t rows;
   int evals, fail_at;
 };
@@ -25,7 +25,7 @@ static few_status eval_F(void *user, const float *x, double t, double to, float 
   for (int64_t r = 0; r < o->rows; r++) {
     double xd[DIMS], Fd[DIMS];
     for (int k = 0; k < DIMS; k++) xd[k] = (double)x[r * DIMS + k];
-    few__mixture_F(&o->m, sd, t, xd, Fd);
+    mixture_F(&o->m, sd, t, xd, Fd);
     for (int k = 0; k < DIMS; k++) F[r * DIMS + k] = (float)Fd[k];
   }
   return FEW_OK;
@@ -39,7 +39,7 @@ static few_status eval_consistency(void *user, const float *x, double t, double 
   for (int64_t r = 0; r < o->rows; r++) {
     double f[DIMS];
     for (int k = 0; k < DIMS; k++) f[k] = (double)x[r * DIMS + k];
-    FEW_TRY(few__mixture_map(o->ctx, &o->m, sd, t, 0, 1e-10, f));
+    FEW_TRY(mixture_map(o->ctx, &o->m, sd, t, 0, 1e-10, f));
     for (int k = 0; k < DIMS; k++)
       F[r * DIMS + k] = (float)((cos(t) * (double)x[r * DIMS + k] - f[k]) / (sd * sin(t)));
   }
@@ -94,7 +94,7 @@ static double median_error(few_ctx *ctx, const struct few_sampler_def *sampler, 
   for (int r = 0; r < ROWS; r++) {
     double want[DIMS];
     for (int k = 0; k < DIMS; k++) want[k] = (double)start[r * DIMS + k];
-    assert_ok(ctx, few__mixture_map(ctx, &o.m, sd, t_max, times.t_end, 1e-11, want));
+    assert_ok(ctx, mixture_map(ctx, &o.m, sd, t_max, times.t_end, 1e-11, want));
     for (int k = 0; k < DIMS; k++) image[r * DIMS + k] = (float)want[k];
   }
   if (encode) memcpy(x, image, sizeof x);
@@ -189,7 +189,7 @@ static void test_consistency_is_the_map(void **state) {
         for (int i = r * DIMS; i < (r + 1) * DIMS; i++)
           f[i % DIMS] =
               k ? cos(t[k]) * (double)want[i] + sin(t[k]) * sd * (double)z[i] : sd * (double)z[i];
-        assert_ok(ctx, few__mixture_map(ctx, &o.m, sd, t[k], 0, 1e-10, f));
+        assert_ok(ctx, mixture_map(ctx, &o.m, sd, t[k], 0, 1e-10, f));
         for (int i = r * DIMS; i < (r + 1) * DIMS; i++) want[i] = (float)f[i % DIMS];
       }
     }
@@ -202,7 +202,7 @@ static void test_consistency_is_the_map(void **state) {
 }
 
 struct network {
-  struct few_mixture m;
+  struct mixture m;
   const struct few_process *process;
   enum few_prediction predicts;
 };
@@ -220,7 +220,7 @@ static few_status ideal_net(void *user, const float *in, double time, float *out
   for (int r = 0; r < ROWS; r++) {
     double x[DIMS], y[DIMS];
     for (int k = 0; k < DIMS; k++) x[k] = (double)in[r * DIMS + k] / w->process->net_scale(sd, t);
-    few__mixture_expect(&w->m, there, q, x, y);
+    mixture_expect(&w->m, there, q, x, y);
     for (int k = 0; k < DIMS; k++) out[r * DIMS + k] = (float)y[k];
   }
   return FEW_OK;
@@ -238,13 +238,13 @@ static void test_foreign(void **state) {
       struct oracle o = {.ctx = ctx};
       struct few_sampling s = sampling(&o, want, 16);
       struct network w = {test_mixture(), few__process_at(p), few__process_at(p)->predicts};
-      struct few_foreign f = {.process = w.process, .predicts = w.predicts, .sigma_d = sd, .n = N};
+      struct adapter f = {.process = w.process, .predicts = w.predicts, .sigma_d = sd, .n = N};
       f.scratch = scratch;
       f.net = ideal_net;
       f.user = &w;
       assert_ok(ctx, few__sample(ctx, few__sampler_at(NULL, i), &times, &s));
       s.x = x;
-      s.eval = few__foreign_eval;
+      s.eval = adapter_eval;
       s.user = &f;
       assert_ok(ctx, few__sample(ctx, few__sampler_at(NULL, i), &times, &s));
       /* Each of 16 steps rounds the network's input and output (sizes to 4) in floats; components

@@ -3,9 +3,9 @@
  * an error of F is in another prediction is the slope of their conversion (process/predict.h). */
 #include "testing.h"
 
-#include "diffusion/process/process.h"
 #include "diffusion/weight/weight.h"
 #include "engine/plan/plan.h"
+#include "oracle/precond.h"
 
 enum { ROWS = 7 };
 static const double times[ROWS] = {1e-3, 0.05, 0.4, 0.9, 1.1, 1.5, 1.5645464};
@@ -16,8 +16,8 @@ static double square(double x) { return x * x; }
 /* |y - y^|^2 over |F - F^|^2 for the prediction y. */
 static double error_of(enum few_prediction y, double sd, double t) {
   struct few_mix state = few__process_trigflow.at(sd, t);
-  return square(few__predict_convert(state, few__predict_mix(FEW_PREDICT_F, sd, state),
-                                     few__predict_mix(y, sd, state))
+  return square(predict_convert(state, few__predict_mix(FEW_PREDICT_F, sd, state),
+                                few__predict_mix(y, sd, state))
                     .y);
 }
 

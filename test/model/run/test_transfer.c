@@ -2,17 +2,17 @@
  * the same noise, refused where a model goes one way; and how straight paths are. */
 #include "model/models.h"
 
-#include "diffusion/process/mixture.h"
 #include "diffusion/process/process.h"
 #include "diffusion/sampler/sampler.h"
 #include "few/data.h"
+#include "oracle/mixture.h"
 
 enum { N = 40, DIMS = 64 };
 
 /* ---- an exact teacher ---- */
 
 struct ring {
-  struct few_mixture mixture;
+  struct mixture mixture;
   double mean[16 * 2], std[16], sigma;
 };
 
@@ -22,7 +22,7 @@ static void ring_init(struct ring *r) {
   assert_true(g->k <= 16 && g->d == 2);
   for (int i = 0; i < 2 * g->k; i++) r->mean[i] = scale * g->mean[i];
   for (int i = 0; i < g->k; i++) r->std[i] = scale * g->std[i];
-  r->mixture = (struct few_mixture){g->k, 2, g->weight, r->mean, r->std};
+  r->mixture = (struct mixture){g->k, 2, g->weight, r->mean, r->std};
   r->sigma = 0.5;
 }
 
@@ -32,7 +32,7 @@ static few_status ring_eval(void *user, const float *x, double t, double to, flo
   for (int i = 0; i < N; i++) {
     const double at[2] = {(double)x[2 * i], (double)x[2 * i + 1]};
     double out[2];
-    few__mixture_F(&r->mixture, r->sigma, t, at, out);
+    mixture_F(&r->mixture, r->sigma, t, at, out);
     F[2 * i] = (float)out[0];
     F[2 * i + 1] = (float)out[1];
   }
@@ -49,8 +49,8 @@ static double round_trip(few_ctx *ctx, struct ring *r, const struct few_sampler_
       .rows = N, .dims = 2, .sigma_d = r->sigma, .x = x, .eval = ring_eval, .user = r};
   for (int i = 0; i < N; i++) {
     double at[2];
-    few__mixture_sample(
-        &r->mixture, &(struct few_rng){.seed = 1, .row = (uint64_t)i, .purpose = FEW_RNG_TOY}, at);
+    mixture_sample(&r->mixture,
+                   &(struct few_rng){.seed = 1, .row = (uint64_t)i, .purpose = FEW_RNG_TOY}, at);
     start[2 * i] = (float)at[0];
     start[2 * i + 1] = (float)at[1];
   }

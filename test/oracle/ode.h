@@ -1,10 +1,10 @@
 /* ode.h - ordinary differential equations to a tolerance, for exact maps in tests and toys. */
-#ifndef FEW_SRC_ODE_H
-#define FEW_SRC_ODE_H
+#ifndef FEW_TEST_ODE_H
+#define FEW_TEST_ODE_H
 
 #include "base/base.h"
 
-struct few_ode {
+struct ode {
   int64_t n;
   void (*f)(void *user, double t, const double *y, double *dy);
   void *user;
@@ -14,6 +14,6 @@ struct few_ode {
 
 /* Carry y from t0 to t1 (either order) by Dormand and Prince's 5(4) pair with adaptive steps. Fails
  * if the tolerance asks for steps below rounding, or f is not finite; y is then undefined. */
-few_status few__ode_solve(few_ctx *ctx, struct few_ode *o, double t0, double t1, double *y);
+few_status ode_solve(few_ctx *ctx, struct ode *o, double t0, double t1, double *y);
 
 #endif

@@ -13,15 +13,14 @@
 #include <math.h>
 
 #include "ode.h"
-#include "process.h"
 
-static double variance(const struct few_mixture *m, struct few_mix s, int i) {
+static double variance(const struct mixture *m, struct few_mix s, int i) {
   double a = s.x0 * m->std[i];
   return a * a + s.eps * s.eps;
 }
 
 /* ln(w_i N(x; alpha mu_i, V_i I)) */
-static double log_joint(const struct few_mixture *m, struct few_mix s, int i, const double *x) {
+static double log_joint(const struct mixture *m, struct few_mix s, int i, const double *x) {
   const double two_pi = 6.283185307179586;
   double v = variance(m, s, i), d2 = 0;
   const double *mu = m->mean + (int64_t)i * m->dims;
@@ -32,7 +31,7 @@ static double log_joint(const struct few_mixture *m, struct few_mix s, int i, co
   return log(m->weight[i]) - 0.5 * (m->dims * log(two_pi * v) + d2 / v);
 }
 
-double few__mixture_logp(const struct few_mixture *m, struct few_mix state, const double *x) {
+double mixture_logp(const struct mixture *m, struct few_mix state, const double *x) {
   assert(m->n >= 1);
   double max = log_joint(m, state, 0, x), sum = 1;
   for (int i = 1; i < m->n; i++) {
@@ -43,16 +42,15 @@ double few__mixture_logp(const struct few_mixture *m, struct few_mix state, cons
   return max + log(sum);
 }
 
-void few__mixture_posterior(const struct few_mixture *m, struct few_mix state, const double *x,
-                            double *r) {
+void mixture_posterior(const struct mixture *m, struct few_mix state, const double *x, double *r) {
   double max = -INFINITY, sum = 0;
   for (int i = 0; i < m->n; i++) max = fmax(max, r[i] = log_joint(m, state, i, x));
   for (int i = 0; i < m->n; i++) sum += r[i] = exp(r[i] - max);
   for (int i = 0; i < m->n; i++) r[i] /= sum;
 }
 
-void few__mixture_expect(const struct few_mixture *m, struct few_mix state, struct few_mix q,
-                         const double *x, double *out) {
+void mixture_expect(const struct mixture *m, struct few_mix state, struct few_mix q,
+                    const double *x, double *out) {
   double max = -INFINITY, sum = 0;
   for (int i = 0; i < m->n; i++) max = fmax(max, log_joint(m, state, i, x));
   for (int k = 0; k < m->dims; k++) out[k] = 0;
@@ -67,36 +65,34 @@ void few__mixture_expect(const struct few_mixture *m, struct few_mix state, stru
   for (int k = 0; k < m->dims; k++) out[k] /= sum;
 }
 
-void few__mixture_score(const struct few_mixture *m, struct few_mix state, const double *x,
-                        double *out) {
-  few__mixture_expect(m, state, (struct few_mix){0, -1 / state.eps}, x, out);
+void mixture_score(const struct mixture *m, struct few_mix state, const double *x, double *out) {
+  mixture_expect(m, state, (struct few_mix){0, -1 / state.eps}, x, out);
 }
 
-void few__mixture_F(const struct few_mixture *m, double sigma_d, double t, const double *x,
-                    double *F) {
+void mixture_F(const struct mixture *m, double sigma_d, double t, const double *x, double *F) {
   struct few_mix state = few__process_trigflow.at(sigma_d, t);
-  few__mixture_expect(m, state, few__predict_mix(FEW_PREDICT_F, sigma_d, state), x, F);
+  mixture_expect(m, state, few__predict_mix(FEW_PREDICT_F, sigma_d, state), x, F);
 }
 
 struct velocity {
-  const struct few_mixture *m;
+  const struct mixture *m;
   double sigma_d;
 };
 
 static void velocity(void *user, double t, const double *x, double *dx) {
   const struct velocity *v = user;
-  few__mixture_F(v->m, v->sigma_d, t, x, dx);
+  mixture_F(v->m, v->sigma_d, t, x, dx);
   for (int k = 0; k < v->m->dims; k++) dx[k] *= v->sigma_d;
 }
 
-few_status few__mixture_map(few_ctx *ctx, const struct few_mixture *m, double sigma_d, double t0,
-                            double t1, double tol, double *x) {
+few_status mixture_map(few_ctx *ctx, const struct mixture *m, double sigma_d, double t0, double t1,
+                       double tol, double *x) {
   struct velocity v = {m, sigma_d};
-  struct few_ode ode = {.n = m->dims, .f = velocity, .user = &v, .tol = tol};
-  return few__ode_solve(ctx, &ode, t0, t1, x);
+  struct ode ode = {.n = m->dims, .f = velocity, .user = &v, .tol = tol};
+  return ode_solve(ctx, &ode, t0, t1, x);
 }
 
-void few__mixture_sample(const struct few_mixture *m, const struct few_rng *r, double *x) {
+void mixture_sample(const struct mixture *m, const struct few_rng *r, double *x) {
   uint32_t w[4];
   few__rng_block(r, 0, w);
   double u = few__uniform_from_u32(w[0]);

@@ -1,7 +1,7 @@
 /* The integrator: order, tolerance, direction, failure. */
 #include "testing.h"
 
-#include "diffusion/process/ode.h"
+#include "oracle/ode.h"
 
 /* A rotation: y = (cos t, sin t) has y' = (-y1, y0). */
 static void rotate(void *user, double t, const double *y, double *dy) {
@@ -13,8 +13,8 @@ static void rotate(void *user, double t, const double *y, double *dy) {
 
 static double rotation_error(few_ctx *ctx, double tol, int64_t *steps) {
   double y[2] = {1, 0};
-  struct few_ode o = {.n = 2, .f = rotate, .tol = tol};
-  assert_ok(ctx, few__ode_solve(ctx, &o, 0, 20, y));
+  struct ode o = {.n = 2, .f = rotate, .tol = tol};
+  assert_ok(ctx, ode_solve(ctx, &o, 0, 20, y));
   *steps = o.steps;
   return hypot(y[0] - cos(20), y[1] - sin(20));
 }
@@ -41,8 +41,8 @@ static void test_exact_for_order_5(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
   double y = 0;
-  struct few_ode o = {.n = 1, .f = quintic, .tol = 1e-3};
-  assert_ok(ctx, few__ode_solve(ctx, &o, 0, 2, &y));
+  struct ode o = {.n = 1, .f = quintic, .tol = 1e-3};
+  assert_ok(ctx, ode_solve(ctx, &o, 0, 2, &y));
   assert_close(y, 32, (double)o.steps * 32 * 16 * 0x1p-53);
   few_ctx_free(ctx);
 }
@@ -51,14 +51,14 @@ static void test_reversible(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
   double y[2] = {0.3, -2};
-  struct few_ode o = {.n = 2, .f = rotate, .tol = 1e-12};
-  assert_ok(ctx, few__ode_solve(ctx, &o, 1, 5, y));
+  struct ode o = {.n = 2, .f = rotate, .tol = 1e-12};
+  assert_ok(ctx, ode_solve(ctx, &o, 1, 5, y));
   int64_t steps = o.steps;
-  assert_ok(ctx, few__ode_solve(ctx, &o, 5, 1, y));
+  assert_ok(ctx, ode_solve(ctx, &o, 5, 1, y));
   double bound = 3 * 1e-12 * (double)(steps + o.steps);
   assert_close(y[0], 0.3, bound);
   assert_close(y[1], -2, bound);
-  assert_ok(ctx, few__ode_solve(ctx, &o, 1, 1, y)); /* nowhere to go */
+  assert_ok(ctx, ode_solve(ctx, &o, 1, 1, y)); /* nowhere to go */
   assert_int_equal(o.steps, 0);
   few_ctx_free(ctx);
 }
@@ -73,10 +73,10 @@ static void test_failure(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
   double y = 1; /* 1/(1-t): no solution at 2 */
-  struct few_ode o = {.n = 1, .f = blow_up, .tol = 1e-8};
-  assert_int_equal(few__ode_solve(ctx, &o, 0, 2, &y), FEW_E_INVALID);
+  struct ode o = {.n = 1, .f = blow_up, .tol = 1e-8};
+  assert_int_equal(ode_solve(ctx, &o, 0, 2, &y), FEW_E_INVALID);
   y = (double)NAN;
-  assert_int_equal(few__ode_solve(ctx, &o, 0, 2, &y), FEW_E_INVALID);
+  assert_int_equal(ode_solve(ctx, &o, 0, 2, &y), FEW_E_INVALID);
   few_ctx_free(ctx);
 }
 

@@ -2,25 +2,25 @@
  * published for EDM, flow matching and VP. */
 #include "testing.h"
 
-#include "diffusion/process/convert.h"
-#include "diffusion/process/mixtures.h"
 #include "diffusion/process/process.h"
+#include "oracle/convert.h"
+#include "oracle/mixtures.h"
 
 static const double eps = 0x1p-52;
 
 /* The ideal network of (p, predicts) asked through the conversion must answer TrigFlow's ideal F.
  */
-static void check_exact(const struct few_mixture *m, const struct few_process *p,
+static void check_exact(const struct mixture *m, const struct few_process *p,
                         enum few_prediction predicts, double sigma_d, double t, uint64_t row) {
   double x[3], foreign[3], y[3], F[3];
   struct few_mix state = few__process_trigflow.at(sigma_d, t);
   test_state(m, state, row, x);
-  few__mixture_F(m, sigma_d, t, x, F);
-  struct few_to_trig c = few__to_trig(p, predicts, sigma_d, t);
+  mixture_F(m, sigma_d, t, x, F);
+  struct to_trig c = to_trig(p, predicts, sigma_d, t);
   /* A real network is fed in_scale x and knows its own c_in; the ideal one undoes c_in. */
   struct few_mix there = p->at(sigma_d, c.t);
   for (int k = 0; k < m->dims; k++) foreign[k] = c.in_scale * x[k] / p->net_scale(sigma_d, c.t);
-  few__mixture_expect(m, there, few__predict_mix(predicts, sigma_d, there), foreign, y);
+  mixture_expect(m, there, few__predict_mix(predicts, sigma_d, there), foreign, y);
   double amplified = test_exponent(m, state, x);
   for (int k = 0; k < m->dims; k++) {
     double size = fmax(fabs(y[k]), 1 / sigma_d); /* x0, eps are of order 1; F up to 1/sigma_d */
@@ -32,7 +32,7 @@ static void check_exact(const struct few_mixture *m, const struct few_process *p
 
 static void test_exact(void **state) {
   (void)state;
-  struct few_mixture m = test_mixture();
+  struct mixture m = test_mixture();
   const double sds[] = {0.5, 1, 0.25};
   const double ts[] = {1e-4, 0.01, 0.2, 0.9, 1.1, 1.4, 1.5645464};
   for (int i = 0; i < few__process_count(); i++)
@@ -46,17 +46,17 @@ static void test_exact(void **state) {
 /* In the middle of the range the agreement is to 1e-12 outright. */
 static void test_exact_to_1e12(void **state) {
   (void)state;
-  struct few_mixture m = test_mixture();
+  struct mixture m = test_mixture();
   for (int i = 0; i < few__process_count(); i++)
     for (double t = 0.3; t < 1.5; t += 0.1) {
       const struct few_process *p = few__process_at(i);
       double x[3], foreign[3], y[3], F[3];
       test_state(&m, few__process_trigflow.at(0.5, t), 7, x);
-      few__mixture_F(&m, 0.5, t, x, F);
-      struct few_to_trig c = few__to_trig(p, p->predicts, 0.5, t);
+      mixture_F(&m, 0.5, t, x, F);
+      struct to_trig c = to_trig(p, p->predicts, 0.5, t);
       struct few_mix there = p->at(0.5, c.t);
       for (int k = 0; k < 3; k++) foreign[k] = c.state * x[k];
-      few__mixture_expect(&m, there, few__predict_mix(p->predicts, 0.5, there), foreign, y);
+      mixture_expect(&m, there, few__predict_mix(p->predicts, 0.5, there), foreign, y);
       for (int k = 0; k < 3; k++) assert_close(c.skip * x[k] + c.out * y[k], F[k], 1e-12);
     }
 }
@@ -67,14 +67,14 @@ static void test_published(void **state) {
   for (double t = 0.1; t < 1.55; t += 0.1) {
     double c = cos(t), s = sin(t);
     /* EDM: F(x/sd, t) = -net(x/sd, ln(sd tan t)/4). */
-    struct few_to_trig k = few__to_trig(&few__process_edm, FEW_PREDICT_EDM, sd, t);
+    struct to_trig k = to_trig(&few__process_edm, FEW_PREDICT_EDM, sd, t);
     assert_close(k.in_scale, 1 / sd, 4 * eps / sd);
     assert_close(k.net_time, log(sd * tan(t)) / 4, 16 * eps / c);
     assert_close(k.skip, 0, 4 * eps);
     assert_close(k.out, -1, 8 * eps);
     /* Flow matching. */
     double u = sd * s / (c + sd * s);
-    k = few__to_trig(&few__process_flow, FEW_PREDICT_FLOW, sd, t);
+    k = to_trig(&few__process_flow, FEW_PREDICT_FLOW, sd, t);
     assert_close(k.t, u, 4 * eps);
     assert_close(k.in_scale, 1 / (c + sd * s), 8 * eps / (c + sd * s));
     /* F = (cos x - y + u v)/(sd sin): */
@@ -82,14 +82,14 @@ static void test_published(void **state) {
     assert_close(k.skip, (c - 1 / (c + sd * s)) / (sd * s), 16 * eps / ((c + sd * s) * sd * s));
     /* VP with v. */
     double n = hypot(c, sd * s);
-    k = few__to_trig(&few__process_vp, FEW_PREDICT_V, sd, t);
+    k = to_trig(&few__process_vp, FEW_PREDICT_V, sd, t);
     struct few_mix vp = few__process_vp.at(sd, k.t);
     assert_close(vp.x0, c / n, 8 * eps);
     assert_close(vp.eps, sd * s / n, 8 * eps);
     assert_close(k.in_scale, 1 / n, 16 * eps / n);
     assert_close(k.out, vp.eps / (sd * s), 32 * eps / n);
     /* TrigFlow itself. */
-    k = few__to_trig(&few__process_trigflow, FEW_PREDICT_F, sd, t);
+    k = to_trig(&few__process_trigflow, FEW_PREDICT_F, sd, t);
     assert_close(k.t, t, 4 * eps);
     assert_close(k.skip, 0, 4 * eps);
     assert_close(k.out, 1, 4 * eps);
@@ -103,7 +103,7 @@ static void test_ends(void **state) {
   for (int i = 0; i < few__process_count(); i++)
     for (int end = 0; end < 2; end++) {
       const struct few_process *p = few__process_at(i);
-      struct few_to_trig k = few__to_trig(p, p->predicts, 0.5, end ? 1.5707963267948966 : 0);
+      struct to_trig k = to_trig(p, p->predicts, 0.5, end ? 1.5707963267948966 : 0);
       assert_true(isfinite(k.t) && isfinite(k.in_scale) && isfinite(k.skip) && isfinite(k.out));
     }
 }

@@ -26,7 +26,7 @@ static const double error_weight[STAGES] = {71. / 57600,      0,         -71. / 
 
 /* k[s] = f at stage s, for s = 1..6; leaves the step's end in `end` and returns the scaled error.
  */
-static double attempt(struct few_ode *o, double t, double h, const double *y, double *k[STAGES],
+static double attempt(struct ode *o, double t, double h, const double *y, double *k[STAGES],
                       double *end) {
   for (int s = 1; s < STAGES; s++) {
     for (int64_t i = 0; i < o->n; i++) {
@@ -48,7 +48,7 @@ static double attempt(struct few_ode *o, double t, double h, const double *y, do
   return worst;
 }
 
-static few_status march(few_ctx *ctx, struct few_ode *o, double t0, double t1, double *y,
+static few_status march(few_ctx *ctx, struct ode *o, double t0, double t1, double *y,
                         double *k[STAGES], double *end) {
   double t = t0, h = (t1 - t0) / 100;
   o->f(o->user, t, y, k[0]);
@@ -78,7 +78,7 @@ static few_status march(few_ctx *ctx, struct few_ode *o, double t0, double t1, d
   return FEW_OK;
 }
 
-few_status few__ode_solve(few_ctx *ctx, struct few_ode *o, double t0, double t1, double *y) {
+few_status ode_solve(few_ctx *ctx, struct ode *o, double t0, double t1, double *y) {
   assert(o->n >= 0 && o->tol > 0);
   double *scratch = NULL, *k[STAGES];
   FEW_TRY(FEW_NEW(ctx, &scratch, (STAGES + 1) * o->n + 1));

@@ -1,20 +1,20 @@
 /* The exact mixture: densities, posteriors, expectations, samples, and the exact map. */
 #include "testing.h"
 
-#include "diffusion/process/mixtures.h"
 #include "diffusion/process/process.h"
+#include "oracle/mixtures.h"
 
 static const double eps = 0x1p-52, sd = 0.5, pi_2 = 1.5707963267948966;
 
 static void test_posterior(void **state) {
   (void)state;
-  struct few_mixture m = test_mixture();
+  struct mixture m = test_mixture();
   for (double t = 0.05; t < 1.57; t += 0.1)
     for (uint64_t row = 0; row < 20; row++) {
       struct few_mix s = few__process_trigflow.at(sd, t);
       double x[3], r[3], sum = 0;
       test_state(&m, s, row, x);
-      few__mixture_posterior(&m, s, x, r);
+      mixture_posterior(&m, s, x, r);
       for (int i = 0; i < 3; i++) {
         assert_true(r[i] >= 0 && r[i] <= 1);
         sum += r[i];
@@ -23,7 +23,7 @@ static void test_posterior(void **state) {
     }
   /* Pure noise tells nothing. */
   double x[3] = {0.3, -0.2, 0.1}, r[3];
-  few__mixture_posterior(&m, (struct few_mix){0, 1}, x, r);
+  mixture_posterior(&m, (struct few_mix){0, 1}, x, r);
   for (int i = 0; i < 3; i++) assert_close(r[i], m.weight[i], 8 * eps);
 }
 
@@ -31,13 +31,13 @@ static void test_posterior(void **state) {
 static void test_density_integrates(void **state) {
   (void)state;
   const double weight[] = {0.4, 0.6}, mean[] = {-0.7, 0.5}, std[] = {0.1, 0.3};
-  struct few_mixture m = {2, 1, weight, mean, std};
+  struct mixture m = {2, 1, weight, mean, std};
   for (double t = 0; t < 1.6; t += 0.3) {
     struct few_mix s = few__process_trigflow.at(sd, t);
     double sum = 0, h = 0.01;
     for (int i = -1000; i <= 1000; i++) {
       double x = h * i;
-      sum += h * exp(few__mixture_logp(&m, s, &x));
+      sum += h * exp(mixture_logp(&m, s, &x));
     }
     assert_close(sum, 1, 1e-12);
   }
@@ -46,19 +46,19 @@ static void test_density_integrates(void **state) {
 /* Score against central differences of ln p: error h^2/6 |ln p'''| + rounding |ln p| eps/h. */
 static void test_score(void **state) {
   (void)state;
-  struct few_mixture m = test_mixture();
+  struct mixture m = test_mixture();
   for (double t = 0.3; t < 1.57; t += 0.2)
     for (uint64_t row = 0; row < 10; row++) {
       struct few_mix s = few__process_trigflow.at(sd, t);
       double x[3], score[3], h = 1e-5;
       test_state(&m, s, row, x);
-      few__mixture_score(&m, s, x, score);
+      mixture_score(&m, s, x, score);
       for (int k = 0; k < 3; k++) {
         double keep = x[k];
         x[k] = keep + h;
-        double hi = few__mixture_logp(&m, s, x);
+        double hi = mixture_logp(&m, s, x);
         x[k] = keep - h;
-        double lo = few__mixture_logp(&m, s, x);
+        double lo = mixture_logp(&m, s, x);
         x[k] = keep;
         /* |ln p'''| is at most of the order of (spread of the means / variance)^3. */
         double third = pow(2 / (s.eps * s.eps), 3);
@@ -71,16 +71,16 @@ static void test_score(void **state) {
 /* x_t = alpha E[x0] + sigma E[eps]; F, v, the score and D are one quantity in different dress. */
 static void test_identities(void **state) {
   (void)state;
-  struct few_mixture m = test_mixture();
+  struct mixture m = test_mixture();
   for (double t = 0.05; t < 1.57; t += 0.1)
     for (uint64_t row = 0; row < 10; row++) {
       struct few_mix s = few__process_trigflow.at(sd, t);
       double x[3], D[3], e[3], F[3], score[3];
       test_state(&m, s, row, x);
-      few__mixture_expect(&m, s, (struct few_mix){1, 0}, x, D);
-      few__mixture_expect(&m, s, (struct few_mix){0, 1}, x, e);
-      few__mixture_F(&m, sd, t, x, F);
-      few__mixture_score(&m, s, x, score);
+      mixture_expect(&m, s, (struct few_mix){1, 0}, x, D);
+      mixture_expect(&m, s, (struct few_mix){0, 1}, x, e);
+      mixture_F(&m, sd, t, x, F);
+      mixture_score(&m, s, x, score);
       for (int k = 0; k < 3; k++) {
         double tol = 64 * eps * (fabs(x[k]) + fabs(D[k]) + fabs(e[k]) + 1);
         assert_close(s.x0 * D[k] + s.eps * e[k], x[k], tol);
@@ -96,15 +96,15 @@ static void test_identities(void **state) {
 static void test_denoiser_is_posterior_mean(void **state) {
   (void)state;
   enum { N = 20000 };
-  struct few_mixture m = test_mixture();
+  struct mixture m = test_mixture();
   struct few_mix s = few__process_trigflow.at(sd, 0.8);
   double sum = 0, sum2 = 0, cross = 0, cross2 = 0;
   for (uint64_t i = 0; i < N; i++) {
     double x0[3], e[3], x[3], D[3];
-    few__mixture_sample(&m, &(struct few_rng){.seed = 5, .row = i, .purpose = FEW_RNG_TOY}, x0);
+    mixture_sample(&m, &(struct few_rng){.seed = 5, .row = i, .purpose = FEW_RNG_TOY}, x0);
     few__rng_normal_f64(&(struct few_rng){.seed = 5, .row = i, .purpose = FEW_RNG_NOISE}, 3, e);
     for (int k = 0; k < 3; k++) x[k] = s.x0 * x0[k] + s.eps * e[k];
-    few__mixture_expect(&m, s, (struct few_mix){1, 0}, x, D);
+    mixture_expect(&m, s, (struct few_mix){1, 0}, x, D);
     double d = x0[0] - D[0], c = d * D[0];
     sum += d;
     sum2 += d * d;
@@ -120,11 +120,11 @@ static void test_samples(void **state) {
   enum { N = 20000 };
   const double weight[] = {0.3, 0.7}, std[] = {0.1, 0.2};
   const double mean[] = {-2, 1, 0, 3, 2, 2, 1, 1, 0, 3, 2, 1};
-  struct few_mixture m = {2, 6, weight, mean, std};
+  struct mixture m = {2, 6, weight, mean, std};
   double count = 0, sum[6] = {0}, sum2[6] = {0}, with_c[6] = {0}, with_4[6] = {0};
   for (uint64_t i = 0; i < N; i++) {
     double x[6], z0[6];
-    few__mixture_sample(&m, &(struct few_rng){.seed = 6, .row = i, .purpose = FEW_RNG_TOY}, x);
+    mixture_sample(&m, &(struct few_rng){.seed = 6, .row = i, .purpose = FEW_RNG_TOY}, x);
     int c = x[0] > -1; /* ten deviations from both */
     count += c;
     for (int k = 0; k < 6; k++) {
@@ -149,13 +149,13 @@ static void test_samples(void **state) {
 static void test_map_of_gaussian(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
-  struct few_mixture m = test_gaussian();
+  struct mixture m = test_gaussian();
   const double from[] = {pi_2, 1.5, 0.7, 0, 0.2}, to[] = {0, 0, 0.1, pi_2, 1.3}, tol = 1e-12;
   for (int c = 0; c < 5; c++) {
     struct few_mix a = few__process_trigflow.at(sd, from[c]);
     struct few_mix b = few__process_trigflow.at(sd, to[c]);
     double x[2] = {0.4, -0.9}, x_from[2] = {0.4, -0.9};
-    assert_ok(ctx, few__mixture_map(ctx, &m, sd, from[c], to[c], tol, x));
+    assert_ok(ctx, mixture_map(ctx, &m, sd, from[c], to[c], tol, x));
     double stretch = hypot(b.x0 * 0.3, b.eps) / hypot(a.x0 * 0.3, a.eps);
     for (int k = 0; k < 2; k++) {
       double want = b.x0 * m.mean[k] + stretch * (x_from[k] - a.x0 * m.mean[k]);
@@ -169,19 +169,19 @@ static void test_map_of_gaussian(void **state) {
 static void test_map_of_mixture(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
-  struct few_mixture m = test_mixture();
+  struct mixture m = test_mixture();
   for (uint64_t row = 0; row < 10; row++) {
     double x[3], start[3], via[3];
     test_state(&m, few__process_trigflow.at(sd, pi_2), row, start);
     memcpy(x, start, sizeof x);
     memcpy(via, start, sizeof x);
-    assert_ok(ctx, few__mixture_map(ctx, &m, sd, pi_2, 0, 1e-12, x));
+    assert_ok(ctx, mixture_map(ctx, &m, sd, pi_2, 0, 1e-12, x));
     /* A flow: through the middle is the same; and back again is where we came from. Errors grow by
      * the map's Lipschitz constant, which is below 100 for these starts. */
-    assert_ok(ctx, few__mixture_map(ctx, &m, sd, pi_2, 0.9, 1e-12, via));
-    assert_ok(ctx, few__mixture_map(ctx, &m, sd, 0.9, 0, 1e-12, via));
+    assert_ok(ctx, mixture_map(ctx, &m, sd, pi_2, 0.9, 1e-12, via));
+    assert_ok(ctx, mixture_map(ctx, &m, sd, 0.9, 0, 1e-12, via));
     for (int k = 0; k < 3; k++) assert_close(via[k], x[k], 1e-12 * 300 * 100);
-    assert_ok(ctx, few__mixture_map(ctx, &m, sd, 0, pi_2, 1e-12, x));
+    assert_ok(ctx, mixture_map(ctx, &m, sd, 0, pi_2, 1e-12, x));
     for (int k = 0; k < 3; k++) assert_close(x[k], start[k], 1e-12 * 300 * 100);
   }
   few_ctx_free(ctx);
@@ -193,13 +193,13 @@ static void test_map_transports(void **state) {
   enum { N = 2000 };
   few_ctx *ctx = test_ctx();
   const double weight[] = {0.3, 0.7}, mean[] = {-0.7, 0.5}, std[] = {0.05, 0.05};
-  struct few_mixture m = {2, 1, weight, mean, std};
+  struct mixture m = {2, 1, weight, mean, std};
   double left = 0;
   for (uint64_t i = 0; i < N; i++) {
     double x;
     few__rng_normal_f64(&(struct few_rng){.seed = 8, .row = i, .purpose = FEW_RNG_NOISE}, 1, &x);
     x *= sd;
-    assert_ok(ctx, few__mixture_map(ctx, &m, sd, pi_2, 0, 1e-6, &x));
+    assert_ok(ctx, mixture_map(ctx, &m, sd, pi_2, 0, 1e-6, &x));
     left += x < 0;
     assert_true(fabs(x + 0.7) < 0.4 || fabs(x - 0.5) < 0.4); /* eight deviations */
   }

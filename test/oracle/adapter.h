@@ -1,0 +1,21 @@
+/* adapter.h - sample from a network of any process: its output as TrigFlow's F. */
+#ifndef FEW_TEST_ADAPTER_H
+#define FEW_TEST_ADAPTER_H
+
+#include "oracle/convert.h"
+
+struct adapter {
+  const struct few_process *process;
+  enum few_prediction predicts;
+  double sigma_d;
+  int64_t n;      /* rows x dims */
+  float *scratch; /* [n] */
+  /* The network as it was trained: fed its own scaled input and its own time (c_in x', c_noise). */
+  few_status (*net)(void *user, const float *in, double time, float *out);
+  void *user;
+};
+
+/* few_sampling's eval; `user` is a struct adapter. */
+few_status adapter_eval(void *user, const float *x, double t, double to, float *F);
+
+#endif

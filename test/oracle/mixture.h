@@ -1,0 +1,43 @@
+/* mixture.h - Gaussian mixtures: the data distribution for which diffusion is exactly solvable.
+ *
+ * With isotropic components N(mean_i, std_i^2 I) of weight w_i, x_t = alpha x0 + sigma eps is a
+ * mixture too, and every expectation that a network learns has a closed form. Tests
+ * compare conversions, samplers and objectives with these, and use them as exact teachers.
+ */
+#ifndef FEW_TEST_MIXTURE_H
+#define FEW_TEST_MIXTURE_H
+
+#include "base/rng.h"
+#include "diffusion/process/process.h"
+
+/* Borrowed arrays; weights are positive and sum to 1, std >= 0. */
+struct mixture {
+  int n, dims;
+  const double *weight, *mean, *std; /* [n], [n x dims], [n] */
+};
+
+/* All of these take the state's (alpha, sigma) as a mix, with some noise or std > 0, and x[dims].
+ */
+
+/* ln p(x_t). */
+double mixture_logp(const struct mixture *m, struct few_mix state, const double *x);
+/* Posterior weights of the components given x_t; r[n], of sum 1. */
+void mixture_posterior(const struct mixture *m, struct few_mix state, const double *x, double *r);
+/* E[q.x0 x0 + q.eps eps | x_t]: (1, 0) is the denoised image, (0, 1) the noise, and
+ * few__predict_mix gives what any network should predict. */
+void mixture_expect(const struct mixture *m, struct few_mix state, struct few_mix q,
+                    const double *x, double *out);
+/* Gradient of ln p(x_t); sigma > 0. */
+void mixture_score(const struct mixture *m, struct few_mix state, const double *x, double *out);
+
+/* TrigFlow's exact F(x_t, t); sigma_d F is the velocity of the probability-flow ODE. */
+void mixture_F(const struct mixture *m, double sigma_d, double t, const double *x, double *F);
+/* Carry x along TrigFlow's probability-flow ODE from t0 to t1, each step to `tol`; to t1 = 0 it is
+ * the exact consistency function f(x, t0). */
+few_status mixture_map(few_ctx *ctx, const struct mixture *m, double sigma_d, double t0, double t1,
+                       double tol, double *x);
+
+/* Draw x0: element 0 of the stream chooses the component, elements 1..dims are its normals. */
+void mixture_sample(const struct mixture *m, const struct few_rng *r, double *x);
+
+#endif
