@@ -11,6 +11,7 @@
 
 #define FEW_COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 #define FEW_UNUSED(x) ((void)(x))
+#define FEW_PI_2 1.5707963267948966 /* pi/2 */
 
 /* Leave the function with the status of `call` unless it is FEW_OK. */
 #define FEW_TRY(call)                            \

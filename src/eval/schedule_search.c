@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "diffusion/process/process.h"
 #include "diffusion/sampler/search.h"
 #include "evaluator.h"
 #include "model/model.h"
@@ -66,8 +67,8 @@ static few_status check(few_model *m, const struct few_schedule_search_opts *o) 
 
 static few_status search(struct search *j, double *t, double *values, int *looks) {
   struct few_search s = {.steps = j->o->steps,
-                         .first = atan(80 / j->m->spec.sigma_data),
-                         .last = atan(0.002 / j->m->spec.sigma_data),
+                         .first = few__t_max(j->m->spec.sigma_data),
+                         .last = atan(FEW_SIGMA_MIN / j->m->spec.sigma_data),
                          .tolerance = j->o->tolerance,
                          .value = look,
                          .user = j};

@@ -243,7 +243,7 @@ few_status few_model_set_times(few_model *m, int n, const double *times) {
     return few__fail(m->ctx, FEW_E_INVALID, "%d sampling times: give 0 to %d", n,
                      FEW_MODEL_MAX_TIMES);
   for (int i = 0; i < n; i++)
-    if (!(times[i] > 0 && times[i] <= (i ? times[i - 1] : 1.5707963267948966)) ||
+    if (!(times[i] > 0 && times[i] <= (i ? times[i - 1] : FEW_PI_2)) ||
         (i && times[i] == times[i - 1]))
       return few__fail(m->ctx, FEW_E_INVALID,
                        "sampling time %d is %g: times fall strictly from at most pi/2 and stay "

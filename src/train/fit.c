@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "diffusion/process/process.h"
 #include "pairs.h"
 
 /* The guidance range is that of the objectives. Without any, it is that of the pairs. If both leave
@@ -212,7 +213,7 @@ static double start_of(const struct few_setup *setup, const struct few_config_ob
   const struct few_clock at = few__config_clock(&setup->config, 0, 1);
   struct few_use use = {.sampler = NULL};
   if (o->def->use) o->def->use(o->opts, &at, setup->spec.sigma_data, &use);
-  return use.n_times ? use.times[0] : atan(80 / setup->spec.sigma_data); /* schedule.h */
+  return use.n_times ? use.times[0] : few__t_max(setup->spec.sigma_data);
 }
 
 /* The student is sampled as the first objective has it. A generator that is added and starts from

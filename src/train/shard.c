@@ -147,7 +147,6 @@ void few__shards_watch(few_shards *s, const struct few_progress *at, double bega
 /* ---- the step ---- */
 
 static void report_step(struct few_shards *s, struct few_step_report *r) {
-  const double half_pi = 1.5707963267948966;
   const struct few_phase *p = &s->phase[s->now];
   int64_t batch = s->rows * s->shards;
   *r = (struct few_step_report){.n_terms = p->n_terms, .n_logs = p->n_logs, .timed = p->timed};
@@ -164,7 +163,7 @@ static void report_step(struct few_shards *s, struct few_step_report *r) {
     r->mean[i] = sum / (double)batch;
   }
   for (int64_t k = 0; k < batch && p->n_logs && p->timed; k++) {
-    int bucket = (int)((double)s->rows_out[k] / half_pi * FEW_TIME_BUCKETS);
+    int bucket = (int)((double)s->rows_out[k] / FEW_PI_2 * FEW_TIME_BUCKETS);
     if (bucket < 0 || bucket >= FEW_TIME_BUCKETS) bucket = bucket < 0 ? 0 : FEW_TIME_BUCKETS - 1;
     r->by_time[bucket] += (double)s->rows_out[batch + k];
     r->in_bucket[bucket]++;

@@ -34,10 +34,9 @@ static few_node size(few_graph *g, double sigma_d, few_node t) {
 
 /* By half the angle: arctan(y/x) = 2 arctan(y/(sqrt(x^2 + y^2) + x)). */
 static few_node vp(few_graph *g, double sigma_d, few_node t) {
-  const double pi_4 = 0.78539816339744831;
   few_node n = few_add(g, few_sqrt(g, size(g, sigma_d, t)), few_cos(g, t));
   few_node half = few_atan(g, few_div(g, few_scale(g, few_sin(g, t), sigma_d), n));
-  return few_scale(g, half, 1 / pi_4);
+  return few_scale(g, half, 2 / FEW_PI_2);
 }
 
 static few_node vp_linear(few_graph *g, double sigma_d, few_node t) {

@@ -12,6 +12,7 @@
  */
 #include <math.h>
 
+#include "diffusion/process/process.h"
 #include "objective.h"
 
 enum distance { L2, L1, HUBER };
@@ -27,8 +28,6 @@ static const struct few_option options[] = {
                  "huber: root mean square where it turns from square to linear"),
     FEW_OPT_END};
 
-static double first_time(double sigma_d) { return atan(80 / sigma_d); }
-
 /* [rows] */
 static few_node distance(struct few_loss *l, const struct direct_opts *o, few_node r) {
   few_graph *g = l->g;
@@ -43,7 +42,7 @@ static few_node distance(struct few_loss *l, const struct direct_opts *o, few_no
 
 static void build(struct few_loss *l, const void *opts) {
   few_graph *g = l->g;
-  const double sigma = l->spec->sigma_data, t = first_time(sigma);
+  const double sigma = l->spec->sigma_data, t = few__t_max(sigma);
   few_node x = few_scale(g, l->pair, sigma), times = few_fill(g, t, FEW_SHAPE(l->rows));
   few_node F = few_loss_F(l, FEW_STUDENT, x, times, l->label, few_loss_guidance_scale(l));
   few_node f = few_sub(g, few_scale(g, x, cos(t)), few_scale(g, F, sin(t) * sigma));
@@ -58,7 +57,7 @@ static void use(const void *opts, const struct few_clock *at, double sigma_d, st
   FEW_UNUSED(at);
   out->one_way = true;
   out->n_times = 1;
-  out->times[0] = first_time(sigma_d);
+  out->times[0] = few__t_max(sigma_d);
 }
 
 const struct few_objective_def few__objective_direct = {

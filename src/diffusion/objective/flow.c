@@ -6,9 +6,9 @@
 /* tan t = u / (sigma_d (1 - u)), with the pole at u = 1 out of the way. */
 few_node few__flow_time(const struct few_loss *l, few_node u) {
   few_graph *g = l->g;
-  const double sigma = l->spec->sigma_data, pi_2 = 1.5707963267948966;
+  const double sigma = l->spec->sigma_data;
   few_node cot = few_div(g, few_affine(g, u, -sigma, sigma), u);
-  return few_affine(g, few_atan(g, cot), -1, pi_2);
+  return few_affine(g, few_atan(g, cot), -1, FEW_PI_2);
 }
 
 few_node few__flow_n(const struct few_loss *l, few_node t) {

@@ -12,8 +12,7 @@
  * an image: each is a shorter way than sCD's one, and the maps are easier to learn. One segment is
  * sCD.
  */
-#include <math.h>
-
+#include "diffusion/process/process.h"
 #include "scm.h"
 
 struct scd_segments_opts {
@@ -34,7 +33,7 @@ static void schedule(const void *opts, const struct few_clock *at, double *scala
 /* The end of each row's segment; the last one reaches up to pi/2. */
 static few_node ends(const struct few_loss *l, int64_t segments, few_node t) {
   few_graph *g = l->g;
-  const double width = atan(80 / l->spec->sigma_data) / (double)segments;
+  const double width = few__t_max(l->spec->sigma_data) / (double)segments;
   few_node end = few_fill(g, 0, FEW_SHAPE(l->rows));
   for (int64_t k = 1; k < segments; k++) {
     few_node past = few_less(g, few_fill(g, width * (double)k, FEW_SCALAR), t);

@@ -35,7 +35,7 @@ static few_node angle(few_graph *g, few_node x, few_node y) {
 
 static few_node trigflow(const struct few_loss *l, const struct few_timestep_opts *o, few_node u) {
   FEW_UNUSED(o);
-  return few_scale(l->g, u, 1.5707963267948966);
+  return few_scale(l->g, u, FEW_PI_2);
 }
 
 /* A shift of ln SNR by 2 ln(d/side) multiplies sigma/alpha by side/d. */

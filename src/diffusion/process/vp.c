@@ -11,7 +11,6 @@
 
 #include "process.h"
 
-static const double pi_2 = 1.5707963267948966;
 /* b = arctan(e^-10); by symmetry the range ends at pi/2 - b. */
 static const double margin = 4.539992973129278e-05;
 static const double rate = 1.570705526935434; /* pi/2 - 2 b */
@@ -37,7 +36,7 @@ static double net_scale(double sigma_d, double t) {
 
 static double net_time(double sigma_d, double t) {
   FEW_UNUSED(sigma_d);
-  return (rate * t + margin) / pi_2;
+  return (rate * t + margin) / FEW_PI_2;
 }
 
 const struct few_process few__process_vp = {

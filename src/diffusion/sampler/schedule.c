@@ -22,8 +22,6 @@
 #include "diffusion/process/cosine.h"
 #include "diffusion/process/process.h"
 
-static const double pi_2 = 1.5707963267948966;
-
 /* Level i of n equal steps between two values of some function of sigma. */
 static double between(double first, double last, int i, int n) {
   return n > 0 ? first + (last - first) * i / n : first;
@@ -133,7 +131,7 @@ few_status few__times(few_ctx *ctx, const struct few_times_opts *o, double sigma
   for (int i = 0; i < o->steps; i++)
     t[i] = o->times ? o->times[i] : schedules[o->schedule].at(o, sigma_d, i);
   t[o->steps] = o->t_end;
-  if (!(t[0] <= pi_2 && o->t_end >= 0))
+  if (!(t[0] <= FEW_PI_2 && o->t_end >= 0))
     return few__fail(ctx, FEW_E_INVALID, "sampling times from %g to %g; they must lie in [0, pi/2]",
                      t[0], o->t_end);
   for (int i = 0; i < o->steps; i++)

@@ -2,7 +2,7 @@
 #ifndef FEW_SRC_SCHEDULE_H
 #define FEW_SRC_SCHEDULE_H
 
-#include "base/base.h"
+#include "diffusion/process/process.h"
 #include "few/ext/sampler.h"
 
 enum { FEW_STEPS_MAX = 1 << 20 }; /* so that counts of evaluations fit an int */
@@ -20,8 +20,11 @@ struct few_times_opts {
   const double *times;           /* `steps` falling times instead of a schedule, or NULL */
 };
 #define FEW_TIMES_OPTS_VERSION 1
-#define FEW_TIMES_OPTS_INIT \
-  { FEW_TIMES_OPTS_VERSION, FEW_SCHEDULE_DEFAULT, 1, 80, 0.002, 7, 1.1, -20, 20, 0, NULL }
+#define FEW_TIMES_OPTS_INIT                                                                     \
+  {                                                                                             \
+    FEW_TIMES_OPTS_VERSION, FEW_SCHEDULE_DEFAULT, 1, FEW_SIGMA_MAX, FEW_SIGMA_MIN, 7, 1.1, -20, \
+        20, 0, NULL                                                                             \
+  }
 
 const char *few__schedule_name(enum few_schedule s);
 const char *few__schedule_help(enum few_schedule s);

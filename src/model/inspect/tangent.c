@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "base/rng.h"
+#include "diffusion/process/process.h"
 #include "diffusion/process/tangent.h"
 #include "few/data.h"
 #include "model/model.h"
@@ -225,7 +226,7 @@ few_status few_model_tangent(few_model *m, const struct few_tangent_opts *opts,
                     .R = few_model_rows(m),
                     .d = m->spec.h * m->spec.w * m->spec.c,
                     .started = few__now()};
-  const double width = atan(80 / m->spec.sigma_data) / FEW_TANGENT_BINS;
+  const double width = few__t_max(m->spec.sigma_data) / FEW_TANGENT_BINS;
   few_status st;
   memset(out, 0, FEW_TANGENT_BINS * sizeof *out);
   FEW_TRY(check(m, opts));

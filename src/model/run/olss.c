@@ -96,7 +96,7 @@ static few_status read_all(few_ctx *ctx, struct few_olss **out, const char *path
   for (int k = 0; k < n; k++)
     FEW_TRY(take(ctx, path, json_array_get(rows, (size_t)k), k + 1, o->F + (int64_t)k * n));
   for (int k = 0; k < n; k++)
-    if (!(o->t[k] > 0 && o->t[k] <= 1.5707963267948966) || (k && o->t[k] >= o->t[k - 1]))
+    if (!(o->t[k] > 0 && o->t[k] <= FEW_PI_2) || (k && o->t[k] >= o->t[k - 1]))
       return bad(ctx, path, "its times do not fall from pi/2 to above 0");
   return FEW_OK;
 }

@@ -36,7 +36,7 @@ static few_status check_guidance(const few_model *m, const struct few_sample_opt
                      "guidance from t = %g to %g: give the smaller time first", o->guidance_from,
                      o->guidance_to);
   if (m->spec.guidance) {
-    bool everywhere = o->guidance_from <= 0 && o->guidance_to >= 1.5707963267948966;
+    bool everywhere = o->guidance_from <= 0 && o->guidance_to >= FEW_PI_2;
     if (!everywhere && (m->guidance_min > 1 || m->guidance_max < 1))
       return few__fail(m->ctx, FEW_E_INVALID,
                        "guidance at some times alone: this model was not trained for guidance 1, "

@@ -11,6 +11,7 @@
  */
 #include <math.h>
 
+#include "diffusion/process/process.h"
 #include "model/model.h"
 
 const char *few__span_name(enum few_span s) {
@@ -39,7 +40,7 @@ static few_status halvings(const few_model *m, double t, double to, float *out) 
 }
 
 static few_status segment(const few_model *m, double t, double to, float *out) {
-  const double M = (double)m->spec.span_steps, width = atan(80 / m->spec.sigma_data) / M;
+  const double M = (double)m->spec.span_steps, width = few__t_max(m->spec.sigma_data) / M;
   const double end = width * fmin(fmax(ceil(t / width - 1e-6) - 1, 0), M - 1);
   *out = (float)(t - end);
   if (fabs(to - end) < 1e-6) return FEW_OK;

@@ -24,7 +24,7 @@ static double linear(const struct few_lr_opts *o, int64_t step) {
 
 static double cosine(const struct few_lr_opts *o, int64_t step) {
   /* (1 + cos(pi u))/2 = cos^2(pi u/2), exactly zero nowhere but never below it either */
-  double c = cos(1.5707963267948966 * progress(o, step));
+  double c = cos(FEW_PI_2 * progress(o, step));
   return o->floor + (1 - o->floor) * c * c;
 }
 
