@@ -180,7 +180,7 @@ static void test_refused_others(void **state) {
   REFUSED(few_ctx_add_sampler, &s, "`run` is NULL");
   s = a->sampler, s.name = "ddim";
   REFUSED(few_ctx_add_sampler, &s, "ddim is there already");
-  s = a->sampler, s.schedule = FEW_SCHEDULE_DEFAULT;
+  s = a->sampler, s.schedule = "default";
   REFUSED(few_ctx_add_sampler, &s, "choose a schedule");
   s = a->sampler, s.evals_per_step = 0;
   REFUSED(few_ctx_add_sampler, &s, "evals_per_step");

@@ -1,7 +1,7 @@
 /* Students of a teacher's samples and steps, on the ring of Gaussians: how far are their images
  * from those of the exact flow from the same noise? */
-#include "diffusion/process/cosine.h"
 #include "diffusion/process/predict.h"
+#include "diffusion/process/vp.h"
 #include "toys.h"
 
 struct look {

@@ -161,8 +161,11 @@ FEW_API few_node few_nn_rows(struct few_nn *nn, few_node x, int rank);
 /* ---- Conditioning: put FEW_COND_OPTIONS(struct opts) into a table of options, and a member
  * `struct few_cond_opts cond` into the struct ---- */
 
+/* One per process, "|identity|log|..": an option's choices begin behind the first bar. */
+extern const char few_time_transform_choices[];
+
 struct few_cond_opts {
-  int time_transform; /* what the embedding sees: the choices of the option below */
+  int time_transform; /* what the embedding sees: an index into these choices */
   int time_embedding; /* 0 positional, 1 fourier */
   double time_scale;  /* multiplies the angle */
   int modulation;     /* 0 double: pnorm(scale), pnorm(shift); 1 adagn: 1 + scale, shift */
@@ -171,7 +174,7 @@ struct few_cond_opts {
 /* clang-format off */
 #define FEW_COND_OPTIONS(S) \
   FEW_OPT_IN(S, cond, time_transform, FEW_OPTION_CHOICE, "identity", 0, 0, \
-             "identity|log|vp|vp-linear|flow", \
+             few_time_transform_choices + 1, \
              "what the embedding sees: TrigFlow's t, EDM's ln(sigma)/4, or another process's time"), \
   FEW_OPT_IN(S, cond, time_embedding, FEW_OPTION_CHOICE, "positional", 0, 0, "positional|fourier", \
              "sinusoids of falling frequency, or random Fourier features"), \

@@ -240,10 +240,13 @@ FEW_API few_node few_loss_mean(struct few_loss *l, few_node square, few_node t, 
  * are here: put FEW_TIMESTEP_OPTIONS(struct opts, mean, std) into a table of options, and a member
  * `struct few_timestep_opts timestep` into the struct. */
 
+/* Names of the processes, "|trigflow|edm|..": an option's choices begin behind the first bar. */
+extern const char few_process_choices[];
+
 struct few_timestep_opts {
   double p_mean, p_std;
-  int process; /* trigflow, edm, vp, vp-linear, flow */
-  int times;   /* the process's own, lognormal, uniform, logit-normal */
+  int process; /* an index into these choices */
+  int times;   /* own: the process's; lognormal, uniform, logit-normal */
   double logit_mean, logit_std;
   double logsnr_min, logsnr_max;
   double noise_d, noise_d_high;
@@ -254,7 +257,7 @@ struct few_timestep_opts {
   FEW_OPT_IN(S, timestep, p_mean, FEW_OPTION_REAL, mean, -20, 20, NULL, \
             "lognormal: mean of ln(sigma_d tan t), that is of EDM's ln(sigma)"), \
   FEW_OPT_IN(S, timestep, p_std, FEW_OPTION_REAL, std, 0.01, 20, NULL, "lognormal: standard deviation of ln(sigma_d tan t)"), \
-  FEW_OPT_IN(S, timestep, process, FEW_OPTION_CHOICE, "trigflow", 0, 0, "trigflow|edm|vp|vp-linear|flow", \
+  FEW_OPT_IN(S, timestep, process, FEW_OPTION_CHOICE, "trigflow", 0, 0, few_process_choices + 1, \
             "whose times are drawn: few list processes"), \
   FEW_OPT_IN(S, timestep, times, FEW_OPTION_CHOICE, "own", 0, 0, "own|lognormal|uniform|logit-normal", \
             "own: lognormal of trigflow and edm, uniform of vp, vp-linear and flow"), \

@@ -7,7 +7,7 @@
  *
  *   static few_status run(few_ctx *ctx, struct few_sampling *s);
  *   static const struct few_sampler_def def = {.version = FEW_SAMPLER_DEF_VERSION, .name = "mine",
- *       .help = "...", .schedule = FEW_SCHEDULE_KARRAS, .steps = 16, .order = 1,
+ *       .help = "...", .schedule = "karras", .steps = 16, .order = 1,
  *       .evals_per_step = 1, .run = run};
  *   few_ctx_add_sampler(ctx, &def);
  *
@@ -23,19 +23,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* Where sampling times come from. */
-enum few_schedule {
-  FEW_SCHEDULE_DEFAULT, /* the sampler's own */
-  FEW_SCHEDULE_UNIFORM, /* equal steps in t */
-  FEW_SCHEDULE_KARRAS,  /* equal steps in sigma^(1/rho), sigma = sigma_d tan t */
-  FEW_SCHEDULE_LOGSNR,  /* equal steps in ln tan t */
-  FEW_SCHEDULE_MIDDLE,  /* t_max, then equal steps from `middle`: for few-step consistency models */
-  FEW_SCHEDULE_COSINE,  /* equal steps in the time u of the cosine process */
-  FEW_SCHEDULE_FLOW,    /* equal steps in the time u of flow matching, from pure noise */
-  FEW_SCHEDULE_LINEAR_BETA, /* equal steps in the time of DDPM's own process */
-  FEW_SCHEDULES
-};
 
 struct few_olss; /* a fitted schedule; the library's */
 
@@ -64,13 +51,13 @@ struct few_sampling {
 
 #define FEW_SAMPLER_DEF_VERSION 1
 struct few_sampler_def {
-  int version;                /* FEW_SAMPLER_DEF_VERSION */
-  const char *name;           /* "heun" */
-  const char *source;         /* the paper; "" or NULL: none */
-  const char *help;           /* one line */
-  enum few_schedule schedule; /* what FEW_SCHEDULE_DEFAULT means here */
-  int steps;                  /* its own choice of how many */
-  int order;                  /* of accuracy on the probability-flow ODE; 0: it does not solve it */
+  int version;          /* FEW_SAMPLER_DEF_VERSION */
+  const char *name;     /* "heun" */
+  const char *source;   /* the paper; "" or NULL: none */
+  const char *help;     /* one line */
+  const char *schedule; /* its own sampling times, of few list schedules: "karras" */
+  int steps;            /* its own choice of how many */
+  int order;            /* of accuracy on the probability-flow ODE; 0: it does not solve it */
   int evals_per_step;
   bool fresh_noise; /* draws noise on the way */
   bool both_ways;   /* runs from image to noise too: few__encode */

@@ -67,14 +67,14 @@ FEW_API struct few_line few_step_euler(double sigma_d, double s, double t);
 FEW_API double few_step_middle(double s, double t);
 FEW_API struct few_line few_step_dpmpp_2s(double s, double t);
 
-/* Steps that draw: x_t = line.x x_s + line.y F(x_s, s) + noise z, z standard normal. */
+/* A step with fresh noise: x_t = line.x x_s + line.y F(x_s, s) + noise z, z standard normal. */
 struct few_noisy_step {
   struct few_line line;
   double noise;
 };
-/* DDPM's ancestral step for eta 1, DDIM for 0, between them what lies between; 0 <= eta <= 1. */
+/* DDPM's ancestral step for eta = 1, DDIM's for 0, and steps in between; 0 <= eta <= 1. */
 FEW_API struct few_noisy_step few_step_ddpm(double sigma_d, double s, double t, double eta);
-/* Back up by noise alone, from t to s > t: x_s = line.x x_t + line.y z. t < pi/2. */
+/* Back up by adding noise, from t to s > t: x_s = line.x x_t + line.y z. t < pi/2. */
 FEW_API struct few_line few_step_renoise(double sigma_d, double t, double s);
 
 #ifdef __cplusplus

@@ -5,8 +5,8 @@
 
 /* ---- residual blocks ---- */
 
-/* At most `groups` groups, at least `group_channels` channels each where that divides: 32 and 4 are
- * EDM's rule, 32 and 1 are 32 groups of any width that they divide, as in DDPM. */
+/* At most `groups` groups of at least `group_channels` channels, reduced until they divide. 32 and 4
+ * are EDM's rule; 32 and 1 give 32 groups of any width that they divide, as in DDPM. */
 int few__res_groups(const struct few_res *r, int64_t channels) {
   int64_t n = channels / r->group_channels < r->groups ? channels / r->group_channels : r->groups;
   if (n < 1) n = 1;

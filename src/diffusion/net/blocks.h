@@ -1,16 +1,16 @@
-/* blocks.h - what networks are put together from. */
+/* blocks.h - parts that several networks are built from. */
 #ifndef FEW_SRC_BLOCKS_H
 #define FEW_SRC_BLOCKS_H
 
 #include "net.h"
 
-/* ---- Residual blocks of a U-Net (unet.c tells what they are) ---- */
+/* ---- Residual blocks of a U-Net (described in unet.c) ---- */
 struct few_res {
   const struct few_cond_opts *cond;
   few_node emb;
-  int64_t groups, group_channels; /* of norms: at most so many, of at least so many channels */
+  int64_t groups, group_channels; /* of norms: most groups, fewest channels per group */
   double norm_eps, skip_scale;
-  int filter;           /* that resamples: 0 box, 1 [1,3,3,1] */
+  int filter;           /* for resampling: 0 box, 1 [1,3,3,1] */
   int64_t dropout_side; /* dropout in blocks whose result has at most this side */
 };
 enum few_resampling { FEW_KEEP, FEW_HALVE, FEW_DOUBLE };
@@ -21,12 +21,12 @@ few_node few__res_norm_silu(struct few_nn *nn, const struct few_res *r, const ch
 /* [N,H,W,C] -> [N,H',W',out] */
 few_node few__res_block(struct few_nn *nn, const struct few_res *r, few_node x, int64_t out,
                         enum few_resampling how);
-/* FEW_E_INVALID where dropout was asked for and no level, of which the lowest has side `lowest`, is
- * small enough for it. */
+/* FEW_E_INVALID for dropout that acts on no level, because the lowest level's side, `lowest`, is
+ * larger than dropout_side. */
 few_status few__res_check_dropout(few_ctx *ctx, const char *net, const struct few_cond_opts *cond,
                                   int64_t dropout_side, int64_t lowest);
 
-/* ---- Transformers (dit.c tells what they are) ---- */
+/* ---- Transformers (described in dit.c) ---- */
 struct few_transformer {
   const struct few_cond_opts *cond;
   int64_t heads, mlp_ratio;

@@ -1,12 +1,18 @@
-/* cond.c - what all networks do with time, label and guidance.
+/* cond.c - how all networks are conditioned on time, label and guidance.
  *
  * The stabilised choices of sCM (Lu and Song, arXiv 2410.11081, section 4.1) are the defaults:
  * identity time transform, positional embedding, and adaptive double normalization
  *   y = norm(x) * pnorm(s(t)) + pnorm(b(t)),  without a "+1".
- * EDM's choices stay selectable, to show what goes wrong with them: sin(t) d(ln tan t)/dt = 1/cos t
- * has no bound, and random Fourier features of scale 16 multiply the tangent by about 100.
+ * EDM's choices can be selected, to show why they are unstable: sin(t) d(ln tan t)/dt = 1/cos t has
+ * no bound, and random Fourier features of scale 16 multiply the tangent by about 100.
  */
 #include "net.h"
+
+const char few_time_transform_choices[] =
+#define FEW_PROCESS(file, name, time_transform) "|" time_transform
+#include "diffusion/process/processes.def"
+#undef FEW_PROCESS
+    ;
 
 /* An input that the network takes must be given. */
 static void check(few_graph *g, bool takes, few_node input, const char *what) {
@@ -20,10 +26,11 @@ few_node few_cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
                         const struct few_cond_opts *o, const struct few_net_input *in,
                         int64_t channels, int64_t width) {
   few_graph *g = nn->g;
+  assert(channels > 0 && width > 0 && spec->sigma_data > 0);
   check(g, spec->guidance, in->guidance, "a guidance scale");
   check(g, spec->step_size != FEW_STEP_SIZE_NONE, in->step_size, "the size of a step");
   few_nn_push(nn, "cond");
-  few_node c = few__net_time(g, o->time_transform, spec->sigma_data, in->t);
+  few_node c = few__process_at(o->time_transform)->embedded_time(g, spec->sigma_data, in->t);
   few_node e = o->time_embedding ? few_nn_fourier(nn, c, channels, o->time_scale)
                                  : few_nn_positional(nn, c, channels, o->time_scale);
   e = few_nn_linear(nn, "time0", e, width, 1, true);

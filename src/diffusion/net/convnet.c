@@ -5,7 +5,7 @@
  *   features = mean over positions of silu(norm h);  logits = W features + b.
  *
  * Group norms: an image's features do not depend on the images beside it, and nothing has to be
- * folded before use. It sees neither time nor label: the objective is `classifier`.
+ * folded before use. It takes neither time nor label; the objective is `classifier`.
  */
 #include <math.h>
 
@@ -20,10 +20,10 @@ struct convnet_opts {
 static const struct few_option options[] = {
     FEW_OPT_INTS(struct convnet_opts, channels, "32, 48, 96", 4, 4096,
                  "width of each level; the first has no blocks"),
-    FEW_OPT_INT(struct convnet_opts, blocks, "1", 1, 16, "residual blocks a level"),
+    FEW_OPT_INT(struct convnet_opts, blocks, "1", 1, 16, "residual blocks per level"),
     FEW_OPT_INT(struct convnet_opts, group_channels, "8", 1, 1024,
                 "channels of a norm's group, where they divide"),
-    FEW_OPT_REAL(struct convnet_opts, dropout, "0", 0, 0.95, "chance of dropping a feature"),
+    FEW_OPT_REAL(struct convnet_opts, dropout, "0", 0, 0.95, "probability of dropping a feature"),
     FEW_OPT_END};
 
 static few_node norm_silu(struct few_nn *nn, const char *name, few_node x, int64_t group) {
@@ -75,7 +75,7 @@ static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const 
                       const struct few_net_input *in) {
   const struct convnet_opts *o = opts;
   if (spec->classes < 2)
-    return few__graph_fail(nn->g, FEW_E_INVALID, "convnet: %lld classes: it wants labelled data",
+    return few__graph_fail(nn->g, FEW_E_INVALID, "convnet: %lld classes: give labelled data",
                            (long long)spec->classes);
   few_node x = features(nn, spec, opts, in);
   nn->dropout = o->dropout;

@@ -1,7 +1,9 @@
 /* dit - diffusion transformer (Peebles and Xie, arXiv 2212.09748).
  *
  * Patches of the image become tokens, plus a fixed 2-D sinusoidal position table. Each block is
+ *
  *   x += g1 * attention(modulate(LN x)),   x += g2 * W2 gelu(W1 modulate(LN x)),
+ *
  * with scale, shift and gate g from the embedding (adaLN; gates start at zero). The last layer
  * modulates once more and unfolds tokens into patches. (blocks.c)
  */

@@ -23,7 +23,8 @@ static few_node channels_param(struct few_nn *nn, const char *name, int64_t c, i
 few_node few_nn_linear(struct few_nn *nn, const char *name, few_node x, int64_t out, double gain,
                        bool bias) {
   struct few_shape s = few_node_shape(nn->g, x);
-  if (s.rank < 2) return few__graph_fail(nn->g, FEW_E_INVALID, "linear %s: wants [..,C]", name);
+  if (s.rank < 2)
+    return few__graph_fail(nn->g, FEW_E_INVALID, "linear %s: needs an input [..,C]", name);
   int64_t in = s.dim[s.rank - 1];
   few_nn_push(nn, "%s", name);
   few_node w = few_nn_param(nn, "w", FEW_SHAPE(in, out), weight_init(gain, in));
@@ -36,7 +37,8 @@ few_node few_nn_linear(struct few_nn *nn, const char *name, few_node x, int64_t 
 few_node few_nn_conv(struct few_nn *nn, const char *name, few_node x, int64_t out, int kernel,
                      int stride, double gain) {
   struct few_shape s = few_node_shape(nn->g, x);
-  if (s.rank != 4) return few__graph_fail(nn->g, FEW_E_INVALID, "conv %s: wants [N,H,W,C]", name);
+  if (s.rank != 4)
+    return few__graph_fail(nn->g, FEW_E_INVALID, "conv %s: needs an input [N,H,W,C]", name);
   int64_t in = s.dim[3];
   few_nn_push(nn, "%s", name);
   few_node w = few_nn_param(nn, "w", FEW_SHAPE(kernel, kernel, in, out),
@@ -95,7 +97,7 @@ static bool check_embedding(struct few_nn *nn, few_node t, int64_t channels) {
       channels >= 2)
     return true;
   few__graph_fail(nn->g, FEW_E_INVALID,
-                  "time embedding: wants t [N] and an even number of channels, 2 to %d, got %lld",
+                  "time embedding: needs t [N] and an even number of channels, 2 to %d, got %lld",
                   2 * MAX_HALF, (long long)channels);
   return false;
 }
@@ -126,7 +128,7 @@ few_node few_nn_attention(struct few_nn *nn, const char *name, few_node x, int64
   int64_t c = s.rank ? s.dim[s.rank - 1] : 1;
   if (s.rank < 3 || heads < 1 || c % heads)
     return few__graph_fail(g, FEW_E_INVALID,
-                           "attention %s: %lld heads of %s: wants [N,..,C] with "
+                           "attention %s: %lld heads of %s: needs [N,..,C] with "
                            "C a multiple of heads",
                            name, (long long)heads, few__shape_text(s).at);
   int64_t t = few_shape_count(s) / s.dim[0] / c, each = c / heads;

@@ -2,7 +2,7 @@
  *
  * h = W x;  h += W_l silu(modulate(norm(h), emb))  for each layer;  F = W' norm(h), zero at first.
  * With `norm = post`  h = norm(h + W_l silu(modulate(h, emb)))  as in the first transformers.
- * Small enough that a whole distillation takes seconds, complete enough to be told like the large
+ * Small enough that a whole distillation takes seconds, with all the conditioning of the large
  * networks: norm, adaptive modulation, time embedding, labels.
  */
 #include "net.h"
@@ -17,7 +17,8 @@ static const struct few_option options[] = {
     FEW_OPT_INT(struct mlp_opts, width, "128", 4, 8192, "hidden units"),
     FEW_OPT_INT(struct mlp_opts, layers, "4", 1, 64, "residual layers"),
     FEW_OPT_INT(struct mlp_opts, embedding, "32", 4, 1024, "sinusoids of the time embedding"),
-    FEW_OPT_CHOICE(struct mlp_opts, norm, "pre", "pre|post", "before a layer, or after its sum"),
+    FEW_OPT_CHOICE(struct mlp_opts, norm, "pre", "pre|post",
+                   "norm before a layer, or after its sum"),
     FEW_COND_OPTIONS(struct mlp_opts),
     FEW_OPT_END};
 

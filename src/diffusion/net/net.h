@@ -4,7 +4,7 @@
 #define FEW_SRC_NET_H
 
 #include "base/option.h"
-#include "diffusion/process/predict.h"
+#include "diffusion/process/process.h"
 #include "few/ext/net.h"
 #include "nn.h"
 
@@ -22,11 +22,8 @@ int few__net_count(const few_ctx *ctx);
 const struct few_net_def *few__net_at(const few_ctx *ctx, int i);
 const struct few_net_def *few__net_find(const few_ctx *ctx, const char *name); /* NULL: none */
 
-/* TrigFlow's F from what the raw network said of `in` (raw.c). */
+/* TrigFlow's F from the raw network's output for `in` (raw.c). */
 few_node few__net_F(few_graph *g, const struct few_net_spec *spec, const struct few_net_input *in,
                     few_node raw);
-
-/* What the embedding sees in the place of t (time.c). */
-few_node few__net_time(few_graph *g, int transform, double sigma_d, few_node t);
 
 #endif

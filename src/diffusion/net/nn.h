@@ -1,7 +1,7 @@
 /* nn.h - layers as graph builders over a table of parameters.
  *
- * Tracing a network declares its parameters: the first time a layer asks for "enc.0.conv.w" the
- * table gets a row (shape, initialisation, place in one flat array); later traces find it. The same
+ * Tracing a network declares its parameters. The first time a layer uses "enc.0.conv.w" the table
+ * gets a row (shape, initialisation, place in one flat array); later traces find that row. The same
  * table then drives allocation, initialisation, checkpoints, counting and printing.
  */
 #ifndef FEW_SRC_NN_H

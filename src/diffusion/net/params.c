@@ -70,6 +70,7 @@ void few_nn_pop(struct few_nn *nn) {
 
 few_node few_nn_param(struct few_nn *nn, const char *name, struct few_shape shape,
                       struct few_init init) {
+  assert(name && *name);
   struct few_params *p = nn->params;
   char full[sizeof p->at->name], graph_name[160];
   if (few_graph_status(nn->g)) return FEW_NONE;

@@ -1,9 +1,13 @@
 /* unet - the U-Net of diffusion models: DDPM++ as in EDM (Karras et al., arXiv 2206.00364) and its
  * relatives.
  *
- *   conv in; per level: residual blocks (attention where the side is listed), every result pushed
- * on the skip stack; half the side; ... middle: block, attention, block; then the way up with one
- *   block more per level, each taking the popped skip concatenated; norm, SiLU, conv out.
+ *   conv in
+ *   way down   per level: residual blocks, with attention where the side is listed; every result is
+ *              pushed on the skip stack; then half the side
+ *   middle     block, attention, block
+ *   way up     per level: one block more than on the way down, each with a popped skip concatenated;
+ *              then twice the side
+ *   norm, SiLU, conv out
  *
  * A residual block is  (x + conv(silu(modulate(norm(conv(silu(norm x)))))) ) * skip_scale; the
  * modulation carries time, label and guidance. `resample = conv` moves between levels by strided
@@ -28,7 +32,7 @@ struct unet_opts {
 static const struct few_option options[] = {
     FEW_OPT_INT(struct unet_opts, channels, "64", 4, 4096, "width of the first level"),
     FEW_OPT_INTS(struct unet_opts, mults, "1, 2, 2", 1, 64, "width of each level, in channels"),
-    FEW_OPT_INT(struct unet_opts, blocks, "2", 1, 16, "residual blocks a level"),
+    FEW_OPT_INT(struct unet_opts, blocks, "2", 1, 16, "residual blocks per level"),
     FEW_OPT_INTS(struct unet_opts, attention, "16", 1, 4096,
                  "sides (pixels) with attention; 1: none"),
     FEW_OPT_BOOL(struct unet_opts, middle_attention, "yes", "attention in the middle"),

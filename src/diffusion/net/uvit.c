@@ -1,12 +1,14 @@
-/* uvit - the U-ViT of simple diffusion (Hoogeboom et al., arXiv 2301.11093, section 3.3): what
- * large images need of a network is mostly at low resolution, so capacity, and dropout, go there.
+/* uvit - the U-ViT of simple diffusion (Hoogeboom et al., arXiv 2301.11093, section 3.3): for
+ * large images most of the work is at low resolution, so capacity and dropout are there.
  *
- *   patches (or none); conv in; per level: residual blocks, every result pushed on the skip stack;
- *   half the side; ... at the lowest side: every pixel a token, transformer blocks of any width
- *   and depth; ... then the way up, every block with its popped skip beside; norm, SiLU, conv out.
+ *   way down   patches (or none); conv in; per level: residual blocks, every result pushed on the skip
+ *              stack; then half the side
+ *   middle     at the lowest side every pixel is a token: transformer blocks of any width and depth
+ *   way up     per level: twice the side; then residual blocks, each with a popped skip concatenated
+ *   norm, SiLU, conv out
  *
- * The ends are a U-Net's (unet.c), the middle is a transformer with adaptive norms (dit.c).
- * `width`, `depth` and `heads` are what to scale: the levels above cost the same whatever they are.
+ * The ends are a U-Net's (unet.c), the middle is a transformer with adaptive norms (dit.c). To scale
+ * the network, scale `width`, `depth` and `heads`: the cost of the levels above does not change.
  */
 #include "blocks.h"
 
@@ -24,7 +26,7 @@ static const struct few_option options[] = {
     FEW_OPT_INT(struct uvit_opts, channels, "64", 4, 4096, "width of the first level"),
     FEW_OPT_INTS(struct uvit_opts, mults, "1, 2", 1, 64,
                  "width of each level of convolutions, in channels; each halves the side"),
-    FEW_OPT_INT(struct uvit_opts, blocks, "2", 1, 16, "residual blocks a level"),
+    FEW_OPT_INT(struct uvit_opts, blocks, "2", 1, 16, "residual blocks per level"),
     FEW_OPT_INT(struct uvit_opts, width, "256", 8, 8192, "channels of a token"),
     FEW_OPT_INT(struct uvit_opts, depth, "6", 1, 128, "transformer blocks"),
     FEW_OPT_INT(struct uvit_opts, heads, "4", 1, 128, "attention heads"),
@@ -68,14 +70,14 @@ static few_node way_down(struct uvit *u, few_node x) {
   return x;
 }
 
-/* x + a transformer's word on it, which sets nn->middle. */
+/* x + a transformer's output for it; sets nn->middle. */
 static few_node middle(struct uvit *u, few_node x) {
   struct few_nn *nn = u->nn;
   few_graph *g = nn->g;
   const struct uvit_opts *o = u->o;
   const struct few_transformer t = {&o->cond, o->heads, o->mlp_ratio};
   const struct few_shape s = few_node_shape(g, x);
-  if (s.rank != 4) return FEW_NONE; /* failed before */
+  if (s.rank != 4) return FEW_NONE; /* the graph has failed */
   nn->dropout = s.dim[1] <= o->dropout_side ? o->cond.dropout : 0;
   few_node y = few_reshape(g, x, FEW_SHAPE(s.dim[0], s.dim[1] * s.dim[2], s.dim[3]));
   y = few_nn_linear(nn, "tokens", y, o->width, 1, true);

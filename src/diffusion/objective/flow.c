@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "diffusion/process/process.h"
+
 /* tan t = u / (sigma_d (1 - u)), with the pole at u = 1 out of the way. */
 few_node few__flow_time(const struct few_loss *l, few_node u) {
   few_graph *g = l->g;
@@ -17,8 +19,7 @@ few_node few__flow_n(const struct few_loss *l, few_node t) {
 }
 
 few_node few__flow_share(const struct few_loss *l, few_node t) {
-  few_graph *g = l->g;
-  return few_div(g, few_scale(g, few_sin(g, t), l->spec->sigma_data), few__flow_n(l, t));
+  return few__process_flow.embedded_time(l->g, l->spec->sigma_data, t);
 }
 
 few_node few__flow_rows(const struct few_loss *l, few_node a, few_node x) {

@@ -8,28 +8,35 @@
  *   x~   = (z_s - (sigma_s/sigma_t) z_t) / (alpha_s - (sigma_s/sigma_t) alpha_t),    s = u - 1/N,
  *   L    = E max(SNR_t, 1) |x~ - x^(z_t, t)|^2.
  *
+ *   paper                  here
+ *   t, t', t''             the process's u, m, s; TrigFlow's times of them are k.t, k.m, k.s
+ *   z_t                    d.x, longer by a factor
+ *   x~                     two_steps, as the F~ that stands for it
+ *   x^_theta, x^_eta       FEW_TARGET (of this stage), FEW_STUDENT
+ *   w(lambda_t)            weight (snr.h)
+ *   N                      scalar[0], from `start` to `end`
+ *
  * x~ is the image for which one step of DDIM goes from z_t to z_s. The student then becomes the
- * teacher and N is halved, from `start` to `end`: a stage each, of which the first starts as the
- * recipe's teacher and takes it for its own. The recipe's lr_shape=linear takes each stage's rate
- * to zero, as in the paper.
+ * teacher and N is halved, a stage each; the first stage starts as the recipe's teacher and takes it
+ * for its own. The recipe's lr_shape = linear takes each stage's rate to zero, as in the paper.
  *
  * In TrigFlow's time DDIM is a rotation, x_s = cos(t-s) x_t - sin(t-s) sigma_d F, so x~ has an F~
  * that turns x_t into x_s. With p = t - m, q = m - s and the teacher's F_t, F_m there,
  *
- *   F~ = (cos(q) sin(p) F_t + sin(q) (F_m - sin(p) x_t/sigma_d)) / sin(p + q),
+ *   F~ = (cos(q) sin(p) F_t + sin(q) (F_m - sin(p) x_t/sigma_d)) / sin(p + q).
  *
- * where what would cancel is cancelled already: no loss of digits for any N. u = 0 stands for t = 0
- * itself, as it does in the sampler, and so the paper's exception for i = 1, x~ = the teacher's
- * last x^, is no exception: from m a step to t = 0 leads to x^(x_m, m).
+ * Terms that would cancel are gone from it, so no digits are lost for any N. u = 0 stands for t = 0
+ * itself, as it does in the sampler. The paper's exception for i = 1, where x~ is the teacher's last
+ * x^, therefore needs no code: from m a step to t = 0 leads to x^(x_m, m).
  *
- * direction = encode goes the other way, u -> u + 1/N from i = 0 .. N-1: few encode.
+ * direction = encode goes the other way, u -> u + 1/N from i = 0 .. N-1, for few encode.
  * grid = double is for the stochastic sampler (2210.03142, section 3): a jump of 2/N from every
- * i/N. Only 1/N is left to jump from i = 1: there the teacher's own step is the target.
+ * i/N. From i = 1 only a jump of 1/N is left; there the teacher's own step is the target.
  * joint = yes distils each row with its label and without: the baseline that 2210.03142 reports as
  * failing when the result is guided as teachers are.
  */
 #include "base/rng.h"
-#include "diffusion/process/cosine.h"
+#include "diffusion/process/vp.h"
 #include "snr.h"
 
 enum { DECODE, ENCODE };
@@ -44,7 +51,8 @@ struct progressive_opts {
 
 static const struct few_option options[] = {
     FEW_OPT_INT(struct progressive_opts, start, "128", 1, 65536, "steps of the first student"),
-    FEW_OPT_INT(struct progressive_opts, end, "1", 1, 65536, "of the last, halved on the way"),
+    FEW_OPT_INT(struct progressive_opts, end, "1", 1, 65536,
+                "steps of the last student; each stage halves them"),
     FEW_OPT_CHOICE(struct progressive_opts, direction, "decode", "decode|encode",
                    "noise to image, or image to noise"),
     FEW_OPT_CHOICE(struct progressive_opts, grid, "own", "own|double",
@@ -119,7 +127,7 @@ static few_node time_at(const struct few_loss *l, const struct progressive_opts 
   return o->direction == ENCODE ? t : few_select(g, few_less(g, zero, u), t, zero);
 }
 
-static struct step draw_step(const struct few_loss *l, const struct progressive_opts *o) {
+static struct step sample_step(const struct few_loss *l, const struct progressive_opts *o) {
   few_graph *g = l->g;
   const double jump = o->grid ? 2 : 1, way = o->direction == ENCODE ? 1 : -1;
   few_node N = l->scalar[0];
@@ -130,8 +138,8 @@ static struct step draw_step(const struct few_loss *l, const struct progressive_
                        time_at(l, o, few_affine(g, i, 1, way * jump))};
 }
 
-/* A step of length zero (the edge of grid = double) asks a network where it is defined. */
-static few_node time_to_ask(few_graph *g, const struct step *k) {
+/* A step of length zero (the edge of grid = double) evaluates the network where it is defined. */
+static few_node defined_time(few_graph *g, const struct step *k) {
   return few_select(g, few_less(g, few_fill(g, 0, FEW_SCALAR), k->m), k->m, k->t);
 }
 
@@ -146,7 +154,7 @@ static few_node two_steps(struct few_loss *l, const struct step *k, few_node x, 
   few_node F_t = few_loss_F(l, FEW_TARGET, x, k->t, label, guidance);
   few_node x_m =
       few_sub(g, few_mul(g, few_cos(g, p), x), few_mul(g, few_scale(g, sin_p, sigma), F_t));
-  few_node F_m = few_loss_F(l, FEW_TARGET, x_m, time_to_ask(g, k), label, guidance);
+  few_node F_m = few_loss_F(l, FEW_TARGET, x_m, defined_time(g, k), label, guidance);
   few_node first = few_mul(g, few_mul(g, few_cos(g, q), sin_p), F_t);
   few_node turn = few_sub(g, F_m, few_mul(g, few_scale(g, sin_p, 1 / sigma), x));
   few_node sum = few_add(g, first, few_mul(g, sin_q, turn));
@@ -163,7 +171,7 @@ static void add(struct few_loss *l, const struct progressive_opts *o, const stru
 
 static void build(struct few_loss *l, const void *opts) {
   const struct progressive_opts *o = opts;
-  const struct step k = draw_step(l, o);
+  const struct step k = sample_step(l, o);
   const struct few_trig_state d = few_trig_state_at(l, l->x0, k.t, FEW_RNG_NOISE);
   l->t = k.t;
   add(l, o, &k, &d, l->label, o->joint ? "labelled" : "progressive", o->joint ? 0.5 : 1);
@@ -174,7 +182,7 @@ const struct few_objective_def few__objective_progressive = {
     .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "progressive",
     .source = "Salimans and Ho, arXiv 2202.00512; Meng et al., arXiv 2210.03142",
-    .help = "halve a teacher's steps again and again, also of encoders",
+    .help = "halve the steps of a teacher or an encoder, stage by stage",
     .options = options,
     .options_size = sizeof(struct progressive_opts),
     .needs_teacher = true,

@@ -1,7 +1,7 @@
 /* snr.c - see snr.h. */
 #include "snr.h"
 
-#include "diffusion/process/cosine.h"
+#include "diffusion/process/vp.h"
 #include "diffusion/weight/weight.h"
 #include "engine/graph/graph.h"
 
@@ -11,13 +11,9 @@ few_status few__snr_check(few_ctx *ctx, const char *name, const struct few_snr_o
   return st ? few__fail_in(ctx, st, "%s: weight = %s", name, o->weight) : FEW_OK;
 }
 
-/* logsnr_min stops at -24, where the angle is still below pi/2 in f32. */
 few_node few__snr_time(const struct few_loss *l, const struct few_snr_opts *o, few_node u) {
-  few_graph *g = l->g;
   const struct few_cosine c = few__cosine(o->logsnr_min, o->logsnr_max);
-  few_node angle = few_affine(g, u, c.a, c.b);
-  few_node ratio = few_div(g, few_sin(g, angle), few_cos(g, angle));
-  return few_atan(g, few_scale(g, ratio, 1 / l->spec->sigma_data));
+  return few__cosine_time_node(l->g, c, l->spec->sigma_data, u);
 }
 
 void few__snr_add(struct few_loss *l, const struct few_snr_opts *o, few_node t, few_node F,

@@ -2,8 +2,8 @@
  * weighted by the signal-to-noise ratio there (Salimans and Ho, arXiv 2202.00512, section 4).
  *
  * Their process is alpha_u x0 + sigma_u eps with lambda(u) = ln(alpha^2/sigma^2)
- * (process/cosine.h). Times and ratios are all that is taken from it: the state is TrigFlow's at
- * the same ratio.
+ * (process/vp.h). Only its times and ratios are used: the state is TrigFlow's
+ * at the same ratio.
  */
 #ifndef FEW_SRC_SNR_H
 #define FEW_SRC_SNR_H
@@ -25,11 +25,11 @@ struct few_snr_opts {
   FEW_SNR_(S, gamma, FEW_OPTION_REAL, "5", 1e-6, 1e6, NULL, "min-snr: the limit of SNR")
 /* clang-format on */
 
-/* Refuses a weight that there is not. */
+/* FEW_E_INVALID for an unknown weight. */
 few_status few__snr_check(few_ctx *ctx, const char *name, const struct few_snr_opts *o);
 /* TrigFlow's time of u [rows], 0 <= u <= 1. */
 few_node few__snr_time(const struct few_loss *l, const struct few_snr_opts *o, few_node u);
-/* Add the weighted loss of F at the time t against a target, of which no gradient is taken. */
+/* Add the weighted loss of F at time t against a target without gradient. */
 void few__snr_add(struct few_loss *l, const struct few_snr_opts *o, few_node t, few_node F,
                   few_node target, const char *name, double weight);
 

@@ -1,9 +1,12 @@
 /* flow.c - flow matching on straight lines (Lipman et al., arXiv 2210.02747; rectified flow, Liu et
  * al., arXiv 2209.03003), with time running from image to noise.
  *
- *   y_u = (1 - u) x0 + u eps,   u in [0, 1],   v = E[eps - x0 | y_u],   D = y_u - u v.
+ *   y_u = (1 - u) x0 + u eps,   u in [0, 1],   v = E[eps - x0 | y_u],   D = y_u - u v,
+ *   u = sigma/(1 + sigma) = sigma_d sin t/(cos t + sigma_d sin t),   sigma = sigma_d tan t,
  *
- * The network sees y_u and u as they are.
+ * where t is TrigFlow's. The network sees y_u and u as they are. Training times have u uniform in
+ * (0, 1); a logit-normal u is Esser et al.'s (arXiv 2403.03206). The grid `flow` has equal steps in
+ * u from 1, which is pure noise, t = pi/2.
  */
 #include "process.h"
 
@@ -28,6 +31,17 @@ static double net_time(double sigma_d, double t) {
   return t;
 }
 
+static few_node embedded_time(few_graph *g, double sigma_d, few_node t) {
+  few_node noise = few_scale(g, few_sin(g, t), sigma_d);
+  return few_div(g, noise, few_add(g, few_cos(g, t), noise));
+}
+
+static few_node trig_time(few_graph *g, const struct few_process_opts *o, double sigma_d,
+                          few_node u) {
+  FEW_UNUSED(o);
+  return few__process_angle(g, few_affine(g, u, -sigma_d, sigma_d), u);
+}
+
 const struct few_process few__process_flow = {
     .name = "flow",
     .source = "Lipman et al., arXiv 2210.02747",
@@ -39,4 +53,9 @@ const struct few_process few__process_flow = {
     .time = time_of,
     .net_scale = net_scale,
     .net_time = net_time,
+    .embedded_time = embedded_time,
+    .trig_time = trig_time,
+    .uniform_times = true,
+    .schedule = "flow",
+    .schedule_help = "equal steps of flow matching, from pure noise",
 };

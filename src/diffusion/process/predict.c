@@ -55,10 +55,22 @@ static const struct {
                           NULL},
 };
 
-const char *few__predict_name(enum few_prediction p) { return predictions[p].name; }
+static bool known(enum few_prediction p) { return (int)p >= 0 && p < FEW_PREDICTIONS; }
 
-const char *few__predict_source(enum few_prediction p) { return predictions[p].source; }
-const char *few__predict_help(enum few_prediction p) { return predictions[p].help; }
+const char *few__predict_name(enum few_prediction p) {
+  assert(known(p));
+  return predictions[p].name;
+}
+
+const char *few__predict_source(enum few_prediction p) {
+  assert(known(p));
+  return predictions[p].source;
+}
+
+const char *few__predict_help(enum few_prediction p) {
+  assert(known(p));
+  return predictions[p].help;
+}
 
 few_status few__predict_find(few_ctx *ctx, enum few_prediction *out, const char *name) {
   for (int i = 0; i < FEW_PREDICTIONS; i++)

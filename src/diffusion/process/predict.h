@@ -1,12 +1,12 @@
-/* predict.h - what a network may predict, and turning one prediction into another.
+/* predict.h - what a network may predict, as mixes of image and noise.
  *
- * Everything a denoising network is asked for is a mix of the clean image and the noise,
+ * Every prediction of a denoising network is a mix of the clean image and the noise,
  *
  *   y = p x0 + q eps,   eps ~ N(0, I),
  *
  * and so is its input, x_t = alpha x0 + sigma eps. Two mixes of the same two unknowns determine a
- * third: that is all there is to converting between x, eps, v and F, and it is linear in (x_t, y).
- * Expectations given x_t obey the same line, so it holds for networks as for the exact values.
+ * third, which is linear in (x_t, y): this converts between x, eps, v and F. Expectations given x_t
+ * obey the same line, so it holds for networks as for exact values.
  */
 #ifndef FEW_SRC_PREDICT_H
 #define FEW_SRC_PREDICT_H

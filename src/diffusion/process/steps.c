@@ -32,14 +32,15 @@
  * sin^2 t/sin^2 s. With eta times its deviation, w sigma_d, DDIM's family (Song et al., arXiv
  * 2010.02502, eq. 12 and 16) keeps what it needs of the old noise e:
  *
- *   x_t = cos(t) D + sqrt(sin^2 t - w^2) e + w sigma_d z,  w = eta tan(t)/sin(s) sqrt(sin(s-t)
- * sin(s+t)).
+ *   x_t = cos(t) D + sqrt(sin^2 t - w^2) e + w sigma_d z,
+ *   w   = eta tan(t)/sin(s) sqrt(sin(s-t) sin(s+t)).
  */
 #include "predict.h"
 
 #include <math.h>
 
 struct few_line few_step_ddim(double sigma_d, double s, double t) {
+  assert(sigma_d > 0);
   return (struct few_line){cos(s - t), -sin(s - t) * sigma_d};
 }
 
@@ -73,14 +74,18 @@ struct few_line few_step_euler(double sigma_d, double s, double t) {
   return (struct few_line){1, -(s - t) * sigma_d};
 }
 
-double few_step_middle(double s, double t) { return atan(sqrt(tan(s) * tan(t))); }
+double few_step_middle(double s, double t) {
+  assert(s > t && t > 0);
+  return atan(sqrt(tan(s) * tan(t)));
+}
 
 struct few_line few_step_dpmpp_2s(double s, double t) {
+  assert(s > 0);
   return (struct few_line){sin(t) / sin(s), sin(s - t) / sin(s)};
 }
 
 struct few_noisy_step few_step_ddpm(double sigma_d, double s, double t, double eta) {
-  assert(eta >= 0 && eta <= 1 && s > t);
+  assert(sigma_d > 0 && eta >= 0 && eta <= 1 && s > t);
   double w = eta * tan(t) / sin(s) * sqrt(sin(s - t) * sin(s + t));
   double kept = sqrt(fmax(0, (sin(t) - w) * (sin(t) + w))); /* of e */
   return (struct few_noisy_step){.line.x = cos(t) * cos(s) + kept * sin(s),
@@ -89,5 +94,6 @@ struct few_noisy_step few_step_ddpm(double sigma_d, double s, double t, double e
 }
 
 struct few_line few_step_renoise(double sigma_d, double t, double s) {
+  assert(sigma_d > 0 && s >= t);
   return (struct few_line){cos(s) / cos(t), sigma_d * sqrt(sin(s - t) * sin(s + t)) / cos(t)};
 }

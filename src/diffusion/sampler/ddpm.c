@@ -1,9 +1,9 @@
-/* ddpm.c - ancestral sampling (Ho, Jain and Abbeel, arXiv 2006.11239), and what lies between it and
- * DDIM (Song, Meng and Ermon, arXiv 2010.02502, eq. 12 and 16).
+/* ddpm.c - ancestral sampling (Ho, Jain and Abbeel, arXiv 2006.11239), and the samplers between it
+ * and DDIM (Song, Meng and Ermon, arXiv 2010.02502, eq. 12 and 16).
  *
- * A step draws x_t from the posterior of x_t given x_s and the denoised image in place of x0. eta
- * scales the posterior's deviation; what the fresh noise lacks, the old noise gives (steps.c):
- * every eta has the same distribution at each t, where the denoised image is the true one.
+ * A step samples x_t from the posterior of x_t given x_s and the denoised image in place of x0. eta
+ * scales the posterior's deviation, and the old noise makes up for what the fresh noise lacks
+ * (steps.c). With the true denoised image every eta has the same distribution at each t.
  *
  * Times are EDM's, as a solver's; DDPM's own are the schedule linear-beta. With these the samples
  * of the teachers in models/ were farther from the data: energy distance of points 0.0010 for
@@ -41,8 +41,8 @@ const struct few_sampler_def few__sampler_ddpm = {
     .version = FEW_SAMPLER_DEF_VERSION,
     .name = "ddpm",
     .source = "Ho et al., arXiv 2006.11239; Song et al., arXiv 2010.02502, eq. 16",
-    .help = "draws each step from the posterior; for many steps",
-    .schedule = FEW_SCHEDULE_KARRAS,
+    .help = "samples each step from the posterior; for many steps",
+    .schedule = "karras",
     .steps = 250,
     .order = 0,
     .evals_per_step = 1,

@@ -10,7 +10,7 @@
 #include "sampler.h"
 
 few_status few__olss_new(few_ctx *ctx, struct few_olss **out, int steps, double sigma_d) {
-  assert(steps >= 1);
+  assert(steps >= 1 && sigma_d > 0);
   struct few_olss *o = NULL;
   *out = NULL;
   FEW_TRY(FEW_NEW(ctx, &o, 1));
@@ -71,7 +71,7 @@ const struct few_sampler_def few__sampler_olss = {
     .name = "olss",
     .source = "Duan et al., arXiv 2305.14677",
     .help = "few steps with weights fitted to many of the same model's; needs a file of few olss",
-    .schedule = FEW_SCHEDULE_KARRAS,
+    .schedule = "karras",
     .steps = 0,
     .order = 0,
     .evals_per_step = 1,

@@ -13,8 +13,8 @@ struct few_olss {
   double *t; /* [steps] falling; the last step ends at t = 0 */
   double *x; /* [steps] */
   double *F; /* [steps][steps], zero above the diagonal */
-  /* Root mean square of what step k misses of the long run's state, given its outputs; and what
-   * DDIM on the same times misses. [steps] each, 0 where they were not kept. */
+  /* Root mean square error of step k against the long run's state, given its outputs; and that of
+   * DDIM on the same times. [steps] each, 0 where they were not kept. */
   double *rms, *ddim_rms;
 };
 
@@ -22,7 +22,7 @@ struct few_olss {
 few_status few__olss_new(few_ctx *ctx, struct few_olss **out, int steps, double sigma_d);
 void few__olss_free(few_ctx *ctx, struct few_olss *o); /* NULL is fine */
 
-/* What a sampler of one evaluation a step saw and left, over all rows at once. */
+/* A run of a sampler of one evaluation per step, all rows at once. */
 struct few_olss_run {
   int steps;
   const double *t; /* [steps + 1], the last 0 */
@@ -32,8 +32,8 @@ struct few_olss_run {
   double sigma_d;
 };
 
-/* `steps` of the run's times, from 1 to run->steps, and weights. `search`: times where they help;
- * otherwise as evenly among the run's as may be. */
+/* Choose `steps` of the run's times, 1 to run->steps, and fit the weights. `search`: where times help
+ * most; otherwise as evenly among the run's as possible. */
 few_status few__olss_fit(few_ctx *ctx, struct few_olss **out, const struct few_olss_run *run,
                          int steps, bool search);
 

@@ -1,4 +1,4 @@
-/* sampler.c - the table of samplers, and what they share: times, noise, lines. */
+/* sampler.c - samplers.def as a table, and what samplers share: times, noise, linear combinations. */
 #include "sampler.h"
 
 #include "base/added.h"
@@ -55,12 +55,21 @@ few_status few_ctx_add_sampler(few_ctx *ctx, const struct few_sampler_def *def) 
     return few__fail(ctx, FEW_E_INVALID,
                      "%s %.60s: steps and evals_per_step are at least 1, and order is at least 0",
                      type, def->name ? def->name : "");
-  if (def->schedule <= FEW_SCHEDULE_DEFAULT || def->schedule >= FEW_SCHEDULES || def->fitted)
+  enum few_schedule schedule = FEW_SCHEDULE_DEFAULT;
+  if (def->schedule) few__schedule_lookup(&schedule, def->schedule);
+  if (schedule == FEW_SCHEDULE_DEFAULT || def->fitted)
     return few__fail(ctx, FEW_E_INVALID,
-                     "%s %.60s: choose a schedule, such as FEW_SCHEDULE_KARRAS, and leave `fitted` "
-                     "false",
+                     "%s %.60s: choose a schedule, such as \"karras\", and leave `fitted` false",
                      type, def->name ? def->name : "");
   return few__added_add(ctx, &a);
+}
+
+enum few_schedule few__sampler_schedule(const struct few_sampler_def *sampler) {
+  enum few_schedule s = FEW_SCHEDULE_DEFAULT;
+  const bool known = few__schedule_lookup(&s, sampler->schedule);
+  assert(known && s != FEW_SCHEDULE_DEFAULT); /* few_ctx_add_sampler */
+  FEW_UNUSED(known);
+  return s;
 }
 
 int few__sampler_evals(const struct few_sampler_def *sampler, int steps) {
@@ -68,6 +77,7 @@ int few__sampler_evals(const struct few_sampler_def *sampler, int steps) {
 }
 
 void few_sampling_noise(const struct few_sampling *s, int draw, float *z) {
+  assert(draw >= 0);
   if (s->noise) {
     s->noise(s->user, draw, z);
     return;
@@ -103,7 +113,7 @@ out:
 static few_status make_times(few_ctx *ctx, const struct few_sampler_def *sampler,
                              const struct few_times_opts *times, struct few_sampling *s) {
   struct few_times_opts o = *times;
-  if (o.schedule == FEW_SCHEDULE_DEFAULT) o.schedule = sampler->schedule;
+  if (o.schedule == FEW_SCHEDULE_DEFAULT) o.schedule = few__sampler_schedule(sampler);
   if (o.steps > FEW_STEPS_MAX)
     return few__fail(ctx, FEW_E_INVALID, "%d steps: give 1 to %d", o.steps, (int)FEW_STEPS_MAX);
   s->steps = o.steps;

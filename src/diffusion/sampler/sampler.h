@@ -16,11 +16,13 @@
 int few__sampler_count(const few_ctx *ctx);
 const struct few_sampler_def *few__sampler_at(const few_ctx *ctx, int i);
 few_status few__sampler_find(few_ctx *ctx, const struct few_sampler_def **out, const char *name);
-/* Evaluations of the network for so many steps down to 0: the last one needs only one. */
+/* Its own schedule, which FEW_SCHEDULE_DEFAULT stands for. */
+enum few_schedule few__sampler_schedule(const struct few_sampler_def *sampler);
+/* Evaluations of the network for this many steps down to 0: the last step needs only one. */
 int few__sampler_evals(const struct few_sampler_def *sampler, int steps);
 
-/* Make the times, draw the start, run. s->x holds the images afterwards, or what there was when an
- * evaluation failed; s->t does not survive the call. */
+/* Make the times, sample the start, run. Afterwards s->x holds the images, or the state at which an
+ * evaluation failed; s->t is NULL again. */
 few_status few__sample(few_ctx *ctx, const struct few_sampler_def *sampler,
                        const struct few_times_opts *times, struct few_sampling *s);
 

@@ -2,17 +2,17 @@
  *
  * The first time is that of pure noise. Each further one is found with those before it fixed, as
  * the place between 0 and the last where samples are best, taken to be the only minimum there. The
- * paper narrows the place down by ternary search; golden sections need one evaluation in place of
- * two for each narrowing, by 0.618 in place of 0.667.
+ * paper uses ternary search; golden sections need one evaluation per narrowing instead of two, to
+ * 0.618 of the interval instead of 0.667.
  *
- * Of all places looked at the best is taken, not the middle of what remains: where noise of the
- * metric hides the minimum, that is at least a value that was seen.
+ * The result is the best time evaluated, not the middle of the remaining interval: if noise of the
+ * metric hides the minimum, it is at least a value that was measured.
  */
 #include "search.h"
 
 #include <math.h>
 
-static const double grains = 1e5;                /* of a radian: times are short to write down */
+static const double grains = 1e5;                /* per radian: times are rounded, short to write */
 static const double golden = 0.6180339887498949; /* (sqrt 5 - 1)/2 */
 
 struct place {
@@ -28,7 +28,8 @@ static few_status look(few_ctx *ctx, struct few_search *s, int n, double *t, dou
   if (!isfinite(out->value))
     return few__fail(
         ctx, FEW_E_INVALID,
-        "samples with time %d at %g have no measure: look at the model and its samples", n, at);
+        "samples with time %d at %g have no finite metric: look at the model and its samples", n,
+        at);
   if (out->value < best->value) *best = *out;
   return FEW_OK;
 }

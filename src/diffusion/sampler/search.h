@@ -1,19 +1,19 @@
-/* search.h - sampling times that suit a model best, found one after the other. */
+/* search.h - search for the sampling times that suit a model best, one time after the other. */
 #ifndef FEW_SRC_SEARCH_H
 #define FEW_SRC_SEARCH_H
 
 #include "base/base.h"
 
 struct few_search {
-  int steps;        /* times wanted, the first of which is given */
+  int steps;        /* number of times, the first of which is given */
   double first;     /* t[0] */
-  double last;      /* no time is below: 0 < last < first */
-  double tolerance; /* a time is known to so much, in radians */
-  /* How bad samples are with these n falling times; finite. */
+  double last;      /* smallest time allowed: 0 < last < first */
+  double tolerance; /* precision of a time, radians */
+  /* The metric of samples with these n falling times, lower is better; finite. */
   few_status (*value)(void *user, int n, const double *t, double *out);
   void *user;
   int evals; /* out: calls of value */
-  int found; /* out: times that are known, also after a failure */
+  int found; /* out: times found so far, valid after a failure too */
 };
 
 /* t[steps], and values[k] (may be NULL) of the first k + 1 of them. */

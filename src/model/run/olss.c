@@ -176,7 +176,7 @@ static few_status run_long(few_model *m, const struct few_olss_opts *o, int64_t 
   s.label = o->label;
   s.guidance = o->guidance;
   FEW_TRY(few__sample_choose(m, &s, false, &c));
-  if (c.times.schedule == FEW_SCHEDULE_DEFAULT) c.times.schedule = c.sampler->schedule;
+  if (c.times.schedule == FEW_SCHEDULE_DEFAULT) c.times.schedule = few__sampler_schedule(c.sampler);
   few_status st = few__times(m->ctx, &c.times, m->spec.sigma_data, t);
   few__sample_choice_free(m, &c);
   if (st) return st;

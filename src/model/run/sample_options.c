@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "diffusion/process/cosine.h"
+#include "diffusion/process/vp.h"
 #include "diffusion/sampler/sampler.h"
 #include "model/model.h"
 

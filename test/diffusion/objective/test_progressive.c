@@ -3,8 +3,8 @@
 #include "loss_test.h"
 
 #include "base/rng.h"
-#include "diffusion/process/cosine.h"
 #include "diffusion/process/process.h"
+#include "diffusion/process/vp.h"
 #include "oracle/mixture.h"
 
 enum { N = LOSS_ROWS, D = LOSS_DIM };

@@ -1,6 +1,7 @@
 /* Processes: their ranges, inverses and preconditioning against the published formulas. */
 #include "testing.h"
 
+#include "few/ext/objective.h"
 #include "oracle/precond.h"
 
 static const double eps = 0x1p-52, sigma_d = 0.5, pi_2 = 1.5707963267948966;
@@ -143,6 +144,22 @@ static void test_clean_end(void **state) {
   }
 }
 
+/* A row of processes.def has the name of its file's process; all of them are choices of options. */
+static void test_rows(void **state) {
+  (void)state;
+  static const char *const rows[] = {
+#define FEW_PROCESS(file, name, time_transform) name,
+#include "diffusion/process/processes.def"
+#undef FEW_PROCESS
+  };
+  char choices[256] = "";
+  for (int i = 0; i < few__process_count(); i++) {
+    assert_string_equal(few__process_at(i)->name, rows[i]);
+    strcat(strcat(choices, "|"), rows[i]);
+  }
+  assert_string_equal(few_process_choices, choices);
+}
+
 static void test_names(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -163,6 +180,7 @@ int main(void) {
       cmocka_unit_test(test_predictions_round_trip),
       cmocka_unit_test(test_denoise_inverts),
       cmocka_unit_test(test_clean_end),
+      cmocka_unit_test(test_rows),
       cmocka_unit_test(test_names),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

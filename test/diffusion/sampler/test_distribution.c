@@ -30,7 +30,7 @@ static struct outcome outcome_of(const struct few_sampler_def *sampler, const vo
   s.started = true;
   s.seed = 5;
   times.steps = STEPS;
-  times.schedule = FEW_SCHEDULE_UNIFORM;
+  times.schedule = FEW_SCHEDULE_trigflow;
   times.sigma_max = 10;
   times.t_end = t_end;
   assert_ok(ctx, few__times(ctx, &times, sd, out.t));

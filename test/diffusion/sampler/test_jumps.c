@@ -58,7 +58,7 @@ static void test_exact_in_any_steps(void **state) {
       struct few_times_opts times = FEW_TIMES_OPTS_INIT;
       if (samplers[i] == &few__sampler_shortcut) s.eval = eval_average;
       times.steps = steps;
-      times.schedule = samplers[i]->schedule;
+      times.schedule = few__sampler_schedule(samplers[i]);
       assert_ok(ctx, few__times(ctx, &times, sd, t));
       few_sampling_noise(&s, 0, z);
       assert_ok(ctx, few__sample(ctx, samplers[i], &times, &s));

@@ -54,7 +54,7 @@ static struct record *long_run(few_ctx *ctx, int steps) {
   struct few_times_opts times = FEW_TIMES_OPTS_INIT;
   r->m = test_mixture();
   times.steps = steps;
-  times.schedule = FEW_SCHEDULE_KARRAS;
+  times.schedule = FEW_SCHEDULE_edm;
   assert_ok(ctx, few__times(ctx, &times, sd, r->t));
   float last[N];
   sample(ctx, r, &few__sampler_ddim, NULL, r->t, steps, 1, last);

@@ -231,7 +231,7 @@ static void test_foreign(void **state) {
   few_ctx *ctx = test_ctx();
   struct few_times_opts times = FEW_TIMES_OPTS_INIT;
   times.steps = 16;
-  times.schedule = FEW_SCHEDULE_KARRAS; /* pure noise is no state of edm */
+  times.schedule = FEW_SCHEDULE_edm; /* pure noise is no state of edm */
   for (int i = 0; i < few__sampler_count(NULL); i++)
     for (int p = 0; p < few__process_count(); p++) {
       float x[N], want[N], scratch[N];

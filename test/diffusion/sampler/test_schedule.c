@@ -11,7 +11,7 @@ static void test_edm_levels(void **state) {
   few_ctx *ctx = test_ctx();
   struct few_times_opts o = FEW_TIMES_OPTS_INIT;
   double t[19];
-  o.schedule = FEW_SCHEDULE_KARRAS;
+  o.schedule = FEW_SCHEDULE_edm;
   o.steps = 18;
   assert_ok(ctx, few__times(ctx, &o, sd, t));
   assert_close(sd * tan(t[0]), 80, 80 * 64 * eps * 160); /* tan near pi/2: 160^2/160 */
@@ -26,9 +26,9 @@ static void test_edm_levels(void **state) {
 }
 
 static double first_time(enum few_schedule s) {
-  if (s == FEW_SCHEDULE_COSINE) return atan(exp(10) / sd);
-  if (s == FEW_SCHEDULE_FLOW) return 1.5707963267948966;
-  return s == FEW_SCHEDULE_LINEAR_BETA ? atan(sqrt(expm1(10.05)) / sd) : atan(160);
+  if (s == FEW_SCHEDULE_vp) return atan(exp(10) / sd);
+  if (s == FEW_SCHEDULE_flow) return 1.5707963267948966;
+  return s == FEW_SCHEDULE_vp_linear ? atan(sqrt(expm1(10.05)) / sd) : atan(160);
 }
 
 static void test_all_fall(void **state) {
@@ -61,7 +61,7 @@ static void test_other_processes(void **state) {
   o.steps = 10;
   for (int which = 0; which < 2; which++) {
     const struct few_process *p = which ? &few__process_flow : &few__process_vp;
-    o.schedule = which ? FEW_SCHEDULE_FLOW : FEW_SCHEDULE_COSINE;
+    o.schedule = which ? FEW_SCHEDULE_flow : FEW_SCHEDULE_vp;
     o.t_end = 0;
     assert_ok(ctx, few__times(ctx, &o, sd, t));
     for (int i = 0; i < 10; i++)
@@ -72,7 +72,7 @@ static void test_other_processes(void **state) {
   }
   /* DDPM: alpha-bar of step n of 1000 is the product of 1 - beta; its logarithm differs from -B by
    * the terms beta^2/2 of ln(1 - beta), at most 1 % of it, and by half a step. */
-  o.schedule = FEW_SCHEDULE_LINEAR_BETA;
+  o.schedule = FEW_SCHEDULE_vp_linear;
   o.t_end = 0;
   assert_ok(ctx, few__times(ctx, &o, sd, t));
   double log_alpha_bar = 0;
@@ -122,7 +122,7 @@ static void test_explicit_and_refused(void **state) {
     assert_int_equal(few__times(ctx, &o, sd, t), FEW_E_INVALID);
   }
   o.times = NULL;
-  o.schedule = FEW_SCHEDULE_UNIFORM;
+  o.schedule = FEW_SCHEDULE_trigflow;
   o.steps = 0;
   assert_int_equal(few__times(ctx, &o, sd, t), FEW_E_INVALID);
   o.steps = 3;
