@@ -21,11 +21,12 @@ static const struct sum shortcut = {"toy-shortcut",
                                     {0.75, 0.25},
                                     {"steps=800", "width=64", "layers=3"}};
 
-/* With n_i the length of the gradient of loss i, w_i its weight and a_i its factor,
- *   gradnorm  a_i = w_i/n_i sum_j w_j n_j / sum_j w_j, so sum_i w_i^2/a_i = sum_i w_i, a loss
- *             without gradient (sCM's at its first step) having a_i = 0 and no part in the first
- * sum, minnorm   a_i/w_i on the simplex, primary   a_0 = w_0; what is taken of the other is at
- * least 0. */
+/* With n_i the length of the gradient of loss i, w_i its weight and a_i its factor:
+ *
+ *   gradnorm   a_i = w_i/n_i sum_j w_j n_j / sum_j w_j, so sum_i w_i^2/a_i = sum_i w_i. A loss without
+ *              gradient (sCM's at its first step) has a_i = 0 and no part in the first sum.
+ *   minnorm    a_i/w_i are on the simplex.
+ *   primary    a_0 = w_0, and the share of the other loss is at least 0. */
 static double gradnorm(const double *w, const double *a) {
   double sum = -w[0] - w[1];
   for (int i = 0; i < 2; i++) sum += a[i] > 0 ? w[i] * w[i] / a[i] : 0;

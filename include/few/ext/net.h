@@ -162,7 +162,7 @@ FEW_API few_node few_nn_rows(struct few_nn *nn, few_node x, int rank);
  * `struct few_cond_opts cond` into the struct ---- */
 
 /* One per process, "|identity|log|..": an option's choices begin behind the first bar. */
-extern const char few_time_transform_choices[];
+FEW_API extern const char few_time_transform_choices[];
 
 struct few_cond_opts {
   int time_transform; /* what the embedding sees: an index into these choices */

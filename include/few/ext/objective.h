@@ -1,7 +1,7 @@
 /* few/ext/objective.h - an objective of your own: what a network is trained for.
  *
- * An objective is a description, not a loop. It says which networks it needs, which numbers change
- * with the step, and how the loss graph of one shard is built. One trainer runs all objectives.
+ * An objective is a description, not a loop: which networks it needs, which numbers change with the
+ * step, and a function that builds the loss of one shard as a graph. One trainer runs all of them.
  *
  *   static void build(struct few_loss *l, const void *opts);
  *   static const struct few_objective_def def = {.version = FEW_OBJECTIVE_DEF_VERSION,
@@ -24,17 +24,17 @@ extern "C" {
 
 enum { FEW_MAX_LOGS = 8, FEW_MAX_SCALARS = 4, FEW_MAX_TERMS = 4 };
 
-/* The networks that a loss may ask. All have the shape of the data.
+/* The networks of a loss. Their input and output have the shape of the data.
  *
- * Dropout belongs to what is trained: the student in `build`, the fake network in `build_fake`.
- * What a network says for a target is said without (few_net_input.no_dropout), but where a paper
- * compares two values of the student under one mask: there the target, an average, has the
- * student's masks.
+ * Dropout is on in the network that is trained: the student in `build`, the fake network in
+ * `build_fake`. A target is computed without it (few_net_input.no_dropout). The exception are papers
+ * that compare two values of the student under one mask; there the target, an average of the
+ * student, has the student's masks.
  */
 enum few_role {
   FEW_STUDENT, /* trained by the run; what is saved is its average */
   FEW_TEACHER, /* the recipe's `teacher`: frozen */
-  FEW_TARGET,  /* the student's network with weights of before: see few_objective_def.target */
+  FEW_TARGET,  /* the student's network with earlier weights: see few_objective_def.target */
   FEW_FAKE,    /* starts as the teacher, with the student's guidance input; trained beside the
                 * student by `build_fake`, and frozen in `build` */
   FEW_ROLES
@@ -52,28 +52,28 @@ struct few_loss {
 
   few_node x0;    /* [rows, ...] data of standard deviation sigma_data */
   few_node label; /* [rows] index, dropped ones -1; FEW_NONE without classes */
-  few_node pair;  /* [rows, ...] unit normals that the teacher turned into x0; FEW_NONE: no pairs */
-  few_node pair_guidance; /* [rows] and by which guidance, where spec->guidance; else FEW_NONE */
+  few_node pair;  /* [rows, ...] unit normals of which the teacher made x0; FEW_NONE: no pairs */
+  few_node pair_guidance; /* [rows] guidance scale of each pair, if spec->guidance; else FEW_NONE */
   const few_node *scalar; /* [] each: what objective->schedule gives this step */
 
-  /* F of a network (net.h) in TrigFlow's terms: the network is fed in->x, of unit variance, at time
-   * in->t in radians. Gradients pass to its inputs: stop what the formula stops. `middle` is set to
-   * activations half way through the network, [rows, ...]. */
+  /* F of a network (net.h): in->x has unit variance, in->t is TrigFlow's time in radians. Gradients
+   * pass to the inputs; apply few_stop where the formula does. Sets `middle` to activations half way
+   * through the network, [rows, ...]. */
   few_node (*net)(struct few_loss *l, enum few_role who, const struct few_net_input *in);
   few_node middle;
-  struct few_nn *head;      /* for parameters of the loss itself: trained, not part of the model */
-  struct few_nn *fake_head; /* those of the fake network's loss; frozen in the student's */
+  struct few_nn *head;      /* parameters of the loss itself: trained, not part of the model */
+  struct few_nn *fake_head; /* parameters of the fake network's loss; frozen in the student's */
   void *user;               /* the trainer's */
 
-  /* Results. What is trained is the weighted sum of the terms, or their balance. */
+  /* Results. The loss is the sum of the terms by these weights, or by those of a balancer. */
   int n_terms;
   struct {
     const char *name;
-    int objective;  /* whose it is */
+    int objective;  /* that added it */
     few_node value; /* [] mean over rows */
     double weight;
   } term[FEW_MAX_TERMS];
-  few_node t; /* [rows] times of the rows, for logs by time; FEW_NONE: none are drawn */
+  few_node t; /* [rows] times of the rows, for logs by time; FEW_NONE: the loss has no times */
   int n_logs;
   struct {
     const char *name;
@@ -82,47 +82,47 @@ struct few_loss {
   } log[FEW_MAX_LOGS];
 };
 
-/* Where a run is. A run of an objective with stages does them one after the other, equally long. */
+/* How far a run is. The stages of an objective follow one another and are equally long. */
 struct few_clock {
   int64_t step, steps; /* of the run; step counts from 0 */
   int stage, stages;
   int64_t in_stage, stage_steps;
-  double stretch; /* >= 1 lengthens warm-ups (the guard) */
+  double stretch; /* >= 1: warm-ups are longer by this factor, after the guard went back */
 };
 
 enum few_target {
   FEW_TARGET_NONE,
   FEW_TARGET_AVERAGE, /* follows the student: average = decay average + (1 - decay) student */
-  FEW_TARGET_STAGE    /* the student as it was when the stage began; first as it began itself */
+  FEW_TARGET_STAGE    /* the student at the beginning of the stage */
 };
 
-/* What is known of a run before it begins, for refusing what cannot work. */
+/* What is known of a run before it starts; few_objective_def.check refuses what cannot work. */
 struct few_fit {
   const struct few_net_spec *student, *teacher; /* teacher NULL: none */
   int64_t steps, batch, shards;
 };
 
-/* How the student is used, where its options or the stage that it is in decide. */
+/* How the trained student is sampled, where that depends on options or on the stage. */
 enum { FEW_USE_MAX_TIMES = 1024 };
 struct few_use {
-  const char *sampler; /* given: the objective's */
-  bool one_way;        /* its steps go one way alone: from noise to images, or ... */
+  const char *sampler; /* initially the objective's */
+  bool one_way;        /* its steps go in one direction only: from noise to images, or ... */
   bool encodes;        /* ... from images to noise */
-  bool unlabelled;     /* its loss has rows without their label, whatever label_dropout says */
-  int n_times;         /* sampling times of its own, falling; given: none */
+  bool unlabelled;     /* its loss has rows without their label even if label_dropout is 0 */
+  int n_times;         /* sampling times of its own, falling; initially none */
   double times[FEW_USE_MAX_TIMES];
 };
 
-/* Strengths of the teacher's guidance: one, or a range of which the student is told each row's. */
+/* Guidance scale of the teacher: one, or a range; then each row's is an input of the student. */
 struct few_guidance_opts {
   double guidance_min, guidance_max;
 };
 /* clang-format off */
 #define FEW_GUIDANCE_OPTIONS(most) \
   FEW_OPT_REAL(struct few_guidance_opts, guidance_min, "1", 0, 100, \
-               "weakest guidance of the teacher, 1 + w; 1: none"), \
+               "smallest guidance scale of the teacher, 1 + w; 1: none"), \
   FEW_OPT_REAL(struct few_guidance_opts, guidance_max, most, 0, 100, \
-               "strongest; above guidance_min: an input of the student")
+               "largest guidance scale; above guidance_min it is an input of the student")
 /* clang-format on */
 
 #define FEW_OBJECTIVE_DEF_VERSION 1
@@ -133,20 +133,20 @@ struct few_objective_def {
   const char *help;                 /* one line */
   const struct few_option *options; /* fields of the options struct; an empty table: none */
   size_t options_size;
-  bool guides;            /* the options begin with struct few_guidance_opts */
-  bool classifies;        /* for networks that give logits, and only those */
-  bool drops_labels;      /* what it trains is to be guided: label_dropout is 0.1 unless given */
-  bool needs_teacher;     /* the recipe's `teacher` is frozen beside the student */
-  bool starts_as_teacher; /* the student starts with the teacher's weights where one is given */
-  bool follows_flow;      /* it is to make of a noise what the teacher's flow makes of it */
+  bool guides;            /* guides the teacher: options begin with struct few_guidance_opts */
+  bool classifies;        /* trains networks that give logits, and no others */
+  bool drops_labels;      /* trains networks that are guided later: label_dropout defaults to 0.1 */
+  bool needs_teacher;     /* evaluates the recipe's `teacher`, which stays as it is */
+  bool starts_as_teacher; /* the student starts with the weights of a teacher, if one is given */
+  bool follows_flow;      /* the student should map a noise to the same image as the teacher's flow */
   enum few_step_size step_size; /* in which form the student takes the size of a step (net.h) */
   int64_t (*max_steps)(const void *opts); /* few_net_spec.max_steps; NULL: 0 */
-  bool pairs; /* the data are the teacher's own, each with its noise: few_loss.pair */
+  bool pairs; /* trains on images that the teacher made, with their noise: few_loss.pair */
   enum few_target target;
-  const char *sampler; /* what samples the result */
+  const char *sampler; /* for the trained network */
   void (*use)(const void *opts, const struct few_clock *at, double sigma_d,
               struct few_use *out); /* may be NULL */
-  /* May be NULL. Refuse a combination before anything runs. */
+  /* FEW_E_INVALID for options that cannot work, before anything runs. May be NULL. */
   few_status (*check)(few_ctx *ctx, const void *opts, const struct few_fit *fit);
   /* Values of scalar[0..n_scalars). */
   int n_scalars;
@@ -241,7 +241,7 @@ FEW_API few_node few_loss_mean(struct few_loss *l, few_node square, few_node t, 
  * `struct few_timestep_opts timestep` into the struct. */
 
 /* Names of the processes, "|trigflow|edm|..": an option's choices begin behind the first bar. */
-extern const char few_process_choices[];
+FEW_API extern const char few_process_choices[];
 
 struct few_timestep_opts {
   double p_mean, p_std;
@@ -258,14 +258,14 @@ struct few_timestep_opts {
             "lognormal: mean of ln(sigma_d tan t), that is of EDM's ln(sigma)"), \
   FEW_OPT_IN(S, timestep, p_std, FEW_OPTION_REAL, std, 0.01, 20, NULL, "lognormal: standard deviation of ln(sigma_d tan t)"), \
   FEW_OPT_IN(S, timestep, process, FEW_OPTION_CHOICE, "trigflow", 0, 0, few_process_choices + 1, \
-            "whose times are drawn: few list processes"), \
+            "process whose times are sampled: few list processes"), \
   FEW_OPT_IN(S, timestep, times, FEW_OPTION_CHOICE, "own", 0, 0, "own|lognormal|uniform|logit-normal", \
-            "own: lognormal of trigflow and edm, uniform of vp, vp-linear and flow"), \
+            "own: lognormal for trigflow and edm, uniform for vp, vp-linear and flow"), \
   FEW_OPT_IN(S, timestep, logit_mean, FEW_OPTION_REAL, "0", -20, 20, NULL, \
             "logit-normal: mean of ln(u/(1 - u)), u in (0, 1) the process's time"), \
   FEW_OPT_IN(S, timestep, logit_std, FEW_OPTION_REAL, "1", 0.01, 20, NULL, "logit-normal: standard deviation of ln(u/(1 - u))"), \
   FEW_OPT_IN(S, timestep, logsnr_min, FEW_OPTION_REAL, "-20", -40, 0, NULL, "vp: ln(SNR) at the noisy end"), \
-  FEW_OPT_IN(S, timestep, logsnr_max, FEW_OPTION_REAL, "20", 0, 40, NULL, "vp: and at the clean end"), \
+  FEW_OPT_IN(S, timestep, logsnr_max, FEW_OPTION_REAL, "20", 0, 40, NULL, "vp: ln(SNR) at the clean end"), \
   FEW_OPT_IN(S, timestep, noise_d, FEW_OPTION_REAL, "0", 0, 4096, NULL, \
             "vp: shift ln(SNR) by 2 ln(noise_d/side), as noisy as images of this side; 0: no"), \
   FEW_OPT_IN(S, timestep, noise_d_high, FEW_OPTION_REAL, "0", 0, 4096, NULL, \

@@ -1,4 +1,4 @@
-/* few/ext/sampler.h - a sampler of your own: from noise to images along a network's field.
+/* few/ext/sampler.h - a sampler of your own: from noise to images by evaluating a network.
  *
  * Samplers work in TrigFlow's coordinates: they evaluate F at x_t and t, whatever the network was
  * trained as. They run on a batch of rows of floats, with the scalars of each step in f64 (few_step_*
@@ -32,13 +32,13 @@ struct few_sampling {
   float *x;     /* [rows x dims]: x at t[0] in, x at t[steps] out */
   int steps;    /* set by few__sample */
   double *t;    /* [steps + 1], strictly falling (few__encode: rising): set by few__sample */
-  bool started; /* x holds the start already; otherwise it is drawn, N(0, sigma_d^2) */
-  const struct few_olss *olss; /* of a sampler that is fitted */
+  bool started; /* x holds the start already; otherwise it is sampled, N(0, sigma_d^2) */
+  const struct few_olss *olss; /* for a fitted sampler */
   const void *opts; /* the sampler's, as its table fills them; NULL: all at their defaults */
 
-  /* F of all rows at time t; x is x_t itself (a network is fed x_t/sigma_d). The step it is for
-   * goes to the time `to`, which is t where F is wanted as a field: networks that learn jumps are
-   * told it, others ignore it. */
+  /* F of all rows at time t; x is x_t itself (a network's input is x_t/sigma_d). `to` is where the
+   * step goes, or t if F is the velocity at t. Networks that take the size of a step use it, others
+   * ignore it. */
   few_status (*eval)(void *user, const float *x, double t, double to, float *F);
   void *user;
 
@@ -59,10 +59,10 @@ struct few_sampler_def {
   int steps;            /* its own choice of how many */
   int order;            /* of accuracy on the probability-flow ODE; 0: it does not solve it */
   int evals_per_step;
-  bool fresh_noise; /* draws noise on the way */
+  bool fresh_noise; /* adds noise on the way */
   bool both_ways;   /* runs from image to noise too: few__encode */
-  bool jumps;       /* for networks that are told where a step leads, and no others */
-  bool fitted;      /* runs by few_sampling.olss, which has the times */
+  bool jumps;       /* only for networks that take the size of a step */
+  bool fitted;      /* needs few_sampling.olss, which has the times */
   const struct few_option *options; /* NULL: none */
   size_t options_size;
   few_status (*run)(few_ctx *ctx, struct few_sampling *s); /* from t[0] to t[steps] */
@@ -75,7 +75,7 @@ FEW_API FEW_MUST_USE few_status few_ctx_add_sampler(few_ctx *ctx,
 
 /* ---- For run() ---- */
 
-/* Every step DDIM's, the network being told where it leads. */
+/* Every step is DDIM's, with `to` where it leads. */
 FEW_API few_status few_sampling_ddim(few_ctx *ctx, struct few_sampling *s);
 /* z = standard normals of this draw. */
 FEW_API void few_sampling_noise(const struct few_sampling *s, int draw, float *z);

@@ -1,17 +1,22 @@
-/* adversarial - the student against a discriminator that looks at noisy images (Diffusion-GAN,
- * arXiv 2206.02262), through the features of a diffusion network (DMD2, arXiv 2405.14867).
+/* adversarial - the student against a discriminator of noisy images (Diffusion-GAN, arXiv
+ * 2206.02262), built on the features of a diffusion network (DMD2, arXiv 2405.14867).
  *
  *   d(x_t, t) = head(middle activations of the fake network at x_t, t, label)
  *   fake's phase:     softplus(-d(x0 with noise)) + softplus(d(x with noise))
  *   student's phase:  softplus(-d(x with noise))                    (non-saturating)
  *   hinge:            max(0, 1 - d) + max(0, 1 + d);   -d
  *
- * where x = f(sigma_d z', t_1) are the student's images, x0 the data, and both have noise of one
- * t with ln(sigma_d tan t) ~ N(p_mean, p_std^2). The fake network begins as the teacher, so its
- * features are good from the start; its lower half and the head are trained by the first line, in
- * `vsd + adversarial` (DMD2) and `sid + adversarial` (SiDA, arXiv 2410.14919) together with its
- * diffusion loss. The head begins at d = 0. In the student's phase all of that is fixed and the
- * gradient passes through it to x.
+ *   papers                  here
+ *   D_phi, the classifier   logit(): FEW_FAKE up to its middle, then l->fake_head
+ *   G_theta(z)              x, by few__generate
+ *   t of the noise          ln(sigma_d tan t) ~ N(p_mean, p_std^2)
+ *   weights of the losses   weight, fake_weight
+ *
+ * x = f(sigma_d z', t_1) are the student's images and x0 the data; both have noise of one t. The
+ * fake network begins as the teacher, so its features are good from the start. The first line trains
+ * its lower half and the head, in `vsd + adversarial` (DMD2) and `sid + adversarial` (SiDA, arXiv
+ * 2410.14919) together with its diffusion loss. The head begins at d = 0. In the student's phase all
+ * of that is fixed, and the gradient passes through it to x.
  */
 #include "base/rng.h"
 #include "generator.h"
@@ -23,11 +28,11 @@ struct adversarial_opts {
 };
 
 static const struct few_option options[] = {
-    FEW_OPT_REAL(struct adversarial_opts, weight, "1", 0, 1e9, "of this loss among others"),
+    FEW_OPT_REAL(struct adversarial_opts, weight, "1", 0, 1e9, "weight of this loss in a sum"),
     FEW_OPT_REAL(struct adversarial_opts, fake_weight, "1", 0, 1e9,
-                 "of the discriminator's among those of the fake network"),
+                 "weight of the discriminator's loss beside the fake network's"),
     FEW_OPT_CHOICE(struct adversarial_opts, adversary, "logistic", "logistic|hinge",
-                   "non-saturating, or with margins"),
+                   "loss of the discriminator: non-saturating, or with margins"),
     FEW_OPT_REAL(struct adversarial_opts, p_mean, "-0.8", -20, 20, "mean of ln(sigma_d tan t)"),
     FEW_OPT_REAL(struct adversarial_opts, p_std, "1.6", 0.01, 20,
                  "standard deviation of ln(sigma_d tan t)"),
@@ -61,7 +66,7 @@ static few_node logit(struct few_loss *l, const struct few_trig_state *d) {
   struct few_nn *nn = l->fake_head;
   few_loss_F(l, FEW_FAKE, d->x, d->t, l->label, few_loss_guidance_scale(l));
   struct few_shape s = few_node_shape(g, l->middle);
-  if (s.rank < 2) return FEW_NONE; /* the network failed, and said why */
+  if (s.rank < 2) return FEW_NONE; /* the network failed and recorded the error */
   const int64_t c = s.dim[s.rank - 1], positions = few_shape_count(s) / (l->rows * c);
   few_nn_push(nn, "discriminator");
   few_node h = few_nn_channel_norm(nn, l->middle, true, 1e-6);

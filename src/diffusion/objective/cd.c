@@ -1,13 +1,22 @@
-/* cd - consistency distillation (Song, Dhariwal, Chen and Sutskever, arXiv 2303.01469, alg. 2):
+/* cd - consistency distillation (Song, Dhariwal, Chen and Sutskever, arXiv 2303.01469, algorithm 2):
  *
  *   x_n+1 = cos(t_n+1) x0 + sin(t_n+1) z,   n ~ U{0, .., N-2} on Karras' grid
- *   x^_n  = the teacher's step from t_n+1 to t_n
- *   L     = E d(f(x_n+1, t_n+1), f_target(x^_n, t_n)),   target <- mu target + (1 - mu) student
+ *   x^_n  = the teacher's step from t_n+1 to t_n                                       eq. 6
+ *   L     = E d(f(x_n+1, t_n+1), f_target(x^_n, t_n))                                  eq. 7
+ *   target <- mu target + (1 - mu) student                                             eq. 8
  *
- * with d = l2, l1 or pseudo-Huber; the paper's LPIPS wants a network of images. The step is EDM's
- * Heun in sigma = sigma_d tan t, whatever the path: an Euler step, which is DDIM's, plus the mean
- * of the noise at both ends less that at the first (few/ext/steps.h, few_step_heun); or DDIM
- * alone. A guided teacher gives the student the guidance scale as an input, as in scd.
+ *   paper                here
+ *   t_n (EDM's sigma)    sigma_d tan t_n; hop.t and hop.s are t_n+1 and t_n in radians
+ *   x_{t_n+1}, x^_{t_n}  from.x, to.x
+ *   Phi, ODE solver      step(), of `solver`
+ *   f_theta, f_theta^-   few__discrete_f of FEW_STUDENT, FEW_TARGET
+ *   d, lambda            metric; lambda = 1
+ *   mu, N                target_decay, points
+ *
+ * d is l2, l1 or pseudo-Huber; the paper's LPIPS needs a network for images. The solver is EDM's
+ * Heun in sigma = sigma_d tan t, whatever the path: an Euler step, which is DDIM's, plus the mean of
+ * the noise at both ends less that at the first (few/ext/steps.h, few_step_heun); or only DDIM. A
+ * guided teacher gives the student the guidance scale as an input, as in scd.
  */
 #include "base/rng.h"
 #include "discrete.h"
@@ -91,7 +100,7 @@ const struct few_objective_def few__objective_cd = {
     .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "cd",
     .source = "arXiv 2303.01469",
-    .help = "consistency distillation: agree with oneself one teacher's step nearer the data",
+    .help = "consistency distillation: match your own output one teacher step closer to the data",
     .options = options,
     .options_size = sizeof(struct cd_opts),
     .needs_teacher = true,

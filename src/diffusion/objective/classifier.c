@@ -2,8 +2,9 @@
  *
  *   L = - sum_k q_k ln softmax(y)_k,   q = (1 - s) [k = label] + s / K,
  *
- * with label smoothing s (Szegedy et al., arXiv 1512.00567). The networks of `few eval` that are
- * our own are made so. Images are clean: x = x0 / sigma_d at time 0.
+ * with label smoothing s over K classes (Szegedy et al., arXiv 1512.00567, section 7: epsilon,
+ * q'(k)). It trains the networks that `few eval` uses for features. Images are clean: x = x0/sigma_d
+ * at time 0.
  */
 #include "objective.h"
 
@@ -25,7 +26,7 @@ static void build(struct few_loss *l, const void *opts) {
   const double classes = (double)l->spec->classes;
   if (l->label == FEW_NONE) {
     few__graph_fail(g, FEW_E_INVALID,
-                    "classifier: the data have no labels: give others, and labels = yes");
+                    "classifier: the data have no labels: give labelled data, and labels = yes");
     return;
   }
   const few_node clean = few_fill(g, 0, FEW_SHAPE(l->rows)); /* not l->t: no times are drawn */
@@ -43,7 +44,7 @@ const struct few_objective_def few__objective_classifier = {
     .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "classifier",
     .source = "arXiv 1512.00567",
-    .help = "cross-entropy: a network that tells classes, for features",
+    .help = "cross-entropy: trains a classifier, for features",
     .options = options,
     .options_size = sizeof(struct classifier_opts),
     .classifies = true,

@@ -1,10 +1,16 @@
-/* ct - consistency training (Song, Dhariwal, Chen and Sutskever, arXiv 2303.01469, alg. 3):
+/* ct - consistency training (Song, Dhariwal, Chen and Sutskever, arXiv 2303.01469, algorithm 3):
  * consistency distillation without a teacher. The point at t_n is that of the same image and noise,
- * x_n = cos(t_n) x0 + sin(t_n) z: in expectation the flow's own, to first order in the step.
+ * x_n = cos(t_n) x0 + sin(t_n) z, which in expectation is the flow's to first order in the step.
  *
- *   L     = E d(f(x_n+1, t_n+1), f_target(x_n, t_n)),   n ~ U{0, .., N-2}
- *   N(k)  = ceil(sqrt(k/K ((s1+1)^2 - s0^2) + s0^2) - 1) + 1      at step k of K
+ *   L     = E d(f(x_n+1, t_n+1), f_target(x_n, t_n)),   n ~ U{0, .., N-2}              eq. 10
+ *   N(k)  = ceil(sqrt(k/K ((s1+1)^2 - s0^2) + s0^2) - 1) + 1      at step k of K       appendix C
  *   mu(k) = exp(s0 ln(mu0) / N(k)),   target <- mu target + (1 - mu) student
+ *
+ *   paper                    here
+ *   x + t_n+1 z, x + t_n z   from, to: the same states divided by 1/cos t
+ *   f_theta, f_theta^-       few__discrete_f of FEW_STUDENT, FEW_TARGET
+ *   N(k)                     scalar[0], by points()
+ *   mu(k)                    target_decay()
  */
 #include <math.h>
 
@@ -19,9 +25,10 @@ struct ct_opts {
 };
 
 static const struct few_option options[] = {
-    FEW_OPT_INT(struct ct_opts, s0, "2", 2, 100000, "points of the grid at first"),
-    FEW_OPT_INT(struct ct_opts, s1, "150", 2, 100000, "and at last"),
-    FEW_OPT_REAL(struct ct_opts, mu0, "0.9", 0, 0.999999, "mu of the target's average at first"),
+    FEW_OPT_INT(struct ct_opts, s0, "2", 2, 100000, "points of the grid at the start"),
+    FEW_OPT_INT(struct ct_opts, s1, "150", 2, 100000, "points of the grid at the end"),
+    FEW_OPT_REAL(struct ct_opts, mu0, "0.9", 0, 0.999999,
+                 "mu of the target's average at the start"),
     FEW_METRIC_OPTIONS(struct ct_opts, "l2", "0.00054"),
     FEW_GRID_OPTIONS(struct ct_opts),
     FEW_OPT_END};

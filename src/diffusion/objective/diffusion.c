@@ -1,13 +1,20 @@
 /* diffusion - a teacher, of any process (Lu and Song, arXiv 2410.11081, section 3):
  *
- *   x_t = cos(t) x0 + sin(t) z,   L = E e^{w(t)} w_F(t)/D |F(x_t/sigma_d, t) - v_t/sigma_d|^2 -
- * w(t), v_t = dx_t/dt = cos(t) z - sin(t) x0.
+ *   x_t = cos(t) x0 + sin(t) z,   v_t = dx_t/dt = cos(t) z - sin(t) x0,
+ *   L = E e^{w(t)} w_F(t)/D |F(x_t/sigma_d, t) - v_t/sigma_d|^2 - w(t).
  *
- * Times are drawn as a paper's process has them (timestep_sampling.h), w_F is its weight (weight/weight.h), the
- * network may predict what it likes (net.h): together these are its teacher. By default they are
- * TrigFlow's, with a learned w(t); the paper writes the residual as sigma_d F - v_t, a factor that
- * only shifts w. With labels dropped at `label_dropout` one network serves classifier-free
- * guidance.
+ *   paper                       here
+ *   F_theta                     F, by few_loss_F
+ *   x_t, z, v_t                 d.x, d.z, d.v of struct few_trig_state
+ *   |sigma_d F - v_t|^2         sigma_d^2 |residual|^2: the factor only shifts w
+ *   w_phi(t)                    the learned head of few_loss_mean; 0 with adaptive = no
+ *   proposal of t               few_timestep_sample
+ *   weights of other papers     w_F, weight/weight.h
+ *
+ * Times have the distribution of a paper's process (timestep_sampling.h), w_F is its weight, and the
+ * network predicts what its description says (net.h): together these are that paper's teacher. By
+ * default they are TrigFlow's, with a learned w(t). With labels dropped at `label_dropout` one
+ * network serves classifier-free guidance.
  *
  * `scales` is the multi-scale loss of simple diffusion (Hoogeboom et al., arXiv 2301.11093, section
  * 3.2): on large images the residual is dominated by fine detail, so

@@ -1,14 +1,19 @@
 /* direct - regression on the teacher's own images (Luhman and Luhman, arXiv 2101.02388): the
- * student's map from noise to image in one step against what the teacher's deterministic sampler
- * made of the same noise,
+ * student's map from noise to image in one step, against the image that the teacher's deterministic
+ * sampler made of the same noise:
  *
  *   L = E d( f(x, t_max), x_teacher ),   x = sigma_d eps,   (eps, x_teacher) a pair,
- *   f(x, t) = cos(t) x - sin(t) sigma_d F(x, t),   t_max = arctan(80/sigma_d), where sampling
- * begins.
+ *   f(x, t) = cos(t) x - sin(t) sigma_d F(x, t),   t_max = arctan(80/sigma_d).
  *
- * d is per value |r|^2 (l2) or |r| (l1), or pseudo-Huber on the whole image of D values (Song and
- * Dhariwal, arXiv 2310.14189): (sqrt(|r|^2 + c^2 D) - c sqrt(D))/sqrt(D), which is l2 near zero and
- * grows as the distance far off. The pairs are all there is to learn from: their number decides.
+ *   paper                           here
+ *   student(x_T), one step          f
+ *   x_T, DDIM's image of it         l->pair (eps), l->x0 (x_teacher)
+ *   squared distance                distance = l2
+ *
+ * Sampling begins at t_max. d is |r|^2 per value (l2), |r| per value (l1), or pseudo-Huber on the
+ * whole image of D values (Song and Dhariwal, arXiv 2310.14189):
+ * (sqrt(|r|^2 + c^2 D) - c sqrt(D))/sqrt(D), which is quadratic near zero and grows as the distance
+ * far off. The student learns from nothing but the pairs: their number decides.
  */
 #include <math.h>
 
@@ -23,9 +28,9 @@ struct direct_opts {
 };
 
 static const struct few_option options[] = {
-    FEW_OPT_CHOICE(struct direct_opts, distance, "l2", "l2|l1|huber", "between the two images"),
+    FEW_OPT_CHOICE(struct direct_opts, distance, "l2", "l2|l1|huber", "distance of the two images"),
     FEW_OPT_REAL(struct direct_opts, huber_c, "0.03", 1e-6, 100,
-                 "huber: root mean square where it turns from square to linear"),
+                 "huber: root mean square at which it turns from square to linear"),
     FEW_OPT_END};
 
 /* [rows] */

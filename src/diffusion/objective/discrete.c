@@ -8,8 +8,8 @@
 void few__discrete_warn(few_ctx *ctx, const char *name, const char *what, double n, double most) {
   if (n > most)
     few__log(ctx, FEW_LOG_WARN,
-             "%s: %s = %g brings two times so near that single precision leaves few digits of "
-             "their difference: give at most %g",
+             "%s: %s = %g puts two times so close together that single precision leaves few "
+             "digits of their difference: give at most %g",
              name, what, n, most);
 }
 
@@ -17,6 +17,7 @@ void few__discrete_warn(few_ctx *ctx, const char *name, const char *what, double
 
 few_node few__path_coordinate(const struct few_loss *l, int path, few_node sigma) {
   few_graph *g = l->g;
+  assert(path >= FEW_PATH_EDM && path <= FEW_PATH_FLOW);
   if (path == FEW_PATH_EDM) return sigma;
   if (path == FEW_PATH_FLOW) return few_div(g, sigma, few_affine(g, sigma, 1, 1));
   return few_atan(g, few_scale(g, sigma, 1 / l->spec->sigma_data));
@@ -24,6 +25,7 @@ few_node few__path_coordinate(const struct few_loss *l, int path, few_node sigma
 
 few_node few__path_time(const struct few_loss *l, int path, few_node c) {
   few_graph *g = l->g;
+  assert(path >= FEW_PATH_EDM && path <= FEW_PATH_FLOW);
   if (path == FEW_PATH_TRIGFLOW) return c;
   few_node sigma = path == FEW_PATH_EDM ? c : few_div(g, c, few_affine(g, c, -1, 1));
   return few_atan(g, few_scale(g, sigma, 1 / l->spec->sigma_data));
@@ -44,6 +46,7 @@ struct ends {
 
 static struct ends ends_of(const struct few_loss *l, const struct few_grid_opts *o) {
   const double sigma_d = l->spec->sigma_data;
+  assert(o->sigma_min > 0 && o->sigma_min < o->sigma_max);
   const double rho = o->rho > 0 ? o->rho : o->path == FEW_PATH_EDM ? 7 : 1;
   return (struct ends){rho, pow(coordinate(o->path, sigma_d, o->sigma_min), 1 / rho),
                        pow(coordinate(o->path, sigma_d, o->sigma_max), 1 / rho)};
@@ -68,7 +71,7 @@ struct few_hop few__grid_hop(const struct few_loss *l, const struct few_grid_opt
                           few_sub(g, from, to)};
 }
 
-/* The whole number at or below x, held to 0 .. N-2: single precision may round u up to 1. */
+/* floor(x), limited to 0 .. N-2: single precision may round u up to 1. */
 static few_node interval(few_graph *g, few_node x, few_node points) {
   few_node most = few_affine(g, points, 1, -2);
   return few_max(g, few_min(g, few_floor(g, x), most), few_fill(g, 0, FEW_SCALAR));
@@ -103,7 +106,7 @@ few_node few__grid_lognormal(const struct few_loss *l, const struct few_grid_opt
 
 /* ---- the loss ---- */
 
-/* f(x, 0) = x whatever F is. Not every network has an F there, so it is asked elsewhere. */
+/* f(x, 0) = x whatever F is. Some networks have no F at t = 0, so rows there are evaluated at 1. */
 few_node few__discrete_f(struct few_loss *l, enum few_role who, const struct few_trig_state *at,
                          few_node guidance) {
   few_graph *g = l->g;
@@ -112,7 +115,7 @@ few_node few__discrete_f(struct few_loss *l, enum few_role who, const struct few
   return few_trig_denoised(l, at, few_loss_F(l, who, at->x, t, l->label, guidance));
 }
 
-/* [rows]. The slope of sqrt at 0 is infinite: 1e-24 makes 0 of 0 and nothing of all else. */
+/* [rows]. The slope of sqrt at 0 is infinite; adding 1e-24 makes it 0 and changes nothing else. */
 static few_node distance(struct few_loss *l, const struct few_distance_opts *o,
                          few_node difference) {
   enum { L2, L1 };

@@ -7,10 +7,10 @@
  *   path = trigflow  c = t
  *   path = flow      c = u = sigma / (1 + sigma), the share of noise on the straight path
  *
- * and so is f(x, t) = cos(t) x - sin(t) sigma_d F, which is x at t = 0 without being told. What the
- * path changes is where the grid's points lie and the weight 1 / (c(t) - c(s)). EDM's epsilon, at
- * which its f is the identity, is the grid's first point here: f differs from x by sin(t_min)
- * there, 0.004 at sigma_min = 0.002.
+ * and so is f(x, t) = cos(t) x - sin(t) sigma_d F, which is x at t = 0 by itself. The path changes
+ * where the grid's points lie, and the weight 1 / (c(t) - c(s)). EDM's epsilon, at which its f is
+ * the identity, is the grid's first point here. There f differs from x by sin(t_min), 0.004 at
+ * sigma_min = 0.002.
  */
 #ifndef FEW_SRC_DISCRETE_H
 #define FEW_SRC_DISCRETE_H
@@ -48,7 +48,7 @@ struct few_distance_opts {
                 "c / sqrt(D); 0: the plain norm")
 /* clang-format on */
 
-/* A row's way down, from t to s. */
+/* A row's two times. */
 struct few_hop {
   few_node t, s;  /* [rows] radians, t > s */
   few_node width; /* [rows] c(t) - c(s) > 0 */
@@ -66,16 +66,16 @@ struct few_hop few__grid_hop(const struct few_loss *l, const struct few_grid_opt
                              few_node points, few_node i);
 /* i [rows], uniform on 0 .. N-2. */
 few_node few__grid_uniform(const struct few_loss *l, few_node points);
-/* i [rows] with iCT's p(i) ~ Phi(ln sigma_i+1) - Phi(ln sigma_i), the normal distribution's, which
- * the paper writes with erf. ln sigma ~ N(p_mean, p_std^2) is drawn and i is the interval that it
- * falls in: that is this p to the letter if what falls outside of the grid is drawn again. A static
- * graph draws three times; a third miss (one row in 10^6 with iCT's numbers) goes to the nearest
- * end. */
+/* i [rows] with iCT's p(i) ~ Phi(ln sigma_i+1) - Phi(ln sigma_i) of the normal distribution, which
+ * the paper writes with erf. ln sigma ~ N(p_mean, p_std^2) is sampled, and i is the interval that it
+ * falls in; that is exactly this p if values outside of the grid are sampled again. A static graph
+ * has a fixed number of samples, three. Where all three are outside (one row in 10^6 with iCT's
+ * numbers) i is the nearest end. */
 few_node few__grid_lognormal(const struct few_loss *l, const struct few_grid_opts *o,
                              few_node points, double p_mean, double p_std);
 
-/* Consistency: d(f(x_t, t), target) of the student with gradients, weighted [rows] (FEW_NONE: 1).
- * `at` is the state at t; no gradient is taken of the target. Adds the loss, and logs mse. */
+/* Add the loss d(f(x_t, t), target) of the student at the state `at`, times `weight` [rows]
+ * (FEW_NONE: 1), and log mse. The target has no gradient. */
 void few__discrete_add(struct few_loss *l, const struct few_distance_opts *o,
                        const struct few_trig_state *at, few_node guidance, few_node target,
                        few_node weight);
@@ -83,14 +83,14 @@ void few__discrete_add(struct few_loss *l, const struct few_distance_opts *o,
 few_node few__discrete_f(struct few_loss *l, enum few_role who, const struct few_trig_state *at,
                          few_node guidance);
 
-/* ---- How near two times may be ----
- * The loss looks at the difference of two values of f, and what it is made of is rounded to 24
- * bits. Of a small mlp's gradient, f32 against f64 (ect, times 1/n apart; ict, n points): 7e-5 at n
- * = 256 and 2e-5 at 1281, 1e-3 at 8192 and at 100,000, 9e-3 at 65,536 of ect; it grows as a student
- * comes to agree with itself. */
+/* ---- How close two times may be ----
+ * The loss depends on the difference of two values of f, each rounded to 24 bits. Relative errors of
+ * a small mlp's gradient, f32 against f64 (ect, times 1/n apart; ict, n points): 7e-5 at n
+ * = 256 and 2e-5 at 1281, 1e-3 at 8192 and at 100,000, 9e-3 at 65,536 of ect; they grow while
+ * a student becomes consistent. */
 #define FEW_NEAR_SHARES 8192  /* 1/n of c apart */
 #define FEW_NEAR_POINTS 32768 /* n points of a grid */
-/* Warn where n, which is `what`, is more than `most`. */
+/* Warn if n, the value of the option `what`, is more than `most`. */
 void few__discrete_warn(few_ctx *ctx, const char *name, const char *what, double n, double most);
 
 #endif

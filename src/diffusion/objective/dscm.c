@@ -1,14 +1,23 @@
 /* dscm - sCD in discrete time (Lu and Song, arXiv 2410.11081, appendix E): what is lost where the
  * tangent is a difference over a grid instead of a derivative. From t to t' < t on the grid,
  *
- *   x_t' = cos(t-t') x_t - sin(t-t') sigma_d F_teacher(x_t/sigma_d, t)              (DDIM)
- *   Delta = -cos(t') (sigma_d F^- - sigma_d F_teacher)
+ *   x_t'  = cos(t-t') x_t - sin(t-t') sigma_d F_pretrain(x_t/sigma_d, t)              (DDIM)
+ *   Delta = -cos(t') (sigma_d F^-(x_t, t) - sigma_d F_pretrain)
  *           - r sin(t') (x_t + (sigma_d cos(t-t') F^-(x_t, t) - sigma_d F^-(x_t', t')) / sin(t-t'))
  *
- * which becomes df/dt as t' -> t; the loss is sCD's for g = cos(t) Delta. The grid is Karras' in
- * sigma = sigma_d tan t with its first point moved to t = 0, and its interval is drawn by the
- * lognormal distribution as in iCT (discrete.h). On the paths trigflow and flow the grid is even in
- * that coordinate; the state, the tangent and the weight are the same.
+ * which becomes df/dt as t' -> t. The loss is sCD's (scm.c) for g = cos(t) Delta.
+ *
+ *   paper             here
+ *   t, t'             d.t, to.at.t: the ends of an interval of the grid (discrete.h)
+ *   x_t, x_t'         d.x, to.at.x
+ *   F_pretrain        the teacher; v = sigma_d F_pretrain
+ *   Delta             delta
+ *   r                 scalar[0]
+ *   N                 points
+ *
+ * The grid is Karras' in sigma = sigma_d tan t with its first point moved to t = 0. Its interval is
+ * sampled by the lognormal distribution as in iCT. On the paths trigflow and flow the grid is even
+ * in that coordinate; the state, the tangent and the weight are the same.
  */
 #include "base/rng.h"
 #include "discrete.h"
@@ -37,7 +46,7 @@ static void schedule(const void *opts, const struct few_clock *at, double *scala
   few__scm_schedule(&((const struct dscm_opts *)opts)->scm, at, scalar);
 }
 
-/* The state at the teacher's side of a hop from d, and the hop's angle. */
+/* The state at the lower time of a hop, by the teacher's step, and the hop's angle. */
 struct lower {
   struct few_trig_state at;
   few_node sin, cos; /* of t - t' */
@@ -68,8 +77,8 @@ static void build(struct few_loss *l, const void *opts) {
   const struct lower to = step(l, &d, v, few_mul(g, above_first, hop.s));
 
   few_node F = few_loss_F(l, FEW_STUDENT, d.x, d.t, l->label, guidance);
-  few_node ask = few_select(g, above_first, to.at.t, d.t); /* at t' = 0 it counts for nothing */
-  few_node below = few_loss_F(l, FEW_STUDENT, to.at.x, ask, l->label, guidance);
+  few_node below_t = few_select(g, above_first, to.at.t, d.t); /* at t' = 0 its factor is 0 */
+  few_node below = few_loss_F(l, FEW_STUDENT, to.at.x, below_t, l->label, guidance);
   few_node slope = few_div(g, few_sub(g, few_mul(g, to.cos, F), below), to.sin);
   few_node first = few_mul(g, to.at.cos, few_sub(g, v, few_scale(g, F, sigma)));
   few_node second = few_mul(g, to.at.sin, few_add(g, d.x, few_scale(g, slope, sigma)));

@@ -1,15 +1,22 @@
 /* ect - easy consistency tuning (Geng, Pokle, Luo, Lin and Kolter, arXiv 2406.14548): a diffusion
- * model becomes a consistency model as the second time moves from 0, where the loss is diffusion's,
- * towards the first. No grid:
+ * model becomes a consistency model while the second time moves from 0, where the loss is
+ * diffusion's, towards the first. There is no grid:
  *
  *   ln sigma ~ N(P_mean, P_std^2),   c = c(sigma)
  *   r = c (1 - n(sigma) / q^(j+1)), at least 0,   n(sigma) = 1 + k sigmoid(-b sigma)
  *   L = E w(c) d(f(x_c), stop f(x_r)),   the same image and noise; d = |.|, the norm of a sample
  *   w = 1 / (c - r) (of CIFAR-10), or 1/sigma^2 + 1/sigma_d^2 (of ImageNet-64)
  *
- * with j the stage of `doublings` that the run is divided into: each brings r nearer to c by q.
- * At r = 0, f is the clean image itself. c is EDM's sigma in the paper; on another path the same
- * share of that path's coordinate is taken off, and n is still asked at sigma.
+ *   paper                   here
+ *   t (EDM's sigma), r      hop.t and hop.s in radians; t - r is hop.width
+ *   q, k, b, n(t)           q, k, b; n in second_time()
+ *   stage j = floor(i/d)    floor(step doublings / steps); q^(j+1) is scalar[0]
+ *   w(t)                    weight = gap or edm
+ *   P_mean, P_std           p_mean, p_std
+ *
+ * The run is divided into `doublings` stages, each of which brings r nearer to c by q. At r = 0, f
+ * is the clean image itself. c is EDM's sigma in the paper. On another path the same share of that
+ * path's coordinate is taken off, with n still a function of sigma.
  */
 #include <math.h>
 
@@ -17,7 +24,7 @@
 #include "discrete.h"
 
 struct ect_opts {
-  struct few_grid_opts grid; /* its path alone */
+  struct few_grid_opts grid; /* only its path */
   struct few_distance_opts metric;
   double p_mean, p_std, q, k, b;
   int64_t doublings;
@@ -27,13 +34,14 @@ struct ect_opts {
 static const struct few_option options[] = {
     FEW_OPT_REAL(struct ect_opts, p_mean, "-1.1", -20, 20, "mean of ln(sigma_d tan t)"),
     FEW_OPT_REAL(struct ect_opts, p_std, "2", 0.01, 20, "standard deviation of ln(sigma_d tan t)"),
-    FEW_OPT_REAL(
-        struct ect_opts, q, "2", 1.001, 1e6,
-        "a stage brings the two times nearer by it; 4 for ImageNet-64, with doublings = 4"),
+    FEW_OPT_REAL(struct ect_opts, q, "2", 1.001, 1e6,
+                 "factor by which a stage brings the two times closer; 4 for ImageNet-64, with "
+                 "doublings = 4"),
     FEW_OPT_INT(struct ect_opts, doublings, "8", 1, 100,
                 "stages, equally long; q^doublings = 256 at the end"),
-    FEW_OPT_REAL(struct ect_opts, k, "8", 0, 1e3, "n = 1 + k sigmoid(-b sigma): wider steps"),
-    FEW_OPT_REAL(struct ect_opts, b, "1", 0, 1e3, "at small sigma"),
+    FEW_OPT_REAL(struct ect_opts, k, "8", 0, 1e3,
+                 "k of n = 1 + k sigmoid(-b sigma), wider steps at small sigma"),
+    FEW_OPT_REAL(struct ect_opts, b, "1", 0, 1e3, "b of n = 1 + k sigmoid(-b sigma)"),
     FEW_OPT_CHOICE(struct ect_opts, weight, "gap", "gap|edm",
                    "1/(c - r), or 1/sigma^2 + 1/sigma_d^2"),
     FEW_METRIC_OPTIONS(struct ect_opts, "huber", "0"),
@@ -53,8 +61,8 @@ static void schedule(const void *opts, const struct few_clock *at, double *scala
   scalar[0] = pow(o->q, floor((double)at->step * (double)o->doublings / (double)at->steps) + 1);
 }
 
-/* c - r = c min(1, n/q^(j+1)): the difference itself, since 1 - that leaves few digits of it. */
-static struct few_hop draw(struct few_loss *l, const struct ect_opts *o, few_node sigma) {
+/* c - r = c min(1, n/q^(j+1)), computed as such: a difference of c and r would have few digits. */
+static struct few_hop second_time(struct few_loss *l, const struct ect_opts *o, few_node sigma) {
   few_graph *g = l->g;
   few_node n = few_affine(g, few_sigmoid(g, few_scale(g, sigma, -o->b)), o->k, 1);
   few_node part = few_min(g, few_div(g, n, l->scalar[0]), few_fill(g, 1, FEW_SCALAR));
@@ -70,7 +78,7 @@ static void build(struct few_loss *l, const void *opts) {
   few_graph *g = l->g;
   few_node normal = few_loss_randn(l, FEW_RNG_TIME, FEW_SHAPE(l->rows));
   few_node sigma = few_exp(g, few_affine(g, normal, o->p_std, o->p_mean));
-  const struct few_hop hop = draw(l, o, sigma);
+  const struct few_hop hop = second_time(l, o, sigma);
   const struct few_trig_state from = few_trig_state_at(l, l->x0, hop.t, FEW_RNG_NOISE),
                               to = few_trig_state_at(l, l->x0, hop.s, FEW_RNG_NOISE);
   few_node target = few__discrete_f(l, FEW_STUDENT, &to, FEW_NONE);

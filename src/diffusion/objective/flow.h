@@ -5,10 +5,10 @@
  *   y_u = x_t / n(t),   u = sigma_d sin(t) / n(t),   n(t) = cos t + sigma_d sin t,
  *   v = eps - x0 = n(t) F + m(t) x_t,   m(t) = sin(t)/sigma_d - cos t
  *
- * (process/predict.h, as a graph), and du/dt = sigma_d/n(t)^2. Velocities that are averages over a
- * step from u down to r have the same line: where F of a network that is told the step stands for
- * one, U = n F + m x_t is the average velocity, the step is y_r = y_u - (u - r) U, which is DDIM's
- * step with F, and without a step it is flow matching's velocity of F.
+ * (process/predict.h, as a graph), and du/dt = sigma_d/n(t)^2. The same line holds for averages over a
+ * step from u down to r. If a network takes the step's size as an input, its F stands for the whole
+ * step: U = n F + m x_t is the average velocity, and y_r = y_u - (u - r) U is DDIM's step with F.
+ * Without a step U is flow matching's velocity.
  */
 #ifndef FEW_SRC_OBJECTIVE_FLOW_H
 #define FEW_SRC_OBJECTIVE_FLOW_H
@@ -22,13 +22,14 @@ few_node few__flow_n(const struct few_loss *l, few_node t);     /* n(t), [rows] 
 few_node few__flow_velocity(const struct few_loss *l, few_node x, few_node t, few_node F);
 /* [rows] against x: [rows, 1, ..] of its rank. */
 few_node few__flow_rows(const struct few_loss *l, few_node a, few_node x);
-/* F of a network that takes the length of the step; the same for a target, without dropout. */
+/* F of a network that takes the size of the step; and the same for a target, without dropout. */
 few_node few__flow_F(struct few_loss *l, enum few_role who, few_node x, few_node t, few_node label,
                      few_node step_size);
 few_node few__flow_target_F(struct few_loss *l, enum few_role who, few_node x, few_node t,
                             few_node label, few_node step_size);
 
-/* Refuse what training from data alone cannot do: guide inside the target without labels. */
+/* FEW_E_INVALID for guidance inside the target without labels, or of a student that was trained on
+ * no unlabelled rows. */
 few_status few__flow_check(few_ctx *ctx, const char *name, bool guided, const struct few_fit *fit);
 
 #endif

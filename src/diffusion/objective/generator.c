@@ -1,19 +1,25 @@
-/* generator.c - the student as a generator, and the network that follows it.
+/* generator.c - the student as a generator of images, and the fake network that models them.
  *
  *   x = f(sigma_d z', t_1) = cos(t_1) sigma_d z' - sin(t_1) sigma_d F(z', t_1),
  *   z' ~ N(0, I),   tan t_1 = sigma_init / sigma_d.
  *
- * That is the step of a consistency model from pure noise, and a network that begins as the teacher
- * begins as its mean image. A generator of two steps (DMD2's simulated sampler, arXiv 2405.14867)
- * takes a share of its rows from where the sampler has them at its second step: from
+ *   papers                        here
+ *   G(z), g_theta(z')             few__generate
+ *   fake score, phi, mu_fake      FEW_FAKE, trained by few__fake_diffusion
+ *   sigma_init                    sigma_init
+ *
+ * That is the step of a consistency model from pure noise. A network that begins as the teacher
+ * begins with the teacher's mean image there. A generator of two steps (DMD2's simulated sampler,
+ * arXiv 2405.14867) starts a share of its rows from the states that the sampler has at its second
+ * step,
  *
  *   x_mid = cos(t_mid) x + sin(t_mid) sigma_d z'',   x without gradient,
  *
  * so that the student is trained on its own images and not on data that it never sees later.
  *
- * The fake network F_fake is the teacher's, trained on by the diffusion loss on these x: its score
- * is that of the student's distribution, with noise at t (Diff-Instruct, arXiv 2305.18455; VSD,
- * arXiv 2305.16213).
+ * The fake network starts as the teacher and is trained on these x by the diffusion loss. Its score
+ * is that of the student's distribution with noise at t (Diff-Instruct, arXiv 2305.18455; VSD, arXiv
+ * 2305.16213).
  */
 #include "generator.h"
 
@@ -21,10 +27,10 @@
 
 #include "base/rng.h"
 
-typedef few_node ask_F(struct few_loss *l, enum few_role who, few_node x, few_node t,
-                       few_node label, few_node guidance);
+typedef few_node evaluate_F(struct few_loss *l, enum few_role who, few_node x, few_node t,
+                            few_node label, few_node guidance);
 
-static few_node jump(struct few_loss *l, ask_F *F, few_node x, few_node t, few_node s) {
+static few_node jump(struct few_loss *l, evaluate_F *F, few_node x, few_node t, few_node s) {
   few_graph *g = l->g;
   const struct few_trig_state at = {.t = t,
                                     .cos = few_loss_rows(l, few_cos(g, t)),
@@ -33,7 +39,7 @@ static few_node jump(struct few_loss *l, ask_F *F, few_node x, few_node t, few_n
   return few_trig_denoised(l, &at, F(l, FEW_STUDENT, x, t, l->label, s));
 }
 
-/* Not few_loss_randn: objectives that are added look at the same images. */
+/* Not few_loss_randn: the objectives of a sum share their images. */
 static few_node noise(const struct few_loss *l, uint32_t purpose) {
   few_node z = few_randn(l->g, purpose, few_node_shape(l->g, l->x0));
   return few_scale(l->g, z, l->spec->sigma_data);
@@ -41,17 +47,18 @@ static few_node noise(const struct few_loss *l, uint32_t purpose) {
 
 few_node few__generate(struct few_loss *l, const struct few_generator_opts *o) {
   few_graph *g = l->g;
+  assert(o->sigma_init > 0 && o->mid_share >= 0 && o->mid_share <= 1);
   few_node z = noise(l, FEW_RNG_GENERATOR), s = few_loss_guidance_scale(l);
   few_node t = few_fill(g, atan(o->sigma_init / l->spec->sigma_data), FEW_SHAPE(l->rows));
   if (o->mid_share <= 0) return jump(l, few_loss_F, z, t, s);
   few_node x = jump(l, few_loss_target_F, z, t, s); /* as the sampler has it */
-  few_node again = few_less(g, few_randu(g, FEW_RNG_GENERATOR_PICK, FEW_SHAPE(l->rows)),
-                            few_fill(g, o->mid_share, FEW_SCALAR));
+  few_node second = few_less(g, few_randu(g, FEW_RNG_GENERATOR_PICK, FEW_SHAPE(l->rows)),
+                             few_fill(g, o->mid_share, FEW_SCALAR));
   few_node mid = few_add(g, few_scale(g, few_stop(g, x), cos(o->mid_time)),
                          few_scale(g, noise(l, FEW_RNG_GENERATOR_MID), sin(o->mid_time)));
-  few_node start = few_select(g, few_loss_rows(l, again), mid, z);
+  few_node start = few_select(g, few_loss_rows(l, second), mid, z);
   return jump(l, few_loss_F, start,
-              few_select(g, again, few_fill(g, o->mid_time, FEW_SHAPE(l->rows)), t), s);
+              few_select(g, second, few_fill(g, o->mid_time, FEW_SHAPE(l->rows)), t), s);
 }
 
 void few__fake_diffusion(struct few_loss *l, const struct few_generator_opts *o) {
@@ -82,8 +89,8 @@ few_status few__generator_check(few_ctx *ctx, const char *name, const struct few
                                 const struct few_fit *fit) {
   if (fit->student->step_size)
     return few__fail(ctx, FEW_E_INVALID,
-                     "%s: the student has two times, and its images are made with one: add it to "
-                     "an objective whose student has one",
+                     "%s: the student takes the size of a step, and its images are made without: "
+                     "add it to an objective whose student has no such input",
                      name);
   if (o->mid_share > 0 && o->mid_time >= atan(o->sigma_init / fit->student->sigma_data))
     return few__fail(ctx, FEW_E_INVALID,

@@ -1,19 +1,19 @@
-/* generator.h - what score distillation and adversarial training share: images of the student's
- * own, and a fake network that learns their distribution. */
+/* generator.h - what score distillation and adversarial training share: images that the student
+ * makes, and a fake network that learns their distribution. */
 #ifndef FEW_SRC_GENERATOR_H
 #define FEW_SRC_GENERATOR_H
 
 #include "objective.h"
 
 struct few_generator_opts {
-  struct few_guidance_opts guidance; /* of a teacher's score; not for the adversarial loss */
+  struct few_guidance_opts guidance; /* of the teacher's score; not read by the adversarial loss */
   double sigma_init;                 /* noise level at which the student starts */
-  double mid_time, mid_share;        /* a second step, of this share of the rows */
+  double mid_time, mid_share;        /* time of a second step, and the share of rows that have it */
   double fake_p_mean, fake_p_std;    /* times of the fake network's own loss */
 };
 #define FEW_GENERATOR_(S, field, deflt, min, max, help) \
   FEW_OPT_IN(S, gen, field, FEW_OPTION_REAL, deflt, min, max, NULL, help)
-/* Of options that begin with them. */
+/* For option structs that begin with few_generator_opts. */
 /* clang-format off */
 #define FEW_GENERATOR_OPTIONS(S) \
   FEW_GENERATOR_(S, sigma_init, "80", 0.01, 1e4, \
@@ -28,15 +28,15 @@ struct few_generator_opts {
   FEW_GENERATOR_(S, fake_p_std, "1.6", 0.01, 20, "fake network: standard deviation of ln(sigma_d tan t)")
 /* clang-format on */
 
-/* Images x of the student, [rows, ...], for the labels of the batch; gradients pass to it. The
- * same node for every objective of a sum whose options agree. */
+/* Images of the student, [rows, ...], for the labels of the batch. Gradients pass to the student.
+ * Objectives of a sum with equal options get the same node. */
 few_node few__generate(struct few_loss *l, const struct few_generator_opts *o);
-/* The diffusion loss of the fake network on them, the student being fixed. */
+/* Add the diffusion loss of the fake network on such images, with the student fixed. */
 void few__fake_diffusion(struct few_loss *l, const struct few_generator_opts *o);
-/* mean|x - D| of each row, at least 1e-5, stopped: [rows, 1, ..]. */
+/* mean|x - D| of each row, at least 1e-5, without gradient: [rows, 1, ..]. */
 few_node few__mean_distance(const struct few_loss *l, few_node x, few_node D);
 
-/* Where such a generator is asked: few_objective_def.use. */
+/* For few_objective_def.use: the sampling times of such a generator. */
 void few__generator_use(const struct few_generator_opts *o, double sigma_d, struct few_use *out);
 few_status few__generator_check(few_ctx *ctx, const char *name, const struct few_generator_opts *o,
                                 const struct few_fit *fit);

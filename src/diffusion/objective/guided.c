@@ -1,16 +1,21 @@
 /* guided - stage one of the distillation of guided diffusion (Meng et al., arXiv 2210.03142,
- * section 3.1): one network, with the guidance scale as an input, in place of the two evaluations of classifier-free
- * guidance (Ho and Salimans, arXiv 2207.12598), at every time:
+ * section 3.1): one network with the guidance scale as an input, in place of the two evaluations of
+ * classifier-free guidance (Ho and Salimans, arXiv 2207.12598), at every time:
  *
  *   x^w(z_t) = (1 + w) x^(z_t, c) - w x^(z_t),    w ~ U[w_min, w_max],   u ~ U[0, 1],
  *   L = E weight(lambda_u) |x^w - x^_student(z_t, c, w)|^2.
  *
- * few's guidance scale is s = 1 + w, so that 1 is none: guidance_min = 0 + 1, guidance_max = 4 + 1 are
- * the paper's. x^ is linear in F at one state, so the target is F_none + s (F_c - F_none), and the
- * weights are those of progressive distillation (snr.h). s reaches the network by a positional
- * embedding beside that of time; with guidance_min = guidance_max there is one scale and no input.
+ *   paper                 here
+ *   w                     s - 1; s = 1 is no guidance
+ *   w_min, w_max (0, 4)   guidance_min - 1, guidance_max - 1
+ *   t in [0, 1]           u; l->t is TrigFlow's time of it (process/vp.h)
+ *   x^_eta1               the student: F, with s as an input beside time
+ *   omega(lambda_t)       weight (snr.h)
  *
- * The result is a teacher still: sampled in many steps by any solver, at half the cost of guidance.
+ * x^ is linear in F at one state, so the target is F_none + s (F_c - F_none). With guidance_min =
+ * guidance_max there is one scale and no input.
+ *
+ * The result is still a teacher: sampled in many steps by any solver, at half the cost of guidance.
  * Stage two is `progressive` with it as the teacher, whose guidance input the students inherit.
  */
 #include "base/rng.h"

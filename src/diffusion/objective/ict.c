@@ -1,12 +1,19 @@
-/* ict - improved consistency training (Song and Dhariwal, arXiv 2310.14189):
+/* ict - improved consistency training (Song and Dhariwal, arXiv 2310.14189, table 1):
  *
  *   L     = E 1/(c_i+1 - c_i) d(f(x_i+1, t_i+1), stop f(x_i, t_i)),   the same image and noise
  *   d     = sqrt(|.|^2 + c^2) - c,   c = 0.00054 sqrt(D),   |.| the L2 norm over a whole sample
  *   p(i)  ~ Phi((ln sigma_i+1 - P_mean)/P_std) - Phi((ln sigma_i - P_mean)/P_std)
  *   N(k)  = min(s0 2^floor(k/K'), s1) + 1,   K' = floor(K / (log2 floor(s1/s0) + 1))
  *
+ *   paper                here
+ *   sigma_i              c_i on the path edm (discrete.h)
+ *   lambda(sigma_i)      1/hop.width
+ *   d, c                 few__discrete_add, huber_c = c/sqrt(D)
+ *   p(sigma_i)           few__grid_lognormal, which writes erf as the normal distribution Phi
+ *   N(k), s0, s1         scalar[0], s0, s1
+ *
  * The target is the student of this very step: an average of it keeps the two losses, of finite N
- * and of the limit, from agreeing (section 3.2). Index and grid are drawn in the graph: discrete.h.
+ * and of the limit, from agreeing (section 3.2). Index and grid are computed in the graph.
  */
 #include <math.h>
 
@@ -21,8 +28,9 @@ struct ict_opts {
 };
 
 static const struct few_option options[] = {
-    FEW_OPT_INT(struct ict_opts, s0, "10", 1, 100000, "intervals of the grid at first"),
-    FEW_OPT_INT(struct ict_opts, s1, "1280", 1, 100000, "and at most, doubled on the way"),
+    FEW_OPT_INT(struct ict_opts, s0, "10", 1, 100000, "intervals of the grid at the start"),
+    FEW_OPT_INT(struct ict_opts, s1, "1280", 1, 100000,
+                "most intervals of the grid, reached by doubling"),
     FEW_OPT_REAL(struct ict_opts, p_mean, "-1.1", -20, 20, "mean of ln(sigma_d tan t)"),
     FEW_OPT_REAL(struct ict_opts, p_std, "2", 0.01, 20, "standard deviation of ln(sigma_d tan t)"),
     FEW_METRIC_OPTIONS(struct ict_opts, "huber", "0.00054"),

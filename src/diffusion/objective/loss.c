@@ -17,6 +17,7 @@ few_node few_loss_row_sum(const struct few_loss *l, few_node x) {
 }
 
 void few_loss_log(struct few_loss *l, const char *name, few_node rows) {
+  assert(name);
   assert(l->n_logs < FEW_MAX_LOGS);
   l->log[l->n_logs].name = name;
   l->log[l->n_logs].objective = l->objective;
@@ -24,6 +25,7 @@ void few_loss_log(struct few_loss *l, const char *name, few_node rows) {
 }
 
 void few_loss_add(struct few_loss *l, const char *name, few_node value, double weight) {
+  assert(name && weight >= 0);
   assert(l->n_terms < FEW_MAX_TERMS);
   l->term[l->n_terms].name = name;
   l->term[l->n_terms].objective = l->objective;
@@ -34,6 +36,7 @@ void few_loss_add(struct few_loss *l, const char *name, few_node value, double w
 /* The index of the objective is above bit 12: purposes are below FEW_RNG_DROPOUT, and those of
  * dropout layers, which follow, below 2^12. */
 static uint32_t purpose_of(const struct few_loss *l, uint32_t purpose) {
+  assert(purpose < FEW_RNG_DROPOUT && l->objective >= 0);
   return purpose + ((uint32_t)l->objective << 12);
 }
 
@@ -53,6 +56,7 @@ static few_node evaluate(struct few_loss *l, enum few_role who, few_node x, few_
   const struct few_net_spec *spec = who == FEW_TEACHER ? l->teacher_spec
                                     : who == FEW_FAKE  ? l->fake_spec
                                                        : l->spec;
+  assert(spec && l->net);
   if (spec->guidance) in.guidance = guidance;
   in.no_dropout = no_dropout;
   return l->net(l, who, &in);
@@ -71,6 +75,7 @@ few_node few_loss_target_F(struct few_loss *l, enum few_role who, few_node x, fe
 /* Not few_loss_randu: the objectives of a sum share one scale. */
 few_node few_loss_guidance_scale(const struct few_loss *l) {
   const double least = l->guidance_min, most = l->guidance_max;
+  assert(least <= most);
   if (l->pair_guidance != FEW_NONE) return l->pair_guidance;
   if (l->spec->guidance)
     return few_affine(l->g, few_randu(l->g, FEW_RNG_GUIDANCE, FEW_SHAPE(l->rows)), most - least,
@@ -80,6 +85,7 @@ few_node few_loss_guidance_scale(const struct few_loss *l) {
 
 few_node few_loss_teacher(struct few_loss *l, few_node x, few_node t, few_node s) {
   few_graph *g = l->g;
+  assert(l->teacher_spec); /* the objective needs_teacher */
   few_node F = few_loss_F(l, FEW_TEACHER, x, t, l->label, s);
   if (s == FEW_NONE || l->teacher_spec->guidance) return F;
   few_node none = few_loss_F(l, FEW_TEACHER, x, t, FEW_NONE, FEW_NONE);

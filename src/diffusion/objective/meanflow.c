@@ -2,32 +2,46 @@
  *
  * The average velocity of the flow dy/du = v from u down to r <= u,
  *
- *   U(y_u, u, r) = 1/(u - r) integral of v from r to u,   y_r = y_u - (u - r) U,
+ *   U(y_u, u, r) = 1/(u - r) integral of v from r to u,   y_r = y_u - (u - r) U,      eq. 3
  *
- * obeys U = v - (u - r) dU/du, the derivative taken along the flow with r held: tangent (v, 1, 0)
- * of (y, u, r). Training makes it a target, v being eps - x0 of the row (the paper's t is u, its u
- * is U):
+ * obeys the MeanFlow identity
  *
- *   U_tgt = v - (u - r) dU/du,   L = |U - sg U_tgt|^2 / sg(|U - U_tgt|^2 + c)^p
+ *   U = v - (u - r) dU/du,   dU/du along the flow with r fixed.                       eq. 6
  *
- * In TrigFlow: U = n F + m x_t is made of the network's F (flow.h), so at r = u it is flow
- * matching's velocity; y's flow is x's, dx_t/dt = sigma_d F, du/dt = sigma_d/n^2, and so the
- * tangent of (x, t) is n^2 (F_v, 1/sigma_d) with F_v that of v. The network is told t and t - t_r.
- * logit(u) is ln(sigma_d tan t): logit-normal times of flow matching are the tan-lognormal ones of
- * TrigFlow.
+ * Training makes its right side the target:
  *
- * The weight 1/sg(..)^p belongs to the row, noise of its v included, so that the minimum is no
- * longer the mean of v. Over many pixels |U - U_tgt|^2 hardly varies and that is nothing; for
- * points take p = 0.
+ *   U_tgt = v - (u - r) dU/du,   L = |U - sg U_tgt|^2 / sg(|U - U_tgt|^2 + c)^p,
+ *   v = eps - x0 of the row,   dU/du by a JVP along (v, 1, 0) of (y, u, r).        Algorithm 1
  *
- * t is the later of two draws and t_r the earlier (`order = swap`), or t_r is the second where that
- * is earlier and t itself otherwise (`min`, the CIFAR recipe, with r_mean -4). Each row draws
- * whether it is a step at all, with chance `jumps`; without, r = u.
+ *   paper                 here
+ *   t (1 is noise), r     u and r in these comments; at.t and at.end are TrigFlow's times of them
+ *   z_t                   y_u = x_t/n(t)
+ *   u(z_t, r, t)          U, few__flow_velocity of the network's F (flow.h)
+ *   v_t                   v, from F_g: eps - x0 of the row, or the guided velocity
+ *   du/dt                 dU, by derivative()
+ *   t - r                 way
+ *   (t, t - r) as inputs  d.t and d.t - at.end, in radians
+ *   p, c of the weight    norm_p, norm_c
+ *   omega, kappa          omega, kappa
+ *   share of r != t       jumps
  *
- * Guidance: v_g = omega v + (1 - omega - kappa) U(r = u, no label) + kappa U(r = u, label), of the
- * guidance scale omega/(1 - kappa), takes the place of v; v where the row's label was dropped. With
- * `velocity = predicted` the derivative runs along the network's own U at r = u (Geng et al., arXiv
- * 2512.02012), which has no noise in it; the residual U + (u - r) sg(dU/du) - v_g is the same.
+ * In TrigFlow's terms, U = n F + m x_t (flow.h), which at r = u is flow matching's velocity. The
+ * flow of y is the flow of x, dx_t/dt = sigma_d F and du/dt = sigma_d/n^2. So the tangent of (x, t)
+ * is n^2 (F_v, 1/sigma_d), with F_v the F of v. logit(u) is ln(sigma_d tan t): flow matching's
+ * logit-normal times are TrigFlow's lognormal ones.
+ *
+ * The weight 1/sg(..)^p depends on the row, including the noise of its v, so the minimum is no
+ * longer the mean of v. Over many pixels |U - U_tgt|^2 hardly varies and the effect is negligible;
+ * for points use p = 0.
+ *
+ * t is the later of two samples and t_r the earlier (`order = swap`). Or t is the first, and t_r is
+ * the second where that is earlier and t itself otherwise (`min`, the CIFAR recipe, with r_mean -4).
+ * A row is a step with the probability `jumps`; otherwise r = u.
+ *
+ * Guidance: v_g = omega v + (1 - omega - kappa) U(r = u, no label) + kappa U(r = u, label), of
+ * guidance scale omega/(1 - kappa), takes the place of v, except where the row's label was dropped.
+ * With `velocity = predicted` the derivative runs along the network's own U at r = u (Geng et al.,
+ * arXiv 2512.02012), which has no noise in it; the residual U + (u - r) sg(dU/du) - v_g is the same.
  */
 #include "base/rng.h"
 #include "flow.h"
@@ -43,18 +57,20 @@ static const struct few_option options[] = {
     FEW_OPT_REAL(struct meanflow_opts, p_mean, "-0.4", -20, 20, "mean of ln(sigma_d tan t)"),
     FEW_OPT_REAL(struct meanflow_opts, p_std, "1", 0.01, 20,
                  "standard deviation of ln(sigma_d tan t)"),
-    FEW_OPT_REAL(struct meanflow_opts, r_mean, "-0.4", -20, 20, "the same of the second time"),
+    FEW_OPT_REAL(struct meanflow_opts, r_mean, "-0.4", -20, 20,
+                 "second time: mean of ln(sigma_d tan t)"),
     FEW_OPT_REAL(struct meanflow_opts, r_std, "1", 0.01, 20,
-                 "standard deviation of ln(sigma_d tan t)"),
+                 "second time: standard deviation of ln(sigma_d tan t)"),
     FEW_OPT_CHOICE(struct meanflow_opts, order, "swap", "swap|min",
-                   "the earlier of two draws is the end, or the second where it is earlier"),
-    FEW_OPT_REAL(struct meanflow_opts, jumps, "0.25", 0, 1, "chance of a row to be a step at all"),
+                   "the end is the earlier of two times, or the second where it is earlier"),
+    FEW_OPT_REAL(struct meanflow_opts, jumps, "0.25", 0, 1, "probability that a row is a step"),
     FEW_OPT_REAL(struct meanflow_opts, norm_p, "1", 0, 2, "p of the loss; 0: squared error"),
     FEW_OPT_REAL(struct meanflow_opts, norm_c, "0.01", 1e-12, 1e6, "c of the loss"),
     FEW_OPT_REAL(struct meanflow_opts, omega, "1", 0, 100, "share of v in the guided velocity"),
-    FEW_OPT_REAL(struct meanflow_opts, kappa, "0", 0, 0.99, "and of the labelled prediction"),
+    FEW_OPT_REAL(struct meanflow_opts, kappa, "0", 0, 0.99,
+                 "share of the labelled prediction in the guided velocity"),
     FEW_OPT_CHOICE(struct meanflow_opts, velocity, "sample", "sample|predicted",
-                   "along what the derivative runs: the row's path, or the network's field"),
+                   "what the derivative runs along: the row's path, or the network's field"),
     FEW_OPT_END};
 
 static bool guided(const struct meanflow_opts *o) { return o->omega != 1 || o->kappa > 0; }
@@ -69,16 +85,17 @@ struct step {
   few_node t, end; /* [rows] */
 };
 
-static few_node draw_time(const struct few_loss *l, uint32_t purpose, double mean, double std) {
+static few_node lognormal_time(const struct few_loss *l, uint32_t purpose, double mean,
+                               double std) {
   few_graph *g = l->g;
   few_node tau = few_affine(g, few_loss_randn(l, purpose, FEW_SHAPE(l->rows)), std, mean);
   return few_atan(g, few_scale(g, few_exp(g, tau), 1 / l->spec->sigma_data));
 }
 
-static struct step draw_step(const struct few_loss *l, const struct meanflow_opts *o) {
+static struct step sample_step(const struct few_loss *l, const struct meanflow_opts *o) {
   few_graph *g = l->g;
   few_node a = few_timestep_lognormal(l, o->p_mean, o->p_std);
-  few_node b = draw_time(l, FEW_RNG_STEP_TIME, o->r_mean, o->r_std);
+  few_node b = lognormal_time(l, FEW_RNG_STEP_TIME, o->r_mean, o->r_std);
   few_node jump = few_less(g, few_loss_randu(l, FEW_RNG_STEP_SIZE, FEW_SHAPE(l->rows)),
                            few_fill(g, o->jumps, FEW_SCALAR));
   few_node t = o->order ? a : few_max(g, a, b);
@@ -128,7 +145,7 @@ static few_node weighted(struct few_loss *l, const struct meanflow_opts *o, few_
 static void build(struct few_loss *l, const void *opts) {
   const struct meanflow_opts *o = opts;
   few_graph *g = l->g;
-  const struct step at = draw_step(l, o);
+  const struct step at = sample_step(l, o);
   l->t = at.t;
   const struct few_trig_state d = few_trig_state_at(l, l->x0, at.t, FEW_RNG_NOISE);
   few_node here = few_fill(g, 0, FEW_SHAPE(l->rows));

@@ -1,18 +1,22 @@
 /* reflow - rectified flow on a model's own pairs (Liu, Gong and Liu, arXiv 2209.03003): flow
- * matching where noise and image are not drawn apart but belong together, as the teacher maps one
- * to the other. Paths that crossed are rewired, so the new model's paths are straighter, and a
- * straight path is one step of Euler. With the teacher before as the teacher, again and again:
- * k-reflow.
+ * matching where noise and image are not independent but belong together, as the teacher maps one to
+ * the other. Paths that crossed are rewired, so the new model's paths are straighter, and a straight
+ * path is one step of Euler. The result can be the teacher of the next run: k-reflow.
  *
  *   y_u = (1-u) x0 + u eps,   L = E |v(y_u, u) - (eps - x0)|^2,   u ~ U(0, 1),  (eps, x0) a pair.
  *
- * On TrigFlow's circle the same state is x_t = cos(t) x0 + sin(t) sigma_d eps at tan(t) = u/((1-u)
- * sigma_d), longer than y_u by the factor n = cos(t) + sigma_d sin(t). The network's own target is
- * cos(t) eps - sin(t) x0/sigma_d, and v - (eps - x0) = n (F - target): the weight n^2 makes the
- * loss flow matching's own.
+ *   paper (time from noise, 0)    here
+ *   X_0, X_1, a coupling          l->pair (eps), l->x0, one pair
+ *   t                             1 - u
+ *   v(X_t, t)                     -(v), as n F + m x_t (flow.h)
  *
- * How straight the result is tells few check --straightness. The figure `flow` in the log is the
- * loss, per value: where pairs and paths agree, the same number.
+ * On TrigFlow's circle the same state is x_t = cos(t) x0 + sin(t) sigma_d eps at
+ * tan(t) = u/((1-u) sigma_d), longer than y_u by the factor n = cos(t) + sigma_d sin(t). The
+ * network's own target is cos(t) eps - sin(t) x0/sigma_d, and v - (eps - x0) = n (F - target): the
+ * weight n^2 makes the loss flow matching's own.
+ *
+ * few check --straightness measures how straight the result is. The figure `flow` in the log is the
+ * loss per value: where pairs and paths agree, the same number.
  */
 #include <math.h>
 
@@ -23,15 +27,15 @@ static const struct few_option options[] = {FEW_OPT_END};
 
 struct line {
   few_node t;         /* [rows] */
-  few_node x, target; /* what the network sees, and what it should say */
+  few_node x, target; /* input and target of the network */
   few_node n;         /* [rows, 1, ..]: cos(t) + sigma_d sin(t) */
 };
 
-static struct line draw(struct few_loss *l) {
+static struct line sample_line(struct few_loss *l) {
   few_graph *g = l->g;
   const double sigma = l->spec->sigma_data;
   struct line s;
-  /* below 1, which floats round to */
+  /* below 1, to which single precision may round u */
   few_node u = few_scale(g, few_loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(l->rows)), 1 - 1e-6);
   s.t = few_atan(g, few_div(g, u, few_scale(g, few_affine(g, u, -1, 1), sigma)));
   few_node c = few_loss_rows(l, few_cos(g, s.t)), d = few_loss_rows(l, few_sin(g, s.t));
@@ -45,7 +49,7 @@ static struct line draw(struct few_loss *l) {
 static void build(struct few_loss *l, const void *opts) {
   FEW_UNUSED(opts);
   few_graph *g = l->g;
-  struct line s = draw(l);
+  struct line s = sample_line(l);
   few_node F = few_loss_F(l, FEW_STUDENT, s.x, s.t, l->label, few_loss_guidance_scale(l));
   few_node residual = few_mul(g, s.n, few_sub(g, F, s.target));
   few_loss_add(l, "reflow", few_loss_weighted(l, residual, s.t, false, "flow"), 1);

@@ -1,16 +1,22 @@
-/* scd-segments - sCD whose student goes to the end of a segment of time, not to the image at once:
- * multistep consistency models (Heek, Hoogeboom and Salimans, arXiv 2403.06807), in continuous time
+/* scd-segments - sCD whose student goes to the end of a segment of time instead of to the image:
+ * multistep consistency models (Heek, Hoogeboom and Salimans, arXiv 2403.06807) in continuous time
  * (multi-step sCD of Lu and Song, arXiv 2410.11081, table 2).
  *
  * [0, t_max], t_max = arctan(80/sigma_d), is cut into `segments` equal parts with ends t_k. A state
  * at t in (t_k, t_{k+1}] is mapped to t_k by
  *
- *   f(x_t, t; t_k) = cos(t - t_k) x_t - sin(t - t_k) sigma_d F(x_t/sigma_d, t, t - t_k),
+ *   f(x_t, t; t_k) = cos(t - t_k) x_t - sin(t - t_k) sigma_d F(x_t/sigma_d, t, t - t_k).
  *
- * whose derivative along the flow is that of f with t - t_k in all places of t but the network's
- * own: sCM's loss with cos and sin of that angle (scm.c). As many steps, without fresh noise, make
- * an image: each is a shorter way than sCD's one, and the maps are easier to learn. One segment is
- * sCD.
+ * Its derivative along the flow is that of sCM's f with t - t_k in place of t everywhere but in the
+ * network's own input. So this is sCM's loss (scm.c) with cos and sin of that angle.
+ *
+ *   paper                  here
+ *   number of segments     segments
+ *   t_k                    ends(t)
+ *   t - t_k                in.step_size, the network's second number
+ *
+ * `segments` steps without fresh noise make an image. Each covers less than sCD's one step, which
+ * makes it easier to learn. One segment is sCD.
  */
 #include "diffusion/process/process.h"
 #include "scm.h"

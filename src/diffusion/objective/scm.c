@@ -1,28 +1,43 @@
-/* scm.c - Algorithm 1 of "Simplifying, Stabilizing and Scaling Continuous-Time Consistency Models"
- * (Lu and Song, arXiv 2410.11081).
+/* scm.c - the loss of "Simplifying, Stabilizing and Scaling Continuous-Time Consistency Models" (Lu
+ * and Song, arXiv 2410.11081), Algorithm 1, shared by sCD (scd.c) and sCT (sct.c).
  *
- *   f(x, t) = cos(t) x - sin(t) sigma_d F(x/sigma_d, t)
- *   g = -cos^2(t) (sigma_d F^- - v) - r cos(t) sin(t) (x_t + sigma_d dF^-/dt)
- *   g <- g / (|g| + c),   or g <- cos(t) clip(g / cos(t), -1, 1), which clips df/dt
- *   L = e^{w(t)}/D |F - F^- - g|^2 - w(t)
+ *   f(x_t, t) = cos(t) x_t - sin(t) sigma_d F(x_t/sigma_d, t)                      section 3
+ *   df^-/dt   = -cos(t) (sigma_d F^- - v) - sin(t) (x_t + sigma_d dF^-/dt)         eq. 6
+ *   g  = -cos^2(t) (sigma_d F^- - v) - r cos(t) sin(t) (x_t + sigma_d dF^-/dt)     Algorithm 1
+ *   g <- g / (|g| + c),   or g <- cos(t) clip(g / cos(t), -1, 1)                   section 4.2
+ *   L  = e^{w(t)}/D |F - F^- - g|^2 - w(t)                                         Algorithm 1
  *
- * F^- is F with the gradient stopped: in the graph the same node, so the network is evaluated once
- * and its tangent rides along. cos(t) sin(t) dF/dt is ONE tangent, with cos(t) sin(t) in its seed
- * ("JVP rearrangement"): dF/dt alone overflows near t = 0 and pi/2. |g| is the plain L2 norm over
- * the sample, so c = 0.1 acts on it and not on the mean per element.
+ *   paper                     here
+ *   F_theta                   F, by few_loss_F
+ *   F_theta^-                 few_stop(F): the same node with the gradient stopped
+ *   x_t, z, t                 d->x, d->z, d->t of struct few_trig_state
+ *   dx_t/dt                   v, an argument: the teacher's (sCD) or d->v of the sample (sCT)
+ *   dF/dt                     few_jvp along (v/sigma_d, 1), in scaled_tangent
+ *   r, H (tangent warm-up)    scalar[0], tangent_warmup: few__scm_schedule
+ *   g before it is limited    few__scm_tangent
+ *   g / (|g| + c), c          limited, tangent_c
+ *   w_phi(t)                  the learned head of few_loss_weighted; 0 with adaptive = no
+ *   D                         values per image
+ *   P_mean, P_std             p_mean, p_std: ln(sigma_d tan t) ~ N(P_mean, P_std^2)
  *
- * At r = 1, g = a(t) df/dt with a = cos t. A consistency model minimises E w(t) f^T df^-/dt, of
- * gradient -w(t) sin(t) sigma_d J_F^T df^-/dt, so a = w(t) sigma_d sin t and cos t stands for the
- * usual prior weight w = 1/(sigma_d tan t). Without it (w = 1) a = sigma_d sin t.
+ * F^- and F are one node of the graph, so the network is evaluated once per step, and its tangent is
+ * computed beside it. cos(t) sin(t) dF/dt is a single tangent, with cos(t) sin(t) in its seed ("JVP
+ * rearrangement", section 5.1): dF/dt by itself overflows near t = 0 and pi/2. |g| is the L2 norm
+ * over all values of an image, so c = 0.1 is compared with that and not with a mean per value.
  *
- * The continuous-time consistency model of Song et al. (arXiv 2303.01469, appendix B) before it was
- * steadied is what is left with tangent = raw, tangent_warmup = 0, adaptive = no, rearrange = no
- * and a network with EDM's conditioning (net/cond.c): recipes/toy-ccm.ini.
+ * At r = 1, g = a(t) df/dt with a = cos t. A consistency model minimises E w(t) f^T df^-/dt, whose
+ * gradient is -w(t) sin(t) sigma_d J_F^T df^-/dt. So a = w(t) sigma_d sin t, and cos t stands for
+ * the usual prior weight w = 1/(sigma_d tan t). With prior_weight = no, w = 1 and a = sigma_d sin t.
+ *
+ * The unstabilised continuous-time consistency model of Song et al. (arXiv 2303.01469, appendix B)
+ * is what remains with tangent = raw, tangent_warmup = 0, adaptive = no, rearrange = no and a
+ * network with EDM's conditioning (net/cond.c): recipes/toy-ccm.ini.
  */
 #include "scm.h"
 
 void few__scm_schedule(const struct few_scm_opts *o, const struct few_clock *at, double *scalar) {
   double warmup = (double)o->tangent_warmup * at->stretch;
+  assert(at->step >= 0);
   scalar[0] = warmup > 0 && (double)at->step < warmup ? (double)at->step / warmup : 1;
 }
 

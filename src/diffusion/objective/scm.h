@@ -1,5 +1,5 @@
-/* scm.h - what sCD and sCT share: all of sCM but where dx_t/dt comes from. Each technique that
- * steadies it is an option, so that one can do without. */
+/* scm.h - what sCD and sCT share: all of sCM but the source of dx_t/dt. Each technique that
+ * stabilises it is an option. */
 #ifndef FEW_SRC_SCM_H
 #define FEW_SRC_SCM_H
 
@@ -19,14 +19,14 @@ struct few_scm_opts {
   FEW_SCM_(S, p_mean, FEW_OPTION_REAL, "-1", -20, 20, NULL, "mean of ln(sigma_d tan t)"), \
   FEW_SCM_(S, p_std, FEW_OPTION_REAL, "1.4", 0.01, 20, NULL, "standard deviation of ln(sigma_d tan t)"), \
   FEW_SCM_(S, tangent, FEW_OPTION_CHOICE, "normalize", 0, 0, "normalize|clip|raw", \
-           "g / (|g| + c), df/dt in [-1,1] elementwise, or as it is"), \
+           "limit of the tangent: g / (|g| + c), df/dt in [-1,1] elementwise, or none"), \
   FEW_SCM_(S, tangent_c, FEW_OPTION_REAL, "0.1", 1e-6, 100, NULL, "c of tangent normalization, g / (|g| + c)"), \
   FEW_SCM_(S, tangent_warmup, FEW_OPTION_INT, "10000", 0, 1e9, NULL, \
-           "steps until the tangent counts in full"), \
+           "steps until the whole tangent counts"), \
   FEW_SCM_(S, prior_weight, FEW_OPTION_BOOL, "yes", 0, 0, NULL, \
            "weight 1/(sigma_d tan t) before what is learned; no: 1"), \
   FEW_SCM_(S, adaptive, FEW_OPTION_BOOL, "yes", 0, 0, NULL, "learn the weight of each time")
-/* Where the tangent is a derivative. */
+/* If the tangent is a derivative. */
 #define FEW_SCM_JVP_OPTIONS(S) \
   FEW_SCM_(S, rearrange, FEW_OPTION_BOOL, "yes", 0, 0, NULL, \
            "cos t sin t dF/dt as one tangent; no: dF/dt, then the product")
@@ -46,7 +46,7 @@ few_node few__scm_factor(const struct few_loss *l, const struct few_scm_opts *o,
 /* a(t) df/dt of the student along v. F is its value at d. */
 few_node few__scm_tangent(struct few_loss *l, const struct few_scm_opts *o,
                           const struct few_trig_state *d, few_node F, few_node v);
-/* Add L for such a tangent, limited as the options say. */
+/* Add the loss for such a tangent, limited as the options say. */
 void few__scm_add(struct few_loss *l, const struct few_scm_opts *o, const struct few_trig_state *d,
                   few_node F, few_node tangent);
 

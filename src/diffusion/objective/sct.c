@@ -1,5 +1,9 @@
-/* sct - continuous-time consistency training (arXiv 2410.11081): no teacher; the velocity of the
- * flow is replaced by that of the single path, dx_t/dt = cos(t) z - sin(t) x0. */
+/* sct - continuous-time consistency training, sCT (Lu and Song, arXiv 2410.11081, Algorithm 1
+ * without a teacher). The loss is in scm.c; the velocity of the flow is replaced by that of the
+ * row's own path,
+ *
+ *   dx_t/dt = cos(t) z - sin(t) x0,   which is d.v here.
+ */
 #include "scm.h"
 
 struct sct_opts {

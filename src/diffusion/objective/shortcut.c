@@ -2,25 +2,35 @@
  * any power-of-two number of steps, from data alone.
  *
  * s(y_u, u, d) is the average velocity of the straight path y_u = (1 - u) x0 + u eps over the next
- * step of size d, y_{u-d} = y_u - d s(y_u, u, d); here u falls from noise, 1, to the image, 0. In
- * one batch it learns the velocity itself from flow matching and long steps from two half ones:
+ * step of size d, y_{u-d} = y_u - d s(y_u, u, d). Here u falls from noise, 1, to the image, 0. One
+ * batch trains the velocity itself by flow matching, and long steps from two half ones:
  *
  *   flow         | s(y_u, u, 0) - (eps - x0) |^2
  *   consistency  | s(y_u, u, 2d) - sg[ s(y_u, u, d) + s(y', u - d, d) ] / 2 |^2,
  *                y' = y_u - d s(y_u, u, d),   both from averaged weights (decay 0.999)
  *
- * d is one of 1, 1/2 .. 1/steps_max and u lies on the grid of the step; "0" is told to the network
- * as the smallest step. The step is told as log2(1/d), a whole number as in the paper's code. The
- * network gives TrigFlow's F, s = n F + m x_t (flow.h).
+ *   paper                        here
+ *   t (1 is data)                1 - u
+ *   x_0 (noise), x_1 (data)      eps, x0
+ *   x_t                          y_u = x_t/n(t) (flow.h)
+ *   s(x_t, t, d)                 -s: few__flow_velocity of F; the sign is that of the time
+ *   d                            2^-k; k = log2(1/d) is the network's input, step_size
+ *   128, the number of steps     steps_max
+ *   k, share of consistency      bootstrap
+ *   s_target                     two_half_steps
+ *   EMA target                   FEW_TARGET, target_decay
+ *
+ * d is one of 1, 1/2 .. 1/steps_max, and u lies on the grid of the step. d = 0 is given to the
+ * network as the smallest step, and k as a whole number, both as in the paper's code.
  *
  * The first rows of each shard, a share `bootstrap`, are the consistency rows (a quarter in the
- * paper, an eighth in its code); each draws its step and time. Both terms are means over their own
- * rows and weigh by their share: with balance = fixed the loss is the mean over the mixed batch.
+ * paper, an eighth in its code); each row has its own step and time. Both terms are means over their
+ * own rows, weighted by their share: with balance = fixed the loss is the mean over the mixed batch.
  *
- * Guidance belongs to the smallest step alone: targets made of two of these are guided, s_none + w
- * (s_label - s_none), and longer steps inherit it. Sampling is then without. The trainer drops the
- * labels of consistency rows too, which the paper's code does not: such rows learn the step without
- * a label.
+ * Guidance applies to the smallest step only. Targets made of two smallest steps are guided,
+ * s_none + w (s_label - s_none), and longer steps inherit it; sampling then uses none. The trainer
+ * drops the labels of consistency rows too, which the paper's code does not: such rows learn the
+ * step without a label.
  */
 #include <math.h>
 
@@ -39,12 +49,13 @@ static const struct few_option options[] = {
     FEW_OPT_REAL(struct shortcut_opts, bootstrap, "0.25", 0, 1,
                  "share of the rows that learn from two half steps"),
     FEW_OPT_CHOICE(struct shortcut_opts, target, "average", "average|student",
-                   "whose half steps: the averaged or the present student's"),
-    FEW_OPT_REAL(struct shortcut_opts, target_decay, "0.999", 0, 1, "of that average, a step"),
+                   "half steps of the averaged student, or of the present one"),
+    FEW_OPT_REAL(struct shortcut_opts, target_decay, "0.999", 0, 1,
+                 "decay of that average per step"),
     FEW_OPT_REAL(struct shortcut_opts, target_clip, "4", 0, 1e6,
-                 "states between half steps, and targets, stay within this; 0: as they are"),
+                 "limit of states between half steps, and of targets; 0: none"),
     FEW_OPT_REAL(struct shortcut_opts, guidance, "1", 0, 100,
-                 "of the smallest step when others learn from it"),
+                 "guidance scale of the smallest step where longer ones learn from it"),
     FEW_OPT_END};
 
 enum { MAX_LEVELS = 12 }; /* log2 of the most steps */
@@ -76,7 +87,7 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
 
 /* ---- which step, and where it begins ---- */
 
-struct draw {
+struct sampled {
   few_node k; /* [rows] the step is 2^-k */
   few_node u; /* [rows] where it begins, a multiple of it, in (0, 1] */
 };
@@ -84,7 +95,7 @@ struct draw {
 /* A row is at level j or past it with chance 1 - j/levels; a row of flow matching is past all. past
  * [rows, levels] is also the mask of the binary digits that u has on the grid of its step, so
  *   k = sum past,   1 - u = sum past digit 2^-j,   j = 1 .. levels. */
-static struct draw draw_steps(const struct few_loss *l, int n, int64_t first) {
+static struct sampled sample_steps(const struct few_loss *l, int n, int64_t first) {
   few_graph *g = l->g;
   const int64_t R = l->rows;
   double place[MAX_LEVELS], chance[2][MAX_LEVELS];
@@ -104,7 +115,7 @@ static struct draw draw_steps(const struct few_loss *l, int n, int64_t first) {
   few_node back = few_mul(g, few_mul(g, past, digit), few_const(g, FEW_SHAPE(1, n), place));
   few_node k = few_reshape(g, few_sum(g, past, FEW_SHAPE(R, 1)), FEW_SHAPE(R));
   few_node sum = few_reshape(g, few_sum(g, back, FEW_SHAPE(R, 1)), FEW_SHAPE(R));
-  return (struct draw){k, few_affine(g, sum, -1, 1)};
+  return (struct sampled){k, few_affine(g, sum, -1, 1)};
 }
 
 /* ---- targets ---- */
@@ -167,7 +178,7 @@ static void build(struct few_loss *l, const void *opts) {
   few_graph *g = l->g;
   const int n = levels(o);
   const int64_t R = l->rows, B = bootstrap_rows(o, R);
-  const struct draw at = draw_steps(l, n, B);
+  const struct sampled at = sample_steps(l, n, B);
   l->t = few__flow_time(l, at.u);
   const struct few_trig_state d = few_trig_state_at(l, l->x0, l->t, FEW_RNG_NOISE);
   few_node F = few__flow_F(l, FEW_STUDENT, d.x, d.t, l->label, at.k);
@@ -202,7 +213,7 @@ const struct few_objective_def few__objective_shortcut = {
     .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "shortcut",
     .source = "arXiv 2410.12557",
-    .help = "flow matching whose long steps agree with two half ones; any power of two of steps",
+    .help = "flow matching whose long steps match two half ones; 1, 2, 4, 8 .. steps",
     .options = options,
     .options_size = sizeof(struct shortcut_opts),
     .starts_as_teacher = true,

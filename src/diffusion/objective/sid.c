@@ -6,12 +6,18 @@
  *   w = mean|x - D_real| (stopped),   tan t = sigma/sigma_d,
  *   sigma = (a + u (b - a))^rho,  u ~ U[0, u_max],  a = sigma_min^(1/rho), b = sigma_max^(1/rho).
  *
+ *   paper                      here
+ *   x_g = G_theta(sigma_init z)  x, by few__generate
+ *   f_phi, f_psi               real (D_real), fake (D_fake), the denoised images
+ *   alpha                      alpha
+ *   t, t_max                   u of sigma, u_max
+ *   omega(t)                   1/w, by few__mean_distance
+ *
  * Were D_fake exact, E[x | x_t] = D_fake would make E L = (1 - alpha) E |D_real - D_fake|^2 / w:
- * the divergence itself for alpha = 0. What is gained by alpha = 1 to 1.2 is the gradient where
- * D_fake lags behind. It passes through x, and through x_t into BOTH networks, whose weights are
- * fixed: without that path the formula is another method. The paper starts from sigma_init = 2.5
- * and sums over pixels, which only changes the scale; `sid + adversarial` is SiDA (arXiv
- * 2410.14919).
+ * the divergence itself for alpha = 0. alpha = 1 to 1.2 improves the gradient where D_fake lags
+ * behind. The gradient passes through x, and through x_t into BOTH networks, whose weights are
+ * fixed: without that path the formula is another method. The paper starts from sigma_init = 2.5 and
+ * sums over pixels, which only changes the scale. `sid + adversarial` is SiDA (arXiv 2410.14919).
  */
 #include <math.h>
 
@@ -24,13 +30,16 @@ struct sid_opts {
 };
 
 static const struct few_option options[] = {
-    FEW_OPT_REAL(struct sid_opts, weight, "1", 0, 1e9, "of this loss among others"),
-    FEW_OPT_REAL(struct sid_opts, alpha, "1.2", -10, 10, "share of the divergence taken off"),
+    FEW_OPT_REAL(struct sid_opts, weight, "1", 0, 1e9, "weight of this loss in a sum"),
+    FEW_OPT_REAL(struct sid_opts, alpha, "1.2", -10, 10,
+                 "alpha: share of the divergence that is subtracted"),
     FEW_OPT_REAL(struct sid_opts, u_max, "0.8", 0.001, 1,
                  "largest noise, from 0 (sigma_min) to 1 (sigma_max)"),
-    FEW_OPT_REAL(struct sid_opts, sigma_min, "0.002", 1e-6, 1e4, "Karras's noise levels: least"),
-    FEW_OPT_REAL(struct sid_opts, sigma_max, "80", 1e-6, 1e6, "most"),
-    FEW_OPT_REAL(struct sid_opts, rho, "7", 0.1, 100, "and their spacing"),
+    FEW_OPT_REAL(struct sid_opts, sigma_min, "0.002", 1e-6, 1e4,
+                 "smallest of Karras' noise levels"),
+    FEW_OPT_REAL(struct sid_opts, sigma_max, "80", 1e-6, 1e6, "largest noise level"),
+    FEW_OPT_REAL(struct sid_opts, rho, "7", 0.1, 100,
+                 "spacing of the noise levels: even in sigma^(1/rho)"),
     FEW_GENERATOR_SCORE_OPTIONS(struct sid_opts),
     FEW_OPT_END};
 

@@ -3,9 +3,9 @@
  *
  *   x = f(sigma_d z', t_1),   x_t = cos(t) x + sin(t) z,   ln(sigma_d tan t) ~ N(p_mean, p_std^2)
  *   grad KL(p_t of the student | p_t of the teacher) = E cos(t) (s_fake - s_real) dx/dtheta,
- *   s = -(cos(t) sigma_d F + sin(t) x_t) / (sigma_d^2 sin(t)),
+ *   s = -(cos(t) sigma_d F + sin(t) x_t) / (sigma_d^2 sin(t)).
  *
- * s_real from the teacher, with guidance, and s_fake from a network that is trained beside the
+ * s_real is the teacher's score, with guidance. s_fake is that of a network trained beside the
  * student on its images (VSD, arXiv 2305.16213; Diff-Instruct, 2305.18455). The scores differ by
  * cos(t)/(sigma_d sin t) (F_real - F_fake), and how times are weighted is a choice:
  *
@@ -14,9 +14,16 @@
  *   dmd (DMD, arXiv 2311.18828; DMD2, 2405.14867)
  *     L = 1/(2D) |x - x^- + G|^2,   G = (D_fake - D_real) / mean|x - D_real|   (all but x stopped)
  *
- * Nothing of the networks is differentiated but x. The KL is the mode-seeking one: a mode that the
- * student has lost gives no gradient, and diversity falls as guidance rises. `scd + vsd` keeps it
- * (sCD+VSD), `vsd + adversarial` is DMD2.
+ *   sCM, appendix C         DMD                here
+ *   g_theta(z')             G_theta(z)         x, by few__generate
+ *   F_pretrain, F_phi       mu_base, mu_fake   real, fake
+ *   g_theta^-               stop-gradient      still
+ *   w_psi(t)                -                  few_loss_weighted
+ *   lambda_VSD              -                  weight
+ *
+ * Only x is differentiated, not the networks. The KL is the mode-seeking one: a mode that the
+ * student has lost gives no gradient, and diversity falls as guidance rises. `scd + vsd` (sCD+VSD)
+ * keeps it; `vsd + adversarial` is DMD2.
  */
 #include "base/rng.h"
 #include "generator.h"
@@ -28,9 +35,9 @@ struct vsd_opts {
 };
 
 static const struct few_option options[] = {
-    FEW_OPT_REAL(struct vsd_opts, weight, "1", 0, 1e9, "of this loss among others"),
+    FEW_OPT_REAL(struct vsd_opts, weight, "1", 0, 1e9, "weight of this loss in a sum"),
     FEW_OPT_CHOICE(struct vsd_opts, weighting, "adaptive", "adaptive|dmd",
-                   "of times: learned, or over the distance to the teacher's image"),
+                   "weight of times: learned, or 1 over the distance to the teacher's image"),
     FEW_OPT_REAL(struct vsd_opts, p_mean, "0.4", -20, 20, "mean of ln(sigma_d tan t)"),
     FEW_OPT_REAL(struct vsd_opts, p_std, "2", 0.01, 20, "standard deviation of ln(sigma_d tan t)"),
     FEW_GENERATOR_SCORE_OPTIONS(struct vsd_opts),

@@ -1,4 +1,4 @@
-/* weight.c - the table of weights. */
+/* weight.c - weights.def as a table. */
 #include "weight.h"
 
 #include <stdio.h>
@@ -35,6 +35,7 @@ few_status few__weight_find(few_ctx *ctx, const struct few_weight **out, const c
 
 few_node few__weight_factor(few_graph *g, const struct few_weight *weight, double gamma,
                             double sigma_d, few_node t) {
+  assert(weight && sigma_d > 0);
   return weight->factor(&(struct few_weight_at){
       .g = g,
       .cos = few_cos(g, t),

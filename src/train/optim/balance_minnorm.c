@@ -1,8 +1,11 @@
 /* minnorm - a step along which every loss falls (multiple gradient descent: Desideri 2012; Sener
  * and Koltun, arXiv 1810.04650; Su Jianlin, kexue.fm 8896).
  *
- *   max_u min_i <w_i g_i, u> - |u|^2/2   has the dual   min over the simplex of |sum_i a_i w_i
- * g_i|^2
+ *   max_u min_i <w_i g_i, u> - |u|^2/2
+ *
+ * has the dual
+ *
+ *   min over the simplex of |sum_i a_i w_i g_i|^2,
  *
  * whose solution u = sum_i a_i w_i g_i has <w_i g_i, u> >= |u|^2 for every i: all losses fall, or u
  * is 0 and the point is Pareto stationary. Frank and Wolfe's method on the Gram matrix: towards the
