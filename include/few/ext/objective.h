@@ -138,7 +138,7 @@ struct few_objective_def {
   bool drops_labels;      /* trains networks that are guided later: label_dropout defaults to 0.1 */
   bool needs_teacher;     /* evaluates the recipe's `teacher`, which stays as it is */
   bool starts_as_teacher; /* the student starts with the weights of a teacher, if one is given */
-  bool follows_flow;      /* the student should map a noise to the same image as the teacher's flow */
+  bool follows_flow; /* the student should map a noise to the same image as the teacher's flow */
   enum few_step_size step_size; /* in which form the student takes the size of a step (net.h) */
   int64_t (*max_steps)(const void *opts); /* few_net_spec.max_steps; NULL: 0 */
   bool pairs; /* trains on images that the teacher made, with their noise: few_loss.pair */

@@ -59,10 +59,10 @@ struct few_sampler_def {
   int steps;            /* its own choice of how many */
   int order;            /* of accuracy on the probability-flow ODE; 0: it does not solve it */
   int evals_per_step;
-  bool fresh_noise; /* adds noise on the way */
-  bool both_ways;   /* runs from image to noise too: few__encode */
-  bool jumps;       /* only for networks that take the size of a step */
-  bool fitted;      /* needs few_sampling.olss, which has the times */
+  bool fresh_noise;                 /* adds noise on the way */
+  bool both_ways;                   /* runs from image to noise too: few__encode */
+  bool jumps;                       /* only for networks that take the size of a step */
+  bool fitted;                      /* needs few_sampling.olss, which has the times */
   const struct few_option *options; /* NULL: none */
   size_t options_size;
   few_status (*run)(few_ctx *ctx, struct few_sampling *s); /* from t[0] to t[steps] */
