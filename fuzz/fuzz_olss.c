@@ -1,6 +1,6 @@
 /* A file of a fitted schedule gives one that can be run, or a sentence. */
 #include "fuzz.h"
-#include "model/model.h"
+#include "model/run/olss_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   few_ctx *ctx = fuzz_ctx();

@@ -10,10 +10,13 @@
 #include "few/data.h"
 #include "few/eval.h"
 #include "few/graph.h"
+#include "few/inspect.h"
 #include "few/loop.h"
 #include "few/model.h"
 #include "few/option.h"
 #include "few/plan.h"
+#include "few/run.h"
+#include "few/sample.h"
 #include "few/train.h"
 
 #endif

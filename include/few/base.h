@@ -58,6 +58,9 @@ FEW_API const char *few_version(void);
 /* "invalid", "io" ...; never NULL. */
 FEW_API const char *few_status_name(few_status s);
 
+/* The answer to a question that may be open. */
+enum few_answer { FEW_UNKNOWN, FEW_NO, FEW_YES };
+
 /* Memory of the library comes from these, called only from the thread of the call. `alloc` returns
  * 16-byte aligned memory, not cleared, or NULL: the call then fails with FEW_E_MEMORY, frees what it
  * had, and leaves files as they were. `release` takes what `alloc` returned, never NULL.

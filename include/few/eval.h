@@ -9,6 +9,7 @@
 
 #include "few/base.h"
 #include "few/model.h"
+#include "few/sample.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -19,8 +20,10 @@ enum few_eval_ball { FEW_EVAL_BALL_OWN, FEW_EVAL_BALL_CLOSED, FEW_EVAL_BALL_OPEN
 struct few_eval_opts {
   int version; /* FEW_EVAL_OPTS_VERSION */
   /* A model (.safetensors), which is sampled; or images: a folder, an .npy or .npz file, or the
-   * spec of a data set (few/data.h). */
+   * spec of a data set (few/data.h). With `runner` only its name in the report; NULL: "model". */
   const char *source;
+  few_runner *runner;    /* the source, as a model that is open already; borrowed, with the context
+                            of the call. NULL: `source` is opened */
   const char *reference; /* images, or what few_eval_save_reference wrote (.safetensors); NULL
                             where no metric needs them */
   const char *features; /* NAME or NAME=FILE; NULL: pixels, with a warning where there are images */
@@ -48,11 +51,11 @@ struct few_eval_opts {
   int bootstrap;   /* replicates for errors over the source's images, one set; 0: none. Of each
                       image kept its features stay in memory */
 };
-#define FEW_EVAL_OPTS_VERSION 3
-#define FEW_EVAL_OPTS_INIT                                                                       \
-  {                                                                                              \
-    FEW_EVAL_OPTS_VERSION, NULL, NULL, NULL, NULL, 0, 0, FEW_SAMPLE_OPTS_INIT, FEW_LABEL_SHARES, \
-        NULL, 0, 1, 10000, 0, FEW_EVAL_BALL_OWN, 100, 1000, 10, 0                                \
+#define FEW_EVAL_OPTS_VERSION 4
+#define FEW_EVAL_OPTS_INIT                                                           \
+  {                                                                                  \
+    FEW_EVAL_OPTS_VERSION, NULL, NULL, NULL, NULL, NULL, 0, 0, FEW_SAMPLE_OPTS_INIT, \
+        FEW_LABEL_SHARES, NULL, 0, 1, 10000, 0, FEW_EVAL_BALL_OWN, 100, 1000, 10, 0  \
   }
 
 struct few_eval_number {
@@ -133,23 +136,23 @@ struct few_schedule_search_opts {
   int64_t n_reference;   /* 0: all */
   uint64_t seed;         /* all looks see samples of the same noise */
   double guidance;
-  int label;           /* FEW_LABEL_SHARES: as in few_eval_opts */
-  double tolerance;    /* radians to which a time is known */
-  const char **labels; /* where it is not NULL: few_eval_report.labels of the samples */
+  int label;        /* FEW_LABEL_SHARES: as in few_eval_opts */
+  double tolerance; /* radians to which a time is known */
 };
-#define FEW_SCHEDULE_SEARCH_OPTS_VERSION 2
-#define FEW_SCHEDULE_SEARCH_OPTS_INIT                                                            \
-  {                                                                                              \
-    FEW_SCHEDULE_SEARCH_OPTS_VERSION, NULL, NULL, NULL, 2, 0, 0, 0, 1.0, FEW_LABEL_SHARES, 0.02, \
-        NULL                                                                                     \
-  }
-/* The times become the model's own (few_model_info; few_model_save keeps them); after a failure it
- * has those it had, and after FEW_E_CANCELLED with *looks above 0 those that were found by then.
- * values[steps] (may be NULL): the measure with the first k + 1 of them; *looks (may be NULL): how
- * often samples were measured. */
-FEW_API FEW_MUST_USE few_status few_schedule_search(few_model *m,
-                                                    const struct few_schedule_search_opts *opts,
-                                                    double *values, int *looks);
+#define FEW_SCHEDULE_SEARCH_OPTS_VERSION 3
+#define FEW_SCHEDULE_SEARCH_OPTS_INIT \
+  { FEW_SCHEDULE_SEARCH_OPTS_VERSION, NULL, NULL, NULL, 2, 0, 0, 0, 1.0, FEW_LABEL_SHARES, 0.02 }
+struct few_schedule_found {
+  int n;                              /* times found */
+  double times[FEW_MODEL_MAX_TIMES];  /* radians, falling: for few_model_with_times */
+  double values[FEW_MODEL_MAX_TIMES]; /* the metric with the first k + 1 of them */
+  int looks;                          /* how often samples were measured */
+  const char *labels;                 /* few_eval_report.labels of the samples; static */
+};
+/* Reports progress. After FEW_E_CANCELLED *out has what was found by then; after any other error n
+ * is 0. */
+FEW_API FEW_MUST_USE few_status few_schedule_search(struct few_schedule_found *out, few_runner *r,
+                                                    const struct few_schedule_search_opts *opts);
 
 #ifdef __cplusplus
 }

@@ -55,6 +55,7 @@ PUBLIC_OWNER = {
     'option.h': 'base', 'component.h': 'train',
     'backend.h': 'engine/backend', 'plan.h': 'engine/plan', 'check.h': 'engine/check',
     'loop.h': 'train/loop',
+    'run.h': 'model/run', 'sample.h': 'model/run', 'inspect.h': 'model/inspect',
     'component.h': 'base', 'random.h': 'base', 'metric.h': 'eval/metric',
     'steps.h': 'diffusion/process', 'net.h': 'diffusion/net', 'sampler.h': 'diffusion/sampler',
     'objective.h': 'diffusion/objective', 'reader.h': 'data',

@@ -82,7 +82,10 @@ static int straightness(struct cli *cli, few_model *m, const struct check_opts *
   struct few_sample_opts s = o->paths;
   double value = 0;
   s.label = FEW_LABEL_SHARES;
-  few_status st = few_model_straightness(m, &s, &value);
+  few_runner *runner = NULL;
+  few_status st = few_runner_create(&runner, cli->ctx, m);
+  if (!st) st = few_model_straightness(&value, runner, &s);
+  few_runner_free(runner);
   progress_clear(&cli->progress);
   if (st) return cli_status(cli, st);
   if (o->common.json) {
@@ -166,7 +169,7 @@ static int run(struct cli *cli, const void *opts) {
   if (cli->n_operands > 1)
     return cli_usage("check takes one MODEL; \"%.60s\" is one too many", cli->operands[1]);
   few_model *m = NULL;
-  few_status st = few_model_load(cli->ctx, &m, cli->operands[0]);
+  few_status st = few_model_load(&m, cli->ctx, cli->operands[0]);
   if (st) return cli_status(cli, st);
   if (o->straightness) {
     int code = straightness(cli, m, o);
@@ -174,7 +177,7 @@ static int run(struct cli *cli, const void *opts) {
     return code;
   }
   struct few_model_check check[FEW_MODEL_CHECKS];
-  st = few_model_check(m, check);
+  st = few_model_check(check, m);
   progress_clear(&cli->progress);
   few_model_free(m);
   if (st) return cli_status(cli, st);

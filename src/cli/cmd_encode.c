@@ -45,8 +45,9 @@ static const char text[] =
     "  few encode teacher.safetensors photos --out noise.npy\n"
     "  few encode encoder.safetensors fashion-mnist:test --n 100 --out noise.npy\n";
 
-static int encode(struct cli *cli, few_model *m, const struct encode_opts *o,
+static int encode(struct cli *cli, few_runner *runner, const struct encode_opts *o,
                   struct cli_images *p) {
+  const few_model *m = few_runner_model(runner);
   struct few_sample_opts s = o->sampling;
   struct cli_result r = {o->out, "encoded", {.n = p->n}, 0, 0, 1, {{"label", m, 0}}};
   s.n = p->n;
@@ -54,11 +55,11 @@ static int encode(struct cli *cli, few_model *m, const struct encode_opts *o,
   int code = cli_own_label(cli, m, "encode: --label", o->label, p->n, p->label[0], &r.of[0].label);
   if (code) return code;
   const double start = cli_seconds();
-  few_status st = few_encode(m, &s, p->at, p->label[0], p->at, &r.nfe);
+  few_status st = few_encode(p->at, &r.nfe, runner, &s, p->at, p->label[0]);
   progress_clear(&cli->progress);
   r.seconds = cli_seconds() - start;
   st = cli_keep(cli, st, &r.made);
-  if (!st) st = few_noise_write(m, o->out, r.made.finished, p->at);
+  if (!st) st = few_noise_write(runner, o->out, r.made.finished, p->at);
   if (st) return cli_status(cli, st);
   cli_report(&o->common, &r);
   return cli_interrupted(o->out, &r.made, NULL);
@@ -68,20 +69,23 @@ static int run(struct cli *cli, const void *opts) {
   const struct encode_opts *o = opts;
   const size_t length = strlen(o->out);
   few_model *m = NULL;
+  few_runner *runner = NULL;
   if (length < 5 || strcmp(o->out + length - 4, ".npy") != 0)
     return cli_usage("encode: --out %.200s: noise goes into an .npy file", o->out);
-  few_status st = few_model_load(cli->ctx, &m, cli->operands[0]);
+  few_status st = few_model_load(&m, cli->ctx, cli->operands[0]);
   if (st) return cli_status(cli, st);
   struct few_model_info info;
   struct cli_images p;
   const struct cli_labels labels[2] = {{m, !strcmp(o->label, "own")}};
-  few_model_info(m, &info);
+  few_model_info(&info, m);
   int code = cli_check_out("encode", &info, o->out);
   if (!code) {
     code = cli_images(cli, &p, labels, cli->n_operands - 1, cli->operands + 1, o->n);
-    if (!code) code = encode(cli, m, o, &p);
+    if (!code) code = cli_status(cli, few_runner_create(&runner, cli->ctx, m));
+    if (!code) code = encode(cli, runner, o, &p);
     cli_images_free(&p);
   }
+  few_runner_free(runner);
   few_model_free(m);
   return code;
 }

@@ -159,6 +159,7 @@ static int evaluate(struct cli *cli, const struct few_eval_opts *e, const struct
 static int run(struct cli *cli, const void *opts) {
   const struct eval_opts *o = opts;
   char features[RECIPE_PATH];
+  struct sampling_guide guide = {NULL, NULL};
   struct few_eval_opts e = options_of(cli, o);
   e.features = cli_find_features(features, o->eval.features);
   if (!e.source && !o->save_ref) return cli_usage("eval needs MODEL|IMAGES: few help eval");
@@ -169,7 +170,7 @@ static int run(struct cli *cli, const void *opts) {
   if (o->save_ref && !o->eval.reference)
     return cli_usage("eval: --save-ref needs --ref: few help eval");
   int code = o->save_ref ? cli_check_file(o->save_ref) : CLI_DONE;
-  if (!code) code = sampling_open(cli, &o->sampling, &e.sampling);
+  if (!code) code = sampling_open(cli, &o->sampling, &e.sampling, &guide);
   if (!code && o->save_ref) {
     few_status st = few_eval_save_reference(cli->ctx, &e, o->save_ref);
     progress_clear(&cli->progress);
@@ -178,7 +179,7 @@ static int run(struct cli *cli, const void *opts) {
     e.n_reference = 0;
   }
   if (!code && e.source) code = evaluate(cli, &e, o);
-  few_model_free(e.sampling.autoguide);
+  sampling_close(&guide);
   return code;
 }
 

@@ -66,10 +66,13 @@ static void report(const struct olss_opts *o, const struct few_olss_step *step) 
   }
 }
 
-static int fit(struct cli *cli, few_model *m, const struct olss_opts *o) {
+static int fit(struct cli *cli, const few_model *m, const struct olss_opts *o) {
   struct few_olss_step *step = calloc((size_t)o->olss.steps, sizeof *step);
   if (!step) return cli_failed("out of memory");
-  few_status st = few_olss(m, &o->olss, o->out, step);
+  few_runner *runner = NULL;
+  few_status st = few_runner_create(&runner, cli->ctx, m);
+  if (!st) st = few_olss(step, runner, &o->olss, o->out);
+  few_runner_free(runner);
   progress_clear(&cli->progress);
   if (!st) report(o, step);
   free(step);
@@ -84,7 +87,7 @@ static int run(struct cli *cli, const void *opts) {
   few_model *m = NULL;
   int code = cli_check_file(o->out);
   if (code) return code;
-  few_status st = few_model_load(cli->ctx, &m, cli->operands[0]);
+  few_status st = few_model_load(&m, cli->ctx, cli->operands[0]);
   if (st) return cli_status(cli, st);
   code = fit(cli, m, o);
   few_model_free(m);

@@ -72,7 +72,7 @@ struct result {
 
 static void report(const struct sample_opts *o, const struct result *r) {
   struct few_model_info info;
-  few_model_info(r->m, &info);
+  few_model_info(&info, r->m);
   if (o->common.json) {
     struct json j = {.out = stdout};
     json_open(&j, NULL, '{');
@@ -97,14 +97,14 @@ static void report(const struct sample_opts *o, const struct result *r) {
 }
 
 /* After a signal, the images that are finished are written. */
-static int draw(struct cli *cli, few_model *m, struct few_sample_opts s,
+static int draw(struct cli *cli, few_runner *runner, struct few_sample_opts s,
                 const struct sample_opts *o, float *out, int32_t *labels) {
-  struct result r = {.m = m, .made = {.n = s.n}, .label = s.label};
+  struct result r = {.m = few_runner_model(runner), .made = {.n = s.n}, .label = s.label};
   char rest[120];
   const double start = cli_seconds();
   s.finished = &r.made.finished;
-  few_status st = few_sample_plan(m, &s, &r.sampler, &r.steps);
-  if (!st) st = few_sample(m, &s, out, labels, &r.nfe);
+  few_status st = few_sample_plan(&r.sampler, &r.steps, runner, &s);
+  if (!st) st = few_sample(out, labels, &r.nfe, runner, &s);
   r.seconds = cli_seconds() - start;
   progress_clear(&cli->progress);
   st = cli_keep(cli, st, &r.made);
@@ -112,7 +112,7 @@ static int draw(struct cli *cli, few_model *m, struct few_sample_opts s,
   s.finished = NULL;
   int code = st ? CLI_DONE : cli_clear_folder(o->out, o->existing);
   if (code) return code;
-  if (!st) st = few_sample_write(m, o->out, &s, out, labels, o->columns);
+  if (!st) st = few_sample_write(runner, o->out, &s, out, labels, o->columns);
   if (st) return cli_status(cli, st);
   report(o, &r);
   snprintf(rest, sizeof rest, "--first %" PRId64 " --n %" PRId64 "%s draws the rest", s.first + s.n,
@@ -120,10 +120,11 @@ static int draw(struct cli *cli, few_model *m, struct few_sample_opts s,
   return cli_interrupted(o->out, &r.made, rest);
 }
 
-static int sample(struct cli *cli, few_model *m, struct few_sample_opts s,
+static int sample(struct cli *cli, few_runner *runner, struct few_sample_opts s,
                   const struct sample_opts *o) {
+  const few_model *m = few_runner_model(runner);
   struct few_model_info info;
-  few_model_info(m, &info);
+  few_model_info(&info, m);
   int code = cli_label(cli, m, "sample: --label", o->label, &s.label);
   if (!code && o->labels == SHARES_EVEN && (s.label != FEW_LABEL_SHARES || !info.classes))
     code = cli_usage(
@@ -138,7 +139,7 @@ static int sample(struct cli *cli, few_model *m, struct few_sample_opts s,
   float *out = item && n <= SIZE_MAX / sizeof *out / item ? malloc(n * item * sizeof *out) : NULL;
   int32_t *labels = malloc(n * sizeof *labels);
   if (out && labels)
-    code = draw(cli, m, s, o, out, labels);
+    code = draw(cli, runner, s, o, out, labels);
   else
     code = cli_failed(
         "%" PRId64 " samples do not fit in memory; take fewer, and go on with --first", s.n);
@@ -150,11 +151,15 @@ static int sample(struct cli *cli, few_model *m, struct few_sample_opts s,
 static int run(struct cli *cli, const void *opts) {
   const struct sample_opts *o = opts;
   struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
+  struct sampling_guide guide;
   few_model *m = NULL;
-  int code = sampling_open(cli, &o->sampling, &s);
-  if (!code) code = cli_status(cli, few_model_load(cli->ctx, &m, cli->operands[0]));
-  if (!code) code = sample(cli, m, s, o);
-  few_model_free(s.autoguide);
+  few_runner *runner = NULL;
+  int code = sampling_open(cli, &o->sampling, &s, &guide);
+  if (!code) code = cli_status(cli, few_model_load(&m, cli->ctx, cli->operands[0]));
+  if (!code) code = cli_status(cli, few_runner_create(&runner, cli->ctx, m));
+  if (!code) code = sample(cli, runner, s, o);
+  sampling_close(&guide);
+  few_runner_free(runner);
   few_model_free(m);
   return code;
 }

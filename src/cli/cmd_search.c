@@ -1,6 +1,4 @@
 /* cmd_search.c - few search MODEL --ref DATA: find the sampling times that suit a model best. */
-#include <stdlib.h>
-
 #include "recipes.h"
 #include "sampling.h"
 
@@ -50,58 +48,60 @@ static const char text[] =
     "  few search student.safetensors --ref fashion-mnist --features fashion --steps 3 \\\n"
     "    --n 5000 --out student-3.safetensors\n";
 
-static void report(const struct search_opts *o, const few_model *m, const double *values, int looks,
-                   const char *labels) {
+static void report(const struct search_opts *o, const few_model *m,
+                   const struct few_schedule_found *found) {
   struct few_model_info info;
-  few_model_info(m, &info);
+  few_model_info(&info, m);
   const char *metric = o->search.metric ? o->search.metric : info.points ? "energy" : "fd";
   if (o->common.json) {
     struct json j = {.out = stdout};
     json_open(&j, NULL, '{');
     json_open(&j, "times", '[');
-    for (int i = 0; i < info.n_times; i++) json_number(&j, NULL, info.times[i]);
+    for (int i = 0; i < found->n; i++) json_number(&j, NULL, found->times[i]);
     json_close(&j);
     json_text(&j, "metric", metric);
     json_open(&j, "values", '[');
-    for (int i = 0; i < info.n_times; i++) json_number(&j, NULL, values[i]);
+    for (int i = 0; i < found->n; i++) json_number(&j, NULL, found->values[i]);
     json_close(&j);
-    json_int(&j, "looks", looks);
-    json_text(&j, "labels", labels);
-    json_text(&j, "out", info.n_times == o->search.steps ? o->out : NULL);
-    json_bool(&j, "complete", info.n_times == o->search.steps);
+    json_int(&j, "looks", found->looks);
+    json_text(&j, "labels", found->labels);
+    json_text(&j, "out", found->n == o->search.steps ? o->out : NULL);
+    json_bool(&j, "complete", found->n == o->search.steps);
     json_close(&j);
     return;
   }
   printf("%5s %10s %12s\n", "steps", "time", metric);
-  for (int i = 0; i < info.n_times; i++)
-    printf("%5d %10.4f %12.6g\n", i + 1, info.times[i], values[i]);
-  if (*few_eval_labels_text(labels))
-    printf("\nsamples had each class %s\n", few_eval_labels_text(labels));
+  for (int i = 0; i < found->n; i++)
+    printf("%5d %10.4f %12.6g\n", i + 1, found->times[i], found->values[i]);
+  if (*few_eval_labels_text(found->labels))
+    printf("\nsamples had each class %s\n", few_eval_labels_text(found->labels));
   printf("\n--times ");
-  for (int i = 0; i < info.n_times; i++) printf("%s%.6g", i ? "," : "", info.times[i]);
+  for (int i = 0; i < found->n; i++) printf("%s%.6g", i ? "," : "", found->times[i]);
   putchar('\n');
 }
 
-static int search(struct cli *cli, few_model *m, const struct search_opts *o) {
+static few_status save(const few_model *m, const struct few_schedule_found *found,
+                       const char *path) {
+  few_model *with = NULL;
+  few_status st = few_model_with_times(&with, m, found->n, found->times);
+  if (!st) st = few_model_save(with, path);
+  few_model_free(with);
+  return st;
+}
+
+static int search(struct cli *cli, few_runner *runner, const struct search_opts *o) {
   char features[RECIPE_PATH];
   struct few_schedule_search_opts s = o->search;
+  struct few_schedule_found found;
   s.features = cli_find_features(features, s.features);
   s.label = o->labels == SHARES_EVEN ? FEW_LABEL_EACH : FEW_LABEL_SHARES;
-  double *values = calloc((size_t)s.steps, sizeof *values);
-  if (!values) return cli_failed("out of memory");
-  int looks = 0;
-  const char *labels = "none";
-  s.labels = &labels;
-  few_status st = few_schedule_search(m, &s, values, &looks);
+  few_status st = few_schedule_search(&found, runner, &s);
   progress_clear(&cli->progress);
-  const bool some = st == FEW_E_CANCELLED && looks > 0;
-  if (!st || some) report(o, m, values, looks, labels);
-  if (!st && o->out) st = few_model_save(m, o->out);
-  free(values);
+  const bool some = st == FEW_E_CANCELLED && found.looks > 0;
+  if (!st || some) report(o, few_runner_model(runner), &found);
+  if (!st && o->out) st = save(few_runner_model(runner), &found, o->out);
   if (!some) return cli_status(cli, st);
-  struct few_model_info info;
-  few_model_info(m, &info);
-  cli_failed("interrupted: these are %d of %d times%s%s", info.n_times, s.steps,
+  cli_failed("interrupted: these are %d of %d times%s%s", found.n, s.steps,
              o->out ? "; nothing is written to " : "", o->out ? o->out : "");
   return CLI_STOPPED;
 }
@@ -109,11 +109,13 @@ static int search(struct cli *cli, few_model *m, const struct search_opts *o) {
 static int run(struct cli *cli, const void *opts) {
   const struct search_opts *o = opts;
   few_model *m = NULL;
+  few_runner *runner = NULL;
   int code = o->out ? cli_check_file(o->out) : CLI_DONE;
   if (code) return code;
-  few_status st = few_model_load(cli->ctx, &m, cli->operands[0]);
-  if (st) return cli_status(cli, st);
-  code = search(cli, m, o);
+  few_status st = few_model_load(&m, cli->ctx, cli->operands[0]);
+  if (!st) st = few_runner_create(&runner, cli->ctx, m);
+  code = st ? cli_status(cli, st) : search(cli, runner, o);
+  few_runner_free(runner);
   few_model_free(m);
   return code;
 }

@@ -20,7 +20,7 @@ static const struct few_option options[] = {
 
 static void print_classes(const few_model *m) {
   struct few_model_info info;
-  few_model_info(m, &info);
+  few_model_info(&info, m);
   if (info.classes == 0 || !few_model_class_name(m, 0)) return;
   printf("\nclasses\n");
   for (int64_t i = 0; i < info.classes; i++) {
@@ -34,14 +34,17 @@ static void print_classes(const few_model *m) {
 static int run(struct cli *cli, const void *opts) {
   const struct show_opts *o = opts;
   few_model *m = NULL;
-  few_status st = few_model_load(cli->ctx, &m, cli->operands[0]);
+  few_status st = few_model_load(&m, cli->ctx, cli->operands[0]);
   if (st) return cli_status(cli, st);
   if (o->metadata) {
-    cli_say(stdout, few_model_metadata(m));
-    putchar('\n');
+    char *json = NULL;
+    st = few_model_metadata(&json, m);
+    if (!st) cli_say(stdout, json);
+    if (!st) putchar('\n');
+    few_text_free(cli->ctx, json);
   } else {
     char *lines = NULL;
-    st = few_model_show(m, &o->show, &lines);
+    st = few_model_show(&lines, m, &o->show);
     if (!st) cli_say(stdout, lines);
     if (!st) few_text_free(cli->ctx, lines);
     if (!st) print_classes(m);

@@ -67,11 +67,17 @@ static few_status measure(struct cli *cli, const struct tangent_opts *o, few_mod
                           struct few_tangent_bin *bin) {
   struct few_tangent_opts t = o->tangent;
   few_data *data = NULL;
+  few_model *teacher = NULL;
+  few_runner *runner = NULL;
   few_status st = few_data_open(cli->ctx, &data, o->data, NULL);
-  if (!st && o->teacher) st = few_model_load(cli->ctx, &t.teacher, o->teacher);
+  if (!st && o->teacher) st = few_model_load(&teacher, cli->ctx, o->teacher);
+  if (!st && teacher) st = few_runner_create(&t.teacher, cli->ctx, teacher);
+  if (!st) st = few_runner_create(&runner, cli->ctx, m);
   t.data = data;
-  if (!st) st = few_model_tangent(m, &t, bin);
-  few_model_free(t.teacher);
+  if (!st) st = few_model_tangent(bin, runner, &t);
+  few_runner_free(runner);
+  few_runner_free(t.teacher);
+  few_model_free(teacher);
   few_data_free(data);
   return st;
 }
@@ -80,7 +86,7 @@ static int run(struct cli *cli, const void *opts) {
   const struct tangent_opts *o = opts;
   struct few_tangent_bin bin[FEW_TANGENT_BINS];
   few_model *m = NULL;
-  few_status st = few_model_load(cli->ctx, &m, cli->operands[0]);
+  few_status st = few_model_load(&m, cli->ctx, cli->operands[0]);
   if (!st) st = measure(cli, o, m, bin);
   progress_clear(&cli->progress);
   few_model_free(m);

@@ -67,6 +67,7 @@ static const char text[] =
 
 struct job {
   few_model *a, *b;
+  few_runner *run_a, *run_b;
   struct few_model_info info; /* of b */
   struct cli_images p;
   float *out; /* [n] or, beside each other, [2 n] */
@@ -94,20 +95,20 @@ static few_status write_out(const struct job *j, const struct transfer_opts *o,
   struct few_sample_opts s = *decode;
   s.n = finished;
   s.finished = NULL;
-  if (!o->beside) return few_sample_write(j->b, o->out, &s, j->out, j->p.label[1], o->columns);
+  if (!o->beside) return few_sample_write(j->run_b, o->out, &s, j->out, j->p.label[1], o->columns);
   put_beside(j, finished, j->info.h * j->info.w * j->info.c);
   s.n *= 2;
   const int64_t columns = o->columns ? o->columns : even_columns(s.n);
-  return few_sample_write(j->b, o->out, &s, j->out, NULL, columns);
+  return few_sample_write(j->run_b, o->out, &s, j->out, NULL, columns);
 }
 
 /* Keep the classes of the images, numbered as B numbers them. */
 static int stay(struct cli *cli, struct job *j) {
   struct few_model_info a;
-  few_model_info(j->a, &a);
+  few_model_info(&a, j->a);
   int32_t *map = malloc((size_t)(a.classes + 1) * sizeof *map);
   if (!map) return cli_failed("out of memory for %" PRId64 " classes", a.classes);
-  int code = j->info.classes ? cli_status(cli, few_model_match_model(j->b, j->a, map)) : CLI_DONE;
+  int code = j->info.classes ? cli_status(cli, few_model_match_model(map, j->b, j->a)) : CLI_DONE;
   for (int64_t i = 0; !code && i < j->p.n; i++) {
     const int32_t was = j->p.label[0][i];
     j->p.label[1][i] = was < 0 || !j->info.classes ? -1 : map[was];
@@ -132,14 +133,14 @@ static int transfer(struct cli *cli, struct job *j, const struct transfer_opts *
     code = cli_own_label(cli, j->b, "transfer: --to", o->to, j->p.n, j->p.label[1], &r.of[1].label);
   if (code) return code;
   struct few_transfer_opts t = FEW_TRANSFER_OPTS_INIT;
-  t.a = j->a;
-  t.b = j->b;
+  t.a = j->run_a;
+  t.b = j->run_b;
   t.encode = &up;
   t.decode = &down;
   t.from = j->p.label[0];
   t.to = j->p.label[1];
   const double start = cli_seconds();
-  few_status st = few_transfer(&t, j->p.at, o->beside ? j->out + n * item : j->out, &r.nfe);
+  few_status st = few_transfer(o->beside ? j->out + n * item : j->out, &r.nfe, &t, j->p.at);
   progress_clear(&cli->progress);
   r.seconds = cli_seconds() - start;
   st = cli_keep(cli, st, &r.made);
@@ -160,11 +161,13 @@ static int images(struct cli *cli, struct job *j, const struct transfer_opts *o)
 static int run(struct cli *cli, const void *opts) {
   const struct transfer_opts *o = opts;
   struct job j = {.a = NULL};
-  few_status st = few_model_load(cli->ctx, &j.a, cli->operands[0]);
-  if (!st) st = few_model_load(cli->ctx, &j.b, cli->operands[1]);
+  few_status st = few_model_load(&j.a, cli->ctx, cli->operands[0]);
+  if (!st) st = few_model_load(&j.b, cli->ctx, cli->operands[1]);
+  if (!st) st = few_runner_create(&j.run_a, cli->ctx, j.a);
+  if (!st) st = few_runner_create(&j.run_b, cli->ctx, j.b);
   int code = cli_status(cli, st);
   if (!st) {
-    few_model_info(j.b, &j.info);
+    few_model_info(&j.info, j.b);
     code = cli_check_out("transfer", &j.info, o->out);
     if (!code) code = cli_check_folder("transfer", o->out, o->existing);
     if (!code) code = images(cli, &j, o);
@@ -172,6 +175,8 @@ static int run(struct cli *cli, const void *opts) {
   }
   cli_images_free(&j.p);
   free(j.out);
+  few_runner_free(j.run_b);
+  few_runner_free(j.run_a);
   few_model_free(j.b);
   few_model_free(j.a);
   return code;

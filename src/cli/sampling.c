@@ -17,7 +17,9 @@ static int check(const char *command, const struct sampling *o) {
   return CLI_DONE;
 }
 
-int sampling_open(struct cli *cli, const struct sampling *o, struct few_sample_opts *out) {
+int sampling_open(struct cli *cli, const struct sampling *o, struct few_sample_opts *out,
+                  struct sampling_guide *guide) {
+  *guide = (struct sampling_guide){NULL, NULL};
   int code = check(cli->command->name, o);
   if (code) return code;
   *out = o->opts;
@@ -28,6 +30,14 @@ int sampling_open(struct cli *cli, const struct sampling *o, struct few_sample_o
   if (o->guidance_times.n) out->guidance_from = o->guidance_times.at[0];
   if (o->guidance_times.n) out->guidance_to = o->guidance_times.at[1];
   out->autoguidance = o->autoguidance > 0 ? o->autoguidance : 2;
-  return o->autoguide ? cli_status(cli, few_model_load(cli->ctx, &out->autoguide, o->autoguide))
-                      : CLI_DONE;
+  if (!o->autoguide) return CLI_DONE;
+  few_status st = few_model_load(&guide->model, cli->ctx, o->autoguide);
+  if (!st) st = few_runner_create(&guide->runner, cli->ctx, guide->model);
+  out->autoguide = guide->runner;
+  return cli_status(cli, st);
+}
+
+void sampling_close(struct sampling_guide *guide) {
+  few_runner_free(guide->runner);
+  few_model_free(guide->model);
 }

@@ -49,9 +49,16 @@ struct sampling {
              "labels, the training data), or all equally often")
 /* clang-format on */
 
+/* The model that --autoguide names; all NULL: it names none. */
+struct sampling_guide {
+  few_model *model;
+  few_runner *runner;
+};
 /* Complete out from the options: as o->opts, with times, settings and the autoguide model. n, first,
- * label and seed are left to the caller. Texts and times stay those of o; out->autoguide is the
- * caller's to free, also after a failure. An exit code. */
-int sampling_open(struct cli *cli, const struct sampling *o, struct few_sample_opts *out);
+ * label and seed are left to the caller. Texts and times stay those of o; *guide is for
+ * sampling_close, also after a failure. An exit code. */
+int sampling_open(struct cli *cli, const struct sampling *o, struct few_sample_opts *out,
+                  struct sampling_guide *guide);
+void sampling_close(struct sampling_guide *guide);
 
 #endif

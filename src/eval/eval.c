@@ -10,7 +10,7 @@
 
 #include "base/pace.h"
 #include "internal.h"
-#include "model/model.h"
+#include "model/run/sample.h"
 #include "report.h"
 #include "statistics.h"
 
@@ -31,7 +31,7 @@ static few_status make_room(few_evaluator *e) {
 /* A network of features may need a second an image, so the chunks follow the clock: neither the
  * images nor the sums depend on them. */
 static struct few_pace chunks(const few_evaluator *e, const struct few_source *s) {
-  const int64_t model = s->model ? few__model_portion(s->model) : 1;
+  const int64_t model = s->runner ? few__runner_portion(s->runner) : 1;
   const int64_t features = s->points ? 1 : few__features_portion(e->features);
   return (struct few_pace){
       .unit = model > features ? model : features, .most = FEW_SOURCE_CHUNK, .seconds = 0.5};
@@ -183,7 +183,7 @@ static few_status describe(const few_evaluator *e, struct few_report_inside *r) 
   p->rounding = s->points ? "none" : "bytes as stored";
   if (p->model) {
     struct few_model_info info;
-    few_model_info(s->model, &info);
+    few_model_info(&info, s->model);
     FEW_TRY(few__report_text(r, &p->sampler, s->sampler));
     FEW_TRY(few__report_text(r, &p->settings, s->settings));
     p->steps = s->steps;
@@ -243,8 +243,8 @@ few_status few__evaluator_cost(const few_evaluator *e, struct few_eval_cost *out
   *out = (struct few_eval_cost){.n = s->n * e->o->seeds, .dim = e->dim};
   if (s->model) {
     struct few_model_info info;
-    few_model_info(s->model, &info);
-    FEW_TRY(few__sample_evals(s->model, &s->sample, &out->nfe));
+    few_model_info(&info, s->model);
+    FEW_TRY(few__sample_evals(e->ctx, s->model, &s->sample, &out->nfe));
     each += info.flops * out->nfe;
   }
   out->flops = each * (double)out->n + metric_flops(e) * e->o->seeds;
@@ -260,12 +260,23 @@ static few_status open_evaluator(few_ctx *ctx, few_evaluator **out, const struct
   FEW_GOTO(FEW_NEW(ctx, &e, 1));
   *e = (few_evaluator){.ctx = ctx, .opts = *o, .given = *given};
   e->o = &e->opts;
+  if (!e->given.runner) e->given.runner = o->runner;
+  if (e->given.runner && !e->opts.source) e->opts.source = "model";
+  if (e->given.runner && e->given.runner->ctx != ctx)
+    FEW_GOTO(few__fail(ctx, FEW_E_INVALID,
+                       "eval: the runner has another context than the call: make both with one"));
   FEW_GOTO(few__eval_resolve(e, metrics));
   FEW_GOTO(make_room(e));
   *out = e;
 out:
   if (st) few__evaluator_free(e);
   return st;
+}
+
+void few__evaluator_set_times(few_evaluator *e, int n, const double *times) {
+  assert(e->source && e->source->model);
+  e->source->sample.n_times = n;
+  e->source->sample.times = times;
 }
 
 few_status few__evaluator_open(few_ctx *ctx, few_evaluator **out, const struct few_eval_opts *o,

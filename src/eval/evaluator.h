@@ -4,14 +4,14 @@
 
 #include "few/data.h"
 #include "few/eval.h"
-#include "few/model.h"
+#include "few/run.h"
 
 typedef struct few_evaluator few_evaluator;
 
 /* What is open already, borrowed; NULL: opened by its name. The names of the options are then what
- * the report says. A model may change its values between runs. */
+ * the report says. A runner's model may change its values between runs. */
 struct few_eval_given {
-  few_model *model;
+  few_runner *runner;
   const few_data *reference;
 };
 
@@ -28,6 +28,9 @@ struct few_eval_cost {
   double flops; /* of all, in the model, the network of features and, roughly, the metrics */
 };
 few_status few__evaluator_cost(const few_evaluator *e, struct few_eval_cost *out);
+
+/* Sample the model of the next runs at these times, borrowed. */
+void few__evaluator_set_times(few_evaluator *e, int n, const double *times);
 
 /* Measure. The reference is looked at in the first run alone. After a failure, as one that was
  * cancelled, it can be run again. */

@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "io/sha256.h"
-#include "model/model.h"
+#include "model/run/sample.h"
 #include "source.h"
 
 static void next(few_ctx *ctx, struct few_text *out) {
@@ -36,9 +36,9 @@ static void add_autoguide(few_ctx *ctx, struct few_text *out, const struct few_s
   char hash[FEW_SHA256_TEXT];
   struct few_sha256 sum;
   if (!o->autoguide) return;
+  const few_model *guide = few_runner_model(o->autoguide);
   few__sha256_start(&sum);
-  few__sha256_add(&sum, o->autoguide->values,
-                  (size_t)o->autoguide->params.total * sizeof *o->autoguide->values);
+  few__sha256_add(&sum, guide->values, (size_t)guide->params.total * sizeof *guide->values);
   few__sha256_end(&sum, hash);
   next(ctx, out);
   few__text_add(ctx, out, "autoguidance %g, away from weights %.16s", o->autoguidance, hash);

@@ -8,7 +8,7 @@
 #include "base/rng.h"
 #include "data/reader.h"
 #include "io/file.h"
-#include "model/model.h"
+#include "model/run/sample.h"
 
 enum { SAMPLES = 10000, CHOICE_SEED = 0 }; /* the seed is opts.c's */
 
@@ -107,11 +107,13 @@ static few_status settings_text(struct few_source *s) {
 
 static few_status open_model(struct few_source *s, const struct few_eval_opts *o) {
   struct few_model_info info;
-  if (!s->model) {
-    FEW_TRY(few_model_load(s->ctx, &s->model, s->spec));
+  if (!s->runner) {
+    FEW_TRY(few_model_load(&s->loaded, s->ctx, s->spec));
     FEW_TRY(few__sha256_file(s->ctx, s->hash, s->spec));
+    FEW_TRY(few_runner_create(&s->runner, s->ctx, s->loaded));
   }
-  few_model_info(s->model, &info);
+  s->model = few_runner_model(s->runner);
+  few_model_info(&info, s->model);
   s->points = info.points;
   s->n = s->requested ? s->requested : SAMPLES;
   s->h = info.h;
@@ -151,7 +153,7 @@ static few_status select_model(struct few_source *s, int label, const struct few
   s->sample.label = label;
   if (label == FEW_LABEL_NONE) s->classes = 0;
   s->labels = !s->classes ? "none" : "one class";
-  FEW_TRY(few_sample_plan(s->model, &s->sample, &s->sampler, &s->steps));
+  FEW_TRY(few_sample_plan(&s->sampler, &s->steps, s->runner, &s->sample));
   if (all && s->classes) FEW_TRY(choose_shares(s, reference, map));
   FEW_TRY(FEW_NEW(s->ctx, &s->counts, s->classes));
   return settings_text(s);
@@ -169,12 +171,12 @@ few_status few__source_open(few_ctx *ctx, struct few_source **out,
                             const struct few_source_opts *opts) {
   struct few_source *s = NULL;
   few_status st = FEW_OK;
-  const bool file = !opts->model && !opts->data && ends_with(opts->name, ".safetensors");
+  const bool file = !opts->runner && !opts->data && ends_with(opts->name, ".safetensors");
   *out = NULL;
   FEW_GOTO(FEW_NEW(ctx, &s, 1));
   *s = (struct few_source){.ctx = ctx,
-                           .borrowed = opts->model || opts->data,
-                           .model = opts->model,
+                           .borrowed = opts->runner || opts->data,
+                           .runner = opts->runner,
                            .data = opts->data,
                            .requested = opts->n,
                            .label = -1};
@@ -184,7 +186,7 @@ few_status few__source_open(few_ctx *ctx, struct few_source **out,
   } else {
     FEW_GOTO(few_data_full_spec(ctx, &s->spec, opts->name));
   }
-  if (s->model || (file && opts->o))
+  if (s->runner || (file && opts->o))
     FEW_GOTO(open_model(s, opts->o));
   else
     FEW_GOTO(file ? open_saved(s) : open_data(s));
@@ -201,7 +203,10 @@ const char *few__source_name(const struct few_source *s) {
 void few__source_free(struct few_source *s) {
   if (!s) return;
   few_data_free(s->opened);
-  if (!s->borrowed) few_model_free(s->model);
+  if (!s->borrowed) {
+    few_runner_free(s->runner);
+    few_model_free(s->loaded);
+  }
   few__statistics_free(s->saved);
   few__free(s->ctx, s->values);
   few__free(s->ctx, s->index);
@@ -222,9 +227,9 @@ static few_status read_model(struct few_source *s, uint64_t seed, int64_t first,
     FEW_TRY(few__labels(s->ctx, &shares, first, n, labels));
   }
   const struct few_sample_path path = {.label = s->shares ? labels : NULL};
-  FEW_TRY(few__sample_run(s->model, &s->sample, &path, s->points ? points : s->values, labels,
+  FEW_TRY(few__sample_run(s->runner, &s->sample, &path, s->points ? points : s->values, labels,
                           &s->nfe));
-  FEW_TRY(few__samples_check(s->model, s->spec, first, n, s->points ? points : s->values));
+  FEW_TRY(few__samples_check(s->ctx, s->model, s->spec, first, n, s->points ? points : s->values));
   if (!first && s->classes) memset(s->counts, 0, (size_t)s->classes * sizeof *s->counts);
   for (int64_t i = 0; s->classes && i < n; i++) s->counts[labels[i]]++;
   if (!s->points) few__sample_bytes(n * s->h * s->w * s->c, s->values, pixels);

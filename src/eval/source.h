@@ -12,10 +12,12 @@
 struct few_source {
   few_ctx *ctx;
   char *spec;
-  bool borrowed; /* data and model are others' */
+  bool borrowed; /* data and runner are others' */
   const few_data *data;
-  few_data *opened; /* `data`, where it was opened here */
-  few_model *model;
+  few_data *opened;             /* `data`, where it was opened here */
+  few_model *loaded;            /* the model, if it was opened here; owned */
+  const few_model *model;       /* NULL: not a model */
+  few_runner *runner;           /* of it */
   struct few_statistics *saved; /* in place of images */
   struct few_sample_opts sample;
   float *values;     /* of a chunk of samples */
@@ -42,8 +44,8 @@ struct few_source_opts {
   const char *name;
   int64_t n; /* 0: all of a data set, 10000 of a model */
   const struct few_eval_opts
-      *o;           /* how a model is sampled; NULL: not a model, but maybe statistics */
-  few_model *model; /* open already, as is data: borrowed */
+      *o;             /* how a model is sampled; NULL: not a model, but maybe statistics */
+  few_runner *runner; /* open already, as is data: borrowed */
   const few_data *data;
 };
 

@@ -105,8 +105,8 @@ static void put_guidance(struct few_json *j, const few_model *m) {
 
 /* Nothing where it does not matter or nobody knows. */
 static void put_unlabelled(struct few_json *j, const struct few_net_spec *s) {
-  if (!s->classes || s->unlabelled == FEW_UNLABELLED_UNKNOWN) return;
-  few__json_put_bool(j, "unlabelled", s->unlabelled == FEW_UNLABELLED_YES);
+  if (!s->classes || s->unlabelled == FEW_UNKNOWN) return;
+  few__json_put_bool(j, "unlabelled", s->unlabelled == FEW_YES);
 }
 
 few_status few__model_describe(const few_model *m, struct few_text *out) {
@@ -126,8 +126,8 @@ few_status few__model_describe(const few_model *m, struct few_text *out) {
   put_data(j, m);
   put_guidance(j, m);
   few__json_open(j, "span", '{');
-  few__json_put_string(j, "unit", few__span_name(m->spec.span));
-  few__json_put_int(j, "steps", m->spec.span_steps);
+  few__json_put_string(j, "unit", few__step_size_name(m->spec.step_size));
+  few__json_put_int(j, "steps", m->spec.max_steps);
   few__json_close(j);
   few__json_put_string(j, "direction", few__direction_name(m->direction));
   put_unlabelled(j, &m->spec);
@@ -209,15 +209,11 @@ static few_status read_span(struct reading *r, struct few_net_spec *s) {
   if (!json_object_get(r->all, "span")) return FEW_OK;
   FEW_TRY(few__json_object(r->ctx, r->place, r->all, "span", &part));
   FEW_TRY(few__json_string(r->ctx, r->place, part, "unit", &unit));
-  while (s->span < FEW_SPANS && strcmp(few__span_name(s->span), unit) != 0) s->span++;
-  if (s->span == FEW_SPANS)
-    return few__fail(r->ctx, FEW_E_UNSUPPORTED,
-                     "%s: span in the unit `%.40s`, which this program does not know: use a newer "
-                     "few",
-                     r->place, unit);
-  FEW_TRY(few__json_int(r->ctx, r->place, part, "steps", 0, SPAN_STEPS_MAX, &s->span_steps));
-  bool wanted = s->span == FEW_SPAN_SEGMENT || s->span == FEW_SPAN_HALVINGS;
-  if (wanted && s->span_steps < 1) return bad(r, "`steps` of `span` is 0");
+  if (few__step_size_find(r->ctx, &s->step_size, unit))
+    return few__fail_in(r->ctx, FEW_E_UNSUPPORTED, "%s: use a newer few", r->place);
+  FEW_TRY(few__json_int(r->ctx, r->place, part, "steps", 0, SPAN_STEPS_MAX, &s->max_steps));
+  bool wanted = s->step_size == FEW_STEP_SIZE_SEGMENT || s->step_size == FEW_STEP_SIZE_HALVINGS;
+  if (wanted && s->max_steps < 1) return bad(r, "`steps` of `span` is 0");
   return FEW_OK;
 }
 
@@ -351,7 +347,7 @@ static few_status read_times(struct reading *r, few_model *m) {
     if (!json_is_number(t)) return bad(r, "one of `times` is no number");
     times[i] = json_number_value(t);
   }
-  few_status st = few_model_set_times(m, (int)n, times);
+  few_status st = few__model_set_times(m, (int)n, times);
   if (!st || st == FEW_E_MEMORY) return st;
   return few__fail_in(r->ctx, FEW_E_FORMAT, "%s: `times`", r->place);
 }
@@ -399,7 +395,7 @@ static void guess_unlabelled(const json_t *provenance, struct few_net_spec *s) {
   const char *joint = recipe ? recipe_value(recipe, "joint") : NULL;
   if (!dropout) return;
   const bool some = few__strtod(dropout, NULL) > 0 || (joint && !strncmp(joint, "yes", 3));
-  s->unlabelled = some ? FEW_UNLABELLED_YES : FEW_UNLABELLED_NO;
+  s->unlabelled = some ? FEW_YES : FEW_NO;
 }
 
 static few_status read_unlabelled(struct reading *r, few_model *m) {
@@ -410,7 +406,7 @@ static few_status read_unlabelled(struct reading *r, few_model *m) {
     return FEW_OK;
   }
   FEW_TRY(few__json_bool(r->ctx, r->place, r->all, "unlabelled", &some));
-  m->spec.unlabelled = some ? FEW_UNLABELLED_YES : FEW_UNLABELLED_NO;
+  m->spec.unlabelled = some ? FEW_YES : FEW_NO;
   return FEW_OK;
 }
 

@@ -157,7 +157,7 @@ static few_status check_no_run(few_ctx *ctx, const char *path) {
                    path);
 }
 
-few_status few_model_load(few_ctx *ctx, few_model **out, const char *path) {
+few_status few_model_load(few_model **out, few_ctx *ctx, const char *path) {
   struct few_st file;
   *out = NULL;
   if (!path) return few__fail(ctx, FEW_E_INVALID, "no model is named: give a path");
@@ -166,7 +166,7 @@ few_status few_model_load(few_ctx *ctx, few_model **out, const char *path) {
   return take(ctx, out, path, &file);
 }
 
-few_status few_model_load_bytes(few_ctx *ctx, few_model **out, const char *name, const void *bytes,
+few_status few_model_load_bytes(few_model **out, few_ctx *ctx, const char *name, const void *bytes,
                                 size_t n) {
   struct few_st file;
   *out = NULL;

@@ -1,8 +1,11 @@
 /* model.c - a network with its weights: made from a table row, options and a spec.
  *
- * The network is traced once on a graph that is thrown away, one row wide: that fills the table of
- * parameters, which then says how large `values` is, what a file must hold and where each array
- * lies. Later traces find the same rows, so the table never changes after few__model_declare.
+ * The network is traced once, one row wide, on a graph that is then thrown away. This fills the
+ * table of parameters: how large `values` is, what a file must hold and where each array lies.
+ * Later traces find the same rows, so the table never changes after few__model_declare.
+ *
+ * A model made by few_model_with_times shares the arrays of its root, which counts those that do:
+ * the last one to be freed frees them.
  */
 #include "model.h"
 
@@ -32,8 +35,9 @@ static few_status check_spec(few_ctx *ctx, const struct few_net_spec *s) {
 }
 
 void few__model_reach(const few_graph *g, few_node y, bool *live) {
+  assert(y >= 0 && y < few_graph_size(g));
   live[y] = true;
-  for (few_node v = y; v >= 0; v--) { /* operands come before what is made of them */
+  for (few_node v = y; v >= 0; v--) { /* operands come before the nodes that use them */
     const struct few_node_data *n = few__node(g, v);
     for (int k = 0; live[v] && k < n->n_in; k++) live[n->in[k]] = true;
   }
@@ -52,7 +56,7 @@ static few_status count_flops(few_model *m, const few_graph *g, few_node y) {
   return FEW_OK;
 }
 
-/* Fills the table of parameters, which is what makes this trace unlike later ones. */
+/* The first trace, which fills the table of parameters. */
 static few_status declare(few_model *m) {
   few_graph *g;
   few_status st;
@@ -78,9 +82,11 @@ few_status few__model_declare(few_ctx *ctx, few_model **out, const struct few_ne
   char *net_opts;
   few_status st;
   *out = NULL;
+  assert(net && opts && spec);
   FEW_TRY(check_spec(ctx, spec));
   FEW_TRY(FEW_NEW(ctx, &m, 1));
   *m = (few_model){.ctx = ctx,
+                   .root = m,
                    .net = net,
                    .spec = *spec,
                    .data_scale = 1,
@@ -88,9 +94,10 @@ few_status few__model_declare(few_ctx *ctx, few_model **out, const struct few_ne
                    .sampler = "heun",
                    .guidance_min = 1,
                    .guidance_max = 1};
+  FEW_GOTO(FEW_NEW(ctx, &m->users, 1));
+  m->users->sharing = 1;
   FEW_GOTO(FEW_NEW(ctx, &net_opts, net->options_size));
   m->net_opts = memcpy(net_opts, opts, net->options_size);
-  FEW_GOTO(FEW_NEW(ctx, &m->lent, 1));
   FEW_GOTO(declare(m));
 out:
   if (st)
@@ -111,37 +118,84 @@ few_status few__model_create(few_ctx *ctx, few_model **out, const struct few_net
   return st;
 }
 
-static void free_lent(few_ctx *ctx, struct few_lent *l) {
-  for (int i = 0; l && i < l->n; i++) few__free(ctx, l->at[i]);
-  if (l) few__free(ctx, l->at);
-  few__free(ctx, l);
-}
+/* ---- sharing ---- */
 
-/* Takes over `block`, also where it fails. */
-static few_status lend(const few_model *m, void *block) {
-  struct few_lent *l = m->lent;
-  few_status st = FEW_GROW(m->ctx, l, l->n + 1);
-  if (st)
-    few__free(m->ctx, block);
-  else
-    l->at[l->n++] = block;
-  return st;
+static void free_arrays(few_model *root) {
+  few_ctx *ctx = root->ctx;
+  few__params_free(ctx, &root->params);
+  few__free(ctx, root->net_opts);
+  few__free(ctx, root->values);
+  for (int64_t i = 0; root->class_names && i < root->spec.classes; i++)
+    few__free(ctx, root->class_names[i]);
+  few__free(ctx, root->class_names);
+  few__free(ctx, root->class_counts);
+  few__free(ctx, root->scales);
+  few__free(ctx, root->provenance);
+  few__free(ctx, root->users);
+  few__free(ctx, root);
 }
 
 void few_model_free(few_model *m) {
   if (!m) return;
   few_ctx *ctx = m->ctx;
-  few__model_runner_free(m);
-  free_lent(ctx, m->lent);
-  few__params_free(ctx, &m->params);
-  few__free(ctx, m->net_opts);
-  few__free(ctx, m->values);
-  for (int64_t i = 0; m->class_names && i < m->spec.classes; i++) few__free(ctx, m->class_names[i]);
-  few__free(ctx, m->class_names);
-  few__free(ctx, m->class_counts);
-  few__free(ctx, m->scales);
-  few__free(ctx, m->provenance);
-  few__free(ctx, m);
+  few_model *root = m->root;
+  assert(!m->users || !m->users->runners); /* a model outlives its runners */
+  few__free(ctx, m->times);
+  m->times = NULL;
+  if (m != root) {
+    few__free(ctx, m->users);
+    few__free(ctx, m);
+  }
+  if (root->users && --root->users->sharing > 0) return;
+  free_arrays(root);
+}
+
+few_status few_model_with_times(few_model **out, const few_model *m, int n, const double *times) {
+  few_model *copy;
+  few_status st;
+  *out = NULL;
+  FEW_TRY(FEW_NEW(m->ctx, &copy, 1));
+  *copy = *m;
+  copy->users = NULL;
+  copy->n_times = 0;
+  copy->times = NULL;
+  m->root->users->sharing++;
+  FEW_GOTO(FEW_NEW(m->ctx, &copy->users, 1));
+  FEW_GOTO(few__model_set_times(copy, n, times));
+  *out = copy;
+out:
+  if (st) few_model_free(copy);
+  return st;
+}
+
+float *few__model_write(few_model *m) {
+  assert(m->root == m && m->users->sharing == 1 && m->values);
+  m->written++;
+  return m->values;
+}
+
+static few_status check_times(few_ctx *ctx, int n, const double *times) {
+  if (n < 0 || n > FEW_MODEL_MAX_TIMES || (n && !times))
+    return few__fail(ctx, FEW_E_INVALID, "%d sampling times: give 0 to %d", n, FEW_MODEL_MAX_TIMES);
+  for (int i = 0; i < n; i++)
+    if (!(times[i] > 0 && times[i] <= (i ? times[i - 1] : FEW_PI_2)) ||
+        (i && times[i] == times[i - 1]))
+      return few__fail(ctx, FEW_E_INVALID,
+                       "sampling time %d is %g: times fall strictly from at most pi/2 and stay "
+                       "above 0",
+                       i, times[i]);
+  return FEW_OK;
+}
+
+few_status few__model_set_times(few_model *m, int n, const double *times) {
+  double *copy = NULL;
+  FEW_TRY(check_times(m->ctx, n, times));
+  if (n > 0) FEW_TRY(FEW_NEW(m->ctx, &copy, n));
+  if (n > 0) memcpy(copy, times, (size_t)n * sizeof *copy);
+  few__free(m->ctx, m->times);
+  m->times = copy;
+  m->n_times = n;
+  return FEW_OK;
 }
 
 /* ---- the network as a graph ---- */
@@ -154,7 +208,7 @@ struct few_net_input few__model_inputs(const few_model *m, few_graph *g, int64_t
       .t = few_input(g, "t", FEW_REAL, FEW_SHAPE(rows)),
       .label = s->classes ? few_input(g, "label", FEW_INDEX, FEW_SHAPE(rows)) : FEW_NONE,
       .guidance = s->guidance ? few_input(g, "guidance", FEW_REAL, FEW_SHAPE(rows)) : FEW_NONE,
-      .span = s->span ? few_input(g, "span", FEW_REAL, FEW_SHAPE(rows)) : FEW_NONE,
+      .step_size = s->step_size ? few_input(g, "step_size", FEW_REAL, FEW_SHAPE(rows)) : FEW_NONE,
   };
 }
 
@@ -194,10 +248,10 @@ void few__model_bind(const few_model *m, const few_plan *plan, const char *prefi
   }
 }
 
-few_status few_model_graph(const few_model *m, few_graph *g, int64_t rows, few_node *out) {
+few_status few_model_graph(few_node *out, const few_model *m, few_graph *g, int64_t rows) {
   *out = FEW_NONE;
   if (rows < 1)
-    return few__fail(m->ctx, FEW_E_INVALID, "a network on %lld rows: give at least 1",
+    return few__fail(few__graph_ctx(g), FEW_E_INVALID, "a network on %lld rows: give at least 1",
                      (long long)rows);
   struct few_net_input in = few__model_inputs(m, g, rows);
   *out = few__model_trace(m, g, "", false, &in);
@@ -208,10 +262,27 @@ few_status few_model_graph(const few_model *m, few_graph *g, int64_t rows, few_n
 
 const char *few__direction_name(enum few_direction d) {
   static const char *const names[FEW_DIRECTIONS] = {"both", "decode", "encode"};
+  assert((int)d >= 0 && d < FEW_DIRECTIONS);
   return names[d];
 }
 
-void few_model_info(const few_model *m, struct few_model_info *out) {
+const char *few__step_size_name(enum few_step_size s) {
+  static const char *const names[FEW_STEP_SIZES] = {"none", "angle", "segment", "halvings"};
+  assert((int)s >= 0 && s < FEW_STEP_SIZES);
+  return names[s];
+}
+
+few_status few__step_size_find(few_ctx *ctx, enum few_step_size *out, const char *name) {
+  for (int i = 0; i < FEW_STEP_SIZES; i++)
+    if (!strcmp(few__step_size_name((enum few_step_size)i), name)) {
+      *out = (enum few_step_size)i;
+      return FEW_OK;
+    }
+  return few__fail(ctx, FEW_E_UNSUPPORTED,
+                   "no span is called `%.40s`; there are none, angle, segment and halvings", name);
+}
+
+void few_model_info(struct few_model_info *out, const few_model *m) {
   const struct few_net_spec *s = &m->spec;
   *out = (struct few_model_info){.net = m->net->name,
                                  .objective = m->objective,
@@ -222,7 +293,7 @@ void few_model_info(const few_model *m, struct few_model_info *out) {
                                  .points = s->points,
                                  .classes = s->classes,
                                  .class_counts = m->class_counts,
-                                 .unlabelled = (int)s->unlabelled - 1,
+                                 .unlabelled = s->unlabelled,
                                  .guided = s->guidance,
                                  .guidance_min = m->guidance_min,
                                  .guidance_max = m->guidance_max,
@@ -230,35 +301,11 @@ void few_model_info(const few_model *m, struct few_model_info *out) {
                                  .sigma_data = s->sigma_data,
                                  .step = m->step,
                                  .flops = m->flops,
-                                 .span = s->span != FEW_SPAN_NONE,
+                                 .step_size = s->step_size != FEW_STEP_SIZE_NONE,
                                  .n_times = m->n_times,
                                  .times = m->times,
-                                 .direction = few__direction_name(m->direction),
+                                 .direction = m->direction,
                                  .predicts = few__predict_name(s->predicts)};
-}
-
-few_status few_model_set_times(few_model *m, int n, const double *times) {
-  double *copy = NULL;
-  if (n < 0 || n > FEW_MODEL_MAX_TIMES || (n && !times))
-    return few__fail(m->ctx, FEW_E_INVALID, "%d sampling times: give 0 to %d", n,
-                     FEW_MODEL_MAX_TIMES);
-  for (int i = 0; i < n; i++)
-    if (!(times[i] > 0 && times[i] <= (i ? times[i - 1] : FEW_PI_2)) ||
-        (i && times[i] == times[i - 1]))
-      return few__fail(m->ctx, FEW_E_INVALID,
-                       "sampling time %d is %g: times fall strictly from at most pi/2 and stay "
-                       "above 0",
-                       i, times[i]);
-  if (n > 0 && n == m->n_times && !memcmp(times, m->times, (size_t)n * sizeof *times))
-    return FEW_OK;
-  if (n > 0) {
-    FEW_TRY(FEW_NEW(m->ctx, &copy, n));
-    memcpy(copy, times, (size_t)n * sizeof *copy);
-    FEW_TRY(lend(m, copy));
-  }
-  m->times = copy;
-  m->n_times = n;
-  return FEW_OK;
 }
 
 const char *few_model_class_name(const few_model *m, int64_t label) {
@@ -276,46 +323,48 @@ struct few_shares few__model_shares(const few_model *m) {
   return (struct few_shares){m->spec.classes, m->class_counts};
 }
 
-few_status few_model_find_class(const few_model *m, const char *word, int *label) {
+few_status few_model_find_class(int *label, const few_model *m, const char *word) {
   const struct few_classes c = few__model_classes(m, "this model");
-  int32_t found;
+  int32_t found = -1;
   const few_status st = few__class_find(m->ctx, &c, word, &found);
   *label = (int)found;
   return st;
 }
 
-few_status few_model_match_data(const few_model *m, const few_data *data, int32_t *map) {
+few_status few__model_match(few_ctx *ctx, int32_t *map, const few_model *m, const few_data *data) {
   char whose[200];
   snprintf(whose, sizeof whose, "data %.180s", few_data_spec(data));
   const struct few_classes from = few__data_classes(data, whose);
   const struct few_classes to = few__model_classes(m, "the model");
-  return few__classes_map(m->ctx, &from, &to,
+  return few__classes_map(ctx, &from, &to,
                           "take data of the model's classes, or leave their labels out", map);
 }
 
-few_status few_model_match_model(const few_model *m, const few_model *other, int32_t *map) {
+few_status few_model_match_data(int32_t *map, const few_model *m, const few_data *data) {
+  return few__model_match(m->ctx, map, m, data);
+}
+
+few_status few_model_match_model(int32_t *map, const few_model *m, const few_model *other) {
   const struct few_classes from = few__model_classes(other, "the other model");
   const struct few_classes to = few__model_classes(m, "the model");
   return few__classes_map(m->ctx, &from, &to, "name the class in each, or take models of the same",
                           map);
 }
 
-const char *few_model_metadata(const few_model *m) {
+few_status few_model_metadata(char **out, const few_model *m) {
   struct few_text t = {0};
-  if (few__model_describe(m, &t)) {
-    few__text_free(m->ctx, &t);
-    return "";
-  }
-  if (m->lent->metadata && !strcmp(m->lent->metadata, t.at))
+  *out = NULL;
+  const few_status st = few__model_describe(m, &t);
+  if (st)
     few__text_free(m->ctx, &t);
   else
-    m->lent->metadata = lend(m, t.at) ? "" : t.at;
-  return m->lent->metadata;
+    *out = t.at;
+  return st;
 }
 
 int few_model_parameter_rows(const few_model *m) { return m->params.n; }
 
-void few_model_parameter(const few_model *m, int i, struct few_model_parameter *out) {
+void few_model_parameter(struct few_model_parameter *out, const few_model *m, int i) {
   *out = (struct few_model_parameter){.name = NULL};
   if (i < 0 || i >= m->params.n) return;
   const struct few_param_row *row = &m->params.at[i];
@@ -323,7 +372,3 @@ void few_model_parameter(const few_model *m, int i, struct few_model_parameter *
 }
 
 const float *few_model_values(const few_model *m) { return m->values; }
-float *few_model_values_mut(few_model *m) {
-  m->written++;
-  return m->values;
-}

@@ -1,9 +1,8 @@
-/* scale.c - how raw values become what a network sees, and back: x = (raw - mean) * scale.
+/* scale.c - how raw values become a network's input, and back: x = (raw - mean) * scale.
  *
- * One mean and one scale serve images, whose channels are alike, and points whose coordinates
- * are. Where they are not, coordinates that spread little would vanish beside one that spreads
- * much: each then has its own (data.c says when), and the pair of the whole is NaN, so that nobody
- * uses it.
+ * Images, and points whose coordinates have similar spread, have one mean and one scale. If the
+ * coordinates differ much in spread, the narrow ones would vanish beside the wide ones; then each
+ * has its own pair (data.c decides), and the pair of the whole is NaN so that any use of it shows.
  */
 #include <math.h>
 
@@ -14,9 +13,9 @@ struct few_data_scale few__model_scale(const few_model *m, int64_t k) {
                    : (struct few_data_scale){m->data_mean, m->data_scale};
 }
 
-few_status few__model_scales(const few_model *m, struct few_data_scale **out) {
-  struct few_data_scale *all; /* *out may be m->scales */
-  FEW_TRY(FEW_NEW(m->ctx, &all, m->spec.c));
+few_status few__model_scales(few_ctx *ctx, const few_model *m, struct few_data_scale **out) {
+  struct few_data_scale *all; /* out may be &m->scales */
+  FEW_TRY(FEW_NEW(ctx, &all, m->spec.c));
   for (int64_t k = 0; k < m->spec.c; k++) all[k] = few__model_scale(m, k);
   *out = all;
   return FEW_OK;
@@ -35,5 +34,5 @@ few_status few__model_take_scale(few_model *m, const few_model *from) {
   assert(m->spec.c == from->spec.c && !m->scales);
   m->data_mean = from->data_mean;
   m->data_scale = from->data_scale;
-  return from->scales ? few__model_scales(from, &m->scales) : FEW_OK;
+  return from->scales ? few__model_scales(m->ctx, from, &m->scales) : FEW_OK;
 }

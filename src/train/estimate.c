@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "io/file.h"
+#include "model/run/sample.h"
 #include "preview.h"
 #include "trainer.h"
 
@@ -175,8 +176,8 @@ static few_status time_preview(struct probe *p, struct few_train_estimate *e, do
   }
   o.steps = (int)k.preview_steps;
   o.guidance = k.preview_guidance;
-  FEW_TRY(few__sample_evals(t->model, &o, &nfe));
-  few_model_info(t->model, &info);
+  FEW_TRY(few__sample_evals(t->ctx, t->model, &o, &nfe));
+  few_model_info(&info, t->model);
   const double flops = info.flops * nfe;
   const int64_t some = sampled_rows(t);
   if (flops * (double)n > WHOLE * step_flops && some < n) k.preview_n = some;

@@ -18,6 +18,7 @@ struct few_evaluation {
   few_ctx *ctx;
   const struct few_setup *setup;
   few_model *model;
+  few_runner *runner;         /* of the model */
   few_data *held_out, *named; /* the reference, if it is not the training data */
   char reference[1100], features[FEW_FEATURES_SPEC];
   few_evaluator *evaluator;
@@ -71,7 +72,7 @@ static few_status choose_reference(struct few_evaluation *e, const few_data **re
 static few_status open_evaluator(struct few_evaluation *e) {
   const struct few_train_keys *k = &e->setup->config.keys;
   struct few_eval_opts o = FEW_EVAL_OPTS_INIT;
-  struct few_eval_given given = {.model = e->model};
+  struct few_eval_given given = {.runner = e->runner};
   if (e->setup->config.objective[0].def->classifies)
     return few__fail(e->ctx, FEW_E_INVALID,
                      "%s: eval_every = %" PRId64 ": a classifier samples no images: leave it out",
@@ -93,12 +94,12 @@ static few_status open_evaluator(struct few_evaluation *e) {
 }
 
 few_status few__evaluation_open(few_ctx *ctx, few_evaluation **out, const struct few_setup *setup,
-                                few_model *model) {
+                                few_model *model, few_runner *runner) {
   struct few_evaluation *e = NULL;
   *out = NULL;
   if (!setup->config.keys.eval_every) return FEW_OK;
   FEW_TRY(FEW_NEW(ctx, &e, 1));
-  *e = (struct few_evaluation){.ctx = ctx, .setup = setup, .model = model};
+  *e = (struct few_evaluation){.ctx = ctx, .setup = setup, .model = model, .runner = runner};
   few_status st = open_evaluator(e);
   if (st) {
     few__evaluation_free(e);
@@ -218,7 +219,7 @@ few_status few__evaluation_run(few_evaluation *e, const struct few_run_state *s,
   snprintf(start, sizeof start, "{\"step\":%" PRId64 ",\"eval\":", step);
   FEW_TRY(few__run_log_has(e->ctx, log, start, &logged));
   if (logged) return FEW_OK;
-  FEW_TRY(few__state_student(s, few_model_values_mut(e->model)));
+  FEW_TRY(few__state_student(s, few__model_write(e->model)));
   FEW_TRY(few__setup_use(e->setup, step, e->model));
   few_status st = few__evaluator_run(e->evaluator, &r);
   if (st == FEW_E_CANCELLED)

@@ -2,16 +2,17 @@
 #ifndef FEW_SRC_TRAIN_EVALUATE_H
 #define FEW_SRC_TRAIN_EVALUATE_H
 
+#include "few/run.h"
 #include "run_log.h"
 #include "setup.h"
 #include "state.h"
 
 typedef struct few_evaluation few_evaluation;
 
-/* Everything that can be refused is refused here. NULL where eval_every is 0. Recipe and model are
- * borrowed; the model's values are overwritten. */
+/* Everything that can be refused is refused here. NULL where eval_every is 0. Setup, model and its
+ * runner are borrowed; the model's values are overwritten. */
 few_status few__evaluation_open(few_ctx *ctx, few_evaluation **out, const struct few_setup *setup,
-                                few_model *model);
+                                few_model *model, few_runner *runner);
 void few__evaluation_free(few_evaluation *e); /* NULL is fine */
 
 /* Log what the evaluations of the run cost in proportion to its training; a warning if that is

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "diffusion/process/process.h"
+#include "model/run/sample.h"
 #include "pairs.h"
 
 /* The guidance range is that of the objectives. Without any, it is that of the pairs. If both leave
@@ -178,7 +179,7 @@ static few_status check_direction(few_ctx *ctx, const struct few_setup *setup) {
 static few_status check_field(few_ctx *ctx, const struct few_setup *setup) {
   if (!setup->config.needs_teacher || !setup->teacher || setup->config.needs_pairs) return FEW_OK;
   if (setup->teacher->direction != FEW_BOTH_WAYS) return FEW_OK; /* check_direction */
-  if (few__model_has_field(setup->teacher)) return FEW_OK;
+  if (few__model_has_field(ctx, setup->teacher)) return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID,
                    "teacher %s learned the jumps of %s and has no field (it was trained by %s): "
                    "give the teacher that it had; init = %s starts the student with its weights",
@@ -199,7 +200,7 @@ static few_status choose_dropout(few_ctx *ctx, struct few_setup *setup) {
   }
   if (*dropout < 0) *dropout = drops && setup->spec.classes ? 0.1 : 0;
   if (!setup->spec.classes) return FEW_OK;
-  setup->spec.unlabelled = *dropout > 0 || use.unlabelled ? FEW_UNLABELLED_YES : FEW_UNLABELLED_NO;
+  setup->spec.unlabelled = *dropout > 0 || use.unlabelled ? FEW_YES : FEW_NO;
   if (*dropout >= 1)
     return few__fail(ctx, FEW_E_INVALID,
                      "%s: label_dropout = 1 drops every label: give less, or labels = no",
@@ -264,5 +265,5 @@ few_status few__setup_use(const struct few_setup *setup, int64_t step, few_model
   if (o->def->use) o->def->use(o->opts, &at, m->spec.sigma_data, &use);
   snprintf(m->sampler, sizeof m->sampler, "%s", use.sampler);
   m->direction = use.encodes ? FEW_ENCODES : use.one_way ? FEW_DECODES : FEW_BOTH_WAYS;
-  return few_model_set_times(m, use.n_times, use.times);
+  return few__model_set_times(m, use.n_times, use.times);
 }

@@ -8,12 +8,15 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "model/run/sample.h"
+
 enum { IMAGES = 16, POINTS = 256 };
 
 struct few_gauge {
   few_ctx *ctx;
   const struct few_setup *setup;
   few_model *model;
+  few_runner *runner; /* of the model */
   struct few_sample_opts o; /* of the student */
   int64_t dims;
   float *target, *x; /* [n][dims]: the teacher's, the student's */
@@ -42,9 +45,10 @@ static few_status choose_labels(struct few_gauge *g) {
 }
 
 static few_status draw_targets(struct few_gauge *g) {
-  few_model *teacher = g->setup->teacher;
+  few_runner *teacher;
   struct few_sample_opts o = g->o;
   int nfe = 0;
+  FEW_TRY(few_runner_create(&teacher, g->ctx, g->setup->teacher));
   const struct few_progress_frame frame = {"teacher's images", 0, o.n, few__now()};
   o.guidance = guidance_of(g->setup);
   if (g->setup->config.needs_pairs) o.steps = (int)g->setup->config.keys.pairs_steps;
@@ -52,6 +56,7 @@ static few_status draw_targets(struct few_gauge *g) {
   const struct few_sample_path path = {.label = g->label};
   few_status st = few__sample_run(teacher, &o, &path, g->target, NULL, &nfe);
   few__progress_frame(g->ctx, NULL);
+  few_runner_free(teacher);
   if (st) return st;
   few__log(g->ctx, FEW_LOG_INFO,
            "to_teacher in the log: how far %" PRId64
@@ -62,14 +67,14 @@ static few_status draw_targets(struct few_gauge *g) {
 }
 
 few_status few__gauge_open(few_ctx *ctx, few_gauge **out, const struct few_setup *setup,
-                           few_model *model) {
+                           few_model *model, few_runner *runner) {
   struct few_gauge *g = NULL;
   few_status st;
   *out = NULL;
   FEW_TRY(few__setup_use(setup, 0, model));
   if (!applies(setup, model)) return FEW_OK;
   FEW_TRY(FEW_NEW(ctx, &g, 1));
-  *g = (struct few_gauge){.ctx = ctx, .setup = setup, .model = model};
+  *g = (struct few_gauge){.ctx = ctx, .setup = setup, .model = model, .runner = runner};
   g->dims = setup->spec.h * setup->spec.w * setup->spec.c;
   g->o = (struct few_sample_opts)FEW_SAMPLE_OPTS_INIT;
   g->o.n = setup->spec.points ? POINTS : IMAGES;
@@ -99,12 +104,12 @@ few_status few__gauge_read(few_gauge *g, const struct few_run_state *s, double *
   few_model *m = g->model;
   double sum = 0;
   assert(s->n_model == m->params.total);
-  FEW_TRY(few__state_student(s, few_model_values_mut(m)));
+  FEW_TRY(few__state_student(s, few__model_write(m)));
   FEW_TRY(few__setup_use(g->setup, s->step, m));
   g->o.steps = student_steps(m);
   few__progress_frame(g->ctx, &quiet);
   const struct few_sample_path path = {.label = g->label};
-  few_status st = few__sample_run(m, &g->o, &path, g->x, NULL, NULL);
+  few_status st = few__sample_run(g->runner, &g->o, &path, g->x, NULL, NULL);
   few__progress_frame(g->ctx, NULL);
   if (st) return st;
   for (int64_t i = 0; i < g->o.n * g->dims; i++) {

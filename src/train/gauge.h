@@ -7,6 +7,7 @@
 #ifndef FEW_SRC_TRAIN_GAUGE_H
 #define FEW_SRC_TRAIN_GAUGE_H
 
+#include "few/run.h"
 #include "setup.h"
 #include "state.h"
 
@@ -15,7 +16,7 @@ typedef struct few_gauge few_gauge;
 /* Sample the teacher's images, once. *out is NULL without a teacher, and for objectives that do not
  * follow its flow. Recipe and model are borrowed; the model's values are overwritten. */
 few_status few__gauge_open(few_ctx *ctx, few_gauge **out, const struct few_setup *setup,
-                           few_model *model);
+                           few_model *model, few_runner *runner);
 void few__gauge_free(few_gauge *g); /* NULL is fine */
 
 /* Root mean square difference between images of the averaged weights and the teacher's, in standard

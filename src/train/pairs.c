@@ -13,6 +13,7 @@
 #include "io/file.h"
 #include "io/npy.h"
 #include "io/safetensors.h"
+#include "model/run/sample.h"
 
 enum { FILE_PAIRS = 4096 };
 
@@ -21,6 +22,7 @@ struct few_pairs {
   const struct few_setup *setup;
   const char *dir;
   int64_t n, dims;
+  few_runner *teacher; /* while pairs are made */
   struct few_sample_opts sample;
   double started;
   float *x;        /* [n][dims], of standard deviation sigma_d */
@@ -105,10 +107,10 @@ static few_status make(struct few_pairs *p, const char *path, int64_t first, int
   const struct few_sample_path path_of = {.label = p->label + o.first,
                                           .guidance = p->strength ? p->strength + o.first : NULL};
   few_status st =
-      few__sample_run(p->setup->teacher, &o, &path_of, p->x + o.first * p->dims, NULL, NULL);
+      few__sample_run(p->teacher, &o, &path_of, p->x + o.first * p->dims, NULL, NULL);
   few__progress_frame(p->ctx, NULL);
   if (!finished || (st && st != FEW_E_CANCELLED)) return st;
-  FEW_TRY(few__samples_check(p->setup->teacher, "pairs of the teacher", o.first, finished,
+  FEW_TRY(few__samples_check(p->ctx, p->setup->teacher, "pairs of the teacher", o.first, finished,
                              p->x + o.first * p->dims));
   if (path) FEW_TRY(write(p, path, first, had + finished));
   return st;
@@ -197,18 +199,18 @@ static struct few_sample_opts options_of(const struct few_setup *setup) {
 
 few_status few__pairs_check(few_ctx *ctx, const struct few_setup *setup) {
   const struct few_sample_opts o = options_of(setup);
-  struct few_sample_choice c;
-  few_status st = few__sample_choose(setup->teacher, &o, false, &c);
+  struct few_sample_resolved s;
+  few_status st = few__sample_resolve(ctx, &s, setup->teacher, &o, FEW_TO_IMAGES);
   if (st)
     return few__fail_in(ctx, st, "%s: pairs of teacher %s", setup->config.recipe.place,
                         setup->config.keys.teacher);
-  if (c.sampler->fresh_noise && c.times.steps > 1)
+  if (s.sampler->fresh_noise && s.times.steps > 1)
     st = few__fail(ctx, FEW_E_INVALID,
                    "teacher %s is sampled by %s in %d steps with fresh noise between them, so its "
                    "images are not determined by the noise that they start from: give pairs_steps "
                    "= 1, or a teacher that was trained by diffusion",
-                   setup->config.keys.teacher, c.sampler->name, c.times.steps);
-  few__sample_choice_free(setup->teacher, &c);
+                   setup->config.keys.teacher, s.sampler->name, s.times.steps);
+  few__sample_resolved_free(ctx, &s);
   return st;
 }
 
@@ -242,7 +244,10 @@ few_status few__pairs_open(few_ctx *ctx, struct few_pairs **out, const struct fe
   if (!st && p->strength) draw_strengths(p);
   if (!st) st = FEW_NEW(ctx, &p->label, p->n);
   if (!st) st = choose_labels(p);
+  if (!st) st = few_runner_create(&p->teacher, ctx, setup->teacher);
   if (!st) st = load(p);
+  few_runner_free(p->teacher);
+  p->teacher = NULL;
   if (!st) scale(p);
   if (st)
     few__pairs_close(p);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "io/file.h"
+#include "model/run/sample.h"
 
 static struct few_sample_opts preview_opts(const struct few_train_keys *k) {
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
@@ -24,14 +25,14 @@ few_status few__preview_check(few_ctx *ctx, few_model *m, const struct few_setup
                      setup->config.recipe.place, setup->config.keys.preview_every);
   if (few__model_classifies(m) || m->direction == FEW_ENCODES) return FEW_OK;
   if (setup->config.keys.preview_every) {
-    st = few_sample_plan(m, &o, NULL, NULL);
+    st = few__sample_plan(ctx, m, &o, NULL, NULL);
     return st ? few__fail_in(ctx, st, "%s: preview_steps, preview_guidance",
                              setup->config.recipe.place)
               : FEW_OK;
   }
   o.steps = 0;
   o.guidance = m->spec.guidance ? m->guidance_min : 1;
-  st = few_sample_plan(m, &o, NULL, NULL);
+  st = few__sample_plan(ctx, m, &o, NULL, NULL);
   return st ? few__fail_in(ctx, st, "%s: this student cannot be sampled",
                            setup->config.recipe.place)
             : FEW_OK;
@@ -44,8 +45,8 @@ few_status few__preview_announce(few_ctx *ctx, few_model *m, const struct few_se
   struct few_model_info info;
   int nfe;
   if (!k->preview_every || m->direction == FEW_ENCODES || !(step_flops > 0)) return FEW_OK;
-  FEW_TRY(few__sample_evals(m, &o, &nfe));
-  few_model_info(m, &info);
+  FEW_TRY(few__sample_evals(ctx, m, &o, &nfe));
+  few_model_info(&info, m);
   const double steps = info.flops * nfe * (double)o.n / step_flops; /* that one is worth */
   const double share = steps / (double)k->preview_every;
   if (share > 0.5)
@@ -74,7 +75,7 @@ few_status few__preview_there(few_ctx *ctx, int64_t step, const char *dir, bool 
   return FEW_OK;
 }
 
-few_status few__preview(few_ctx *ctx, few_model *m, const struct few_train_keys *k, int64_t step,
+few_status few__preview(few_ctx *ctx, few_model *m, few_runner *runner, const struct few_train_keys *k, int64_t step,
                         const char *dir) {
   const int64_t item = m->spec.h * m->spec.w * m->spec.c;
   char *path = NULL;
@@ -87,8 +88,8 @@ few_status few__preview(few_ctx *ctx, few_model *m, const struct few_train_keys 
   FEW_GOTO(place(ctx, step, dir, &path));
   FEW_GOTO(FEW_NEW(ctx, &samples, o.n * item));
   FEW_GOTO(FEW_NEW(ctx, &labels, o.n));
-  FEW_GOTO(few_sample(m, &o, samples, labels, NULL));
-  st = few_sample_write(m, path, &o, samples, labels, 0);
+  FEW_GOTO(few_sample(samples, labels, NULL, runner, &o));
+  st = few_sample_write(runner, path, &o, samples, labels, 0);
   if (st == FEW_E_DIVERGED) { /* the guard decides whether the run diverged */
     few__log(ctx, FEW_LOG_WARN, "no preview: %s", few_error(ctx));
     st = FEW_OK;

@@ -2,6 +2,7 @@
 #ifndef FEW_SRC_TRAIN_PREVIEW_H
 #define FEW_SRC_TRAIN_PREVIEW_H
 
+#include "few/run.h"
 #include "setup.h"
 
 /* Before the first step: FEW_E_INVALID if the run's previews cannot be sampled. Without previews:
@@ -15,7 +16,7 @@ few_status few__preview_announce(few_ctx *ctx, few_model *m, const struct few_se
 few_status few__preview_there(few_ctx *ctx, int64_t step, const char *dir, bool *out);
 /* Write DIR/preview-<step>.png. Nothing is written for an encoder, which makes no images, and for a
  * run in memory. */
-few_status few__preview(few_ctx *ctx, few_model *m, const struct few_train_keys *k, int64_t step,
-                        const char *dir);
+few_status few__preview(few_ctx *ctx, few_model *m, few_runner *runner,
+                        const struct few_train_keys *k, int64_t step, const char *dir);
 
 #endif

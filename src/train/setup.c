@@ -28,7 +28,7 @@ static few_status load_teacher(few_ctx *ctx, struct few_setup *setup) {
              "teacher: there is no %s here: %s, beside the recipe's folder, is "
              "taken",
              setup->config.keys.teacher, path);
-  FEW_TRY(few_model_load(ctx, &setup->teacher, path));
+  FEW_TRY(few_model_load(&setup->teacher, ctx, path));
   return few__sha256_file(ctx, setup->teacher_hash, path);
 }
 
@@ -47,7 +47,7 @@ static few_status load_start(few_ctx *ctx, struct few_setup *setup) {
              "init: there is no %s here: %s, beside the recipe's folder, is "
              "taken",
              name, path);
-  FEW_TRY(few_model_load(ctx, &setup->start, path));
+  FEW_TRY(few_model_load(&setup->start, ctx, path));
   return few__sha256_file(ctx, setup->start_hash, path);
 }
 

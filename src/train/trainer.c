@@ -61,7 +61,7 @@ static few_status open_views(few_trainer *t) {
   if (t->state.step >= t->setup.config.keys.steps) return FEW_OK;
   FEW_TRY(few__preview_announce(t->ctx, t->model, &t->setup, flops));
   FEW_TRY(few__evaluation_announce(t->views.evaluation, flops));
-  return few__gauge_open(t->ctx, &t->views.gauge, &t->setup, t->model);
+  return few__gauge_open(t->ctx, &t->views.gauge, &t->setup, t->model, t->runner);
 }
 
 static few_status open_run(few_trainer *t, const char *dir) {
@@ -71,7 +71,8 @@ static few_status open_run(few_trainer *t, const char *dir) {
   FEW_TRY(make_run(t, !before.steps));
   const struct few_networks w = networks(t);
   t->files.id = few__start_identity(&w);
-  FEW_TRY(few__evaluation_open(t->ctx, &t->views.evaluation, &t->setup, t->model));
+  FEW_TRY(few_runner_create(&t->runner, t->ctx, t->model));
+  FEW_TRY(few__evaluation_open(t->ctx, &t->views.evaluation, &t->setup, t->model, t->runner));
   FEW_TRY(few__run_files_begin(t->ctx, &t->files, &t->setup, &before, &t->state, t->model));
   FEW_TRY(make_pairs(t));
   if (dir) FEW_TRY(few__run_log_open(t->ctx, &t->files.log, dir, t->state.step));
@@ -87,6 +88,7 @@ static void close_run(few_trainer *t) {
   few__state_free(&t->state);
   few__params_free(t->ctx, &t->head);
   few__params_free(t->ctx, &t->fake_head);
+  few_runner_free(t->runner);
   few_model_free(t->model);
   few__arrays_close(&t->arrays);
   few__workers_free(t->workers);
@@ -147,13 +149,13 @@ static few_status save(few_trainer *t, enum few_save what) {
 
 /* The student as it would be saved now. */
 static few_status update_model(few_trainer *t) {
-  FEW_TRY(few__state_student(&t->state, few_model_values_mut(t->model)));
+  FEW_TRY(few__state_student(&t->state, few__model_write(t->model)));
   return few__setup_use(&t->setup, t->state.step, t->model);
 }
 
 static few_status preview(few_trainer *t, const struct few_train_keys *keys) {
   FEW_TRY(update_model(t));
-  return few__preview(t->ctx, t->model, keys, t->state.step, t->files.dir);
+  return few__preview(t->ctx, t->model, t->runner, keys, t->state.step, t->files.dir);
 }
 
 /* Back to the last good milestone, with a lower learning rate. */

@@ -30,7 +30,8 @@ struct few_trainer {
   struct few_setup setup;
   few_workers *workers;
   struct few_arrays arrays;
-  few_model *model; /* the student; its values are overwritten where a model is needed */
+  few_model *model;   /* the student; its values are overwritten where a model is needed */
+  few_runner *runner; /* of it, for previews and measurements */
   struct few_params head, fake_head;
   struct few_pairs *pairs; /* NULL: rows are items of the data */
   struct few_row_source rows;

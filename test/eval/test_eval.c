@@ -142,8 +142,8 @@ static void test_model(void **state) {
   s.seed = 5;
   s.sampler = "ddim";
   s.guidance = 2;
-  assert_ok(f->ctx, few_sample(m, &s, samples, labels, &nfe));
-  assert_ok(f->ctx, few_sample_write(m, files_path(f, "s.npy"), &s, samples, labels, 0));
+  assert_ok(f->ctx, once_sample(m, &s, samples, labels, &nfe));
+  assert_ok(f->ctx, once_write(m, files_path(f, "s.npy"), &s, samples, labels, 0));
   write_images(f, "b.npy", N, 90);
   struct few_eval_opts o = options(f, "s.npy", "b.npy");
   struct few_eval_report *written = eval(f, &o);
@@ -157,7 +157,7 @@ static void test_model(void **state) {
   assert_same_numbers(r, written);
   assert_string_equal(r->settings, "");
   struct few_model_info info;
-  few_model_info(m, &info);
+  few_model_info(&info, m);
   assert_true(r->model && r->nfe == nfe && r->flops == info.flops * nfe);
   assert_int_equal(strlen(r->source_hash), 64);
   /* two seeds: their mean and spread */
@@ -182,6 +182,7 @@ static void test_sampling(void **state) {
   assert_ok(f->ctx, few_model_save(m, files_path(f, "m.safetensors")));
   static float samples[N * SIDE * SIDE];
   int32_t labels[N];
+  few_runner *guide = once_runner(worse);
   const double times[] = {1.5, 0.6};
   const char *const settings[] = {"churn=3"};
   struct few_eval_opts o = options(f, "m.safetensors", "b.npy");
@@ -196,16 +197,17 @@ static void test_sampling(void **state) {
   s->settings = settings;
   s->guidance_from = 0.5;
   s->guidance_to = 1;
-  s->autoguide = worse;
+  s->autoguide = guide;
   s->autoguidance = 1.5;
   write_images(f, "b.npy", N, 90);
   struct few_eval_report *r = eval(f, &o);
   struct few_sample_opts same = *s;
   same.n = N;
   same.seed = 3;
-  assert_ok(f->ctx, few_sample(m, &same, samples, labels, NULL));
-  assert_ok(f->ctx, few_sample_write(m, files_path(f, "s.npy"), &same, samples, labels, 0));
+  assert_ok(f->ctx, once_sample(m, &same, samples, labels, NULL));
+  assert_ok(f->ctx, once_write(m, files_path(f, "s.npy"), &same, samples, labels, 0));
   o.source = files_path(f, "s.npy");
+  few_runner_free(guide);
   *s = (struct few_sample_opts)FEW_SAMPLE_OPTS_INIT;
   struct few_eval_report *written = eval(f, &o);
   assert_same_numbers(r, written);
@@ -488,7 +490,7 @@ static void test_points(void **state) {
   struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
   s.n = POINTS;
   s.steps = 2;
-  assert_ok(f->ctx, few_sample(m, &s, x[0], NULL, NULL));
+  assert_ok(f->ctx, once_sample(m, &s, x[0], NULL, NULL));
   few_model_free(m);
   assert_ok(f->ctx, few__npy_write(f->ctx, files_path(f, "x.npy"), FEW_STORE_F32, 2,
                                    (int64_t[]){POINTS, 2}, x));

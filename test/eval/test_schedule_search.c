@@ -24,32 +24,30 @@ static void test_points(void **state) {
   char reference[300];
   snprintf(reference, sizeof reference, "npy:%s", files_path(f, "p.npy"));
   struct few_schedule_search_opts o = FEW_SCHEDULE_SEARCH_OPTS_INIT;
-  struct few_model_info info;
-  double values[2];
-  int looks;
+  struct few_schedule_found found;
   o.reference = reference;
   o.n = 300;
-  assert_ok(f->ctx, few_schedule_search(flat, &o, values, &looks));
-  few_model_info(flat, &info);
-  assert_int_equal(info.n_times, 2);
-  assert_close(info.times[0], atan(160), 0.5e-5);
+  assert_ok(f->ctx, once_search(flat, &o, &found));
+  assert_int_equal(found.n, 2);
+  assert_close(found.times[0], atan(160), 0.5e-5);
   /* the first noise, cos(atan(160)) = 1/160 of it, moves the place by less than the tolerance */
-  assert_close(info.times[1], 0.7853981633974483, 2 * o.tolerance);
-  assert_true(values[1] < values[0] && looks > 5);
+  assert_close(found.times[1], 0.7853981633974483, 2 * o.tolerance);
+  assert_true(found.values[1] < found.values[0] && found.looks > 5);
+  assert_int_equal(flat->n_times, 0); /* the model is as it was */
   o.n_reference = POINTS + 1;
-  assert_int_equal(few_schedule_search(flat, &o, NULL, NULL), FEW_E_INVALID);
-  few_model_info(flat, &info);
-  assert_int_equal(info.n_times, 2); /* what it had */
+  assert_int_equal(once_search(flat, &o, &found), FEW_E_INVALID);
+  assert_int_equal(found.n, 0);
   o = (struct few_schedule_search_opts)FEW_SCHEDULE_SEARCH_OPTS_INIT;
-  assert_int_equal(few_schedule_search(flat, &o, NULL, NULL), FEW_E_INVALID);
+  assert_int_equal(once_search(flat, &o, &found), FEW_E_INVALID);
   o.reference = "fashion-mnist-of-nowhere";
-  assert_true(few_schedule_search(flat, &o, NULL, NULL) != FEW_OK);
+  assert_true(once_search(flat, &o, &found) != FEW_OK);
   o.version = 0;
-  assert_int_equal(few_schedule_search(flat, &o, NULL, NULL), FEW_E_INVALID);
+  assert_int_equal(once_search(flat, &o, &found), FEW_E_INVALID);
   few_model_free(flat);
 }
 
-/* What the search measured of the times it found is what few_eval measures of the model it left. */
+/* What the search measured of the times it found is what few_eval measures of a model with
+ * these times. */
 static void test_images(void **state) {
   struct files *f = *state;
   few_model *m = test_model_new(f->ctx, TEST_UNET);
@@ -59,17 +57,20 @@ static void test_images(void **state) {
                                    (int64_t[]){IMAGES, SIDE, SIDE, 1}, x));
   snprintf(m->sampler, sizeof m->sampler, "consistency");
   struct few_schedule_search_opts o = FEW_SCHEDULE_SEARCH_OPTS_INIT;
-  double values[3];
+  struct few_schedule_found found;
+  few_model *with;
   o.reference = files_path(f, "r.npy");
   o.steps = 3;
   o.n = 20;
   o.tolerance = 0.3;
   o.metric = "precision";
-  assert_int_equal(few_schedule_search(m, &o, values, NULL), FEW_E_INVALID);
+  assert_int_equal(once_search(m, &o, &found), FEW_E_INVALID);
   assert_non_null(strstr(few_error(f->ctx), "fd, kid, sfd or energy"));
   o.metric = "fd";
-  assert_ok(f->ctx, few_schedule_search(m, &o, values, NULL));
-  assert_ok(f->ctx, few_model_save(m, files_path(f, "m.safetensors")));
+  assert_ok(f->ctx, once_search(m, &o, &found));
+  assert_ok(f->ctx, few_model_with_times(&with, m, found.n, found.times));
+  assert_ok(f->ctx, few_model_save(with, files_path(f, "m.safetensors")));
+  few_model_free(with);
   few_model_free(m);
   struct few_eval_opts e = FEW_EVAL_OPTS_INIT;
   struct few_eval_report *r;
@@ -79,7 +80,7 @@ static void test_images(void **state) {
   e.n = 20;
   assert_ok(f->ctx, few_eval(&r, f->ctx, &e));
   assert_int_equal(r->nfe, 3);
-  assert_true(r->number[0].value == values[2]);
+  assert_true(r->number[0].value == found.values[2]);
   few_eval_report_free(r);
 }
 
@@ -96,10 +97,9 @@ static void test_stops_with_what_it_has(void **state) {
   struct files *f = *state;
   struct few_schedule_search_opts o = FEW_SCHEDULE_SEARCH_OPTS_INIT;
   struct few_ctx_opts c = FEW_CTX_OPTS_INIT;
-  struct few_model_info info;
+  struct few_schedule_found found, whole;
   few_ctx *ctx;
-  int stop = 0, looks, all;
-  double values[3], whole[3];
+  int stop = 0;
   c.user = &stop;
   c.log = stop_at_third;
   c.progress = stopping;
@@ -111,17 +111,16 @@ static void test_stops_with_what_it_has(void **state) {
   o.steps = 3;
   o.n = o.n_reference = 50;
   o.tolerance = 0.3;
-  assert_ok(f->ctx, few_schedule_search(b, &o, whole, &all));
-  assert_int_equal(few_schedule_search(a, &o, values, &looks), FEW_E_CANCELLED);
-  assert_true(looks > 2 && looks < all);
-  few_model_info(a, &info);
-  assert_int_equal(info.n_times, 2);
-  for (int i = 0; i < 2; i++) assert_true(values[i] == whole[i] && info.times[i] == b->times[i]);
-  stop = 1; /* before the first look is done: the model keeps what it has */
-  assert_int_equal(few_schedule_search(a, &o, values, &looks), FEW_E_CANCELLED);
-  assert_int_equal(looks, 0);
-  few_model_info(a, &info);
-  assert_int_equal(info.n_times, 2);
+  assert_ok(f->ctx, once_search(b, &o, &whole));
+  assert_int_equal(once_search(a, &o, &found), FEW_E_CANCELLED);
+  assert_true(found.looks > 2 && found.looks < whole.looks);
+  assert_int_equal(found.n, 2);
+  for (int i = 0; i < 2; i++)
+    assert_true(found.values[i] == whole.values[i] && found.times[i] == whole.times[i]);
+  stop = 1; /* before the first look is done */
+  assert_int_equal(once_search(a, &o, &found), FEW_E_CANCELLED);
+  assert_int_equal(found.looks, 0);
+  assert_int_equal(found.n, 0);
   few_model_free(a);
   few_model_free(b);
   few_ctx_free(ctx);

@@ -2,17 +2,18 @@
 #ifndef FEW_TEST_MODELS_H
 #define FEW_TEST_MODELS_H
 
+#include "once.h"
 #include "testing.h"
 
 #include "base/rng.h"
-#include "model/model.h"
+#include "model/run/sample.h"
 
 struct test_model {
   const char *net;
   bool points;
   int64_t side, classes;
   bool guidance;
-  enum few_span span;
+  enum few_step_size step_size;
   const char *settings[10][2];
   enum few_prediction predicts;
 };
@@ -23,7 +24,7 @@ static const struct test_model test_models[] = {
      1,
      0,
      false,
-     FEW_SPAN_NONE,
+     FEW_STEP_SIZE_NONE,
      {{"width", "8"}, {"layers", "2"}, {"embedding", "4"}},
      FEW_PREDICT_F},
     {"unet",
@@ -31,7 +32,7 @@ static const struct test_model test_models[] = {
      8,
      3,
      false,
-     FEW_SPAN_NONE,
+     FEW_STEP_SIZE_NONE,
      {{"channels", "4"},
       {"mults", "1, 2"},
       {"blocks", "1"},
@@ -45,7 +46,7 @@ static const struct test_model test_models[] = {
      8,
      4,
      true,
-     FEW_SPAN_NONE,
+     FEW_STEP_SIZE_NONE,
      {{"patch", "4"}, {"width", "8"}, {"depth", "2"}, {"heads", "2"}, {"embedding", "4"}},
      FEW_PREDICT_F},
     {"mlp",
@@ -53,7 +54,7 @@ static const struct test_model test_models[] = {
      1,
      0,
      false,
-     FEW_SPAN_ANGLE,
+     FEW_STEP_SIZE_ANGLE,
      {{"width", "8"}, {"layers", "1"}, {"embedding", "4"}, {"time_transform", "vp"}},
      FEW_PREDICT_BOTH},
 };
@@ -68,7 +69,7 @@ static inline few_model *test_model_new(few_ctx *ctx, int which) {
                               .points = t->points,
                               .classes = t->classes,
                               .guidance = t->guidance,
-                              .span = t->span,
+                              .step_size = t->step_size,
                               .predicts = t->predicts,
                               .sigma_data = 0.5};
   union {

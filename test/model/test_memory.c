@@ -12,8 +12,9 @@ struct subject {
 static few_status life(few_ctx *ctx, const struct subject *s) {
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
   struct few_model_check checks[FEW_MODEL_CHECKS];
-  few_model *m;
-  char *text = NULL;
+  few_model *m, *with = NULL;
+  few_runner *r = NULL;
+  char *text = NULL, *json = NULL;
   double straight;
   float out[64];
   few_status st;
@@ -21,22 +22,31 @@ static few_status life(few_ctx *ctx, const struct subject *s) {
   o.sampler = "heun";
   o.steps = 2;
   o.guidance = test_models[s->which].points ? 1 : 2;
-  FEW_TRY(few_model_load(ctx, &m, s->path));
+  FEW_TRY(few_model_load(&m, ctx, s->path));
+  FEW_GOTO(few_runner_create(&r, ctx, m));
   if (s->which == TEST_MLP) {
-    o.autoguide = m;
+    o.autoguide = r;
     o.autoguidance = 2;
   }
-  FEW_GOTO(few_sample(m, &o, out, NULL, NULL));
-  if (s->which == TEST_MLP) FEW_GOTO(few_model_straightness(m, &o, &straight));
+  FEW_GOTO(few_sample(out, NULL, NULL, r, &o));
+  if (s->which == TEST_MLP) FEW_GOTO(few_model_straightness(&straight, r, &o));
   o.autoguide = NULL;
   o.guidance = 1;
-  if (s->which != TEST_MAP) FEW_GOTO(few_encode(m, &o, out, NULL, out, NULL));
-  FEW_GOTO(few_model_show(m, NULL, &text));
-  if (s->which == TEST_MLP) FEW_GOTO(few_model_check(m, checks));
+  if (s->which != TEST_MAP) FEW_GOTO(few_encode(out, NULL, r, &o, out, NULL));
+  FEW_GOTO(few_model_show(&text, m, NULL));
+  if (s->which == TEST_MLP) FEW_GOTO(few_model_check(checks, m));
   FEW_GOTO(few_model_save(m, s->path));
-  FEW_GOTO(few_model_metadata(m)[0] ? FEW_OK : FEW_E_MEMORY);
+  FEW_GOTO(few_model_metadata(&json, m));
+  FEW_GOTO(few_model_with_times(&with, m, 2, (double[]){1.5, 1}));
 out:
   few_text_free(ctx, text);
+  few_text_free(ctx, json);
+  few_runner_free(r);
+  if (s->which == TEST_MLP) { /* in either order */
+    few_model_free(m);
+    m = NULL;
+  }
+  few_model_free(with);
   few_model_free(m);
   return st;
 }
@@ -54,9 +64,9 @@ static few_status fitting(few_ctx *ctx, const struct subject *s) {
   f.steps = 2;
   o.n = 1;
   o.schedule = path;
-  FEW_TRY(few_model_load(ctx, &m, s->path));
-  FEW_GOTO(few_olss(m, &f, path, NULL));
-  FEW_GOTO(few_sample(m, &o, out, NULL, NULL));
+  FEW_TRY(few_model_load(&m, ctx, s->path));
+  FEW_GOTO(once_olss(m, &f, path, NULL));
+  FEW_GOTO(once_sample(m, &o, out, NULL, NULL));
 out:
   unlink(path);
   few_model_free(m);

@@ -1,7 +1,8 @@
-/* The public calls on a model: what they lend lives as long as the header says, and every option is
- * looked at. Run under the address sanitizer this is the proof. */
+/* The public calls on a model: a model is a value, and every option is looked at. Run under the
+ * address sanitizer this is the proof. */
 #include "few/backend.h"
 #include "few/bench.h"
+#include "few/check.h"
 #include "few/data.h"
 #include "few/eval.h"
 #include "few/loop.h"
@@ -10,74 +11,97 @@
 
 static few_ctx *ctx;
 static few_model *model;
+static few_runner *runner; /* of it */
 
 static int setup(void **state) {
   (void)state;
   ctx = test_ctx();
   model = test_model_new(ctx, TEST_MLP);
+  runner = once_runner(model);
   return 0;
 }
 
 static int teardown(void **state) {
   (void)state;
+  few_runner_free(runner);
   few_model_free(model);
   few_ctx_free(ctx);
   return 0;
 }
 
-/* ---- what is borrowed ---- */
+/* ---- a value ---- */
 
-static void test_metadata_stays(void **state) {
-  (void)state;
-  const char *first = few_model_metadata(model);
-  char *copy = strdup(first);
-  assert_ptr_equal(few_model_metadata(model), first);
-  assert_ok(ctx, few_model_set_times(model, 2, (double[]){1.5, 1}));
-  const char *second = few_model_metadata(model);
-  assert_string_not_equal(second, copy);
-  assert_string_equal(first, copy);
-  free(copy);
+static char *metadata(const few_model *m) {
+  char *text;
+  assert_ok(ctx, few_model_metadata(&text, m));
+  return text;
 }
 
-static void test_times_stay(void **state) {
+/* Other times make another model, which shares the weights. The first stays as it was, and either
+ * may be freed first. */
+static void test_times_make_a_model(void **state) {
   (void)state;
-  struct few_model_info info, later;
-  assert_ok(ctx, few_model_set_times(model, 2, (double[]){1.5, 1}));
-  few_model_info(model, &info);
-  assert_ok(ctx, few_model_set_times(model, 2, (double[]){1.5, 1}));
-  few_model_info(model, &later);
-  assert_ptr_equal(later.times, info.times); /* nothing new, nothing kept */
-  assert_ok(ctx, few_model_set_times(model, 1, (double[]){1.2}));
-  assert_ok(ctx, few_model_set_times(model, 0, NULL));
-  assert_true(info.times[0] == 1.5 && info.times[1] == 1);
-  assert_ok(ctx, few_model_set_times(model, 2, info.times)); /* its own memory is fine */
-  few_model_info(model, &later);
-  assert_true(later.n_times == 2 && later.times[1] == 1);
+  struct few_model_info before, after, other;
+  few_model *with, *without;
+  char *first = metadata(model);
+  few_model_info(&before, model);
+  assert_ok(ctx, few_model_with_times(&with, model, 2, (double[]){1.5, 1}));
+  few_model_info(&after, model);
+  few_model_info(&other, with);
+  assert_int_equal(before.n_times, 0);
+  assert_int_equal(after.n_times, 0);
+  assert_true(other.n_times == 2 && other.times[0] == 1.5 && other.times[1] == 1);
+  assert_ptr_equal(few_model_values(with), few_model_values(model));
+  char *same = metadata(model), *second = metadata(with);
+  assert_string_equal(same, first);
+  assert_string_not_equal(second, first);
+  few_text_free(ctx, first);
+  few_text_free(ctx, same);
+  few_text_free(ctx, second);
+  assert_ok(ctx, few_model_with_times(&without, with, 0, NULL)); /* of one that shares */
+  few_runner_free(runner);
+  few_model_free(model);
+  few_model_info(&after, with);
+  assert_true(after.times[1] == 1 && few_model_values(with)[0] == few_model_values(without)[0]);
+  few_model_free(with);
+  few_model_info(&after, without);
+  assert_int_equal(after.n_times, 0);
+  model = without; /* for the teardown */
+  runner = once_runner(model);
 }
-
-static void test_error_stays(void **state) {
-  (void)state;
-  struct few_model_info info;
-  few_model_info(model, &info);
-  assert_int_equal(few_model_set_times(model, -1, NULL), FEW_E_INVALID);
-  const char *said = few_error(ctx);
-  char *copy = strdup(said);
-  few_model_metadata(model);
-  assert_string_equal(said, copy);
-  free(copy);
-}
-
-/* ---- options ---- */
 
 static void refused(few_status st, const char *part) {
   if (st != FEW_E_INVALID || !strstr(few_error(ctx), part))
     fail_msg("%s: \"%s\" without \"%s\"", few_status_name(st), few_error(ctx), part);
 }
 
+static void test_times_refused(void **state) {
+  (void)state;
+  few_model *with;
+  refused(few_model_with_times(&with, model, -1, NULL), "-1 sampling times");
+  assert_null(with);
+  refused(few_model_with_times(&with, model, 2, NULL), "2 sampling times");
+  refused(few_model_with_times(&with, model, 2, (double[]){1, 1}), "fall strictly");
+  refused(few_model_with_times(&with, model, 1, (double[]){1.6}), "pi/2");
+}
+
+static void test_error_stays(void **state) {
+  (void)state;
+  few_model *with;
+  refused(few_model_with_times(&with, model, -1, NULL), "-1");
+  const char *said = few_error(ctx);
+  char *copy = strdup(said);
+  few_text_free(ctx, metadata(model));
+  assert_string_equal(said, copy);
+  free(copy);
+}
+
+/* ---- options ---- */
+
 static float out[64];
 
 static few_status sample(struct few_sample_opts o) {
-  return few_sample(model, &o, out, NULL, NULL);
+  return once_sample(model, &o, out, NULL, NULL);
 }
 
 /* Each field of few_sample_opts with values that it cannot have. */
@@ -86,8 +110,8 @@ static void test_sample_fields(void **state) {
   const double bad[] = {-1, (double)NAN, (double)INFINITY, -(double)INFINITY, 1e300};
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT, good = o;
   assert_ok(ctx, sample(good));
-  refused(few_sample(model, NULL, out, NULL, NULL), "few_sample_opts");
-  refused(few_sample(model, &good, NULL, NULL, NULL), "give `out`");
+  refused(once_sample(model, NULL, out, NULL, NULL), "few_sample_opts");
+  refused(once_sample(model, &good, NULL, NULL, NULL), "give `images`");
 #define WITH(field, value, part) \
   do {                           \
     o = good;                    \
@@ -129,10 +153,10 @@ static void test_sample_fields(void **state) {
   refused(sample(o), "number 0 is NULL");
   few_ctx *other = test_ctx();
   o = good;
-  o.autoguide = test_model_new(other, TEST_MLP);
+  assert_ok(other, few_runner_create(&o.autoguide, other, model));
   o.autoguidance = 2;
   refused(sample(o), "another context");
-  few_model_free(o.autoguide);
+  few_runner_free(o.autoguide);
   few_ctx_free(other);
 }
 
@@ -143,22 +167,22 @@ static void test_sample_opts_elsewhere(void **state) {
   struct few_transfer_opts t = FEW_TRANSFER_OPTS_INIT;
   double straight;
   o.guidance = -1;
-  refused(few_encode(model, &o, out, NULL, out, NULL), "guidance -1");
-  refused(few_decode(model, &o, out, NULL, out, NULL), "guidance -1");
-  refused(few_model_straightness(model, &o, &straight), "guidance -1");
-  refused(few_sample_plan(model, &o, NULL, NULL), "guidance -1");
-  refused(few_sample_plan(model, NULL, NULL, NULL), "few_sample_opts");
-  refused(few_sample_write(model, "x.npy", &o, out, NULL, 0), "guidance -1");
-  refused(few_sample_write(model, NULL, &good, out, NULL, 0), "give path");
-  t.a = t.b = model;
-  refused(few_transfer(&t, out, out, NULL), "few_sample_opts (encode)");
+  refused(once_encode(model, &o, out, NULL, out, NULL), "guidance -1");
+  refused(once_decode(model, &o, out, NULL, out, NULL), "guidance -1");
+  refused(once_straightness(model, &o, &straight), "guidance -1");
+  refused(once_plan(model, &o, NULL, NULL), "guidance -1");
+  refused(once_plan(model, NULL, NULL, NULL), "few_sample_opts");
+  refused(once_write(model, "x.npy", &o, out, NULL, 0), "guidance -1");
+  refused(once_write(model, NULL, &good, out, NULL, 0), "give path");
+  t.a = t.b = runner;
+  refused(few_transfer(out, NULL, &t, out), "few_sample_opts (encode)");
   t.encode = &good;
-  refused(few_transfer(&t, out, out, NULL), "few_sample_opts (decode)");
+  refused(few_transfer(out, NULL, &t, out), "few_sample_opts (decode)");
   t.decode = &o;
-  refused(few_transfer(&t, out, out, NULL), "guidance -1");
+  refused(few_transfer(out, NULL, &t, out), "guidance -1");
   t.b = NULL;
-  refused(few_transfer(&t, out, out, NULL), "two models");
-  assert_int_equal(few_transfer(NULL, out, out, NULL), FEW_E_INVALID);
+  refused(few_transfer(out, NULL, &t, out), "two runners");
+  assert_int_equal(few_transfer(out, NULL, NULL, out), FEW_E_INVALID);
 }
 
 static void ignore(void *user, const struct few_signal_layer *layer) {
@@ -174,7 +198,13 @@ static void test_versions(void **state) {
   struct few_eval_report *report;
   few_data *data;
   few_model *made;
+  few_graph *g;
   char *text;
+  struct few_schedule_found found;
+  struct few_check_result checked;
+  struct few_inputs inputs = FEW_INPUTS_INIT;
+  struct few_model_opts model_opts = FEW_MODEL_OPTS_INIT;
+  struct few_check_opts check = FEW_CHECK_OPTS_INIT;
   struct few_ctx_opts c = FEW_CTX_OPTS_INIT;
   struct few_olss_opts olss = FEW_OLSS_OPTS_INIT;
   struct few_transfer_opts transfer = FEW_TRANSFER_OPTS_INIT;
@@ -188,27 +218,35 @@ static void test_versions(void **state) {
   struct few_train_opts train = FEW_TRAIN_OPTS_INIT;
   struct few_data_opts d = FEW_DATA_OPTS_INIT;
   few_ctx *none;
-  transfer.a = transfer.b = model;
+  transfer.a = transfer.b = runner;
   signal.layer = ignore;
   c.version = olss.version = transfer.version = show.version = signal.version = tangent.version =
-      b.version = eval.version = search.version = loop.version = train.version = d.version = 99;
+      b.version = eval.version = search.version = loop.version = train.version = d.version =
+          inputs.version = model_opts.version = check.version = 99;
   assert_int_equal(few_ctx_create(&none, &c), FEW_E_INVALID);
-  refused(few_olss(model, &olss, "x.json", NULL), "few_olss_opts of version 99");
-  refused(few_olss(model, NULL, "x.json", NULL), "few_olss_opts");
-  refused(few_transfer(&transfer, out, out, NULL), "few_transfer_opts of version 99");
-  refused(few_model_show(model, &show, &text), "few_show_opts of version 99");
+  refused(once_olss(model, &olss, "x.json", NULL), "few_olss_opts of version 99");
+  refused(once_olss(model, NULL, "x.json", NULL), "few_olss_opts");
+  refused(few_transfer(out, NULL, &transfer, out), "few_transfer_opts of version 99");
+  refused(few_runner_eval(out, runner, &inputs), "few_inputs of version 99");
+  refused(few_runner_eval(out, runner, NULL), "few_inputs");
+  refused(few_model_create(&made, ctx, &model_opts), "few_model_opts of version 99");
+  refused(few_model_create(&made, ctx, NULL), "few_model_opts");
+  assert_ok(ctx, few_graph_create(ctx, &g));
+  few_node y = few_input(g, "x", FEW_REAL, FEW_SHAPE(1));
+  refused(few_check_function(g, y, 0, NULL, &check, &checked), "few_check_opts of version 99");
+  few_graph_free(g);
+  refused(few_model_show(&text, model, &show), "few_show_opts of version 99");
   refused(few_model_signal(model, &signal), "few_signal_opts of version 99");
   refused(few_model_signal(model, NULL), "few_signal_opts");
-  refused(few_model_tangent(model, &tangent, bins), "few_tangent_opts of version 99");
-  refused(few_model_tangent(model, NULL, bins), "few_tangent_opts");
+  refused(once_tangent(model, &tangent, bins), "few_tangent_opts of version 99");
+  refused(once_tangent(model, NULL, bins), "few_tangent_opts");
   refused(few_bench(&bench, ctx, &b, FEW_BENCH_INFER, 1), "few_bench_opts of version 99");
   refused(few_bench(&bench, ctx, NULL, FEW_BENCH_INFER, 1), "few_bench_opts");
   refused(few_eval(&report, ctx, &eval), "few_eval_opts of version 99");
   refused(few_eval(&report, ctx, NULL), "few_eval_opts");
   refused(few_eval_save_reference(ctx, &eval, "x"), "few_eval_opts of version 99");
-  refused(few_schedule_search(model, &search, NULL, NULL),
-          "few_schedule_search_opts of version 99");
-  refused(few_schedule_search(model, NULL, NULL, NULL), "few_schedule_search_opts");
+  refused(few_schedule_search(&found, runner, &search), "few_schedule_search_opts of version 99");
+  refused(few_schedule_search(&found, runner, NULL), "few_schedule_search_opts");
   refused(few_loop(ctx, &loop), "few_loop_opts of version 99");
   refused(few_loop(ctx, NULL), "few_loop_opts");
   refused(few_train(ctx, &train), "few_train_opts of version 99");
@@ -227,11 +265,12 @@ static void test_other_fields(void **state) {
   struct few_train_opts train = FEW_TRAIN_OPTS_INIT;
   struct few_data_stream stream = FEW_DATA_STREAM_INIT;
   few_data *data = NULL;
+  struct few_schedule_found found;
   search.reference = "toy:moons";
   loop.recipe = loop.run = train.recipe = train.run = "x";
   for (int i = 0; i < 4; i++) {
     search.tolerance = bad[i];
-    refused(few_schedule_search(model, &search, NULL, NULL), "tolerance");
+    refused(few_schedule_search(&found, runner, &search), "tolerance");
     loop.guidance = bad[i];
     refused(few_loop(ctx, &loop), "guidance");
     bench.h = (int64_t)INT32_MAX + i;
@@ -257,12 +296,12 @@ static void test_other_fields(void **state) {
 static void test_eval_rows(void **state) {
   (void)state;
   float x[2] = {0}, t = 1, nan = NAN;
-  assert_ok(ctx, few_model_eval(model, 1, x, &t, NULL, NULL, out));
-  refused(few_model_eval(model, -1, x, &t, NULL, NULL, out), "-1 rows");
-  refused(few_model_eval(model, 1, NULL, &t, NULL, NULL, out), "give x, t and out");
-  refused(few_model_eval(model, 1, x, NULL, NULL, NULL, out), "give x, t and out");
-  refused(few_model_eval(model, 1, x, &nan, NULL, NULL, out), "time of row 0");
-  refused(few_model_eval(model, 1, x, &t, NULL, &nan, out), "guidance of row 0");
+  assert_ok(ctx, once_eval(model, 1, x, &t, NULL, NULL, NULL, out));
+  refused(once_eval(model, -1, x, &t, NULL, NULL, NULL, out), "-1 rows");
+  refused(once_eval(model, 1, NULL, &t, NULL, NULL, NULL, out), "give x, t and out");
+  refused(once_eval(model, 1, x, NULL, NULL, NULL, NULL, out), "give x, t and out");
+  refused(once_eval(model, 1, x, &nan, NULL, NULL, NULL, out), "time of row 0");
+  refused(once_eval(model, 1, x, &t, NULL, NULL, &nan, out), "guidance of row 0");
 }
 
 static void test_context_opts(void **state) {
@@ -289,7 +328,7 @@ static void test_lists(void **state) {
     assert_null(few_data_list(NULL, none[i]).name);
     assert_null(few_backend_list(none[i]).name);
     assert_null(few_backend_lacks(none[i], false, 0));
-    few_model_parameter(model, none[i], &row);
+    few_model_parameter(&row, model, none[i]);
     assert_null(row.name);
     assert_null(few_model_class_name(model, none[i]));
   }
@@ -299,7 +338,7 @@ static void test_lists(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_metadata_stays),        TEST(test_times_stay),
+      TEST(test_times_make_a_model),    TEST(test_times_refused),
       TEST(test_error_stays),           TEST(test_sample_fields),
       TEST(test_sample_opts_elsewhere), TEST(test_versions),
       TEST(test_other_fields),          TEST(test_eval_rows),

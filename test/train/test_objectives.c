@@ -193,7 +193,7 @@ static void make_teacher(char key[64], bool input, const char *sampler, const ch
   int fd = mkstemp(strchr(key, '=') + 1);
   assert_true(fd >= 0);
   close(fd);
-  assert_ok(ctx, few_model_load(ctx, &from, strchr(LABELS, '=') + 1));
+  assert_ok(ctx, few_model_load(&from, ctx, strchr(LABELS, '=') + 1));
   struct few_net_spec spec = from->spec;
   spec.guidance = input;
   assert_ok(ctx, few_option_set(ctx, from->net->options, from->net_opts, "dropout", dropout));

@@ -38,9 +38,9 @@ static bool sampled_finite(struct toy *t) {
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
   few_model *m;
   bool finite = true;
-  assert_ok(t->ctx, few_model_load(t->ctx, &m, t->model));
+  assert_ok(t->ctx, few_model_load(&m, t->ctx, t->model));
   o.n = 64;
-  assert_ok(t->ctx, few_sample(m, &o, x, NULL, NULL));
+  assert_ok(t->ctx, once_sample(m, &o, x, NULL, NULL));
   for (int i = 0; i < FEW_COUNT(x); i++) finite &= (bool)isfinite((double)x[i]);
   few_model_free(m);
   return finite;

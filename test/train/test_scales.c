@@ -8,7 +8,7 @@
 #include "few/eval.h"
 #include "few/train.h"
 #include "io/npy.h"
-#include "model/model.h"
+#include "once.h"
 #include "testing.h"
 
 enum { N = 200, SAMPLES = 20 };
@@ -80,7 +80,7 @@ static few_model *train(struct bench *b, const char *set, const char *run, const
   b->warnings = 0;
   assert_ok(b->ctx, few_train(b->ctx, &o));
   snprintf(path, sizeof path, "%s/%s/model.safetensors", b->dir, run);
-  assert_ok(b->ctx, few_model_load(b->ctx, &m, path));
+  assert_ok(b->ctx, few_model_load(&m, b->ctx, path));
   return m;
 }
 
@@ -88,7 +88,7 @@ static void sample(struct bench *b, few_model *m, float *out) {
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
   o.n = SAMPLES;
   o.steps = 3;
-  assert_ok(b->ctx, few_sample(m, &o, out, NULL, NULL));
+  assert_ok(b->ctx, once_sample(m, &o, out, NULL, NULL));
 }
 
 static void assert_scaled(struct bench *b, few_model *one, few_model *other, float factor) {

@@ -50,7 +50,7 @@ static few_model *model_of(few_ctx *ctx, const char *dir) {
   char path[128];
   few_model *m;
   snprintf(path, sizeof path, "%s/model.safetensors", dir);
-  assert_ok(ctx, few_model_load(ctx, &m, path));
+  assert_ok(ctx, few_model_load(&m, ctx, path));
   return m;
 }
 
@@ -68,7 +68,7 @@ static void test_in_the_middle(void **state) {
   assert_true(asked.stopped);
   assert_int_equal(train(&(struct asked){.at = -1}, parts), FEW_OK);
   few_model *a = model_of(ctx, whole), *b = model_of(ctx, parts);
-  few_model_info(a, &info);
+  few_model_info(&info, a);
   assert_int_equal(info.step, 4);
   assert_memory_equal(few_model_values(a), few_model_values(b),
                       (size_t)info.parameters * sizeof(float));

@@ -77,8 +77,8 @@ static double from_teacher(struct toy *t, const char *init) {
   toy_train(t, "toy-ect", init,
             (const char *const[]){TOY_TEACHER, init, "steps=1", "lr=0", "batch=64", "ema=0",
                                   "preview_every=0", NULL});
-  assert_ok(t->ctx, few_model_load(t->ctx, &m, t->model));
-  assert_ok(t->ctx, few_model_load(t->ctx, &teacher, strchr(TOY_TEACHER, '=') + 1));
+  assert_ok(t->ctx, few_model_load(&m, t->ctx, t->model));
+  assert_ok(t->ctx, few_model_load(&teacher, t->ctx, strchr(TOY_TEACHER, '=') + 1));
   assert_true(m->params.total == teacher->params.total);
   for (int64_t i = 0; i < m->params.total; i++) {
     const double d = (double)m->values[i] - (double)teacher->values[i];

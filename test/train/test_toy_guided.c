@@ -35,7 +35,7 @@ static double rms(const float *a, const float *b) {
 
 static few_model *load(struct toy *t, const char *path) {
   few_model *m;
-  assert_ok(t->ctx, few_model_load(t->ctx, &m, path));
+  assert_ok(t->ctx, few_model_load(&m, t->ctx, path));
   return m;
 }
 
@@ -52,10 +52,10 @@ static double stage_one(struct toy *t, double fixed) {
   int32_t label[ROWS];
   grid(teacher, x, time, label, s);
   for (int i = 0; fixed > 0 && i < ROWS; i++) s[i] = (float)fixed;
-  assert_ok(t->ctx, few_model_eval(teacher, ROWS, x, time, label, NULL, plain));
+  assert_ok(t->ctx, once_eval(teacher, ROWS, x, time, NULL, label, NULL, plain));
   assert_ok(t->ctx,
-            few_model_eval(teacher, ROWS, x, time, label, s, want)); /* F_u + s (F_c - F_u) */
-  assert_ok(t->ctx, few_model_eval(student, ROWS, x, time, label, fixed > 0 ? NULL : s, got));
+            once_eval(teacher, ROWS, x, time, NULL, label, s, want)); /* F_u + s (F_c - F_u) */
+  assert_ok(t->ctx, once_eval(student, ROWS, x, time, NULL, label, fixed > 0 ? NULL : s, got));
   const double share = rms(got, want) / rms(plain, want);
   printf("guided: F within %.3f of %.3f, which guidance changes\n", rms(got, want),
          rms(plain, want));
@@ -149,7 +149,7 @@ static double noise_distance(struct toy *t, const char *path, const struct few_s
   }
   for (int k = 0; k < TOY_N * TOY_D; k++) x[k] = (float)(z[k] / m->data_scale + m->data_mean);
   o.n = TOY_N;
-  assert_ok(t->ctx, few_encode(m, &o, x, NULL, noise, &nfe));
+  assert_ok(t->ctx, once_encode(m, &o, x, NULL, noise, &nfe));
   assert_int_equal(nfe, 4);
   for (int i = 0; i < TOY_N; i++)
     assert_ok(t->ctx,

@@ -55,8 +55,8 @@ static int measure_one(const char *path) {
   struct toy t = toy_begin();
   struct few_model_info info;
   few_model *m;
-  assert_ok(t.ctx, few_model_load(t.ctx, &m, path));
-  few_model_info(m, &info);
+  assert_ok(t.ctx, few_model_load(&m, t.ctx, path));
+  few_model_info(&info, m);
   const bool student = !strcmp(info.sampler, "consistency");
   snprintf(t.model, sizeof t.model, "%s", path);
   printf("%s: %.3f sigma_d from the flow\n", path,

@@ -85,7 +85,7 @@ static double jump_error(struct toy *t) {
   static double got[TOY_N * TOY_D], want[TOY_N * TOY_D];
   struct toy_exact e;
   few_model *m;
-  assert_ok(t->ctx, few_model_load(t->ctx, &m, t->model));
+  assert_ok(t->ctx, few_model_load(&m, t->ctx, t->model));
   const double sigma = m->spec.sigma_data;
   const struct few_cosine c = few__cosine(-20, 20);
   toy_exact(&e, m, -1);
@@ -102,7 +102,7 @@ static double jump_error(struct toy *t) {
       in[i * TOY_D + k] = (float)(want[i * TOY_D + k] / sigma);
     }
   }
-  assert_ok(t->ctx, few_model_eval(m, TOY_N, in, times, NULL, NULL, F));
+  assert_ok(t->ctx, once_eval(m, TOY_N, in, times, NULL, NULL, NULL, F));
   for (int i = 0; i < TOY_N; i++) {
     const double from = (double)times[i];
     const double to = i % 4 > 1 ? few__cosine_time(c, sigma, (i % 4 - 1) / 4.) : 0;

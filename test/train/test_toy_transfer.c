@@ -7,7 +7,7 @@ enum { FROM = 1, TO = 5 };
 
 static few_model *load(struct toy *t, const char *path) {
   few_model *m;
-  assert_ok(t->ctx, few_model_load(t->ctx, &m, path));
+  assert_ok(t->ctx, few_model_load(&m, t->ctx, path));
   return m;
 }
 
@@ -31,11 +31,13 @@ static void transfer(struct toy *t, const float *points, struct way up, struct w
   encode.steps = up.steps;
   decode.sampler = down.sampler;
   decode.steps = down.steps;
-  o.a = up.m;
-  o.b = down.m;
+  o.a = once_runner(up.m);
+  o.b = once_runner(down.m);
   o.encode = &encode;
   o.decode = &decode;
-  assert_ok(t->ctx, few_transfer(&o, points, y, nfe));
+  assert_ok(t->ctx, few_transfer(y, nfe, &o, points));
+  few_runner_free(o.a);
+  few_runner_free(o.b);
   for (int i = 0; i < TOY_N * TOY_D; i++)
     out[i] = ((double)y[i] - up.m->data_mean) * up.m->data_scale;
 }

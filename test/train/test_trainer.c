@@ -48,14 +48,14 @@ static few_model *saved(struct room *r, const char *run) {
   char path[128];
   few_model *m;
   snprintf(path, sizeof path, "%s/%s/model.safetensors", r->dir, run);
-  assert_ok(r->ctx, few_model_load(r->ctx, &m, path));
+  assert_ok(r->ctx, few_model_load(&m, r->ctx, path));
   return m;
 }
 
 static void assert_same(few_model *a, few_model *b) {
   struct few_model_info x, y;
-  few_model_info(a, &x);
-  few_model_info(b, &y);
+  few_model_info(&x, a);
+  few_model_info(&y, b);
   assert_int_equal(x.step, y.step);
   assert_int_equal(x.parameters, y.parameters);
   assert_string_equal(x.sampler, y.sampler);

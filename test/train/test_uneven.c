@@ -9,7 +9,7 @@
 #include "io/file.h"
 #include "io/npy.h"
 #include "io/safetensors.h"
-#include "model/model.h"
+#include "once.h"
 
 enum { N = 1500, CLASSES = 3 };
 static const int64_t counts[CLASSES] = {1351, 116, 33};
@@ -119,8 +119,8 @@ static void test_unlabelled(void **state) {
   refused(f, "objective=meanflow", "omega=2");
   refused(f, "objective=shortcut", "guidance=2");
   train(f, "dropped", "steps=1", "label_dropout=-1"); /* which is 0.1 of a teacher */
-  assert_ok(f->ctx, few_model_load(f->ctx, &m, files_path(f, "dropped/model.safetensors")));
-  assert_int_equal(m->spec.unlabelled, FEW_UNLABELLED_YES);
+  assert_ok(f->ctx, few_model_load(&m, f->ctx, files_path(f, "dropped/model.safetensors")));
+  assert_int_equal(m->spec.unlabelled, FEW_YES);
   assert_non_null(strstr(m->provenance, "label_dropout = 0.1"));
   few_model_free(m);
 }
@@ -154,7 +154,7 @@ static void test_unknown(void **state) {
   struct files *f = *state;
   few_model *m;
   const char *path = files_path(f, "run/model.safetensors");
-  assert_ok(f->ctx, few_model_load(f->ctx, &m, path));
+  assert_ok(f->ctx, few_model_load(&m, f->ctx, path));
   few__free(f->ctx, m->class_counts);
   m->class_counts = NULL;
   assert_ok(f->ctx, few_model_save(m, path));
@@ -237,7 +237,7 @@ static void write_named(struct files *f, char named[512]) {
   assert_ok(f->ctx, few__npy_write(f->ctx, files_path(f, "z.npy"), FEW_STORE_I32, 1, (int64_t[]){N},
                                    label));
   snprintf(named, 512, "npy:%s,%s", files_path(f, "x.npy"), files_path(f, "z.npy"));
-  assert_ok(f->ctx, few_model_load(f->ctx, &m, files_path(f, "dropped/model.safetensors")));
+  assert_ok(f->ctx, few_model_load(&m, f->ctx, files_path(f, "dropped/model.safetensors")));
   m->class_counts[0] = counts[2];
   m->class_counts[1] = counts[0];
   m->class_counts[2] = counts[1];
@@ -302,7 +302,7 @@ static void check_train(struct files *f, const char *named) {
       assert_ok(f->ctx, st);
       char path[64];
       snprintf(path, sizeof path, "%s/model.safetensors", from[k]);
-      assert_ok(f->ctx, few_model_load(f->ctx, &m, files_path(f, path)));
+      assert_ok(f->ctx, few_model_load(&m, f->ctx, files_path(f, path)));
       assert_string_equal(few_model_class_name(m, 0), "30");
       assert_true(m->class_counts[0] == 33 && m->class_counts[1] == 1351);
       few_model_free(m);
@@ -321,27 +321,29 @@ static void test_names(void **state) {
   write_named(f, named);
   check_eval(f, named);
   check_train(f, named);
-  assert_ok(f->ctx, few_model_load(f->ctx, &a, files_path(f, "turned.safetensors")));
-  assert_ok(f->ctx, few_model_load(f->ctx, &b, files_path(f, "teacher/model.safetensors")));
-  s.autoguide = b;
+  assert_ok(f->ctx, few_model_load(&a, f->ctx, files_path(f, "turned.safetensors")));
+  assert_ok(f->ctx, few_model_load(&b, f->ctx, files_path(f, "teacher/model.safetensors")));
+  s.autoguide = once_runner(b);
   s.sampler = "ddim";
   s.steps = 1;
-  assert_ok(f->ctx, few_sample(a, &s, x, NULL, NULL));
+  assert_ok(f->ctx, once_sample(a, &s, x, NULL, NULL));
   assert_ok(f->ctx, few_data_open(f->ctx, &d, named, NULL));
-  assert_ok(f->ctx, few_model_match_data(a, d, map));
+  assert_ok(f->ctx, few_model_match_data(map, a, d));
   assert_true(map[0] == 1 && map[1] == 2 && map[2] == 0);
   struct few_tangent_bin bins[FEW_TANGENT_BINS];
   struct few_tangent_opts t = FEW_TANGENT_OPTS_INIT;
   t.data = d;
   t.rows = 1;
-  assert_ok(f->ctx, few_model_tangent(a, &t, bins));
+  assert_ok(f->ctx, once_tangent(a, &t, bins));
+  few_runner_free(s.autoguide);
   few_model_free(b);
-  assert_ok(f->ctx, few_model_load(f->ctx, &b, files_path(f, "others.safetensors")));
-  s.autoguide = b;
-  assert_int_equal(few_sample(a, &s, x, NULL, NULL), FEW_E_INVALID);
+  assert_ok(f->ctx, few_model_load(&b, f->ctx, files_path(f, "others.safetensors")));
+  s.autoguide = once_runner(b);
+  assert_int_equal(once_sample(a, &s, x, NULL, NULL), FEW_E_INVALID);
   assert_non_null(strstr(few_error(f->ctx), "trained on the same classes"));
-  assert_int_equal(few_model_match_model(a, b, map), FEW_E_INVALID);
-  assert_int_equal(few_model_tangent(b, &t, bins), FEW_E_INVALID);
+  few_runner_free(s.autoguide);
+  assert_int_equal(few_model_match_model(map, a, b), FEW_E_INVALID);
+  assert_int_equal(once_tangent(b, &t, bins), FEW_E_INVALID);
   few_data_free(d);
   few_model_free(a);
   few_model_free(b);

@@ -8,7 +8,7 @@
 #include "eval/metric/sets.h"
 #include "few/data.h"
 #include "few/train.h"
-#include "model/model.h"
+#include "once.h"
 #include "oracle/mixture.h"
 #include "testing.h"
 
@@ -100,7 +100,7 @@ static inline void toy_sample(struct toy *t, few_model *m, const struct few_samp
   static float out[TOY_N * TOY_D];
   struct few_sample_opts o = *opts;
   o.n = TOY_N;
-  assert_ok(t->ctx, few_sample(m, &o, out, NULL, NULL));
+  assert_ok(t->ctx, once_sample(m, &o, out, NULL, NULL));
   for (int i = 0; i < TOY_N * TOY_D; i++) x[i] = ((double)out[i] - m->data_mean) * m->data_scale;
   for (int i = 0; z && i < TOY_N; i++) {
     struct few_rng r = {.seed = o.seed, .row = (uint64_t)i, .purpose = FEW_RNG_SAMPLE};
@@ -114,14 +114,14 @@ static inline double toy_flow_distance(struct toy *t, const struct few_sample_op
   static double x[TOY_N * TOY_D], y[TOY_N * TOY_D];
   struct toy_exact e;
   few_model *m;
-  assert_ok(t->ctx, few_model_load(t->ctx, &m, t->model));
+  assert_ok(t->ctx, few_model_load(&m, t->ctx, t->model));
   const double sigma = m->spec.sigma_data;
   toy_exact(&e, m, -1);
   toy_sample(t, m, opts, x, y);
   for (int i = 0; i < TOY_N * TOY_D; i++) y[i] *= sigma;
   for (int i = 0; i < TOY_N; i++)
-    assert_ok(t->ctx,
-              mixture_map(t->ctx, &e.mixture, sigma, atan(80 / sigma), 0, 1e-8, y + i * TOY_D));
+    assert_ok(t->ctx, mixture_map(t->ctx, &e.mixture, sigma, atan(80 / sigma), 0, 1e-8,
+                                       y + i * TOY_D));
   few_model_free(m);
   return toy_rms(x, y) / sigma;
 }
@@ -138,7 +138,7 @@ static inline struct toy_modes toy_modes(struct toy *t, const struct few_sample_
   struct toy_modes r = {0, INFINITY};
   double count[16] = {0};
   few_model *m;
-  assert_ok(t->ctx, few_model_load(t->ctx, &m, t->model));
+  assert_ok(t->ctx, few_model_load(&m, t->ctx, t->model));
   toy_exact(&e, m, -1);
   toy_sample(t, m, opts, x, NULL);
   for (int i = 0; i < TOY_N; i++) {
@@ -223,8 +223,8 @@ static inline struct toy_energy toy_energy(struct toy *t, const struct few_sampl
   struct few_sample_opts o = *opts;
   few_model *m;
   o.n = TOY_MANY;
-  assert_ok(t->ctx, few_model_load(t->ctx, &m, t->model));
-  assert_ok(t->ctx, few_sample(m, &o, x, NULL, NULL));
+  assert_ok(t->ctx, few_model_load(&m, t->ctx, t->model));
+  assert_ok(t->ctx, once_sample(m, &o, x, NULL, NULL));
   few_model_free(m);
   return toy_energy_of(t->ctx, x);
 }

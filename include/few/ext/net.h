@@ -29,7 +29,7 @@ extern "C" {
 /* ---- What a network has to be ---- */
 
 /* What a network takes as its second number per row: the size of the step from t down to `to`.
- * Files and graphs call this input "span". */
+ * Files call this input `span`. */
 enum few_step_size {
   FEW_STEP_SIZE_NONE,    /* it has no such input */
   FEW_STEP_SIZE_ANGLE,   /* t - to, in radians */
@@ -38,9 +38,6 @@ enum few_step_size {
                            * log2(max_steps); that also stands for no step at all */
   FEW_STEP_SIZES
 };
-
-/* Was the network trained on rows without their label too? */
-enum few_unlabelled { FEW_UNLABELLED_UNKNOWN, FEW_UNLABELLED_NO, FEW_UNLABELLED_YES };
 
 /* What the data and the objective require of a network. */
 struct few_net_spec {
@@ -56,9 +53,9 @@ struct few_net_spec {
     int64_t max_steps; /* segment: how many segments; halvings: the most steps */
     int64_t span_steps;
   };
-  double sigma_data;              /* standard deviation of the data, sigma_d */
-  enum few_prediction predicts;   /* what the raw network predicts */
-  enum few_unlabelled unlabelled; /* where it has classes */
+  double sigma_data;            /* standard deviation of the data, sigma_d */
+  enum few_prediction predicts; /* what the raw network predicts */
+  enum few_answer unlabelled;   /* did training contain rows without their label? */
 };
 
 /* Images that come out of the raw network, side by side in the channels. */

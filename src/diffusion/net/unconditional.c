@@ -8,7 +8,7 @@
 
 few_status few_net_check_unconditional(few_ctx *ctx, const struct few_net_spec *s, const char *who,
                                        const char *why) {
-  if (!s->classes || s->unlabelled != FEW_UNLABELLED_NO) return FEW_OK;
+  if (!s->classes || s->unlabelled != FEW_NO) return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID,
                    "%s: %s would be evaluated without a label, but was trained with the label of "
                    "every row (label_dropout = 0): give labels and guidance 1, or train one with "

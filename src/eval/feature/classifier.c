@@ -22,7 +22,7 @@ static few_status read_source(struct few_feature_net *net) {
 }
 
 few_status few__classifier_open(struct few_feature_net *net, const char *path) {
-  FEW_TRY(few_model_load(net->ctx, &net->model, path));
+  FEW_TRY(few_model_load(&net->model, net->ctx, path));
   FEW_TRY(few__sha256_file(net->ctx, net->hash, path));
   const struct few_net_spec *s = &net->model->spec;
   if (!few__model_classifies(net->model) || s->points)

@@ -1,4 +1,4 @@
-/* verify.c - are the derivatives of this very network, with its own weights, right?
+/* derivatives.c - are the derivatives of this very network, with its own weights, right?
  *
  * Three functions go through the checker (few/check.h): F by its inputs, F by its parameters, and
  * F's tangent along (dx, dt) by the parameters, which is what consistency training differentiates.
@@ -14,12 +14,13 @@
 
 #include "base/rng.h"
 #include "few/check.h"
+#include "few/inspect.h"
 #include "model/model.h"
 
 static const double difference_bound = 1e-6, adjoint_bound = 1e-11;
 
 struct subject {
-  few_model *m;
+  const few_model *m;
   few_graph *g;
   few_node y, tangent;
   few_node inputs[4];
@@ -71,14 +72,14 @@ static bool value(void *user, const char *name, int64_t n, double *out) {
 }
 
 static few_status build(struct subject *s) {
-  few_model *m = s->m;
+  const few_model *m = s->m;
   struct few_net_input in = few__model_inputs(m, s->g, m->spec.points ? 2 : 1);
   s->y = few__model_trace(m, s->g, "", false, &in);
   FEW_TRY(few_graph_status(s->g));
   s->inputs[s->n_inputs++] = in.x;
   s->inputs[s->n_inputs++] = in.t;
   if (in.guidance != FEW_NONE) s->inputs[s->n_inputs++] = in.guidance;
-  if (in.span != FEW_NONE) s->inputs[s->n_inputs++] = in.span;
+  if (in.step_size != FEW_NONE) s->inputs[s->n_inputs++] = in.step_size;
   few_node x[2] = {in.x, in.t};
   few_node d[2] = {few_input(s->g, "dx", FEW_REAL, few_node_shape(s->g, in.x)),
                    few_input(s->g, "dt", FEW_REAL, few_node_shape(s->g, in.t))};
@@ -108,7 +109,7 @@ static few_status judge(const struct subject *s, few_node y, int n, const few_no
     struct few_check_opts o = FEW_CHECK_OPTS_INIT;
     struct few_check_result r;
     o.step = steps[i];
-    o.user = s->m;
+    o.user = (void *)(uintptr_t)s->m; /* read only */
     o.value = value;
     FEW_TRY(few_check_function(s->g, y, n, x, &o, &r));
     if (i == 0 || r.difference < out->difference) out->difference = r.difference;
@@ -118,7 +119,7 @@ static few_status judge(const struct subject *s, few_node y, int n, const few_no
   return FEW_OK;
 }
 
-few_status few_model_check(few_model *m, struct few_model_check out[FEW_MODEL_CHECKS]) {
+few_status few_model_check(struct few_model_check out[FEW_MODEL_CHECKS], const few_model *m) {
   struct subject s = {.m = m, .started = few__now()};
   few_status st;
   memset(out, 0, FEW_MODEL_CHECKS * sizeof *out);

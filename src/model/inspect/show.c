@@ -1,9 +1,10 @@
-/* show.c - a model as text: what it is, then its layers or every node of its graph.
+/* show.c - a model as text: its description, then its layers or every node of its graph.
  *
- * A layer is a scope of the trace. The table is a fold of the graph: parameters and FLOPs of a
- * scope's nodes added up, and the shape of its last node; a scope with neither is left out.
- * Nothing here knows a network.
+ * A layer is a scope of the trace. Its line adds up the parameters and FLOPs of the scope's nodes,
+ * and has the shape of the last one; a scope with neither is left out. Nothing here is particular to
+ * a network.
  */
+#include "few/inspect.h"
 #include "model/model.h"
 
 struct layer {
@@ -36,9 +37,9 @@ static const char *place(const char *scope) {
   return *scope ? scope : "-";
 }
 
-/* ---- the head ---- */
+/* ---- The description ---- */
 
-/* "key = value; ..." over as many lines as that takes. */
+/* "key = value; ..." over as many lines as needed. */
 static void add_options(struct showing *s) {
   enum { COLUMNS = 96, INDENT = 12 };
   size_t line = 0;
@@ -83,7 +84,7 @@ static void add_spec(struct showing *s) {
   few__text_add(s->ctx, s->out, ", sigma_data %g\n", p->sigma_data);
 }
 
-/* How often each class was seen, and whether rows without one were. */
+/* Training items of each class, and whether training contained rows without a label. */
 static void add_labels(struct showing *s) {
   static const char *const rows[] = {"", "none without a label", "some without a label"};
   const few_model *m = s->m;
@@ -120,16 +121,16 @@ static void add_head(struct showing *s) {
   few__text_add(s->ctx, s->out, "sampler     %s", m->sampler);
   if (m->spec.guidance)
     few__text_add(s->ctx, s->out, ", guidance %g to %g", m->guidance_min, m->guidance_max);
-  if (m->spec.span) few__text_add(s->ctx, s->out, ", told how far a step goes");
+  if (m->spec.step_size) few__text_add(s->ctx, s->out, "; takes the size of a step");
   if (m->direction == FEW_ENCODES) few__text_add(s->ctx, s->out, ", from images to noise");
   few__text_add(s->ctx, s->out, "\n");
   add_times(s);
-  few__text_add(s->ctx, s->out, "parameters  %lld\ncost        %.4g MFLOP a %s\n\n",
+  few__text_add(s->ctx, s->out, "parameters  %lld\ncost        %.4g MFLOP per %s\n\n",
                 (long long)few__params_count(&m->params), m->flops / 1e6,
                 m->spec.points ? "point" : "image");
 }
 
-/* ---- layers ---- */
+/* ---- Layers ---- */
 
 static struct layer *layer_of(struct showing *s, const char *scope) {
   for (int i = 0; i < s->layers.n; i++)
@@ -173,7 +174,7 @@ static few_status add_layers(struct showing *s) {
   return FEW_OK;
 }
 
-/* ---- nodes ---- */
+/* ---- Nodes ---- */
 
 static void add_node(struct showing *s, few_node v) {
   const struct few_node_data *n = few__node(s->g, v);
@@ -185,7 +186,7 @@ static void add_node(struct showing *s, few_node v) {
 }
 
 static few_status show(struct showing *s, const struct few_show_opts *o) {
-  FEW_TRY(few_model_graph(s->m, s->g, o->rows, &s->y));
+  FEW_TRY(few_model_graph(&s->y, s->m, s->g, o->rows));
   FEW_TRY(FEW_NEW(s->ctx, &s->live, few_graph_size(s->g)));
   few__model_reach(s->g, s->y, s->live);
   add_head(s);
@@ -195,7 +196,7 @@ static few_status show(struct showing *s, const struct few_show_opts *o) {
   return FEW_OK;
 }
 
-few_status few_model_show(few_model *m, const struct few_show_opts *opts, char **out) {
+few_status few_model_show(char **out, const few_model *m, const struct few_show_opts *opts) {
   static const struct few_show_opts deflt = FEW_SHOW_OPTS_INIT;
   const struct few_show_opts *o = opts ? opts : &deflt;
   struct few_text text = {0};

@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "base/rng.h"
+#include "few/inspect.h"
 #include "model/model.h"
 
 enum { MAX_BLOCKS = 256 };
@@ -24,7 +25,7 @@ struct block {
 };
 
 struct signal {
-  few_model *m;
+  const few_model *m;
   const struct few_signal_opts *o;
   few_graph *g;
   few_node y;
@@ -80,7 +81,7 @@ static struct few_net_input inputs(const struct signal *s) {
   struct few_net_input in = few_net_input_of(few_randn(g, FEW_RNG_NOISE, x), t, FEW_NONE);
   if (p->classes) in.label = few_input(g, "label", FEW_INDEX, FEW_SHAPE(rows));
   if (p->guidance) in.guidance = between(g, s->m->guidance_min, s->m->guidance_max, rows);
-  if (p->span) in.span = t;
+  if (p->step_size) in.step_size = t;
   return in;
 }
 
@@ -189,12 +190,11 @@ out:
   return st;
 }
 
-few_status few_model_signal(few_model *m, const struct few_signal_opts *o) {
+few_status few_model_signal(const few_model *m, const struct few_signal_opts *o) {
   struct signal s = {.m = m, .o = o};
   few_status st;
   FEW_TRY(few__opts_check(m->ctx, "few_signal_opts", o, FEW_SIGNAL_OPTS_VERSION));
-  if (!o->layer)
-    return few__fail(m->ctx, FEW_E_INVALID, "signal: nobody listens: give the callback `layer`");
+  if (!o->layer) return few__fail(m->ctx, FEW_E_INVALID, "signal: give the callback `layer`");
   if (o->rows < 1 || !(o->std >= 0) || !isfinite(o->std))
     return few__fail(m->ctx, FEW_E_INVALID, "signal: %lld rows, deviation %g: give more",
                      (long long)o->rows, o->std);

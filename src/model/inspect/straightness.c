@@ -1,5 +1,5 @@
 /* straightness.c - how straight a model's paths are (Liu, Gong and Liu, arXiv 2209.03003, section
- * 2.2; include/few/model.h).
+ * 2.2; include/few/inspect.h).
  *
  * On the schedule of flow matching a step of DDIM is Euler's: y moves by du v. So y_1 - y_0 is the
  * mean of the velocities of a path, weighted by du, and the integral their variance:
@@ -10,7 +10,8 @@
 
 #include "diffusion/process/predict.h"
 #include "diffusion/process/process.h"
-#include "model/model.h"
+#include "few/inspect.h"
+#include "model/run/sample.h"
 
 struct sums {
   double sigma_d;
@@ -37,8 +38,10 @@ static void add(void *user, const struct few_sample_view *view) {
   }
 }
 
-few_status few_model_straightness(few_model *m, const struct few_sample_opts *opts, double *out) {
-  FEW_TRY(few__opts_check(m->ctx, "few_sample_opts", opts, FEW_SAMPLE_OPTS_VERSION));
+few_status few_model_straightness(double *out, few_runner *r, const struct few_sample_opts *opts) {
+  few_ctx *ctx = r->ctx;
+  const few_model *m = r->m;
+  FEW_TRY(few__opts_check(ctx, "few_sample_opts", opts, FEW_SAMPLE_OPTS_VERSION));
   struct few_sample_opts o = *opts;
   struct sums s = {.sigma_d = m->spec.sigma_data};
   struct few_sample_path path = {.see = add, .user = &s};
@@ -51,18 +54,18 @@ few_status few_model_straightness(few_model *m, const struct few_sample_opts *op
   o.schedule = "flow";
   o.n_times = o.n_settings = 0;
   if (!o.steps) o.steps = 64;
-  FEW_TRY(few__model_needs_field(m, "straightness"));
-  FEW_TRY(few_sample_plan(m, &o, NULL, NULL));
-  FEW_GOTO(FEW_NEW(m->ctx, &images, o.n * dims));
-  FEW_GOTO(FEW_NEW(m->ctx, &s.first, o.n * dims));
-  FEW_GOTO(FEW_NEW(m->ctx, &s.second, o.n * dims));
-  FEW_GOTO(few__sample_run(m, &o, &path, images, NULL, NULL));
+  FEW_TRY(few__model_field_check(ctx, m, "straightness"));
+  FEW_TRY(few_sample_plan(NULL, NULL, r, &o));
+  FEW_GOTO(FEW_NEW(ctx, &images, o.n * dims));
+  FEW_GOTO(FEW_NEW(ctx, &s.first, o.n * dims));
+  FEW_GOTO(FEW_NEW(ctx, &s.second, o.n * dims));
+  FEW_GOTO(few__sample_run(r, &o, &path, images, NULL, NULL));
   for (int64_t i = 0; i < o.n * dims; i++) sum += s.second[i] - s.first[i] * s.first[i];
   *out = sum / (double)(o.n * dims);
-  FEW_GOTO(few__samples_check(m, "straightness", 0, o.n, images));
+  FEW_GOTO(few__samples_check(ctx, m, "straightness", 0, o.n, images));
 out:
-  few__free(m->ctx, images);
-  few__free(m->ctx, s.first);
-  few__free(m->ctx, s.second);
+  few__free(ctx, images);
+  few__free(ctx, s.first);
+  few__free(ctx, s.second);
   return st;
 }

@@ -5,14 +5,16 @@
 #include "diffusion/process/process.h"
 #include "diffusion/process/tangent.h"
 #include "few/data.h"
-#include "model/model.h"
+#include "few/inspect.h"
+#include "model/run/runner.h"
 
 enum { OUT_F, OUT_RAW, OUT_REARRANGED, OUTS, ROWS_OF = 7 };
 enum { IN_X, IN_T, IN_V, IN_ONE, IN_CS, IN_CS_V, IN_GUIDANCE, INS };
 static const char *const names[INS] = {"x", "t", "v", "one", "cs", "cs_v", "guidance"};
 
 struct study {
-  few_model *m;
+  few_ctx *ctx;
+  const few_model *m;
   const struct few_tangent_opts *o;
   few_plan *plan;
   void *arena;
@@ -45,13 +47,13 @@ static few_status trace(struct study *s, few_graph *g, few_node out[OUTS]) {
 }
 
 static few_status make_plan(struct study *s) {
-  const struct few_planning_opts opts = {.backend = few__backend_host(s->m->ctx), .real = FEW_F32};
+  const struct few_planning_opts opts = {.backend = few__backend_host(s->ctx), .real = FEW_F32};
   few_graph *g;
   few_node out[OUTS];
-  FEW_TRY(few_graph_create(s->m->ctx, &g));
+  FEW_TRY(few_graph_create(s->ctx, &g));
   few_status st = trace(s, g, out);
   const few_node order[OUTS] = {out[OUT_RAW], out[OUT_REARRANGED], out[OUT_F]};
-  if (!st) st = few__plan_create(s->m->ctx, &s->plan, g, &opts, OUTS, order);
+  if (!st) st = few__plan_create(s->ctx, &s->plan, g, &opts, OUTS, order);
   few_graph_free(g);
   return st;
 }
@@ -59,12 +61,12 @@ static few_status make_plan(struct study *s) {
 /* The classes of the data as the model numbers them. */
 static few_status match(const struct study *s, const few_model *m, int32_t **map) {
   if (!m->spec.classes) return FEW_OK;
-  FEW_TRY(FEW_NEW(m->ctx, map, few_data_n_classes(s->o->data)));
-  return few_model_match_data(m, s->o->data, *map);
+  FEW_TRY(FEW_NEW(s->ctx, map, few_data_n_classes(s->o->data)));
+  return few__model_match(s->ctx, *map, m, s->o->data);
 }
 
 static few_status make_room(struct study *s) {
-  few_ctx *ctx = s->m->ctx;
+  few_ctx *ctx = s->ctx;
   s->arena = few__alloc(ctx, few__plan_arena(s->plan) + 64);
   if (!s->arena) return few__fail(ctx, FEW_E_MEMORY, "out of memory: a network's tangent");
   for (int i = 0; i < INS; i++) FEW_TRY(FEW_NEW(ctx, &s->in[i], s->R * s->d));
@@ -72,7 +74,7 @@ static few_status make_room(struct study *s) {
   FEW_TRY(FEW_NEW(ctx, &s->label, s->R));
   FEW_TRY(FEW_NEW(ctx, &s->teacher_label, s->R));
   FEW_TRY(match(s, s->m, &s->map));
-  if (s->o->teacher) FEW_TRY(match(s, s->o->teacher, &s->teacher_map));
+  if (s->o->teacher) FEW_TRY(match(s, s->o->teacher->m, &s->teacher_map));
   FEW_TRY(FEW_NEW(ctx, &s->row, ROWS_OF * s->d));
   FEW_TRY(FEW_NEW(ctx, &s->slots, few__plan_slots(s->plan) + 1));
   few__model_bind(s->m, s->plan, "", NULL, s->slots);
@@ -84,7 +86,7 @@ static few_status make_room(struct study *s) {
 }
 
 static void free_study(struct study *s) {
-  few_ctx *ctx = s->m->ctx;
+  few_ctx *ctx = s->ctx;
   few__plan_free(s->plan);
   few__free(ctx, s->arena);
   few__free(ctx, (void *)s->slots);
@@ -130,9 +132,14 @@ static few_status fill(struct study *s, const struct few_tangent_bin *b, int bin
     s->in[IN_ONE][i] = s->in[IN_GUIDANCE][i] = 1;
     s->in[IN_CS][i] = (float)(c * sn);
   }
-  if (s->o->teacher)
-    FEW_TRY(few_model_eval(s->o->teacher, s->R, s->in[IN_X], s->in[IN_T],
-                           s->teacher_map ? s->teacher_label : NULL, NULL, s->in[IN_V]));
+  if (s->o->teacher) {
+    struct few_inputs in = FEW_INPUTS_INIT;
+    in.n = s->R;
+    in.x = s->in[IN_X];
+    in.t = s->in[IN_T];
+    in.label = s->teacher_map ? s->teacher_label : NULL;
+    FEW_TRY(few_runner_eval(s->in[IN_V], s->o->teacher, &in));
+  }
   for (int64_t i = 0; i < s->R * s->d; i++)
     s->in[IN_CS_V][i] = s->in[IN_CS][i / s->d] * s->in[IN_V][i];
   return FEW_OK;
@@ -190,49 +197,51 @@ static bool same_shape(const struct few_net_spec *a, int64_t h, int64_t w, int64
   return a->h == h && a->w == w && a->c == c && a->points == points;
 }
 
-static few_status check(few_model *m, const struct few_tangent_opts *o) {
-  FEW_TRY(few__opts_check(m->ctx, "few_tangent_opts", o, FEW_TANGENT_OPTS_VERSION));
-  const struct few_net_spec *s = &m->spec, *t = o->teacher ? &o->teacher->spec : s;
+static few_status check(few_ctx *ctx, const few_model *m, const struct few_tangent_opts *o) {
+  FEW_TRY(few__opts_check(ctx, "few_tangent_opts", o, FEW_TANGENT_OPTS_VERSION));
+  const struct few_net_spec *s = &m->spec, *t = o->teacher ? &o->teacher->m->spec : s;
   const few_data *data = o->data;
-  if (few__model_classifies(m) || few__model_classifies(o->teacher ? o->teacher : m))
-    return few__fail(m->ctx, FEW_E_INVALID, "a classifier has no flow, so no tangent along it");
-  if (s->span || t->span)
-    return few__fail(
-        m->ctx, FEW_E_INVALID,
-        "the network is told how far a step goes: df/dt is not what it was trained by");
+  if (few__model_classifies(m) || few__model_classifies(o->teacher ? o->teacher->m : m))
+    return few__fail(ctx, FEW_E_INVALID, "a classifier has no flow, so no tangent along it");
+  if (s->step_size || t->step_size)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "a network that takes a step size was not trained by df/dt: give one without");
   if (!data)
-    return few__fail(m->ctx, FEW_E_INVALID, "tangent: no data: give a set of the model's shape");
+    return few__fail(ctx, FEW_E_INVALID, "tangent: no data: give a set of the model's shape");
   if (!same_shape(s, few_data_h(data), few_data_w(data), few_data_c(data),
                   few_data_get_kind(data) == FEW_DATA_POINTS))
-    return few__fail(m->ctx, FEW_E_INVALID, "data %s are not of the model's shape, %lldx%lldx%lld",
+    return few__fail(ctx, FEW_E_INVALID, "data %s are not of the model's shape, %lldx%lldx%lld",
                      few_data_spec(data), (long long)s->h, (long long)s->w, (long long)s->c);
   if (!same_shape(s, t->h, t->w, t->c, t->points) || t->sigma_data != s->sigma_data)
-    return few__fail(m->ctx, FEW_E_INVALID, "the teacher makes data of another shape or scale");
+    return few__fail(ctx, FEW_E_INVALID, "the teacher makes data of another shape or scale");
   const int64_t classes = few_data_n_classes(data);
   if ((s->classes && s->classes != classes) || (t->classes && t->classes != classes))
-    return few__fail(m->ctx, FEW_E_INVALID, "data %s have %lld classes, the network %lld",
+    return few__fail(ctx, FEW_E_INVALID, "data %s have %lld classes, the network %lld",
                      few_data_spec(data), (long long)classes,
                      (long long)(s->classes ? s->classes : t->classes));
   if (o->rows < 1 || o->rows > 1 << 20)
-    return few__fail(m->ctx, FEW_E_INVALID, "tangent: %lld rows a bin: 1 to 2^20",
+    return few__fail(ctx, FEW_E_INVALID, "tangent: %lld rows per bin: give 1 to 2^20",
                      (long long)o->rows);
   return FEW_OK;
 }
 
-few_status few_model_tangent(few_model *m, const struct few_tangent_opts *opts,
-                             struct few_tangent_bin out[FEW_TANGENT_BINS]) {
-  struct study s = {.m = m,
+few_status few_model_tangent(struct few_tangent_bin out[FEW_TANGENT_BINS], few_runner *r,
+                             const struct few_tangent_opts *opts) {
+  few_ctx *ctx = r->ctx;
+  const few_model *m = r->m;
+  struct study s = {.ctx = ctx,
+                    .m = m,
                     .o = opts,
-                    .R = few_model_rows(m),
+                    .R = few_runner_rows(r),
                     .d = m->spec.h * m->spec.w * m->spec.c,
                     .started = few__now()};
   const double width = few__t_max(m->spec.sigma_data) / FEW_TANGENT_BINS;
   few_status st;
   memset(out, 0, FEW_TANGENT_BINS * sizeof *out);
-  FEW_TRY(check(m, opts));
+  FEW_TRY(check(ctx, m, opts));
   FEW_GOTO(make_plan(&s));
   FEW_GOTO(make_room(&s));
-  FEW_GOTO(few__model_scales(m, &s.scales));
+  FEW_GOTO(few__model_scales(ctx, m, &s.scales));
   for (int64_t k = 0; k < m->spec.c; k++) s.scales[k].scale /= m->spec.sigma_data;
   for (int i = 0; i < FEW_TANGENT_BINS; i++) {
     out[i] = (struct few_tangent_bin){.from = i * width, .to = (i + 1) * width, .rows = opts->rows};
@@ -241,7 +250,7 @@ few_status few_model_tangent(few_model *m, const struct few_tangent_opts *opts,
                                    .done = i + 1,
                                    .total = FEW_TANGENT_BINS,
                                    .seconds = few__now() - s.started};
-    FEW_GOTO(few__progress(m->ctx, &p));
+    FEW_GOTO(few__progress(ctx, &p));
   }
 out:
   free_study(&s);

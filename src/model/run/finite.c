@@ -1,13 +1,13 @@
-/* finite.c - samples that are no numbers.
+/* finite.c - samples that are not finite.
  *
- * Weights can be finite and what they make is not. As bytes such values would be black, and a
- * distance between images would be a number like any other, so whatever writes or measures
- * samples asks here first.
+ * Finite weights can give samples that are not. As bytes such values would be black, and distances
+ * between such images would look like ordinary numbers, so everything that writes or measures
+ * samples checks them here first.
  */
 #include <inttypes.h>
 #include <math.h>
 
-#include "model/model.h"
+#include "sample.h"
 
 enum { LISTED = 5 };
 
@@ -23,22 +23,22 @@ int64_t few__samples_broken(int64_t n, int64_t dims, const float *x, int64_t *li
   return bad;
 }
 
-few_status few__samples_check(const few_model *m, const char *what, int64_t first, int64_t n,
-                              const float *x) {
+few_status few__samples_check(few_ctx *ctx, const few_model *m, const char *what, int64_t first,
+                              int64_t n, const float *x) {
   int64_t list[LISTED];
   struct few_text t = {0};
   const int64_t dims = m->spec.h * m->spec.w * m->spec.c;
   const int64_t bad = few__samples_broken(n, dims, x, list, LISTED);
   if (!bad) return FEW_OK;
   for (int64_t i = 0; i < bad && i < LISTED; i++)
-    few__text_add(m->ctx, &t, "%s%" PRId64, i ? ", " : "", first + list[i]);
-  few_status st = few__fail(m->ctx, FEW_E_DIVERGED,
+    few__text_add(ctx, &t, "%s%" PRId64, i ? ", " : "", first + list[i]);
+  few_status st = few__fail(ctx, FEW_E_DIVERGED,
                             "%s: %" PRId64 " of %" PRId64
                             " samples (number%s %s%s) hold values that are not finite: the model "
                             "is broken or its training diverged, or guidance is too strong: take "
                             "an earlier checkpoint, or less guidance",
                             what, bad, n, bad == 1 ? "" : "s", t.at && !t.failed ? t.at : "",
                             bad > LISTED ? " ..." : "");
-  few__text_free(m->ctx, &t);
+  few__text_free(ctx, &t);
   return st;
 }

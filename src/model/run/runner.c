@@ -1,48 +1,43 @@
-/* eval.c - F of many rows, on all workers, the same bits whoever computes them.
+/* runner.c - F of many rows, on all workers, with the same bits whichever worker computes a row.
  *
  * A plan has R rows, fixed for the model. Rows kR .. kR + R - 1 of a call are chunk k: one task,
- * computed whole by one worker in an arena of its own from a padded copy of its rows. So a row's
- * result depends on its place in its chunk at most, and on neither workers nor the size of a call.
+ * computed as a whole by one worker in an arena of its own, from a padded copy of its rows. So the
+ * result of a row may depend on its place in its chunk, but neither on the workers nor on the size
+ * of the call.
  *
  * Classifier-free guidance (Ho and Salimans, arXiv 2207.12598), F_u + s (F_c - F_u), is one graph
- * with the network in it twice: what does not see the label is one node in both.
+ * that contains the network twice; nodes that do not depend on the label are shared.
  */
+#include "runner.h"
+
 #include <math.h>
 
 #include "engine/plan/executor.h"
-#include "model/model.h"
 
-enum { PLAIN, CLASSIFIER_FREE, PLANS };
 enum { POINT_ROWS = 256, IMAGE_ROWS = 8 };
 enum { DEVICE_POINT_ROWS = 1024, DEVICE_IMAGE_ROWS = 128 }; /* many processors, one replay */
 
-struct worker_state { /* what each worker has of its own */
+struct few_forward_worker { /* what each worker has to itself */
   few_executor *executor;
   few_status status;
-  float *x, *t, *guidance, *span, *out;
+  float *x, *t, *guidance, *step_size, *out;
   int32_t *label, *no_label;
-  const void **slot[PLANS];
+  const void **slot[FEW_FORWARD_PLANS];
 };
 
-struct few_model_runner {
-  const struct few_backend *backend;
-  few_plan *plan[PLANS];
-  few_workers *workers;
-  int asked; /* workers, of which the system may have given fewer */
-  struct worker_state *worker;
-  int n_workers;
-};
-
-int64_t few_model_rows(const few_model *m) {
-  if (few__backend_of(m->ctx)->device)
-    return m->spec.points ? DEVICE_POINT_ROWS : DEVICE_IMAGE_ROWS;
+int64_t few__forward_rows(few_ctx *ctx, const few_model *m) {
+  if (few__backend_of(ctx)->device) return m->spec.points ? DEVICE_POINT_ROWS : DEVICE_IMAGE_ROWS;
   return m->spec.points ? POINT_ROWS : IMAGE_ROWS;
 }
 
-int64_t few__model_portion(const few_model *m) {
-  const bool device = few__backend_of(m->ctx)->device;
-  return few_model_rows(m) * (device ? 1 : few_ctx_workers(m->ctx));
+int64_t few_runner_rows(const few_runner *r) { return few__forward_rows(r->ctx, r->m); }
+
+int64_t few__runner_portion(const few_runner *r) {
+  const bool device = few__backend_of(r->ctx)->device;
+  return few_runner_rows(r) * (device ? 1 : few_ctx_workers(r->ctx));
 }
+
+const few_model *few_runner_model(const few_runner *r) { return r->m; }
 
 static int64_t dims(const few_model *m) { return m->spec.h * m->spec.w * m->spec.c; }
 
@@ -50,7 +45,7 @@ static int64_t out_dims(const few_model *m) {
   return few__model_classifies(m) ? m->spec.classes : dims(m);
 }
 
-/* ---- plans ---- */
+/* ---- Plans ---- */
 
 static few_node classifier_free(const few_model *m, few_graph *g, struct few_net_input in,
                                 few_node with_label) {
@@ -58,42 +53,41 @@ static few_node classifier_free(const few_model *m, few_graph *g, struct few_net
   each.dim[0] = s.dim[0];
   in.label = few_input(g, "no_label", FEW_INDEX, FEW_SHAPE(s.dim[0]));
   few_node without = few__model_trace(m, g, "", false, &in);
-  few_node strength = few_input(g, "guidance", FEW_REAL, FEW_SHAPE(s.dim[0]));
-  few_node more = few_mul(g, few_reshape(g, strength, each), few_sub(g, with_label, without));
+  few_node scale = few_input(g, "guidance", FEW_REAL, FEW_SHAPE(s.dim[0]));
+  few_node more = few_mul(g, few_reshape(g, scale, each), few_sub(g, with_label, without));
   return few_add(g, without, more);
 }
 
-static few_status make_plan(few_model *m, int which) {
-  const struct few_planning_opts opts = {.backend = m->run->backend, .real = FEW_F32};
+static few_status make_plan(few_runner *r, enum few_forward_plan which) {
+  const struct few_planning_opts opts = {.backend = r->backend, .real = FEW_F32};
   few_graph *g;
-  FEW_TRY(few_graph_create(m->ctx, &g));
-  struct few_net_input in = few__model_inputs(m, g, few_model_rows(m));
-  few_node y = few__model_trace(m, g, "", false, &in);
-  if (which == CLASSIFIER_FREE) y = classifier_free(m, g, in, y);
-  few_status st = few__plan_create(m->ctx, &m->run->plan[which], g, &opts, 1, &y);
+  FEW_TRY(few_graph_create(r->ctx, &g));
+  struct few_net_input in = few__model_inputs(r->m, g, few_runner_rows(r));
+  few_node y = few__model_trace(r->m, g, "", false, &in);
+  if (which == FEW_FORWARD_CLASSIFIER_FREE) y = classifier_free(r->m, g, in, y);
+  few_status st = few__plan_create(r->ctx, &r->plan[which], g, &opts, 1, &y);
   few_graph_free(g);
   return st;
 }
 
-/* ---- workers ---- */
+/* ---- Workers ---- */
 
-static void free_workers(few_model *m) {
-  struct few_model_runner *r = m->run;
+static void free_workers(few_runner *r) {
   for (int i = 0; i < r->n_workers; i++) {
-    struct worker_state *state = &r->worker[i];
-    void *const all[] = {state->x,
-                         state->t,
-                         state->guidance,
-                         state->span,
-                         state->out,
-                         state->label,
-                         state->no_label,
-                         (void *)state->slot[PLAIN],
-                         (void *)state->slot[CLASSIFIER_FREE]};
-    for (int k = 0; k < FEW_COUNT(all); k++) few__free(m->ctx, all[k]);
-    few__executor_free(state->executor);
+    struct few_forward_worker *w = &r->worker[i];
+    void *const all[] = {w->x,
+                         w->t,
+                         w->guidance,
+                         w->step_size,
+                         w->out,
+                         w->label,
+                         w->no_label,
+                         (void *)w->slot[FEW_FORWARD_PLAIN],
+                         (void *)w->slot[FEW_FORWARD_CLASSIFIER_FREE]};
+    for (int k = 0; k < FEW_COUNT(all); k++) few__free(r->ctx, all[k]);
+    few__executor_free(w->executor);
   }
-  few__free(m->ctx, r->worker);
+  few__free(r->ctx, r->worker);
   r->worker = NULL;
   r->n_workers = 0;
   few__workers_free(r->workers);
@@ -107,209 +101,231 @@ static void bind_slot(const few_plan *plan, const void **slots, const char *name
   if (i >= 0) slots[i] = data;
 }
 
-static few_status bind_worker(const few_model *m, const few_plan *plan, struct worker_state *state,
-                              const void ***slots) {
-  FEW_TRY(FEW_NEW(m->ctx, slots, few__plan_slots(plan)));
-  few__model_bind(m, plan, "", NULL, *slots);
-  bind_slot(plan, *slots, "x", state->x);
-  bind_slot(plan, *slots, "t", state->t);
-  bind_slot(plan, *slots, "label", state->label);
-  bind_slot(plan, *slots, "no_label", state->no_label);
-  bind_slot(plan, *slots, "guidance", state->guidance);
-  bind_slot(plan, *slots, "span", state->span);
+static few_status bind_worker(const few_runner *r, const few_plan *plan,
+                              struct few_forward_worker *w, const void ***slots) {
+  FEW_TRY(FEW_NEW(r->ctx, slots, few__plan_slots(plan)));
+  few__model_bind(r->m, plan, "", NULL, *slots);
+  bind_slot(plan, *slots, "x", w->x);
+  bind_slot(plan, *slots, "t", w->t);
+  bind_slot(plan, *slots, "label", w->label);
+  bind_slot(plan, *slots, "no_label", w->no_label);
+  bind_slot(plan, *slots, "guidance", w->guidance);
+  bind_slot(plan, *slots, "step_size", w->step_size);
+  for (int i = 0; i < few__plan_slots(plan); i++) assert((*slots)[i]); /* nothing is unbound */
   return FEW_OK;
 }
 
-static few_status make_worker(const few_model *m, struct worker_state *state) {
-  const struct few_model_runner *r = m->run;
-  const int64_t R = few_model_rows(m), size = R * dims(m);
-  FEW_TRY(few__executor_create(m->ctx, &state->executor, PLANS, (const few_plan *const *)r->plan,
-                               NULL));
-  FEW_TRY(FEW_NEW(m->ctx, &state->x, size));
-  FEW_TRY(FEW_NEW(m->ctx, &state->out, R * out_dims(m)));
-  FEW_TRY(FEW_NEW(m->ctx, &state->t, R));
-  FEW_TRY(FEW_NEW(m->ctx, &state->guidance, R));
-  FEW_TRY(FEW_NEW(m->ctx, &state->span, R));
-  FEW_TRY(FEW_NEW(m->ctx, &state->label, R));
-  FEW_TRY(FEW_NEW(m->ctx, &state->no_label, R));
-  for (int64_t i = 0; i < R; i++) state->no_label[i] = -1;
-  for (int k = 0; k < PLANS; k++)
-    if (r->plan[k]) FEW_TRY(bind_worker(m, r->plan[k], state, &state->slot[k]));
+static few_status make_worker(const few_runner *r, struct few_forward_worker *w) {
+  const int64_t R = few_runner_rows(r);
+  FEW_TRY(few__executor_create(r->ctx, &w->executor, FEW_FORWARD_PLANS,
+                               (const few_plan *const *)r->plan, NULL));
+  FEW_TRY(FEW_NEW(r->ctx, &w->x, R * dims(r->m)));
+  FEW_TRY(FEW_NEW(r->ctx, &w->out, R * out_dims(r->m)));
+  FEW_TRY(FEW_NEW(r->ctx, &w->t, R));
+  FEW_TRY(FEW_NEW(r->ctx, &w->guidance, R));
+  FEW_TRY(FEW_NEW(r->ctx, &w->step_size, R));
+  FEW_TRY(FEW_NEW(r->ctx, &w->label, R));
+  FEW_TRY(FEW_NEW(r->ctx, &w->no_label, R));
+  for (int64_t i = 0; i < R; i++) w->no_label[i] = -1;
+  for (int k = 0; k < FEW_FORWARD_PLANS; k++)
+    if (r->plan[k]) FEW_TRY(bind_worker(r, r->plan[k], w, &w->slot[k]));
   return FEW_OK;
 }
 
-static few_status make_workers(few_model *m, int n) {
-  struct few_model_runner *r = m->run;
-  FEW_TRY(few__workers_create(m->ctx, &r->workers, n));
-  FEW_TRY(FEW_NEW(m->ctx, &r->worker, few__workers_count(r->workers)));
+static few_status make_workers(few_runner *r, int n) {
+  FEW_TRY(few__workers_create(r->ctx, &r->workers, n));
+  FEW_TRY(FEW_NEW(r->ctx, &r->worker, few__workers_count(r->workers)));
   r->n_workers = few__workers_count(r->workers);
-  for (int i = 0; i < r->n_workers; i++) FEW_TRY(make_worker(m, &r->worker[i]));
+  for (int i = 0; i < r->n_workers; i++) FEW_TRY(make_worker(r, &r->worker[i]));
   r->asked = n;
   return FEW_OK;
 }
 
-/* Plan and workers for so many chunks; what is there already stays. */
-static few_status prepare(few_model *m, int which, int64_t chunks) {
-  const struct few_backend *backend = few__backend_of(m->ctx);
-  if (m->run && m->run->backend != backend) few__model_runner_free(m);
-  if (!m->run) FEW_TRY(FEW_NEW(m->ctx, &m->run, 1));
-  struct few_model_runner *r = m->run;
+/* ---- The runner ---- */
+
+few_status few_runner_create(few_runner **out, few_ctx *ctx, const few_model *m) {
+  few_runner *r;
+  *out = NULL;
+  if (!ctx || !m) return few__fail(ctx, FEW_E_INVALID, "runner: give a context and a model");
+  assert(m->values); /* not one that is only declared */
+  FEW_TRY(FEW_NEW(ctx, &r, 1));
+  *r = (few_runner){.ctx = ctx, .m = m};
+  m->users->runners++;
+  *out = r;
+  return FEW_OK;
+}
+
+static void free_plans(few_runner *r) {
+  free_workers(r);
+  for (int k = 0; k < FEW_FORWARD_PLANS; k++) {
+    few__plan_free(r->plan[k]);
+    r->plan[k] = NULL;
+  }
+}
+
+void few_runner_free(few_runner *r) {
+  if (!r) return;
+  free_plans(r);
+  assert(r->m->users->runners > 0); /* the model is still there */
+  r->m->users->runners--;
+  few__free(r->ctx, r);
+}
+
+/* Make the plan, and workers for this many chunks, unless they exist. */
+static few_status prepare(few_runner *r, enum few_forward_plan which, int64_t chunks) {
+  const struct few_backend *backend = few__backend_of(r->ctx);
+  if (r->backend != backend) free_plans(r);
   r->backend = backend;
-  const int most = backend->device ? 1 : few_ctx_workers(m->ctx);
+  const int most = backend->device ? 1 : few_ctx_workers(r->ctx);
   const int want = chunks < most ? (int)chunks : most;
   if (!r->plan[which]) {
-    free_workers(m);
-    FEW_TRY(make_plan(m, which));
+    free_workers(r);
+    FEW_TRY(make_plan(r, which));
   }
   if (r->asked >= want && r->asked <= most) return FEW_OK;
-  free_workers(m);
-  few_status st = make_workers(m, want);
-  if (st) free_workers(m);
+  free_workers(r);
+  few_status st = make_workers(r, want);
+  if (st) free_workers(r);
   return st;
 }
 
-void few__model_runner_free(few_model *m) {
-  if (!m->run) return;
-  free_workers(m);
-  for (int k = 0; k < PLANS; k++) few__plan_free(m->run->plan[k]);
-  few__free(m->ctx, m->run);
-  m->run = NULL;
-}
-
-/* ---- running ---- */
+/* ---- Forward ---- */
 
 struct job {
-  const few_model *m;
-  const struct few_eval *e;
-  int which;
+  const few_runner *r;
+  const struct few_forward *f;
+  enum few_forward_plan which;
 };
 
-/* Rows start .. start + rows - 1 into the state of a worker. What follows them is there to have R rows and is
- * never seen: any time does at which a network is finite. */
-static void fill(const struct job *j, struct worker_state *state, int64_t start, int64_t rows) {
-  const struct few_eval *e = j->e;
-  const int64_t R = few_model_rows(j->m), d = dims(j->m);
-  for (int64_t i = 0; i < rows * d; i++) state->x[i] = e->x[start * d + i] * e->x_scale;
-  memset(state->x + rows * d, 0, (size_t)((R - rows) * d) * sizeof *state->x);
+/* Copy rows start .. start + rows - 1 to the worker. The rows that pad them to R are dropped later:
+ * they have any time at which the network is finite. */
+static void fill(const struct job *j, struct few_forward_worker *w, int64_t start, int64_t rows) {
+  const struct few_forward *f = j->f;
+  const int64_t R = few_runner_rows(j->r), d = dims(j->r->m);
+  assert(rows > 0 && rows <= R);
+  for (int64_t i = 0; i < rows * d; i++) w->x[i] = f->x[start * d + i] * f->x_scale;
+  memset(w->x + rows * d, 0, (size_t)((R - rows) * d) * sizeof *w->x);
   for (int64_t i = 0; i < R; i++) {
     bool real = i < rows;
-    state->t[i] = !real ? 1 : e->t ? e->t[start + i] : e->time;
-    state->label[i] = real && e->label ? e->label[start + i] : -1;
-    state->guidance[i] = real && e->guidance ? e->guidance[start + i] : e->strength;
-    state->span[i] = real && e->span ? e->span[start + i] : e->span_of_all;
+    w->t[i] = !real ? 1 : f->t ? f->t[start + i] : f->time;
+    w->label[i] = real && f->label ? f->label[start + i] : -1;
+    w->guidance[i] = real && f->guidance ? f->guidance[start + i] : f->guidance_of_all;
+    w->step_size[i] = real && f->step_size ? f->step_size[start + i] : f->step_size_of_all;
   }
 }
 
 static void run_chunk(void *user, int64_t k, int worker) {
   const struct job *j = user;
-  const struct few_model_runner *r = j->m->run;
-  const int64_t R = few_model_rows(j->m), d = out_dims(j->m), start = k * R;
-  const int64_t rows = j->e->n - start < R ? j->e->n - start : R;
-  struct worker_state *state = &r->worker[worker];
-  void *out = state->out;
-  fill(j, state, start, rows);
-  const struct few_binding b = {.slots = state->slot[j->which],
+  const int64_t R = few_runner_rows(j->r), d = out_dims(j->r->m), start = k * R;
+  const int64_t rows = j->f->n - start < R ? j->f->n - start : R;
+  struct few_forward_worker *w = &j->r->worker[worker];
+  void *out = w->out;
+  fill(j, w, start, rows);
+  const struct few_binding b = {.slots = w->slot[j->which],
                                 .outs = &out,
-                                .values = j->m->written + 1,
-                                .watch = j->e->watch,
+                                .values = j->r->m->written + 1,
+                                .watch = j->f->watch,
                                 .worker = worker};
-  const few_status st = few__executor_run(state->executor, j->which, &b);
-  if (!state->status) state->status = st;
-  memcpy(j->e->out + start * d, state->out, (size_t)(rows * d) * sizeof *state->out);
+  const few_status st = few__executor_run(w->executor, j->which, &b);
+  if (!w->status) w->status = st;
+  memcpy(j->f->out + start * d, w->out, (size_t)(rows * d) * sizeof *w->out);
 }
 
-few_status few__model_knows(const few_model *m, double t) {
+few_status few__forward_time_check(few_ctx *ctx, const few_model *m, double t) {
   const enum few_prediction p = m->spec.predicts;
   if (few__model_classifies(m) || (p != FEW_PREDICT_X && p != FEW_PREDICT_EPS)) return FEW_OK;
   if (p == FEW_PREDICT_X ? t > 0 : cos(t) > 1e-6) return FEW_OK;
-  return few__fail(m->ctx, FEW_E_INVALID,
-                   "a network that predicts %s says nothing of F at t = %g: ask it at times %s",
+  return few__fail(ctx, FEW_E_INVALID,
+                   "a network that predicts %s does not determine F at t = %g: use times %s",
                    few__predict_name(p), t, p == FEW_PREDICT_X ? "above 0" : "below pi/2");
 }
 
-static few_status check_times(const few_model *m, const struct few_eval *e) {
-  for (int64_t i = 0; i < (e->t ? e->n : 1); i++)
-    FEW_TRY(few__model_knows(m, (double)(e->t ? e->t[i] : e->time)));
+static few_status check_times(const few_runner *r, const struct few_forward *f) {
+  for (int64_t i = 0; i < (f->t ? f->n : 1); i++)
+    FEW_TRY(few__forward_time_check(r->ctx, r->m, (double)(f->t ? f->t[i] : f->time)));
   return FEW_OK;
 }
 
-few_status few__model_run(few_model *m, const struct few_eval *e) {
-  const int64_t R = few_model_rows(m), chunks = (e->n + R - 1) / R;
-  struct job j = {m, e, e->classifier_free ? CLASSIFIER_FREE : PLAIN};
-  if (e->n <= 0) return FEW_OK;
-  FEW_TRY(check_times(m, e));
-  FEW_TRY(prepare(m, j.which, chunks));
-  for (int i = 0; i < m->run->n_workers; i++) m->run->worker[i].status = FEW_OK;
-  few__workers_run(m->run->workers, chunks, run_chunk, &j);
-  for (int i = 0; i < m->run->n_workers; i++) FEW_TRY(m->run->worker[i].status);
-  return e->watch ? e->watch->status : FEW_OK;
+few_status few__runner_forward(few_runner *r, const struct few_forward *f) {
+  const int64_t R = few_runner_rows(r), chunks = (f->n + R - 1) / R;
+  struct job j = {r, f, f->classifier_free ? FEW_FORWARD_CLASSIFIER_FREE : FEW_FORWARD_PLAIN};
+  if (f->n <= 0) return FEW_OK;
+  assert(f->x && f->out && !(f->classifier_free && r->m->spec.guidance));
+  FEW_TRY(check_times(r, f));
+  FEW_TRY(prepare(r, j.which, chunks));
+  for (int i = 0; i < r->n_workers; i++) r->worker[i].status = FEW_OK;
+  few__workers_run(r->workers, chunks, run_chunk, &j);
+  for (int i = 0; i < r->n_workers; i++) FEW_TRY(r->worker[i].status);
+  return f->watch ? f->watch->status : FEW_OK;
 }
 
-/* Guidance is an input of the network, or is made from its labels, or is none. */
-static few_status choose_guidance(few_model *m, struct few_eval *e) {
-  if (m->spec.guidance || !e->guidance) return FEW_OK;
-  e->classifier_free = m->spec.classes > 0 && !few__model_classifies(m);
-  for (int64_t i = 0; e->classifier_free && i < e->n; i++)
-    if (e->guidance[i] != 1)
-      FEW_TRY(few__net_asks_unlabelled(m->ctx, &m->spec, "this model", "guidance"));
-  for (int64_t i = 0; !e->classifier_free && i < e->n; i++)
-    if (e->guidance[i] != 1)
-      return few__fail(m->ctx, FEW_E_INVALID,
+/* ---- few_runner_eval ---- */
+
+/* Guidance is an input of the network, or classifier-free by its labels, or not possible. */
+static few_status resolve_guidance(const few_runner *r, struct few_forward *f) {
+  const few_model *m = r->m;
+  if (m->spec.guidance || !f->guidance) return FEW_OK;
+  f->classifier_free = m->spec.classes > 0 && !few__model_classifies(m);
+  for (int64_t i = 0; f->classifier_free && i < f->n; i++)
+    if (f->guidance[i] != 1)
+      FEW_TRY(few_net_check_unconditional(r->ctx, &m->spec, "this model", "guidance"));
+  for (int64_t i = 0; !f->classifier_free && i < f->n; i++)
+    if (f->guidance[i] != 1)
+      return few__fail(r->ctx, FEW_E_INVALID,
                        "guidance %g of a model without labels: it can only be 1",
-                       (double)e->guidance[i]);
+                       (double)f->guidance[i]);
   return FEW_OK;
 }
 
-static few_status check_span(const few_model *m, const float *span) {
-  if (!span && m->spec.span)
-    return few__fail(m->ctx, FEW_E_INVALID,
-                     "the network is told how far a step goes: give few_model_eval_span the spans");
-  if (span && !m->spec.span)
-    return few__fail(m->ctx, FEW_E_INVALID,
-                     "spans for a network that has no such input: call few_model_eval");
+static few_status check_step_size(const few_runner *r, const float *step_size) {
+  if (!step_size && r->m->spec.step_size)
+    return few__fail(r->ctx, FEW_E_INVALID,
+                     "this model takes a step size: fill in step_size (few_runner_step_size)");
+  if (step_size && !r->m->spec.step_size)
+    return few__fail(r->ctx, FEW_E_INVALID, "this model takes no step size: leave step_size NULL");
   return FEW_OK;
 }
 
-/* Not of x: what comes in broken goes out broken, and may be what is looked for. */
-static few_status check_finite(const few_model *m, const char *what, int64_t n, const float *x) {
+/* x is not checked: it may be broken on purpose, and gives a broken output. */
+static few_status check_finite(const few_runner *r, const char *what, int64_t n, const float *x) {
   for (int64_t i = 0; x && i < n; i++)
     if (!isfinite(x[i]))
-      return few__fail(m->ctx, FEW_E_INVALID, "eval: the %s of row %lld is %g: give a finite one",
+      return few__fail(r->ctx, FEW_E_INVALID, "eval: the %s of row %lld is %g: give a finite one",
                        what, (long long)i, (double)x[i]);
   return FEW_OK;
 }
 
-few_status few_model_eval_span(few_model *m, int64_t n, const float *x, const float *t,
-                               const float *span, const int32_t *label, const float *guidance,
-                               float *out) {
-  struct few_eval e = {.n = n,
-                       .x = x,
-                       .x_scale = 1,
-                       .t = t,
-                       .label = label,
-                       .guidance = guidance,
-                       .strength = 1,
-                       .out = out,
-                       .span = span};
-  if (n < 0) return few__fail(m->ctx, FEW_E_INVALID, "%lld rows: give 0 or more", (long long)n);
-  if (n == 0) return FEW_OK;
-  if (!x || !out || (!t && !few__model_classifies(m)))
-    return few__fail(m->ctx, FEW_E_INVALID, "eval: give x, t and out");
-  FEW_TRY(check_span(m, span));
-  FEW_TRY(check_finite(m, "time", n, t));
-  FEW_TRY(check_finite(m, "span", n, span));
-  FEW_TRY(check_finite(m, "guidance", n, guidance));
-  for (int64_t i = 0; label && i < n; i++)
-    if (label[i] < -1 || label[i] >= m->spec.classes)
-      return few__fail(
-          m->ctx, FEW_E_INVALID, "label %d of row %lld: give -1 for none%s", (int)label[i],
-          (long long)i,
-          m->spec.classes ? ", or a class of the model" : ": the model has no classes");
-  FEW_TRY(choose_guidance(m, &e));
-  return few__model_run(m, &e);
+static few_status check_labels(const few_runner *r, const struct few_inputs *in) {
+  const int64_t classes = r->m->spec.classes;
+  for (int64_t i = 0; in->label && i < in->n; i++)
+    if (in->label[i] < -1 || in->label[i] >= classes)
+      return few__fail(r->ctx, FEW_E_INVALID, "label %d of row %lld: give -1 for none%s",
+                       (int)in->label[i], (long long)i,
+                       classes ? ", or a class of the model" : ": the model has no classes");
+  return FEW_OK;
 }
 
-few_status few_model_eval(few_model *m, int64_t n, const float *x, const float *t,
-                          const int32_t *label, const float *guidance, float *out) {
-  return few_model_eval_span(m, n, x, t, NULL, label, guidance, out);
+few_status few_runner_eval(float *out, few_runner *r, const struct few_inputs *in) {
+  FEW_TRY(few__opts_check(r->ctx, "few_inputs", in, FEW_INPUTS_VERSION));
+  struct few_forward f = {.n = in->n,
+                          .x = in->x,
+                          .x_scale = 1,
+                          .t = in->t,
+                          .label = in->label,
+                          .guidance = in->guidance,
+                          .guidance_of_all = 1,
+                          .out = out,
+                          .step_size = in->step_size};
+  if (in->n < 0)
+    return few__fail(r->ctx, FEW_E_INVALID, "%lld rows: give 0 or more", (long long)in->n);
+  if (in->n == 0) return FEW_OK;
+  if (!in->x || !out || (!in->t && !few__model_classifies(r->m)))
+    return few__fail(r->ctx, FEW_E_INVALID, "eval: give x, t and out");
+  FEW_TRY(check_step_size(r, in->step_size));
+  FEW_TRY(check_finite(r, "time", in->n, in->t));
+  FEW_TRY(check_finite(r, "step size", in->n, in->step_size));
+  FEW_TRY(check_finite(r, "guidance", in->n, in->guidance));
+  FEW_TRY(check_labels(r, in));
+  FEW_TRY(resolve_guidance(r, &f));
+  return few__runner_forward(r, &f);
 }

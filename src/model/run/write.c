@@ -7,9 +7,10 @@
 
 #include "data/numbers.h"
 #include "io/file.h"
+#include "io/image.h"
 #include "io/npy.h"
 #include "io/png.h"
-#include "model/model.h"
+#include "sample.h"
 
 struct job {
   const few_model *m;
@@ -24,7 +25,7 @@ struct job {
 void few__sample_bytes(int64_t count, const float *samples, uint8_t *out) {
   for (int64_t i = 0; i < count; i++) {
     float x = samples[i];
-    x = x > -1 ? x < 1 ? x : 1 : -1; /* what is no number becomes black */
+    x = x > -1 ? x < 1 ? x : 1 : -1; /* NaN becomes black */
     out[i] = (uint8_t)((double)(x + 1) * 127.5 + 0.5);
   }
 }
@@ -71,7 +72,8 @@ out:
   return st;
 }
 
-/* PATH less ".npy" plus ".labels.npy"; classes that are called by numbers are written as those. */
+/* PATH less ".npy" plus ".labels.npy"; labels whose class has a number as its name are written as
+ * that number. */
 static few_status write_labels(const struct job *j) {
   struct few_text path = {0};
   int32_t *label = NULL;
@@ -89,7 +91,7 @@ out:
   return st;
 }
 
-/* Labels first: where the array is, all is. */
+/* Labels first: once the array exists, everything does. */
 static few_status write_array(const struct job *j) {
   const struct few_net_spec *s = &j->m->spec;
   uint8_t *bytes;
@@ -104,7 +106,7 @@ static few_status write_array(const struct job *j) {
   return st;
 }
 
-/* Image i of those at hand. */
+/* Image i of this call. */
 static few_status write_image(const struct job *j, int64_t i, uint8_t *bytes) {
   const struct few_net_spec *s = &j->m->spec;
   char name[32], what[60], *path;
@@ -136,32 +138,32 @@ static few_status write_folder(const struct job *j) {
   return st;
 }
 
-few_status few_sample_write(few_model *m, const char *path, const struct few_sample_opts *opts,
-                            const float *samples, const int32_t *labels, int64_t columns) {
-  FEW_TRY(few__opts_check(m->ctx, "few_sample_opts", opts, FEW_SAMPLE_OPTS_VERSION));
-  if (!path || !samples)
-    return few__fail(m->ctx, FEW_E_INVALID, "nothing to write, or nowhere: give path and samples");
+few_status few_sample_write(few_runner *r, const char *path, const struct few_sample_opts *opts,
+                            const float *images, const int32_t *labels, int64_t columns) {
+  const few_model *m = r->m;
+  FEW_TRY(few__opts_check(r->ctx, "few_sample_opts", opts, FEW_SAMPLE_OPTS_VERSION));
+  if (!path || !images) return few__fail(r->ctx, FEW_E_INVALID, "write: give path and images");
   struct job j = {.m = m,
-                  .ctx = m->ctx,
+                  .ctx = r->ctx,
                   .path = path,
                   .n = opts->n,
                   .first = opts->first,
                   .dims = m->spec.h * m->spec.w * m->spec.c,
                   .columns = columns,
-                  .samples = samples,
+                  .samples = images,
                   .labels = labels};
-  struct few_sample_choice c;
+  struct few_sample_resolved s;
   if (opts->n < 1 || opts->n > INT32_MAX || opts->first < 0 || columns < 0 || columns > INT32_MAX)
-    return few__fail(m->ctx, FEW_E_INVALID,
+    return few__fail(r->ctx, FEW_E_INVALID,
                      "%s: %lld samples from %lld in %lld columns: give at least one, from 0", path,
                      (long long)opts->n, (long long)opts->first, (long long)columns);
-  FEW_TRY(few__samples_check(m, path, opts->first, opts->n, samples));
-  FEW_TRY(few__sample_choose(m, opts, false, &c));
+  FEW_TRY(few__samples_check(r->ctx, m, path, opts->first, opts->n, images));
+  FEW_TRY(few__sample_resolve(r->ctx, &s, m, opts, FEW_TO_IMAGES));
   snprintf(j.about, sizeof j.about,
            ", seed %llu, %d steps of %s; net %s (%s, %lld steps of training)",
-           (unsigned long long)opts->seed, c.times.steps, c.sampler->name, m->net->name,
+           (unsigned long long)opts->seed, s.times.steps, s.sampler->name, m->net->name,
            m->objective, (long long)m->step);
-  few__sample_choice_free(m, &c);
+  few__sample_resolved_free(r->ctx, &s);
   few__sweep_beside(path);
   if (ends_with(path, ".png")) return write_grid(&j);
   if (ends_with(path, ".npy")) return write_array(&j);

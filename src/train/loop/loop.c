@@ -25,7 +25,7 @@
 #include "io/file.h"
 #include "io/npy.h"
 #include "mix.h"
-#include "model/model.h"
+#include "model/run/sample.h"
 #include "table.h"
 #include "train/run_dir.h"
 #include "train/setup.h"
@@ -225,7 +225,7 @@ static few_status read_part(const struct loop *l, int64_t n, float *x, int64_t *
 }
 
 /* Draw n samples. If this is cancelled, the finished ones are kept. */
-static few_status draw_samples(const struct loop *l, few_model *m,
+static few_status draw_samples(const struct loop *l, few_runner *r,
                                const struct few_sample_opts *all, float *x, int32_t *label) {
   const int64_t item = few_data_item_size(l->setup.data);
   struct few_sample_opts s = *all;
@@ -236,7 +236,7 @@ static few_status draw_samples(const struct loop *l, few_model *m,
   s.n -= had;
   s.finished = &finished;
   const struct few_sample_path path = {.label = labelled(l) ? label + had : NULL};
-  const few_status st = few__sample_run(m, &s, &path, x + had * item, label + had, NULL);
+  const few_status st = few__sample_run(r, &s, &path, x + had * item, label + had, NULL);
   if (st != FEW_E_CANCELLED || !finished) return st;
   const int64_t dim[2] = {had + finished, item};
   FEW_TRY(few__npy_write(l->ctx, l->part, FEW_STORE_F32, 2, dim, x));
@@ -244,7 +244,7 @@ static few_status draw_samples(const struct loop *l, few_model *m,
                    l->generation, had + finished, all->n);
 }
 
-static few_status draw(const struct loop *l, few_model *m) {
+static few_status draw(const struct loop *l, few_runner *r) {
   struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
   float *x = NULL;
   char labels[4096];
@@ -257,12 +257,12 @@ static few_status draw(const struct loop *l, few_model *m) {
   FEW_GOTO(FEW_NEW(l->ctx, &x, s.n * few_data_item_size(l->setup.data)));
   FEW_GOTO(FEW_NEW(l->ctx, &label, s.n));
   if (labelled(l)) FEW_GOTO(choose_labels(l, s.n, label));
-  FEW_GOTO(draw_samples(l, m, &s, x, label));
+  FEW_GOTO(draw_samples(l, r, &s, x, label));
   if (labelled(l)) { /* as the model numbers its classes */
     labels_name(labels, l->samples);
     FEW_GOTO(few__npy_write(l->ctx, labels, FEW_STORE_I32, 1, &s.n, label));
   }
-  FEW_GOTO(few_sample_write(m, l->samples, &s, x, NULL, 0));
+  FEW_GOTO(few_sample_write(r, l->samples, &s, x, NULL, 0));
   remove(l->part);
 out:
   few__free(l->ctx, x);
@@ -273,12 +273,15 @@ out:
 static few_status sample(const struct loop *l) {
   char *path = NULL;
   few_model *m = NULL;
+  few_runner *r = NULL;
   few_status st;
   if (few__path_exists(l->samples)) return FEW_OK;
   FEW_GOTO(few__path_join(l->ctx, &path, l->run, "model.safetensors"));
-  FEW_GOTO(few_model_load(l->ctx, &m, path));
-  FEW_GOTO(draw(l, m));
+  FEW_GOTO(few_model_load(&m, l->ctx, path));
+  FEW_GOTO(few_runner_create(&r, l->ctx, m));
+  FEW_GOTO(draw(l, r));
 out:
+  few_runner_free(r);
   few_model_free(m);
   few__free(l->ctx, path);
   return st;
@@ -410,7 +413,7 @@ static few_status check_sampling(const struct loop *l) {
   m->guidance_min = setup->guidance_min;
   m->guidance_max = setup->guidance_max;
   few_status st = few__setup_use(setup, setup->config.keys.steps, m);
-  if (!st) st = few_sample_plan(m, &s, NULL, NULL);
+  if (!st) st = few__sample_plan(l->ctx, m, &s, NULL, NULL);
   few_model_free(m);
   return st ? few__fail_in(l->ctx, st, "loop") : FEW_OK;
 }

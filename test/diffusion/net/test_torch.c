@@ -41,11 +41,11 @@ static void open_parity(struct parity *p, const char *folder, const char *net) {
   char path[512];
   snprintf(path, sizeof path, "%s/torch_%s.safetensors", folder, net);
   *p = (struct parity){.ctx = test_ctx()};
-  assert_ok(p->ctx, few_model_load(p->ctx, &p->model, path));
+  assert_ok(p->ctx, few_model_load(&p->model, p->ctx, path));
   assert_ok(p->ctx, few__st_read(p->ctx, &p->file, path, SIZE_MAX));
   assert_ok(p->ctx, few_graph_create(p->ctx, &p->graph));
   int64_t rows = tensor(&p->file, "t", false)->count;
-  assert_ok(p->ctx, few_model_graph(p->model, p->graph, rows, &p->out[0]));
+  assert_ok(p->ctx, few_model_graph(&p->out[0], p->model, p->graph, rows));
   struct few_shape s = few_node_shape(p->graph, p->out[0]);
   few_graph *g = p->graph;
   few_node in[2] = {few_input(g, "x", FEW_REAL, s), few_input(g, "t", FEW_REAL, FEW_SHAPE(rows))};

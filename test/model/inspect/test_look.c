@@ -5,7 +5,7 @@ static char *show(few_model *m, bool graph) {
   struct few_show_opts o = FEW_SHOW_OPTS_INIT;
   char *text;
   o.graph = graph;
-  assert_ok(m->ctx, few_model_show(m, &o, &text));
+  assert_ok(m->ctx, few_model_show(&text, m, &o));
   return text;
 }
 
@@ -21,7 +21,7 @@ static void test_summary(void **state) {
     few_model *m = test_model_new(ctx, which);
     struct few_model_info info;
     char part[128], *text = show(m, false);
-    few_model_info(m, &info);
+    few_model_info(&info, m);
     snprintf(part, sizeof part, "net         %s\n            ", info.net);
     assert_says(text, part);
     snprintf(part, sizeof part, "parameters  %lld\n", (long long)info.parameters);
@@ -50,7 +50,7 @@ static void test_graph(void **state) {
   few_text_free(ctx, text);
   struct few_show_opts o = FEW_SHOW_OPTS_INIT;
   o.rows = 0;
-  assert_int_equal(few_model_show(m, &o, &text), FEW_E_INVALID);
+  assert_int_equal(few_model_show(&text, m, &o), FEW_E_INVALID);
   assert_null(text);
   few_text_free(ctx, NULL);
   few_model_free(m);
@@ -63,7 +63,7 @@ static void test_check(void **state) {
   for (int which = 0; which < TEST_MODELS; which++) {
     few_model *m = test_model_new(ctx, which);
     struct few_model_check r[FEW_MODEL_CHECKS];
-    assert_ok(ctx, few_model_check(m, r));
+    assert_ok(ctx, few_model_check(r, m));
     for (int i = 0; i < FEW_MODEL_CHECKS; i++)
       if (!r[i].ok || !(r[i].difference > 0))
         fail_msg("%s, %s: difference %.3g, adjoint %.3g", m->net->name, r[i].what, r[i].difference,
@@ -94,10 +94,10 @@ static void test_check_progress(void **state) {
   assert_int_equal(few_ctx_create(&ctx, &o), FEW_OK);
   few_model *m = test_model_new(ctx, TEST_MLP);
   struct few_model_check r[FEW_MODEL_CHECKS];
-  assert_ok(ctx, few_model_check(m, r));
+  assert_ok(ctx, few_model_check(r, m));
   assert_int_equal(seen.reports, FEW_MODEL_CHECKS + 1);
   seen = (struct seen){0, 1};
-  assert_int_equal(few_model_check(m, r), FEW_E_CANCELLED);
+  assert_int_equal(few_model_check(r, m), FEW_E_CANCELLED);
   few_model_free(m);
   few_ctx_free(ctx);
 }

@@ -1,4 +1,5 @@
 /* Sizes at initialisation: what theory says of residual networks, and what zeros must do. */
+#include "few/inspect.h"
 #include "model/model.h"
 #include "testing.h"
 

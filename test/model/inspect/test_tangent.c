@@ -38,7 +38,7 @@ static void ahead(few_model *m, const float *x, const float *t, const float *v, 
   float at[ROWS * D], times[ROWS], F[ROWS * D];
   for (int i = 0; i < ROWS; i++) times[i] = (float)((double)t[i] + h);
   for (int i = 0; i < ROWS * D; i++) at[i] = (float)((double)x[i] + h * (double)v[i]);
-  assert_ok(m->ctx, few_model_eval(m, ROWS, at, times, NULL, NULL, F));
+  assert_ok(m->ctx, once_eval(m, ROWS, at, times, NULL, NULL, NULL, F));
   for (int i = 0; i < ROWS * D; i++) {
     const double time = (double)times[i / D];
     f[i] = cos(time) * (double)at[i] - sin(time) * (double)F[i];
@@ -57,14 +57,14 @@ static void test_against_differences(void **state) {
   o.data = data;
   o.rows = ROWS;
   o.seed = 9;
-  assert_ok(ctx, few_model_tangent(m, &o, bin));
+  assert_ok(ctx, once_tangent(m, &o, bin));
   for (int b = 0; b < FEW_TANGENT_BINS; b++) {
     float x[ROWS * D], t[ROWS], v[ROWS * D], F[ROWS * D];
     double up[ROWS * D], down[ROWS * D], size = 0, velocity = 0;
     draw(m, data, &bin[b], b, o.seed, x, t, v);
     ahead(m, x, t, v, h, up);
     ahead(m, x, t, v, -h, down);
-    assert_ok(ctx, few_model_eval(m, ROWS, x, t, NULL, NULL, F));
+    assert_ok(ctx, once_eval(m, ROWS, x, t, NULL, NULL, NULL, F));
     for (int i = 0; i < ROWS * D; i++) {
       size += pow((up[i] - down[i]) / (2 * h), 2) / (ROWS * D);
       velocity += pow(cos((double)t[i / D]) * ((double)F[i] - (double)v[i]), 2) / (ROWS * D);
@@ -92,13 +92,14 @@ static void test_teacher(void **state) {
   struct few_tangent_opts o = FEW_TANGENT_OPTS_INIT;
   struct few_tangent_bin bin[FEW_TANGENT_BINS];
   o.data = data;
-  o.teacher = m;
+  o.teacher = once_runner(m);
   o.rows = ROWS;
-  assert_ok(ctx, few_model_tangent(m, &o, bin));
+  assert_ok(ctx, once_tangent(m, &o, bin));
   for (int b = 0; b < FEW_TANGENT_BINS; b++) {
     assert_true(bin[b].velocity < 1e-5);
     assert_close(bin[b].size, bin[b].slope, 1e-5);
   }
+  few_runner_free(o.teacher);
   few_data_free(data);
   few_model_free(m);
   few_ctx_free(ctx);
@@ -112,17 +113,18 @@ static void test_refused(void **state) {
   few_data *data = toy(ctx, "toy:mixture");
   struct few_tangent_opts o = FEW_TANGENT_OPTS_INIT;
   struct few_tangent_bin bin[FEW_TANGENT_BINS];
-  assert_int_equal(few_model_tangent(m, &o, bin), FEW_E_INVALID);
+  assert_int_equal(once_tangent(m, &o, bin), FEW_E_INVALID);
   o.data = data;
-  assert_int_equal(few_model_tangent(map, &o, bin), FEW_E_INVALID);
-  assert_non_null(strstr(few_error(ctx), "how far"));
-  assert_int_equal(few_model_tangent(image, &o, bin), FEW_E_INVALID);
+  assert_int_equal(once_tangent(map, &o, bin), FEW_E_INVALID);
+  assert_non_null(strstr(few_error(ctx), "step size"));
+  assert_int_equal(once_tangent(image, &o, bin), FEW_E_INVALID);
   assert_non_null(strstr(few_error(ctx), "shape"));
-  o.teacher = image;
-  assert_int_equal(few_model_tangent(m, &o, bin), FEW_E_INVALID);
+  o.teacher = once_runner(image);
+  assert_int_equal(once_tangent(m, &o, bin), FEW_E_INVALID);
+  few_runner_free(o.teacher);
   o.teacher = NULL;
   o.rows = 0;
-  assert_int_equal(few_model_tangent(m, &o, bin), FEW_E_INVALID);
+  assert_int_equal(once_tangent(m, &o, bin), FEW_E_INVALID);
   few_data_free(data);
   few_model_free(image);
   few_model_free(map);

@@ -1,6 +1,7 @@
 /* Schedules fitted to a model: the long run itself in as many steps, a file that comes back to the
  * bit, images that do not depend on their batch, and what is refused. */
 #include "model/models.h"
+#include "model/run/olss_file.h"
 
 #include <unistd.h>
 
@@ -40,8 +41,8 @@ static void test_the_long_run(void **state) {
   struct few_olss_step step[10];
   f.full = f.steps = 10;
   f.n = 11;
-  assert_ok(s.ctx, few_model_set_times(m, 1, (double[]){0.5})); /* not the long run's affair */
-  assert_ok(s.ctx, few_olss(m, &f, s.path, step));
+  assert_ok(s.ctx, few__model_set_times(m, 1, (double[]){0.5})); /* not the long run's affair */
+  assert_ok(s.ctx, once_olss(m, &f, s.path, step));
   float want[N * DIMS], out[N * DIMS], last[DIMS];
   struct few_sample_opts o = by_file(&s, N), ddim = FEW_SAMPLE_OPTS_INIT;
   ddim.n = N;
@@ -49,15 +50,15 @@ static void test_the_long_run(void **state) {
   ddim.steps = 10;
   ddim.seed = o.seed = 3;
   int nfe;
-  assert_ok(s.ctx, few_sample(m, &ddim, want, NULL, NULL));
-  assert_ok(s.ctx, few_sample(m, &o, out, NULL, &nfe));
+  assert_ok(s.ctx, once_sample(m, &ddim, want, NULL, NULL));
+  assert_ok(s.ctx, once_sample(m, &o, out, NULL, &nfe));
   assert_int_equal(nfe, 10);
   for (int i = 0; i < N * DIMS; i++) assert_close(out[i], want[i], 10 * 4 * 1000 * 0x1p-24);
   for (int k = 0; k < 10; k++) assert_true(step[k].rms <= step[k].ddim_rms + 1e-13);
   o.n = 1;
   o.first = N - 1;
   o.batch = 1;
-  assert_ok(s.ctx, few_sample(m, &o, last, NULL, NULL));
+  assert_ok(s.ctx, once_sample(m, &o, last, NULL, NULL));
   assert_memory_equal(last, out + (N - 1) * DIMS, sizeof last);
   few_model_free(m);
   scratch_free(&s);
@@ -76,7 +77,7 @@ static void test_few_steps(void **state) {
     f.steps = 4;
     f.guidance = 2;
     f.even = even;
-    assert_ok(s.ctx, few_olss(m, &f, s.path, step));
+    assert_ok(s.ctx, once_olss(m, &f, s.path, step));
     assert_ok(s.ctx, few__olss_read(s.ctx, &o, s.path));
     assert_int_equal(o->steps, 4);
     double times[4], e = 0, e_ddim = 0;
@@ -91,11 +92,11 @@ static void test_few_steps(void **state) {
     b.sampler = "ddim";
     b.guidance = a.guidance = 2;
     b.steps = 20;
-    assert_ok(s.ctx, few_sample(m, &a, out, NULL, NULL));
-    assert_ok(s.ctx, few_sample(m, &b, want, NULL, NULL));
+    assert_ok(s.ctx, once_sample(m, &a, out, NULL, NULL));
+    assert_ok(s.ctx, once_sample(m, &b, want, NULL, NULL));
     b.steps = b.n_times = 4;
     b.times = times;
-    assert_ok(s.ctx, few_sample(m, &b, ddim, NULL, NULL));
+    assert_ok(s.ctx, once_sample(m, &b, ddim, NULL, NULL));
     for (int i = 0; i < 16 * DIMS; i++) {
       e += pow((double)out[i] - (double)want[i], 2);
       e_ddim += pow((double)ddim[i] - (double)want[i], 2);
@@ -116,22 +117,22 @@ static void test_told_of_steps(void **state) {
   int nfe;
   f.full = 5;
   f.steps = 2;
-  assert_ok(s.ctx, few_olss(m, &f, s.path, NULL));
+  assert_ok(s.ctx, once_olss(m, &f, s.path, NULL));
   struct few_sample_opts o = by_file(&s, 1);
-  assert_ok(s.ctx, few_sample(m, &o, out, NULL, &nfe));
+  assert_ok(s.ctx, once_sample(m, &o, out, NULL, &nfe));
   assert_int_equal(nfe, 2);
   few_model_free(m);
   scratch_free(&s);
 }
 
 static void refuse_fit(few_model *m, const struct few_olss_opts *f, const char *says) {
-  assert_int_equal(few_olss(m, f, "nowhere/x.json", NULL), FEW_E_INVALID);
+  assert_int_equal(once_olss(m, f, "nowhere/x.json", NULL), FEW_E_INVALID);
   if (!strstr(few_error(m->ctx), says)) fail_msg("%s: no \"%s\"", few_error(m->ctx), says);
 }
 
 static void refuse(few_model *m, const struct few_sample_opts *o, const char *says) {
   float out[DIMS];
-  assert_int_equal(few_sample(m, o, out, NULL, NULL), FEW_E_INVALID);
+  assert_int_equal(once_sample(m, o, out, NULL, NULL), FEW_E_INVALID);
   if (!strstr(few_error(m->ctx), says)) fail_msg("%s: no \"%s\"", few_error(m->ctx), says);
 }
 
@@ -154,7 +155,7 @@ static void test_refused(void **state) {
   f = (struct few_olss_opts)FEW_OLSS_OPTS_INIT;
   f.full = 5;
   f.steps = 2;
-  assert_ok(s.ctx, few_olss(m, &f, s.path, NULL));
+  assert_ok(s.ctx, once_olss(m, &f, s.path, NULL));
   struct few_sample_opts o = by_file(&s, 1);
   o.sampler = "ddim";
   refuse(m, &o, "for olss");
@@ -163,14 +164,14 @@ static void test_refused(void **state) {
   refuse(m, &o, "its own 2 steps");
   o.steps = 2;
   float out[2];
-  assert_ok(s.ctx, few_sample(m, &o, out, NULL, NULL));
+  assert_ok(s.ctx, once_sample(m, &o, out, NULL, NULL));
   o.schedule = NULL;
   refuse(m, &o, "few olss");
   o.schedule = s.path;
   m->spec.sigma_data = 0.6;
   refuse(m, &o, "sigma_data");
   o.schedule = "nowhere.json";
-  assert_int_equal(few_sample(m, &o, out, NULL, NULL), FEW_E_IO);
+  assert_int_equal(once_sample(m, &o, out, NULL, NULL), FEW_E_IO);
   few_model_free(m);
   scratch_free(&s);
 }
@@ -215,7 +216,7 @@ static void test_stops(void **state) {
   f.full = 10;
   f.steps = 3;
   f.n = 11;
-  assert_int_equal(few_olss(m, &f, s.path, NULL), FEW_E_CANCELLED);
+  assert_int_equal(once_olss(m, &f, s.path, NULL), FEW_E_CANCELLED);
   assert_int_equal(rounds, 3);
   assert_int_equal(access(s.path, F_OK), -1);
   few_model_free(m);

@@ -8,7 +8,7 @@ enum { MAX_ROWS = 600 };
 
 struct batch { /* rows drawn by seed */
   int64_t n, dims;
-  float *x, *t, *guidance, *span, *out;
+  float *x, *t, *guidance, *step_size, *out;
   int32_t *label;
 };
 
@@ -19,7 +19,7 @@ static struct batch batch_new(const few_model *m, int64_t n) {
   b.out = test_malloc((size_t)(n * dims) * sizeof *b.out);
   b.t = test_malloc((size_t)n * sizeof *b.t);
   b.guidance = test_malloc((size_t)n * sizeof *b.guidance);
-  b.span = m->spec.span ? test_malloc((size_t)n * sizeof *b.span) : NULL;
+  b.step_size = m->spec.step_size ? test_malloc((size_t)n * sizeof *b.step_size) : NULL;
   b.label = test_malloc((size_t)n * sizeof *b.label);
   for (int64_t i = 0; i < n; i++) {
     struct few_rng r = {.seed = 5, .row = (uint64_t)i, .purpose = FEW_RNG_CHECK};
@@ -29,7 +29,7 @@ static struct batch batch_new(const few_model *m, int64_t n) {
     few__rng_uniform_f32(&r, 1, &u);
     b.t[i] = 0.01F + 1.55F * u;
     b.guidance[i] = 1 + 3 * u;
-    if (b.span) b.span[i] = u * u;
+    if (b.step_size) b.step_size[i] = u * u;
     b.label[i] = (int32_t)(i % (m->spec.classes + 1)) - 1;
   }
   return b;
@@ -39,7 +39,7 @@ static void batch_free(struct batch *b) {
   test_free(b->x);
   test_free(b->t);
   test_free(b->guidance);
-  if (b->span) test_free(b->span);
+  if (b->step_size) test_free(b->step_size);
   test_free(b->label);
   test_free(b->out);
 }
@@ -65,7 +65,7 @@ static double exact_row(few_model *m, const struct batch *b, int64_t i, double *
   few_node y;
   few_plan *plan;
   assert_ok(ctx, few_graph_create(ctx, &g));
-  assert_ok(ctx, few_model_graph(m, g, 1, &y));
+  assert_ok(ctx, few_model_graph(&y, m, g, 1));
   double bound = roundings(g, y) * 0x1p-24;
   assert_ok(ctx, few__plan_create(ctx, &plan, g, &po, 1, &y));
   int n = few__plan_slots(plan);
@@ -77,7 +77,7 @@ static double exact_row(few_model *m, const struct batch *b, int64_t i, double *
     const float *from = row >= 0            ? m->values + m->params.at[row].offset
                         : s->name[0] == 'x' ? b->x + i * b->dims
                         : s->name[0] == 't' ? b->t + i
-                        : s->name[0] == 's' ? b->span + i
+                        : s->name[0] == 's' ? b->step_size + i
                                             : b->guidance + i;
     slots[k] = test_malloc((size_t)count * sizeof(double));
     for (int64_t e = 0; e < count && s->type == FEW_REAL; e++)
@@ -102,8 +102,8 @@ static void test_against_f64(void **state) {
     few_model *m = test_model_new(ctx, which);
     struct batch b = batch_new(m, 11);
     double F[64];
-    assert_ok(ctx, few_model_eval_span(m, b.n, b.x, b.t, b.span, b.label,
-                                       m->spec.guidance ? b.guidance : NULL, b.out));
+    assert_ok(ctx, once_eval(m, b.n, b.x, b.t, b.step_size, b.label,
+                             m->spec.guidance ? b.guidance : NULL, b.out));
     for (int64_t i = 0; i < b.n; i++) {
       double bound = exact_row(m, &b, i, F), size = 1;
       for (int64_t k = 0; k < b.dims; k++) size = fmax(size, fabs(F[k]));
@@ -116,29 +116,38 @@ static void test_against_f64(void **state) {
   few_ctx_free(ctx);
 }
 
-/* One call of 600 rows; then pieces that begin at multiples of few_model_rows, other workers. */
+/* One call of 600 rows; then pieces that begin at multiples of few_runner_rows, other workers. */
 static void test_grouping(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
   for (int which = 0; which < TEST_MODELS; which++) {
     few_model *m = test_model_new(ctx, which);
     struct batch b = batch_new(m, m->spec.points ? MAX_ROWS : 29);
-    const int64_t R = few_model_rows(m);
+    few_runner *r = once_runner(m);
+    const int64_t R = few_runner_rows(r);
     const float *guidance = m->spec.points ? NULL : b.guidance;
     float *again = test_malloc((size_t)(b.n * b.dims) * sizeof *again);
-    assert_ok(ctx, few_model_eval_span(m, b.n, b.x, b.t, b.span, b.label, guidance, b.out));
+    assert_ok(ctx, few_runner_eval(b.out, r,
+                                   &(struct few_inputs){FEW_INPUTS_VERSION, b.n, b.x, b.t,
+                                                        b.step_size, b.label, guidance}));
     for (int workers = 1; workers <= 4; workers++) {
       few_ctx_set_workers(ctx, workers);
       for (int64_t at = 0; at < b.n; at += workers * R) {
         int64_t n = b.n - at < workers * R ? b.n - at : workers * R;
-        assert_ok(ctx, few_model_eval_span(m, n, b.x + at * b.dims, b.t + at,
-                                           b.span ? b.span + at : NULL, b.label + at,
-                                           guidance ? guidance + at : NULL, again + at * b.dims));
+        const struct few_inputs in = {FEW_INPUTS_VERSION,
+                                      n,
+                                      b.x + at * b.dims,
+                                      b.t + at,
+                                      b.step_size ? b.step_size + at : NULL,
+                                      b.label + at,
+                                      guidance ? guidance + at : NULL};
+        assert_ok(ctx, few_runner_eval(again + at * b.dims, r, &in));
       }
       assert_memory_equal(again, b.out, (size_t)(b.n * b.dims) * sizeof *again);
     }
     test_free(again);
     batch_free(&b);
+    few_runner_free(r);
     few_model_free(m);
   }
   few_ctx_free(ctx);
@@ -153,9 +162,9 @@ static void test_classifier_free(void **state) {
   float *u = test_malloc((size_t)(b.n * b.dims) * sizeof *u);
   float *c = test_malloc((size_t)(b.n * b.dims) * sizeof *c);
   double bound = exact_row(m, &b, 0, F);
-  assert_ok(ctx, few_model_eval(m, b.n, b.x, b.t, b.label, NULL, c));
-  assert_ok(ctx, few_model_eval(m, b.n, b.x, b.t, NULL, NULL, u));
-  assert_ok(ctx, few_model_eval(m, b.n, b.x, b.t, b.label, b.guidance, b.out));
+  assert_ok(ctx, once_eval(m, b.n, b.x, b.t, NULL, b.label, NULL, c));
+  assert_ok(ctx, once_eval(m, b.n, b.x, b.t, NULL, NULL, NULL, u));
+  assert_ok(ctx, once_eval(m, b.n, b.x, b.t, NULL, b.label, b.guidance, b.out));
   for (int64_t i = 0; i < b.n; i++) {
     double s = (double)b.guidance[i], size = 1, change = 0;
     for (int64_t k = i * b.dims; k < (i + 1) * b.dims; k++) {
@@ -179,16 +188,16 @@ static void test_refused(void **state) {
   few_model *m = test_model_new(ctx, TEST_MLP);
   struct batch b = batch_new(m, 3);
   int32_t label[3] = {-1, -1, 0};
-  assert_ok(ctx, few_model_eval(m, 0, NULL, NULL, NULL, NULL, NULL));
-  assert_int_equal(few_model_eval(m, -1, b.x, b.t, NULL, NULL, b.out), FEW_E_INVALID);
-  assert_int_equal(few_model_eval(m, 3, b.x, b.t, label, NULL, b.out), FEW_E_INVALID);
+  assert_ok(ctx, once_eval(m, 0, NULL, NULL, NULL, NULL, NULL, NULL));
+  assert_int_equal(once_eval(m, -1, b.x, b.t, NULL, NULL, NULL, b.out), FEW_E_INVALID);
+  assert_int_equal(once_eval(m, 3, b.x, b.t, NULL, label, NULL, b.out), FEW_E_INVALID);
   b.guidance[0] = 2;
-  assert_int_equal(few_model_eval(m, 3, b.x, b.t, NULL, b.guidance, b.out), FEW_E_INVALID);
-  float span[3] = {0.1F, 0.2F, 0.3F};
-  assert_int_equal(few_model_eval_span(m, 3, b.x, b.t, span, NULL, NULL, b.out), FEW_E_INVALID);
+  assert_int_equal(once_eval(m, 3, b.x, b.t, NULL, NULL, b.guidance, b.out), FEW_E_INVALID);
+  float step_size[3] = {0.1F, 0.2F, 0.3F};
+  assert_int_equal(once_eval(m, 3, b.x, b.t, step_size, NULL, NULL, b.out), FEW_E_INVALID);
   few_model *map = test_model_new(ctx, TEST_MAP);
-  assert_int_equal(few_model_eval(map, 3, b.x, b.t, NULL, NULL, b.out), FEW_E_INVALID);
-  assert_non_null(strstr(few_error(ctx), "few_model_eval_span"));
+  assert_int_equal(once_eval(map, 3, b.x, b.t, NULL, NULL, NULL, b.out), FEW_E_INVALID);
+  assert_non_null(strstr(few_error(ctx), "few_runner_step_size"));
   few_model_free(map);
   batch_free(&b);
   few_model_free(m);
@@ -207,12 +216,12 @@ static void test_times_without_F(void **state) {
     few_model *m = test_model_new(ctx, TEST_MLP);
     struct batch b = batch_new(m, 3);
     m->spec.predicts = cases[i].predicts;
-    assert_ok(ctx, few_model_eval(m, 3, b.x, b.t, NULL, NULL, b.out));
+    assert_ok(ctx, once_eval(m, 3, b.x, b.t, NULL, NULL, NULL, b.out));
     b.t[1] = 1.5707963F - cases[i].bad; /* the other end is fine */
-    assert_ok(ctx, few_model_eval(m, 3, b.x, b.t, NULL, NULL, b.out));
+    assert_ok(ctx, once_eval(m, 3, b.x, b.t, NULL, NULL, NULL, b.out));
     for (int k = 0; k < 6; k++) assert_true(isfinite(b.out[k]));
     b.t[1] = cases[i].bad;
-    assert_int_equal(few_model_eval(m, 3, b.x, b.t, NULL, NULL, b.out), FEW_E_INVALID);
+    assert_int_equal(once_eval(m, 3, b.x, b.t, NULL, NULL, NULL, b.out), FEW_E_INVALID);
     assert_non_null(strstr(few_error(ctx), few__predict_name(cases[i].predicts)));
     batch_free(&b);
     few_model_free(m);

@@ -38,7 +38,7 @@ static void test_one_step_is_exact(void **state) {
   o.seed = 9;
   o.n_times = 1;
   o.times = &t;
-  assert_ok(ctx, few_sample(m, &o, out, NULL, &nfe));
+  assert_ok(ctx, once_sample(m, &o, out, NULL, &nfe));
   assert_int_equal(nfe, 1);
   for (int i = 0; i < 300; i++) {
     start_noise(m, 9, 7 + i, z);
@@ -60,7 +60,7 @@ static double drift(few_model *m, const char *sampler, int steps) {
   o.sampler = sampler;
   o.n = 64;
   o.steps = steps;
-  assert_ok(m->ctx, few_sample(m, &o, out, NULL, NULL));
+  assert_ok(m->ctx, once_sample(m, &o, out, NULL, NULL));
   for (int i = 0; i < 64; i++) {
     start_noise(m, 0, i, z);
     for (int k = 0; k < 2; k++)
@@ -96,6 +96,7 @@ static void test_same_image(void **state) {
   few_ctx *ctx = test_ctx();
   for (int which = TEST_UNET; which <= TEST_DIT; which++) {
     few_model *m = test_model_new(ctx, which);
+    few_runner *r = once_runner(m);
     float all[21 * DIMS], some[21 * DIMS];
     int32_t labels[21];
     assert_int_equal(dims(m), DIMS);
@@ -112,12 +113,13 @@ static void test_same_image(void **state) {
         o.seed = 5;
         o.guidance = 1.5;
         few_ctx_set_workers(ctx, ways[i].workers);
-        assert_ok(ctx, few_sample(m, &o, i ? some : all, labels, NULL));
+        assert_ok(ctx, few_sample(i ? some : all, labels, NULL, r, &o));
         if (i) assert_memory_equal(some, all + o.first * DIMS, (size_t)(o.n * DIMS) * sizeof *all);
         for (int64_t k = 0; k < o.n; k++)
           assert_int_equal(labels[k], (o.first + k) % m->spec.classes);
       }
     }
+    few_runner_free(r);
     few_model_free(m);
   }
   few_ctx_free(ctx);
@@ -142,7 +144,7 @@ static void test_defaults_and_counts(void **state) {
     o.sampler = cases[i].sampler;
     o.guidance = cases[i].guidance;
     o.steps = cases[i].steps;
-    assert_ok(ctx, few_sample(m, &o, out, NULL, &nfe));
+    assert_ok(ctx, once_sample(m, &o, out, NULL, &nfe));
     assert_int_equal(nfe, cases[i].nfe);
   }
   few_model_free(m);
@@ -152,7 +154,7 @@ static void test_defaults_and_counts(void **state) {
 /* Of n images under options: out[n * DIMS]. */
 static int draw(few_model *m, const struct few_sample_opts *o, float *out) {
   int nfe;
-  assert_ok(m->ctx, few_sample(m, o, out, NULL, &nfe));
+  assert_ok(m->ctx, once_sample(m, o, out, NULL, &nfe));
   return nfe;
 }
 
@@ -200,7 +202,7 @@ static void test_own_times(void **state) {
   o.times = times;
   draw(m, &o, want);
   snprintf(m->sampler, sizeof m->sampler, "ddim");
-  assert_ok(ctx, few_model_set_times(m, 2, times));
+  assert_ok(ctx, few__model_set_times(m, 2, times));
   o = (struct few_sample_opts)FEW_SAMPLE_OPTS_INIT;
   for (o.steps = 0; o.steps <= 2; o.steps += 2) {
     assert_int_equal(draw(m, &o, out), 2);
@@ -210,15 +212,15 @@ static void test_own_times(void **state) {
   assert_int_equal(draw(m, &o, out), 3);
   o.steps = 0;
   o.schedule = "karras";
-  assert_ok(ctx, few_sample_plan(m, &o, NULL, &steps));
+  assert_ok(ctx, once_plan(m, &o, NULL, &steps));
   assert_int_equal(steps, 50);
   o.schedule = NULL;
   o.sampler = "dpmpp";
-  assert_ok(ctx, few_sample_plan(m, &o, NULL, &steps));
+  assert_ok(ctx, once_plan(m, &o, NULL, &steps));
   assert_int_equal(steps, 25);
-  assert_ok(ctx, few_model_set_times(m, 0, NULL));
+  assert_ok(ctx, few__model_set_times(m, 0, NULL));
   o.sampler = NULL;
-  assert_ok(ctx, few_sample_plan(m, &o, NULL, &steps));
+  assert_ok(ctx, once_plan(m, &o, NULL, &steps));
   assert_int_equal(steps, 50);
   few_model_free(m);
   few_ctx_free(ctx);
@@ -245,9 +247,9 @@ static void test_steps_by_hand(void **state) {
     for (int k = 0; k < 2; k++) x[k] *= 0.5;
     for (int i = 0; i < 2; i++) {
       const double t = times[i], to = times[i + 1];
-      const float time = (float)t, span = (float)(t - to);
+      const float time = (float)t, step_size = (float)(t - to);
       for (int k = 0; k < 2; k++) in[k] = (float)(x[k] / 0.5);
-      assert_ok(ctx, few_model_eval_span(m, 1, in, &time, &span, NULL, NULL, F));
+      assert_ok(ctx, once_eval(m, 1, in, &time, &step_size, NULL, NULL, F));
       for (int k = 0; k < 2; k++) x[k] = cos(t - to) * x[k] - sin(t - to) * 0.5 * (double)F[k];
     }
     /* a dozen roundings of values of size 4, which a small network stretches by less than 30 */
@@ -266,15 +268,15 @@ static void test_plan_refuses(void **state) {
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
   o.n_times = 2;
   o.times = rising;
-  assert_int_equal(few_sample_plan(m, &o, NULL, NULL), FEW_E_INVALID);
+  assert_int_equal(once_plan(m, &o, NULL, NULL), FEW_E_INVALID);
   assert_non_null(strstr(few_error(ctx), "must fall"));
   o.n_times = 0;
   o.sampler = "heun"; /* which cannot start from pure noise */
   o.schedule = "flow";
-  assert_int_equal(few_sample_plan(m, &o, NULL, NULL), FEW_E_INVALID);
+  assert_int_equal(once_plan(m, &o, NULL, NULL), FEW_E_INVALID);
   assert_non_null(strstr(few_error(ctx), "use ddim"));
   o.sampler = "ddim";
-  assert_ok(ctx, few_sample_plan(m, &o, NULL, NULL));
+  assert_ok(ctx, once_plan(m, &o, NULL, NULL));
   few_model_free(m);
   few_ctx_free(ctx);
 }
@@ -324,16 +326,17 @@ static void test_autoguidance(void **state) {
   const int32_t label[] = {0, 1};
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
   for (int64_t i = 0; i < worse->params.total; i++) worse->values[i] *= 0.9F;
+  few_runner *own = once_runner(m), *guide = once_runner(worse);
   o.n = 2;
   o.sampler = "consistency";
   o.n_times = 1;
   o.times = &time;
   assert_int_equal(draw(m, &o, plain), 1);
-  o.autoguide = m; /* away from itself: nowhere */
+  o.autoguide = own; /* away from itself: nowhere */
   o.autoguidance = 3;
   assert_int_equal(draw(m, &o, out), 2);
   assert_memory_equal(out, plain, sizeof out);
-  o.autoguide = worse;
+  o.autoguide = guide;
   o.autoguidance = 1;
   assert_int_equal(draw(m, &o, out), 1);
   assert_memory_equal(out, plain, sizeof out);
@@ -343,8 +346,8 @@ static void test_autoguidance(void **state) {
     struct few_rng r = {.seed = 0, .row = (uint64_t)i, .purpose = FEW_RNG_SAMPLE};
     few__rng_normal_f32(&r, DIMS, z + i * DIMS);
   }
-  assert_ok(ctx, few_model_eval(m, 2, z, t, label, NULL, F));
-  assert_ok(ctx, few_model_eval(worse, 2, z, t, label, NULL, F_w));
+  assert_ok(ctx, once_eval(m, 2, z, t, NULL, label, NULL, F));
+  assert_ok(ctx, once_eval(worse, 2, z, t, NULL, label, NULL, F_w));
   for (int i = 0; i < 2 * DIMS; i++) {
     double f = (double)F_w[i] + 2.5 * ((double)F[i] - (double)F_w[i]);
     double x0 = 0.5 * (cos(time) * (double)z[i] - sin(time) * f);
@@ -352,6 +355,8 @@ static void test_autoguidance(void **state) {
     double size = fabs((double)z[i]) + 4 * (fabs((double)F[i]) + fabs((double)F_w[i]));
     assert_close(out[i], x0 * 1.7 + 0.1, 10 * 0x1p-24 * (1 + size) * 1.7);
   }
+  few_runner_free(own);
+  few_runner_free(guide);
   few_model_free(m);
   few_model_free(worse);
   few_ctx_free(ctx);
@@ -359,7 +364,7 @@ static void test_autoguidance(void **state) {
 
 static void refuse(few_model *m, const struct few_sample_opts *o, const char *says) {
   float out[DIMS];
-  assert_int_equal(few_sample(m, o, out, NULL, NULL), FEW_E_INVALID);
+  assert_int_equal(once_sample(m, o, out, NULL, NULL), FEW_E_INVALID);
   if (!strstr(few_error(m->ctx), says)) fail_msg("%s: no \"%s\"", few_error(m->ctx), says);
 }
 
@@ -436,14 +441,17 @@ static void test_refused(void **state) {
   o.guidance_to = 0.5;
   refuse(teacher, &o, "smaller");
   o = asked(FEW_LABEL_EACH, 2);
-  o.autoguide = teacher;
+  few_runner *run_teacher = once_runner(teacher), *run_student = once_runner(student);
+  o.autoguide = run_teacher;
   refuse(teacher, &o, "at once");
   o.guidance = 1;
-  o.autoguide = student;
+  o.autoguide = run_student;
   refuse(teacher, &o, "other things");
-  o.autoguide = teacher;
+  o.autoguide = run_teacher;
   o.autoguidance = NAN;
   refuse(teacher, &o, "number");
+  few_runner_free(run_teacher);
+  few_runner_free(run_student);
   few_model_free(points);
   few_model_free(teacher);
   few_model_free(student);
@@ -473,7 +481,7 @@ static void test_labels(void **state) {
   struct few_sample_opts o = asked(FEW_LABEL_SHARES, 1);
   o.steps = 1;
   o.n = 7;
-  assert_ok(ctx, few_sample(m, &o, out, labels, NULL));
+  assert_ok(ctx, once_sample(m, &o, out, labels, NULL));
   for (int i = 0; i < 7; i++) assert_int_equal(labels[i], i % 3); /* it does not know */
   few_status st = FEW_NEW(ctx, &m->class_counts, 3);
   assert_ok(ctx, st);
@@ -485,7 +493,7 @@ static void test_labels(void **state) {
       o.first = first;
       o.n = 7 - first;
       o.batch = 2;
-      assert_ok(ctx, few_sample(m, &o, out, labels, NULL));
+      assert_ok(ctx, once_sample(m, &o, out, labels, NULL));
       assert_memory_equal(labels, cases[c].want + first, (size_t)o.n * sizeof *labels);
     }
   o = asked(1, 1);
@@ -493,18 +501,18 @@ static void test_labels(void **state) {
   const int32_t some[2] = {0, -1};
   const float x[2 * DIMS] = {0}, t[2] = {1, 1}, guidance[2] = {1, 2};
   for (int unlabelled = 0; unlabelled < 2; unlabelled++) {
-    m->spec.unlabelled = unlabelled ? FEW_UNLABELLED_YES : FEW_UNLABELLED_NO;
+    m->spec.unlabelled = unlabelled ? FEW_YES : FEW_NO;
     for (int c = 0; c < 3; c++) {
       o = asked(c == 0 ? FEW_LABEL_NONE : 0, c == 1 ? 2 : 1);
       o.sampler = "ddim"; /* which goes both ways */
       o.steps = 1;
       o.n = 2;
       few_status refused =
-          c < 2 ? few_sample(m, &o, out, NULL, NULL) : few_encode(m, &o, x, some, out, NULL);
+          c < 2 ? once_sample(m, &o, out, NULL, NULL) : once_encode(m, &o, x, some, out, NULL);
       assert_int_equal(refused, unlabelled ? FEW_OK : FEW_E_INVALID);
       if (refused) assert_non_null(strstr(few_error(ctx), "label_dropout = 0.1"));
     }
-    assert_int_equal(few_model_eval(m, 2, x, t, (const int32_t[]){0, 0}, guidance, out),
+    assert_int_equal(once_eval(m, 2, x, t, NULL, (const int32_t[]){0, 0}, guidance, out),
                      unlabelled ? FEW_OK : FEW_E_INVALID);
   }
   few_model_free(m);
@@ -522,7 +530,7 @@ static void test_cancel(void **state) {
   few_model *m = test_model_new(ctx, TEST_MLP);
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
   float out[2];
-  assert_int_equal(few_sample(m, &o, out, NULL, NULL), FEW_E_CANCELLED);
+  assert_int_equal(once_sample(m, &o, out, NULL, NULL), FEW_E_CANCELLED);
   assert_int_equal(calls, 3);
   few_model_free(m);
   few_ctx_free(ctx);
@@ -561,15 +569,15 @@ static void test_cancel_keeps_what_is_finished(void **state) {
   o.sampler = "consistency";
   o.steps = 1;
   o.finished = &finished;
-  assert_ok(ctx, few_sample(m, &o, whole, NULL, NULL));
+  assert_ok(ctx, once_sample(m, &o, whole, NULL, NULL));
   assert_int_equal(finished, N);
   assert_true(w.calls >= 3);
   w = (struct watch){.stop = 1};
-  assert_int_equal(few_sample(m, &o, part, NULL, NULL), FEW_E_CANCELLED);
+  assert_int_equal(once_sample(m, &o, part, NULL, NULL), FEW_E_CANCELLED);
   assert_true(finished > 0 && finished < N);
   assert_memory_equal(part, whole, (size_t)finished * 2 * sizeof *whole);
   o.sampler = "nothing of that name";
-  assert_int_equal(few_sample(m, &o, part, NULL, NULL), FEW_E_INVALID);
+  assert_int_equal(once_sample(m, &o, part, NULL, NULL), FEW_E_INVALID);
   assert_int_equal(finished, 0);
   few_model_free(m);
   few_ctx_free(ctx);
@@ -593,10 +601,10 @@ static void test_not_finite(void **state) {
   o.steps = 1;
   assert_int_equal(few_ctx_create(&ctx, &co), FEW_OK);
   few_model *m = test_model_new(ctx, TEST_MLP);
-  assert_ok(ctx, few_sample(m, &o, out, NULL, NULL));
+  assert_ok(ctx, once_sample(m, &o, out, NULL, NULL));
   assert_string_equal(warning, "");
   for (int64_t i = 0; i < m->params.total; i++) m->values[i] = 3e38F;
-  assert_ok(ctx, few_sample(m, &o, out, NULL, NULL));
+  assert_ok(ctx, once_sample(m, &o, out, NULL, NULL));
   assert_memory_equal(warning, "9 of 9 samples hold values that are not finite", 46);
   few_model_free(m);
   few_ctx_free(ctx);
@@ -614,21 +622,21 @@ static void test_poor(void **state) {
   assert_int_equal(few_ctx_create(&ctx, &co), FEW_OK);
   few_model *m = test_model_new(ctx, TEST_MLP);
   snprintf(m->sampler, sizeof m->sampler, "consistency");
-  assert_ok(ctx, few_sample_plan(m, &o, NULL, NULL));
+  assert_ok(ctx, once_plan(m, &o, NULL, NULL));
   assert_string_equal(warning, "");
   o.sampler = "ddim";
-  assert_ok(ctx, few_sample_plan(m, &o, NULL, NULL));
+  assert_ok(ctx, once_plan(m, &o, NULL, NULL));
   assert_non_null(strstr(warning, "learned the jumps of consistency"));
   o.sampler = NULL;
   m->direction = FEW_DECODES;
-  assert_ok(ctx, few_model_set_times(m, 2, (double[]){1.5, 1}));
+  assert_ok(ctx, few__model_set_times(m, 2, (double[]){1.5, 1}));
   *warning = 0;
-  assert_ok(ctx, few_sample_plan(m, &o, NULL, NULL));
+  assert_ok(ctx, once_plan(m, &o, NULL, NULL));
   o.steps = 2;
-  assert_ok(ctx, few_sample_plan(m, &o, NULL, NULL));
+  assert_ok(ctx, once_plan(m, &o, NULL, NULL));
   assert_string_equal(warning, "");
   o.steps = 3;
-  assert_ok(ctx, few_sample_plan(m, &o, NULL, NULL));
+  assert_ok(ctx, once_plan(m, &o, NULL, NULL));
   assert_non_null(strstr(warning, "its own 2 steps, and is asked for 3"));
   few_model_free(m);
   few_ctx_free(ctx);

@@ -5,36 +5,36 @@
 
 static const double sd = 0.5, pi_2 = 1.5707963267948966;
 
-static few_model *map(few_ctx *ctx, enum few_span span, int64_t steps) {
+static few_model *map(few_ctx *ctx, enum few_step_size unit, int64_t steps) {
   few_model *m = test_model_new(ctx, TEST_MAP);
-  m->spec.span = span; /* the network's parameters are those of any span */
-  m->spec.span_steps = steps;
+  m->spec.step_size = unit; /* the network's parameters are those of any unit */
+  m->spec.max_steps = steps;
   return m;
 }
 
 static double time_of(double u) { return atan2(u, sd * (1 - u)); }
 
 static float told(few_model *m, double t, double to) {
-  float span = -1;
-  assert_ok(m->ctx, few_model_span(m, t, to, &span));
-  return span;
+  float step_size = -1;
+  assert_ok(m->ctx, few__step_size(m->ctx, m, t, to, &step_size));
+  return step_size;
 }
 
 static void refused(few_model *m, double t, double to, const char *mend) {
-  float span;
-  assert_int_equal(few_model_span(m, t, to, &span), FEW_E_INVALID);
+  float step_size;
+  assert_int_equal(few__step_size(m->ctx, m, t, to, &step_size), FEW_E_INVALID);
   assert_non_null(strstr(few_error(m->ctx), mend));
 }
 
-static void test_spans(void **state) {
+static void test_step_sizes(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
-  few_model *m = map(ctx, FEW_SPAN_ANGLE, 0);
+  few_model *m = map(ctx, FEW_STEP_SIZE_ANGLE, 0);
   assert_close(told(m, 1.2, 0.4), 0.8, 1e-7);
   refused(m, 0.4, 1.2, "fall");
   few_model_free(m);
 
-  m = map(ctx, FEW_SPAN_SEGMENT, 4);
+  m = map(ctx, FEW_STEP_SIZE_SEGMENT, 4);
   const double w = atan(80 / sd) / 4;
   assert_close(told(m, 2.5 * w, 2 * w), 0.5 * w, 1e-7);
   assert_close(told(m, 2 * w, w), w, 1e-7); /* a border belongs to the segment below */
@@ -43,7 +43,7 @@ static void test_spans(void **state) {
   refused(m, 2.5 * w, 2.5 * w, "segments");
   few_model_free(m);
 
-  m = map(ctx, FEW_SPAN_HALVINGS, 16);
+  m = map(ctx, FEW_STEP_SIZE_HALVINGS, 16);
   for (int k = 0; k <= 4; k++)
     for (int i = 1; i <= 1 << k; i++)
       assert_true(told(m, time_of(ldexp(i, -k)), time_of(ldexp(i - 1, -k))) == (float)k);
@@ -63,34 +63,34 @@ static void try_sample(few_model *m, const char *sampler, int steps, const char 
   o.steps = steps;
   if (!mend) {
     int nfe;
-    assert_ok(m->ctx, few_sample(m, &o, out, NULL, &nfe));
+    assert_ok(m->ctx, once_sample(m, &o, out, NULL, &nfe));
     return;
   }
-  assert_int_equal(few_sample_plan(m, &o, NULL, NULL), FEW_E_INVALID);
+  assert_int_equal(once_plan(m, &o, NULL, NULL), FEW_E_INVALID);
   assert_non_null(strstr(few_error(m->ctx), mend));
 }
 
 static void test_samplers(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
-  few_model *m = map(ctx, FEW_SPAN_HALVINGS, 128);
+  few_model *m = map(ctx, FEW_STEP_SIZE_HALVINGS, 128);
   for (int steps = 1; steps <= 128; steps *= 2) try_sample(m, "shortcut", steps, NULL);
   try_sample(m, "heun", 3, NULL); /* as a field */
   try_sample(m, "shortcut", 3, "1, 2, 4 .. 128 steps");
   try_sample(m, "shortcut", 256, "1, 2, 4 .. 128 steps");
   try_sample(m, "ddim", 4, "with shortcut");
   few_model_free(m);
-  m = map(ctx, FEW_SPAN_ANGLE, 0);
+  m = map(ctx, FEW_STEP_SIZE_ANGLE, 0);
   for (int steps = 1; steps < 5; steps++) try_sample(m, "shortcut", steps, NULL);
   try_sample(m, "ddim", 4, NULL);
   few_model_free(m);
-  m = map(ctx, FEW_SPAN_SEGMENT, 3);
+  m = map(ctx, FEW_STEP_SIZE_SEGMENT, 3);
   const char *sampler;
   int steps;
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
   o.n = 1;
   o.sampler = "segments";
-  assert_ok(ctx, few_sample_plan(m, &o, &sampler, &steps));
+  assert_ok(ctx, once_plan(m, &o, &sampler, &steps));
   assert_int_equal(steps, 3); /* the model's, not the sampler's */
   try_sample(m, "segments", 3, NULL);
   try_sample(m, "segments", 2, "in 3 steps");
@@ -104,6 +104,7 @@ static void test_samplers(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_spans), cmocka_unit_test(test_samplers)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_step_sizes),
+                                     cmocka_unit_test(test_samplers)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

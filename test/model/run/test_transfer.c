@@ -104,15 +104,15 @@ static void test_decode_is_sample(void **state) {
   for (int i = 0; i < 11; i++)
     few__rng_normal_f32(&(struct few_rng){.row = (uint64_t)(5 + i), .purpose = FEW_RNG_SAMPLE},
                         DIMS, noise + i * DIMS);
-  assert_ok(ctx, few_sample(m, &o, want, label, NULL));
-  assert_ok(ctx, few_decode(m, &o, noise, NULL, out, NULL));
+  assert_ok(ctx, once_sample(m, &o, want, label, NULL));
+  assert_ok(ctx, once_decode(m, &o, noise, NULL, out, NULL));
   assert_memory_equal(out, want, sizeof out);
   o.batch = 8;
   o.label = FEW_LABEL_NONE; /* the array counts */
   o.guidance = 2;
   struct few_sample_opts given = o;
   given.label = 0;
-  assert_ok(ctx, few_decode(m, &given, noise, label, out, NULL));
+  assert_ok(ctx, once_decode(m, &given, noise, label, out, NULL));
   assert_memory_equal(out, want, sizeof out);
   few_model_free(m);
   few_ctx_free(ctx);
@@ -132,14 +132,14 @@ static void test_round_trip(void **state) {
     int nfe;
     for (int i = 0; i < 10; i++) label[i] = which == TEST_MLP ? -1 : i % 4 - 1, other[i] = 2;
     for (int i = 0; i < 10 * dims; i++) start[i] = (float)sin(1.7 * i);
-    assert_ok(ctx, few_encode(m, &o, start, label, noise, &nfe));
+    assert_ok(ctx, once_encode(m, &o, start, label, noise, &nfe));
     assert_int_equal(nfe, 120);
     struct few_sample_opts last = o;
     last.first = 7;
     last.n = 3;
-    assert_ok(ctx, few_encode(m, &last, start + 7 * dims, label + 7, part, NULL));
+    assert_ok(ctx, once_encode(m, &last, start + 7 * dims, label + 7, part, NULL));
     assert_memory_equal(part, noise + 7 * dims, 3 * (size_t)dims * sizeof *part);
-    assert_ok(ctx, few_decode(m, &o, noise, label, back, NULL));
+    assert_ok(ctx, once_decode(m, &o, noise, label, back, NULL));
     double worst = 0, moved = 0;
     for (int i = 0; i < 10 * dims; i++) {
       worst = fmax(worst, fabs((double)(back[i] - start[i])));
@@ -147,18 +147,20 @@ static void test_round_trip(void **state) {
     }
     printf("%s: back within %.4f\n", which == TEST_MLP ? "mlp" : "unet", worst);
     assert_true(worst < 0.02 && moved > 0.5);
-    const struct few_transfer_opts t = {FEW_TRANSFER_OPTS_VERSION, m, m, &o, &o, label, label};
+    few_runner *r = once_runner(m);
+    const struct few_transfer_opts t = {FEW_TRANSFER_OPTS_VERSION, r, r, &o, &o, label, label};
     memcpy(part, start, sizeof part);
-    assert_ok(ctx, few_transfer(&t, part, part, &nfe));
+    assert_ok(ctx, few_transfer(part, &nfe, &t, part));
     assert_int_equal(nfe, 120 + 119);
     assert_memory_equal(part, back, (size_t)(10 * dims) * sizeof *part);
     if (which == TEST_UNET) { /* another label, another image */
       struct few_transfer_opts u = t;
       u.to = other;
-      assert_ok(ctx, few_transfer(&u, start, part, NULL));
+      assert_ok(ctx, few_transfer(part, NULL, &u, start));
       assert_true(memcmp(part, back, sizeof part) != 0);
       assert_memory_equal(part + 3 * dims, back + 3 * dims, (size_t)dims * sizeof *part);
     }
+    few_runner_free(r);
     few_model_free(m);
   }
   few_ctx_free(ctx);
@@ -183,19 +185,23 @@ static void test_cancel_keeps_what_is_finished(void **state) {
   struct few_sample_opts o = options("ddim", 3, MANY), down = options("ddpm", 3, MANY);
   down.first = o.first = 5;
   down.finished = &finished;
-  const struct few_transfer_opts t = {FEW_TRANSFER_OPTS_VERSION, m, m, &o, &down, NULL, NULL};
+  few_runner *r = once_runner(m);
+  const struct few_transfer_opts t = {FEW_TRANSFER_OPTS_VERSION, r, r, &o, &down, NULL, NULL};
   for (int i = 0; i < 2 * MANY; i++) start[i] = (float)sin(1.7 * i);
-  assert_ok(ctx, few_transfer(&t, start, whole, NULL));
+  assert_ok(ctx, few_transfer(whole, NULL, &t, start));
   assert_int_equal(finished, MANY);
+  few_runner_free(r);
   few_model_free(m);
   few_ctx_free(ctx);
   co.progress = stop_late;
   assert_int_equal(few_ctx_create(&ctx, &co), FEW_OK);
   m = test_model_new(ctx, TEST_MLP);
-  const struct few_transfer_opts u = {FEW_TRANSFER_OPTS_VERSION, m, m, &o, &down, NULL, NULL};
-  assert_int_equal(few_transfer(&u, start, part, NULL), FEW_E_CANCELLED);
+  r = once_runner(m);
+  const struct few_transfer_opts u = {FEW_TRANSFER_OPTS_VERSION, r, r, &o, &down, NULL, NULL};
+  assert_int_equal(few_transfer(part, NULL, &u, start), FEW_E_CANCELLED);
   assert_true(finished >= 256 && finished < MANY);
   assert_memory_equal(part, whole, (size_t)finished * 2 * sizeof *whole);
+  few_runner_free(r);
   few_model_free(m);
   few_ctx_free(ctx);
 }
@@ -213,25 +219,28 @@ static void test_directions(void **state) {
   float x[4] = {0}, y[4];
   int nfe;
   snprintf(m->sampler, sizeof m->sampler, "progressive");
-  assert_ok(ctx, few_model_set_times(m, 2, (double[]){1.5707, 0.9}));
+  assert_ok(ctx, few__model_set_times(m, 2, (double[]){1.5707, 0.9}));
   m->direction = FEW_ENCODES;
-  refused(few_sample(m, &o, y, NULL, NULL), ctx, "few encode");
-  assert_ok(ctx, few_encode(m, &o, x, NULL, y, &nfe));
+  refused(once_sample(m, &o, y, NULL, NULL), ctx, "few encode");
+  assert_ok(ctx, once_encode(m, &o, x, NULL, y, &nfe));
   assert_int_equal(nfe, 2); /* its own times */
   m->direction = FEW_DECODES;
-  assert_ok(ctx, few_sample(m, &o, y, NULL, NULL));
-  refused(few_encode(m, &o, x, NULL, y, NULL), ctx, "teacher");
+  assert_ok(ctx, once_sample(m, &o, y, NULL, NULL));
+  refused(once_encode(m, &o, x, NULL, y, NULL), ctx, "teacher");
   m->direction = FEW_BOTH_WAYS;
   snprintf(m->sampler, sizeof m->sampler, "consistency");
-  refused(few_encode(m, &o, x, NULL, y, NULL), ctx, "teacher");
+  refused(once_encode(m, &o, x, NULL, y, NULL), ctx, "teacher");
   snprintf(m->sampler, sizeof m->sampler, "dpmpp"); /* goes one way: ddim in its place */
-  assert_ok(ctx, few_encode(m, &o, x, NULL, y, &nfe));
+  assert_ok(ctx, once_encode(m, &o, x, NULL, y, &nfe));
   assert_int_equal(nfe, 50);
-  struct few_transfer_opts t = {FEW_TRANSFER_OPTS_VERSION, m, u, &o, &o, NULL, NULL};
-  refused(few_transfer(&t, x, y, NULL), ctx, "one size");
-  t.b = m;
+  few_runner *a = once_runner(m), *b = once_runner(u);
+  struct few_transfer_opts t = {FEW_TRANSFER_OPTS_VERSION, a, b, &o, &o, NULL, NULL};
+  refused(few_transfer(y, NULL, &t, x), ctx, "one size");
+  t.b = a;
   t.decode = &three;
-  refused(few_transfer(&t, x, y, NULL), ctx, "same n");
+  refused(few_transfer(y, NULL, &t, x), ctx, "same n");
+  few_runner_free(a);
+  few_runner_free(b);
   few_model_free(m);
   few_model_free(u);
   few_ctx_free(ctx);
@@ -250,7 +259,7 @@ static void test_straightness(void **state) {
   const double sd = 0.5;
   double value, mean = 0, variance = 0, first = 0;
   memset(m->values, 0, (size_t)m->params.total * sizeof *m->values);
-  assert_ok(ctx, few_model_straightness(m, &o, &value));
+  assert_ok(ctx, once_straightness(m, &o, &value));
   for (int i = 0; i < 100; i++) {
     double z[2];
     few__rng_normal_f64(&(struct few_rng){.row = (uint64_t)i, .purpose = FEW_RNG_SAMPLE}, 2, z);
@@ -269,7 +278,7 @@ static void test_straightness(void **state) {
   assert_close(first, 1 / sd - 1, 0.02);
   assert_true(value > 0.1 * mean);
   o.n = 0;
-  refused(few_model_straightness(m, &o, &value), ctx, "at least one");
+  refused(once_straightness(m, &o, &value), ctx, "at least one");
   few_model_free(m);
   few_ctx_free(ctx);
 }
@@ -291,14 +300,14 @@ static void test_fashion(void **state) {
     few_ctx_free(ctx);
     return;
   }
-  assert_ok(ctx, few_model_load(ctx, &m, FEW_TEST_DIR "/../models/fashion-teacher.safetensors"));
+  assert_ok(ctx, few_model_load(&m, ctx, FEW_TEST_DIR "/../models/fashion-teacher.safetensors"));
   for (int i = 0; i < IMAGES; i++) {
     assert_ok(ctx, few_data_get(d, i, x + i * PIXELS));
     label[i] = few_data_label(d, i);
   }
   struct few_sample_opts o = options("heun", 18, IMAGES);
-  assert_ok(ctx, few_encode(m, &o, x, label, noise, NULL));
-  assert_ok(ctx, few_decode(m, &o, noise, label, back, NULL));
+  assert_ok(ctx, once_encode(m, &o, x, label, noise, NULL));
+  assert_ok(ctx, once_decode(m, &o, noise, label, back, NULL));
   for (int i = 0; i < IMAGES * PIXELS; i++) {
     error += pow((double)(back[i] - x[i]), 2) / (IMAGES * PIXELS);
     power += pow((double)noise[i], 2) / (IMAGES * PIXELS);

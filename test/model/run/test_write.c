@@ -62,7 +62,7 @@ static void test_array(void **state) {
   const int32_t labels[N] = {0, 1, 2, 0, -1};
   struct few_npy a;
   ramp(x);
-  assert_ok(s.ctx, few_sample_write(m, s.path, opts(N), x, labels, 0));
+  assert_ok(s.ctx, once_write(m, s.path, opts(N), x, labels, 0));
   assert_ok(s.ctx, few__npy_read(s.ctx, &a, s.path, 1 << 20));
   assert_int_equal(a.store, FEW_STORE_U8);
   assert_true(a.rank == 4 && a.dim[0] == N && a.dim[1] == 8 && a.dim[2] == 8 && a.dim[3] == 1);
@@ -92,7 +92,7 @@ static void test_labels_by_number(void **state) {
     few_status st = FEW_NEW(s.ctx, &m->class_names, 3);
     assert_ok(s.ctx, st);
     for (int i = 0; i < 3; i++) m->class_names[i] = few__strdup(s.ctx, names[which][i]);
-    assert_ok(s.ctx, few_sample_write(m, s.path, opts(N), x, labels, 0));
+    assert_ok(s.ctx, once_write(m, s.path, opts(N), x, labels, 0));
     snprintf(s.path, sizeof s.path, "%s/out.labels.npy", s.dir);
     assert_ok(s.ctx, few__npy_read(s.ctx, &a, s.path, 1 << 20));
     assert_memory_equal(a.data, which ? labels : numbers, sizeof labels);
@@ -113,7 +113,7 @@ static void test_labels_first(void **state) {
   assert_ok(s.ctx, few__mkdirs(s.ctx, s.path)); /* where no file can be */
   char *path = s.path + strlen(s.path) - strlen(".labels.npy");
   strcpy(path, ".npy");
-  assert_int_equal(few_sample_write(m, s.path, opts(N), x, labels, 0), FEW_E_IO);
+  assert_int_equal(once_write(m, s.path, opts(N), x, labels, 0), FEW_E_IO);
   assert_false(few__path_exists(s.path));
   strcpy(path, ".labels.npy");
   rmdir(s.path);
@@ -128,7 +128,7 @@ static void test_grid(void **state) {
   float x[N * SIZE];
   struct few_image im;
   ramp(x);
-  assert_ok(s.ctx, few_sample_write(m, s.path, opts(N), x, NULL, 3));
+  assert_ok(s.ctx, once_write(m, s.path, opts(N), x, NULL, 3));
   assert_ok(s.ctx, few__png_read(s.ctx, &im, s.path, 1, 4096));
   assert_true(im.w == 3 * 10 + 2 && im.h == 2 * 10 + 2);
   for (int i = 0; i < N * SIZE; i++) {
@@ -148,11 +148,11 @@ static void test_folder(void **state) {
   struct few_image im;
   ramp(x);
   s.path[strlen(s.path) - 1] = 0;
-  assert_ok(s.ctx, few_sample_write(m, s.path, opts(N), x, NULL, 0));
+  assert_ok(s.ctx, once_write(m, s.path, opts(N), x, NULL, 0));
   struct few_sample_opts later = FEW_SAMPLE_OPTS_INIT;
   later.n = 2;
   later.first = N - 2; /* the same files again: a file is named by its image */
-  assert_ok(s.ctx, few_sample_write(m, s.path, &later, x + (N - 2) * SIZE, NULL, 0));
+  assert_ok(s.ctx, once_write(m, s.path, &later, x + (N - 2) * SIZE, NULL, 0));
   for (int k = 0; k < N; k++) {
     char path[128];
     snprintf(path, sizeof path, "%s/%06d.png", s.dir, k);
@@ -176,7 +176,7 @@ static void test_text(void **state) {
   o.seed = UINT64_MAX;
   o.sampler = "heun";
   float x[N * SIZE] = {0};
-  assert_ok(s.ctx, few_sample_write(m, s.path, &o, x, NULL, 0));
+  assert_ok(s.ctx, once_write(m, s.path, &o, x, NULL, 0));
   static const char text[] =
       "Description\0005 samples from 3, seed 18446744073709551615, 18 steps of heun; net unet";
   char bytes[512];
@@ -187,7 +187,7 @@ static void test_text(void **state) {
   for (size_t i = 0; i + sizeof text <= n; i++) found += !memcmp(bytes + i, text, sizeof text - 1);
   assert_int_equal(found, 1);
   o.sampler = "heum";
-  assert_int_equal(few_sample_write(m, s.path, &o, x, NULL, 0), FEW_E_INVALID);
+  assert_int_equal(once_write(m, s.path, &o, x, NULL, 0), FEW_E_INVALID);
   few_model_free(m);
   scratch_free(&s);
 }
@@ -198,14 +198,14 @@ static void test_points(void **state) {
   few_model *m = test_model_new(s.ctx, TEST_MLP);
   const float x[8] = {1, 2, -3, 4, 0.5F, 1e30F, -0.0F, 0};
   struct few_npy a;
-  assert_ok(s.ctx, few_sample_write(m, s.path, opts(4), x, NULL, 0));
+  assert_ok(s.ctx, once_write(m, s.path, opts(4), x, NULL, 0));
   assert_ok(s.ctx, few__npy_read(s.ctx, &a, s.path, 1 << 20));
   assert_true(a.store == FEW_STORE_F32 && a.rank == 2 && a.dim[0] == 4 && a.dim[1] == 2);
   assert_memory_equal(a.data, x, sizeof x);
   few__npy_free(s.ctx, &a);
-  assert_int_equal(few_sample_write(m, s.dir, opts(4), x, NULL, 0), FEW_E_INVALID);
-  assert_int_equal(few_sample_write(m, s.path, opts(0), x, NULL, 0), FEW_E_INVALID);
-  assert_int_equal(few_sample_write(m, s.path, opts(4), x, NULL, -1), FEW_E_INVALID);
+  assert_int_equal(once_write(m, s.dir, opts(4), x, NULL, 0), FEW_E_INVALID);
+  assert_int_equal(once_write(m, s.path, opts(0), x, NULL, 0), FEW_E_INVALID);
+  assert_int_equal(once_write(m, s.path, opts(4), x, NULL, -1), FEW_E_INVALID);
   few_model_free(m);
   scratch_free(&s);
 }
@@ -221,9 +221,9 @@ static void test_not_finite(void **state) {
       few_model *m = test_model_new(s.ctx, TEST_UNET);
       float x[N * SIZE] = {0};
       x[SIZE + 3] = x[4 * SIZE] = bad[b];
-      assert_int_equal(few_sample_write(m, s.path, opts(N), x, NULL, 0), FEW_E_DIVERGED);
+      assert_int_equal(once_write(m, s.path, opts(N), x, NULL, 0), FEW_E_DIVERGED);
       assert_non_null(strstr(few_error(s.ctx), "2 of 5 samples (numbers 1, 4) hold values"));
-      assert_int_equal(few_noise_write(m, s.path, N, x), FEW_E_DIVERGED);
+      assert_int_equal(once_noise_write(m, s.path, N, x), FEW_E_DIVERGED);
       assert_int_equal(access(s.path, F_OK), -1);
       few_model_free(m);
       scratch_free(&s);

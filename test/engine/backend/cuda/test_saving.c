@@ -49,7 +49,7 @@ static void check_file_of_a_step(const struct few_backend *backend) {
   assert_memory_equal(t.state.here.ema, was, (size_t)t.state.n_model * sizeof *was);
   few_model *m;
   snprintf(path, sizeof path, "%s/model.safetensors", dir);
-  assert_ok(t.ctx, few_model_load(t.ctx, &m, path));
+  assert_ok(t.ctx, few_model_load(&m, t.ctx, path));
   for (int i = 0; i < m->params.n; i++) { /* between rows there may be room */
     const struct few_param_row *row = &m->params.at[i];
     assert_memory_equal(m->values + row->offset, was + row->offset,

@@ -1,0 +1,178 @@
+/* few/sample.h - sampling a model: images from noise, noise from images, and files of both.
+ *
+ * Images are [n][h*w*c] in the order H, W, C with values in [-1, 1], not clipped. Points are in
+ * their own units.
+ *
+ * Errors and threads are those of the runner (few/run.h).
+ */
+#ifndef FEW_SAMPLE_H
+#define FEW_SAMPLE_H
+
+#include "few/base.h"
+#include "few/run.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Labels that are not a class. */
+enum {
+  FEW_LABEL_EACH = -1,  /* one class after the other, all equally often */
+  FEW_LABEL_NONE = -2,  /* no label */
+  FEW_LABEL_SHARES = -3 /* each class as often as in the training data; equally often if the model
+                           does not know how often that is */
+};
+
+struct few_sample_opts {
+  int version;         /* FEW_SAMPLE_OPTS_VERSION */
+  int64_t n;           /* images, at least 1 */
+  int64_t first;       /* index of the first, at least 0; first + n is at most 2^40 */
+  int steps;           /* 0: the sampler's own choice, few_sampler_info; at most 2^20 */
+  uint64_t seed;       /* image i depends on seed, i and these options, and on nothing else */
+  const char *sampler; /* NULL: the model's own */
+  int label;           /* a class, or FEW_LABEL_*. Classes that the training data lack are skipped.
+                          Image i has the same class in every call */
+  double guidance;     /* guidance scale, 0 or more; 1: none. Classifier-free, or an input of models
+                          that take one */
+  int64_t batch;       /* images in memory at once; 0: chosen. Never changes a result */
+  int n_times;         /* > 0: times[] are the sampler's times */
+  const double *times; /* radians, falling */
+  const char
+      *schedule;  /* where times come from otherwise: a name of few_schedule_list, or a file of
+                           few_olss, which ends in .json. NULL: the model's own times, or else the
+                           sampler's own schedule */
+  int n_settings; /* options of the sampler, each "key=value" (few_sampler_options) */
+  const char *const *settings;
+  /* Guidance of either kind acts at times t (radians; pi/2 is noise) from the first to the second
+   * (Kynkaanniemi et al., arXiv 2404.07724). */
+  double guidance_from, guidance_to;
+  /* Autoguidance (Karras et al., arXiv 2406.02507): away from a worse model of the same images,
+   * classes and scale, D_worse + s (D - D_worse). NULL: none. Borrowed, with the same context. */
+  few_runner *autoguide;
+  double autoguidance; /* s, 0 or more; 1: none */
+  int64_t *finished;   /* set to the number of finished images as they are finished, also when the
+                          call fails. May be NULL */
+};
+#define FEW_SAMPLE_OPTS_VERSION 3
+#define FEW_SAMPLE_OPTS_INIT                                                                   \
+  {                                                                                            \
+    FEW_SAMPLE_OPTS_VERSION, 1, 0, 0, 0, NULL, FEW_LABEL_EACH, 1.0, 0, 0, NULL, NULL, 0, NULL, \
+        0.0, 2.0, NULL, 1.0, NULL                                                              \
+  }
+
+/* Sample images[n][h*w*c]. labels[n] (may be NULL) receive the classes, -1 for none; *nfe (may be
+ * NULL) the network evaluations per image. Reports progress several times a second. After an error,
+ * FEW_E_CANCELLED included, images and labels hold the *opts->finished images that were finished,
+ * and the rest is undefined. */
+FEW_API FEW_MUST_USE few_status few_sample(float *images, int32_t *labels, int *nfe, few_runner *r,
+                                           const struct few_sample_opts *opts);
+
+/* What opts resolve to: the name of the sampler (static) and its steps. Both may be NULL. Fails as
+ * few_sample would, before any work, and warns about combinations that run but sample poorly, such
+ * as an ODE solver on a consistency model. */
+FEW_API FEW_MUST_USE few_status few_sample_plan(const char **sampler, int *steps, few_runner *r,
+                                                const struct few_sample_opts *opts);
+
+/* Write what few_sample gave for opts.
+ *   PATH.png  a grid with `columns` columns (0: as square as possible); of points their density
+ *   PATH.npy  uint8 [n,h,w,c], of points float32 [n,d]; labels, unless NULL, go to PATH less ".npy"
+ *             plus ".labels.npy", by number if the names of the classes are numbers
+ *   else      a folder with image i in its file 000000i.png; not for points
+ * PNG files contain model, seed and steps as text. Each file is atomic. A folder reports progress,
+ * and keeps the files that were written before it was cancelled. FEW_E_DIVERGED if a value is not
+ * finite; nothing is written then. */
+FEW_API FEW_MUST_USE few_status few_sample_write(few_runner *r, const char *path,
+                                                 const struct few_sample_opts *opts,
+                                                 const float *images, const int32_t *labels,
+                                                 int64_t columns);
+
+/* ---- From images to noise, and back ---- */
+
+/* Encode: the noise that the model's flow makes of images, by its sampler run backwards or by a
+ * distilled encoder (objective progressive, direction encode). label[n]: -1 for none; NULL:
+ * opts->label. noise[n][h*w*c] has about unit variance, and may be the same array as images. opts
+ * as for few_sample, but the seed has no meaning, and a sampler that draws noise is refused.
+ * FEW_E_INVALID for models that only lead from noise to images. */
+FEW_API FEW_MUST_USE few_status few_encode(float *noise, int *nfe, few_runner *r,
+                                           const struct few_sample_opts *opts, const float *images,
+                                           const int32_t *label);
+/* Decode: few_sample from given noise. */
+FEW_API FEW_MUST_USE few_status few_decode(float *images, int *nfe, few_runner *r,
+                                           const struct few_sample_opts *opts, const float *noise,
+                                           const int32_t *label);
+
+/* Transfer: from the domain of one model to that of another (Su et al., arXiv 2203.08382), encoded
+ * by a and decoded by b. Both may be the same runner, with other labels. */
+struct few_transfer_opts {
+  int version;                                   /* FEW_TRANSFER_OPTS_VERSION */
+  few_runner *a, *b;                             /* of one context */
+  const struct few_sample_opts *encode, *decode; /* with the same n and first */
+  const int32_t *from, *to;                      /* [n] labels; NULL: those of encode and decode */
+};
+#define FEW_TRANSFER_OPTS_VERSION 2
+#define FEW_TRANSFER_OPTS_INIT \
+  { FEW_TRANSFER_OPTS_VERSION, NULL, NULL, NULL, NULL, NULL, NULL }
+/* out[n][h*w*c] may be the same array as images. decode->finished counts as in few_sample: some
+ * images go all the way before the next ones begin. */
+FEW_API FEW_MUST_USE few_status few_transfer(float *out, int *nfe,
+                                             const struct few_transfer_opts *opts,
+                                             const float *images);
+
+/* Write n noises to an .npy file as float32 [n,h,w,c], of points [n,d]. Atomic. */
+FEW_API FEW_MUST_USE few_status few_noise_write(few_runner *r, const char *path, int64_t n,
+                                                const float *noise);
+
+/* ---- Schedules fitted to a model (Duan et al., arXiv 2305.14677) ---- */
+
+struct few_olss_opts {
+  int version;          /* FEW_OLSS_OPTS_VERSION */
+  int steps;            /* of the schedule, 1 to `full` */
+  int full;             /* steps of the long run that it is fitted to, at most 1000 */
+  const char *sampler;  /* of the long run: first or second order, one evaluation per step */
+  const char *schedule; /* of the long run, by name; NULL: the sampler's own */
+  int64_t n;            /* samples of the long run; 0: chosen. n h w c is at least 2 full + 1 */
+  uint64_t seed;
+  int label; /* as in few_sample_opts; the schedule suits this label and guidance */
+  double guidance;
+  bool even; /* times spread evenly over those of the long run, instead of a search */
+};
+#define FEW_OLSS_OPTS_VERSION 1
+#define FEW_OLSS_OPTS_INIT \
+  { FEW_OLSS_OPTS_VERSION, 8, 100, "ddim", NULL, 0, 0, FEW_LABEL_SHARES, 1.0, false }
+/* A step of the schedule: its time, and the root mean square error of its next state against the
+ * long run's (in the network's units, where data have sigma_data). ddim_rms: the error of DDIM on
+ * the same times. */
+struct few_olss_step {
+  double t, rms, ddim_rms;
+};
+/* Fit a schedule and write it to a file (docs/format.md, section 8) for few_sample_opts.schedule.
+ * step[opts->steps] may be NULL. Reports progress. */
+FEW_API FEW_MUST_USE few_status few_olss(struct few_olss_step *step, few_runner *r,
+                                         const struct few_olss_opts *opts, const char *path);
+
+/* ---- Samplers and schedules, for help texts. All strings are static. ---- */
+
+struct few_sampler_info {
+  const char *name;   /* "heun" */
+  const char *source; /* the paper */
+  const char *help;   /* one line */
+  int steps;          /* its own choice: what `steps` 0 means */
+  bool solver;        /* follows the field of the flow, which consistency models do not have */
+};
+FEW_API int few_sampler_list_count(void);
+/* Sampler i of 0 .. count - 1; any other i gives name NULL. */
+FEW_API struct few_sampler_info few_sampler_list(int i);
+/* The options of sampler i, one per line, "" if it has none. *out is yours: few_text_free. */
+FEW_API FEW_MUST_USE few_status few_sampler_options(char **out, few_ctx *ctx, int i);
+
+/* The schedules of sampling times. */
+struct few_schedule_info {
+  const char *name, *help;
+};
+FEW_API int few_schedule_list_count(void);
+FEW_API struct few_schedule_info few_schedule_list(int i);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
