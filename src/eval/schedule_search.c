@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "diffusion/process/process.h"
 #include "diffusion/sampler/search.h"
 #include "evaluator.h"
 #include "model/run/sample.h"
@@ -72,8 +73,8 @@ few_status few_schedule_search(struct few_schedule_found *out, few_runner *r,
   *out = (struct few_schedule_found){.labels = "none"};
   FEW_TRY(check(j.ctx, j.m, opts));
   struct few_search s = {.steps = opts->steps,
-                         .first = atan(80 / j.m->spec.sigma_data),
-                         .last = atan(0.002 / j.m->spec.sigma_data),
+                         .first = few__t_max(j.m->spec.sigma_data),
+                         .last = atan(FEW_SIGMA_MIN / j.m->spec.sigma_data),
                          .tolerance = opts->tolerance,
                          .value = look,
                          .user = &j};

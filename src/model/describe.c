@@ -1,8 +1,8 @@
 /* describe.c - a model's description as JSON and back (docs/format.md, section 4).
  *
- * Options travel as text through the network's own option table, in both directions, so a file is
- * checked as strictly as a recipe and reads back to the same bits. All of the text is taken as
- * hostile: nothing in it is used before its type and range are known.
+ * Options are written and read as text through the network's own option table, so a file is checked
+ * as strictly as a recipe and reads back to the same bits. The text is not trusted: nothing in it is
+ * used before its type and range are checked.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -11,7 +11,7 @@
 #include "io/json.h"
 #include "model.h"
 
-/* A file has the lowest version that can say what is in it. */
+/* A file gets the lowest version that can describe its content. */
 enum {
   VERSION = 2,
   SHORT_NAME = 63,
@@ -22,7 +22,7 @@ enum {
 enum { SPAN_STEPS_MAX = 1 << 20 };
 #define OTHER_FILE "the file was made by something else"
 
-/* ---- writing ---- */
+/* ---- Writing ---- */
 
 static void put_net(struct few_json *j, const few_model *m) {
   few__json_open(j, "net", '{');
@@ -39,14 +39,14 @@ static void put_net(struct few_json *j, const few_model *m) {
   few__json_close(j);
 }
 
-/* Version 2 came with lists of means and scales and with long names of classes. */
+/* Version 2 added lists of means and scales, and long names of classes. */
 static int version_of(const few_model *m) {
   for (int64_t i = 0; m->class_names && i < m->spec.classes; i++)
     if (m->class_names[i] && strlen(m->class_names[i]) > SHORT_NAME) return 2;
   return m->scales ? 2 : 1;
 }
 
-/* The mean or the scale: a number, or one for each coordinate or channel. */
+/* The mean or the scale: one number, or one for each coordinate or channel. */
 static void put_scale(struct few_json *j, const few_model *m, bool scale) {
   const char *key = scale ? "scale" : "mean";
   if (!m->scales) {
@@ -103,7 +103,7 @@ static void put_guidance(struct few_json *j, const few_model *m) {
   few__json_close(j);
 }
 
-/* Nothing where it does not matter or nobody knows. */
+/* Nothing is written without classes, or if it is not known. */
 static void put_unlabelled(struct few_json *j, const struct few_net_spec *s) {
   if (!s->classes || s->unlabelled == FEW_UNKNOWN) return;
   few__json_put_bool(j, "unlabelled", s->unlabelled == FEW_YES);
@@ -139,7 +139,7 @@ few_status few__model_describe(const few_model *m, struct few_text *out) {
                    "a model cannot be described in 16 MiB: shorten the names of its classes");
 }
 
-/* ---- reading ---- */
+/* ---- Reading ---- */
 
 struct reading {
   few_ctx *ctx;
@@ -160,7 +160,7 @@ static few_status read_version(struct reading *r) {
                    r->place, version, VERSION);
 }
 
-/* Networks are fed TrigFlow's state and time; others have to be converted. */
+/* Networks take TrigFlow's state and time; any other must be converted first. */
 static few_status read_process(struct reading *r, enum few_prediction *predicts) {
   const char *process, *name = "F";
   FEW_TRY(few__json_string(r->ctx, r->place, r->all, "process", &process));
@@ -174,7 +174,7 @@ static few_status read_process(struct reading *r, enum few_prediction *predicts)
   return few__fail_in(r->ctx, FEW_E_UNSUPPORTED, "%s: `predicts`", r->place);
 }
 
-/* The whole table's defaults, then what the file says. *out is zeroed memory of options_size. */
+/* All defaults, then the options in the file. *out is zeroed memory of options_size. */
 static few_status read_options(struct reading *r, const struct few_net_def *net, json_t *part,
                                void *out) {
   json_t *options, *value;
@@ -182,7 +182,7 @@ static few_status read_options(struct reading *r, const struct few_net_def *net,
   FEW_TRY(few__json_object(r->ctx, r->place, part, "options", &options));
   FEW_TRY(few_options_default(r->ctx, net->options, out));
   json_object_foreach(options, key, value) {
-    if (!json_is_string(value)) return bad(r, "an option of `net` is no string");
+    if (!json_is_string(value)) return bad(r, "an option of `net` is not a string");
     few_status st = few_option_set(r->ctx, net->options, out, key, json_string_value(value));
     if (st)
       return few__fail_in(r->ctx, st == FEW_E_MEMORY ? st : FEW_E_FORMAT, "%s: options of net %s",
@@ -212,8 +212,8 @@ static few_status read_span(struct reading *r, struct few_net_spec *s) {
   if (few__step_size_find(r->ctx, &s->step_size, unit))
     return few__fail_in(r->ctx, FEW_E_UNSUPPORTED, "%s: use a newer few", r->place);
   FEW_TRY(few__json_int(r->ctx, r->place, part, "steps", 0, SPAN_STEPS_MAX, &s->max_steps));
-  bool wanted = s->step_size == FEW_STEP_SIZE_SEGMENT || s->step_size == FEW_STEP_SIZE_HALVINGS;
-  if (wanted && s->max_steps < 1) return bad(r, "`steps` of `span` is 0");
+  bool counted = s->step_size == FEW_STEP_SIZE_SEGMENT || s->step_size == FEW_STEP_SIZE_HALVINGS;
+  if (counted && s->max_steps < 1) return bad(r, "`steps` of `span` is 0");
   return FEW_OK;
 }
 
@@ -264,14 +264,14 @@ static few_status read_word(struct reading *r, const json_t *object, const char 
   return FEW_OK;
 }
 
-/* Lists of as many numbers as there are coordinates or channels. */
+/* Lists with one number for each coordinate or channel. */
 static few_status read_scales(struct reading *r, few_model *m) {
   json_t *list[2];
   FEW_TRY(few__json_array(r->ctx, r->place, r->data, "mean", &list[0]));
   FEW_TRY(few__json_array(r->ctx, r->place, r->data, "scale", &list[1]));
   for (int i = 0; i < 2; i++)
     if (json_array_size(list[i]) != (size_t)m->spec.c)
-      return bad(r, "`mean` and `scale` have not one number for each coordinate or channel");
+      return bad(r, "`mean` and `scale` do not have one number for each coordinate or channel");
   FEW_TRY(FEW_NEW(r->ctx, &m->scales, m->spec.c));
   m->data_mean = m->data_scale = NAN;
   for (int64_t k = 0; k < m->spec.c; k++) {
@@ -279,7 +279,7 @@ static few_status read_scales(struct reading *r, few_model *m) {
     const json_t *scale = json_array_get(list[1], (size_t)k);
     m->scales[k] = (struct few_data_scale){json_number_value(mean), json_number_value(scale)};
     if (!json_is_number(mean) || !json_is_number(scale))
-      return bad(r, "one of `mean` or `scale` is no number");
+      return bad(r, "one of `mean` or `scale` is not a number");
     if (!(m->scales[k].scale > 0)) return bad(r, "one of `scale` is not above 0");
   }
   return FEW_OK;
@@ -297,11 +297,11 @@ static few_status read_class_names(struct reading *r, few_model *m) {
   if (!json_object_get(r->data, "class_names")) return FEW_OK;
   FEW_TRY(few__json_array(r->ctx, r->place, r->data, "class_names", &names));
   if (json_array_size(names) != (size_t)m->spec.classes)
-    return bad(r, "`class_names` and `classes` differ in number");
+    return bad(r, "the length of `class_names` is not `classes`");
   FEW_TRY(FEW_NEW(r->ctx, &m->class_names, m->spec.classes));
   for (int64_t i = 0; i < m->spec.classes; i++) {
     const char *name = json_string_value(json_array_get(names, (size_t)i));
-    if (!name) return bad(r, "one of `class_names` is no text");
+    if (!name) return bad(r, "one of `class_names` is not a text");
     m->class_names[i] = *name ? few__strdup(r->ctx, name) : NULL;
     if (*name && !m->class_names[i])
       return few__fail(r->ctx, FEW_E_MEMORY, "%s: out of memory", r->place);
@@ -309,20 +309,20 @@ static few_status read_class_names(struct reading *r, few_model *m) {
   return FEW_OK;
 }
 
-/* None at all would be no shares. */
+/* At least one class must occur. */
 static few_status read_class_counts(struct reading *r, few_model *m) {
   json_t *counts;
   bool any = false;
   if (!json_object_get(r->data, "class_counts") || !m->spec.classes) return FEW_OK;
   FEW_TRY(few__json_array(r->ctx, r->place, r->data, "class_counts", &counts));
   if (json_array_size(counts) != (size_t)m->spec.classes)
-    return bad(r, "`class_counts` and `classes` differ in number");
+    return bad(r, "the length of `class_counts` is not `classes`");
   FEW_TRY(FEW_NEW(r->ctx, &m->class_counts, m->spec.classes));
   for (int64_t i = 0; i < m->spec.classes; i++) {
     const json_t *count = json_array_get(counts, (size_t)i);
     m->class_counts[i] = json_integer_value(count);
     if (!json_is_integer(count) || m->class_counts[i] < 0 || m->class_counts[i] > INT32_MAX)
-      return bad(r, "one of `class_counts` is no integer from 0 to 2147483647");
+      return bad(r, "one of `class_counts` is not an integer from 0 to 2147483647");
     any |= m->class_counts[i] > 0;
   }
   return any ? FEW_OK : bad(r, "all `class_counts` are 0");
@@ -341,10 +341,10 @@ static few_status read_times(struct reading *r, few_model *m) {
   if (!json_object_get(r->all, "times")) return FEW_OK;
   FEW_TRY(few__json_array(r->ctx, r->place, r->all, "times", &part));
   const size_t n = json_array_size(part);
-  if (n < 1 || n > FEW_MODEL_MAX_TIMES) return bad(r, "`times` has none, or over 1024");
+  if (n < 1 || n > FEW_MODEL_MAX_TIMES) return bad(r, "`times` is empty, or has over 1024 numbers");
   for (size_t i = 0; i < n; i++) {
     const json_t *t = json_array_get(part, i);
-    if (!json_is_number(t)) return bad(r, "one of `times` is no number");
+    if (!json_is_number(t)) return bad(r, "one of `times` is not a number");
     times[i] = json_number_value(t);
   }
   few_status st = few__model_set_times(m, (int)n, times);
@@ -352,7 +352,7 @@ static few_status read_times(struct reading *r, few_model *m) {
   return few__fail_in(r->ctx, FEW_E_FORMAT, "%s: `times`", r->place);
 }
 
-/* One that is not known is of a newer few, and running the model backwards would be wrong. */
+/* An unknown direction comes from a newer few; guessing could run the model backwards. */
 static few_status read_direction(struct reading *r, few_model *m) {
   const char *word = "both";
   if (json_object_get(r->all, "direction"))
@@ -362,7 +362,7 @@ static few_status read_direction(struct reading *r, few_model *m) {
       m->direction = (enum few_direction)i;
       return FEW_OK;
     }
-  return bad(r, "`direction` is none of both, decode, encode");
+  return bad(r, "`direction` is not one of both, decode, encode");
 }
 
 static few_status read_provenance(struct reading *r, few_model *m) {
@@ -372,13 +372,13 @@ static few_status read_provenance(struct reading *r, few_model *m) {
   struct few_json j = few__json_begin(r->ctx, &t);
   few__json_put_value(&j, NULL, part);
   few_status st = few__json_end(&j, r->place);
-  if (st == FEW_E_INVALID) st = FEW_E_FORMAT; /* nested beyond all measure */
+  if (st == FEW_E_INVALID) st = FEW_E_FORMAT; /* nested too deeply */
   if (st) few__text_free(r->ctx, &t);
   m->provenance = t.at;
   return st;
 }
 
-/* "label_dropout = 0.1" of a recipe as resolved: the value's text, NULL where there is none. */
+/* The text of a value in a resolved recipe, "label_dropout = 0.1"; NULL: no such key. */
 static const char *recipe_value(const char *recipe, const char *key) {
   const size_t n = strlen(key);
   for (const char *line = recipe; line; line = strchr(line, '\n')) {
@@ -388,7 +388,7 @@ static const char *recipe_value(const char *recipe, const char *key) {
   return NULL;
 }
 
-/* Files of before say it in the recipe that they came from. */
+/* Older files only have it in their recipe. */
 static void guess_unlabelled(const json_t *provenance, struct few_net_spec *s) {
   const char *recipe = json_string_value(json_object_get(provenance, "recipe"));
   const char *dropout = recipe ? recipe_value(recipe, "label_dropout") : NULL;

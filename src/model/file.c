@@ -1,9 +1,9 @@
 /* file.c - a model as a safetensors file (docs/format.md).
  *
- * A file is not trusted. Its description gives a table of parameters, and before any of them is
- * allocated the table must match the file's tensors name by name and shape by shape: so a model
- * never takes more memory than the file that asks for it holds. Tensors whose name has a slash
- * belong to others (a trainer's state) and are passed over.
+ * A file is not trusted. Its description gives a table of parameters. Before any of them is
+ * allocated, the table must match the file's tensors name by name and shape by shape, so a model
+ * never takes more memory than the bytes of its file. Tensors with a slash in their name belong to
+ * a trainer's state and are ignored.
  */
 #include <math.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 static const size_t max_bytes = (size_t)1 << 37;
 enum { LISTED = 4 };
 
-/* ---- saving ---- */
+/* ---- Saving ---- */
 
 static few_status check_finite(few_ctx *ctx, few_status otherwise, const char *place,
                                const struct few_param_row *row, const float *values) {
@@ -32,7 +32,7 @@ few_status few_model_save(const few_model *m, const char *path) {
   few_ctx *ctx = m->ctx;
   struct few_text description = {0};
   struct few_st_tensor *tensors;
-  uint16_t *half = NULL; /* the flat array in F16, where that is asked for */
+  uint16_t *half = NULL; /* the values in F16, if the model is saved so */
   few_status st;
   FEW_TRY(FEW_NEW(ctx, &tensors, m->params.n));
   if (m->half) FEW_GOTO(FEW_NEW(ctx, &half, m->params.total));
@@ -57,7 +57,7 @@ out:
   return st;
 }
 
-/* ---- loading ---- */
+/* ---- Loading ---- */
 
 /* The first few names of a kind, for a message. */
 struct names {
@@ -115,7 +115,7 @@ static few_status match(const few_model *m, const char *path, const struct few_s
 static few_status take_values(few_model *m, const char *path, const struct few_st *st) {
   FEW_TRY(match(m, path, st));
   FEW_TRY(FEW_NEW(m->ctx, &m->values, m->params.total));
-  m->half = m->params.n > 0; /* saved again, it is what it was */
+  m->half = m->params.n > 0; /* so that saving it gives the same file */
   for (int i = 0; i < m->params.n; i++) {
     const struct few_param_row *row = &m->params.at[i];
     const struct few_st_tensor *t = few__st_find(st, row->name);
@@ -134,7 +134,7 @@ static few_status take(few_ctx *ctx, few_model **out, const char *place, struct 
     st = few__model_from_description(ctx, out, place, text, strlen(text));
   else
     st = few__fail(ctx, FEW_E_FORMAT,
-                   "%s: no model of few: its metadata has no `few`: give a file that few saved",
+                   "%s is no model of few: its metadata lack `few`: give a file that few saved",
                    place);
   if (!st) st = take_values(*out, place, file);
   few__st_free(ctx, file);
@@ -145,7 +145,7 @@ static few_status take(few_ctx *ctx, few_model **out, const char *place, struct 
   return st;
 }
 
-/* The directory of a run is often meant to be the model in it. */
+/* People often name the directory of a run and mean the model in it. */
 static few_status check_no_run(few_ctx *ctx, const char *path) {
   char *model;
   if (!few__path_is_dir(path)) return FEW_OK;
@@ -160,7 +160,7 @@ static few_status check_no_run(few_ctx *ctx, const char *path) {
 few_status few_model_load(few_model **out, few_ctx *ctx, const char *path) {
   struct few_st file;
   *out = NULL;
-  if (!path) return few__fail(ctx, FEW_E_INVALID, "no model is named: give a path");
+  if (!path) return few__fail(ctx, FEW_E_INVALID, "no model: give a path");
   FEW_TRY(check_no_run(ctx, path));
   FEW_TRY(few__st_read(ctx, &file, path, max_bytes));
   return take(ctx, out, path, &file);

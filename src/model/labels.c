@@ -1,10 +1,10 @@
-/* labels.c - Sainte-Lague's rule as a series: seat j = 0, 1 .. of class k comes at (2 j + 1)/(2
- * c_k), the smaller class first where two come at once. All seats of one total come in the time 1,
- * and then the same again.
+/* labels.c - Sainte-Lague's rule as a series: seat j = 0, 1 .. of class k comes at time (2 j + 1)/(2
+ * c_k), the smaller class first if two come at once. The seats of one total take up the time 1, and
+ * then the series repeats.
  *
- * A heap has the next seat of each class. It need not start at seat 0: a little before `first`,
- * class k has had about c_k first/total seats, and what rounding leaves in doubt comes before
- * `first` either way.
+ * A heap holds the next seat of each class. It need not start at seat 0: a little before `first`,
+ * class k has had about c_k first/total seats, and any seat that rounding leaves in doubt comes
+ * before `first` either way.
  */
 #include "labels.h"
 
@@ -38,7 +38,7 @@ static int32_t take(struct seat *heap, int64_t n) {
   return (int32_t)label;
 }
 
-/* The classes that occur, each before its seat number c_k x. */
+/* Fill the heap with the classes that occur, each just before its seat number c_k x. */
 static int64_t fill(const struct few_shares *s, double x, struct seat *heap, int64_t *sum) {
   int64_t n = 0;
   *sum = 0;
@@ -68,7 +68,7 @@ few_status few__labels(few_ctx *ctx, const struct few_shares *s, int64_t first, 
   assert(at <= from);
   for (; at < from; at++) take(heap, kinds);
   for (int64_t i = 0; i < n; i++) {
-    if (at++ == total) { /* the same again, and numbers stay small */
+    if (at++ == total) { /* repeat, so that the numbers stay small */
       fill(s, 0, heap, &at);
       at = 1;
     }

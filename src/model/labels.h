@@ -1,28 +1,27 @@
-/* labels.h - which class each of a set of samples has.
+/* labels.h - the class of each sample.
  *
- * Samples that are measured must have the classes of what they are measured against as often as it
- * has them: where 90 % are of one class, a perfect model of evenly drawn labels is far off.
+ * Samples that are compared with a reference must have each class as often as the reference: if 90 %
+ * of it are of one class, even a perfect model that draws its labels evenly is far off.
  */
 #ifndef FEW_SRC_MODEL_LABELS_H
 #define FEW_SRC_MODEL_LABELS_H
 
 #include "base/base.h"
 
-/* How often each class occurs among the data. */
+/* How often each class occurs in the data. */
 struct few_shares {
   int64_t classes;
-  const int64_t *count; /* [classes], each 0 to 2^31 - 1, not all 0; NULL: even */
+  const int64_t *count; /* [classes], each 0 to 2^31 - 1, not all 0; NULL: all equal */
 };
 
-/* Labels of samples first .. first + n - 1 of an endless series. Its first N samples, for every N,
- * have each class as often as Sainte-Lague's rule gives it seats: N count/total, off by less than
- * one but in rare cases, and exact where N is a multiple of the total. Equal counts give 0, 1, 2 ..
- * in turn; a class of count 0 does not occur. A sample's label depends on its index and the shares
- * alone. */
+/* Labels of samples first .. first + n - 1 of an endless series. For every N, the first N samples
+ * have each class as often as Sainte-Lague's rule gives it seats: N count/total, rarely off by one or
+ * more, and exact if N is a multiple of the total. Equal counts give 0, 1, 2 .. in turn; a class of
+ * count 0 does not occur. The label of a sample depends only on its index and the shares. */
 few_status few__labels(few_ctx *ctx, const struct few_shares *s, int64_t first, int64_t n,
                        int32_t *out);
 
-/* out[classes]: 1 where the count is above 0: each class that occurs as often as any other. */
+/* out[classes]: 1 for each class that occurs, else 0: all that occur equally often. */
 void few__labels_even(const struct few_shares *s, int64_t *out);
 
 #endif

@@ -118,7 +118,7 @@ few_status few__model_create(few_ctx *ctx, few_model **out, const struct few_net
   return st;
 }
 
-/* ---- sharing ---- */
+/* ---- Sharing ---- */
 
 static void free_arrays(few_model *root) {
   few_ctx *ctx = root->ctx;
@@ -198,7 +198,7 @@ few_status few__model_set_times(few_model *m, int n, const double *times) {
   return FEW_OK;
 }
 
-/* ---- the network as a graph ---- */
+/* ---- The network as a graph ---- */
 
 struct few_net_input few__model_inputs(const few_model *m, few_graph *g, int64_t rows) {
   const struct few_net_spec *s = &m->spec;
@@ -214,7 +214,7 @@ struct few_net_input few__model_inputs(const few_model *m, few_graph *g, int64_t
 
 few_node few__model_trace_middle(const few_model *m, few_graph *g, const char *prefix,
                                  bool training, const struct few_net_input *in, few_node *middle) {
-  struct few_params params = m->params; /* rows are found, none is added */
+  struct few_params params = m->params; /* rows are only found, none is added */
   struct few_nn nn = {
       .g = g, .params = &params, .prefix = prefix, .training = training, .middle = FEW_NONE};
   few_node y = m->net->build(&nn, &m->spec, m->net_opts, in);
@@ -251,14 +251,14 @@ void few__model_bind(const few_model *m, const few_plan *plan, const char *prefi
 few_status few_model_graph(few_node *out, const few_model *m, few_graph *g, int64_t rows) {
   *out = FEW_NONE;
   if (rows < 1)
-    return few__fail(few__graph_ctx(g), FEW_E_INVALID, "a network on %lld rows: give at least 1",
+    return few__fail(few__graph_ctx(g), FEW_E_INVALID, "a network of %lld rows: give at least 1",
                      (long long)rows);
   struct few_net_input in = few__model_inputs(m, g, rows);
   *out = few__model_trace(m, g, "", false, &in);
   return few_graph_status(g);
 }
 
-/* ---- looking at it ---- */
+/* ---- Reading it ---- */
 
 const char *few__direction_name(enum few_direction d) {
   static const char *const names[FEW_DIRECTIONS] = {"both", "decode", "encode"};

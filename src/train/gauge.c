@@ -16,7 +16,7 @@ struct few_gauge {
   few_ctx *ctx;
   const struct few_setup *setup;
   few_model *model;
-  few_runner *runner; /* of the model */
+  few_runner *runner;       /* of the model */
   struct few_sample_opts o; /* of the student */
   int64_t dims;
   float *target, *x; /* [n][dims]: the teacher's, the student's */

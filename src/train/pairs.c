@@ -106,8 +106,7 @@ static few_status make(struct few_pairs *p, const char *path, int64_t first, int
   few__progress_frame(p->ctx, &frame);
   const struct few_sample_path path_of = {.label = p->label + o.first,
                                           .guidance = p->strength ? p->strength + o.first : NULL};
-  few_status st =
-      few__sample_run(p->teacher, &o, &path_of, p->x + o.first * p->dims, NULL, NULL);
+  few_status st = few__sample_run(p->teacher, &o, &path_of, p->x + o.first * p->dims, NULL, NULL);
   few__progress_frame(p->ctx, NULL);
   if (!finished || (st && st != FEW_E_CANCELLED)) return st;
   FEW_TRY(few__samples_check(p->ctx, p->setup->teacher, "pairs of the teacher", o.first, finished,

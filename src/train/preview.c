@@ -75,8 +75,8 @@ few_status few__preview_there(few_ctx *ctx, int64_t step, const char *dir, bool 
   return FEW_OK;
 }
 
-few_status few__preview(few_ctx *ctx, few_model *m, few_runner *runner, const struct few_train_keys *k, int64_t step,
-                        const char *dir) {
+few_status few__preview(few_ctx *ctx, few_model *m, few_runner *runner,
+                        const struct few_train_keys *k, int64_t step, const char *dir) {
   const int64_t item = m->spec.h * m->spec.w * m->spec.c;
   char *path = NULL;
   float *samples = NULL;

@@ -48,7 +48,7 @@ refused() {
 }
 refused "few encode is for it" sample $encoder --out x.png
 refused "few encode is for it" transfer $teacher $encoder clothes.npy --out x.png
-refused "noise to images alone" encode "$here/../../models/fashion-student.safetensors" clothes.npy --out x.npy
+refused "only leads from noise to images" encode "$here/../../models/fashion-student.safetensors" clothes.npy --out x.npy
 refused "npy file" encode $teacher clothes.npy --out x.png
 refused "is not a class" transfer $teacher $teacher clothes.npy --to sneakr --out x.png
 refused "but the model takes" encode "$here/../../models/toy-teacher.safetensors" clothes.npy --out x.npy

@@ -120,8 +120,8 @@ static inline double toy_flow_distance(struct toy *t, const struct few_sample_op
   toy_sample(t, m, opts, x, y);
   for (int i = 0; i < TOY_N * TOY_D; i++) y[i] *= sigma;
   for (int i = 0; i < TOY_N; i++)
-    assert_ok(t->ctx, mixture_map(t->ctx, &e.mixture, sigma, atan(80 / sigma), 0, 1e-8,
-                                       y + i * TOY_D));
+    assert_ok(t->ctx,
+              mixture_map(t->ctx, &e.mixture, sigma, atan(80 / sigma), 0, 1e-8, y + i * TOY_D));
   few_model_free(m);
   return toy_rms(x, y) / sigma;
 }

@@ -1,14 +1,14 @@
-/* derivatives.c - are the derivatives of this very network, with its own weights, right?
+/* derivatives.c - are the derivatives of this network, with its own weights, right?
  *
  * Three functions go through the checker (few/check.h): F by its inputs, F by its parameters, and
- * F's tangent along (dx, dt) by the parameters, which is what consistency training differentiates.
+ * F's tangent along (dx, dt) by the parameters, which consistency training differentiates.
  *
  * Bounds. Directions have the size of what they perturb (rms of an array of weights), so a step h
- * is relative. Rounding leaves eps/h = 2e-11 in a difference at h = 1e-5, truncation h^2 times a
- * ratio of third to first derivatives, which composed layers and fast sinusoids of time make
- * large: 1e-6 is above both and far below a wrong rule's, about 1. Where one h misses, another of
- * the two tried does not if the rule is right. The adjoint test has no step: two orders of
- * summing the same products, eps sqrt(n) for n up to 1e8 of them is 2e-12, and 1e-11 is asked.
+ * is relative. At h = 1e-5 rounding leaves eps/h = 2e-11 in a difference, and truncation leaves h^2
+ * times a ratio of third to first derivatives, which composed layers and fast sinusoids of time make
+ * large. 1e-6 is above both and far below the error of a wrong rule, about 1. If the rule is right,
+ * one of the two steps tried passes. The adjoint test has no step: the same products are summed in
+ * two orders, which differ by eps sqrt(n), 2e-12 for n = 1e8 products; the bound is 1e-11.
  */
 #include <math.h>
 
@@ -35,7 +35,7 @@ static void take_row(const few_model *m, int row, double *out) {
   for (int64_t i = 0; i < n; i++) out[i] = (double)from[i];
 }
 
-/* N(0, rms^2) of the array's values; 1/100 of unit size where it is all zero. */
+/* Normal numbers with the rms of the array's values; of size 0.01 if those are all zero. */
 static void direction(const few_model *m, int row, const char *name, int64_t n, double *out) {
   const float *of = m->values + m->params.at[row].offset;
   double sum = 0;
@@ -48,7 +48,7 @@ static void direction(const few_model *m, int row, const char *name, int64_t n, 
   for (int64_t i = 0; i < n; i++) out[i] *= size;
 }
 
-/* Fills what is not simply drawn. The checker calls directions "d(name#node)". */
+/* Values that the checker does not draw itself. It calls directions "d(name#node)". */
 static bool value(void *user, const char *name, int64_t n, double *out) {
   const few_model *m = user;
   char of[sizeof m->params.at->name];

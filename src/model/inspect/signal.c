@@ -1,14 +1,15 @@
-/* signal.c - how large activations and gradients are, layer by layer, before anything is learned.
+/* signal.c - how large activations and gradients are, block by block, before anything is learned.
  *
- * With x_{l+1} = x_l + F_l(norm(x_l)) the shares of all layers in the sum are equal and the signal
- * grows as a root of depth; with norms after the sum, x_{l+1} = norm(x_l + F_l(x_l)), the first
+ * With x_{l+1} = x_l + F_l(norm(x_l)) all layers have equal shares in the sum, and the signal grows
+ * with the square root of depth. With norms after the sum, x_{l+1} = norm(x_l + F_l(x_l)), the first
  * layer's share halves at each step, and so does its gradient (Su Jianlin, kexue.fm 8747). Smaller
- * weights (BERT's 0.02 where 1/sqrt(768) = 0.036) bring a network nearer to the identity, and
- * layers that begin at zero make it one: nothing behind them has a gradient at the first step.
+ * weights (BERT's 0.02, where 1/sqrt(768) = 0.036) bring a network nearer to the identity, and
+ * layers that start at zero make it the identity: no layer before them has a gradient at the first
+ * step.
  *
- * The network is drawn anew, fed x ~ N(0, 1) at t ~ U(0.1, 1.5), and <w, F> with w ~ N(0, 1) is
- * differentiated by the last value of each block, a block being what the network calls by a name of
- * its own (few show): a gradient of 1 is that of F itself.
+ * The weights are drawn, the input is x ~ N(0, 1) at t ~ U(0.1, 1.5), and <w, F> with w ~ N(0, 1) is
+ * differentiated by the last value of each block. A block is a top-level scope of the network, as
+ * few show lists them. The gradient by F itself is 1.
  */
 #include <math.h>
 #include <stdio.h>
@@ -31,12 +32,12 @@ struct signal {
   few_node y;
   int n;
   struct block block[MAX_BLOCKS];
-  few_node out[2 * MAX_BLOCKS]; /* values, then gradients; FEW_NONE: it has none */
-  float *values;                /* parameters as they begin */
+  few_node out[2 * MAX_BLOCKS]; /* values, then gradients; FEW_NONE: no gradient */
+  float *values;                /* parameters at initialisation */
   int32_t *label;
 };
 
-/* ---- the beginning ---- */
+/* ---- The weights ---- */
 
 static double fan_in(const struct few_param_row *r) {
   double n = 1;
@@ -65,7 +66,7 @@ out:
   return st;
 }
 
-/* ---- the graph ---- */
+/* ---- The graph ---- */
 
 static few_node between(few_graph *g, double low, double high, int64_t rows) {
   few_node u = few_randu(g, FEW_RNG_GUIDANCE, FEW_SHAPE(rows));
@@ -85,7 +86,7 @@ static struct few_net_input inputs(const struct signal *s) {
   return in;
 }
 
-/* "/down.0.1/conv0" -> "down.0.1"; false outside of blocks. */
+/* "/down.0.1/conv0" -> "down.0.1"; false outside blocks. */
 static bool block_name(const char *scope, char name[64]) {
   while (*scope == '/') scope++;
   snprintf(name, 64, "%.*s", (int)strcspn(scope, "/"), scope);
@@ -117,7 +118,7 @@ static few_status find_blocks(struct signal *s) {
   return FEW_OK;
 }
 
-/* One by one: variables of one derivative are independent of each other. */
+/* One derivative for each block, since the variables of one derivative are independent. */
 static few_status differentiate(struct signal *s) {
   few_node w = few_randn(s->g, FEW_RNG_CHECK, few_node_shape(s->g, s->y));
   for (int i = 0; i < s->n; i++) {
@@ -127,7 +128,7 @@ static few_status differentiate(struct signal *s) {
   return FEW_OK;
 }
 
-/* ---- running it ---- */
+/* ---- Running it ---- */
 
 static few_status replay(const struct signal *s, const few_plan *plan, int n, float **rooms) {
   few_ctx *ctx = s->m->ctx;
@@ -158,8 +159,8 @@ static double rms(const few_graph *g, few_node node, const float *v) {
   return sqrt(sum / (double)n);
 }
 
-/* Gradients that are not there are 0. */
-static void tell(const struct signal *s, float *const *rooms) {
+/* A missing gradient is 0. */
+static void report(const struct signal *s, float *const *rooms) {
   for (int i = 0, next = s->n; i < s->n; i++) {
     struct few_signal_layer l = {.name = s->block[i].name,
                                  .shape = few_node_shape(s->g, s->out[i]),
@@ -183,7 +184,7 @@ static few_status run(struct signal *s) {
   for (int i = 0; i < n; i++)
     FEW_GOTO(FEW_NEW(ctx, &rooms[i], few_shape_count(few_node_shape(s->g, wanted[i]))));
   FEW_GOTO(replay(s, plan, n, rooms));
-  tell(s, rooms);
+  report(s, rooms);
 out:
   for (int i = 0; i < n; i++) few__free(ctx, rooms[i]);
   few__plan_free(plan);
@@ -196,8 +197,10 @@ few_status few_model_signal(const few_model *m, const struct few_signal_opts *o)
   FEW_TRY(few__opts_check(m->ctx, "few_signal_opts", o, FEW_SIGNAL_OPTS_VERSION));
   if (!o->layer) return few__fail(m->ctx, FEW_E_INVALID, "signal: give the callback `layer`");
   if (o->rows < 1 || !(o->std >= 0) || !isfinite(o->std))
-    return few__fail(m->ctx, FEW_E_INVALID, "signal: %lld rows, deviation %g: give more",
-                     (long long)o->rows, o->std);
+    return few__fail(
+        m->ctx, FEW_E_INVALID,
+        "signal: %lld rows, deviation %g: give 1 row or more, and a finite deviation from 0",
+        (long long)o->rows, o->std);
   FEW_GOTO(few_graph_create(m->ctx, &s.g));
   FEW_GOTO(draw(&s));
   FEW_GOTO(FEW_NEW(m->ctx, &s.label, o->rows));

@@ -1,4 +1,4 @@
-/* tangent.c - the size of df/dt by time, from the tangent that training builds, in both forms. */
+/* tangent.c - the size of df/dt by time, from both forms of the tangent that training builds. */
 #include <math.h>
 
 #include "base/rng.h"
@@ -19,18 +19,19 @@ struct study {
   few_plan *plan;
   void *arena;
   const void **slots;
-  int64_t R, d;                   /* rows of a replay, numbers of a row */
+  int64_t R, d;                   /* rows of a replay, values of a row */
   float *in[INS];                 /* [R][d] x, v, cs_v, of unit variance; [R] the others */
   float *out[OUTS];               /* [R][d] */
   int32_t *label, *teacher_label; /* [R] */
-  int32_t *map, *teacher_map;     /* [classes of the data]: theirs; NULL: it has none */
-  struct few_data_scale *scales;  /* [c] to unit variance */
-  double *row;                    /* ROWS_OF arrays of one row, [d] each */
-  double weighted;                /* sum of squares of cos(t) df/dt in the running bin */
+  int32_t *map,
+      *teacher_map; /* [classes of the data] the classes of model and teacher; NULL: no classes */
+  struct few_data_scale *scales; /* [c] to unit variance */
+  double *row;                   /* ROWS_OF arrays of one row, [d] each */
+  double weighted;               /* sum of squares of cos(t) df/dt in the running bin */
   double started;
 };
 
-/* ---- the plan: F, dF/dt along (v/sigma_d, 1), and cos t sin t dF/dt as one tangent ---- */
+/* ---- The plan: F, dF/dt along (v/sigma_d, 1), and cos t sin t dF/dt as one tangent ---- */
 
 static few_status trace(struct study *s, few_graph *g, few_node out[OUTS]) {
   struct few_net_input in = few__model_inputs(s->m, g, s->R);
@@ -58,7 +59,7 @@ static few_status make_plan(struct study *s) {
   return st;
 }
 
-/* The classes of the data as the model numbers them. */
+/* The model's class for each class of the data. */
 static few_status match(const struct study *s, const few_model *m, int32_t **map) {
   if (!m->spec.classes) return FEW_OK;
   FEW_TRY(FEW_NEW(s->ctx, map, few_data_n_classes(s->o->data)));
@@ -100,14 +101,14 @@ static void free_study(struct study *s) {
   few__free(ctx, s->row);
 }
 
-/* ---- rows ---- */
+/* ---- Rows ---- */
 
 static double time_of(const struct few_tangent_bin *b, int64_t k) {
   return b->from + (b->to - b->from) * ((double)k + 0.5) / (double)b->rows;
 }
 
-/* x, t and what the tangents are taken along, of rows first .. first + R - 1 of a bin. Those beyond
- * its last are computed like the last and not looked at. */
+/* Fill in x, t and the directions of the tangents for rows first .. first + R - 1 of a bin. Rows past
+ * its last repeat the time of the last and are ignored. */
 static few_status fill(struct study *s, const struct few_tangent_bin *b, int bin, int64_t first) {
   struct few_data_stream stream = FEW_DATA_STREAM_INIT;
   stream.seed = s->o->seed;
@@ -145,7 +146,7 @@ static few_status fill(struct study *s, const struct few_tangent_bin *b, int bin
   return FEW_OK;
 }
 
-/* One row into the sums of its bin: all of it in units of sigma_d, so with sigma_d = 1. */
+/* Add one row to the sums of its bin, in units of sigma_d, so with sigma_d = 1. */
 static void add_row(struct study *s, struct few_tangent_bin *b, int64_t i) {
   const int64_t d = s->d;
   const double t = (double)s->in[IN_T][i];
@@ -191,7 +192,7 @@ static few_status run_bin(struct study *s, struct few_tangent_bin *b, int bin) {
   return FEW_OK;
 }
 
-/* ---- what can be asked ---- */
+/* ---- Checks ---- */
 
 static bool same_shape(const struct few_net_spec *a, int64_t h, int64_t w, int64_t c, bool points) {
   return a->h == h && a->w == w && a->c == c && a->points == points;

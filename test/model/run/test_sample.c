@@ -637,7 +637,7 @@ static void test_poor(void **state) {
   assert_string_equal(warning, "");
   o.steps = 3;
   assert_ok(ctx, once_plan(m, &o, NULL, NULL));
-  assert_non_null(strstr(warning, "its own 2 steps, and is asked for 3"));
+  assert_non_null(strstr(warning, "its own 2 steps, and is sampled in 3"));
   few_model_free(m);
   few_ctx_free(ctx);
 }
