@@ -1,8 +1,8 @@
-# libfew.so exports the functions that the headers declare with FEW_API, all of them and nothing else.
+# libfew.so exports the functions and tables that the headers declare with FEW_API, all of them and nothing else.
 so=$(find "$prefix" -name libfew.so)
 [ -n "$so" ] || { echo "no libfew.so: built with -DFEW_SHARED=OFF"; exit 77; }
 find "$prefix/include" -name '*.h' -exec cat {} + | tr '\n' ' ' | grep -o 'FEW_API [^;{]*' |
-  grep -o '\bfew_[A-Za-z0-9_]*(' | tr -d '(' | sort -u >declared
+  grep -o '\bfew_[A-Za-z0-9_]*[[(]' | tr -d '[(' | sort -u >declared
 nm -D --defined-only "$so" | sed 's/.* //' | grep -v '^_\(init\|fini\|edata\|end\|_bss_start\)$' |
   grep -v '^__\(asan\|tsan\|ubsan\|sanitizer\|odr_asan\)' | sort -u >exported
 diff declared exported
