@@ -41,8 +41,11 @@ static void train(struct files *f, const char *run, const char *a, const char *b
   char key[600];
   snprintf(key, sizeof key, "data=%s", data);
   const char *const overrides[] = {key, a, b};
-  const struct few_train_opts o = {FEW_TRAIN_OPTS_VERSION, files_path(f, "points.ini"),
-                                   files_path(f, run), 3, overrides};
+  const struct few_train_opts o = {.version = FEW_TRAIN_OPTS_VERSION,
+                                   .recipe = files_path(f, "points.ini"),
+                                   .run = files_path(f, run),
+                                   .n_overrides = 3,
+                                   .overrides = overrides};
   assert_ok(f->ctx, few_train(f->ctx, &o));
 }
 
@@ -99,8 +102,11 @@ static void refused(struct files *f, const char *a, const char *b) {
   snprintf(key, sizeof key, "data=%s", data);
   snprintf(teacher, sizeof teacher, "teacher=%s", files_path(f, "run/model.safetensors"));
   const char *const overrides[] = {key, teacher, a, b};
-  const struct few_train_opts o = {FEW_TRAIN_OPTS_VERSION, files_path(f, "points.ini"),
-                                   files_path(f, "refused"), 4, overrides};
+  const struct few_train_opts o = {.version = FEW_TRAIN_OPTS_VERSION,
+                                   .recipe = files_path(f, "points.ini"),
+                                   .run = files_path(f, "refused"),
+                                   .n_overrides = 4,
+                                   .overrides = overrides};
   if (few_train(f->ctx, &o) != FEW_E_INVALID || !strstr(few_error(f->ctx), "without a label"))
     fail_msg("%s %s: %s", a, b, few_error(f->ctx));
 }
@@ -291,8 +297,11 @@ static void check_train(struct files *f, const char *named) {
       few_model *m;
       snprintf(model, sizeof model, "%s=%s", from[k],
                files_path(f, other ? "others.safetensors" : "turned.safetensors"));
-      const struct few_train_opts o = {FEW_TRAIN_OPTS_VERSION, files_path(f, "points.ini"),
-                                       files_path(f, from[k]), 4, overrides};
+      const struct few_train_opts o = {.version = FEW_TRAIN_OPTS_VERSION,
+                                       .recipe = files_path(f, "points.ini"),
+                                       .run = files_path(f, from[k]),
+                                       .n_overrides = 4,
+                                       .overrides = overrides};
       const few_status st = few_train(f->ctx, &o);
       if (other) {
         assert_int_equal(st, FEW_E_INVALID);
