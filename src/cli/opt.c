@@ -51,7 +51,7 @@ static const char *key_of(const void *user, int i) {
 /* ---- Words ---- */
 void opt_key(char out[64], const struct few_option *o) {
   int n = 0;
-  for (; o->key[n] && n < 63; n++) out[n] = (char)(o->key[n] == '_' ? '-' : o->key[n]);
+  for (; n < 63 && o->key[n]; n++) out[n] = (char)(o->key[n] == '_' ? '-' : o->key[n]);
   out[n] = '\0';
 }
 

@@ -13,7 +13,7 @@
  * (a row of 32,768 pixels takes 1 MB); and since deflate packs at most 1032 to 1, an image whose
  * rows could not come from so few bytes is refused before memory is taken for it.
  */
-#include "png.h"
+#include "io/png.h"
 
 #include <limits.h>
 #include <png.h>

@@ -2,7 +2,7 @@
  *
  * A member of more than 16 MB that says it is packed over 64 to 1 is refused, as in gzip.c.
  */
-#include "zip.h"
+#include "io/zip.h"
 
 #include <zip.h>
 

@@ -207,7 +207,7 @@ static struct few_values values(const few_trainer *t) {
 static few_status update_fake(few_trainer *t, const struct few_clock *at, struct step *step) {
   const struct few_train_keys *k = &t->setup.config.keys;
   const struct few_values v = values(t);
-  struct few_step_report report;
+  struct few_step_report report = {0};
   struct few_gradient grad;
   double squares, lr = step->lr * (k->fake_lr > 0 ? k->fake_lr / k->lr : 1);
   for (int64_t i = 0; i < k->fake_updates; i++) {
@@ -236,7 +236,7 @@ static few_status balance(few_trainer *t, struct few_gradient *grad) {
 static few_status update_student(few_trainer *t, const struct few_clock *at, struct step *step) {
   struct few_run_state *s = &t->state;
   const struct few_values v = values(t);
-  struct few_step_report report;
+  struct few_step_report report = {0};
   struct few_gradient grad;
   double squares;
   FEW_TRY(few__shards_step(t->shards, FEW_PHASE_STUDENT, at, s->step, &v, &grad, &report));

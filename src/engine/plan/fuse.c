@@ -40,8 +40,9 @@ static few_status add_unit(struct fusing *f, int n, const few_node *member) {
 }
 
 static few_status close_group(struct fusing *f, int i) {
+  assert(0 <= i && i < f->n_open);
   struct group *gr = &f->open[i];
-  assert(0 <= i && i < f->n_open && gr->n > 0);
+  assert(gr->n > 0);
   FEW_TRY(add_unit(f, gr->n, gr->member));
   for (int m = 0; m < gr->n; m++) f->group_of[gr->member[m]] = -1;
   f->n_open--;

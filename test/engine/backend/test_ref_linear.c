@@ -57,7 +57,7 @@ static void test_matmul(void **state) {
 static void test_conv_by_hand(void **state) {
   (void)state;
   const double x[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9}, w[9] = {0, 1, 0, 2, 3, 4, 0, 5, 0};
-  struct op_call c = {FEW_OP_CONV, .n_in = 2, .in = {x, w}, .attr.conv = {1, 1}};
+  struct op_call c = {FEW_OP_CONV, .n_in = 2, .in = {x, w}, .attr.conv = {.stride = 1, .pad = 1}};
   c.out = c.shape[0] = FEW_SHAPE(1, 3, 3, 1);
   c.shape[1] = FEW_SHAPE(3, 3, 1, 1);
   const double want[9] = {
@@ -80,7 +80,7 @@ static void test_conv_by_hand(void **state) {
 static void test_conv_channels(void **state) {
   (void)state;
   const double x[4] = {1, 10, 2, 20}, w[6] = {1, 2, 3, 4, 5, 6};
-  struct op_call c = {FEW_OP_CONV, .n_in = 2, .in = {x, w}, .attr.conv = {1, 0}};
+  struct op_call c = {FEW_OP_CONV, .n_in = 2, .in = {x, w}, .attr.conv = {.stride = 1, .pad = 0}};
   c.out = FEW_SHAPE(1, 1, 2, 3);
   c.shape[0] = FEW_SHAPE(1, 1, 2, 2);
   c.shape[1] = FEW_SHAPE(1, 1, 2, 3);
