@@ -1,8 +1,8 @@
-/* few/eval.h - how near are images to a reference?
+/* few/eval.h - measures how close images are to a reference.
  *
- * Numbers of different evaluators do not compare: they differ in resizing, in rounding, in the
- * network whose features are compared, in the reference and in n. So a report tells all of it
- * beside each number.
+ * Numbers of different evaluators cannot be compared: they differ in resizing, in rounding, in the
+ * network whose features are compared, in the reference and in n. So a report has all of these beside
+ * the numbers. docs/eval.md has the metrics.
  */
 #ifndef FEW_EVAL_H
 #define FEW_EVAL_H
@@ -20,36 +20,38 @@ enum few_eval_ball { FEW_EVAL_BALL_OWN, FEW_EVAL_BALL_CLOSED, FEW_EVAL_BALL_OPEN
 struct few_eval_opts {
   int version; /* FEW_EVAL_OPTS_VERSION */
   /* A model (.safetensors), which is sampled; or images: a folder, an .npy or .npz file, or the
-   * spec of a data set (few/data.h). With `runner` only its name in the report; NULL: "model". */
+   * spec of a data set (few/data.h). With `runner` it is only the name in the report; NULL: "model".
+   */
   const char *source;
   few_runner *runner;    /* the source, as a model that is open already; borrowed, with the context
                             of the call. NULL: `source` is opened */
-  const char *reference; /* images, or what few_eval_save_reference wrote (.safetensors); NULL
-                            where no metric needs them */
-  const char *features; /* NAME or NAME=FILE; NULL: pixels, with a warning where there are images */
-  const char *metrics;  /* names with commas between; NULL: all that source and features allow */
-  int64_t n;            /* images of the source; 0: 10000 of a model, else all */
-  int64_t n_reference;  /* 0: all. Fewer than all are chosen at random, once and for all */
-  /* How a model's images are made, and untouched for other sources; its n, first, label and seed
-   * are not looked at. What it points at is borrowed until few_eval returns. */
+  const char *reference; /* images, or a file of few_eval_save_reference (.safetensors); NULL: none,
+                            for metrics that need none */
+  const char *features;  /* NAME or NAME=FILE; NULL: pixels, with a warning for images */
+  const char *metrics;   /* names with commas between; NULL: all that source and features allow */
+  int64_t n;             /* images of the source; 0: 10000 of a model, else all */
+  int64_t n_reference;   /* 0: all. Fewer are chosen at random, the same ones in every call */
+  /* How a model is sampled; leave it as it is for other sources. Its n, first, label and seed are
+   * ignored. What it points to is borrowed until few_eval returns. */
   struct few_sample_opts sampling;
-  /* FEW_LABEL_SHARES: a model draws each class as often as the reference has it; where that has no
-   * labels, as often as the training data had it; where the model does not know, equally often.
-   * FEW_LABEL_EACH: equally often. A class, numbered as the source's: of images and reference its
-   * alone are looked at; the reference's is the one of the same name, where both have names. */
+  /* FEW_LABEL_SHARES: a model draws each class as often as the reference has it; if that has no
+   * labels, as often as the training data had it; if the model does not know, equally often.
+   * FEW_LABEL_EACH: equally often. Otherwise the number of a class of the source: only its images
+   * and those of the same class of the reference are measured. The classes of the two are matched by
+   * name where both have names. */
   int label;
-  const char *label_word; /* a class as few_model_find_class takes it; NULL: `label` says */
+  const char *label_word; /* a class by name or number (few_model_find_class); NULL: `label` */
   uint64_t seed;          /* of the first set of samples */
-  int seeds;              /* sets: seed, seed + 1 ...; the error is then the spread over sets */
-  /* Of metrics. */
-  int64_t keep;    /* rows of a set that kid, pr and dc look at, at most, chosen at random */
+  int seeds; /* sets: seed, seed + 1 ...; from 2 on the error is the spread over sets */
+  /* Options of metrics. */
+  int64_t keep;    /* most rows of a set that kid, pr, dc and energy use; chosen at random */
   int knn;         /* neighbours of pr and dc; 0: 3 and 5 */
   int ball;        /* few_eval_ball of pr and dc; OWN: closed for pr, open for dc */
   int subsets;     /* of kid */
   int subset_size; /* of kid; fewer where there are fewer */
   int splits;      /* of is */
-  int bootstrap;   /* replicates for errors over the source's images, one set; 0: none. Of each
-                      image kept its features stay in memory */
+  int bootstrap;   /* replicates for errors over the source's images, of one set; 0: none. The
+                      features of all kept images then stay in memory */
 };
 #define FEW_EVAL_OPTS_VERSION 4
 #define FEW_EVAL_OPTS_INIT                                                           \
@@ -60,11 +62,11 @@ struct few_eval_opts {
 
 struct few_eval_number {
   const char *name;       /* "fd", "recall" */
-  double value;           /* of several sets: their mean */
-  double error;           /* a standard deviation; NaN where there is none */
-  const char *error_of;   /* what it is over: "seeds", "bootstrap", "subsets", "splits", "images";
-                             "" none */
-  int64_t n, n_reference; /* images that went in; n_reference 0: it looks at no reference */
+  double value;           /* the mean, of several sets */
+  double error;           /* a standard deviation; NaN: none */
+  const char *error_of;   /* what it is taken over: "seeds", "bootstrap", "subsets", "splits",
+                             "images"; "": no error */
+  int64_t n, n_reference; /* images measured; n_reference 0: the metric uses no reference */
   char how[120];          /* the variant: "k 3, closed balls" */
   const double *each;     /* [seeds] value of each set */
 };
@@ -74,25 +76,24 @@ struct few_eval_report {
   const char *source, *reference; /* reference NULL: none */
   const char *source_hash;        /* sha256 of a model's file; hash of a data set */
   const char *reference_hash;
-  bool model; /* the source is a model; otherwise sampler to seed are NULL or 0 */
+  bool model; /* the source is a model; otherwise the members from sampler to seed are NULL or 0 */
   const char *sampler;
-  const char
-      *settings; /* what else was chosen of sampling: "schedule karras; churn=20"; "" nothing */
+  const char *settings; /* other choices of sampling: "schedule karras; churn=20"; "": none */
   int steps;
-  int nfe;      /* evaluations of the network an image */
-  double flops; /* an image, nfe evaluations; 2 a multiply-add */
+  int nfe;      /* network evaluations per image */
+  double flops; /* per image, of nfe evaluations; 2 per multiply-add */
   double guidance;
   uint64_t seed;
   int seeds;              /* at least 1 */
   int bootstrap;          /* replicates; 0: none */
-  int label;              /* the class that was looked at alone; -1: all */
+  int label;              /* the only class that was measured; -1: all */
   const char *label_name; /* its name; NULL: it has none */
-  /* Whose shares of classes the samples have: "reference", "training data", "even" (asked for),
-   * "unknown" (even, as neither the reference nor the model tells); "one class"; "none" of samples
-   * without labels, and of what is no model. */
+  /* Where the shares of classes come from: "reference", "training data", "even" (as requested),
+   * "unknown" (even, because neither the reference nor the model has them), "one class", or "none"
+   * for samples without labels and for images. */
   const char *labels;
-  int64_t classes;             /* of a model whose samples have labels; else 0 */
-  const int64_t *label_counts; /* [classes] samples of each, in a set */
+  int64_t classes;             /* of a model whose samples have labels; otherwise 0 */
+  const int64_t *label_counts; /* [classes] samples of each class in a set */
   bool points;                 /* h and w are 1, c is their dimension */
   int64_t n, n_reference, h, w, c;
   const char *rounding;                                       /* how values became bytes */
@@ -101,43 +102,46 @@ struct few_eval_report {
   int n_numbers;
   const struct few_eval_number *number; /* [n_numbers] */
   double seconds;
-  bool complete;       /* false: few_eval was cancelled, and numbers are those it had by then */
-  const char *missing; /* what it had not: "pr, dc", "error bars", "2 of 3 sets of samples"; "" */
-  void *inside;
+  bool complete;       /* false: few_eval was cancelled, and has the numbers measured by then */
+  const char *missing; /* what was not measured: "pr, dc", "error bars", "2 of 3 sets of samples" */
+  void *inside;        /* the library's */
 };
 
-/* Measure. Mistakes are told before the sampling. On failure *out is NULL, except that after
- * FEW_E_CANCELLED it is a report of the numbers that it has by then; where not NULL it is yours. */
+/* Measure. Everything that can be refused is refused before any sampling. On failure *out is NULL,
+ * except after FEW_E_CANCELLED, where it may be a report of the numbers measured by then. *out is
+ * yours: few_eval_report_free. Reports progress. */
 FEW_API FEW_MUST_USE few_status few_eval(struct few_eval_report **out, few_ctx *ctx,
                                          const struct few_eval_opts *opts);
-/* Look at opts->reference as few_eval would, by its n_reference, features, label and keep, and
- * write what it keeps, to be named as a reference ever after: docs/eval.md. Atomic. */
+/* Read opts->reference as few_eval would, with its n_reference, features, label and keep, and write
+ * the statistics that few_eval keeps of it. The file can be named as a reference from then on:
+ * docs/eval.md has the format. Atomic. */
 FEW_API FEW_MUST_USE few_status few_eval_save_reference(few_ctx *ctx,
                                                         const struct few_eval_opts *opts,
                                                         const char *path);
 FEW_API void few_eval_report_free(struct few_eval_report *r); /* NULL is fine */
 
-/* few_eval_report.labels in words: "as often as in the reference"; "" where they have one class, or
- * none. Static. */
+/* few_eval_report.labels in words: "as often as in the reference"; "" for one class or none. Static.
+ */
 FEW_API const char *few_eval_labels_text(const char *labels);
-/* The report as a JSON object in a line (docs/eval.md); yours: few_text_free. */
+/* The report as a JSON object on one line (docs/eval.md). *out is yours: few_text_free. */
 FEW_API FEW_MUST_USE few_status few_eval_json(char **out, few_ctx *ctx,
                                               const struct few_eval_report *r);
 
-/* Sampling times that suit a model best: the first that of pure noise, further ones found one after
- * the other by what samples with them measure (Song et al., arXiv 2303.01469). */
+/* Schedule search: the sampling times with which a model measures best. The first time is that of
+ * pure noise. The others are found one after the other, by measuring samples (Song et al., arXiv
+ * 2303.01469). */
 struct few_schedule_search_opts {
   int version;           /* FEW_SCHEDULE_SEARCH_OPTS_VERSION */
   const char *reference; /* images or points, as in few_eval */
   const char *features;  /* as in few_eval */
   const char *metric;    /* "fd", "kid", "sfd" or "energy"; NULL: fd of images, energy of points */
   int steps;             /* times, 1 to FEW_MODEL_MAX_TIMES */
-  int64_t n;             /* samples of each look; 0: 10000 */
+  int64_t n;             /* samples of each measurement; 0: 10000 */
   int64_t n_reference;   /* 0: all */
-  uint64_t seed;         /* all looks see samples of the same noise */
+  uint64_t seed;         /* all measurements use the same noise */
   double guidance;
   int label;        /* FEW_LABEL_SHARES: as in few_eval_opts */
-  double tolerance; /* radians to which a time is known */
+  double tolerance; /* precision of the times, in radians */
 };
 #define FEW_SCHEDULE_SEARCH_OPTS_VERSION 3
 #define FEW_SCHEDULE_SEARCH_OPTS_INIT \
@@ -146,7 +150,7 @@ struct few_schedule_found {
   int n;                              /* times found */
   double times[FEW_MODEL_MAX_TIMES];  /* radians, falling: for few_model_with_times */
   double values[FEW_MODEL_MAX_TIMES]; /* the metric with the first k + 1 of them */
-  int looks;                          /* how often samples were measured */
+  int looks;                          /* number of measurements */
   const char *labels;                 /* few_eval_report.labels of the samples; static */
 };
 /* Reports progress. After FEW_E_CANCELLED *out has what was found by then; after any other error n

@@ -1,8 +1,9 @@
-/* eval.c - images to features to sums to numbers.
+/* eval.c - from images to features, sums and numbers.
  *
- * Images stream: a chunk is sampled, becomes bytes, then features, then part of running sums, and
- * is gone. What grows with n is a data set (read whole) and the rows that kid, pr and dc look at,
- * up to opts.keep. All that can be refused is refused before the first sample.
+ * Images stream: a chunk is sampled and turned into bytes, features and parts of running sums, and is
+ * then dropped. Only two things grow with n: a data set, which is read whole, and the rows that kid,
+ * pr, dc and energy use, up to opts.keep. Everything that can be refused is refused before the first
+ * sample.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -28,8 +29,8 @@ static few_status make_room(few_evaluator *e) {
 
 /* ---- running ---- */
 
-/* A network of features may need a second an image, so the chunks follow the clock: neither the
- * images nor the sums depend on them. */
+/* A feature network may take a second per image, so the chunks are sized by time. Images and sums do
+ * not depend on them. */
 static struct few_pace chunks(const few_evaluator *e, const struct few_source *s) {
   const int64_t model = s->runner ? few__runner_portion(s->runner) : 1;
   const int64_t features = s->points ? 1 : few__features_portion(e->features);
@@ -83,7 +84,7 @@ static few_status gather_reference(few_evaluator *e) {
   few_status st = e->reference->saved ? few__statistics_fill(e->reference->saved, e->reference_set)
                                       : gather(e, e->reference, 0, e->reference_set, f);
   if (!st) return FEW_OK;
-  few__eval_set_free(e->reference_set); /* a part of it would be taken for the whole */
+  few__eval_set_free(e->reference_set); /* a part must not pass for the whole */
   e->reference_set = NULL;
   return st;
 }
@@ -93,7 +94,7 @@ static few_status measure(few_evaluator *e, int seed, struct few_report_inside *
   struct few_metric_input in = {e->set, e->reference_set, &e->metric_opts, false, &shared};
   struct few_metric_value value[FEW_METRICS_MAX][FEW_METRIC_VALUES];
   few_status st = FEW_OK;
-  /* Those of sums take no time: they come before those that compare all images with all. */
+  /* Metrics of sums take no time, so they come before those that compare all pairs of images. */
   for (int pairs = 0; pairs < 2; pairs++)
     for (int i = 0; !st && i < few__metric_count(e->ctx); i++) {
       const struct few_metric_def *m = few__metric_at(e->ctx, i);
@@ -102,8 +103,8 @@ static few_status measure(few_evaluator *e, int seed, struct few_report_inside *
       if (!st) e->measured |= 1u << i;
     }
   if (!st && e->o->bootstrap) st = few__bootstrap(e->ctx, &in, e->wanted, e->o->bootstrap, value);
-  /* Of the first set an interrupted evaluation keeps what it has; of a later one nothing, for each
-   * number is a mean over the same sets. */
+  /* An interrupted evaluation keeps the numbers of the first set. It drops those of a later set,
+   * because each number is a mean over the same sets. */
   if (st && (st != FEW_E_CANCELLED || seed)) return st;
   for (int i = 0; i < few__metric_count(e->ctx); i++)
     for (int v = 0; e->measured & 1u << i && v < few__metric_at(e->ctx, i)->n_values; v++)
@@ -125,7 +126,7 @@ static few_status run_seeds(few_evaluator *e, struct few_report_inside *r) {
   return FEW_OK;
 }
 
-/* What an interrupted evaluation lacks of what was asked for: "pr, dc". */
+/* What an interrupted evaluation has not measured: "pr, dc". */
 static few_status describe_missing(const few_evaluator *e, struct few_report_inside *r) {
   struct few_text t = {0};
   few__text_add(e->ctx, &t, "%s", "");
@@ -222,8 +223,8 @@ void few__evaluator_free(few_evaluator *e) {
 
 static double least_of(int64_t a, int64_t b) { return (double)(a < b ? a : b); }
 
-/* Operations of the metrics of one set, to a half or so: what they do to matrices of dim x dim, and
- * to all pairs of rows. */
+/* Operations of the metrics of one set, within a factor of about two: those on matrices of dim x dim
+ * and on all pairs of rows. */
 static double metric_flops(const few_evaluator *e) {
   const double d = (double)e->dim, keep_s = least_of(e->source->n, e->o->keep);
   const double keep_r = e->reference ? least_of(e->reference->n, e->o->keep) : 0;
@@ -284,7 +285,7 @@ few_status few__evaluator_open(few_ctx *ctx, few_evaluator **out, const struct f
   return open_evaluator(ctx, out, o, given, true);
 }
 
-/* `keep`: of a run that was cancelled there is a report of what it has. */
+/* `keep`: a cancelled run returns a report of what it measured. */
 static few_status run(few_evaluator *e, bool keep, struct few_eval_report **out) {
   const double started = few__now();
   struct few_report_inside *r = NULL;

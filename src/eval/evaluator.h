@@ -1,4 +1,5 @@
-/* evaluator.h - measuring the same again: features, and what is kept of the reference, stay. */
+/* evaluator.h - repeated measurements. The feature network and the statistics of the reference stay in
+ * memory between them. */
 #ifndef FEW_SRC_EVAL_EVALUATOR_H
 #define FEW_SRC_EVAL_EVALUATOR_H
 
@@ -8,32 +9,33 @@
 
 typedef struct few_evaluator few_evaluator;
 
-/* What is open already, borrowed; NULL: opened by its name. The names of the options are then what
- * the report says. A runner's model may change its values between runs. */
+/* Source and reference that are open already, borrowed. NULL: opened by the names in the options. Where
+ * given, the names in the options are only those of the report. The model of a runner may change its
+ * values between runs. */
 struct few_eval_given {
   few_runner *runner;
   const few_data *reference;
 };
 
-/* Everything that can be refused is refused here. Texts of `o` are borrowed. */
+/* Everything that can be refused is refused here. The texts of `o` are borrowed. */
 few_status few__evaluator_open(few_ctx *ctx, few_evaluator **out, const struct few_eval_opts *o,
                                const struct few_eval_given *given);
 void few__evaluator_free(few_evaluator *e); /* NULL is fine */
 
-/* What few__evaluator_run will do, the look at the reference apart. */
+/* The cost of few__evaluator_run, without reading the reference. */
 struct few_eval_cost {
   int64_t n;    /* images */
-  int nfe;      /* evaluations of the network for each; 0: they are there already */
-  int64_t dim;  /* values by which an image is compared */
-  double flops; /* of all, in the model, the network of features and, roughly, the metrics */
+  int nfe;      /* network evaluations per image; 0: the source is images */
+  int64_t dim;  /* features per image */
+  double flops; /* of the model, the feature network and, roughly, the metrics, for all images */
 };
 few_status few__evaluator_cost(const few_evaluator *e, struct few_eval_cost *out);
 
-/* Sample the model of the next runs at these times, borrowed. */
+/* Sample the model at these times from the next run on. Borrowed. */
 void few__evaluator_set_times(few_evaluator *e, int n, const double *times);
 
-/* Measure. The reference is looked at in the first run alone. After a failure, as one that was
- * cancelled, it can be run again. */
+/* Measure. The reference is read in the first run only. After a failure or a cancellation it can be
+ * run again. */
 few_status few__evaluator_run(few_evaluator *e, struct few_eval_report **out);
 
 #endif

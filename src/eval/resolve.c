@@ -38,7 +38,7 @@ static few_status validate_opts(few_evaluator *e, bool metrics) {
   return FEW_OK;
 }
 
-/* Nothing is said of how a model is sampled. */
+/* The sampling options have their defaults. */
 static bool is_default(const struct few_sample_opts *s) {
   return !s->steps && !s->sampler && !s->schedule && !s->n_times && !s->n_settings &&
          !s->autoguide && s->guidance == 1;
@@ -51,15 +51,15 @@ static few_status open_source(few_evaluator *e) {
   if (e->source->model) return FEW_OK;
   if (!is_default(&o->sampling) || o->label == FEW_LABEL_EACH || o->label == FEW_LABEL_NONE)
     return few__fail(e->ctx, FEW_E_INVALID,
-                     "%s are images that are there, and nothing is sampled: leave out steps, "
-                     "sampler, times, guidance and how labels are drawn, or name a model",
+                     "%s is an image set, not a model: leave out steps, sampler, times, guidance "
+                     "and how labels are drawn, or name a model",
                      e->source->spec);
   if (o->seeds == 1) return FEW_OK;
-  return few__fail(e->ctx, FEW_E_INVALID, "%d seeds of images that are there: %s", o->seeds,
-                   "seeds are for a model, which can draw more");
+  return few__fail(e->ctx, FEW_E_INVALID, "%d seeds of an image set: %s", o->seeds,
+                   "seeds are for models");
 }
 
-/* Distances between points are those of the coordinate that spreads most. */
+/* Distances between points depend most on the coordinate with the largest spread. */
 static void warn_of_scales(const few_evaluator *e) {
   const few_data *d = e->reference->data;
   double least = 0, most = 0;
@@ -102,8 +102,8 @@ static void warn_of_pixels(few_ctx *ctx) {
 
 /* ---- which labels ---- */
 
-/* The class that was asked for, by the numbers of the source; of the reference where the source has
- * no classes. */
+/* The class of the options, as a number of the source, or of the reference if the source has no
+ * classes. */
 static few_status find_label(const few_evaluator *e, int *label) {
   const struct few_source *s = e->source && e->source->classes ? e->source : e->reference;
   int32_t found;
@@ -159,7 +159,7 @@ static double apart(int64_t n, const int64_t *a, const int64_t *b, double *chanc
   return sum;
 }
 
-/* Images that are there, as samples drawn equally often, may have other shares of the classes. */
+/* Warn of images whose classes have other shares than those of the reference. */
 static few_status warn_of_shares(const few_evaluator *e) {
   const struct few_source *s = e->source, *r = e->reference;
   const int64_t *count = r->saved ? r->saved->class_counts : r->counts;
@@ -198,7 +198,7 @@ static few_status fit_features(few_evaluator *e, const struct few_source *s) {
   e->dim = s->c;
   if (s->points && strcmp(e->info->name, "pixels") != 0)
     return few__fail(e->ctx, FEW_E_INVALID,
-                     "%s are points, and features %s want images: use pixels, which compares "
+                     "%s are points, and features %s need images: use pixels, which compares "
                      "points as they are",
                      s->spec, e->info->name);
   if (s->points) return FEW_OK;
@@ -218,7 +218,7 @@ static few_status open_all(few_evaluator *e, bool metrics) {
   return few__workers_create(e->ctx, &e->workers, few_ctx_workers(e->ctx));
 }
 
-/* Why this metric cannot be had; NULL: it can. */
+/* Why this metric cannot be measured; NULL: it can. */
 static const char *obstacle(const few_evaluator *e, const struct few_metric_def *m) {
   if (m->needs & FEW_NEED_REFERENCE && !e->reference) return "there is no reference (--ref)";
   if (m->needs & FEW_NEED_SPATIAL && !e->info->spatial)
@@ -297,7 +297,7 @@ static few_status resolve_metrics(few_evaluator *e) {
   }
   if (!e->wanted)
     return few__fail(e->ctx, FEW_E_INVALID,
-                     "nothing can be measured of %s alone: name a reference (--ref)",
+                     "nothing can be measured of %s without a reference: name one (--ref)",
                      e->source->spec);
   for (int i = 0; i < few__metric_count(e->ctx); i++) {
     const struct few_metric_def *m = few__metric_at(e->ctx, i);
@@ -309,7 +309,7 @@ static few_status resolve_metrics(few_evaluator *e) {
   return FEW_OK;
 }
 
-/* A reference that is to be saved: all that any metric may want of it. */
+/* Of a reference that is saved, keep everything that a metric may need. */
 static few_status resolve_saved(few_evaluator *e) {
   if (e->reference->saved)
     return few__fail(e->ctx, FEW_E_INVALID, "%s is such a file: copy it", e->reference->spec);

@@ -1,5 +1,5 @@
-/* sampling.c - how a model was sampled, in words: all that its images depend on but for the
- * model, the sampler's name, steps, guidance and seed, which a report has apart. */
+/* sampling.c - how a model was sampled, as text: everything that its images depend on, except the
+ * model, the sampler, steps, guidance and seed, which a report has as members. */
 #include <math.h>
 
 #include "io/sha256.h"
@@ -18,7 +18,7 @@ static void add_times(few_ctx *ctx, struct few_text *out, const struct few_sampl
     few__text_add(ctx, out, "%s%.9g", i ? "," : " ", o->times[i]);
 }
 
-/* A schedule of few olss is a file, whose name says nothing of what is in it. */
+/* A schedule of few olss is a file: its hash is added, since the name does not identify it. */
 static few_status add_schedule(few_ctx *ctx, struct few_text *out,
                                const struct few_sample_opts *o) {
   char hash[FEW_SHA256_TEXT];

@@ -1,7 +1,6 @@
-/* schedule_search.c - few_schedule_search: the search of diffusion/sampler/search.c over what few
- * eval measures.
- *
- * All looks draw the same noise, so that their measures only differ by the times.
+/* schedule_search.c - few_schedule_search: the search of diffusion/sampler/search.c, with a metric of
+ * few eval as the objective. All measurements use the same noise, so that they differ by the times
+ * only.
  */
 #include <math.h>
 #include <stdio.h>

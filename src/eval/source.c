@@ -1,5 +1,7 @@
-/* source.c - samples of a model become bytes here by the rule of few_sample_write, so that few eval
- * of a model and of the files that few sample wrote give the same numbers.
+/* source.c - images of a model, a data set or saved statistics.
+ *
+ * Samples become bytes as in few_sample_write, so that few eval gives the same numbers for a model
+ * and for the files that few sample wrote.
  */
 #include "source.h"
 
@@ -10,7 +12,7 @@
 #include "io/file.h"
 #include "model/run/sample.h"
 
-enum { SAMPLES = 10000, CHOICE_SEED = 0 }; /* the seed is opts.c's */
+enum { SAMPLES = 10000, CHOICE_SEED = 0 }; /* the seed is FEW_EVAL_CHOICE */
 
 static bool ends_with(const char *s, const char *end) {
   size_t n = strlen(s), k = strlen(end);
@@ -18,7 +20,7 @@ static bool ends_with(const char *s, const char *end) {
 }
 
 static few_status too_few(const struct few_source *s, int64_t wanted, int64_t there) {
-  return few__fail(s->ctx, FEW_E_INVALID, "%s holds %lld images, fewer than the %lld asked for",
+  return few__fail(s->ctx, FEW_E_INVALID, "%s holds %lld images, fewer than the %lld requested",
                    s->spec, (long long)there, (long long)wanted);
 }
 
@@ -27,7 +29,7 @@ struct few_classes few__source_classes(const struct few_source *s) {
   return s->saved ? s->saved->classes : few__data_classes(s->data, s->spec);
 }
 
-/* The items of the class that was asked for. */
+/* Keep the items of class s->label only. */
 static few_status choose_class(struct few_source *s) {
   const int64_t all = few_data_n(s->data);
   if (!s->classes)
@@ -83,12 +85,12 @@ static few_status select_saved(const struct few_source *s) {
   const struct few_statistics *f = s->saved;
   if (s->requested && s->requested != f->n)
     return few__fail(s->ctx, FEW_E_INVALID,
-                     "%s was made of %lld images, and %lld are asked for: save it again with "
+                     "%s was made of %lld images, not of %lld: save it again with "
                      "--n-ref %lld",
                      s->spec, (long long)f->n, (long long)s->requested, (long long)s->requested);
   if (f->label != s->label)
     return few__fail(s->ctx, FEW_E_INVALID,
-                     "%s was made of %s, and label %d is asked for (-1: all): save it again "
+                     "%s was made of %s, not of label %d (-1: all): save it again "
                      "with that --label",
                      s->spec, f->label < 0 ? "all labels" : "one label", s->label);
   return FEW_OK;
@@ -126,7 +128,7 @@ static few_status open_model(struct few_source *s, const struct few_eval_opts *o
   return s->points ? FEW_OK : FEW_NEW(s->ctx, &s->values, FEW_SOURCE_CHUNK * s->h * s->w * s->c);
 }
 
-/* As often as the reference has each class, or else the training data, or else equally often. */
+/* Shares of the classes: the reference's, or else the training data's, or else equal ones. */
 static few_status choose_shares(struct few_source *s, const struct few_source *r,
                                 const int32_t *map) {
   const struct few_shares own = few__model_shares(s->model);
