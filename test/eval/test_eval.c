@@ -323,7 +323,7 @@ static void test_mistakes(void **state) {
   refused(f, &o, FEW_E_INVALID, "seeds", "model");
   o.seeds = 1;
   o.sampling.steps = 3;
-  refused(f, &o, FEW_E_INVALID, "nothing is sampled", "name a model");
+  refused(f, &o, FEW_E_INVALID, "not a model", "name a model");
   o.sampling.steps = 0;
   o.bootstrap = 1;
   refused(f, &o, FEW_E_INVALID, "bootstrap", "2 replicates");
