@@ -10,5 +10,5 @@ awk -v to="$blocks" '/^```c$/ { n++; on = 1; next } /^```$/ { on = 0 } on { prin
 [ -e "$blocks/1.c" ] || { echo "guide: no C in docs/guide.md" >&2; exit 1; }
 for block in "$blocks"/*.c; do
   "$@" -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Werror -fsyntax-only \
-    -I"$top/include" -I"$top/src" -I"$top/src/diffusion/objective" -I"$top/test" -I"$top/test/diffusion/objective" "$block"
+    -I"$top/include" "$block"
 done
