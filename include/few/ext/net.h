@@ -41,18 +41,12 @@ enum few_step_size {
 
 /* What the data and the objective require of a network. */
 struct few_net_spec {
-  int64_t h, w, c; /* of an image; points: h = w = 1, c = dimensions */
-  bool points;     /* x is [N,c] rather than [N,h,w,c] */
-  int64_t classes; /* 0: no labels */
-  bool guidance;   /* the guidance scale is an input */
-  union {          /* the size of the step is an input */
-    enum few_step_size step_size;
-    enum few_step_size span; /* its name before, until all use the new one */
-  };
-  union {
-    int64_t max_steps; /* segment: how many segments; halvings: the most steps */
-    int64_t span_steps;
-  };
+  int64_t h, w, c;              /* of an image; points: h = w = 1, c = dimensions */
+  bool points;                  /* x is [N,c] rather than [N,h,w,c] */
+  int64_t classes;              /* 0: no labels */
+  bool guidance;                /* the guidance scale is an input */
+  enum few_step_size step_size; /* the size of the step is an input */
+  int64_t max_steps;            /* segment: how many segments; halvings: the most steps */
   double sigma_data;            /* standard deviation of the data, sigma_d */
   enum few_prediction predicts; /* what the raw network predicts */
   enum few_answer unlabelled;   /* did training contain rows without their label? */
@@ -70,15 +64,12 @@ FEW_API few_status few_net_check_unconditional(few_ctx *ctx, const struct few_ne
                                                const char *who, const char *why);
 
 struct few_net_input {
-  few_node x;        /* [N,h,w,c] or [N,c] */
-  few_node t;        /* [N], radians */
-  few_node label;    /* [N] index, -1 for "no label"; FEW_NONE: no row has one */
-  few_node guidance; /* [N]; FEW_NONE where spec.guidance is false */
-  union {            /* [N] as spec.step_size says; FEW_NONE where that is none */
-    few_node step_size;
-    few_node span;
-  };
-  bool no_dropout; /* even where the network is trained: what it gives is a target */
+  few_node x;         /* [N,h,w,c] or [N,c] */
+  few_node t;         /* [N], radians */
+  few_node label;     /* [N] index, -1 for "no label"; FEW_NONE: no row has one */
+  few_node guidance;  /* [N]; FEW_NONE where spec.guidance is false */
+  few_node step_size; /* [N] as spec.step_size says; FEW_NONE where that is none */
+  bool no_dropout;    /* even where the network is trained: what it gives is a target */
 };
 
 /* The input without guidance and step size. */

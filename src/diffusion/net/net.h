@@ -8,15 +8,6 @@
 #include "few/ext/net.h"
 #include "nn.h"
 
-/* Names before, until all use the new ones. */
-#define few_span few_step_size
-#define FEW_SPANS FEW_STEP_SIZES
-#define FEW_SPAN_NONE FEW_STEP_SIZE_NONE
-#define FEW_SPAN_ANGLE FEW_STEP_SIZE_ANGLE
-#define FEW_SPAN_SEGMENT FEW_STEP_SIZE_SEGMENT
-#define FEW_SPAN_HALVINGS FEW_STEP_SIZE_HALVINGS
-#define few__net_asks_unlabelled few_net_check_unconditional
-
 /* Built-in networks, then those of the context, which may be NULL. */
 int few__net_count(const few_ctx *ctx);
 const struct few_net_def *few__net_at(const few_ctx *ctx, int i);
