@@ -150,8 +150,8 @@ struct few_backend {
   struct few_kernel kernel[2][FEW_OP_COUNT];
   /* Runs a fused pointwise program; run == NULL: the planner does not fuse for this backend. */
   struct few_kernel fused[2];
-  bool matrix_units;           /* supports FEW_TF32 and FEW_BF16 */
-  bool bf16[FEW_OP_COUNT + 1]; /* kernels of f32 that take operands in bf16, and give results so;
+  bool precision[FEW_BF16 + 1]; /* supports that one, beside FEW_FP32 */
+  bool bf16[FEW_OP_COUNT + 1];  /* kernels of f32 that take operands in bf16, and give results so;
                                     the last: fused programs */
   bool fuses_norms
       [2]; /* a program may contain norms of images, which have several positions per row */

@@ -51,7 +51,7 @@ few_status few__plan_bf16(struct planning *p) {
   const struct few_planning_opts *o = &p->plan->opts;
   const int n = few_graph_size(p->g);
   FEW_TRY(FEW_NEW(p->plan->ctx, &p->bf16, n));
-  if (o->precision != FEW_BF16 || o->real != FEW_F32 || !o->backend->matrix_units) return FEW_OK;
+  if (o->precision != FEW_BF16 || o->real != FEW_F32) return FEW_OK;
   const int64_t rows = rows_of(p);
   for (few_node v = 0; v < n; v++) p->bf16[v] = rows > 0 && is_activation(p, v, rows);
   for (int i = 0; i < p->n_out; i++) keep_whole(p, p->out[i]);

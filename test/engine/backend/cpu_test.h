@@ -10,38 +10,70 @@
   for (few_isa isa = 0; isa < FEW_ISA_COUNT; isa++) \
     if (few__isa_runs(isa))
 
+/* How a call of f32 is run: bits of the operands that are stored in bf16, and the result so. */
+struct stored {
+  unsigned in;
+  bool out, direct;
+};
+
+static inline uint16_t to_bf16(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return isnan(x) ? 0x7fc0 : (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+static inline float from_bf16(uint16_t half) {
+  const uint32_t bits = (uint32_t)half << 16;
+  float x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+static inline void *to_stored(bool bf16, const double *x, int64_t n) {
+  if (!bf16) return to_real(FEW_F32, x, n);
+  uint16_t *to = guard_new((size_t)n * sizeof *to);
+  for (int64_t k = 0; k < n; k++) to[k] = to_bf16((float)x[k]);
+  return to;
+}
+
 /* The result of the f32 kernel as doubles, yours to free. The result and the scratch lie between
  * guards, and the scratch is full of NaN: a kernel may not read what it has not written. */
-static inline double *apply_cpu_as(few_isa isa, const struct op_call *t, bool direct) {
+static inline double *apply_cpu_as(few_isa isa, const struct op_call *t, struct stored as) {
   const struct few_kernel k = few__backend_cpu_isa(isa)->kernel[FEW_F32][t->op];
   struct few_node_data node = {
       .op = t->op, .shape = t->out, .n_in = t->n_in, .attr = t->attr, .scope = ""};
   struct few_call c = {
-      .node = &node, .shape = t->out, .n_in = t->n_in, .key = t->key, .direct = direct};
+      .node = &node, .shape = t->out, .n_in = t->n_in, .key = t->key, .direct = as.direct};
+  c.precision = as.in || as.out ? FEW_BF16 : FEW_FP32;
+  c.bf16[0] = as.out;
   void *copy[FEW_MAX_IN] = {0};
   for (int i = 0; i < t->n_in; i++) {
     c.in[i].shape = t->shape[i];
-    if (t->in[i]) copy[i] = to_real(FEW_F32, t->in[i], count_of(t->shape[i]));
+    c.in[i].bf16 = as.in >> i & 1;
+    if (t->in[i]) copy[i] = to_stored(c.in[i].bf16, t->in[i], count_of(t->shape[i]));
     c.in[i].data = copy[i] ? copy[i] : t->index;
   }
   const int64_t n = count_of(t->out);
-  const size_t size = (size_t)n * sizeof(float), scratch = k.scratch ? k.scratch(&c) : 0;
+  const size_t size = (size_t)n * (as.out ? sizeof(uint16_t) : sizeof(float)),
+               scratch = k.scratch ? k.scratch(&c) : 0;
   c.out = guard_new(size);
   c.scratch = guard_new(scratch);
   memset(c.out, 0xff, size);
   memset(c.scratch, 0xff, scratch);
   k.run(&c);
   double *y = new_array(n);
-  for (int64_t j = 0; j < n; j++) y[j] = get(FEW_F32, c.out, j);
+  for (int64_t j = 0; j < n; j++)
+    y[j] = as.out ? (double)from_bf16(((uint16_t *)c.out)[j]) : get(FEW_F32, c.out, j);
   guard_free(c.out, size);
   guard_free(c.scratch, scratch);
   for (int i = 0; i < t->n_in; i++)
-    if (copy[i]) guard_free(copy[i], (size_t)count_of(t->shape[i]) * sizeof(float));
+    if (copy[i])
+      guard_free(copy[i],
+                 (size_t)count_of(t->shape[i]) * (c.in[i].bf16 ? sizeof(uint16_t) : sizeof(float)));
   return y;
 }
 
 static inline double *apply_cpu(few_isa isa, const struct op_call *t) {
-  return apply_cpu_as(isa, t, false);
+  return apply_cpu_as(isa, t, (struct stored){0});
 }
 
 /* The kernel of every instruction set is within terms * FLT_EPSILON * magnitude[k] of y. */

@@ -187,7 +187,7 @@ static void test_direct(void **state) {
     const size_t bytes = (size_t)count_of(shape_of(&l, which)) * sizeof(double);
     double *y = apply(&c);
     FOR_EACH_ISA(isa) {
-      double *z = apply_cpu_as(isa, &c, true);
+      double *z = apply_cpu_as(isa, &c, (struct stored){.direct = true});
       assert_memory_equal(z, y, bytes);
       free(z);
       z = apply_cpu(isa, &c);

@@ -19,9 +19,11 @@
 #define FEW_CPU_KERNEL_SCRATCH(OP, name)                      \
   void FEW_ISA(few__cpu_##name)(const struct few_call *call); \
   size_t FEW_ISA(few__cpu_##name##_scratch)(const struct few_call *call);
+#define FEW_CPU_BF16(OP)
 #include "table.def"
 #undef FEW_CPU_KERNEL
 #undef FEW_CPU_KERNEL_SCRATCH
+#undef FEW_CPU_BF16
 /* Fused pointwise programs. */
 void FEW_ISA(few__cpu_fused)(const struct few_call *call);
 size_t FEW_ISA(few__cpu_fused_scratch)(const struct few_call *call);

@@ -20,9 +20,11 @@ const struct few_backend FEW_ISA(few__cpu_backend) = {
 #define FEW_CPU_KERNEL(OP, name) [FEW_OP_##OP] = {FEW_ISA(few__cpu_##name), NULL},
 #define FEW_CPU_KERNEL_SCRATCH(OP, name) \
   [FEW_OP_##OP] = {FEW_ISA(few__cpu_##name), FEW_ISA(few__cpu_##name##_scratch)},
+#define FEW_CPU_BF16(OP)
 #include "table.def"
 #undef FEW_CPU_KERNEL
 #undef FEW_CPU_KERNEL_SCRATCH
+#undef FEW_CPU_BF16
         },
     .kernel[FEW_F64] =
         {
@@ -31,4 +33,11 @@ const struct few_backend FEW_ISA(few__cpu_backend) = {
         },
     .fused[FEW_F32] = {FEW_ISA(few__cpu_fused), FEW_ISA(few__cpu_fused_scratch)},
     .fuses_norms[FEW_F32] = true,
+    .bf16 =
+        {
+#define FEW_CPU_KERNEL(OP, name)
+#define FEW_CPU_KERNEL_SCRATCH(OP, name)
+#define FEW_CPU_BF16(OP) [FEW_OP_##OP] = true,
+#include "table.def"
+        },
 };

@@ -167,6 +167,47 @@ VF_INLINE void vf_store_n(float *p, vf x, int64_t n) {
 #endif
 }
 
+/* Numbers stored in bf16: the upper half of a float. Storing rounds to the nearest, ties to even;
+ * NaN stays NaN. */
+VF_INLINE vf vf_load_bf16(const uint16_t *p) {
+#if VF_W == 16
+  return (vf)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)p)), 16);
+#elif VF_W == 8
+  return (vf)_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)p)), 16);
+#elif defined(__SSE2__)
+  return (vf)_mm_unpacklo_epi16(_mm_setzero_si128(), _mm_loadl_epi64((const void *)p));
+#else
+  vi x;
+  for (int i = 0; i < VF_W; i++) x[i] = (int32_t)((uint32_t)p[i] << 16);
+  return vi_bits(x);
+#endif
+}
+VF_INLINE void vf_store_bf16(uint16_t *p, vf x) {
+  const vi bits = vf_bits(x), nearest = bits + 0x7fff + ((bits >> 16) & 1);
+  const vi quiet = bits | 0x400000; /* a NaN keeps at least this bit */
+  const vi half = vf_bits(vf_select(x == x, vi_bits(nearest), vi_bits(quiet))) >> 16;
+#if VF_W == 16
+  _mm256_storeu_si256((void *)p, _mm512_cvtepi32_epi16((__m512i)half));
+#elif VF_W == 8
+  const __m256i packed = _mm256_packs_epi32((__m256i)half, (__m256i)half);
+  _mm_storeu_si128((void *)p, _mm256_castsi256_si128(_mm256_permute4x64_epi64(packed, 0x08)));
+#elif defined(__SSE2__)
+  _mm_storel_epi64((void *)p, _mm_packs_epi32((__m128i)half, (__m128i)half));
+#else
+  for (int i = 0; i < VF_W; i++) p[i] = (uint16_t)half[i];
+#endif
+}
+VF_INLINE vf vf_load_bf16_n(const uint16_t *p, int64_t n) {
+  uint16_t some[VF_W] = {0};
+  memcpy(some, p, (size_t)n * sizeof *p);
+  return vf_load_bf16(some);
+}
+VF_INLINE void vf_store_bf16_n(uint16_t *p, vf x, int64_t n) {
+  uint16_t some[VF_W];
+  vf_store_bf16(some, x);
+  memcpy(p, some, (size_t)n * sizeof *p);
+}
+
 /* Over the lanes, halving: the order is fixed for a width, but widths differ in rounding. */
 #if VF_W == 8
 #define VF_FOLD(x, f)                                                       \

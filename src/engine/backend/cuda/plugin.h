@@ -6,7 +6,7 @@
 
 /* Raised whenever backend.h, graph.h or an op's attributes change: a library that was built for
  * another number is refused. */
-#define FEW_CUDA_ABI 4
+#define FEW_CUDA_ABI 5
 
 #ifdef __cplusplus
 extern "C"

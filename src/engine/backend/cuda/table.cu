@@ -29,7 +29,7 @@ static struct few_backend make() {
   b.name = "cuda";
   b.help = "NVIDIA GPUs";
   b.device = &few__cuda_device;
-  b.matrix_units = true;
+  b.precision[FEW_TF32] = b.precision[FEW_BF16] = true;
   for (int op = 0; op < FEW_OP_COUNT; op++)
     if (few__cuda_arity((few_op)op)) {
       b.kernel[FEW_F32][op].run = few__cuda_pointwise_f32;
