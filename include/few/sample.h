@@ -9,6 +9,7 @@
 #define FEW_SAMPLE_H
 
 #include "few/base.h"
+#include "few/option.h"
 #include "few/run.h"
 
 #ifdef __cplusplus
@@ -59,6 +60,36 @@ struct few_sample_opts {
     FEW_SAMPLE_OPTS_VERSION, 1, 0, 0, 0, NULL, FEW_LABEL_EACH, 1.0, 0, 0, NULL, NULL, 0, NULL, \
         0.0, 2.0, NULL, 1.0, NULL                                                              \
   }
+
+/* ---- Sampling options as text ---- */
+
+/* What a user may choose about sampling, as text sets it: opts, and what opts can only point to. Set
+ * members by few_option_set with few_sample_options(), then call few_sample_args_open. */
+struct few_sample_args {
+  int version; /* FEW_SAMPLE_ARGS_VERSION */
+  struct few_sample_opts opts;
+  struct few_real_list times, guidance_times;
+  struct few_text_list set; /* borrowed */
+  const char *autoguide;    /* file of the model that guides, borrowed; NULL: none */
+  double autoguidance;      /* 0: not given, which means 2 with autoguide */
+  few_model *guide;         /* set by few_sample_args_open; NULL: none */
+};
+#define FEW_SAMPLE_ARGS_VERSION 1
+#define FEW_SAMPLE_ARGS_INIT                                                                   \
+  {                                                                                            \
+    FEW_SAMPLE_ARGS_VERSION, FEW_SAMPLE_OPTS_INIT, {0, {0}}, {0, {0}}, {0, {NULL}}, NULL, 0.0, \
+        NULL                                                                                   \
+  }
+
+/* The option table of struct few_sample_args: how an image is made. It lacks what belongs to one
+ * call: n, first, seed, label, batch. The program, its help, and reports of few_eval read it: a new
+ * option is a member of few_sample_opts and a row there. */
+FEW_API const struct few_option *few_sample_options(void);
+/* Check that the options agree, load the model that guides, and complete args->opts, which points
+ * into *args: do not move it. FEW_E_INVALID for options that exclude each other or have no effect.
+ * Call few_sample_args_close also after a failure. */
+FEW_API FEW_MUST_USE few_status few_sample_args_open(struct few_sample_args *args, few_ctx *ctx);
+FEW_API void few_sample_args_close(struct few_sample_args *args);
 
 /* Sample images[n][h*w*c]. labels[n] (may be NULL) receive the classes, -1 for none; *nfe (may be
  * NULL) the network evaluations per image. Reports progress several times a second. After an error,

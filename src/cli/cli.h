@@ -48,8 +48,8 @@ struct command {
   const char *help;     /* one line */
   const char *text;     /* more, after the options: remarks and examples; NULL: none */
   int min_operands, max_operands;
-  const struct few_option *options;
-  size_t size;         /* of the struct that the table fills */
+  const struct few_option *options; /* read them with cli_options */
+  size_t size;                      /* of the struct that the table fills */
   const void *initial; /* the struct before its defaults and options are set; NULL: all zero */
   bool stops;          /* signals end it through the progress callback: main.c */
   int (*run)(struct cli *cli, const void *opts);
@@ -58,6 +58,13 @@ struct command {
 #define COMMAND(name) extern const struct command command_##name;
 #include "commands.def"
 #undef COMMAND
+
+/* The options of a command, with the rows that OPT_SAMPLING stands for. */
+enum { CLI_OPTIONS_MAX = 64 };
+struct cli_options {
+  struct few_option row[CLI_OPTIONS_MAX];
+};
+const struct few_option *cli_options(struct cli_options *out, const struct command *c);
 
 /* Print text that may come from files: control characters, which could steer a terminal, become ?.
  */

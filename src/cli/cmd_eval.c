@@ -10,12 +10,13 @@
 
 struct eval_opts {
   struct common common;
-  struct sampling sampling;
+  struct few_sample_args sampling;
   struct few_eval_opts eval;
   const char *label, *save_ref;
   enum class_shares labels;
 };
-static const struct eval_opts initial = {.sampling = SAMPLING_INIT, .eval = FEW_EVAL_OPTS_INIT};
+static const struct eval_opts initial = {.sampling = FEW_SAMPLE_ARGS_INIT,
+                                         .eval = FEW_EVAL_OPTS_INIT};
 #define S struct eval_opts
 static const struct few_option options[] = {
     OPT_TEXT(S, eval.reference, "ref", "DATA", NULL,
@@ -36,7 +37,7 @@ static const struct few_option options[] = {
              "measure only one class, by name or number, of both sets; all: every class; none: "
              "samples without a label"),
     OPT_LABELS(S, labels),
-    OPTS_SAMPLING(S),
+    OPT_SAMPLING(S),
     OPT_SEED(S, eval.seed, "seed", "S", "0", "seed of the first set of samples"),
     OPT_INT(S, eval.seeds, "seeds", "K", "1", 1, 1000,
             "sets of samples, with seeds S, S+1 ...; errors are then over sets"),
@@ -159,7 +160,7 @@ static int evaluate(struct cli *cli, const struct few_eval_opts *e, const struct
 static int run(struct cli *cli, const void *opts) {
   const struct eval_opts *o = opts;
   char features[RECIPE_PATH];
-  struct sampling_guide guide = {NULL, NULL};
+  struct few_sample_args args = o->sampling;
   struct few_eval_opts e = options_of(cli, o);
   e.features = cli_find_features(features, o->eval.features);
   if (!e.source && !o->save_ref) return cli_usage("eval needs MODEL|IMAGES: few help eval");
@@ -170,7 +171,8 @@ static int run(struct cli *cli, const void *opts) {
   if (o->save_ref && !o->eval.reference)
     return cli_usage("eval: --save-ref needs --ref: few help eval");
   int code = o->save_ref ? cli_check_file(o->save_ref) : CLI_DONE;
-  if (!code) code = sampling_open(cli, &o->sampling, &e.sampling, &guide);
+  if (!code) code = sampling_open(cli, &args);
+  e.sampling = args.opts;
   if (!code && o->save_ref) {
     few_status st = few_eval_save_reference(cli->ctx, &e, o->save_ref);
     progress_clear(&cli->progress);
@@ -179,7 +181,7 @@ static int run(struct cli *cli, const void *opts) {
     e.n_reference = 0;
   }
   if (!code && e.source) code = evaluate(cli, &e, o);
-  sampling_close(&guide);
+  few_sample_args_close(&args);
   return code;
 }
 

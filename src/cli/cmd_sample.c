@@ -9,13 +9,13 @@
 
 struct sample_opts {
   struct common common;
-  struct sampling sampling;
+  struct few_sample_args sampling;
   int64_t columns;
   const char *label, *out;
   enum class_shares labels;
   enum cli_existing existing;
 };
-static const struct sample_opts initial = {.sampling = SAMPLING_INIT};
+static const struct sample_opts initial = {.sampling = FEW_SAMPLE_ARGS_INIT};
 #define S struct sample_opts
 static const struct few_option options[] = {
     OPT_NEEDED(S, out, "out", "FILE",
@@ -31,7 +31,7 @@ static const struct few_option options[] = {
     OPT_CHOICE(S, labels, "labels", "shares", "shares|even",
                "how often images have each class: as often as the training data, or all equally "
                "often"),
-    OPTS_SAMPLING(S),
+    OPT_SAMPLING(S),
     OPT_INT(S, sampling.opts.batch, "batch", "B", "0", 0, 1e6,
             "images in memory at once; 0: chosen by few. Never changes a result"),
     OPT_INT(S, columns, "columns", "C", "0", 0, 10000,
@@ -150,15 +150,14 @@ static int sample(struct cli *cli, few_runner *runner, struct few_sample_opts s,
 
 static int run(struct cli *cli, const void *opts) {
   const struct sample_opts *o = opts;
-  struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
-  struct sampling_guide guide;
+  struct few_sample_args args = o->sampling;
   few_model *m = NULL;
   few_runner *runner = NULL;
-  int code = sampling_open(cli, &o->sampling, &s, &guide);
+  int code = sampling_open(cli, &args);
   if (!code) code = cli_status(cli, few_model_load(&m, cli->ctx, cli->operands[0]));
   if (!code) code = cli_status(cli, few_runner_create(&runner, cli->ctx, m));
-  if (!code) code = sample(cli, runner, s, o);
-  sampling_close(&guide);
+  if (!code) code = sample(cli, runner, args.opts, o);
+  few_sample_args_close(&args);
   few_runner_free(runner);
   few_model_free(m);
   return code;

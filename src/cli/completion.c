@@ -42,13 +42,14 @@ static const char recipes[] = "few list recipes 2>/dev/null | sed -n 's/^  \\([^
 
 /* _few_options COMMAND and _few_values COMMAND PREVIOUS INDEX: words, one or more a line. */
 static void put_functions(FILE *out) {
+  struct cli_options all;
   const struct command *c;
   fputs("_few_options() {\n  case $1 in\n", out);
   for (int i = 0; (c = cli_command(i)); i++) {
     fprintf(out, "    %s", c->name);
     if (c->alias) fprintf(out, "|%s", c->alias);
     fputs(") echo", out);
-    for (const struct few_option *o = c->options; o->key; o++) {
+    for (const struct few_option *o = cli_options(&all, c); o->key; o++) {
       char key[64];
       opt_key(key, o);
       fprintf(out, " --%s", key);
@@ -57,7 +58,7 @@ static void put_functions(FILE *out) {
   }
   fputs("  esac\n}\n_few_values() {\n  case \"$1 $2\" in\n", out);
   for (int i = 0; (c = cli_command(i)); i++)
-    for (const struct few_option *o = c->options; o->key; o++) {
+    for (const struct few_option *o = cli_options(&all, c); o->key; o++) {
       char key[64];
       if (!has_values(o)) continue;
       opt_key(key, o);
@@ -115,6 +116,7 @@ static void put_quoted(FILE *out, const char *text) {
 }
 
 static void put_fish(FILE *out) {
+  struct cli_options all;
   const struct command *c;
   for (int i = 0; (c = cli_command(i)); i++) {
     fprintf(out, "complete -c few -n __fish_use_subcommand -f -a %s -d ", c->name);
@@ -122,7 +124,7 @@ static void put_fish(FILE *out) {
     fputc('\n', out);
   }
   for (int i = 0; (c = cli_command(i)); i++) {
-    for (const struct few_option *o = c->options; o->key; o++) {
+    for (const struct few_option *o = cli_options(&all, c); o->key; o++) {
       char key[64];
       opt_key(key, o);
       fprintf(out, "complete -c few -n '__fish_seen_subcommand_from %s' -l %s%s", c->name, key,

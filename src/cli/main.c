@@ -103,10 +103,11 @@ void cli_overview(FILE *out) {
 }
 
 void cli_command_help(FILE *out, const struct command *c) {
+  struct cli_options all;
   fprintf(out, "Usage: few %s%s%s [options]\n\n", c->name, *c->operands ? " " : "", c->operands);
   opt_wrap(out, 0, 0, c->help);
   fputc('\n', out);
-  opt_help(out, c->options);
+  opt_help(out, cli_options(&all, c));
   if (c->text) fprintf(out, "\n%s", c->text);
 }
 
@@ -183,10 +184,11 @@ static few_status create_context(const struct command *c) {
 
 /* Read the words of the command into *opts. */
 static int read_words(const struct command *c, struct common *opts, int n, char **words) {
+  struct cli_options all;
   char error[OPT_ERROR_MAX];
   if (c->initial) memcpy(opts, c->initial, c->size);
   cli.operands = words;
-  cli.n_operands = opt_parse(cli.ctx, c->options, opts, n, words, error);
+  cli.n_operands = opt_parse(cli.ctx, cli_options(&all, c), opts, n, words, error);
   if (cli.n_operands >= 0) return check_operands(c, cli.n_operands, words);
   const bool keys = strchr(c->operands, '=') && strstr(error, "no option --");
   return cli_usage("%s: %s%s; see few help %s", c->name, error,

@@ -71,6 +71,7 @@ void cli_man(FILE *out) {
 }
 
 void cli_man_command(FILE *out, const struct command *c) {
+  struct cli_options all;
   char name[40];
   snprintf(name, sizeof name, "FEW\\-%s", c->name);
   put_heading(out, name);
@@ -81,7 +82,7 @@ void cli_man_command(FILE *out, const struct command *c) {
   fputs("[options]\n", out);
   if (c->alias) fprintf(out, ".PP\n.B few %s\nis the same command.\n", c->alias);
   fputs(".SH OPTIONS\n", out);
-  for (const struct few_option *o = c->options; o->key; o++) {
+  for (const struct few_option *o = cli_options(&all, c); o->key; o++) {
     char key[64];
     opt_key(key, o);
     fputs(".TP\n.B \\-\\-", out);

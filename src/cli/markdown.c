@@ -40,11 +40,12 @@ static void put_remarks(FILE *out, const char *text) {
 }
 
 static void put_command(FILE *out, const struct command *c) {
+  struct cli_options all;
   fprintf(out, "\n## few %s\n\n%s\n\n    few %s%s%s [options]\n\n", c->name, c->help, c->name,
           *c->operands ? " " : "", c->operands);
   if (c->alias) fprintf(out, "`few %s` is the same command.\n\n", c->alias);
   fputs("| option | default | meaning |\n|---|---|---|\n", out);
-  for (const struct few_option *o = c->options; o->key; o++) {
+  for (const struct few_option *o = cli_options(&all, c); o->key; o++) {
     char key[64], option[200];
     opt_key(key, o);
     snprintf(option, sizeof option, "--%s%s%s", key, o->value ? " " : "", o->value ? o->value : "");

@@ -1,43 +1,26 @@
 /* sampling.c - see sampling.h. */
 #include "sampling.h"
 
-/* An option that would have no effect is a mistake. */
-static int check(const char *command, const struct sampling *o) {
-  const int steps = o->opts.steps;
-  if (o->times.n && steps && o->times.n != steps)
-    return cli_usage("%s: --times has %d times and --steps is %d; give only one of the two",
-                     command, o->times.n, steps);
-  if (o->guidance_times.n && o->guidance_times.n != 2)
-    return cli_usage("%s: --guidance-times takes two times, LO,HI", command);
-  if (o->guidance_times.n && o->opts.guidance == 1 && !o->autoguide)
-    return cli_usage("%s: --guidance-times without guidance; give --guidance or --autoguide too",
-                     command);
-  if (o->autoguidance > 0 && !o->autoguide)
-    return cli_usage("%s: --autoguidance needs a model; give --autoguide MODEL too", command);
-  return CLI_DONE;
+#include <assert.h>
+#include <string.h>
+
+const struct few_option *cli_options(struct cli_options *out, const struct command *c) {
+  int n = 0;
+  for (const struct few_option *o = c->options; o->key; o++) {
+    const bool sampling = !strcmp(o->key, OPT_SAMPLING_KEY);
+    for (const struct few_option *s = few_sample_options(); sampling && s->key; s++) {
+      out->row[n] = *s;
+      out->row[n++].offset += o->offset;
+    }
+    if (!sampling) out->row[n++] = *o;
+    assert(n < CLI_OPTIONS_MAX);
+  }
+  out->row[n] = (struct few_option)FEW_OPT_END;
+  return out->row;
 }
 
-int sampling_open(struct cli *cli, const struct sampling *o, struct few_sample_opts *out,
-                  struct sampling_guide *guide) {
-  *guide = (struct sampling_guide){NULL, NULL};
-  int code = check(cli->command->name, o);
-  if (code) return code;
-  *out = o->opts;
-  out->n_times = o->times.n;
-  out->times = o->times.n ? o->times.at : NULL;
-  out->n_settings = o->set.n;
-  out->settings = o->set.at;
-  if (o->guidance_times.n) out->guidance_from = o->guidance_times.at[0];
-  if (o->guidance_times.n) out->guidance_to = o->guidance_times.at[1];
-  out->autoguidance = o->autoguidance > 0 ? o->autoguidance : 2;
-  if (!o->autoguide) return CLI_DONE;
-  few_status st = few_model_load(&guide->model, cli->ctx, o->autoguide);
-  if (!st) st = few_runner_create(&guide->runner, cli->ctx, guide->model);
-  out->autoguide = guide->runner;
-  return cli_status(cli, st);
-}
-
-void sampling_close(struct sampling_guide *guide) {
-  few_runner_free(guide->runner);
-  few_model_free(guide->model);
+int sampling_open(struct cli *cli, struct few_sample_args *args) {
+  const few_status st = few_sample_args_open(args, cli->ctx);
+  if (st != FEW_E_INVALID) return cli_status(cli, st);
+  return cli_usage("%s: %s", cli->command->name, few_error(cli->ctx));
 }

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "internal.h"
+#include "model/run/sample.h"
 
 static few_status check_range(const few_evaluator *e, const char *what, int64_t x, int64_t min,
                               int64_t max) {
@@ -40,8 +41,9 @@ static few_status validate_opts(few_evaluator *e, bool metrics) {
 
 /* The sampling options have their defaults. */
 static bool is_default(const struct few_sample_opts *s) {
-  return !s->steps && !s->sampler && !s->schedule && !s->n_times && !s->n_settings &&
-         !s->autoguide && s->guidance == 1;
+  for (const struct few_option *o = few_sample_options(); o->key; o++)
+    if (few__sample_differs(s, o)) return false;
+  return !s->n_times && !s->n_settings && !s->autoguide;
 }
 
 static few_status open_source(few_evaluator *e) {

@@ -32,6 +32,12 @@ bool few__model_has_field(few_ctx *ctx, const few_model *m);
 /* FEW_E_INVALID if not; `what` begins the sentence: "a fitted schedule". */
 few_status few__model_field_check(few_ctx *ctx, const few_model *m, const char *what);
 
+/* ---- sample_args.c ---- */
+
+/* Has the option of a row of few_sample_options() another value than its initial one? False for a
+ * row whose value is not a member of few_sample_opts: a list, or the model that guides. */
+bool few__sample_differs(const struct few_sample_opts *opts, const struct few_option *o);
+
 /* ---- sample.c ---- */
 
 /* An evaluation on the way: x_t and F [rows][dims] of images first .. first + rows - 1, for the step
