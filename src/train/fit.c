@@ -141,8 +141,8 @@ static few_status check_start(few_ctx *ctx, const struct few_setup *setup) {
 }
 
 /* Every loss must feed the student the guidance scale that it takes. */
-static few_status check_strength(few_ctx *ctx, const struct few_setup *setup,
-                                 const struct few_objective_def *def) {
+static few_status check_feeds_guidance(few_ctx *ctx, const struct few_setup *setup,
+                                       const struct few_objective_def *def) {
   if (!setup->spec.guidance || def->needs_teacher) return FEW_OK;
   if (setup->config.n_objectives > 1)
     return few__fail(ctx, FEW_E_INVALID,
@@ -247,7 +247,7 @@ few_status few__setup_fit(few_ctx *ctx, struct few_setup *setup) {
   FEW_TRY(check_field(ctx, setup));
   for (int i = 0; i < setup->config.n_objectives; i++) {
     const struct few_config_objective *o = &setup->config.objective[i];
-    FEW_TRY(check_strength(ctx, setup, o->def));
+    FEW_TRY(check_feeds_guidance(ctx, setup, o->def));
     if (o->def->check) FEW_TRY(o->def->check(ctx, o->opts, &fit));
     FEW_TRY(check_guidance(ctx, o, &fit));
   }

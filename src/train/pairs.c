@@ -26,7 +26,7 @@ struct few_pairs {
   struct few_sample_opts sample;
   double started;
   float *x;        /* [n][dims], of standard deviation sigma_d */
-  float *strength; /* [n] guidance of each; NULL: one of all */
+  float *guidance; /* [n] scale of each; NULL: one scale for all */
   int32_t *label;  /* [n], -1 for none */
 };
 
@@ -60,7 +60,7 @@ static void name_file(const struct few_pairs *p, char name[64], int64_t first, c
 }
 
 /* Values per pair in a file: its image, then its guidance scale if it has one. */
-static int64_t width_of(const struct few_pairs *p) { return p->dims + (p->strength != NULL); }
+static int64_t width_of(const struct few_pairs *p) { return p->dims + (p->guidance != NULL); }
 
 static few_status write_rows(struct few_pairs *p, const char *path, int64_t n, const float *rows) {
   const struct few_st_tensor t = {
@@ -72,11 +72,11 @@ static few_status write(struct few_pairs *p, const char *path, int64_t first, in
   const int64_t width = width_of(p);
   const float *x = p->x + first * p->dims;
   float *both = NULL;
-  if (!p->strength) return write_rows(p, path, n, x);
+  if (!p->guidance) return write_rows(p, path, n, x);
   FEW_TRY(FEW_NEW(p->ctx, &both, n * width));
   for (int64_t i = 0; i < n; i++) {
     memcpy(both + i * width, x + i * p->dims, (size_t)p->dims * sizeof *x);
-    both[i * width + p->dims] = p->strength[first + i];
+    both[i * width + p->dims] = p->guidance[first + i];
   }
   few_status st = write_rows(p, path, n, both);
   few__free(p->ctx, both);
@@ -87,7 +87,7 @@ static void take(struct few_pairs *p, int64_t first, int64_t n, const float *bot
   const int64_t width = width_of(p);
   for (int64_t i = 0; i < n; i++) {
     memcpy(p->x + (first + i) * p->dims, both + i * width, (size_t)p->dims * sizeof *both);
-    if (p->strength) p->strength[first + i] = both[i * width + p->dims];
+    if (p->guidance) p->guidance[first + i] = both[i * width + p->dims];
   }
 }
 
@@ -105,7 +105,7 @@ static few_status make(struct few_pairs *p, const char *path, int64_t first, int
            first + n, p->n);
   few__progress_frame(p->ctx, &frame);
   const struct few_sample_path path_of = {.label = p->label + o.first,
-                                          .guidance = p->strength ? p->strength + o.first : NULL};
+                                          .guidance = p->guidance ? p->guidance + o.first : NULL};
   few_status st = few__sample_run(p->teacher, &o, &path_of, p->x + o.first * p->dims, NULL, NULL);
   few__progress_frame(p->ctx, NULL);
   if (!finished || (st && st != FEW_E_CANCELLED)) return st;
@@ -214,14 +214,14 @@ few_status few__pairs_check(few_ctx *ctx, const struct few_setup *setup) {
 }
 
 /* Like the noise, scale i follows from (seed, i). */
-static void draw_strengths(struct few_pairs *p) {
+static void draw_guidance(struct few_pairs *p) {
   const double least = p->setup->guidance_min, most = p->setup->guidance_max;
   struct few_rng rng = {.seed = p->sample.seed, .purpose = FEW_RNG_GUIDANCE};
   for (int64_t i = 0; i < p->n; i++) {
     double u;
     rng.row = (uint64_t)i;
     few__rng_uniform_f64(&rng, 1, &u);
-    p->strength[i] = (float)(least + u * (most - least));
+    p->guidance[i] = (float)(least + u * (most - least));
   }
 }
 
@@ -239,8 +239,8 @@ few_status few__pairs_open(few_ctx *ctx, struct few_pairs **out, const struct fe
                           .started = few__now()};
   p->sample = options_of(setup);
   few_status st = FEW_NEW(ctx, &p->x, p->n * p->dims);
-  if (!st && few__pairs_drawn(setup)) st = FEW_NEW(ctx, &p->strength, p->n);
-  if (!st && p->strength) draw_strengths(p);
+  if (!st && few__pairs_drawn(setup)) st = FEW_NEW(ctx, &p->guidance, p->n);
+  if (!st && p->guidance) draw_guidance(p);
   if (!st) st = FEW_NEW(ctx, &p->label, p->n);
   if (!st) st = choose_labels(p);
   if (!st) st = few_runner_create(&p->teacher, ctx, setup->teacher);
@@ -258,7 +258,7 @@ few_status few__pairs_open(few_ctx *ctx, struct few_pairs **out, const struct fe
 void few__pairs_close(struct few_pairs *p) {
   if (!p) return;
   few__free(p->ctx, p->x);
-  few__free(p->ctx, p->strength);
+  few__free(p->ctx, p->guidance);
   few__free(p->ctx, p->label);
   few__free(p->ctx, p);
 }
@@ -266,14 +266,14 @@ void few__pairs_close(struct few_pairs *p) {
 void few__pairs_fill(const struct few_pairs *p, uint64_t seed, int64_t position,
                      const struct few_rows *rows) {
   struct few_rng noise = {.seed = p->sample.seed, .purpose = FEW_RNG_SAMPLE};
-  assert(position >= 0 && rows->pair && !p->strength == !rows->strength);
+  assert(position >= 0 && rows->pair && !p->guidance == !rows->guidance);
   for (int64_t k = 0; k < rows->rows; k++) {
     const int64_t at = position + k;
     const int64_t i = few__rng_permute(seed, (uint64_t)(at / p->n), at % p->n, p->n);
     memcpy(rows->x + k * p->dims, p->x + i * p->dims, (size_t)p->dims * sizeof *p->x);
     noise.row = (uint64_t)i;
     few__rng_normal_f32(&noise, p->dims, rows->pair + k * p->dims);
-    if (p->strength) rows->strength[k] = p->strength[i];
+    if (p->guidance) rows->guidance[k] = p->guidance[i];
     rows->label[k] = p->label[i];
   }
 }

@@ -20,7 +20,7 @@ few_status few__pairs_open(few_ctx *ctx, struct few_pairs **out, const struct fe
                            const char *dir);
 void few__pairs_close(struct few_pairs *p);
 
-/* Fill rows->x, label, pair, and strength if pairs have one. The rows are items position,
+/* Fill rows->x, label, pair, and guidance if each pair has a scale of its own. The rows are items position,
  * position + 1 ... of an endless stream: all pairs, then all pairs in another order, and so on. */
 void few__pairs_fill(const struct few_pairs *p, uint64_t seed, int64_t position,
                      const struct few_rows *rows);

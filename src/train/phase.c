@@ -88,7 +88,7 @@ static void make_inputs(struct few_loss *l, const struct few_setup *setup) {
       setup->spec.classes ? few_input(l->g, "label", FEW_INDEX, FEW_SHAPE(l->rows)) : FEW_NONE;
   l->pair = setup->config.needs_pairs ? few_input(l->g, "pair", FEW_REAL, shape) : FEW_NONE;
   l->pair_guidance = few__pairs_drawn(setup)
-                         ? few_input(l->g, "pair_strength", FEW_REAL, FEW_SHAPE(l->rows))
+                         ? few_input(l->g, "pair_guidance", FEW_REAL, FEW_SHAPE(l->rows))
                          : FEW_NONE;
 }
 

@@ -46,7 +46,7 @@ few_status few__phase_create(few_ctx *ctx, struct few_phase *p, enum few_phase_i
                              const struct few_backend *backend);
 void few__phase_free(few_ctx *ctx, struct few_phase *p);
 
-/* Inputs of the plan besides parameters: x, label, pair, pair_strength, and scalar i, whose name
+/* Inputs of the plan besides parameters: x, label, pair, pair_guidance, and scalar i, whose name
  * this is. */
 const char *few__phase_scalar(int i, char name[16]);
 

@@ -20,7 +20,7 @@ struct few_rows {
   float *x;        /* [rows][h*w*c] data of standard deviation sigma_d */
   int32_t *label;  /* -1: none */
   float *pair;     /* NULL, or [rows][h*w*c] the noise that the pair's image was made from */
-  float *strength; /* NULL, or the guidance, one a row */
+  float *guidance; /* NULL, or [rows] the guidance scale of each pair */
 };
 
 struct few_shards_opts {

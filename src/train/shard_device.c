@@ -6,7 +6,7 @@
 /* The rows of an update, in host memory that the device reads. */
 struct batch {
   int64_t update; /* -1: none */
-  float *x, *pair, *strength;
+  float *x, *pair, *guidance;
   int32_t *label;
 };
 
@@ -47,7 +47,7 @@ static few_status make_buffers(few_shards *s, enum few_phase_id k) {
     if (setup->config.needs_pairs)
       FEW_TRY(host_room(s, batch * item * (int64_t)sizeof *b->pair, &b->pair));
     if (few__pairs_drawn(setup))
-      FEW_TRY(host_room(s, batch * (int64_t)sizeof *b->strength, &b->strength));
+      FEW_TRY(host_room(s, batch * (int64_t)sizeof *b->guidance, &b->guidance));
   }
   a->n_results = p->n_terms + (1 + p->n_logs) * s->rows;
   FEW_TRY(FEW_NEW(s->ctx, &a->fetched, s->shards * a->n_results));
@@ -62,7 +62,7 @@ static void free_buffers(const few_shards *s, struct buffers *a) {
   for (int i = 0; i < 2; i++) {
     s->arrays->device->free_host(s->arrays->queue, a->batch[i].x);
     s->arrays->device->free_host(s->arrays->queue, a->batch[i].pair);
-    s->arrays->device->free_host(s->arrays->queue, a->batch[i].strength);
+    s->arrays->device->free_host(s->arrays->queue, a->batch[i].guidance);
     s->arrays->device->free_host(s->arrays->queue, a->batch[i].label);
   }
   few__free(s->ctx, a->fetched);
@@ -86,7 +86,7 @@ static void fill_shard(void *user, int64_t shard, int worker) {
   FEW_UNUSED(worker);
   s->o.fill(s->o.user, &(struct few_rows){s->now, a->update, first, s->rows, a->x + first * item,
                                           a->label + first, a->pair ? a->pair + first * item : NULL,
-                                          a->strength ? a->strength + first : NULL});
+                                          a->guidance ? a->guidance + first : NULL});
 }
 
 static struct batch *fill_ahead(few_shards *s, int64_t update) {
@@ -127,8 +127,8 @@ static few_status enqueue_shard(few_shards *s, struct few_shard_worker *w,
   few__shard_set_slot(slots, p->plan, "x", batch->x + first * item);
   few__shard_set_slot(slots, p->plan, "label", batch->label + first);
   if (batch->pair) few__shard_set_slot(slots, p->plan, "pair", batch->pair + first * item);
-  if (batch->strength)
-    few__shard_set_slot(slots, p->plan, "pair_strength", batch->strength + first);
+  if (batch->guidance)
+    few__shard_set_slot(slots, p->plan, "pair_guidance", batch->guidance + first);
   FEW_TRY(few__device_plan_enqueue(
       device_plan, &(struct few_binding){.slots = slots,
                                          .key = few__shard_key(s, first),

@@ -8,7 +8,7 @@
 #define LABELS "teacher=" FEW_TEST_DIR "/../models/toy-labels-teacher.safetensors"
 #define RECIPE FEW_TEST_DIR "/../recipes/toy-vsd.ini"
 
-/* DMD2 beside sCD on a teacher with labels, the student told how strong guidance is. */
+/* DMD2 beside sCD on a teacher with labels; the student takes the guidance scale. */
 static const char *const settings[] = {LABELS,           "objective=scd + vsd + adversarial",
                                        "labels=yes",     "guidance_max=3",
                                        "steps=9",        "batch=24",

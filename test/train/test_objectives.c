@@ -72,8 +72,8 @@ static double real_of(const struct few_setup *r, int i, const char *key) {
   return *(const double *)(const void *)((const char *)r->config.objective[i].opts + o->offset);
 }
 
-/* Guidance is the student's: what is given to one objective holds for all, and the fake network is
- * told what the student is told. */
+/* Guidance belongs to the student: a scale given to one objective holds for all, and the fake network
+ * takes the input that the student takes. */
 static void test_guidance_of_added(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -208,9 +208,9 @@ static void make_teacher(char key[64], bool input, const char *sampler, const ch
   few_ctx_free(ctx);
 }
 
-/* Objectives that tell the student no strength: from a teacher that takes one, and beside an
- * objective that gives the student one. */
-static void test_no_strength(void **state) {
+/* Objectives that feed the student no guidance scale: from a teacher that takes one, and beside an
+ * objective that feeds it. */
+static void test_no_guidance_fed(void **state) {
   (void)state;
   static const char *const alone[] = {"diffusion", "ct",       "ict",     "ect",
                                       "sct",       "shortcut", "meanflow"};
@@ -363,7 +363,7 @@ int main(void) {
                                      cmocka_unit_test(test_guidance_of_added),
                                      cmocka_unit_test(test_start_of_added),
                                      cmocka_unit_test(test_names),
-                                     cmocka_unit_test(test_no_strength),
+                                     cmocka_unit_test(test_no_guidance_fed),
                                      cmocka_unit_test(test_no_field),
                                      cmocka_unit_test(test_dropout),
                                      cmocka_unit_test(test_warnings),

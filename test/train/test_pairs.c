@@ -89,7 +89,7 @@ static void test_interrupted(void **state) {
   toy_end(&t);
 }
 
-/* ---- a teacher that takes a strength of guidance ---- */
+/* ---- a teacher that takes a guidance scale ---- */
 
 /* A teacher of random weights, sampled by `sampler`. */
 static void guided_teacher(struct toy *t, char key[600], bool input, const char *sampler) {
@@ -122,7 +122,7 @@ static few_status open_recipe(struct toy *t, struct few_setup *r, const char *co
   return few__setup_open(t->ctx, r, &o);
 }
 
-/* Pair i as few_sample makes it of a class at strength s. */
+/* Pair i as few_sample makes it of a class at guidance scale s. */
 static void check_pair(struct toy *t, const struct few_setup *r, int64_t i, int label, double s,
                        const float *x) {
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
@@ -138,9 +138,9 @@ static void check_pair(struct toy *t, const struct few_setup *r, int64_t i, int 
     assert_close((double)x[k], (float)(((double)y[k] - m->data_mean) * m->data_scale), 0);
 }
 
-/* Each pair has a strength of its own, uniform in the teacher's range, that made its image; files
+/* Each pair has a guidance scale of its own, uniform in the teacher's range, that made its image; files
  * give the same again. */
-static void test_strengths(void **state) {
+static void test_scales(void **state) {
   (void)state;
   static float x[FEW_PAIRS * TOY_D], z[FEW_PAIRS * TOY_D], s[FEW_PAIRS], again[FEW_PAIRS];
   static int32_t label[FEW_PAIRS];
@@ -154,7 +154,7 @@ static void test_strengths(void **state) {
   assert_ok(t.ctx, open_recipe(&t, &r, keys));
   assert_true(r.spec.guidance);
   assert_ok(t.ctx, few__pairs_open(t.ctx, &p, &r, t.dir));
-  struct few_rows rows = {.rows = FEW_PAIRS, .x = x, .label = label, .pair = z, .strength = s};
+  struct few_rows rows = {.rows = FEW_PAIRS, .x = x, .label = label, .pair = z, .guidance = s};
   few__pairs_fill(p, 1, 0, &rows);
   few__pairs_close(p);
   for (int i = 0; i < FEW_PAIRS; i++) {
@@ -167,7 +167,7 @@ static void test_strengths(void **state) {
   assert_true(least >= 1 && least < 1.1 && most <= 4 && most > 3.9);
   assert_close(sum, 2.5, 5 * 3 / sqrt(12. * FEW_PAIRS));   /* five standard errors */
   assert_ok(t.ctx, few__pairs_open(t.ctx, &p, &r, t.dir)); /* from the file */
-  rows.strength = again;
+  rows.guidance = again;
   few__pairs_fill(p, 1, 0, &rows);
   few__pairs_close(p);
   assert_memory_equal(s, again, sizeof s);
@@ -175,8 +175,8 @@ static void test_strengths(void **state) {
   toy_end(&t);
 }
 
-/* With one strength for all pairs the student has it inside, and takes none. */
-static void test_one_strength(void **state) {
+/* With one scale for all pairs the student learns that scale and takes none as an input. */
+static void test_one_scale(void **state) {
   (void)state;
   struct toy t = toy_begin();
   struct few_setup r;
@@ -213,7 +213,7 @@ static void test_fresh_noise(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_interrupted), cmocka_unit_test(test_strengths),
-      cmocka_unit_test(test_one_strength), cmocka_unit_test(test_fresh_noise)};
+      cmocka_unit_test(test_interrupted), cmocka_unit_test(test_scales),
+      cmocka_unit_test(test_one_scale), cmocka_unit_test(test_fresh_noise)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

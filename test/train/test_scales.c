@@ -146,7 +146,7 @@ static void test_foreign_units(void **state) {
   assert_non_null(strstr(b->warning, "times the deviation that it was trained for"));
 }
 
-/* Distances know one scale: who measures is told. */
+/* Distances have one scale for all coordinates: measuring uneven ones gives a warning. */
 static void test_measured(void **state) {
   struct bench *b = *state;
   static const char *const sets[] = {"near", "far"};

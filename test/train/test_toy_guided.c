@@ -6,8 +6,8 @@
 
 enum { ROWS = 256 };
 
-/* Rows of x_t = cos t x0 + sin t sigma_d eps of the ring with labels, at times and strengths all
- * over their ranges. */
+/* Rows of x_t = cos t x0 + sin t sigma_d eps of the ring with labels, at times and guidance scales
+ * all over their ranges. */
 static void grid(const few_model *m, float *x, float *t, int32_t *label, float *s) {
   struct toy_exact e;
   const double sigma = m->spec.sigma_data;
@@ -43,8 +43,8 @@ static few_model *labels_teacher(struct toy *t) {
   return load(t, FEW_TEST_DIR "/../models/toy-labels-teacher.safetensors");
 }
 
-/* Stage one, as a share of what guidance does to the teacher: 1 for a student that ignores it. Of a
- * student with one strength inside, `fixed`; 0: it is told. */
+/* Error of stage one, as a share of what guidance does to the teacher: 1 for a student that ignores
+ * it. fixed: the scale that the student was trained for; 0: the student takes the scale. */
 static double stage_one(struct toy *t, double fixed) {
   few_model *teacher = labels_teacher(t), *student = load(t, t->model);
   static float x[ROWS * TOY_D], time[ROWS], s[ROWS];
@@ -64,13 +64,13 @@ static double stage_one(struct toy *t, double fixed) {
   return share;
 }
 
-/* Images of the last model, told a strength, against those of the teacher guided by `guidance`
+/* Images of the last model at guidance scale `given`, against those of the teacher at `guidance`
  * from the same noise in many steps, rms in sigma_d. */
-static double few_steps(struct toy *t, double told, double guidance, int steps) {
+static double few_steps(struct toy *t, double given, double guidance, int steps) {
   static double a[TOY_N * TOY_D], b[TOY_N * TOY_D];
   few_model *teacher = labels_teacher(t), *student = load(t, t->model);
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
-  o.guidance = told;
+  o.guidance = given;
   o.steps = steps;
   toy_sample(t, student, &o, a, NULL);
   o.guidance = guidance;
@@ -93,7 +93,7 @@ static void train_steps(struct toy *t, const char *run) {
   toy_train(t, "toy-guided-steps", run, (const char *const[]){teacher, SHORT_STAGES, NULL});
 }
 
-/* Measured: 0.08 of what guidance changes (1 for a student that ignores the strength), 0.056 and
+/* Measured: 0.08 of what guidance changes (1 for a student that ignores the scale), 0.056 and
  * 0.060 in two steps (the teacher without guidance: 0.081, 0.164). The joint baseline has 0.415 and
  * 0.755; its network is as good, 0.063, where nothing guides it. */
 static void test_guided(void **state) {
@@ -118,17 +118,17 @@ static void test_guided(void **state) {
   toy_end(&t);
 }
 
-/* One strength, of which the student is not told. Measured: 0.05 of what guidance changes; 0.030 in
+/* A student trained for one scale, which it does not take. Measured: 0.05 of what guidance changes; 0.030 in
  * 18 steps and 0.055 in two, where the teacher without guidance has 0.126. */
 static void test_fixed(void **state) {
   (void)state;
-  const double strength = 2;
+  const double scale = 2;
   struct toy t = toy_begin();
   toy_train(&t, "toy-guided-fixed", "one", (const char *const[]){TOY_LABELS_TEACHER, SHORT, NULL});
-  const double share = stage_one(&t, strength), many = few_steps(&t, 1, strength, 18);
+  const double share = stage_one(&t, scale), many = few_steps(&t, 1, scale, 18);
   train_steps(&t, "two");
-  const double two = few_steps(&t, 1, strength, 0);
-  printf("strength 2 alone: 18 steps %.3f sigma_d, 2 steps %.3f\n", many, two);
+  const double two = few_steps(&t, 1, scale, 0);
+  printf("only scale 2: 18 steps %.3f sigma_d, 2 steps %.3f\n", many, two);
   assert_true(share < 0.15 && many < 0.06 && two < 0.09);
   toy_end(&t);
 }
@@ -177,7 +177,7 @@ static void test_encoder(void **state) {
 }
 
 /* FEW_TOY_MODEL=student.safetensors of a guided recipe or toy-encoder: its figures.
- * FEW_TOY_FIXED=2: the strength inside of it. */
+ * FEW_TOY_FIXED=2: the guidance scale that it was trained for. */
 static int measure_one(const char *path) {
   struct toy t = {.ctx = test_ctx()};
   const struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;

@@ -131,7 +131,7 @@ static void test_unlabelled(void **state) {
   few_model_free(m);
 }
 
-/* Samples that were drawn equally often and written are told from the set by a warning. */
+/* Samples of all classes equally often, written to files: a warning says that the set is another. */
 static void test_written(void **state) {
   struct files *f = *state;
   static int32_t label[N];

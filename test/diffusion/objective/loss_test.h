@@ -74,7 +74,7 @@ static const struct few_objective_def *loss_begin(struct loss_test *t, const cha
   t->loss.x0 = few_input(t->g, "x", FEW_REAL, FEW_SHAPE(LOSS_ROWS, LOSS_DIM));
   if (def->pairs) t->loss.pair = few_input(t->g, "pair", FEW_REAL, FEW_SHAPE(LOSS_ROWS, LOSS_DIM));
   if (def->pairs && t->spec.guidance)
-    t->loss.pair_guidance = few_input(t->g, "pair_strength", FEW_REAL, FEW_SHAPE(LOSS_ROWS));
+    t->loss.pair_guidance = few_input(t->g, "pair_guidance", FEW_REAL, FEW_SHAPE(LOSS_ROWS));
   if (t->spec.classes) t->loss.label = few_input(t->g, "label", FEW_INDEX, FEW_SHAPE(LOSS_ROWS));
   for (int i = 0; i < def->n_scalars; i++) {
     char scalar[24];
