@@ -1,8 +1,8 @@
 /* cd - consistency distillation (Song, Dhariwal, Chen and Sutskever, arXiv 2303.01469, algorithm 2):
  *
- *   x_n+1 = cos(t_n+1) x0 + sin(t_n+1) z,   n ~ U{0, .., N-2} on Karras' grid
+ *   x_n+1 = cos(t_n+1) x0 + sin(t_n+1) z,   n ~ U{0, .., N-2} on Karras' grid     section 3
  *   x^_n  = the teacher's step from t_n+1 to t_n                                       eq. 6
- *   L     = E d(f(x_n+1, t_n+1), f_target(x^_n, t_n))                                  eq. 7
+ *   L     = E d(f(x_n+1, t_n+1), f_target(x^_n, t_n))                     definition 1, eq. 7
  *   target <- mu target + (1 - mu) student                                             eq. 8
  *
  *   paper                here
@@ -12,6 +12,7 @@
  *   f_theta, f_theta^-   few__discrete_f of FEW_STUDENT, FEW_TARGET
  *   d, lambda            metric; lambda = 1
  *   mu, N                target_decay, points
+ *   n = 1 .. N-1         n = 0 .. N-2: points are counted from 0
  *
  * d is l2, l1 or pseudo-Huber; the paper's LPIPS needs a network for images. The solver is EDM's
  * Heun in sigma = sigma_d tan t, whatever the path: an Euler step, which is DDIM's, plus the mean of

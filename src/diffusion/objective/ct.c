@@ -2,9 +2,10 @@
  * consistency distillation without a teacher. The point at t_n is that of the same image and noise,
  * x_n = cos(t_n) x0 + sin(t_n) z, which in expectation is the flow's to first order in the step.
  *
- *   L     = E d(f(x_n+1, t_n+1), f_target(x_n, t_n)),   n ~ U{0, .., N-2}              eq. 10
+ *   L     = E d(f(x_n+1, t_n+1), f_target(x_n, t_n)),   n ~ U{0, .., N-2}   theorem 2, eq. 10
  *   N(k)  = ceil(sqrt(k/K ((s1+1)^2 - s0^2) + s0^2) - 1) + 1      at step k of K       appendix C
- *   mu(k) = exp(s0 ln(mu0) / N(k)),   target <- mu target + (1 - mu) student
+ *   mu(k) = exp(s0 ln(mu0) / N(k))                                                appendix C
+ *   target <- mu(k) target + (1 - mu(k)) student                                 algorithm 3
  *
  *   paper                    here
  *   x + t_n+1 z, x + t_n z   from, to: the same states divided by 1/cos t

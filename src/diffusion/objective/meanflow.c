@@ -10,8 +10,9 @@
  *
  * Training makes its right side the target:
  *
- *   U_tgt = v - (u - r) dU/du,   L = |U - sg U_tgt|^2 / sg(|U - U_tgt|^2 + c)^p,
- *   v = eps - x0 of the row,   dU/du by a JVP along (v, 1, 0) of (y, u, r).        Algorithm 1
+ *   U_tgt = v - (u - r) dU/du,   v = eps - x0 of the row                              eq. 11
+ *   dU/du by a JVP along (v, 1, 0) of (y, u, r)                                        eq. 8
+ *   L = w |U - sg U_tgt|^2,   w = 1/sg(|U - U_tgt|^2 + c)^p                eq. 9, section 4.3
  *
  *   paper                 here
  *   t (1 is noise), r     u and r in these comments; at.t and at.end are TrigFlow's times of them
@@ -34,12 +35,13 @@
  * longer the mean of v. Over many pixels |U - U_tgt|^2 hardly varies and the effect is negligible;
  * for points use p = 0.
  *
- * t is the later of two samples and t_r the earlier (`order = swap`). Or t is the first, and t_r is
- * the second where that is earlier and t itself otherwise (`min`, the CIFAR recipe, with r_mean -4).
- * A row is a step with the probability `jumps`; otherwise r = u.
+ * Two times are sampled. With `order = swap` u is the later and r the earlier. With `order = min`
+ * (the CIFAR recipe, with r_mean -4) u is the first, and r is the smaller of the two. A row is a
+ * step with the probability `jumps`; otherwise r = u.
  *
- * Guidance: v_g = omega v + (1 - omega - kappa) U(r = u, no label) + kappa U(r = u, label), of
- * guidance scale omega/(1 - kappa), takes the place of v, except where the row's label was dropped.
+ * Guidance (section 4.2, eq. 19; with kappa: appendix B.1): the velocity
+ * v_g = omega v + (1 - omega - kappa) U(r = u, no label) + kappa U(r = u, label), of guidance scale
+ * omega/(1 - kappa), takes the place of v, except where the row's label was dropped.
  * With `velocity = predicted` the derivative runs along the network's own U at r = u (Geng et al.,
  * arXiv 2512.02012), which has no noise in it; the residual U + (u - r) sg(dU/du) - v_g is the same.
  */
