@@ -99,8 +99,8 @@ static few_status size_of(const struct probe *p, const char *start, int64_t *out
 /* ---- the probe ---- */
 
 static int64_t sampled_rows(const few_trainer *t) {
-  const int64_t rows = t->arrays.device ? POINTS : t->setup.spec.points ? POINTS : ROWS;
-  return rows * few__workers_count(t->workers);
+  const int64_t rows = t->machine.arrays.device ? POINTS : t->setup.spec.points ? POINTS : ROWS;
+  return rows * few__workers_count(t->machine.workers);
 }
 
 static few_status open_trainer(struct probe *p, const struct few_train_opts *opts) {
@@ -142,7 +142,8 @@ static few_status count_pairs(struct probe *p, const struct few_train_opts *opts
 static few_status time_steps(const struct probe *p, double *seconds) {
   few_trainer *t = p->trainer;
   const int64_t left = t->setup.config.keys.steps;
-  t->reported = (struct few_progress){"calibrating", 0, MOST, 0, NULL}; /* during a long step */
+  t->progress.last =
+      (struct few_progress){"calibrating", 0, MOST, 0, NULL}; /* during a long step */
   int n = 0;
   double began = few__now();
   for (int i = 0; i < 2 && few_trainer_report(t)->step < left; i++) {
@@ -176,8 +177,8 @@ static few_status time_preview(struct probe *p, struct few_train_estimate *e, do
   }
   o.steps = (int)k.preview_steps;
   o.guidance = k.preview_guidance;
-  FEW_TRY(few__sample_evals(t->ctx, t->model, &o, &nfe));
-  few_model_info(&info, t->model);
+  FEW_TRY(few__sample_evals(t->ctx, t->student.model, &o, &nfe));
+  few_model_info(&info, t->student.model);
   const double flops = info.flops * nfe;
   const int64_t some = sampled_rows(t);
   if (flops * (double)n > WHOLE * step_flops && some < n) k.preview_n = some;
@@ -243,10 +244,10 @@ static few_status measure(struct probe *p, struct few_train_estimate *e, int64_t
   e->steps = t->setup.config.keys.steps;
   e->batch = t->setup.config.keys.batch;
   e->parameters = t->state.n;
-  e->step_flops = few__shards_step_flops(t->shards);
-  e->open_seconds = opened - t->pairs_seconds;
+  e->step_flops = few__shards_step_flops(t->stepper.shards);
+  e->open_seconds = opened - t->stepper.pairs_seconds;
   if (p->pairs) {
-    e->pairs_seconds = t->pairs_seconds * (double)pairs / (double)p->pairs;
+    e->pairs_seconds = t->stepper.pairs_seconds * (double)pairs / (double)p->pairs;
     FEW_TRY(size_of(p, "pairs-", &some));
     e->pairs_bytes = (int64_t)((double)some * (double)pairs / (double)p->pairs);
   }

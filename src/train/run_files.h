@@ -14,6 +14,7 @@ struct few_run_files {
   struct few_run_identity id;
   struct few_run_log log;
   few_saving *saving; /* NULL: in memory */
+  double saved;       /* few__now() of the last save by the trainer */
 };
 
 /* Lock the directory and compare with the run that it holds. `dir` is copied; NULL: in memory. */

@@ -1,129 +1,100 @@
-/* trainer.c - a run, step by step: a step's gradient, the guard's check, the update, the averages,
- * the log.
- *
- * All that a step does is a function of the state and the step's number, so a resumed run ends in
- * the bits of a run that was never stopped.
+/* trainer.c - a run, step by step: the step (stepper.h), and what the recipe schedules after it: the
+ * log, previews, evaluations, checkpoints; going back to a milestone when the guard asks for it.
  */
 #include "trainer.h"
 
 #include <inttypes.h>
-#include <math.h>
-#include <stdio.h>
 
 #include "few/backend.h"
-#include "guard.h"
 #include "preview.h"
-#include "provenance.h"
 #include "start.h"
 #include "update.h"
 
 /* ---- opening and closing ---- */
 
-static struct few_networks networks(few_trainer *t) {
-  return (struct few_networks){&t->setup, t->model, &t->head, &t->fake_head};
-}
-
-static few_status make_workers(few_trainer *t) {
-  const struct few_train_keys *k = &t->setup.config.keys;
-  const int workers = k->workers ? (int)k->workers : few_ctx_workers(t->ctx);
-  FEW_TRY(few__workers_create(t->ctx, &t->workers, workers));
-  FEW_TRY(few__arrays_open(t->ctx, &t->arrays, t->workers, few__backend_of(t->ctx)));
-  if (t->arrays.device && !t->setup.config.optim->moments)
-    return few__fail(t->ctx, FEW_E_UNSUPPORTED, "backend %s has no optimizer %s: choose adam",
-                     k->backend, t->setup.config.optim->name);
+static few_status open_machine(few_ctx *ctx, struct few_machine *m, const struct few_config *c) {
+  const int workers = c->keys.workers ? (int)c->keys.workers : few_ctx_workers(ctx);
+  FEW_TRY(few__workers_create(ctx, &m->workers, workers));
+  FEW_TRY(few__arrays_open(ctx, &m->arrays, m->workers, m->backend));
+  if (m->arrays.device && !c->optim->moments)
+    return few__fail(ctx, FEW_E_UNSUPPORTED, "backend %s has no optimizer %s: choose adam",
+                     c->keys.backend, c->optim->name);
   return FEW_OK;
 }
 
-static few_status make_run(few_trainer *t, bool is_new) {
-  if (is_new) FEW_TRY(few__setup_check_net(t->ctx, &t->setup));
-  FEW_TRY(few__start_model(t->ctx, &t->model, &t->setup));
-  FEW_TRY(few__preview_check(t->ctx, t->model, &t->setup));
-  t->rows = (struct few_row_source){&t->setup, t->model, NULL};
-  const struct few_networks w = networks(t);
-  const struct few_shards_opts so = {
-      .networks = w, .fill = few__rows_fill, .user = &t->rows, .arrays = &t->arrays};
-  FEW_TRY(few__shards_create(t->ctx, &t->shards, &so));
-  return few__start_state(&t->state, &w, &t->arrays);
+static few_status announce(few_trainer *t) {
+  const double flops = few__shards_step_flops(t->stepper.shards);
+  if (t->state.step >= t->setup.config.keys.steps) return FEW_OK;
+  FEW_TRY(few__preview_announce(t->ctx, t->student.model, &t->setup, flops));
+  FEW_TRY(few__evaluation_announce(t->views.evaluation, flops));
+  return few__gauge_open(t->ctx, &t->views.gauge, &t->setup, t->student.model, t->student.runner);
 }
 
 /* The pairs come after the first checkpoint, which records whose they are. */
-static few_status make_pairs(few_trainer *t) {
-  const double began = few__now();
-  if (!t->setup.config.needs_pairs) return FEW_OK;
-  FEW_TRY(few__pairs_open(t->ctx, &t->pairs, &t->setup, t->files.dir));
-  t->rows.pairs = t->pairs;
-  t->pairs_seconds = few__now() - began;
-  return FEW_OK;
-}
-
-static few_status open_views(few_trainer *t) {
-  const double flops = few__shards_step_flops(t->shards);
-  if (t->state.step >= t->setup.config.keys.steps) return FEW_OK;
-  FEW_TRY(few__preview_announce(t->ctx, t->model, &t->setup, flops));
-  FEW_TRY(few__evaluation_announce(t->views.evaluation, flops));
-  return few__gauge_open(t->ctx, &t->views.gauge, &t->setup, t->model, t->runner);
-}
-
 static few_status open_run(few_trainer *t, const char *dir) {
+  few_ctx *ctx = t->ctx;
+  const struct few_setup *setup = &t->setup;
   struct few_previous_run before;
-  FEW_TRY(few__run_files_open(t->ctx, &t->files, dir, &t->setup, &before));
-  FEW_TRY(make_workers(t));
-  FEW_TRY(make_run(t, !before.steps));
-  const struct few_networks w = networks(t);
-  t->files.id = few__start_identity(&w);
-  FEW_TRY(few_runner_create(&t->runner, t->ctx, t->model));
-  FEW_TRY(few__evaluation_open(t->ctx, &t->views.evaluation, &t->setup, t->model, t->runner));
-  FEW_TRY(few__run_files_begin(t->ctx, &t->files, &t->setup, &before, &t->state, t->model));
-  FEW_TRY(make_pairs(t));
-  if (dir) FEW_TRY(few__run_log_open(t->ctx, &t->files.log, dir, t->state.step));
-  return open_views(t);
+  FEW_TRY(few__run_files_open(ctx, &t->files, dir, setup, &before));
+  FEW_TRY(open_machine(ctx, &t->machine, &setup->config));
+  FEW_TRY(few__student_open(ctx, &t->student, setup, !before.steps));
+  few_model *model = t->student.model;
+  FEW_TRY(few__stepper_open(ctx, &t->stepper, setup, model, &t->machine.arrays));
+  FEW_TRY(few__start_state(&t->state, &t->stepper.networks, &t->machine.arrays));
+  t->files.id = few__start_identity(&t->stepper.networks);
+  FEW_TRY(few__evaluation_open(ctx, &t->views.evaluation, setup, model, t->student.runner));
+  FEW_TRY(few__run_files_begin(ctx, &t->files, setup, &before, &t->state, model));
+  FEW_TRY(few__stepper_pairs(ctx, &t->stepper, dir));
+  if (dir) FEW_TRY(few__run_log_open(ctx, &t->files.log, dir, t->state.step));
+  return announce(t);
 }
 
 static void close_run(few_trainer *t) {
   few__run_files_close(t->ctx, &t->files);
   few__evaluation_free(t->views.evaluation);
   few__gauge_free(t->views.gauge);
-  few__shards_free(t->shards);
-  few__pairs_close(t->pairs);
+  few__stepper_close(t->ctx, &t->stepper);
   few__state_free(&t->state);
-  few__params_free(t->ctx, &t->head);
-  few__params_free(t->ctx, &t->fake_head);
-  few_runner_free(t->runner);
-  few_model_free(t->model);
-  few__arrays_close(&t->arrays);
-  few__workers_free(t->workers);
+  few__student_close(&t->student);
+  few__arrays_close(&t->machine.arrays);
+  few__workers_free(t->machine.workers);
   few__setup_close(t->ctx, &t->setup);
 }
 
-/* ---- what a step reports ---- */
+/* ---- files ---- */
 
-static void add_metric(struct few_trainer_report *r, double value, const char *before,
-                       const char *name) {
-  const int i = r->public.n_metrics++;
-  assert(i < FEW_REPORT_METRICS);
-  snprintf(r->name[i], sizeof r->name[i], "%s%s", before, name);
-  r->metric[i] = (struct few_train_metric){r->name[i], value};
+static few_status save(struct few_run_files *f, enum few_save what) {
+  FEW_TRY(few__save(f->saving, what));
+  f->saved = few__now();
+  return FEW_OK;
 }
 
-/* Named as in log.jsonl. */
-static void add_metrics(struct few_trainer_report *r, enum few_phase_id phase,
-                        const struct few_step_report *s) {
-  const bool fake = phase == FEW_PHASE_FAKE;
-  if (fake) add_metric(r, s->loss, "fake_", "loss");
-  for (int i = 0; i < s->n_terms && s->n_terms > 1; i++)
-    add_metric(r, s->term[i], fake ? "fake_loss_" : "loss_", s->term_name[i]);
-  for (int i = 0; i < s->n_logs; i++) add_metric(r, s->mean[i], fake ? "fake_" : "", s->name[i]);
+/* Milestones depend on the step only, because the guard goes back to them. The end of a run is
+ * none: the run may be made longer later. A step among skipped gradients is none: the run would
+ * come back to just those. */
+static enum few_save kind_of_save(const struct few_run_state *s, const struct few_train_keys *k) {
+  const bool milestone = s->step % k->checkpoint_every == 0 && !s->spikes;
+  return milestone ? FEW_SAVE_SCHEDULED : FEW_SAVE_INTERIM;
 }
 
-static void begin_report(few_trainer *t) {
-  struct few_trainer_report *r = &t->report;
-  r->public = (struct few_train_report){.step = t->state.step,
-                                        .steps = t->setup.config.keys.steps,
-                                        .loss = NAN,
-                                        .grad_norm = NAN,
-                                        .lr = NAN,
-                                        .seconds = few__now() - t->began,
-                                        .metrics = r->metric};
+static bool minutes_over(const struct few_run_files *f, double minutes) {
+  return minutes > 0 && few__now() - f->saved >= 60 * minutes;
+}
+
+/* Weights are checked before they are saved or sampled: the loss of the next step, which would not
+ * be finite either, comes too late. */
+static few_status check_finite(struct few_run_files *f, const struct few_run_state *s,
+                               bool *finite) {
+  FEW_TRY(few__saving_finish(f->saving));
+  FEW_TRY(few__state_get(s));
+  *finite = few__state_finite(s);
+  return FEW_OK;
+}
+
+static few_status preview(few_trainer *t, const struct few_train_keys *keys) {
+  const struct few_student *s = &t->student;
+  FEW_TRY(few__student_update(s, &t->setup, &t->state));
+  return few__preview(t->ctx, s->model, s->runner, keys, t->state.step, t->files.dir);
 }
 
 static few_status report_event(few_trainer *t, const char *event, const char *why) {
@@ -133,161 +104,57 @@ static few_status report_event(few_trainer *t, const char *event, const char *wh
              "{\"step\":%" PRId64 ",\"event\":\"%s\",\"why\":\"%s\",\"lr_factor\":%.9g}", step,
              event, why, t->state.lr_factor);
   few__log(t->ctx, FEW_LOG_WARN, "step %" PRId64 ": %s: %s", step, event, why);
-  snprintf(t->report.why, sizeof t->report.why, "%s", why);
-  t->report.public.event = event;
-  t->report.public.why = t->report.why;
+  few__report_event(&t->report, event, why);
   return few__run_log_line(t->ctx, &t->files.log, line);
-}
-
-/* ---- files ---- */
-
-static few_status save(few_trainer *t, enum few_save what) {
-  FEW_TRY(few__save(t->files.saving, what));
-  t->saved = few__now();
-  return FEW_OK;
-}
-
-/* The student as it would be saved now. */
-static few_status update_model(few_trainer *t) {
-  FEW_TRY(few__state_student(&t->state, few__model_write(t->model)));
-  return few__setup_use(&t->setup, t->state.step, t->model);
-}
-
-static few_status preview(few_trainer *t, const struct few_train_keys *keys) {
-  FEW_TRY(update_model(t));
-  return few__preview(t->ctx, t->model, t->runner, keys, t->state.step, t->files.dir);
 }
 
 /* Back to the last good milestone, with a lower learning rate. */
 static few_status roll_back(few_trainer *t, const char *why) {
   FEW_TRY(few__run_files_roll_back(t->ctx, &t->files, &t->setup.config.keys, &t->state, why));
-  t->saved = few__now();
+  t->files.saved = few__now();
   few__meter_clear(&t->views.meter);
   return report_event(t, "rolled back", why);
 }
+
+/* ---- a step ---- */
+
+static double seconds_of(const few_trainer *t) { return few__now() - t->progress.began; }
+
+static void begin_report(few_trainer *t) {
+  few__report_begin(&t->report, t->state.step, t->setup.config.keys.steps, seconds_of(t));
+}
+
+static few_status one_step(few_trainer *t, struct few_step *step) {
+  struct few_run_state *s = &t->state;
+  const struct few_clock at = few__config_clock(&t->setup.config, s->step, s->stretch);
+  const bool stage = at.stage > 0 && at.in_stage == 0;
+  if (stage) few__begin_stage(s);
+  /* The first update may be stopped in the middle: nothing has changed by then. */
+  if (!stage) few__shards_watch(t->stepper.shards, &t->progress.last, t->progress.began);
+  const few_status st = few__stepper_step(&t->stepper, s, &at, &t->views.meter, step);
+  few__report_step(&t->report, step);
+  if (st) return st;
+  if (step->trouble) return roll_back(t, step->trouble);
+  return step->skipped ? report_event(t, "skipped", "gradient spike") : FEW_OK;
+}
+
+/* ---- after a step ---- */
 
 static bool due(int64_t step, int64_t every, int64_t last) {
   return every > 0 && (step % every == 0 || step == last);
 }
 
-/* Milestones depend on the step only, because the guard goes back to them. The end of a run is
- * none: the run may be made longer later. A step among skipped gradients is none: the run would
- * come back to just those. */
-static enum few_save kind_of_save(const few_trainer *t) {
-  const struct few_run_state *s = &t->state;
-  const bool milestone = s->step % t->setup.config.keys.checkpoint_every == 0 && !s->spikes;
-  return milestone ? FEW_SAVE_SCHEDULED : FEW_SAVE_INTERIM;
-}
-
-static bool minutes_over(const few_trainer *t) {
-  const double minutes = t->setup.config.keys.checkpoint_minutes;
-  return minutes > 0 && few__now() - t->saved >= 60 * minutes;
-}
-
-/* Weights are checked before they are saved or sampled: the loss of the next step, which would not
- * be finite either, comes too late. */
-static few_status check_finite(few_trainer *t, bool *finite) {
-  FEW_TRY(few__saving_finish(t->files.saving));
-  FEW_TRY(few__state_get(&t->state));
-  *finite = few__state_finite(&t->state);
-  return FEW_OK;
-}
-
-/* ---- a step ---- */
-
-struct step {
-  double lr;
-  const char *trouble; /* NULL: none */
-};
-
-static struct few_values values(const few_trainer *t) {
-  return (struct few_values){t->state.there.param, t->state.there.target};
-}
-
-static few_status update_fake(few_trainer *t, const struct few_clock *at, struct step *step) {
-  const struct few_train_keys *k = &t->setup.config.keys;
-  const struct few_values v = values(t);
-  struct few_step_report report = {0};
-  struct few_gradient grad;
-  double squares, lr = step->lr * (k->fake_lr > 0 ? k->fake_lr / k->lr : 1);
-  for (int64_t i = 0; i < k->fake_updates; i++) {
-    FEW_TRY(few__shards_step(t->shards, FEW_PHASE_FAKE, at, at->step * k->fake_updates + i, &v,
-                             &grad, &report));
-    FEW_TRY(few__arrays_sumsq(&t->arrays, grad.n, grad.at, &squares));
-    if (!isfinite(report.loss)) step->trouble = "the fake network's loss is not finite";
-    if (!isfinite(squares)) step->trouble = "the fake network's gradient is not finite";
-    if (step->trouble) return FEW_OK;
-    few__update(&t->state, &t->setup.config, &grad, sqrt(squares), lr);
-    few__meter_add(&t->views.meter, FEW_PHASE_FAKE, &report, sqrt(squares));
-  }
-  add_metrics(&t->report, FEW_PHASE_FAKE, &report);
-  return FEW_OK;
-}
-
-static few_status balance(few_trainer *t, struct few_gradient *grad) {
-  double factor[FEW_BALANCE_MAX];
-  if (grad->n_grads == 1) return FEW_OK;
-  FEW_TRY(few__arrays_balance(&t->arrays, t->setup.config.balance, grad->n_grads, grad->n,
-                              t->state.n_model, grad->weight, grad->at, factor));
-  few__meter_balance(&t->views.meter, grad->n_grads, factor);
-  return FEW_OK;
-}
-
-static few_status update_student(few_trainer *t, const struct few_clock *at, struct step *step) {
-  struct few_run_state *s = &t->state;
-  const struct few_values v = values(t);
-  struct few_step_report report = {0};
-  struct few_gradient grad;
-  double squares;
-  FEW_TRY(few__shards_step(t->shards, FEW_PHASE_STUDENT, at, s->step, &v, &grad, &report));
-  FEW_TRY(balance(t, &grad));
-  FEW_TRY(few__arrays_sumsq(&t->arrays, grad.n, grad.at, &squares));
-  const double norm = sqrt(squares);
-  t->report.public.loss = report.loss;
-  t->report.public.grad_norm = norm;
-  add_metrics(&t->report, FEW_PHASE_STUDENT, &report);
-  enum few_verdict verdict = few__guard_look(s, &t->setup.config.keys, report.loss, norm);
-  if (verdict == FEW_GUARD_TROUBLE) {
-    step->trouble = !isfinite(report.loss) ? "loss is not finite"
-                    : !isfinite(norm)      ? "gradient is not finite"
-                                           : "gradient spikes";
-    return FEW_OK;
-  }
-  s->step++;
-  if (verdict == FEW_GUARD_SPIKE) return report_event(t, "skipped", "gradient spike");
-  few__update(s, &t->setup.config, &grad, norm, step->lr);
-  few__follow(s, &t->setup.config);
-  few__meter_add(&t->views.meter, FEW_PHASE_STUDENT, &report, norm);
-  return FEW_OK;
-}
-
-static few_status one_step(few_trainer *t, struct step *step) {
-  struct few_run_state *s = &t->state;
-  const struct few_clock at = few__config_clock(&t->setup.config, s->step, s->stretch);
-  *step = (struct step){.lr = few__lr(&t->setup.config.lr, at.in_stage) * s->lr_factor};
-  t->report.public.lr = step->lr;
-  const bool stage = at.stage > 0 && at.in_stage == 0;
-  if (stage) few__begin_stage(s);
-  /* The first update may be stopped in the middle: nothing has changed by then. */
-  if (!stage) few__shards_watch(t->shards, &t->reported, t->began);
-  if (few__has_fake(&t->setup)) FEW_TRY(update_fake(t, &at, step));
-  if (!step->trouble) FEW_TRY(update_student(t, &at, step));
-  return step->trouble ? roll_back(t, step->trouble) : FEW_OK;
-}
-
-/* ---- after a step ---- */
-
 static few_status write_line(few_trainer *t) {
-  struct few_meter *meter = &t->views.meter;
-  if (t->views.gauge) {
+  struct few_trainer_views *v = &t->views;
+  if (v->gauge) {
     double x;
-    FEW_TRY(few__gauge_read(t->views.gauge, &t->state, &x));
-    meter->gauged = true;
-    meter->to_teacher = x;
-    few__print(t->distance, sizeof t->distance, "  to teacher %.3g", x);
+    FEW_TRY(few__gauge_read(v->gauge, &t->state, &x));
+    v->meter.gauged = true;
+    v->meter.to_teacher = x;
+    few__print(v->distance, sizeof v->distance, "  to teacher %.3g", x);
   }
-  return few__meter_write(t->ctx, meter, &t->files.log, t->state.step, t->setup.config.keys.batch,
-                          t->report.public.lr, few__now() - t->began);
+  return few__meter_write(t->ctx, &v->meter, &t->files.log, t->state.step,
+                          t->setup.config.keys.batch, t->report.public.lr, seconds_of(t));
 }
 
 /* The first step has a line of its own, so that something can be seen soon. The next line counts it
@@ -303,17 +170,19 @@ static few_status log_step(few_trainer *t) {
 static few_status after_step(few_trainer *t) {
   const struct few_train_keys *k = &t->setup.config.keys;
   const int64_t step = t->state.step;
-  const bool kept = kind_of_save(t) == FEW_SAVE_SCHEDULED || step == k->steps || minutes_over(t);
+  const enum few_save kind = kind_of_save(&t->state, k);
+  const bool kept = kind == FEW_SAVE_SCHEDULED || step == k->steps ||
+                    minutes_over(&t->files, k->checkpoint_minutes);
   FEW_TRY(log_step(t));
   if (kept || due(step, k->preview_every, k->steps) || due(step, k->eval_every, k->steps)) {
     bool finite;
-    FEW_TRY(check_finite(t, &finite));
+    FEW_TRY(check_finite(&t->files, &t->state, &finite));
     if (!finite) return roll_back(t, "parameters are not finite");
   }
   if (due(step, k->preview_every, k->steps)) FEW_TRY(preview(t, k));
   /* Before the checkpoint, so that a resumed run has its line. */
   FEW_TRY(few__evaluation_run(t->views.evaluation, &t->state, &t->files.log));
-  return kept ? save(t, kind_of_save(t)) : FEW_OK;
+  return kept ? save(&t->files, kind) : FEW_OK;
 }
 
 /* The preview and the evaluation of the step at which a run resumes, if it was stopped there. */
@@ -332,32 +201,36 @@ static few_status make_up(few_trainer *t) {
  * then resumes from the checkpoint before. */
 static few_status stop(few_trainer *t, few_status why) {
   bool finite;
-  FEW_TRY(check_finite(t, &finite));
-  if (finite) FEW_TRY(save(t, kind_of_save(t)));
+  FEW_TRY(check_finite(&t->files, &t->state, &finite));
+  if (finite) FEW_TRY(save(&t->files, kind_of_save(&t->state, &t->setup.config.keys)));
   FEW_TRY(few__saving_finish(t->files.saving));
   return why;
 }
 
+static void set_progress(few_trainer *t, const char *note) {
+  t->progress.last = (struct few_progress){"training", t->state.step, t->setup.config.keys.steps,
+                                           seconds_of(t), note};
+}
+
 static few_status advance(few_trainer *t) {
-  const int64_t steps = t->setup.config.keys.steps;
-  struct step step;
+  struct few_trainer_progress *p = &t->progress;
+  struct few_step step;
   assert(!few_trainer_done(t));
   begin_report(t);
-  t->reported.done = t->state.step; /* the run may have been rolled back */
+  p->last.done = t->state.step; /* the run may have been rolled back */
   few_status st = one_step(t, &step);
   t->report.public.step = t->state.step;
-  t->report.public.seconds = few__now() - t->began;
+  t->report.public.seconds = seconds_of(t);
   if (st == FEW_E_CANCELLED) return stop(t, st);
   if (st || step.trouble) return st;
   st = after_step(t);
   t->report.public.step = t->state.step;
   if (st && st != FEW_E_CANCELLED) return st;
-  few__print(t->note, sizeof t->note, "loss %.4f%s", t->report.public.loss, t->distance);
-  t->reported =
-      (struct few_progress){"training", t->state.step, steps, few__now() - t->began, t->note};
-  if (!st) st = few__progress(t->ctx, &t->reported);
+  few__print(p->note, sizeof p->note, "loss %.4f%s", step.loss, t->views.distance);
+  set_progress(t, p->note);
+  if (!st) st = few__progress(t->ctx, &p->last);
   if (st) return stop(t, st);
-  return t->state.step == steps ? few__saving_finish(t->files.saving) : FEW_OK;
+  return few_trainer_done(t) ? few__saving_finish(t->files.saving) : FEW_OK;
 }
 
 /* ---- the public calls ---- */
@@ -365,20 +238,19 @@ static few_status advance(few_trainer *t) {
 /* The run's backend is the context's during a call. Returns the backend of before. */
 static const struct few_backend *enter(const few_trainer *t) {
   const struct few_backend *before = few__ctx_backend(t->ctx);
-  few__ctx_set_backend(t->ctx, t->backend);
+  few__ctx_set_backend(t->ctx, t->machine.backend);
   return before;
 }
 
 static few_status begin(few_trainer *t, const char *dir) {
   FEW_TRY(few_ctx_set_backend(t->ctx, t->setup.config.keys.backend));
-  t->backend = few__ctx_backend(t->ctx);
+  t->machine.backend = few__ctx_backend(t->ctx);
   FEW_TRY(open_run(t, dir));
-  t->began = t->saved = few__now();
+  t->progress.began = t->files.saved = few__now();
   few__meter_clear(&t->views.meter);
   begin_report(t);
   FEW_TRY(make_up(t));
-  t->reported = (struct few_progress){"training", t->state.step, t->setup.config.keys.steps,
-                                      few__now() - t->began, NULL};
+  set_progress(t, NULL);
   return FEW_OK;
 }
 
@@ -428,12 +300,12 @@ const struct few_train_report *few_trainer_report(const few_trainer *t) {
 
 static few_status save_now(few_trainer *t) {
   bool finite;
-  FEW_TRY(check_finite(t, &finite));
+  FEW_TRY(check_finite(&t->files, &t->state, &finite));
   if (!finite)
     return few__fail(t->ctx, FEW_E_DIVERGED,
                      "step %" PRId64 ": weights are not finite, and nothing is saved",
                      t->state.step);
-  FEW_TRY(save(t, kind_of_save(t)));
+  FEW_TRY(save(&t->files, kind_of_save(&t->state, &t->setup.config.keys)));
   return few__saving_finish(t->files.saving);
 }
 
@@ -448,32 +320,10 @@ few_status few_trainer_save(few_trainer *t) {
   return st;
 }
 
-/* A model has a description from which it can be made: what no description says is set here. */
-static few_status copy_model(few_trainer *t, few_model **out) {
-  struct few_text text = {0};
-  FEW_TRY(update_model(t));
-  t->model->step = t->state.step;
-  FEW_TRY(few__provenance(t->ctx, &t->setup, t->state.step, &t->model->provenance));
-  few_status st = few__model_describe(t->model, &text);
-  if (!st) st = few__model_from_description(t->ctx, out, "the student", text.at, text.len);
-  few__text_free(t->ctx, &text);
-  FEW_TRY(st);
-  const int64_t n = t->model->params.total;
-  assert((*out)->params.total == n);
-  FEW_TRY(FEW_NEW(t->ctx, &(*out)->values, n));
-  memcpy((*out)->values, t->model->values, (size_t)n * sizeof(float));
-  (*out)->half = t->setup.config.keys.weights == 1;
-  for (int64_t i = 0; i < n; i++)
-    if (!isfinite((*out)->values[i]))
-      return few__fail(t->ctx, FEW_E_DIVERGED, "step %" PRId64 ": weights are not finite",
-                       t->state.step);
-  return FEW_OK;
-}
-
 few_status few_trainer_model(few_model **out, few_trainer *t) {
   *out = NULL;
   const struct few_backend *before = enter(t);
-  const few_status st = copy_model(t, out);
+  const few_status st = few__student_copy(t->ctx, out, &t->student, &t->setup, &t->state);
   few__ctx_set_backend(t->ctx, before);
   if (!st) return FEW_OK;
   few_model_free(*out);
@@ -486,7 +336,7 @@ few_status few_trainer_model(few_model **out, few_trainer *t) {
 few_status few__trainer_update(few_trainer *t) {
   assert(!few_trainer_done(t));
   const struct few_backend *before = enter(t);
-  struct step step;
+  struct few_step step;
   begin_report(t);
   const few_status st = one_step(t, &step);
   t->report.public.step = t->state.step;

@@ -1,0 +1,25 @@
+/* report.h - what a trainer reports of its last step: few_train_report and the text that it points
+ * to.
+ */
+#ifndef FEW_SRC_TRAIN_REPORT_H
+#define FEW_SRC_TRAIN_REPORT_H
+
+#include "few/train.h"
+#include "stepper.h"
+
+enum { FEW_REPORT_METRICS = FEW_PHASES * (1 + FEW_MAX_TERMS + FEW_MAX_LOGS) };
+struct few_trainer_report {
+  struct few_train_report public;
+  struct few_train_metric metric[FEW_REPORT_METRICS];
+  char name[FEW_REPORT_METRICS][FEW_LOG_NAME + 16];
+  char why[64];
+};
+
+/* A report without a step yet. `r` must not move while it is read. */
+void few__report_begin(struct few_trainer_report *r, int64_t step, int64_t steps, double seconds);
+/* Add the numbers of a step. */
+void few__report_step(struct few_trainer_report *r, const struct few_step *step);
+/* Set the event, which is static; `why` is copied. */
+void few__report_event(struct few_trainer_report *r, const char *event, const char *why);
+
+#endif

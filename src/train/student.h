@@ -1,0 +1,30 @@
+/* student.h - the student as a model: its description, and weights that are those of the run's state
+ * where a model is needed, for previews, measurements and files.
+ */
+#ifndef FEW_SRC_TRAIN_STUDENT_H
+#define FEW_SRC_TRAIN_STUDENT_H
+
+#include "few/run.h"
+#include "setup.h"
+#include "state.h"
+
+struct few_student {
+  few_model *model;   /* its values are written by few__student_update */
+  few_runner *runner; /* of the model */
+};
+
+/* Make and check the student of a setup. is_new: the run has no directory with a recipe yet, so
+ * options that would do nothing are refused. */
+few_status few__student_open(few_ctx *ctx, struct few_student *out, const struct few_setup *setup,
+                             bool is_new);
+void few__student_close(struct few_student *s);
+
+/* The student as it would be saved now. */
+few_status few__student_update(const struct few_student *s, const struct few_setup *setup,
+                               const struct few_run_state *state);
+/* A copy of it, with its provenance; the caller frees it. FEW_E_DIVERGED if weights are not finite.
+ * On failure *out may hold a part, to be freed too. */
+few_status few__student_copy(few_ctx *ctx, few_model **out, const struct few_student *s,
+                             const struct few_setup *setup, const struct few_run_state *state);
+
+#endif
