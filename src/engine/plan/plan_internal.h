@@ -124,10 +124,13 @@ few_status few__plan_emit(struct planning *p);
 /* memory.c: offsets of storages in the arena. */
 few_status few__plan_memory(few_plan *plan);
 
-/* verify.c: what must hold after order, fuse, emit and memory. A sentence of what is wrong,
- * FEW_E_UNSUPPORTED, for a mistake of the pass. */
+/* verify.c: what must hold after each pass: order, recompute, fuse, bf16, emit (programs and code),
+ * memory. A sentence of what is wrong, FEW_E_UNSUPPORTED, for a mistake of the pass. */
 few_status few__plan_verify_order(const struct planning *p);
+few_status few__plan_verify_recompute(const struct planning *p);
 few_status few__plan_verify_units(const struct planning *p);
+few_status few__plan_verify_bf16(const struct planning *p);
+few_status few__plan_verify_programs(const struct planning *p);
 few_status few__plan_verify_code(const few_plan *plan);
 few_status few__plan_verify_memory(const few_plan *plan);
 

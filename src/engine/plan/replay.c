@@ -30,10 +30,13 @@ static few_status run_passes(struct planning *p) {
   FEW_TRY(few__plan_order(p));
   if (verify) FEW_TRY(few__plan_verify_order(p));
   FEW_TRY(few__plan_recompute(p));
+  if (verify) FEW_TRY(few__plan_verify_recompute(p));
   FEW_TRY(few__plan_fuse(p));
   if (verify) FEW_TRY(few__plan_verify_units(p));
   FEW_TRY(few__plan_bf16(p));
+  if (verify) FEW_TRY(few__plan_verify_bf16(p));
   FEW_TRY(few__plan_emit(p));
+  if (verify) FEW_TRY(few__plan_verify_programs(p));
   if (verify) FEW_TRY(few__plan_verify_code(p->plan));
   FEW_TRY(few__plan_memory(p->plan));
   return verify ? few__plan_verify_memory(p->plan) : FEW_OK;

@@ -57,6 +57,50 @@ few_status few__plan_verify_order(const struct planning *p) {
   return st;
 }
 
+/* ---- recompute.c ---- */
+
+/* Late nodes that need operand u of v in memory: they are not pointwise, see it through a view, or
+ * have another shape. */
+static bool needs_memory(const struct planning *p, few_node v, few_node u) {
+  return !few__plan_is_pointwise(p->g, v) || p->root[u] != u ||
+         !few_shape_equal(few_node_shape(p->g, u), few_node_shape(p->g, v));
+}
+
+/* A recomputed value is made in the forward pass by a program, and can be made again by another. */
+static few_status check_recomputed(const struct planning *p, few_node v) {
+  if (!p->live[v] || p->root[v] != v || p->late[v] || is_source(p, v))
+    return wrong(p->plan, "recompute: node %d has no value of the forward pass to recompute",
+                 (int)v);
+  if (!few__plan_joins(p, v))
+    return wrong(p->plan, "recompute: no program can hold node %d (%s)", (int)v,
+                 few__op_def(few__op(p->g, v))->name);
+  return FEW_OK;
+}
+
+/* The backward pass is what comes after the first output. Its nodes read no recomputed value that
+ * they need in memory, and outputs are not recomputed. */
+few_status few__plan_verify_recompute(const struct planning *p) {
+  bool late = false;
+  for (few_node v = 0; v < few_graph_size(p->g); v++)
+    if (p->recomputed[v]) FEW_TRY(check_recomputed(p, v));
+  for (int i = 0; i < p->n_order; i++) {
+    const few_node v = p->order[i];
+    const struct few_node_data *d = few__node(p->g, v);
+    if (p->late[v] != late)
+      return wrong(p->plan, "recompute: node %d is on the wrong side of the first output", (int)v);
+    for (int k = 0; late && k < d->n_in; k++) {
+      const few_node u = few__plan_canon(p->g, d->in[k]);
+      if (p->recomputed[p->root[u]] && needs_memory(p, v, u))
+        return wrong(p->plan, "recompute: node %d needs node %d in memory", (int)v, (int)u);
+    }
+    late = late || (p->n_out && v == few__plan_canon(p->g, p->out[0]));
+  }
+  for (int i = 0; i < p->n_out; i++)
+    if (p->recomputed[p->root[few__plan_canon(p->g, p->out[i])]])
+      return wrong(p->plan, "recompute: output %d would be recomputed", i);
+  return FEW_OK;
+}
+
 /* ---- fuse.c ---- */
 
 /* Operand u of member m of unit i: an earlier member, or stored by an earlier unit. made[v] is the
@@ -74,6 +118,27 @@ static few_status check_read(const struct planning *p, int i, int m, few_node u,
   return FEW_OK;
 }
 
+/* Does a member of the unit after m read v? */
+static bool is_read_after(const struct planning *p, const struct unit *unit, int m, few_node v) {
+  for (int k = m + 1; k < unit->n; k++) {
+    const struct few_node_data *d = few__node(p->g, few__plan_member(p, unit, k));
+    for (int j = 0; j < d->n_in; j++)
+      if (few__plan_canon(p->g, d->in[j]) == v) return true;
+  }
+  return false;
+}
+
+/* Member m of unit i: computed by an earlier unit only if it is recomputed for a reader here. */
+static few_status check_member(const struct planning *p, int i, int m, const int *made) {
+  const struct unit *unit = &p->units.at[i];
+  const few_node v = few__plan_member(p, unit, m);
+  for (int k = 0; k < m; k++)
+    if (few__plan_member(p, unit, k) == v)
+      return wrong(p->plan, "fusion: unit %d computes node %d twice", i, (int)v);
+  if (!made[v] || (p->recomputed[v] && is_read_after(p, unit, m, v))) return FEW_OK;
+  return wrong(p->plan, "fusion: unit %d computes node %d a second time, for no reader", i, (int)v);
+}
+
 few_status few__plan_verify_units(const struct planning *p) {
   int *made;
   FEW_TRY(FEW_NEW(p->plan->ctx, &made, few_graph_size(p->g)));
@@ -84,6 +149,7 @@ few_status few__plan_verify_units(const struct planning *p) {
       const struct few_node_data *d = few__node(p->g, few__plan_member(p, unit, m));
       for (int k = 0; !st && k < d->n_in; k++)
         st = check_read(p, i, m, few__plan_canon(p->g, d->in[k]), made);
+      if (!st) st = check_member(p, i, m, made);
     }
     for (int m = 0; m < unit->n; m++) {
       const few_node v = few__plan_member(p, unit, m);
@@ -99,7 +165,113 @@ few_status few__plan_verify_units(const struct planning *p) {
   return st;
 }
 
+/* ---- bf16.c ---- */
+
+/* Rows of the batch come first in a value; sums over the batch, such as losses and gradients of
+ * parameters, have none. Attention with its tangent has two values for each row. */
+static bool has_rows(const struct planning *p, few_node v) {
+  const struct few_shape shape = few_node_shape(p->g, v);
+  for (few_node u = 0; u < few_graph_size(p->g); u++) {
+    const struct few_shape in = few_node_shape(p->g, u);
+    if (!p->live[u] || few__op(p->g, u) != FEW_OP_INPUT || in.rank < 2 || shape.rank < 2) continue;
+    if (shape.dim[0] == in.dim[0] || shape.dim[0] == 2 * in.dim[0]) return true;
+  }
+  return false;
+}
+
+static few_status check_stored(const struct planning *p, few_node v) {
+  const struct few_planning_opts *o = &p->plan->opts;
+  if (o->precision != FEW_BF16 || o->real != FEW_F32)
+    return wrong(p->plan, "bf16: node %d is stored in bf16, which the plan does not allow", (int)v);
+  if (is_source(p, v) || few__node(p->g, v)->type != FEW_REAL)
+    return wrong(p->plan, "bf16: node %d is an input, a constant or an index", (int)v);
+  if (!has_rows(p, v))
+    return wrong(p->plan, "bf16: node %d is no value per row of the batch, and stays in f32",
+                 (int)v);
+  for (int i = 0; i < p->n_out; i++)
+    if (p->root[few__plan_canon(p->g, p->out[i])] == v)
+      return wrong(p->plan, "bf16: output %d is read by the caller, in f32", i);
+  return FEW_OK;
+}
+
+/* A kernel that knows f32 only has no operand and no result in bf16. */
+static few_status check_kernel(const struct planning *p, int i) {
+  const struct unit *unit = &p->units.at[i];
+  const few_op op = unit->n > 1 ? FEW_OP_COUNT : few__op(p->g, few__plan_member(p, unit, 0));
+  if (p->plan->opts.backend->bf16[op]) return FEW_OK;
+  for (int m = 0; m < unit->n; m++) {
+    const few_node v = few__plan_member(p, unit, m);
+    const struct few_node_data *d = few__node(p->g, v);
+    if (p->bf16[p->root[v]])
+      return wrong(p->plan, "bf16: the kernel of unit %d cannot write node %d", i, (int)v);
+    for (int k = 0; k < d->n_in; k++)
+      if (p->bf16[p->root[few__plan_canon(p->g, d->in[k])]])
+        return wrong(p->plan, "bf16: the kernel of unit %d cannot read operand %d of node %d", i, k,
+                     (int)v);
+  }
+  return FEW_OK;
+}
+
+few_status few__plan_verify_bf16(const struct planning *p) {
+  for (few_node v = 0; v < few_graph_size(p->g); v++)
+    if (p->live[v] && p->root[v] == v && p->bf16[v]) FEW_TRY(check_stored(p, v));
+  for (int i = 0; i < p->units.n; i++) FEW_TRY(check_kernel(p, i));
+  return FEW_OK;
+}
+
 /* ---- emit.c ---- */
+
+/* Where the value of u, an operand or a result, lies. */
+static bool is_location(const struct planning *p, few_node u, struct location at) {
+  const few_node root = p->root[u];
+  const size_t size = p->bf16[root]                           ? sizeof(uint16_t)
+                      : few__node(p->g, u)->type == FEW_INDEX ? sizeof(int32_t)
+                                                              : few__real_size(p->plan->opts.real);
+  return at.storage == p->location[root].storage &&
+         at.offset == p->location[root].offset + p->view_offset[u] * size;
+}
+
+static bool same_work(const struct few_node_data *d, few_op op, const union few_attr *attr) {
+  return d->op == op && !memcmp(&d->attr, attr, sizeof *attr);
+}
+
+/* Register r of a program, read by member m: an earlier member, or a leaf at its place. */
+static bool is_register(const struct planning *p, const struct unit *unit, int m,
+                        const struct instruction *in, int r, few_node u) {
+  const int n = in->program->n_leaves;
+  if (r < 0 || r >= n + m) return false;
+  return r >= n ? few__plan_member(p, unit, r - n) == u : is_location(p, u, in->in[r]);
+}
+
+/* Each member of a unit, recomputed ones too, is computed by its own op, with its own attributes,
+ * from its own operands. */
+static few_status check_unit(const struct planning *p, int i) {
+  const struct unit *unit = &p->units.at[i];
+  const struct instruction *in = &p->plan->code.at[i];
+  if ((unit->n > 1) != (in->program != NULL) || (in->program && in->program->n_code != unit->n))
+    return wrong(p->plan, "instruction %d has not the nodes of its unit", i);
+  for (int m = 0; m < unit->n; m++) {
+    const struct few_node_data *d = few__node(p->g, few__plan_member(p, unit, m));
+    const struct few_instruction *c = in->program ? &in->program->code[m] : NULL;
+    if (!same_work(d, c ? c->op : in->op, c ? &c->attr : &in->node.attr))
+      return wrong(p->plan, "instruction %d computes another op than its node, %s", i,
+                   few__op_def(d->op)->name);
+    for (int k = 0; k < d->n_in; k++) {
+      const few_node u = few__plan_canon(p->g, d->in[k]);
+      if (c ? !is_register(p, unit, m, in, c->in[k], u) : !is_location(p, u, in->in[k]))
+        return wrong(p->plan, "instruction %d reads another value than operand %d of its node, %s",
+                     i, k, few__op_def(d->op)->name);
+    }
+  }
+  return FEW_OK;
+}
+
+few_status few__plan_verify_programs(const struct planning *p) {
+  if (p->plan->code.n < p->units.n)
+    return wrong(p->plan, "%d units have %d instructions", p->units.n, p->plan->code.n);
+  for (int i = 0; i < p->units.n; i++) FEW_TRY(check_unit(p, i));
+  return FEW_OK;
+}
 
 static size_t bytes_of(const struct few_plan *plan, const struct instruction *in,
                        struct few_shape shape, bool bf16) {

@@ -168,10 +168,241 @@ static void test_units(void **state) {
   end(&s);
 }
 
+/* ---- recomputed values, bf16 storage, programs ---- */
+
+/* Planning of a graph with an image: its passes up to emit. */
+struct passes {
+  struct subject s;
+  struct few_backend backend;
+  struct planning p;
+};
+
+/* Modulated values between convolutions, and the gradients of the kernels: the backward pass
+ * recomputes the modulation. bf16: for a backend with programs and convolutions in bf16. */
+static void run(struct passes *t, bool bf16) {
+  struct subject *s = &t->s;
+  few_node grad[2], v[2];
+  *s = (struct subject){.ctx = test_ctx()};
+  assert_ok(s->ctx, few_graph_create(s->ctx, &s->g));
+  few_graph *g = s->g;
+  few_node x = few_input(g, "x", FEW_REAL, FEW_SHAPE(4, 8, 8, 16));
+  few_node m = few_input(g, "m", FEW_REAL, FEW_SHAPE(4, 1, 1, 16));
+  v[0] = few_param(g, "v", FEW_SHAPE(3, 3, 16, 16));
+  v[1] = few_param(g, "w", FEW_SHAPE(3, 3, 16, 16));
+  few_node h = few_conv(g, x, v[0], 1, 1), a = few_silu(g, few_mul(g, h, m));
+  few_node sum = few_add(g, few_conv(g, a, v[1], 1, 1), few_conv(g, h, v[1], 1, 1));
+  few_node loss = few_mean_all(g, few_square(g, sum));
+  assert_ok(s->ctx, few_grad(g, loss, 2, v, grad));
+  s->out[0] = loss;
+  s->out[1] = grad[0];
+  s->out[2] = grad[1];
+  t->backend = *few__backend_find("cpu");
+  if (bf16) t->backend.precision[FEW_BF16] = t->backend.bf16[FEW_OP_COUNT] = true;
+  for (int op = FEW_OP_CONV; bf16 && op <= FEW_OP_CONV_DW; op++) t->backend.bf16[op] = true;
+  const struct few_planning_opts o = {.backend = &t->backend,
+                                      .real = FEW_F32,
+                                      .precision = bf16 ? FEW_BF16 : FEW_FP32,
+                                      .verify = true};
+  assert_ok(s->ctx, few__plan_create(s->ctx, &s->plan, g, &o, 3, s->out));
+  few__plan_free(s->plan);
+  assert_ok(s->ctx, FEW_NEW(s->ctx, &s->plan, 1)); /* an empty one to plan again */
+  s->plan->ctx = s->ctx;
+  s->plan->opts = o;
+  t->p = (struct planning){.plan = s->plan, .g = g, .n_out = 3, .out = s->out};
+  assert_ok(s->ctx, few__plan_order(&t->p));
+  assert_ok(s->ctx, few__plan_recompute(&t->p));
+}
+
+static void finish(struct passes *t) {
+  few__plan_planning_free(&t->p);
+  end(&t->s);
+}
+
+static few_node first(const struct planning *p, const bool *is) {
+  for (few_node v = 0; v < few_graph_size(p->g); v++)
+    if (is[v]) return v;
+  fail_msg("no such node");
+  return -1;
+}
+
+static void refuse_recomputed(struct passes *t, few_node v, const char *word) {
+  const bool was = t->p.recomputed[v];
+  assert_false(was);
+  t->p.recomputed[v] = true;
+  assert_refused(t->s.ctx, few__plan_verify_recompute(&t->p), word);
+  t->p.recomputed[v] = was;
+}
+
+static void test_recomputed(void **state) {
+  (void)state;
+  struct passes t;
+  run(&t, false);
+  struct planning *p = &t.p;
+  const few_node again = first(p, p->recomputed), late = first(p, p->late);
+  assert_ok(t.s.ctx, few__plan_verify_recompute(p));
+  refuse_recomputed(&t, late, "no value of the forward pass");
+  for (few_node v = 0; v < few_graph_size(t.s.g); v++) {
+    const few_op op = few__op(t.s.g, v);
+    if (op == FEW_OP_PARAM) refuse_recomputed(&t, v, "no value of the forward pass");
+    if (op == FEW_OP_CONV && p->live[v] && !p->late[v]) refuse_recomputed(&t, v, "no program");
+  }
+  p->late[again] = true;
+  assert_refused(t.s.ctx, few__plan_verify_recompute(p), "recompute:");
+  p->late[again] = false;
+  p->late[late] = false;
+  assert_refused(t.s.ctx, few__plan_verify_recompute(p), "wrong side");
+  p->late[late] = true;
+  assert_ok(t.s.ctx, few__plan_verify_recompute(p));
+  finish(&t);
+}
+
+/* The operand of a late convolution, which has to be in memory, and an output. */
+static void test_recomputed_readers(void **state) {
+  (void)state;
+  struct passes t;
+  run(&t, false);
+  struct planning *p = &t.p;
+  int planted = 0;
+  for (int i = 0; i < p->n_order; i++) {
+    const few_node v = p->order[i];
+    const struct few_node_data *d = few__node(t.s.g, v);
+    for (int k = 0; k < d->n_in; k++) {
+      const few_node u = few__plan_canon(t.s.g, d->in[k]);
+      if (!p->late[v] || few__plan_is_pointwise(t.s.g, v) || p->late[u] || p->root[u] != u ||
+          !few__plan_joins(p, u) || p->recomputed[u])
+        continue;
+      refuse_recomputed(&t, u, "in memory");
+      planted++;
+    }
+  }
+  assert_true(planted > 0);
+  p->out = (few_node[]){t.s.out[0], t.s.out[1], first(p, p->recomputed)};
+  assert_refused(t.s.ctx, few__plan_verify_recompute(p), "output 2");
+  p->out = t.s.out;
+  finish(&t);
+}
+
+/* A node in two units: not marked to be recomputed, or twice in one unit. */
+static void test_computed_twice(void **state) {
+  (void)state;
+  struct passes t;
+  run(&t, false);
+  struct planning *p = &t.p;
+  assert_ok(t.s.ctx, few__plan_fuse(p));
+  assert_ok(t.s.ctx, few__plan_verify_units(p));
+  const few_node again = first(p, p->recomputed);
+  int n = 0;
+  for (int i = 0; i < p->members.n; i++) n += p->members.at[i] == again;
+  assert_int_equal(n, 2);
+  p->recomputed[again] = false;
+  assert_refused(t.s.ctx, few__plan_verify_units(p), "for no reader");
+  p->recomputed[again] = true;
+  int i = 0;
+  while (p->units.at[i].n < 2) i++;
+  few_node *second = &p->members.at[p->units.at[i].first + 1];
+  const few_node right = *second;
+  *second = second[-1];
+  assert_refused(t.s.ctx, few__plan_verify_units(p), "fusion:");
+  *second = right;
+  assert_ok(t.s.ctx, few__plan_verify_units(p));
+  finish(&t);
+}
+
+static void refuse_bf16(struct passes *t, few_node v, const char *word) {
+  const bool was = t->p.bf16[v];
+  assert_false(was);
+  t->p.bf16[v] = true;
+  assert_refused(t->s.ctx, few__plan_verify_bf16(&t->p), word);
+  t->p.bf16[v] = was;
+}
+
+static void test_bf16(void **state) {
+  (void)state;
+  struct passes t;
+  run(&t, true);
+  struct planning *p = &t.p;
+  few_graph *g = t.s.g;
+  assert_ok(t.s.ctx, few__plan_fuse(p));
+  assert_ok(t.s.ctx, few__plan_bf16(p));
+  assert_ok(t.s.ctx, few__plan_verify_bf16(p));
+  first(p, p->bf16); /* something is stored in bf16 */
+  for (few_node v = 0; v < few_graph_size(g); v++)
+    if (few__op(g, v) == FEW_OP_PARAM || few__op(g, v) == FEW_OP_INPUT)
+      refuse_bf16(&t, v, "an input");
+  for (int i = 0; i < 3; i++) { /* sums over the batch; as rows they would be outputs */
+    const few_node root = p->root[few__plan_canon(g, t.s.out[i])];
+    refuse_bf16(&t, root, "bf16:");
+  }
+  few_node conv = -1;
+  for (few_node v = 0; v < few_graph_size(g); v++)
+    if (p->live[v] && few__op(g, v) == FEW_OP_CONV && p->bf16[v]) conv = v;
+  assert_true(conv >= 0);
+  p->out = (few_node[]){t.s.out[0], t.s.out[1], conv};
+  assert_refused(t.s.ctx, few__plan_verify_bf16(p), "output 2");
+  p->out = t.s.out;
+  t.backend.bf16[FEW_OP_CONV] = false;
+  assert_refused(t.s.ctx, few__plan_verify_bf16(p), "the kernel of unit");
+  t.backend.bf16[FEW_OP_CONV] = true;
+  t.backend.bf16[FEW_OP_COUNT] = false;
+  assert_refused(t.s.ctx, few__plan_verify_bf16(p), "the kernel of unit");
+  t.backend.bf16[FEW_OP_COUNT] = true;
+  p->plan->opts.precision = FEW_TF32;
+  assert_refused(t.s.ctx, few__plan_verify_bf16(p), "does not allow");
+  p->plan->opts.precision = FEW_BF16;
+  assert_ok(t.s.ctx, few__plan_verify_bf16(p));
+  finish(&t);
+}
+
+/* Programs with another op, other attributes, an operand of another register. */
+static void test_programs(void **state) {
+  (void)state;
+  struct passes t;
+  run(&t, false);
+  struct planning *p = &t.p;
+  assert_ok(t.s.ctx, few__plan_fuse(p));
+  assert_ok(t.s.ctx, few__plan_bf16(p));
+  assert_ok(t.s.ctx, few__plan_emit(p));
+  assert_ok(t.s.ctx, few__plan_verify_programs(p));
+  int fused = 0, conv = 0;
+  for (int i = 0; i < p->units.n; i++) {
+    struct instruction *in = &p->plan->code.at[i];
+    if (in->op == FEW_OP_CONV) {
+      in->node.attr.conv.pad++;
+      assert_refused(t.s.ctx, few__plan_verify_programs(p), "another op");
+      in->node.attr.conv.pad--;
+      const struct location right = in->in[0];
+      in->in[0] = in->in[1];
+      assert_refused(t.s.ctx, few__plan_verify_programs(p), "another value");
+      in->in[0] = right;
+      conv++;
+    }
+    for (int m = 0; in->program && m < in->program->n_code; m++) {
+      struct few_instruction *c = &in->program->code[m];
+      const struct few_instruction right = *c;
+      c->op = c->op == FEW_OP_ADD ? FEW_OP_MUL : FEW_OP_ADD;
+      assert_refused(t.s.ctx, few__plan_verify_programs(p), "another op");
+      *c = right;
+      c->in[0] = (int16_t)(in->program->n_leaves + m); /* its own result */
+      assert_refused(t.s.ctx, few__plan_verify_programs(p), "another value");
+      *c = right;
+      fused++;
+    }
+  }
+  assert_true(fused > 3 && conv > 1);
+  assert_ok(t.s.ctx, few__plan_verify_programs(p));
+  finish(&t);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_read_before_written),
                                      cmocka_unit_test(test_locations),
                                      cmocka_unit_test(test_shared_bytes),
-                                     cmocka_unit_test(test_order), cmocka_unit_test(test_units)};
+                                     cmocka_unit_test(test_order),
+                                     cmocka_unit_test(test_units),
+                                     cmocka_unit_test(test_recomputed),
+                                     cmocka_unit_test(test_recomputed_readers),
+                                     cmocka_unit_test(test_computed_twice),
+                                     cmocka_unit_test(test_bf16),
+                                     cmocka_unit_test(test_programs)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
