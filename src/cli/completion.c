@@ -40,6 +40,8 @@ static void put_kinds(FILE *out) {
 
 static const char recipes[] = "few list recipes 2>/dev/null | sed -n 's/^  \\([^ ]*\\)  .*/\\1/p'";
 
+static bool takes_recipe(const struct command *c) { return !strncmp(c->operands, "RECIPE", 6); }
+
 /* _few_options COMMAND and _few_values COMMAND PREVIOUS INDEX: words, one or more a line. */
 static void put_functions(FILE *out) {
   struct cli_options all;
@@ -70,7 +72,7 @@ static void put_functions(FILE *out) {
     }
   fputs("  esac\n  case \"$1 $3\" in\n", out);
   for (int i = 0; (c = cli_command(i)); i++)
-    if (!strncmp(c->operands, "RECIPE", 6)) fprintf(out, "    '%s 2') %s ;;\n", c->name, recipes);
+    if (takes_recipe(c)) fprintf(out, "    '%s 2') %s ;;\n", c->name, recipes);
   fputs("    'help 2') echo ", out);
   put_commands(out);
   fputs(" ;;\n    'list 2') echo ", out);
@@ -95,6 +97,7 @@ static void put_bash(FILE *out) {
 }
 
 static void put_zsh(FILE *out) {
+  const struct command *c;
   fputs("#compdef few\n", out);
   put_functions(out);
   fputs("_few() {\n  local found\n  if (( CURRENT == 2 )); then\n    found='", out);
@@ -103,7 +106,13 @@ static void put_zsh(FILE *out) {
       "'\n  elif [[ ${words[CURRENT]} == -* ]]; then\n    found=$(_few_options ${words[2]})\n"
       "  else\n    found=$(_few_values ${words[2]} \"${words[CURRENT-1]}\" $(( CURRENT - 1 )))\n"
       "  fi\n"
-      "  [[ -n $found ]] && compadd -- ${=found}\n  [[ ${words[CURRENT]} == -* ]] || _files\n}\n"
+      "  [[ -n $found ]] && compadd -- ${=found}\n"
+      "  case \"$found/${words[2]} $CURRENT\" in\n    /*",
+      out);
+  for (int i = 0; (c = cli_command(i)); i++)
+    if (takes_recipe(c)) fprintf(out, "|*'/%s 3'", c->name);
+  fputs(
+      ") _files ;;\n  esac\n}\n"
       "if [[ ${funcstack[1]} == _few ]]; then _few \"$@\"; else compdef _few few; fi\n",
       out);
 }
@@ -113,6 +122,11 @@ static void put_quoted(FILE *out, const char *text) {
   fputc('\'', out);
   for (; *text; text++) fprintf(out, strchr("'\\", *text) ? "\\%c" : "%c", *text);
   fputc('\'', out);
+}
+
+static void put_fish_if(FILE *out, const struct command *c) {
+  fprintf(out, "complete -c few -n '__fish_seen_subcommand_from %s%s%s'", c->name,
+          c->alias ? " " : "", c->alias ? c->alias : "");
 }
 
 static void put_fish(FILE *out) {
@@ -127,19 +141,23 @@ static void put_fish(FILE *out) {
     for (const struct few_option *o = cli_options(&all, c); o->key; o++) {
       char key[64];
       opt_key(key, o);
-      fprintf(out, "complete -c few -n '__fish_seen_subcommand_from %s' -l %s%s", c->name, key,
-              o->type == FEW_OPTION_BOOL ? "" : " -r");
+      put_fish_if(out, c);
+      fprintf(out, " -l %s%s", key, o->type == FEW_OPTION_BOOL ? "" : " -r");
       if (has_values(o)) fputs(" -f -a '", out);
       if (put_values(out, o)) fputc('\'', out);
       fputs(" -d ", out);
       put_quoted(out, o->help);
       fputc('\n', out);
     }
-    if (!strncmp(c->operands, "RECIPE", 6)) {
-      fprintf(out, "complete -c few -n '__fish_seen_subcommand_from %s' -a ", c->name);
-      fprintf(out, "\"(%s)\"\n", recipes);
+    if (takes_recipe(c)) {
+      put_fish_if(out, c);
+      fprintf(out, " -a \"(%s)\"\n", recipes);
+    } else if (!*c->operands) {
+      put_fish_if(out, c);
+      fputs(" -f\n", out);
     }
   }
+  fputs("complete -c few -n '__fish_seen_subcommand_from backend' -f -a list\n", out);
   fputs("complete -c few -n '__fish_seen_subcommand_from help' -f -a '", out);
   put_commands(out);
   fputs("'\ncomplete -c few -n '__fish_seen_subcommand_from list' -f -a '", out);

@@ -1,4 +1,5 @@
 # docs/commands.md is what the option tables say; manual pages and completion are made from them too.
+exec >&2 # run.sh prints stderr when a test fails
 docs="$here/../../docs/commands.md"
 "$few" help --format markdown >commands.md || exit 9
 cmp commands.md "$docs" || { echo "docs/commands.md is not current: run make docs"; exit 9; }
@@ -20,7 +21,7 @@ if command -v groff >/dev/null; then
   done
 fi
 
-# What bash offers after some words.
+# What shells offer after some words.
 PATH=$(dirname "$few"):$PATH
 export PATH
 cat >complete <<'END'
@@ -43,8 +44,41 @@ offers "shares even" few times --labels ""
 offers "samplers schedules" few list s
 offers "toy-scd-segments" few train toy-scd-s
 offers "" few sample --out ""
-for shell in zsh fish; do
-  file=$(ls pages/$shell/*)
-  ! command -v $shell >/dev/null || $shell -n "$file" || { echo "$shell does not read its completion"; exit 9; }
-done
+
+# What zsh offers: compadd prints the words, _files says that files are offered too.
+cat >complete.zsh <<'END'
+compdef() { :; }
+compadd() { shift; offered+=("$@"); }
+_files() { offered+=(FILES); }
+offered=()
+source pages/zsh/_few
+words=("$@") CURRENT=$#
+_few
+print -r -- "$offered"
+END
+cat >complete.fish <<'END'
+source pages/fish/few.fish
+complete -C "$argv" | string replace -r '\t.*' '' | string join ' '
+true
+END
+offers_in() {
+  shell=$1 wanted=$2
+  shift 2
+  command -v $shell >/dev/null || return 0
+  case $shell in
+    zsh) found=$(zsh -f complete.zsh "$@") || exit 9 ;;
+    fish) found=$(HOME=$PWD fish --no-config complete.fish "$*") || exit 9 ;;
+  esac
+  [ "$found" = "$wanted" ] || { echo "$shell: $*: offers \"$found\", not \"$wanted\""; exit 9; }
+}
+offers_in zsh "shares even" few times --labels ""
+offers_in zsh "list" few backend ""
+offers_in zsh "FILES" few sample --out ""
+offers_in zsh "--json --help" few version -
+offers_in fish "sample search show" few s
+offers_in fish "heun" few sample --sampler he
+offers_in fish "even shares" few times --labels ""
+offers_in fish "list" few backend ""
+offers_in fish "toy-scd-segments" few train toy-scd-s
+offers_in fish "" few version ""
 exit 0

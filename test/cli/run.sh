@@ -4,7 +4,7 @@
 # CASE.sh runs with sh in an empty folder, the program in $few and this folder in $here. Its stdout
 # must be CASE.stdout.exact to the byte, or match CASE.stdout.glob where * and ? stand for any text
 # and any character. So with stderr. The exit code must be that in CASE.exit; without one, 0.
-#   FEW_MEND=1 test/cli/run.sh PROGRAM CASE    rewrites the .exact files that are there
+#   FEW_FIX=1 test/cli/run.sh PROGRAM CASE    rewrites the .exact files that are there
 set -uo pipefail
 few=$(realpath "$1") here=$(cd "$(dirname "$0")" && pwd) name=$2
 export few here
@@ -19,7 +19,7 @@ failed=
 for stream in stdout stderr; do
   expected=$here/$name.$stream
   if [ -f "$expected.exact" ]; then
-    [ -z "${FEW_MEND:-}" ] || cp "$folder/$stream" "$expected.exact"
+    [ -z "${FEW_FIX:-}" ] || cp "$folder/$stream" "$expected.exact"
     diff -u "$expected.exact" "$folder/$stream" || failed=yes
   elif [ -f "$expected.glob" ]; then
     pattern=$(sed 's/[][\\]/\\&/g' "$expected.glob")
