@@ -1,4 +1,5 @@
 /* man.c - manual pages, made from the option tables. */
+#include <ctype.h>
 #include <string.h>
 
 #include "manual.h"
@@ -42,8 +43,10 @@ static void put_remarks(FILE *out, const char *text) {
 }
 
 static void put_heading(FILE *out, const char *name) {
-  fprintf(out, ".TH %s 1 \"\" \"few %d.%d.%d\" \"few\"\n.SH NAME\n", name, FEW_VERSION_MAJOR,
-          FEW_VERSION_MINOR, FEW_VERSION_PATCH);
+  fputs(".TH ", out);
+  for (; *name; name++) fputc(toupper((unsigned char)*name), out);
+  fprintf(out, " 1 \"\" \"few %d.%d.%d\" \"few\"\n.SH NAME\n", FEW_VERSION_MAJOR, FEW_VERSION_MINOR,
+          FEW_VERSION_PATCH);
 }
 
 void cli_man(FILE *out) {
@@ -87,8 +90,9 @@ void cli_man_command(FILE *out, const struct command *c) {
     opt_key(key, o);
     fputs(".TP\n.B \\-\\-", out);
     put(out, key, strlen(key));
-    if (o->value) fputc(' ', out);
-    put_line(out, o->value ? o->value : "");
+    const char *value = opt_value(o);
+    if (*value) fputc(' ', out);
+    put_line(out, value);
     put(out, o->help, strlen(o->help));
     if (o->needed || o->deflt) fputs(o->needed ? " (required)" : " (default: ", out);
     if (!o->needed && o->deflt) put(out, o->deflt, strlen(o->deflt));
