@@ -359,12 +359,20 @@ const char *few__option_nearest(const struct few_option *const *tables, int n, c
 
 /* ---- explaining ---- */
 
-/* "10" and not "1e+01". */
+/* "10" and not "1e+01", "1e-6" and not "1e-06". */
 static void bound(double x, char out[32]) {
-  if (fabs(x) < 1e16 && x == floor(x))
+  if (fabs(x) < 1e16 && x == floor(x)) {
     few__print(out, 32, "%.0f", x);
-  else
-    few__real_format(x, out);
+    return;
+  }
+  few__real_format(x, out);
+  char *to = strchr(out, 'e'), *from = to;
+  if (!to) return;
+  while (*from == 'e' || *from == '+' || *from == '-' || *from == '0') {
+    if (*from == 'e' || *from == '-') *to++ = *from;
+    from++;
+  }
+  memmove(to, from, strlen(from) + 1);
 }
 
 static void add_range(few_ctx *ctx, const struct few_option *o, struct few_text *out) {

@@ -187,7 +187,7 @@ static int run(struct cli *cli, const void *opts) {
 
 const struct command command_eval = {.name = "eval",
                                      .operands = "[MODEL|IMAGES]",
-                                     .help = "Measure how near images are to a reference.",
+                                     .help = "Measure how close images are to a reference.",
                                      .text = text,
                                      .min_operands = 0,
                                      .max_operands = 1,

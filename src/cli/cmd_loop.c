@@ -19,8 +19,7 @@ static const struct few_option options[] = {
     OPT_CHOICE(S, loop.kind, "kind", "synthetic", "synthetic|augment|fresh",
                "what later generations train on: only samples of the one before; these and the "
                "same real data; or these and new real data"),
-    OPT_INT(S, loop.n_real, "real", "N", "0", 0, 4e9,
-            "real items in each generation; 0: all there are"),
+    OPT_INT(S, loop.n_real, "real", "N", "0", 0, 4e9, "real items in each generation; 0: all"),
     OPT_INT(S, loop.n_synthetic, "synthetic", "N", "0", 0, 4e9,
             "samples that each generation makes; 0: as many as there are real items"),
     OPT_CHOICE(S, labels, "labels", "shares", "shares|even",

@@ -1,4 +1,5 @@
 /* markdown.c - docs/commands.md, made from the option tables. */
+#include <ctype.h>
 #include <string.h>
 
 #include "kinds.h"
@@ -48,7 +49,8 @@ static void put_command(FILE *out, const struct command *c) {
   for (const struct few_option *o = cli_options(&all, c); o->key; o++) {
     char key[64], option[200];
     opt_key(key, o);
-    snprintf(option, sizeof option, "--%s%s%s", key, o->value ? " " : "", o->value ? o->value : "");
+    const char *value = opt_value(o);
+    snprintf(option, sizeof option, "--%s%s%s", key, *value ? " " : "", value);
     fputs("| ", out);
     put_code(out, option);
     fputs(" | ", out);
@@ -109,6 +111,31 @@ static few_status put_kind(few_ctx *ctx, FILE *out, const struct cli_kind *k) {
   return st;
 }
 
+/* The anchor that Markdown gives a heading: small letters, blanks as dashes, no punctuation. */
+static void put_anchor(FILE *out, const char *heading) {
+  for (; *heading; heading++)
+    if (*heading == ' ')
+      fputc('-', out);
+    else if (isalnum((unsigned char)*heading) || *heading == '-')
+      fputc(tolower((unsigned char)*heading), out);
+}
+
+static void put_contents(FILE *out) {
+  const struct command *c;
+  const struct cli_kind *k;
+  fputs("\n- Commands:", out);
+  for (int i = 0; (c = cli_command(i)); i++)
+    fprintf(out, "%s [%s](#few-%s)", i ? "," : "", c->name, c->name);
+  fputs("\n- [Recipes](#recipes), and what they can choose:", out);
+  for (int i = 0; (k = cli_kind(i)); i++) {
+    if (k->kind == FEW_COMPONENT_BACKEND) continue;
+    fprintf(out, "%s [%s](#%s-", i ? "," : "", k->name, k->name);
+    put_anchor(out, k->title);
+    fputc(')', out);
+  }
+  fputc('\n', out);
+}
+
 few_status cli_markdown(struct cli *cli, FILE *out) {
   few_status st = FEW_OK;
   const struct command *c;
@@ -120,6 +147,7 @@ few_status cli_markdown(struct cli *cli, FILE *out) {
       "option tables in\n`src/`, then run `make docs`. Exit codes: 0 done, 1 failed, "
       "2 usage, 130 interrupted.\n",
       out);
+  put_contents(out);
   for (int i = 0; (c = cli_command(i)); i++) put_command(out, c);
   fputs(
       "\n# Recipes\n\n"

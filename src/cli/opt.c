@@ -123,7 +123,7 @@ static bool take(struct parse *p, int *i) {
   if (flag && text) return fail(p->error, "--%s takes no value", key);
   if (!flag && !text) {
     if (*i + 1 == p->n || !strncmp(p->words[*i + 1], "--", 2))
-      return fail(p->error, "--%s needs a value: --%s %s", key, key, o->value ? o->value : "VALUE");
+      return fail(p->error, "--%s needs a value: --%s %s", key, key, opt_value(o));
     text = p->words[++*i];
   }
   p->given[o - p->table] = true;
@@ -198,12 +198,19 @@ void opt_wrap(FILE *out, int at, int indent, const char *text) {
   fputc('\n', out);
 }
 
+const char *opt_value(const struct few_option *o) {
+  if (o->type == FEW_OPTION_BOOL) return "";
+  if (o->value || o->choices) return o->value ? o->value : o->choices;
+  if (o->type == FEW_OPTION_INT || o->type == FEW_OPTION_SEED) return "N";
+  return o->type == FEW_OPTION_REAL ? "X" : "TEXT";
+}
+
 void opt_help(FILE *out, const struct few_option *table) {
   for (const struct few_option *o = table; o->key; o++) {
     char key[64], text[600];
     opt_key(key, o);
-    const int column =
-        fprintf(out, "  --%s%s%s", key, o->value ? " " : "", o->value ? o->value : "");
+    const char *value = opt_value(o);
+    const int column = fprintf(out, "  --%s%s%s", key, *value ? " " : "", value);
     snprintf(text, sizeof text, "%s%s%s%s", o->help,
              o->needed  ? " (required)"
              : o->deflt ? " (default: "

@@ -48,6 +48,9 @@ int opt_parse(few_ctx *ctx, const struct few_option *table, void *object, int n,
 /* The key as it is written on the command line: with dashes. */
 void opt_key(char out[64], const struct few_option *o);
 
+/* What help calls the value of an option; "" for one without a value. */
+const char *opt_value(const struct few_option *o);
+
 /* One entry per option, wrapped to 80 columns. */
 void opt_help(FILE *out, const struct few_option *table);
 

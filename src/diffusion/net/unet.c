@@ -34,10 +34,11 @@ static const struct few_option options[] = {
     FEW_OPT_INTS(struct unet_opts, mults, "1, 2, 2", 1, 64, "width of each level, in channels"),
     FEW_OPT_INT(struct unet_opts, blocks, "2", 1, 16, "residual blocks per level"),
     FEW_OPT_INTS(struct unet_opts, attention, "16", 1, 4096,
-                 "sides (pixels) with attention; 1: none"),
+                 "levels with attention, by their side in pixels; 1: none"),
     FEW_OPT_BOOL(struct unet_opts, middle_attention, "yes", "attention in the middle"),
     FEW_OPT_INT(struct unet_opts, head_channels, "64", 1, 1024, "channels of an attention head"),
-    FEW_OPT_INT(struct unet_opts, groups, "32", 1, 1024, "groups of a norm, where they divide"),
+    FEW_OPT_INT(struct unet_opts, groups, "32", 1, 1024,
+                "groups of a norm, if they divide the channels"),
     FEW_OPT_INT(struct unet_opts, group_channels, "4", 1, 1024, "fewest channels of a group"),
     FEW_OPT_INT(struct unet_opts, embedding_mult, "4", 1, 16,
                 "width of the embedding, in channels"),
@@ -48,7 +49,7 @@ static const struct few_option options[] = {
                  "multiplies each residual sum"),
     FEW_OPT_REAL(struct unet_opts, norm_eps, "1e-5", 1e-12, 1, "epsilon of the norms"),
     FEW_OPT_INT(struct unet_opts, dropout_side, "4096", 1, 4096,
-                "dropout at sides (pixels) of at most this"),
+                "use dropout only at levels of at most this side in pixels"),
     FEW_COND_OPTIONS(struct unet_opts),
     FEW_OPT_END};
 

@@ -32,14 +32,15 @@ static const struct few_option options[] = {
     FEW_OPT_INT(struct uvit_opts, heads, "4", 1, 128, "attention heads"),
     FEW_OPT_INT(struct uvit_opts, mlp_ratio, "4", 1, 16, "hidden units of a block, in widths"),
     FEW_OPT_INT(struct uvit_opts, embedding, "128", 4, 4096, "sinusoids of the time embedding"),
-    FEW_OPT_INT(struct uvit_opts, groups, "32", 1, 1024, "groups of a norm, where they divide"),
+    FEW_OPT_INT(struct uvit_opts, groups, "32", 1, 1024,
+                "groups of a norm, if they divide the channels"),
     FEW_OPT_INT(struct uvit_opts, group_channels, "4", 1, 1024, "fewest channels of a group"),
     FEW_OPT_CHOICE(struct uvit_opts, filter, "box", "box|1331", "taps of the resampling filter"),
     FEW_OPT_REAL(struct uvit_opts, skip_scale, "0.70710678118654757", 0.01, 1,
                  "multiplies each residual sum"),
     FEW_OPT_REAL(struct uvit_opts, norm_eps, "1e-5", 1e-12, 1, "epsilon of the norms"),
     FEW_OPT_INT(struct uvit_opts, dropout_side, "16", 1, 4096,
-                "dropout at sides (pixels) of at most this"),
+                "use dropout only at levels of at most this side in pixels"),
     FEW_COND_OPTIONS(struct uvit_opts),
     FEW_OPT_END};
 

@@ -32,10 +32,10 @@ struct cd_opts {
 };
 
 static const struct few_option options[] = {
-    FEW_OPT_INT(struct cd_opts, points, "18", 2, 1000000, "N, points of the grid"),
-    FEW_OPT_CHOICE(struct cd_opts, solver, "heun", "heun|ddim", "the teacher's step"),
+    FEW_OPT_INT(struct cd_opts, points, "18", 2, 1000000, "N, the number of points of the grid"),
+    FEW_OPT_CHOICE(struct cd_opts, solver, "heun", "heun|ddim", "solver of the teacher's step"),
     FEW_OPT_REAL(struct cd_opts, target_decay, "0.95", 0, 0.999999,
-                 "mu of the target's average; 0: the student of the last step"),
+                 "mu, the decay of the target's average; 0: the student of the last step"),
     FEW_METRIC_OPTIONS(struct cd_opts, "l2", "0.00054"),
     FEW_GRID_OPTIONS(struct cd_opts),
     FEW_GUIDANCE_OPTIONS("1"),

@@ -32,7 +32,8 @@ struct dscm_opts {
 };
 
 static const struct few_option options[] = {
-    FEW_OPT_INT(struct dscm_opts, points, "1024", 2, 1000000, "N, points of the grid"),
+    FEW_OPT_INT(struct dscm_opts, points, "1024", 2, 1000000,
+                "N, the number of points of the grid"),
     FEW_SCM_OPTIONS(struct dscm_opts), FEW_GRID_OPTIONS(struct dscm_opts),
     FEW_GUIDANCE_OPTIONS("1"), FEW_OPT_END};
 

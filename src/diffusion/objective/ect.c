@@ -40,10 +40,10 @@ static const struct few_option options[] = {
     FEW_OPT_INT(struct ect_opts, doublings, "8", 1, 100,
                 "stages, equally long; q^doublings = 256 at the end"),
     FEW_OPT_REAL(struct ect_opts, k, "8", 0, 1e3,
-                 "k of n = 1 + k sigmoid(-b sigma), wider steps at small sigma"),
-    FEW_OPT_REAL(struct ect_opts, b, "1", 0, 1e3, "b of n = 1 + k sigmoid(-b sigma)"),
+                 "k of n(sigma) = 1 + k sigmoid(-b sigma), which widens steps at small sigma"),
+    FEW_OPT_REAL(struct ect_opts, b, "1", 0, 1e3, "b of n(sigma) = 1 + k sigmoid(-b sigma)"),
     FEW_OPT_CHOICE(struct ect_opts, weight, "gap", "gap|edm",
-                   "1/(c - r), or 1/sigma^2 + 1/sigma_d^2"),
+                   "weight of a row: 1/(c - r), or 1/sigma^2 + 1/sigma_d^2"),
     FEW_METRIC_OPTIONS(struct ect_opts, "huber", "0"),
     FEW_PATH_OPTION(struct ect_opts),
     FEW_OPT_END};

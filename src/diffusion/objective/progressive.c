@@ -57,7 +57,8 @@ static const struct few_option options[] = {
                    "noise to image, or image to noise"),
     FEW_OPT_CHOICE(struct progressive_opts, grid, "own", "own|double",
                    "jumps of 1/N, or of 2/N for the stochastic sampler"),
-    FEW_OPT_BOOL(struct progressive_opts, joint, "no", "each row with its label and without"),
+    FEW_OPT_BOOL(struct progressive_opts, joint, "no",
+                 "distil each row with its label and without it"),
     FEW_SNR_OPTIONS(struct progressive_opts),
     FEW_OPT_END};
 

@@ -24,12 +24,12 @@ struct few_scm_opts {
   FEW_SCM_(S, tangent_warmup, FEW_OPTION_INT, "10000", 0, 1e9, NULL, \
            "steps until the whole tangent counts"), \
   FEW_SCM_(S, prior_weight, FEW_OPTION_BOOL, "yes", 0, 0, NULL, \
-           "weight 1/(sigma_d tan t) before what is learned; no: 1"), \
+           "prior weight 1/(sigma_d tan t), besides the learned one; no: 1"), \
   FEW_SCM_(S, adaptive, FEW_OPTION_BOOL, "yes", 0, 0, NULL, "learn the weight of each time")
 /* If the tangent is a derivative. */
 #define FEW_SCM_JVP_OPTIONS(S) \
   FEW_SCM_(S, rearrange, FEW_OPTION_BOOL, "yes", 0, 0, NULL, \
-           "cos t sin t dF/dt as one tangent; no: dF/dt, then the product")
+           "compute cos t sin t dF/dt as one tangent; no: dF/dt, then the product")
 /* clang-format on */
 
 /* r = min(1, step / warmup). */

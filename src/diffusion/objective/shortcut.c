@@ -49,13 +49,13 @@ static const struct few_option options[] = {
     FEW_OPT_REAL(struct shortcut_opts, bootstrap, "0.25", 0, 1,
                  "share of the rows that learn from two half steps"),
     FEW_OPT_CHOICE(struct shortcut_opts, target, "average", "average|student",
-                   "half steps of the averaged student, or of the present one"),
+                   "network of the half steps: the averaged student, or the student itself"),
     FEW_OPT_REAL(struct shortcut_opts, target_decay, "0.999", 0, 1,
-                 "decay of that average per step"),
+                 "decay of the averaged student, per step"),
     FEW_OPT_REAL(struct shortcut_opts, target_clip, "4", 0, 1e6,
                  "limit of states between half steps, and of targets; 0: none"),
     FEW_OPT_REAL(struct shortcut_opts, guidance, "1", 0, 100,
-                 "guidance scale of the smallest step where longer ones learn from it"),
+                 "guidance scale of the smallest step when longer ones learn from it; 1: none"),
     FEW_OPT_END};
 
 enum { MAX_LEVELS = 12 }; /* log2 of the most steps */

@@ -25,6 +25,6 @@ static void weigh(int n, const double *gram, const double *given, double *factor
 const struct few_balancer few__balancer_gradnorm = {
     .name = "gradnorm",
     .source = "kexue.fm 8870",
-    .help = "weights over the length of each gradient: scales of losses cancel",
+    .help = "each weight divided by the length of its gradient: scales of losses cancel",
     .weigh = weigh,
 };

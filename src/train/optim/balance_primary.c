@@ -34,6 +34,6 @@ static void weigh(int n, const double *gram, const double *given, double *factor
 const struct few_balancer few__balancer_primary = {
     .name = "primary",
     .source = "kexue.fm 8907",
-    .help = "the first loss; of the others, what keeps it from raising them",
+    .help = "the first loss, plus as much of the others as keeps it from raising them",
     .weigh = weigh,
 };

@@ -38,7 +38,7 @@ static void prepare(const struct few_optim_opts *o, int64_t step, double lr, dou
 const struct few_optim few__optim_radam = {
     .name = "radam",
     .source = "Liu et al., arXiv 1908.03265",
-    .help = "Adam whose first steps wait until the second moment can be trusted",
+    .help = "Adam that takes plain momentum steps until the second moment is reliable",
     .states = 2,
     .moments = true,
     .state_names = {"m", "v"},
