@@ -267,9 +267,11 @@ static void test_bounds(void **state) {
       FEW_OPT_REAL(struct opts, sigma, "1", 1e-3, 1000000, ""),
       FEW_OPT_REAL(struct opts, sigma, "1", 0, 1e300, ""),
       FEW_OPT_REAL(struct opts, sigma, "1", 0.001, INFINITY, ""),
+      FEW_OPT_REAL(struct opts, sigma, "1", 1e-6, 1e20, ""),
   };
   static const char *const allowed[] = {"a number from 0 to 10", "a number from 0.001 to 1000000",
-                                        "a number from 0 to 1e+300", "a number of at least 0.001"};
+                                        "a number from 0 to 1e300", "a number of at least 0.001",
+                                        "a number from 1e-6 to 1e20"};
   few_ctx *ctx = test_ctx();
   for (int i = 0; i < FEW_COUNT(rows); i++) {
     char *text;

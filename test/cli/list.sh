@@ -1,4 +1,4 @@
-# The list names what there is; a name has its options; a slip gets a hint.
+# The list names what there is; a name has its options; a typo gets a hint.
 "$few" list >all || exit 9
 for kind in nets objectives samplers schedules optimizers processes predictions weights balancers data recipes train; do
   "$few" list $kind >one || exit 9
@@ -12,7 +12,7 @@ done
 "$few" list nets unet | grep -q "^  channels " || exit 9
 "$few" list net unet >a && "$few" list nets unet >b && cmp a b || exit 9
 "$few" list samplers heun | grep -q "^  churn_noise " || exit 9
-"$few" list samplers | grep -q "arXiv 2206.00364" || exit 9
+"$few" list samplers | tr -s "\n " " " | grep -q "arXiv 2206.00364" || exit 9
 "$few" list data cifar | grep -q "^cifar:DIR" || exit 9
 "$few" list data fashion-mnist | grep -q "^fashion-mnist\[:test\]: " || exit 9
 "$few" list train | grep -q "^  steps " || exit 9
