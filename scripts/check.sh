@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What must pass before a push: scripts/check.sh [--fix] [format layers sizes rules clang symbols isa
-# cppcheck]. Each check prints one line per violation: file, line, and how to fix it. --fix (or --mend) lets
+# What must pass before a push: scripts/check.sh [--fix] [format layers sizes rules docs clang symbols
+# isa cppcheck]. Each check prints one line per violation: file, line, and how to fix it. --fix (or --mend) lets
 # clang-format rewrite the sources.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -36,6 +36,7 @@ check_format() {
 check_layers() { scripts/check/layers.py; }
 check_sizes() { scripts/check/sizes.py; }
 check_rules() { scripts/check/rules.py; }
+check_docs() { scripts/check/docs.py; }
 
 # The second compiler and, in the same build, clang-tidy on src/; ninja redoes only what changed.
 check_clang() {
@@ -73,7 +74,7 @@ check_cppcheck() {
 fix=
 case ${1:-} in --fix | --mend) fix=yes; shift ;; esac
 failed=
-for name in "${@:-format layers sizes rules clang symbols isa cppcheck}"; do
+for name in "${@:-format layers sizes rules docs clang symbols isa cppcheck}"; do
   for one in $name; do
     declare -F "check_$one" >/dev/null || { echo "check.sh: there is no check '$one'" >&2; exit 2; }
     start=$SECONDS
