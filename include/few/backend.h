@@ -27,6 +27,17 @@ FEW_API const char *few_backend_lacks(int i, bool f64, int k);
  * FEW_E_INVALID for an unknown name, FEW_E_UNSUPPORTED for a backend that is missing here. */
 FEW_API FEW_MUST_USE few_status few_ctx_set_backend(few_ctx *ctx, const char *name);
 
+/* How products may round their factors for matrix units, which add in f32; also the choices of the key
+ * `precision` of recipes. FEW_FP32: not at all. FEW_TF32: to 10 bits of mantissa instead of 23.
+ * FEW_BF16: to 7 bits, and activations are stored in bf16. */
+typedef enum few_precision { FEW_FP32, FEW_TF32, FEW_BF16 } few_precision;
+
+/* Evaluate networks of this context in that precision from now on; FEW_FP32 to begin with. What
+ * measures, as the features of few_eval do, stays in fp32; a training has the precision of its recipe.
+ * FEW_E_INVALID for a value out of range. A backend that lacks it is reported when a network is
+ * evaluated, FEW_E_UNSUPPORTED; where it gains no speed, a warning is logged. */
+FEW_API FEW_MUST_USE few_status few_ctx_set_precision(few_ctx *ctx, few_precision precision);
+
 #ifdef __cplusplus
 }
 #endif

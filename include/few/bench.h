@@ -6,7 +6,7 @@
 #ifndef FEW_BENCH_H
 #define FEW_BENCH_H
 
-#include "few/base.h"
+#include "few/backend.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -22,9 +22,6 @@ struct few_bench_kernel {
   double gbyte;     /* per step; operands and results, each counted once */
 };
 
-/* The choices of the key `precision` of recipes. */
-enum few_bench_precision { FEW_BENCH_FP32, FEW_BENCH_TF32, FEW_BENCH_BF16 };
-
 struct few_bench_opts {
   int version;     /* FEW_BENCH_OPTS_VERSION */
   const char *net; /* "unet", "dit", "mlp" */
@@ -35,18 +32,15 @@ struct few_bench_opts {
   int workers;           /* 0: the context's */
   double seconds;        /* how long to repeat each case */
   const char *backend;   /* NULL: cpu */
-  enum few_bench_precision precision;
+  few_precision precision;
   /* If not NULL: called after a case, when its result is filled in, for each kernel of its plan, most
    * time first. Kernels of the same text are one. The texts are valid during the call. */
   void (*profile)(void *user, const struct few_bench_kernel *kernel);
   void *user;
 };
 #define FEW_BENCH_OPTS_VERSION 3
-#define FEW_BENCH_OPTS_INIT                                                                        \
-  {                                                                                                \
-    FEW_BENCH_OPTS_VERSION, "unet", 0, NULL, 32, 32, 3, 64, 8, 0, 5.0, NULL, FEW_BENCH_FP32, NULL, \
-        NULL                                                                                       \
-  }
+#define FEW_BENCH_OPTS_INIT \
+  { FEW_BENCH_OPTS_VERSION, "unet", 0, NULL, 32, 32, 3, 64, 8, 0, 5.0, NULL, FEW_FP32, NULL, NULL }
 
 enum few_bench_case {
   FEW_BENCH_INFER, /* the network once */
@@ -82,8 +76,7 @@ struct few_bench_device {
   double gflops, gbytes;
 };
 FEW_API FEW_MUST_USE few_status few_bench_device(struct few_bench_device *out, few_ctx *ctx,
-                                                 const char *backend,
-                                                 enum few_bench_precision precision);
+                                                 const char *backend, few_precision precision);
 /* Time one case. peak: in GFLOP/s, by few_bench_peak; 0: share_of_peak is 0. FEW_E_INVALID for
  * options outside their range. */
 FEW_API FEW_MUST_USE few_status few_bench(struct few_bench_result *out, few_ctx *ctx,

@@ -68,6 +68,8 @@ void few_ctx_set_workers(few_ctx *ctx, int workers) {
 
 const struct few_backend *few__ctx_backend(const few_ctx *ctx) { return ctx->backend; }
 void few__ctx_set_backend(few_ctx *ctx, const struct few_backend *b) { ctx->backend = b; }
+int few__ctx_precision(const few_ctx *ctx) { return ctx->precision; }
+void few__ctx_set_precision(few_ctx *ctx, int precision) { ctx->precision = precision; }
 
 few_status few__failv(few_ctx *ctx, few_status status, const char *fmt, va_list args) {
   if (ctx) few__vprint(ctx->error, sizeof ctx->error, fmt, args);

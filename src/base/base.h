@@ -69,6 +69,9 @@ few_status few__opts_texts(few_ctx *ctx, const char *what, int n, const char *co
 struct few_backend;
 const struct few_backend *few__ctx_backend(const few_ctx *ctx);
 void few__ctx_set_backend(few_ctx *ctx, const struct few_backend *backend);
+/* That of few_ctx_set_precision: a few_precision. */
+int few__ctx_precision(const few_ctx *ctx);
+void few__ctx_set_precision(few_ctx *ctx, int precision);
 
 /* Memory: 64-byte aligned, never NULL-checked by hand: few__new fails with FEW_E_MEMORY. */
 void *few__alloc(few_ctx *ctx, size_t bytes);              /* NULL when out of memory */

@@ -17,6 +17,7 @@ struct few_ctx {
   struct few_ctx_opts opts;
   int workers;
   const struct few_backend *backend;      /* NULL: not chosen */
+  int precision;                          /* few_precision */
   const struct few_progress_frame *frame; /* the job that this one is a part of; NULL: none */
   struct few_added added[FEW_ADDED_KINDS];
   char error[FEW_ERROR_MAX];

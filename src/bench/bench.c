@@ -131,8 +131,7 @@ static few_status plan_network(struct bench *b, const struct few_backend *backen
     out[1] = out[0];
     FEW_TRY(few_jvp(g, 1, out + 1, 2, in, d, out));
   }
-  struct few_planning_opts po = {
-      .backend = backend, .real = FEW_F32, .precision = (few_precision)b->o->precision};
+  struct few_planning_opts po = {.backend = backend, .real = FEW_F32, .precision = b->o->precision};
   return few__plan_create(b->ctx, &b->plan, g, &po, b->which == FEW_BENCH_JVP ? 2 : 1, out);
 }
 
@@ -214,13 +213,14 @@ static few_status check(few_ctx *ctx, const struct few_bench_opts *o, enum few_b
   FEW_TRY(few__opts_range(ctx, "bench: batch", (double)o->batch, 1, INT32_MAX));
   FEW_TRY(few__opts_range(ctx, "bench: shards", (double)o->shards, 1, INT32_MAX));
   FEW_TRY(few__opts_range(ctx, "bench: workers", o->workers, 0, INT32_MAX));
-  FEW_TRY(few__opts_range(ctx, "bench: precision", (double)o->precision, 0, FEW_BENCH_BF16));
+  FEW_TRY(few__opts_range(ctx, "bench: precision", (double)o->precision, 0, FEW_BF16));
   return few__opts_range(ctx, "bench: seconds", o->seconds, 0, 1e9);
 }
 
 static few_status set_up(struct bench *b) {
   const struct few_backend *backend;
   FEW_TRY(few__backend_choose(b->ctx, &backend, b->o->backend ? b->o->backend : "cpu"));
+  FEW_TRY(few__backend_check_precision(b->ctx, backend, b->o->precision));
   int workers = b->o->workers > 0 ? b->o->workers : few_ctx_workers(b->ctx);
   FEW_TRY(few__workers_create(b->ctx, &b->workers, workers));
   FEW_TRY(make_recipe(b));

@@ -97,18 +97,18 @@ static few_status measure(const struct few_arrays *s, few_precision precision,
 }
 
 few_status few_bench_device(struct few_bench_device *out, few_ctx *ctx, const char *backend,
-                            enum few_bench_precision precision) {
+                            few_precision precision) {
   const struct few_backend *b;
   struct few_arrays arrays;
   *out = (struct few_bench_device){{0}, 0, 0};
-  FEW_TRY(few__opts_range(ctx, "bench: precision", (double)precision, 0, FEW_BENCH_BF16));
+  FEW_TRY(few__opts_range(ctx, "bench: precision", (double)precision, 0, FEW_BF16));
   FEW_TRY(few__backend_choose(ctx, &b, backend));
   if (!b->device)
     return few__fail(ctx, FEW_E_INVALID,
                      "backend %s computes on the processor: few_bench_peak measures that", backend);
   few_status st = few__arrays_open(ctx, &arrays, NULL, b);
   if (!st) b->device->name(arrays.queue, out->name, sizeof out->name);
-  if (!st) st = measure(&arrays, (few_precision)precision, out);
+  if (!st) st = measure(&arrays, precision, out);
   few__arrays_close(&arrays);
   return st;
 }

@@ -22,6 +22,7 @@ struct common {
   bool help, quiet, json;
   int64_t workers;
   const char *backend;
+  few_precision precision;
 };
 #define OPT_HELP(S) OPT_FLAG(S, common.help, "help", "print this text")
 #define OPT_QUIET(S) OPT_FLAG(S, common.quiet, "quiet", "print no progress and no summary")
@@ -32,6 +33,10 @@ struct common {
 #define OPT_BACKEND(S)                                    \
   OPT_TEXT(S, common.backend, "backend", "BACKEND", NULL, \
            "what computes: see few backend list (default: cpu)")
+#define OPT_PRECISION(S)                                                        \
+  OPT_CHOICE(S, common.precision, "precision", "fp32", "fp32|tf32|bf16",        \
+             "factors of a network's products, and with bf16 its activations; " \
+             "tf32 needs backend cuda")
 
 struct cli {
   few_ctx *ctx;

@@ -27,11 +27,10 @@ static const struct few_option options[] = {
     OPT_REAL(S, bench.seconds, "seconds", "T", "5", 0.01, 86400, "how long to repeat each case"),
     OPT_SET(S, cases, "case", "NAME,...", "infer,train,jvp,scd,sct", "infer|train|jvp|scd|sct",
             "what to time"),
-    OPT_CHOICE(S, bench.precision, "precision", "fp32", "fp32|tf32|bf16",
-               "precision of the factors of products; tf32 and bf16 need backend cuda"),
     OPT_FLAG(S, profile, "profile", "also print the time of each kernel in a step"),
     OPT_WORKERS(S),
     OPT_BACKEND(S),
+    OPT_PRECISION(S),
     OPT_JSON(S, "print a JSON object with an array of results"),
     OPT_HELP(S),
     FEW_OPT_END};
@@ -100,7 +99,7 @@ static few_status look_at(struct cli *cli, const struct bench_opts *o, struct ma
   for (int i = 0; i < few_backend_list_count(); i++) {
     const struct few_backend_info b = few_backend_list(i);
     if (!b.device || strcmp(b.name, backend_of(o)) != 0) continue;
-    few_status st = few_bench_device(&d, cli->ctx, b.name, o->bench.precision);
+    few_status st = few_bench_device(&d, cli->ctx, b.name, o->common.precision);
     snprintf(m->cpu, sizeof m->cpu, "%s", d.name);
     m->peak = d.gflops;
     m->memory = d.gbytes;
@@ -120,7 +119,7 @@ static void print_heading(const struct machine *m, const struct bench_opts *o) {
   printf(", %" PRId64 " x %" PRId64 " x %" PRId64 ", batch %" PRId64 " in %" PRId64
          " shards, backend %s, %s\n\n",
          o->size, o->size, o->bench.c, o->bench.batch, o->bench.shards, backend_of(o),
-         precisions[o->bench.precision]);
+         precisions[o->common.precision]);
   printf("%-8s %10s %10s %10s %10s %8s %8s\n", "case", "images/s", "s/step", "fastest", "GFLOP/s",
          "of peak", "MiB");
 }
@@ -150,7 +149,7 @@ static void json_heading(struct json *j, const struct machine *m, const struct b
   json_int(j, "batch", o->bench.batch);
   json_int(j, "shards", o->bench.shards);
   json_text(j, "backend", backend_of(o));
-  json_text(j, "precision", precisions[o->bench.precision]);
+  json_text(j, "precision", precisions[o->common.precision]);
   json_open(j, "results", '[');
 }
 
@@ -277,6 +276,7 @@ static int run(struct cli *cli, const void *opts) {
   b.settings = o->set.at;
   b.h = b.w = o->size;
   b.backend = o->common.backend;
+  b.precision = o->common.precision;
   if (o->profile) b.profile = take_kernel;
   struct machine m = {.memory = 0};
   few_status st = look_at(cli, o, &m);

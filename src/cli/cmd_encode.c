@@ -30,6 +30,7 @@ static const struct few_option options[] = {
             "images in memory at once; 0: chosen by few. Never changes a result"),
     OPT_WORKERS(S),
     OPT_BACKEND(S),
+    OPT_PRECISION(S),
     OPT_QUIET(S),
     OPT_JSON(S, "print a JSON object at the end"),
     OPT_HELP(S),

@@ -55,6 +55,7 @@ static const struct few_option options[] = {
     OPT_INT(S, eval.splits, "splits", "K", "10", 1, 1000, "splits that is averages over"),
     OPT_WORKERS(S),
     OPT_BACKEND(S),
+    OPT_PRECISION(S),
     OPT_QUIET(S),
     OPT_JSON(S, "print a JSON object in place of the table"),
     OPT_HELP(S),

@@ -36,6 +36,7 @@ static const struct few_option options[] = {
              "fd,pr,energy)"),
     OPT_WORKERS(S),
     OPT_BACKEND(S),
+    OPT_PRECISION(S),
     OPT_QUIET(S),
     OPT_HELP(S),
     FEW_OPT_END};

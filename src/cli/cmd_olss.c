@@ -30,6 +30,7 @@ static const struct few_option options[] = {
     OPT_SEED(S, olss.seed, "seed", "S", "0", "seed of the noise of the long run"),
     OPT_WORKERS(S),
     OPT_BACKEND(S),
+    OPT_PRECISION(S),
     OPT_QUIET(S),
     OPT_JSON(S, "print a JSON object in place of the table"),
     OPT_HELP(S),

@@ -39,6 +39,7 @@ static const struct few_option options[] = {
     OPT_EXISTING(S),
     OPT_WORKERS(S),
     OPT_BACKEND(S),
+    OPT_PRECISION(S),
     OPT_QUIET(S),
     OPT_JSON(S, "print a JSON object at the end"),
     OPT_HELP(S),

@@ -34,6 +34,7 @@ static const struct few_option options[] = {
     OPT_SEED(S, search.seed, "seed", "S", "0", "seed of the samples; all measurements share it"),
     OPT_WORKERS(S),
     OPT_BACKEND(S),
+    OPT_PRECISION(S),
     OPT_QUIET(S),
     OPT_JSON(S, "print a JSON object in place of the table"),
     OPT_HELP(S),

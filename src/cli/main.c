@@ -210,6 +210,7 @@ static int run(const struct command *c, int n, char **words) {
     few_ctx_set_workers(cli.ctx, (int)opts->workers);
     if (c->stops) catch_signals();
     if (opts->backend) st = few_ctx_set_backend(cli.ctx, opts->backend);
+    if (!st) st = few_ctx_set_precision(cli.ctx, opts->precision);
     code = st ? cli_status(&cli, st) : c->run(&cli, opts);
     progress_clear(&cli.progress);
   }

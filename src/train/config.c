@@ -108,8 +108,9 @@ static const struct few_option options[] = {
     FEW_OPT_INT(keys, guard_patience, "10", 1, 1e6, "spikes in a row before rolling back"),
     FEW_OPT_INT(keys, guard_retries, "3", 0, 100, "roll-backs before giving up"),
     FEW_OPT_STRING(keys, backend, "cpu", "what computes: see few backend list"),
-    FEW_OPT_CHOICE(keys, precision, "fp32", "fp32|tf32|bf16",
-                   "precision of the factors of products; tf32 and bf16 need backend cuda"),
+    FEW_OPT_CHOICE(
+        keys, precision, "fp32", "fp32|tf32|bf16",
+        "of the factors of products, and with bf16 of stored activations; tf32 needs backend cuda"),
     FEW_OPT_CHOICE(keys, convolution, "fast", "fast|direct",
                    "3x3 convolutions: by Winograd (relative error about 2e-6), or as defined, "
                    "which is 3 times slower"),

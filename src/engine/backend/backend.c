@@ -45,6 +45,24 @@ few_status few__backend_choose(few_ctx *ctx, const struct few_backend **out, con
   return FEW_OK;
 }
 
+few_status few__backend_check_precision(few_ctx *ctx, const struct few_backend *b,
+                                        few_precision precision) {
+  if (precision == FEW_FP32) return FEW_OK;
+  if (!b->precision[precision])
+    return few__fail(ctx, FEW_E_UNSUPPORTED,
+                     "backend %s has no %s: give precision fp32, or another backend", b->name,
+                     precision == FEW_TF32 ? "tf32" : "bf16");
+  if (precision == FEW_BF16 && b->bf16_only_stored)
+    few__log(ctx, FEW_LOG_WARN, "%s", b->bf16_only_stored);
+  return FEW_OK;
+}
+
+few_status few_ctx_set_precision(few_ctx *ctx, few_precision precision) {
+  FEW_TRY(few__opts_range(ctx, "precision", (double)precision, FEW_FP32, FEW_BF16));
+  few__ctx_set_precision(ctx, precision);
+  return FEW_OK;
+}
+
 few_status few__backend_open(few_ctx *ctx, const struct few_backend *b, struct few_queue **out) {
   assert(b->device && !b->missing);
   const char *why = b->device->open(out);

@@ -9,12 +9,9 @@
 #define FEW_SRC_BACKEND_H
 
 #include "engine/graph/graph.h"
+#include "few/backend.h"
 
 typedef enum few_real { FEW_F32, FEW_F64 } few_real;
-/* How products of f32 matrices may round their factors for matrix units, which add in f32.
- * FEW_FP32: not at all. FEW_TF32: to 10 bits of mantissa instead of 23. FEW_BF16: to 7 bits, and
- * activations are stored in bf16 (plan/bf16.c). */
-typedef enum few_precision { FEW_FP32, FEW_TF32, FEW_BF16 } few_precision;
 static inline size_t few__real_size(few_real r) { return r == FEW_F64 ? 8 : 4; }
 
 /* The key of a replay's random numbers (base/rng.h); row0 is the global index of batch row 0. */
@@ -151,6 +148,7 @@ struct few_backend {
   /* Runs a fused pointwise program; run == NULL: the planner does not fuse for this backend. */
   struct few_kernel fused[2];
   bool precision[FEW_BF16 + 1]; /* supports that one, beside FEW_FP32 */
+  const char *bf16_only_stored; /* NULL, or why FEW_BF16 gains no speed: a warning */
   bool bf16[FEW_OP_COUNT + 1];  /* kernels of f32 that take operands in bf16, and give results so;
                                     the last: fused programs */
   bool fuses_norms
@@ -164,6 +162,9 @@ const struct few_backend *few__backend_at(int i);
 /* The backend of that name. FEW_E_INVALID for an unknown name, with the known ones in the sentence;
  * FEW_E_UNSUPPORTED for one that is missing here. */
 few_status few__backend_choose(few_ctx *ctx, const struct few_backend **out, const char *name);
+/* FEW_E_UNSUPPORTED for a precision that the backend lacks; a warning for one that gains no speed. */
+few_status few__backend_check_precision(few_ctx *ctx, const struct few_backend *b,
+                                        few_precision precision);
 /* Open a queue of the backend's device. FEW_E_UNSUPPORTED, with the reason, where that fails. */
 few_status few__backend_open(few_ctx *ctx, const struct few_backend *b, struct few_queue **out);
 /* The backend of the context: the chosen one, or cpu. few__backend_host never returns one with a

@@ -114,10 +114,7 @@ static few_status pick_kernel(struct planning *p, struct instruction *in) {
   if (o->backend->missing)
     return few__fail(p->plan->ctx, FEW_E_UNSUPPORTED, "backend %s is not available here: %s",
                      o->backend->name, o->backend->missing);
-  if (o->precision != FEW_FP32 && !o->backend->precision[o->precision])
-    return few__fail(p->plan->ctx, FEW_E_UNSUPPORTED,
-                     "backend %s has no %s: give precision = fp32, or another backend",
-                     o->backend->name, o->precision == FEW_TF32 ? "tf32" : "bf16");
+  assert(o->precision == FEW_FP32 || o->backend->precision[o->precision]);
   if (!k->run)
     return few__fail(p->plan->ctx, FEW_E_UNSUPPORTED,
                      "backend %s has no %s kernel in %s: use backend ref", o->backend->name,

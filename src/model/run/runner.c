@@ -59,7 +59,8 @@ static few_node classifier_free(const few_model *m, few_graph *g, struct few_net
 }
 
 static few_status make_plan(few_runner *r, enum few_forward_plan which) {
-  const struct few_planning_opts opts = {.backend = r->backend, .real = FEW_F32};
+  const struct few_planning_opts opts = {
+      .backend = r->backend, .real = FEW_F32, .precision = r->precision};
   few_graph *g;
   FEW_TRY(few_graph_create(r->ctx, &g));
   struct few_net_input in = few__model_inputs(r->m, g, few_runner_rows(r));
@@ -174,8 +175,13 @@ void few_runner_free(few_runner *r) {
 /* Make the plan, and workers for this many chunks, unless they exist. */
 static few_status prepare(few_runner *r, enum few_forward_plan which, int64_t chunks) {
   const struct few_backend *backend = few__backend_of(r->ctx);
-  if (r->backend != backend) free_plans(r);
+  const few_precision precision = (few_precision)few__ctx_precision(r->ctx);
+  if (r->backend != backend || r->precision != precision) {
+    FEW_TRY(few__backend_check_precision(r->ctx, backend, precision));
+    free_plans(r);
+  }
   r->backend = backend;
+  r->precision = precision;
   const int most = backend->device ? 1 : few_ctx_workers(r->ctx);
   const int want = chunks < most ? (int)chunks : most;
   if (!r->plan[which]) {

@@ -13,6 +13,7 @@ struct few_runner {
   few_ctx *ctx;
   const few_model *m;
   const struct few_backend *backend; /* of the plans; NULL: there are none yet */
+  few_precision precision;           /* of the plans */
   few_plan *plan[FEW_FORWARD_PLANS]; /* each NULL until it is needed */
   few_workers *workers;
   int asked; /* workers that were asked for; the system may have given fewer */
