@@ -13,29 +13,6 @@ enum { WINOGRAD_LEAST = 8 };
 
 enum way { NOTHING, WINOGRAD, THIN_OUT, THIN_IN, PRODUCT };
 
-/* The layer of shapes x [n,h,w,ci], w [kh,kw,ci,co], y [n,oh,ow,co]. */
-static struct few_conv layer(const struct few_call *c, struct few_shape x, struct few_shape w,
-                             struct few_shape y) {
-  assert(x.rank == 4 && w.rank == 4 && y.rank == 4);
-  struct few_conv v = {.n = x.dim[0],
-                       .h = x.dim[1],
-                       .w = x.dim[2],
-                       .ci = x.dim[3],
-                       .oh = y.dim[1],
-                       .ow = y.dim[2],
-                       .co = y.dim[3],
-                       .kh = w.dim[0],
-                       .kw = w.dim[1],
-                       .stride = c->node->attr.conv.stride,
-                       .pad_h = c->node->attr.conv.pad,
-                       .pad_w = c->node->attr.conv.pad,
-                       .direct = c->direct,
-                       .out = c->out,
-                       .scratch = c->scratch};
-  assert(y.dim[0] == v.n && w.dim[2] == v.ci && w.dim[3] == v.co);
-  return v;
-}
-
 static bool empty(const struct few_conv *v) {
   return v->n * v->h * v->w * v->ci == 0 || v->n * v->oh * v->ow * v->co == 0;
 }
@@ -72,7 +49,7 @@ static enum way way_of_conv(const struct few_conv *v) {
 }
 
 static struct few_conv conv_layer(const struct few_call *c) {
-  struct few_conv v = layer(c, c->in[0].shape, c->in[1].shape, c->shape);
+  struct few_conv v = few__conv_layer(c, c->in[0].shape, c->in[1].shape, c->shape);
   v.x = c->in[0].data;
   v.weights = c->in[1].data;
   return v;
@@ -96,7 +73,7 @@ void FEW_ISA(few__cpu_conv)(const struct few_call *c) {
 /* ---- CONV_DX ---- */
 
 static struct few_conv dx_layer(const struct few_call *c) {
-  struct few_conv v = layer(c, c->shape, c->in[1].shape, c->in[0].shape);
+  struct few_conv v = few__conv_layer(c, c->shape, c->in[1].shape, c->in[0].shape);
   v.y = c->in[0].data;
   v.weights = c->in[1].data;
   return v;
@@ -159,7 +136,7 @@ void FEW_ISA(few__cpu_conv_dx)(const struct few_call *c) {
 /* ---- CONV_DW ---- */
 
 static struct few_conv dw_layer(const struct few_call *c) {
-  struct few_conv v = layer(c, c->in[0].shape, c->shape, c->in[1].shape);
+  struct few_conv v = few__conv_layer(c, c->in[0].shape, c->shape, c->in[1].shape);
   v.x = c->in[0].data;
   v.y = c->in[1].data;
   return v;

@@ -17,6 +17,29 @@ struct few_conv {
   float *scratch;               /* 64-byte aligned, as many floats as .._scratch() says */
 };
 
+/* The layer of a call whose shapes are x [n,h,w,ci], w [kh,kw,ci,co], y [n,oh,ow,co]. */
+static inline struct few_conv few__conv_layer(const struct few_call *c, struct few_shape x,
+                                              struct few_shape w, struct few_shape y) {
+  assert(x.rank == 4 && w.rank == 4 && y.rank == 4);
+  struct few_conv v = {.n = x.dim[0],
+                       .h = x.dim[1],
+                       .w = x.dim[2],
+                       .ci = x.dim[3],
+                       .oh = y.dim[1],
+                       .ow = y.dim[2],
+                       .co = y.dim[3],
+                       .kh = w.dim[0],
+                       .kw = w.dim[1],
+                       .stride = c->node->attr.conv.stride,
+                       .pad_h = c->node->attr.conv.pad,
+                       .pad_w = c->node->attr.conv.pad,
+                       .direct = c->direct,
+                       .out = c->out,
+                       .scratch = c->scratch};
+  assert(y.dim[0] == v.n && w.dim[2] == v.ci && w.dim[3] == v.co);
+  return v;
+}
+
 /* 3x3, stride 1, padding 1: y. With weights turned this is conv_dx of the layer that has them. */
 int64_t FEW_ISA(few__winograd_scratch)(const struct few_conv *v);
 void FEW_ISA(few__winograd)(const struct few_conv *v);

@@ -14,24 +14,32 @@
 #define FEW_ISA_EXPAND(name, isa) FEW_ISA_PASTE(name, isa)
 #define FEW_ISA(name) FEW_ISA_EXPAND(name, FEW_CPU_ISA)
 
+/* A set for matrix units compiles only bf16/ and table.c. Its kernels of f32 are those of the set that
+ * FEW_CPU_F32 names. */
+#define FEW_F32_SET(name) FEW_ISA_EXPAND(name, FEW_CPU_F32)
+
 #ifdef FEW_CPU_ISA
-#define FEW_CPU_KERNEL(OP, name) void FEW_ISA(few__cpu_##name)(const struct few_call *call);
-#define FEW_CPU_KERNEL_SCRATCH(OP, name)                      \
-  void FEW_ISA(few__cpu_##name)(const struct few_call *call); \
-  size_t FEW_ISA(few__cpu_##name##_scratch)(const struct few_call *call);
+#define FEW_CPU_KERNEL(OP, name) void FEW_F32_SET(few__cpu_##name)(const struct few_call *call);
+#define FEW_CPU_KERNEL_SCRATCH(OP, name)                          \
+  void FEW_F32_SET(few__cpu_##name)(const struct few_call *call); \
+  size_t FEW_F32_SET(few__cpu_##name##_scratch)(const struct few_call *call);
+#define FEW_CPU_PRODUCT(OP, name)                              \
+  void FEW_ISA(few__bf16_##name)(const struct few_call *call); \
+  size_t FEW_ISA(few__bf16_##name##_scratch)(const struct few_call *call);
 #define FEW_CPU_BF16(OP)
 #include "table.def"
 #undef FEW_CPU_KERNEL
 #undef FEW_CPU_KERNEL_SCRATCH
 #undef FEW_CPU_BF16
+#undef FEW_CPU_PRODUCT
 /* Fused pointwise programs. */
-void FEW_ISA(few__cpu_fused)(const struct few_call *call);
-size_t FEW_ISA(few__cpu_fused_scratch)(const struct few_call *call);
+void FEW_F32_SET(few__cpu_fused)(const struct few_call *call);
+size_t FEW_F32_SET(few__cpu_fused_scratch)(const struct few_call *call);
 #endif
 
 /* Each compilation's result. Nothing else of it may be reached before few__isa_runs() has said that
  * the processor can: scripts/check/isa.py. */
 extern const struct few_backend few__cpu_backend_base, few__cpu_backend_avx2,
-    few__cpu_backend_avx512;
+    few__cpu_backend_avx512, few__cpu_backend_avx512bf16, few__cpu_backend_amx;
 
 #endif

@@ -8,6 +8,8 @@
  */
 #include "gemm.h"
 
+#include "matmul.h"
+
 enum {
   K_BLOCK = 384,
   N_BLOCK = 12 * GEMM_N,
@@ -157,41 +159,30 @@ void FEW_ISA(few__gemm)(const struct few_gemm *p) {
 
 /* ---- MATMUL ---- */
 
-/* One of `count` products, b_step apart in b; the rows of all are one where b is shared. */
-static struct few_gemm product(const struct few_call *c, int64_t *count, int64_t *b_step) {
-  const struct few_shape a = c->in[0].shape, b = c->in[1].shape;
-  const int r = a.rank;
-  struct few_gemm p = {.ta = c->node->attr.matmul.ta != 0, .tb = c->node->attr.matmul.tb != 0};
-  assert(r >= 2 && (b.rank == r || b.rank == 2));
-  p.m = c->shape.dim[r - 2];
-  p.n = c->shape.dim[r - 1];
-  p.k = a.dim[p.ta ? r - 2 : r - 1];
-  p.lda = a.dim[r - 1];
-  p.ldb = b.dim[b.rank - 1];
-  p.ldc = p.n;
-  *count = 1;
-  for (int i = 0; i < r - 2; i++) *count *= a.dim[i];
-  *b_step = b.rank == r ? p.k * p.n : 0;
-  if (b.rank == 2 && !p.ta) {
-    p.m *= *count;
-    *count = 1;
-  }
-  return p;
+static struct few_gemm product(const struct few_matmul *s) {
+  return (struct few_gemm){.m = s->m,
+                           .n = s->n,
+                           .k = s->k,
+                           .ta = s->ta,
+                           .tb = s->tb,
+                           .lda = s->lda,
+                           .ldb = s->ldb,
+                           .ldc = s->n};
 }
 
 size_t FEW_ISA(few__cpu_matmul_scratch)(const struct few_call *c) {
-  int64_t count, b_step;
-  const struct few_gemm p = product(c, &count, &b_step);
+  const struct few_matmul s = few__matmul_of(c);
+  const struct few_gemm p = product(&s);
   return (size_t)FEW_ISA(few__gemm_scratch)(&p) * sizeof(float);
 }
 
 void FEW_ISA(few__cpu_matmul)(const struct few_call *c) {
-  int64_t count, b_step;
-  struct few_gemm p = product(c, &count, &b_step);
+  const struct few_matmul s = few__matmul_of(c);
+  struct few_gemm p = product(&s);
   p.a = c->in[0].data;
   p.b = c->in[1].data;
   p.c = c->out;
   p.scratch = c->scratch;
-  for (int64_t i = 0; i < count; i++, p.a += p.m * p.k, p.b += b_step, p.c += p.m * p.n)
+  for (int64_t i = 0; i < s.count; i++, p.a += p.m * p.k, p.b += s.b_step, p.c += p.m * p.n)
     FEW_ISA(few__gemm)(&p);
 }

@@ -4,9 +4,15 @@
  * each compilation leaves one constant table (table.c). This file is compiled for every machine of
  * the architecture, and it is all that runs before the choice.
  */
+#define _DEFAULT_SOURCE /* syscall */
 #include "isa.h"
 
 #include <stdlib.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include "cpu.h"
 
@@ -23,22 +29,54 @@ static const struct isa {
     [FEW_ISA_BASE] = {"base", &few__cpu_backend_base},
     [FEW_ISA_AVX2] = {"avx2", ON_X86(&few__cpu_backend_avx2)},
     [FEW_ISA_AVX512] = {"avx512", ON_X86(&few__cpu_backend_avx512)},
+    [FEW_ISA_AVX512BF16] = {"avx512bf16", ON_X86(&few__cpu_backend_avx512bf16)},
+    [FEW_ISA_AMX] = {"amx", ON_X86(&few__cpu_backend_amx)},
 };
 
 const char *few__isa_name(few_isa isa) { return isas[isa].name; }
+
+#if defined(__x86_64__)
+
+static bool has_avx512(void) {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("fma");
+}
+
+/* A bit of a leaf of CPUID; the compilers know these features under different names, or not. */
+static bool cpuid_bit(unsigned leaf, unsigned subleaf, int reg, int bit) {
+  unsigned r[4];
+  return __get_cpuid_count(leaf, subleaf, &r[0], &r[1], &r[2], &r[3]) && r[reg] >> bit & 1;
+}
+
+static bool has_avx512bf16(void) { return has_avx512() && cpuid_bit(7, 1, 0, 5); }
+
+/* Linux reserves the memory of tile registers only for a process that has asked for them. */
+static bool has_amx(void) {
+#if defined(__linux__)
+  enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+  return has_avx512() && cpuid_bit(7, 0, 3, 24) && cpuid_bit(7, 0, 3, 22) &&
+         !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA);
+#else
+  return false;
+#endif
+}
+
+#endif
 
 bool few__isa_runs(few_isa isa) {
   if (!isas[isa].table) return false;
 #if defined(__x86_64__)
   __builtin_cpu_init();
   if (isa == FEW_ISA_AVX2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (isa == FEW_ISA_AVX512)
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("fma");
+  if (isa == FEW_ISA_AVX512) return has_avx512();
+  if (isa == FEW_ISA_AVX512BF16) return has_avx512bf16();
+  if (isa == FEW_ISA_AMX) return has_amx();
 #endif
   return true;
 }
+
+bool few__isa_bf16(few_isa isa) { return isa == FEW_ISA_AVX512BF16 || isa == FEW_ISA_AMX; }
 
 const struct few_backend *few__backend_cpu_isa(few_isa isa) {
   return few__isa_runs(isa) ? isas[isa].table : NULL;

@@ -1,0 +1,149 @@
+/* product.c - products in bf16 by blocks that stay in the caches, and MATMUL on top of it.
+ *
+ * B is packed into panels as wide as a tile, for the whole of k or, where the sums stay in f32
+ * anyway, for a slice of it. Then a block of rows of A, read where they are if they can be, meets
+ * one panel after the other, K_BLOCK of k at a time: that much of a panel is in the first-level
+ * cache, the rows are in the second. A row of the result does not depend on how many rows there are.
+ */
+#include "product.h"
+
+#include "../matmul.h"
+#include "widen.h"
+
+enum { K_BLOCK = 256, K_SLICE = 1024 };
+enum { M_BLOCK = BF16_ROWS > 1 ? 8 * BF16_M : 12 * BF16_M };
+
+static int64_t slice_of(const struct few_bf16_product *p) {
+  return p->out_bf16 ? p->k : bf16_min(p->k, K_SLICE);
+}
+
+static size_t aligned(int64_t bytes) { return ((size_t)bytes + 63) & ~(size_t)63; }
+
+/* Of scratch: the panels of B, a block of rows of A, their sums. */
+struct parts {
+  uint16_t *b, *a;
+  float *sums;
+  size_t bytes;
+};
+static struct parts parts_of(const struct few_bf16_product *p) {
+  const int64_t whole = bf16_round_up(slice_of(p), BF16_K);
+  const int64_t rows = bf16_round_up(bf16_min(p->m, M_BLOCK), BF16_M);
+  const size_t b = aligned(bf16_round_up(p->n, BF16_N) * whole * 2);
+  const size_t a = aligned(rows * whole * 2), sums = aligned(rows * BF16_N * 4);
+  char *at = p->scratch;
+  if (!at) return (struct parts){.bytes = b + a + sums};
+  return (struct parts){(uint16_t *)(void *)at, (uint16_t *)(void *)(at + b),
+                        (float *)(void *)(at + b + a), b + a + sums};
+}
+
+size_t FEW_ISA(few__bf16_product_scratch)(const struct few_bf16_product *p) {
+  struct few_bf16_product q = *p;
+  q.scratch = NULL;
+  return parts_of(&q).bytes;
+}
+
+/* Rows i.. of A, `rows` of them, columns k..: where they are, or packed. */
+struct rows {
+  const uint16_t *at;
+  int64_t stride, n;
+};
+static struct rows rows_of_a(const struct few_bf16_product *p, uint16_t *room, int64_t i, int64_t n,
+                             int64_t k, int64_t len) {
+  const int64_t whole = bf16_round_up(len, BF16_K);
+  if (p->a.bf16 && !p->ta && whole == len && n % BF16_ROWS == 0)
+    return (struct rows){(const uint16_t *)p->a.at + i * p->lda + k, p->lda, n};
+  const int64_t first = p->ta ? k * p->lda + i : i * p->lda + k;
+  FEW_ISA(few__bf16_rows)(room, whole, bf16_from(p->a, first), p->lda, p->ta, n, len);
+  return (struct rows){room, whole, n};
+}
+
+static void panel_sums(const struct rows *a, const uint16_t *panel, int64_t whole, float *sums) {
+  for (int64_t k = 0; k < whole; k += K_BLOCK) {
+    struct few_bf16_tile t = {.as = a->stride,
+                              .parts = 1,
+                              .k = bf16_min(K_BLOCK, whole - k),
+                              .b = panel + k * BF16_N,
+                              .c = sums,
+                              .add = k > 0};
+    for (int64_t i = 0; i < a->n; i += t.m, t.c += t.m * BF16_N) {
+      t.a = a->at + i * a->stride + k;
+      t.m = bf16_tile_rows(a->n - i);
+      FEW_ISA(few__bf16_tile)(&t);
+    }
+  }
+}
+
+static void slice(const struct few_bf16_product *p, int64_t k, int64_t len) {
+  const struct parts s = parts_of(p);
+  const int64_t whole = bf16_round_up(len, BF16_K);
+  uint16_t *to = s.b;
+  for (int64_t j = 0; j < p->n; j += BF16_N)
+    to = FEW_ISA(few__bf16_panel)(to, bf16_from(p->b, p->tb ? j * p->ldb + k : k * p->ldb + j),
+                                  p->ldb, p->tb, len, bf16_min(BF16_N, p->n - j));
+  for (int64_t i = 0; i < p->m; i += M_BLOCK) {
+    const struct rows a = rows_of_a(p, s.a, i, bf16_min(M_BLOCK, p->m - i), k, len);
+    for (int64_t j = 0; j < p->n; j += BF16_N) {
+      panel_sums(&a, s.b + j * whole, whole, s.sums);
+      for (int64_t r = 0; r < a.n; r++)
+        bf16_put(p->out, p->out_bf16, (i + r) * p->ldo + j, s.sums + r * BF16_N,
+                 bf16_min(BF16_N, p->n - j), k > 0);
+    }
+  }
+}
+
+void FEW_ISA(few__bf16_product)(const struct few_bf16_product *p) {
+  const size_t size = p->out_bf16 ? sizeof(uint16_t) : sizeof(float);
+  if (p->k == 0)
+    for (int64_t i = 0; i < p->m; i++)
+      memset((char *)p->out + (size_t)(i * p->ldo) * size, 0, (size_t)p->n * size);
+  FEW_ISA(few__bf16_begin)();
+  for (int64_t k = 0; k < p->k; k += slice_of(p)) slice(p, k, bf16_min(slice_of(p), p->k - k));
+  FEW_ISA(few__bf16_end)();
+}
+
+/* ---- MATMUL ---- */
+
+static struct few_bf16_product product(const struct few_call *c, const struct few_matmul *s) {
+  return (struct few_bf16_product){.m = s->m,
+                                   .n = s->n,
+                                   .k = s->k,
+                                   .ta = s->ta,
+                                   .tb = s->tb,
+                                   .a = bf16_operand(c, 0),
+                                   .b = bf16_operand(c, 1),
+                                   .lda = s->lda,
+                                   .ldb = s->ldb,
+                                   .ldo = s->n,
+                                   .out = c->out,
+                                   .out_bf16 = c->bf16[0],
+                                   .scratch = c->scratch};
+}
+
+/* An activation is a factor, so the product is large. Embeddings, whose factors are all f32, are
+ * multiplied in f32. */
+static bool with_units(const struct few_call *c) {
+  return BF16_UNITS != BF16_NONE && (c->in[0].bf16 || c->in[1].bf16);
+}
+
+size_t FEW_ISA(few__bf16_matmul_scratch)(const struct few_call *c) {
+  const struct few_matmul s = few__matmul_of(c);
+  if (!with_units(c)) return widened_scratch(c, FEW_F32_SET(few__cpu_matmul_scratch));
+  const struct few_bf16_product p = product(c, &s);
+  return FEW_ISA(few__bf16_product_scratch)(&p);
+}
+
+void FEW_ISA(few__bf16_matmul)(const struct few_call *c) {
+  const struct few_matmul s = few__matmul_of(c);
+  if (!with_units(c)) {
+    widened_run(c, FEW_F32_SET(few__cpu_matmul));
+    return;
+  }
+  struct few_bf16_product p = product(c, &s);
+  const struct few_numbers a = p.a, b = p.b;
+  for (int64_t i = 0; i < s.count; i++) {
+    p.a = bf16_from(a, i * s.m * s.k);
+    p.b = bf16_from(b, i * s.b_step);
+    p.out = (char *)c->out + i * s.m * s.n * (c->bf16[0] ? 2 : 4);
+    FEW_ISA(few__bf16_product)(&p);
+  }
+}

@@ -1,0 +1,76 @@
+/* tile.h - the register tile of products in bf16: factors in bf16, sums in f32.
+ *
+ * A tile is C[m x 32] (+)= A[m x k] B[k x 32]. It is computed by the processor's matrix units: tile
+ * registers (AMX), or the dot products of pairs of AVX512-BF16. Where there is neither, plain C
+ * computes what tile registers do, so the kernels over them run and are tested on every machine.
+ *
+ *     A   rows of bf16, `as` elements apart, k of each contiguous. k may come in several parts, each
+ *         at an offset of its own: the taps of a convolution are such parts.
+ *     B   a panel of pairs: two consecutive k of a column are neighbours, b(k,j) = b[k / 2][j][k % 2]
+ *         with [k / 2][32][2] elements. Parts follow one another.
+ *     C   [m][32] floats.
+ *
+ * Each element is one chain over k, ascending, whatever m and its place in the tile: a row's bits do
+ * not depend on the rows computed beside it.
+ */
+#ifndef FEW_SRC_CPU_BF16_TILE_H
+#define FEW_SRC_CPU_BF16_TILE_H
+
+#include "../cpu.h"
+#include "../vec.h"
+
+/* Rows and columns of a tile, the multiple that k must be, and whether rows come in groups:
+ * BF16_ROWS rows of A are read, and of C written, at least. */
+#if defined(__AVX512BF16__) && !defined(__AMX_BF16__)
+enum { BF16_M = 14, BF16_K = 2, BF16_ROWS = 1 };
+#else
+enum { BF16_M = 32, BF16_K = 32, BF16_ROWS = 16 };
+#endif
+enum { BF16_N = 32 };
+
+/* What computes tiles. The base does in plain C what tile registers do. AVX2 and AVX-512 alone would do
+ * that more slowly than products in f32: there, bf16 is only how numbers are stored. */
+enum few_bf16_units { BF16_NONE, BF16_PAIRS, BF16_TILES };
+#if defined(__AMX_BF16__) || !defined(__AVX2__)
+#define BF16_UNITS BF16_TILES
+#elif defined(__AVX512BF16__)
+#define BF16_UNITS BF16_PAIRS
+#else
+#define BF16_UNITS BF16_NONE
+#endif
+
+/* few_backend.bf16_only_stored */
+#if defined(__AMX_BF16__) || defined(__AVX512BF16__)
+#define BF16_ONLY_STORED NULL
+#else
+#define BF16_ONLY_STORED                                                                         \
+  "this processor has no units for products in bf16 (AVX512-BF16 or AMX): precision bf16 saves " \
+  "memory here, but takes longer than fp32"
+#endif
+
+struct few_bf16_tile {
+  const uint16_t *a;
+  int64_t as;            /* elements from row to row of A */
+  const int64_t *offset; /* [parts] elements from a; NULL: one part at 0 */
+  int64_t parts, k;      /* k elements of each row and part; a multiple of BF16_K */
+  const uint16_t *b;
+  float *c;
+  int m; /* rows, at most BF16_M; A and C have them up to the next multiple of BF16_ROWS */
+  bool add;
+};
+
+/* Tiles are computed between begin and end, which set up and release the thread's tile registers. */
+void FEW_ISA(few__bf16_begin)(void);
+void FEW_ISA(few__bf16_end)(void);
+void FEW_ISA(few__bf16_tile)(const struct few_bf16_tile *t);
+
+VF_INLINE int64_t bf16_round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+VF_INLINE int64_t bf16_min(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* How many rows the next tile takes of those left: nearly equal shares, or whole groups. */
+VF_INLINE int bf16_tile_rows(int64_t left) {
+  const int64_t tiles = (left + BF16_M - 1) / BF16_M;
+  return (int)(BF16_ROWS > 1 ? bf16_min(left, BF16_M) : (left + tiles - 1) / tiles);
+}
+
+#endif

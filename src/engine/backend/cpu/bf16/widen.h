@@ -1,0 +1,52 @@
+/* widen.h - calls with numbers in bf16 by a kernel of f32: copies of them in f32 go to scratch. */
+#ifndef FEW_SRC_CPU_BF16_WIDEN_H
+#define FEW_SRC_CPU_BF16_WIDEN_H
+
+#include "../../shape.h"
+#include "pack.h"
+
+VF_INLINE size_t widened_bytes(bool bf16, struct few_shape s) {
+  return bf16 ? ((size_t)count_of(s) * sizeof(float) + 63) & ~(size_t)63 : 0;
+}
+
+/* The call that the kernel of f32 gets; its scratch lies behind the copies. */
+VF_INLINE struct few_call widened(const struct few_call *c, size_t *bytes) {
+  struct few_call w = *c;
+  char *at = c->scratch;
+  *bytes = 0;
+  for (int i = 0; i < c->n_in; i++) {
+    if (!c->in[i].bf16) continue;
+    if (at) w.in[i].data = at + *bytes;
+    w.in[i].bf16 = false;
+    *bytes += widened_bytes(true, c->in[i].shape);
+  }
+  if (c->bf16[0]) {
+    if (at) w.out = at + *bytes;
+    w.bf16[0] = false;
+    *bytes += widened_bytes(true, c->shape);
+  }
+  if (at) w.scratch = at + *bytes;
+  return w;
+}
+
+VF_INLINE size_t widened_scratch(const struct few_call *c,
+                                 size_t (*scratch)(const struct few_call *c)) {
+  struct few_call sizes = *c;
+  sizes.scratch = NULL;
+  size_t bytes;
+  const struct few_call w = widened(&sizes, &bytes);
+  return bytes + scratch(&w);
+}
+
+VF_INLINE void widened_run(const struct few_call *c, void (*run)(const struct few_call *c)) {
+  size_t bytes;
+  const struct few_call w = widened(c, &bytes);
+  for (int i = 0; i < c->n_in; i++)
+    if (c->in[i].bf16) FEW_ISA(few__bf16_widen)
+  ((float *)(uintptr_t)w.in[i].data, bf16_operand(c, i), count_of(c->in[i].shape));
+  run(&w);
+  if (c->bf16[0])
+    FEW_ISA(few__bf16_copy)(c->out, (struct few_numbers){w.out, false}, count_of(c->shape));
+}
+
+#endif
