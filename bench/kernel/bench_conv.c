@@ -1,7 +1,8 @@
 /* bench_conv.c - convolutions in GF/s on one thread: forward, gradient by x, by the weights.
  *
  * FLOPs are counted as the direct convolution has them, 2 per multiply-add, so Winograd may pass
- * the multiply-add limit: up to 4 times. An argument picks the layers whose names contain it.
+ * the peak of fused multiply-adds: up to 4 times. An argument picks the layers whose names contain it;
+ * --bf16 before it stores activations in bf16.
  */
 #include <string.h>
 
@@ -22,6 +23,8 @@ static const struct {
     {"patch 3to384_32", 8, 32, 3, 384, 4, 4, 0},
 };
 
+static bool bf16; /* activations are stored in bf16 */
+
 static double rate(few_isa isa, int i, few_op op) {
   const int64_t n = layers[i].n, s = layers[i].size, ci = layers[i].ci, co = layers[i].co;
   const int64_t k = layers[i].k, o = (s + 2 * layers[i].pad - k) / layers[i].stride + 1;
@@ -33,23 +36,27 @@ static double rate(few_isa isa, int i, few_op op) {
   c.shape = op == FEW_OP_CONV ? y : op == FEW_OP_CONV_DX ? x : w;
   c.in[0].shape = op == FEW_OP_CONV_DX ? y : x;
   c.in[1].shape = op == FEW_OP_CONV_DW ? y : w;
+  c.in[0].bf16 = bf16 && (op == FEW_OP_CONV_DX ? co : ci) > 4;
+  c.in[1].bf16 = bf16 && op == FEW_OP_CONV_DW && co > 4;
+  c.bf16[0] = bf16 && op != FEW_OP_CONV_DW && (op == FEW_OP_CONV_DX ? ci : co) > 4;
   const struct few_kernel kernel = few__backend_cpu_isa(isa)->kernel[FEW_F32][op];
   return 2e-9 * (double)(n * o * o * ci * co * k * k) / time_kernel(kernel, &c, 0.15);
 }
 
 int main(int argc, char **argv) {
-  const char *only = argc > 1 ? argv[1] : "";
+  bf16 = argc > 1 && !strcmp(argv[1], "--bf16");
+  const char *only = argc > 1 + bf16 ? argv[1 + bf16] : "";
+  const double peak = peak_of_thread();
   for (few_isa isa = FEW_ISA_COUNT; isa-- > 0;) {
     if (!few__isa_runs(isa)) continue;
-    const double limit = fma_limit(isa);
-    printf("%s, one thread, batch 8: limit %.1f GF/s\n", few__isa_name(isa), limit);
+    printf("%s, one thread, batch 8: peak %.1f GF/s\n", few__isa_name(isa), peak);
     printf("%-16s %22s %22s %22s\n", "", "forward", "dx", "dw");
     for (int i = 0; i < (int)(sizeof layers / sizeof layers[0]); i++) {
       if (!strstr(layers[i].name, only)) continue;
       printf("%-16s", layers[i].name);
       for (few_op op = FEW_OP_CONV; op <= FEW_OP_CONV_DW; op++) {
         const double r = rate(isa, i, op);
-        printf("      %8.1f (%4.0f %%)", r, 100 * r / limit);
+        printf("      %8.1f (%4.0f %%)", r, 100 * r / peak);
       }
       printf("\n");
       fflush(stdout);

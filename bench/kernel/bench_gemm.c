@@ -28,23 +28,29 @@ static const struct {
     {"one row", 0, 0, 1, 1, 512, 512},
 };
 
+/* An argument --bf16: activations are stored in bf16, the second factor of y and dx and the result of
+ * dw are weights. */
+static bool bf16;
+
 static double rate(few_isa isa, int i) {
   const int64_t b = shapes[i].count, m = shapes[i].m, n = shapes[i].n, k = shapes[i].k;
   struct few_node_data node = {.op = FEW_OP_MATMUL, .attr.matmul = {shapes[i].ta, shapes[i].tb}};
   struct few_call c = {.node = &node, .shape = FEW_SHAPE(b, m, n), .n_in = 2};
+  c.in[0].bf16 = bf16;
+  c.in[1].bf16 = bf16 && shapes[i].ta;
+  c.bf16[0] = bf16 && !shapes[i].ta;
   c.in[0].shape = shapes[i].ta ? FEW_SHAPE(b, k, m) : FEW_SHAPE(b, m, k);
   c.in[1].shape = shapes[i].tb ? FEW_SHAPE(b, n, k) : FEW_SHAPE(b, k, n);
   const struct few_kernel kernel = few__backend_cpu_isa(isa)->kernel[FEW_F32][FEW_OP_MATMUL];
   return 2e-9 * (double)(b * m * n * k) / time_kernel(kernel, &c, 0.2);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+  bf16 = argc > 1 && !strcmp(argv[1], "--bf16");
+  printf("peak of fused multiply-adds in f32: %.1f GF/s\n", peak_of_thread());
   printf("%-20s", "GF/s of one thread");
   for (few_isa isa = FEW_ISA_BASE; isa < FEW_ISA_COUNT; isa++)
     if (few__isa_runs(isa)) printf(" %9s", few__isa_name(isa));
-  printf("\n%-20s", "multiply-add limit");
-  for (few_isa isa = FEW_ISA_BASE; isa < FEW_ISA_COUNT; isa++)
-    if (few__isa_runs(isa)) printf(" %9.1f", fma_limit(isa));
   for (int i = 0; i < (int)(sizeof shapes / sizeof shapes[0]); i++) {
     printf("\n%-20s", shapes[i].name);
     for (few_isa isa = FEW_ISA_BASE; isa < FEW_ISA_COUNT; isa++)
