@@ -119,6 +119,7 @@ void few__progress_frame(few_ctx *ctx, const struct few_progress_frame *frame) {
 few_status few__progress(few_ctx *ctx, const struct few_progress *part) {
   struct few_progress whole = *part;
   const struct few_progress_frame *f = ctx->frame;
+  assert(part->what && part->done >= 0);
   if (f && !f->what) return FEW_OK;
   if (f)
     whole = (struct few_progress){f->what, f->first + part->done, f->total, few__now() - f->started,
@@ -147,6 +148,7 @@ few_status few__opts_check(few_ctx *ctx, const char *type, const void *opts, int
 }
 
 few_status few__opts_range(few_ctx *ctx, const char *what, double x, double min, double max) {
+  assert(min <= max);
   if (x >= min && x <= max) return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID, "%s %g: give a number from %g to %g", what, x, min, max);
 }
@@ -179,10 +181,12 @@ void *few__alloc(few_ctx *ctx, size_t bytes) {
 }
 
 void few__free(few_ctx *ctx, void *ptr) {
+  assert((uintptr_t)ptr % ALIGN == 0); /* of few__alloc */
   if (ptr) ctx->opts.allocator.release(ctx->opts.allocator.user, ((struct header *)ptr - 1)->raw);
 }
 
 void *few__realloc(few_ctx *ctx, void *ptr, size_t bytes) {
+  assert((uintptr_t)ptr % ALIGN == 0); /* of few__alloc */
   void *p = few__alloc(ctx, bytes);
   if (!p || !ptr) return p;
   size_t old = ((struct header *)ptr - 1)->bytes;
@@ -207,6 +211,7 @@ char *few__strdup(few_ctx *ctx, const char *s) {
 }
 
 few_status few__grow(few_ctx *ctx, void *at_ptr, int *cap, int need, size_t size) {
+  assert(need >= 0 && *cap >= 0 && size > 0);
   if (need <= *cap) return FEW_OK;
   int n = *cap ? *cap : 16;
   while (n < need && n <= INT32_MAX / 2) n *= 2;
@@ -220,6 +225,7 @@ few_status few__grow(few_ctx *ctx, void *at_ptr, int *cap, int need, size_t size
 }
 
 void few__text_add(few_ctx *ctx, struct few_text *t, const char *fmt, ...) {
+  assert(t->at ? t->len < t->cap : !t->len && !t->cap);
   va_list args, again;
   va_start(args, fmt);
   va_copy(again, args);

@@ -447,6 +447,7 @@ static few_status bad_value(few_ctx *ctx, const struct few_option *o, const char
 static few_status set_field(few_ctx *ctx, const struct few_option *o, void *object,
                             const char *value) {
   assert(!types[o->type].size || types[o->type].size == o->size);
+  assert(o->min <= o->max);
   assert(o->type != FEW_OPTION_INT || o->size == sizeof(int64_t) || o->size == sizeof(int));
   if (types[o->type].set(o, (char *)object + o->offset, value)) return FEW_OK;
   return bad_value(ctx, o, value);
@@ -466,6 +467,7 @@ few_status few_option_set(few_ctx *ctx, const struct few_option *table, void *ob
 
 void few__option_format(few_ctx *ctx, const struct few_option *o, const void *object,
                         struct few_text *out) {
+  assert((size_t)o->type < FEW_COUNT(types) && object);
   types[o->type].put(ctx, o, (const char *)object + o->offset, out);
 }
 

@@ -7,6 +7,7 @@ enum { GROWTH = 4 }; /* at most, from one portion to the next: the first ones ar
 
 int64_t few__pace_after(const struct few_pace *p, int64_t size, double seconds) {
   const double most = (double)size * GROWTH;
+  assert(size > 0 && p->unit > 0);
   double ideal = seconds > 0 ? (double)size * p->seconds / seconds : most;
   if (ideal > most) ideal = most;
   if (ideal >= (double)p->most) return p->most;

@@ -310,10 +310,12 @@ static bool needs_quotes(const char *v) {
 }
 
 void few__recipe_put_section(few_ctx *ctx, struct few_text *out, const char *name) {
+  assert(!strpbrk(name, "]\n"));
   few__text_add(ctx, out, "%s[%s]\n", out->len ? "\n" : "", name);
 }
 
 void few__recipe_put(few_ctx *ctx, struct few_text *out, const char *key, const char *value) {
+  assert(is_key(key));
   if (!needs_quotes(value)) {
     few__text_add(ctx, out, *value ? "%s = %s\n" : "%s =%s\n", key, value);
     return;

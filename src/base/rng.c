@@ -31,7 +31,8 @@ FILL(few__rng_normal_f64, double, few__normal_from_u32)
 
 int64_t few__rng_permute(uint64_t seed, uint64_t epoch, int64_t i, int64_t n) {
   assert(0 <= i && i < n);
-  int half = 1; /* Feistel on 2*half bits, the smallest even width that covers n */
+  assert(n <= (int64_t)1 << 40); /* 20 bits on either side */
+  int half = 1;                  /* Feistel on 2*half bits, the smallest even width that covers n */
   while (half < 20 && ((int64_t)1 << (2 * half)) < n) half++;
   uint32_t mask = ((uint32_t)1 << half) - 1;
   struct few_rng r = {.seed = seed, .step = epoch, .purpose = FEW_RNG_SHUFFLE};

@@ -16,6 +16,7 @@ bool few__watch_stop(struct few_watch *w, int worker) {
 }
 
 few_status few__watch_report(struct few_watch *w, int64_t done) {
+  assert(w->ctx && done >= 0);
   w->at.done = done;
   if (!w->status) ask(w);
   return w->status;

@@ -94,6 +94,7 @@ int few__workers_count(const few_workers *w) { return w->n; }
 void few__workers_run(few_workers *w, int64_t n, void (*task)(void *user, int64_t i, int worker),
                       void *user) {
   pthread_mutex_lock(&w->lock);
+  assert(n >= 0 && task && !w->busy); /* one job at a time */
   w->tasks = n;
   w->task = task;
   w->user = user;

@@ -99,6 +99,7 @@ static few_status make_recipe(struct bench *b) {
 }
 
 static few_status set_up_training(struct bench *b, const struct few_backend *backend) {
+  assert(b->model && b->workers && !b->shards);
   FEW_TRY(few__arrays_open(b->ctx, &b->arrays, b->workers, backend));
   struct few_shards_opts so = {.networks = {&b->setup, b->model, &b->head, &b->fake_head},
                                .fill = fill,
@@ -118,6 +119,7 @@ static few_status set_up_training(struct bench *b, const struct few_backend *bac
 
 static few_status plan_network(struct bench *b, const struct few_backend *backend, few_graph *g) {
   int64_t rows = b->o->batch / b->o->shards;
+  assert(rows >= 1 && b->model);
   const struct few_net_spec *s = &b->setup.spec;
   struct few_shape shape = s->points ? FEW_SHAPE(rows, s->c) : FEW_SHAPE(rows, s->h, s->w, s->c);
   few_node in[2] = {few_input(g, "x", FEW_REAL, shape),

@@ -65,6 +65,7 @@ out:
 }
 
 static few_status time_copy(const struct few_arrays *s, int64_t n, double *seconds) {
+  assert(s->device && n > 0);
   float *from, *to = NULL;
   few_status st;
   FEW_TRY(few__arrays_new(s, &from, n));

@@ -1,5 +1,6 @@
 /* images.c - shared by the commands that read or make images: classes by name, checks of outputs,
  * and images from files and data sets. */
+#include <assert.h>
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -191,6 +192,7 @@ static int take(struct cli *cli, struct cli_images *p, const struct cli_labels o
   char *spec;
   few_model_info(info, of[0].m);
   const size_t item = (size_t)(info->h * info->w * info->c);
+  assert(item > 0 && most >= 0 && p->n >= 0);
   few_status st = few_data_full_spec(cli->ctx, &spec, word);
   if (st) return cli_status(cli, st);
   o.limit = most;
@@ -231,6 +233,7 @@ void cli_images_free(struct cli_images *p) {
 
 int cli_own_label(struct cli *cli, const few_model *m, const char *option, const char *word,
                   int64_t n, int32_t *label, int *one) {
+  assert(n >= 0 && (label || !n));
   *one = FEW_LABEL_EACH;
   if (!strcmp(word, "own")) return CLI_DONE;
   int code = cli_label(cli, m, option, word, one);
@@ -249,6 +252,7 @@ int cli_own_label(struct cli *cli, const few_model *m, const char *option, const
 }
 
 few_status cli_keep(struct cli *cli, few_status st, const struct cli_made *made) {
+  assert(made->finished >= 0 && made->finished <= made->n);
   if (st != FEW_E_CANCELLED) return st;
   if (!made->finished) {
     cli_failed("interrupted before the first of %" PRId64 " was finished: nothing is written",
@@ -260,6 +264,7 @@ few_status cli_keep(struct cli *cli, few_status st, const struct cli_made *made)
 }
 
 int cli_interrupted(const char *out, const struct cli_made *made, const char *rest) {
+  assert(made->finished >= 0 && made->finished <= made->n);
   if (made->finished == made->n) return CLI_DONE;
   cli_failed("interrupted: %s has the first %" PRId64 " of %" PRId64 "%s%s", out, made->finished,
              made->n, rest ? "; " : "", rest ? rest : "");

@@ -20,6 +20,7 @@ static void quoted(FILE *out, const char *text) {
 }
 
 static void begin(struct json *j, const char *key) {
+  assert(!key == (!j->depth || j->at[j->depth - 1].close == ']')); /* members have keys */
   if (j->depth > 0) {
     if (j->at[j->depth - 1].some) fputs(", ", j->out);
     j->at[j->depth - 1].some = true;

@@ -3,6 +3,7 @@
  * Exit codes: 0 done, 1 failed, 2 usage, 130 stopped by a signal in a state that can be resumed.
  * Results go to stdout; errors, warnings and progress go to stderr.
  */
+#include <assert.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -150,6 +151,7 @@ static void catch_signals(void) {
 
 /* Word k of the usage "MODEL [KEY=VALUE ...]". */
 static void operand_name(char out[32], const char *operands, int k) {
+  assert(k >= 0 && *operands);
   for (; k > 0; k--) operands += strcspn(operands, " ") + 1;
   snprintf(out, 32, "%.*s", (int)strcspn(operands, " "), operands);
 }
@@ -186,6 +188,7 @@ static few_status create_context(const struct command *c) {
 static int read_words(const struct command *c, struct common *opts, int n, char **words) {
   struct cli_options all;
   char error[OPT_ERROR_MAX];
+  assert(c->size >= sizeof *opts && c->min_operands <= c->max_operands);
   if (c->initial) memcpy(opts, c->initial, c->size);
   cli.operands = words;
   cli.n_operands = opt_parse(cli.ctx, cli_options(&all, c), opts, n, words, error);

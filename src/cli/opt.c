@@ -53,6 +53,7 @@ void opt_key(char out[64], const struct few_option *o) {
   int n = 0;
   for (; n < 63 && o->key[n]; n++) out[n] = (char)(o->key[n] == '_' ? '-' : o->key[n]);
   out[n] = '\0';
+  assert(!o->key[n]); /* it fits */
 }
 
 static bool fail(char error[OPT_ERROR_MAX], const char *fmt, ...)
@@ -92,6 +93,7 @@ static bool unknown(const struct few_option *table, const char *word, size_t len
 static bool set(few_ctx *ctx, const struct few_option *o, void *object, const char *key,
                 const char *text, char error[OPT_ERROR_MAX]) {
   const struct few_option row[] = {*o, FEW_OPT_END};
+  assert(text);
   char *allowed;
   if (!few_option_set(ctx, row, object, o->key, text)) return true;
   if (few_option_allowed(&allowed, ctx, o)) return fail(error, "%s", few_error(ctx));
@@ -152,6 +154,7 @@ int opt_parse(few_ctx *ctx, const struct few_option *table, void *object, int n,
   int operands = 0, rows = 0;
   while (table[rows].key) rows++;
   assert(rows <= MAX_OPTIONS);
+  assert(n >= 0);
   error[0] = '\0';
   if (few_options_default(ctx, table, object)) {
     fail(error, "%s", few_error(ctx));
@@ -175,6 +178,7 @@ int opt_parse(few_ctx *ctx, const struct few_option *table, void *object, int n,
 
 /* ---- Help ---- */
 void opt_wrap(FILE *out, int at, int indent, const char *text) {
+  assert(at >= 0 && indent >= 0 && indent < COLUMNS);
   int column = at;
   if (at > 0 && column > indent - 2) {
     fputc('\n', out);
@@ -216,6 +220,7 @@ void opt_help(FILE *out, const struct few_option *table) {
              : o->deflt ? " (default: "
                         : "",
              !o->needed && o->deflt ? o->deflt : "", !o->needed && o->deflt ? ")" : "");
+    assert(strlen(text) < sizeof text - 1);
     opt_wrap(out, column, HELP_COLUMN, text);
   }
 }

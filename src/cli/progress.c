@@ -9,6 +9,7 @@
  */
 #include "progress.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,7 @@ static int columns_of(const char *text) {
 }
 
 static void cut(char *text, int width) {
+  assert(width > 0);
   for (int n = 0; *text; text++) {
     if (((unsigned char)*text & 0xC0) != 0x80 && n++ == width) break;
     if ((unsigned char)*text < 0x20 || *text == 0x7F) *text = ' ';
@@ -83,6 +85,7 @@ void progress_line(char *out, size_t size, int width, bool bar, const struct few
     int cells = room < BAR_MAX ? room : BAR_MAX;
     int full = (int)((double)cells * (double)r->done / (double)r->total);
     full = full < 0 ? 0 : full > cells ? cells : full;
+    assert(full >= 0 && full <= cells && cells + 3 < (int)sizeof drawn);
     snprintf(drawn, sizeof drawn, " [%*s]", cells, "");
     memset(drawn + 2, '=', (size_t)full);
     if (full < cells) drawn[2 + full] = '>';
@@ -146,6 +149,7 @@ static void show(struct progress *p, const struct few_progress *r, double rate) 
 
 int progress_report(struct progress *p, const struct few_progress *r) {
   struct progress_mark now = {r->done, r->seconds};
+  assert(r->what && r->done >= 0);
   if (!p->running || strncmp(p->what, r->what, sizeof p->what - 1) || r->done < p->done) {
     progress_clear(p);
     snprintf(p->what, sizeof p->what, "%s", r->what);

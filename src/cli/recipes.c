@@ -1,6 +1,7 @@
 /* recipes.c - see recipes.h. */
 #include "recipes.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -57,6 +58,7 @@ static int n_rows = -1;
 
 /* The first sentence of the comment at the top of the file. */
 static void read_help(const char *path, char *help, size_t size) {
+  assert(size > 1);
   FILE *file = fopen(path, "r");
   char line[256];
   size_t n = 0;

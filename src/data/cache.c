@@ -112,6 +112,7 @@ static few_status read_body(few_data *d, struct few_feed *f, const struct head *
   const size_t pixels = (size_t)(h->n * h->h * h->w * h->c);
   const size_t list = (size_t)h->n * sizeof(int32_t);
   uint64_t said, sum = few__hash(h, sizeof *h, 0);
+  assert(!d->pixels && !*kept && h->n >= 1 && h->n <= files);
   FEW_TRY(FEW_NEW(d->ctx, kept, h->n));
   FEW_TRY(few__new(d->ctx, &d->pixels, pixels, 1));
   FEW_TRY(few__feed_read(f, *kept, list));
@@ -165,6 +166,7 @@ few_status few__cache_load(few_data *d, struct few_cache *c, int files, int32_t 
 static few_status write(few_data *d, const struct few_cache *c, const int32_t *kept,
                         int64_t skipped) {
   struct head h = {.n = d->n, .h = d->h, .w = d->w, .c = d->c, .skipped = skipped};
+  assert(c->used && c->path && d->pixels && skipped >= 0);
   const size_t list = (size_t)d->n * sizeof *kept, pixels = (size_t)d->n * few__data_item_bytes(d);
   few_writer *w;
   memcpy(h.magic, magic, sizeof h.magic);

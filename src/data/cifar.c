@@ -17,6 +17,7 @@ static const char *const test_files[] = {"test_batch.bin"};
 
 /* Make room for n items more. */
 static few_status reserve(few_data *d, int64_t n) {
+  assert(n >= 0 && d->n >= 0);
   size_t total = (size_t)(d->n + n);
   uint8_t *pixels = few__realloc(d->ctx, d->pixels, few__mul_size(total, PIXELS));
   if (pixels) d->pixels = pixels;

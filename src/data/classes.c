@@ -16,6 +16,7 @@ struct few_classes few__data_classes(const few_data *data, const char *whose) {
 }
 
 static const char *name_of(const struct few_classes *c, int64_t label) {
+  assert(label >= 0 && label < c->n);
   const char *name = c->name ? c->name(c->of, label) : NULL;
   return name && *name ? name : NULL;
 }
@@ -78,6 +79,7 @@ few_status few__class_find(few_ctx *ctx, const struct few_classes *c, const char
   char list[LIST];
   *out = (int32_t)find_name(c, word);
   if (*out < 0 && !numbered(c)) *out = number_below(word, c->n);
+  assert(*out < c->n || !c->n);
   if (*out >= 0) return FEW_OK;
   if (!c->n)
     return few__fail(ctx, FEW_E_INVALID, "label %.60s: %s has no classes: give no label", word,
@@ -158,6 +160,7 @@ few_status few__classes_in_order(few_ctx *ctx, const struct few_classes *a,
 }
 
 void few__data_count(const few_data *data, const int32_t *map, int64_t classes, int64_t *out) {
+  assert(classes >= 0);
   memset(out, 0, (size_t)classes * sizeof *out);
   for (int64_t i = 0; i < few_data_n(data); i++) {
     const int32_t label = few_data_label(data, i);

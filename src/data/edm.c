@@ -85,6 +85,7 @@ few_status few__edm_read(few_ctx *ctx, struct few_edm *out, const char *dir) {
 }
 
 int32_t few__edm_label(const struct few_edm *e, const char *path) {
+  assert(e->n < 2 || strcmp(e->at[0].path, e->at[e->n - 1].path) <= 0); /* sorted */
   int low = 0, high = e->n;
   while (low < high) {
     const int middle = low + (high - low) / 2, order = strcmp(e->at[middle].path, path);

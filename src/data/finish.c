@@ -35,6 +35,7 @@ few_status few__data_check_opts(few_ctx *ctx, const struct few_data_opts *o) {
 static struct few_data_moments byte_moments(const int64_t hist[256]) {
   int64_t total = 0, sum = 0;
   for (int v = 0; v < 256; v++) total += hist[v], sum += v * hist[v];
+  assert(total > 0);
   double mean = (double)sum / (double)total, var = 0;
   for (int v = 0; v < 256; v++) var += (double)hist[v] * (v - mean) * (v - mean);
   return (struct few_data_moments){mean / 127.5 - 1, sqrt(var / (double)total) / 127.5};
@@ -56,6 +57,7 @@ static void image_stats(few_data *d) {
 
 /* The mean and deviation of every step-th value from `from` on. */
 static struct few_data_moments float_moments(const float *x, int64_t n, int step) {
+  assert(n > 0 && step > 0);
   double sum = 0, var = 0;
   for (int64_t i = 0; i < n; i++) sum += x[i * step];
   const double mean = sum / (double)n;
@@ -117,6 +119,7 @@ few_status few__data_finish(few_data *d, const struct few_data_opts *o) {
   FEW_TRY(check_asked(d, o));
   assert(d->h > 0 && d->w > 0 && d->c > 0 && (d->n_classes > 0) == (d->labels != NULL));
   assert(d->kind == FEW_DATA_IMAGES ? d->pixels != NULL : d->points != NULL);
+  assert(d->kind == FEW_DATA_POINTS || d->c <= FEW_DATA_MAX_CHANNELS);
   FEW_TRY(FEW_NEW(d->ctx, &d->each, d->c));
   d->hash = content_hash(d);
   if (d->kind == FEW_DATA_IMAGES)

@@ -129,6 +129,7 @@ static few_status scan_dir(struct scan *s, const char *dir, int32_t label) {
 
 /* The place of a class in a list sorted by bytes. */
 static int32_t class_of(const struct few_names *classes, const char *name) {
+  assert(classes->n < 2 || strcmp(classes->at[0], classes->at[1]) < 0); /* sorted */
   for (int low = 0, high = classes->n; low < high;) {
     const int middle = low + (high - low) / 2, order = strcmp(classes->at[middle], name);
     if (!order) return middle;
@@ -291,6 +292,7 @@ static few_status decode(struct scan *s, const char *path, struct few_image *out
 /* The first good image decides the size and makes room for the others. */
 static few_status begin(struct scan *s, const struct entry *e, const struct few_image *p) {
   few_data *d = s->d;
+  assert(!s->first && !d->pixels && d->n == 0);
   s->first = e;
   d->kind = FEW_DATA_IMAGES;
   d->h = p->h;
@@ -322,6 +324,7 @@ static few_status add(struct scan *s, const struct entry *e) {
                           e->path, p.w, p.h, s->first->path, d->w, d->h);
     goto out;
   }
+  assert(p.c == d->c && e->label < (d->labels ? d->n_classes : INT32_MAX));
   memcpy(d->pixels + d->n * few_data_item_size(d), p.at, few__data_item_bytes(d));
   if (d->labels) d->labels[d->n] = e->label;
   d->n++;
@@ -333,6 +336,7 @@ out:
 /* A set without any colour needs one channel only. */
 static void drop_colours_if_grey(few_data *d) {
   int64_t pixels = d->n * d->h * d->w;
+  assert(d->c == 3);
   for (int64_t i = 0; i < pixels; i++) {
     const uint8_t *p = d->pixels + 3 * i;
     if (p[0] != p[1] || p[1] != p[2]) return;
@@ -372,6 +376,7 @@ static few_status read_shares(struct scan *s, int64_t *left, int32_t *kept) {
     if (!left[class]) continue;
     FEW_TRY(add(s, &s->at[i]));
     left[class] -= d->n - before;
+    assert(left[class] >= 0);
     if (d->n > before) kept[before] = i;
     if (i % REPORT_EVERY) continue;
     FEW_TRY(few__progress(

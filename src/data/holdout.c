@@ -14,6 +14,7 @@ enum { SEED = 0 };
 
 /* How many of n items are held out: one at least where that leaves one. */
 static int64_t share_of(int64_t n, double share) {
+  assert(n >= 0 && share > 0 && share < 1);
   const int64_t held = llround(share * (double)n);
   if (n < 2) return 0;
   return held < 1 ? 1 : held < n ? held : n - 1;
@@ -25,6 +26,7 @@ few_status few__data_hold_out(few_data *d, const struct few_data_opts *o) {
   const int64_t all = d->n;
   few_status st = FEW_OK;
   if (!(o->holdout > 0)) return FEW_OK;
+  assert(!d->borrowed); /* items move */
   FEW_GOTO(FEW_NEW(d->ctx, &count, classes));
   FEW_GOTO(FEW_NEW(d->ctx, &seen, classes));
   for (int64_t i = 0; i < all; i++) count[few_data_label(d, i) < 0 ? classes - 1 : d->labels[i]]++;

@@ -53,6 +53,7 @@ static few_status parse_header(few_ctx *ctx, const char *path, int min_dims, int
 }
 
 static int64_t item_bytes(const struct idx *f) {
+  assert(f->n_dims >= 1 && f->size >= f->header);
   int64_t item = 1;
   for (int i = 1; i < f->n_dims; i++) item *= f->dim[i]; /* <= 2^45 */
   return item;

@@ -54,6 +54,7 @@ static few_status begin_whole(void *user, int h, int w, int orientation) {
 static void put_whole(void *user, int y, int x, int dx, int n, int c, const uint8_t *pixels) {
   struct keeper *k = user;
   const int64_t to = k->o->c;
+  assert(y >= 0 && y < k->out->h && x >= 0 && x + (int64_t)(n - 1) * dx < k->out->w);
   uint8_t *out = k->out->at + ((int64_t)y * k->out->w + x) * to;
   for (int i = 0; i < n; i++, pixels += c, out += dx * to) colours(k->o, c, pixels, out);
 }
@@ -73,6 +74,7 @@ static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 static few_status begin_square(void *user, int h, int w, int orientation) {
   struct keeper *k = user;
   const int64_t s = h < w ? h : w, S = k->o->size, c = k->o->c;
+  assert(s > 0 && S > 0 && !k->column);
   k->side = s;
   k->size = S;
   k->top = (h - s + few__exif_from_bottom(orientation)) / 2;
@@ -113,6 +115,7 @@ static void put_square(void *user, int y, int x, int dx, int n, int c, const uin
 static few_status end_square(void *user, int orientation) {
   struct keeper *k = user;
   const int64_t area = k->side * k->side;
+  assert(area > 0 && k->out->h == k->size && k->out->w == k->size);
   for (int64_t i = 0; i < k->size * k->size * k->o->c; i++)
     k->out->at[i] = (uint8_t)((k->sum[i] + area / 2) / area);
   return few__image_upright(k->ctx, k->out, orientation);

@@ -61,6 +61,7 @@ static few_status take_values(few_data *d, const struct few_data_memory *m,
 }
 
 static few_status fill_items(few_data *d, const struct few_data_memory *m) {
+  assert(m->item && !d->borrowed);
   const size_t bytes = few__data_item_bytes(d);
   char *at = d->kind == FEW_DATA_IMAGES ? (char *)d->pixels : (char *)d->points;
   const double began = few__now();
@@ -88,6 +89,7 @@ static few_status drop_infinite(few_data *d, const struct few_data_opts *o) {
       FEW_TRY(few__data_broken(d, o, 1, "%s: entry [%lld,%d] is not a finite float", d->spec,
                                (long long)i, c));
   }
+  assert(kept == d->n || !d->borrowed); /* borrowed values are never written to */
   d->n = kept;
   return FEW_OK;
 }

@@ -25,6 +25,7 @@ static int by_number(const void *a, const void *b) {
 few_status few__data_numbers(few_ctx *ctx, const int32_t *labels, int64_t n, int32_t **out,
                              int64_t *count) {
   int64_t k = 0;
+  assert(n >= 0);
   FEW_TRY(FEW_NEW(ctx, out, n));
   memcpy(*out, labels, (size_t)n * sizeof *labels);
   qsort(*out, (size_t)n, sizeof **out, by_number);
@@ -35,11 +36,13 @@ few_status few__data_numbers(few_ctx *ctx, const int32_t *labels, int64_t n, int
 }
 
 int32_t few__data_class_of(const int32_t *number, int64_t n, int32_t label) {
+  assert(n >= 0 && (n < 2 || number[0] < number[n - 1])); /* sorted, each once */
   const int32_t *at = bsearch(&label, number, (size_t)n, sizeof label, by_number);
   return at ? (int32_t)(at - number) : -1;
 }
 
 few_status few__data_name_numbers(few_data *d, const int32_t *number, int64_t n) {
+  assert(n >= 0 && !d->class_name);
   char(*text)[12] = NULL;
   const char **names = NULL;
   few_status st = FEW_OK;
@@ -80,14 +83,17 @@ few_status few__labels_by_number(few_ctx *ctx, const char *const *names, int64_t
   bool all = names != NULL;
   FEW_TRY(FEW_NEW(ctx, &number, n_classes ? n_classes : 1));
   for (int64_t c = 0; c < n_classes && all; c++) all = is_number(names[c], &number[c]);
-  for (int64_t i = 0; i < n && all; i++)
+  for (int64_t i = 0; i < n && all; i++) {
+    assert(label[i] < n_classes);
     if (label[i] >= 0) label[i] = number[label[i]];
+  }
   few__free(ctx, number);
   return FEW_OK;
 }
 
 /* Classes without items, which may be so because those were broken, are left out. */
 static few_status drop_empty(few_data *d, const int32_t *used, int n) {
+  assert(n >= 1 && n <= d->n_classes && used[n - 1] < d->n_classes);
   if (n == d->n_classes) return FEW_OK;
   int first = 0, kept = 0;
   while (first < n && used[first] == first) first++;
@@ -102,6 +108,7 @@ static few_status drop_empty(few_data *d, const int32_t *used, int n) {
       d->class_name[i] = name;
     }
   }
+  assert(kept == n);
   for (int i = n; i < d->n_classes; i++) few__free(d->ctx, d->class_name[i]);
   d->n_classes = n;
   return FEW_OK;
@@ -143,7 +150,10 @@ few_status few__data_spread(few_ctx *ctx, const int32_t *labels, int64_t n, int 
   FEW_GOTO(FEW_NEW(ctx, &count, n_classes + 1)); /* the last: items without a class */
   FEW_GOTO(FEW_NEW(ctx, &seen, n_classes + 1));
   FEW_GOTO(FEW_NEW(ctx, &place, n));
-  for (int64_t i = 0; i < n; i++) count[labels[i] < 0 ? n_classes : labels[i]]++;
+  for (int64_t i = 0; i < n; i++) {
+    assert(labels[i] < n_classes);
+    count[labels[i] < 0 ? n_classes : labels[i]]++;
+  }
   for (int64_t i = 0; i < n; i++) {
     const int c = labels[i] < 0 ? n_classes : labels[i];
     place[i] = (struct place){(double)seen[c]++ / (double)count[c], i};
@@ -163,6 +173,7 @@ static int by_item(const void *a, const void *b) {
 }
 
 few_status few__data_limit(few_data *d, int64_t limit) {
+  assert(limit >= 0);
   int64_t *order = NULL;
   if (!limit || d->n <= limit) return FEW_OK;
   if (d->labels) {

@@ -10,6 +10,7 @@ few_status few__data_broken(few_data *d, const struct few_data_opts *o, int64_t 
                             const char *fmt, ...) {
   enum { LISTED = 50 };
   char why[8192]; /* a path may be long */
+  assert(items > 0);
   va_list args;
   va_start(args, fmt);
   few__vprint(why, sizeof why, fmt, args);
@@ -27,6 +28,7 @@ few_status few__data_broken(few_data *d, const struct few_data_opts *o, int64_t 
 
 void few__data_move(few_data *d, int64_t from, int64_t to) {
   assert(0 <= to && to <= from);
+  assert(from == to || !d->borrowed);
   if (from == to) return;
   size_t size = few__data_item_bytes(d);
   char *base = d->kind == FEW_DATA_IMAGES ? (char *)d->pixels : (char *)d->points;

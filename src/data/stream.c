@@ -46,6 +46,7 @@ static void make_table(const struct few_data_scale *s, float table[256]) {
 static void image_row(const few_data *d, int64_t index, bool flip, float (*table)[256],
                       float *out) {
   const int H = d->h, W = d->w, C = d->c;
+  assert(index >= 0 && index < d->n && d->pixels);
   const uint8_t *p = d->pixels + index * few_data_item_size(d);
   if (!flip && C == 1) {
     for (int64_t i = 0; i < few_data_item_size(d); i++) out[i] = table[0][p[i]];
@@ -61,6 +62,7 @@ static void image_row(const few_data *d, int64_t index, bool flip, float (*table
 /* Coordinate c by scale[c * step]: step 0 is one scale for all. */
 static void point_row(const few_data *d, int64_t index, const struct few_data_scale *scale,
                       int step, float *out) {
+  assert(index >= 0 && index < d->n && d->points && (step == 0 || step == 1));
   const float *p = d->points + index * d->c;
   for (int c = 0; c < d->c; c++) {
     const struct few_data_scale *s = scale + c * step;

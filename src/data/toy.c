@@ -74,6 +74,7 @@ static const struct toy {
 };
 
 static void draw_all(few_data *d, const struct toy *t, const struct few_data_opts *o) {
+  assert(d->c == 2 && d->points && !d->labels == !t->n_classes);
   struct few_rng r = {.seed = o->seed, .step = (uint64_t)o->split, .purpose = FEW_RNG_TOY};
   for (int64_t i = 0; i < d->n; i++) {
     uint32_t w[4];

@@ -68,6 +68,7 @@ static few_status write(const few_data *d, const char *path, int64_t first, int6
 
 /* Copies of n items for `part`, which is zeroed but for what the set's shape and classes are. */
 static few_status copy_items(const few_data *d, const int64_t *item, int64_t n, few_data *part) {
+  assert(n >= 1 && d->labels && !part->pixels && !part->points && !part->labels);
   const size_t size = few__data_item_bytes(d);
   const bool images = d->kind == FEW_DATA_IMAGES;
   const char *from = images ? (const char *)d->pixels : (const char *)d->points;
@@ -95,6 +96,7 @@ static few_status write_spread(const few_data *d, const char *path, int64_t firs
                                int64_t columns) {
   few_data part = *d;
   int64_t *order = NULL;
+  assert(first >= 0 && n >= 1 && first + n <= d->n && d->labels);
   few_status st = FEW_OK;
   part.pixels = NULL;
   part.points = NULL;

@@ -23,6 +23,7 @@ static int ascending(const void *a, const void *b) {
 static void middle(const float *points, int64_t n, int64_t d, int axis, float *scratch,
                    double ends[2]) {
   int64_t m = 0;
+  assert(n >= 0 && 0 <= axis && axis < d);
   for (int64_t i = 0; i < n; i++)
     if (isfinite(points[i * d + axis])) scratch[m++] = points[i * d + axis];
   ends[0] = ends[1] = 0;
@@ -34,6 +35,7 @@ static void middle(const float *points, int64_t n, int64_t d, int axis, float *s
 
 static void count(int32_t *counts, const float *points, int64_t n, int64_t d, const double low[2],
                   double width) {
+  assert(width > 0 && d >= 2);
   for (int64_t i = 0; i < n; i++) {
     double x = ((double)points[i * d] - low[0]) / width * SIDE;
     double y = ((double)points[i * d + 1] - low[1]) / width * SIDE;

@@ -78,6 +78,7 @@ few_status few__image_upright(few_ctx *ctx, struct few_image *im, int orientatio
       if (from_right) u = im->w - 1 - u;
       memcpy(to, im->at + ((size_t)v * (size_t)im->w + (size_t)u) * (size_t)im->c, (size_t)im->c);
     }
+  assert(to == out.at + (size_t)out.h * (size_t)out.w * (size_t)out.c);
   few__image_free(ctx, im);
   *im = out;
   return FEW_OK;

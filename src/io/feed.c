@@ -68,6 +68,7 @@ few_status few__feed_limit(const struct few_feed *s, size_t max_bytes) {
 
 /* Up to n bytes of the file; *got is 0 at its end. */
 static few_status read_some(struct few_feed *s, void *out, size_t n, size_t *got) {
+  assert(s->fd >= 0 && n > 0); /* 0 bytes would read as the end of the file */
   ssize_t k;
   do k = read(s->fd, out, n < SSIZE_MAX ? n : SSIZE_MAX);
   while (k < 0 && errno == EINTR);

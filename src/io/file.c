@@ -210,6 +210,7 @@ static few_status write_all(few_writer *w, const char *p, size_t n) {
 static few_status flush(few_writer *w) {
   size_t n = w->used;
   w->used = 0;
+  assert(n <= sizeof w->buffer);
   return w->st ? w->st : write_all(w, w->buffer, n);
 }
 
@@ -322,6 +323,7 @@ few_status few__writer_put(few_writer *w, const void *bytes, size_t n) {
 
 /* What the system says it took must come back before it may replace what was there. */
 static few_status read_back(few_writer *w) {
+  assert(w->digest && w->temp && !w->used); /* all is on the disk */
   few_digest *again;
   char put[FEW_DIGEST_TEXT], got[FEW_DIGEST_TEXT];
   FEW_TRY(w->st = few__digest_start(w->ctx, &again));
@@ -345,6 +347,7 @@ static few_status read_back(few_writer *w) {
 
 /* Some file systems cannot flush a directory: they say EINVAL, and there is nothing to do. */
 static few_status flush_directory(few_writer *w) {
+  assert(w->temp);
   char *slash = strrchr(w->temp, '/');
   if (slash) slash[slash == w->temp] = 0;
   int fd = open(slash ? w->temp : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -83,6 +83,7 @@ static uInt clamp(size_t n) { return n < UINT_MAX ? (uInt)n : UINT_MAX; }
 /* One call of inflate with as much input and room as there is; *end at the end of a member. */
 static few_status step(struct job *j, bool *end) {
   FEW_TRY(make_room(j));
+  assert(j->in_at <= j->in_n && j->n < j->cap);
   uInt given = clamp(j->in_n - j->in_at), room = clamp(j->cap - j->n);
   j->z.next_in = j->in + j->in_at;
   j->z.avail_in = given;

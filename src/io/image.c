@@ -59,6 +59,8 @@ static few_status begin_whole(void *user, int h, int w, int orientation) {
 static void put_whole(void *user, int y, int x, int dx, int n, int c, const uint8_t *pixels) {
   struct few_image_whole *s = user;
   const int to = s->channels;
+  assert(y >= 0 && y < s->out->h && x >= 0 && dx > 0);
+  assert(n > 0 && x + (int64_t)(n - 1) * dx < s->out->w); /* in the row */
   uint8_t *out = s->out->at + ((size_t)y * (size_t)s->out->w + (size_t)x) * (size_t)to;
   for (int i = 0; i < n; i++, pixels += c, out += (size_t)dx * (size_t)to) {
     const int g = c == 1 ? 0 : 1, b = c == 1 ? 0 : 2;
@@ -82,6 +84,7 @@ struct few_image_sink few__image_whole(few_ctx *ctx, struct few_image_whole *sta
 /* ---- grids ---- */
 
 static void put_tile(struct few_image *grid, const uint8_t *tile, int top, int left, int h, int w) {
+  assert(top >= 0 && left >= 0 && top + h <= grid->h && left + w <= grid->w);
   size_t row = (size_t)w * (size_t)grid->c, stride = (size_t)grid->w * (size_t)grid->c;
   for (int y = 0; y < h; y++)
     memcpy(grid->at + (size_t)(top + y) * stride + (size_t)left * (size_t)grid->c,

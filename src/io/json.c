@@ -78,6 +78,7 @@ static few_status wrong(few_ctx *ctx, const char *place, const char *key, const 
 
 few_status few__json_int(few_ctx *ctx, const char *place, const json_t *object, const char *key,
                          int64_t min, int64_t max, int64_t *out) {
+  assert(min <= max);
   const json_t *v = json_object_get(object, key);
   if (!json_is_integer(v)) return wrong(ctx, place, key, v, "an integer");
   int64_t x = json_integer_value(v);
@@ -138,6 +139,7 @@ struct few_json few__json_begin(few_ctx *ctx, struct few_text *out) {
 
 /* A string in quotes: what JSON forbids in it is escaped. */
 static void put_quoted(struct few_json *j, const char *text) {
+  assert(few__utf8_valid(text));
   static const char special[] = "\"\\\b\f\n\r\t", letter[] = "\"\\bfnrt";
   few__text_add(j->ctx, j->out, "\"");
   for (const char *from = text;; text++) {
@@ -163,6 +165,7 @@ static bool storable(struct few_json *j, const char *key, const char *text) {
 
 /* What stands before a value. */
 static void put_key(struct few_json *j, const char *key) {
+  assert(!key == (!j->depth || j->closing[j->depth - 1] == ']')); /* members have keys */
   if (j->more) few__text_add(j->ctx, j->out, ",");
   j->more = true;
   if (!key || !storable(j, "a key", key)) return;

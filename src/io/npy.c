@@ -205,6 +205,7 @@ static few_status parse(few_ctx *ctx, struct few_npy *out, struct few_feed *from
   struct parse p = {.ctx = ctx, .place = from->place, .out = out};
   *out = (struct few_npy){0};
   few_status st = read_array(&p, from);
+  assert(st || (out->rank <= FEW_STORE_RANK && out->count >= 0));
   if (st) few__npy_free(ctx, out);
   return st;
 }
@@ -235,6 +236,7 @@ void few__npy_free(few_ctx *ctx, struct few_npy *a) {
 
 static void put_header(few_ctx *ctx, struct few_text *t, const char *descr, int rank,
                        const int64_t *dim) {
+  assert(rank >= 0 && rank <= FEW_STORE_RANK && !t->len);
   few__text_add(ctx, t, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr);
   for (int i = 0; i < rank; i++)
     few__text_add(ctx, t, i ? " %" PRId64 "%s" : "%" PRId64 "%s", dim[i],
@@ -242,6 +244,7 @@ static void put_header(few_ctx *ctx, struct few_text *t, const char *descr, int 
   few__text_add(ctx, t, "), }");
   size_t used = (MAGIC + 4 + t->len + 1) % ALIGN;
   few__text_add(ctx, t, "%*s\n", used ? ALIGN - (int)used : 0, "");
+  assert(t->failed || (MAGIC + 4 + t->len) % ALIGN == 0);
 }
 
 static const char *descr_of(enum few_store store) {

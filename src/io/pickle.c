@@ -40,6 +40,7 @@ static few_status too_many(struct machine *m) {
 }
 
 static few_status push(struct machine *m, int value) {
+  assert(value == MARK || (value >= 0 && value < m->out->values.n));
   if (m->stack.n == VALUES_MAX) return too_many(m);
   FEW_TRY(FEW_GROW(m->ctx, &m->stack, m->stack.n + 1));
   m->stack.at[m->stack.n++] = value;
@@ -71,6 +72,7 @@ static few_status append(struct machine *m, int container, int key, int value) {
   if (p->cells.n == CELLS_MAX) return too_many(m);
   FEW_TRY(FEW_GROW(m->ctx, &p->cells, p->cells.n + 1));
   struct few_pickle_value *v = &p->values.at[container];
+  assert(container >= 0 && container < p->values.n && value >= 0 && value < p->values.n);
   int cell = p->cells.n++;
   p->cells.at[cell] = (struct few_pickle_cell){key, value, -1};
   if (v->last < 0)
@@ -95,6 +97,7 @@ static few_status take_mark(struct machine *m, int *first) {
 /* ---- opcodes ---- */
 
 static few_status read_number(struct machine *m, int bytes, bool sign, int64_t *out) {
+  assert(bytes >= 1 && bytes <= 8 && m->at <= m->end);
   uint64_t x = 0;
   *out = 0;
   if (m->end - m->at < bytes) return bad(m, "the pickle is cut short");
@@ -161,6 +164,7 @@ static few_status name(struct machine *m, int arg) {
 }
 
 static few_status tuple(struct machine *m, int first) {
+  assert(first >= 0 && first <= m->stack.n);
   struct few_pickle *p = m->out;
   FEW_TRY(push_kind(m, FEW_PICKLE_TUPLE, 0));
   int self = p->values.n - 1;
@@ -221,6 +225,7 @@ static few_status remember(struct machine *m, int index_bytes) {
   FEW_TRY(FEW_GROW(m->ctx, &m->memo, (int)i + 1));
   if (m->memo.n <= i) m->memo.n = (int)i + 1;
   for (int k = had; k < m->memo.n; k++) m->memo.at[k] = -1;
+  assert(i < m->memo.n && m->memo.n <= m->memo.cap);
   m->memo.at[i] = m->stack.at[m->stack.n - 1];
   return FEW_OK;
 }

@@ -84,6 +84,7 @@ static void on_free(png_structp png, png_voidp p) {
   png_alloc_size_t n;
   char *block = (char *)p - BLOCK_HEAD;
   memcpy(&n, block, sizeof n);
+  assert(n <= j->live);
   j->live -= n;
   few__free(j->ctx, block);
 }
@@ -111,6 +112,7 @@ static void on_write(png_structp png, png_bytep bytes, size_t n) {
     j->out = p;
     j->cap = cap;
   }
+  assert(n <= j->cap - j->n);
   memcpy(j->out + j->n, bytes, n);
   j->n += n;
 }
@@ -191,6 +193,7 @@ static void take_orientation(struct job *j) {
 }
 
 static void take_pixels(struct job *j) {
+  assert(!j->row && j->h > 0 && j->w > 0);
   png_set_expand(j->png); /* palette and few bits to 8, tRNS to alpha */
   png_set_scale_16(j->png);
   png_set_gray_to_rgb(j->png);
@@ -309,6 +312,7 @@ static void put_image(struct job *j) {
   static const int colours[] = {0, PNG_COLOR_TYPE_GRAY, 0, PNG_COLOR_TYPE_RGB,
                                 PNG_COLOR_TYPE_RGB_ALPHA};
   const struct few_image *im = j->image;
+  assert(im->c < FEW_COUNT(colours) && (im->c == 1 || colours[im->c]));
   png_set_IHDR(j->png, j->info, (png_uint_32)im->w, (png_uint_32)im->h, 8, colours[im->c],
                PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
   if (j->n_text) png_set_text(j->png, j->info, j->chunks, j->n_text);

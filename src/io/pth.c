@@ -72,6 +72,7 @@ static few_status bad(struct parse *p, const char *name, const char *what) {
 
 static few_status own(struct parse *p, void *block) {
   struct few_pth_hold *h = p->out->hold;
+  assert(h);
   few_status st = block ? FEW_GROW(p->ctx, &h->owned, h->owned.n + 1)
                         : few__fail(p->ctx, FEW_E_MEMORY, "%s: out of memory", p->place);
   if (st) {
@@ -318,6 +319,7 @@ static bool dense(const struct few_st_tensor *t, const struct layout *l) {
 static void gather(const struct few_st_tensor *t, const struct layout *l, const char *from,
                    char *to) {
   const size_t size = few__store_size(t->store);
+  assert(l->offset >= 0 && t->rank <= FEW_STORE_RANK && t->bytes == (size_t)t->count * size);
   for (int64_t i = 0; i < t->count; i++) {
     int64_t at = l->offset, rest = i;
     for (int k = t->rank - 1; k >= 0; k--) {

@@ -198,6 +198,7 @@ static few_status read_header(struct parse *p, const char *text, size_t n) {
 static void add_header(few_digest *d, uint64_t length, const char *header) {
   static const char zeros[FEW_DIGEST_DIGITS + 1] = "00000000000000000000000000000000";
   const size_t digits = OPENING + NAME, after = digits + FEW_DIGEST_DIGITS;
+  assert(length >= after);
   few__digest_add(d, &length, sizeof length);
   few__digest_add(d, header, digits);
   few__digest_add(d, zeros, FEW_DIGEST_DIGITS);
@@ -403,6 +404,7 @@ static few_status build_header(few_ctx *ctx, struct few_text *out,
                                const struct few_st_tensor *tensors, int n,
                                const struct few_st_pair *meta, int n_meta) {
   uint64_t offset = 0;
+  assert(n >= 0 && n_meta >= 0 && !out->len);
   struct few_json j = few__json_begin(ctx, out);
   FEW_TRY(check_names(ctx, tensors, n, meta, n_meta));
   few__json_open(&j, NULL, '{');
@@ -431,6 +433,7 @@ static few_status set_digest(few_ctx *ctx, struct few_text *header,
                              const struct few_st_tensor *tensors, int n) {
   few_digest *d;
   char text[FEW_DIGEST_TEXT];
+  assert(n >= 0 && header->len % 8 == 0); /* so that data are aligned */
   assert(!memcmp(header->at, opening, OPENING));
   FEW_TRY(few__digest_start(ctx, &d));
   add_header(d, header->len, header->at);

@@ -79,6 +79,7 @@ void few__sha256_end(struct few_sha256 *s, char out[FEW_SHA256_TEXT]) {
   for (int i = 0; i < 8; i++) length[i] = (uint8_t)(bits >> (56 - 8 * i));
   few__sha256_add(s, padding, 1 + (119 - s->bytes % 64) % 64);
   few__sha256_add(s, length, 8);
+  assert(s->bytes % 64 == 0); /* no block is left unfinished */
   for (int i = 0; i < 8; i++) snprintf(out + 8 * i, 9, "%08x", (unsigned)s->h[i]);
 }
 

@@ -23,8 +23,14 @@ static const struct {
     [FEW_STORE_F64] = {"F64", 8},
 };
 
-size_t few__store_size(enum few_store s) { return stores[s].size; }
-const char *few__store_name(enum few_store s) { return stores[s].name; }
+size_t few__store_size(enum few_store s) {
+  assert(s < FEW_STORE_COUNT);
+  return stores[s].size;
+}
+const char *few__store_name(enum few_store s) {
+  assert(s < FEW_STORE_COUNT);
+  return stores[s].name;
+}
 
 bool few__store_from_name(enum few_store *out, const char *name) {
   for (int i = 0; i < FEW_STORE_COUNT; i++) {
@@ -38,6 +44,7 @@ bool few__store_from_name(enum few_store *out, const char *name) {
 bool few__store_count(enum few_store s, int rank, const int64_t *dim, int64_t *count,
                       size_t *bytes) {
   int64_t n = 1;
+  assert(s < FEW_STORE_COUNT && rank >= 0 && rank <= FEW_STORE_RANK);
   for (int i = 0; i < rank; i++) {
     if (dim[i] < 0 || (dim[i] && n > INT64_MAX / dim[i])) return false;
     n *= dim[i];
@@ -128,11 +135,13 @@ static uint16_t f32_to_bf16(float x) {
 
 void few__store_to_f32(enum few_store s, const void *in, int64_t n, float *out) {
   const char *p = in;
+  assert(n >= 0 && (!n || (in && out)));
   TO_FLOAT(float)
 }
 
 void few__store_to_f64(enum few_store s, const void *in, int64_t n, double *out) {
   const char *p = in;
+  assert(n >= 0 && (!n || (in && out)));
   TO_FLOAT(double)
 }
 

@@ -91,6 +91,7 @@ static few_status read_member(few_ctx *ctx, zip_t *archive, zip_uint64_t i, cons
   if (!st && zip_fread(file, &more, 1) != 0)
     st = damaged(ctx, path, member, zip_file_strerror(file));
   zip_fclose(file);
+  assert(st || done == about.size);
   if (st) {
     few__free(ctx, bytes);
     return st;

@@ -44,6 +44,7 @@ void few__model_reach(const few_graph *g, few_node y, bool *live) {
 }
 
 static few_status count_flops(few_model *m, const few_graph *g, few_node y) {
+  assert(!m->flops);
   bool *live;
   FEW_TRY(FEW_NEW(m->ctx, &live, few_graph_size(g)));
   few__model_reach(g, y, live);
@@ -146,6 +147,7 @@ void few_model_free(few_model *m) {
     few__free(ctx, m->users);
     few__free(ctx, m);
   }
+  assert(!root->users || root->users->sharing > 0);
   if (root->users && --root->users->sharing > 0) return;
   free_arrays(root);
 }
@@ -192,6 +194,7 @@ few_status few__model_set_times(few_model *m, int n, const double *times) {
   FEW_TRY(check_times(m->ctx, n, times));
   if (n > 0) FEW_TRY(FEW_NEW(m->ctx, &copy, n));
   if (n > 0) memcpy(copy, times, (size_t)n * sizeof *copy);
+  assert(!copy == !n);
   few__free(m->ctx, m->times);
   m->times = copy;
   m->n_times = n;
@@ -201,6 +204,7 @@ few_status few__model_set_times(few_model *m, int n, const double *times) {
 /* ---- The network as a graph ---- */
 
 struct few_net_input few__model_inputs(const few_model *m, few_graph *g, int64_t rows) {
+  assert(rows >= 1);
   const struct few_net_spec *s = &m->spec;
   const struct few_shape x = s->points ? FEW_SHAPE(rows, s->c) : FEW_SHAPE(rows, s->h, s->w, s->c);
   return (struct few_net_input){
@@ -239,6 +243,7 @@ few_node few__model_features(const few_model *m, few_graph *g, const char *prefi
 
 void few__model_bind(const few_model *m, const few_plan *plan, const char *prefix,
                      const float *values, const void **slots) {
+  assert(values || m->values);
   size_t n = strlen(prefix);
   for (int i = 0; i < few__plan_slots(plan); i++) {
     const struct few_slot *s = few__plan_slot(plan, i);

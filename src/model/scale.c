@@ -9,6 +9,7 @@
 #include "model.h"
 
 struct few_data_scale few__model_scale(const few_model *m, int64_t k) {
+  assert(k >= 0);
   return m->scales ? m->scales[k % m->spec.c]
                    : (struct few_data_scale){m->data_mean, m->data_scale};
 }

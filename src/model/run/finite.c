@@ -12,6 +12,7 @@
 enum { LISTED = 5 };
 
 int64_t few__samples_broken(int64_t n, int64_t dims, const float *x, int64_t *list, int64_t most) {
+  assert(n >= 0 && dims > 0 && (list || !most));
   int64_t bad = 0;
   for (int64_t i = 0; i < n; i++) {
     int64_t k = 0;
@@ -29,6 +30,7 @@ few_status few__samples_check(few_ctx *ctx, const few_model *m, const char *what
   struct few_text t = {0};
   const int64_t dims = m->spec.h * m->spec.w * m->spec.c;
   const int64_t bad = few__samples_broken(n, dims, x, list, LISTED);
+  assert(bad <= n);
   if (!bad) return FEW_OK;
   for (int64_t i = 0; i < bad && i < LISTED; i++)
     few__text_add(ctx, &t, "%s%" PRId64, i ? ", " : "", first + list[i]);

@@ -18,6 +18,7 @@ static void see(void *user, const struct few_sample_view *v) {
   struct record *r = user;
   const int64_t at = r->k * r->n + v->first * r->dims;
   const size_t bytes = (size_t)(v->rows * r->dims) * sizeof *v->x;
+  assert(v->rows > 0 && (v->first + v->rows) * r->dims <= r->n); /* of those requested */
   memcpy(r->x + at, v->x, bytes);
   if (v->F) memcpy(r->F + at, v->F, bytes);
   r->k = v->F ? r->k + 1 : 0;

@@ -34,6 +34,7 @@ int64_t few_runner_rows(const few_runner *r) { return few__forward_rows(r->ctx, 
 
 int64_t few__runner_portion(const few_runner *r) {
   const bool device = few__backend_of(r->ctx)->device;
+  assert(few_ctx_workers(r->ctx) >= 1);
   return few_runner_rows(r) * (device ? 1 : few_ctx_workers(r->ctx));
 }
 
@@ -59,6 +60,7 @@ static few_node classifier_free(const few_model *m, few_graph *g, struct few_net
 }
 
 static few_status make_plan(few_runner *r, enum few_forward_plan which) {
+  assert(r->backend && !r->plan[which]);
   const struct few_planning_opts opts = {
       .backend = r->backend, .real = FEW_F32, .precision = r->precision};
   few_graph *g;
@@ -134,6 +136,7 @@ static few_status make_worker(const few_runner *r, struct few_forward_worker *w)
 }
 
 static few_status make_workers(few_runner *r, int n) {
+  assert(n >= 1 && !r->workers && !r->worker);
   FEW_TRY(few__workers_create(r->ctx, &r->workers, n));
   FEW_TRY(FEW_NEW(r->ctx, &r->worker, few__workers_count(r->workers)));
   r->n_workers = few__workers_count(r->workers);
@@ -224,6 +227,7 @@ static void run_chunk(void *user, int64_t k, int worker) {
   const struct job *j = user;
   const int64_t R = few_runner_rows(j->r), d = out_dims(j->r->m), start = k * R;
   const int64_t rows = j->f->n - start < R ? j->f->n - start : R;
+  assert(worker >= 0 && worker < j->r->n_workers && start < j->f->n);
   struct few_forward_worker *w = &j->r->worker[worker];
   void *out = w->out;
   fill(j, w, start, rows);

@@ -37,6 +37,7 @@ static int64_t choose_batch(const struct job *j, int64_t rows) {
   const int64_t R = few_runner_rows(j->r), least = few__runner_portion(j->r);
   /* a fitted sampler keeps the network's output at every step */
   const int64_t kept = j->resolved.sampler->fitted ? j->resolved.times.steps : 1;
+  assert(rows >= 1 && kept >= 1);
   int64_t batch = j->o->batch ? j->o->batch : block_values / j->dims / kept;
   if (!j->o->batch && batch < least) batch = least;
   if (batch > rows) batch = rows;
@@ -76,6 +77,7 @@ static few_status choose_labels(struct job *j) {
 static few_status report(struct job *j, double part) {
   int64_t start = j->block < j->o->first ? j->o->first : j->block;
   int64_t made = j->block + j->rows - start;
+  assert(part >= 0 && part <= 1 && made >= 0);
   return few__watch_report(&j->watch, start - j->o->first + (int64_t)(part * (double)made));
 }
 

@@ -25,6 +25,7 @@ static bool whole(double x) { return fabs(x - round(x)) < 1e-6 * fmax(1, fabs(x)
 static few_status halvings(few_ctx *ctx, const few_model *m, double t, double to, float *out) {
   const double u = flow_time(m->spec.sigma_data, t), end = flow_time(m->spec.sigma_data, to);
   const double most = floor(log2((double)m->spec.max_steps) + 0.5), k = log2(1 / (u - end));
+  assert(m->spec.max_steps >= 1 && t >= to);
   *out = (float)(to < t ? round(k) : most);
   if (to >= t || (whole(k) && k > -0.5 && k < most + 0.5 && whole(u / (u - end)))) return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID,
@@ -36,6 +37,7 @@ static few_status halvings(few_ctx *ctx, const few_model *m, double t, double to
 
 static few_status segment(few_ctx *ctx, const few_model *m, double t, double to, float *out) {
   const double M = (double)m->spec.max_steps, width = few__t_max(m->spec.sigma_data) / M;
+  assert(M >= 1 && t >= to);
   const double end = width * fmin(fmax(ceil(t / width - 1e-6) - 1, 0), M - 1);
   *out = (float)(t - end);
   if (fabs(to - end) < 1e-6) return FEW_OK;

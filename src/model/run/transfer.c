@@ -55,6 +55,7 @@ struct part {
 
 static few_status transfer_part(const struct part *p, const float *images, float *out, int *nfe) {
   struct few_sample_opts up = *p->o->encode, down = *p->o->decode;
+  assert(p->n >= 1 && p->at + p->n <= up.n && up.n == down.n);
   int nfe_up, nfe_down;
   up.n = down.n = p->n;
   up.first += p->at;
