@@ -76,19 +76,58 @@ static inline double *apply_cpu(few_isa isa, const struct op_call *t) {
   return apply_cpu_as(isa, t, (struct stored){0});
 }
 
-/* The kernel of every instruction set is within terms * FLT_EPSILON * magnitude[k] of y. */
+/* Half a unit in the last place of bf16 at numbers up to `most`: what storing rounds by. */
+static inline double half_bf16(double most) {
+  int e;
+  frexp(fabs(most), &e);
+  return ldexp(1, e - 9 < -134 ? -134 : e - 9);
+}
+
+/* The kernel of one instruction set is within terms * FLT_EPSILON * magnitude[k] of y; a result in
+ * bf16 may be half a unit of that further off. */
+static inline void check_cpu_as(few_isa isa, const struct op_call *t, struct stored as,
+                                const double *y, const double *magnitude, double terms) {
+  const int64_t n = count_of(t->out);
+  double *z = apply_cpu_as(isa, t, as);
+  for (int64_t k = 0; k < n; k++) {
+    double bound = terms * FLT_EPSILON * fabs(magnitude[k]);
+    if (as.out) bound += half_bf16(fabs(y[k]) + bound);
+    if (!(fabs(z[k] - y[k]) <= bound))
+      fail_msg(
+          "op %d on %s, operands in bf16 %x, result %d, element %lld of %lld: %.9g, not %.9g: "
+          "off by %.3g > %.3g",
+          (int)t->op, few__isa_name(isa), as.in, as.out, (long long)k, (long long)n, z[k], y[k],
+          z[k] - y[k], bound);
+  }
+  free(z);
+}
+
+/* The same on every instruction set, all in f32. */
 static inline void check_cpu(const struct op_call *t, const double *y, const double *magnitude,
                              double terms) {
-  const int64_t n = count_of(t->out);
-  FOR_EACH_ISA(isa) {
-    double *z = apply_cpu(isa, t);
-    for (int64_t k = 0; k < n; k++)
-      if (!(fabs(z[k] - y[k]) <= terms * FLT_EPSILON * fabs(magnitude[k])))
-        fail_msg("op %d on %s, element %lld of %lld: %.9g, not %.9g: off by %.3g > %.3g",
-                 (int)t->op, few__isa_name(isa), (long long)k, (long long)n, z[k], y[k],
-                 z[k] - y[k], terms * FLT_EPSILON * fabs(magnitude[k]));
-    free(z);
+  FOR_EACH_ISA(isa) check_cpu_as(isa, t, (struct stored){0}, y, magnitude, terms);
+}
+
+/* The same; if `bf16`, in every other way to store the operands and the result. The operands must
+ * then be numbers of bf16, which stored_array() gives. */
+static inline void check_cpu_stored(bool bf16, const struct op_call *t, const double *y,
+                                    const double *magnitude, double terms) {
+  if (!bf16) {
+    check_cpu(t, y, magnitude, terms);
+    return;
   }
+  FOR_EACH_ISA(isa)
+  for (unsigned way = 1; way < 2u << t->n_in; way++)
+    check_cpu_as(isa, t, (struct stored){.in = way >> 1, .out = way & 1}, y, magnitude, terms);
+}
+
+static inline void round_to_bf16(double *x, int64_t n) {
+  for (int64_t k = 0; k < n; k++) x[k] = (double)from_bf16(to_bf16((float)x[k]));
+}
+static inline double *stored_array(bool bf16, uint64_t stream, int64_t n) {
+  double *x = random_array(stream, n);
+  if (bf16) round_to_bf16(x, n);
+  return x;
 }
 
 /* A small random whole number in [0, n), the `at`-th of a stream. */

@@ -98,19 +98,19 @@ static void bound_grad(const struct setting *s, double *b) {
   free(p);
 }
 
-static void check(int64_t N, int64_t T, int64_t h, int64_t D) {
+static void check_as(bool bf16, int64_t N, int64_t T, int64_t h, int64_t D) {
   const struct few_shape qkv = {5, {N, T, 3, h, D}}, y = {4, {N, T, h, D}};
   const int64_t n = count_of(qkv), n_y = count_of(y);
   struct setting s = {N, T, h, D, 1 / sqrt((double)D), NULL, NULL};
   s.scale = (double)(float)s.scale;
-  double *x = random_array(11, n), *d = random_array(12, n), *b = new_array(2 * n);
+  double *x = stored_array(bf16, 11, n), *d = stored_array(bf16, 12, n), *b = new_array(2 * n);
   s.x = x;
   s.d = d;
   struct op_call c = {FEW_OP_ATTENTION, .attr.attention = {s.scale}, .out = y,
                       .n_in = 1,        .shape = {qkv, qkv},         .in = {x, d}};
   double *want = apply(&c);
   bound_value(&s, b, NULL);
-  check_cpu(&c, want, b, 1);
+  check_cpu_stored(bf16, &c, want, b, 1);
   free(want);
 
   c.op = FEW_OP_ATTENTION_DUAL;
@@ -118,7 +118,7 @@ static void check(int64_t N, int64_t T, int64_t h, int64_t D) {
   c.out.dim[0] = 2 * N;
   want = apply(&c);
   bound_value(&s, b, b + n_y);
-  check_cpu(&c, want, b, 1);
+  check_cpu_stored(bf16, &c, want, b, 1);
   free(want);
 
   c.op = FEW_OP_ATTENTION_GRAD;
@@ -127,11 +127,15 @@ static void check(int64_t N, int64_t T, int64_t h, int64_t D) {
   want = apply(&c);
   memset(b, 0, (size_t)n * sizeof *b);
   bound_grad(&s, b);
-  check_cpu(&c, want, b, 1);
+  check_cpu_stored(bf16, &c, want, b, 1);
   free(want);
   free(x);
   free(d);
   free(b);
+}
+
+static void check(int64_t N, int64_t T, int64_t h, int64_t D) {
+  for (int bf16 = 0; bf16 < 2; bf16++) check_as(bf16, N, T, h, D);
 }
 
 static void test_lengths(void **state) {

@@ -1,5 +1,5 @@
 /* Elementary functions against the C library's doubles in ulp, pointwise kernels and fused programs
- * against ref's f64, on every instruction set. */
+ * against ref's f64, in f32 and in bf16, on every instruction set. */
 #include "cpu_test.h"
 #include "engine/op/op.h"
 
@@ -154,14 +154,14 @@ static double broadcast_at(const double *x, struct few_shape s, struct few_shape
   return x[at];
 }
 
-static void check_pointwise(int t, struct few_shape whole, uint64_t stream) {
+static void check_pointwise(bool bf16, int t, struct few_shape whole, uint64_t stream) {
   struct op_call c = {pointwise[t].op, .out = whole, .n_in = pointwise[t].arity};
   double *in[3] = {NULL, NULL, NULL};
   c.attr.affine.a = 2;
   c.attr.affine.b = -0.5;
   for (int i = 0; i < c.n_in; i++) {
     c.shape[i] = i == pick(stream, 99, 3) ? whole : choose_shape(stream * 3 + (uint64_t)i, whole);
-    c.in[i] = in[i] = random_array(stream * 3 + (uint64_t)i, count_of(c.shape[i]));
+    c.in[i] = in[i] = stored_array(bf16, stream * 3 + (uint64_t)i, count_of(c.shape[i]));
     for (int64_t k = 0; k < count_of(c.shape[i]); k++) {
       if (c.op == FEW_OP_LOG || c.op == FEW_OP_SQRT) in[i][k] = fabs(in[i][k]);
       if (c.op == FEW_OP_SELECT && i == 0) in[i][k] = (double)(in[i][k] > 0);
@@ -173,7 +173,7 @@ static void check_pointwise(int t, struct few_shape whole, uint64_t stream) {
     for (int i = 0; i < c.n_in; i++) x[i] = broadcast_at(in[i], c.shape[i], whole, k);
     magnitude[k] = reach(c.op, x, y[k]);
   }
-  check_cpu(&c, y, magnitude, 8);
+  check_cpu_stored(bf16, &c, y, magnitude, 8);
   for (int i = 0; i < c.n_in; i++) free(in[i]);
   free(y);
   free(magnitude);
@@ -183,8 +183,8 @@ static void test_pointwise(void **state) {
   (void)state;
   for (int t = 0; t < FEW_COUNT(pointwise); t++)
     for (int s = 0; s < FEW_COUNT(wholes); s++)
-      for (int round = 0; round < 6; round++)
-        check_pointwise(t, wholes[s], (uint64_t)((t * 100 + s) * 6 + round));
+      for (int round = 0; round < 9; round++)
+        check_pointwise(round >= 6, t, wholes[s], (uint64_t)((t * 100 + s) * 9 + round));
 }
 
 /* ---- Fused programs ---- */
@@ -195,20 +195,22 @@ struct trial {
   struct few_shape whole, shape[FEW_PROGRAM_LEAVES];
   double *leaf[FEW_PROGRAM_LEAVES];
   int aliased[FEW_PROGRAM_STORES]; /* leaf whose memory the output is; -1 none */
+  bool leaf_bf16[FEW_PROGRAM_LEAVES], out_bf16[FEW_PROGRAM_STORES];
 };
 
 static const few_op mixed[] = {FEW_OP_ADD, FEW_OP_MUL,    FEW_OP_MUL,    FEW_OP_ADD, FEW_OP_SUB,
                                FEW_OP_MAX, FEW_OP_MIN,    FEW_OP_TANH,   FEW_OP_SIN, FEW_OP_SILU,
                                FEW_OP_ABS, FEW_OP_AFFINE, FEW_OP_SIGMOID};
 
-static struct trial make_trial(uint64_t id) {
+static struct trial make_trial(uint64_t id, bool bf16) {
   struct trial t = {.whole = wholes[pick(id, 1000, FEW_COUNT(wholes))]};
   struct few_program *p = &t.program;
   p->n_leaves = 1 + pick(id, 1001, id % 7 == 0 ? FEW_PROGRAM_LEAVES : 4);
   p->n_code = 1 + pick(id, 1002, id % 7 == 0 ? FEW_PROGRAM_MAX : 9);
   for (int l = 0; l < p->n_leaves; l++) {
     t.shape[l] = l == 0 ? t.whole : choose_shape(id * 64 + (uint64_t)l, t.whole);
-    t.leaf[l] = random_array(id * 64 + (uint64_t)l, count_of(t.shape[l]));
+    t.leaf_bf16[l] = bf16 && pick(id, 8000 + l, 3);
+    t.leaf[l] = stored_array(t.leaf_bf16[l], id * 64 + (uint64_t)l, count_of(t.shape[l]));
   }
   for (int k = 0; k < p->n_code; k++) {
     struct few_instruction *code = &p->code[k];
@@ -224,7 +226,11 @@ static struct trial make_trial(uint64_t id) {
   for (int j = 0; j < p->n_stores; j++) {
     p->store[j] = (int16_t)(p->n_leaves + p->n_code - 1 - pick(id, 5000 + j, p->n_code) * (j > 0));
     const int l = pick(id, 6000 + j, p->n_leaves);
-    t.aliased[j] = few_shape_equal(t.shape[l], t.whole) && pick(id, 7000 + j, 2) ? l : -1;
+    t.out_bf16[j] = bf16 && pick(id, 9000 + j, 3);
+    t.aliased[j] = few_shape_equal(t.shape[l], t.whole) && t.leaf_bf16[l] == t.out_bf16[j] &&
+                           pick(id, 7000 + j, 2)
+                       ? l
+                       : -1;
     for (int i = 0; i < j; i++)
       if (t.aliased[i] == t.aliased[j]) t.aliased[j] = -1;
   }
@@ -283,61 +289,84 @@ static bool expect(const struct trial *t, int64_t k, double *want, double *bound
   return true;
 }
 
+static double result_at(const struct few_call *c, int j, int64_t i) {
+  return c->bf16[j] ? (double)from_bf16(((uint16_t *)c->outs[j])[i]) : get(FEW_F32, c->outs[j], i);
+}
+
+static size_t bytes_of(struct few_shape s, bool bf16) {
+  return (size_t)count_of(s) * (bf16 ? sizeof(uint16_t) : sizeof(float));
+}
+
+static int64_t check_results(const struct trial *t, const struct few_call *c, few_isa isa,
+                             uint64_t id) {
+  int64_t checked = 0;
+  for (int64_t i = 0; i < count_of(t->whole); i++) {
+    double want[FEW_PROGRAM_STORES], bound[FEW_PROGRAM_STORES];
+    if (!expect(t, i, want, bound)) continue;
+    checked++;
+    for (int j = 0; j < t->program.n_stores; j++) {
+      if (c->bf16[j]) bound[j] += half_bf16(fabs(want[j]) + bound[j]);
+      if (!(fabs(result_at(c, j, i) - want[j]) <= bound[j]))
+        fail_msg("program %llu on %s, output %d, element %lld: %.9g, not %.9g +- %.3g",
+                 (unsigned long long)id, few__isa_name(isa), j, (long long)i, result_at(c, j, i),
+                 want[j], bound[j]);
+    }
+  }
+  return checked;
+}
+
 static int64_t check_trial(const struct trial *t, few_isa isa, uint64_t id) {
   const struct few_program *p = &t->program;
   const struct few_kernel k = few__backend_cpu_isa(isa)->fused[FEW_F32];
   struct few_call c = {.shape = t->whole, .n_in = p->n_leaves, .program = p};
-  const int64_t n = count_of(t->whole);
   for (int l = 0; l < p->n_leaves; l++) {
     c.in[l].shape = t->shape[l];
-    c.in[l].data = to_real(FEW_F32, t->leaf[l], count_of(t->shape[l]));
+    c.in[l].bf16 = t->leaf_bf16[l];
+    c.in[l].data = to_stored(c.in[l].bf16, t->leaf[l], count_of(t->shape[l]));
   }
   for (int j = 0; j < p->n_stores; j++) {
-    c.outs[j] = guard_new((size_t)n * 4);
-    if (t->aliased[j] >= 0) {
-      guard_free(c.outs[j], (size_t)n * 4);
-      c.outs[j] = (void *)(uintptr_t)c.in[t->aliased[j]].data;
-    }
+    c.bf16[j] = t->out_bf16[j];
+    c.outs[j] = t->aliased[j] >= 0 ? (void *)(uintptr_t)c.in[t->aliased[j]].data
+                                   : guard_new(bytes_of(t->whole, c.bf16[j]));
   }
   const size_t scratch = k.scratch(&c);
   c.scratch = guard_new(scratch);
   memset(c.scratch, 0xff, scratch);
   k.run(&c);
-  int64_t checked = 0;
-  for (int64_t i = 0; i < n; i++) {
-    double want[FEW_PROGRAM_STORES], bound[FEW_PROGRAM_STORES];
-    if (!expect(t, i, want, bound)) continue;
-    checked++;
-    for (int j = 0; j < p->n_stores; j++)
-      if (!(fabs(get(FEW_F32, c.outs[j], i) - want[j]) <= bound[j]))
-        fail_msg("program %llu on %s, output %d, element %lld: %.9g, not %.9g +- %.3g",
-                 (unsigned long long)id, few__isa_name(isa), j, (long long)i,
-                 get(FEW_F32, c.outs[j], i), want[j], bound[j]);
-  }
+  const int64_t checked = check_results(t, &c, isa, id);
   guard_free(c.scratch, scratch);
   for (int j = 0; j < p->n_stores; j++)
-    if (t->aliased[j] < 0) guard_free(c.outs[j], (size_t)n * 4);
+    if (t->aliased[j] < 0) guard_free(c.outs[j], bytes_of(t->whole, c.bf16[j]));
   for (int l = 0; l < p->n_leaves; l++)
-    guard_free((void *)(uintptr_t)c.in[l].data, (size_t)count_of(t->shape[l]) * 4);
+    guard_free((void *)(uintptr_t)c.in[l].data, bytes_of(t->shape[l], c.in[l].bf16));
   return checked;
 }
 
-static void test_fused(void **state) {
-  (void)state;
+static void check_programs(bool bf16) {
   int64_t checked = 0;
   for (uint64_t id = 0; id < 600; id++) {
-    const struct trial t = make_trial(id);
+    const struct trial t = make_trial(id, bf16);
     FOR_EACH_ISA(isa) checked += check_trial(&t, isa, id);
     for (int l = 0; l < t.program.n_leaves; l++) free(t.leaf[l]);
   }
   assert_true(checked > 100000);
 }
 
+static void test_fused(void **state) {
+  (void)state;
+  check_programs(false);
+}
+
+static void test_fused_bf16(void **state) {
+  (void)state;
+  check_programs(true);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_functions),      cmocka_unit_test(test_functions_in_use),
       cmocka_unit_test(test_special_values), cmocka_unit_test(test_pointwise),
-      cmocka_unit_test(test_fused),
+      cmocka_unit_test(test_fused),          cmocka_unit_test(test_fused_bf16),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Sums, broadcasts, transposes, norms and softmax of the CPU backend against ref's f64. */
+/* Sums, broadcasts, transposes, norms, softmax and resampling of the CPU backend against ref's f64,
+ * in f32 and in bf16. */
 #include "cpu_test.h"
 
 static const struct few_shape wholes[] = {
@@ -22,17 +23,17 @@ static struct few_shape some_ones(uint64_t stream, struct few_shape s, bool firs
 }
 
 /* 32 terms in a float lane, at most 6 to fold lanes, one to round the result. */
-static void check_sum(struct few_shape whole, struct few_shape part) {
-  double *x = random_array(3, count_of(whole));
+static void check_sum(bool bf16, struct few_shape whole, struct few_shape part) {
+  double *x = stored_array(bf16, 3, count_of(whole));
   const struct op_call c = {FEW_OP_SUM, .out = part, .n_in = 1, .shape = {whole}, .in = {x}};
   double *y = apply(&c);
   for (int64_t k = 0; k < count_of(whole); k++) x[k] = fabs(x[k]);
   double *magnitude = apply(&c);
   free(x);
-  x = random_array(3, count_of(whole));
+  x = stored_array(bf16, 3, count_of(whole));
   struct op_call again = c;
   again.in[0] = x;
-  check_cpu(&again, y, magnitude, 40);
+  check_cpu_stored(bf16, &again, y, magnitude, 40);
   free(x);
   free(y);
   free(magnitude);
@@ -41,36 +42,38 @@ static void check_sum(struct few_shape whole, struct few_shape part) {
 static void test_sum(void **state) {
   (void)state;
   for (int s = 0; s < FEW_COUNT(wholes); s++)
-    for (int round = 0; round < 12; round++)
-      check_sum(wholes[s], some_ones((uint64_t)(s * 12 + round), wholes[s], round % 2));
+    for (int round = 0; round < 24; round++)
+      check_sum(round >= 12, wholes[s],
+                some_ones((uint64_t)(s * 12 + round % 12), wholes[s], round % 2));
 }
 
 static void test_broadcast(void **state) {
   (void)state;
   for (int s = 0; s < FEW_COUNT(wholes); s++)
-    for (int round = 0; round < 12; round++) {
-      const struct few_shape part = some_ones((uint64_t)(s * 12 + round), wholes[s], round % 2);
-      double *x = random_array(4, count_of(part));
+    for (int round = 0; round < 24; round++) {
+      const struct few_shape part =
+          some_ones((uint64_t)(s * 12 + round % 12), wholes[s], round % 2);
+      double *x = stored_array(round >= 12, 4, count_of(part));
       const struct op_call c = {FEW_OP_BROADCAST, .out = wholes[s], .n_in = 1, .shape = {part},
                                 .in = {x}};
       double *y = apply(&c);
-      check_cpu(&c, y, y, 0);
+      check_cpu_stored(round >= 12, &c, y, y, 0);
       free(x);
       free(y);
     }
 }
 
-static void check_transpose(struct few_shape in, const int *perm) {
+static void check_transpose(bool bf16, struct few_shape in, const int *perm) {
   struct op_call c = {FEW_OP_TRANSPOSE, .n_in = 1, .shape = {in}};
   c.out.rank = in.rank;
   for (int k = 0; k < in.rank; k++) {
     c.attr.transpose.perm[k] = perm[k];
     c.out.dim[k] = in.dim[perm[k]];
   }
-  double *x = random_array(5, count_of(in));
+  double *x = stored_array(bf16, 5, count_of(in));
   c.in[0] = x;
   double *y = apply(&c);
-  check_cpu(&c, y, y, 0);
+  check_cpu_stored(bf16, &c, y, y, 0);
   free(x);
   free(y);
 }
@@ -78,14 +81,14 @@ static void check_transpose(struct few_shape in, const int *perm) {
 static void test_transpose(void **state) {
   (void)state;
   for (int s = 0; s < FEW_COUNT(wholes); s++)
-    for (int round = 0; round < 12; round++) {
+    for (int round = 0; round < 24; round++) {
       int perm[FEW_MAX_RANK] = {0, 1, 2, 3, 4, 5};
       for (int k = wholes[s].rank - 1; k > 0; k--) {
-        const int j = pick((uint64_t)(s * 12 + round), k, k + 1), t = perm[k];
+        const int j = pick((uint64_t)(s * 12 + round % 12), k, k + 1), t = perm[k];
         perm[k] = perm[j];
         perm[j] = t;
       }
-      check_transpose(wholes[s], perm);
+      check_transpose(round >= 12, wholes[s], perm);
     }
 }
 
@@ -149,11 +152,17 @@ static void norm_magnitude(const struct op_call *c, const double *y, double *mag
   free(v);
 }
 
+static double *norm_input(bool bf16, const struct norm_case *t) {
+  double *x = random_array(6, count_of(t->shape));
+  for (int64_t k = 0; k < count_of(t->shape); k++) x[k] = (double)(float)(t->mean + t->std * x[k]);
+  if (bf16) round_to_bf16(x, count_of(t->shape));
+  return x;
+}
+
 /* 64 terms in a lane, 6 to fold, and as many again through the deviation. */
-static void check_norm(const struct norm_case *t, bool center, bool tangent) {
+static void check_norm(bool bf16, const struct norm_case *t, bool center, bool tangent) {
   const int64_t n = count_of(t->shape);
-  double *x = random_array(6, n), *d = random_array(7, n), *magnitude = new_array(n);
-  for (int64_t k = 0; k < n; k++) x[k] = (double)(float)(t->mean + t->std * x[k]);
+  double *x = norm_input(bf16, t), *d = stored_array(bf16, 7, n), *magnitude = new_array(n);
   const struct op_call c = {tangent ? FEW_OP_NORM_TANGENT : FEW_OP_NORM,
                             .attr.norm = {t->groups, center, 1e-5},
                             .out = t->shape,
@@ -162,7 +171,7 @@ static void check_norm(const struct norm_case *t, bool center, bool tangent) {
                             .in = {x, d}};
   double *y = apply(&c);
   norm_magnitude(&c, y, magnitude);
-  check_cpu(&c, y, magnitude, 128);
+  check_cpu_stored(bf16, &c, y, magnitude, 128);
   free(x);
   free(d);
   free(y);
@@ -172,16 +181,102 @@ static void check_norm(const struct norm_case *t, bool center, bool tangent) {
 static void test_norm(void **state) {
   (void)state;
   for (int t = 0; t < FEW_COUNT(norms); t++)
-    for (int kind = 0; kind < 4; kind++) check_norm(&norms[t], kind & 1, kind >> 1);
+    for (int kind = 0; kind < 8; kind++) check_norm(kind >> 2, &norms[t], kind & 1, kind >> 1 & 1);
+}
+
+/* norm(x) g and norm_tangent(x, d) g as one program. The bits of `way` say what is stored in bf16:
+ * x, d, g, both results. If `alias`, a result that is stored like x, or d, is written over it. */
+static void run_norm_program(few_isa isa, const struct op_call *t, const double *g, unsigned way,
+                             bool alias, double *out[2]) {
+  const struct few_kernel k = few__backend_cpu_isa(isa)->fused[FEW_F32];
+  struct few_program p = {.n_leaves = 3, .n_code = 4, .n_stores = 2, .store = {5, 6}};
+  p.code[0] = (struct few_instruction){FEW_OP_NORM, {0}, t->attr};
+  p.code[1] = (struct few_instruction){FEW_OP_NORM_TANGENT, {0, 1}, t->attr};
+  p.code[2] = (struct few_instruction){.op = FEW_OP_MUL, .in = {3, 2}};
+  p.code[3] = (struct few_instruction){.op = FEW_OP_MUL, .in = {4, 2}};
+  struct few_call c = {.shape = t->out, .n_in = 3, .program = &p};
+  const double *in[3] = {t->in[0], t->in[1], g};
+  const int64_t C = t->out.dim[t->out.rank - 1], n = count_of(t->out), n_in[3] = {n, n, C};
+  void *at[5];
+  size_t size[5];
+  for (int l = 0; l < 3; l++) {
+    c.in[l].shape = t->out;
+    for (int i = 0; i < t->out.rank - 1 && l == 2; i++) c.in[l].shape.dim[i] = 1;
+    c.in[l].bf16 = way >> l & 1;
+    size[l] = (size_t)n_in[l] * (c.in[l].bf16 ? 2 : 4);
+    c.in[l].data = at[l] = to_stored(c.in[l].bf16, in[l], n_in[l]);
+  }
+  for (int j = 0; j < 2; j++) {
+    c.bf16[j] = way >> (3 + j) & 1;
+    size[3 + j] = (size_t)n * (c.bf16[j] ? 2 : 4);
+    at[3 + j] = guard_new(size[3 + j]);
+    c.outs[j] = alias && c.bf16[j] == c.in[j].bf16 ? at[j] : at[3 + j];
+  }
+  const size_t scratch = k.scratch(&c);
+  c.scratch = guard_new(scratch);
+  memset(c.scratch, 0xff, scratch);
+  k.run(&c);
+  for (int j = 0; j < 2; j++)
+    for (int64_t i = 0; i < n; i++)
+      out[j][i] =
+          c.bf16[j] ? (double)from_bf16(((uint16_t *)c.outs[j])[i]) : get(FEW_F32, c.outs[j], i);
+  guard_free(c.scratch, scratch);
+  for (int j = 0; j < 5; j++) guard_free(at[j], size[j]);
+}
+
+static void check_norm_program(const struct norm_case *t, unsigned way) {
+  const int64_t n = count_of(t->shape), C = t->shape.dim[t->shape.rank - 1];
+  double *x = norm_input(true, t), *d = stored_array(true, 7, n), *g = stored_array(true, 8, C);
+  double *got[2] = {new_array(n), new_array(n)}, *want[2], *magnitude[2];
+  struct op_call c = {.attr.norm = {t->groups, 1, 1e-5},
+                      .out = t->shape,
+                      .shape = {t->shape, t->shape},
+                      .in = {x, d}};
+  for (int j = 0; j < 2; j++) {
+    c.op = j ? FEW_OP_NORM_TANGENT : FEW_OP_NORM;
+    c.n_in = 1 + j;
+    want[j] = apply(&c);
+    norm_magnitude(&c, want[j], magnitude[j] = new_array(n));
+  }
+  FOR_EACH_ISA(isa) {
+    run_norm_program(isa, &c, g, way, way % 3 == 1, got);
+    for (int64_t i = 0; i < 2 * n; i++) {
+      const int64_t k = i % n;
+      const double by = g[k % C], y = want[i / n][k] * by;
+      double bound = 130 * FLT_EPSILON * magnitude[i / n][k] * fabs(by);
+      if (way >> (3 + i / n) & 1) bound += half_bf16(fabs(y) + bound);
+      if (!(fabs(got[i / n][k] - y) <= bound))
+        fail_msg("program on %s, stored as %x, result %d, element %lld: %.9g, not %.9g +- %.3g",
+                 few__isa_name(isa), way, (int)(i / n), (long long)k, got[i / n][k], y, bound);
+    }
+  }
+  for (int j = 0; j < 2; j++) {
+    free(got[j]);
+    free(want[j]);
+    free(magnitude[j]);
+  }
+  free(x);
+  free(d);
+  free(g);
+}
+
+static void test_norm_program(void **state) {
+  (void)state;
+  for (int t = 0; t < FEW_COUNT(norms); t++) {
+    const struct few_shape s = norms[t].shape; /* a norm over one position is never in a program */
+    if (count_of(s) == s.dim[0] * s.dim[s.rank - 1]) continue;
+    for (unsigned way = 0; way < 32; way++) check_norm_program(&norms[t], way);
+  }
 }
 
 /* ---- Softmax ---- */
 
 /* The exponent's rounding counts as often as it is large; 64 terms in a lane. */
-static void check_softmax(struct few_shape s) {
+static void check_softmax(bool bf16, struct few_shape s) {
   const int64_t n = count_of(s), len = s.dim[s.rank - 1];
   double *x = random_array(8, n), *magnitude = new_array(n);
   for (int64_t k = 0; k < n; k++) x[k] = (double)(float)(8 * x[k]);
+  if (bf16) round_to_bf16(x, n);
   const struct op_call c = {FEW_OP_SOFTMAX, .out = s, .n_in = 1, .shape = {s}, .in = {x}};
   double *y = apply(&c);
   for (int64_t k = 0; k < n; k++) {
@@ -189,7 +284,7 @@ static void check_softmax(struct few_shape s) {
     for (int64_t j = k - k % len; j < k - k % len + len; j++) max = fmax(max, x[j]);
     magnitude[k] = y[k] * (75 + max - x[k]);
   }
-  check_cpu(&c, y, magnitude, 1);
+  check_cpu_stored(bf16, &c, y, magnitude, 1);
   free(x);
   free(y);
   free(magnitude);
@@ -198,13 +293,13 @@ static void check_softmax(struct few_shape s) {
 static void test_softmax(void **state) {
   (void)state;
   for (int s = 0; s < FEW_COUNT(wholes); s++)
-    if (wholes[s].rank > 0) check_softmax(wholes[s]);
+    for (int bf16 = 0; bf16 < 2 && wholes[s].rank > 0; bf16++) check_softmax(bf16, wholes[s]);
 }
 
 /* ---- Resampling and random numbers ---- */
 
 /* A sum of as many terms as taps squared; weights are rounded once, all positive. */
-static void check_resample(struct few_shape small, int taps, bool up) {
+static void check_resample(bool bf16, struct few_shape small, int taps, bool up) {
   struct few_shape large = small;
   large.dim[1] *= 2;
   large.dim[2] *= 2;
@@ -212,13 +307,13 @@ static void check_resample(struct few_shape small, int taps, bool up) {
   c.shape[0] = up ? small : large;
   c.attr.resample.n = taps;
   for (int k = 0; k < taps; k++) c.attr.resample.tap[k] = (1 + k % 3) / (1.6 * taps);
-  double *x = random_array(9, count_of(c.shape[0])), *a = new_array(count_of(c.shape[0]));
+  double *x = stored_array(bf16, 9, count_of(c.shape[0])), *a = new_array(count_of(c.shape[0]));
   for (int64_t k = 0; k < count_of(c.shape[0]); k++) a[k] = fabs(x[k]);
   c.in[0] = a;
   double *magnitude = apply(&c);
   c.in[0] = x;
   double *y = apply(&c);
-  check_cpu(&c, y, magnitude, taps * taps + 2);
+  check_cpu_stored(bf16, &c, y, magnitude, taps * taps + 2);
   free(x);
   free(a);
   free(y);
@@ -231,7 +326,7 @@ static void test_resample(void **state) {
                                      {4, {1, 2, 2, 33}}, {4, {0, 2, 2, 4}}, {4, {2, 8, 8, 40}}};
   for (int s = 0; s < FEW_COUNT(shapes); s++)
     for (int taps = 2; taps <= 6; taps += 2)
-      for (int up = 0; up < 2; up++) check_resample(shapes[s], taps, up);
+      for (int kind = 0; kind < 4; kind++) check_resample(kind >> 1, shapes[s], taps, kind & 1);
 }
 
 /* The bits of base/rng.c. */
@@ -267,7 +362,7 @@ int main(void) {
       cmocka_unit_test(test_sum),       cmocka_unit_test(test_broadcast),
       cmocka_unit_test(test_transpose), cmocka_unit_test(test_norm),
       cmocka_unit_test(test_softmax),   cmocka_unit_test(test_resample),
-      cmocka_unit_test(test_uniform),
+      cmocka_unit_test(test_uniform),   cmocka_unit_test(test_norm_program),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

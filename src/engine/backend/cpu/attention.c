@@ -7,14 +7,14 @@
  * of the left and a row of the right operand are read at each step.
  *
  * Keys are copied transposed into panels of PANEL columns, values and what else is a right operand
- * into rows padded to whole vectors: in qkv, neighbours in time are 3 h D apart.
+ * into rows padded to whole vectors: in qkv, neighbours in time are 3 h D apart. The copies and all
+ * arithmetic are in f32; operands and results may be stored in bf16.
  *
  * Value and tangent share everything: with P = exp(s - max) unnormalised, H = P o t_s, l = sum P,
  * m = sum H,
  *
  *     y = P V / l,     t_y = (H V + P t_V) / l - (m / l) y.
  */
-#include "cpu.h"
 #include "shape_tile.h"
 #include "vmath.h"
 
@@ -187,38 +187,56 @@ static size_t scratch_bytes(const struct few_call *call, enum kind kind) {
   return (size_t)lay_out(&w, &s, kind, NULL) * sizeof(float);
 }
 
-/* Rows `step` apart to dense ones of Dp, times `by`, padded with zeros. */
-static void pack_rows(const struct head *s, float *to, int64_t to_step, const float *x,
-                      int64_t step, int64_t rows, float by) {
+VF_INLINE void pack_rows_of(bool bf16, const void *from, const struct head *s, float *to,
+                            int64_t to_step, int64_t step, int64_t rows, float by) {
   const vf scale = vf_set(by);
-  for (int64_t t = 0; t < rows; t++, to += to_step, x += step) {
+  struct from x = {from, bf16};
+  for (int64_t t = 0; t < rows; t++, to += to_step, x = num_from(x, step)) {
     int64_t k = 0;
-    for (; k + VF_W <= s->D; k += VF_W) vf_store(to + k, vf_load(x + k) * scale);
-    if (k < s->D) vf_store(to + k, vf_load_n(x + k, s->D - k) * scale);
+    for (; k + VF_W <= s->D; k += VF_W) vf_store(to + k, num_load(x, k) * scale);
+    if (k < s->D) vf_store(to + k, num_load_n(x, k, s->D - k) * scale);
   }
 }
 
-/* Rows of all T positions to columns: `to` is at the first of D rows in a panel of `depth`. Columns
- * from T on are zero. */
-static void pack_columns(const struct head *s, float *to, int64_t depth, const float *x,
-                         int64_t step) {
-  for (int64_t t = 0; t < s->T; t += PANEL, to += depth * PANEL, x += PANEL * step) {
+/* Rows `step` apart to dense ones of Dp, times `by`, padded with zeros. */
+static void pack_rows(const struct head *s, float *to, int64_t to_step, struct from x, int64_t step,
+                      int64_t rows, float by) {
+  STORED_1(pack_rows_of, x.bf16, x.at, s, to, to_step, step, rows, by);
+}
+
+VF_INLINE void pack_columns_of(bool bf16, const void *from, const struct head *s, float *to,
+                               int64_t depth, int64_t step) {
+  struct from x = {from, bf16};
+  for (int64_t t = 0; t < s->T; t += PANEL, to += depth * PANEL, x = num_from(x, PANEL * step)) {
     const int64_t n = s->T - t < PANEL ? s->T - t : PANEL;
-    transpose_tile(to, PANEL, x, step, n, s->D);
+    transpose_tile((struct to){to, false}, PANEL, x, step, n, s->D);
     for (int64_t k = 0; k < s->D && n < PANEL; k++)
       for (int64_t j = n; j < PANEL; j++) to[k * PANEL + j] = 0;
   }
 }
 
-/* The first D of each row back to rows `step` apart, times `by`. */
-static void unpack_rows(const struct head *s, float *to, int64_t step, const float *x, int64_t rows,
-                        float by) {
+/* Rows of all T positions to columns: `to` is at the first of D rows in a panel of `depth`. Columns
+ * from T on are zero. */
+static void pack_columns(const struct head *s, float *to, int64_t depth, struct from x,
+                         int64_t step) {
+  STORED_1(pack_columns_of, x.bf16, x.at, s, to, depth, step);
+}
+
+VF_INLINE void unpack_rows_of(bool bf16, void *to, const struct head *s, int64_t step,
+                              const float *x, int64_t rows, float by) {
   const vf scale = vf_set(by);
-  for (int64_t t = 0; t < rows; t++, to += step, x += s->Dp) {
+  struct to y = {to, bf16};
+  for (int64_t t = 0; t < rows; t++, y = num_to(y, step), x += s->Dp) {
     int64_t k = 0;
-    for (; k + VF_W <= s->D; k += VF_W) vf_store(to + k, vf_load(x + k) * scale);
-    if (k < s->D) vf_store_n(to + k, vf_load(x + k) * scale, s->D - k);
+    for (; k + VF_W <= s->D; k += VF_W) num_store(y, k, vf_load(x + k) * scale);
+    if (k < s->D) num_store_n(y, k, vf_load(x + k) * scale, s->D - k);
   }
+}
+
+/* The first D of each row back to rows `step` apart, times `by`. */
+static void unpack_rows(const struct head *s, struct to to, int64_t step, const float *x,
+                        int64_t rows, float by) {
+  STORED_1(unpack_rows_of, to.bf16, to.at, s, step, x, rows, by);
 }
 
 /* ---- Products of a block ---- */
@@ -292,22 +310,22 @@ static float exponentials(const struct head *s, float *p) {
 /* ---- The kernels ---- */
 
 static void value(const struct head *s, const struct few_call *call, float *scratch) {
-  const float *x = call->in[0].data;
-  float *y = call->out;
+  const struct from x = num_operand(call, 0);
+  const struct to y = num_result(call);
   const int64_t step = 3 * s->h * s->D, block = block_of(s);
   struct work w;
   lay_out(&w, s, VALUE, scratch);
-  pack_columns(s, w.keys, s->D, x + at(s, KEY, 0), step);
-  pack_rows(s, w.values, s->Dp, x + at(s, V, 0), step, s->T, 1);
+  pack_columns(s, w.keys, s->D, num_from(x, at(s, KEY, 0)), step);
+  pack_rows(s, w.values, s->Dp, num_from(x, at(s, V, 0)), step, s->T, 1);
   for (int64_t i = 0; i < s->T; i += block) {
     const int64_t rows = s->T - i < block ? s->T - i : block;
-    pack_rows(s, w.q, s->Dp, x + at(s, Q, i), step, rows, s->scale);
+    pack_rows(s, w.q, s->Dp, num_from(x, at(s, Q, i)), step, rows, s->scale);
     scores(s, w.p, w.q, s->Dp, w.keys, s->D, s->D, rows);
     float sum[QUERIES];
     for (int64_t r = 0; r < rows; r++) sum[r] = exponentials(s, w.p + r * s->Tp);
     blend(s, w.y, w.p, w.values, rows, false);
     for (int64_t r = 0; r < rows; r++)
-      unpack_rows(s, y + at_y(s, i + r), 0, w.y + r * s->Dp, 1, 1 / sum[r]);
+      unpack_rows(s, num_to(y, at_y(s, i + r)), 0, w.y + r * s->Dp, 1, 1 / sum[r]);
   }
 }
 
@@ -323,20 +341,21 @@ static float weigh(const struct head *s, float *h, const float *p) {
 }
 
 static void dual(const struct head *s, const struct few_call *call, float *scratch) {
-  const float *x = call->in[0].data, *d = call->in[1].data;
-  float *y = call->out, *ty = y + call->in[0].shape.dim[0] * s->T * s->h * s->D;
+  const struct from x = num_operand(call, 0), d = num_operand(call, 1);
+  const struct to y = num_result(call);
+  const struct to ty = num_to(y, call->in[0].shape.dim[0] * s->T * s->h * s->D);
   const int64_t D = s->D, step = 3 * s->h * D, block = block_of(s), q_row = D + s->Dp;
   struct work w;
   lay_out(&w, s, DUAL, scratch);
   /* A panel is [k; t_k], a query [q, t_q] or [t_q, q]: t_s = t_q k + q t_k is one product. */
-  pack_columns(s, w.keys, 2 * D, x + at(s, KEY, 0), step);
-  pack_columns(s, w.keys + D * PANEL, 2 * D, d + at(s, KEY, 0), step);
-  pack_rows(s, w.values, s->Dp, x + at(s, V, 0), step, s->T, 1);
-  pack_rows(s, w.t_values, s->Dp, d + at(s, V, 0), step, s->T, 1);
+  pack_columns(s, w.keys, 2 * D, num_from(x, at(s, KEY, 0)), step);
+  pack_columns(s, w.keys + D * PANEL, 2 * D, num_from(d, at(s, KEY, 0)), step);
+  pack_rows(s, w.values, s->Dp, num_from(x, at(s, V, 0)), step, s->T, 1);
+  pack_rows(s, w.t_values, s->Dp, num_from(d, at(s, V, 0)), step, s->T, 1);
   for (int64_t i = 0; i < s->T; i += block) {
     const int64_t rows = s->T - i < block ? s->T - i : block;
-    pack_rows(s, w.q, q_row, d + at(s, Q, i), step, rows, s->scale);
-    pack_rows(s, w.q + D, q_row, x + at(s, Q, i), step, rows, s->scale);
+    pack_rows(s, w.q, q_row, num_from(d, at(s, Q, i)), step, rows, s->scale);
+    pack_rows(s, w.q + D, q_row, num_from(x, at(s, Q, i)), step, rows, s->scale);
     scores(s, w.p, w.q + D, q_row, w.keys, 2 * D, D, rows);
     scores(s, w.h, w.q, q_row, w.keys, 2 * D, 2 * D, rows);
     float sum[QUERIES], sum_h[QUERIES];
@@ -352,8 +371,8 @@ static void dual(const struct head *s, const struct few_call *call, float *scrat
       const vf share = vf_set(-sum_h[r] / sum[r]);
       for (int64_t k = 0; k < s->Dp; k += VF_W)
         vf_store(ty_r + k, vf_fma(share, vf_load(y_r + k), vf_load(ty_r + k)));
-      unpack_rows(s, y + at_y(s, i + r), 0, y_r, 1, 1 / sum[r]);
-      unpack_rows(s, ty + at_y(s, i + r), 0, ty_r, 1, 1 / sum[r]);
+      unpack_rows(s, num_to(y, at_y(s, i + r)), 0, y_r, 1, 1 / sum[r]);
+      unpack_rows(s, num_to(ty, at_y(s, i + r)), 0, ty_r, 1, 1 / sum[r]);
     }
   }
 }
@@ -373,29 +392,29 @@ static void score_cotangent(const struct head *s, float *dp, float *p) {
 }
 
 static void grad(const struct head *s, const struct few_call *call, float *scratch) {
-  const float *x = call->in[0].data, *dy = call->in[1].data;
-  float *dx = call->out;
+  const struct from x = num_operand(call, 0), dy = num_operand(call, 1);
+  const struct to dx = num_result(call);
   const int64_t D = s->D, step = 3 * s->h * D, block = block_of(s);
   struct work w;
   lay_out(&w, s, GRAD, scratch);
-  pack_columns(s, w.keys, D, x + at(s, KEY, 0), step);
-  pack_columns(s, w.t_keys, D, x + at(s, V, 0), step);
-  pack_rows(s, w.values, s->Dp, x + at(s, KEY, 0), step, s->T, 1);
+  pack_columns(s, w.keys, D, num_from(x, at(s, KEY, 0)), step);
+  pack_columns(s, w.t_keys, D, num_from(x, at(s, V, 0)), step);
+  pack_rows(s, w.values, s->Dp, num_from(x, at(s, KEY, 0)), step, s->T, 1);
   for (int64_t k = 0; k < s->T * s->Dp; k++) w.dk[k] = w.dv[k] = 0;
   for (int64_t i = 0; i < s->T; i += block) {
     const int64_t rows = s->T - i < block ? s->T - i : block;
-    pack_rows(s, w.q, s->Dp, x + at(s, Q, i), step, rows, s->scale);
-    pack_rows(s, w.dy, s->Dp, dy + at_y(s, i), s->h * D, rows, 1);
+    pack_rows(s, w.q, s->Dp, num_from(x, at(s, Q, i)), step, rows, s->scale);
+    pack_rows(s, w.dy, s->Dp, num_from(dy, at_y(s, i)), s->h * D, rows, 1);
     scores(s, w.p, w.q, s->Dp, w.keys, D, D, rows);
     scores(s, w.h, w.dy, s->Dp, w.t_keys, D, D, rows);
     for (int64_t r = 0; r < rows; r++) score_cotangent(s, w.h + r * s->Tp, w.p + r * s->Tp);
     spread(s, w.dv, w.p, w.dy, rows);
     spread(s, w.dk, w.h, w.q, rows);
     blend(s, w.y, w.h, w.values, rows, false);
-    unpack_rows(s, dx + at(s, Q, i), step, w.y, rows, s->scale);
+    unpack_rows(s, num_to(dx, at(s, Q, i)), step, w.y, rows, s->scale);
   }
-  unpack_rows(s, dx + at(s, KEY, 0), step, w.dk, s->T, 1);
-  unpack_rows(s, dx + at(s, V, 0), step, w.dv, s->T, 1);
+  unpack_rows(s, num_to(dx, at(s, KEY, 0)), step, w.dk, s->T, 1);
+  unpack_rows(s, num_to(dx, at(s, V, 0)), step, w.dv, s->T, 1);
 }
 
 void FEW_ISA(few__cpu_attention)(const struct few_call *call) { each_head(call, value); }

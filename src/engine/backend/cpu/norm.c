@@ -8,28 +8,31 @@
 
 /* ---- Lanes are channels ---- */
 
-static void write_image(const struct norm *n, const float *factor, int64_t image, float *y) {
+VF_INLINE void write_image(bool x_bf16, bool d_bf16, bool y_bf16, const struct norm *n,
+                           const float *factor, int64_t image, void *out) {
   const int64_t C = n->C;
   const float *scale = factor + NORM_SCALE * C;
-  const float *slope = n->d ? factor + NORM_SLOPE * C : scale;
-  const float *add = factor + (n->d ? NORM_ADD : NORM_BASE) * C;
+  const float *slope = n->d.at ? factor + NORM_SLOPE * C : scale;
+  const float *add = factor + (n->d.at ? NORM_ADD : NORM_BASE) * C;
+  const struct from x = {n->x.at, x_bf16}, d = {n->d.at, d_bf16};
+  const struct to y = {out, y_bf16};
   for (int64_t p = 0; p < n->P; p++) {
     const int64_t at = (image * n->P + p) * C;
     for (int64_t c = 0; c < C; c += VF_W) {
       const int64_t len = C - c < VF_W ? C - c : VF_W;
       vf v = norm_load(add + c, len);
-      if (n->d) v = vf_fma(norm_load(n->d + at + c, len), norm_load(scale + c, len), v);
-      const vf t = norm_load(n->x + at + c, len) - norm_load(factor + NORM_HIGH * C + c, len);
-      norm_store(y + at + c, vf_fma(t, norm_load(slope + c, len), v), len);
+      if (d.at) v = vf_fma(num_load_n(d, at + c, len), norm_load(scale + c, len), v);
+      const vf t = num_load_n(x, at + c, len) - norm_load(factor + NORM_HIGH * C + c, len);
+      num_store_n(y, at + c, vf_fma(t, norm_load(slope + c, len), v), len);
     }
   }
 }
 
-static void run_channels(const struct norm *n, void *scratch, float *y) {
+static void run_channels(const struct norm *n, void *scratch, struct to y) {
   float *factor = (void *)((char *)scratch + norm_sums_bytes(n->C));
   for (int64_t image = 0; image < n->N; image++) {
     norm_image(n, image, scratch, factor);
-    write_image(n, factor, image, y);
+    STORED_3(write_image, n->x.bf16, n->d.bf16, y.bf16, n, factor, image, y.at);
   }
 }
 
@@ -40,17 +43,17 @@ struct row_sums {
 };
 
 /* At most 64 terms a lane are added in float. */
-static struct row_sums sum_row(const float *x, const float *d, float m, int64_t n) {
+VF_INLINE struct row_sums sum_row(struct from x, struct from d, float m, int64_t n) {
   struct row_sums s = {0, 0, 0, 0};
   int64_t i = 0;
   while (i + VF_W <= n) {
     vf st = {0}, stt = {0}, su = {0}, stu = {0};
     for (int k = 0; k < 64 && i + VF_W <= n; k++, i += VF_W) {
-      const vf t = vf_load(x + i) - m;
+      const vf t = num_load(x, i) - m;
       st += t;
       stt = vf_fma(t, t, stt);
-      if (!d) continue;
-      const vf u = vf_load(d + i);
+      if (!d.at) continue;
+      const vf u = num_load(d, i);
       su += u;
       stu = vf_fma(t, u, stu);
     }
@@ -60,7 +63,7 @@ static struct row_sums sum_row(const float *x, const float *d, float m, int64_t 
     s.tu += (double)vf_sum(stu);
   }
   for (; i < n; i++) {
-    const double t = (double)(x[i] - m), u = d ? (double)d[i] : 0;
+    const double t = (double)(num_get(x, i) - m), u = d.at ? (double)num_get(d, i) : 0;
     s.t += t;
     s.tt += t * t;
     s.u += u;
@@ -69,20 +72,20 @@ static struct row_sums sum_row(const float *x, const float *d, float m, int64_t 
   return s;
 }
 
-static float row_mean(const float *x, int64_t n) {
+VF_INLINE float row_mean(struct from x, int64_t n) {
   vf s[2] = {{0}, {0}};
   int64_t i = 0;
   for (; i + 2 * VF_W <= n; i += 2 * VF_W) {
-    s[0] += vf_load(x + i);
-    s[1] += vf_load(x + i + VF_W);
+    s[0] += num_load(x, i);
+    s[1] += num_load(x, i + VF_W);
   }
   float sum = vf_sum(s[0] + s[1]);
-  for (; i < n; i++) sum += x[i];
+  for (; i < n; i++) sum += num_get(x, i);
   return sum / (float)n;
 }
 
 /* The first mean is as good as floats give it; the second pass finds what it lacks. */
-static void run_row(const struct norm *n, const float *x, const float *d, float *y) {
+VF_INLINE void run_row(const struct norm *n, struct from x, struct from d, struct to y) {
   const int64_t len = n->width;
   const double count = (double)len;
   const float m = n->center ? row_mean(x, len) : 0;
@@ -95,9 +98,20 @@ static void run_row(const struct norm *n, const float *x, const float *d, float 
   const vf add = vf_set((float)(a.add + off * a.slope));
   for (int64_t i = 0; i < len; i += VF_W) {
     const int64_t some = len - i < VF_W ? len - i : VF_W;
-    vf v = vf_fma(norm_load(x + i, some) - m, slope, add);
-    if (d) v = vf_fma(norm_load(d + i, some), scale, v);
-    norm_store(y + i, v, some);
+    vf v = vf_fma(num_load_n(x, i, some) - m, slope, add);
+    if (d.at) v = vf_fma(num_load_n(d, i, some), scale, v);
+    num_store_n(y, i, v, some);
+  }
+}
+
+VF_INLINE void run_rows(bool x_bf16, bool d_bf16, bool y_bf16, const struct norm *n, void *out) {
+  struct from x = {n->x.at, x_bf16}, d = {n->d.at, d_bf16};
+  struct to y = {out, y_bf16};
+  for (int64_t at = 0; at < n->N * n->C; at += n->width) {
+    run_row(n, x, d, y);
+    x = num_from(x, n->width);
+    if (d.at) d = num_from(d, n->width);
+    y = num_to(y, n->width);
   }
 }
 
@@ -105,16 +119,14 @@ static bool goes_by_rows(const struct norm *n) { return n->P == 1 && n->width >=
 
 static void run(const struct few_call *call) {
   struct norm n = norm_of(call->shape, &call->node->attr.norm);
-  float *y = call->out;
-  n.x = call->in[0].data;
-  if (call->n_in > 1) n.d = call->in[1].data;
+  const struct to y = num_result(call);
+  n.x = num_operand(call, 0);
+  if (call->n_in > 1) n.d = num_operand(call, 1);
   if (n.N * n.P * n.C == 0) return;
-  if (!goes_by_rows(&n)) {
+  if (goes_by_rows(&n))
+    STORED_3(run_rows, n.x.bf16, n.d.bf16, y.bf16, &n, y.at);
+  else
     run_channels(&n, call->scratch, y);
-    return;
-  }
-  for (int64_t at = 0; at < n.N * n.C; at += n.width)
-    run_row(&n, n.x + at, n.d ? n.d + at : NULL, y + at);
 }
 
 static size_t scratch_bytes(const struct few_call *call) {

@@ -13,14 +13,13 @@
 
 #include <math.h>
 
-#include "cpu.h"
-#include "vec.h"
+#include "stored.h"
 
 struct norm {
   int64_t N, P, C, groups, width; /* width: channels of a group */
   bool center;
   double eps;
-  const float *x, *d; /* d NULL: the value only */
+  struct from x, d; /* d.at NULL: the value only */
 };
 
 /* By channel: the value is (x - high) scale + base, the derivative (x - high) slope + d scale +
@@ -52,7 +51,7 @@ struct norm_apply {
 static inline struct norm_apply norm_apply_of(const struct norm *n, double var, double mean_d,
                                               double mean_xd) {
   const double r = 1 / sqrt(var + n->eps);
-  if (!n->d) return (struct norm_apply){r, r, 0};
+  if (!n->d.at) return (struct norm_apply){r, r, 0};
   return (struct norm_apply){r, -r * r * r * mean_xd, n->center ? -r * mean_d : 0};
 }
 
@@ -74,7 +73,7 @@ static inline void norm_finish_group(const struct norm *n, const struct norm_sum
   for (int64_t c = first; c < end; c++) {
     const double off = (double)s->m[c] - mean; /* x - mean = (x - m) + off */
     var += s->xx[c] + off * (2 * s->x[c] + off * P);
-    if (!n->d) continue;
+    if (!n->d.at) continue;
     mean_d += s->d[c] / count;
     mean_xd += (s->xd[c] + off * s->d[c]) / count;
   }
@@ -109,46 +108,49 @@ static inline void norm_add_doubles(double *to, vf x, int64_t n) {
 
 /* A mean over NORM_SAMPLES positions spread over the image. */
 enum { NORM_BLOCK = 16, NORM_SAMPLES = 16 };
-static inline vf norm_sample_mean(const float *x, int64_t P, int64_t C, int64_t n) {
+VF_INLINE vf norm_sample_mean(struct from x, int64_t P, int64_t C, int64_t n) {
   const int64_t samples = P < NORM_SAMPLES ? P : NORM_SAMPLES;
   vf s = {0};
-  for (int64_t k = 0; k < samples; k++) s += norm_load(x + k * P / samples * C, n);
+  for (int64_t k = 0; k < samples; k++) s += num_load_n(x, k * P / samples * C, n);
   return s / (float)samples;
 }
 
 /* Add the sums of len channels from c on over rows positions at x (and d). */
-static inline void norm_sum_block(const struct norm_sums *s, const float *x, const float *d,
-                                  int64_t rows, int64_t C, int64_t c, int64_t len) {
+VF_INLINE void norm_sum_block(const struct norm_sums *s, struct from x, struct from d, int64_t rows,
+                              int64_t C, int64_t c, int64_t len) {
   const vf m = norm_load(s->m + c, len);
   vf sx = {0}, sxx = {0}, sd = {0}, sxd = {0};
   for (int64_t q = 0; q < rows; q++) {
-    const vf t = norm_load(x + q * C + c, len) - m;
+    const vf t = num_load_n(x, q * C + c, len) - m;
     sx += t;
     sxx = vf_fma(t, t, sxx);
-    if (!d) continue;
-    const vf u = norm_load(d + q * C + c, len);
+    if (!d.at) continue;
+    const vf u = num_load_n(d, q * C + c, len);
     sd += u;
     sxd = vf_fma(t, u, sxd);
   }
   norm_add_doubles(s->x + c, sx, len);
   norm_add_doubles(s->xx + c, sxx, len);
-  if (!d) return;
+  if (!d.at) return;
   norm_add_doubles(s->d + c, sd, len);
   norm_add_doubles(s->xd + c, sxd, len);
 }
 
-static inline void norm_sum(const struct norm *n, const struct norm_sums *s, const float *x,
-                            const float *d) {
+/* The sums of the image that begins at number `at`. */
+VF_INLINE void norm_sum(bool x_bf16, bool d_bf16, const struct norm *n, const struct norm_sums *s,
+                        int64_t at) {
   const int64_t C = n->C, whole = C / VF_W * VF_W;
+  struct from x = num_from((struct from){n->x.at, x_bf16}, at), d = {n->d.at, d_bf16};
+  if (d.at) d = num_from(d, at);
   for (int64_t c = 0; c < C; c += VF_W) {
     const int64_t len = C - c < VF_W ? C - c : VF_W;
-    norm_store(s->m + c, n->center ? norm_sample_mean(x + c, n->P, C, len) : (vf){0}, len);
+    norm_store(s->m + c, n->center ? norm_sample_mean(num_from(x, c), n->P, C, len) : (vf){0}, len);
   }
-  for (int64_t p = 0; p < n->P; p += NORM_BLOCK, x += NORM_BLOCK * C) {
+  for (int64_t p = 0; p < n->P; p += NORM_BLOCK, x = num_from(x, NORM_BLOCK * C)) {
     const int64_t rows = n->P - p < NORM_BLOCK ? n->P - p : NORM_BLOCK;
     for (int64_t c = 0; c < whole; c += VF_W) norm_sum_block(s, x, d, rows, C, c, VF_W);
     if (whole < C) norm_sum_block(s, x, d, rows, C, whole, C - whole);
-    if (d) d += NORM_BLOCK * C;
+    if (d.at) d = num_from(d, NORM_BLOCK * C);
   }
 }
 
@@ -162,7 +164,7 @@ static inline void norm_image(const struct norm *n, int64_t image, void *sums, f
   double *a = sums;
   const struct norm_sums s = {a, a + C, a + 2 * C, a + 3 * C, (void *)(a + 4 * C)};
   for (int64_t k = 0; k < 4 * C; k++) a[k] = 0;
-  norm_sum(n, &s, n->x + at, n->d ? n->d + at : NULL);
+  STORED_2(norm_sum, n->x.bf16, n->d.bf16, n, &s, at);
   for (int64_t g = 0; g < n->groups; g++) norm_finish_group(n, &s, g * n->width, factor);
 }
 

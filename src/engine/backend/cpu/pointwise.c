@@ -9,6 +9,9 @@
  * into a tile of its own, again only when the part it comes from changes: once a call for a scalar
  * or [1,1,1,C], once an image for [N,1,1,C].
  *
+ * A leaf that is stored in bf16 is converted into a tile of its own as well, and an output in bf16
+ * from one, when the tile is done.
+ *
  * The last instruction to touch a stored register writes straight to the output, unless that output
  * is the memory of a leaf that is read later in the tile; then it is copied when the tile is done.
  *
@@ -66,8 +69,9 @@ struct plan {
   struct copy {
     int reg, out;
   } copy[FEW_PROGRAM_STORES];
-  const float *leaf[FEW_PROGRAM_LEAVES];
-  float *out[FEW_PROGRAM_STORES], *scratch;
+  struct from leaf[FEW_PROGRAM_LEAVES];
+  struct to out[FEW_PROGRAM_STORES];
+  float *scratch;
   struct normed norm[FEW_PROGRAM_NORMS];
   int norm_of[FEW_PROGRAM_MAX]; /* of an instruction that is a norm */
   int64_t spread_col, spread_n; /* what the slots of factors show */
@@ -79,7 +83,7 @@ struct plan {
 static void plan_leaves(struct plan *p, const struct few_call *call) {
   p->n_leaves = p->sweep.n = call->n_in;
   for (int l = 0; l < call->n_in; l++) {
-    p->leaf[l] = call->in[l].data;
+    p->leaf[l] = num_operand(call, l);
     p->reg[l] = (struct reg){LEAF, l, -1, -1, 0};
     sweep_broadcast(p->sweep.stride[l], call->in[l].shape, call->shape);
   }
@@ -127,8 +131,8 @@ static void plan_norms(struct plan *p, const struct few_call *call,
   const int64_t C = p->n_norms ? p->norm[0].norm.C : 0;
   for (int i = 0; i < p->n_norms; i++) {
     struct normed *m = &p->norm[i];
-    m->norm.x = call->in[m->x].data;
-    m->norm.d = m->d < 0 ? NULL : call->in[m->d].data;
+    m->norm.x = num_operand(call, m->x);
+    m->norm.d = m->d < 0 ? num_f32(NULL) : num_operand(call, m->d);
     m->factor = p->scratch;
     m->first = prog->n_leaves + prog->n_code + i * NORM_REGISTERS;
     p->scratch += aligned(NORM_FACTORS * C);
@@ -208,9 +212,9 @@ static void plan_steps(struct plan *p, const struct few_program *prog) {
 /* The output that step s may write its result to at once, or -1. */
 static int direct_out(const struct plan *p, const struct few_program *prog, int s) {
   for (int j = 0; j < prog->n_stores; j++) {
-    if (prog->store[j] != p->step[s].to) continue;
+    if (prog->store[j] != p->step[s].to || p->out[j].bf16) continue;
     for (int l = 0; l < p->n_leaves; l++)
-      if (p->leaf[l] == p->out[j] && p->reg[l].last_use > s) return -1;
+      if (p->leaf[l].at == p->out[j].at && p->reg[l].last_use > s) return -1;
     return j;
   }
   return -1;
@@ -245,10 +249,15 @@ static void plan_places(struct plan *p, const struct few_program *prog) {
     if (!written[j]) p->copy[p->n_copies++] = (struct copy){prog->store[j], j};
 }
 
-/* Do `rows` rows of the leaf lie in memory as those of a tile do? */
-static bool lies_plain(const struct sweep *w, int leaf, int64_t rows) {
+/* Do `rows` rows of the leaf follow each other in memory as those of a tile do? */
+static bool is_dense(const struct sweep *w, int leaf, int64_t rows) {
   const int64_t *stride = w->stride[leaf], len = w->dim[w->rank - 1];
   return stride[w->rank - 1] == 1 && (rows == 1 || stride[w->rank - 2] == len);
+}
+
+/* Can steps read them there? */
+static bool lies_plain(const struct plan *p, int leaf) {
+  return !p->leaf[leaf].bf16 && is_dense(&p->sweep, leaf, p->rows);
 }
 
 static bool cut_tiles(struct plan *p, int64_t tile) {
@@ -258,7 +267,7 @@ static bool cut_tiles(struct plan *p, int64_t tile) {
   p->rows = w->rank > 1 && len < tile ? tile / len : 1;
   if (p->rows > 1 && p->rows > w->dim[w->rank - 2]) p->rows = w->dim[w->rank - 2];
   bool plain = true;
-  for (int l = 0; l < p->n_leaves; l++) plain = plain && lies_plain(w, l, p->rows);
+  for (int l = 0; l < p->n_leaves; l++) plain = plain && lies_plain(p, l);
   return plain;
 }
 
@@ -267,7 +276,7 @@ static void plan_tiles(struct plan *p) {
   if (p->n_steps == 1 && p->n_slots == 0 && cut_tiles(p, DIRECT_TILE)) return;
   cut_tiles(p, TILE);
   for (int l = 0; l < p->n_leaves; l++)
-    if (!lies_plain(&p->sweep, l, p->rows)) {
+    if (!lies_plain(p, l)) {
       p->reg[l].place = SLOT;
       p->reg[l].index = p->n_slots++;
     }
@@ -294,17 +303,21 @@ static void spread_leaf(struct plan *p, int leaf, int64_t offset, int64_t rows, 
   if (down == 0 && r->origin == offset && r->held >= rows * cols) return;
   r->origin = offset;
   r->held = down == 0 ? rows * cols : 0;
-  const float *from = p->leaf[leaf] + offset;
+  const struct from x = num_from(p->leaf[leaf], offset);
   float *to = p->scratch + r->index * TILE;
   if (down == 0 && along == 0) {
-    fill(to, *from, rows * cols);
+    fill(to, num_get(x, 0), rows * cols);
     return;
   }
-  for (int64_t i = 0; i < rows; i++, from += down, to += cols) {
+  if (is_dense(w, leaf, rows)) {
+    num_floats(to, x, rows * cols);
+    return;
+  }
+  for (int64_t i = 0; i < rows; i++, to += cols) {
     if (along == 0)
-      fill(to, *from, cols);
+      fill(to, num_get(x, i * down), cols);
     else
-      memcpy(to, from, (size_t)cols * sizeof *to);
+      num_floats(to, num_from(x, i * down), cols);
   }
 }
 
@@ -336,10 +349,11 @@ struct tile {
 
 static float *address(const struct plan *p, const struct tile *t, int reg) {
   const struct reg *r = &p->reg[reg];
-  return r->place == SLOT ? p->scratch + r->index * TILE : p->out[r->index] + t->out;
+  return r->place == SLOT ? p->scratch + r->index * TILE : (float *)p->out[r->index].at + t->out;
 }
 static const float *source(const struct plan *p, const struct tile *t, int reg) {
-  return p->reg[reg].place == LEAF ? p->leaf[reg] + t->leaf[reg] : address(p, t, reg);
+  return p->reg[reg].place == LEAF ? (const float *)p->leaf[reg].at + t->leaf[reg]
+                                   : address(p, t, reg);
 }
 
 static void run_tile(const struct plan *p, const struct tile *t) {
@@ -349,9 +363,11 @@ static void run_tile(const struct plan *p, const struct tile *t) {
     for (int i = 0; i < step->n_in; i++) in[i] = source(p, t, step->in[i]);
     step->loop(address(p, t, step->to), in, step->a, step->b, t->n);
   }
-  for (int k = 0; k < p->n_copies; k++)
-    memmove(p->out[p->copy[k].out] + t->out, source(p, t, p->copy[k].reg),
-            (size_t)t->n * sizeof(float));
+  for (int k = 0; k < p->n_copies; k++) {
+    const struct to out = num_to(p->out[p->copy[k].out], t->out);
+    const float *x = source(p, t, p->copy[k].reg);
+    if (out.at != x) num_put_floats(out, x, t->n);
+  }
 }
 
 static void run_tiles(struct plan *p) {
@@ -382,7 +398,8 @@ static void run_tiles(struct plan *p) {
 static void run_program(const struct few_call *call, const struct few_program *prog) {
   struct plan p = {.scratch = call->scratch};
   if (sweep_empty(call->shape)) return;
-  for (int j = 0; j < prog->n_stores; j++) p.out[j] = call->node ? call->out : call->outs[j];
+  for (int j = 0; j < prog->n_stores; j++)
+    p.out[j] = (struct to){call->node ? call->out : call->outs[j], call->bf16[j]};
   plan_norms(&p, call, prog);
   plan_leaves(&p, call);
   plan_steps(&p, prog);
@@ -416,5 +433,5 @@ void FEW_ISA(few__cpu_pointwise)(const struct few_call *call) {
 }
 
 size_t FEW_ISA(few__cpu_pointwise_scratch)(const struct few_call *call) {
-  return (size_t)call->n_in * TILE * sizeof(float);
+  return ((size_t)call->n_in + 1) * TILE * sizeof(float);
 }

@@ -68,7 +68,7 @@ static void uniforms(const struct few_rng *r, uint32_t block, float *out) {
       *(vf_half_any *)(word[w] + h) = __builtin_convertvector(x, vf_half);
     }
   }
-  transpose_tile(out, 4, word[0], VF_W, 4, VF_W);
+  transpose_tile((struct to){out, false}, 4, num_f32(word[0]), VF_W, 4, VF_W);
 }
 
 void FEW_ISA(few__cpu_randu)(const struct few_call *call) {

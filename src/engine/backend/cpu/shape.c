@@ -1,23 +1,22 @@
 /* shape.c - transpose. After neighbouring dims that travel together are merged, either the
  * innermost dim stays innermost and rows are copied, or two dims change places, by tiles whose rows
  * on either side are whole cache lines.
- *
- * Slice, pad, concat and onehot are copies of runs in ref already.
  */
 #include "pointwise.h"
 #include "shape_tile.h"
 
 enum { FROM, TO }; /* operands of the sweep: both sides have strides */
 
-static void copy_rows(const struct sweep *w, float *out, const float *x) {
+static void copy_rows(const struct sweep *w, struct to out, struct from x) {
   const int last = w->rank - 1;
   const int64_t len = w->dim[last], rows = sweep_count(w, last);
-  for (int64_t r = 0; r < rows; r++, out += len)
-    memcpy(out, x + sweep_at(w, FROM, last, r), (size_t)len * sizeof *out);
+  for (int64_t r = 0; r < rows; r++, out = num_to(out, len))
+    num_copy(out, num_from(x, sweep_at(w, FROM, last, r)), len);
 }
 
 /* Dim j of the result is the innermost of the operand. */
-static void swap_dims(const struct sweep *w, int j, float *out, const float *x) {
+VF_INLINE void swap_dims(bool x_bf16, bool y_bf16, const struct sweep *w, int j,
+                         const struct few_call *call) {
   enum { ROWS = 16, COLUMNS = 16 };
   const int last = w->rank - 1;
   const int64_t from_row = w->stride[FROM][last], to_row = w->stride[TO][j];
@@ -30,12 +29,15 @@ static void swap_dims(const struct sweep *w, int j, float *out, const float *x) 
   }
   const int64_t n = sweep_count(&others, others.rank), rows = w->dim[j], cols = w->dim[last];
   for (int64_t i = 0; i < n; i++) {
-    const float *from = x + sweep_at(&others, FROM, others.rank, i);
-    float *to = out + sweep_at(&others, TO, others.rank, i);
+    const struct from from =
+        num_from((struct from){call->in[0].data, x_bf16}, sweep_at(&others, FROM, others.rank, i));
+    const struct to to =
+        num_to((struct to){call->out, y_bf16}, sweep_at(&others, TO, others.rank, i));
     for (int64_t r = 0; r < rows; r += ROWS)
       for (int64_t c = 0; c < cols; c += COLUMNS)
-        transpose_tile(to + r * to_row + c, to_row, from + c * from_row + r, from_row,
-                       cols - c < COLUMNS ? cols - c : COLUMNS, rows - r < ROWS ? rows - r : ROWS);
+        transpose_tile(num_to(to, r * to_row + c), to_row, num_from(from, c * from_row + r),
+                       from_row, cols - c < COLUMNS ? cols - c : COLUMNS,
+                       rows - r < ROWS ? rows - r : ROWS);
   }
 }
 
@@ -53,7 +55,7 @@ void FEW_ISA(few__cpu_transpose)(const struct few_call *call) {
   int j = w.rank - 1;
   while (j > 0 && w.stride[FROM][j] != 1) j--;
   if (j == w.rank - 1)
-    copy_rows(&w, call->out, call->in[0].data);
+    copy_rows(&w, num_result(call), num_operand(call, 0));
   else
-    swap_dims(&w, j, call->out, call->in[0].data);
+    STORED_2(swap_dims, call->in[0].bf16, call->bf16[0], &w, j, call);
 }

@@ -3,8 +3,7 @@
  * Either way a pixel of the result is a sum over a few rows and a few columns of the operand; those
  * and their weights depend on the row and the column only.
  */
-#include "cpu.h"
-#include "vec.h"
+#include "stored.h"
 
 enum { TAPS = FEW_MAX_TAPS };
 
@@ -30,46 +29,52 @@ static struct taps taps_of(const struct few_attr_resample *attr, bool up, int64_
   return t;
 }
 
-static void resample(const struct few_call *call, bool up) {
+VF_INLINE void resample(bool x_bf16, bool y_bf16, const struct few_call *call, bool up) {
   const struct few_shape from = call->in[0].shape, to = call->shape;
   const int64_t W = from.dim[2], C = from.dim[3];
-  float *out = call->out;
+  const struct from whole = {call->in[0].data, x_bf16};
+  struct to out = {call->out, y_bf16};
   struct taps *columns = call->scratch;
   for (int64_t q = 0; q < to.dim[2]; q++)
     columns[q] = taps_of(&call->node->attr.resample, up, q, W);
   for (int64_t row = 0; row < to.dim[0] * to.dim[1]; row++) {
-    const float *image = (const float *)call->in[0].data + row / to.dim[1] * from.dim[1] * W * C;
+    const struct from image = num_from(whole, row / to.dim[1] * from.dim[1] * W * C);
     const struct taps v = taps_of(&call->node->attr.resample, up, row % to.dim[1], from.dim[1]);
-    for (int64_t q = 0; q < to.dim[2]; q++, out += C) {
+    for (int64_t q = 0; q < to.dim[2]; q++, out = num_to(out, C)) {
       const struct taps *h = &columns[q];
-      const float *x[TAPS * TAPS];
+      const void *x[TAPS * TAPS];
       float weight[TAPS * TAPS];
       int n = 0;
       for (int a = 0; a < v.n; a++)
         for (int b = 0; b < h->n; b++, n++) {
-          x[n] = image + (v.at[a] * W + h->at[b]) * C;
+          x[n] = num_from(image, (v.at[a] * W + h->at[b]) * C).at;
           weight[n] = (float)((up ? 4 : 1) * v.weight[a] * h->weight[b]);
         }
       int64_t c = 0;
       for (; c + VF_W <= C; c += VF_W) {
         vf s = {0};
-        for (int k = 0; k < n; k++) s = vf_fma(vf_load(x[k] + c), vf_set(weight[k]), s);
-        vf_store(out + c, s);
+        for (int k = 0; k < n; k++)
+          s = vf_fma(num_load((struct from){x[k], x_bf16}, c), vf_set(weight[k]), s);
+        num_store(out, c, s);
       }
       for (; c < C; c++) {
         float s = 0;
-        for (int k = 0; k < n; k++) s += x[k][c] * weight[k];
-        out[c] = s;
+        for (int k = 0; k < n; k++) s += num_get((struct from){x[k], x_bf16}, c) * weight[k];
+        num_put(out, c, s);
       }
     }
   }
+}
+
+static void run(const struct few_call *call, bool up) {
+  STORED_2(resample, call->in[0].bf16, call->bf16[0], call, up);
 }
 
 static size_t scratch_bytes(const struct few_call *call) {
   return (size_t)call->shape.dim[2] * sizeof(struct taps);
 }
 
-void FEW_ISA(few__cpu_down)(const struct few_call *call) { resample(call, false); }
-void FEW_ISA(few__cpu_up)(const struct few_call *call) { resample(call, true); }
+void FEW_ISA(few__cpu_down)(const struct few_call *call) { run(call, false); }
+void FEW_ISA(few__cpu_up)(const struct few_call *call) { run(call, true); }
 size_t FEW_ISA(few__cpu_down_scratch)(const struct few_call *call) { return scratch_bytes(call); }
 size_t FEW_ISA(few__cpu_up_scratch)(const struct few_call *call) { return scratch_bytes(call); }

@@ -198,14 +198,34 @@ VF_INLINE void vf_store_bf16(uint16_t *p, vf x) {
 #endif
 }
 VF_INLINE vf vf_load_bf16_n(const uint16_t *p, int64_t n) {
+#if VF_W == 16
+  const __m256i some = _mm256_maskz_loadu_epi16((__mmask16)((1u << n) - 1u), p);
+  return (vf)_mm512_slli_epi32(_mm512_cvtepu16_epi32(some), 16);
+#else
   uint16_t some[VF_W] = {0};
   memcpy(some, p, (size_t)n * sizeof *p);
   return vf_load_bf16(some);
+#endif
 }
 VF_INLINE void vf_store_bf16_n(uint16_t *p, vf x, int64_t n) {
   uint16_t some[VF_W];
   vf_store_bf16(some, x);
+#if VF_W == 16
+  _mm256_mask_storeu_epi16(p, (__mmask16)((1u << n) - 1u), _mm256_loadu_si256((const void *)some));
+#else
   memcpy(p, some, (size_t)n * sizeof *p);
+#endif
+}
+VF_INLINE float bf16_to_float(uint16_t half) {
+  const uint32_t bits = (uint32_t)half << 16;
+  float x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+VF_INLINE uint16_t float_to_bf16(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return (uint16_t)((x != x ? bits | 0x400000 : bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
 /* Over the lanes, halving: the order is fixed for a width, but widths differ in rounding. */
