@@ -49,8 +49,8 @@ struct few_call {
   struct few_shape shape;           /* of the result(s) */
   int n_in;
   struct few_operand in[FEW_PROGRAM_LEAVES];
-  void *out;                      /* the result; may be the same memory as an operand of equal
-                                     shape for pointwise kernels, otherwise overlaps nothing */
+  void *out; /* the result; for pointwise kernels may be the memory of an operand
+                                     of equal shape, stored alike, otherwise overlaps nothing */
   void *outs[FEW_PROGRAM_STORES]; /* of a fused program: one per store */
   bool bf16[FEW_PROGRAM_STORES];  /* results to be stored in bf16; [0] is that of `out` */
   const struct few_program *program;

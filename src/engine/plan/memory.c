@@ -29,8 +29,8 @@ static bool read_apart(const struct few_plan *plan, const struct instruction *in
   return false;
 }
 
-/* Result o of instruction i may take over an operand of the same shape that is read here for the
- * last time and fills its storage. */
+/* Result o of instruction i may take over an operand of the same shape, stored alike, that is read
+ * here for the last time and fills its storage. */
 static void take_over(struct few_plan *plan, int i) {
   struct instruction *in = &plan->code.at[i];
   for (int o = 0; o < in->n_out; o++) {
@@ -40,7 +40,7 @@ static void take_over(struct few_plan *plan, int i) {
       int s = owner(plan, in->in[k].storage);
       struct storage *from = &plan->storages.at[s];
       if (from->where != IN_ARENA || from->last != i || from->bytes != out->bytes ||
-          read_apart(plan, in, s))
+          in->call.in[k].bf16 != in->call.bf16[o] || read_apart(plan, in, s))
         continue;
       assert(s != in->out[o].storage && from->first <= i);
       out->shares = s;
