@@ -64,8 +64,8 @@ static const struct few_option options[] = {
 
 static const char text[] =
     "MODEL is a .safetensors file. IMAGES are a folder, an .npy or .npz file of uint8\n"
-    "[N,H,W,C], or a data set (few list data). Two results compare only if everything\n"
-    "that is printed beside them agrees.\n"
+    "[N,H,W,C], or a data set (few list data). Two results can be compared only if all\n"
+    "else that is printed with them agrees.\n"
     "\n"
     "  few eval student.safetensors --ref fashion-mnist --steps 1 --n 10000\n"
     "  few eval student.safetensors --ref fashion-mnist:test --metrics fd,kid --seeds 3\n"

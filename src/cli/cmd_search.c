@@ -12,7 +12,7 @@ static const struct search_opts initial = {.search = FEW_SCHEDULE_SEARCH_OPTS_IN
 #define S struct search_opts
 static const struct few_option options[] = {
     OPT_NEEDED(S, search.reference, "ref", "DATA",
-               "images or points that samples should come near to: a data set, a folder, a file"),
+               "images or points that samples should be close to: a data set, a folder, a file"),
     OPT_INT(S, search.steps, "steps", "K", "2", 1, 1024,
             "how many times to find; the first is always that of pure noise"),
     OPT_TEXT(S, out, "out", "FILE", NULL,

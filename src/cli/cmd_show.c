@@ -14,8 +14,8 @@ static const struct few_option options[] = {
     OPT_FLAG(S, show.graph, "graph",
              "print every node of the network's graph in place of one line per layer"),
     OPT_INT(S, show.rows, "rows", "N", "1", 1, 4096, "rows of the batch that the graph is for"),
-    OPT_FLAG(S, metadata, "metadata", "print only the JSON that the file holds beside the weights"),
-    OPT_HELP(S), FEW_OPT_END};
+    OPT_FLAG(S, metadata, "metadata", "print only the file's JSON metadata"), OPT_HELP(S),
+    FEW_OPT_END};
 #undef S
 
 static void print_classes(const few_model *m) {

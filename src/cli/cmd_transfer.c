@@ -186,7 +186,7 @@ static int run(struct cli *cli, const void *opts) {
 const struct command command_transfer = {.name = "transfer",
                                          .operands = "A B IMAGES ...",
                                          .help =
-                                             "Carry images from one model's domain to "
+                                             "Translate images from one model's domain to "
                                              "another's.",
                                          .text = text,
                                          .min_operands = 3,
