@@ -139,10 +139,10 @@ static void test_bf16_is_not_overwritten_by_f32(void **state) {
            &(struct few_planning_opts){.backend = &cpu, .verify = true, .precision = FEW_BF16}, 1,
            &out, &narrow);
   run_plan(ctx, g, "ref", FEW_F64, true, 1, &out, &wide);
-  /* silu(x), below 6, is rounded by at most 2^-9 of itself, so the exponential is off by at most
-   * 6 x 2^-9 of itself and a little more. */
+  /* silu(x), below 6, is rounded by at most 2^-8 of itself, so the exponential is off by at most
+   * 6 x 2^-8 of itself and a little more. */
   for (int64_t i = 0; i < T * C; i++)
-    assert_close(narrow.out[0][i], wide.out[0][i], 6.1 * 0x1p-9 * wide.out[0][i]);
+    assert_close(narrow.out[0][i], wide.out[0][i], 6.1 * 0x1p-8 * wide.out[0][i]);
   free_run(&wide);
   free_run(&narrow);
   few_graph_free(g);
