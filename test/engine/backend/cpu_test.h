@@ -108,7 +108,14 @@ static inline void check_cpu(const struct op_call *t, const double *y, const dou
   FOR_EACH_ISA(isa) check_cpu_as(isa, t, (struct stored){0}, y, magnitude, terms);
 }
 
-/* The same; if `bf16`, in every other way to store the operands and the result. The operands must
+/* One instruction set, in every way to store the operands and the result but all in f32. */
+static inline void check_cpu_ways(few_isa isa, const struct op_call *t, const double *y,
+                                  const double *magnitude, double terms) {
+  for (unsigned way = 1; way < 2u << t->n_in; way++)
+    check_cpu_as(isa, t, (struct stored){.in = way >> 1, .out = way & 1}, y, magnitude, terms);
+}
+
+/* Every instruction set; if `bf16`, in every other way to store the operands and the result. The operands must
  * then be numbers of bf16, which stored_array() gives. */
 static inline void check_cpu_stored(bool bf16, const struct op_call *t, const double *y,
                                     const double *magnitude, double terms) {
@@ -116,9 +123,7 @@ static inline void check_cpu_stored(bool bf16, const struct op_call *t, const do
     check_cpu(t, y, magnitude, terms);
     return;
   }
-  FOR_EACH_ISA(isa)
-  for (unsigned way = 1; way < 2u << t->n_in; way++)
-    check_cpu_as(isa, t, (struct stored){.in = way >> 1, .out = way & 1}, y, magnitude, terms);
+  FOR_EACH_ISA(isa) check_cpu_ways(isa, t, y, magnitude, terms);
 }
 
 static inline void round_to_bf16(double *x, int64_t n) {

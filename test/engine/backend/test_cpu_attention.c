@@ -7,6 +7,9 @@
  *
  * (both ends of the exponent, its rounding, the sum over T, exp and the division). Then y is off by
  * E sum_j P |v|; the tangent and the gradient carry the same E through sums of their |terms|.
+ *
+ * Where units for bf16 compute products, P and other factors of values, queries and keys are rounded to
+ * bf16: each term is off by 2^-8 of itself, 2^15 e.
  */
 #include "cpu_test.h"
 
@@ -14,6 +17,7 @@ struct setting {
   int64_t N, T, h, D;
   double scale;
   const double *x, *d; /* qkv; its tangent, or the cotangent of y */
+  double rounding;     /* of weights to bf16, in e */
 };
 
 static int64_t at(const struct setting *s, int64_t n, int64_t t, int which, int64_t head) {
@@ -69,8 +73,10 @@ static void bound_value(const struct setting *s, double *b, double *tb) {
             pv += p[j] * fabs(s->x[at(s, n, j, 2, head) + k]);
             if (tb) ptv += p[j] * fabs(s->d[at(s, n, j, 2, head) + k]);
           }
-          b[at_y(s, n, i, head) + k] = E * pv;
-          if (tb) tb[at_y(s, n, i, head) + k] = (2 * E + 2 * (double)s->D) * (2 * most * pv + ptv);
+          b[at_y(s, n, i, head) + k] = (E + s->rounding) * pv;
+          if (tb)
+            tb[at_y(s, n, i, head) + k] =
+                (2 * E + 2 * (double)s->D + s->rounding) * (2 * most * pv + ptv);
         }
       }
   free(p);
@@ -82,7 +88,7 @@ static void bound_grad(const struct setting *s, double *b) {
   for (int64_t n = 0; n < s->N; n++)
     for (int64_t head = 0; head < s->h; head++)
       for (int64_t i = 0; i < s->T; i++) {
-        const double E = 2 * row(s, n, head, i, p) + (double)(D + s->T);
+        const double E = 2 * row(s, n, head, i, p) + (double)(D + s->T) + s->rounding;
         const double *dy = s->d + at_y(s, n, i, head), *q = s->x + at(s, n, i, 0, head);
         double most = 0; /* of |dP| */
         for (int64_t j = 0; j < s->T; j++)
@@ -98,40 +104,48 @@ static void bound_grad(const struct setting *s, double *b) {
   free(p);
 }
 
+static void bound(const struct setting *s, few_op op, double *b) {
+  const int64_t n_y = s->N * s->T * s->h * s->D;
+  memset(b, 0, (size_t)(3 * n_y) * sizeof *b);
+  if (op == FEW_OP_ATTENTION_GRAD)
+    bound_grad(s, b);
+  else
+    bound_value(s, b, op == FEW_OP_ATTENTION_DUAL ? b + n_y : NULL);
+}
+
+static void check_op(bool bf16, struct setting s, const struct op_call *c) {
+  double *want = apply(c), *b = new_array(3 * s.N * s.T * s.h * s.D);
+  bound(&s, c->op, b);
+  if (!bf16) check_cpu(c, want, b, 1);
+  for (int units = 0; units < 2 && bf16; units++) {
+    s.rounding = units ? 0x1p15 : 0;
+    bound(&s, c->op, b);
+    FOR_EACH_ISA(isa) { /* base computes in plain C what units do */
+      if (units == (isa == FEW_ISA_BASE || few__isa_bf16(isa))) check_cpu_ways(isa, c, want, b, 1);
+    }
+  }
+  free(want);
+  free(b);
+}
+
 static void check_as(bool bf16, int64_t N, int64_t T, int64_t h, int64_t D) {
   const struct few_shape qkv = {5, {N, T, 3, h, D}}, y = {4, {N, T, h, D}};
-  const int64_t n = count_of(qkv), n_y = count_of(y);
-  struct setting s = {N, T, h, D, 1 / sqrt((double)D), NULL, NULL};
-  s.scale = (double)(float)s.scale;
-  double *x = stored_array(bf16, 11, n), *d = stored_array(bf16, 12, n), *b = new_array(2 * n);
-  s.x = x;
-  s.d = d;
-  struct op_call c = {FEW_OP_ATTENTION, .attr.attention = {s.scale}, .out = y,
-                      .n_in = 1,        .shape = {qkv, qkv},         .in = {x, d}};
-  double *want = apply(&c);
-  bound_value(&s, b, NULL);
-  check_cpu_stored(bf16, &c, want, b, 1);
-  free(want);
-
+  const double scale = (double)(float)(1 / sqrt((double)D));
+  double *x = stored_array(bf16, 11, count_of(qkv)), *d = stored_array(bf16, 12, count_of(qkv));
+  const struct setting s = {N, T, h, D, scale, x, d, 0};
+  struct op_call c = {FEW_OP_ATTENTION, .attr.attention = {scale}, .out = y,
+                      .n_in = 1,        .shape = {qkv, qkv},       .in = {x, d}};
+  check_op(bf16, s, &c);
   c.op = FEW_OP_ATTENTION_DUAL;
   c.n_in = 2;
   c.out.dim[0] = 2 * N;
-  want = apply(&c);
-  bound_value(&s, b, b + n_y);
-  check_cpu_stored(bf16, &c, want, b, 1);
-  free(want);
-
+  check_op(bf16, s, &c);
   c.op = FEW_OP_ATTENTION_GRAD;
   c.out = qkv;
   c.shape[1] = y;
-  want = apply(&c);
-  memset(b, 0, (size_t)n * sizeof *b);
-  bound_grad(&s, b);
-  check_cpu_stored(bf16, &c, want, b, 1);
-  free(want);
+  check_op(bf16, s, &c);
   free(x);
   free(d);
-  free(b);
 }
 
 static void check(int64_t N, int64_t T, int64_t h, int64_t D) {
@@ -157,16 +171,13 @@ static void test_widths(void **state) {
 static void test_large_scores(void **state) {
   (void)state;
   const struct few_shape qkv = {5, {1, 9, 3, 1, 8}}, y = {4, {1, 9, 1, 8}};
-  double *x = random_array(13, count_of(qkv));
-  const struct op_call c = {FEW_OP_ATTENTION, .attr.attention = {100}, .out = y,
-                            .n_in = 1,        .shape = {qkv},          .in = {x}};
-  const struct setting s = {1, 9, 1, 8, 100, x, NULL};
-  double *want = apply(&c), *b = new_array(count_of(y));
-  bound_value(&s, b, NULL);
-  check_cpu(&c, want, b, 1);
-  free(x);
-  free(b);
-  free(want);
+  for (int bf16 = 0; bf16 < 2; bf16++) {
+    double *x = stored_array(bf16, 13, count_of(qkv));
+    const struct op_call c = {FEW_OP_ATTENTION, .attr.attention = {100}, .out = y,
+                              .n_in = 1,        .shape = {qkv},          .in = {x}};
+    check_op(bf16, (struct setting){1, 9, 1, 8, 100, x, NULL, 0}, &c);
+    free(x);
+  }
 }
 
 int main(void) {
