@@ -59,7 +59,7 @@ struct few_bench_result {
   double gflop; /* of one step, counted as direct convolution */
   double gflops_per_second;
   double share_of_peak; /* gflops_per_second / peak; Winograd convolutions may exceed 1 */
-  size_t arena_bytes;   /* of all workers together */
+  size_t arena_bytes;   /* of all workers together, and of packed weights */
   double page_faults;   /* of the process, per step, after the first two steps */
 };
 /* Instruction set of the CPU kernels: "base", "avx2" or "avx512". It is the best that this processor

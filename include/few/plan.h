@@ -75,6 +75,7 @@ struct few_plan_cost {
   size_t arena_bytes;   /* memory that each executor allocates, scratch included */
   size_t scratch_bytes; /* the part of it that kernels work in */
   size_t param_bytes;   /* of the caller's parameters */
+  size_t packed_bytes;  /* of their copies for matrix units, one for all executors */
 };
 FEW_API struct few_plan_cost few_plan_get_cost(const few_plan *plan);
 

@@ -361,7 +361,8 @@ few_status few_bench(struct few_bench_result *out, few_ctx *ctx, const struct fe
     out->gflops_per_second = out->gflop / out->seconds;
     out->share_of_peak = peak > 0 ? out->gflops_per_second / peak : 0;
     out->arena_bytes =
-        cost.arena_bytes * (size_t)(b.executors ? b.executors : few__workers_count(b.workers));
+        cost.arena_bytes * (size_t)(b.executors ? b.executors : few__workers_count(b.workers)) +
+        cost.packed_bytes;
     if (opts->profile) st = report_profile(&b, out->repeats);
   }
   tear_down(&b);

@@ -56,7 +56,8 @@ struct few_call {
   const struct few_program *program;
   bool direct; /* no algorithm that trades accuracy for speed: no Winograd */
   few_precision precision;
-  void *scratch; /* as many bytes as the kernel's scratch() returned */
+  const void *packed; /* operand 1 as the kernel's pack() left it; NULL: use in[1] */
+  void *scratch;      /* as many bytes as the kernel's scratch() returned */
   struct few_replay_key key;
   struct few_queue *queue; /* of a device: run only enqueues, and reads the key from the queue */
 };
@@ -66,6 +67,11 @@ struct few_kernel {
   /* Bytes of scratch this call needs (shapes and attributes are filled in, data is not). NULL: 0.
    */
   size_t (*scratch)(const struct few_call *call);
+  /* Of kernels that copy operand 1 into another form before they use it: the bytes of that form, 0 where
+   * it does not pay to keep it, and the copy. Parameters are packed once for all calls with the same
+   * values. NULL: the kernel has no such form. */
+  size_t (*packed)(const struct few_call *call);
+  void (*pack)(const struct few_call *call, void *to);
 };
 
 /* A run of kernels that was captured once and is launched as a whole from then on. */

@@ -82,7 +82,8 @@ void few__device_plan_free(few_device_plan *p) {
 }
 
 static void enqueue(const few_device_plan *p, const struct few_binding *b) {
-  few__plan_run(p->plan, &(struct few_run_memory){p->arena, p->pool, p->queue}, b);
+  few__plan_run(p->plan,
+                &(struct few_run_memory){.arena = p->arena, .pool = p->pool, .queue = p->queue}, b);
 }
 
 /* The first replay of a binding runs the kernels, which choose their algorithms and compile fused

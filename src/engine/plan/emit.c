@@ -129,6 +129,19 @@ static few_status pick_kernel(struct planning *p, struct instruction *in) {
   return FEW_OK;
 }
 
+/* A parameter has room for the form in which its kernel reads it. */
+static void reserve_packed(struct planning *p, struct instruction *in) {
+  const struct few_kernel *k = &p->plan->opts.backend->kernel[p->plan->opts.real][in->op];
+  if (!k->packed || in->call.n_in < 2) return;
+  const struct storage *s = &p->plan->storages.at[in->in[1].storage];
+  if (s->where != IN_SLOT || !p->plan->slots.at[s->index].param) return;
+  const size_t bytes = k->packed(&in->call);
+  if (!bytes) return;
+  in->pack = k->pack;
+  in->packed = p->plan->packed_bytes;
+  p->plan->packed_bytes += (bytes + 63) & ~(size_t)63;
+}
+
 static few_status push(struct planning *p, const struct instruction *in) {
   struct few_plan *plan = p->plan;
   FEW_TRY(FEW_GROW(plan->ctx, &plan->code, plan->code.n + 1));
@@ -150,6 +163,7 @@ static few_status emit_single(struct planning *p, few_node v) {
   in.call.bf16[0] = p->bf16[p->root[v]];
   touch(p->plan, in.out[0].storage, p->plan->code.n);
   FEW_TRY(pick_kernel(p, &in));
+  reserve_packed(p, &in);
   p->plan->op_count[d->op]++;
   p->plan->cost.nodes++;
   const struct few_op_def *def = few__op_def(d->op);

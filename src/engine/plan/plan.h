@@ -45,8 +45,8 @@ struct few_binding {
   struct few_replay_key key;
   double *seconds; /* NULL, or one per instruction, to which its time is added */
   uint64_t
-      values; /* a number that stands for the values of all params: a device copies them only when
-                      it changes. 0: they may have changed */
+      values; /* a number that stands for the values of all params: they are copied to a device, or
+                      packed for kernels, only when it changes. 0: they may have changed */
   /* NULL, or checked between instructions on the host, for this worker (base/watch.h). If it says
    * stop, the replay returns early and the contents of outputs are undefined. */
   struct few_watch *watch;

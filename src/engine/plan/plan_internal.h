@@ -31,6 +31,8 @@ struct instruction {
   struct few_call call; /* pointers are filled in at replay */
   struct few_node_data node;
   struct few_program *program;
+  void (*pack)(const struct few_call *call, void *to); /* operand 1; NULL: it is not packed */
+  size_t packed;                                       /* offset in the packed parameters */
   double flops;
   int n_out;
   struct location in[FEW_PROGRAM_LEAVES], out[FEW_PROGRAM_STORES];
@@ -52,6 +54,8 @@ struct few_plan {
     int n, cap;
   } code;
   char *pool;
+  size_t packed_bytes;
+  struct few_packed *packed; /* NULL: no parameter is packed */
   int n_out;
   size_t *out_bytes;              /* [n_out] */
   struct few_plan_array *outputs; /* [n_out] of a plan of few_plan_create, with names; else NULL */
@@ -81,6 +85,14 @@ struct few_executor {
 struct unit {
   int n, first; /* members: planning.members from there on */
 };
+
+/* packed.c: parameters in the form that their kernels use, packed once for all replays with the same
+ * number few_binding.values. Replays at the same time have the same number. */
+few_status few__packed_create(few_plan *plan);
+void few__packed_free(few_ctx *ctx, struct few_packed *packed); /* NULL is fine */
+/* Pack what has not been, together with other threads that do so, and wait for all of it. NULL where
+ * the binding has no number. */
+const char *few__packed_bring(const few_plan *plan, const struct few_binding *b);
 
 /* What exists only during planning. */
 struct planning {
@@ -143,8 +155,11 @@ struct few_run_memory {
   char *arena;
   const char *pool;
   struct few_queue *queue;
+  const char *packed; /* NULL: not packed */
 };
-/* replay.c: the instructions, one after the other. */
+/* replay.c: where a value is, and the instructions, one after the other. */
+char *few__plan_address(const few_plan *p, const struct few_run_memory *in,
+                        const struct few_binding *b, struct location at);
 void few__plan_run(const few_plan *p, const struct few_run_memory *at, const struct few_binding *b);
 
 /* May v be a member of a program of this plan's backend? */

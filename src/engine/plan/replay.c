@@ -39,6 +39,7 @@ static few_status run_passes(struct planning *p) {
   if (verify) FEW_TRY(few__plan_verify_programs(p));
   if (verify) FEW_TRY(few__plan_verify_code(p->plan));
   FEW_TRY(few__plan_memory(p->plan));
+  FEW_TRY(few__packed_create(p->plan));
   return verify ? few__plan_verify_memory(p->plan) : FEW_OK;
 }
 
@@ -62,6 +63,7 @@ few_status few__plan_create(few_ctx *ctx, few_plan **out_plan, const few_graph *
   const few_status st = run_passes(&p);
   plan->cost.scratch_bytes = plan->scratch_bytes;
   plan->cost.param_bytes = param_bytes(plan);
+  plan->cost.packed_bytes = plan->packed_bytes;
   plan->cost.arena_bytes = plan->arena_bytes + plan->scratch_bytes;
   few__plan_planning_free(&p);
   if (st) {
@@ -81,6 +83,7 @@ void few__plan_free(few_plan *p) {
   few__free(ctx, p->storages.at);
   few__free(ctx, p->code.at);
   few__free(ctx, p->pool);
+  few__packed_free(ctx, p->packed);
   for (int i = 0; p->outputs && i < p->n_out; i++)
     few__free(ctx, (void *)(uintptr_t)p->outputs[i].name);
   few__free(ctx, p->outputs);
@@ -106,8 +109,8 @@ struct few_plan_cost few__plan_cost(const few_plan *p) {
 }
 int few__plan_count_op(const few_plan *p, few_op op) { return p->op_count[op]; }
 
-static char *address(const few_plan *p, const struct few_run_memory *in,
-                     const struct few_binding *b, struct location at) {
+char *few__plan_address(const few_plan *p, const struct few_run_memory *in,
+                        const struct few_binding *b, struct location at) {
   assert(0 <= at.storage && at.storage < p->storages.n);
   const struct storage *s = &p->storages.at[at.storage];
   switch (s->where) {
@@ -126,10 +129,11 @@ static char *address(const few_plan *p, const struct few_run_memory *in,
 static void run(const few_plan *p, const struct few_run_memory *at, const struct few_binding *b,
                 const struct instruction *in) {
   struct few_call call = in->call;
-  for (int k = 0; k < call.n_in; k++) call.in[k].data = address(p, at, b, in->in[k]);
-  for (int k = 0; k < in->n_out; k++) call.outs[k] = address(p, at, b, in->out[k]);
+  for (int k = 0; k < call.n_in; k++) call.in[k].data = few__plan_address(p, at, b, in->in[k]);
+  for (int k = 0; k < in->n_out; k++) call.outs[k] = few__plan_address(p, at, b, in->out[k]);
   call.out = call.outs[0];
   call.scratch = at->arena + p->arena_bytes;
+  call.packed = in->pack && at->packed ? at->packed + in->packed : NULL;
   call.key = b->key;
   call.queue = at->queue;
   in->run(&call);
@@ -149,5 +153,6 @@ void few__plan_run(const few_plan *p, const struct few_run_memory *at,
 void few__plan_replay(const few_plan *p, void *arena, const struct few_binding *b) {
   assert((uintptr_t)arena % sizeof(double) == 0);
   assert(!p->opts.backend->device); /* few__device_plan_replay does that */
-  few__plan_run(p, &(struct few_run_memory){arena, p->pool, NULL}, b);
+  const char *packed = p->packed ? few__packed_bring(p, b) : NULL;
+  few__plan_run(p, &(struct few_run_memory){arena, p->pool, NULL, packed}, b);
 }

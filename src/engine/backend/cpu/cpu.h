@@ -26,12 +26,17 @@
 #define FEW_CPU_PRODUCT(OP, name)                              \
   void FEW_ISA(few__bf16_##name)(const struct few_call *call); \
   size_t FEW_ISA(few__bf16_##name##_scratch)(const struct few_call *call);
+#define FEW_CPU_PRODUCT_PACKED(OP, name)                                  \
+  FEW_CPU_PRODUCT(OP, name)                                               \
+  size_t FEW_ISA(few__bf16_##name##_packed)(const struct few_call *call); \
+  void FEW_ISA(few__bf16_##name##_pack)(const struct few_call *call, void *to);
 #define FEW_CPU_BF16(OP)
 #include "table.def"
 #undef FEW_CPU_KERNEL
 #undef FEW_CPU_KERNEL_SCRATCH
 #undef FEW_CPU_BF16
 #undef FEW_CPU_PRODUCT
+#undef FEW_CPU_PRODUCT_PACKED
 /* Fused pointwise programs. */
 void FEW_F32_SET(few__cpu_fused)(const struct few_call *call);
 size_t FEW_F32_SET(few__cpu_fused_scratch)(const struct few_call *call);

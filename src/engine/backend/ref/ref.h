@@ -23,8 +23,9 @@
 
 /* An op's entry in struct few_backend.kernel: constant data, in ref's own table and in those that
  * start from it. */
-#define FEW_REF_ROW(ENUM, name, real)                                               \
-  [FEW_OP_##ENUM] = {FEW_REF_NONE(FEW_OP_##ENUM) ? NULL : few__ref_##name##_##real, \
-                     FEW_REF_NONE(FEW_OP_##ENUM) ? NULL : few__ref_##name##_scratch_##real},
+#define FEW_REF_ROW(ENUM, name, real)                                                \
+  [FEW_OP_##                                                                         \
+      ENUM] = {.run = FEW_REF_NONE(FEW_OP_##ENUM) ? NULL : few__ref_##name##_##real, \
+               .scratch = FEW_REF_NONE(FEW_OP_##ENUM) ? NULL : few__ref_##name##_scratch_##real},
 
 #endif

@@ -117,17 +117,16 @@ static void multiply_panels(struct few_bf16_tile t, int64_t rows, int64_t n, int
 }
 
 /* x^T as panels of keys, `step` elements apart. */
-static void pack_keys(const struct head *s, uint16_t *to, int64_t step, struct few_numbers x,
-                      int64_t ld) {
+static void pack_keys(const struct head *s, uint16_t *to, int64_t step, struct from x, int64_t ld) {
   for (int64_t t = 0; t < s->T; t += BF16_N, to += step)
-    FEW_ISA(few__bf16_panel)(to, bf16_from(x, t * ld), ld, true, s->D, bf16_min(BF16_N, s->T - t));
+    FEW_ISA(few__bf16_panel)(to, num_from(x, t * ld), ld, true, s->D, bf16_min(BF16_N, s->T - t));
 }
 
 /* `rows` rows of x as panels of dims, `step` elements apart. */
-static void pack_values(const struct head *s, uint16_t *to, int64_t step, struct few_numbers x,
-                        int64_t ld, int64_t rows) {
+static void pack_values(const struct head *s, uint16_t *to, int64_t step, struct from x, int64_t ld,
+                        int64_t rows) {
   for (int64_t d = 0; d < s->D; d += BF16_N, to += step)
-    FEW_ISA(few__bf16_panel)(to, bf16_from(x, d), ld, false, rows, bf16_min(BF16_N, s->D - d));
+    FEW_ISA(few__bf16_panel)(to, num_from(x, d), ld, false, rows, bf16_min(BF16_N, s->D - d));
 }
 
 /* Rows of a block have `of` parts, and panels as many: products of the first `parts` of them. */
@@ -155,9 +154,9 @@ static void blend(const struct head *s, float *c, const uint16_t *p, int parts, 
 
 /* c (+)= p^T x over the rows of the block. */
 static void spread(const struct head *s, const struct work *w, float *c, const uint16_t *p,
-                   struct few_numbers x, int64_t ld, int64_t rows, bool add) {
+                   struct from x, int64_t ld, int64_t rows, bool add) {
   const int64_t k = bf16_round_up(rows, BF16_K);
-  FEW_ISA(few__bf16_rows)(w->by_key, k, (struct few_numbers){p, true}, s->Tp, true, s->T, rows);
+  FEW_ISA(few__bf16_rows)(w->by_key, k, (struct from){p, true}, s->Tp, true, s->T, rows);
   pack_values(s, w->by_row, k * BF16_N, x, ld, rows);
   const struct few_bf16_tile t = {
       .a = w->by_key, .as = k, .parts = 1, .k = k, .b = w->by_row, .c = c, .add = add};
@@ -227,14 +226,14 @@ static void round_row(const struct head *s, uint16_t *to, const float *x) {
 /* ---- The kernels ---- */
 
 static void value(const struct head *s, const struct few_call *call, const struct work *w) {
-  const struct few_numbers x = bf16_operand(call, 0);
+  const struct from x = num_operand(call, 0);
   const int64_t step = 3 * s->h * s->D;
-  pack_keys(s, w->keys, s->Dk * BF16_N, bf16_from(x, at(s, KEY, 0)), step);
-  pack_values(s, w->values, s->Tk * BF16_N, bf16_from(x, at(s, V, 0)), step, s->T);
+  pack_keys(s, w->keys, s->Dk * BF16_N, num_from(x, at(s, KEY, 0)), step);
+  pack_values(s, w->values, s->Tk * BF16_N, num_from(x, at(s, V, 0)), step, s->T);
   for (int64_t i = 0; i < s->T; i += s->rows) {
     const int64_t rows = bf16_min(s->rows, s->T - i);
     float by[BLOCK];
-    FEW_ISA(few__bf16_rows)(w->q, s->Dk, bf16_from(x, at(s, Q, i)), step, false, rows, s->D);
+    FEW_ISA(few__bf16_rows)(w->q, s->Dk, num_from(x, at(s, Q, i)), step, false, rows, s->D);
     scores(s, w->s, w->q, 1, 1, w->keys, rows);
     for (int64_t r = 0; r < rows; r++) {
       by[r] = 1 / exponentials(s, w->s + r * BF16_N);
@@ -251,9 +250,9 @@ static void dual_block(const struct head *s, const struct few_call *call, const 
   const int64_t first = at(s, Q, i), tangents = call->in[0].shape.dim[0] * s->T * s->h * s->D;
   float by[BLOCK];
   FEW_ISA(few__bf16_rows)
-  (w->q, 2 * s->Dk, bf16_from(bf16_operand(call, 1), first), step, false, rows, s->D);
+  (w->q, 2 * s->Dk, num_from(num_operand(call, 1), first), step, false, rows, s->D);
   FEW_ISA(few__bf16_rows)
-  (w->q + s->Dk, 2 * s->Dk, bf16_from(bf16_operand(call, 0), first), step, false, rows, s->D);
+  (w->q + s->Dk, 2 * s->Dk, num_from(num_operand(call, 0), first), step, false, rows, s->D);
   scores(s, w->s, w->q + s->Dk, 1, 2, w->keys, rows);
   scores(s, w->t, w->q, 2, 2, w->keys, rows);
   for (int64_t r = 0; r < rows; r++) {
@@ -272,20 +271,20 @@ static void dual_block(const struct head *s, const struct few_call *call, const 
 }
 
 static void dual(const struct head *s, const struct few_call *call, const struct work *w) {
-  const struct few_numbers x = bf16_operand(call, 0), d = bf16_operand(call, 1);
+  const struct from x = num_operand(call, 0), d = num_operand(call, 1);
   const int64_t step = 3 * s->h * s->D, key = s->Dk * BF16_N, of_value = s->Tk * BF16_N;
-  pack_keys(s, w->keys, 2 * key, bf16_from(x, at(s, KEY, 0)), step);
-  pack_keys(s, w->keys + key, 2 * key, bf16_from(d, at(s, KEY, 0)), step);
-  pack_values(s, w->values, 2 * of_value, bf16_from(x, at(s, V, 0)), step, s->T);
-  pack_values(s, w->values + of_value, 2 * of_value, bf16_from(d, at(s, V, 0)), step, s->T);
+  pack_keys(s, w->keys, 2 * key, num_from(x, at(s, KEY, 0)), step);
+  pack_keys(s, w->keys + key, 2 * key, num_from(d, at(s, KEY, 0)), step);
+  pack_values(s, w->values, 2 * of_value, num_from(x, at(s, V, 0)), step, s->T);
+  pack_values(s, w->values + of_value, 2 * of_value, num_from(d, at(s, V, 0)), step, s->T);
   for (int64_t i = 0; i < s->T; i += s->rows) dual_block(s, call, w, i);
 }
 
 static void grad_block(const struct head *s, const struct few_call *call, const struct work *w,
                        int64_t i) {
   const int64_t rows = bf16_min(s->rows, s->T - i), step = 3 * s->h * s->D;
-  const struct few_numbers q = bf16_from(bf16_operand(call, 0), at(s, Q, i));
-  const struct few_numbers dy = bf16_from(bf16_operand(call, 1), at_y(s, i));
+  const struct from q = num_from(num_operand(call, 0), at(s, Q, i));
+  const struct from dy = num_from(num_operand(call, 1), at_y(s, i));
   FEW_ISA(few__bf16_rows)(w->q, s->Dk, q, step, false, rows, s->D);
   FEW_ISA(few__bf16_rows)(w->dy, s->Dk, dy, s->h * s->D, false, rows, s->D);
   scores(s, w->s, w->q, 1, 1, w->keys, rows);
@@ -304,12 +303,12 @@ static void grad_block(const struct head *s, const struct few_call *call, const 
 }
 
 static void grad(const struct head *s, const struct few_call *call, const struct work *w) {
-  const struct few_numbers x = bf16_operand(call, 0);
+  const struct from x = num_operand(call, 0);
   const int64_t step = 3 * s->h * s->D;
   const float one = 1;
-  pack_keys(s, w->keys, s->Dk * BF16_N, bf16_from(x, at(s, KEY, 0)), step);
-  pack_keys(s, w->t_keys, s->Dk * BF16_N, bf16_from(x, at(s, V, 0)), step);
-  pack_values(s, w->values, s->Tk * BF16_N, bf16_from(x, at(s, KEY, 0)), step, s->T);
+  pack_keys(s, w->keys, s->Dk * BF16_N, num_from(x, at(s, KEY, 0)), step);
+  pack_keys(s, w->t_keys, s->Dk * BF16_N, num_from(x, at(s, V, 0)), step);
+  pack_values(s, w->values, s->Tk * BF16_N, num_from(x, at(s, KEY, 0)), step, s->T);
   for (int64_t i = 0; i < s->T; i += s->rows) grad_block(s, call, w, i);
   put_rows(s, call, at(s, KEY, 0), step, w->dk, s->Tr, s->T, &s->scale, 0);
   put_rows(s, call, at(s, V, 0), step, w->dv, s->Tr, s->T, &one, 0);

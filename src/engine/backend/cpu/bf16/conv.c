@@ -32,17 +32,17 @@ struct copies {
 
 static int64_t image_elements(const struct copies *s) { return s->H * s->W * s->cp; }
 
-static void copy_image(const struct copies *s, struct few_numbers x, uint16_t *to) {
+static void copy_image(const struct copies *s, struct from x, uint16_t *to) {
   memset(to, 0, (size_t)image_elements(s) * sizeof *to);
   for (int64_t y = 0; y < s->h; y++) {
     uint16_t *row = to + ((s->top + y * s->spread) * s->W + s->left) * s->cp;
-    const struct few_numbers from = bf16_from(x, y * s->w * s->c);
+    const struct from from = num_from(x, y * s->w * s->c);
     if (s->spread == 1 && s->cp == s->c) {
-      FEW_ISA(few__bf16_copy)(row, from, s->w * s->c);
+      num_copy((struct to){row, true}, from, s->w * s->c);
       continue;
     }
     for (int64_t q = 0; q < s->w; q++)
-      FEW_ISA(few__bf16_copy)(row + q * s->spread * s->cp, bf16_from(from, q * s->c), s->c);
+      num_copy((struct to){row + q * s->spread * s->cp, true}, num_from(from, q * s->c), s->c);
   }
 }
 
@@ -104,12 +104,12 @@ static size_t conv_bytes(const struct conv *s) {
 }
 
 /* w [kh,kw,c,co], or turned [kh,kw,co,c], to panels. */
-static void pack_weights(const struct conv *s, struct few_numbers w, uint16_t *to) {
+static void pack_weights(const struct conv *s, struct from w, uint16_t *to) {
   const int64_t taps = s->kh * s->kw, c = s->in.c;
   for (int64_t j = 0; j < s->co; j += BF16_N)
     for (int64_t t = 0; t < taps; t++) {
       const int64_t at = s->turned ? ((taps - 1 - t) * s->co + j) * c : t * c * s->co + j;
-      to = FEW_ISA(few__bf16_panel)(to, bf16_from(w, at), s->turned ? c : s->co, s->turned, c,
+      to = FEW_ISA(few__bf16_panel)(to, num_from(w, at), s->turned ? c : s->co, s->turned, c,
                                     bf16_min(BF16_N, s->co - j));
     }
 }
@@ -157,15 +157,15 @@ static void conv(const struct conv *s, const struct few_call *c) {
   for (int64_t t = 0; t < taps; t++) offset[t] = (t / s->kw * s->in.W + t % s->kw) * s->in.cp;
   struct few_bf16_tile t = {
       .as = s->stride * s->in.cp, .offset = offset, .parts = taps, .k = s->in.cp, .c = r.sums};
-  pack_weights(s, bf16_operand(c, 1), panels);
+  if (!c->packed) pack_weights(s, num_operand(c, 1), panels);
   FEW_ISA(few__bf16_begin)();
   for (int64_t first = 0; first < s->n; first += s->block) {
     const int64_t count = bf16_min(s->block, s->n - first);
     for (int64_t i = 0; i < count; i++)
-      copy_image(&s->in, bf16_from(bf16_operand(c, 0), (first + i) * s->in.h * s->in.w * s->in.c),
+      copy_image(&s->in, num_from(num_operand(c, 0), (first + i) * s->in.h * s->in.w * s->in.c),
                  images + i * image_elements(&s->in));
     for (int64_t j = 0; j < s->co; j += BF16_N) {
-      t.b = panels + j * taps * s->in.cp;
+      t.b = (c->packed ? (const uint16_t *)c->packed : panels) + j * taps * s->in.cp;
       for (int64_t i = 0; i < count; i++) {
         t.a = images + i * image_elements(&s->in);
         for (int64_t y = 0; y < s->oh; y += rows) stretch(s, &t, &r, first + i, y, rows, j);
@@ -217,9 +217,9 @@ struct dw_scratch {
 static void pack_pixels(const struct dw *s, const struct few_call *c, const struct dw_scratch *m,
                         int64_t first, int64_t count) {
   const int64_t image = s->x.H * s->x.W;
-  const struct few_numbers copies = {m->copies, true};
+  const struct from copies = {m->copies, true};
   for (int64_t i = 0; i < count; i++)
-    copy_image(&s->x, bf16_from(bf16_operand(c, 0), (first + i) * s->x.h * s->x.w * s->ci),
+    copy_image(&s->x, num_from(num_operand(c, 0), (first + i) * s->x.h * s->x.w * s->ci),
                m->copies + i * image * s->ci);
   const int64_t whole = bf16_round_up(count * image, BF16_K);
   FEW_ISA(few__bf16_rows)(m->turned, s->length, copies, s->ci, true, s->ci, count * image);
@@ -227,11 +227,11 @@ static void pack_pixels(const struct dw *s, const struct few_call *c, const stru
     memset(m->turned + i * s->length + (i < s->ci ? whole : 0), 0,
            (size_t)(s->length - (i < s->ci ? whole : 0)) * sizeof *m->turned);
   for (int64_t i = 0; i < count; i++)
-    copy_image(&s->y, bf16_from(bf16_operand(c, 1), (first + i) * s->y.h * s->y.w * s->co),
+    copy_image(&s->y, num_from(num_operand(c, 1), (first + i) * s->y.h * s->y.w * s->co),
                m->copies + i * image * s->co);
   uint16_t *to = m->panels;
   for (int64_t j = 0; j < s->co; j += BF16_N)
-    to = FEW_ISA(few__bf16_panel)(to, bf16_from(copies, j), s->co, false, count * image,
+    to = FEW_ISA(few__bf16_panel)(to, num_from(copies, j), s->co, false, count * image,
                                   bf16_min(BF16_N, s->co - j));
 }
 
@@ -329,6 +329,33 @@ void FEW_ISA(few__bf16_conv_dx)(const struct few_call *c) {
   }
   const struct conv s = dx_of(&v);
   conv(&s, c);
+}
+
+static size_t packed_bytes(const struct conv *s) {
+  return s->n * s->oh * s->ow > BF16_KEEP_ROWS ? 0 : s->panels;
+}
+
+size_t FEW_ISA(few__bf16_conv_packed)(const struct few_call *c) {
+  const struct few_conv v = y_layer(c);
+  if (!c->in[0].bf16 || c->in[1].bf16 || !with_units(&v, FEW_OP_CONV)) return 0;
+  const struct conv s = conv_of(&v);
+  return packed_bytes(&s);
+}
+void FEW_ISA(few__bf16_conv_pack)(const struct few_call *c, void *to) {
+  const struct few_conv v = y_layer(c);
+  const struct conv s = conv_of(&v);
+  pack_weights(&s, num_operand(c, 1), to);
+}
+size_t FEW_ISA(few__bf16_conv_dx_packed)(const struct few_call *c) {
+  const struct few_conv v = dx_layer(c);
+  if (!c->in[0].bf16 || c->in[1].bf16 || !with_units(&v, FEW_OP_CONV_DX)) return 0;
+  const struct conv s = dx_of(&v);
+  return packed_bytes(&s);
+}
+void FEW_ISA(few__bf16_conv_dx_pack)(const struct few_call *c, void *to) {
+  const struct few_conv v = dx_layer(c);
+  const struct conv s = dx_of(&v);
+  pack_weights(&s, num_operand(c, 1), to);
 }
 
 size_t FEW_ISA(few__bf16_conv_dw_scratch)(const struct few_call *c) {

@@ -3,12 +3,9 @@
 
 typedef uint32_t vu __attribute__((vector_size(VF_W * 4)));
 
-VF_INLINE vf load_some(struct few_numbers x, int64_t i, int64_t n) {
-  const uint16_t *half = (const uint16_t *)x.at + i;
-  const float *whole = (const float *)x.at + i;
-  if (n >= VF_W) return x.bf16 ? vf_load_bf16(half) : vf_load(whole);
-  if (n <= 0) return (vf){0};
-  return x.bf16 ? vf_load_bf16_n(half, n) : vf_load_n(whole, n);
+/* Up to VF_W numbers from number i on, the others zero. */
+VF_INLINE vf load_some(struct from x, int64_t i, int64_t n) {
+  return n >= VF_W ? num_load(x, i) : n > 0 ? num_load_n(x, i, n) : (vf){0};
 }
 
 /* The upper half of each lane: the number in bf16. The lower half is anything. */
@@ -17,30 +14,8 @@ VF_INLINE vu rounded(vf x) {
   return (vu)vf_bits(vf_select(x == x, vi_bits(nearest), vi_bits(bits | 0x400000)));
 }
 
-void FEW_ISA(few__bf16_copy)(uint16_t *to, struct few_numbers from, int64_t n) {
-  if (from.bf16) {
-    memcpy(to, from.at, (size_t)n * sizeof *to);
-    return;
-  }
-  const float *x = from.at;
-  int64_t i = 0;
-  for (; i + VF_W <= n; i += VF_W) vf_store_bf16(to + i, vf_load(x + i));
-  if (i < n) vf_store_bf16_n(to + i, vf_load_n(x + i, n - i), n - i);
-}
-
-void FEW_ISA(few__bf16_widen)(float *to, struct few_numbers from, int64_t n) {
-  if (!from.bf16) {
-    memcpy(to, from.at, (size_t)n * sizeof *to);
-    return;
-  }
-  const uint16_t *x = from.at;
-  int64_t i = 0;
-  for (; i + VF_W <= n; i += VF_W) vf_store(to + i, vf_load_bf16(x + i));
-  if (i < n) vf_store_n(to + i, vf_load_bf16_n(x + i, n - i), n - i);
-}
-
 /* Row k and row k + 1 of x, columns j on, as pairs; n columns, and `rows` of the two, are there. */
-VF_INLINE vf pair_of_rows(struct few_numbers x, int64_t ld, int64_t k, int64_t rows, int64_t j,
+VF_INLINE vf pair_of_rows(struct from x, int64_t ld, int64_t k, int64_t rows, int64_t j,
                           int64_t n) {
   const vu first = rounded(load_some(x, k * ld + j, n));
   const vu second = rows > 1 ? rounded(load_some(x, (k + 1) * ld + j, n)) : (vu){0};
@@ -48,7 +23,7 @@ VF_INLINE vf pair_of_rows(struct few_numbers x, int64_t ld, int64_t k, int64_t r
 }
 
 /* VF_W pairs from element i on, of which n elements are there. */
-VF_INLINE vf pairs_at(struct few_numbers x, int64_t i, int64_t n) {
+VF_INLINE vf pairs_at(struct from x, int64_t i, int64_t n) {
   if (x.bf16 && n >= 2 * VF_W)
     return vf_load((const float *)(const void *)((const uint16_t *)x.at + i));
   uint16_t pairs[2 * VF_W] = {0};
@@ -66,7 +41,7 @@ static void store_pairs(uint16_t *to, vf pairs, int64_t n) { /* pairs */
     vf_store_n((float *)(void *)to, pairs, n);
 }
 
-static void panel_of_columns(uint16_t *to, struct few_numbers x, int64_t ld, int64_t k, int64_t n) {
+static void panel_of_columns(uint16_t *to, struct from x, int64_t ld, int64_t k, int64_t n) {
   for (int64_t k0 = 0; k0 < k; k0 += 2 * VF_W, to += 2 * VF_W * BF16_N)
     for (int64_t j = 0; j < BF16_N; j += VF_W) {
       vf r[VF_W];
@@ -80,8 +55,8 @@ static void panel_of_columns(uint16_t *to, struct few_numbers x, int64_t ld, int
     }
 }
 
-uint16_t *FEW_ISA(few__bf16_panel)(uint16_t *to, struct few_numbers x, int64_t ld, bool columns,
-                                   int64_t k, int64_t n) {
+uint16_t *FEW_ISA(few__bf16_panel)(uint16_t *to, struct from x, int64_t ld, bool columns, int64_t k,
+                                   int64_t n) {
   const int64_t whole = bf16_round_up(k, BF16_K);
   uint16_t *end = to + whole * BF16_N;
   int64_t i = 0;
@@ -97,7 +72,7 @@ uint16_t *FEW_ISA(few__bf16_panel)(uint16_t *to, struct few_numbers x, int64_t l
   return end;
 }
 
-static void rows_of_columns(uint16_t *to, int64_t as, struct few_numbers x, int64_t ld, int64_t m,
+static void rows_of_columns(uint16_t *to, int64_t as, struct from x, int64_t ld, int64_t m,
                             int64_t k) {
   const int64_t pairs = bf16_round_up(k, BF16_K) / 2;
   for (int64_t i = 0; i < m; i += VF_W)
@@ -115,15 +90,15 @@ static void rows_of_columns(uint16_t *to, int64_t as, struct few_numbers x, int6
     }
 }
 
-void FEW_ISA(few__bf16_rows)(uint16_t *to, int64_t as, struct few_numbers x, int64_t ld,
-                             bool columns, int64_t m, int64_t k) {
+void FEW_ISA(few__bf16_rows)(uint16_t *to, int64_t as, struct from x, int64_t ld, bool columns,
+                             int64_t m, int64_t k) {
   if (columns) {
     rows_of_columns(to, as, x, ld, m, k);
     return;
   }
   const int64_t whole = bf16_round_up(k, BF16_K);
   for (int64_t i = 0; i < m; i++, to += as) {
-    FEW_ISA(few__bf16_copy)(to, bf16_from(x, i * ld), k);
+    num_copy((struct to){to, true}, num_from(x, i * ld), k);
     if (k < whole) memset(to + k, 0, (size_t)(whole - k) * sizeof *to);
   }
 }

@@ -2,35 +2,18 @@
 #ifndef FEW_SRC_CPU_BF16_PACK_H
 #define FEW_SRC_CPU_BF16_PACK_H
 
+#include "../stored.h"
 #include "tile.h"
-
-/* An array that is stored in f32 or in bf16. */
-struct few_numbers {
-  const void *at;
-  bool bf16;
-};
-
-VF_INLINE struct few_numbers bf16_operand(const struct few_call *c, int i) {
-  return (struct few_numbers){c->in[i].data, c->in[i].bf16};
-}
-VF_INLINE struct few_numbers bf16_from(struct few_numbers x, int64_t i) {
-  return (struct few_numbers){(const char *)x.at + i * (x.bf16 ? 2 : 4), x.bf16};
-}
-
-/* n numbers as bf16. */
-void FEW_ISA(few__bf16_copy)(uint16_t *to, struct few_numbers from, int64_t n);
-/* n numbers as f32. */
-void FEW_ISA(few__bf16_widen)(float *to, struct few_numbers from, int64_t n);
 
 /* A panel of B, k rounded up to BF16_K with zeros, from x with n <= BF16_N columns; x(k,j) is at
  * k ld + j, or if `columns`, at j ld + k. Returns the end of the panel. */
-uint16_t *FEW_ISA(few__bf16_panel)(uint16_t *to, struct few_numbers x, int64_t ld, bool columns,
-                                   int64_t k, int64_t n);
+uint16_t *FEW_ISA(few__bf16_panel)(uint16_t *to, struct from x, int64_t ld, bool columns, int64_t k,
+                                   int64_t n);
 
 /* m rows of A, `as` >= k rounded up to BF16_K apart, zero beyond k; a(i,k) is at i ld + k of x, or if
  * `columns`, at k ld + i. */
-void FEW_ISA(few__bf16_rows)(uint16_t *to, int64_t as, struct few_numbers x, int64_t ld,
-                             bool columns, int64_t m, int64_t k);
+void FEW_ISA(few__bf16_rows)(uint16_t *to, int64_t as, struct from x, int64_t ld, bool columns,
+                             int64_t m, int64_t k);
 
 /* n <= BF16_N sums of a row of C to element i of `out`. */
 VF_INLINE void bf16_put(void *out, bool bf16, int64_t i, const float *c, int64_t n, bool add) {

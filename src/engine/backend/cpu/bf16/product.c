@@ -13,8 +13,9 @@
 enum { K_BLOCK = 256, K_SLICE = 1024 };
 enum { M_BLOCK = BF16_ROWS > 1 ? 8 * BF16_M : 12 * BF16_M };
 
+/* A factor of activations may have a k as long as the batch. Weights are packed as a whole. */
 static int64_t slice_of(const struct few_bf16_product *p) {
-  return p->out_bf16 ? p->k : bf16_min(p->k, K_SLICE);
+  return p->out_bf16 || !p->b.bf16 ? p->k : bf16_min(p->k, K_SLICE);
 }
 
 static size_t aligned(int64_t bytes) { return ((size_t)bytes + 63) & ~(size_t)63; }
@@ -53,7 +54,7 @@ static struct rows rows_of_a(const struct few_bf16_product *p, uint16_t *room, i
   if (p->a.bf16 && !p->ta && whole == len && n % BF16_ROWS == 0)
     return (struct rows){(const uint16_t *)p->a.at + i * p->lda + k, p->lda, n};
   const int64_t first = p->ta ? k * p->lda + i : i * p->lda + k;
-  FEW_ISA(few__bf16_rows)(room, whole, bf16_from(p->a, first), p->lda, p->ta, n, len);
+  FEW_ISA(few__bf16_rows)(room, whole, num_from(p->a, first), p->lda, p->ta, n, len);
   return (struct rows){room, whole, n};
 }
 
@@ -73,17 +74,30 @@ static void panel_sums(const struct rows *a, const uint16_t *panel, int64_t whol
   }
 }
 
+static void pack_panels(const struct few_bf16_product *p, int64_t k, int64_t len, uint16_t *to) {
+  for (int64_t j = 0; j < p->n; j += BF16_N)
+    to = FEW_ISA(few__bf16_panel)(to, num_from(p->b, p->tb ? j * p->ldb + k : k * p->ldb + j),
+                                  p->ldb, p->tb, len, bf16_min(BF16_N, p->n - j));
+}
+
+size_t FEW_ISA(few__bf16_panels_bytes)(const struct few_bf16_product *p) {
+  return aligned(bf16_round_up(p->n, BF16_N) * bf16_round_up(p->k, BF16_K) * 2);
+}
+
+void FEW_ISA(few__bf16_panels)(const struct few_bf16_product *p, uint16_t *to) {
+  pack_panels(p, 0, p->k, to);
+}
+
 static void slice(const struct few_bf16_product *p, int64_t k, int64_t len) {
   const struct parts s = parts_of(p);
   const int64_t whole = bf16_round_up(len, BF16_K);
-  uint16_t *to = s.b;
-  for (int64_t j = 0; j < p->n; j += BF16_N)
-    to = FEW_ISA(few__bf16_panel)(to, bf16_from(p->b, p->tb ? j * p->ldb + k : k * p->ldb + j),
-                                  p->ldb, p->tb, len, bf16_min(BF16_N, p->n - j));
+  const uint16_t *panels = p->panels ? p->panels : s.b;
+  assert(!p->panels || len == p->k);
+  if (!p->panels) pack_panels(p, k, len, s.b);
   for (int64_t i = 0; i < p->m; i += M_BLOCK) {
     const struct rows a = rows_of_a(p, s.a, i, bf16_min(M_BLOCK, p->m - i), k, len);
     for (int64_t j = 0; j < p->n; j += BF16_N) {
-      panel_sums(&a, s.b + j * whole, whole, s.sums);
+      panel_sums(&a, panels + j * whole, whole, s.sums);
       for (int64_t r = 0; r < a.n; r++)
         bf16_put(p->out, p->out_bf16, (i + r) * p->ldo + j, s.sums + r * BF16_N,
                  bf16_min(BF16_N, p->n - j), k > 0);
@@ -109,8 +123,9 @@ static struct few_bf16_product product(const struct few_call *c, const struct fe
                                    .k = s->k,
                                    .ta = s->ta,
                                    .tb = s->tb,
-                                   .a = bf16_operand(c, 0),
-                                   .b = bf16_operand(c, 1),
+                                   .a = num_operand(c, 0),
+                                   .b = num_operand(c, 1),
+                                   .panels = c->packed,
                                    .lda = s->lda,
                                    .ldb = s->ldb,
                                    .ldo = s->n,
@@ -132,6 +147,19 @@ size_t FEW_ISA(few__bf16_matmul_scratch)(const struct few_call *c) {
   return FEW_ISA(few__bf16_product_scratch)(&p);
 }
 
+size_t FEW_ISA(few__bf16_matmul_packed)(const struct few_call *c) {
+  const struct few_matmul s = few__matmul_of(c);
+  const struct few_bf16_product p = product(c, &s);
+  if (!with_units(c) || c->in[1].bf16 || s.count != 1 || s.m > BF16_KEEP_ROWS) return 0;
+  return FEW_ISA(few__bf16_panels_bytes)(&p);
+}
+
+void FEW_ISA(few__bf16_matmul_pack)(const struct few_call *c, void *to) {
+  const struct few_matmul s = few__matmul_of(c);
+  const struct few_bf16_product p = product(c, &s);
+  FEW_ISA(few__bf16_panels)(&p, to);
+}
+
 void FEW_ISA(few__bf16_matmul)(const struct few_call *c) {
   const struct few_matmul s = few__matmul_of(c);
   if (!with_units(c)) {
@@ -139,10 +167,10 @@ void FEW_ISA(few__bf16_matmul)(const struct few_call *c) {
     return;
   }
   struct few_bf16_product p = product(c, &s);
-  const struct few_numbers a = p.a, b = p.b;
+  const struct from a = p.a, b = p.b;
   for (int64_t i = 0; i < s.count; i++) {
-    p.a = bf16_from(a, i * s.m * s.k);
-    p.b = bf16_from(b, i * s.b_step);
+    p.a = num_from(a, i * s.m * s.k);
+    p.b = num_from(b, i * s.b_step);
     p.out = (char *)c->out + i * s.m * s.n * (c->bf16[0] ? 2 : 4);
     FEW_ISA(few__bf16_product)(&p);
   }

@@ -4,16 +4,24 @@
 
 #include "pack.h"
 
+/* Packing weights takes about as long as the product of a hundred rows (of some hundreds, with tile
+ * registers), and what is kept packed takes memory: it is kept for at most so many rows. */
+enum { BF16_KEEP_ROWS = BF16_UNITS == BF16_PAIRS ? 512 : 4096 };
+
 /* out (+)= a b with a [m x k], b [k x n]; ta, tb: stored transposed. Rows are lda, ldb, ldo apart. */
 struct few_bf16_product {
   int64_t m, n, k;
   bool ta, tb;
-  struct few_numbers a, b;
+  struct from a, b;
+  const uint16_t *panels; /* few__bf16_panels() of b, or NULL */
   int64_t lda, ldb, ldo;
   void *out;
   bool out_bf16;
   void *scratch; /* few__bf16_product_scratch() bytes, 64-byte aligned */
 };
+/* b as panels, k x n; their bytes. */
+size_t FEW_ISA(few__bf16_panels_bytes)(const struct few_bf16_product *p);
+void FEW_ISA(few__bf16_panels)(const struct few_bf16_product *p, uint16_t *to);
 size_t FEW_ISA(few__bf16_product_scratch)(const struct few_bf16_product *p);
 void FEW_ISA(few__bf16_product)(const struct few_bf16_product *p);
 

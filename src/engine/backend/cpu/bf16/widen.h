@@ -42,11 +42,11 @@ VF_INLINE void widened_run(const struct few_call *c, void (*run)(const struct fe
   size_t bytes;
   const struct few_call w = widened(c, &bytes);
   for (int i = 0; i < c->n_in; i++)
-    if (c->in[i].bf16) FEW_ISA(few__bf16_widen)
-  ((float *)(uintptr_t)w.in[i].data, bf16_operand(c, i), count_of(c->in[i].shape));
+    if (c->in[i].bf16)
+      num_floats((float *)(uintptr_t)w.in[i].data, num_operand(c, i), count_of(c->in[i].shape));
   run(&w);
   if (c->bf16[0])
-    FEW_ISA(few__bf16_copy)(c->out, (struct few_numbers){w.out, false}, count_of(c->shape));
+    num_copy((struct to){c->out, true}, (struct from){w.out, false}, count_of(c->shape));
 }
 
 #endif
