@@ -25,6 +25,8 @@ ALLOWED = {
     'peak.c:half': 'pick() asks the processor',
     'peak.c:wide': 'pick() asks the processor',
 }
+# A set that has only products of its own takes its other kernels from another set (FEW_CPU_F32).
+BUILDS_ON = {'avx512bf16': 'avx512', 'amx': 'avx512'}
 TABLE = 'few__cpu_backend_'
 STARTS = re.compile(r'^\.(preinit_array|init_array|fini_array|ctors|dtors|init|fini)\b')
 # AVX and later are VEX or EVEX encoded: their mnemonics begin with v (but for the k registers' and some of
@@ -84,7 +86,8 @@ def check_symbols(report, objects):
         elif name.startswith(TABLE) and kind not in 'DR':
             report.fail(where, 1, f'{name} is code: make the table constant data')
     for path, name, kind in symbols:
-        if kind == 'U' and name in inside and inside[name] != objects.isa[path] and not name.startswith(TABLE):
+        allowed = (objects.isa[path], BUILDS_ON.get(objects.isa[path]))
+        if kind == 'U' and name in inside and inside[name] not in allowed and not name.startswith(TABLE):
             report.fail(objects.source(path), 1, f'{name} is reached past the choice: go through few__backend_cpu()')
 
 

@@ -68,7 +68,8 @@ void cli_man(FILE *out) {
       ".SH EXIT STATUS\n"
       "0 done, 1 failed, 2 usage, 130 interrupted by a signal; what is finished is then kept.\n"
       ".SH ENVIRONMENT\n"
-      ".TP\n.B FEW_CPU_ISA\nUse CPU kernels for a lesser instruction set: base, avx2, avx512.\n"
+      ".TP\n.B FEW_CPU_ISA\nUse CPU kernels for a lesser instruction set: base, avx2, avx512,\n"
+      "avx512bf16, amx.\n"
       ".TP\n.B FEW_CACHE\nFolder for decoded images of data sets; empty: keep none.\n",
       out);
 }
