@@ -59,9 +59,9 @@ static few_status draw_targets(struct few_gauge *g) {
   few_runner_free(teacher);
   if (st) return st;
   few__log(g->ctx, FEW_LOG_INFO,
-           "to_teacher in the log: how far %" PRId64
-           " %s of the student are from the teacher's of the same noise, in %d evaluation%s each, "
-           "in deviations of the data",
+           "to_teacher in the log is the distance of %" PRId64
+           " %s of the student from the teacher's of the same noise (%d evaluation%s each), in "
+           "standard deviations of the data",
            o.n, g->setup->spec.points ? "points" : "images", nfe, nfe == 1 ? "" : "s");
   return FEW_OK;
 }
