@@ -28,7 +28,8 @@ VF_INLINE void v4_store(struct to y, int64_t k, v4 x) {
     *(v4_any *)((float *)y.at + k) = x;
     return;
   }
-  const v4_bits bits = (v4_bits)x, nan = (v4_bits)(x != x);
+  const v4_bits bits = (v4_bits)x;
+  const v4_bits nan = (v4_bits)(x != x); /* NOLINT(misc-redundant-expression) */
   const v4_bits nearest = bits + 0x7fff + (bits >> 16 & 1), quiet = bits | 0x400000;
   const v4_bits half = ((nan & quiet) | (~nan & nearest)) >> 16;
   *(v4_half_any *)((uint16_t *)y.at + k) = __builtin_convertvector(half, v4_half);

@@ -177,15 +177,25 @@ VF_INLINE vf vf_load_bf16(const uint16_t *p) {
 #elif defined(__SSE2__)
   return (vf)_mm_unpacklo_epi16(_mm_setzero_si128(), _mm_loadl_epi64((const void *)p));
 #else
-  vi x;
+  vi x = {0};
   for (int i = 0; i < VF_W; i++) x[i] = (int32_t)((uint32_t)p[i] << 16);
   return vi_bits(x);
 #endif
 }
-VF_INLINE void vf_store_bf16(uint16_t *p, vf x) {
+/* The nearest number of bf16 in the upper half of each lane. The lower half is anything. */
+VF_INLINE vi vf_round_bf16(vf x) {
   const vi bits = vf_bits(x), nearest = bits + 0x7fff + ((bits >> 16) & 1);
-  const vi quiet = bits | 0x400000; /* a NaN keeps at least this bit */
-  const vi half = vf_bits(vf_select(x == x, vi_bits(nearest), vi_bits(quiet))) >> 16;
+  const vi quiet = vi_set(0x400000); /* a NaN keeps at least this bit */
+#if VF_W == 16
+  const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+  return (vi)_mm512_mask_or_epi32((__m512i)nearest, nan, (__m512i)bits, (__m512i)quiet);
+#else
+  const vi number = x == x; /* NOLINT(misc-redundant-expression): false for NaN */
+  return vf_bits(vf_select(number, vi_bits(nearest), vi_bits(bits | quiet)));
+#endif
+}
+VF_INLINE void vf_store_bf16(uint16_t *p, vf x) {
+  const vi half = vf_round_bf16(x) >> 16;
 #if VF_W == 16
   _mm256_storeu_si256((void *)p, _mm512_cvtepi32_epi16((__m512i)half));
 #elif VF_W == 8

@@ -8,11 +8,7 @@ VF_INLINE vf load_some(struct from x, int64_t i, int64_t n) {
   return n >= VF_W ? num_load(x, i) : n > 0 ? num_load_n(x, i, n) : (vf){0};
 }
 
-/* The upper half of each lane: the number in bf16. The lower half is anything. */
-VF_INLINE vu rounded(vf x) {
-  const vi bits = vf_bits(x), nearest = bits + 0x7fff + ((bits >> 16) & 1);
-  return (vu)vf_bits(vf_select(x == x, vi_bits(nearest), vi_bits(bits | 0x400000)));
-}
+VF_INLINE vu rounded(vf x) { return (vu)vf_round_bf16(x); }
 
 /* Row k and row k + 1 of x, columns j on, as pairs; n columns, and `rows` of the two, are there. */
 VF_INLINE vf pair_of_rows(struct from x, int64_t ld, int64_t k, int64_t rows, int64_t j,

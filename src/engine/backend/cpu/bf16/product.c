@@ -90,6 +90,7 @@ void FEW_ISA(few__bf16_panels)(const struct few_bf16_product *p, uint16_t *to) {
 
 static void slice(const struct few_bf16_product *p, int64_t k, int64_t len) {
   const struct parts s = parts_of(p);
+  assert(s.sums);
   const int64_t whole = bf16_round_up(len, BF16_K);
   const uint16_t *panels = p->panels ? p->panels : s.b;
   assert(!p->panels || len == p->k);

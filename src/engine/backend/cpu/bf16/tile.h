@@ -30,14 +30,18 @@ enum { BF16_N = 32 };
 
 /* What computes tiles. The base does in plain C what tile registers do. AVX2 and AVX-512 alone would do
  * that more slowly than products in f32: there, bf16 is only how numbers are stored. */
-enum few_bf16_units { BF16_NONE, BF16_PAIRS, BF16_TILES };
+enum few_bf16_units {
+  BF16_NONE,
+  BF16_PAIRS,
+  BF16_TILES,
 #if defined(__AMX_BF16__) || !defined(__AVX2__)
-#define BF16_UNITS BF16_TILES
+  BF16_UNITS = BF16_TILES
 #elif defined(__AVX512BF16__)
-#define BF16_UNITS BF16_PAIRS
+  BF16_UNITS = BF16_PAIRS
 #else
-#define BF16_UNITS BF16_NONE
+  BF16_UNITS = BF16_NONE
 #endif
+};
 
 /* few_backend.bf16_only_stored */
 #if defined(__AMX_BF16__) || defined(__AVX512BF16__)
