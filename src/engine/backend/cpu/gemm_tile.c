@@ -30,7 +30,9 @@ VF_INLINE void put(float *c, vf x, int64_t n, bool add) {
     vf_store_n(c, add ? vf_load_n(c, n) + x : x, n);
 }
 
-/* The sums are added to memory after k steps: prefetch it now. */
+/* The sums go to memory after k steps, and are added to what is there or take the place of it: either way
+ * its lines have to be in the cache, so prefetch them now. */
+enum { PREFETCH_LEAST_K = 64 };
 VF_INLINE void prefetch(int m, int nv, const struct few_tile *t) {
   VF_UNROLL(GEMM_M)
   for (int i = 0; i < m; i++) {
@@ -44,7 +46,7 @@ VF_INLINE void tile(int m, int nv, bool chunks, const struct few_tile *t) {
   VF_UNROLL(GEMM_M)
   for (int i = 0; i < m; i++) acc[i][0] = acc[i][1] = (vf){0};
   const float *a = t->a, *b = t->b;
-  if (t->add) prefetch(m, nv, t);
+  if (t->add || t->k >= PREFETCH_LEAST_K) prefetch(m, nv, t);
   if (chunks) {
     int64_t k = t->k;
     for (; k >= VF_W; k -= VF_W)
