@@ -42,6 +42,10 @@ void FEW_F32_SET(few__cpu_fused)(const struct few_call *call);
 size_t FEW_F32_SET(few__cpu_fused_scratch)(const struct few_call *call);
 #endif
 
+/* Bytes of a processor's second-level cache, for the size of blocks; 256 KiB to 8 MiB, 1 MiB if the
+ * system does not tell. Blocks that depend on it may not change a result. */
+int64_t few__cpu_cache(void);
+
 /* Each compilation's result. Nothing else of it may be reached before few__isa_runs() has said that
  * the processor can: scripts/check/isa.py. */
 extern const struct few_backend few__cpu_backend_base, few__cpu_backend_avx2,

@@ -8,10 +8,10 @@
 #include "isa.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 #endif
 
 #include "cpu.h"
@@ -77,6 +77,21 @@ bool few__isa_runs(few_isa isa) {
 }
 
 bool few__isa_bf16(few_isa isa) { return isa == FEW_ISA_AVX512BF16 || isa == FEW_ISA_AMX; }
+
+/* Asking takes long on a virtual machine, so the answer is kept. Threads that ask at the same time get
+ * the same one. */
+int64_t few__cpu_cache(void) {
+  static _Atomic long known;
+  long bytes = known;
+  if (bytes) return bytes;
+#if defined(_SC_LEVEL2_CACHE_SIZE)
+  bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+#endif
+  if (bytes <= 0) bytes = 1 << 20;
+  if (bytes < 1 << 18) bytes = 1 << 18;
+  if (bytes > 1 << 23) bytes = 1 << 23;
+  return known = bytes;
+}
 
 const struct few_backend *few__backend_cpu_isa(few_isa isa) {
   return few__isa_runs(isa) ? isas[isa].table : NULL;

@@ -16,8 +16,11 @@
 
 #include "conv.h"
 
-/* Floats of V that a block may have: a third of a megabyte. */
-enum { V_FLOATS = 80 * 1024, MOST_STRIPS = 4 };
+enum { MOST_STRIPS = 4 };
+
+/* Floats of V that a block may have: five sixteenths of the second-level cache. Weights of 128 x 128
+ * channels are 2.4 MB and stream from the next cache once a block. */
+static int64_t v_floats(void) { return few__cpu_cache() / 64 * 5; }
 
 struct wino {
   struct wino_grid grid;
@@ -31,7 +34,7 @@ struct wino {
 static struct wino plan(const struct few_conv *v) {
   struct wino s = {.grid = wino_grid(v->n, v->h, v->w), .ci = v->ci, .co = v->co};
   s.cp = round_up(v->ci, VF_W);
-  int64_t most = V_FLOATS / (FREQ * s.cp) / GEMM_M;
+  int64_t most = v_floats() / (FREQ * s.cp) / GEMM_M;
   most = GEMM_M * (most < 1 ? 1 : most > MOST_STRIPS ? MOST_STRIPS : most);
   const int64_t blocks = (s.grid.tiles + most - 1) / most;
   s.block = blocks ? (s.grid.tiles + blocks - 1) / blocks : 0;
