@@ -10,10 +10,11 @@
   for (few_isa isa = 0; isa < FEW_ISA_COUNT; isa++) \
     if (few__isa_runs(isa))
 
-/* How a call of f32 is run: bits of the operands that are stored in bf16, and the result so. */
+/* How a call of f32 is run: bits of the operands that are stored in bf16, and the result so. All arrays
+ * begin at a cache line, or if `unaligned`, one number after it. */
 struct stored {
   unsigned in;
-  bool out, direct;
+  bool out, direct, unaligned;
 };
 
 static inline uint16_t to_bf16(float x) {
@@ -35,6 +36,18 @@ static inline void *to_stored(bool bf16, const double *x, int64_t n) {
   return to;
 }
 
+static inline size_t number_bytes(bool bf16) { return bf16 ? sizeof(uint16_t) : sizeof(float); }
+
+/* The same behind `skip` numbers. */
+static inline char *to_place(int64_t skip, bool bf16, const double *x, int64_t n) {
+  const size_t bytes = (size_t)n * number_bytes(bf16), before = (size_t)skip * number_bytes(bf16);
+  void *numbers = to_stored(bf16, x, n);
+  char *to = guard_new(before + bytes);
+  memcpy(to + before, numbers, bytes);
+  guard_free(numbers, bytes);
+  return to;
+}
+
 /* The result of the f32 kernel as doubles, yours to free. The result and the scratch lie between
  * guards, and the scratch is full of NaN: a kernel may not read what it has not written. */
 static inline double *apply_cpu_as(few_isa isa, const struct op_call *t, struct stored as) {
@@ -45,30 +58,34 @@ static inline double *apply_cpu_as(few_isa isa, const struct op_call *t, struct 
       .node = &node, .shape = t->out, .n_in = t->n_in, .key = t->key, .direct = as.direct};
   c.precision = as.in || as.out ? FEW_BF16 : FEW_FP32;
   c.bf16[0] = as.out;
-  void *copy[FEW_MAX_IN] = {0};
+  char *copy[FEW_MAX_IN] = {0};
   for (int i = 0; i < t->n_in; i++) {
     c.in[i].shape = t->shape[i];
     c.in[i].bf16 = as.in >> i & 1;
-    if (t->in[i]) copy[i] = to_stored(c.in[i].bf16, t->in[i], count_of(t->shape[i]));
-    c.in[i].data = copy[i] ? copy[i] : t->index;
+    if (t->in[i]) copy[i] = to_place(as.unaligned, c.in[i].bf16, t->in[i], count_of(t->shape[i]));
+    c.in[i].data = t->index;
+    if (copy[i]) c.in[i].data = copy[i] + as.unaligned * number_bytes(c.in[i].bf16);
   }
   const int64_t n = count_of(t->out);
-  const size_t size = (size_t)n * (as.out ? sizeof(uint16_t) : sizeof(float)),
+  const size_t skip = as.unaligned * number_bytes(as.out),
+               size = skip + (size_t)n * number_bytes(as.out),
                scratch = k.scratch ? k.scratch(&c) : 0;
-  c.out = guard_new(size);
+  char *out = guard_new(size);
+  memset(out, 0xff, size);
+  c.out = out + skip;
   c.scratch = guard_new(scratch);
-  memset(c.out, 0xff, size);
   memset(c.scratch, 0xff, scratch);
   k.run(&c);
   double *y = new_array(n);
   for (int64_t j = 0; j < n; j++)
     y[j] = as.out ? (double)from_bf16(((uint16_t *)c.out)[j]) : get(FEW_F32, c.out, j);
-  guard_free(c.out, size);
+  for (size_t b = 0; b < skip; b++) assert_int_equal((unsigned char)out[b], 0xff);
+  guard_free(out, size);
   guard_free(c.scratch, scratch);
   for (int i = 0; i < t->n_in; i++)
     if (copy[i])
       guard_free(copy[i],
-                 (size_t)count_of(t->shape[i]) * (c.in[i].bf16 ? sizeof(uint16_t) : sizeof(float)));
+                 (size_t)(count_of(t->shape[i]) + as.unaligned) * number_bytes(c.in[i].bf16));
   return y;
 }
 
@@ -111,8 +128,9 @@ static inline void check_cpu(const struct op_call *t, const double *y, const dou
 /* One instruction set, in every way to store the operands and the result but all in f32. */
 static inline void check_cpu_ways(few_isa isa, const struct op_call *t, const double *y,
                                   const double *magnitude, double terms) {
-  for (unsigned way = 1; way < 2u << t->n_in; way++)
-    check_cpu_as(isa, t, (struct stored){.in = way >> 1, .out = way & 1}, y, magnitude, terms);
+  for (unsigned way = 2; way < 4u << t->n_in; way++)
+    check_cpu_as(isa, t, (struct stored){.in = way >> 2, .out = way >> 1 & 1, .unaligned = way & 1},
+                 y, magnitude, terms);
 }
 
 /* Every instruction set; if `bf16`, in every other way to store the operands and the result. The operands must
