@@ -28,7 +28,7 @@ std::vector<row> rows_of(const few_eval_set *set) {
   std::int64_t i = 0;
   for (row &r : rows) {
     r.resize(static_cast<std::size_t>(few_eval_set_dim(set)));
-    few_eval_set_row(set, i++, r.data());
+    few_eval_set_row(r.data(), set, i++);
   }
   return rows;
 }
@@ -46,7 +46,7 @@ bool same(const row &a, const row &b) {
 std::int64_t least(const few_metric_opts *) { return 1; }
 
 /* No exception may leave a function of a definition: the library is C. */
-few_status run(few_ctx *ctx, few_metric_input *in, few_metric_value *value) {
+few_status run(few_metric_value *value, few_ctx *ctx, few_metric_input *in) {
   try {
     const std::vector<row> samples = rows_of(in->set), known = rows_of(in->reference);
     const auto copies = std::count_if(samples.begin(), samples.end(), [&](const row &s) {

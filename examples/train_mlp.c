@@ -24,7 +24,7 @@ static void check(few_status status) {
 static few_plan *plan_of_loss(void) {
   few_graph *g;
   few_plan *plan;
-  check(few_graph_create(ctx, &g));
+  check(few_graph_create(&g, ctx));
   few_node x = few_input(g, "x", FEW_REAL, FEW_SHAPE(ROWS, 1));
   few_node y = few_input(g, "y", FEW_REAL, FEW_SHAPE(ROWS, 1));
   few_node p[4] = {few_param(g, "w1", FEW_SHAPE(1, HIDDEN)),
@@ -33,7 +33,7 @@ static few_plan *plan_of_loss(void) {
   few_node h = few_tanh(g, few_add(g, few_matmul(g, x, p[0], false, false), p[1]));
   few_node f = few_add(g, few_matmul(g, h, p[2], false, false), p[3]);
   few_node d[4], loss = few_mean_all(g, few_square(g, few_sub(g, f, y)));
-  check(few_grad(g, loss, 4, p, d));
+  check(few_grad(d, g, loss, 4, p));
   check(few_plan_create(
       &plan, g, 5,
       (struct few_plan_output[]){

@@ -39,7 +39,7 @@ static void check_options(few_ctx *ctx, struct few_recipe *r) {
   struct few_text t = {0};
   struct few_recipe back;
   memset(&o, 0, sizeof o);
-  FUZZ_REQUIRE(few_options_default(ctx, table, &o) == FEW_OK);
+  FUZZ_REQUIRE(few_options_default(&o, ctx, table) == FEW_OK);
   memcpy(&again, &o, sizeof o);                       /* padding too */
   fuzz_ok(ctx, few__recipe_apply(ctx, r, table, &o)); /* what it set before failing is valid */
   fuzz_ok(ctx, few__recipe_check(ctx, r));

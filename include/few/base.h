@@ -3,6 +3,9 @@
  * Everything in the library hangs off a context: it owns the allocator, the log and the text of the
  * last error. The library never exits, never prints and has no mutable globals.
  *
+ * Parameters: outputs come first. What a call writes to a `T **out` is the caller's to free; a pointer
+ * that a call returns is borrowed. A callback takes its `user` first.
+ *
  * Threads: one context serves one thread of calls at a time. Inside a call the library may use
  * workers of its own.
  */

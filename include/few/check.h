@@ -23,10 +23,9 @@ struct few_check_result {
 /* Check the derivatives of y with respect to x[0..n_x), or with n_x = 0 to all real inputs and params
  * of the graph. Values are drawn from N(0, scale^2) by `seed`; labels are 0, 1, 2 ... Adds nodes to
  * the graph. FEW_E_INVALID for a node of another graph and for options out of range. */
-FEW_API FEW_MUST_USE few_status few_check_derivatives(few_graph *g, few_node y, int n_x,
-                                                      const few_node *x, double scale,
-                                                      uint64_t seed,
-                                                      struct few_check_result *result);
+FEW_API FEW_MUST_USE few_status few_check_derivatives(struct few_check_result *result, few_graph *g,
+                                                      few_node y, int n_x, const few_node *x,
+                                                      double scale, uint64_t seed);
 
 /* The same with values of the caller: `value(user, name, n, out)` fills input or param `name`. */
 struct few_check_opts {
@@ -39,10 +38,9 @@ struct few_check_opts {
 #define FEW_CHECK_OPTS_VERSION 1
 #define FEW_CHECK_OPTS_INIT \
   { FEW_CHECK_OPTS_VERSION, 1.0, 1e-5, 1, NULL, NULL }
-FEW_API FEW_MUST_USE few_status few_check_function(few_graph *g, few_node y, int n_x,
-                                                   const few_node *x,
-                                                   const struct few_check_opts *opts,
-                                                   struct few_check_result *result);
+FEW_API FEW_MUST_USE few_status few_check_function(struct few_check_result *result, few_graph *g,
+                                                   few_node y, int n_x, const few_node *x,
+                                                   const struct few_check_opts *opts);
 
 #ifdef __cplusplus
 }

@@ -103,15 +103,15 @@ struct few_data_opts {
 
 /* Set one field by its name and a text: ("size", "32"), ("on_error", "skip"). The sentence of a
  * failure lists what is allowed, and *opts is then unchanged. All fields but version and seed. */
-FEW_API FEW_MUST_USE few_status few_data_set_option(few_ctx *ctx, struct few_data_opts *opts,
+FEW_API FEW_MUST_USE few_status few_data_set_option(struct few_data_opts *opts, few_ctx *ctx,
                                                     const char *key, const char *value);
 
 /* The spec "reader:where" of a set that may be named by its path only; *out is yours: few_text_free
  * (few/base.h). A training run is no folder of images, and is refused. */
-FEW_API FEW_MUST_USE few_status few_data_full_spec(few_ctx *ctx, char **out, const char *name);
+FEW_API FEW_MUST_USE few_status few_data_full_spec(char **out, few_ctx *ctx, const char *name);
 
 /* Open a data set. opts may be NULL. On failure *out is NULL. The context must outlive the set. */
-FEW_API FEW_MUST_USE few_status few_data_open(few_ctx *ctx, few_data **out, const char *spec,
+FEW_API FEW_MUST_USE few_status few_data_open(few_data **out, few_ctx *ctx, const char *spec,
                                               const struct few_data_opts *opts);
 
 /* Write item `index` = 0, 1 .. n - 1 to `values`: h * w * c bytes of an image, or c floats of a
@@ -179,7 +179,7 @@ FEW_API double few_data_std(const few_data *data);
 
 /* Item `index` as h * w * c floats in the order H, W, C: images in [-1, 1] (byte / 127.5 - 1),
  * points as they are. FEW_E_INVALID if there is no such item; `out` is then untouched. */
-FEW_API few_status few_data_get(const few_data *data, int64_t index, float *out);
+FEW_API few_status few_data_get(float *out, const few_data *data, int64_t index);
 /* 0 .. n_classes - 1; -1 if the set has no labels or there is no such item. */
 FEW_API int32_t few_data_label(const few_data *data, int64_t index);
 
@@ -216,7 +216,7 @@ FEW_API struct few_data_scale few_data_scale_to(const few_data *data, double sig
 
 /* The same for each coordinate or channel separately, scales[c]; a constant one takes the largest
  * scale of the others. */
-FEW_API void few_data_scales_to(const few_data *data, double sigma, struct few_data_scale *scales);
+FEW_API void few_data_scales_to(struct few_data_scale *scales, const few_data *data, double sigma);
 
 /* The item at place `position` = 0, 1, 2 ... of the endless shuffled stream over n items. Each
  * epoch of n places holds every item once. No state: a resumed run sees the same order.
@@ -239,10 +239,9 @@ struct few_data_stream {
 /* Fill x[count][h][w][c] and labels[count] (may be NULL) with places first_position ... of the
  * stream. Row i depends only on (data, stream, first_position + i). FEW_E_INVALID, with nothing
  * written, if a place is outside 0 .. 2^40 - 1. */
-FEW_API FEW_MUST_USE few_status few_data_fill(const few_data *data,
+FEW_API FEW_MUST_USE few_status few_data_fill(float *x, int32_t *labels, const few_data *data,
                                               const struct few_data_stream *stream,
-                                              int64_t first_position, int64_t count, float *x,
-                                              int32_t *labels);
+                                              int64_t first_position, int64_t count);
 
 /* A mixture of k isotropic Gaussians in d dimensions: sum_i weight[i] N(mean[i], std[i]^2 I). */
 struct few_data_gaussians {

@@ -48,7 +48,7 @@ typedef int32_t few_node;
 
 typedef struct few_graph few_graph;
 
-FEW_API FEW_MUST_USE few_status few_graph_create(few_ctx *ctx, few_graph **out);
+FEW_API FEW_MUST_USE few_status few_graph_create(few_graph **out, few_ctx *ctx);
 FEW_API void few_graph_free(few_graph *g); /* NULL is fine */
 /* FEW_OK, or the first failure while building; its sentence is few_error(ctx). */
 FEW_API few_status few_graph_status(const few_graph *g);
@@ -159,15 +159,15 @@ FEW_API few_node few_attention_grad(few_graph *g, few_node qkv, few_node dy, dou
 
 /* ---- Derivatives: more nodes of the same graph ----
  * The x are independent variables of the derivative, even where one was computed from another. */
-/* Tangents of y[0..n_y) for tangents dx of x (FEW_NONE: zero). A y that does not depend on any x
- * gets FEW_NONE. Composes with itself and with few_vjp. */
-FEW_API few_status few_jvp(few_graph *g, int n_y, const few_node *y, int n_x, const few_node *x,
-                           const few_node *dx, few_node *dy);
-/* Cotangents of x for cotangents dy of y. An x that no y depends on gets FEW_NONE. */
-FEW_API few_status few_vjp(few_graph *g, int n_y, const few_node *y, const few_node *dy, int n_x,
-                           const few_node *x, few_node *dx);
-/* Gradient of a scalar loss: few_vjp with cotangent 1. */
-FEW_API few_status few_grad(few_graph *g, few_node loss, int n_x, const few_node *x, few_node *dx);
+/* dy[n_y]: tangents of y for tangents dx[n_x] of x (FEW_NONE: zero). A y that does not depend on any
+ * x gets FEW_NONE. Composes with itself and with few_vjp. */
+FEW_API few_status few_jvp(few_node *dy, few_graph *g, int n_y, const few_node *y, int n_x,
+                           const few_node *x, const few_node *dx);
+/* dx[n_x]: cotangents of x for cotangents dy[n_y] of y. An x that no y depends on gets FEW_NONE. */
+FEW_API few_status few_vjp(few_node *dx, few_graph *g, int n_y, const few_node *y,
+                           const few_node *dy, int n_x, const few_node *x);
+/* dx[n_x]: gradient of a scalar loss, which is few_vjp with cotangent 1. */
+FEW_API few_status few_grad(few_node *dx, few_graph *g, few_node loss, int n_x, const few_node *x);
 
 #ifdef __cplusplus
 }

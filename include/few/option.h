@@ -11,8 +11,8 @@
  *       FEW_OPT_END};
  *
  *   struct opts o;
- *   few_status st = few_options_default(ctx, table, &o);
- *   if (!st) st = few_option_set(ctx, table, &o, "channels", "128");
+ *   few_status st = few_options_default(&o, ctx, table);
+ *   if (!st) st = few_option_set(&o, ctx, table, "channels", "128");
  *
  * Calls read tables and never write them: any number of threads may share one.
  */
@@ -98,13 +98,14 @@ struct few_option {
 
 /* Set every field that has a default. FEW_E_INVALID for a default that is not allowed, which is a
  * mistake in the table. */
-FEW_API FEW_MUST_USE few_status few_options_default(few_ctx *ctx, const struct few_option *table,
-                                                    void *object);
+FEW_API FEW_MUST_USE few_status few_options_default(void *object, few_ctx *ctx,
+                                                    const struct few_option *table);
 
 /* Set one field from text. FEW_E_INVALID for an unknown key or a value that is not allowed: the
  * error names the nearest known key, or what is allowed. The object is then unchanged. */
-FEW_API FEW_MUST_USE few_status few_option_set(few_ctx *ctx, const struct few_option *table,
-                                               void *object, const char *key, const char *value);
+FEW_API FEW_MUST_USE few_status few_option_set(void *object, few_ctx *ctx,
+                                               const struct few_option *table, const char *key,
+                                               const char *value);
 
 /* The row of a key; NULL if there is none. */
 FEW_API const struct few_option *few_option_find(const struct few_option *table, const char *key);

@@ -46,7 +46,7 @@ static few_status check_options(few_ctx *ctx, const struct few_addition *a) {
                        "to the size of the struct",
                        kinds[a->kind], a->name, o->key, a->options_size);
   FEW_TRY(FEW_NEW(ctx, &scratch, a->options_size));
-  few_status st = few_options_default(ctx, a->options, scratch);
+  few_status st = few_options_default(scratch, ctx, a->options);
   few__free(ctx, scratch);
   return st ? few__fail_in(ctx, st, "%s %s: a default", kinds[a->kind], a->name) : FEW_OK;
 }

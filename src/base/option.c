@@ -453,13 +453,13 @@ static few_status set_field(few_ctx *ctx, const struct few_option *o, void *obje
   return bad_value(ctx, o, value);
 }
 
-few_status few_options_default(few_ctx *ctx, const struct few_option *table, void *object) {
+few_status few_options_default(void *object, few_ctx *ctx, const struct few_option *table) {
   for (const struct few_option *o = table; o->key; o++)
     if (o->deflt) FEW_TRY(set_field(ctx, o, object, o->deflt));
   return FEW_OK;
 }
 
-few_status few_option_set(few_ctx *ctx, const struct few_option *table, void *object,
+few_status few_option_set(void *object, few_ctx *ctx, const struct few_option *table,
                           const char *key, const char *value) {
   const struct few_option *o = few_option_find(table, key);
   return o ? set_field(ctx, o, object, value) : unknown_key(ctx, table, key);

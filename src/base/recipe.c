@@ -271,7 +271,7 @@ few_status few__recipe_apply_prefixed(few_ctx *ctx, struct few_recipe *r, const 
     struct few_recipe_pair *p = &r->at[i];
     if (strncmp(p->key, prefix, n) != 0 || !few_option_find(table, p->key + n)) continue;
     p->taken = true;
-    few_status st = few_option_set(ctx, table, object, p->key + n, p->value);
+    few_status st = few_option_set(object, ctx, table, p->key + n, p->value);
     if (st && n) few__fail_in(ctx, st, "%s", p->key); /* many have a `weight` */
     if (st) return fail_at(ctx, st, r, p);
   }

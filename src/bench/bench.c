@@ -68,18 +68,18 @@ static few_status make_recipe(struct bench *b) {
   setup->net = few__net_find(ctx, b->o->net);
   if (!setup->net) return few__fail(ctx, FEW_E_INVALID, "there is no network %s", b->o->net);
   FEW_TRY(few__new(ctx, &setup->net_opts, 1, setup->net->options_size));
-  FEW_TRY(few_options_default(ctx, setup->net->options, setup->net_opts));
+  FEW_TRY(few_options_default(setup->net_opts, ctx, setup->net->options));
   for (int i = 0; i < b->o->n_settings; i++) {
     char key[64];
     const char *eq = strchr(b->o->settings[i], '=');
     if (!eq || eq - b->o->settings[i] >= (int)sizeof key)
       return few__fail(ctx, FEW_E_INVALID, "`%s`: settings are key=value", b->o->settings[i]);
     snprintf(key, sizeof key, "%.*s", (int)(eq - b->o->settings[i]), b->o->settings[i]);
-    FEW_TRY(few_option_set(ctx, setup->net->options, setup->net_opts, key, eq + 1));
+    FEW_TRY(few_option_set(setup->net_opts, ctx, setup->net->options, key, eq + 1));
   }
   setup->spec = (struct few_net_spec){
       .h = b->o->h, .w = b->o->w, .c = b->o->c, .points = b->o->h == 1, .sigma_data = 0.5};
-  FEW_TRY(few_options_default(ctx, few__train_options(), &setup->config.keys));
+  FEW_TRY(few_options_default(&setup->config.keys, ctx, few__train_options()));
   setup->config.keys.batch = b->o->batch;
   setup->config.keys.shards = b->o->shards;
   setup->config.keys.precision = (int)b->o->precision;
@@ -131,7 +131,7 @@ static few_status plan_network(struct bench *b, const struct few_backend *backen
   out[0] = few__model_trace(b->model, g, "", false, &net_in);
   if (b->which == FEW_BENCH_JVP) { /* the tangent first: few__plan_create */
     out[1] = out[0];
-    FEW_TRY(few_jvp(g, 1, out + 1, 2, in, d, out));
+    FEW_TRY(few_jvp(out, g, 1, out + 1, 2, in, d));
   }
   struct few_planning_opts po = {.backend = backend, .real = FEW_F32, .precision = b->o->precision};
   return few__plan_create(b->ctx, &b->plan, g, &po, b->which == FEW_BENCH_JVP ? 2 : 1, out);
@@ -139,7 +139,7 @@ static few_status plan_network(struct bench *b, const struct few_backend *backen
 
 static few_status set_up_network(struct bench *b, const struct few_backend *backend) {
   few_graph *g;
-  FEW_TRY(few_graph_create(b->ctx, &g));
+  FEW_TRY(few_graph_create(&g, b->ctx));
   few_status st = plan_network(b, backend, g);
   few_graph_free(g);
   FEW_TRY(st);

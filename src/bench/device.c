@@ -19,7 +19,7 @@ static few_status product_plan(const struct few_arrays *s, few_precision precisi
   const struct few_planning_opts o = {
       .backend = s->backend, .real = FEW_F32, .precision = precision};
   few_graph *g;
-  FEW_TRY(few_graph_create(s->ctx, &g));
+  FEW_TRY(few_graph_create(&g, s->ctx));
   const struct few_shape side = FEW_SHAPE(1, n, n);
   const few_node by = few_broadcast(g, few_input(g, "by", FEW_REAL, FEW_SHAPE(1, 1, 1)), side);
   const few_node a = few_reshape(g, few_param(g, "a", FEW_SHAPE(n, n)), side);

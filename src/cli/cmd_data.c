@@ -137,7 +137,7 @@ static int run(struct cli *cli, const void *opts) {
   struct few_data_opts d_opts = o->data;
   if (o->skip_errors) d_opts.on_error = FEW_DATA_SKIP;
   few_data *d = NULL;
-  few_status st = few_data_open(cli->ctx, &d, cli->operands[0], &d_opts);
+  few_status st = few_data_open(&d, cli->ctx, cli->operands[0], &d_opts);
   if (st) {
     int failed = cli_status(cli, st);
     if (strstr(few_error(cli->ctx), "on_error"))

@@ -69,7 +69,7 @@ static few_status measure(struct cli *cli, const struct tangent_opts *o, few_mod
   few_data *data = NULL;
   few_model *teacher = NULL;
   few_runner *runner = NULL;
-  few_status st = few_data_open(cli->ctx, &data, o->data, NULL);
+  few_status st = few_data_open(&data, cli->ctx, o->data, NULL);
   if (!st && o->teacher) st = few_model_load(&teacher, cli->ctx, o->teacher);
   if (!st && teacher) st = few_runner_create(&t.teacher, cli->ctx, teacher);
   if (!st) st = few_runner_create(&runner, cli->ctx, m);

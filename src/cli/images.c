@@ -193,12 +193,12 @@ static int take(struct cli *cli, struct cli_images *p, const struct cli_labels o
   few_model_info(info, of[0].m);
   const size_t item = (size_t)(info->h * info->w * info->c);
   assert(item > 0 && most >= 0 && p->n >= 0);
-  few_status st = few_data_full_spec(cli->ctx, &spec, word);
+  few_status st = few_data_full_spec(&spec, cli->ctx, word);
   if (st) return cli_status(cli, st);
   o.limit = most;
   if (!strncmp(spec, "folder:", 7)) o.size = info->h == info->w ? info->h : 0;
   if (!strncmp(spec, "folder:", 7)) o.channels = info->c == 1 || info->c == 3 ? info->c : 0;
-  st = few_data_open(cli->ctx, &d, spec, &o);
+  st = few_data_open(&d, cli->ctx, spec, &o);
   few_text_free(cli->ctx, spec);
   progress_clear(&cli->progress);
   if (st) return cli_status(cli, st);
@@ -209,7 +209,7 @@ static int take(struct cli *cli, struct cli_images *p, const struct cli_labels o
                    word, few_data_h(d), few_data_w(d), few_data_c(d), info->h, info->w, info->c);
   if (!code) code = grow(p, few_data_n(d), item);
   for (int64_t i = 0; !code && i < few_data_n(d); i++)
-    code = cli_status(cli, few_data_get(d, i, p->at + (size_t)(p->n + i) * item));
+    code = cli_status(cli, few_data_get(p->at + (size_t)(p->n + i) * item, d, i));
   for (int k = 0; !code && k < 2; k++) code = take_labels(cli, d, &of[k], p->label[k] + p->n);
   if (!code) p->n += few_data_n(d);
   few_data_free(d);

@@ -95,7 +95,7 @@ static bool set(few_ctx *ctx, const struct few_option *o, void *object, const ch
   const struct few_option row[] = {*o, FEW_OPT_END};
   assert(text);
   char *allowed;
-  if (!few_option_set(ctx, row, object, o->key, text)) return true;
+  if (!few_option_set(object, ctx, row, o->key, text)) return true;
   if (few_option_allowed(&allowed, ctx, o)) return fail(error, "%s", few_error(ctx));
   fail(error, "--%s takes %s, not \"%.60s\"", key, allowed, text);
   few_text_free(ctx, allowed);
@@ -156,7 +156,7 @@ int opt_parse(few_ctx *ctx, const struct few_option *table, void *object, int n,
   assert(rows <= MAX_OPTIONS);
   assert(n >= 0);
   error[0] = '\0';
-  if (few_options_default(ctx, table, object)) {
+  if (few_options_default(object, ctx, table)) {
     fail(error, "%s", few_error(ctx));
     return -1;
   }

@@ -60,7 +60,7 @@ static few_status read_with(few_data *d, const struct few_data_opts *o) {
   return built_in ? FEW_OK : few__reader_check(d, r->name, o);
 }
 
-few_status few_data_open(few_ctx *ctx, few_data **out, const char *spec,
+few_status few_data_open(few_data **out, few_ctx *ctx, const char *spec,
                          const struct few_data_opts *opts) {
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
   if (opts) o = *opts;
@@ -70,7 +70,7 @@ few_status few_data_open(few_ctx *ctx, few_data **out, const char *spec,
   FEW_GOTO(few__data_check_opts(ctx, &o));
   FEW_GOTO(FEW_NEW(ctx, &d, 1));
   d->ctx = ctx;
-  FEW_GOTO(few_data_full_spec(ctx, &d->spec, spec));
+  FEW_GOTO(few_data_full_spec(&d->spec, ctx, spec));
   struct few_data_opts whole = o;
   if (o.holdout > 0) whole.split = FEW_DATA_TRAIN; /* the parts are made of that */
   FEW_GOTO(read_with(d, &whole));

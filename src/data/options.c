@@ -8,7 +8,7 @@ struct holder {
 };
 const struct few_option few__data_options[] = {FEW_DATA_OPTIONS(struct holder, data), FEW_OPT_END};
 
-few_status few_data_set_option(few_ctx *ctx, struct few_data_opts *opts, const char *key,
+few_status few_data_set_option(struct few_data_opts *opts, few_ctx *ctx, const char *key,
                                const char *value) {
-  return few_option_set(ctx, few__data_options, opts, key, value);
+  return few_option_set(opts, ctx, few__data_options, key, value);
 }

@@ -78,7 +78,7 @@ static few_status check_no_run(few_ctx *ctx, const char *dir) {
   return few__fail(ctx, FEW_E_INVALID, "%s is a training run: give %s/model.safetensors", dir, dir);
 }
 
-few_status few_data_full_spec(few_ctx *ctx, char **out, const char *name) {
+few_status few_data_full_spec(char **out, few_ctx *ctx, const char *name) {
   struct few_text t = {0};
   *out = NULL;
   if (!name) return few__fail(ctx, FEW_E_INVALID, "no data set is named: give a spec");

@@ -14,7 +14,7 @@ struct few_data_scale few_data_scale_to(const few_data *d, double sigma) {
   return (struct few_data_scale){d->mean, d->std > 0 ? sigma / d->std : 1};
 }
 
-void few_data_scales_to(const few_data *d, double sigma, struct few_data_scale *scales) {
+void few_data_scales_to(struct few_data_scale *scales, const few_data *d, double sigma) {
   double largest = 0;
   for (int c = 0; c < d->c; c++) {
     const struct few_data_moments m = d->each[c];
@@ -70,7 +70,7 @@ static void point_row(const few_data *d, int64_t index, const struct few_data_sc
   }
 }
 
-few_status few_data_get(const few_data *d, int64_t index, float *out) {
+few_status few_data_get(float *out, const few_data *d, int64_t index) {
   if (index < 0 || index >= d->n)
     return few__fail(d->ctx, FEW_E_INVALID, "%s has items 0..%lld; there is no item %lld", d->spec,
                      (long long)d->n - 1, (long long)index);
@@ -85,8 +85,9 @@ few_status few_data_get(const few_data *d, int64_t index, float *out) {
   return FEW_OK;
 }
 
-few_status few_data_fill(const few_data *d, const struct few_data_stream *stream,
-                         int64_t first_position, int64_t count, float *x, int32_t *labels) {
+few_status few_data_fill(float *x, int32_t *labels, const few_data *d,
+                         const struct few_data_stream *stream, int64_t first_position,
+                         int64_t count) {
   FEW_TRY(few__opts_check(d->ctx, "few_data_stream", stream, FEW_DATA_STREAM_VERSION));
   const struct few_data_scale *scale = stream->scales ? stream->scales : &stream->scale;
   const int step = stream->scales ? 1 : 0;

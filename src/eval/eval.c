@@ -99,7 +99,7 @@ static few_status measure(few_evaluator *e, int seed, struct few_report_inside *
     for (int i = 0; !st && i < few__metric_count(e->ctx); i++) {
       const struct few_metric_def *m = few__metric_at(e->ctx, i);
       if (!(e->wanted & 1u << i) || !(m->needs & FEW_NEED_ROWS) != !pairs) continue;
-      st = m->run(e->ctx, &in, value[i]);
+      st = m->run(value[i], e->ctx, &in);
       if (!st) e->measured |= 1u << i;
     }
   if (!st && e->o->bootstrap) st = few__bootstrap(e->ctx, &in, e->wanted, e->o->bootstrap, value);

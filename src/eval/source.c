@@ -46,7 +46,7 @@ static few_status choose_class(struct few_source *s) {
 }
 
 static few_status open_data(struct few_source *s) {
-  if (!s->data) FEW_TRY(few_data_open(s->ctx, &s->opened, s->spec, NULL));
+  if (!s->data) FEW_TRY(few_data_open(&s->opened, s->ctx, s->spec, NULL));
   if (!s->data) s->data = s->opened;
   s->available = few_data_n(s->data);
   s->h = few_data_h(s->data);
@@ -186,7 +186,7 @@ few_status few__source_open(few_ctx *ctx, struct few_source **out,
     s->spec = few__strdup(ctx, opts->name);
     if (!s->spec) FEW_GOTO(few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", opts->name));
   } else {
-    FEW_GOTO(few_data_full_spec(ctx, &s->spec, opts->name));
+    FEW_GOTO(few_data_full_spec(&s->spec, ctx, opts->name));
   }
   if (s->runner || (file && opts->o))
     FEW_GOTO(open_model(s, opts->o));

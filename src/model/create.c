@@ -6,14 +6,14 @@
 
 static few_status set_options(few_ctx *ctx, const struct few_net_def *net,
                               const struct few_model_opts *o, void *out) {
-  FEW_TRY(few_options_default(ctx, net->options, out));
+  FEW_TRY(few_options_default(out, ctx, net->options));
   for (int i = 0; i < o->n_settings; i++) {
     char key[64];
     const char *eq = strchr(o->settings[i], '=');
     if (!eq || eq - o->settings[i] >= (int)sizeof key)
       return few__fail(ctx, FEW_E_INVALID, "`%.60s`: settings are key=value", o->settings[i]);
     snprintf(key, sizeof key, "%.*s", (int)(eq - o->settings[i]), o->settings[i]);
-    const few_status st = few_option_set(ctx, net->options, out, key, eq + 1);
+    const few_status st = few_option_set(out, ctx, net->options, key, eq + 1);
     if (st) return few__fail_in(ctx, st, "net %s", net->name);
   }
   return FEW_OK;

@@ -180,10 +180,10 @@ static few_status read_options(struct reading *r, const struct few_net_def *net,
   json_t *options, *value;
   const char *key;
   FEW_TRY(few__json_object(r->ctx, r->place, part, "options", &options));
-  FEW_TRY(few_options_default(r->ctx, net->options, out));
+  FEW_TRY(few_options_default(out, r->ctx, net->options));
   json_object_foreach(options, key, value) {
     if (!json_is_string(value)) return bad(r, "an option of `net` is not a string");
-    few_status st = few_option_set(r->ctx, net->options, out, key, json_string_value(value));
+    few_status st = few_option_set(out, r->ctx, net->options, key, json_string_value(value));
     if (st)
       return few__fail_in(r->ctx, st == FEW_E_MEMORY ? st : FEW_E_FORMAT, "%s: options of net %s",
                           r->place, net->name);

@@ -61,7 +61,7 @@ static few_status count_flops(few_model *m, const few_graph *g, few_node y) {
 static few_status declare(few_model *m) {
   few_graph *g;
   few_status st;
-  FEW_TRY(few_graph_create(m->ctx, &g));
+  FEW_TRY(few_graph_create(&g, m->ctx));
   struct few_nn nn = {.g = g, .params = &m->params, .prefix = ""};
   struct few_net_input in = few__model_inputs(m, g, 1);
   few_node y = m->net->build(&nn, &m->spec, m->net_opts, &in);

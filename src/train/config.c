@@ -199,7 +199,7 @@ static few_status check_stages(few_ctx *ctx, const struct few_config *c) {
 }
 
 static few_status read_values(few_ctx *ctx, struct few_config *c) {
-  FEW_TRY(few_options_default(ctx, options, &c->keys));
+  FEW_TRY(few_options_default(&c->keys, ctx, options));
   FEW_TRY(few__recipe_apply(ctx, &c->recipe, options, &c->keys));
   FEW_TRY(few__config_objectives(ctx, c));
   FEW_TRY(few__optim_find(ctx, &c->optim, c->keys.optimizer));

@@ -40,7 +40,7 @@ static few_status open_set(const struct few_evaluation *e, few_data **out, const
     o.holdout = k->data_holdout;
     if (o.holdout > 0) o.limit = k->data_limit; /* of the items that the run opened */
   }
-  return few_data_open(e->ctx, out, spec, &o);
+  return few_data_open(out, e->ctx, spec, &o);
 }
 
 /* The set that eval_ref names; without it, the held-out part of the data; without one, the data. */

@@ -68,7 +68,7 @@ static few_status copy_dropout(few_ctx *ctx, const struct few_setup *setup, void
     few__text_add(ctx, &value, "0");
   few_status st =
       value.failed ? few__fail(ctx, FEW_E_MEMORY, "out of memory: options")
-                   : few_option_set(ctx, setup->teacher->net->options, opts, "dropout", value.at);
+                   : few_option_set(opts, ctx, setup->teacher->net->options, "dropout", value.at);
   few__text_free(ctx, &value);
   return st;
 }
@@ -163,7 +163,7 @@ static few_status check_direction(few_ctx *ctx, const struct few_setup *setup) {
   struct few_use use = {.sampler = NULL};
   if (!setup->config.needs_teacher || !setup->teacher || setup->teacher->direction == FEW_BOTH_WAYS)
     return FEW_OK;
-  if (o->def->use) o->def->use(o->opts, &at, setup->spec.sigma_data, &use);
+  if (o->def->use) o->def->use(&use, o->opts, &at, setup->spec.sigma_data);
   const bool same = use.encodes == (setup->teacher->direction == FEW_ENCODES);
   if (same && (setup->config.target == FEW_TARGET_STAGE || setup->config.needs_pairs))
     return FEW_OK;
@@ -196,7 +196,7 @@ static few_status choose_dropout(few_ctx *ctx, struct few_setup *setup) {
     const struct few_config_objective *o = &setup->config.objective[i];
     const struct few_clock at = few__config_clock(&setup->config, 0, 1);
     drops |= o->def->drops_labels;
-    if (o->def->use) o->def->use(o->opts, &at, setup->spec.sigma_data, &use);
+    if (o->def->use) o->def->use(&use, o->opts, &at, setup->spec.sigma_data);
   }
   if (*dropout < 0) *dropout = drops && setup->spec.classes ? 0.1 : 0;
   if (!setup->spec.classes) return FEW_OK;
@@ -213,7 +213,7 @@ static few_status choose_dropout(few_ctx *ctx, struct few_setup *setup) {
 static double start_of(const struct few_setup *setup, const struct few_config_objective *o) {
   const struct few_clock at = few__config_clock(&setup->config, 0, 1);
   struct few_use use = {.sampler = NULL};
-  if (o->def->use) o->def->use(o->opts, &at, setup->spec.sigma_data, &use);
+  if (o->def->use) o->def->use(&use, o->opts, &at, setup->spec.sigma_data);
   return use.n_times ? use.times[0] : few__t_max(setup->spec.sigma_data);
 }
 
@@ -262,7 +262,7 @@ few_status few__setup_use(const struct few_setup *setup, int64_t step, few_model
   const struct few_config_objective *o = &setup->config.objective[0];
   const struct few_clock at = few__config_clock(&setup->config, step > 0 ? step - 1 : 0, 1);
   struct few_use use = {.sampler = o->def->sampler};
-  if (o->def->use) o->def->use(o->opts, &at, m->spec.sigma_data, &use);
+  if (o->def->use) o->def->use(&use, o->opts, &at, m->spec.sigma_data);
   snprintf(m->sampler, sizeof m->sampler, "%s", use.sampler);
   m->direction = use.encodes ? FEW_ENCODES : use.one_way ? FEW_DECODES : FEW_BOTH_WAYS;
   return few__model_set_times(m, use.n_times, use.times);

@@ -59,7 +59,7 @@ static const struct {
 
 few_status few__setup_warn_ignored(few_ctx *ctx, const struct few_setup *setup) {
   struct few_train_keys defaults;
-  FEW_TRY(few_options_default(ctx, few__train_options(), &defaults));
+  FEW_TRY(few_options_default(&defaults, ctx, few__train_options()));
   few_status st = FEW_OK;
   for (int i = 0; i < FEW_COUNT(rules) && !st; i++) {
     const struct few_option *o = few_option_find(few__train_options(), rules[i].key);

@@ -28,8 +28,8 @@ static bool same_schedule(const struct few_config_objective *o, const struct few
                           const struct few_clock *b) {
   double x[FEW_MAX_SCALARS] = {0}, y[FEW_MAX_SCALARS] = {0};
   if (o->def->schedule) {
-    o->def->schedule(o->opts, a, x);
-    o->def->schedule(o->opts, b, y);
+    o->def->schedule(x, o->opts, a);
+    o->def->schedule(y, o->opts, b);
   }
   for (int i = 0; i < FEW_MAX_SCALARS; i++)
     if (x[i] != y[i]) return false;

@@ -33,7 +33,7 @@ static few_status add(few_ctx *ctx, struct few_config *c, const char *name, size
   if (!o->def->classifies) FEW_TRY(few__sampler_find(ctx, &sampler, o->def->sampler));
   if (c->n_objectives++) snprintf(o->prefix, sizeof o->prefix, "%.30s.", copy);
   FEW_TRY(few__new(ctx, &o->opts, 1, o->def->options_size));
-  return few_options_default(ctx, o->def->options, o->opts);
+  return few_options_default(o->opts, ctx, o->def->options);
 }
 
 static void gather(struct few_config *c) {
@@ -127,7 +127,7 @@ static few_status copy_shared(few_ctx *ctx, const struct few_config *c, const ch
                    "two keys, and it holds for both",
                    c->recipe.place, from->prefix, key, is.at, to->prefix, key, was.at,
                    is_given(c, to, key) ? "" : " by default");
-  if (!st) st = few_option_set(ctx, to->def->options, to->opts, key, is.at);
+  if (!st) st = few_option_set(to->opts, ctx, to->def->options, key, is.at);
   few__text_free(ctx, &is);
   few__text_free(ctx, &was);
   return st;

@@ -130,7 +130,7 @@ static few_status differentiate(struct few_phase *p, few_graph *g, const struct 
                                 const few_node *x, few_node *out) {
   for (int k = 0; k < p->n_grads; k++) {
     few_node loss = p->n_grads == 1 ? weighted_sum(g, l) : l->term[k].value;
-    FEW_TRY(few_grad(g, loss, n, x, out + k * n));
+    FEW_TRY(few_grad(out + k * n, g, loss, n, x));
     for (int i = 0; i < n; i++)
       if (out[k * n + i] == FEW_NONE) out[k * n + i] = few_fill(g, 0, few_node_shape(g, x[i]));
   }
@@ -203,7 +203,7 @@ few_status few__phase_create(few_ctx *ctx, struct few_phase *p, enum few_phase_i
   const struct few_setup *setup = w->setup;
   few_graph *g;
   assert(rows > 0 && (id == FEW_PHASE_STUDENT || few__has_fake(setup)));
-  FEW_TRY(few_graph_create(ctx, &g));
+  FEW_TRY(few_graph_create(&g, ctx));
   struct role_networks roles = {w, id};
   struct few_nn head = {.g = g, .params = w->head, .prefix = "head:"};
   struct few_nn fake_head = {.g = g, .params = w->fake_head, .prefix = "fakehead:"};

@@ -99,7 +99,7 @@ static few_status inherit_options(few_ctx *ctx, struct few_setup *setup) {
              "teacher %s was trained with dropout = %g, which is not inherited: give dropout to "
              "have any",
              setup->config.keys.teacher, was);
-  return few_option_set(ctx, setup->net->options, setup->net_opts, dropout->key, "0");
+  return few_option_set(setup->net_opts, ctx, setup->net->options, dropout->key, "0");
 }
 
 static few_status read_options(few_ctx *ctx, struct few_setup *setup) {
@@ -107,7 +107,7 @@ static few_status read_options(few_ctx *ctx, struct few_setup *setup) {
   if (setup->teacher && setup->teacher->net == setup->net)
     FEW_TRY(inherit_options(ctx, setup));
   else
-    FEW_TRY(few_options_default(ctx, setup->net->options, setup->net_opts));
+    FEW_TRY(few_options_default(setup->net_opts, ctx, setup->net->options));
   return few__recipe_apply(ctx, &setup->config.recipe, setup->net->options, setup->net_opts);
 }
 
@@ -118,7 +118,7 @@ static void warn_of_warmup(few_ctx *ctx, const struct few_setup *setup) {
     const struct few_config_objective *o = &setup->config.objective[i];
     double scalar[FEW_MAX_SCALARS] = {1};
     if (!o->def->warms_up) continue;
-    o->def->schedule(o->opts, &end, scalar);
+    o->def->schedule(scalar, o->opts, &end);
     if (scalar[0] < 1)
       few__log(ctx, FEW_LOG_WARN,
                "%s: steps = %lld end before %stangent_warmup: the tangent reaches %.2g of its "
@@ -142,7 +142,7 @@ static few_status open_named(few_ctx *ctx, struct few_setup *setup) {
   o.on_error = k->data_on_error;
   o.size = k->size;
   o.channels = k->channels_in;
-  FEW_TRY(few_data_open(ctx, &setup->opened, k->data, &o));
+  FEW_TRY(few_data_open(&setup->opened, ctx, k->data, &o));
   setup->data = setup->opened;
   return FEW_OK;
 }
@@ -319,7 +319,7 @@ static few_status read_steps(few_ctx *ctx, const struct few_recipe *old, int64_t
     return few__fail(ctx, FEW_E_FORMAT,
                      "%s has no steps, so it is not what few wrote: take another run directory",
                      old->place);
-  FEW_TRY(few_option_set(ctx, few__train_options(), &was, "steps", value));
+  FEW_TRY(few_option_set(&was, ctx, few__train_options(), "steps", value));
   *steps = was.steps;
   return FEW_OK;
 }

@@ -175,7 +175,7 @@ static void set_scalars(struct few_shards *s, const struct few_clock *at) {
   for (int k = 0; k < setup->config.n_objectives; k++) {
     double scalar[FEW_MAX_SCALARS] = {0};
     const struct few_config_objective *o = &setup->config.objective[k];
-    if (o->def->schedule) o->def->schedule(o->opts, at, scalar);
+    if (o->def->schedule) o->def->schedule(scalar, o->opts, at);
     for (int i = 0; i < FEW_MAX_SCALARS; i++) s->scalar[k * FEW_MAX_SCALARS + i] = (float)scalar[i];
   }
 }

@@ -31,7 +31,7 @@ few_status few__units_of_data(few_model *m, const struct few_setup *setup) {
     return FEW_OK;
   }
   FEW_TRY(FEW_NEW(m->ctx, &m->scales, m->spec.c));
-  few_data_scales_to(setup->data, setup->spec.sigma_data, m->scales);
+  few_data_scales_to(m->scales, setup->data, setup->spec.sigma_data);
   m->data_mean = m->data_scale = NAN;
   few__log(m->ctx, FEW_LOG_INFO,
            "%s: each %s has a scale of its own, as the one that spreads least does so %.3g times "

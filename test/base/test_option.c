@@ -50,7 +50,7 @@ static const struct few_option words_table[] = {
 static struct opts defaults(few_ctx *ctx) {
   struct opts o;
   memset(&o, 0, sizeof o);
-  assert_ok(ctx, few_options_default(ctx, table, &o));
+  assert_ok(ctx, few_options_default(&o, ctx, table));
   return o;
 }
 
@@ -115,7 +115,7 @@ static void test_values(void **state) {
   few_ctx *ctx = test_ctx();
   for (int i = 0; i < FEW_COUNT(cases); i++) {
     struct opts o = defaults(ctx), before = o;
-    few_status st = few_option_set(ctx, table, &o, cases[i].key, cases[i].value);
+    few_status st = few_option_set(&o, ctx, table, cases[i].key, cases[i].value);
     if ((st == FEW_OK) != cases[i].good) fail_msg("%s = `%s`", cases[i].key, cases[i].value);
     if (st == FEW_OK) continue;
     assert_memory_equal(&o, &before, sizeof o);
@@ -141,7 +141,7 @@ static void test_sentences(void **state) {
   few_ctx *ctx = test_ctx();
   for (int i = 0; i < FEW_COUNT(cases); i++) {
     struct opts o = defaults(ctx);
-    assert_int_equal(few_option_set(ctx, table, &o, cases[i].key, cases[i].value), FEW_E_INVALID);
+    assert_int_equal(few_option_set(&o, ctx, table, cases[i].key, cases[i].value), FEW_E_INVALID);
     assert_string_equal(few_error(ctx), cases[i].sentence);
   }
   few_ctx_free(ctx);
@@ -152,7 +152,7 @@ static void check_round_trip(few_ctx *ctx, const struct opts *o) {
   for (const struct few_option *p = table; p->key; p++) {
     struct few_text t = {0};
     few__option_format(ctx, p, o, &t);
-    assert_ok(ctx, few_option_set(ctx, table, &back, p->key, t.at ? t.at : ""));
+    assert_ok(ctx, few_option_set(&back, ctx, table, p->key, t.at ? t.at : ""));
     few__text_free(ctx, &t);
   }
   assert_memory_equal(&back, o, sizeof back);
@@ -242,12 +242,12 @@ static void test_words(void **state) {
   struct words o;
   char *text;
   memset(&o, 0, sizeof o);
-  assert_ok(ctx, few_options_default(ctx, words_table, &o));
+  assert_ok(ctx, few_options_default(&o, ctx, words_table));
   assert_true(o.steps == 8 && o.cases == 5 && o.colour == GREEN && !o.out);
   for (int i = 0; i < FEW_COUNT(cases); i++) {
     const struct few_option *row = few_option_find(words_table, cases[i].key);
     const struct words before = o;
-    const few_status st = few_option_set(ctx, words_table, &o, cases[i].key, cases[i].value);
+    const few_status st = few_option_set(&o, ctx, words_table, cases[i].key, cases[i].value);
     if ((st == FEW_OK) != (cases[i].back != NULL))
       fail_msg("%s = `%s`", cases[i].key, cases[i].value);
     if (st) assert_memory_equal(&o, &before, sizeof o);

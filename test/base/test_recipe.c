@@ -83,8 +83,8 @@ static void test_apply(void **state) {
   struct few_recipe r;
   struct net net;
   struct run run;
-  assert_ok(ctx, few_options_default(ctx, net_table, &net));
-  assert_ok(ctx, few_options_default(ctx, run_table, &run));
+  assert_ok(ctx, few_options_default(&net, ctx, net_table));
+  assert_ok(ctx, few_options_default(&run, ctx, run_table));
   assert_ok(ctx, parse(ctx, &r, "channels = 32\nsteps = 7\n"));
   assert_ok(ctx, few__recipe_override(ctx, &r, "steps=9"));
   assert_ok(ctx, few__recipe_override(ctx, &r, "rate = 0.5"));
@@ -145,7 +145,7 @@ static void test_write_back(void **state) {
     struct net net = {0}, back = {0};
     struct few_text t = {0};
     struct few_recipe r;
-    assert_ok(ctx, few_options_default(ctx, net_table, &net));
+    assert_ok(ctx, few_options_default(&net, ctx, net_table));
     strcpy(net.note, notes[i]);
     few__recipe_put_section(ctx, &t, "network");
     assert_ok(ctx, few__recipe_put_options(ctx, &t, "", net_table, &net));

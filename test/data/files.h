@@ -85,7 +85,7 @@ static inline few_status files_open(struct files *f, few_data **d, const char *r
            b ? files_path(f, b) : "");
   f->warnings = 0;
   f->warning[0] = '\0';
-  return few_data_open(f->ctx, d, spec, o);
+  return few_data_open(d, f->ctx, spec, o);
 }
 
 /* The open must fail with this status and a sentence that holds `part`. */

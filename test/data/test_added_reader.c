@@ -62,16 +62,16 @@ static void test_read(void **state) {
   struct files *f = *state;
   few_data *d;
   float x[4];
-  assert_ok(f->ctx, few_data_open(f->ctx, &d, "squares:6", NULL));
+  assert_ok(f->ctx, few_data_open(&d, f->ctx, "squares:6", NULL));
   assert_string_equal(few_data_spec(d), "squares:6");
   assert_int_equal(few_data_n(d), 6);
   assert_int_equal(few_data_n_classes(d), 3);
   assert_string_equal(few_data_class_name(d, 1), "green");
   assert_int_equal(few_data_label(d, 5), 2);
-  assert_ok(f->ctx, few_data_get(d, 5, x));
+  assert_ok(f->ctx, few_data_get(x, d, 5));
   assert_close((double)x[3], 23 / 127.5 - 1, 1e-6);
   few_data_free(d);
-  assert_ok(f->ctx, few_data_open(f->ctx, &d, "line", NULL)); /* without a colon */
+  assert_ok(f->ctx, few_data_open(&d, f->ctx, "line", NULL)); /* without a colon */
   assert_int_equal(few_data_get_kind(d), FEW_DATA_POINTS);
   assert_int_equal(few_data_c(d), 3);
   assert_int_equal(few_data_n_classes(d), 0);
@@ -84,22 +84,22 @@ static void test_options(void **state) {
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
   few_data *d;
   o.limit = 6;
-  assert_ok(f->ctx, few_data_open(f->ctx, &d, "squares:30", &o));
+  assert_ok(f->ctx, few_data_open(&d, f->ctx, "squares:30", &o));
   assert_int_equal(few_data_n(d), 6);
   few_data_free(d);
   o.limit = 0;
   o.holdout = 0.5;
   o.split = FEW_DATA_TEST;
-  assert_ok(f->ctx, few_data_open(f->ctx, &d, "squares:30", &o));
+  assert_ok(f->ctx, few_data_open(&d, f->ctx, "squares:30", &o));
   assert_int_equal(few_data_n(d), 15);
   few_data_free(d);
   o.holdout = 0;
-  assert_int_equal(few_data_open(f->ctx, &d, "squares:30", &o), FEW_E_UNSUPPORTED);
+  assert_int_equal(few_data_open(&d, f->ctx, "squares:30", &o), FEW_E_UNSUPPORTED);
 }
 
 static void fails(struct files *f, const char *spec, few_status status, const char *sentence) {
   few_data *d;
-  assert_int_equal(few_data_open(f->ctx, &d, spec, NULL), status);
+  assert_int_equal(few_data_open(&d, f->ctx, spec, NULL), status);
   assert_null(d);
   if (!strstr(few_error(f->ctx), sentence)) fail_msg("%s: %s", spec, few_error(f->ctx));
 }
@@ -119,7 +119,7 @@ static void test_skipped(void **state) {
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
   few_data *d;
   o.on_error = FEW_DATA_SKIP;
-  assert_ok(f->ctx, few_data_open(f->ctx, &d, "squares:7", &o));
+  assert_ok(f->ctx, few_data_open(&d, f->ctx, "squares:7", &o));
   assert_int_equal(few_data_n(d), 6);
   assert_int_equal(few_data_skipped(d), 1);
   few_data_free(d);

@@ -36,7 +36,7 @@ static void test_planes_become_pixels(void **state) {
   assert_string_equal(few_data_class_name(d, 6), "frog");
   for (int k = 0; k <= N; k++) {
     assert_int_equal(few_data_label(d, k), 9 - k % N);
-    assert_ok(f->ctx, few_data_get(d, k, x));
+    assert_ok(f->ctx, few_data_get(x, d, k));
     for (int i = 0; i < PLANE; i++)
       for (int c = 0; c < 3; c++)
         assert_close(x[3 * i + c], (float)(value(k % N, c, i) / 127.5 - 1), 0);
@@ -84,7 +84,7 @@ static void test_labels_that_are_no_class(void **state) {
   assert_int_equal(few_data_skipped(d), 1);
   assert_int_equal(few_data_label(d, 1), 7);
   float x[3 * PLANE];
-  assert_ok(f->ctx, few_data_get(d, 1, x));
+  assert_ok(f->ctx, few_data_get(x, d, 1));
   assert_close(x[0], (float)(value(2, 0, 0) / 127.5 - 1), 0);
   few_data_free(d);
   for (int k = 0; k < N; k++) b[k * RECORD] = 255;
@@ -101,18 +101,18 @@ static void test_folder_of_batches(void **state) {
   few_data *d = NULL;
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
   for (int i = 1; i <= 5; i++) {
-    assert_int_equal(few_data_open(f->ctx, &d, spec, NULL), FEW_E_IO);
+    assert_int_equal(few_data_open(&d, f->ctx, spec, NULL), FEW_E_IO);
     snprintf(name, sizeof name, "data_batch_%d.bin", i);
     assert_non_null(strstr(few_error(f->ctx), name));
     files_write(f, name, b, sizeof b);
   }
-  assert_ok(f->ctx, few_data_open(f->ctx, &d, spec, NULL));
+  assert_ok(f->ctx, few_data_open(&d, f->ctx, spec, NULL));
   assert_int_equal(few_data_n(d), 5 * N);
   few_data_free(d);
   o.split = FEW_DATA_TEST;
-  assert_int_equal(few_data_open(f->ctx, &d, spec, &o), FEW_E_IO);
+  assert_int_equal(few_data_open(&d, f->ctx, spec, &o), FEW_E_IO);
   files_write(f, "test_batch.bin", b, RECORD);
-  assert_ok(f->ctx, few_data_open(f->ctx, &d, spec, &o));
+  assert_ok(f->ctx, few_data_open(&d, f->ctx, spec, &o));
   assert_int_equal(few_data_n(d), 1);
   few_data_free(d);
   assert_refused(f, "cifar", "test_batch.bin", NULL, &o, FEW_E_UNSUPPORTED, "no test split");

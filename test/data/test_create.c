@@ -43,8 +43,8 @@ static void assert_same(few_ctx *ctx, const few_data *a, const few_data *b) {
   s.seed = 5;
   s.flip = few_data_get_kind(a) == FEW_DATA_IMAGES;
   s.scale = few_data_scale_to(a, 0.5);
-  assert_ok(ctx, few_data_fill(a, &s, 33, 70, x[0], y[0]));
-  assert_ok(ctx, few_data_fill(b, &s, 33, 70, x[1], y[1]));
+  assert_ok(ctx, few_data_fill(x[0], y[0], a, &s, 33, 70));
+  assert_ok(ctx, few_data_fill(x[1], y[1], b, &s, 33, 70));
   assert_memory_equal(x[0], x[1], 70 * (size_t)few_data_item_size(a) * sizeof(float));
   assert_memory_equal(y[0], y[1], sizeof y[0]);
 }
@@ -130,7 +130,7 @@ static void test_what_is_copied(void **state) {
   assert_string_equal(few_data_spec(d), "my set");
   assert_string_equal(few_data_class_name(d, 0), "cat");
   assert_string_equal(few_data_class_name(d, 1), "dog");
-  assert_ok(f->ctx, few_data_get(d, 0, x));
+  assert_ok(f->ctx, few_data_get(x, d, 0));
   assert_close(x[0], (pixels[0] ^ 255) / 127.5 - 1, 1e-7);
   assert_int_equal(few_data_label(d, 0), 0);
   few_data_free(d);
@@ -138,7 +138,7 @@ static void test_what_is_copied(void **state) {
   m.borrow = true;
   assert_ok(f->ctx, few_data_create(&d, f->ctx, &m, NULL));
   pixels[0] ^= 255; /* not allowed to a program; seen here, because nothing was copied */
-  assert_ok(f->ctx, few_data_get(d, 0, x));
+  assert_ok(f->ctx, few_data_get(x, d, 0));
   assert_close(x[0], pixels[0] / 127.5 - 1, 1e-7);
   few_data_free(d);
 }
@@ -196,7 +196,7 @@ static void test_broken_items_are_skipped(void **state) {
   assert_ok(f->ctx, few_data_create(&d, f->ctx, &m, &o));
   assert_int_equal(few_data_n(d), N - 1);
   assert_int_equal(few_data_skipped(d), 1);
-  assert_ok(f->ctx, few_data_get(d, 0, x));
+  assert_ok(f->ctx, few_data_get(x, d, 0));
   assert_close(x[0], pixels[ITEM] / 127.5 - 1, 1e-7);
   few_data_free(d);
 }

@@ -7,7 +7,7 @@ static void test_loads(void **state) {
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
   for (int split = 0; split < 2; split++) {
     o.split = split ? FEW_DATA_TEST : FEW_DATA_TRAIN;
-    few_status st = few_data_open(f->ctx, &d, "fashion-mnist", &o);
+    few_status st = few_data_open(&d, f->ctx, "fashion-mnist", &o);
     if (st == FEW_E_IO) {
       print_message("skipped: %s\n", few_error(f->ctx));
       skip();

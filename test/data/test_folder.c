@@ -62,7 +62,7 @@ static void write_jpeg(struct files *f, const char *name, int w, int h, uint8_t 
 static uint8_t byte_at(struct files *f, const few_data *d, int64_t item, int i) {
   float x[16 * 16 * 3];
   assert_true(few_data_item_size(d) <= 16 * 16 * 3);
-  assert_ok(f->ctx, few_data_get(d, item, x));
+  assert_ok(f->ctx, few_data_get(x, d, item));
   return (uint8_t)lround((x[i] + 1) * 127.5);
 }
 

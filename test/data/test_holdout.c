@@ -25,13 +25,13 @@ static few_data *open_part(struct files *f, const char *spec, double holdout, in
   few_data *d = NULL;
   o.holdout = holdout;
   o.split = split;
-  assert_ok(f->ctx, few_data_open(f->ctx, &d, spec, &o));
+  assert_ok(f->ctx, few_data_open(&d, f->ctx, spec, &o));
   return d;
 }
 
 static int item_of(const few_data *d, int64_t i) {
   float x[2];
-  assert_int_equal(few_data_get(d, i, x), FEW_OK);
+  assert_int_equal(few_data_get(x, d, i), FEW_OK);
   return (int)lrintf((x[0] + 1) * 127.5f) * 256 + (int)lrintf((x[1] + 1) * 127.5f);
 }
 
@@ -82,13 +82,13 @@ static void test_points_and_refusals(void **state) {
   char spec[200];
   snprintf(spec, sizeof spec, "npy:%s", files_path(f, "one.npy"));
   o.split = FEW_DATA_TEST;
-  assert_int_equal(few_data_open(f->ctx, &d, spec, &o), FEW_E_UNSUPPORTED);
+  assert_int_equal(few_data_open(&d, f->ctx, spec, &o), FEW_E_UNSUPPORTED);
   assert_non_null(strstr(few_error(f->ctx), "data_holdout = 0.1"));
   o.holdout = 0.5;
-  assert_int_equal(few_data_open(f->ctx, &d, spec, &o), FEW_E_INVALID);
+  assert_int_equal(few_data_open(&d, f->ctx, spec, &o), FEW_E_INVALID);
   assert_non_null(strstr(few_error(f->ctx), "none can be held out"));
   o.holdout = 1.5;
-  assert_int_equal(few_data_open(f->ctx, &d, "toy:moons", &o), FEW_E_INVALID);
+  assert_int_equal(few_data_open(&d, f->ctx, "toy:moons", &o), FEW_E_INVALID);
   few_data *a = open_part(f, "toy:moons", 0.25, FEW_DATA_TRAIN);
   few_data *b = open_part(f, "toy:moons", 0.25, FEW_DATA_TEST);
   assert_int_equal(few_data_n(a), 49152);

@@ -46,14 +46,14 @@ static void test_reads_what_was_written(void **state) {
   assert_null(few_data_class_name(d, 0));
   for (int i = 0; i < N; i++) {
     float x[H * W];
-    assert_ok(f->ctx, few_data_get(d, i, x));
+    assert_ok(f->ctx, few_data_get(x, d, i));
     assert_int_equal(few_data_label(d, i), i % 3);
     for (int j = 0; j < H * W; j++)
       assert_close(x[j], (float)((uint8_t)((i * H * W + j) * 7) / 127.5 - 1), 0);
   }
   float untouched[H * W] = {5};
-  assert_int_equal(few_data_get(d, N, untouched), FEW_E_INVALID);
-  assert_int_equal(few_data_get(d, -1, untouched), FEW_E_INVALID);
+  assert_int_equal(few_data_get(untouched, d, N), FEW_E_INVALID);
+  assert_int_equal(few_data_get(untouched, d, -1), FEW_E_INVALID);
   assert_close(untouched[0], 5, 0);
   assert_int_equal(few_data_label(d, N), -1);
   few_data_free(d);
@@ -241,7 +241,7 @@ static void test_specs_and_options_that_cannot_be(void **state) {
       "toy", "toy:cube", "toy:", "id:a", "idxx:a", "fashion-mnist:x"};
   few_data *d = NULL;
   for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++) {
-    assert_int_equal(few_data_open(f->ctx, &d, specs[i], NULL), FEW_E_INVALID);
+    assert_int_equal(few_data_open(&d, f->ctx, specs[i], NULL), FEW_E_INVALID);
     assert_null(d);
   }
   write_pair(f);

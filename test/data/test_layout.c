@@ -15,7 +15,7 @@ static void expect(struct files *f, const char *where, int split, const char *wa
     char number[12];
     const int32_t label = few_data_label(d, i);
     const char *name = few_data_class_name(d, label);
-    assert_ok(f->ctx, few_data_get(d, i, &x));
+    assert_ok(f->ctx, few_data_get(&x, d, i));
     snprintf(number, sizeof number, "%d", (int)label);
     n += (size_t)snprintf(got + n, sizeof got - n, "%s%d:%s", i ? " " : "",
                           (int)lround((x + 1) * 127.5),
@@ -205,7 +205,7 @@ static void test_limit_takes_from_all_folders(void **state) {
   assert_int_equal(few_data_n(d), 4);
   for (int i = 0; i < 4; i++) {
     float x;
-    assert_ok(f->ctx, few_data_get(d, i, &x));
+    assert_ok(f->ctx, few_data_get(&x, d, i));
     assert_int_equal(few_data_label(d, i), label[i]);
     assert_int_equal(lround((x + 1) * 127.5), byte[i]);
   }

@@ -54,7 +54,7 @@ static void test_each_allocation_fails(void **state) {
       o.on_error = FEW_DATA_SKIP;
       if (k == 3) o.size = 2; /* of folders */
       o.limit = 10;
-      st = few_data_open(ctx, &d, specs[k], &o);
+      st = few_data_open(&d, ctx, specs[k], &o);
       assert_true((d == NULL) == (st != FEW_OK));
       if (!st) st = few_data_write(d, files_path(f, "written.npy"), 0, 1, 0);
       if (!st) st = few_data_write(d, files_path(f, "written.png"), 0, 1, 0);

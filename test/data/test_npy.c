@@ -46,7 +46,7 @@ static void test_images(void **state) {
   assert_int_equal(few_data_label(d, 1), 0);
   assert_string_equal(few_data_class_name(d, 1), "4");
   float x[12];
-  assert_ok(f->ctx, few_data_get(d, 1, x));
+  assert_ok(f->ctx, few_data_get(x, d, 1));
   for (int i = 0; i < 12; i++) assert_close(x[i], (float)(bytes[12 + i] / 127.5 - 1), 0);
   few_data_free(d);
 }
@@ -61,7 +61,7 @@ static void test_points(void **state) {
   assert_int_equal(few_data_n(d), 2);
   assert_int_equal(few_data_c(d), 3);
   float x[3];
-  assert_ok(f->ctx, few_data_get(d, 1, x));
+  assert_ok(f->ctx, few_data_get(x, d, 1));
   for (int i = 0; i < 3; i++) assert_close(x[i], p[3 + i], 0);
   assert_close(few_data_mean(d), 13.5 / 6, 1e-15);
   few_data_free(d);
@@ -83,7 +83,7 @@ static void test_points_that_are_not_finite(void **state) {
   assert_int_equal(few_data_label(d, 1), 1);
   assert_string_equal(few_data_class_name(d, 1), "3");
   float x[2];
-  assert_ok(f->ctx, few_data_get(d, 1, x));
+  assert_ok(f->ctx, few_data_get(x, d, 1));
   assert_close(x[1], 8, 0);
   few_data_free(d);
 }
@@ -144,7 +144,7 @@ static void test_labels_that_do_not_fit(void **state) {
   assert_string_equal(few_data_class_name(d, 2), "70000");
   assert_non_null(strstr(f->warning, "1 broken items"));
   float x[6];
-  assert_ok(f->ctx, few_data_get(d, 2, x));
+  assert_ok(f->ctx, few_data_get(x, d, 2));
   assert_close(x[5], 1, 0);
   few_data_free(d);
 }
@@ -225,7 +225,7 @@ static void test_limits_take_from_all_classes(void **state) {
       assert_int_equal(few_data_n_classes(d), 3);
       for (int i = 0; i < limit; i++) {
         float x;
-        assert_ok(f->ctx, few_data_get(d, i, &x));
+        assert_ok(f->ctx, few_data_get(&x, d, i));
         assert_true(x > before); /* in the set's order */
         before = x;
         assert_int_equal(few_data_label(d, i), label[(int)x]);

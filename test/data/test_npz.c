@@ -40,12 +40,12 @@ static void assert_set(struct files *f, const char *where, bool labelled) {
   char spec[256];
   float x[ITEM];
   snprintf(spec, sizeof spec, "npz:%s", where);
-  assert_ok(f->ctx, few_data_open(f->ctx, &d, spec, NULL));
+  assert_ok(f->ctx, few_data_open(&d, f->ctx, spec, NULL));
   assert_int_equal(few_data_n(d), N);
   assert_int_equal(few_data_w(d), 2);
   assert_int_equal(few_data_n_classes(d), labelled ? 3 : 0);
   assert_int_equal(few_data_label(d, 2), labelled ? 2 : -1);
-  assert_int_equal(few_data_get(d, 2, x), FEW_OK);
+  assert_int_equal(few_data_get(x, d, 2), FEW_OK);
   assert_close(x[3], 1, 1e-7);
   few_data_free(d);
 }
@@ -85,7 +85,7 @@ static void test_damaged(void **state) {
     copy[k / 8] ^= (char)(1 << k % 8);
     files_write(f, "flip.npz", copy, n);
     if (files_open(f, &d, "npz", "flip.npz", NULL, NULL)) continue;
-    assert_int_equal(few_data_get(d, 0, x), FEW_OK);
+    assert_int_equal(few_data_get(x, d, 0), FEW_OK);
     for (int i = 0; i < ITEM; i++) assert_close(x[i], pixels[i] / 127.5 - 1, 1e-6);
     few_data_free(d);
   }

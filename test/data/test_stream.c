@@ -47,16 +47,16 @@ static void test_rows_depend_on_position_alone(void **state) {
   enum { ROWS = 35 };
   float whole[ROWS * SIZE], row[SIZE + 1];
   int32_t labels[ROWS], label;
-  assert_ok(f->ctx, few_data_fill(d, &s, 0, ROWS, whole, labels));
+  assert_ok(f->ctx, few_data_fill(whole, labels, d, &s, 0, ROWS));
   for (int i = 0; i < ROWS; i++) {
     row[SIZE] = 77;
-    assert_ok(f->ctx, few_data_fill(d, &s, i, 1, row, &label));
+    assert_ok(f->ctx, few_data_fill(row, &label, d, &s, i, 1));
     assert_memory_equal(row, whole + i * SIZE, SIZE * sizeof *row);
     assert_int_equal(label, labels[i]);
     assert_int_equal(label, few_data_batch_index(N, 9, i) % 3);
     assert_close(row[SIZE], 77, 0);
   }
-  assert_ok(f->ctx, few_data_fill(d, &s, 3, 0, NULL, NULL));
+  assert_ok(f->ctx, few_data_fill(NULL, NULL, d, &s, 3, 0));
   few_data_free(d);
 }
 
@@ -68,11 +68,11 @@ static void test_flips_mirror_about_half(void **state) {
   s.flip = true;
   enum { ROWS = 1000 };
   static float x[ROWS * SIZE];
-  assert_ok(f->ctx, few_data_fill(d, &s, 0, ROWS, x, NULL));
+  assert_ok(f->ctx, few_data_fill(x, NULL, d, &s, 0, ROWS));
   int mirrored = 0;
   for (int i = 0; i < ROWS; i++) {
     float raw[SIZE];
-    assert_ok(f->ctx, few_data_get(d, i % N, raw));
+    assert_ok(f->ctx, few_data_get(raw, d, i % N));
     const float *r = x + i * SIZE;
     bool flip = r[0] > r[1]; /* bytes rise along a row of an image */
     for (int y = 0; y < H; y++)
@@ -87,14 +87,14 @@ static void test_flips_mirror_about_half(void **state) {
 static void test_scaled_set_has_the_moments_asked_for(void **state) {
   struct files *f = *state;
   few_data *sets[2] = {small_set(f), NULL};
-  assert_ok(f->ctx, few_data_open(f->ctx, &sets[1], "toy:moons", NULL));
+  assert_ok(f->ctx, few_data_open(&sets[1], f->ctx, "toy:moons", NULL));
   for (int k = 0; k < 2; k++) {
     struct few_data_stream s = FEW_DATA_STREAM_INIT;
     s.scale = few_data_scale_to(sets[k], 0.5);
     int64_t n = few_data_n(sets[k]), total = n * few_data_item_size(sets[k]);
     float *x = malloc((size_t)total * sizeof *x);
     assert_non_null(x);
-    assert_ok(f->ctx, few_data_fill(sets[k], &s, 7 * n, n, x, NULL)); /* one whole epoch */
+    assert_ok(f->ctx, few_data_fill(x, NULL, sets[k], &s, 7 * n, n)); /* one whole epoch */
     double mean = 0, square = 0;
     for (int64_t i = 0; i < total; i++) {
       mean += x[i] / (double)total;
@@ -124,12 +124,12 @@ static void test_places_outside_the_stream(void **state) {
   struct few_data_stream s = FEW_DATA_STREAM_INIT;
   float x[SIZE];
   int64_t end = (int64_t)1 << 40;
-  assert_int_equal(few_data_fill(d, &s, -1, 1, x, NULL), FEW_E_INVALID);
-  assert_int_equal(few_data_fill(d, &s, 0, -1, x, NULL), FEW_E_INVALID);
-  assert_int_equal(few_data_fill(d, &s, end, 1, x, NULL), FEW_E_INVALID);
-  assert_int_equal(few_data_fill(d, &s, INT64_MAX, 1, x, NULL), FEW_E_INVALID);
-  assert_int_equal(few_data_fill(d, &s, 1, INT64_MAX, x, NULL), FEW_E_INVALID);
-  assert_ok(f->ctx, few_data_fill(d, &s, end - 1, 1, x, NULL));
+  assert_int_equal(few_data_fill(x, NULL, d, &s, -1, 1), FEW_E_INVALID);
+  assert_int_equal(few_data_fill(x, NULL, d, &s, 0, -1), FEW_E_INVALID);
+  assert_int_equal(few_data_fill(x, NULL, d, &s, end, 1), FEW_E_INVALID);
+  assert_int_equal(few_data_fill(x, NULL, d, &s, INT64_MAX, 1), FEW_E_INVALID);
+  assert_int_equal(few_data_fill(x, NULL, d, &s, 1, INT64_MAX), FEW_E_INVALID);
+  assert_ok(f->ctx, few_data_fill(x, NULL, d, &s, end - 1, 1));
   few_data_free(d);
 }
 

@@ -9,7 +9,7 @@ static few_data *toy(struct files *f, const char *spec, uint64_t seed, few_data_
   o.seed = seed;
   o.split = split;
   o.limit = n;
-  assert_ok(f->ctx, few_data_open(f->ctx, &d, spec, &o));
+  assert_ok(f->ctx, few_data_open(&d, f->ctx, spec, &o));
   assert_int_equal(few_data_get_kind(d), FEW_DATA_POINTS);
   assert_int_equal(few_data_c(d), 2);
   assert_int_equal(few_data_item_size(d), 2);
@@ -28,10 +28,10 @@ static void test_prefixes_agree_and_seeds_differ(void **state) {
     few_data *t = toy(f, specs[k], 3, FEW_DATA_TEST, 100);
     for (int64_t i = 0; i < 100; i++) {
       float x[2], y[2], z[2], v[2];
-      assert_ok(f->ctx, few_data_get(a, i, x));
-      assert_ok(f->ctx, few_data_get(b, i, y));
-      assert_ok(f->ctx, few_data_get(c, i, z));
-      assert_ok(f->ctx, few_data_get(t, i, v));
+      assert_ok(f->ctx, few_data_get(x, a, i));
+      assert_ok(f->ctx, few_data_get(y, b, i));
+      assert_ok(f->ctx, few_data_get(z, c, i));
+      assert_ok(f->ctx, few_data_get(v, t, i));
       assert_memory_equal(x, y, sizeof x);
       assert_memory_not_equal(x, z, sizeof x);
       assert_memory_not_equal(x, v, sizeof x);
@@ -58,7 +58,7 @@ static struct moments measure(struct files *f, const few_data *d, int label) {
     for (int64_t i = 0; i < n; i++) {
       float x[2];
       if (label >= 0 && few_data_label(d, i) != label) continue;
-      assert_ok(f->ctx, few_data_get(d, i, x));
+      assert_ok(f->ctx, few_data_get(x, d, i));
       used++;
       double a = x[0] - s.m[0], b = x[1] - s.m[1];
       if (pass == 0) continue;
@@ -72,7 +72,7 @@ static struct moments measure(struct files *f, const few_data *d, int label) {
       for (int64_t i = 0; i < n; i++) {
         float x[2];
         if (label >= 0 && few_data_label(d, i) != label) continue;
-        assert_ok(f->ctx, few_data_get(d, i, x));
+        assert_ok(f->ctx, few_data_get(x, d, i));
         s.m[0] += x[0] / (double)used;
         s.m[1] += x[1] / (double)used;
       }
@@ -134,7 +134,7 @@ static void test_checkerboard(void **state) {
   int hits[4][4] = {{0}};
   for (int64_t i = 0; i < few_data_n(d); i++) {
     float x[2];
-    assert_ok(f->ctx, few_data_get(d, i, x));
+    assert_ok(f->ctx, few_data_get(x, d, i));
     assert_true(x[0] > -1 && x[0] < 1 && x[1] > -1 && x[1] < 1);
     hits[(int)((x[1] + 1) * 2)][(int)((x[0] + 1) * 2)]++;
   }
@@ -152,7 +152,7 @@ static void test_spiral(void **state) {
   double n = (double)few_data_n(d), square = 0, off = 0, pi = acos(-1.0);
   for (int64_t i = 0; i < few_data_n(d); i++) {
     float x[2];
-    assert_ok(f->ctx, few_data_get(d, i, x));
+    assert_ok(f->ctx, few_data_get(x, d, i));
     double r = hypot(x[0], x[1]), sign = few_data_label(d, i) ? -1 : 1;
     square += r * r / n;
     if (r > 0.3 && r < 1) /* the point that the arm has at this radius is near */

@@ -5,7 +5,7 @@
 static few_status open_toy(struct files *f, few_data **d, int64_t limit) {
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
   o.limit = limit;
-  return few_data_open(f->ctx, d, "toy:moons", &o);
+  return few_data_open(d, f->ctx, "toy:moons", &o);
 }
 
 static void test_points(void **state) {
@@ -17,8 +17,8 @@ static void test_points(void **state) {
   assert_int_equal(few_data_n(back), 10);
   for (int i = 0; i < 10; i++) {
     float a[2], b[2];
-    assert_ok(f->ctx, few_data_get(d, 5 + i, a));
-    assert_ok(f->ctx, few_data_get(back, i, b));
+    assert_ok(f->ctx, few_data_get(a, d, 5 + i));
+    assert_ok(f->ctx, few_data_get(b, back, i));
     assert_memory_equal(a, b, sizeof a);
     assert_int_equal(few_data_label(d, 5 + i), few_data_label(back, i));
   }
@@ -59,7 +59,7 @@ static void test_spread(void **state) {
   static const int want[8] = {0, 1, 2, 3, 4, 5, 15, 16}; /* of 15 and 5: three to one */
   for (int i = 0; i < 8; i++) {
     float x;
-    assert_ok(f->ctx, few_data_get(back, i, &x));
+    assert_ok(f->ctx, few_data_get(&x, back, i));
     assert_int_equal((int)x, want[i]);
     assert_string_equal(few_data_class_name(back, few_data_label(back, i)), x < 15 ? "4" : "9");
   }

@@ -23,13 +23,13 @@ static void mean_of_rows(const few_eval_set *s, double *mean) {
   float *row = malloc((size_t)d * sizeof *row);
   for (int64_t k = 0; k < d; k++) mean[k] = 0;
   for (int64_t i = 0; i < n; i++) {
-    few_eval_set_row(s, i, row);
+    few_eval_set_row(row, s, i);
     for (int64_t k = 0; k < d; k++) mean[k] += (double)row[k] / (double)n;
   }
   free(row);
 }
 
-static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metric_value *value) {
+static few_status run(struct few_metric_value *value, few_ctx *ctx, struct few_metric_input *in) {
   const int64_t d = few_eval_set_dim(in->set);
   double *mean = few_ctx_alloc(ctx, 2 * (size_t)d * sizeof *mean);
   if (!mean) return FEW_E_MEMORY;

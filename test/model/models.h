@@ -78,9 +78,9 @@ static inline few_model *test_model_new(few_ctx *ctx, int which) {
   } opts = {0};
   few_model *m;
   assert_true(net && net->options_size <= sizeof opts);
-  assert_ok(ctx, few_options_default(ctx, net->options, &opts));
+  assert_ok(ctx, few_options_default(&opts, ctx, net->options));
   for (int i = 0; i < 10 && t->settings[i][0]; i++)
-    assert_ok(ctx, few_option_set(ctx, net->options, &opts, t->settings[i][0], t->settings[i][1]));
+    assert_ok(ctx, few_option_set(&opts, ctx, net->options, t->settings[i][0], t->settings[i][1]));
   assert_ok(ctx, few__model_create(ctx, &m, net, &opts, &spec, 3));
   /* initial weights are zero in places: 0.2 z added makes every path matter */
   struct few_rng r = {.seed = 4, .purpose = FEW_RNG_CHECK};

@@ -231,9 +231,9 @@ static void test_versions(void **state) {
   refused(few_runner_eval(out, runner, NULL), "few_inputs");
   refused(few_model_create(&made, ctx, &model_opts), "few_model_opts of version 99");
   refused(few_model_create(&made, ctx, NULL), "few_model_opts");
-  assert_ok(ctx, few_graph_create(ctx, &g));
+  assert_ok(ctx, few_graph_create(&g, ctx));
   few_node y = few_input(g, "x", FEW_REAL, FEW_SHAPE(1));
-  refused(few_check_function(g, y, 0, NULL, &check, &checked), "few_check_opts of version 99");
+  refused(few_check_function(&checked, g, y, 0, NULL, &check), "few_check_opts of version 99");
   few_graph_free(g);
   refused(few_model_show(&text, model, &show), "few_show_opts of version 99");
   refused(few_model_signal(model, &signal), "few_signal_opts of version 99");
@@ -252,7 +252,7 @@ static void test_versions(void **state) {
   refused(few_train(ctx, &train), "few_train_opts of version 99");
   refused(few_train(ctx, NULL), "few_train_opts");
   refused(few_train_model(&made, ctx, &train), "few_train_opts of version 99");
-  refused(few_data_open(ctx, &data, "toy:moons", &d), "few_data_opts of version 99");
+  refused(few_data_open(&data, ctx, "toy:moons", &d), "few_data_opts of version 99");
 }
 
 static void test_other_fields(void **state) {
@@ -283,11 +283,11 @@ static void test_other_fields(void **state) {
   refused(few_bench(&result, ctx, &bench, (enum few_bench_case)77, 1), "case");
   train.n_overrides = 2;
   refused(few_train(ctx, &train), "overrides");
-  refused(few_data_open(ctx, &data, NULL, NULL), "spec");
-  assert_ok(ctx, few_data_open(ctx, &data, "toy:moons", NULL));
+  refused(few_data_open(&data, ctx, NULL, NULL), "spec");
+  assert_ok(ctx, few_data_open(&data, ctx, "toy:moons", NULL));
   stream.scale.scale = (double)NAN;
-  refused(few_data_fill(data, &stream, 0, 1, out, NULL), "finite");
-  refused(few_data_fill(data, NULL, 0, 1, out, NULL), "few_data_stream");
+  refused(few_data_fill(out, NULL, data, &stream, 0, 1), "finite");
+  refused(few_data_fill(out, NULL, data, NULL, 0, 1), "few_data_stream");
   assert_int_equal(few_data_batch_index(0, 1, 0), -1);
   assert_int_equal(few_data_batch_index(3, 1, -1), -1);
   few_data_free(data);

@@ -42,9 +42,9 @@ static void test_same_bits(void **state) {
   float points[N][2];
   int32_t labels[N];
   o.limit = N;
-  assert_ok(ctx, few_data_open(ctx, &named, "toy:mixture", &o));
+  assert_ok(ctx, few_data_open(&named, ctx, "toy:mixture", &o));
   for (int i = 0; i < N; i++) {
-    assert_ok(ctx, few_data_get(named, i, points[i]));
+    assert_ok(ctx, few_data_get(points[i], named, i));
     labels[i] = few_data_label(named, i);
   }
   m.n = N, m.c = 2;

@@ -77,7 +77,7 @@ static void test_updates_stay_in_their_range(void **state) {
 enum who { NOBODY, STUDENT, FAKE };
 
 static void set_dropout(struct updates *t, const struct few_net_def *net, void *opts) {
-  assert_ok(t->ctx, few_option_set(t->ctx, net->options, opts, "dropout", "0"));
+  assert_ok(t->ctx, few_option_set(opts, t->ctx, net->options, "dropout", "0"));
 }
 
 /* The gradient of a phase, with dropout in both networks but for those of `without`. */

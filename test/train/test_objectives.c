@@ -169,7 +169,7 @@ static void test_times(void **state) {
   assert_ok(ctx, open_recipe(ctx, &r, s));
   const struct few_clock at = few__config_clock(&r.config, 0, 1);
   static struct few_use use;
-  r.config.objective[0].def->use(r.config.objective[0].opts, &at, 0.5, &use);
+  r.config.objective[0].def->use(&use, r.config.objective[0].opts, &at, 0.5);
   assert_int_equal(use.n_times, 2);
   assert_close(use.times[0], atan(5), 1e-15);
   assert_close(use.times[1], 1.1, 0);
@@ -196,7 +196,7 @@ static void make_teacher(char key[64], bool input, const char *sampler, const ch
   assert_ok(ctx, few_model_load(&from, ctx, strchr(LABELS, '=') + 1));
   struct few_net_spec spec = from->spec;
   spec.guidance = input;
-  assert_ok(ctx, few_option_set(ctx, from->net->options, from->net_opts, "dropout", dropout));
+  assert_ok(ctx, few_option_set(from->net_opts, ctx, from->net->options, "dropout", dropout));
   assert_ok(ctx, few__model_create(ctx, &to, from->net, from->net_opts, &spec, 1));
   snprintf(to->objective, sizeof to->objective, "a test");
   snprintf(to->sampler, sizeof to->sampler, "%s", sampler);

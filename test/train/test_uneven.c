@@ -336,7 +336,7 @@ static void test_names(void **state) {
   s.sampler = "ddim";
   s.steps = 1;
   assert_ok(f->ctx, once_sample(a, &s, x, NULL, NULL));
-  assert_ok(f->ctx, few_data_open(f->ctx, &d, named, NULL));
+  assert_ok(f->ctx, few_data_open(&d, f->ctx, named, NULL));
   assert_ok(f->ctx, few_model_match_data(map, a, d));
   assert_true(map[0] == 1 && map[1] == 2 && map[2] == 0);
   struct few_tangent_bin bins[FEW_TANGENT_BINS];

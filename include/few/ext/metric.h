@@ -1,6 +1,6 @@
 /* few/ext/metric.h - a metric of your own: numbers that compare a set of images with a reference.
  *
- *   static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metric_value *out);
+ *   static few_status run(struct few_metric_value *out, few_ctx *ctx, struct few_metric_input *in);
  *   static const struct few_metric_def def = {.version = FEW_METRIC_DEF_VERSION, .name = "mine",
  *       .source = "", .help = "what it measures", .needs = FEW_NEED_ROWS | FEW_NEED_REFERENCE,
  *       .n_values = 1, .least = least, .run = run};
@@ -38,16 +38,16 @@ FEW_API int64_t few_eval_set_dim(const few_eval_set *s); /* features of an image
 
 /* FEW_NEED_ROWS: how many rows are kept, and row i of them: row[dim]. */
 FEW_API int64_t few_eval_set_rows(const few_eval_set *s);
-FEW_API void few_eval_set_row(const few_eval_set *s, int64_t i, float *row);
+FEW_API void few_eval_set_row(float *row, const few_eval_set *s, int64_t i);
 
 /* FEW_NEED_MOMENTS: mean [dim], borrowed, and covariance out[dim][dim] with the divisor n - 1, which
  * needs 2 images. */
 FEW_API const double *few_eval_set_mean(const few_eval_set *s);
-FEW_API void few_eval_set_covariance(const few_eval_set *s, double *out);
+FEW_API void few_eval_set_covariance(double *out, const few_eval_set *s);
 
 /* FEW_NEED_LOGITS: the number of classes, and the mean of the probabilities: p[classes]. */
 FEW_API int64_t few_eval_set_classes(const few_eval_set *s);
-FEW_API void few_eval_set_marginal(const few_eval_set *s, double *p);
+FEW_API void few_eval_set_marginal(double *p, const few_eval_set *s);
 
 /* FEW_NEED_LABELS: images with a label, and how many of these the classifier agrees with. */
 FEW_API int64_t few_eval_set_labelled(const few_eval_set *s);
@@ -100,7 +100,7 @@ struct few_metric_def {
   /* The least number of images, or of rows where these are needed, in each set; at least 1. */
   int64_t (*least)(const struct few_metric_opts *opts);
   /* Fill value[0 .. n_values - 1], all members. The sets hold at least `least` images. */
-  few_status (*run)(few_ctx *ctx, struct few_metric_input *in, struct few_metric_value *value);
+  few_status (*run)(struct few_metric_value *value, few_ctx *ctx, struct few_metric_input *in);
 };
 
 /* FEW_E_INVALID, with a sentence, for a NULL, another version, a missing member, a name that is

@@ -144,15 +144,15 @@ struct few_objective_def {
   bool pairs; /* trains on images that the teacher made, with their noise: few_loss.pair */
   enum few_target target;
   const char *sampler; /* for the trained network */
-  void (*use)(const void *opts, const struct few_clock *at, double sigma_d,
-              struct few_use *out); /* may be NULL */
+  void (*use)(struct few_use *out, const void *opts, const struct few_clock *at,
+              double sigma_d); /* may be NULL */
   /* FEW_E_INVALID for options that cannot work, before anything runs. May be NULL. */
   few_status (*check)(few_ctx *ctx, const void *opts, const struct few_fit *fit);
   /* Values of scalar[0..n_scalars). */
   int n_scalars;
   bool
       warms_up; /* scalar[0] ramps up to 1; the trainer warns when the run is shorter than the ramp */
-  void (*schedule)(const void *opts, const struct few_clock *at, double *scalar);
+  void (*schedule)(double *scalar, const void *opts, const struct few_clock *at);
   double (*target_decay)(const void *opts, const struct few_clock *at); /* FEW_TARGET_AVERAGE */
   int (*stages)(const void *opts);                                      /* NULL: one */
   void (*build)(struct few_loss *l, const void *opts); /* the student's loss, by few_loss_add */

@@ -78,10 +78,10 @@ FEW_API FEW_MUST_USE few_status few_ctx_add_sampler(few_ctx *ctx,
 /* Every step is DDIM's, with `to` where it leads. */
 FEW_API few_status few_sampling_ddim(few_ctx *ctx, struct few_sampling *s);
 /* z = standard normals of this draw. */
-FEW_API void few_sampling_noise(const struct few_sampling *s, int draw, float *z);
+FEW_API void few_sampling_noise(float *z, const struct few_sampling *s, int draw);
 /* out = line.x x + line.y y on the batch, in f64 and rounded once; out may be x or y. */
-FEW_API void few_sampling_line(const struct few_sampling *s, struct few_line line, const float *x,
-                               const float *y, float *out);
+FEW_API void few_sampling_line(float *out, const struct few_sampling *s, struct few_line line,
+                               const float *x, const float *y);
 
 #ifdef __cplusplus
 }

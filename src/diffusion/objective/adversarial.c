@@ -39,9 +39,9 @@ static const struct few_option options[] = {
     FEW_GENERATOR_OPTIONS(struct adversarial_opts),
     FEW_OPT_END};
 
-static void use(const void *opts, const struct few_clock *at, double sigma_d, struct few_use *out) {
+static void use(struct few_use *out, const void *opts, const struct few_clock *at, double sigma_d) {
   FEW_UNUSED(at);
-  few__generator_use(&((const struct adversarial_opts *)opts)->gen, sigma_d, out);
+  few__generator_use(out, &((const struct adversarial_opts *)opts)->gen, sigma_d);
 }
 
 static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {

@@ -50,7 +50,7 @@ static double points(const struct ct_opts *o, const struct few_clock *at) {
   return ceil(sqrt((double)at->step / (double)at->steps * (last - first) + first) - 1) + 1;
 }
 
-static void schedule(const void *opts, const struct few_clock *at, double *scalar) {
+static void schedule(double *scalar, const void *opts, const struct few_clock *at) {
   scalar[0] = points(opts, at);
 }
 

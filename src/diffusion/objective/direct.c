@@ -57,7 +57,7 @@ static void build(struct few_loss *l, const void *opts) {
   few_loss_add(l, "direct", few_mean_all(g, d), 1);
 }
 
-static void use(const void *opts, const struct few_clock *at, double sigma_d, struct few_use *out) {
+static void use(struct few_use *out, const void *opts, const struct few_clock *at, double sigma_d) {
   FEW_UNUSED(opts);
   FEW_UNUSED(at);
   out->one_way = true;

@@ -44,8 +44,8 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
   return FEW_OK;
 }
 
-static void schedule(const void *opts, const struct few_clock *at, double *scalar) {
-  few__scm_schedule(&((const struct dscm_opts *)opts)->scm, at, scalar);
+static void schedule(double *scalar, const void *opts, const struct few_clock *at) {
+  few__scm_schedule(scalar, &((const struct dscm_opts *)opts)->scm, at);
 }
 
 /* The state at the lower time of a hop, by the teacher's step, and the hop's angle. */

@@ -56,7 +56,7 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
 }
 
 /* q^(j+1). */
-static void schedule(const void *opts, const struct few_clock *at, double *scalar) {
+static void schedule(double *scalar, const void *opts, const struct few_clock *at) {
   const struct ect_opts *o = opts;
   scalar[0] = pow(o->q, floor((double)at->step * (double)o->doublings / (double)at->steps) + 1);
 }

@@ -78,7 +78,7 @@ few_node few__mean_distance(const struct few_loss *l, few_node x, few_node D) {
   return few_stop(g, few_max(g, few_scale(g, sum, 1 / dims), few_fill(g, 1e-5, FEW_SCALAR)));
 }
 
-void few__generator_use(const struct few_generator_opts *o, double sigma_d, struct few_use *out) {
+void few__generator_use(struct few_use *out, const struct few_generator_opts *o, double sigma_d) {
   out->one_way = true;
   out->times[0] = atan(o->sigma_init / sigma_d);
   out->times[1] = o->mid_time;

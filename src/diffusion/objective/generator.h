@@ -37,7 +37,7 @@ void few__fake_diffusion(struct few_loss *l, const struct few_generator_opts *o)
 few_node few__mean_distance(const struct few_loss *l, few_node x, few_node D);
 
 /* For few_objective_def.use: the sampling times of such a generator. */
-void few__generator_use(const struct few_generator_opts *o, double sigma_d, struct few_use *out);
+void few__generator_use(struct few_use *out, const struct few_generator_opts *o, double sigma_d);
 few_status few__generator_check(few_ctx *ctx, const char *name, const struct few_generator_opts *o,
                                 const struct few_fit *fit);
 

@@ -48,7 +48,7 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
       (long long)o->s1, (long long)o->s0);
 }
 
-static void schedule(const void *opts, const struct few_clock *at, double *scalar) {
+static void schedule(double *scalar, const void *opts, const struct few_clock *at) {
   const struct ict_opts *o = opts;
   const int64_t ratio = o->s1 / o->s0; /* rounded down, as in the paper */
   const double length = floor((double)at->steps / (log2((double)ratio) + 1));

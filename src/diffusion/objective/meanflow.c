@@ -133,7 +133,7 @@ static few_node derivative(struct few_loss *l, const struct few_trig_state *d, f
   few_node nn = few_square(g, few__flow_n(l, d->t)), dU = FEW_NONE;
   few_node along[] = {few_mul(g, few__flow_rows(l, nn, F_v), F_v),
                       few_scale(g, nn, 1 / l->spec->sigma_data)};
-  few_jvp(g, 1, &U, 2, (few_node[]){d->x, d->t}, along, &dU);
+  few_jvp(&dU, g, 1, &U, 2, (few_node[]){d->x, d->t}, along);
   return dU;
 }
 

@@ -95,12 +95,12 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
   return FEW_OK;
 }
 
-static void schedule(const void *opts, const struct few_clock *at, double *scalar) {
+static void schedule(double *scalar, const void *opts, const struct few_clock *at) {
   scalar[0] = (double)steps_of(opts, at);
 }
 
 /* The grid as sampling times. */
-static void use(const void *opts, const struct few_clock *at, double sigma_d, struct few_use *out) {
+static void use(struct few_use *out, const void *opts, const struct few_clock *at, double sigma_d) {
   const struct progressive_opts *o = opts;
   const struct few_cosine c = few__cosine(o->snr.logsnr_min, o->snr.logsnr_max);
   const int64_t N = steps_of(o, at);

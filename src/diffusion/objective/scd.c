@@ -21,8 +21,8 @@ static const struct few_option options[] = {FEW_SCM_OPTIONS(struct scd_opts),
                                             FEW_SCM_JVP_OPTIONS(struct scd_opts),
                                             FEW_GUIDANCE_OPTIONS("1"), FEW_OPT_END};
 
-static void schedule(const void *opts, const struct few_clock *at, double *scalar) {
-  few__scm_schedule(&((const struct scd_opts *)opts)->scm, at, scalar);
+static void schedule(double *scalar, const void *opts, const struct few_clock *at) {
+  few__scm_schedule(scalar, &((const struct scd_opts *)opts)->scm, at);
 }
 
 static void build(struct few_loss *l, const void *opts) {

@@ -32,8 +32,8 @@ static const struct few_option options[] = {
     FEW_OPT_INT(struct scd_segments_opts, segments, "4", 1, 64, "steps of the student"),
     FEW_GUIDANCE_OPTIONS("1"), FEW_OPT_END};
 
-static void schedule(const void *opts, const struct few_clock *at, double *scalar) {
-  few__scm_schedule(&((const struct scd_segments_opts *)opts)->scm, at, scalar);
+static void schedule(double *scalar, const void *opts, const struct few_clock *at) {
+  few__scm_schedule(scalar, &((const struct scd_segments_opts *)opts)->scm, at);
 }
 
 /* The end of each row's segment; the last one reaches up to pi/2. */

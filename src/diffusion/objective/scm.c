@@ -35,7 +35,7 @@
  */
 #include "scm.h"
 
-void few__scm_schedule(const struct few_scm_opts *o, const struct few_clock *at, double *scalar) {
+void few__scm_schedule(double *scalar, const struct few_scm_opts *o, const struct few_clock *at) {
   double warmup = (double)o->tangent_warmup * at->stretch;
   assert(at->step >= 0);
   scalar[0] = warmup > 0 && (double)at->step < warmup ? (double)at->step / warmup : 1;
@@ -59,7 +59,7 @@ static few_node scaled_tangent(struct few_loss *l, const struct few_scm_opts *o,
     along_x = few_mul(g, by, v);
     along_t = few_scale(g, few_reshape(g, by, FEW_SHAPE(l->rows)), sigma);
   }
-  few_jvp(g, 1, &F, 2, (few_node[]){xin, d->t}, (few_node[]){along_x, along_t}, &dF);
+  few_jvp(&dF, g, 1, &F, 2, (few_node[]){xin, d->t}, (few_node[]){along_x, along_t});
   return o->rearrange ? dF : few_mul(g, by, dF);
 }
 

@@ -33,7 +33,7 @@ struct few_scm_opts {
 /* clang-format on */
 
 /* r = min(1, step / warmup). */
-void few__scm_schedule(const struct few_scm_opts *o, const struct few_clock *at, double *scalar);
+void few__scm_schedule(double *scalar, const struct few_scm_opts *o, const struct few_clock *at);
 /* The loss for velocity dx_t/dt = v, and a guidance input s or FEW_NONE. */
 void few__scm_build(struct few_loss *l, const struct few_scm_opts *o,
                     const struct few_trig_state *d, few_node v, few_node guidance);

@@ -13,8 +13,8 @@ struct sct_opts {
 static const struct few_option options[] = {FEW_SCM_OPTIONS(struct sct_opts),
                                             FEW_SCM_JVP_OPTIONS(struct sct_opts), FEW_OPT_END};
 
-static void schedule(const void *opts, const struct few_clock *at, double *scalar) {
-  few__scm_schedule(&((const struct sct_opts *)opts)->scm, at, scalar);
+static void schedule(double *scalar, const void *opts, const struct few_clock *at) {
+  few__scm_schedule(scalar, &((const struct sct_opts *)opts)->scm, at);
 }
 
 static void build(struct few_loss *l, const void *opts) {

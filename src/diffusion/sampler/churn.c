@@ -11,7 +11,7 @@ double few__churn(struct few_sampling *s, const struct few_churn_opts *o, int k,
   if (!(up > t)) return t; /* pure noise already */
   struct few_line line = few_step_renoise(s->sigma_d, t, up);
   line.y *= o->churn_noise;
-  few_sampling_noise(s, k + 1, z);
-  few_sampling_line(s, line, s->x, z, s->x);
+  few_sampling_noise(z, s, k + 1);
+  few_sampling_line(s->x, s, line, s->x, z);
   return up;
 }

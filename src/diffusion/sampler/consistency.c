@@ -18,11 +18,11 @@ static few_status run(few_ctx *ctx, struct few_sampling *s) {
   for (int k = 0; k < s->steps; k++) {
     if (k > 0) {
       struct few_mix state = few__process_trigflow.at(s->sigma_d, s->t[k]);
-      few_sampling_noise(s, k, F);
-      few_sampling_line(s, (struct few_line){state.x0, state.eps}, s->x, F, s->x);
+      few_sampling_noise(F, s, k);
+      few_sampling_line(s->x, s, (struct few_line){state.x0, state.eps}, s->x, F);
     }
     FEW_GOTO(s->eval(s->user, s->x, s->t[k], 0, F));
-    few_sampling_line(s, few_step_denoise(s->sigma_d, s->t[k]), s->x, F, s->x);
+    few_sampling_line(s->x, s, few_step_denoise(s->sigma_d, s->t[k]), s->x, F);
   }
 out:
   few__free(ctx, F);

@@ -20,7 +20,7 @@ static few_status run(few_ctx *ctx, struct few_sampling *s) {
   for (int k = 0; k < s->steps; k++) {
     const double from = few__churn(s, o, k, F);
     FEW_GOTO(s->eval(s->user, s->x, from, s->t[k + 1], F));
-    few_sampling_line(s, few_step_ddim(s->sigma_d, from, s->t[k + 1]), s->x, F, s->x);
+    few_sampling_line(s->x, s, few_step_ddim(s->sigma_d, from, s->t[k + 1]), s->x, F);
   }
 out:
   few__free(ctx, F);

@@ -26,10 +26,10 @@ static few_status run(few_ctx *ctx, struct few_sampling *s) {
   for (int k = 0; k < s->steps; k++) {
     FEW_GOTO(s->eval(s->user, s->x, s->t[k], s->t[k], F));
     struct few_noisy_step d = few_step_ddpm(s->sigma_d, s->t[k], s->t[k + 1], o->eta);
-    few_sampling_line(s, d.line, s->x, F, s->x);
+    few_sampling_line(s->x, s, d.line, s->x, F);
     if (d.noise > 0) {
-      few_sampling_noise(s, k + 1, F);
-      few_sampling_line(s, (struct few_line){1, d.noise}, s->x, F, s->x);
+      few_sampling_noise(F, s, k + 1);
+      few_sampling_line(s->x, s, (struct few_line){1, d.noise}, s->x, F);
     }
   }
 out:

@@ -16,11 +16,11 @@ static few_status run(few_ctx *ctx, struct few_sampling *s) {
   for (int k = 0; k < s->steps; k++) {
     double from = s->t[k], to = s->t[k + 1], m = to > 0 ? few_step_middle(from, to) : 0;
     FEW_GOTO(s->eval(s->user, s->x, from, from, F));
-    few_sampling_line(s, few_step_ddim(s->sigma_d, from, m), s->x, F, to > 0 ? x_m : s->x);
+    few_sampling_line(to > 0 ? x_m : s->x, s, few_step_ddim(s->sigma_d, from, m), s->x, F);
     if (to <= 0) break;
     FEW_GOTO(s->eval(s->user, x_m, m, m, F));
-    few_sampling_line(s, few_step_denoise(s->sigma_d, m), x_m, F, F);
-    few_sampling_line(s, few_step_dpmpp_2s(from, to), s->x, F, s->x);
+    few_sampling_line(F, s, few_step_denoise(s->sigma_d, m), x_m, F);
+    few_sampling_line(s->x, s, few_step_dpmpp_2s(from, to), s->x, F);
   }
 out:
   few__free(ctx, scratch);

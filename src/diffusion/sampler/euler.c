@@ -12,7 +12,7 @@ static few_status run(few_ctx *ctx, struct few_sampling *s) {
   FEW_TRY(FEW_NEW(ctx, &F, s->rows * s->dims));
   for (int k = 0; k < s->steps; k++) {
     FEW_GOTO(s->eval(s->user, s->x, s->t[k], s->t[k], F));
-    few_sampling_line(s, few_step_euler(s->sigma_d, s->t[k], s->t[k + 1]), s->x, F, s->x);
+    few_sampling_line(s->x, s, few_step_euler(s->sigma_d, s->t[k], s->t[k + 1]), s->x, F);
   }
 out:
   few__free(ctx, F);

@@ -14,12 +14,12 @@ static const struct few_option options[] = {FEW_CHURN_OPTIONS, FEW_OPT_END};
 static few_status correct(struct few_sampling *s, double from, double to, float *next, float *F_s,
                           float *F_t) {
   double w = few_step_heun(from, to);
-  few_sampling_line(s, few_step_ddim(s->sigma_d, from, to), s->x, F_s, next);
+  few_sampling_line(next, s, few_step_ddim(s->sigma_d, from, to), s->x, F_s);
   FEW_TRY(s->eval(s->user, next, to, to, F_t));
-  few_sampling_line(s, few_step_noise(s->sigma_d, from), s->x, F_s, F_s);
-  few_sampling_line(s, few_step_noise(s->sigma_d, to), next, F_t, F_t);
-  few_sampling_line(s, (struct few_line){w, -w}, F_t, F_s, F_t);
-  few_sampling_line(s, (struct few_line){1, 1}, next, F_t, s->x);
+  few_sampling_line(F_s, s, few_step_noise(s->sigma_d, from), s->x, F_s);
+  few_sampling_line(F_t, s, few_step_noise(s->sigma_d, to), next, F_t);
+  few_sampling_line(F_t, s, (struct few_line){w, -w}, F_t, F_s);
+  few_sampling_line(s->x, s, (struct few_line){1, 1}, next, F_t);
   return FEW_OK;
 }
 
@@ -41,7 +41,7 @@ static few_status run(few_ctx *ctx, struct few_sampling *s) {
     if (s->t[k + 1] > 0)
       FEW_GOTO(correct(s, from, s->t[k + 1], next, F_s, F_t));
     else
-      few_sampling_line(s, few_step_ddim(s->sigma_d, from, 0), s->x, F_s, s->x);
+      few_sampling_line(s->x, s, few_step_ddim(s->sigma_d, from, 0), s->x, F_s);
   }
 out:
   few__free(ctx, scratch);

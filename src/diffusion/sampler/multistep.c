@@ -10,12 +10,12 @@ few_status few__multistep(few_ctx *ctx, struct few_sampling *s, const struct few
   for (int k = 0; k < s->steps; k++) {
     double from = s->t[k], to = s->t[k + 1];
     FEW_GOTO(s->eval(s->user, s->x, from, from, F));
-    few_sampling_line(s, m->q(s->sigma_d, from), s->x, F, q);
-    few_sampling_line(s, few_step_ddim(s->sigma_d, from, to), s->x, F, s->x);
+    few_sampling_line(q, s, m->q(s->sigma_d, from), s->x, F);
+    few_sampling_line(s->x, s, few_step_ddim(s->sigma_d, from, to), s->x, F);
     if (k > 0) {
       double w = m->weight(s->t[k - 1], from, to);
-      few_sampling_line(s, (struct few_line){w, -w}, q_before, q, q_before);
-      few_sampling_line(s, (struct few_line){1, 1}, s->x, q_before, s->x);
+      few_sampling_line(q_before, s, (struct few_line){w, -w}, q_before, q);
+      few_sampling_line(s->x, s, (struct few_line){1, 1}, s->x, q_before);
     }
     float *swap = q;
     q = q_before;

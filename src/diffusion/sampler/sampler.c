@@ -76,7 +76,7 @@ int few__sampler_evals(const struct few_sampler_def *sampler, int steps) {
   return sampler->evals_per_step * (steps - 1) + 1;
 }
 
-void few_sampling_noise(const struct few_sampling *s, int draw, float *z) {
+void few_sampling_noise(float *z, const struct few_sampling *s, int draw) {
   assert(draw >= 0);
   if (s->noise) {
     s->noise(s->user, draw, z);
@@ -89,8 +89,8 @@ void few_sampling_noise(const struct few_sampling *s, int draw, float *z) {
   }
 }
 
-void few_sampling_line(const struct few_sampling *s, struct few_line line, const float *x,
-                       const float *y, float *out) {
+void few_sampling_line(float *out, const struct few_sampling *s, struct few_line line,
+                       const float *x, const float *y) {
   int64_t n = s->rows * s->dims;
   for (int64_t i = 0; i < n; i++) out[i] = (float)(line.x * (double)x[i] + line.y * (double)y[i]);
 }
@@ -101,7 +101,7 @@ few_status few_sampling_ddim(few_ctx *ctx, struct few_sampling *s) {
   FEW_TRY(FEW_NEW(ctx, &F, s->rows * s->dims));
   for (int k = 0; k < s->steps; k++) {
     FEW_GOTO(s->eval(s->user, s->x, s->t[k], s->t[k + 1], F));
-    few_sampling_line(s, few_step_ddim(s->sigma_d, s->t[k], s->t[k + 1]), s->x, F, s->x);
+    few_sampling_line(s->x, s, few_step_ddim(s->sigma_d, s->t[k], s->t[k + 1]), s->x, F);
   }
 out:
   few__free(ctx, F);
@@ -126,7 +126,7 @@ static few_status run(few_ctx *ctx, const struct few_sampler_def *sampler, struc
   few_status st = FEW_OK;
   if (s->opts || !sampler->options) return sampler->run(ctx, s);
   FEW_TRY(FEW_NEW(ctx, &opts, sampler->options_size));
-  FEW_GOTO(few_options_default(ctx, sampler->options, opts));
+  FEW_GOTO(few_options_default(opts, ctx, sampler->options));
   s->opts = opts;
   st = sampler->run(ctx, s);
   s->opts = NULL;
@@ -150,8 +150,8 @@ few_status few__sample(few_ctx *ctx, const struct few_sampler_def *sampler,
   s->t = NULL;
   FEW_GOTO(make_times(ctx, sampler, times, s));
   if (!s->started) {
-    few_sampling_noise(s, 0, s->x);
-    few_sampling_line(s, (struct few_line){s->sigma_d, 0}, s->x, s->x, s->x);
+    few_sampling_noise(s->x, s, 0);
+    few_sampling_line(s->x, s, (struct few_line){s->sigma_d, 0}, s->x, s->x);
   }
   st = run(ctx, sampler, s);
 out:

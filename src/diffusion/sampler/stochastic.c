@@ -18,10 +18,10 @@ static few_status run(few_ctx *ctx, struct few_sampling *s) {
     bool back = k + 2 <= s->steps;
     double from = s->t[k], to = s->t[back ? k + 2 : k + 1];
     FEW_GOTO(s->eval(s->user, s->x, from, to, F));
-    few_sampling_line(s, few_step_ddim(s->sigma_d, from, to), s->x, F, s->x);
+    few_sampling_line(s->x, s, few_step_ddim(s->sigma_d, from, to), s->x, F);
     if (back) {
-      few_sampling_noise(s, k + 1, F);
-      few_sampling_line(s, few_step_renoise(s->sigma_d, to, s->t[k + 1]), s->x, F, s->x);
+      few_sampling_noise(F, s, k + 1);
+      few_sampling_line(s->x, s, few_step_renoise(s->sigma_d, to, s->t[k + 1]), s->x, F);
     }
   }
 out:

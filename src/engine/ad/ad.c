@@ -68,7 +68,7 @@ static few_node tangent_of(few_graph *g, few_node v, const few_node *dx) {
     x[m] = n.in[k];
     d[m++] = dx[k];
   }
-  few_jvp(g, 1, &y, m, x, d, &dy);
+  few_jvp(&dy, g, 1, &y, m, x, d);
   return dy;
 }
 
@@ -87,8 +87,8 @@ static void tangents(few_graph *g, int last, const bool *active, few_node *d) {
   }
 }
 
-few_status few_jvp(few_graph *g, int n_y, const few_node *y, int n_x, const few_node *x,
-                   const few_node *dx, few_node *dy) {
+few_status few_jvp(few_node *dy, few_graph *g, int n_y, const few_node *y, int n_x,
+                   const few_node *x, const few_node *dx) {
   few_ctx *ctx = few__graph_ctx(g);
   assert(n_y >= 0 && n_x >= 0);
   for (int i = 0; i < n_y; i++) dy[i] = FEW_NONE;
@@ -133,7 +133,7 @@ static void cotangent_of(few_graph *g, few_node v, few_node dy, const bool *need
   int m = 0;
   for (int k = 0; k < n.n_in; k++)
     if (need[k]) x[m++] = n.in[k];
-  few_vjp(g, 1, &y, &dy, m, x, d);
+  few_vjp(d, g, 1, &y, &dy, m, x);
   for (int k = 0, j = 0; k < n.n_in; k++)
     if (need[k]) dx[k] = d[j++];
 }
@@ -157,8 +157,8 @@ static void cotangents(few_graph *g, int last, const bool *active, const bool *l
   }
 }
 
-few_status few_vjp(few_graph *g, int n_y, const few_node *y, const few_node *dy, int n_x,
-                   const few_node *x, few_node *dx) {
+few_status few_vjp(few_node *dx, few_graph *g, int n_y, const few_node *y, const few_node *dy,
+                   int n_x, const few_node *x) {
   few_ctx *ctx = few__graph_ctx(g);
   assert(n_y >= 0 && n_x >= 0);
   for (int i = 0; i < n_x; i++) dx[i] = FEW_NONE;
@@ -191,10 +191,10 @@ out:
   return st;
 }
 
-few_status few_grad(few_graph *g, few_node loss, int n_x, const few_node *x, few_node *dx) {
+few_status few_grad(few_node *dx, few_graph *g, few_node loss, int n_x, const few_node *x) {
   few_node one = few_fill(g, 1, FEW_SCALAR);
   if (loss != FEW_NONE && few_node_shape(g, loss).rank != 0)
     few__graph_fail(g, FEW_E_INVALID, "grad: a loss is a scalar, this one is %s",
                     few__shape_text(few_node_shape(g, loss)).at);
-  return few_vjp(g, 1, &loss, &one, n_x, x, dx);
+  return few_vjp(dx, g, 1, &loss, &one, n_x, x);
 }

@@ -49,8 +49,8 @@ static void add_directions(struct checking *c) {
 }
 
 static few_status differentiate(struct checking *c) {
-  FEW_TRY(few_jvp(c->g, 1, &c->y, c->n_x, c->x, c->d, &c->jd));
-  FEW_TRY(few_vjp(c->g, 1, &c->y, &c->w, c->n_x, c->x, c->grad));
+  FEW_TRY(few_jvp(&c->jd, c->g, 1, &c->y, c->n_x, c->x, c->d));
+  FEW_TRY(few_vjp(c->grad, c->g, 1, &c->y, &c->w, c->n_x, c->x));
   if (c->jd == FEW_NONE) c->jd = few_fill(c->g, 0, few_node_shape(c->g, c->y));
   c->outs[0] = c->y;
   c->outs[1] = c->jd;
@@ -154,8 +154,8 @@ static few_status compare(struct checking *c, struct few_check_result *r) {
   return FEW_OK;
 }
 
-few_status few_check_function(few_graph *g, few_node y, int n_x, const few_node *x,
-                              const struct few_check_opts *opts, struct few_check_result *result) {
+few_status few_check_function(struct few_check_result *result, few_graph *g, few_node y, int n_x,
+                              const few_node *x, const struct few_check_opts *opts) {
   few_ctx *ctx = few__graph_ctx(g);
   struct checking c = {.ctx = ctx, .g = g, .opts = opts, .y = y};
   few_status st;
@@ -195,10 +195,10 @@ out:
   return st;
 }
 
-few_status few_check_derivatives(few_graph *g, few_node y, int n_x, const few_node *x, double scale,
-                                 uint64_t seed, struct few_check_result *result) {
+few_status few_check_derivatives(struct few_check_result *result, few_graph *g, few_node y, int n_x,
+                                 const few_node *x, double scale, uint64_t seed) {
   struct few_check_opts o = FEW_CHECK_OPTS_INIT;
   o.scale = scale;
   o.seed = seed;
-  return few_check_function(g, y, n_x, x, &o, result);
+  return few_check_function(result, g, y, n_x, x, &o);
 }

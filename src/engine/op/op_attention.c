@@ -113,7 +113,7 @@ static bool dual_infer(few_graph *g, struct few_node_data *n) {
 static few_node dual_decompose(few_graph *g, few_node self) {
   const struct few_node_data n = *few__node(g, self);
   few_node y = compose(g, n.in[0], n.attr.attention.scale), dy = FEW_NONE;
-  few_jvp(g, 1, &y, 1, &n.in[0], &n.in[1], &dy);
+  few_jvp(&dy, g, 1, &y, 1, &n.in[0], &n.in[1]);
   return few_concat(g, 0, 2, (few_node[]){y, dy});
 }
 
@@ -157,7 +157,7 @@ static bool grad_infer(few_graph *g, struct few_node_data *n) {
 static few_node grad_decompose(few_graph *g, few_node self) {
   const struct few_node_data n = *few__node(g, self);
   few_node y = compose(g, n.in[0], n.attr.attention.scale), dx = FEW_NONE;
-  few_vjp(g, 1, &y, &n.in[1], 1, &n.in[0], &dx);
+  few_vjp(&dx, g, 1, &y, &n.in[1], 1, &n.in[0]);
   return dx;
 }
 

@@ -103,7 +103,7 @@ static void tangent_vjp(few_graph *g, few_node self, few_node dy, const bool *ne
   if (need[1]) dx[1] = few__op_node(g, FEW_OP_NORM_TANGENT, 2, (few_node[]){n.in[0], dy}, n.attr);
   if (!need[0]) return;
   few_node y = tangent_decompose(g, self), x = n.in[0];
-  few_vjp(g, 1, &y, &dy, 1, &x, &dx[0]);
+  few_vjp(&dx[0], g, 1, &y, &dy, 1, &x);
 }
 
 static few_node tangent_example(few_graph *g, int k) {

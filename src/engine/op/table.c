@@ -11,7 +11,7 @@ static const struct few_op_def *const table[FEW_OP_COUNT] = {
 #include "few/each_op.h"
 };
 
-few_status few_graph_create(few_ctx *ctx, few_graph **out) {
+few_status few_graph_create(few_graph **out, few_ctx *ctx) {
   return few__graph_create(ctx, out, table);
 }
 

@@ -113,7 +113,7 @@ static few_status build(few_features *f) {
   int64_t n = 0;
   f->device = opts.backend->device;
   f->rows = f->device ? DEVICE_ROWS : net->def->rows;
-  FEW_TRY(few_graph_create(net->ctx, &net->g));
+  FEW_TRY(few_graph_create(&net->g, net->ctx));
   few_node x = few_input(net->g, "x", FEW_REAL, FEW_SHAPE(f->rows, net->h, net->w, net->c));
   net->def->build(net, x, out);
   few_status st = few_graph_status(net->g);

@@ -10,7 +10,7 @@ static int64_t least(const struct few_metric_opts *o) {
   return 1;
 }
 
-static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metric_value *out) {
+static few_status run(struct few_metric_value *out, few_ctx *ctx, struct few_metric_input *in) {
   const few_eval_set *s = in->set;
   const double n = (double)s->labelled, p = (double)s->agree / n;
   FEW_UNUSED(ctx);

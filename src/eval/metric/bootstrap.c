@@ -81,7 +81,7 @@ static few_status replicate(const struct bootstrap *b, int r) {
     const struct few_metric_def *m = few__metric_at(b->ctx, i);
     struct few_metric_value value[FEW_METRIC_VALUES];
     if (!(b->wanted & 1u << i)) continue;
-    FEW_GOTO(m->run(b->ctx, &in, value));
+    FEW_GOTO(m->run(value, b->ctx, &in));
     for (int v = 0; v < m->n_values; v++) values_of(b, i, v)[r] = value[v].value;
   }
 out:

@@ -16,7 +16,7 @@ static int64_t least(const struct few_metric_opts *o) {
   return few__metric_rule(o, FEW_KNN_DC).k + 1;
 }
 
-static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metric_value *out) {
+static few_status run(struct few_metric_value *out, few_ctx *ctx, struct few_metric_input *in) {
   FEW_TRY(few__metric_knn(ctx, in, FEW_KNN_DC));
   const struct few_knn_result *r = &in->shared->knn[FEW_KNN_DC];
   const int64_t n = in->set->kept, n_ref = in->reference->kept;

@@ -86,7 +86,7 @@ static int64_t least(const struct few_metric_opts *o) {
   return 2;
 }
 
-static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metric_value *out) {
+static few_status run(struct few_metric_value *out, few_ctx *ctx, struct few_metric_input *in) {
   const few_eval_set *x = in->set, *y = in->reference;
   const double n = (double)x->kept, m = (double)y->kept;
   struct energy e = {.d = x->o.dim,

@@ -43,7 +43,7 @@ few_status few__metric_moments(few_ctx *ctx, const struct few_metric_input *in,
   return FEW_OK;
 }
 
-static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metric_value *out) {
+static few_status run(struct few_metric_value *out, few_ctx *ctx, struct few_metric_input *in) {
   return few__metric_moments(ctx, in, in->set->moments, in->reference->moments, "fd", out);
 }
 

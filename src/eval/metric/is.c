@@ -24,7 +24,7 @@ static double score(const struct few_eval_set_split *s, int64_t classes) {
   return exp(kl);
 }
 
-static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metric_value *out) {
+static few_status run(struct few_metric_value *out, few_ctx *ctx, struct few_metric_input *in) {
   const few_eval_set *set = in->set;
   const int splits = set->o.splits;
   double *each = NULL;

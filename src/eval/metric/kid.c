@@ -87,7 +87,7 @@ static int64_t least(const struct few_metric_opts *o) {
   return 2;
 }
 
-static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metric_value *out) {
+static few_status run(struct few_metric_value *out, few_ctx *ctx, struct few_metric_input *in) {
   struct subset s = {.m = in->opts->subset_size, .d = in->set->o.dim, .count = in->opts->subsets};
   double *each = NULL;
   few_status st = FEW_OK;

@@ -175,7 +175,7 @@ int64_t few_eval_set_n(const few_eval_set *s) { return s->o.n; }
 int64_t few_eval_set_dim(const few_eval_set *s) { return s->o.dim; }
 int64_t few_eval_set_rows(const few_eval_set *s) { return s->kept; }
 
-void few_eval_set_row(const few_eval_set *s, int64_t i, float *row) {
+void few_eval_set_row(float *row, const few_eval_set *s, int64_t i) {
   few__eval_set_kept(s, i, row);
 }
 
@@ -184,14 +184,14 @@ const double *few_eval_set_mean(const few_eval_set *s) {
   return few__moments_mean(s->moments);
 }
 
-void few_eval_set_covariance(const few_eval_set *s, double *out) {
+void few_eval_set_covariance(double *out, const few_eval_set *s) {
   assert(s->moments && s->o.n >= 2);
   few__moments_covariance(s->moments, out);
 }
 
 int64_t few_eval_set_classes(const few_eval_set *s) { return s->split ? s->o.classes : 0; }
 
-void few_eval_set_marginal(const few_eval_set *s, double *p) {
+void few_eval_set_marginal(double *p, const few_eval_set *s) {
   assert(s->split);
   for (int64_t c = 0; c < s->o.classes; c++) {
     p[c] = 0;

@@ -9,7 +9,7 @@ static int64_t least(const struct few_metric_opts *o) {
   return 2;
 }
 
-static few_status run(few_ctx *ctx, struct few_metric_input *in, struct few_metric_value *out) {
+static few_status run(struct few_metric_value *out, few_ctx *ctx, struct few_metric_input *in) {
   return few__metric_moments(ctx, in, in->set->spatial, in->reference->spatial, "sfd", out);
 }
 

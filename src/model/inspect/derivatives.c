@@ -83,7 +83,7 @@ static few_status build(struct subject *s) {
   few_node x[2] = {in.x, in.t};
   few_node d[2] = {few_input(s->g, "dx", FEW_REAL, few_node_shape(s->g, in.x)),
                    few_input(s->g, "dt", FEW_REAL, few_node_shape(s->g, in.t))};
-  FEW_TRY(few_jvp(s->g, 1, &s->y, 2, x, d, &s->tangent));
+  FEW_TRY(few_jvp(&s->tangent, s->g, 1, &s->y, 2, x, d));
   FEW_TRY(FEW_NEW(m->ctx, &s->params, m->params.n));
   for (int i = 0; i < m->params.n; i++)
     s->params[i] = few_param(s->g, m->params.at[i].name, m->params.at[i].shape);
@@ -111,7 +111,7 @@ static few_status judge(const struct subject *s, few_node y, int n, const few_no
     o.step = steps[i];
     o.user = (void *)(uintptr_t)s->m; /* read only */
     o.value = value;
-    FEW_TRY(few_check_function(s->g, y, n, x, &o, &r));
+    FEW_TRY(few_check_function(&r, s->g, y, n, x, &o));
     if (i == 0 || r.difference < out->difference) out->difference = r.difference;
     out->adjoint = r.adjoint;
     out->ok = out->difference <= difference_bound && r.adjoint <= adjoint_bound;
@@ -126,7 +126,7 @@ few_status few_model_check(struct few_model_check out[FEW_MODEL_CHECKS], const f
   out[0].what = "the network by its inputs";
   out[1].what = "the network by its parameters";
   out[2].what = "its tangent by its parameters";
-  FEW_TRY(few_graph_create(m->ctx, &s.g));
+  FEW_TRY(few_graph_create(&s.g, m->ctx));
   FEW_GOTO(build(&s));
   FEW_GOTO(judge(&s, s.y, s.n_inputs, s.inputs, &out[0], 0));
   FEW_GOTO(judge(&s, s.y, m->params.n, s.params, &out[1], 1));

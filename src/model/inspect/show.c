@@ -203,7 +203,7 @@ few_status few_model_show(char **out, const few_model *m, const struct few_show_
   struct showing s = {.ctx = m->ctx, .m = m, .out = &text};
   *out = NULL;
   FEW_TRY(few__opts_check(m->ctx, "few_show_opts", o, FEW_SHOW_OPTS_VERSION));
-  FEW_TRY(few_graph_create(m->ctx, &s.g));
+  FEW_TRY(few_graph_create(&s.g, m->ctx));
   few_status st = show(&s, o);
   if (!st && text.failed) st = few__fail(m->ctx, FEW_E_MEMORY, "out of memory for a model's text");
   few__free(m->ctx, s.live);

@@ -123,7 +123,7 @@ static few_status differentiate(struct signal *s) {
   few_node w = few_randn(s->g, FEW_RNG_CHECK, few_node_shape(s->g, s->y));
   for (int i = 0; i < s->n; i++) {
     s->out[i] = s->block[i].last;
-    FEW_TRY(few_vjp(s->g, 1, &s->y, &w, 1, &s->block[i].last, &s->out[s->n + i]));
+    FEW_TRY(few_vjp(&s->out[s->n + i], s->g, 1, &s->y, &w, 1, &s->block[i].last));
   }
   return FEW_OK;
 }
@@ -201,7 +201,7 @@ few_status few_model_signal(const few_model *m, const struct few_signal_opts *o)
         m->ctx, FEW_E_INVALID,
         "signal: %lld rows, deviation %g: give 1 row or more, and a finite deviation from 0",
         (long long)o->rows, o->std);
-  FEW_GOTO(few_graph_create(m->ctx, &s.g));
+  FEW_GOTO(few_graph_create(&s.g, m->ctx));
   FEW_GOTO(draw(&s));
   FEW_GOTO(FEW_NEW(m->ctx, &s.label, o->rows));
   for (int64_t i = 0; m->spec.classes && i < o->rows; i++)

@@ -42,8 +42,8 @@ static few_status trace(struct study *s, few_graph *g, few_node out[OUTS]) {
   const few_node rearranged[2] = {few_input(g, names[IN_CS_V], FEW_REAL, shape),
                                   few_input(g, names[IN_CS], FEW_REAL, FEW_SHAPE(s->R))};
   out[OUT_F] = few__model_trace(s->m, g, "", false, &in);
-  FEW_TRY(few_jvp(g, 1, &out[OUT_F], 2, x, raw, &out[OUT_RAW]));
-  FEW_TRY(few_jvp(g, 1, &out[OUT_F], 2, x, rearranged, &out[OUT_REARRANGED]));
+  FEW_TRY(few_jvp(&out[OUT_RAW], g, 1, &out[OUT_F], 2, x, raw));
+  FEW_TRY(few_jvp(&out[OUT_REARRANGED], g, 1, &out[OUT_F], 2, x, rearranged));
   return few_graph_status(g);
 }
 
@@ -51,7 +51,7 @@ static few_status make_plan(struct study *s) {
   const struct few_planning_opts opts = {.backend = few__backend_host(s->ctx), .real = FEW_F32};
   few_graph *g;
   few_node out[OUTS];
-  FEW_TRY(few_graph_create(s->ctx, &g));
+  FEW_TRY(few_graph_create(&g, s->ctx));
   few_status st = trace(s, g, out);
   const few_node order[OUTS] = {out[OUT_RAW], out[OUT_REARRANGED], out[OUT_F]};
   if (!st) st = few__plan_create(s->ctx, &s->plan, g, &opts, OUTS, order);
@@ -113,7 +113,7 @@ static few_status fill(struct study *s, const struct few_tangent_bin *b, int bin
   struct few_data_stream stream = FEW_DATA_STREAM_INIT;
   stream.seed = s->o->seed;
   stream.scales = s->scales;
-  FEW_TRY(few_data_fill(s->o->data, &stream, bin * b->rows + first, s->R, s->in[IN_X], s->label));
+  FEW_TRY(few_data_fill(s->in[IN_X], s->label, s->o->data, &stream, bin * b->rows + first, s->R));
   for (int64_t i = 0; i < s->R && s->label[i] >= 0; i++) {
     if (s->teacher_map) s->teacher_label[i] = s->teacher_map[s->label[i]];
     if (s->map) s->label[i] = s->map[s->label[i]];

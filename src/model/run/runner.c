@@ -64,7 +64,7 @@ static few_status make_plan(few_runner *r, enum few_forward_plan which) {
   const struct few_planning_opts opts = {
       .backend = r->backend, .real = FEW_F32, .precision = r->precision};
   few_graph *g;
-  FEW_TRY(few_graph_create(r->ctx, &g));
+  FEW_TRY(few_graph_create(&g, r->ctx));
   struct few_net_input in = few__model_inputs(r->m, g, few_runner_rows(r));
   few_node y = few__model_trace(r->m, g, "", false, &in);
   if (which == FEW_FORWARD_CLASSIFIER_FREE) y = classifier_free(r->m, g, in, y);

@@ -161,7 +161,7 @@ static few_status resolve_settings(few_ctx *ctx, const struct few_sample_opts *o
   const struct few_option *table = s->sampler->options ? s->sampler->options : none;
   if (s->sampler->options) {
     FEW_TRY(FEW_NEW(ctx, &s->settings, s->sampler->options_size));
-    FEW_TRY(few_options_default(ctx, table, s->settings));
+    FEW_TRY(few_options_default(s->settings, ctx, table));
   }
   FEW_TRY(few__opts_texts(ctx, "settings", o->n_settings, o->settings));
   for (int i = 0; i < o->n_settings; i++) {
@@ -174,7 +174,7 @@ static few_status resolve_settings(few_ctx *ctx, const struct few_sample_opts *o
       return few__fail(ctx, FEW_E_INVALID,
                        "sampler %s has no option `%s`: `few list samplers %s` shows what it has",
                        s->sampler->name, key, s->sampler->name);
-    few_status st = few_option_set(ctx, table, s->settings, key, eq + 1);
+    few_status st = few_option_set(s->settings, ctx, table, key, eq + 1);
     if (st) return few__fail_in(ctx, st, "sampler %s", s->sampler->name);
   }
   return FEW_OK;

@@ -105,7 +105,7 @@ struct rows {
 /* map: the recipe's label_map, of real data. */
 static few_status take(const struct few_data *from, const int32_t *map, int64_t index,
                        struct rows *r, int64_t to) {
-  FEW_TRY(few_data_get(from, index, r->one));
+  FEW_TRY(few_data_get(r->one, from, index));
   if (r->points)
     memcpy((float *)r->x + to * r->item, r->one, (size_t)r->item * sizeof *r->one);
   else
@@ -128,7 +128,7 @@ static few_status gather(const struct loop *l, const struct few_loop_mix *mix, s
   spec_of(l, spec, l->before);
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
   o.classes = l->setup.spec.classes; /* samples may lack some */
-  FEW_TRY(few_data_open(l->ctx, &made, spec, &o));
+  FEW_TRY(few_data_open(&made, l->ctx, spec, &o));
   few_status st = FEW_OK;
   for (int64_t i = 0; i < mix->synthetic && !st; i++) st = take(made, NULL, i, r, mix->real + i);
   few_data_free(made);

@@ -21,10 +21,10 @@ static void begin(few_ctx *ctx, struct tracing *t, int64_t side, int64_t classes
   *t = (struct tracing){
       .spec = {.h = side, .w = side, .c = 2, .classes = classes, .sigma_data = 0.5}};
   assert_true(def->options_size <= sizeof t->opts);
-  assert_ok(ctx, few_graph_create(ctx, &t->g));
-  assert_ok(ctx, few_options_default(ctx, def->options, &t->opts));
-  assert_ok(ctx, few_option_set(ctx, def->options, &t->opts, "channels", "4, 4, 8"));
-  assert_ok(ctx, few_option_set(ctx, def->options, &t->opts, "group_channels", "2"));
+  assert_ok(ctx, few_graph_create(&t->g, ctx));
+  assert_ok(ctx, few_options_default(&t->opts, ctx, def->options));
+  assert_ok(ctx, few_option_set(&t->opts, ctx, def->options, "channels", "4, 4, 8"));
+  assert_ok(ctx, few_option_set(&t->opts, ctx, def->options, "group_channels", "2"));
   t->nn = (struct few_nn){.g = t->g, .params = &t->params, .prefix = ""};
 }
 
@@ -59,7 +59,7 @@ static void test_derivatives(void **state) {
   w[n++] = in.x;
   for (int k = 0; k < t.params.n; k++)
     w[n++] = few_param(t.g, t.params.at[k].name, t.params.at[k].shape);
-  assert_ok(ctx, few_check_derivatives(t.g, y, n, w, 0.5, 7, &r));
+  assert_ok(ctx, few_check_derivatives(&r, t.g, y, n, w, 0.5, 7));
   if (!(r.difference < 1e-6 && r.adjoint < 1e-11))
     fail_msg("difference %.3g, adjoint %.3g", r.difference, r.adjoint);
   end(ctx, &t);

@@ -110,9 +110,9 @@ static few_node trace(few_graph *g, struct few_params *params, const struct smal
                               .step_size = FEW_STEP_SIZE_ANGLE,
                               .sigma_data = 0.5};
   assert_true(def->options_size <= sizeof opts);
-  assert_ok(ctx, few_options_default(ctx, def->options, &opts));
+  assert_ok(ctx, few_options_default(&opts, ctx, def->options));
   for (int i = 0; i < 10 && m->settings[i][0]; i++)
-    assert_ok(ctx, few_option_set(ctx, def->options, &opts, m->settings[i][0], m->settings[i][1]));
+    assert_ok(ctx, few_option_set(&opts, ctx, def->options, m->settings[i][0], m->settings[i][1]));
   struct few_nn nn = {
       .g = g, .params = params, .prefix = "", .training = m->training, .middle = FEW_NONE};
   struct few_net_input in = {
@@ -137,7 +137,7 @@ static void test_missing_input(void **state) {
   _Alignas(8) char opts[1024];
   few_ctx *ctx = test_ctx();
   assert_true(def->options_size <= sizeof opts);
-  assert_ok(ctx, few_options_default(ctx, def->options, opts));
+  assert_ok(ctx, few_options_default(opts, ctx, def->options));
   for (int i = 0; i < FEW_COUNT(says); i++) {
     const struct few_net_spec spec = {.h = 1,
                                       .w = 1,
@@ -148,7 +148,7 @@ static void test_missing_input(void **state) {
                                       .sigma_data = 0.5};
     struct few_params params = {0};
     few_graph *g;
-    assert_ok(ctx, few_graph_create(ctx, &g));
+    assert_ok(ctx, few_graph_create(&g, ctx));
     struct few_nn nn = {.g = g, .params = &params, .prefix = "", .middle = FEW_NONE};
     const struct few_net_input in =
         few_net_input_of(few_input(g, "x", FEW_REAL, FEW_SHAPE(2, 2)),
@@ -169,12 +169,12 @@ static void test_derivatives(void **state) {
     few_graph *g;
     struct few_params params = {0};
     struct few_check_result r;
-    assert_ok(ctx, few_graph_create(ctx, &g));
+    assert_ok(ctx, few_graph_create(&g, ctx));
     few_node y = trace(g, &params, &smalls[i]);
     assert_ptr_equal((void *)(intptr_t)y, (void *)(intptr_t)trace(g, &params, &smalls[i]));
     /* h = 1e-5: rounding eps |f| / h = 2e-11 |f| relative to |Jd|; truncation h^2 f''' with third
      * derivatives of a few dozen composed layers: 1e-6 is far below a wrong rule's 1e-2. */
-    assert_ok(ctx, few_check_derivatives(g, y, 0, NULL, 0.5, 7, &r));
+    assert_ok(ctx, few_check_derivatives(&r, g, y, 0, NULL, 0.5, 7));
     if (!(r.difference < 1e-6 && r.adjoint < 1e-11))
       fail_msg("%s (%zu): difference %.3g, adjoint %.3g", smalls[i].net, i, r.difference,
                r.adjoint);
@@ -183,12 +183,12 @@ static void test_derivatives(void **state) {
     few_node d[2] = {few_input(g, "dx", FEW_REAL, few_node_shape(g, y)),
                      few_input(g, "dt", FEW_REAL, FEW_SHAPE(2))};
     few_node dy;
-    assert_ok(ctx, few_jvp(g, 1, &y, 2, x, d, &dy));
+    assert_ok(ctx, few_jvp(&dy, g, 1, &y, 2, x, d));
     few_node w[64];
     int n = 0;
     for (int k = 0; k < params.n && n < 64; k++)
       w[n++] = few_param(g, params.at[k].name, params.at[k].shape);
-    assert_ok(ctx, few_check_derivatives(g, dy, n, w, 0.5, 7, &r));
+    assert_ok(ctx, few_check_derivatives(&r, g, dy, n, w, 0.5, 7));
     if (!(r.difference < 1e-6 && r.adjoint < 1e-11))
       fail_msg("tangent of %s (%zu): difference %.3g, adjoint %.3g", smalls[i].net, i, r.difference,
                r.adjoint);
@@ -259,7 +259,7 @@ static void test_dropout_side(void **state) {
     few_graph *g;
     struct few_params params = {0};
     int tokens = 0, sides[5] = {0};
-    assert_ok(ctx, few_graph_create(ctx, &g));
+    assert_ok(ctx, few_graph_create(&g, ctx));
     few_node y = trace(g, &params, &cases[i].net);
     for (few_node v = 0; v <= y; v++) {
       struct few_shape s = few_node_shape(g, v);
@@ -284,7 +284,7 @@ static void test_option_tables(void **state) {
     char bytes[4096];
   } opts;
   for (int i = 0; i < few__net_count(NULL); i++)
-    assert_ok(ctx, few_options_default(ctx, few__net_at(NULL, i)->options, &opts));
+    assert_ok(ctx, few_options_default(&opts, ctx, few__net_at(NULL, i)->options));
   few_ctx_free(ctx);
 }
 

@@ -15,7 +15,7 @@ struct net { /* a graph with one trace, and the values of its inputs and paramet
 static void begin(struct net *n) {
   memset(n, 0, sizeof *n);
   n->ctx = test_ctx();
-  assert_ok(n->ctx, few_graph_create(n->ctx, &n->g));
+  assert_ok(n->ctx, few_graph_create(&n->g, n->ctx));
   n->nn = (struct few_nn){.g = n->g, .params = &n->params, .prefix = ""};
 }
 

@@ -73,7 +73,7 @@ static void test_single(void **state) {
   for (int p = 0; p < FEW_PREDICTIONS; p++) {
     float t[ROWS], x[ROWS * DIM], y[2 * ROWS * DIM], out[ROWS * DIM];
     double worst = 0;
-    assert_ok(c.ctx, few_graph_create(c.ctx, &c.g));
+    assert_ok(c.ctx, few_graph_create(&c.g, c.ctx));
     begin(&c, (enum few_prediction)p, 0.5, few_input(c.g, "t", FEW_REAL, FEW_SHAPE(ROWS)));
     struct few_rng r = {.seed = 3, .row = (uint64_t)p, .purpose = FEW_RNG_CHECK};
     few__rng_normal_f64(&r, ROWS * DIM, c.x);
@@ -110,7 +110,7 @@ static void test_values(void **state) {
   struct case_ c = {.ctx = test_ctx()};
   for (int p = 0; p < FEW_PREDICTIONS; p++)
     for (int s = 0; s < 3; s++) {
-      assert_ok(c.ctx, few_graph_create(c.ctx, &c.g));
+      assert_ok(c.ctx, few_graph_create(&c.g, c.ctx));
       begin(&c, (enum few_prediction)p, sds[s], few_input(c.g, "t", FEW_REAL, FEW_SHAPE(ROWS)));
       struct few_rng r = {.seed = 3, .row = (uint64_t)p, .purpose = FEW_RNG_CHECK};
       few__rng_normal_f64(&r, ROWS * DIM, c.x);
@@ -135,7 +135,7 @@ static void test_times(void **state) {
   for (int k = 0; k < few__process_count(); k++)
     for (int s = 0; s < 3; s++) {
       const struct few_process *p = few__process_at(k);
-      assert_ok(c.ctx, few_graph_create(c.ctx, &c.g));
+      assert_ok(c.ctx, few_graph_create(&c.g, c.ctx));
       few_node t = few_input(c.g, "t", FEW_REAL, FEW_SHAPE(ROWS));
       c.F = p->embedded_time(c.g, sds[s], t);
       replay(&c);
@@ -153,11 +153,11 @@ static void test_derivatives(void **state) {
   struct case_ c = {.ctx = test_ctx()};
   for (int p = 0; p < FEW_PREDICTIONS; p++) {
     struct few_check_result r;
-    assert_ok(c.ctx, few_graph_create(c.ctx, &c.g));
+    assert_ok(c.ctx, few_graph_create(&c.g, c.ctx));
     few_node t = few_input(c.g, "t", FEW_REAL, FEW_SHAPE(ROWS));
     begin(&c, (enum few_prediction)p, 0.5, few_affine(c.g, few_tanh(c.g, t), 0.5, 0.8));
     /* at h = 1e-5: rounding 2e-16/h, truncation h^2 times third derivatives (1/sin^4) */
-    assert_ok(c.ctx, few_check_derivatives(c.g, c.F, 0, NULL, 0.5, 7, &r));
+    assert_ok(c.ctx, few_check_derivatives(&r, c.g, c.F, 0, NULL, 0.5, 7));
     if (!(r.difference < 1e-7 && r.adjoint < 1e-12 && r.tangent > 0.1))
       fail_msg("%s: difference %.3g, adjoint %.3g", few__predict_name(p), r.difference, r.adjoint);
     few_graph_free(c.g);

@@ -43,14 +43,14 @@ static void open_parity(struct parity *p, const char *folder, const char *net) {
   *p = (struct parity){.ctx = test_ctx()};
   assert_ok(p->ctx, few_model_load(&p->model, p->ctx, path));
   assert_ok(p->ctx, few__st_read(p->ctx, &p->file, path, SIZE_MAX));
-  assert_ok(p->ctx, few_graph_create(p->ctx, &p->graph));
+  assert_ok(p->ctx, few_graph_create(&p->graph, p->ctx));
   int64_t rows = tensor(&p->file, "t", false)->count;
   assert_ok(p->ctx, few_model_graph(&p->out[0], p->model, p->graph, rows));
   struct few_shape s = few_node_shape(p->graph, p->out[0]);
   few_graph *g = p->graph;
   few_node in[2] = {few_input(g, "x", FEW_REAL, s), few_input(g, "t", FEW_REAL, FEW_SHAPE(rows))};
   few_node d[2] = {few_input(g, "dx", FEW_REAL, s), few_input(g, "dt", FEW_REAL, FEW_SHAPE(rows))};
-  assert_ok(p->ctx, few_jvp(g, 1, &p->out[0], 2, in, d, &p->out[1]));
+  assert_ok(p->ctx, few_jvp(&p->out[1], g, 1, &p->out[0], 2, in, d));
 }
 
 static void close_parity(struct parity *p) {

@@ -48,14 +48,14 @@ static const struct few_objective_def *loss_begin(struct loss_test *t, const cha
   t->spec.sigma_data = t->teacher_spec.sigma_data = 0.5;
   assert_non_null(def);
   assert_true(mlp->options_size <= sizeof t->net_opts && def->options_size <= sizeof t->opts);
-  assert_ok(t->ctx, few_options_default(t->ctx, mlp->options, t->net_opts));
-  assert_ok(t->ctx, few_option_set(t->ctx, mlp->options, t->net_opts, "width", "6"));
-  assert_ok(t->ctx, few_option_set(t->ctx, mlp->options, t->net_opts, "layers", "1"));
-  assert_ok(t->ctx, few_options_default(t->ctx, def->options, t->opts));
+  assert_ok(t->ctx, few_options_default(t->net_opts, t->ctx, mlp->options));
+  assert_ok(t->ctx, few_option_set(t->net_opts, t->ctx, mlp->options, "width", "6"));
+  assert_ok(t->ctx, few_option_set(t->net_opts, t->ctx, mlp->options, "layers", "1"));
+  assert_ok(t->ctx, few_options_default(t->opts, t->ctx, def->options));
   for (int i = 0; settings[i][0]; i++)
     assert_ok(t->ctx,
-              few_option_set(t->ctx, def->options, t->opts, settings[i][0], settings[i][1]));
-  assert_ok(t->ctx, few_graph_create(t->ctx, &t->g));
+              few_option_set(t->opts, t->ctx, def->options, settings[i][0], settings[i][1]));
+  assert_ok(t->ctx, few_graph_create(&t->g, t->ctx));
   t->head = (struct few_nn){.g = t->g, .params = &t->weights, .prefix = "head:"};
   t->loss = (struct few_loss){.g = t->g,
                               .rows = LOSS_ROWS,
@@ -166,8 +166,8 @@ static void loss_check_gradient(struct loss_test *t, few_node F, const double *d
     p[i] = few_param(t->g, name, t->student.at[i].shape);
   }
   few_node cot = few_input(t->g, "cot", FEW_REAL, few_node_shape(t->g, F));
-  assert_ok(t->ctx, few_grad(t->g, loss_sum(t), n, p, out));
-  assert_ok(t->ctx, few_vjp(t->g, 1, &F, &cot, n, p, out + n));
+  assert_ok(t->ctx, few_grad(out, t->g, loss_sum(t), n, p));
+  assert_ok(t->ctx, few_vjp(out + n, t->g, 1, &F, &cot, n, p));
   double **v = loss_values(t, 2 * n, out), largest = 0;
   for (int i = 0; i < n; i++)
     for (int64_t k = 0; k < few_shape_count(t->student.at[i].shape); k++) {

@@ -77,16 +77,16 @@ static inline void loss_build(struct losses *s, const char *objective, int64_t r
                                   .step_size = s->def->step_size,
                                   .sigma_data = 0.5};
   assert_true(mlp->options_size <= sizeof s->net_opts && s->def->options_size <= sizeof s->opts);
-  assert_ok(s->ctx, few_options_default(s->ctx, mlp->options, s->net_opts));
-  assert_ok(s->ctx, few_option_set(s->ctx, mlp->options, s->net_opts, "width", "6"));
-  assert_ok(s->ctx, few_option_set(s->ctx, mlp->options, s->net_opts, "layers", "1"));
+  assert_ok(s->ctx, few_options_default(s->net_opts, s->ctx, mlp->options));
+  assert_ok(s->ctx, few_option_set(s->net_opts, s->ctx, mlp->options, "width", "6"));
+  assert_ok(s->ctx, few_option_set(s->net_opts, s->ctx, mlp->options, "layers", "1"));
   if (s->dropout)
-    assert_ok(s->ctx, few_option_set(s->ctx, mlp->options, s->net_opts, "dropout", s->dropout));
-  assert_ok(s->ctx, few_options_default(s->ctx, s->def->options, s->opts));
+    assert_ok(s->ctx, few_option_set(s->net_opts, s->ctx, mlp->options, "dropout", s->dropout));
+  assert_ok(s->ctx, few_options_default(s->opts, s->ctx, s->def->options));
   for (int i = 0; settings[i][0]; i++)
     assert_ok(s->ctx,
-              few_option_set(s->ctx, s->def->options, s->opts, settings[i][0], settings[i][1]));
-  assert_ok(s->ctx, few_graph_create(s->ctx, &s->g));
+              few_option_set(s->opts, s->ctx, s->def->options, settings[i][0], settings[i][1]));
+  assert_ok(s->ctx, few_graph_create(&s->g, s->ctx));
   s->head_nn = (struct few_nn){.g = s->g, .params = &s->head, .prefix = "head:"};
   for (int i = 0; i < s->def->n_scalars; i++) {
     char name[24];
@@ -183,8 +183,8 @@ static inline void loss_check_gradient(struct losses *s, few_node loss, int call
     snprintf(full, sizeof full, "student:%s", s->params[FEW_STUDENT].at[i].name);
     p[i] = few_param(g, full, s->params[FEW_STUDENT].at[i].shape);
   }
-  assert_ok(s->ctx, few_grad(g, loss, n, p, a));
-  assert_ok(s->ctx, few_vjp(g, 1, &s->call[call].F, &c, n, p, b));
+  assert_ok(s->ctx, few_grad(a, g, loss, n, p));
+  assert_ok(s->ctx, few_vjp(b, g, 1, &s->call[call].F, &c, n, p));
   for (int i = 0; i < s->n; i++) free(s->value[i]);
   s->n = 0;
   loss_give(s, "cot", cot);

@@ -32,13 +32,13 @@ static void check(double smoothing) {
   few_plan *plan;
   const struct few_net_spec spec = {
       .h = SIDE, .w = SIDE, .c = 1, .classes = CLASSES, .sigma_data = 0.5};
-  assert_ok(ctx, few_graph_create(ctx, &g));
+  assert_ok(ctx, few_graph_create(&g, ctx));
   struct few_loss l = {.g = g, .rows = ROWS, .spec = &spec, .net = net};
   l.x0 = few_input(g, "x", FEW_REAL, FEW_SHAPE(ROWS, SIDE, SIDE, 1));
   l.label = few_input(g, "label", FEW_INDEX, FEW_SHAPE(ROWS));
   few__objective_find(NULL, "classifier")->build(&l, &smoothing); /* its options are this number */
   few_node y = logits_node(g), out[2] = {l.term[0].value, FEW_NONE};
-  assert_ok(ctx, few_grad(g, l.term[0].value, 1, &y, &out[1]));
+  assert_ok(ctx, few_grad(&out[1], g, l.term[0].value, 1, &y));
   struct few_planning_opts o = {.backend = few__backend_find("ref"), .real = FEW_F64};
   assert_ok(ctx, few__plan_create(ctx, &plan, g, &o, 2, out));
   const void *slots[4] = {0};
@@ -77,7 +77,7 @@ static void test_no_labels(void **state) {
   few_graph *g;
   const struct few_net_spec spec = {.h = SIDE, .w = SIDE, .c = 1, .sigma_data = 0.5};
   double smoothing = 0;
-  assert_ok(ctx, few_graph_create(ctx, &g));
+  assert_ok(ctx, few_graph_create(&g, ctx));
   struct few_loss l = {.g = g, .rows = ROWS, .spec = &spec, .net = net, .label = FEW_NONE};
   few__objective_find(NULL, "classifier")->build(&l, &smoothing);
   assert_int_equal(few_graph_status(g), FEW_E_INVALID);

@@ -33,11 +33,11 @@ static few_node net(struct few_loss *l, enum few_role who, const struct few_net_
 static void begin(struct setting *s, const char *const settings[][2]) {
   *s = (struct setting){.ctx = test_ctx()};
   assert_true(diffusion()->options_size <= sizeof s->opts);
-  assert_ok(s->ctx, few_options_default(s->ctx, diffusion()->options, s->opts));
+  assert_ok(s->ctx, few_options_default(s->opts, s->ctx, diffusion()->options));
   for (int i = 0; settings[i][0]; i++)
-    assert_ok(s->ctx, few_option_set(s->ctx, diffusion()->options, s->opts, settings[i][0],
+    assert_ok(s->ctx, few_option_set(s->opts, s->ctx, diffusion()->options, settings[i][0],
                                      settings[i][1]));
-  assert_ok(s->ctx, few_graph_create(s->ctx, &s->g));
+  assert_ok(s->ctx, few_graph_create(&s->g, s->ctx));
   s->head = (struct few_nn){.g = s->g, .params = &s->params, .prefix = "head:"};
   s->loss = (struct few_loss){.g = s->g,
                               .rows = ROWS,

@@ -96,7 +96,7 @@ static void check_draws(int path, bool uniform, int points) {
   double p[MOST] = {0};
   int count[MOST] = {0};
   t = (struct loss_test){.ctx = test_ctx(), .spec.sigma_data = sigma};
-  assert_ok(t.ctx, few_graph_create(t.ctx, &t.g));
+  assert_ok(t.ctx, few_graph_create(&t.g, t.ctx));
   struct few_loss l = {.g = t.g, .rows = ROWS, .spec = &t.spec};
   few_node n = few_fill(t.g, points, FEW_SCALAR);
   few_node i = uniform ? few__grid_uniform(&l, n) : few__grid_lognormal(&l, &o, n, -1.1, 2);
@@ -374,10 +374,10 @@ static double scalar_at(const char *name, const char *const settings[][2], int64
   char opts[512];
   double scalar[FEW_MAX_SCALARS] = {0};
   assert_true(def->options_size <= sizeof opts);
-  assert_ok(ctx, few_options_default(ctx, def->options, opts));
+  assert_ok(ctx, few_options_default(opts, ctx, def->options));
   for (int i = 0; settings[i][0]; i++)
-    assert_ok(ctx, few_option_set(ctx, def->options, opts, settings[i][0], settings[i][1]));
-  def->schedule(opts, &at, scalar);
+    assert_ok(ctx, few_option_set(opts, ctx, def->options, settings[i][0], settings[i][1]));
+  def->schedule(scalar, opts, &at);
   if (decay) *decay = def->target_decay(opts, &at);
   few_ctx_free(ctx);
   return scalar[0];

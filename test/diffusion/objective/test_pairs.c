@@ -102,7 +102,7 @@ static void test_guidance_scale(void **state) {
     assert_true(t.loss.pair_guidance != FEW_NONE);
     assert_int_equal(few_loss_guidance_scale(&t.loss), t.loss.pair_guidance);
     few_node out = t.loss.term[0].value, by = FEW_NONE;
-    assert_ok(t.ctx, few_grad(t.g, out, 1, &t.loss.pair_guidance, &by));
+    assert_ok(t.ctx, few_grad(&by, t.g, out, 1, &t.loss.pair_guidance));
     assert_true(by != FEW_NONE); /* it reaches the loss */
     loss_end(&t);
   }

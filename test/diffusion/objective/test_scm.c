@@ -88,10 +88,10 @@ static void set_up(struct setting *s) {
   const struct few_net_def *mlp = few__net_find(NULL, "mlp");
   *s = (struct setting){.ctx = test_ctx(), .nets.spec = &spec};
   assert_true(mlp->options_size <= sizeof s->nets.opts);
-  assert_ok(s->ctx, few_options_default(s->ctx, mlp->options, s->nets.opts));
-  assert_ok(s->ctx, few_option_set(s->ctx, mlp->options, s->nets.opts, "width", "6"));
-  assert_ok(s->ctx, few_option_set(s->ctx, mlp->options, s->nets.opts, "layers", "1"));
-  assert_ok(s->ctx, few_graph_create(s->ctx, &s->g));
+  assert_ok(s->ctx, few_options_default(s->nets.opts, s->ctx, mlp->options));
+  assert_ok(s->ctx, few_option_set(s->nets.opts, s->ctx, mlp->options, "width", "6"));
+  assert_ok(s->ctx, few_option_set(s->nets.opts, s->ctx, mlp->options, "layers", "1"));
+  assert_ok(s->ctx, few_graph_create(&s->g, s->ctx));
 }
 
 static void check_objective(const char *name, const char *const settings[][2]) {
@@ -100,9 +100,9 @@ static void check_objective(const char *name, const char *const settings[][2]) {
   few_graph *g = s.g;
   const struct few_objective_def *def = few__objective_find(NULL, name);
   char opts[512];
-  assert_ok(s.ctx, few_options_default(s.ctx, def->options, opts));
+  assert_ok(s.ctx, few_options_default(opts, s.ctx, def->options));
   for (int i = 0; settings[i][0]; i++)
-    assert_ok(s.ctx, few_option_set(s.ctx, def->options, opts, settings[i][0], settings[i][1]));
+    assert_ok(s.ctx, few_option_set(opts, s.ctx, def->options, settings[i][0], settings[i][1]));
   const struct few_option *at = few_option_find(def->options, "p_mean");
   const void *scm = opts + at->offset - offsetof(struct few_scm_opts, p_mean);
   const struct few_scm_opts *o = scm;
@@ -148,8 +148,8 @@ static void check_objective(const char *name, const char *const settings[][2]) {
   }
   const few_node front[] = {l->term[0].value, d.t, d.x, v, F, Fs[0], Fs[1], l->log[0].rows};
   memcpy(out, front, sizeof front);
-  assert_ok(s.ctx, few_grad(g, l->term[0].value, n, p, out + first));
-  assert_ok(s.ctx, few_vjp(g, 1, &F, &cot, n, p, out + first + n));
+  assert_ok(s.ctx, few_grad(out + first, g, l->term[0].value, n, p));
+  assert_ok(s.ctx, few_vjp(out + first + n, g, 1, &F, &cot, n, p));
   double zero[ROWS * DIM] = {0};
   s.cot = zero;
   double **a = rooms(&s, first + 2 * n, out);

@@ -88,14 +88,14 @@ static void begin(struct setting *s, const char *name, int64_t rows, bool gaussi
   *s = (struct setting){
       .ctx = test_ctx(), .gaussian = gaussian, .def = few__objective_find(NULL, name)};
   assert_true(mlp->options_size <= sizeof s->net_opts && s->def->options_size <= sizeof s->opts);
-  assert_ok(s->ctx, few_options_default(s->ctx, mlp->options, s->net_opts));
-  assert_ok(s->ctx, few_option_set(s->ctx, mlp->options, s->net_opts, "width", "6"));
-  assert_ok(s->ctx, few_option_set(s->ctx, mlp->options, s->net_opts, "layers", "1"));
-  assert_ok(s->ctx, few_options_default(s->ctx, s->def->options, s->opts));
+  assert_ok(s->ctx, few_options_default(s->net_opts, s->ctx, mlp->options));
+  assert_ok(s->ctx, few_option_set(s->net_opts, s->ctx, mlp->options, "width", "6"));
+  assert_ok(s->ctx, few_option_set(s->net_opts, s->ctx, mlp->options, "layers", "1"));
+  assert_ok(s->ctx, few_options_default(s->opts, s->ctx, s->def->options));
   for (int i = 0; settings[i][0]; i++)
     assert_ok(s->ctx,
-              few_option_set(s->ctx, s->def->options, s->opts, settings[i][0], settings[i][1]));
-  assert_ok(s->ctx, few_graph_create(s->ctx, &s->g));
+              few_option_set(s->opts, s->ctx, s->def->options, settings[i][0], settings[i][1]));
+  assert_ok(s->ctx, few_graph_create(&s->g, s->ctx));
   s->nn_head = (struct few_nn){.g = s->g, .params = &s->head, .prefix = "head:"};
   s->nn_fake_head = (struct few_nn){.g = s->g, .params = &s->fake_head, .prefix = "fakehead:"};
   s->loss = (struct few_loss){.g = s->g,
@@ -230,7 +230,7 @@ static void test_vsd_is_the_gradient_of_kl(void **state) {
   few_node p[2] = {few_param(s.g, "student:a", FEW_SHAPE(1, DIM)),
                    few_param(s.g, "student:b", FEW_SHAPE(1, DIM))};
   few_node out[5] = {0, 0, x, d.x, d.t};
-  assert_ok(s.ctx, few_grad(s.g, l->term[0].value, 2, p, out));
+  assert_ok(s.ctx, few_grad(out, s.g, l->term[0].value, 2, p));
   double **v = replay(&s, 5, out);
   static double of_a[MANY], of_b[MANY];
   for (int k = 0; k < DIM; k++) {
@@ -325,7 +325,7 @@ static void check_differences(struct setting *s, few_node loss, few_node num, co
   static char names[MAX_P][160];
   double size = 0;
   const int n = params_of(s, table, prefix, p, names);
-  assert_ok(s->ctx, few_grad(s->g, loss, n, p, grad));
+  assert_ok(s->ctx, few_grad(grad, s->g, loss, n, p));
   for (int i = 0; i < n; i++)
     if (grad[i] == FEW_NONE) grad[i] = few_fill(s->g, 0, few_node_shape(s->g, p[i]));
   double **v = replay(s, n, grad);
@@ -389,8 +389,8 @@ static void check_vsd(const char *const settings[][2], bool dmd) {
   few_node p[MAX_P], out[2 * MAX_P], cot = few_const(g, FEW_SHAPE(ROWS, DIM), c);
   static char names[MAX_P][160];
   const int n = params_of(&s, &s.params[FEW_STUDENT], "student:", p, names);
-  assert_ok(s.ctx, few_grad(g, l->term[0].value, n, p, out));
-  assert_ok(s.ctx, few_vjp(g, 1, &x, &cot, n, p, out + n));
+  assert_ok(s.ctx, few_grad(out, g, l->term[0].value, n, p));
+  assert_ok(s.ctx, few_vjp(out + n, g, 1, &x, &cot, n, p));
   v = replay(&s, 2 * n, out);
   for (int i = 0; i < n; i++)
     for (int64_t k = 0; k < few_shape_count(few_node_shape(g, p[i])); k++)
@@ -432,7 +432,7 @@ static void test_fake_gradient(void **state) {
   few_node p[MAX_P], grad[MAX_P];
   static char names[MAX_P][160];
   const int n = params_of(&s, &s.params[FEW_STUDENT], "student:", p, names);
-  assert_ok(s.ctx, few_grad(s.g, l->term[0].value, n, p, grad));
+  assert_ok(s.ctx, few_grad(grad, s.g, l->term[0].value, n, p));
   for (int i = 0; i < n; i++) assert_int_equal(grad[i], FEW_NONE);
   end(&s);
 }
@@ -465,7 +465,7 @@ static void test_adversarial_begins_undecided(void **state) {
   s.def->build(l, s.opts);
   s.def->build_fake(l, s.opts);
   few_node b = few_param(s.g, "fakehead:discriminator.out.b", FEW_SHAPE(1)), slope;
-  assert_ok(s.ctx, few_grad(s.g, l->term[0].value, 1, &b, &slope));
+  assert_ok(s.ctx, few_grad(&slope, s.g, l->term[0].value, 1, &b));
   double **v = replay(&s, 3, (few_node[]){l->term[0].value, l->term[1].value, slope});
   assert_close(v[0][0], log(2.0), 1e-15);
   assert_close(v[1][0], 2 * log(2.0), 1e-15);

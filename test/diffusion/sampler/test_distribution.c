@@ -34,7 +34,7 @@ static struct outcome outcome_of(const struct few_sampler_def *sampler, const vo
   times.sigma_max = 10;
   times.t_end = t_end;
   assert_ok(ctx, few__times(ctx, &times, sd, out.t));
-  few_sampling_noise(&s, 0, z);
+  few_sampling_noise(z, &s, 0);
   for (int i = 0; i < N; i++)
     x[i] = (float)(cos(out.t[0]) * mu + sin(out.t[0]) * sd * (double)z[i]);
   assert_ok(ctx, few__sample(ctx, sampler, &times, &s));

@@ -60,7 +60,7 @@ static void test_exact_in_any_steps(void **state) {
       times.steps = steps;
       times.schedule = few__sampler_schedule(samplers[i]);
       assert_ok(ctx, few__times(ctx, &times, sd, t));
-      few_sampling_noise(&s, 0, z);
+      few_sampling_noise(z, &s, 0);
       assert_ok(ctx, few__sample(ctx, samplers[i], &times, &s));
       for (int k = 0; k < N; k++)
         assert_close(x[k], mapped(sd * (double)z[k], t[0], 0), steps * 16 * eps32);

@@ -87,7 +87,7 @@ static double median_error(few_ctx *ctx, const struct few_sampler_def *sampler, 
   double e[ROWS], t_max = atan(80 / sd);
   times.steps = steps;
   times.t_end = atan(0.002 / sd); /* above 0: every step is of full order */
-  few_sampling_noise(&s, 0, x);
+  few_sampling_noise(x, &s, 0);
   for (int i = 0; i < N; i++) start[i] = x[i] *= (float)sd;
   s.started = true;
   float image[N];
@@ -183,7 +183,7 @@ static void test_consistency_is_the_map(void **state) {
     times.steps = steps;
     s.eval = eval_consistency;
     for (int k = 0; k < steps; k++) {
-      few_sampling_noise(&s, k, z);
+      few_sampling_noise(z, &s, k);
       for (int r = 0; r < ROWS; r++) {
         double f[DIMS];
         for (int i = r * DIMS; i < (r + 1) * DIMS; i++)
@@ -286,7 +286,7 @@ static void test_failures_and_noise(void **state) {
   assert_int_equal(few__sample(ctx, &few__sampler_consistency, &times, &s), FEW_E_INVALID);
   assert_int_equal(few__encode(ctx, &few__sampler_dpmpp, &times, &s), FEW_E_INVALID);
   s.noise = own_noise;
-  few_sampling_noise(&s, 4, x);
+  few_sampling_noise(x, &s, 4);
   assert_true(x[0] == 5 && x[N - 1] == 5);
   const struct few_sampler_def *found = NULL;
   for (int i = 0; i < few__sampler_count(NULL); i++) {

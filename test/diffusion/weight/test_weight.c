@@ -48,7 +48,7 @@ static void factors(few_ctx *ctx, const struct few_weight *w, double sd, double 
   const struct few_planning_opts po = {.backend = few__backend_ref(), .real = FEW_F64};
   few_graph *g;
   few_plan *plan;
-  assert_ok(ctx, few_graph_create(ctx, &g));
+  assert_ok(ctx, few_graph_create(&g, ctx));
   few_node t = few_input(g, "t", FEW_REAL, FEW_SHAPE(ROWS));
   few_node y = few__weight_factor(g, w, gamma, sd, t);
   assert_ok(ctx, few_graph_status(g));

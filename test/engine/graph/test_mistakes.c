@@ -7,7 +7,7 @@ static few_ctx *ctx;
 
 static int setup(void **state) {
   ctx = test_ctx();
-  return few_graph_create(ctx, (few_graph **)state);
+  return few_graph_create((few_graph **)state, ctx);
 }
 
 static int teardown(void **state) {
@@ -103,18 +103,18 @@ static few_node classes(few_graph *g, few_node x) {
 }
 static few_node seeds(few_graph *g, few_node x) {
   few_node dy, far = FAR;
-  few_status st = few_jvp(g, 1, &x, 1, &x, &far, &dy);
+  few_status st = few_jvp(&dy, g, 1, &x, 1, &x, &far);
   assert_int_equal(st, FEW_E_INVALID);
   return dy;
 }
 static few_node leaves(few_graph *g, few_node x) {
   few_node dx, far = FAR;
-  assert_int_equal(few_grad(g, few_sum_all(g, x), 1, &far, &dx), FEW_E_INVALID);
+  assert_int_equal(few_grad(&dx, g, few_sum_all(g, x), 1, &far), FEW_E_INVALID);
   return dx;
 }
 static few_node loss(few_graph *g, few_node x) {
   few_node dx;
-  assert_int_equal(few_grad(g, FAR, 1, &x, &dx), FEW_E_INVALID);
+  assert_int_equal(few_grad(&dx, g, FAR, 1, &x), FEW_E_INVALID);
   return dx;
 }
 
@@ -149,7 +149,7 @@ static void test_builders(void **state) {
                {loss, "none of this graph"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     few_graph *g;
-    assert_ok(ctx, few_graph_create(ctx, &g));
+    assert_ok(ctx, few_graph_create(&g, ctx));
     few_node x = few_input(g, "x", FEW_REAL, FEW_SHAPE(2, 2));
     assert_int_equal(cases[i].make(g, x), FEW_NONE);
     assert_failed(g, cases[i].part);
@@ -171,20 +171,20 @@ static void test_checker(void **state) {
   struct few_check_result r;
   struct few_check_opts o = FEW_CHECK_OPTS_INIT;
   few_node x = few_input(g, "x", FEW_REAL, FEW_SHAPE(2)), y = few_square(g, x), far = FAR;
-  assert_ok(ctx, few_check_function(g, y, 0, NULL, &o, &r));
-  assert_int_equal(few_check_function(g, far, 0, NULL, &o, &r), FEW_E_INVALID);
-  assert_int_equal(few_check_function(g, y, 1, &far, &o, &r), FEW_E_INVALID);
-  assert_int_equal(few_check_function(g, y, -1, &x, &o, &r), FEW_E_INVALID);
-  assert_int_equal(few_check_function(g, y, 1, NULL, &o, &r), FEW_E_INVALID);
-  assert_int_equal(few_check_function(g, y, 0, NULL, NULL, &r), FEW_E_INVALID);
+  assert_ok(ctx, few_check_function(&r, g, y, 0, NULL, &o));
+  assert_int_equal(few_check_function(&r, g, far, 0, NULL, &o), FEW_E_INVALID);
+  assert_int_equal(few_check_function(&r, g, y, 1, &far, &o), FEW_E_INVALID);
+  assert_int_equal(few_check_function(&r, g, y, -1, &x, &o), FEW_E_INVALID);
+  assert_int_equal(few_check_function(&r, g, y, 1, NULL, &o), FEW_E_INVALID);
+  assert_int_equal(few_check_function(&r, g, y, 0, NULL, NULL), FEW_E_INVALID);
   o.step = 0;
-  assert_int_equal(few_check_function(g, y, 0, NULL, &o, &r), FEW_E_INVALID);
+  assert_int_equal(few_check_function(&r, g, y, 0, NULL, &o), FEW_E_INVALID);
   o.step = 1e-5;
   o.scale = (double)NAN;
-  assert_int_equal(few_check_function(g, y, 0, NULL, &o, &r), FEW_E_INVALID);
+  assert_int_equal(few_check_function(&r, g, y, 0, NULL, &o), FEW_E_INVALID);
   o.scale = 1;
   o.version = 99;
-  assert_int_equal(few_check_function(g, y, 0, NULL, &o, &r), FEW_E_INVALID);
+  assert_int_equal(few_check_function(&r, g, y, 0, NULL, &o), FEW_E_INVALID);
   assert_non_null(strstr(few_error(ctx), "few_check_opts of version 99"));
 }
 

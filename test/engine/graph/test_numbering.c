@@ -8,7 +8,7 @@ static few_ctx *ctx;
 
 static int setup(void **state) {
   ctx = test_ctx();
-  return few_graph_create(ctx, (few_graph **)state);
+  return few_graph_create((few_graph **)state, ctx);
 }
 
 static int teardown(void **state) {
@@ -160,7 +160,7 @@ static void test_not_simplified(void **state) {
   assert_true(few_transpose(g, turned, (int[]){1, 0}) != x);
   assert_true(few_sub(g, x, x) != few_fill(g, 0, FEW_SHAPE(2, 3)));
   few_node loss = few_sum_all(g, few_neg(g, minus));
-  assert_ok(ctx, few_grad(g, loss, 1, &minus, &dx));
+  assert_ok(ctx, few_grad(&dx, g, loss, 1, &minus));
   assert_true(dx != FEW_NONE);
 }
 
@@ -170,7 +170,7 @@ static void test_order(void **state) {
   few_node x = few_input(g, "x", FEW_REAL, FEW_SHAPE(2, 4, 4, 2)), dx;
   few_node y =
       few_norm(g, few_conv(g, x, few_param(g, "w", FEW_SHAPE(3, 3, 2, 2)), 1, 1), 1, true, 1e-3);
-  assert_ok(ctx, few_grad(g, few_mean_all(g, few_square(g, y)), 1, &x, &dx));
+  assert_ok(ctx, few_grad(&dx, g, few_mean_all(g, few_square(g, y)), 1, &x));
   for (few_node v = 0; v < few_graph_size(g); v++) {
     const struct few_node_data *d = few__node(g, v);
     for (int k = 0; k < d->n_in; k++) assert_true(0 <= d->in[k] && d->in[k] < v);

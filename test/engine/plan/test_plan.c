@@ -103,7 +103,7 @@ static void test_outputs_of_every_kind(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
   few_graph *g;
-  assert_ok(ctx, few_graph_create(ctx, &g));
+  assert_ok(ctx, few_graph_create(&g, ctx));
   few_node x = few_input(g, "x", FEW_REAL, FEW_SHAPE(4, 6));
   few_node y = few_silu(g, few_affine(g, x, 2, 1));
   few_node out[] = {
@@ -166,13 +166,13 @@ static void test_norms_in_programs(void **state) {
     struct few_shape s = cases[t].shape, by_channel = s;
     for (int k = 1; k < s.rank - 1; k++) by_channel.dim[k] = 1;
     few_graph *g;
-    assert_ok(ctx, few_graph_create(ctx, &g));
+    assert_ok(ctx, few_graph_create(&g, ctx));
     few_node x = few_affine(g, few_input(g, "x", FEW_REAL, s), 1, 20);
     few_node d = few_input(g, "d", FEW_REAL, s), e = few_input(g, "e", FEW_REAL, s);
     few_node scale = few_input(g, "scale", FEW_REAL, by_channel);
     few_node y = few_silu(g, few_mul(g, few_norm(g, x, cases[t].groups, true, 1e-3), scale));
     few_node dx[2] = {x, scale}, dd[2] = {d, FEW_NONE}, dy;
-    few_jvp(g, 1, &y, 2, dx, dd, &dy);
+    few_jvp(&dy, g, 1, &y, 2, dx, dd);
     few_node other = few_norm(g, few_tanh(g, d), 1, false, 1e-2);
     few_node along = few_norm_tangent(g, x, e, cases[t].groups, true, 1e-3);
     few_node out[] = {few_mul(g, dy, along), dy, y, few_mul(g, other, y),
@@ -198,7 +198,7 @@ static void test_parts_of_what_dies(void **state) {
   for (int fused = 0; fused < 2; fused++) {
     for (int after = 0; after < 2; after++) {
       few_graph *g;
-      assert_ok(ctx, few_graph_create(ctx, &g));
+      assert_ok(ctx, few_graph_create(&g, ctx));
       const few_node y = times_a_row(g, after);
       run_plan(ctx, g, "cpu", FEW_F32, !fused, 1, &y, &r[after]);
       few_graph_free(g);
@@ -219,7 +219,7 @@ static void test_random_graphs(void **state) {
                                      FEW_SHAPE(2, 1, 1)};
   for (uint64_t seed = 0; seed < 60; seed++) {
     few_graph *g;
-    assert_ok(ctx, few_graph_create(ctx, &g));
+    assert_ok(ctx, few_graph_create(&g, ctx));
     few_node pool[80];
     int n = 0;
     for (int i = 0; i < 4; i++) {
@@ -284,18 +284,18 @@ static void test_primal_is_computed_once(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
   few_graph *g;
-  assert_ok(ctx, few_graph_create(ctx, &g));
+  assert_ok(ctx, few_graph_create(&g, ctx));
   few_node x = few_input(g, "x", FEW_REAL, FEW_SHAPE(2, 4, 4, 4));
   few_node dx = few_input(g, "dx", FEW_REAL, FEW_SHAPE(2, 4, 4, 4));
   few_node w = few_param(g, "w", FEW_SHAPE(3, 3, 4, 4)), v = few_param(g, "v", FEW_SHAPE(4, 12));
   few_node h = few_silu(g, few_norm(g, few_conv(g, x, w, 1, 1), 2, true, 1e-5));
   few_node qkv = few_reshape(g, few_matmul(g, h, v, false, false), FEW_SHAPE(2, 16, 3, 1, 4));
   few_node F = few_reshape(g, few_attention(g, qkv, 0.5), FEW_SHAPE(2, 4, 4, 4)), dF;
-  assert_ok(ctx, few_jvp(g, 1, &F, 1, &x, &dx, &dF));
+  assert_ok(ctx, few_jvp(&dF, g, 1, &F, 1, &x, &dx));
   few_node target = few_stop(g, few_add(g, F, few_scale(g, dF, 0.1)));
   few_node loss = few_mean_all(g, few_square(g, few_sub(g, F, target)));
   few_node p[2] = {w, v}, d[2];
-  assert_ok(ctx, few_grad(g, loss, 2, p, d));
+  assert_ok(ctx, few_grad(d, g, loss, 2, p));
   few_node out[] = {loss, d[0], d[1]};
   compare(ctx, g, 3, out, 4000 * eps32);
   struct run r;
@@ -317,12 +317,12 @@ static void test_riding_makes_no_cycle(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
   few_graph *g;
-  assert_ok(ctx, few_graph_create(ctx, &g));
+  assert_ok(ctx, few_graph_create(&g, ctx));
   few_node x = few_input(g, "x", FEW_REAL, FEW_SHAPE(1, 3, 3, 1, 2));
   few_node y = few_attention(g, x, 1), dy;
   few_node seed =
       few_broadcast(g, few_reshape(g, y, FEW_SHAPE(1, 3, 1, 1, 2)), FEW_SHAPE(1, 3, 3, 1, 2));
-  assert_ok(ctx, few_jvp(g, 1, &y, 1, &x, &seed, &dy));
+  assert_ok(ctx, few_jvp(&dy, g, 1, &y, 1, &x, &seed));
   few_node out[] = {y, dy};
   compare(ctx, g, 2, out, 64 * eps32);
   few_graph_free(g);
@@ -333,7 +333,7 @@ static void test_arena_reuses(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
   few_graph *g;
-  assert_ok(ctx, few_graph_create(ctx, &g));
+  assert_ok(ctx, few_graph_create(&g, ctx));
   few_node x = few_input(g, "x", FEW_REAL, FEW_SHAPE(64, 64));
   for (int i = 0; i < 20; i++) x = few_softmax(g, x);
   few_node out[] = {few_sum_all(g, x)};
@@ -354,7 +354,7 @@ static void test_backward_makes_again(void **state) {
   struct few_shape s = FEW_SHAPE(2, 6, 6, 16);
   few_ctx *ctx = test_ctx();
   few_graph *g;
-  assert_ok(ctx, few_graph_create(ctx, &g));
+  assert_ok(ctx, few_graph_create(&g, ctx));
   few_node x = few_input(g, "x", FEW_REAL, s), w[1 + LAYERS], out[2 + LAYERS], loss;
   few_node scale = w[0] = few_input(g, "scale", FEW_REAL, FEW_SHAPE(2, 1, 1, 16));
   for (int l = 1; l <= LAYERS; l++) {
@@ -365,7 +365,7 @@ static void test_backward_makes_again(void **state) {
     x = few_silu(g, few_add(g, few_mul(g, x, few_affine(g, scale, 0.2, 1)), scale));
   }
   out[0] = loss = few_sum_all(g, few_square(g, x));
-  assert_ok(ctx, few_grad(g, loss, 1 + LAYERS, w, out + 1));
+  assert_ok(ctx, few_grad(out + 1, g, loss, 1 + LAYERS, w));
   compare(ctx, g, 2 + LAYERS, out, 2000 * eps32);
   struct run r;
   run_plan(ctx, g, "cpu", FEW_F32, false, 2 + LAYERS, out, &r);
@@ -383,7 +383,7 @@ static void test_labels_of_some_rows(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
   few_graph *g;
-  assert_ok(ctx, few_graph_create(ctx, &g));
+  assert_ok(ctx, few_graph_create(&g, ctx));
   few_node label = few_input(g, "label", FEW_INDEX, FEW_SHAPE(7));
   few_node some = few_onehot(g, few_slice(g, label, 0, 2, 4), 3);
   const few_node out[] = {some, few_slice(g, few_onehot(g, label, 3), 0, 2, 4)};

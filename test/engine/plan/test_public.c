@@ -13,7 +13,7 @@ enum { ROWS = 4, WIDTH = 3 };
 static few_plan *small_plan(few_ctx *ctx, int rows) {
   few_graph *g;
   few_plan *plan;
-  assert_ok(ctx, few_graph_create(ctx, &g));
+  assert_ok(ctx, few_graph_create(&g, ctx));
   few_node x = few_input(g, "x", FEW_REAL, FEW_SHAPE(rows, WIDTH));
   few_node w = few_param(g, "w", FEW_SHAPE(WIDTH, WIDTH));
   few_node noise = few_randn(g, 7, FEW_SHAPE(rows, WIDTH));
@@ -61,7 +61,7 @@ static void run_example(few_ctx *ctx, few_op op, int k) {
   few_graph *g;
   few_plan *plan;
   few_executor *e;
-  assert_ok(ctx, few_graph_create(ctx, &g));
+  assert_ok(ctx, few_graph_create(&g, ctx));
   const few_node y = few__op_def(op)->example(g, k);
   assert_ok(ctx, few_plan_create(&plan, g, 1, &(struct few_plan_output){"y", y}, NULL));
   assert_ok(ctx, few_executor_create(&e, ctx, plan));
@@ -109,7 +109,7 @@ static void test_f64(void **state) {
   struct few_plan_opts o = FEW_PLAN_OPTS_INIT;
   o.backend = "ref";
   o.f64 = true;
-  assert_ok(ctx, few_graph_create(ctx, &g));
+  assert_ok(ctx, few_graph_create(&g, ctx));
   few_node x = few_input(g, "x", FEW_REAL, FEW_SHAPE(2));
   assert_ok(ctx, few_plan_create(&plan, g, 1, &(struct few_plan_output){"y", few_exp(g, x)}, &o));
   assert_ok(ctx, few_executor_create(&e, ctx, plan));
@@ -136,7 +136,7 @@ static void test_wrong_plans(void **state) {
   few_ctx *ctx = test_ctx();
   few_graph *g;
   few_plan *plan;
-  assert_ok(ctx, few_graph_create(ctx, &g));
+  assert_ok(ctx, few_graph_create(&g, ctx));
   few_node x = few_input(g, "x", FEW_REAL, FEW_SHAPE(2));
   few_node label = few_input(g, "label", FEW_INDEX, FEW_SHAPE(2));
   const struct few_plan_output twice[] = {{"y", x}, {"y", x}}, none = {"y", FEW_NONE},

@@ -16,7 +16,7 @@ struct subject {
 static void build(struct subject *s) {
   few_node dw;
   *s = (struct subject){.ctx = test_ctx()};
-  assert_ok(s->ctx, few_graph_create(s->ctx, &s->g));
+  assert_ok(s->ctx, few_graph_create(&s->g, s->ctx));
   few_graph *g = s->g;
   few_node x = few_input(g, "x", FEW_REAL, FEW_SHAPE(8, 16));
   few_node w = few_param(g, "w", FEW_SHAPE(16, 16));
@@ -24,7 +24,7 @@ static void build(struct subject *s) {
   h = few_mul(g, h, few_less(g, few_randu(g, 3, FEW_SHAPE(8, 16)), few_fill(g, 0.9, FEW_SCALAR)));
   h = few_tanh(g, few_matmul(g, h, w, false, true));
   few_node loss = few_mean_all(g, few_square(g, h));
-  assert_ok(s->ctx, few_grad(g, loss, 1, &w, &dw));
+  assert_ok(s->ctx, few_grad(&dw, g, loss, 1, &w));
   s->out[0] = loss;
   s->out[1] = dw;
   s->out[2] = few_slice(g, h, 0, 2, 3);

@@ -58,7 +58,7 @@ static void check_accuracy(const char *spec) {
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
   o.split = FEW_DATA_TEST;
   o.limit = getenv("FEW_FASHION_ALL") ? 0 : 1000;
-  if (few_data_open(ctx, &data, "fashion-mnist", &o)) {
+  if (few_data_open(&data, ctx, "fashion-mnist", &o)) {
     print_message("no Fashion-MNIST here (package dataset-fashion-mnist): skipped\n");
     few_ctx_free(ctx);
     skip();
@@ -68,7 +68,7 @@ static void check_accuracy(const char *spec) {
   uint8_t *bytes = malloc((size_t)n * 784);
   float *rows = rows_new(n * d), *logits = rows_new(n * 10), image[784];
   for (int64_t i = 0; i < n; i++) {
-    assert_ok(ctx, few_data_get(data, i, image));
+    assert_ok(ctx, few_data_get(image, data, i));
     for (int k = 0; k < 784; k++) bytes[i * 784 + k] = (uint8_t)lrintf((image[k] + 1) * 127.5f);
   }
   assert_ok(ctx, few__features_run(f, n, 28, 28, 1, bytes, rows, logits, NULL));

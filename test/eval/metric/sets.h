@@ -61,7 +61,7 @@ static inline few_status test_metric(few_ctx *ctx, few_workers *w, const char *n
   few_eval_set *reference = test_set(ctx, w, metric->needs, m, d, y, m);
   struct few_metric_shared shared = {.w = w};
   struct few_metric_input in = {set, reference, o, false, &shared};
-  few_status st = metric->run(ctx, &in, out);
+  few_status st = metric->run(out, ctx, &in);
   few__eval_set_free(set);
   few__eval_set_free(reference);
   return st;

@@ -58,7 +58,7 @@ static void measure(struct fixture *f, const char *name, struct measured *out[FE
     few__eval_set_end(set);
     struct few_metric_shared shared = {.w = f->w};
     struct few_metric_input in = {set, reference, &o, false, &shared};
-    assert_ok(f->ctx, m->run(f->ctx, &in, v[at]));
+    assert_ok(f->ctx, m->run(v[at], f->ctx, &in));
     assert_ok(f->ctx, few__bootstrap(f->ctx, &in, wanted, HALVES, v));
     for (int k = 0; k < m->n_values; k++) {
       out[k]->value[s] = v[at][k].value;
@@ -133,7 +133,7 @@ static double proportion(struct fixture *f, few_workers *w, int64_t n, int64_t k
   few__eval_set_end(set);
   struct few_metric_shared shared = {.w = w};
   struct few_metric_input in = {set, NULL, &o, false, &shared};
-  assert_ok(f->ctx, few__metric_at(NULL, at)->run(f->ctx, &in, v[at]));
+  assert_ok(f->ctx, few__metric_at(NULL, at)->run(v[at], f->ctx, &in));
   assert_close(v[at][0].error, 0.5 / sqrt((double)n), 0.01 / sqrt((double)n)); /* its own */
   assert_ok(f->ctx, few__bootstrap(f->ctx, &in, wanted, REPLICATES, v));
   assert_close(v[at][0].error * sqrt((double)n), 0.5, 0.5 * 4 / sqrt(2. * REPLICATES));

@@ -45,7 +45,7 @@ static struct few_metric_value score(struct fixture *f, const few_eval_set *s, c
   struct few_metric_shared shared = {.w = f->w};
   struct few_metric_input in = {s, NULL, &o, false, &shared};
   struct few_metric_value v;
-  assert_ok(f->ctx, test_metric_def(name)->run(f->ctx, &in, &v));
+  assert_ok(f->ctx, test_metric_def(name)->run(&v, f->ctx, &in));
   return v;
 }
 

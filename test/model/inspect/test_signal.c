@@ -40,10 +40,10 @@ static void look(const char *norm, bool fill, double std, struct seen *out) {
   few_model *m;
   char opts[1024];
   assert_true(mlp->options_size <= sizeof opts);
-  assert_ok(ctx, few_options_default(ctx, mlp->options, opts));
-  assert_ok(ctx, few_option_set(ctx, mlp->options, opts, "width", "256"));
-  assert_ok(ctx, few_option_set(ctx, mlp->options, opts, "layers", "12"));
-  assert_ok(ctx, few_option_set(ctx, mlp->options, opts, "norm", norm));
+  assert_ok(ctx, few_options_default(opts, ctx, mlp->options));
+  assert_ok(ctx, few_option_set(opts, ctx, mlp->options, "width", "256"));
+  assert_ok(ctx, few_option_set(opts, ctx, mlp->options, "layers", "12"));
+  assert_ok(ctx, few_option_set(opts, ctx, mlp->options, "norm", norm));
   assert_ok(ctx, few__model_create(ctx, &m, mlp, opts, &spec, 1));
   struct few_signal_opts o = FEW_SIGNAL_OPTS_INIT;
   *out = (struct seen){0};

@@ -8,7 +8,7 @@ enum { ROWS = 100, D = 2 }; /* fewer than a replay has */
 
 static few_data *toy(few_ctx *ctx, const char *spec) {
   few_data *data;
-  assert_ok(ctx, few_data_open(ctx, &data, spec, NULL));
+  assert_ok(ctx, few_data_open(&data, ctx, spec, NULL));
   return data;
 }
 
@@ -18,7 +18,7 @@ static void draw(const few_model *m, const few_data *data, const struct few_tang
   struct few_data_stream stream = FEW_DATA_STREAM_INIT;
   stream.seed = seed;
   stream.scale = (struct few_data_scale){m->data_mean, m->data_scale / m->spec.sigma_data};
-  assert_ok(m->ctx, few_data_fill(data, &stream, bin * ROWS, ROWS, x, NULL));
+  assert_ok(m->ctx, few_data_fill(x, NULL, data, &stream, bin * ROWS, ROWS));
   for (int i = 0; i < ROWS; i++) {
     float z[D];
     const double at = b->from + (b->to - b->from) * (i + 0.5) / ROWS;

@@ -64,7 +64,7 @@ static double exact_row(few_model *m, const struct batch *b, int64_t i, double *
   few_graph *g;
   few_node y;
   few_plan *plan;
-  assert_ok(ctx, few_graph_create(ctx, &g));
+  assert_ok(ctx, few_graph_create(&g, ctx));
   assert_ok(ctx, few_model_graph(&y, m, g, 1));
   double bound = roundings(g, y) * 0x1p-24;
   assert_ok(ctx, few__plan_create(ctx, &plan, g, &po, 1, &y));

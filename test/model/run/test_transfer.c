@@ -295,14 +295,14 @@ static void test_fashion(void **state) {
   static float x[IMAGES * PIXELS], noise[IMAGES * PIXELS], back[IMAGES * PIXELS];
   int32_t label[IMAGES];
   double error = 0, power = 0;
-  if (few_data_open(ctx, &d, "fashion-mnist:test", NULL)) {
+  if (few_data_open(&d, ctx, "fashion-mnist:test", NULL)) {
     printf("note: dataset-fashion-mnist is not installed: skipped\n");
     few_ctx_free(ctx);
     return;
   }
   assert_ok(ctx, few_model_load(&m, ctx, FEW_TEST_DIR "/../models/fashion-teacher.safetensors"));
   for (int i = 0; i < IMAGES; i++) {
-    assert_ok(ctx, few_data_get(d, i, x + i * PIXELS));
+    assert_ok(ctx, few_data_get(x + i * PIXELS, d, i));
     label[i] = few_data_label(d, i);
   }
   struct few_sample_opts o = options("heun", 18, IMAGES);

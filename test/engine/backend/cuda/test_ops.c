@@ -146,8 +146,8 @@ static void derive(struct comparison *c, few_node y) {
     d[i] = few_input(c->g, name, FEW_REAL, few_node_shape(c->g, x[i]));
   }
   few_node w = few_input(c->g, "w", FEW_REAL, few_node_shape(c->g, y));
-  assert_ok(c->ctx, few_jvp(c->g, 1, &y, n, x, d, &dy));
-  assert_ok(c->ctx, few_vjp(c->g, 1, &y, &w, n, x, grad));
+  assert_ok(c->ctx, few_jvp(&dy, c->g, 1, &y, n, x, d));
+  assert_ok(c->ctx, few_vjp(grad, c->g, 1, &y, &w, n, x));
   if (dy != FEW_NONE) c->out[c->n_out++] = dy;
   for (int i = 0; i < n; i++)
     if (grad[i] != FEW_NONE) c->out[c->n_out++] = grad[i];
@@ -163,7 +163,7 @@ static void test_every_op(void **state) {
     for (int k = 0; k < def->n_examples; k++) {
       char what[64];
       snprintf(what, sizeof what, "%s, example %d", def->name, k);
-      assert_ok(c.ctx, few_graph_create(c.ctx, &c.g));
+      assert_ok(c.ctx, few_graph_create(&c.g, c.ctx));
       c.n_out = 0;
       few_node y = def->example(c.g, k);
       if (def->flags & FEW_OP_FLAT)
@@ -231,7 +231,7 @@ static void test_larger(void **state) {
   for (int k = 0;; k++) {
     char what[32];
     snprintf(what, sizeof what, "larger, case %d", k);
-    assert_ok(c.ctx, few_graph_create(c.ctx, &c.g));
+    assert_ok(c.ctx, few_graph_create(&c.g, c.ctx));
     c.n_out = 0;
     few_node y = larger(c.g, k);
     if (y != FEW_NONE) derive(&c, y);
@@ -269,7 +269,7 @@ static void test_rounded(void **state) {
   assert_null(device->open(&c.queue));
   for (int k = 0; k < 5; k++) {
     struct run want;
-    assert_ok(c.ctx, few_graph_create(c.ctx, &c.g));
+    assert_ok(c.ctx, few_graph_create(&c.g, c.ctx));
     c.n_out = 0;
     derive(&c, rounded(c.g, k));
     define(&c, &want);
@@ -363,7 +363,7 @@ static void test_bf16_storage(void **state) {
     struct run want;
     char what[32];
     snprintf(what, sizeof what, "bf16 storage, case %d", k);
-    assert_ok(c.ctx, few_graph_create(c.ctx, &c.g));
+    assert_ok(c.ctx, few_graph_create(&c.g, c.ctx));
     c.n_out = 0;
     const few_node y = halved(c.g, k);
     if (y == FEW_NONE) break;
@@ -396,7 +396,7 @@ static void test_random(void **state) {
   const struct few_backend *cuda = few__backend_cuda();
   float got[2][3 * 10], want[2][3 * 10];
   assert_null(cuda->device->open(&c.queue));
-  assert_ok(c.ctx, few_graph_create(c.ctx, &c.g));
+  assert_ok(c.ctx, few_graph_create(&c.g, c.ctx));
   c.out[0] = few_randn(c.g, FEW_RNG_CHECK, FEW_SHAPE(3, 10));
   c.out[1] = few_randu(c.g, FEW_RNG_DROPOUT + 2, FEW_SHAPE(3, 10));
   for (int k = 0; k < 2; k++) {
