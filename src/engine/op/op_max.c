@@ -1,14 +1,14 @@
-/* max - the larger of a and b, broadcasting. */
+/* max, min - the larger and the smaller of a and b, broadcasting. */
 #include "pointwise.h"
 
 static few_node simplify(few_graph *g, const struct few_node_data *n) {
   return n->in[0] == n->in[1] ? n->in[0] : few__fold_pointwise(g, n);
 }
 
-/* d of the operand that wins; a tie goes to the first. */
+/* 1 where the result is the second operand, whose derivative then counts; a tie goes to the first. */
 static few_node second_wins(few_graph *g, few_node self) {
   few_node a = few__node(g, self)->in[0], b = few__node(g, self)->in[1];
-  return few_less(g, a, b);
+  return few__node(g, self)->op == FEW_OP_MAX ? few_less(g, a, b) : few_less(g, b, a);
 }
 
 static few_node jvp(few_graph *g, few_node self, const few_node *dx) {
@@ -29,3 +29,4 @@ static void vjp(few_graph *g, few_node self, few_node dy, const bool *need, few_
 }
 
 FEW_BINARY_OP(MAX, max)
+FEW_BINARY_OP(MIN, min)

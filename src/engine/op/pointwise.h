@@ -38,7 +38,7 @@ few_node few__pointwise_example(few_graph *g, few_op op, int k);
   few_node few_##op_name(few_graph *g, few_node a, few_node b) {               \
     return few__op_node(g, FEW_OP_##ENUM, 2, (few_node[]){a, b}, FEW_NO_ATTR); \
   }                                                                            \
-  static few_node example(few_graph *g, int k) {                               \
+  static few_node example_##op_name(few_graph *g, int k) {                     \
     return few__pointwise_example(g, FEW_OP_##ENUM, k);                        \
   }                                                                            \
   const struct few_op_def few__op_##op_name = {.name = #op_name,               \
@@ -47,7 +47,7 @@ few_node few__pointwise_example(few_graph *g, few_op op, int k);
                                                .simplify = simplify,           \
                                                .jvp = jvp,                     \
                                                .vjp = vjp,                     \
-                                               .example = example,             \
+                                               .example = example_##op_name,   \
                                                .n_examples = 3};
 
 #endif
