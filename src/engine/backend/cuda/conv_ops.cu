@@ -2,8 +2,8 @@
  * images are [O,kh,kw,I]. So a copy of the kernel in the scratch is transposed, before or after. cuDNN
  * takes one number type per call, so an image that is stored in the other type is converted there too.
  */
+#include "bf16.h"
 #include "conv_plain.h"
-#include "narrow.h"
 
 /* to[o, e] = from[e, o]; back: from[e, o] = to[o, e]. */
 template <class real, bool BACK>
@@ -70,7 +70,7 @@ static void to_image(const struct few_call *c, struct few_conv s, enum few_conv_
   }
   if (c->bf16[0]) {
     s.type = FEW_CONV_BF16;
-    in = (void *)few__cuda_narrowed(c, 0, &room);
+    in = (void *)few__cuda_as_bf16(c, 0, &room);
   } else if (c->in[0].bf16) {
     s.tf32 = true;
     few__cuda_from_bf16(c->queue, (const uint16_t *)in, (float *)room, count_of(c->in[0].shape));
@@ -101,11 +101,11 @@ static void conv_dw(const struct few_call *c) {
   if (sizeof(real) == 8)
     return few__cuda_conv_plain(c->queue, &s, FEW_CONV_W, (double *)y, (double *)x,
                                 (double *)c->out);
-  if (few__cuda_narrow(c)) {
+  if (few__cuda_any_bf16(c)) {
     uint16_t *room = behind_kernel<real>(c, c->shape);
     s.type = FEW_CONV_BF16;
-    x = (void *)few__cuda_narrowed(c, 0, &room);
-    y = (void *)few__cuda_narrowed(c, 1, &room);
+    x = (void *)few__cuda_as_bf16(c, 0, &room);
+    y = (void *)few__cuda_as_bf16(c, 1, &room);
   }
   few__cuda_conv(c->queue, &s, FEW_CONV_W, y, x, c->scratch);
   turn<real, true>(c, &s, {c->scratch, s.type == FEW_CONV_BF16}, result<real>(c));
@@ -115,7 +115,7 @@ FEW_CUDA_KERNEL(conv_dw)
 /* Room for an image in either type, since its storage is not known yet. */
 template <class real>
 static size_t conv_scratch(const struct few_call *c) {
-  const size_t widened = c->precision == FEW_BF16 ? 2 * few__cuda_narrow_bytes(c->in[0].shape) : 0;
+  const size_t widened = c->precision == FEW_BF16 ? 2 * few__cuda_bf16_bytes(c->in[0].shape) : 0;
   return kernel_bytes(c->in[1].shape, sizeof(real)) + widened;
 }
 FEW_CUDA_SCRATCH(conv)
@@ -130,7 +130,7 @@ template <class real>
 static size_t conv_dw_scratch(const struct few_call *c) {
   size_t bytes = kernel_bytes(c->shape, sizeof(real));
   for (int k = 0; k < 2 && c->precision == FEW_BF16; k++)
-    bytes += few__cuda_narrow_bytes(c->in[k].shape);
+    bytes += few__cuda_bf16_bytes(c->in[k].shape);
   return bytes;
 }
 FEW_CUDA_SCRATCH(conv_dw)

@@ -1,8 +1,8 @@
 /* matmul.cu - out[l] = a[l] b[l]; b of rank 2 serves every leading index of a, which then is one
  * tall matrix.
  */
+#include "bf16.h"
 #include "gemm.h"
-#include "narrow.h"
 
 template <class real>
 static void matmul(const struct few_call *c) {
@@ -25,11 +25,11 @@ static void matmul(const struct few_call *c) {
   s.c_step = s.m * s.n;
   s.factors = sizeof(real) == 8 ? FEW_GEMM_F64 : FEW_GEMM_F32;
   s.product = c->bf16[0] ? FEW_GEMM_BF16 : s.factors;
-  if (!few__cuda_narrow(c))
+  if (!few__cuda_any_bf16(c))
     return few__cuda_gemm(c->queue, &s, c->in[0].data, c->in[1].data, c->out);
   s.factors = FEW_GEMM_BF16;
   uint16_t *room = (uint16_t *)c->scratch;
-  const void *a = few__cuda_narrowed(c, 0, &room), *b = few__cuda_narrowed(c, 1, &room);
+  const void *a = few__cuda_as_bf16(c, 0, &room), *b = few__cuda_as_bf16(c, 1, &room);
   few__cuda_gemm(c->queue, &s, a, b, c->out);
 }
 FEW_CUDA_KERNEL(matmul)
@@ -38,6 +38,6 @@ FEW_CUDA_KERNEL(matmul)
 template <class real>
 static size_t matmul_scratch(const struct few_call *c) {
   if (c->precision != FEW_BF16) return 0;
-  return few__cuda_narrow_bytes(c->in[0].shape) + few__cuda_narrow_bytes(c->in[1].shape);
+  return few__cuda_bf16_bytes(c->in[0].shape) + few__cuda_bf16_bytes(c->in[1].shape);
 }
 FEW_CUDA_SCRATCH(matmul)
