@@ -10,17 +10,14 @@ static const struct few_option options[] = {OPT_JSON(struct version_opts, "print
 static int run(struct cli *cli, const void *opts) {
   const struct version_opts *o = opts;
   (void)cli;
-  char version[40];
-  snprintf(version, sizeof version, "%d.%d.%d", FEW_VERSION_MAJOR, FEW_VERSION_MINOR,
-           FEW_VERSION_PATCH);
   if (o->common.json) {
     struct json j = {.out = stdout};
     json_open(&j, NULL, '{');
-    json_text(&j, "version", version);
+    json_text(&j, "version", few_version());
     json_text(&j, "cpu_kernels", few_cpu_isa());
     json_close(&j);
   } else {
-    printf("few %s\nCPU kernels: %s\n", version, few_cpu_isa());
+    printf("few %s\nCPU kernels: %s\n", few_version(), few_cpu_isa());
   }
   return CLI_DONE;
 }

@@ -45,8 +45,7 @@ static void put_remarks(FILE *out, const char *text) {
 static void put_heading(FILE *out, const char *name) {
   fputs(".TH ", out);
   for (; *name; name++) fputc(toupper((unsigned char)*name), out);
-  fprintf(out, " 1 \"\" \"few %d.%d.%d\" \"few\"\n.SH NAME\n", FEW_VERSION_MAJOR, FEW_VERSION_MINOR,
-          FEW_VERSION_PATCH);
+  fprintf(out, " 1 \"\" \"few %s\" \"few\"\n.SH NAME\n", few_version());
 }
 
 void cli_man(FILE *out) {

@@ -182,12 +182,9 @@ static void put_features(struct few_json *j, const struct few_eval_report *r) {
 few_status few_eval_json(char **out, few_ctx *ctx, const struct few_eval_report *r) {
   struct few_text text = {0};
   struct few_json j = few__json_begin(ctx, &text);
-  char version[32];
-  snprintf(version, sizeof version, "%d.%d.%d", FEW_VERSION_MAJOR, FEW_VERSION_MINOR,
-           FEW_VERSION_PATCH);
   *out = NULL;
   few__json_open(&j, NULL, '{');
-  few__json_put_string(&j, "few", version);
+  few__json_put_string(&j, "few", few_version());
   put_source(&j, r);
   put_reference(&j, r);
   put_features(&j, r);

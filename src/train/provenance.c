@@ -34,8 +34,7 @@ static void put_file(struct few_json *j, const char *key, const char sha256[FEW_
 static void describe(struct few_json *j, const struct few_setup *setup, int64_t step,
                      const char *recipe) {
   char program[32], hash[48];
-  snprintf(program, sizeof program, "few %d.%d.%d", FEW_VERSION_MAJOR, FEW_VERSION_MINOR,
-           FEW_VERSION_PATCH);
+  snprintf(program, sizeof program, "few %s", few_version());
   snprintf(hash, sizeof hash, "fnv1a64:%016" PRIx64, few_data_hash(setup->data));
   few__json_open(j, NULL, '{');
   few__json_put_string(j, "program", program);

@@ -45,8 +45,7 @@ static few_status write_png(const struct job *j, const char *path, const char *w
                             const struct few_image *im) {
   char version[32], about[260];
   snprintf(about, sizeof about, "%s%s", what, j->about);
-  snprintf(version, sizeof version, "few %d.%d.%d", FEW_VERSION_MAJOR, FEW_VERSION_MINOR,
-           FEW_VERSION_PATCH);
+  snprintf(version, sizeof version, "few %s", few_version());
   const struct few_png_text text[] = {{"Software", version}, {"Description", about}};
   return few__png_write(j->ctx, path, im, text, FEW_COUNT(text));
 }
