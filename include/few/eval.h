@@ -15,7 +15,12 @@
 extern "C" {
 #endif
 
-enum few_eval_ball { FEW_EVAL_BALL_OWN, FEW_EVAL_BALL_CLOSED, FEW_EVAL_BALL_OPEN };
+/* Whether the balls of pr and dc hold what lies on their surface. */
+enum few_eval_ball {
+  FEW_EVAL_BALL_OWN, /* as the metric's paper: closed for pr, open for dc */
+  FEW_EVAL_BALL_CLOSED,
+  FEW_EVAL_BALL_OPEN
+};
 
 struct few_eval_opts {
   int version; /* FEW_EVAL_OPTS_VERSION */
@@ -44,9 +49,9 @@ struct few_eval_opts {
   uint64_t seed;          /* of the first set of samples */
   int seeds; /* sets: seed, seed + 1 ...; from 2 on the error is the spread over sets */
   /* Options of metrics. */
-  int64_t keep;    /* most rows of a set that kid, pr, dc and energy use; chosen at random */
-  int knn;         /* neighbours of pr and dc; 0: 3 and 5 */
-  int ball;        /* few_eval_ball of pr and dc; OWN: closed for pr, open for dc */
+  int64_t keep; /* most rows of a set that kid, pr, dc and energy use; chosen at random */
+  int knn;      /* neighbours of pr and dc; 0: 3 and 5 */
+  enum few_eval_ball ball;
   int subsets;     /* of kid */
   int subset_size; /* of kid; fewer where there are fewer */
   int splits;      /* of is */

@@ -22,15 +22,14 @@ struct few_loop_opts {
   int n_overrides;
   const char *const *overrides; /* "key=value" */
   int generations;              /* at least 1 */
-  int kind;                     /* few_loop_kind */
+  enum few_loop_kind kind;
   int64_t n_real;       /* real items per generation; 0: all; fresh: an equal part of them */
   int64_t n_synthetic;  /* samples that each generation makes; 0: n_real */
   double guidance;      /* guidance scale of the samples; the paper's bias is 1/guidance */
   int steps;            /* of the sampler; 0: its default */
   const char *features; /* feature network of the metrics; NULL: fashion or pixels, by the data */
   const char *metrics;  /* NULL: fd and pr; for points also energy */
-  bool
-      even; /* samples have all classes equally often; false: in the proportions of the real data */
+  bool even; /* samples have each class equally often; false: as often as the real data */
 };
 #define FEW_LOOP_OPTS_VERSION 2
 #define FEW_LOOP_OPTS_INIT                                                                       \

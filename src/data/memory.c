@@ -23,7 +23,7 @@ static few_status take_shape(few_data *d, const struct few_data_memory *m) {
   if (given != 1) return refuse(d, "set one of pixels, points and item");
   if (m->kind != FEW_DATA_IMAGES && m->kind != FEW_DATA_POINTS)
     return refuse(d, "kind is neither FEW_DATA_IMAGES nor FEW_DATA_POINTS");
-  d->kind = m->pixels ? FEW_DATA_IMAGES : m->points ? FEW_DATA_POINTS : (few_data_kind)m->kind;
+  d->kind = m->pixels ? FEW_DATA_IMAGES : m->points ? FEW_DATA_POINTS : m->kind;
   const bool images = d->kind == FEW_DATA_IMAGES;
   FEW_TRY(check_side(d, "n", m->n, (int64_t)1 << 40));
   FEW_TRY(check_side(d, "h", m->h, images ? FEW_DATA_MAX_SIDE : 1));

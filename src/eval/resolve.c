@@ -31,7 +31,7 @@ static few_status validate_opts(few_evaluator *e, bool metrics) {
     return few__fail(e->ctx, FEW_E_INVALID, "%d bootstrap replicates of %d sets of samples: %s",
                      o->bootstrap, o->seeds, "give 2 replicates or more of one set, or more sets");
   e->metric_opts = (struct few_metric_opts){.k = o->knn,
-                                            .ball = o->ball,
+                                            .ball = (enum few_metric_ball)o->ball,
                                             .subsets = o->subsets,
                                             .subset_size = o->subset_size,
                                             .splits = o->splits,

@@ -7,25 +7,30 @@
 
 #include "base/recipe.h"
 #include "diffusion/objective/objective.h"
+#include "engine/backend/backend.h"
+#include "few/data.h"
 #include "few/train.h"
 #include "train/optim/balance.h"
 #include "train/optim/lr.h"
 #include "train/optim/optim.h"
 
-enum { FEW_SCALE_AUTO, FEW_SCALE_ONE, FEW_SCALE_EACH };
+enum few_scale_choice { FEW_SCALE_AUTO, FEW_SCALE_ONE, FEW_SCALE_EACH };
+enum few_class_choice { FEW_CLASSES_SHARES, FEW_CLASSES_EVEN };
+enum few_weights_type { FEW_WEIGHTS_F32, FEW_WEIGHTS_F16 };
+enum few_convolution { FEW_CONVOLUTION_FAST, FEW_CONVOLUTION_DIRECT };
 
 struct few_train_keys { /* the trainer's own keys: see options[] in config.c */
   char data[1024], teacher[1024], net[32], objective[96], optimizer[32], balance[32], prediction[8];
   int64_t data_limit, data_classes;
   double data_holdout;
-  int data_on_error;
-  int data_scale; /* FEW_SCALE_... */
+  few_data_on_error data_on_error;
+  enum few_scale_choice data_scale;
   bool flip, labels;
   int64_t size, channels_in;
   double sigma_data, label_dropout;
   int64_t steps, batch, shards, workers, seed;
   double lr, lr_floor, beta1, beta2, eps, weight_decay, clip;
-  int lr_shape;
+  enum few_lr_shape lr_shape;
   char init[1024]; /* "teacher", "fresh", or a model's file */
   int64_t lr_warmup, lr_reference;
   int64_t fake_updates;
@@ -38,13 +43,13 @@ struct few_train_keys { /* the trainer's own keys: see options[] in config.c */
   int64_t eval_every, eval_n, eval_steps;
   char eval_ref[1024], eval_features[1024], eval_metrics[128];
   double eval_guidance;
-  int eval_labels; /* 0 shares, 1 even */
+  enum few_class_choice eval_labels;
   double guard_spike;
   int64_t guard_patience, guard_retries;
   char backend[16];
-  int precision;   /* few_precision */
-  int weights;     /* 0 f32, 1 f16 */
-  int convolution; /* 0 fast, 1 direct */
+  few_precision precision;
+  enum few_weights_type weights; /* of model.safetensors */
+  enum few_convolution convolution;
 };
 
 /* An objective of a run. The keys of all but the first have its name and a dot in front. */

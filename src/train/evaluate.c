@@ -86,7 +86,7 @@ static few_status open_evaluator(struct few_evaluation *e) {
   o.n = k->eval_n;
   o.sampling.steps = (int)k->eval_steps;
   o.sampling.guidance = k->eval_guidance;
-  o.label = k->eval_labels ? FEW_LABEL_EACH : FEW_LABEL_SHARES;
+  o.label = k->eval_labels == FEW_CLASSES_EVEN ? FEW_LABEL_EACH : FEW_LABEL_SHARES;
   few_status st = few__evaluator_open(e->ctx, &e->evaluator, &o, &given);
   return st ? few__fail_in(e->ctx, st, "%s: eval_every = %" PRId64, e->setup->config.recipe.place,
                            k->eval_every)

@@ -15,7 +15,7 @@
 few_status few__config_lr(few_ctx *ctx, struct few_config *c) {
   const struct few_train_keys *k = &c->keys;
   c->lr = (struct few_lr_opts)FEW_LR_OPTS_INIT;
-  c->lr.shape = (enum few_lr_shape)k->lr_shape;
+  c->lr.shape = k->lr_shape;
   c->lr.base = k->lr;
   c->lr.floor = k->lr_floor;
   c->lr.warmup = k->lr_warmup;

@@ -188,8 +188,8 @@ static few_status plan(few_ctx *ctx, struct few_phase *p, few_graph *g, const st
   const struct few_train_keys *keys = &w->setup->config.keys;
   struct few_planning_opts po = {.backend = backend,
                                  .real = FEW_F32,
-                                 .direct = keys->convolution,
-                                 .precision = (few_precision)keys->precision};
+                                 .direct = keys->convolution == FEW_CONVOLUTION_DIRECT,
+                                 .precision = keys->precision};
   FEW_GOTO(few__plan_create(ctx, &p->plan, g, &po, p->n_outs, out));
 out:
   few__free(ctx, out);

@@ -16,7 +16,7 @@ enum {
  * differ much. Among many coordinates some may be constant but for an outlier, which a scale of its
  * own would blow up: for those the recipe has to say so. */
 few_status few__units_of_data(few_model *m, const struct few_setup *setup) {
-  const int how = setup->config.keys.data_scale;
+  const enum few_scale_choice how = setup->config.keys.data_scale;
   assert(!m->scales);
   const struct few_data_scale one = few_data_scale_to(setup->data, setup->spec.sigma_data);
   const double uneven = few_data_unevenness(setup->data);

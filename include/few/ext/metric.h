@@ -7,30 +7,30 @@
  *   few_ctx_add_metric(ctx, &def);
  *
  * few_eval then measures it where few_eval_opts.metrics names it, or is NULL, and few_train where
- * the recipe's eval_metrics does. How stable this header is: few/ext/component.h.
+ * the recipe's eval_metrics does. How stable this header is: few/ext/common.h.
  */
 #ifndef FEW_EXT_METRIC_H
 #define FEW_EXT_METRIC_H
 
-#include "few/ext/component.h"
+#include "few/ext/common.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* ---- What a metric sees: a set of images, or points, as rows of features ---- */
+/* ---- The input of a metric: a set of images, or points, as rows of features ---- */
 
-/* What is kept of a set. The features stream by, and are kept only as metrics need them. */
+/* What is kept of a set: features are computed in batches and kept only as metrics need them. */
 typedef struct few_eval_set few_eval_set;
 
-/* What a metric needs to be kept. */
+/* What a metric needs. */
 enum few_metric_need {
   FEW_NEED_MOMENTS = 1,   /* mean and covariance of the rows */
   FEW_NEED_SPATIAL = 2,   /* the same of the spatial features */
   FEW_NEED_ROWS = 4,      /* the rows: at most few_eval_opts.keep, chosen at random */
   FEW_NEED_LOGITS = 8,    /* the classifier's probabilities, summed */
   FEW_NEED_LABELS = 16,   /* how often the classifier's first choice is the label */
-  FEW_NEED_REFERENCE = 32 /* a reference, of which the first three are kept as well */
+  FEW_NEED_REFERENCE = 32 /* a reference; moments, spatial features and rows are kept of it too */
 };
 
 FEW_API int64_t few_eval_set_n(const few_eval_set *s);   /* images of the set */
@@ -56,12 +56,16 @@ FEW_API int64_t few_eval_set_agreeing(const few_eval_set *s);
 /* ---- The definition ---- */
 
 /* Whether a ball around a row holds what lies on its surface. */
-enum few_metric_ball { FEW_BALL_OWN, FEW_BALL_CLOSED, FEW_BALL_OPEN };
+enum few_metric_ball {
+  FEW_BALL_OWN, /* the metric's own choice */
+  FEW_BALL_CLOSED,
+  FEW_BALL_OPEN
+};
 
 /* As few_eval_opts has them. */
 struct few_metric_opts {
-  int k;    /* nearest neighbours; 0: the metric's own choice */
-  int ball; /* few_metric_ball; OWN: the metric's own choice */
+  int k; /* nearest neighbours; 0: the metric's own choice */
+  enum few_metric_ball ball;
   int subsets, subset_size;
   int splits;
   uint64_t seed; /* of random choices */
@@ -73,7 +77,7 @@ struct few_metric_input {
   const few_eval_set *set;
   const few_eval_set *reference; /* NULL where the definition does not need one */
   const struct few_metric_opts *opts;
-  bool replicate; /* a random half of a set, for an error bar: warn only where this is false */
+  bool replicate; /* the set is a random half, for an error bar: do not warn of its size */
   struct few_metric_shared *shared;
 };
 
@@ -83,8 +87,8 @@ struct few_metric_value {
   const char *name;         /* "recall"; must outlive the context, as the definition */
   double value;             /* finite, or NaN where there is none */
   double error;             /* a standard deviation; NaN where there is none */
-  const char *error_of;     /* what that is taken over: "subsets"; "" where there is none */
-  int64_t n, n_ref;         /* images that went in; n_ref 0: no reference */
+  const char *error_of;     /* what the error is taken over: "subsets"; "": there is none */
+  int64_t n, n_ref;         /* images measured; n_ref 0: no reference */
   char how[FEW_METRIC_HOW]; /* the variant in words: "k 3, closed balls" */
 };
 

@@ -12,12 +12,12 @@
  *
  * Recipes then take net = mine, with its options as keys. A model file stores the name and the
  * options of its network, so a program that loads the model must have added the network as well.
- * How stable this header is: few/ext/component.h.
+ * How stable this header is: few/ext/common.h.
  */
 #ifndef FEW_EXT_NET_H
 #define FEW_EXT_NET_H
 
-#include "few/ext/component.h"
+#include "few/ext/common.h"
 #include "few/ext/steps.h"
 #include "few/graph.h"
 #include "few/option.h"
@@ -28,14 +28,14 @@ extern "C" {
 
 /* ---- What a network has to be ---- */
 
-/* What a network takes as its second number per row: the size of the step from t down to `to`.
- * Files call this input `span`. */
+/* The form of a network's input for the size of a step from t down to `to`, a number per row. Files
+ * call this input `span`. */
 enum few_step_size {
-  FEW_STEP_SIZE_NONE,    /* it has no such input */
-  FEW_STEP_SIZE_ANGLE,   /* t - to, in radians */
-  FEW_STEP_SIZE_SEGMENT, /* the same; `to` is the end of t's segment, one of max_steps equal ones */
-  FEW_STEP_SIZE_HALVINGS, /* log2(1/d) of a step d in flow matching's time, at most
-                           * log2(max_steps); that also stands for no step at all */
+  FEW_STEP_SIZE_NONE,     /* it has no such input */
+  FEW_STEP_SIZE_ANGLE,    /* t - to, in radians */
+  FEW_STEP_SIZE_SEGMENT,  /* t - to in radians, to the end of t's segment: max_steps equal ones */
+  FEW_STEP_SIZE_HALVINGS, /* log2(1/d) of a step d in flow matching's time, at most log2(max_steps),
+                           * which also stands for no step */
   FEW_STEP_SIZES
 };
 
@@ -52,7 +52,7 @@ struct few_net_spec {
   enum few_answer unlabelled;   /* did training contain rows without their label? */
 };
 
-/* Images that come out of the raw network, side by side in the channels. */
+/* How many images the raw network gives, side by side in the channels. */
 static inline int64_t few_net_heads(const struct few_net_spec *s) {
   return s->predicts == FEW_PREDICT_BOTH ? 2 : 1;
 }
@@ -93,7 +93,7 @@ static inline struct few_net_input few_net_input_of(few_node x, few_node t, few_
 enum few_init_kind { FEW_INIT_ZERO, FEW_INIT_ONE, FEW_INIT_NORMAL, FEW_INIT_UNIFORM };
 struct few_init {
   enum few_init_kind kind;
-  double scale; /* standard deviation, or half the width */
+  double scale; /* of NORMAL the standard deviation, of UNIFORM half the width */
 };
 
 struct few_params;
@@ -149,15 +149,20 @@ FEW_API few_node few_nn_rows(struct few_nn *nn, few_node x, int rank);
 /* ---- Conditioning: put FEW_COND_OPTIONS(struct opts) into a table of options, and a member
  * `struct few_cond_opts cond` into the struct ---- */
 
-/* One per process, "|identity|log|..": an option's choices begin behind the first bar. */
+/* One per process, "|identity|log|..": an option's choices begin after the first bar. */
 FEW_API extern const char few_time_transform_choices[];
 
+enum few_time_embedding { FEW_TIME_POSITIONAL, FEW_TIME_FOURIER };
+enum few_modulation {
+  FEW_MODULATION_DOUBLE, /* x * pnorm(scale) + pnorm(shift) */
+  FEW_MODULATION_ADAGN   /* x * (1 + scale) + shift */
+};
 struct few_cond_opts {
   int time_transform; /* what the embedding sees: an index into these choices */
-  int time_embedding; /* 0 positional, 1 fourier */
-  double time_scale;  /* multiplies the angle */
-  int modulation;     /* 0 double: pnorm(scale), pnorm(shift); 1 adagn: 1 + scale, shift */
-  double dropout;
+  enum few_time_embedding time_embedding;
+  double time_scale; /* multiplies the angle */
+  enum few_modulation modulation;
+  double dropout; /* probability of dropping a value */
 };
 /* clang-format off */
 #define FEW_COND_OPTIONS(S) \

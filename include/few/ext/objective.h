@@ -10,7 +10,7 @@
  *   few_ctx_add_objective(ctx, &def);
  *
  * Recipes then take objective = mine, also in sums, with its options as keys. A whole example is
- * examples/objective_robust.c. How stable this header is: few/ext/component.h.
+ * examples/objective_robust.c. How stable this header is: few/ext/common.h.
  */
 #ifndef FEW_EXT_OBJECTIVE_H
 #define FEW_EXT_OBJECTIVE_H
@@ -27,9 +27,9 @@ enum { FEW_MAX_LOGS = 8, FEW_MAX_SCALARS = 4, FEW_MAX_TERMS = 4 };
 /* The networks of a loss. Their input and output have the shape of the data.
  *
  * Dropout is on in the network that is trained: the student in `build`, the fake network in
- * `build_fake`. A target is computed without it (few_net_input.no_dropout). The exception are papers
- * that compare two values of the student under one mask; there the target, an average of the
- * student, has the student's masks.
+ * `build_fake`. A target is computed without it (few_net_input.no_dropout), except where a paper
+ * compares two values of the student under one mask: there the target, an average of the student,
+ * has the student's masks.
  */
 enum few_role {
   FEW_STUDENT, /* trained by the run; what is saved is its average */
@@ -56,7 +56,7 @@ struct few_loss {
   few_node pair_guidance; /* [rows] guidance scale of each pair, if spec->guidance; else FEW_NONE */
   const few_node *scalar; /* [] each: what objective->schedule gives this step */
 
-  /* F of a network (net.h): in->x has unit variance, in->t is TrigFlow's time in radians. Gradients
+  /* F of a network (few/ext/net.h): in->x has unit variance, in->t is TrigFlow's time in radians. Gradients
    * pass to the inputs; apply few_stop where the formula does. Sets `middle` to activations half way
    * through the network, [rows, ...]. */
   few_node (*net)(struct few_loss *l, enum few_role who, const struct few_net_input *in);
@@ -87,7 +87,7 @@ struct few_clock {
   int64_t step, steps; /* of the run; step counts from 0 */
   int stage, stages;
   int64_t in_stage, stage_steps;
-  double stretch; /* >= 1: warm-ups are longer by this factor, after the guard went back */
+  double stretch; /* from 1: warm-ups are longer by this factor, after the run rolled back */
 };
 
 enum few_target {
@@ -106,8 +106,8 @@ struct few_fit {
 enum { FEW_USE_MAX_TIMES = 1024 };
 struct few_use {
   const char *sampler; /* initially the objective's */
-  bool one_way;        /* its steps go in one direction only: from noise to images, or ... */
-  bool encodes;        /* ... from images to noise */
+  bool one_way;        /* its steps go in one direction only */
+  bool encodes;        /* that direction is from images to noise */
   bool unlabelled;     /* its loss has rows without their label even if label_dropout is 0 */
   int n_times;         /* sampling times of its own, falling; initially none */
   double times[FEW_USE_MAX_TIMES];
@@ -139,7 +139,7 @@ struct few_objective_def {
   bool needs_teacher;     /* evaluates the recipe's `teacher`, which stays as it is */
   bool starts_as_teacher; /* the student starts with the weights of a teacher, if one is given */
   bool follows_flow; /* the student should map a noise to the same image as the teacher's flow */
-  enum few_step_size step_size; /* in which form the student takes the size of a step (net.h) */
+  enum few_step_size step_size;           /* in which form the student takes the size of a step */
   int64_t (*max_steps)(const void *opts); /* few_net_spec.max_steps; NULL: 0 */
   bool pairs; /* trains on images that the teacher made, with their noise: few_loss.pair */
   enum few_target target;
@@ -150,8 +150,8 @@ struct few_objective_def {
   few_status (*check)(few_ctx *ctx, const void *opts, const struct few_fit *fit);
   /* Values of scalar[0..n_scalars). */
   int n_scalars;
-  bool
-      warms_up; /* scalar[0] ramps up to 1; the trainer warns when the run is shorter than the ramp */
+  /* scalar[0] ramps up to 1: the trainer then warns of runs that are shorter than the ramp. */
+  bool warms_up;
   void (*schedule)(double *scalar, const void *opts, const struct few_clock *at);
   double (*target_decay)(const void *opts, const struct few_clock *at); /* FEW_TARGET_AVERAGE */
   int (*stages)(const void *opts);                                      /* NULL: one */
@@ -228,25 +228,31 @@ FEW_API few_node few_loss_row_sum(const struct few_loss *l, few_node x);
  * unweighted |r|^2/D as `name`. */
 FEW_API few_node few_loss_weighted(struct few_loss *l, few_node residual, few_node t, bool adaptive,
                                    const char *name);
-/* The same in two halves, for a caller that multiplies the rows by a weight (weight/weight.h) in
- * between: |r|^2/D of each row, [rows]; and the mean of e^w times such rows less w. */
+/* The same in two halves, between which the caller may multiply the rows by a weight: |r|^2/D of each
+ * row, [rows]; and the mean of e^w times such rows less w. */
 FEW_API few_node few_loss_square(const struct few_loss *l, few_node residual);
 FEW_API few_node few_loss_mean(struct few_loss *l, few_node square, few_node t, bool adaptive);
 
 /* ---- Times ----
  *
- * A network that predicts F has no process of its own. What a paper's process leaves in its teacher
- * are the times that it was trained at, what it predicts, and how errors are weighted. The times
- * are here: put FEW_TIMESTEP_OPTIONS(struct opts, mean, std) into a table of options, and a member
+ * A network that predicts F has no process of its own. What remains of a paper's process is the
+ * distribution of training times, what the network predicts, and how errors are weighted. For the
+ * times, put FEW_TIMESTEP_OPTIONS(struct opts, mean, std) into a table of options, and a member
  * `struct few_timestep_opts timestep` into the struct. */
 
-/* Names of the processes, "|trigflow|edm|..": an option's choices begin behind the first bar. */
+/* Names of the processes, "|trigflow|edm|..": an option's choices begin after the first bar. */
 FEW_API extern const char few_process_choices[];
 
+enum few_timestep_times {
+  FEW_TIMESTEP_OWN, /* those of the process's paper */
+  FEW_TIMESTEP_LOGNORMAL,
+  FEW_TIMESTEP_UNIFORM,
+  FEW_TIMESTEP_LOGIT_NORMAL
+};
 struct few_timestep_opts {
   double p_mean, p_std;
   int process; /* an index into these choices */
-  int times;   /* own: the process's; lognormal, uniform, logit-normal */
+  enum few_timestep_times times;
   double logit_mean, logit_std;
   double logsnr_min, logsnr_max;
   double noise_d, noise_d_high;

@@ -17,7 +17,7 @@ int few__res_groups(const struct few_res *r, int64_t channels) {
 static few_node resampled(struct few_nn *nn, const struct few_res *r, few_node x,
                           enum few_resampling how) {
   static const double taps[2][4] = {{1, 1, 0, 0}, {1, 3, 3, 1}};
-  int n = r->filter ? 4 : 2;
+  int n = r->filter == FEW_FILTER_1331 ? 4 : 2;
   if (how == FEW_HALVE) return few_down(nn->g, x, n, taps[r->filter]);
   return how == FEW_DOUBLE ? few_up(nn->g, x, n, taps[r->filter]) : x;
 }

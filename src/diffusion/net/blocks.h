@@ -5,13 +5,14 @@
 #include "net.h"
 
 /* ---- Residual blocks of a U-Net (described in unet.c) ---- */
+enum few_filter { FEW_FILTER_BOX, FEW_FILTER_1331 }; /* taps [1,1] and [1,3,3,1] */
 struct few_res {
   const struct few_cond_opts *cond;
   few_node emb;
   int64_t groups, group_channels; /* of norms: most groups, fewest channels per group */
   double norm_eps, skip_scale;
-  int filter;           /* for resampling: 0 box, 1 [1,3,3,1] */
-  int64_t dropout_side; /* dropout in blocks whose result has at most this side */
+  enum few_filter filter; /* for resampling */
+  int64_t dropout_side;   /* dropout in blocks whose result has at most this side */
 };
 enum few_resampling { FEW_KEEP, FEW_HALVE, FEW_DOUBLE };
 

@@ -31,8 +31,9 @@ few_node few_cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
   check(g, spec->step_size != FEW_STEP_SIZE_NONE, in->step_size, "the size of a step");
   few_nn_push(nn, "cond");
   few_node c = few__process_at(o->time_transform)->embedded_time(g, spec->sigma_data, in->t);
-  few_node e = o->time_embedding ? few_nn_fourier(nn, c, channels, o->time_scale)
-                                 : few_nn_positional(nn, c, channels, o->time_scale);
+  few_node e = o->time_embedding == FEW_TIME_FOURIER
+                   ? few_nn_fourier(nn, c, channels, o->time_scale)
+                   : few_nn_positional(nn, c, channels, o->time_scale);
   e = few_nn_linear(nn, "time0", e, width, 1, true);
   if (spec->guidance) { /* starts at zero: a student begins as its unguided teacher */
     few_node s = few_nn_positional(nn, in->guidance, channels, 1);
@@ -63,7 +64,7 @@ few_node few_cond_modulate(struct few_nn *nn, const struct few_cond_opts *o, con
   few_node scale = few_nn_linear(nn, "scale", emb, c, 1, true);
   few_node shift = few_nn_linear(nn, "shift", emb, c, 1, true);
   few_nn_pop(nn);
-  if (o->modulation == 0) {
+  if (o->modulation == FEW_MODULATION_DOUBLE) {
     scale = few_nn_pnorm(nn, scale);
     shift = few_nn_pnorm(nn, shift);
   } else {

@@ -10,7 +10,7 @@
 struct mlp_opts {
   struct few_cond_opts cond;
   int64_t width, layers, embedding;
-  int norm; /* 0 before a layer, 1 after the sum */
+  enum { PRE, POST } norm; /* before a layer, or after its sum */
 };
 
 static const struct few_option options[] = {
@@ -36,17 +36,17 @@ static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const 
   int64_t flat = spec->h * spec->w * spec->c;
   few_node x = few_reshape(g, in->x, FEW_SHAPE(s.dim[0], flat));
   few_node h = few_nn_linear(nn, "in", x, o->width, 1, true);
-  if (o->norm) h = normed(nn, h);
+  if (o->norm == POST) h = normed(nn, h);
   for (int64_t l = 0; l < o->layers; l++) {
     few_nn_push(nn, "layer.%lld", (long long)l);
-    few_node y = o->norm ? h : normed(nn, h);
+    few_node y = o->norm == POST ? h : normed(nn, h);
     y = few_silu(g, few_cond_modulate(nn, &o->cond, "mod", y, emb));
     h = few_add(g, h, few_nn_linear(nn, "out", few_nn_dropout(nn, y), o->width, 1, true));
-    if (o->norm) h = normed(nn, h);
+    if (o->norm == POST) h = normed(nn, h);
     few_nn_pop(nn);
     if (l == o->layers / 2) nn->middle = h;
   }
-  if (!o->norm) h = normed(nn, h);
+  if (o->norm == PRE) h = normed(nn, h);
   if (s.rank) s.dim[s.rank - 1] *= few_net_heads(spec);
   return few_reshape(g, few_nn_linear(nn, "out", h, flat * few_net_heads(spec), 0, true), s);
 }

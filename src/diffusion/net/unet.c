@@ -25,7 +25,8 @@ struct unet_opts {
   int64_t channels, blocks, head_channels, groups, group_channels, embedding_mult, dropout_side;
   struct few_int_list mults, attention;
   bool middle_attention;
-  int resample, filter;
+  enum { FILTER, CONV } resample;
+  enum few_filter filter;
   double skip_scale, norm_eps;
 };
 
@@ -89,12 +90,12 @@ static void push_skip(struct unet *u, few_node x) {
 }
 
 static few_node halve(struct unet *u, few_node x, int64_t c) {
-  if (u->o->resample) return few_nn_conv(u->nn, "conv", x, c, 3, 2, 1);
+  if (u->o->resample == CONV) return few_nn_conv(u->nn, "conv", x, c, 3, 2, 1);
   return few__res_block(u->nn, &u->res, x, c, FEW_HALVE);
 }
 
 static few_node twice(struct unet *u, few_node x, int64_t c) {
-  if (!u->o->resample) return few__res_block(u->nn, &u->res, x, c, FEW_DOUBLE);
+  if (u->o->resample == FILTER) return few__res_block(u->nn, &u->res, x, c, FEW_DOUBLE);
   return few_nn_conv(u->nn, "conv", few_up(u->nn->g, x, 2, (const double[]){1, 1}), c, 3, 1, 1);
 }
 

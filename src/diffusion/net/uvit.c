@@ -17,7 +17,7 @@ struct uvit_opts {
   int64_t patch, channels, blocks, width, depth, heads, mlp_ratio, groups, group_channels;
   int64_t embedding, dropout_side;
   struct few_int_list mults;
-  int filter;
+  enum few_filter filter;
   double skip_scale, norm_eps;
 };
 

@@ -24,7 +24,7 @@
 struct adversarial_opts {
   struct few_generator_opts gen;
   double weight, fake_weight, p_mean, p_std;
-  int adversary; /* 0 logistic, 1 hinge */
+  enum { LOGISTIC, HINGE } adversary;
 };
 
 static const struct few_option options[] = {
@@ -85,7 +85,7 @@ static void build(struct few_loss *l, const void *opts) {
   const struct few_trig_state d =
       few_trig_state_at(l, few__generate(l, &o->gen), l->t, FEW_RNG_NOISE);
   few_node fake = few_neg(g, logit(l, &d));
-  few_node rows = o->adversary ? fake : softplus(g, fake);
+  few_node rows = o->adversary == HINGE ? fake : softplus(g, fake);
   few_loss_log(l, "fooled", rows);
   few_loss_add(l, "adversarial", few_mean_all(g, rows), o->weight);
 }
@@ -100,9 +100,10 @@ static void build_fake(struct few_loss *l, const void *opts) {
   few_node d_made = logit(l, &made), d_real = logit(l, &real);
   few_loss_log(l, "logit_real", d_real);
   few_loss_log(l, "logit_made", d_made);
-  few_node rows = o->adversary ? few_add(g, above_zero(g, few_affine(g, d_real, -1, 1)),
-                                         above_zero(g, few_affine(g, d_made, 1, 1)))
-                               : few_add(g, softplus(g, few_neg(g, d_real)), softplus(g, d_made));
+  few_node rows = o->adversary == HINGE
+                      ? few_add(g, above_zero(g, few_affine(g, d_real, -1, 1)),
+                                above_zero(g, few_affine(g, d_made, 1, 1)))
+                      : few_add(g, softplus(g, few_neg(g, d_real)), softplus(g, d_made));
   few_loss_add(l, "discriminator", few_mean_all(g, rows), o->fake_weight);
 }
 

@@ -27,7 +27,7 @@ struct cd_opts {
   struct few_grid_opts grid;
   struct few_distance_opts metric;
   int64_t points;
-  int solver;
+  enum { HEUN, DDIM } solver;
   double target_decay;
 };
 
@@ -72,7 +72,6 @@ static few_node noise(const struct few_loss *l, const struct few_trig_state *at,
 /* The teacher's step from `from` to the time of `to`, whose state is replaced. */
 static void step(struct few_loss *l, const struct cd_opts *o, const struct few_trig_state *from,
                  struct few_trig_state *to, few_node guidance) {
-  enum { HEUN };
   few_graph *g = l->g;
   few_node angle = few_sub(g, from->t, to->t);
   few_node F = few_loss_teacher(l, from->x, from->t, guidance);

@@ -20,10 +20,8 @@
 #include "diffusion/process/process.h"
 #include "objective.h"
 
-enum distance { L2, L1, HUBER };
-
 struct direct_opts {
-  int distance;
+  enum { L2, L1, HUBER } distance;
   double huber_c;
 };
 

@@ -15,23 +15,23 @@ void few__discrete_warn(few_ctx *ctx, const char *name, const char *what, double
 
 /* ---- coordinates ---- */
 
-few_node few__path_coordinate(const struct few_loss *l, int path, few_node sigma) {
+few_node few__path_coordinate(const struct few_loss *l, enum few_path path, few_node sigma) {
   few_graph *g = l->g;
-  assert(path >= FEW_PATH_EDM && path <= FEW_PATH_FLOW);
+  assert(path <= FEW_PATH_FLOW);
   if (path == FEW_PATH_EDM) return sigma;
   if (path == FEW_PATH_FLOW) return few_div(g, sigma, few_affine(g, sigma, 1, 1));
   return few_atan(g, few_scale(g, sigma, 1 / l->spec->sigma_data));
 }
 
-few_node few__path_time(const struct few_loss *l, int path, few_node c) {
+few_node few__path_time(const struct few_loss *l, enum few_path path, few_node c) {
   few_graph *g = l->g;
-  assert(path >= FEW_PATH_EDM && path <= FEW_PATH_FLOW);
+  assert(path <= FEW_PATH_FLOW);
   if (path == FEW_PATH_TRIGFLOW) return c;
   few_node sigma = path == FEW_PATH_EDM ? c : few_div(g, c, few_affine(g, c, -1, 1));
   return few_atan(g, few_scale(g, sigma, 1 / l->spec->sigma_data));
 }
 
-static double coordinate(int path, double sigma_d, double sigma) {
+static double coordinate(enum few_path path, double sigma_d, double sigma) {
   return path == FEW_PATH_EDM    ? sigma
          : path == FEW_PATH_FLOW ? sigma / (1 + sigma)
                                  : atan(sigma / sigma_d);
@@ -118,13 +118,12 @@ few_node few__discrete_f(struct few_loss *l, enum few_role who, const struct few
 /* [rows]. The slope of sqrt at 0 is infinite; adding 1e-24 makes it 0 and changes nothing else. */
 static few_node distance(struct few_loss *l, const struct few_distance_opts *o,
                          few_node difference) {
-  enum { L2, L1 };
   few_graph *g = l->g;
   const double d = (double)few_shape_count(few_node_shape(g, difference)) / (double)l->rows;
-  few_node sum =
-      few_loss_row_sum(l, o->metric == L1 ? few_abs(g, difference) : few_square(g, difference));
+  few_node sum = few_loss_row_sum(
+      l, o->metric == FEW_METRIC_L1 ? few_abs(g, difference) : few_square(g, difference));
   sum = few_reshape(g, sum, FEW_SHAPE(l->rows));
-  if (o->metric <= L1) return few_scale(g, sum, 1 / d);
+  if (o->metric != FEW_METRIC_HUBER) return few_scale(g, sum, 1 / d);
   const double c = o->huber_c * sqrt(d);
   return few_affine(g, few_sqrt(g, few_affine(g, sum, 1, fmax(c * c, 1e-24))), 1, -c);
 }

@@ -20,11 +20,11 @@
 enum few_path { FEW_PATH_EDM, FEW_PATH_TRIGFLOW, FEW_PATH_FLOW };
 
 struct few_grid_opts {
-  int path;
+  enum few_path path;
   double rho, sigma_min, sigma_max;
 };
 struct few_distance_opts {
-  int metric; /* 0 l2, 1 l1, 2 huber */
+  enum { FEW_METRIC_L2, FEW_METRIC_L1, FEW_METRIC_HUBER } metric;
   double huber_c;
 };
 
@@ -55,8 +55,8 @@ struct few_hop {
 };
 
 /* c of sigma = sigma_d tan t, t of c; [rows]. */
-few_node few__path_coordinate(const struct few_loss *l, int path, few_node sigma);
-few_node few__path_time(const struct few_loss *l, int path, few_node c);
+few_node few__path_coordinate(const struct few_loss *l, enum few_path path, few_node sigma);
+few_node few__path_time(const struct few_loss *l, enum few_path path, few_node c);
 
 /* Karras' grid (arXiv 2206.00364, eq. 5) counted from the clean end:
  *   c_i = (c_min^(1/rho) + i/(N-1) (c_max^(1/rho) - c_min^(1/rho)))^rho,   i = 0 .. N-1.

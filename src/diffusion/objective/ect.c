@@ -28,7 +28,7 @@ struct ect_opts {
   struct few_distance_opts metric;
   double p_mean, p_std, q, k, b;
   int64_t doublings;
-  int weight;
+  enum { GAP, EDM } weight;
 };
 
 static const struct few_option options[] = {
@@ -72,7 +72,6 @@ static struct few_hop second_time(struct few_loss *l, const struct ect_opts *o, 
 }
 
 static void build(struct few_loss *l, const void *opts) {
-  enum { GAP };
   const struct ect_opts *o = opts;
   const double sigma_d = l->spec->sigma_data;
   few_graph *g = l->g;

@@ -51,8 +51,8 @@
 
 struct meanflow_opts {
   double p_mean, p_std, r_mean, r_std, jumps, norm_p, norm_c, omega, kappa;
-  int order;    /* 0 swap, 1 min */
-  int velocity; /* 0 sample, 1 predicted */
+  enum { SWAP, MIN } order;
+  enum { SAMPLE, PREDICTED } velocity;
 };
 
 static const struct few_option options[] = {
@@ -103,7 +103,7 @@ static struct step sample_step(const struct few_loss *l, const struct meanflow_o
   few_node b = lognormal_time(l, FEW_RNG_STEP_TIME, o->r_mean, o->r_std);
   few_node jump = few_less(g, few_loss_randu(l, FEW_RNG_STEP_SIZE, FEW_SHAPE(l->rows)),
                            few_fill(g, o->jumps, FEW_SCALAR));
-  few_node t = o->order ? a : few_max(g, a, b);
+  few_node t = o->order == MIN ? a : few_max(g, a, b);
   return (struct step){t, few_stop(g, few_select(g, jump, few_min(g, a, b), t))};
 }
 
@@ -156,7 +156,8 @@ static void build(struct few_loss *l, const void *opts) {
   few_node here = few_fill(g, 0, FEW_SHAPE(l->rows));
   few_node F_g = few_stop(g, guided_F(l, o, &d, here));
   few_node F_v = F_g;
-  if (o->velocity) F_v = few_stop(g, few__flow_target_F(l, FEW_STUDENT, d.x, d.t, l->label, here));
+  if (o->velocity == PREDICTED)
+    F_v = few_stop(g, few__flow_target_F(l, FEW_STUDENT, d.x, d.t, l->label, here));
 
   few_node F = few__flow_F(l, FEW_STUDENT, d.x, d.t, l->label, few_sub(g, d.t, at.end));
   few_node U = few__flow_velocity(l, d.x, d.t, F), dU = derivative(l, &d, U, F_v);

@@ -39,13 +39,11 @@
 #include "diffusion/process/vp.h"
 #include "snr.h"
 
-enum { DECODE, ENCODE };
-
 struct progressive_opts {
   struct few_snr_opts snr;
   int64_t start, end;
-  int direction;
-  int grid; /* 0 own, 1 double */
+  enum { DECODE, ENCODE } direction;
+  enum { OWN, DOUBLE } grid;
   bool joint;
 };
 
@@ -81,7 +79,7 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
                      "progressive: start = %lld cannot be halved to end = %lld: give end times a "
                      "power of two",
                      (long long)o->start, (long long)o->end);
-  if (o->grid && o->direction == ENCODE)
+  if (o->grid == DOUBLE && o->direction == ENCODE)
     return few__fail(ctx, FEW_E_INVALID,
                      "progressive: grid = double is for the stochastic sampler, which leads to "
                      "images: encode with grid = own");
@@ -107,7 +105,7 @@ static void use(struct few_use *out, const void *opts, const struct few_clock *a
   out->one_way = true;
   out->encodes = o->direction == ENCODE;
   out->unlabelled = o->joint;
-  if (o->grid) out->sampler = "stochastic";
+  if (o->grid == DOUBLE) out->sampler = "stochastic";
   if (N > FEW_USE_MAX_TIMES) return;
   for (int64_t i = N; i >= 1; i--)
     out->times[out->n_times++] = few__cosine_time(c, sigma_d, (double)i / (double)N);
@@ -130,7 +128,7 @@ static few_node time_at(const struct few_loss *l, const struct progressive_opts 
 
 static struct step sample_step(const struct few_loss *l, const struct progressive_opts *o) {
   few_graph *g = l->g;
-  const double jump = o->grid ? 2 : 1, way = o->direction == ENCODE ? 1 : -1;
+  const double jump = o->grid == DOUBLE ? 2 : 1, way = o->direction == ENCODE ? 1 : -1;
   few_node N = l->scalar[0];
   few_node r = few_mul(g, few_loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(l->rows)), N);
   few_node i = few_min(g, few_floor(g, r), few_affine(g, N, 1, -1)); /* r may round to N */

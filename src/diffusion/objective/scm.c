@@ -78,8 +78,9 @@ static few_node limited(struct few_loss *l, const struct few_scm_opts *o, few_no
   few_graph *g = l->g;
   few_node norm = few_sqrt(g, few_loss_row_sum(l, few_square(g, g_raw)));
   few_loss_log(l, "tangent", norm);
-  if (o->tangent == 0) return few_mul(g, g_raw, few_recip(g, few_affine(g, norm, 1, o->tangent_c)));
-  if (o->tangent == 1) return few_max(g, few_min(g, g_raw, a), few_neg(g, a));
+  if (o->tangent == FEW_TANGENT_NORMALIZE)
+    return few_mul(g, g_raw, few_recip(g, few_affine(g, norm, 1, o->tangent_c)));
+  if (o->tangent == FEW_TANGENT_CLIP) return few_max(g, few_min(g, g_raw, a), few_neg(g, a));
   return g_raw;
 }
 

@@ -7,7 +7,7 @@
 
 struct few_scm_opts {
   double p_mean, p_std;
-  int tangent; /* 0 normalize, 1 clip, 2 raw */
+  enum { FEW_TANGENT_NORMALIZE, FEW_TANGENT_CLIP, FEW_TANGENT_RAW } tangent; /* how it is limited */
   double tangent_c;
   int64_t tangent_warmup; /* steps */
   bool prior_weight, adaptive, rearrange;

@@ -40,7 +40,7 @@
 struct shortcut_opts {
   int64_t steps_max;
   double bootstrap, target_decay, target_clip, guidance;
-  int target; /* 0 average, 1 student */
+  enum { AVERAGE, STUDENT } target;
 };
 
 static const struct few_option options[] = {
@@ -134,7 +134,7 @@ struct half { /* half steps of the first rows */
 static few_node velocity(struct few_loss *l, const struct shortcut_opts *o, const struct half *h,
                          few_node x, few_node t) {
   few_graph *g = l->g;
-  const enum few_role who = o->target ? FEW_STUDENT : FEW_TARGET;
+  const enum few_role who = o->target == STUDENT ? FEW_STUDENT : FEW_TARGET;
   few_node F = few__flow_target_F(l, who, x, t, h->label, h->k);
   if (h->guided != FEW_NONE) {
     few_node none = few__flow_target_F(l, who, x, t, FEW_NONE, h->k);

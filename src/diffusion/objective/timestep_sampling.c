@@ -27,17 +27,15 @@ const char few_process_choices[] =
 #undef FEW_PROCESS
     ;
 
-enum { OWN, LOGNORMAL, UNIFORM, LOGIT_NORMAL };
-
-static int times_of(const struct few_timestep_opts *o) {
-  if (o->times != OWN) return o->times;
-  return few__process_at(o->process)->uniform_times ? UNIFORM : LOGNORMAL;
+static enum few_timestep_times times_of(const struct few_timestep_opts *o) {
+  if (o->times != FEW_TIMESTEP_OWN) return o->times;
+  return few__process_at(o->process)->uniform_times ? FEW_TIMESTEP_UNIFORM : FEW_TIMESTEP_LOGNORMAL;
 }
 
 few_status few_timestep_check(few_ctx *ctx, const char *name, const struct few_timestep_opts *o,
                               const struct few_net_spec *spec) {
   const struct few_process *p = few__process_at(o->process);
-  if (!p->trig_time && times_of(o) != LOGNORMAL)
+  if (!p->trig_time && times_of(o) != FEW_TIMESTEP_LOGNORMAL)
     return few__fail(ctx, FEW_E_INVALID,
                      "%s: the times of %s have no end, so they cannot be uniform: give times = "
                      "lognormal",
@@ -65,10 +63,10 @@ few_node few_timestep_lognormal(const struct few_loss *l, double p_mean, double 
 
 few_node few_timestep_sample(const struct few_loss *l, const struct few_timestep_opts *o) {
   few_graph *g = l->g;
-  const int times = times_of(o);
-  if (times == LOGNORMAL) return few_timestep_lognormal(l, o->p_mean, o->p_std);
+  const enum few_timestep_times times = times_of(o);
+  if (times == FEW_TIMESTEP_LOGNORMAL) return few_timestep_lognormal(l, o->p_mean, o->p_std);
   few_node u;
-  if (times == UNIFORM)
+  if (times == FEW_TIMESTEP_UNIFORM)
     u = few_loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(l->rows));
   else
     u = few_sigmoid(g, few_affine(g, few_loss_randn(l, FEW_RNG_TIME, FEW_SHAPE(l->rows)),

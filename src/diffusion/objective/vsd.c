@@ -31,7 +31,7 @@
 struct vsd_opts {
   struct few_generator_opts gen;
   double weight, p_mean, p_std;
-  int weighting; /* 0 adaptive, 1 dmd */
+  enum { ADAPTIVE, DMD } weighting;
 };
 
 static const struct few_option options[] = {
@@ -61,14 +61,14 @@ static void build(struct few_loss *l, const void *opts) {
   few_node real = few_loss_teacher(l, d.x, d.t, s);
   few_node fake = few_loss_F(l, FEW_FAKE, d.x, d.t, l->label, s);
   few_node pull = few_sub(g, real, fake);
-  if (o->weighting == 1) { /* D_fake - D_real = sin(t) sigma_d (F_real - F_fake) */
+  if (o->weighting == DMD) { /* D_fake - D_real = sin(t) sigma_d (F_real - F_fake) */
     few_node D = few_trig_denoised(l, &d, real);
     pull = few_mul(g, few_mul(g, d.sin, few_scale(g, pull, l->spec->sigma_data)),
                    few_recip(g, few__mean_distance(l, still, D)));
   }
   few_node residual = few_add(g, few_sub(g, x, still), few_stop(g, pull));
-  few_node value = few_loss_weighted(l, residual, d.t, o->weighting == 0, "score_gap");
-  few_loss_add(l, "vsd", o->weighting == 1 ? few_scale(g, value, 0.5) : value, o->weight);
+  few_node value = few_loss_weighted(l, residual, d.t, o->weighting == ADAPTIVE, "score_gap");
+  few_loss_add(l, "vsd", o->weighting == DMD ? few_scale(g, value, 0.5) : value, o->weight);
 }
 
 static void build_fake(struct few_loss *l, const void *opts) {

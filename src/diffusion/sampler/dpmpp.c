@@ -1,4 +1,4 @@
-/* dpmpp.c - DPM-Solver++ (2M), second order with one evaluation a step (Lu et al., arXiv
+/* dpmpp.c - DPM-Solver++ (2M), second order with one evaluation per step (Lu et al., arXiv
  * 2211.01095; on TrigFlow's circle: arXiv 2410.11081, eq. 28).
  *
  * DDIM holds the denoised image D fixed within a step; this extrapolates it linearly in ln tan t

@@ -1,7 +1,7 @@
 /* heun.c - EDM's sampler (Karras et al., arXiv 2206.00364, algorithms 1 and 2).
  *
  * Heun's method in sigma = sigma_d tan t: an Euler step, which is DDIM's, then the average of the
- * noise at both ends. Two evaluations a step, one for the step to t = 0. sigma is infinite at
+ * noise at both ends. Two evaluations per step, one for the step to t = 0. sigma is infinite at
  * pi/2, so it starts below.
  */
 #include <math.h>

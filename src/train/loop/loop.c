@@ -147,7 +147,7 @@ static few_status write_rows(const struct loop *l, const struct rows *r) {
 
 static few_status make_data(const struct loop *l) {
   const struct few_loop_mix mix =
-      few__loop_mix((enum few_loop_kind)l->o->kind, l->generation, l->n_real, l->n_synthetic);
+      few__loop_mix(l->o->kind, l->generation, l->n_real, l->n_synthetic);
   struct rows r = {.n = mix.real + mix.synthetic,
                    .item = few_data_item_size(l->setup.data),
                    .points = l->setup.spec.points};
@@ -328,8 +328,7 @@ out:
 
 static few_status add_row(const struct loop *l, struct few_text *csv) {
   const struct few_loop_row row = {
-      l->generation,
-      few__loop_mix((enum few_loop_kind)l->o->kind, l->generation, l->n_real, l->n_synthetic),
+      l->generation, few__loop_mix(l->o->kind, l->generation, l->n_real, l->n_synthetic),
       1 / l->o->guidance, l->report};
   return few__loop_add_row(l->ctx, &row, csv);
 }
