@@ -4,13 +4,14 @@
  * all intermediate values have their place. It computes named outputs from named inputs and
  * parameters. An executor runs a plan on arrays of the caller:
  *
+ *     const struct few_plan_binding arrays[] = {{"x", x, NULL}, {"y", NULL, out}};
  *     few_plan_create(&plan, graph, 1, (struct few_plan_output[]){{"y", y}}, NULL);
  *     few_executor_create(&executor, ctx, plan);
- *     few_executor_bind_input(executor, "x", x);
- *     few_executor_bind_output(executor, "y", out);
+ *     few_executor_bind(executor, 2, arrays);
  *     few_executor_run(executor, NULL);
  *
- * Running allocates nothing. The results are the same bits for any number of workers; they differ
+ * Running allocates nothing, so an executor is made once and runs often. few_plan_run does the last
+ * three calls in one, for a plan that runs once. The results are the same bits for any number of workers; they differ
  * between backends, which add in other orders.
  *
  * Threads: a plan never changes, so any number of threads may use one, each with a context and an
@@ -64,9 +65,11 @@ struct few_plan_array {
   few_dtype type;
   struct few_shape shape;
 };
-/* Inputs and parameters that the outputs depend on, then the outputs: 0 .. count-1. */
+/* Array i of 0 .. count-1: inputs and parameters that the outputs depend on, then the outputs. `size`
+ * is sizeof *out. False for any other i. */
 FEW_API int few_plan_array_count(const few_plan *plan);
-FEW_API struct few_plan_array few_plan_array_at(const few_plan *plan, int i);
+FEW_API bool few_plan_array_at(struct few_plan_array *out, size_t size, const few_plan *plan,
+                               int i);
 
 /* The cost of one run. */
 struct few_plan_cost {
@@ -77,7 +80,8 @@ struct few_plan_cost {
   size_t param_bytes;   /* of the caller's parameters */
   size_t packed_bytes;  /* of their copies for matrix units, one for all executors */
 };
-FEW_API struct few_plan_cost few_plan_get_cost(const few_plan *plan);
+/* `size` is sizeof *out. */
+FEW_API void few_plan_get_cost(struct few_plan_cost *out, size_t size, const few_plan *plan);
 
 /* ---- Executors ---- */
 
@@ -89,13 +93,23 @@ FEW_API FEW_MUST_USE few_status few_executor_create(few_executor **out, few_ctx 
 FEW_API void few_executor_free(few_executor *e); /* NULL is fine */
 
 /* Read input or parameter `name` from `data` in every run from now on, or write output `name` there.
- * The array is borrowed until it is bound to something else; its values are read at each run. It has
- * the alignment of malloc, and an output overlaps no other array. FEW_E_INVALID for a name that the
- * plan does not have, and for data NULL. */
+ * The array is borrowed until another one is bound to this name; its values are read at each run. It
+ * is aligned as its elements are, and an output overlaps no other array. FEW_E_INVALID for a name that
+ * the plan does not have, and for data NULL. */
 FEW_API FEW_MUST_USE few_status few_executor_bind_input(few_executor *e, const char *name,
                                                         const void *data);
 FEW_API FEW_MUST_USE few_status few_executor_bind_output(few_executor *e, const char *name,
                                                          void *data);
+
+/* The array of one name: `in` of an input or parameter, `out` of an output; the other is NULL. */
+struct few_plan_binding {
+  const char *name;
+  const void *in;
+  void *out;
+};
+/* Bind n arrays in one call. Those before the first that is refused are bound. */
+FEW_API FEW_MUST_USE few_status few_executor_bind(few_executor *e, int n,
+                                                  const struct few_plan_binding *arrays);
 
 /* Random numbers of few_randn and few_randu are a function of these, of the purpose and of the
  * element: row r of a batch is the sample row0 + r. */
@@ -111,6 +125,11 @@ struct few_run_opts {
 /* Run the plan once and wait; opts NULL: defaults. FEW_E_INVALID names an array that is not bound.
  * FEW_E_IO: the device failed. After an error the contents of outputs are undefined. */
 FEW_API FEW_MUST_USE few_status few_executor_run(few_executor *e, const struct few_run_opts *opts);
+
+/* Run a plan once: make an executor in ctx, bind n arrays, run, free it. Errors as of these calls. */
+FEW_API FEW_MUST_USE few_status few_plan_run(few_ctx *ctx, const few_plan *plan, int n,
+                                             const struct few_plan_binding *arrays,
+                                             const struct few_run_opts *opts);
 
 /* Run n executors of one context side by side, each on one of the workers of ctx, and wait. They may
  * share inputs and parameters; each has outputs of its own. This is how a batch is cut into shards:

@@ -71,7 +71,7 @@ void few_plan_free(few_plan *plan) { few__plan_free(plan); }
 
 int few_plan_array_count(const few_plan *p) { return p->slots.n + p->n_out; }
 
-struct few_plan_array few_plan_array_at(const few_plan *p, int i) {
+static struct few_plan_array array_at(const few_plan *p, int i) {
   assert(0 <= i && i < few_plan_array_count(p) && p->outputs);
   if (i >= p->slots.n) return p->outputs[i - p->slots.n];
   const struct few_slot *s = &p->slots.at[i];
@@ -79,8 +79,15 @@ struct few_plan_array few_plan_array_at(const few_plan *p, int i) {
                                  s->shape};
 }
 
-struct few_plan_cost few_plan_get_cost(const few_plan *p) {
-  return few__plan_cost(p);
+bool few_plan_array_at(struct few_plan_array *out, size_t size, const few_plan *p, int i) {
+  if (i < 0 || i >= few_plan_array_count(p)) return false;
+  const struct few_plan_array a = array_at(p, i);
+  few__give(out, size, &a, sizeof a);
+  return true;
+}
+
+void few_plan_get_cost(struct few_plan_cost *out, size_t size, const few_plan *p) {
+  few__give(out, size, &p->cost, sizeof p->cost);
 }
 
 /* ---- executors ---- */
@@ -108,8 +115,7 @@ static const char *names(const few_plan *p, bool outputs, char *at, size_t size)
   size_t n = 0;
   snprintf(at, size, "none");
   for (int i = first; i < end && n < size; i++)
-    n += (size_t)snprintf(at + n, size - n, "%s%s", i > first ? ", " : "",
-                          few_plan_array_at(p, i).name);
+    n += (size_t)snprintf(at + n, size - n, "%s%s", i > first ? ", " : "", array_at(p, i).name);
   return at;
 }
 
@@ -141,14 +147,27 @@ few_status few_executor_bind_output(few_executor *e, const char *name, void *dat
   return no_name(e, name, true);
 }
 
+few_status few_executor_bind(few_executor *e, int n, const struct few_plan_binding *arrays) {
+  for (int i = 0; i < n; i++) {
+    const struct few_plan_binding *a = &arrays[i];
+    if (!a->in == !a->out)
+      return few__fail(e->ctx, FEW_E_INVALID,
+                       "binding `%s`: give either `in`, of an input or parameter, or `out`, of an "
+                       "output",
+                       a->name ? a->name : "(NULL)");
+    FEW_TRY(a->in ? few_executor_bind_input(e, a->name, a->in)
+                  : few_executor_bind_output(e, a->name, a->out));
+  }
+  return FEW_OK;
+}
+
 static few_status check_bound(const few_executor *e) {
   const few_plan *p = e->plan[0];
   for (int i = 0; i < few_plan_array_count(p); i++) {
     const bool output = i >= p->slots.n;
     if (output ? e->outs[i - p->slots.n] != NULL : e->slots[i] != NULL) continue;
     return few__fail(e->ctx, FEW_E_INVALID, "%s `%s` is not bound: call few_executor_bind_%s first",
-                     output ? "output" : "input", few_plan_array_at(p, i).name,
-                     output ? "output" : "input");
+                     output ? "output" : "input", array_at(p, i).name, output ? "output" : "input");
   }
   return FEW_OK;
 }
@@ -164,6 +183,16 @@ few_status few_executor_run(few_executor *e, const struct few_run_opts *opts) {
   FEW_TRY(few__opts_check(e->ctx, "few_run_opts", o, FEW_RUN_OPTS_VERSION));
   FEW_TRY(check_bound(e));
   return run(e, o, o->row0);
+}
+
+few_status few_plan_run(few_ctx *ctx, const few_plan *plan, int n,
+                        const struct few_plan_binding *arrays, const struct few_run_opts *opts) {
+  few_executor *e;
+  FEW_TRY(few_executor_create(&e, ctx, plan));
+  few_status st = few_executor_bind(e, n, arrays);
+  if (!st) st = few_executor_run(e, opts);
+  few_executor_free(e);
+  return st;
 }
 
 struct side_by_side {

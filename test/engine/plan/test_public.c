@@ -42,12 +42,14 @@ static void test_arrays_and_cost(void **state) {
                                                    FEW_PLAN_OUTPUT};
   assert_int_equal(few_plan_array_count(plan), 4);
   for (int i = 0; i < 4; i++) {
-    const struct few_plan_array a = few_plan_array_at(plan, i);
+    struct few_plan_array a;
+    assert_true(few_plan_array_at(&a, sizeof a, plan, i));
     int k = 0;
     while (k < 4 && strcmp(names[k], a.name)) k++;
     assert_true(k < 4 && a.kind == kinds[k] && a.type == FEW_REAL && a.shape.rank == 2);
   }
-  const struct few_plan_cost cost = few_plan_get_cost(plan);
+  struct few_plan_cost cost;
+  few_plan_get_cost(&cost, sizeof cost, plan);
   assert_true(cost.flops == 2.0 * ROWS * WIDTH * WIDTH);
   assert_int_equal(cost.param_bytes, sizeof weights);
   assert_true(cost.arena_bytes > 0 && cost.arena_bytes >= cost.scratch_bytes);
@@ -69,7 +71,8 @@ static void run_example(few_ctx *ctx, few_op op, int k) {
   const int n = few_plan_array_count(plan);
   assert_true(n <= 8);
   for (int i = 0; i < n; i++) {
-    const struct few_plan_array a = few_plan_array_at(plan, i);
+    struct few_plan_array a;
+    assert_true(few_plan_array_at(&a, sizeof a, plan, i));
     const int64_t count = few_shape_count(a.shape);
     array[i] = malloc((size_t)count * sizeof(float));
     for (int64_t j = 0; j < count; j++) array[i][j] = NAN;
@@ -160,6 +163,34 @@ static void test_wrong_plans(void **state) {
   few_ctx_free(ctx);
 }
 
+/* All arrays in one call, and a plan that runs once: the same as step by step, at any address that
+ * floats may have. */
+static void test_one_call(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  few_plan *plan = small_plan(ctx, ROWS);
+  few_executor *e;
+  float x[ROWS * WIDTH + 1], y[3][ROWS * WIDTH + 1], s[3][WIDTH + 1];
+  for (int i = 0; i < ROWS * WIDTH; i++) x[1 + i] = (float)i / 7;
+  assert_ok(ctx, few_executor_create(&e, ctx, plan));
+  bind(ctx, e, x + 1, y[0], s[0]);
+  assert_ok(ctx, few_executor_run(e, NULL));
+  for (int k = 1; k < 3; k++) {
+    const struct few_plan_binding arrays[] = {
+        {"x", x + 1, NULL}, {"w", weights, NULL}, {"y", NULL, y[k] + 1}, {"s", NULL, s[k] + 1}};
+    if (k == 1) {
+      assert_ok(ctx, few_executor_bind(e, 4, arrays));
+      assert_ok(ctx, few_executor_run(e, NULL));
+    } else
+      assert_ok(ctx, few_plan_run(ctx, plan, 4, arrays, NULL));
+    assert_memory_equal(y[k] + 1, y[0], sizeof(float) * ROWS * WIDTH);
+    assert_memory_equal(s[k] + 1, s[0], sizeof(float) * WIDTH);
+  }
+  few_executor_free(e);
+  few_plan_free(plan);
+  few_ctx_free(ctx);
+}
+
 static void test_wrong_bindings(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -175,6 +206,12 @@ static void test_wrong_bindings(void **state) {
   assert_refused(ctx, few_executor_run(e, NULL), FEW_E_INVALID, "not bound");
   bind(ctx, e, x, y, s);
   assert_ok(ctx, few_executor_run(e, NULL));
+  const struct few_plan_binding neither = {"x", NULL, NULL}, both = {"y", y, y},
+                                other = {"y", x, NULL};
+  assert_refused(ctx, few_executor_bind(e, 1, &neither), FEW_E_INVALID, "`x`: give either");
+  assert_refused(ctx, few_executor_bind(e, 1, &both), FEW_E_INVALID, "`y`: give either");
+  assert_refused(ctx, few_executor_bind(e, 1, &other), FEW_E_INVALID, "it has x, w");
+  assert_refused(ctx, few_plan_run(ctx, plan, 0, NULL, NULL), FEW_E_INVALID, "not bound");
   o.version = 0;
   assert_refused(ctx, few_executor_run(e, &o), FEW_E_INVALID, "version");
   assert_refused(ctx, few_executor_run_all(ctx, 0, &e, NULL), FEW_E_INVALID, "executors");
@@ -267,6 +304,7 @@ int main(void) {
                                      cmocka_unit_test(test_every_op),
                                      cmocka_unit_test(test_f64),
                                      cmocka_unit_test(test_wrong_plans),
+                                     cmocka_unit_test(test_one_call),
                                      cmocka_unit_test(test_wrong_bindings),
                                      cmocka_unit_test(test_side_by_side),
                                      cmocka_unit_test(test_threads)};
