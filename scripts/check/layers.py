@@ -56,9 +56,10 @@ PUBLIC_OWNER = {
     'backend.h': 'engine/backend', 'plan.h': 'engine/plan', 'check.h': 'engine/check',
     'loop.h': 'train/loop',
     'run.h': 'model/run', 'sample.h': 'model/run', 'inspect.h': 'model/inspect',
-    'component.h': 'base', 'random.h': 'base', 'metric.h': 'eval/metric',
-    'steps.h': 'diffusion/process', 'net.h': 'diffusion/net', 'sampler.h': 'diffusion/sampler',
-    'objective.h': 'diffusion/objective', 'reader.h': 'data',
+    'ext/common.h': 'base', 'ext/random.h': 'base', 'ext/metric.h': 'eval/metric',
+    'ext/steps.h': 'diffusion/process', 'ext/net.h': 'diffusion/net',
+    'ext/sampler.h': 'diffusion/sampler', 'ext/objective.h': 'diffusion/objective',
+    'ext/reader.h': 'data',
 }
 
 # Headers that only their own module includes.
@@ -80,7 +81,8 @@ def place(path):
     """(room, floor): src/engine/op/op_x.c -> ('engine', 'op'); src/io/png.h -> ('io', '.')."""
     parts = path.split('/')
     if parts[0] == 'include':
-        parts = PUBLIC_OWNER.get(parts[-1], os.path.splitext(parts[-1])[0]).split('/')
+        name = '/'.join(parts[2:]) # below include/few/
+        parts = PUBLIC_OWNER.get(name, os.path.splitext(parts[-1])[0]).split('/')
     else:
         parts = parts[1:-1]
     return parts[0] if parts else None, parts[1] if len(parts) > 1 else '.'

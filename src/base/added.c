@@ -2,7 +2,7 @@
 #include "added.h"
 
 #include "context.h"
-#include "few/ext/component.h"
+#include "few/ext/common.h"
 
 static const char *const kinds[] = {[FEW_ADDED_OBJECTIVE] = "objective",
                                     [FEW_ADDED_NET] = "net",

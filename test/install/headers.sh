@@ -1,4 +1,4 @@
-# Each public header by itself, as strict C11 and as C++17; and the examples of README.md as C11.
+# Each public header by itself, as strict C11 and as C++17; and the C of README.md and docs/guide.md as C11.
 cxx=$(command -v c++ || command -v g++ || command -v clang++ || true)
 [ -n "$cxx" ] || echo "no C++ compiler: headers are checked as C only"
 failed=0
@@ -12,4 +12,10 @@ for header in $(cd "$prefix/include" && find . -name '*.h' | sed 's|^\./||' | so
 done
 sed -n '/^```c$/,/^```$/p' "$source/README.md" | grep -v '^```' >readme.c
 "$@" -std=c11 -pedantic-errors -Wall -Wextra -Werror -fsyntax-only -I"$prefix/include" readme.c
+awk '/^```c$/ { n++; on = 1; next } /^```$/ { on = 0 } on { print > ("guide" n ".c") }' "$source/docs/guide.md"
+test -e guide1.c
+for block in guide*.c; do
+  "$@" -std=c11 -D_POSIX_C_SOURCE=200809L -pedantic-errors -Wall -Wextra -Werror -fsyntax-only -I"$prefix/include" \
+    "$block" || failed=1
+done
 exit $failed

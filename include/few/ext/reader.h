@@ -7,13 +7,13 @@
  *
  * From then on "mine:FILE" is a data set wherever one is named: few_data_open, the key `data` of
  * recipes, the reference of an evaluation. A set is read whole when it is opened, and does not
- * change afterwards. How stable this header is: few/ext/component.h.
+ * change afterwards. How stable this header is: few/ext/common.h.
  */
 #ifndef FEW_EXT_READER_H
 #define FEW_EXT_READER_H
 
 #include "few/data.h"
-#include "few/ext/component.h"
+#include "few/ext/common.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -11,12 +11,12 @@
  *       .evals_per_step = 1, .run = run};
  *   few_ctx_add_sampler(ctx, &def);
  *
- * How stable this header is: few/ext/component.h.
+ * How stable this header is: few/ext/common.h.
  */
 #ifndef FEW_EXT_SAMPLER_H
 #define FEW_EXT_SAMPLER_H
 
-#include "few/ext/component.h"
+#include "few/ext/common.h"
 #include "few/ext/steps.h"
 #include "few/option.h"
 
@@ -30,8 +30,8 @@ struct few_sampling {
   int64_t rows, dims; /* the batch: rows x dims floats */
   double sigma_d;
   float *x;     /* [rows x dims]: x at t[0] in, x at t[steps] out */
-  int steps;    /* set by few__sample */
-  double *t;    /* [steps + 1], strictly falling (few__encode: rising): set by few__sample */
+  int steps;    /* of this run */
+  double *t;    /* [steps + 1] radians, strictly falling; rising from images to noise */
   bool started; /* x holds the start already; otherwise it is sampled, N(0, sigma_d^2) */
   const struct few_olss *olss; /* for a fitted sampler */
   const void *opts; /* the sampler's, as its table fills them; NULL: all at their defaults */
@@ -55,12 +55,12 @@ struct few_sampler_def {
   const char *name;     /* "heun" */
   const char *source;   /* the paper; "" or NULL: none */
   const char *help;     /* one line */
-  const char *schedule; /* its own sampling times, of few list schedules: "karras" */
-  int steps;            /* its own choice of how many */
-  int order;            /* of accuracy on the probability-flow ODE; 0: it does not solve it */
+  const char *schedule; /* sampling times by default, of few list schedules: "karras" */
+  int steps;            /* by default */
+  int order;            /* of accuracy on the probability-flow ODE; 0: not a solver of it */
   int evals_per_step;
   bool fresh_noise;                 /* adds noise on the way */
-  bool both_ways;                   /* runs from image to noise too: few__encode */
+  bool both_ways;                   /* runs from images to noise too (few_encode) */
   bool jumps;                       /* only for networks that take the size of a step */
   bool fitted;                      /* needs few_sampling.olss, which has the times */
   const struct few_option *options; /* NULL: none */

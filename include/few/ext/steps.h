@@ -7,7 +7,7 @@
  * x_t = cos(t) x0 + sin(t) z, z = sigma_d eps, and dx_t/dt = sigma_d F. Those of DDIM, Euler and
  * Heun also go up. They are scalars in f64: samplers apply them to arrays, and objectives that
  * distil such steps put them into a graph. Any thread may call these.
- * How stable this header is: few/ext/component.h.
+ * How stable this header is: few/ext/common.h.
  */
 #ifndef FEW_EXT_STEPS_H
 #define FEW_EXT_STEPS_H

@@ -1,4 +1,4 @@
-/* few/ext/component.h - what all extensions of few share.
+/* few/ext/common.h - what all extensions of few share.
  *
  * The headers of few/ext/ are for components from outside the library: objectives, networks,
  * samplers, readers and metrics. Each is a definition, a struct that begins with its version and
@@ -12,8 +12,8 @@
  * outlive the context. Its functions are called from the thread of the call on the context, except
  * where a header says otherwise, and must be safe to call for several contexts at a time.
  */
-#ifndef FEW_EXT_COMPONENT_H
-#define FEW_EXT_COMPONENT_H
+#ifndef FEW_EXT_COMMON_H
+#define FEW_EXT_COMMON_H
 
 #include "few/base.h"
 
@@ -27,7 +27,8 @@ FEW_PRINTF(3, 4)
 FEW_API few_status few_ctx_fail(few_ctx *ctx, few_status status, const char *fmt, ...);
 
 /* A line for the log of the context. */
-FEW_PRINTF(3, 4) void few_ctx_log(few_ctx *ctx, few_log_level level, const char *fmt, ...);
+FEW_PRINTF(3, 4)
+FEW_API void few_ctx_log(few_ctx *ctx, few_log_level level, const char *fmt, ...);
 
 /* Memory from the allocator of the context, aligned to 64 bytes. NULL: out of memory, and the
  * sentence is recorded; return FEW_E_MEMORY then. */
