@@ -10,17 +10,18 @@ extern "C" {
 #endif
 
 struct few_backend_info {
-  const char *name, *help;
-  const char *missing; /* NULL, or why it cannot be used here and what to install */
-  bool device;         /* it has memory of its own; few_bench_device measures it */
-  int ops;             /* ops that need a kernel */
-  int kernels[2];      /* how many of those have one in f32, in f64 */
+  const char *name, *help; /* static */
+  const char *missing;     /* NULL, or why it cannot be used here and what to install; static */
+  bool device;             /* it has memory of its own; few_bench_device measures it */
+  int ops;                 /* ops that need a kernel */
+  int kernels[2];          /* how many of those have one in f32, in f64 */
 };
-FEW_API int few_backend_list_count(void);
-FEW_API struct few_backend_info few_backend_list(int i); /* static strings */
-/* The k-th op for which backend i has no kernel in f32, or in f64 if `f64`; NULL past the last.
+/* What the backend of that name can do here; false if there is none. few_component lists the names.
+ * `size` is sizeof *out. */
+FEW_API bool few_backend_info(struct few_backend_info *out, size_t size, const char *name);
+/* The k-th op for which a backend has no kernel in f32, or in f64 if `f64`; NULL past the last.
  * Planning a graph that needs such an op fails. */
-FEW_API const char *few_backend_lacks(int i, bool f64, int k);
+FEW_API const char *few_backend_lacks(const char *name, bool f64, int k);
 
 /* Run networks of this context on the backend of that name from now on; NULL: "cpu". Results are the
  * same bits for any number of workers, but not on another backend, which adds in another order.

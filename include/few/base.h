@@ -1,10 +1,15 @@
 /* few/base.h - status codes, the context, allocation, logging.
  *
- * Everything in the library hangs off a context: it owns the allocator, the log and the text of the
- * last error. The library never exits, never prints and has no mutable globals.
+ * Every object belongs to a context, which owns the allocator, the log and the text of the last error.
+ * The library never exits, never prints and has no mutable globals.
  *
  * Parameters: outputs come first. What a call writes to a `T **out` is the caller's to free; a pointer
  * that a call returns is borrowed. A callback takes its `user` first.
+ *
+ * Structs may get new members at their end. So options begin with a version, which calls check, and
+ * are made by their ..._INIT; what a call with options writes belongs to that version. A struct that
+ * another call fills comes with its size: f(&x, sizeof x, ..). Members that the program does not
+ * know are left out, and those that the library does not know are 0.
  *
  * Threads: one context serves one thread of calls at a time. Inside a call the library may use
  * workers of its own.
@@ -61,7 +66,7 @@ FEW_API const char *few_version(void);
 /* "invalid", "io" ...; never NULL. */
 FEW_API const char *few_status_name(few_status s);
 
-/* The answer to a question that may be open. */
+/* Yes, no, or not known. */
 enum few_answer { FEW_UNKNOWN, FEW_NO, FEW_YES };
 
 /* Memory of the library comes from these, called only from the thread of the call. `alloc` returns

@@ -38,7 +38,7 @@ struct few_bench_opts {
   void (*profile)(void *user, const struct few_bench_kernel *kernel);
   void *user;
 };
-#define FEW_BENCH_OPTS_VERSION 3
+#define FEW_BENCH_OPTS_VERSION 3 /* of struct few_bench_result too */
 #define FEW_BENCH_OPTS_INIT \
   { FEW_BENCH_OPTS_VERSION, "unet", 0, NULL, 32, 32, 3, 64, 8, 0, 5.0, NULL, FEW_FP32, NULL, NULL }
 
@@ -69,14 +69,15 @@ FEW_API const char *few_cpu_isa(void);
  * 2. Takes about a second. */
 FEW_API FEW_MUST_USE few_status few_bench_peak(double *gflops, few_ctx *ctx, int workers);
 /* The limits of a device: GFLOP/s of a large product of f32 matrices with factors of that precision,
- * and GB/s of a copy in its memory, counting reads and writes. FEW_E_INVALID for a backend that has
- * no device. */
+ * and GB/s of a copy in its memory, counting reads and writes. `size` is sizeof *out. FEW_E_INVALID
+ * for a backend that has no device. */
 struct few_bench_device {
   char name[128];
   double gflops, gbytes;
 };
-FEW_API FEW_MUST_USE few_status few_bench_device(struct few_bench_device *out, few_ctx *ctx,
-                                                 const char *backend, few_precision precision);
+FEW_API FEW_MUST_USE few_status few_bench_device(struct few_bench_device *out, size_t size,
+                                                 few_ctx *ctx, const char *backend,
+                                                 few_precision precision);
 /* Time one case. peak: in GFLOP/s, by few_bench_peak; 0: share_of_peak is 0. FEW_E_INVALID for
  * options outside their range. */
 FEW_API FEW_MUST_USE few_status few_bench(struct few_bench_result *out, few_ctx *ctx,

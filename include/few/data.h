@@ -54,19 +54,18 @@ struct few_data_opts {
   int version;          /* FEW_DATA_OPTS_VERSION */
   few_data_split split; /* TEST is an error where the set has none, unless holdout */
   few_data_on_error on_error;
-  int64_t limit;      /* so many items; 0: all (toys: 65536). Where there are classes, of all in
-                         proportion, and at least one of each if that many are allowed; else the
-                         first */
+  int64_t limit;      /* the most items; 0: all (of toys 65536). With classes, each keeps its share
+                         and, if the limit allows, at least one item; without, the first are kept */
   int64_t size;       /* folder: crop to the central square and shrink to size x size by area; 0:
                          images are taken as they are, all of one size */
   int64_t channels;   /* folder: 1 grey, 3 RGB, 0: grey if all images are, else RGB */
   int64_t background; /* folder: grey level 0..255 behind transparent pixels */
   uint64_t seed;      /* toys: point i depends only on (seed, split, i) */
-  int64_t classes;    /* idx, npy, npz: labels are 0 .. classes - 1, whether or not there are items
-                         of all; 0: the labels that occur become classes 0, 1, 2 ... in the order of
-                         their numbers, by which they are called if those are others */
-  double holdout;     /* above 0: this share of the items, of all classes in proportion and always
-                         the same, is kept out of the training part; FEW_DATA_TEST is then that */
+  int64_t classes;    /* idx, npy, npz: labels are 0 .. classes - 1, even of classes without items;
+                         0: the labels that occur become 0, 1, 2 ... in ascending order, and their
+                         numbers become names where these differ */
+  double holdout;     /* share of the items, 0 to 0.9, that is kept out of the training part and is
+                         the test part; always the same items, of each class in proportion */
   few_data_cache cache;
 };
 #define FEW_DATA_OPTS_VERSION 2
@@ -130,7 +129,7 @@ struct few_data_memory {
   const float *points;   /* points [n][c], finite */
   few_data_item item;    /* fills one item at a time; its kind is `kind` */
   void *user;            /* passed to item */
-  int kind;              /* few_data_kind of what item fills */
+  few_data_kind kind;    /* of what item fills */
   const int32_t *labels; /* [n], or NULL: none. Copied. With `item` the callback gives them */
   int64_t n_classes;     /* labels are 0 .. n_classes - 1. 0 with `labels`: as opts.classes says;
                             0 with `item`: no labels */
@@ -252,17 +251,6 @@ struct few_data_gaussians {
 };
 /* What toy:mixture draws from, so that scores and distances can be exact. Static. */
 FEW_API const struct few_data_gaussians *few_data_mixture(void);
-
-/* The readers, for help texts: the built-in ones, then those that were added to the context
- * (few/ext/reader.h). */
-struct few_data_reader_info {
-  const char *name;  /* "idx" */
-  const char *usage; /* "idx:IMAGES[,LABELS]" */
-  const char *help;  /* one line */
-};
-FEW_API int few_data_list_count(const few_ctx *ctx); /* ctx NULL: the built-in ones */
-/* Reader i of 0 .. count - 1; otherwise all NULL. */
-FEW_API struct few_data_reader_info few_data_list(const few_ctx *ctx, int i);
 
 #ifdef __cplusplus
 }

@@ -31,9 +31,20 @@ struct few_shape {
   int64_t dim[FEW_MAX_RANK];
 };
 /* FEW_SHAPE(n, h, w, c); a scalar is FEW_SCALAR. */
+#ifdef __cplusplus
+extern "C++" {
+template <typename... Dims>
+static inline few_shape few_shape_of(Dims... dim) {
+  return few_shape{static_cast<int>(sizeof...(dim)), {static_cast<int64_t>(dim)...}};
+}
+}
+#define FEW_SHAPE(...) few_shape_of(__VA_ARGS__)
+#define FEW_SCALAR few_shape_of()
+#else
 #define FEW_SHAPE(...) \
   ((struct few_shape){(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), {__VA_ARGS__}})
 #define FEW_SCALAR ((struct few_shape){0, {0}})
+#endif
 
 FEW_API int64_t few_shape_count(struct few_shape s); /* number of elements; 1 for a scalar */
 FEW_API bool few_shape_equal(struct few_shape a, struct few_shape b);
@@ -72,8 +83,8 @@ FEW_API few_node few_param(few_graph *g, const char *name, struct few_shape shap
 FEW_API few_node few_fill(few_graph *g, double value, struct few_shape shape);
 FEW_API few_node few_const(few_graph *g, struct few_shape shape, const double *values); /* copied */
 /* Random numbers, drawn at each run as a function of (seed, purpose, step, row, element); dim 0 is
- * the batch. randn is normal with mean 0 and variance 1, randu uniform on (0, 1). The same purpose
- * gives the same numbers; it is below 2^16. */
+ * the batch. randn is normal with mean 0 and variance 1, randu uniform on (0, 1). Equal purposes give
+ * equal numbers; a purpose is below 2^16. */
 FEW_API few_node few_randn(few_graph *g, uint32_t purpose, struct few_shape shape);
 FEW_API few_node few_randu(few_graph *g, uint32_t purpose, struct few_shape shape);
 
@@ -110,14 +121,14 @@ FEW_API few_node few_stop(few_graph *g, few_node x); /* x, with derivative zero 
 FEW_API few_node few_reshape(few_graph *g, few_node x, struct few_shape shape);
 FEW_API few_node few_broadcast(few_graph *g, few_node x,
                                struct few_shape shape); /* dims 1 are repeated */
-FEW_API few_node few_sum(few_graph *g, few_node x,
-                         struct few_shape shape);        /* the transpose of it */
+/* The transpose of few_broadcast: sums over each dim that is 1 in `shape`. */
+FEW_API few_node few_sum(few_graph *g, few_node x, struct few_shape shape);
 FEW_API few_node few_sum_all(few_graph *g, few_node x);  /* scalar */
 FEW_API few_node few_mean_all(few_graph *g, few_node x); /* scalar */
 FEW_API few_node few_transpose(few_graph *g, few_node x,
                                const int *perm); /* out dim i = in dim perm[i] */
 FEW_API few_node few_slice(few_graph *g, few_node x, int axis, int64_t start,
-                           int64_t len); /* labels too */
+                           int64_t len); /* of labels too */
 FEW_API few_node few_pad(few_graph *g, few_node x, int axis, int64_t before,
                          int64_t after); /* zeros */
 FEW_API few_node few_concat(few_graph *g, int axis, int n, const few_node *x);

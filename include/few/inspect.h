@@ -39,9 +39,10 @@ struct few_model_check {
 };
 enum { FEW_MODEL_CHECKS = 3 };
 /* Check the network by its inputs, by its parameters, and its tangent by its parameters. Takes
- * seconds to minutes and reports progress. A wrong derivative is not an error: look at `ok`. */
+ * seconds to minutes and reports progress. A wrong derivative is not an error: look at `ok`. `size`
+ * is sizeof out[0]. */
 FEW_API FEW_MUST_USE few_status few_model_check(struct few_model_check out[FEW_MODEL_CHECKS],
-                                                const few_model *m);
+                                                size_t size, const few_model *m);
 
 /* ---- The signal at initialisation ---- */
 

@@ -37,7 +37,7 @@ FEW_API FEW_MUST_USE few_status few_model_load_bytes(few_model **out, few_ctx *c
 /* A model from a network's name, its options and its weights. */
 struct few_model_opts {
   int version;     /* FEW_MODEL_OPTS_VERSION */
-  const char *net; /* "unet": a name of few_component(net) */
+  const char *net; /* "unet": the name of a FEW_COMPONENT_NETWORK */
   int n_settings;  /* its options, each "key=value"; those left out have their defaults */
   const char *const *settings;
   int64_t h, w, c; /* shape of an image; of points h = w = 1 and c their dimension */
@@ -78,8 +78,8 @@ FEW_API FEW_MUST_USE few_status few_model_with_times(few_model **out, const few_
 FEW_API FEW_MUST_USE few_status few_model_save(const few_model *m, const char *path);
 FEW_API void few_model_free(few_model *m); /* NULL is fine */
 
-/* Does a model take noise to images, images to noise, or both? Those that know the field of the
- * flow go both ways; distilled steps go one way. */
+/* Which way a model goes: from noise to images (decodes), from images to noise (encodes), or both. A
+ * model of the flow's velocity goes both ways, one that is distilled to steps goes one way. */
 enum few_direction { FEW_BOTH_WAYS, FEW_DECODES, FEW_ENCODES, FEW_DIRECTIONS };
 
 struct few_model_info {
@@ -105,8 +105,8 @@ struct few_model_info {
   const double *times;
   enum few_direction direction;
 };
-/* Texts, counts and times are borrowed. */
-FEW_API void few_model_info(struct few_model_info *out, const few_model *m);
+/* Texts, counts and times are borrowed. `size` is sizeof *out. */
+FEW_API void few_model_info(struct few_model_info *out, size_t size, const few_model *m);
 /* The name of a class, borrowed; NULL: it has none, or there is no such class. */
 FEW_API const char *few_model_class_name(const few_model *m, int64_t label);
 /* The class that a word names: by its name or, where no class has this name, its number. */
@@ -125,14 +125,16 @@ FEW_API FEW_MUST_USE few_status few_model_match_model(int32_t *map, const few_mo
 FEW_API FEW_MUST_USE few_status few_model_metadata(char **out, const few_model *m);
 
 /* Parameter array i of 0 .. few_model_parameter_rows - 1: its name, its shape, and the index of its
- * first value in few_model_values. Any other i gives name NULL. Layouts: docs/format.md, 2.2. */
+ * first value in few_model_values. `size` is sizeof *out. False for any other i. Layouts:
+ * docs/format.md, 2.2. */
 struct few_model_parameter {
   const char *name;
   struct few_shape shape;
   int64_t offset;
 };
 FEW_API int few_model_parameter_rows(const few_model *m);
-FEW_API void few_model_parameter(struct few_model_parameter *out, const few_model *m, int i);
+FEW_API bool few_model_parameter(struct few_model_parameter *out, size_t size, const few_model *m,
+                                 int i);
 FEW_API const float *few_model_values(const few_model *m); /* [info.parameters] */
 
 /* Append the network to a graph: *out = F(x, t), [rows,h,w,c], where dx_t/dt = sigma_data F.

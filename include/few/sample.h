@@ -28,7 +28,7 @@ struct few_sample_opts {
   int version;         /* FEW_SAMPLE_OPTS_VERSION */
   int64_t n;           /* images, at least 1 */
   int64_t first;       /* index of the first, at least 0; first + n is at most 2^40 */
-  int steps;           /* 0: the sampler's own choice, few_sampler_info; at most 2^20 */
+  int steps;           /* 0: the sampler's own (few_component.steps); at most 2^20 */
   uint64_t seed;       /* image i depends on seed, i and these options, and on nothing else */
   const char *sampler; /* NULL: the model's own */
   int label;           /* a class, or FEW_LABEL_*. Classes that the training data lack are skipped.
@@ -38,11 +38,10 @@ struct few_sample_opts {
   int64_t batch;       /* images in memory at once; 0: chosen. Never changes a result */
   int n_times;         /* > 0: times[] are the sampler's times */
   const double *times; /* radians, falling */
-  const char
-      *schedule;  /* where times come from otherwise: a name of few_schedule_list, or a file of
+  const char *schedule; /* where times come from otherwise: a FEW_COMPONENT_SCHEDULE, or a file of
                            few_olss, which ends in .json. NULL: the model's own times, or else the
                            sampler's own schedule */
-  int n_settings; /* options of the sampler, each "key=value" (few_sampler_options) */
+  int n_settings;       /* options of the sampler, each "key=value" (few_component.options) */
   const char *const *settings;
   /* Guidance of either kind acts at times t (radians; pi/2 is noise) from the first to the second
    * (Kynkaanniemi et al., arXiv 2404.07724). */
@@ -180,28 +179,6 @@ struct few_olss_step {
  * step[opts->steps] may be NULL. Reports progress. */
 FEW_API FEW_MUST_USE few_status few_olss(struct few_olss_step *step, few_runner *r,
                                          const struct few_olss_opts *opts, const char *path);
-
-/* ---- Samplers and schedules, for help texts. All strings are static. ---- */
-
-struct few_sampler_info {
-  const char *name;   /* "heun" */
-  const char *source; /* the paper */
-  const char *help;   /* one line */
-  int steps;          /* its own choice: what `steps` 0 means */
-  bool solver;        /* follows the field of the flow, which consistency models do not have */
-};
-FEW_API int few_sampler_list_count(void);
-/* Sampler i of 0 .. count - 1; any other i gives name NULL. */
-FEW_API struct few_sampler_info few_sampler_list(int i);
-/* The options of sampler i, one per line, "" if it has none. *out is yours: few_text_free. */
-FEW_API FEW_MUST_USE few_status few_sampler_options(char **out, few_ctx *ctx, int i);
-
-/* The schedules of sampling times. */
-struct few_schedule_info {
-  const char *name, *help;
-};
-FEW_API int few_schedule_list_count(void);
-FEW_API struct few_schedule_info few_schedule_list(int i);
 
 #ifdef __cplusplus
 }

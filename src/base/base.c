@@ -147,6 +147,12 @@ few_status few__opts_check(few_ctx *ctx, const char *type, const void *opts, int
       given, version, macro);
 }
 
+void few__give(void *out, size_t size, const void *full, size_t full_size) {
+  assert(size > 0);
+  memcpy(out, full, size < full_size ? size : full_size);
+  if (size > full_size) memset((char *)out + full_size, 0, size - full_size);
+}
+
 few_status few__opts_range(few_ctx *ctx, const char *what, double x, double min, double max) {
   assert(min <= max);
   if (x >= min && x <= max) return FEW_OK;

@@ -418,15 +418,6 @@ void few__option_allowed(few_ctx *ctx, const struct few_option *o, struct few_te
     few__text_add(ctx, out, ", separated by commas, at most %d", FEW_INT_LIST_MAX);
 }
 
-void few__options_help(few_ctx *ctx, const struct few_option *table, struct few_text *out) {
-  for (const struct few_option *o = table; o->key; o++) {
-    few__text_add(ctx, out, "  %-18s %s (", o->key, o->help);
-    few__option_allowed(ctx, o, out);
-    if (o->deflt && *o->deflt) few__text_add(ctx, out, "; default %s", o->deflt);
-    few__text_add(ctx, out, ")\n");
-  }
-}
-
 /* ---- setting ---- */
 
 static few_status unknown_key(few_ctx *ctx, const struct few_option *table, const char *key) {

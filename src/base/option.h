@@ -9,8 +9,6 @@
 void few__option_format(few_ctx *ctx, const struct few_option *o, const void *object,
                         struct few_text *out);
 
-/* Append one line per row: key, help, allowed values and default. */
-void few__options_help(few_ctx *ctx, const struct few_option *table, struct few_text *out);
 /* Append what a value may be: "an integer from 1 to 64", "one of a, b, c". */
 void few__option_allowed(few_ctx *ctx, const struct few_option *o, struct few_text *out);
 

@@ -97,19 +97,21 @@ static few_status measure(const struct few_arrays *s, few_precision precision,
   return few__arrays_finish(s);
 }
 
-few_status few_bench_device(struct few_bench_device *out, few_ctx *ctx, const char *backend,
-                            few_precision precision) {
+few_status few_bench_device(struct few_bench_device *out, size_t size, few_ctx *ctx,
+                            const char *backend, few_precision precision) {
   const struct few_backend *b;
   struct few_arrays arrays;
-  *out = (struct few_bench_device){{0}, 0, 0};
+  struct few_bench_device d = {{0}, 0, 0};
+  memset(out, 0, size);
   FEW_TRY(few__opts_range(ctx, "bench: precision", (double)precision, 0, FEW_BF16));
   FEW_TRY(few__backend_choose(ctx, &b, backend));
   if (!b->device)
     return few__fail(ctx, FEW_E_INVALID,
                      "backend %s computes on the processor: few_bench_peak measures that", backend);
   few_status st = few__arrays_open(ctx, &arrays, NULL, b);
-  if (!st) b->device->name(arrays.queue, out->name, sizeof out->name);
-  if (!st) st = measure(&arrays, precision, out);
+  if (!st) b->device->name(arrays.queue, d.name, sizeof d.name);
+  if (!st) st = measure(&arrays, precision, &d);
   few__arrays_close(&arrays);
+  few__give(out, size, &d, sizeof d);
   return st;
 }

@@ -17,11 +17,11 @@ static const char text[] =
     "  few backend list\n";
 
 /* The ops without a kernel. */
-static void lacks(int i, bool f64) {
-  const char *op = few_backend_lacks(i, f64, 0);
+static void lacks(const char *name, bool f64) {
+  const char *op = few_backend_lacks(name, f64, 0);
   if (!op) return;
   printf("%10s no kernel in %s for", "", f64 ? "f64" : "f32");
-  for (int k = 0; (op = few_backend_lacks(i, f64, k)); k++) printf("%s %s", k ? "," : "", op);
+  for (int k = 0; (op = few_backend_lacks(name, f64, k)); k++) printf("%s %s", k ? "," : "", op);
   putchar('\n');
 }
 
@@ -29,8 +29,10 @@ static int run(struct cli *cli, const void *opts) {
   (void)opts;
   if (strcmp(cli->operands[0], "list") != 0)
     return cli_usage("there is no few backend %s; use few backend list", cli->operands[0]);
-  for (int i = 0; i < few_backend_list_count(); i++) {
-    const struct few_backend_info b = few_backend_list(i);
+  struct few_component c;
+  for (int i = 0; few_component(&c, sizeof c, NULL, FEW_COMPONENT_BACKEND, i); i++) {
+    struct few_backend_info b;
+    few_backend_info(&b, sizeof b, c.name);
     printf("%-10s %s\n", b.name, b.help);
     if (b.missing) {
       printf("%10s not available: ", "");
@@ -40,8 +42,8 @@ static int run(struct cli *cli, const void *opts) {
     }
     printf("%10s kernels for %d of %d ops in f32, %d in f64\n", "", b.kernels[0], b.ops,
            b.kernels[1]);
-    lacks(i, false);
-    lacks(i, true);
+    lacks(b.name, false);
+    lacks(b.name, true);
   }
   return 0;
 }

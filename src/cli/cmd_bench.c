@@ -95,11 +95,10 @@ static const char *backend_of(const struct bench_opts *o) {
 /* The device of the backend if it has one; otherwise the processor. */
 static few_status look_at(struct cli *cli, const struct bench_opts *o, struct machine *m) {
   struct few_bench_device d;
+  struct few_backend_info b;
   m->workers = few_ctx_workers(cli->ctx);
-  for (int i = 0; i < few_backend_list_count(); i++) {
-    const struct few_backend_info b = few_backend_list(i);
-    if (!b.device || strcmp(b.name, backend_of(o)) != 0) continue;
-    few_status st = few_bench_device(&d, cli->ctx, b.name, o->common.precision);
+  if (few_backend_info(&b, sizeof b, backend_of(o)) && b.device) {
+    few_status st = few_bench_device(&d, sizeof d, cli->ctx, b.name, o->common.precision);
     snprintf(m->cpu, sizeof m->cpu, "%s", d.name);
     m->peak = d.gflops;
     m->memory = d.gbytes;

@@ -178,7 +178,7 @@ static int run(struct cli *cli, const void *opts) {
     return code;
   }
   struct few_model_check check[FEW_MODEL_CHECKS];
-  st = few_model_check(check, m);
+  st = few_model_check(check, sizeof *check, m);
   progress_clear(&cli->progress);
   few_model_free(m);
   if (st) return cli_status(cli, st);

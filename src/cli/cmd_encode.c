@@ -78,7 +78,7 @@ static int run(struct cli *cli, const void *opts) {
   struct few_model_info info;
   struct cli_images p;
   const struct cli_labels labels[2] = {{m, !strcmp(o->label, "own")}};
-  few_model_info(&info, m);
+  few_model_info(&info, sizeof info, m);
   int code = cli_check_out("encode", &info, o->out);
   if (!code) {
     code = cli_images(cli, &p, labels, cli->n_operands - 1, cli->operands + 1, o->n);

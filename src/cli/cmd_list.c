@@ -23,7 +23,10 @@ static const char *kind_name(const void *unused, int i) {
   const struct cli_kind *k = cli_kind(i);
   return k ? k->name : NULL;
 }
-static const char *component_name(const void *kind, int i) { return cli_component(kind, i).usage; }
+static const char *component_name(const void *kind, int i) {
+  struct few_component c;
+  return cli_component(&c, kind, i) ? c.usage : NULL;
+}
 
 static void print_component(const struct few_component *c, int indent) {
   char help[400], steps[40] = "";
@@ -38,12 +41,12 @@ static void print_kind(const struct cli_kind *k) {
   struct few_component c;
   int widest = 0, n = 0;
   printf("%s: %s\n", k->name, k->title);
-  for (; (c = cli_component(k, n)).name; n++) {
+  for (; cli_component(&c, k, n); n++) {
     const int w = (int)strlen(c.usage);
     if (w > widest && w < 30) widest = w;
   }
   for (int i = 0; i < n; i++) {
-    c = cli_component(k, i);
+    cli_component(&c, k, i);
     print_component(&c, widest + 4);
   }
   if (!n) { /* only recipes can be missing: the others are part of the library */
@@ -77,8 +80,8 @@ static int print_options(struct cli *cli, const struct few_component *c) {
 }
 
 /* "cifar" is "cifar:DIR|FILE[,FILE]" too. */
-static int find_component(const struct cli_kind *k, const char *word, struct few_component *out) {
-  for (int i = 0; (*out = cli_component(k, i)).name; i++)
+static int find_component(struct few_component *out, const struct cli_kind *k, const char *word) {
+  for (int i = 0; cli_component(out, k, i); i++)
     if (!strcmp(out->name, word) || !strcmp(out->usage, word)) return CLI_DONE;
   const char *near = opt_nearest(word, component_name, k);
   if (near) return cli_usage("%s has no %.60s; did you mean %s?", k->name, word, near);
@@ -105,7 +108,7 @@ static int run(struct cli *cli, const void *opts) {
     print_kind(k);
     return CLI_DONE;
   }
-  const int code = find_component(k, cli->n_operands > 1 ? cli->operands[1] : "train", &c);
+  const int code = find_component(&c, k, cli->n_operands > 1 ? cli->operands[1] : "train");
   return code ? code : print_options(cli, &c);
 }
 

@@ -73,7 +73,7 @@ struct result {
 
 static void report(const struct sample_opts *o, const struct result *r) {
   struct few_model_info info;
-  few_model_info(&info, r->m);
+  few_model_info(&info, sizeof info, r->m);
   if (o->common.json) {
     struct json j = {.out = stdout};
     json_open(&j, NULL, '{');
@@ -125,7 +125,7 @@ static int sample(struct cli *cli, few_runner *runner, struct few_sample_opts s,
                   const struct sample_opts *o) {
   const few_model *m = few_runner_model(runner);
   struct few_model_info info;
-  few_model_info(&info, m);
+  few_model_info(&info, sizeof info, m);
   int code = cli_label(cli, m, "sample: --label", o->label, &s.label);
   if (!code && o->labels == SHARES_EVEN && (s.label != FEW_LABEL_SHARES || !info.classes))
     code = cli_usage(

@@ -52,7 +52,7 @@ static const char text[] =
 static void report(const struct search_opts *o, const few_model *m,
                    const struct few_schedule_found *found) {
   struct few_model_info info;
-  few_model_info(&info, m);
+  few_model_info(&info, sizeof info, m);
   const char *metric = o->search.metric ? o->search.metric : info.points ? "energy" : "fd";
   if (o->common.json) {
     struct json j = {.out = stdout};

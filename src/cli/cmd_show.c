@@ -20,7 +20,7 @@ static const struct few_option options[] = {
 
 static void print_classes(const few_model *m) {
   struct few_model_info info;
-  few_model_info(&info, m);
+  few_model_info(&info, sizeof info, m);
   if (info.classes == 0 || !few_model_class_name(m, 0)) return;
   printf("\nclasses\n");
   for (int64_t i = 0; i < info.classes; i++) {

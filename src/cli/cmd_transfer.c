@@ -106,7 +106,7 @@ static few_status write_out(const struct job *j, const struct transfer_opts *o,
 /* Keep the classes of the images, numbered as B numbers them. */
 static int stay(struct cli *cli, struct job *j) {
   struct few_model_info a;
-  few_model_info(&a, j->a);
+  few_model_info(&a, sizeof a, j->a);
   int32_t *map = malloc((size_t)(a.classes + 1) * sizeof *map);
   if (!map) return cli_failed("out of memory for %" PRId64 " classes", a.classes);
   int code = j->info.classes ? cli_status(cli, few_model_match_model(map, j->b, j->a)) : CLI_DONE;
@@ -168,7 +168,7 @@ static int run(struct cli *cli, const void *opts) {
   if (!st) st = few_runner_create(&j.run_b, cli->ctx, j.b);
   int code = cli_status(cli, st);
   if (!st) {
-    few_model_info(&j.info, j.b);
+    few_model_info(&j.info, sizeof j.info, j.b);
     code = cli_check_out("transfer", &j.info, o->out);
     if (!code) code = cli_check_folder("transfer", o->out, o->existing);
     if (!code) code = images(cli, &j, o);

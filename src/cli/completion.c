@@ -21,7 +21,7 @@ static bool put_values(FILE *out, const struct few_option *o) {
   struct few_component c;
   if (!o->choices && !k) return false;
   for (const char *s = o->choices; s && *s; s++) fputc(*s == '|' ? ' ' : *s, out);
-  for (int i = 0; !o->choices && (c = cli_component(k, i)).name; i++)
+  for (int i = 0; !o->choices && cli_component(&c, k, i); i++)
     fprintf(out, "%s%s", i ? " " : "", c.name);
   return true;
 }

@@ -28,7 +28,7 @@ int cli_label(struct cli *cli, const few_model *m, const char *option, const cha
     const char *word;
     int label;
   } words[] = {{"all", FEW_LABEL_SHARES}, {"each", FEW_LABEL_EACH}, {"none", FEW_LABEL_NONE}};
-  few_model_info(&info, m);
+  few_model_info(&info, sizeof info, m);
   for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
     *out = words[i].label;
     if (!strcmp(word, words[i].word)) return CLI_DONE;
@@ -173,7 +173,7 @@ static int take_labels(struct cli *cli, const few_data *d, const struct cli_labe
                        int32_t *label) {
   const int64_t n = few_data_n(d), classes = few_data_n_classes(d);
   struct few_model_info info = {0};
-  if (of->m) few_model_info(&info, of->m);
+  if (of->m) few_model_info(&info, sizeof info, of->m);
   for (int64_t i = 0; i < n; i++) label[i] = -1;
   if (!of->own || !info.classes || !classes) return CLI_DONE;
   int32_t *map = malloc((size_t)classes * sizeof *map);
@@ -190,7 +190,7 @@ static int take(struct cli *cli, struct cli_images *p, const struct cli_labels o
   struct few_model_info about, *info = &about;
   few_data *d = NULL;
   char *spec;
-  few_model_info(info, of[0].m);
+  few_model_info(info, sizeof *info, of[0].m);
   const size_t item = (size_t)(info->h * info->w * info->c);
   assert(item > 0 && most >= 0 && p->n >= 0);
   few_status st = few_data_full_spec(&spec, cli->ctx, word);
@@ -243,7 +243,7 @@ int cli_own_label(struct cli *cli, const few_model *m, const char *option, const
         option);
   if (code) return code;
   struct few_model_info info;
-  few_model_info(&info, m);
+  few_model_info(&info, sizeof info, m);
   for (int64_t i = 0; i < n; i++)
     label[i] = *one == FEW_LABEL_NONE || !info.classes ? -1
                : *one == FEW_LABEL_EACH                ? (int32_t)(i % info.classes)

@@ -39,10 +39,10 @@ const struct cli_kind *cli_find_kind(const char *word) {
   return NULL;
 }
 
-struct few_component cli_component(const struct cli_kind *k, int i) {
-  const struct few_component none = {NULL, NULL, NULL, NULL, NULL, 0};
-  if (k->kind != FEW_COMPONENT_KINDS) return few_component(NULL, k->kind, i);
-  if (i < 0 || i >= cli_recipe_count()) return none;
+bool cli_component(struct few_component *out, const struct cli_kind *k, int i) {
+  if (k->kind != FEW_COMPONENT_KINDS) return few_component(out, sizeof *out, NULL, k->kind, i);
+  if (i < 0 || i >= cli_recipe_count()) return false;
   const struct recipe_row *r = cli_recipe(i);
-  return (struct few_component){r->name, r->name, r->help, "", NULL, 0};
+  *out = (struct few_component){.name = r->name, .usage = r->name, .help = r->help, .source = ""};
+  return true;
 }

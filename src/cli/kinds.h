@@ -15,7 +15,7 @@ struct cli_kind {
 const struct cli_kind *cli_kind(int i);
 /* "objective" and "objectives" both; NULL if there is none. */
 const struct cli_kind *cli_find_kind(const char *word);
-/* Component i of the kind, as few_component gives it; recipes too. */
-struct few_component cli_component(const struct cli_kind *k, int i);
+/* Component i of the kind, as few_component gives it; recipes too. False past the last. */
+bool cli_component(struct few_component *out, const struct cli_kind *k, int i);
 
 #endif

@@ -90,10 +90,12 @@ static few_status put_kind(few_ctx *ctx, FILE *out, const struct cli_kind *k) {
   few_status st = FEW_OK;
   const bool readers = k->kind == FEW_COMPONENT_READER; /* which have one table of options */
   fprintf(out, "\n## %s: %s\n\n", k->name, k->title);
-  if (k->kind == FEW_COMPONENT_TRAINER)
-    return put_options(ctx, out, few_component(NULL, k->kind, 0).options);
+  if (k->kind == FEW_COMPONENT_TRAINER) {
+    cli_component(&c, k, 0);
+    return put_options(ctx, out, c.options);
+  }
   fputs("| name | meaning | source |\n|---|---|---|\n", out);
-  for (int i = 0; (c = cli_component(k, i)).name; i++) {
+  for (int i = 0; cli_component(&c, k, i); i++) {
     fputs("| ", out);
     put_code(out, c.usage);
     fputs(" | ", out);
@@ -103,7 +105,7 @@ static few_status put_kind(few_ctx *ctx, FILE *out, const struct cli_kind *k) {
     put_text(out, c.source);
     fputs(" |\n", out);
   }
-  for (int i = 0; !st && (c = cli_component(k, i)).name && !(readers && i); i++) {
+  for (int i = 0; !st && cli_component(&c, k, i) && !(readers && i); i++) {
     if (!c.options || !c.options->key) continue;
     fprintf(out, readers ? "\nOptions of every data set:\n\n" : "\n### %s: options\n\n", c.name);
     st = put_options(ctx, out, c.options);

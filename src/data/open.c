@@ -9,27 +9,21 @@ static const struct few_reader_def readers[] = {
 #undef READER
 };
 
-int few_data_list_count(const few_ctx *ctx) {
+int few__reader_count(const few_ctx *ctx) {
   return FEW_COUNT(readers) + few__added_count(ctx, FEW_ADDED_READER);
 }
 
 /* Built-in readers, then those of the context. */
-static const struct few_reader_def *reader_at(const few_ctx *ctx, int i) {
+const struct few_reader_def *few__reader_at(const few_ctx *ctx, int i) {
+  assert(0 <= i && i < few__reader_count(ctx));
   if (i < FEW_COUNT(readers)) return &readers[i];
   return few__added_at(ctx, FEW_ADDED_READER, i - FEW_COUNT(readers));
 }
 
-struct few_data_reader_info few_data_list(const few_ctx *ctx, int i) {
-  if (i < 0 || i >= few_data_list_count(ctx))
-    return (struct few_data_reader_info){NULL, NULL, NULL};
-  const struct few_reader_def *r = reader_at(ctx, i);
-  return (struct few_data_reader_info){r->name, r->usage, r->help};
-}
-
 /* The reader whose name is the first `length` bytes; NULL: none. */
 static const struct few_reader_def *find(const few_ctx *ctx, const char *name, size_t length) {
-  for (int i = 0; i < few_data_list_count(ctx); i++) {
-    const struct few_reader_def *r = reader_at(ctx, i);
+  for (int i = 0; i < few__reader_count(ctx); i++) {
+    const struct few_reader_def *r = few__reader_at(ctx, i);
     if (strlen(r->name) == length && !memcmp(r->name, name, length)) return r;
   }
   return NULL;

@@ -50,6 +50,11 @@ struct few_data {
 #include "readers.def"
 #undef READER
 
+/* ---- open.c ---- */
+/* The readers: the built-in ones, then those of the context. ctx NULL: only the built-in ones. */
+int few__reader_count(const few_ctx *ctx);
+const struct few_reader_def *few__reader_at(const few_ctx *ctx, int i);
+
 /* ---- added.c ---- */
 /* What the reader `name`, which is not ours, has filled in: FEW_E_FORMAT, or broken items by the
  * policy of `o`. */

@@ -18,10 +18,10 @@ static const struct {
  * folder that is called so: a folder of the name "folder". */
 static bool names_reader(const few_ctx *ctx, const char *spec) {
   const size_t length = strcspn(spec, ":");
-  for (int i = 0; i < few_data_list_count(ctx); i++) {
-    const struct few_data_reader_info r = few_data_list(ctx, i);
-    if (strlen(r.name) == length && !memcmp(r.name, spec, length))
-      return spec[length] || r.usage[length] != ':' || !few__path_exists(spec);
+  for (int i = 0; i < few__reader_count(ctx); i++) {
+    const struct few_reader_def *r = few__reader_at(ctx, i);
+    if (strlen(r->name) == length && !memcmp(r->name, spec, length))
+      return spec[length] || r->usage[length] != ':' || !few__path_exists(spec);
   }
   return false;
 }
@@ -51,8 +51,8 @@ static few_status no_reader(few_ctx *ctx, const char *name) {
   const bool there = few__path_exists(name);
   const size_t length = strcspn(name, ":");
   struct few_text t = {0};
-  for (int i = 0; i < few_data_list_count(ctx); i++)
-    few__text_add(ctx, &t, "%s%s", i ? ", " : "", few_data_list(ctx, i).usage);
+  for (int i = 0; i < few__reader_count(ctx); i++)
+    few__text_add(ctx, &t, "%s%s", i ? ", " : "", few__reader_at(ctx, i)->usage);
   few_status st = few__fail(ctx, there ? FEW_E_UNSUPPORTED : FEW_E_INVALID,
                             name[length] ? "data set %s: there is no reader \"%.*s\": use one of %s"
                             : there ? "data set %s: a file that is no .npy, .npz, .png or .jpg "

@@ -184,7 +184,7 @@ static few_status describe(const few_evaluator *e, struct few_report_inside *r) 
   p->rounding = s->points ? "none" : "bytes as stored";
   if (p->model) {
     struct few_model_info info;
-    few_model_info(&info, s->model);
+    few_model_info(&info, sizeof info, s->model);
     FEW_TRY(few__report_text(r, &p->sampler, s->sampler));
     FEW_TRY(few__report_text(r, &p->settings, s->settings));
     p->steps = s->steps;
@@ -244,7 +244,7 @@ few_status few__evaluator_cost(const few_evaluator *e, struct few_eval_cost *out
   *out = (struct few_eval_cost){.n = s->n * e->o->seeds, .dim = e->dim};
   if (s->model) {
     struct few_model_info info;
-    few_model_info(&info, s->model);
+    few_model_info(&info, sizeof info, s->model);
     FEW_TRY(few__sample_evals(e->ctx, s->model, &s->sample, &out->nfe));
     each += info.flops * out->nfe;
   }

@@ -115,7 +115,7 @@ static few_status open_model(struct few_source *s, const struct few_eval_opts *o
     FEW_TRY(few_runner_create(&s->runner, s->ctx, s->loaded));
   }
   s->model = few_runner_model(s->runner);
-  few_model_info(&info, s->model);
+  few_model_info(&info, sizeof info, s->model);
   s->points = info.points;
   s->n = s->requested ? s->requested : SAMPLES;
   s->h = info.h;

@@ -287,30 +287,31 @@ few_status few__step_size_find(few_ctx *ctx, enum few_step_size *out, const char
                    "no span is called `%.40s`; there are none, angle, segment and halvings", name);
 }
 
-void few_model_info(struct few_model_info *out, const few_model *m) {
+void few_model_info(struct few_model_info *out, size_t size, const few_model *m) {
   const struct few_net_spec *s = &m->spec;
-  *out = (struct few_model_info){.net = m->net->name,
-                                 .objective = m->objective,
-                                 .sampler = m->sampler,
-                                 .h = s->h,
-                                 .w = s->w,
-                                 .c = s->c,
-                                 .points = s->points,
-                                 .classes = s->classes,
-                                 .class_counts = m->class_counts,
-                                 .unlabelled = s->unlabelled,
-                                 .guided = s->guidance,
-                                 .guidance_min = m->guidance_min,
-                                 .guidance_max = m->guidance_max,
-                                 .parameters = few__params_count(&m->params),
-                                 .sigma_data = s->sigma_data,
-                                 .step = m->step,
-                                 .flops = m->flops,
-                                 .step_size = s->step_size != FEW_STEP_SIZE_NONE,
-                                 .n_times = m->n_times,
-                                 .times = m->times,
-                                 .direction = m->direction,
-                                 .predicts = few__predict_name(s->predicts)};
+  const struct few_model_info info = {.net = m->net->name,
+                                      .objective = m->objective,
+                                      .sampler = m->sampler,
+                                      .h = s->h,
+                                      .w = s->w,
+                                      .c = s->c,
+                                      .points = s->points,
+                                      .classes = s->classes,
+                                      .class_counts = m->class_counts,
+                                      .unlabelled = s->unlabelled,
+                                      .guided = s->guidance,
+                                      .guidance_min = m->guidance_min,
+                                      .guidance_max = m->guidance_max,
+                                      .parameters = few__params_count(&m->params),
+                                      .sigma_data = s->sigma_data,
+                                      .step = m->step,
+                                      .flops = m->flops,
+                                      .step_size = s->step_size != FEW_STEP_SIZE_NONE,
+                                      .n_times = m->n_times,
+                                      .times = m->times,
+                                      .direction = m->direction,
+                                      .predicts = few__predict_name(s->predicts)};
+  few__give(out, size, &info, sizeof info);
 }
 
 const char *few_model_class_name(const few_model *m, int64_t label) {
@@ -369,11 +370,12 @@ few_status few_model_metadata(char **out, const few_model *m) {
 
 int few_model_parameter_rows(const few_model *m) { return m->params.n; }
 
-void few_model_parameter(struct few_model_parameter *out, const few_model *m, int i) {
-  *out = (struct few_model_parameter){.name = NULL};
-  if (i < 0 || i >= m->params.n) return;
+bool few_model_parameter(struct few_model_parameter *out, size_t size, const few_model *m, int i) {
+  if (i < 0 || i >= m->params.n) return false;
   const struct few_param_row *row = &m->params.at[i];
-  *out = (struct few_model_parameter){row->name, row->shape, row->offset};
+  const struct few_model_parameter p = {row->name, row->shape, row->offset};
+  few__give(out, size, &p, sizeof p);
+  return true;
 }
 
 const float *few_model_values(const few_model *m) { return m->values; }

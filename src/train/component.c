@@ -2,6 +2,7 @@
 #include "few/component.h"
 
 #include "data/options.h"
+#include "data/reader.h"
 #include "diffusion/process/process.h"
 #include "diffusion/sampler/sampler.h"
 #include "diffusion/weight/weight.h"
@@ -45,9 +46,10 @@ static component metric(const few_ctx *ctx, int i) {
 }
 
 static component reader(const few_ctx *ctx, int i) {
-  const struct few_data_reader_info d = few_data_list(ctx, i);
-  return (component){d.name, d.usage ? d.usage : d.name, d.help ? d.help : "",
-                     "",     few__data_options,          0};
+  const struct few_reader_def *d = few__reader_at(ctx, i);
+  component c = simple(d->name, d->help, "", few__data_options);
+  c.usage = d->usage;
+  return c;
 }
 
 /* ---- kinds that are only built in ---- */
@@ -120,7 +122,7 @@ static const struct {
     [FEW_COMPONENT_PREDICTION] = {NULL, NULL, predictions, prediction},
     [FEW_COMPONENT_WEIGHT] = {NULL, NULL, few__weight_count, weight},
     [FEW_COMPONENT_BALANCER] = {NULL, NULL, few__balancer_count, balancer},
-    [FEW_COMPONENT_READER] = {few_data_list_count, reader, NULL, NULL},
+    [FEW_COMPONENT_READER] = {few__reader_count, reader, NULL, NULL},
     [FEW_COMPONENT_METRIC] = {few__metric_count, metric, NULL, NULL},
     [FEW_COMPONENT_FEATURES] = {NULL, NULL, few__features_count, features},
     [FEW_COMPONENT_BACKEND] = {NULL, NULL, backends, backend},
@@ -132,16 +134,21 @@ int few_component_count(const few_ctx *ctx, enum few_component_kind kind) {
   return kinds[kind].count ? kinds[kind].count() : kinds[kind].count_of(ctx);
 }
 
-struct few_component few_component(const few_ctx *ctx, enum few_component_kind kind, int i) {
-  if (i < 0 || i >= few_component_count(ctx, kind))
-    return (component){NULL, NULL, NULL, NULL, NULL, 0};
-  return kinds[kind].at ? kinds[kind].at(i) : kinds[kind].at_of(ctx, i);
+bool few_component(component *out, size_t size, const few_ctx *ctx, enum few_component_kind kind,
+                   int i) {
+  if (i < 0 || i >= few_component_count(ctx, kind)) return false;
+  const component c = kinds[kind].at ? kinds[kind].at(i) : kinds[kind].at_of(ctx, i);
+  few__give(out, size, &c, sizeof c);
+  return true;
 }
 
-struct few_component few_component_find(const few_ctx *ctx, enum few_component_kind kind,
-                                        const char *name) {
-  for (int i = 0;; i++) {
-    const component c = few_component(ctx, kind, i);
-    if (!c.name || !strcmp(c.name, name) || !strcmp(c.usage, name)) return c;
-  }
+bool few_component_find(component *out, size_t size, const few_ctx *ctx,
+                        enum few_component_kind kind, const char *name) {
+  component c;
+  for (int i = 0; few_component(&c, sizeof c, ctx, kind, i); i++)
+    if (!strcmp(c.name, name) || !strcmp(c.usage, name)) {
+      few__give(out, size, &c, sizeof c);
+      return true;
+    }
+  return false;
 }

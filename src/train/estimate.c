@@ -178,7 +178,7 @@ static few_status time_preview(struct probe *p, struct few_train_estimate *e, do
   o.steps = (int)k.preview_steps;
   o.guidance = k.preview_guidance;
   FEW_TRY(few__sample_evals(t->ctx, t->student.model, &o, &nfe));
-  few_model_info(&info, t->student.model);
+  few_model_info(&info, sizeof info, t->student.model);
   const double flops = info.flops * nfe;
   const int64_t some = sampled_rows(t);
   if (flops * (double)n > WHOLE * step_flops && some < n) k.preview_n = some;

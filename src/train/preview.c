@@ -46,7 +46,7 @@ few_status few__preview_announce(few_ctx *ctx, few_model *m, const struct few_se
   int nfe;
   if (!k->preview_every || m->direction == FEW_ENCODES || !(step_flops > 0)) return FEW_OK;
   FEW_TRY(few__sample_evals(ctx, m, &o, &nfe));
-  few_model_info(&info, m);
+  few_model_info(&info, sizeof info, m);
   const double steps = info.flops * nfe * (double)o.n / step_flops; /* that one is worth */
   const double share = steps / (double)k->preview_every;
   if (share > 0.5)

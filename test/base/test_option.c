@@ -196,20 +196,6 @@ static void test_short_reals(void **state) {
   assert_string_equal(text, "0.3333333333333333");
 }
 
-static void test_help(void **state) {
-  (void)state;
-  few_ctx *ctx = test_ctx();
-  struct few_text t = {0};
-  few__options_help(ctx, table, &t);
-  assert_false(t.failed);
-  assert_non_null(strstr(t.at,
-                         "  channels           width of the first level (an integer from 1 "
-                         "to 4096; default 64)\n"));
-  assert_non_null(strstr(t.at, "one of group, layer, none; default layer"));
-  few__text_free(ctx, &t);
-  few_ctx_free(ctx);
-}
-
 static void test_words(void **state) {
   (void)state;
   static const struct {
@@ -287,7 +273,7 @@ int main(void) {
       cmocka_unit_test(test_words),       cmocka_unit_test(test_bounds),
       cmocka_unit_test(test_defaults),    cmocka_unit_test(test_values),
       cmocka_unit_test(test_sentences),   cmocka_unit_test(test_round_trip),
-      cmocka_unit_test(test_short_reals), cmocka_unit_test(test_help),
+      cmocka_unit_test(test_short_reals),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

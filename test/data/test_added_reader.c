@@ -1,5 +1,6 @@
 /* Readers from outside: images, points and labels, in whatever names a data set; what they may get
  * wrong is an error. */
+#include "few/component.h"
 #include "few/ext/reader.h"
 
 #include "data/reader.h"
@@ -128,10 +129,13 @@ static void test_skipped(void **state) {
 static void test_added(void **state) {
   struct files *f = *state;
   struct few_reader_def d = readers[0];
-  const int n = few_data_list_count(f->ctx);
-  assert_int_equal(n, few_data_list_count(NULL) + FEW_COUNT(readers));
-  assert_string_equal(few_data_list(f->ctx, n - 1).usage, "huge");
-  assert_null(few_data_list(NULL, n - 1).name);
+  struct few_component c;
+  const enum few_component_kind kind = FEW_COMPONENT_READER;
+  const int n = few_component_count(f->ctx, kind);
+  assert_int_equal(n, few_component_count(NULL, kind) + FEW_COUNT(readers));
+  assert_true(few_component(&c, sizeof c, f->ctx, kind, n - 1));
+  assert_string_equal(c.usage, "huge");
+  assert_false(few_component(&c, sizeof c, NULL, kind, n - 1));
   assert_int_equal(few_ctx_add_reader(f->ctx, &d), FEW_E_INVALID);
   assert_non_null(strstr(few_error(f->ctx), "squares is there already"));
   d.name = "npy";

@@ -115,9 +115,12 @@ static void test_listed(void **state) {
   assert_int_equal(few_component_count(f->ctx, FEW_COMPONENT_METRIC), built_in);
   assert_ok(f->ctx, few_ctx_add_metric(f->ctx, &apart));
   assert_int_equal(few_component_count(f->ctx, FEW_COMPONENT_METRIC), built_in + 1);
-  assert_string_equal(few_component(f->ctx, FEW_COMPONENT_METRIC, built_in).name, "apart");
-  assert_null(few_component(NULL, FEW_COMPONENT_METRIC, built_in).name);
-  assert_string_equal(few_component(f->ctx, FEW_COMPONENT_METRIC, 0).name, "fd");
+  struct few_component c;
+  assert_true(few_component(&c, sizeof c, f->ctx, FEW_COMPONENT_METRIC, built_in));
+  assert_string_equal(c.name, "apart");
+  assert_false(few_component(&c, sizeof c, NULL, FEW_COMPONENT_METRIC, built_in));
+  assert_true(few_component(&c, sizeof c, f->ctx, FEW_COMPONENT_METRIC, 0));
+  assert_string_equal(c.name, "fd");
 }
 
 static void refused(struct files *f, const struct few_metric_def *def, const char *sentence) {

@@ -157,7 +157,7 @@ static void test_model(void **state) {
   assert_same_numbers(r, written);
   assert_string_equal(r->settings, "");
   struct few_model_info info;
-  few_model_info(&info, m);
+  few_model_info(&info, sizeof info, m);
   assert_true(r->model && r->nfe == nfe && r->flops == info.flops * nfe);
   assert_int_equal(strlen(r->source_hash), 64);
   /* two seeds: their mean and spread */

@@ -57,7 +57,7 @@ static void test_describes_itself(void **state) {
   o.sampler = "segments";
   o.sigma_data = 0.7;
   assert_ok(ctx, few_model_create(&m, ctx, &o));
-  few_model_info(&info, m);
+  few_model_info(&info, sizeof info, m);
   assert_string_equal(info.net, "mlp");
   assert_string_equal(info.objective, "scd");
   assert_string_equal(info.sampler, "segments");

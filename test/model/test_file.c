@@ -148,13 +148,13 @@ static void test_info(void **state) {
   few_ctx *ctx = test_ctx();
   few_model *m = test_model_new(ctx, TEST_DIT);
   struct few_model_info info;
-  few_model_info(&info, m);
+  few_model_info(&info, sizeof info, m);
   assert_string_equal(info.net, "dit");
   assert_true(info.guided && info.classes == 4 && info.h == 8 && info.c == 1);
   int64_t sum = 0;
   for (int i = 0; i < few_model_parameter_rows(m); i++) {
     struct few_model_parameter p;
-    few_model_parameter(&p, m, i);
+    few_model_parameter(&p, sizeof p, m, i);
     assert_true(p.offset >= sum);
     sum += few_shape_count(p.shape);
   }
@@ -167,12 +167,12 @@ static void test_info(void **state) {
   for (int i = 0; i < m->params.n; i++)
     if (m->params.at[i].shape.rank == 2)
       flops += 2 * (double)few_shape_count(m->params.at[i].shape);
-  few_model_info(&info, m);
+  few_model_info(&info, sizeof info, m);
   assert_true(info.flops == flops);
   assert_false(info.step_size);
   few_model_free(m);
   m = test_model_new(ctx, TEST_MAP);
-  few_model_info(&info, m);
+  few_model_info(&info, sizeof info, m);
   assert_true(info.step_size);
   assert_string_equal(info.predicts, "both");
   few_model_free(m);
@@ -279,7 +279,7 @@ static void test_unlabelled(void **state) {
     m->spec.unlabelled = cases[i].in;
     assert_ok(s.ctx, few_model_save(m, s.path));
     assert_ok(s.ctx, few_model_load(&back, s.ctx, s.path));
-    few_model_info(&info, back);
+    few_model_info(&info, sizeof info, back);
     assert_int_equal(back->spec.unlabelled, cases[i].out);
     assert_int_equal(info.unlabelled, cases[i].out);
     few_model_free(back);

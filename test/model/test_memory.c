@@ -34,7 +34,7 @@ static few_status life(few_ctx *ctx, const struct subject *s) {
   o.guidance = 1;
   if (s->which != TEST_MAP) FEW_GOTO(few_encode(out, NULL, r, &o, out, NULL));
   FEW_GOTO(few_model_show(&text, m, NULL));
-  if (s->which == TEST_MLP) FEW_GOTO(few_model_check(checks, m));
+  if (s->which == TEST_MLP) FEW_GOTO(few_model_check(checks, sizeof *checks, m));
   FEW_GOTO(few_model_save(m, s->path));
   FEW_GOTO(few_model_metadata(&json, m));
   FEW_GOTO(few_model_with_times(&with, m, 2, (double[]){1.5, 1}));

@@ -59,7 +59,7 @@ static void test_same_bits(void **state) {
   add_all(a);
   few_model *theirs_model = trained(a, "theirs", "objective=diffusion", "net=mlp");
   few_model *own_model = trained(a, "own", "objective=my-diffusion", "net=my-mlp");
-  few_model_info(&info, own_model);
+  few_model_info(&info, sizeof info, own_model);
   assert_string_equal(info.net, "my-mlp");
   assert_string_equal(info.objective, "my-diffusion");
   assert_string_equal(info.sampler, "my-heun");
@@ -114,9 +114,11 @@ static void test_listed(void **state) {
   for (int k = 0; k < FEW_COUNT(kinds); k++) {
     const int n = few_component_count(NULL, kinds[k]);
     assert_int_equal(few_component_count(ctx, kinds[k]), n + 1);
-    assert_string_equal(few_component(ctx, kinds[k], n).name, names[k]);
-    assert_null(few_component(NULL, kinds[k], n).name);
-    assert_non_null(few_component(ctx, kinds[k], n).options->key);
+    struct few_component c;
+    assert_true(few_component(&c, sizeof c, ctx, kinds[k], n));
+    assert_string_equal(c.name, names[k]);
+    assert_non_null(c.options->key);
+    assert_false(few_component(&c, sizeof c, NULL, kinds[k], n));
   }
 }
 

@@ -26,8 +26,8 @@ static few_model *train(few_ctx *ctx, const few_data *data, const char *name) {
 
 static void assert_same(few_model *a, few_model *b) {
   struct few_model_info x, y;
-  few_model_info(&x, a);
-  few_model_info(&y, b);
+  few_model_info(&x, sizeof x, a);
+  few_model_info(&y, sizeof y, b);
   assert_int_equal(x.parameters, y.parameters);
   assert_memory_equal(few_model_values(a), few_model_values(b),
                       (size_t)x.parameters * sizeof(float));

@@ -68,7 +68,7 @@ static void test_in_the_middle(void **state) {
   assert_true(asked.stopped);
   assert_int_equal(train(&(struct asked){.at = -1}, parts), FEW_OK);
   few_model *a = model_of(ctx, whole), *b = model_of(ctx, parts);
-  few_model_info(&info, a);
+  few_model_info(&info, sizeof info, a);
   assert_int_equal(info.step, 4);
   assert_memory_equal(few_model_values(a), few_model_values(b),
                       (size_t)info.parameters * sizeof(float));

@@ -56,7 +56,7 @@ static int measure_one(const char *path) {
   struct few_model_info info;
   few_model *m;
   assert_ok(t.ctx, few_model_load(&m, t.ctx, path));
-  few_model_info(&info, m);
+  few_model_info(&info, sizeof info, m);
   const bool student = !strcmp(info.sampler, "consistency");
   snprintf(t.model, sizeof t.model, "%s", path);
   printf("%s: %.3f sigma_d from the flow\n", path,

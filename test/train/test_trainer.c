@@ -54,8 +54,8 @@ static few_model *saved(struct room *r, const char *run) {
 
 static void assert_same(few_model *a, few_model *b) {
   struct few_model_info x, y;
-  few_model_info(&x, a);
-  few_model_info(&y, b);
+  few_model_info(&x, sizeof x, a);
+  few_model_info(&y, sizeof y, b);
   assert_int_equal(x.step, y.step);
   assert_int_equal(x.parameters, y.parameters);
   assert_string_equal(x.sampler, y.sampler);

@@ -10,15 +10,15 @@ static bool wants_kernel(few_op op) {
   return !(flags & FEW_OP_VIEW) && (!(flags & FEW_OP_SOURCE) || flags & FEW_OP_RANDOM);
 }
 
-int few_backend_list_count(void) {
-  int n = 0;
-  while (few__backend_at(n)) n++;
-  return n;
+static const struct few_backend *find(const char *name) {
+  const struct few_backend *b = NULL;
+  for (int i = 0; (b = few__backend_at(i)) && strcmp(b->name, name) != 0;) i++;
+  return b;
 }
 
-struct few_backend_info few_backend_list(int i) {
-  const struct few_backend *b = few__backend_at(i);
-  if (!b) return (struct few_backend_info){.name = NULL};
+bool few_backend_info(struct few_backend_info *out, size_t size, const char *name) {
+  const struct few_backend *b = find(name);
+  if (!b) return false;
   struct few_backend_info info = {
       .name = b->name, .help = b->help, .missing = b->missing, .device = b->device != NULL};
   for (few_op op = 0; op < FEW_OP_COUNT; op++) {
@@ -26,11 +26,12 @@ struct few_backend_info few_backend_list(int i) {
     info.ops++;
     for (int real = 0; real < 2; real++) info.kernels[real] += b->kernel[real][op].run != NULL;
   }
-  return info;
+  few__give(out, size, &info, sizeof info);
+  return true;
 }
 
-const char *few_backend_lacks(int i, bool f64, int k) {
-  const struct few_backend *b = few__backend_at(i);
+const char *few_backend_lacks(const char *name, bool f64, int k) {
+  const struct few_backend *b = find(name);
   if (!b || k < 0) return NULL;
   for (few_op op = 0; op < FEW_OP_COUNT; op++)
     if (wants_kernel(op) && !b->kernel[f64 ? FEW_F64 : FEW_F32][op].run && k-- == 0)

@@ -194,11 +194,3 @@ out:
   few__free(ctx, c.outs);
   return st;
 }
-
-few_status few_check_derivatives(struct few_check_result *result, few_graph *g, few_node y, int n_x,
-                                 const few_node *x, double scale, uint64_t seed) {
-  struct few_check_opts o = FEW_CHECK_OPTS_INIT;
-  o.scale = scale;
-  o.seed = seed;
-  return few_check_function(result, g, y, n_x, x, &o);
-}

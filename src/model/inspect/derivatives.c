@@ -119,20 +119,22 @@ static few_status judge(const struct subject *s, few_node y, int n, const few_no
   return FEW_OK;
 }
 
-few_status few_model_check(struct few_model_check out[FEW_MODEL_CHECKS], const few_model *m) {
+few_status few_model_check(struct few_model_check out[FEW_MODEL_CHECKS], size_t size,
+                           const few_model *m) {
   struct subject s = {.m = m, .started = few__now()};
+  struct few_model_check check[FEW_MODEL_CHECKS] = {{.what = "the network by its inputs"},
+                                                    {.what = "the network by its parameters"},
+                                                    {.what = "its tangent by its parameters"}};
   few_status st;
-  memset(out, 0, FEW_MODEL_CHECKS * sizeof *out);
-  out[0].what = "the network by its inputs";
-  out[1].what = "the network by its parameters";
-  out[2].what = "its tangent by its parameters";
   FEW_TRY(few_graph_create(&s.g, m->ctx));
   FEW_GOTO(build(&s));
-  FEW_GOTO(judge(&s, s.y, s.n_inputs, s.inputs, &out[0], 0));
-  FEW_GOTO(judge(&s, s.y, m->params.n, s.params, &out[1], 1));
-  FEW_GOTO(judge(&s, s.tangent, m->params.n, s.params, &out[2], 2));
+  FEW_GOTO(judge(&s, s.y, s.n_inputs, s.inputs, &check[0], 0));
+  FEW_GOTO(judge(&s, s.y, m->params.n, s.params, &check[1], 1));
+  FEW_GOTO(judge(&s, s.tangent, m->params.n, s.params, &check[2], 2));
   FEW_GOTO(report(&s, FEW_MODEL_CHECKS, NULL));
 out:
+  for (int i = 0; i < FEW_MODEL_CHECKS; i++)
+    few__give((char *)out + (size_t)i * size, size, &check[i], sizeof check[i]);
   few__free(m->ctx, s.params);
   few_graph_free(s.g);
   return st;

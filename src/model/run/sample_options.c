@@ -365,37 +365,3 @@ few_status few_sample_plan(const char **sampler, int *steps, few_runner *r,
                            const struct few_sample_opts *opts) {
   return few__sample_plan(r->ctx, r->m, opts, sampler, steps);
 }
-
-/* ---- Lists ---- */
-
-int few_sampler_list_count(void) { return few__sampler_count(NULL); }
-
-struct few_sampler_info few_sampler_list(int i) {
-  if (i < 0 || i >= few__sampler_count(NULL)) return (struct few_sampler_info){.name = NULL};
-  const struct few_sampler_def *s = few__sampler_at(NULL, i);
-  return (struct few_sampler_info){s->name, s->source, s->help, s->steps, s->order > 0};
-}
-
-few_status few_sampler_options(char **out, few_ctx *ctx, int i) {
-  struct few_text text = {0};
-  *out = NULL;
-  if (i < 0 || i >= few__sampler_count(NULL))
-    return few__fail(ctx, FEW_E_INVALID, "there is no sampler number %d", i);
-  few__text_add(ctx, &text, "%s", "");
-  if (few__sampler_at(NULL, i)->options)
-    few__options_help(ctx, few__sampler_at(NULL, i)->options, &text);
-  if (text.failed) {
-    few__text_free(ctx, &text);
-    return few__fail(ctx, FEW_E_MEMORY, "out of memory: option text");
-  }
-  *out = text.at;
-  return FEW_OK;
-}
-
-int few_schedule_list_count(void) { return FEW_SCHEDULES; }
-
-struct few_schedule_info few_schedule_list(int i) {
-  if (i < 0 || i >= FEW_SCHEDULES) return (struct few_schedule_info){.name = NULL};
-  const enum few_schedule s = (enum few_schedule)i;
-  return (struct few_schedule_info){few__schedule_name(s), few__schedule_help(s)};
-}

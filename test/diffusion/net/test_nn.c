@@ -37,7 +37,8 @@ static void evaluate(struct net *n, few_node y, const double *x, double *out) {
   assert_ok(n->ctx, few_plan_create(&plan, n->g, 1, &(struct few_plan_output){"y", y}, &o));
   assert_ok(n->ctx, few_executor_create(&e, n->ctx, plan));
   for (int i = 0; i < few_plan_array_count(plan); i++) {
-    const struct few_plan_array a = few_plan_array_at(plan, i);
+    struct few_plan_array a;
+    assert_true(few_plan_array_at(&a, sizeof a, plan, i));
     const int row = few__params_find(&n->params, a.name);
     if (a.kind == FEW_PLAN_PARAM)
       assert_ok(n->ctx, few_executor_bind_input(e, a.name, values + n->params.at[row].offset));

@@ -21,7 +21,7 @@ static void test_summary(void **state) {
     few_model *m = test_model_new(ctx, which);
     struct few_model_info info;
     char part[128], *text = show(m, false);
-    few_model_info(&info, m);
+    few_model_info(&info, sizeof info, m);
     snprintf(part, sizeof part, "net         %s\n            ", info.net);
     assert_says(text, part);
     snprintf(part, sizeof part, "parameters  %lld\n", (long long)info.parameters);
@@ -63,7 +63,7 @@ static void test_check(void **state) {
   for (int which = 0; which < TEST_MODELS; which++) {
     few_model *m = test_model_new(ctx, which);
     struct few_model_check r[FEW_MODEL_CHECKS];
-    assert_ok(ctx, few_model_check(r, m));
+    assert_ok(ctx, few_model_check(r, sizeof *r, m));
     for (int i = 0; i < FEW_MODEL_CHECKS; i++)
       if (!r[i].ok || !(r[i].difference > 0))
         fail_msg("%s, %s: difference %.3g, adjoint %.3g", m->net->name, r[i].what, r[i].difference,
@@ -94,10 +94,10 @@ static void test_check_progress(void **state) {
   assert_int_equal(few_ctx_create(&ctx, &o), FEW_OK);
   few_model *m = test_model_new(ctx, TEST_MLP);
   struct few_model_check r[FEW_MODEL_CHECKS];
-  assert_ok(ctx, few_model_check(r, m));
+  assert_ok(ctx, few_model_check(r, sizeof *r, m));
   assert_int_equal(seen.reports, FEW_MODEL_CHECKS + 1);
   seen = (struct seen){0, 1};
-  assert_int_equal(few_model_check(r, m), FEW_E_CANCELLED);
+  assert_int_equal(few_model_check(r, sizeof *r, m), FEW_E_CANCELLED);
   few_model_free(m);
   few_ctx_free(ctx);
 }

@@ -642,15 +642,6 @@ static void test_poor(void **state) {
   few_ctx_free(ctx);
 }
 
-static void test_list(void **state) {
-  (void)state;
-  assert_true(few_sampler_list_count() >= 4);
-  for (int i = 0; i < few_sampler_list_count(); i++)
-    assert_true(few_sampler_list(i).name[0] && few_sampler_list(i).help[0]);
-  for (int i = 0; i < few_schedule_list_count(); i++)
-    assert_true(few_schedule_list(i).name[0] && few_schedule_list(i).help[0]);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_one_step_is_exact),
@@ -669,7 +660,6 @@ int main(void) {
       cmocka_unit_test(test_cancel_keeps_what_is_finished),
       cmocka_unit_test(test_not_finite),
       cmocka_unit_test(test_poor),
-      cmocka_unit_test(test_list),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
