@@ -183,7 +183,7 @@ static void run(struct passes *t, bool bf16) {
   struct subject *s = &t->s;
   few_node grad[2], v[2];
   *s = (struct subject){.ctx = test_ctx()};
-  assert_ok(s->ctx, few_graph_create(s->ctx, &s->g));
+  assert_ok(s->ctx, few_graph_create(&s->g, s->ctx));
   few_graph *g = s->g;
   few_node x = few_input(g, "x", FEW_REAL, FEW_SHAPE(4, 8, 8, 16));
   few_node m = few_input(g, "m", FEW_REAL, FEW_SHAPE(4, 1, 1, 16));
@@ -192,7 +192,7 @@ static void run(struct passes *t, bool bf16) {
   few_node h = few_conv(g, x, v[0], 1, 1), a = few_silu(g, few_mul(g, h, m));
   few_node sum = few_add(g, few_conv(g, a, v[1], 1, 1), few_conv(g, h, v[1], 1, 1));
   few_node loss = few_mean_all(g, few_square(g, sum));
-  assert_ok(s->ctx, few_grad(g, loss, 2, v, grad));
+  assert_ok(s->ctx, few_grad(grad, g, loss, 2, v));
   s->out[0] = loss;
   s->out[1] = grad[0];
   s->out[2] = grad[1];

@@ -9,7 +9,7 @@ static void test_defaults(void **state) {
   const struct few_option *table = few_sample_options();
   struct few_sample_args a = FEW_SAMPLE_ARGS_INIT;
   FEW_UNUSED(state);
-  assert_ok(ctx, few_options_default(ctx, table, &a));
+  assert_ok(ctx, few_options_default(&a, ctx, table));
   for (const struct few_option *o = table; o->key; o++) {
     assert_false(few__sample_differs(&a.opts, o));
     assert_non_null(o->help);
@@ -19,7 +19,7 @@ static void test_defaults(void **state) {
 }
 
 static void set(struct few_sample_args *a, const char *key, const char *value) {
-  assert_ok(ctx, few_option_set(ctx, few_sample_options(), a, key, value));
+  assert_ok(ctx, few_option_set(a, ctx, few_sample_options(), key, value));
 }
 
 static void test_open(void **state) {
