@@ -82,7 +82,7 @@ static few_status make_recipe(struct bench *b) {
   FEW_TRY(few_options_default(&setup->config.keys, ctx, few__train_options()));
   setup->config.keys.batch = b->o->batch;
   setup->config.keys.shards = b->o->shards;
-  setup->config.keys.precision = (few_precision)b->o->precision;
+  setup->config.keys.precision = b->o->precision;
   setup->config.keys.ema = 1e5;
   FEW_TRY(few__optim_find(ctx, &setup->config.optim, "adam"));
   setup->config.optim_opts = (struct few_optim_opts)FEW_OPTIM_OPTS_INIT;

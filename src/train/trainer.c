@@ -245,8 +245,7 @@ static const struct few_backend *enter(const few_trainer *t) {
 static few_status begin(few_trainer *t, const char *dir) {
   FEW_TRY(few_ctx_set_backend(t->ctx, t->setup.config.keys.backend));
   t->machine.backend = few__ctx_backend(t->ctx);
-  FEW_TRY(few__backend_check_precision(t->ctx, t->machine.backend,
-                                       (few_precision)t->setup.config.keys.precision));
+  FEW_TRY(few__backend_check_precision(t->ctx, t->machine.backend, t->setup.config.keys.precision));
   FEW_TRY(open_run(t, dir));
   t->progress.began = t->files.saved = few__now();
   few__meter_clear(&t->views.meter);
