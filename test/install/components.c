@@ -1,5 +1,6 @@
-/* A reader, a network and a sampler from outside the library, used together: a model is trained on
- * the reader's data and sampled. Only installed headers, only exported calls. */
+/* A reader, a network and a sampler from outside the library, used together: a model is trained step
+ * by step on the reader's data, and on the same data from a callback, and sampled. Only installed
+ * headers, only exported calls. */
 #include <few.h>
 #include <few/ext/net.h>
 #include <few/ext/reader.h>
@@ -11,18 +12,21 @@
 
 /* ---- ring:RADIUS, points on a circle ---- */
 
+enum { N = 256 };
+
+static void point(float out[2], double radius, int64_t i) {
+  out[0] = (float)(radius * cos(0.1 * (double)i));
+  out[1] = (float)(radius * sin(0.1 * (double)i));
+}
+
 static few_status open_ring(few_data *d, const char *where, const struct few_data_opts *opts) {
-  enum { N = 256 };
   const double radius = atof(where);
   float *points = NULL;
   if (!(radius > 0))
     return few_ctx_fail(few_reader_ctx(d), FEW_E_INVALID, "ring:%s: give a radius above 0", where);
   few_status st = few_reader_no_split(d, opts);
   if (!st) st = few_reader_points(&points, d, N, 2);
-  for (int i = 0; !st && i < N; i++) {
-    points[2 * i] = (float)(radius * cos(0.1 * i));
-    points[2 * i + 1] = (float)(radius * sin(0.1 * i));
-  }
+  for (int i = 0; !st && i < N; i++) point(points + 2 * i, radius, i);
   return st;
 }
 
@@ -89,17 +93,54 @@ static void on_log(void *user, few_log_level level, const char *message) {
   if (strstr(message, "plain: 4 steps")) *(int *)user = 1;
 }
 
-static few_status train(few_model **model, few_ctx *ctx) {
-  static const char *const recipe[] = {"data=ring:2", "net=small", "hidden=8",
-                                       "steps=3",     "batch=16",  "shards=2"};
+static few_status item(void *user, int64_t i, void *values, int32_t *label) {
+  (void)label;
+  point(values, *(const double *)user, i);
+  return FEW_OK;
+}
+
+/* The ring as a set that a callback fills. */
+static few_status make_ring(few_data **out, few_ctx *ctx) {
+  static double radius = 2;
+  struct few_data_memory memory = FEW_DATA_MEMORY_INIT;
+  memory.n = N;
+  memory.c = 2;
+  memory.kind = FEW_DATA_POINTS;
+  memory.item = item;
+  memory.user = &radius;
+  return few_data_create(out, ctx, &memory, NULL);
+}
+
+/* data NULL: those of the reader. */
+static few_status train(few_model **model, few_ctx *ctx, const few_data *data) {
+  static const char *const recipe[] = {"net=small", "hidden=8", "steps=3",
+                                       "batch=16",  "shards=2", "data=ring:2"};
   struct few_train_opts opts = FEW_TRAIN_OPTS_INIT;
   few_trainer *t = NULL;
+  opts.data = data;
   opts.overrides = recipe;
-  opts.n_overrides = sizeof recipe / sizeof *recipe;
+  opts.n_overrides = (int)(sizeof recipe / sizeof *recipe) - (data != NULL);
   few_status st = few_trainer_open(&t, ctx, &opts);
   while (!st && !few_trainer_done(t)) st = few_trainer_step(t);
   if (!st) st = few_trainer_model(model, t);
   few_trainer_close(t);
+  return st;
+}
+
+/* The reader's data and those of the callback make the same weights. */
+static few_status train_twice(few_model **model, few_ctx *ctx) {
+  few_data *data = NULL;
+  few_model *other = NULL;
+  struct few_model_info info;
+  few_status st = train(model, ctx, NULL);
+  if (!st) st = make_ring(&data, ctx);
+  if (!st) st = train(&other, ctx, data);
+  if (!st) few_model_info(&info, sizeof info, *model);
+  if (!st && memcmp(few_model_values(*model), few_model_values(other),
+                    (size_t)info.parameters * sizeof(float)) != 0)
+    st = few_ctx_fail(ctx, FEW_E_INVALID, "reader and callback differ");
+  few_model_free(other);
+  few_data_free(data);
   return st;
 }
 
@@ -133,7 +174,7 @@ int main(void) {
   if (!st) st = few_ctx_add_reader(ctx, &ring);
   if (!st) st = few_ctx_add_net(ctx, &small);
   if (!st) st = few_ctx_add_sampler(ctx, &plain);
-  if (!st) st = train(&model, ctx);
+  if (!st) st = train_twice(&model, ctx);
   if (!st) st = sample(ctx, model);
   if (st) fprintf(stderr, "%s\n", few_error(ctx));
   if (!st && few_component_find(&c, sizeof c, ctx, FEW_COMPONENT_SAMPLER, "plain"))
