@@ -40,6 +40,12 @@ ALLOW = re.compile(r'check-allow:\s*\w{3,}')
 # The start of a public function in include/few/: a line that begins with its type.
 DECLARED = re.compile(r'(?!FEW_API |typedef |static |extern |#|return )[A-Za-z_][\w \*]*[ \*](few_[a-z0-9]\w*)\(')
 
+# A public function and its parameters; a parameter that is written to: T **, or numbers. `user` of a
+# callback comes first, and what is freed is no output.
+FUNCTION = re.compile(r'^FEW_API [^;{]*?\b(few_\w+)\(([^;{]*)\)[^;{)]*;', re.M)
+OUTPUT = re.compile(r'([\w ]+\*\*|(float|double|int|u?int\d+_t|char|bool|few_node) \*)\w')
+FREES = re.compile(r'_(free|release|close)$')
+
 # Files that are data: their bytes mean something.
 DATA = re.compile(r'(^|/)(data|corpus|golden)/|\.(exact|glob|patch|svg)$')
 TABS_ALLOWED = re.compile(r'(^|/)(Makefile|\.gitmodules)$|\.(mk|tsv)$')
@@ -71,6 +77,15 @@ def text_rules(path, line):
         yield 'an absolute path of one machine: make it relative or an argument'
 
 
+def order_rules(source):
+    for m in FUNCTION.finditer(source):
+        given = [' '.join(p.split()) for p in m.group(2).split(',')]
+        outputs = [bool(OUTPUT.match(p)) for p in given]
+        if not FREES.search(m.group(1)) and sorted(outputs, reverse=True) != outputs \
+                and not given[0].startswith('struct'):
+            yield m.start(), f'{m.group(1)}(): outputs are the first parameters'
+
+
 def main():
     report = Report()
     for path in files():
@@ -87,6 +102,9 @@ def main():
                 report.fail(path, source.count('\n', 0, m.start()) + 1,
                             'snprintf() of a real number follows the locale of the program: '
                             'few__print')
+        if path.startswith('include/few/'):
+            for at, why in order_rules(source):
+                report.fail(path, source.count('\n', 0, at) + 1, why)
         for number, line in enumerate(lines, 1):
             if ALLOW.search(line):
                 continue

@@ -114,6 +114,8 @@ class Rules(unittest.TestCase):
                 ('src/diffusion/net/a.cu', 'vsnprintf(s, n, f, args);'),
                 ('include/few/a.h', 'FEW_MUST_USE few_status few_a(int x);'),
                 ('include/few/ext/a.h', 'const char *few_a(void);'),
+                ('include/few/a.h', 'FEW_API few_status few_a(few_ctx *ctx, few_b **out);'),
+                ('include/few/a.h', 'FEW_API void few_a(const few_b *b, int n,\n  float *x);'),
                 ('src/diffusion/net/a.def', '#undef FEW_A')):
             with self.subTest(path=path, line=line):
                 self.assertTrue(self.refused(path, line))
@@ -122,6 +124,8 @@ class Rules(unittest.TestCase):
     def test_allowed(self):
         for path, line in (
                 ('include/few/a.h', 'FEW_API FEW_MUST_USE few_status few_a(int x);'),
+                ('include/few/a.h', 'FEW_API void few_a(float *x, char **y, const few_b *b, const float *z);'),
+                ('include/few/a.h', 'FEW_API void few_a_free(few_ctx *ctx, char *text);'),
                 ('include/few/a.h', 'typedef int (*few_a)(int x);'),
                 ('src/cli/a.c', 'printf("x");'), ('src/base/a.c', 'free(p);'),
                 ('src/cli/a.c', 'snprintf(s, n, "%g", x);'),
