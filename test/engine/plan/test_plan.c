@@ -131,7 +131,7 @@ static void test_bf16_is_not_overwritten_by_f32(void **state) {
   struct few_backend cpu = *few__backend_find("cpu");
   struct run wide, narrow;
   cpu.precision[FEW_BF16] = true;
-  assert_ok(ctx, few_graph_create(ctx, &g));
+  assert_ok(ctx, few_graph_create(&g, ctx));
   few_node x = few_input(g, "x", FEW_REAL, FEW_SHAPE(N, T, C));
   few_node y = few_exp(g, few_slice(g, few_silu(g, x), 0, 0, N / 2));
   few_node out = few_slice(g, y, 0, 0, 1); /* so that y itself is in the arena */
