@@ -22,9 +22,9 @@ static void build(few_ctx *ctx, few_graph *g, few_node out[OUTS]) {
   few_node h = few_silu(g, few_norm(g, few_conv(g, x, w[0], 1, 1), 4, true, 1e-5));
   h = few_silu(g, few_matmul(g, few_conv(g, h, w[1], 1, 1), w[2], false, false));
   const few_node y = few_matmul(g, h, w[3], false, false);
-  assert_ok(ctx, few_jvp(g, 1, &y, 1, &x, &d, &out[0]));
+  assert_ok(ctx, few_jvp(&out[0], g, 1, &y, 1, &x, &d));
   out[1] = few_mean_all(g, few_square(g, y));
-  assert_ok(ctx, few_grad(g, out[1], 4, w, out + 2));
+  assert_ok(ctx, few_grad(out + 2, g, out[1], 4, w));
 }
 
 struct run {
