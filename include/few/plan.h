@@ -11,8 +11,8 @@
  *     few_executor_run(executor, NULL);
  *
  * Running allocates nothing, so an executor is made once and runs often. few_plan_run does the last
- * three calls in one, for a plan that runs once. The results are the same bits for any number of workers; they differ
- * between backends, which add in other orders.
+ * three calls in one, for a plan that runs once. The results are the same bits for any number of
+ * workers; they differ between backends, which add in other orders.
  *
  * Threads: a plan never changes, so any number of threads may use one, each with a context and an
  * executor of its own. An executor serves one thread at a time.
