@@ -104,7 +104,7 @@ static few_plan *plan_of(const struct fixture *f, const struct few_backend *b, f
 
 static struct fixture fixture_new(void) {
   struct fixture f = {.ctx = test_ctx()};
-  assert_ok(f.ctx, few_graph_create(f.ctx, &f.g));
+  assert_ok(f.ctx, few_graph_create(&f.g, f.ctx));
   build(f.ctx, f.g, f.out);
   return f;
 }
