@@ -84,6 +84,8 @@ static void look_at_cpu(struct machine *m) {
     }
   }
   if (f) fclose(f);
+  const size_t n = strlen(m->isa);
+  snprintf(m->isa + n, sizeof m->isa - n, "%skernels %s", n ? ", " : "", few_cpu_isa());
 }
 
 static const char *const precisions[] = {"fp32", "tf32", "bf16"};
