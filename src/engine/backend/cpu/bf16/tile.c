@@ -95,18 +95,17 @@ void FEW_ISA(few__bf16_tile)(const struct few_bf16_tile *t) {
 #define TILE_STORE(t, at, bytes) _tile_stored(t, at, (size_t)(bytes))
 #define TILE_DOT_PAIRS(c, a, b) _tile_dpbf16ps(c, a, b)
 
-void FEW_ISA(few__bf16_begin)(void) {
-  struct {
-    uint8_t palette, start_row, reserved[14];
-    uint16_t bytes[16]; /* of a row */
-    uint8_t rows[16];
-  } all __attribute__((aligned(64))) = {.palette = 1};
-  for (int i = 0; i < 8; i++) {
-    all.bytes[i] = 64;
-    all.rows[i] = 16;
-  }
-  _tile_loadconfig(&all);
-}
+/* Constant data and no local variable: the intrinsic says that it reads the first bytes only, and the
+ * compiler would leave out stores to the rest. */
+#define ALL_TILES(x) x, x, x, x, x, x, x, x
+static const struct {
+  uint8_t palette, start_row, reserved[14];
+  uint16_t row_bytes[16];
+  uint8_t rows[16];
+} tiles __attribute__((aligned(64))) = {
+    .palette = 1, .row_bytes = {ALL_TILES(64)}, .rows = {ALL_TILES(16)}};
+
+void FEW_ISA(few__bf16_begin)(void) { _tile_loadconfig(&tiles); }
 void FEW_ISA(few__bf16_end)(void) { _tile_release(); }
 
 #else
