@@ -1,4 +1,4 @@
-/* added.c - what readers from outside fill a data set by, and the check of what they filled in. */
+/* added.c - calls by which readers from outside fill a data set, and a check of the result. */
 #include <math.h>
 
 #include "reader.h"

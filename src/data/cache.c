@@ -1,20 +1,21 @@
 /* cache.c - decoded images of a folder, kept from one run to the next.
  *
- * Decoding and shrinking photographs takes minutes, and every run does it again. So images that
- * took more than a few seconds are written to .few-cache-<options> in the folder itself, which no
- * reader of images looks at, or into the folder FEW_CACHE (empty: nowhere).
+ * Decoding and shrinking photographs takes minutes, and each run would do it again. So if it took
+ * more than a few seconds, the decoded images are written to .few-cache-<options> in the folder
+ * itself, whose hidden files are never read as images, or to the folder FEW_CACHE (empty: nowhere).
  *
- * They follow from the options and from the names, sizes and times of the files, of which the first
- * part holds the SHA-256; any other makes it stale. The time that counts is that of the last change
- * of a file or of what is known about it, which no program can set back. A file that changed within
- * the grain of clocks may change again and look the same, so images of such are not kept.
+ * The decoded images depend on the options and on the files. The header has the SHA-256 of the
+ * options and of the names, sizes and times of all files; a cache with another hash is stale. The
+ * time used is that of the last change of a file or its attributes (ctime), which programs cannot
+ * set back. A file that changed within the resolution of clocks may change again at the same time,
+ * so then nothing is cached.
  *
- *   8 bytes   "FEWPIX01"        64 bytes  the sum, hexadecimal
- *   40 bytes  n, h, w, c, skipped: 64 bits each, in the machine's order
- *   4 n       which file each image is of
- *   n h w c   pixels            8 bytes   FNV-1a of all before
+ *   8 bytes   "FEWPIX01"        64 bytes  the hash, hexadecimal
+ *   40 bytes  n, h, w, c, skipped: 64 bits each, in the machine's byte order
+ *   4 n       for each image, the index of its file
+ *   n h w c   pixels            8 bytes   FNV-1a of everything before
  *
- * Labels are not kept: they come from folders and lists that are read anyway.
+ * Labels are not cached: they come from folders and lists, which are read anyway.
  */
 #include "cache.h"
 
@@ -38,7 +39,7 @@ static void add(struct few_cache *c, const void *bytes, size_t n) {
   few__sha256_add(&c->sum, bytes, n);
 }
 
-/* FEW_CACHE/folder-<folder, options> or DIR/.few-cache-<options>; NULL where none is wanted. */
+/* FEW_CACHE/folder-<folder, options> or DIR/.few-cache-<options>; NULL: no cache. */
 static few_status place(few_ctx *ctx, struct few_cache *c, const char *dir, const char *options) {
   const char *own = getenv("FEW_CACHE");
   const uint64_t of = few__hash(options, strlen(options), 0);
@@ -94,7 +95,7 @@ void few__cache_add(struct few_cache *c, const char *path, int32_t label, const 
 
 /* ---- reading ---- */
 
-/* The bytes that follow the head, or SIZE_MAX where it is of other images or of none. */
+/* Number of bytes after the header; SIZE_MAX: it is not the header of these images. */
 static size_t body_of(const struct few_cache *c, const struct head *h, int files) {
   const bool known = !memcmp(h->magic, magic, sizeof h->magic) &&
                      !memcmp(h->key, c->key, sizeof h->key) && h->n >= 1 && h->n <= files &&
@@ -110,15 +111,15 @@ static few_status read_body(few_data *d, struct few_feed *f, const struct head *
                             int32_t **kept, bool *whole) {
   const size_t pixels = (size_t)(h->n * h->h * h->w * h->c);
   const size_t list = (size_t)h->n * sizeof(int32_t);
-  uint64_t said, sum = few__hash(h, sizeof *h, 0);
+  uint64_t stored, sum = few__hash(h, sizeof *h, 0);
   assert(!d->pixels && !*kept && h->n >= 1 && h->n <= files);
   FEW_TRY(FEW_NEW(d->ctx, kept, h->n));
   FEW_TRY(few__new(d->ctx, &d->pixels, pixels, 1));
   FEW_TRY(few__feed_read(f, *kept, list));
   FEW_TRY(few__feed_read(f, d->pixels, pixels));
-  FEW_TRY(few__feed_read(f, &said, sizeof said));
+  FEW_TRY(few__feed_read(f, &stored, sizeof stored));
   sum = few__hash(d->pixels, pixels, few__hash(*kept, list, sum));
-  *whole = sum == said;
+  *whole = sum == stored;
   for (int64_t i = 0; i < h->n && *whole; i++) *whole = (*kept)[i] >= 0 && (*kept)[i] < files;
   return FEW_OK;
 }

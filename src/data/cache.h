@@ -8,26 +8,27 @@
 #include "reader.h"
 
 struct few_cache {
-  bool used;             /* it may be read and written */
-  struct few_sha256 sum; /* of what the images follow from */
+  bool used;             /* false: neither read nor written */
+  struct few_sha256 sum; /* of everything on which the decoded images depend */
   char key[FEW_SHA256_TEXT];
   char *path;
-  double newest; /* when a file changed last, seconds since 1970 */
-  double began;  /* when the files were looked at */
+  double newest; /* time of the last change of any file, seconds since 1970 */
+  double began;  /* time before the folder was scanned, the same */
 };
 
-/* Before the files of `dir` are looked at; images follow from these options. */
+/* Call before `dir` is scanned. `o` are the options for decoding. */
 few_status few__cache_begin(few_ctx *ctx, struct few_cache *c, const char *dir,
                             const struct few_data_opts *o);
-/* A file, by its path from `dir` on; a limit goes by its label. */
+/* Add a file, by its path relative to `dir`. The label matters because a limit depends on it. */
 void few__cache_add(struct few_cache *c, const char *path, int32_t label, const struct stat *s);
 
-/* Fill in shape, pixels, n and skipped, and *kept, yours: which of `files` files, as they were
- * added, each image is of. *hit false: there is nothing that can be used, and d is as it was. */
+/* Sets shape, pixels, n and skipped of d, and (*kept)[d->n]: for each image, the index of its file
+ * in the order of few__cache_add, below `files`. The caller frees *kept. *hit false: there is no
+ * valid cache, and d is unchanged. */
 few_status few__cache_load(few_data *d, struct few_cache *c, int files, int32_t **kept, bool *hit);
 
-/* Keep images that took so many seconds; kept[d->n] as above, and how many of the files were
- * skipped. What cannot be written is no failure. */
+/* Write the cache if decoding took long; kept[d->n] as above; `skipped`: how many files were
+ * skipped. A failure to write is only logged. */
 void few__cache_store(few_data *d, struct few_cache *c, const int32_t *kept, int64_t skipped,
                       double seconds, const struct few_data_opts *o);
 void few__cache_free(few_ctx *ctx, struct few_cache *c);

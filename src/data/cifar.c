@@ -1,6 +1,6 @@
 /* cifar.c - CIFAR-10's binary batches (Krizhevsky, 2009, https://www.cs.toronto.edu/~kriz/cifar):
- * records of 3,073 bytes: a label 0..9, then 32 x 32 red, green and blue planes. No header, so a
- * wrong file shows only in its size and its labels.
+ * records of 3,073 bytes: a label 0..9, then 32 x 32 red, green and blue planes. There is no
+ * header, so only its size and its labels can show that a file is the wrong one.
  */
 #include "io/file.h"
 #include "reader.h"
@@ -15,7 +15,7 @@ static const char *const train_files[] = {"data_batch_1.bin", "data_batch_2.bin"
                                           "data_batch_5.bin"};
 static const char *const test_files[] = {"test_batch.bin"};
 
-/* Make room for n items more. */
+/* Makes room for n more items. */
 static few_status reserve(few_data *d, int64_t n) {
   assert(n >= 0 && d->n >= 0);
   size_t total = (size_t)(d->n + n);
@@ -49,9 +49,10 @@ static few_status add_records(few_data *d, const char *path, const uint8_t *byte
     d->n++;
   }
   if (size % RECORD == 0) return FEW_OK;
-  return few__data_broken(
-      d, o, 1, "%s: %zu bytes are no multiple of %d, so record %lld is cut short%s", path, size,
-      (int)RECORD, (long long)n, size % (RECORD + 1) ? "" : " (CIFAR-100 has two labels a record)");
+  return few__data_broken(d, o, 1,
+                          "%s: %zu bytes are not a multiple of %d, so record %lld is cut short%s",
+                          path, size, (int)RECORD, (long long)n,
+                          size % (RECORD + 1) ? "" : " (CIFAR-100 has two labels per record)");
 }
 
 static few_status add_file(few_data *d, const char *path, const struct few_data_opts *o) {
@@ -73,7 +74,7 @@ static few_status add_folder(few_data *d, const char *dir, const struct few_data
     bool there = few__path_exists(path);
     few_status st = there ? add_file(d, path, o)
                           : few__fail(d->ctx, FEW_E_IO,
-                                      "%s is not there; to use some of the batches, name them: "
+                                      "%s does not exist; to use some of the batches, name them: "
                                       "cifar:FILE,FILE",
                                       path);
     few__free(d->ctx, path);

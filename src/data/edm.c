@@ -1,10 +1,10 @@
-/* edm.c - dataset.json, as dataset_tool.py of StyleGAN and EDM writes it (Karras et al., 2022,
- * arXiv:2206.00364) beside images that lie in folders of a thousand:
+/* edm.c - dataset.json, which dataset_tool.py of StyleGAN and EDM (Karras et al., 2022,
+ * arXiv:2206.00364) writes next to folders of a thousand images each:
  *
  *   {"labels": [["00000/img00000000.png", 6], ["00000/img00000001.png", 9], ...]}
  *
- * or {"labels": null} for a set without classes. The folders are then no classes. A file of this
- * name that is an object without "labels" belongs to somebody else.
+ * or {"labels": null} for a set without classes. In both cases the folders are not classes. An
+ * object without "labels" comes from another program and is ignored.
  */
 #include "edm.h"
 
@@ -25,7 +25,7 @@ static few_status add(few_ctx *ctx, struct few_edm *e, const char *file, size_t 
   if (!path || json_array_size(pair) != 2 || !json_is_integer(number) || label < 0 ||
       label >= INT32_MAX)
     return few__fail(ctx, FEW_E_FORMAT,
-                     "%s: entry %zu of `labels` is no [\"path\", number of a class]: correct it, "
+                     "%s: entry %zu of `labels` is not [\"path\", number of a class]: correct it, "
                      "or remove the file to have folders as classes",
                      file, i);
   FEW_TRY(FEW_GROW(ctx, e, e->n + 1));
@@ -54,7 +54,7 @@ static few_status take(few_ctx *ctx, struct few_edm *e, const char *file, const 
   return FEW_OK;
 }
 
-/* Takes `all`. */
+/* Takes ownership of `all`. */
 static few_status take_json(few_ctx *ctx, struct few_edm *out, const char *file, json_t *all) {
   const few_status st = take(ctx, out, file, all);
   json_decref(all);

@@ -1,5 +1,6 @@
-/* fashion_mnist.c - Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017, arXiv:1708.07747): the default
- * set, because a package of the system brings it: 60,000 training and 10,000 test images.
+/* fashion_mnist.c - Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017, arXiv:1708.07747): 60,000
+ * training and 10,000 test images. It is the set of our recipes because a Debian package installs
+ * it.
  */
 #include <unistd.h>
 

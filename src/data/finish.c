@@ -1,7 +1,7 @@
-/* finish.c - what every set gets, wherever its items came from: limit, hash, statistics.
+/* finish.c - the last steps of opening any set: limit, hash, statistics.
  *
  * The statistics of images come from a histogram of the 256 byte values, so they are exact sums of
- * integers and independent of the order of items. Those of points take two passes in f64.
+ * integers and independent of the order of items. Statistics of points take two passes in f64.
  */
 #include <math.h>
 #include <stdio.h>
@@ -31,7 +31,7 @@ few_status few__data_check_opts(few_ctx *ctx, const struct few_data_opts *o) {
   return FEW_OK;
 }
 
-/* Of a histogram of bytes. */
+/* Mean and standard deviation from a histogram of bytes, scaled to [-1, 1]. */
 static struct few_data_moments byte_moments(const int64_t hist[256]) {
   int64_t total = 0, sum = 0;
   for (int v = 0; v < 256; v++) total += hist[v], sum += v * hist[v];
@@ -55,7 +55,7 @@ static void image_stats(few_data *d) {
   d->std = m.std;
 }
 
-/* The mean and deviation of every step-th value from `from` on. */
+/* Mean and standard deviation of n values: every step-th from x[0] on. */
 static struct few_data_moments float_moments(const float *x, int64_t n, int step) {
   assert(n > 0 && step > 0);
   double sum = 0, var = 0;
@@ -85,8 +85,8 @@ static uint64_t content_hash(const few_data *d) {
   return d->labels ? few__hash(d->labels, (size_t)d->n * sizeof *d->labels, h) : h;
 }
 
-/* Only images of folders are converted to the size and channels of the options; other sets must have
- * them already. */
+/* Only images of folders are converted to the size and channels of the options; other sets must
+ * have them already. */
 static few_status check_asked(const few_data *d, const struct few_data_opts *o) {
   if (o->size && (d->h != o->size || d->w != o->size))
     return few__fail(d->ctx, FEW_E_INVALID,

@@ -2,16 +2,16 @@
  *
  *   DIR/class/.../x.png   the sub-folder of DIR is the class, however deep the file lies
  *   DIR/x.png             no sub-folder holds images: no labels
- *   DIR/dataset.json      labels as the tools of EDM write them; folders are no classes
+ *   DIR/dataset.json      labels as the tools of EDM write them; folders are not classes
  *   x.png                 a file in place of DIR: only that image
  *
- * layout.c finds DIR in what was named: a part of a split set, a folder in a folder. The classes
- * are those of the part to train on, so a label means the same in all parts.
+ * layout.c finds DIR: the named folder, a part of it, or a folder inside it. All parts use the
+ * class list of the training part, so a label means the same in all of them.
  *
- * Files are taken in bytewise order of their names, so a set has one order on every machine.
- * Hidden names and those that systems make are passed over; so are files that are no images, with
- * a note, or with a warning where they are images of a kind that few does not read. Each
- * directory is entered once: symbolic links may form loops.
+ * Files are read in bytewise order of their names, so a set has the same order on every machine.
+ * Hidden files and files of the system are skipped silently. Other files that are not images are
+ * skipped with a note, and images in formats that few does not read with a warning. Each directory
+ * is read once, because symbolic links may form loops.
  */
 #include <sys/stat.h>
 
@@ -30,7 +30,7 @@ struct scan {
   const struct few_data_opts *o;
   struct entry {
     char *path;
-    int32_t label; /* BESIDE the class folders, or of a class UNKNOWN */
+    int32_t label; /* a class; BESIDE: outside the class folders; UNKNOWN: a class not listed */
     struct stat about;
   } * at;
   int n, cap;
@@ -41,13 +41,13 @@ struct scan {
     } * at;
     int n, cap;
   } entered;
-  int64_t others;            /* files that are no images */
-  int64_t foreign;           /* of them images of a kind that is not read */
-  bool listed;               /* labels are those of dataset.json */
+  int64_t others;            /* files that are not images */
+  int64_t foreign;           /* images in formats that few does not read */
+  bool listed;               /* labels come from dataset.json */
   const struct entry *first; /* the image that decided the size */
 };
 
-/* Have we been in this directory? If not, we are now. */
+/* *again: the directory was visited before. Otherwise it is recorded as visited. */
 static few_status enter(struct scan *s, const struct stat *st, bool *again) {
   *again = false;
   for (int i = 0; i < s->entered.n; i++)
@@ -59,18 +59,30 @@ static few_status enter(struct scan *s, const struct stat *st, bool *again) {
   return FEW_OK;
 }
 
-static void pass_over(struct scan *s, const char *path) {
+/* Counts a file that is not read, and names the first of each kind. */
+static void skip(struct scan *s, const char *path) {
   few_ctx *ctx = s->d->ctx;
-  if (few__photo_foreign(path) && !s->foreign++)
-    few__log(ctx, FEW_LOG_WARN,
-             "%s and other images that are neither PNG nor JPEG are left out: convert them", path);
-  else if (!s->others++)
-    few__log(ctx, FEW_LOG_INFO, "%s is no PNG or JPEG: passed over", path);
+  if (few__photo_foreign(path)) {
+    if (!s->foreign++)
+      few__log(ctx, FEW_LOG_WARN,
+               "%s: few reads only PNG and JPEG, and skips other images: convert them", path);
+  } else if (!s->others++) {
+    few__log(ctx, FEW_LOG_INFO, "%s is not an image: skipped", path);
+  }
+}
+
+static void report_skipped(const struct scan *s, const char *dir) {
+  if (s->foreign > 1)
+    few__log(s->d->ctx, FEW_LOG_INFO, "%s: %lld images that are neither PNG nor JPEG skipped", dir,
+             (long long)s->foreign);
+  if (s->others > 1)
+    few__log(s->d->ctx, FEW_LOG_INFO, "%s: %lld files that are not images skipped", dir,
+             (long long)s->others);
 }
 
 static few_status scan_dir(struct scan *s, const char *dir, int32_t label);
 
-/* A path below DIR: a directory, an image, or something to pass over. Takes `path`. */
+/* A path below DIR: a directory, an image, or a file to skip. Takes ownership of `path`. */
 static few_status scan_path(struct scan *s, char *path, int32_t label) {
   few_ctx *ctx = s->d->ctx;
   few_status st = FEW_OK;
@@ -80,11 +92,11 @@ static few_status scan_path(struct scan *s, char *path, int32_t label) {
     if (image)
       st = few__data_broken(s->d, s->o, 1, "%s cannot be reached (a link to nowhere?)", path);
     else
-      s->others++;
+      skip(s, path);
   } else if (S_ISDIR(info.st_mode)) {
     st = scan_dir(s, path, label);
   } else if (!S_ISREG(info.st_mode) || !image) {
-    pass_over(s, path);
+    skip(s, path);
   } else {
     st = FEW_GROW(ctx, s, s->n + 1);
     if (!st) {
@@ -115,7 +127,7 @@ static few_status scan_dir(struct scan *s, const char *dir, int32_t label) {
   if (stat(dir, &info)) return few__fail(ctx, FEW_E_IO, "%s vanished; try again", dir);
   FEW_TRY(enter(s, &info, &again));
   if (again) {
-    few__log(ctx, FEW_LOG_WARN, "%s is a link to a folder that was read already: passed over", dir);
+    few__log(ctx, FEW_LOG_WARN, "%s is a link to a folder that was already read: skipped", dir);
     return FEW_OK;
   }
   few_status st = few__list_dir(ctx, &names, dir);
@@ -127,7 +139,7 @@ static few_status scan_dir(struct scan *s, const char *dir, int32_t label) {
   return st;
 }
 
-/* The place of a class in a list sorted by bytes. */
+/* Index of a class in a list that is sorted bytewise; UNKNOWN: not in the list. */
 static int32_t class_of(const struct few_names *classes, const char *name) {
   assert(classes->n < 2 || strcmp(classes->at[0], classes->at[1]) < 0); /* sorted */
   for (int low = 0, high = classes->n; low < high;) {
@@ -141,7 +153,7 @@ static int32_t class_of(const struct few_names *classes, const char *name) {
   return UNKNOWN;
 }
 
-/* What lies in DIR itself: folders are classes if there are any, and what they hold is theirs. */
+/* Scans DIR itself. If it has class folders, each image below one has its class. */
 static few_status scan_root(struct scan *s, const struct few_layout *l,
                             const struct few_names *classes) {
   few_ctx *ctx = s->d->ctx;
@@ -159,15 +171,13 @@ static few_status scan_root(struct scan *s, const struct few_layout *l,
     const bool class = classes->n && few__path_is_dir(path);
     FEW_GOTO(scan_path(s, path, class ? class_of(classes, names.at[i]) : BESIDE));
   }
-  if (s->others > 1)
-    few__log(ctx, FEW_LOG_INFO, "%s: %lld files that are no PNG or JPEG passed over", l->dir,
-             (long long)s->others);
+  report_skipped(s, l->dir);
 out:
   few__names_free(ctx, &names);
   return st;
 }
 
-/* The number that a file's name ends in, -1 for none: 17 of "a/img00000017.png". */
+/* The number at the end of a file's name: 17 for "a/img00000017.png"; -1: there is none. */
 static int64_t number_of(const char *path) {
   const char *dot = strrchr(path, '.'), *p = dot;
   int64_t number = 0, unit = 1;
@@ -178,8 +188,8 @@ static int64_t number_of(const char *path) {
   return p == dot ? -1 : number;
 }
 
-/* A set is often cut into folders of a thousand that are numbered, as are the files, from one
- * folder to the next: the folders are then no classes. Only the last may be shorter. */
+/* Often a set is only divided into numbered folders of equal size (the last may be smaller), and
+ * the numbers of the files run on from folder to folder. Such folders are not classes. */
 static bool looks_cut(const struct scan *s, const struct few_names *folders) {
   int64_t each = 0;
   for (int i = 0; i < folders->n; i++)
@@ -192,10 +202,10 @@ static bool looks_cut(const struct scan *s, const struct few_names *folders) {
   return first >= 0;
 }
 
-/* Folders are classes: those of the part to train on. */
+/* Folders are classes. The list of classes is that of the training part. */
 static few_status scan_classes(struct scan *s, const struct few_layout *l) {
   few_data *d = s->d;
-  /* a part without class folders has no labels, whatever the other has */
+  /* a part without class folders has no labels, even if the training part has some */
   const struct few_names *classes = l->train && l->folders.n ? &l->classes : &l->folders;
   if (l->train && l->classes.n && !l->folders.n)
     few__data_note(d, "this part has no class folders, so no labels");
@@ -205,15 +215,15 @@ static few_status scan_classes(struct scan *s, const struct few_layout *l) {
   FEW_TRY(scan_root(s, l, classes));
   if (looks_cut(s, classes))
     few__log(d->ctx, FEW_LOG_WARN,
-             "%s: its folders %s, %s ... look like pieces of one sequence, and are taken for "
-             "classes: give labels = no, or their labels in a dataset.json",
+             "%s: its folders %s, %s ... look like pieces of one sequence, but are read as "
+             "classes. If they are not classes, set labels = no or write labels to a dataset.json",
              d->spec, classes->at[0], classes->at[1]);
   d->n_classes = classes->n;
   d->classes_as_found = !l->train;
   return classes->n ? few__data_name_classes(d, (const char *const *)classes->at) : FEW_OK;
 }
 
-/* The numbers of a list of labels become classes: those of the part to train on. */
+/* Makes classes of the numbers in dataset.json. `of` is the list of the training part. */
 static few_status number_entries(struct scan *s, const struct few_edm *of) {
   int32_t *label = NULL, *number = NULL;
   int64_t n = 0;
@@ -233,15 +243,15 @@ out:
   return st;
 }
 
-/* dataset.json has the labels. */
+/* Labels come from dataset.json. */
 static few_status scan_listed(struct scan *s, const struct few_layout *l,
                               const struct few_edm *list) {
   const struct few_names none = {0};
   struct few_edm train = {0};
   FEW_TRY(scan_root(s, l, &none));
   few__data_note(s->d, list->kind == FEW_EDM_LABELLED
-                           ? "labels are those of dataset.json, folders are no classes"
-                           : "dataset.json has no labels, folders are no classes");
+                           ? "labels come from dataset.json, so folders are not classes"
+                           : "dataset.json has no labels, and folders are not classes");
   if (list->kind != FEW_EDM_LABELLED) return FEW_OK;
   for (int i = 0; i < s->n; i++) {
     const char *path = s->at[i].path + strlen(l->dir);
@@ -254,10 +264,11 @@ static few_status scan_listed(struct scan *s, const struct few_layout *l,
   return st;
 }
 
-/* A part without the list that the part to train on has: its folders are as little classes. */
+/* The training part has a dataset.json and this part has none. Folders of this part are not classes
+ * either. */
 static few_status scan_unlisted(struct scan *s, const struct few_layout *l) {
   const struct few_names none = {0};
-  few__data_note(s->d, "this part has no dataset.json as the one to train on has, so no labels");
+  few__data_note(s->d, "the training part has a dataset.json and this part has none, so no labels");
   return scan_root(s, l, &none);
 }
 
@@ -274,7 +285,7 @@ static few_status scan_layout(struct scan *s, const struct few_layout *l) {
   return st;
 }
 
-/* A single image. */
+/* Reads a single image. */
 static few_status scan_file(struct scan *s, const char *where) {
   char *path = few__strdup(s->d->ctx, where);
   if (!path) return few__fail(s->d->ctx, FEW_E_MEMORY, "out of memory for a path");
@@ -311,9 +322,9 @@ static few_status add(struct scan *s, const struct entry *e) {
   struct few_image p = {0};
   if (e->label < 0 && d->labels)
     return few__data_broken(d, s->o, 1, "%s %s", e->path,
-                            e->label == UNKNOWN ? "is of a class that the part to train on lacks"
+                            e->label == UNKNOWN ? "has a class that the training part lacks"
                             : s->listed         ? "has no label in dataset.json"
-                                        : "lies beside the class folders, so it has no class");
+                                        : "lies outside the class folders, so it has no class");
   few_status st = decode(s, e->path, &p);
   if (st == FEW_E_MEMORY) return st;
   if (st) return few__data_broken(d, s->o, 1, "%s", few_error(d->ctx));
@@ -333,7 +344,7 @@ out:
   return st;
 }
 
-/* A set without any colour needs one channel only. */
+/* One channel is enough if all images are grey. */
 static void drop_colours_if_grey(few_data *d) {
   int64_t pixels = d->n * d->h * d->w;
   assert(d->c == 3);
@@ -345,7 +356,8 @@ static void drop_colours_if_grey(few_data *d) {
   d->c = 1;
 }
 
-/* How many images of each class, and last of those without one, the limit leaves. */
+/* Sets left[k] to the number of images of class k that the limit allows. The last entry is for
+ * images without a class. */
 static few_status share(const struct scan *s, int64_t *left) {
   const int classes = s->d->n_classes;
   int32_t *label = NULL;
@@ -365,7 +377,8 @@ out:
   return st;
 }
 
-/* In order, but no more of a class than its share: a broken image gives way to the next. */
+/* Reads images in order until each class has its share. A broken image is replaced by the next one
+ * of its class. */
 static few_status read_shares(struct scan *s, int64_t *left, int32_t *kept) {
   enum { REPORT_EVERY = 256 };
   few_data *d = s->d;
@@ -396,7 +409,6 @@ static few_status read_all(struct scan *s, int32_t *kept) {
   return st;
 }
 
-/* Those that were decoded before have the labels that their files have now. */
 static few_status decode_all(struct scan *s, struct few_cache *cache) {
   few_data *d = s->d;
   const int64_t skipped = d->skipped;
@@ -409,6 +421,7 @@ static few_status decode_all(struct scan *s, struct few_cache *cache) {
   return st;
 }
 
+/* Images from the cache get the labels that their files have now. */
 static few_status take_images(struct scan *s, struct few_cache *cache, const char *dir) {
   few_data *d = s->d;
   int32_t *kept = NULL;

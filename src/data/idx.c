@@ -1,13 +1,13 @@
 /* idx.c - IDX files, the format of MNIST: http://yann.lecun.com/exdb/mnist.
  *
  *   bytes 0, 1   zero
- *   byte  2      type of an entry: 0x08 is an unsigned byte, the only one taken here
+ *   byte  2      type of an entry: 0x08, an unsigned byte, is the only one supported
  *   byte  3      number of dimensions: images 3 [N,H,W] or 4 [N,H,W,C], labels 1 [N]
  *   then         the dimensions, 32 bits each, most significant byte first; then the entries
  *
- * The sizes in the header are compared with the bytes of the file first, in a plain file before the
- * rest of it is read. A file cut short keeps its complete items under the skip policy; bytes beyond
- * the end are an error under both policies, because the header is then wrong.
+ * First the sizes in the header are compared with the size of the file; if it is not compressed,
+ * before the rest of it is read. If a file is cut short, the skip policy keeps its complete items.
+ * Bytes after the last item are an error under both policies, because then the header is wrong.
  */
 #include "io/feed.h"
 #include "io/file.h"
@@ -21,14 +21,14 @@ struct idx {
   size_t size, header;
   int n_dims;
   int64_t dim[MAX_DIMS];
-  int64_t complete; /* items whose bytes are all there, <= dim[0] */
+  int64_t complete; /* items that are not cut short, <= dim[0] */
 };
 
 static int64_t big_endian(const uint8_t *p) {
   return (int64_t)p[0] << 24 | (int64_t)p[1] << 16 | (int64_t)p[2] << 8 | (int64_t)p[3];
 }
 
-/* p: at least the header, where the file is no shorter. */
+/* p: the first bytes: the whole header, unless the file is shorter. */
 static few_status parse_header(few_ctx *ctx, const char *path, int min_dims, int max_dims,
                                const uint8_t *p, struct idx *f) {
   if (f->size < 4)
@@ -59,17 +59,17 @@ static int64_t item_bytes(const struct idx *f) {
   return item;
 }
 
-/* More bytes than the header knows of: an error under both policies. */
+/* Bytes after the last item are an error under both policies. */
 static few_status check_end(few_data *d, const char *path, const struct idx *f) {
   const int64_t more = (int64_t)(f->size - f->header) - f->dim[0] * item_bytes(f);
   if (more <= 0) return FEW_OK;
   return few__fail(d->ctx, FEW_E_FORMAT,
-                   "%s: goes on for %lld bytes after its %lld items; the header is wrong or two "
+                   "%s: has %lld more bytes after its %lld items; the header is wrong or two "
                    "files were joined",
                    path, (long long)more, (long long)f->dim[0]);
 }
 
-/* The head of a plain file shows whether the rest is worth reading. */
+/* Checks the header of an uncompressed file before the rest is read. */
 static few_status look_at(few_data *d, const char *path, int min_dims, int max_dims) {
   struct few_feed from;
   const uint8_t *head;

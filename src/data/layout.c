@@ -1,13 +1,13 @@
-/* layout.c - how a set of images lies in its folder.
+/* layout.c - finds the class folders of a set of images.
  *
  *   DIR/class/.../x.png         folders are classes
- *   DIR/{train,val,test}/...    folders are parts of one set, each laid out by itself
- *   DIR/only/...                a folder that wraps all others is looked through
+ *   DIR/{train,val,test}/...    folders are parts of one set, each with classes or without
+ *   DIR/only/...                DIR has one folder and no images: `only` takes the place of DIR
  *
- * Parts are known by their names, in any case. DIR with a part for training and one held out is
- * split; other folders beside those two are then named in the note and left out. Where every folder
- * with images has a part's word in its name (train2017 and val2017, seg_train and seg_test), it
- * is split as well. A `train` beside other classes is a class: a railway's.
+ * Parts are known by their names, in upper or lower case. DIR is split if it has a training part
+ * and a part held out. All its other folders are then left out, and a note lists them. DIR is also
+ * split if every folder with images has the word of a part in its name (train2017 and val2017,
+ * seg_train and seg_test). A folder `train` beside other classes only is a class: railway trains.
  */
 #include "layout.h"
 
@@ -50,7 +50,7 @@ static enum part part_of_word(const char *word, size_t n) {
   return NO_PART;
 }
 
-/* The part that a name means, as a whole or by one of its words. */
+/* The part that a name stands for: whole: the name is its word; otherwise one of its words is. */
 static enum part part_of(const char *name, bool whole) {
   if (whole) return part_of_word(name, strlen(name));
   for (const char *p = name; *p;) {
@@ -65,7 +65,7 @@ static enum part part_of(const char *name, bool whole) {
 
 /* ---- folders that hold images ---- */
 
-/* Folders looked into: a link may lead back to one. */
+/* Folders that were visited, because a symbolic link may lead back to one of them. */
 struct visited {
   struct place {
     dev_t device;
@@ -90,7 +90,7 @@ static few_status holds_images(few_ctx *ctx, struct visited *v, const char *dir,
   bool first;
   *out = false;
   FEW_TRY(visit(ctx, v, dir, &first));
-  if (!first || few__list_dir(ctx, &names, dir)) return FEW_OK; /* a failure is the scan's */
+  if (!first || few__list_dir(ctx, &names, dir)) return FEW_OK; /* the scan reports failures */
   few_status st = FEW_OK;
   for (int i = 0; i < names.n && !*out; i++)
     *out = !few__layout_junk(names.at[i]) && few__photo_named(names.at[i]);
@@ -127,7 +127,7 @@ static few_status look_at(few_ctx *ctx, struct few_names *out, bool *images, con
   return FEW_OK;
 }
 
-/* The folders right below `dir` that hold images, and whether images lie beside them. */
+/* Lists the folders in `dir` that hold images at any depth. *images: `dir` itself holds images. */
 static few_status list_folders(few_ctx *ctx, struct few_names *out, bool *images, const char *dir) {
   struct few_names names = {0};
   few_status st = FEW_OK;
@@ -143,9 +143,9 @@ static few_status list_folders(few_ctx *ctx, struct few_names *out, bool *images
 /* ---- parts ---- */
 
 struct split {
-  const char *name[4]; /* by part; borrowed */
-  bool twice[4];
-  int named; /* folders that are a part */
+  const char *name[4]; /* the folder of each part; borrowed */
+  bool twice[4];       /* more than one folder has this part's name */
+  int named;           /* folders with the name of a part */
 };
 
 static struct split find_split(const struct few_names *folders, bool whole) {
@@ -168,7 +168,7 @@ static bool is_split(const struct few_names *folders, struct split *s) {
   return (s->name[TRAIN] != NULL) + (s->name[VAL] != NULL) + (s->name[TEST] != NULL) >= 2;
 }
 
-/* The requested part: by its name, or by the option, which has two values. */
+/* The requested part: the one named in the specification, or else by the option `split`. */
 static few_status choose(few_data *d, const struct split *s, const char *dir, enum part asked,
                          const struct few_data_opts *o, enum part *out) {
   const bool held_out = o->split == FEW_DATA_TEST;
@@ -194,12 +194,12 @@ static void note_parts(few_data *d, const struct few_names *folders, enum part c
   struct few_text list = {0};
   for (int i = 0; i < folders->n; i++)
     few__text_add(d->ctx, &list, "%s%s", i ? ", " : "", folders->at[i]);
-  few__data_note(d, "%.300s are parts of one set, %s was taken (folder:DIR:%s)",
+  few__data_note(d, "%.300s are parts of one set, and %s is used (folder:DIR:%s)",
                  list.failed ? "folders" : list.at, name, part_names[chosen]);
   few__text_free(d->ctx, &list);
 }
 
-/* ---- the way down ---- */
+/* ---- from the named folder to the part ---- */
 
 static few_status go_down(few_ctx *ctx, char **dir, const char *name) {
   char *path = NULL;
@@ -223,8 +223,8 @@ static bool in(const struct few_names *names, const char *name) {
   return false;
 }
 
-/* Through folders that wrap a single other one, unless that is one of the classes known;
- * *folders are those of where it ends. */
+/* While *dir holds one folder and no images or labels, goes into that folder, unless its name is in
+ * `known`. *folders is the list of folders at the end. */
 static few_status look_through(few_data *d, char **dir, struct few_names *folders,
                                const struct few_names *known) {
   few_ctx *ctx = d->ctx;
@@ -234,7 +234,7 @@ static few_status look_through(few_data *d, char **dir, struct few_names *folder
     FEW_TRY(has_labels(ctx, *dir, &labels));
     if (images || labels || folders->n != 1 || i == WRAPPERS_MAX) return FEW_OK;
     if (in(known, folders->at[0])) return FEW_OK;
-    few__data_note(d, "%s is the only folder in it and no class", folders->at[0]);
+    few__data_note(d, "%s is the only folder with images, so it is not a class", folders->at[0]);
     FEW_TRY(go_down(ctx, dir, folders->at[0]));
     few__names_free(ctx, folders);
   }
@@ -248,7 +248,7 @@ static few_status take_part(few_data *d, struct few_layout *l, enum part asked,
   enum part part = NO_PART;
   if (!is_split(&l->folders, &s)) {
     if (!asked) return few__data_no_split(d, o);
-    return few__fail(ctx, FEW_E_UNSUPPORTED, "%s: %s holds no parts called train, val or test",
+    return few__fail(ctx, FEW_E_UNSUPPORTED, "%s: %s has no parts called train, val or test",
                      d->spec, l->dir);
   }
   FEW_TRY(choose(d, &s, l->dir, asked, o, &part));
@@ -262,7 +262,7 @@ static few_status take_part(few_data *d, struct few_layout *l, enum part asked,
   return look_through(d, &l->dir, &l->folders, &l->classes);
 }
 
-/* DIR of "DIR:part", where that is no folder itself. */
+/* Splits "DIR:part" into both, unless a folder has this whole name. */
 static few_status split_spec(few_ctx *ctx, const char *where, char **dir, enum part *asked) {
   const char *colon = strrchr(where, ':');
   *asked = NO_PART;

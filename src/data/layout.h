@@ -1,4 +1,4 @@
-/* layout.h - how a set of images lies in its folder. */
+/* layout.h - finds the class folders of a set of images. */
 #ifndef FEW_SRC_DATA_LAYOUT_H
 #define FEW_SRC_DATA_LAYOUT_H
 
@@ -6,16 +6,16 @@
 #include "reader.h"
 
 struct few_layout {
-  char *dir;                /* where the requested part begins */
-  struct few_names folders; /* those in it that hold images */
-  char *train;              /* NULL, or the same of the part to train on, where another was asked */
-  struct few_names classes; /* for, and its folders */
+  char *dir;                /* folder of the requested part */
+  struct few_names folders; /* folders in `dir` that hold images */
+  char *train;              /* folder of the training part if another part was requested, or NULL */
+  struct few_names classes; /* folders in `train` that hold images */
 };
 
-/* Is this name passed over wherever it stands: hidden, or made by a system for itself? */
+/* Is a file or folder of this name always skipped: hidden, or one of the system's? */
 bool few__layout_junk(const char *name);
 
-/* `where` is a folder, or a folder with ":part" behind it. What was chosen is noted in d. */
+/* `where` is a folder, or a folder with ":part" after it. The choice is noted in d. */
 few_status few__layout_find(few_data *d, struct few_layout *out, const char *where,
                             const struct few_data_opts *o);
 void few__layout_free(few_ctx *ctx, struct few_layout *l);

@@ -1,8 +1,8 @@
 /* memory.c - a data set from the memory of the program, or from a callback that fills one item.
  *
- * The result is what a reader makes of the same items in a file: same order, hash, statistics, batches.
- * The callback fills a copy when the set is made. Values that are borrowed are never written to;
- * options that leave out items need a copy, because that closes the gaps.
+ * The result is the same as from a file with the same items: order, hash, statistics, batches. The
+ * callback fills the set's own copy when the set is made. Borrowed values are never written to.
+ * Options that leave out items move the others together, so they need a copy.
  */
 #include <math.h>
 
@@ -36,12 +36,12 @@ static few_status take_shape(few_data *d, const struct few_data_memory *m) {
   return FEW_OK;
 }
 
-/* The items leave their places: a copy is needed. */
+/* Do the options leave out items, so that others are moved? */
 static bool moves(const struct few_data_opts *o) {
   return o->limit || o->holdout > 0 || o->on_error == FEW_DATA_SKIP;
 }
 
-/* Room for all values, or where they lie already. */
+/* Makes a copy of the values, or room for them, or borrows them. */
 static few_status take_values(few_data *d, const struct few_data_memory *m,
                               const struct few_data_opts *o) {
   const size_t bytes = few__mul_size((size_t)d->n, few__data_item_bytes(d));
@@ -120,7 +120,7 @@ static few_status check_classes(few_data *d, const struct few_data_memory *m) {
 static few_status fill(few_data *d, const struct few_data_memory *m,
                        const struct few_data_opts *o) {
   struct few_data_opts whole = *o;
-  if (o->holdout > 0) whole.split = FEW_DATA_TRAIN; /* the parts are made of all items */
+  if (o->holdout > 0) whole.split = FEW_DATA_TRAIN; /* both parts are made from all items */
   FEW_TRY(few__data_no_split(d, &whole));
   FEW_TRY(take_shape(d, m));
   FEW_TRY(check_classes(d, m));

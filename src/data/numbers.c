@@ -1,13 +1,14 @@
-/* numbers.c - which classes a set has, and a part of a set that has all of them.
+/* numbers.c - which classes a set has, and a part of a set that has items of all classes.
  *
- * A label is a place in a list of classes: a network has an embedding for each, and a class without
- * items would be one that nobody trained, from which samples are drawn all the same. Files number
- * their classes as they like, from 1 or with gaps. So the numbers that occur are sorted and become
- * classes 0, 1, 2 ..., called by their numbers; where they are 0 .. n - 1 already, nothing changes.
+ * A label is an index into a list of classes, and a network has an embedding for each. A class
+ * without items would have an untrained embedding, but samples would be drawn from it all the same.
+ * Files may number their classes from 1 or with gaps. So the numbers that occur are sorted and
+ * become classes 0, 1, 2 ..., with these numbers as their names. If they are 0 .. n - 1, nothing
+ * changes.
  *
- * A limit takes from all classes. Item j of the n of its class has the key j / n; in the order of
- * keys, the first item of every class comes first, and any beginning holds the classes in
- * proportion, to within one item. The limit keeps that beginning, in the set's own order.
+ * A limit keeps items of all classes. Item j of the n items of a class has the key j / n. In the
+ * order of keys, the first item of every class comes first, and every prefix has the classes in
+ * proportion, to within one item. The limit keeps such a prefix, in the set's own order.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,7 +68,7 @@ out:
   return st;
 }
 
-/* The number that a name is, written as a file would be read: no sign, no zeros before it. */
+/* Is a name a decimal number without a sign and leading zeros? */
 static bool is_number(const char *name, int32_t *out) {
   char again[12];
   const size_t n = name ? strlen(name) : 0;
@@ -91,7 +92,7 @@ few_status few__labels_by_number(few_ctx *ctx, const char *const *names, int64_t
   return FEW_OK;
 }
 
-/* Classes without items, which may be so because those were broken, are left out. */
+/* Leaves out classes without items. Their items may have been broken. */
 static few_status drop_empty(few_data *d, const int32_t *used, int n) {
   assert(n >= 1 && n <= d->n_classes && used[n - 1] < d->n_classes);
   if (n == d->n_classes) return FEW_OK;
@@ -129,7 +130,7 @@ few_status few__data_settle_classes(few_data *d) {
   return st;
 }
 
-/* ---- a part that has all of them ---- */
+/* ---- a part that has items of all classes ---- */
 
 struct place {
   double key;

@@ -16,10 +16,13 @@ struct files {
   int next;
   int warnings; /* logged since the last reset */
   char warning[1024];
+  char info[2048]; /* messages of level INFO since the last reset, one per line */
 };
 
 static void files_log(void *user, few_log_level level, const char *message) {
   struct files *f = user;
+  const size_t used = strlen(f->info);
+  if (level == FEW_LOG_INFO) snprintf(f->info + used, sizeof f->info - used, "%s\n", message);
   if (level != FEW_LOG_WARN) return;
   f->warnings++;
   snprintf(f->warning, sizeof f->warning, "%s", message);
@@ -84,7 +87,7 @@ static inline few_status files_open(struct files *f, few_data **d, const char *r
   snprintf(spec, sizeof spec, "%s:%s%s%s", reader, files_path(f, a), b ? "," : "",
            b ? files_path(f, b) : "");
   f->warnings = 0;
-  f->warning[0] = '\0';
+  f->warning[0] = f->info[0] = '\0';
   return few_data_open(d, f->ctx, spec, o);
 }
 

@@ -121,7 +121,7 @@ static void test_images_beside_class_folders(void **state) {
   make_dir(f, "set/a");
   write_flat(f, "set/a/1.png", PNG_FORMAT_GRAY, 2, 2, 1);
   write_flat(f, "set/2.png", PNG_FORMAT_GRAY, 2, 2, 2);
-  assert_refused(f, "folder", "set", NULL, NULL, FEW_E_FORMAT, "2.png lies beside");
+  assert_refused(f, "folder", "set", NULL, NULL, FEW_E_FORMAT, "2.png lies outside");
   few_data *d = NULL;
   assert_ok(f->ctx, files_open(f, &d, "folder", "set", NULL, &skip));
   assert_int_equal(few_data_n(d), 1);
@@ -196,7 +196,8 @@ static void test_grey_only_if_all_are(void **state) {
   few_data_free(d);
 }
 
-/* By content, wherever a name misleads; what no name of an image has is passed over. */
+/* The content of a file decides its format, not its name; a file without the name of an image is
+ * skipped. */
 static void test_names_that_mislead(void **state) {
   struct files *f = *state;
   make_dir(f, "set");
@@ -213,6 +214,35 @@ static void test_names_that_mislead(void **state) {
   few_data_free(d);
   files_write(f, "set/5.png", "GIF89a..........", 16);
   assert_refused(f, "folder", "set", NULL, NULL, FEW_E_FORMAT, "holds GIF: convert it");
+}
+
+/* Images in other formats and files that are not images are counted separately. The first of each
+ * kind is named. */
+static void test_skipped(void **state) {
+  struct files *f = *state;
+  few_data *d = NULL;
+  make_dir(f, "set");
+  write_flat(f, "set/1.png", PNG_FORMAT_GRAY, 2, 2, 5);
+  files_write(f, "set/2.gif", "GIF89a", 6);
+  assert_ok(f->ctx, files_open(f, &d, "folder", "set", NULL, NULL));
+  few_data_free(d);
+  assert_int_equal(f->warnings, 1);
+  assert_non_null(strstr(f->warning, "2.gif: few reads only PNG and JPEG"));
+  assert_null(strstr(f->info, "skipped"));
+  files_write(f, "set/3.webp", "RIFF", 4);
+  files_write(f, "set/4.txt", "text", 4);
+  files_write(f, "set/5.tiff", "II*", 3);
+  assert_ok(f->ctx, files_open(f, &d, "folder", "set", NULL, NULL));
+  few_data_free(d);
+  assert_int_equal(f->warnings, 1);
+  assert_null(strstr(f->info, "3.webp"));
+  assert_non_null(strstr(f->info, "4.txt is not an image: skipped"));
+  assert_non_null(strstr(f->info, "set: 3 images that are neither PNG nor JPEG skipped"));
+  assert_null(strstr(f->info, "files that are not images"));
+  files_write(f, "set/6.txt", "text", 4);
+  assert_ok(f->ctx, files_open(f, &d, "folder", "set", NULL, NULL));
+  few_data_free(d);
+  assert_non_null(strstr(f->info, "set: 2 files that are not images skipped"));
 }
 
 static void test_jpeg_beside_png(void **state) {
@@ -345,6 +375,7 @@ int main(void) {
       TEST(test_grey_only_if_all_are),
       TEST(test_jpeg_beside_png),
       TEST(test_names_that_mislead),
+      TEST(test_skipped),
       TEST(test_crop_and_area),
       TEST(test_mixed_sizes_name_both),
       TEST(test_broken_images),

@@ -50,7 +50,7 @@ static void test_parts(void **state) {
   expect(f, "s:val", TRAIN, "3:dog of 2");
   image(f, "s/test/owl/1.png", 5);
   assert_refused(f, "folder", "s:test", NULL, NULL, FEW_E_FORMAT,
-                 "is of a class that the part to train on lacks");
+                 "has a class that the training part lacks");
 }
 
 /* Images to test with, as they often come: in no folders. */
