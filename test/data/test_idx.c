@@ -198,7 +198,7 @@ static void test_headers_that_lie(void **state) {
     const char *part;
   } cases[] = {
       {0, 0x801, "right file"}, {0, 0x805, "right file"},        {0, 0xd03, "right file"},
-      {4, 0, "goes on"},        {4, N - 1, "goes on"},           {4, N + 1, "cut short"},
+      {4, 0, "more bytes"},     {4, N - 1, "more bytes"},        {4, N + 1, "cut short"},
       {4, 1u << 31, "cut"},     {4, 0xffffffff, "cut short"},    {8, 0, "dimension 1"},
       {8, 1u << 31, "header"},  {12, 0xffffffff, "dimension 2"},
   };
