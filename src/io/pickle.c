@@ -1,19 +1,19 @@
 /* pickle.c - Python's serialisation, as far as a state dict of PyTorch needs it (protocol 2).
  *
- * A pickle is a program for a small stack machine: numbers, texts, tuples, dictionaries, a memo of
- * things used again, and calls of Python functions by name - which is how a file can do harm. Here
- * a call is only written down. Names are few (torch.FloatStorage, torch._utils._rebuild_tensor_v2,
- * collections.OrderedDict ...) and all others are refused, as are opcodes that a state dict does
- * not have. See Python's pickletools for the opcodes.
+ * A pickle is a program for a small stack machine. It makes numbers, texts, tuples and
+ * dictionaries, keeps values for later use in a memo, and calls Python functions by name, so that a
+ * file can do harm. Here a call is only recorded. A few names are allowed (torch.FloatStorage,
+ * torch._utils._rebuild_tensor_v2, collections.OrderedDict ...). Other names are refused, and so
+ * are opcodes that do not occur in a state dict. Python's pickletools describes the opcodes.
  *
- * Every opcode makes at most one value, but an opcode is a byte and a value 56. A pickle may have
- * 2^20 values (a tensor takes about 15), as many things on its stack, and four times as many cells.
+ * A one-byte opcode can make a value of 48 bytes, so a small file could fill memory. The limits are
+ * 2^20 values (a tensor takes about 15), 2^20 entries of the stack, and 2^22 cells.
  */
 #include "pickle.h"
 
 #include <stdio.h>
 
-enum { MARK = -2 }; /* on the stack, in place of a value */
+enum { MARK = -2 }; /* an entry of the stack that is not a value */
 enum { VALUES_MAX = 1 << 20, CELLS_MAX = 1 << 22 };
 
 struct machine {
@@ -84,8 +84,8 @@ static few_status append(struct machine *m, int container, int key, int value) {
   return FEW_OK;
 }
 
-/* The stack's height above the last mark, which is taken off. */
-static few_status take_mark(struct machine *m, int *first) {
+/* *first = index of the first value above the last mark. The caller removes the mark. */
+static few_status find_mark(struct machine *m, int *first) {
   int k = m->stack.n;
   *first = 0;
   while (k > 0 && m->stack.at[k - 1] != MARK) k--;
@@ -120,8 +120,8 @@ static few_status text(struct machine *m, int length_bytes) {
                                                 .last = -1});
 }
 
-/* LONG1: as many bytes as its first says. Those wider than 64 bits (a legacy file's magic number)
- * are cut. */
+/* LONG1: the first byte gives the number of bytes. Numbers wider than 64 bits, such as the magic
+ * number of a legacy file, are cut to 64 bits. */
 static few_status long1(struct machine *m, int arg) {
   FEW_UNUSED(arg);
   int64_t n, x;
@@ -133,7 +133,7 @@ static few_status long1(struct machine *m, int arg) {
   return push_kind(m, FEW_PICKLE_INT, x);
 }
 
-/* module \n name \n */
+/* GLOBAL: "module\nname\n" */
 static few_status name(struct machine *m, int arg) {
   FEW_UNUSED(arg);
   static const char *const known[] = {
@@ -179,7 +179,7 @@ static few_status tuple(struct machine *m, int first) {
 static few_status marked_tuple(struct machine *m, int arg) {
   FEW_UNUSED(arg);
   int first;
-  FEW_TRY(take_mark(m, &first));
+  FEW_TRY(find_mark(m, &first));
   FEW_TRY(tuple(m, first));
   m->stack.at[m->stack.n - 2] = m->stack.at[m->stack.n - 1]; /* over the mark */
   m->stack.n--;
@@ -191,12 +191,14 @@ static few_status short_tuple(struct machine *m, int n) {
   return tuple(m, m->stack.n - n);
 }
 
-/* The top n values into the container below them: pairs of a DICT, items of a LIST. */
+/* Moves the values from `first` up into the container below them: keys and values into a DICT,
+ * items into a LIST. mark: 1 if there is a mark between them, else 0. */
 static few_status fill(struct machine *m, int first, int mark, enum few_pickle_kind kind) {
   const int step = kind == FEW_PICKLE_DICT ? 2 : 1, n = m->stack.n - first;
-  if (first - mark < 1 || n < 0 || n % step) return bad(m, "items without a place");
+  if (first - mark < 1 || n < 0 || n % step) return bad(m, "items without a container below them");
   int self = m->stack.at[first - mark - 1];
-  if (self == MARK || m->out->values.at[self].kind != kind) return bad(m, "items in no container");
+  if (self == MARK || m->out->values.at[self].kind != kind)
+    return bad(m, "items for something that is not their list or dictionary");
   for (int k = first; k < m->stack.n; k += step) {
     int key = step == 2 ? m->stack.at[k] : -1, value = m->stack.at[k + step - 1];
     if (key == MARK || value == MARK) return bad(m, "a mark among items");
@@ -208,7 +210,7 @@ static few_status fill(struct machine *m, int first, int mark, enum few_pickle_k
 
 static few_status marked_fill(struct machine *m, int kind) {
   int first;
-  FEW_TRY(take_mark(m, &first));
+  FEW_TRY(find_mark(m, &first));
   return fill(m, first, 1, (enum few_pickle_kind)kind);
 }
 
@@ -220,7 +222,7 @@ static few_status remember(struct machine *m, int index_bytes) {
   int64_t i;
   FEW_TRY(read_number(m, index_bytes, false, &i));
   if (!m->stack.n || m->stack.at[m->stack.n - 1] == MARK) return bad(m, "nothing to remember");
-  if (i > m->end - m->start || i >= VALUES_MAX) return bad(m, "a memo number beyond reason");
+  if (i > m->end - m->start || i >= VALUES_MAX) return bad(m, "a memo number that is too large");
   int had = m->memo.n;
   FEW_TRY(FEW_GROW(m->ctx, &m->memo, (int)i + 1));
   if (m->memo.n <= i) m->memo.n = (int)i + 1;
@@ -243,13 +245,14 @@ static few_status reduce(struct machine *m, int arg) {
   FEW_TRY(pop(m, &args));
   FEW_TRY(pop(m, &callee));
   const struct few_pickle_value f = m->out->values.at[callee], a = m->out->values.at[args];
-  if (f.kind != FEW_PICKLE_NAME || a.kind != FEW_PICKLE_TUPLE) return bad(m, "a call of no name");
+  if (f.kind != FEW_PICKLE_NAME || a.kind != FEW_PICKLE_TUPLE)
+    return bad(m, "a call of something that is not a function name");
   if (few__pickle_text_is(&f, "collections\nOrderedDict")) {
-    if (a.n) return bad(m, "an ordered dictionary of an unknown kind");
+    if (a.n) return bad(m, "OrderedDict with arguments");
     return push_kind(m, FEW_PICKLE_DICT, 0);
   }
   if (few__pickle_text_is(&f, "torch._utils\n_rebuild_parameter")) {
-    if (!a.n) return bad(m, "a parameter of nothing");
+    if (!a.n) return bad(m, "a parameter without a tensor");
     return push(m, m->out->cells.at[a.first].value);
   }
   struct few_pickle_value call = a;
@@ -267,12 +270,12 @@ static few_status persistent(struct machine *m, int arg) {
       m, &(struct few_pickle_value){.kind = FEW_PICKLE_PERSISTENT, .first = id, .last = -1});
 }
 
-/* An object's attributes, which are not needed. */
+/* BUILD: an object's attributes. They are not needed. */
 static few_status drop_state(struct machine *m, int arg) {
   FEW_UNUSED(arg);
   int state;
   FEW_TRY(pop(m, &state));
-  return m->stack.n ? FEW_OK : bad(m, "attributes of nothing");
+  return m->stack.n ? FEW_OK : bad(m, "attributes without an object");
 }
 
 static few_status real(struct machine *m, int arg) {
@@ -282,7 +285,7 @@ static few_status real(struct machine *m, int arg) {
   return push_kind(m, FEW_PICKLE_REAL, 0);
 }
 
-/* Of four bytes with a sign, of fewer without. */
+/* Four-byte integers are signed, shorter ones unsigned. */
 static few_status number(struct machine *m, int bytes) {
   int64_t x;
   FEW_TRY(read_number(m, bytes, bytes == 4, &x));
@@ -308,13 +311,14 @@ static few_status protocol(struct machine *m, int arg) {
   FEW_TRY(read_number(m, 1, false, &version));
   if (version == 2) return FEW_OK;
   return few__fail(m->ctx, FEW_E_UNSUPPORTED,
-                   "%s: pickle protocol %d: save with torch.save's own, 2", m->place, (int)version);
+                   "%s: pickle protocol %d: save with torch.save's default protocol, 2", m->place,
+                   (int)version);
 }
 
 static const struct {
   int op;
   few_status (*run)(struct machine *m, int arg);
-  int arg; /* a number of bytes or items, a kind, a value */
+  int arg; /* number of bytes or items, kind, or value */
 } opcodes[] = {
     {0x80, protocol, 0},
     {'(', mark, 0},
@@ -353,10 +357,11 @@ static const struct {
 static few_status step(struct machine *m, int op) {
   for (int i = 0; i < FEW_COUNT(opcodes); i++)
     if (opcodes[i].op == op) return opcodes[i].run(m, opcodes[i].arg);
-  return few__fail(m->ctx, FEW_E_UNSUPPORTED,
-                   "%s: opcode 0x%02x at byte %zu of the pickle is none of a state dict: save "
-                   "only weights, torch.save(model.state_dict(), FILE)",
-                   m->place, op, (size_t)(m->at - m->start) - 1);
+  return few__fail(
+      m->ctx, FEW_E_UNSUPPORTED,
+      "%s: opcode 0x%02x at byte %zu of the pickle does not occur in a state dict: save "
+      "only weights, torch.save(model.state_dict(), FILE)",
+      m->place, op, (size_t)(m->at - m->start) - 1);
 }
 
 static few_status run(struct machine *m, size_t *used) {

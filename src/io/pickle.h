@@ -1,4 +1,4 @@
-/* pickle.h - what a Python pickle of a state dict says, as plain values. Nothing is executed. */
+/* pickle.h - reads a Python pickle of a state dict as plain values. Nothing is executed. */
 #ifndef FEW_SRC_IO_PICKLE_H
 #define FEW_SRC_IO_PICKLE_H
 
@@ -13,21 +13,21 @@ enum few_pickle_kind {
   FEW_PICKLE_TUPLE,
   FEW_PICKLE_LIST,
   FEW_PICKLE_DICT,
-  FEW_PICKLE_NAME,       /* of Python's: text is "module\nname" */
-  FEW_PICKLE_PERSISTENT, /* something kept elsewhere; `first` is what identifies it */
-  FEW_PICKLE_CALL        /* items: the arguments; text: of what, "module\nname" */
+  FEW_PICKLE_NAME,       /* name of a Python object; text: "module\nname" */
+  FEW_PICKLE_PERSISTENT, /* reference to data outside the pickle; `first` is its identifier */
+  FEW_PICKLE_CALL        /* call of a function; text: "module\nname"; items: the arguments */
 };
 
-/* Values and cells are numbers into few_pickle's arrays; -1 is none. */
+/* Values and cells are given by their index in few_pickle's arrays; -1: none. */
 struct few_pickle_value {
   enum few_pickle_kind kind;
   int64_t number;     /* BOOL, INT */
-  const char *text;   /* into the pickle; without a NUL */
+  const char *text;   /* points into the pickle; not NUL-terminated */
   size_t length;      /* of text */
-  int first, last, n; /* cells; PERSISTENT: first is a value */
+  int first, last, n; /* first and last cell, number of cells; PERSISTENT: first is a value */
 };
 struct few_pickle_cell {
-  int key; /* of a DICT */
+  int key; /* a value, in a DICT; otherwise -1 */
   int value, next;
 };
 
@@ -43,14 +43,15 @@ struct few_pickle {
   int root;
 };
 
-/* Read one pickle; *used are its bytes. `bytes` must outlive *out. *out is zeroed on failure. */
+/* Read one pickle; *used = its length in bytes. `bytes` must outlive *out. *out is zeroed on
+ * failure. */
 few_status few__pickle_parse(few_ctx *ctx, struct few_pickle *out, const char *place,
                              const void *bytes, size_t n, size_t *used);
 void few__pickle_free(few_ctx *ctx, struct few_pickle *p);
 
-/* The value's text is exactly this. */
+/* Is the value's text equal to this? */
 bool few__pickle_text_is(const struct few_pickle_value *v, const char *text);
-/* Item i of a tuple or call, NULL: there is none. */
+/* Item i of a tuple or call; NULL: it has fewer items, or is something else. */
 const struct few_pickle_value *few__pickle_item(const struct few_pickle *p,
                                                 const struct few_pickle_value *v, int i);
 

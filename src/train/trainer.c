@@ -1,5 +1,6 @@
-/* trainer.c - a run, step by step: the step (stepper.h), and what the recipe schedules after it: the
- * log, previews, evaluations, checkpoints; going back to a milestone when the guard asks for it.
+/* trainer.c - a run, step by step. After each step (stepper.h) come the log, previews, evaluations
+ * and checkpoints, when the recipe schedules them. If the guard finds trouble, the run goes back to
+ * a milestone.
  */
 #include "trainer.h"
 
@@ -30,7 +31,8 @@ static few_status announce(few_trainer *t) {
   return few__gauge_open(t->ctx, &t->views.gauge, &t->setup, t->student.model, t->student.runner);
 }
 
-/* The pairs come after the first checkpoint, which records whose they are. */
+/* The pairs are made after the first checkpoint, which records the teacher and the data they belong
+ * to. */
 static few_status open_run(few_trainer *t, const char *dir) {
   few_ctx *ctx = t->ctx;
   const struct few_setup *setup = &t->setup;
@@ -69,9 +71,9 @@ static few_status save(struct few_run_files *f, enum few_save what) {
   return FEW_OK;
 }
 
-/* Milestones depend on the step only, because the guard goes back to them. The end of a run is
- * none: the run may be made longer later. A step among skipped gradients is none: the run would
- * come back to just those. */
+/* Milestones depend on the step only, because the guard goes back to them. The last step is not a
+ * milestone merely because it is the last: the run may be made longer. Nor is a step while
+ * gradients are being skipped: after a roll-back the same spikes would follow. */
 static enum few_save kind_of_save(const struct few_run_state *s, const struct few_train_keys *k) {
   const bool milestone = s->step % k->checkpoint_every == 0 && !s->spikes;
   return milestone ? FEW_SAVE_SCHEDULED : FEW_SAVE_INTERIM;
@@ -81,8 +83,8 @@ static bool minutes_over(const struct few_run_files *f, double minutes) {
   return minutes > 0 && few__now() - f->saved >= 60 * minutes;
 }
 
-/* Weights are checked before they are saved or sampled: the loss of the next step, which would not
- * be finite either, comes too late. */
+/* Checks weights before they are saved or sampled. The loss of the next step would not be finite
+ * either, but is computed only after the files are written. */
 static few_status check_finite(struct few_run_files *f, const struct few_run_state *s,
                                bool *finite) {
   FEW_TRY(few__saving_finish(f->saving));
@@ -129,7 +131,8 @@ static few_status one_step(few_trainer *t, struct few_step *step) {
   const struct few_clock at = few__config_clock(&t->setup.config, s->step, s->stretch);
   const bool stage = at.stage > 0 && at.in_stage == 0;
   if (stage) few__begin_stage(s);
-  /* The first update may be stopped in the middle: nothing has changed by then. */
+  /* A cancel may stop a step during its first update, since no state has changed yet. Where a stage
+   * begins, the state has changed. */
   if (!stage) few__shards_watch(t->stepper.shards, &t->progress.last, t->progress.began);
   const few_status st = few__stepper_step(&t->stepper, s, &at, &t->views.meter, step);
   few__report_step(&t->report, step);
@@ -157,8 +160,8 @@ static few_status write_line(few_trainer *t) {
                           t->setup.config.keys.batch, t->report.public.lr, seconds_of(t));
 }
 
-/* The first step has a line of its own, so that something can be seen soon. The next line counts it
- * as well. */
+/* The first step has a line of its own, so that the log shows something soon. The next line
+ * includes this step too. */
 static few_status log_step(few_trainer *t) {
   const struct few_train_keys *k = &t->setup.config.keys;
   const bool line = due(t->state.step, k->log_every, k->steps);
@@ -180,12 +183,13 @@ static few_status after_step(few_trainer *t) {
     if (!finite) return roll_back(t, "parameters are not finite");
   }
   if (due(step, k->preview_every, k->steps)) FEW_TRY(preview(t, k));
-  /* Before the checkpoint, so that a resumed run has its line. */
+  /* Before the checkpoint, so that the log of a resumed run has this evaluation's line. */
   FEW_TRY(few__evaluation_run(t->views.evaluation, &t->state, &t->files.log));
   return kept ? save(&t->files, kind) : FEW_OK;
 }
 
-/* The preview and the evaluation of the step at which a run resumes, if it was stopped there. */
+/* Makes the preview and the evaluation of the step at which a run resumes, if the run was stopped
+ * before they were made. */
 static few_status make_up(few_trainer *t) {
   const struct few_train_keys *k = &t->setup.config.keys;
   const int64_t step = t->state.step;
@@ -197,8 +201,8 @@ static few_status make_up(few_trainer *t) {
   return few__evaluation_run(t->views.evaluation, &t->state, &t->files.log);
 }
 
-/* A stopped run loses the step at hand at most. Weights that are not finite are not saved: the run
- * then resumes from the checkpoint before. */
+/* A stopped run loses at most the step that was running. Weights that are not finite are not saved:
+ * the run then resumes from its last checkpoint. */
 static few_status stop(few_trainer *t, few_status why) {
   bool finite;
   FEW_TRY(check_finite(&t->files, &t->state, &finite));
@@ -235,7 +239,7 @@ static few_status advance(few_trainer *t) {
 
 /* ---- the public calls ---- */
 
-/* The run's backend is the context's during a call. Returns the backend of before. */
+/* Sets the context's backend to the run's for one call. Returns the previous one. */
 static const struct few_backend *enter(const few_trainer *t) {
   const struct few_backend *before = few__ctx_backend(t->ctx);
   few__ctx_set_backend(t->ctx, t->machine.backend);

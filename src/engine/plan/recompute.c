@@ -1,27 +1,28 @@
 /* recompute.c - rematerialisation: values that the backward pass computes a second time.
  *
- * Every value that the backward pass reads must survive the forward pass. The operands of
+ * A value that the backward pass reads must usually be kept from the forward pass. The operands of
  * convolutions and products have to be kept. But normalised values, their modulations and masks are
- * cheap: a fused program of the backward pass can compute them from the kept values beside them. That
- * costs less time than writing them in one pass and reading them in the other, and no memory.
+ * cheap: a fused program of the backward pass can compute them again from values that are kept
+ * anyway. That takes less time than writing them in one pass and reading them in the other, and
+ * needs no memory.
  *
- * The backward pass is what is scheduled after the first output, which is the loss.
+ * The backward pass is everything that is scheduled after the first output, the loss.
  */
 #include "plan_internal.h"
 
-/* Nodes in a row that may be recomputed for one reader. */
+/* Longest chain of recomputed nodes for one reader. */
 enum { DEEPEST = 6 };
 
 struct recompute {
   struct planning *p;
   int *at;    /* position of a node in the schedule */
-  int border; /* of the first output */
+  int border; /* position of the first output in the schedule */
   bool *kept; /* must be in memory for the backward pass */
-  int *depth; /* nodes in a row that recomputing this one takes */
+  int *depth; /* length of the chain of recomputed nodes that ends with this one */
 };
 
-/* A reader in the backward pass that is not pointwise, or has another shape, needs the value in
- * memory. */
+/* If a node of the backward pass is not pointwise or has another shape than its operand, it needs
+ * the operand in memory. */
 static void find_kept(struct recompute *h) {
   struct planning *p = h->p;
   for (int i = h->border + 1; i < p->n_order; i++) {
@@ -41,8 +42,9 @@ static bool is_source(few_op op) {
   return op == FEW_OP_INPUT || op == FEW_OP_PARAM || op == FEW_OP_FILL || op == FEW_OP_CONST;
 }
 
-/* Is operand u of v in memory for the backward pass, or can the same program compute it? A u that is
- * small beside v may be kept for it. The statistics of a norm need u in memory. */
+/* Is operand u of v in memory for the backward pass, or can the same program compute it? If u has
+ * at most 1/8 of v's elements, keeping u is cheap, so u counts as available. Statistics of a norm
+ * need u in memory. */
 static bool is_at_hand(const struct recompute *h, few_node v, few_node u) {
   const struct planning *p = h->p;
   struct few_shape sv = few_node_shape(p->g, v), su = few_node_shape(p->g, u);
