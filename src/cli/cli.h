@@ -35,8 +35,8 @@ struct common {
            "what computes: see few backend list (default: cpu)")
 #define OPT_PRECISION(S)                                                        \
   OPT_CHOICE(S, common.precision, "precision", "fp32", "fp32|tf32|bf16",        \
-             "factors of a network's products, and with bf16 its activations; " \
-             "tf32 needs backend cuda")
+             "number type of the factors in matrix products; bf16 also stores " \
+             "activations in bf16; tf32 needs backend cuda")
 
 struct cli {
   few_ctx *ctx;

@@ -1,6 +1,6 @@
-/* cmd_check.c - few check MODEL: are the derivatives of this network right, and how straight are its
- * paths? few check --init RECIPE: how large are activations and gradients, block by block, before
- * training? */
+/* cmd_check.c - few check MODEL: are the derivatives of this network right, and how straight are
+ * its paths? few check --init RECIPE: how large are activations and gradients, block by block,
+ * before training? */
 #include <string.h>
 
 #include "cli.h"
@@ -50,7 +50,8 @@ static const char text[] =
     "\n"
     "--init prints for each block the root mean square of its output and of the gradient\n"
     "there; the gradient is 1 at the network's output. KEY=VALUE are as in few train. Layers\n"
-    "that begin at zero output 0 and pass no gradient on: --fill shows what lies behind them.\n"
+    "whose weights start at zero give 0 and stop the gradient; --fill shows the layers behind\n"
+    "them.\n"
     "\n"
     "  few check --init toy-teacher layers=16 --fill\n"
     "  few check --init fashion-teacher --std 0.02 --json\n";

@@ -26,7 +26,7 @@ static const struct few_option options[] = {
                "how often samples have each class: as often as the real data, or all equally "
                "often"),
     OPT_REAL(S, loop.guidance, "guidance", "G", "1", 0.001, 100,
-             "guidance scale of the samples: a bias of 1/G towards frequent images"),
+             "guidance scale of the samples; the paper's bias is 1/G"),
     OPT_INT(S, loop.steps, "steps", "K", "0", 0, 10000, "sampling steps; 0: the sampler's default"),
     OPT_TEXT(S, loop.features, "features", "FEATURES", NULL,
              "network in whose features distances are measured: see few list features (default: "
@@ -47,7 +47,7 @@ static const char text[] =
     "RECIPE, each later one on samples of the one before. DIR/loop.csv has one row for each\n"
     "generation: distance to the real data, precision and recall. bench/loop.gp plots it.\n"
     "\n"
-    "The same command resumes a loop that was stopped. It may ask for more --generations.\n"
+    "The same command, also with more --generations, resumes a loop that was stopped.\n"
     "\n"
     "  few loop toy-teacher --run runs/loop --generations 8 --kind fresh --real 2000\n";
 

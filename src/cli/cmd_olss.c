@@ -24,7 +24,7 @@ static const struct few_option options[] = {
     OPT_TEXT(S, olss.schedule, "schedule", "SCHEDULE", NULL,
              "schedule of the long run: see few list schedules (default: the sampler's)"),
     OPT_FLAG(S, olss.even, "even",
-             "spread the times evenly over those of the long run in place of searching them"),
+             "spread the times evenly over those of the long run in place of a search"),
     OPT_REAL(S, olss.guidance, "guidance", "G", "1", 0, 100,
              "guidance scale that the schedule is for; 1: no guidance"),
     OPT_SEED(S, olss.seed, "seed", "S", "0", "seed of the noise of the long run"),
@@ -38,9 +38,9 @@ static const struct few_option options[] = {
 #undef S
 
 static const char text[] =
-    "The table shows how far each step ends from the long run's next state (root mean\n"
-    "square, where the data have standard deviation sigma_data), and how far a DDIM step\n"
-    "would.\n"
+    "For each step the table shows the distance between its result and the long run's state\n"
+    "at that time (root mean square, where the data have standard deviation sigma_data),\n"
+    "and the same distance for a DDIM step.\n"
     "\n"
     "  few olss teacher.safetensors --steps 8 --out eight.json\n"
     "  few sample teacher.safetensors --schedule eight.json --out grid.png\n";

@@ -42,9 +42,9 @@ static const struct few_option options[] = {
 #undef S
 
 static const char text[] =
-    "Schedule search: times are found one after the other, each where samples with it and\n"
-    "those before come nearest to the reference. Each takes about ten measurements of N\n"
-    "samples. few sample uses a model's own times unless its options name others.\n"
+    "Schedule search: times are chosen one by one. Each is set where the samples, with the\n"
+    "times found before it, are nearest to the reference. Each takes about ten measurements\n"
+    "of N samples. few sample uses a model's own times unless its options name others.\n"
     "\n"
     "  few search student.safetensors --ref fashion-mnist --features fashion --steps 3 \\\n"
     "    --n 5000 --out student-3.safetensors\n";
@@ -121,15 +121,16 @@ static int run(struct cli *cli, const void *opts) {
   return code;
 }
 
-const struct command command_search = {.name = "search",
-                                       .alias = "times",
-                                       .operands = "MODEL",
-                                       .help = "Search the sampling times that suit a model best.",
-                                       .text = text,
-                                       .min_operands = 1,
-                                       .max_operands = 1,
-                                       .options = options,
-                                       .size = sizeof(struct search_opts),
-                                       .initial = &initial,
-                                       .stops = true,
-                                       .run = run};
+const struct command command_search = {
+    .name = "search",
+    .alias = "times",
+    .operands = "MODEL",
+    .help = "Search for the sampling times that suit a model best.",
+    .text = text,
+    .min_operands = 1,
+    .max_operands = 1,
+    .options = options,
+    .size = sizeof(struct search_opts),
+    .initial = &initial,
+    .stops = true,
+    .run = run};

@@ -101,7 +101,7 @@ static int run(struct cli *cli, const void *opts) {
 const struct command command_tangent = {
     .name = "tangent",
     .operands = "MODEL",
-    .help = "Measure df/dt, which consistency training follows, at 16 times.",
+    .help = "Measure df/dt, the target of consistency training, at 16 values of t.",
     .text = text,
     .min_operands = 1,
     .max_operands = 1,

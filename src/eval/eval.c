@@ -1,9 +1,9 @@
 /* eval.c - from images to features, sums and numbers.
  *
- * Images stream: a chunk is sampled and turned into bytes, features and parts of running sums, and is
- * then dropped. Only two things grow with n: a data set, which is read whole, and the rows that kid,
- * pr, dc and energy use, up to opts.keep. Everything that can be refused is refused before the first
- * sample.
+ * Images stream: a chunk is sampled and turned into bytes, features and parts of running sums, and
+ * is then dropped. Only two things grow with n: a data set, which is read whole, and the rows that
+ * kid, pr, dc and energy use, up to opts.keep. Everything that can be refused is refused before the
+ * first sample.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -29,8 +29,8 @@ static few_status make_room(few_evaluator *e) {
 
 /* ---- running ---- */
 
-/* A feature network may take a second per image, so the chunks are sized by time. Images and sums do
- * not depend on them. */
+/* A feature network may take a second per image, so the chunks are sized by time. Images and sums
+ * do not depend on them. */
 static struct few_pace chunks(const few_evaluator *e, const struct few_source *s) {
   const int64_t model = s->runner ? few__runner_portion(s->runner) : 1;
   const int64_t features = s->points ? 1 : few__features_portion(e->features);
@@ -84,7 +84,7 @@ static few_status gather_reference(few_evaluator *e) {
   few_status st = e->reference->saved ? few__statistics_fill(e->reference->saved, e->reference_set)
                                       : gather(e, e->reference, 0, e->reference_set, f);
   if (!st) return FEW_OK;
-  few__eval_set_free(e->reference_set); /* a part must not pass for the whole */
+  few__eval_set_free(e->reference_set); /* an incomplete set must not be used as if complete */
   e->reference_set = NULL;
   return st;
 }
@@ -223,8 +223,8 @@ void few__evaluator_free(few_evaluator *e) {
 
 static double least_of(int64_t a, int64_t b) { return (double)(a < b ? a : b); }
 
-/* Operations of the metrics of one set, within a factor of about two: those on matrices of dim x dim
- * and on all pairs of rows. */
+/* Operations of the metrics of one set, within a factor of about two: those on matrices of dim x
+ * dim and on all pairs of rows. */
 static double metric_flops(const few_evaluator *e) {
   const double d = (double)e->dim, keep_s = least_of(e->source->n, e->o->keep);
   const double keep_r = e->reference ? least_of(e->reference->n, e->o->keep) : 0;

@@ -110,7 +110,8 @@ static const struct few_option options[] = {
     FEW_OPT_STRING(keys, backend, "cpu", "what computes: see few backend list"),
     FEW_OPT_CHOICE(
         keys, precision, "fp32", "fp32|tf32|bf16",
-        "of the factors of products, and with bf16 of stored activations; tf32 needs backend cuda"),
+        "number type of the factors in matrix products; bf16 also stores activations in bf16; tf32 "
+        "needs backend cuda"),
     FEW_OPT_CHOICE(keys, convolution, "fast", "fast|direct",
                    "3x3 convolutions: by Winograd (relative error about 2e-6), or as defined, "
                    "which is 3 times slower"),

@@ -26,27 +26,28 @@
 extern "C" {
 #endif
 
-/* ---- What a network has to be ---- */
+/* ---- The input and output of a network ---- */
 
-/* The form of a network's input for the size of a step from t down to `to`, a number per row. Files
- * call this input `span`. */
+/* A network may have an input for the size of the step from t down to `to`, a number per row. This
+ * is its unit. Model files call the input `span`. */
 enum few_step_size {
   FEW_STEP_SIZE_NONE,     /* it has no such input */
   FEW_STEP_SIZE_ANGLE,    /* t - to, in radians */
-  FEW_STEP_SIZE_SEGMENT,  /* t - to in radians, to the end of t's segment: max_steps equal ones */
-  FEW_STEP_SIZE_HALVINGS, /* log2(1/d) of a step d in flow matching's time, at most log2(max_steps),
-                           * which also stands for no step */
+  FEW_STEP_SIZE_SEGMENT,  /* t - to in radians, where `to` is the end of t's segment. There are
+                           * max_steps segments of equal size */
+  FEW_STEP_SIZE_HALVINGS, /* log2(1/d) for a step of length d in flow matching's time, at most
+                           * log2(max_steps), which also means "no step" */
   FEW_STEP_SIZES
 };
 
-/* What the data and the objective require of a network. */
+/* The requirements of the data and the objective on a network. */
 struct few_net_spec {
   int64_t h, w, c;              /* of an image; points: h = w = 1, c = dimensions */
   bool points;                  /* x is [N,c] rather than [N,h,w,c] */
   int64_t classes;              /* 0: no labels */
   bool guidance;                /* the guidance scale is an input */
   enum few_step_size step_size; /* the size of the step is an input */
-  int64_t max_steps;            /* segment: how many segments; halvings: the most steps */
+  int64_t max_steps;            /* SEGMENT: number of segments; HALVINGS: largest number of steps */
   double sigma_data;            /* standard deviation of the data, sigma_d */
   enum few_prediction predicts; /* what the raw network predicts */
   enum few_answer unlabelled;   /* did training contain rows without their label? */
@@ -57,9 +58,10 @@ static inline int64_t few_net_heads(const struct few_net_spec *s) {
   return s->predicts == FEW_PREDICT_BOTH ? 2 : 1;
 }
 
-/* Unconditional evaluation, as classifier-free guidance needs it: FEW_E_INVALID for a network that
- * was trained with the label of every row. Samplers and objectives call this before they evaluate a
- * network without labels. `why` begins the sentence: "guidance 2"; `who` is "this model". */
+/* Can the network be evaluated without a label, as classifier-free guidance needs it? FEW_E_INVALID
+ * if every row of its training had a label. Samplers and objectives call this before they evaluate
+ * a network without labels. The message begins with `why`, such as "guidance 2", and calls the
+ * network `who`, such as "this model". */
 FEW_API few_status few_net_check_unconditional(few_ctx *ctx, const struct few_net_spec *s,
                                                const char *who, const char *why);
 
@@ -67,9 +69,9 @@ struct few_net_input {
   few_node x;         /* [N,h,w,c] or [N,c] */
   few_node t;         /* [N], radians */
   few_node label;     /* [N] index, -1 for "no label"; FEW_NONE: no row has one */
-  few_node guidance;  /* [N]; FEW_NONE where spec.guidance is false */
-  few_node step_size; /* [N] as spec.step_size says; FEW_NONE where that is none */
-  bool no_dropout;    /* even where the network is trained: what it gives is a target */
+  few_node guidance;  /* [N]; FEW_NONE if spec.guidance is false */
+  few_node step_size; /* [N] in the unit spec.step_size; FEW_NONE if that is FEW_STEP_SIZE_NONE */
+  bool no_dropout;    /* no dropout even in training, because the output is a target */
 };
 
 /* The input without guidance and step size. */
@@ -93,7 +95,7 @@ static inline struct few_net_input few_net_input_of(few_node x, few_node t, few_
 enum few_init_kind { FEW_INIT_ZERO, FEW_INIT_ONE, FEW_INIT_NORMAL, FEW_INIT_UNIFORM };
 struct few_init {
   enum few_init_kind kind;
-  double scale; /* of NORMAL the standard deviation, of UNIFORM half the width */
+  double scale; /* NORMAL: standard deviation; UNIFORM: half the width */
 };
 
 struct few_params;
@@ -114,10 +116,10 @@ struct few_nn {
   size_t length[FEW_NN_DEPTH]; /* of path before each push */
 };
 
-/* Put "part." before the names of parameters until the pop; at most FEW_NN_DEPTH deep. */
+/* Prefix the names of parameters with "part." until the pop; at most FEW_NN_DEPTH levels. */
 FEW_API void few_nn_push(struct few_nn *nn, const char *fmt, ...) FEW_PRINTF(2, 3);
 FEW_API void few_nn_pop(struct few_nn *nn);
-/* A learned array. Names are at most 95 bytes with what was pushed. */
+/* A learned array. Names have at most 95 bytes, prefixes included. */
 FEW_API few_node few_nn_param(struct few_nn *nn, const char *name, struct few_shape shape,
                               struct few_init init);
 
@@ -158,7 +160,7 @@ enum few_modulation {
   FEW_MODULATION_ADAGN   /* x * (1 + scale) + shift */
 };
 struct few_cond_opts {
-  int time_transform; /* what the embedding sees: an index into these choices */
+  int time_transform; /* the function of time that is embedded: an index into these choices */
   enum few_time_embedding time_embedding;
   double time_scale; /* multiplies the angle */
   enum few_modulation modulation;
@@ -168,7 +170,7 @@ struct few_cond_opts {
 #define FEW_COND_OPTIONS(S) \
   FEW_OPT_IN(S, cond, time_transform, FEW_OPTION_CHOICE, "identity", 0, 0, \
              few_time_transform_choices + 1, \
-             "what the embedding sees: TrigFlow's t, EDM's ln(sigma)/4, or another process's time"), \
+             "the time that is embedded: TrigFlow's t, EDM's ln(sigma)/4, or another process's time"), \
   FEW_OPT_IN(S, cond, time_embedding, FEW_OPTION_CHOICE, "positional", 0, 0, "positional|fourier", \
              "sinusoids of falling frequency, or random Fourier features"), \
   FEW_OPT_IN(S, cond, time_scale, FEW_OPTION_REAL, "1", 1e-6, 1e6, NULL, \
@@ -195,21 +197,22 @@ struct few_net_def {
   const char *name, *source, *help;
   const struct few_option *options; /* fields of the options struct; an empty table: none */
   size_t options_size;
-  /* The graph of spec->predicts, [.., few_net_heads(spec) c], by a last layer called "out". `opts`
-   * is the options struct. Failures stick to the graph. */
+  /* Builds the graph of spec->predicts, [.., few_net_heads(spec) c]. Its last layer is called
+   * "out". `opts` is the options struct. Failures stick to the graph. */
   few_node (*build)(struct few_nn *nn, const struct few_net_spec *spec, const void *opts,
                     const struct few_net_input *in);
-  /* Of a classifier, otherwise NULL: `build` then gives logits [N,classes], and this the features
-   * [N,d] of which they are a linear map. Value numbering makes the two share their nodes. */
+  /* For a classifier; otherwise NULL. `build` then gives logits [N,classes], and `features` the
+   * features [N,d], of which the logits are a linear map. Value numbering makes the two share their
+   * nodes. */
   few_node (*features)(struct few_nn *nn, const struct few_net_spec *spec, const void *opts,
                        const struct few_net_input *in);
-  /* May be NULL. FEW_E_INVALID, with a sentence, for options that would do nothing in a new
-   * network. Files may hold them. */
+  /* Checks the options of a new network; may be NULL. FEW_E_INVALID, with a message in few_error,
+   * for options that would have no effect. It is not called for a network from a file. */
   few_status (*check)(few_ctx *ctx, const struct few_net_spec *spec, const void *opts);
 };
 
-/* FEW_E_INVALID, with a sentence, for a NULL, another version, a missing member or a name that is
- * taken. */
+/* FEW_E_INVALID, with a message in few_error, if def is NULL, has another version or lacks a
+ * member, or if its name is taken. */
 FEW_API FEW_MUST_USE few_status few_ctx_add_net(few_ctx *ctx, const struct few_net_def *def);
 
 #ifdef __cplusplus

@@ -40,7 +40,7 @@ enum few_role {
   FEW_ROLES
 };
 
-/* The loss of one shard, as it is being built. */
+/* The loss of one shard while it is built. */
 struct few_loss {
   few_graph *g;
   int64_t rows;
@@ -50,26 +50,26 @@ struct few_loss {
   double guidance_min, guidance_max; /* of the student's guidance input, where spec->guidance */
   int objective; /* index of this objective in a sum of them: see few_loss_randn */
 
-  few_node x0;    /* [rows, ...] data of standard deviation sigma_data */
-  few_node label; /* [rows] index, dropped ones -1; FEW_NONE without classes */
-  few_node pair;  /* [rows, ...] unit normals of which the teacher made x0; FEW_NONE: no pairs */
+  few_node x0;    /* [rows, ...] data with standard deviation sigma_data */
+  few_node label; /* [rows] index; -1: dropped. FEW_NONE: the data have no classes */
+  few_node pair;  /* [rows, ...] unit normals from which the teacher made x0; FEW_NONE: no pairs */
   few_node pair_guidance; /* [rows] guidance scale of each pair, if spec->guidance; else FEW_NONE */
-  const few_node *scalar; /* [] each: what objective->schedule gives this step */
+  const few_node *scalar; /* [] each: the values of few_objective_def.schedule for this step */
 
-  /* F of a network (few/ext/net.h): in->x has unit variance, in->t is TrigFlow's time in radians. Gradients
-   * pass to the inputs; apply few_stop where the formula does. Sets `middle` to activations half way
-   * through the network, [rows, ...]. */
+  /* F of a network (few/ext/net.h): in->x has unit variance, in->t is TrigFlow's time in radians.
+   * Gradients pass to the inputs; apply few_stop wherever the formula has a stop-gradient. Sets
+   * `middle` to activations half way through the network, [rows, ...]. */
   few_node (*net)(struct few_loss *l, enum few_role who, const struct few_net_input *in);
   few_node middle;
   struct few_nn *head;      /* parameters of the loss itself: trained, not part of the model */
   struct few_nn *fake_head; /* parameters of the fake network's loss; frozen in the student's */
-  void *user;               /* the trainer's */
+  void *user;               /* for the trainer only */
 
-  /* Results. The loss is the sum of the terms by these weights, or by those of a balancer. */
+  /* Results. The loss is the sum of the terms, weighted by these weights or by a balancer's. */
   int n_terms;
   struct {
     const char *name;
-    int objective;  /* that added it */
+    int objective;  /* index of the objective that added it */
     few_node value; /* [] mean over rows */
     double weight;
   } term[FEW_MAX_TERMS];
@@ -82,7 +82,7 @@ struct few_loss {
   } log[FEW_MAX_LOGS];
 };
 
-/* How far a run is. The stages of an objective follow one another and are equally long. */
+/* The progress of a run. The stages of an objective follow one another and are equally long. */
 struct few_clock {
   int64_t step, steps; /* of the run; step counts from 0 */
   int stage, stages;
@@ -96,24 +96,26 @@ enum few_target {
   FEW_TARGET_STAGE    /* the student at the beginning of the stage */
 };
 
-/* What is known of a run before it starts; few_objective_def.check refuses what cannot work. */
+/* Facts about a run before it starts. few_objective_def.check refuses combinations that cannot
+ * work. */
 struct few_fit {
   const struct few_net_spec *student, *teacher; /* teacher NULL: none */
   int64_t steps, batch, shards;
 };
 
-/* How the trained student is sampled, where that depends on options or on the stage. */
+/* How the trained student is sampled, if that depends on options or on the stage. */
 enum { FEW_USE_MAX_TIMES = 1024 };
 struct few_use {
   const char *sampler; /* initially the objective's */
   bool one_way;        /* its steps go in one direction only */
   bool encodes;        /* that direction is from images to noise */
-  bool unlabelled;     /* its loss has rows without their label even if label_dropout is 0 */
+  bool unlabelled;     /* the loss has rows without labels even if label_dropout is 0 */
   int n_times;         /* sampling times of its own, falling; initially none */
   double times[FEW_USE_MAX_TIMES];
 };
 
-/* Guidance scale of the teacher: one, or a range; then each row's is an input of the student. */
+/* Guidance scale of the teacher. If min < max, each row has its own scale, which is an input of the
+ * student. */
 struct few_guidance_opts {
   double guidance_min, guidance_max;
 };
@@ -139,18 +141,18 @@ struct few_objective_def {
   bool needs_teacher;     /* evaluates the recipe's `teacher`, which stays as it is */
   bool starts_as_teacher; /* the student starts with the weights of a teacher, if one is given */
   bool follows_flow; /* the student should map a noise to the same image as the teacher's flow */
-  enum few_step_size step_size;           /* in which form the student takes the size of a step */
+  enum few_step_size step_size;           /* how the step size is given to the student */
   int64_t (*max_steps)(const void *opts); /* few_net_spec.max_steps; NULL: 0 */
-  bool pairs; /* trains on images that the teacher made, with their noise: few_loss.pair */
+  bool pairs; /* trains on the teacher's images and their noise: few_loss.pair */
   enum few_target target;
-  const char *sampler; /* for the trained network */
+  const char *sampler; /* the one that suits the trained network */
   void (*use)(struct few_use *out, const void *opts, const struct few_clock *at,
               double sigma_d); /* may be NULL */
   /* FEW_E_INVALID for options that cannot work, before anything runs. May be NULL. */
   few_status (*check)(few_ctx *ctx, const void *opts, const struct few_fit *fit);
   /* Values of scalar[0..n_scalars). */
   int n_scalars;
-  /* scalar[0] ramps up to 1: the trainer then warns of runs that are shorter than the ramp. */
+  /* scalar[0] ramps up to 1. The trainer then warns if a run is shorter than the ramp. */
   bool warms_up;
   void (*schedule)(double *scalar, const void *opts, const struct few_clock *at);
   double (*target_decay)(const void *opts, const struct few_clock *at); /* FEW_TARGET_AVERAGE */
@@ -159,8 +161,8 @@ struct few_objective_def {
   void (*build_fake)(struct few_loss *l, const void *opts); /* the fake network's; NULL: none */
 };
 
-/* FEW_E_INVALID, with a sentence, for a NULL, another version, a missing member or a name that is
- * taken. */
+/* FEW_E_INVALID, with a message in few_error, if def is NULL, has another version or lacks a
+ * member, or if its name is taken. */
 FEW_API FEW_MUST_USE few_status few_ctx_add_objective(few_ctx *ctx,
                                                       const struct few_objective_def *def);
 
@@ -174,7 +176,7 @@ FEW_API FEW_MUST_USE few_status few_ctx_add_objective(few_ctx *ctx,
 
 /* Add a term `value` [] of the loss, the mean over rows. */
 FEW_API void few_loss_add(struct few_loss *l, const char *name, few_node value, double weight);
-/* Log a figure per row, `rows` of [rows] or [rows, 1, ..]. */
+/* Log a value per row: `rows` is [rows] or [rows, 1, ..]. */
 FEW_API void few_loss_log(struct few_loss *l, const char *name, few_node rows);
 
 /* ---- Random numbers ----
@@ -184,19 +186,19 @@ FEW_API few_node few_loss_randu(const struct few_loss *l, uint32_t purpose, stru
 
 /* ---- Networks ---- */
 
-/* F of a network at x_t, which is divided by sigma_d here. `guidance` [rows] is the guidance scale;
- * FEW_NONE where the network has no such input. */
+/* F of a network at x_t; this call divides x_t by sigma_d. `guidance` [rows] is the guidance scale;
+ * FEW_NONE if the network has no such input. */
 FEW_API few_node few_loss_F(struct few_loss *l, enum few_role who, few_node x, few_node t,
                             few_node label, few_node guidance);
 /* The same without dropout, for a target. */
 FEW_API few_node few_loss_target_F(struct few_loss *l, enum few_role who, few_node x, few_node t,
                                    few_node label, few_node guidance);
-/* The guidance scale of each row, [rows]: the one that the row's pair was made with, or uniform in
- * the range of the student's input, or the recipe's fixed scale. FEW_NONE: no guidance. The
- * objectives of a sum share it. */
+/* The guidance scale of each row, [rows]: the scale of the row's pair, or one drawn uniformly from
+ * the range of the student's input, or the recipe's fixed scale. FEW_NONE: no guidance. All
+ * objectives of a sum get the same node. */
 FEW_API few_node few_loss_guidance_scale(const struct few_loss *l);
-/* The teacher's F at x_t with guidance scale s [rows]: F_none + s (F_label - F_none), or its own
- * guidance input where it has one. Without guidance where s is FEW_NONE. */
+/* The teacher's F at x_t with guidance scale s [rows]: F_none + s (F_label - F_none), or F with s
+ * as an input if the teacher takes a guidance scale. s FEW_NONE: no guidance. */
 FEW_API few_node few_loss_teacher(struct few_loss *l, few_node x, few_node t, few_node s);
 
 /* ---- TrigFlow's state ---- */
@@ -228,8 +230,9 @@ FEW_API few_node few_loss_row_sum(const struct few_loss *l, few_node x);
  * unweighted |r|^2/D as `name`. */
 FEW_API few_node few_loss_weighted(struct few_loss *l, few_node residual, few_node t, bool adaptive,
                                    const char *name);
-/* The same in two halves, between which the caller may multiply the rows by a weight: |r|^2/D of each
- * row, [rows]; and the mean of e^w times such rows less w. */
+/* The same in two halves, so that the caller may multiply the rows by a weight in between.
+ * few_loss_square: |r|^2/D of each row, [rows]. few_loss_mean: the mean over rows of e^w square -
+ * w. */
 FEW_API few_node few_loss_square(const struct few_loss *l, few_node residual);
 FEW_API few_node few_loss_mean(struct few_loss *l, few_node square, few_node t, bool adaptive);
 
@@ -273,9 +276,9 @@ struct few_timestep_opts {
   FEW_OPT_IN(S, timestep, logsnr_min, FEW_OPTION_REAL, "-20", -40, 0, NULL, "vp: ln(SNR) at the noisy end"), \
   FEW_OPT_IN(S, timestep, logsnr_max, FEW_OPTION_REAL, "20", 0, 40, NULL, "vp: ln(SNR) at the clean end"), \
   FEW_OPT_IN(S, timestep, noise_d, FEW_OPTION_REAL, "0", 0, 4096, NULL, \
-            "vp: shift ln(SNR) by 2 ln(noise_d/side), as noisy as images of this side; 0: no"), \
+            "vp: add 2 ln(noise_d/side) to ln(SNR): images are then as noisy as images of side noise_d; 0: no"), \
   FEW_OPT_IN(S, timestep, noise_d_high, FEW_OPTION_REAL, "0", 0, 4096, NULL, \
-            "vp: interpolate to the shift of this side at the noisy end; 0: noise_d throughout")
+            "vp: side whose shift applies at the noisy end, interpolated from noise_d's at the clean end; 0: noise_d throughout")
 /* clang-format on */
 
 /* FEW_E_INVALID for options that contradict each other or the data. */
@@ -284,7 +287,7 @@ FEW_API few_status few_timestep_check(few_ctx *ctx, const char *name,
                                       const struct few_net_spec *spec);
 /* t of each row, [rows], in [0, pi/2]; random numbers of the purpose FEW_RNG_TIME. */
 FEW_API few_node few_timestep_sample(const struct few_loss *l, const struct few_timestep_opts *o);
-/* The same where ln(sigma_d tan t) ~ N(p_mean, p_std^2): times of EDM and sCM. */
+/* The same for ln(sigma_d tan t) ~ N(p_mean, p_std^2), the times of EDM and sCM. */
 FEW_API few_node few_timestep_lognormal(const struct few_loss *l, double p_mean, double p_std);
 /* The state of the data at such times, which also become l->t. */
 FEW_API struct few_trig_state few_trig_sample(struct few_loss *l, double p_mean, double p_std);

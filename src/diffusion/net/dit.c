@@ -19,7 +19,8 @@ static const struct few_option options[] = {
     FEW_OPT_INT(struct dit_opts, width, "384", 8, 8192, "channels of a token"),
     FEW_OPT_INT(struct dit_opts, depth, "12", 1, 128, "blocks"),
     FEW_OPT_INT(struct dit_opts, heads, "6", 1, 128, "attention heads"),
-    FEW_OPT_INT(struct dit_opts, mlp_ratio, "4", 1, 16, "hidden units of a block, in widths"),
+    FEW_OPT_INT(struct dit_opts, mlp_ratio, "4", 1, 16,
+                "hidden units of a block, as a multiple of width"),
     FEW_OPT_INT(struct dit_opts, embedding, "256", 4, 4096, "sinusoids of the time embedding"),
     FEW_COND_OPTIONS(struct dit_opts),
     FEW_OPT_END};

@@ -32,7 +32,8 @@ struct unet_opts {
 
 static const struct few_option options[] = {
     FEW_OPT_INT(struct unet_opts, channels, "64", 4, 4096, "width of the first level"),
-    FEW_OPT_INTS(struct unet_opts, mults, "1, 2, 2", 1, 64, "width of each level, in channels"),
+    FEW_OPT_INTS(struct unet_opts, mults, "1, 2, 2", 1, 64,
+                 "width of each level, as a multiple of the key channels"),
     FEW_OPT_INT(struct unet_opts, blocks, "2", 1, 16, "residual blocks per level"),
     FEW_OPT_INTS(struct unet_opts, attention, "16", 1, 4096,
                  "levels with attention, by their side in pixels; 1: none"),
@@ -42,7 +43,7 @@ static const struct few_option options[] = {
                 "groups of a norm, if they divide the channels"),
     FEW_OPT_INT(struct unet_opts, group_channels, "4", 1, 1024, "fewest channels of a group"),
     FEW_OPT_INT(struct unet_opts, embedding_mult, "4", 1, 16,
-                "width of the embedding, in channels"),
+                "width of the embedding, as a multiple of the key channels"),
     FEW_OPT_CHOICE(struct unet_opts, resample, "filter", "filter|conv",
                    "between levels: resampling blocks (EDM) or strided convolutions (DDPM)"),
     FEW_OPT_CHOICE(struct unet_opts, filter, "box", "box|1331", "taps of the resampling filter"),

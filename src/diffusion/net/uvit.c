@@ -7,8 +7,9 @@
  *   way up     per level: twice the side; then residual blocks, each with a popped skip concatenated
  *   norm, SiLU, conv out
  *
- * The ends are a U-Net's (unet.c), the middle is a transformer with adaptive norms (dit.c). To scale
- * the network, scale `width`, `depth` and `heads`: the cost of the levels above does not change.
+ * The ends are a U-Net's (unet.c), the middle is a transformer with adaptive norms (dit.c). To
+ * scale the network, scale `width`, `depth` and `heads`: the cost of the levels above does not
+ * change.
  */
 #include "blocks.h"
 
@@ -24,13 +25,16 @@ struct uvit_opts {
 static const struct few_option options[] = {
     FEW_OPT_INT(struct uvit_opts, patch, "1", 1, 64, "side of a patch, pixels; for large images"),
     FEW_OPT_INT(struct uvit_opts, channels, "64", 4, 4096, "width of the first level"),
-    FEW_OPT_INTS(struct uvit_opts, mults, "1, 2", 1, 64,
-                 "width of each level of convolutions, in channels; each halves the side"),
+    FEW_OPT_INTS(
+        struct uvit_opts, mults, "1, 2", 1, 64,
+        "width of each level of convolutions, as a multiple of the key channels; each level "
+        "halves the side"),
     FEW_OPT_INT(struct uvit_opts, blocks, "2", 1, 16, "residual blocks per level"),
     FEW_OPT_INT(struct uvit_opts, width, "256", 8, 8192, "channels of a token"),
     FEW_OPT_INT(struct uvit_opts, depth, "6", 1, 128, "transformer blocks"),
     FEW_OPT_INT(struct uvit_opts, heads, "4", 1, 128, "attention heads"),
-    FEW_OPT_INT(struct uvit_opts, mlp_ratio, "4", 1, 16, "hidden units of a block, in widths"),
+    FEW_OPT_INT(struct uvit_opts, mlp_ratio, "4", 1, 16,
+                "hidden units of a block, as a multiple of width"),
     FEW_OPT_INT(struct uvit_opts, embedding, "128", 4, 4096, "sinusoids of the time embedding"),
     FEW_OPT_INT(struct uvit_opts, groups, "32", 1, 1024,
                 "groups of a norm, if they divide the channels"),

@@ -13,10 +13,10 @@
  *   weights of the losses   weight, fake_weight
  *
  * x = f(sigma_d z', t_1) are the student's images and x0 the data; both have noise of one t. The
- * fake network begins as the teacher, so its features are good from the start. The first line trains
- * its lower half and the head, in `vsd + adversarial` (DMD2) and `sid + adversarial` (SiDA, arXiv
- * 2410.14919) together with its diffusion loss. The head begins at d = 0. In the student's phase all
- * of that is fixed, and the gradient passes through it to x.
+ * fake network begins as the teacher, so its features are good from the start. The first line
+ * trains its lower half and the head, in `vsd + adversarial` (DMD2) and `sid + adversarial` (SiDA,
+ * arXiv 2410.14919) together with its diffusion loss. The head begins at d = 0. In the student's
+ * phase all of that is fixed, and the gradient passes through it to x.
  */
 #include "base/rng.h"
 #include "generator.h"
@@ -111,7 +111,7 @@ const struct few_objective_def few__objective_adversarial = {
     .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "adversarial",
     .source = "arXiv 2206.02262, 2405.14867",
-    .help = "against a discriminator on a diffusion network's features",
+    .help = "generator trained against a discriminator on a diffusion network's features",
     .options = options,
     .options_size = sizeof(struct adversarial_opts),
     .needs_teacher = true,

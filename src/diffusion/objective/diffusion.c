@@ -11,9 +11,9 @@
  *   proposal of t               few_timestep_sample
  *   weights of other papers     w_F, weight/weight.h
  *
- * Times have the distribution of a paper's process (timestep_sampling.h), w_F is its weight, and the
- * network predicts what its description says (net.h): together these are that paper's teacher. By
- * default they are TrigFlow's, with a learned w(t). With labels dropped at `label_dropout` one
+ * Times have the distribution of a paper's process (timestep_sampling.h), w_F is its weight, and
+ * the network predicts what its description says (net.h): together these are that paper's teacher.
+ * By default they are TrigFlow's, with a learned w(t). With labels dropped at `label_dropout` one
  * network serves classifier-free guidance.
  *
  * `scales` is the multi-scale loss of simple diffusion (Hoogeboom et al., arXiv 2301.11093, section
@@ -38,7 +38,7 @@ struct diffusion_opts {
 static const struct few_option options[] = {
     FEW_TIMESTEP_OPTIONS(struct diffusion_opts, "-0.8", "1.6"),
     FEW_OPT_BOOL(struct diffusion_opts, adaptive, "yes",
-                 "learn the weight of each time; this makes up for a fixed one"),
+                 "learn the weight of each time; it compensates a fixed weight (key weight)"),
     FEW_OPT_STRING(struct diffusion_opts, weight, "trigflow",
                    "weight of each time: see few list weights"),
     FEW_OPT_REAL(struct diffusion_opts, gamma, "5", 1e-6, 1e6, "min-snr: the limit of SNR"),

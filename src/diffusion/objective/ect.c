@@ -14,9 +14,9 @@
  *   w(t)                    weight = gap or edm
  *   P_mean, P_std           p_mean, p_std
  *
- * The run is divided into `doublings` stages, each of which brings r nearer to c by q. At r = 0, f
- * is the clean image itself. c is EDM's sigma in the paper. On another path the same share of that
- * path's coordinate is taken off, with n still a function of sigma.
+ * The run is divided into `doublings` stages, each of which divides the gap c - r by q. At r = 0, f
+ * is the clean image itself. In the paper c is EDM's sigma. On another path, r is the same share of
+ * that path's coordinate, and n is still a function of sigma.
  */
 #include <math.h>
 
@@ -34,9 +34,10 @@ struct ect_opts {
 static const struct few_option options[] = {
     FEW_OPT_REAL(struct ect_opts, p_mean, "-1.1", -20, 20, "mean of ln(sigma_d tan t)"),
     FEW_OPT_REAL(struct ect_opts, p_std, "2", 0.01, 20, "standard deviation of ln(sigma_d tan t)"),
-    FEW_OPT_REAL(struct ect_opts, q, "2", 1.001, 1e6,
-                 "factor by which a stage brings the two times closer; 4 for ImageNet-64, with "
-                 "doublings = 4"),
+    FEW_OPT_REAL(
+        struct ect_opts, q, "2", 1.001, 1e6,
+        "factor by which each stage divides the gap between the two times; 4 for ImageNet-64, with "
+        "doublings = 4"),
     FEW_OPT_INT(struct ect_opts, doublings, "8", 1, 100,
                 "stages, equally long; q^doublings = 256 at the end"),
     FEW_OPT_REAL(struct ect_opts, k, "8", 0, 1e3,

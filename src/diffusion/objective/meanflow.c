@@ -43,7 +43,8 @@
  * v_g = omega v + (1 - omega - kappa) U(r = u, no label) + kappa U(r = u, label), of guidance scale
  * omega/(1 - kappa), takes the place of v, except where the row's label was dropped.
  * With `velocity = predicted` the derivative runs along the network's own U at r = u (Geng et al.,
- * arXiv 2512.02012), which has no noise in it; the residual U + (u - r) sg(dU/du) - v_g is the same.
+ * arXiv 2512.02012), which has no noise in it; the residual U + (u - r) sg(dU/du) - v_g is the
+ * same.
  */
 #include "base/rng.h"
 #include "flow.h"
@@ -63,10 +64,12 @@ static const struct few_option options[] = {
                  "second time: mean of ln(sigma_d tan t)"),
     FEW_OPT_REAL(struct meanflow_opts, r_std, "1", 0.01, 20,
                  "second time: standard deviation of ln(sigma_d tan t)"),
-    FEW_OPT_CHOICE(struct meanflow_opts, order, "swap", "swap|min",
-                   "swap: a step leads from the later of two times to the earlier; min: from the "
-                   "first, to the second if that is earlier"),
-    FEW_OPT_REAL(struct meanflow_opts, jumps, "0.25", 0, 1, "probability that a row is a step"),
+    FEW_OPT_CHOICE(
+        struct meanflow_opts, order, "swap", "swap|min",
+        "swap: a step goes from the later of two times to the earlier; min: from the first time "
+        "to the earlier of the two"),
+    FEW_OPT_REAL(struct meanflow_opts, jumps, "0.25", 0, 1,
+                 "probability that a row has two different times"),
     FEW_OPT_REAL(struct meanflow_opts, norm_p, "1", 0, 2,
                  "p of the weight 1/(error^2 + c)^p; 0: squared error"),
     FEW_OPT_REAL(struct meanflow_opts, norm_c, "0.01", 1e-12, 1e6,

@@ -38,8 +38,8 @@ const struct few_objective_def few__objective_scd = {
     .name = "scd",
     .source = "arXiv 2410.11081",
     .help =
-        "continuous-time consistency distillation of a diffusion teacher; to_teacher in the log "
-        "shows progress, loss and mse do not",
+        "continuous-time consistency distillation of a diffusion teacher; progress shows in "
+        "to_teacher of the log, not in loss and mse",
     .options = options,
     .options_size = sizeof(struct scd_opts),
     .needs_teacher = true,

@@ -20,14 +20,15 @@
  *   D                         values per image
  *   P_mean, P_std             p_mean, p_std: ln(sigma_d tan t) ~ N(P_mean, P_std^2)
  *
- * F^- and F are one node of the graph, so the network is evaluated once per step, and its tangent is
- * computed beside it. cos(t) sin(t) dF/dt is a single tangent, with cos(t) sin(t) in its seed ("JVP
- * rearrangement", section 5.1): dF/dt by itself overflows near t = 0 and pi/2. |g| is the L2 norm
- * over all values of an image, so c = 0.1 is compared with that and not with a mean per value.
+ * F^- and F are one node of the graph, so the network is evaluated once per step, and its tangent
+ * is computed beside it. cos(t) sin(t) dF/dt is a single tangent, with cos(t) sin(t) in its seed
+ * ("JVP rearrangement", section 5.1): dF/dt by itself overflows near t = 0 and pi/2. |g| is the L2
+ * norm over all values of an image, so c = 0.1 is added to that and not to a mean per value.
  *
  * At r = 1, g = a(t) df/dt with a = cos t. A consistency model minimises E w(t) f^T df^-/dt, whose
- * gradient is -w(t) sin(t) sigma_d J_F^T df^-/dt. So a = w(t) sigma_d sin t, and cos t stands for
- * the usual prior weight w = 1/(sigma_d tan t). With prior_weight = no, w = 1 and a = sigma_d sin t.
+ * gradient is -w(t) sin(t) sigma_d J_F^T df^-/dt. So a = w(t) sigma_d sin t, and a = cos t
+ * corresponds to the usual prior weight w = 1/(sigma_d tan t). With prior_weight = no, w = 1 and a
+ * = sigma_d sin t.
  *
  * The unstabilised continuous-time consistency model of Song et al. (arXiv 2303.01469, appendix B)
  * is what remains with tangent = raw, tangent_warmup = 0, adaptive = no, rearrange = no and a
@@ -46,7 +47,7 @@ few_node few__scm_factor(const struct few_loss *l, const struct few_scm_opts *o,
   return o->prior_weight ? d->cos : few_scale(l->g, d->sin, l->spec->sigma_data);
 }
 
-/* sigma_d `by` dF/dt along v. */
+/* The product sigma_d * by * dF/dt, with dF/dt taken along the flow (v, 1). */
 static few_node scaled_tangent(struct few_loss *l, const struct few_scm_opts *o,
                                const struct few_trig_state *d, few_node F, few_node v,
                                few_node by) {

@@ -28,8 +28,8 @@ const struct few_objective_def few__objective_sct = {
     .name = "sct",
     .source = "arXiv 2410.11081",
     .help =
-        "continuous-time consistency training, without a teacher; loss and mse do not show "
-        "progress, to_teacher in the log does where one is given, else eval_every",
+        "continuous-time consistency training, without a teacher; progress shows in to_teacher of "
+        "the log (if the run starts from a teacher) or in evaluations, not in loss and mse",
     .options = options,
     .options_size = sizeof(struct sct_opts),
     .starts_as_teacher = true,

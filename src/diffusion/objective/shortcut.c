@@ -24,8 +24,9 @@
  * network as the smallest step, and k as a whole number, both as in the paper's code.
  *
  * The first rows of each shard, a share `bootstrap`, are the consistency rows (a quarter in the
- * paper, an eighth in its code); each row has its own step and time. Both terms are means over their
- * own rows, weighted by their share: with balance = fixed the loss is the mean over the mixed batch.
+ * paper, an eighth in its code); each row has its own step and time. Both terms are means over
+ * their own rows, weighted by their share: with balance = fixed the loss is the mean over the mixed
+ * batch.
  *
  * Guidance applies to the smallest step only. Targets made of two smallest steps are guided,
  * s_none + w (s_label - s_none), and longer steps inherit it; sampling then uses none. The trainer
@@ -54,8 +55,9 @@ static const struct few_option options[] = {
                  "decay of the averaged student, per step"),
     FEW_OPT_REAL(struct shortcut_opts, target_clip, "4", 0, 1e6,
                  "limit of states between half steps, and of targets; 0: none"),
-    FEW_OPT_REAL(struct shortcut_opts, guidance, "1", 0, 100,
-                 "guidance scale of the smallest step when longer ones learn from it; 1: none"),
+    FEW_OPT_REAL(
+        struct shortcut_opts, guidance, "1", 0, 100,
+        "guidance scale of the smallest step, used in the targets of longer steps; 1: none"),
     FEW_OPT_END};
 
 enum { MAX_LEVELS = 12 }; /* log2 of the most steps */

@@ -16,8 +16,9 @@
  * Were D_fake exact, E[x | x_t] = D_fake would make E L = (1 - alpha) E |D_real - D_fake|^2 / w:
  * the divergence itself for alpha = 0. alpha = 1 to 1.2 improves the gradient where D_fake lags
  * behind. The gradient passes through x, and through x_t into BOTH networks, whose weights are
- * fixed: without that path the formula is another method. The paper starts from sigma_init = 2.5 and
- * sums over pixels, which only changes the scale. `sid + adversarial` is SiDA (arXiv 2410.14919).
+ * fixed: without that path the formula is another method. The paper starts from sigma_init = 2.5
+ * and sums over pixels, which only changes the scale. `sid + adversarial` is SiDA (arXiv
+ * 2410.14919).
  */
 #include <math.h>
 
@@ -32,7 +33,7 @@ struct sid_opts {
 static const struct few_option options[] = {
     FEW_OPT_REAL(struct sid_opts, weight, "1", 0, 1e9, "weight of this loss in a sum"),
     FEW_OPT_REAL(struct sid_opts, alpha, "1.2", -10, 10,
-                 "share of the divergence that is subtracted"),
+                 "alpha, factor of D_real - D_fake in the loss"),
     FEW_OPT_REAL(struct sid_opts, u_max, "0.8", 0.001, 1,
                  "largest noise level that is used, from 0 (sigma_min) to 1 (sigma_max)"),
     FEW_OPT_REAL(struct sid_opts, sigma_min, "0.002", 1e-6, 1e4,

@@ -70,7 +70,8 @@ const struct few_sampler_def few__sampler_olss = {
     .version = FEW_SAMPLER_DEF_VERSION,
     .name = "olss",
     .source = "Duan et al., arXiv 2305.14677",
-    .help = "few steps with weights fitted to many of the same model's; needs a file of few olss",
+    .help =
+        "few steps, with weights fitted to a long run of the same model; needs a file of few olss",
     .schedule = "karras",
     .steps = 0,
     .order = 0,

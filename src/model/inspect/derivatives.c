@@ -1,14 +1,16 @@
 /* derivatives.c - are the derivatives of this network, with its own weights, right?
  *
- * Three functions go through the checker (few/check.h): F by its inputs, F by its parameters, and
- * F's tangent along (dx, dt) by the parameters, which consistency training differentiates.
+ * Three functions go through the checker (few/check.h): F with respect to its inputs, F with
+ * respect to its parameters, and F's tangent along (dx, dt) with respect to the parameters, which
+ * consistency training differentiates.
  *
  * Bounds. Directions have the size of what they perturb (rms of an array of weights), so a step h
  * is relative. At h = 1e-5 rounding leaves eps/h = 2e-11 in a difference, and truncation leaves h^2
- * times a ratio of third to first derivatives, which composed layers and fast sinusoids of time make
- * large. 1e-6 is above both and far below the error of a wrong rule, about 1. If the rule is right,
- * one of the two steps tried passes. The adjoint test has no step: the same products are summed in
- * two orders, which differ by eps sqrt(n), 2e-12 for n = 1e8 products; the bound is 1e-11.
+ * times a ratio of third to first derivatives, which composed layers and fast sinusoids of time
+ * make large. 1e-6 is above both and far below the error of a wrong rule, about 1. If the rule is
+ * right, one of the two steps tried passes. The adjoint test has no step: the same products are
+ * summed in two orders, which differ by eps sqrt(n), 2e-12 for n = 1e8 products; the bound is
+ * 1e-11.
  */
 #include <math.h>
 

@@ -4,9 +4,10 @@
  *   max_u <u, g_0> - |u|^2/2   with <u, g_i> >= 0   has the dual   min over l >= 0 of
  *   |g_0 + sum_i l_i g_i|^2,   u = g_0 + sum_i l_i g_i.
  *
- * With one auxiliary loss l = max(0, -<g_0, g_1>)/|g_1|^2: it only takes out what conflicts with
- * it, and without conflict u is g_0. In general by coordinate descent, which for a convex quadratic
- * on an orthant ends at the minimum. Only directions of the others count, so their weights do not.
+ * With one auxiliary loss, l = max(0, -<g_0, g_1>)/|g_1|^2: u is g_0 without the component that
+ * conflicts with g_1; if there is no conflict, u = g_0. With more losses, coordinate descent finds
+ * l: for a convex quadratic on an orthant it converges to the minimum. Only the directions of the
+ * auxiliary gradients matter, so the weights of these losses have no effect.
  */
 #include <math.h>
 
@@ -34,6 +35,6 @@ static void weigh(int n, const double *gram, const double *given, double *factor
 const struct few_balancer few__balancer_primary = {
     .name = "primary",
     .source = "kexue.fm 8907",
-    .help = "the first loss, plus as much of the others as keeps it from raising them",
+    .help = "the first loss, plus just enough of the others that the step raises none of them",
     .weigh = weigh,
 };
