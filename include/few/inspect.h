@@ -38,9 +38,9 @@ struct few_model_check {
   bool ok; /* both are within their bounds */
 };
 enum { FEW_MODEL_CHECKS = 3 };
-/* Check the network by its inputs, by its parameters, and its tangent by its parameters. Takes
- * seconds to minutes and reports progress. A wrong derivative is not an error: look at `ok`. `size`
- * is sizeof out[0]. */
+/* Check the derivatives of the network with respect to its inputs and to its parameters, and of its
+ * tangent with respect to its parameters. Takes seconds to minutes and reports progress. A wrong
+ * derivative is not an error: look at `ok`. `size` is sizeof out[0]. */
 FEW_API FEW_MUST_USE few_status few_model_check(struct few_model_check out[FEW_MODEL_CHECKS],
                                                 size_t size, const few_model *m);
 
@@ -86,8 +86,8 @@ struct few_tangent_bin {
   double size;     /* df/dt */
   double velocity; /* its first term, cos(t) (sigma_d F - v) */
   double slope;    /* its second term, sin(t) (x_t + sigma_d dF/dt) */
-  /* Training forms cos(t) df/dt from cos(t) sin(t) dF/dt, either as one tangent ("rearranged") or as
-   * dF/dt times cos(t) sin(t) ("raw"). The largest element on either way, which a number format
+  /* Training forms cos(t) df/dt from cos(t) sin(t) dF/dt, either as one tangent ("rearranged") or
+   * as dF/dt times cos(t) sin(t) ("raw"). The largest element on either way, which a number format
    * must hold, and the rms difference of the two cos(t) df/dt in f32, relative to their size. */
   double largest_raw, largest_rearranged, difference;
 };

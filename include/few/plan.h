@@ -1,7 +1,7 @@
 /* few/plan.h - run a graph of few/graph.h.
  *
- * A plan is a graph that is ready to run: its ops in order, neighbours fused, and one arena in which
- * all intermediate values have their place. It computes named outputs from named inputs and
+ * A plan is a graph that is ready to run: its ops are in order, neighbours are fused, and every
+ * intermediate value has an offset in one arena. It computes named outputs from named inputs and
  * parameters. An executor runs a plan on arrays of the caller:
  *
  *     const struct few_plan_binding arrays[] = {{"x", x, NULL}, {"y", NULL, out}};
@@ -10,9 +10,9 @@
  *     few_executor_bind(executor, 2, arrays);
  *     few_executor_run(executor, NULL);
  *
- * Running allocates nothing, so an executor is made once and runs often. few_plan_run does the last
- * three calls in one, for a plan that runs once. The results are the same bits for any number of
- * workers; they differ between backends, which add in other orders.
+ * A run allocates nothing, so make an executor once and run it often. For a plan that runs once,
+ * few_plan_run does the last three calls in one. The results are the same bits for any number of
+ * workers. They differ between backends, because these add in different orders.
  *
  * Threads: a plan never changes, so any number of threads may use one, each with a context and an
  * executor of its own. An executor serves one thread at a time.
@@ -45,16 +45,18 @@ struct few_plan_output {
   few_node node;
 };
 
-/* Plan the computation of outputs 0 .. n-1, n >= 1. List a loss before its gradients: what the first
- * output needs is ordered layer by layer. opts NULL: defaults. The plan belongs to the context of the
- * graph, which outlives it; the graph may be freed afterwards.
+/* Plan the computation of outputs 0 .. n-1, n >= 1. List the loss first. Values and tangents that
+ * the first output needs are ordered layer by layer; everything computed after it counts as the
+ * backward pass. opts NULL: defaults. The plan belongs to the context of the graph, which must
+ * outlive it. The graph may be freed after the call.
  *
- * FEW_E_INVALID for a graph that has failed, a missing or repeated name, a node of another graph or
- * of labels; FEW_E_UNSUPPORTED where the backend lacks an op; FEW_E_MEMORY. *out is then NULL. */
+ * FEW_E_INVALID for a graph that has failed, a missing or repeated name, or an output that is a
+ * node of another graph or holds labels; FEW_E_UNSUPPORTED if the backend lacks an op;
+ * FEW_E_MEMORY. *out is then NULL. */
 FEW_API FEW_MUST_USE few_status few_plan_create(few_plan **out, const few_graph *g, int n,
                                                 const struct few_plan_output *outputs,
                                                 const struct few_plan_opts *opts);
-FEW_API void few_plan_free(few_plan *plan); /* NULL is fine; after its executors */
+FEW_API void few_plan_free(few_plan *plan); /* free its executors first; NULL is allowed */
 
 /* An array that an executor of this plan needs. Arrays are dense and row-major: float (double with
  * f64), or int32_t for labels. */
@@ -65,8 +67,8 @@ struct few_plan_array {
   few_dtype type;
   struct few_shape shape;
 };
-/* Array i of 0 .. count-1: inputs and parameters that the outputs depend on, then the outputs. `size`
- * is sizeof *out. False for any other i. */
+/* Array i of 0 .. count-1: inputs and parameters that the outputs depend on, then the outputs.
+ * `size` is sizeof *out. False for any other i. */
 FEW_API int few_plan_array_count(const few_plan *plan);
 FEW_API bool few_plan_array_at(struct few_plan_array *out, size_t size, const few_plan *plan,
                                int i);
@@ -76,9 +78,10 @@ struct few_plan_cost {
   int instructions, fused, nodes; /* kernels called; how many are fused; graph nodes they compute */
   double flops; /* of matrix products, convolutions and attention; a multiply-add counts as 2 */
   size_t arena_bytes;   /* memory that each executor allocates, scratch included */
-  size_t scratch_bytes; /* the part of it that kernels work in */
+  size_t scratch_bytes; /* the part of arena_bytes that kernels use as scratch memory */
   size_t param_bytes;   /* of the caller's parameters */
-  size_t packed_bytes;  /* of their copies for matrix units, one for all executors */
+  size_t packed_bytes;  /* of the copies of parameters packed for matrix units, which all executors
+                           share */
 };
 /* `size` is sizeof *out. */
 FEW_API void few_plan_get_cost(struct few_plan_cost *out, size_t size, const few_plan *plan);
@@ -86,16 +89,16 @@ FEW_API void few_plan_get_cost(struct few_plan_cost *out, size_t size, const few
 /* ---- Executors ---- */
 
 /* The plan is borrowed. Errors of the executor are recorded in ctx, whose allocator it uses; ctx
- * need not be the context of the plan. FEW_E_MEMORY; FEW_E_UNSUPPORTED where the plan's device
- * cannot be opened. *out is then NULL. */
+ * need not be the context of the plan. FEW_E_MEMORY; FEW_E_UNSUPPORTED if the plan's device cannot
+ * be opened. *out is then NULL. */
 FEW_API FEW_MUST_USE few_status few_executor_create(few_executor **out, few_ctx *ctx,
                                                     const few_plan *plan);
 FEW_API void few_executor_free(few_executor *e); /* NULL is fine */
 
-/* Read input or parameter `name` from `data` in every run from now on, or write output `name` there.
- * The array is borrowed until another one is bound to this name; its values are read at each run. It
- * is aligned as its elements are, and an output overlaps no other array. FEW_E_INVALID for a name that
- * the plan does not have, and for data NULL. */
+/* Read input or parameter `name` from `data` in every run from now on, or write output `name`
+ * there. The array is borrowed until another one is bound to this name; its values are read at each
+ * run. It is aligned as its elements are, and an output overlaps no other array. FEW_E_INVALID for
+ * a name that the plan does not have, and for data NULL. */
 FEW_API FEW_MUST_USE few_status few_executor_bind_input(few_executor *e, const char *name,
                                                         const void *data);
 FEW_API FEW_MUST_USE few_status few_executor_bind_output(few_executor *e, const char *name,
@@ -107,12 +110,12 @@ struct few_plan_binding {
   const void *in;
   void *out;
 };
-/* Bind n arrays in one call. Those before the first that is refused are bound. */
+/* Bind n arrays in one call. If an array is refused, those before it stay bound. */
 FEW_API FEW_MUST_USE few_status few_executor_bind(few_executor *e, int n,
                                                   const struct few_plan_binding *arrays);
 
-/* Random numbers of few_randn and few_randu are a function of these, of the purpose and of the
- * element: row r of a batch is the sample row0 + r. */
+/* Random numbers of few_randn and few_randu are a function of these members, the purpose and the
+ * element. Row r of a batch counts as row row0 + r. */
 struct few_run_opts {
   int version; /* FEW_RUN_OPTS_VERSION */
   uint64_t seed, step, row0;
@@ -126,14 +129,16 @@ struct few_run_opts {
  * FEW_E_IO: the device failed. After an error the contents of outputs are undefined. */
 FEW_API FEW_MUST_USE few_status few_executor_run(few_executor *e, const struct few_run_opts *opts);
 
-/* Run a plan once: make an executor in ctx, bind n arrays, run, free it. Errors as of these calls. */
+/* Run a plan once: make an executor in ctx, bind n arrays, run, free it. The errors are those of
+ * these calls. */
 FEW_API FEW_MUST_USE few_status few_plan_run(few_ctx *ctx, const few_plan *plan, int n,
                                              const struct few_plan_binding *arrays,
                                              const struct few_run_opts *opts);
 
-/* Run n executors of one context side by side, each on one of the workers of ctx, and wait. They may
- * share inputs and parameters; each has outputs of its own. This is how a batch is cut into shards:
- * one executor a shard, whose gradients the caller adds up. Errors as few_executor_run. */
+/* Run n executors of one context in parallel, each on one of the workers of ctx, and wait. They may
+ * share inputs and parameters; each has outputs of its own. A batch is divided into shards in this
+ * way: one executor per shard, and the caller adds up their gradients. Errors as for
+ * few_executor_run. */
 FEW_API FEW_MUST_USE few_status few_executor_run_all(few_ctx *ctx, int n,
                                                      few_executor *const *executors,
                                                      const struct few_run_opts *opts);

@@ -1,7 +1,7 @@
 /* few/sample.h - sampling a model: images from noise, noise from images, and files of both.
  *
- * Images are [n][h*w*c] in the order H, W, C with values in [-1, 1], not clipped. Points are in
- * their own units.
+ * Images are [n][h*w*c] in the order H, W, C. The data are in [-1, 1]; samples are not clipped and
+ * may lie outside. Points are in their own units.
  *
  * Errors and threads are those of the runner (few/run.h).
  */
@@ -20,34 +20,35 @@ extern "C" {
 enum {
   FEW_LABEL_EACH = -1,  /* one class after the other, all equally often */
   FEW_LABEL_NONE = -2,  /* no label */
-  FEW_LABEL_SHARES = -3 /* each class as often as in the training data; equally often if the model
-                           does not know how often that is */
+  FEW_LABEL_SHARES = -3 /* each class as often as in the training data; all equally often if the
+                           model has no class counts (few_model_info.class_counts NULL) */
 };
 
 struct few_sample_opts {
-  int version;         /* FEW_SAMPLE_OPTS_VERSION */
-  int64_t n;           /* images, at least 1 */
-  int64_t first;       /* index of the first, at least 0; first + n is at most 2^40 */
-  int steps;           /* 0: the sampler's own (few_component.steps); at most 2^20 */
-  uint64_t seed;       /* image i depends on seed, i and these options, and on nothing else */
-  const char *sampler; /* NULL: the model's own */
-  int label;           /* a class, or FEW_LABEL_*. Classes that the training data lack are skipped.
-                          Image i has the same class in every call */
-  double guidance;     /* guidance scale, 0 or more; 1: none. Classifier-free, or an input of models
-                          that take one */
-  int64_t batch;       /* images in memory at once; 0: chosen. Never changes a result */
-  int n_times;         /* > 0: times[] are the sampler's times */
-  const double *times; /* radians, falling */
-  const char *schedule; /* where times come from otherwise: a FEW_COMPONENT_SCHEDULE, or a file of
-                           few_olss, which ends in .json. NULL: the model's own times, or else the
-                           sampler's own schedule */
+  int version;          /* FEW_SAMPLE_OPTS_VERSION */
+  int64_t n;            /* images, at least 1 */
+  int64_t first;        /* index of the first, at least 0; first + n is at most 2^40 */
+  int steps;            /* 0: the sampler's own (few_component.steps); at most 2^20 */
+  uint64_t seed;        /* image i depends on seed, i and these options, and on nothing else */
+  const char *sampler;  /* NULL: the model's own */
+  int label;            /* a class, or FEW_LABEL_*. Classes that the training data lack are skipped.
+                          The class of image i does not depend on n or first */
+  double guidance;      /* guidance scale, 0 or more; 1: none. By classifier-free guidance, or as an
+                          input of the network if it has one */
+  int64_t batch;        /* images in memory at once; 0: chosen by few. Never changes a result */
+  int n_times;          /* > 0: times[] are the sampler's times */
+  const double *times;  /* radians, falling */
+  const char *schedule; /* source of the times if n_times is 0: a FEW_COMPONENT_SCHEDULE, or a file
+                           of few_olss, whose name ends in .json. NULL: the model's own times, or
+                           else the sampler's own schedule */
   int n_settings;       /* options of the sampler, each "key=value" (few_component.options) */
   const char *const *settings;
-  /* Guidance of either kind acts at times t (radians; pi/2 is noise) from the first to the second
-   * (Kynkaanniemi et al., arXiv 2404.07724). */
+  /* Both kinds of guidance act only at times t with guidance_from <= t <= guidance_to (radians;
+   * pi/2 is noise; Kynkaanniemi et al., arXiv 2404.07724). */
   double guidance_from, guidance_to;
-  /* Autoguidance (Karras et al., arXiv 2406.02507): away from a worse model of the same images,
-   * classes and scale, D_worse + s (D - D_worse). NULL: none. Borrowed, with the same context. */
+  /* Autoguidance (Karras et al., arXiv 2406.02507): guide away from a worse model that has the same
+   * image shape, classes and data scale, D_worse + s (D - D_worse). NULL: none. Borrowed; must have
+   * the runner's context. */
   few_runner *autoguide;
   double autoguidance; /* s, 0 or more; 1: none */
   int64_t *finished;   /* set to the number of finished images as they are finished, also when the
@@ -62,8 +63,9 @@ struct few_sample_opts {
 
 /* ---- Sampling options as text ---- */
 
-/* What a user may choose about sampling, as text sets it: opts, and what opts can only point to. Set
- * members by few_option_set with few_sample_options(), then call few_sample_args_open. */
+/* Sampling options that are set from text: opts, and storage for the lists and texts to which opts
+ * points. Set members by few_option_set with few_sample_options(). Then call
+ * few_sample_args_open. */
 struct few_sample_args {
   int version; /* FEW_SAMPLE_ARGS_VERSION */
   struct few_sample_opts opts;
@@ -80,9 +82,9 @@ struct few_sample_args {
         NULL                                                                                   \
   }
 
-/* The option table of struct few_sample_args: how an image is made. It lacks what belongs to one
- * call: n, first, seed, label, batch. The program, its help, and reports of few_eval read it: a new
- * option is a member of few_sample_opts and a row there. */
+/* The option table of struct few_sample_args. It does not have n, first, seed, label and batch,
+ * which belong to one call. The program, its help and the reports of few_eval read this table. To
+ * add an option, add a member to few_sample_opts and a row to this table. */
 FEW_API const struct few_option *few_sample_options(void);
 /* Check that the options agree, load the model that guides, and complete args->opts, which points
  * into *args: do not move it. FEW_E_INVALID for options that exclude each other or have no effect.
@@ -97,16 +99,17 @@ FEW_API void few_sample_args_close(struct few_sample_args *args);
 FEW_API FEW_MUST_USE few_status few_sample(float *images, int32_t *labels, int *nfe, few_runner *r,
                                            const struct few_sample_opts *opts);
 
-/* What opts resolve to: the name of the sampler (static) and its steps. Both may be NULL. Fails as
+/* The sampler that opts select (static), and its number of steps. Both may be NULL. Fails as
  * few_sample would, before any work, and warns about combinations that run but sample poorly, such
  * as an ODE solver on a consistency model. */
 FEW_API FEW_MUST_USE few_status few_sample_plan(const char **sampler, int *steps, few_runner *r,
                                                 const struct few_sample_opts *opts);
 
-/* Write what few_sample gave for opts.
- *   PATH.png  a grid with `columns` columns (0: as square as possible); of points their density
- *   PATH.npy  uint8 [n,h,w,c], of points float32 [n,d]; labels, unless NULL, go to PATH less ".npy"
- *             plus ".labels.npy", by number if the names of the classes are numbers
+/* Write the images that few_sample made with opts.
+ *   PATH.png  a grid with `columns` columns (0: as square as possible); for points, their density
+ *   PATH.npy  uint8 [n,h,w,c], for points float32 [n,d]; labels, unless NULL, go to PATH with
+ *             ".labels.npy" in place of ".npy". If the names of classes are numbers, these numbers
+ *             are written
  *   else      a folder with image i in its file 000000i.png; not for points
  * PNG files contain model, seed and steps as text. Each file is atomic. A folder reports progress,
  * and keeps the files that were written before it was cancelled. FEW_E_DIVERGED if a value is not
@@ -118,21 +121,21 @@ FEW_API FEW_MUST_USE few_status few_sample_write(few_runner *r, const char *path
 
 /* ---- From images to noise, and back ---- */
 
-/* Encode: the noise that the model's flow makes of images, by its sampler run backwards or by a
+/* Encode: find the noise that the model's flow maps to images, by its sampler run backwards or by a
  * distilled encoder (objective progressive, direction encode). label[n]: -1 for none; NULL:
  * opts->label. noise[n][h*w*c] has about unit variance, and may be the same array as images. opts
- * as for few_sample, but the seed has no meaning, and a sampler that draws noise is refused.
- * FEW_E_INVALID for models that only lead from noise to images. */
+ * as for few_sample, but the seed has no effect, and a sampler that draws noise is refused.
+ * FEW_E_INVALID for models that go only from noise to images. */
 FEW_API FEW_MUST_USE few_status few_encode(float *noise, int *nfe, few_runner *r,
                                            const struct few_sample_opts *opts, const float *images,
                                            const int32_t *label);
-/* Decode: few_sample from given noise. */
+/* Decode: few_sample that starts from the given noise. */
 FEW_API FEW_MUST_USE few_status few_decode(float *images, int *nfe, few_runner *r,
                                            const struct few_sample_opts *opts, const float *noise,
                                            const int32_t *label);
 
-/* Transfer: from the domain of one model to that of another (Su et al., arXiv 2203.08382), encoded
- * by a and decoded by b. Both may be the same runner, with other labels. */
+/* Transfer images from the domain of model a to the domain of model b (Su et al., arXiv
+ * 2203.08382): a encodes, b decodes. Both may be the same runner, with other labels. */
 struct few_transfer_opts {
   int version;                                   /* FEW_TRANSFER_OPTS_VERSION */
   few_runner *a, *b;                             /* of one context */
@@ -142,8 +145,8 @@ struct few_transfer_opts {
 #define FEW_TRANSFER_OPTS_VERSION 2
 #define FEW_TRANSFER_OPTS_INIT \
   { FEW_TRANSFER_OPTS_VERSION, NULL, NULL, NULL, NULL, NULL, NULL }
-/* out[n][h*w*c] may be the same array as images. decode->finished counts as in few_sample: some
- * images go all the way before the next ones begin. */
+/* out[n][h*w*c] may be the same array as images. decode->finished counts as in few_sample: each
+ * block of images is encoded and decoded before the next block begins. */
 FEW_API FEW_MUST_USE few_status few_transfer(float *out, int *nfe,
                                              const struct few_transfer_opts *opts,
                                              const float *images);
@@ -164,14 +167,14 @@ struct few_olss_opts {
   uint64_t seed;
   int label; /* as in few_sample_opts; the schedule suits this label and guidance */
   double guidance;
-  bool even; /* times spread evenly over those of the long run, instead of a search */
+  bool even; /* spread the times evenly over those of the long run, without a search */
 };
 #define FEW_OLSS_OPTS_VERSION 1
 #define FEW_OLSS_OPTS_INIT \
   { FEW_OLSS_OPTS_VERSION, 8, 100, "ddim", NULL, 0, 0, FEW_LABEL_SHARES, 1.0, false }
-/* A step of the schedule: its time, and the root mean square error of its next state against the
- * long run's (in the network's units, where data have sigma_data). ddim_rms: the error of DDIM on
- * the same times. */
+/* A step of the schedule. t: its time. rms: root mean square error of the state after this step,
+ * compared with the long run's state at that time (in the units of the network, in which the data
+ * have standard deviation sigma_data). ddim_rms: the same error with a DDIM step. */
 struct few_olss_step {
   double t, rms, ddim_rms;
 };

@@ -33,10 +33,11 @@ struct few_addition {
   size_t options_size;
 };
 
-/* FEW_E_INVALID unless `def` is there and begins with this version. */
+/* FEW_E_INVALID if `def` is NULL or begins with another version. */
 few_status few__added_version(few_ctx *ctx, const char *type, const void *def, int version);
-/* FEW_E_INVALID, with a sentence, for a name that is taken or cannot stand in a recipe, a missing
- * member, and a table of options that does not fit its struct. The context then has what it had. */
+/* FEW_E_INVALID, with a message in few_error, if the name is taken or cannot be written in a
+ * recipe, if a member is missing, or if the table of options does not fit its struct. The context
+ * is then unchanged. */
 few_status few__added_add(few_ctx *ctx, const struct few_addition *a);
 
 /* ctx may be NULL: nothing was added. */

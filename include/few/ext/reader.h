@@ -22,36 +22,38 @@ extern "C" {
 #define FEW_READER_DEF_VERSION 1
 struct few_reader_def {
   int version;       /* FEW_READER_DEF_VERSION */
-  const char *name;  /* "npy": what stands before the colon of a spec */
+  const char *name;  /* "npy": the part of a spec before the colon */
   const char *usage; /* "npy:FILE[,LABELS]" */
   const char *help;  /* one line */
-  /* Fill the data set `d`, by the calls below. `where` is what follows the colon, "" without one.
-   * opts has the defaults where the caller gave none; limit, holdout and the check of size and
-   * channels are the library's. A failure has a sentence (few_ctx_fail). */
+  /* Fills the data set `d`, by the calls below. `where` is the part of the spec after the colon;
+   * "": there is no colon. `opts` is complete, with defaults for options that the caller left out.
+   * The library applies limit and holdout, and checks size and channels. Report a failure by
+   * few_ctx_fail. */
   few_status (*open)(few_data *d, const char *where, const struct few_data_opts *opts);
 };
 
-/* FEW_E_INVALID, with a sentence, for a NULL, another version, a missing member or a name that is
- * taken. */
+/* FEW_E_INVALID, with a message in few_error, if def is NULL, has another version or lacks a
+ * member, or if its name is taken. */
 FEW_API FEW_MUST_USE few_status few_ctx_add_reader(few_ctx *ctx, const struct few_reader_def *def);
 
 /* ---- For open() ---- */
 
 FEW_API few_ctx *few_reader_ctx(const few_data *d);
 
-/* Have n images of h x w pixels with c channels, 1 to 4: (*pixels)[n][h][w][c] is to be filled. Or n
- * points of `dims` dimensions: (*points)[n][dims], each number finite. One of these is called once.
- * FEW_E_INVALID for n < 1 and sides above 32768, FEW_E_MEMORY. */
+/* Allocate the items; the reader then fills them. Either n images of h x w pixels with c channels,
+ * 1 to 4: (*pixels)[n][h][w][c]. Or n points of `dims` dimensions: (*points)[n][dims], each number
+ * finite. Call one of the two, once. FEW_E_INVALID for n < 1 and sides above 32768;
+ * FEW_E_MEMORY. */
 FEW_API FEW_MUST_USE few_status few_reader_images(uint8_t **pixels, few_data *d, int64_t n, int h,
                                                   int w, int c);
 FEW_API FEW_MUST_USE few_status few_reader_points(float **points, few_data *d, int64_t n, int dims);
 
-/* Have labels, after the items: (*labels)[n], each 0 .. classes - 1. `names` are the names of the
- * classes, in UTF-8 and copied; NULL: they have none. */
+/* Allocate labels, after the items: (*labels)[n], each 0 .. classes - 1. `names` are the names of
+ * the classes, in UTF-8 and copied; NULL: they have none. */
 FEW_API FEW_MUST_USE few_status few_reader_labels(int32_t **labels, few_data *d, int classes,
                                                   const char *const *names);
 
-/* FEW_E_UNSUPPORTED if opts ask for a test split: for a reader that has none. */
+/* For a reader without a test split: FEW_E_UNSUPPORTED if opts request one. */
 FEW_API FEW_MUST_USE few_status few_reader_no_split(few_data *d, const struct few_data_opts *opts);
 
 #ifdef __cplusplus

@@ -1,12 +1,13 @@
-/* few/ext/steps.h - what networks predict, and one step of each solver of the probability-flow ODE.
+/* few/ext/steps.h - predictions of networks, and one step of each solver of the probability-flow
+ * ODE.
  *
- * Everything that a denoising network predicts is a mix of the clean image and the noise,
- * y = p x0 + q eps with eps ~ N(0, I), and so is its input, x_t = alpha x0 + sigma eps.
+ * Every prediction of a denoising network is a mix of the clean image and the noise,
+ * y = p x0 + q eps with eps ~ N(0, I). Its input is such a mix too, x_t = alpha x0 + sigma eps.
  *
  * A step goes from s down to t, 0 <= t < s <= pi/2, where s and t are TrigFlow's times in radians:
- * x_t = cos(t) x0 + sin(t) z, z = sigma_d eps, and dx_t/dt = sigma_d F. Those of DDIM, Euler and
- * Heun also go up. They are scalars in f64: samplers apply them to arrays, and objectives that
- * distil such steps put them into a graph. Any thread may call these.
+ * x_t = cos(t) x0 + sin(t) z, z = sigma_d eps, and dx_t/dt = sigma_d F. Steps of DDIM, Euler
+ * and Heun may also go up. A step is a few scalars in f64: samplers apply them to arrays, and
+ * objectives that distil such steps put them into a graph. Any thread may call these.
  * How stable this header is: few/ext/common.h.
  */
 #ifndef FEW_EXT_STEPS_H
@@ -37,7 +38,7 @@ enum few_prediction {
   FEW_PREDICT_V,    /* (alpha eps - sigma x0) / sqrt(alpha^2 + sigma^2) */
   FEW_PREDICT_FLOW, /* eps - x0 */
   FEW_PREDICT_MIXES,
-  /* No mix, but two of them: x0 and eps, side by side in the channels. Together they make
+  /* Not one mix but two: x0 and eps, side by side in the channels. Together they give
    * v = (alpha eps - sigma x0)/sqrt(alpha^2 + sigma^2) (Salimans and Ho, arXiv 2202.00512, app. D:
    * x = sigma^2 x_head + alpha^2 x(eps_head) at alpha^2 + sigma^2 = 1, which is the same). */
   FEW_PREDICT_BOTH = FEW_PREDICT_MIXES,
@@ -50,13 +51,14 @@ FEW_API struct few_line few_step_ddim(double sigma_d, double s, double t);
 FEW_API struct few_line few_step_denoise(double sigma_d, double t);
 FEW_API struct few_line few_step_noise(double sigma_d, double t);
 
-/* Two-step corrections: to DDIM's x_t add w (D(x_s', s') - D(x_s, s)) for DPM-Solver++ (2M), or
- * w (noise(x_s', s') - noise(x_s, s)) for DPM-Solver-2 (2M), where s' > s is the point before.
- * 0 for the step to t = 0, which must be of first order. */
+/* The factor w of two-step corrections: to DDIM's x_t add w (D(x_s', s') - D(x_s, s)) for
+ * DPM-Solver++ (2M), or w (noise(x_s', s') - noise(x_s, s)) for DPM-Solver-2 (2M), where s' > s is
+ * the previous time. w = 0 for the step to t = 0, which must be of first order. */
 FEW_API double few_step_dpmpp_2m(double s_before, double s, double t);
 FEW_API double few_step_dpm_2m(double s_before, double s, double t);
 
-/* EDM's Heun: to DDIM's x_t add w (noise(x_t, t) - noise(x_s, s)), x_t being DDIM's. s < pi/2. */
+/* The factor w of EDM's Heun step: to DDIM's x_t add w (noise(x_t, t) - noise(x_s, s)), with DDIM's
+ * x_t in the correction too. s < pi/2. */
 FEW_API double few_step_heun(double s, double t);
 
 /* Euler in TrigFlow's own t: x_t = line.x x_s + line.y F(x_s, s). */
@@ -74,7 +76,7 @@ struct few_noisy_step {
 };
 /* DDPM's ancestral step for eta = 1, DDIM's for 0, and steps in between; 0 <= eta <= 1. */
 FEW_API struct few_noisy_step few_step_ddpm(double sigma_d, double s, double t, double eta);
-/* Back up by adding noise, from t to s > t: x_s = line.x x_t + line.y z. t < pi/2. */
+/* Go back from t to s > t by adding noise: x_s = line.x x_t + line.y z. t < pi/2. */
 FEW_API struct few_line few_step_renoise(double sigma_d, double t, double s);
 
 #ifdef __cplusplus
