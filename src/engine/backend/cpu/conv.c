@@ -1,11 +1,11 @@
-/* conv.c - CONV, CONV_DX, CONV_DW: which way for which layer.
+/* conv.c - CONV, CONV_DX, CONV_DW: chooses an algorithm for each layer.
  *
- *     3x3, stride 1, padding 1, both sides of 8 channels or more   Winograd
- *     stride 1, up to 4 channels in or out                         the thin ways
- *     all else                                                     products with im2col
+ *     3x3, stride 1, padding 1, at least 8 channels in and out     Winograd
+ *     stride 1, up to 4 channels in or out                         the thin algorithms
+ *     all other layers                                             products with im2col
  *
- * For stride 1 the gradient by x is the convolution of dy with w turned by 180 degrees and its
- * channels exchanged, under padding k-1-pad, so the same ways serve it.
+ * For stride 1 the gradient with respect to x is the convolution of dy with w rotated by 180
+ * degrees and its channels exchanged, with padding k-1-pad. So the same algorithms compute it.
  */
 #include "conv.h"
 

@@ -1,16 +1,18 @@
-/* winograd.c - 3x3 convolution, stride 1, padding 1, and its transpose by x (winograd.h).
+/* winograd.c - 3x3 convolution, stride 1, padding 1, and its transpose with respect to x
+ * (winograd.h).
  *
  * Tiles are taken in blocks whose transformed patches V stay in the second-level cache. For each
- * panel of GEMM_N output channels and each frequency, the panel's weights (first-level cache) meet
- * all tiles of the block; then the panel is transformed back and written. So V is read once a
- * panel, weights once a block, and the products never leave the cache.
+ * panel of GEMM_N output channels and each frequency, the panel's weights (first-level cache) are
+ * multiplied with all tiles of the block. Then the panel is transformed back and written. So V is
+ * read once per panel, weights once per block, and the products never leave the cache.
  *
  *     U  [panel][frequency][Ci][GEMM_N]               weights, transformed at the start of a call
  *     V  [frequency][strip of GEMM_M tiles] as chunks (gemm.h)
  *     M  [frequency][tile][GEMM_N]
  *
- * The transpose by x is the convolution of dy with w turned by 180 degrees and Ci, Co exchanged.
- * Every tile is computed alike wherever it lies, so an image's result does not depend on others.
+ * The transpose with respect to x is the convolution of dy with w rotated by 180 degrees and Ci, Co
+ * exchanged. All tiles are computed in the same way, so the result of an image does not depend on
+ * other images.
  */
 #include "winograd.h"
 
@@ -18,13 +20,14 @@
 
 enum { MOST_STRIPS = 4 };
 
-/* Floats of V that a block may have: five sixteenths of the second-level cache. Weights of 128 x 128
- * channels are 2.4 MB and stream from the next cache once a block. */
+/* Floats of V in a block: five sixteenths of the second-level cache. The rest of the cache is for
+ * the weights, which for 128 x 128 channels have 2.4 MB and come from the next cache once per
+ * block. */
 static int64_t v_floats(void) { return few__cpu_cache() / 64 * 5; }
 
 struct wino {
   struct wino_grid grid;
-  int64_t ci, co, cp; /* cp: ci in whole vectors */
+  int64_t ci, co, cp; /* cp: ci rounded up to whole vectors */
   int64_t block;      /* tiles */
   int64_t v_freq, m_freq, u_freq, u_panel;
   const float *x;
@@ -52,7 +55,7 @@ int64_t FEW_ISA(few__winograd_scratch)(const struct few_conv *v) {
 
 /* ---- Weights ---- */
 
-/* G of three elements. */
+/* t = G g, three elements to six. */
 VF_INLINE void weights3(vf g0, vf g1, vf g2, vf t[6]) {
   const vf even_a = g0 + WINO_P * g2, odd_a = WINO_A * g1;
   const vf even_b = g0 + WINO_Q * g2, odd_b = WINO_B * g1;
@@ -83,7 +86,7 @@ VF_INLINE void weights_tile(const vf g[9], float *to, int64_t freq) {
   }
 }
 
-/* U of w [3,3,Ci,Co]. Columns beyond co are zero. */
+/* U from w [3,3,Ci,Co]. Columns beyond co are zero. */
 static void weights(const struct wino *s, const float *w) {
   for (int64_t o = 0; o < round_up(s->co, GEMM_N); o += VF_W) {
     float *to = s->U + o / GEMM_N * s->u_panel + o % GEMM_N;
@@ -96,7 +99,7 @@ static void weights(const struct wino *s, const float *w) {
   }
 }
 
-/* U of w [3,3,Co,Ci] turned: a VF_W x VF_W block of w at a time, transposed. */
+/* U from w [3,3,Co,Ci], rotated by 180 degrees. Blocks of VF_W x VF_W weights are transposed. */
 static void weights_turned(const struct wino *s, const float *w) {
   vf g[9][VF_W];
   for (int64_t o = 0; o < round_up(s->co, GEMM_N); o += VF_W) {
@@ -148,7 +151,7 @@ static void multiply(const struct wino *s, int64_t panel, int64_t tiles) {
   }
 }
 
-/* A^T of six elements. */
+/* y = A^T m, six elements to four. */
 VF_INLINE void output4(const vf m[6], vf y[4]) {
   const vf sa = m[1] + m[2], da = m[1] - m[2], sb = m[3] + m[4], db = m[3] - m[4];
   y[0] = m[0] + sa + sb;
@@ -157,8 +160,9 @@ VF_INLINE void output4(const vf m[6], vf y[4]) {
   y[3] = vf_fma(vf_set(WINO_A * WINO_P), da, vf_fma(vf_set(WINO_B * WINO_Q), db, m[5]));
 }
 
-/* One vector of channels of a tile back to 4 x 4 pixels, of which rows x cols are inside. Bias,
- * residual and statistics of a following norm have their place here, before the stores. */
+/* Transforms one vector of channels of a tile back to 4 x 4 pixels, of which rows x cols are inside
+ * the image. To fuse a bias, a residual or a norm's statistics, add it before the stores; this is
+ * not done yet. */
 VF_INLINE void output_tile(const float *m, int64_t freq, float *y, int64_t row_step,
                            int64_t pixel_step, int64_t rows, int64_t cols, int64_t n) {
   vf t[4][6];

@@ -1,4 +1,4 @@
-/* winograd_dw.c - gradient of the 3x3 convolution by its weights (winograd.h).
+/* winograd_dw.c - gradient of the 3x3 convolution with respect to its weights (winograd.h).
  *
  * dw[u,v] = sum over a tile's pixels of x[i+u, j+v] dy[i,j]: a correlation of the 6 x 6 patch of x
  * with a "filter" of 4 x 4, the tile of dy. F(3x3, 4x4) has the same six points, so
@@ -15,8 +15,9 @@
 #include "conv.h"
 #include "winograd.h"
 
-/* V and D together may have BLOCK_FLOATS, most of a megabyte. But accumulators for more than 64
- * channels are larger than that cache anyway, and then fewer passes over them win. */
+/* V and D together have at most BLOCK_FLOATS floats, most of a megabyte of cache. For more than 64
+ * channels the accumulators are larger than that cache anyway. Then larger blocks are faster,
+ * because they pass over the accumulators less often. */
 enum { BLOCK_FLOATS = 240 * 1024, LEAST_TILES = 64, MOST_TILES = 128 };
 
 struct wino_dw {

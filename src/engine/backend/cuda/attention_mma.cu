@@ -2,11 +2,12 @@
  * (FlashAttention-2, Dao, arXiv 2307.08691; with tangents: Lu and Song, arXiv 2410.11081, appendix
  * F). attention.cu has the formulas and does the same in f32.
  *
- * A block of four warps has 64 queries, 16 per warp. Their scores, weights and sums stay in registers
- * as tiles of the matrix units (mma.h). Tiles of keys and values are copied to shared memory and
- * rounded to bf16; while one tile is multiplied, the next is copied. Each row of a tile has four words
- * of padding, so that the 32 words of a factor lie in 32 banks, whether they are read by rows or by
- * columns. The gradient of keys and values is the same with the roles of queries and keys exchanged.
+ * A block of four warps has 64 queries, 16 per warp. Their scores, weights and sums stay in
+ * registers as tiles of the matrix units (mma.h). Tiles of keys and values are copied to shared
+ * memory and rounded to bf16; while one tile is multiplied, the next is copied. Each row of a tile
+ * has four words of padding, so that the 32 words of a factor lie in 32 banks, whether they are
+ * read by rows or by columns. The gradient of keys and values works in the same way, with the roles
+ * of queries and keys exchanged.
  */
 #include "attention_mma.h"
 
@@ -27,20 +28,21 @@ struct heads {
 
 enum { Q, KEY, V, Y }; /* parts of qkv, and arrays like the result */
 
-/* Where number 0 of position t of image and head nh is. */
+/* Index of the first of the D numbers at position t; nh counts images times heads. */
 template <int D>
 __device__ inline int64_t place(const struct heads *s, int64_t nh, int part, int64_t t) {
   const int64_t row = nh / s->h * s->T + t;
   return (part == Y ? row : row * 3 + part) * s->h * D + nh % s->h * D;
 }
 
-/* Words of a tile: `rows` of `columns` numbers each, with four words more. */
+/* Words of a tile: `rows` rows of `columns` numbers, each with four words of padding. */
 __host__ __device__ constexpr int words(int rows, int columns) { return rows * (columns / 2 + 4); }
 
-/* Neighbours, of which the first has an even place. */
+/* Reads x[at] and x[at + 1]; at is even. */
 __device__ inline uint32_t pair_of(struct from<float> x, int64_t at) {
   return x.bf16 ? ((const uint32_t *)x.at)[at / 2] : few__bf16_pair(x[at], x[at + 1]);
 }
+/* Writes y[at] and y[at + 1]; at is even. */
 __device__ inline void put_pair(struct to<float> y, int64_t at, float a, float b) {
   if (y.bf16)
     ((uint32_t *)y.at)[at / 2] = few__bf16_pair(a, b);
@@ -48,7 +50,8 @@ __device__ inline void put_pair(struct to<float> y, int64_t at, float a, float b
     ((pack<float, 2> *)y.at)[at / 2] = {{a, b}};
 }
 
-/* K positions from `first` on, [K][D], zeros past the end; complete when the copies are. */
+/* Starts an asynchronous copy of K positions from `first` on to a tile [K][D], with zeros past the
+ * end. The tile may be read after few__copies_wait. */
 template <int D, int K>
 __device__ inline void load(const struct heads *s, int64_t nh, int part, int64_t first,
                             struct from<float> x, uint32_t *tile) {
@@ -66,13 +69,14 @@ __device__ inline void load(const struct heads *s, int64_t nh, int part, int64_t
   }
 }
 
-/* What passes by: a part of an array. */
+/* An array, and the part of it whose tiles are loaded one after another. */
 struct source {
   struct from<float> x;
   int part;
 };
 
-/* f(first, tiles) for K positions of each source after the other, in room for two times N tiles. */
+/* Calls f(first, tiles) for each group of K positions. `room` is a double buffer: 2 x N tiles, one
+ * tile per source in each half. */
 template <int D, int K, int N, class F>
 __device__ inline void pass(const struct heads *s, int64_t nh, const struct source (&of)[N],
                             uint32_t *room, F f) {
@@ -93,7 +97,7 @@ __device__ inline void pass(const struct heads *s, int64_t nh, const struct sour
   }
 }
 
-/* The 16 positions of a warp as factors, a[D/16][4]. */
+/* Loads the 16 positions of a warp from `first` on as factors, a[D/16][4]. */
 template <int D>
 __device__ inline void own(const struct heads *s, int64_t nh, int part, int64_t first,
                            struct from<float> x, uint32_t (*a)[4]) {
@@ -112,7 +116,8 @@ __device__ inline void clear(float (*x)[4]) {
     for (int r = 0; r < 4; r++) x[j][r] = 0;
 }
 
-/* f(k, j, b): factor b of 16 numbers of the head from 16 k on and 8 rows of a tile from 8 j on. */
+/* Calls f(k, j, b) for each factor b: numbers 16 k to 16 k + 15 of the head, rows 8 j to 8 j + 7 of
+ * the tile. */
 template <int D, int K, class F>
 __device__ inline void each_column(const uint32_t *tile, F f) {
   FEW_UNROLL
@@ -123,7 +128,8 @@ __device__ inline void each_column(const uint32_t *tile, F f) {
     f(k, j, b);
   }
 }
-/* f(n, b): factor b of 16 rows of a tile from 16 k on and 8 numbers of the head from 8 n on. */
+/* Calls f(n, b) for each factor b: rows 16 k to 16 k + 15 of the tile, numbers 8 n to 8 n + 7 of
+ * the head. */
 template <int D, class F>
 __device__ inline void each_row(const uint32_t *tile, int k, F f) {
   FEW_UNROLL
@@ -150,7 +156,7 @@ __device__ inline void blend(float (*to)[4], const float (*p)[4], const uint32_t
     each_row<D>(tile, k, [&](int n, const uint32_t *b) { few__mma(to[n], a, b); });
   }
 }
-/* The same of two, which read the tile once. */
+/* The same for two factors p and p2, so that the tile is read once. */
 template <int D, int K>
 __device__ inline void blend_both(float (*to)[4], float (*to2)[4], const float (*p)[4],
                                   const float (*p2)[4], const uint32_t *tile) {
@@ -166,7 +172,7 @@ __device__ inline void blend_both(float (*to)[4], float (*to2)[4], const float (
   }
 }
 
-/* Over the four lanes that share a row. */
+/* Reduces x over the four lanes that share a row. */
 __device__ inline float row_sum(float x) {
   x += __shfl_xor_sync(0xffffffffu, x, 1);
   return x + __shfl_xor_sync(0xffffffffu, x, 2);
@@ -190,7 +196,7 @@ struct rows {
   float m[2], l[2];
 };
 
-/* x becomes exp(x - m); by[2] is what sums so far are to be scaled with. */
+/* x becomes exp(x - m). Earlier sums must be multiplied by by[2], a factor per row. */
 template <int K>
 __device__ inline void weigh(struct rows *of, float (*x)[4], float by[2]) {
   FEW_UNROLL
@@ -202,7 +208,7 @@ __device__ inline void weigh(struct rows *of, float (*x)[4], float by[2]) {
     for (int j = 0; j < K / 8; j++)
       for (int r = 2 * half; r < 2 * half + 2; r++) sum += x[j][r] = expf(x[j][r] - grown);
     of->m[half] = grown;
-    of->l[half] = of->l[half] * by[half] + sum; /* the lane's own keys: row_sum at the end */
+    of->l[half] = of->l[half] * by[half] + sum; /* of this lane's keys: row_sum completes it */
   }
 }
 
@@ -214,7 +220,7 @@ __device__ inline void scale_rows(float (*x)[4], const float by[2]) {
 
 /* ---- value, and value with tangent ---- */
 
-/* Which rows a warp has. */
+/* The rows of a warp: image and head, and the first of its 16 positions. */
 struct rows_of_warp {
   int64_t nh, first;
 };
@@ -309,7 +315,8 @@ __global__ void dual_kernel(struct heads s, struct from<float> x, struct from<fl
 
 /* ---- gradient ---- */
 
-/* Of a block's queries: L = m + ln l, delta = sum of P dP, into keep; then dq. */
+/* For the queries of a block: stores L = m + ln l and delta = sum of P dP in keep, then computes
+ * dq. */
 template <int D, int K>
 __global__ void query_kernel(struct heads s, struct from<float> x, struct from<float> dy,
                              struct to<float> dx, float *keep) {
@@ -369,7 +376,7 @@ __global__ void query_kernel(struct heads s, struct from<float> x, struct from<f
   }
 }
 
-/* Of a block's keys: dk and dv. Rows are keys here, and the tiles are queries. */
+/* For the keys of a block: computes dk and dv. Rows are keys here, and tiles hold queries. */
 template <int D, int K>
 __global__ void key_kernel(struct heads s, struct from<float> x, struct from<float> dy,
                            struct to<float> dx, const float *keep) {
@@ -418,7 +425,7 @@ __global__ void key_kernel(struct heads s, struct from<float> x, struct from<flo
 
 template <int D>
 struct launch {
-  static constexpr int K = D > 64 ? 32 : 64; /* what registers hold */
+  static constexpr int K = D > 64 ? 32 : 64; /* keys per tile, limited by registers */
 
   static constexpr size_t room(int sources) {
     return (size_t)(2 * sources * words(K, D)) * sizeof(uint32_t);
