@@ -10,12 +10,12 @@
 #     --case NAME,...  what to time (infer,train,scd,sct)
 #     --workers N      threads, for all sweeps except `workers` (one per processor)
 #     --seconds T      how long to repeat each case (2)
-#     --quick          tiny networks and few points: checks in seconds that it works
+#     --quick          a test of this script that takes seconds: tiny networks, few points
 #     --draw           only draw the tables that exist
 #
-# The dashed lines are the ideal, where only the setting matters. batch, size, channels, tokens: the
-# work of each point at the best GFLOP/s of its case. workers: the speed of one worker times their
-# number. shards: the best point, minus the workers that wait while others run the last shards.
+# Dashed lines: the speed expected if nothing else changed. batch, size, channels, tokens: each point
+# at the best GFLOP/s of its case. workers: the speed of one worker times their number. shards: the
+# best speed, scaled by the share of workers that are busy.
 # Needs jq, and gnuplot for the images: scripts/install-deps.sh bench. Run nothing else meanwhile.
 set -eu
 
@@ -99,7 +99,7 @@ processors() { # 1 2 3 4 6 8 12 16 ..., and all of them
   echo "$most"
 }
 
-side_of_square() { # whole square root
+side_of_square() { # square root, rounded up
   root=1
   while [ $((root * root)) -lt "$1" ]; do root=$((root + 1)); done
   echo "$root"
@@ -186,8 +186,8 @@ sweep() {
       continue
     fi
     cat "$work/point" >>"$rows"
-    awk -F '\t' -v what="$1 $at" '{ said = said sprintf("%s %s %.4g", (NR > 1 ? "," : ""), $2, $3) }
-      END { print what ":" said " images/s" }' "$work/point" >&2
+    awk -F '\t' -v what="$1 $at" '{ list = list sprintf("%s %s %.4g", (NR > 1 ? "," : ""), $2, $3) }
+      END { print what ":" list " images/s" }' "$work/point" >&2
   done
   [ -s "$rows" ] || fail "no point of $1 could be measured"
   {
@@ -209,9 +209,9 @@ draw() {
     batch) title='Batch' label='batch, images' ;;
     size) title='Resolution' label='height and width, pixels' ;;
     channels) title='Width' label='channels (unet: of the first level)' ;;
-    tokens) title='Tokens' label='tokens an image, (size / patch)²' ;;
+    tokens) title='Tokens' label='tokens per image, (size / patch)²' ;;
     workers) title='Workers' label='workers, threads' reference='n times one worker' ;;
-    shards) title='Shards' label='shards of the batch' reference='less idle workers' ;;
+    shards) title='Shards' label='shards of the batch' reference='best, scaled by busy workers' ;;
   esac
   machine=$(sed -n '1s/^# //p' "$out/$1.tsv")
   [ "$1" = workers ] || machine="$machine, $(sed -n '2s/^# //p' "$out/$1.tsv")"

@@ -2,7 +2,7 @@
  *
  * A sample is a copy where a row of the reference has the same features to within a tolerance,
  * relative to the length of the row. With the training data as the reference, it finds what a model
- * repeats by heart.
+ * has memorised.
  *
  *   c++ -std=c++17 metric_copies.cpp -o copies $(pkg-config --cflags --libs few)
  *   ./copies runs/student/model.safetensors fashion-mnist
@@ -45,7 +45,7 @@ bool same(const row &a, const row &b) {
 
 std::int64_t least(const few_metric_opts *) { return 1; }
 
-/* No exception may leave a function of a definition: the library is C. */
+/* No callback may throw, because the library is C. */
 few_status run(few_metric_value *value, few_ctx *ctx, few_metric_input *in) {
   try {
     const std::vector<row> samples = rows_of(in->set), known = rows_of(in->reference);

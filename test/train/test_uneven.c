@@ -1,6 +1,6 @@
-/* Three classes of 1351, 116 and 33 points, far apart: what is drawn to be measured has these
- * shares, in evaluations, on a schedule, from a saved reference, as pairs and in a loop. And what
- * brings two sets of classes together does so by name. */
+/* Three classes of 1351, 116 and 33 points, far apart. Samples must have the class shares of the
+ * data: in few eval, in eval_every, with a saved reference, in the teacher's pairs and in few loop.
+ * Classes of two sets are matched by name. */
 #include "base/rng.h"
 #include "data/files.h"
 #include "few/eval.h"
@@ -70,8 +70,8 @@ static double check(struct few_eval_report *r, const char *labels, const int64_t
   return fd;
 }
 
-/* Of the reference, of the training data, or equally often: the last is what would be measured, not
- * the model. */
+/* Class shares of samples: the reference's, the training data's, or equal. With equal shares fd
+ * measures the shares and not the model. */
 static void test_eval(void **state) {
   struct files *f = *state;
   static const int64_t even[CLASSES] = {500, 500, 500};
@@ -93,7 +93,8 @@ static void test_eval(void **state) {
   assert_ok(f->ctx, few__file_read(f->ctx, &log, &n, files_path(f, "run/log.jsonl"), 1 << 20));
   const char *line = strstr(log, "\"labels\":\"reference\",\"fd\":");
   assert_non_null(line);
-  assert_true(atof(strchr(line + 12, ':') + 1) < 0.02 * flat); /* of fewer */
+  assert_true(atof(strchr(line + 12, ':') + 1) <
+              0.02 * flat); /* this evaluation has fewer images */
   few__free(f->ctx, log);
 }
 
@@ -111,7 +112,8 @@ static void refused(struct files *f, const char *a, const char *b) {
     fail_msg("%s %s: %s", a, b, few_error(f->ctx));
 }
 
-/* What asks a teacher that saw all labels about rows without is refused, whoever asks. */
+/* A teacher whose training rows all had labels cannot be evaluated without a label. Every objective
+ * or option that would do so is refused. */
 static void test_unlabelled(void **state) {
   struct files *f = *state;
   few_model *m;
@@ -124,14 +126,15 @@ static void test_unlabelled(void **state) {
   refused(f, "objective=direct", "pairs_guidance=2");
   refused(f, "objective=meanflow", "omega=2");
   refused(f, "objective=shortcut", "guidance=2");
-  train(f, "dropped", "steps=1", "label_dropout=-1"); /* which is 0.1 of a teacher */
+  train(f, "dropped", "steps=1", "label_dropout=-1"); /* the default, 0.1 for a teacher */
   assert_ok(f->ctx, few_model_load(&m, f->ctx, files_path(f, "dropped/model.safetensors")));
   assert_int_equal(m->spec.unlabelled, FEW_YES);
   assert_non_null(strstr(m->provenance, "label_dropout = 0.1"));
   few_model_free(m);
 }
 
-/* Samples of all classes equally often, written to files: a warning says that the set is another. */
+/* Samples in a file. If they have all classes equally often, a warning says that their class shares
+ * differ from the reference's. */
 static void test_written(void **state) {
   struct files *f = *state;
   static int32_t label[N];
@@ -155,7 +158,7 @@ static void test_written(void **state) {
   assert_non_null(strstr(f->warning, "57 % of it"));
 }
 
-/* A model that does not know, and a reference that does not say. */
+/* A model file without class counts, and a reference without labels. */
 static void test_unknown(void **state) {
   struct files *f = *state;
   few_model *m;
@@ -169,7 +172,7 @@ static void test_unknown(void **state) {
   check(eval(f, data, FEW_LABEL_SHARES), "reference", counts);
 }
 
-/* A student of the teacher's own pairs has its shares as well. */
+/* The teacher's pairs have the class shares of its data. */
 static void test_pairs(void **state) {
   struct files *f = *state;
   char teacher[300];
@@ -188,7 +191,7 @@ static void test_pairs(void **state) {
   const float *x = made.at[0].data;
   for (int64_t i = 0; i < N; i++) mean += (double)x[2 * i] / N;
   few__st_free(f->ctx, &made);
-  assert_close(mean, 4. * 116 / N, 0.1); /* labels drawn equally often: 4/3 */
+  assert_close(mean, 4. * 116 / N, 0.1); /* with equal shares: 4/3 */
 }
 
 static void test_loop(void **state) {
@@ -224,7 +227,7 @@ static void test_loop(void **state) {
   assert_non_null(strstr(few_error(f->ctx), "none is of class 2, which is 2.2 %"));
 }
 
-/* ---- classes by name: labels 10, 20 and 30 of a file are called so ---- */
+/* ---- classes by name: labels 10, 20, 30 in a file are the class names ---- */
 
 static void name(few_model *m, const char *const names[CLASSES]) {
   for (int i = 0; i < CLASSES; i++) {
@@ -233,7 +236,7 @@ static void name(few_model *m, const char *const names[CLASSES]) {
   }
 }
 
-/* A model of the data's classes in another order, another of other classes. */
+/* Writes a model with the data's classes in another order, and a model with other classes. */
 static void write_named(struct files *f, char named[512]) {
   static const char *const turned[CLASSES] = {"30", "10", "20"}, *const others[CLASSES] = {"1", "2",
                                                                                            "3"};
@@ -264,13 +267,13 @@ static void check_eval(struct files *f, const char *named) {
   o.sampling.steps = 2;
   assert_ok(f->ctx, few_eval(&r, f->ctx, &o));
   check(r, "reference", (int64_t[]){33, 1351, 116});
-  o.label_word = "20"; /* a name: 2 of the model, 1 of the data */
+  o.label_word = "20"; /* a name: class 2 of the model, 1 of the data */
   assert_ok(f->ctx, few_eval(&r, f->ctx, &o));
   assert_int_equal(r->label, 2);
   assert_string_equal(r->label_name, "20");
   assert_int_equal(r->n_reference, 116);
   few_eval_report_free(r);
-  o.label_word = "0"; /* where names are numbers, no other is a place */
+  o.label_word = "0"; /* if names are numbers, a number is never an index */
   assert_int_equal(few_eval(&r, f->ctx, &o), FEW_E_INVALID);
   o.label_word = "30";
   assert_ok(f->ctx, few_eval(&r, f->ctx, &o));
@@ -282,11 +285,12 @@ static void check_eval(struct files *f, const char *named) {
   assert_int_equal(few_eval(&r, f->ctx, &o), FEW_E_INVALID);
   assert_non_null(strstr(few_error(f->ctx), "(10, 20, 30) are not those of"));
   o.label = FEW_LABEL_EACH;
-  assert_ok(f->ctx, few_eval(&r, f->ctx, &o)); /* whose shares they are does not matter */
+  assert_ok(f->ctx, few_eval(&r, f->ctx, &o)); /* equal shares need no match of classes */
   few_eval_report_free(r);
 }
 
-/* A student takes its teacher's numbers, or what it begins as; others are refused. */
+/* A student takes its class numbers from its teacher or from `init`. A model with other classes is
+ * refused. */
 static void check_train(struct files *f, const char *named) {
   char key[600], model[300];
   static const char *const from[] = {"teacher", "init"};
