@@ -35,12 +35,14 @@ static struct few_backend make() {
       b.kernel[FEW_F32][op].run = few__cuda_pointwise_f32;
       b.kernel[FEW_F64][op].run = few__cuda_pointwise_f64;
     }
-#define FEW_CUDA_ROW(OP, name)                                     \
-  b.kernel[FEW_F32][FEW_OP_##OP] = {few__cuda_##name##_f32, NULL}; \
-  b.kernel[FEW_F64][FEW_OP_##OP] = {few__cuda_##name##_f64, NULL};
-#define FEW_CUDA_ROW_SCRATCH(OP, name)                                                       \
-  b.kernel[FEW_F32][FEW_OP_##OP] = {few__cuda_##name##_f32, few__cuda_##name##_scratch_f32}; \
-  b.kernel[FEW_F64][FEW_OP_##OP] = {few__cuda_##name##_f64, few__cuda_##name##_scratch_f64};
+#define FEW_CUDA_ROW(OP, name)                                                 \
+  b.kernel[FEW_F32][FEW_OP_##OP] = {few__cuda_##name##_f32, NULL, NULL, NULL}; \
+  b.kernel[FEW_F64][FEW_OP_##OP] = {few__cuda_##name##_f64, NULL, NULL, NULL};
+#define FEW_CUDA_ROW_SCRATCH(OP, name)                                                            \
+  b.kernel[FEW_F32][FEW_OP_##OP] = {few__cuda_##name##_f32, few__cuda_##name##_scratch_f32, NULL, \
+                                    NULL};                                                        \
+  b.kernel[FEW_F64][FEW_OP_##OP] = {few__cuda_##name##_f64, few__cuda_##name##_scratch_f64, NULL, \
+                                    NULL};
 #include "table.def"
 #undef FEW_CUDA_ROW
 #undef FEW_CUDA_ROW_SCRATCH
