@@ -1,15 +1,15 @@
 /* few/base.h - status codes, the context, allocation, logging.
  *
- * Every object belongs to a context, which owns the allocator, the log and the text of the last error.
- * The library never exits, never prints and has no mutable globals.
+ * Every object belongs to a context, which owns the allocator, the log and the text of the last
+ * error. The library never exits, never prints and has no mutable globals.
  *
- * Parameters: outputs come first. What a call writes to a `T **out` is the caller's to free; a pointer
- * that a call returns is borrowed. A callback takes its `user` first.
+ * Parameters: outputs come first. The caller frees an object that a call writes to a `T **out`; a
+ * pointer that a call returns is borrowed. A callback takes its `user` first.
  *
- * Structs may get new members at their end. So options begin with a version, which calls check, and
- * are made by their ..._INIT; what a call with options writes belongs to that version. A struct that
- * another call fills comes with its size: f(&x, sizeof x, ..). Members that the program does not
- * know are left out, and those that the library does not know are 0.
+ * Later versions may add members at the end of structs. So options begin with a version, which
+ * calls check, and are initialised by their ..._INIT. This version also covers the structs that the
+ * same call writes. Other structs are passed with their size, f(&x, sizeof x, ..): members that the
+ * program does not know are left out, and members that the library does not know are 0.
  *
  * Threads: one context serves one thread of calls at a time. Inside a call the library may use
  * workers of its own.
@@ -45,16 +45,16 @@ extern "C" {
 #define FEW_MUST_USE
 #endif
 
-/* What a call returns. The sentence that goes with it is few_error(ctx). */
+/* The result of a call. few_error(ctx) has the message of a failure. */
 typedef enum few_status {
   FEW_OK = 0,
   FEW_E_INVALID,     /* invalid argument, key or shape; the caller can fix it */
   FEW_E_IO,          /* the system failed: missing file, full disk, no permission */
-  FEW_E_FORMAT,      /* a file's content is not what its format says */
+  FEW_E_FORMAT,      /* the content of a file violates its format */
   FEW_E_MEMORY,      /* the allocator returned NULL */
   FEW_E_UNSUPPORTED, /* valid, but few cannot do it, or was built without it */
   FEW_E_DIVERGED,    /* training produced values that are not finite, and retries did not help; or
-                      * samples to be written or measured are not finite */
+                      * samples that should be written or measured are not finite */
   FEW_E_CANCELLED    /* the progress callback asked to stop */
 } few_status;
 
@@ -69,13 +69,13 @@ FEW_API const char *few_status_name(few_status s);
 /* Yes, no, or not known. */
 enum few_answer { FEW_UNKNOWN, FEW_NO, FEW_YES };
 
-/* Memory of the library comes from these, called only from the thread of the call. `alloc` returns
- * 16-byte aligned memory, not cleared, or NULL: the call then fails with FEW_E_MEMORY, frees what it
- * had, and leaves files as they were. `release` takes what `alloc` returned, never NULL.
+/* The library allocates memory by these functions only, in the thread of the call. `alloc` returns
+ * 16-byte aligned memory, not cleared. If it returns NULL, the call fails with FEW_E_MEMORY, frees
+ * its memory, and leaves files unchanged. `release` gets a pointer from `alloc`, never NULL.
  *
- * Libraries that few uses call malloc. Where that returns NULL, libjpeg, libpng, zlib, libzip and
- * pthreads fail as well; Jansson 2.14 (which reads the description of a model) and OpenBLAS
- * (Frechet distances) may end the process. Files are never harmed by it. */
+ * Other libraries that few uses call malloc. If that returns NULL, a call that uses libjpeg,
+ * libpng, zlib, libzip or pthreads fails too, but Jansson 2.14 (which reads the description of a
+ * model) and OpenBLAS (Frechet distances) may end the process. Files are never damaged. */
 struct few_allocator {
   void *user;
   void *(*alloc)(void *user, size_t size);
@@ -84,8 +84,8 @@ struct few_allocator {
 
 typedef enum few_log_level { FEW_LOG_DEBUG, FEW_LOG_INFO, FEW_LOG_WARN } few_log_level;
 
-/* Progress of a long call, reported from its thread. `total` is 0 where the end is not known.
- * Return non-zero to cancel: the call then fails with FEW_E_CANCELLED, and can be resumed. */
+/* Progress of a long call, reported from its thread. `total` is 0 if the end is not known. Return
+ * non-zero to cancel: the call then fails with FEW_E_CANCELLED, and can be resumed. */
 struct few_progress {
   const char *what; /* "training", "sampling": borrowed for the call */
   int64_t done, total;
@@ -113,11 +113,11 @@ typedef struct few_ctx few_ctx;
 FEW_API FEW_MUST_USE few_status few_ctx_create(few_ctx **out, const struct few_ctx_opts *opts);
 FEW_API void few_ctx_free(few_ctx *ctx); /* NULL is fine */
 
-/* The sentence of the last failure on this context: what, where, and what to try. Borrowed until
- * the next failing call; "" when nothing failed, or ctx is NULL. */
+/* The message of the last failure on this context: what failed, where, and what to try. Borrowed
+ * until the next failing call; "" if no call failed, or ctx is NULL. */
 FEW_API const char *few_error(const few_ctx *ctx);
 
-/* Release a text that a call of few gave as an output. NULL is fine. */
+/* Free a text that is an output of a call. NULL is fine. */
 FEW_API void few_text_free(few_ctx *ctx, char *text);
 
 FEW_API int few_ctx_workers(const few_ctx *ctx);

@@ -1,4 +1,4 @@
-/* few/check.h - are the derivatives right?
+/* few/check.h - checks derivatives.
  *
  * Two tests of a function y = f(x) that is given as a graph, in f64 on the reference backend:
  *   difference: (f(x + h d) - f(x - h d)) / 2h against J d; central differences are exact to h^2;
@@ -25,21 +25,21 @@ struct few_check_opts {
   double scale, step; /* of random values; h of the differences */
   uint64_t seed;
   void *user;
-  /* Fill the n values of input or parameter `name` at which the derivatives are checked. False: draw
-   * them. NULL: draw all. */
+  /* Fills the n values of input or parameter `name` at which the derivatives are checked. If it
+   * returns false, these values are drawn. NULL: all values are drawn. */
   bool (*value)(void *user, const char *name, int64_t n, double *out);
 };
 #define FEW_CHECK_OPTS_VERSION 1
 #define FEW_CHECK_OPTS_INIT \
   { FEW_CHECK_OPTS_VERSION, 1.0, 1e-5, 1, NULL, NULL }
-/* Check the derivatives of y with respect to x[0..n_x), or with n_x = 0 to all real inputs and params
- * of the graph. Values are drawn from N(0, scale^2) by `seed`; labels are 0, 1, 2 ... Adds nodes to
- * the graph. FEW_E_INVALID for a node of another graph and for options out of range. */
+/* Check the derivatives of y with respect to x[0..n_x), or with n_x = 0 to all real inputs and
+ * params of the graph. Values are drawn from N(0, scale^2) by `seed`; labels are 0, 1, 2 ... Adds
+ * nodes to the graph. FEW_E_INVALID for a node of another graph and for options out of range. */
 FEW_API FEW_MUST_USE few_status few_check_function(struct few_check_result *result, few_graph *g,
                                                    few_node y, int n_x, const few_node *x,
                                                    const struct few_check_opts *opts);
 
-/* The same with values that are drawn. */
+/* The same, with all values drawn. */
 static inline FEW_MUST_USE few_status few_check_derivatives(struct few_check_result *result,
                                                             few_graph *g, few_node y, int n_x,
                                                             const few_node *x, double scale,

@@ -1,4 +1,4 @@
-/* few/component.h - what there is to choose from: networks, objectives, samplers and so on.
+/* few/component.h - lists the components: networks, objectives, samplers and so on.
  *
  *   struct few_component c;
  *   for (int i = 0; few_component(&c, sizeof c, ctx, FEW_COMPONENT_SAMPLER, i); i++) puts(c.name);
@@ -17,14 +17,14 @@ extern "C" {
 
 enum few_component_kind {
   FEW_COMPONENT_NETWORK,
-  FEW_COMPONENT_OBJECTIVE, /* what a network is trained for */
-  FEW_COMPONENT_SAMPLER,   /* from noise to images */
-  FEW_COMPONENT_SCHEDULE,  /* where sampling times come from */
+  FEW_COMPONENT_OBJECTIVE, /* losses that a network is trained with */
+  FEW_COMPONENT_SAMPLER,   /* methods to get from noise to images */
+  FEW_COMPONENT_SCHEDULE,  /* sequences of sampling times */
   FEW_COMPONENT_OPTIMIZER,
-  FEW_COMPONENT_PROCESS,    /* how an image turns into noise */
-  FEW_COMPONENT_PREDICTION, /* what a network's output stands for */
-  FEW_COMPONENT_WEIGHT,     /* how much each time counts in a loss */
-  FEW_COMPONENT_BALANCER,   /* how several losses are added */
+  FEW_COMPONENT_PROCESS,    /* processes that turn an image into noise */
+  FEW_COMPONENT_PREDICTION, /* meanings of a network's output */
+  FEW_COMPONENT_WEIGHT,     /* weights of the times in a loss */
+  FEW_COMPONENT_BALANCER,   /* ways to add several losses */
   FEW_COMPONENT_READER,     /* formats of data sets; all have the options of few_data_opts */
   FEW_COMPONENT_METRIC,
   FEW_COMPONENT_FEATURES, /* networks in whose features images are compared */
@@ -42,8 +42,9 @@ struct few_component {
   int steps;                        /* of a sampler: its default number of steps; else 0 */
 };
 
-/* Component i of a kind, counted from 0: first the built-in ones, then those added to ctx. ctx NULL:
- * only the built-in ones. `size` is sizeof *out. False past the last one, and for an unknown kind. */
+/* Component i of a kind, counted from 0: first the built-in ones, then those added to ctx. ctx
+ * NULL: only the built-in ones. `size` is sizeof *out. False past the last one, and for an unknown
+ * kind. */
 FEW_API bool few_component(struct few_component *out, size_t size, const few_ctx *ctx,
                            enum few_component_kind kind, int i);
 

@@ -1,4 +1,4 @@
-/* few/data.h - data sets behind one interface: open, look at, draw batches.
+/* few/data.h - data sets of all formats: open a set, read items, draw batches.
  *
  * A data set is named by a spec, "reader" or "reader:where":
  *
@@ -11,12 +11,12 @@
  *   npz:FILE[,VALUES[,LABELS]]   the same in an archive; arr_0 and arr_1 if not named
  *   toy:NAME                points in the plane: mixture, moons, checkerboard, spiral
  *
- * or by its path only: a folder, an image, a .npy or .npz file. few_data_create makes a set of items
- * in the program's memory, or of items that a callback fills.
+ * or by its path only: a folder, an image, a .npy or .npz file. few_data_create makes a set of
+ * items in the program's memory, or of items that a callback fills.
  *
- * A set is read whole when it is opened (images as bytes, points as floats), checked, hashed and measured.
- * From then on it does not change, so any number of threads may read it. Paths in lists are
- * separated by commas and cannot hold one.
+ * A set is read whole when it is opened (images as bytes, points as floats), checked, hashed and
+ * measured. From then on it does not change, so any number of threads may read it. Paths in lists
+ * are separated by commas and cannot hold one.
  */
 #ifndef FEW_DATA_H
 #define FEW_DATA_H
@@ -33,29 +33,31 @@ typedef struct few_data few_data;
 typedef enum few_data_kind { FEW_DATA_IMAGES, FEW_DATA_POINTS } few_data_kind;
 typedef enum few_data_split { FEW_DATA_TRAIN, FEW_DATA_TEST } few_data_split;
 
-/* What to do with an item that cannot be used: a broken image, a record cut short, a label that
- * is no class, an image of another size. A file that the spec names and that cannot be read at
- * all, or is not of its format, is an error under either policy. So is a set with no item left. */
+/* The policy for an item that cannot be used: a broken image, a record cut short, a label that is
+ * not a class, an image of another size. Under both policies it is an error if a file named in the
+ * spec cannot be read or has another format, or if no item is left. */
 typedef enum few_data_on_error {
   FEW_DATA_REFUSE, /* fail, naming the file and the place */
   FEW_DATA_SKIP    /* leave it out, log a warning, count it in few_data_skipped */
 } few_data_on_error;
 
-/* Whether decoded images of a folder are kept for the next run: in the folder, in a file whose
- * name begins with a dot, or in the folder that the environment's FEW_CACHE names (empty: nowhere).
- * They are used only while names, sizes and times of all files and the options are the same. */
+/* Should decoded images of a folder be kept for the next run? They are written to a file in the
+ * same folder, whose name begins with a dot, or to the folder that the environment variable
+ * FEW_CACHE names (empty: nowhere). They are used only while the options and the names, sizes and
+ * times of all files are the same. */
 typedef enum few_data_cache {
-  FEW_DATA_CACHE_AUTO, /* where decoding took seconds */
+  FEW_DATA_CACHE_AUTO, /* if decoding took seconds */
   FEW_DATA_CACHE_NO,
   FEW_DATA_CACHE_YES
 } few_data_cache;
 
 struct few_data_opts {
   int version;          /* FEW_DATA_OPTS_VERSION */
-  few_data_split split; /* TEST is an error where the set has none, unless holdout */
+  few_data_split split; /* TEST is an error if the set has no test split and holdout is 0 */
   few_data_on_error on_error;
-  int64_t limit;      /* the most items; 0: all (of toys 65536). With classes, each keeps its share
-                         and, if the limit allows, at least one item; without, the first are kept */
+  int64_t limit;      /* maximum number of items; 0: all (toys: 65536). A set with classes keeps
+                         items of all classes in proportion and, if the limit allows, at least one
+                         of each; a set without classes keeps its first items */
   int64_t size;       /* folder: crop to the central square and shrink to size x size by area; 0:
                          images are taken as they are, all of one size */
   int64_t channels;   /* folder: 1 grey, 3 RGB, 0: grey if all images are, else RGB */
@@ -64,8 +66,8 @@ struct few_data_opts {
   int64_t classes;    /* idx, npy, npz: labels are 0 .. classes - 1, even of classes without items;
                          0: the labels that occur become 0, 1, 2 ... in ascending order, and their
                          numbers become names where these differ */
-  double holdout;     /* share of the items, 0 to 0.9, that is kept out of the training part and is
-                         the test part; always the same items, of each class in proportion */
+  double holdout;     /* share of the items, 0 to 0.9, that is the test part and not in the training
+                         part; always the same items, of all classes in proportion */
   few_data_cache cache;
 };
 #define FEW_DATA_OPTS_VERSION 2
@@ -100,13 +102,15 @@ struct few_data_opts {
              "folder: keep decoded images for the next run; auto: if decoding took seconds")
 /* clang-format on */
 
-/* Set one field by its name and a text: ("size", "32"), ("on_error", "skip"). The sentence of a
- * failure lists what is allowed, and *opts is then unchanged. All fields but version and seed. */
+/* Set one field by its name and a text: ("size", "32"), ("on_error", "skip"). All fields except
+ * version and seed can be set. On failure *opts is unchanged, and the message lists the allowed
+ * values. */
 FEW_API FEW_MUST_USE few_status few_data_set_option(struct few_data_opts *opts, few_ctx *ctx,
                                                     const char *key, const char *value);
 
 /* The spec "reader:where" of a set that may be named by its path only; *out is yours: few_text_free
- * (few/base.h). A training run is no folder of images, and is refused. */
+ * (few/base.h). The directory of a training run is refused, because it is not a
+ * folder of images. */
 FEW_API FEW_MUST_USE few_status few_data_full_spec(char **out, few_ctx *ctx, const char *name);
 
 /* Open a data set. opts may be NULL. On failure *out is NULL. The context must outlive the set. */
@@ -114,29 +118,29 @@ FEW_API FEW_MUST_USE few_status few_data_open(few_data **out, few_ctx *ctx, cons
                                               const struct few_data_opts *opts);
 
 /* Write item `index` = 0, 1 .. n - 1 to `values`: h * w * c bytes of an image, or c floats of a
- * point; and its label, where the set has classes. A status other than FEW_OK ends few_data_create
- * with it. */
+ * point. If the set has classes, also write its label. If this returns another status than FEW_OK,
+ * few_data_create fails with that status. */
 typedef few_status (*few_data_item)(void *user, int64_t index, void *values, int32_t *label);
 
 /* A data set in the program's memory. Start from FEW_DATA_MEMORY_INIT, set the shape, and one of
  * pixels, points and item. */
 struct few_data_memory {
   int version;           /* FEW_DATA_MEMORY_VERSION */
-  const char *name;      /* what few_data_spec returns, for messages; NULL: "memory". Copied */
+  const char *name;      /* the result of few_data_spec, for messages; NULL: "memory". Copied */
   int64_t n;             /* items, from 1 */
   int64_t h, w, c;       /* of an item: images up to 32768 x 32768 x 4; points h = w = 1 */
   const uint8_t *pixels; /* images [n][h][w][c], bytes 0 .. 255 */
   const float *points;   /* points [n][c], finite */
   few_data_item item;    /* fills one item at a time; its kind is `kind` */
   void *user;            /* passed to item */
-  few_data_kind kind;    /* of what item fills */
+  few_data_kind kind;    /* the kind of items, with `item` */
   const int32_t *labels; /* [n], or NULL: none. Copied. With `item` the callback gives them */
   int64_t n_classes;     /* labels are 0 .. n_classes - 1. 0 with `labels`: as opts.classes says;
                             0 with `item`: no labels */
   const char *const *class_names; /* [n_classes], UTF-8, or NULL. Copied */
-  bool borrow; /* use pixels or points where they are. They must then stay as they are until
-                  few_data_free. Options that leave out items (limit, holdout, on_error = skip)
-                  copy all the same. false: copied, and not needed after the call */
+  bool borrow; /* true: pixels or points are not copied and must not change until few_data_free.
+                  With options that leave out items (limit, holdout, on_error = skip) they are
+                  copied all the same. false: they are copied and not needed after the call */
 };
 #define FEW_DATA_MEMORY_VERSION 1
 #define FEW_DATA_MEMORY_INIT                                                                     \
@@ -147,8 +151,8 @@ struct few_data_memory {
 
 /* Make a data set of items in memory: the same set, with the same hash and the same batches, as
  * few_data_open makes of a file of these items. `item` is called once for each item, in order, from
- * the thread of this call, and not after it returns. opts may be NULL; there is no test split
- * without a holdout, and what concerns files (background, cache) has no effect. On failure *out is
+ * the thread of this call, and not after it returns. opts may be NULL. There is no test split
+ * without a holdout, and options for files (background, cache) have no effect. On failure *out is
  * NULL. The context must outlive the set. */
 FEW_API FEW_MUST_USE few_status few_data_create(few_data **out, few_ctx *ctx,
                                                 const struct few_data_memory *memory,
@@ -164,15 +168,15 @@ FEW_API int few_data_w(const few_data *data);            /* 1 for points */
 FEW_API int few_data_c(const few_data *data);            /* channels, or the dimension of a point */
 FEW_API int64_t few_data_item_size(const few_data *data); /* h * w * c */
 FEW_API int few_data_n_classes(const few_data *data);     /* 0: no labels */
-/* The name of a class, NULL where it has none; borrowed. */
+/* The name of a class; NULL: it has none. Borrowed. */
 FEW_API const char *few_data_class_name(const few_data *data, int label);
 FEW_API int64_t few_data_skipped(const few_data *data); /* items left out by FEW_DATA_SKIP */
-/* How the reader read the files where there was a choice: which part it took, how it numbered
- * labels. NULL: there was no choice. Borrowed. */
+/* The choices that the reader made, such as the part that it read and the numbers of labels. NULL:
+ * there was no choice. Borrowed. */
 FEW_API const char *few_data_note(const few_data *data);
 /* A hash of shape, values and labels. It does not depend on the file format. */
 FEW_API uint64_t few_data_hash(const few_data *data);
-/* Mean and population standard deviation of all values, as few_data_get gives them. */
+/* Mean and population standard deviation of all values, in the units of few_data_get. */
 FEW_API double few_data_mean(const few_data *data);
 FEW_API double few_data_std(const few_data *data);
 
@@ -182,14 +186,14 @@ FEW_API few_status few_data_get(float *out, const few_data *data, int64_t index)
 /* 0 .. n_classes - 1; -1 if the set has no labels or there is no such item. */
 FEW_API int32_t few_data_label(const few_data *data, int64_t index);
 
-/* Write items first .. first + n - 1 to a file, atomically. PATH.png: a grid of images, `columns` per
- * row (0: as square as possible); of points an image of their density. PATH.npy: images uint8
+/* Write items first .. first + n - 1 to a file, atomically. PATH.png: a grid of images, `columns`
+ * per row (0: as square as possible); of points an image of their density. PATH.npy: images uint8
  * [n,h,w,c], points float32 [n,c]; labels, if there are any, go to PATH.labels.npy (without ".npy"
  * twice) as int32 [n]. Classes whose names are numbers are written as these numbers. */
 FEW_API FEW_MUST_USE few_status few_data_write(const few_data *data, const char *path,
                                                int64_t first, int64_t n, int64_t columns);
-/* The same, but in a set with classes the n items are of all classes in proportion, in the set's
- * order; with first = 0 they are those that few_data_opts.limit = n keeps. */
+/* The same, but if the set has classes, the n items have all classes in proportion, in the set's
+ * order. With first = 0 they are the items that few_data_opts.limit = n keeps. */
 FEW_API FEW_MUST_USE few_status few_data_write_spread(const few_data *data, const char *path,
                                                       int64_t first, int64_t n, int64_t columns);
 
@@ -198,12 +202,12 @@ struct few_data_moments {
   double mean, std;
 };
 FEW_API struct few_data_moments few_data_moments_of(const few_data *data, int k);
-/* The standard deviation of all values over that of the coordinate or channel with the smallest
- * one; constant ones do not count. */
+/* The standard deviation of all values divided by the smallest standard deviation of a coordinate
+ * or channel that is not constant. */
 FEW_API double few_data_unevenness(const few_data *data);
 #define FEW_DATA_UNEVEN 4.0 /* more than this: one scale for all hides a coordinate or channel */
 
-/* x = (raw - mean) * scale, where raw is what few_data_get gives. */
+/* x = (raw - mean) * scale, where raw is in the units of few_data_get. */
 struct few_data_scale {
   double mean, scale;
 };
@@ -249,7 +253,7 @@ struct few_data_gaussians {
   const double *mean;   /* [k][d] */
   const double *std;    /* [k] */
 };
-/* What toy:mixture draws from, so that scores and distances can be exact. Static. */
+/* The distribution of toy:mixture, for exact scores and distances. Static. */
 FEW_API const struct few_data_gaussians *few_data_mixture(void);
 
 #ifdef __cplusplus

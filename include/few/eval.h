@@ -1,8 +1,8 @@
 /* few/eval.h - measures how close images are to a reference.
  *
  * Numbers of different evaluators cannot be compared: they differ in resizing, in rounding, in the
- * network whose features are compared, in the reference and in n. So a report has all of these beside
- * the numbers. docs/eval.md has the metrics.
+ * network whose features are compared, in the reference and in n. So a report has all of these
+ * beside the numbers. docs/eval.md has the metrics.
  */
 #ifndef FEW_EVAL_H
 #define FEW_EVAL_H
@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-/* Whether the balls of pr and dc hold what lies on their surface. */
+/* Do the balls of pr and dc include their surface? */
 enum few_eval_ball {
   FEW_EVAL_BALL_OWN, /* as the metric's paper: closed for pr, open for dc */
   FEW_EVAL_BALL_CLOSED,
@@ -25,35 +25,37 @@ enum few_eval_ball {
 struct few_eval_opts {
   int version; /* FEW_EVAL_OPTS_VERSION */
   /* A model (.safetensors), which is sampled; or images: a folder, an .npy or .npz file, or the
-   * spec of a data set (few/data.h). With `runner` it is only the name in the report; NULL: "model".
+   * spec of a data set (few/data.h). With `runner` it is only the name in the report; NULL:
+   * "model".
    */
   const char *source;
-  few_runner *runner;    /* the source, as a model that is open already; borrowed, with the context
+  few_runner *runner; /* the source, as a model that is open already; borrowed, with the context
                             of the call. NULL: `source` is opened */
-  const char *reference; /* images, or a file of few_eval_save_reference (.safetensors); NULL: none,
-                            for metrics that need none */
-  const char *features;  /* NAME or NAME=FILE; NULL: pixels, with a warning for images */
-  const char *metrics;   /* names with commas between; NULL: all that source and features allow */
-  int64_t n;             /* images of the source; 0: 10000 of a model, else all */
-  int64_t n_reference;   /* 0: all. Fewer are chosen at random, the same ones in every call */
-  /* How a model is sampled; leave it as it is for other sources. Its n, first, label and seed are
-   * ignored. What it points to is borrowed until few_eval returns. */
+  const char
+      *reference; /* images, or a file of few_eval_save_reference (.safetensors). NULL: none, if
+                            no metric needs one */
+  const char *features; /* NAME or NAME=FILE; NULL: pixels, with a warning for images */
+  const char *metrics;  /* names separated by commas; NULL: all that source and features allow */
+  int64_t n;            /* images of the source; 0: 10000 of a model, else all */
+  int64_t n_reference;  /* 0: all. Fewer are chosen at random, the same ones in every call */
+  /* How a model is sampled. Do not change it for other sources. Its n, first, label and seed are
+   * ignored. Its pointers are borrowed until few_eval returns. */
   struct few_sample_opts sampling;
-  /* FEW_LABEL_SHARES: a model draws each class as often as the reference has it; if that has no
-   * labels, as often as the training data had it; if the model does not know, equally often.
-   * FEW_LABEL_EACH: equally often. Otherwise the number of a class of the source: only its images
-   * and those of the same class of the reference are measured. The classes of the two are matched by
-   * name where both have names. */
+  /* FEW_LABEL_SHARES: samples have each class as often as the reference; if that has no labels, as
+   * often as the training data; if the model has no class counts, all equally often.
+   * FEW_LABEL_EACH: all equally often. Otherwise the number of a class of the source: only images
+   * of this class are measured, in source and reference. Classes of the two are matched by name if
+   * both have names. */
   int label;
   const char *label_word; /* a class by name or number (few_model_find_class); NULL: `label` */
   uint64_t seed;          /* of the first set of samples */
-  int seeds; /* sets: seed, seed + 1 ...; from 2 on the error is the spread over sets */
+  int seeds; /* sets of samples, with seeds seed, seed + 1 ...; from 2 on the error is over sets */
   /* Options of metrics. */
   int64_t keep; /* most rows of a set that kid, pr, dc and energy use; chosen at random */
   int knn;      /* neighbours of pr and dc; 0: 3 and 5 */
   enum few_eval_ball ball;
   int subsets;     /* of kid */
-  int subset_size; /* of kid; fewer where there are fewer */
+  int subset_size; /* of kid; at most the number of images */
   int splits;      /* of is */
   int bootstrap;   /* replicates for errors over the source's images, of one set; 0: none. The
                       features of all kept images then stay in memory */
@@ -69,14 +71,14 @@ struct few_eval_number {
   const char *name;       /* "fd", "recall" */
   double value;           /* the mean, of several sets */
   double error;           /* a standard deviation; NaN: none */
-  const char *error_of;   /* what it is taken over: "seeds", "bootstrap", "subsets", "splits",
-                             "images"; "": no error */
+  const char *error_of;   /* "seeds", "bootstrap", "subsets", "splits" or "images": the error is
+                             taken over these; "": no error */
   int64_t n, n_reference; /* images measured; n_reference 0: the metric uses no reference */
   char how[120];          /* the variant: "k 3, closed balls" */
   const double *each;     /* [seeds] value of each set */
 };
 
-/* What was measured and how. Texts are borrowed until few_eval_report_free. */
+/* The result of few_eval. Texts are borrowed until few_eval_report_free. */
 struct few_eval_report {
   const char *source, *reference; /* reference NULL: none */
   const char *source_hash;        /* sha256 of a model's file; hash of a data set */
@@ -107,25 +109,26 @@ struct few_eval_report {
   int n_numbers;
   const struct few_eval_number *number; /* [n_numbers] */
   double seconds;
-  bool complete;       /* false: few_eval was cancelled, and has the numbers measured by then */
-  const char *missing; /* what was not measured: "pr, dc", "error bars", "2 of 3 sets of samples" */
+  bool complete;       /* false: few_eval was cancelled, and the report has the numbers so far */
+  const char *missing; /* not measured: "pr, dc", "error bars", "2 of 3 sets of samples" */
   void *inside;        /* the library's */
 };
 
-/* Measure. Everything that can be refused is refused before any sampling. On failure *out is NULL,
- * except after FEW_E_CANCELLED, where it may be a report of the numbers measured by then. *out is
+/* Measure. All options are checked before any sampling. On failure *out is NULL,
+ * except after FEW_E_CANCELLED, where it may be a report of the numbers so far. *out is
  * yours: few_eval_report_free. Reports progress. */
 FEW_API FEW_MUST_USE few_status few_eval(struct few_eval_report **out, few_ctx *ctx,
                                          const struct few_eval_opts *opts);
 /* Read opts->reference as few_eval would, with its n_reference, features, label and keep, and write
- * the statistics that few_eval keeps of it. The file can be named as a reference from then on:
+ * the statistics that few_eval computes from it. The file can then be used as a reference.
  * docs/eval.md has the format. Atomic. */
 FEW_API FEW_MUST_USE few_status few_eval_save_reference(few_ctx *ctx,
                                                         const struct few_eval_opts *opts,
                                                         const char *path);
 FEW_API void few_eval_report_free(struct few_eval_report *r); /* NULL is fine */
 
-/* few_eval_report.labels in words: "as often as in the reference"; "" for one class or none. Static.
+/* few_eval_report.labels in words: "as often as in the reference"; "" for one class or none.
+ * Static.
  */
 FEW_API const char *few_eval_labels_text(const char *labels);
 /* The report as a JSON object on one line (docs/eval.md). *out is yours: few_text_free. */
@@ -158,7 +161,7 @@ struct few_schedule_found {
   int looks;                          /* number of measurements */
   const char *labels;                 /* few_eval_report.labels of the samples; static */
 };
-/* Reports progress. After FEW_E_CANCELLED *out has what was found by then; after any other error n
+/* Reports progress. After FEW_E_CANCELLED *out has the times found so far; after any other error n
  * is 0. */
 FEW_API FEW_MUST_USE few_status few_schedule_search(struct few_schedule_found *out, few_runner *r,
                                                     const struct few_schedule_search_opts *opts);

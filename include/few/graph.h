@@ -75,16 +75,16 @@ FEW_API void few_scope_push(few_graph *g, const char *fmt, ...) FEW_PRINTF(2, 3)
 FEW_API void few_scope_pop(few_graph *g);
 
 /* ---- Sources ---- */
-/* An array that is given at each run, bound by name. Two inputs of one name must have the same shape
- * and type. */
+/* An array that is given at each run, bound by name. Two inputs of one name must have the same
+ * shape and type. */
 FEW_API few_node few_input(few_graph *g, const char *name, few_dtype type, struct few_shape shape);
 /* A learned array, bound by name. Losses are differentiated with respect to these. */
 FEW_API few_node few_param(few_graph *g, const char *name, struct few_shape shape);
 FEW_API few_node few_fill(few_graph *g, double value, struct few_shape shape);
 FEW_API few_node few_const(few_graph *g, struct few_shape shape, const double *values); /* copied */
 /* Random numbers, drawn at each run as a function of (seed, purpose, step, row, element); dim 0 is
- * the batch. randn is normal with mean 0 and variance 1, randu uniform on (0, 1). Equal purposes give
- * equal numbers; a purpose is below 2^16. */
+ * the batch. randn is normal with mean 0 and variance 1, randu uniform on (0, 1). Equal purposes
+ * give equal numbers; a purpose is below 2^16. */
 FEW_API few_node few_randn(few_graph *g, uint32_t purpose, struct few_shape shape);
 FEW_API few_node few_randu(few_graph *g, uint32_t purpose, struct few_shape shape);
 
@@ -135,8 +135,8 @@ FEW_API few_node few_concat(few_graph *g, int axis, int n, const few_node *x);
 FEW_API few_node few_onehot(few_graph *g, few_node index, int64_t classes); /* [N] -> [N,classes] */
 
 /* ---- Linear algebra and images ---- */
-/* [..,M,K] x [..,K,N]; with ta or tb, that operand is read transposed. b may have rank 2 where a has
- * more: the same matrix then multiplies every leading index of a, and ta must be false. */
+/* [..,M,K] x [..,K,N]; with ta or tb, that operand is read transposed. b may have rank 2 where a
+ * has more: the same matrix then multiplies every leading index of a, and ta must be false. */
 FEW_API few_node few_matmul(few_graph *g, few_node a, few_node b, bool ta, bool tb);
 /* x [N,H,W,Ci], w [kh,kw,Ci,Co], zero padding `pad` on each side: cross-correlation, of shape
  * [N,(H+2pad-kh)/stride+1,..,Co]. A 1x1 kernel of stride 1 becomes a matmul. conv_dx and conv_dw
@@ -146,8 +146,8 @@ FEW_API few_node few_conv_dx(few_graph *g, few_node dy, few_node w, int stride, 
                              int64_t wd);
 FEW_API few_node few_conv_dw(few_graph *g, few_node x, few_node dy, int stride, int pad, int64_t kh,
                              int64_t kw);
-/* Resample by 2 with the separable filter taps/sum(taps); n is 2, 4 or 6. [1,1] gives the mean of 2x2
- * pixels, and nearest neighbour for `up`; EDM also uses [1,3,3,1]. `up` is 4 x the transpose of
+/* Resample by 2 with the separable filter taps/sum(taps); n is 2, 4 or 6. [1,1] gives the mean of
+ * 2x2 pixels, and nearest neighbour for `up`; EDM also uses [1,3,3,1]. `up` is 4 x the transpose of
  * `down`. */
 FEW_API few_node few_down(few_graph *g, few_node x, int n, const double *taps);
 FEW_API few_node few_up(few_graph *g, few_node x, int n, const double *taps);
@@ -170,8 +170,8 @@ FEW_API few_node few_attention_grad(few_graph *g, few_node qkv, few_node dy, dou
 
 /* ---- Derivatives: more nodes of the same graph ----
  * The x are independent variables of the derivative, even where one was computed from another. */
-/* dy[n_y]: tangents of y for tangents dx[n_x] of x (FEW_NONE: zero). A y that does not depend on any
- * x gets FEW_NONE. Composes with itself and with few_vjp. */
+/* dy[n_y]: tangents of y for tangents dx[n_x] of x (FEW_NONE: zero). A y that does not depend on
+ * any x gets FEW_NONE. Composes with itself and with few_vjp. */
 FEW_API few_status few_jvp(few_node *dy, few_graph *g, int n_y, const few_node *y, int n_x,
                            const few_node *x, const few_node *dx);
 /* dx[n_x]: cotangents of x for cotangents dy[n_y] of y. An x that no y depends on gets FEW_NONE. */

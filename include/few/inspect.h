@@ -1,5 +1,5 @@
-/* few/inspect.h - looking into a model: its layers, its derivatives, its signal at initialisation,
- * its tangent and the straightness of its paths.
+/* few/inspect.h - inspects a model: its layers, its derivatives, its signal at initialisation, its
+ * tangent and the straightness of its paths.
  */
 #ifndef FEW_INSPECT_H
 #define FEW_INSPECT_H
@@ -18,7 +18,7 @@ extern "C" {
 struct few_show_opts {
   int version;  /* FEW_SHOW_OPTS_VERSION */
   bool graph;   /* a line per node; otherwise a line per layer */
-  int64_t rows; /* of the network that is shown, at least 1 */
+  int64_t rows; /* rows of the batch, at least 1 */
 };
 #define FEW_SHOW_OPTS_VERSION 1
 #define FEW_SHOW_OPTS_INIT \
@@ -46,13 +46,13 @@ FEW_API FEW_MUST_USE few_status few_model_check(struct few_model_check out[FEW_M
 
 /* ---- The signal at initialisation ---- */
 
-/* How large activations and gradients are, block by block from the input on, when the weights are
- * drawn. The model's own weights are not used. */
+/* The size of activations and gradients with freshly drawn weights, block by block from the input
+ * on. The model's own weights are not used. */
 struct few_signal_layer {
-  const char *name;       /* of the block, as few show has it; borrowed during the call */
+  const char *name;       /* of the block, as in few show; borrowed during the call */
   struct few_shape shape; /* of its last value, `rows` first */
   double activation;      /* root mean square of that value */
-  double gradient;        /* of d<w, F> by that value, with w ~ N(0, 1); that of F itself is 1 */
+  double gradient; /* of the gradient of <w, F> with respect to it, w ~ N(0, 1); at F it is 1 */
 };
 struct few_signal_opts {
   int version; /* FEW_SIGNAL_OPTS_VERSION */

@@ -29,7 +29,7 @@ struct few_loop_opts {
   int steps;            /* of the sampler; 0: its default */
   const char *features; /* feature network of the metrics; NULL: fashion or pixels, by the data */
   const char *metrics;  /* NULL: fd and pr; for points also energy */
-  bool even; /* samples have each class equally often; false: as often as the real data */
+  bool even; /* true: samples have all classes equally often; false: as often as the real data */
 };
 #define FEW_LOOP_OPTS_VERSION 2
 #define FEW_LOOP_OPTS_INIT                                                                       \
@@ -38,10 +38,10 @@ struct few_loop_opts {
         false                                                                                    \
   }
 
-/* Run the loop, resuming what the directory holds. DIR/generation-001/ has the data, the run, the
+/* Run the loop, or resume the loop in the directory. DIR/generation-001/ has the data, the run, the
  * samples and eval.json (docs/eval.md) of the first generation; DIR/loop.csv has one row per
- * generation. FEW_E_INVALID for a directory of another loop, with what differs. More generations
- * are allowed. */
+ * generation. FEW_E_INVALID if the directory has another loop; the message names the difference.
+ * More generations are allowed. */
 FEW_API FEW_MUST_USE few_status few_loop(few_ctx *ctx, const struct few_loop_opts *opts);
 
 #ifdef __cplusplus

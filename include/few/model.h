@@ -5,7 +5,7 @@
  * make a runner (few/run.h).
  *
  * Lifetime: a context outlives its models, and a model outlives its runners (which is asserted).
- * What a call returns as borrowed lives as long as the model.
+ * Borrowed results live as long as the model.
  *
  * Threads: any number of threads may read one model at once, and any number of runners may run it,
  * each with a context of its own. A call that returns a few_status records its error in the model's
@@ -48,12 +48,12 @@ struct few_model_opts {
   double guidance_min, guidance_max; /* its range, where guided */
   const char *step_size;             /* unit of the input step_size (docs/format.md, `span`):
                                         "angle", "segment", "halvings"; NULL: no such input */
-  int64_t max_steps;                 /* of segment how many segments, of halvings the most steps */
+  int64_t max_steps;                 /* segment: number of segments; halvings: most steps */
   const char *predicts;              /* output of the raw network (docs/format.md); NULL: "F" */
   double sigma_data;                 /* standard deviation of scaled data, above 0 */
   double mean, scale;                /* scaled = (raw - mean) scale, with scale above 0 */
-  const char *objective;             /* what trained it; NULL: "diffusion" */
-  const char *sampler;               /* the one that suits it best; NULL: "heun" */
+  const char *objective;             /* the objective of its training; NULL: "diffusion" */
+  const char *sampler;               /* the sampler that suits it best; NULL: "heun" */
   const float *values; /* weights in the order of few_model_values, copied; NULL: drawn */
   uint64_t seed;       /* of weights that are drawn, by the network's own rule */
 };
@@ -78,14 +78,14 @@ FEW_API FEW_MUST_USE few_status few_model_with_times(few_model **out, const few_
 FEW_API FEW_MUST_USE few_status few_model_save(const few_model *m, const char *path);
 FEW_API void few_model_free(few_model *m); /* NULL is fine */
 
-/* Which way a model goes: from noise to images (decodes), from images to noise (encodes), or both. A
- * model of the flow's velocity goes both ways, one that is distilled to steps goes one way. */
+/* Which way a model goes: from noise to images (decodes), from images to noise (encodes), or both.
+ * A model of the flow's velocity goes both ways, one that is distilled to steps goes one way. */
 enum few_direction { FEW_BOTH_WAYS, FEW_DECODES, FEW_ENCODES, FEW_DIRECTIONS };
 
 struct few_model_info {
   const char *net;       /* "unet" */
-  const char *objective; /* what trained it: "diffusion", "scd", "sct" */
-  const char *sampler;   /* what samples it best: "heun", "consistency" */
+  const char *objective; /* the objective of its training: "diffusion", "scd", "sct" */
+  const char *sampler;   /* the sampler that suits it best: "heun", "consistency" */
   int64_t h, w, c;       /* shape of an image; of points h = w = 1 and c their dimension */
   bool points;
   int64_t classes;             /* 0: no labels */

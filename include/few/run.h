@@ -1,7 +1,7 @@
-/* few/run.h - evaluating a model.
+/* few/run.h - evaluates a model.
  *
- * A runner evaluates one model: it holds the plans, the memory and the threads that this takes,
- * made when they are first needed. The weights stay in the model, so that many runners share them.
+ * A runner evaluates one model. It has plans, memory and threads for this, which it makes when they
+ * are first needed. The weights stay in the model, so many runners share them.
  *
  * Threads: a runner serves one thread at a time. To run one model in several threads, make a
  * context and a runner for each. Workers, backend, log, progress and allocator are those of the
@@ -19,14 +19,14 @@ extern "C" {
 
 typedef struct few_runner few_runner;
 
-/* Make a runner. Model and context are borrowed and must outlive it; the context may be another
- * than the model's. On failure *out is NULL. */
+/* Make a runner. Model and context are borrowed and must outlive it; the context need not
+ * be the model's. On failure *out is NULL. */
 FEW_API FEW_MUST_USE few_status few_runner_create(few_runner **out, few_ctx *ctx,
                                                   const few_model *m);
 FEW_API void few_runner_free(few_runner *r); /* NULL is fine */
 
 FEW_API const few_model *few_runner_model(const few_runner *r);
-/* Rows that one replay of the network computes. */
+/* Number of rows that one replay of the network computes. */
 FEW_API int64_t few_runner_rows(const few_runner *r);
 
 /* Inputs of n rows. */
@@ -43,8 +43,8 @@ struct few_inputs {
 #define FEW_INPUTS_INIT \
   { FEW_INPUTS_VERSION, 0, NULL, NULL, NULL, NULL, NULL }
 
-/* Evaluate F: out[n][h*w*c], where dx_t/dt = sigma_data F; of a classifier, logits [n][classes].
- * With a step size F stands for the step: x_to = cos(t - to) x_t - sin(t - to) sigma_data F. A
+/* Evaluate F: out[n][h*w*c], where dx_t/dt = sigma_data F; for a classifier, logits [n][classes].
+ * With a step size F describes the whole step: x_to = cos(t - to) x_t - sin(t - to) sigma_data F. A
  * guidance scale is an input of a model that takes one, and otherwise classifier-free (Ho and
  * Salimans, arXiv 2207.12598). A model that predicts x has no F at t = 0, one that predicts eps has
  * none at pi/2: FEW_E_INVALID.

@@ -1,4 +1,4 @@
-/* few/train.h - train a network by a recipe.
+/* few/train.h - trains a network by a recipe.
  *
  * few_train runs a recipe to its last step. A trainer is the same run, step by step, for a program
  * that drives training itself.
@@ -27,7 +27,7 @@ struct few_train_opts {
   const char *run;    /* directory, made if missing; NULL: in memory, for few_trainer_open */
   int n_overrides;
   const char *const *overrides; /* "key=value" */
-  const char *text;             /* what a recipe file would hold; NULL: none */
+  const char *text;             /* the text of a recipe, as in a file; NULL: none */
   /* The training data (few_data_open, few_data_create), in place of the recipe's key `data`, whose
    * value becomes few_data_spec(data). Keys that say how data are opened (data_limit, data_holdout,
    * data_classes, size ...) have no effect. Borrowed until few_train returns, or few_trainer_close.
@@ -38,10 +38,10 @@ struct few_train_opts {
 #define FEW_TRAIN_OPTS_INIT \
   { FEW_TRAIN_OPTS_VERSION, NULL, NULL, 0, NULL, NULL, NULL }
 
-/* Train to the recipe's last step, resuming what the directory holds. FEW_E_INVALID for a directory
- * of another recipe, with the key that differs. Progress goes to the context's callback with a note
- * like "loss 0.412". FEW_E_CANCELLED leaves a checkpoint of the last step, FEW_E_DIVERGED the last
- * good one. */
+/* Train to the recipe's last step, or resume the run in the directory. FEW_E_INVALID if that run
+ * has another recipe; the message names the first key that differs. Progress goes to the context's
+ * callback with a note like "loss 0.412". FEW_E_CANCELLED leaves a checkpoint of the last step,
+ * FEW_E_DIVERGED the last good one. */
 FEW_API FEW_MUST_USE few_status few_train(few_ctx *ctx, const struct few_train_opts *opts);
 
 /* The student of a recipe before its first step. Its weights are drawn, not copied from a teacher:
@@ -80,8 +80,8 @@ FEW_API void few_trainer_close(few_trainer *t);
 /* Has the run done all of its steps? */
 FEW_API bool few_trainer_done(const few_trainer *t);
 
-/* Do one optimizer step, and what the recipe schedules after it: a line of the log, a preview, an
- * evaluation, a checkpoint. After the last step the model is saved.
+/* Do one optimizer step, and then everything that the recipe schedules after it: a line of the log,
+ * a preview, an evaluation, a checkpoint. After the last step the model is saved.
  *
  * FEW_OK also if the step was skipped or the run rolled back (see few_train_report.event).
  * FEW_E_CANCELLED if the progress callback asked to stop: a checkpoint is saved, and
@@ -119,12 +119,13 @@ FEW_API FEW_MUST_USE few_status few_trainer_model(struct few_model **out, few_tr
 
 /* ---- Before a run ---- */
 
-/* What a run takes. Times are those of this machine as it is now, measured by trying the run for
- * some seconds; counts are exact. */
+/* The cost of a run. Times are measured on this machine by trying the run for some seconds; counts
+ * are exact. */
 struct few_train_estimate {
   int64_t steps, batch;
-  int64_t parameters; /* that are trained: the student's, and those of networks trained beside it */
-  double step_flops;  /* operations of a step: products and convolutions, 2 per multiply-add */
+  int64_t
+      parameters; /* all trained parameters: the student's, and those of other trained networks */
+  double step_flops;   /* operations of a step: products and convolutions, 2 per multiply-add */
   double step_seconds; /* of a step */
   double seconds;      /* of the whole run; the sum of the following */
   double open_seconds, pairs_seconds, train_seconds, preview_seconds, eval_seconds, save_seconds;
