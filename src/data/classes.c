@@ -21,7 +21,7 @@ static const char *name_of(const struct few_classes *c, int64_t label) {
   return name && *name ? name : NULL;
 }
 
-/* -1: none. */
+/* The index of the class with this name; -1: there is none. */
 static int64_t find_name(const struct few_classes *c, const char *word) {
   for (int64_t i = 0; i < c->n; i++) {
     const char *name = name_of(c, i);
@@ -32,7 +32,7 @@ static int64_t find_name(const struct few_classes *c, const char *word) {
 
 static bool digits(const char *word) { return *word && !word[strspn(word, "0123456789")]; }
 
-/* -1: it is none of 0 .. n - 1. */
+/* The number that a word spells; -1: it is not one of 0 .. n - 1. */
 static int32_t number_below(const char *word, int64_t n) {
   errno = 0;
   const long long number = digits(word) ? strtoll(word, NULL, 10) : -1;
@@ -70,8 +70,8 @@ static bool all_numbers(const struct few_classes *c) {
   return true;
 }
 
-/* Are its classes called by numbers? A number is then one of these and no place among them: where
- * they are 1, 2 and 3, 0 is none. */
+/* Are the names of all classes numbers? Then a number is a name and not an index: with names 1, 2
+ * and 3 there is no class 0. */
 static bool numbered(const struct few_classes *c) { return all_named(c) && all_numbers(c); }
 
 few_status few__class_find(few_ctx *ctx, const struct few_classes *c, const char *word,
@@ -95,8 +95,8 @@ few_status few__class_find(few_ctx *ctx, const struct few_classes *c, const char
       c->whose, (long long)(c->n - 1), list);
 }
 
-/* How two sets are compared. Labels of files that are not 0 .. n - 1 have their numbers for names:
- * classes without names beside such are called by theirs. */
+/* How two sets are compared. If labels in a file are not 0 .. n - 1, their numbers are the names of
+ * the classes. If the other set has no names, its class numbers are compared with these. */
 enum by { BY_PLACE, BY_NAME, BY_NUMBER };
 
 static enum by way(const struct few_classes *a, const struct few_classes *b) {
@@ -105,7 +105,7 @@ static enum by way(const struct few_classes *a, const struct few_classes *b) {
   return numbered(a) || numbered(b) ? BY_NUMBER : BY_PLACE;
 }
 
-/* -1: `to` has none. */
+/* The class of `to` that corresponds to a class of `from`; -1: there is none. */
 static int32_t same_class(const struct few_classes *from, int64_t label,
                           const struct few_classes *to, enum by by) {
   char number[24];

@@ -1,12 +1,13 @@
-/* image.c - colours and size of an image, row by row as it is decoded.
+/* image.c - converts colours and size of an image, row by row while it is decoded.
  *
- * Size: let the square have s pixels a side and the result S. Measured in units of 1 / S of a
+ * Size: let the square have s pixels per side and the result S. Measured in units of 1 / S of a
  * source pixel, source pixel j covers [jS, (j+1)S) and result pixel i covers [is, (i+1)s), so all
  * overlaps are integers and a result is sum(overlap * value) / s^2, rounded once. The same loop
- * makes an image larger, though without smoothing. Sums of integers do not depend on their order,
- * so the passes of an interlaced image can come as they are, and nothing but the sums is kept.
+ * enlarges an image, though without smoothing. Sums of integers do not depend on their order, so
+ * the passes of an interlaced image are added as they come, and only the sums are kept.
  *
- * Colours come first, so that what is transparent does not bleed when the image shrinks.
+ * Colours are converted before the size, so that the colour of transparent pixels does not bleed
+ * into their neighbours.
  */
 #include "image.h"
 
@@ -27,7 +28,7 @@ static uint8_t over(int value, int alpha, int background) {
   return (uint8_t)((value * alpha + background * (255 - alpha) + 127) / 255);
 }
 
-/* A pixel of n channels as o->c of them. */
+/* Converts a pixel of n channels to o->c channels. */
 static void colours(const struct few_image_opts *o, int n, const uint8_t *p, uint8_t *out) {
   uint8_t v[3];
   const int alpha = n == 4 ? p[3] : 255;
@@ -38,15 +39,15 @@ static void colours(const struct few_image_opts *o, int n, const uint8_t *p, uin
     out[0] = (uint8_t)((299 * v[0] + 587 * v[1] + 114 * v[2] + 500) / 1000);
 }
 
-/* ---- kept whole ---- */
+/* ---- whole images ---- */
 
 static few_status begin_whole(void *user, int h, int w, int orientation) {
   struct keeper *k = user;
   FEW_UNUSED(orientation);
   if ((int64_t)h * w > FEW_IMAGE_MAX_PIXELS)
     return few__fail(k->ctx, FEW_E_UNSUPPORTED,
-                     "%s: %d x %d are more than the %d pixels that an image can have whole: give "
-                     "size = N to shrink it",
+                     "%s: %d x %d are more than %d pixels, the limit of an image that is not "
+                     "shrunk: give size = N to shrink it",
                      k->path, w, h, (int)FEW_IMAGE_MAX_PIXELS);
   return few__image_new(k->ctx, k->out, h, w, k->o->c);
 }
@@ -64,13 +65,13 @@ static few_status end_whole(void *user, int orientation) {
   return few__image_upright(k->ctx, k->out, orientation);
 }
 
-/* ---- shrunk ---- */
+/* ---- images of a given size ---- */
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 
-/* Where an odd rest of a side is cut, one end loses a pixel more. That end is the lower right one
- * of the upright image: for the file's rows and columns, by how it is turned. */
+/* If an odd number of pixels is cut from a side, one end loses one pixel more: the lower or right
+ * end of the upright image. Which end this is in the file depends on the orientation. */
 static few_status begin_square(void *user, int h, int w, int orientation) {
   struct keeper *k = user;
   const int64_t s = h < w ? h : w, S = k->o->size, c = k->o->c;

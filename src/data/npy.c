@@ -1,9 +1,9 @@
 /* npy.c - arrays of NumPy as a set: uint8 [N,H,W] or [N,H,W,C] are images, float [N,D] points.
- * Float images are refused rather than guessed at: their range is not written in the file.
+ * Float images are refused, because the file does not state their range.
  *
- * An .npz is a zip archive of such arrays. Its member arr_0, or its only one, is taken for the
- * values and arr_1 for the labels, as numpy.savez calls them and as the sample and reference files
- * of guided-diffusion (arXiv:2105.05233) have them; npz:FILE,VALUES,LABELS names others.
+ * An .npz is a zip archive of such arrays. Values are its member arr_0, or its only member, and
+ * labels are arr_1. numpy.savez gives these names, and the sample and reference files of
+ * guided-diffusion (arXiv:2105.05233) have them. npz:FILE,VALUES,LABELS names other members.
  */
 #include "io/npy.h"
 
@@ -12,11 +12,11 @@
 #include "io/zip.h"
 #include "reader.h"
 
-/* Where an array lies: a file, or a member of an archive. */
+/* Where an array is: in a file of its own, or in an archive. */
 struct place {
   const char *path;    /* for messages too */
-  const char *archive; /* NULL: the path is that of a file */
-  const char *member;  /* NULL: the only one */
+  const char *archive; /* NULL: `path` is a file */
+  const char *member;  /* NULL: the only member */
 };
 
 static few_status read_array(few_ctx *ctx, const struct place *at, struct few_npy *out) {
@@ -124,7 +124,7 @@ out:
   return st;
 }
 
-/* labels NULL: none. */
+/* Reads values and labels; labels NULL: none. */
 static few_status take(few_data *d, const struct place *values, const struct place *labels,
                        const struct few_data_opts *o) {
   FEW_TRY(take_values(d, values));
@@ -150,7 +150,7 @@ out:
   return st;
 }
 
-/* "FILE: MEMBER.npy", and the member's name in it. */
+/* The text "FILE: MEMBER.npy", and a place whose names point into it. */
 static few_status name_member(few_ctx *ctx, const char *file, const char *member,
                               struct few_text *text, struct place *out) {
   few__text_add(ctx, text, "%s: %s.npy", file, member);

@@ -1,4 +1,4 @@
-/* open.c - opening a data set by its name: find its reader, and let it read. */
+/* open.c - opens a data set: finds the reader of its spec and calls it. */
 #include "base/added.h"
 #include "reader.h"
 
@@ -44,7 +44,7 @@ few_status few_ctx_add_reader(few_ctx *ctx, const struct few_reader_def *def) {
                                   .taken = def->name && find(ctx, def->name, strlen(def->name))});
 }
 
-/* Open a spec in full with its reader. */
+/* Reads the set d->spec, which is in full, with its reader. */
 static few_status read_with(few_data *d, const struct few_data_opts *o) {
   const size_t length = strcspn(d->spec, ":");
   const struct few_reader_def *r = find(d->ctx, d->spec, length);
@@ -66,7 +66,7 @@ few_status few_data_open(few_data **out, few_ctx *ctx, const char *spec,
   d->ctx = ctx;
   FEW_GOTO(few_data_full_spec(&d->spec, ctx, spec));
   struct few_data_opts whole = o;
-  if (o.holdout > 0) whole.split = FEW_DATA_TRAIN; /* the parts are made of that */
+  if (o.holdout > 0) whole.split = FEW_DATA_TRAIN; /* the training part is then divided */
   FEW_GOTO(read_with(d, &whole));
   FEW_GOTO(few__data_finish(d, &o));
   *out = d;

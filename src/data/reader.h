@@ -1,14 +1,15 @@
-/* reader.h - the inside of a data set, and what a reader has to do.
+/* reader.h - the inside of a data set, and the duties of a reader.
  *
  * A reader is one file, src/data/x.c, with one row in readers.def. Its function
  *
  *   few_status few__data_open_x(few_data *d, const char *where, const struct few_data_opts *o);
  *
- * gets the part of the spec after the colon ("" if there is none), sets the shape, allocates and
- * fills pixels or points, and labels and class names where there are any. It may leave out items
- * that few__data_limit would. On an error it just returns: few_data_open frees what hangs off d.
- * Limit, hash and statistics are common to all and done there. Sizes found in files are compared
- * with the bytes of the file before memory is allocated by them.
+ * gets the part of the spec after the colon ("" if there is none). It sets the shape, and allocates
+ * and fills pixels or points, and labels and class names if there are any. It may leave out items
+ * that few__data_limit would leave out. After an error it only returns: few_data_open frees the
+ * members of d, and it also applies the limit and computes hash and statistics. A reader must
+ * compare sizes that it finds in a file with the size of the file before it allocates memory for
+ * them.
  */
 #ifndef FEW_SRC_DATA_READER_H
 #define FEW_SRC_DATA_READER_H
@@ -19,8 +20,8 @@
 
 enum {
   FEW_DATA_MAX_SIDE = 1 << 15,   /* pixels along an edge, dimensions of a point */
-  FEW_DATA_MAX_CHANNELS = 4,     /* more is taken for an axis out of place */
-  FEW_DATA_MAX_CLASSES = 1 << 16 /* more is taken for a broken label */
+  FEW_DATA_MAX_CHANNELS = 4,     /* more means that the axes are in another order */
+  FEW_DATA_MAX_CLASSES = 1 << 16 /* a larger label counts as broken */
 };
 
 #define FEW_DATA_MAX_BYTES ((size_t)1 << 36) /* of one file */
@@ -33,11 +34,11 @@ struct few_data {
   int h, w, c, n_classes;
   uint8_t *pixels;   /* [n][h][w][c], images */
   float *points;     /* [n][c], points */
-  bool borrowed;     /* pixels or points are the program's: not written to, not freed */
+  bool borrowed;     /* the program owns pixels or points: they are not written to and not freed */
   int32_t *labels;   /* [n] or NULL */
   char **class_name; /* [n_classes] or NULL */
-  /* The classes are those that items have: labels may be any numbers >= 0, and n_classes is set
-   * when the reader is done. */
+  /* The classes are the labels that occur. Then labels may be any numbers >= 0, and n_classes is
+   * set after the reader returns. */
   bool classes_as_found;
   struct few_text note; /* few_data_note */
   uint64_t hash;
@@ -56,20 +57,21 @@ int few__reader_count(const few_ctx *ctx);
 const struct few_reader_def *few__reader_at(const few_ctx *ctx, int i);
 
 /* ---- added.c ---- */
-/* What the reader `name`, which is not ours, has filled in: FEW_E_FORMAT, or broken items by the
- * policy of `o`. */
+/* Checks the result of an added reader `name`. FEW_E_FORMAT, or broken items by the policy of `o`.
+ */
 few_status few__reader_check(few_data *d, const char *name, const struct few_data_opts *o);
 
 /* FEW_E_INVALID for options outside their ranges. */
 few_status few__data_check_opts(few_ctx *ctx, const struct few_data_opts *o);
-/* What every set gets once its items are read: holdout, limit, hash, statistics. */
+/* The last steps for every set, after its items are read: holdout, limit, hash, statistics. */
 few_status few__data_finish(few_data *d, const struct few_data_opts *o);
 
 /* Bytes of an item's values in memory. */
 size_t few__data_item_bytes(const few_data *d);
 
-/* `items` items cannot be used, for the reason in the sentence. Under FEW_DATA_REFUSE the failure
- * to return; under FEW_DATA_SKIP they are counted, a warning is logged, and FEW_OK says go on. */
+/* Reports that `items` items cannot be used, for the reason in the message. Under FEW_DATA_REFUSE
+ * it returns a failure, which the reader returns too. Under FEW_DATA_SKIP it counts the items, logs
+ * a warning and returns FEW_OK: the reader goes on. */
 FEW_PRINTF(4, 5)
 few_status few__data_broken(few_data *d, const struct few_data_opts *o, int64_t items,
                             const char *fmt, ...);
@@ -77,9 +79,9 @@ few_status few__data_broken(few_data *d, const struct few_data_opts *o, int64_t 
 /* Copy item `from` over item `to` <= from, to close the gaps that broken items leave. */
 void few__data_move(few_data *d, int64_t from, int64_t to);
 
-/* Drop items whose label is outside 0 .. n_classes - 1 and set n_classes; n_classes 0 stands for
- * o->classes, and if that is 0 too for the classes that occur. `file` is where the labels came
- * from. */
+/* Drop items whose label is outside 0 .. n_classes - 1, and set n_classes of d. n_classes 0 means
+ * o->classes; if that is 0 too, the labels that occur. `file` names the source of the labels in
+ * messages. */
 few_status few__data_check_labels(few_data *d, const struct few_data_opts *o, const char *file,
                                   int n_classes);
 
@@ -91,21 +93,22 @@ void few__data_note(few_data *d, const char *fmt, ...);
 /* The different numbers among n labels, sorted; *out is yours. */
 few_status few__data_numbers(few_ctx *ctx, const int32_t *labels, int64_t n, int32_t **out,
                              int64_t *count);
-/* The place of a label in such a list, -1 where it is not in it. */
+/* The index of a label in such a list; -1: it is not in the list. */
 int32_t few__data_class_of(const int32_t *number, int64_t n, int32_t label);
-/* Have n classes, called by their numbers where those are not 0 .. n - 1. */
+/* Set n classes. If their numbers are not 0 .. n - 1, these become the names. */
 few_status few__data_name_numbers(few_data *d, const int32_t *number, int64_t n);
-/* Where the classes are as found: number them, and leave out those without items. */
+/* If d->classes_as_found: number the classes, and leave out classes without items. */
 few_status few__data_settle_classes(few_data *d);
-/* The items in an order of which every beginning has all classes in proportion, as far as it
- * reaches. labels[n] are below n_classes, -1 for none. */
+/* Orders the items so that every prefix has all classes in proportion. labels[n] are below
+ * n_classes; -1: none. */
 few_status few__data_spread(few_ctx *ctx, const int32_t *labels, int64_t n, int n_classes,
                             int64_t *order);
-/* Keep `limit` items (0: all): of all classes in proportion; the first where there are none. */
+/* Keep `limit` items (0: all), of all classes in proportion; the first ones if there are no
+ * classes. */
 few_status few__data_limit(few_data *d, int64_t limit);
-/* Keep the part of o->holdout that o->split says. */
+/* Keep only the part o->split of a set that is divided by o->holdout. */
 few_status few__data_hold_out(few_data *d, const struct few_data_opts *o);
-/* Warn of classes to train without items. */
+/* Log a warning if a training set has classes without items. */
 few_status few__data_check_classes(few_data *d, const struct few_data_opts *o);
 
 /* FEW_E_UNSUPPORTED for o->split = FEW_DATA_TEST: for readers without a test split. */

@@ -1,4 +1,4 @@
-/* reading.c - what readers have in common: broken items, labels, notes, names of classes, lists of
+/* reading.c - functions for all readers: broken items, labels, notes, names of classes, lists of
  * paths.
  */
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* spec.c - a data set's name in full: of a set that is named by its path only, which reader it is.
- * One rule for every place where a set is named.
+/* spec.c - the full name of a data set: finds the reader of a set that is named by its path only.
+ * This rule is the same wherever a set is named.
  */
 #include "reader.h"
 
@@ -8,14 +8,14 @@
 
 #include "io/file.h"
 
-/* A file that is named by its path only: the reader of its ending. */
+/* The reader of a file that is named by its path only, by its ending. */
 static const struct {
   const char *end, *reader;
 } endings[] = {
     {".npy", "npy"}, {".npz", "npz"}, {".png", "folder"}, {".jpg", "folder"}, {".jpeg", "folder"}};
 
-/* A spec in full. A reader that needs a place is not named without one where there is a file or
- * folder that is called so: a folder of the name "folder". */
+/* Does the spec begin with the name of a reader? "folder", without a colon, is a path if a file or
+ * folder of this name exists and the reader needs a place. */
 static bool names_reader(const few_ctx *ctx, const char *spec) {
   const size_t length = strcspn(spec, ":");
   for (int i = 0; i < few__reader_count(ctx); i++) {
@@ -26,7 +26,7 @@ static bool names_reader(const few_ctx *ctx, const char *spec) {
   return false;
 }
 
-/* DIR, or DIR:PART as folder takes it. */
+/* Is this DIR or DIR:PART, as the reader folder takes it? */
 static bool names_folder(const char *path) {
   char dir[4096];
   const size_t length = strcspn(path, ":");
@@ -35,7 +35,7 @@ static bool names_folder(const char *path) {
          few__path_is_dir(dir);
 }
 
-/* NULL: none. A file need not be there: its reader says so. */
+/* The reader of a path; NULL: none. If the file does not exist, the reader reports it. */
 static const char *reader_of(const char *path) {
   const size_t n = strlen(path);
   if (names_folder(path)) return "folder";
@@ -68,7 +68,7 @@ static few_status no_reader(few_ctx *ctx, const char *name) {
   return st;
 }
 
-/* A run has previews in it, which are not data. */
+/* Refuses the directory of a run: its previews are images but not data. */
 static few_status check_no_run(few_ctx *ctx, const char *dir) {
   char *path;
   FEW_TRY(few__path_join(ctx, &path, dir, "model.safetensors"));

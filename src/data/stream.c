@@ -1,14 +1,15 @@
-/* stream.c - from a set to batches: order, flips, scaling. No state: all follows from a position.
+/* stream.c - makes batches of a set: order, flips, scaling. It has no state: a row depends only on
+ * its position in the stream.
  *
- * A byte takes one of 256 values, so scaling an image is a look-up in a table made in f64 once a
- * call: exact, and cheaper than the arithmetic.
+ * A byte has 256 values, so an image is scaled by looking up its bytes in a table, which is
+ * computed in f64 once per call. That is exact and faster than arithmetic.
  */
 #include <math.h>
 
 #include "base/rng.h"
 #include "reader.h"
 
-static const int64_t places = (int64_t)1 << 40; /* what struct few_rng can count */
+static const int64_t places = (int64_t)1 << 40; /* limit of struct few_rng */
 
 struct few_data_scale few_data_scale_to(const few_data *d, double sigma) {
   return (struct few_data_scale){d->mean, d->std > 0 ? sigma / d->std : 1};
@@ -42,7 +43,7 @@ static void make_table(const struct few_data_scale *s, float table[256]) {
   for (int v = 0; v < 256; v++) table[v] = (float)((v / 127.5 - 1 - s->mean) * s->scale);
 }
 
-/* table[c] is that of channel c. */
+/* table[c] has the scaled values of channel c. */
 static void image_row(const few_data *d, int64_t index, bool flip, float (*table)[256],
                       float *out) {
   const int H = d->h, W = d->w, C = d->c;
@@ -59,7 +60,7 @@ static void image_row(const few_data *d, int64_t index, bool flip, float (*table
     }
 }
 
-/* Coordinate c by scale[c * step]: step 0 is one scale for all. */
+/* Scales coordinate c by scale[c * step]. With step 0 all coordinates have the same scale. */
 static void point_row(const few_data *d, int64_t index, const struct few_data_scale *scale,
                       int step, float *out) {
   assert(index >= 0 && index < d->n && d->points && (step == 0 || step == 1));

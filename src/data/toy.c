@@ -1,7 +1,7 @@
-/* toy.c - distributions in the plane whose truth is known, for tests and for watching a method.
+/* toy.c - known distributions in the plane, for tests and for watching a method.
  *
- * Point i is a function of (seed, split, i): one Philox block gives its four words, and no toy
- * needs more. A limit therefore only says how far to draw: the first 100 points of 1,000 are the
+ * Point i is a function of (seed, split, i): one Philox block gives four words, which are enough
+ * for every toy. So a limit only sets the number of points: the first 100 of 1,000 points are the
  * 100 points of a limit of 100.
  *
  *   mixture       8 Gaussians of std 0.1 on the unit circle, all of weight 1/8; class = component
@@ -29,7 +29,7 @@ static const struct few_data_gaussians ring = {RING, 2, ring_weight, ring_mean, 
 
 const struct few_data_gaussians *few_data_mixture(void) { return &ring; }
 
-/* Every draw function turns a point's four words into its place; it returns the class. */
+/* A draw function computes a point from its four words, and returns the class. */
 static int32_t draw_mixture(const uint32_t w[4], double x[2]) {
   int i = (int)(w[0] >> 29); /* equal weights: the top three bits choose */
   x[0] = ring_mean[2 * i] + ring_std[i] * few__normal_from_u32(w[1]);

@@ -29,7 +29,8 @@ static few_status write_grid(const few_data *d, const char *path, int64_t first,
   return st;
 }
 
-/* PATH less ".npy" plus ".labels.npy"; classes that are called by numbers are written as those. */
+/* Writes labels to PATH with ".labels.npy" in place of ".npy". If the names of classes are numbers,
+ * these numbers are written. */
 static few_status write_labels(const few_data *d, const char *path, int64_t first, int64_t n) {
   struct few_text name = {0};
   int32_t *label = NULL;
@@ -66,7 +67,7 @@ static few_status write(const few_data *d, const char *path, int64_t first, int6
                    path);
 }
 
-/* Copies of n items for `part`, which is zeroed but for what the set's shape and classes are. */
+/* Copies n items to `part`, which has the shape and the classes of the set and no items yet. */
 static few_status copy_items(const few_data *d, const int64_t *item, int64_t n, few_data *part) {
   assert(n >= 1 && d->labels && !part->pixels && !part->points && !part->labels);
   const size_t size = few__data_item_bytes(d);
@@ -91,7 +92,8 @@ static int by_item(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* Some of a set with classes: of all of them. The first n are those of a limit of n. */
+/* Writes n items of all classes in proportion. With first = 0 they are the items of a limit of n.
+ */
 static few_status write_spread(const few_data *d, const char *path, int64_t first, int64_t n,
                                int64_t columns) {
   few_data part = *d;
