@@ -1,4 +1,4 @@
-/* digest.h - a checksum of a file's content, against damage and not against forgery. */
+/* digest.h - a checksum of a file's content. It detects damage, but not forgery. */
 #ifndef FEW_SRC_IO_DIGEST_H
 #define FEW_SRC_IO_DIGEST_H
 
@@ -12,7 +12,7 @@ enum { FEW_DIGEST_DIGITS = 32, FEW_DIGEST_TEXT = sizeof FEW_DIGEST_NAME + FEW_DI
 
 few_status few__digest_start(few_ctx *ctx, few_digest **out);
 void few__digest_add(few_digest *d, const void *bytes, size_t n);
-/* Of all that was added so far. */
+/* The digest of all bytes added so far. */
 void few__digest_text(const few_digest *d, char out[FEW_DIGEST_TEXT]);
 void few__digest_free(few_ctx *ctx, few_digest *d); /* NULL is fine */
 

@@ -1,8 +1,9 @@
-/* exif.c - which way up an image is.
+/* exif.c - the orientation of an image.
  *
- * A camera held sideways stores the pixels as its sensor has them and notes how to turn them. The
- * note is tag 0x0112 in the first directory of a TIFF file without pixels (CIPA DC-008, "Exif";
- * TIFF 6.0, section 8), which JPEG carries in its segment APP1 and PNG in its chunk eXIf:
+ * A camera that is held sideways stores the pixels in the order of its sensor, and also stores how
+ * to turn them. This is tag 0x0112 in the first directory of a TIFF file without pixels (CIPA
+ * DC-008, "Exif"; TIFF 6.0, section 8), which JPEG carries in its segment APP1 and PNG in its chunk
+ * eXIf:
  *
  *   2 bytes   "II" little-endian, "MM" big-endian
  *   2         42
@@ -19,8 +20,9 @@
  *   7       right, bottom                                    transpose across the other diagonal
  *   8       left, bottom                                     turn by 90 degrees anticlockwise
  *
- * One tag does not need a library: only this path through the file is walked, every offset is
- * compared with what is there, and there is no loop but the one over a counted directory.
+ * One tag does not need a library. The code reads only this path through the file and compares
+ * every offset with the size of the block. The only loop is over the directory, whose entries are
+ * counted.
  */
 #include "exif.h"
 

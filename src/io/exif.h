@@ -1,11 +1,11 @@
-/* exif.h - which way up an image is, as cameras write it. */
+/* exif.h - the orientation of an image, as cameras write it. */
 #ifndef FEW_SRC_IO_EXIF_H
 #define FEW_SRC_IO_EXIF_H
 
 #include "image.h"
 
-/* The orientation, 1 .. 8, that a block of Exif states (the bytes from "II" or "MM" on). Whatever
- * is damaged, missing or unknown gives 1, upright: an image is worth more than its notes. */
+/* The orientation, 1 .. 8, that a block of Exif states (the bytes from "II" or "MM" on). A block
+ * that is damaged, missing or unknown gives 1, upright, so that the image can still be used. */
 int few__exif_orientation(const void *bytes, size_t n);
 
 /* Is the stored image's last row the upright one's first (or, transposed, its first column)? Its

@@ -1,8 +1,8 @@
-/* feed.c - the bytes of a file in order.
+/* feed.c - reads a file in order.
  *
- * A file comes from a stranger, and its length is the first thing that it can lie about: a hole of
- * gigabytes costs nothing on a disk. So readers look at the head of a file before they take memory
- * for the rest of it, and those that can, decode as they go.
+ * A file may come from a stranger, and its length may be misleading: a hole of gigabytes needs no
+ * space on a disk. So readers check the header of a file before they allocate memory for the rest
+ * of it, and if the format allows, they decode while they read.
  *
  * Large reads go straight into the reader's memory; small ones come from a buffer.
  */
@@ -24,7 +24,7 @@ static few_status too_short(struct few_feed *s) {
                    s->place, (unsigned long long)s->size, "fetch or make it again");
 }
 
-/* A pipe states no length: all of it is read, which few__file_read bounds. */
+/* A pipe has no length: all of it is read, within the limit of few__file_read. */
 static few_status open_whole(few_ctx *ctx, struct few_feed *s, const char *path) {
   char *bytes;
   size_t n;
@@ -76,7 +76,7 @@ static few_status read_some(struct few_feed *s, void *out, size_t n, size_t *got
   return k < 0 ? few__fail_errno(s->ctx, "read", s->place, errno) : FEW_OK;
 }
 
-/* Something in the buffer, unless the file is at its end. */
+/* Fills the buffer if it is empty. At the end of the file it stays empty. */
 static few_status fill(struct few_feed *s) {
   if (s->left || s->fd < 0) return FEW_OK;
   s->at = s->buffer;

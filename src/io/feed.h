@@ -1,4 +1,4 @@
-/* feed.h - the bytes of a file in order; in memory are only those that a reader needs at once. */
+/* feed.h - reads a file in order, and keeps only a part of it in memory. */
 #ifndef FEW_SRC_IO_FEED_H
 #define FEW_SRC_IO_FEED_H
 
@@ -8,7 +8,7 @@ struct few_feed {
   few_ctx *ctx;
   const char *place; /* for messages; borrowed */
   uint64_t size;     /* of the whole */
-  uint64_t taken;    /* bytes that were read by the caller */
+  uint64_t taken;    /* bytes that the caller has read */
 
   int fd;            /* -1: all bytes are in memory */
   uint8_t *buffer;   /* of a file; owned */
@@ -16,23 +16,23 @@ struct few_feed {
   size_t left;
 };
 
-/* A file, or a pipe as few__file_read takes it. Where this fails there is nothing to close. */
+/* Open a file, or a pipe as in few__file_read. After a failure there is nothing to close. */
 few_status few__feed_open(few_ctx *ctx, struct few_feed *s, const char *path);
-/* n bytes in memory, which must outlive the feed. Needs no few__feed_close. */
+/* Read from n bytes in memory, which must outlive the feed. Needs no few__feed_close. */
 void few__feed_memory(few_ctx *ctx, struct few_feed *s, const char *place, const void *bytes,
                       size_t n);
 void few__feed_close(struct few_feed *s);
 
-/* FEW_E_FORMAT where it has more bytes than that. */
+/* FEW_E_FORMAT if the file has more bytes than this limit. */
 few_status few__feed_limit(const struct few_feed *s, size_t max_bytes);
 
-/* The next n bytes. FEW_E_FORMAT where the file ends before. */
+/* Read the next n bytes. FEW_E_FORMAT if the file has fewer. */
 few_status few__feed_read(struct few_feed *s, void *out, size_t n);
 /* Look at the first bytes without taking them: at most FEW_FEED_PEEK, before any other call.
- * *n is fewer where the file is shorter. */
+ * *n is smaller if the file is shorter. */
 enum { FEW_FEED_PEEK = 4096 };
 few_status few__feed_peek(struct few_feed *s, const uint8_t **at, size_t *n);
-/* The next bytes, as many as lie ready; *n is 0 at the end. Borrowed until the next call. */
+/* The next bytes, as many as the buffer has; *n is 0 at the end. Borrowed until the next call. */
 few_status few__feed_next(struct few_feed *s, const uint8_t **at, size_t *n);
 
 #endif

@@ -1,4 +1,4 @@
-/* file.h - whole files in, whole files out, directories. */
+/* file.h - reads and writes whole files; paths and directories. */
 #ifndef FEW_SRC_IO_FILE_H
 #define FEW_SRC_IO_FILE_H
 
@@ -9,17 +9,18 @@
  * hold 64 MiB. On failure *out is NULL. */
 few_status few__file_read(few_ctx *ctx, char **out, size_t *n, const char *path, size_t max_bytes);
 
-/* FEW_E_IO where a path is no regular file: for readers that open it by themselves, or twice. */
+/* FEW_E_IO if a path is not a regular file. For readers that open it by themselves, or twice. */
 few_status few__file_check(few_ctx *ctx, const char *path);
 
-/* Write a file so that PATH holds either what it held before or all of the new content, whatever
- * happens in between: the bytes go to a temporary beside it (.few-<random>.tmp), reach the disk,
- * are read back, and are renamed. The mode of a file that is replaced stays; a new one has that of
- * the umask. A symbolic link is followed. A PATH that is no regular file (a pipe, /dev/stdout) is
- * written to directly. Any number of threads and processes may write one path: the last wins. */
+/* Write a file atomically: at any time PATH has either the old content or all of the new content.
+ * The bytes are written to a temporary file in the same directory (.few-<random>.tmp), flushed to
+ * the disk and read back; then the file is renamed. A replaced file keeps its mode; a new one has
+ * the mode of the umask. A symbolic link is followed. A PATH that is not a regular file (a pipe,
+ * /dev/stdout) is written directly. Any number of threads and processes may write one path: the
+ * last wins. */
 typedef struct few_writer few_writer;
 few_status few__writer_open(few_ctx *ctx, few_writer **out, const char *path);
-/* Errors stick: it is enough to look at what few__writer_end returns. */
+/* Errors stick: it is enough to check the result of few__writer_end. */
 few_status few__writer_put(few_writer *w, const void *bytes, size_t n);
 /* Frees w. With st FEW_OK: put the file in place; otherwise remove the temporary. Returns st, or
  * the status of the failure. w NULL is fine: returns st. */
@@ -28,7 +29,7 @@ few_status few__writer_end(few_writer *w, few_status st);
 few_status few__file_write(few_ctx *ctx, const char *path, const void *bytes, size_t n);
 
 /* Remove temporaries that a killed process left in a directory ("" is the current one), or in that
- * of `path`. Those that someone writes now stay; a directory that cannot be read stays as it is. */
+ * of `path`. Those that are being written stay; a directory that cannot be read is unchanged. */
 void few__sweep_dir(const char *dir);
 void few__sweep_beside(const char *path);
 
@@ -53,7 +54,7 @@ struct few_names {
 few_status few__list_dir(few_ctx *ctx, struct few_names *out, const char *dir);
 void few__names_free(few_ctx *ctx, struct few_names *names);
 
-/* FEW_E_IO with "cannot DOING PATH: what the system says: what to try", from an errno. */
+/* FEW_E_IO with "cannot DOING PATH: the system's message: what to try", from an errno. */
 few_status few__fail_errno(few_ctx *ctx, const char *doing, const char *path, int err);
 
 #endif

@@ -1,4 +1,4 @@
-/* json.h - JSON: text to values by jansson with our errors, values to text by ourselves.
+/* json.h - reads JSON by jansson, with our errors, and writes JSON without it.
  *
  * `place` names the text in messages ("model.safetensors: net"). Fetched strings and values are
  * borrowed from the object. Text is never trusted: depth and duplicate keys are checked.
@@ -14,8 +14,8 @@
 few_status few__json_parse(few_ctx *ctx, json_t **out, const char *place, const char *text,
                            size_t n);
 few_status few__json_read(few_ctx *ctx, json_t **out, const char *path, size_t max_bytes);
-/* Members of an object. A missing one, one of another type or out of range is FEW_E_FORMAT with a
- * sentence. `object` itself may be of any type or NULL. */
+/* Members of an object. FEW_E_FORMAT, with a message, if the member is missing, has another type or
+ * is out of range. `object` itself may have any type or be NULL. */
 few_status few__json_int(few_ctx *ctx, const char *place, const json_t *object, const char *key,
                          int64_t min, int64_t max, int64_t *out);
 few_status few__json_real(few_ctx *ctx, const char *place, const json_t *object, const char *key,
@@ -32,15 +32,15 @@ few_status few__json_array(few_ctx *ctx, const char *place, const json_t *object
 /* ---- writing ----
  *
  * Each call appends to a text; the value is on one line, without blanks. No tree is built first, so
- * running out of memory cannot leave out a member unnoticed. Failures stick in the writer. Keys are NULL in an
- * array and at the top. Reals keep all their bits. */
+ * running out of memory cannot leave out a member unnoticed. Failures stick in the writer. Keys are
+ * NULL in an array and at the top. Reals keep all their bits. */
 struct few_json {
   few_ctx *ctx;
   struct few_text *out;
   int depth;
   char closing[64];    /* of what is open */
   bool more;           /* the next one needs a comma */
-  const char *refused; /* the key of what JSON cannot hold; "" without one */
+  const char *refused; /* key of a value that JSON cannot represent; "": it has no key */
 };
 struct few_json few__json_begin(few_ctx *ctx, struct few_text *out);
 void few__json_open(struct few_json *j, const char *key, char bracket); /* '{' or '[' */
@@ -53,8 +53,8 @@ void few__json_put_bool(struct few_json *j, const char *key, bool x);
 void few__json_put_null(struct few_json *j, const char *key);
 void few__json_put_raw(struct few_json *j, const char *key, const char *text); /* of this writer */
 void few__json_put_value(struct few_json *j, const char *key, const json_t *value);
-/* All that was opened is closed. FEW_E_INVALID for a text that is no UTF-8 or a real that is not
- * finite, FEW_E_MEMORY; the message begins with `place`. */
+/* Call after every bracket is closed. FEW_E_INVALID for a text that is not UTF-8 or a real that is
+ * not finite; FEW_E_MEMORY. The message begins with `place`. */
 few_status few__json_end(struct few_json *j, const char *place);
 
 #endif

@@ -4,9 +4,10 @@
  *   {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }   padded with spaces, then \n
  *   the numbers
  *
- * The header is a literal of Python, of which we read what NumPy writes: a dictionary with those
- * three keys in any order, of strings, True or False, and a tuple of integers. The whole preamble
- * is a multiple of 64 bytes, so that the numbers can be mapped. See numpy.lib.format.
+ * The header is a literal of Python. Only the form that NumPy writes is read: a dictionary with
+ * these three keys in any order, whose values are a string, True or False, and a tuple of integers.
+ * The whole preamble is a multiple of 64 bytes, so that the numbers can be mapped. See
+ * numpy.lib.format.
  */
 #include "npy.h"
 

@@ -1,4 +1,5 @@
-/* photo.c - PNG or JPEG by their first bytes: many a .png in a folder is a JPEG. */
+/* photo.c - recognises PNG and JPEG by their first bytes, because many files called .png are JPEGs.
+ */
 #include "photo.h"
 
 #include "jpeg.h"
