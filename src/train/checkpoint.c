@@ -1,7 +1,7 @@
 /* checkpoint.c - a safetensors file of the arrays, with the numbers in its metadata.
  *
- * Reals are hexadecimal text of their bits, so they are read back as they were. The file's digest
- * finds damage. Ranges of the numbers find files that are undamaged and wrong.
+ * Reals are written as the hexadecimal text of their bits, so that reading gives the same bits. The
+ * file's digest detects damage. Checks of ranges detect undamaged files with wrong numbers.
  */
 #include "checkpoint.h"
 
@@ -24,9 +24,9 @@ struct number {
   const char *key;
   void *at; /* int64_t or double: 8 bytes, stored as bits */
   bool real;
-  double min, max; /* what a run can have */
+  double min, max; /* valid range */
 };
-enum { N_NUMBERS = 9, N_FIRST = 7 /* what files of earlier versions have */ };
+enum { N_NUMBERS = 9, N_FIRST = 7 /* files of earlier versions have only these */ };
 
 static void numbers_of(struct few_run_state *s, struct number out[N_NUMBERS]) {
   const double retries = 100, steps = 1e9; /* the limits of a recipe */

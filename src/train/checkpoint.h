@@ -1,11 +1,11 @@
-/* checkpoint.h - the state of a run in files, and the choice among them. */
+/* checkpoint.h - writes the state of a run to files, and reads the newest valid one. */
 #ifndef FEW_SRC_TRAIN_CHECKPOINT_H
 #define FEW_SRC_TRAIN_CHECKPOINT_H
 
 #include "setup.h"
 #include "state.h"
 
-/* What a run is about, as hashes. A checkpoint of another network, other data or another teacher is
+/* Hashes of the network, the data and the teacher of a run. A checkpoint with other hashes is
  * refused: resuming from it would be another run. */
 struct few_run_identity {
   uint64_t layout; /* of names and shapes */

@@ -1,6 +1,6 @@
 /* config.h - a recipe as pure values: the trainer's keys, and the objectives, the optimizer and the
- * learning rate with their options. Nothing is opened for it but the recipe's own file. What the
- * values name (data, teacher, network) is opened by setup.h.
+ * learning rate with their options. Only the recipe's own file is opened here. Data, teacher and
+ * network are opened by setup.h.
  */
 #ifndef FEW_SRC_TRAIN_CONFIG_H
 #define FEW_SRC_TRAIN_CONFIG_H

@@ -9,14 +9,14 @@
 
 typedef struct few_evaluation few_evaluation;
 
-/* Everything that can be refused is refused here. NULL where eval_every is 0. Setup, model and its
+/* Checks all keys of the evaluations. *out is NULL if eval_every is 0. Setup, model and its
  * runner are borrowed; the model's values are overwritten. */
 few_status few__evaluation_open(few_ctx *ctx, few_evaluation **out, const struct few_setup *setup,
                                 few_model *model, few_runner *runner);
 void few__evaluation_free(few_evaluation *e); /* NULL is fine */
 
-/* Log what the evaluations of the run cost in proportion to its training; a warning if that is
- * much. `step_flops`: operations of one step. */
+/* Log the cost of the run's evaluations in proportion to its training, as a warning if it is
+ * high. `step_flops`: operations of one step. */
 few_status few__evaluation_announce(const few_evaluation *e, double step_flops);
 
 /* Operations of one evaluation, besides reading the reference. */

@@ -1,7 +1,7 @@
 /* gauge.c - see gauge.h.
  *
- * The noise has a seed that no sample of the run has, and is the same each time, so that two
- * readings compare. Nothing that a step depends on is changed.
+ * The noise has a seed that no other sample of the run has. It is always the same, so that readings
+ * can be compared. A reading does not change the state of the run.
  */
 #include "gauge.h"
 
@@ -23,7 +23,7 @@ struct few_gauge {
   int32_t *label;    /* [n] of both, in the proportions of the data */
 };
 
-/* A guidance scale that both teacher and student have. */
+/* A guidance scale for both teacher and student. */
 static double guidance_of(const struct few_setup *setup) {
   return setup->guidance_min > 1 || setup->guidance_max < 1 ? setup->guidance_min : 1;
 }

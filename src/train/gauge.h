@@ -1,8 +1,8 @@
-/* gauge.h - how far a student's images are from its teacher's, during training.
+/* gauge.h - measures the distance of a student's images from its teacher's during training.
  *
  * The loss of a consistency student has no scale: it measures a tangent, and may stay constant or
- * fall for ever, whatever was learned. The goal of the student has a scale: from the same noise it
- * should make the image that its teacher makes.
+ * fall for ever, however good the student is. The goal of the student has a scale: from the same
+ * noise it should make the image that its teacher makes.
  */
 #ifndef FEW_SRC_TRAIN_GAUGE_H
 #define FEW_SRC_TRAIN_GAUGE_H

@@ -1,4 +1,4 @@
-/* pairs.h - the teacher's own images, each with the noise that it came from.
+/* pairs.h - images that the teacher made, each with its noise.
  *
  * Image i and its noise follow from (seed, i). Only the images are kept, in files of the run
  * directory with a few thousand each, so that a run that is killed while it makes them can resume.
@@ -20,8 +20,9 @@ few_status few__pairs_open(few_ctx *ctx, struct few_pairs **out, const struct fe
                            const char *dir);
 void few__pairs_close(struct few_pairs *p);
 
-/* Fill rows->x, label, pair, and guidance if each pair has a scale of its own. The rows are items position,
- * position + 1 ... of an endless stream: all pairs, then all pairs in another order, and so on. */
+/* Fill rows->x, label, pair, and guidance if each pair has a scale of its own. The rows are items
+ * position, position + 1 ... of an endless stream: all pairs, then all pairs in another order, and
+ * so on. */
 void few__pairs_fill(const struct few_pairs *p, uint64_t seed, int64_t position,
                      const struct few_rows *rows);
 

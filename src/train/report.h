@@ -1,5 +1,4 @@
-/* report.h - what a trainer reports of its last step: few_train_report and the text that it points
- * to.
+/* report.h - the report of a trainer's last step: few_train_report and the texts that it points to.
  */
 #ifndef FEW_SRC_TRAIN_REPORT_H
 #define FEW_SRC_TRAIN_REPORT_H

@@ -29,8 +29,8 @@ few_status few__run_files_begin(few_ctx *ctx, struct few_run_files *f,
                                 const struct few_previous_run *before, struct few_run_state *state,
                                 few_model *model);
 
-/* Put `state` back to the last milestone from which the run can go on. FEW_E_DIVERGED if there is
- * none, or after too many attempts; `why` says what went wrong. */
+/* Set `state` to the last milestone from which the run can continue. FEW_E_DIVERGED if there is
+ * none, or after too many roll-backs; `why` is the reason, for the message. */
 few_status few__run_files_roll_back(few_ctx *ctx, struct few_run_files *f,
                                     const struct few_train_keys *keys, struct few_run_state *state,
                                     const char *why);

@@ -12,7 +12,7 @@
 
 typedef struct few_saving few_saving;
 
-/* All borrowed. The model's values are not read: the state has the student's. */
+/* All are borrowed. The model's values are not read: the state has the student's weights. */
 struct few_saving_opts {
   const char *dir;
   const struct few_setup *setup;
@@ -30,7 +30,8 @@ enum few_save {
   FEW_SAVE_SCHEDULED, /* a milestone */
   FEW_SAVE_INTERIM
 };
-/* The run may go on at once. `here` of the state must not change before few__saving_finish. */
+/* The run may continue at once, but `here` of the state must not change before few__saving_finish.
+ */
 few_status few__save(few_saving *s, enum few_save what);
 /* Wait for the files. Returns the error of the thread, unless the next few__save does. */
 few_status few__saving_finish(few_saving *s);

@@ -1,5 +1,4 @@
-/* setup.h - what a run stands on: its recipe's values, and all that they name, opened: the data,
- * the teacher, the student's network.
+/* setup.h - the recipe of a run, and the open data, teacher and student's network that it names.
  */
 #ifndef FEW_SRC_TRAIN_SETUP_H
 #define FEW_SRC_TRAIN_SETUP_H
@@ -35,9 +34,9 @@ void few__setup_close(few_ctx *ctx, struct few_setup *setup);
 
 /* The resolved recipe: every key with its value. */
 few_status few__setup_text(few_ctx *ctx, const struct few_setup *setup, struct few_text *out);
-/* Log a warning for each key that was given and does nothing in this run. */
+/* Log a warning for each given key that has no effect in this run. */
 few_status few__setup_warn_ignored(few_ctx *ctx, const struct few_setup *setup);
-/* FEW_E_INVALID for options of a new network that would do nothing. */
+/* FEW_E_INVALID for options of a new network that would have no effect. */
 few_status few__setup_check_net(few_ctx *ctx, const struct few_setup *setup);
 
 /* The feature network in which the run's images are compared: `given`, or a default for the data if
@@ -46,7 +45,7 @@ few_status few__setup_check_net(few_ctx *ctx, const struct few_setup *setup);
 enum { FEW_FEATURES_SPEC = 2 * 4096 + 100 };
 void few__setup_features(const struct few_setup *setup, const char *given,
                          char spec[FEW_FEATURES_SPEC]);
-/* `spec`, or NULL for pixels that were not asked for: few_eval warns about these. */
+/* `spec`; NULL if it is pixels by default, because few_eval then warns. */
 const char *few__setup_features_chosen(const char *given, const char *spec);
 
 /* Compare with the run that wrote `path`, a recipe.ini. FEW_E_INVALID names the first key that

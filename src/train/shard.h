@@ -2,8 +2,8 @@
  *
  * A batch is cut into a fixed number of shards. A worker computes loss and gradient of a whole
  * shard by replaying one plan. Gradients are added in a fixed binary tree over shards (reduce.h).
- * So the number of workers changes who computes a shard and nothing else: the bits do not depend on
- * it. On a device one queue runs the shards, while the workers fill the rows of the next update.
+ * So the bits of the result do not depend on the number of workers. On a device one queue runs the
+ * shards, while the workers fill the rows of the next update.
  */
 #ifndef FEW_SRC_TRAIN_SHARD_H
 #define FEW_SRC_TRAIN_SHARD_H
@@ -34,9 +34,9 @@ struct few_shards_opts {
 few_status few__shards_create(few_ctx *ctx, few_shards **out, const struct few_shards_opts *opts);
 void few__shards_free(few_shards *s);
 
-/* Let the progress callback stop the next few__shards_step in the middle. Meanwhile the callback
- * gets *at, borrowed until the step is done, whose seconds count from `began`. A stopped step fails
- * with FEW_E_CANCELLED and has changed nothing. On the host only. */
+/* Allow the progress callback to stop the next few__shards_step before its end. During the step the
+ * callback gets *at, which is borrowed until the step is done, with seconds since `began`. A
+ * stopped step fails with FEW_E_CANCELLED and changes nothing. On the host only. */
 void few__shards_watch(few_shards *s, const struct few_progress *at, double began);
 
 /* The losses and logs of an update: means over the rows of the batch. */

@@ -1,4 +1,4 @@
-/* shard_inside.h - what shard.c shares with the two ways of computing an update: shard_host.c and
+/* shard_inside.h - types for shard.c and for the two ways to compute an update, shard_host.c and
  * shard_device.c.
  */
 #ifndef FEW_SRC_TRAIN_SHARD_INSIDE_H
@@ -60,8 +60,8 @@ struct few_shards {
 /* Set an input of a plan by its name. A plan without it is fine. */
 void few__shard_set_slot(const void **slots, const few_plan *plan, const char *name,
                          const void *at);
-/* Bind the values of the update. Slots are found by name, so this is done only if the values have
- * moved: true then. */
+/* Bind the values of the update. Slots are found by name, so this is done only if the addresses of
+ * the values have changed; returns whether they have. */
 bool few__shard_bind(const few_shards *s, struct few_shard_worker *w);
 /* The random numbers of the rows from `first`: those of (seed, step). The fake network has
  * others. */

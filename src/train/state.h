@@ -1,4 +1,4 @@
-/* state.h - all that a run remembers between steps. A checkpoint holds it to the bit. */
+/* state.h - the whole state of a run between steps. A checkpoint has the same bits. */
 #ifndef FEW_SRC_TRAIN_STATE_H
 #define FEW_SRC_TRAIN_STATE_H
 

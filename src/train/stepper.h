@@ -1,8 +1,8 @@
-/* stepper.h - a step: losses and gradients by the shards, the guard's verdict, and the update of the
- * state.
+/* stepper.h - a step: losses and gradients by the shards, the guard's verdict, and the update of
+ * the state.
  *
- * All that a step does is a function of the state and the step's number, so a resumed run ends in
- * the bits of a run that was never stopped.
+ * The result of a step depends only on the state and the step's number, so a resumed run ends in
+ * the same bits as a run that was never stopped.
  */
 #ifndef FEW_SRC_TRAIN_STEPPER_H
 #define FEW_SRC_TRAIN_STEPPER_H
@@ -27,7 +27,7 @@ void few__stepper_close(few_ctx *ctx, struct few_stepper *s);
 /* Open or make the teacher's pairs, if the objective needs them; dir NULL: in memory. */
 few_status few__stepper_pairs(few_ctx *ctx, struct few_stepper *s, const char *dir);
 
-/* What came of a step. Names in the reports are borrowed from the stepper. */
+/* The result of a step. Names in the reports are borrowed from the stepper. */
 struct few_step {
   double lr, loss, norm; /* loss and norm: NAN if the student's gradient was not reached */
   const char *trouble;   /* the run must roll back; NULL: no trouble */
@@ -36,9 +36,8 @@ struct few_step {
   struct few_step_report report[FEW_PHASES]; /* of the last update of a phase that was reached */
 };
 
-/* Make the step at `at`, and add its updates to the meter. A state with trouble has the step's
- * number of before. FEW_E_CANCELLED, if few__shards_watch lets the callback stop it: nothing has
- * changed. */
+/* Make the step at `at`, and add its updates to the meter. After trouble, state->step is unchanged.
+ * FEW_E_CANCELLED if the callback stops the step (few__shards_watch): the state is unchanged. */
 few_status few__stepper_step(const struct few_stepper *s, struct few_run_state *state,
                              const struct few_clock *at, struct few_meter *meter,
                              struct few_step *out);

@@ -1,5 +1,5 @@
-/* student.h - the student as a model: its description, and weights that are those of the run's state
- * where a model is needed, for previews, measurements and files.
+/* student.h - the student as a model, for previews, measurements and files. Its weights are copied
+ * from the state of the run when a model is needed.
  */
 #ifndef FEW_SRC_TRAIN_STUDENT_H
 #define FEW_SRC_TRAIN_STUDENT_H
@@ -14,7 +14,7 @@ struct few_student {
 };
 
 /* Make and check the student of a setup. is_new: the run has no directory with a recipe yet, so
- * options that would do nothing are refused. */
+ * options without effect are refused. */
 few_status few__student_open(few_ctx *ctx, struct few_student *out, const struct few_setup *setup,
                              bool is_new);
 void few__student_close(struct few_student *s);
@@ -23,7 +23,7 @@ void few__student_close(struct few_student *s);
 few_status few__student_update(const struct few_student *s, const struct few_setup *setup,
                                const struct few_run_state *state);
 /* A copy of it, with its provenance; the caller frees it. FEW_E_DIVERGED if weights are not finite.
- * On failure *out may hold a part, to be freed too. */
+ * On failure *out may be incomplete, and must be freed too. */
 few_status few__student_copy(few_ctx *ctx, few_model **out, const struct few_student *s,
                              const struct few_setup *setup, const struct few_run_state *state);
 

@@ -16,15 +16,15 @@ struct few_machine {
   struct few_arrays arrays;
 };
 
-/* What the run does beside its steps. */
+/* Evaluations, measurements and the log of a run. */
 struct few_trainer_views {
   few_evaluation *evaluation; /* NULL: none on the schedule */
   few_gauge *gauge;           /* NULL: none */
   struct few_meter meter;
-  char distance[32]; /* how far the student is from its teacher, as text; "" */
+  char distance[32]; /* distance of student and teacher as text; "": not measured */
 };
 
-/* What the context's progress callback gets. */
+/* Progress of the run for the context's callback. */
 struct few_trainer_progress {
   double began; /* few__now() when the run was open */
   struct few_progress last;
@@ -33,11 +33,11 @@ struct few_trainer_progress {
 
 struct few_trainer {
   few_ctx *ctx;
-  struct few_setup setup; /* what the recipe says, and what it names, opened */
+  struct few_setup setup; /* the recipe, and the open data and models that it names */
   struct few_machine machine;
   struct few_student student;
   struct few_stepper stepper;
-  struct few_run_state state; /* all that a step changes */
+  struct few_run_state state; /* changed by each step */
   struct few_run_files files;
   struct few_trainer_views views;
   struct few_trainer_report report;
