@@ -1,15 +1,15 @@
 /* fuse.c - runs of pointwise ops become one pass over memory.
  *
- * The schedule is walked with several groups open, one per shape. A pointwise node joins the open group
- * of its shape. A node outside that reads a member closes the group, which then runs just before that
- * node. The operands of a joining node are members of its own group or already computed: another open
- * group that contains one is closed first. So no cycle can arise.
+ * The schedule is walked with several groups open, one per shape. A pointwise node joins the open
+ * group of its shape. A node outside that reads a member closes the group, which then runs just
+ * before that node. The operands of a joining node are members of its own group or already
+ * computed: another open group that contains one is closed first. So no cycle can arise.
  *
  * A norm of images joins too, where the backend supports it. Its statistics are computed before the
  * pass, so its operands must be computed before the group runs.
  *
- * A node that recompute.c has marked is added a second time to the group of each late reader that does
- * not contain it.
+ * A node that recompute.c has marked is added a second time to the group of each late reader that
+ * does not contain it.
  */
 #include "plan_internal.h"
 
@@ -53,8 +53,8 @@ static few_status close_group(struct fusing *f, int i) {
   return FEW_OK;
 }
 
-/* Close whatever open group, other than the one of shape `own` that v may join, holds an operand
- * of v; an operand seen through a view counts as foreign. */
+/* Closes every open group that contains an operand of v, except the group of shape `own`, which v
+ * may join. That group is closed too if v reads its member through a view. */
 static few_status settle_operands(struct fusing *f, few_node v, const struct few_shape *own) {
   struct planning *p = f->p;
   const struct few_node_data *d = few__node(p->g, v);
@@ -155,8 +155,8 @@ static bool add_all(struct fusing *f, int index, const struct addition *a) {
   return true;
 }
 
-/* A norm joins if rows have several positions. A norm over one position is a kernel of its own, which
- * keeps the row in registers. */
+/* A norm joins if rows have several positions. A norm over one position is a kernel of its own,
+ * which keeps the row in registers. */
 bool few__plan_joins(const struct planning *p, few_node v) {
   const struct few_node_data *d = few__node(p->g, v);
   if (!is_norm(d->op)) return few__plan_is_pointwise(p->g, v);
@@ -193,9 +193,9 @@ static few_status join(struct fusing *f, few_node v) {
   return FEW_OK;
 }
 
-/* A value escapes when something else than pointwise ops of its own shape reads it, or something
- * reads it much later. Which of its pointwise readers end up in another group is only known after
- * grouping, so this is decided on the safe side for the capacity and exactly in find_stored. */
+/* A value escapes if a node that is not pointwise or has another shape reads it, or if a node reads
+ * it much later. Before grouping it is not known which pointwise readers will be in another group.
+ * So this is an upper bound, for the capacity of groups; find_stored computes the exact set. */
 static void guess_escapes(struct planning *p) {
   for (int i = 0; i < p->n_order; i++) {
     few_node v = p->order[i];
@@ -210,7 +210,7 @@ static void guess_escapes(struct planning *p) {
   for (int i = 0; i < p->n_out; i++) p->stored[p->root[few__plan_canon(p->g, p->out[i])]] = true;
 }
 
-/* Exact: every root that is read by a unit that has it not. */
+/* Finds every root that is read by a unit that does not contain it. */
 static few_status find_stored(struct planning *p) {
   few_ctx *ctx = p->plan->ctx;
   int n = few_graph_size(p->g), *unit_of; /* the last unit that has a node, counted from 1 */

@@ -1,9 +1,10 @@
 /* packed.c - parameters in the form that their kernels use (few_kernel.pack).
  *
- * Matrix units read weights in an order of their own. Packing them in every call would cost as much as
- * the product of a few hundred rows. So a plan keeps them packed, and its threads share that: the first
- * that comes with a new number of values begins, others that come meanwhile take instructions of their
- * own, and all go on when the last is done.
+ * Matrix units read weights in an order of their own. Packing them in every call would cost as much
+ * as the product of a few hundred rows. So a plan keeps packed copies, which all its threads share.
+ * When the parameters have changed (a new number few_binding.values), the first thread begins to
+ * pack them. Threads that arrive meanwhile pack other instructions, and all threads wait for the
+ * last one.
  */
 #include <pthread.h>
 
@@ -13,7 +14,7 @@ struct few_packed {
   pthread_mutex_t lock;
   pthread_cond_t all_done;
   uint64_t values; /* that are packed, or being packed; 0: none */
-  int next;        /* instruction that nobody has taken yet */
+  int next;        /* the next instruction to pack */
   int busy;        /* threads that are packing */
   char *data;
 };

@@ -1,7 +1,7 @@
-/* plan.h - from a graph to something that replays: order, fusion, memory planning.
+/* plan.h - makes a plan of a graph: order, fusion, memory planning.
  *
  * A plan is immutable and may be replayed by many threads at once, each with an arena of its own.
- * Replaying allocates nothing. few/plan.h is the public face of this.
+ * Replaying allocates nothing. few/plan.h is the public interface.
  */
 #ifndef FEW_SRC_PLAN_H
 #define FEW_SRC_PLAN_H
@@ -14,7 +14,7 @@ struct few_planning_opts {
   few_real real;
   bool no_fusion; /* one kernel per node, for comparison */
   bool direct;    /* convolutions by their definition, without Winograd */
-  bool verify;    /* check what each pass has made (verify.c): tests do, debug builds always */
+  bool verify;    /* check the plan after each pass (verify.c): in tests; debug builds always do */
   few_precision precision; /* FEW_E_UNSUPPORTED where the backend has no such units */
 };
 

@@ -1,4 +1,4 @@
-/* plan_internal.h - the inside of a plan, and what the passes of planning share. The passes run in
+/* plan_internal.h - the inside of a plan, and data for all passes of planning. The passes run in
  * this order: order.c, recompute.c, fuse.c, bf16.c, emit.c, memory.c.
  */
 #ifndef FEW_SRC_PLAN_INTERNAL_H
@@ -86,15 +86,15 @@ struct unit {
   int n, first; /* members: planning.members from there on */
 };
 
-/* packed.c: parameters in the form that their kernels use, packed once for all replays with the same
- * number few_binding.values. Replays at the same time have the same number. */
+/* packed.c: parameters in the form that their kernels use, packed once for all replays with the
+ * same number few_binding.values. Replays at the same time have the same number. */
 few_status few__packed_create(few_plan *plan);
 void few__packed_free(few_ctx *ctx, struct few_packed *packed); /* NULL is fine */
-/* Pack what has not been, together with other threads that do so, and wait for all of it. NULL where
- * the binding has no number. */
+/* Pack what has not been, together with other threads that do so, and wait for all of it. NULL
+ * where the binding has no number. */
 const char *few__packed_bring(const few_plan *plan, const struct few_binding *b);
 
-/* What exists only during planning. */
+/* Data that exist only during planning. */
 struct planning {
   few_plan *plan;
   const few_graph *g;
@@ -136,8 +136,8 @@ few_status few__plan_emit(struct planning *p);
 /* memory.c: offsets of storages in the arena. */
 few_status few__plan_memory(few_plan *plan);
 
-/* verify.c: what must hold after each pass: order, recompute, fuse, bf16, emit (programs and code),
- * memory. A sentence of what is wrong, FEW_E_UNSUPPORTED, for a mistake of the pass. */
+/* verify.c: checks the plan after each pass: order, recompute, fuse, bf16, emit (programs and
+ * code), memory. FEW_E_UNSUPPORTED, with a message that names the mistake, if the pass is wrong. */
 few_status few__plan_verify_order(const struct planning *p);
 few_status few__plan_verify_recompute(const struct planning *p);
 few_status few__plan_verify_units(const struct planning *p);

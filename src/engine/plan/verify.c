@@ -1,9 +1,9 @@
-/* verify.c - what must hold after each pass of planning.
+/* verify.c - checks a plan after each pass of planning.
  *
- * Each check reads what the pass has made and nothing of how it was made: live ranges, for example,
- * are computed from the instructions and not taken from memory.c. A plan that fails is a mistake of
- * few, never of a caller, and would compute wrong numbers silently. So debug builds and tests verify
- * every plan; release builds skip it.
+ * A check reads the result of the pass and none of its working data: live ranges, for example, are
+ * computed from the instructions and not taken from memory.c. If a check fails, the mistake is in
+ * few and not in the caller's graph, and the plan would compute wrong numbers silently. So debug
+ * builds and tests verify every plan; release builds do not.
  */
 #include "plan_internal.h"
 
@@ -77,7 +77,7 @@ static few_status check_recomputed(const struct planning *p, few_node v) {
   return FEW_OK;
 }
 
-/* The backward pass is what comes after the first output. Its nodes read no recomputed value that
+/* The backward pass is everything after the first output. Its nodes read no recomputed value that
  * they need in memory, and outputs are not recomputed. */
 few_status few__plan_verify_recompute(const struct planning *p) {
   bool late = false;

@@ -6,7 +6,7 @@
  * register-tiled kernel: ROWS rows by PANEL columns of the result stay in registers while a column
  * of the left and a row of the right operand are read at each step.
  *
- * Keys are copied transposed into panels of PANEL columns, values and what else is a right operand
+ * Keys are copied transposed into panels of PANEL columns, values and other right operands
  * into rows padded to whole vectors: in qkv, neighbours in time are 3 h D apart. The copies and all
  * arithmetic are in f32; operands and results may be stored in bf16.
  *

@@ -1,4 +1,4 @@
-/* conv.h - the convolutions of this folder: Winograd, thin layers, and the general way. */
+/* conv.h - the convolutions of this folder: Winograd, thin layers, and the general algorithm. */
 #ifndef FEW_SRC_CPU_CONV_H
 #define FEW_SRC_CPU_CONV_H
 
@@ -11,10 +11,10 @@ struct few_conv {
   int64_t oh, ow, co;
   int64_t kh, kw, stride, pad_h, pad_w;
   bool direct;                  /* not by Winograd */
-  bool turned;                  /* Winograd only: weights are [3,3,co,ci], filters by 180 degrees */
+  bool turned;                  /* Winograd only: weights are [3,3,co,ci], rotated by 180 degrees */
   const float *x, *weights, *y; /* the operands; the third is NULL ... */
   float *out;                   /* ... and this */
-  float *scratch;               /* 64-byte aligned, as many floats as .._scratch() says */
+  float *scratch;               /* 64-byte aligned, of .._scratch() floats */
 };
 
 /* The layer of a call whose shapes are x [n,h,w,ci], w [kh,kw,ci,co], y [n,oh,ow,co]. */
@@ -44,7 +44,7 @@ static inline struct few_conv few__conv_layer(const struct few_call *c, struct f
 int64_t FEW_ISA(few__winograd_scratch)(const struct few_conv *v);
 void FEW_ISA(few__winograd)(const struct few_conv *v);
 
-/* The same layer's gradient by the weights, from x and y. */
+/* The same layer's gradient with respect to the weights, from x and y. */
 int64_t FEW_ISA(few__winograd_dw_scratch)(const struct few_conv *v);
 void FEW_ISA(few__winograd_dw)(const struct few_conv *v);
 

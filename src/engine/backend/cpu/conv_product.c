@@ -1,11 +1,11 @@
-/* conv_product.c - convolution as matrix products, for whatever has no better way.
+/* conv_product.c - convolution as matrix products, for layers without a faster algorithm.
  *
  * A row of im2col holds the kh kw ci inputs of one output pixel. Blocks of such rows, small enough
  * for the second-level cache, are written to scratch and multiplied:
  *
  *     y  = R w                 [pixels x taps][taps x co]
- *     R' = dy w^T,  dx += R'   scattered back to where the rows came from
- *     dw = sum R^T dy          or, where co is small, its transpose dy^T R
+ *     R' = dy w^T,  dx += R'   scattered back to the pixels of the rows
+ *     dw = sum R^T dy          or, if co is small, its transpose dy^T R
  */
 #include "conv.h"
 

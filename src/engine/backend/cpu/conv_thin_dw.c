@@ -1,4 +1,4 @@
-/* conv_thin_dw.c - gradient by the weights, stride 1, where x or dy has few channels.
+/* conv_thin_dw.c - gradient of the weights, stride 1, if x or dy has few channels.
  *
  * For one row of x against one row of dy, the sum over positions is a product whose left matrix
  * needs no im2col: with x padded by zeros, x[(q + b) ci + i] for all (b,i) is a window of kw ci

@@ -84,7 +84,7 @@ VF_INLINE float row_mean(struct from x, int64_t n) {
   return sum / (float)n;
 }
 
-/* The first mean is as good as floats give it; the second pass finds what it lacks. */
+/* The first mean has the rounding error of floats; the second pass corrects it. */
 VF_INLINE void run_row(const struct norm *n, struct from x, struct from d, struct to y) {
   const int64_t len = n->width;
   const double count = (double)len;

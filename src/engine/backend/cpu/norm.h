@@ -4,9 +4,9 @@
  *
  *     x - m,   (x - m)^2      and for the derivative also      d,   (x - m) d
  *
- * where m is the channel's mean over a few positions spread over the image: near the true mean, so
- * that nothing cancels, at no second pass. Floats are summed over blocks of 16 positions, blocks in
- * double; the channels of a group are combined in double.
+ * where m is the channel's mean over a few positions spread over the image. It is near the true
+ * mean, so differences do not cancel, and no second pass is needed. Floats are summed over blocks
+ * of 16 positions, blocks in double; the channels of a group are combined in double.
  */
 #ifndef FEW_SRC_CPU_NORM_H
 #define FEW_SRC_CPU_NORM_H
@@ -55,7 +55,7 @@ static inline struct norm_apply norm_apply_of(const struct norm *n, double var, 
   return (struct norm_apply){r, -r * r * r * mean_xd, n->center ? -r * mean_d : 0};
 }
 
-/* What a channel has summed, in scratch: arrays of C. */
+/* The sums of each channel, in scratch: arrays of C. */
 struct norm_sums {
   double *x, *xx, *d, *xd; /* sums of x - m, (x - m)^2, d, (x - m) d */
   float *m;                /* the shift */

@@ -74,7 +74,7 @@ struct plan {
   float *scratch;
   struct normed norm[FEW_PROGRAM_NORMS];
   int norm_of[FEW_PROGRAM_MAX]; /* of an instruction that is a norm */
-  int64_t spread_col, spread_n; /* what the slots of factors show */
+  int64_t spread_col, spread_n; /* columns that the slots of factors hold */
   void *sums;
 };
 
@@ -97,7 +97,7 @@ static void plan_leaves(struct plan *p, const struct few_call *call) {
 
 static bool is_norm(few_op op) { return op == FEW_OP_NORM || op == FEW_OP_NORM_TANGENT; }
 
-/* The norm of x (and d) with these attributes: one that is there, or a new one. */
+/* The norm of x (and d) with these attributes: an existing one, or a new one. */
 static int find_norm(struct plan *p, const struct few_call *call, int x, int d,
                      const struct few_attr_norm *attr) {
   const struct norm n = norm_of(call->shape, attr);

@@ -60,7 +60,7 @@ static inline int64_t sweep_count(const struct sweep *w, int rank) {
   return n;
 }
 
-/* Where operand o is at index `at` of the first `rank` dims, counted row-major. */
+/* The offset of operand o at index `at` of the first `rank` dims, counted row-major. */
 static inline int64_t sweep_at(const struct sweep *w, int o, int rank, int64_t at) {
   int64_t offset = 0;
   for (int k = rank - 1; k >= 0; k--) {

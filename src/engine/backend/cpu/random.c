@@ -1,6 +1,6 @@
-/* random.c - uniform numbers, VF_W blocks of Philox at a time: dropout draws one an activation. The
- * bits are ref's (base/rng.c): integers are exact, and so are the conversions up to the last, which
- * rounds the same. Normals are ref's own: they are few.
+/* random.c - uniform numbers, VF_W blocks of Philox at a time: dropout draws one per activation.
+ * The bits are those of base/rng.c: integers are exact, and so are all conversions but the last,
+ * which rounds in the same way. Normals are computed by base/rng.c itself, because there are few.
  */
 #include "base/rng.h"
 #include "cpu.h"

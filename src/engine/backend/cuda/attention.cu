@@ -2,17 +2,17 @@
  * over the keys each (flash attention, Dao et al., arXiv 2205.14135; with tangents: Lu and Song,
  * arXiv 2410.11081, appendix F). ref/k_attention.c has the formulas.
  *
- * Each warp has one query. The WARPS warps of a block share tiles of 32 keys in shared memory. First,
- * lane j computes the score of key j of the tile. Then lane d is number d of the head, and adds the
- * values of the tile. m is the largest score so far and l = sum exp(s - m); whenever m grows, the sums
- * are scaled by exp(m_old - m_new):
+ * Each warp has one query. The WARPS warps of a block share tiles of 32 keys in shared memory.
+ * First, lane j computes the score of key j of the tile. Then lane d is number d of the head, and
+ * adds the values of the tile. m is the largest score so far and l = sum exp(s - m); whenever m
+ * grows, the sums are scaled by exp(m_old - m_new):
  *
  *   y = sum p v / l,   ty = (sum (p t) v + sum p dv - (sum p t) y) / l,   p = exp(s - m),
  *   t = scale (dq k^T + q dk^T) the tangent of the score.
  *
- * The gradient needs L = m + ln l and delta = sum_j P dp = dy y of each query, which are kept in the
- * scratch. Then dq is a sum over keys, and dk and dv are sums over queries. Each sum belongs to one
- * thread, so its order is fixed.
+ * The gradient needs L = m + ln l and delta = sum_j P dp = dy y of each query, which are kept in
+ * the scratch. Then dq is a sum over keys, and dk and dv are sums over queries. Each sum belongs to
+ * one thread, so its order is fixed.
  */
 #include <math.h>
 
@@ -26,7 +26,7 @@ struct heads {
   double scale;
 };
 
-/* Which of q, k, v, of image and head, at position t. */
+/* The row of q, k or v (`which`) of image and head at position t. */
 enum { Q, KEY, V };
 static __device__ inline int64_t qkv_at(const struct heads *s, int64_t nh, int which, int64_t t) {
   return ((nh / s->h * s->T + t) * 3 + which) * s->h * s->D + nh % s->h * s->D;
@@ -124,7 +124,7 @@ static __global__ void value_kernel(struct heads s, struct from<real> x, struct 
 
 /* ---- gradient ---- */
 
-/* Of query i: L, delta and dq. */
+/* For query i: computes L, delta and dq. */
 template <class real>
 static __global__ void query_kernel(struct heads s, struct from<real> x, struct from<real> dy,
                                     struct to<real> dx, real *keep) {
@@ -175,7 +175,7 @@ static __global__ void query_kernel(struct heads s, struct from<real> x, struct 
   }
 }
 
-/* Of key j: dk and dv. */
+/* For key j: computes dk and dv. */
 template <class real>
 static __global__ void key_kernel(struct heads s, struct from<real> x, struct from<real> dy,
                                   struct to<real> dx, const real *keep) {

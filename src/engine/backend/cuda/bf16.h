@@ -17,7 +17,7 @@ static inline size_t few__cuda_bf16_bytes(struct few_shape s) {
   return ((size_t)count_of(s) * sizeof(uint16_t) + 255) & ~(size_t)255;
 }
 
-/* Operand k in bf16: its own memory, or a copy at *room, which then points behind the copy. */
+/* Operand k in bf16: its own memory, or a copy at *room, which is then moved past the copy. */
 const uint16_t *few__cuda_as_bf16(const struct few_call *c, int k, uint16_t **room);
 /* n numbers of f32 in bf16, and back. */
 void few__cuda_to_bf16(struct few_queue *q, const float *x, uint16_t *out, int64_t n);

@@ -1,8 +1,8 @@
-/* cuda.h - what every kernel file of the CUDA backend includes.
+/* cuda.h - common declarations for all kernel files of the CUDA backend.
  *
  * The files are CUDA C++. The tests compile them for the host too, with threads that take turns
- * (emulator.h in the folder of the tests; FEW_CUDA_EMULATED is its path). So every kernel is compared
- * with the reference on machines without a GPU. Two macros hide what differs:
+ * (emulator.h in the folder of the tests; FEW_CUDA_EMULATED is its path). So every kernel is
+ * compared with the reference on machines without a GPU. Two macros hide what differs:
  *
  *   FEW_LAUNCH(q, kernel<float>, blocks, threads, bytes, arguments ...)   bytes of dynamic memory
  *   FEW_DYNAMIC(float, x)                                                 which the kernel calls x
@@ -72,8 +72,8 @@ extern const struct few_vectors few__cuda_vectors;
 /* Operands of a pointwise op; 0 of any other. */
 int few__cuda_arity(few_op op);
 
-/* Blocks of a loop over n elements in strides of the grid: enough to fill any GPU, but each thread has
- * several elements. */
+/* Blocks of a loop over n elements in strides of the grid: enough to fill any GPU, but each thread
+ * has several elements. */
 enum { THREADS = 256, MOST_BLOCKS = 132 * 16 };
 static inline int64_t blocks_for(int64_t n) {
   const int64_t all = (n + THREADS - 1) / THREADS;

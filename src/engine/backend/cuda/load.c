@@ -1,6 +1,7 @@
-/* load.c - the CUDA backend is a library of its own, libfew_cuda.so, which needs NVIDIA's libraries. So one
- * program runs with and without a GPU. The library is the file FEW_CUDA_LIBRARY; without that variable
- * it is looked for beside the program, in lib/ beside its folder, and where the system has libraries.
+/* load.c - the CUDA backend is a library of its own, libfew_cuda.so, which needs NVIDIA's
+ * libraries. So one program runs with and without a GPU. The library is the file FEW_CUDA_LIBRARY;
+ * without that variable it is looked for beside the program, in lib/ beside its folder, and where
+ * the system has libraries.
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -28,7 +29,8 @@ static void *load_one(const char *path) {
   return library;
 }
 
-/* Where the system would find it, in the order in which the loader looks; otherwise its name. */
+/* The path at which the system's loader would find the library, in its order; otherwise the name.
+ */
 static void *load_from_system(void) {
   static const char name[] = "libfew_cuda.so";
   static const char *const folders[] = {"/usr/local/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib"};
@@ -47,7 +49,7 @@ static void *load_from_system(void) {
   return load_one(name);
 }
 
-/* The first that exists; `why` is what is wrong with it. */
+/* Loads the first library that exists; on failure `why` is the reason. */
 static void *load(void) {
   const char *given = getenv("FEW_CUDA_LIBRARY");
   char at[2][4200], folder[4096];

@@ -2,9 +2,9 @@
  * formulas.
  *
  * There are three passes: for the mean, for the mean of squared deviations, and for the values. The
- * second and third find most numbers in the cache. A block has neighbouring groups of one image, whose
- * channels fill a line of memory; each of its threads has a few neighbouring channels and visits all
- * positions. A group of one position (layer norm) has one warp.
+ * second and third find most numbers in the cache. A block has neighbouring groups of one image,
+ * whose channels fill a line of memory; each of its threads has a few neighbouring channels and
+ * visits all positions. A group of one position (layer norm) has one warp.
  */
 #include "pack.h"
 
@@ -19,8 +19,8 @@ struct groups {
 
 enum { NORM_THREADS = 512, NORM_SPAN = NORM_THREADS / 32, AT_ONCE = 4 };
 
-/* What a thread goes over: `m` packs, `step` numbers apart, in each of `turns` passes, `turn`
- * numbers apart. */
+/* The numbers of a thread: `turns` runs that are `turn` numbers apart, each of `m` packs that are
+ * `step` numbers apart. */
 struct path {
   int64_t first, step, turn;
   int m, turns, group; /* of the block's */
@@ -50,7 +50,7 @@ static __device__ inline struct path path_of(const struct groups *g) {
   return w;
 }
 
-/* f(numbers, their place) for each pack. */
+/* Calls f(numbers, index) for each pack of the thread. */
 template <class real, int N, class F>
 static __device__ inline void each(struct path w, struct from<real> x, F f) {
   for (int t = 0; t < w.turns; t++)
@@ -79,7 +79,8 @@ static __device__ inline void each2(struct path w, struct from<real> x, struct f
     }
 }
 
-/* Sum over the threads of a group, which all get it: one warp per group adds their parts. */
+/* The sum over the threads of a group, returned to all of them. One warp per group adds the parts.
+ */
 template <class real, bool WARP>
 static __device__ inline real sum(const struct groups *g, int group, real x) {
   if (WARP) return warp_sum(x);

@@ -1,4 +1,4 @@
-/* program.cu - writes the kernel of a pointwise program, in what C and CUDA C++ have in common.
+/* program.cu - writes the kernel of a pointwise program, in the common subset of C and CUDA C++.
  *
  *   static __device__ void body(real r0, real r1, real *s0) {   registers
  *     const real r2 = few_mul(r0, r1, (real)0, (real)0, (real)0);            an instruction
@@ -91,7 +91,7 @@ static void add(std::string *s, const char *format, ...) {
   *s += line;
 }
 
-/* Exact, also of what C cannot write. */
+/* Writes a number exactly, infinities and NaN too. */
 static void number(std::string *s, double x) {
   if (isfinite(x))
     add(s, "(real)%.17g", x);
@@ -118,7 +118,8 @@ static bool same_shape(struct few_shape a, struct few_shape b) {
   return true;
 }
 
-/* The element of a smaller leaf that element i of the call reads: sums of (i / inner % dim) * stride. */
+/* The element of a smaller leaf that element i of the call reads: sums of (i / inner % dim) *
+ * stride. */
 static void add_index(std::string *s, struct few_shape leaf, struct few_shape call) {
   bool any = false;
   for (int k = call.rank - 1; k >= 0 && leaf.rank; k--) {

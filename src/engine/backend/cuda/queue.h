@@ -1,4 +1,4 @@
-/* queue.h - a stream, with what libraries need on it. */
+/* queue.h - a stream, with the handles and the workspace that libraries need. */
 #ifndef FEW_SRC_CUDA_QUEUE_H
 #define FEW_SRC_CUDA_QUEUE_H
 
