@@ -1,24 +1,25 @@
 /* attention.c - softmax attention, its value with its tangent, and its gradient.
  *
- * One head of one image at a time (formulas: ref/k_attention.c). Queries go in blocks of at most
- * QUERIES; for a block, whole rows of scores are kept, so that memory is O(T), no row is rescaled,
- * and the exponentials run over rows in cache. The rest is products of small matrices, done by one
- * register-tiled kernel: ROWS rows by PANEL columns of the result stay in registers while a column
- * of the left and a row of the right operand are read at each step.
+ * The kernels process one head of one image at a time (formulas: ref/k_attention.c). Queries are
+ * processed in blocks of at most QUERIES. For a block, whole rows of scores are kept, so memory is
+ * O(T), no row is rescaled, and the exponentials run over rows in the cache. The rest is products
+ * of small matrices. One register-tiled kernel computes them: ROWS rows by PANEL columns of the
+ * result stay in registers, and each step reads a column of the left operand and a row of the right
+ * one.
  *
  * Keys are copied transposed into panels of PANEL columns, values and other right operands
  * into rows padded to whole vectors: in qkv, neighbours in time are 3 h D apart. The copies and all
  * arithmetic are in f32; operands and results may be stored in bf16.
  *
- * Value and tangent share everything: with P = exp(s - max) unnormalised, H = P o t_s, l = sum P,
- * m = sum H,
+ * The value and its tangent use the same scores and exponentials. With P = exp(s - max), which is
+ * not normalised, H = P o t_s, l = sum P and m = sum H,
  *
  *     y = P V / l,     t_y = (H V + P t_V) / l - (m / l) y.
  */
 #include "shape_tile.h"
 #include "vmath.h"
 
-/* Accumulators, a row of the right operand and one broadcast number fit the registers. */
+/* The accumulators, a row of the right operand and one broadcast number fit into the registers. */
 enum { ROWS = 6, VECTORS = VF_W == 16 ? 4 : 2, PANEL = VECTORS * VF_W, QUERIES = 24 };
 
 /* ---- Products ---- */
@@ -27,9 +28,9 @@ enum { ROWS = 6, VECTORS = VF_W == 16 ? 4 : 2, PANEL = VECTORS * VF_W, QUERIES =
 struct product {
   const float *a, *b;
   float *c;
-  int64_t rows, cols, k; /* cols: whole vectors are computed */
+  int64_t rows, cols, k; /* cols is rounded up to whole vectors */
   int64_t a_row, a_k, b_k, b_panel, c_row;
-  bool adds;
+  bool adds; /* add to c instead of overwriting it */
 };
 
 VF_INLINE void tile(int rows, int vectors, const struct product *p, const float *a, const float *b,
@@ -96,8 +97,8 @@ static void multiply(const struct product *p) {
 
 struct head {
   int64_t T, h, D;
-  int64_t Dp, Tp;         /* row lengths of [.., D] and of scores: whole vectors */
-  int64_t first, first_y; /* of q[n,0,head,0] in qkv, of y[n,0,head,0] in y */
+  int64_t Dp, Tp;         /* D and T padded: row lengths of copies of [.., D], and of scores */
+  int64_t first, first_y; /* offsets of q[n,0,head,0] in qkv and of y[n,0,head,0] in y */
   float scale;
 };
 
@@ -132,7 +133,7 @@ static void each_head(const struct few_call *call,
     }
 }
 
-/* Equal blocks of at most QUERIES. */
+/* Queries per block: nearly equal blocks of at most QUERIES. */
 static int64_t block_of(const struct head *s) {
   const int64_t blocks = (s->T + QUERIES - 1) / QUERIES;
   return (s->T + blocks - 1) / blocks;
@@ -141,17 +142,19 @@ static int64_t block_of(const struct head *s) {
 /* ---- Scratch ---- */
 
 struct work {
-  float *keys, *t_keys;     /* transposed, in panels; t_keys: V transposed for the gradient */
-  float *values, *t_values; /* rows; the gradient keeps the keys here */
-  float *q, *dy;            /* the block's queries, times scale; the cotangent */
-  float *p, *h;             /* the block's rows of scores */
-  float *y, *ty;            /* the block's rows of results */
-  float *dk, *dv;           /* of the whole head */
+  float *keys;     /* keys, transposed, in panels; for the dual, followed by their tangents */
+  float *v_panels; /* gradient: values, transposed, in panels */
+  float *values;   /* values as rows; gradient: keys as rows */
+  float *t_values; /* dual: tangents of the values as rows */
+  float *q, *dy;   /* of the block: queries times scale; the cotangent of y */
+  float *p, *h;    /* of the block: rows of scores */
+  float *y, *ty;   /* of the block: rows of results */
+  float *dk, *dv;  /* gradient: results of the whole head */
 };
 
 enum kind { VALUE, DUAL, GRAD };
 
-/* Lays the pieces out from `base`, or only counts if it is NULL. Returns the floats in all. */
+/* Places the arrays from `base` on, or only counts if it is NULL. Returns the total of floats. */
 static int64_t lay_out(struct work *w, const struct head *s, enum kind kind, float *base) {
   const int64_t panels = (s->T + PANEL - 1) / PANEL, depth = kind == DUAL ? 2 * s->D : s->D;
   const int64_t n_keys = panels * PANEL * depth, n_rows = s->T * s->Dp;
@@ -161,7 +164,7 @@ static int64_t lay_out(struct work *w, const struct head *s, enum kind kind, flo
     int64_t n;
   } pieces[] = {
       {&w->keys, n_keys},
-      {&w->t_keys, kind == GRAD ? n_keys : 0},
+      {&w->v_panels, kind == GRAD ? n_keys : 0},
       {&w->values, n_rows},
       {&w->t_values, kind == DUAL ? n_rows : 0},
       {&w->q, kind == DUAL ? 2 * n_block : n_block},
@@ -198,7 +201,8 @@ VF_INLINE void pack_rows_of(bool bf16, const void *from, const struct head *s, f
   }
 }
 
-/* Rows `step` apart to dense ones of Dp, times `by`, padded with zeros. */
+/* Copies rows of D numbers, `step` apart, to rows `to_step` apart, times `by`, padded with zeros to
+ * whole vectors. */
 static void pack_rows(const struct head *s, float *to, int64_t to_step, struct from x, int64_t step,
                       int64_t rows, float by) {
   STORED_1(pack_rows_of, x.bf16, x.at, s, to, to_step, step, rows, by);
@@ -215,8 +219,8 @@ VF_INLINE void pack_columns_of(bool bf16, const void *from, const struct head *s
   }
 }
 
-/* Rows of all T positions to columns: `to` is at the first of D rows in a panel of `depth`. Columns
- * from T on are zero. */
+/* Copies the rows of all T positions into columns of panels with `depth` rows. `to` is the first of
+ * the D rows to write in the first panel. Columns from T on are zero. */
 static void pack_columns(const struct head *s, float *to, int64_t depth, struct from x,
                          int64_t step) {
   STORED_1(pack_columns_of, x.bf16, x.at, s, to, depth, step);
@@ -233,7 +237,7 @@ VF_INLINE void unpack_rows_of(bool bf16, void *to, const struct head *s, int64_t
   }
 }
 
-/* The first D of each row back to rows `step` apart, times `by`. */
+/* Copies the first D numbers of each row to rows `step` apart, times `by`. */
 static void unpack_rows(const struct head *s, struct to to, int64_t step, const float *x,
                         int64_t rows, float by) {
   STORED_1(unpack_rows_of, to.bf16, to.at, s, step, x, rows, by);
@@ -241,8 +245,8 @@ static void unpack_rows(const struct head *s, struct to to, int64_t step, const 
 
 /* ---- Products of a block ---- */
 
-/* scores = left right^T: `left` rows of `left_row`, `panels` transposed in panels of `depth` rows,
- * the first k of them used. */
+/* out = left right^T. Rows of left are left_row apart; right lies transposed in panels of `depth`
+ * rows, of which the first k are used. */
 static void scores(const struct head *s, float *out, const float *left, int64_t left_row,
                    const float *panels, int64_t depth, int64_t k, int64_t rows) {
   multiply(&(struct product){.a = left,
@@ -258,7 +262,7 @@ static void scores(const struct head *s, float *out, const float *left, int64_t 
                              .c_row = s->Tp});
 }
 
-/* out (+)= p x: rows of scores times rows of all T positions. */
+/* out (+)= p x, where p has `rows` rows of scores and x a row for each of the T positions. */
 static void blend(const struct head *s, float *out, const float *p, const float *x, int64_t rows,
                   bool adds) {
   multiply(&(struct product){.a = p,
@@ -275,7 +279,7 @@ static void blend(const struct head *s, float *out, const float *p, const float 
                              .adds = adds});
 }
 
-/* out += p^T x: over the rows of the block. */
+/* out += p^T x, a sum over the rows of the block. */
 static void spread(const struct head *s, float *out, const float *p, const float *x, int64_t rows) {
   multiply(&(struct product){.a = p,
                              .b = x,
@@ -347,7 +351,7 @@ static void dual(const struct head *s, const struct few_call *call, float *scrat
   const int64_t D = s->D, step = 3 * s->h * D, block = block_of(s), q_row = D + s->Dp;
   struct work w;
   lay_out(&w, s, DUAL, scratch);
-  /* A panel is [k; t_k], a query [q, t_q] or [t_q, q]: t_s = t_q k + q t_k is one product. */
+  /* A panel is [k; t_k] and the query [t_q, q], so that t_s = t_q k + q t_k is one product. */
   pack_columns(s, w.keys, 2 * D, num_from(x, at(s, KEY, 0)), step);
   pack_columns(s, w.keys + D * PANEL, 2 * D, num_from(d, at(s, KEY, 0)), step);
   pack_rows(s, w.values, s->Dp, num_from(x, at(s, V, 0)), step, s->T, 1);
@@ -377,7 +381,8 @@ static void dual(const struct head *s, const struct few_call *call, float *scrat
   }
 }
 
-/* p to probabilities, dp to p o (dp - sum p dp), the cotangent of the scores. */
+/* Turns the scores p into probabilities, and dp into p o (dp - sum p dp), the cotangent of the
+ * scores. */
 static void score_cotangent(const struct head *s, float *dp, float *p) {
   const vf by = vf_set(1 / exponentials(s, p));
   const int64_t n = whole_vectors(s->T);
@@ -398,7 +403,7 @@ static void grad(const struct head *s, const struct few_call *call, float *scrat
   struct work w;
   lay_out(&w, s, GRAD, scratch);
   pack_columns(s, w.keys, D, num_from(x, at(s, KEY, 0)), step);
-  pack_columns(s, w.t_keys, D, num_from(x, at(s, V, 0)), step);
+  pack_columns(s, w.v_panels, D, num_from(x, at(s, V, 0)), step);
   pack_rows(s, w.values, s->Dp, num_from(x, at(s, KEY, 0)), step, s->T, 1);
   for (int64_t k = 0; k < s->T * s->Dp; k++) w.dk[k] = w.dv[k] = 0;
   for (int64_t i = 0; i < s->T; i += block) {
@@ -406,7 +411,7 @@ static void grad(const struct head *s, const struct few_call *call, float *scrat
     pack_rows(s, w.q, s->Dp, num_from(x, at(s, Q, i)), step, rows, s->scale);
     pack_rows(s, w.dy, s->Dp, num_from(dy, at_y(s, i)), s->h * D, rows, 1);
     scores(s, w.p, w.q, s->Dp, w.keys, D, D, rows);
-    scores(s, w.h, w.dy, s->Dp, w.t_keys, D, D, rows);
+    scores(s, w.h, w.dy, s->Dp, w.v_panels, D, D, rows);
     for (int64_t r = 0; r < rows; r++) score_cotangent(s, w.h + r * s->Tp, w.p + r * s->Tp);
     spread(s, w.dv, w.p, w.dy, rows);
     spread(s, w.dk, w.h, w.q, rows);

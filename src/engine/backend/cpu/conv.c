@@ -30,7 +30,7 @@ static void clear_out(const struct few_call *c) {
 
 /* ---- CONV ---- */
 
-/* A way to y; dx of stride 1 is such a y too. */
+/* Algorithms for y, and for dx of stride 1. */
 static const struct {
   int64_t (*scratch)(const struct few_conv *v);
   void (*run)(const struct few_conv *v);
@@ -124,7 +124,7 @@ void FEW_ISA(few__cpu_conv_dx)(const struct few_call *c) {
     FEW_ISA(few__conv_product_dx)(&v);
     return;
   }
-  if (way != WINOGRAD) { /* which turns them itself */
+  if (way != WINOGRAD) { /* Winograd's transform turns the weights itself */
     turn_weights(&v, v.scratch);
     t.weights = v.scratch;
     t.turned = false;

@@ -4,8 +4,8 @@
 
 #include "gemm.h"
 
-/* A layer y [n,oh,ow,co] = x [n,h,w,ci] correlated with w [kh,kw,ci,co], x zero outside. Each
- * function computes one of y, x, w from the other two. */
+/* A layer: y [n,oh,ow,co] is x [n,h,w,ci], zero outside, correlated with w [kh,kw,ci,co]. Each
+ * function below computes y, or the gradient with respect to x or w. */
 struct few_conv {
   int64_t n, h, w, ci;
   int64_t oh, ow, co;
@@ -17,7 +17,7 @@ struct few_conv {
   float *scratch;               /* 64-byte aligned, of .._scratch() floats */
 };
 
-/* The layer of a call whose shapes are x [n,h,w,ci], w [kh,kw,ci,co], y [n,oh,ow,co]. */
+/* The layer of a call with the shapes x [n,h,w,ci], w [kh,kw,ci,co] and y [n,oh,ow,co]. */
 static inline struct few_conv few__conv_layer(const struct few_call *c, struct few_shape x,
                                               struct few_shape w, struct few_shape y) {
   assert(x.rank == 4 && w.rank == 4 && y.rank == 4);
@@ -40,7 +40,8 @@ static inline struct few_conv few__conv_layer(const struct few_call *c, struct f
   return v;
 }
 
-/* 3x3, stride 1, padding 1: y. With weights turned this is conv_dx of the layer that has them. */
+/* Winograd for 3x3, stride 1, padding 1: y. With `turned` it is conv_dx of the layer whose weights
+ * these are. */
 int64_t FEW_ISA(few__winograd_scratch)(const struct few_conv *v);
 void FEW_ISA(few__winograd)(const struct few_conv *v);
 
@@ -48,8 +49,9 @@ void FEW_ISA(few__winograd)(const struct few_conv *v);
 int64_t FEW_ISA(few__winograd_dw_scratch)(const struct few_conv *v);
 void FEW_ISA(few__winograd_dw)(const struct few_conv *v);
 
-/* Layers with CONV_THIN or fewer channels on one side. y of few channels, any kernel: dot products.
- * Of stride 1: y from x of few channels; dw with either few. */
+/* Layers with at most CONV_THIN channels on one side.
+ * thin_out: y, if co is small. thin_in: y, if ci is small and the stride is 1. thin_dw: dw, if
+ * either is small and the stride is 1. */
 enum { CONV_THIN = 4 };
 int64_t FEW_ISA(few__conv_thin_out_scratch)(const struct few_conv *v);
 void FEW_ISA(few__conv_thin_out)(const struct few_conv *v);
@@ -58,7 +60,7 @@ void FEW_ISA(few__conv_thin_in)(const struct few_conv *v);
 int64_t FEW_ISA(few__conv_thin_dw_scratch)(const struct few_conv *v);
 void FEW_ISA(few__conv_thin_dw)(const struct few_conv *v);
 
-/* Any layer, as products with the rows of im2col, a block of pixels at a time: y, dx, dw. */
+/* Any layer, as matrix products with the rows of im2col, a block of pixels at a time: y, dx, dw. */
 int64_t FEW_ISA(few__conv_product_scratch)(const struct few_conv *v);
 void FEW_ISA(few__conv_product)(const struct few_conv *v);
 void FEW_ISA(few__conv_product_dx)(const struct few_conv *v);

@@ -1,7 +1,7 @@
 /* conv_product.c - convolution as matrix products, for layers without a faster algorithm.
  *
- * A row of im2col holds the kh kw ci inputs of one output pixel. Blocks of such rows, small enough
- * for the second-level cache, are written to scratch and multiplied:
+ * A row of im2col holds the kh kw ci inputs of one output pixel. Blocks R of such rows, small
+ * enough for the second-level cache, are written to scratch and multiplied:
  *
  *     y  = R w                 [pixels x taps][taps x co]
  *     R' = dy w^T,  dx += R'   scattered back to the pixels of the rows
@@ -14,7 +14,9 @@ enum { BLOCK_FLOATS = 96 * 1024, LEAST_ROWS = 8 * GEMM_M, MOST_ROWS = 1024, SWAP
 struct rows {
   const struct few_conv *v;
   int64_t taps, block, pixels;
-  float *rows, *transposed, *product; /* scratch: [block x taps], [co x taps], of few__gemm */
+  float *rows;       /* scratch [block x taps] */
+  float *transposed; /* scratch [co x taps], for dw^T */
+  float *product;    /* scratch of few__gemm */
 };
 
 static struct rows plan(const struct few_conv *v) {
@@ -28,7 +30,7 @@ static struct rows plan(const struct few_conv *v) {
   return s;
 }
 
-/* y, dx and dw as products; a call gets the largest scratch of the three. */
+/* The products for y, dx and dw. One scratch serves all three, so it has the largest size. */
 static struct few_gemm product_y(const struct rows *s) {
   return (struct few_gemm){.m = s->block,
                            .n = s->v->co,
@@ -72,7 +74,7 @@ int64_t FEW_ISA(few__conv_product_scratch)(const struct few_conv *v) {
   return round_up(s.block * s.taps, 16) + round_up(v->co * s.taps, 16) + most;
 }
 
-/* An output pixel; they are numbered through all images. */
+/* An output pixel: image, row, column. Pixels are numbered consecutively over all images. */
 struct pixel {
   int64_t n, p, q;
 };
@@ -87,8 +89,8 @@ static void next_pixel(const struct few_conv *v, struct pixel *y) {
   y->n++;
 }
 
-/* What tap row a of an output pixel reads: columns begin .. end - 1 of the kernel meet those of x
- * from `offset` (in floats, of column 0) on; none if begin == end. */
+/* The part of x that kernel row a reads for an output pixel. Kernel columns begin .. end - 1 lie
+ * inside x; none if begin == end. Column b reads the ci floats from x[offset + b ci] on. */
 struct reach {
   int64_t begin, end, offset;
 };
@@ -110,7 +112,7 @@ static void clear(float *to, int64_t n) {
   if (n > 0) vf_store_n(to, (vf){0}, n);
 }
 
-/* R for the output pixels first .. first + count - 1. */
+/* Writes R for the output pixels first .. first + count - 1. */
 static void gather(const struct rows *s, int64_t first, int64_t count) {
   const struct few_conv *v = s->v;
   const int64_t ci = v->ci;
@@ -125,7 +127,7 @@ static void gather(const struct rows *s, int64_t first, int64_t count) {
     }
 }
 
-/* dx += R' for those pixels. */
+/* dx += R' for the output pixels first .. first + count - 1. */
 static void scatter(const struct rows *s, int64_t first, int64_t count) {
   const struct few_conv *v = s->v;
   struct pixel y = pixel_at(v, first);

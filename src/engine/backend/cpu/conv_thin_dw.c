@@ -1,13 +1,14 @@
 /* conv_thin_dw.c - gradient of the weights, stride 1, if x or dy has few channels.
  *
- * For one row of x against one row of dy, the sum over positions is a product whose left matrix
- * needs no im2col: with x padded by zeros, x[(q + b) ci + i] for all (b,i) is a window of kw ci
- * floats that moves on by ci from position to position, "columns" of a tile whose distance is less
- * than their length. If dy is the thin one, it is padded and turned about: at a position j of x,
+ * For one row of x and one row of dy, the sum over positions q is a matrix product whose left
+ * matrix needs no im2col. With x padded by zeros, x[(q + b) ci + i] for all (b,i) is a window of kw
+ * ci floats that moves by ci from one position to the next. A tile reads it as columns (gemm.h)
+ * that overlap: their distance is less than their length. If dy has few channels, dy is padded
+ * instead. For a position j of x,
  *
  *     dw[a,b,c,o] += x[j,c] dy[j - b + pad, o]
  *
- * is the same with b running backwards. So
+ * is the same product with b descending. So
  *
  *     x thin:   dw[a, (b,i), o]       += window(x)[q, (b,i)]  dy[q, o]
  *     dy thin:  S[a, (kw-1-b, o), c]  += window(dy)[j, (kw-1-b, o)]  x[j, c],  then dw from S.
@@ -17,8 +18,10 @@
 struct thin_dw {
   const struct few_conv *v;
   bool x_thin;
-  int64_t m, wide, length; /* floats of the window, channels of the other, positions */
-  int64_t pitch;           /* wide, in whole vectors */
+  int64_t m;      /* floats of the window */
+  int64_t wide;   /* channels of the operand that is not thin */
+  int64_t length; /* positions in a row */
+  int64_t pitch;  /* wide, rounded up to whole vectors */
   float *window, *row, *sums;
 };
 
@@ -40,7 +43,8 @@ int64_t FEW_ISA(few__conv_thin_dw_scratch)(const struct few_conv *v) {
   return (s.sums - s.window) + v->kh * s.m * s.wide;
 }
 
-/* `count` pixels, `lead` of them before the row's first; those outside its `size` are zero. */
+/* Writes `count` pixels, beginning `lead` pixels before the row. Pixels outside the row's `size`
+ * are zero. */
 static void pad_row(float *to, const float *row, int64_t count, int64_t lead, int64_t size,
                     int64_t channels) {
   for (int64_t t = 0; t < count; t++)
@@ -50,7 +54,7 @@ static void pad_row(float *to, const float *row, int64_t count, int64_t lead, in
     }
 }
 
-/* The wide row, padded to whole vectors if need be; a tile may read past its channels. */
+/* The wide row, padded to whole vectors if necessary, since a tile may read past its channels. */
 static const float *wide_row(const struct thin_dw *s, const float *row) {
   if (s->pitch == s->wide) return row;
   for (int64_t j = 0; j < s->length; j++)

@@ -1,16 +1,18 @@
 /* conv_thin_in.c - convolution from few channels, stride 1: the first layer of a network.
  *
- * A row of y is a product [ow x taps][taps x co] with taps = kh kw ci: short for a matrix product,
- * so copying must cost nothing. An image is split into planes of one channel with its padding
- * around it. Then column (a,b,i) of the left matrix is a stretch of plane i, b further on in row
- * p + a: a whole row of im2col, transposed, is taps copies of `ow` floats, and just the form that a
- * tile reads as columns (gemm.h).
+ * A row of y is a product [ow x taps][taps x co] with taps = kh kw ci. That is short for a matrix
+ * product, so copying must be cheap. An image is split into planes, one per channel, with padding
+ * around each. Then column (a,b,i) of the left matrix for row p of y is ow contiguous floats of
+ * plane i, in row p + a from column b on. So im2col, transposed, is `taps` copies of ow floats, and
+ * a tile reads the result as columns (gemm.h).
  */
 #include "conv.h"
 
 struct thin_in {
   const struct few_conv *v;
-  int64_t taps, panels, ph, pw, pitch; /* plane size; floats between columns */
+  int64_t taps, panels;
+  int64_t ph, pw; /* size of a plane */
+  int64_t pitch;  /* floats between columns */
   float *planes, *columns, *weights;
 };
 
@@ -18,7 +20,7 @@ static struct thin_in plan(const struct few_conv *v) {
   struct thin_in s = {.v = v, .taps = v->kh * v->kw * v->ci, .panels = (v->co - 1) / GEMM_N + 1};
   s.ph = v->oh + v->kh - 1;
   s.pitch = round_up(v->ow, VF_W);
-  s.pw = s.pitch + v->kw - 1; /* copies are of whole vectors */
+  s.pw = s.pitch + v->kw - 1; /* not ow + kw - 1, since whole vectors are copied */
   s.columns = v->scratch;
   s.weights = s.columns + s.taps * s.pitch;
   s.planes = s.weights + s.panels * s.taps * GEMM_N;
@@ -38,7 +40,7 @@ static void pack_weights(const struct thin_in *s) {
       for (int64_t c = 0; c < GEMM_N; c++) to[c] = o + c < co ? s->v->weights[k * co + o + c] : 0;
 }
 
-/* Image n as planes. The padding is zero already. */
+/* Splits image n into planes. The padding is zero already. */
 static void split(const struct thin_in *s, int64_t n) {
   const struct few_conv *v = s->v;
   for (int64_t r = 0; r < v->h; r++) {

@@ -1,14 +1,15 @@
-/* conv_thin_out.c - convolution to few channels: the last layer of a network, the first one's dx.
+/* conv_thin_out.c - convolution to few channels: y of a network's last layer, dx of its first one.
  *
- * A product would fill its register tile to 1, 2, 3 or 4 columns of 32. Here the vectors run along
- * the channels of x instead: P neighbouring pixels x co outputs are P co = VF_W vectors of partial
- * sums, which one transposition turns into one vector of results, contiguous in y.
+ * A matrix product would use only 1 to 4 of the up to 32 columns of its register tile. Here the
+ * vectors run along the channels of x instead. P = VF_W / co neighbouring pixels with co outputs
+ * each have P co vectors of partial sums. One transposition turns these into one vector of results,
+ * which is contiguous in y.
  */
 #include "conv.h"
 
 struct thin {
   const struct few_conv *v;
-  const float *weights; /* [tap][co][ci in whole vectors], the rest zero */
+  const float *weights; /* [tap][co][ci, padded with zeros to whole vectors] */
   const float *zeros;
 };
 
@@ -25,7 +26,7 @@ static void copy_weights(const struct few_conv *v, float *to) {
         to[i] = i < v->ci ? v->weights[(tap * v->ci + i) * v->co + o] : 0;
 }
 
-/* acc[p co + o] += sum over one tap's channels, up to the last cross-channel sum. */
+/* acc[p co + o] += the products of one tap. The sum over the lanes of acc is taken later. */
 VF_INLINE void one_tap(int pixels, int co, const float *const *x, const float *w, int64_t ci,
                        vf acc[VF_W]) {
   const int64_t step = round_up(ci, VF_W);
@@ -42,7 +43,7 @@ VF_INLINE void one_tap(int pixels, int co, const float *const *x, const float *w
   }
 }
 
-/* The VF_W / co results from y[n,p,q] on, or as many as the row still has. */
+/* Writes the outputs of VF_W / co pixels from y[n,p,q] on, or of those left in the row. */
 VF_INLINE void one_group(const struct thin *s, int co, int64_t n, int64_t p, int64_t q) {
   const struct few_conv *v = s->v;
   const int pixels = VF_W / co;

@@ -1,10 +1,11 @@
 /* gemm.c - c = a b by blocks that stay in the caches, and MATMUL on top of it.
  *
- * The usual five loops: B is copied block by block (K_BLOCK x N_BLOCK, for the second-level cache)
- * into panels as wide as a register tile, A (M_BLOCK x K_BLOCK) into strips as high as one; then
- * each panel, in the first-level cache, meets all strips. Few rows do not pay for copying B, which
- * is then read in place. Blocks are cut by k and n only, so a row of the result does not depend on
- * how many rows there are. Why not a BLAS: see docs/performance.md.
+ * The usual five loops. Blocks of B (K_BLOCK x N_BLOCK, sized for the second-level cache) are
+ * copied into panels as wide as a register tile, and blocks of A (M_BLOCK x K_BLOCK) into strips as
+ * high as a tile. Then each panel stays in the first-level cache while it is multiplied with all
+ * strips. With few rows, copying B costs more than it saves, so B is read in place. Where k is cut
+ * depends on k only, so a row of the result does not depend on the number of rows.
+ * docs/performance.md says why this is not a BLAS.
  */
 #include "gemm.h"
 
@@ -22,14 +23,16 @@ struct block {
   int64_t at, len;
 };
 
-/* The piece of [0, n) that begins at `at`: nearly equal pieces of at most `most`, whole vectors. */
+/* The block of [0, n) that begins at `at`. Blocks are nearly equal, of at most `most` elements, and
+ * end at whole vectors. */
 static struct block cut(int64_t n, int64_t at, int64_t most) {
   const int64_t pieces = (n + most - 1) / most;
   const int64_t len = round_up((n + pieces - 1) / pieces, VF_W);
   return (struct block){at, min_of(len, n - at)};
 }
 
-/* Up to VF_W rows of a transposed B become as many columns of the panel. */
+/* Copies n <= VF_W rows of a transposed B into the panel, as columns. Columns from n on are zero.
+ * */
 static void pack_columns(const float *from, int64_t ldb, int64_t k, int64_t n, float *to) {
   int64_t i = 0;
   for (; n == VF_W && i + VF_W <= k; i += VF_W) {
@@ -44,7 +47,7 @@ static void pack_columns(const float *from, int64_t ldb, int64_t k, int64_t n, f
     for (int c = 0; c < VF_W; c++) to[i * GEMM_N + c] = c < n ? from[c * ldb + i] : 0;
 }
 
-/* Up to VF_W floats, the others zero. */
+/* A vector of the first n floats, at most VF_W; the other lanes are zero. */
 static inline vf load_some(const float *from, int64_t n) {
   return n >= VF_W ? vf_load(from) : n > 0 ? vf_load_n(from, n) : (vf){0};
 }
@@ -65,7 +68,8 @@ static void pack_panel(const struct few_gemm *p, struct block k, int64_t j, floa
   }
 }
 
-/* a[i.., k..], rows <= GEMM_M of them, as a strip: chunks, or columns if A is stored transposed. */
+/* Copies `rows` rows (at most GEMM_M) from a[i, k.at] on into a strip: as chunks, or as columns if
+ * A is stored transposed. */
 static void pack_strip(const struct few_gemm *p, struct block k, int64_t i, int rows, float *to) {
   if (p->ta) {
     const float *from = p->a + k.at * p->lda + i;
@@ -91,16 +95,17 @@ static int64_t strips_floats(const struct few_gemm *p) {
   return round_up(strips * strip_floats(min_of(p->k, K_BLOCK)), 16);
 }
 
-/* Whole panels of B are read where they are. */
+/* Is the panel of B at column j read in place? If A has few rows and the panel is whole. */
 static bool in_place(const struct few_gemm *p, int64_t j) {
   return p->m <= SMALL_M && !p->tb && j + GEMM_N <= p->n;
 }
 
-/* A stored transposed has a tile's rows side by side already. If few columns read them, copying
- * them does not pay. */
+/* Is A read in place? If it is stored transposed, the rows of a tile are adjacent already. With few
+ * columns, copying them costs more than it saves. */
 static bool a_in_place(const struct few_gemm *p) { return p->ta && p->n <= NARROW; }
 
-/* Rows i of the result, columns j, from the slice k; A and B lie packed in scratch. */
+/* Computes rows i and columns j of the result from slice k. What is not read in place is packed in
+ * scratch. */
 static void multiply(const struct few_gemm *p, struct block i, struct block j, struct block k) {
   const float *strips = p->scratch, *panels = p->scratch + strips_floats(p);
   for (int64_t c = 0; c < j.len; c += GEMM_N) {

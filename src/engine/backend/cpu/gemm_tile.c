@@ -1,12 +1,13 @@
 /* gemm_tile.c - the register tile of gemm.h.
  *
- * One row of B is two vectors; each of the m elements of A's column is spread over a vector and
- * multiplied into both. 14 x 32 of AVX-512 is 28 multiply-adds for 16 loads, so the two multipliers
- * stay the limit. The loops over rows have constant bounds: one copy of the kernel for each m.
+ * A row of B is two vectors. Each of the m elements of A's column is broadcast to a vector and
+ * multiplied with both. AVX-512's 14 x 32 tile does 28 multiply-adds for 16 loads, so the two
+ * multipliers are the limit. The loops over rows need constant bounds, so each m has its own copy
+ * of the kernel.
  */
 #include "gemm.h"
 
-/* k steps along one stretch of A: row i at a[i * row], the next k at `step`. */
+/* k steps along one stretch of A: row i is at a[i * row], and each step moves a by `step`. */
 VF_INLINE const float *stretch(int m, int nv, vf acc[GEMM_M][2], const float *a, int64_t row,
                                int64_t step, int64_t k, const float **b, int64_t bs) {
   const float *bp = *b;
@@ -30,8 +31,8 @@ VF_INLINE void put(float *c, vf x, int64_t n, bool add) {
     vf_store_n(c, add ? vf_load_n(c, n) + x : x, n);
 }
 
-/* The sums go to memory after k steps, and are added to what is there or take the place of it: either way
- * its lines have to be in the cache, so prefetch them now. */
+/* After k steps the sums are added to the tile of C or overwrite it. Both need its cache lines, so
+ * they are prefetched. */
 enum { PREFETCH_LEAST_K = 64 };
 VF_INLINE void prefetch(int m, int nv, const struct few_tile *t) {
   VF_UNROLL(GEMM_M)

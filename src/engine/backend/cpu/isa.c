@@ -1,8 +1,8 @@
-/* isa.c - the CPU backend: one table of kernels an instruction set, the best chosen at run time.
+/* isa.c - the CPU backend: one table of kernels per instruction set, the best chosen at run time.
  *
  * Kernels are written once over the vectors of vec.h and compiled once for each instruction set;
- * each compilation leaves one constant table (table.c). This file is compiled for every machine of
- * the architecture, and it is all that runs before the choice.
+ * each compilation makes one constant table (table.c). This file is compiled for the base set,
+ * which every machine of the architecture has, and is the only code that runs before the choice.
  */
 #define _DEFAULT_SOURCE /* syscall */
 #include "isa.h"

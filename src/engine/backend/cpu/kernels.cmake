@@ -1,6 +1,6 @@
-# CPU kernels: every file of this folder except isa.c is compiled once per instruction set. Sets for matrix
-# units compile only table.c and the products in bf16. cpu.h explains the names; isa.c picks one set at run
-# time.
+# CPU kernels: every file of this folder except isa.c is compiled once per instruction set. For sets
+# with matrix units, only table.c and the products in bf16 are compiled. cpu.h explains the names;
+# isa.c picks one set at run time.
 file(GLOB FEW_CPU_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.c)
 file(GLOB FEW_CPU_BF16_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/bf16/*.c)
 list(REMOVE_ITEM FEW_CPU_SOURCES ${CMAKE_CURRENT_LIST_DIR}/isa.c)
@@ -14,7 +14,8 @@ function(few_cpu_set isa f32 help sources) # and its compiler flags; f32: the se
   # Only vf_fma() fuses a product and a sum, so a formula rounds the same wherever it is inlined.
   target_compile_options(few_cpu_${isa} PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O3> -ffp-contract=off
     -fno-math-errno -fno-trapping-math ${ARGN}
-    $<$<BOOL:${FEW_LIBFUZZER}>:-fno-sanitize=all>) # they read no files, and would compile for half an hour
+    # Kernels read no files. With sanitizers they would take half an hour to compile.
+    $<$<BOOL:${FEW_LIBFUZZER}>:-fno-sanitize=all>)
   set(FEW_OBJECTS ${FEW_OBJECTS} $<TARGET_OBJECTS:few_cpu_${isa}> PARENT_SCOPE)
 endfunction()
 

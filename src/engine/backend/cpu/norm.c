@@ -1,8 +1,9 @@
 /* norm.c - normalise groups of channels, and the derivative of that (formulas: ref/k_norm.c).
  *
- * For many positions, lanes are channels: a first pass over an image gives its statistics (norm.h),
- * a second one writes. For few positions and wide groups (layer norm: rows of C) lanes run along
- * the row, in two passes over a row that is in the first-level cache.
+ * For images, vector lanes are channels: a first pass over an image computes its statistics
+ * (norm.h) and a second pass writes the result. For a single position and wide groups, as in layer
+ * norm, lanes run along the row. The passes over a row are cheap, since it stays in the first-level
+ * cache.
  */
 #include "norm.h"
 
@@ -39,10 +40,10 @@ static void run_channels(const struct norm *n, void *scratch, struct to y) {
 /* ---- Lanes run along the row ---- */
 
 struct row_sums {
-  double t, tt, u, tu; /* of t = x - m and u = d, and their products */
+  double t, tt, u, tu; /* sums of t = x - m, t^2, u = d and t u */
 };
 
-/* At most 64 terms a lane are added in float. */
+/* Adds at most 64 terms per lane in float, and these sums in double. */
 VF_INLINE struct row_sums sum_row(struct from x, struct from d, float m, int64_t n) {
   struct row_sums s = {0, 0, 0, 0};
   int64_t i = 0;

@@ -1,6 +1,6 @@
-/* norm.h - the statistics of an image's groups of channels, as factors by channel.
+/* norm.h - statistics of an image's groups of channels, as factors by channel.
  *
- * Lanes are channels. One pass over an image gives for each channel the sums of
+ * Vector lanes are channels. One pass over an image gives for each channel the sums of
  *
  *     x - m,   (x - m)^2      and for the derivative also      d,   (x - m) d
  *
@@ -16,15 +16,16 @@
 #include "stored.h"
 
 struct norm {
-  int64_t N, P, C, groups, width; /* width: channels of a group */
+  int64_t N, P, C, groups; /* images, positions, channels, groups */
+  int64_t width;           /* channels of a group */
   bool center;
   double eps;
-  struct from x, d; /* d.at NULL: the value only */
+  struct from x, d; /* d.at is NULL if only the value is computed */
 };
 
-/* By channel: the value is (x - high) scale + base, the derivative (x - high) slope + d scale +
- * add. The mean is kept in two floats: subtracting the high part of a large mean is exact, the low
- * part is in base and add. */
+/* Factors by channel: the value is (x - high) scale + base, the derivative (x - high) slope +
+ * d scale + add. The mean is split into two floats. Subtracting the high part of a large mean from
+ * x is exact; the low part is in base and add. */
 enum norm_factor { NORM_HIGH, NORM_SCALE, NORM_BASE, NORM_SLOPE, NORM_ADD, NORM_FACTORS };
 
 static inline struct norm norm_of(struct few_shape s, const struct few_attr_norm *a) {
@@ -58,10 +59,10 @@ static inline struct norm_apply norm_apply_of(const struct norm *n, double var, 
 /* The sums of each channel, in scratch: arrays of C. */
 struct norm_sums {
   double *x, *xx, *d, *xd; /* sums of x - m, (x - m)^2, d, (x - m) d */
-  float *m;                /* the shift */
+  float *m;                /* what is subtracted from x */
 };
 
-/* Combine channels first..first+width-1. factor: [NORM_FACTORS][C]. */
+/* Combines channels first .. first + width - 1 of a group. factor is [NORM_FACTORS][C]. */
 static inline void norm_finish_group(const struct norm *n, const struct norm_sums *s, int64_t first,
                                      float *factor) {
   const int64_t C = n->C, end = first + n->width;
@@ -106,7 +107,7 @@ static inline void norm_add_doubles(double *to, vf x, int64_t n) {
   for (int64_t i = 0; i < n; i++) to[i] += (double)a[i];
 }
 
-/* A mean over NORM_SAMPLES positions spread over the image. */
+/* The mean over up to NORM_SAMPLES positions spread over the image, for n channels. */
 enum { NORM_BLOCK = 16, NORM_SAMPLES = 16 };
 VF_INLINE vf norm_sample_mean(struct from x, int64_t P, int64_t C, int64_t n) {
   const int64_t samples = P < NORM_SAMPLES ? P : NORM_SAMPLES;
@@ -115,7 +116,7 @@ VF_INLINE vf norm_sample_mean(struct from x, int64_t P, int64_t C, int64_t n) {
   return s / (float)samples;
 }
 
-/* Add the sums of len channels from c on over rows positions at x (and d). */
+/* Adds `rows` positions at x (and d) to the sums of `len` channels from c on. */
 VF_INLINE void norm_sum_block(const struct norm_sums *s, struct from x, struct from d, int64_t rows,
                               int64_t C, int64_t c, int64_t len) {
   const vf m = norm_load(s->m + c, len);
@@ -158,7 +159,8 @@ static inline size_t norm_sums_bytes(int64_t C) {
   return (size_t)C * (4 * sizeof(double) + sizeof(float));
 }
 
-/* The factors of image `image`: [NORM_FACTORS][C]. sums has norm_sums_bytes(C) bytes. */
+/* Writes the factors of one image, [NORM_FACTORS][C]. sums is scratch of norm_sums_bytes(C) bytes.
+ * */
 static inline void norm_image(const struct norm *n, int64_t image, void *sums, float *factor) {
   const int64_t C = n->C, at = image * n->P * C;
   double *a = sums;

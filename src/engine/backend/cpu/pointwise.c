@@ -1,24 +1,26 @@
 /* pointwise.c - pointwise ops and fused programs of them, a tile at a time.
  *
- * The sweep (pointwise.h) is cut into tiles of some hundred elements: a piece of a row, or several
- * short rows. Every register of the program is an array of one tile, so intermediate results stay
- * in the first-level cache and memory is read and written once, however long the program. An
- * instruction is one call a tile of a loop that the expression in ops.def expands to.
+ * The sweep (pointwise.h) is cut into tiles of some hundred elements: a part of a row, or several
+ * short rows. Every register of the program is an array of one tile. So intermediate results stay
+ * in the first-level cache, and memory is read and written once, however long the program is. Each
+ * instruction has a loop over arrays, expanded from its expression in ops.def, which is called once
+ * per tile.
  *
- * A leaf that lies in memory as the tile does is read where it is. A leaf that repeats is spread
- * into a tile of its own, again only when the part it comes from changes: once a call for a scalar
- * or [1,1,1,C], once an image for [N,1,1,C].
+ * A leaf whose elements for a tile are contiguous is read in place. A leaf that repeats is expanded
+ * into a tile of its own. It is expanded again only when the part that it comes from changes: once
+ * per call for a scalar or [1,1,1,C], once per image for [N,1,1,C].
  *
- * A leaf that is stored in bf16 is converted into a tile of its own as well, and an output in bf16
- * from one, when the tile is done.
+ * A leaf stored in bf16 is also converted into a tile of its own. An output in bf16 is converted
+ * from such a tile when the tile is finished.
  *
- * The last instruction to touch a stored register writes straight to the output, unless that output
- * is the memory of a leaf that is read later in the tile; then it is copied when the tile is done.
+ * The instruction that computes a stored register writes directly to the output. But if the output
+ * shares the memory of a leaf that is read later in the tile, the register is copied when the tile
+ * is finished.
  *
- * A norm in a program reads leaves. When the sweep comes to an image, its statistics are taken
- * (norm.h) and become factors by channel; the norm is then two or three steps that read them as
- * leaves of shape [1,..,C]. The image is in the cache when the sweep reads it, and neither
- * the normalised values nor their tangents need to exist in memory.
+ * A norm in a program reads leaves only. When the sweep reaches an image, the image's statistics
+ * are computed (norm.h) and become factors by channel. The norm is then two or three steps that
+ * read the factors as leaves of shape [1,..,C]. The image is then in the cache for the sweep, and
+ * the normalised values and their tangents are never written to memory.
  */
 #include "pointwise.h"
 
@@ -27,22 +29,21 @@
 
 /* 512 elements are 2 KiB: a dozen live registers fit 32 KiB. */
 enum { TILE = 512, DIRECT_TILE = 1 << 14 };
-/* Registers of a norm: its factors, x - high, and half of the tangent. */
+/* Registers of a norm: its factors, x - high, and the first part of the tangent (d scale + add). */
 enum { NORM_CENTERED = NORM_FACTORS, NORM_HALF, NORM_REGISTERS };
 enum {
   REGISTERS = FEW_PROGRAM_LEAVES + FEW_PROGRAM_MAX + FEW_PROGRAM_NORMS * NORM_REGISTERS,
-  STEPS = FEW_PROGRAM_MAX + FEW_PROGRAM_NORMS * 2,
-  FOREVER = STEPS /* read until the tile is done */
+  STEPS = FEW_PROGRAM_MAX + FEW_PROGRAM_NORMS * 2
 };
 
-/* A register lives in a leaf's memory, in a slot of the scratch, or in an output. */
+/* A register is stored in the memory of a leaf, in a slot of the scratch, or in an output. */
 enum place { LEAF, SLOT, OUT };
 struct reg {
   enum place place;
   int index;      /* of the leaf, slot or output */
-  int last_use;   /* step that reads it last, -1 none; n_steps: when the tile is done */
-  int64_t origin; /* repeated leaf: the offset that its slot now shows, -1 none */
-  int64_t held;   /* and how many elements of it */
+  int last_use;   /* the last step that reads it; -1: none; n_steps: the copy at the tile's end */
+  int64_t origin; /* repeated leaf: the offset that its slot was expanded from; -1: none */
+  int64_t held;   /* repeated leaf: how many elements of the slot are expanded */
 };
 
 struct step {
@@ -51,18 +52,18 @@ struct step {
   float a, b;
 };
 
-/* Norms of the same x, and the same d if any, are one. */
+/* A norm. Norms and norm tangents of the same x, and the same d if any, share one. */
 struct normed {
   struct norm norm;
-  int x, d;      /* leaves; d -1: none */
-  int first;     /* of its registers */
-  bool centered; /* x - high has its step */
+  int x, d;      /* leaves; d is -1 if there is none */
+  int first;     /* its first register */
+  bool centered; /* the step for x - high exists */
   float *factor;
 };
 
 struct plan {
   int n_leaves, n_steps, n_slots, n_copies, n_norms;
-  int64_t rows, cols; /* of a tile, at most */
+  int64_t rows, cols; /* largest size of a tile */
   struct sweep sweep;
   struct reg reg[REGISTERS];
   struct step step[STEPS];
@@ -78,7 +79,7 @@ struct plan {
   void *sums;
 };
 
-/* ---- Planning: once a call ---- */
+/* ---- Planning: once per call ---- */
 
 static void plan_leaves(struct plan *p, const struct few_call *call) {
   p->n_leaves = p->sweep.n = call->n_in;
@@ -87,7 +88,7 @@ static void plan_leaves(struct plan *p, const struct few_call *call) {
     p->reg[l] = (struct reg){LEAF, l, -1, -1, 0};
     sweep_broadcast(p->sweep.stride[l], call->in[l].shape, call->shape);
   }
-  if (p->n_norms) { /* so that images and channels remain dims of their own */
+  if (p->n_norms) { /* an operand that keeps images and channels from being merged with others */
     struct few_shape by_channel = call->shape;
     for (int k = 1; k < by_channel.rank - 1; k++) by_channel.dim[k] = 1;
     sweep_broadcast(p->sweep.stride[p->sweep.n++], by_channel, call->shape);
@@ -116,7 +117,7 @@ static int find_norm(struct plan *p, const struct few_call *call, int x, int d,
   return i;
 }
 
-/* Floats up to the next 64 bytes. */
+/* Floats, rounded up to a multiple of 64 bytes. */
 static int64_t aligned(int64_t floats) { return (floats + 15) / 16 * 16; }
 
 static void plan_norms(struct plan *p, const struct few_call *call,
@@ -143,7 +144,7 @@ static void plan_norms(struct plan *p, const struct few_call *call,
   p->scratch += aligned((int64_t)(norm_sums_bytes(C) / sizeof(float)));
 }
 
-/* For each sum, the product that only it reads, or -1: the two become one step x y + z. */
+/* For each ADD, a product that nothing else reads, or -1. The two become one step x y + z. */
 static void find_products(const struct few_program *prog, int product_of[], bool absorbed[]) {
   int reads[REGISTERS] = {0};
   for (int k = 0; k < prog->n_code; k++)
@@ -209,7 +210,7 @@ static void plan_steps(struct plan *p, const struct few_program *prog) {
   }
 }
 
-/* The output that step s may write its result to at once, or -1. */
+/* The output that step s may write its result to directly, or -1. */
 static int direct_out(const struct plan *p, const struct few_program *prog, int s) {
   for (int j = 0; j < prog->n_stores; j++) {
     if (prog->store[j] != p->step[s].to || p->out[j].bf16) continue;
@@ -220,7 +221,8 @@ static int direct_out(const struct plan *p, const struct few_program *prog, int 
   return -1;
 }
 
-/* Outputs straight from a step where that is safe; slots for the rest, used again once free. */
+/* Decides where each step writes: directly to an output where that is safe, else to a slot. Slots
+ * are reused when they are free. */
 static void plan_places(struct plan *p, const struct few_program *prog) {
   int free_slot[FEW_PROGRAM_MAX], n_free = 0;
   bool written[FEW_PROGRAM_STORES] = {false};
@@ -249,7 +251,7 @@ static void plan_places(struct plan *p, const struct few_program *prog) {
     if (!written[j]) p->copy[p->n_copies++] = (struct copy){prog->store[j], j};
 }
 
-/* Do `rows` rows of the leaf follow each other in memory as those of a tile do? */
+/* Are `rows` rows of the leaf contiguous, as those of a tile are? */
 static bool is_dense(const struct sweep *w, int leaf, int64_t rows) {
   const int64_t *stride = w->stride[leaf], len = w->dim[w->rank - 1];
   return stride[w->rank - 1] == 1 && (rows == 1 || stride[w->rank - 2] == len);
@@ -271,7 +273,7 @@ static bool cut_tiles(struct plan *p, int64_t tile) {
   return plain;
 }
 
-/* A single step on plain leaves needs no scratch, so its tile can be long. */
+/* A single step on contiguous leaves needs no scratch, so its tile can be long. */
 static void plan_tiles(struct plan *p) {
   if (p->n_steps == 1 && p->n_slots == 0 && cut_tiles(p, DIRECT_TILE)) return;
   cut_tiles(p, TILE);
@@ -288,7 +290,7 @@ static void plan_tiles(struct plan *p) {
   }
 }
 
-/* ---- Running: once a tile ---- */
+/* ---- Running: once per tile ---- */
 
 static void fill(float *to, float value, int64_t n) {
   for (int64_t i = 0; i < n; i++) to[i] = value;
@@ -321,7 +323,7 @@ static void spread_leaf(struct plan *p, int leaf, int64_t offset, int64_t rows, 
   }
 }
 
-/* Rows of factors, as many as the tile has. */
+/* Expands the factors of the norms to as many rows as the tile has. */
 static void spread_factors(struct plan *p, int64_t col, int64_t rows, int64_t cols) {
   if (p->spread_col == col && p->spread_n >= rows * cols) return;
   p->spread_col = col;
@@ -343,8 +345,9 @@ static void take_statistics(struct plan *p, int64_t image) {
 }
 
 struct tile {
-  int64_t out;                         /* offset in the outputs */
-  int64_t leaf[FEW_PROGRAM_LEAVES], n; /* offsets in the leaves; elements */
+  int64_t out;                      /* offset in the outputs */
+  int64_t leaf[FEW_PROGRAM_LEAVES]; /* offsets in the leaves */
+  int64_t n;                        /* elements */
 };
 
 static float *address(const struct plan *p, const struct tile *t, int reg) {
@@ -410,7 +413,8 @@ static void run_program(const struct few_call *call, const struct few_program *p
 
 void FEW_ISA(few__cpu_fused)(const struct few_call *call) { run_program(call, call->program); }
 
-/* A slot for each leaf, instruction and register of a norm at most; a norm's factors; the sums. */
+/* At most one slot for each leaf, instruction and register of a norm; the norms' factors; the sums
+ * of one image. */
 size_t FEW_ISA(few__cpu_fused_scratch)(const struct few_call *call) {
   const struct few_shape s = call->shape;
   int64_t norms = 0, C = s.rank ? s.dim[s.rank - 1] : 1;
@@ -422,7 +426,7 @@ size_t FEW_ISA(few__cpu_fused_scratch)(const struct few_call *call) {
   return (size_t)floats * sizeof(float);
 }
 
-/* One op: a program of one instruction. */
+/* A single op runs as a program of one instruction. */
 void FEW_ISA(few__cpu_pointwise)(const struct few_call *call) {
   struct few_program prog = {.n_leaves = call->n_in, .n_code = 1, .n_stores = 1};
   prog.code[0].op = call->node->op;

@@ -1,8 +1,8 @@
-/* pointwise.h - operands of different shapes, swept together.
+/* pointwise.h - iterate over operands of different shapes together.
  *
- * A sweep lays several operands against one shape: along every dim an operand advances by a stride
- * of its own, 0 where it is repeated. Dims of length 1 go, and neighbours that every operand
- * crosses as one dim are merged, so that most calls are left with one or two.
+ * A sweep visits the elements of one shape. Along every dim each operand advances by a stride of
+ * its own, which is 0 where the operand is repeated. Dims of length 1 are dropped, and adjacent
+ * dims are merged if all operands can cross them as one, so most sweeps have only one or two dims.
  */
 #ifndef FEW_SRC_CPU_POINTWISE_H
 #define FEW_SRC_CPU_POINTWISE_H
@@ -10,7 +10,8 @@
 #include "cpu.h"
 
 struct sweep {
-  int rank, n; /* dims left, at least 1; operands */
+  int rank; /* dims after merging, at least 1 */
+  int n;    /* operands */
   int64_t dim[FEW_MAX_RANK];
   int64_t stride[FEW_PROGRAM_LEAVES + 1][FEW_MAX_RANK];
 };
@@ -27,7 +28,7 @@ static inline void sweep_broadcast(int64_t *stride, struct few_shape s, struct f
   }
 }
 
-/* Merge the dims of `shape`; w->n and w->stride[operand][dim of shape] are set on entry. */
+/* Merges the dims of `shape`. w->n and w->stride[operand][dim of shape] must be set. */
 static inline void sweep_merge(struct sweep *w, struct few_shape shape) {
   int r = 0;
   for (int k = 0; k < shape.rank; k++) {

@@ -10,7 +10,7 @@ typedef uint32_t vu __attribute__((vector_size(VF_W * 4)));
 typedef uint64_t vq __attribute__((vector_size(VF_W * 4)));
 typedef int32_t vi_half __attribute__((vector_size(VF_W * 2)));
 
-/* The 64-bit products of lanes 0, 2, 4 ... */
+/* The 64-bit products of the 32-bit lanes 0, 2, 4, ... */
 VF_INLINE vq multiply_even(vq a, vq b) {
 #if VF_W == 16
   return (vq)_mm512_mul_epu32((__m512i)a, (__m512i)b);
@@ -23,7 +23,8 @@ VF_INLINE vq multiply_even(vq a, vq b) {
 #endif
 }
 
-/* Lane by lane, the high and low half of a b. Lane 0 is the low half of a 64-bit lane here. */
+/* For each lane, the high and the low half of the product a b. Assumes little-endian order: lane 0
+ * is the low half of the first 64-bit lane. */
 VF_INLINE vu multiply_high_low(vu a, uint32_t b, vu *low) {
   const vq by = (vq){0} + b, even = multiply_even((vq)a, by), odd = multiply_even((vq)a >> 32, by);
   const vq low_mask = (vq){0} + 0xffffffffu;
@@ -46,7 +47,7 @@ static void philox(vu c[4], uint64_t seed) {
   }
 }
 
-/* 4 VF_W uniforms from block `block` of the stream on. */
+/* Writes 4 VF_W uniform numbers, from block `block` of the stream on. */
 static void uniforms(const struct few_rng *r, uint32_t block, float *out) {
   uint32_t lane[VF_W];
   for (uint32_t i = 0; i < VF_W; i++) lane[i] = block + i;
@@ -62,7 +63,8 @@ static void uniforms(const struct few_rng *r, uint32_t block, float *out) {
     c[w] ^= 0x80000000u;
     memcpy(bits, &c[w], sizeof bits);
     for (int h = 0; h < VF_W; h += VD_W) {
-      vi_half signed_bits; /* a conversion that every machine has; 2^31 comes back below */
+      /* Every machine converts signed integers; adding 2^31 below restores the unsigned value. */
+      vi_half signed_bits;
       memcpy(&signed_bits, bits + h, sizeof signed_bits);
       const vd x = (__builtin_convertvector(signed_bits, vd) + (0x1p31 + 0.5)) * 0x1p-32;
       *(vf_half_any *)(word[w] + h) = __builtin_convertvector(x, vf_half);

@@ -1,12 +1,12 @@
 /* reduce.c - sum over the dims where the result has 1, and its transpose, broadcast.
  *
- * The sweep of pointwise.h leaves dims that are kept and dims that are summed by turns. If the
- * innermost is kept, rows are added to a row of results, else each row is summed to one number.
- * Floats are added over blocks of at most 32 terms a lane and the blocks in double, in an order
- * that depends on shapes only: the error is that of a sum of 32, whatever the length.
+ * After the sweep of pointwise.h has merged dims, kept dims and summed dims alternate. If the
+ * innermost dim is kept, rows are added to a row of results; else each row is summed to one number.
+ * Blocks of at most 32 terms per lane are added in float, and the blocks in double, in an order
+ * that depends on shapes only. So the error is that of a sum of 32 terms, whatever the length.
  *
- * Rows shorter than two vectors (3 channels) are summed as rows VF_W times as long, folded at the
- * end.
+ * Rows shorter than two vectors, such as those of 3 channels, are summed as rows VF_W times as
+ * long, which are folded at the end.
  */
 #include "pointwise.h"
 #include "stored.h"
@@ -20,7 +20,7 @@ VF_INLINE void add_to_doubles(double *to, vf x) {
   for (int i = 0; i < VF_W; i++) to[i] += (double)a[i];
 }
 
-/* to[c] += sum over rows of x[row, c] for four vectors of columns from x on. */
+/* to[c] += sum over rows of x[row, c], for the 4 VF_W columns from x on. */
 VF_INLINE void add_columns(double *to, struct from x, int64_t rows, int64_t stride) {
   for (int64_t row = 0; row < rows; row += BLOCK) {
     const int64_t n = rows - row < BLOCK ? rows - row : BLOCK;
@@ -31,7 +31,7 @@ VF_INLINE void add_columns(double *to, struct from x, int64_t rows, int64_t stri
   }
 }
 
-/* The same for the n <= VF_W columns that are left. */
+/* to[c] += sum over rows of x[row, c], for n <= VF_W columns. */
 VF_INLINE void add_some_columns(double *to, struct from x, int64_t rows, int64_t stride,
                                 int64_t n) {
   for (int64_t row = 0; row < rows; row += BLOCK) {

@@ -1,11 +1,13 @@
-/* shape.c - transpose. After neighbouring dims that travel together are merged, either the
- * innermost dim stays innermost and rows are copied, or two dims change places, by tiles whose rows
- * on either side are whole cache lines.
+/* shape.c - transpose.
+ *
+ * First, adjacent dims that stay adjacent are merged. Then either the innermost dim stays innermost
+ * and rows are copied, or two dims are exchanged by tiles whose rows are whole cache lines in both
+ * the operand and the result.
  */
 #include "pointwise.h"
 #include "shape_tile.h"
 
-enum { FROM, TO }; /* operands of the sweep: both sides have strides */
+enum { FROM, TO }; /* operands of the sweep: the operand and the result */
 
 static void copy_rows(const struct sweep *w, struct to out, struct from x) {
   const int last = w->rank - 1;
@@ -14,7 +16,7 @@ static void copy_rows(const struct sweep *w, struct to out, struct from x) {
     num_copy(out, num_from(x, sweep_at(w, FROM, last, r)), len);
 }
 
-/* Dim j of the result is the innermost of the operand. */
+/* Dim j of the result is the innermost dim of the operand. */
 VF_INLINE void swap_dims(bool x_bf16, bool y_bf16, const struct sweep *w, int j,
                          const struct few_call *call) {
   enum { ROWS = 16, COLUMNS = 16 };

@@ -1,7 +1,8 @@
 /* shape_resample.c - halve and double the resolution of [N,H,W,C] (formula: ref/k_resample.c).
  *
- * Either way a pixel of the result is a sum over a few rows and a few columns of the operand; those
- * and their weights depend on the row and the column only.
+ * In both, a pixel of the result is a weighted sum over a few rows and a few columns of the
+ * operand. Which rows, and their weights, depends only on the row of the result; likewise for
+ * columns.
  */
 #include "stored.h"
 
@@ -13,13 +14,13 @@ struct taps {
   double weight[TAPS];
 };
 
-/* What index i of the result takes from an axis of length `len` of the operand. */
+/* The indices, and their weights, that index i of the result reads from an axis of length `len`. */
 static struct taps taps_of(const struct few_attr_resample *attr, bool up, int64_t i, int64_t len) {
   const int n = (int)attr->n, first = n / 2 - 1;
   struct taps t = {.n = 0};
   assert(n <= TAPS);
   for (int a = 0; a < n; a++) {
-    const int64_t twice = i + first - a; /* up: 2 x the index */
+    const int64_t twice = i + first - a; /* for up: twice the index */
     if (up && twice % 2 != 0) continue;
     const int64_t at = up ? twice / 2 : 2 * i + a - first;
     if (at < 0 || at >= len) continue;

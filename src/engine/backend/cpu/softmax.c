@@ -1,5 +1,6 @@
-/* softmax.c - y = exp(x - max x) / sum exp(x - max x) over the last axis. The second pass leaves
- * the exponentials in y, the third divides. Where y is in bf16 they are kept in a row of floats.
+/* softmax.c - y = exp(x - max x) / sum exp(x - max x) over the last axis. The first pass finds the
+ * maximum, the second writes the exponentials to y, and the third divides. If y is in bf16, the
+ * exponentials are kept in a row of floats.
  */
 #include "stored.h"
 #include "vmath.h"
@@ -16,7 +17,8 @@ VF_INLINE float row_max(struct from x, int64_t n) {
   return max;
 }
 
-/* to = exp(x - max); returns the sum. A vector of sums over at most 64 terms, those in double. */
+/* to = exp(x - max); returns the sum. At most 64 terms per lane are added in float, and these sums
+ * in double. */
 VF_INLINE double row_exp(float *to, struct from x, int64_t n, float max) {
   double sum = 0;
   int64_t i = 0;

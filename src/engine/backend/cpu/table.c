@@ -1,15 +1,15 @@
-/* table.c - the CPU backend for one instruction set: ref's kernels, and those of table.def in their
- * place.
+/* table.c - the CPU backend for one instruction set: ref's kernels, replaced by those of table.def
+ * where there is one.
  *
- * It is constant data, filled by the compiler and the linker. Code that fills it would be compiled
- * for the instruction set as well, and would stop a processor without it before any choice was
- * made.
+ * The table is constant data, filled by the compiler and the linker. Code to fill it would be
+ * compiled for the instruction set too, and would crash on a processor without it before the choice
+ * is made.
  */
 #include "bf16/tile.h"
 #include "cpu.h"
 #include "engine/backend/ref/ref.h"
 
-#pragma GCC diagnostic ignored "-Woverride-init" /* on purpose: the later of two rows counts */
+#pragma GCC diagnostic ignored "-Woverride-init" /* the later of two rows counts, on purpose */
 
 const struct few_backend FEW_ISA(few__cpu_backend) = {
     .name = "cpu",

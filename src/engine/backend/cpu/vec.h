@@ -1,9 +1,9 @@
-/* vec.h - vectors of floats as wide as the instruction set this file is compiled for.
+/* vec.h - vectors of floats, as wide as the instruction set that the file is compiled for.
  *
- * vf holds VF_W floats (4, 8 or 16), vi as many int32; + - * / & | ^ << >> and comparisons work on
- * them as GCC and clang define it, a comparison giving a vi of -1 (true) and 0. A scalar operand
- * spreads: 2.0f * x. Only vf_fma() rounds once (where the machine can); a*b + c never does, since
- * these files are compiled with -ffp-contract=off.
+ * vf holds VF_W floats (4, 8 or 16), vi as many int32. + - * / & | ^ << >> and comparisons work on
+ * them as GCC and clang define it. A comparison gives a vi of -1 (true) and 0. A scalar operand is
+ * broadcast: 2.0f * x. vf_fma() rounds once, where the machine can. a*b + c always rounds twice,
+ * since these files are compiled with -ffp-contract=off.
  */
 #ifndef FEW_SRC_CPU_VEC_H
 #define FEW_SRC_CPU_VEC_H
@@ -39,14 +39,15 @@ typedef int32_t vi_any __attribute__((vector_size(VF_W * 4), aligned(4), may_ali
 
 #define VF_INLINE static inline __attribute__((always_inline, unused))
 
-/* Before a loop of constant length over an array of vectors: unrolled, the array is registers. */
+/* Write VF_UNROLL before a loop of constant length over an array of vectors. Once the loop is
+ * unrolled, the compiler keeps the array in registers. */
 #if defined(__clang__)
 #define VF_UNROLL(n) _Pragma("clang loop unroll(full)")
 #else
 #define VF_UNROLL(n) _Pragma("GCC unroll 16")
 #endif
 
-/* Loads and stores of any alignment. */
+/* Loads and stores, of any alignment. */
 VF_INLINE vf vf_load(const float *p) { return *(const vf_any *)p; }
 VF_INLINE void vf_store(float *p, vf x) { *(vf_any *)p = x; }
 VF_INLINE vi vi_load(const int32_t *p) { return *(const vi_any *)p; }
@@ -54,7 +55,7 @@ VF_INLINE void vi_store(int32_t *p, vi x) { *(vi_any *)p = x; }
 VF_INLINE vf vf_set(float x) { return x - (vf){0}; }
 VF_INLINE vi vi_set(int32_t x) { return x - (vi){0}; }
 
-/* Reinterpret the bits; convert the numbers (to int: toward zero). */
+/* .._bits() reinterprets the bits; _to_ converts the numbers, toward zero if to int. */
 VF_INLINE vi vf_bits(vf x) { return (vi)x; }
 VF_INLINE vf vi_bits(vi x) { return (vf)x; }
 VF_INLINE vf vi_to_f(vi x) { return __builtin_convertvector(x, vf); }
@@ -86,7 +87,8 @@ VF_INLINE vf vf_fma(vf a, vf b, vf c) {
 VF_INLINE vf vf_fms(vf a, vf b, vf c) { return vf_fma(a, b, -c); }
 VF_INLINE vf vf_fnma(vf a, vf b, vf c) { return vf_fma(-a, b, c); }
 
-/* b where a is NaN, as x86 has it; so vf_max(x, limit) cleans and vf_max(limit, x) propagates. */
+/* Gives b where a is NaN, as x86 does: vf_max(x, limit) replaces a NaN in x and vf_max(limit, x)
+ * propagates it. */
 VF_INLINE vf vf_max(vf a, vf b) {
 #if VF_W == 16
   return _mm512_max_ps(a, b);
@@ -122,7 +124,8 @@ VF_INLINE vf vf_sqrt(vf x) {
   return x;
 #endif
 }
-/* To the nearest integer, ties to even. Unoptimised, the intrinsic is a macro that warns. */
+/* Rounds to the nearest integer, ties to even. Without optimisation the intrinsic is a macro that
+ * causes a warning. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-conversion"
 VF_INLINE vf vf_round(vf x) {
@@ -131,19 +134,20 @@ VF_INLINE vf vf_round(vf x) {
 #elif VF_W == 8
   return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 #else
-  const vf magic = vf_set(12582912.0f); /* 1.5 * 2^23: adding it leaves no fraction */
+  const vf magic = vf_set(12582912.0f); /* 1.5 * 2^23: adding it rounds the fraction away */
   return vf_select(vf_abs(x) < 4194304.0f, (x + magic) - magic, x);
 #endif
 }
 #pragma GCC diagnostic pop
 
-/* From 2^23 on floats are integers. */
+/* From 2^23 on, all floats are integers. */
 VF_INLINE vf vf_floor(vf x) {
   const vf r = vf_select(vf_abs(x) < 8388608.0f, vi_to_f(vf_to_i(x)), x);
   return vf_select(r > x, r - 1.0f, r);
 }
 
-/* The first n < VF_W elements; the rest read as zero and are not touched. */
+/* Loads and stores of the first n < VF_W elements. The other lanes are loaded as zero; memory
+ * beyond n is neither read nor written. */
 VF_INLINE vf vf_load_n(const float *p, int64_t n) {
 #if VF_W == 16
   return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1u), p);
@@ -167,8 +171,8 @@ VF_INLINE void vf_store_n(float *p, vf x, int64_t n) {
 #endif
 }
 
-/* Numbers stored in bf16: the upper half of a float. Storing rounds to the nearest, ties to even;
- * NaN stays NaN. */
+/* Loads and stores of numbers in bf16, the upper half of a float. Storing rounds to nearest, ties to
+ * even. NaN stays NaN. */
 VF_INLINE vf vf_load_bf16(const uint16_t *p) {
 #if VF_W == 16
   return (vf)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)p)), 16);
@@ -238,7 +242,8 @@ VF_INLINE uint16_t float_to_bf16(float x) {
   return (uint16_t)((x != x ? bits | 0x400000 : bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
-/* Over the lanes, halving: the order is fixed for a width, but widths differ in rounding. */
+/* Sum and maximum over the lanes, by halving. The order is fixed for a width, so sums of different
+ * widths may round differently. */
 #if VF_W == 8
 #define VF_FOLD(x, f)                                                       \
   __m128 half_ = f(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1)); \
@@ -269,7 +274,7 @@ VF_INLINE float vf_max_lane(vf x) {
 #endif
 }
 
-/* a0 b0 a1 b1 ... : the first VF_W and the last VF_W of the interleaved elements. */
+/* Interleaved elements a0 b0 a1 b1 ...: vf_zip_low() has the first VF_W, vf_zip_high() the last. */
 #if defined(__clang__)
 #define VF_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
@@ -293,8 +298,9 @@ VF_INLINE vf vf_zip_high(vf a, vf b) {
   return VF_SHUFFLE(a, b, 2, 6, 3, 7);
 #endif
 }
-/* The VF_W x VF_W matrix of rows r, transposed: zipping each row with the one half the matrix away
- * turns (row, column) by one bit; log2 VF_W times is the whole exchange. */
+/* Transposes the VF_W x VF_W matrix of rows r. Zipping each row with the row half the matrix away
+ * rotates the bits of the index (row, column) by one; log2 VF_W rotations exchange row and column.
+ * */
 VF_INLINE void vf_transpose(vf r[VF_W]) {
   VF_UNROLL(4)
   for (int bit = 1; bit < VF_W; bit *= 2) {
@@ -309,7 +315,7 @@ VF_INLINE void vf_transpose(vf r[VF_W]) {
   }
 }
 
-/* Doubles, for sums that must not lose digits: half a vector of floats at a time. */
+/* Doubles, for sums that must not lose digits. A vector of them has half as many lanes as vf. */
 typedef double vd __attribute__((vector_size(VF_W * 4)));
 enum { VD_W = VF_W / 2 };
 typedef float vf_half __attribute__((vector_size(VF_W * 2)));

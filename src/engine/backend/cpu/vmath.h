@@ -1,10 +1,10 @@
 /* vmath.h - elementary functions of vectors of floats.
  *
  * Each is a range reduction and a short polynomial. The polynomials of exp, sin, cos, tanh and atan
- * are those of Cephes (Moshier, 1989), that of log is FreeBSD's e_logf.c. NaN gives NaN; exp
- * overflows to infinity and underflows through the subnormals to zero; log of a negative number is
- * NaN, of zero -infinity. Largest error over all floats, in ulp, with and without fused
- * multiply-add (test/engine/backend/test_cpu_math.c holds them):
+ * are those of Cephes (Moshier, 1989); that of log is from FreeBSD's e_logf.c. NaN gives NaN. exp
+ * overflows to infinity and underflows through the subnormals to zero. log of a negative number is
+ * NaN, log of zero is -infinity. The largest errors over all floats, in ulp, with or without fused
+ * multiply-add (tested by test/engine/backend/test_cpu_math.c):
  *
  *     exp 1.0   log 0.8   sin, cos 1.5   tanh 1.2   atan 2.7
  */
@@ -16,21 +16,21 @@
 
 #include "vec.h"
 
-/* For bits: arithmetic that may wrap. */
+/* Unsigned lanes, for arithmetic on bits that may wrap. */
 typedef uint32_t vu __attribute__((vector_size(VF_W * 4)));
 
-/* x 2^n for integers n in a vector of floats, |n| <= 252; rounds once. */
+/* x 2^n, rounded once. The lanes of n are integers, |n| <= 252. */
 VF_INLINE vf vf_scale2(vf x, vf n) {
 #if VF_W == 16
   return _mm512_scalef_ps(x, n);
 #else
-  const vi k = vf_to_i(n), half = k >> 1; /* of a NaN: any number will do */
+  const vi k = vf_to_i(n), half = k >> 1; /* for a NaN, k may be any number */
   return x * (vf)((vu)(half + 127) << 23) * (vf)((vu)(k - half + 127) << 23);
 #endif
 }
 
 VF_INLINE vf vf_exp(vf x) {
-  /* Beyond the limits the result is infinity and zero all the same. */
+  /* Beyond these limits the result is infinity or zero anyway. */
   x = vf_max(vf_set(-104.0f), vf_min(vf_set(89.0f), x));
   const vf n = vf_round(x * 1.44269504088896341f);
   vf r = vf_fnma(n, vf_set(0.693359375f), x);
@@ -43,10 +43,10 @@ VF_INLINE vf vf_exp(vf x) {
   return vf_scale2(vf_fma(p, r * r, r) + 1.0f, n);
 }
 
-/* x = m 2^e with m in [sqrt(1/2), sqrt 2); log m from s = f / (2 + f), f = m - 1. */
+/* x = m 2^e with m in [sqrt(1/2), sqrt 2). log m is a polynomial in s = f / (2 + f), f = m - 1. */
 VF_INLINE vf vf_log(vf x) {
   const vi tiny = x < 1.17549435e-38f;
-  const vf y = vf_select(tiny, x * 33554432.0f, x); /* 2^25: out of the subnormals */
+  const vf y = vf_select(tiny, x * 33554432.0f, x); /* 2^25 makes subnormals normal */
   const vi top = (vi)((vu)y - 0x3f3504f3u) >> 23;
   const vf f = (vf)((vu)y - ((vu)top << 23)) - 1.0f;
   const vf e = vi_to_f(top - (tiny & 25));
@@ -64,8 +64,8 @@ VF_INLINE vf vf_log(vf x) {
 typedef int32_t vi_half __attribute__((vector_size(VF_W * 2)));
 typedef int32_t vi_half_any __attribute__((vector_size(VF_W * 2), aligned(4), may_alias));
 
-/* x = r + quadrant pi/2 with |r| <= pi/4. In doubles, pi/2 in two parts: the product with the
- * first, of 25 bits, is exact up to |x| = 2^27. */
+/* x = r + quadrant pi/2 with |r| <= pi/4. This is computed in doubles, with pi/2 in two parts. The
+ * first has 25 bits, so that its product with the quadrant is exact up to |x| = 2^27. */
 VF_INLINE vf vf_quadrant(vf x, vi *quadrant) {
   float from[VF_W], to[VF_W];
   int32_t q[VF_W];
@@ -81,7 +81,7 @@ VF_INLINE vf vf_quadrant(vf x, vi *quadrant) {
   return vf_load(to);
 }
 
-/* sin(x + shift pi/2): the sine's or the cosine's polynomial, by the quadrant. */
+/* sin(x + shift pi/2). The quadrant decides between the polynomials of sine and cosine. */
 VF_INLINE vf vf_sin_shifted(vf x, int32_t shift) {
   vi q;
   const vf r = vf_quadrant(x, &q), z = r * r;
@@ -96,7 +96,7 @@ VF_INLINE vf vf_sin_shifted(vf x, int32_t shift) {
   return (vf)((vu)y ^ ((vu)(q & 2) << 30));
 }
 
-/* Lanes beyond 2^27 go one by one through the C library. */
+/* Sine and cosine of lanes beyond 2^27 are computed one by one by the C library. */
 VF_INLINE bool vi_some(vi mask) {
   int32_t any = 0;
   for (int i = 0; i < VF_W; i++) any |= mask[i];
@@ -119,7 +119,7 @@ VF_INLINE vf vf_cos(vf x) {
   return y;
 }
 
-/* An odd polynomial near zero, else 1 - 2 / (exp(2|x|) + 1) with the sign of x. */
+/* An odd polynomial near zero, elsewhere 1 - 2 / (exp(2|x|) + 1) with the sign of x. */
 VF_INLINE vf vf_tanh(vf x) {
   const vf a = vf_abs(x), z = x * x;
   vf p = vf_fma(vf_set(-5.70498872745e-3f), z, vf_set(2.06390887954e-2f));
@@ -132,7 +132,7 @@ VF_INLINE vf vf_tanh(vf x) {
   return vf_select(a < 0.625f, p, far_signed);
 }
 
-/* atan x = pi/2 + atan(-1/x) = pi/4 + atan((x-1)/(x+1)): into |x| <= tan(pi/8). */
+/* atan x = pi/2 + atan(-1/x) = pi/4 + atan((x-1)/(x+1)) reduce the argument to |x| <= tan(pi/8). */
 VF_INLINE vf vf_atan(vf x) {
   const vf a = vf_abs(x), one = vf_set(1.0f);
   const vi big = a > 2.414213562373095f, mid = a > 0.4142135623730950f;

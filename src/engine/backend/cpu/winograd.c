@@ -67,7 +67,7 @@ VF_INLINE void weights3(vf g0, vf g1, vf g2, vf t[6]) {
   t[5] = g2;
 }
 
-/* G g G^T for a vector of filters, to the 36 frequencies at distance `freq`. */
+/* Writes G g G^T for a vector of filters, as 36 frequencies `freq` floats apart. */
 VF_INLINE void weights_tile(const vf g[9], float *to, int64_t freq) {
   vf t[6][3];
   VF_UNROLL(3)

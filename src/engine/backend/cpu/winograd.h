@@ -1,30 +1,32 @@
-/* winograd.h - what the 3x3 convolutions of stride 1 and padding 1 share: tiles and transforms.
+/* winograd.h - tiles and transforms of the 3x3 convolutions of stride 1 and padding 1.
  *
  * Winograd's F(4x4, 3x3) cuts the output into 4 x 4 tiles. Each needs a 6 x 6 patch d of the input,
  * and with 6-point transforms in both directions the convolution becomes a product:
  *
- *     Y = A^T [ sum over c of (G g G^T) o (B^T d B) ] A,
+ *     Y = A^T [ sum over c of (G g G^T) o (B^T d B) ] A.
  *
- * 36 multiplications a tile and channel where the direct form has 144. The sum over channels, for
- * each of the 36 elements ("frequencies"), is an ordinary product [tiles x Ci][Ci x Co].
+ * It takes 36 multiplications per tile and channel, where the direct form takes 144. The sum over
+ * channels, for each of the 36 elements ("frequencies"), is an ordinary product [tiles x Ci][Ci x
+ * Co].
  *
  * The transforms interpolate polynomials at 0, a, -a, b, -b and infinity. Lavin & Gray
- * (arXiv:1509.09308) take a = 1, b = 2. Here a = 5/8, b = 3/2: the opposite signs cost the same,
- * every constant is still exact in a float, and the rounding error halves. Relative rms against
- * doubles, 128 channels of normal numbers (largest error / rms in brackets):
+ * (arXiv:1509.09308) take a = 1, b = 2. Here a = 5/8, b = 3/2: pairs of opposite points are as
+ * cheap to use, every constant is still exact in a float, and the rounding error halves. The table
+ * has the rms error against doubles, relative to the rms of the result, for 128 channels of normal
+ * numbers (in brackets, the largest error):
  *
  *                   forward           weight gradient
  *     1, 2          2.3e-6 (3.1e-5)   1.7e-6 (1.9e-5)
  *     5/8, 3/2      1.1e-6 (0.8e-5)   0.7e-6 (0.4e-5)
  *     direct        0.2e-6
  *
- * Rows of B^T, with P = a^2, Q = b^2 (those of -a and -b: the same with the odd terms negated):
+ * Rows of B^T, by point, with P = a^2 and Q = b^2. Those of -a and -b have the odd terms negated.
  *
  *     0: PQ, 0, -(P+Q), 0, 1, 0    a: 0, -aQ, -Q, a, 1, 0    b: 0, -bP, -P, b, 1, 0
  *     infinity: 0, PQ, 0, -(P+Q), 0, 1
  *
- * G's row of point p is (1, p, p^2) / N_p, N_p = product of (p - q) over the other points, A^T's
- * column (1, p, p^2, p^3); infinity has the last unit vector in both.
+ * G's row of point p is (1, p, p^2) / N_p, where N_p is the product of (p - q) over the other
+ * points. A^T's column is (1, p, p^2, p^3). For infinity both are the last unit vector.
  */
 #ifndef FEW_SRC_CPU_WINOGRAD_H
 #define FEW_SRC_CPU_WINOGRAD_H
@@ -41,7 +43,7 @@ enum { FREQ = 36 };
 #define WINO_NA (2 * WINO_P * (WINO_P - WINO_Q))
 #define WINO_NB (2 * WINO_Q * (WINO_Q - WINO_P))
 
-/* Images of h x w, cut into tiles of 4 x 4; the tiles of all images are numbered through. */
+/* Images of h x w, cut into tiles of 4 x 4. Tiles are numbered consecutively over all images. */
 struct wino_grid {
   int64_t h, w, tw, per_image, tiles;
 };
@@ -61,7 +63,8 @@ VF_INLINE struct wino_place wino_place(const struct wino_grid *g, int64_t t) {
   return (struct wino_place){t / g->per_image, in_image / g->tw * 4, in_image % g->tw * 4};
 }
 
-/* Addresses of `size` x `size` pixels from (row, col) on; those outside the image are `zeros`. */
+/* Writes the addresses of size x size pixels whose first is at (row, col). A pixel outside the
+ * image has the address `zeros`. */
 VF_INLINE void wino_pixels(const struct wino_grid *g, const float *x, int64_t channels, int size,
                            struct wino_place at, const float *zeros, const float **pixel) {
   for (int i = 0; i < size; i++)
@@ -90,9 +93,9 @@ VF_INLINE void wino_input(const vf d[6], vf t[6]) {
   t[5] = vf_fma(pq, d[1], vf_fma(s, d[3], d[5]));
 }
 
-/* Transform a 6 x 6 patch for channels [0, channels): frequency f of chunk k (VF_W channels, the
- * last filled up with zeros) goes to to[f * freq + k * chunk]. The tile to the right is likely the
- * next: its pixels are prefetched here, since the processor sees no stream in 36 short runs. */
+/* Transforms a 6 x 6 patch. Channels go in chunks of VF_W, the last padded with zeros: frequency f
+ * of chunk k goes to to[f * freq + k * chunk]. The next tile is usually the one to the right. Its
+ * pixels are prefetched here, since the processor does not detect 36 short runs as a stream. */
 VF_INLINE void wino_input_tile(const float *const pixel[FREQ], int64_t channels, float *to,
                                int64_t freq, int64_t chunk) {
   for (int64_t c = 0; c < channels; c += VF_W, to += chunk) {
@@ -119,8 +122,8 @@ VF_INLINE void wino_input_tile(const float *const pixel[FREQ], int64_t channels,
   }
 }
 
-/* A frequency's stretch of `floats`, a cache line longer than a multiple of 4 KiB would be: 36
- * stores a multiple of that apart would share one set of the cache. */
+/* Distance of the frequencies' arrays, each of `floats`: one cache line more than necessary. If it
+ * were a multiple of 4 KiB, the 36 stores of a tile would share one set of the cache. */
 VF_INLINE int64_t wino_spread(int64_t floats) { return round_up(floats, 16) + 16; }
 
 #endif

@@ -1,13 +1,15 @@
 /* winograd_dw.c - gradient of the 3x3 convolution with respect to its weights (winograd.h).
  *
- * dw[u,v] = sum over a tile's pixels of x[i+u, j+v] dy[i,j]: a correlation of the 6 x 6 patch of x
- * with a "filter" of 4 x 4, the tile of dy. F(3x3, 4x4) has the same six points, so
+ * A tile adds to dw[u,v] the sum over its pixels of x[i+u, j+v] dy[i,j]. This is a correlation of
+ * the 6 x 6 patch of x with a 4 x 4 "filter", the tile of dy. F(3x3, 4x4) has the same six points,
+ * so
  *
  *     dw = A3^T [ sum over tiles of (B^T d B)^T (G4 dy G4^T) ] A3
  *
  * and the sum over tiles is, for each frequency, a product [Ci x tiles][tiles x Co]. G4's divisors
- * N_p are applied once, to the sum. Tiles go in blocks: transform x and dy, add 36 products to the
- * accumulators. Large blocks pass over the accumulators less often, small ones stay in the cache.
+ * N_p are applied once, to the sum. Tiles are processed in blocks: x and dy of a block are
+ * transformed, then 36 products are added to the accumulators. Large blocks pass over the
+ * accumulators less often; small blocks stay in the cache.
  *
  *     V  [frequency][tile][Ci]      D  [frequency][panel][tile][GEMM_N]
  *     S  [frequency][panel][Ci][GEMM_N], the accumulators
@@ -22,7 +24,7 @@ enum { BLOCK_FLOATS = 240 * 1024, LEAST_TILES = 64, MOST_TILES = 128 };
 
 struct wino_dw {
   struct wino_grid grid;
-  int64_t ci, co, cp, panels; /* cp: ci in whole vectors */
+  int64_t ci, co, cp, panels; /* cp: ci, rounded up to whole vectors */
   int64_t block;              /* tiles */
   int64_t v_freq, d_freq, s_freq;
   const float *x, *dy;
@@ -61,7 +63,8 @@ VF_INLINE void gradient4(const vf g[4], vf t[6]) {
   t[5] = g[3];
 }
 
-/* One vector of channels of a 4 x 4 tile of dy; the next tile is `next` floats further. */
+/* Transforms one vector of channels of a 4 x 4 tile of dy. The next tile, `next` floats further, is
+ * prefetched. */
 VF_INLINE void gradient_tile(const float *const pixel[16], int64_t c, int64_t n, int64_t next,
                              float *to, int64_t freq) {
   vf t[6][4];
@@ -125,7 +128,7 @@ VF_INLINE void weights3(const vf m[6], vf w[3]) {
   w[2] = vf_fma(vf_set(WINO_P), sa, vf_fma(vf_set(WINO_Q), sb, m[5]));
 }
 
-/* The sums of one vector of filters to their 3 x 3 taps, `tap` apart. */
+/* Transforms the sums of one vector of filters to their 3 x 3 taps, `tap` floats apart. */
 VF_INLINE void weights_tile(const float *m, int64_t freq, float *to, int64_t tap, int64_t n) {
   vf t[3][6];
   VF_UNROLL(6)
