@@ -5,7 +5,7 @@
 
 #include "few/backend.h"
 
-/* A backend is opened only when it is named, since that of a device may load a library. */
+/* A backend is opened only when it is needed, since that of a device may load a library. */
 static const struct {
   const char *name;
   const struct few_backend *(*open)(void);

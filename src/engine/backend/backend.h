@@ -14,12 +14,13 @@
 typedef enum few_real { FEW_F32, FEW_F64 } few_real;
 static inline size_t few__real_size(few_real r) { return r == FEW_F64 ? 8 : 4; }
 
-/* The key of a replay's random numbers (base/rng.h); row0 is the global index of batch row 0. */
+/* The key of a replay's random numbers (base/rng.h). row0 is the global index of batch row 0. */
 struct few_replay_key {
   uint64_t seed, step, row0;
 };
 
-/* A queue of a device, on which kernels are launched in order; NULL where kernels run on the host. */
+/* A queue of a device, on which kernels are launched in order; NULL where kernels run on the
+ * host. */
 struct few_queue;
 
 struct few_operand {
@@ -77,8 +78,8 @@ struct few_kernel {
 /* A run of kernels that was captured once and is launched as a whole from then on. */
 struct few_captured_graph;
 
-/* Passes over long float arrays in the memory of a device, for what training does outside of plans
- * (train/arrays.h). They run in order with the kernels, and add in a fixed order. */
+/* Passes over long float arrays in device memory, for what training does outside of plans
+ * (train/arrays.h). They run in order with the kernels, and sums are taken in a fixed order. */
 enum { FEW_DOT_PARTS = 1024 };
 /* The scalars of one step of Adam's family, rounded once from f64. */
 struct few_moments_coef {
@@ -90,8 +91,8 @@ struct few_moments_coef {
   float root_scale, eps; /* the divisor: root_scale sqrt(v) + eps */
   bool adaptive;         /* false: no divisor (radam's first steps) */
 };
-/* That step on n parameters, and in the same pass the average of the first n_average of them,
- * average = beta average + (1 - beta) param. All arrays are the device's. */
+/* Such a step on n parameters. The same pass updates the average of the first n_average of them,
+ * average = beta average + (1 - beta) param. All arrays are in device memory. */
 struct few_moments {
   struct few_moments_coef coef;
   int64_t n;
@@ -107,9 +108,9 @@ struct few_vectors {
   void (*copy)(struct few_queue *q, float *to, const float *from, int64_t n);
   void (*add)(struct few_queue *q, float *to, const float *from, int64_t n); /* to += from */
   void (*scale)(struct few_queue *q, float *x, float by, int64_t n);
-  /* Sums of part[FEW_DOT_PARTS], in the device's memory, that make up the inner product. */
+  /* Writes part[FEW_DOT_PARTS], in device memory. The sum of the parts is the inner product. */
   void (*dot)(struct few_queue *q, double *part, const float *a, const float *b, int64_t n);
-  /* x[i] = sum of factor[k] x[k step + i], k < n_rows <= 8; factor is the host's. */
+  /* x[i] = sum of factor[k] x[k step + i] over k < n_rows <= 8; factor is in host memory. */
   void (*combine)(struct few_queue *q, float *x, int64_t n, int64_t step, int n_rows,
                   const double *factor);
   void (*moments)(struct few_queue *q, const struct few_moments *step);
@@ -117,19 +118,19 @@ struct few_vectors {
   void (*follow)(struct few_queue *q, float *to, const float *from, float fresh, int64_t n);
 };
 
-/* A device with memory of its own, which only kernels reach. Calls on one queue come from one thread
- * at a time. Errors stick to the queue: `finish` returns the first. */
+/* A device with memory of its own, which only kernels can access. Calls on one queue must come from
+ * one thread at a time. A queue keeps its first error; `finish` returns it. */
 struct few_device {
   const char *(*open)(struct few_queue **out); /* NULL, or why not */
   void (*close)(struct few_queue *q);          /* NULL is fine */
   void (*name)(struct few_queue *q, char *out, size_t size);
   void *(*alloc)(struct few_queue *q, size_t bytes); /* 256-byte aligned; NULL: out of memory */
   void (*free)(struct few_queue *q, void *at);       /* NULL is fine */
-  /* Memory of the host from which `put` returns at once: do not change it until a wait. */
+  /* Host memory from which `put` copies without waiting. Do not change it until a wait. */
   void *(*alloc_host)(struct few_queue *q, size_t bytes);
   void (*free_host)(struct few_queue *q, void *at); /* NULL is fine */
-  /* In order with the kernels. put may wait for them, and `from` may be reused at once unless it is
-   * memory of alloc_host. get always waits; with 0 bytes it only waits. */
+  /* Copies, in order with the kernels. put may wait for them; `from` may be changed at once unless
+   * it is memory of alloc_host. get always waits; with 0 bytes it only waits. */
   void (*put)(struct few_queue *q, void *to, const void *from, size_t bytes);
   void (*get)(struct few_queue *q, void *to, const void *from, size_t bytes);
   void (*set_key)(struct few_queue *q, const struct few_replay_key *key);
@@ -138,54 +139,57 @@ struct few_device {
   struct few_captured_graph *(*capture_end)(struct few_queue *q);
   void (*launch)(struct few_queue *q, struct few_captured_graph *r);
   void (*captured_graph_free)(struct few_captured_graph *r); /* NULL is fine */
-  const char *(*finish)(
-      struct few_queue *q); /* waits; NULL, or the first error since the last call */
+  /* Waits. Returns NULL, or the first error since the last call. */
+  const char *(*finish)(struct few_queue *q);
   const struct few_vectors *vector;
 };
 
 struct few_backend {
   const char *name;                /* "ref", "cpu" */
   const char *help;                /* one line */
-  const char *missing;             /* NULL, or why there are no kernels: what to install */
+  const char *missing;             /* NULL, or why there are no kernels, and what to install */
   const struct few_device *device; /* NULL: the host */
-  /* kernel[real][op]; run == NULL: this backend does not have it, which planning reports. Sources
-   * other than RANDN and RANDU, and views, have none. */
+  /* kernel[real][op]. run is NULL if this backend has no kernel; planning reports that. Views, and
+   * sources other than RANDN and RANDU, need none. */
   struct few_kernel kernel[2][FEW_OP_COUNT];
-  /* Runs a fused pointwise program; run == NULL: the planner does not fuse for this backend. */
+  /* Runs a fused pointwise program. If run is NULL, the planner does not fuse for this backend. */
   struct few_kernel fused[2];
-  bool precision[FEW_BF16 + 1]; /* supports that one, beside FEW_FP32 */
-  const char *bf16_only_stored; /* NULL, or why FEW_BF16 gains no speed: a warning */
-  bool bf16[FEW_OP_COUNT + 1];  /* kernels of f32 that take operands in bf16, and give results so;
-                                    the last: fused programs */
-  bool fuses_norms
-      [2]; /* a program may contain norms of images, which have several positions per row */
+  /* Which precisions are supported besides FEW_FP32. */
+  bool precision[FEW_BF16 + 1];
+  const char *bf16_only_stored; /* NULL, or why FEW_BF16 is not faster here: a warning */
+  /* f32 kernels that may have operands and results in bf16. The last element is for fused
+   * programs. */
+  bool bf16[FEW_OP_COUNT + 1];
+  /* A program may contain norms of images, which have several positions per row. */
+  bool fuses_norms[2];
 };
 
-/* The backend of that name, or NULL; and backends 0, 1, ... of backends.def, NULL past the last. */
+/* The backend of that name, or NULL. few__backend_at() is backend i of backends.def, or NULL. */
 const struct few_backend *few__backend_find(const char *name);
 const struct few_backend *few__backend_at(int i);
 
-/* The backend of that name. FEW_E_INVALID for an unknown name, with the known ones in the sentence;
- * FEW_E_UNSUPPORTED for one that is missing here. */
+/* The backend of that name. FEW_E_INVALID for an unknown name, with a sentence that lists the known
+ * ones; FEW_E_UNSUPPORTED for one that is not available here. */
 few_status few__backend_choose(few_ctx *ctx, const struct few_backend **out, const char *name);
-/* FEW_E_UNSUPPORTED for a precision that the backend lacks; a warning for one that gains no speed. */
+/* FEW_E_UNSUPPORTED for a precision that the backend lacks. It logs a warning for one that is not
+ * faster here. */
 few_status few__backend_check_precision(few_ctx *ctx, const struct few_backend *b,
                                         few_precision precision);
-/* Open a queue of the backend's device. FEW_E_UNSUPPORTED, with the reason, where that fails. */
+/* Opens a queue of the backend's device. FEW_E_UNSUPPORTED, with the reason, if that fails. */
 few_status few__backend_open(few_ctx *ctx, const struct few_backend *b, struct few_queue **out);
-/* The backend of the context: the chosen one, or cpu. few__backend_host never returns one with a
- * device: cpu in its place. */
+/* few__backend_of() is the backend of the context: the chosen one, or cpu. few__backend_host() is
+ * the same, except that it is cpu if the chosen one has a device. */
 const struct few_backend *few__backend_of(const few_ctx *ctx);
 const struct few_backend *few__backend_host(const few_ctx *ctx);
 
-/* Plain loops for every op, f32 and f64: the definition. */
+/* Plain loops that define every op, in f32 and f64. */
 const struct few_backend *few__backend_ref(void);
-/* The fastest kernels that this processor runs, and those of ref for ops without a faster one. */
+/* The fastest kernels that this processor can run; those of ref for ops without a faster one. */
 const struct few_backend *few__backend_cpu(void);
 /* NVIDIA GPUs, or a table without kernels whose `missing` is the reason. */
 const struct few_backend *few__backend_cuda(void);
-/* The instruction set of cpu: "base", "avx2", "avx512". The environment variable FEW_CPU_ISA may name
- * a lesser one. */
+/* The instruction set of the backend cpu: "base", "avx2" or "avx512". The environment variable
+ * FEW_CPU_ISA may select a smaller one. */
 const char *few__backend_cpu_set(void);
 
 #endif

@@ -1,9 +1,9 @@
-/* library.c - is a file a whole shared library?
+/* library.c - checks that a file is a complete shared library.
  *
- * The loader maps a library and reads its pages when they are needed. A library that was cut short, by
- * a full disk or a broken copy, is mapped all the same, and reading a page behind its end is SIGBUS.
- * So the headers are compared with the length of the file first: every loaded segment, and the table
- * of sections, which linkers write last (System V ABI, "ELF").
+ * The loader maps a library and reads its pages when they are needed. It also maps a library that
+ * was truncated by a full disk or a failed copy; then reading a page past its end is SIGBUS. So the
+ * headers are first compared with the length of the file: every loaded segment, and the table of
+ * sections, which linkers write last (System V ABI, "ELF").
  */
 #include "library.h"
 
@@ -21,14 +21,14 @@ static bool read_at(int fd, void *out, size_t n, uint64_t at) {
   return at <= INT64_MAX && pread(fd, out, n, (off_t)at) == (ssize_t)n;
 }
 
-/* NULL, or what is wrong with it. */
+/* Returns NULL, or what is wrong with the file. */
 static const char *look(int fd) {
   static const char cut[] = "it is cut short: copy or build it again";
-  static const char other[] = "it is no shared library of this machine";
+  static const char other[] = "it is not a shared library for this machine";
   Elf64_Ehdr h;
   Elf64_Phdr p;
   struct stat s;
-  if (fstat(fd, &s) || !S_ISREG(s.st_mode)) return "it is no file";
+  if (fstat(fd, &s) || !S_ISREG(s.st_mode)) return "it is not a regular file";
   const uint64_t size = (uint64_t)s.st_size;
   if (!read_at(fd, &h, sizeof h, 0)) return size < sizeof h ? cut : "it cannot be read";
   if (memcmp(h.e_ident, ELFMAG, SELFMAG) != 0 || h.e_ident[EI_CLASS] != ELFCLASS64 ||

@@ -31,8 +31,8 @@ static struct block cut(int64_t n, int64_t at, int64_t most) {
   return (struct block){at, min_of(len, n - at)};
 }
 
-/* Copies n <= VF_W rows of a transposed B into the panel, as columns. Columns from n on are zero.
- * */
+/* Copies n <= VF_W rows of a transposed B into the panel, as columns. Columns from n on are
+ * zero. */
 static void pack_columns(const float *from, int64_t ldb, int64_t k, int64_t n, float *to) {
   int64_t i = 0;
   for (; n == VF_W && i + VF_W <= k; i += VF_W) {

@@ -159,8 +159,8 @@ static inline size_t norm_sums_bytes(int64_t C) {
   return (size_t)C * (4 * sizeof(double) + sizeof(float));
 }
 
-/* Writes the factors of one image, [NORM_FACTORS][C]. sums is scratch of norm_sums_bytes(C) bytes.
- * */
+/* Writes the factors of one image, [NORM_FACTORS][C]. sums is scratch of norm_sums_bytes(C)
+ * bytes. */
 static inline void norm_image(const struct norm *n, int64_t image, void *sums, float *factor) {
   const int64_t C = n->C, at = image * n->P * C;
   double *a = sums;

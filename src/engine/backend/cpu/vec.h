@@ -299,8 +299,8 @@ VF_INLINE vf vf_zip_high(vf a, vf b) {
 #endif
 }
 /* Transposes the VF_W x VF_W matrix of rows r. Zipping each row with the row half the matrix away
- * rotates the bits of the index (row, column) by one; log2 VF_W rotations exchange row and column.
- * */
+ * rotates the bits of the index (row, column) by one; log2 VF_W rotations exchange row and
+ * column. */
 VF_INLINE void vf_transpose(vf r[VF_W]) {
   VF_UNROLL(4)
   for (int bit = 1; bit < VF_W; bit *= 2) {

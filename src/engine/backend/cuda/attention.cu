@@ -1,6 +1,6 @@
-/* attention.cu - y = softmax(scale q k^T) v, its tangent beside it, and its gradient, in one pass
- * over the keys each (flash attention, Dao et al., arXiv 2205.14135; with tangents: Lu and Song,
- * arXiv 2410.11081, appendix F). ref/k_attention.c has the formulas.
+/* attention.cu - y = softmax(scale q k^T) v, optionally with its tangent, and its gradient, by
+ * flash attention (Dao et al., arXiv 2205.14135; with tangents: Lu and Song, arXiv 2410.11081,
+ * appendix F). ref/k_attention.c has the formulas.
  *
  * Each warp has one query. The WARPS warps of a block share tiles of 32 keys in shared memory.
  * First, lane j computes the score of key j of the tile. Then lane d is number d of the head, and
@@ -35,8 +35,8 @@ static __device__ inline int64_t y_at(const struct heads *s, int64_t nh, int64_t
   return (nh / s->h * s->T + t) * s->h * s->D + nh % s->h * s->D;
 }
 
-/* The block copies rows first .. of `which` into tile [TILE][D + 1], zeros past the end. y: from an
- * array of the shape of the result, not of qkv. */
+/* The block copies TILE rows of `which`, from `first` on, into tile [TILE][D + 1]. Rows past the
+ * end are zero. With y, x has the shape of the result instead of that of qkv. */
 template <class real>
 static __device__ inline void load(const struct heads *s, int64_t nh, int which, bool y,
                                    int64_t first, struct from<real> x, real *tile) {
@@ -55,7 +55,7 @@ static __device__ inline real dot(const real *a, const real *b, int D) {
   return sum;
 }
 
-/* to[.] += sum_j of p of lane j times row j of the tile; lane d holds d, d + 32 .. */
+/* to += sum over j of (p of lane j) times row j of the tile. Lane d has numbers d, d + 32, ... */
 template <class real>
 static __device__ inline void add_rows(real *to, real p, const real *tile, int D) {
   const int lane = (int)threadIdx.x % 32;
@@ -150,7 +150,7 @@ static __global__ void query_kernel(struct heads s, struct from<real> x, struct 
       const bool there = first + lane < s.T;
       const real score = there ? scale * dot(q, k + lane * row, D) : -(real)INFINITY;
       const real dp = dot(g, v + lane * row, D);
-      if (sweep) { /* m is L by now */
+      if (sweep) { /* m is L in the second sweep */
         const real p = there ? exp(score - m) : (real)0;
         add_rows(dq, scale * p * (dp - delta), k, D);
         continue;
@@ -226,13 +226,13 @@ static bool heads_of(const struct few_call *c, struct heads *s, int64_t *blocks)
   return false;
 }
 
-/* Tiles of the block, and `each` vectors of every warp. */
+/* Shared memory for `tiles` tiles of the block and `each` vectors per warp. */
 template <class real>
 static size_t room(const struct heads *s, int tiles, int each) {
   return (size_t)(tiles * TILE * (s->D + 1) + WARPS * each * s->D) * sizeof(real);
 }
 
-/* Products of f32 that may be rounded to bf16 are for matrix units. */
+/* Use matrix units? For f32, if products may be rounded to bf16. */
 template <class real>
 static bool for_matrix_units(const struct few_call *c) {
   return sizeof(real) == sizeof(float) && few__cuda_attention_mma_takes(c);

@@ -140,13 +140,13 @@ __device__ inline void each_row(const uint32_t *tile, int k, F f) {
   }
 }
 
-/* to += a of the warp's rows times a tile's rows: [16][D] [K][D]^T. */
+/* to += a tile^T, where a [16][D] is the warp's rows and the tile is [K][D]. */
 template <int D, int K>
 __device__ inline void scores(float (*to)[4], const uint32_t (*a)[4], const uint32_t *tile) {
   each_column<D, K>(tile, [&](int k, int j, const uint32_t *b) { few__mma(to[j], a[k], b); });
 }
 
-/* to += p times a tile: [16][K] [K][D]. */
+/* to += p tile, where p is [16][K] and the tile [K][D]. */
 template <int D, int K>
 __device__ inline void blend(float (*to)[4], const float (*p)[4], const uint32_t *tile) {
   FEW_UNROLL
@@ -182,7 +182,7 @@ __device__ inline float row_max(float x) {
   return fmaxf(y, __shfl_xor_sync(0xffffffffu, y, 2));
 }
 
-/* Scaled scores, -inf past the last key. */
+/* Scales the scores. Those past the last key become -inf. */
 template <int K>
 __device__ inline void finish_scores(const struct heads *s, int64_t first, float (*x)[4]) {
   const int t = (int)threadIdx.x % 4;

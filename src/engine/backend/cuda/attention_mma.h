@@ -4,11 +4,11 @@
 
 #include "cuda.h"
 
-/* Heads of 32, 64 and 128 numbers; others are left to attention.cu. */
+/* True for heads of 32, 64 and 128 numbers; attention.cu computes the others. */
 bool few__cuda_attention_mma_takes(const struct few_call *c);
-/* attention (dual false: in[0]) and attention_dual (in[0], in[1]). */
+/* The op attention, of in[0], or attention_dual, of in[0] and in[1], if `dual`. */
 void few__cuda_attention_mma(const struct few_call *c, bool dual);
-/* attention_grad; its scratch is that of attention.cu. */
+/* The op attention_grad; its scratch is that of attention.cu. */
 void few__cuda_attention_mma_grad(const struct few_call *c);
 
 #endif

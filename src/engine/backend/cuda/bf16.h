@@ -1,5 +1,5 @@
-/* bf16.h - calls with operands or results in bf16: products then need all of their factors in
- * bf16. */
+/* bf16.h - conversions for calls with operands or results in bf16. The library's products then need
+ * all factors in bf16. */
 #ifndef FEW_SRC_CUDA_BF16_H
 #define FEW_SRC_CUDA_BF16_H
 
@@ -19,7 +19,7 @@ static inline size_t few__cuda_bf16_bytes(struct few_shape s) {
 
 /* Operand k in bf16: its own memory, or a copy at *room, which is then moved past the copy. */
 const uint16_t *few__cuda_as_bf16(const struct few_call *c, int k, uint16_t **room);
-/* n numbers of f32 in bf16, and back. */
+/* Convert n numbers from f32 to bf16 and back. */
 void few__cuda_to_bf16(struct few_queue *q, const float *x, uint16_t *out, int64_t n);
 void few__cuda_from_bf16(struct few_queue *q, const uint16_t *x, float *out, int64_t n);
 

@@ -1,5 +1,5 @@
-/* cache.cu - see cache.h. A file is two lengths, the key and the bytes: names are hashes, and a
- * reader compares the key itself.
+/* cache.cu - see cache.h. A file has two lengths, the key, and the machine code. Its name is a hash
+ * of the key, so a reader compares the key itself.
  */
 #include "cache.h"
 
@@ -18,7 +18,7 @@ static bool make_folder(const std::string &path) {
   return mkdir(path.c_str(), 0700) == 0 || errno == EEXIST;
 }
 
-/* The folder, made if it is missing; "": none. */
+/* The folder, created if it is missing; "" if nothing is cached. */
 static std::string folder() {
   const char *own = getenv("FEW_CACHE"), *all = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
   if (own) return *own && make_folder(own) ? own : "";
@@ -40,7 +40,7 @@ static std::string path_of(const char *key, size_t n_key) {
   return in + name;
 }
 
-/* Is the file whole, and of this key? */
+/* The number of bytes of code, if the file is complete and has this key; else 0. */
 static size_t check(FILE *f, const char *key, size_t n_key) {
   uint64_t lengths[2] = {0, 0};
   struct stat s;
@@ -64,7 +64,7 @@ size_t few__cache_read(const char *key, size_t n_key, char *to, size_t room) {
 
 void few__cache_write(const char *key, size_t n_key, const char *bytes, size_t n) {
   const std::string path = path_of(key, n_key);
-  std::string temp = path + ".XXXXXX"; /* a name of its own for every writer, of mode 0600 */
+  std::string temp = path + ".XXXXXX"; /* a different file for every writer, of mode 0600 */
   const uint64_t lengths[2] = {n_key, n};
   if (path.empty()) return;
   const int fd = mkostemp(&temp[0], O_CLOEXEC);

@@ -1,4 +1,5 @@
-/* compile.cu - compiles text to machine code for the present GPU by NVRTC, once per text and GPU. */
+/* compile.cu - compiles text to machine code for the current GPU by NVRTC, once per text and
+ * GPU. */
 #include "compile.h"
 
 #include <nvrtc.h>
@@ -30,7 +31,7 @@ static std::string architecture() {
   return "--gpu-architecture=sm_" + std::to_string(major) + std::to_string(minor);
 }
 
-/* All that the machine code depends on. */
+/* The key for the cache: everything that the machine code depends on. */
 static std::string key_of(const std::string &arch, const std::string &all) {
   int major = 0, minor = 0;
   nvrtcVersion(&major, &minor);

@@ -1,11 +1,12 @@
-/* conv_ops.cu - conv, conv_dx, conv_dw. In f32, few's kernels are [kh,kw,I,O], and those of cuDNN for NHWC
- * images are [O,kh,kw,I]. So a copy of the kernel in the scratch is transposed, before or after. cuDNN
- * takes one number type per call, so an image that is stored in the other type is converted there too.
+/* conv_ops.cu - conv, conv_dx, conv_dw. In f32, few's kernels are [kh,kw,I,O], and those of cuDNN
+ * for NHWC images are [O,kh,kw,I]. So a copy of the kernel in the scratch is transposed, before or
+ * after. cuDNN takes one number type per call, so an image that is stored in the other type is
+ * converted there too.
  */
 #include "bf16.h"
 #include "conv_plain.h"
 
-/* to[o, e] = from[e, o]; back: from[e, o] = to[o, e]. */
+/* to[o, e] = from[e, o], or with BACK from[e, o] = to[o, e]. */
 template <class real, bool BACK>
 static __global__ void turn_kernel(int64_t E, int64_t O, struct from<real> x, struct to<real> out) {
   FOR_EACH_ELEMENT(i, E * O) {
@@ -46,7 +47,7 @@ static struct few_conv geometry(const struct few_call *c, struct few_shape x, st
   return s;
 }
 
-/* The scratch: the transposed kernel, then images that are stored in the other type. */
+/* The scratch has the transposed kernel, then the converted image. */
 static size_t kernel_bytes(struct few_shape w, size_t real_size) {
   return ((size_t)count_of(w) * real_size + 255) & ~(size_t)255;
 }
@@ -56,9 +57,9 @@ static uint16_t *behind_kernel(const struct few_call *c, struct few_shape w) {
   return (uint16_t *)((char *)c->scratch + kernel_bytes(w, sizeof(real)));
 }
 
-/* The type of a call is that in which its result is stored. For bf16, all images are bf16. For f32,
- * which images of few channels and outputs have, the other image is widened to f32; if it was bf16,
- * matrix units lose nothing more. */
+/* A call computes in the type in which its result is stored. For bf16, all images are bf16. Images
+ * with few channels and outputs are f32; then the other image is converted to f32, and if it was
+ * bf16, matrix units lose nothing more. */
 template <class real>
 static void to_image(const struct few_call *c, struct few_conv s, enum few_conv_what what) {
   void *in = (void *)c->in[0].data, *w = c->scratch;
@@ -93,7 +94,7 @@ static void conv_dx(const struct few_call *c) {
 }
 FEW_CUDA_KERNEL(conv_dx)
 
-/* cuDNN gives a kernel in the type of the images. */
+/* cuDNN writes the kernel's gradient in the type of the images. */
 template <class real>
 static void conv_dw(const struct few_call *c) {
   struct few_conv s = geometry<real>(c, c->in[0].shape, c->shape, c->in[1].shape);
@@ -112,7 +113,7 @@ static void conv_dw(const struct few_call *c) {
 }
 FEW_CUDA_KERNEL(conv_dw)
 
-/* Room for an image in either type, since its storage is not known yet. */
+/* Has room for an image in either type, since its storage is not known yet. */
 template <class real>
 static size_t conv_scratch(const struct few_call *c) {
   const size_t widened = c->precision == FEW_BF16 ? 2 * few__cuda_bf16_bytes(c->in[0].shape) : 0;

@@ -1,4 +1,5 @@
-/* conv_plain.cu - one thread per number, terms in a fixed order. f64 exists to check the others.
+/* conv_plain.cu - convolutions with one thread per number, which adds the terms in a fixed order.
+ * They are for f64, which serves to check f32.
  */
 #include "conv_plain.h"
 

@@ -4,11 +4,13 @@
  * (emulator.h in the folder of the tests; FEW_CUDA_EMULATED is its path). So every kernel is
  * compared with the reference on machines without a GPU. Two macros hide what differs:
  *
- *   FEW_LAUNCH(q, kernel<float>, blocks, threads, bytes, arguments ...)   bytes of dynamic memory
- *   FEW_DYNAMIC(float, x)                                                 which the kernel calls x
+ *   FEW_LAUNCH(q, kernel<float>, blocks, threads, bytes, arguments ...)
+ *       launches a kernel with this many bytes of dynamic shared memory
+ *   FEW_DYNAMIC(float, x)
+ *       in the kernel, declares x as that memory
  *
- * A kernel is a template over its number type; FEW_CUDA_KERNEL(name) gives few__cuda_<name>_f32 and
- * _f64 from `template <class real> static void name(const struct few_call *)`.
+ * A kernel is a template over its number type. FEW_CUDA_KERNEL(name) defines few__cuda_<name>_f32
+ * and few__cuda_<name>_f64 from `template <class real> static void name(const struct few_call *)`.
  */
 #ifndef FEW_SRC_CUDA_H
 #define FEW_SRC_CUDA_H
@@ -21,10 +23,11 @@
 #define FEW_UNROLL
 #else
 #include <cuda_runtime.h>
-#define FEW_UNROLL _Pragma("unroll") /* what registers are to hold has no address */
+#define FEW_UNROLL \
+  _Pragma("unroll") /* registers have no address, so their index must be constant */
 #define FEW_LAUNCH(q, kernel, blocks, threads, bytes, ...)                                         \
   do {                                                                                             \
-    if ((size_t)(bytes) > 48 << 10) /* more than a kernel has unasked */                           \
+    if ((size_t)(bytes) > 48 << 10) /* above this a kernel must ask for it */                      \
       few__cuda_check(                                                                             \
           q,                                                                                       \
           cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)(bytes)), \
@@ -47,7 +50,8 @@ extern "C" {
   extern "C" void few__cuda_##name##_f32(const struct few_call *call) { name<float>(call); } \
   extern "C" void few__cuda_##name##_f64(const struct few_call *call) { name<double>(call); }
 
-/* And from `template <class real> static size_t name_scratch(const struct few_call *)`. */
+/* Defines few__cuda_<name>_scratch_f32 and _f64 from
+ * `template <class real> static size_t name_scratch(const struct few_call *)`. */
 #define FEW_CUDA_SCRATCH(name)                                                    \
   extern "C" size_t few__cuda_##name##_scratch_f32(const struct few_call *call) { \
     return name##_scratch<float>(call);                                           \
@@ -63,13 +67,13 @@ void few__cuda_check(struct few_queue *q, cudaError_t status, const char *what);
 #endif
 /* The key of the running replay, in the device's memory. */
 const struct few_replay_key *few__cuda_key(struct few_queue *q);
-/* Record an error that CUDA did not report; only the first is kept. */
+/* Records an error that CUDA did not report. The queue keeps only its first error. */
 void few__cuda_fail(struct few_queue *q, const char *what, const char *why);
 
 /* vector.cu */
 extern const struct few_vectors few__cuda_vectors;
 
-/* Operands of a pointwise op; 0 of any other. */
+/* The number of operands of a pointwise op; 0 for any other op. */
 int few__cuda_arity(few_op op);
 
 /* Blocks of a loop over n elements in strides of the grid: enough to fill any GPU, but each thread
@@ -84,7 +88,7 @@ static inline int64_t blocks_for(int64_t n) {
   for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n); \
        i += (int64_t)gridDim.x * blockDim.x)
 
-/* ---- numbers in memory: those of a call of f32 may be stored in bf16 ---- */
+/* ---- Numbers in memory: an f32 call may have operands and results that are stored in bf16 ---- */
 
 static __host__ __device__ inline float few__from_bf16(uint16_t stored) {
   const uint32_t bits = (uint32_t)stored << 16;
@@ -92,7 +96,7 @@ static __host__ __device__ inline float few__from_bf16(uint16_t stored) {
   memcpy(&x, &bits, sizeof x);
   return x;
 }
-/* To nearest even. */
+/* Rounds to nearest, ties to even. */
 static __host__ __device__ inline uint16_t few__to_bf16(float x) {
   uint32_t bits;
   memcpy(&bits, &x, sizeof bits);
@@ -133,7 +137,7 @@ static inline struct to<real> result(const struct few_call *c) {
   return {c->out, c->bf16[0]};
 }
 
-/* ---- sums over a warp and a block: the same tree for the same number of threads ---- */
+/* ---- Sums over a warp and a block: the order depends on the number of threads only ---- */
 
 template <class T>
 static __device__ inline T warp_sum(T x) {
@@ -148,7 +152,7 @@ static __device__ inline T warp_max(T x) {
   }
   return x;
 }
-/* All threads of the block get the result; blockDim.x is a multiple of 32. */
+/* All threads of the block get the result. blockDim.x must be a multiple of 32. */
 template <class T>
 static __device__ inline T block_sum(T x) {
   __shared__ T part[32];
@@ -156,7 +160,7 @@ static __device__ inline T block_sum(T x) {
             lane = (int)threadIdx.x % 32;
   x = warp_sum(x);
   if (warps == 1) return x;
-  __syncthreads(); /* the last one's parts have been read */
+  __syncthreads(); /* wait until the parts of the sum before have been read */
   if (lane == 0) part[warp] = x;
   __syncthreads();
   return warp_sum(lane < warps ? part[lane] : T(0));

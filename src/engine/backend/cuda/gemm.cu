@@ -1,4 +1,4 @@
-/* gemm.cu - products by cuBLASLt, which is column-major: it computes c^T = b^T a^T. */
+/* gemm.cu - matrix products by cuBLASLt. It is column-major, so it computes c^T = b^T a^T. */
 #include "gemm.h"
 
 #include "queue.h"
@@ -27,7 +27,7 @@ static cublasComputeType_t compute_of(const struct few_gemm *s) {
   return s->factors == FEW_GEMM_F32 && s->tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
 }
 
-/* Unless set, heuristics assume an alignment of 256 bytes. */
+/* The alignment of an array, in bytes. If it is not set, cuBLASLt's heuristics assume 256. */
 static uint32_t alignment(const void *at) {
   const uintptr_t lowest = (uintptr_t)at & -(uintptr_t)at;
   return lowest == 0 || lowest > 256 ? 256 : (uint32_t)lowest;
@@ -39,7 +39,7 @@ static bool set_alignment(struct few_queue *q, struct layouts *l,
                   cublasLtMatmulPreferenceSetAttribute(l->preference, what, &bytes, sizeof bytes));
 }
 
-/* Of the call as cuBLASLt sees it: its A is b. */
+/* Sets what the heuristics need. cuBLASLt's A is b, and its B is a. */
 static bool prefer(struct few_queue *q, struct layouts *l, const void *a, const void *b,
                    const void *c) {
   const size_t workspace = WORKSPACE;
@@ -93,7 +93,7 @@ static few_gemm_key key_of(const struct few_gemm *s, const void *a, const void *
           alignment(c)};
 }
 
-/* The algorithm of this call: the first that the heuristics offer, chosen once. */
+/* The algorithm of this call: the first that the heuristics offer. It is chosen once and kept. */
 static const cublasLtMatmulAlgo_t *algorithm(struct few_queue *q, struct layouts *l,
                                              const few_gemm_key &key, const void *a, const void *b,
                                              const void *c) {

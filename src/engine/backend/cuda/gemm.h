@@ -4,15 +4,16 @@
 
 #include "cuda.h"
 
-/* c[l] = a[l] b[l] for l in 0..batch: [m,k] [k,n], row-major, either stored transposed. A step of 0
- * between the matrices of a batch repeats one matrix. */
+/* c[l] = a[l] b[l] for l = 0 .. batch - 1, with a[l] [m,k] and b[l] [k,n]. Matrices are row-major;
+ * a and b may be stored transposed. If the step between the matrices of a batch is 0, all are the
+ * same matrix. */
 enum few_gemm_type { FEW_GEMM_F32, FEW_GEMM_F64, FEW_GEMM_BF16 };
 struct few_gemm {
   int64_t m, n, k, batch;
   bool ta, tb;
   int64_t a_step, b_step, c_step;
-  enum few_gemm_type factors, product; /* bf16 factors may have a product of f32 */
-  bool tf32;                           /* of f32: factors rounded as matrix units take them */
+  enum few_gemm_type factors, product; /* bf16 factors may have an f32 product */
+  bool tf32;                           /* for f32: matrix units may round the factors to TF32 */
 };
 void few__cuda_gemm(struct few_queue *q, const struct few_gemm *s, const void *a, const void *b,
                     void *c);

@@ -22,7 +22,7 @@ if(FEW_CUDA AND CMAKE_CUDA_COMPILER AND CUDNN_INCLUDE AND CUDNN_LIBRARY)
   add_library(few_cuda SHARED ${FEW_CUDA_SOURCES})
   target_include_directories(few_cuda PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src
     ${CUDNN_INCLUDE})
-  # The bits of random numbers are base/rng.c's: no fused multiply-adds there.
+  # Random numbers must have the bits of base/rng.c, so multiplications and additions are not fused.
   set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/random.cu PROPERTIES COMPILE_OPTIONS
     "-fmad=false")
   set_target_properties(few_cuda PROPERTIES COMPILE_OPTIONS "" CUDA_STANDARD 17

@@ -13,15 +13,15 @@
 #include "engine/backend/library.h"
 #include "plugin.h"
 
-#pragma weak few_cuda_backend /* a program may also be linked with it */
+#pragma weak few_cuda_backend /* a program may also be linked with the library */
 
 static char why[400];
 static struct few_backend missing = {.name = "cuda", .help = "NVIDIA GPUs", .missing = why};
 static const struct few_backend *found = &missing;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* NULL with the reason in `why`. A path is checked before it is loaded; a bare name is left to
- * the system. */
+/* Returns NULL, with the reason in `why`, if the library cannot be loaded. A path is checked before
+ * it is loaded; a name without a folder is not. */
 static void *load_one(const char *path) {
   if (strchr(path, '/') && !few__library_is_whole(path, why, sizeof why)) return NULL;
   void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -75,7 +75,8 @@ static void look(void) {
   if (b)
     found = b;
   else
-    snprintf(why, sizeof why, "libfew_cuda.so is of another version of few: build both together");
+    snprintf(why, sizeof why,
+             "libfew_cuda.so belongs to another version of few: build both together");
 }
 
 const struct few_backend *few__backend_cuda(void) {

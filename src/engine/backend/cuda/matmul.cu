@@ -1,5 +1,5 @@
-/* matmul.cu - out[l] = a[l] b[l]; b of rank 2 serves every leading index of a, which then is one
- * tall matrix.
+/* matmul.cu - out[l] = a[l] b[l]. If b has rank 2, it is used for every leading index of a, and a
+ * is treated as one tall matrix.
  */
 #include "bf16.h"
 #include "gemm.h"
@@ -34,7 +34,7 @@ static void matmul(const struct few_call *c) {
 }
 FEW_CUDA_KERNEL(matmul)
 
-/* Room for factors in bf16; which ones need it is not known yet. */
+/* Has room for all factors in bf16, since it is not known yet which ones are converted. */
 template <class real>
 static size_t matmul_scratch(const struct few_call *c) {
   if (c->precision != FEW_BF16) return 0;

@@ -1,14 +1,14 @@
-/* mma.h - matrix units: a warp multiplies a tile of 16 x 16 by one of 16 x 8, factors in bf16, sums
- * in f32.
+/* mma.h - matrix units: a warp multiplies a tile of 16 x 16 by one of 16 x 8. Factors are bf16,
+ * sums are f32.
  *
- * Lane l = 4 g + t of the warp, g in 0..7, t in 0..3, holds pairs of neighbours (the first in the
- * low half of the word):
+ * Lane l = 4 g + t of the warp, g in 0..7, t in 0..3, has pairs of adjacent numbers, the first in
+ * the low half of a word:
  *
  *   a[0..3]   (row g, columns 2t, 2t + 1), (row g + 8, the same), and both 8 columns further
  *   b[0..1]   (rows 2t, 2t + 1 of column g), the same 8 rows further
  *   d[0..3]   (row g, columns 2t, 2t + 1), (row g + 8, the same)
  *
- * so that two neighbouring tiles d are, rounded, one tile a.
+ * So two adjacent tiles d, rounded, are one tile a.
  */
 #ifndef FEW_SRC_CUDA_MMA_H
 #define FEW_SRC_CUDA_MMA_H
@@ -57,14 +57,15 @@ static __device__ inline void few__mma_turned_at(uint32_t b[2], const uint32_t *
                : "r"(few__shared(row))
                : "memory");
 }
-/* Start copying 16 bytes, or zeros, to shared memory; complete after a wait. */
+/* Starts to copy 16 bytes, or zeros, to shared memory. few__copies_wait() waits for the end. */
 static __device__ inline void few__copy_16(void *to, const void *from, bool there) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
                :
                : "r"(few__shared(to)), "l"(from), "r"(there ? 16 : 0)
                : "memory");
 }
-/* A group of copies ends; wait until all but the last LEFT groups are done. */
+/* few__copies_end() ends a group of copies; few__copies_wait() waits for all but the last LEFT
+ * groups. */
 static __device__ inline void few__copies_end() {
   asm volatile("cp.async.commit_group;" ::: "memory");
 }
@@ -74,7 +75,7 @@ static __device__ inline void few__copies_wait() {
 }
 #endif
 
-/* Tiles d of columns 16 k .. 16 k + 15 as a tile a. */
+/* Rounds two adjacent tiles d, of 16 columns, to one tile a. */
 static __device__ inline void few__mma_factor(uint32_t a[4], const float (*d)[4]) {
   a[0] = few__bf16_pair(d[0][0], d[0][1]);
   a[1] = few__bf16_pair(d[0][2], d[0][3]);
@@ -82,8 +83,8 @@ static __device__ inline void few__mma_factor(uint32_t a[4], const float (*d)[4]
   a[3] = few__bf16_pair(d[1][2], d[1][3]);
 }
 
-/* Tile b of columns n0 .. n0 + 7 and rows k0 .. k0 + 15 of a matrix whose column n lies, as pairs,
- * from at + n step on. */
+/* Tile b: columns n0 .. n0 + 7 and rows k0 .. k0 + 15 of a matrix whose column n is stored, as
+ * pairs, from at + n step on. */
 static __device__ inline void few__mma_column(uint32_t b[2], const uint32_t *at, int step, int n0,
                                               int k0) {
   const int lane = (int)threadIdx.x % 32;
@@ -92,7 +93,8 @@ static __device__ inline void few__mma_column(uint32_t b[2], const uint32_t *at,
   b[1] = from[4];
 }
 
-/* The same of a matrix whose row k lies, as pairs, from at + k step on; rows begin at 16 bytes. */
+/* The same tile of a matrix whose row k is stored, as pairs, from at + k step on. Rows must begin
+ * at multiples of 16 bytes. */
 static __device__ inline void few__mma_row(uint32_t b[2], const uint32_t *at, int step, int n0,
                                            int k0) {
   few__mma_turned_at(b, at + (k0 + (int)threadIdx.x % 16) * step + n0 / 2);

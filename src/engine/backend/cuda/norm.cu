@@ -8,11 +8,13 @@
  */
 #include "pack.h"
 
-/* Groups of `run` of C channels, at P positions. A block takes `span` of them, whose channels
- * `lanes` threads share at each position. */
+/* Groups of channels. A block has `span` groups, and `lanes` threads for each position. */
 struct groups {
-  int64_t P, C, count; /* count: of all groups */
-  int run, per_row, span, lanes;
+  int64_t P, C;  /* positions per image, channels */
+  int64_t count; /* groups of all images */
+  int run;       /* channels per group */
+  int per_row;   /* groups per image */
+  int span, lanes;
   double eps;
   bool center;
 };
@@ -23,7 +25,8 @@ enum { NORM_THREADS = 512, NORM_SPAN = NORM_THREADS / 32, AT_ONCE = 4 };
  * `step` numbers apart. */
 struct path {
   int64_t first, step, turn;
-  int m, turns, group; /* of the block's */
+  int m, turns;
+  int group; /* which of the block's groups they belong to */
 };
 
 template <int N, bool WARP>
@@ -46,7 +49,7 @@ static __device__ inline struct path path_of(const struct groups *g) {
   w.m = row < rows ? (int)((g->P - row + rows - 1) / rows) : 0;
   w.turns = (width / N - lane + g->lanes - 1) / g->lanes;
   w.group = lane * N / g->run;
-  if (g->span == 1) w.group = 0; /* lanes may come round more than once */
+  if (g->span == 1) w.group = 0; /* with more than one turn, the line above is not right */
   return w;
 }
 
@@ -85,7 +88,7 @@ template <class real, bool WARP>
 static __device__ inline real sum(const struct groups *g, int group, real x) {
   if (WARP) return warp_sum(x);
   __shared__ real part[NORM_THREADS], total[NORM_SPAN];
-  const int rows = (int)blockDim.x / g->lanes, own = g->lanes / g->span; /* lanes of a group */
+  const int rows = (int)blockDim.x / g->lanes, own = g->lanes / g->span; /* own: lanes per group */
   const int warp = (int)threadIdx.x / 32;
   part[threadIdx.x] = x;
   __syncthreads();
@@ -125,7 +128,7 @@ static __device__ inline struct stats<real> measure(const struct groups *g, stru
   return {mean, (real)1 / sqrt(var + (real)g->eps)};
 }
 
-/* Are there no more groups for this warp? */
+/* Is there no group for this warp? */
 template <bool WARP>
 static __device__ inline bool idle(const struct groups *g) {
   return WARP && (int64_t)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32 >= g->count;
@@ -190,8 +193,8 @@ static struct groups groups_of(const struct few_call *c) {
   return g;
 }
 
-/* Who shares a position, by packs of n. A group of one position is one run, a row of its own and a
- * warp's. */
+/* Sets the number of threads per position, for packs of n. With a single position, each group has a
+ * warp and is treated as a row of its own. */
 static void share(struct groups *g, int n) {
   const int most = NORM_THREADS / 4, packs = g->span * g->run / n;
   g->lanes = g->P == 1 ? 32 : packs < most ? packs : most;

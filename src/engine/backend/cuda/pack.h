@@ -1,23 +1,23 @@
-/* pack.h - read several neighbouring numbers in one access, and start several accesses before
- * waiting for the first, for kernels that mostly read and write.
+/* pack.h - packs: several adjacent numbers that are read or written in one access. Several reads
+ * start before the first is waited for. This is for kernels that mostly read and write.
  */
 #ifndef FEW_SRC_CUDA_PACK_H
 #define FEW_SRC_CUDA_PACK_H
 
 #include "cuda.h"
 
-/* N numbers at a place that N of them divide. */
+/* N adjacent numbers, aligned to N numbers. */
 template <class T, int N>
 struct alignas(sizeof(T) * N) pack {
   T at[N];
 };
 
-/* May operands of this width (numbers) and start be read by fours? */
+/* May an operand that starts at `at`, with rows of `width` numbers, be read in packs of four? */
 static inline bool few__by_fours(const void *at, bool bf16, size_t real_size, int64_t width) {
   return width % 4 == 0 && (uintptr_t)at % (4 * (bf16 ? sizeof(uint16_t) : real_size)) == 0;
 }
 
-/* A number as it is computed with, and as it is stored. */
+/* Convert a number from the type in which it is stored, and back. */
 static __device__ inline float few__number(uint16_t bits) { return few__from_bf16(bits); }
 template <class real>
 static __device__ inline real few__number(real x) {
@@ -48,7 +48,7 @@ static __device__ inline void few__write(T *y, const real x[N]) {
   *(pack<T, N> *)y = p;
 }
 
-/* U packs, `step` numbers apart, of which the first `there` exist; others are 0. */
+/* Reads U packs `step` numbers apart. Only the first `there` exist; the others become 0. */
 template <class real, int N, int U>
 static __device__ inline void read_packs(struct from<real> x, int64_t first, int64_t step,
                                          int there, real out[U][N]) {

@@ -1,11 +1,11 @@
-/* plugin.h - the one symbol between libfew and libfew_cuda, which is loaded where it is found. */
+/* plugin.h - the only symbol of libfew_cuda, which libfew loads if it is installed. */
 #ifndef FEW_SRC_CUDA_PLUGIN_H
 #define FEW_SRC_CUDA_PLUGIN_H
 
 #include "engine/backend/backend.h"
 
-/* Raised whenever backend.h, graph.h or an op's attributes change: a library that was built for
- * another number is refused. */
+/* Increase this number whenever backend.h, graph.h or the attributes of an op change. libfew
+ * refuses a library that was built with another number. */
 #define FEW_CUDA_ABI 5
 
 #ifdef __cplusplus

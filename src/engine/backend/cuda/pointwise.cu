@@ -1,15 +1,15 @@
 /* pointwise.cu - runs pointwise programs, and single pointwise ops as programs of one instruction.
  *
- * The kernel of each is compiled when it is first run (compile.h), and kept until the process
- * ends: networks use few shapes.
+ * The kernel of a program is compiled when it first runs (compile.h). It is kept until the process
+ * ends, which is possible since networks use few shapes.
  */
 #include "compile.h"
 #include "program.h"
 
 static bool aligned(const void *at, size_t bytes) { return (uintptr_t)at % bytes == 0; }
 
-/* Four numbers at a time, where everything of the call's shape allows it. An operand of four times
- * fewer numbers is read one at a time either way. */
+/* Can the kernel process four numbers at a time? All operands and results of the call's shape must
+ * allow it. Smaller operands are read one number at a time in any case. */
 static bool wide_enough(const struct few_call *c, int n_outs, size_t bytes) {
   const int64_t n = count_of(c->shape);
   if (n % 4) return false;

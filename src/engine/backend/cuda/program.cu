@@ -6,9 +6,9 @@
  *   }
  *   FEW_ENTRY void few_program(struct few_pointers p) { for each i: body(...) }
  *
- * few_mul and its like are the expressions of few/ops.def as functions. Leaves of another shape
- * than the call's are read at an index that is an expression in i with constant dims, of which the
- * compiler makes multiplications.
+ * few_mul and the others are functions made from the expressions of few/ops.def. A leaf whose shape
+ * is not that of the call is read at an index computed from i. The dims in it are constants, so
+ * that the compiler replaces the divisions by multiplications.
  */
 #include "program.h"
 
@@ -32,7 +32,7 @@ static const char words[] =
     "#define MIN(x, y) ((x) < (y) ? (x) : (y))\n"
     "#define SELECT(c, x, y) ((c) ? (x) : (y))\n";
 
-/* few__from_bf16 and few__to_bf16 of cuda.h. */
+/* The same as few__from_bf16 and few__to_bf16 in cuda.h. */
 static const char bf16_text[] =
     "typedef unsigned short bf16;\n"
     "typedef struct __align__(8) { bf16 x, y, z, w; } bf16x4;\n"
@@ -82,9 +82,9 @@ static void add(std::string *s, const char *format, ...) {
   char line[1024];
   va_list args;
   va_start(args, format);
-  /* With a point in every locale, as few__vprint does; this library does not link libfew. */
+  /* Prints a decimal point in every locale, as few__vprint does, which this library cannot call. */
   locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0), before = uselocale(plain);
-  vsnprintf(line, sizeof line, format, args); /* check-allow: between the two */
+  vsnprintf(line, sizeof line, format, args); /* check-allow: the locale is "C" here */
   uselocale(before);
   freelocale(plain);
   va_end(args);
@@ -124,7 +124,7 @@ static void add_index(std::string *s, struct few_shape leaf, struct few_shape ca
   bool any = false;
   for (int k = call.rank - 1; k >= 0 && leaf.rank; k--) {
     if (leaf.dim[k] == 1) continue;
-    int64_t dim = leaf.dim[k]; /* this dim and those before it that go on in step */
+    int64_t dim = leaf.dim[k]; /* merged with the dims before it where that is possible */
     const int64_t inner = inner_of(call, k), stride = inner_of(leaf, k);
     while (k > 0 && leaf.dim[k - 1] == call.dim[k - 1]) dim *= leaf.dim[--k];
     add(s, any ? " + i / %lld %% %lld * %lld" : "i / %lld %% %lld * %lld", (long long)inner,
@@ -157,7 +157,8 @@ static void body(std::string *s, const struct few_program *p) {
   *s += "}\n";
 }
 
-/* A call of body on element i = at + offset; `lane` is "" or ".x" of what was read as four. */
+/* Writes a call of body for element i = at + offset. `lane` is "", or ".x" to ".w" if four numbers
+ * were read together. */
 static void call_body(std::string *s, const struct few_call *c, const struct few_program *p,
                       const char *lane, int offset) {
   add(s, "    { const index i = at + %d; body(", offset);

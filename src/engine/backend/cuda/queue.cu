@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- mistakes ---- */
+/* ---- errors ---- */
 
 void few__cuda_fail(struct few_queue *q, const char *what, const char *why) {
   if (q->failed) return;
@@ -14,7 +14,7 @@ void few__cuda_fail(struct few_queue *q, const char *what, const char *why) {
 
 void few__cuda_check(struct few_queue *q, cudaError_t status, const char *what) {
   if (status == cudaSuccess) return;
-  cudaGetLastError(); /* or the next launch would report it a second time */
+  cudaGetLastError(); /* clear the error, or the next launch would report it again */
   few__cuda_fail(q, what, cudaGetErrorString(status));
 }
 
@@ -84,7 +84,7 @@ static void *memory(struct few_queue *q, size_t bytes) {
   void *at = nullptr;
   (void)q;
   if (cudaMalloc(&at, bytes ? bytes : 1) == cudaSuccess) return at;
-  cudaGetLastError(); /* the caller reports that memory ran out; it is no error of the queue */
+  cudaGetLastError(); /* the caller reports that memory ran out; the queue can still be used */
   return nullptr;
 }
 
@@ -106,7 +106,7 @@ static void give_host_back(struct few_queue *q, void *at) {
   cudaFreeHost(at);
 }
 
-/* When the call returns, the copy no longer reads `from`, which is pageable memory. */
+/* When the call returns, pageable memory at `from` has been read completely. */
 static void put(struct few_queue *q, void *to, const void *from, size_t bytes) {
   few__cuda_check(q, cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, q->stream), "a copy");
 }

@@ -12,8 +12,8 @@
 
 enum { WORKSPACE = 256 << 20 };
 
-/* The algorithm that a library chose for a call, by everything that describes the call. A captured
- * graph must repeat the choice of the run before it, and choosing costs more than a launch. */
+/* A map from the description of a call to the algorithm that a library chose for it. A captured
+ * graph must use the same algorithm as the run before it, and choosing costs more than a launch. */
 using few_gemm_key = std::array<int64_t, 14>;
 using few_conv_key = std::array<int64_t, 15>;
 struct few_conv_choice {
@@ -22,8 +22,8 @@ struct few_conv_choice {
 
 struct few_queue {
   cudaStream_t stream;
-  struct few_replay_key *key; /* the device's */
-  void *workspace;            /* of libraries, WORKSPACE bytes; calls in order may share it */
+  struct few_replay_key *key; /* in device memory */
+  void *workspace;            /* WORKSPACE bytes for libraries, shared, since calls run in order */
   cublasLtHandle_t blas;
   cudnnHandle_t dnn;
   std::map<few_gemm_key, cublasLtMatmulAlgo_t> gemms;
@@ -32,7 +32,7 @@ struct few_queue {
   char why[512];
 };
 
-/* FEW_BLAS(q, call), FEW_DNN(q, call): true if the call succeeded; a failure sticks to q. */
+/* FEW_BLAS(q, call) and FEW_DNN(q, call) are true if the call succeeded. q keeps an error. */
 #define FEW_BLAS(q, call) few__blas_ok(q, (call), #call)
 #define FEW_DNN(q, call) few__dnn_ok(q, (call), #call)
 bool few__blas_ok(struct few_queue *q, cublasStatus_t st, const char *call);

@@ -1,7 +1,8 @@
-/* random.cu - fresh random numbers, with the bits of base/rng.c.
+/* random.cu - random numbers, the same bits as those of base/rng.c.
  *
- * Both use base/rng_draw.h, whose arithmetic must not be fused: this file is compiled with
- * -fmad=false. Row r of dim 0 is the stream of sample row0 + r. Each thread draws a block of four.
+ * Both files use base/rng_draw.h, whose multiplications and additions must not be fused. So this
+ * file is compiled with -fmad=false. Row r of dim 0 is the stream of sample row0 + r. Each thread
+ * draws a block of four.
  */
 #include "pack.h"
 

@@ -1,9 +1,9 @@
 /* reduce.cu - sums over the dims where the result has 1.
  *
- * The dims of the operand are kept or summed; neighbours of one kind are merged. If the innermost dim
- * is kept, neighbouring threads have neighbouring results; if it is summed, a warp shares one result.
- * Long sums are cut into slices, whose parts a second launch adds. The slices are always the same, so the
- * result depends on the shape and the numbers only.
+ * The dims of the operand are kept or summed; adjacent dims of one kind are merged. If the
+ * innermost dim is kept, adjacent threads have adjacent results. If it is summed, the threads of a
+ * warp share one result. Long sums are cut into slices, and a second launch adds their parts. How
+ * they are cut depends on the shape only, and so does the order of the sum.
  */
 #include "pack.h"
 
@@ -16,7 +16,7 @@ struct dims {
 struct sums {
   struct dims kept, summed;
   bool inmost_kept;
-  int64_t slices, slice; /* of slice numbers of each sum, the last may have fewer */
+  int64_t slices, slice; /* slices per sum; numbers per slice, of which the last may have fewer */
 };
 
 static __device__ inline int64_t offset_of(const struct dims *d, int64_t i) {
@@ -28,8 +28,8 @@ static __device__ inline int64_t offset_of(const struct dims *d, int64_t i) {
   return at;
 }
 
-/* Add numbers begin, begin + lanes .. of a sum. In a single dim they are a fixed step apart, and several
- * are loaded at a time. */
+/* Adds numbers begin, begin + lanes, ... of a sum. In a single dim they are a fixed step apart, so
+ * several are loaded at a time. */
 template <class real>
 static __device__ inline real add_up(const struct dims *d, struct from<real> x, int64_t first,
                                      int64_t begin, int64_t end, int64_t lanes) {
@@ -51,7 +51,7 @@ static __device__ inline real add_up(const struct dims *d, struct from<real> x, 
   return sum;
 }
 
-/* One thread, or one warp, per part: part[slice][result]. */
+/* Writes part[slice][result], each by one thread or one warp. */
 template <class real, bool WARP>
 static __global__ void sum_kernel(struct sums s, struct from<real> x, struct to<real> part) {
   const int64_t n = s.kept.count * s.slices, lanes = WARP ? 32 : 1;
@@ -67,7 +67,7 @@ static __global__ void sum_kernel(struct sums s, struct from<real> x, struct to<
   }
 }
 
-/* Each block adds the parts of up to 32 results, which its threads share. */
+/* Each block adds the parts of up to 32 results; the threads share the parts of a result. */
 enum { ADDERS = 1024, ADDED = 32 };
 template <class real>
 static __global__ void add_kernel(int64_t n, int64_t slices, const real *part, int results,

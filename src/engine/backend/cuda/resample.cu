@@ -1,5 +1,5 @@
-/* resample.cu - halve and double the resolution of [N,H,W,C]: ref/k_resample.c has the formulas. Each
- * thread gathers neighbouring channels of the result, so every sum belongs to one thread.
+/* resample.cu - halve and double the resolution of [N,H,W,C]; ref/k_resample.c has the formulas.
+ * Each thread computes adjacent channels of the result, so every sum belongs to one thread.
  */
 #include "pack.h"
 
@@ -10,7 +10,7 @@ struct filter {
   real tap[TAPS];
 };
 
-/* to += by x[at ..], N numbers. */
+/* to += by x[at ..], for N numbers. */
 template <class real, int N>
 static __device__ inline void add_scaled(real *to, real by, struct from<real> x, int64_t at) {
   real v[1][N];
@@ -36,7 +36,8 @@ static __global__ void down_kernel(int64_t n, int64_t H, int64_t W, int64_t C,
   }
 }
 
-/* H and W are of the small side here as well: tap a joins row i of it and row 2i + a - first. */
+/* H and W are those of the smaller image, as above. Tap a joins its row i with row 2i + a - first
+ * of the larger one. */
 template <class real, int N>
 static __global__ void up_kernel(int64_t n, int64_t H, int64_t W, int64_t C, struct filter<real> f,
                                  struct from<real> x, struct to<real> y) {

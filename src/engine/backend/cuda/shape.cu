@@ -1,8 +1,8 @@
 /* shape.cu - ops that only move numbers: broadcast, transpose, slice, pad, concat, onehot.
  *
- * Broadcast and transpose are one gather: each element of the result is read at an index that the
- * strides of the operand give. Dims that are contiguous in the operand are merged first. For the other
- * ops a tensor is [outer, dim, inner] along their axis.
+ * Broadcast and transpose are one kernel: each element of the result is read at an index that
+ * follows from the operand's strides. Dims that are contiguous in the operand are merged first. For
+ * the other ops a tensor is [outer, dim, inner] along their axis.
  */
 #include "pack.h"
 
@@ -10,7 +10,7 @@
 
 struct gather {
   int rank;
-  int64_t dim[FEW_MAX_RANK], stride[FEW_MAX_RANK]; /* of the result; in the operand */
+  int64_t dim[FEW_MAX_RANK], stride[FEW_MAX_RANK]; /* dims of the result, strides in the operand */
 };
 
 template <class real>
@@ -67,7 +67,8 @@ FEW_CUDA_KERNEL(transpose)
 
 /* ---- along an axis ---- */
 
-/* out[o, j] = x[o, j] for j in 0..n, rows of `row` and of x_row numbers: N | n at a time. */
+/* out[o, j] = x[o, j] for j = 0 .. n - 1, N numbers at a time, where N divides n. Rows of out are
+ * `row` numbers apart, those of x x_row. */
 template <class real, int N>
 static __global__ void copy_kernel(int64_t outer, int64_t n, struct from<real> x, int64_t x_row,
                                    struct to<real> out, int64_t row) {
@@ -146,7 +147,7 @@ static __global__ void onehot_kernel(int64_t n, int64_t classes, const int32_t *
   FOR_EACH_ELEMENT(i, n) out[i] = index[i / classes] == i % classes ? 1 : 0;
 }
 
-/* An index outside 0..classes-1 is "no label": a row of zeros. */
+/* An index outside 0 .. classes - 1 means "no label" and gives a row of zeros. */
 template <class real>
 static void onehot(const struct few_call *c) {
   const int64_t n = count_of(c->shape);

@@ -31,7 +31,7 @@ static void scale(struct few_queue *q, float *x, float by, int64_t n) {
   FEW_LAUNCH(q, scale_kernel, blocks_for(n), THREADS, 0, x, by, n);
 }
 
-/* One block per part for any n, so that the order of the sum does not depend on the GPU. */
+/* There is one block per part for any n, so the order of the sum does not depend on the GPU. */
 static __global__ void dot_kernel(double *part, const float *a, const float *b, int64_t n) {
   double sum = 0;
   FOR_EACH_ELEMENT(i, n) sum += (double)a[i] * (double)b[i];

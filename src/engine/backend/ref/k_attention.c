@@ -1,26 +1,27 @@
 /* k_attention.c - y = softmax(scale q k^T) v for each image and head, with its derivatives.
  *
- * qkv is [N,T,3,h,D]: for each position the heads' queries, then keys, then values. One query is
- * finished at a time, so a row of P = softmax(scale q k^T) is all that is kept: memory O(T).
+ * qkv is [N,T,3,h,D]: for each position the heads' queries, then keys, then values. The kernels
+ * process one query at a time and keep one row of P = softmax(scale q k^T), so memory is O(T).
  *
  *     t_x = scale (dq k^T + q dk^T)                    tangent of the scores
  *     t_y = (P o t_x) V - rowsum(P o t_x) y + P dV     tangent of y
  *
- * and for a cotangent dy, with G = P o (dy V^T - rowsum(P o dy V^T)) that of the scores,
+ * and for a cotangent dy, where G = P o (dy V^T - rowsum(P o dy V^T)) is the cotangent of the
+ * scores,
  *
  *     dq = scale G k,   dk = scale G^T q,   dv = P^T dy.
  */
 #include "real.h"
 
-/* One head of one image, q: k, v and the other positions are at fixed distances from it. */
+/* One head of one image. k, v and the other positions are at fixed distances from q. */
 struct head {
   int64_t T, h, D;
   double scale;
-  int64_t first; /* of q[n,0,head,0] in qkv */
-  int64_t y;     /* of y[n,0,head,0] in the output */
+  int64_t first; /* offset of q[n,0,head,0] in qkv */
+  int64_t y;     /* offset of y[n,0,head,0] in the output */
 };
 
-/* Which of q, k, v at position t. */
+/* Parts of qkv, and offsets of position t. */
 enum { Q, KEY, V };
 static int64_t at(const struct head *s, int which, int64_t t) {
   return s->first + (t * 3 + which) * s->h * s->D;
@@ -38,7 +39,7 @@ static void add(real *to, real a, const real *x, int64_t n) {
   for (int64_t k = 0; k < n; k++) to[k] += a * x[k];
 }
 
-/* P[i, 0..T-1] into p. */
+/* Writes P[i, 0..T-1] to p. */
 static void probabilities(const struct head *s, const real *qkv, int64_t i, real *p) {
   const real scale = (real)s->scale;
   real max = -(real)INFINITY;
@@ -89,7 +90,7 @@ static void grad(const struct head *s, const struct few_call *c) {
   const real *x = c->in[0].data, *dy = c->in[1].data;
   const real scale = (real)s->scale;
   const int64_t D = s->D;
-  real *p = c->scratch, *dp = p + s->T, *dx = c->out; /* dx: zero at first */
+  real *p = c->scratch, *dp = p + s->T, *dx = c->out;
   for (int64_t i = 0; i < s->T; i++) {
     real sum = 0;
     probabilities(s, x, i, p);

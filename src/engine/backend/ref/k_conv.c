@@ -4,15 +4,15 @@
  *
  *     sum over n,p,q,a,b,i,o of  y[n,p,q,o] x[n, p s + a - pad, q s + b - pad, i] w[a,b,i,o]
  *
- * with x = 0 outside: its derivative by y is conv, by x conv_dx, by w conv_dw. `visit` goes over
- * n,p,q,a,b, where x is inside; each kernel has the loops over channels.
+ * with x = 0 outside. Its derivative by y is conv, by x conv_dx, by w conv_dw. `visit` loops over
+ * n,p,q,a,b where x is inside; each kernel has the loops over channels.
  */
 #include "real.h"
 
 struct conv {
   int64_t N, H, W, I, P, Q, O, kh, kw, stride, pad;
-  const real *y, *x, *w; /* the one that is computed is NULL ... */
-  real *out;             /* ... and this instead */
+  const real *y, *x, *w; /* two operands; the one that is computed is NULL */
+  real *out;             /* the result */
 };
 
 /* y, x, w: offsets of y[n,p,q,0], x[n,.,.,0], w[a,b,0,0]. */

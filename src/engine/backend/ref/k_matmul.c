@@ -1,5 +1,5 @@
-/* k_matmul.c - out[i,j] = sum_k a[i,k] b[k,j] for each leading index, either operand read
- * transposed; b of rank 2 serves every leading index of a.
+/* k_matmul.c - out[i,j] = sum_k a[i,k] b[k,j] for each leading index. Either operand may be read
+ * transposed. A b of rank 2 is used for every leading index of a.
  */
 #include "real.h"
 
@@ -8,7 +8,7 @@ struct product {
   bool ta, tb;
 };
 
-/* The order of the loops keeps the innermost one contiguous. */
+/* The loops are ordered so that the innermost one is contiguous in b and out. */
 static void product(struct product p, const real *a, const real *b, real *out) {
   const int64_t row = p.ta ? 1 : p.k, col = p.ta ? p.m : 1; /* steps in a along i and k */
   for (int64_t i = 0; i < p.m; i++, out += p.n) {

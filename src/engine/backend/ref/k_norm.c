@@ -6,11 +6,12 @@
  *     r = 1 / sqrt(v + eps),   y = (x - m) r,
  *     J d = r (d - mean(d) - y mean(y d))        without mean(d) if not centred.
  *
- * J is symmetric. Statistics are double and take two passes: mean(x^2) - m^2 would cancel.
+ * J is symmetric. Statistics are computed in double and in two passes, since mean(x^2) - m^2 would
+ * lose digits by cancellation.
  */
 #include "real.h"
 
-/* A group is P runs of n numbers, C apart, from `first` on. */
+/* A group: P runs of n numbers, C apart, from `first` on. */
 struct group {
   int64_t first, P, n, C;
 };

@@ -1,16 +1,17 @@
 /* k_pointwise.c - every pointwise op, from its expression in few/ops.def.
  *
- * Operands are broadcast to the shape of the result. The result may be the memory of an operand of
- * the same shape: an element is read before it is written, and never read again.
+ * Operands are broadcast to the shape of the result. The result may use the memory of an operand of
+ * the same shape, since an element is not read after it is written.
  *
- * MAX and MIN are the processor's: where the comparison is false, as with a NaN, the second.
+ * MAX and MIN are those of the processor: where the comparison is false, as with a NaN, they give
+ * the second operand.
  */
 #include "real.h"
 #include "walk.h"
 
 typedef real (*point_fn)(real X, real Y, real Z, real A, real B);
 
-/* Inlined into each kernel, so that f is no call. */
+/* Inlined into each kernel, and f with it. */
 __attribute__((always_inline)) static inline void map(const struct few_call *c, point_fn f) {
   static const real zero = 0;
   const real *in[WALK_OPERANDS] = {&zero, &zero, &zero};
@@ -30,7 +31,7 @@ __attribute__((always_inline)) static inline void map(const struct few_call *c, 
   }
 }
 
-/* The words that expressions are written in. */
+/* The functions used in the expressions of ops.def. */
 #define C(number) ((real)(number))
 #define EXP(x) REAL_MATH(exp)(x)
 #define LOG(x) REAL_MATH(log)(x)

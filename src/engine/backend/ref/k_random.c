@@ -1,5 +1,5 @@
-/* k_random.c - fresh random numbers: row r of dim 0 is the stream of the sample row0 + r, so a
- * sample's numbers do not depend on the batch it is in.
+/* k_random.c - random numbers. Row r of dim 0 is the stream of sample row0 + r, so a sample's
+ * numbers do not depend on the batch that it is in.
  */
 #include "base/rng.h"
 #include "real.h"

@@ -1,5 +1,5 @@
-/* k_reduce.c - broadcast, and its transpose, sum: both walk the larger shape, while the smaller
- * one stands still along the dims where it has 1.
+/* k_reduce.c - broadcast, and its transpose, sum. Both walk over the larger shape; the smaller one
+ * has stride 0 along the dims where it has 1.
  */
 #include "real.h"
 #include "walk.h"
@@ -17,7 +17,7 @@ void K(broadcast)(const struct few_call *c) {
 
 NO_SCRATCH(broadcast)
 
-/* A double for each result, so that f32 loses nothing in long sums. */
+/* Adds in double, so that long sums of f32 lose nothing. */
 void K(sum)(const struct few_call *c) {
   struct walk w = {0};
   broadcast_strides(c->shape, c->in[0].shape, w.stride[0]);

@@ -2,12 +2,12 @@
  *
  *     down: y[n,i,j,c] = sum over a,b of f[a] f[b] x[n, 2i + a - (n/2-1), 2j + b - (n/2-1), c]
  *
- * for n taps (n even) that sum to 1, x = 0 outside; up is 4 times its transpose, so that it keeps
- * the mean, and with f = [1/2, 1/2] it repeats each pixel 2x2.
+ * for n taps (n even) that sum to 1, with x = 0 outside. up is 4 times its transpose, so that it
+ * keeps the mean. With f = [1/2, 1/2] it repeats each pixel 2x2.
  */
 #include "real.h"
 
-/* Visits every tap that joins a pixel of small [N,H,W,C] and one of large [N,2H,2W,C]. */
+/* Visits every tap that joins a pixel of small [N,H,W,C] with one of large [N,2H,2W,C]. */
 static void resample(const struct few_call *c, struct few_shape small, struct few_shape large,
                      bool up, double gain) {
   const int64_t N = small.dim[0], H = small.dim[1], W = small.dim[2], C = small.dim[3];

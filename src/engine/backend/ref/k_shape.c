@@ -1,7 +1,7 @@
 /* k_shape.c - ops that only move numbers: transpose, slice, pad, concat, onehot.
  *
- * Along one axis a tensor is [outer, dim, inner], and slice, pad and concat copy runs of whole
- * inner blocks.
+ * Along one axis a tensor is [outer, dim, inner]. Slice, pad and concat copy runs of whole inner
+ * blocks.
  */
 #include "real.h"
 #include "walk.h"
@@ -10,7 +10,8 @@ static void copy(real *to, const real *from, int64_t n) {
   if (n > 0) memcpy(to, from, (size_t)n * sizeof *to);
 }
 
-/* Out dim k is in dim perm[k], so the operand advances along it by the stride of that dim. */
+/* Dim k of the result is dim perm[k] of the operand, which advances along it by the stride of that
+ * dim. */
 void K(transpose)(const struct few_call *c) {
   const struct few_shape in = c->in[0].shape;
   const int64_t *perm = c->node->attr.transpose.perm;
@@ -73,7 +74,7 @@ void K(concat)(const struct few_call *c) {
 
 NO_SCRATCH(concat)
 
-/* An index outside 0..classes-1 is "no label": a row of zeros. */
+/* An index outside 0 .. classes - 1 means "no label" and gives a row of zeros. */
 void K(onehot)(const struct few_call *c) {
   const int32_t *index = c->in[0].data;
   const int64_t n = c->shape.dim[0], classes = c->shape.dim[1];

@@ -1,5 +1,5 @@
-/* k_softmax.c - y = exp(x - max x) / sum exp(x - max x) over the last axis; the maximum keeps exp
- * from overflowing and changes nothing else.
+/* k_softmax.c - y = exp(x - max x) / sum exp(x - max x) over the last axis. Subtracting the maximum
+ * keeps exp from overflowing and changes nothing else.
  */
 #include "real.h"
 

@@ -5,7 +5,7 @@
 
 static const struct few_backend ref = {
     .name = "ref",
-    .help = "plain loops, the definition of every op",
+    .help = "plain loops that define every op; slow",
     .kernel[FEW_F32] =
         {
 #define FEW_OP(ENUM, name, arity) FEW_REF_ROW(ENUM, name, f32)

@@ -1,9 +1,9 @@
 /* walk.h - visit a shape row by row, with the position of each operand.
  *
- * A broadcast, a sum and a transpose are all the same walk: the elements of one shape in row-major
- * order, while each operand advances by a stride of its own along every dim (0 where it repeats).
- * Neighbouring dims that all operands cross as one are merged, so that same-shape operands make a
- * single long row:
+ * A broadcast, a sum and a transpose are all the same walk. It visits the elements of one shape in
+ * row-major order, while each operand advances by a stride of its own along every dim (0 where it
+ * repeats). Adjacent dims are merged if all operands can cross them as one, so operands of the same
+ * shape make a single long row:
  *
  *     for row in 0..w.rows-1:  for j in 0..w.len-1:
  *       element row * w.len + j  is  operand k's element  walk_at(&w, k, row) + j * w.step[k]
@@ -18,12 +18,13 @@ enum { WALK_OPERANDS = 3 };
 struct walk {
   int64_t rows, len;
   int64_t step[WALK_OPERANDS];
-  int rank; /* what is left after merging, the row included */
+  int rank; /* dims after merging, including the row */
   int64_t dim[FEW_MAX_RANK];
   int64_t stride[WALK_OPERANDS][FEW_MAX_RANK];
 };
 
-/* Dense strides of s laid against `whole`: of equal rank with dims equal or 1, or a scalar. */
+/* Strides of a dense s along the dims of `whole`. s has the same rank, with dims equal or 1, or is
+ * a scalar. */
 static inline void broadcast_strides(struct few_shape s, struct few_shape whole, int64_t *stride) {
   assert(s.rank == 0 || s.rank == whole.rank);
   int64_t step = 1;
@@ -35,14 +36,14 @@ static inline void broadcast_strides(struct few_shape s, struct few_shape whole,
   }
 }
 
-/* May dim k, of length d, join dim `last` before it? */
+/* May dim k, of length d, be merged with dim `last` before it? */
 static inline bool walk_joins(const struct walk *w, int last, int k, int64_t d) {
   for (int o = 0; o < WALK_OPERANDS; o++)
     if (w->stride[o][last] != w->stride[o][k] * d) return false;
   return true;
 }
 
-/* Lay out the walk over s. On entry w->stride[operand][dim of s] is set, 0 for absent operands. */
+/* Prepares the walk over s. w->stride[operand][dim of s] must be set, to 0 for absent operands. */
 static inline void walk_start(struct walk *w, struct few_shape s) {
   int n = 0;
   for (int k = 0; k < s.rank; k++) {
@@ -61,7 +62,7 @@ static inline void walk_start(struct walk *w, struct few_shape s) {
   for (int o = 0; o < WALK_OPERANDS; o++) w->step[o] = w->stride[o][n - 1];
 }
 
-/* Where row `row` begins in operand o. */
+/* Offset of row `row` in operand o. */
 static inline int64_t walk_at(const struct walk *w, int o, int64_t row) {
   int64_t at = 0;
   for (int k = w->rank - 2; k >= 0; k--) {
