@@ -1,9 +1,9 @@
-/* density.c - where points of the plane lie, as an image.
+/* density.c - the density of points in the plane, as an image.
  *
- * A histogram on a square grid, white where there is nothing; the darkness of c points in a pixel
- * is log(1 + c) / log(1 + most), so that single points show beside crowds. The window is a square
- * around the middle 99 % of both coordinates, wider by an eighth: stray points do not shrink the
- * rest. The second coordinate grows upwards.
+ * The image is a histogram on a square grid. Empty pixels are white. A pixel with c points has the
+ * darkness log(1 + c) / log(1 + most), so that single points are visible beside dense regions. The
+ * window is a square around the middle 99 % of both coordinates, wider by an eighth, so that
+ * outliers do not shrink the rest. The second coordinate grows upwards.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static int ascending(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* Ends of the middle 99 % of coordinate `axis`, of points that are numbers. */
+/* The ends of the middle 99 % of coordinate `axis`. Points that are not finite are ignored. */
 static void middle(const float *points, int64_t n, int64_t d, int axis, float *scratch,
                    double ends[2]) {
   int64_t m = 0;
@@ -51,7 +51,7 @@ few_status few__image_density(few_ctx *ctx, struct few_image *out, const float *
   *out = (struct few_image){0};
   if (d < 2)
     return few__fail(ctx, FEW_E_INVALID,
-                     "points of one dimension have no image: give a name that ends in .npy");
+                     "points of one dimension cannot be drawn: give a name that ends in .npy");
   FEW_TRY(FEW_NEW(ctx, &scratch, n));
   for (int a = 0; a < 2; a++) {
     middle(points, n, d, a, scratch, ends[a]);

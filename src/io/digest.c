@@ -1,10 +1,10 @@
 /* digest.c - XXH3 of 128 bits (Collet, xxHash).
  *
  * A checkpoint may have gigabytes, and is written every few minutes. XXH3 runs at the speed of
- * memory; SHA-256 would take longer than the disk. XXH3 detects damage, not forgery: the teacher
- * in a model's provenance is therefore named by SHA-256 (sha256.h).
+ * memory; SHA-256 would take longer than the disk. XXH3 detects damage, not forgery. Therefore the
+ * provenance of a model identifies its teacher by SHA-256 (sha256.h).
  *
- * xxHash is used as a header, so that its state is memory of the context.
+ * xxHash is included as a header only, so that its state can be allocated by the context.
  */
 #include "digest.h"
 

@@ -7,8 +7,8 @@
  *
  *   2 bytes   "II" little-endian, "MM" big-endian
  *   2         42
- *   4         where the directory begins: 2 bytes count, then entries of 12 bytes
- *   an entry  2 tag, 2 type (1 byte, 3 short, 4 long), 4 count, 4 value, left-aligned
+ *   4         offset of the directory, which has 2 bytes of count, then entries of 12 bytes:
+ *             2 tag, 2 type (1 byte, 3 short, 4 long), 4 count, 4 value, left-aligned
  *
  *   value   first row of the stored pixels, first column     to make it upright
  *   1       top, left                                        nothing
@@ -34,7 +34,7 @@ struct tiff {
   bool big;
 };
 
-/* `size` bytes at `where`, which must lie inside. */
+/* The number in the `size` bytes at `where`, which must be inside the block. */
 static uint32_t number(const struct tiff *t, size_t where, int size) {
   uint32_t v = 0;
   assert(where + (size_t)size <= t->n);

@@ -8,12 +8,12 @@
  * that is damaged, missing or unknown gives 1, upright, so that the image can still be used. */
 int few__exif_orientation(const void *bytes, size_t n);
 
-/* Is the stored image's last row the upright one's first (or, transposed, its first column)? Its
- * last column? */
+/* from_bottom: is the last stored row the first row (or, transposed, the first column) of the
+ * upright image? from_right: the same for the last stored column. */
 bool few__exif_from_bottom(int orientation);
 bool few__exif_from_right(int orientation);
 
-/* Turn and mirror an image so that it stands upright. */
+/* Turns and mirrors an image so that it is upright. */
 few_status few__image_upright(few_ctx *ctx, struct few_image *im, int orientation);
 
 #endif

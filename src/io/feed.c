@@ -4,7 +4,7 @@
  * space on a disk. So readers check the header of a file before they allocate memory for the rest
  * of it, and if the format allows, they decode while they read.
  *
- * Large reads go straight into the reader's memory; small ones come from a buffer.
+ * Large reads go directly into the reader's memory; small ones come from a buffer.
  */
 #define _XOPEN_SOURCE 700
 #include "feed.h"
@@ -34,7 +34,7 @@ static few_status open_whole(few_ctx *ctx, struct few_feed *s, const char *path)
   return FEW_OK;
 }
 
-/* O_NONBLOCK: the path may have become a pipe meanwhile. */
+/* O_NONBLOCK, since the path may have been replaced by a pipe since it was checked. */
 few_status few__feed_open(few_ctx *ctx, struct few_feed *s, const char *path) {
   struct stat info;
   *s = (struct few_feed){.ctx = ctx, .place = path, .fd = -1};
@@ -66,7 +66,7 @@ few_status few__feed_limit(const struct few_feed *s, size_t max_bytes) {
                    s->place, max_bytes);
 }
 
-/* Up to n bytes of the file; *got is 0 at its end. */
+/* Reads up to n bytes of the file; *got is 0 at its end. */
 static few_status read_some(struct few_feed *s, void *out, size_t n, size_t *got) {
   assert(s->fd >= 0 && n > 0); /* 0 bytes would read as the end of the file */
   ssize_t k;

@@ -12,7 +12,7 @@ struct few_feed {
 
   int fd;            /* -1: all bytes are in memory */
   uint8_t *buffer;   /* of a file; owned */
-  const uint8_t *at; /* the next `left` bytes, already read */
+  const uint8_t *at; /* the next `left` bytes are in memory here */
   size_t left;
 };
 

@@ -1,19 +1,20 @@
-/* file.c - whole files in, whole files out, directories.
+/* file.c - reading and writing whole files, and directories.
  *
- * A checkpoint that is half written is worse than none, so every file that few makes is written
- * to a temporary beside its place, flushed to the disk, read back, and renamed over it: rename is
- * atomic, and the flush before it keeps a power cut from leaving a name without its bytes. The
- * directory is flushed too, or the rename itself may be lost (Pillai et al., "All File Systems Are
- * Not Created Equal", OSDI 2014).
+ * A half-written checkpoint is worse than none. So every file that few makes is written to a
+ * temporary in the same directory, flushed to the disk, read back, and renamed to its final name.
+ * rename is atomic. Without the flush before it, a power cut could leave a name without its bytes.
+ * The directory is flushed too, or the rename itself may be lost (Pillai et al., "All File Systems
+ * Are Not Created Equal", OSDI 2014).
  *
  * A temporary has a random name: threads, processes and containers that share a volume may write
- * one path at the same time, and the last rename wins. Its writer holds flock's lock on it, which
- * the system takes back when the process dies. So a temporary that can be locked is left over.
+ * one path at the same time, and the last rename wins. The writer holds flock's lock on its
+ * temporary, which the system releases when the process dies. So a temporary that can be locked is
+ * left over from a process that is gone.
  *
- * Reading takes a limit, because a file comes from a stranger and its length is the first thing
- * that it can lie about. Files are read and not mapped: a mapped file that someone shortens kills
- * the process. What has no length, a device or a pipe, may never end or never begin: devices are
- * refused, and a pipe has to begin within seconds and to end within a few megabytes.
+ * Reading takes a limit, because a file is not trusted, and neither is its length. Files are read
+ * and not mapped, since truncating a mapped file kills the process that reads it. Devices and pipes
+ * have no length, and may never end or never begin. So devices are refused, and a pipe must begin
+ * within seconds and end within a few megabytes.
  */
 #define _DEFAULT_SOURCE /* flock, realpath */
 #include "file.h"
@@ -71,7 +72,7 @@ static few_status too_large(few_ctx *ctx, const char *path, size_t max_bytes) {
 
 struct buffer {
   char *at;
-  size_t n, cap; /* the last byte of cap is kept for the NUL */
+  size_t n, cap; /* the last byte of cap is reserved for the NUL */
 };
 
 static few_status read_all(few_ctx *ctx, struct buffer *b, int fd, const char *path, size_t max) {
@@ -92,7 +93,7 @@ static few_status read_all(few_ctx *ctx, struct buffer *b, int fd, const char *p
   }
 }
 
-/* Files that state no length: pipes, and those of /proc. */
+/* Limits for files without a length: pipes, and files in /proc. */
 enum { PIPE_MAX = 64 << 20, PIPE_SECONDS = 10 };
 
 static few_status check_kind(few_ctx *ctx, const char *path, const struct stat *s) {
@@ -102,10 +103,10 @@ static few_status check_kind(few_ctx *ctx, const char *path, const struct stat *
                    S_ISSOCK(s->st_mode) ? "socket" : "device");
 }
 
-/* O_NONBLOCK: opening a pipe without a writer would otherwise block for ever. */
+/* O_NONBLOCK, or opening a pipe without a writer would block forever. */
 static few_status open_input(few_ctx *ctx, int *fd, struct stat *s, const char *path) {
   if (stat(path, s)) return few__fail_errno(ctx, "open", path, errno);
-  FEW_TRY(check_kind(ctx, path, s)); /* opening a device can already do something */
+  FEW_TRY(check_kind(ctx, path, s)); /* before opening, which can have effects on a device */
   *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (*fd < 0) return few__fail_errno(ctx, "open", path, errno);
   few_status st = fstat(*fd, s) ? few__fail_errno(ctx, "read", path, errno) : FEW_OK;
@@ -123,13 +124,13 @@ static few_status open_input(few_ctx *ctx, int *fd, struct stat *s, const char *
   return st;
 }
 
-/* Bytes; more than that would be killed while it is read. */
+/* Bytes of memory. A process that reads a larger file would be killed. */
 static uint64_t machine_memory(void) {
   const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
   return pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : UINT64_MAX;
 }
 
-/* A regular file states its size: take exactly that, and one byte more to see its end. */
+/* A regular file has a size: allocate exactly that, and one byte to detect its end. */
 static few_status first_buffer(few_ctx *ctx, struct buffer *b, const struct stat *s,
                                const char *path, size_t max) {
   b->cap = 4096;
@@ -182,12 +183,12 @@ enum { BUFFER = 1 << 16, TRIES = 100 };
 
 struct few_writer {
   few_ctx *ctx;
-  char *path, *temp; /* temp is NULL where path is written directly */
-  bool replaces;     /* a file, whose owner and mode `was` are kept */
+  char *path, *temp; /* temp is NULL if path is written directly */
+  bool replaces;     /* path exists; its owner and mode, in `was`, are kept */
   struct stat was;
   int fd;
   few_status st;
-  few_digest *digest; /* of all that was put; NULL where path is written directly */
+  few_digest *digest; /* of everything written; NULL if path is written directly */
   size_t used;
   char buffer[BUFFER];
 };
@@ -214,7 +215,8 @@ static few_status flush(few_writer *w) {
   return w->st ? w->st : write_all(w, w->buffer, n);
 }
 
-/* The file that is meant (links followed), and whether it may be replaced by renaming. */
+/* Sets w->path to the file that path refers to, following links, and *regular to whether it may be
+ * replaced by renaming. */
 static few_status settle_path(few_writer *w, const char *path, bool *regular) {
   char real[PATH_MAX];
   bool exists = stat(path, &w->was) == 0;
@@ -234,7 +236,8 @@ static few_status temp_name(few_writer *w) {
   struct few_text t = {0};
   const int dir = (int)(few__path_name(w->path) - w->path);
   if (getrandom(&number, sizeof number, GRND_NONBLOCK) != (ssize_t)sizeof number) {
-    const double now = few__now(); /* a system that cannot: O_EXCL still keeps names apart */
+    /* Without random bytes the time serves, since O_EXCL still keeps names apart. */
+    const double now = few__now();
     number = few__hash(&now, sizeof now, (uint64_t)getpid() ^ (uintptr_t)w);
   }
   few__free(w->ctx, w->temp);
@@ -250,8 +253,9 @@ static bool is_temp_name(const char *name) {
          !strcmp(name + n + DIGITS, after);
 }
 
-/* Hold the lock that marks a temporary as one in use. False: someone who took it for a left-over
- * was faster, and has removed it or will. A file system without locks has no such cleaning. */
+/* Takes the lock that marks a temporary as in use. False if another process took the file for a
+ * left-over first, and has removed it or will. On a file system without locks, left-overs are not
+ * removed. */
 static bool claim(int fd) {
   struct stat s;
   if (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) return false;
@@ -271,13 +275,13 @@ static few_status open_temp(few_writer *w, const char *path) {
   return few__fail_errno(w->ctx, "write", path, EEXIST);
 }
 
-/* The new file can be read by those who could read the old one. When root replaces a user's file, it
- * stays the user's; a system that does not allow this is not an error. */
+/* The new file gets the owner and mode of the old one, so that the same users can read it. It is
+ * not an error if the system does not allow this. */
 static void keep_mode(const few_writer *w) {
   if (!w->replaces) return;
   if ((w->was.st_uid != geteuid() || w->was.st_gid != getegid()) &&
       fchown(w->fd, w->was.st_uid, w->was.st_gid))
-    return; /* with another owner the mode is what open() made of it: at most the old one */
+    return; /* with another owner, keep the mode of open(): it allows no more than the old mode */
   (void)!fchmod(w->fd, w->was.st_mode & 0777);
 }
 
@@ -321,7 +325,8 @@ few_status few__writer_put(few_writer *w, const void *bytes, size_t n) {
   return FEW_OK;
 }
 
-/* What the system says it took must come back before it may replace what was there. */
+/* Reads the file back and compares its digest with that of the bytes written, before it may replace
+ * the old file. */
 static few_status read_back(few_writer *w) {
   assert(w->digest && w->temp && !w->used); /* all is on the disk */
   few_digest *again;
@@ -340,12 +345,12 @@ static few_status read_back(few_writer *w) {
   few__digest_free(w->ctx, again);
   if (w->st || !strcmp(put, got)) return w->st;
   return w->st = few__fail(w->ctx, FEW_E_IO,
-                           "cannot write %s: what was written reads back otherwise: check the disk "
-                           "and the memory",
+                           "cannot write %s: what was written reads back differently: check the "
+                           "disk and the memory",
                            w->path);
 }
 
-/* Some file systems cannot flush a directory: they say EINVAL, and there is nothing to do. */
+/* Some file systems cannot flush a directory. They return EINVAL, which is ignored. */
 static few_status flush_directory(few_writer *w) {
   assert(w->temp);
   char *slash = strrchr(w->temp, '/');
@@ -364,13 +369,13 @@ few_status few__writer_end(few_writer *w, few_status st) {
   if (!st && w->temp) st = read_back(w);
   if (!st && w->temp && rename(w->temp, w->path)) st = fail_write(w);
   if (st && w->temp) unlink(w->temp);
-  if (close(w->fd) && !st) st = fail_write(w); /* the lock goes last */
+  if (close(w->fd) && !st) st = fail_write(w); /* last, since it releases the lock */
   if (!st && w->temp) st = flush_directory(w);
   writer_free(w);
   return st;
 }
 
-/* Remove a temporary file whose writer is gone. */
+/* Removes a temporary file whose writer is gone. */
 static void sweep(int dir, const char *name) {
   int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return;
@@ -449,7 +454,7 @@ static few_status make_dir(few_ctx *ctx, const char *path) {
   if (mkdir(path, 0777) == 0) return FEW_OK;
   int err = errno;
   if (few__path_is_dir(path)) return FEW_OK;
-  return few__fail_errno(ctx, "make the directory", path, err == EEXIST ? ENOTDIR : err);
+  return few__fail_errno(ctx, "create the directory", path, err == EEXIST ? ENOTDIR : err);
 }
 
 few_status few__mkdirs(few_ctx *ctx, const char *path) {

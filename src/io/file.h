@@ -4,9 +4,9 @@
 
 #include "base/base.h"
 
-/* Read a file of at most max_bytes. *out is yours (few__free), 64-byte aligned, and followed by a
- * NUL that is not counted in *n. A larger file is FEW_E_FORMAT. Devices are refused; a pipe may
- * hold 64 MiB. On failure *out is NULL. */
+/* Reads a file of at most max_bytes. *out is yours (few__free), 64-byte aligned, and followed by a
+ * NUL that is not counted in *n. A larger file is FEW_E_FORMAT. Devices are refused, and a pipe may
+ * have at most 64 MiB. On failure *out is NULL. */
 few_status few__file_read(few_ctx *ctx, char **out, size_t *n, const char *path, size_t max_bytes);
 
 /* FEW_E_IO if a path is not a regular file. For readers that open it by themselves, or twice. */
@@ -22,8 +22,8 @@ typedef struct few_writer few_writer;
 few_status few__writer_open(few_ctx *ctx, few_writer **out, const char *path);
 /* Errors stick: it is enough to check the result of few__writer_end. */
 few_status few__writer_put(few_writer *w, const void *bytes, size_t n);
-/* Frees w. With st FEW_OK: put the file in place; otherwise remove the temporary. Returns st, or
- * the status of the failure. w NULL is fine: returns st. */
+/* Frees w. If st is FEW_OK, the temporary replaces PATH; otherwise it is removed. Returns st, or
+ * the writer's error. If w is NULL, returns st. */
 few_status few__writer_end(few_writer *w, few_status st);
 
 few_status few__file_write(few_ctx *ctx, const char *path, const void *bytes, size_t n);
@@ -36,17 +36,18 @@ void few__sweep_beside(const char *path);
 bool few__path_exists(const char *path);  /* anything at all, links followed */
 bool few__path_is_file(const char *path); /* a regular file, links followed */
 bool few__path_is_dir(const char *path);
-bool few__path_same(const char *a, const char *b); /* both there, and one file under two names */
+bool few__path_same(const char *a, const char *b); /* both exist and are the same file */
 few_status few__file_size(few_ctx *ctx, int64_t *out, const char *path);
 
-/* "dir/name" without a double slash; only the name where dir is "". *out is yours. */
+/* "dir/name" without a double slash; "name" if dir is "". *out is yours. */
 few_status few__path_join(few_ctx *ctx, char **out, const char *dir, const char *name);
 const char *few__path_name(const char *path); /* what follows the last slash: borrowed */
 
-/* Make a directory and those above it; one that exists is fine. */
+/* Creates a directory and those above it. An existing directory is not an error. */
 few_status few__mkdirs(few_ctx *ctx, const char *path);
 
-/* The names in a directory but . and .., sorted bytewise, so in the same order on every machine. */
+/* The names in a directory except . and .., sorted by bytes, so in the same order on every
+ * machine. */
 struct few_names {
   char **at;
   int n, cap;

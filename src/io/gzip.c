@@ -1,11 +1,13 @@
-/* gzip.c - whole files, plain or gzipped, through zlib.
+/* gzip.c - reads whole files, plain or gzipped, through zlib.
  *
- * A gzip file (RFC 1952) is one or more members, each a header, deflate data, and the CRC-32 and
- * length of what comes out, which zlib checks. The first two bytes, 1f 8b, tell it from other
- * files. The limit is on what comes out: deflate packs up to 1032 to 1, so a small file may hold a
- * large one. Data that mean something pack 2 to 20 to 1; over 64 to 1 more than 16 MB are refused,
- * and who does mean that much nothing can unpack it first. Anything after the last member that is
- * no member is an error, for it is not ours to guess what was meant.
+ * A gzip file (RFC 1952) has one or more members. Each is a header, deflate data, and the CRC-32
+ * and length of the inflated data, which zlib checks. The first two bytes, 1f 8b, distinguish it
+ * from other files.
+ *
+ * The limit is on the inflated size: deflate packs up to 1032 to 1, so a small file may inflate to
+ * a large one. Real data packs 2 to 20 to 1. So data that inflates to more than 16 MB and to more
+ * than 64 times its size is refused; users who need it can unpack it first. Anything other than a
+ * member after the last member is an error.
  */
 #define ZLIB_CONST
 #include "gzip.h"
@@ -46,7 +48,7 @@ static few_status out_of_memory(struct job *j) {
   return few__fail(j->ctx, FEW_E_MEMORY, "%s: out of memory after %zu bytes", j->place, j->n);
 }
 
-/* How much may come out of the file. */
+/* The largest inflated size that is allowed. */
 static size_t most(const struct job *j) {
   const size_t by_ratio = few__mul_size(j->in_n, RATIO_MAX),
                bound = by_ratio > FREE ? by_ratio : FREE;
@@ -65,7 +67,7 @@ static few_status too_much(struct job *j) {
                    j->place, RATIO_MAX);
 }
 
-/* Room for at least one byte more than that, so that too much is seen. */
+/* Makes room, up to one byte more than the limit, so that exceeding it is detected. */
 static few_status make_room(struct job *j) {
   if (j->n < j->cap) return FEW_OK;
   size_t limit = most(j) < SIZE_MAX ? most(j) + 1 : SIZE_MAX;
@@ -80,7 +82,7 @@ static few_status make_room(struct job *j) {
 
 static uInt clamp(size_t n) { return n < UINT_MAX ? (uInt)n : UINT_MAX; }
 
-/* One call of inflate with as much input and room as there is; *end at the end of a member. */
+/* Calls inflate once, with all the input and room there is. *end is set at the end of a member. */
 static few_status step(struct job *j, bool *end) {
   FEW_TRY(make_room(j));
   assert(j->in_at <= j->in_n && j->n < j->cap);
@@ -97,7 +99,7 @@ static few_status step(struct job *j, bool *end) {
   if (code == Z_OK || code == Z_STREAM_END) return FEW_OK;
   if (code == Z_MEM_ERROR) return out_of_memory(j);
   if (code == Z_BUF_ERROR) return damaged(j, "the data ends too early");
-  return damaged(j, j->z.msg ? j->z.msg : "this is no gzip data");
+  return damaged(j, j->z.msg ? j->z.msg : "this is not gzip data");
 }
 
 static few_status inflate_members(struct job *j) {
@@ -144,12 +146,12 @@ few_status few__gzip_parse(few_ctx *ctx, char **out, size_t *n_out, const char *
 
 few_status few__gzip_read(few_ctx *ctx, char **out, size_t *n, const char *path, size_t max_bytes) {
   char *bytes;
-  size_t packed, slack = max_bytes / 1024 + 65536; /* what does not deflate grows a little */
+  size_t packed, slack = max_bytes / 1024 + 65536; /* data that cannot be deflated grows a little */
   *out = NULL;
   *n = 0;
   FEW_TRY(few__file_read(ctx, &bytes, &packed, path,
                          max_bytes < SIZE_MAX - slack ? max_bytes + slack : SIZE_MAX));
-  if (!few__gzip_is(bytes, packed) && packed <= max_bytes) { /* spare the copy */
+  if (!few__gzip_is(bytes, packed) && packed <= max_bytes) { /* no copy is needed */
     *out = bytes;
     *n = packed;
     return FEW_OK;

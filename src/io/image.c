@@ -1,8 +1,8 @@
 /* image.c - 8-bit images in memory.
  *
- * Readers give RGBA, and the conversion to the requested channels is here, so that an image has the
- * same pixels in each of its encodings: composited on white by (a v + (255 - a) 255) / 255, and grey
- * is Y = 0.299 R + 0.587 G + 0.114 B.
+ * Readers return RGBA, and it is converted to the requested channels here, so that an image has the
+ * same pixels in every encoding. It is composited on white by (a v + (255 - a) 255) / 255; grey is
+ * Y = 0.299 R + 0.587 G + 0.114 B.
  */
 #include "image.h"
 
@@ -15,8 +15,8 @@ enum { PADDING = 2, NEUTRAL = 128 };
 few_status few__image_new(few_ctx *ctx, struct few_image *out, int h, int w, int c) {
   *out = (struct few_image){0};
   if (h <= 0 || w <= 0 || (c != 1 && c != 3 && c != 4))
-    return few__fail(ctx, FEW_E_INVALID, "no image is %d x %d with %d channels: give 1, 3 or 4", h,
-                     w, c);
+    return few__fail(ctx, FEW_E_INVALID,
+                     "an image cannot be %d x %d with %d channels: give 1, 3 or 4", h, w, c);
   size_t pixels = few__mul_size((size_t)h, (size_t)w);
   FEW_TRY(few__new(ctx, &out->at, pixels, (size_t)c));
   out->h = h;

@@ -1,25 +1,25 @@
 /* jpeg.c - reading JPEG through libjpeg.
  *
- * libjpeg fills what a truncated file lacks with grey and calls that a warning; a training set with
- * half-grey images is worse than an error, so warnings are errors here, but for three that leave
- * every pixel whole. As in png.c, a failure longjmps out of a step that keeps its state outside the
- * frame of setjmp.
+ * libjpeg fills the missing part of a truncated file with grey and only warns. A training set with
+ * half-grey images is worse than an error, so warnings are errors here, except for three that
+ * affect no pixel. As in png.c, a failure longjmps out of a step whose state is outside the frame
+ * of setjmp.
  *
- * The slow integer DCT and the default upsampling are chosen by name: pixels are then the same on
- * every machine with this library.
+ * The slow integer DCT and the default upsampling are selected explicitly, so that pixels are the
+ * same on every machine with this library.
  *
- * Limits against hostile files: the file is read in parts, and rows go to a sink. A
- * file of several scans (progressive) cannot be decoded by rows: libjpeg keeps the coefficients of
- * the whole image, 2 bytes each, and may have 256 MB for them. Every block of 8 x 8 takes a bit
- * of a Huffman code at least, so an image of more blocks than the file has bits is refused before
- * memory is taken for it. Notes before the image may fill 16 MB. A progressive file may repeat
- * its scans to burn time, so their number is limited.
+ * Limits against hostile files: the file is read in parts, and rows go to a sink. A file of several
+ * scans (progressive) cannot be decoded row by row: libjpeg holds the coefficients of the whole
+ * image, 2 bytes each, for which it may use 256 MB. Every block of 8 x 8 takes at least one bit of
+ * a Huffman code, so an image with more blocks than the file has bits is refused before memory is
+ * allocated. Metadata before the image may have 16 MB. The number of scans is limited too, since a
+ * progressive file could repeat them to waste time.
  */
 #include "jpeg.h"
 
 #include <setjmp.h>
 #include <stdio.h>
-/* jpeglib.h needs stdio.h before it */
+/* jpeglib.h needs stdio.h to be included first */
 #include <jerror.h>
 #include <jpeglib.h>
 
@@ -44,10 +44,10 @@ struct job {
   few_ctx *ctx;
   const char *place;
   jmp_buf back;
-  few_status status; /* what a failure in this step is */
+  few_status status; /* returned if this step fails */
   char message[JMSG_LENGTH_MAX];
 
-  bool recorded; /* the sentence is the context's already */
+  bool recorded; /* the context has the error sentence already */
 
   struct jpeg_source_mgr source;
   struct few_feed *in;
@@ -65,7 +65,7 @@ static void on_error(j_common_ptr c) {
   longjmp(j->back, 1);
 }
 
-/* level -1 is a warning, above it a trace. */
+/* Level -1 is a warning; higher levels are traces. */
 static void on_message(j_common_ptr c, int level) {
   static const int harmless[] = {JWRN_EXTRANEOUS_DATA, JWRN_JFIF_MAJOR, JWRN_ADOBE_XFORM};
   if (level >= 0) return;
@@ -76,7 +76,7 @@ static void on_message(j_common_ptr c, int level) {
 
 static void on_output(j_common_ptr c) { FEW_UNUSED(c); }
 
-/* For failures of our own inside a step. */
+/* Leaves a step with an error that few found. */
 static void leave(struct job *j, few_status status, const char *message) {
   j->status = status;
   snprintf(j->message, sizeof j->message, "%s", message);
@@ -95,11 +95,11 @@ static void leave_recorded(struct job *j, few_status status) {
 
 static void on_start(j_decompress_ptr c) { FEW_UNUSED(c); }
 
-/* At the end libjpeg would go on with an end marker of its own and a warning, which is an error. */
+/* At the end of the data libjpeg would insert an end marker and warn, which is an error here. */
 static boolean on_fill(j_decompress_ptr c) {
   struct job *j = c->client_data;
   if (!j->row && j->in->taken > HEADER_MAX)
-    leave(j, FEW_E_FORMAT, "no image begins in its first 16 MB");
+    leave(j, FEW_E_FORMAT, "no image begins in the first 16 MB");
   few_status st = few__feed_next(j->in, &j->source.next_input_byte, &j->source.bytes_in_buffer);
   if (st) leave_recorded(j, st);
   if (!j->source.bytes_in_buffer) leave(j, FEW_E_FORMAT, "the file ends too early");
@@ -130,7 +130,7 @@ static few_status guarded(struct job *j, void (*step)(struct job *j)) {
 
 /* ---- reading ---- */
 
-/* APP1 is shared with others: Exif is named. */
+/* Other data uses APP1 too; Exif begins with its name. */
 static void take_orientation(struct job *j) {
   for (jpeg_saved_marker_ptr m = j->c.marker_list; m; m = m->next) {
     if (m->marker != EXIF_MARKER || m->data_length < EXIF_NAME) continue;
@@ -140,7 +140,7 @@ static void take_orientation(struct job *j) {
   }
 }
 
-/* Memory for the whole image's coefficients, where it cannot be decoded by rows. */
+/* Checks the memory for the coefficients of an image that cannot be decoded row by row. */
 static void check_blocks(struct job *j) {
   uint64_t blocks = 0;
   for (int i = 0; i < j->c.num_components; i++)
@@ -149,7 +149,7 @@ static void check_blocks(struct job *j) {
     leave(j, FEW_E_FORMAT, "the file ends too early");
   if (!jpeg_has_multiple_scans(&j->c)) return;
   if (blocks * BLOCK * sizeof(JCOEF) <= MEMORY_MAX) return;
-  leave(j, FEW_E_UNSUPPORTED, "progressive, and too large to be held whole (256 MB)");
+  leave(j, FEW_E_UNSUPPORTED, "progressive, and too large to be decoded in memory (256 MB)");
 }
 
 static void take_header(struct job *j) {
@@ -167,7 +167,7 @@ static void take_header(struct job *j) {
   take_orientation(j);
   if (j->c.image_width > (JDIMENSION)j->max_side || j->c.image_height > (JDIMENSION)j->max_side) {
     char text[100];
-    snprintf(text, sizeof text, "%u x %u pixels are more than the %d a side allowed",
+    snprintf(text, sizeof text, "%u x %u pixels are more than the allowed %d per side",
              j->c.image_width, j->c.image_height, j->max_side);
     leave(j, FEW_E_FORMAT, text);
   }
@@ -194,7 +194,7 @@ static void take_pixels(struct job *j) {
     if (jpeg_read_scanlines(&j->c, &row, 1))
       j->sink->put(j->sink->user, y, 0, 1, w, j->channels, j->row);
   }
-  jpeg_finish_decompress(&j->c); /* reads to the end marker, so a cut there is seen too */
+  jpeg_finish_decompress(&j->c); /* reads to the end marker, so truncation there is detected too */
 }
 
 bool few__jpeg_is(const void *bytes, size_t n) {
@@ -207,11 +207,12 @@ few_status few__jpeg_rows(few_ctx *ctx, struct few_feed *from, int channels, int
   const uint8_t *head;
   size_t n;
   if (channels != 1 && channels != 3)
-    return few__fail(ctx, FEW_E_INVALID, "%s: a JPEG has no %d channels: ask for 1 or 3",
-                     from->place, channels);
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: a JPEG cannot be read with %d channels: choose 1 or 3", from->place,
+                     channels);
   FEW_TRY(few__feed_peek(from, &head, &n));
   if (!few__jpeg_is(head, n))
-    return few__fail(ctx, FEW_E_FORMAT, "%s: this is no JPEG file", from->place);
+    return few__fail(ctx, FEW_E_FORMAT, "%s: this is not a JPEG file", from->place);
   FEW_TRY(FEW_NEW(ctx, &j, 1));
   *j = (struct job){.ctx = ctx,
                     .place = from->place,

@@ -1,11 +1,12 @@
-/* json.c - JSON: jansson with our errors for reading, a writer of our own.
+/* json.c - JSON: reading through jansson, with few's errors, and a writer of few's own.
  *
- * Jansson bounds the depth of nesting (2048) and checks UTF-8; we also refuse a key given twice,
- * which readers of JSON disagree about, and a NUL inside a string, which would cut it short.
+ * Jansson limits the depth of nesting (2048) and checks UTF-8. Refused as well are a key given
+ * twice, which readers of JSON treat differently, and a NUL inside a string, which would truncate
+ * it.
  *
- * "{}," are three bytes of text and some 300 of memory. So the values are counted before they are
- * made, and a text whose values would fill more than 128 MB is refused: a header of safetensors
- * with 70,000 tensors has room in that.
+ * "{}," is three bytes of text and some 300 of memory. So the memory of the values is estimated
+ * before they are parsed, and a text that needs more than 128 MB is refused. That is enough for a
+ * safetensors header with 70,000 tensors.
  */
 #include "json.h"
 
@@ -17,7 +18,7 @@
 
 enum { MEMORY_MAX = 1 << 27, CONTAINER = 256, MEMBER = 96, ITEM = 64 };
 
-/* What jansson takes for the values of a text, roughly and from above. */
+/* A rough upper bound on the memory that jansson needs for the values of a text. */
 static size_t memory_of(const char *text, size_t n) {
   size_t sum = n;
   bool inside = false; /* a string */
@@ -50,7 +51,7 @@ few_status few__json_parse(few_ctx *ctx, json_t **out, const char *place, const 
   if (*out) return FEW_OK;
   if (json_error_code(&e) == json_error_out_of_memory)
     return few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", place);
-  return few__fail(ctx, FEW_E_FORMAT, "%s: no valid JSON at line %d, column %d: %s", place, e.line,
+  return few__fail(ctx, FEW_E_FORMAT, "%s: invalid JSON at line %d, column %d: %s", place, e.line,
                    e.column, e.text);
 }
 
@@ -137,7 +138,7 @@ struct few_json few__json_begin(few_ctx *ctx, struct few_text *out) {
   return (struct few_json){.ctx = ctx, .out = out};
 }
 
-/* A string in quotes: what JSON forbids in it is escaped. */
+/* Writes a string in quotes, with escapes for what JSON does not allow in it. */
 static void put_quoted(struct few_json *j, const char *text) {
   assert(few__utf8_valid(text));
   static const char special[] = "\"\\\b\f\n\r\t", letter[] = "\"\\bfnrt";
@@ -163,7 +164,7 @@ static bool storable(struct few_json *j, const char *key, const char *text) {
   return false;
 }
 
-/* What stands before a value. */
+/* Writes what precedes a value: a comma, and its key. */
 static void put_key(struct few_json *j, const char *key) {
   assert(!key == (!j->depth || j->closing[j->depth - 1] == ']')); /* members have keys */
   if (j->more) few__text_add(j->ctx, j->out, ",");
@@ -197,7 +198,7 @@ void few__json_put_int(struct few_json *j, const char *key, int64_t x) {
   few__text_add(j->ctx, j->out, "%" PRId64, x);
 }
 
-/* A real has a point or an exponent, which has neither a plus nor leading zeros. */
+/* Reals have a point or an exponent. Exponents have neither a plus sign nor leading zeros. */
 void few__json_put_real(struct few_json *j, const char *key, double x) {
   char text[40];
   put_key(j, key);

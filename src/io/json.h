@@ -1,7 +1,7 @@
 /* json.h - reads JSON by jansson, with our errors, and writes JSON without it.
  *
- * `place` names the text in messages ("model.safetensors: net"). Fetched strings and values are
- * borrowed from the object. Text is never trusted: depth and duplicate keys are checked.
+ * `place` names the text in error sentences ("model.safetensors: net"). Strings and values that are
+ * read are borrowed from the object. Text is not trusted: depth and duplicate keys are checked.
  */
 #ifndef FEW_SRC_IO_JSON_H
 #define FEW_SRC_IO_JSON_H
@@ -51,7 +51,8 @@ void few__json_put_real(struct few_json *j, const char *key, double x); /* finit
 void few__json_put_real_or_null(struct few_json *j, const char *key, double x);
 void few__json_put_bool(struct few_json *j, const char *key, bool x);
 void few__json_put_null(struct few_json *j, const char *key);
-void few__json_put_raw(struct few_json *j, const char *key, const char *text); /* of this writer */
+/* `text` is JSON that this writer made. */
+void few__json_put_raw(struct few_json *j, const char *key, const char *text);
 void few__json_put_value(struct few_json *j, const char *key, const json_t *value);
 /* Call after every bracket is closed. FEW_E_INVALID for a text that is not UTF-8 or a real that is
  * not finite; FEW_E_MEMORY. The message begins with `place`. */

@@ -29,10 +29,10 @@ static const struct {
 struct parse {
   few_ctx *ctx;
   const char *place;
-  const char *at, *end; /* what is left of the header */
+  const char *at, *end; /* the rest of the header */
   struct few_npy *out;
   bool fortran;
-  unsigned seen; /* bit i: key i */
+  unsigned seen; /* bit i is set if key i has been read */
 };
 
 static few_status bad(struct parse *p, const char *what) {
@@ -61,7 +61,8 @@ static bool take_word(struct parse *p, const char *word) {
   return true;
 }
 
-/* 'text' or "text" without escapes; cut to the room there is, which no text that we know fills. */
+/* Reads 'text' or "text" without escapes, truncated to the size of out. No valid text is that
+ * long. */
 static bool take_string(struct parse *p, char out[32]) {
   size_t n = 0;
   char quote = take(p, '\'') ? '\'' : '"';
@@ -111,13 +112,14 @@ static few_status read_order(struct parse *p) {
 }
 
 static few_status read_shape(struct parse *p) {
-  if (!take(p, '(')) return bad(p, "the shape is no tuple");
+  if (!take(p, '(')) return bad(p, "the shape is not a tuple");
   while (!take(p, ')')) {
     if (p->out->rank == FEW_STORE_RANK)
       return few__fail(p->ctx, FEW_E_UNSUPPORTED,
                        "%s: the array has more than %d dimensions: reshape it", p->place,
                        FEW_STORE_RANK);
-    if (!take_count(p, &p->out->dim[p->out->rank++])) return bad(p, "a dimension is no count");
+    if (!take_count(p, &p->out->dim[p->out->rank++]))
+      return bad(p, "a dimension is not a non-negative integer");
     if (take(p, ',')) continue;
     if (!take(p, ')')) return bad(p, "the shape is not closed");
     break;
@@ -131,7 +133,7 @@ static few_status read_member(struct parse *p) {
     few_status (*read)(struct parse *p);
   } members[] = {{"descr", read_descr}, {"fortran_order", read_order}, {"shape", read_shape}};
   char key[32];
-  if (!take_string(p, key) || !take(p, ':')) return bad(p, "the header is no dictionary");
+  if (!take_string(p, key) || !take(p, ':')) return bad(p, "the header is not a dictionary");
   for (int i = 0; i < FEW_COUNT(members); i++) {
     if (strcmp(key, members[i].key) != 0) continue;
     if (p->seen & 1u << i) return bad(p, "the header has a key twice");
@@ -142,7 +144,7 @@ static few_status read_member(struct parse *p) {
 }
 
 static few_status read_header(struct parse *p) {
-  if (!take(p, '{')) return bad(p, "the header is no dictionary");
+  if (!take(p, '{')) return bad(p, "the header is not a dictionary");
   while (!take(p, '}')) {
     FEW_TRY(read_member(p));
     if (take(p, ',')) continue;
@@ -161,13 +163,13 @@ static few_status read_header(struct parse *p) {
 
 /* ---- the file ---- */
 
-/* Read the header, of which p->at to p->end is the text; *text is yours. */
+/* Reads the header; p->at to p->end is its text. *text is yours. */
 static few_status read_preamble(struct parse *p, struct few_feed *from, char **text) {
   unsigned char b[MAGIC + 6];
   uint32_t length = 0;
-  if (from->size < MAGIC + 4) return bad(p, "this is no .npy file");
+  if (from->size < MAGIC + 4) return bad(p, "this is not a .npy file");
   FEW_TRY(few__feed_read(from, b, MAGIC + 4));
-  if (memcmp(b, magic, MAGIC) != 0) return bad(p, "this is no .npy file");
+  if (memcmp(b, magic, MAGIC) != 0) return bad(p, "this is not a .npy file");
   if ((b[6] != 1 && b[6] != 2) || b[7] != 0)
     return few__fail(p->ctx, FEW_E_UNSUPPORTED,
                      "%s: version %d.%d of the npy format: save a plain array with numpy.save",
@@ -263,7 +265,7 @@ few_status few__npy_write(few_ctx *ctx, const char *path, enum few_store store, 
   const char *descr = descr_of(store);
   if (!descr || rank < 0 || rank > FEW_STORE_RANK ||
       !few__store_count(store, rank, dim, &count, &bytes))
-    return few__fail(ctx, FEW_E_INVALID, "%s: no array that the npy format can hold", path);
+    return few__fail(ctx, FEW_E_INVALID, "%s: the npy format cannot store this array", path);
   put_header(ctx, &t, descr, rank, dim);
   few_status st = t.failed ? few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", path) : FEW_OK;
   few__sweep_beside(path);

@@ -4,7 +4,7 @@
 
 #include "store.h"
 
-/* One array, row-major. bool, int8, uint8, int16, int32, int64, float16, float32 and float64. */
+/* A row-major array of bool, int8, uint8, int16, int32, int64, float16, float32 or float64. */
 struct few_npy {
   enum few_store store;
   int rank;
@@ -20,7 +20,7 @@ few_status few__npy_parse(few_ctx *ctx, struct few_npy *out, const char *place, 
                           size_t n);
 void few__npy_free(few_ctx *ctx, struct few_npy *a);
 
-/* Version 1.0, written atomically. store is any but BF16. */
+/* Writes version 1.0 of the format, atomically. store is any type except BF16. */
 few_status few__npy_write(few_ctx *ctx, const char *path, enum few_store store, int rank,
                           const int64_t *dim, const void *data);
 

@@ -1,17 +1,17 @@
 /* png.c - PNG through libpng.
  *
- * libpng leaves by longjmp when it fails. All that must survive lives in a `struct job` outside the
- * frame that calls setjmp, and what runs below it is a function of its own, so no local variable is
- * ever read after a jump.
+ * libpng leaves by longjmp when it fails. All state that must survive is in a `struct job` outside
+ * the frame that calls setjmp, and the code that may fail is in functions of its own. So no local
+ * variable is ever read after a jump.
  *
- * Reading: the many kinds (palette, 1 to 16 bits, grey with alpha, interlaced ...) all become RGBA
- * of 8 bits by libpng's transformations, and go to a sink a row at a time. Of an interlaced image
- * the rows of each of its seven passes go there, thinned as they are.
+ * Reading: libpng's transformations convert all kinds (palette, 1 to 16 bits, grey with alpha,
+ * interlaced, ...) to RGBA of 8 bits, which goes to a sink row by row. Of an interlaced image, the
+ * sink receives the rows of each of the seven passes, with the pixels that the pass has.
  *
- * Limits against hostile files: the file is read in parts, and not kept; sides are
- * bounded by the caller; texts and profiles are passed over unread; libpng has 16 MB for all else
- * (a row of 32,768 pixels takes 1 MB); and since deflate packs at most 1032 to 1, an image whose
- * rows could not come from so few bytes is refused before memory is taken for it.
+ * Limits against hostile files: the file is read in parts and not kept. The caller limits the
+ * sides. Texts and profiles are skipped. libpng may use 16 MB for everything else (a row of 32,768
+ * pixels takes 1 MB). Deflate packs at most 1032 to 1, so an image whose rows could not come from
+ * so few bytes is refused before memory is allocated.
  */
 #include "io/png.h"
 
@@ -31,14 +31,14 @@ struct job {
   png_structp png;
   png_infop info;
   jmp_buf back;
-  few_status status; /* what an error in this step is */
-  char message[128]; /* libpng's */
-  bool recorded;     /* the sentence is the context's already */
+  few_status status; /* returned if this step fails */
+  char message[128]; /* of libpng */
+  bool recorded;     /* the context has the error sentence already */
 
   struct few_feed *in; /* reading */
   const struct few_image_sink *sink;
   int max_side;
-  size_t live; /* bytes that libpng has */
+  size_t live; /* bytes that libpng has allocated */
   int h, w, orientation;
   uint8_t *row;
 
@@ -64,7 +64,7 @@ static void on_warning(png_structp png, png_const_charp message) {
   FEW_UNUSED(message);
 }
 
-/* A block is its size and then libpng's bytes, aligned as malloc's are. */
+/* An allocation has its size first, then libpng's bytes, aligned like malloc's. */
 enum { BLOCK_HEAD = 16 };
 
 static png_voidp on_alloc(png_structp png, png_alloc_size_t n) {
@@ -119,7 +119,7 @@ static void on_write(png_structp png, png_bytep bytes, size_t n) {
 
 static void on_flush(png_structp png) { FEW_UNUSED(png); }
 
-/* Run a step; libpng's errors come back here. */
+/* Runs a step and returns libpng's error, if any. */
 static few_status guarded(struct job *j, void (*step)(struct job *j)) {
   if (setjmp(j->back)) {
     if (j->recorded) return j->status;
@@ -130,7 +130,7 @@ static few_status guarded(struct job *j, void (*step)(struct job *j)) {
   return FEW_OK;
 }
 
-/* For failures of our own inside a step. */
+/* Leaves a step with an error that few found. */
 static void leave(struct job *j, few_status status, const char *message) {
   j->status = status;
   png_error(j->png, message);
@@ -138,7 +138,7 @@ static void leave(struct job *j, few_status status, const char *message) {
 
 /* ---- reading ---- */
 
-/* What holds no pixels: libpng would unpack and keep it. */
+/* Skips chunks without pixels, which libpng would unpack and keep. */
 static void pass_over_texts(struct job *j) {
   static const png_byte names[] = "tEXt\0zTXt\0iTXt\0iCCP\0sPLT\0hIST\0pCAL\0sCAL";
   png_set_keep_unknown_chunks(j->png, PNG_HANDLE_CHUNK_NEVER, NULL, 0);
@@ -146,7 +146,7 @@ static void pass_over_texts(struct job *j) {
 }
 
 static void take_header(struct job *j) {
-  png_set_user_limits(j->png, INT_MAX, INT_MAX); /* ours follow */
+  png_set_user_limits(j->png, INT_MAX, INT_MAX); /* the caller's limit is checked below */
   png_set_chunk_malloc_max(j->png, CHUNK_MAX);
   png_set_chunk_cache_max(j->png, CHUNKS_MAX);
   pass_over_texts(j);
@@ -155,11 +155,11 @@ static void take_header(struct job *j) {
   png_uint_32 h = png_get_image_height(j->png, j->info), w = png_get_image_width(j->png, j->info);
   if (h > (png_uint_32)j->max_side || w > (png_uint_32)j->max_side) {
     char text[100];
-    snprintf(text, sizeof text, "%u x %u pixels are more than the %d a side allowed", (unsigned)w,
+    snprintf(text, sizeof text, "%u x %u pixels are more than the allowed %d per side", (unsigned)w,
              (unsigned)h, j->max_side);
     leave(j, FEW_E_FORMAT, text);
   }
-  /* `packed` is short of the chunk header just read, which holds no pixels. */
+  /* `packed` does not include the chunk header that was just read, which has no pixels. */
   if (few__mul_size(png_get_rowbytes(j->png, j->info), h) / DEFLATE_RATIO > packed)
     leave(j, FEW_E_FORMAT, "the file ends too early");
   j->h = (int)h;
@@ -173,7 +173,7 @@ static void take_plain(struct job *j) {
   }
 }
 
-/* Adam7: pass k has some columns of some rows. */
+/* Adam7: each pass has some columns of some rows. */
 static void take_interlaced(struct job *j) {
   for (int k = 0; k < PNG_INTERLACE_ADAM7_PASSES; k++) {
     const int rows = PNG_PASS_ROWS(j->h, k), n = PNG_PASS_COLS(j->w, k);
@@ -231,7 +231,7 @@ few_status few__png_rows(few_ctx *ctx, struct few_feed *from, int max_side,
   size_t n;
   FEW_TRY(few__feed_peek(from, &head, &n));
   if (!few__png_is(head, n))
-    return few__fail(ctx, FEW_E_FORMAT, "%s: this is no PNG file", from->place);
+    return few__fail(ctx, FEW_E_FORMAT, "%s: this is not a PNG file", from->place);
   few_status st = open_reader(&j);
   if (!st) st = guarded(&j, take_header);
   if (!st) st = guarded(&j, take_pixels);
@@ -283,7 +283,8 @@ static bool is_keyword(const char *s) {
   return true;
 }
 
-/* libpng's structure has pointers to mutable text, which it only reads: give it copies. */
+/* libpng only reads the texts, but its structure has pointers to mutable text, so copies are
+ * passed. */
 static few_status prepare_text(struct job *j) {
   FEW_TRY(FEW_NEW(j->ctx, &j->chunks, j->n_text));
   for (int i = 0; i < j->n_text; i++) {
@@ -338,8 +339,9 @@ static few_status encode(few_ctx *ctx, uint8_t **out, size_t *n, const char *pla
   *out = NULL;
   *n = 0;
   if (im->h <= 0 || im->w <= 0 || (im->c != 1 && im->c != 3 && im->c != 4))
-    return few__fail(ctx, FEW_E_INVALID, "%s: no PNG is %d x %d with %d channels: give 1, 3 or 4",
-                     place, im->h, im->w, im->c);
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: a PNG cannot be %d x %d with %d channels: give 1, 3 or 4", place, im->h,
+                     im->w, im->c);
   few_status st = prepare_text(&j);
   if (!st) st = open_writer(&j);
   if (!st) st = guarded(&j, put_image);

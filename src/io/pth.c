@@ -1,22 +1,22 @@
-/* pth.c - a state dict as torch.save writes it.
+/* pth.c - reads a state dict as torch.save writes it.
  *
- * Since PyTorch 1.6 a zip archive, members stored as they are:
+ * Since PyTorch 1.6 the file is a zip archive, whose members are not compressed:
  *
  *   NAME/data.pkl     a pickle: {"conv.weight": tensor, ...}
  *   NAME/data/KEY     the numbers of a storage, little-endian
- *   NAME/byteorder    "little" where there is one
+ *   NAME/byteorder    "little", in newer files
  *
- * Before that, pickles one after the other: a magic number, a protocol number, sizes of C's types,
- * the same dictionary, the list of keys; then each storage in the order of that list, a 64-bit
- * count before its numbers. The FID's weights (pt_inception-2015-12-05) are such a file. The format
- * before 0.1.10, a tar archive, is refused.
+ * Before 1.6 it was a sequence of pickles: a magic number, a protocol number, the sizes of C's
+ * types, the same dictionary, and the list of keys. Then follow the storages in the order of that
+ * list, each with a 64-bit count before its numbers. The weights of FID (pt_inception-2015-12-05)
+ * are such a file. The format before 0.1.10, a tar archive, is refused.
  *
  * In the pickle a tensor is a call of torch._utils._rebuild_tensor_v2(storage, offset, shape,
- * strides, ...), and a storage a persistent id ("storage", torch.FloatStorage, KEY, device, count).
- * The pickle is read by pickle.c, which runs nothing.
+ * strides, ...). A storage is a persistent id ("storage", torch.FloatStorage, KEY, device, count).
+ * pickle.c reads the pickle and executes nothing.
  *
- * Limits against hostile files: members of the archive must be disjoint, as their lengths together
- * show, and there are at most 16,384 storages.
+ * Limits against hostile files: the members that are read may not be longer together than the
+ * archive, which would mean that they overlap, and there are at most 16,384 storages.
  */
 #include "pth.h"
 
@@ -30,7 +30,7 @@ enum { NAME_MAX_BYTES = 512, FOLDER_MAX = 256, SHARED = 8, STORAGES_MAX = 1 << 1
 static const char legacy_magic[] = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
 
 struct storage {
-  const char *key; /* into the pickle */
+  const char *key; /* points into the pickle */
   size_t key_length;
   enum few_store store;
   int64_t count;
@@ -41,14 +41,14 @@ struct few_pth_hold {
   struct {
     void **at;
     int n, cap;
-  } owned; /* everything that tensors point to */
+  } owned; /* memory that tensors point to */
 };
 
 struct parse {
   few_ctx *ctx;
   const char *place;
-  const char *bytes; /* NULL: an archive on the disk */
-  size_t n;          /* of the file */
+  const char *bytes; /* NULL for an archive on the disk */
+  size_t n;          /* bytes of the file */
   struct few_pth *out;
   int cap;
   struct few_pickle pickle;
@@ -58,8 +58,8 @@ struct parse {
   } storages;
   size_t made; /* bytes of tensors so far */
 
-  zip_t *zip;  /* or NULL: a legacy file */
-  size_t read; /* bytes of its members so far */
+  zip_t *zip;  /* NULL for a legacy file */
+  size_t read; /* bytes read from members so far */
   char folder[FOLDER_MAX];
   char *data_pkl;
 };
@@ -90,16 +90,16 @@ static few_status zip_failed(struct parse *p, const char *member, const char *wh
                    member, what);
 }
 
-/* A member that is stored as it is; *out is yours. */
+/* Reads a member, which must not be compressed. *out is yours. */
 static few_status read_member(struct parse *p, const char *name, char **out, size_t *size) {
   zip_stat_t s;
   if (zip_stat(p->zip, name, 0, &s)) return zip_failed(p, name, "the archive has no such member");
   const zip_uint64_t need = ZIP_STAT_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
   if ((s.valid & need) != need || s.comp_method != ZIP_CM_STORE ||
       s.encryption_method != ZIP_EM_NONE || s.size > p->n)
-    return zip_failed(p, name, "a member that is packed, which torch.save does not do");
+    return zip_failed(p, name, "the member is compressed or encrypted, unlike those of torch.save");
   if (s.size > p->n - p->read)
-    return zip_failed(p, name, "members overlap: together they are longer than their file");
+    return zip_failed(p, name, "members overlap: together they are longer than the file");
   p->read += (size_t)s.size;
   zip_file_t *f = zip_fopen(p->zip, name, 0);
   if (!f) return zip_failed(p, name, "the archive is damaged");
@@ -126,7 +126,7 @@ static few_status find_folder(struct parse *p) {
     return FEW_OK;
   }
   return few__fail(p->ctx, FEW_E_FORMAT,
-                   "%s: a zip archive without data.pkl: no file of torch.save's", p->place);
+                   "%s: a zip archive without data.pkl: torch.save did not write it", p->place);
 }
 
 static few_status check_order(struct parse *p) {
@@ -139,7 +139,7 @@ static few_status check_order(struct parse *p) {
   few__free(p->ctx, order);
   return little ? FEW_OK
                 : few__fail(p->ctx, FEW_E_UNSUPPORTED,
-                            "%s: big-endian numbers: save the file on a little-endian machine",
+                            "%s: numbers are big-endian: save the file on a little-endian machine",
                             p->place);
 }
 
@@ -170,12 +170,12 @@ static few_status open_zip(struct parse *p) {
   return few__pickle_parse(p->ctx, &p->pickle, p->place, p->data_pkl, n, &used);
 }
 
-/* ---- the file of old ---- */
+/* ---- the legacy format ---- */
 
-/* Numbers of the storages in the order of the list of keys, from `at` on. */
+/* Reads the numbers of the storages in the order of the list of keys, from byte `at` on. */
 static few_status read_legacy_storages(struct parse *p, const struct few_pickle *keys, size_t at) {
   const struct few_pickle_value *list = &keys->values.at[keys->root];
-  if (list->kind != FEW_PICKLE_LIST) return bad(p, "", "the list of storages is none");
+  if (list->kind != FEW_PICKLE_LIST) return bad(p, "", "the list of storages is not a list");
   for (int c = list->first; c >= 0; c = keys->cells.at[c].next) {
     const struct few_pickle_value *key = &keys->values.at[keys->cells.at[c].value];
     struct storage *s = NULL;
@@ -184,7 +184,7 @@ static few_status read_legacy_storages(struct parse *p, const struct few_pickle 
       if (p->storages.at[i].key_length == key->length &&
           !memcmp(p->storages.at[i].key, key->text, key->length))
         s = &p->storages.at[i];
-    if (!s || s->data) return bad(p, "", "a storage that no tensor has");
+    if (!s || s->data) return bad(p, "", "no tensor uses a storage");
     if (p->n - at < sizeof count) return bad(p, "", "the file is cut short");
     memcpy(&count, p->bytes + at, sizeof count);
     at += sizeof count;
@@ -199,7 +199,7 @@ static few_status read_legacy_storages(struct parse *p, const struct few_pickle 
   return FEW_OK;
 }
 
-/* Magic, protocol, sizes; then p->pickle. *at is where the list of keys begins. */
+/* Reads the magic number, protocol, sizes, and p->pickle. *at is where the list of keys begins. */
 static few_status open_legacy(struct parse *p, size_t *at) {
   struct few_pickle skipped;
   size_t used;
@@ -248,7 +248,7 @@ static few_status load_member(struct parse *p, struct storage *s) {
   return FEW_OK;
 }
 
-/* Number of the storage that a persistent id names; made when first seen. */
+/* The index of the storage that a persistent id names. It is added when first seen. */
 static few_status storage_of(struct parse *p, const char *name, const struct few_pickle_value *v,
                              int *out) {
   const struct few_pickle *k = &p->pickle;
@@ -261,7 +261,7 @@ static few_status storage_of(struct parse *p, const char *name, const struct few
   if (!is(word, FEW_PICKLE_TEXT) || !few__pickle_text_is(word, "storage") ||
       !is(type, FEW_PICKLE_NAME) || !is(key, FEW_PICKLE_TEXT) || !is(n, FEW_PICKLE_INT) ||
       n->number < 0 || (view && view->kind != FEW_PICKLE_NONE))
-    return bad(p, name, "its storage is of an unknown kind");
+    return bad(p, name, "its storage has an unknown kind");
   for (*out = 0; *out < p->storages.n; ++*out) {
     const struct storage *s = &p->storages.at[*out];
     if (s->key_length == key->length && !memcmp(s->key, key->text, key->length)) return FEW_OK;
@@ -289,13 +289,15 @@ static few_status read_counts(struct parse *p, const char *name, const struct fe
   if (v->n != rank) return bad(p, name, "its shape and strides differ in number");
   for (int i = 0; i < rank; i++) {
     const struct few_pickle_value *d = few__pickle_item(&p->pickle, v, i);
-    if (!is(d, FEW_PICKLE_INT) || d->number < 0) return bad(p, name, "a dimension is no count");
+    if (!is(d, FEW_PICKLE_INT) || d->number < 0)
+      return bad(p, name, "a dimension is not a non-negative integer");
     out[i] = d->number;
   }
   return FEW_OK;
 }
 
-/* The last element that is reached lies in the storage; a tensor is no larger than its storage. */
+/* True if the last element of the tensor is inside its storage. A tensor may not be larger than its
+ * storage either. */
 static bool inside(const struct few_st_tensor *t, const struct layout *l, int64_t count) {
   int64_t left = count - 1 - l->offset;
   if (t->count == 0) return true;
@@ -330,7 +332,8 @@ static void gather(const struct few_st_tensor *t, const struct layout *l, const 
   }
 }
 
-/* Shape, strides and storage of the call; the numbers are there only once storages are. */
+/* Reads shape, strides and storage of a tensor from its call. Its numbers exist only after the
+ * storages have been read. */
 static few_status read_layout(struct parse *p, const struct few_pickle_value *call,
                               struct few_st_tensor *t, struct layout *l, int *storage) {
   const struct few_pickle *k = &p->pickle;
@@ -341,7 +344,7 @@ static few_status read_layout(struct parse *p, const struct few_pickle_value *ca
   const struct storage *s = &p->storages.at[*storage];
   if (!is(offset, FEW_PICKLE_INT) || offset->number < 0 || !is(shape, FEW_PICKLE_TUPLE) ||
       !is(strides, FEW_PICKLE_TUPLE) || shape->n > FEW_STORE_RANK)
-    return bad(p, t->name, "its shape is none");
+    return bad(p, t->name, "its shape is not a tuple");
   t->store = s->store;
   t->rank = shape->n;
   l->offset = offset->number;
@@ -360,7 +363,7 @@ static few_status take_numbers(struct parse *p, struct few_st_tensor *t, const s
     return FEW_OK;
   }
   p->made += t->bytes;
-  if (p->made / SHARED > p->n) return bad(p, t->name, "tensors are larger than their file");
+  if (p->made / SHARED > p->n) return bad(p, t->name, "tensors are larger than the file");
   char *copy = few__alloc(p->ctx, t->bytes + 1);
   FEW_TRY(own(p, copy));
   gather(t, l, s->data, copy);
@@ -392,7 +395,7 @@ static bool is_tensor(const struct few_pickle_value *v) {
           few__pickle_text_is(v, "torch._utils\n_rebuild_tensor"));
 }
 
-/* The dictionary of tensors: the root, or what it has under `state_dict` or `model`. */
+/* The dictionary of tensors: the root, or its entry `state_dict` or `model`. */
 static const struct few_pickle_value *dictionary(const struct few_pickle *k) {
   const struct few_pickle_value *root = &k->values.at[k->root], *inner = NULL;
   if (root->kind != FEW_PICKLE_DICT) return NULL;
@@ -412,7 +415,7 @@ static few_status add_tensors(struct parse *p, bool numbers) {
   const struct few_pickle_value *dict = dictionary(k);
   if (!dict)
     return few__fail(p->ctx, FEW_E_FORMAT,
-                     "%s: no dictionary of tensors: save only weights, "
+                     "%s: there is no dictionary of tensors: save only weights, "
                      "torch.save(model.state_dict(), FILE)",
                      p->place);
   for (int c = dict->first; c >= 0; c = k->cells.at[c].next) {
@@ -430,7 +433,7 @@ static few_status parse_legacy(struct parse *p) {
   struct few_pickle keys;
   size_t at, used;
   FEW_TRY(open_legacy(p, &at));
-  FEW_TRY(add_tensors(p, false)); /* which storages there are */
+  FEW_TRY(add_tensors(p, false)); /* finds the storages */
   FEW_TRY(few__pickle_parse(p->ctx, &keys, p->place, p->bytes + at, p->n - at, &used));
   few_status st = read_legacy_storages(p, &keys, at + used);
   few__pickle_free(p->ctx, &keys);
@@ -447,14 +450,14 @@ static bool is_tar(const char *bytes, size_t n) {
   return n > 262 && !memcmp(bytes + 257, "ustar", 5);
 }
 
-/* A safetensors file may begin with the bytes of a pickle too, but its eighth is always 0. */
+/* A safetensors file may begin with the bytes of a pickle too, but its eighth byte is always 0. */
 bool few__pth_is(const void *bytes, size_t n) {
   const unsigned char *b = bytes;
   bool pickle = n >= 8 && b[0] == 0x80 && b[1] >= 2 && b[1] <= 5 && b[7];
   return is_zip(bytes, n) || is_tar(bytes, n) || pickle;
 }
 
-/* `head` are the first bytes, n of them. */
+/* `head` has the first n bytes of the file. */
 static few_status parse_file(struct parse *p, const char *head, size_t n) {
   FEW_TRY(FEW_NEW(p->ctx, &p->out->hold, 1));
   if (is_zip(head, n)) {
@@ -465,9 +468,10 @@ static few_status parse_file(struct parse *p, const char *head, size_t n) {
   if (is_tar(head, n))
     return few__fail(
         p->ctx, FEW_E_UNSUPPORTED,
-        "%s: a tar archive of PyTorch before 0.1.10: load and save it with a newer one", p->place);
-  return few__fail(p->ctx, FEW_E_FORMAT, "%s: no file of torch.save's: fetch or make it again",
-                   p->place);
+        "%s: a tar archive of PyTorch before 0.1.10: load it and save it with a newer version",
+        p->place);
+  return few__fail(p->ctx, FEW_E_FORMAT,
+                   "%s: torch.save did not write this file: fetch or make it again", p->place);
 }
 
 static few_status parse(few_ctx *ctx, struct few_pth *out, const char *place, const char *bytes,
@@ -488,7 +492,7 @@ few_status few__pth_parse(few_ctx *ctx, struct few_pth *out, const char *place, 
   return parse(ctx, out, place, bytes, n, bytes, n);
 }
 
-/* libzip reads the members of an archive that are needed; a legacy file is read in order. */
+/* libzip reads only the needed members of an archive; a legacy file is read in order. */
 static few_status read_feed(few_ctx *ctx, struct few_pth *out, struct few_feed *from) {
   const uint8_t *head;
   char *bytes = NULL;

@@ -5,18 +5,18 @@
  *             "data_offsets": [begin, end]}, ...}, padded with spaces
  *   the rest  the numbers, little-endian, row-major; offsets count from here
  *
- * The format (https://github.com/huggingface/safetensors) holds no code and is read without
- * trusting it: the spans must follow each other without hole or overlap and fill the file, and
- * each must be as long as its shape says. So no bytes can be hidden in a model.
+ * The format (https://github.com/huggingface/safetensors) contains no code, and the file is not
+ * trusted. The tensors' data must follow each other without a hole or an overlap and fill the file,
+ * and each must have the length that its shape requires. So no bytes can be hidden in a model.
  *
- * The writer pads the header so that the data starts on a multiple of 8. Loaded data starts on a
- * multiple of 64 whatever the file did. Memory for it is taken once the header has been read and
- * agrees with the length of the file.
+ * The writer pads the header so that the data starts at a multiple of 8. In memory, data starts at
+ * a multiple of 64 whatever the file has. Memory for it is allocated after the header has been read
+ * and agrees with the length of the file.
  *
- * The first entry of the metadata is a digest of the whole file with the digest's own digits as
- * zeros. It stands at a fixed place, and its key or the name of its algorithm there is enough to
- * demand it: no single damaged spot can make a file look like one without a digest. Files of others
- * have none.
+ * In files that few writes, the first entry of the metadata is a digest of the whole file, computed
+ * with the digest's own digits as zeros. It has a fixed position. A digest is required if its key
+ * or the name of its algorithm is found there, so no single damaged spot can make a file look like
+ * one without a digest. Files of other programs have none.
  */
 #include "safetensors.h"
 
@@ -36,11 +36,11 @@ static const char opening[] = "{\"" METADATA "\":{\"" DIGEST "\":\"";
 enum { OPENING = sizeof opening - 1, NAME = sizeof FEW_DIGEST_NAME - 1 };
 
 struct few_st_hold {
-  json_t *header; /* owns names and metadata */
+  json_t *header; /* owns the names and the metadata */
   char *data;
 };
 
-/* What a parse is about: the place for messages, the data's length, the tensor at hand. */
+/* The state of a parse. */
 struct parse {
   few_ctx *ctx;
   const char *place;
@@ -63,7 +63,7 @@ static few_status bad(struct parse *p, const char *name, const char *what) {
 
 static few_status read_dtype(struct parse *p, struct few_st_tensor *t, const json_t *entry) {
   const char *name = json_string_value(json_object_get(entry, "dtype"));
-  if (!name) return bad(p, t->name, "its dtype is no string");
+  if (!name) return bad(p, t->name, "its dtype is not a string");
   if (few__store_from_name(&t->store, name)) return FEW_OK;
   return few__fail(p->ctx, FEW_E_UNSUPPORTED,
                    "%s: tensor `%.100s` has dtype %.20s: convert it to F32, F16 or BF16 first",
@@ -72,7 +72,7 @@ static few_status read_dtype(struct parse *p, struct few_st_tensor *t, const jso
 
 static few_status read_shape(struct parse *p, struct few_st_tensor *t, const json_t *entry) {
   const json_t *shape = json_object_get(entry, "shape");
-  if (!json_is_array(shape)) return bad(p, t->name, "its shape is no list");
+  if (!json_is_array(shape)) return bad(p, t->name, "its shape is not a list");
   if (json_array_size(shape) > FEW_STORE_RANK)
     return few__fail(p->ctx, FEW_E_UNSUPPORTED,
                      "%s: tensor `%.100s` has %zu dimensions: reshape it to %d or fewer", p->place,
@@ -81,7 +81,7 @@ static few_status read_shape(struct parse *p, struct few_st_tensor *t, const jso
   for (int i = 0; i < t->rank; i++) {
     const json_t *d = json_array_get(shape, (size_t)i);
     if (!json_is_integer(d) || json_integer_value(d) < 0)
-      return bad(p, t->name, "a dimension is no count");
+      return bad(p, t->name, "a dimension is not a non-negative integer");
     t->dim[i] = json_integer_value(d);
   }
   if (few__store_count(t->store, t->rank, t->dim, &t->count, &t->bytes)) return FEW_OK;
@@ -96,9 +96,9 @@ static few_status read_span(struct parse *p, const struct few_st_tensor *t, stru
     return bad(p, t->name, "its data_offsets are not two integers");
   int64_t b = json_integer_value(begin), e = json_integer_value(end);
   if (b < 0 || e < b) return bad(p, t->name, "its data ends before it begins");
-  if ((uint64_t)e > p->data_bytes) return bad(p, t->name, "its data lies beyond the file's end");
+  if ((uint64_t)e > p->data_bytes) return bad(p, t->name, "its data is beyond the end of the file");
   if ((uint64_t)(e - b) != t->bytes)
-    return bad(p, t->name, "its data is not as long as its shape says");
+    return bad(p, t->name, "its data does not have the length of its shape");
   *s = (struct span){(uint64_t)b, (uint64_t)e, p->st->n};
   return FEW_OK;
 }
@@ -106,7 +106,7 @@ static few_status read_span(struct parse *p, const struct few_st_tensor *t, stru
 static few_status read_tensor(struct parse *p, const char *name, const json_t *entry) {
   struct few_st_tensor *t = &p->st->at[p->st->n];
   *t = (struct few_st_tensor){.name = name};
-  if (!json_is_object(entry)) return bad(p, name, "its entry is no object");
+  if (!json_is_object(entry)) return bad(p, name, "its entry is not an object");
   if (json_object_size(entry) != 3)
     return bad(p, name, "its entry must be dtype, shape and data_offsets");
   FEW_TRY(read_dtype(p, t, entry));
@@ -120,16 +120,16 @@ static few_status read_metadata(struct parse *p, json_t *map) {
   const char *key;
   json_t *value;
   if (!json_is_object(map))
-    return few__fail(p->ctx, FEW_E_FORMAT, "%s: " METADATA " is no object: the file is damaged",
+    return few__fail(p->ctx, FEW_E_FORMAT, "%s: " METADATA " is not an object: the file is damaged",
                      p->place);
   FEW_TRY(FEW_NEW(p->ctx, &p->st->meta, json_object_size(map)));
   json_object_foreach(map, key, value) {
     if (!json_is_string(value))
       return few__fail(p->ctx, FEW_E_FORMAT,
-                       "%s: " METADATA " `%.100s` is no string: the file is damaged", p->place,
+                       "%s: " METADATA " `%.100s` is not a string: the file is damaged", p->place,
                        key);
     if (!strcmp(key, DIGEST))
-      p->digest = true; /* the container's own: not for those who ask for metadata */
+      p->digest = true; /* belongs to the container, and is not returned as metadata */
     else
       p->st->meta[p->st->n_meta++] = (struct few_st_pair){key, json_string_value(value)};
   }
@@ -139,17 +139,17 @@ static few_status read_metadata(struct parse *p, json_t *map) {
 static int by_offset(const void *a, const void *b) {
   const struct span *x = a, *y = b;
   if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
-  if (x->end != y->end) return x->end < y->end ? -1 : 1; /* the empty first */
+  if (x->end != y->end) return x->end < y->end ? -1 : 1; /* empty ones first */
   return x->tensor - y->tensor;
 }
 
-/* The spans, in order, must tile the data. */
+/* Checks that the spans, in order, fill the data. */
 static few_status check_tiling(struct parse *p) {
   uint64_t at = 0;
   if (p->st->n) qsort(p->spans, (size_t)p->st->n, sizeof *p->spans, by_offset);
   for (int i = 0; i < p->st->n; i++) {
     const char *name = p->st->at[p->spans[i].tensor].name;
-    if (p->spans[i].begin < at) return bad(p, name, "its data overlaps that of another");
+    if (p->spans[i].begin < at) return bad(p, name, "its data overlaps that of another tensor");
     if (p->spans[i].begin > at) return bad(p, name, "there is a hole before its data");
     at = p->spans[i].end;
   }
@@ -160,7 +160,7 @@ static few_status check_tiling(struct parse *p) {
                    p->place, at, p->data_bytes);
 }
 
-/* Tensors in the order of their data, and where it is. */
+/* Sorts the tensors by their data and sets the addresses. */
 static few_status place_tensors(struct parse *p) {
   struct few_st_tensor *sorted;
   FEW_TRY(FEW_NEW(p->ctx, &sorted, p->st->n));
@@ -179,8 +179,8 @@ static few_status read_header(struct parse *p, const char *text, size_t n) {
   FEW_TRY(few__json_parse(p->ctx, &p->st->hold->header, p->place, text, n));
   json_t *header = p->st->hold->header;
   if (!json_is_object(header) || json_object_size(header) > INT32_MAX)
-    return few__fail(p->ctx, FEW_E_FORMAT, "%s: the header is no JSON object: is it safetensors?",
-                     p->place);
+    return few__fail(p->ctx, FEW_E_FORMAT,
+                     "%s: the header is not a JSON object: is it a safetensors file?", p->place);
   FEW_TRY(FEW_NEW(p->ctx, &p->st->at, json_object_size(header)));
   FEW_TRY(FEW_NEW(p->ctx, &p->spans, json_object_size(header)));
   json_object_foreach(header, name, entry) {
@@ -194,7 +194,7 @@ static few_status read_header(struct parse *p, const char *text, size_t n) {
 
 /* ---- the digest ---- */
 
-/* A file in pieces: 8 bytes and a header, the data. */
+/* Adds 8 bytes of length and the header; the data follows. */
 static void add_header(few_digest *d, uint64_t length, const char *header) {
   static const char zeros[FEW_DIGEST_DIGITS + 1] = "00000000000000000000000000000000";
   const size_t digits = OPENING + NAME, after = digits + FEW_DIGEST_DIGITS;
@@ -205,7 +205,7 @@ static void add_header(few_digest *d, uint64_t length, const char *header) {
   few__digest_add(d, header + after, (size_t)length - after);
 }
 
-/* The data is in memory, or still in the feed. */
+/* Computes the digest. The data is in memory, or still in the feed. */
 static few_status digest_of(struct parse *p, struct few_feed *from, char out[FEW_DIGEST_TEXT],
                             const char *header, size_t length) {
   few_digest *d;
@@ -240,7 +240,7 @@ static few_status check_digest(struct parse *p, struct few_feed *from, const cha
                    p->place);
 }
 
-/* A digest at another place is one that a program copied which wrote the file again. */
+/* A digest at another position was copied by a program that wrote the file again. */
 static few_status refuse_copied_digest(struct parse *p, const char *header) {
   if (!p->digest || !memcmp(header, opening, OPENING)) return FEW_OK;
   return few__fail(p->ctx, FEW_E_FORMAT,
@@ -263,11 +263,11 @@ static few_status header_length(struct few_feed *from, size_t *out) {
   if (length > from->size - 8 || length > HEADER_MAX)
     return few__fail(from->ctx, FEW_E_FORMAT,
                      "%s: a header of %" PRIu64 " bytes in a file of %" PRIu64
-                     ": it is truncated or no safetensors file",
+                     ": it is truncated or not a safetensors file",
                      from->place, length, from->size);
   if (length < 2 || head[8] != '{')
     return few__fail(from->ctx, FEW_E_FORMAT,
-                     "%s: the header is no JSON object: is it safetensors?", from->place);
+                     "%s: the header is not a JSON object: is it a safetensors file?", from->place);
   *out = (size_t)length;
   return FEW_OK;
 }
@@ -289,7 +289,8 @@ static few_status take_data(struct parse *p, struct few_feed *from) {
   return place_tensors(p);
 }
 
-/* What is wrong with a header may be a damaged byte in it, so the digest has the last word. */
+/* An error in the header may come from a damaged byte, so the digest is checked in this case
+ * too. */
 static few_status take_file(struct parse *p, struct few_feed *from, char **text) {
   size_t n = 0;
   FEW_TRY(take_header(p, from, text, &n));
@@ -377,7 +378,7 @@ static few_status check_names(few_ctx *ctx, const struct few_st_tensor *tensors,
   return FEW_OK;
 }
 
-/* The tensor's entry; moves *offset past its data. */
+/* Writes the tensor's entry and moves *offset past its data. */
 static few_status put_tensor(few_ctx *ctx, struct few_json *j, const struct few_st_tensor *t,
                              uint64_t *offset) {
   int64_t count;
@@ -385,7 +386,7 @@ static few_status put_tensor(few_ctx *ctx, struct few_json *j, const struct few_
   if (t->rank < 0 || t->rank > FEW_STORE_RANK ||
       !few__store_count(t->store, t->rank, t->dim, &count, &bytes) || bytes > INT64_MAX / 2 ||
       *offset + bytes > INT64_MAX / 2)
-    return few__fail(ctx, FEW_E_INVALID, "tensor `%.100s` has no shape that a file can hold",
+    return few__fail(ctx, FEW_E_INVALID, "the shape of tensor `%.100s` cannot be stored in a file",
                      t->name);
   few__json_open(j, t->name, '{');
   few__json_put_string(j, "dtype", few__store_name(t->store));
@@ -417,8 +418,9 @@ static few_status build_header(few_ctx *ctx, struct few_text *out,
   few__text_add(ctx, out, "%*s", (int)((8 - out->len % 8) % 8), "");
   FEW_TRY(few__json_end(&j, "a file's header"));
   if (out->len <= HEADER_MAX) return FEW_OK;
-  return few__fail(ctx, FEW_E_INVALID, "a header of %zu bytes: at most %d can be read again",
-                   out->len, HEADER_MAX);
+  return few__fail(ctx, FEW_E_INVALID,
+                   "a header of %zu bytes is too long: readers accept at most %d", out->len,
+                   HEADER_MAX);
 }
 
 static size_t bytes_of(const struct few_st_tensor *t) {
@@ -428,7 +430,7 @@ static size_t bytes_of(const struct few_st_tensor *t) {
   return bytes;
 }
 
-/* The digest of header and data, into the header. */
+/* Writes the digest of header and data into the header. */
 static few_status set_digest(few_ctx *ctx, struct few_text *header,
                              const struct few_st_tensor *tensors, int n) {
   few_digest *d;

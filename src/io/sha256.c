@@ -1,8 +1,9 @@
-/* sha256.c - SHA-256 (FIPS 180-4), to name the file that a teacher or a reference came from.
+/* sha256.c - SHA-256 (FIPS 180-4). It identifies the file that a teacher or a reference came from.
  *
- * The message, a 1 bit, zeros, and the length in bits fill blocks of 64 bytes; each block is mixed
- * into eight words in 64 rounds. The constants are the first 32 bits of the fractional parts of the
- * cube roots of the first 64 primes, and for the start of the square roots of the first 8.
+ * The message, a 1 bit, zeros, and the length in bits fill blocks of 64 bytes. Each block is mixed
+ * into eight words in 64 rounds. The constants of the rounds are the first 32 bits of the
+ * fractional parts of the cube roots of the first 64 primes. The initial words are those of the
+ * square roots of the first 8 primes.
  */
 #include "sha256.h"
 
@@ -89,7 +90,8 @@ few_status few__sha256_file(few_ctx *ctx, char out[FEW_SHA256_TEXT], const char 
   char *piece;
   few_status st = FEW_OK;
   out[0] = 0;
-  FEW_TRY(few__file_check(ctx, path)); /* a pipe that was read already would give the empty hash */
+  FEW_TRY(
+      few__file_check(ctx, path)); /* a pipe that was read already would give the hash of nothing */
   FEW_TRY(few__new(ctx, &piece, PIECE, 1));
   few__sha256_start(&s);
   int fd = open(path, O_RDONLY | O_CLOEXEC);

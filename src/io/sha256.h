@@ -1,4 +1,4 @@
-/* sha256.h - the hash that names a file's content: the same text as sha256sum prints. */
+/* sha256.h - SHA-256 of a file's content, as the text that sha256sum prints. */
 #ifndef FEW_SRC_IO_SHA256_H
 #define FEW_SRC_IO_SHA256_H
 
@@ -16,7 +16,7 @@ void few__sha256_start(struct few_sha256 *s);
 void few__sha256_add(struct few_sha256 *s, const void *bytes, size_t n);
 void few__sha256_end(struct few_sha256 *s, char out[FEW_SHA256_TEXT]);
 
-/* A file is read in pieces: it may be larger than memory. */
+/* Reads the file in pieces, so it may be larger than memory. */
 few_status few__sha256_file(few_ctx *ctx, char out[FEW_SHA256_TEXT], const char *path);
 
 #endif

@@ -1,11 +1,11 @@
 /* store.c - the number types that tensors have in files.
  *
  * The files that few reads (safetensors, npy) are little-endian, and so is every machine that it
- * runs on; elements are moved with memcpy because a file need not align them.
+ * runs on. Elements are moved with memcpy because they may be unaligned in a file.
  *
- * Half precision by hand, since C11 has no type for it. F16 is 1-5-10 bits with bias 15: its normal
- * numbers become a float by shifting into place and adding 112 to the exponent; its subnormals are
- * m 2^-24, which is exact in a float. BF16 is the upper half of a float.
+ * C11 has no type for half precision, so it is converted by hand. F16 has 1 + 5 + 10 bits and a
+ * bias of 15. Its normal numbers become floats by a shift and by adding 112 to the exponent; its
+ * subnormals are m 2^-24, which is exact in a float. BF16 is the upper half of a float.
  */
 #include "store.h"
 
@@ -87,7 +87,7 @@ static uint16_t f32_to_f16(float x) {
   if (u > 0x7f800000u) return (uint16_t)(sign | 0x7e00u);  /* NaN */
   if (u >= 0x477ff000u) return (uint16_t)(sign | 0x7c00u); /* 65520 and up */
   if (u >= 0x38800000u) return (uint16_t)(sign | shift_round(u - 0x38000000u, 13));
-  int e = (int)(u >> 23); /* below 2^-14: m 2^-24, so shift the significand by 126 - e */
+  int e = (int)(u >> 23); /* below 2^-14 the result is m 2^-24: shift the significand by 126 - e */
   if (e < 102) return (uint16_t)sign;
   return (uint16_t)(sign | shift_round((u & 0x7fffffu) | 0x800000u, 126 - e));
 }
@@ -98,7 +98,7 @@ static uint16_t f32_to_bf16(float x) {
   return (uint16_t)shift_round(u, 16);
 }
 
-/* One loop a type: load T from in, convert, store to out as F. */
+/* A loop for each type: loads T from in, converts it, stores it to out as F. */
 #define EACH(T, F, convert)                         \
   for (int64_t i = 0; i < n; i++) {                 \
     T v;                                            \

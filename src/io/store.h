@@ -4,7 +4,7 @@
 
 #include "base/base.h"
 
-/* The order is that of safetensors; files never hold these numbers, only names. */
+/* In the order of safetensors. Files contain the names, never these numbers. */
 enum few_store {
   FEW_STORE_BOOL,
   FEW_STORE_U8,
@@ -25,15 +25,17 @@ size_t few__store_size(enum few_store s);      /* bytes of one element */
 const char *few__store_name(enum few_store s); /* "F32": as in safetensors */
 bool few__store_from_name(enum few_store *out, const char *name);
 
-/* The product of dim[0..rank): false if one is negative or count or bytes do not fit. */
+/* Computes the product of the dims and its bytes. False if a dim is negative or a result
+ * overflows. */
 bool few__store_count(enum few_store s, int rank, const int64_t *dim, int64_t *count,
                       size_t *bytes);
 
-/* Convert n elements. `in` need not be aligned; out and in do not overlap. Every type can be read;
- * integers above 2^24 (f32) or 2^53 (f64) round. */
+/* Convert n elements of any type. `in` need not be aligned; in and out must not overlap. Integers
+ * above 2^24 (f32) or 2^53 (f64) are rounded. */
 void few__store_to_f32(enum few_store s, const void *in, int64_t n, float *out);
 void few__store_to_f64(enum few_store s, const void *in, int64_t n, double *out);
-/* s is F16, BF16, F32 or F64. Rounds to nearest, ties to even; too large for F16 is infinity. */
+/* s is F16, BF16, F32 or F64. Rounds to nearest, ties to even. Numbers too large for F16 become
+ * infinity. */
 void few__store_from_f32(enum few_store s, const float *in, int64_t n, void *out);
 
 #endif

@@ -1,4 +1,4 @@
-/* without_jpeg.c - in place of jpeg.c with -DFEW_JPEG=OFF: JPEG is recognised, and refused. */
+/* without_jpeg.c - replaces jpeg.c with -DFEW_JPEG=OFF: JPEG is recognised and refused. */
 #include "jpeg.h"
 
 bool few__jpeg_is(const void *bytes, size_t n) {

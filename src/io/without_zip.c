@@ -1,4 +1,4 @@
-/* without_zip.c - in place of zip.c and pth.c with -DFEW_ZIP=OFF: archives are refused. */
+/* without_zip.c - replaces zip.c and pth.c with -DFEW_ZIP=OFF: archives are refused. */
 #include "pth.h"
 #include "zip.h"
 

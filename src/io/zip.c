@@ -1,6 +1,6 @@
-/* zip.c - zip archives by libzip, which checks sizes and CRCs.
+/* zip.c - reads zip archives through libzip, which checks sizes and CRCs.
  *
- * A member of more than 16 MB that says it is packed over 64 to 1 is refused, as in gzip.c.
+ * A member of more than 16 MB that is packed more than 64 to 1 is refused, as in gzip.c.
  */
 #include "io/zip.h"
 
@@ -17,13 +17,13 @@ static few_status open_archive(few_ctx *ctx, zip_t **out, const char *path) {
   zip_error_init_with_code(&error, code);
   bool system = zip_error_system_type(&error) == ZIP_ET_SYS;
   few_status st = few__fail(ctx, system || code == ZIP_ER_NOENT ? FEW_E_IO : FEW_E_FORMAT,
-                            "%s: no zip archive can be read: %s: check the file", path,
+                            "%s: cannot be read as a zip archive: %s: check the file", path,
                             zip_error_strerror(&error));
   zip_error_fini(&error);
   return st;
 }
 
-/* Which of the members is meant. */
+/* Finds the member. */
 static few_status find(few_ctx *ctx, zip_t *archive, const char *path, const char *name,
                        zip_int64_t *out) {
   enum { LISTED = 20 };
@@ -49,7 +49,7 @@ static few_status damaged(few_ctx *ctx, const char *path, const char *member, co
 
 enum { RATIO_MAX = 64, FREE = 1 << 24 };
 
-/* Is a member longer than what the file has of it can honestly mean? */
+/* Refuses a member that is too long, or too long for its compressed size. */
 static few_status check_size(few_ctx *ctx, const zip_stat_t *about, const char *path,
                              const char *member, size_t max_bytes) {
   int64_t file;
@@ -86,7 +86,7 @@ static few_status read_member(few_ctx *ctx, zip_t *archive, zip_uint64_t i, cons
     if (got <= 0) st = damaged(ctx, path, member, got ? zip_file_strerror(file) : "it ends early");
     if (got > 0) done += (zip_uint64_t)got;
   }
-  /* the checksum is compared where the end is read */
+  /* the checksum is checked when the end is read */
   char more;
   if (!st && zip_fread(file, &more, 1) != 0)
     st = damaged(ctx, path, member, zip_file_strerror(file));
