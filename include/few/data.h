@@ -3,7 +3,7 @@
  * A data set is named by a spec, "reader" or "reader:where":
  *
  *   fashion-mnist[:test]    Debian's package dataset-fashion-mnist
- *   idx:IMAGES[,LABELS]     IDX files as MNIST's, plain or .gz
+ *   idx:IMAGES[,LABELS]     IDX files like those of MNIST, plain or .gz
  *   cifar:DIR|FILE[,FILE]   CIFAR-10 binary batches
  *   folder:DIR[:PART]       PNG and JPEG files; a sub-folder is a class, or one of the parts train,
  *                           val, test; DIR may be one file

@@ -17,7 +17,7 @@ few_status few__added_version(few_ctx *ctx, const char *type, const void *def, i
   memcpy(&given, def, sizeof given);
   if (given == version) return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID,
-                   "%s of version %d, and this library has %d: set `version` by the macro of its "
+                   "%s has version %d, but this library has %d: set `version` by the macro of its "
                    "header, and compile again",
                    type, given, version);
 }
@@ -31,18 +31,18 @@ static few_status check_name(few_ctx *ctx, const struct few_addition *a) {
                      "%s \"%.60s\": a name has 1 to %d bytes, each one of a-z, 0-9, - and _",
                      kinds[a->kind], a->name, FEW_ADDED_NAME_MAX);
   if (!a->taken) return FEW_OK;
-  return few__fail(ctx, FEW_E_INVALID, "%s %s is there already: give this one another name",
-                   kinds[a->kind], a->name);
+  return few__fail(ctx, FEW_E_INVALID, "%s %s exists already: choose another name", kinds[a->kind],
+                   a->name);
 }
 
-/* Fields lie in the struct, and defaults can be read. */
+/* Checks that fields are inside the struct and that defaults can be read. */
 static few_status check_options(few_ctx *ctx, const struct few_addition *a) {
   char *scratch;
   if (!a->options) return FEW_OK;
   for (const struct few_option *o = a->options; o->key; o++)
     if (o->offset > a->options_size || o->size > a->options_size - o->offset)
       return few__fail(ctx, FEW_E_INVALID,
-                       "%s %s: option %s does not lie in the %zu bytes of options_size: set that "
+                       "%s %s: option %s is not inside the %zu bytes of options_size: set that "
                        "to the size of the struct",
                        kinds[a->kind], a->name, o->key, a->options_size);
   FEW_TRY(FEW_NEW(ctx, &scratch, a->options_size));

@@ -1,4 +1,4 @@
-/* base.c - the context: allocator, log, last error; memory and small strings. */
+/* base.c - the context (allocator, log, last error), memory, and short strings. */
 #include "base.h"
 
 #include <stdio.h>
@@ -135,7 +135,7 @@ few_status few__opts_check(few_ctx *ctx, const char *type, const void *opts, int
   int given;
   char macro[40];
   size_t n = 0;
-  if (!opts) return few__fail(ctx, FEW_E_INVALID, "%s: there are none: give some", type);
+  if (!opts) return few__fail(ctx, FEW_E_INVALID, "%s: there are no options: give some", type);
   memcpy(&given, opts, sizeof given);
   if (given == version) return FEW_OK;
   for (; n + 1 < sizeof macro && type[n] && type[n] != ' '; n++)
@@ -143,7 +143,7 @@ few_status few__opts_check(few_ctx *ctx, const char *type, const void *opts, int
   macro[n] = 0;
   return few__fail(
       ctx, FEW_E_INVALID,
-      "%s of version %d, and this library has %d: start from %s_INIT of its own header", type,
+      "%s has version %d, but this library has %d: start from %s_INIT of its own header", type,
       given, version, macro);
 }
 

@@ -13,32 +13,31 @@
 #define FEW_UNUSED(x) ((void)(x))
 #define FEW_PI_2 1.5707963267948966 /* pi/2 */
 
-/* Leave the function with the status of `call` unless it is FEW_OK. */
+/* Returns from the function with the status of `call` unless it is FEW_OK. */
 #define FEW_TRY(call)                            \
   do {                                           \
     few_status few_try_status_ = (call);         \
     if (few_try_status_) return few_try_status_; \
   } while (0)
 
-/* The same where there is something to clean up: needs a `few_status st` and a label `out`. */
+/* The same if something must be cleaned up: needs a `few_status st` and a label `out`. */
 #define FEW_GOTO(call) \
   do {                 \
     st = (call);       \
     if (st) goto out;  \
   } while (0)
 
-/* Record the sentence of a failure and return its status, so that `return few__fail(...)` reads
- * well. The format ends with what to try next. ctx may be NULL (then only the status is returned).
- */
+/* Records the sentence of an error and returns its status, for `return few__fail(...)`. The
+ * sentence should end with what to try next. If ctx is NULL, the status is only returned. */
 FEW_PRINTF(3, 4)
 few_status few__fail(few_ctx *ctx, few_status status, const char *fmt, ...);
 few_status few__failv(few_ctx *ctx, few_status status, const char *fmt, va_list args);
-/* Put "context: " in front of the recorded sentence; returns `status`. */
+/* Puts "context: " in front of the recorded sentence; returns `status`. */
 FEW_PRINTF(3, 4)
 few_status few__fail_in(few_ctx *ctx, few_status status, const char *fmt, ...);
 
-/* These show the analyzer that the returned status is the one of the failure, and not FEW_OK. (So no
- * #include may stand between the arguments of these two.) */
+/* For the analyzer: with these macros it sees that the status is returned and is not FEW_OK. Since
+ * they are macros, their arguments cannot contain an #include. */
 #ifdef __clang_analyzer__
 #define few__fail(ctx, status, ...) (few__fail((ctx), (status), __VA_ARGS__), (status))
 #define few__fail_in(ctx, status, ...) (few__fail_in((ctx), (status), __VA_ARGS__), (status))
@@ -46,19 +45,19 @@ few_status few__fail_in(few_ctx *ctx, few_status status, const char *fmt, ...);
 
 FEW_PRINTF(3, 4) void few__log(few_ctx *ctx, few_log_level level, const char *fmt, ...);
 void few__logv(few_ctx *ctx, few_log_level level, const char *fmt, va_list args);
-/* FEW_E_CANCELLED if the callback asked to stop. */
+/* Calls the progress callback. FEW_E_CANCELLED if it cancels the job. */
 few_status few__progress(few_ctx *ctx, const struct few_progress *p);
-/* Progress of a job that consists of others: while a frame is set, their items count from `first` in
- * it. Borrowed until the next call; NULL ends it. */
+/* Progress of a job that consists of other jobs. While a frame is set, the items of the others
+ * count from `first` on in it. Borrowed until the next call; NULL removes it. */
 struct few_progress_frame {
-  const char *what; /* NULL: nothing is reported, and nothing can be cancelled */
+  const char *what; /* NULL for no reports, and no cancelling */
   int64_t first, total;
   double started; /* few__now() */
 };
 void few__progress_frame(few_ctx *ctx, const struct few_progress_frame *frame);
 
-/* Check the options of a public call, which begin with their version: FEW_E_INVALID for NULL, and for
- * a version that this library does not know. `type` is "few_sample_opts". */
+/* Checks the options of a public call, which begin with their version. FEW_E_INVALID for NULL and
+ * for an unknown version. `type` is their name, such as "few_sample_opts". */
 few_status few__opts_check(few_ctx *ctx, const char *type, const void *opts, int version);
 /* Give *full, of full_size bytes, to a caller whose struct has `size` bytes: members at the end that
  * one of the two lacks are left out, or 0. */
@@ -68,7 +67,7 @@ few_status few__opts_range(few_ctx *ctx, const char *what, double x, double min,
 /* FEW_E_INVALID unless `at` is a list of n >= 0 texts, none of them NULL. */
 few_status few__opts_texts(few_ctx *ctx, const char *what, int n, const char *const *at);
 
-/* The backend that few_ctx_set_backend chose; NULL: none was chosen. */
+/* The backend chosen by few_ctx_set_backend, or NULL. */
 struct few_backend;
 const struct few_backend *few__ctx_backend(const few_ctx *ctx);
 void few__ctx_set_backend(few_ctx *ctx, const struct few_backend *backend);
@@ -76,7 +75,7 @@ void few__ctx_set_backend(few_ctx *ctx, const struct few_backend *backend);
 int few__ctx_precision(const few_ctx *ctx);
 void few__ctx_set_precision(few_ctx *ctx, int precision);
 
-/* Memory: 64-byte aligned, never NULL-checked by hand: few__new fails with FEW_E_MEMORY. */
+/* Memory, 64-byte aligned. few__new returns FEW_E_MEMORY, so its caller needs no check for NULL. */
 void *few__alloc(few_ctx *ctx, size_t bytes);              /* NULL when out of memory */
 void *few__realloc(few_ctx *ctx, void *ptr, size_t bytes); /* ptr may be NULL */
 void few__free(few_ctx *ctx, void *ptr);                   /* NULL is fine */
@@ -90,8 +89,8 @@ few_status few__grow(few_ctx *ctx, void *at_ptr, int *cap, int need, size_t size
 #define FEW_GROW(ctx, v, need) \
   few__grow((ctx), (void *)&(v)->at, &(v)->cap, (need), sizeof *(v)->at)
 
-/* A growing string. Zero-initialise; text is NUL-terminated whenever it is not NULL. Append
- * failures stick: check `failed` once at the end. */
+/* A growing string. Initialise it with zeros. The text is NUL-terminated unless it is NULL.
+ * `failed` is set if appending fails: check it once at the end. */
 struct few_text {
   char *at;
   size_t len, cap;
@@ -100,18 +99,17 @@ struct few_text {
 FEW_PRINTF(3, 4) void few__text_add(few_ctx *ctx, struct few_text *t, const char *fmt, ...);
 void few__text_free(few_ctx *ctx, struct few_text *t);
 
-/* Length in bytes of the UTF-8 character at bytes[0 .. n-1]; 0 if it is invalid, cut short or NUL.
- */
+/* Length in bytes of the UTF-8 character at bytes[0 .. n-1]; 0 if it is invalid, truncated or
+ * NUL. */
 size_t few__utf8_length(const void *bytes, size_t n);
 bool few__utf8_valid(const char *text);
 
-/* snprintf, vsnprintf and strtod with a decimal point in every locale. The functions above that take
- * a format use them. */
+/* snprintf, vsnprintf and strtod with a decimal point in every locale. The functions above that
+ * have a format use them. */
 FEW_PRINTF(3, 4) int few__print(char *out, size_t size, const char *fmt, ...);
 int few__vprint(char *out, size_t size, const char *fmt, va_list args);
 double few__strtod(const char *text, char **end);
-/* Give this thread the C locale, around calls of other libraries that read or write numbers.
- */
+/* Sets the C locale for this thread, around calls of other libraries that read or write numbers. */
 struct few_locale {
   locale_t plain, before;
 };
@@ -120,8 +118,8 @@ void few__locale_end(struct few_locale l);
 
 double few__now(void); /* seconds, monotonic */
 
-/* count * size, or SIZE_MAX on overflow (an allocation of that fails cleanly). */
+/* count * size, or SIZE_MAX on overflow; allocating SIZE_MAX bytes fails. */
 size_t few__mul_size(size_t a, size_t b);
-uint64_t few__hash(const void *bytes, size_t n, uint64_t seed); /* FNV-1a; not for adversaries */
+uint64_t few__hash(const void *bytes, size_t n, uint64_t seed); /* FNV-1a; not secure */
 
 #endif

@@ -1,10 +1,10 @@
-/* context.h - the inside of few_ctx; only base/ includes it. */
+/* context.h - the members of few_ctx; only base/ includes it. */
 #ifndef FEW_SRC_CONTEXT_H
 #define FEW_SRC_CONTEXT_H
 
 #include "added.h"
 
-/* A sentence has room for the longest path, and for what is wrong with it. */
+/* An error sentence has room for the longest path and for the error. */
 enum { FEW_ERROR_MAX = 8192, FEW_MAX_WORKERS = 256 };
 
 /* Definitions of one kind, borrowed. */
@@ -16,9 +16,9 @@ struct few_added {
 struct few_ctx {
   struct few_ctx_opts opts;
   int workers;
-  const struct few_backend *backend;      /* NULL: not chosen */
+  const struct few_backend *backend;      /* NULL if none was chosen */
   int precision;                          /* few_precision */
-  const struct few_progress_frame *frame; /* the job that this one is a part of; NULL: none */
+  const struct few_progress_frame *frame; /* the job that the current one is a part of, or NULL */
   struct few_added added[FEW_ADDED_KINDS];
   char error[FEW_ERROR_MAX];
 };

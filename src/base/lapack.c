@@ -1,11 +1,11 @@
-/* lapack.c - LAPACK through LAPACKE: see lapack.h. */
+/* lapack.c - LAPACK through LAPACKE; see lapack.h. */
 #include "lapack.h"
 
 #include <lapacke.h>
 
 static_assert(sizeof(lapack_int) == sizeof(int), "LAPACK with 64-bit integers");
 
-/* OpenBLAS's own; missing in other libraries. */
+/* A function of OpenBLAS, which other libraries do not have. */
 int openblas_get_num_threads(void);
 void openblas_set_num_threads(int n);
 #pragma weak openblas_get_num_threads

@@ -1,8 +1,8 @@
-/* locale.c - numbers as text, always with a point.
+/* locale.c - numbers as text, always with a decimal point.
  *
- * A program that we are linked into may have set a locale whose point is a comma, or a sign of
- * several bytes: printf and strtod follow it, and a log with "loss":0,954 is no JSON. POSIX lets a
- * thread choose another locale for itself. That of C takes no memory and cannot be missing.
+ * The program that uses the library may have set a locale whose decimal point is a comma, or has
+ * several bytes. printf and strtod follow it, and a log with "loss":0,954 is not JSON. POSIX lets a
+ * thread choose a locale of its own. The C locale takes no memory and cannot be missing.
  */
 #include <locale.h>
 #include <stdio.h>

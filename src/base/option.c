@@ -1,12 +1,12 @@
-/* option.c - options as tables (see option.h for how a table looks).
+/* option.c - options as tables (few/option.h describes the tables).
  *
- * A table row knows a field's place in a plain struct, so that setting, printing and explaining
- * an option are loops over rows and a net or an objective adds an option by adding a line. Text is
- * the only way in: a recipe, the command line and a model's metadata all pass through
+ * A row of a table has the offset of a field in a plain struct. So setting, printing and explaining
+ * options are loops over rows, and a network or an objective adds an option by adding a row.
+ * Options are set from text only: recipes, the command line and a model's metadata all go through
  * few_option_set and its checks.
  *
- * What is printed reads back to the same bits, because the recipe stored in a model must make the
- * same run again: reals take as many of 17 digits as that needs.
+ * Printed values read back to the same bits, since the recipe stored in a model must repeat the
+ * same run. Reals are printed with as many digits as that needs, at most 17.
  */
 #include "option.h"
 
@@ -43,7 +43,7 @@ bool few__real_parse(const char *text, double *out) {
   return true;
 }
 
-/* Reads one integer and leaves *rest after it and its blanks. */
+/* Reads an integer; *rest points past it and the blanks that follow. */
 static bool parse_int(const char *text, int64_t *out, const char **rest) {
   char *end;
   text = skip_space(text);
@@ -57,7 +57,7 @@ static bool parse_int(const char *text, int64_t *out, const char **rest) {
   return true;
 }
 
-/* ---- one parser a type: false if the text is no value of the option ---- */
+/* ---- one parser per type: false if the text is not a value of the option ---- */
 
 static bool in_range(const struct few_option *o, double x) {
   return (o->min == 0 && o->max == 0) || (x >= o->min && x <= o->max);
@@ -111,7 +111,7 @@ static bool set_bool(const struct few_option *o, void *field, const char *text) 
 static bool set_string(const struct few_option *o, void *field, const char *text) {
   size_t n = strlen(text);
   if (n >= o->size) return false;
-  memset(field, 0, o->size); /* so that equal options are equal bytes */
+  memset(field, 0, o->size); /* so that equal options have equal bytes */
   memcpy(field, text, n);
   return true;
 }
@@ -131,7 +131,7 @@ static bool set_texts(const struct few_option *o, void *field, const char *text)
   return true;
 }
 
-/* The index of the choice that is text[0 .. n); -1 if there is none. */
+/* The index of the choice text[0 .. n), or -1. */
 static int choice_index(const char *choices, const char *text, size_t n) {
   int length;
   const char *name;
@@ -193,7 +193,7 @@ static bool set_int_list(const struct few_option *o, void *field, const char *te
   return true;
 }
 
-/* ---- one printer a type ---- */
+/* ---- one printer per type ---- */
 
 static void put_int(few_ctx *ctx, const struct few_option *o, const void *f, struct few_text *t) {
   int64_t x;
@@ -286,7 +286,7 @@ static void put_set(few_ctx *ctx, const struct few_option *o, const void *f, str
 }
 
 static const struct {
-  size_t size; /* of the field; 0: any */
+  size_t size; /* of the field; 0 if it may differ */
   bool (*set)(const struct few_option *o, void *field, const char *text);
   void (*put)(few_ctx *ctx, const struct few_option *o, const void *field, struct few_text *t);
 } types[] = {
@@ -326,7 +326,7 @@ static int min3(int a, int b, int c) {
   return m < c ? m : c;
 }
 
-/* Levenshtein's distance by its one-row recurrence; too long a word is far from everything. */
+/* Levenshtein's distance, computed with one row. A word that is too long has a large distance. */
 static int edit_distance(const char *a, const char *b) {
   enum { MAX = 63 };
   int row[MAX + 1], m = (int)strnlen(a, MAX + 1), n = (int)strnlen(b, MAX + 1);
@@ -359,7 +359,7 @@ const char *few__option_nearest(const struct few_option *const *tables, int n, c
 
 /* ---- explaining ---- */
 
-/* "10" and not "1e+01", "1e-6" and not "1e-06". */
+/* Prints a bound as "10", not as "1e+01", and as "1e-6", not as "1e-06". */
 static void bound(double x, char out[32]) {
   if (fabs(x) < 1e16 && x == floor(x)) {
     few__print(out, 32, "%.0f", x);

@@ -3,7 +3,9 @@
 
 #include "base.h"
 
-enum { GROWTH = 4 }; /* at most, from one portion to the next: the first ones are noisy */
+enum {
+  GROWTH = 4
+}; /* largest factor from one portion to the next, since the first timings are noisy */
 
 int64_t few__pace_after(const struct few_pace *p, int64_t size, double seconds) {
   const double most = (double)size * GROWTH;

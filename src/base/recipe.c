@@ -1,6 +1,6 @@
 /* recipe.c - the INI file that describes a run (recipe.h shows one).
  *
- * The grammar, a line at a time, blanks around everything ignored:
+ * The grammar of a line. Blanks around all parts are ignored.
  *
  *   line    = [ heading | pair ] [ comment ]
  *   heading = "[" anything "]"
@@ -9,8 +9,8 @@
  *   value   = bare text up to the comment | '"' characters and escapes '"'
  *   comment = "#" or ";" at the start of the line or after a blank
  *
- * A typo in a recipe can cost days of training, so nothing is guessed: a key given twice, a line
- * outside this grammar and a key that no table knows are errors that name the line.
+ * A typo in a recipe can cost days of training, so nothing is guessed. A key given twice, a line
+ * that is not in the grammar, and a key that is in no table are errors, which name the line.
  */
 #include "recipe.h"
 
@@ -56,7 +56,7 @@ static few_status check_utf8(few_ctx *ctx, const char *place, const char *text, 
   for (size_t i = 0, k; i < n; i += k) {
     k = few__utf8_length(text + i, n - i);
     if (!k)
-      return few__fail(ctx, FEW_E_FORMAT, "%s:%d: byte 0x%02x is no UTF-8 text: is this a recipe?",
+      return few__fail(ctx, FEW_E_FORMAT, "%s:%d: byte 0x%02x is not UTF-8 text: is this a recipe?",
                        place, line, (unsigned char)text[i]);
     line += text[i] == '\n';
   }
@@ -70,7 +70,7 @@ static few_status malformed(few_ctx *ctx, const struct line *l, const char *fix)
                    SHOWN, l->text, fix);
 }
 
-/* Turn "..." into its content, in place. */
+/* Replaces "..." by its content, in place. */
 static few_status unquote(few_ctx *ctx, const struct line *l, char *s) {
   static const char escapes[][2] = {{'"', '"'}, {'\\', '\\'}, {'n', '\n'}, {'t', '\t'}};
   char *out = s, *in = s + 1;
@@ -100,7 +100,7 @@ static void cut_comment(char *s) {
   trim_end(s);
 }
 
-/* Split `key = value` into l->key and l->value. `copy` is the line's text, to be cut up. */
+/* Splits `key = value` into l->key and l->value, which point into `copy`. */
 static few_status split_pair(few_ctx *ctx, struct line *l, char *copy) {
   char *s = copy;
   l->key = s;
@@ -156,8 +156,8 @@ static few_status parse_line(few_ctx *ctx, struct few_recipe *r, struct line *l,
 
 /* ---- the file ---- */
 
-/* `text` is cut into lines; `copy` is the same bytes again, for a line to be cut up while the
- * message of a failure can still show it whole. */
+/* `text` is split into lines. `copy` has the same bytes; lines are split there into keys and
+ * values, so that an error sentence can still show the whole line. */
 static few_status parse_lines(few_ctx *ctx, struct few_recipe *r, char *text, char *copy) {
   struct line l = {.r = r};
   if (strncmp(text, "\xef\xbb\xbf", 3) == 0) text += 3, copy += 3; /* a byte order mark */
@@ -243,10 +243,10 @@ few_status few__recipe_override(few_ctx *ctx, struct few_recipe *r, const char *
   trim_end(key);
   char *name = skip_blanks(key), *value = equals ? skip_blanks(equals + 1) : NULL;
   if (value) trim_end(value);
-  few_status st =
-      value && is_key(name)
-          ? override(ctx, r, name, value)
-          : few__fail(ctx, FEW_E_INVALID, "command line: `%.*s` is no key=value pair", SHOWN, pair);
+  few_status st = value && is_key(name)
+                      ? override(ctx, r, name, value)
+                      : few__fail(ctx, FEW_E_INVALID,
+                                  "command line: `%.*s` is not a key=value pair", SHOWN, pair);
   few__free(ctx, key);
   return st;
 }
@@ -272,7 +272,8 @@ few_status few__recipe_apply_prefixed(few_ctx *ctx, struct few_recipe *r, const 
     if (strncmp(p->key, prefix, n) != 0 || !few_option_find(table, p->key + n)) continue;
     p->taken = true;
     few_status st = few_option_set(object, ctx, table, p->key + n, p->value);
-    if (st && n) few__fail_in(ctx, st, "%s", p->key); /* many have a `weight` */
+    if (st && n)
+      few__fail_in(ctx, st, "%s", p->key); /* with the prefix, since many tables have a `weight` */
     if (st) return fail_at(ctx, st, r, p);
   }
   return FEW_OK;
@@ -301,7 +302,8 @@ few_status few__recipe_check(few_ctx *ctx, const struct few_recipe *r) {
 
 /* ---- writing ---- */
 
-/* A bare value must read back as itself: no blanks at its ends, no comment, no line break. */
+/* Without quotes, a value must read back unchanged: no blanks at its ends, no comment, no line
+ * break. */
 static bool needs_quotes(const char *v) {
   if (*v == '"' || is_blank(*v)) return true;
   for (const char *s = v; *s; s++)

@@ -1,5 +1,5 @@
-/* rng.c - streams of random numbers on the host, permutations by Feistel. rng_draw.h has the
- * arithmetic; this file is compiled with contraction off.
+/* rng.c - streams of random numbers on the host, and permutations by a Feistel network. rng_draw.h
+ * has the arithmetic. This file is compiled without contraction (fused multiply-adds).
  */
 #include "rng.h"
 
@@ -15,7 +15,7 @@ void few__rng_block(const struct few_rng *r, uint32_t block, uint32_t out[4]) {
 double few__uniform_from_u32(uint32_t u) { return few__draw_uniform(u); }
 double few__normal_from_u32(uint32_t u) { return few__draw_normal(u); }
 
-/* One loop for all four fillers: `convert` maps a word, the macro the storage type. */
+/* The loop of the four functions that fill arrays. `convert` makes a number from a word. */
 #define FILL(name, type, convert)                              \
   void name(const struct few_rng *r, int64_t n, type *out) {   \
     uint32_t w[4];                                             \
@@ -31,12 +31,12 @@ FILL(few__rng_normal_f64, double, few__normal_from_u32)
 
 int64_t few__rng_permute(uint64_t seed, uint64_t epoch, int64_t i, int64_t n) {
   assert(0 <= i && i < n);
-  assert(n <= (int64_t)1 << 40); /* 20 bits on either side */
-  int half = 1;                  /* Feistel on 2*half bits, the smallest even width that covers n */
+  assert(n <= (int64_t)1 << 40); /* 20 bits per half */
+  int half = 1; /* a Feistel network on 2 half bits, the smallest even width that covers n */
   while (half < 20 && ((int64_t)1 << (2 * half)) < n) half++;
   uint32_t mask = ((uint32_t)1 << half) - 1;
   struct few_rng r = {.seed = seed, .step = epoch, .purpose = FEW_RNG_SHUFFLE};
-  do { /* walk the cycle until it is back inside 0..n-1: fewer than 4 rounds on average */
+  do { /* follow the cycle until it is inside 0..n-1: fewer than 4 rounds on average */
     uint32_t left = (uint32_t)(i >> half), right = (uint32_t)i & mask;
     for (uint32_t round = 0; round < 6; round++) {
       uint32_t w[4];

@@ -21,8 +21,8 @@ void few__rng_block(const struct few_rng *r, uint32_t block, uint32_t out[4]);
 
 /* Uniform in (0, 1): (word + 1/2) / 2^32, exact in double. */
 double few__uniform_from_u32(uint32_t u);
-/* Standard normal by inverse CDF, in +, *, /, sqrt on doubles only: the same bits on every IEEE
- * machine. |z| <= 6.34; relative error below 1e-9. */
+/* Standard normal by the inverse CDF. It uses only +, *, / and sqrt on doubles, so it gives the
+ * same bits on every IEEE machine. |z| <= 6.34; relative error below 1e-9. */
 double few__normal_from_u32(uint32_t u);
 
 /* Elements 0..n-1 of the stream. */

@@ -1,10 +1,12 @@
-/* rng_draw.h - a block of Philox4x32-10, and a number from a word of it: only the arithmetic, for
- * rng.c and for devices, whose compilers read it as well (FEW_RNG_FUNCTION says how).
+/* rng_draw.h - the arithmetic of a block of Philox4x32-10, and of a number from one of its words.
+ * Both rng.c and the compilers of devices read this file; FEW_RNG_FUNCTION declares the functions
+ * for them.
  *
  * Philox: key = seed; counter = (block, row low, step low, purpose | step high | row high).
  * Normals: the inverse of the normal CDF by Wichura, "Algorithm AS 241" (1988), routine PPND16. Its
- * tail needs a logarithm; ours is a series in + and * so that no libm decides the last bit. Whoever
- * includes this is compiled with contraction off for the same reason.
+ * tail needs a logarithm, which is computed here by a series in + and *, so that the last bit does
+ * not depend on a libm. For the same reason, files that include this must be compiled without
+ * contraction (fused multiply-adds).
  */
 #ifndef FEW_SRC_RNG_DRAW_H
 #define FEW_SRC_RNG_DRAW_H

@@ -1,4 +1,4 @@
-/* utf8.c - is a text UTF-8? By table 3-7 of Unicode 15: no overlong forms, no surrogates. */
+/* utf8.c - checks UTF-8 by table 3-7 of Unicode 15: no overlong forms, no surrogates. */
 #include "base.h"
 
 size_t few__utf8_length(const void *bytes, size_t n) {

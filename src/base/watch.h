@@ -1,8 +1,8 @@
-/* watch.h - stop in the middle of a long piece of work.
+/* watch.h - cancels a job in the middle of a long task.
  *
  * Only the thread of the public call, worker 0, calls the progress callback, which may cancel the
- * job. Between two reports of the job it does so here, at most ten times a second; the other workers
- * see the result. A cancelled job discards what its tasks have made.
+ * job. Between two reports of the job it is called from here, at most ten times per second. The
+ * other workers see the result. A cancelled job discards the results of its tasks.
  */
 #ifndef FEW_SRC_WATCH_H
 #define FEW_SRC_WATCH_H
@@ -13,17 +13,17 @@
 
 struct few_watch {
   few_ctx *ctx;
-  struct few_progress at; /* the job's last report, which is repeated; `seconds` is filled in */
+  struct few_progress at; /* the job's last report, which is repeated with the current `seconds` */
   double began;           /* few__now() */
-  double asked;           /* when; 0 at first */
-  few_status status;      /* FEW_E_CANCELLED once it stops: check it when the workers are done */
+  double asked;           /* time of the last call of the callback; set it to 0 */
+  few_status status; /* FEW_E_CANCELLED if cancelled: check it when the workers have finished */
   atomic_bool stop;
 };
 
-/* Should this task end now? Call it every few milliseconds of work. */
+/* True if the task must end. Call it every few milliseconds of work. */
 bool few__watch_stop(struct few_watch *w, int worker);
 
-/* Report, as few__progress; `done` is kept for the repetitions. */
+/* Reports like few__progress. `done` is stored for the repeated reports. */
 few_status few__watch_report(struct few_watch *w, int64_t done);
 
 #endif

@@ -1,4 +1,4 @@
-/* without_lapack.c - in place of lapack.c with -DFEW_LAPACK=OFF. */
+/* without_lapack.c - replaces lapack.c with -DFEW_LAPACK=OFF. */
 #include "lapack.h"
 
 few_status few__lapack_begin(few_ctx *ctx, int *threads) {

@@ -1,4 +1,5 @@
-/* workers.c - threads parked on a condition variable; a job is a counter that they race for. */
+/* workers.c - threads that wait on a condition variable. The tasks of a job are numbered by a
+ * counter, which each worker increments to get its next task. */
 #include "workers.h"
 
 #include <pthread.h>
@@ -65,7 +66,7 @@ few_status few__workers_create(few_ctx *ctx, few_workers **out, int n) {
     w->worker[w->n].pool = w;
     w->worker[w->n].index = w->n;
     if (pthread_create(&w->worker[w->n].thread, NULL, worker_main, &w->worker[w->n]))
-      break; /* fewer workers give the same results, later */
+      break; /* fewer workers give the same results, more slowly */
   }
   if (st) {
     few__workers_free(w);

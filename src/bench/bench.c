@@ -1,7 +1,7 @@
-/* bench.c - times whole steps, with everything that a step does.
+/* bench.c - times whole steps.
  *
- * A training case is the trainer's own step (shards, reduction, Adam, averages) on random data.
- * infer and jvp replay the network over the same shards.
+ * The case `train` runs the step of the trainer (shards, reduction, Adam, averages) on random data.
+ * The cases infer and jvp run the network over the same shards.
  */
 #include "few/bench.h"
 
@@ -36,13 +36,13 @@ struct bench {
   struct few_arrays arrays;
   /* infer and jvp */
   few_plan *plan;
-  int executors;           /* workers; on a device one */
+  int executors;           /* one per worker; one on a device */
   few_executor **executor; /* [executors] */
   few_status status;
   const void **slots; /* every shard reads the same random rows */
   float **slot_data;
   float **out;      /* [executors][2] */
-  double **seconds; /* [executors]: of each instruction, for a profile; NULL without one */
+  double **seconds; /* [executors]: seconds of each instruction; NULL without a profile */
   double *warm;     /* seconds of each instruction in the warm-up */
 };
 
@@ -50,7 +50,7 @@ static void fill(void *user, const struct few_rows *rows) {
   const struct bench *b = user;
   int64_t item = b->o->h * b->o->w * b->o->c;
   for (int64_t r = 0; r < rows->rows; r++) {
-    for (int64_t i = 0; i < item; i++) /* any numbers will do, if they are cheap */
+    for (int64_t i = 0; i < item; i++) /* any cheap numbers */
       rows->x[r * item + i] =
           0.5f * (float)((i * 7 + r * 13 + rows->first + rows->update) % 17 - 8) / 8;
     rows->label[r] = -1;
@@ -66,7 +66,8 @@ static few_status make_recipe(struct bench *b) {
   struct few_setup *setup = &b->setup;
   few_ctx *ctx = b->ctx;
   setup->net = few__net_find(ctx, b->o->net);
-  if (!setup->net) return few__fail(ctx, FEW_E_INVALID, "there is no network %s", b->o->net);
+  if (!setup->net)
+    return few__fail(ctx, FEW_E_INVALID, "there is no network %s: see `few list nets`", b->o->net);
   FEW_TRY(few__new(ctx, &setup->net_opts, 1, setup->net->options_size));
   FEW_TRY(few_options_default(setup->net_opts, ctx, setup->net->options));
   for (int i = 0; i < b->o->n_settings; i++) {
@@ -87,7 +88,7 @@ static few_status make_recipe(struct bench *b) {
   FEW_TRY(few__optim_find(ctx, &setup->config.optim, "adam"));
   setup->config.optim_opts = (struct few_optim_opts)FEW_OPTIM_OPTS_INIT;
   if (b->o->shards < 1 || b->o->batch < 1 || b->o->batch % b->o->shards)
-    return few__fail(ctx, FEW_E_INVALID, "batch %lld is no multiple of %lld shards",
+    return few__fail(ctx, FEW_E_INVALID, "batch %lld is not a multiple of %lld shards",
                      (long long)b->o->batch, (long long)b->o->shards);
   if (!objectives[b->which]) return FEW_OK;
   snprintf(setup->config.keys.objective, sizeof setup->config.keys.objective, "%s",
@@ -179,7 +180,7 @@ static void run_shard(void *user, int64_t shard, int worker) {
                              .seconds = b->seconds[worker],
                              .values = 1};
   const few_status st = few__executor_run(b->executor[worker], 0, &bind);
-  if (st) b->status = st; /* only a device fails here, and it has one executor */
+  if (st) b->status = st; /* only a device can fail here, and it has one executor */
 }
 
 static few_status one_step(struct bench *b) {
@@ -206,7 +207,7 @@ static few_status one_step(struct bench *b) {
 static few_status check(few_ctx *ctx, const struct few_bench_opts *o, enum few_bench_case which) {
   enum { SIDE_MAX = 1 << 20 };
   FEW_TRY(few__opts_check(ctx, "few_bench_opts", o, FEW_BENCH_OPTS_VERSION));
-  if (!o->net) return few__fail(ctx, FEW_E_INVALID, "bench: no network is named: give `net`");
+  if (!o->net) return few__fail(ctx, FEW_E_INVALID, "bench: no network is given: set `net`");
   FEW_TRY(few__opts_texts(ctx, "settings", o->n_settings, o->settings));
   FEW_TRY(few__opts_range(ctx, "bench: case", (double)which, 0, FEW_BENCH_CASES - 1));
   FEW_TRY(few__opts_range(ctx, "bench: height", (double)o->h, 1, SIDE_MAX));
@@ -281,7 +282,7 @@ static int most_time_first(const void *a, const void *b) {
   return x->seconds < y->seconds ? 1 : x->seconds > y->seconds ? -1 : 0;
 }
 
-/* Pass the kernels to the caller, most time first; those of the same text are one. */
+/* Reports the kernels to the caller, longest time first. Kernels with the same text are merged. */
 static few_status report_profile(const struct bench *b, int steps) {
   const few_plan *plan = plan_of(b);
   int count = few__plan_cost(plan).instructions, n = 0;
@@ -350,7 +351,7 @@ few_status few_bench(struct few_bench_result *out, few_ctx *ctx, const struct fe
   struct bench b = {.ctx = ctx, .o = opts, .which = which};
   *out = (struct few_bench_result){0};
   FEW_TRY(check(ctx, opts, which));
-  assert((int)which < FEW_COUNT(names)); /* check() */
+  assert((int)which < FEW_COUNT(names)); /* check() has refused other values */
   few_status st = set_up(&b);
   if (!st) st = measure(&b, out);
   if (!st) {

@@ -1,5 +1,5 @@
-/* device.c - a device's own limits, by a product of matrices and a copy in its memory. Both grow
- * until they take long enough to be timed.
+/* device.c - measures the limits of a device by a matrix product and a copy in its memory. The
+ * sizes of both grow until they take long enough to be timed.
  */
 #include "base/rng.h"
 #include "engine/plan/executor.h"
@@ -11,9 +11,9 @@ enum { TURNS = 8, CHAIN = 4 };
 
 static void wait(const struct few_arrays *s) { s->device->get(s->queue, NULL, NULL, 0); }
 
-/* A chain of products: the results in between are stored in the given precision. The factors are
- * parameters, which stay on the device from call to call. Multiplying them by an input, one number
- * per row of a batch of one row, makes activations of them. */
+/* A chain of products, whose intermediate results are stored in the given precision. The factors
+ * are parameters, which stay on the device between calls. They are multiplied by an input of one
+ * number, so that they become activations. */
 static few_status product_plan(const struct few_arrays *s, few_precision precision, int64_t n,
                                few_plan **out) {
   const struct few_planning_opts o = {
@@ -48,7 +48,7 @@ static few_status time_product(const struct few_arrays *s, few_precision precisi
   const struct few_binding b = {.slots = slots, .values = 1};
   double start = 0;
   for (int i = -2; i < TURNS / CHAIN;
-       i++) { /* the first chooses algorithms, the second is captured */
+       i++) { /* the first run chooses algorithms, the second is captured */
     if (i == 0) {
       wait(s);
       start = few__now();
@@ -107,7 +107,7 @@ few_status few_bench_device(struct few_bench_device *out, size_t size, few_ctx *
   FEW_TRY(few__backend_choose(ctx, &b, backend));
   if (!b->device)
     return few__fail(ctx, FEW_E_INVALID,
-                     "backend %s computes on the processor: few_bench_peak measures that", backend);
+                     "backend %s runs on the processor, which few_bench_peak measures", backend);
   few_status st = few__arrays_open(ctx, &arrays, NULL, b);
   if (!st) b->device->name(arrays.queue, d.name, sizeof d.name);
   if (!st) st = measure(&arrays, precision, &d);

@@ -1,7 +1,8 @@
-/* peak.c - the machine's own limit, by a loop of independent fused multiply-adds in registers.
+/* peak.c - measures the limit of the processor by a loop of independent fused multiply-adds in
+ * registers.
  *
- * Twelve chains hide the latency of two pipes. Each chain is a variable of its own, so that every
- * compiler keeps it in a register. The loop is compiled once per instruction set, and the best one
+ * Twelve chains hide the latency of two pipelines. Each chain is a separate variable, so that every
+ * compiler keeps it in a register. The loop is compiled once per instruction set, and the best set
  * that runs here gives the peak.
  */
 #include "few/bench.h"
@@ -18,11 +19,12 @@ enum { CHAINS = 12, TURNS = 1 << 16, BLOCKS = 48 };
 
 #define EACH(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
 #define CHAIN(k) \
-  vector a##k = x + (float)(k); /* a compiler would compute twelve equal chains as one */
+  vector a##k = x + (float)(k); /* different, or a compiler would compute one chain */
 #define TURN(k) a##k = FMA(a##k, x, y);
 #define TOTAL(k) sum += a##k;
 
-/* Each turn is a -> seed a + 1e-9. The sum keeps compilers from removing any of it. */
+/* Each iteration is a = seed a + 1e-9. The sum at the end keeps compilers from removing the
+ * loop. */
 #define LOOP(name, W, attribute)                                  \
   attribute static double name(float seed) {                      \
     typedef float vector __attribute__((vector_size((W)*4)));     \
@@ -49,13 +51,13 @@ LOOP(half, 8, __attribute__((target("avx2,fma"))))
 #if defined(__ARM_NEON) && defined(__ARM_FEATURE_FMA)
 #define FMA(a, x, y) vfmaq_f32(y, a, x)
 #else
-#define FMA(a, x, y) ((a) * (x) + (y)) /* two instructions, where there is no fused one */
+#define FMA(a, x, y) ((a) * (x) + (y)) /* two instructions if there is no fused one */
 #endif
 LOOP(base, 4, )
 
 struct flavour {
   double (*loop)(float seed);
-  double flop; /* of one call */
+  double flop; /* floating-point operations of one call */
 };
 
 static struct flavour pick(void) {

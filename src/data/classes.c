@@ -87,11 +87,11 @@ few_status few__class_find(few_ctx *ctx, const struct few_classes *c, const char
   list_names(list, c);
   if (numbered(c))
     return few__fail(ctx, FEW_E_INVALID,
-                     "label %.60s is no class of %s, whose classes are called %s: give one of them",
+                     "label %.60s is not a class of %s, whose classes are %s: give one of them",
                      word, c->whose, list);
   return few__fail(
       ctx, FEW_E_INVALID,
-      "label %.60s is no class of %s: give a name or a number from 0 to %lld; it has %s", word,
+      "label %.60s is not a class of %s: give a name or a number from 0 to %lld; it has %s", word,
       c->whose, (long long)(c->n - 1), list);
 }
 

@@ -13,7 +13,7 @@ struct few_classes {
   int64_t n;
   const char *(*name)(const void *of, int64_t label); /* NULL: this class has no name */
   const void *of;
-  const char *whose; /* for messages: "data folder:photos" */
+  const char *whose; /* for error sentences: "data folder:photos" */
 };
 
 /* The classes of a data set. */

@@ -1,5 +1,5 @@
-/* data.c - an open data set: what is in it. No reader is known here, so that a program that links the
- * static library and opens no set gets none of them.
+/* data.c - the content of an open data set. This file refers to no reader, so a program that links
+ * the static library and opens no data set does not contain the readers.
  */
 #include "reader.h"
 

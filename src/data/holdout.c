@@ -1,8 +1,9 @@
-/* holdout.c - a part of a set that is kept out of the training, for evaluations.
+/* holdout.c - holds a part of a set out of training, for evaluation.
  *
- * Of each class the same share, in an order that depends on nothing but the place of an item among
- * those of its class: opened again, with images of another size, or from another machine, the
- * parts are the same. Both keep the order and the classes of the whole.
+ * The part has the same share of each class. Which items it has depends only on the position of an
+ * item among those of its class. So the parts are the same when the set is opened again, with
+ * images of another size, or on another machine. Both parts keep the order and the classes of the
+ * whole set.
  */
 #include <math.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 
 enum { SEED = 0 };
 
-/* How many of n items are held out: one at least where that leaves one. */
+/* How many of n items are held out: at least one, unless none would remain. */
 static int64_t share_of(int64_t n, double share) {
   assert(n >= 0 && share > 0 && share < 1);
   const int64_t held = llround(share * (double)n);
@@ -21,7 +22,7 @@ static int64_t share_of(int64_t n, double share) {
 }
 
 few_status few__data_hold_out(few_data *d, const struct few_data_opts *o) {
-  const int classes = d->n_classes + 1; /* the last: items without a class */
+  const int classes = d->n_classes + 1; /* the last is for items without a class */
   int64_t *count = NULL, *seen = NULL, kept = 0;
   const int64_t all = d->n;
   few_status st = FEW_OK;

@@ -19,9 +19,10 @@ struct keeper {
   const char *path;
   const struct few_image_opts *o;
   struct few_image *out;
-  int64_t top, left, side, size; /* of the square; of the result: s and S above */
-  int32_t *column;               /* [side] the first result column that a source column touches */
-  int64_t *row, *sum;            /* [size][c] of a row; [size][size][c] of the result */
+  int64_t top, left, side; /* of the square; side is s above */
+  int64_t size;            /* of the result, S above */
+  int32_t *column;         /* [side] the first result column that a source column touches */
+  int64_t *row, *sum;      /* sums of a row [size][c] and of the result [size][size][c] */
 };
 
 static uint8_t over(int value, int alpha, int background) {
@@ -87,7 +88,7 @@ static few_status begin_square(void *user, int h, int w, int orientation) {
   return few__image_new(k->ctx, k->out, (int)S, (int)S, (int)c);
 }
 
-/* The length that source pixel j and result pixel i share. */
+/* The overlap of source pixel j and result pixel i. */
 static int64_t overlap(const struct keeper *k, int64_t i, int64_t j) {
   const int64_t s = k->side, S = k->size;
   return min64((i + 1) * s, (j + 1) * S) - max64(i * s, j * S);

@@ -20,7 +20,7 @@ const struct few_reader_def *few__reader_at(const few_ctx *ctx, int i) {
   return few__added_at(ctx, FEW_ADDED_READER, i - FEW_COUNT(readers));
 }
 
-/* The reader whose name is the first `length` bytes; NULL: none. */
+/* The reader whose name is the first `length` bytes of `name`, or NULL. */
 static const struct few_reader_def *find(const few_ctx *ctx, const char *name, size_t length) {
   for (int i = 0; i < few__reader_count(ctx); i++) {
     const struct few_reader_def *r = few__reader_at(ctx, i);
@@ -48,7 +48,7 @@ few_status few_ctx_add_reader(few_ctx *ctx, const struct few_reader_def *def) {
 static few_status read_with(few_data *d, const struct few_data_opts *o) {
   const size_t length = strcspn(d->spec, ":");
   const struct few_reader_def *r = find(d->ctx, d->spec, length);
-  assert(r); /* few_data_full_spec */
+  assert(r); /* few_data_full_spec has checked it */
   FEW_TRY(r->open(d, d->spec + length + (d->spec[length] == ':'), o));
   const bool built_in = r >= readers && r < readers + FEW_COUNT(readers);
   return built_in ? FEW_OK : few__reader_check(d, r->name, o);

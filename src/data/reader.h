@@ -66,7 +66,7 @@ few_status few__data_check_opts(few_ctx *ctx, const struct few_data_opts *o);
 /* The last steps for every set, after its items are read: holdout, limit, hash, statistics. */
 few_status few__data_finish(few_data *d, const struct few_data_opts *o);
 
-/* Bytes of an item's values in memory. */
+/* Bytes of the values of an item. */
 size_t few__data_item_bytes(const few_data *d);
 
 /* Reports that `items` items cannot be used, for the reason in the message. Under FEW_DATA_REFUSE
@@ -76,7 +76,7 @@ FEW_PRINTF(4, 5)
 few_status few__data_broken(few_data *d, const struct few_data_opts *o, int64_t items,
                             const char *fmt, ...);
 
-/* Copy item `from` over item `to` <= from, to close the gaps that broken items leave. */
+/* Copies item `from` over item `to` <= from, to close the gaps that broken items leave. */
 void few__data_move(few_data *d, int64_t from, int64_t to);
 
 /* Drop items whose label is outside 0 .. n_classes - 1, and set n_classes of d. n_classes 0 means
@@ -85,12 +85,12 @@ void few__data_move(few_data *d, int64_t from, int64_t to);
 few_status few__data_check_labels(few_data *d, const struct few_data_opts *o, const char *file,
                                   int n_classes);
 
-/* Add a sentence about how the set was read to few_data_note. */
+/* Adds a sentence about how the set was read to few_data_note. */
 FEW_PRINTF(2, 3)
 void few__data_note(few_data *d, const char *fmt, ...);
 
 /* ---- numbers.c ---- */
-/* The different numbers among n labels, sorted; *out is yours. */
+/* The distinct numbers among n labels, sorted; *out is yours. */
 few_status few__data_numbers(few_ctx *ctx, const int32_t *labels, int64_t n, int32_t **out,
                              int64_t *count);
 /* The index of a label in such a list; -1: it is not in the list. */
@@ -114,7 +114,7 @@ few_status few__data_check_classes(few_data *d, const struct few_data_opts *o);
 /* FEW_E_UNSUPPORTED for o->split = FEW_DATA_TEST: for readers without a test split. */
 few_status few__data_no_split(few_data *d, const struct few_data_opts *o);
 
-/* Copy n_classes names, which must be UTF-8. */
+/* Copies n_classes names, which must be UTF-8. */
 few_status few__data_name_classes(few_data *d, const char *const *names);
 
 /* A comma-separated list of paths, each non-empty. */
@@ -125,10 +125,11 @@ struct few_data_paths {
 few_status few__data_split_paths(few_data *d, const char *list, struct few_data_paths *out);
 void few__data_free_paths(few_ctx *ctx, struct few_data_paths *p);
 
-/* The whole of a file, plain or gzipped; *out is yours. */
+/* Reads a whole file, plain or gzipped; *out is yours. */
 few_status few__data_read_bytes(few_data *d, const char *path, uint8_t **out, size_t *n);
 
-/* Read a pair of IDX files into d; labels may be NULL. n_classes as in few__data_check_labels. */
+/* Reads a pair of IDX files into d; labels may be NULL. n_classes is as in
+ * few__data_check_labels. */
 few_status few__data_read_idx(few_data *d, const char *images, const char *labels, int n_classes,
                               const struct few_data_opts *o);
 

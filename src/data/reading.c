@@ -21,7 +21,8 @@ few_status few__data_broken(few_data *d, const struct few_data_opts *o, int64_t 
                      why);
   if (d->skipped < LISTED) few__log(d->ctx, FEW_LOG_WARN, "skipped: %s", why);
   if (d->skipped < LISTED && d->skipped + items >= LISTED)
-    few__log(d->ctx, FEW_LOG_WARN, "skipped: further broken items of %s are only counted", d->spec);
+    few__log(d->ctx, FEW_LOG_WARN, "skipped: further broken items of %s are counted but not listed",
+             d->spec);
   d->skipped += items;
   return FEW_OK;
 }
@@ -59,8 +60,8 @@ few_status few__data_no_split(few_data *d, const struct few_data_opts *o) {
   if (o->split == FEW_DATA_TRAIN) return FEW_OK;
   return few__fail(
       d->ctx, FEW_E_UNSUPPORTED,
-      "%s has no test split; name the test files in the spec instead, or keep a part of "
-      "it out of the training (data_holdout = 0.1, --holdout 0.1)",
+      "%s has no test split; name the test files in the spec instead, or hold a part of "
+      "it out of training (data_holdout = 0.1, --holdout 0.1)",
       d->spec);
 }
 
@@ -73,7 +74,7 @@ void few__data_note(few_data *d, const char *fmt, ...) {
   few__text_add(d->ctx, &d->note, "%s%s", d->note.len ? "; " : "", text);
 }
 
-/* Bytes of the name that are not ASCII are shown as \xNN. */
+/* The sentence shows bytes of the name that are not ASCII as \xNN. */
 static few_status refuse_name(few_data *d, const char *name) {
   char shown[256];
   size_t n = 0;

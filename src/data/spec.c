@@ -55,7 +55,7 @@ static few_status no_reader(few_ctx *ctx, const char *name) {
     few__text_add(ctx, &t, "%s%s", i ? ", " : "", few__reader_at(ctx, i)->usage);
   few_status st = few__fail(ctx, there ? FEW_E_UNSUPPORTED : FEW_E_INVALID,
                             name[length] ? "data set %s: there is no reader \"%.*s\": use one of %s"
-                            : there ? "data set %s: a file that is no .npy, .npz, .png or .jpg "
+                            : there ? "data set %s: a file other than .npy, .npz, .png or .jpg "
                                       "needs its reader%.*s: use one of %s"
                                     : "there is no folder, file or data set %s%.*s: name a folder "
                                       "of images, or use one of %s",

@@ -98,7 +98,7 @@ few_status few_data_fill(float *x, int32_t *labels, const few_data *d,
                        d->spec, scale[c].mean, scale[c].scale);
   if (first_position < 0 || count < 0 || first_position > places - count)
     return few__fail(d->ctx, FEW_E_INVALID,
-                     "%s: places %lld + %lld of the stream are outside 0..2^40 - 1", d->spec,
+                     "%s: positions %lld + %lld of the stream are outside 0..2^40 - 1", d->spec,
                      (long long)first_position, (long long)count);
   float table[FEW_DATA_MAX_CHANNELS][256];
   for (int c = 0; c < d->c && d->kind == FEW_DATA_IMAGES; c++)

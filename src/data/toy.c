@@ -92,8 +92,8 @@ few_status few__data_open_toy(few_data *d, const char *where, const struct few_d
   for (int i = 0; i < FEW_COUNT(toys); i++)
     if (!strcmp(toys[i].name, where)) t = &toys[i];
   if (!t)
-    return few__fail(d->ctx, FEW_E_INVALID, "%s: no toy \"%s\"; use mixture, moons, %s", d->spec,
-                     where, "checkerboard or spiral");
+    return few__fail(d->ctx, FEW_E_INVALID, "%s: there is no toy \"%s\"; use mixture, moons, %s",
+                     d->spec, where, "checkerboard or spiral");
   d->kind = FEW_DATA_POINTS;
   d->h = d->w = 1;
   d->c = 2;

@@ -1,5 +1,4 @@
-/* write.c - items of a set as files to look at: a grid of images, a density of points,
- * or an array. */
+/* write.c - writes items of a set to a file: a grid of images, a density of points, or an array. */
 #include <stdlib.h>
 
 #include "io/file.h"

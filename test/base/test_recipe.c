@@ -66,7 +66,7 @@ static void test_malformed(void **state) {
        "recipe.ini:1: cannot read `a = \"x\" y`: only a comment may follow the closing \""},
       {"a = \"\\q\"\n", "recipe.ini:1: cannot read `a = \"\\q\"`: after \\ write one of \" \\ n t"},
       {"= 1", "recipe.ini:1: cannot read `= 1`: write `key = value`, `[section]` or `# comment`"},
-      {"a\n= \xff", "recipe.ini:2: byte 0xff is no UTF-8 text: is this a recipe?"},
+      {"a\n= \xff", "recipe.ini:2: byte 0xff is not UTF-8 text: is this a recipe?"},
   };
   few_ctx *ctx = test_ctx();
   for (int i = 0; i < FEW_COUNT(cases); i++) {

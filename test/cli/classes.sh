@@ -24,7 +24,7 @@ grep -q '"reference":{[^}]*"n":2}' json || fail "eval: $(cat json)"
 "$few" eval folder:numbers --label 2 --ref folder:numbers --metrics fd 2>/dev/null | grep -q "label 4 (2) only" ||
   fail "eval of images"
 "$few" eval folder:numbers --label 13 --ref folder:numbers --metrics fd 2>err && fail "a class that is none"
-grep -q "label 13 is no class of folder:numbers, whose classes are called 1, 10, 11" err || fail "$(cat err)"
+grep -q "label 13 is not a class of folder:numbers, whose classes are 1, 10, 11" err || fail "$(cat err)"
 "$few" encode $m folder:numbers --label 12 --steps 1 --out n.npy --json 2>/dev/null |
   grep -q '"label": 3, "label_name": "12"' || fail "encode"
 "$few" transfer $m $m folder:numbers --from 3 --to 1 --from-steps 1 --to-steps 1 --out t.npy 2>/dev/null |

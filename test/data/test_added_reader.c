@@ -145,7 +145,7 @@ static void test_added(void **state) {
   assert_non_null(strstr(few_error(f->ctx), "`open` is NULL"));
   d = readers[0], d.version = 7;
   assert_int_equal(few_ctx_add_reader(f->ctx, &d), FEW_E_INVALID);
-  assert_non_null(strstr(few_error(f->ctx), "few_reader_def of version 7"));
+  assert_non_null(strstr(few_error(f->ctx), "few_reader_def has version 7"));
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, files_teardown)

@@ -136,7 +136,7 @@ static void test_refused(void **state) {
   refused(f, NULL, "no definition");
   d.version = 99;
   d.name = NULL; /* not looked at */
-  refused(f, &d, "few_metric_def of version 99");
+  refused(f, &d, "few_metric_def has version 99");
   d = apart, d.name = NULL;
   refused(f, &d, "`name` is NULL");
   d = apart, d.run = NULL;

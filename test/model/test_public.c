@@ -118,7 +118,7 @@ static void test_sample_fields(void **state) {
     o.field = value;             \
     refused(sample(o), part);    \
   } while (0)
-  WITH(version, 99, "few_sample_opts of version 99");
+  WITH(version, 99, "few_sample_opts has version 99");
   WITH(n, 0, "0 images");
   WITH(n, -1, "-1 images");
   WITH(n, INT64_MAX, "below 2^40");
@@ -224,35 +224,35 @@ static void test_versions(void **state) {
       b.version = eval.version = search.version = loop.version = train.version = d.version =
           inputs.version = model_opts.version = check.version = 99;
   assert_int_equal(few_ctx_create(&none, &c), FEW_E_INVALID);
-  refused(once_olss(model, &olss, "x.json", NULL), "few_olss_opts of version 99");
+  refused(once_olss(model, &olss, "x.json", NULL), "few_olss_opts has version 99");
   refused(once_olss(model, NULL, "x.json", NULL), "few_olss_opts");
-  refused(few_transfer(out, NULL, &transfer, out), "few_transfer_opts of version 99");
-  refused(few_runner_eval(out, runner, &inputs), "few_inputs of version 99");
+  refused(few_transfer(out, NULL, &transfer, out), "few_transfer_opts has version 99");
+  refused(few_runner_eval(out, runner, &inputs), "few_inputs has version 99");
   refused(few_runner_eval(out, runner, NULL), "few_inputs");
-  refused(few_model_create(&made, ctx, &model_opts), "few_model_opts of version 99");
+  refused(few_model_create(&made, ctx, &model_opts), "few_model_opts has version 99");
   refused(few_model_create(&made, ctx, NULL), "few_model_opts");
   assert_ok(ctx, few_graph_create(&g, ctx));
   few_node y = few_input(g, "x", FEW_REAL, FEW_SHAPE(1));
-  refused(few_check_function(&checked, g, y, 0, NULL, &check), "few_check_opts of version 99");
+  refused(few_check_function(&checked, g, y, 0, NULL, &check), "few_check_opts has version 99");
   few_graph_free(g);
-  refused(few_model_show(&text, model, &show), "few_show_opts of version 99");
-  refused(few_model_signal(model, &signal), "few_signal_opts of version 99");
+  refused(few_model_show(&text, model, &show), "few_show_opts has version 99");
+  refused(few_model_signal(model, &signal), "few_signal_opts has version 99");
   refused(few_model_signal(model, NULL), "few_signal_opts");
-  refused(once_tangent(model, &tangent, bins), "few_tangent_opts of version 99");
+  refused(once_tangent(model, &tangent, bins), "few_tangent_opts has version 99");
   refused(once_tangent(model, NULL, bins), "few_tangent_opts");
-  refused(few_bench(&bench, ctx, &b, FEW_BENCH_INFER, 1), "few_bench_opts of version 99");
+  refused(few_bench(&bench, ctx, &b, FEW_BENCH_INFER, 1), "few_bench_opts has version 99");
   refused(few_bench(&bench, ctx, NULL, FEW_BENCH_INFER, 1), "few_bench_opts");
-  refused(few_eval(&report, ctx, &eval), "few_eval_opts of version 99");
+  refused(few_eval(&report, ctx, &eval), "few_eval_opts has version 99");
   refused(few_eval(&report, ctx, NULL), "few_eval_opts");
-  refused(few_eval_save_reference(ctx, &eval, "x"), "few_eval_opts of version 99");
-  refused(few_schedule_search(&found, runner, &search), "few_schedule_search_opts of version 99");
+  refused(few_eval_save_reference(ctx, &eval, "x"), "few_eval_opts has version 99");
+  refused(few_schedule_search(&found, runner, &search), "few_schedule_search_opts has version 99");
   refused(few_schedule_search(&found, runner, NULL), "few_schedule_search_opts");
-  refused(few_loop(ctx, &loop), "few_loop_opts of version 99");
+  refused(few_loop(ctx, &loop), "few_loop_opts has version 99");
   refused(few_loop(ctx, NULL), "few_loop_opts");
-  refused(few_train(ctx, &train), "few_train_opts of version 99");
+  refused(few_train(ctx, &train), "few_train_opts has version 99");
   refused(few_train(ctx, NULL), "few_train_opts");
-  refused(few_train_model(&made, ctx, &train), "few_train_opts of version 99");
-  refused(few_data_open(&data, ctx, "toy:moons", &d), "few_data_opts of version 99");
+  refused(few_train_model(&made, ctx, &train), "few_train_opts has version 99");
+  refused(few_data_open(&data, ctx, "toy:moons", &d), "few_data_opts has version 99");
 }
 
 static void test_other_fields(void **state) {

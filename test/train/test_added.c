@@ -135,7 +135,7 @@ static void test_refused_objectives(void **state) {
   const int n = few_component_count(ctx, FEW_COMPONENT_OBJECTIVE);
   REFUSED(few_ctx_add_objective, NULL, "no definition");
   d.version = 0;
-  REFUSED(few_ctx_add_objective, &d, "few_objective_def of version 0");
+  REFUSED(few_ctx_add_objective, &d, "few_objective_def has version 0");
   d = a->objective, d.build = NULL;
   REFUSED(few_ctx_add_objective, &d, "`build` is NULL");
   d = a->objective, d.options = NULL;
@@ -171,13 +171,13 @@ static void test_refused_others(void **state) {
   struct few_net_def net = a->net;
   struct few_sampler_def s = a->sampler;
   net.version++;
-  REFUSED(few_ctx_add_net, &net, "few_net_def of version 2");
+  REFUSED(few_ctx_add_net, &net, "few_net_def has version 2");
   net = a->net, net.build = NULL;
   REFUSED(few_ctx_add_net, &net, "`build` is NULL");
   net = a->net, net.name = "unet";
   REFUSED(few_ctx_add_net, &net, "unet is there already");
   s.version++;
-  REFUSED(few_ctx_add_sampler, &s, "few_sampler_def of version 2");
+  REFUSED(few_ctx_add_sampler, &s, "few_sampler_def has version 2");
   s = a->sampler, s.run = NULL;
   REFUSED(few_ctx_add_sampler, &s, "`run` is NULL");
   s = a->sampler, s.name = "ddim";

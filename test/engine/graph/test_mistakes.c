@@ -185,7 +185,7 @@ static void test_checker(void **state) {
   o.scale = 1;
   o.version = 99;
   assert_int_equal(few_check_function(&r, g, y, 0, NULL, &o), FEW_E_INVALID);
-  assert_non_null(strstr(few_error(ctx), "few_check_opts of version 99"));
+  assert_non_null(strstr(few_error(ctx), "few_check_opts has version 99"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
