@@ -1,13 +1,14 @@
-"""PyTorch's side of peers.py: one case in this process, the job as JSON in argv, the answer on stdout.
+"""PyTorch's side of peers.py: runs one case. The job is JSON in argv, the result goes to stdout.
 
-The step of `train` is the loss of flow matching, backward, Adam and an average of the weights. That of
-`sct` is the usual implementation of sCM (Lu and Song, arXiv 2410.11081) in a framework: F and its
-tangent by forward mode without a graph, then F again with one,
+The step of `train` is the loss of flow matching, backward, Adam and an average of the weights. That
+of `sct` is the usual implementation of sCM (Lu and Song, arXiv 2410.11081) in a framework: F and
+its tangent by forward mode without a graph, then F a second time with a graph,
     g = -cos^2 t (F - dx/dt) - cos t sin t x - dF,  g / (|g| + 0.1),  loss = |F_theta - F - g|^2,
 where dF is the tangent along (cos t sin t dx/dt, cos t sin t); backward, Adam, average.
 
-On a GPU: channels last, a fused Adam, cuDNN's search for algorithms, scaled_dot_product_attention but in
-forward mode, which it has not; bf16 is autocast. Compiled is the network; its tangent is not.
+On a GPU it uses channels last, a fused Adam, cuDNN's search for algorithms, autocast for bf16, and
+scaled_dot_product_attention, except in forward mode, which that does not support. With --compile
+the network is compiled, but not its tangent.
 """
 import contextlib
 import inspect
@@ -21,7 +22,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, '..', 'test', 'net'))
+sys.path.insert(0, os.path.join(HERE, '..', 'test', 'diffusion', 'net'))
 sys.dont_write_bytecode = True
 import torch_reference as reference  # noqa: E402
 
@@ -29,7 +30,7 @@ WARM_UP = 2
 
 
 class Count(TorchDispatchMode):
-    """FLOP of products and convolutions while it is entered; twice the multiply-adds."""
+    """Counts the FLOP of products and convolutions, two per multiply-add, while it is entered."""
     flop = 0
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
@@ -41,7 +42,7 @@ class Count(TorchDispatchMode):
             self.flop += 2 * out.numel() * args[1].shape[-1]
         elif name == 'convolution':
             self.flop += 2 * out.numel() * args[1][0].numel()
-        elif name == 'convolution_backward':  # of x and of the weights, where each is asked for
+        elif name == 'convolution_backward':  # by x and by the weights, if requested
             self.flop += 2 * args[0].numel() * args[2][0].numel() * sum(args[-1][:2])
         return out
 
@@ -102,18 +103,18 @@ class Steps:
 
 
 def blas():
-    """Which this process really has."""
+    """The BLAS that this process has loaded."""
     with open('/proc/self/maps') as f:
         found = set(re.findall(r'(?:[^/ ]+/)?[^/ ]*(?:openblas|libblas|blis|mkl_core)[^/ ]*$', f.read(),
                                re.M))
-    found = {name for name in found if not name.startswith('numpy.libs/')}  # not PyTorch's
-    real = {name for name in found if 'libblas.' not in name}  # which may only pass calls on
+    found = {name for name in found if not name.startswith('numpy.libs/')}  # not used by PyTorch
+    real = {name for name in found if 'libblas.' not in name}  # libblas may only forward calls
     own = re.search(r'BLAS_INFO=(\w+)', torch.__config__.show())
     return ', '.join(sorted(real or found)) or (f'its own {own[1]}' if own else 'its own BLAS')
 
 
 def attend(q, k, v):
-    """Fused, where the derivative that is asked for is."""
+    """Fused attention, except in forward mode, which it does not support."""
     if torch.autograd.forward_ad.unpack_dual(q).tangent is not None:
         return explicit_attend(q, k, v)
     return torch.nn.functional.scaled_dot_product_attention(q, k, v)
@@ -129,8 +130,8 @@ def version(job):
 
 
 def export(steps, path):
-    """As ONNX. PyTorch's exporter since 2.9 writes one version of the operators, and what it converts
-    to an older one may not load; the exporter before it takes the version as an argument."""
+    """Exports the network as ONNX. The exporter of PyTorch 2.9 and later writes one version of the
+    operators, and a conversion to an older version may not load. The one before has an argument for it."""
     dynamo = inspect.signature(torch.onnx.export).parameters.get('dynamo')
     version = {} if dynamo and dynamo.default else {'opset_version': 16}
     torch.onnx.export(steps.net.eval(), (steps.x, steps.t), path, input_names=['x', 't'],
@@ -138,9 +139,9 @@ def export(steps, path):
 
 
 def describe(job):
-    """Versions; GFLOP of one image's steps; the export, where it is asked for."""
+    """Returns the version and the GFLOP of the steps for one image. Exports the network if requested."""
     about = version(job)
-    job = dict(job, device='cpu', compile=False)  # where all products are counted
+    job = dict(job, device='cpu', compile=False)  # on the CPU all products are counted
     gflop, steps = {}, Steps(job, 1)
     for case in ('infer', 'train'):  # forward mode is not counted: it has twice a forward's products
         with Count() as count:

@@ -1,22 +1,23 @@
 /* ad.c - forward and reverse derivatives as graph transforms.
  *
- * jvp walks from the inputs to the outputs, vjp from the outputs to the inputs. Both apply the rule of
- * each op on the way, and so append the derivative as nodes of the same graph. An op without a rule is
- * replaced by its decomposition, which is then differentiated. Only nodes between x and y are visited.
+ * jvp walks from the inputs to the outputs, vjp from the outputs to the inputs. Both apply the rule
+ * of each op on the way, and so append the derivative as nodes of the same graph. An op without a
+ * rule is replaced by its decomposition, which is then differentiated. Only nodes between x and y
+ * are visited.
  *
  * The x are independent variables, even where one was computed from another: nothing is propagated
- * through them. Rules rely on that. For example, norm_tangent(x, d) is differentiated with respect to
- * x and to d, although d may depend on x.
+ * through them. Rules rely on that. For example, norm_tangent(x, d) is differentiated with respect
+ * to x and to d, although d may depend on x.
  */
 #include "engine/op/op.h"
 
-/* For every node: does it depend on some x, and does some y depend on it? */
 /* A rule returns zero or an array of the shape of what it is a derivative of. */
 static bool fits(const few_graph *g, few_node d, few_node of) {
   return d == FEW_NONE || few_graph_status(g) ||
          few_shape_equal(few_node_shape(g, d), few_node_shape(g, of));
 }
 
+/* (*out)[v] is true if node v depends on some x, and some y depends on v. */
 static few_status mark_active(few_graph *g, int n_x, const few_node *x, int n_y, const few_node *y,
                               int n, bool **out) {
   few_ctx *ctx = few__graph_ctx(g);
@@ -43,7 +44,7 @@ static bool all_valid(few_graph *g, int n, const few_node *x) {
   for (int i = 0; i < n; i++)
     if (!few__node_is(g, x[i])) {
       few__graph_fail(g, FEW_E_INVALID, "derivative: node %d of the list is %s", i,
-                      x[i] == FEW_NONE ? "missing" : "none of this graph");
+                      x[i] == FEW_NONE ? "missing" : "not in this graph");
       return false;
     }
   return true;

@@ -1,7 +1,7 @@
 /* check.c - the derivative checker: central differences and the adjoint test, f64, on ref.
  *
- * few_jvp appends J d to the graph and few_vjp J^T w. One replay of their plan gives y, J d and J^T w,
- * and two more, at x + h d and x - h d, give the difference.
+ * few_jvp appends J d to the graph and few_vjp J^T w. One replay of their plan gives y, J d and J^T
+ * w, and two more, at x + h d and x - h d, give the difference.
  */
 #include "few/check.h"
 
@@ -168,9 +168,10 @@ few_status few_check_function(struct few_check_result *result, few_graph *g, few
   bool known = few__node_is(g, y) && (!n_x || x);
   for (int i = 0; known && i < n_x; i++) known = few__node_is(g, x[i]);
   if (!known)
-    return few__fail(ctx, FEW_E_INVALID,
-                     "check: the function or an input is no node of this graph: give what builders "
-                     "returned");
+    return few__fail(
+        ctx, FEW_E_INVALID,
+        "check: the function or an input is not a node of this graph: give what builders "
+        "returned");
   FEW_GOTO(FEW_NEW(ctx, &c.x, MAX_X));
   FEW_GOTO(FEW_NEW(ctx, &c.d, MAX_X));
   FEW_GOTO(FEW_NEW(ctx, &c.grad, MAX_X));

@@ -1,8 +1,8 @@
 /* graph.c - nodes by value numbering.
  *
- * A node is found by the hash of its op, operands and attributes; of a source also of its name, shape
- * and values. So equal sub-expressions are one node from the moment they are written. Nodes are
- * numbered in the order of construction, which therefore is a topological order.
+ * A node is found by the hash of its op, operands and attributes; of a source also of its name,
+ * shape and values. So equal sub-expressions are one node from the moment they are written. Nodes
+ * are numbered in the order of construction, which therefore is a topological order.
  */
 #include "graph.h"
 
@@ -294,7 +294,7 @@ static bool valid_operands(few_graph *g, const struct few_node_data *n) {
     }
     if (!few__node_is(g, n->in[k])) {
       few__graph_fail(g, FEW_E_INVALID,
-                      "%s: operand %d is %d, no node of this graph: give what a "
+                      "%s: operand %d is %d, not a node of this graph: give what a "
                       "builder returned for it",
                       def->name, k, (int)n->in[k]);
       return false;
@@ -302,7 +302,7 @@ static bool valid_operands(few_graph *g, const struct few_node_data *n) {
     if (few__node(g, n->in[k])->type != FEW_REAL && n->op != FEW_OP_ONEHOT &&
         n->op != FEW_OP_SLICE) {
       few__graph_fail(g, FEW_E_INVALID,
-                      "%s: operand %d is an index: only onehot and slice take one", def->name, k);
+                      "%s: operand %d is an index: only onehot and slice accept one", def->name, k);
       return false;
     }
   }

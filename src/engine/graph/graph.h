@@ -15,7 +15,8 @@ typedef enum few_op {
  * its own kind; ops that are not named here have no attributes, and all bytes are 0.
  *
  * Attributes are hashed and compared as bytes. So no member has padding, and few__attr() sets the
- * bytes behind a member to 0. `bytes` comes first: initialising it with {0} clears the whole union. */
+ * bytes behind a member to 0. `bytes` comes first: initialising it with {0} clears the whole
+ * union. */
 enum { FEW_MAX_TAPS = 6 };
 union few_attr {
   unsigned char bytes[56];
@@ -121,7 +122,7 @@ struct few_op_def {
   /* The same value from ops that have rules: derivatives of a fused op come from here when it has
    * no jvp or no vjp of its own. */
   few_node (*decompose)(few_graph *g, few_node self);
-  /* Multiply-adds count twice; NULL: one flop an element, not worth counting. */
+  /* Multiply-adds count as two. NULL: about one flop per element, which is not counted. */
   double (*flops)(const few_graph *g, const struct few_node_data *n);
   /* Small uses of the op for the derivative test: builds example k from inputs named "a", "b" ...;
    * n_examples of them. Pointwise ops have a default. */
@@ -143,8 +144,8 @@ few_ctx *few__graph_ctx(const few_graph *g);
 const struct few_node_data *few__node(const few_graph *g, few_node n);
 static inline few_op few__op(const few_graph *g, few_node n) { return few__node(g, n)->op; }
 
-/* Append the node, or return the equal node that exists. Checks the operands, and infers the shape by
- * the op's rule; a source has its type, shape, name and values in `proto`. */
+/* Append the node, or return the equal node that exists. Checks the operands, and infers the shape
+ * by the op's rule; a source has its type, shape, name and values in `proto`. */
 few_node few__emit(few_graph *g, const struct few_node_data *proto);
 
 /* Record the first failure; returns FEW_NONE. The message is prefixed with the scope. */

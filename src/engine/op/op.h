@@ -15,7 +15,7 @@ const struct few_op_def *few__op_def(few_op op);
 /* One node with n operands and attributes attr: FEW_ATTR(...), or FEW_NO_ATTR. */
 few_node few__op_node(few_graph *g, few_op op, int n, const few_node *in, union few_attr attr);
 
-/* The attributes of an op that is given the shape of its result, and that shape of them. */
+/* The attributes of an op whose result has a given shape, and the shape in such attributes. */
 union few_attr few__shape_attr(struct few_shape shape);
 struct few_shape few__attr_shape(const union few_attr *a);
 

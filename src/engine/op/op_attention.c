@@ -1,12 +1,14 @@
-/* op_attention.c - softmax(q k^T scale) v, its tangent and its cotangent, each fused: no T x T matrix
- * lies in memory (Dao et al., arXiv 2205.14135). The operand qkv is [N,T,3,heads,D].
+/* op_attention.c - softmax(q k^T scale) v, its tangent and its cotangent. Each is fused, so no T x
+ * T matrix is in memory (Dao et al., arXiv 2205.14135). The operand qkv is [N,T,3,heads,D].
  *
  * With scores x = q k^T scale, p = softmax(x), y = p v, and * by element:
  *
  *   attention_dual   y and its tangent in one pass over the keys (Lu and Song, arXiv 2410.11081,
  *                    appendix F), stacked on the batch axis:
- *                    t_x = (t_q k^T + q t_k^T) scale,  t_y = (p * t_x) v - rowsum(p * t_x) y + p t_v
- *   attention_grad   the cotangent of qkv, with the scores computed a second time, a block of queries
+ *                    t_x = (t_q k^T + q t_k^T) scale,  t_y = (p * t_x) v - rowsum(p * t_x) y + p
+ * t_v
+ *   attention_grad   the cotangent of qkv, with the scores computed a second time, a block of
+ * queries
  *                    at a time: dp = dy v^T,  ds = p * (dp - rowsum(p * dp)) scale,
  *                    dq = ds k,  dk = ds^T q,  dv = p^T dy
  *

@@ -3,7 +3,7 @@
 
 few_node few_concat(few_graph *g, int axis, int n, const few_node *x) {
   if (n < 1 || n > FEW_MAX_IN)
-    return few__graph_fail(g, FEW_E_INVALID, "concat: %d operands; 1 to %d", n, FEW_MAX_IN);
+    return few__graph_fail(g, FEW_E_INVALID, "concat: %d operands: give 1 to %d", n, FEW_MAX_IN);
   return few__op_node(g, FEW_OP_CONCAT, n, x, FEW_ATTR(concat, axis));
 }
 

@@ -6,8 +6,8 @@
  *
  * conv(x, w) is the gradient of T with respect to d, conv_dx(d, w) with respect to x, and
  * conv_dw(x, d) with respect to w. T is linear in each of the three, so the derivative of one of
- * these ops is another one of them: the triple is closed. conv_dx is also the transposed convolution
- * of networks.
+ * these ops is another one of them: the triple is closed. conv_dx is also the transposed
+ * convolution of networks.
  */
 #include "op.h"
 
@@ -108,11 +108,11 @@ static bool conv_dx_infer(few_graph *g, struct few_node_data *n) {
             conv_out(h, w.dim[0], stride, pad) == y.dim[1] &&
             conv_out(wd, w.dim[1], stride, pad) == y.dim[2];
   if (!ok) {
-    few__graph_fail(g, FEW_E_INVALID,
-                    "conv_dx: %s is no result of a convolution of %lldx%lld images with kernel %s "
-                    "(stride %d, padding %d)",
-                    few__shape_text(y).at, (long long)h, (long long)wd, few__shape_text(w).at,
-                    stride, pad);
+    few__graph_fail(
+        g, FEW_E_INVALID,
+        "conv_dx: %s is not the shape of a convolution of %lldx%lld images with kernel %s "
+        "(stride %d, padding %d)",
+        few__shape_text(y).at, (long long)h, (long long)wd, few__shape_text(w).at, stride, pad);
     return false;
   }
   n->shape = FEW_SHAPE(y.dim[0], h, wd, w.dim[2]);
@@ -175,7 +175,7 @@ static bool conv_dw_infer(few_graph *g, struct few_node_data *n) {
   if (!ok) {
     few__graph_fail(
         g, FEW_E_INVALID,
-        "conv_dw: %s is no result of a convolution of images %s with a %lldx%lld kernel "
+        "conv_dw: %s is not the shape of a convolution of images %s with a %lldx%lld kernel "
         "(stride %d, padding %d)",
         few__shape_text(y).at, few__shape_text(x).at, (long long)kh, (long long)kw, stride, pad);
     return false;

@@ -5,8 +5,8 @@
  *     down:  y[i,j] = sum over a, b of f[a] f[b] x[2i + a - (n/2 - 1), 2j + b - (n/2 - 1)].
  *
  * Taps [1,1]/2 give the mean of 2x2 pixels. `up` is 4 times the transpose of `down`, so that a
- * constant image stays constant and [1,1]/2 repeats each pixel. These are the resample filters of EDM
- * (Karras et al., arXiv 2206.00364).
+ * constant image stays constant and [1,1]/2 repeats each pixel. These are the resample filters of
+ * EDM (Karras et al., arXiv 2206.00364).
  */
 #include <math.h>
 
@@ -18,10 +18,12 @@ static few_node resample(few_graph *g, few_op op, few_node x, int n, const doubl
   struct few_attr_resample a = {.n = n};
   double sum = 0;
   if (n < 2 || n > FEW_MAX_TAPS || n % 2)
-    return few__graph_fail(g, FEW_E_INVALID, "resample filter: %d taps; 2, 4 or 6", n);
+    return few__graph_fail(g, FEW_E_INVALID, "resample filter: %d taps: give 2, 4 or 6", n);
   for (int k = 0; k < n; k++) sum += taps[k];
   if (!(fabs(sum) > 0) || !isfinite(sum))
-    return few__graph_fail(g, FEW_E_INVALID, "resample filter: taps of sum %g: give others", sum);
+    return few__graph_fail(g, FEW_E_INVALID,
+                           "resample filter: the sum of the taps is %g: give taps whose sum is 1",
+                           sum);
   for (int k = 0; k < n; k++) a.tap[k] = taps[k] / sum;
   return few__op_node(g, op, 1, &x, few__attr(&a, sizeof a));
 }

@@ -1,6 +1,5 @@
-/* floor - the largest integer that is not above x. Flat: its derivative is zero wherever it has
- * one.
- */
+/* floor - the largest integer that is not above x. Flat: its derivative is zero wherever it
+ * exists. */
 #include "pointwise.h"
 
 few_node few_floor(few_graph *g, few_node x) {

@@ -1,4 +1,4 @@
-/* input - an array that is given at each run, bound by name. */
+/* input - an array that is bound by name before each run. */
 #include "op_sources.h"
 
 few_node few_input(few_graph *g, const char *name, few_dtype type, struct few_shape shape) {

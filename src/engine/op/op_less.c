@@ -1,4 +1,4 @@
-/* less - 1 where a < b, else 0. Flat: its derivative is zero wherever it has one. */
+/* less - 1 where a < b, else 0. Flat: its derivative is zero wherever it exists. */
 #include "pointwise.h"
 
 few_node few_less(few_graph *g, few_node a, few_node b) {

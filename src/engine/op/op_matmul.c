@@ -1,4 +1,4 @@
-/* matmul - op(a) op(b), batched over leading dims, where op transposes its matrix or not.
+/* matmul - op(a) op(b), batched over leading dims, where op is the transpose or the identity.
  * b of rank 2 is shared by all leading indices of a. */
 #include "op.h"
 

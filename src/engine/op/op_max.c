@@ -5,7 +5,7 @@ static few_node simplify(few_graph *g, const struct few_node_data *n) {
   return n->in[0] == n->in[1] ? n->in[0] : few__fold_pointwise(g, n);
 }
 
-/* 1 where the result is the second operand, whose derivative then counts; a tie goes to the first. */
+/* 1 where the result is b, else 0. Where a and b are equal, the derivative is that of a. */
 static few_node second_wins(few_graph *g, few_node self) {
   few_node a = few__node(g, self)->in[0], b = few__node(g, self)->in[1];
   return few__node(g, self)->op == FEW_OP_MAX ? few_less(g, a, b) : few_less(g, b, a);

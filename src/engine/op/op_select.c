@@ -1,4 +1,4 @@
-/* select - a where c != 0, else b; flat in c. What is not selected may be NaN. */
+/* select - a where c != 0, else b; flat in c. The operand that is not selected may be NaN. */
 #include "pointwise.h"
 
 few_node few_select(few_graph *g, few_node c, few_node a, few_node b) {

@@ -1,4 +1,4 @@
-/* op_sources.h - rows of ops without operands are alike: no rules, only examples of none. */
+/* op_sources.h - the rows of ops without operands, which have no rules and no examples. */
 #ifndef FEW_SRC_OP_SOURCES_H
 #define FEW_SRC_OP_SOURCES_H
 

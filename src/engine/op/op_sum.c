@@ -1,5 +1,5 @@
-/* op_sum.c - sum over axes, and its transpose: broadcast repeats along them. The target shape of
- * either has the same rank; a sum makes dims 1, a broadcast repeats dims that are 1.
+/* op_sum.c - sum over axes, and its transpose, broadcast. Operand and result have the same rank. A
+ * sum reduces dims to 1; a broadcast repeats dims that are 1.
  */
 #include "op.h"
 
@@ -27,7 +27,7 @@ static bool sum_infer(few_graph *g, struct few_node_data *n) {
   for (int k = 0; ok && k < n->shape.rank; k++)
     ok = n->shape.dim[k] == 1 || from.dim[k] == n->shape.dim[k];
   if (!ok)
-    few__graph_fail(g, FEW_E_INVALID, "sum: %s does not reduce to %s: dims equal or 1",
+    few__graph_fail(g, FEW_E_INVALID, "sum: %s does not reduce to %s: dims must be equal or 1",
                     few__shape_text(from).at, few__shape_text(n->shape).at);
   return ok;
 }
@@ -78,7 +78,8 @@ static bool broadcast_infer(few_graph *g, struct few_node_data *n) {
   for (int k = 0; ok && k < n->shape.rank; k++)
     ok = from.dim[k] == 1 || from.dim[k] == n->shape.dim[k];
   if (!ok)
-    few__graph_fail(g, FEW_E_INVALID, "broadcast: %s does not broadcast to %s: dims equal or 1",
+    few__graph_fail(g, FEW_E_INVALID,
+                    "broadcast: %s does not broadcast to %s: dims must be equal or 1",
                     few__shape_text(from).at, few__shape_text(n->shape).at);
   return ok;
 }

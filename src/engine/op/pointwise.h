@@ -6,13 +6,13 @@
 
 /* Constants fold: a pointwise op of FILLs is a FILL. FEW_NONE if some operand is none. */
 few_node few__fold_pointwise(few_graph *g, const struct few_node_data *proto);
-/* Operand `keep` broadcast to the shape of the whole expression: for x + 0 and x * 1. */
+/* Operand `keep`, broadcast to the shape of the result: for x + 0 and x * 1. */
 few_node few__pass(few_graph *g, const struct few_node_data *proto, int keep);
 
 few_node few__unary_jvp(few_graph *g, few_node self, const few_node *dx);
 void few__unary_vjp(few_graph *g, few_node self, few_node dy, const bool *need, few_node *dx);
-/* Inputs a, b, c away from 0: positive ones, so that log and sqrt have a value. Example 0 has
- * equal shapes, the others broadcast every operand once. */
+/* Examples with inputs a, b, c, which are positive so that log and sqrt are defined. In example 0
+ * all shapes are equal; each of the others broadcasts one operand. */
 few_node few__pointwise_example(few_graph *g, few_op op, int k);
 
 /* The row of a unary op, given `static few_node slope(few_graph *, few_node x, few_node y)`. */

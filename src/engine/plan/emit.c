@@ -3,7 +3,7 @@
 
 #include "plan_internal.h"
 
-/* Of a root, or of a view of it. */
+/* The size of an element of a root, or of a view of it. */
 static size_t element(const struct planning *p, few_node v) {
   if (p->bf16[p->root[v]]) return sizeof(uint16_t);
   return few__node(p->g, v)->type == FEW_INDEX ? sizeof(int32_t)
@@ -232,8 +232,8 @@ out:
   return st;
 }
 
-/* Compute output i in the caller's array. That is possible if the node owns its bytes; else (a source,
- * a view, a node that is two outputs) a copy at the end of the plan writes it there. */
+/* Compute output i in the caller's array. That is possible if the node owns its bytes; else (a
+ * source, a view, a node that is two outputs) a copy at the end of the plan writes it there. */
 static few_status bind_output(struct planning *p, int i) {
   few_node v = few__plan_canon(p->g, p->out[i]);
   if (few__node(p->g, v)->type != FEW_REAL)

@@ -16,9 +16,9 @@ static few_status check_outputs(few_ctx *ctx, const few_graph *g, int n,
     if (!name || !*name)
       return few__fail(ctx, FEW_E_INVALID, "plan: output %d has no name: give it one", i);
     if (!few__node_is(g, outputs[i].node))
-      return few__fail(ctx, FEW_E_INVALID,
-                       "plan: output `%s` is no node of this graph: give what a builder returned",
-                       name);
+      return few__fail(
+          ctx, FEW_E_INVALID,
+          "plan: output `%s` is not a node of this graph: give what a builder returned", name);
     for (int k = 0; k < i; k++)
       if (!strcmp(outputs[k].name, name))
         return few__fail(ctx, FEW_E_INVALID,

@@ -144,9 +144,9 @@ static void test_builders(void **state) {
                {groups, "groups"},
                {no_eps, "eps"},
                {classes, "impossible shape"},
-               {seeds, "none of this graph"},
-               {leaves, "none of this graph"},
-               {loss, "none of this graph"}};
+               {seeds, "not in this graph"},
+               {leaves, "not in this graph"},
+               {loss, "not in this graph"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     few_graph *g;
     assert_ok(ctx, few_graph_create(&g, ctx));
