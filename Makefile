@@ -1,16 +1,17 @@
-# few - the short way in. CMake does the work (CMakePresets.json); builds lie in build/<preset>.
+# Short commands for building few. CMake does the work (CMakePresets.json); builds are in build/<preset>.
 .DEFAULT_GOAL := help
 .PHONY: help build demo test slow asan tsan check format bench docs install clean
 
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 deps = scripts/install-deps.sh
-# $(call build,PRESET): the program and the library; configured the first time.
+# $(call build,PRESET): builds the program and the library. Configures only the first time.
 define build
 @test -f build/$(1)/build.ninja || cmake --preset $(1)
 @cmake --build --preset $(1) -j $(JOBS)
 endef
-# $(call build_also,PRESET,TARGETS): configured again, for what was installed since.
+# $(call build_also,PRESET,TARGETS): builds more targets. Configures again, since libraries may have been
+# installed.
 define build_also
 @cmake --preset $(1) >/dev/null
 @cmake --build --preset $(1) -j $(JOBS) --target all $(2)
@@ -18,20 +19,22 @@ endef
 ctest = @ctest --preset $(1) -j $(JOBS)
 
 help:
-	@echo "make build     the program and the library, in build/release"
+	@echo "make build     build the program and the library, in build/release"
 	@echo "make demo      build, then run the demonstration"
-	@echo "make test      build with the tests, then run them, some minutes"
-	@echo "make slow      the checks that take long, or with SLOW=NAME that one"
-	@echo "make asan      the tests under the address and undefined-behaviour sanitizers"
-	@echo "make tsan      the tests under the thread sanitizer"
-	@echo "make check     format, layers, sizes, rules, clang, cppcheck: what must pass before a push"
-	@echo "make format    let clang-format rewrite the sources"
+	@echo "make test      build and run the tests, which takes some minutes"
+	@echo "make slow      run the checks that take long; with SLOW=NAME only that one"
+	@echo "make asan      run the tests with the address and undefined-behaviour sanitizers"
+	@echo "make tsan      run the tests with the thread sanitizer"
+	@echo "make check     run the checks that must pass before a push: format, layers, sizes, rules,"
+	@echo "               clang, symbols, isa, cppcheck"
+	@echo "make format    format the sources with clang-format"
 	@echo "make bench     build, then time the kernels"
-	@echo "make docs      docs/commands.md from the option tables, docs/images/house.svg from the code"
-	@echo "make install   into PREFIX ($(PREFIX)); DESTDIR is respected"
+	@echo "make docs      make docs/commands.md from the option tables and docs/images/house.svg from"
+	@echo "               the code"
+	@echo "make install   install into PREFIX ($(PREFIX)); DESTDIR is respected"
 	@echo "make clean     remove build/"
 	@echo
-	@echo "Missing Debian packages are installed with apt first, by $(deps)."
+	@echo "Before that, $(deps) installs missing Debian packages with apt."
 
 build:
 	@$(deps) build
@@ -45,7 +48,7 @@ test:
 	$(call build_also,release,tests)
 	$(call ctest,release)
 
-# What each is for, and when it has to be run: the head of test/slow/NAME.sh.
+# The head of test/slow/NAME.sh says what each check is for and when to run it.
 slow:
 	@$(deps) build test check slow
 	$(call build_also,release,tests)

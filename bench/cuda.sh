@@ -1,19 +1,20 @@
 #!/bin/sh
-# Checks the CUDA backend on a machine with a GPU: whether its kernels are right, whether they stay
-# within their memory, and how fast they are. A failure does not stop the other parts; the last lines
-# list what failed.
+# Checks the CUDA backend on a machine with a GPU: whether its kernels are correct and stay within
+# their memory, and how fast they are. A failure does not stop the other parts; the last lines list
+# what failed.
 #
 #   bench/cuda.sh [options] [PART ...]     check sanitize bench attention peers train (all)
-#     --build DIR    with the target `tests` built (build/release)
-#     --out DIR      output of each part (runs/cuda)
-#     --batch N      of the U-Net for CIFAR-10 (512)
-#     --seconds T    how long to repeat each case of the bench (5)
+#     --build DIR    a build in which the target `tests` was built (build/release)
+#     --out DIR      where the output of each part goes (runs/cuda)
+#     --batch N      batch size of the U-Net for CIFAR-10 (512)
+#     --seconds T    how long to repeat each case of the benchmarks (5)
 #
-#   check       the emulator's tests with the real library: every op with its derivatives, whole updates
-#   sanitize    the first of them under compute-sanitizer
+#   check       the emulator's tests with the real library: every op with its derivatives, whole
+# updates
+#   sanitize    the first of these tests under compute-sanitizer
 #   bench       the U-Net of EDM for CIFAR-10 (DDPM++): fp32, tf32, bf16, with profiles
 #   attention   a transformer of 4096 and of 256 positions: mostly attention, with its tangent
-#   peers       the U-Net again, beside PyTorch as it is and compiled, where python3 has it with CUDA
+#   peers       the U-Net beside PyTorch, plain and compiled, if python3 has PyTorch with CUDA
 #   train       recipes/fashion-sct.ini for 50 steps on the CPU and on the GPU: losses side by side
 set -u
 
@@ -49,18 +50,20 @@ done
 few=$build/few
 FEW_CUDA_LIBRARY=$build/libfew_cuda.so
 export FEW_CUDA_LIBRARY
-[ -x "$few" ] || fail "no program $few: cmake --build --preset release --target all tests, or --build DIR"
-[ -e "$FEW_CUDA_LIBRARY" ] || fail "no $FEW_CUDA_LIBRARY: build where nvcc, cuBLAS and cuDNN are"
+[ -x "$few" ] ||
+  fail "there is no $few: cmake --build --preset release --target all tests, or give --build DIR"
+[ -e "$FEW_CUDA_LIBRARY" ] ||
+  fail "there is no $FEW_CUDA_LIBRARY: build on a machine with nvcc, cuBLAS and cuDNN"
 mkdir -p "$out" || exit 1
 
-# run NAME COMMAND ...: its output in OUT/NAME.txt.
+# run NAME COMMAND ...: runs the command, with its output in OUT/NAME.txt.
 run() {
   name=$1
   shift
   if "$@" >"$out/$name.txt" 2>&1; then
     echo "$name: ok"
   else
-    echo "$name: exit $?; $out/$name.txt ends:"
+    echo "$name: exit code $?; the end of $out/$name.txt:"
     tail -n 5 "$out/$name.txt" | sed 's/^/  /'
     failed="$failed $name"
   fi
@@ -74,7 +77,7 @@ check() {
 
 sanitize() {
   command -v compute-sanitizer >/dev/null || {
-    echo 'sanitize: there is no compute-sanitizer here'
+    echo 'sanitize: skipped: compute-sanitizer is not installed'
     return
   }
   for tool in memcheck racecheck; do
@@ -107,7 +110,7 @@ attention() {
 
 peers() {
   python3 -c 'import torch; torch.cuda.init()' 2>/dev/null || {
-    echo 'peers: python3 has no PyTorch with CUDA'
+    echo 'peers: skipped: python3 has no PyTorch with CUDA'
     return
   }
   for precision in tf32 bf16; do

@@ -5,14 +5,14 @@
 #   bench/loop.sh [options] RECIPE [KEY=VALUE ...]
 #     --few PATH        the program (build/release/few)
 #     --kinds K,...     synthetic, augment, fresh, guided (synthetic,augment,fresh,guided)
-#     --generations G   how many, of each kind (5)
-#     --real N          real samples of the first generation, and of later ones that have any (2000)
+#     --generations G   generations of each kind (5)
+#     --real N          real samples of the first generation, and of later ones that use any (2000)
 #     --steps N         steps of the sampler (12)
 #     --out DIR         one folder per kind, and the image (runs/loops)
-#     --title TEXT      of the image
+#     --title TEXT      title of the image
 #
-# `guided` is synthetic with --guidance 1.5, a bias of lambda = 1/1.5. A loop that was stopped is
-# resumed. Needs gnuplot for the image: scripts/install-deps.sh bench.
+# `guided` is `synthetic` with --guidance 1.5, a bias of lambda = 1/1.5. A loop that was stopped is
+# resumed. The image needs gnuplot: scripts/install-deps.sh bench.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -48,10 +48,10 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ $# -gt 0 ] || fail 'no recipe; see --help' 2
+[ $# -gt 0 ] || fail 'give a recipe; see --help' 2
 recipe=$1
 shift
-[ -x "$few" ] || fail "no program $few: make build, or --few PATH"
+[ -x "$few" ] || fail "there is no program $few: run make build, or give --few PATH"
 
 tables=$(echo "$kinds" | tr , ' ')
 for name in $tables; do
@@ -63,7 +63,7 @@ for name in $tables; do
   "$few" loop "$recipe" "$@" --run "$out/$name" --generations "$generations" --real "$real" \
     --steps "$steps" $how
 done
-command -v gnuplot >/dev/null || fail 'no image: gnuplot is missing: scripts/install-deps.sh bench'
+command -v gnuplot >/dev/null || fail 'the image needs gnuplot: scripts/install-deps.sh bench'
 set --
 for name in $tables; do set -- "$@" "$out/$name/loop.csv"; done
 gnuplot -c "$here/loop.gp" "$out/loop.png" "${title:-$(basename "$recipe" .ini)}" "$@"

@@ -1,26 +1,28 @@
 #!/bin/sh
-# Every method on Fashion-MNIST: trains the recipes, draws images, measures them, makes one table.
+# Compares all methods on Fashion-MNIST: trains the recipes, samples and evaluates the models, and
+# makes one table.
 #
 #   bench/methods.sh [options] [NAME ...]     names without "fashion-": scd cd meanflow ... (all)
 #     --few PATH     the program (build/release/few)
-#     --out DIR      runs, images and tables go here (runs/methods)
-#     --n N          images measured (10000)
-#     --set K=V      a key of every recipe, for a quick try: steps=20; may be repeated
-#     --table        make the table only, of the results that exist
+#     --out DIR      where runs, images and tables go (runs/methods)
+#     --n N          images to evaluate (10000)
+#     --set K=V      sets a key of every recipe, such as steps=20 for a quick test; may be repeated
+#     --table        only make the table, of the results that exist
 #
-# A run that was stopped is resumed. Finished runs and measured images are kept. The table below has
-# the steps and the guidance with which each method is sampled. The teacher of the students is the
-# one that comes with few. `teacher` and `student` are the shipped models; the teacher is sampled with
-# its best solver. Distances are to the held-out images, in the features of two classifiers:
-# `fashion`, by which recipes were chosen, and `fashion-judge`, by which nothing was chosen. For
-# seconds that can be compared, run nothing else meanwhile.
+# A run that was stopped is resumed. Finished runs and results are kept. The table in this script
+# has the steps and the guidance with which each method is sampled. The teacher of the students is
+# the one that comes with few. `teacher` and `student` are the models that come with few; the
+# teacher is sampled with its best solver. Distances are to the held-out images, in the features of
+# two classifiers: `fashion`, which was used to choose recipes, and `fashion-judge`, which was not
+# used for any choice. To compare times, run nothing else meanwhile.
 set -eu
 
 cd "$(dirname "$0")/.."
 few=build/release/few out=runs/methods n=10000 settings='' only_table='' names=''
 
-# method; its teacher, "-" for the shipped one ("shipped": the model comes with few); steps to measure;
-# guidance; sampler and schedule, where they are not the model's own
+# method; its teacher ("-": the one that comes with few; "shipped": the model itself comes with
+# few); numbers of steps to evaluate; guidance; sampler and schedule, if they are not those of the
+# model
 methods() {
   cat <<'TABLE'
 teacher       shipped       12      1 dpm2
@@ -79,9 +81,9 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ -n "$names" ] || names=$(methods | while read -r name rest; do echo "$name"; done)
-[ -x "$few" ] || fail "there is no $few: make build, or --few PATH"
+[ -x "$few" ] || fail "there is no program $few: run make build, or give --few PATH"
 
-# measure NAME MODEL STEPS GUIDANCE [SAMPLER|-] [SCHEDULE]: images and metrics of a model.
+# measure NAME MODEL STEPS GUIDANCE [SAMPLER|-] [SCHEDULE]: samples and evaluates a model.
 measure() {
   taken=$1-$3 how="--steps $3 --guidance $4"
   [ "${5:--}" = - ] || how="$how --sampler $5"
@@ -99,7 +101,7 @@ measure() {
   done
 }
 
-# run NAME: train and measure one method.
+# run NAME: trains and evaluates one method.
 run() {
   line=$(methods | grep "^$1 ") || fail "there is no method $1"
   # shellcheck disable=SC2086 # words
@@ -118,7 +120,7 @@ run() {
   for k in $(echo "$steps" | tr , ' '); do measure "$name" "$model" "$k" "$@"; done
 }
 
-# One line per measurement, with the seconds of training from its log.
+# Prints one line per result, with the time of training from its log.
 table() {
   echo '| method | steps | evaluations | fd | fd, judge | agreement | precision | recall | training |'
   echo '|---|---|---|---|---|---|---|---|---|'

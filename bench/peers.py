@@ -1,29 +1,32 @@
 #!/usr/bin/env python3
-"""few beside PyTorch and ONNX Runtime: the same network, batch and threads, in one run.
+"""Compares few with PyTorch and ONNX Runtime: the same network, batch and threads, in one run.
 
     bench/peers.py                                the U-Net of docs/performance.md, few and PyTorch
     bench/peers.py --net dit --case infer --ort   also ONNX Runtime, which only infers
-    bench/peers.py --ort-path DIR                 with what `pip install --target DIR` put there
+    bench/peers.py --ort-path DIR                 ONNX Runtime from `pip install --target DIR`
     bench/peers.py --backend cuda --precision bf16 --compile --batch 512     on a GPU
 
-What is timed are steps that a user waits for: `infer` evaluates the network, `train` is loss, gradient,
-Adam and averaged weights, `jvp` the network with its tangent, `sct` a step of consistency training
-(peer_torch.py says what PyTorch does in each). The networks are those of test/diffusion/net/torch_reference.py,
-which test_diffusion_net_torch compares with few's; ONNX Runtime gets PyTorch's export.
+It times steps that a user waits for: `infer` evaluates the network; `train` computes the loss, its
+gradient, an Adam step and averaged weights; `jvp` evaluates the network with its tangent; `sct` is
+a step of consistency training. peer_torch.py says what PyTorch does in each. The networks are those
+of test/diffusion/net/torch_reference.py, which test_diffusion_net_torch compares with few's. ONNX
+Runtime uses PyTorch's export.
 
-How: every case of every side is a process of its own, so its largest memory is its own, and sides take
-turns: few, PyTorch, ONNX Runtime, few again ... A round's figure is the median of its steps; the table
-has the median of the rounds, the slowest and the fastest round, and what few does over what the side
-does. FLOP are those that a side asks of products and direct convolutions (PyTorch's sCT step has one
-forward more than few's); the peak is the multiply-adds that `few bench` measures on as many threads.
+Each case of each side runs in a process of its own, so the peak of memory is that of the case. The
+sides take turns: few, PyTorch, ONNX Runtime, few, ... The speed of a round is the median of its
+steps. The table has the median of the rounds, the slowest and the fastest round, and the ratio of
+few to the side. FLOP are those of the matrix products and direct convolutions that a side computes
+(PyTorch's sCT step has one forward pass more than few's). The peak is the rate of multiply-adds
+that `few bench` measures with as many threads.
 
-From PyPI, in a virtual environment: pip install torch onnxruntime onnxscript, and its Python as
---torch-python (PyTorch exports with onnxscript since 2.9). From Debian: scripts/install-deps.sh bench.
+From PyPI, in a virtual environment: pip install torch onnxruntime onnxscript, and pass its Python
+as --torch-python (since 2.9 PyTorch exports with onnxscript). From Debian: scripts/install-deps.sh
+bench.
 
-PyTorch runs in its fastest known set-up: Debian's OpenBLAS with OpenMP where it is installed
-(libopenblas0-openmp), and a malloc that keeps large blocks; on a GPU as peer_torch.py says, and with
---compile through torch.compile as well. There the peak is that of a large product, and memory is not
-compared. Let nothing else run meanwhile.
+PyTorch runs in its fastest known set-up: with Debian's OpenBLAS with OpenMP if it is installed
+(libopenblas0-openmp), and a malloc that keeps large blocks; on a GPU as described in peer_torch.py,
+and with --compile through torch.compile too. On a GPU the peak is that of a large matrix product,
+and memory is not compared. Run nothing else meanwhile.
 """
 import argparse
 import glob
@@ -41,7 +44,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 CASES = ('infer', 'train', 'jvp', 'sct')
 TITLE = {'few': 'few', 'torch': 'PyTorch', 'compiled': 'compiled', 'ort': 'ONNX Runtime'}
 
-# What makes few's networks those of torch_reference.py; and their options, with the defaults of both.
+# Settings with which few's networks equal those of torch_reference.py, and the options of both
+# sides with their defaults.
 SAME = {'unet': ['resample=conv', 'skip_scale=1', 'modulation=adagn', 'time_scale=1000',
                  'group_channels=1'],
         'dit': ['modulation=adagn', 'time_scale=1000']}
@@ -57,7 +61,7 @@ MISSING = {'torch': 'Debian: apt-get install python3-torch libopenblas0-openmp, 
 
 
 class Mistake(Exception):
-    """A sentence for the user."""
+    """A mistake of the user, with a sentence."""
 
 
 def say(args, text):
@@ -68,7 +72,7 @@ def say(args, text):
 # ---- processes ----
 
 def run(command, env=None):
-    """Its stdout and largest memory, MiB. (The kernel counts from this process's own, a few MiB.)"""
+    """Returns the command's stdout and its peak memory in MiB, which includes a few MiB of this process."""
     with tempfile.TemporaryFile('w+') as errors:
         try:
             p = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=env, text=True)
@@ -79,7 +83,7 @@ def run(command, env=None):
         p.returncode = os.waitstatus_to_exitcode(status)
         if p.returncode:
             errors.seek(0)
-            why = errors.read().strip().splitlines() or ['it said nothing']
+            why = errors.read().strip().splitlines() or ['it printed no error']
             end = f'signal {-p.returncode}' if p.returncode < 0 else f'exit {p.returncode}'
             raise Mistake(f'{" ".join(command[:2])} ...: {end}: {why[-1]}')
         return out, usage.ru_maxrss / 1024
@@ -111,19 +115,19 @@ def worker(args, side, job):
     command = [python, os.path.join(HERE, f'peer_{side}.py'), json.dumps(job)]
     try:
         out, memory = run(command, environment(args, side))
-    except Mistake as e:  # one that is needed on the way: the exporter's, say
+    except Mistake as e:  # a module that is needed later, such as that of the exporter
         module = re.search(r"No module named '([\w.]+)'", str(e))
         raise Mistake(f'{e}\n  {python} -m pip install {module[1]}' if module else str(e))
     return dict(json.loads(out.splitlines()[-1]), memory=memory if args.backend == 'cpu' else None)
 
 
 def need(args, side, module, ready='0'):
-    """Fails with what to install if a side is missing."""
+    """Fails if a side is missing, with a sentence that says what to install."""
     python = args.torch_python if side == 'torch' else args.ort_python
     try:
         run([python, '-c', f'import {module}; {ready}'], environment(args, side))
     except Mistake as e:
-        raise Mistake(f'no {TITLE[side]}: {e}\n  {MISSING[side]}')
+        raise Mistake(f'{TITLE[side]} is not available: {e}\n  {MISSING[side]}')
 
 
 # ---- one case of one side ----
@@ -150,14 +154,14 @@ def time_peer(args, side, case, job, about):
 
 
 def check_work(args, few, about):
-    """Both sides must do the same work: each side counts its own products."""
+    """Checks that both sides do the same work. Each side counts its own products."""
     if few['gflop'] and abs(about['gflop']['infer'] * args.batch / few['gflop'] - 1) > 0.02:
         raise Mistake(f"few's forward has {few['gflop']:.4g} GFLOP, PyTorch's "
-                      f"{about['gflop']['infer'] * args.batch:.4g}: these are two networks")
+                      f"{about['gflop']['infer'] * args.batch:.4g}: the networks differ")
 
 
 def measure(args, job, about):
-    """{(case, side): results of the rounds}"""
+    """Returns {(case, side): results of the rounds}."""
     results = {}
     for n in range(args.rounds):
         for case in args.case:
@@ -203,7 +207,7 @@ def rate_of(rows, case, side, otherwise=None):
 
 
 def relative(rows):
-    """Steps in other steps of the same side: what a tangent and a consistency step cost."""
+    """The cost of a tangent and of a consistency step, in other steps of the same side."""
     out = []
     for case, unit, text in (('jvp', 'infer', 'a JVP with its primal, in forwards'),
                              ('sct', 'train', 'an sCT step, in training steps')):
@@ -250,7 +254,7 @@ def cases(text):
     names = text.split(',')
     for name in names:
         if name not in CASES:
-            raise argparse.ArgumentTypeError(f"'{name}' is none of {', '.join(CASES)}")
+            raise argparse.ArgumentTypeError(f"'{name}' is not one of {', '.join(CASES)}")
     return [c for c in CASES if c in names]
 
 
@@ -270,31 +274,37 @@ def options():
     count, few = positive(int), os.path.join(HERE, '..', 'build', 'release', 'few')
     p.add_argument('--net', choices=tuple(OPTIONS), default='unet')
     p.add_argument('--set', metavar='KEY=VALUE', action='append', default=[],
-                   help='an option of the network, on all sides: channels=32, depth=6 ...')
+                   help='an option of the network on all sides, such as channels=32; may be repeated')
     p.add_argument('--size', type=count, default=32, help='height and width, pixels (32)')
-    p.add_argument('--channels', type=count, default=3, help='of an image (3)')
-    p.add_argument('--batch', type=count, default=64, help='images a step (64)')
-    p.add_argument('--shards', type=count, help="few's parts of a batch (8 where that divides it; on a GPU 1)")
-    p.add_argument('--threads', type=count, help='of every side (one a processor)')
-    p.add_argument('--backend', choices=('cpu', 'cuda'), default='cpu', help='of every side (cpu)')
+    p.add_argument('--channels', type=count, default=3, help='channels of an image (3)')
+    p.add_argument('--batch', type=count, default=64, help='images per step (64)')
+    p.add_argument('--shards', type=count,
+                   help='shards of a batch, in few (8 if that divides the batch; 1 on a GPU)')
+    p.add_argument('--threads', type=count, help='threads of each side (one per processor)')
+    p.add_argument('--backend', choices=('cpu', 'cuda'), default='cpu',
+                   help='where each side runs (cpu)')
     p.add_argument('--precision', choices=('fp32', 'tf32', 'bf16'), default='fp32',
-                   help='on a GPU (fp32)')
-    p.add_argument('--compile', action='store_true', help='PyTorch compiled as well, on a GPU')
+                   help='precision on a GPU (fp32)')
+    p.add_argument('--compile', action='store_true', help='on a GPU, also time compiled PyTorch')
     p.add_argument('--case', type=cases, default=list(CASES), metavar='NAME,...',
                    help=','.join(CASES) + ' (all)')
-    p.add_argument('--rounds', type=count, default=3, help='turns of every side and case (3)')
-    p.add_argument('--samples', type=count, default=4, help="a peer's timed steps a round (4)")
-    p.add_argument('--seconds', type=positive(float), default=5, help="of few's steps a round (5)")
+    p.add_argument('--rounds', type=count, default=3, help='rounds of each side and case (3)')
+    p.add_argument('--samples', type=count, default=4,
+                   help='timed steps per round, for all sides except few (4)')
+    p.add_argument('--seconds', type=positive(float), default=5,
+                   help='time of the steps per round, for few (5)')
     p.add_argument('--few', default=few, metavar='PATH', help='the program (build/release/few)')
     p.add_argument('--torch-python', default=sys.executable, metavar='PATH',
                    help='the Python that has PyTorch (this one)')
     p.add_argument('--blas', choices=('openmp', 'system'), default='openmp',
-                   help="PyTorch's: OpenBLAS with OpenMP if there, or what the system has (openmp)")
-    p.add_argument('--ort', action='store_true', help='ONNX Runtime as well')
-    p.add_argument('--ort-python', metavar='PATH', help='the Python that has it; implies --ort')
-    p.add_argument('--ort-path', metavar='DIR', help='a folder to find it in; implies --ort')
-    p.add_argument('--json', action='store_true', help='a JSON object for the table')
-    p.add_argument('--quiet', action='store_true', help='tell no progress on stderr')
+                   help='BLAS of PyTorch: OpenBLAS with OpenMP if installed, or that of the system (openmp)')
+    p.add_argument('--ort', action='store_true', help='also time ONNX Runtime')
+    p.add_argument('--ort-python', metavar='PATH',
+                   help='the Python that has ONNX Runtime; implies --ort')
+    p.add_argument('--ort-path', metavar='DIR',
+                   help='the folder that has ONNX Runtime; implies --ort')
+    p.add_argument('--json', action='store_true', help='print a JSON object instead of the table')
+    p.add_argument('--quiet', action='store_true', help='print no progress')
     args = p.parse_args()
     args.threads = args.threads or len(os.sched_getaffinity(0))
     args.shards = args.shards or (1 if args.backend == 'cuda'
@@ -307,7 +317,7 @@ def options():
 
 
 def network(args):
-    """The options as torch_reference.py has them."""
+    """The options in the form of torch_reference.py."""
     o = dict(OPTIONS[args.net], side=args.size, c=args.channels)
     for text in args.set:
         key, eq, value = text.partition('=')
@@ -329,9 +339,10 @@ def compare(args, folder):
     if args.backend == 'cuda' and 'ort' in args.sides:
         raise Mistake('ONNX Runtime is compared on the CPU only: leave out --backend or --ort')
     if not shutil.which(args.few):
-        raise Mistake(f'no program {os.path.relpath(args.few)}: make build, or --few PATH')
+        raise Mistake(f'there is no program {os.path.relpath(args.few)}: run make build, or give '
+                      '--few PATH')
     if args.batch % args.shards:
-        raise Mistake(f'--batch {args.batch} cannot be cut into --shards {args.shards} equal parts')
+        raise Mistake(f'--batch {args.batch} cannot be divided into --shards {args.shards} equal parts')
     need(args, 'torch', 'torch, numpy')
     if args.backend == 'cuda':
         need(args, 'torch', 'torch', 'torch.cuda.init()')
@@ -339,7 +350,7 @@ def compare(args, folder):
         need(args, 'ort', 'onnxruntime')
     load = os.getloadavg()[0]
     if load > 0.5:
-        say(args, f'note: this machine is busy (load {load:.1f}); the figures will suffer')
+        say(args, f'note: this machine is busy (load {load:.1f}), which makes the results less exact')
     about = worker(args, 'torch', dict(job, case='describe'))
     about['versions'] = {'few': run([args.few, 'version'])[0].splitlines()[0],
                          'torch': about['version']}

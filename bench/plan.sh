@@ -1,14 +1,15 @@
 #!/bin/sh
-# Compares what `few plan` estimates for recipes with what their runs take: seconds, memory, disk.
+# Compares the estimates of `few plan` with what runs of the recipes take: seconds, memory, disk.
 #
 #   bench/plan.sh [options] RECIPE ...
 #     --few PATH        the program (build/release/few)
-#     --set KEY=VALUE   for every recipe; may be repeated: --set steps=500
-#     --out DIR         where the runs are (a new folder, removed afterwards)
+#     --set KEY=VALUE   sets a key of every recipe, such as steps=500; may be repeated
+#     --out DIR         where the runs go (a new folder, which is removed afterwards)
 #
-# One line per recipe and quantity: planned, taken, and their ratio, which should be within 0.8 and
-# 1.2. Runs train to their last step: give --set steps=N for long recipes, with N large enough that a
-# run takes a minute, and let nothing else run meanwhile. Exit code 1: a ratio is outside.
+# Prints one line per recipe and quantity: planned, taken, and their ratio, which should be from 0.8
+# to 1.2. Runs train to their last step. For long recipes give --set steps=N, with N large enough
+# that a run takes a minute, and run nothing else meanwhile. The exit code is 1 if a ratio is
+# outside.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -55,7 +56,7 @@ number() { # FILE KEY
   grep -o "\"$2\": [^,}]*" "$1" | sed 's/.*: //'
 }
 
-# Run a command; its peak of resident memory in bytes, and its seconds, go to a file.
+# measure FILE COMMAND ...: writes the seconds and the peak resident memory of a command to a file.
 measure() {
   python3 - "$@" <<'PY'
 import resource, subprocess, sys, time

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Measures how the speed of whole steps depends on one setting at a time: runs `few bench --json` for
-# several values, writes a table (SWEEP.tsv) and draws it (SWEEP.png).
+# Measures how the speed of whole steps depends on one setting at a time: runs `few bench --json`
+# for several values of it, writes a table (SWEEP.tsv) and draws it (SWEEP.png).
 #
 #   bench/sweep.sh [options] [SWEEP ...]     all of: batch size channels tokens workers shards
 #     --few PATH       the program (build/release/few)
@@ -126,7 +126,7 @@ point() {
 header='x case images_per_second seconds fastest gflop gflops_per_second share_of_peak arena_mib'
 header="$header batch shards workers peak_gflops reference"
 
-# measure SWEEP X: its rows, without the reference.
+# measure SWEEP X: prints the rows of a point, without the reference.
 measure() {
   plan "$1"
   point "$1" "$2"
@@ -159,7 +159,7 @@ add_reference() {
     }'
 }
 
-# The fixed settings, as a sentence.
+# Prints the fixed settings, for the title.
 held() {
   plan "$1"
   [ "$1" != tokens ] || [ -z "$quick" ] || settings="$settings width=32 depth=1"
@@ -181,7 +181,7 @@ sweep() {
   : >"$rows"
   for at in $sweep_points; do
     if ! (measure "$1" "$at") >"$work/point"; then
-      echo "sweep: $1 $at left out" >&2
+      echo "sweep: $1 $at could not be measured" >&2
       missed=yes
       continue
     fi
@@ -220,7 +220,7 @@ draw() {
     mv "$work/image" "$out/$1.png"
 }
 
-# ---- all of it ----
+# ---- main ----
 
 if [ -n "$quick" ]; then
   seconds=0.01 cases=infer,train
@@ -231,7 +231,7 @@ trap 'exit 130' INT TERM
 missed=
 if [ -z "$draw_only" ]; then
   command -v jq >/dev/null || fail 'jq is missing: scripts/install-deps.sh bench'
-  [ -x "$few" ] || fail "no program $few: make build, or --few PATH"
+  [ -x "$few" ] || fail "there is no program $few: run make build, or give --few PATH"
   mkdir -p "$out"
   "$few" bench --net mlp --size 1 --batch 1 --shards 1 --seconds 0.01 --case infer --json |
     jq -r .machine.cpu >"$work/machine"

@@ -1,18 +1,18 @@
 #!/bin/sh
-# Draws the size of df/dt by time for several networks: runs `few tangent --json` on each, writes a
+# Draws the size of df/dt over time for several models: runs `few tangent --json` on each, writes a
 # table (tangent.tsv) and draws it (tangent.png).
 #
 #   bench/tangent.sh [options] NAME=MODEL ...
 #     --few PATH       the program (build/release/few)
 #     --data SPEC      the data (toy:mixture)
-#     --teacher MODEL  the model whose flow is followed (each model its own)
+#     --teacher MODEL  the model whose flow is followed (default: each model follows its own)
 #     --rows N         rows at each of 16 times (1024)
-#     --out DIR        where table and image go (runs/tangent)
-#     --title TEXT     of the image
+#     --out DIR        where the table and the image go (runs/tangent)
+#     --title TEXT     title of the image
 #
-# The upper panel is df/dt, in units of sigma_d; the lower one the largest element of dF/dt (solid)
-# and of cos t sin t dF/dt computed as one tangent (dashed), which number formats must represent.
-# Needs jq; gnuplot for the image: scripts/install-deps.sh bench.
+# The upper panel shows df/dt in units of sigma_d. The lower panel shows the largest element of
+# dF/dt (solid) and of cos t sin t dF/dt computed as one tangent (dashed), which number formats must
+# represent. Needs jq, and gnuplot for the image: scripts/install-deps.sh bench.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -52,9 +52,9 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ -s "$models" ] || fail 'no model: NAME=MODEL; see --help' 2
+[ -s "$models" ] || fail 'give a model, NAME=MODEL; see --help' 2
 command -v jq >/dev/null || fail 'jq is missing: scripts/install-deps.sh bench'
-[ -x "$few" ] || fail "no program $few: make build, or --few PATH"
+[ -x "$few" ] || fail "there is no program $few: run make build, or give --few PATH"
 
 mkdir -p "$out"
 echo 'name t size velocity slope largest_raw largest_rearranged difference' |

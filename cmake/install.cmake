@@ -1,12 +1,12 @@
-# Installed: the libraries, the headers, the program with its recipes and models, and what lets others find
-# few: few.pc for pkg-config, few-config.cmake for find_package. Folders are relative to these files, so
-# that an installation may be moved about.
+# Installs the libraries, the headers, the program with its recipes and models, few.pc for pkg-config, and
+# few-config.cmake for find_package. Both use folders relative to themselves, so an installation may be
+# moved.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(FEW_CMAKE_FOLDER ${CMAKE_INSTALL_LIBDIR}/cmake/few)
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING REGEX "\\.(h|def)$")
 
-# One export a library: the static one names the libraries that it stands on, the shared one none.
+# One export per library: the static one lists the libraries that it needs, the shared one none.
 install(TARGETS few EXPORT few-static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT few-static NAMESPACE few:: DESTINATION ${FEW_CMAKE_FOLDER})
 if(FEW_SHARED)
@@ -38,7 +38,7 @@ if(FEW_PROGRAM AND NOT CMAKE_CROSSCOMPILING)
   install(FILES ${FEW_PAGES}/fish/few.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 endif()
 
-# pkg-config: users of a shared library need no others; --static adds them, less those that are not used.
+# pkg-config: users of the shared library link no others. --static adds them; --as-needed drops the unused.
 list(JOIN FEW_PC_LIBS " " FEW_PC_LIBS)
 list(JOIN FEW_PC_REQUIRES " " FEW_PC_REQUIRES)
 if(FEW_SHARED)
@@ -55,8 +55,8 @@ set(FEW_PC_INCLUDEDIR "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
 configure_file(cmake/few.pc.in few.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/few.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
-# Not installed, few is used from the build folder: PKG_CONFIG_PATH=build/release pkg-config few, which takes
-# few-uninstalled.pc, or cmake -Dfew_DIR=build/release.
+# few can be used from the build folder without installing it: with PKG_CONFIG_PATH=build/release,
+# pkg-config reads few-uninstalled.pc; for CMake, set -Dfew_DIR=build/release.
 set(FEW_PC_PREFIX "\${pcfiledir}")
 set(FEW_PC_LIBDIR "\${pcfiledir}")
 set(FEW_PC_INCLUDEDIR ${PROJECT_SOURCE_DIR}/include)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run every benchmark: scripts/bench.sh FOLDER. Each prints its own table.
+# Runs every benchmark: scripts/bench.sh FOLDER. Each prints a table.
 set -eu
 folder=${1:-build/release/bench}
 found=
@@ -10,7 +10,8 @@ for program in "$folder"/bench_*; do
   "$program"
 done
 [ -n "$found" ] || {
-  echo "bench: no benchmark yet: write bench/<module>/bench_x.c" >&2
+  echo "bench: there are no benchmarks in $folder: build them with make bench" >&2
   exit 1
 }
-echo "Whole steps: few bench; how they grow: bench/sweep.sh; beside PyTorch: bench/peers.py."
+echo "To time whole steps: few bench. To see how they scale: bench/sweep.sh."
+echo "To compare with PyTorch: bench/peers.py."

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# What must pass before a push: scripts/check.sh [--fix] [format layers sizes rules docs clang symbols
-# isa cppcheck]. Each check prints one line per violation: file, line, and how to fix it. --fix (or --mend) lets
-# clang-format rewrite the sources.
+# Checks that must pass before a push:
+#   scripts/check.sh [--fix] [format layers sizes rules docs clang symbols isa cppcheck]
+# Each check prints one line per violation: file, line, and how to fix it. With --fix (or --mend)
+# clang-format rewrites the sources.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export PYTHONDONTWRITEBYTECODE=1
 jobs=$(nproc 2>/dev/null || echo 2)
 
-c_files() { # tracked, or new and not ignored, and still there
+c_files() { # files that are tracked, or new and not ignored, and that exist
   git ls-files -co --exclude-standard -- '*.c' '*.h' '*.cu' '*.cuh' | sort -u |
     while read -r f; do [ -f "$f" ] && echo "$f"; done
 }
@@ -17,17 +18,17 @@ check_format() {
     c_files | xargs -r clang-format -i
     return
   fi
-  local format=clang-format # other versions lay out differently
+  local format=clang-format # other versions format differently
   command -v clang-format-14 >/dev/null && format=clang-format-14
   case $($format --version) in
     *"version 14."*) ;;
-    *) echo "note: not checked: needs clang-format 14, here is $($format --version)"; return ;;
+    *) echo "note: not checked: needs clang-format 14, found $($format --version)"; return ;;
   esac
   c_files | xargs -r $format --dry-run -Werror 2>&1 | awk -F: '
     / error: / { if (!($1 in lines)) { order[++n] = $1; first[$1] = $2 }; lines[$1]++ }
     END {
       for (i = 1; i <= n; i++)
-        printf "%s:%d: %d places not as clang-format has them: make format\n", \
+        printf "%s:%d: %d places differ from clang-format: make format\n", \
                order[i], first[order[i]], lines[order[i]]
       exit n > 0
     }'
@@ -38,12 +39,12 @@ check_sizes() { scripts/check/sizes.py; }
 check_rules() { scripts/check/rules.py; }
 check_docs() { scripts/check/docs.py; }
 
-# The second compiler and, in the same build, clang-tidy on src/; ninja redoes only what changed.
+# clang, and in the same build clang-tidy on src/. ninja rebuilds only what changed.
 check_clang() {
   local out=build/clang/check.txt stamp=build/clang/tidy.stamp fresh=
   mkdir -p build/clang
   cmake --preset clang >"$out" 2>&1 || { cat "$out"; return 1; }
-  # ninja does not know that .clang-tidy decides too
+  # ninja does not know that objects depend on .clang-tidy too
   [ -e "$stamp" ] && [ ! .clang-tidy -nt "$stamp" ] || fresh=--clean-first
   cmake --build --preset clang $fresh -j "$jobs" -- -k 0 >"$out" 2>&1 && { touch "$stamp"; return; }
   touch "$stamp"

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""A picture of the house, from the code: house.py prints a graph for graphviz (make docs).
+"""Draws the modules of src/ from the code: prints a graph for graphviz (make docs).
 
-A box is a room of src/, with its floors inside; the figures are lines of code. An arrow points to
-what a room includes; arrows that follow from others (a -> c where a -> b -> c) are left out.
+A box is a room (a folder of src/) with its floors (subfolders) and their lines of code. An arrow
+points to a room that is included. Arrows that follow from others (a -> c if a -> b -> c) are left
+out.
 """
 import os
 import sys
@@ -27,7 +28,7 @@ WHAT = {
 
 
 def faces(to):
-    """What an included file stands for: few.h is all of the public headers."""
+    """The files behind an include: for few.h, all public headers."""
     if to != 'include/few.h':
         return [to] if to else []
     return [resolve(to, name) for _, name in includes(text(to))]
@@ -50,7 +51,7 @@ def survey():
 
 
 def reach(edges, room):
-    """All that a room stands on."""
+    """All rooms that a room includes, directly or not."""
     below = set()
     for other in edges[room]:
         below |= {other} | reach(edges, other)
@@ -58,7 +59,7 @@ def reach(edges, room):
 
 
 def reduced(edges, room):
-    """The rooms that it includes, without those that another of them stands on."""
+    """The rooms that it includes, without those that another of these includes."""
     return [o for o in sorted(edges[room])
             if not any(o in reach(edges, p) for p in edges[room] if p != o)]
 

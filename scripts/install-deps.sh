@@ -1,12 +1,13 @@
 #!/bin/sh
-# Install the Debian packages that few needs and that are missing; with none missing, say nothing.
+# Installs the Debian packages that few needs and that are missing. Prints nothing if none is
+# missing.
 #   scripts/install-deps.sh [build] [test] [check] [slow] [bench] [docs]
-#   scripts/install-deps.sh --names GROUP ...    their names, and nothing else
+#   scripts/install-deps.sh --names GROUP ...    only prints the names of the packages
 set -eu
 names=
 [ "${1:-}" = --names ] && { names=yes; shift; }
 
-# package, group, and what it is for
+# package, group, purpose
 packages='
 gcc                    build  the C compiler
 libc6-dev              build  the C library
@@ -49,13 +50,13 @@ done)
 [ -z "$names" ] || { echo "$wanted"; exit 0; }
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
-  # Not a Debian: the build itself says what it cannot find.
-  [ -n "${FEW_NO_APT:-}" ] || echo "install-deps: no dpkg here, so nothing is installed; few needs" \
-    "what Debian calls:" $wanted "(FEW_NO_APT=1 silences this)" >&2
+  # Not Debian. The build reports what it cannot find.
+  [ -n "${FEW_NO_APT:-}" ] || echo "install-deps: there is no dpkg, so nothing is installed. few needs" \
+    "these Debian packages or their like:" $wanted "(set FEW_NO_APT=1 to hide this message)" >&2
   exit 0
 fi
 
-# shellcheck disable=SC2086  # one argument a package
+# shellcheck disable=SC2086  # one argument per package
 present=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' $wanted 2>/dev/null |
   sed -n 's/ installed$//p') || true
 missing=$(echo "$wanted" | while read -r name; do
@@ -63,7 +64,7 @@ missing=$(echo "$wanted" | while read -r name; do
 done)
 [ -n "$missing" ] || exit 0
 
-echo "few needs these Debian packages, and they are not installed:" >&2
+echo "few needs these Debian packages, which are not installed:" >&2
 for name in $missing; do
   echo "$packages" | sed -n "s/^\($name\) *[a-z]*  */  \1: /p" >&2
 done
@@ -71,7 +72,7 @@ done
 as_root=
 if [ "$(id -u)" -ne 0 ]; then
   if ! command -v sudo >/dev/null 2>&1; then
-    echo "Neither root nor sudo here. As root, run: apt-get install" $missing >&2
+    echo "This needs root or sudo. As root, run: apt-get install" $missing >&2
     exit 1
   fi
   as_root=sudo
@@ -80,6 +81,6 @@ echo "Installing them with apt (${as_root:-as root}) ..." >&2
 apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq"
 # shellcheck disable=SC2086
 if ! { $apt update && $apt install -y --no-install-recommends $missing >&2; }; then
-  echo "apt failed. Fix that, or install them by hand: apt-get install" $missing >&2
+  echo "apt failed. Fix its error, or install the packages by hand: apt-get install" $missing >&2
   exit 1
 fi

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Manual pages and shell completion of the program, from its option tables, for installing.
+# Writes the manual pages and shell completions that are installed. The program makes them from its
+# option tables.
 #   scripts/pages.sh PROGRAM FOLDER
 set -eu
 few=$1 to=$2

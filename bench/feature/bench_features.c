@@ -1,9 +1,9 @@
-/* Images a second of the feature networks, one worker; GFLOP/s beside it.
+/* bench_features.c - images per second and GFLOP/s of the feature networks, with one worker.
  *
  *   bench_features NAME=FILE@SIDE[x1] ...    e.g. inception=inception.pth@32 fashion@28x1
  *
- * Without arguments: few's own network, from the folder of the sources. The fastest of several
- * runs.
+ * Without arguments it times few's own network; run it in the folder of the sources. The result is
+ * the fastest of several runs.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* bench_conv.c - convolutions in GF/s on one thread: forward, gradient by x, by the weights.
  *
- * FLOPs are counted as the direct convolution has them, 2 per multiply-add, so Winograd may pass
- * the peak of fused multiply-adds: up to 4 times. An argument picks the layers whose names contain it;
- * --bf16 before it stores activations in bf16.
+ * FLOPs are those of the direct convolution, 2 per multiply-add. So Winograd may exceed the peak of
+ * multiply-adds, by up to 4 times. An argument selects the layers whose names contain it; --bf16
+ * before it stores activations in bf16.
  */
 #include <string.h>
 

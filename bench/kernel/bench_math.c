@@ -1,8 +1,8 @@
 /* bench_math.c - fused pointwise programs, sums, norms, softmax and attention of the CPU backend,
  * on one thread and every instruction set that runs here.
  *
- * GB/s counts each operand and result once; GF/s counts the matrix products only. The fastest of
- * runs that together last a while: on a shared machine the others measure the neighbours.
+ * GB/s counts each operand and result once; GF/s counts the matrix products only. The result is the
+ * fastest of many runs, since on a shared machine the others are disturbed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,7 +92,7 @@ static void bench_program(const struct few_backend *cpu, const struct program_ca
   free(c.outs[0]);
 }
 
-/* One op. */
+/* A case of one op. */
 struct op_case {
   const char *name;
   few_op op;
@@ -190,7 +190,7 @@ static void bench_op(const struct few_backend *cpu, const struct op_case *t, voi
   free(c.out);
 }
 
-/* With an argument, only the cases whose name begins with it. */
+/* An argument selects the cases whose names begin with it. */
 int main(int argc, char **argv) {
   const char *only = argc > 1 ? argv[1] : "";
   void *scratch = buffer(SCRATCH_BYTES);

@@ -1,8 +1,7 @@
-/* kernel_bench.h - time one kernel of the CPU backend on one thread, per instruction set.
+/* kernel_bench.h - times a kernel of the CPU backend on one thread, per instruction set.
  *
- * Rates are the best of many short runs, in this thread's own processor time: on a shared machine
- * the fastest is the least disturbed.
- * The peak beside them is that of few bench.
+ * Rates are the best of many short runs, in processor time of this thread: on a shared machine the
+ * fastest run is the least disturbed. The peak printed beside them is that of few bench.
  */
 #ifndef FEW_KERNEL_BENCH_H
 #define FEW_KERNEL_BENCH_H
@@ -35,7 +34,7 @@ static inline void *floats(int64_t n) {
   return x;
 }
 
-/* The same numbers in bf16. */
+/* Converts n floats to bf16, in place, by cutting off the low bits. */
 static inline void narrow(void *x, int64_t n) {
   for (int64_t i = 0; i < n; i++) {
     uint32_t bits;
@@ -44,7 +43,7 @@ static inline void narrow(void *x, int64_t n) {
   }
 }
 
-/* Best time of a call over about `budget` seconds. */
+/* The best time of a call, repeated for about `budget` seconds. */
 static inline double time_kernel(struct few_kernel k, struct few_call *c, double budget) {
   float *out = floats(count_of(c->shape));
   void *in[2], *scratch = floats(k.scratch ? (int64_t)(k.scratch(c) / sizeof(float)) : 0);
@@ -69,7 +68,7 @@ static inline double time_kernel(struct few_kernel k, struct few_call *c, double
   return best;
 }
 
-/* What one thread could reach with fused multiply-adds in f32, GF/s. */
+/* The peak of one thread with f32 multiply-adds, in GF/s. */
 static inline double peak_of_thread(void) {
   few_ctx *ctx;
   double gflops = 0;

@@ -1,4 +1,4 @@
-"""What the checks share: the list of files, C text without comments, one line per violation."""
+"""Functions that the checks share: the list of files, C code without comments, reports."""
 import re
 import subprocess
 import sys
@@ -13,7 +13,7 @@ def files(*suffixes):
 
 
 def text(path):
-    """The file's text; None where it is gone, a link to nowhere, or binary."""
+    """The file's text, or None if it is missing or binary."""
     try:
         with open(path, 'rb') as f:
             data = f.read()
@@ -26,7 +26,7 @@ _C_TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n
 
 
 def code(source):
-    """C source with comments and the insides of literals blanked; lines stay where they are."""
+    """C source with comments and the content of literals replaced by blanks; line numbers stay."""
     return _C_TOKEN.sub(lambda m: re.sub(r'[^\n"\']', ' ', m.group()), source)
 
 

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Code for one instruction set stays behind the choice of isa.c: a processor without it never meets it.
+"""Checks that a processor without an instruction set never runs code for it.
 
     isa.py build/<preset>
 
-The objects of kernels.cmake, few_cpu_<isa>, define only names that end in _<isa>, so that the linker
-never takes a function from them that others share, and nothing that runs by itself. The rest of few
-knows of each only its table, which is data. And that rest consists of instructions that every x86-64
-processor has, but for the functions in ALLOWED.
+Code for one instruction set must be used only after the choice in isa.c. So the objects of
+kernels.cmake, few_cpu_<isa>, may define only names that end in _<isa>; otherwise the linker could
+use one of their functions elsewhere. They may not have code that runs at startup. The rest of few
+may refer only to their tables, which are data, and may use only instructions that every x86-64
+processor has, except in the functions in ALLOWED.
 """
 import glob
 import os
@@ -16,7 +17,7 @@ import sys
 
 from common import Report, files
 
-# Functions for more than the base, each called behind a check of its own: 'file.c:name': 'reason'.
+# Functions that need more than the base set, each called after a check: 'file.c:name': 'reason'.
 ALLOWED = {
     'gram.c:strip_avx2': 'few__gram_widths() asks the processor',
     'gram.c:strip_avx512': 'few__gram_widths() asks the processor',
@@ -29,8 +30,9 @@ ALLOWED = {
 BUILDS_ON = {'avx512bf16': 'avx512', 'amx': 'avx512'}
 TABLE = 'few__cpu_backend_'
 STARTS = re.compile(r'^\.(preinit_array|init_array|fini_array|ctors|dtors|init|fini)\b')
-# AVX and later are VEX or EVEX encoded: their mnemonics begin with v (but for the k registers' and some of
-# BMI), as those of the base do only for segments and virtual machines.
+# AVX and later sets have VEX or EVEX encodings. Their mnemonics begin with v, except for those of
+# the k registers and some of BMI. In the base set only a few begin with v, for segments and virtual
+# machines.
 BEYOND = re.compile(r'^(v(?!err|erw|mcall|mload|mrun|msave|mmcall)\w+|k(mov|ortest|and|or|xor|not|shift|unpck|add|test)\w*'
                     r'|andn|bextr|blsi|blsr|blsmsk|bzhi|mulx|pdep|pext|rorx|sarx|shlx|shrx|lzcnt|tzcnt|popcnt)$')
 
@@ -79,24 +81,24 @@ def check_symbols(report, objects):
         inside[name] = isa
         where = objects.source(path)
         if not name.endswith('_' + isa):
-            report.fail(where, 1, f'{name} is visible and compiled for {isa}: the linker may take it for '
-                        'all; make it static, or name it with FEW_ISA()')
+            report.fail(where, 1, f'{name} is visible and compiled for {isa}: the linker may use it '
+                        'elsewhere; make it static, or name it with FEW_ISA()')
         elif kind.lower() in 'iuvw':
-            report.fail(where, 1, f'{name} is weak or chosen by the loader: define it as usual')
+            report.fail(where, 1, f'{name} is weak or chosen by the loader: define a normal symbol')
         elif name.startswith(TABLE) and kind not in 'DR':
             report.fail(where, 1, f'{name} is code: make the table constant data')
     for path, name, kind in symbols:
         allowed = (objects.isa[path], BUILDS_ON.get(objects.isa[path]))
         if kind == 'U' and name in inside and inside[name] not in allowed and not name.startswith(TABLE):
-            report.fail(objects.source(path), 1, f'{name} is reached past the choice: go through few__backend_cpu()')
+            report.fail(objects.source(path), 1, f'{name} is used without the choice: use few__backend_cpu()')
 
 
 def check_starts(report, objects):
     for path, line in objects.lines(['-h'], [p for p in objects.paths if objects.isa[p]]):
         words = line.split()
         if len(words) > 2 and STARTS.match(words[1]) and int(words[2], 16):
-            report.fail(objects.source(path), 1, f'section {words[1]} of {objects.isa[path]} runs before any '
-                        'choice: no constructors')
+            report.fail(objects.source(path), 1, f'section {words[1]} of {objects.isa[path]} runs '
+                        'before the choice: remove the constructor')
 
 
 def check_instructions(report, objects):

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Dependency direction: which room of src/ may include which.
+"""Checks the direction of dependencies: which room of src/ may include which.
 
-A room is a folder of src/; a larger one has floors, its subfolders. Edit the tables here when the
-design changes, and say why in the commit.
+A room is a folder of src/; the floors of a larger one are its subfolders. If the design changes,
+edit the tables here and explain why in the commit.
 """
 import os
 import re
@@ -23,8 +23,8 @@ ROOMS = {
     'cli': '', # public headers only
 }
 
-# The floors of a room, low to high, with those below that each may include; '.' is what lies in the
-# room's own folder.
+# The floors of a room, low to high, with those below that each may include. '.' is the folder of
+# the room itself.
 FLOORS = {
     'engine': {
         'graph': '',
@@ -46,10 +46,10 @@ FLOORS = {
     'train': {'optim': '', '.': 'optim', 'loop': '. optim'},
 }
 
-# Folders that see the public headers alone.
+# Folders that may include public headers only.
 PUBLIC_ONLY = {'cli'}
 
-# The folder whose public face a header of include/few/ is, where its name does not say it.
+# The folder that a header of include/few/ belongs to, if that is not its name.
 PUBLIC_OWNER = {
     'graph.h': 'engine/graph', 'ops.def': 'engine/graph', 'each_op.h': 'engine/graph',
     'option.h': 'base', 'component.h': 'train',
@@ -96,11 +96,11 @@ def backend_folder(path):
 
 def between_rooms(here, there, name):
     if here not in ROOMS:
-        return f'room {here} is not in ROOMS: give it a place in scripts/check/layers.py'
+        return f'room {here} is not in ROOMS: add it in scripts/check/layers.py'
     if there in ROOMS[here].split():
         return None
-    return (f'{here}/ may not include {there}/ ({name}): move the shared part down, or hand it in; '
-            f'{here} may see: {ROOMS[here] or "nothing"}')
+    return (f'{here}/ may not include {there}/ ({name}): move the shared part down, or pass it in; '
+            f'{here} may include: {ROOMS[here] or "nothing"}')
 
 
 def between_floors(room, here, there, name):
@@ -108,19 +108,19 @@ def between_floors(room, here, there, name):
     if not floors or here == there:
         return None
     if here not in floors:
-        return f'{room}/{here} is not in FLOORS: give it a place in scripts/check/layers.py'
+        return f'{room}/{here} is not in FLOORS: add it in scripts/check/layers.py'
     if there in floors[here].split():
         return None
     return (f'{room}/{here} may not include {room}/{there} ({name}): move the shared part down, or '
-            f'hand it in; {here} may see: {floors[here] or "nothing"}')
+            f'pass it in; {here} may include: {floors[here] or "nothing"}')
 
 
 def private_parts(path, to, there):
     here, inside = backend_folder(path), backend_folder(to)
     if inside and not here:
-        return f'{path} may not know {to[4:]}: go through engine/backend/backend.h'
+        return f'{path} may not include {to[4:]}: use engine/backend/backend.h'
     if to[4:] in PRIVATE and place(path)[0] != there:
-        return f'{to[4:]} is private to {there}/: use its other headers'
+        return f'{to[4:]} is private to {there}/: include its other headers'
     return None
 
 
@@ -128,7 +128,7 @@ def complaint(path, name):
     """Why `path` must not include `name`, with what to do; None when it may."""
     to = resolve(path, name)
     if not to:
-        return f'"{name}" is no file of few: write "room/file.h", or <...> for others\' headers'
+        return f'"{name}" is not a file of few: write "room/file.h", or <...> for headers of others'
     if not to.startswith(('src/', 'include/')):
         return f'{to} is outside src/ and include/: move what is shared into a room'
     public = to.startswith('include/')
@@ -140,7 +140,7 @@ def complaint(path, name):
     if here in PUBLIC_ONLY:
         if public or here == there:
             return None
-        return f'{here}/ sees public headers only, not {to}: add what it needs to include/few/'
+        return f'{here}/ may include public headers only, not {to}: extend a header of include/few/'
     if to == 'include/few.h':
         return 'few.h is for users of the library: include the few/ headers that you need'
     if here == there:
@@ -149,7 +149,7 @@ def complaint(path, name):
 
 
 def includes(source):
-    """(line, name) of each include. A name is a literal: it counts where the code has one."""
+    """(line, name) of each include that is not in a comment."""
     blank = code(source).splitlines()
     for i, line in enumerate(source.splitlines()):
         m = INCLUDE.match(line)
@@ -158,7 +158,7 @@ def includes(source):
 
 
 def check_tables(report):
-    """The tables themselves point downwards: each row stands below those that include it."""
+    """Checks the tables: each row must be below the rows that may include it."""
     for table in (ROOMS, *FLOORS.values()):
         below = set()
         for name, allowed in table.items():

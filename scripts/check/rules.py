@@ -1,33 +1,34 @@
 #!/usr/bin/env python3
-"""Rules that a regular expression can hold: what the library never calls, and tidy text.
+"""Rules that a regular expression can check: functions the library must not call, and tidy text.
 
-Exception: a comment on the same line, `check-allow: the reason`.
+An exception is a comment on the same line, `check-allow: the reason`.
 """
 import re
 
 from common import Report, code, files, text
 
-# Calls the library does not make: (names, where it is allowed, how to fix it).
+# Functions that the library must not call: (names, folders that may, how to fix it).
 CALLS = [
     ('printf vprintf puts putchar perror', ('src/cli/',),
      'the library never prints: use few__log, or few__fail for an error'),
     ('exit _exit _Exit quick_exit abort', ('src/cli/',),
-     'the library never exits: return few__fail(...); for our own mistakes assert'),
+     'the library never exits: return few__fail(...), or assert for bugs in few'),
     ('malloc calloc realloc free aligned_alloc posix_memalign strdup strndup',
      ('src/base/', 'src/cli/'), 'memory goes through the context: FEW_NEW, few__alloc, few__free'),
-    ('alloca', (), 'no stack of unknown size: FEW_NEW'),
-    ('sprintf vsprintf strcpy strcat gets', (), 'no bound: snprintf, few__text_add or memcpy'),
+    ('alloca', (), 'the size of the stack is unknown: use FEW_NEW'),
+    ('sprintf vsprintf strcpy strcat gets', (),
+     'has no bound: use snprintf, few__text_add or memcpy'),
     ('vsnprintf strtod strtof strtold', ('src/base/', 'src/cli/'),
-     'follows the locale of the program: few__vprint, few__strtod'),
+     'depends on the locale of the program: use few__vprint or few__strtod'),
     ('json_pack json_object json_array json_string json_real json_integer json_boolean json_dumps',
-     (), 'JSON is written member by member: struct few_json, io/json.h'),
-    ('atoi atol atof', (), 'errors go unseen: strtol or strtod with an end pointer'),
-    ('rand srand random drand48', (), 'not reproducible: base/rng.h'),
-    ('strtok localtime gmtime setlocale', (), 'hidden state: use the _r form'),
+     (), 'JSON is written member by member: use struct few_json, io/json.h'),
+    ('atoi atol atof', (), 'does not report errors: use strtol or strtod with an end pointer'),
+    ('rand srand random drand48', (), 'is not reproducible: use base/rng.h'),
+    ('strtok localtime gmtime setlocale', (), 'has hidden state: use the _r form'),
 ]
 CALLS = [(re.compile(r'(?<![\w.>])(%s)\s*\(' % names.replace(' ', '|')), where, fix)
          for names, where, fix in CALLS]
-# A real number in a format of snprintf, on any of the lines of the call.
+# A call of snprintf that formats a real number, on one or several lines.
 REAL = re.compile(r'(?<![\w.>])snprintf\s*\((?:[^;"]|"(?:[^"\\]|\\.)*")*?'
                   r'"(?:[^"\\%]|\\.|%%|%(?!%|[-+ #0]*[\d.*]*l?[aefgAEFG]))*'
                   r'%[-+ #0]*[\d.*]*l?[aefgAEFG]')
@@ -40,13 +41,13 @@ ALLOW = re.compile(r'check-allow:\s*\w{3,}')
 # The start of a public function in include/few/: a line that begins with its type.
 DECLARED = re.compile(r'(?!FEW_API |typedef |static |extern |#|return )[A-Za-z_][\w \*]*[ \*](few_[a-z0-9]\w*)\(')
 
-# A public function and its parameters; a parameter that is written to: T **, or numbers. `user` of a
-# callback comes first, and what is freed is no output.
+# A public function and its parameters, and a parameter that is an output: T **, or a pointer to
+# numbers. The `user` of a callback comes first. Objects that a function frees are not outputs.
 FUNCTION = re.compile(r'^FEW_API [^;{]*?\b(few_\w+)\(([^;{]*)\)[^;{)]*;', re.M)
 OUTPUT = re.compile(r'([\w ]+\*\*|(float|double|int|u?int\d+_t|char|bool|few_node) \*)\w')
 FREES = re.compile(r'_(free|release|close)$')
 
-# Files that are data: their bytes mean something.
+# Data files, whose bytes must not change.
 DATA = re.compile(r'(^|/)(data|corpus|golden)/|\.(exact|glob|patch|svg)$')
 TABS_ALLOWED = re.compile(r'(^|/)(Makefile|\.gitmodules)$|\.(mk|tsv)$')
 
@@ -62,9 +63,9 @@ def library_rules(path, line):
 
 def text_rules(path, line):
     if LEFT_OVER.search(line):
-        yield 'a mark without text: say what is left to do and why it waits'
+        yield 'a mark without text: say what is left to do and why'
     if path.endswith('.def') and line.startswith('#undef'):
-        yield 'a row after this line would not expand: undefine the macro where the file is included'
+        yield 'rows after this line do not expand: undefine the macro where the file is included'
     if '\t' in line and not TABS_ALLOWED.search(path):
         yield 'a tab: use spaces'
     if line.endswith((' ', '\r', '\t')):
@@ -100,8 +101,8 @@ def main():
         if in_library and not path.startswith(('src/base/', 'src/cli/')):
             for m in REAL.finditer(source):
                 report.fail(path, source.count('\n', 0, m.start()) + 1,
-                            'snprintf() of a real number follows the locale of the program: '
-                            'few__print')
+                            'snprintf() of a real number depends on the locale of the program: '
+                            'use few__print')
         if path.startswith('include/few/'):
             for at, why in order_rules(source):
                 report.fail(path, source.count('\n', 0, at) + 1, why)

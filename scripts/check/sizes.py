@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Sizes: a function over 60 lines is noted, over 120 fails; a file over 900 lines fails.
+"""Checks sizes: a function over 60 lines is noted, over 120 fails; a file over 900 lines fails.
 
 scripts/long-functions.txt lists the exceptions: `path:function reason` or `path reason`.
-The code is clang-formatted, so a function opens with a line in column 0 that ends in `) {` and ends
-with the next `}` in column 0.
+The code has the format of clang-format. So a function begins at a line in column 0 that ends in `)
+{`, and ends at the next `}` in column 0.
 """
 import re
 
@@ -81,9 +81,9 @@ def main():
                 too_long(f'{path}:{name}', path, start,
                          f'{name} has {n} lines, over {LIMIT}: split it')
             elif n > NOTE:
-                report.note(path, start, f'{name} has {n} lines, over {NOTE}: look again')
+                report.note(path, start, f'{name} has {n} lines, over {NOTE}: can it be split?')
     for key in sorted(set(listed) - used):
-        report.fail(LIST, listed[key], f'{key} is not too long (any more): remove the line')
+        report.fail(LIST, listed[key], f'{key} is no longer too long: remove the line')
     report.leave()
 
 

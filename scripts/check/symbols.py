@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What lies in libfew.a: no mutable globals, and no public name without the prefix few_.
+"""Checks the symbols of libfew.a: no mutable globals, and no public name without the prefix few_.
 
     symbols.py build/<preset>/libfew.a
 """
@@ -9,12 +9,12 @@ import sys
 
 from common import Report, files, text
 
-# A mutable global that stays: 'file.c:name': 'reason'.
+# Mutable globals that are allowed: 'file.c:name': 'reason'.
 ALLOWED = {
-    'load.c:found': 'the library that was loaded once, or why none: constant from then on',
-    'load.c:missing': 'the table without kernels of the line above',
-    'load.c:why': 'its sentence',
-    'load.c:once': 'the pthread_once of all three',
+    'load.c:found': 'the backend, which is loaded once and then constant',
+    'load.c:missing': 'the backend without kernels, if loading fails; then constant',
+    'load.c:why': 'the sentence that says why loading failed; then constant',
+    'load.c:once': 'the pthread_once of these three',
 }
 
 # objdump -t: value, seven flag characters, section, size, name
@@ -23,7 +23,7 @@ MUTABLE = re.compile(r'^(\.(data|bss|tbss|tdata)(?!\.rel\.ro)(\..*)?|\*COM\*)$')
 
 
 def place(member, name):
-    """Where `name` first stands in the source of an archive's member."""
+    """The first occurrence of `name` in the source of an archive's member."""
     for path in files('/' + member):
         for number, line in enumerate(text(path).splitlines(), 1):
             if re.search(rf'\b{name}\b', line):

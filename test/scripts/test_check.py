@@ -47,11 +47,11 @@ class Layers(unittest.TestCase):
                 ('src/base/a.c', '"diffusion/net/nn.h"', 'may not include diffusion/'),
                 ('src/io/a.c', '"../diffusion/process/process.h"', 'may not include diffusion/'),
                 ('src/diffusion/process/a.c', '<few/train.h>', 'may not include train/'),
-                ('src/engine/plan/a.c', '"engine/backend/ref/ref.h"', 'go through engine/backend/backend.h'),
+                ('src/engine/plan/a.c', '"engine/backend/ref/ref.h"', 'use engine/backend/backend.h'),
                 ('src/cli/a.c', '"base/base.h"', 'public headers only'),
                 ('src/diffusion/net/a.c', '"base/context.h"', 'private to base/'),
                 ('src/diffusion/net/a.c', '"few.h"', 'for users'),
-                ('src/diffusion/net/a.c', '"gone.h"', 'no file of few'),
+                ('src/diffusion/net/a.c', '"gone.h"', 'not a file of few'),
                 ('src/new/a.c', '"base/base.h"', 'ROOMS'),
                 ('include/few/base.h', '"few/train.h"', 'may not include train/'),
                 ('include/few/base.h', '"base/base.h"', 'private')):
@@ -73,7 +73,7 @@ class Sizes(unittest.TestCase):
         self.assertEqual(check('sizes', {'src/a.c': function(60)}), (True, []))
         passed, lines = check('sizes', {'src/a.c': function(61)})
         self.assertTrue(passed)
-        self.assertEqual(lines, ['src/a.c:5: note: f has 61 lines, over 60: look again'])
+        self.assertEqual(lines, ['src/a.c:5: note: f has 61 lines, over 60: can it be split?'])
         passed, lines = check('sizes', {'src/a.c': function(121)})
         self.assertFalse(passed)
         self.assertTrue(lines[0].startswith('src/a.c:5: f has 121 lines, over 120'), lines)
@@ -201,9 +201,9 @@ class Isa(unittest.TestCase):
                 ('visible', '', self.KERNELS + 'void few__help(void) {}', ()),
                 ('weak', '', self.KERNELS + '__attribute__((weak)) void few__help_avx2(void) {}', ()),
                 ('is code', '', 'void few__cpu_backend_avx2(void) {}', ()),
-                ('before any choice', '',
+                ('before the choice', '',
                  self.KERNELS + 'static volatile int n; __attribute__((constructor)) static void f(void) { n = 1; }', ()),
-                ('past the choice', call, self.KERNELS + 'void few__help_avx2(float *a) { *a = 1; }', ()),
+                ('without the choice', call, self.KERNELS + 'void few__help_avx2(float *a) { *a = 1; }', ()),
                 ('not an instruction of every', self.REST + 'float few_g(float x) { return x * 2; }', self.KERNELS,
                  ('-mavx',))):
             with self.subTest(what=what):
