@@ -1,4 +1,4 @@
-/* ceiling.h - run something with no more memory than it may need. */
+/* ceiling.h - runs a function with a limit on memory. */
 #ifndef FEW_TEST_CEILING_H
 #define FEW_TEST_CEILING_H
 
@@ -8,7 +8,7 @@
 
 #include "testing.h"
 
-/* Sanitizers reserve terabytes for themselves; everything runs there without a limit. */
+/* Sanitizers reserve terabytes for themselves, so with them there is no limit. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define CEILING_HOLDS 0
 #else
@@ -26,7 +26,7 @@ static inline void ceiling_set(size_t bytes) {
   if (setrlimit(RLIMIT_AS, &r)) abort();
 }
 
-/* Run in a process that may map `bytes` more than this one has. */
+/* Runs it in a process that may map `bytes` more than this one. */
 static inline void under_ceiling(size_t bytes, void (*run)(void *user), void *user) {
   int status = 0;
   fflush(NULL);
@@ -35,7 +35,7 @@ static inline void under_ceiling(size_t bytes, void (*run)(void *user), void *us
   if (child == 0) {
     if (CEILING_HOLDS) ceiling_set(bytes);
     run(user);
-    _exit(0); /* a failed assertion ends elsewhere */
+    _exit(0); /* not reached after a failed assertion */
   }
   assert_int_equal(waitpid(child, &status, 0), child);
   if (!WIFEXITED(status) || WEXITSTATUS(status)) fail_msg("it failed with %zu bytes", bytes);

@@ -1,4 +1,4 @@
-/* meter.h - an allocator that counts what lives and fails when it is told to. One thread at a time.
+/* meter.h - an allocator that counts live blocks and can be set to fail. One thread at a time.
  */
 #ifndef FEW_TEST_METER_H
 #define FEW_TEST_METER_H
@@ -10,7 +10,7 @@
 struct meter {
   long left; /* allocations until they fail */
   long live;
-  bool once; /* only one fails, those after it do not */
+  bool once; /* only one allocation fails, later ones do not */
 };
 
 static inline void *meter_alloc(void *user, size_t n) {

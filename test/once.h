@@ -1,5 +1,5 @@
-/* once.h - one call of a runner of a model, made for the call with the model's own context. For
- * tests that have a model and no interest in runners. */
+/* once.h - calls of a runner that is created for the call, with the model's own context. For tests
+ * that have a model and do not test runners. */
 #ifndef FEW_TEST_ONCE_H
 #define FEW_TEST_ONCE_H
 

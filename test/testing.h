@@ -1,4 +1,4 @@
-/* testing.h - what every test includes: cmocka with its headers in order, and a context. */
+/* testing.h - included by every test: cmocka with its headers in order, and a context. */
 #ifndef FEW_TESTING_H
 #define FEW_TESTING_H
 
@@ -21,7 +21,7 @@ static inline few_ctx *test_ctx(void) {
   return ctx;
 }
 
-/* Assert that a call succeeds; on failure print the library's sentence. */
+/* Asserts that a call succeeds; otherwise prints the library's sentence. */
 #define assert_ok(ctx, call)                                                      \
   do {                                                                            \
     few_status st_ = (call);                                                      \

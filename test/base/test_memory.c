@@ -1,4 +1,5 @@
-/* The allocator, growing arrays and growing text: alignment, overflow, what stays after a failure. */
+/* The allocator, growing arrays and growing text: alignment, overflow, the state after a
+ * failure. */
 #include "base/base.h"
 #include "meter.h"
 
@@ -60,7 +61,7 @@ static void test_new_is_zeroed(void **state) {
   assert_ok(ctx, FEW_NEW(ctx, &x, 1000));
   for (int i = 0; i < 1000; i++) assert_int_equal(x[i], 0);
   few__free(ctx, x);
-  assert_ok(ctx, FEW_NEW(ctx, &x, 0)); /* a block of its own, to be freed as others */
+  assert_ok(ctx, FEW_NEW(ctx, &x, 0)); /* a distinct block, freed like others */
   assert_non_null(x);
   few__free(ctx, x);
   few_ctx_free(ctx);
@@ -155,7 +156,7 @@ static void test_sentences(void **state) {
   char *big = malloc(100000);
   memset(big, 'a', 99999);
   big[99999] = 0;
-  few__fail(ctx, FEW_E_IO, "%s", big); /* cut, and still a text */
+  few__fail(ctx, FEW_E_IO, "%s", big); /* truncated, and still NUL-terminated */
   const size_t cut = strlen(few_error(ctx));
   assert_true(cut > 500 && cut < 99999);
   few__fail_in(ctx, FEW_E_IO, "front");

@@ -1,4 +1,5 @@
-/* Option tables: text in, text out, the same bits; a sentence for every mistake. */
+/* Option tables: text that was printed reads back to the same bits; every mistake has a
+ * sentence. */
 #include <float.h>
 
 #include "base/option.h"
@@ -24,7 +25,7 @@ static const struct few_option table[] = {
     FEW_OPT_INTS(struct opts, mults, "1, 2, 4", 1, 64, "width of each level"),
     FEW_OPT_END};
 
-/* The types that recipes do not use: fields that point at the words of a command line. */
+/* The types that recipes do not use: fields that point to arguments of a command line. */
 enum colour { RED, GREEN, BLUE };
 struct words {
   int steps;
@@ -199,7 +200,7 @@ static void test_short_reals(void **state) {
 static void test_words(void **state) {
   (void)state;
   static const struct {
-    const char *key, *value, *back; /* back NULL: refused */
+    const char *key, *value, *back; /* back is NULL if the value is refused */
   } cases[] = {
       {"steps", "10", "10"},
       {"steps", "11", NULL},
@@ -245,7 +246,7 @@ static void test_words(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Bounds read as people write them. */
+/* Bounds are printed as 10, not as 1e+01. */
 static void test_bounds(void **state) {
   (void)state;
   static const struct few_option rows[] = {

@@ -1,4 +1,4 @@
-/* Portions of a long job: they near the time that was asked for, in whole units, and never stop. */
+/* Portions of a long job approach the intended time, in whole units, and never become empty. */
 #include "base/pace.h"
 #include "testing.h"
 

@@ -1,4 +1,4 @@
-/* Recipes: what is read, what is refused with which sentence, and writing back. */
+/* Recipes: what is read, what is refused and with which sentence, and writing. */
 #include "base/recipe.h"
 #include "io/corpus.h"
 
@@ -134,7 +134,7 @@ static void test_slips(void **state) {
   few_ctx_free(ctx);
 }
 
-/* What is written reads back as the same options, whatever is in a string. */
+/* Written options read back the same, whatever a string contains. */
 static void test_write_back(void **state) {
   (void)state;
   static const char *const notes[] = {"",        "plain", " blanks ", "# hash",

@@ -1,4 +1,4 @@
-/* A command's words: values, typos, options apart from operands. */
+/* Arguments of a command: values, typos, options and operands. */
 #include "cli/opt.c" /* the program's own, not part of the library */
 #include "testing.h"
 
@@ -27,7 +27,7 @@ static const struct few_option table[] = {
     OPT_INT(struct all, narrow, "long_key", "N", "7", -5, 100, "an int, a key of two words"),
     FEW_OPT_END};
 
-/* Parse words separated by blanks; `~` is an empty word. */
+/* Parses words separated by blanks; `~` is an empty word. */
 static int parse(few_ctx *ctx, struct all *o, const char *line, char error[OPT_ERROR_MAX],
                  char *words[32]) {
   static char copy[512];

@@ -1,4 +1,4 @@
-/* Progress as text: never wider than the terminal, honest about speed and time left. */
+/* Progress as text: never wider than the terminal, with correct speed and remaining time. */
 #include "cli/progress.c" /* the program's own, not part of the library */
 #include "testing.h"
 
@@ -18,7 +18,7 @@ static void test_line(void **state) {
   assert_string_equal(line, "reading 7  4.0 s/it");
 }
 
-/* At every width: no character too many, and none cut in two. */
+/* At every width, the text fits and no character is cut in two. */
 static void test_width(void **state) {
   (void)state;
   struct few_progress p = training;
@@ -52,7 +52,7 @@ static void test_duration(void **state) {
   }
 }
 
-/* A resumed job counts what it did itself, and one that slows down soon says so. */
+/* The speed of a resumed job does not count earlier items, and follows a job that slows down. */
 static void test_speed(void **state) {
   (void)state;
   struct progress p = {.quiet = true};
@@ -80,7 +80,8 @@ static void test_stop(void **state) {
   assert_int_not_equal(progress_report(&p, &training), 0);
 }
 
-/* Where stderr is a file, lines come at 5 % but not twice a second, and every 10 seconds. */
+/* If stderr is a file, lines are printed every 5 %, but not twice a second, and every 10
+ * seconds. */
 static void test_lines(void **state) {
   (void)state;
   struct progress p = {.running = true};

@@ -1,4 +1,4 @@
-/* files.h - small files in a folder of the test's own, and a data set opened over them. */
+/* files.h - small files in a temporary folder of the test, and a data set opened from them. */
 #ifndef FEW_TEST_DATA_FILES_H
 #define FEW_TEST_DATA_FILES_H
 
@@ -91,7 +91,7 @@ static inline few_status files_open(struct files *f, few_data **d, const char *r
   return few_data_open(d, f->ctx, spec, o);
 }
 
-/* The open must fail with this status and a sentence that holds `part`. */
+/* Opening must fail with this status and a sentence that contains `part`. */
 static inline void assert_refused(struct files *f, const char *reader, const char *a, const char *b,
                                   const struct few_data_opts *o, few_status want,
                                   const char *part) {

@@ -1,4 +1,4 @@
-/* grey.h - images of one grey byte, so that each says which file it was. */
+/* grey.h - images of one grey byte, which identifies the file. */
 #ifndef FEW_TEST_DATA_GREY_H
 #define FEW_TEST_DATA_GREY_H
 

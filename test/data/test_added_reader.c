@@ -1,12 +1,13 @@
-/* Readers from outside: images, points and labels, in whatever names a data set; what they may get
- * wrong is an error. */
+/* Readers added by a program: images, points and labels, wherever a data set is named. Their
+ * mistakes are errors. */
 #include "few/component.h"
 #include "few/ext/reader.h"
 
 #include "data/reader.h"
 #include "files.h"
 
-/* "squares:N": N images of 2 x 2 pixels, pixel k of image i has the value 4 i + k; three classes. */
+/* "squares:N": N images of 2 x 2 pixels, pixel k of image i has the value 4 i + k; three
+ * classes. */
 static few_status open_squares(few_data *d, const char *where, const struct few_data_opts *opts) {
   static const char *const names[] = {"red", "green", "blue"};
   const int64_t n = strtol(where, NULL, 10);
@@ -79,7 +80,7 @@ static void test_read(void **state) {
   few_data_free(d);
 }
 
-/* Limits and parts are the library's. */
+/* The library applies limits and parts. */
 static void test_options(void **state) {
   struct files *f = *state;
   struct few_data_opts o = FEW_DATA_OPTS_INIT;

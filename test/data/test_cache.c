@@ -1,5 +1,5 @@
-/* Decoded images that are kept: the same set, read from one file; whatever changes makes them
- * stale, whatever is damaged is made again, and what cannot be written is no failure. */
+/* The cache of decoded images: it gives the same set. Any change makes it stale, a damaged cache is
+ * made again, and it is not an error if the cache cannot be written. */
 #include <errno.h>
 #include <time.h>
 
@@ -52,7 +52,7 @@ static void flip_byte(struct files *f, const char *name, long at) {
   assert_int_equal(fclose(file), 0);
 }
 
-/* The clocks of files have a grain, within which nothing is kept. */
+/* Nothing is stored within the resolution of the clocks of files. */
 static void wait_grain(void) {
   struct timespec t = {2, 50000000};
   while (nanosleep(&t, &t) && errno == EINTR) {
@@ -86,7 +86,7 @@ static void check_cache(struct files *f) {
   assert_true(*file);
   r = open_set(f, &o);
   assert_true(r.from_cache && r.hash == want.hash && r.n == 6 && r.skipped == 1);
-  o.cache = FEW_DATA_CACHE_AUTO; /* quick to decode, but there it is */
+  o.cache = FEW_DATA_CACHE_AUTO; /* decoding is fast, but the cache exists */
   assert_true(open_set(f, &o).from_cache);
   assert_false(open_set(f, &plain).from_cache);
 
@@ -119,7 +119,7 @@ static void check_cache(struct files *f) {
   assert_int_equal(chmod(files_path(f, "s"), 0700), 0);
 }
 
-/* In the folder that FEW_CACHE names; nowhere where it is empty. */
+/* The cache is in the folder that FEW_CACHE names; there is none if FEW_CACHE is empty. */
 static void check_place(struct files *f) {
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
   char file[300];
@@ -133,7 +133,7 @@ static void check_place(struct files *f) {
   assert_false(open_set(f, &o).from_cache);
   find_cache(f, "s", ".few", file);
   assert_string_equal(file, "");
-  setenv("FEW_CACHE", files_path(f, "kept/in"), 1); /* made where it is not there */
+  setenv("FEW_CACHE", files_path(f, "kept/in"), 1); /* created if it does not exist */
   open_set(f, &o);
   assert_true(open_set(f, &o).from_cache);
   find_cache(f, "kept/in", "folder-", file);
@@ -143,7 +143,7 @@ static void check_place(struct files *f) {
   assert_false(open_set(f, &o).from_cache);
 }
 
-static void test_cache(void **state) { /* one after the other, to wait only once */
+static void test_cache(void **state) { /* in one test, to wait only once */
   make_set(*state);
   check_new(*state);
   wait_grain();

@@ -1,4 +1,4 @@
-/* CIFAR batches: planes become pixels; cuts, labels and missing files under both policies. */
+/* CIFAR batches: planes become pixels; truncation, labels and missing files under both policies. */
 #include "files.h"
 
 enum { RECORD = 3073, PLANE = 1024, N = 3 };

@@ -1,4 +1,4 @@
-/* Classes by name: a name wins over a number, sets are brought together by their names. */
+/* Classes by name: a name takes precedence over a number, and sets are matched by their names. */
 #include "testing.h"
 
 #include "base/base.h"
@@ -31,7 +31,7 @@ static void test_find(void **state) {
   struct few_classes c = classes(6, numbers);
   finds(&c, "2", 4);
   finds(&c, "12", 3);
-  finds(&c, "0", -1); /* where names are numbers, others are no places */
+  finds(&c, "0", -1); /* if names are numbers, other numbers are not classes */
   finds(&c, "5", -1);
   finds(&c, "02", -1);
   assert_non_null(strstr(few_error(ctx), "classes are called 1, 10, 11, 12, 2, 3"));
@@ -73,7 +73,8 @@ static void test_map(void **state) {
   assert_ok(ctx, few__classes_map(ctx, &none, &three, "", map));
   assert_int_equal(few__classes_map(ctx, &three, &none, "take others", map), FEW_E_INVALID);
   assert_non_null(strstr(few_error(ctx), "3 classes"));
-  /* labels 0 and 2 of a file are called so, and are classes 0 and 2 of what has no names */
+  /* labels 0 and 2 of a file are the names of its classes, and correspond to classes 0 and 2
+   * without names */
   const struct few_classes gaps = classes(2, gap);
   assert_ok(ctx, few__classes_map(ctx, &gaps, &three, "", map));
   assert_true(map[0] == 0 && map[1] == 2);

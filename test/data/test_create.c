@@ -1,5 +1,5 @@
-/* A set from the program's memory is the set that the same items make in a file: hash, statistics,
- * batches, selections. Borrowed values are not written to. */
+/* A set from memory equals the set of the same items in a file: hash, statistics, batches,
+ * selections. Borrowed values are not written to. */
 #include "files.h"
 
 enum { N = 60, H = 3, W = 2, C = 3, ITEM = H * W * C, CLASSES = 4 };
@@ -60,7 +60,8 @@ static few_status copy_item(void *user, int64_t i, void *values, int32_t *label)
   return FEW_OK;
 }
 
-/* Write the set to a file and open that, with options; the same from memory, in three ways. */
+/* Writes the set to a file and opens it, with options. Opens the same from memory, in three
+ * ways. */
 static void hold_against_file(struct files *f, struct few_data_memory m,
                               const struct few_data_opts *o) {
   few_data *whole = NULL, *file = NULL, *d = NULL;
@@ -137,7 +138,7 @@ static void test_what_is_copied(void **state) {
   make_items();
   m.borrow = true;
   assert_ok(f->ctx, few_data_create(&d, f->ctx, &m, NULL));
-  pixels[0] ^= 255; /* not allowed to a program; seen here, because nothing was copied */
+  pixels[0] ^= 255; /* programs must not do this; here it shows that nothing was copied */
   assert_ok(f->ctx, few_data_get(x, d, 0));
   assert_close(x[0], pixels[0] / 127.5 - 1, 1e-7);
   few_data_free(d);

@@ -1,4 +1,5 @@
-/* Fashion-MNIST, if the package is there: shape, classes and the published mean and deviation. */
+/* Fashion-MNIST, if the package is installed: shape, classes, and the published mean and
+ * deviation. */
 #include "files.h"
 
 static void test_loads(void **state) {

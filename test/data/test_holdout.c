@@ -1,5 +1,5 @@
-/* A part that is held out: of every class its share, none of it in the other part, the same in
- * every call, whatever the size of the images; and what cannot be is refused. */
+/* A held-out part has its share of every class and no item of the other part. It is the same in
+ * every call, for any size of the images. Impossible requests are refused. */
 #include "files.h"
 #include "io/npy.h"
 

@@ -1,5 +1,5 @@
-/* Files that unpack to far more than they hold: read in the memory of what is kept of them, or
- * refused before it is taken. */
+/* Files that unpack to far more than their size are read with memory for the result only, or
+ * refused before memory is allocated. */
 #include <stdio.h>
 
 #include <jpeglib.h>
@@ -12,7 +12,7 @@
 
 enum { MIB = 1 << 20 };
 
-/* What a child with little memory does: open the set, and find this status and sentence. */
+/* A child process with little memory opens the set and checks the status and sentence. */
 struct ask {
   struct files *f;
   const char *reader, *name;
@@ -35,7 +35,7 @@ static void open_one(void *user) {
   few_data_free(d);
 }
 
-/* A black image of one bit a pixel: 1/1032 of that on the disk. */
+/* A black image of one bit per pixel, which takes 1/1032 of that on the disk. */
 static void write_black(struct files *f, const char *name, int side, int interlace) {
   uint8_t row[4096] = {0};
   FILE *out = fopen(files_path(f, name), "wb");
@@ -94,8 +94,8 @@ static void test_texts_of_a_png(void **state) {
   under_ceiling(4 * MIB, open_one, &(struct ask){f, "folder", "texts.png", 0, FEW_OK, ""});
 }
 
-/* A progressive JPEG whose header promises more than its bytes can hold, and one of many bytes that
- * cannot be held whole. */
+/* A progressive JPEG whose header needs more bytes than the file has, and a large one that cannot
+ * be decoded in memory. */
 static void write_jpeg(struct files *f, const char *name, int side, long grow_to) {
   struct jpeg_compress_struct j;
   struct jpeg_error_mgr errors;
@@ -138,7 +138,7 @@ static void test_progressive_jpeg(void **state) {
   for (int i = 0; i < 3; i++) under_ceiling(4 * MIB, open_one, &asks[i]);
 }
 
-/* A hole of gigabytes with the name of an image. */
+/* A sparse file of gigabytes with the name of an image. */
 static void test_holes(void **state) {
   struct files *f = *state;
   files_write(f, "hole.png", "\x89PNG\r\n\x1a\n", 8);
@@ -154,7 +154,7 @@ static void test_holes(void **state) {
 
 enum { BOMB = 40 * MIB };
 
-/* An IDX file whose header is right and whose images are black. */
+/* An IDX file with a correct header and black images. */
 static void test_packed_idx(void **state) {
   struct files *f = *state;
   static uint8_t zeros[1 << 16];
@@ -197,7 +197,7 @@ static void test_packed_npz(void **state) {
                 &(struct ask){f, "npz", "black.npz", 0, FEW_E_FORMAT, "unpack it first"});
 }
 
-/* Holes with the name of a set. */
+/* Sparse files with the name of a set. */
 static void test_sparse_sets(void **state) {
   struct files *f = *state;
   files_write(f, "hole.npy", "\x93NUMPY\1\0", 8);

@@ -1,5 +1,5 @@
-/* IDX: what is written is read; every cut, wrong magic and mismatch is a sentence, never a crash.
- */
+/* IDX: written files are read back. Every truncation, wrong magic number and mismatch is an
+ * error. */
 #include <zlib.h>
 
 #include "files.h"

@@ -1,5 +1,5 @@
-/* An image shrunk as it is decoded has the pixels of one that is shrunk afterwards: whatever the
- * order in which the file has them, and however it is turned. */
+/* Shrinking an image while it is decoded gives the same pixels as shrinking it afterwards, for any
+ * order of pixels in the file and any orientation. */
 #include <png.h>
 
 #include "data/image.h"
@@ -42,7 +42,7 @@ static int mean_at(const struct few_image *im, int size, int y, int x, int k) {
   const int s = H < W ? H : W, top = (im->h - s) / 2, left = (im->w - s) / 2;
   int sum = 0;
   for (int v = y * s; v < (y + 1) * s; v++)
-    for (int u = x * s; u < (x + 1) * s; u++) /* in pieces of 1 / size of a pixel */
+    for (int u = x * s; u < (x + 1) * s; u++) /* in parts of 1 / size of a pixel */
       sum += im->at[((top + v / size) * im->w + left + u / size) * im->c + k];
   return (sum + s * s / 2) / (s * s);
 }
@@ -65,7 +65,7 @@ static void test_mean_over_area(void **state) {
       }
 }
 
-/* A JPEG that notes how to turn it, beside a PNG that stands upright. */
+/* A JPEG with an orientation, beside an upright PNG. */
 static void test_turned(void **state) {
   struct files *f = *state;
   struct few_image jpeg;

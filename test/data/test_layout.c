@@ -1,8 +1,10 @@
-/* How sets lie in folders: parts, wrappers, lists of labels, classes of the part to train on, what
- * systems leave behind. An image is one grey byte, so that it says which file it was. */
+/* Layouts of sets in folders: parts, folders around the set, lists of labels, classes of the
+ * training part, files of operating systems. An image is one grey byte, which identifies the
+ * file. */
 #include "grey.h"
 
-/* "10:a 20:b": bytes with the names of their classes, "-" for none; the classes behind " of ". */
+/* "10:a 20:b": bytes with the names of their classes, "-" for none; " of " precedes the number of
+ * classes. */
 static void expect(struct files *f, const char *where, int split, const char *want) {
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
   few_data *d = NULL;
@@ -53,7 +55,7 @@ static void test_parts(void **state) {
                  "has a class that the training part lacks");
 }
 
-/* Images to test with, as they often come: in no folders. */
+/* Test images often come without class folders. */
 static void test_parts_without_classes(void **state) {
   struct files *f = *state;
   static const char list[] = "{\"labels\": [[\"00/1.png\", 0], [\"00/2.png\", 1]]}";
@@ -80,7 +82,7 @@ static void test_parts_by_a_word(void **state) {
   assert_refused(f, "folder", "s", NULL, NULL, FEW_E_INVALID, "more than one folder is called");
 }
 
-/* A train is a vehicle too. */
+/* A folder `train` may be a class of vehicles. */
 static void test_classes_called_as_parts(void **state) {
   struct files *f = *state;
   image(f, "s/bus/1.png", 1);
@@ -107,7 +109,7 @@ static void test_wrappers(void **state) {
   expect(f, "t", TEST_PART, "4:- of 0");
 }
 
-/* Deeper folders belong to their class; folders without images of their own are none. */
+/* Deeper folders belong to their class; folders without images are not classes. */
 static void test_nested_and_empty_classes(void **state) {
   struct files *f = *state;
   image(f, "s/a/x/1.png", 1);
@@ -147,7 +149,7 @@ static void test_list_of_labels(void **state) {
   }
 }
 
-/* Folders of a thousand, of files that are numbered through all of them, are worth a word. */
+/* Folders of a thousand files that are numbered across the folders cause a warning. */
 static void test_sets_in_pieces(void **state) {
   struct files *f = *state;
   for (int i = 0; i < 8; i++) {
@@ -170,7 +172,7 @@ static void test_sets_in_pieces(void **state) {
   }
 }
 
-/* The labels of a part are classes of the part to train on. */
+/* The labels of a part are classes of the training part. */
 static void test_lists_of_parts(void **state) {
   struct files *f = *state;
   static const char train[] = "{\"labels\": [[\"1.png\", 4], [\"2.png\", 6], [\"3.png\", 8]]}";
@@ -201,7 +203,8 @@ static void test_limit_takes_from_all_folders(void **state) {
   o.limit = 4;
   o.on_error = FEW_DATA_SKIP;
   assert_ok(f->ctx, files_open(f, &d, "folder", "s", NULL, &o));
-  static const int label[] = {0, 0, 1, 2}, byte[] = {1, 2, 8, 11}; /* 1 stands in for 0 */
+  static const int label[] = {0, 0, 1, 2},
+                   byte[] = {1, 2, 8, 11}; /* 1 replaces 0, which is broken */
   assert_int_equal(few_data_n(d), 4);
   for (int i = 0; i < 4; i++) {
     float x;
@@ -212,7 +215,7 @@ static void test_limit_takes_from_all_folders(void **state) {
   few_data_free(d);
 }
 
-/* A class all of whose images are broken is no class. */
+/* A class whose images are all broken is removed. */
 static void test_classes_of_broken_images(void **state) {
   struct files *f = *state;
   struct few_data_opts o = FEW_DATA_OPTS_INIT;

@@ -1,5 +1,5 @@
 /* Every reader with its k-th allocation failing, for every k: the status is FEW_E_MEMORY and
- * nothing leaks. Under the skip policy too, which must not take a full memory for a broken item. */
+ * nothing leaks. The skip policy must not treat a lack of memory as a broken item. */
 #include <png.h>
 
 #include "files.h"

@@ -1,4 +1,4 @@
-/* NumPy arrays as sets: images, points, labels; the files are put together here by hand. */
+/* NumPy arrays as sets: images, points, labels. The test writes the files byte by byte. */
 #include "files.h"
 
 /* A version 1.0 file: 128 bytes of preamble, then the numbers. */
@@ -149,8 +149,8 @@ static void test_labels_that_do_not_fit(void **state) {
   few_data_free(d);
 }
 
-/* Whatever numbers a file has, the classes are those that occur; they keep their numbers as names,
- * unless they are 0 .. n - 1. */
+/* The classes are the numbers that occur in a file. The numbers are their names, unless they are
+ * 0 .. n - 1. */
 static void test_classes_are_those_that_occur(void **state) {
   struct files *f = *state;
   static const struct {
@@ -179,7 +179,8 @@ static void test_classes_are_those_that_occur(void **state) {
   }
 }
 
-/* Told how many there are, labels stand as they are, and a class without items is warned of. */
+/* If the number of classes is given, labels are unchanged, and a class without items gives a
+ * warning. */
 static void test_number_of_classes_is_given(void **state) {
   struct files *f = *state;
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
@@ -199,7 +200,7 @@ static void test_number_of_classes_is_given(void **state) {
   assert_refused(f, "npy", "grey.npy", NULL, &o, FEW_E_INVALID, "has 0 classes, not 3");
 }
 
-/* A limit takes from all classes, in proportion and in order, whatever the order of the items. */
+/* A limit keeps items of all classes, in proportion and in order, for any order of the items. */
 static void test_limits_take_from_all_classes(void **state) {
   enum { N = 100, A = 88, B = 10, C = 2 };
   struct files *f = *state;
@@ -234,7 +235,7 @@ static void test_limits_take_from_all_classes(void **state) {
       const int of[3] = {A, B, C};
       for (int c = 0; c < 3; c++) {
         assert_true(limit < 3 || count[c] >= 1);
-        /* the first of each class come out of turn: at most two too few or one too many */
+        /* the first item of each class comes early: at most two too few or one too many */
         assert_close(count[c], limit * of[c] / (double)N, 2);
       }
       assert_int_equal(f->warnings, limit < 3);

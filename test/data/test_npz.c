@@ -1,4 +1,4 @@
-/* Archives of NumPy arrays as sets, and archives that are damaged. */
+/* Archives of NumPy arrays as sets, and damaged archives. */
 #include <zip.h>
 
 #include "files.h"
@@ -18,7 +18,7 @@ static size_t make_npy(char out[], const char *shape, const void *data, size_t b
   return HEADER + bytes;
 }
 
-/* An archive of images under one name and labels under another (NULL: none). */
+/* An archive with images under one name and labels under another (NULL for no labels). */
 static void write_npz(struct files *f, const char *name, const char *values, const char *classes) {
   char array[2][HEADER + N * ITEM];
   const char *const names[] = {values, classes};
@@ -74,11 +74,12 @@ static void test_damaged(void **state) {
   size_t n = fread(bytes, 1, sizeof bytes, in);
   fclose(in);
   assert_true(n > 0 && n < sizeof bytes);
-  for (size_t cut = 0; cut < n; cut++) { /* the directory is at the end: no cut is readable */
+  for (size_t cut = 0; cut < n;
+       cut++) { /* the directory is at the end, so no truncated file can be read */
     files_write(f, "cut.npz", bytes, cut);
     assert_refused(f, "npz", "cut.npz", NULL, NULL, FEW_E_FORMAT, "cut.npz");
   }
-  for (size_t k = 0; k < 8 * n; k++) { /* any answer, but no crash, and never other images */
+  for (size_t k = 0; k < 8 * n; k++) { /* any result is accepted, except a crash and other images */
     few_data *d = NULL;
     float x[ITEM];
     memcpy(copy, bytes, n);

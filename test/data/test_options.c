@@ -1,4 +1,4 @@
-/* The table of options agrees with FEW_DATA_OPTS_INIT, and texts reach their fields. */
+/* The table of options agrees with FEW_DATA_OPTS_INIT, and texts set the right fields. */
 #include "data/options.h"
 
 #include "few/data.h"

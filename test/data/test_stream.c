@@ -1,9 +1,9 @@
-/* Batches: every item once an epoch, rows that depend on their position alone, flips, scaling. */
+/* Batches: every item once per epoch, rows that depend on their position only, flips, scaling. */
 #include "files.h"
 
 enum { N = 10, H = 2, W = 3, SIZE = H * W };
 
-/* Item i holds bytes i * SIZE ..., labelled i % 3. */
+/* Item i has the bytes i * SIZE ... and the label i % 3. */
 static few_data *small_set(struct files *f) {
   uint8_t images[16 + N * SIZE] = {0, 0, 8, 3, 0, 0, 0, N, 0, 0, 0, H, 0, 0, 0, W};
   uint8_t labels[8 + N] = {0, 0, 8, 1, 0, 0, 0, N};
@@ -32,7 +32,8 @@ static void test_each_item_once_an_epoch(void **state) {
         same += epoch && at == few_data_batch_index(n, 5, i);
       }
     }
-    if (n == 1000) assert_true(same < 40); /* two unrelated permutations share one place */
+    if (n == 1000)
+      assert_true(same < 40); /* two unrelated permutations agree at one position on average */
     free(seen);
   }
 }

@@ -1,5 +1,5 @@
 /* Toys: points are pure functions of (seed, split, index) and have the moments of their formulas.
- * Sample moments are held to five standard errors. */
+ * Sample moments must be within five standard errors. */
 #include "files.h"
 
 static few_data *toy(struct files *f, const char *spec, uint64_t seed, few_data_split split,

@@ -1,4 +1,4 @@
-/* What few_data_write writes, read back: as a data set where it is an array. */
+/* Files written by few_data_write are read back; arrays as data sets. */
 #include "files.h"
 #include "io/png.h"
 
@@ -30,7 +30,8 @@ static void test_points(void **state) {
   few_data_free(d);
 }
 
-/* Sorted by class: a part has all of them, all of it is in order, and classes 4 and 9 stay so. */
+/* A set sorted by class: a part has all classes, the whole set is in order, and classes 4 and 9
+ * keep their numbers. */
 static void test_spread(void **state) {
   struct files *f = *state;
   char file[128 + 80], labels[128 + 80];
@@ -56,7 +57,8 @@ static void test_spread(void **state) {
   assert_ok(f->ctx, files_open(f, &d, "npy", "a.npy", "a.labels.npy", NULL));
   assert_ok(f->ctx, few_data_write_spread(d, files_path(f, "b.npy"), 0, 8, 0));
   assert_ok(f->ctx, files_open(f, &back, "npy", "b.npy", "b.labels.npy", NULL));
-  static const int want[8] = {0, 1, 2, 3, 4, 5, 15, 16}; /* of 15 and 5: three to one */
+  static const int want[8] = {
+      0, 1, 2, 3, 4, 5, 15, 16}; /* of classes with 15 and 5 items, in proportion three to one */
   for (int i = 0; i < 8; i++) {
     float x;
     assert_ok(f->ctx, few_data_get(&x, back, i));

@@ -1,4 +1,5 @@
-/* A metric from outside: measured, listed, given error bars as built-in ones; bad definitions. */
+/* A metric added by a program is computed, listed and given error bars like built-in ones. Invalid
+ * definitions are refused. */
 #include "few/ext/metric.h"
 
 #include "data/files.h"
@@ -6,7 +7,7 @@
 #include "few/component.h"
 #include "few/eval.h"
 
-/* The distance between the means of two sets, from what each need keeps. */
+/* The distance between the means of two sets, from the data of each kind that a metric may need. */
 static int64_t least(const struct few_metric_opts *o) {
   FEW_UNUSED(o);
   return 2;
@@ -161,7 +162,7 @@ static void test_refused(void **state) {
   refused(f, &apart, "apart is there already");
 }
 
-/* Many more than there are, and then no room. */
+/* Adds metrics until there is no room. */
 static void test_room(void **state) {
   struct files *f = *state;
   static struct few_metric_def many[FEW_METRICS_MAX];

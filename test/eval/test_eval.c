@@ -1,4 +1,5 @@
-/* few_eval from images or a model to numbers: the same by every way in, and mistakes told. */
+/* few_eval of images and of models: the same numbers for every kind of source, and errors for
+ * mistakes. */
 #include <unistd.h>
 
 #include "data/files.h"
@@ -72,7 +73,7 @@ static void test_images(void **state) {
   assert_string_equal(r->features, "pixels");
   assert_string_equal(r->rounding, "bytes as stored");
   assert_int_equal(strlen(r->reference_hash), 16);
-  /* values 80 apart in 64 places: the means alone make 6.3; nothing overlaps */
+  /* values 80 apart at 64 positions: the means give 6.3; nothing overlaps */
   assert_true(number(r, "fd")->value > 6 && number(r, "fd")->value < 8);
   assert_int_equal(number(r, "fd")->n_reference, N + 5);
   assert_true(number(r, "kid")->value > 0 && number(r, "kid")->error >= 0);
@@ -86,7 +87,7 @@ static void test_images(void **state) {
   few_eval_report_free(r);
 }
 
-/* Pixels by default are warned of where there are images; not where they were asked for, nor of
+/* Pixels as the default features cause a warning for images; not if they were chosen, and not for
  * points. */
 static void test_warns_of_pixels(void **state) {
   struct files *f = *state;
@@ -109,7 +110,7 @@ static void test_warns_of_pixels(void **state) {
   assert_int_equal(f->warnings, 2);
 }
 
-/* One worker or three; all at once, or some chosen, whatever the set's order. */
+/* One worker or three; all metrics at once or a selection; any order of the set. */
 static void test_workers(void **state) {
   struct files *f = *state;
   write_images(f, "a.npy", 600, 10); /* more than a chunk */
@@ -128,7 +129,7 @@ static void test_workers(void **state) {
   few_eval_report_free(three);
 }
 
-/* A model, and the files that its samples were written to. */
+/* A model gives the same numbers as the files that its samples were written to. */
 static void test_model(void **state) {
   struct files *f = *state;
   few_model *m = test_model_new(f->ctx, TEST_UNET);
@@ -174,7 +175,7 @@ static void test_model(void **state) {
   few_model_free(m);
 }
 
-/* Whatever is chosen of sampling is what the images are made with, and is told. */
+/* The sampling options are used for the images, and are in the report. */
 static void test_sampling(void **state) {
   struct files *f = *state;
   few_model *m = test_model_new(f->ctx, TEST_UNET), *worse = test_model_new(f->ctx, TEST_UNET);
@@ -224,7 +225,7 @@ static void test_sampling(void **state) {
   few_model_free(m);
 }
 
-/* Error bars leave the values alone and do not depend on the workers. */
+/* Error bars do not change the values and do not depend on the workers. */
 static void test_bootstrap(void **state) {
   struct files *f = *state;
   write_images(f, "a.npy", N, 10);
@@ -241,8 +242,8 @@ static void test_bootstrap(void **state) {
     assert_string_equal(r->number[i].error_of, "bootstrap");
     assert_true(r->number[i].error == again->number[i].error);
   }
-  /* means 20 of 255 apart, each of 64 spread by 64 / 255 / sqrt(12 N): |delta|^2 has the error
-   * 2 |delta| sigma = 2 (8 20 / 255) (64 / 255) / sqrt(12 N), if that were all of it */
+  /* means 20 of 255 apart, each of 64 with a spread of 64 / 255 / sqrt(12 N): |delta|^2 has the
+   * error 2 |delta| sigma = 2 (8 20 / 255) (64 / 255) / sqrt(12 N), if that were all of it */
   const double error = 2 * (8 * 20. / 255) * (64. / 255) / sqrt(12. * N);
   assert_true(number(r, "fd")->error > error / 3 && number(r, "fd")->error < error * 3);
   few_eval_report_free(plain);
@@ -267,7 +268,7 @@ static void test_json(void **state) {
   assert_ok(f->ctx, few__json_array(f->ctx, "report", j, "numbers", &numbers));
   assert_int_equal(json_array_size(numbers), 3);
   assert_ok(f->ctx, few__json_string(f->ctx, "", json_array_get(numbers, 0), "name", &name));
-  assert_string_equal(name, "fd"); /* FID is of Inception alone */
+  assert_string_equal(name, "fd"); /* FID needs Inception */
   assert_ok(f->ctx, few__json_real(f->ctx, "", json_array_get(numbers, 0), "value", &value));
   assert_true(value == r->number[0].value);
   assert_true(json_is_null(json_object_get(json_array_get(numbers, 0), "error")));
@@ -278,7 +279,7 @@ static void test_json(void **state) {
   few_eval_report_free(r);
 }
 
-/* The sentence of the failure holds all of these words. */
+/* The error sentence must contain all of these words. */
 static void refused(struct files *f, const struct few_eval_opts *o, few_status want, const char *a,
                     const char *b) {
   struct few_eval_report *r = NULL;
@@ -344,7 +345,7 @@ static void test_mistakes(void **state) {
   refused(f, &o, FEW_E_INVALID, "version", "FEW_EVAL_OPTS_INIT");
 }
 
-/* What was kept of a reference gives the bits of the reference. */
+/* Saved statistics of a reference give the same bits as the reference. */
 static void test_saved(void **state) {
   struct files *f = *state;
   write_images(f, "a.npy", N, 10);
@@ -366,7 +367,7 @@ static void test_saved(void **state) {
   assert_int_equal(r->n_reference, 290);
   few_eval_report_free(r);
   few_eval_report_free(want);
-  /* fewer rows are the first of those kept */
+  /* fewer rows are the first of those saved */
   o.keep = 70;
   r = eval(f, &o);
   o.reference = files_path(f, "b.npy");
@@ -402,7 +403,7 @@ static void test_saved(void **state) {
                    FEW_E_INVALID);
 }
 
-/* Files that say what they do not hold. */
+/* Files whose description does not fit their content. */
 static void test_saved_broken(void **state) {
   struct files *f = *state;
   static const char head[] =
@@ -452,7 +453,7 @@ static void test_saved_broken(void **state) {
   }
 }
 
-/* Points are their own features; what is known of them comes out. */
+/* Points are their own features, so known values must come out. */
 static void test_points(void **state) {
   struct files *f = *state;
   enum { POINTS = 700 };
@@ -509,7 +510,7 @@ static void test_points(void **state) {
   refused(f, &o, FEW_E_INVALID, "8x8x1", "points of");
 }
 
-/* The images of one class alone are those that a set of them would hold. */
+/* The images of one class equal a set that has only these images. */
 static void test_label(void **state) {
   struct files *f = *state;
   enum { CLASSES = 3, EACH = 40 };
@@ -598,8 +599,8 @@ static struct few_eval_report *stopped(few_ctx **ctx, const struct few_eval_opts
   return r;
 }
 
-/* What was measured before an evaluation was cancelled is what a whole one gives, and the report
- * says what is missing. */
+/* The results before an evaluation was cancelled are those of a complete one, and the report lists
+ * what is missing. */
 static void test_stops_with_what_it_has(void **state) {
   struct files *f = *state;
   few_ctx *ctx;
@@ -646,7 +647,7 @@ static void test_stops_with_what_it_has(void **state) {
   few_eval_report_free(whole);
 }
 
-/* A model of finite weights whose images are not: no number comes of them. */
+/* A model with finite weights whose samples are not finite: there are no results. */
 static void test_not_finite(void **state) {
   struct files *f = *state;
   few_model *m = test_model_new(f->ctx, TEST_UNET);

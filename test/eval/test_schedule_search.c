@@ -1,5 +1,5 @@
-/* The search of sampling times: a minimum that is known, the measure that few_eval gives, and what
- * is refused. */
+/* The search for sampling times: a known minimum, the distance that few_eval gives, and what is
+ * refused. */
 #include "data/files.h"
 #include "few/eval.h"
 #include "io/npy.h"
@@ -7,9 +7,9 @@
 
 enum { SIDE = 8, IMAGES = 40, POINTS = 500 };
 
-/* F = 0: a consistency step from t is x0 = cos(t) x_t, and two leave cos(t) sin(t) of the second
- * noise and next to nothing of the first. Data as wide as the noise are met best where that is
- * most, at pi/4. */
+/* F = 0: a consistency step from t is x0 = cos(t) x_t. Two steps leave cos(t) sin(t) of the second
+ * noise and almost nothing of the first. For data as wide as the noise, the best time is where this
+ * is largest, at pi/4. */
 static void test_points(void **state) {
   struct files *f = *state;
   few_model *m = test_model_new(f->ctx, TEST_MLP), *flat;
@@ -30,10 +30,11 @@ static void test_points(void **state) {
   assert_ok(f->ctx, once_search(flat, &o, &found));
   assert_int_equal(found.n, 2);
   assert_close(found.times[0], atan(160), 0.5e-5);
-  /* the first noise, cos(atan(160)) = 1/160 of it, moves the place by less than the tolerance */
+  /* the rest of the first noise, cos(atan(160)) = 1/160, moves the minimum by less than the
+   * tolerance */
   assert_close(found.times[1], 0.7853981633974483, 2 * o.tolerance);
   assert_true(found.values[1] < found.values[0] && found.looks > 5);
-  assert_int_equal(flat->n_times, 0); /* the model is as it was */
+  assert_int_equal(flat->n_times, 0); /* the model is unchanged */
   o.n_reference = POINTS + 1;
   assert_int_equal(once_search(flat, &o, &found), FEW_E_INVALID);
   assert_int_equal(found.n, 0);
@@ -46,8 +47,8 @@ static void test_points(void **state) {
   few_model_free(flat);
 }
 
-/* What the search measured of the times it found is what few_eval measures of a model with
- * these times. */
+/* The distance that the search reports for its times is that of few_eval for a model with these
+ * times. */
 static void test_images(void **state) {
   struct files *f = *state;
   few_model *m = test_model_new(f->ctx, TEST_UNET);
@@ -92,7 +93,7 @@ static int stopping(void *user, const struct few_progress *p) {
   return *(int *)user;
 }
 
-/* A search that is cancelled while it looks for the third time has the first two. */
+/* A search that is cancelled while it searches for the third time returns the first two. */
 static void test_stops_with_what_it_has(void **state) {
   struct files *f = *state;
   struct few_schedule_search_opts o = FEW_SCHEDULE_SEARCH_OPTS_INIT;
@@ -117,7 +118,7 @@ static void test_stops_with_what_it_has(void **state) {
   assert_int_equal(found.n, 2);
   for (int i = 0; i < 2; i++)
     assert_true(found.values[i] == whole.values[i] && found.times[i] == whole.times[i]);
-  stop = 1; /* before the first look is done */
+  stop = 1; /* before the first evaluation is finished */
   assert_int_equal(once_search(a, &o, &found), FEW_E_CANCELLED);
   assert_int_equal(found.looks, 0);
   assert_int_equal(found.n, 0);

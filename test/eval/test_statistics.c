@@ -1,4 +1,4 @@
-/* Files of statistics that are right and wrong, whole and cut, and with a bit turned. */
+/* Files of statistics: valid, invalid, truncated, and with a flipped bit. */
 #include "eval/statistics.h"
 
 #include "io/corpus.h"

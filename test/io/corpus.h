@@ -1,5 +1,5 @@
-/* corpus.h - parsers against files that are right (y_*) and wrong (n_*), and against every
- * truncation of a right one. A parser here is a function of bytes that frees what it makes. */
+/* corpus.h - tests parsers with valid files (y_*), invalid files (n_*), and every truncation of a
+ * valid file. A parser here is a function of bytes that frees its result. */
 #ifndef FEW_TEST_CORPUS_H
 #define FEW_TEST_CORPUS_H
 
@@ -9,7 +9,7 @@
 
 typedef few_status (*corpus_parser)(few_ctx *ctx, const char *place, const void *bytes, size_t n);
 
-/* Parse from a block of exactly n bytes, so that a sanitizer sees one read too many. */
+/* Parses a block of exactly n bytes, so that a sanitizer detects reading past the end. */
 static inline few_status corpus_parse(few_ctx *ctx, corpus_parser parse, const char *place,
                                       const void *bytes, size_t n) {
   char *block = malloc(n ? n : 1);
@@ -46,14 +46,14 @@ static inline void corpus_check(few_ctx *ctx, const char *folder, corpus_parser 
   if (!yes || !no) fail_msg("%s: %d right and %d wrong files", dir, yes, no);
 }
 
-/* Every proper prefix of a right file must fail. */
+/* Every proper prefix of a valid file must fail. */
 static inline void corpus_truncate(few_ctx *ctx, corpus_parser parse, const void *bytes, size_t n) {
   assert_int_equal(corpus_parse(ctx, parse, "whole", bytes, n), FEW_OK);
   for (size_t k = 0; k < n; k++)
     if (!corpus_parse(ctx, parse, "cut", bytes, k)) fail_msg("%zu of %zu bytes were read", k, n);
 }
 
-/* Flip each bit in turn: any answer, but no crash. */
+/* Flips each bit in turn. Any result is accepted, but no crash. */
 static inline void corpus_flip(few_ctx *ctx, corpus_parser parse, const void *bytes, size_t n) {
   unsigned char *copy = malloc(n ? n : 1);
   if (!copy) abort();

@@ -1,4 +1,4 @@
-/* Images stand upright: every orientation, both byte orders, in JPEG and in PNG. */
+/* Images are turned upright: every orientation, both byte orders, in JPEG and in PNG. */
 #include <zlib.h>
 
 #include "corpus.h"
@@ -9,8 +9,8 @@
 
 #define DATA FEW_TEST_DIR "/io/data/"
 
-/* The upright image, and how a camera stores it: by the words of TIFF 6.0, where row 0 and
- * column 0 of what is stored lie. */
+/* The upright image, and how a camera stores it. The comments are those of TIFF 6.0: where row 0
+ * and column 0 of the stored image are. */
 static const char *const upright =
     "abc"
     "def";
@@ -51,7 +51,7 @@ static const struct {
               {"n_range", 1}, {"n_count", 1},    {"n_start", 1},  {"n_start_last", 1},
               {"n_order", 1}, {"n_entries", 1}};
 
-/* Cut anywhere, what is left says the same or nothing; read from blocks of their own size. */
+/* Truncated anywhere, a block has the same orientation or none. Blocks have exactly their size. */
 static void test_blocks(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -81,7 +81,7 @@ static void make_exif(uint8_t out[EXIF], int orientation) {
   out[19] = (uint8_t)orientation;
 }
 
-/* `more` put into a copy of a file at byte `at`. */
+/* A copy of a file with `more` inserted at byte `at`. */
 static uint8_t *inserted(few_ctx *ctx, const char *file, size_t from_end, size_t at,
                          const uint8_t *more, size_t k, size_t *n) {
   char *bytes;
@@ -105,7 +105,7 @@ static few_status photo(few_ctx *ctx, struct few_image *out, const char *place, 
   return few__photo_rows(ctx, &from, 100, &sink);
 }
 
-/* The same pixels as the image without a note, turned. */
+/* The pixels are those of the image without Exif, turned. */
 static void check(few_ctx *ctx, const char *file, const uint8_t *bytes, size_t n, int orientation) {
   struct few_image plain, turned;
   char *without;
@@ -135,7 +135,7 @@ static void test_jpeg(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Before the pixels and after them. */
+/* The chunk is before the pixels or after them. */
 static void test_png(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -155,7 +155,7 @@ static void test_png(void **state) {
   few_ctx_free(ctx);
 }
 
-/* The name does not say what a file holds. */
+/* The content of a file decides, not its name. */
 static void test_content(void **state) {
   (void)state;
   static const char *const foreign[][2] = {

@@ -1,4 +1,4 @@
-/* Whole or not at all: writes that fail leave what was there, and no temporary. */
+/* Writing is atomic: a write that fails leaves the old file, and no temporary. */
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -72,7 +72,7 @@ static void test_write_and_read(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Runs a child that writes `pieces` times a mebibyte to the path. */
+/* Runs a child process that writes `pieces` mebibytes to the path. */
 static pid_t start_writer(const char *path, int pieces) {
   static char piece[1 << 20];
   pid_t child = fork();
@@ -83,7 +83,7 @@ static pid_t start_writer(const char *path, int pieces) {
   _exit(f && !fclose(f) ? 0 : 1);
 }
 
-/* A device may have no end, a pipe neither end nor beginning. */
+/* A device may never end; a pipe may never begin or end. */
 static void test_devices_and_pipes(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -114,7 +114,7 @@ static void test_devices_and_pipes(void **state) {
   few_ctx_free(ctx);
 }
 
-/* A file with holes states more than any machine has. */
+/* A sparse file is larger than the memory of any machine. */
 static void test_size_before_reading(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -271,7 +271,7 @@ static void test_threads_on_one_path(void **state) {
   few_ctx_free(ctx);
 }
 
-/* What nobody writes goes, what somebody writes stays, and so do files of other names. */
+/* Temporaries without a writer are removed. Those in use stay, and so do files with other names. */
 static void test_sweep(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -311,7 +311,7 @@ static void test_modes(void **state) {
   const mode_t old = umask(027), modes[] = {0600, 0644, 0666, 0400};
   assert_ok(ctx, few__path_join(ctx, &path, dir, "a"));
   assert_ok(ctx, few__file_write(ctx, path, "1", 1));
-  assert_int_equal(mode_of(path), 0640); /* a new one: by the umask */
+  assert_int_equal(mode_of(path), 0640); /* a new file has the mode of the umask */
   for (int i = 0; i < FEW_COUNT(modes); i++) {
     assert_int_equal(chmod(path, modes[i]), 0);
     assert_ok(ctx, few__file_write(ctx, path, "2", 1));
@@ -323,7 +323,7 @@ static void test_modes(void **state) {
   few_ctx_free(ctx);
 }
 
-/* A name of the greatest length has no room for a suffix. */
+/* A suffix would not fit after a name of the greatest length. */
 static void test_long_name(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();

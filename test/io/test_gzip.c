@@ -1,4 +1,5 @@
-/* gzip: plain and packed come out the same; damage is seen, with its place; the limit holds. */
+/* gzip: plain and gzipped files give the same bytes; damage is detected, with its offset; the limit
+ * is enforced. */
 #include "corpus.h"
 #include "io/gzip.h"
 

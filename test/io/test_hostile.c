@@ -1,5 +1,5 @@
-/* Files of weights that claim, overlap or nest far more than they hold: refused in little memory
- * and time, whichever library reads them. */
+/* Hostile files of weights, which claim too much data, overlap or nest deeply, are refused with
+ * little memory and time. */
 #include <zip.h>
 
 #include "ceiling.h"
@@ -47,7 +47,7 @@ static void refuse(void *user) {
   few_ctx_free(ctx);
 }
 
-/* A file of a head, a unit n times, a tail, and a hole up to `size` bytes. */
+/* Writes a file: a head, a unit n times, a tail, and a hole up to `size` bytes. */
 static void write_file(const char *path, const void *head, size_t n_head, const char *unit,
                        size_t n, const char *tail, long size) {
   FILE *f = fopen(path, "wb");
@@ -69,7 +69,7 @@ static void test_holes(void **state) {
     struct ask ask;
   } cases[] = {
       {"\0\0\0\1\0\0\0\0x", 9, {NAME, read_st, "no JSON object"}},      /* 16 MB */
-      {"\2\0\0\0\0\0\0\0{}", 10, {NAME, read_st, "belong to tensors"}}, /* data of nobody */
+      {"\2\0\0\0\0\0\0\0{}", 10, {NAME, read_st, "belong to tensors"}}, /* data without a tensor */
       {"PK\3\4", 4, {NAME, read_pth, "broken zip archive"}},
       {"\x80\2text", 6, {NAME, read_pth, "no file of torch.save's"}},
   };
@@ -81,7 +81,7 @@ static void test_holes(void **state) {
   remove(NAME);
 }
 
-/* Three bytes of text that jansson makes 300 of. */
+/* Three bytes of text that take 300 bytes in jansson. */
 static void test_json_of_nothing(void **state) {
   (void)state;
   write_file(NAME, "[", 1, "{},", 4 * MIB / 3, "{}]", 0);
@@ -126,7 +126,7 @@ static void add(zip_t *zip, const char *name, const void *bytes, size_t n) {
   assert_int_equal(zip_set_file_compression(zip, (zip_uint64_t)i, ZIP_CM_STORE, 0), 0);
 }
 
-/* n names in the archive's directory for the same bytes. */
+/* n entries in the archive's directory for the same bytes. */
 static void write_overlapping(const char *path, int n, uint32_t count) {
   char *pickle = malloc((size_t)n * 160 + 64), *data = calloc(count, 1), names[400][32];
   remove(path);
@@ -171,7 +171,7 @@ static void test_overlapping_members(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Opcodes of one byte that make a value each, and a memo far beyond its values. */
+/* Opcodes of one byte that make one value each, and a memo index far beyond the values. */
 static void test_pickle_of_nothing(void **state) {
   (void)state;
   static const struct {

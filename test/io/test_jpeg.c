@@ -1,4 +1,4 @@
-/* JPEG: the pixels are near what was packed; whatever is cut off is missed. */
+/* JPEG: the pixels are close to the original; truncation is detected. */
 #include "corpus.h"
 #include "io/jpeg.h"
 
@@ -15,10 +15,10 @@ static few_status parse_and_free(few_ctx *ctx, const char *place, const void *by
   return st;
 }
 
-/* The image is r = 11 x, g = 15 y, b = 6 (x + y): linear, so that halving the colour's resolution
- * costs little but at the edges. The DCT keeps the norm, and the coarsest step of quality 90 is 24,
- * so the luma is off by at most 24 / sqrt(12) in root mean square; blue, Y + 1.772 Cb, is the worst
- * colour. */
+/* The image is r = 11 x, g = 15 y, b = 6 (x + y). It is linear, so that halving the resolution of
+ * the colours changes little except at the edges. The DCT preserves the norm, and the coarsest
+ * quantisation step of quality 90 is 24, so the rms error of the luma is at most 24 / sqrt(12).
+ * Blue, Y + 1.772 Cb, has the largest error. */
 static void test_pixels(void **state) {
   (void)state;
   static const struct {

@@ -1,4 +1,5 @@
-/* JSON: members come out typed or with a sentence; text reads back the same. */
+/* JSON: members are read with their type, or there is an error; text that was written is read back
+ * the same. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -48,7 +49,7 @@ static void test_members(void **state) {
   few_ctx_free(ctx);
 }
 
-/* The writer's text of a value is Jansson's: order, digits, escapes. */
+/* The writer gives the same text as Jansson: order, digits, escapes. */
 static void test_text(void **state) {
   (void)state;
   static const char *const texts[] = {
@@ -78,7 +79,7 @@ static void test_text(void **state) {
   few_ctx_free(ctx);
 }
 
-/* What JSON cannot hold is refused, with its key. */
+/* Values that JSON cannot represent are refused, with their key. */
 static void test_refused(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();

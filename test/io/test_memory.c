@@ -1,4 +1,5 @@
-/* Every allocation of every parser fails in turn: an error each time, nothing leaked, no crash. */
+/* Makes each allocation of every parser fail in turn: the result is an error, without a leak or
+ * crash. */
 #include "base/recipe.h"
 #include "corpus.h"
 #include "io/gzip.h"

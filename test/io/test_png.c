@@ -1,4 +1,4 @@
-/* PNG: what is written reads back; every kind comes to the same pixels; damage; the grid. */
+/* PNG: written files are read back; every kind gives the same pixels; damage; grids. */
 #include <unistd.h>
 
 #include "corpus.h"

@@ -1,5 +1,5 @@
-/* torch.save's files, of both formats: every number type and layout, damage, hostile pickles. The
- * files come from pth_reference.py. */
+/* Files of torch.save in both formats: every number type and layout, damage, hostile pickles.
+ * pth_reference.py makes the files. */
 #include "corpus.h"
 #include "io/pth.h"
 
@@ -16,7 +16,7 @@ static void read_file(few_ctx *ctx, const char *name, char **bytes, size_t *n) {
   assert_ok(ctx, few__file_read(ctx, bytes, n, path, 1 << 20));
 }
 
-/* Element i is i - 2; of bytes i, of booleans i % 2. */
+/* Element i is i - 2; for bytes it is i, for booleans i % 2. */
 static void check_tensor(const struct few_pth *p, const char *name, enum few_store store, int rank,
                          const int64_t *dim) {
   const struct few_st_tensor *t = few__pth_find(p, name);
@@ -84,7 +84,7 @@ static void test_damage(void **state) {
   few_ctx_free(ctx);
 }
 
-/* What is wrong is told, and what to do. */
+/* Errors say what is wrong and what to do. */
 static void test_sentences(void **state) {
   (void)state;
   static const struct {

@@ -88,8 +88,8 @@ static void test_damage(void **state) {
   few_ctx_free(ctx);
 }
 
-/* No single bit of a file can change unnoticed, and every one is damage: no other status, for a run
- * then tries the checkpoint before. */
+/* A change of any single bit is detected, and its status is FEW_E_FORMAT, on which a run tries the
+ * checkpoint before. */
 static void test_every_bit(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -116,7 +116,8 @@ static size_t pack(char *out, const char *header) {
   return 8 + (size_t)length;
 }
 
-/* Files of others have no digest and are read; one that was copied into another file is refused. */
+/* Files of other programs have no digest and are read. A digest copied into another file is
+ * refused. */
 static void test_digests_of_others(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -186,7 +187,8 @@ static void test_halves(void **state) {
       if (isnan(x)) continue;
       assert_int_equal(back, h);
       if (u == 0 || u >= 0x8000 || isinf(x)) continue;
-      /* Between two neighbours: below the middle down, above it up, the middle to the even. */
+      /* Between two adjacent halves: below the middle rounds down, above it up, the middle to
+       * even. */
       uint16_t below = (uint16_t)(u - 1), got;
       few__store_to_f32(kinds[k], &below, 1, &last);
       float middle = last + (x - last) / 2, up = nextafterf(middle, INFINITY),

@@ -1,4 +1,4 @@
-/* models.h - small models for the tests of src/model, with weights that are nowhere zero. */
+/* models.h - small models for the tests of src/model, without weights that are zero. */
 #ifndef FEW_TEST_MODELS_H
 #define FEW_TEST_MODELS_H
 
@@ -82,7 +82,7 @@ static inline few_model *test_model_new(few_ctx *ctx, int which) {
   for (int i = 0; i < 10 && t->settings[i][0]; i++)
     assert_ok(ctx, few_option_set(&opts, ctx, net->options, t->settings[i][0], t->settings[i][1]));
   assert_ok(ctx, few__model_create(ctx, &m, net, &opts, &spec, 3));
-  /* initial weights are zero in places: 0.2 z added makes every path matter */
+  /* some initial weights are zero; adding 0.2 z makes every path matter */
   struct few_rng r = {.seed = 4, .purpose = FEW_RNG_CHECK};
   for (int i = 0; i < m->params.n; i++) {
     float *at = m->values + m->params.at[i].offset, z[4096];

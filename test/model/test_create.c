@@ -1,4 +1,4 @@
-/* A model from options: what it says, what it computes, and what is refused. */
+/* Models created from options: their description, what they compute, and what is refused. */
 #include "model/models.h"
 
 static const char *const settings[] = {"width=8", "layers=2", "embedding=4"};
@@ -15,7 +15,7 @@ static struct few_model_opts options(void) {
   return o;
 }
 
-/* From the values of another of the same network: the same function. */
+/* A model created with the values of another of the same network computes the same function. */
 static void test_same_as_by_hand(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();

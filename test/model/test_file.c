@@ -1,5 +1,5 @@
-/* The model file: what is saved comes back to the bit; what is no model is refused in words and
- * without a crash, whatever byte is wrong. */
+/* The model file: a saved model is read back to the bit. A file that is not a model is refused with
+ * a sentence and without a crash, whichever byte is wrong. */
 #include "models.h"
 
 #include <unistd.h>
@@ -110,7 +110,7 @@ static void test_round_trip(void **state) {
   scratch_free(&s);
 }
 
-/* What needs version 2 has it, comes back to the bit, and nothing else has it. */
+/* Models that need version 2 have it and are read back to the bit; other models do not have it. */
 static void test_version_2(void **state) {
   (void)state;
   struct scratch s = scratch_new();
@@ -161,7 +161,7 @@ static void test_info(void **state) {
   assert_int_equal(sum, info.parameters);
   few_model_free(m);
 
-  /* the perceptron's products: 2 a weight of each linear layer, biases none */
+  /* the products of the perceptron: 2 per weight of each linear layer, none for biases */
   m = test_model_new(ctx, TEST_MLP);
   double flops = 0;
   for (int i = 0; i < m->params.n; i++)
@@ -194,7 +194,7 @@ static char *saved(struct scratch *s, int which, size_t *n, size_t *header) {
 
 static few_status load_bytes(struct scratch *s, const char *bytes, size_t n) {
   few_model *m = NULL;
-  unlink(s->path); /* a new file is not flushed, one that is cut to nothing and rewritten is */
+  unlink(s->path); /* so that it is a new file: rewriting an existing one would be flushed */
   FILE *f = fopen(s->path, "wb");
   assert_non_null(f);
   assert_int_equal(fwrite(bytes, 1, n, f), n);
@@ -255,7 +255,7 @@ static char *replaced(const char *text, const char *find, const char *put) {
   return out;
 }
 
-/* Whether rows without a label were seen: as the file says, or the recipe that it came from. */
+/* Whether the model was trained on rows without a label, from the file or from the recipe in it. */
 static void test_unlabelled(void **state) {
   (void)state;
   static const struct {
@@ -358,7 +358,7 @@ static void test_wrong_descriptions(void **state) {
   scratch_free(&s);
 }
 
-/* A description of a few bytes cannot ask for a table of gigabytes. */
+/* A description of a few bytes must not need a table of gigabytes. */
 static void test_absurd_sizes(void **state) {
   (void)state;
   struct scratch s = scratch_new();
@@ -395,7 +395,7 @@ static void test_wrong_tensors(void **state) {
   assert_ok(s.ctx, few__st_read(s.ctx, &file, s.path, (size_t)1 << 30));
   struct few_st_tensor first = file.at[0];
   expect(&s, &file, FEW_OK, "");
-  file.at[0].name = "train/elsewhere"; /* passed over, but then one is missing */
+  file.at[0].name = "train/elsewhere"; /* ignored, but then a tensor is missing */
   expect(&s, &file, FEW_E_FORMAT, first.name);
   file.at[0].name = "elsewhere";
   expect(&s, &file, FEW_E_FORMAT, first.name);
@@ -423,7 +423,7 @@ static void test_wrong_tensors(void **state) {
   scratch_free(&s);
 }
 
-/* Halves are read as what they stand for: values that are halves already come back to the bit. */
+/* Weights in half precision: values that are exact in half precision are read back to the bit. */
 static void test_halves(void **state) {
   (void)state;
   struct scratch s = scratch_new();

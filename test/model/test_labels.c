@@ -1,5 +1,5 @@
-/* The labels of samples: shares to within a seat in every part of the series, the same series
- * wherever it is looked into. */
+/* The labels of samples: in every part of the series, the number of each class is that of its
+ * share, within one. The series does not depend on where a part begins. */
 #include "testing.h"
 
 #include "model/labels.h"
@@ -12,7 +12,7 @@ static void series(const int64_t *count, int64_t classes, int64_t first, int64_t
   assert_ok(ctx, few__labels(ctx, &(struct few_shares){classes, count}, first, n, out));
 }
 
-/* Seats one by one, each to the class of the largest c/(2 m + 1). */
+/* Assigns the samples one by one, each to the class with the largest c/(2 m + 1). */
 static void seats(const int64_t *count, int64_t classes, int64_t n, int32_t *out) {
   int64_t taken[16] = {0};
   for (int64_t i = 0; i < n; i++) {
@@ -59,7 +59,7 @@ static void test_even(void **state) {
   for (int i = 0; i < 100; i++) assert_int_equal(got[i], i % 2 * 2);
 }
 
-/* Any part of it, also far out and of counts that fill 31 bits. */
+/* Any part of the series, also far from its start and for counts of 31 bits. */
 static void test_parts(void **state) {
   FEW_UNUSED(state);
   static const int64_t small[] = {90, 8, 2, 0, 17};

@@ -1,4 +1,5 @@
-/* Every allocation of a model's life fails in turn: an error each time, nothing leaked. */
+/* Makes each allocation of the calls on a model fail in turn: the result is an error, without a
+ * leak. */
 #include "meter.h"
 #include "models.h"
 
@@ -106,7 +107,8 @@ static void test_life(void **state) {
     few_model *m = test_model_new(ctx, s.which);
     assert_ok(ctx, few_model_save(m, s.path));
     few_model_free(m);
-    /* all of the small model's; of the others enough to meet every kind, as they take seconds */
+    /* all allocations of the small model; of the others, which take seconds, enough for every
+     * kind */
     each_allocation(ctx, &meter, &s, life, s.which == TEST_MLP ? 1 : 7);
     if (s.which == TEST_MLP) each_allocation(ctx, &meter, &s, fitting, 1);
     few_ctx_free(ctx);

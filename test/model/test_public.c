@@ -1,5 +1,5 @@
-/* The public calls on a model: a model is a value, and every option is looked at. Run under the
- * address sanitizer this is the proof. */
+/* The public calls on a model: a model is a value, and every option is checked. Run it under the
+ * address sanitizer to detect uses of freed memory. */
 #include "few/backend.h"
 #include "few/bench.h"
 #include "few/check.h"
@@ -37,7 +37,7 @@ static char *metadata(const few_model *m) {
   return text;
 }
 
-/* Other times make another model, which shares the weights. The first stays as it was, and either
+/* Other times give another model, which shares the weights. The first one is unchanged, and either
  * may be freed first. */
 static void test_times_make_a_model(void **state) {
   (void)state;
@@ -104,7 +104,7 @@ static few_status sample(struct few_sample_opts o) {
   return once_sample(model, &o, out, NULL, NULL);
 }
 
-/* Each field of few_sample_opts with values that it cannot have. */
+/* Each field of few_sample_opts with invalid values. */
 static void test_sample_fields(void **state) {
   (void)state;
   const double bad[] = {-1, (double)NAN, (double)INFINITY, -(double)INFINITY, 1e300};
@@ -160,7 +160,7 @@ static void test_sample_fields(void **state) {
   few_ctx_free(other);
 }
 
-/* The same structs elsewhere go through the same place. */
+/* Other calls check the same structs. */
 static void test_sample_opts_elsewhere(void **state) {
   (void)state;
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT, good = o;
@@ -190,7 +190,7 @@ static void ignore(void *user, const struct few_signal_layer *layer) {
   (void)layer;
 }
 
-/* Every struct of options has a version that is read, and may not be missing. */
+/* Every struct of options has a version that is checked, and must not be NULL. */
 static void test_versions(void **state) {
   (void)state;
   struct few_tangent_bin bins[FEW_TANGENT_BINS];
@@ -316,7 +316,7 @@ static void test_context_opts(void **state) {
   assert_null(none);
 }
 
-/* ---- numbers that there are not ---- */
+/* ---- numbers that do not exist ---- */
 
 static void test_lists(void **state) {
   (void)state;

@@ -1,4 +1,4 @@
-/* adapter.c - convert.h applied to arrays: scale the input, evaluate, combine. */
+/* adapter.c - applies convert.h to arrays: scales the input, evaluates the network, combines. */
 #include "adapter.h"
 
 few_status adapter_eval(void *user, const float *x, double t, double to, float *F) {

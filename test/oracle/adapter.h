@@ -1,4 +1,4 @@
-/* adapter.h - sample from a network of any process: its output as TrigFlow's F. */
+/* adapter.h - converts the output of a network of any process to TrigFlow's F, for sampling. */
 #ifndef FEW_TEST_ADAPTER_H
 #define FEW_TEST_ADAPTER_H
 
@@ -10,7 +10,8 @@ struct adapter {
   double sigma_d;
   int64_t n;      /* rows x dims */
   float *scratch; /* [n] */
-  /* The network as it was trained: fed its own scaled input and its own time (c_in x', c_noise). */
+  /* The network as it was trained, with its own scaled input and its own time (c_in x',
+   * c_noise). */
   few_status (*net)(void *user, const float *in, double time, float *out);
   void *user;
 };

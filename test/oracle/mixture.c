@@ -5,8 +5,9 @@
  *
  *   E[x0 | x_t, i] = mu_i + (alpha s_i^2/V_i) d,   E[eps | x_t, i] = (sigma/V_i) d.
  *
- * The rest is the posterior r_i, proportional to w_i N(x_t; alpha mu_i, V_i I), in logarithms. No
- * division by sigma: everything but the score is exact down to sigma = 0.
+ * The rest is the posterior r_i, proportional to w_i N(x_t; alpha mu_i, V_i I), computed in
+ * logarithms. There is no division by sigma, so everything except the score is exact down to sigma
+ * = 0.
  */
 #include "mixture.h"
 

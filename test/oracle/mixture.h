@@ -16,8 +16,8 @@ struct mixture {
   const double *weight, *mean, *std; /* [n], [n x dims], [n] */
 };
 
-/* All of these take the state's (alpha, sigma) as a mix, with some noise or std > 0, and x[dims].
- */
+/* The arguments of all these are the state's (alpha, sigma) as a mix, with sigma or all std > 0,
+ * and x[dims]. */
 
 /* ln p(x_t). */
 double mixture_logp(const struct mixture *m, struct few_mix state, const double *x);
@@ -32,12 +32,13 @@ void mixture_score(const struct mixture *m, struct few_mix state, const double *
 
 /* TrigFlow's exact F(x_t, t); sigma_d F is the velocity of the probability-flow ODE. */
 void mixture_F(const struct mixture *m, double sigma_d, double t, const double *x, double *F);
-/* Carry x along TrigFlow's probability-flow ODE from t0 to t1, each step to `tol`; to t1 = 0 it is
- * the exact consistency function f(x, t0). */
+/* Integrates x along TrigFlow's probability-flow ODE from t0 to t1, each step to `tol`. With t1 = 0
+ * it is the exact consistency function f(x, t0). */
 few_status mixture_map(few_ctx *ctx, const struct mixture *m, double sigma_d, double t0, double t1,
                        double tol, double *x);
 
-/* Draw x0: element 0 of the stream chooses the component, elements 1..dims are its normals. */
+/* Draws x0. Element 0 of the stream chooses the component; elements 1..dims are its normal
+ * numbers. */
 void mixture_sample(const struct mixture *m, const struct few_rng *r, double *x);
 
 #endif

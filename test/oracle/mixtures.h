@@ -1,4 +1,4 @@
-/* mixtures.h - the exact distributions that the tests of processes and samplers share. */
+/* mixtures.h - exact distributions for the tests of processes and samplers. */
 #ifndef FEW_TEST_MIXTURES_H
 #define FEW_TEST_MIXTURES_H
 
@@ -11,13 +11,13 @@ static inline struct mixture test_mixture(void) {
   return (struct mixture){3, 3, weight, mean, std};
 }
 
-/* One Gaussian: every map in closed form. */
+/* A single Gaussian, for which every map has a closed form. */
 static inline struct mixture test_gaussian(void) {
   static const double weight[] = {1}, std[] = {0.3}, mean[] = {0.4, -0.2};
   return (struct mixture){1, 2, weight, mean, std};
 }
 
-/* How much the posterior amplifies a relative error of its inputs: its exponents' size. */
+/* How much the posterior amplifies a relative error of its inputs: the size of its exponents. */
 static inline double test_exponent(const struct mixture *m, struct few_mix s, const double *x) {
   double worst = 0;
   for (int i = 0; i < m->n; i++) {

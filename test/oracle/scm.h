@@ -1,5 +1,5 @@
-/* scm.h - lines of sCM (Lu and Song, arXiv 2410.11081) that only tests evaluate in f64; the others are
- * in diffusion/process/tangent.h. */
+/* scm.h - formulas of sCM (Lu and Song, arXiv 2410.11081) that only tests evaluate in f64. The
+ * others are in diffusion/process/tangent.h. */
 #ifndef FEW_TEST_SCM_H
 #define FEW_TEST_SCM_H
 

@@ -1,5 +1,5 @@
-/* Foreign networks as TrigFlow's, against the exact denoiser of a mixture, and against the formulas
- * published for EDM, flow matching and VP. */
+/* Networks of other processes converted to TrigFlow's F, against the exact denoiser of a mixture,
+ * and against the formulas published for EDM, flow matching and VP. */
 #include "testing.h"
 
 #include "diffusion/process/process.h"
@@ -8,8 +8,7 @@
 
 static const double eps = 0x1p-52;
 
-/* The ideal network of (p, predicts) asked through the conversion must answer TrigFlow's ideal F.
- */
+/* The converted output of the ideal network of (p, predicts) must be TrigFlow's ideal F. */
 static void check_exact(const struct mixture *m, const struct few_process *p,
                         enum few_prediction predicts, double sigma_d, double t, uint64_t row) {
   double x[3], foreign[3], y[3], F[3];
@@ -17,7 +16,8 @@ static void check_exact(const struct mixture *m, const struct few_process *p,
   test_state(m, state, row, x);
   mixture_F(m, sigma_d, t, x, F);
   struct to_trig c = to_trig(p, predicts, sigma_d, t);
-  /* A real network is fed in_scale x and knows its own c_in; the ideal one undoes c_in. */
+  /* The input of a real network is in_scale x, which includes c_in; the ideal network undoes
+   * c_in. */
   struct few_mix there = p->at(sigma_d, c.t);
   for (int k = 0; k < m->dims; k++) foreign[k] = c.in_scale * x[k] / p->net_scale(sigma_d, c.t);
   mixture_expect(m, there, few__predict_mix(predicts, sigma_d, there), foreign, y);

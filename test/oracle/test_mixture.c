@@ -21,7 +21,7 @@ static void test_posterior(void **state) {
       }
       assert_close(sum, 1, 4 * eps);
     }
-  /* Pure noise tells nothing. */
+  /* Pure noise has no information about the component. */
   double x[3] = {0.3, -0.2, 0.1}, r[3];
   mixture_posterior(&m, (struct few_mix){0, 1}, x, r);
   for (int i = 0; i < 3; i++) assert_close(r[i], m.weight[i], 8 * eps);
@@ -68,7 +68,7 @@ static void test_score(void **state) {
     }
 }
 
-/* x_t = alpha E[x0] + sigma E[eps]; F, v, the score and D are one quantity in different dress. */
+/* x_t = alpha E[x0] + sigma E[eps]; F, v, the score and D are linear functions of one quantity. */
 static void test_identities(void **state) {
   (void)state;
   struct mixture m = test_mixture();
@@ -176,8 +176,8 @@ static void test_map_of_mixture(void **state) {
     memcpy(x, start, sizeof x);
     memcpy(via, start, sizeof x);
     assert_ok(ctx, mixture_map(ctx, &m, sd, pi_2, 0, 1e-12, x));
-    /* A flow: through the middle is the same; and back again is where we came from. Errors grow by
-     * the map's Lipschitz constant, which is below 100 for these starts. */
+    /* A flow: stopping in the middle gives the same result, and going back gives the start. Errors
+     * grow by the map's Lipschitz constant, which is below 100 for these starts. */
     assert_ok(ctx, mixture_map(ctx, &m, sd, pi_2, 0.9, 1e-12, via));
     assert_ok(ctx, mixture_map(ctx, &m, sd, 0.9, 0, 1e-12, via));
     for (int k = 0; k < 3; k++) assert_close(via[k], x[k], 1e-12 * 300 * 100);
@@ -187,7 +187,8 @@ static void test_map_of_mixture(void **state) {
   few_ctx_free(ctx);
 }
 
-/* The map carries the noise's distribution to the data's: each component gets its weight. */
+/* The map transforms the distribution of the noise to that of the data: each component gets its
+ * weight. */
 static void test_map_transports(void **state) {
   (void)state;
   enum { N = 2000 };

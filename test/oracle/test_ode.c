@@ -27,7 +27,7 @@ static void test_order_and_tolerance(void **state) {
   /* Errors of the steps add up at worst (a rotation does not amplify them). */
   assert_true(e0 < 2 * 1e-5 * (double)n0 && e1 < 2 * 1e-10 * (double)n1);
   double slope = log(e0 / e1) / log((double)n1 / (double)n0);
-  assert_true(slope > 4.7 && slope < 6.0); /* order 5; the tolerance keeps rather less than all */
+  assert_true(slope > 4.7 && slope < 6.0); /* order 5 */
   few_ctx_free(ctx);
 }
 

@@ -1,5 +1,5 @@
-/* Components from outside the library: an objective, a network and a sampler that are copies of
- * built-in ones, under other names, train and sample to the same bits. Bad definitions are refused.
+/* Components added by a program: an objective, a network and a sampler that are copies of built-in
+ * ones, under other names, train and sample with the same bits. Invalid definitions are refused.
  */
 #include "diffusion/objective/objective.h"
 #include "diffusion/sampler/sampler.h"
@@ -74,7 +74,7 @@ static void test_same_bits(void **state) {
   few_model_free(theirs_model);
 }
 
-/* A context that lacks them cannot read the model, and says what to do. */
+/* A context without the components cannot read the model; the error says what to do. */
 static void test_other_context(void **state) {
   struct added *a = *state;
   few_model *m;

@@ -1,4 +1,4 @@
-/* Checkpoints: which one is read, which are kept, and undamaged files that no run wrote. */
+/* Checkpoints: which one is read, which are kept, and undamaged files that a run did not write. */
 #include <inttypes.h>
 #include <math.h>
 #include <unistd.h>
@@ -69,14 +69,14 @@ static void test_which(void **state) {
   assert_int_equal(read_step(&f, (struct few_checkpoint_pick){36, true}), 30);
   assert_int_equal(read_step(&f, (struct few_checkpoint_pick){30, true}), 20);
   assert_int_equal(read_step(&f, (struct few_checkpoint_pick){10, true}), -7);
-  /* Two milestones stay, and the newest interim one only if it is newer than they. */
+  /* Two milestones are kept, and the newest interim checkpoint if it is newer than they are. */
   assert_ok(ctx, few__checkpoint_trim(ctx, f.dir, 36));
   assert_true(!milestone(&f, 10) && milestone(&f, 20) && milestone(&f, 30));
   assert_true(!interim(&f, 25) && !interim(&f, 33) && interim(&f, 36));
   put(&f, 40, FEW_CHECKPOINT_MILESTONE);
   assert_ok(ctx, few__checkpoint_trim(ctx, f.dir, 40));
   assert_true(!milestone(&f, 20) && milestone(&f, 30) && milestone(&f, 40) && !interim(&f, 36));
-  /* One that is later cannot be read, or the run would be there: it is not counted. */
+  /* A later one does not count: it cannot be read, or the run would have resumed from it. */
   assert_ok(ctx, few__checkpoint_trim(ctx, f.dir, 35));
   assert_true(milestone(&f, 30) && milestone(&f, 40));
   assert_ok(ctx, few__checkpoint_drop_after(ctx, f.dir, 30));
@@ -84,7 +84,7 @@ static void test_which(void **state) {
   end(&f);
 }
 
-/* Write the checkpoint again, whole and with a digest, but with another number in it. */
+/* Writes the checkpoint again, complete and with a digest, but with a different number in it. */
 static void forge(struct fixture *f, const char *key, uint64_t bits) {
   few_ctx *ctx = f->u.ctx;
   struct few_st st;

@@ -1,4 +1,5 @@
-/* Every component of every kind can be listed, found by name, and has texts and options that hold. */
+/* Every component of every kind can be listed and found by name, and has texts and valid
+ * options. */
 #include "few/component.h"
 
 #include "base/option.h"

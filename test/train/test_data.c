@@ -1,4 +1,4 @@
-/* Training on data of the program: the bits of a run on the same data by name. */
+/* Training on a data set of the program gives the bits of a run on the same data by name. */
 #include "few/data.h"
 #include "few/model.h"
 #include "few/train.h"

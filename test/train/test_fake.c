@@ -1,5 +1,5 @@
-/* Runs with a fake network: which numbers an update may touch, and that a run is the same to the
- * bit for any number of workers and wherever it was stopped, however its losses are balanced. */
+/* Runs with a fake network: which parameters an update may change. A run has the same bits for any
+ * number of workers and wherever it was stopped, with every balancer. */
 #include <unistd.h>
 
 #include "few/train.h"
@@ -100,7 +100,7 @@ static double *gradient(enum few_phase_id phase, enum who without, const char *m
   return copy;
 }
 
-/* Who changes the gradient of a phase by having no dropout? */
+/* Which networks change the gradient of a phase when they have no dropout? */
 static void check_dropout(enum few_phase_id phase, const char *objective, bool student, bool fake) {
   int64_t n, m;
   double *all = gradient(phase, NOBODY, objective, &n);

@@ -1,5 +1,5 @@
-/* to_teacher in the log. It falls while a consistency student learns, when mse and loss show
- * nothing. Only students of a flow have it. It changes no bit of the training. */
+/* to_teacher in the log. It falls while a consistency student learns, which mse and loss do not
+ * show. Only students of a flow have it. It does not change the training. */
 #include "io/npy.h"
 #include "toys.h"
 
@@ -14,10 +14,10 @@ static void test_falls(void **state) {
   assert_int_equal(toy_logged(&t, "mse", 8, mse), 5);
   print_message("to_teacher %.3f, %.3f, %.3f, %.3f, %.3f\n", gap[0], gap[1], gap[2], gap[3],
                 gap[4]);
-  /* F = 0 makes a point of no size at first, which is one deviation from any target. */
+  /* At first F = 0, so the sample is near 0, which is one deviation from any target. */
   assert_true(gap[0] > 0.9 && gap[0] < 1.15);
   assert_true(gap[4] < 0.5 * gap[0] && gap[4] < gap[1]);
-  assert_true(mse[4] > mse[1]); /* what it would be read from otherwise */
+  assert_true(mse[4] > mse[1]); /* mse, which could be used instead, rises */
   toy_end(&t);
 }
 
@@ -43,8 +43,9 @@ static void test_who_has_one(void **state) {
   toy_end(&t);
 }
 
-/* Two classes of the eight that a teacher knows: both are asked for those, so a student that is the
- * teacher still, sampled by another solver, is near it; of other classes it would be far. */
+/* Data with two of the teacher's eight classes: teacher and student are sampled with these. So a
+ * student that is still equal to the teacher, sampled by another solver, is close to it. With other
+ * classes it would be far. */
 static void test_labels_of_the_data(void **state) {
   (void)state;
   enum { N = 64 };

@@ -1,5 +1,5 @@
-/* The guard's verdicts: a value that is not finite is trouble at once, a spike is skipped, spikes
- * in a row are trouble, and the usual norm follows slow growth. */
+/* The decisions of the guard: a value that is not finite is trouble at once; a single spike is
+ * skipped; several spikes in a row are trouble; and the usual norm follows slow growth. */
 #include "testing.h"
 
 #include "train/guard.h"
@@ -36,7 +36,7 @@ static void test_spikes(void **state) {
   assert_int_equal(few__guard_look(&s, &k, 0.5, 50), FEW_GUARD_SPIKE);
   assert_int_equal(few__guard_look(&s, &k, 0.5, 50), FEW_GUARD_SPIKE);
   assert_int_equal(few__guard_look(&s, &k, 0.5, 50), FEW_GUARD_TROUBLE);
-  s = experienced(&k, 10); /* a young run has no opinion yet */
+  s = experienced(&k, 10); /* after few steps nothing is a spike */
   assert_int_equal(few__guard_look(&s, &k, 0.5, 50), FEW_GUARD_FINE);
 }
 

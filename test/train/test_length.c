@@ -1,5 +1,5 @@
-/* Longer runs: which may be made longer, with the bits of one that had that length from the start;
- * which are refused, with what to do; and a run whose weights start as those of a model. */
+/* Extending runs: some may be extended, with the bits of a run that had this length from the start;
+ * others are refused, with what to do. Also runs that start with the weights of a model. */
 #include "io/file.h"
 #include "io/safetensors.h"
 #include "toys.h"
@@ -39,7 +39,7 @@ static void same_file(struct toy *t, const char *a, const char *b, const char *f
   few__free(t->ctx, y);
 }
 
-/* What has no end of its own: 4 steps and then 9 are the 9 of one run. */
+/* A run that does not depend on its length: 4 steps extended to 9 equal a run of 9. */
 static void test_longer(void **state) {
   (void)state;
   static const char *const all[][4] = {
@@ -69,7 +69,7 @@ static void test_longer(void **state) {
   toy_end(&t);
 }
 
-/* Nothing of the run has changed after a refusal: the same command as before still ends it. */
+/* A refusal does not change the run: the original command still finishes it. */
 static void refused(struct toy *t, const char *name, const char *const *before,
                     const char *const *after, const char *says) {
   size_t n, m;
@@ -115,7 +115,7 @@ static void test_refused(void **state) {
   toy_end(&t);
 }
 
-/* ---- what a run begins as ---- */
+/* ---- initial weights of a run ---- */
 
 static float *tensor(struct toy *t, const char *run, const char *file, const char *name,
                      int64_t *n) {

@@ -1,4 +1,4 @@
-/* Objectives of a recipe: one or a sum, their keys, stages, and what is refused. */
+/* Objectives of a recipe: single ones and sums, their keys, stages, and what is refused. */
 #include <unistd.h>
 
 #include "testing.h"
@@ -51,8 +51,8 @@ static void test_two_added(void **state) {
   few_ctx_free(ctx);
 }
 
-/* A second guidance scale, and its range, are inherited from a teacher that has them: here there
- * is none, and the labels' teacher is asked with a range of the student's own. */
+/* A guidance input and its range are inherited from a teacher that has them. Here the teacher has
+ * none, and a range of the student's own is used with the labelled teacher. */
 static void test_guidance(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -72,8 +72,8 @@ static double real_of(const struct few_setup *r, int i, const char *key) {
   return *(const double *)(const void *)((const char *)r->config.objective[i].opts + o->offset);
 }
 
-/* Guidance belongs to the student: a scale given to one objective holds for all, and the fake network
- * takes the input that the student takes. */
+/* Guidance belongs to the student: a scale given to one objective is used for all, and the fake
+ * network has the same guidance input as the student. */
 static void test_guidance_of_added(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -92,7 +92,7 @@ static void test_guidance_of_added(void **state) {
   assert_true(r.spec.guidance && r.fake->spec.guidance && !r.teacher->spec.guidance);
   struct few_text text = {0};
   assert_ok(ctx, few__setup_text(ctx, &r, &text));
-  assert_non_null(strstr(text.at, "\nguidance_max = 3\n")); /* the recipe as it was taken */
+  assert_non_null(strstr(text.at, "\nguidance_max = 3\n")); /* the recipe as it was used */
   assert_non_null(strstr(text.at, "\nvsd.guidance_max = 3\n"));
   few__text_free(ctx, &text);
   few__setup_close(ctx, &r);
@@ -107,7 +107,7 @@ static void test_guidance_of_added(void **state) {
   few_ctx_free(ctx);
 }
 
-/* So is the noise that a generator starts from. */
+/* The same for the noise that a generator starts from. */
 static void test_start_of_added(void **state) {
   (void)state;
   static const char *const keys[] = {"sigma_init=2.5", "mid_share=0.5", "mid_time=0.9"};
@@ -159,7 +159,7 @@ static void test_names(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Generators know their sampling times. */
+/* Models of generators have their sampling times. */
 static void test_times(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -208,8 +208,8 @@ static void make_teacher(char key[64], bool input, const char *sampler, const ch
   few_ctx_free(ctx);
 }
 
-/* Objectives that feed the student no guidance scale: from a teacher that takes one, and beside an
- * objective that feeds it. */
+/* Objectives that give the student no guidance scale: with a teacher that has the input, and beside
+ * an objective that gives it. */
 static void test_no_guidance_fed(void **state) {
   (void)state;
   static const char *const alone[] = {"diffusion", "ct",       "ict",     "ect",
@@ -229,7 +229,7 @@ static void test_no_guidance_fed(void **state) {
           "diffusion does not feed it");
 }
 
-/* A consistency model has no field to distil; training from data may go on from one. */
+/* A consistency model has no field to distil, but training from data may start with its weights. */
 static void test_no_field(void **state) {
   (void)state;
   char teacher[64];
@@ -252,8 +252,8 @@ static double dropout_of(const struct few_net_def *net, const void *opts) {
   return *(const double *)(const void *)((const char *)opts + o->offset);
 }
 
-/* A student inherits its teacher's network and not its dropout; what the recipe says is that of all
- * networks that the run trains. */
+/* A student inherits its teacher's network, but not its dropout. The dropout of the recipe is used
+ * for all networks that the run trains. */
 static void test_dropout(void **state) {
   (void)state;
   char teacher[64];
@@ -335,7 +335,7 @@ static void warned(const char *const *settings, const char *says) {
   few_ctx_free(ctx);
 }
 
-/* Times so near that the difference of f is rounding; a tangent that is still warming up. */
+/* Times so close that the difference of f is rounding; a run shorter than the tangent's warm-up. */
 static void test_warnings(void **state) {
   (void)state;
   warned((const char *[]){"objective=ect", "q=4", NULL}, "ect: q^doublings = 65536");

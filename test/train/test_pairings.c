@@ -1,6 +1,7 @@
-/* Any teacher serves any student: every objective that takes a teacher, from one of every
- * prediction with the time of its process. A few steps of each must be finite, and so must be what
- * the student then draws; or the pair is refused before the first step, with what to change.
+/* Every teacher can be combined with every student: each objective that needs a teacher is run with
+ * one of every prediction, with the time of its process. A few steps of each must be finite, and so
+ * must the student's samples. Otherwise the pair is refused before the first step, with what to
+ * change.
  */
 #include "diffusion/objective/objective.h"
 #include "toys.h"
@@ -16,7 +17,7 @@ static const struct kind kinds[] = {
     {"both", "vp", "process=vp"},
 };
 
-/* Students that are asked at pure noise, of which a network that predicts eps says nothing. */
+/* Students that are evaluated at pure noise, where a prediction of eps does not determine F. */
 static const char *const not_from_eps[] = {"shortcut", "meanflow"};
 
 static void make_teacher(struct toy *t, const struct kind *k) {

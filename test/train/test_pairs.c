@@ -1,5 +1,5 @@
-/* A run that is interrupted while its teacher makes pairs keeps the finished ones, makes the rest
- * when it is resumed, and ends in the bytes of a run that was not stopped. */
+/* A run that is interrupted while its teacher makes pairs keeps the finished ones and makes the
+ * rest when it is resumed. Its result has the bytes of an uninterrupted run. */
 #include "io/safetensors.h"
 #include "toys.h"
 #include "train/pairs.h"
@@ -73,7 +73,7 @@ static void test_interrupted(void **state) {
            t.dir, "model.safetensors", "model.safetensors", "pairs-000000000.safetensors",
            "pairs-000000000.safetensors");
   assert_int_equal(system(command), 0);
-  /* A bit that flipped: they are made again, as they were. */
+  /* After a bit flip the pairs are made again, with the same bytes. */
   char damaged[256];
   snprintf(damaged, sizeof damaged, "%s/parts/pairs-000000000.safetensors", t.dir);
   FILE *f = fopen(damaged, "r+b");
@@ -122,7 +122,7 @@ static few_status open_recipe(struct toy *t, struct few_setup *r, const char *co
   return few__setup_open(t->ctx, r, &o);
 }
 
-/* Pair i as few_sample makes it of a class at guidance scale s. */
+/* Pair i as few_sample makes it, for a class and guidance scale s. */
 static void check_pair(struct toy *t, const struct few_setup *r, int64_t i, int label, double s,
                        const float *x) {
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
@@ -138,8 +138,8 @@ static void check_pair(struct toy *t, const struct few_setup *r, int64_t i, int 
     assert_close((double)x[k], (float)(((double)y[k] - m->data_mean) * m->data_scale), 0);
 }
 
-/* Each pair has a guidance scale of its own, uniform in the teacher's range, that made its image; files
- * give the same again. */
+/* Each pair has its own guidance scale, uniform in the teacher's range, with which its image was
+ * made. Pairs read from files are the same. */
 static void test_scales(void **state) {
   (void)state;
   static float x[FEW_PAIRS * TOY_D], z[FEW_PAIRS * TOY_D], s[FEW_PAIRS], again[FEW_PAIRS];
@@ -194,7 +194,8 @@ static void test_one_scale(void **state) {
   toy_end(&t);
 }
 
-/* Fresh noise on the way is in the image and not in the pair. */
+/* A sampler that adds noise is refused, since that noise would be in the image but not in the
+ * pair. */
 static void test_fresh_noise(void **state) {
   (void)state;
   struct toy t = toy_begin();

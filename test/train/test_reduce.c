@@ -1,4 +1,4 @@
-/* The bits of a sum are those of its fixed tree, in whatever order the shards are added. */
+/* A sum has the bits of its fixed tree, in whatever order the shards are added. */
 #include "testing.h"
 #include "train/reduce.h"
 
@@ -8,7 +8,8 @@ static float value(int64_t shard, int i) {
   return (float)sin(1.3 * (double)shard + 0.7 * i) * (float)(1 + shard % 5);
 }
 
-/* The tree by its definition: neighbours are added, an odd one out passes upwards. */
+/* The definition of the tree: adjacent values are added; a value without a partner moves up
+ * unchanged. */
 static float expected(int64_t shards, int i) {
   float v[MOST];
   for (int64_t s = 0; s < shards; s++) v[s] = value(s, i);
@@ -33,7 +34,7 @@ static void test_any_order(void **state) {
         while (done[s]) s = (s + 1) % shards;
         done[s] = true;
         float *b = few__reduce_take(r);
-        assert_true(b[0] == b[0] && b[N - 1] == b[N - 1]); /* no memory that nobody wrote */
+        assert_true(b[0] == b[0] && b[N - 1] == b[N - 1]); /* no uninitialised memory (NaN) */
         for (int i = 0; i < N; i++) b[i] = value(s, i);
         few__reduce_add(r, s, b);
       }
@@ -48,7 +49,7 @@ static void test_any_order(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Places between gradients stay 0 from step to step. */
+/* Gaps between gradients stay 0 from step to step. */
 static void test_gaps(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();

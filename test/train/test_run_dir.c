@@ -1,4 +1,4 @@
-/* The directory of a run: locked by one process, free of unfinished files. */
+/* The directory of a run: one process locks it, and unfinished files are removed. */
 #include "testing.h"
 
 #include <unistd.h>

@@ -1,6 +1,5 @@
-/* Coordinates of different spread are learned each on its own scale. Multiplying one coordinate by
- * a power of two then changes nothing but its scale: every weight has the same bits, and samples
- * are the same but for that power. */
+/* Each coordinate is trained on its own scale. So multiplying a coordinate by a power of two
+ * changes only its scale: every weight has the same bits, and samples differ only by that power. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -62,7 +61,7 @@ static void write_set(struct bench *b, const char *name, double factor) {
   assert_ok(b->ctx, few__npy_write(b->ctx, path, FEW_STORE_F32, 2, (int64_t[]){N, 2}, p));
 }
 
-/* Train on a set, from a teacher if one is named, and load what comes of it. */
+/* Trains on a set, from a teacher if one is named, and loads the result. */
 static few_model *train(struct bench *b, const char *set, const char *run, const char *teacher,
                         const char *more) {
   char data[300], path[300], from[300];
@@ -120,7 +119,7 @@ static void test_powers_of_two(void **state) {
   few_model_free(other);
 }
 
-/* One scale serves where coordinates are alike, and where the recipe says so. */
+/* One scale is used if coordinates are similar, and if the recipe selects it. */
 static void test_one_scale(void **state) {
   struct bench *b = *state;
   write_set(b, "near", 0.5);
@@ -133,7 +132,7 @@ static void test_one_scale(void **state) {
   few_model_free(m);
 }
 
-/* A teacher's units are not those of any data. */
+/* A teacher's units need not fit the data. */
 static void test_foreign_units(void **state) {
   struct bench *b = *state;
   write_set(b, "near", 0.5);

@@ -1,5 +1,5 @@
-/* A long step can be stopped in the middle. Nothing of it is kept, and the resumed run ends in the
- * same bits. */
+/* A long step can be stopped in the middle. Nothing of it is kept, and the resumed run ends with
+ * the same bits. */
 #include "testing.h"
 
 #include <time.h>
@@ -14,13 +14,13 @@ struct asked {
   int stopped; /* in the middle */
 };
 
-/* The end of a step is reported once; what comes after it with the same number is in the next one.
- */
+/* The end of a step is reported once. Later reports with the same number come from the next
+ * step. */
 static int on_progress(void *user, const struct few_progress *p) {
   struct asked *a = user;
   if (p->done != a->at || strcmp(p->what, "training") != 0) return 0;
   a->stopped = ++a->calls > 1;
-  if (!a->stopped) /* it is asked again a tenth of a second after */
+  if (!a->stopped) /* the callback is called again a tenth of a second later */
     nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
   return a->stopped;
 }

@@ -1,5 +1,5 @@
-/* Losses that are added, weighed by their gradients: runs on the ring that end nearer to the exact
- * flow than they began, and whose log has the factors that the balancer's formula says. */
+/* Sums of losses, balanced by their gradients: runs on the ring end closer to the exact flow than
+ * they began, and the factors in their log satisfy the balancer's formula. */
 #include "toys.h"
 
 enum { STEPS = 800 };
@@ -23,7 +23,8 @@ static const struct sum shortcut = {"toy-shortcut",
 
 /* With n_i the length of the gradient of loss i, w_i its weight and a_i its factor:
  *
- *   gradnorm   a_i = w_i/n_i sum_j w_j n_j / sum_j w_j, so sum_i w_i^2/a_i = sum_i w_i. A loss without
+ *   gradnorm   a_i = w_i/n_i sum_j w_j n_j / sum_j w_j, so sum_i w_i^2/a_i = sum_i w_i. A loss
+ * without
  *              gradient (sCM's at its first step) has a_i = 0 and no part in the first sum.
  *   minnorm    a_i/w_i are on the simplex.
  *   primary    a_0 = w_0, and the share of the other loss is at least 0. */
@@ -35,8 +36,9 @@ static double gradnorm(const double *w, const double *a) {
 static double minnorm(const double *w, const double *a) { return a[0] / w[0] + a[1] / w[1] - 1; }
 static double primary(const double *w, const double *a) { return a[0] - w[0] + fmin(a[1], 0); }
 
-/* Distances at the right: measured with AVX-512, and before the first step. Where `primary` takes
- * of consistency only what keeps flow matching from undoing it, one step stays unlearned. */
+/* The comments have the distances measured with AVX-512, and those before the first step. `primary`
+ * takes only the part of the consistency loss that does not conflict with flow matching, so one
+ * step is not learned. */
 static const struct held {
   const struct sum *sum;
   const char *balance;
@@ -54,7 +56,7 @@ static const struct held {
     {&shortcut, "balance=primary", primary, {{4, 0.3}, {128, 0.2}}},   /* 0.18 of 0.46, 0.14 */
 };
 
-/* Numbers of the log have nine digits. */
+/* Numbers in the log have nine digits. */
 static void check_factors(const struct toy *t, const struct held *h) {
   static double a[STEPS], b[STEPS];
   const int n = toy_logged(t, h->sum->first, STEPS, a);

@@ -1,6 +1,6 @@
-/* Consistency on a grid of times, on the ring of Gaussians: how far is the one-step map from that
- * of the exact flow? Without a teacher's step (ct, ict, ect) the exact map is the target all the
- * same, as the step goes to zero. And in continuous time before sCM. */
+/* Consistency on a grid of times, on the ring of Gaussians: the distance of the one-step map to
+ * that of the exact flow. Without a teacher's step (ct, ict, ect) the target is the exact map too,
+ * as the step goes to zero. Also consistency in continuous time, as it was before sCM. */
 #include "toys.h"
 
 /* One step from the prior. */
@@ -21,9 +21,9 @@ static double trained(struct toy *t, const char *recipe, const char *run, const 
   return d;
 }
 
-/* The teacher as it is has 1.0 in one step, and so have students that learn nothing; the mean of
- * all images has 0.9. ct has its recipe's schedules of points and of the target's average: of a
- * small batch, so that it has as many steps to follow them. */
+/* The distance of the teacher in one step, and of students that learn nothing, is 1.0; that of the
+ * mean of all images is 0.9. ct uses its recipe's schedules of points and of the target's average.
+ * It has a small batch, so that it can take as many steps as these need. */
 #define SHORT "steps=600", "batch=256"
 static const struct {
   const char *run, *recipe;
@@ -54,9 +54,9 @@ static void test_grids(void **state) {
   toy_end(&t);
 }
 
-/* Continuous time as it was before sCM steadied it. With fast Fourier features of time, as in the
- * recipe, it ends farther off than it begins, but no number of it is lost; the same loss learns the
- * flow with a network that is smooth in time. */
+/* Continuous time without sCM's improvements. With fast Fourier features of time, as in the recipe,
+ * the run ends farther from the flow than it begins, but all numbers stay finite. With a network
+ * that is smooth in time, the same loss learns the flow. */
 static void test_unsteadied(void **state) {
   (void)state;
   struct toy t = toy_begin();
@@ -69,8 +69,8 @@ static void test_unsteadied(void **state) {
   toy_end(&t);
 }
 
-/* The sum of squares of what a step without a learning rate leaves of a beginning, less the
- * teacher. */
+/* The sum of squares of the difference to the teacher's weights, after a step with learning rate
+ * 0. */
 static double from_teacher(struct toy *t, const char *init) {
   few_model *m, *teacher;
   double sum = 0;

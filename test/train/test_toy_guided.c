@@ -1,13 +1,13 @@
 /* Guided distillation on the labelled ring: the student of stage one against the guided teacher at
- * every x, t and guidance scale; students of few steps, with the scale as an input or built in,
- * against the teacher's guided images from the same noise; the joint baseline beside them; and an
- * encoder against the exact flow. */
+ * every x, t and guidance scale; students of few steps, with the scale as an input or fixed,
+ * against the teacher's guided images from the same noise; the joint baseline; and an encoder
+ * against the exact flow. */
 #include "toys.h"
 
 enum { ROWS = 256 };
 
-/* Rows of x_t = cos t x0 + sin t sigma_d eps of the ring with labels, at times and guidance scales
- * all over their ranges. */
+/* Rows of x_t = cos t x0 + sin t sigma_d eps of the ring with labels. Times and guidance scales
+ * cover their ranges. */
 static void grid(const few_model *m, float *x, float *t, int32_t *label, float *s) {
   struct toy_exact e;
   const double sigma = m->spec.sigma_data;
@@ -43,8 +43,9 @@ static few_model *labels_teacher(struct toy *t) {
   return load(t, FEW_TEST_DIR "/../models/toy-labels-teacher.safetensors");
 }
 
-/* Error of stage one, as a share of what guidance does to the teacher: 1 for a student that ignores
- * it. fixed: the scale that the student was trained for; 0: the student takes the scale. */
+/* The error of stage one, relative to the effect of guidance on the teacher: 1 for a student that
+ * ignores guidance. `fixed` is the scale that the student was trained for, or 0 if the scale is an
+ * input. */
 static double stage_one(struct toy *t, double fixed) {
   few_model *teacher = labels_teacher(t), *student = load(t, t->model);
   static float x[ROWS * TOY_D], time[ROWS], s[ROWS];
@@ -93,9 +94,9 @@ static void train_steps(struct toy *t, const char *run) {
   toy_train(t, "toy-guided-steps", run, (const char *const[]){teacher, SHORT_STAGES, NULL});
 }
 
-/* Measured: 0.08 of what guidance changes (1 for a student that ignores the scale), 0.056 and
+/* Measured: 0.08 of the effect of guidance (1 for a student that ignores the scale), 0.056 and
  * 0.060 in two steps (the teacher without guidance: 0.081, 0.164). The joint baseline has 0.415 and
- * 0.755; its network is as good, 0.063, where nothing guides it. */
+ * 0.755; without guidance its network is as good, 0.063. */
 static void test_guided(void **state) {
   (void)state;
   struct toy t = toy_begin();
@@ -118,8 +119,8 @@ static void test_guided(void **state) {
   toy_end(&t);
 }
 
-/* A student trained for one scale, which it does not take. Measured: 0.05 of what guidance changes; 0.030 in
- * 18 steps and 0.055 in two, where the teacher without guidance has 0.126. */
+/* A student trained for one scale, without a guidance input. Measured: 0.05 of the effect of
+ * guidance; 0.030 in 18 steps and 0.055 in two, where the teacher without guidance has 0.126. */
 static void test_fixed(void **state) {
   (void)state;
   const double scale = 2;
@@ -133,7 +134,7 @@ static void test_fixed(void **state) {
   toy_end(&t);
 }
 
-/* Rms of a model's noise of ring points against that of the exact flow. */
+/* Rms difference between a model's noise of points of the ring and that of the exact flow. */
 static double noise_distance(struct toy *t, const char *path, const struct few_sample_opts *opts) {
   struct toy_exact e;
   static float x[TOY_N * TOY_D], noise[TOY_N * TOY_D];

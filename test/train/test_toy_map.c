@@ -1,6 +1,6 @@
-/* Students of a mixture whose flow is known: how far is the one-step and the two-step map from the
- * exact one? Train a teacher, sCD and sCT through the trainer as a user would, then compare with
- * the integrated probability-flow ODE of the exact score. */
+/* Students of a mixture whose flow is known: the distance of the one-step and two-step maps to the
+ * exact ones. It trains a teacher, sCD and sCT as a user would, then compares them with the
+ * integrated probability-flow ODE of the exact score. */
 #include "toys.h"
 
 enum { N = TOY_N, D = TOY_D };
@@ -64,8 +64,8 @@ static void test_students_learn_the_flow(void **state) {
   snprintf(teacher, sizeof teacher, "teacher=%s", t.model);
   const char *const student[] = {teacher,           "steps=800",          "batch=512", "ema=40000",
                                  "preview_every=0", "tangent_warmup=200", NULL};
-  /* Measured with AVX-512: 0.143, 0.164 and 0.149, 0.169. Other instruction sets round otherwise
-   * and land elsewhere nearby; an untrained or wrongly trained map is at 0.5 and above. */
+  /* Measured with AVX-512: 0.143, 0.164 and 0.149, 0.169. Other instruction sets round differently
+   * and give similar distances. An untrained or wrongly trained map has 0.5 and more. */
   static const struct {
     const char *recipe;
     double one, two;

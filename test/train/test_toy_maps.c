@@ -1,15 +1,15 @@
-/* Networks that take the step size as an input, on the ring: one network against the exact flow in
- * each number of steps that it was trained for.
+/* Networks conditioned on the step size, on the ring: a network against the exact flow, for each
+ * number of steps that it was trained for.
  *
- * Measured with AVX-512 (other instruction sets land nearby), and what flow matching alone (for the
- * last, the teacher itself) does in as many steps, which a network that does not see its step
- * would:
+ * Distances measured with AVX-512 (other instruction sets give similar ones), then those of flow
+ * matching (for the last, of the teacher) in as many steps, which a network that ignores its step
+ * size would have:
  *
  *   shortcut      1, 2, 4, 128 steps   0.217, 0.220, 0.172, 0.128   1.02, 0.61, 0.245, 0.13
  *   meanflow      1, 2 steps           0.165, 0.160                 1.02, 0.61
  *   scd-segments  4 steps              0.045                        0.139
  *
- * An untrained network is at 1. */
+ * The distance of an untrained network is 1. */
 #include "toys.h"
 
 struct held {

@@ -1,7 +1,7 @@
-/* Teachers of other processes and predictions: how far is their flow from the exact one of the ring
- * of Gaussians, and does each serve a student (sCD, asked for F) as TrigFlow's own teacher does?
- * The whole way is in it: times, weight, prediction and time transform of the process, the file,
- * the conversion to F, its tangents. */
+/* Teachers of other processes and predictions: the distance of their flow to the exact one of the
+ * ring of Gaussians, and that of a student of each (sCD, which needs F). This tests everything
+ * together: times, weight, prediction and time transform of the process, the file, the conversion
+ * to F, its tangents. */
 #include "toys.h"
 
 static double distance(struct toy *t, const char *sampler, int steps) {
@@ -12,9 +12,9 @@ static double distance(struct toy *t, const char *sampler, int steps) {
   return toy_flow_distance(t, &o);
 }
 
-/* Measured (AVX-512): teachers 0.127, 0.112 and 0.143, students 0.143, 0.148 and 0.143; TrigFlow's
- * own are at 0.126 and 0.137, which test_toy_map holds to the same 0.22. After one step of training
- * a teacher is at 0.41 and above. */
+/* Measured (AVX-512): teachers 0.127, 0.112 and 0.143, students 0.143, 0.148 and 0.143. Those of
+ * TrigFlow have 0.126 and 0.137; test_toy_map requires 0.22 too. After one step of training a
+ * teacher has 0.41 and more. */
 static void check(const char *recipe, const char *steps, double teacher_at_most) {
   struct toy t = toy_begin();
   char teacher[640];

@@ -1,5 +1,5 @@
-/* Students of the ring by score distillation and against a discriminator, each added to sCD and as
- * the only objective: are their one-step samples distributed as the ring? */
+/* Students of the ring, by score distillation and against a discriminator, each added to sCD and as
+ * the only objective: their one-step samples must have the distribution of the ring. */
 #include "toys.h"
 
 static struct toy_energy measure(struct toy *t, const char *what) {
@@ -15,11 +15,11 @@ static struct toy_energy measure(struct toy *t, const char *what) {
   return e;
 }
 
-/* Alone they begin as the mean of the ring and have only their own loss to move them; beside sCD
- * they may not spoil its map. At the right: measured with AVX-512; the bounds lie between these,
- * which other seeds took to 0.0065 and 0.30, and what test_failures measures. With one update of
- * the fake network a step, as the recipes have it, runs as short as these lose Gaussians for some
- * seeds: the KL divergence seeks modes. */
+/* As the only objective, a loss starts from the mean of the ring. Beside sCD, it must not spoil
+ * sCD's map. The comments have what was measured with AVX-512; other seeds had up to 0.0065 and
+ * 0.30. The bounds are between these and the values of test_failures. With one update of the fake
+ * network per step, as in the recipes, runs as short as these lose Gaussians for some seeds, since
+ * the KL divergence is mode-seeking. */
 #define ALONE "steps=500", "batch=256", "fake_updates=3"
 #define BESIDE "steps=300", "batch=256", "tangent_warmup=100"
 #define ADDED "adversarial.weight=3e-3", "adversarial.fake_weight=1e-2"
@@ -69,7 +69,7 @@ static void test_one_step(void **state) {
   for (int i = 0; i < FEW_COUNT(held); i++) check(&held[i]);
 }
 
-/* Every bound refuses it. */
+/* Every bound must refuse it. */
 static void assert_refused(const char *what, struct toy_energy e) {
   printf("%s: energy distance %.4f, shape %.4f\n", what, e.ring, e.shape);
   for (int i = 0; i < FEW_COUNT(held); i++)

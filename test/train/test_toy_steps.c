@@ -1,5 +1,5 @@
-/* Students of a teacher's samples and steps, on the ring of Gaussians: how far are their images
- * from those of the exact flow from the same noise? */
+/* Students of a teacher's samples and steps, on the ring of Gaussians: the distance of their images
+ * to those of the exact flow from the same noise. */
 #include "diffusion/process/predict.h"
 #include "diffusion/process/vp.h"
 #include "toys.h"
@@ -31,8 +31,8 @@ static void check(struct toy *t, const char *recipe, const char *const *override
   }
 }
 
-/* Measured: direct 0.068, reflow 0.066 and 0.060, progressive 0.079. The teacher as it is has 1.0
- * in one step and 0.62 in two; so have networks that learn nothing. */
+/* Measured: direct 0.068, reflow 0.066 and 0.060, progressive 0.079. The teacher, and networks that
+ * learn nothing, have 1.0 in one step and 0.62 in two. */
 static void test_direct(void **state) {
   (void)state;
   struct toy t = toy_begin();
@@ -62,8 +62,8 @@ static void test_progressive(void **state) {
   toy_end(&t);
 }
 
-/* The rate of each stage falls in a straight line to zero, which the step after its last would
- * have, and begins anew. The log has nine digits. */
+/* In each stage the learning rate falls linearly, to zero at the step after the last. The log has
+ * nine digits. */
 static void test_rates(void **state) {
   (void)state;
   enum { STAGES = 3, EACH = 40 };
@@ -115,7 +115,7 @@ static double jump_error(struct toy *t) {
   return toy_rms(got, want) / sigma;
 }
 
-/* Of the last model, by the sampler stochastic on the model's own times. */
+/* Samples of the last model by the sampler `stochastic` on the model's own times. */
 static struct toy_energy stochastic(struct toy *t, const char *what, double *jumps) {
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
   o.sampler = "stochastic";
@@ -126,9 +126,9 @@ static struct toy_energy stochastic(struct toy *t, const char *what, double *jum
   return e;
 }
 
-/* grid = double learns jumps of 2/N from each i/N, which the stochastic sampler takes; a student of
- * jumps of 1/N does not know them. Measured: 0.080 and 0.228; samples 0.0025, 0.019, where the
- * teacher as it is has jumps within 0.347 and samples at 0.082, 0.91. */
+/* grid = double learns jumps of 2/N from each i/N, which the stochastic sampler uses; a student of
+ * jumps of 1/N has not learned them. Measured: 0.080 and 0.228; samples 0.0025, 0.019. The teacher
+ * has 0.347 for jumps and 0.082, 0.91 for samples. */
 static void test_stochastic(void **state) {
   (void)state;
   static const char *const grids[] = {"grid=own", "grid=double"};
@@ -189,8 +189,8 @@ static few_status run_until(const char *dir, int64_t step) {
   return st;
 }
 
-/* Three stages of four steps: stopped inside of one and where two meet, it ends in the same bits.
- */
+/* Three stages of four steps: stopped inside a stage, and between two, a run ends with the same
+ * bits. */
 static void test_resumed(void **state) {
   (void)state;
   struct toy t = toy_begin();
@@ -206,7 +206,7 @@ static void test_resumed(void **state) {
   for (int i = 0; i < 5; i++) {
     assert_int_equal(run_until(dir, stops[i]), FEW_E_CANCELLED);
     char *part = read_all(path, &m);
-    assert_true(n != m || memcmp(whole, part, (size_t)n) != 0); /* it is not there yet */
+    assert_true(n != m || memcmp(whole, part, (size_t)n) != 0); /* not finished yet */
     free(part);
   }
   assert_int_equal(run_until(dir, -1), FEW_OK);

@@ -1,6 +1,6 @@
-/* Style transfer by distilled models, guided: points of one Gaussian of the ring are encoded in
- * four steps and decoded in two as another Gaussian's, each way at a guidance scale of its
- * own, and end where many steps of the guided teacher lead. */
+/* Style transfer by distilled, guided models: points of one Gaussian of the ring are encoded in
+ * four steps and decoded in two as those of another Gaussian, each with its own guidance scale.
+ * They must end near the result of many steps of the guided teacher. */
 #include "toys.h"
 
 enum { FROM = 1, TO = 5 };
@@ -42,7 +42,7 @@ static void transfer(struct toy *t, const float *points, struct way up, struct w
     out[i] = ((double)y[i] - up.m->data_mean) * up.m->data_scale;
 }
 
-/* Points of one Gaussian, in the data's units. */
+/* Points of one Gaussian, in the units of the data. */
 static void points_of(const few_model *m, int label, float *out) {
   struct toy_exact e;
   toy_exact(&e, m, label);
@@ -84,7 +84,7 @@ static void test_transfer(void **state) {
   transfer(&t, points, (struct way){one, "progressive", 4}, (struct way){one, "progressive", 2},
            few, &nfe);
   const double undistilled = toy_rms(few, many) / sigma;
-  for (int i = 0; i < TOY_N * TOY_D; i++) /* how far the way was */
+  for (int i = 0; i < TOY_N * TOY_D; i++) /* the distance from start to end */
     few[i] = ((double)points[i] - teacher->data_mean) * teacher->data_scale;
   const double way = toy_rms(few, many) / sigma;
   printf(

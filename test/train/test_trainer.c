@@ -1,5 +1,5 @@
-/* A trainer by steps: the bits of few_train, whatever happens between the steps; recipes from
- * memory; runs in memory. */
+/* A trainer by steps gives the bits of few_train, whatever happens between the steps. Also recipes
+ * from memory, and runs in memory. */
 #include "testing.h"
 
 #include "few/model.h"
@@ -75,8 +75,8 @@ static bool same_file(struct room *r, const char *a, const char *b, const char *
   return system(command) == 0;
 }
 
-/* Between steps: the model is taken, the run is saved, the report is read; it is closed in the
- * middle and resumed. */
+/* Between steps, the model is taken, the run is saved and the report is read. The trainer is closed
+ * in the middle and resumed. */
 static void walk(struct room *r, const struct few_train_opts *o, int64_t until) {
   few_trainer *t;
   few_model *m;
@@ -140,7 +140,7 @@ static void test_in_memory(void **state) {
   assert_int_equal(few_trainer_save(t), FEW_E_INVALID);
   assert_ok(r.ctx, few_trainer_model(&m, t));
   few_trainer_close(t);
-  assert_same(whole, m); /* and lives on */
+  assert_same(whole, m); /* and is still valid */
   few_model_free(m);
   few_model_free(whole);
   room_close(&r);
@@ -199,7 +199,7 @@ static void test_refused(void **state) {
   room_close(&r);
 }
 
-/* Two trainers in one directory would remove each other's files. */
+/* A second trainer in a directory is refused, or they would remove each other's files. */
 static void test_locked(void **state) {
   (void)state;
   struct room r = room_open();
@@ -213,7 +213,7 @@ static void test_locked(void **state) {
   room_close(&r);
 }
 
-/* Weights grow 99 times a step, and a run in memory has no checkpoint to go back to. */
+/* Weights grow 99 times per step, and a run in memory has no checkpoint to go back to. */
 static void test_diverged(void **state) {
   (void)state;
   static const char *const wild[] = {"steps=90",        "batch=64",    "shards=2",       "lr=10",

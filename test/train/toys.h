@@ -1,5 +1,5 @@
-/* toys.h - runs on the ring of Gaussians, whose flow is known: train as a user would, with a
- * teacher that comes with few, and measure how far the result is from the exact answer. */
+/* toys.h - runs on the ring of Gaussians, whose flow is known: trains as a user would, with a
+ * teacher that comes with few, and measures the distance of the result to the exact one. */
 #ifndef FEW_TEST_TOYS_H
 #define FEW_TEST_TOYS_H
 
@@ -35,7 +35,7 @@ static inline void toy_end(struct toy *t) {
   few_ctx_free(t->ctx);
 }
 
-/* Run recipes/<recipe>.ini in a directory `run` of its own; overrides end with NULL. */
+/* Runs recipes/<recipe>.ini in a new directory `run`; overrides end with NULL. */
 static inline void toy_train(struct toy *t, const char *recipe, const char *run,
                              const char *const *overrides) {
   char path[512], dir[512];
@@ -51,7 +51,7 @@ static inline void toy_train(struct toy *t, const char *recipe, const char *run,
   assert_ok(t->ctx, few_train(t->ctx, &o));
 }
 
-/* The numbers of a key in the log, in the order of its lines; how many there are, at most n. */
+/* Reads at most n numbers of a key in the log, in the order of its lines. Returns how many. */
 static inline int toy_logged(const struct toy *t, const char *key, int n, double *out) {
   char line[4096], name[64];
   int found = 0;
@@ -69,7 +69,7 @@ static inline int toy_logged(const struct toy *t, const char *key, int n, double
 /* ---- exact answers ---- */
 
 struct toy_exact {
-  struct mixture mixture; /* in the model's own units; of label k: component k alone */
+  struct mixture mixture; /* in the model's own units; label k has only component k */
   double weight[16], mean[16 * TOY_D], std[16];
 };
 
@@ -93,8 +93,8 @@ static inline double toy_rms(const double *a, const double *b) {
   return sqrt(sum / (TOY_N * TOY_D));
 }
 
-/* Samples of a model in its own units, x[TOY_N][TOY_D], and the standard normals z that they began
- * as (NULL: not wanted). */
+/* Samples of a model in its own units, x[TOY_N][TOY_D], and the standard normals z that they
+ * started from (z may be NULL). */
 static inline void toy_sample(struct toy *t, few_model *m, const struct few_sample_opts *opts,
                               double *x, double *z) {
   static float out[TOY_N * TOY_D];
@@ -108,8 +108,8 @@ static inline void toy_sample(struct toy *t, few_model *m, const struct few_samp
   }
 }
 
-/* Distance of a deterministic sampler's images to those of the exact flow from the same noise, in
- * units of sigma_d. */
+/* The distance of a deterministic sampler's images to those of the exact flow from the same noise,
+ * in units of sigma_d. */
 static inline double toy_flow_distance(struct toy *t, const struct few_sample_opts *opts) {
   static double x[TOY_N * TOY_D], y[TOY_N * TOY_D];
   struct toy_exact e;
@@ -126,8 +126,9 @@ static inline double toy_flow_distance(struct toy *t, const struct few_sample_op
   return toy_rms(x, y) / sigma;
 }
 
-/* How samples lie on the ring: the part of them within three standard deviations of a Gaussian
- * (exactly 1 - exp(-9/2) = 0.989), and the rarest Gaussian's part in units of its weight. */
+/* How samples are distributed on the ring: the fraction within three standard deviations of a
+ * Gaussian (exactly 1 - exp(-9/2) = 0.989), and the fraction of the rarest Gaussian, relative to
+ * its weight. */
 struct toy_modes {
   double near, rarest;
 };
@@ -160,9 +161,10 @@ static inline struct toy_modes toy_modes(struct toy *t, const struct few_sample_
 
 enum { TOY_MANY = 4096 };
 
-/* Of points in the plane, whose ring has radius 1; and of their places about the nearest Gaussian's
- * centre, in its standard deviations, to N(0, 1), which says what `ring` hardly sees: how wide a
- * Gaussian is. Both are 0 for points of the ring, within 0.001. */
+/* `ring`: the distance of points in the plane to the ring of radius 1. The other: the distance of
+ * their positions relative to the nearest Gaussian, in standard deviations, to N(0, 1). It measures
+ * the width of the Gaussians, to which `ring` is not sensitive. Both are 0 within 0.001 for points
+ * of the ring. */
 struct toy_energy {
   double ring, shape;
 };

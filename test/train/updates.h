@@ -1,4 +1,4 @@
-/* updates.h - updates of a run by hand, on any backend: the recipe, its networks, random numbers
+/* updates.h - single updates of a run on any backend: the recipe, its networks, and random numbers
  * for parameters and rows. */
 #ifndef FEW_TEST_UPDATES_H
 #define FEW_TEST_UPDATES_H

@@ -198,7 +198,7 @@ static void test_derivatives(void **state) {
   few_ctx_free(ctx);
 }
 
-/* dropout_side: masks of images (rank 4) and of their tokens (rank 3) at low resolution alone. */
+/* dropout_side: masks of images (rank 4) and of their tokens (rank 3) only at low resolution. */
 static void test_dropout_side(void **state) {
   (void)state;
   static const struct {

@@ -1,4 +1,4 @@
-/* nn.h: the table of parameters, initial values, and each layer against its formula in f64. */
+/* The table of parameters, initial values, and each layer against its formula in f64. */
 #include "testing.h"
 
 #include "base/rng.h"
@@ -80,7 +80,7 @@ static void test_rows(void **state) {
   }
   assert_true(n.params.total >= free_from);
   assert_int_equal(few__params_find(&n.params, "enc.0.fc"), -1);
-  /* Traced once more: the same rows and the same node. */
+  /* Traced a second time: the same rows and the same node. */
   const struct few_nn once = {.g = n.g, .params = &n.params, .prefix = ""};
   n.nn = once;
   few_nn_push(&n.nn, "enc.%d", 0);
@@ -188,7 +188,7 @@ static void test_linear(void **state) {
   end(&n);
 }
 
-/* Of each group of channels of each row: mean 0, variance 1 less what eps takes. */
+/* Each group of channels of each row has mean 0, and variance 1 minus the effect of eps. */
 static void test_group_norm(void **state) {
   (void)state;
   enum { N = 2, P = 6, C = 4, GROUPS = 2 };
@@ -231,7 +231,8 @@ static void test_pnorm(void **state) {
   end(&n);
 }
 
-/* Off unless training. On: kept values are scaled, and each layer has a mask of its own. */
+/* Dropout is off unless training. In training, the remaining values are scaled, and each layer has
+ * a mask of its own. */
 static void test_dropout(void **state) {
   (void)state;
   enum { N = 4000 };

@@ -128,7 +128,7 @@ static void test_values(void **state) {
   few_ctx_free(c.ctx);
 }
 
-/* What an embedding sees is net_time of the process at the same noise-to-signal ratio. */
+/* The time of an embedding is net_time of the process at the same noise-to-signal ratio. */
 static void test_times(void **state) {
   (void)state;
   struct case_ c = {.ctx = test_ctx()};

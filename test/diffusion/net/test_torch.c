@@ -1,16 +1,16 @@
 /* The U-Net and the DiT against the same networks in PyTorch: value and tangent, from model files
- * that hold PyTorch's answers (torch_reference.py writes them).
+ * that contain PyTorch's results (torch_reference.py writes them).
  *
- * The small files are in float64 and compare in f64 with the definition of each op, which sees
- * every wrong factor, and in f32 with what models run on. FEW_TORCH_DIR=DIR compares the full-size
- * networks there, in f32 on both sides.
+ * The small files are in float64. They are compared in f64 on the reference backend, which detects
+ * every wrong factor, and in f32 on the backend that models use. FEW_TORCH_DIR=DIR compares the
+ * full-size networks in that folder, in f32 on both sides.
  */
 #include "testing.h"
 
 #include "io/safetensors.h"
 #include "model/model.h"
 
-struct machine { /* what a network runs on */
+struct machine { /* a backend and a number type */
   const struct few_backend *backend;
   few_real real;
 };
@@ -60,7 +60,7 @@ static void close_parity(struct parity *p) {
   few_ctx_free(p->ctx);
 }
 
-/* A tensor of the file as the plan wants it; few__free. */
+/* A tensor of the file in the number type of the plan; free it with few__free. */
 static void *operand(few_ctx *ctx, const struct few_st *file, const struct few_slot *s,
                      few_real real) {
   const struct few_st_tensor *t = tensor(file, s->name, s->param);
@@ -91,10 +91,11 @@ static void run(const struct parity *p, const struct machine *on, void *const ou
   few__plan_free(plan);
 }
 
-/* How far two computations of out[k] may lie apart, relative to 1 + its largest element, in units
- * of rounding. A sum of n products is off by at most n units of its terms' size, other steps by
- * one; errors pass through norms that keep sizes near 1, so they add. Angles 1000 t are rounded
- * twice before their sine is taken, to 1000 t units each. Both sides may do as badly. */
+/* The largest difference between two computations of out[k], relative to 1 + its largest element,
+ * in units of rounding. The error of a sum of n products is at most n units of the size of its
+ * terms, that of other steps one. Errors pass through norms that keep sizes near 1, so they add.
+ * Angles 1000 t are rounded twice before their sine is taken, to 1000 t units each. Both sides may
+ * have these errors. */
 static double units(const struct parity *p, int k) {
   const few_graph *g = p->graph;
   const struct few_st_tensor *t = tensor(&p->file, "t", false);

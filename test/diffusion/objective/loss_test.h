@@ -1,6 +1,7 @@
-/* loss_test.h - the loss of an objective as built in the graph, replayed in f64 on the plain loops,
- * so that a test can write the formula again in plain C: the student is a small mlp, the teacher
- * whatever the test says. Nodes that the objective made can be asked for by making them again. */
+/* loss_test.h - the loss of an objective as built in the graph, replayed in f64 on the reference
+ * backend, so that a test can compare it with the formula in plain C. The student is a small mlp;
+ * the test chooses the teacher. A test gets a node that the objective made by making an equal
+ * one. */
 #ifndef FEW_TEST_LOSS_TEST_H
 #define FEW_TEST_LOSS_TEST_H
 
@@ -18,12 +19,12 @@ struct loss_test {
   struct few_nn head;
   _Alignas(8) char net_opts[1024];
   _Alignas(8) char opts[512];
-  /* Any network but the student. */
+  /* Any network except the student. */
   few_node (*teacher)(struct few_loss *l, const struct few_net_input *in);
   struct few_loss loss;
   few_node scalar[FEW_MAX_SCALARS];
   double scalar_value[FEW_MAX_SCALARS];
-  double cot[LOSS_ROWS * LOSS_DIM]; /* fed to the input "cot" */
+  double cot[LOSS_ROWS * LOSS_DIM]; /* bound to the input "cot" */
 };
 
 static few_node loss_student(struct few_loss *l, const struct few_net_input *in) {
@@ -99,7 +100,7 @@ static void loss_end(struct loss_test *t) {
   few_ctx_free(t->ctx);
 }
 
-/* Any fixed numbers, and what the test gives. */
+/* Arbitrary fixed numbers, and those that the test gives. */
 static void *loss_feed(const struct loss_test *t, const struct few_slot *slot) {
   const int64_t n = few_shape_count(slot->shape);
   unsigned seed = 17;
@@ -153,8 +154,8 @@ static few_node loss_sum(struct loss_test *t) {
   return sum;
 }
 
-/* The gradient by the student's parameters is J_F^T dL/dF, with dL/dF [rows][dim] as the test wrote
- * it: nothing else passes a gradient on. */
+/* Checks that the gradient by the student's parameters is J_F^T dL/dF, with dL/dF [rows][dim] from
+ * the test, so that nothing else propagates a gradient. */
 static void loss_check_gradient(struct loss_test *t, few_node F, const double *dF, double tol) {
   few_node p[LOSS_MAX_P], out[2 * LOSS_MAX_P];
   const int n = t->student.n;

@@ -1,5 +1,5 @@
-/* losses.h - an objective's loss as a graph of a small network, replayed in f64, with every
- * question that it put to a network kept: what was asked, and what came back. */
+/* losses.h - the loss of an objective with small networks, as a graph that is replayed in f64. It
+ * records the arguments and the result of every call of a network. */
 #ifndef FEW_TEST_LOSSES_H
 #define FEW_TEST_LOSSES_H
 
@@ -22,7 +22,7 @@ struct losses {
   struct few_params params[FEW_ROLES], head;
   _Alignas(8) char net_opts[1024];
   _Alignas(8) char opts[1024];
-  const char *dropout; /* of the networks that are trained; NULL: none */
+  const char *dropout; /* dropout of the networks that are trained, or NULL */
   const struct few_objective_def *def;
   struct few_nn head_nn;
   struct few_loss l;
@@ -31,7 +31,7 @@ struct losses {
   /* NULL, or a network written by the test. */
   few_node (*exact)(struct losses *s, enum few_role who, const struct few_net_input *in);
   few_node scalar[FEW_MAX_SCALARS];
-  int n_given; /* values of inputs that a test chooses; others are made up */
+  int n_given; /* values of inputs that a test chooses; others are arbitrary */
   const char *given_name[8];
   const double *given[8];
 
@@ -113,7 +113,7 @@ static inline void loss_build(struct losses *s, const char *objective, int64_t r
   assert_ok(s->ctx, few_graph_status(s->g));
 }
 
-/* Was call number i answered without dropout? Equal expressions are one node. */
+/* Was call number i without dropout? Equal expressions are one node. */
 static inline bool loss_is_plain(struct losses *s, int i) {
   struct few_net_input in = s->call[i].in;
   in.no_dropout = true;
@@ -126,7 +126,7 @@ static inline void loss_give(struct losses *s, const char *input, const double *
   s->given[s->n_given++] = values;
 }
 
-/* Want a node's value; its index in s->value. */
+/* Requests a node's value. Returns its index in s->value. */
 static inline int loss_want(struct losses *s, few_node v) {
   assert_true(s->n < LOSS_OUT && v != FEW_NONE);
   s->out[s->n] = v;
@@ -169,9 +169,9 @@ static inline void loss_replay(struct losses *s) {
   few__plan_free(plan);
 }
 
-/* The gradient of `loss` by the student's parameters must be that of <F, cot>, F the student's
- * answer number `call`: cot [rows][LOSS_DIM] is what the formula says dL/dF is. To be called after
- * the values that cot is made of were replayed. */
+/* Checks that the gradient of `loss` by the student's parameters is that of <F, cot>, where F is
+ * the result of the student's call number `call` and cot [rows][LOSS_DIM] is dL/dF by the formula.
+ * Call it after the values that cot is made of were replayed. */
 static inline void loss_check_gradient(struct losses *s, few_node loss, int call, const double *cot,
                                        double bound) {
   few_graph *g = s->g;

@@ -96,7 +96,7 @@ static double vp(double u) { return ratio(&few__process_vp, u); }
 static double vp_linear(double u) { return ratio(&few__process_vp_linear, 1e-5 + (1 - 1e-5) * u); }
 static double flow(double u) { return ratio(&few__process_flow, u); }
 
-/* Simple diffusion's formulas as they stand there, from ln SNR; the side is 4. */
+/* The formulas of Simple diffusion as printed, from ln SNR; the side is 4. */
 static double cosine(double u) {
   double least = atan(exp(-0.5 * 15)), most = atan(exp(-0.5 * -15));
   return -2 * log(tan(least + u * (most - least)));

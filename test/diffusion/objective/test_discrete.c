@@ -26,7 +26,7 @@ static few_node exact(struct few_loss *l, const struct few_net_input *in) {
   return few_mul(g, few_loss_rows(l, f), in->x);
 }
 
-/* What the objective asks of networks, in its order. */
+/* The calls of networks by the objective, in order. */
 static struct {
   int n;
   struct call {
@@ -42,7 +42,7 @@ static few_node record(struct few_loss *l, enum few_role who, const struct few_n
   return F;
 }
 
-/* Building once more gives the same nodes. */
+/* Building a second time gives the same nodes. */
 static void begin(struct loss_test *t, const char *name, const char *const settings[][2]) {
   t->teacher = exact;
   const struct few_objective_def *def = loss_begin(t, name, settings);
@@ -206,7 +206,8 @@ static void check_loss(const struct trial *r) {
         ect ? ect_times(r, v[9][i]) : grid_times(r, distils ? 18 : r->scalar, v[4][i]);
     double difference[D], slope[D], square = 0;
     assert_close(v[4][i], at.t, 1e-12);
-    assert_close(v[7][i], at.s > 0 ? at.s : 1, 1e-12); /* f(x, 0) = x: asked elsewhere */
+    assert_close(v[7][i], at.s > 0 ? at.s : 1,
+                 1e-12); /* f(x, 0) = x, so it is evaluated at another time */
     assert_close(v[10][i], at.t, 1e-12);
     for (int k = 0; k < D; k++) {
       const int j = i * D + k;
@@ -249,9 +250,9 @@ static void test_losses(void **state) {
   for (int i = 0; i < FEW_COUNT(trials); i++) check_loss(&trials[i]);
 }
 
-/* The exact consistency function scales x to the deviation at 0, and is a zero of cd's loss but for
- * the teacher's error: of third order a step for Heun, of second for DDIM, and so the whole of it
- * falls by 4 and by 2 a halving of the grid. */
+/* The exact consistency function scales x to the deviation at 0. With it, cd's loss has only the
+ * error of the teacher's steps, which is of third order per step for Heun and of second for DDIM.
+ * So it falls by 4 and by 2 when the grid is halved. */
 static void test_order_of_the_step(void **state) {
   (void)state;
   static const struct {
@@ -305,7 +306,7 @@ static void test_dscm_formula(void **state) {
     if (at.s < grid_point(FEW_PATH_EDM, 6, 0) + 1e-9) at.s = 0;
     zeros += at.s == 0;
     assert_close(v[2][i], at.t, 1e-12);
-    assert_close(v[5][i], at.s > 0 ? at.s : at.t, 1e-12); /* F at 0 does not count */
+    assert_close(v[5][i], at.s > 0 ? at.s : at.t, 1e-12); /* F at 0 does not matter */
     const double h = at.t - at.s;
     for (int k = 0; k < D; k++) {
       const int j = i * D + k;

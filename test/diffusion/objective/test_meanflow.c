@@ -13,7 +13,8 @@ struct ways {
   const char *dropout;
 };
 
-/* The student asked beside the row's own point: from (y_u, u) to (y + h v, u + h), r held. */
+/* The student at a point beside that of the row: (y + h v, u + h) instead of (y_u, u), with the
+ * same r. */
 static few_node beside(struct losses *s, few_node x, few_node t, few_node end) {
   few_graph *g = s->g;
   struct few_net_input in = s->call[s->n_calls - 1].in;
@@ -40,7 +41,7 @@ static void check(const struct ways *w) {
   struct few_trig_state d = few_trig_state_at(&s.l, s.l.x0, s.l.t, FEW_RNG_NOISE);
   const int main_call = s.n_calls - 1;
   const struct loss_call *c = &s.call[main_call];
-  for (int i = 0; i < s.n_calls; i++) /* fields are targets: dropout is the step's alone */
+  for (int i = 0; i < s.n_calls; i++) /* fields are targets, so only the step has dropout */
     assert_true(loss_is_plain(&s, i) == (i != main_call || !w->dropout));
   int loss = loss_want(&s, s.l.term[0].value), t = loss_want(&s, c->in.t);
   int x = loss_want(&s, d.x), v = loss_want(&s, d.v), step_size = loss_want(&s, c->in.step_size);

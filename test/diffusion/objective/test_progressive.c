@@ -68,7 +68,7 @@ static void ddim(struct few_mix from, struct few_mix to, const double *x, double
   for (int k = 0; k < D; k++) z[k] = to.x0 * x[k] + to.eps * (z[k] - from.x0 * x[k]) / from.eps;
 }
 
-/* What a row's networks are told: its label, -1 without, and w. */
+/* The condition of a row's networks: its label, or -1 without one, and w. */
 struct told {
   int label;
   double w;

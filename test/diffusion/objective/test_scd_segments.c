@@ -1,6 +1,6 @@
-/* sCD by segments: each row is told the end of its own segment, and its loss and gradient are those
- * of sCM (process/tangent.h) with t - t_k for t, the derivative of F coming from differences along
- * the teacher's flow with t_k held. */
+/* sCD by segments: each row is conditioned on the end of its own segment. Its loss and gradient are
+ * those of sCM (process/tangent.h) with t - t_k in place of t. The derivative of F comes from
+ * differences along the teacher's flow at constant t_k. */
 #include "losses.h"
 #include "oracle/scm.h"
 

@@ -338,7 +338,7 @@ static void check_differences(struct setting *s, few_node loss, few_node num, co
   free_rooms(n, v);
 }
 
-/* The path through the inputs of both networks: 1/w alone is fixed. */
+/* The path through the inputs of both networks; only 1/w is constant. */
 static void test_sid_gradient(void **state) {
   (void)state;
   for (int i = 0; i < 2; i++) {

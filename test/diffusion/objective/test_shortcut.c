@@ -14,7 +14,7 @@ struct ways {
   const char *dropout;
 };
 
-/* What the graph asked of the target network, by its place among the questions. */
+/* A call of the target network, by its index among the calls. */
 struct asked {
   int x, t, step_size, F, F_none;
 };
@@ -55,7 +55,7 @@ static void check(const struct ways *w) {
   struct asked one = want_call(&s, &next, w->who, guided);
   struct asked two = want_call(&s, &next, w->who, guided);
   assert_int_equal(next, s.n_calls);
-  for (int i = 0; i < s.n_calls; i++) /* half steps are targets: dropout is the student's alone */
+  for (int i = 0; i < s.n_calls; i++) /* half steps are targets, so only the student has dropout */
     assert_true(loss_is_plain(&s, i) == (i > 0 || !w->dropout));
   loss_replay(&s);
 

@@ -1,4 +1,5 @@
-/* cpu_test.h - call the CPU backend's kernels directly, on every instruction set that runs here. */
+/* cpu_test.h - calls the kernels of the CPU backend directly, on every instruction set that runs
+ * here. */
 #ifndef FEW_CPU_TEST_H
 #define FEW_CPU_TEST_H
 
@@ -10,8 +11,8 @@
   for (few_isa isa = 0; isa < FEW_ISA_COUNT; isa++) \
     if (few__isa_runs(isa))
 
-/* How a call of f32 is run: bits of the operands that are stored in bf16, and the result so. All arrays
- * begin at a cache line, or if `unaligned`, one number after it. */
+/* Storage of an f32 call: a bit for each operand stored in bf16, and whether the result is. All
+ * arrays begin at a cache line or, if `unaligned`, one number after it. */
 struct stored {
   unsigned in;
   bool out, direct, unaligned;
@@ -38,7 +39,7 @@ static inline void *to_stored(bool bf16, const double *x, int64_t n) {
 
 static inline size_t number_bytes(bool bf16) { return bf16 ? sizeof(uint16_t) : sizeof(float); }
 
-/* The same behind `skip` numbers. */
+/* The same after `skip` unused numbers. */
 static inline char *to_place(int64_t skip, bool bf16, const double *x, int64_t n) {
   const size_t bytes = (size_t)n * number_bytes(bf16), before = (size_t)skip * number_bytes(bf16);
   void *numbers = to_stored(bf16, x, n);
@@ -48,8 +49,9 @@ static inline char *to_place(int64_t skip, bool bf16, const double *x, int64_t n
   return to;
 }
 
-/* The result of the f32 kernel as doubles, yours to free. The result and the scratch lie between
- * guards, and the scratch is full of NaN: a kernel may not read what it has not written. */
+/* The result of the f32 kernel as doubles, yours to free. The result and the scratch are between
+ * guard bytes, and the scratch is full of NaN, since a kernel must not read what it has not
+ * written. */
 static inline double *apply_cpu_as(few_isa isa, const struct op_call *t, struct stored as) {
   const struct few_kernel k = few__backend_cpu_isa(isa)->kernel[FEW_F32][t->op];
   struct few_node_data node = {
@@ -93,15 +95,16 @@ static inline double *apply_cpu(few_isa isa, const struct op_call *t) {
   return apply_cpu_as(isa, t, (struct stored){0});
 }
 
-/* Half a unit in the last place of bf16 at numbers up to `most`: what storing rounds by. */
+/* The largest rounding error of storing numbers up to `most` in bf16: half a unit in the last
+ * place. */
 static inline double half_bf16(double most) {
   int e;
   frexp(fabs(most), &e);
   return ldexp(1, e - 9 < -134 ? -134 : e - 9);
 }
 
-/* The kernel of one instruction set is within terms * FLT_EPSILON * magnitude[k] of y; a result in
- * bf16 may be half a unit of that further off. */
+/* Checks that the kernel of one instruction set is within terms * FLT_EPSILON * magnitude[k] of y.
+ * A result in bf16 may be off by its rounding error in addition. */
 static inline void check_cpu_as(few_isa isa, const struct op_call *t, struct stored as,
                                 const double *y, const double *magnitude, double terms) {
   const int64_t n = count_of(t->out);
@@ -125,7 +128,8 @@ static inline void check_cpu(const struct op_call *t, const double *y, const dou
   FOR_EACH_ISA(isa) check_cpu_as(isa, t, (struct stored){0}, y, magnitude, terms);
 }
 
-/* One instruction set, in every way to store the operands and the result but all in f32. */
+/* Checks one instruction set with every way to store the operands and the result, except all in
+ * f32. */
 static inline void check_cpu_ways(few_isa isa, const struct op_call *t, const double *y,
                                   const double *magnitude, double terms) {
   for (unsigned way = 2; way < 4u << t->n_in; way++)
@@ -133,8 +137,8 @@ static inline void check_cpu_ways(few_isa isa, const struct op_call *t, const do
                  y, magnitude, terms);
 }
 
-/* Every instruction set; if `bf16`, in every other way to store the operands and the result. The operands must
- * then be numbers of bf16, which stored_array() gives. */
+/* The same on every instruction set. With `bf16`, all the other ways to store the operands and the result are checked
+ * instead; the operands must then be bf16 numbers, as from stored_array(). */
 static inline void check_cpu_stored(bool bf16, const struct op_call *t, const double *y,
                                     const double *magnitude, double terms) {
   if (!bf16) {

@@ -1,4 +1,4 @@
-/* kernel_test.h - call reference kernels directly, on tensors of doubles.
+/* kernel_test.h - calls reference kernels directly, on tensors of doubles.
  *
  * Describe a call in struct op_call; `apply` runs the f64 kernel and returns its result,
  * `check_f32` runs the f32 kernel on the same inputs (random_array gives numbers that are floats)
@@ -136,7 +136,7 @@ static inline void check_f32_linear(const struct op_call *t, const double *y, do
   for (int i = 0; i < t->n_in; i++) free(copy[i]);
 }
 
-/* Normal numbers that are floats; `stream` tells one array from another. */
+/* Normal numbers that are floats. Different streams give different arrays. */
 static inline double *random_array(uint64_t stream, int64_t n) {
   double *x = new_array(n);
   few__rng_normal_f64(&(struct few_rng){.seed = 1, .row = stream, .purpose = FEW_RNG_CHECK}, n, x);
@@ -150,7 +150,7 @@ static inline double inner(const double *a, const double *b, int64_t n) {
   return s;
 }
 
-/* sum |a b|: what rounding errors of inner(a, b) are relative to. */
+/* sum |a b|, which rounding errors of inner(a, b) are relative to. */
 static inline double inner_abs(const double *a, const double *b, int64_t n) {
   double s = 0;
   for (int64_t k = 0; k < n; k++) s += fabs(a[k] * b[k]);

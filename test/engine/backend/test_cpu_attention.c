@@ -61,7 +61,7 @@ static void bound_value(const struct setting *s, double *b, double *tb) {
     for (int64_t head = 0; head < s->h; head++)
       for (int64_t i = 0; i < s->T; i++) {
         const double E = row(s, n, head, i, p);
-        double most = 0; /* of |t_s| */
+        double most = 0; /* the largest |t_s| */
         for (int64_t j = 0; j < s->T && tb; j++) {
           const int64_t q = at(s, n, i, 0, head), k = at(s, n, j, 1, head);
           most = fmax(most, s->scale * (dot_abs(s->d + q, s->x + k, s->D) +
@@ -90,7 +90,7 @@ static void bound_grad(const struct setting *s, double *b) {
       for (int64_t i = 0; i < s->T; i++) {
         const double E = 2 * row(s, n, head, i, p) + (double)(D + s->T) + s->rounding;
         const double *dy = s->d + at_y(s, n, i, head), *q = s->x + at(s, n, i, 0, head);
-        double most = 0; /* of |dP| */
+        double most = 0; /* the largest |dP| */
         for (int64_t j = 0; j < s->T; j++)
           most = fmax(most, dot_abs(dy, s->x + at(s, n, j, 2, head), D));
         for (int64_t j = 0; j < s->T; j++)

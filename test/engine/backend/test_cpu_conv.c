@@ -38,13 +38,13 @@ static void tensors_free(double *t[3]) {
   for (int i = 0; i < 3; i++) free(t[i]);
 }
 
-/* Terms that an element of x, w, y is the sum of (at most). */
+/* The largest number of terms in an element of x, w or y. */
 static int64_t terms_of(const struct layer *l, int which) {
   if (which == W) return l->n * out_of(l, l->h) * out_of(l, l->w);
   return l->k * l->k * (which == X ? l->co : l->ci);
 }
 
-/* ---- The general ways: chains of at most 2 roundings a term ---- */
+/* ---- Other algorithms: chains of at most 2 roundings per term ---- */
 
 static void check_general(struct layer l) {
   double *t[3], *absolute[3];
@@ -92,10 +92,10 @@ static void test_thin(void **state) {
 
 /* ---- Winograd ---- */
 
-/* What the transforms (backend/cpu/winograd.h) cost in digits, for independent random numbers: an
- * output is sum_f A[i,f] (G g)[f] (B d)[f]; the terms' mean square is sum_f A^2 |G_f|^2 |B_f|^2,
- * while that of the output itself is the number of taps. The ratio's root in one dimension, for two
- * its square: 1 would be a direct sum. */
+/* How much the transforms (backend/cpu/winograd.h) amplify rounding errors, for independent random
+ * numbers. An output is sum_f A[i,f] (G g)[f] (B d)[f]. The mean square of the terms is
+ * sum_f A^2 |G_f|^2 |B_f|^2, and that of the output is the number of taps. The result is the root
+ * of their ratio for one dimension, and its square for two. For a direct sum it would be 1. */
 static double amplification(int outputs, int taps) {
   const double a = 0.625, b = 1.5, p = a * a, q = b * b;
   const double point[5] = {0, a, -a, b, -b};
@@ -118,17 +118,17 @@ static double amplification(int outputs, int taps) {
   return worst; /* = sqrt(.) squared */
 }
 
-/* Relative rms error to expect at most: a path through transforms and sum rounds `terms` + 22 times
- * (3 a dimension for B, 4 each for G and A), twice as often without fused multiply-adds; roundings
- * are independent, so their squares add. */
+/* The largest relative rms error to expect. A path through the transforms and the sum rounds
+ * `terms` + 22 times (3 per dimension for B, 4 each for G and A), or twice as often without fused
+ * multiply-adds. Roundings are independent, so their squares add. */
 static double relative_rms(const struct layer *l, int which) {
   const double sums = which == W ? (double)terms_of(l, which) / 16 : (double)terms_of(l, which) / 9;
   const double rounds = sqrt(2 * (sums + 22)) * FLT_EPSILON / 2;
   return rounds * (which == W ? amplification(3, 4) : amplification(4, 3));
 }
 
-/* Elements may be off by 8 times the rms. Inputs are normal numbers, so that an element's own rms
- * is the root of its number of terms. */
+/* An element may have an error of 8 times the rms. Inputs are normal numbers, so the rms of an
+ * element is the root of its number of terms. */
 static void compare(const struct layer *l, int which, few_isa isa, const double *z,
                     const double *y) {
   const int64_t n = count_of(shape_of(l, which));
@@ -172,8 +172,8 @@ static void test_winograd(void **state) {
   check_winograd((struct layer){9, 4, 4, 300, 70, 3, 1, 1});
 }
 
-/* Sums of products of small whole numbers are exact in floats: the direct way gives just them, and
- * the transforms of Winograd, with their fractions, do not. */
+/* Sums of products of small integers are exact in floats. A direct convolution gives them exactly;
+ * Winograd's transforms do not, since they have fractions. */
 static void test_direct(void **state) {
   (void)state;
   struct layer l = {2, 9, 8, 24, 40, 3, 1, 1};
@@ -225,7 +225,7 @@ static void test_adjoint(void **state) {
   }
 }
 
-/* The bits of an image do not depend on its neighbours in the batch. */
+/* The bits of an image do not depend on the other images of the batch. */
 static void test_image_alone(void **state) {
   (void)state;
   static const struct layer layers[] = {{5, 8, 8, 32, 40, 3, 1, 1},

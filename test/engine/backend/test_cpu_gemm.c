@@ -1,4 +1,5 @@
-/* Products of the CPU backend against ref's f64: shapes about the edges of tiles and blocks. */
+/* Matrix products of the CPU backend against ref's f64, with shapes near the sizes of tiles and
+ * blocks. */
 #include "cpu_test.h"
 
 static struct op_call call_of(int64_t count, int64_t m, int64_t n, int64_t k, int ta, int tb,
@@ -67,7 +68,7 @@ static void test_empty(void **state) {
   check(0, 5, 4, 3, 0, 0, true);
 }
 
-/* A row's bits are the same among few rows and among many. */
+/* A row has the same bits in a product of few rows and in one of many. */
 static void test_row_alone(void **state) {
   (void)state;
   enum { M = 37, N = 50, K = 300 };

@@ -33,7 +33,7 @@ static const struct function {
     {FEW_OP_SQRT, "sqrt", sqrt, .5}, {FEW_OP_FLOOR, "floor", floor, 0},
 };
 
-/* All of x in one call; prints the worst. */
+/* Evaluates all of x in one call and prints the largest error. */
 static void check_function(few_isa isa, const struct function *f, const double *x, int64_t n) {
   const struct op_call c = {f->op, .out = {1, {n}}, .n_in = 1, .shape = {{1, {n}}}, .in = {x}};
   double *y = apply_cpu(isa, &c), worst = 0, at = 0;
@@ -50,7 +50,7 @@ static void check_function(few_isa isa, const struct function *f, const double *
   print_message("%s %s: %.2f ulp at %.9g\n", f->name, few__isa_name(isa), worst, at);
 }
 
-/* Every exponent, both signs, infinities and NaNs: bits in steps of a prime. */
+/* Bit patterns in steps of a prime: every exponent, both signs, infinities and NaNs. */
 static void test_functions(void **state) {
   (void)state;
   const uint32_t step = 8191;
@@ -62,7 +62,7 @@ static void test_functions(void **state) {
   free(x);
 }
 
-/* Where people use them: evenly over [-20, 20] and [-1e4, 1e4], and close to multiples of pi/2. */
+/* The usual arguments: evenly over [-20, 20] and [-1e4, 1e4], and close to multiples of pi/2. */
 static void test_functions_in_use(void **state) {
   (void)state;
   enum { N = 300000 };
@@ -100,7 +100,7 @@ static const struct {
 #include "few/each_op.h"
 };
 
-/* A bound of the sizes that the op's formula goes through, at x; derivatives are below 2 where the
+/* A bound on the intermediate values of the op's formula at x. Derivatives are below 2 where the
  * formula has inner roundings. */
 static double reach(few_op op, const double *x, double y) {
   switch (op) {
@@ -118,7 +118,7 @@ static double reach(few_op op, const double *x, double y) {
   }
 }
 
-/* The whole and what an operand may be against it. */
+/* The shape of the result, and the shapes that an operand may have. */
 static const struct few_shape wholes[] = {{0, {0}},
                                           {1, {1}},
                                           {1, {17}},
@@ -189,12 +189,12 @@ static void test_pointwise(void **state) {
 
 /* ---- Fused programs ---- */
 
-/* A random program: the operands, then instructions on earlier registers. */
+/* A random program: operands, then instructions on earlier registers. */
 struct trial {
   struct few_program program;
   struct few_shape whole, shape[FEW_PROGRAM_LEAVES];
   double *leaf[FEW_PROGRAM_LEAVES];
-  int aliased[FEW_PROGRAM_STORES]; /* leaf whose memory the output is; -1 none */
+  int aliased[FEW_PROGRAM_STORES]; /* the leaf whose memory the output uses, or -1 */
   bool leaf_bf16[FEW_PROGRAM_LEAVES], out_bf16[FEW_PROGRAM_STORES];
 };
 
@@ -217,7 +217,7 @@ static struct trial make_trial(uint64_t id, bool bf16) {
     code->op = mixed[pick(id, 2000 + k, FEW_COUNT(mixed))];
     code->attr.affine.a = -0.75;
     code->attr.affine.b = 0.3;
-    for (int i = 0; i < 2; i++) /* mostly what was just computed, so that chains form */
+    for (int i = 0; i < 2; i++) /* mostly recent results, so that chains form */
       code->in[i] = (int16_t)(pick(id, 3000 + 2 * k + i, 3) && k > 0
                                   ? p->n_leaves + k - 1
                                   : pick(id, 4000 + 2 * k + i, p->n_leaves + k));
@@ -268,7 +268,8 @@ static void follow(const struct few_instruction *code, const double *x, const do
   *ey += 2 * eps * fabs(*y);
 }
 
-/* Element k of all outputs; false where the numbers leave what floats can follow. */
+/* Computes element k of all outputs. False if the numbers become too large or too inexact for
+ * floats. */
 static bool expect(const struct trial *t, int64_t k, double *want, double *bound) {
   double value[FEW_PROGRAM_LEAVES + FEW_PROGRAM_MAX], error[FEW_PROGRAM_LEAVES + FEW_PROGRAM_MAX];
   const struct few_program *p = &t->program;

@@ -9,7 +9,7 @@ static const struct few_shape wholes[] = {
     {2, {33, 65}},      {3, {0, 3, 2}},     {3, {2, 3, 0}},      {6, {2, 1, 3, 2, 2, 9}}};
 
 static struct few_shape some_ones(uint64_t stream, struct few_shape s, bool first) {
-  if (first && s.rank == 4) { /* the patterns of every day */
+  if (first && s.rank == 4) { /* the usual patterns */
     static const int keep[] = {1, 9, 8, 14, 0, 7};
     const int mask = keep[pick(stream, 0, 6)];
     for (int k = 0; k < 4; k++)
@@ -271,7 +271,7 @@ static void test_norm_program(void **state) {
 
 /* ---- Softmax ---- */
 
-/* The exponent's rounding counts as often as it is large; 64 terms in a lane. */
+/* The rounding error of the exponent is relative to its size; a lane adds 64 terms. */
 static void check_softmax(bool bf16, struct few_shape s) {
   const int64_t n = count_of(s), len = s.dim[s.rank - 1];
   double *x = random_array(8, n), *magnitude = new_array(n);
@@ -298,7 +298,7 @@ static void test_softmax(void **state) {
 
 /* ---- Resampling and random numbers ---- */
 
-/* A sum of as many terms as taps squared; weights are rounded once, all positive. */
+/* A sum of taps squared terms. The weights are positive and rounded once. */
 static void check_resample(bool bf16, struct few_shape small, int taps, bool up) {
   struct few_shape large = small;
   large.dim[1] *= 2;
@@ -329,7 +329,7 @@ static void test_resample(void **state) {
       for (int kind = 0; kind < 4; kind++) check_resample(kind >> 1, shapes[s], taps, kind & 1);
 }
 
-/* The bits of base/rng.c. */
+/* The numbers have the bits of base/rng.c. */
 static void test_uniform(void **state) {
   (void)state;
   const int64_t lengths[] = {1, 3, 4, 15, 16, 63, 64, 65, 300};

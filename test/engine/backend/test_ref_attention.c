@@ -34,7 +34,7 @@ static struct op_call call_of(few_op op, struct size s, const double *qkv, const
 
 static double norm_of(const double *x, int64_t n) { return sqrt(inner(x, x, n)); }
 
-/* The largest |q||k| scale: scores lie within it. */
+/* The largest |q||k| scale, which bounds the scores. */
 static double score_bound(struct size s, const double *qkv) {
   double m = 0;
   for (int64_t k = 0; k < s.N * s.T * 3 * s.h; k++) m = fmax(m, norm_of(qkv + k * s.D, s.D));
@@ -80,7 +80,7 @@ static void test_attention(void **state) {
   }
 }
 
-/* Large scores must not overflow, and pick the one key that matches. */
+/* Large scores must not overflow, and must select the one key that matches. */
 static void test_attention_is_sharp(void **state) {
   (void)state;
   const struct size s = {1, 3, 1, 1};

@@ -41,8 +41,9 @@ static void moments(int t, const double *y, int64_t n, int64_t g, double *sum, d
   }
 }
 
-/* Every group of the result has mean 0 (if centred) and mean square var / (var + eps); the result
- * is an increasing affine function of x, which is what tells it from other such arrays. */
+/* Every group of the result has mean 0 (if centred) and mean square var / (var + eps). The result
+ * is an increasing affine function of x, which distinguishes it from other arrays with these
+ * properties. */
 static void test_norm_statistics(void **state) {
   (void)state;
   const double eps = 0.125;

@@ -1,7 +1,7 @@
 /* test_ref_pointwise.c - expressions against libm, broadcasting of each operand, aliasing. */
 #include "kernel_test.h"
 
-/* The definitions once more, from the mathematics and not from ops.def. */
+/* The definitions, written from the mathematics and not taken from ops.def. */
 static double recip(double x) { return 1 / x; }
 static double square(double x) { return pow(x, 2); }
 static double sigmoid(double x) { return 0.5 + 0.5 * tanh(x / 2); }
@@ -148,7 +148,7 @@ static void test_select_broadcasts(void **state) {
   }
 }
 
-/* The result may take the place of an operand of its shape. */
+/* The result may use the memory of an operand of its shape. */
 static void test_in_place(void **state) {
   (void)state;
   const struct few_shape s = {2, {3, 5}}, row = {2, {1, 5}};
@@ -167,7 +167,7 @@ static void test_in_place(void **state) {
   free(x), free(y);
 }
 
-/* Every op has a kernel in both types, but sources and views. */
+/* Every op except sources and views has a kernel in both number types. */
 static void test_table_is_complete(void **state) {
   (void)state;
   const few_op none[] = {FEW_OP_INPUT, FEW_OP_PARAM, FEW_OP_FILL,

@@ -1,4 +1,5 @@
-/* Mistakes of a caller of few/graph.h fail the graph, with a sentence, and never the program. */
+/* After a mistake in a call of few/graph.h the graph has an error with a sentence; the program goes
+ * on. */
 #include "few/check.h"
 #include "few/graph.h"
 #include "testing.h"
@@ -28,7 +29,7 @@ static void test_scopes_nest(void **state) {
   for (int i = 0; i < 1000; i++) few_scope_pop(g);
   assert_ok(ctx, few_graph_status(g));
   few_scope_push(g, "outer");
-  few_scope_push(g, "%0500d", 7); /* cut, and popped as one */
+  few_scope_push(g, "%0500d", 7); /* truncated, and removed by one pop */
   few_scope_pop(g);
   few_log(g, few_input(g, "n", FEW_INDEX, FEW_SHAPE(2)));
   assert_failed(g, "at /outer: log");

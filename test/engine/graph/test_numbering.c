@@ -1,5 +1,5 @@
-/* Value numbering: equal expressions are one node, others are not, also after the table has grown;
- * what simplification does and what it must not; scopes of nodes. */
+/* Value numbering: equal expressions are one node and others are not, even after the table has
+ * grown; what simplification does and must not do; scopes of nodes. */
 #include "testing.h"
 
 #include "engine/op/op.h"
@@ -28,7 +28,8 @@ static void test_equal_expressions(void **state) {
   assert_int_equal(few_graph_size(g), n);
 }
 
-/* Attributes that are alike in bytes but belong to other ops, and others that differ in one byte. */
+/* Attributes with equal bytes that belong to different ops, and attributes that differ in one
+ * byte. */
 static void test_unequal_expressions(void **state) {
   few_graph *g = *state;
   few_node x = few_input(g, "x", FEW_REAL, FEW_SHAPE(4, 4));
@@ -92,7 +93,7 @@ static void test_sources(void **state) {
   assert_true(few_fill(g, 0.0, FEW_SCALAR) != few_fill(g, -0.0, FEW_SCALAR));
 }
 
-/* The bytes behind the attributes of an op are 0: they are hashed and compared. */
+/* The bytes after the attributes of an op are 0, since they are hashed and compared. */
 static void test_attributes_are_cleared(void **state) {
   (void)state;
   union few_attr a, b;
@@ -108,7 +109,8 @@ static void test_attributes_are_cleared(void **state) {
   assert_true(sizeof a == sizeof a.bytes);
 }
 
-/* Far beyond the table's first size: every node is found again, and no node is made twice. */
+/* With many more nodes than the first size of the table, every node is found and none is made
+ * twice. */
 static void test_growth(void **state) {
   enum { MANY = 5000 };
   few_graph *g = *state;

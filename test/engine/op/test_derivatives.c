@@ -1,6 +1,6 @@
-/* Every row of ops.def, whoever added it: examples exist, and on each of them the tangent passes
- * central differences, the cotangent the adjoint test, and both again for the tangent itself as a
- * function (the derivative of a derivative, which is what a loss with a JVP inside needs). */
+/* Every row of ops.def has examples. On each of them the tangent passes the test by central
+ * differences and the cotangent the adjoint test. Both are repeated for the tangent as a function:
+ * a loss with a JVP inside needs the derivative of a derivative. */
 #include "testing.h"
 
 #include "engine/op/op.h"
@@ -42,7 +42,7 @@ static void test_every_op(void **state) {
   int checked = 0;
   for (few_op op = 0; op < FEW_OP_COUNT; op++) {
     const struct few_op_def *def = few__op_def(op);
-    if (def->flags & FEW_OP_FLAT) continue; /* derivative zero by declaration */
+    if (def->flags & FEW_OP_FLAT) continue; /* its derivative is declared to be zero */
     if (!def->n_examples) fail_msg("op %s has no example: add one in its file", def->name);
     for (int k = 0; k < def->n_examples; k++, checked++) {
       for (int order = 1; order <= STEPS; order++) {

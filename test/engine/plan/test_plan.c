@@ -1,6 +1,6 @@
-/* Plans: the same numbers fused or not, on ref or cpu; outputs of every kind; attention riding with
- * its tangent; norms within programs; the primal of a JVP inside a loss is computed once; random
- * graphs. */
+/* Plans give the same numbers fused or not, on ref or cpu. Also: outputs of every kind; attention
+ * that is computed with its tangent; norms in programs; the primal of a JVP inside a loss, which is
+ * computed once; random graphs. */
 #include "testing.h"
 
 #include "base/rng.h"
@@ -40,7 +40,7 @@ static void run_opts(few_ctx *ctx, const few_graph *g, const struct few_planning
   assert_true(n <= 64 && n_out <= 8);
   for (int i = 0; i < n; i++) slots[i] = values_of(few__plan_slot(r->plan, i), real);
   assert_int_equal(posix_memalign(&arena, 64, few__plan_arena(r->plan) + 64), 0);
-  memset(arena, 0xff, few__plan_arena(r->plan) + 64); /* NaN: reading before writing shows */
+  memset(arena, 0xff, few__plan_arena(r->plan) + 64); /* NaN, to detect reading before writing */
   r->n_out = n_out;
   for (int k = 0; k < n_out; k++) {
     size_t count = (size_t)few_shape_count(few_node_shape(g, out[k]));
@@ -75,8 +75,8 @@ static void free_run(struct run *r) {
   few__plan_free(r->plan);
 }
 
-/* f64 with and without riding and in-place tricks is the same arithmetic: to rounding of a
- * different order of sums. f32: relative to the largest element. */
+/* In f64, plans with and without fusion and in-place results differ only by the order of sums. In
+ * f32 the bound is relative to the largest element. */
 static void compare(few_ctx *ctx, const few_graph *g, int n_out, const few_node *out,
                     double tol32) {
   struct run exact, plain, fused;
@@ -108,7 +108,7 @@ static void test_outputs_of_every_kind(void **state) {
   few_node y = few_silu(g, few_affine(g, x, 2, 1));
   few_node out[] = {
       y,
-      y,                                             /* wanted twice */
+      y,                                             /* an output twice */
       x,                                             /* a source */
       few_fill(g, 2.5, FEW_SHAPE(3)),                /* a constant */
       few_slice(g, y, 0, 1, 2),                      /* a view into y */
@@ -149,9 +149,9 @@ static void test_bf16_is_not_overwritten_by_f32(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Norms within a program: value and two tangents of one x, norms of other groups, in place, images
- * of one position in a row and of channels that fill no vector, rows longer than a tile. The mean
- * is far from 0, so a tangent that lost its low part would show. */
+/* Norms in a program: the value and two tangents of one x, norms with different groups, in place,
+ * with one position per row, with channels that do not fill a vector, and with rows longer than a
+ * tile. The mean is far from 0, so a tangent without the low part of the mean would be wrong. */
 static void test_norms_in_programs(void **state) {
   (void)state;
   static const struct {
@@ -183,8 +183,8 @@ static void test_norms_in_programs(void **state) {
   few_ctx_free(ctx);
 }
 
-/* A result does not take the place of a value that another operand is a part of: exp(a) times its
- * third row, taken after the exponential or before it. */
+/* A result must not overwrite an operand if another operand is a part of it: exp(a) times its third
+ * row, sliced after or before the exponential. */
 static few_node times_a_row(few_graph *g, bool after) {
   const few_node a = few_input(g, "a", FEW_REAL, FEW_SHAPE(60, 400)), x = few_exp(g, a);
   const few_node row = after ? few_slice(g, x, 0, 2, 1) : few_exp(g, few_slice(g, a, 0, 2, 1));
@@ -210,8 +210,8 @@ static void test_parts_of_what_dies(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Random expressions over a few shapes: whatever the planner fuses, overwrites and reuses, values
- * stay. Bounded functions keep magnitudes near 1. */
+/* Random expressions over a few shapes: values do not depend on what the planner fuses, overwrites
+ * and reuses. Bounded functions keep magnitudes near 1. */
 static void test_random_graphs(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -302,7 +302,7 @@ static void test_primal_is_computed_once(void **state) {
   run_plan(ctx, g, "ref", FEW_F64, false, 3, out, &r);
   assert_int_equal(live(&r, FEW_OP_CONV), 2); /* value and tangent */
   assert_int_equal(live(&r, FEW_OP_CONV_DW), 1);
-  assert_int_equal(live(&r, FEW_OP_ATTENTION), 0); /* rides with its tangent */
+  assert_int_equal(live(&r, FEW_OP_ATTENTION), 0); /* computed with its tangent */
   assert_int_equal(live(&r, FEW_OP_ATTENTION_DUAL), 1);
   assert_int_equal(live(&r, FEW_OP_ATTENTION_GRAD), 1);
   assert_int_equal(live(&r, FEW_OP_NORM), 1);
@@ -311,8 +311,7 @@ static void test_primal_is_computed_once(void **state) {
   few_ctx_free(ctx);
 }
 
-/* A tangent seeded by the value itself cannot bring that value: attention is computed on its own.
- */
+/* If the tangent depends on the value itself, attention is computed separately. */
 static void test_riding_makes_no_cycle(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -345,9 +344,9 @@ static void test_arena_reuses(void **state) {
   few_ctx_free(ctx);
 }
 
-/* A chain of convolution, norm, modulation, SiLU: the gradients are those of plain kernels, and
- * what lies between two convolutions is kept as the next one's input and the norm's, not five
- * times. */
+/* A chain of convolution, norm, modulation and SiLU. The gradients equal those of plain kernels.
+ * Between two convolutions, only the inputs of the next convolution and of the norm are kept, not
+ * five arrays. */
 static void test_backward_makes_again(void **state) {
   (void)state;
   enum { LAYERS = 6 };
@@ -378,7 +377,7 @@ static void test_backward_makes_again(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Rows of a batch treated apart take their labels along, in either number type. */
+/* When rows of a batch are sliced, so are their labels, in both number types. */
 static void test_labels_of_some_rows(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();

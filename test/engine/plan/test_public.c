@@ -1,5 +1,5 @@
-/* few/plan.h as a host program uses it: every op of the table runs, named arrays, each mistake with
- * its sentence, executors side by side, one plan for several threads. */
+/* few/plan.h as a program uses it: every op of the table runs; arrays are bound by name; each
+ * mistake has a sentence; executors run side by side; several threads share one plan. */
 #include "testing.h"
 
 #include <pthread.h>
@@ -102,7 +102,7 @@ static void test_every_op(void **state) {
   few_ctx_free(ctx);
 }
 
-/* In f64 on ref, values to the last bits. */
+/* In f64 on ref, the values agree up to the last bits. */
 static void test_f64(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();

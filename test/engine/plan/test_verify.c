@@ -1,5 +1,5 @@
-/* Wrong plans are refused: each check of verify.c sees the mistake that is planted for it, and passes
- * the plan before that. */
+/* Each check of verify.c accepts a correct plan, and refuses it after a mistake has been put into
+ * it. */
 #include "testing.h"
 
 #include "engine/op/op.h"
@@ -88,7 +88,8 @@ static void test_locations(void **state) {
   end(&s);
 }
 
-/* Two storages of the arena that are live at the same time, by their first and last instructions. */
+/* Two storages of the arena that are live at the same time, by their first and last
+ * instructions. */
 static void test_shared_bytes(void **state) {
   (void)state;
   struct subject s;
@@ -119,7 +120,7 @@ static void test_shared_bytes(void **state) {
   end(&s);
 }
 
-/* The order, with two dependent nodes exchanged, one of them twice, and without one. */
+/* Wrong orders: two dependent nodes are exchanged, a node occurs twice, a node is missing. */
 static void test_order(void **state) {
   (void)state;
   struct subject s;
@@ -141,7 +142,7 @@ static void test_order(void **state) {
   end(&s);
 }
 
-/* Units: a value that nobody stores, and the last unit first. */
+/* Wrong units: a value is not stored, and the last unit comes first. */
 static void test_units(void **state) {
   (void)state;
   struct subject s;

@@ -1,4 +1,4 @@
-/* The networks that need no foreign weights, and how specs, sizes and files of weights fail. */
+/* The networks whose weights come with few, and errors of specs, sizes and files of weights. */
 #include "feature_test.h"
 
 #include "few/data.h"
@@ -50,7 +50,7 @@ static int argmax(const float *x, int n) {
   return best;
 }
 
-/* FEW_FASHION_ALL=1 takes the whole test split and prints the number. */
+/* With FEW_FASHION_ALL=1 it uses the whole test split and prints the accuracy. */
 static void check_accuracy(const char *spec) {
   few_ctx *ctx = test_ctx();
   few_data *data;
@@ -95,8 +95,8 @@ static void test_judge_accuracy(void **state) {
   check_accuracy(JUDGE);
 }
 
-/* Any classifier of few's by classifier=FILE: the same rows as under the name of the one that comes
- * with few, and the report says what the file was trained on. */
+/* classifier=FILE uses any classifier that few trained. It gives the same rows as the name of the
+ * one that comes with few, and the report has the data that the file was trained on. */
 static void test_classifier(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -160,7 +160,7 @@ static void test_refused(void **state) {
   few_ctx_free(ctx);
 }
 
-/* A tensor of another shape is told with both shapes; one that is not finite, by its name. */
+/* The error for a tensor of another shape has both shapes; for one that is not finite, its name. */
 static void test_bad_weights(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();

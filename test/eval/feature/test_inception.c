@@ -1,11 +1,10 @@
-/* Inception-v3 of the FID on weights from a formula, against PyTorch in float64
- * (torch_reference.py, which says what the formula is); the weights of 2015 are not at hand, and
- * the arithmetic does not mind. Also: both ways to resize, grey images, grouping, a file that
- * lacks a tensor.
+/* Inception-v3 of FID, with weights from a formula, against PyTorch in float64 (torch_reference.py
+ * has the formula). The weights of 2015 do not come with few, and the arithmetic does not depend on
+ * them. Also: both ways of resizing, grey images, grouping, a file without a tensor.
  *
- * Bound: a value is a sum of K terms in f32 after L layers; errors of a layer are sqrt(K) eps / 2
- * of its size, times 3 where Winograd's transforms are (test_cpu_conv.c), and layers add in
- * squares: 3 sqrt(L K) eps / 2 with the longest path L = 47 and K = 9 * 448. */
+ * Bound: a value is a sum of K terms in f32 after L layers. The error of a layer is sqrt(K) eps / 2
+ * of its size, times 3 with Winograd's transforms (test_cpu_conv.c), and the squares of the layers'
+ * errors add: 3 sqrt(L K) eps / 2 with the longest path L = 47 and K = 9 * 448. */
 #include <float.h>
 #include <zlib.h>
 

@@ -1,4 +1,4 @@
-/* Allocations of a feature network's life fail in turn: an error each time, nothing leaked. */
+/* Makes allocations of a feature network fail in turn: the result is an error, without a leak. */
 #include <unistd.h>
 
 #include "feature_test.h"
@@ -76,7 +76,7 @@ static void check(const char *spec, const struct images *p) {
   meter.left = LONG_MAX;
   assert_ok(ctx, life(ctx, spec, p));
   const long needed = LONG_MAX - meter.left;
-  for (long k = 0; k < needed; k += needed / 100 + 1) { /* enough to meet every kind */
+  for (long k = 0; k < needed; k += needed / 100 + 1) { /* enough for every kind */
     meter.left = k;
     few_status st = life(ctx, spec, p);
     if (st != FEW_E_MEMORY)

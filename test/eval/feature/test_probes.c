@@ -1,9 +1,9 @@
-/* Networks with foreign weights against images and answers that came with those (made by their
- * own frameworks). FEW_FEATURES_DIR names the folder; without it there is nothing to test.
+/* Networks with weights of others, against images and results that their own frameworks made.
+ * FEW_FEATURES_DIR names the folder with these; without it there is nothing to test.
  *
- * Bound: a value of layer l is a sum of K terms in f32, so its relative rms error is about
- * sqrt(K) eps / 2, and Winograd's transforms multiply that by 3 (test_cpu_conv.c); layers add in
- * squares, and the golden side has the same errors: sqrt(2 L K) 3 eps / 2. */
+ * Bound: a value of a layer is a sum of K terms in f32, so its relative rms error is about sqrt(K)
+ * eps / 2, which Winograd's transforms multiply by 3 (test_cpu_conv.c). The squares of the layers'
+ * errors add, and the other side has the same errors: sqrt(2 L K) 3 eps / 2. */
 #include <float.h>
 
 #include "feature_test.h"
@@ -15,7 +15,7 @@ static double bound(double layers, double terms) {
 
 struct probe {
   const char *name, *weights, *probe, *output;
-  double mean[3], std[3]; /* of what the probe's input was brought to */
+  double mean[3], std[3]; /* to which the probe's input was normalised */
   double layers, terms;   /* terms: of the widest sum */
   bool probabilities;
 };
@@ -47,7 +47,7 @@ static void softmax(float *x, int64_t n) {
   for (int64_t k = 0; k < n; k++) x[k] = (float)(exp((double)x[k]) / sum);
 }
 
-/* The probe's NCHW numbers are bytes that went through the network's own rule. */
+/* The probe's NCHW numbers are bytes that were normalised by the network's own rule. */
 static uint8_t *bytes_of(const struct probe *p, const struct few_st_tensor *t) {
   const int64_t n = t->dim[0], hw = t->dim[2] * t->dim[3];
   const float *x = t->data;

@@ -1,4 +1,4 @@
-/* sets.h - rows by a formula that golden.py has too, and sets filled with rows. */
+/* sets.h - rows by the same formula as in golden.py, and sets filled with rows. */
 #ifndef FEW_TEST_METRIC_SETS_H
 #define FEW_TEST_METRIC_SETS_H
 

@@ -1,4 +1,4 @@
-/* Frechet distances that are known: in closed form, by invariance, and from pytorch-fid. */
+/* Known Frechet distances: closed forms, invariances, and values of pytorch-fid. */
 #include <float.h>
 
 #include "eval/metric/frechet.h"
@@ -23,7 +23,7 @@ static int teardown(void **state) {
   return 0;
 }
 
-/* The covariances are copied: the library takes them apart. */
+/* Copies the covariances, which the library overwrites. */
 static struct few_frechet distance(struct fixture *f, int64_t d, const double *mean_a,
                                    const double *a, const double *mean_b, const double *b) {
   struct few_frechet out;
@@ -44,7 +44,7 @@ static void square(int64_t r, int64_t d, const float *x, double *out) {
     }
 }
 
-/* Of 2 x 2: tr M^(1/2) = sqrt(tr M + 2 sqrt(det M)), for any M with positive eigenvalues. */
+/* For 2 x 2: tr M^(1/2) = sqrt(tr M + 2 sqrt(det M)), for any M with positive eigenvalues. */
 static void test_two_dimensions(void **state) {
   struct fixture *f = *state;
   const double mean_a[] = {1, 2}, mean_b[] = {-1, 5};
@@ -83,8 +83,8 @@ static void test_diagonal(void **state) {
   assert_int_equal(got.rank[1], 8);
 }
 
-/* Rank one: tr (x x^T y y^T)^(1/2) = |<x, y>|. A zero eigenvalue off by 1e-16 would be a root off
- * by 1e-8, and there are 59 of them. */
+/* Rank one: tr (x x^T y y^T)^(1/2) = |<x, y>|. An error of 1e-16 in a zero eigenvalue would be an
+ * error of 1e-8 in its root, and there are 59 of them. */
 static void test_singular(void **state) {
   struct fixture *f = *state;
   enum { D60 = 60 };
@@ -169,8 +169,8 @@ static void count_warning(void *user, few_log_level level, const char *message) 
   *(int *)user += level == FEW_LOG_WARN && strstr(message, "singular covariance (rank 9)");
 }
 
-/* Fewer rows than dimensions: exact, with a warning. Two sets of 10 rows and their own shift: the
- * covariances are one, so the distance is the shift's. */
+/* Fewer rows than dimensions: exact, with a warning. A set of 10 rows and the same set shifted have
+ * equal covariances, so the distance is that of the shift. */
 static void test_few_rows(void **state) {
   (void)state;
   enum { ROWS = 10, D40 = 40 };

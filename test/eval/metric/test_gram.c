@@ -1,5 +1,5 @@
-/* Inner products by tiles: of every width of instructions that the processor has the same bits,
- * those of plain loops over pieces of 256. */
+/* Inner products by tiles: with vectors of every width that the processor has, they have the bits
+ * of plain loops over blocks of 256. */
 #include "eval/metric/gram.h"
 
 #include "sets.h"

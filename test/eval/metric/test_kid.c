@@ -42,7 +42,7 @@ static void test_double_sum(void **state) {
 }
 
 /* For x ~ N(a, 1), y ~ N(b, 1) in one dimension, E (x y + 1)^3 = m3 m3' + 3 m2 m2' + 3 m1 m1' + 1
- * of the moments of either. The mean over sets drawn anew is within five standard errors. */
+ * of the moments of each. The mean over newly drawn sets is within five standard errors. */
 static double expected(double a, double b) {
   double a2 = a * a + 1, a3 = a * a * a + 3 * a, b2 = b * b + 1, b3 = b * b * b + 3 * b;
   return a3 * b3 + 3 * a2 * b2 + 3 * a * b + 1;
@@ -73,7 +73,7 @@ static void test_expectation(void **state) {
     few__metric_spread(SETS, each, &mean, &error);
     double want = expected(a, a) + expected(b, b) - 2 * expected(a, b);
     assert_close(mean, want, 5 * error / sqrt(SETS));
-    if (s) assert_true(want > 10 * error / sqrt(SETS)); /* the test sees a difference */
+    if (s) assert_true(want > 10 * error / sqrt(SETS)); /* the test can detect a difference */
   }
   few__workers_free(w);
   few_ctx_free(ctx);
@@ -94,7 +94,8 @@ static void test_golden(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Subsets are drawn from all rows, the same by any number of workers; their spread is the error. */
+/* Subsets are drawn from all rows, the same for any number of workers. Their spread is the
+ * error. */
 static void test_subsets(void **state) {
   (void)state;
   enum { ROWS = 90, DIM = 5 };

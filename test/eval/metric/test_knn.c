@@ -1,5 +1,5 @@
-/* Precision, recall, density and coverage: against plain loops, on intervals where they are known,
- * and from the package prdc. */
+/* Precision, recall, density and coverage against plain loops, against known values on intervals,
+ * and against the package prdc. */
 #include "eval/metric/gram.h"
 #include "golden.h"
 #include "sets.h"
@@ -93,8 +93,8 @@ static void assert_same(struct few_knn_result a, struct few_knn_result b) {
   assert_true(a.density == b.density && a.coverage == b.coverage);
 }
 
-/* Rows on a coarse grid, so that many distances are equal and the surface matters; all sums are
- * exact, so results are equal to the bit. Sizes cross panels of 8 and strips of 256. */
+/* Rows on a coarse grid, so that many distances are equal and the boundary of balls matters. All
+ * sums are exact, so results are equal to the bit. Sizes cross panels of 8 and strips of 256. */
 static void test_plain_loops(void **state) {
   (void)state;
   static float x[300 * 3], y[300 * 3];
@@ -119,7 +119,7 @@ static void test_plain_loops(void **state) {
       struct few_knn_rule open = {3, false};
       apart += one[0].precision - plain(x, n, y, m, d, open).precision;
     }
-  assert_true(apart > 0); /* the surface did matter */
+  assert_true(apart > 0); /* the boundary did matter */
   few_ctx_free(ctx);
 }
 
@@ -147,8 +147,8 @@ static void test_intervals(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Copies are at distance zero to the bit: with k copies the ball is a point, which the closed ball
- * holds and the open one does not. */
+/* Copies have a distance of exactly zero. With k copies the ball is a point, which is in the closed
+ * ball but not in the open one. */
 static void test_copies(void **state) {
   (void)state;
   enum { COPIES = 6, OWN = 20, DIM = 300 };

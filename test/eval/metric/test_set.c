@@ -1,4 +1,5 @@
-/* What a set keeps: splits of the marginal, labels, chosen rows; values that are no numbers. */
+/* The data that a set stores: splits of the marginal, labels, chosen rows. Values that are not
+ * finite. */
 #include <float.h>
 
 #include "eval/metric/gram.h"
@@ -53,11 +54,11 @@ static void test_known_scores(void **state) {
   struct fixture *f = *state;
   enum { ROWS = 60, CLS = 5 };
   float logits[ROWS * CLS];
-  for (int i = 0; i < ROWS * CLS; i++) logits[i] = 3; /* knows nothing: 1 */
+  for (int i = 0; i < ROWS * CLS; i++) logits[i] = 3; /* no information: 1 */
   few_eval_set *s = logit_set(f, FEW_NEED_LOGITS, ROWS, CLS, 1, logits, NULL, 7);
   assert_close(score(f, s, "is").value, 1, ROWS * log(CLS) * DBL_EPSILON); /* a sum of ROWS */
   few__eval_set_free(s);
-  /* sure, and all classes alike: their number */
+  /* certain, and all classes equally often: the number of classes */
   for (int i = 0; i < ROWS * CLS; i++) logits[i] = i % CLS == i / CLS % CLS ? 2000.0F : -2000.0F;
   s = logit_set(f, FEW_NEED_LOGITS, ROWS, CLS, 1, logits, NULL, 60);
   assert_close(score(f, s, "is").value, CLS, ROWS * CLS * DBL_EPSILON);
@@ -74,14 +75,15 @@ static void test_golden_score(void **state) {
   assert_close(v.value, golden_is, 200 * DBL_EPSILON * golden_is);
   assert_true(isnan(v.error));
   few__eval_set_free(s);
-  for (int i = 0; i < N * CLASSES; i++) logits[i] += 16; /* softmax knows no common shift */
+  for (int i = 0; i < N * CLASSES; i++)
+    logits[i] += 16; /* softmax is invariant under a common shift */
   s = logit_set(f, FEW_NEED_LOGITS, N, CLASSES, 1, logits, NULL, N);
   assert_close(score(f, s, "is").value, golden_is, 200 * DBL_EPSILON * golden_is);
   few__eval_set_free(s);
 }
 
-/* Splits are a partition of the set into parts that differ by one image at most, and each holds
- * several classes of a set sorted by class. */
+/* Splits divide the set into parts whose sizes differ by at most one. For a set sorted by class,
+ * each part has several classes. */
 static void test_splits(void **state) {
   struct fixture *f = *state;
   enum { ROWS = 103, CLS = 4, SPLITS = 10 };
@@ -117,7 +119,7 @@ static void test_agreement(void **state) {
   few__eval_set_free(s);
 }
 
-/* `keep` rows of n, each once, the same ones whatever the grouping, and not the first ones. */
+/* `keep` rows of n are stored, each once, the same for any grouping, and not the first ones. */
 static void test_kept(void **state) {
   struct fixture *f = *state;
   enum { ROWS = 100, KEEP = 13 };

@@ -1,5 +1,5 @@
-/* A metric that compares all with all can be stopped in the middle of a portion, not only between
- * two: the callback is asked before anything is done. */
+/* A metric that compares all pairs can be cancelled in the middle of a portion: the callback is
+ * called before the first portion is finished. */
 #include "sets.h"
 
 enum { N = 300, D = 40 };
@@ -34,7 +34,7 @@ static void test_stop_inside(void **state) {
     asked = (struct asked){.stop_at = 1};
     assert_int_equal(test_metric(ctx, w, names[i], &o, N, x, N, y, D, v), FEW_E_CANCELLED);
     if (!strstr(few_error(ctx), "stopped")) fail_msg("%s: \"%s\"", names[i], few_error(ctx));
-    assert_int_equal(asked.calls, 1); /* and not again while it winds up */
+    assert_int_equal(asked.calls, 1); /* and not again while it ends */
     assert_int_equal(asked.done, 0);
     asked = (struct asked){.stop_at = INT32_MAX};
     assert_ok(ctx, test_metric(ctx, w, names[i], &o, N, x, N, y, D, v));

@@ -13,7 +13,7 @@ static void assert_says(const char *text, const char *part) {
   if (!strstr(text, part)) fail_msg("no \"%s\" in:\n%s", part, text);
 }
 
-/* The layers add up to the model: the last line has all parameters and FLOPs. */
+/* The sums over the layers are those of the model, which the last line has. */
 static void test_summary(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -83,7 +83,7 @@ static int on_progress(void *user, const struct few_progress *p) {
   return s->reports++ == s->stop_at;
 }
 
-/* It says how far it is, and can be stopped there. */
+/* It reports progress and can be cancelled. */
 static void test_check_progress(void **state) {
   (void)state;
   struct seen seen = {0, -1};

@@ -1,4 +1,5 @@
-/* Sizes at initialisation: what theory says of residual networks, and what zeros must do. */
+/* Sizes at initialisation: the theory of residual networks, and the effect of layers that are
+ * zero. */
 #include "few/inspect.h"
 #include "model/model.h"
 #include "testing.h"
@@ -86,13 +87,13 @@ static void test_pre_norm_grows_by_equal_shares(void **state) {
     before = now;
   }
   for (int l = 0; l < LAYERS; l++) assert_close(share[l], sum, 0.5 * sum);
-  /* the gradient falls as the inverse of the size: shares of the past, not of depth alone */
+  /* the gradient falls as the inverse of the size */
   for (int l = 1; l < LAYERS; l++)
     assert_true(s.gradient[layer(&s, l)] < s.gradient[layer(&s, l - 1)]);
 }
 
-/* With norms after the sum every activation is 1, and each layer takes its share from those before:
- * gradients fall towards the input, where with norms before they rise. */
+/* With norms after the sum, every activation has size 1, and each layer reduces the share of those
+ * before it. So gradients fall towards the input. With norms before the layers they rise. */
 static void test_post_norm(void **state) {
   (void)state;
   struct seen s;
@@ -101,7 +102,7 @@ static void test_post_norm(void **state) {
   assert_true(2 * s.gradient[layer(&s, 0)] < s.gradient[layer(&s, LAYERS - 1)]); /* 0.045, 0.17 */
 }
 
-/* All weights at half their size, F_l is half as large: a quarter of the shares. */
+/* With all weights at half their size, F_l is half as large, and the shares are a quarter. */
 static void test_std(void **state) {
   (void)state;
   struct seen a, b;

@@ -1,5 +1,5 @@
-/* The size of df/dt by time against central differences of f along the same paths, from the same
- * rows drawn once more. */
+/* The size of df/dt by time, against central differences of f along the same paths. The test draws
+ * the same rows again. */
 #include "model/models.h"
 
 #include "few/data.h"

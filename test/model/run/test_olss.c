@@ -1,5 +1,5 @@
-/* Schedules fitted to a model: the long run itself in as many steps, a file that comes back to the
- * bit, images that do not depend on their batch, and what is refused. */
+/* Schedules fitted to a model: with as many steps as the long run they give the long run; a file is
+ * read back to the bit; images do not depend on their batch; and what is refused. */
 #include "model/models.h"
 #include "model/run/olss_file.h"
 
@@ -41,7 +41,8 @@ static void test_the_long_run(void **state) {
   struct few_olss_step step[10];
   f.full = f.steps = 10;
   f.n = 11;
-  assert_ok(s.ctx, few__model_set_times(m, 1, (double[]){0.5})); /* not the long run's affair */
+  assert_ok(s.ctx,
+            few__model_set_times(m, 1, (double[]){0.5})); /* does not matter to the long run */
   assert_ok(s.ctx, once_olss(m, &f, s.path, step));
   float want[N * DIMS], out[N * DIMS], last[DIMS];
   struct few_sample_opts o = by_file(&s, N), ddim = FEW_SAMPLE_OPTS_INIT;
@@ -64,7 +65,7 @@ static void test_the_long_run(void **state) {
   scratch_free(&s);
 }
 
-/* Fewer steps, with guidance, end nearer to the long run than DDIM's on the same times. */
+/* Fewer steps, with guidance, end closer to the long run than DDIM on the same times. */
 static void test_few_steps(void **state) {
   (void)state;
   struct scratch s = scratch_new();
@@ -107,7 +108,7 @@ static void test_few_steps(void **state) {
   scratch_free(&s);
 }
 
-/* A network that is told how far a step goes is told of none: it is asked as a field. */
+/* A network conditioned on the step size is used as a field, with step size 0. */
 static void test_told_of_steps(void **state) {
   (void)state;
   struct scratch s = scratch_new();

@@ -1,12 +1,12 @@
-/* F against the same network in f64 on the reference backend; the same bits however rows are
- * grouped and whoever computes them; classifier-free guidance against its formula. */
+/* F against the same network in f64 on the reference backend; the same bits for any grouping of
+ * rows and any workers; classifier-free guidance against its formula. */
 #include "model/models.h"
 
 #include "engine/plan/plan.h"
 
 enum { MAX_ROWS = 600 };
 
-struct batch { /* rows drawn by seed */
+struct batch { /* rows, drawn with a seed */
   int64_t n, dims;
   float *x, *t, *guidance, *step_size, *out;
   int32_t *label;
@@ -44,9 +44,9 @@ static void batch_free(struct batch *b) {
   test_free(b->out);
 }
 
-/* Sum over products of the length of their sums. An f32 result is off by at most so many units of
- * 2^-24 of the size of its terms, each layer's error passing through norms that keep sizes near 1;
- * pointwise steps add a few more. */
+/* The sum of the numbers of terms of all products. It bounds the error of an f32 result in units of
+ * 2^-24 of the size of its terms, since errors of a layer pass through norms that keep sizes near
+ * 1. Pointwise steps add a few more. */
 static double roundings(const few_graph *g, few_node y) {
   double sum = 0;
   for (few_node v = 0; v <= y; v++) {
@@ -116,7 +116,8 @@ static void test_against_f64(void **state) {
   few_ctx_free(ctx);
 }
 
-/* One call of 600 rows; then pieces that begin at multiples of few_runner_rows, other workers. */
+/* One call of 600 rows, then parts that begin at multiples of few_runner_rows, with other
+ * workers. */
 static void test_grouping(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -204,7 +205,7 @@ static void test_refused(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Where a prediction does not determine F. */
+/* Times at which a prediction does not determine F. */
 static void test_times_without_F(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();

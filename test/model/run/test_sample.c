@@ -1,5 +1,5 @@
-/* Images: the same one in every call that has it; exact where the network is exact; and every
- * wish that cannot be met refused in words. */
+/* Samples: an image is the same in every call that computes it; it is exact if the network is
+ * exact; and invalid options are refused with a sentence. */
 #include "model/models.h"
 
 #include "diffusion/sampler/sampler.h"
@@ -8,8 +8,8 @@ enum { DIMS = 64 };
 
 static int64_t dims(const few_model *m) { return m->spec.h * m->spec.w * m->spec.c; }
 
-/* A network that has learned nothing answers F = 0, which is exact for data N(0, sigma_d^2): the
- * field is zero and a sample is its own starting noise. */
+/* An untrained network gives F = 0, which is exact for data N(0, sigma_d^2): the field is zero, and
+ * a sample is its starting noise. */
 static few_model *gaussian(few_ctx *ctx) {
   few_model *m = test_model_new(ctx, TEST_MLP), *exact;
   assert_ok(ctx, few__model_create(ctx, &exact, m->net, m->net_opts, &m->spec, 1));
@@ -77,8 +77,8 @@ static void test_solvers_converge(void **state) {
     const struct few_sampler_def *s = few__sampler_at(NULL, i);
     if (!s->order) continue;
     double coarse = drift(m, s->name, 16), fine = drift(m, s->name, 64);
-    /* a quarter of the step: a fourth of the error, or a sixteenth; half of that is asked for, but
-     * of what is exact for F = 0, as Euler's method in t */
+    /* a quarter of the step gives a quarter or a sixteenth of the error; half of that is required,
+     * except of methods that are exact for F = 0, such as Euler's in t */
     if (!(fine < coarse / (s->order == 1 ? 2 : 8)) && !(coarse < 0x1p-24 && fine < 0x1p-24))
       fail_msg("%s: %.3g at 16 steps, %.3g at 64", s->name, coarse, fine);
   }
@@ -101,7 +101,7 @@ static void test_same_image(void **state) {
     int32_t labels[21];
     assert_int_equal(dims(m), DIMS);
     for (int s = 0; s < few__sampler_count(NULL); s++) {
-      if (few__sampler_at(NULL, s)->jumps) continue;  /* no model of these is sampled by it */
+      if (few__sampler_at(NULL, s)->jumps) continue;  /* does not sample these models */
       if (few__sampler_at(NULL, s)->fitted) continue; /* test_olss.c */
       for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
@@ -151,7 +151,7 @@ static void test_defaults_and_counts(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Of n images under options: out[n * DIMS]. */
+/* Samples n images into out[n * DIMS]. */
 static int draw(few_model *m, const struct few_sample_opts *o, float *out) {
   int nfe;
   assert_ok(m->ctx, once_sample(m, o, out, NULL, &nfe));
@@ -188,7 +188,7 @@ static void test_settings(void **state) {
   few_ctx_free(ctx);
 }
 
-/* A model's own times are its own sampler's, unless the call says otherwise. */
+/* The times of a model are used with its own sampler, unless the call gives others. */
 static void test_own_times(void **state) {
   (void)state;
   static const double times[] = {1.5, 0.9};
@@ -226,8 +226,8 @@ static void test_own_times(void **state) {
   few_ctx_free(ctx);
 }
 
-/* A network that is told how far a step goes: two steps by hand, which are the same by either
- * sampler. */
+/* A network conditioned on the step size: two steps by hand, which are the same for both
+ * samplers. */
 static void test_steps_by_hand(void **state) {
   (void)state;
   static const double times[] = {1.3, 0.6, 0};
@@ -259,7 +259,7 @@ static void test_steps_by_hand(void **state) {
   few_ctx_free(ctx);
 }
 
-/* A plan is refused as the run would be, before any work. */
+/* A plan is refused with the same error as the run, before any work. */
 static void test_plan_refuses(void **state) {
   (void)state;
   static const double rising[] = {1, 1.5};
@@ -281,7 +281,8 @@ static void test_plan_refuses(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Guidance between two times alone: none where that is nowhere, all where it is everywhere. */
+/* Guidance between two times only: an empty interval gives no guidance, the whole interval full
+ * guidance. */
 static void test_guidance_interval(void **state) {
   (void)state;
   static const double times[] = {1.5, 1, 0.5};
@@ -315,7 +316,7 @@ static void test_guidance_interval(void **state) {
   few_ctx_free(ctx);
 }
 
-/* One step from the starting noise, its F made of two models' by hand. */
+/* One step from the starting noise, with F computed by hand from two models. */
 static void test_autoguidance(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -332,7 +333,7 @@ static void test_autoguidance(void **state) {
   o.n_times = 1;
   o.times = &time;
   assert_int_equal(draw(m, &o, plain), 1);
-  o.autoguide = own; /* away from itself: nowhere */
+  o.autoguide = own; /* a model guided away from itself is not changed */
   o.autoguidance = 3;
   assert_int_equal(draw(m, &o, out), 2);
   assert_memory_equal(out, plain, sizeof out);
@@ -463,8 +464,8 @@ static int stop_at_once(void *user, const struct few_progress *p) {
   return ++*(int *)user == 3;
 }
 
-/* Labels are those of the training data, also in parts of a series; a class that it lacked is not
- * drawn. */
+/* Labels have the shares of the training data, also in parts of a series. A class without training
+ * items is not sampled. */
 static void test_labels(void **state) {
   (void)state;
   static const struct {
@@ -482,7 +483,7 @@ static void test_labels(void **state) {
   o.steps = 1;
   o.n = 7;
   assert_ok(ctx, once_sample(m, &o, out, labels, NULL));
-  for (int i = 0; i < 7; i++) assert_int_equal(labels[i], i % 3); /* it does not know */
+  for (int i = 0; i < 7; i++) assert_int_equal(labels[i], i % 3); /* the shares are unknown */
   few_status st = FEW_NEW(ctx, &m->class_counts, 3);
   assert_ok(ctx, st);
   m->class_counts[0] = 1;
@@ -504,7 +505,7 @@ static void test_labels(void **state) {
     m->spec.unlabelled = unlabelled ? FEW_YES : FEW_NO;
     for (int c = 0; c < 3; c++) {
       o = asked(c == 0 ? FEW_LABEL_NONE : 0, c == 1 ? 2 : 1);
-      o.sampler = "ddim"; /* which goes both ways */
+      o.sampler = "ddim"; /* which can be inverted */
       o.steps = 1;
       o.n = 2;
       few_status refused =
@@ -538,7 +539,7 @@ static void test_cancel(void **state) {
 
 struct watch {
   int calls;
-  int64_t last, stop; /* cancel at so many; -1: never */
+  int64_t last, stop; /* cancel after so many; -1 for never */
 };
 static int watch_progress(void *user, const struct few_progress *p) {
   struct watch *w = user;
@@ -548,8 +549,8 @@ static int watch_progress(void *user, const struct few_progress *p) {
   return w->stop >= 0 && p->done >= w->stop;
 }
 
-/* One step of many images is told of many times, and what is finished when the callback cancels
- * is what an undisturbed call gives. */
+/* Progress is reported many times in one step of many images. The images finished before the
+ * callback cancels are those of a complete call. */
 static void test_cancel_keeps_what_is_finished(void **state) {
   (void)state;
   enum { N = 5000 };
@@ -587,7 +588,7 @@ static void keep_warning(void *user, few_log_level level, const char *message) {
   if (level == FEW_LOG_WARN) snprintf(user, 200, "%s", message);
 }
 
-/* Finite weights may give what is not finite: told once, with the number of samples. */
+/* Finite weights may give samples that are not finite. One warning has their number. */
 static void test_not_finite(void **state) {
   (void)state;
   few_ctx *ctx;
@@ -610,7 +611,7 @@ static void test_not_finite(void **state) {
   few_ctx_free(ctx);
 }
 
-/* What runs and draws poor images: told by the plan, in a sentence. */
+/* The plan has a sentence for combinations that run but sample poorly. */
 static void test_poor(void **state) {
   (void)state;
   few_ctx *ctx;

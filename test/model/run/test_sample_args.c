@@ -55,7 +55,7 @@ static void refuse(const char *key, const char *value, const char *also, const c
   few_sample_args_close(&a);
 }
 
-/* What would have no effect is refused. */
+/* Options without an effect are refused. */
 static void test_refused(void **state) {
   struct few_sample_args a = FEW_SAMPLE_ARGS_INIT;
   FEW_UNUSED(state);

@@ -1,4 +1,5 @@
-/* What a network is told of a step, and which steps are refused, before anything is evaluated. */
+/* The step size that a network receives, and which steps are refused before anything is
+ * evaluated. */
 #include <math.h>
 
 #include "model/models.h"
@@ -49,7 +50,7 @@ static void test_step_sizes(void **state) {
       assert_true(told(m, time_of(ldexp(i, -k)), time_of(ldexp(i - 1, -k))) == (float)k);
   assert_true(told(m, 0.7, 0.7) == 4);
   refused(m, time_of(1), time_of(0.25), "shortcut");
-  refused(m, time_of(0.75), time_of(0.25), "shortcut"); /* no multiple of the step */
+  refused(m, time_of(0.75), time_of(0.25), "shortcut"); /* not a multiple of the step */
   refused(m, time_of(1), time_of(31 / 32.0), "16");
   few_model_free(m);
   few_ctx_free(ctx);

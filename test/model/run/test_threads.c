@@ -1,12 +1,12 @@
-/* Eight threads with a runner and a context each run one model: they share its weights, to the
- * byte, make the bits that one thread makes, and leave the model's context alone. */
+/* Eight threads run one model, each with a runner and a context. They share one copy of the
+ * weights, give the bits of one thread, and do not change the model's context. */
 #include <pthread.h>
 
 #include "model/models.h"
 
 enum { THREADS = 8, N = 300, DIMS = 2 };
 
-/* What a context's allocator has given out. The size of a block stands before it. */
+/* Counts the bytes that a context has allocated. The size of a block is stored before it. */
 struct bytes {
   size_t live, peak;
   long calls;
@@ -42,7 +42,7 @@ static few_ctx *context(struct bytes *b) {
   return ctx;
 }
 
-/* Much larger than what it takes to evaluate it. */
+/* A model whose weights are much larger than the memory to evaluate it. */
 static few_model *large(few_ctx *ctx) {
   static const char *const settings[] = {"width=512", "layers=4"};
   struct few_model_opts o = FEW_MODEL_OPTS_INIT;

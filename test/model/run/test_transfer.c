@@ -1,5 +1,5 @@
-/* From images to noise and back: exact on the ring of Gaussians, the same bits as sampling from
- * the same noise, refused where a model goes one way; and how straight paths are. */
+/* From images to noise and back: exact on the ring of Gaussians; the same bits as sampling from the
+ * same noise; refused for models that cannot be inverted. Also the straightness of paths. */
 #include "model/models.h"
 
 #include "diffusion/process/process.h"
@@ -65,7 +65,7 @@ static double round_trip(few_ctx *ctx, struct ring *r, const struct few_sampler_
   return sqrt(sum / (2 * N)) / r->sigma;
 }
 
-/* The solver's error is all there is: it falls as the order says, and comes to 1e-3. */
+/* The only error is that of the solver. It falls with its order, down to 1e-3. */
 static void test_exact_round_trip(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -118,8 +118,8 @@ static void test_decode_is_sample(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Up and down with many steps of a smooth field is the start; each image apart from the others,
- * also in place. */
+/* Encoding and decoding with many steps of a smooth field gives the start, for each image
+ * separately, and also in place. */
 static void test_round_trip(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -171,7 +171,7 @@ static int stop_late(void *user, const struct few_progress *p) {
   return p->done > p->total / 2;
 }
 
-/* What went all the way before the call was cancelled is what an undisturbed one gives. */
+/* The images finished before the call was cancelled are those of a complete call. */
 static void test_cancel_keeps_what_is_finished(void **state) {
   (void)state;
   enum { MANY = 2000 };
@@ -230,7 +230,7 @@ static void test_directions(void **state) {
   m->direction = FEW_BOTH_WAYS;
   snprintf(m->sampler, sizeof m->sampler, "consistency");
   refused(once_encode(m, &o, x, NULL, y, NULL), ctx, "teacher");
-  snprintf(m->sampler, sizeof m->sampler, "dpmpp"); /* goes one way: ddim in its place */
+  snprintf(m->sampler, sizeof m->sampler, "dpmpp"); /* cannot be inverted, so ddim is used */
   assert_ok(ctx, once_encode(m, &o, x, NULL, y, &nfe));
   assert_int_equal(nfe, 50);
   few_runner *a = once_runner(m), *b = once_runner(u);
@@ -248,9 +248,9 @@ static void test_directions(void **state) {
 
 /* ---- straightness ---- */
 
-/* A network that answers F = 0 holds x still on the circle: y(t) = x/(cos t + sigma_d sin t) moves
- * along a line, at a speed v = x (sin t/sigma_d - cos t) that is known; end to end 1/sigma_d - 1.
- */
+/* With F = 0, x does not change on the circle: y(t) = x/(cos t + sigma_d sin t) moves along a line
+ * with the known speed v = x (sin t/sigma_d - cos t); the distance between its ends is 1/sigma_d -
+ * 1. */
 static void test_straightness(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -285,7 +285,7 @@ static void test_straightness(void **state) {
 
 /* ---- images ---- */
 
-/* Clothes up to noise and down again, by the teacher that comes with few. */
+/* Images of clothes, encoded to noise and decoded again by the teacher that comes with few. */
 static void test_fashion(void **state) {
   (void)state;
   enum { IMAGES = 8, PIXELS = 784 };

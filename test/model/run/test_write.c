@@ -1,4 +1,4 @@
-/* Samples in files: bytes by the rule (x + 1) 127.5 to the nearest, clipped; arrays as they are. */
+/* Samples in files: bytes are (x + 1) 127.5, rounded and clipped; arrays are unchanged. */
 #include "model/models.h"
 
 #include <unistd.h>
@@ -77,7 +77,8 @@ static void test_array(void **state) {
   scratch_free(&s);
 }
 
-/* Classes that are called by numbers keep them; one name that is none, and places are written. */
+/* If the names of all classes are numbers, these numbers are written; otherwise the class
+ * indices. */
 static void test_labels_by_number(void **state) {
   (void)state;
   static const char *const names[2][3] = {{"17", "3", "900"}, {"17", "3", "03"}};
@@ -102,7 +103,7 @@ static void test_labels_by_number(void **state) {
   }
 }
 
-/* An array without its labels would be taken for the whole by who goes on from it. */
+/* An array without its labels would look like a complete result. */
 static void test_labels_first(void **state) {
   (void)state;
   struct scratch s = scratch_new("out.labels.npy");
@@ -110,7 +111,7 @@ static void test_labels_first(void **state) {
   float x[N * SIZE];
   const int32_t labels[N] = {0};
   ramp(x);
-  assert_ok(s.ctx, few__mkdirs(s.ctx, s.path)); /* where no file can be */
+  assert_ok(s.ctx, few__mkdirs(s.ctx, s.path)); /* a folder, so no file can be written there */
   char *path = s.path + strlen(s.path) - strlen(".labels.npy");
   strcpy(path, ".npy");
   assert_int_equal(once_write(m, s.path, opts(N), x, labels, 0), FEW_E_IO);
@@ -165,7 +166,7 @@ static void test_folder(void **state) {
   scratch_free(&s);
 }
 
-/* A PNG file tells how to make it again. */
+/* The texts of a PNG file have everything that is needed to make it again. */
 static void test_text(void **state) {
   (void)state;
   struct scratch s = scratch_new("out.png");
@@ -210,7 +211,7 @@ static void test_points(void **state) {
   scratch_free(&s);
 }
 
-/* What is no number is refused, wherever it would go, and nothing is written. */
+/* Samples that are not finite are refused for every kind of file, and nothing is written. */
 static void test_not_finite(void **state) {
   (void)state;
   static const float bad[] = {NAN, INFINITY, -INFINITY};

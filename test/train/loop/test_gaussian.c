@@ -1,5 +1,5 @@
 /* The loop with a fitted Gaussian against its theory (arXiv 2307.01850): expectations over seeds,
- * each within five standard errors. */
+ * within five standard errors. */
 #include "testing.h"
 #include "train/loop/mix.h"
 
@@ -23,7 +23,7 @@ static void run(struct few_gaussian_loop o, int seed, struct few_gaussian_fit *o
   few_ctx_free(ctx);
 }
 
-/* Which rows each generation sees. */
+/* The rows that each generation is trained on. */
 static void test_mix(void **state) {
   (void)state;
   static const int64_t expected[3][3][3] = {/* first, real, synthetic of generations 1, 2, 5 */
@@ -98,7 +98,7 @@ static void test_unbiased_collapse(void **state) {
   assert_true(exact < -10 * e.error);
 }
 
-/* Fresh real data hold it. With V = E tr Sigma, M = E|mu|^2, n = n_r + n_s:
+/* New real data prevent the collapse. With V = E tr Sigma, M = E|mu|^2, n = n_r + n_s:
  *   V' = (n_r d + n_s lambda V)/n + n_r n_s/(n (n-1)) M,
  *   M' = (n_s/n)^2 M + (n_r d + n_s lambda V)/n^2,   V_1 = d, M_1 = d/n_r. */
 static void test_fresh_data(void **state) {
@@ -128,7 +128,7 @@ static void test_fresh_data(void **state) {
   assert_true(V > 0.6 * D); /* where the synthetic loop is at 0.7^11 = 0.02 */
 }
 
-/* The same real data each time only slow the fall down, fresh ones stop it. */
+/* The same real data in each generation only slow the collapse; new real data stop it. */
 static void test_order_of_loops(void **state) {
   (void)state;
   enum { G = MAX_G };

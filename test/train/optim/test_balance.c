@@ -1,4 +1,5 @@
-/* Balancers against closed forms for two losses and the conditions of optimality for more. */
+/* Balancers against closed forms for two losses and the conditions of optimality for more
+ * losses. */
 #include "base/workers.h"
 #include "testing.h"
 #include "train/optim/balance.h"
@@ -14,7 +15,7 @@ static const struct few_balancer *find(const char *name) {
   return b;
 }
 
-/* Vectors of the k-th of many cases: some agree, some conflict. */
+/* The gradients of case k: some agree, some conflict. */
 static void make_vectors(int k, double v[N][DIM]) {
   for (int i = 0; i < N; i++)
     for (int d = 0; d < DIM; d++) v[i][d] = sin(1.7 * k + 3.1 * i + 2.3 * d * (i + 1)) * (1 + i);
@@ -45,7 +46,8 @@ static void test_gradnorm(void **state) {
   for (int i = 1; i < N; i++) /* pulls as the weights say */
     assert_close(a[i] * sqrt(dot(v[i], v[i])) / (a[0] * sqrt(dot(v[0], v[0]))), given[i] / given[0],
                  1e-12);
-  for (int d = 0; d < DIM; d++) v[1][d] *= 10; /* direction does not see the scale of a loss */
+  for (int d = 0; d < DIM; d++)
+    v[1][d] *= 10; /* the scale of a loss does not affect the direction */
   double w[DIM];
   weigh("gradnorm", N, v, b, w);
   assert_close(dot(u, w) / sqrt(dot(u, u) * dot(w, w)), 1, 1e-12);
@@ -99,7 +101,7 @@ static void test_primary(void **state) {
   assert_in_range(conflicts, 3, 17);
 }
 
-/* Over arrays longer than a chunk: the sums of f64 products, whoever takes them. */
+/* For arrays longer than a chunk: sums of f64 products, the same for any number of workers. */
 static void test_combination(void **state) {
   (void)state;
   enum { LONG = 150000, SHARED = 140000 };

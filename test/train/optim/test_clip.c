@@ -1,5 +1,5 @@
-/* The gradient's norm: its value, the same bits for any number of workers, and NaN or infinity for
- * a gradient that is not finite. */
+/* The norm of the gradient: its value, the same bits for any number of workers, and NaN or infinity
+ * for a gradient that is not finite. */
 #include "testing.h"
 
 #include "base/rng.h"

@@ -1,4 +1,5 @@
-/* EMA: recursions against the integrals they stand for, and averages rebuilt after the fact. */
+/* EMA: recursions against the integrals that they approximate, and averages reconstructed
+ * afterwards. */
 #include "testing.h"
 
 #include "train/optim/ema.h"

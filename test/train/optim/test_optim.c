@@ -1,4 +1,4 @@
-/* Optimizers against their papers' algorithms in f64, against PyTorch, and split any way. */
+/* Optimizers against the algorithms of their papers in f64, against PyTorch, and with any split. */
 #include "testing.h"
 
 #include "base/rng.h"

@@ -1,6 +1,6 @@
-/* emulated.cc - the device and the libraries of the CUDA backend on the host, so that its kernels
- * run in tests: memory is the host's, products and convolutions are plain loops, and texts of
- * programs are compiled by libtcc.
+/* emulated.cc - the device and the libraries of the CUDA backend on the host, so that its kernels run in
+ * tests. Device memory is host memory, products and convolutions are plain loops, and libtcc compiles the
+ * sources of programs.
  */
 #include <libtcc.h>
 #include <stdio.h>
@@ -92,11 +92,11 @@ const struct few_device few__cuda_device = {queue_open, queue_close, device_name
                                             copy,       copy,        set_key,        capture_begin,
                                             capture_end, launch,      captured_graph_free, finish, &few__cuda_vectors};
 
-/* ---- products and convolutions: numbers of any of the types, factors rounded ---- */
+/* ---- products and convolutions, of any number type, with rounded factors ---- */
 
 enum type { F32, F64, BF16 }; /* as few_gemm_type */
 
-/* With the last bits of the mantissa rounded away, to nearest even. */
+/* Rounds the last bits of the mantissa away, to nearest even. */
 static double rounded(float x, int bits_lost) {
   uint32_t bits;
   memcpy(&bits, &x, sizeof bits);
@@ -190,7 +190,7 @@ static const char prelude[] =
 
 typedef void (*program_fn)(struct few_pointers);
 
-/* The compiler's state holds the code: both live as long as the process. */
+/* The state of the compiler owns the code, so both are kept until the process ends. */
 static program_fn build(const std::string &text) {
   TCCState *s = tcc_new();
   tcc_set_error_func(s, stderr, [](void *to, const char *what) { fprintf((FILE *)to, "%s\n", what); });

@@ -1,4 +1,4 @@
-/* emulator.cc - see emulator.h: a fiber a thread. */
+/* emulator.cc - see emulator.h. Each thread is a fiber. */
 #include "emulator.h"
 
 #include <setjmp.h>
@@ -12,14 +12,14 @@ unsigned char *emu_dynamic;
 
 enum { MOST_THREADS = 1024, STACK = 64 << 10 };
 
-/* Threads that wait for each other: those of a block, those of a warp. */
+/* Threads that wait for each other: those of a block, or those of a warp. */
 struct group {
   int alive, waiting;
   uint64_t turn;
   uint64_t slot[2][32];
 };
 
-/* A fiber begins once, on a stack of its own, and runs kernel after kernel. */
+/* A fiber starts once, on a stack of its own, and runs one kernel after the other. */
 struct thread {
   jmp_buf at;
   bool begun, done;
@@ -33,7 +33,7 @@ static struct {
   struct group block, warp[MOST_THREADS / 32];
   int now;
   const std::function<void()> *kernel;
-  bool moved; /* did any thread get on since the round began? */
+  bool moved; /* has any thread made progress since the round began? */
 } m;
 
 /* _setjmp and _longjmp, unlike swapcontext, make no system call. */
@@ -131,7 +131,7 @@ static void thread_main(void) {
   }
 }
 
-/* Let thread m.now run until it waits or ends. */
+/* Runs thread m.now until it waits or ends. */
 static void resume(void) {
   struct thread *x = &m.thread[m.now];
   if (_setjmp(m.home) != 0) return;

@@ -1,9 +1,10 @@
-/* emulator.h - enough of CUDA C++ to run kernels on the host, one block after the other, whose
- * threads take turns: at a barrier, or at an exchange within the warp, a thread waits for the
- * others. It is for tests: what it cannot show is speed, and races that need two threads at once.
+/* emulator.h - enough of CUDA C++ to run kernels on the host, for tests.
  *
- * What it does show: a barrier or an exchange that some threads never reach ends the program with a
- * sentence; dynamic shared memory begins as NaN, as does the memory of the device.
+ * It runs one block after the other, and the threads of a block take turns: a thread runs until it
+ * waits for others at a barrier or an exchange within the warp. It cannot show speed, or races that
+ * need two threads at the same time. It does find a barrier or an exchange that some threads never
+ * reach, and ends the program with a sentence. Dynamic shared memory and device memory are
+ * initialised with NaN.
  */
 #ifndef FEW_TEST_CUDA_EMULATOR_H
 #define FEW_TEST_CUDA_EMULATOR_H
@@ -27,7 +28,7 @@ struct emu_dim {
 extern struct emu_dim threadIdx, blockIdx, blockDim, gridDim;
 
 struct few_queue;
-/* In order with the rest of the queue: now, or when the captured graph is launched. */
+/* Runs work in the order of the queue: now, or when the captured graph is launched. */
 void emu_enqueue(struct few_queue *q, std::function<void()> work);
 void emu_run(int64_t blocks, int threads, size_t bytes, const std::function<void()> &kernel);
 extern unsigned char *emu_dynamic;
@@ -43,7 +44,7 @@ static inline std::function<void()> emu_bind(int64_t blocks, int threads, size_t
 }
 
 void __syncthreads(void);
-/* Wait for the warp with a value; what `lane` came with. */
+/* Waits for the warp, passing a value. Returns the value that `lane` passed. */
 uint64_t emu_exchange(uint64_t value, int lane);
 int emu_lane(void);
 

@@ -1,5 +1,5 @@
-/* Machine code between processes: what was written comes back for its key alone; a file that was
- * cut short or changed is as none; and nothing is kept where that is asked for. */
+/* The cache of machine code: what was written is read back for its key only; a file that was
+ * truncated or changed is ignored; nothing is written if the cache is switched off. */
 #include "testing.h"
 
 #include <stdlib.h>

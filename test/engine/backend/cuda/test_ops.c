@@ -1,6 +1,6 @@
 /* The kernels of the CUDA backend, run on the host by emulator.h, against the reference: every
- * example of every op with its tangent and its cotangents, as single kernels and fused, f64 and
- * f32. FEW_CUDA_LIBRARY=libfew_cuda.so takes a GPU in place of the emulator.
+ * example of every op with its tangent and its cotangents, as single kernels and fused, in f64 and
+ * f32. With FEW_CUDA_LIBRARY=libfew_cuda.so the test uses a GPU instead of the emulator.
  */
 #include "testing.h"
 
@@ -83,8 +83,8 @@ static double compare(struct comparison *c, const struct run *got, const struct 
   return largest;
 }
 
-/* Sums of at most thousands of terms: hundreds of roundings of the largest; or of a few, that are
- * more when factors are rounded to ten or seven bits. */
+/* Bounds: sums of at most thousands of terms have hundreds of roundings, relative to the largest;
+ * sums of a few terms have fewer. Rounding the factors to ten or seven bits adds more. */
 static double bound_of(struct few_planning_opts o) {
   static const double by_precision[] = {1e-4, 2e-3, 1.5e-2};
   return o.real == FEW_F64 ? 1e-11 : by_precision[o.precision];
@@ -179,8 +179,8 @@ static void test_every_op(void **state) {
   few_ctx_free(c.ctx);
 }
 
-/* Shapes that examples are too small for: several tiles of keys, groups for a whole block, sums in
- * slices, dims that merge and dims that do not, runs that four does not divide. */
+/* Cases for which the examples are too small: several tiles of keys, groups that fill a block, sums
+ * in slices, dims that merge and dims that do not, runs whose length is not a multiple of four. */
 static few_node larger(few_graph *g, int k) {
   few_node a, b;
   switch (k) {
@@ -188,11 +188,11 @@ static few_node larger(few_graph *g, int k) {
       return few_attention(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(2, 70, 3, 2, 40)), 0.2);
     case 1:
       return few_attention(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(1, 33, 3, 1, 8)), 0.5);
-    case 2: /* a block a group, centred or not */
+    case 2: /* one block per group, centred or not */
       return few_norm(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(2, 20, 20, 8)), 2, true, 1e-5);
     case 3:
       return few_norm(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(1, 1500, 4)), 4, false, 1e-5);
-    case 4: /* sums in slices: inmost kept, inmost summed, all */
+    case 4: /* sums in slices: innermost dim kept, innermost dim summed, all dims summed */
       return few_sum(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(1000, 5)), FEW_SHAPE(1, 5));
     case 5:
       return few_sum(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(3, 9000)), FEW_SHAPE(3, 1));
@@ -201,11 +201,11 @@ static few_node larger(few_graph *g, int k) {
     case 7: /* kept, summed, kept, summed */
       return few_sum(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(4, 90, 3, 50)),
                      FEW_SHAPE(4, 1, 3, 1));
-    case 8: /* a leaf that merges with the middle dims alone, and a scalar */
+    case 8: /* a leaf that merges with the middle dims only, and a scalar */
       a = few_input(g, "a", FEW_REAL, FEW_SHAPE(3, 5, 7, 4));
       b = few_input(g, "b", FEW_REAL, FEW_SHAPE(1, 5, 7, 1));
       return few_mul(g, few_silu(g, few_add(g, a, b)), few_input(g, "c", FEW_REAL, FEW_SCALAR));
-    case 9: /* an odd run of a slice: aligned to one number alone */
+    case 9: /* an odd run of a slice, aligned to one number only */
       a = few_input(g, "a", FEW_REAL, FEW_SHAPE(9, 4));
       return few_exp(g, few_slice(g, few_scale(g, a, 0.5), 0, 1, 5));
     case 10:
@@ -216,7 +216,7 @@ static few_node larger(few_graph *g, int k) {
       return few_norm(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(2, 7, 5, 21)), 3, true, 1e-5);
     case 13:
       return few_norm(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(2, 3, 1, 1100)), 1, true, 1e-5);
-    case 14: /* a warp a row */
+    case 14: /* one warp per row */
       return few_norm(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(5, 72)), 1, true, 1e-5);
     default:
       return FEW_NONE;
@@ -280,7 +280,8 @@ static void test_rounded(void **state) {
       snprintf(what, sizeof what, "case %d, %s", k, precision == FEW_TF32 ? "tf32" : "bf16");
       const double off = check_as(&c, &want, o, what);
       printf("%s: off by %.1e\n", what, off);
-      /* tf32: by the emulator; cuBLASLt and cuDNN may. bf16: all but what has few channels. */
+      /* tf32: the emulator rounds; cuBLASLt and cuDNN may. bf16: everything except what has few
+       * channels. */
       if (precision == FEW_BF16) assert_true(k == 4 ? off < 1e-5 : off > 1e-5);
       if (precision == FEW_TF32 && k >= 3 && !getenv("FEW_CUDA_LIBRARY")) assert_true(off > 1e-5);
     }
@@ -291,13 +292,13 @@ static void test_rounded(void **state) {
   few_ctx_free(c.ctx);
 }
 
-/* Activations stored in bf16: each op between two scalings, whose results are not asked for, of
- * what has rows and channels enough. */
+/* Activations stored in bf16: each op is between two scalings, which are not outputs, and has
+ * enough rows and channels. */
 static few_node halved(few_graph *g, int k) {
   few_node x = few_scale(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(3, 6, 4, 32)), 1.25), y;
   few_node b = few_input(g, "b", FEW_REAL, FEW_SHAPE(1, 1, 1, 32));
   switch (k) {
-    case 0: /* a program with a leaf that is broadcast, in f32; one whose leaf is */
+    case 0: /* a program with a broadcast leaf in f32, and one with a broadcast leaf in bf16 */
       y = few_silu(g, few_add(g, x, b));
       y = few_mul(g, few_conv(g, y, few_input(g, "c", FEW_REAL, FEW_SHAPE(1, 1, 32, 32)), 1, 0), y);
       break;
@@ -307,7 +308,7 @@ static few_node halved(few_graph *g, int k) {
     case 2:
       y = few_conv(g, x, few_input(g, "c", FEW_REAL, FEW_SHAPE(3, 3, 32, 16)), 1, 1);
       break;
-    case 3: /* from three channels, which are f32, and to as many */
+    case 3: /* from and to three channels, which are stored in f32 */
       x = few_scale(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(3, 6, 4, 3)), 1.25);
       y = few_conv(g, x, few_input(g, "c", FEW_REAL, FEW_SHAPE(3, 3, 3, 16)), 1, 1);
       y = few_conv(g, y, few_input(g, "d", FEW_REAL, FEW_SHAPE(3, 3, 16, 3)), 1, 1);
@@ -324,7 +325,7 @@ static few_node halved(few_graph *g, int k) {
     case 7:
       y = few_transpose(g, x, (const int[]){0, 2, 1, 3});
       break;
-    case 8: /* a sum in f32 of what is not */
+    case 8: /* a sum in f32 of values in bf16 */
       y = few_mul(g, x, few_sum(g, few_square(g, x), FEW_SHAPE(3, 1, 1, 32)));
       break;
     case 9:
@@ -389,7 +390,7 @@ static void test_bf16_storage(void **state) {
   few_ctx_free(c.ctx);
 }
 
-/* Random numbers have base/rng.c's bits. */
+/* Random numbers have the bits of base/rng.c. */
 static void test_random(void **state) {
   (void)state;
   struct comparison c = {.ctx = test_ctx()};

@@ -1,5 +1,5 @@
-/* Files written beside a run, on the host and on the emulated GPU: they are of the step at which
- * they were asked for, whatever the run does meanwhile, and what fails is told.
+/* Files written while a run continues, on the host and on the emulated GPU. They have the state of
+ * the step at which they were requested, whatever the run does meanwhile. Errors are reported.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -50,7 +50,7 @@ static void check_file_of_a_step(const struct few_backend *backend) {
   few_model *m;
   snprintf(path, sizeof path, "%s/model.safetensors", dir);
   assert_ok(t.ctx, few_model_load(&m, t.ctx, path));
-  for (int i = 0; i < m->params.n; i++) { /* between rows there may be room */
+  for (int i = 0; i < m->params.n; i++) { /* there may be gaps between rows */
     const struct few_param_row *row = &m->params.at[i];
     assert_memory_equal(m->values + row->offset, was + row->offset,
                         (size_t)few_shape_count(row->shape) * sizeof *was);
@@ -81,7 +81,7 @@ static void check_failure(const struct few_backend *backend) {
   assert_int_equal(st, FEW_E_IO);
   assert_non_null(strstr(few_error(t.ctx), "/tmp/few-saving-none/checkpoint-000000007"));
   st = few__save(s, FEW_SAVE_START);
-  few__saving_close(s); /* of one that is not finished */
+  few__saving_close(s); /* closes one that is not finished */
   assert_true(st == (backend->device ? FEW_OK : FEW_E_IO));
   updates_end(&t);
 }

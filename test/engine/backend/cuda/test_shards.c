@@ -1,13 +1,13 @@
-/* Updates of a run on the emulated GPU against the reference: losses, logs and gradients of whole
- * networks, of both phases, replayed until they are captured graphs; what the optimizer and the averages
- * make of them; and gradients that are balanced.
+/* Updates of a run on the emulated GPU against the reference: losses, log values and gradients of
+ * whole networks in both phases, replayed until they are captured graphs; the optimizer and the
+ * averages; and balanced gradients.
  */
 #include "train/updates.h"
 
 #define RECIPE(name) FEW_TEST_DIR "/../recipes/" name ".ini"
 #define TEACHER(name) "teacher=" FEW_TEST_DIR "/../models/" name ".safetensors"
 
-/* f32 on both sides, with sums in another order; a tangent loses some more */
+/* f32 on both sides, with sums in another order; a tangent is less exact */
 static const double bound = 2e-4;
 
 static float *fetch(struct updates *t, const float *at, int64_t n) {
@@ -16,7 +16,7 @@ static float *fetch(struct updates *t, const float *at, int64_t n) {
   return copy;
 }
 
-/* Arrays of both spaces, apart by at most `bound` of the largest. */
+/* Checks that the arrays of both differ by at most `bound` times the largest element. */
 static void check_near(struct updates *ref, const float *a, struct updates *gpu, const float *b,
                        int64_t n) {
   float *want = fetch(ref, a, n), *got = fetch(gpu, b, n);
@@ -52,7 +52,8 @@ static void compare_update(struct updates *ref, struct updates *gpu, enum few_ph
   const double norm = balanced(ref, &want);
   assert_close(balanced(gpu, &got), norm, bound * norm);
   check_near(ref, want.at, gpu, got.at, want.n);
-  /* Both go on from the same numbers: Adam's first steps are signs, which rounding turns. */
+  /* Both continue from the same numbers, since Adam's first steps are signs, which rounding may
+   * change. */
   few__arrays_put(&gpu->arrays, got.at, want.at, want.n);
   few__update(&ref->state, &ref->setup.config, &want, norm, 1e-3);
   few__update(&gpu->state, &gpu->setup.config, &got, norm, 1e-3);
@@ -99,7 +100,7 @@ static void test_images(void **state) {
   compare(FEW_TEST_DIR "/cli/tiny-unet.ini", FEW_COUNT(settings), settings);
 }
 
-/* Rounded factors, and activations stored in bf16, change a loss a little, and a little alone. */
+/* Rounded factors, and activations stored in bf16, change a loss, but only a little. */
 static void test_precision(void **state) {
   (void)state;
   static const char *const precisions[] = {"precision=fp32", "precision=tf32", "precision=bf16"};
