@@ -25,7 +25,7 @@ help:
 	@echo "make slow      run the checks that take long; with SLOW=NAME only that one"
 	@echo "make asan      run the tests with the address and undefined-behaviour sanitizers"
 	@echo "make tsan      run the tests with the thread sanitizer"
-	@echo "make check     run the checks that must pass before a push: format, layers, sizes, rules,"
+	@echo "make check     run the checks that must pass before a push: format, layers, sizes, rules, docs,"
 	@echo "               clang, symbols, isa, cppcheck"
 	@echo "make format    format the sources with clang-format"
 	@echo "make bench     build, then time the kernels"

@@ -90,7 +90,7 @@ static void test_refused(void **state) {
     if (!strstr(few_error(ctx), part)) fail_msg("%s", few_error(ctx)); \
   } while (0)
   WITH(net, NULL, "no net");
-  WITH(net, "nett", "no net is called `nett`");
+  WITH(net, "nett", "there is no network `nett`");
   WITH(n_settings, -1, "-1 settings");
   WITH(settings, NULL, "no list");
   WITH(h, 2, "points");
@@ -99,7 +99,7 @@ static void test_refused(void **state) {
   WITH(sigma_data, 0, "sigma_data");
   WITH(scale, 0, "scale 0");
   WITH(mean, (double)NAN, "finite");
-  WITH(predicts, "noise", "no prediction is called");
+  WITH(predicts, "noise", "there is no prediction");
   WITH(objective, "", "objective");
   WITH(sampler, "a name that is longer than any sampler has", "sampler");
   o = good;

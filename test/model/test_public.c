@@ -126,14 +126,14 @@ static void test_sample_fields(void **state) {
   WITH(first, INT64_MAX, "below 2^40");
   WITH(steps, -1, "-1 steps");
   WITH(steps, INT32_MAX, "give 1 to 1048576");
-  WITH(sampler, "none", "no sampler is called");
+  WITH(sampler, "none", "there is no sampler");
   WITH(label, 3, "no classes");
   WITH(label, -99, "no classes");
   WITH(batch, -1, "a batch of -1");
   WITH(n_times, -1, "-1 times");
   WITH(n_times, 3, "no list");
   WITH(n_times, INT32_MAX, "give 1 to 1048576");
-  WITH(schedule, "none", "no schedule is called");
+  WITH(schedule, "none", "there is no schedule");
   WITH(n_settings, -1, "-1 settings");
   WITH(n_settings, 1, "no list");
   for (int i = 0; i < 5; i++) WITH(guidance, bad[i], "guidance");

@@ -5,8 +5,8 @@
 
 /* ---- residual blocks ---- */
 
-/* At most `groups` groups of at least `group_channels` channels, reduced until they divide. 32 and 4
- * are EDM's rule; 32 and 1 give 32 groups of any width that they divide, as in DDPM. */
+/* At most `groups` groups of at least `group_channels` channels, reduced until they divide. 32 and
+ * 4 are EDM's rule; 32 and 1 give 32 groups of any width that they divide, as in DDPM. */
 int few__res_groups(const struct few_res *r, int64_t channels) {
   int64_t n = channels / r->group_channels < r->groups ? channels / r->group_channels : r->groups;
   if (n < 1) n = 1;
@@ -48,8 +48,8 @@ few_status few__res_check_dropout(few_ctx *ctx, const char *net, const struct fe
                                   int64_t dropout_side, int64_t lowest) {
   if (!(cond->dropout > 0) || dropout_side >= lowest) return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID,
-                   "%s: dropout = %g at sides of at most dropout_side = %lld: the lowest level has "
-                   "side %lld, so nothing is dropped: raise dropout_side",
+                   "%s: dropout = %g at sides of at most dropout_side = %lld has no effect: the "
+                   "lowest level has side %lld: raise dropout_side",
                    net, cond->dropout, (long long)dropout_side, (long long)lowest);
 }
 
@@ -79,7 +79,7 @@ few_node few__positions(struct few_nn *nn, int64_t gh, int64_t gw, int64_t width
   if (gh * gw > most / width)
     return few__graph_fail(nn->g, FEW_E_INVALID,
                            "%lld x %lld tokens of width %lld are too many for a table of "
-                           "positions: take a larger patch",
+                           "positions: choose a larger patch",
                            (long long)gh, (long long)gw, (long long)width);
   few_status st = FEW_NEW(ctx, &v, gh * gw * width);
   if (st) return few__graph_fail(nn->g, st, "out of memory: position table");

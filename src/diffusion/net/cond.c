@@ -14,11 +14,10 @@ const char few_time_transform_choices[] =
 #undef FEW_PROCESS
     ;
 
-/* An input that the network takes must be given. */
+/* An input that the network has must be given. */
 static void check(few_graph *g, bool takes, few_node input, const char *what) {
   if (takes && input == FEW_NONE)
-    few__graph_fail(g, FEW_E_INVALID,
-                    "the network takes %s as an input, and none is given: give one for each row",
+    few__graph_fail(g, FEW_E_INVALID, "the network needs %s as an input: give one for each row",
                     what);
 }
 
@@ -35,11 +34,11 @@ few_node few_cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
                    ? few_nn_fourier(nn, c, channels, o->time_scale)
                    : few_nn_positional(nn, c, channels, o->time_scale);
   e = few_nn_linear(nn, "time0", e, width, 1, true);
-  if (spec->guidance) { /* starts at zero: a student begins as its unguided teacher */
+  if (spec->guidance) { /* zero at first, so a student starts as its unguided teacher */
     few_node s = few_nn_positional(nn, in->guidance, channels, 1);
     e = few_add(g, e, few_nn_linear(nn, "guidance", s, width, 0, false));
   }
-  if (spec->step_size) { /* at zero too */
+  if (spec->step_size) { /* zero at first too */
     few_node s = few_nn_positional(nn, in->step_size, channels, o->time_scale);
     e = few_add(g, e, few_nn_linear(nn, "span", s, width, 0, false));
   }

@@ -4,8 +4,9 @@
  *   h = (skip(h) + conv(silu(norm(conv(silu(norm h)))))) / sqrt 2;
  *   features = mean over positions of silu(norm h);  logits = W features + b.
  *
- * Group norms: an image's features do not depend on the images beside it, and nothing has to be
- * folded before use. It takes neither time nor label; the objective is `classifier`.
+ * With group norms, the features of an image do not depend on the other images, and no statistics
+ * have to be folded into the weights. Neither time nor label is an input; the objective is
+ * `classifier`.
  */
 #include <math.h>
 
@@ -56,7 +57,7 @@ static few_node features(struct few_nn *nn, const struct few_net_spec *spec, con
   if (spec->points || spec->h % unit || spec->w % unit)
     return few__graph_fail(nn->g, FEW_E_INVALID,
                            "convnet: %d levels need images whose sides are multiples of %lld; "
-                           "these are %lldx%lld%s: take fewer levels in `channels`",
+                           "these are %lldx%lld%s: choose fewer levels in `channels`",
                            o->channels.n, (long long)unit, (long long)spec->h, (long long)spec->w,
                            spec->points ? " points" : "");
   few_node x = few_nn_conv(nn, "in", in->x, o->channels.at[0], 3, 1, 1);

@@ -1,4 +1,4 @@
-/* layers.c - the layers that networks are written in. */
+/* layers.c - the layers that networks are built from. */
 #include <math.h>
 
 #include "base/rng.h"
@@ -115,7 +115,7 @@ few_node few_nn_fourier(struct few_nn *nn, few_node t, int64_t channels, double 
   int64_t half = channels / 2;
   if (!check_embedding(nn, t, channels)) return FEW_NONE;
   const struct few_rng r = {.purpose =
-                                FEW_RNG_INIT}; /* part of the architecture, not of the seed */
+                                FEW_RNG_INIT}; /* part of the architecture, so the seed is fixed */
   few__rng_normal_f64(&r, half, freq);
   for (int64_t i = 0; i < half; i++) freq[i] *= scale * 6.283185307179586;
   return few_scale(nn->g, sinusoids(nn, t, half, freq), sqrt(2.0));

@@ -25,7 +25,7 @@ struct few_params {
 void few__params_free(few_ctx *ctx, struct few_params *p);
 int64_t few__params_count(const struct few_params *p); /* learned numbers, without padding */
 int few__params_find(const struct few_params *p, const char *name); /* -1 if there is none */
-/* Draw all initial values; padding is 0. A row's numbers depend on (seed, name) alone. */
+/* Draws all initial values; padding is 0. A row's numbers depend on (seed, name) only. */
 void few__params_init(const struct few_params *p, uint64_t seed, float *values);
 
 #endif

@@ -1,17 +1,18 @@
 /* unconditional.c - whether a network can be evaluated without labels.
  *
  * A row with the label -1 gets no class embedding. Networks learn what to predict there from rows
- * whose label was dropped in training. One that saw every row with its label has no such prediction,
- * while classifier-free guidance needs it as the average over classes.
+ * whose label was dropped in training. One that saw every row with its label has no such
+ * prediction, while classifier-free guidance needs it as the average over classes.
  */
 #include "net.h"
 
 few_status few_net_check_unconditional(few_ctx *ctx, const struct few_net_spec *s, const char *who,
                                        const char *why) {
   if (!s->classes || s->unlabelled != FEW_NO) return FEW_OK;
-  return few__fail(ctx, FEW_E_INVALID,
-                   "%s: %s would be evaluated without a label, but was trained with the label of "
-                   "every row (label_dropout = 0): give labels and guidance 1, or train one with "
-                   "label_dropout = 0.1",
-                   why, who);
+  return few__fail(
+      ctx, FEW_E_INVALID,
+      "%s: %s would be evaluated without a label, but was trained with the label of "
+      "every row (label_dropout = 0): give labels and guidance 1, or train a model with "
+      "label_dropout = 0.1",
+      why, who);
 }

@@ -5,7 +5,8 @@
  *   way down   per level: residual blocks, with attention where the side is listed; every result is
  *              pushed on the skip stack; then half the side
  *   middle     block, attention, block
- *   way up     per level: one block more than on the way down, each with a popped skip concatenated;
+ *   way up     per level: one block more than on the way down, each with a popped skip
+ * concatenated;
  *              then twice the side
  *   norm, SiLU, conv out
  *
@@ -162,7 +163,7 @@ static bool fits(struct few_nn *nn, const struct few_net_spec *spec, const struc
     return true;
   few__graph_fail(nn->g, FEW_E_INVALID,
                   "unet: %d levels need images whose sides are multiples of %lld (and at most %d "
-                  "blocks in all); these are %lldx%lld%s: take fewer levels in `mults`%s",
+                  "blocks in all); these are %lldx%lld%s: choose fewer levels in `mults`%s",
                   o->mults.n, (long long)unit, MAX_SKIPS, (long long)spec->h, (long long)spec->w,
                   spec->points ? " points" : "", spec->points ? ", or net = mlp" : "");
   return false;
@@ -212,8 +213,8 @@ static few_status check_attention(few_ctx *ctx, const struct few_net_spec *spec,
   if (level < 0 && o->attention.n == 1 && side == DEFAULT_ATTENTION) {
     few__log(
         ctx, FEW_LOG_WARN,
-        "unet: attention = %lld, the default, is the side of no level (%s): there is attention "
-        "in the middle at most; name sides of levels",
+        "unet: no level has the side attention = %lld, the default (sides: %s): there is attention "
+        "in the middle at most; give sides of levels",
         (long long)side, levels);
     return FEW_OK;
   }
@@ -227,7 +228,7 @@ static few_status check_attention(few_ctx *ctx, const struct few_net_spec *spec,
   if (c % heads == 0) return FEW_OK;
   return few__fail(
       ctx, FEW_E_INVALID,
-      "unet: attention = %lld: %lld channels of that level are no multiple of its %lld "
+      "unet: attention = %lld: the %lld channels of that level are not a multiple of its %lld "
       "heads: give head_channels that divide them",
       (long long)side, (long long)c, (long long)heads);
 }

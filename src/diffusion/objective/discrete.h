@@ -1,4 +1,4 @@
-/* discrete.h - what consistency objectives between two times share: the grid and the metric.
+/* discrete.h - the grid and the metric of consistency objectives between two times.
  *
  * All of them compare f at a time t with f at a time s < t on one path of the flow. The state is
  * the same x_t = cos(t) x0 + sin(t) z in every paper's coordinate c of time,
@@ -7,10 +7,9 @@
  *   path = trigflow  c = t
  *   path = flow      c = u = sigma / (1 + sigma), the share of noise on the straight path
  *
- * and so is f(x, t) = cos(t) x - sin(t) sigma_d F, which is x at t = 0 by itself. The path changes
- * where the grid's points lie, and the weight 1 / (c(t) - c(s)). EDM's epsilon, at which its f is
- * the identity, is the grid's first point here. There f differs from x by sin(t_min), 0.004 at
- * sigma_min = 0.002.
+ * and so is f(x, t) = cos(t) x - sin(t) sigma_d F, which is x at t = 0. The path changes the points
+ * of the grid, and the weight 1 / (c(t) - c(s)). EDM's epsilon, at which its f is the identity, is
+ * the grid's first point here. There f differs from x by sin(t_min), 0.004 at sigma_min = 0.002.
  */
 #ifndef FEW_SRC_DISCRETE_H
 #define FEW_SRC_DISCRETE_H
@@ -67,10 +66,10 @@ struct few_hop few__grid_hop(const struct few_loss *l, const struct few_grid_opt
 /* i [rows], uniform on 0 .. N-2. */
 few_node few__grid_uniform(const struct few_loss *l, few_node points);
 /* i [rows] with iCT's p(i) ~ Phi(ln sigma_i+1) - Phi(ln sigma_i) of the normal distribution, which
- * the paper writes with erf. ln sigma ~ N(p_mean, p_std^2) is sampled, and i is the interval that it
- * falls in; that is exactly this p if values outside of the grid are sampled again. A static graph
- * has a fixed number of samples, three. Where all three are outside (one row in 10^6 with iCT's
- * numbers) i is the nearest end. */
+ * the paper writes with erf. ln sigma ~ N(p_mean, p_std^2) is sampled, and i is the interval that
+ * it falls in; that is exactly this p if values outside of the grid are sampled again. A static
+ * graph has a fixed number of samples, three. If all three are outside (one row in 10^6 with iCT's
+ * numbers), i is the nearest end. */
 few_node few__grid_lognormal(const struct few_loss *l, const struct few_grid_opts *o,
                              few_node points, double p_mean, double p_std);
 
@@ -84,8 +83,8 @@ few_node few__discrete_f(struct few_loss *l, enum few_role who, const struct few
                          few_node guidance);
 
 /* ---- How close two times may be ----
- * The loss depends on the difference of two values of f, each rounded to 24 bits. Relative errors of
- * a small mlp's gradient, f32 against f64 (ect, times 1/n apart; ict, n points): 7e-5 at n
+ * The loss depends on the difference of two values of f, each rounded to 24 bits. Relative errors
+ * of a small mlp's gradient, f32 against f64 (ect, times 1/n apart; ict, n points): 7e-5 at n
  * = 256 and 2e-5 at 1281, 1e-3 at 8192 and at 100,000, 9e-3 at 65,536 of ect; they grow while
  * a student becomes consistent. */
 #define FEW_NEAR_SHARES 8192  /* 1/n of c apart */

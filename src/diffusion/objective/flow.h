@@ -1,14 +1,14 @@
-/* flow.h - flow matching's coordinates in a graph: those in which average velocities are written.
+/* flow.h - flow matching's coordinates in a graph, which the formulas of average velocities use.
  *
- * The straight path y_u = (1 - u) x0 + u eps is TrigFlow's state by another length and time:
+ * The straight path y_u = (1 - u) x0 + u eps is TrigFlow's state with another scale and time:
  *
  *   y_u = x_t / n(t),   u = sigma_d sin(t) / n(t),   n(t) = cos t + sigma_d sin t,
  *   v = eps - x0 = n(t) F + m(t) x_t,   m(t) = sin(t)/sigma_d - cos t
  *
- * (process/predict.h, as a graph), and du/dt = sigma_d/n(t)^2. The same line holds for averages over a
- * step from u down to r. If a network takes the step's size as an input, its F stands for the whole
- * step: U = n F + m x_t is the average velocity, and y_r = y_u - (u - r) U is DDIM's step with F.
- * Without a step U is flow matching's velocity.
+ * (process/predict.h, as a graph), and du/dt = sigma_d/n(t)^2. The same line holds for averages
+ * over a step from u down to r. If a network takes the step's size as an input, its F stands for
+ * the whole step: U = n F + m x_t is the average velocity, and y_r = y_u - (u - r) U is DDIM's step
+ * with F. Without a step U is flow matching's velocity.
  */
 #ifndef FEW_SRC_OBJECTIVE_FLOW_H
 #define FEW_SRC_OBJECTIVE_FLOW_H
@@ -28,8 +28,8 @@ few_node few__flow_F(struct few_loss *l, enum few_role who, few_node x, few_node
 few_node few__flow_target_F(struct few_loss *l, enum few_role who, few_node x, few_node t,
                             few_node label, few_node step_size);
 
-/* FEW_E_INVALID for guidance inside the target without labels, or of a student that was trained on
- * no unlabelled rows. */
+/* FEW_E_INVALID for guidance inside the target without labels, or if the student is not trained on
+ * rows without a label. */
 few_status few__flow_check(few_ctx *ctx, const char *name, bool guided, const struct few_fit *fit);
 
 #endif

@@ -1,4 +1,4 @@
-/* generator.h - what score distillation and adversarial training share: images that the student
+/* generator.h - parts of score distillation and adversarial training: images that the student
  * makes, and a fake network that learns their distribution. */
 #ifndef FEW_SRC_GENERATOR_H
 #define FEW_SRC_GENERATOR_H

@@ -7,9 +7,9 @@
  *
  * c_skip and c_out follow from the prediction `edm`, which is -F of TrigFlow.
  *
- * An embedding sees ln(sigma)/4. That has no bound at either end of t_trig, so it is limited to
- * 1e-5 < tan t_trig < 1e4, beyond which EDM trains nothing. Its slope near the ends makes it the
- * transform to avoid in consistency training.
+ * The input of a time embedding is ln(sigma)/4. It has no bound at either end of t_trig, so it is
+ * limited to 1e-5 < tan t_trig < 1e4; EDM trains nothing beyond. Because of its slope near the
+ * ends, avoid this transform in consistency training.
  *
  * Training times have ln(sigma) ~ N(p_mean, p_std^2), -1.2 and 1.2 in the paper.
  *

@@ -4,7 +4,7 @@
  *   y_u = (1 - u) x0 + u eps,   u in [0, 1],   v = E[eps - x0 | y_u],   D = y_u - u v,
  *   u = sigma/(1 + sigma) = sigma_d sin t/(cos t + sigma_d sin t),   sigma = sigma_d tan t,
  *
- * where t is TrigFlow's. The network sees y_u and u as they are. Training times have u uniform in
+ * where t is TrigFlow's. The inputs of the network are y_u and u. Training times have u uniform in
  * (0, 1); a logit-normal u is Esser et al.'s (arXiv 2403.03206). The grid `flow` has equal steps in
  * u from 1, which is pure noise, t = pi/2.
  */

@@ -79,8 +79,7 @@ few_status few__predict_find(few_ctx *ctx, enum few_prediction *out, const char 
       return FEW_OK;
     }
   return few__fail(ctx, FEW_E_INVALID,
-                   "no prediction is called \"%s\"; there are F, edm, x, eps, v, flow and both",
-                   name);
+                   "there is no prediction \"%s\": choose F, edm, x, eps, v, flow or both", name);
 }
 
 struct few_mix few__predict_mix(enum few_prediction p, double sigma_d, struct few_mix state) {

@@ -19,7 +19,7 @@ const char *few__predict_source(enum few_prediction p);
 const char *few__predict_help(enum few_prediction p);
 few_status few__predict_find(few_ctx *ctx, enum few_prediction *out, const char *name);
 
-/* The mix that p < FEW_PREDICT_MIXES stands for where the state is x_t = state.x0 x0 + state.eps
+/* The mix that prediction p < FEW_PREDICT_MIXES means at the state x_t = state.x0 x0 + state.eps
  * eps. */
 struct few_mix few__predict_mix(enum few_prediction p, double sigma_d, struct few_mix state);
 

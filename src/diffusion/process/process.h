@@ -3,8 +3,8 @@
  *   x_t = alpha(t) x0 + sigma(t) eps,   eps ~ N(0, I),   t from t_min (clean) to t_max (noise).
  *
  * A process is one file and one row in processes.def. The file has all that is particular to it:
- * alpha and sigma with their inverse in f64, what a time embedding sees, how its time is sampled in
- * training, and its grid of sampling times. The rest of few loops over processes.def.
+ * alpha and sigma with their inverse in f64, the input of a time embedding, how its time is sampled
+ * in training, and its grid of sampling times. The rest of few loops over processes.def.
  *
  * Networks and samplers work in TrigFlow's time, here t_trig: x_t = cos(t_trig) x0 + sin(t_trig) z
  * with z = sigma_d eps. It is the time of the same noise-to-signal ratio, so that
@@ -30,8 +30,8 @@ static inline double few__t_max(double sigma_d) { return atan(FEW_SIGMA_MAX / si
 /* Options of training times: read by processes with has_logsnr only. */
 struct few_process_opts {
   double logsnr_min, logsnr_max; /* ln(alpha^2/sigma^2) at u = 1 and at u = 0 */
-  double noise_d, noise_d_high;  /* sides of images; 0: no shift */
-  double side;                   /* of the images, pixels */
+  double noise_d, noise_d_high;  /* reference sides for the shift, in pixels; 0: no shift */
+  double side;                   /* side of the images, in pixels */
 };
 
 struct few_process {
@@ -42,15 +42,15 @@ struct few_process {
   enum few_prediction predicts; /* what networks of this process predict */
   /* (alpha, sigma) at t. */
   struct few_mix (*at)(double sigma_d, double t);
-  /* Its inverse: the t whose (alpha, sigma) is parallel to `ray`. The noise-to-signal ratio is given
-   * as a pair so that both ends of the range are as exact as the middle; its length does not
+  /* Its inverse: the t whose (alpha, sigma) is parallel to `ray`. The noise-to-signal ratio is
+   * given as a pair so that both ends of the range are as exact as the middle; its length does not
    * matter. */
   double (*time)(double sigma_d, struct few_mix ray);
   double (*net_scale)(double sigma_d, double t); /* c_in: the network's input is c_in x_t ... */
   double (*net_time)(double sigma_d, double t);  /* ... and c_noise */
 
   /* ---- As nodes of a graph ---- */
-  /* What a time embedding sees at t_trig [rows]: net_time of the process's own time. Finite in
+  /* The input of a time embedding at t_trig [rows]: net_time of the process's own time. Finite in
    * single precision on all of [0, pi/2]. */
   few_node (*embedded_time)(few_graph *g, double sigma_d, few_node t_trig);
   /* t_trig of training times: u [rows], uniform in (0, 1), is the process's own time as a share of

@@ -6,8 +6,8 @@
  *   DPM-Solver-2 2M   ... - sin(s-t)/(2 r cos s) (e_s' - e_s)
  *   DPM-Solver++ 2M   ... + sin(s-t)/(2 r sin s) (D_s' - D_s)
  *
- * where r = (ln tan s - ln tan s')/(ln tan s - ln tan t). r is NEGATIVE, and the formulas are right
- * with that sign; with |r| they fall to first order.
+ * where r = (ln tan s - ln tan s')/(ln tan s - ln tan t). r is NEGATIVE, and the formulas need that
+ * sign; with |r| they are only of first order.
  *
  * EDM's Heun (Karras et al., arXiv 2206.00364, algorithm 1) averages d = dx_sigma/dsigma, which is
  * e/sigma_d, over the ends of a step in sigma = sigma_d tan t, x_sigma = x_t/cos t. Its Euler step

@@ -3,13 +3,13 @@
  *   x_t = cos(t) x0 + sin(t) z,   z = sigma_d eps ~ N(0, sigma_d^2 I),   t in [0, pi/2].
  *
  * The noise has the standard deviation of the data, and so has x_t at every t. The network is
- * F(x_t/sigma_d, t): its embedding sees t itself (the identity as time transform), which keeps the
- * tangents of consistency training finite. It gives
+ * F(x_t/sigma_d, t). The input of its time embedding is t itself (the identity as time transform),
+ * which keeps the tangents of consistency training finite. It gives
  *
  *   D = cos(t) x_t - sin(t) sigma_d F,   dx_t/dt = sigma_d F.
  *
- * Training times have ln(sigma_d tan t) normal, or t = u pi/2. The grid `uniform` has equal steps in
- * t from arctan(sigma_max/sigma_d).
+ * Training times have ln(sigma_d tan t) normal, or t = u pi/2. The grid `uniform` has equal steps
+ * in t from arctan(sigma_max/sigma_d).
  */
 #include "process.h"
 

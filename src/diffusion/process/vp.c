@@ -10,15 +10,15 @@
  *   b = arctan(e^{-logsnr_max/2}),   a = arctan(e^{-logsnr_min/2}) - b.
  *
  * TrigFlow's time of the same noise-to-signal ratio is tan t = tan(a u + b)/sigma_d. Networks
- * predict v; their embedding sees arctan(sigma/alpha)/(pi/2), which is u but for the margins b
- * ("inv_cos").
+ * predict v. The input of their embedding is arctan(sigma/alpha)/(pi/2), which is u except for the
+ * margins b ("inv_cos").
  *
  * Training times have u uniform in (0, 1). On larger images the same noise hides less, because
  * pooling s x s pixels divides its variance by s^2. Simple diffusion (Hoogeboom et al., arXiv
- * 2301.11093, section 3.1) therefore adds 2 ln(noise_d/side) to lambda, or a mix of two such shifts:
- * (1 - u) of noise_d's and u of noise_d_high's.
+ * 2301.11093, section 3.1) therefore adds 2 ln(noise_d/side) to lambda, or a mix of two such
+ * shifts: (1 - u) of noise_d's and u of noise_d_high's.
  *
- * The grid `cosine` has equal steps in u from 1. u = 0 stands for the end at t = 0, although the
+ * The grid `cosine` has equal steps in u from 1. u = 0 is used as the end at t = 0, although the
  * process has some noise there.
  */
 #include "vp.h"

@@ -1,5 +1,5 @@
-/* vp.h - the cosine schedule between two log-SNRs (vp.c), for what works in its time u: progressive
- * and guided distillation, and their sampling times. */
+/* vp.h - the cosine schedule between two log-SNRs (vp.c), for code that works in its time u:
+ * progressive and guided distillation, and their sampling times. */
 #ifndef FEW_SRC_VP_H
 #define FEW_SRC_VP_H
 

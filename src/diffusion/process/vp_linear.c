@@ -9,8 +9,8 @@
  *
  *   t = 2 B / (b0 + sqrt(b0^2 + 2 (b1 - b0) B)).
  *
- * Noisier states than t = 1's, r = e^{B(1)/2} = 152, have a t above 1: the formulas go on. Its
- * networks predict eps, and their embedding sees t (DDPM's steps are 1000 t).
+ * States noisier than that of t = 1, r = e^{B(1)/2} = 152, have t > 1; the formulas hold there too.
+ * Its networks predict eps, and the input of their embedding is t (DDPM's steps are 1000 t).
  *
  * Training times have t uniform from 1e-5 (Song et al.). The grid `linear-beta` has equal steps in
  * t from 1: DDPM's thousand steps of variance 1e-4 to 0.02, in the limit of more.

@@ -1,4 +1,4 @@
-/* churn.h - EDM's fresh noise on the way down (Karras et al., arXiv 2206.00364, algorithm 2).
+/* churn.h - EDM's fresh noise during sampling (Karras et al., arXiv 2206.00364, algorithm 2).
  *
  * Each of the N steps that begins at a sigma of [S_min, S_max] first adds noise, up to
  * (1 + gamma) sigma with gamma = min(S_churn/N, sqrt 2 - 1), of S_noise times the deviation that
@@ -22,7 +22,8 @@ struct few_churn_opts {
       FEW_OPT_REAL(struct few_churn_opts, churn_noise, "1", 0, 10,       \
                    "S_noise: size of the fresh noise")
 
-/* Adds the noise of step k to s->x; the time that it is at then. z [rows x dims] is scratch. */
+/* Adds the noise of step k to s->x and returns the time of the new state. z [rows x dims] is
+ * scratch. */
 double few__churn(struct few_sampling *s, const struct few_churn_opts *o, int k, float *z);
 
 #endif

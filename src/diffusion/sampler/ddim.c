@@ -1,9 +1,9 @@
 /* ddim.c - the first-order solver (Song, Meng and Ermon, arXiv 2010.02502).
  *
  * Each step holds the denoised image fixed: on TrigFlow's circle it is a rotation,
- * x_t = cos(s-t) x_s - sin(s-t) sigma_d F(x_s, s), with no singularity even at s = pi/2, and down
- * as well as up. In EDM's sigma and in flow matching's u the same step is Euler's: with churn it is
- * EDM's stochastic Euler.
+ * x_t = cos(s-t) x_s - sin(s-t) sigma_d F(x_s, s), without a singularity even at s = pi/2, and in
+ * both directions. In EDM's sigma and in flow matching's u the same step is Euler's; with churn it
+ * is EDM's stochastic Euler.
  */
 #include <math.h>
 

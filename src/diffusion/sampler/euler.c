@@ -1,8 +1,8 @@
 /* euler.c - Euler's method in TrigFlow's own time, x_t = x_s - (s-t) sigma_d F(x_s, s).
  *
- * The plainest solver of the field. In the coordinates of EDM (sigma) and of flow matching (u) an
- * Euler step is DDIM's: for those, use ddim. Here it is DDIM's but for cos and sin of the step,
- * which Euler's has as 1 and s-t.
+ * The simplest solver of the field. In the coordinates of EDM (sigma) and of flow matching (u) an
+ * Euler step is DDIM's; for those, use ddim. Here it is DDIM's step with 1 and s-t in place of cos
+ * and sin of s-t.
  */
 #include "sampler.h"
 

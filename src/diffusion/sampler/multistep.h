@@ -10,7 +10,7 @@ struct few_multistep {
   double (*weight)(double before, double from, double to); /* of q(before) - q(from), to be added */
 };
 
-/* The first step, and one of weight 0, is DDIM's. */
+/* The first step, and a step of weight 0, are DDIM's. */
 few_status few__multistep(few_ctx *ctx, struct few_sampling *s, const struct few_multistep *m);
 
 #endif

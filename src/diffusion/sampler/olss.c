@@ -1,9 +1,9 @@
 /* olss.c - optimal linear subspace search (Duan et al., arXiv 2305.14677): the sampler.
  *
- * Solvers of the probability-flow ODE make each state a linear combination of the starting noise
+ * In solvers of the probability-flow ODE each state is a linear combination of the starting noise
  * and of the network's outputs so far, with weights that theory gives for any field. Here the
- * weights are those that fit a long run of one model best (olss_fit.c), so that few steps end where
- * many would have.
+ * weights are those that fit a long run of one model best (olss_fit.c), so that few steps end close
+ * to where many would.
  */
 #include "olss.h"
 
@@ -35,7 +35,7 @@ void few__olss_free(few_ctx *ctx, struct few_olss *o) {
   few__free(ctx, o);
 }
 
-/* x = weight of the start times it, and of each output so far. */
+/* x = the start and each output so far, times their weights, added. */
 static void combine(struct few_sampling *s, int k, const float *start, const float *F) {
   const struct few_olss *o = s->olss;
   const double *w = o->F + (int64_t)k * o->steps;
@@ -53,7 +53,7 @@ static few_status run(few_ctx *ctx, struct few_sampling *s) {
   few_status st = FEW_OK;
   if (!s->olss || s->olss->steps != s->steps)
     return few__fail(ctx, FEW_E_INVALID,
-                     "olss needs a schedule that was fitted to the model: few olss makes one");
+                     "olss needs a schedule that was fitted to the model: make one with few olss");
   FEW_TRY(FEW_NEW(ctx, &kept, (s->steps + 1) * n));
   float *start = kept, *F = kept + n;
   memcpy(start, s->x, (size_t)n * sizeof *start);

@@ -13,8 +13,8 @@ struct few_olss {
   double *t; /* [steps] falling; the last step ends at t = 0 */
   double *x; /* [steps] */
   double *F; /* [steps][steps], zero above the diagonal */
-  /* Root mean square error of step k against the long run's state, given its outputs; and that of
-   * DDIM on the same times. [steps] each, 0 where they were not kept. */
+  /* The rms error of step k against the long run's state, given its outputs, and that of DDIM on
+   * the same times. [steps] each, 0 if they are not known. */
   double *rms, *ddim_rms;
 };
 
@@ -32,8 +32,8 @@ struct few_olss_run {
   double sigma_d;
 };
 
-/* Choose `steps` of the run's times, 1 to run->steps, and fit the weights. `search`: where times help
- * most; otherwise as evenly among the run's as possible. */
+/* Chooses `steps` of the run's times, 1 to run->steps, and fits the weights. With `search` it
+ * chooses the best times; otherwise they are spaced as evenly as possible among the run's. */
 few_status few__olss_fit(few_ctx *ctx, struct few_olss **out, const struct few_olss_run *run,
                          int steps, bool search);
 

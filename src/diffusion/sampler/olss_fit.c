@@ -1,18 +1,18 @@
 /* olss_fit.c - optimal linear subspace search (Duan et al., arXiv 2305.14677): times and weights.
  *
- * A long run of N steps has left states x_0 .. x_N and outputs F_0 .. F_{N-1}. For a path
+ * A long run of N steps has states x_0 .. x_N and outputs F_0 .. F_{N-1}. For a path
  * 0 = i_0 < i_1 < ... < i_{n-1} < N, i_n = N, step k is the least-squares fit
  *
  *   x_{i_{k+1}} = w_x x_0 + sum_{j <= k} w_j F_{i_j}
  *
- * over all values of all rows, with one scalar w each. DDIM on the path is one choice of w, so it
- * is DDIM's w to which the smallest correction is fitted: where columns are parallel to within
- * their rounding the correction leaves that direction alone, and no fit is worse than DDIM's.
- * (The paper fits w itself, which is the same where there are no such directions.)
+ * over all values of all rows, with one scalar for each w. DDIM on the path is one choice of w. So
+ * the fit is the smallest correction to DDIM's w. If columns are parallel up to rounding, the
+ * correction has no part in that direction, and no fit is worse than DDIM's. (The paper fits w
+ * itself, which is the same without such directions.)
  *
- * Path search. A bound E on the error gives a path: from i_k, the farthest i_{k+1} whose fit errs
- * by at most E, by bisection. The smallest E whose path has at most n steps is found by bisection
- * too; where that path is shorter than n, its widest steps are halved.
+ * Path search. A bound E on the error gives a path: from i_k, the farthest i_{k+1} whose fit has an
+ * error of at most E, by bisection. The smallest E whose path has at most n steps is found by
+ * bisection too. If that path is shorter than n, its widest steps are halved.
  *
  * One QR of the matrix of all columns [x_0 F_0 .. F_{N-1} x_1 .. x_N] makes all of these fits
  * small: a fit among columns of A is the same fit among those of R. Householder's QR loses no
@@ -50,20 +50,21 @@ static const float *column(const struct fit *f, int k) {
 }
 
 static few_status failed(const struct fit *f, int info) {
-  return few__fail(f->ctx, FEW_E_UNSUPPORTED,
-                   "a fit of %d columns failed (LAPACK: %d): look at the run for values that are "
-                   "huge or not finite",
-                   f->columns, info);
+  return few__fail(
+      f->ctx, FEW_E_UNSUPPORTED,
+      "a fit of %d columns failed (LAPACK: %d): the run may have values that are huge or "
+      "not finite",
+      f->columns, info);
 }
 
-/* ---- the one QR ---- */
+/* ---- the QR decomposition ---- */
 
 static few_status report(const struct fit *f, const char *what, int64_t done, int64_t total) {
   return few__progress(f->ctx,
                        &(struct few_progress){what, done, total, few__now() - f->started, NULL});
 }
 
-/* R below the diagonal is what Householder left there. */
+/* Copies R without what Householder's method has left below the diagonal. */
 static void keep_triangle(const struct fit *f, const double *stack, int64_t height) {
   for (int k = 0; k < f->columns; k++)
     for (int i = 0; i < f->columns; i++)
@@ -112,7 +113,7 @@ static void ddim_weights(struct fit *f, int k, int to) {
   }
 }
 
-/* b = x_to less w of the columns of path[0..k]; its length. */
+/* b = x_to minus w times the columns of path[0..k]; returns its length. */
 static double residual(struct fit *f, int k, int to) {
   const int c = f->columns;
   double square = 0;
@@ -126,7 +127,7 @@ static double residual(struct fit *f, int k, int to) {
   return sqrt(square);
 }
 
-/* The weights in f->w, and what they miss. */
+/* Fits the weights f->w and computes their error. */
 static few_status solve(struct fit *f, int k, int to, double *rms, double *ddim_rms) {
   const int c = f->columns, unknowns = k + 2;
   int rank;
@@ -147,7 +148,7 @@ static few_status solve(struct fit *f, int k, int to, double *rms, double *ddim_
 
 /* ---- the path ---- */
 
-/* The farthest step from path[k] that errs by at most E: one at least. */
+/* The farthest step from path[k] with an error of at most E, at least one. */
 static few_status farthest(struct fit *f, int k, double E, int *out) {
   int near = f->path[k] + 1, far = f->N;
   while (near < far) {
@@ -163,7 +164,7 @@ static few_status farthest(struct fit *f, int k, double E, int *out) {
   return FEW_OK;
 }
 
-/* Steps of the path of E, which is left in f->path; `most` + 1 where it has more. */
+/* Computes the path of E in f->path, and its number of steps, or `most` + 1 if it has more. */
 static few_status follow(struct fit *f, double E, int most, int *steps) {
   f->path[0] = 0;
   for (*steps = 0; *steps <= most && f->path[*steps] < f->N; ++*steps)
@@ -183,7 +184,7 @@ static few_status search_path(struct fit *f, int n) {
   double high, low, ddim_rms;
   int steps;
   f->path[0] = 0;
-  FEW_TRY(solve(f, 0, f->N, &high, &ddim_rms)); /* with this, one step will do */
+  FEW_TRY(solve(f, 0, f->N, &high, &ddim_rms)); /* with this bound, one step is enough */
   low = high * 1e-18;
   for (int round = 0; round < ROUNDS && high > 0; round++) {
     const double E = sqrt(low) * sqrt(high);
@@ -197,7 +198,7 @@ static few_status search_path(struct fit *f, int n) {
   return FEW_OK;
 }
 
-/* ---- all of it ---- */
+/* ---- the fit ---- */
 
 static few_status make_room(struct fit *f) {
   const int64_t c = f->columns, k = f->N + 2;

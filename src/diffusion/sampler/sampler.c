@@ -1,4 +1,5 @@
-/* sampler.c - samplers.def as a table, and what samplers share: times, noise, linear combinations. */
+/* sampler.c - samplers.def as a table, and functions for all samplers: times, noise, linear
+ * combinations. */
 #include "sampler.h"
 
 #include "base/added.h"
@@ -32,7 +33,7 @@ few_status few__sampler_find(few_ctx *ctx, const struct few_sampler_def **out, c
   if (*out) return FEW_OK;
   for (int i = 0; i < few__sampler_count(ctx); i++)
     few__text_add(ctx, &names, " %s", few__sampler_at(ctx, i)->name);
-  few_status st = few__fail(ctx, FEW_E_INVALID, "no sampler is called \"%s\"; there are%s", name,
+  few_status st = few__fail(ctx, FEW_E_INVALID, "there is no sampler \"%s\": choose one of%s", name,
                             names.at && !names.failed ? names.at : " others");
   few__text_free(ctx, &names);
   return st;
@@ -53,7 +54,7 @@ few_status few_ctx_add_sampler(few_ctx *ctx, const struct few_sampler_def *def) 
                                  .options_size = def->options_size};
   if (def->steps < 1 || def->evals_per_step < 1 || def->order < 0)
     return few__fail(ctx, FEW_E_INVALID,
-                     "%s %.60s: steps and evals_per_step are at least 1, and order is at least 0",
+                     "%s %.60s: steps and evals_per_step must be at least 1, and order at least 0",
                      type, def->name ? def->name : "");
   enum few_schedule schedule = FEW_SCHEDULE_DEFAULT;
   if (def->schedule) few__schedule_lookup(&schedule, def->schedule);
@@ -165,7 +166,7 @@ few_status few__encode(few_ctx *ctx, const struct few_sampler_def *sampler,
   few_status st;
   assert(s->rows >= 0 && s->dims >= 0 && s->sigma_d > 0 && s->eval);
   if (!sampler->both_ways)
-    return few__fail(ctx, FEW_E_INVALID, "%s does not lead from images to noise; ddim does",
+    return few__fail(ctx, FEW_E_INVALID, "%s cannot encode images as noise: use ddim",
                      sampler->name);
   s->t = NULL;
   FEW_GOTO(make_times(ctx, sampler, times, s));

@@ -1,5 +1,5 @@
-/* sampler.h - from noise to images along a network's field: one file and one row in samplers.def, or
- * added to a context. few/ext/sampler.h has the definition. */
+/* sampler.h - from noise to images along a network's field: one file and one row in samplers.def,
+ * or added to a context. few/ext/sampler.h has the definition. */
 #ifndef FEW_SRC_SAMPLER_H
 #define FEW_SRC_SAMPLER_H
 
@@ -16,19 +16,19 @@
 int few__sampler_count(const few_ctx *ctx);
 const struct few_sampler_def *few__sampler_at(const few_ctx *ctx, int i);
 few_status few__sampler_find(few_ctx *ctx, const struct few_sampler_def **out, const char *name);
-/* Its own schedule, which FEW_SCHEDULE_DEFAULT stands for. */
+/* The sampler's own schedule, which FEW_SCHEDULE_DEFAULT selects. */
 enum few_schedule few__sampler_schedule(const struct few_sampler_def *sampler);
 /* Evaluations of the network for this many steps down to 0: the last step needs only one. */
 int few__sampler_evals(const struct few_sampler_def *sampler, int steps);
 
-/* Make the times, sample the start, run. Afterwards s->x holds the images, or the state at which an
- * evaluation failed; s->t is NULL again. */
+/* Computes the times, samples the start and runs the sampler. Afterwards s->x has the images, or
+ * the state at which an evaluation failed; s->t is NULL again. */
 few_status few__sample(few_ctx *ctx, const struct few_sampler_def *sampler,
                        const struct few_times_opts *times, struct few_sampling *s);
 
-/* The other way: s->x holds images at t_end in, and their noise at the first time out, along the
- * same times in rising order. Networks that take the logarithm of time need t_end > 0, such as
- * arctan(sigma_min/sigma_d). Fails for a sampler that does not run both ways. */
+/* The reverse: s->x has images at t_end before, and their noise at the first time after, along the
+ * same times in rising order. Networks that use the logarithm of time need t_end > 0, such as
+ * arctan(sigma_min/sigma_d). Fails for a sampler that cannot be inverted. */
 few_status few__encode(few_ctx *ctx, const struct few_sampler_def *sampler,
                        const struct few_times_opts *times, struct few_sampling *s);
 

@@ -4,7 +4,8 @@
  * flow. Two more are here, in TrigFlow's terms with sigma = sigma_d tan t:
  *
  *   logsnr   N levels, equal steps in ln sigma from sigma_max to sigma_min, and then 0, so that the
- *            last step is a denoising one. Where sampling stops early at t_end > 0, that is the last
+ *            last step is a denoising one. Where sampling stops early at t_end > 0, that is the
+ * last
  *            level instead.
  *   middle   the start, then equal steps from t = `middle`. With two steps and 1.1 it is what all
  *            published sCM results use.
@@ -75,12 +76,13 @@ few_status few__schedule_find(few_ctx *ctx, enum few_schedule *out, const char *
     snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "",
              few__schedule_name((enum few_schedule)i));
   }
-  return few__fail(ctx, FEW_E_INVALID, "no schedule is called \"%s\"; there are %s", name, names);
+  return few__fail(ctx, FEW_E_INVALID, "there is no schedule \"%s\": choose one of %s", name,
+                   names);
 }
 
 static few_status check(few_ctx *ctx, const struct few_times_opts *o) {
   if (o->version != FEW_TIMES_OPTS_VERSION)
-    return few__fail(ctx, FEW_E_INVALID, "sampling times of version %d; this library has %d",
+    return few__fail(ctx, FEW_E_INVALID, "few_times_opts has version %d, but this library has %d",
                      o->version, FEW_TIMES_OPTS_VERSION);
   if (o->steps < 1)
     return few__fail(ctx, FEW_E_INVALID, "%d sampling steps; at least 1 is needed", o->steps);

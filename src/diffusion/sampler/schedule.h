@@ -9,7 +9,7 @@ enum { FEW_STEPS_MAX = 1 << 20 }; /* so that counts of evaluations fit an int */
 
 const char *few__schedule_name(enum few_schedule s);
 const char *few__schedule_help(enum few_schedule s);
-/* false: there is none of this name. */
+/* False for an unknown name. */
 bool few__schedule_lookup(enum few_schedule *out, const char *name);
 few_status few__schedule_find(few_ctx *ctx, enum few_schedule *out, const char *name);
 

@@ -1,9 +1,9 @@
 /* search.c - greedy search of sampling times (Song et al., arXiv 2303.01469, section 6 and C).
  *
- * The first time is that of pure noise. Each further one is found with those before it fixed, as
- * the place between 0 and the last where samples are best, taken to be the only minimum there. The
- * paper uses ternary search; golden sections need one evaluation per narrowing instead of two, to
- * 0.618 of the interval instead of 0.667.
+ * The first time is that of pure noise. Each further one is searched for with those before it
+ * fixed: the time between 0 and the last one at which samples are best, assuming a single minimum.
+ * The paper uses ternary search. Golden sections need one evaluation per narrowing instead of two,
+ * and narrow to 0.618 of the interval instead of 0.667.
  *
  * The result is the best time evaluated, not the middle of the remaining interval: if noise of the
  * metric hides the minimum, it is at least a value that was measured.
@@ -12,7 +12,8 @@
 
 #include <math.h>
 
-static const double grains = 1e5;                /* per radian: times are rounded, short to write */
+static const double grains =
+    1e5; /* per radian: times are rounded, so that they are short to write */
 static const double golden = 0.6180339887498949; /* (sqrt 5 - 1)/2 */
 
 struct place {
@@ -28,8 +29,7 @@ static few_status look(few_ctx *ctx, struct few_search *s, int n, double *t, dou
   if (!isfinite(out->value))
     return few__fail(
         ctx, FEW_E_INVALID,
-        "samples with time %d at %g have no finite metric: look at the model and its samples", n,
-        at);
+        "samples with time %d at %g have no finite metric: check the model and its samples", n, at);
   if (out->value < best->value) *best = *out;
   return FEW_OK;
 }

@@ -1,12 +1,12 @@
 /* stochastic.c - the stochastic N-step sampler of guided distillation (Meng et al., arXiv
  * 2210.03142).
  *
- * On the grid u = i/N: a deterministic step of twice the length, 2/N down, then noise 1/N back up.
+ * On the grid u = i/N, a deterministic step of 2/N down is followed by noise of 1/N back up.
  *
  *   x_k = DDIM(x_t, t -> k),   x_s = (cos s/cos k) x_k + noise,   t, s, k neighbours on the grid.
  *
- * Each evaluation gains 1/N, so there are N. From the last time above the end there is no double
- * step: it is deterministic. The student must have learned steps of 2/N from each i/N.
+ * Each evaluation advances by 1/N, so there are N. The last step is a deterministic step of 1/N.
+ * The student must have learned steps of 2/N from each i/N.
  */
 #include "sampler.h"
 

@@ -12,6 +12,6 @@ static few_node factor(const struct few_weight_at *at) {
 const struct few_weight few__weight_min_snr = {
     .name = "min-snr",
     .source = "Hang et al., arXiv 2303.09556",
-    .help = "min(SNR, gamma): times as tasks that should not outweigh each other; key gamma",
+    .help = "min(SNR, gamma): no time outweighs the others; key gamma",
     .factor = factor,
 };

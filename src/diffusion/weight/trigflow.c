@@ -12,6 +12,6 @@ static few_node factor(const struct few_weight_at *at) {
 const struct few_weight few__weight_trigflow = {
     .name = "trigflow",
     .source = "Lu and Song, arXiv 2410.11081",
-    .help = "constant on F: every time counts alike in TrigFlow's units",
+    .help = "constant on F: every time has the same weight in TrigFlow's units",
     .factor = factor,
 };

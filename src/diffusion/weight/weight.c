@@ -30,7 +30,7 @@ few_status few__weight_find(few_ctx *ctx, const struct few_weight **out, const c
     size_t n = strlen(names);
     snprintf(names + n, sizeof names - n, " %s", table[i]->name);
   }
-  return few__fail(ctx, FEW_E_INVALID, "no weight is called \"%s\"; there are%s", name, names);
+  return few__fail(ctx, FEW_E_INVALID, "there is no weight \"%s\": choose one of%s", name, names);
 }
 
 few_node few__weight_factor(few_graph *g, const struct few_weight *weight, double gamma,

@@ -1,4 +1,4 @@
-/* weight.h - how much each time counts in a loss.
+/* weight.h - the weight of each time in a loss.
  *
  * Papers weight |x - x^|^2 by a function lambda of the signal-to-noise ratio. Residuals here are
  * those of F, and x - x^ = -sigma_d s (F* - F) with c = cos t, s = sin t, so a weight is the factor
