@@ -43,7 +43,7 @@ static few_status check(few_ctx *ctx, const struct few_model_opts *o) {
   FEW_TRY(few__opts_check(ctx, "few_model_opts", o, FEW_MODEL_OPTS_VERSION));
   FEW_TRY(few__opts_texts(ctx, "settings", o->n_settings, o->settings));
   if (!o->net || !few__net_find(ctx, o->net))
-    return few__fail(ctx, FEW_E_INVALID, "no net is called `%.40s`: see `few list nets`",
+    return few__fail(ctx, FEW_E_INVALID, "there is no network `%.40s`: see `few list nets`",
                      o->net ? o->net : "");
   if (!isfinite(o->mean) || !isfinite(o->scale) || !(o->scale > 0))
     return few__fail(ctx, FEW_E_INVALID,

@@ -23,9 +23,9 @@ refused "attention = 7: no level has this side; the levels have 28, 14" train "$
 refused "attention = 7: no level" check --init "$unet" attention=7
 refused "of that level are not a multiple of its 3 heads" train "$unet" --run a mults=1,4 channels=7 head_channels=9
 refused "lowest level has side 14: raise dropout_side" train "$unet" --run a dropout_side=4
-refused "size = 32, and its images are 28x28: size is for folders" train "$unet" --run a size=32
+refused "size = 32, but its images are 28x28: size is for folders" train "$unet" --run a size=32
 refused "channels = 3, but it has 1" train "$unet" --run a channels_in=3
-refused "size = 8, and its points are 1x1" train "$moons" --run a size=8
+refused "size = 8, but its points are 1x1" train "$moons" --run a size=8
 warned "no level has the side attention = 16, the default (sides: 28, 14)" train "$unet" --run b attention=16 steps=1
 warned "preview_every = 1: a preview draws 64 points of 99 network evaluations each, .* times the training between two" \
   train "$moons" --run g steps=1 preview_every=1 preview_steps=50

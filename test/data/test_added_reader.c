@@ -138,7 +138,7 @@ static void test_added(void **state) {
   assert_string_equal(c.usage, "huge");
   assert_false(few_component(&c, sizeof c, NULL, kind, n - 1));
   assert_int_equal(few_ctx_add_reader(f->ctx, &d), FEW_E_INVALID);
-  assert_non_null(strstr(few_error(f->ctx), "squares is there already"));
+  assert_non_null(strstr(few_error(f->ctx), "squares exists already"));
   d.name = "npy";
   assert_int_equal(few_ctx_add_reader(f->ctx, &d), FEW_E_INVALID);
   d.name = "more", d.open = NULL;

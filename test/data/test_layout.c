@@ -43,8 +43,8 @@ static void test_parts(void **state) {
   expect(f, "s:train", TEST_PART, "3:dog of 2");
   expect(f, "s:val", TRAIN, "3:dog of 2");
   expect(f, "s:valid", TRAIN, "3:dog of 2");
-  assert_refused(f, "folder", "s:test", NULL, NULL, FEW_E_UNSUPPORTED, "has parts, but no test");
-  assert_refused(f, "folder", "s:other", NULL, NULL, FEW_E_IO, "no folder");
+  assert_refused(f, "folder", "s:test", NULL, NULL, FEW_E_UNSUPPORTED, "has parts, but not test");
+  assert_refused(f, "folder", "s:other", NULL, NULL, FEW_E_IO, "is neither a folder nor an image");
   image(f, "s/test/cat/1.png", 4);
   image(f, "s/extra/owl/1.png", 9);
   expect(f, "s", TRAIN, "1:cat 2:dog of 2");
@@ -167,7 +167,7 @@ static void test_sets_in_pieces(void **state) {
     assert_ok(f->ctx, files_open(f, &d, "folder", sets[i], NULL, NULL));
     assert_int_equal(few_data_n_classes(d), 3);
     assert_int_equal(f->warnings, i == 0);
-    if (i == 0) assert_non_null(strstr(f->warning, "pieces of one sequence"));
+    if (i == 0) assert_non_null(strstr(f->warning, "parts of one sequence"));
     few_data_free(d);
   }
 }

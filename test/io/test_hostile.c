@@ -68,10 +68,10 @@ static void test_holes(void **state) {
     size_t n;
     struct ask ask;
   } cases[] = {
-      {"\0\0\0\1\0\0\0\0x", 9, {NAME, read_st, "no JSON object"}},      /* 16 MB */
+      {"\0\0\0\1\0\0\0\0x", 9, {NAME, read_st, "not a JSON object"}},   /* 16 MB */
       {"\2\0\0\0\0\0\0\0{}", 10, {NAME, read_st, "belong to tensors"}}, /* data without a tensor */
       {"PK\3\4", 4, {NAME, read_pth, "broken zip archive"}},
-      {"\x80\2text", 6, {NAME, read_pth, "no file of torch.save's"}},
+      {"\x80\2text", 6, {NAME, read_pth, "torch.save did not write"}},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct ask ask = cases[i].ask;

@@ -137,8 +137,8 @@ static inline void check_cpu_ways(few_isa isa, const struct op_call *t, const do
                  y, magnitude, terms);
 }
 
-/* The same on every instruction set. With `bf16`, all the other ways to store the operands and the result are checked
- * instead; the operands must then be bf16 numbers, as from stored_array(). */
+/* The same on every instruction set. With `bf16`, all the other ways to store the operands and the
+ * result are checked instead; the operands must then be bf16 numbers, as from stored_array(). */
 static inline void check_cpu_stored(bool bf16, const struct op_call *t, const double *y,
                                     const double *magnitude, double terms) {
   if (!bf16) {

@@ -124,8 +124,8 @@ static void test_builders(void **state) {
   static const struct {
     few_node (*make)(few_graph *g, few_node x);
     const char *part;
-  } cases[] = {{foreign, "no node of this graph"},
-               {negative, "no node of this graph"},
+  } cases[] = {{foreign, "not a node of this graph"},
+               {negative, "not a node of this graph"},
                {rank, "impossible shape"},
                {rank_below, "impossible shape"},
                {wide, "impossible shape"},
@@ -138,7 +138,7 @@ static void test_builders(void **state) {
                {many, "concat"},
                {twice, "permutation"},
                {stride, "conv"},
-               {taps, "taps of sum 0"},
+               {taps, "sum of the taps is 0"},
                {no_name, "give it a name"},
                {no_values, "give it values"},
                {purpose, "below 2^16"},
