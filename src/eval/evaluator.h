@@ -1,5 +1,5 @@
-/* evaluator.h - repeated measurements. The feature network and the statistics of the reference stay in
- * memory between them. */
+/* evaluator.h - repeated measurements. The feature network and the statistics of the reference stay
+ * in memory between them. */
 #ifndef FEW_SRC_EVAL_EVALUATOR_H
 #define FEW_SRC_EVAL_EVALUATOR_H
 
@@ -9,15 +9,15 @@
 
 typedef struct few_evaluator few_evaluator;
 
-/* Source and reference that are open already, borrowed. NULL: opened by the names in the options. Where
- * given, the names in the options are only those of the report. The model of a runner may change its
- * values between runs. */
+/* A source and a reference that are already open, borrowed. If one is NULL, it is opened by its
+ * name in the options; otherwise that name is only used in the report. The model of a runner may
+ * change its values between runs. */
 struct few_eval_given {
   few_runner *runner;
   const few_data *reference;
 };
 
-/* Everything that can be refused is refused here. The texts of `o` are borrowed. */
+/* All invalid options are refused here. The texts of `o` are borrowed. */
 few_status few__evaluator_open(few_ctx *ctx, few_evaluator **out, const struct few_eval_opts *o,
                                const struct few_eval_given *given);
 void few__evaluator_free(few_evaluator *e); /* NULL is fine */

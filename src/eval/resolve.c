@@ -1,4 +1,5 @@
-/* resolve.c - from options to an evaluator: validate them, open sets and features, choose metrics. */
+/* resolve.c - from options to an evaluator: validate them, open sets and features, choose
+ * metrics. */
 #include <math.h>
 
 #include "internal.h"

@@ -1,6 +1,6 @@
-/* schedule_search.c - few_schedule_search: the search of diffusion/sampler/search.c, with a metric of
- * few eval as the objective. All measurements use the same noise, so that they differ by the times
- * only.
+/* schedule_search.c - few_schedule_search: the search of diffusion/sampler/search.c, with a metric
+ * of few eval as the objective. All measurements use the same noise, so that they differ by the
+ * times only.
  */
 #include <math.h>
 #include <stdio.h>

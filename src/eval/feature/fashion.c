@@ -1,7 +1,7 @@
 /* fashion - the classifier of Fashion-MNIST that comes with few (recipes/fashion-features.ini).
  *
- * It was trained on the training split only, so that the test split tells memorisation from
- * generalisation. fashion=FILE is an older form of classifier=FILE and takes any classifier too.
+ * It was trained on the training split only, so that the test split distinguishes memorisation from
+ * generalisation. fashion=FILE is an older form of classifier=FILE and accepts any classifier too.
  */
 #include "net.h"
 

@@ -1,5 +1,5 @@
-/* fashion-judge - a second classifier of Fashion-MNIST (recipes/fashion-judge.ini), with other
- * widths, depth, groups and seed than `fashion`: a second opinion.
+/* fashion-judge - a second classifier of Fashion-MNIST (recipes/fashion-judge.ini), whose widths,
+ * depth, groups and seed differ from those of `fashion`: a second opinion.
  *
  * A setting that is chosen by the features of one network fits that network's blind spots. Lengths
  * of training, times and recipes were chosen by `fashion`. No setting is chosen by this network, so

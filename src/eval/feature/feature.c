@@ -1,9 +1,9 @@
 /* feature.c - open a feature network, run it over images.
  *
  * This works as the evaluation of models does (model/run/runner.c): a plan has R rows, and R images
- * are one task, which one worker computes in an arena of its own. Kernels give an image the same bits
- * in every row. On a device, R is larger, and the workers resize the images of a task together. The
- * device is the one that the context has when the network is opened.
+ * are one task, which one worker computes in an arena of its own. Kernels give an image the same
+ * bits in every row. On a device, R is larger, and the workers resize the images of a task
+ * together. The device is the one that the context has when the network is opened.
  */
 #include "feature.h"
 

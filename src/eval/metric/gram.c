@@ -3,8 +3,8 @@
  *
  * No product is fused with a sum (-ffp-contract=off) and no sum is reordered: each lane of a vector
  * is a sum of its own. So all widths give the same bits, on every machine and for any grouping, and
- * two equal rows are at distance 0. A BLAS promises none of this: its sums depend on where in a
- * matrix a row stands, and on its threads.
+ * two equal rows are at distance 0. A BLAS does not guarantee this: its sums depend on the position
+ * of a row in a matrix, and on its threads.
  */
 #include "gram.h"
 

@@ -1,9 +1,9 @@
-/* gram.h - inner products of rows in f64, in tiles of 8 x 8 rows. Covariances, kernels and distances
- * are computed from them.
+/* gram.h - inner products of rows in f64, in tiles of 8 x 8 rows. Covariances, kernels and
+ * distances are computed from them.
  *
  * Rows lie in panels of 8: element k of row i is panels[(i / 8) * 8 * k_count + 8 k + i % 8]. Rows
- * past the last are zero. A sum runs over k in fixed pieces, so an inner product has the same bits
- * wherever its rows stand. That of two equal rows is the square of either, to the bit.
+ * past the last are zero. A sum runs over k in fixed blocks, so an inner product has the same bits
+ * for any position of its rows. That of two equal rows is the square of each, to the bit.
  */
 #ifndef FEW_SRC_METRIC_GRAM_H
 #define FEW_SRC_METRIC_GRAM_H

@@ -1,4 +1,4 @@
-/* knn.h - which rows lie in which balls: the k-nearest-neighbour manifolds of two sets of rows. */
+/* knn.h - which rows are in which balls: the k-nearest-neighbour manifolds of two sets of rows. */
 #ifndef FEW_SRC_METRIC_KNN_H
 #define FEW_SRC_METRIC_KNN_H
 

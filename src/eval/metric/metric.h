@@ -1,5 +1,5 @@
-/* metric.h - metrics on what two sets have kept. A metric is one file and one row in metrics.def,
- * or is added to a context. few/ext/metric.h has the definition. */
+/* metric.h - metrics of two sets. A metric is one file and one row in metrics.def, or is added to a
+ * context. few/ext/metric.h has the definition. */
 #ifndef FEW_SRC_METRIC_H
 #define FEW_SRC_METRIC_H
 

@@ -6,9 +6,9 @@
  *
  *   delta = mean_b - mean,  mean += delta b / (n + b),  M += M_b + delta delta^T n b / (n + b)
  *
- * Reference codes subtract n mean^2 from the sum of squares. That loses digits where a mean is large
- * compared with the spread, as with pixels and with features after a ReLU. Here nothing large is
- * subtracted. Blocks begin at multiples of 256 rows, so the bits do not depend on how rows are
+ * Reference codes subtract n mean^2 from the sum of squares. That loses digits where a mean is
+ * large compared with the spread, as with pixels and with features after a ReLU. Here nothing large
+ * is subtracted. Blocks begin at multiples of 256 rows, so the bits do not depend on how rows are
  * grouped into calls.
  */
 #include "moments.h"

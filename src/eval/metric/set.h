@@ -1,4 +1,4 @@
-/* set.h - what is kept of a set of images while their features stream by. */
+/* set.h - the data of a set that metrics need, collected while the features are computed. */
 #ifndef FEW_SRC_METRIC_SET_H
 #define FEW_SRC_METRIC_SET_H
 
