@@ -118,7 +118,7 @@ static const struct few_option options[] = {
     FEW_OPT_CHOICE(keys, weights, "f32", "f32|f16", "number type of model.safetensors"),
     FEW_OPT_END};
 
-/* Keys that leave what is learned alone: a run may go on with others. */
+/* Keys that do not change what is learned: a run may be resumed with other values. */
 static const char *const free_keys[] = {
     "workers",       "steps",      "log_every",     "preview_every",      "preview_n",
     "preview_steps", "backend",    "guard_retries", "checkpoint_every",   "preview_guidance",
@@ -127,7 +127,7 @@ static const char *const free_keys[] = {
 
 const struct few_option *few__train_options(void) { return options; }
 
-/* Linux opens no path of more than 4,095 bytes, so a name that does not fit is no file. */
+/* Linux cannot open a path of more than 4,095 bytes, so a name that does not fit is not a file. */
 enum { PATH_ROOM = 2 * 4096 };
 
 few_status few__config_parse_file(few_ctx *ctx, struct few_recipe *out, const char *path) {

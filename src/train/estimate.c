@@ -119,7 +119,7 @@ static few_status open_trainer(struct probe *p, const struct few_train_opts *opt
   return st;
 }
 
-/* Few pairs are made in place of all; how many the run has is in the recipe itself. */
+/* The probe makes only a few pairs; the recipe has the number of the run. */
 static few_status count_pairs(struct probe *p, const struct few_train_opts *opts, int64_t *all) {
   struct few_config config;
   struct few_setup setup;
@@ -234,7 +234,7 @@ static few_status time_saves(const struct probe *p, struct few_train_estimate *e
   return size_of(p, "model.safetensors", &e->model_bytes);
 }
 
-/* ---- all of it ---- */
+/* ---- the estimate ---- */
 
 static few_status measure(struct probe *p, struct few_train_estimate *e, int64_t pairs,
                           double opened) {

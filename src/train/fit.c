@@ -140,7 +140,7 @@ static few_status check_start(few_ctx *ctx, const struct few_setup *setup) {
                    setup->config.keys.objective, key);
 }
 
-/* Every loss must feed the student the guidance scale that it takes. */
+/* Every loss must give the student the guidance scale that it has as an input. */
 static few_status check_feeds_guidance(few_ctx *ctx, const struct few_setup *setup,
                                        const struct few_objective_def *def) {
   if (!setup->spec.guidance || def->needs_teacher) return FEW_OK;

@@ -1,10 +1,10 @@
-/* length.c - may a run that has begun get another number of steps?
+/* length.c - decides whether a run that has begun may get another number of steps.
  *
  * Much can depend on `steps`: the shape of the learning rate, stages, grids that become finer, the
- * decay of an average. So all that an update takes from its step is computed for both lengths, at
- * each step that is done. If nothing differs, as with a constant rate and a schedule without an
- * end, the run ends in the bits of one that had the new length from the start. If something
- * differs, the steps so far would have been others, and the new length is refused.
+ * decay of an average. So everything in an update that depends on the step is computed for both
+ * lengths, at each step that is done. If nothing differs, as with a constant rate and a schedule
+ * without an end, the run ends with the bits of one that had the new length from the start. If
+ * something differs, the steps so far would have been different, and the new length is refused.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -87,8 +87,8 @@ float *few__reduce_take(few_reduction *r) {
   return b;
 }
 
-/* While a sum's sibling waits, add the right one to the left one and go on with the parent. A node
- * without a sibling passes upwards as it is. */
+/* While a sum's sibling waits, adds the right one to the left one and continues with the parent. A
+ * node without a sibling moves up unchanged. */
 void few__reduce_add(few_reduction *r, int64_t shard, float *buffer) {
   float *sum = buffer;
   assert(shard >= 0 && shard < r->shards && !r->total);

@@ -95,9 +95,10 @@ few_status few__run_files_begin(few_ctx *ctx, struct few_run_files *f,
 
 /* ---- rolling back ---- */
 
-/* The last milestone that the run can go on from. Two are not: the one whose very first step
- * failed, and the one that the run was rolled back to before if its first update from there failed
- * too. If there is no other, it has to do: the learning rate is lower now. */
+/* The last milestone from which the run can continue. Two kinds are excluded: one whose very first
+ * step failed, and one to which the run was rolled back before, if its first update from there
+ * failed too. If there is no other, it is used nevertheless, since the learning rate is lower
+ * now. */
 static few_status read_milestone(few_ctx *ctx, const struct few_run_files *f,
                                  struct few_run_state *s, bool *found) {
   const int64_t failed = s->step, updates = s->updates, rolled_to = s->rolled_to;

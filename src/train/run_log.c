@@ -15,7 +15,7 @@ static few_status trim(few_ctx *ctx, const char *path, int64_t step) {
   FEW_TRY(few__file_read(ctx, &text, &n, path, SIZE_MAX / 4));
   for (size_t at = 0; at < n;) {
     char *nl = memchr(text + at, '\n', n - at);
-    size_t len = nl ? (size_t)(nl - (text + at)) + 1 : 0; /* a torn last line goes */
+    size_t len = nl ? (size_t)(nl - (text + at)) + 1 : 0; /* an incomplete last line is removed */
     bool keep = len && !strncmp(text + at, start, sizeof start - 1) &&
                 strtoll(text + at + sizeof start - 1, NULL, 10) <= step;
     if (keep) {

@@ -1,8 +1,8 @@
 /* saving.c - see saving.h.
  *
- * The thread has a context of its own, for one serves one thread. It is handed what the files are
- * made of as it was: the state's numbers by value, the student as a copy of the model that borrows
- * what no step changes; and touches nothing else.
+ * The thread has a context of its own, since a context is for one thread. It uses only copies: the
+ * numbers of the state by value, and the student as a copy of the model that borrows what no step
+ * changes.
  */
 #include "saving.h"
 
@@ -40,7 +40,7 @@ few_status few__saving_open(few_ctx *ctx, few_saving **out, const struct few_sav
   return st;
 }
 
-/* ---- what the files are made of ---- */
+/* ---- the content of the files ---- */
 
 static void free_student(few_saving *s) {
   few__free(s->ctx, s->student.times);

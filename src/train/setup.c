@@ -6,7 +6,7 @@
 #include "eval/feature/feature.h"
 #include "io/file.h"
 
-/* Linux opens no path of more than 4,095 bytes, so a name that does not fit is no file. */
+/* Linux cannot open a path of more than 4,095 bytes, so a name that does not fit is not a file. */
 enum { PATH_ROOM = 2 * 4096 };
 
 /* As named, or else beside the recipe's folder: recipes that come with few name models that come

@@ -24,7 +24,8 @@ static few_status describe_classes(few_ctx *ctx, few_model *m, const struct few_
   return FEW_OK;
 }
 
-/* Refuse before the first step, and not at the first checkpoint, what no file can hold. */
+/* Refuses a description that a file cannot store before the first step, not at the first
+ * checkpoint. */
 static few_status check_description(const few_model *m) {
   struct few_text text = {0};
   const few_status st = few__model_describe(m, &text);
