@@ -1,10 +1,10 @@
-/* labels.c - Sainte-Lague's rule as a series: seat j = 0, 1 .. of class k comes at time (2 j + 1)/(2
- * c_k), the smaller class first if two come at once. The seats of one total take up the time 1, and
- * then the series repeats.
+/* labels.c - Sainte-Lague's rule as a series. Sample ("seat") j = 0, 1, ... of class k is at time
+ * (2 j + 1)/(2 c_k), and at equal times the smaller class comes first. One total of seats takes the
+ * time 1; then the series repeats.
  *
- * A heap holds the next seat of each class. It need not start at seat 0: a little before `first`,
- * class k has had about c_k first/total seats, and any seat that rounding leaves in doubt comes
- * before `first` either way.
+ * A heap has the next seat of each class. It need not start at seat 0: a little before `first`,
+ * class k has had about c_k first/total seats, and every seat that is uncertain because of rounding
+ * comes before `first` in any case.
  */
 #include "labels.h"
 

@@ -1,7 +1,8 @@
 /* labels.h - the class of each sample.
  *
- * Samples that are compared with a reference must have each class as often as the reference: if 90 %
- * of it are of one class, even a perfect model that draws its labels evenly is far off.
+ * Samples that are compared with a reference must have each class as often as the reference. If 90
+ * % of the reference are of one class, even a perfect model is far from it when its labels are
+ * drawn evenly.
  */
 #ifndef FEW_SRC_MODEL_LABELS_H
 #define FEW_SRC_MODEL_LABELS_H
@@ -15,9 +16,9 @@ struct few_shares {
 };
 
 /* Labels of samples first .. first + n - 1 of an endless series. For every N, the first N samples
- * have each class as often as Sainte-Lague's rule gives it seats: N count/total, rarely off by one or
- * more, and exact if N is a multiple of the total. Equal counts give 0, 1, 2 .. in turn; a class of
- * count 0 does not occur. The label of a sample depends only on its index and the shares. */
+ * have each class as often as Sainte-Lague's rule gives it seats: N count/total, rarely off by one
+ * or more, and exact if N is a multiple of the total. Equal counts give 0, 1, 2 .. in turn; a class
+ * of count 0 does not occur. The label of a sample depends only on its index and the shares. */
 few_status few__labels(few_ctx *ctx, const struct few_shares *s, int64_t first, int64_t n,
                        int32_t *out);
 

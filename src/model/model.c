@@ -1,8 +1,8 @@
 /* model.c - a network with its weights: made from a table row, options and a spec.
  *
- * The network is traced once, one row wide, on a graph that is then thrown away. This fills the
- * table of parameters: how large `values` is, what a file must hold and where each array lies.
- * Later traces find the same rows, so the table never changes after few__model_declare.
+ * The network is traced once, with one row, on a graph that is then freed. This fills the table of
+ * parameters, which has the size of `values`, the tensors that a file must have, and the offset of
+ * each array. Later traces find the same rows, so the table never changes after few__model_declare.
  *
  * A model made by few_model_with_times shares the arrays of its root, which counts those that do:
  * the last one to be freed frees them.

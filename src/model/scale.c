@@ -1,8 +1,8 @@
 /* scale.c - how raw values become a network's input, and back: x = (raw - mean) * scale.
  *
  * Images, and points whose coordinates have similar spread, have one mean and one scale. If the
- * coordinates differ much in spread, the narrow ones would vanish beside the wide ones; then each
- * has its own pair (data.c decides), and the pair of the whole is NaN so that any use of it shows.
+ * spreads differ much, the narrow coordinates would be negligible beside the wide ones. Then each
+ * coordinate has its own pair, and the common pair is NaN, so that any use of it is noticed.
  */
 #include <math.h>
 

@@ -1,4 +1,4 @@
-/* derivatives.c - are the derivatives of this network, with its own weights, right?
+/* derivatives.c - checks the derivatives of a network with its own weights.
  *
  * Three functions go through the checker (few/check.h): F with respect to its inputs, F with
  * respect to its parameters, and F's tangent along (dx, dt) with respect to the parameters, which

@@ -1,8 +1,8 @@
 /* show.c - a model as text: its description, then its layers or every node of its graph.
  *
  * A layer is a scope of the trace. Its line adds up the parameters and FLOPs of the scope's nodes,
- * and has the shape of the last one; a scope with neither is left out. Nothing here is particular to
- * a network.
+ * and has the shape of the last one; a scope with neither is left out. Nothing here is particular
+ * to a network.
  */
 #include "few/inspect.h"
 #include "model/model.h"

@@ -107,8 +107,8 @@ static double time_of(const struct few_tangent_bin *b, int64_t k) {
   return b->from + (b->to - b->from) * ((double)k + 0.5) / (double)b->rows;
 }
 
-/* Fill in x, t and the directions of the tangents for rows first .. first + R - 1 of a bin. Rows past
- * its last repeat the time of the last and are ignored. */
+/* Fill in x, t and the directions of the tangents for rows first .. first + R - 1 of a bin. Rows
+ * past its last repeat the time of the last and are ignored. */
 static few_status fill(struct study *s, const struct few_tangent_bin *b, int bin, int64_t first) {
   struct few_data_stream stream = FEW_DATA_STREAM_INIT;
   stream.seed = s->o->seed;

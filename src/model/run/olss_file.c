@@ -1,4 +1,5 @@
-/* olss_file.c - the file of a fitted schedule (docs/format.md, section 8). A file is not trusted. */
+/* olss_file.c - the file of a fitted schedule (docs/format.md, section 8). A file is not
+ * trusted. */
 #include "olss_file.h"
 
 #include <inttypes.h>

@@ -16,7 +16,7 @@ struct few_runner {
   few_precision precision;           /* of the plans */
   few_plan *plan[FEW_FORWARD_PLANS]; /* each NULL until it is needed */
   few_workers *workers;
-  int asked; /* workers that were asked for; the system may have given fewer */
+  int asked; /* workers requested; the system may have given fewer */
   struct few_forward_worker *worker;
   int n_workers;
 };

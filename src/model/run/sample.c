@@ -81,8 +81,8 @@ static few_status report(struct job *j, double part) {
   return few__watch_report(&j->watch, start - j->o->first + (int64_t)(part * (double)made));
 }
 
-/* F_worse + s (F - F_worse). D is linear in F, with the same coefficients in both models, so this is
- * the formula for D. */
+/* F_worse + s (F - F_worse). D is linear in F, with the same coefficients in both models, so this
+ * is the formula for D. */
 static few_status autoguide(struct job *j) {
   const float s = (float)j->o->autoguidance;
   struct few_forward f = j->f;
@@ -133,7 +133,8 @@ static void warn_not_finite(const struct job *j, const float *out) {
              (long long)bad, (long long)j->finished);
 }
 
-/* Between images or unit noise outside and scaled data, of standard deviation sigma_data, inside. */
+/* Between images or unit noise outside and scaled data, of standard deviation sigma_data,
+ * inside. */
 static double inside(const struct job *j, int64_t k, double x, bool image) {
   const struct few_data_scale s = few__model_scale(j->m, k);
   return image ? (x - s.mean) * s.scale : x * j->m->spec.sigma_data;

@@ -1,5 +1,5 @@
-/* sample_options.c - few_sample_opts resolved for a model: everything that can be refused is refused
- * here, before the first evaluation, and everything that was left open is filled in.
+/* sample_options.c - few_sample_opts resolved for a model: everything that can be refused is
+ * refused here, before the first evaluation, and everything that was left open is filled in.
  */
 #include <math.h>
 #include <stdio.h>

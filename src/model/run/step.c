@@ -1,4 +1,5 @@
-/* step.c - the input of a network that takes the size of a step, for the step from t down to `to`.
+/* step.c - the input of a network that is conditioned on the step size, for the step from t to
+ * `to`.
  *
  *   angle      t - to                                                              MeanFlow
  *   segment    t - to, where `to` is the end of t's segment: [0, arctan(80/sigma_d)] is cut into
@@ -7,7 +8,7 @@
  *              (cos t + sigma_d sin t), and starts at a multiple of d; with no step, log2 of
  *              max_steps, the smallest                                             shortcut models
  *
- * A step that was not trained is refused: the network would give a number, and a meaningless one.
+ * A step that was not trained is refused, since the output of the network would be meaningless.
  */
 #include <math.h>
 

@@ -70,8 +70,9 @@ static few_status transfer_part(const struct part *p, const float *images, float
   return FEW_OK;
 }
 
-/* A few images go all the way before the next ones begin, so that those are finished when the rest
- * is cancelled. The frame counts an image twice: encoded and decoded. */
+/* Transfers a few images completely before it begins the next ones, so that these are finished when
+ * the rest is cancelled. The frame counts each image twice, when it is encoded and when it is
+ * decoded. */
 static few_status transfer_all(const struct few_transfer_opts *o, const float *images, float *out,
                                int *nfe) {
   const struct few_net_spec *s = &o->a->m->spec;
@@ -95,7 +96,7 @@ static few_status transfer_all(const struct few_transfer_opts *o, const float *i
   return FEW_OK;
 }
 
-/* Everything that either would refuse is refused before any work. */
+/* All errors of both parts are reported before any work. */
 few_status few_transfer(float *out, int *nfe, const struct few_transfer_opts *o,
                         const float *images) {
   struct few_sample_resolved s;

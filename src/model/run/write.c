@@ -71,8 +71,8 @@ out:
   return st;
 }
 
-/* PATH less ".npy" plus ".labels.npy"; labels whose class has a number as its name are written as
- * that number. */
+/* Writes the labels to PATH with ".labels.npy" in place of ".npy". A label whose class has a number
+ * as its name is written as that number. */
 static few_status write_labels(const struct job *j) {
   struct few_text path = {0};
   int32_t *label = NULL;
