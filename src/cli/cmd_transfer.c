@@ -1,4 +1,5 @@
-/* cmd_transfer.c - few transfer A B IMAGES: images to noise with model A, noise to images with B. */
+/* cmd_transfer.c - few transfer A B IMAGES: images to noise with model A, noise to images with
+ * B. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* main.c - the program few: find the command, read its words, give it a context, run it.
+/* main.c - the program few: finds the command, reads its arguments, creates a context, runs it.
  *
  * Exit codes: 0 done, 1 failed, 2 usage, 130 stopped by a signal in a state that can be resumed.
  * Results go to stdout; errors, warnings and progress go to stderr.
@@ -132,9 +132,9 @@ static void on_signal(int number) {
   stop = 1;
 }
 
-/* The first SIGINT or SIGTERM requests a stop; its handler is then gone, so a second one ends the
- * program. SIGHUP and SIGPIPE mean that a terminal or a reader is gone, and come again with
- * everything that is printed: each requests a stop. Under nohup, SIGHUP stays ignored. */
+/* The first SIGINT or SIGTERM requests a stop and removes its handler, so a second one ends the
+ * program. SIGHUP and SIGPIPE mean that a terminal or a reader is gone, and are sent again when
+ * something is printed, so their handlers stay. Under nohup, SIGHUP stays ignored. */
 static void catch_signals(void) {
   static const struct {
     int number, flags;
