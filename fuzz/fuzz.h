@@ -1,7 +1,7 @@
-/* fuzz.h - what every fuzz target includes.
+/* fuzz.h - included by every fuzz target.
  *
- * A target gets bytes, parses them and checks what must hold of any answer; what must not be is an
- * abort, so that a fuzzer and the replay both see it. */
+ * A target parses bytes and checks what must hold for every result. A violation is an abort, which
+ * both a fuzzer and the replay detect. */
 #ifndef FEW_FUZZ_H
 #define FEW_FUZZ_H
 

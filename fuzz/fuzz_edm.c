@@ -1,4 +1,4 @@
-/* Labels that are read are numbers of classes, and each path finds its own. */
+/* Labels that were read are numbers of classes, and each path finds its label. */
 #include "data/edm.h"
 #include "fuzz.h"
 

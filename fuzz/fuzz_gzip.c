@@ -1,4 +1,4 @@
-/* Whatever is read keeps to the limit. */
+/* A result is within the limit. */
 #include "fuzz.h"
 #include "io/gzip.h"
 

@@ -1,5 +1,5 @@
-/* Whatever is read reads back from its text as the same value, unless it nests too deep to be
- * written. */
+/* A value that was read is the same after it is written and read again, unless its nesting is too
+ * deep to write. */
 #include "fuzz.h"
 #include "io/json.h"
 

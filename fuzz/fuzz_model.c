@@ -1,4 +1,4 @@
-/* A description that makes a model describes itself again as one that makes the same. */
+/* The model of a description has a description that gives the same model. */
 #include "fuzz.h"
 #include "model/model.h"
 

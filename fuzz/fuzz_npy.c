@@ -1,4 +1,4 @@
-/* Whatever is read has all of its numbers. */
+/* An array that was read has all its numbers. */
 #include "fuzz.h"
 #include "io/npy.h"
 

@@ -1,4 +1,4 @@
-/* Whatever is read keeps to the limit, and is the same once written and read again. */
+/* A result is within the limit, and is the same after it is written and read again. */
 #include "fuzz.h"
 #include "io/png.h"
 

@@ -1,4 +1,4 @@
-/* Whatever is read has all of its numbers. */
+/* Tensors that were read have all their numbers. */
 #include "fuzz.h"
 #include "io/pth.h"
 

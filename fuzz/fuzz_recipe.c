@@ -1,4 +1,4 @@
-/* Whatever is read can be written and read back: the pairs, and the options that they set. */
+/* Pairs that were read, and the options that they set, can be written and read back. */
 #include "base/recipe.h"
 #include "fuzz.h"
 

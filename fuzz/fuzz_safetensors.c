@@ -1,4 +1,4 @@
-/* Whatever is read tiles its bytes: each tensor can be read to its end. */
+/* Each tensor of a file that was read can be read to its end. */
 #include "fuzz.h"
 #include "io/safetensors.h"
 

@@ -1,4 +1,4 @@
-/* Statistics that are taken fill a set, whose covariance and rows are finite. */
+/* Statistics that were read fill a set, whose covariance and rows are finite. */
 #include <math.h>
 
 #include "eval/statistics.h"

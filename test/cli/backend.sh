@@ -1,11 +1,11 @@
-# What computes is listed with what it lacks; a GPU's library that is not there is told, not needed.
+# The list of backends and the ops that each lacks. A missing library for GPUs is reported, but not needed.
 "$few" backend list >all || exit 9
 grep -q "^ref  *plain loops" all && grep -q "^cpu " all && grep -q "^cuda " all || exit 9
 grep -c "kernels for \([0-9]*\) of \1 ops in f32" all | grep -q "^[23]$" || { cat all; exit 9; }
 FEW_CUDA_LIBRARY=./none.so "$few" backend list >none || exit 9
 grep -A 1 "^cuda " none | grep -q "not available: .*none.so" || { cat none; exit 9; }
 FEW_CUDA_LIBRARY=./none.so "$few" train "$here/../../recipes/toy-teacher.ini" --run r backend=cuda --quiet 2>&1 | sed 's/here: .*/here/'
-# A library that was cut short: told where it is asked for, and not looked at where it is not.
+# A truncated library is reported if the backend is requested, and otherwise not opened.
 so=$(ldd "$few" | sed -n 's/.*=> \(.*libz\.so[^ ]*\).*/\1/p')
 for size in 10 64 5000 70000; do
   head -c $size "$so" >cut.so

@@ -1,5 +1,5 @@
-# A class is the same in every command: its name, or else its number, and images and models are
-# brought together by the names of their classes.
+# Every command accepts the name of a class, or its number. Images and models are matched by the names of
+# their classes.
 fail() {
   echo "$@"
   exit 9
@@ -29,12 +29,12 @@ grep -q "label 13 is not a class of folder:numbers, whose classes are 1, 10, 11"
   grep -q '"label": 3, "label_name": "12"' || fail "encode"
 "$few" transfer $m $m folder:numbers --from 3 --to 1 --from-steps 1 --to-steps 1 --out t.npy 2>/dev/null |
   grep -q "carried over, from 5 (3), to 0 (1) in" || fail "transfer"
-# Ten classes are not the classifier's ten.
+# Ten classes with other names than those of the classifier.
 mkdir ten && for name in 1 2 3 4 5 6 7 8 9 10; do cp -r "numbers/$name" ten/; done
 "$few" eval folder:ten --metrics agreement --features "fashion=$here/../../models/fashion-features.safetensors" \
   2>err && fail "agreement with a classifier of clothes"
 grep -q "the classifier has other classes" err || fail "$(cat err)"
-# Other names are refused, and none on one side are not.
+# Different names are refused. No names on one side are accepted.
 mkdir -p pets/cat pets/dog beasts
 mv numbers/1 beasts/a_dog && mv numbers/2 beasts/b_cat
 cp numbers/3/* pets/cat && cp numbers/4/* pets/dog
@@ -55,7 +55,7 @@ refused tangent $p --data folder:beasts
 "$few" eval $p --ref folder:beasts --labels even --metrics fd --n 4 --quiet >/dev/null 2>err || fail "$(cat err)"
 "$few" data folder:beasts --n 4 --out beasts.npy >/dev/null 2>&1 || fail "no array"
 "$few" eval $p --ref npy:beasts.npy,beasts.labels.npy --metrics fd --n 4 --quiet >/dev/null 2>err || fail "$(cat err)"
-# What would change nothing is refused.
+# Options without an effect are refused.
 for words in "eval $p --ref folder:pets --label cat --labels even" "eval folder:pets --ref folder:pets --labels even" \
   "sample $p --label cat --labels even --out x.png" "loop $here/moons.ini --run l --labels even labels=no"; do
   # shellcheck disable=SC2086  # words

@@ -1,2 +1,2 @@
-# A full disk is an error, not silence.
+# A full disk is reported as an error.
 "$few" help data >/dev/full

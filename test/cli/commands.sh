@@ -1,4 +1,4 @@
-# docs/commands.md is what the option tables say; manual pages and completion are made from them too.
+# docs/commands.md agrees with the option tables; manual pages and completion are made from them too.
 exec >&2 # run.sh prints stderr when a test fails
 docs="$here/../../docs/commands.md"
 "$few" help --format markdown >commands.md || exit 9
@@ -21,7 +21,7 @@ if command -v groff >/dev/null; then
   done
 fi
 
-# What shells offer after some words.
+# Completions after some words.
 PATH=$(dirname "$few"):$PATH
 export PATH
 cat >complete <<'END'
@@ -45,7 +45,7 @@ offers "samplers schedules" few list s
 offers "toy-scd-segments" few train toy-scd-s
 offers "" few sample --out ""
 
-# What zsh offers: compadd prints the words, _files says that files are offered too.
+# Completions of zsh: compadd prints the words, and _files means that files are completed too.
 cat >complete.zsh <<'END'
 compdef() { :; }
 compadd() { shift; offered+=("$@"); }

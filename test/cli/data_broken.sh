@@ -1,4 +1,4 @@
-# Broken IDX files: cut short, not IDX at all, empty, a label that is no class.
+# Broken IDX files: truncated, not IDX, empty, a label that is not a class.
 try() {
   "$few" "$@" 2>&1
   echo "exit $?"

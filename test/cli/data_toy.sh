@@ -4,5 +4,5 @@
 "$few" data npy:p.npy,p.labels.npy || exit 9
 # An option may come before, after, and with an equals sign; -- ends them.
 "$few" data --limit=1000 toy:moons >a && "$few" data --limit 1000 -- toy:moons >b && cmp a b
-# Points have an image too: where they lie.
+# An image of points shows their density.
 "$few" data toy:moons --n 5000 --out p.png --json >a && test -s p.png

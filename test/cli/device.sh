@@ -1,5 +1,5 @@
-# Models on a device, here an emulated one: images near those of the processor, the same whatever
-# the batch, and a name that is none is told.
+# Models on an emulated device: images are close to those of the processor and do not depend on the batch.
+# An unknown name is an error.
 [ -n "${FEW_EMULATED:-}" ] || exit 0 # there is none
 models=$here/../../models
 few() { "$FEW_EMULATED" "$@" --quiet || { echo "few $*: exit $?"; exit 9; }; }
@@ -17,7 +17,7 @@ sed -n 21,25p cuda.txt >some.txt && values part.npy 5 | cmp - some.txt || exit 9
 "$few" sample $models/toy-labels-teacher.safetensors --out x.csv --backend tpu 2>&1
 echo "exit $?"
 
-# The features that images are compared in: near the processor's, and computed on the device.
+# Features of images are close to those of the processor, and are computed on the device.
 for seed in 1 2; do
   "$few" sample $models/fashion-student.safetensors --n 6 --seed $seed --out $seed.npy --quiet || exit 9
 done
@@ -29,7 +29,8 @@ cmp -s cpu.fd cuda.fd && { echo "the device computed no features"; exit 9; }
 paste cpu.fd cuda.fd | awk '($1 - $2) ^ 2 < 1e-10 * $1 ^ 2 { near++ } END { exit near != 1 }' ||
   { paste cpu.fd cuda.fd; exit 9; }
 
-# A run there: the same bits for any number of workers and after a stop, and near the processor's.
+# A run on the device: the same bits for any number of workers and after a stop, and close to the
+# processor's.
 train() {
   few train $here/../../recipes/toy-teacher.ini --run "$1" steps=6 batch=36 shards=3 width=16 layers=2 \
     labels=yes checkpoint_every=2 preview_every=0 log_every=1 "$2" "$3"
@@ -46,7 +47,7 @@ losses one >one.txt && losses host >host.txt
 paste one.txt host.txt | awk '($1 - $2) ^ 2 < 1e-8 { near++ } END { exit near != 6 }' ||
   { paste one.txt host.txt; exit 9; }
 
-# The device is timed by its own limits; a profile knows what bounds each kernel.
+# The device is compared with its own limits; a profile shows what limits each kernel.
 "$FEW_EMULATED" bench --net mlp --size 1 --channels 2 --set width=16 --set layers=2 --batch 8 --shards 2 \
   --seconds 0.01 --case infer,sct --profile --backend cuda --precision bf16 >bench || exit 9
 grep -q "^an emulated GPU, .* GB/s$" bench && grep -q "^infer " bench && grep -q "^sct " bench &&

@@ -1,4 +1,4 @@
-# What few eval prints holds all that its numbers depend on; mistakes are told before the sampling.
+# few eval prints everything that its numbers depend on. Mistakes are reported before the sampling.
 fail() {
   echo "$@"
   exit 9
@@ -13,12 +13,12 @@ model="$here/../../models/fashion-student.safetensors"
 "$few" eval "$model" --n 40 --steps 1 --seed 7 --ref s.npy --metrics dc,pr --quiet >table ||
   fail "no numbers"
 sed 's/[0-9a-f]\{16\}/HASH/g; s|/.*/models/||' table
-# The samples of the file are those of the model, so distances are none.
+# The samples of the file are those of the model, so the distances are zero.
 "$few" eval s.npy --ref s.npy --metrics fd,pr --json --quiet >json 2>err || fail "no JSON"
 grep -q "singular covariance (rank 39)" err || fail "no warning"
 grep -q '"name":"fd","value":\([0-9.]*e-1[0-9]\|0.0\),' json || fail "$(cat json)"
 grep -q '"name":"precision","value":1.0,"error":null' json || fail "$(cat json)"
-# A reference that was saved is as good as its images; points and one class alone are compared.
+# A saved reference gives the same numbers as its images. Points, and one class only, are compared too.
 same="--n 40 --steps 1 --seed 8 --metrics kid,pr,energy,fd --json --quiet"
 # shellcheck disable=SC2086  # words
 "$few" eval "$model" $same --ref s.npy >a 2>err || fail "no numbers: $(cat err)"

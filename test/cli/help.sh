@@ -1,6 +1,6 @@
-# help, --help and -h say the same, on stdout; every command has its own, with all its options.
+# help, --help and -h print the same text on stdout. Every command has its own help, with all its options.
 "$few" help >a && "$few" --help >b && "$few" -h >c && cmp a b && cmp a c || exit 9
-# What the overview lists is what there is.
+# The overview lists all commands.
 commands=$(sed -n 's/^  \([a-z]*\)  *[A-Z].*/\1/p' a)
 for command in $commands; do
   "$few" help "$command" >a && "$few" "$command" --help >b && "$few" "$command" x -h >c &&

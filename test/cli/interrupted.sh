@@ -1,5 +1,5 @@
-# What is finished when a signal comes is kept and said, with the code 130: the first images of
-# those that were asked for, and no others.
+# After a signal, finished images are kept and reported, with exit code 130: the first of the requested
+# images, and no others.
 fail() {
   echo "$@"
   exit 9
@@ -44,7 +44,7 @@ interrupt encode "$teacher" fashion-mnist:test --steps 2 --out noise.npy
 [ $? = 130 ] || fail "encode: $(cat err)"
 grep -q "interrupted: noise.npy has the first $(count noise.npy) of 10000" err ||
   fail "encode: $(cat err)"
-# few eval: the numbers that there are, and what is missing.
+# few eval prints the finished numbers and lists what is missing.
 interrupt eval "$student" --ref part.npy --features pixels --n 50000 --steps 1 --metrics kid,fd --json
 [ $? = 130 ] || fail "eval: $(cat err)"
 grep -q '"numbers":\[\],.*"complete":false,"missing":"fd, kid"' out || fail "eval: $(cat out)"

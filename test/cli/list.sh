@@ -1,4 +1,4 @@
-# The list names what there is; a name has its options; a typo gets a hint.
+# few list shows the components, and the options of one. A typo gets a hint.
 "$few" list >all || exit 9
 for kind in nets objectives samplers schedules optimizers processes predictions weights balancers data recipes train; do
   "$few" list $kind >one || exit 9
@@ -21,7 +21,8 @@ echo "exit $?"
 "$few" list sampler 2>&1 | head -1
 "$few" list smaplers 2>&1
 echo "exit $?"
-# Recipes and models that come with few are found from any folder; where there are none, few says where it looked.
+# Recipes and models that come with few are found from any folder. If there are none, the error lists the
+# folders that were searched.
 "$few" list recipes | grep -q "^  toy-scd  " || exit 9
 "$few" train toy-scd --run run --quiet steps=1 tangent_warmup=0 preview_every=0 || exit 9
 mkdir -p bin recipes && cp "$few" bin/few

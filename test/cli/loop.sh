@@ -1,5 +1,4 @@
-# A loop of generations: the same table however it was stopped, more generations later, and words for
-# what cannot be.
+# A loop of generations: the same table wherever it was stopped, more generations later, and errors.
 fail() {
   echo "$@"
   exit 9

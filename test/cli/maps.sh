@@ -1,5 +1,5 @@
-# Networks that are told how far a step goes: the same bits on any number of workers, sampled in the
-# steps that they know, and what cannot be is refused before training.
+# Networks conditioned on the step size: the same bits for any number of workers, sampling in the steps that
+# they have learned, and errors before training.
 fail() {
   echo "$@"
   exit 9

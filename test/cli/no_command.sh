@@ -1,2 +1,2 @@
-# Without a command: what there is, on stderr, and the code of a usage error.
+# Without a command: the overview on stderr, and the exit code of a usage error.
 "$few"

@@ -1,5 +1,5 @@
-# What would run and do nothing, or something else than was asked for, is refused or warned of, with
-# what to do.
+# Options that would have no effect, or another effect than intended, are refused or cause a warning, which
+# says what to do.
 fail() {
   echo "$@"
   exit 9
@@ -31,14 +31,14 @@ warned "preview_every = 1: a preview draws 64 points of 99 network evaluations e
   train "$moons" --run g steps=1 preview_every=1 preview_steps=50
 "$few" train "$unet" --run h attention=1 steps=1 2>err >out || fail "1 is none: $(cat err)"
 grep -q "attention" err && fail "1 is none: $(cat err)"
-# A run that is there goes on: its bits are what they are.
+# An existing run is resumed nevertheless.
 "$few" train "$unet" --run b attention=16 steps=2 2>err || fail "not resumed: $(cat err)"
 warned "pairs = 5 does nothing: no objective of this run learns from pairs" train "$moons" --run c steps=1 pairs=5 \
   fake_updates=2 lr_floor=0.1 preview_n=4 eval_n=3 flip=yes ema=100 ema_power=0.1
 for key in "fake_updates = 2" "lr_floor = 0.1" "preview_n = 4" "eval_n = 3" "flip = yes" "ema = 100"; do
   grep -q "$key does nothing" err || fail "$key: $(cat err)"
 done
-# What is named is not what is there.
+# Names that do not fit the files.
 refused "c is a training run: give c/model.safetensors" sample c --out a.png
 refused "sampler heun has no option .nonsense.: .few list samplers heun. shows" sample c/model.safetensors \
   --set nonsense=1 --out a.npy
@@ -50,7 +50,8 @@ cp "$moons" up/here/moons.ini
 "$few" train up/here/moons.ini --run f steps=1 objective=direct pairs=8 teacher=model.safetensors 2>err >out || fail "$(cat err)"
 grep -q "teacher: there is no model.safetensors here: up/here/../model.safetensors, beside the recipe's folder, is taken" err ||
   fail "another teacher is taken in silence: $(cat err)"
-# What has an effect, is off, or is a default that a resolved recipe names, is not spoken of.
+# There is no warning about keys that have an effect, that are off, or that have their default in a resolved
+# recipe.
 "$few" train "$moons" --run d steps=1 lr_shape=cosine lr_floor=0.1 preview_every=0 preview_n=4 eval_every=0 \
   eval_n=3 ema=100 ema_ramp=0.1 2>err >out || fail "$(cat err)"
 grep -q "does nothing" err && fail "$(cat err)"

@@ -1,4 +1,4 @@
-# A schedule is fitted, told, written, and samples are made with it.
+# A schedule is fitted, printed and written, and used for sampling.
 fail() {
   echo "$@"
   exit 9

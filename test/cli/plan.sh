@@ -1,5 +1,5 @@
-# few plan: the sizes of files are those that the run then writes, the operations are counted, and
-# nothing is left behind. How long a run takes is not compared here: bench/plan.sh does.
+# few plan: the sizes of files are those that the run writes, operations are counted, and no files are left.
+# Times are compared by bench/plan.sh, not here.
 fail() {
   echo "$@"
   exit 9
@@ -36,7 +36,7 @@ twice=$(number step_flops)
 cp one.json plan.json
 batch=$(number batch)
 near flops "$twice" "$(awk -v f="$(number step_flops)" -v b="$batch" 'BEGIN { print f * 128 / b }')" 0.01
-# A student of pairs: few are made, and all are counted.
+# A student of pairs: only a few pairs are made, but all are counted.
 # shellcheck disable=SC2086
 "$few" plan "$here/moons.ini" $keys objective=direct teacher=run/model.safetensors pairs=3000 --json \
   --quiet >plan.json 2>err || fail "no plan of pairs: $(cat err)"

@@ -1,4 +1,4 @@
-# What a network says: written, shown, inherited by a student, changed by one that asks.
+# The prediction of a network is written, shown, inherited by a student, and changed by a recipe.
 "$few" train "$here/moons.ini" --run e --quiet steps=2 prediction=eps time_transform=vp || exit 9
 "$few" show e/model.safetensors | grep '^predicts'
 distil="steps=2 objective=scd teacher=e/model.safetensors tangent_warmup=1"

@@ -1,4 +1,4 @@
-# README.md: its code fits in 80 columns, its recipes train and its commands run. Training is cut to one step.
+# README.md: its code fits in 80 columns, its recipes train and its commands run. Training is one step.
 readme="$here/../../README.md"
 awk '/^```/ { code = !code } (code || /^    /) && length > 80 { print "too wide: " $0; bad = 1 } END { exit bad }' \
   "$readme" || exit 9
@@ -7,7 +7,7 @@ for name in teacher student; do
   grep -q '^objective = ' $name.ini || exit 9
 done
 ln -s "$here/../../models" models
-# The blocks of commands, with `few` the program; a line that ends in \ goes on.
+# The blocks of commands, where `few` is the program; a line that ends in \ continues.
 sed -n '/^```sh$/,/^```$/p' "$readme" | grep -v '^```\|^make build$' | sed 's/^build.release.few /few /' >commands
 [ "$(grep -c '^few ' commands)" -ge 10 ] || { echo "README.md has hardly any commands"; exit 9; }
 few() {

@@ -1,4 +1,4 @@
-# What cannot be written is refused before anything is sampled.
+# An output that cannot be written is refused before the sampling.
 fail() {
   echo "$@"
   exit 9
@@ -14,7 +14,7 @@ done
 "$few" sample "$model" --n 1 --steps 1 --out new/folder --quiet || fail "no new folder"
 test -s new/folder/000000.png || fail "no image in it"
 
-# A folder with images in it would hold both.
+# A folder that has images would have old and new ones.
 "$few" sample "$model" --n 3 --steps 1 --out new/folder 2>err && fail "older images are not seen"
 grep -q "new/folder is not empty, .* --existing replace or --existing keep" err || fail "$(cat err)"
 "$few" sample "$model" --n 2 --first 1 --steps 1 --out new/folder --existing keep --quiet || fail "not added"

@@ -1,5 +1,5 @@
-# Every sampler draws an image from (seed, its number) alone: the same bytes in any batch, on any
-# number of workers, as part of any series. What a sampler cannot do is refused in words.
+# With every sampler an image depends only on the seed and its index: the same bytes in any batch, for any
+# number of workers, in any series. Unsupported options are refused with a sentence.
 fail() {
   echo "$@"
   exit 9

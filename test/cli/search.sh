@@ -1,4 +1,4 @@
-# Times are searched and kept in the model, where few sample finds them. few times is the older name of few search.
+# Times are searched and stored in the model, and few sample uses them. few times is the older name.
 fail() {
   echo "$@"
   exit 9

@@ -1,4 +1,4 @@
-# What a model is; that its derivatives are right; that a file that is no model is none.
+# few show and few check on a model, and on a file that is not a model.
 "$few" train "$here/moons.ini" --run run --quiet steps=5 || exit 9
 "$few" show run/model.safetensors >a || exit 9
 "$few" show run/model.safetensors --graph >b || exit 9

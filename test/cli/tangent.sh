@@ -1,4 +1,4 @@
-# df/dt by time, as a table and as JSON; what cannot be measured.
+# df/dt by time, as a table and as JSON, and errors.
 "$few" train "$here/moons.ini" --run run --quiet steps=5 || exit 9
 "$few" tangent run/model.safetensors --data toy:moons --rows 8 >a || exit 9
 test "$(wc -l <a)" = 17 || exit 9

@@ -1,4 +1,4 @@
-# What cannot be trained is refused with a sentence; what the shell got wrong is a usage error.
+# Recipes that cannot be trained are refused with a sentence; wrong arguments are usage errors.
 try() {
   "$few" train "$@" 2>err
   echo "exit $?: $(wc -l <err) line"

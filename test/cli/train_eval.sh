@@ -1,5 +1,5 @@
-# few train evaluates on a schedule: the bits of training do not know of it, a resumed run has each
-# line once, and one that was stopped in the middle is made up for.
+# few train evaluates on a schedule: this does not change the bits of training, a resumed run has each line
+# once, and an evaluation that was stopped is repeated.
 fail() {
   echo "$@"
   exit 9
@@ -33,7 +33,7 @@ for step in 6 8; do
 done
 test "$(grep -c '^{"step":[48],"eval":.*"n_reference":60,.*"n":40,' whole/log.jsonl)" = 2 ||
   fail "lines: $(cat whole/log.jsonl)"
-# Points, and a reference that was saved.
+# Points, and a saved reference.
 "$few" train "$here/moons.ini" --run points steps=4 eval_every=2 eval_n=200 2>err || fail "points: $(cat err)"
 grep -q 'step 4: fd .*, energy .*, of 200 points in .* against toy:.*, held-out part' err || fail "$(cat err)"
 "$few" eval --ref small.npy --save-ref small.safetensors --features "$features" --quiet 2>err ||
@@ -42,20 +42,20 @@ train saved --quiet $measure eval_ref=small.safetensors || fail "not evaluated: 
 lines whole >a
 lines saved >b
 test "$(sed 's/.*"n":40//; s/"seconds".*//' a)" = "$(sed 's/.*"n":40//; s/"seconds".*//' b)" || fail "saved: $(cat a b)"
-# In two parts, on other workers.
+# In two parts, with other numbers of workers.
 train parts --quiet $measure --workers 1 steps=5 || fail "no first part: $(cat err)"
 train parts --quiet $measure --workers 3 || fail "no second part: $(cat err)"
 test "$(grep -c '"eval"' parts/log.jsonl)" = 3 || fail "lines: $(cat parts/log.jsonl)" # 4, 5, 8
 lines whole >a
 grep -v '"step":5,' parts/log.jsonl | grep -o '"eval":.*"seconds"' >b
 cmp a b || fail "other numbers: $(cat a b)"
-# A run that is done and lacks its last line gets it, once.
+# A finished run without its last line gets it, once.
 sed -i '/"step":8,"eval"/d' parts/log.jsonl
 train parts --quiet $measure || fail "not made up for: $(cat err)"
 train parts --quiet $measure || fail "not again: $(cat err)"
 grep -v '"step":5,' parts/log.jsonl | grep -o '"eval":.*"seconds"' >b
 cmp a b || fail "made up for: $(cat a b)"
-# Stopped in an evaluation that would take hours: the step is kept, its line comes when resumed.
+# Stopped in an evaluation that would take hours: the step is kept, and its line is written after resuming.
 "$few" train "$here/tiny-unet.ini" --run stopped $measure eval_n=100000000 preview_every=4 preview_n=4 preview_steps=1 2>err &
 for _ in $(seq 300); do # a busy machine takes long
   grep -q '"step":4,' stopped/log.jsonl 2>/dev/null && break
@@ -72,19 +72,19 @@ grep -q "warning: eval_every = 4: .*times as much as the training. A smaller eva
   fail "no warning of the cost: $(cat err)"
 grep -q "evaluation of step 4 (the resumed run begins with it; eval_every=0 leaves it out)" err ||
   fail "not told what was stopped: $(cat err)"
-# A preview that a stop prevented is made when the run goes on.
+# A preview that a stop prevented is made when the run is resumed.
 rm stopped/preview-000000004.png
 train stopped --quiet $measure preview_every=4 preview_n=4 preview_steps=1 || fail "not resumed: $(cat err)"
 lines stopped >b
 test -s stopped/preview-000000004.png || fail "the preview of step 4 is not made up for"
 cmp a b || fail "stopped: $(cat a b)"
-# A part of the data that is kept for evaluations: the training has the rest.
+# A part of the data is held out for evaluations; the training has the rest.
 train held eval_every=4 eval_n=40 eval_steps=1 eval_features="$features" data_holdout=0.1 steps=4 ||
   fail "no held-out part: $(cat err)"
 grep -q '"reference":"fashion-mnist, held-out part","reference_hash":"[0-9a-f]*","n_reference":20,' held/log.jsonl ||
   fail "held out: $(grep eval held/log.jsonl)"
 grep -q "fashion-mnist: 180 images" err || fail "trained on: $(cat err)"
-# Mistakes are told before the first step.
+# Mistakes are reported before the first step.
 for wrong in eval_metrics=fdi eval_ref=missing: eval_features=inception eval_guidance=2; do
   train wrong --quiet $measure $wrong labels=no && fail "$wrong went well"
   test -e wrong/log.jsonl && fail "$wrong: a run began"

@@ -1,5 +1,4 @@
-# A run goes on only as what it was: with the same data, teacher and network, and from a checkpoint
-# that is whole.
+# A run is resumed only with the same data, teacher and network, and from an undamaged checkpoint.
 fail() {
   echo "$@"
   exit 9
@@ -14,7 +13,7 @@ refused() {
   [ $? = 1 ] || fail "not refused: $*"
   grep -q "$sentence" err || fail "$(cat err)"
 }
-# A slip that shows late is not what the run was.
+# A mistake that is found late is not recorded as the run's recipe.
 refused "time embedding" --run slip embedding=5
 train --run slip steps=2 || fail "$(cat err)"
 
@@ -40,8 +39,8 @@ cp x.npy y.npy && train --run data data=npy:y.npy steps=30 || fail "moved data: 
 "$few" data toy:moons --limit 200 --n 90 --out x.npy >out
 refused "was trained on other data" --run data data=npy:x.npy
 
-# Checkpoints cut short: later ones do not push out good ones, and without any a run does not begin
-# again by itself.
+# Truncated checkpoints: later ones do not replace good ones, and if none can be read, the run does not start
+# again.
 train --run c steps=40 checkpoint_every=20
 : >c/checkpoint-000000060.safetensors
 : >c/checkpoint-000000080.safetensors
@@ -51,7 +50,7 @@ test -s c/checkpoint-000000050.safetensors || fail "the new checkpoint went"
 for file in c/checkpoint-*; do : >$file; done
 refused "holds checkpoints and none can be read" --run c steps=60
 
-# Paths of more than 1,200 bytes are paths, and a sentence about one ends with what to do.
+# Paths of more than 1,200 bytes are accepted, and an error about one still ends with what to do.
 long=$PWD
 for _ in 1 2 3 4 5 6 7 8 9 10; do
   long=$long/$(printf '%0200d' 0)

@@ -1,5 +1,5 @@
-# A run that is killed at any moment ends in the bits of one that was not: interim checkpoints, which
-# come by the clock, change nothing, not even where the guard goes back to.
+# A run that is killed at any moment ends with the bits of one that was not. Interim checkpoints, which are
+# written by the clock, change nothing, not even the step that the guard goes back to.
 fail() {
   echo "$@"
   exit 9
@@ -27,7 +27,7 @@ cmp whole/model.safetensors parts/model.safetensors || fail "other bytes after a
 ls parts/interim-* 2>/dev/null && fail "an interim checkpoint is left at the end"
 ls -a parts | grep '\.tmp$' && fail "a temporary is left"
 
-# The log begins with the first step, and counts it in the line after as well.
+# The log begins with the first step, which the next line counts too.
 head -n 1 whole/log.jsonl | grep -q '^{"step":1,"loss":' || fail "$(head -n 1 whole/log.jsonl)"
 sed -n 2p whole/log.jsonl | grep -q '^{"step":10,' || fail "$(sed -n 2p whole/log.jsonl)"
 
@@ -38,7 +38,7 @@ grep -q "rolled back" guarded/log.jsonl || fail "no roll-back to look at"
 train guarded-often --quiet $wild $often || fail "$(cat err)"
 cmp guarded/model.safetensors guarded-often/model.safetensors || fail "roll-backs follow the clock"
 
-# Damage in the last checkpoint: that before it is taken, a warning says so, and the bits are those.
+# If the last checkpoint is damaged, the one before is used with a warning, and the bits are the same.
 cp -r whole flipped
 last=flipped/checkpoint-000000100.safetensors
 rm flipped/model.safetensors
@@ -49,7 +49,7 @@ grep -q "does not match its digest.*trying the checkpoint before it" err || fail
 grep -q "resuming flipped at step 80" err || fail "$(cat err)"
 cmp whole/model.safetensors flipped/model.safetensors || fail "other bytes from the one before"
 
-# Killed between a checkpoint and its preview, which is made when the run goes on.
+# Killed between a checkpoint and its preview, which is made when the run is resumed.
 train seen --quiet steps=20 preview_every=20 preview_n=4 || fail "$(cat err)"
 mv seen/preview-000000020.png preview.png
 train seen --quiet steps=20 preview_every=20 preview_n=4 || fail "$(cat err)"

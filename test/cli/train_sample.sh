@@ -1,5 +1,5 @@
 # Train a teacher and a student on points, sample: the same seed gives the same bytes in any batch
-# and on any number of workers, and any part of a series is that part.
+# and for any number of workers, and in any part of a series.
 fail() {
   echo "$@"
   exit 9
@@ -27,7 +27,7 @@ done
   fail "points as a folder of images"
 "$few" sample student/model.safetensors --out a.npy --label moon 2>/dev/null && fail "a label that is none"
 "$few" sample student/model.safetensors --out a.npy --sampler heum 2>/dev/null && fail "a sampler"
-# The JSON says the steps that were taken; an image file of another kind is no folder.
+# The JSON has the number of steps. The name of another kind of image file is not a folder.
 "$few" sample student/model.safetensors --n 1 --out a.npy --json || fail "no samples"
 "$few" sample student/model.safetensors --out a.jpg 2>/dev/null
 test $? = 2 || fail "an ending that few does not write"

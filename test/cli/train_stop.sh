@@ -1,5 +1,5 @@
-# SIGINT leaves a checkpoint and the code 130; the same command then ends in the bytes of a run that
-# nothing stopped. The same for SIGTERM, and where the terminal or the reader is gone (HUP, PIPE).
+# SIGINT leaves a checkpoint and exit code 130. The same command then ends with the bytes of an uninterrupted
+# run. The same holds for SIGTERM, and if the terminal or the reader is gone (HUP, PIPE).
 fail() {
   echo "$@"
   exit 9
@@ -28,12 +28,12 @@ for signal in INT TERM HUP PIPE; do
   cmp whole/model.safetensors parts/model.safetensors || fail "other bytes after $signal"
   rm -r parts
 done
-# A reader that is gone: what is printed has nowhere to go, the run is safe.
+# If the reader is gone, the output is lost, but the run is saved.
 (
   "$few" train "$here/moons.ini" --run parts steps=150
   echo $? >code
 ) 2>&1 | head -n 1 >first
-# A run that ends before it notices cannot say so, which is a failure of the output: code 1.
+# If the run ends before it notices, the failure of the output gives exit code 1.
 case $(cat code) in
   0 | 130) ;;
   1) cmp whole/model.safetensors parts/model.safetensors || fail "code 1, and the run is not done" ;;
@@ -42,7 +42,7 @@ esac
 "$few" train "$here/moons.ini" --run parts --quiet steps=150 || fail "not resumed"
 cmp whole/model.safetensors parts/model.safetensors || fail "other bytes without a reader"
 rm -r parts
-# Under nohup a run outlives its terminal.
+# Under nohup a run continues without its terminal.
 (
   trap '' HUP
   exec "$few" train "$here/moons.ini" --run parts --quiet steps=150

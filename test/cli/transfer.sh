@@ -1,4 +1,4 @@
-# Images to noise, and to other images; what cannot be is refused in words.
+# Images to noise, and to other images. Impossible requests are refused with a sentence.
 fail() {
   echo "$@"
   exit 9
@@ -33,7 +33,7 @@ cmp out/000001.png two/000001.png || fail "a folder is not its files"
 "$few" transfer $teacher $teacher clothes.npy --n 5 --from-steps 2 --to-steps 2 --out array.npy --quiet ||
   fail "no array"
 
-# Pairs stay in one row: 6 images are in 4 columns, not in 3.
+# Pairs are in one row: 6 images are in 4 columns, not in 3.
 for columns in 0 4; do
   "$few" transfer $encoder $teacher clothes.npy --n 3 --to-steps 2 --beside --columns $columns --out pairs-$columns.png \
     --quiet || fail "no pairs"

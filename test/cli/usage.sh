@@ -1,4 +1,4 @@
-# Usage errors: one sentence on stderr, what was meant, exit code 2.
+# Usage errors: a sentence on stderr that says what to do, and exit code 2.
 try() {
   "$few" "$@" 2>&1
   echo "exit $?"
@@ -21,5 +21,5 @@ try data toy:moons --split tset
 try data toy:moons --json=yes
 try data toy:moons --out=
 try version now
-# A name from elsewhere does not steer the terminal.
+# A name with control characters does not affect the terminal.
 "$few" show "$(printf 'no\033[2J\302\233file')" 2>&1 || true

@@ -1,4 +1,4 @@
-# Every C program of examples/ compiles against the installed package; the one that trains by few/plan.h runs.
+# Every C program of examples/ compiles with the installed package; the one that trains by few/plan.h is run.
 # shellcheck shell=sh
 # shellcheck disable=SC2046,SC2154  # flags are words; run.sh sets the variables
 for example in "$source"/examples/*.c; do

@@ -1,4 +1,4 @@
-# libfew.so exports the functions and tables that the headers declare with FEW_API, all of them and nothing else.
+# libfew.so exports exactly the functions and tables that the headers declare with FEW_API.
 so=$(find "$prefix" -name libfew.so)
 [ -n "$so" ] || { echo "no libfew.so: built with -DFEW_SHARED=OFF"; exit 77; }
 find "$prefix/include" -name '*.h' -exec cat {} + | tr '\n' ' ' | grep -o 'FEW_API [^;{]*' |
@@ -12,7 +12,7 @@ diff declared exported
   grep -E '(^|[ *])few_[A-Za-z0-9_]+\(' | grep -v 'visibility\|return\|static\|=' >hidden || true
 if [ -s hidden ]; then cat hidden; exit 1; fi
 test "$(wc -l <exported)" -gt 100
-# The name that programs record, and what version it has.
+# The SONAME that programs record, and its version.
 objdump -p "$so" | grep -q "SONAME *libfew.so.[0-9.]*$"
 test -e "$(dirname "$so")/$(objdump -p "$so" | sed -n 's/.*SONAME *//p')"
 test -e "$so.$(pkg-config --modversion few)"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# peers.sh FEW PEERS: what is missing is named; and where PyTorch is installed, both sides run.
+# peers.sh FEW PEERS: errors name what is missing. If PyTorch is installed, both sides are run.
 set -eu
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
