@@ -45,7 +45,7 @@ few_status few_reader_points(float **points, few_data *d, int64_t n, int dims) {
 }
 
 few_status few_reader_labels(int32_t **labels, few_data *d, int classes, const char *const *names) {
-  assert(!d->labels && (d->pixels || d->points)); /* after the items */
+  assert(!d->labels && (d->pixels || d->points)); /* items come first */
   *labels = NULL;
   if (classes < 1 || classes > FEW_DATA_MAX_CLASSES)
     return few__fail(d->ctx, FEW_E_INVALID, "%s: %d classes: give 1 to %d", d->spec, classes,

@@ -1,4 +1,4 @@
-/* cache.c - decoded images of a folder, kept from one run to the next.
+/* cache.c - keeps decoded images of a folder from one run to the next.
  *
  * Decoding and shrinking photographs takes minutes, and each run would do it again. So if it took
  * more than a few seconds, the decoded images are written to .few-cache-<options> in the folder
@@ -151,7 +151,7 @@ few_status few__cache_load(few_data *d, struct few_cache *c, int files, int32_t 
   few_status st = load(d, c, &f, files, kept, hit);
   few__feed_close(&f);
   if (*hit) {
-    few__data_note(d, "its images were decoded before, and come from %s", c->path);
+    few__data_note(d, "its images were decoded before and are read from %s", c->path);
     return FEW_OK;
   }
   few__free(d->ctx, *kept);
@@ -188,13 +188,13 @@ void few__cache_store(few_data *d, struct few_cache *c, const int32_t *kept, int
   if (seconds < SECONDS && o->cache != FEW_DATA_CACHE_YES) return;
   if (!write(d, c, kept, skipped))
     few__log(d->ctx, FEW_LOG_INFO,
-             "%s: decoding took %.0f s: its images are kept in %s for the next run (FEW_CACHE "
-             "names another folder, empty none)",
+             "%s: decoding took %.0f s; its images are stored in %s for the next run (set "
+             "FEW_CACHE to another folder, or to nothing for no cache)",
              d->spec, seconds, c->path);
   else
     few__log(d->ctx, FEW_LOG_INFO,
-             "%s: decoding took %.0f s, and its images cannot be kept for the next run: name a "
-             "folder with FEW_CACHE (%s)",
+             "%s: decoding took %.0f s, and its images cannot be stored for the next run: set "
+             "FEW_CACHE to a folder (%s)",
              d->spec, seconds, few_error(d->ctx));
 }
 

@@ -1,4 +1,4 @@
-/* cache.h - decoded images of a folder, kept from one run to the next. */
+/* cache.h - keeps decoded images of a folder from one run to the next. */
 #ifndef FEW_SRC_DATA_CACHE_H
 #define FEW_SRC_DATA_CACHE_H
 

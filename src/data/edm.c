@@ -42,7 +42,7 @@ static few_status take(few_ctx *ctx, struct few_edm *e, const char *file, const 
   if (!json_is_null(labels) && !json_is_array(labels))
     return few__fail(ctx, FEW_E_FORMAT,
                      "%s: `labels` is neither a list nor null: correct it, or remove the file to "
-                     "have folders as classes",
+                     "use folders as classes",
                      file);
   for (size_t i = 0; i < json_array_size(labels); i++)
     FEW_TRY(add(ctx, e, file, i, json_array_get(labels, i)));

@@ -90,13 +90,13 @@ static uint64_t content_hash(const few_data *d) {
 static few_status check_asked(const few_data *d, const struct few_data_opts *o) {
   if (o->size && (d->h != o->size || d->w != o->size))
     return few__fail(d->ctx, FEW_E_INVALID,
-                     "%s: size = %lld, and its %s are %dx%d: size is for folders of images; "
+                     "%s: size = %lld, but its %s are %dx%d: size is for folders of images; "
                      "leave it out",
                      d->spec, (long long)o->size, d->kind == FEW_DATA_IMAGES ? "images" : "points",
                      d->w, d->h);
   if (!o->channels || d->c == o->channels) return FEW_OK;
   return few__fail(d->ctx, FEW_E_INVALID,
-                   "%s: channels = %lld, and it has %d: the option is for folders of "
+                   "%s: channels = %lld, but it has %d: the option is for folders of "
                    "images; leave it out",
                    d->spec, (long long)o->channels, d->c);
 }
@@ -110,7 +110,7 @@ few_status few__data_finish(few_data *d, const struct few_data_opts *o) {
              (long long)d->skipped, (long long)d->n);
   if (d->n == 0)
     return few__fail(d->ctx, FEW_E_FORMAT, "%s holds no usable item%s", d->spec,
-                     d->skipped ? ": all are broken; the warnings in the log say why"
+                     d->skipped ? ": all are broken; see the warnings in the log"
                                 : "; name a set that has some");
   if (o->classes && o->classes != d->n_classes)
     return few__fail(d->ctx, FEW_E_INVALID, "%s has %d classes, not %lld: leave out `classes`",

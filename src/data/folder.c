@@ -452,8 +452,8 @@ few_status few__data_open_folder(few_data *d, const char *where, const struct fe
     FEW_GOTO(scan_layout(&s, &layout));
   }
   if (s.n == 0 && !d->skipped)
-    FEW_GOTO(few__fail(d->ctx, FEW_E_FORMAT, "%s holds no .png or .jpg file; name a folder %s",
-                       layout.dir, "that does"));
+    FEW_GOTO(few__fail(d->ctx, FEW_E_FORMAT, "%s has no .png or .jpg file; name a folder that does",
+                       layout.dir));
   FEW_GOTO(take_images(&s, &cache, layout.dir ? layout.dir : ""));
 out:
   for (int i = 0; i < s.n; i++) few__free(d->ctx, s.at[i].path);

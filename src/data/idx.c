@@ -85,7 +85,7 @@ static few_status look_at(few_data *d, const char *path, int min_dims, int max_d
   return st;
 }
 
-/* Read a file, check its header and compare its size with it. */
+/* Reads a file, checks its header, and compares the size of the file with it. */
 static few_status read_idx(few_data *d, const char *path, int min_dims, int max_dims,
                            const struct few_data_opts *o, struct idx *f) {
   if (few__path_is_file(path)) FEW_TRY(look_at(d, path, min_dims, max_dims));
@@ -95,7 +95,7 @@ static few_status read_idx(few_data *d, const char *path, int min_dims, int max_
   f->complete = (int64_t)(f->size - f->header) / item_bytes(f);
   if (f->complete == f->dim[0]) return FEW_OK;
   return few__data_broken(d, o, f->dim[0] - f->complete,
-                          "%s: cut short at byte %zu, inside item %lld of %lld", path, f->size,
+                          "%s: truncated at byte %zu, inside item %lld of %lld", path, f->size,
                           (long long)f->complete, (long long)f->dim[0]);
 }
 
@@ -126,7 +126,7 @@ static few_status take_labels(few_data *d, const char *images, const char *path,
                        images, (long long)n, path, (long long)f.dim[0],
                        "give two files that belong together"));
   if (d->n > f.complete) d->n = f.complete;
-  d->skipped = n - d->n; /* an item without image and label is one broken item */
+  d->skipped = n - d->n; /* an item that lacks both image and label is one broken item */
   FEW_GOTO(FEW_NEW(d->ctx, &d->labels, d->n));
   for (int64_t i = 0; i < d->n; i++) d->labels[i] = f.bytes[f.header + (size_t)i];
 out:

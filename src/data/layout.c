@@ -63,7 +63,7 @@ static enum part part_of(const char *name, bool whole) {
   return NO_PART;
 }
 
-/* ---- folders that hold images ---- */
+/* ---- folders that have images ---- */
 
 /* Folders that were visited, because a symbolic link may lead back to one of them. */
 struct visited {
@@ -177,7 +177,7 @@ static few_status choose(few_data *d, const struct split *s, const char *dir, en
                      d->spec);
   *out = !held_out ? asked ? asked : TRAIN : s->name[TEST] ? TEST : VAL;
   if (!s->name[*out])
-    return few__fail(d->ctx, FEW_E_UNSUPPORTED, "%s has parts, but no %s: write folder:%s:%s",
+    return few__fail(d->ctx, FEW_E_UNSUPPORTED, "%s has parts, but not %s: write folder:%s:%s",
                      d->spec, part_names[*out], dir,
                      part_names[s->name[TRAIN]  ? TRAIN
                                 : s->name[TEST] ? TEST
@@ -282,8 +282,9 @@ few_status few__layout_find(few_data *d, struct few_layout *out, const char *whe
   *out = (struct few_layout){0};
   FEW_GOTO(split_spec(d->ctx, where, &out->dir, &asked));
   if (!few__path_is_dir(out->dir))
-    FEW_GOTO(few__fail(d->ctx, FEW_E_IO, "%s: \"%s\" is no folder and no image; write folder:DIR",
-                       d->spec, where));
+    FEW_GOTO(few__fail(d->ctx, FEW_E_IO,
+                       "%s: \"%s\" is neither a folder nor an image; write folder:DIR", d->spec,
+                       where));
   FEW_GOTO(look_through(d, &out->dir, &out->folders, &out->classes));
   FEW_GOTO(take_part(d, out, asked, o));
 out:

@@ -53,8 +53,8 @@ few_status few__data_name_numbers(few_data *d, const int32_t *number, int64_t n)
                      (long long)n, FEW_DATA_MAX_CLASSES);
   d->n_classes = (int)n;
   if (n == 0 || number[n - 1] == n - 1) return FEW_OK; /* 0 .. n - 1 */
-  few__data_note(d, "its labels, %d to %d, are %d classes that are called by these numbers",
-                 (int)number[0], (int)number[n - 1], (int)n);
+  few__data_note(d, "its labels, %d to %d, are %d classes, named by these numbers", (int)number[0],
+                 (int)number[n - 1], (int)n);
   FEW_GOTO(FEW_NEW(d->ctx, &text, n));
   FEW_GOTO(FEW_NEW(d->ctx, &names, n));
   for (int64_t i = 0; i < n; i++) {
@@ -148,7 +148,7 @@ few_status few__data_spread(few_ctx *ctx, const int32_t *labels, int64_t n, int 
   int64_t *count = NULL, *seen = NULL;
   struct place *place = NULL;
   few_status st = FEW_OK;
-  FEW_GOTO(FEW_NEW(ctx, &count, n_classes + 1)); /* the last: items without a class */
+  FEW_GOTO(FEW_NEW(ctx, &count, n_classes + 1)); /* the last is for items without a class */
   FEW_GOTO(FEW_NEW(ctx, &seen, n_classes + 1));
   FEW_GOTO(FEW_NEW(ctx, &place, n));
   for (int64_t i = 0; i < n; i++) {
@@ -189,7 +189,7 @@ few_status few__data_limit(few_data *d, int64_t limit) {
   return FEW_OK;
 }
 
-/* A model can be sampled by class, so each class needs items. Test sets may lack some. */
+/* A model can be sampled by class, so each class needs training items. Test sets may lack some. */
 few_status few__data_check_classes(few_data *d, const struct few_data_opts *o) {
   int64_t *count = NULL;
   int empty = 0, first = -1;
@@ -204,7 +204,7 @@ few_status few__data_check_classes(few_data *d, const struct few_data_opts *o) {
   few__log(
       d->ctx, FEW_LOG_WARN,
       "%s: %d of %d classes have no item, the first is %d%s%s%s: a model would sample classes "
-      "that it never saw; %s",
+      "without training on them; %s",
       d->spec, empty, d->n_classes, first, name ? " (" : "", name ? name : "", name ? ")" : "",
       o->limit && o->limit < d->n_classes ? "give a higher limit" : "give items of all classes");
   return FEW_OK;

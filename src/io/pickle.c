@@ -154,7 +154,7 @@ static few_status name(struct machine *m, int arg) {
     int module = (int)(first - m->at), rest = (int)(last - first - 1);
     return few__fail(
         m->ctx, FEW_E_UNSUPPORTED,
-        "%s: the pickle calls Python's %.*s.%.*s, and few runs no code of a file: save "
+        "%s: the pickle calls Python's %.*s.%.*s, and few runs no code from a file: save "
         "only weights, torch.save(model.state_dict(), FILE)",
         m->place, module < 60 ? module : 60, (const char *)m->at, rest < 60 ? rest : 60,
         (const char *)first + 1);
@@ -181,7 +181,7 @@ static few_status marked_tuple(struct machine *m, int arg) {
   int first;
   FEW_TRY(find_mark(m, &first));
   FEW_TRY(tuple(m, first));
-  m->stack.at[m->stack.n - 2] = m->stack.at[m->stack.n - 1]; /* over the mark */
+  m->stack.at[m->stack.n - 2] = m->stack.at[m->stack.n - 1]; /* overwrites the mark */
   m->stack.n--;
   return FEW_OK;
 }
@@ -373,7 +373,7 @@ static few_status run(struct machine *m, size_t *used) {
   }
   FEW_TRY(pop(m, &m->out->root));
   *used = (size_t)(m->at - m->start);
-  return m->stack.n ? bad(m, "values are left over") : FEW_OK;
+  return m->stack.n ? bad(m, "there are values left over") : FEW_OK;
 }
 
 few_status few__pickle_parse(few_ctx *ctx, struct few_pickle *out, const char *place,

@@ -1,6 +1,5 @@
-/* Folders of images: classes, order, colours, sizes, and everything else that lies about in
- * folders. The PNG and JPEG files are written by libpng and libjpeg themselves, not by the code
- * under test. */
+/* Folders of images: classes, order, colours, sizes, and other files in the folders. libpng and
+ * libjpeg write the PNG and JPEG files, not the code under test. */
 #include <stdio.h>
 
 #include <jpeglib.h>
@@ -24,7 +23,7 @@ static void write_png(struct files *f, const char *name, uint32_t format, int w,
     fail_msg("%s: %s", name, image.message);
 }
 
-/* An image of one byte everywhere. */
+/* An image in which all bytes are equal. */
 static void write_flat(struct files *f, const char *name, uint32_t format, int w, int h,
                        uint8_t v) {
   uint8_t bytes[16 * 16 * 4];
@@ -33,8 +32,8 @@ static void write_flat(struct files *f, const char *name, uint32_t format, int w
   write_png(f, name, format, w, h, bytes);
 }
 
-/* One colour everywhere, at the best quality: rounding to YCbCr and back costs less than 1.9 of a
- * step, so every byte comes back to within one. */
+/* An image of one colour, at the best quality. Rounding to YCbCr and back changes a value by less
+ * than 1.9 steps, so every byte is read back within one. */
 static void write_jpeg(struct files *f, const char *name, int w, int h, uint8_t colour[3]) {
   struct jpeg_compress_struct j;
   struct jpeg_error_mgr errors;
@@ -315,7 +314,7 @@ static void test_broken_images(void **state) {
   assert_non_null(in);
   size_t n = fread(bytes, 1, sizeof bytes, in);
   fclose(in);
-  for (size_t cut = 0; cut + 12 < n; cut++) { /* the last chunk, IEND, holds nothing */
+  for (size_t cut = 0; cut + 12 < n; cut++) { /* the last chunk, IEND, is empty */
     files_write(f, "set/a.png", bytes, cut);
     assert_refused(f, "folder", "set", NULL, NULL, FEW_E_FORMAT, "a.png");
     few_data *d = NULL;
@@ -355,13 +354,13 @@ static void test_links_that_loop(void **state) {
 static void test_no_images(void **state) {
   struct files *f = *state;
   make_dir(f, "set");
-  assert_refused(f, "folder", "absent", NULL, NULL, FEW_E_IO, "no folder");
+  assert_refused(f, "folder", "absent", NULL, NULL, FEW_E_IO, "is neither a folder nor an image");
   assert_refused(f, "folder", "set", NULL, NULL, FEW_E_FORMAT, "no .png or .jpg");
   make_dir(f, "set/a");
   files_write(f, "set/a/x.txt", "x", 1);
   assert_refused(f, "folder", "set", NULL, NULL, FEW_E_FORMAT, "no .png or .jpg");
   files_write(f, "file", "x", 1);
-  assert_refused(f, "folder", "file", NULL, NULL, FEW_E_IO, "no folder");
+  assert_refused(f, "folder", "file", NULL, NULL, FEW_E_IO, "is neither a folder nor an image");
 }
 
 int main(void) {
