@@ -52,6 +52,6 @@ refused "only leads from noise to images" encode "$here/../../models/fashion-stu
 refused "npy file" encode $teacher clothes.npy --out x.png
 refused "is not a class" transfer $teacher $teacher clothes.npy --to sneakr --out x.png
 refused "but the model takes" encode "$here/../../models/toy-teacher.safetensors" clothes.npy --out x.npy
-refused "no folder and no image" encode $teacher folder:missing --out x.npy
+refused "neither a folder nor an image" encode $teacher folder:missing --out x.npy
 refused "needs" transfer $teacher $teacher --out x.png
 exit 0

@@ -34,7 +34,7 @@ static void test_find(void **state) {
   finds(&c, "0", -1); /* if names are numbers, other numbers are not classes */
   finds(&c, "5", -1);
   finds(&c, "02", -1);
-  assert_non_null(strstr(few_error(ctx), "classes are called 1, 10, 11, 12, 2, 3"));
+  assert_non_null(strstr(few_error(ctx), "classes are 1, 10, 11, 12, 2, 3"));
   finds(&c, "-1", -1);
   finds(&c, "+1", -1);
   finds(&c, "99999999999999999999", -1);

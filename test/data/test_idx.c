@@ -198,8 +198,8 @@ static void test_headers_that_lie(void **state) {
     const char *part;
   } cases[] = {
       {0, 0x801, "right file"}, {0, 0x805, "right file"},        {0, 0xd03, "right file"},
-      {4, 0, "more bytes"},     {4, N - 1, "more bytes"},        {4, N + 1, "cut short"},
-      {4, 1u << 31, "cut"},     {4, 0xffffffff, "cut short"},    {8, 0, "dimension 1"},
+      {4, 0, "more bytes"},     {4, N - 1, "more bytes"},        {4, N + 1, "truncated"},
+      {4, 1u << 31, "truncated"},     {4, 0xffffffff, "truncated"},    {8, 0, "dimension 1"},
       {8, 1u << 31, "header"},  {12, 0xffffffff, "dimension 2"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -167,7 +167,7 @@ static void test_sets_in_pieces(void **state) {
     assert_ok(f->ctx, files_open(f, &d, "folder", sets[i], NULL, NULL));
     assert_int_equal(few_data_n_classes(d), 3);
     assert_int_equal(f->warnings, i == 0);
-    if (i == 0) assert_non_null(strstr(f->warning, "parts of one sequence"));
+    if (i == 0) assert_non_null(strstr(f->warning, "pieces of one sequence"));
     few_data_free(d);
   }
 }
