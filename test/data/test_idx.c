@@ -197,10 +197,10 @@ static void test_headers_that_lie(void **state) {
     uint32_t value;
     const char *part;
   } cases[] = {
-      {0, 0x801, "right file"}, {0, 0x805, "right file"},        {0, 0xd03, "right file"},
-      {4, 0, "more bytes"},     {4, N - 1, "more bytes"},        {4, N + 1, "truncated"},
-      {4, 1u << 31, "truncated"},     {4, 0xffffffff, "truncated"},    {8, 0, "dimension 1"},
-      {8, 1u << 31, "header"},  {12, 0xffffffff, "dimension 2"},
+      {0, 0x801, "right file"},   {0, 0x805, "right file"},        {0, 0xd03, "right file"},
+      {4, 0, "more bytes"},       {4, N - 1, "more bytes"},        {4, N + 1, "truncated"},
+      {4, 1u << 31, "truncated"}, {4, 0xffffffff, "truncated"},    {8, 0, "dimension 1"},
+      {8, 1u << 31, "header"},    {12, 0xffffffff, "dimension 2"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     uint8_t b[IMAGES];
