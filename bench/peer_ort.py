@@ -1,4 +1,4 @@
-"""ONNX Runtime's side of peers.py: times inference of the exported network. See peer_torch.py."""
+"""ONNX Runtime in peers.py: times inference of the exported network. See peer_torch.py."""
 import json
 import sys
 import time
@@ -6,20 +6,19 @@ import time
 import numpy as np
 import onnxruntime
 
-WARM_UP = 2
-
 
 def measure(job):
     o = onnxruntime.SessionOptions()
     o.intra_op_num_threads, o.inter_op_num_threads = job['threads'], 1
-    session = onnxruntime.InferenceSession(job['onnx'], o, providers=['CPUExecutionProvider'])
+    path = job['onnx'][str(job['batch'])]
+    session = onnxruntime.InferenceSession(path, o, providers=['CPUExecutionProvider'])
     random, seconds = np.random.default_rng(0), []
     feed = {i.name: random.random(i.shape, np.float32) for i in session.get_inputs()}
-    for _ in range(WARM_UP + job['samples']):
+    for _ in range(job['warm_up'] + job['samples']):
         start = time.perf_counter()
         session.run(None, feed)
         seconds.append(time.perf_counter() - start)
-    return {'seconds': seconds[WARM_UP:]}
+    return [{'seconds': seconds[job['warm_up']:]}]
 
 
 def main():

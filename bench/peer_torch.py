@@ -1,4 +1,4 @@
-"""PyTorch's side of peers.py: runs one case. The job is JSON in argv, the result goes to stdout.
+"""PyTorch in peers.py: runs one case; the job is JSON in argv, the answer JSON on stdout.
 
 The step of `train` is the loss of flow matching, backward, Adam and an average of the weights. That
 of `sct` is the usual implementation of sCM (Lu and Song, arXiv 2410.11081) in a framework: F and
@@ -6,9 +6,12 @@ its tangent by forward mode without a graph, then F a second time with a graph,
     g = -cos^2 t (F - dx/dt) - cos t sin t x - dF,  g / (|g| + 0.1),  loss = |F_theta - F - g|^2,
 where dF is the tangent along (cos t sin t dx/dt, cos t sin t); backward, Adam, average.
 
-On a GPU it uses channels last, a fused Adam, cuDNN's search for algorithms, autocast for bf16, and
-scaled_dot_product_attention, except in forward mode, which that does not support. With --compile
-the network is compiled, but not its tangent.
+A job has settings, whose keys are
+  channels_last  images and kernels lie in memory as NHWC;
+  sdpa           attention is scaled_dot_product_attention, except in forward mode, which it lacks;
+  compile        the network goes through torch.compile; its tangent does not;
+  freeze         the compiled network holds its weights as constants, packed in advance (inference).
+bf16 is autocast. On a GPU Adam is fused, and cuDNN searches for algorithms.
 """
 import contextlib
 import inspect
@@ -25,9 +28,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'test', 'diffusion', 'net'))
 sys.dont_write_bytecode = True
 import torch_reference as reference  # noqa: E402
-
-WARM_UP = 2
-
 
 class Count(TorchDispatchMode):
     """Counts the FLOP of products and convolutions, two per multiply-add, while it is entered."""
@@ -48,31 +48,36 @@ class Count(TorchDispatchMode):
 
 
 class Steps:
-    def __init__(self, job, batch):
+    def __init__(self, job, batch, setting):
         torch.manual_seed(0)
         kind = reference.UNet if job['net'] == 'unet' else reference.DiT
-        self.net = kind(job['options'])
+        self.net, self.cast = kind(job['options']), contextlib.nullcontext
         self.x, self.t, self.dx = reference.draw(self.net, batch, torch.float32)
-        self.cast = contextlib.nullcontext
-        how = {'foreach': True}
-        if job['device'] == 'cuda':
-            self.to_gpu(job['precision'])
-            how = {'fused': True}
+        self.place(job, setting)
         self.params = list(self.net.parameters())
+        how = {'fused': True} if job['device'] == 'cuda' else {'foreach': True}
         self.adam = torch.optim.Adam(self.params, lr=1e-5, **how)
         self.average = [p.detach().clone() for p in self.params]
-        self.fast = torch.compile(self.net) if job['compile'] else self.net
+        self.attend = fused_attend if setting.get('sdpa') else explicit_attend
+        self.fast = torch.compile(self.net) if setting.get('compile') else self.net
+        if setting.get('compile'):
+            import torch._inductor.config as inductor
+            inductor.freezing = bool(setting.get('freeze'))
 
-    def to_gpu(self, precision):
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != 'fp32'
-        torch.backends.cudnn.benchmark = True
-        self.net = self.net.to('cuda', memory_format=torch.channels_last)
-        self.x, self.dx = (v.to('cuda', memory_format=torch.channels_last) for v in (self.x, self.dx))
-        self.t = self.t.to('cuda')
+    def place(self, job, setting):
+        device, precision = job['device'], job['precision']
+        if device == 'cuda':
+            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != 'fp32'
+            torch.backends.cudnn.benchmark = True
+        layout = torch.channels_last if setting.get('channels_last') else torch.contiguous_format
+        self.net = self.net.to(device, memory_format=layout)
+        self.x, self.dx = (v.to(device, memory_format=layout) for v in (self.x, self.dx))
+        self.t = self.t.to(device)
         if precision == 'bf16':
-            self.cast = lambda: torch.autocast('cuda', dtype=torch.bfloat16)
+            self.cast = lambda: torch.autocast(device, dtype=torch.bfloat16)
 
     def call(self):
+        reference.attend = self.attend
         with self.cast():
             return self.fast(self.x, self.t).float()
 
@@ -81,6 +86,7 @@ class Steps:
             return self.call()
 
     def jvp(self):
+        reference.attend = explicit_attend
         with torch.no_grad(), self.cast():
             return reference.answer(self.net, self.x, self.t, self.dx)
 
@@ -113,14 +119,7 @@ def blas():
     return ', '.join(sorted(real or found)) or (f'its own {own[1]}' if own else 'its own BLAS')
 
 
-def attend(q, k, v):
-    """Fused attention, except in forward mode, which it does not support."""
-    if torch.autograd.forward_ad.unpack_dual(q).tangent is not None:
-        return explicit_attend(q, k, v)
-    return torch.nn.functional.scaled_dot_product_attention(q, k, v)
-
-
-explicit_attend = reference.attend
+fused_attend, explicit_attend = torch.nn.functional.scaled_dot_product_attention, reference.attend
 
 
 def version(job):
@@ -129,9 +128,10 @@ def version(job):
     return f'PyTorch {torch.__version__} ({blas()})'
 
 
-def export(steps, path):
-    """Exports the network as ONNX. The exporter of PyTorch 2.9 and later writes one version of the
-    operators, and a conversion to an older version may not load. The one before has an argument for it."""
+def export(job, batch, path):
+    """As ONNX. PyTorch's exporter since 2.9 writes operators of version 18 and later; what it
+    converts to an older one may not load. The exporter before it takes the version."""
+    steps = Steps(job, batch, {})
     dynamo = inspect.signature(torch.onnx.export).parameters.get('dynamo')
     version = {} if dynamo and dynamo.default else {'opset_version': 16}
     torch.onnx.export(steps.net.eval(), (steps.x, steps.t), path, input_names=['x', 't'],
@@ -139,32 +139,42 @@ def export(steps, path):
 
 
 def describe(job):
-    """Returns the version and the GFLOP of the steps for one image. Exports the network if requested."""
+    """Versions; GFLOP of one image's steps; an export for each batch that one is asked for."""
     about = version(job)
-    job = dict(job, device='cpu', compile=False)  # on the CPU all products are counted
-    gflop, steps = {}, Steps(job, 1)
+    job = dict(job, device='cpu', precision='fp32')  # where all products are counted
+    gflop, steps = {}, Steps(job, 1, {})
     for case in ('infer', 'train'):  # forward mode is not counted: it has twice a forward's products
         with Count() as count:
             getattr(steps, case)()
         gflop[case] = count.flop / 1e9
     gflop['jvp'] = 2 * gflop['infer']
     gflop['sct'] = gflop['jvp'] + gflop['train']
-    if job['onnx']:
-        export(Steps(job, job['batch']), job['onnx'])
+    for batch, path in job['onnx'].items():
+        export(job, int(batch), path)
     return {'gflop': gflop, 'version': about}
 
 
-def measure(job):
-    wait = (lambda: None)
-    if job['device'] == 'cuda':
-        wait, reference.attend = torch.cuda.synchronize, attend
-    step, seconds = getattr(Steps(job, job['batch']), job['case']), []
-    for i in range(WARM_UP + job['samples']):
+def time_steps(job, setting):
+    """Seconds of the steps after those that warm up."""
+    wait = torch.cuda.synchronize if job['device'] == 'cuda' else lambda: None
+    step, seconds = getattr(Steps(job, job['batch'], setting), job['case']), []
+    for _ in range(job['warm_up'] + job['samples']):
         start = time.perf_counter()
         step()
         wait()
         seconds.append(time.perf_counter() - start)
-    return {'seconds': seconds[WARM_UP:]}
+    return seconds[job['warm_up']:]
+
+
+def measure(job):
+    """The steps of each setting, or why there are none."""
+    results = []
+    for setting in job['settings']:
+        try:
+            results.append({'seconds': time_steps(job, setting)})
+        except Exception as e:  # one setting may fail: a compiler that is missing, an operator
+            results.append({'error': (str(e).strip().splitlines() or [type(e).__name__])[0]})
+    return results
 
 
 def main():

@@ -1,32 +1,39 @@
 #!/usr/bin/env python3
-"""Compares few with PyTorch and ONNX Runtime: the same network, batch and threads, in one run.
+"""few compared with PyTorch, OpenVINO, ONNX Runtime: same network, batch and threads, in one run.
 
     bench/peers.py                                the U-Net of docs/performance.md, few and PyTorch
     bench/peers.py --net dit --case infer --ort   also ONNX Runtime, which only infers
-    bench/peers.py --ort-path DIR                 ONNX Runtime from `pip install --target DIR`
+    bench/peers.py --compile --openvino --precision fp32,bf16    what servers run today, on a CPU
     bench/peers.py --backend cuda --precision bf16 --compile --batch 512     on a GPU
 
-It times steps that a user waits for: `infer` evaluates the network; `train` computes the loss, its
-gradient, an Adam step and averaged weights; `jvp` evaluates the network with its tangent; `sct` is
-a step of consistency training. peer_torch.py says what PyTorch does in each. The networks are those
-of test/diffusion/net/torch_reference.py, which test_diffusion_net_torch compares with few's. ONNX
-Runtime uses PyTorch's export.
+What is timed are steps that a user waits for: `infer` evaluates the network, `train` is loss,
+gradient, Adam and averaged weights, `jvp` the network with its tangent, `sct` a step of
+consistency training (peer_torch.py says what PyTorch does in each). The networks are those of
+test/diffusion/net/torch_reference.py, which test_diffusion_net_torch compares with few's;
+OpenVINO and ONNX Runtime get PyTorch's export.
 
-Each case of each side runs in a process of its own, so the peak of memory is that of the case. The
-sides take turns: few, PyTorch, ONNX Runtime, few, ... The speed of a round is the median of its
-steps. The table has the median of the rounds, the slowest and the fastest round, and the ratio of
-few to the side. FLOP are those of the matrix products and direct convolutions that a side computes
-(PyTorch's sCT step has one forward pass more than few's). The peak is the rate of multiply-adds
-that `few bench` measures with as many threads.
+Settings: on the CPU every side first tries its settings (SETTINGS below) for each case and
+precision, a step of warm-up and --tries steps each, and keeps the fastest; one that fails is left
+out. The table names the setting that was kept. --setting SIDE=NAME tries only settings with NAME
+in their name, where there are any.
 
-From PyPI, in a virtual environment: pip install torch onnxruntime onnxscript, and pass its Python
-as --torch-python (since 2.9 PyTorch exports with onnxscript). From Debian: scripts/install-deps.sh
-bench.
+Rounds: every case of every side is a process of its own, so its largest memory is its own, and
+sides take turns: few, PyTorch, OpenVINO, few again ... A round's figure is the median of its
+steps; the table has the median of the rounds, the slowest and the fastest round, and the rate of
+few over that of the side at the same precision. FLOP are those that a side needs in products and
+direct convolutions (PyTorch's sCT step has one forward more than few's); the peak is the
+multiply-adds that `few bench` measures on as many threads.
 
-PyTorch runs in its fastest known set-up: with Debian's OpenBLAS with OpenMP if it is installed
-(libopenblas0-openmp), and a malloc that keeps large blocks; on a GPU as described in peer_torch.py,
-and with --compile through torch.compile too. On a GPU the peak is that of a large matrix product,
-and memory is not compared. Run nothing else meanwhile.
+Precision: bf16 is few's own, PyTorch's autocast, and OpenVINO's INFERENCE_PRECISION_HINT. ONNX
+Runtime has none on CPUs, so it computes in fp32 only.
+
+From PyPI, in a virtual environment: pip install torch onnxscript onnxruntime openvino, and its
+Python as --torch-python (PyTorch exports with onnxscript since 2.9). torch.compile needs a C++
+compiler on CPUs. From Debian: scripts/install-deps.sh bench.
+
+PyTorch runs with Debian's OpenBLAS with OpenMP where it is installed (libopenblas0-openmp), and a
+malloc that keeps large blocks. On a GPU there is one setting for each side (peer_torch.py), the
+peak is that of a large product, and memory is not compared. Let nothing else run meanwhile.
 """
 import argparse
 import glob
@@ -42,7 +49,21 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CASES = ('infer', 'train', 'jvp', 'sct')
-TITLE = {'few': 'few', 'torch': 'PyTorch', 'compiled': 'compiled', 'ort': 'ONNX Runtime'}
+TITLE = {'few': 'few', 'torch': 'PyTorch', 'compiled': 'compiled', 'openvino': 'OpenVINO',
+         'ort': 'ONNX Runtime'}
+MODULE = {'torch': 'torch', 'compiled': 'torch', 'openvino': 'openvino', 'ort': 'onnxruntime'}
+INFERS = ('openvino', 'ort')  # only
+
+# What PyTorch and ONNX Runtime try on the CPU (few and OpenVINO: settings() below). peer_torch.py
+# says what the keys mean.
+SDPA, NHWC = {'sdpa': True}, {'channels_last': True, 'sdpa': True}
+SETTINGS = {'torch': ({}, SDPA, NHWC),
+            'compiled': ({'compile': True, **SDPA}, {'compile': True, **NHWC}),
+            'frozen': ({'compile': True, 'freeze': True, **SDPA},
+                       {'compile': True, 'freeze': True, **NHWC}),
+            'ort': ({},)}
+WORDS = {'channels_last': 'channels last', 'sdpa': 'sdpa', 'compile': 'compiled', 'freeze': 'frozen'}
+UNITS = ('avx2', 'avx512f', 'avx512_bf16', 'amx_tile', 'amx_bf16', 'asimd', 'bf16', 'sve')
 
 # Settings with which few's networks equal those of torch_reference.py, and the options of both
 # sides with their defaults.
@@ -56,6 +77,8 @@ OPTIONS = {'unet': {'channels': 64, 'mults': [1, 2, 2], 'blocks': 2, 'attention'
 MISSING = {'torch': 'Debian: apt-get install python3-torch libopenblas0-openmp, and --torch-python '
                     '/usr/bin/python3; elsewhere, in a virtual environment: pip install torch numpy, and '
                     '--torch-python its Python',
+           'openvino': 'pip install openvino where PyTorch is; or --openvino-python the Python '
+                       'that has it',
            'ort': 'pip install onnxruntime where PyTorch is; or pip install --target DIR onnxruntime, '
                   'and --ort-path DIR'}
 
@@ -93,7 +116,7 @@ def environment(args, side):
     env = dict(os.environ)
     for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
         env[name] = str(args.threads)
-    if side == 'torch':
+    if MODULE[side] == 'torch':
         env.setdefault('MALLOC_MMAP_THRESHOLD_', str(1 << 32))
         env.setdefault('MALLOC_TRIM_THRESHOLD_', str(1 << 34))
         env.setdefault('MALLOC_TOP_PAD_', str(1 << 28))
@@ -110,32 +133,71 @@ def put_first(env, name, folders):
         env[name] = ':'.join(parts)
 
 
+def python_of(args, side):
+    return {'openvino': args.openvino_python, 'ort': args.ort_python}.get(side, args.torch_python)
+
+
 def worker(args, side, job):
-    python = args.torch_python if side == 'torch' else args.ort_python
-    command = [python, os.path.join(HERE, f'peer_{side}.py'), json.dumps(job)]
+    """Its answer, and its largest memory, MiB."""
+    python, file = python_of(args, side), 'torch' if side == 'compiled' else side
+    command = [python, os.path.join(HERE, f'peer_{file}.py'), json.dumps(job)]
     try:
         out, memory = run(command, environment(args, side))
-    except Mistake as e:  # a module that is needed later, such as that of the exporter
+    except Mistake as e:  # a module may be missing that another one needs, such as the exporter's
         module = re.search(r"No module named '([\w.]+)'", str(e))
         raise Mistake(f'{e}\n  {python} -m pip install {module[1]}' if module else str(e))
-    return dict(json.loads(out.splitlines()[-1]), memory=memory if args.backend == 'cpu' else None)
+    return json.loads(out.splitlines()[-1]), memory if args.backend == 'cpu' else None
 
 
-def need(args, side, module, ready='0'):
-    """Fails if a side is missing, with a sentence that says what to install."""
-    python = args.torch_python if side == 'torch' else args.ort_python
+def need(args, side, modules, ready='0'):
+    """Fails with what to install if a side is missing."""
     try:
-        run([python, '-c', f'import {module}; {ready}'], environment(args, side))
+        run([python_of(args, side), '-c', f'import {modules}; {ready}'], environment(args, side))
     except Mistake as e:
         raise Mistake(f'{TITLE[side]} is not available: {e}\n  {MISSING[side]}')
 
 
+# ---- settings ----
+
+def name_of(setting):
+    """As --setting and the table have it."""
+    counts = [f"{setting[k]} {k if setting[k] > 1 else k[:-1]}"
+              for k in ('shards', 'streams') if k in setting]
+    return ', '.join(counts + [word for key, word in WORDS.items() if setting.get(key)]) or 'plain'
+
+
+def settings(args, side, case):
+    """All that the side may try."""
+    if side == 'few':
+        found = [{'shards': n} for n in args.shards]
+    elif side == 'openvino':
+        found = [{'streams': n} for n in streams(args)]
+    elif args.backend == 'cuda':
+        found = [dict(NHWC, compile=side == 'compiled')]
+    else:
+        found = list(SETTINGS[side])
+        if side == 'compiled' and case == 'infer':
+            found += SETTINGS['frozen']
+        if args.net == 'dit':  # one convolution, of the patches
+            found = [s for s in found if s == NHWC or not s.get('channels_last')]
+    for key, _, name in (text.partition('=') for text in args.setting):
+        if key == side:
+            found = [s for s in found if name in name_of(s)] or found
+    return found
+
+
+def streams(args):
+    return sorted({1, math.gcd(args.batch, args.threads)})
+
+
 # ---- one case of one side ----
 
-def time_few(args, case):
+def time_few(args, case, precision, setting, seconds):
     command = [args.few, 'bench', '--json', '--case', case, '--net', args.net]
-    for key in ('size', 'channels', 'batch', 'shards', 'seconds', 'backend', 'precision'):
+    for key in ('size', 'channels', 'batch', 'backend'):
         command += ['--' + key, str(getattr(args, key))]
+    command += ['--shards', str(setting['shards']), '--seconds', str(seconds)]
+    command += ['--precision', precision]
     command += ['--workers', str(args.threads)]
     for text in SAME[args.net] + args.set:
         command += ['--set', text]
@@ -146,10 +208,46 @@ def time_few(args, case):
             'memory': memory if args.backend == 'cpu' else None, 'machine': report['machine']}
 
 
-def time_peer(args, side, case, job, about):
-    job = dict(job, case=case, samples=args.samples, compile=side == 'compiled')
-    r = worker(args, 'torch' if side == 'compiled' else side, job)
-    return {'seconds': statistics.median(r['seconds']), 'memory': r['memory'],
+def time_peer(args, side, case, precision, job, found, samples, warm_up):
+    """[{'seconds' or 'error'}] of the settings that were found, and the memory of the process."""
+    job = dict(job, case=case, precision=precision, settings=found, samples=samples,
+               warm_up=warm_up)
+    if side not in INFERS:
+        job['onnx'] = {}
+    return worker(args, side, job)
+
+
+def try_settings(args, side, case, precision, job):
+    """[{'setting', 'seconds' or 'error'}], the fastest first."""
+    found, tried = settings(args, side, case), []
+    if len(found) == 1:
+        return [{'setting': found[0]}]
+    if side == 'few':
+        for setting in found:
+            r = time_few(args, case, precision, setting, args.seconds / 4)
+            tried.append({'setting': setting, 'seconds': r['seconds']})
+    else:
+        answers, _ = time_peer(args, side, case, precision, job, found, args.tries, 1)
+        for setting, r in zip(found, answers):
+            seconds = min(r['seconds']) if 'seconds' in r else None
+            tried.append({'setting': setting, 'seconds': seconds, **({} if seconds else r)})
+    tried.sort(key=lambda t: t['seconds'] or math.inf)
+    for t in tried:
+        rate = f"{figure(args.batch / t['seconds'])} images/s" if t['seconds'] else t['error']
+        say(args, f"tried: {case} {TITLE[side]} {precision}, {name_of(t['setting'])}: {rate}")
+    return tried
+
+
+def time_side(args, run_of, setting, job, about):
+    case, side, precision = run_of
+    if side == 'few':
+        return time_few(args, case, precision, setting, args.seconds)
+    answers, memory = time_peer(args, side, case, precision, job, [setting], args.samples,
+                                args.warm_up)
+    if 'error' in answers[0]:
+        raise Mistake(f"{case} {TITLE[side]} {precision}, {name_of(setting)}: "
+                      + answers[0]['error'])
+    return {'seconds': statistics.median(answers[0]['seconds']), 'memory': memory,
             'gflop': about['gflop'][case] * args.batch}
 
 
@@ -160,92 +258,169 @@ def check_work(args, few, about):
                       f"{about['gflop']['infer'] * args.batch:.4g}: the networks differ")
 
 
+def runs(args):
+    """(case, side, precision) in the order of a round."""
+    return [(case, side, precision) for case in args.case for precision in args.precision
+            for side in args.sides
+            if (side not in INFERS or case == 'infer') and (side != 'ort' or precision == 'fp32')]
+
+
 def measure(args, job, about):
-    """Returns {(case, side): results of the rounds}."""
-    results = {}
+    """{(case, side, precision): results of the rounds}, and what was tried for each."""
+    results, tried = {}, {}
+    for key in runs(args):
+        found = try_settings(args, key[1], key[0], key[2], job)
+        if found[0].get('error'):
+            say(args, f"note: {key[0]} {TITLE[key[1]]} {key[2]} is left out: {found[0]['error']}")
+        else:
+            tried[key] = found
     for n in range(args.rounds):
-        for case in args.case:
-            for side in args.sides:
-                if side == 'ort' and case != 'infer':
-                    continue
-                if side == 'few':
-                    r = time_few(args, case)
-                    if case == 'infer':
-                        check_work(args, r, about)
-                else:
-                    r = time_peer(args, side, case, job, about)
-                results.setdefault((case, side), []).append(r)
-                say(args, f'round {n + 1} of {args.rounds}: {case} {TITLE[side]}: '
-                          f'{figure(args.batch / r["seconds"])} images/s')
-    return results
+        for key, found in tried.items():
+            r = time_side(args, key, found[0]['setting'], job, about)
+            if key[:2] == ('infer', 'few'):
+                check_work(args, r, about)
+            results.setdefault(key, []).append(r)
+            say(args, f'round {n + 1} of {args.rounds}: {key[0]} {TITLE[key[1]]} {key[2]}: '
+                      f'{figure(args.batch / r["seconds"])} images/s')
+    return results, tried
 
 
 # ---- output ----
 
-def summary(args, results, about):
+def cpu():
+    """From /proc/cpuinfo: family and model (Intel, AMD), and the units for vectors and matrices."""
+    try:
+        with open('/proc/cpuinfo') as f:
+            lines = dict(re.findall(r'^([^:\t]+)\t*: (.*)$', f.read().split('\n\n')[0], re.M))
+    except OSError:
+        return {'family': None, 'units': []}
+    flags = (lines.get('flags') or lines.get('Features') or '').split()
+    family = None
+    if 'cpu family' in lines:
+        family = f"family {lines['cpu family']} model {lines['model']}"
+    return {'family': family, 'units': [u for u in UNITS if u in flags]}
+
+
+def summary(args, measured, about):
+    results, tried = measured
     machine = [r['machine'] for rs in results.values() for r in rs if 'machine' in r]
-    peak = statistics.median(m['peak_gflops'] for m in machine)
-    rows = []
-    for (case, side), rounds in results.items():
+    if not machine:
+        raise Mistake('few was not measured')
+    peak, rows = statistics.median(m['peak_gflops'] for m in machine), []
+    for (case, side, precision), rounds in results.items():
         rates = [args.batch / r['seconds'] for r in rounds]
         rate = statistics.median(rates)
         speed = rounds[0]['gflop'] * rate / args.batch
-        rows.append({'case': case, 'side': side, 'images_per_second': rate, 'rounds': rates,
-                     'few_over_side': rate_of(rows, case, 'few', rate) / rate,
+        best = tried[case, side, precision]
+        rows.append({'case': case, 'side': side, 'precision': precision,
+                     'setting': name_of(best[0]['setting']),
+                     'images_per_second': rate, 'rounds': rates,
+                     'few_over_side': rate_of(rows, case, 'few', precision, rate) / rate,
                      'gflop': rounds[0]['gflop'], 'gflops_per_second': speed,
                      'share_of_peak': speed / peak,
-                     'peak_mib': max((r['memory'] for r in rounds if r['memory']), default=None)})
-    return {'machine': dict(machine[0], peak_gflops=peak), 'net': args.net,
+                     'peak_mib': max((r['memory'] for r in rounds if r['memory']), default=None),
+                     'tried': [dict(t, setting=name_of(t['setting'])) for t in best]})
+    return {'machine': dict(machine[0], peak_gflops=peak, **cpu()), 'net': args.net,
             'set': SAME[args.net] + args.set, 'size': args.size, 'channels': args.channels,
-            'batch': args.batch, 'shards': args.shards, 'threads': args.threads,
-            'backend': args.backend, 'precision': args.precision, 'versions': about['versions'], 'results': rows, 'relative': relative(rows)}
+            'batch': args.batch, 'threads': args.threads,
+            'backend': args.backend, 'precision': ','.join(args.precision),
+            'versions': about['versions'], 'results': rows, 'relative': relative(args, rows)}
 
 
-def rate_of(rows, case, side, otherwise=None):
-    rates = [r['images_per_second'] for r in rows if (r['case'], r['side']) == (case, side)]
+def rate_of(rows, case, side, precision, otherwise=None):
+    rates = [r['images_per_second'] for r in rows
+             if (r['case'], r['side'], r['precision']) == (case, side, precision)]
     return rates[0] if rates else otherwise
 
 
-def relative(rows):
-    """The cost of a tangent and of a consistency step, in other steps of the same side."""
+def relative(args, rows):
+    """Steps in other steps of the same side: what a tangent and a consistency step cost."""
     out = []
-    for case, unit, text in (('jvp', 'infer', 'a JVP with its primal, in forwards'),
-                             ('sct', 'train', 'an sCT step, in training steps')):
-        sides = {}
-        for side in ('few', 'torch', 'compiled'):
-            one, other = rate_of(rows, case, side), rate_of(rows, unit, side)
-            if one and other:
-                sides[side] = other / one
-        if sides:
-            out.append({'what': text, **sides})
+    for precision in args.precision:
+        for case, unit, text in (('jvp', 'infer', 'a JVP with its primal, in forwards'),
+                                 ('sct', 'train', 'an sCT step, in training steps')):
+            sides = {}
+            for side in ('few', 'torch', 'compiled'):
+                one, other = (rate_of(rows, c, side, precision) for c in (case, unit))
+                if one and other:
+                    sides[side] = other / one
+            if sides:
+                out.append({'what': f'{text}, {precision}', **sides})
     return out
+
+
+def best_other(rows, case, precision):
+    others = [r for r in rows
+              if (r['case'], r['precision']) == (case, precision) and r['side'] != 'few']
+    return max(others, key=lambda r: r['images_per_second'], default=None)
 
 
 def figure(rate):
     return f'{rate:.0f}' if rate >= 1000 else f'{rate:.4g}'
 
 
+def heading(args, s):
+    """Lines: the processor and its units, network, versions, how each side gets its precision."""
+    m = s['machine']
+    who = m['cpu']
+    if args.backend == 'cpu':
+        who += f" ({m['family']})" if m['family'] else ''
+        who += ', ' + (' '.join(m['units']) or 'no vector units known')
+        who += ', matrix units amx_tile' if 'amx_tile' in m['units'] else ', no matrix units'
+        who += f", {args.threads} thread{'s' * (args.threads > 1)}"
+    ways = {'few': 'its own', 'torch': 'autocast', 'compiled': 'autocast',
+            'openvino': 'INFERENCE_PRECISION_HINT'}
+    how = ', '.join(f'{TITLE[side]} {way}' for side, way in ways.items() if side in args.sides)
+    return [f"{who}, peak {m['peak_gflops']:.1f} GFLOP/s",
+            f"{args.net} {' '.join(args.set)}".rstrip() + f", {args.size} x {args.size} x "
+            f"{args.channels}, batch {args.batch}, {args.rounds} round{'s' * (args.rounds > 1)}",
+            '; '.join(s['versions'].values()),
+            'precision ' + ' and '.join(args.precision)
+            + (f' (bf16: {how})' if 'bf16' in args.precision else '')]
+
+
 def print_table(args, s):
-    m, v = s['machine'], s['versions']
-    who = (f"{args.threads} thread{'s' * (args.threads > 1)}" if args.backend == 'cpu'
-           else args.precision)
-    print(f"{m['cpu']}, {who}, peak {m['peak_gflops']:.1f} GFLOP/s")
-    print(f"{args.net} {' '.join(args.set)}".rstrip() + f", {args.size} x {args.size} x "
-          f"{args.channels}, batch {args.batch} (few: in {args.shards} shards), "
-          f"{args.rounds} round{'s' * (args.rounds > 1)}")
-    print('; '.join(v.values()) + '\n')
-    print(f"{'case':6} {'side':12} {'images/s':>9} {'slowest':>9} {'fastest':>9} {'few/side':>9} "
-          f"{'GFLOP/s':>9} {'of peak':>8} {'MiB':>7}")
+    print('\n'.join(heading(args, s)) + '\n')
+    print(f"{'case':6} {'side':12} {'':5} {'images/s':>9} {'slowest':>9} {'fastest':>9} "
+          f"{'few/side':>9} {'GFLOP/s':>9} {'of peak':>8} {'MiB':>7}  setting")
     for r in s['results']:
         ratio = '' if r['side'] == 'few' else f"{r['few_over_side']:.2f}"
-        print(f"{r['case']:6} {TITLE[r['side']]:12} {figure(r['images_per_second']):>9} "
+        print(f"{r['case']:6} {TITLE[r['side']]:12} {r['precision']:5} "
+              f"{figure(r['images_per_second']):>9} "
               f"{figure(min(r['rounds'])):>9} {figure(max(r['rounds'])):>9} {ratio:>9} "
               f"{r['gflops_per_second']:9.1f} {100 * r['share_of_peak']:6.1f} % "
-              + (f"{r['peak_mib']:7.0f}" if r['peak_mib'] else f"{'-':>7}"))
+              + (f"{r['peak_mib']:7.0f}" if r['peak_mib'] else f"{'-':>7}") + f"  {r['setting']}")
     if s['relative']:
         print()
     for r in s['relative']:
         print(f"{r['what']}: " + ', '.join(f'{TITLE[k]} {r[k]:.2f}' for k in TITLE if k in r))
+
+
+NAMES = {'infer': 'inference', 'train': 'training step', 'jvp': 'JVP', 'sct': 'sCT step'}
+
+
+def print_markdown(args, s):
+    """The heading, a table of images/s as in docs/performance.md, and the settings kept."""
+    rows = s['results']
+    print('. '.join(heading(args, s)) + '.\n')
+    columns = [(side, p) for p in args.precision for side in args.sides
+               if any((r['side'], r['precision']) == (side, p) for r in rows)]
+    titles = [f'{TITLE[side]}, {p}' for side, p in columns]
+    titles += [f'few / best other, {p}' for p in args.precision]
+    print('| images/s | ' + ' | '.join(titles) + ' |')
+    print('|---' * (1 + len(titles)) + '|')
+    for case in args.case:
+        rates = [rate_of(rows, case, side, p) for side, p in columns]
+        cells = [f'{rate:.3g}' if rate else '' for rate in rates]
+        for p in args.precision:
+            few, other = rate_of(rows, case, 'few', p), best_other(rows, case, p)
+            cells.append(f"{few / other['images_per_second']:.2f}" if few and other else '')
+        print(f'| {NAMES[case]} | ' + ' | '.join(cells) + ' |')
+    print('\nSettings:\n')
+    for case in args.case:
+        kept = [f"{TITLE[r['side']]} {r['precision']} {r['setting']}"
+                for r in rows if r['case'] == case]
+        print(f"- {NAMES[case]}: {'; '.join(kept)}")
 
 
 # ---- the command line ----
@@ -256,6 +431,14 @@ def cases(text):
         if name not in CASES:
             raise argparse.ArgumentTypeError(f"'{name}' is not one of {', '.join(CASES)}")
     return [c for c in CASES if c in names]
+
+
+def precisions(text):
+    names = text.split(',')
+    for name in names:
+        if name not in ('fp32', 'tf32', 'bf16'):
+            raise argparse.ArgumentTypeError(f"'{name}' is none of fp32, tf32, bf16")
+    return names
 
 
 def positive(kind):
@@ -276,43 +459,57 @@ def options():
     p.add_argument('--set', metavar='KEY=VALUE', action='append', default=[],
                    help='an option of the network on all sides, such as channels=32; may be repeated')
     p.add_argument('--size', type=count, default=32, help='height and width, pixels (32)')
-    p.add_argument('--channels', type=count, default=3, help='channels of an image (3)')
-    p.add_argument('--batch', type=count, default=64, help='images per step (64)')
+    p.add_argument('--channels', type=count, default=3, help='of an image (3)')
+    p.add_argument('--batch', type=count, default=64, help='images a step (64)')
     p.add_argument('--shards', type=count,
-                   help='shards of a batch, in few (8 if that divides the batch; 1 on a GPU)')
-    p.add_argument('--threads', type=count, help='threads of each side (one per processor)')
-    p.add_argument('--backend', choices=('cpu', 'cuda'), default='cpu',
-                   help='where each side runs (cpu)')
-    p.add_argument('--precision', choices=('fp32', 'tf32', 'bf16'), default='fp32',
-                   help='precision on a GPU (fp32)')
-    p.add_argument('--compile', action='store_true', help='on a GPU, also time compiled PyTorch')
+                   help="few's parts of a batch (8 or 16, the faster; on a GPU 1)")
+    p.add_argument('--threads', type=count, help='of every side (one a processor)')
+    p.add_argument('--backend', choices=('cpu', 'cuda'), default='cpu', help='of every side (cpu)')
+    p.add_argument('--precision', type=precisions, default=['fp32'], metavar='NAME,...',
+                   help='fp32, bf16, and on a GPU tf32 (fp32)')
+    p.add_argument('--compile', action='store_true', help='PyTorch compiled as well')
+    p.add_argument('--setting', metavar='SIDE=NAME', action='append', default=[],
+                   help='only these settings of a side: torch=plain, compiled=channels ...')
     p.add_argument('--case', type=cases, default=list(CASES), metavar='NAME,...',
                    help=','.join(CASES) + ' (all)')
-    p.add_argument('--rounds', type=count, default=3, help='rounds of each side and case (3)')
-    p.add_argument('--samples', type=count, default=4,
-                   help='timed steps per round, for all sides except few (4)')
-    p.add_argument('--seconds', type=positive(float), default=5,
-                   help='time of the steps per round, for few (5)')
+    p.add_argument('--rounds', type=count, default=3, help='turns of every side and case (3)')
+    p.add_argument('--samples', type=count, default=4, help="a peer's timed steps a round (4)")
+    p.add_argument('--warm-up', type=count, default=2, help='its steps before those (2)')
+    p.add_argument('--tries', type=count, default=1, help='its steps to choose a setting (1)')
+    p.add_argument('--seconds', type=positive(float), default=5, help="of few's steps a round (5)")
     p.add_argument('--few', default=few, metavar='PATH', help='the program (build/release/few)')
     p.add_argument('--torch-python', default=sys.executable, metavar='PATH',
                    help='the Python that has PyTorch (this one)')
     p.add_argument('--blas', choices=('openmp', 'system'), default='openmp',
-                   help='BLAS of PyTorch: OpenBLAS with OpenMP if installed, or that of the system (openmp)')
-    p.add_argument('--ort', action='store_true', help='also time ONNX Runtime')
-    p.add_argument('--ort-python', metavar='PATH',
-                   help='the Python that has ONNX Runtime; implies --ort')
-    p.add_argument('--ort-path', metavar='DIR',
-                   help='the folder that has ONNX Runtime; implies --ort')
-    p.add_argument('--json', action='store_true', help='print a JSON object instead of the table')
-    p.add_argument('--quiet', action='store_true', help='print no progress')
-    args = p.parse_args()
+                   help="PyTorch's: OpenBLAS with OpenMP if there, or what the system has (openmp)")
+    p.add_argument('--ort', action='store_true', help='ONNX Runtime as well')
+    p.add_argument('--ort-python', metavar='PATH', help='the Python that has it; implies --ort')
+    p.add_argument('--ort-path', metavar='DIR', help='a folder to find it in; implies --ort')
+    p.add_argument('--openvino', action='store_true', help='OpenVINO as well')
+    p.add_argument('--openvino-python', metavar='PATH',
+                   help='the Python that has it; implies --openvino')
+    p.add_argument('--markdown', action='store_true',
+                   help='the table as docs/performance.md has it')
+    p.add_argument('--json', action='store_true', help='a JSON object for the table')
+    p.add_argument('--quiet', action='store_true', help='tell no progress on stderr')
+    return complete(p.parse_args())
+
+
+def complete(args):
     args.threads = args.threads or len(os.sched_getaffinity(0))
-    args.shards = args.shards or (1 if args.backend == 'cuda'
-                                  else math.gcd(args.batch, max(8, args.threads)))
+    if args.shards:
+        args.shards = [args.shards]
+    elif args.backend == 'cuda':
+        args.shards = [1]
+    else:
+        args.shards = sorted({math.gcd(args.batch, max(n, args.threads)) for n in (8, 16)})
     args.sides = ['few', 'torch'] + ['compiled'] * args.compile
+    if args.openvino or args.openvino_python:
+        args.sides.append('openvino')
     if args.ort or args.ort_python or args.ort_path:
         args.sides.append('ort')
     args.ort_python = args.ort_python or args.torch_python
+    args.openvino_python = args.openvino_python or args.torch_python
     return args
 
 
@@ -330,32 +527,52 @@ def network(args):
     return o
 
 
+def check(args):
+    """Fails with a sentence unless all that was asked for is there."""
+    if args.backend == 'cpu' and 'tf32' in args.precision:
+        raise Mistake('--precision tf32 is for --backend cuda')
+    for side in INFERS:
+        if args.backend == 'cuda' and side in args.sides:
+            raise Mistake(f'{TITLE[side]} is compared on the CPU only: leave out --backend or '
+                          f'--{side}')
+    if 'ort' in args.sides and 'fp32' not in args.precision:
+        raise Mistake('ONNX Runtime computes in fp32 only: leave out --ort, or give --precision '
+                      'fp32,bf16')
+    for text in args.setting:
+        if text.partition('=')[0] not in args.sides or '=' not in text:
+            raise Mistake(f"--setting {text}: SIDE=NAME, of {', '.join(args.sides)}")
+    if not shutil.which(args.few):
+        raise Mistake(f'no program {os.path.relpath(args.few)}: make build, or --few PATH')
+    for n in args.shards:
+        if args.batch % n:
+            raise Mistake(f'--batch {args.batch} cannot be cut into --shards {n} equal parts')
+    need(args, 'torch', 'torch, numpy', 'torch.cuda.init()' if args.backend == 'cuda' else '0')
+    for side in args.sides:
+        if side in INFERS:
+            need(args, side, MODULE[side])
+
+
+def exports(args, folder):
+    """{batch: the file}: one for each number of parts that a side may cut the batch into."""
+    parts = set(streams(args)) if 'openvino' in args.sides else set()
+    parts |= {1} if 'ort' in args.sides else set()
+    return {str(args.batch // n): os.path.join(folder, f'{n}.onnx')
+            for n in parts if 'infer' in args.case}
+
+
 def compare(args, folder):
     job = {'net': args.net, 'options': network(args), 'batch': args.batch, 'threads': args.threads,
-           'onnx': os.path.join(folder, 'net.onnx') if 'ort' in args.sides else None,
-           'device': args.backend, 'precision': args.precision, 'compile': False}
-    if args.backend == 'cpu' and (args.compile or args.precision != 'fp32'):
-        raise Mistake('--compile and --precision are for --backend cuda')
-    if args.backend == 'cuda' and 'ort' in args.sides:
-        raise Mistake('ONNX Runtime is compared on the CPU only: leave out --backend or --ort')
-    if not shutil.which(args.few):
-        raise Mistake(f'there is no program {os.path.relpath(args.few)}: run make build, or give '
-                      '--few PATH')
-    if args.batch % args.shards:
-        raise Mistake(f'--batch {args.batch} cannot be divided into --shards {args.shards} equal parts')
-    need(args, 'torch', 'torch, numpy')
-    if args.backend == 'cuda':
-        need(args, 'torch', 'torch', 'torch.cuda.init()')
-    if 'ort' in args.sides:
-        need(args, 'ort', 'onnxruntime')
+           'onnx': exports(args, folder), 'device': args.backend}
+    check(args)
     load = os.getloadavg()[0]
     if load > 0.5:
-        say(args, f'note: this machine is busy (load {load:.1f}), which makes the results less exact')
-    about = worker(args, 'torch', dict(job, case='describe'))
-    about['versions'] = {'few': run([args.few, 'version'])[0].splitlines()[0],
-                         'torch': about['version']}
-    if 'ort' in args.sides:
-        about['versions']['ort'] = worker(args, 'ort', dict(job, case='describe'))['version']
+        say(args, f'note: this machine is busy (load {load:.1f}); the figures will suffer')
+    about, _ = worker(args, 'torch', dict(job, case='describe'))
+    versions = {'few': run([args.few, 'version'])[0].splitlines()[0], 'torch': about['version']}
+    for side in args.sides:
+        if side in INFERS:
+            versions[side] = worker(args, side, {'case': 'describe'})[0]['version']
+    about['versions'] = versions
     return summary(args, measure(args, job, about), about)
 
 
@@ -370,6 +587,8 @@ def main():
         sys.exit(130)
     if args.json:
         print(json.dumps(result))
+    elif args.markdown:
+        print_markdown(args, result)
     else:
         print_table(args, result)
 

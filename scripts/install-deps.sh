@@ -38,7 +38,7 @@ libc6-dev-arm64-cross  slow   its start files
 graphviz               docs   draws the rooms of the code
 jq                     bench  reads what few bench --json prints
 gnuplot-nox            bench  draws the sweeps
-python3-torch          bench  PyTorch, to compare with
+python3-torch          bench  PyTorch, to compare with (bench/peers.py --help says what pip has besides)
 python3-numpy          bench  its arrays
 libopenblas0-openmp    bench  the BLAS that PyTorch is fastest with
 '

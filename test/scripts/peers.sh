@@ -20,15 +20,38 @@ echo 'raise ModuleNotFoundError("No module named '"'onnxscript'"'")' >"$out/part
 PYTHONPATH=$out/part "$2" --few "$1" >"$out/said" 2>&1 && fail 'a module that is not there'
 grep -q 'python.* -m pip install onnxscript$' "$out/said" || fail 'the module is not named'
 
-"$2" --few "$1" --precision bf16 >"$out/said" 2>&1 && fail 'a precision of the CPU'
-grep -q -e '--backend cuda' "$out/said" || fail 'the backend that has precisions is not named'
+# One that has it all but for a module that the networks of the comparison need: so those are found.
+mkdir -p "$out/whole/torch/utils" "$out/whole/torch/autograd"
+touch "$out/whole/numpy.py" "$out/whole/torch/__init__.py" "$out/whole/torch/utils/__init__.py" \
+  "$out/whole/torch/autograd/__init__.py"
+echo 'TorchDispatchMode = object' >"$out/whole/torch/utils/_python_dispatch.py"
+echo 'raise ModuleNotFoundError("No module named '"'reached'"'")' >"$out/whole/torch/autograd/forward_ad.py"
+PYTHONPATH=$out/whole "$2" --few "$1" >"$out/said" 2>&1 && fail 'a module that the networks need'
+grep -q 'python.* -m pip install reached$' "$out/said" || fail 'the networks are not found'
+echo 'raise ImportError("none here")' >"$out/whole/openvino.py"
+PYTHONPATH=$out/whole "$2" --few "$1" --openvino >"$out/said" 2>&1 && fail 'OpenVINO that is not there'
+grep -q 'no OpenVINO' "$out/said" && grep -q 'pip install openvino' "$out/said" || fail 'OpenVINO is not named'
+
+refused() { # WORD OPTION ...: the sentence has the word
+  word=$1
+  shift
+  "$peers" --few "$few" "$@" >"$out/said" 2>&1 && fail "$*"
+  grep -q -e "$word" "$out/said" || fail "$*: the sentence lacks $word"
+}
+few=$1 peers=$2
+refused '--backend cuda' --precision tf32
+refused 'none of fp32, tf32, bf16' --precision fp8
+refused '--precision fp32,bf16' --precision bf16 --ort
+refused 'leave out --backend or --openvino' --backend cuda --openvino
+refused 'SIDE=NAME, of few, torch' --setting compiled=plain
+refused 'into --shards 3' --shards 3
 
 for python in python3 /usr/bin/python3; do
   "$python" -c 'import torch, numpy' 2>/dev/null || continue
   "$2" --few "$1" --torch-python "$python" --size 8 --batch 4 --threads 1 --set channels=32 \
     --set mults=1 --set blocks=1 --set attention=4 --case infer,sct --rounds 1 --samples 1 \
-    --seconds 0.01 --quiet >"$out/said" 2>&1 || fail 'few and PyTorch'
-  [ "$(grep -cE '^(infer|sct) +(few|PyTorch) ' "$out/said")" -eq 4 ] || fail 'four rows'
+    --seconds 0.01 --precision fp32,bf16 --quiet >"$out/said" 2>&1 || fail 'few and PyTorch'
+  [ "$(grep -cE '^(infer|sct) +(few|PyTorch) +(fp32|bf16) ' "$out/said")" -eq 8 ] || fail 'eight rows'
   "$python" -c 'import torch; torch.cuda.init()' 2>/dev/null ||
     { "$2" --few "$1" --torch-python "$python" --backend cuda --compile >"$out/said" 2>&1 && fail 'no GPU'; }
   exit 0
