@@ -275,8 +275,15 @@ def measure(args, job, about):
         else:
             tried[key] = found
     for n in range(args.rounds):
-        for key, found in tried.items():
-            r = time_side(args, key, found[0]['setting'], job, about)
+        for key, found in list(tried.items()):
+            try:
+                r = time_side(args, key, found[0]['setting'], job, about)
+            except Mistake as e:
+                if key[1] in ('few', 'torch'):  # without which there is nothing to compare
+                    raise
+                say(args, f'note: left out from here on: {e}')
+                del tried[key]
+                continue
             if key[:2] == ('infer', 'few'):
                 check_work(args, r, about)
             results.setdefault(key, []).append(r)
@@ -308,6 +315,8 @@ def summary(args, measured, about):
         raise Mistake('few was not measured')
     peak, rows = statistics.median(m['peak_gflops'] for m in machine), []
     for (case, side, precision), rounds in results.items():
+        if (case, side, precision) not in tried:  # failed in a later round
+            continue
         rates = [args.batch / r['seconds'] for r in rounds]
         rate = statistics.median(rates)
         speed = rounds[0]['gflop'] * rate / args.batch
