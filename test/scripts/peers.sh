@@ -30,7 +30,7 @@ PYTHONPATH=$out/whole "$2" --few "$1" >"$out/said" 2>&1 && fail 'a module that t
 grep -q 'python.* -m pip install reached$' "$out/said" || fail 'the networks are not found'
 echo 'raise ImportError("none here")' >"$out/whole/openvino.py"
 PYTHONPATH=$out/whole "$2" --few "$1" --openvino >"$out/said" 2>&1 && fail 'OpenVINO that is not there'
-grep -q 'no OpenVINO' "$out/said" && grep -q 'pip install openvino' "$out/said" || fail 'OpenVINO is not named'
+grep -q 'OpenVINO is not available' "$out/said" && grep -q 'pip install openvino' "$out/said" || fail 'OpenVINO is not named'
 
 refused() { # WORD OPTION ...: the sentence has the word
   word=$1
