@@ -44,7 +44,7 @@ void few__model_reach(const few_graph *g, few_node y, bool *live) {
 }
 
 static few_status count_flops(few_model *m, const few_graph *g, few_node y) {
-  assert(!m->flops);
+  assert(!(m->flops > 0));
   bool *live;
   FEW_TRY(FEW_NEW(m->ctx, &live, few_graph_size(g)));
   few__model_reach(g, y, live);

@@ -232,6 +232,7 @@ static bool is_location(const struct planning *p, few_node u, struct location at
 }
 
 static bool same_work(const struct few_node_data *d, few_op op, const union few_attr *attr) {
+  /* Bytes, as in graph.c. NOLINTNEXTLINE(bugprone-*) */
   return d->op == op && !memcmp(&d->attr, attr, sizeof *attr);
 }
 

@@ -24,9 +24,9 @@ static double flow_time(double sigma_d, double t) {
 static bool whole(double x) { return fabs(x - round(x)) < 1e-6 * fmax(1, fabs(x)); }
 
 static few_status halvings(few_ctx *ctx, const few_model *m, double t, double to, float *out) {
+  assert(m->spec.max_steps >= 1 && t >= to);
   const double u = flow_time(m->spec.sigma_data, t), end = flow_time(m->spec.sigma_data, to);
   const double most = floor(log2((double)m->spec.max_steps) + 0.5), k = log2(1 / (u - end));
-  assert(m->spec.max_steps >= 1 && t >= to);
   *out = (float)(to < t ? round(k) : most);
   if (to >= t || (whole(k) && k > -0.5 && k < most + 0.5 && whole(u / (u - end)))) return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID,

@@ -90,7 +90,8 @@ int64_t few__cpu_cache(void) {
   if (bytes <= 0) bytes = 1 << 20;
   if (bytes < 1 << 18) bytes = 1 << 18;
   if (bytes > 1 << 23) bytes = 1 << 23;
-  return known = bytes;
+  known = bytes;
+  return bytes;
 }
 
 const struct few_backend *few__backend_cpu_isa(few_isa isa) {
