@@ -155,11 +155,11 @@ static void test_refused(void **state) {
   d.name = "a-name-that-is-longer-than-thirty";
   refused(f, &d, "1 to 31 bytes");
   d.name = "kid";
-  refused(f, &d, "kid is there already");
+  refused(f, &d, "kid exists already");
   d = apart, d.alias = "fid"; /* the alias of another one */
-  refused(f, &d, "there already");
+  refused(f, &d, "exists already");
   assert_ok(f->ctx, few_ctx_add_metric(f->ctx, &apart));
-  refused(f, &apart, "apart is there already");
+  refused(f, &apart, "apart exists already");
 }
 
 /* Adds metrics until there is no room. */

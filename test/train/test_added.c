@@ -143,7 +143,7 @@ static void test_refused_objectives(void **state) {
   d = a->objective, d.sampler = NULL;
   REFUSED(few_ctx_add_objective, &d, "`sampler` is NULL");
   d = a->objective, d.name = "scd";
-  REFUSED(few_ctx_add_objective, &d, "scd is there already");
+  REFUSED(few_ctx_add_objective, &d, "scd exists already");
   d = a->objective, d.name = "a + b";
   REFUSED(few_ctx_add_objective, &d, "a-z");
   d = a->objective, d.options_size = 8;
@@ -175,13 +175,13 @@ static void test_refused_others(void **state) {
   net = a->net, net.build = NULL;
   REFUSED(few_ctx_add_net, &net, "`build` is NULL");
   net = a->net, net.name = "unet";
-  REFUSED(few_ctx_add_net, &net, "unet is there already");
+  REFUSED(few_ctx_add_net, &net, "unet exists already");
   s.version++;
   REFUSED(few_ctx_add_sampler, &s, "few_sampler_def has version 2");
   s = a->sampler, s.run = NULL;
   REFUSED(few_ctx_add_sampler, &s, "`run` is NULL");
   s = a->sampler, s.name = "ddim";
-  REFUSED(few_ctx_add_sampler, &s, "ddim is there already");
+  REFUSED(few_ctx_add_sampler, &s, "ddim exists already");
   s = a->sampler, s.schedule = "default";
   REFUSED(few_ctx_add_sampler, &s, "choose a schedule");
   s = a->sampler, s.evals_per_step = 0;

@@ -148,7 +148,7 @@ static void test_wrong_plans(void **state) {
   assert_refused(ctx, few_plan_create(&plan, g, 0, NULL, NULL), FEW_E_INVALID, "no outputs");
   assert_null(plan);
   assert_refused(ctx, few_plan_create(&plan, g, 2, twice, NULL), FEW_E_INVALID, "two outputs");
-  assert_refused(ctx, few_plan_create(&plan, g, 1, &none, NULL), FEW_E_INVALID, "no node");
+  assert_refused(ctx, few_plan_create(&plan, g, 1, &none, NULL), FEW_E_INVALID, "not a node");
   assert_refused(ctx, few_plan_create(&plan, g, 1, &nameless, NULL), FEW_E_INVALID, "no name");
   assert_refused(ctx, few_plan_create(&plan, g, 1, &index, NULL), FEW_E_INVALID, "index");
   o.version = 99;

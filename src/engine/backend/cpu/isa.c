@@ -80,9 +80,10 @@ bool few__isa_bf16(few_isa isa) { return isa == FEW_ISA_AVX512BF16 || isa == FEW
 
 /* Asking takes long on a virtual machine, so the answer is kept. Threads that ask at the same time get
  * the same one. */
+static _Atomic long cache_bytes;
+
 int64_t few__cpu_cache(void) {
-  static _Atomic long known;
-  long bytes = known;
+  long bytes = cache_bytes;
   if (bytes) return bytes;
 #if defined(_SC_LEVEL2_CACHE_SIZE)
   bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
@@ -90,7 +91,7 @@ int64_t few__cpu_cache(void) {
   if (bytes <= 0) bytes = 1 << 20;
   if (bytes < 1 << 18) bytes = 1 << 18;
   if (bytes > 1 << 23) bytes = 1 << 23;
-  known = bytes;
+  cache_bytes = bytes;
   return bytes;
 }
 
