@@ -165,4 +165,16 @@ static inline int pick(uint64_t stream, int at, int n) {
   return (int)(w[0] % (uint32_t)n);
 }
 
+/* `count` products [m x n] = [m x k] [k x n]; ta, tb: a factor is stored transposed; the second may be
+ * shared. */
+static inline struct op_call matmul_call(int64_t count, int64_t m, int64_t n, int64_t k, int ta,
+                                         int tb, bool shared) {
+  struct op_call c = {FEW_OP_MATMUL, .attr.matmul = {ta, tb}, .n_in = 2};
+  c.out = FEW_SHAPE(count, m, n);
+  c.shape[0] = ta ? FEW_SHAPE(count, k, m) : FEW_SHAPE(count, m, k);
+  c.shape[1] = tb ? FEW_SHAPE(count, n, k) : FEW_SHAPE(count, k, n);
+  if (shared) c.shape[1] = tb ? FEW_SHAPE(n, k) : FEW_SHAPE(k, n);
+  return c;
+}
+
 #endif

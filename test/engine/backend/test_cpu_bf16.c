@@ -46,16 +46,6 @@ static void check(struct op_call c, int64_t terms) {
 
 /* ---- MATMUL ---- */
 
-static struct op_call product(int64_t count, int64_t m, int64_t n, int64_t k, int ta, int tb,
-                              bool shared) {
-  struct op_call c = {FEW_OP_MATMUL, .attr.matmul = {ta, tb}, .n_in = 2};
-  c.out = FEW_SHAPE(count, m, n);
-  c.shape[0] = ta ? FEW_SHAPE(count, k, m) : FEW_SHAPE(count, m, k);
-  c.shape[1] = tb ? FEW_SHAPE(count, n, k) : FEW_SHAPE(count, k, n);
-  if (shared) c.shape[1] = tb ? FEW_SHAPE(n, k) : FEW_SHAPE(k, n);
-  return c;
-}
-
 static const int64_t edges[] = {1, 2, 3, 7, 13, 14, 15, 16, 17, 31, 32, 33, 48, 64, 65, 113};
 
 static void test_product_edges(void **state) {
@@ -65,26 +55,26 @@ static void test_product_edges(void **state) {
     const int64_t n = edges[pick(1, 3 * i + 1, FEW_COUNT(edges))];
     const int64_t k = edges[pick(1, 3 * i + 2, FEW_COUNT(edges))];
     const int ta = i & 1, tb = i >> 1 & 1;
-    check(product(1 + i % 3, m, n, k, ta, tb, !ta && (i >> 2 & 1)), k);
+    check(matmul_call(1 + i % 3, m, n, k, ta, tb, !ta && (i >> 2 & 1)), k);
   }
 }
 
 static void test_product_blocks(void **state) {
   (void)state;
   for (int t = 0; t < 4; t++) {
-    check(product(1, 29, 65, 1100, t & 1, t >> 1, false), 1100);
-    check(product(1, 300, 40, 300, t & 1, t >> 1, false), 300);
+    check(matmul_call(1, 29, 65, 1100, t & 1, t >> 1, false), 1100);
+    check(matmul_call(1, 300, 40, 300, t & 1, t >> 1, false), 300);
   }
-  check(product(3, 96, 40, 320, 0, 0, true), 320);
-  check(product(3, 96, 40, 320, 0, 1, true), 320);
+  check(matmul_call(3, 96, 40, 320, 0, 0, true), 320);
+  check(matmul_call(3, 96, 40, 320, 0, 1, true), 320);
 }
 
 static void test_product_empty(void **state) {
   (void)state;
-  check(product(1, 5, 7, 0, 0, 0, false), 0);
-  check(product(1, 0, 7, 3, 0, 0, false), 3);
-  check(product(1, 5, 0, 3, 1, 1, false), 3);
-  check(product(0, 5, 4, 3, 0, 0, true), 3);
+  check(matmul_call(1, 5, 7, 0, 0, 0, false), 0);
+  check(matmul_call(1, 0, 7, 3, 0, 0, false), 3);
+  check(matmul_call(1, 5, 0, 3, 1, 1, false), 3);
+  check(matmul_call(0, 5, 4, 3, 0, 0, true), 3);
 }
 
 /* A row's bits are the same among few rows and among many. */
@@ -92,7 +82,8 @@ static void test_row_alone(void **state) {
   (void)state;
   enum { M = 37, N = 50, K = 300 };
   double *a = bf16_array(1, M * K), *b = bf16_array(2, K * N);
-  struct op_call all = product(1, M, N, K, 0, 0, true), one = product(1, 1, N, K, 0, 0, true);
+  struct op_call all = matmul_call(1, M, N, K, 0, 0, true),
+                 one = matmul_call(1, 1, N, K, 0, 0, true);
   all.in[0] = a;
   all.in[1] = one.in[1] = b;
   FOR_EACH_ISA(isa) {

@@ -2,19 +2,9 @@
  * blocks. */
 #include "cpu_test.h"
 
-static struct op_call call_of(int64_t count, int64_t m, int64_t n, int64_t k, int ta, int tb,
-                              bool shared) {
-  struct op_call c = {FEW_OP_MATMUL, .attr.matmul = {ta, tb}, .n_in = 2};
-  c.out = FEW_SHAPE(count, m, n);
-  c.shape[0] = ta ? FEW_SHAPE(count, k, m) : FEW_SHAPE(count, m, k);
-  c.shape[1] = tb ? FEW_SHAPE(count, n, k) : FEW_SHAPE(count, k, n);
-  if (shared) c.shape[1] = tb ? FEW_SHAPE(n, k) : FEW_SHAPE(k, n);
-  return c;
-}
-
 /* A chain of k multiply-adds rounds at most 2k times (no fused ones), by half an epsilon each. */
 static void check(int64_t count, int64_t m, int64_t n, int64_t k, int ta, int tb, bool shared) {
-  struct op_call c = call_of(count, m, n, k, ta, tb, shared);
+  struct op_call c = matmul_call(count, m, n, k, ta, tb, shared);
   double *x[2], *absolute[2];
   for (int i = 0; i < 2; i++) {
     const int64_t size = count_of(c.shape[i]);
@@ -74,7 +64,8 @@ static void test_row_alone(void **state) {
   enum { M = 37, N = 50, K = 300 };
   double *a = random_array(1, M * K), *b = random_array(2, K * N);
   FOR_EACH_ISA(isa) for (int tb = 0; tb < 2; tb++) {
-    struct op_call all = call_of(1, M, N, K, 0, tb, true), one = call_of(1, 1, N, K, 0, tb, true);
+    struct op_call all = matmul_call(1, M, N, K, 0, tb, true),
+                   one = matmul_call(1, 1, N, K, 0, tb, true);
     all.in[0] = a;
     all.in[1] = one.in[1] = b;
     double *y = apply_cpu(isa, &all);

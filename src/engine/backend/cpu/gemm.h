@@ -55,9 +55,6 @@ struct few_gemm {
 int64_t FEW_ISA(few__gemm_scratch)(const struct few_gemm *p);
 void FEW_ISA(few__gemm)(const struct few_gemm *p);
 
-VF_INLINE int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
-VF_INLINE int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
 /* Rows of the next tile when `left` remain. The tiles get nearly equal heights. */
 VF_INLINE int tile_rows(int64_t left) {
   const int64_t tiles = (left + GEMM_M - 1) / GEMM_M;

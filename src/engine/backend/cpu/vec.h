@@ -330,4 +330,8 @@ VF_INLINE double vd_sum(vd x) {
   return s;
 }
 
+/* The smaller; and n rounded up to a multiple of `to`. */
+VF_INLINE int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
+VF_INLINE int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
 #endif

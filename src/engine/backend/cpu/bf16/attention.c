@@ -36,14 +36,14 @@ static struct head head_of(const struct few_call *call) {
   const struct few_shape x = call->in[0].shape;
   assert(x.rank == 5 && x.dim[2] == 3);
   struct head s = {.T = x.dim[1], .h = x.dim[3], .D = x.dim[4]};
-  s.Tk = bf16_round_up(s.T, BF16_K);
-  s.Dk = bf16_round_up(s.D, BF16_K);
+  s.Tk = round_up(s.T, BF16_K);
+  s.Dk = round_up(s.D, BF16_K);
   s.n_keys = (s.T + BF16_N - 1) / BF16_N;
   s.n_dims = (s.D + BF16_N - 1) / BF16_N;
   s.Tp = s.n_keys * BF16_N;
   const int64_t blocks = (s.T + BLOCK - 1) / BLOCK;
-  s.rows = blocks ? bf16_round_up((s.T + blocks - 1) / blocks, BF16_ROWS) : 0;
-  s.Tr = bf16_round_up(s.T, BF16_ROWS);
+  s.rows = blocks ? round_up((s.T + blocks - 1) / blocks, BF16_ROWS) : 0;
+  s.Tr = round_up(s.T, BF16_ROWS);
   s.scale = (float)call->node->attr.attention.scale;
   return s;
 }
@@ -71,7 +71,7 @@ static size_t lay_out(struct work *w, const struct head *s, enum kind kind, char
   const int64_t two = kind == DUAL ? 2 : 1, grad = kind == GRAD, t = kind != VALUE;
   const int64_t keys = s->n_keys * BF16_N * s->Dk, values = s->n_dims * BF16_N * s->Tk;
   const int64_t scores = s->n_keys * BF16_N * s->rows, sums = s->n_dims * BF16_N * s->rows;
-  const int64_t block_k = bf16_round_up(s->rows, BF16_K), whole = s->n_dims * BF16_N * s->Tr;
+  const int64_t block_k = round_up(s->rows, BF16_K), whole = s->n_dims * BF16_N * s->Tr;
   const struct {
     void *at;
     int64_t bytes;
@@ -119,14 +119,14 @@ static void multiply_panels(struct few_bf16_tile t, int64_t rows, int64_t n, int
 /* x^T as panels of keys, `step` elements apart. */
 static void pack_keys(const struct head *s, uint16_t *to, int64_t step, struct from x, int64_t ld) {
   for (int64_t t = 0; t < s->T; t += BF16_N, to += step)
-    FEW_ISA(few__bf16_panel)(to, num_from(x, t * ld), ld, true, s->D, bf16_min(BF16_N, s->T - t));
+    FEW_ISA(few__bf16_panel)(to, num_from(x, t * ld), ld, true, s->D, min_of(BF16_N, s->T - t));
 }
 
 /* `rows` rows of x as panels of dims, `step` elements apart. */
 static void pack_values(const struct head *s, uint16_t *to, int64_t step, struct from x, int64_t ld,
                         int64_t rows) {
   for (int64_t d = 0; d < s->D; d += BF16_N, to += step)
-    FEW_ISA(few__bf16_panel)(to, num_from(x, d), ld, false, rows, bf16_min(BF16_N, s->D - d));
+    FEW_ISA(few__bf16_panel)(to, num_from(x, d), ld, false, rows, min_of(BF16_N, s->D - d));
 }
 
 /* Rows of a block have `of` parts, and panels as many: products of the first `parts` of them. */
@@ -155,7 +155,7 @@ static void blend(const struct head *s, float *c, const uint16_t *p, int parts, 
 /* c (+)= p^T x over the rows of the block. */
 static void spread(const struct head *s, const struct work *w, float *c, const uint16_t *p,
                    struct from x, int64_t ld, int64_t rows, bool add) {
-  const int64_t k = bf16_round_up(rows, BF16_K);
+  const int64_t k = round_up(rows, BF16_K);
   FEW_ISA(few__bf16_rows)(w->by_key, k, (struct from){p, true}, s->Tp, true, s->T, rows);
   pack_values(s, w->by_row, k * BF16_N, x, ld, rows);
   const struct few_bf16_tile t = {
@@ -171,7 +171,7 @@ static void put_rows(const struct head *s, const struct few_call *call, int64_t 
       float *c = y + (p * y_rows + r) * BF16_N;
       for (int j = 0; j < BF16_N; j += VF_W) vf_store(c + j, vf_load(c + j) * by[r * by_step]);
       bf16_put(call->out, call->bf16[0], first + r * step + p * BF16_N, c,
-               bf16_min(BF16_N, s->D - p * BF16_N), false);
+               min_of(BF16_N, s->D - p * BF16_N), false);
     }
 }
 
@@ -231,7 +231,7 @@ static void value(const struct head *s, const struct few_call *call, const struc
   pack_keys(s, w->keys, s->Dk * BF16_N, num_from(x, at(s, KEY, 0)), step);
   pack_values(s, w->values, s->Tk * BF16_N, num_from(x, at(s, V, 0)), step, s->T);
   for (int64_t i = 0; i < s->T; i += s->rows) {
-    const int64_t rows = bf16_min(s->rows, s->T - i);
+    const int64_t rows = min_of(s->rows, s->T - i);
     float by[BLOCK];
     FEW_ISA(few__bf16_rows)(w->q, s->Dk, num_from(x, at(s, Q, i)), step, false, rows, s->D);
     scores(s, w->s, w->q, 1, 1, w->keys, rows);
@@ -246,7 +246,7 @@ static void value(const struct head *s, const struct few_call *call, const struc
 
 static void dual_block(const struct head *s, const struct few_call *call, const struct work *w,
                        int64_t i) {
-  const int64_t rows = bf16_min(s->rows, s->T - i), step = 3 * s->h * s->D;
+  const int64_t rows = min_of(s->rows, s->T - i), step = 3 * s->h * s->D;
   const int64_t first = at(s, Q, i), tangents = call->in[0].shape.dim[0] * s->T * s->h * s->D;
   float by[BLOCK];
   FEW_ISA(few__bf16_rows)
@@ -282,7 +282,7 @@ static void dual(const struct head *s, const struct few_call *call, const struct
 
 static void grad_block(const struct head *s, const struct few_call *call, const struct work *w,
                        int64_t i) {
-  const int64_t rows = bf16_min(s->rows, s->T - i), step = 3 * s->h * s->D;
+  const int64_t rows = min_of(s->rows, s->T - i), step = 3 * s->h * s->D;
   const struct from q = num_from(num_operand(call, 0), at(s, Q, i));
   const struct from dy = num_from(num_operand(call, 1), at_y(s, i));
   FEW_ISA(few__bf16_rows)(w->q, s->Dk, q, step, false, rows, s->D);

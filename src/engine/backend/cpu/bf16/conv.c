@@ -46,7 +46,6 @@ static void copy_image(const struct copies *s, struct from x, uint16_t *to) {
   }
 }
 
-static size_t aligned(int64_t bytes) { return ((size_t)bytes + 63) & ~(size_t)63; }
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* ---- y and dx ---- */
@@ -61,11 +60,11 @@ struct conv {
 };
 
 static struct conv finish(struct conv s) {
-  s.in.cp = bf16_round_up(s.in.c, BF16_K);
-  s.block = bf16_min(larger(BLOCK_BYTES / (2 * image_elements(&s.in)), 1), s.n);
-  s.panels = aligned(bf16_round_up(s.co, BF16_N) * s.kh * s.kw * s.in.cp * 2);
+  s.in.cp = round_up(s.in.c, BF16_K);
+  s.block = min_of(larger(BLOCK_BYTES / (2 * image_elements(&s.in)), 1), s.n);
+  s.panels = bf16_part(round_up(s.co, BF16_N) * s.kh * s.kw * s.in.cp * 2);
   const int64_t behind = BF16_ROWS > 1 ? BF16_M * s.stride * s.in.cp : 0; /* rows of no pixel */
-  s.images = aligned((s.block * image_elements(&s.in) + behind) * 2);
+  s.images = bf16_part((s.block * image_elements(&s.in) + behind) * 2);
   return s;
 }
 
@@ -110,7 +109,7 @@ static void pack_weights(const struct conv *s, struct from w, uint16_t *to) {
     for (int64_t t = 0; t < taps; t++) {
       const int64_t at = s->turned ? ((taps - 1 - t) * s->co + j) * c : t * c * s->co + j;
       to = FEW_ISA(few__bf16_panel)(to, num_from(w, at), s->turned ? c : s->co, s->turned, c,
-                                    bf16_min(BF16_N, s->co - j));
+                                    min_of(BF16_N, s->co - j));
     }
 }
 
@@ -125,7 +124,7 @@ struct results {
  * those from ow on are none. */
 static void put_pixels(const struct conv *s, const struct results *r, int64_t i, int64_t y,
                        int64_t x, int64_t count, int64_t j) {
-  const int64_t n = bf16_min(BF16_N, s->co - j);
+  const int64_t n = min_of(BF16_N, s->co - j);
   for (int64_t q = 0; q < count; q++, x++) {
     if (x == s->in.W) x = 0, y++;
     if (x < s->ow)
@@ -160,7 +159,7 @@ static void conv(const struct conv *s, const struct few_call *c) {
   if (!c->packed) pack_weights(s, num_operand(c, 1), panels);
   FEW_ISA(few__bf16_begin)();
   for (int64_t first = 0; first < s->n; first += s->block) {
-    const int64_t count = bf16_min(s->block, s->n - first);
+    const int64_t count = min_of(s->block, s->n - first);
     for (int64_t i = 0; i < count; i++)
       copy_image(&s->in, num_from(num_operand(c, 0), (first + i) * s->in.h * s->in.w * s->in.c),
                  images + i * image_elements(&s->in));
@@ -195,14 +194,14 @@ static struct dw dw_of(const struct few_conv *v) {
   s.x.cp = v->ci;
   s.y = (struct copies){v->oh, v->ow, v->co, c.in.H, c.in.W, v->co, 0, 0, v->stride};
   const int64_t image = s.x.H * s.x.W;
-  s.block = bf16_min((BLOCK_PIXELS + image - 1) / image, s.n);
-  s.rows = bf16_round_up(s.ci, BF16_ROWS);
-  s.pixels = bf16_round_up(s.block * image, BF16_K);
-  s.length = bf16_round_up(s.pixels + (s.kh - 1) * s.x.W + s.kw, BF16_K);
-  s.copies = aligned(s.block * image * larger(s.ci, s.co) * 2);
-  s.turned = aligned(s.rows * s.length * 2);
-  s.panels = aligned(bf16_round_up(s.co, BF16_N) * s.pixels * 2);
-  s.sums = aligned(bf16_round_up(s.co, BF16_N) * s.kh * s.kw * s.rows * 4);
+  s.block = min_of((BLOCK_PIXELS + image - 1) / image, s.n);
+  s.rows = round_up(s.ci, BF16_ROWS);
+  s.pixels = round_up(s.block * image, BF16_K);
+  s.length = round_up(s.pixels + (s.kh - 1) * s.x.W + s.kw, BF16_K);
+  s.copies = bf16_part(s.block * image * larger(s.ci, s.co) * 2);
+  s.turned = bf16_part(s.rows * s.length * 2);
+  s.panels = bf16_part(round_up(s.co, BF16_N) * s.pixels * 2);
+  s.sums = bf16_part(round_up(s.co, BF16_N) * s.kh * s.kw * s.rows * 4);
   return s;
 }
 
@@ -221,7 +220,7 @@ static void pack_pixels(const struct dw *s, const struct few_call *c, const stru
   for (int64_t i = 0; i < count; i++)
     copy_image(&s->x, num_from(num_operand(c, 0), (first + i) * s->x.h * s->x.w * s->ci),
                m->copies + i * image * s->ci);
-  const int64_t whole = bf16_round_up(count * image, BF16_K);
+  const int64_t whole = round_up(count * image, BF16_K);
   FEW_ISA(few__bf16_rows)(m->turned, s->length, copies, s->ci, true, s->ci, count * image);
   for (int64_t i = 0; i < s->rows; i++)
     memset(m->turned + i * s->length + (i < s->ci ? whole : 0), 0,
@@ -232,14 +231,14 @@ static void pack_pixels(const struct dw *s, const struct few_call *c, const stru
   uint16_t *to = m->panels;
   for (int64_t j = 0; j < s->co; j += BF16_N)
     to = FEW_ISA(few__bf16_panel)(to, num_from(copies, j), s->co, false, count * image,
-                                  bf16_min(BF16_N, s->co - j));
+                                  min_of(BF16_N, s->co - j));
 }
 
 /* The sums [panel][tap][ci][32] of a block of images. */
 static void add_block(const struct dw *s, const struct dw_scratch *m, int64_t count, bool add) {
   struct few_bf16_tile t = {.as = s->length,
                             .parts = 1,
-                            .k = bf16_round_up(count * s->x.H * s->x.W, BF16_K),
+                            .k = round_up(count * s->x.H * s->x.W, BF16_K),
                             .b = m->panels,
                             .c = m->sums,
                             .add = add};
@@ -259,7 +258,7 @@ static void dw(const struct dw *s, const struct few_call *c) {
                                (float *)(void *)(at + s->copies + s->turned + s->panels)};
   FEW_ISA(few__bf16_begin)();
   for (int64_t first = 0; first < s->n; first += s->block) {
-    const int64_t count = bf16_min(s->block, s->n - first);
+    const int64_t count = min_of(s->block, s->n - first);
     pack_pixels(s, c, &m, first, count);
     add_block(s, &m, count, first > 0);
   }
@@ -270,7 +269,7 @@ static void dw(const struct dw *s, const struct few_call *c) {
       for (int64_t i = 0; i < s->ci; i++)
         bf16_put(c->out, c->bf16[0], (tap * s->ci + i) * s->co + j,
                  m.sums + ((j / BF16_N * taps + tap) * s->rows + i) * BF16_N,
-                 bf16_min(BF16_N, s->co - j), false);
+                 min_of(BF16_N, s->co - j), false);
 }
 
 /* ---- The ops ---- */

@@ -46,19 +46,19 @@ static void panel_of_columns(uint16_t *to, struct from x, int64_t ld, int64_t k,
       vf_transpose(r);
       VF_UNROLL(VF_W)
       for (int i = 0; i < VF_W; i++)
-        if (k0 + 2 * i < bf16_round_up(k, BF16_K))
+        if (k0 + 2 * i < round_up(k, BF16_K))
           vf_store((float *)(void *)(to + (i * BF16_N + j) * 2), r[i]);
     }
 }
 
 uint16_t *FEW_ISA(few__bf16_panel)(uint16_t *to, struct from x, int64_t ld, bool columns, int64_t k,
                                    int64_t n) {
-  const int64_t whole = bf16_round_up(k, BF16_K);
+  const int64_t whole = round_up(k, BF16_K);
   uint16_t *end = to + whole * BF16_N;
   int64_t i = 0;
   if (columns) {
     panel_of_columns(to, x, ld, k, n);
-    i = bf16_min(whole, bf16_round_up(k, 2 * VF_W));
+    i = min_of(whole, round_up(k, 2 * VF_W));
   }
   for (; !columns && i < k; i += 2)
     for (int64_t j = 0; j < BF16_N; j += VF_W)
@@ -70,7 +70,7 @@ uint16_t *FEW_ISA(few__bf16_panel)(uint16_t *to, struct from x, int64_t ld, bool
 
 static void rows_of_columns(uint16_t *to, int64_t as, struct from x, int64_t ld, int64_t m,
                             int64_t k) {
-  const int64_t pairs = bf16_round_up(k, BF16_K) / 2;
+  const int64_t pairs = round_up(k, BF16_K) / 2;
   for (int64_t i = 0; i < m; i += VF_W)
     for (int64_t p = 0; p < pairs; p += VF_W) {
       vf r[VF_W];
@@ -92,7 +92,7 @@ void FEW_ISA(few__bf16_rows)(uint16_t *to, int64_t as, struct from x, int64_t ld
     rows_of_columns(to, as, x, ld, m, k);
     return;
   }
-  const int64_t whole = bf16_round_up(k, BF16_K);
+  const int64_t whole = round_up(k, BF16_K);
   for (int64_t i = 0; i < m; i++, to += as) {
     num_copy((struct to){to, true}, num_from(x, i * ld), k);
     if (k < whole) memset(to + k, 0, (size_t)(whole - k) * sizeof *to);

@@ -18,7 +18,7 @@ void FEW_ISA(few__bf16_rows)(uint16_t *to, int64_t as, struct from x, int64_t ld
 /* n <= BF16_N sums of a row of C to element i of `out`. */
 VF_INLINE void bf16_put(void *out, bool bf16, int64_t i, const float *c, int64_t n, bool add) {
   for (int64_t j = 0; j < n; j += VF_W) {
-    const int64_t some = bf16_min(n - j, VF_W);
+    const int64_t some = min_of(n - j, VF_W);
     float *f = (float *)out + i + j;
     uint16_t *h = (uint16_t *)out + i + j;
     const vf x = vf_load(c + j);

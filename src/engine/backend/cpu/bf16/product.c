@@ -15,10 +15,8 @@ enum { M_BLOCK = BF16_ROWS > 1 ? 8 * BF16_M : 12 * BF16_M };
 
 /* A factor of activations may have a k as long as the batch. Weights are packed as a whole. */
 static int64_t slice_of(const struct few_bf16_product *p) {
-  return p->out_bf16 || !p->b.bf16 ? p->k : bf16_min(p->k, K_SLICE);
+  return p->out_bf16 || !p->b.bf16 ? p->k : min_of(p->k, K_SLICE);
 }
-
-static size_t aligned(int64_t bytes) { return ((size_t)bytes + 63) & ~(size_t)63; }
 
 /* Of scratch: the panels of B, a block of rows of A, their sums. */
 struct parts {
@@ -27,10 +25,10 @@ struct parts {
   size_t bytes;
 };
 static struct parts parts_of(const struct few_bf16_product *p) {
-  const int64_t whole = bf16_round_up(slice_of(p), BF16_K);
-  const int64_t rows = bf16_round_up(bf16_min(p->m, M_BLOCK), BF16_M);
-  const size_t b = aligned(bf16_round_up(p->n, BF16_N) * whole * 2);
-  const size_t a = aligned(rows * whole * 2), sums = aligned(rows * BF16_N * 4);
+  const int64_t whole = round_up(slice_of(p), BF16_K);
+  const int64_t rows = round_up(min_of(p->m, M_BLOCK), BF16_M);
+  const size_t b = bf16_part(round_up(p->n, BF16_N) * whole * 2);
+  const size_t a = bf16_part(rows * whole * 2), sums = bf16_part(rows * BF16_N * 4);
   char *at = p->scratch;
   if (!at) return (struct parts){.bytes = b + a + sums};
   return (struct parts){(uint16_t *)(void *)at, (uint16_t *)(void *)(at + b),
@@ -50,7 +48,7 @@ struct rows {
 };
 static struct rows rows_of_a(const struct few_bf16_product *p, uint16_t *room, int64_t i, int64_t n,
                              int64_t k, int64_t len) {
-  const int64_t whole = bf16_round_up(len, BF16_K);
+  const int64_t whole = round_up(len, BF16_K);
   if (p->a.bf16 && !p->ta && whole == len && n % BF16_ROWS == 0)
     return (struct rows){(const uint16_t *)p->a.at + i * p->lda + k, p->lda, n};
   const int64_t first = p->ta ? k * p->lda + i : i * p->lda + k;
@@ -62,7 +60,7 @@ static void panel_sums(const struct rows *a, const uint16_t *panel, int64_t whol
   for (int64_t k = 0; k < whole; k += K_BLOCK) {
     struct few_bf16_tile t = {.as = a->stride,
                               .parts = 1,
-                              .k = bf16_min(K_BLOCK, whole - k),
+                              .k = min_of(K_BLOCK, whole - k),
                               .b = panel + k * BF16_N,
                               .c = sums,
                               .add = k > 0};
@@ -77,11 +75,11 @@ static void panel_sums(const struct rows *a, const uint16_t *panel, int64_t whol
 static void pack_panels(const struct few_bf16_product *p, int64_t k, int64_t len, uint16_t *to) {
   for (int64_t j = 0; j < p->n; j += BF16_N)
     to = FEW_ISA(few__bf16_panel)(to, num_from(p->b, p->tb ? j * p->ldb + k : k * p->ldb + j),
-                                  p->ldb, p->tb, len, bf16_min(BF16_N, p->n - j));
+                                  p->ldb, p->tb, len, min_of(BF16_N, p->n - j));
 }
 
 size_t FEW_ISA(few__bf16_panels_bytes)(const struct few_bf16_product *p) {
-  return aligned(bf16_round_up(p->n, BF16_N) * bf16_round_up(p->k, BF16_K) * 2);
+  return bf16_part(round_up(p->n, BF16_N) * round_up(p->k, BF16_K) * 2);
 }
 
 void FEW_ISA(few__bf16_panels)(const struct few_bf16_product *p, uint16_t *to) {
@@ -91,17 +89,17 @@ void FEW_ISA(few__bf16_panels)(const struct few_bf16_product *p, uint16_t *to) {
 static void slice(const struct few_bf16_product *p, int64_t k, int64_t len) {
   const struct parts s = parts_of(p);
   assert(s.sums);
-  const int64_t whole = bf16_round_up(len, BF16_K);
+  const int64_t whole = round_up(len, BF16_K);
   const uint16_t *panels = p->panels ? p->panels : s.b;
   assert(!p->panels || len == p->k);
   if (!p->panels) pack_panels(p, k, len, s.b);
   for (int64_t i = 0; i < p->m; i += M_BLOCK) {
-    const struct rows a = rows_of_a(p, s.a, i, bf16_min(M_BLOCK, p->m - i), k, len);
+    const struct rows a = rows_of_a(p, s.a, i, min_of(M_BLOCK, p->m - i), k, len);
     for (int64_t j = 0; j < p->n; j += BF16_N) {
       panel_sums(&a, panels + j * whole, whole, s.sums);
       for (int64_t r = 0; r < a.n; r++)
         bf16_put(p->out, p->out_bf16, (i + r) * p->ldo + j, s.sums + r * BF16_N,
-                 bf16_min(BF16_N, p->n - j), k > 0);
+                 min_of(BF16_N, p->n - j), k > 0);
     }
   }
 }
@@ -112,7 +110,7 @@ void FEW_ISA(few__bf16_product)(const struct few_bf16_product *p) {
     for (int64_t i = 0; i < p->m; i++)
       memset((char *)p->out + (size_t)(i * p->ldo) * size, 0, (size_t)p->n * size);
   FEW_ISA(few__bf16_begin)();
-  for (int64_t k = 0; k < p->k; k += slice_of(p)) slice(p, k, bf16_min(slice_of(p), p->k - k));
+  for (int64_t k = 0; k < p->k; k += slice_of(p)) slice(p, k, min_of(slice_of(p), p->k - k));
   FEW_ISA(few__bf16_end)();
 }
 

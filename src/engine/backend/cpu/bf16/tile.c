@@ -156,45 +156,24 @@ static void dot_pairs(struct tile *c, const struct tile *a, const struct tile *b
 
 enum { ROW_BYTES = BF16_N * sizeof(float) };
 
-/* Rows 0 to 15 only. */
-static void upper_half(const struct few_bf16_tile *t) {
-  TILES;
-  if (t->add) {
-    TILE_LOAD(0, t->c, ROW_BYTES);
-    TILE_LOAD(1, t->c + 16, ROW_BYTES);
-  } else {
-    TILE_ZERO(0);
-    TILE_ZERO(1);
-  }
-  const uint16_t *b = t->b;
-  for (int64_t i = 0; i < t->parts; i++) {
-    const uint16_t *a = t->a + (t->offset ? t->offset[i] : 0);
-    for (int64_t k = 0; k < t->k; k += BF16_K, b += BF16_K * BF16_N) {
-      TILE_LOAD(4, a + k, 2 * t->as);
-      TILE_LOAD(6, b, ROW_BYTES);
-      TILE_LOAD(7, b + BF16_N, ROW_BYTES);
-      TILE_DOT_PAIRS(0, 4, 6);
-      TILE_DOT_PAIRS(1, 4, 7);
-    }
-  }
-  TILE_STORE(0, t->c, ROW_BYTES);
-  TILE_STORE(1, t->c + 16, ROW_BYTES);
-}
-
-static void whole(const struct few_bf16_tile *t) {
+/* Rows 0 to 15, or all 32. */
+VF_INLINE void tile_of(const struct few_bf16_tile *t, bool all) {
   float *lower = t->c + 16 * BF16_N;
   TILES;
-  if (t->add) {
-    TILE_LOAD(0, t->c, ROW_BYTES);
-    TILE_LOAD(1, t->c + 16, ROW_BYTES);
-    TILE_LOAD(2, lower, ROW_BYTES);
-    TILE_LOAD(3, lower + 16, ROW_BYTES);
-  } else {
-    TILE_ZERO(0);
-    TILE_ZERO(1);
+  TILE_ZERO(0);
+  TILE_ZERO(1);
+  if (all) {
     TILE_ZERO(2);
     TILE_ZERO(3);
   }
+  if (t->add) {
+    TILE_LOAD(0, t->c, ROW_BYTES);
+    TILE_LOAD(1, t->c + 16, ROW_BYTES);
+  }
+  if (t->add && all) {
+    TILE_LOAD(2, lower, ROW_BYTES);
+    TILE_LOAD(3, lower + 16, ROW_BYTES);
+  }
   const uint16_t *b = t->b;
   for (int64_t i = 0; i < t->parts; i++) {
     const uint16_t *a = t->a + (t->offset ? t->offset[i] : 0);
@@ -203,14 +182,16 @@ static void whole(const struct few_bf16_tile *t) {
       TILE_LOAD(6, b, ROW_BYTES);
       TILE_LOAD(7, b + BF16_N, ROW_BYTES);
       TILE_DOT_PAIRS(0, 4, 6);
-      TILE_LOAD(5, a + k + 16 * t->as, 2 * t->as);
       TILE_DOT_PAIRS(1, 4, 7);
+      if (!all) continue;
+      TILE_LOAD(5, a + k + 16 * t->as, 2 * t->as);
       TILE_DOT_PAIRS(2, 5, 6);
       TILE_DOT_PAIRS(3, 5, 7);
     }
   }
   TILE_STORE(0, t->c, ROW_BYTES);
   TILE_STORE(1, t->c + 16, ROW_BYTES);
+  if (!all) return;
   TILE_STORE(2, lower, ROW_BYTES);
   TILE_STORE(3, lower + 16, ROW_BYTES);
 }
@@ -218,9 +199,9 @@ static void whole(const struct few_bf16_tile *t) {
 void FEW_ISA(few__bf16_tile)(const struct few_bf16_tile *t) {
   assert(0 < t->m && t->m <= BF16_M && t->k % BF16_K == 0);
   if (t->m <= BF16_ROWS)
-    upper_half(t);
+    tile_of(t, false);
   else
-    whole(t);
+    tile_of(t, true);
 }
 
 #endif

@@ -68,13 +68,13 @@ void FEW_ISA(few__bf16_begin)(void);
 void FEW_ISA(few__bf16_end)(void);
 void FEW_ISA(few__bf16_tile)(const struct few_bf16_tile *t);
 
-VF_INLINE int64_t bf16_round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-VF_INLINE int64_t bf16_min(int64_t a, int64_t b) { return a < b ? a : b; }
+/* Bytes of a part of scratch, so that the next part is aligned as well. */
+VF_INLINE size_t bf16_part(int64_t bytes) { return (size_t)round_up(bytes, 64); }
 
 /* How many rows the next tile takes of those left: nearly equal shares, or whole groups. */
 VF_INLINE int bf16_tile_rows(int64_t left) {
   const int64_t tiles = (left + BF16_M - 1) / BF16_M;
-  return (int)(BF16_ROWS > 1 ? bf16_min(left, BF16_M) : (left + tiles - 1) / tiles);
+  return (int)(BF16_ROWS > 1 ? min_of(left, BF16_M) : (left + tiles - 1) / tiles);
 }
 
 #endif

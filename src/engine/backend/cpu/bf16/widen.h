@@ -5,9 +5,7 @@
 #include "../../shape.h"
 #include "pack.h"
 
-VF_INLINE size_t widened_bytes(bool bf16, struct few_shape s) {
-  return bf16 ? ((size_t)count_of(s) * sizeof(float) + 63) & ~(size_t)63 : 0;
-}
+VF_INLINE size_t widened_bytes(struct few_shape s) { return bf16_part(count_of(s) * 4); }
 
 /* The call that the kernel of f32 gets; its scratch lies behind the copies. */
 VF_INLINE struct few_call widened(const struct few_call *c, size_t *bytes) {
@@ -18,12 +16,12 @@ VF_INLINE struct few_call widened(const struct few_call *c, size_t *bytes) {
     if (!c->in[i].bf16) continue;
     if (at) w.in[i].data = at + *bytes;
     w.in[i].bf16 = false;
-    *bytes += widened_bytes(true, c->in[i].shape);
+    *bytes += widened_bytes(c->in[i].shape);
   }
   if (c->bf16[0]) {
     if (at) w.out = at + *bytes;
     w.bf16[0] = false;
-    *bytes += widened_bytes(true, c->shape);
+    *bytes += widened_bytes(c->shape);
   }
   if (at) w.scratch = at + *bytes;
   return w;
