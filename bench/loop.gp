@@ -1,5 +1,5 @@
-# Draws tables of few loop: distance, precision and recall by generation, one line per loop, labelled
-# with the name of its folder.
+# Draws tables of few loop: distance, precision and recall by generation, one line per loop,
+# labelled with the name of its folder.
 #   gnuplot -c bench/loop.gp PNG TITLE DIR/loop.csv [DIR/loop.csv ...]      at most 7
 set terminal pngcairo size 1200,420 font "sans,11" background "#ffffff"
 set output ARG1

@@ -13,9 +13,9 @@
 #     --quick          a test of this script that takes seconds: tiny networks, few points
 #     --draw           only draw the tables that exist
 #
-# Dashed lines: the speed expected if nothing else changed. batch, size, channels, tokens: each point
-# at the best GFLOP/s of its case. workers: the speed of one worker times their number. shards: the
-# best speed, scaled by the share of workers that are busy.
+# Dashed lines: the speed expected if nothing else changed. batch, size, channels, tokens: each
+# point at the best GFLOP/s of its case. workers: the speed of one worker times their number.
+# shards: the best speed, scaled by the share of workers that are busy.
 # Needs jq, and gnuplot for the images: scripts/install-deps.sh bench. Run nothing else meanwhile.
 set -eu
 

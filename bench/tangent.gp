@@ -7,7 +7,7 @@ set datafile columnheaders
 
 array colours[6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#555555"]
 array marks[6] = [7, 5, 9, 11, 13, 4]
-names = system("awk -F '\t' 'NR > 1 && !seen[$1]++ { gsub(\" \", \"~\", $1); print $1 }' '".ARG1."'")
+names = system("awk -F'\t' 'NR > 1 && !seen[$1]++ { gsub(\" \", \"~\", $1); print $1 }' '".ARG1."'")
 plain(name) = system("printf %s '".name."' | tr '~' ' '")
 only(name, column_) = strcol(1) eq plain(name) ? column(column_) : NaN
 

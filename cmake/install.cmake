@@ -1,10 +1,11 @@
-# Installs the libraries, the headers, the program with its recipes and models, few.pc for pkg-config, and
-# few-config.cmake for find_package. Both use folders relative to themselves, so an installation may be
-# moved.
+# Installs the libraries, the headers, the program with its recipes and models, few.pc for
+# pkg-config, and few-config.cmake for find_package. Both use folders relative to themselves, so an
+# installation may be moved.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(FEW_CMAKE_FOLDER ${CMAKE_INSTALL_LIBDIR}/cmake/few)
-install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING REGEX "\\.(h|def)$")
+install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+  FILES_MATCHING REGEX "\\.(h|def)$")
 
 # One export per library: the static one lists the libraries that it needs, the shared one none.
 install(TARGETS few EXPORT few-static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
@@ -17,14 +18,16 @@ configure_package_config_file(cmake/few-config.cmake.in ${CMAKE_CURRENT_BINARY_D
   INSTALL_DESTINATION ${FEW_CMAKE_FOLDER})
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/few-config-version.cmake
   COMPATIBILITY SameMinorVersion)
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/few-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/few-config-version.cmake
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/few-config.cmake
+  ${CMAKE_CURRENT_BINARY_DIR}/few-config-version.cmake
   DESTINATION ${FEW_CMAKE_FOLDER})
 
 if(FEW_PROGRAM)
   install(TARGETS few_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(DIRECTORY recipes DESTINATION ${CMAKE_INSTALL_DATADIR}/few FILES_MATCHING
     PATTERN "*.ini" PATTERN "*-demo.ini" EXCLUDE)
-  install(DIRECTORY models DESTINATION ${CMAKE_INSTALL_DATADIR}/few FILES_MATCHING PATTERN "*.safetensors")
+  install(DIRECTORY models DESTINATION ${CMAKE_INSTALL_DATADIR}/few
+    FILES_MATCHING PATTERN "*.safetensors")
 endif()
 
 # Manual pages and shell completion, which the program writes from its option tables.
@@ -33,16 +36,20 @@ if(FEW_PROGRAM AND NOT CMAKE_CROSSCOMPILING)
   install(CODE "execute_process(COMMAND ${PROJECT_SOURCE_DIR}/scripts/pages.sh
     $<TARGET_FILE:few_program> ${FEW_PAGES} COMMAND_ERROR_IS_FATAL ANY)")
   install(DIRECTORY ${FEW_PAGES}/man1 DESTINATION ${CMAKE_INSTALL_MANDIR})
-  install(FILES ${FEW_PAGES}/bash/few DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(FILES ${FEW_PAGES}/bash/few
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
   install(FILES ${FEW_PAGES}/zsh/_few DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
-  install(FILES ${FEW_PAGES}/fish/few.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+  install(FILES ${FEW_PAGES}/fish/few.fish
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 endif()
 
-# pkg-config: users of the shared library link no others. --static adds them; --as-needed drops the unused.
+# pkg-config: users of the shared library link no others. --static adds them; --as-needed drops the
+# unused.
 list(JOIN FEW_PC_LIBS " " FEW_PC_LIBS)
 list(JOIN FEW_PC_REQUIRES " " FEW_PC_REQUIRES)
 if(FEW_SHARED)
-  set(FEW_PC_OTHERS "Requires.private: ${FEW_PC_REQUIRES}\nLibs.private: -Wl,--as-needed ${FEW_PC_LIBS}")
+  set(FEW_PC_OTHERS "Requires.private: ${FEW_PC_REQUIRES}")
+  string(APPEND FEW_PC_OTHERS "\nLibs.private: -Wl,--as-needed ${FEW_PC_LIBS}")
   set(FEW_PC_LIBS)
 else()
   set(FEW_PC_OTHERS "Requires: ${FEW_PC_REQUIRES}")

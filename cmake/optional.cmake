@@ -1,5 +1,5 @@
-# Libraries that sampling does not need: FEW_LAPACK, FEW_ZIP, FEW_JPEG. Without one, the file that calls it
-# is replaced by src/*/without_x.c, whose functions return FEW_E_UNSUPPORTED.
+# Libraries that sampling does not need: FEW_LAPACK, FEW_ZIP, FEW_JPEG. Without one, the file that
+# calls it is replaced by src/*/without_x.c, whose functions return FEW_E_UNSUPPORTED.
 list(FILTER FEW_SOURCES EXCLUDE REGEX "/without_[a-z]+\\.c$")
 macro(few_without file name)
   list(REMOVE_ITEM FEW_SOURCES ${PROJECT_SOURCE_DIR}/src/${file}.c)
@@ -24,10 +24,10 @@ else()
 endif()
 
 # LAPACK: the OpenBLAS without threads if it is installed (Debian: libopenblas-serial-dev), with the
-# static LAPACKE, because the shared one uses the LAPACK that the system prefers. With threads the last
-# digits differ; also, the threads start with the program, which ends if there is not enough memory for
-# them. If the library is not installed, any LAPACK is used, and src/base/lapack.c limits it to one
-# thread.
+# static LAPACKE, because the shared one uses the LAPACK that the system prefers. With threads the
+# last digits differ; also, the threads start with the program, which ends if there is not enough
+# memory for them. If the library is not installed, any LAPACK is used, and src/base/lapack.c limits
+# it to one thread.
 if(FEW_LAPACK)
   find_library(FEW_BLAS NAMES openblas NO_DEFAULT_PATH PATHS
     /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/openblas-serial /usr/lib/openblas-serial
@@ -41,7 +41,8 @@ if(FEW_LAPACK)
     pkg_check_modules(LAPACKE REQUIRED IMPORTED_TARGET lapacke)
     list(APPEND FEW_LIBRARIES PkgConfig::LAPACKE)
     list(APPEND FEW_PC_REQUIRES lapacke)
-    message(STATUS "LAPACK may start threads of its own: install libopenblas-serial-dev to avoid that")
+    message(STATUS
+      "LAPACK may start threads of its own: install libopenblas-serial-dev to avoid that")
   endif()
 else()
   few_without(base/lapack base/without_lapack)

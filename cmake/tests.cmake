@@ -1,5 +1,6 @@
-# The targets benches, fuzzers and tests (for ctest). They are not part of `all`, which is installed.
-# clang-tidy checks the library and the program, but not the macros of the test framework.
+# The targets benches, fuzzers and tests (for ctest). They are not part of `all`, which is
+# installed. clang-tidy checks the library and the program, but not the macros of the test
+# framework.
 set(CMAKE_C_CLANG_TIDY "")
 pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
 enable_testing()

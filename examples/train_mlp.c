@@ -2,8 +2,8 @@
  *
  *     cc -std=c11 train_mlp.c $(pkg-config --cflags --libs few) -lm -o train_mlp && ./train_mlp
  *
- * The network is a graph; few_grad appends its derivatives; a plan computes the loss and the gradient
- * in one run; the update is one line of C.
+ * The network is a graph; few_grad appends its derivatives; a plan computes the loss and the
+ * gradient in one run; the update is one line of C.
  */
 #include <few/plan.h>
 #include <math.h>

@@ -33,8 +33,8 @@ struct few_bench_opts {
   double seconds;        /* how long to repeat each case */
   const char *backend;   /* NULL: cpu */
   few_precision precision;
-  /* If not NULL: called after a case, when its result is filled in, for each kernel of its plan, most
-   * time first. Kernels of the same text are one. The texts are valid during the call. */
+  /* If not NULL: called after a case, when its result is filled in, for each kernel of its plan,
+   * most time first. Kernels of the same text are one. The texts are valid during the call. */
   void (*profile)(void *user, const struct few_bench_kernel *kernel);
   void *user;
 };
@@ -62,15 +62,15 @@ struct few_bench_result {
   size_t arena_bytes;   /* of all workers together, and of packed weights */
   double page_faults;   /* of the process, per step, after the first two steps */
 };
-/* Instruction set of the CPU kernels: "base", "avx2" or "avx512". It is the best that this processor
- * has, unless the environment variable FEW_CPU_ISA names a lesser one. Static. */
+/* Instruction set of the CPU kernels: "base", "avx2" or "avx512". It is the best that this
+ * processor has, unless the environment variable FEW_CPU_ISA names a lesser one. Static. */
 FEW_API const char *few_cpu_isa(void);
 /* The peak of `workers` threads together (0: the context's) in GFLOP/s; an fp32 multiply-add counts
  * 2. Takes about a second. */
 FEW_API FEW_MUST_USE few_status few_bench_peak(double *gflops, few_ctx *ctx, int workers);
-/* The limits of a device: GFLOP/s of a large product of f32 matrices with factors of that precision,
- * and GB/s of a copy in its memory, counting reads and writes. `size` is sizeof *out. FEW_E_INVALID
- * for a backend that has no device. */
+/* The limits of a device: GFLOP/s of a large product of f32 matrices with factors of that
+ * precision, and GB/s of a copy in its memory, counting reads and writes. `size` is sizeof *out.
+ * FEW_E_INVALID for a backend that has no device. */
 struct few_bench_device {
   char name[128];
   double gflops, gbytes;

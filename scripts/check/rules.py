@@ -47,6 +47,8 @@ FUNCTION = re.compile(r'^FEW_API [^;{]*?\b(few_\w+)\(([^;{]*)\)[^;{)]*;', re.M)
 OUTPUT = re.compile(r'([\w ]+\*\*|(float|double|int|u?int\d+_t|char|bool|few_node) \*)\w')
 FREES = re.compile(r'_(free|release|close)$')
 
+WIDTH = 100  # also of clang-format, which does not break comments and literals
+WIDE = re.compile(r'\.(c|h|cuh?|cc|cpp|def|cmake|in|gp)$|(^|/)CMakeLists\.txt$')
 # Data files, whose bytes must not change.
 DATA = re.compile(r'(^|/)(data|corpus|golden)/|\.(exact|glob|patch|svg)$')
 TABS_ALLOWED = re.compile(r'(^|/)(Makefile|\.gitmodules)$|\.(mk|tsv)$')
@@ -70,6 +72,8 @@ def text_rules(path, line):
         yield 'a tab: use spaces'
     if line.endswith((' ', '\r', '\t')):
         yield 'trailing white space: remove it'
+    if len(line) > WIDTH and WIDE.search(path):
+        yield f'{len(line)} columns: break the line at {WIDTH}'
     m = DECLARED.match(line) if path.startswith('include/few/') else None
     if m:
         yield f'{m.group(1)}() is not exported by libfew.so: begin its declaration with FEW_API'

@@ -59,8 +59,8 @@ void few__progress_frame(few_ctx *ctx, const struct few_progress_frame *frame);
 /* Checks the options of a public call, which begin with their version. FEW_E_INVALID for NULL and
  * for an unknown version. `type` is their name, such as "few_sample_opts". */
 few_status few__opts_check(few_ctx *ctx, const char *type, const void *opts, int version);
-/* Give *full, of full_size bytes, to a caller whose struct has `size` bytes: members at the end that
- * one of the two lacks are left out, or 0. */
+/* Give *full, of full_size bytes, to a caller whose struct has `size` bytes: members at the end
+ * that one of the two lacks are left out, or 0. */
 void few__give(void *out, size_t size, const void *full, size_t full_size);
 /* FEW_E_INVALID, naming the option, unless min <= x <= max; NaN is outside. */
 few_status few__opts_range(few_ctx *ctx, const char *what, double x, double min, double max);

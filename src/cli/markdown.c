@@ -5,7 +5,7 @@
 #include "kinds.h"
 #include "manual.h"
 
-/* Plain text in Markdown: what would be a tag, emphasis or the border of a table cell is escaped. */
+/* Plain text in Markdown: tags, emphasis and the borders of table cells are escaped. */
 static void put(FILE *out, const char *text, size_t n) {
   for (size_t i = 0; i < n; i++) {
     if (strchr("<|*\\", text[i])) fputc('\\', out);

@@ -4,8 +4,8 @@
  *
  * The speed is taken over a window of 10 to 20 seconds between two marks, so that a resumed job and
  * one that slows down both show the right speed. On a narrow terminal the bar is left out first,
- * then the note. If stderr is not a terminal, there is a line every 5 %, at most one per second, and
- * at least one every 10 seconds (after ten minutes, every sixtieth of the time so far).
+ * then the note. If stderr is not a terminal, there is a line every 5 %, at most one per second,
+ * and at least one every 10 seconds (after ten minutes, every sixtieth of the time so far).
  */
 #include "progress.h"
 

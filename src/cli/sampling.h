@@ -9,7 +9,7 @@
 /* How often samples have each class. */
 enum class_shares { SHARES_OF_DATA, SHARES_EVEN };
 
-/* In a command's table: the rows of few_sample_options(), for a struct S with a field `sampling`. */
+/* Rows of few_sample_options() in a command's table, for a struct S with a member `sampling`. */
 #define OPT_SAMPLING_KEY "*sampling"
 #define OPT_SAMPLING(S) OPT_FLAG(S, sampling, OPT_SAMPLING_KEY, NULL)
 

@@ -1,4 +1,4 @@
-/* internal.h - the members of an evaluator: resolve.c fills them from the options, eval.c runs it. */
+/* internal.h - members of an evaluator: resolve.c fills them from the options, eval.c runs it. */
 #ifndef FEW_SRC_EVAL_INTERNAL_H
 #define FEW_SRC_EVAL_INTERNAL_H
 
@@ -33,8 +33,8 @@ struct few_evaluator {
   unsigned measured; /* bit i: metric i of the first set is measured */
 };
 
-/* Validate the options, open what they name, choose the metrics. Nothing is sampled. `metrics` false:
- * only the reference is opened, to be saved. */
+/* Validate the options, open what they name, choose the metrics. Nothing is sampled. `metrics`
+ * false: only the reference is opened, to be saved. */
 few_status few__eval_resolve(few_evaluator *e, bool metrics);
 
 #endif

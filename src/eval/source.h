@@ -54,9 +54,9 @@ few_status few__source_open(few_ctx *ctx, struct few_source **out,
 /* The classes of the source; n 0: it has no labels. */
 struct few_classes few__source_classes(const struct few_source *s);
 /* Choose the images: all (FEW_LABEL_SHARES, FEW_LABEL_EACH), those of one class, or samples without
- * labels (FEW_LABEL_NONE). Must be called once before images are read. `reference` may be NULL. `map`
- * has the model's class for each class of the reference; NULL: the reference's shares are not used.
- */
+ * labels (FEW_LABEL_NONE). Must be called once before images are read. `reference` may be NULL.
+ * `map` has the model's class for each class of the reference; NULL: the reference's shares are not
+ * used. */
 few_status few__source_select(struct few_source *s, int label, const struct few_source *reference,
                               const int32_t *map);
 void few__source_free(struct few_source *s); /* NULL is fine */

@@ -25,8 +25,8 @@ struct few_statistics {
   struct few_st file;
 };
 
-/* n, dim, spatial, kept and the contents come from the set, which must have moments and rows. Atomic.
- */
+/* n, dim, spatial, kept and the contents come from the set, which must have moments and rows.
+ * Atomic. */
 few_status few__statistics_write(const struct few_statistics *head, const few_eval_set *set,
                                  const char *path);
 

@@ -1,8 +1,8 @@
 /* describe.c - a model's description as JSON and back (docs/format.md, section 4).
  *
  * Options are written and read as text through the network's own option table, so a file is checked
- * as strictly as a recipe and reads back to the same bits. The text is not trusted: nothing in it is
- * used before its type and range are checked.
+ * as strictly as a recipe and reads back to the same bits. The text is not trusted: nothing in it
+ * is used before its type and range are checked.
  */
 #include <inttypes.h>
 #include <math.h>

@@ -1,4 +1,5 @@
-# The list of backends and the ops that each lacks. A missing library for GPUs is reported, but not needed.
+# The list of backends and the ops that each lacks. A missing library for GPUs is reported, but not
+# needed.
 "$few" backend list >all || exit 9
 grep -q "^ref  *plain loops" all && grep -q "^cpu " all && grep -q "^cuda " all || exit 9
 grep -c "kernels for \([0-9]*\) of \1 ops in f32" all | grep -q "^[23]$" || { cat all; exit 9; }

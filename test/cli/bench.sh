@@ -1,5 +1,6 @@
 # shellcheck disable=SC2086  # words
-# The table and JSON of a small network. Batches that cannot be divided into shards are usage errors.
+# The table and JSON of a small network. Batches that cannot be divided into shards are usage
+# errors.
 net="--net mlp --size 1 --channels 2 --batch 8 --shards 2 --seconds 0.05"
 "$few" bench $net --case infer,train >a || exit 9
 grep -q "^infer " a && grep -q "^train " a || exit 9

@@ -1,5 +1,5 @@
-# Every command accepts the name of a class, or its number. Images and models are matched by the names of
-# their classes.
+# Every command accepts the name of a class, or its number. Images and models are matched by the
+# names of their classes.
 fail() {
   echo "$@"
   exit 9

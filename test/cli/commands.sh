@@ -1,4 +1,5 @@
-# docs/commands.md agrees with the option tables; manual pages and completion are made from them too.
+# docs/commands.md agrees with the option tables; manual pages and completion are made from them
+# too.
 exec >&2 # run.sh prints stderr when a test fails
 docs="$here/../../docs/commands.md"
 "$few" help --format markdown >commands.md || exit 9

@@ -1,5 +1,5 @@
-# Models on an emulated device: images are close to those of the processor and do not depend on the batch.
-# An unknown name is an error.
+# Models on an emulated device: images are close to those of the processor and do not depend on the
+# batch. An unknown name is an error.
 [ -n "${FEW_EMULATED:-}" ] || exit 0 # there is none
 models=$here/../../models
 few() { "$FEW_EMULATED" "$@" --quiet || { echo "few $*: exit $?"; exit 9; }; }

@@ -18,7 +18,8 @@ sed 's/[0-9a-f]\{16\}/HASH/g; s|/.*/models/||' table
 grep -q "singular covariance (rank 39)" err || fail "no warning"
 grep -q '"name":"fd","value":\([0-9.]*e-1[0-9]\|0.0\),' json || fail "$(cat json)"
 grep -q '"name":"precision","value":1.0,"error":null' json || fail "$(cat json)"
-# A saved reference gives the same numbers as its images. Points, and one class only, are compared too.
+# A saved reference gives the same numbers as its images. Points, and one class only, are compared
+# too.
 same="--n 40 --steps 1 --seed 8 --metrics kid,pr,energy,fd --json --quiet"
 # shellcheck disable=SC2086  # words
 "$few" eval "$model" $same --ref s.npy >a 2>err || fail "no numbers: $(cat err)"

@@ -1,10 +1,11 @@
-# The guard: spikes roll back to the last checkpoint with half the learning rate, a bounded number of
-# times. Then the run stops with an error, and can still be resumed with a changed key.
+# The guard: spikes roll back to the last checkpoint with half the learning rate, a bounded number
+# of times. Then the run stops with an error, and can still be resumed with a changed key.
 fail() {
   echo "$@"
   exit 9
 }
-# Every gradient above the usual one counts as a spike, which is trouble as soon as the guard is active.
+# Every gradient above the usual one counts as a spike, which is trouble as soon as the guard is
+# active.
 "$few" train "$here/moons.ini" --run run --quiet steps=200 guard_spike=1 guard_patience=2 \
   guard_retries=2 2>err
 code=$?

@@ -1,4 +1,5 @@
-# help, --help and -h print the same text on stdout. Every command has its own help, with all its options.
+# help, --help and -h print the same text on stdout. Every command has its own help, with all its
+# options.
 "$few" help >a && "$few" --help >b && "$few" -h >c && cmp a b && cmp a c || exit 9
 # The overview lists all commands.
 commands=$(sed -n 's/^  \([a-z]*\)  *[A-Z].*/\1/p' a)

@@ -1,5 +1,5 @@
-# After a signal, finished images are kept and reported, with exit code 130: the first of the requested
-# images, and no others.
+# After a signal, finished images are kept and reported, with exit code 130: the first of the
+# requested images, and no others.
 fail() {
   echo "$@"
   exit 9

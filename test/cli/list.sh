@@ -21,8 +21,8 @@ echo "exit $?"
 "$few" list sampler 2>&1 | head -1
 "$few" list smaplers 2>&1
 echo "exit $?"
-# Recipes and models that come with few are found from any folder. If there are none, the error lists the
-# folders that were searched.
+# Recipes and models that come with few are found from any folder. If there are none, the error
+# lists the folders that were searched.
 "$few" list recipes | grep -q "^  toy-scd  " || exit 9
 "$few" train toy-scd --run run --quiet steps=1 tangent_warmup=0 preview_every=0 || exit 9
 mkdir -p bin recipes && cp "$few" bin/few

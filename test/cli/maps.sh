@@ -1,5 +1,5 @@
-# Networks conditioned on the step size: the same bits for any number of workers, sampling in the steps that
-# they have learned, and errors before training.
+# Networks conditioned on the step size: the same bits for any number of workers, sampling in the
+# steps that they have learned, and errors before training.
 fail() {
   echo "$@"
   exit 9

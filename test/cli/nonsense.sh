@@ -1,5 +1,5 @@
-# Options that would have no effect, or another effect than intended, are refused or cause a warning, which
-# says what to do.
+# Options that would have no effect, or another effect than intended, are refused or cause a
+# warning, which says what to do.
 fail() {
   echo "$@"
   exit 9
@@ -50,8 +50,8 @@ cp "$moons" up/here/moons.ini
 "$few" train up/here/moons.ini --run f steps=1 objective=direct pairs=8 teacher=model.safetensors 2>err >out || fail "$(cat err)"
 grep -q "teacher: there is no model.safetensors here: up/here/../model.safetensors, beside the recipe's folder, is taken" err ||
   fail "another teacher is taken in silence: $(cat err)"
-# There is no warning about keys that have an effect, that are off, or that have their default in a resolved
-# recipe.
+# There is no warning about keys that have an effect, that are off, or that have their default in a
+# resolved recipe.
 "$few" train "$moons" --run d steps=1 lr_shape=cosine lr_floor=0.1 preview_every=0 preview_n=4 eval_every=0 \
   eval_n=3 ema=100 ema_ramp=0.1 2>err >out || fail "$(cat err)"
 grep -q "does nothing" err && fail "$(cat err)"

@@ -1,5 +1,5 @@
-# few plan: the sizes of files are those that the run writes, operations are counted, and no files are left.
-# Times are compared by bench/plan.sh, not here.
+# few plan: the sizes of files are those that the run writes, operations are counted, and no files
+# are left. Times are compared by bench/plan.sh, not here.
 fail() {
   echo "$@"
   exit 9

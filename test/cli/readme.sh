@@ -1,4 +1,5 @@
-# README.md: its code fits in 80 columns, its recipes train and its commands run. Training is one step.
+# README.md: its code fits in 80 columns, its recipes train and its commands run. Training is one
+# step.
 readme="$here/../../README.md"
 awk '/^```/ { code = !code } (code || /^    /) && length > 80 { print "too wide: " $0; bad = 1 } END { exit bad }' \
   "$readme" || exit 9

@@ -1,5 +1,5 @@
-# With every sampler an image depends only on the seed and its index: the same bytes in any batch, for any
-# number of workers, in any series. Unsupported options are refused with a sentence.
+# With every sampler an image depends only on the seed and its index: the same bytes in any batch,
+# for any number of workers, in any series. Unsupported options are refused with a sentence.
 fail() {
   echo "$@"
   exit 9

@@ -1,5 +1,5 @@
-# A closed stream or a limit on file sizes is an error with a sentence. Output for the terminal never goes
-# into a file of the run.
+# A closed stream or a limit on file sizes is an error with a sentence. Output for the terminal
+# never goes into a file of the run.
 fail() {
   echo "$@"
   exit 9

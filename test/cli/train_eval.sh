@@ -1,5 +1,5 @@
-# few train evaluates on a schedule: this does not change the bits of training, a resumed run has each line
-# once, and an evaluation that was stopped is repeated.
+# few train evaluates on a schedule: this does not change the bits of training, a resumed run has
+# each line once, and an evaluation that was stopped is repeated.
 fail() {
   echo "$@"
   exit 9
@@ -55,7 +55,8 @@ train parts --quiet $measure || fail "not made up for: $(cat err)"
 train parts --quiet $measure || fail "not again: $(cat err)"
 grep -v '"step":5,' parts/log.jsonl | grep -o '"eval":.*"seconds"' >b
 cmp a b || fail "made up for: $(cat a b)"
-# Stopped in an evaluation that would take hours: the step is kept, and its line is written after resuming.
+# Stopped in an evaluation that would take hours: the step is kept, and its line is written after
+# resuming.
 "$few" train "$here/tiny-unet.ini" --run stopped $measure eval_n=100000000 preview_every=4 preview_n=4 preview_steps=1 2>err &
 for _ in $(seq 300); do # a busy machine takes long
   grep -q '"step":4,' stopped/log.jsonl 2>/dev/null && break

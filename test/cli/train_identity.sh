@@ -39,8 +39,8 @@ cp x.npy y.npy && train --run data data=npy:y.npy steps=30 || fail "moved data: 
 "$few" data toy:moons --limit 200 --n 90 --out x.npy >out
 refused "was trained on other data" --run data data=npy:x.npy
 
-# Truncated checkpoints: later ones do not replace good ones, and if none can be read, the run does not start
-# again.
+# Truncated checkpoints: later ones do not replace good ones, and if none can be read, the run does
+# not start again.
 train --run c steps=40 checkpoint_every=20
 : >c/checkpoint-000000060.safetensors
 : >c/checkpoint-000000080.safetensors

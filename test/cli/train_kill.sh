@@ -1,5 +1,5 @@
-# A run that is killed at any moment ends with the bits of one that was not. Interim checkpoints, which are
-# written by the clock, change nothing, not even the step that the guard goes back to.
+# A run that is killed at any moment ends with the bits of one that was not. Interim checkpoints,
+# which are written by the clock, change nothing, not even the step that the guard goes back to.
 fail() {
   echo "$@"
   exit 9
@@ -38,7 +38,8 @@ grep -q "rolled back" guarded/log.jsonl || fail "no roll-back to look at"
 train guarded-often --quiet $wild $often || fail "$(cat err)"
 cmp guarded/model.safetensors guarded-often/model.safetensors || fail "roll-backs follow the clock"
 
-# If the last checkpoint is damaged, the one before is used with a warning, and the bits are the same.
+# If the last checkpoint is damaged, the one before is used with a warning, and the bits are the
+# same.
 cp -r whole flipped
 last=flipped/checkpoint-000000100.safetensors
 rm flipped/model.safetensors

@@ -1,5 +1,6 @@
-# SIGINT leaves a checkpoint and exit code 130. The same command then ends with the bytes of an uninterrupted
-# run. The same holds for SIGTERM, and if the terminal or the reader is gone (HUP, PIPE).
+# SIGINT leaves a checkpoint and exit code 130. The same command then ends with the bytes of an
+# uninterrupted run. The same holds for SIGTERM, and if the terminal or the reader is gone (HUP,
+# PIPE).
 fail() {
   echo "$@"
   exit 9

@@ -1,6 +1,6 @@
-/* A reader, a network and a sampler from outside the library, used together: a model is trained step
- * by step on the reader's data, and on the same data from a callback, and sampled. Only installed
- * headers, only exported calls. */
+/* A reader, a network and a sampler from outside the library, used together: a model is trained
+ * step by step on the reader's data, and on the same data from a callback, and sampled. Only
+ * installed headers, only exported calls. */
 #include <few.h>
 #include <few/ext/net.h>
 #include <few/ext/reader.h>

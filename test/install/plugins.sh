@@ -1,5 +1,5 @@
-# Components of every kind added by a program, and the engine, with the installed package, in C and in C++.
-# shellcheck shell=sh
+# Components of every kind added by a program, and the engine, with the installed package, in C and
+# in C++. shellcheck shell=sh
 # shellcheck disable=SC2046,SC2154  # flags are words; run.sh sets the variables
 "$@" -std=c11 -Wall -Wextra -Werror "$source/examples/objective_robust.c" -o robust $(pkg-config --cflags --libs few) -Wl,-rpath,"$lib"
 ./robust "$source/recipes/toy-teacher.ini" run objective=robust huber_c=0.2 steps=3 preview_every=0 >/dev/null

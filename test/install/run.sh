@@ -1,6 +1,6 @@
 #!/bin/sh
-# One test of the installed package: run.sh NAME BUILD_FOLDER C_COMPILER [flags ...] runs NAME.sh in a folder of
-# its own, with
+# One test of the installed package: run.sh NAME BUILD_FOLDER C_COMPILER [flags ...] runs NAME.sh in
+# a folder of its own, with
 #   $source $build   few's sources, and the folder that it was built in
 #   $prefix $lib     where install.sh installed it, which comes first, and the folder of libfew.a
 #   $@               the C compiler with the flags of the build

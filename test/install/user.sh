@@ -1,5 +1,5 @@
-# A user's program with pkg-config, the installed program, and the C program that README.md shows with a model
-# which the installed program trains.
+# A user's program with pkg-config, the installed program, and the C program that README.md shows
+# with a model which the installed program trains.
 # shellcheck disable=SC2046,SC2086  # flags are words
 "$@" "$here/user.c" -o user $(pkg-config --cflags --libs few) -Wl,-rpath,"$lib"
 ./user "$(pkg-config --modversion few)"

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""The files of test/io/data/pth: what torch.save writes (y_*), and pickles that no one should trust (n_*).
+"""The files of test/io/data/pth: what torch.save writes (y_*), and pickles that no one should trust
+(n_*).
 
-Element i of every tensor of a y_ file is i - 2 (of bytes i, of booleans i % 2), which test_pth.c expects.
-Needs PyTorch; the files are committed.
+Element i of every tensor of a y_ file is i - 2 (of bytes i, of booleans i % 2), which test_pth.c
+expects. Needs PyTorch; the files are committed.
 """
 import collections
 import io

@@ -1,4 +1,5 @@
-/* convert.c - networks of other processes in TrigFlow's terms (Lu and Song, arXiv 2410.11081, eq. 29).
+/* convert.c - networks of other processes in TrigFlow's terms (Lu and Song, arXiv 2410.11081, eq.
+ * 29).
  *
  * TrigFlow's state cos(t) x0 + sigma_d sin(t) eps has the direction of the other
  * process's (alpha', sigma') at t' = time(cos t, sigma_d sin t), and x'_t' = k x_t with

@@ -1,7 +1,8 @@
 #!/bin/sh
 # The program on another x86 processor: test/processors/run.sh PROGRAM QEMU PROCESSOR KERNELS.
-# QEMU (qemu-x86_64) stops at the first instruction that PROCESSOR lacks, as the processor does. KERNELS is
-# the set that few has to choose there. Nothing is compared: kernels of every set are tested in test/engine/backend/.
+# QEMU (qemu-x86_64) stops at the first instruction that PROCESSOR lacks, as the processor does.
+# KERNELS is the set that few has to choose there. Nothing is compared: kernels of every set are
+# tested in test/engine/backend/.
 set -eu
 few=$(realpath "$1") qemu=$2 processor=$3 kernels=$4
 cli=$(cd "$(dirname "$0")/../cli" && pwd)

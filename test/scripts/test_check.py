@@ -116,6 +116,7 @@ class Rules(unittest.TestCase):
                 ('include/few/ext/a.h', 'const char *few_a(void);'),
                 ('include/few/a.h', 'FEW_API few_status few_a(few_ctx *ctx, few_b **out);'),
                 ('include/few/a.h', 'FEW_API void few_a(const few_b *b, int n,\n  float *x);'),
+                ('src/diffusion/net/a.h', '/* ' + 95 * 'x' + ' */'),
                 ('src/diffusion/net/a.def', '#undef FEW_A')):
             with self.subTest(path=path, line=line):
                 self.assertTrue(self.refused(path, line))
@@ -134,6 +135,7 @@ class Rules(unittest.TestCase):
                 ('src/diffusion/net/a.c', 'few__free(ctx, p);'), ('src/diffusion/net/a.c', 'pool->free(p);'),
                 ('src/diffusion/net/a.c', 'free(p); /* check-allow: the library gave it with malloc */'),
                 ('src/diffusion/net/a.c', '/* TO' 'DO: share the table with the trainer */'),
+                ('src/diffusion/net/a.h', '/* ' + 94 * 'x' + ' */'),
                 ('Makefile', '\tmake x'), ('test/io/a.c', 'f("/tm' 'p/x");'),
                 ('docs/a.md', 'https://example.org/home/page'), ('test/io/data/a.txt', 'x ')):
             with self.subTest(path=path, line=line):

@@ -170,7 +170,8 @@ struct few_cond_opts {
 #define FEW_COND_OPTIONS(S) \
   FEW_OPT_IN(S, cond, time_transform, FEW_OPTION_CHOICE, "identity", 0, 0, \
              few_time_transform_choices + 1, \
-             "the time that is embedded: TrigFlow's t, EDM's ln(sigma)/4, or another process's time"), \
+             "the time that is embedded: TrigFlow's t, EDM's ln(sigma)/4, or another " \
+             "process's time"), \
   FEW_OPT_IN(S, cond, time_embedding, FEW_OPTION_CHOICE, "positional", 0, 0, "positional|fourier", \
              "sinusoids of falling frequency, or random Fourier features"), \
   FEW_OPT_IN(S, cond, time_scale, FEW_OPTION_REAL, "1", 1e-6, 1e6, NULL, \

@@ -265,20 +265,27 @@ struct few_timestep_opts {
 #define FEW_TIMESTEP_OPTIONS(S, mean, std) \
   FEW_OPT_IN(S, timestep, p_mean, FEW_OPTION_REAL, mean, -20, 20, NULL, \
             "lognormal: mean of ln(sigma_d tan t), that is of EDM's ln(sigma)"), \
-  FEW_OPT_IN(S, timestep, p_std, FEW_OPTION_REAL, std, 0.01, 20, NULL, "lognormal: standard deviation of ln(sigma_d tan t)"), \
+  FEW_OPT_IN(S, timestep, p_std, FEW_OPTION_REAL, std, 0.01, 20, NULL, \
+            "lognormal: standard deviation of ln(sigma_d tan t)"), \
   FEW_OPT_IN(S, timestep, process, FEW_OPTION_CHOICE, "trigflow", 0, 0, few_process_choices + 1, \
             "process whose times are sampled: few list processes"), \
-  FEW_OPT_IN(S, timestep, times, FEW_OPTION_CHOICE, "own", 0, 0, "own|lognormal|uniform|logit-normal", \
+  FEW_OPT_IN(S, timestep, times, FEW_OPTION_CHOICE, "own", 0, 0, \
+            "own|lognormal|uniform|logit-normal", \
             "own: lognormal for trigflow and edm, uniform for vp, vp-linear and flow"), \
   FEW_OPT_IN(S, timestep, logit_mean, FEW_OPTION_REAL, "0", -20, 20, NULL, \
             "logit-normal: mean of ln(u/(1 - u)), u in (0, 1) the process's time"), \
-  FEW_OPT_IN(S, timestep, logit_std, FEW_OPTION_REAL, "1", 0.01, 20, NULL, "logit-normal: standard deviation of ln(u/(1 - u))"), \
-  FEW_OPT_IN(S, timestep, logsnr_min, FEW_OPTION_REAL, "-20", -40, 0, NULL, "vp: ln(SNR) at the noisy end"), \
-  FEW_OPT_IN(S, timestep, logsnr_max, FEW_OPTION_REAL, "20", 0, 40, NULL, "vp: ln(SNR) at the clean end"), \
+  FEW_OPT_IN(S, timestep, logit_std, FEW_OPTION_REAL, "1", 0.01, 20, NULL, \
+            "logit-normal: standard deviation of ln(u/(1 - u))"), \
+  FEW_OPT_IN(S, timestep, logsnr_min, FEW_OPTION_REAL, "-20", -40, 0, NULL, \
+            "vp: ln(SNR) at the noisy end"), \
+  FEW_OPT_IN(S, timestep, logsnr_max, FEW_OPTION_REAL, "20", 0, 40, NULL, \
+            "vp: ln(SNR) at the clean end"), \
   FEW_OPT_IN(S, timestep, noise_d, FEW_OPTION_REAL, "0", 0, 4096, NULL, \
-            "vp: add 2 ln(noise_d/side) to ln(SNR): images are then as noisy as images of side noise_d; 0: no"), \
+            "vp: add 2 ln(noise_d/side) to ln(SNR): images are then as noisy as " \
+            "images of side noise_d; 0: no"), \
   FEW_OPT_IN(S, timestep, noise_d_high, FEW_OPTION_REAL, "0", 0, 4096, NULL, \
-            "vp: side whose shift applies at the noisy end, interpolated from noise_d's at the clean end; 0: noise_d throughout")
+            "vp: side whose shift applies at the noisy end, interpolated from noise_d's at " \
+            "the clean end; 0: noise_d throughout")
 /* clang-format on */
 
 /* FEW_E_INVALID for options that contradict each other or the data. */

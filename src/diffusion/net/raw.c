@@ -1,8 +1,8 @@
 /* raw.c - TrigFlow's F from the output of a raw network.
  *
  * A raw network predicts y = p x0 + q eps (process/predict.h). Samplers and objectives work in
- * TrigFlow, x_t = c x0 + sigma_d s eps with c = cos t and s = sin t, and use F. Cramer's rule (Lu and
- * Song, arXiv 2410.11081, eq. 29) gives
+ * TrigFlow, x_t = c x0 + sigma_d s eps with c = cos t and s = sin t, and use F. Cramer's rule (Lu
+ * and Song, arXiv 2410.11081, eq. 29) gives
  *
  *   F = X x_t + Y y,   Y = 1/(c q - sigma_d s p),   X = -(p c + q s/sigma_d) Y.
  *
@@ -11,8 +11,9 @@
  *
  *   Y = 1/n,   X = c s (sigma_d - 1/sigma_d)/n^2.
  *
- * Two heads make v too. All of these are nodes that depend on each row's t, so tangents with respect
- * to t pass through them. x does not determine F at t = 0, nor eps at pi/2: F is not finite there.
+ * Two heads make v too. All of these are nodes that depend on each row's t, so tangents with
+ * respect to t pass through them. x does not determine F at t = 0, nor eps at pi/2: F is not finite
+ * there.
  */
 #include "net.h"
 

@@ -1,10 +1,11 @@
 /* uvit - the U-ViT of simple diffusion (Hoogeboom et al., arXiv 2301.11093, section 3.3): for
  * large images most of the work is at low resolution, so capacity and dropout are there.
  *
- *   way down   patches (or none); conv in; per level: residual blocks, every result pushed on the skip
- *              stack; then half the side
+ *   way down   patches (or none); conv in; per level: residual blocks, every result pushed on the
+ *              skip stack; then half the side
  *   middle     at the lowest side every pixel is a token: transformer blocks of any width and depth
- *   way up     per level: twice the side; then residual blocks, each with a popped skip concatenated
+ *   way up     per level: twice the side; then residual blocks, each with a popped skip
+ *              concatenated
  *   norm, SiLU, conv out
  *
  * The ends are a U-Net's (unet.c), the middle is a transformer with adaptive norms (dit.c). To

@@ -1,4 +1,4 @@
-/* cd - consistency distillation (Song, Dhariwal, Chen and Sutskever, arXiv 2303.01469, algorithm 2):
+/* cd - consistency distillation (Song et al., arXiv 2303.01469, algorithm 2):
  *
  *   x_n+1 = cos(t_n+1) x0 + sin(t_n+1) z,   n ~ U{0, .., N-2} on Karras' grid     section 3
  *   x^_n  = the teacher's step from t_n+1 to t_n                                       eq. 6
@@ -15,9 +15,9 @@
  *   n = 1 .. N-1         n = 0 .. N-2: points are counted from 0
  *
  * d is l2, l1 or pseudo-Huber; the paper's LPIPS needs a network for images. The solver is EDM's
- * Heun in sigma = sigma_d tan t, whatever the path: an Euler step, which is DDIM's, plus the mean of
- * the noise at both ends less that at the first (few/ext/steps.h, few_step_heun); or only DDIM. A
- * guided teacher gives the student the guidance scale as an input, as in scd.
+ * Heun in sigma = sigma_d tan t, whatever the path: an Euler step, which is DDIM's, plus the mean
+ * of the noise at both ends less that at the first (few/ext/steps.h, few_step_heun); or only DDIM.
+ * A guided teacher gives the student the guidance scale as an input, as in scd.
  */
 #include "base/rng.h"
 #include "discrete.h"

@@ -3,8 +3,8 @@
  *   L = - sum_k q_k ln softmax(y)_k,   q = (1 - s) [k = label] + s / K,
  *
  * with label smoothing s over K classes (Szegedy et al., arXiv 1512.00567, section 7: epsilon,
- * q'(k)). It trains the networks that `few eval` uses for features. Images are clean: x = x0/sigma_d
- * at time 0.
+ * q'(k)). It trains the networks that `few eval` uses for features. Images are clean: x =
+ * x0/sigma_d at time 0.
  */
 #include "objective.h"
 

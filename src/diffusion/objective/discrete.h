@@ -36,10 +36,12 @@ struct few_distance_opts {
 #define FEW_GRID_OPTIONS(S) \
   FEW_PATH_OPTION(S), \
   FEW_DISCRETE_(S, grid, rho, FEW_OPTION_REAL, "0", 0, 100, NULL, \
-                "the grid has even steps in c^(1/rho), c the coordinate of path; 0: 7 for edm, else 1"), \
+                "the grid has even steps in c^(1/rho), c the coordinate of path; " \
+                "0: 7 for edm, else 1"), \
   FEW_DISCRETE_(S, grid, sigma_min, FEW_OPTION_REAL, "0.002", 1e-6, 1, NULL, \
                 "sigma_d tan t of the grid's first point"), \
-  FEW_DISCRETE_(S, grid, sigma_max, FEW_OPTION_REAL, "80", 1.001, 1e5, NULL, "sigma_d tan t of the grid's last point")
+  FEW_DISCRETE_(S, grid, sigma_max, FEW_OPTION_REAL, "80", 1.001, 1e5, NULL, \
+                "sigma_d tan t of the grid's last point")
 #define FEW_METRIC_OPTIONS(S, kind, c) \
   FEW_DISCRETE_(S, metric, metric, FEW_OPTION_CHOICE, kind, 0, 0, "l2|l1|huber", \
                 "distance: mean square, mean size, or sqrt(|.|^2 + c^2) - c of a sample"), \

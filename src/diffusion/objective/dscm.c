@@ -1,6 +1,6 @@
 /* dscm - sCD in discrete time (Lu and Song, arXiv 2410.11081, appendix E). It
- * shows what is lost when the tangent is a difference over a grid instead of a derivative. From t to
- * t' < t on the grid,
+ * shows what is lost when the tangent is a difference over a grid instead of a derivative. From t
+ * to t' < t on the grid,
  *
  *   x_t'  = cos(t-t') x_t - sin(t-t') sigma_d F_pretrain(x_t/sigma_d, t)              (DDIM)
  *   Delta = -cos(t') (sigma_d F^-(x_t, t) - sigma_d F_pretrain)

@@ -18,8 +18,8 @@
  * so that the student is trained on its own images and not on data that it never sees later.
  *
  * The fake network starts as the teacher and is trained on these x by the diffusion loss. Its score
- * is that of the student's distribution with noise at t (Diff-Instruct, arXiv 2305.18455; VSD, arXiv
- * 2305.16213).
+ * is that of the student's distribution with noise at t (Diff-Instruct, arXiv 2305.18455; VSD,
+ * arXiv 2305.16213).
  */
 #include "generator.h"
 

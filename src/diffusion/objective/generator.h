@@ -25,7 +25,8 @@ struct few_generator_opts {
   FEW_GUIDANCE_OPTIONS("1"), \
   FEW_GENERATOR_(S, fake_p_mean, "-0.8", -20, 20, \
                  "fake network: mean of ln(sigma_d tan t) of its own loss"), \
-  FEW_GENERATOR_(S, fake_p_std, "1.6", 0.01, 20, "fake network: standard deviation of ln(sigma_d tan t)")
+  FEW_GENERATOR_(S, fake_p_std, "1.6", 0.01, 20, \
+                 "fake network: standard deviation of ln(sigma_d tan t)")
 /* clang-format on */
 
 /* Images of the student, [rows, ...], for the labels of the batch. Gradients pass to the student.

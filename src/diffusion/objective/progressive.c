@@ -17,8 +17,8 @@
  *   N                      scalar[0], from `start` to `end`
  *
  * x~ is the image for which one step of DDIM goes from z_t to z_s. The student then becomes the
- * teacher and N is halved, a stage each; the first stage starts as the recipe's teacher and takes it
- * for its own. The recipe's lr_shape = linear takes each stage's rate to zero, as in the paper.
+ * teacher and N is halved, a stage each; the first stage starts as the recipe's teacher and takes
+ * it for its own. The recipe's lr_shape = linear takes each stage's rate to zero, as in the paper.
  *
  * In TrigFlow's time DDIM is a rotation, x_s = cos(t-s) x_t - sin(t-s) sigma_d F, so x~ has an F~
  * that turns x_t into x_s. With p = t - m, q = m - s and the teacher's F_t, F_m there,
@@ -26,8 +26,8 @@
  *   F~ = (cos(q) sin(p) F_t + sin(q) (F_m - sin(p) x_t/sigma_d)) / sin(p + q).
  *
  * Terms that would cancel are gone from it, so no digits are lost for any N. u = 0 stands for t = 0
- * itself, as it does in the sampler. The paper's exception for i = 1, where x~ is the teacher's last
- * x^, therefore needs no code: from m a step to t = 0 leads to x^(x_m, m).
+ * itself, as it does in the sampler. The paper's exception for i = 1, where x~ is the teacher's
+ * last x^, therefore needs no code: from m a step to t = 0 leads to x^(x_m, m).
  *
  * direction = encode goes the other way, u -> u + 1/N from i = 0 .. N-1, for few encode.
  * grid = double is for the stochastic sampler (2210.03142, section 3): a jump of 2/N from every

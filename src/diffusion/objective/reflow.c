@@ -1,7 +1,7 @@
 /* reflow - rectified flow on a model's own pairs (Liu, Gong and Liu, arXiv 2209.03003): flow
- * matching where noise and image are not independent but belong together, as the teacher maps one to
- * the other. Paths that crossed are rewired, so the new model's paths are straighter, and a straight
- * path is one step of Euler. The result can be the teacher of the next run: k-reflow.
+ * matching where noise and image are not independent but belong together, as the teacher maps one
+ * to the other. Paths that crossed are rewired, so the new model's paths are straighter, and a
+ * straight path is one step of Euler. The result can be the teacher of the next run: k-reflow.
  *
  *   y_u = (1-u) x0 + u eps,   L = E |v(y_u, u) - (eps - x0)|^2,   u ~ U(0, 1),  (eps, x0) a pair.
  *

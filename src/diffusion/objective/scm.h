@@ -17,10 +17,12 @@ struct few_scm_opts {
 /* clang-format off */
 #define FEW_SCM_OPTIONS(S) \
   FEW_SCM_(S, p_mean, FEW_OPTION_REAL, "-1", -20, 20, NULL, "mean of ln(sigma_d tan t)"), \
-  FEW_SCM_(S, p_std, FEW_OPTION_REAL, "1.4", 0.01, 20, NULL, "standard deviation of ln(sigma_d tan t)"), \
+  FEW_SCM_(S, p_std, FEW_OPTION_REAL, "1.4", 0.01, 20, NULL, \
+           "standard deviation of ln(sigma_d tan t)"), \
   FEW_SCM_(S, tangent, FEW_OPTION_CHOICE, "normalize", 0, 0, "normalize|clip|raw", \
            "limit of the tangent: g / (|g| + c), df/dt in [-1,1] elementwise, or none"), \
-  FEW_SCM_(S, tangent_c, FEW_OPTION_REAL, "0.1", 1e-6, 100, NULL, "c of tangent normalization, g / (|g| + c)"), \
+  FEW_SCM_(S, tangent_c, FEW_OPTION_REAL, "0.1", 1e-6, 100, NULL, \
+           "c of tangent normalization, g / (|g| + c)"), \
   FEW_SCM_(S, tangent_warmup, FEW_OPTION_INT, "10000", 0, 1e9, NULL, \
            "steps until the whole tangent counts"), \
   FEW_SCM_(S, prior_weight, FEW_OPTION_BOOL, "yes", 0, 0, NULL, \

@@ -4,7 +4,8 @@
  *
  *   lognormal      ln(sigma_d tan t) ~ N(p_mean, p_std^2), which is EDM's ln(sigma) and sCM's tau
  *   uniform        u ~ U(0, 1), and t from the process's own time u
- *   logit-normal   u = sigmoid(N(logit_mean, logit_std^2)), likewise (Esser et al., arXiv 2403.03206)
+ *   logit-normal   u = sigmoid(N(logit_mean, logit_std^2)), likewise
+ *                  (Esser et al., arXiv 2403.03206)
  *
  * What t is at u is in the file of each process (process/): trig_time. times = own is the
  * distribution of the process's paper:

@@ -1,8 +1,8 @@
 /* tangent.h - the tangent of continuous-time consistency models, element by element in f64.
  *
- * Training builds these lines as a graph (objective/scm.c); tests and few tangent compare with these.
- * All arrays have n elements: x = x_t, F = F(x_t/sigma_d, t), v = dx_t/dt, dF = dF/dt along v, jvp = cos(t) sin(t)
- * sigma_d dF/dt.
+ * Training builds these lines as a graph (objective/scm.c); tests and few tangent compare with
+ * these. All arrays have n elements: x = x_t, F = F(x_t/sigma_d, t), v = dx_t/dt, dF = dF/dt along
+ * v, jvp = cos(t) sin(t) sigma_d dF/dt.
  */
 #ifndef FEW_SRC_TANGENT_H
 #define FEW_SRC_TANGENT_H

@@ -1,5 +1,5 @@
-/* dpm2.c - DPM-Solver-2, second order with one evaluation per step (Lu et al., arXiv 2206.00927, as a
- * multistep method; on TrigFlow's circle: arXiv 2410.11081, eq. 27).
+/* dpm2.c - DPM-Solver-2, second order with one evaluation per step (Lu et al., arXiv 2206.00927, as
+ * a multistep method; on TrigFlow's circle: arXiv 2410.11081, eq. 27).
  *
  * As dpmpp.c, but it is the noise e = sin(t) x + cos(t) sigma_d F that is extrapolated linearly in
  * ln tan t. The first step and the one to t = 0 are DDIM's.

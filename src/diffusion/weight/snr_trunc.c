@@ -1,5 +1,5 @@
-/* snr-trunc - truncated SNR, max(|x - x^|^2, |eps - eps^|^2) = max(SNR, 1) |x - x^|^2: a student still
- * learns at SNR 0 (Salimans and Ho, arXiv 2202.00512, section 4).
+/* snr-trunc - truncated SNR, max(|x - x^|^2, |eps - eps^|^2) = max(SNR, 1) |x - x^|^2: a student
+ * still learns at SNR 0 (Salimans and Ho, arXiv 2202.00512, section 4).
  *
  *   w = max(c^2, sigma_d^2 s^2).
  */

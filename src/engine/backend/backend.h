@@ -68,9 +68,9 @@ struct few_kernel {
   /* Bytes of scratch this call needs (shapes and attributes are filled in, data is not). NULL: 0.
    */
   size_t (*scratch)(const struct few_call *call);
-  /* Of kernels that copy operand 1 into another form before they use it: the bytes of that form, 0 where
-   * it does not pay to keep it, and the copy. Parameters are packed once for all calls with the same
-   * values. NULL: the kernel has no such form. */
+  /* Of kernels that copy operand 1 into another form before they use it: the bytes of that form, 0
+   * where it does not pay to keep it, and the copy. Parameters are packed once for all calls with
+   * the same values. NULL: the kernel has no such form. */
   size_t (*packed)(const struct few_call *call);
   void (*pack)(const struct few_call *call, void *to);
 };

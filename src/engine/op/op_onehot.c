@@ -1,5 +1,5 @@
-/* onehot - [N] labels to [N, classes] rows with a single 1; a label outside 0..classes-1 gives a row
- * of zeros and stands for "no label". Followed by a matmul it is an embedding lookup. */
+/* onehot - [N] labels to [N, classes] rows with a single 1; a label outside 0..classes-1 gives a
+ * row of zeros and stands for "no label". Followed by a matmul it is an embedding lookup. */
 #include "op.h"
 
 few_node few_onehot(few_graph *g, few_node index, int64_t classes) {

@@ -1,8 +1,8 @@
 /* bf16.c - bf16 storage: which values a plan stores in bf16 when its precision is bf16.
  *
- * Activations are stored in bf16, and so are their tangents and cotangents. An activation has one row
- * per row of the batch and at least 16 channels. Kernels read and write bf16 but compute in f32, so
- * sums, the statistics of norms and fused programs keep their precision.
+ * Activations are stored in bf16, and so are their tangents and cotangents. An activation has one
+ * row per row of the batch and at least 16 channels. Kernels read and write bf16 but compute in
+ * f32, so sums, the statistics of norms and fused programs keep their precision.
  *
  * Everything else stays in f32: embeddings of time and label; images with their one or three
  * channels, and with them losses and the tangent of a consistency model; parameters and their

@@ -19,7 +19,7 @@ struct few_device_plan {
   void **outs;
   bool replayed;
   struct few_captured_graph *captured;
-  /* Memory of the device for few__device_plan_run, allocated when first needed or kept by the caller. */
+  /* Device memory for few__device_plan_run, allocated when first needed or kept by the caller. */
   struct buffer *slot_buffer, *out_buffer;
   void **slot_at, **out_at; /* as a binding has them */
   uint64_t values;          /* few_binding.values of the parameters that are on the device */

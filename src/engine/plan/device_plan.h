@@ -18,8 +18,8 @@ void few__device_plan_replay(few_device_plan *p, const struct few_binding *b);
 /* Slots and outs are memory of the host: copies the slots there and the outs back, and waits. */
 few_status few__device_plan_run(few_device_plan *p, const struct few_binding *b);
 
-/* Copies the slots there and enqueues the kernels, without waiting. Output i stays on the device, at
- * few__device_plan_out(p, i). */
+/* Copies the slots there and enqueues the kernels, without waiting. Output i stays on the device,
+ * at few__device_plan_out(p, i). */
 few_status few__device_plan_enqueue(few_device_plan *p, const struct few_binding *b);
 void *few__device_plan_out(const few_device_plan *p, int i);
 /* From now on slot or output i of run and enqueue lies at `at`, memory of the device, and is not

@@ -6,8 +6,8 @@
 
 #include "device_plan.h"
 
-/* For n plans of one backend, which are borrowed; a NULL among them is skipped. On a device, kernels
- * are launched on `queue`, which is borrowed, or on a queue of its own if that is NULL. */
+/* For n plans of one backend, which are borrowed; a NULL among them is skipped. On a device,
+ * kernels are launched on `queue`, which is borrowed, or on a queue of its own if that is NULL. */
 few_status few__executor_create(few_ctx *ctx, few_executor **out, int n,
                                 const few_plan *const *plans, struct few_queue *queue);
 void few__executor_free(few_executor *e); /* NULL is fine */

@@ -20,7 +20,7 @@ static int owner(const struct few_plan *plan, int s) {
   return s;
 }
 
-/* Does the instruction read storage s otherwise than element by element: a part of it, or repeated? */
+/* Whether the instruction reads storage s other than element by element: a part, or repeated. */
 static bool read_apart(const struct few_plan *plan, const struct instruction *in, int s) {
   for (int k = 0; k < in->call.n_in; k++)
     if (owner(plan, in->in[k].storage) == s &&

@@ -1,8 +1,8 @@
 /* feature.h - networks that turn images into vectors, which distances between sets compare.
  *
  * They run in few's own graph, plan and backends. What a distance means depends on the network, its
- * weights and the rule by which images are resized, so a report has all three. A Fréchet distance is
- * called FID only with the weights of inception-2015-12-05.
+ * weights and the rule by which images are resized, so a report has all three. A Fréchet distance
+ * is called FID only with the weights of inception-2015-12-05.
  */
 #ifndef FEW_SRC_FEATURE_H
 #define FEW_SRC_FEATURE_H

@@ -1,17 +1,18 @@
 /* inception - Inception-v3 of 2015-12-05 (Szegedy et al., arXiv 1512.00567), the network of the FID
  * (Heusel et al., arXiv 1706.08500). Tensors have the names of pytorch-fid's file of weights.
  *
- * It differs from the Inception-v3 of torchvision in its weights and in three more ways: it has 1008
- * classes; its average pools divide by the number of pixels inside the image; its last block has a
- * max pool. A row is pool_3, 2048 values. Logits are W row without the bias, as the Inception score
- * uses them. sFID uses the first 7 channels of mixed_6/conv (here Mixed_6d.branch1x1), 17 x 17 x 7.
+ * It differs from the Inception-v3 of torchvision in its weights and in three more ways: it has
+ * 1008 classes; its average pools divide by the number of pixels inside the image; its last block
+ * has a max pool. A row is pool_3, 2048 values. Logits are W row without the bias, as the Inception
+ * score uses them. sFID uses the first 7 channels of mixed_6/conv (here Mixed_6d.branch1x1), 17 x
+ * 17 x 7.
  *
  * Two ways of resizing images to 299 x 299 are in use, and they give different numbers:
  *   inception      as pytorch-fid: pixel centres are aligned (half-pixel), then x / 127.5 - 1
  *   inception-tf   as the TensorFlow graph: corners are aligned, then (x - 128) / 128
  *
- * An average pool and the 1x1 kernel after it commute. Here the kernel comes first, so that the pool
- * averages fewer channels.
+ * An average pool and the 1x1 kernel after it commute. Here the kernel comes first, so that the
+ * pool averages fewer channels.
  */
 #include <math.h>
 #include <stdio.h>

@@ -1,8 +1,9 @@
 /* layers.c - the layers of feature networks, built from primitive ops.
  *
- * Pools are pointwise ops of shifted slices, one axis after the other. A stride of 2 is a slice of a
- * reshape. A depthwise convolution is a sum of shifted slices, each multiplied by a vector. With one
- * image per replay a slice along the rows is a view, so only the shifts along columns are copied.
+ * Pools are pointwise ops of shifted slices, one axis after the other. A stride of 2 is a slice of
+ * a reshape. A depthwise convolution is a sum of shifted slices, each multiplied by a vector. With
+ * one image per replay a slice along the rows is a view, so only the shifts along columns are
+ * copied.
  */
 #include <math.h>
 #include <stdio.h>

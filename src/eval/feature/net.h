@@ -23,7 +23,7 @@ struct few_feature_def {
   int rows;            /* images per replay */
   /* Read `path` into `net`; NULL: few__weights_read. */
   few_status (*open)(struct few_feature_net *net, const char *path);
-  /* Turn one image of h x w x c bytes into the input x of the network. NULL: `build` is NULL too. */
+  /* Turn one image of h x w x c bytes into the network's input x. NULL if `build` is NULL. */
   void (*prepare)(const struct few_feature_net *net, int64_t h, int64_t w, int64_t c,
                   const uint8_t *image, float *x);
   /* out: rows [R,d], logits [R,classes] or FEW_NONE, spatial [R,..] or FEW_NONE. */

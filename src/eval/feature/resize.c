@@ -1,5 +1,5 @@
-/* resize.c - bilinear resizing without antialiasing, in the two ways that implementations of the FID
- * use. Parmar et al. (arXiv 2104.11222) measured how much the FID depends on this. */
+/* resize.c - bilinear resizing without antialiasing, in the two ways that implementations of the
+ * FID use. Parmar et al. (arXiv 2104.11222) measured how much the FID depends on this. */
 #include <math.h>
 
 #include "net.h"

@@ -4,10 +4,10 @@
  *   2 E |x - y| - E |x - x'| - E |y - y'|
  *
  * of rows x, x' of the samples and y, y' of the reference. Each expectation is the mean over all
- * pairs of two different rows. That makes the estimate unbiased, so it may be negative. The distance
- * is 0 for equal distributions and for no others, has no parameters, and is in the units of the
- * rows. Unlike fd, which depends on means and covariances only, it detects a missing mode, so it is
- * the metric for points.
+ * pairs of two different rows. That makes the estimate unbiased, so it may be negative. The
+ * distance is 0 for equal distributions and for no others, has no parameters, and is in the units
+ * of the rows. Unlike fd, which depends on means and covariances only, it detects a missing mode,
+ * so it is the metric for points.
  */
 #include <math.h>
 #include <stdio.h>

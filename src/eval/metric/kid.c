@@ -4,9 +4,9 @@
  *
  *   sum_(i != j) k(x_i, x_j) / (m (m - 1)) + the same of y - 2 sum_ij k(x_i, y_j) / m^2
  *
- * averaged over random subsets of the rows that are kept. It may be negative, and is about 0 for two
- * sets of one distribution, for any m. With few images, this is the metric to trust. The error is
- * the standard deviation over subsets.
+ * averaged over random subsets of the rows that are kept. It may be negative, and is about 0 for
+ * two sets of one distribution, for any m. With few images, this is the metric to trust. The error
+ * is the standard deviation over subsets.
  */
 #include <math.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* knn.c - all distances between two sets, in strips of 8 rows, without storing them.
  *
  * |x - y|^2 = <x, x> + <y, y> - 2 <x, y> in f64. All inner products come from one kernel, so a row
- * and its copy are at distance zero to the bit. Distances stay squared, which changes no comparison.
- * Time grows as (n_real + n_fake)^2 d, memory as n.
+ * and its copy are at distance zero to the bit. Distances stay squared, which changes no
+ * comparison. Time grows as (n_real + n_fake)^2 d, memory as n.
  */
 #include "knn.h"
 

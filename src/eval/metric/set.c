@@ -1,8 +1,8 @@
 /* set.c - turns a stream of features into sums and a random choice of rows.
  *
- * A pseudo-random permutation of 0..n-1 decides which rows are kept and which split an image belongs
- * to. So a set that is sorted by class gives fair parts. Each row has its own slot, so order and
- * grouping of calls do not matter.
+ * A pseudo-random permutation of 0..n-1 decides which rows are kept and which split an image
+ * belongs to. So a set that is sorted by class gives fair parts. Each row has its own slot, so
+ * order and grouping of calls do not matter.
  */
 #include "set.h"
 

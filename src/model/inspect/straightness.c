@@ -1,8 +1,8 @@
 /* straightness.c - how straight a model's paths are (Liu, Gong and Liu, arXiv 2209.03003, section
  * 2.2; include/few/inspect.h).
  *
- * On the schedule of flow matching a step of DDIM is a step of Euler: y moves by du v. So y_1 - y_0 is
- * the mean of the velocities along a path, weighted by du, and the integral is their variance:
+ * On the schedule of flow matching a step of DDIM is a step of Euler: y moves by du v. So y_1 - y_0
+ * is the mean of the velocities along a path, weighted by du, and the integral is their variance:
  *
  *   S = sum_k du_k v_k^2 - (sum_k du_k v_k)^2,   v = eps^ - x^ at (x_t, t).
  */

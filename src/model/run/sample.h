@@ -40,9 +40,9 @@ bool few__sample_differs(const struct few_sample_opts *opts, const struct few_op
 
 /* ---- sample.c ---- */
 
-/* An evaluation on the way: x_t and F [rows][dims] of images first .. first + rows - 1, for the step
- * from t to `to`. At the end F is NULL, and x is the result. Rows before the first requested image
- * are seen too. */
+/* An evaluation on the way: x_t and F [rows][dims] of images first .. first + rows - 1, for the
+ * step from t to `to`. At the end F is NULL, and x is the result. Rows before the first requested
+ * image are seen too. */
 struct few_sample_view {
   int64_t first, rows;
   double t, to;
@@ -64,8 +64,8 @@ few_status few__sample_run(few_runner *r, const struct few_sample_opts *opts,
 
 /* ---- finite.c ---- */
 
-/* How many of n samples of `dims` values hold one that is not finite; the first `most` of them go to
- * list[]. */
+/* How many of n samples of `dims` values have one that is not finite. Sets list to the first
+ * `most` of them. */
 int64_t few__samples_broken(int64_t n, int64_t dims, const float *x, int64_t *list, int64_t most);
 /* FEW_E_DIVERGED if there are any, with how many and which; `what` begins the sentence. */
 few_status few__samples_check(few_ctx *ctx, const few_model *m, const char *what, int64_t first,

@@ -1,20 +1,21 @@
 #!/usr/bin/env python3
-"""The U-Net and the DiT of src/diffusion/net in PyTorch, as model files that hold their own answers.
+"""The U-Net and the DiT of src/diffusion/net in PyTorch, as model files that hold their own
+answers.
 
     torch_reference.py data        the small files that test_torch.c compares with
     torch_reference.py --full DIR  the networks of docs/performance.md, batch 4, in float32;
                                  --exact: the same weights and inputs, answered in float64
 
 A file is a model (docs/format.md) with weights laid out as few has them, and tensors under
-reference/: x, t, tangents dx and dt, and what PyTorch makes of them, y and dy. So this is also what an
-import of PyTorch weights has to do:
+reference/: x, t, tangents dx and dt, and what PyTorch makes of them, y and dy. So this is also what
+an import of PyTorch weights has to do:
   - kernels OIHW become HWIO, linear weights [out,in] become [in,out], images NCHW become NHWC;
   - one layer that gives (scale, shift) is two here, `scale` and `shift`; likewise the DiT's six;
   - an affine group norm before FiLM is folded into it: with n normalised,
     (g n + b)(1 + s) + a = n g (1 + s) + b (1 + s) + a;
   - an embedding added for "no label" is added to the bias of the time embedding's last layer.
-The small files are in float64, with weights of few bits, so that folding is exact and a comparison in
-float64 sees every factor. Only PyTorch and NumPy are needed.
+The small files are in float64, with weights of few bits, so that folding is exact and a comparison
+in float64 sees every factor. Only PyTorch and NumPy are needed.
 """
 import argparse
 import json

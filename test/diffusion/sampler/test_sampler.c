@@ -115,8 +115,8 @@ static double median_error(few_ctx *ctx, const struct few_sampler_def *sampler, 
 }
 
 /* Floats end the fall of the error near 1e-6, so few steps must do: 48 and 96
- * (diffusion/process/test_steps.c measures in f64). The next term of the error is then up to a fifth
- * of the leading one, worth a quarter of an order. */
+ * (diffusion/process/test_steps.c measures in f64). The next term of the error is then up to a
+ * fifth of the leading one, worth a quarter of an order. */
 static void test_orders(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();

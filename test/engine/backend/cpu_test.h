@@ -165,8 +165,8 @@ static inline int pick(uint64_t stream, int at, int n) {
   return (int)(w[0] % (uint32_t)n);
 }
 
-/* `count` products [m x n] = [m x k] [k x n]; ta, tb: a factor is stored transposed; the second may be
- * shared. */
+/* `count` products [m x n] = [m x k] [k x n]; ta, tb: a factor is stored transposed; the second may
+ * be shared. */
 static inline struct op_call matmul_call(int64_t count, int64_t m, int64_t n, int64_t k, int ta,
                                          int tb, bool shared) {
   struct op_call c = {FEW_OP_MATMUL, .attr.matmul = {ta, tb}, .n_in = 2};

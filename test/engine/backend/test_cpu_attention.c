@@ -8,8 +8,8 @@
  * (both ends of the exponent, its rounding, the sum over T, exp and the division). Then y is off by
  * E sum_j P |v|; the tangent and the gradient carry the same E through sums of their |terms|.
  *
- * Where units for bf16 compute products, P and other factors of values, queries and keys are rounded to
- * bf16: each term is off by 2^-8 of itself, 2^15 e.
+ * Where units for bf16 compute products, P and other factors of values, queries and keys are
+ * rounded to bf16: each term is off by 2^-8 of itself, 2^15 e.
  */
 #include "cpu_test.h"
 

@@ -1,6 +1,6 @@
-/* Products and convolutions of the CPU backend with factors and results in bf16, on every instruction
- * set: on matrix units, and the same kernels in plain C. Inputs are bf16 numbers, so products are exact
- * and only sums round, and results that are stored in bf16. */
+/* Products and convolutions of the CPU backend with factors and results in bf16, on every
+ * instruction set: on matrix units, and the same kernels in plain C. Inputs are bf16 numbers, so
+ * products are exact and only sums round, and results that are stored in bf16. */
 #include "cpu_test.h"
 
 static double *bf16_array(uint64_t stream, int64_t n) {

@@ -1,5 +1,5 @@
-/* Kernels of the CPU backend that move numbers, in f32 and in bf16: slice, pad and concat, and every
- * number of bf16 through every kernel that copies. */
+/* Kernels of the CPU backend that move numbers, in f32 and in bf16: slice, pad and concat, and
+ * every number of bf16 through every kernel that copies. */
 #include "cpu_test.h"
 
 /* Operands before the axis, and of it: 1 and 17 fill no vector, 600 several. */
@@ -117,8 +117,8 @@ static void test_patterns_transposed(void **state) {
 
 /* ---- Rounding ---- */
 
-/* Floats of every exponent on both sides of the middle between two numbers of bf16: they are rounded
- * to the nearest, ties to even. */
+/* Floats of every exponent on both sides of the middle between two numbers of bf16: they are
+ * rounded to the nearest, ties to even. */
 static void test_rounding(void **state) {
   (void)state;
   static const uint32_t low[] = {0, 1, 0x7fff, 0x8000, 0x8001, 0xffff};

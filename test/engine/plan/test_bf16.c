@@ -1,6 +1,6 @@
 /* Plans in bf16 on the processor, on every instruction set: a small network, its tangent and its
- * gradient are near those in f64, in less memory; weights that are packed once give the same bits as
- * weights that are packed in every call, and are packed again when their number changes. */
+ * gradient are near those in f64, in less memory; weights that are packed once give the same bits
+ * as weights that are packed in every call, and are packed again when their number changes. */
 #include "testing.h"
 
 #include "base/base.h"

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Inception-v3 of the FID in PyTorch, in float64 and with weights from a formula: test/eval/feature/data/inception.safetensors.
+"""Inception-v3 of the FID in PyTorch, in float64 and with weights from a formula:
+test/eval/feature/data/inception.safetensors.
 
     torch_reference.py [--weights FILE]   the answers that test_inception.c compares with
                                           FILE: also the weights, as torch.save's state dict
 
-Layers as torchvision has them, less what pytorch-fid changes (github.com/mseitzer/pytorch-fid): average
-pools do not count padding, the last block has a max pool. Batch norms are not folded here, averages come
-before their kernels, NCHW: another way to the same numbers. Element i of the tensor called NAME is made of
-r = mix(crc32(NAME) + i 0x9e3779b9) in [-1, 1), see `tensor`; images likewise. Needs PyTorch and NumPy.
+Layers as torchvision has them, less what pytorch-fid changes (github.com/mseitzer/pytorch-fid):
+average pools do not count padding, the last block has a max pool. Batch norms are not folded here,
+averages come before their kernels, NCHW: another way to the same numbers. Element i of the tensor
+called NAME is made of r = mix(crc32(NAME) + i 0x9e3779b9) in [-1, 1), see `tensor`; images
+likewise. Needs PyTorch and NumPy.
 """
 import argparse
 import json

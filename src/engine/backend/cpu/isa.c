@@ -78,8 +78,8 @@ bool few__isa_runs(few_isa isa) {
 
 bool few__isa_bf16(few_isa isa) { return isa == FEW_ISA_AVX512BF16 || isa == FEW_ISA_AMX; }
 
-/* Asking takes long on a virtual machine, so the answer is kept. Threads that ask at the same time get
- * the same one. */
+/* Asking takes long on a virtual machine, so the answer is kept. Threads that ask at the same time
+ * get the same one. */
 static _Atomic long cache_bytes;
 
 int64_t few__cpu_cache(void) {

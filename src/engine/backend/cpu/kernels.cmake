@@ -5,7 +5,8 @@ file(GLOB FEW_CPU_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.c)
 file(GLOB FEW_CPU_BF16_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/bf16/*.c)
 list(REMOVE_ITEM FEW_CPU_SOURCES ${CMAKE_CURRENT_LIST_DIR}/isa.c)
 
-function(few_cpu_set isa f32 help sources) # and its compiler flags; f32: the set of its other kernels
+# Arguments after `sources` are compiler flags. f32: the instruction set of its other kernels.
+function(few_cpu_set isa f32 help sources)
   add_library(few_cpu_${isa} OBJECT ${sources})
   target_include_directories(few_cpu_${isa} PRIVATE ${PROJECT_SOURCE_DIR}/include
     ${PROJECT_SOURCE_DIR}/src)
@@ -24,7 +25,8 @@ macro(few_cpu_isa isa help)
 endmacro()
 
 macro(few_cpu_units isa f32 help)
-  few_cpu_set(${isa} ${f32} "${help}" "${CMAKE_CURRENT_LIST_DIR}/table.c;${FEW_CPU_BF16_SOURCES}" ${ARGN})
+  few_cpu_set(${isa} ${f32} "${help}"
+    "${CMAKE_CURRENT_LIST_DIR}/table.c;${FEW_CPU_BF16_SOURCES}" ${ARGN})
 endmacro()
 
 target_sources(few_objects PRIVATE ${CMAKE_CURRENT_LIST_DIR}/isa.c)

@@ -171,8 +171,8 @@ VF_INLINE void vf_store_n(float *p, vf x, int64_t n) {
 #endif
 }
 
-/* Loads and stores of numbers in bf16, the upper half of a float. Storing rounds to nearest, ties to
- * even. NaN stays NaN. */
+/* Loads and stores of numbers in bf16, the upper half of a float. Storing rounds to nearest, ties
+ * to even. NaN stays NaN. */
 VF_INLINE vf vf_load_bf16(const uint16_t *p) {
 #if VF_W == 16
   return (vf)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)p)), 16);

@@ -1,9 +1,9 @@
 /* conv.cu - cuDNN's convolutions on NHWC. Sums are taken in f32.
  *
- * Algorithms are tried in the order of cuDNN's heuristics, and then one that always exists. The first
- * that runs is kept for the geometry. Timing them would often choose better, but not always the same
- * one, and a repeated run must give the same bits. For the same reason, algorithms that add in no fixed
- * order are left out.
+ * Algorithms are tried in the order of cuDNN's heuristics, and then one that always exists. The
+ * first that runs is kept for the geometry. Timing them would often choose better, but not always
+ * the same one, and a repeated run must give the same bits. For the same reason, algorithms that
+ * add in no fixed order are left out.
  */
 #include "conv.h"
 

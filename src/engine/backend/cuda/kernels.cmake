@@ -20,8 +20,8 @@ if(FEW_CUDA AND CMAKE_CUDA_COMPILER AND CUDNN_INCLUDE AND CUDNN_LIBRARY)
   message(STATUS "CUDA backend: for ${CMAKE_CUDA_ARCHITECTURES}, with ${CUDNN_LIBRARY}")
   file(GLOB FEW_CUDA_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.cu)
   add_library(few_cuda SHARED ${FEW_CUDA_SOURCES})
-  target_include_directories(few_cuda PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src
-    ${CUDNN_INCLUDE})
+  target_include_directories(few_cuda PRIVATE ${PROJECT_SOURCE_DIR}/include
+    ${PROJECT_SOURCE_DIR}/src ${CUDNN_INCLUDE})
   # Random numbers must have the bits of base/rng.c, so multiplications and additions are not fused.
   set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/random.cu PROPERTIES COMPILE_OPTIONS
     "-fmad=false")

@@ -1,6 +1,6 @@
-/* emulated.cc - the device and the libraries of the CUDA backend on the host, so that its kernels run in
- * tests. Device memory is host memory, products and convolutions are plain loops, and libtcc compiles the
- * sources of programs.
+/* emulated.cc - the device and the libraries of the CUDA backend on the host, so that its kernels
+ * run in tests. Device memory is host memory, products and convolutions are plain loops, and libtcc
+ * compiles the sources of programs.
  */
 #include <libtcc.h>
 #include <stdio.h>
@@ -88,9 +88,10 @@ static const char *finish(struct few_queue *q) {
 }
 
 extern "C" const struct few_device few__cuda_device;
-const struct few_device few__cuda_device = {queue_open, queue_close, device_name, memory,         give_back, host_memory, give_back,
-                                            copy,       copy,        set_key,        capture_begin,
-                                            capture_end, launch,      captured_graph_free, finish, &few__cuda_vectors};
+const struct few_device few__cuda_device = {
+    queue_open, queue_close, device_name, memory,      give_back,     host_memory, give_back,
+    copy,       copy,        set_key,     capture_begin, capture_end, launch,
+    captured_graph_free, finish, &few__cuda_vectors};
 
 /* ---- products and convolutions, of any number type, with rounded factors ---- */
 
@@ -193,7 +194,8 @@ typedef void (*program_fn)(struct few_pointers);
 /* The state of the compiler owns the code, so both are kept until the process ends. */
 static program_fn build(const std::string &text) {
   TCCState *s = tcc_new();
-  tcc_set_error_func(s, stderr, [](void *to, const char *what) { fprintf((FILE *)to, "%s\n", what); });
+  tcc_set_error_func(s, stderr,
+                     [](void *to, const char *what) { fprintf((FILE *)to, "%s\n", what); });
   tcc_set_options(s, "-nostdlib -w");
   tcc_set_output_type(s, TCC_OUTPUT_MEMORY);
   const std::string all = prelude + text;

@@ -16,8 +16,8 @@ list(FILTER FEW_EMULATED EXCLUDE REGEX "/(queue|gemm|conv|compile)\\.cu$") # NVI
 set_source_files_properties(${FEW_EMULATED} PROPERTIES LANGUAGE CXX)
 add_library(few_cuda_emulated OBJECT ${FEW_EMULATED} ${CMAKE_CURRENT_LIST_DIR}/emulator.cc
   ${CMAKE_CURRENT_LIST_DIR}/emulated.cc)
-target_include_directories(few_cuda_emulated PRIVATE ${CMAKE_CURRENT_LIST_DIR} ${PROJECT_SOURCE_DIR}/src
-  ${PROJECT_SOURCE_DIR}/include ${FEW_CUDA_FOLDER})
+target_include_directories(few_cuda_emulated PRIVATE ${CMAKE_CURRENT_LIST_DIR}
+  ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include ${FEW_CUDA_FOLDER})
 target_compile_definitions(few_cuda_emulated PRIVATE FEW_CUDA_EMULATED="emulator.h")
 set_target_properties(few_cuda_emulated PROPERTIES CXX_STANDARD 17 CXX_EXTENSIONS OFF
   COMPILE_OPTIONS "-xc++;-Wall;-Wextra;-Wno-unused-function;-ffp-contract=off")

@@ -2,8 +2,8 @@
  * formulas: ../../ref/k_attention.c).
  *
  * One head of one image at a time, and of that a block of queries, as in ../attention.c. Scores are
- * sums in f32, and softmax is computed in f32. The factors of values are rounded to bf16: the weights
- * p = exp(s - max), and for the tangent h = p (t_s - mean), where mean = sum p t_s / sum p:
+ * sums in f32, and softmax is computed in f32. The factors of values are rounded to bf16: the
+ * weights p = exp(s - max), and for the tangent h = p (t_s - mean), where mean = sum p t_s / sum p:
  *
  *     y = P V / sum p,     t_y = (H V + P t_V) / sum p.
  *

@@ -1,18 +1,18 @@
 /* conv.c - CONV, CONV_DX and CONV_DW with factors in bf16, directly: a tap is a shift.
  *
- * The images are copied with their borders of zeros, W columns wide. An output pixel (y,x) and a tap
- * (i,j) then meet at element ((y s + i) W + x s + j) C of the copy, whatever the pixel: the pixels of a
- * row of the output are rows of A (tile.h) with a stride of s C, and the taps are its parts. No im2col
- * is written.
+ * The images are copied with their borders of zeros, W columns wide. An output pixel (y,x) and a
+ * tap (i,j) then meet at element ((y s + i) W + x s + j) C of the copy, whatever the pixel: the
+ * pixels of a row of the output are rows of A (tile.h) with a stride of s C, and the taps are its
+ * parts. No im2col is written.
  *
  *     y    A: the copy of x; B: w, packed by tap.
- *     dx   the same from dy, whose pixels lie s apart in the copy, with w turned by 180 degrees and its
- *          channels exchanged.
- *     dw   for each tap, the sum over pixels of x shifted by the tap, transposed, times dy. Pixels are
- *          numbered as in the copy of x, so a shift is an offset; dy is zero at those between.
+ *     dx   the same from dy, whose pixels lie s apart in the copy, with w turned by 180 degrees and
+ *          its channels exchanged.
+ *     dw   for each tap, the sum over pixels of x shifted by the tap, transposed, times dy. Pixels
+ *          are numbered as in the copy of x, so a shift is an offset; dy is zero at those between.
  *
- * Tile registers take 16 rows at a time whether there are as many or not. For them, with stride 1, the
- * pixels of a whole image are one stretch, and results in its borders are dropped.
+ * Tile registers take 16 rows at a time whether there are as many or not. For them, with stride 1,
+ * the pixels of a whole image are one stretch, and results in its borders are dropped.
  */
 #include "../conv.h"
 
@@ -275,9 +275,9 @@ static void dw(const struct dw *s, const struct few_call *c) {
 /* ---- The ops ---- */
 
 /* Layers with few channels on one side are computed in f32: they cost little, and what they read or
- * write are images. Tile registers win wherever they can be used. Pairs compute twice the products of
- * f32 in the same time: Winograd saves more, and so do gradients of strided layers without the zeros
- * between pixels. */
+ * write are images. Tile registers win wherever they can be used. Pairs compute twice the products
+ * of f32 in the same time: Winograd saves more, and so do gradients of strided layers without the
+ * zeros between pixels. */
 static bool with_units(const struct few_conv *v, few_op op) {
   if (v->n == 0 || v->oh < 1 || v->ow < 1 || v->h == 0 || v->w == 0) return false;
   if (v->ci < LEAST || v->co < LEAST || v->kh * v->kw > MOST_TAPS) return false;

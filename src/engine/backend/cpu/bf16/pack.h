@@ -10,8 +10,8 @@
 uint16_t *FEW_ISA(few__bf16_panel)(uint16_t *to, struct from x, int64_t ld, bool columns, int64_t k,
                                    int64_t n);
 
-/* m rows of A, `as` >= k rounded up to BF16_K apart, zero beyond k; a(i,k) is at i ld + k of x, or if
- * `columns`, at k ld + i. */
+/* m rows of A, `as` >= k rounded up to BF16_K apart, zero beyond k; a(i,k) is at i ld + k of x, or
+ * if `columns`, at k ld + i. */
 void FEW_ISA(few__bf16_rows)(uint16_t *to, int64_t as, struct from x, int64_t ld, bool columns,
                              int64_t m, int64_t k);
 

@@ -3,7 +3,8 @@
  * B is packed into panels as wide as a tile, for the whole of k or, where the sums stay in f32
  * anyway, for a slice of it. Then a block of rows of A, read where they are if they can be, meets
  * one panel after the other, K_BLOCK of k at a time: that much of a panel is in the first-level
- * cache, the rows are in the second. A row of the result does not depend on how many rows there are.
+ * cache, the rows are in the second. A row of the result does not depend on how many rows there
+ * are.
  */
 #include "product.h"
 

@@ -8,7 +8,7 @@
  * registers), and what is kept packed takes memory: it is kept for at most so many rows. */
 enum { BF16_KEEP_ROWS = BF16_UNITS == BF16_PAIRS ? 512 : 4096 };
 
-/* out (+)= a b with a [m x k], b [k x n]; ta, tb: stored transposed. Rows are lda, ldb, ldo apart. */
+/* out (+)= a b, a [m x k], b [k x n]; ta, tb: stored transposed. Rows are lda, ldb, ldo apart. */
 struct few_bf16_product {
   int64_t m, n, k;
   bool ta, tb;

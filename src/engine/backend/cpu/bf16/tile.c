@@ -95,8 +95,8 @@ void FEW_ISA(few__bf16_tile)(const struct few_bf16_tile *t) {
 #define TILE_STORE(t, at, bytes) _tile_stored(t, at, (size_t)(bytes))
 #define TILE_DOT_PAIRS(c, a, b) _tile_dpbf16ps(c, a, b)
 
-/* Constant data and no local variable: the intrinsic says that it reads the first bytes only, and the
- * compiler would leave out stores to the rest. */
+/* Constant data and no local variable: the intrinsic says that it reads the first bytes only, and
+ * the compiler would leave out stores to the rest. */
 #define ALL_TILES(x) x, x, x, x, x, x, x, x
 static const struct {
   uint8_t palette, start_row, reserved[14];

@@ -4,14 +4,14 @@
  * registers (AMX), or the dot products of pairs of AVX512-BF16. Where there is neither, plain C
  * computes what tile registers do, so the kernels over them run and are tested on every machine.
  *
- *     A   rows of bf16, `as` elements apart, k of each contiguous. k may come in several parts, each
- *         at an offset of its own: the taps of a convolution are such parts.
- *     B   a panel of pairs: two consecutive k of a column are neighbours, b(k,j) = b[k / 2][j][k % 2]
- *         with [k / 2][32][2] elements. Parts follow one another.
+ *     A   rows of bf16, `as` elements apart, k of each contiguous. k may come in several parts,
+ *         each at an offset of its own: the taps of a convolution are such parts.
+ *     B   a panel of pairs: two consecutive k of a column are neighbours, b(k,j) = b[k / 2][j][k %
+ *         2] with [k / 2][32][2] elements. Parts follow one another.
  *     C   [m][32] floats.
  *
- * Each element is one chain over k, ascending, whatever m and its place in the tile: a row's bits do
- * not depend on the rows computed beside it.
+ * Each element is one chain over k, ascending, whatever m and its place in the tile: a row's bits
+ * do not depend on the rows computed beside it.
  */
 #ifndef FEW_SRC_CPU_BF16_TILE_H
 #define FEW_SRC_CPU_BF16_TILE_H
@@ -28,8 +28,8 @@ enum { BF16_M = 32, BF16_K = 32, BF16_ROWS = 16 };
 #endif
 enum { BF16_N = 32 };
 
-/* What computes tiles. The base does in plain C what tile registers do. AVX2 and AVX-512 alone would do
- * that more slowly than products in f32: there, bf16 is only how numbers are stored. */
+/* What computes tiles. The base does in plain C what tile registers do. AVX2 and AVX-512 alone
+ * would do that more slowly than products in f32: there, bf16 is only how numbers are stored. */
 enum few_bf16_units {
   BF16_NONE,
   BF16_PAIRS,
@@ -63,7 +63,7 @@ struct few_bf16_tile {
   bool add;
 };
 
-/* Tiles are computed between begin and end, which set up and release the thread's tile registers. */
+/* Set up and release the thread's tile registers. Tiles are computed between the two calls. */
 void FEW_ISA(few__bf16_begin)(void);
 void FEW_ISA(few__bf16_end)(void);
 void FEW_ISA(few__bf16_tile)(const struct few_bf16_tile *t);
