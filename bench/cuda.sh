@@ -81,7 +81,8 @@ sanitize() {
     return
   }
   for tool in memcheck racecheck; do
-    run "sanitize-$tool" compute-sanitizer --tool $tool --error-exitcode 1 "$build/test/test_engine_backend_cuda_ops"
+    run "sanitize-$tool" compute-sanitizer --tool $tool --error-exitcode 1 \
+      "$build/test/test_engine_backend_cuda_ops"
   done
 }
 
@@ -89,7 +90,8 @@ network() {
   name=$1
   shift
   for precision in fp32 tf32 bf16; do
-    run "$name-$precision" "$few" bench --backend cuda --precision $precision --seconds "$seconds" "$@"
+    run "$name-$precision" "$few" bench --backend cuda --precision $precision --seconds "$seconds" \
+      "$@"
     grep -E '^(infer|train|jvp|scd|sct) ' "$out/$name-$precision.txt"
     run "$name-$precision-profile" "$few" bench --backend cuda --precision $precision --seconds 1 \
       --profile "$@" # profiling waits after each kernel
@@ -114,8 +116,10 @@ peers() {
     return
   }
   for precision in tf32 bf16; do
-    run "peers-$precision" "$here/bench/peers.py" --backend cuda --precision $precision --compile --few "$few" \
-      --set channels=128 --set mults=2,2,2 --set blocks=4 --batch "$batch" --seconds "$seconds" --quiet
+    run "peers-$precision" "$here/bench/peers.py" --backend cuda --precision $precision \
+      --compile --few "$few" \
+      --set channels=128 --set mults=2,2,2 --set blocks=4 --batch "$batch" --seconds "$seconds" \
+      --quiet
     cat "$out/peers-$precision.txt"
   done
 }

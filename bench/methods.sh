@@ -122,7 +122,8 @@ run() {
 
 # Prints one line per result, with the time of training from its log.
 table() {
-  echo '| method | steps | evaluations | fd | fd, judge | agreement | precision | recall | training |'
+  echo '| method | steps | evaluations | fd | fd, judge' \
+    '| agreement | precision | recall | training |'
   echo '|---|---|---|---|---|---|---|---|---|'
   for json in "$out"/*.fashion.json; do
     [ -e "$json" ] || continue
@@ -134,7 +135,9 @@ table() {
     jq -rs --arg run "$run" --arg steps "${name##*-}" --arg minutes "$minutes" '
       def value($k): .numbers[] | select(.name == $k) | .value * 1000 | round / 1000 | tostring;
       .[1] as $judge | .[0] |
-      "| \($run) | \($steps) | \(.source.sampling.nfe) | \(value("fd")) | \($judge | value("fd")) | \(value("agreement")) | \(value("precision")) | \(value("recall")) | \($minutes) |"' \
+      "| \($run) | \($steps) | \(.source.sampling.nfe) | \(value("fd")) | " +
+      "\($judge | value("fd")) | \(value("agreement")) | \(value("precision")) | " +
+      "\(value("recall")) | \($minutes) |"' \
       "$json" "$judge"
   done
 }

@@ -67,7 +67,8 @@ class Steps:
     def place(self, job, setting):
         device, precision = job['device'], job['precision']
         if device == 'cuda':
-            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != 'fp32'
+            tf32 = precision != 'fp32'
+            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
             torch.backends.cudnn.benchmark = True
         layout = torch.channels_last if setting.get('channels_last') else torch.contiguous_format
         self.net = self.net.to(device, memory_format=layout)
@@ -111,7 +112,8 @@ class Steps:
 def blas():
     """The BLAS that this process has loaded."""
     with open('/proc/self/maps') as f:
-        found = set(re.findall(r'(?:[^/ ]+/)?[^/ ]*(?:openblas|libblas|blis|mkl_core)[^/ ]*$', f.read(),
+        found = set(re.findall(r'(?:[^/ ]+/)?[^/ ]*(?:openblas|libblas|blis|mkl_core)[^/ ]*$',
+                               f.read(),
                                re.M))
     found = {name for name in found if not name.startswith('numpy.libs/')}  # not used by PyTorch
     real = {name for name in found if 'libblas.' not in name}  # libblas may only forward calls
@@ -143,7 +145,8 @@ def describe(job):
     about = version(job)
     job = dict(job, device='cpu', precision='fp32')  # where all products are counted
     gflop, steps = {}, Steps(job, 1, {})
-    for case in ('infer', 'train'):  # forward mode is not counted: it has twice a forward's products
+    # Forward mode is not counted: it has twice a forward's products.
+    for case in ('infer', 'train'):
         with Count() as count:
             getattr(steps, case)()
         gflop[case] = count.flop / 1e9

@@ -62,7 +62,8 @@ SETTINGS = {'torch': ({}, SDPA, NHWC),
             'frozen': ({'compile': True, 'freeze': True, **SDPA},
                        {'compile': True, 'freeze': True, **NHWC}),
             'ort': ({},)}
-WORDS = {'channels_last': 'channels last', 'sdpa': 'sdpa', 'compile': 'compiled', 'freeze': 'frozen'}
+WORDS = {'channels_last': 'channels last', 'sdpa': 'sdpa', 'compile': 'compiled',
+         'freeze': 'frozen'}
 UNITS = ('avx2', 'avx512f', 'avx512_bf16', 'amx_tile', 'amx_bf16', 'asimd', 'bf16', 'sve')
 
 # Settings with which few's networks equal those of torch_reference.py, and the options of both
@@ -75,12 +76,12 @@ OPTIONS = {'unet': {'channels': 64, 'mults': [1, 2, 2], 'blocks': 2, 'attention'
            'dit': {'patch': 4, 'width': 384, 'depth': 12, 'heads': 6, 'embedding': 256}}
 
 MISSING = {'torch': 'Debian: apt-get install python3-torch libopenblas0-openmp, and --torch-python '
-                    '/usr/bin/python3; elsewhere, in a virtual environment: pip install torch numpy, and '
-                    '--torch-python its Python',
+                    '/usr/bin/python3; elsewhere, in a virtual environment: pip install torch '
+                    'numpy, and --torch-python its Python',
            'openvino': 'pip install openvino where PyTorch is; or --openvino-python the Python '
                        'that has it',
-           'ort': 'pip install onnxruntime where PyTorch is; or pip install --target DIR onnxruntime, '
-                  'and --ort-path DIR'}
+           'ort': 'pip install onnxruntime where PyTorch is; or pip install --target DIR '
+                  'onnxruntime, and --ort-path DIR'}
 
 
 class Mistake(Exception):
@@ -95,7 +96,10 @@ def say(args, text):
 # ---- processes ----
 
 def run(command, env=None):
-    """Returns the command's stdout and its peak memory in MiB, which includes a few MiB of this process."""
+    """Returns the command's stdout and its peak memory in MiB.
+
+    The memory includes a few MiB of this process.
+    """
     with tempfile.TemporaryFile('w+') as errors:
         try:
             p = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=env, text=True)
@@ -466,7 +470,8 @@ def options():
     count, few = positive(int), os.path.join(HERE, '..', 'build', 'release', 'few')
     p.add_argument('--net', choices=tuple(OPTIONS), default='unet')
     p.add_argument('--set', metavar='KEY=VALUE', action='append', default=[],
-                   help='an option of the network on all sides, such as channels=32; may be repeated')
+                   help='an option of the network on all sides, such as channels=32; '
+                        'may be repeated')
     p.add_argument('--size', type=count, default=32, help='height and width, pixels (32)')
     p.add_argument('--channels', type=count, default=3, help='of an image (3)')
     p.add_argument('--batch', type=count, default=64, help='images a step (64)')

@@ -60,7 +60,8 @@ check_symbols() {
 }
 
 check_isa() {
-  [ -f build/clang/libfew.a ] || { echo "no build/clang/libfew.a: fix the check clang first"; return 1; }
+  local library=build/clang/libfew.a
+  [ -f $library ] || { echo "no $library: fix the check clang first"; return 1; }
   scripts/check/isa.py build/clang
 }
 

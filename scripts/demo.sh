@@ -56,7 +56,8 @@ whole_way() {
   echo "Ctrl-C stops it at any time; the same command continues."
   echo
   echo "1 of 4. The data: 60,000 images of clothes, 28 x 28, ten classes."
-  "$few" data $data --out $out/data.png --n $n --columns 8 >$out/data.txt || fail "no data set $data"
+  "$few" data $data --out $out/data.png --n $n --columns 8 >$out/data.txt ||
+    fail "no data set $data"
   echo "  Some of them are in $out/data.png, and their description is in $out/data.txt."
   echo
   echo "2 of 4. The teacher: it learns to remove noise. Its loss falls quickly, then slowly."

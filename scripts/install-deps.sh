@@ -20,7 +20,7 @@ libzip-dev             build  zip archives: PyTorch files, npz (not with -DFEW_Z
 libpng-dev             build  PNG images
 libjpeg-dev            build  JPEG images (not with -DFEW_JPEG=OFF)
 libjansson-dev         build  JSON: model metadata, run logs
-liblapacke-dev         build  eigenvalues: Frechet distances, fitted schedules (not with -DFEW_LAPACK=OFF)
+liblapacke-dev         build  Frechet distances, fitted schedules (not with -DFEW_LAPACK=OFF)
 libopenblas-serial-dev build  makes LAPACK fast, in one thread
 libcmocka-dev          test   the tests
 g++                    test   the kernels of GPUs on the host, for their tests
@@ -38,7 +38,7 @@ libc6-dev-arm64-cross  slow   its start files
 graphviz               docs   draws the rooms of the code
 jq                     bench  reads what few bench --json prints
 gnuplot-nox            bench  draws the sweeps
-python3-torch          bench  PyTorch, to compare with (bench/peers.py --help says what pip has besides)
+python3-torch          bench  PyTorch, to compare with (bench/peers.py --help lists what pip has)
 python3-numpy          bench  its arrays
 libopenblas0-openmp    bench  the BLAS that PyTorch is fastest with
 '
@@ -51,7 +51,8 @@ done)
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
   # Not Debian. The build reports what it cannot find.
-  [ -n "${FEW_NO_APT:-}" ] || echo "install-deps: there is no dpkg, so nothing is installed. few needs" \
+  [ -n "${FEW_NO_APT:-}" ] ||
+    echo "install-deps: there is no dpkg, so nothing is installed. few needs" \
     "these Debian packages or their like:" $wanted "(set FEW_NO_APT=1 to hide this message)" >&2
   exit 0
 fi

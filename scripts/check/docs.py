@@ -10,7 +10,8 @@ import re
 import sys
 
 PATH = re.compile(r"^[a-z]+/[\w./-]*$")
-FOLDERS = {f for base in (".", "src") for f in os.listdir(base) if os.path.isdir(os.path.join(base, f))}
+FOLDERS = {f for base in (".", "src") for f in os.listdir(base)
+           if os.path.isdir(os.path.join(base, f))}
 NOT_PATHS = {"train/adam.m/out.b"}  # the name of a tensor
 PATTERN = re.compile(r"(?:^|[/_])x\.\w+$")  # `test/cli/x.sh` stands for any name
 
@@ -63,7 +64,9 @@ def main():
                 path, _, heading = link.partition("#")
                 if path.startswith("http"):
                     continue
-                target = os.path.normpath(os.path.join(os.path.dirname(name), path)) if path else name
+                target = name
+                if path:
+                    target = os.path.normpath(os.path.join(os.path.dirname(name), path))
                 if not os.path.exists(target):
                     wrong.append(f"there is no {target}: fix the link")
                 elif heading and target in headings and heading not in headings[target]:

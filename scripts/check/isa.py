@@ -33,8 +33,10 @@ STARTS = re.compile(r'^\.(preinit_array|init_array|fini_array|ctors|dtors|init|f
 # AVX and later sets have VEX or EVEX encodings. Their mnemonics begin with v, except for those of
 # the k registers and some of BMI. In the base set only a few begin with v, for segments and virtual
 # machines.
-BEYOND = re.compile(r'^(v(?!err|erw|mcall|mload|mrun|msave|mmcall)\w+|k(mov|ortest|and|or|xor|not|shift|unpck|add|test)\w*'
-                    r'|andn|bextr|blsi|blsr|blsmsk|bzhi|mulx|pdep|pext|rorx|sarx|shlx|shrx|lzcnt|tzcnt|popcnt)$')
+BEYOND = re.compile(r'^(v(?!err|erw|mcall|mload|mrun|msave|mmcall)\w+'
+                    r'|k(mov|ortest|and|or|xor|not|shift|unpck|add|test)\w*'
+                    r'|andn|bextr|blsi|blsr|blsmsk|bzhi|mulx|pdep|pext|rorx|sarx'
+                    r'|shlx|shrx|lzcnt|tzcnt|popcnt)$')
 
 
 def run(*command):
@@ -45,7 +47,8 @@ class Objects:
     """The objects of a build: their sets, symbols, sections and code."""
 
     def __init__(self, build):
-        self.paths = sorted(glob.glob(os.path.join(build, 'CMakeFiles', 'few*.dir', '**', '*.o'), recursive=True))
+        self.paths = sorted(glob.glob(os.path.join(build, 'CMakeFiles', 'few*.dir', '**', '*.o'),
+                                      recursive=True))
         if not self.paths:
             sys.exit(f'isa.py: no objects in {build}: build it first')
         self.sources = {os.path.basename(path): path for path in files('.c')}
@@ -81,7 +84,8 @@ def check_symbols(report, objects):
         inside[name] = isa
         where = objects.source(path)
         if not name.endswith('_' + isa):
-            report.fail(where, 1, f'{name} is visible and compiled for {isa}: the linker may use it '
+            report.fail(where, 1,
+                        f'{name} is visible and compiled for {isa}: the linker may use it '
                         'elsewhere; make it static, or name it with FEW_ISA()')
         elif kind.lower() in 'iuvw':
             report.fail(where, 1, f'{name} is weak or chosen by the loader: define a normal symbol')
@@ -89,8 +93,10 @@ def check_symbols(report, objects):
             report.fail(where, 1, f'{name} is code: make the table constant data')
     for path, name, kind in symbols:
         allowed = (objects.isa[path], BUILDS_ON.get(objects.isa[path]))
-        if kind == 'U' and name in inside and inside[name] not in allowed and not name.startswith(TABLE):
-            report.fail(objects.source(path), 1, f'{name} is used without the choice: use few__backend_cpu()')
+        if kind == 'U' and name in inside and inside[name] not in allowed \
+                and not name.startswith(TABLE):
+            report.fail(objects.source(path), 1,
+                        f'{name} is used without the choice: use few__backend_cpu()')
 
 
 def check_starts(report, objects):
@@ -115,7 +121,8 @@ def check_instructions(report, objects):
         key = f'{os.path.basename(where)}:{function}'
         if key not in ALLOWED and key not in seen:
             seen.add(key)
-            report.fail(where, 1, f'{function}: {mnemonic} is not an instruction of every x86-64 processor')
+            report.fail(where, 1,
+                        f'{function}: {mnemonic} is not an instruction of every x86-64 processor')
 
 
 def main():

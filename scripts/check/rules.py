@@ -39,7 +39,8 @@ MACHINE_PATH = re.compile(r'(?<![\w.$}~*/-])/(home|root|work|tmp|Users|mnt|media
 ALLOW = re.compile(r'check-allow:\s*\w{3,}')
 
 # The start of a public function in include/few/: a line that begins with its type.
-DECLARED = re.compile(r'(?!FEW_API |typedef |static |extern |#|return )[A-Za-z_][\w \*]*[ \*](few_[a-z0-9]\w*)\(')
+DECLARED = re.compile(r'(?!FEW_API |typedef |static |extern |#|return )'
+                      r'[A-Za-z_][\w \*]*[ \*](few_[a-z0-9]\w*)\(')
 
 # A public function and its parameters, and a parameter that is an output: T **, or a pointer to
 # numbers. The `user` of a callback comes first. Objects that a function frees are not outputs.
@@ -48,7 +49,7 @@ OUTPUT = re.compile(r'([\w ]+\*\*|(float|double|int|u?int\d+_t|char|bool|few_nod
 FREES = re.compile(r'_(free|release|close)$')
 
 WIDTH = 100  # also of clang-format, which does not break comments and literals
-WIDE = re.compile(r'\.(c|h|cuh?|cc|cpp|def|cmake|in|gp)$|(^|/)CMakeLists\.txt$')
+WIDE = re.compile(r'\.(c|h|cuh?|cc|cpp|def|cmake|in|gp|sh|py)$|(^|/)CMakeLists\.txt$')
 # Data files, whose bytes must not change.
 DATA = re.compile(r'(^|/)(data|corpus|golden)/|\.(exact|glob|patch|svg)$')
 TABS_ALLOWED = re.compile(r'(^|/)(Makefile|\.gitmodules)$|\.(mk|tsv)$')

@@ -11,7 +11,7 @@ from common import Report, files, text
 
 # Mutable globals that are allowed: 'file.c:name': 'reason'.
 ALLOWED = {
-    'isa.c:cache_bytes': 'the size of the second-level cache, which asking for takes long; always the same',
+    'isa.c:cache_bytes': 'the size of the second-level cache: always the same, and slow to ask for',
     'load.c:found': 'the backend, which is loaded once and then constant',
     'load.c:missing': 'the backend without kernels, if loading fails; then constant',
     'load.c:why': 'the sentence that says why loading failed; then constant',

@@ -19,7 +19,8 @@ echo "exit $?"
 
 # Features of images are close to those of the processor, and are computed on the device.
 for seed in 1 2; do
-  "$few" sample $models/fashion-student.safetensors --n 6 --seed $seed --out $seed.npy --quiet || exit 9
+  "$few" sample $models/fashion-student.safetensors --n 6 --seed $seed --out $seed.npy --quiet ||
+    exit 9
 done
 for backend in cpu cuda; do
   few eval 1.npy --ref 2.npy --features fashion=$models/fashion-features.safetensors --metrics fd \
@@ -32,7 +33,8 @@ paste cpu.fd cuda.fd | awk '($1 - $2) ^ 2 < 1e-10 * $1 ^ 2 { near++ } END { exit
 # A run on the device: the same bits for any number of workers and after a stop, and close to the
 # processor's.
 train() {
-  few train $here/../../recipes/toy-teacher.ini --run "$1" steps=6 batch=36 shards=3 width=16 layers=2 \
+  few train $here/../../recipes/toy-teacher.ini --run "$1" steps=6 batch=36 shards=3 width=16 \
+    layers=2 \
     labels=yes checkpoint_every=2 preview_every=0 log_every=1 "$2" "$3"
 }
 train one backend=cuda workers=1
@@ -48,7 +50,8 @@ paste one.txt host.txt | awk '($1 - $2) ^ 2 < 1e-8 { near++ } END { exit near !=
   { paste one.txt host.txt; exit 9; }
 
 # The device is compared with its own limits; a profile shows what limits each kernel.
-"$FEW_EMULATED" bench --net mlp --size 1 --channels 2 --set width=16 --set layers=2 --batch 8 --shards 2 \
+"$FEW_EMULATED" bench --net mlp --size 1 --channels 2 --set width=16 --set layers=2 --batch 8 \
+  --shards 2 \
   --seconds 0.01 --case infer,sct --profile --backend cuda --precision bf16 >bench || exit 9
 grep -q "^an emulated GPU, .* GB/s$" bench && grep -q "^infer " bench && grep -q "^sct " bench &&
   grep -q " % memory *matmul " bench || { cat bench; exit 9; }

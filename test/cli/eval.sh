@@ -34,7 +34,8 @@ cmp a b || fail "other numbers: $(cat a b)"
 "$few" eval toy:moons --ref toy:checkerboard --n 2000 --n-ref 2000 --metrics energy,fd --quiet |
   sed 's/[0-9a-f]\{16\}/HASH/g; s/ of it means.*//; s/; between.*//'
 try eval --save-ref a.safetensors
-try eval s.npy --ref s.safetensors --features fashion="$here/../../models/fashion-features.safetensors"
+try eval s.npy --ref s.safetensors \
+  --features fashion="$here/../../models/fashion-features.safetensors"
 try eval s.npy --ref "$model" --metrics fd 2>&1 | sed 's|/.*/models/||'
 try eval
 try eval s.npy

@@ -10,7 +10,8 @@ fail() {
   guard_retries=2 2>err
 code=$?
 [ $code = 1 ] || fail "exit code $code"
-grep -q "training diverged at step .* (gradient spikes) after 2 roll-backs" err || fail "no sentence"
+grep -q "training diverged at step .* (gradient spikes) after 2 roll-backs" err ||
+  fail "no sentence"
 [ "$(grep -c '"event":"rolled back"' run/log.jsonl)" = 2 ] || fail "roll-backs in the log"
 grep -q '"lr_factor":0.25' run/log.jsonl || fail "the learning rate was not halved twice"
 grep -q '"event":"skipped"' run/log.jsonl || fail "single spikes are not in the log"
@@ -24,5 +25,6 @@ ls run/checkpoint-*.safetensors >/dev/null || fail "no checkpoint left"
 "$few" train "$here/moons.ini" --run wild --quiet steps=15 lr=10 weight_decay=10 \
   checkpoint_every=1 guard_retries=20 2>err || fail "not recovered: $(cat err)"
 grep -q "rolled back" err || fail "nothing to go back from: $(cat err)"
-[ "$(grep -o "step [0-9]*: rolled back" err | sort -u | wc -l)" -ge 2 ] || fail "to one checkpoint only: $(cat err)"
+[ "$(grep -o "step [0-9]*: rolled back" err | sort -u | wc -l)" -ge 2 ] ||
+  fail "to one checkpoint only: $(cat err)"
 exit 0

@@ -13,6 +13,7 @@ for command in $commands; do
   for name in $(cat names); do
     grep -Eq "^  --$name( [^ ]+)?( +[^ ]|\$)" a || { echo "$command: no --$name in help"; exit 9; }
   done
-  awk -v c="$command" 'length > 88 { print c ": too wide: " $0; bad = 1 } END { exit bad }' a || exit 9
+  awk -v c="$command" 'length > 88 { print c ": too wide: " $0; bad = 1 } END { exit bad }' a ||
+    exit 9
   echo "$command"
 done

@@ -25,7 +25,8 @@ count() { head -c 128 "$1" | LC_ALL=C sed -n "s/.*'shape': (\([0-9]*\),.*/\1/p";
 interrupt sample "$student" --n 50000 --steps 1 --out part.npy --json
 [ $? = 130 ] || fail "sample: $(cat err)"
 n=$(count part.npy)
-grep -q "interrupted: part.npy has the first $n of 50000; --first $n --n $((50000 - n)) draws" err ||
+grep -q "interrupted: part.npy has the first $n of 50000; --first $n --n $((50000 - n)) draws" \
+  err ||
   fail "sample: $(cat err)"
 grep -q "\"n\": $n, .*\"complete\": false" out || fail "sample: $(cat out)"
 [ "$(count part.labels.npy)" = "$n" ] || fail "labels of other images"
@@ -45,10 +46,12 @@ interrupt encode "$teacher" fashion-mnist:test --steps 2 --out noise.npy
 grep -q "interrupted: noise.npy has the first $(count noise.npy) of 10000" err ||
   fail "encode: $(cat err)"
 # few eval prints the finished numbers and lists what is missing.
-interrupt eval "$student" --ref part.npy --features pixels --n 50000 --steps 1 --metrics kid,fd --json
+interrupt eval "$student" --ref part.npy --features pixels --n 50000 --steps 1 --metrics kid,fd \
+  --json
 [ $? = 130 ] || fail "eval: $(cat err)"
 grep -q '"numbers":\[\],.*"complete":false,"missing":"fd, kid"' out || fail "eval: $(cat out)"
-interrupt eval toy:moons --ref toy:checkerboard --n 500 --n-ref 500 --metrics fd,kid --subsets 1000000 \
+interrupt eval toy:moons --ref toy:checkerboard --n 500 --n-ref 500 --metrics fd,kid \
+  --subsets 1000000 \
   --subset-size 200
 [ $? = 130 ] || fail "eval: $(cat err)"
 grep -q "^fd  " out || fail "no fd: $(cat out)"

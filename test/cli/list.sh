@@ -1,10 +1,12 @@
 # few list shows the components, and the options of one. A typo gets a hint.
 "$few" list >all || exit 9
-for kind in nets objectives samplers schedules optimizers processes predictions weights balancers data recipes train; do
+for kind in nets objectives samplers schedules optimizers processes predictions weights balancers \
+  data recipes train; do
   "$few" list $kind >one || exit 9
   grep -q "^$kind: " all || { echo "no $kind"; exit 9; }
 done
-for name in mlp unet dit uvit convnet diffusion scd sct classifier consistency ddpm euler dpm2 dpmpp2s progressive \
+for name in mlp unet dit uvit convnet diffusion scd sct classifier consistency ddpm euler dpm2 \
+  dpmpp2s progressive \
   stochastic shortcut olss vp-linear both snr+1 cosine linear-beta adam vsd sid adversarial \
   toy:NAME; do
   grep -q "^  $name  " all || { echo "no $name"; exit 9; }
@@ -27,6 +29,7 @@ echo "exit $?"
 "$few" train toy-scd --run run --quiet steps=1 tangent_warmup=0 preview_every=0 || exit 9
 mkdir -p bin recipes && cp "$few" bin/few
 bin/few list recipes | sed "s|$PWD|.|g" | tr -s '\n ' ' ' && echo
-printf '# Of my own. More.\n' >recipes/mine.ini && printf '# In place of another.\n' >recipes/toy-scd.ini
+printf '# Of my own. More.\n' >recipes/mine.ini &&
+  printf '# In place of another.\n' >recipes/toy-scd.ini
 "$few" list recipes | grep -E '^  (mine|toy-scd) ' | tr -s ' '
 for name in nope nope.ini recipes/nope.ini; do "$few" train $name --run r 2>&1; done; true

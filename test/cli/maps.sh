@@ -20,17 +20,21 @@ for objective in shortcut meanflow scd-segments; do
     "$few" train "$here/moons.ini" --run $objective$workers --quiet --workers $workers \
       objective=$objective steps=4 $extra || fail "$objective: not trained"
   done
-  cmp ${objective}1/model.safetensors ${objective}3/model.safetensors || fail "$objective: other bits"
-  "$few" sample ${objective}1/model.safetensors --n 20 --out a.npy --quiet || fail "$objective: no samples"
+  cmp ${objective}1/model.safetensors ${objective}3/model.safetensors ||
+    fail "$objective: other bits"
+  "$few" sample ${objective}1/model.safetensors --n 20 --out a.npy --quiet ||
+    fail "$objective: no samples"
 done
 for steps in 1 2 4 128; do
-  "$few" sample shortcut1/model.safetensors --steps $steps --n 20 --out a.npy --quiet || fail "$steps"
+  "$few" sample shortcut1/model.safetensors --steps $steps --n 20 --out a.npy --quiet ||
+    fail "$steps"
 done
 "$few" sample shortcut1/model.safetensors --steps 3 --out a.npy 2>err && fail "3 steps"
 grep -q "1, 2, 4 .. 128 steps" err || fail "$(cat err)"
 "$few" sample scd-segments1/model.safetensors --steps 3 --out a.npy 2>err && fail "3 segments"
 grep -q "in 4 steps" err || fail "$(cat err)"
-"$few" sample meanflow1/model.safetensors --steps 3 --n 20 --out a.npy --quiet || fail "3 steps of meanflow"
+"$few" sample meanflow1/model.safetensors --steps 3 --n 20 --out a.npy --quiet ||
+  fail "3 steps of meanflow"
 "$few" sample t/model.safetensors --sampler shortcut --out a.npy 2>err && fail "a field, as steps"
 refused "no power of two" objective=shortcut steps_max=96
 refused "bootstrap" objective=shortcut bootstrap=0

@@ -9,8 +9,10 @@ m=run/model.safetensors
 [ "$(wc -l <table)" = 5 ] || fail "$(cat table)"
 "$few" olss $m --steps 4 --full 20 --out again.json --workers 1 --quiet || fail "no fit"
 cmp four.json again.json || fail "another fit with one worker"
-"$few" olss $m --steps 4 --full 20 --even --out even.json --json --quiet | grep -q '"rms": ' || fail "no JSON"
-"$few" sample $m --schedule four.json --n 40 --seed 3 --out a.npy --json --quiet >json || fail "no samples"
+"$few" olss $m --steps 4 --full 20 --even --out even.json --json --quiet | grep -q '"rms": ' ||
+  fail "no JSON"
+"$few" sample $m --schedule four.json --n 40 --seed 3 --out a.npy --json --quiet >json ||
+  fail "no samples"
 grep -q '"steps": 4, "nfe": 4' json || fail "$(cat json)"
 grep -q '"sampler": "olss"' json || fail "$(cat json)"
 "$few" sample $m --schedule four.json --n 40 --seed 3 --out b.npy --workers 3 --batch 7 --quiet

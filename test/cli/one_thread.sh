@@ -1,7 +1,10 @@
 # Numbers do not depend on the number of threads that the environment gives to LAPACK. With little
 # memory the program ends with an error; OpenBLAS with threads waited for those that it could not
 # start.
-ask() { "$few" eval fashion-mnist --ref fashion-mnist:test --n 900 --n-ref 900 --metrics fd --features pixels --json --quiet | sed 's/"seconds":[^,}]*//'; }
+ask() {
+  "$few" eval fashion-mnist --ref fashion-mnist:test --n 900 --n-ref 900 --metrics fd \
+    --features pixels --json --quiet | sed 's/"seconds":[^,}]*//'
+}
 OPENBLAS_NUM_THREADS=1 ask >one || exit 9
 OPENBLAS_NUM_THREADS=4 ask >four || exit 9
 cmp one four || exit 9

@@ -10,5 +10,6 @@ distil="steps=2 objective=scd teacher=e/model.safetensors tangent_warmup=1"
 "$few" train "$here/moons.ini" --run x steps=2 prediction=noise 2>&1 | sed -n 's/.*: there/there/p'
 printf 'data = toy:moons\nnet = convnet\nobjective = classifier\nprediction = x\n' >c.ini
 "$few" train c.ini --run x 2>&1 | sed -n 's/.*: p/p/p'
-"$few" train "$here/moons.ini" --run p steps=12 objective=progressive start=8 teacher=e/model.safetensors \
+"$few" train "$here/moons.ini" --run p steps=12 objective=progressive start=8 \
+  teacher=e/model.safetensors \
   prediction=F 2>&1 | sed -n 's/.*: o/o/p'

@@ -1,7 +1,8 @@
 # README.md: its code fits in 80 columns, its recipes train and its commands run. Training is one
 # step.
 readme="$here/../../README.md"
-awk '/^```/ { code = !code } (code || /^    /) && length > 80 { print "too wide: " $0; bad = 1 } END { exit bad }' \
+awk '/^```/ { code = !code }
+     (code || /^    /) && length > 80 { print "too wide: " $0; bad = 1 } END { exit bad }' \
   "$readme" || exit 9
 for name in teacher student; do
   sed -n "/^# $name.ini$/,/^\`\`\`/p" "$readme" | grep -v '^```' >$name.ini
@@ -9,7 +10,8 @@ for name in teacher student; do
 done
 ln -s "$here/../../models" models
 # The blocks of commands, where `few` is the program; a line that ends in \ continues.
-sed -n '/^```sh$/,/^```$/p' "$readme" | grep -v '^```\|^make build$' | sed 's/^build.release.few /few /' >commands
+sed -n '/^```sh$/,/^```$/p' "$readme" | grep -v '^```\|^make build$' |
+  sed 's/^build.release.few /few /' >commands
 [ "$(grep -c '^few ' commands)" -ge 10 ] || { echo "README.md has hardly any commands"; exit 9; }
 few() {
   word=$1

@@ -34,6 +34,7 @@ for objective in diffusion scd progressive vsd+adversarial; do
   done
   # shellcheck disable=SC2086
   train killed $given || fail "not resumed"
-  cmp whole/model.safetensors killed/model.safetensors || fail "$objective: other bytes after kill -9"
+  cmp whole/model.safetensors killed/model.safetensors ||
+    fail "$objective: other bytes after kill -9"
   rm -r whole killed
 done

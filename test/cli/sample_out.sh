@@ -17,12 +17,16 @@ test -s new/folder/000000.png || fail "no image in it"
 # A folder that has images would have old and new ones.
 "$few" sample "$model" --n 3 --steps 1 --out new/folder 2>err && fail "older images are not seen"
 grep -q "new/folder is not empty, .* --existing replace or --existing keep" err || fail "$(cat err)"
-"$few" sample "$model" --n 2 --first 1 --steps 1 --out new/folder --existing keep --quiet || fail "not added"
-[ "$(ls new/folder | tr '\n' ' ')" = "000000.png 000001.png 000002.png " ] || fail "$(ls new/folder)"
-"$few" sample "$model" --n 1 --first 7 --steps 1 --out new/folder --existing replace --quiet || fail "not replaced"
+"$few" sample "$model" --n 2 --first 1 --steps 1 --out new/folder --existing keep --quiet ||
+  fail "not added"
+[ "$(ls new/folder | tr '\n' ' ')" = "000000.png 000001.png 000002.png " ] ||
+  fail "$(ls new/folder)"
+"$few" sample "$model" --n 1 --first 7 --steps 1 --out new/folder --existing replace --quiet ||
+  fail "not replaced"
 [ "$(ls new/folder)" = 000007.png ] || fail "$(ls new/folder)"
 : >new/folder/mine.png
-"$few" sample "$model" --n 1 --steps 1 --out new/folder --existing replace 2>err && fail "mine is not seen"
+"$few" sample "$model" --n 1 --steps 1 --out new/folder --existing replace 2>err &&
+  fail "mine is not seen"
 grep -q "holds mine.png, which few did not write" err || fail "$(cat err)"
 [ "$(ls new/folder | tr '\n' ' ')" = "000007.png mine.png " ] || fail "$(ls new/folder)"
 mkdir empty && : >empty/.hidden

@@ -23,16 +23,20 @@ done
 "$few" sample $m --sampler shortcut --out a.npy 2>err && fail "shortcut of a teacher"
 grep -q "average velocity" err || fail "$(cat err)"
 s=$here/../../models/fashion-student.safetensors
-"$few" sample "$s" --sampler ddim --n 1 --steps 1 --out x.png 2>err >/dev/null || fail "a solver of a student"
+"$few" sample "$s" --sampler ddim --n 1 --steps 1 --out x.png 2>err >/dev/null ||
+  fail "a solver of a student"
 grep -q "learned the jumps of consistency" err || fail "no warning: $(cat err)"
 test $(grep -c warning err) = 1 || fail "$(cat err)"
-"$few" sample "$s" --n 1 --steps 1 --guidance 2 --out x.png 2>err && fail "guided without unlabelled rows"
+"$few" sample "$s" --n 1 --steps 1 --guidance 2 --out x.png 2>err &&
+  fail "guided without unlabelled rows"
 grep -q "label_dropout = 0" err || fail "$(cat err)"
-"$few" train "$here/moons.ini" --run student --quiet objective=scd teacher=$m steps=2 tangent_warmup=1 \
+"$few" train "$here/moons.ini" --run student --quiet objective=scd teacher=$m steps=2 \
+  tangent_warmup=1 \
   label_dropout=0.1 || fail "no student"
 "$few" sample student/model.safetensors --n 1 --steps 1 --guidance 2 --out x.npy 2>err >/dev/null ||
   fail "no guided sample"
-grep -q "warning: guidance 2 extrapolates the jumps of this model (scd).*guidance_max = 2" err || fail "$(cat err)"
+grep -q "warning: guidance 2 extrapolates the jumps of this model (scd).*guidance_max = 2" err ||
+  fail "$(cat err)"
 "$few" olss "$s" --steps 2 --full 10 --out x.json 2>err && fail "a schedule for jumps"
 grep -q "has only learned the jumps of consistency: take its teacher" err || fail "$(cat err)"
 "$few" check "$s" --straightness 2>err && fail "the straightness of jumps"

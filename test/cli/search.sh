@@ -7,7 +7,8 @@ fail() {
 "$few" train "$here/moons.ini" --run student --quiet objective=scd \
   teacher=teacher/model.safetensors steps=10 || fail "no student"
 m=student/model.safetensors
-"$few" search $m --ref toy:moons --steps 3 --n 100 --n-ref 100 --out own.safetensors --json --quiet \
+"$few" search $m --ref toy:moons --steps 3 --n 100 --n-ref 100 --out own.safetensors \
+  --json --quiet \
   >json || fail "no times"
 grep -q '"times": \[1.56455, [0-9.]*, [0-9.]*\]' json || fail "$(cat json)"
 grep -q '"labels": "reference"' json || fail "$(cat json)"
@@ -16,7 +17,8 @@ times=$(tr -d ' ' <json | sed 's/.*"times":\[\([^]]*\)\].*/\1/')
 "$few" sample own.safetensors --n 20 --out a.npy --quiet || fail "no samples"
 "$few" sample $m --n 20 --times "$times" --out b.npy --quiet || fail "no samples"
 cmp a.npy b.npy || fail "its own times are others"
-"$few" times $m --ref toy:moons --steps 2 --n 50 --n-ref 50 --out own.safetensors --quiet | grep -q "^--times 1.5" ||
+"$few" times $m --ref toy:moons --steps 2 --n 50 --n-ref 50 --out own.safetensors --quiet |
+  grep -q "^--times 1.5" ||
   fail "no times"
 "$few" search $m 2>err
 [ $? = 2 ] || fail "no reference, and no usage"

@@ -7,8 +7,10 @@ test "$(wc -l <b)" -gt "$(wc -l <a)" || exit 9
 "$few" check run/model.safetensors >c || exit 9
 "$few" check run/model.safetensors --json | grep -c '"ok": true' >d || exit 9
 test "$(grep -c ' ok$' c)" = 3 || exit 9
-"$few" check run/model.safetensors --straightness --n 8 --steps 4 | grep -Eq '^straightness [0-9.e-]+ per value' || exit 9
-"$few" check run/model.safetensors --straightness --n 8 --steps 4 --json | grep -q '"straightness": ' || exit 9
+"$few" check run/model.safetensors --straightness --n 8 --steps 4 |
+  grep -Eq '^straightness [0-9.e-]+ per value' || exit 9
+"$few" check run/model.safetensors --straightness --n 8 --steps 4 --json |
+  grep -q '"straightness": ' || exit 9
 grep -Eo "^(data|sampler) +[a-z]+" a
 "$few" show "$here/moons.ini" 2>/dev/null
 echo "exit $?"

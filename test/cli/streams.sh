@@ -13,6 +13,7 @@ cmp run/model.safetensors closed/model.safetensors || fail "other bytes"
 (ulimit -f 8 && "$few" train "$here/moons.ini" --run large --quiet width=64 2>err)
 code=$?
 [ $code = 1 ] || fail "file size limit: exit code $code"
-grep -q "large/checkpoint-000000000.safetensors: File too large: raise the limit" err || fail "$(cat err)"
+grep -q "large/checkpoint-000000000.safetensors: File too large: raise the limit" err ||
+  fail "$(cat err)"
 ls large | grep tmp && fail "a file left over"
 exit 0

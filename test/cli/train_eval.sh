@@ -17,12 +17,15 @@ lines() {
 }
 train plain --quiet || fail "no run: $(cat err)"
 train default steps=1 $measure || fail "not evaluated: $(cat err)"
-grep -q "eval_every = 4: an evaluation draws 40 images of 3 network evaluations each and compares them by 96 values, which is the computation of .* steps" err ||
+grep -q "eval_every = 4: an evaluation draws 40 images of 3 network evaluations each and compares \
+them by 96 values, which is the computation of .* steps" err ||
   fail "cost not told: $(cat err)"
-grep -q "step 1: fd .*, agreement .*, of 40 images in 3 evaluations each; fashion features, against fashion-mnist:test" err ||
+grep -q "step 1: fd .*, agreement .*, of 40 images in 3 evaluations each; fashion features, \
+against fashion-mnist:test" err ||
   fail "nothing told: $(cat err)"
-grep -q '^{"step":1,"eval":{"reference":"fashion-mnist:test","reference_hash":"[0-9a-f]*","n_reference":10000,"features":"fashion",.*"nfe":3,' \
-  default/log.jsonl || fail "line: $(cat default/log.jsonl)"
+eval='"reference":"fashion-mnist:test","reference_hash":"[0-9a-f]*","n_reference":10000'
+grep -q '^{"step":1,"eval":{'"$eval"',"features":"fashion",.*"nfe":3,' default/log.jsonl ||
+  fail "line: $(cat default/log.jsonl)"
 "$few" data fashion-mnist:test --n 60 --out small.npy 2>err >&2 || fail "no reference: $(cat err)"
 measure="$measure eval_ref=small.npy"
 train whole --quiet $measure || fail "not evaluated: $(cat err)"
@@ -34,14 +37,17 @@ done
 test "$(grep -c '^{"step":[48],"eval":.*"n_reference":60,.*"n":40,' whole/log.jsonl)" = 2 ||
   fail "lines: $(cat whole/log.jsonl)"
 # Points, and a saved reference.
-"$few" train "$here/moons.ini" --run points steps=4 eval_every=2 eval_n=200 2>err || fail "points: $(cat err)"
-grep -q 'step 4: fd .*, energy .*, of 200 points in .* against toy:.*, held-out part' err || fail "$(cat err)"
+"$few" train "$here/moons.ini" --run points steps=4 eval_every=2 eval_n=200 2>err ||
+  fail "points: $(cat err)"
+grep -q 'step 4: fd .*, energy .*, of 200 points in .* against toy:.*, held-out part' err ||
+  fail "$(cat err)"
 "$few" eval --ref small.npy --save-ref small.safetensors --features "$features" --quiet 2>err ||
   fail "not saved: $(cat err)"
 train saved --quiet $measure eval_ref=small.safetensors || fail "not evaluated: $(cat err)"
 lines whole >a
 lines saved >b
-test "$(sed 's/.*"n":40//; s/"seconds".*//' a)" = "$(sed 's/.*"n":40//; s/"seconds".*//' b)" || fail "saved: $(cat a b)"
+test "$(sed 's/.*"n":40//; s/"seconds".*//' a)" = "$(sed 's/.*"n":40//; s/"seconds".*//' b)" ||
+  fail "saved: $(cat a b)"
 # In two parts, with other numbers of workers.
 train parts --quiet $measure --workers 1 steps=5 || fail "no first part: $(cat err)"
 train parts --quiet $measure --workers 3 || fail "no second part: $(cat err)"
@@ -57,7 +63,8 @@ grep -v '"step":5,' parts/log.jsonl | grep -o '"eval":.*"seconds"' >b
 cmp a b || fail "made up for: $(cat a b)"
 # Stopped in an evaluation that would take hours: the step is kept, and its line is written after
 # resuming.
-"$few" train "$here/tiny-unet.ini" --run stopped $measure eval_n=100000000 preview_every=4 preview_n=4 preview_steps=1 2>err &
+"$few" train "$here/tiny-unet.ini" --run stopped $measure eval_n=100000000 preview_every=4 \
+  preview_n=4 preview_steps=1 2>err &
 for _ in $(seq 300); do # a busy machine takes long
   grep -q '"step":4,' stopped/log.jsonl 2>/dev/null && break
   sleep 0.2
@@ -75,14 +82,16 @@ grep -q "evaluation of step 4 (the resumed run begins with it; eval_every=0 leav
   fail "not told what was stopped: $(cat err)"
 # A preview that a stop prevented is made when the run is resumed.
 rm stopped/preview-000000004.png
-train stopped --quiet $measure preview_every=4 preview_n=4 preview_steps=1 || fail "not resumed: $(cat err)"
+train stopped --quiet $measure preview_every=4 preview_n=4 preview_steps=1 ||
+  fail "not resumed: $(cat err)"
 lines stopped >b
 test -s stopped/preview-000000004.png || fail "the preview of step 4 is not made up for"
 cmp a b || fail "stopped: $(cat a b)"
 # A part of the data is held out for evaluations; the training has the rest.
 train held eval_every=4 eval_n=40 eval_steps=1 eval_features="$features" data_holdout=0.1 steps=4 ||
   fail "no held-out part: $(cat err)"
-grep -q '"reference":"fashion-mnist, held-out part","reference_hash":"[0-9a-f]*","n_reference":20,' held/log.jsonl ||
+eval='"reference":"fashion-mnist, held-out part","reference_hash":"[0-9a-f]*","n_reference":20,'
+grep -q "$eval" held/log.jsonl ||
   fail "held out: $(grep eval held/log.jsonl)"
 grep -q "fashion-mnist: 180 images" err || fail "trained on: $(cat err)"
 # Mistakes are reported before the first step.

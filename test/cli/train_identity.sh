@@ -34,7 +34,8 @@ refused "is the file that this run writes" --run self objective=scd teacher=self
 cmp a/model.safetensors self/model.safetensors || fail "the teacher was written over"
 
 # Data.
-"$few" data toy:moons --limit 200 --n 100 --out x.npy >out && train --run data data=npy:x.npy steps=20 || fail "$(cat err)"
+"$few" data toy:moons --limit 200 --n 100 --out x.npy >out &&
+  train --run data data=npy:x.npy steps=20 || fail "$(cat err)"
 cp x.npy y.npy && train --run data data=npy:y.npy steps=30 || fail "moved data: $(cat err)"
 "$few" data toy:moons --limit 200 --n 90 --out x.npy >out
 refused "was trained on other data" --run data data=npy:x.npy
@@ -57,7 +58,8 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
   mkdir "$long"
 done
 cp "$here/moons.ini" "$long/moons.ini"
-"$few" train "$long/moons.ini" --run long --quiet width=8 layers=1 steps=2 2>err || fail "$(cat err)"
+"$few" train "$long/moons.ini" --run long --quiet width=8 layers=1 steps=2 2>err ||
+  fail "$(cat err)"
 test -s long/model.safetensors || fail "no model of a long path"
 "$few" show "$long/none.safetensors" 2>err && fail "there is no such file"
 grep -q "none.safetensors: No such file or directory: check the path" err || fail "$(cat err)"

@@ -25,7 +25,8 @@ for run in teacher student; do
 done
 "$few" sample student/model.safetensors --n 4 --out points --quiet 2>/dev/null &&
   fail "points as a folder of images"
-"$few" sample student/model.safetensors --out a.npy --label moon 2>/dev/null && fail "a label that is none"
+"$few" sample student/model.safetensors --out a.npy --label moon 2>/dev/null &&
+  fail "a label that is none"
 "$few" sample student/model.safetensors --out a.npy --sampler heum 2>/dev/null && fail "a sampler"
 # The JSON has the number of steps. The name of another kind of image file is not a folder.
 "$few" sample student/model.safetensors --n 1 --out a.npy --json || fail "no samples"

@@ -37,7 +37,8 @@ done
 # If the run ends before it notices, the failure of the output gives exit code 1.
 case $(cat code) in
   0 | 130) ;;
-  1) cmp whole/model.safetensors parts/model.safetensors || fail "code 1, and the run is not done" ;;
+  1) cmp whole/model.safetensors parts/model.safetensors ||
+    fail "code 1, and the run is not done" ;;
   *) fail "exit code $(cat code) without a reader" ;;
 esac
 "$few" train "$here/moons.ini" --run parts --quiet steps=150 || fail "not resumed"

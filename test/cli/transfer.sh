@@ -10,7 +10,8 @@ fail() {
 }
 teacher=teacher/model.safetensors
 encoder=encoder/model.safetensors
-"$few" train "$here/tiny-unet.ini" --run encoder --quiet objective=progressive direction=encode start=8 end=4 \
+"$few" train "$here/tiny-unet.ini" --run encoder --quiet objective=progressive direction=encode \
+  start=8 end=4 \
   teacher=$teacher preview_every=4 || fail "no encoder"
 "$few" show $encoder | grep -q "from images to noise" || fail "an encoder is not known as one"
 
@@ -23,19 +24,24 @@ cmp -s noise.npy other.npy || fail "a data set is not its images" # no labels in
 
 # One image, a folder of them, an array: the same.
 "$few" sample $teacher --n 3 --steps 2 --out folder --quiet || fail "no folder"
-"$few" transfer $teacher $teacher folder --to 7 --to-guidance 2 --from-steps 3 --to-steps 3 --out out \
+"$few" transfer $teacher $teacher folder --to 7 --to-guidance 2 --from-steps 3 --to-steps 3 \
+  --out out \
   --quiet || fail "no folder in"
-"$few" transfer $teacher $teacher folder/000000.png folder/000001.png --to 7 --to-guidance 2 --from-steps 3 \
+"$few" transfer $teacher $teacher folder/000000.png folder/000001.png --to 7 --to-guidance 2 \
+  --from-steps 3 \
   --to-steps 3 --out two --quiet || fail "no files in"
 cmp out/000001.png two/000001.png || fail "a folder is not its files"
-"$few" transfer $encoder $teacher clothes.npy --n 5 --from 1 --to-steps 2 --beside --columns 2 --out grid.png ||
+"$few" transfer $encoder $teacher clothes.npy --n 5 --from 1 --to-steps 2 --beside --columns 2 \
+  --out grid.png ||
   fail "no grid"
-"$few" transfer $teacher $teacher clothes.npy --n 5 --from-steps 2 --to-steps 2 --out array.npy --quiet ||
+"$few" transfer $teacher $teacher clothes.npy --n 5 --from-steps 2 --to-steps 2 --out array.npy \
+  --quiet ||
   fail "no array"
 
 # Pairs are in one row: 6 images are in 4 columns, not in 3.
 for columns in 0 4; do
-  "$few" transfer $encoder $teacher clothes.npy --n 3 --to-steps 2 --beside --columns $columns --out pairs-$columns.png \
+  "$few" transfer $encoder $teacher clothes.npy --n 3 --to-steps 2 --beside --columns $columns \
+    --out pairs-$columns.png \
     --quiet || fail "no pairs"
 done
 cmp pairs-0.png pairs-4.png || fail "a pair is cut"
@@ -48,10 +54,12 @@ refused() {
 }
 refused "few encode is for it" sample $encoder --out x.png
 refused "few encode is for it" transfer $teacher $encoder clothes.npy --out x.png
-refused "only leads from noise to images" encode "$here/../../models/fashion-student.safetensors" clothes.npy --out x.npy
+refused "only leads from noise to images" encode "$here/../../models/fashion-student.safetensors" \
+  clothes.npy --out x.npy
 refused "npy file" encode $teacher clothes.npy --out x.png
 refused "is not a class" transfer $teacher $teacher clothes.npy --to sneakr --out x.png
-refused "but the model takes" encode "$here/../../models/toy-teacher.safetensors" clothes.npy --out x.npy
+refused "but the model takes" encode "$here/../../models/toy-teacher.safetensors" clothes.npy \
+  --out x.npy
 refused "neither a folder nor an image" encode $teacher folder:missing --out x.npy
 refused "needs" transfer $teacher $teacher --out x.png
 exit 0

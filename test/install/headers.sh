@@ -8,15 +8,18 @@ for header in $(cd "$prefix/include" && find . -name '*.h' | sed 's|^\./||' | so
   cp header.c header.cc
   "$@" -std=c11 -pedantic-errors -Wall -Wextra -Werror -fsyntax-only -I"$prefix/include" header.c ||
     { echo "$header: not clean as C11" >&2; failed=1; }
-  [ -z "$cxx" ] || "$cxx" -std=c++17 -pedantic-errors -Wall -Wextra -Werror -fsyntax-only -I"$prefix/include" header.cc ||
+  [ -z "$cxx" ] || "$cxx" -std=c++17 \
+    -pedantic-errors -Wall -Wextra -Werror -fsyntax-only -I"$prefix/include" header.cc ||
     { echo "$header: not clean as C++17" >&2; failed=1; }
 done
 sed -n '/^```c$/,/^```$/p' "$source/README.md" | grep -v '^```' >readme.c
 "$@" -std=c11 -pedantic-errors -Wall -Wextra -Werror -fsyntax-only -I"$prefix/include" readme.c
-awk '/^```c$/ { n++; on = 1; next } /^```$/ { on = 0 } on { print > ("guide" n ".c") }' "$source/docs/guide.md"
+awk '/^```c$/ { n++; on = 1; next } /^```$/ { on = 0 } on { print > ("guide" n ".c") }' \
+  "$source/docs/guide.md"
 test -e guide1.c
 for block in guide*.c; do
-  "$@" -std=c11 -D_POSIX_C_SOURCE=200809L -pedantic-errors -Wall -Wextra -Werror -fsyntax-only -I"$prefix/include" \
+  "$@" -std=c11 -D_POSIX_C_SOURCE=200809L \
+    -pedantic-errors -Wall -Wextra -Werror -fsyntax-only -I"$prefix/include" \
     "$block" || failed=1
 done
 exit $failed

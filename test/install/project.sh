@@ -4,7 +4,8 @@ shift
 project() { # NAME [options of cmake ...]
   name=$1
   shift
-  cmake -S "$here/project" -B "$name" -G Ninja -DCMAKE_C_COMPILER="$compiler" -DCMAKE_C_FLAGS="$flags" \
+  cmake -S "$here/project" -B "$name" -G Ninja -DCMAKE_C_COMPILER="$compiler" \
+    -DCMAKE_C_FLAGS="$flags" \
     -DHOW="$name" -DFEW_SOURCE="$source" "$@" >"$name.log" 2>&1 || { cat "$name.log"; exit 1; }
 }
 flags=$*
@@ -16,7 +17,8 @@ version=$(pkg-config --modversion few)
 installed/user "$version"
 installed/user_static "$version"
 # A version that is not there is refused.
-if cmake -S "$here/project" -B other -G Ninja -DHOW=installed -DWANTED=7 -DCMAKE_PREFIX_PATH="$prefix" >other.log 2>&1; then
+if cmake -S "$here/project" -B other -G Ninja -DHOW=installed -DWANTED=7 \
+  -DCMAKE_PREFIX_PATH="$prefix" >other.log 2>&1; then
   exit 1
 fi
 grep -q 'version' other.log
@@ -26,7 +28,8 @@ cmake --build uninstalled >build.log || { cat build.log; exit 1; }
 uninstalled/user "$version"
 
 # Without what sampling does not need, in a debug build, which is compiled fastest.
-project subdirectory -DFEW_LAPACK=OFF -DFEW_ZIP=OFF -DFEW_JPEG=OFF -DFEW_CUDA=OFF -DCMAKE_BUILD_TYPE=Debug \
+project subdirectory -DFEW_LAPACK=OFF -DFEW_ZIP=OFF -DFEW_JPEG=OFF -DFEW_CUDA=OFF \
+  -DCMAKE_BUILD_TYPE=Debug \
   ${CMAKE_C_COMPILER_LAUNCHER:+-DCMAKE_C_COMPILER_LAUNCHER="$CMAKE_C_COMPILER_LAUNCHER"}
 cmake --build subdirectory >build.log || { cat build.log; exit 1; }
 subdirectory/user "$version"
@@ -34,6 +37,7 @@ if ldd subdirectory/user | grep -E 'blas|lapack|zip|jpeg'; then exit 1; fi
 # Of few nothing is installed, and nothing is tested.
 cmake --install subdirectory --prefix "$PWD/installation" >/dev/null
 test "$(find installation -type f | wc -l)" = 1
-test ! -e subdirectory/few/CTestTestfile.cmake || ! grep -q add_test subdirectory/few/CTestTestfile.cmake
+test ! -e subdirectory/few/CTestTestfile.cmake ||
+  ! grep -q add_test subdirectory/few/CTestTestfile.cmake
 
 project fetched -DFEW_CUDA=OFF

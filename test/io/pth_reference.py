@@ -29,7 +29,8 @@ def count(dtype, *shape):
 
 def tensors():
     d = collections.OrderedDict()
-    for name in ('float32', 'float16', 'bfloat16', 'float64', 'int64', 'int32', 'int16', 'int8', 'uint8', 'bool'):
+    for name in ('float32', 'float16', 'bfloat16', 'float64', 'int64', 'int32', 'int16', 'int8',
+                 'uint8', 'bool'):
         d[name] = count(getattr(torch, name), 2, 3)
     d['scalar'] = torch.tensor(-2.0)
     d['empty'] = torch.zeros(0, 4)
@@ -48,7 +49,8 @@ def save(name, obj, **how):
 def right():
     save('y_zip.pth', tensors())
     save('y_legacy.pth', tensors(), _use_new_zipfile_serialization=False)
-    save('y_checkpoint.pth', {'epoch': 3, 'lr': 1e-3, 'best': None, 'names': ['a', 'b'], 'state_dict': tensors()})
+    save('y_checkpoint.pth',
+         {'epoch': 3, 'lr': 1e-3, 'best': None, 'names': ['a', 'b'], 'state_dict': tensors()})
     module = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
     with torch.no_grad():
         for v in module.state_dict().values():
@@ -79,7 +81,8 @@ def storage(key='0', n=6, kind=b'FloatStorage', word='storage'):
 
 
 def tensor(of, offset=0, shape=(2, 3), stride=(3, 1)):
-    args = tup(of, integer(offset), tup(*map(integer, shape)), tup(*map(integer, stride)), b'\x89', b'}')
+    args = tup(of, integer(offset), tup(*map(integer, shape)), tup(*map(integer, stride)), b'\x89',
+               b'}')
     return b'ctorch._utils\n_rebuild_tensor_v2\n' + args + b'R'
 
 
@@ -87,9 +90,11 @@ def state(*pairs):
     return b'\x80\x02}(' + b''.join(pairs) + b'u.'
 
 
-def archive(name, pickle, members=(('a/data/0', struct.pack('<6f', *range(-2, 4))),), method=zipfile.ZIP_STORED):
+def archive(name, pickle, members=(('a/data/0', struct.pack('<6f', *range(-2, 4))),),
+            method=zipfile.ZIP_STORED):
     with zipfile.ZipFile(os.path.join(HERE, name), 'w', method) as z:
-        for member, content in ((('a/data.pkl', pickle),) if pickle is not None else ()) + tuple(members):
+        for member, content in ((('a/data.pkl', pickle),)
+                                if pickle is not None else ()) + tuple(members):
             z.writestr(zipfile.ZipInfo(member), content, method)
 
 
@@ -137,7 +142,8 @@ def wrong():
     archive('n_offset_negative.pth', state(text('x'), tensor(storage(), offset=-1)))
     archive('n_shape_negative.pth', state(text('x'), tensor(storage(), shape=(-2, -3))))
     archive('n_shape_2e80.pth', state(text('x'), tensor(storage(), shape=(2**40, 2**40))))
-    archive('n_shape_expanded.pth', state(text('x'), tensor(storage(), shape=(2**40, 1), stride=(0, 1))))
+    archive('n_shape_expanded.pth',
+            state(text('x'), tensor(storage(), shape=(2**40, 1), stride=(0, 1))))
     archive('n_stride_2e62.pth', state(text('x'), tensor(storage(), stride=(2**62, 1))))
     archive('n_stride_missing.pth', state(text('x'), tensor(storage(), stride=(1,))))
     archive('n_rank_9.pth', state(text('x'), tensor(storage(), shape=(1,) * 9, stride=(1,) * 9)))
@@ -152,7 +158,8 @@ def wrong():
     write('n_legacy_count.pth', b[:-32] + struct.pack('<q', 2**61) + b[-24:])
     write('n_legacy_no_magic.pth', b'\x80\x02\x8a\x0a' + bytes(9) + b'\x01\x02' + b[15:])
     head = b[:15] + b'\x80\x02M\xe9\x03.' + b'\x80\x02}.'
-    write('n_legacy_system.pth', head + b'\x80\x02cposix\nsystem\n' + tup(text('echo harm')) + b'R.')
+    write('n_legacy_system.pth', head + b'\x80\x02cposix\nsystem\n' + tup(text('echo harm')) +
+          b'R.')
     write('n_legacy_keys.pth', head + good + b'\x80\x02]K\x01a.')
     write('n_legacy_twice.pth', head + good + b'\x80\x02](' + text('0') * 2 + b'e.'
           + (struct.pack('<q', 6) + bytes(24)) * 2)

@@ -17,15 +17,18 @@ on_it() {
   "$qemu" -cpu "$processor" "$few" "$@" >stdout 2>stderr || {
     code=$?
     grep -v "TCG doesn't support" stderr || true
-    echo "again: $qemu -cpu $processor $few $*: exit code $code (132 and 4: an instruction that is not there)"
+    echo "again: $qemu -cpu $processor $few $*: exit code $code" \
+      "(132 and 4: the processor lacks an instruction)"
     exit 1
   }
 }
 
 on_it version
-grep -qx "CPU kernels: $kernels" stdout || { cat stdout; echo "not the kernels for $processor: $kernels"; exit 1; }
+grep -qx "CPU kernels: $kernels" stdout ||
+  { cat stdout; echo "not the kernels for $processor: $kernels"; exit 1; }
 on_it train "$cli/moons.ini" --run points --quiet steps=3 batch=16 data_limit=100 log_every=1
-[ "$(grep -c '"loss":[0-9]' points/log.jsonl)" -ge 3 ] || { cat points/log.jsonl; echo 'no losses'; exit 1; }
+[ "$(grep -c '"loss":[0-9]' points/log.jsonl)" -ge 3 ] ||
+  { cat points/log.jsonl; echo 'no losses'; exit 1; }
 on_it eval points/model.safetensors --ref toy:moons --n-ref 16 --n 16 --steps 1 --metrics energy
 on_it train "$cli/tiny-unet.ini" --run images --quiet steps=1 batch=1 shards=1 data_limit=8
 on_it sample images/model.safetensors --n 1 --steps 1 --out one.png

@@ -27,18 +27,24 @@ def check(name, files):
 class Layers(unittest.TestCase):
     TREE = {p: '\n' for p in (
         'src/base/base.h', 'src/base/context.h', 'src/diffusion/net/nn.h', 'src/train/train.h',
-        'src/engine/backend/backend.h', 'src/engine/backend/ref/ref.h', 'src/cli/opt.h', 'src/io/png.h',
-        'include/few.h', 'include/few/base.h', 'include/few/train.h', 'src/diffusion/process/process.h')}
+        'src/engine/backend/backend.h', 'src/engine/backend/ref/ref.h', 'src/cli/opt.h',
+        'src/io/png.h',
+        'include/few.h', 'include/few/base.h', 'include/few/train.h',
+        'src/diffusion/process/process.h')}
 
     def edge(self, path, include):
         return check('layers', {**self.TREE, path: f'/* x */\n#include {include}\n'})
 
     def test_allowed(self):
-        for path, include in (('src/diffusion/net/a.c', '"base/base.h"'), ('src/base/a.c', '"context.h"'),
-                              ('src/engine/plan/a.c', '"engine/backend/backend.h"'), ('src/cli/a.c', '"few.h"'),
-                              ('src/engine/backend/cpu/a.c', '"../ref/ref.h"'), ('src/cli/a.c', '"opt.h"'),
+        for path, include in (('src/diffusion/net/a.c', '"base/base.h"'),
+                              ('src/base/a.c', '"context.h"'),
+                              ('src/engine/plan/a.c', '"engine/backend/backend.h"'),
+                              ('src/cli/a.c', '"few.h"'),
+                              ('src/engine/backend/cpu/a.c', '"../ref/ref.h"'),
+                              ('src/cli/a.c', '"opt.h"'),
                               ('src/data/a.c', '"io/png.h"'), ('include/few.h', '"few/train.h"'),
-                              ('src/cli/a.c', '"few/train.h"'), ('src/diffusion/net/a.c', '<zlib.h>')):
+                              ('src/cli/a.c', '"few/train.h"'),
+                              ('src/diffusion/net/a.c', '<zlib.h>')):
             with self.subTest(path=path, include=include):
                 self.assertEqual(self.edge(path, include), (True, []))
 
@@ -47,7 +53,8 @@ class Layers(unittest.TestCase):
                 ('src/base/a.c', '"diffusion/net/nn.h"', 'may not include diffusion/'),
                 ('src/io/a.c', '"../diffusion/process/process.h"', 'may not include diffusion/'),
                 ('src/diffusion/process/a.c', '<few/train.h>', 'may not include train/'),
-                ('src/engine/plan/a.c', '"engine/backend/ref/ref.h"', 'use engine/backend/backend.h'),
+                ('src/engine/plan/a.c', '"engine/backend/ref/ref.h"',
+                 'use engine/backend/backend.h'),
                 ('src/cli/a.c', '"base/base.h"', 'public headers only'),
                 ('src/diffusion/net/a.c', '"base/context.h"', 'private to base/'),
                 ('src/diffusion/net/a.c', '"few.h"', 'for users'),
@@ -64,8 +71,8 @@ class Layers(unittest.TestCase):
 
 
 def function(lines, name='f'):
-    return (f'static int t[] = {{\n    1,\n}};\n\nFEW_X(1, 2)\nint *{name}(int a,\n       int b) {{\n'
-            + '  a++;\n' * (lines - 4) + '}\n')
+    return (f'static int t[] = {{\n    1,\n}};\n\nFEW_X(1, 2)\n'
+            f'int *{name}(int a,\n       int b) {{\n' + '  a++;\n' * (lines - 4) + '}\n')
 
 
 class Sizes(unittest.TestCase):
@@ -104,11 +111,14 @@ class Rules(unittest.TestCase):
         for path, line in (
                 ('src/diffusion/net/a.c', 'printf("x");'), ('src/diffusion/net/a.c', 'exit(1);'),
                 ('src/diffusion/net/a.c', 'p = malloc(n);'), ('src/diffusion/net/a.c', 'free (p);'),
-                ('src/base/a.c', 'fprintf(stderr, "x");'), ('src/diffusion/net/a.c', 'x = atof(s);'),
+                ('src/base/a.c', 'fprintf(stderr, "x");'),
+                ('src/diffusion/net/a.c', 'x = atof(s);'),
                 ('src/base/a.c', 'strcpy(a, b);'), ('src/diffusion/net/a.c', f'/* {todo} */'),
-                ('docs/a.md', f'{todo}: fix'), ('src/diffusion/net/a.c', '\tx = 1;'), ('docs/a.md', 'words '),
+                ('docs/a.md', f'{todo}: fix'), ('src/diffusion/net/a.c', '\tx = 1;'),
+                ('docs/a.md', 'words '),
                 ('docs/a.md', f'see {home}'), ('src/diffusion/net/a.c', f'f("{home}");'),
-                ('src/diffusion/net/a.c', 'f("/tm' 'p/x");'), ('src/diffusion/net/a.c', 'x = strtod(s, &end);'),
+                ('src/diffusion/net/a.c', 'f("/tm' 'p/x");'),
+                ('src/diffusion/net/a.c', 'x = strtod(s, &end);'),
                 ('src/diffusion/net/a.c', 'snprintf(s, sizeof s, "%d of %.9g", n, x);'),
                 ('src/diffusion/net/a.c', 'snprintf(s, n,\n  "%s" "\\"%%f %-8.2lf", t, x);'),
                 ('src/diffusion/net/a.cu', 'vsnprintf(s, n, f, args);'),
@@ -125,15 +135,20 @@ class Rules(unittest.TestCase):
     def test_allowed(self):
         for path, line in (
                 ('include/few/a.h', 'FEW_API FEW_MUST_USE few_status few_a(int x);'),
-                ('include/few/a.h', 'FEW_API void few_a(float *x, char **y, const few_b *b, const float *z);'),
+                ('include/few/a.h',
+                 'FEW_API void few_a(float *x, char **y, const few_b *b, const float *z);'),
                 ('include/few/a.h', 'FEW_API void few_a_free(few_ctx *ctx, char *text);'),
                 ('include/few/a.h', 'typedef int (*few_a)(int x);'),
                 ('src/cli/a.c', 'printf("x");'), ('src/base/a.c', 'free(p);'),
                 ('src/cli/a.c', 'snprintf(s, n, "%g", x);'),
-                ('src/diffusion/net/a.c', 'snprintf(s, n, "100%% good %d", i); few__print(s, n, "%g", x);'),
-                ('src/diffusion/net/a.c', '/* printf("x") and exit(1) */'), ('src/diffusion/net/a.c', 'f("malloc(1)");'),
-                ('src/diffusion/net/a.c', 'few__free(ctx, p);'), ('src/diffusion/net/a.c', 'pool->free(p);'),
-                ('src/diffusion/net/a.c', 'free(p); /* check-allow: the library gave it with malloc */'),
+                ('src/diffusion/net/a.c',
+                 'snprintf(s, n, "100%% good %d", i); few__print(s, n, "%g", x);'),
+                ('src/diffusion/net/a.c', '/* printf("x") and exit(1) */'),
+                ('src/diffusion/net/a.c', 'f("malloc(1)");'),
+                ('src/diffusion/net/a.c', 'few__free(ctx, p);'),
+                ('src/diffusion/net/a.c', 'pool->free(p);'),
+                ('src/diffusion/net/a.c',
+                 'free(p); /* check-allow: the library gave it with malloc */'),
                 ('src/diffusion/net/a.c', '/* TO' 'DO: share the table with the trainer */'),
                 ('src/diffusion/net/a.h', '/* ' + 94 * 'x' + ' */'),
                 ('Makefile', '\tmake x'), ('test/io/a.c', 'f("/tm' 'p/x");'),
@@ -175,13 +190,15 @@ def isa(rest, kernels, *flags):
     """Run isa.py on a build of two objects: rest.c, and kernels.c compiled for avx2."""
     with tempfile.TemporaryDirectory() as top:
         subprocess.run(['git', 'init', '-q', top], check=True)
-        for folder, name, source in (('few.dir', 'rest.c', rest), ('few_cpu_avx2.dir', 'kernels.c', kernels)):
+        for folder, name, source in (('few.dir', 'rest.c', rest),
+                                     ('few_cpu_avx2.dir', 'kernels.c', kernels)):
             with open(os.path.join(top, name), 'w', encoding='utf-8') as f:
                 f.write(source)
             to = os.path.join(top, 'b', 'CMakeFiles', folder)
             os.makedirs(to)
             own = ['-mavx2', '-O3'] if 'cpu' in folder else ['-O2', *flags]
-            subprocess.run(['cc', *own, '-c', name, '-o', os.path.join(to, name + '.o')], cwd=top, check=True)
+            subprocess.run(['cc', *own, '-c', name, '-o', os.path.join(to, name + '.o')], cwd=top,
+                           check=True)
         return subprocess.run([sys.executable, '-B', os.path.join(CHECKS, 'isa.py'), 'b'], cwd=top,
                               capture_output=True, text=True)
 
@@ -201,12 +218,16 @@ class Isa(unittest.TestCase):
         call = 'void few__help_avx2(float *); void few_f(float *a) { few__help_avx2(a); }\n'
         for what, rest, kernels, flags in (
                 ('visible', '', self.KERNELS + 'void few__help(void) {}', ()),
-                ('weak', '', self.KERNELS + '__attribute__((weak)) void few__help_avx2(void) {}', ()),
+                ('weak', '',
+                 self.KERNELS + '__attribute__((weak)) void few__help_avx2(void) {}', ()),
                 ('is code', '', 'void few__cpu_backend_avx2(void) {}', ()),
                 ('before the choice', '',
-                 self.KERNELS + 'static volatile int n; __attribute__((constructor)) static void f(void) { n = 1; }', ()),
-                ('without the choice', call, self.KERNELS + 'void few__help_avx2(float *a) { *a = 1; }', ()),
-                ('not an instruction of every', self.REST + 'float few_g(float x) { return x * 2; }', self.KERNELS,
+                 self.KERNELS + 'static volatile int n; '
+                 '__attribute__((constructor)) static void f(void) { n = 1; }', ()),
+                ('without the choice', call,
+                 self.KERNELS + 'void few__help_avx2(float *a) { *a = 1; }', ()),
+                ('not an instruction of every',
+                 self.REST + 'float few_g(float x) { return x * 2; }', self.KERNELS,
                  ('-mavx',))):
             with self.subTest(what=what):
                 run = isa(rest, kernels, *flags)

@@ -30,7 +30,9 @@ END
   for file in "$apt"/archives/*.deb; do dpkg -x "$file" "$root"; done
   local libraries=$root/usr/lib/aarch64-linux-gnu
   # What update-alternatives does when these are installed.
-  for name in libblas.so.3 liblapack.so.3 libopenblas.so.0; do ln -sf openblas-pthread/$name "$libraries/$name"; done
+  for name in libblas.so.3 liblapack.so.3 libopenblas.so.0; do
+    ln -sf openblas-pthread/$name "$libraries/$name"
+  done
   for name in blas lapack; do
     ln -sf openblas-pthread/lib$name.so "$libraries/lib$name.so"
     ln -sf "../openblas-pthread/pkgconfig/$name-openblas.pc" "$libraries/pkgconfig/$name.pc"
@@ -54,11 +56,13 @@ END
 libraries=$root/usr/lib/aarch64-linux-gnu
 export PKG_CONFIG_LIBDIR=$libraries/pkgconfig:$root/usr/share/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root
 export QEMU_LD_PREFIX=$root QEMU_SET_ENV=LD_LIBRARY_PATH=$libraries
-cmake -S "$source" -B "$build/few" -G Ninja -DCMAKE_TOOLCHAIN_FILE="$build/toolchain.cmake" -DFEW_CUDA=OFF \
+cmake -S "$source" -B "$build/few" -G Ninja -DCMAKE_TOOLCHAIN_FILE="$build/toolchain.cmake" \
+  -DFEW_CUDA=OFF \
   -DCMAKE_BUILD_TYPE=Release
 tests='cpu_math cpu_gemm cpu_conv cpu_attention cpu_reduce'
 # shellcheck disable=SC2046
-cmake --build "$build/few" --target few_program $(printf 'test_engine_backend_%s ' $tests) test_base_rng
+cmake --build "$build/few" --target few_program $(printf 'test_engine_backend_%s ' $tests) \
+  test_base_rng
 
 for test in $(printf 'engine_backend_%s ' $tests) base_rng; do
   echo "$test"

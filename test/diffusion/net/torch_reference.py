@@ -352,7 +352,8 @@ def exactly(name, net, args):
     exact = answer(net.double(), *(v.double() for v in args))
     for k in ('y', 'dy'):
         rms, d = exact[k].square().mean().sqrt(), rough[k] - exact[k]
-        print(f'{name} {k}: float32 to float64 over the rms: rms {d.square().mean().sqrt() / rms:.1e}, '
+        print(f'{name} {k}: float32 to float64 over the rms: '
+              f'rms {d.square().mean().sqrt() / rms:.1e}, '
               f'largest {d.abs().max() / rms:.1e}')
     return exact
 
@@ -369,8 +370,8 @@ def coarsen(net):
 UNET = {'channels': 64, 'mults': [1, 2, 2], 'blocks': 2, 'attention': [16], 'head_channels': 64,
         'groups': 32, 'side': 32, 'c': 3}
 DIT = {'patch': 4, 'width': 384, 'depth': 12, 'heads': 6, 'embedding': 256, 'side': 32, 'c': 3}
-SMALL_UNET = dict(UNET, channels=8, mults=[1, 2], blocks=1, attention=[4], head_channels=8, groups=4,
-                  side=8)
+SMALL_UNET = dict(UNET, channels=8, mults=[1, 2], blocks=1, attention=[4], head_channels=8,
+                  groups=4, side=8)
 SMALL_DIT = dict(DIT, patch=2, width=16, depth=2, heads=2, embedding=16, side=8)
 
 

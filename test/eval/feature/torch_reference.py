@@ -35,7 +35,8 @@ def mix(x):
 
 def bits(name, n):
     with np.errstate(over='ignore'):
-        return mix(np.uint32(zlib.crc32(name.encode())) + np.arange(n, dtype=np.uint32) * np.uint32(0x9e3779b9))
+        return mix(np.uint32(zlib.crc32(name.encode())) +
+                   np.arange(n, dtype=np.uint32) * np.uint32(0x9e3779b9))
 
 
 def uniform(name, n):
@@ -64,9 +65,12 @@ def tensor(name, *shape):
 
 def conv(x, name, out, kernel, stride=1, padding=0):
     kernel = kernel if isinstance(kernel, tuple) else (kernel, kernel)
-    x = F.conv2d(x, tensor(name + '.conv.weight', out, x.shape[1], *kernel), stride=stride, padding=padding)
-    bn = {k: tensor(f'{name}.bn.{k}', out) for k in ('weight', 'bias', 'running_mean', 'running_var')}
-    return F.relu(F.batch_norm(x, bn['running_mean'], bn['running_var'], bn['weight'], bn['bias'], False, 0.0, 1e-3))
+    x = F.conv2d(x, tensor(name + '.conv.weight', out, x.shape[1], *kernel), stride=stride,
+                 padding=padding)
+    bn = {k: tensor(f'{name}.bn.{k}', out)
+          for k in ('weight', 'bias', 'running_mean', 'running_var')}
+    return F.relu(F.batch_norm(x, bn['running_mean'], bn['running_var'], bn['weight'], bn['bias'],
+                               False, 0.0, 1e-3))
 
 
 def average(x):
@@ -84,7 +88,8 @@ def inception_a(x, b, pool):
 def inception_b(x, b):
     b3 = conv(x, b + '.branch3x3', 384, 3, stride=2)
     d = conv(conv(x, b + '.branch3x3dbl_1', 64, 1), b + '.branch3x3dbl_2', 96, 3, padding=1)
-    return torch.cat([b3, conv(d, b + '.branch3x3dbl_3', 96, 3, stride=2), F.max_pool2d(x, 3, stride=2)], 1)
+    return torch.cat([b3, conv(d, b + '.branch3x3dbl_3', 96, 3, stride=2),
+                      F.max_pool2d(x, 3, stride=2)], 1)
 
 
 def inception_c(x, b, c):
@@ -100,7 +105,8 @@ def inception_c(x, b, c):
 
 def inception_d(x, b):
     b3 = conv(conv(x, b + '.branch3x3_1', 192, 1), b + '.branch3x3_2', 320, 3, stride=2)
-    d = conv(conv(x, b + '.branch7x7x3_1', 192, 1), b + '.branch7x7x3_2', 192, (1, 7), padding=(0, 3))
+    d = conv(conv(x, b + '.branch7x7x3_1', 192, 1), b + '.branch7x7x3_2', 192, (1, 7),
+             padding=(0, 3))
     d = conv(d, b + '.branch7x7x3_3', 192, (7, 1), padding=(3, 0))
     d = conv(d, b + '.branch7x7x3_4', 192, 3, stride=2)
     return torch.cat([b3, d, F.max_pool2d(x, 3, stride=2)], 1)
@@ -108,7 +114,8 @@ def inception_d(x, b):
 
 def inception_e(x, b, last):
     def split(y, name):
-        return [conv(y, name + 'a', 384, (1, 3), padding=(0, 1)), conv(y, name + 'b', 384, (3, 1), padding=(1, 0))]
+        return [conv(y, name + 'a', 384, (1, 3), padding=(0, 1)),
+                conv(y, name + 'b', 384, (3, 1), padding=(1, 0))]
     b1 = conv(x, b + '.branch1x1', 320, 1)
     s = split(conv(x, b + '.branch3x3_1', 384, 1), b + '.branch3x3_2')
     d = conv(conv(x, b + '.branch3x3dbl_1', 448, 1), b + '.branch3x3dbl_2', 384, 3, padding=1)
@@ -165,7 +172,8 @@ def as_tensorflow(p):
 def write(path, arrays):
     header, at = {}, 0
     for name, a in arrays.items():
-        header[name] = {'dtype': 'F32', 'shape': list(a.shape), 'data_offsets': [at, at + 4 * a.size]}
+        header[name] = {'dtype': 'F32', 'shape': list(a.shape),
+                        'data_offsets': [at, at + 4 * a.size]}
         at += 4 * a.size
     text = json.dumps(header).encode()
     text += b' ' * (-len(text) % 8)
@@ -184,7 +192,8 @@ def main():
                     ('inception-tf', as_tensorflow(image('large', 333, 310)))):
         for part, y in zip(('rows', 'logits', 'spatial'), inception(x)):
             out[f'{name}/{part}'] = y.numpy()[0]
-            print(name, part, y.shape, 'rms %.3g' % y.square().mean().sqrt(), 'zero %.2f' % (y == 0).double().mean())
+            print(name, part, y.shape, 'rms %.3g' % y.square().mean().sqrt(),
+                  'zero %.2f' % (y == 0).double().mean())
     os.makedirs(os.path.join(HERE, 'data'), exist_ok=True)
     write(os.path.join(HERE, 'data', 'inception.safetensors'), out)
     if args.weights:
