@@ -40,8 +40,8 @@ few_status few__arrays_new(const struct few_arrays *s, float **out, int64_t n) {
   float *at = few__arrays_raw(s, n);
   if (!at)
     return few__fail(s->ctx, FEW_E_MEMORY,
-                     "out of memory on the device: %.0f MiB are needed for an array of the "
-                     "parameters' size",
+                     "out of memory on the device: %.0f MiB are needed for an array as long "
+                     "as the parameters",
                      (double)n * sizeof(float) / 1048576);
   *out = at;
   few__arrays_zero(s, *out, n);

@@ -30,7 +30,7 @@ few_status few__arrays_finish(const struct few_arrays *s);
 
 /* n zeros. Free with few__arrays_free. */
 few_status few__arrays_new(const struct few_arrays *s, float **out, int64_t n);
-/* n floats, not initialised. NULL: out of memory. */
+/* n floats, not initialised. Returns NULL if memory runs out. */
 float *few__arrays_raw(const struct few_arrays *s, int64_t n);
 void few__arrays_free(const struct few_arrays *s, float *at); /* NULL is fine */
 
@@ -41,7 +41,7 @@ few_status few__arrays_get(const struct few_arrays *s, float *to, const float *f
 void few__arrays_zero(const struct few_arrays *s, float *x, int64_t n);
 void few__arrays_copy(const struct few_arrays *s, float *to, const float *from, int64_t n);
 void few__arrays_scale(const struct few_arrays *s, float *x, float by, int64_t n);
-/* to += from, in the calling thread: workers may call it. */
+/* to += from, in the calling thread. Workers may call it. */
 void few__arrays_add(const struct few_arrays *s, float *to, const float *from, int64_t n);
 
 /* The passes of optim/ (clip.h, balance.h, optim.h, ema.h), where the arrays are. */

@@ -1,7 +1,7 @@
-/* checkpoint.c - a safetensors file of the arrays, with the numbers in its metadata.
+/* checkpoint.c - a safetensors file with the arrays as tensors and the numbers as metadata.
  *
  * Reals are written as the hexadecimal text of their bits, so that reading gives the same bits. The
- * file's digest detects damage. Checks of ranges detect undamaged files with wrong numbers.
+ * file's digest detects damage. Range checks detect wrong numbers in undamaged files.
  */
 #include "checkpoint.h"
 
@@ -26,7 +26,7 @@ struct number {
   bool real;
   double min, max; /* valid range */
 };
-enum { N_NUMBERS = 9, N_FIRST = 7 /* files of earlier versions have only these */ };
+enum { N_NUMBERS = 9, N_FIRST = 7 /* earlier versions wrote only the first 7 */ };
 
 static void numbers_of(struct few_run_state *s, struct number out[N_NUMBERS]) {
   const double retries = 100, steps = 1e9; /* the limits of a recipe */
@@ -43,8 +43,8 @@ static void numbers_of(struct few_run_state *s, struct number out[N_NUMBERS]) {
   memcpy(out, all, sizeof all);
 }
 
-/* The identity as metadata, each with what to try if it differs. Files of earlier versions have
- * only the first. */
+/* The hashes of the identity: metadata key, and the error if the hash differs, with what to try.
+ * Earlier versions wrote only the first. */
 enum { N_HASHES = 3 };
 
 static void hashes_of(const struct few_run_identity *id, struct few_st_pair help[N_HASHES],
@@ -133,7 +133,7 @@ static void entries_free(few_ctx *ctx, struct entries *e) {
   *e = (struct entries){0};
 }
 
-/* Newest first; the milestone first of one step. */
+/* Newest first. Of two checkpoints of one step the milestone comes first. */
 static int by_step(const void *a, const void *b) {
   const struct entry *x = a, *y = b;
   if (x->step != y->step) return x->step > y->step ? -1 : 1;
@@ -162,8 +162,8 @@ static void remove_entry(few_ctx *ctx, const struct entry *e) {
   if (unlink(e->path)) few__log(ctx, FEW_LOG_WARN, "cannot remove %s", e->path);
 }
 
-/* Checkpoints after `step` could not be read, or the run would be there. They must not push out
- * good ones. */
+/* Checkpoints after `step` were unreadable, since the run resumed before them. They do not count
+ * towards those that are kept. */
 few_status few__checkpoint_trim(few_ctx *ctx, const char *dir, int64_t step) {
   struct entries e;
   FEW_TRY(list(ctx, &e, dir));
@@ -197,8 +197,8 @@ static few_status parse_hex(few_ctx *ctx, const struct few_st *st, const char *p
   char *end = NULL;
   if (text) *out = strtoull(text, &end, 16);
   if (text && end && *text && !*end) return FEW_OK;
-  return few__fail(ctx, FEW_E_FORMAT, "%s: no checkpoint: metadata `%s` is missing or no number",
-                   path, key);
+  return few__fail(ctx, FEW_E_FORMAT,
+                   "%s is not a checkpoint: metadata `%s` is missing or not a number", path, key);
 }
 
 static few_status check_identity(few_ctx *ctx, const struct few_st *st, const char *path,
@@ -210,8 +210,8 @@ static few_status check_identity(few_ctx *ctx, const struct few_st *st, const ch
     if (i > 0 && !few__st_meta(st, hash[i].key)) {
       if (!id->moved) continue;
       return few__fail(ctx, FEW_E_INVALID,
-                       "%s is of an earlier few and does not record which %s it was trained with: "
-                       "name it as the run's recipe.ini does",
+                       "%s was written by an earlier few and does not record which %s it was "
+                       "trained with: name it as the run's recipe.ini does",
                        path, hash[i].key);
     }
     FEW_TRY(parse_hex(ctx, st, path, hash[i].key, &was));
@@ -227,7 +227,7 @@ static few_status load_arrays(few_ctx *ctx, const struct few_run_state *s, const
   for (int i = 0; i < n; i++) {
     const struct few_st_tensor *t = few__st_find(st, a[i].name);
     if (!t || t->store != FEW_STORE_F32 || t->count != a[i].n)
-      return few__fail(ctx, FEW_E_FORMAT, "%s: `%s` is missing or of another size", path,
+      return few__fail(ctx, FEW_E_FORMAT, "%s: `%s` is missing or has another size", path,
                        a[i].name);
     memcpy(a[i].at, t->data, t->bytes);
   }
@@ -246,8 +246,8 @@ static few_status load_number(few_ctx *ctx, const struct number *num, const char
   else
     x = (double)(int64_t)bits;
   if (x >= num->min && x <= num->max) return FEW_OK;
-  return few__fail(ctx, FEW_E_FORMAT, "%s: `%s` is %g, not from %g to %g: no run wrote this", path,
-                   num->key, x, num->min, num->max);
+  return few__fail(ctx, FEW_E_FORMAT, "%s: `%s` is %g, but must be from %g to %g", path, num->key,
+                   x, num->min, num->max);
 }
 
 static few_status load(few_ctx *ctx, struct few_run_state *s, const char *path,
@@ -287,5 +287,5 @@ few_status few__checkpoint_read(few_ctx *ctx, struct few_run_state *s, const cha
   if (*found) few__state_put(s);
   if (st || *found || !damaged) return st;
   return few__fail(ctx, FEW_E_FORMAT,
-                   "%s holds checkpoints and none can be read: remove them to begin again", dir);
+                   "%s has checkpoints, but none can be read: remove them to begin again", dir);
 }

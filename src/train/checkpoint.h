@@ -11,7 +11,7 @@ struct few_run_identity {
   uint64_t layout; /* of names and shapes */
   uint64_t data;
   uint64_t teacher; /* of its file; 0: none */
-  bool moved;       /* data or teacher have other names than before: their hashes must agree */
+  bool moved;       /* the names of data or teacher have changed, so their hashes must agree */
 };
 
 /* There are two kinds of checkpoints. Milestones, DIR/checkpoint-<step>.safetensors, are written at
@@ -20,7 +20,7 @@ struct few_run_identity {
  * clock or when the run is stopped; a run resumes from them. */
 enum few_checkpoint_kind { FEW_CHECKPOINT_MILESTONE, FEW_CHECKPOINT_INTERIM };
 
-/* Write s->here. */
+/* Write the arrays s->here and the numbers of s. */
 few_status few__checkpoint_write(few_ctx *ctx, const struct few_run_state *s,
                                  enum few_checkpoint_kind kind, const char *dir,
                                  const struct few_run_identity *id);
@@ -34,8 +34,8 @@ struct few_checkpoint_pick {
   bool milestones; /* milestones only */
 };
 #define FEW_CHECKPOINT_NEWEST ((struct few_checkpoint_pick){INT64_MAX, false})
-/* Read the newest that is undamaged into `here` and `there`. *found is false if there is none. dir
- * NULL: there is none. FEW_E_FORMAT if all are damaged. */
+/* Read the newest undamaged checkpoint that `pick` allows into `here` and `there`. *found is false
+ * if there is no checkpoint, as with dir NULL. FEW_E_FORMAT if all are damaged. */
 few_status few__checkpoint_read(few_ctx *ctx, struct few_run_state *s, const char *dir,
                                 const struct few_run_identity *id, struct few_checkpoint_pick pick,
                                 bool *found);

@@ -1,4 +1,4 @@
-/* component.c - one view of the tables of components that the rooms keep. */
+/* component.c - few_component: one list of all components, from the tables of their modules. */
 #include "few/component.h"
 
 #include "data/options.h"
@@ -15,7 +15,7 @@
 
 typedef struct few_component component;
 
-/* A component whose usage is its name. Definitions from outside may lack texts. */
+/* A component whose usage is its name. A definition from outside may have no texts. */
 static component simple(const char *name, const char *help, const char *source,
                         const struct few_option *options) {
   return (component){name, name, help ? help : "", source ? source : "", options, 0};
@@ -106,7 +106,7 @@ static component trainer(int i) {
   return simple("train", "keys of every recipe", "", few__train_options());
 }
 
-/* A kind has the first two or the last two. */
+/* Each kind has either the first pair of functions or the second. */
 static const struct {
   int (*count_of)(const few_ctx *ctx);
   component (*at_of)(const few_ctx *ctx, int i);

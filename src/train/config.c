@@ -19,7 +19,7 @@ static const struct few_option options[] = {
                    "what the raw network predicts: see few list predictions; empty: as the "
                    "teacher, or F without one"),
     FEW_OPT_STRING(keys, objective, "diffusion",
-                   "what to train for: see few list objectives; \"scd + vsd\" adds losses"),
+                   "what to train for: see few list objectives; \"scd + vsd\" adds two losses"),
     FEW_OPT_STRING(keys, balance, "fixed", "how several losses are added: see few list balancers"),
     FEW_OPT_INT(keys, data_limit, "0", 0, 1e12,
                 "use this many items, of all classes in proportion; 0: all"),
@@ -118,7 +118,7 @@ static const struct few_option options[] = {
     FEW_OPT_CHOICE(keys, weights, "f32", "f32|f16", "number type of model.safetensors"),
     FEW_OPT_END};
 
-/* Keys that do not change what is learned: a run may be resumed with other values. */
+/* Keys that do not change what is learned. A run may be resumed with other values of them. */
 static const char *const free_keys[] = {
     "workers",       "steps",      "log_every",     "preview_every",      "preview_n",
     "preview_steps", "backend",    "guard_retries", "checkpoint_every",   "preview_guidance",
@@ -165,12 +165,12 @@ static few_status read_optimizer(few_ctx *ctx, struct few_config *c) {
   c->optim_opts.weight_decay = k->weight_decay;
   FEW_TRY(few__optim_check(ctx, &c->optim_opts));
   if (k->batch % k->shards)
-    return few__fail(ctx, FEW_E_INVALID, "%s: batch = %lld is no multiple of shards = %lld",
+    return few__fail(ctx, FEW_E_INVALID, "%s: batch = %lld is not a multiple of shards = %lld",
                      c->recipe.place, (long long)k->batch, (long long)k->shards);
   if (k->steps > ((int64_t)1 << 40) / k->batch)
     return few__fail(ctx, FEW_E_INVALID,
-                     "%s: steps = %lld of batch = %lld: at most 2^40 rows a run", c->recipe.place,
-                     (long long)k->steps, (long long)k->batch);
+                     "%s: steps = %lld of batch = %lld: a run has at most 2^40 rows",
+                     c->recipe.place, (long long)k->steps, (long long)k->batch);
   return FEW_OK;
 }
 
@@ -216,14 +216,15 @@ static few_status open_recipe(few_ctx *ctx, struct few_recipe *out,
   const char *text = opts->text ? opts->text : "";
   if (opts->recipe && opts->text)
     return few__fail(ctx, FEW_E_INVALID,
-                     "train: recipe %s, and a text besides: give one of the two", opts->recipe);
+                     "train: recipe %s and a recipe's text are given: give one of the two",
+                     opts->recipe);
   if (!opts->recipe && !opts->text && !opts->n_overrides)
-    return few__fail(ctx, FEW_E_INVALID, "train: name a recipe, or give its pairs key=value");
+    return few__fail(ctx, FEW_E_INVALID, "train: name a recipe, or give its keys as key=value");
   if (opts->recipe) return find_recipe(ctx, out, opts->recipe);
   return few__recipe_parse(ctx, out, "recipe", text, strlen(text));
 }
 
-/* Data of the program: the key `data` is what these are called. */
+/* For data that the program passes: set the key `data` to their name. */
 static few_status name_data(few_ctx *ctx, struct few_recipe *recipe, const char *spec) {
   struct few_text pair = {0};
   few__text_add(ctx, &pair, "data=%s", spec);

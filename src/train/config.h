@@ -63,9 +63,9 @@ struct few_config_objective {
 struct few_config {
   struct few_recipe recipe;
   struct few_train_keys keys; /* few__setup_open fills in what the recipe leaves to the teacher */
-  int n_objectives;           /* at least 1. Stages, sampler and step size are those of the first */
+  int n_objectives;           /* at least 1; the first sets stages, sampler and step size */
   struct few_config_objective objective[FEW_MAX_OBJECTIVES];
-  enum few_target target; /* of the objective that has a target network; at most one has */
+  enum few_target target; /* of the only objective that has a target network, if there is one */
   bool needs_teacher, needs_pairs;
   const struct few_balancer *balance;
   const struct few_optim *optim;
@@ -73,8 +73,9 @@ struct few_config {
   struct few_lr_opts lr;
 };
 
-/* Read the recipe that `opts` name, with its overrides. Network options stay unread: the network
- * may be the teacher's. Call few__recipe_check after reading them. *out is zeroed on failure. */
+/* Read the recipe that `opts` names, with its overrides. The network's options are not read yet,
+ * since the network may be the teacher's. Read them, then call few__recipe_check, which refuses
+ * keys that no one has read. *out is zeroed on failure. */
 few_status few__config_read(few_ctx *ctx, struct few_config *out,
                             const struct few_train_opts *opts);
 void few__config_free(few_ctx *ctx, struct few_config *c);
@@ -84,11 +85,12 @@ few_status few__config_parse_file(few_ctx *ctx, struct few_recipe *out, const ch
 
 /* The table of the trainer's own keys. */
 const struct few_option *few__train_options(void);
-/* May this key change when a run is resumed? True for keys that do not change what is learned:
- * workers, log_every ... */
+/* May this key change when a run is resumed? True for keys that do not change what is learned,
+ * such as workers and log_every. */
 bool few__config_free_key(const char *key);
 
-/* The stage of `step`, and the step within the stage. `stretch`: the guard's factor on warm-ups. */
+/* The stage of `step`, and the step within that stage. `stretch` is the guard's factor on
+ * warm-ups. */
 struct few_clock few__config_clock(const struct few_config *c, int64_t step, double stretch);
 
 /* ---- objectives.c ---- */
@@ -105,8 +107,8 @@ few_status few__config_objective_text(few_ctx *ctx, const struct few_config *c,
 
 /* The learning rate's options, from the keys. */
 few_status few__config_lr(few_ctx *ctx, struct few_config *c);
-/* FEW_E_INVALID if a run that did `done` steps of `was` cannot go on as one of c->keys.steps. `dir`
- * is its directory, for the message. */
+/* FEW_E_INVALID if a run that was begun with `was` steps, and has done `done` of them, cannot
+ * continue as a run of c->keys.steps. `dir` is its directory, for the message. */
 few_status few__config_length_check(few_ctx *ctx, const struct few_config *c, const char *dir,
                                     int64_t was, int64_t done);
 

@@ -1,15 +1,14 @@
-/* estimate.c - what a run will take, before it starts: memory, time, operations, disk.
+/* estimate.c - memory, time, operations and disk space of a run, before it starts.
  *
- * Nothing is guessed that can be measured. A probe of the run is opened in a temporary directory
- * where the run's own would be: the real data, teacher, plans and shapes. Some steps, a few pairs,
- * a line of the log, a checkpoint with the model, and a preview are made and timed; the files are
- * measured. Counts come from the recipe:
+ * A probe runs the recipe, with the real data, teacher, plans and shapes, in a temporary directory
+ * beside the run's. It times some steps, a few pairs, a line of the log, a preview, and a
+ * checkpoint with the model, and measures the files. The recipe gives the counts:
  *
  *   seconds = open + pairs + steps s + lines s_log + previews s_preview + evaluations s_eval
  *             + saves s_save
  *
- * An evaluation would take too long to try. Its operations are known, and the preview gives the
- * speed of sampling. Reading its reference set, once in a run, is left out.
+ * An evaluation would take too long to time. Its operations are known, and the preview gives the
+ * speed of sampling. The time to read the reference set, once in a run, is not counted.
  */
 #define _DEFAULT_SOURCE /* getrusage's members, mkdtemp */
 #include <math.h>
@@ -24,14 +23,14 @@
 #include "trainer.h"
 
 enum {
-  ROWS = 8, /* images of a replay that samples (points: POINTS) */
-  POINTS = 256,
-  LEAST = 3, /* timed steps, at least and at most */
-  MOST = 50,
-  WHOLE = 30,     /* a preview worth up to so many steps is made as a whole */
+  ROWS = 8,       /* images that a replay samples */
+  POINTS = 256,   /* points that a replay samples; also images on a device */
+  LEAST = 3,      /* at least so many steps are timed */
+  MOST = 50,      /* at most so many */
+  WHOLE = 30,     /* a preview that computes as much as up to 30 steps is made as a whole */
   CHECKPOINTS = 3 /* kept at a time: two milestones and an interim one */
 };
-static const double step_budget = 4; /* seconds for timed steps, once there are LEAST */
+static const double step_budget = 4; /* after LEAST steps, stop timing when 4 seconds are over */
 
 struct probe {
   few_ctx *ctx;
@@ -43,7 +42,7 @@ struct probe {
 
 /* ---- the directory ---- */
 
-/* Beside the run's directory, and so on its disk. */
+/* The probe's directory is beside the run's, so that it is on the same disk. */
 static few_status make_directory(struct probe *p, const char *run) {
   static const char name[] = "few-plan-XXXXXX";
   const char *end = run ? few__path_name(run) : "";
@@ -55,8 +54,8 @@ static few_status make_directory(struct probe *p, const char *run) {
   FEW_TRY(st);
   if (mkdtemp(p->dir)) return FEW_OK;
   st = few__fail(p->ctx, FEW_E_IO,
-                 "cannot make the directory %s, in which a few steps are tried: go where files can "
-                 "be written",
+                 "cannot make the directory %s for a trial of a few steps: run this in a directory "
+                 "where files can be written",
                  p->dir);
   few__free(p->ctx, p->dir);
   p->dir = NULL;
@@ -79,7 +78,7 @@ static void remove_directory(struct probe *p) {
   few__free(p->ctx, p->dir);
 }
 
-/* Bytes of the files whose names begin so; of one of them if there are several. */
+/* Size in bytes of a file whose name begins with `start`; 0 if there is none. */
 static few_status size_of(const struct probe *p, const char *start, int64_t *out) {
   struct few_names names;
   *out = 0;
@@ -119,7 +118,7 @@ static few_status open_trainer(struct probe *p, const struct few_train_opts *opt
   return st;
 }
 
-/* The probe makes only a few pairs; the recipe has the number of the run. */
+/* The number of pairs that the run makes. The probe makes only a few. */
 static few_status count_pairs(struct probe *p, const struct few_train_opts *opts, int64_t *all) {
   struct few_config config;
   struct few_setup setup;
@@ -138,7 +137,8 @@ static few_status count_pairs(struct probe *p, const struct few_train_opts *opts
 
 /* ---- timing ---- */
 
-/* The first step touches the memory, and the second records a device's graph. */
+/* The first two steps are not timed: the first touches the memory, and the second captures a
+ * device's graph. */
 static few_status time_steps(const struct probe *p, double *seconds) {
   few_trainer *t = p->trainer;
   const int64_t left = t->setup.config.keys.steps;
@@ -161,8 +161,8 @@ static few_status time_steps(const struct probe *p, double *seconds) {
   return FEW_OK;
 }
 
-/* A preview, or a part of it where the whole takes long. For evaluations without previews: some
- * images by their sampler. */
+/* Time a preview, or a part of it if the whole would take long. If there are evaluations and no
+ * previews, sample some images as evaluations do. */
 static few_status time_preview(struct probe *p, struct few_train_estimate *e, double step_flops) {
   few_trainer *t = p->trainer;
   struct few_train_keys k = t->setup.config.keys;
@@ -217,7 +217,7 @@ static few_status time_log(const struct probe *p, struct few_train_estimate *e) 
   return FEW_OK;
 }
 
-/* Saves come by the step, by the clock if those are far between, and at the end. */
+/* Saves are made at steps that the recipe gives, by the clock if those are rare, and at the end. */
 static few_status time_saves(const struct probe *p, struct few_train_estimate *e) {
   const struct few_train_keys *k = &p->trainer->setup.config.keys;
   const double began = few__now();

@@ -1,9 +1,11 @@
-/* evaluate.c - how close images of the averaged weights are to a reference, during training.
+/* evaluate.c - measures during training how close samples of the averaged weights are to a
+ * reference.
  *
  * An evaluation adds a line to the run log, {"step":N,"eval":{...}}. It changes nothing that a step
  * depends on, so training has the same bits with and without it. The line is written before the
- * checkpoint of its step, or when the run resumes there, so a run that is killed and resumed has
- * each line once. Feature networks and reference statistics stay in memory between evaluations.
+ * checkpoint of its step, or when the run resumes at that step, so the log of a run that was killed
+ * and resumed has each line once. Feature networks and reference statistics stay in memory between
+ * evaluations.
  */
 #include "evaluate.h"
 
@@ -19,14 +21,14 @@ struct few_evaluation {
   const struct few_setup *setup;
   few_model *model;
   few_runner *runner;         /* of the model */
-  few_data *held_out, *named; /* the reference, if it is not the training data */
+  few_data *held_out, *named; /* the reference; both NULL: the training data, or a spec */
   char reference[1100], features[FEW_FEATURES_SPEC];
   few_evaluator *evaluator;
 };
 
 /* ---- the reference ---- */
 
-/* Split FEW_DATA_TEST: the part of the run's own data that is not trained on. */
+/* Open a reference set. Split FEW_DATA_TEST is the held-out part of the run's own data. */
 static few_status open_set(const struct few_evaluation *e, few_data **out, const char *spec,
                            int split) {
   const struct few_train_keys *k = &e->setup->config.keys;
@@ -38,22 +40,23 @@ static few_status open_set(const struct few_evaluation *e, few_data **out, const
   if (split == FEW_DATA_TEST) {
     o.classes = k->data_classes;
     o.holdout = k->data_holdout;
-    if (o.holdout > 0) o.limit = k->data_limit; /* of the items that the run opened */
+    if (o.holdout > 0) o.limit = k->data_limit; /* hold out of the same items as the run */
   }
   return few_data_open(out, e->ctx, spec, &o);
 }
 
-/* The set that eval_ref names; without it, the held-out part of the data; without one, the data. */
+/* The reference is the set that eval_ref names, or else the held-out part of the data, or, if there
+ * is no such part, the training data. */
 static few_status choose_reference(struct few_evaluation *e, const few_data **reference) {
   const struct few_train_keys *k = &e->setup->config.keys;
   if (k->eval_ref[0]) {
     snprintf(e->reference, sizeof e->reference, "%s", k->eval_ref);
-    if (!k->size && !k->channels_in) return FEW_OK; /* by its name, as few eval does */
+    if (!k->size && !k->channels_in) return FEW_OK; /* the evaluator opens it by its name */
     FEW_TRY(open_set(e, &e->named, k->eval_ref, FEW_DATA_TRAIN));
     *reference = e->named;
     return FEW_OK;
   }
-  few_status st = FEW_E_UNSUPPORTED; /* data of the program have no part but themselves */
+  few_status st = FEW_E_UNSUPPORTED; /* data that the program passed have no held-out part */
   if (e->setup->opened) st = open_set(e, &e->held_out, k->data, FEW_DATA_TEST);
   if (st && st != FEW_E_UNSUPPORTED) return st;
   const char *data = few_data_spec(e->setup->data);
@@ -63,7 +66,7 @@ static few_status choose_reference(struct few_evaluation *e, const few_data **re
   *reference = st ? e->setup->data : e->held_out;
   if (st)
     few__log(e->ctx, FEW_LOG_INFO,
-             "%s has no held-out part: the training data are compared with "
+             "%s has no held-out part, so evaluations compare with the training data "
              "(data_holdout = 0.1 keeps a part for this; eval_ref names another set)",
              k->data);
   return FEW_OK;
@@ -119,31 +122,31 @@ void few__evaluation_free(few_evaluation *e) {
 
 /* ---- the cost ---- */
 
-/* The cost is known before the first step, from the operations of both. */
+/* The cost is known before the first step, from the operations of an evaluation and of a step. */
 few_status few__evaluation_announce(const few_evaluation *e, double step_flops) {
   struct few_eval_cost cost;
   if (!e || !(step_flops > 0)) return FEW_OK;
   const struct few_train_keys *k = &e->setup->config.keys;
   FEW_TRY(few__evaluator_cost(e->evaluator, &cost));
   const int64_t times = k->steps / k->eval_every + (k->steps % k->eval_every != 0);
-  const double steps = cost.flops / step_flops; /* that one evaluation is worth */
+  const double steps = cost.flops / step_flops; /* steps that compute as much as an evaluation */
   const double share = steps * (double)times / (double)k->steps;
   const char *what = e->setup->spec.points ? "points" : "images";
   struct few_text t = {0};
   few__text_add(e->ctx, &t,
-                "eval_every = %" PRId64 ": an evaluation draws %" PRId64
-                " %s of %d network evaluations each and compares them by %" PRId64
-                " values, which is the computation of %.3g steps of training: ",
+                "eval_every = %" PRId64 ": an evaluation samples %" PRId64
+                " %s with %d network evaluations each and compares %" PRId64
+                " features of each, which computes as much as %.3g steps of training: ",
                 k->eval_every, cost.n, what, cost.nfe, cost.dim, steps);
   if (share > 0.5)
     few__text_add(e->ctx, &t,
                   "the %" PRId64
-                  " of this run take %.2g times as much as the training. A smaller "
-                  "eval_n or eval_steps, a larger eval_every, or features of fewer values "
-                  "(eval_features) make them cheaper",
+                  " evaluations of this run compute %.2g times as much as its training. A smaller "
+                  "eval_n or eval_steps, a larger eval_every, or a smaller feature network "
+                  "(eval_features) makes them cheaper",
                   times, share);
   else
-    few__text_add(e->ctx, &t, "%.2g %% on top of the run", 100 * share);
+    few__text_add(e->ctx, &t, "%.2g %% in addition to the training", 100 * share);
   if (!t.failed) few__log(e->ctx, share > 0.5 ? FEW_LOG_WARN : FEW_LOG_INFO, "%s", t.at);
   few__text_free(e->ctx, &t);
   return FEW_OK;
@@ -158,7 +161,7 @@ few_status few__evaluation_flops(const few_evaluation *e, double *out) {
 
 /* ---- the line ---- */
 
-/* JSON has no NaN: null. */
+/* A number that is NaN is written as null, since JSON has no NaN. */
 static void put_report(struct few_json *j, const struct few_eval_report *r) {
   few__json_open(j, "eval", '{');
   few__json_put_string(j, "reference", r->reference);
@@ -201,9 +204,9 @@ static void log_summary(const struct few_evaluation *e, int64_t step,
   const char *labels = few_eval_labels_text(r->labels);
   if (!t.failed)
     few__log(e->ctx, FEW_LOG_INFO,
-             "%s of %" PRId64 " %s in %d evaluation%s each; %s features, against %s%s%s", t.at,
-             r->n, r->points ? "points" : "images", r->nfe, r->nfe == 1 ? "" : "s", r->features,
-             r->reference, *labels ? "; each class " : "", labels);
+             "%s of %" PRId64 " %s, %d network evaluation%s each; %s features, against %s%s%s",
+             t.at, r->n, r->points ? "points" : "images", r->nfe, r->nfe == 1 ? "" : "s",
+             r->features, r->reference, *labels ? "; each class " : "", labels);
   few__text_free(e->ctx, &t);
 }
 
@@ -224,8 +227,8 @@ few_status few__evaluation_run(few_evaluation *e, const struct few_run_state *s,
   few_status st = few__evaluator_run(e->evaluator, &r);
   if (st == FEW_E_CANCELLED)
     return few__fail_in(e->ctx, st,
-                        "evaluation of step %" PRId64
-                        " (the resumed run begins with it; eval_every=0 leaves it out)",
+                        "evaluation at step %" PRId64
+                        " (a resumed run makes it up first; eval_every=0 leaves it out)",
                         step);
   if (st == FEW_E_DIVERGED) { /* the guard decides whether the run diverged */
     few__log(e->ctx, FEW_LOG_WARN, "step %" PRId64 ": no evaluation: %s", step, few_error(e->ctx));

@@ -1,4 +1,4 @@
-/* fit.c - do the objectives, the teacher and the student of a run fit together?
+/* fit.c - checks that the objectives, the teacher and the student of a run fit together.
  *
  * The objectives decide what the student takes as inputs (guidance scale, step size), which
  * networks are trained beside it, and how it is sampled.
@@ -10,8 +10,8 @@
 #include "model/run/sample.h"
 #include "pairs.h"
 
-/* The guidance range is that of the objectives. Without any, it is that of the pairs. If both leave
- * it at 1, a teacher with a guidance input passes on its range. */
+/* The student's guidance range is that of the objectives, or of the pairs if no objective has one.
+ * If that is 1 and the teacher has a guidance input, it is the teacher's range. */
 static few_status choose_guidance(few_ctx *ctx, struct few_setup *setup) {
   const few_model *t = setup->teacher;
   setup->guidance_min = setup->guidance_max =
@@ -93,8 +93,8 @@ static few_status declare_fake(few_ctx *ctx, struct few_setup *setup) {
   return st;
 }
 
-/* The first objective decides in which form the student takes the step size. A teacher that takes
- * one learned jumps, and has no field to distil. */
+/* The first objective decides in which form the student takes the step size. A teacher that takes a
+ * step size has learned jumps, so it has no velocity field to distil. */
 static few_status choose_step_size(few_ctx *ctx, struct few_setup *setup) {
   const struct few_config_objective *o = &setup->config.objective[0];
   setup->spec.step_size = o->def->step_size;
@@ -104,8 +104,8 @@ static few_status choose_step_size(few_ctx *ctx, struct few_setup *setup) {
     return FEW_OK;
   return few__fail(
       ctx, FEW_E_INVALID,
-      "teacher %s learned jumps and has no field (it was trained by %s): give one that was "
-      "trained by diffusion",
+      "teacher %s learned jumps, so it has no velocity field (it was trained by %s): give one "
+      "that was trained by diffusion",
       setup->config.keys.teacher, setup->teacher->objective);
 }
 
@@ -127,7 +127,8 @@ static few_status differing(few_ctx *ctx, const struct few_setup *setup, const c
   return FEW_OK;
 }
 
-/* In a run with stages the first target is the student as it starts, which must be the teacher. */
+/* In a run with stages the student's first target is its own copy at the start, which must be the
+ * teacher. */
 static few_status check_start(few_ctx *ctx, const struct few_setup *setup) {
   const char *key = NULL;
   if (setup->config.target != FEW_TARGET_STAGE || !setup->teacher) return FEW_OK;
@@ -140,7 +141,7 @@ static few_status check_start(few_ctx *ctx, const struct few_setup *setup) {
                    setup->config.keys.objective, key);
 }
 
-/* Every loss must give the student the guidance scale that it has as an input. */
+/* A student with a guidance input needs losses that feed that input. */
 static few_status check_feeds_guidance(few_ctx *ctx, const struct few_setup *setup,
                                        const struct few_objective_def *def) {
   if (!setup->spec.guidance || def->needs_teacher) return FEW_OK;
@@ -156,7 +157,8 @@ static few_status check_feeds_guidance(few_ctx *ctx, const struct few_setup *set
                    def->name);
 }
 
-/* A teacher whose steps lead one way only can be halved further, or make pairs. It has no field. */
+/* A teacher that steps in one direction only has no velocity field. Its number of steps can be
+ * halved further, and it can make pairs. */
 static few_status check_direction(few_ctx *ctx, const struct few_setup *setup) {
   const struct few_config_objective *o = &setup->config.objective[0];
   const struct few_clock at = few__config_clock(&setup->config, 0, 1);
@@ -169,7 +171,7 @@ static few_status check_direction(few_ctx *ctx, const struct few_setup *setup) {
     return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID,
                    "teacher %s learned only steps from %s (it was trained by %s): give the "
-                   "teacher that it had",
+                   "teacher from which it was trained",
                    setup->config.keys.teacher,
                    setup->teacher->direction == FEW_ENCODES ? "images to noise" : "noise to images",
                    setup->teacher->objective);
@@ -180,14 +182,17 @@ static few_status check_field(few_ctx *ctx, const struct few_setup *setup) {
   if (!setup->config.needs_teacher || !setup->teacher || setup->config.needs_pairs) return FEW_OK;
   if (setup->teacher->direction != FEW_BOTH_WAYS) return FEW_OK; /* check_direction */
   if (few__model_has_field(ctx, setup->teacher)) return FEW_OK;
-  return few__fail(ctx, FEW_E_INVALID,
-                   "teacher %s learned the jumps of %s and has no field (it was trained by %s): "
-                   "give the teacher that it had; init = %s starts the student with its weights",
-                   setup->config.keys.teacher, setup->teacher->sampler, setup->teacher->objective,
-                   setup->config.keys.teacher);
+  return few__fail(
+      ctx, FEW_E_INVALID,
+      "teacher %s learned the jumps of %s, so it has no velocity field (it was trained "
+      "by %s): give the teacher from which it was trained; init = %s starts the "
+      "student with its weights",
+      setup->config.keys.teacher, setup->teacher->sampler, setup->teacher->objective,
+      setup->config.keys.teacher);
 }
 
-/* How many rows lose their label, and whether the teacher can be evaluated without one. */
+/* The share of rows that lose their label. A teacher that is evaluated on such rows must have been
+ * trained without labels too. */
 static few_status choose_dropout(few_ctx *ctx, struct few_setup *setup) {
   double *dropout = &setup->config.keys.label_dropout;
   struct few_use use = {.sampler = NULL};
@@ -209,7 +214,7 @@ static few_status choose_dropout(few_ctx *ctx, struct few_setup *setup) {
   return few_net_check_unconditional(ctx, &setup->teacher->spec, "the teacher", "label_dropout");
 }
 
-/* The time at which the student's sampler starts, by this objective. */
+/* The time at which sampling starts by this objective. */
 static double start_of(const struct few_setup *setup, const struct few_config_objective *o) {
   const struct few_clock at = few__config_clock(&setup->config, 0, 1);
   struct few_use use = {.sampler = NULL};
@@ -217,19 +222,20 @@ static double start_of(const struct few_setup *setup, const struct few_config_ob
   return use.n_times ? use.times[0] : few__t_max(setup->spec.sigma_data);
 }
 
-/* The student is sampled as the first objective has it. A generator that is added and starts from
- * other noise improves images that are never sampled. */
+/* The first objective decides how the student is sampled. If another objective generates images
+ * from another noise level, it improves images that are never sampled. */
 static void warn_of_start(few_ctx *ctx, const struct few_setup *setup) {
   const double first = start_of(setup, &setup->config.objective[0]);
   for (int i = 1; i < setup->config.n_objectives; i++) {
     const struct few_config_objective *o = &setup->config.objective[i];
     const double t = start_of(setup, o);
     if (o->def->use && fabs(t - first) > 1e-12)
-      few__log(ctx, FEW_LOG_WARN,
-               "%s: %s makes images from noise at t = %.4f, and the student is sampled from t = "
-               "%.4f on, as %s has it: give another %ssigma_init, or put %s first",
-               setup->config.recipe.place, o->def->name, t, first,
-               setup->config.objective[0].def->name, o->prefix, o->def->name);
+      few__log(
+          ctx, FEW_LOG_WARN,
+          "%s: %s generates images from noise at t = %.4f, but the student is sampled from t = "
+          "%.4f, by %s: give another %ssigma_init, or put %s first",
+          setup->config.recipe.place, o->def->name, t, first, setup->config.objective[0].def->name,
+          o->prefix, o->def->name);
   }
 }
 
@@ -256,7 +262,7 @@ few_status few__setup_fit(few_ctx *ctx, struct few_setup *setup) {
   return setup->config.needs_pairs ? few__pairs_check(ctx, setup) : FEW_OK;
 }
 
-/* After the last step of a stage, the student is still used as in that stage. */
+/* After the last step of a stage the student is used as in that stage, not as in the next. */
 few_status few__setup_use(const struct few_setup *setup, int64_t step, few_model *m) {
   assert(step >= 0 && m->net == setup->net);
   const struct few_config_objective *o = &setup->config.objective[0];

@@ -1,7 +1,7 @@
 /* gauge.c - see gauge.h.
  *
- * The noise has a seed that no other sample of the run has. It is always the same, so that readings
- * can be compared. A reading does not change the state of the run.
+ * The noise has a seed of its own, different from all others of the run. It is the same in each
+ * reading, so that readings can be compared. A reading does not change the state of the run.
  */
 #include "gauge.h"
 
@@ -20,7 +20,7 @@ struct few_gauge {
   struct few_sample_opts o; /* of the student */
   int64_t dims;
   float *target, *x; /* [n][dims]: the teacher's, the student's */
-  int32_t *label;    /* [n] of both, in the proportions of the data */
+  int32_t *label;    /* [n] labels of both, with the class shares of the data */
 };
 
 /* A guidance scale for both teacher and student. */
@@ -33,7 +33,8 @@ static bool applies(const struct few_setup *setup, const few_model *student) {
          student->direction != FEW_ENCODES && setup->teacher->direction != FEW_ENCODES;
 }
 
-/* By default a consistency student takes two steps with fresh noise between: another image. */
+/* A consistency student is sampled in one step here. Its default is two steps with fresh noise in
+ * between, which give an image that the starting noise does not determine. 0: the default. */
 static int student_steps(const few_model *m) {
   return !m->n_times && !strcmp(m->sampler, "consistency") ? 1 : 0;
 }
@@ -59,9 +60,9 @@ static few_status draw_targets(struct few_gauge *g) {
   few_runner_free(teacher);
   if (st) return st;
   few__log(g->ctx, FEW_LOG_INFO,
-           "to_teacher in the log is the distance of %" PRId64
-           " %s of the student from the teacher's of the same noise (%d evaluation%s each), in "
-           "standard deviations of the data",
+           "to_teacher in the log is the distance between %" PRId64
+           " %s of the student and those that the teacher makes from the same noise (with %d "
+           "network evaluation%s each), in standard deviations of the data",
            o.n, g->setup->spec.points ? "points" : "images", nfe, nfe == 1 ? "" : "s");
   return FEW_OK;
 }
@@ -100,7 +101,7 @@ void few__gauge_free(few_gauge *g) {
 }
 
 few_status few__gauge_read(few_gauge *g, const struct few_run_state *s, double *out) {
-  static const struct few_progress_frame quiet = {NULL, 0, 0, 0}; /* it is short: no progress */
+  static const struct few_progress_frame quiet = {NULL, 0, 0, 0}; /* shows no progress */
   few_model *m = g->model;
   double sum = 0;
   assert(s->n_model == m->params.total);

@@ -4,9 +4,8 @@
 #include <inttypes.h>
 #include <math.h>
 
-/* Decay of the usual norm per step, and the updates before it is trusted. */
-static const double memory = 0.98;
-enum { TRUSTED = 50 };
+static const double memory = 0.98; /* decay per update of the usual norm, a moving average */
+enum { TRUSTED = 50 };             /* updates before a norm can count as a spike */
 
 enum few_verdict few__guard_look(struct few_run_state *s, const struct few_train_keys *k,
                                  double loss, double norm) {

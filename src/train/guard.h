@@ -1,9 +1,9 @@
 /* guard.h - detects divergence.
  *
- * A loss or gradient that is not finite is trouble at once. A gradient norm far above its usual
- * (geometric) mean is a spike; a few spikes in a row are trouble. On trouble the run goes back to
- * its last good checkpoint with half the learning rate and warm-ups twice as long, a bounded number
- * of times. Nothing is silently set to zero.
+ * A loss or gradient that is not finite is trouble at once. A gradient norm far above its moving
+ * geometric mean is a spike: its update is skipped, and some spikes in a row are trouble. On
+ * trouble the run goes back to its last good milestone, with half the learning rate and warm-ups
+ * twice as long. It does so at most guard_retries times.
  */
 #ifndef FEW_SRC_TRAIN_GUARD_H
 #define FEW_SRC_TRAIN_GUARD_H
@@ -19,8 +19,8 @@ enum few_verdict {
 
 enum few_verdict few__guard_look(struct few_run_state *s, const struct few_train_keys *k,
                                  double loss, double norm);
-/* After a checkpoint was read back: lower the learning rate and lengthen warm-ups. `retries` counts
- * roll-backs, this one included. FEW_E_DIVERGED if there were too many. */
+/* Call this after a checkpoint was read back: it lowers the learning rate and lengthens warm-ups.
+ * `retries` counts roll-backs, this one included. FEW_E_DIVERGED if there were too many. */
 few_status few__guard_retry(few_ctx *ctx, struct few_run_state *s, const struct few_train_keys *k,
                             int64_t retries, int64_t failed_step, const char *why);
 

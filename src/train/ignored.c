@@ -1,6 +1,6 @@
 /* ignored.c - warnings about keys of a recipe that do nothing in this run.
  *
- * There is no warning about a key at its default: a resolved recipe has every key.
+ * A key at its default gives no warning, since a resolved recipe has every key.
  */
 #include "phase.h"
 
@@ -19,7 +19,8 @@ static bool no_ema_power(const struct few_setup *setup) {
 static bool plain_ema(const struct few_setup *setup) {
   return no_ema_power(setup) && setup->config.keys.ema > 0;
 }
-/* A recipe that switches them off explicitly may keep their settings. */
+/* A recipe that gives preview_every, even as 0, may have the other preview_* keys without a
+ * warning. The same holds for eval_every. */
 static bool previews(const struct few_setup *setup) {
   return few__recipe_value(&setup->config.recipe, "preview_every") != NULL;
 }
@@ -39,10 +40,10 @@ static const struct {
     {"pairs", has_pairs, "no objective of this run learns from pairs"},
     {"pairs_steps", has_pairs, "no objective of this run learns from pairs"},
     {"pairs_guidance", has_pairs, "no objective of this run learns from pairs"},
-    {"lr_floor", lr_ends, "it is for lr_shape = linear or cosine"},
-    {"lr_reference", lr_is_invsqrt, "it is for lr_shape = invsqrt"},
-    {"ema", no_ema_power, "ema_power takes its place: leave one of the two out"},
-    {"ema_ramp", plain_ema, "it is for ema"},
+    {"lr_floor", lr_ends, "only lr_shape = linear or cosine use it"},
+    {"lr_reference", lr_is_invsqrt, "only lr_shape = invsqrt uses it"},
+    {"ema", no_ema_power, "ema_power replaces it: leave one of the two out"},
+    {"ema_ramp", plain_ema, "only ema uses it"},
     {"preview_n", previews, "there are no previews: give preview_every"},
     {"preview_steps", previews, "there are no previews: give preview_every"},
     {"preview_guidance", previews, "there are no previews: give preview_every"},
@@ -53,8 +54,8 @@ static const struct {
     {"eval_steps", evaluations, "there are no evaluations: give eval_every"},
     {"eval_guidance", evaluations, "there are no evaluations: give eval_every"},
     {"eval_labels", evaluations, "there are no evaluations: give eval_every"},
-    {"label_dropout", has_labels, "no label is trained on"},
-    {"flip", images, "points are not mirrored"},
+    {"label_dropout", has_labels, "the student is trained without labels"},
+    {"flip", images, "the data are points, which are not mirrored"},
 };
 
 few_status few__setup_warn_ignored(few_ctx *ctx, const struct few_setup *setup) {

@@ -1,17 +1,17 @@
-/* length.c - decides whether a run that has begun may get another number of steps.
+/* length.c - decides whether the number of steps of a run that has begun may be changed.
  *
  * Much can depend on `steps`: the shape of the learning rate, stages, grids that become finer, the
  * decay of an average. So everything in an update that depends on the step is computed for both
- * lengths, at each step that is done. If nothing differs, as with a constant rate and a schedule
- * without an end, the run ends with the bits of one that had the new length from the start. If
- * something differs, the steps so far would have been different, and the new length is refused.
+ * lengths, at each step done so far. If nothing differs, as with a constant rate and a schedule
+ * without an end, the run ends with the same bits as a run that had the new length from the start.
+ * If something differs, those steps would have been different, and the new length is refused.
  */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "config.h"
 
-/* The shape of the rate spans a stage. */
+/* In a run with stages, each stage has the whole shape of the rate. */
 few_status few__config_lr(few_ctx *ctx, struct few_config *c) {
   const struct few_train_keys *k = &c->keys;
   c->lr = (struct few_lr_opts)FEW_LR_OPTS_INIT;
@@ -37,8 +37,8 @@ static bool same_schedule(const struct few_config_objective *o, const struct few
          o->def->target_decay(o->opts, a) == o->def->target_decay(o->opts, b);
 }
 
-/* Does something that `step` takes from its place in the run differ between the two lengths? `what`
- * names it. */
+/* Does anything on which the update of `step` depends differ between the two lengths? `what` names
+ * it. */
 static bool differs(const struct few_config *c, const struct few_config *old, int64_t step,
                     char what[96]) {
   const struct few_clock a = few__config_clock(c, step, 1), b = few__config_clock(old, step, 1);
@@ -77,7 +77,7 @@ few_status few__config_length_check(few_ctx *ctx, const struct few_config *c, co
     if (!differs(c, &old, step, what)) continue;
     return few__fail(ctx, FEW_E_INVALID,
                      "%s was begun with steps = %" PRId64 " and has done %" PRId64
-                     ": with steps = %" PRId64 " its %s would have been another from step %" PRId64
+                     ": with steps = %" PRId64 " its %s would have differed from step %" PRId64
                      " on. Give steps = %" PRId64 ", or take another run directory%s%s%s",
                      dir, was, done, c->keys.steps, what, step, was,
                      further ? ": from the start, or further with init = " : "", further ? dir : "",

@@ -1,4 +1,5 @@
-/* meter.h - sums over the steps since the last line of the run log: losses, norms, metrics. */
+/* meter.h - sums of losses, gradient norms and metrics over the steps since the last line of the
+ * run log. */
 #ifndef FEW_SRC_TRAIN_METER_H
 #define FEW_SRC_TRAIN_METER_H
 

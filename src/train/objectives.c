@@ -2,7 +2,7 @@
  *
  *   objective = scd + vsd      the options of the second are vsd.weight, vsd.p_mean ...
  *
- * Names are separated by one +. Anything else is refused, since it may be a typo.
+ * Names are separated by one +. Anything else is refused, because it may be a typo.
  */
 #include <stdio.h>
 
@@ -18,12 +18,12 @@ static few_status add(few_ctx *ctx, struct few_config *c, const char *name, size
                      "%s: objective = %s: write names with + between, as in scd + vsd",
                      c->recipe.place, c->keys.objective);
   if (c->n_objectives == FEW_MAX_OBJECTIVES)
-    return few__fail(ctx, FEW_E_INVALID, "%s: objective = %s: at most %d can be added",
+    return few__fail(ctx, FEW_E_INVALID, "%s: objective = %s: at most %d objectives can be added",
                      c->recipe.place, c->keys.objective, FEW_MAX_OBJECTIVES);
   o->def = few__objective_find(ctx, copy);
   if (!o->def)
     return few__fail(ctx, FEW_E_INVALID,
-                     "%s: objective = %s: there is none of that name: see `few list objectives`",
+                     "%s: objective = %s: there is no such objective: see `few list objectives`",
                      c->recipe.place, copy);
   for (int i = 0; i < c->n_objectives; i++)
     if (c->objective[i].def == o->def)
@@ -52,7 +52,8 @@ static const struct few_objective_def *with_target(const struct few_config *c, i
   return NULL;
 }
 
-/* A student has one target network, one form of step size, and one source of rows. */
+/* Objectives can be added only if they agree on the target network, the form of the step size and
+ * the source of the rows. */
 static few_status check_sum(few_ctx *ctx, const struct few_config *c) {
   const struct few_objective_def *first = c->objective[0].def;
   for (int i = 1; i < c->n_objectives; i++) {
@@ -61,12 +62,12 @@ static few_status check_sum(few_ctx *ctx, const struct few_config *c) {
     const char *why = NULL;
     if (d->classifies || first->classifies) why = "a classifier's loss cannot be added to another";
     if (d->step_size != first->step_size)
-      why = "their students take the size of a step in different forms";
+      why = "they give the student the step size in different forms";
     if (d->pairs != first->pairs) why = "one trains on the data, the other on the teacher's pairs";
     if (d->stages && !first->stages) why = "the second has stages: put it first";
     if (!why && d->target != FEW_TARGET_NONE && with_target(c, i)) {
       other = with_target(c, i);
-      why = "each has a target network that moves in its own way";
+      why = "each has a target network, updated in its own way";
     }
     if (why)
       return few__fail(ctx, FEW_E_INVALID, "%s: %s and %s cannot be added: %s", c->recipe.place,
@@ -95,9 +96,9 @@ few_status few__config_objectives(few_ctx *ctx, struct few_config *c) {
 
 /* ---- options that belong to the student ----
  *
- * All losses of a sum train one student, so the range of its guidance scale and the noise that it
- * starts from must be the same in all. Each objective has these keys, since it may be the only one.
- * In a sum a recipe gives the value to any of the objectives, and the others inherit it.
+ * All losses of a sum train one student, so they must agree on the range of its guidance scale and
+ * on the noise from which it is sampled. Each objective has these keys, since it may be the only
+ * one. In a sum, a recipe sets the key of one objective, and the others inherit the value.
  */
 static const char *const shared[] = {"guidance_min", "guidance_max", "sigma_init", "mid_time",
                                      "mid_share"};
@@ -109,7 +110,8 @@ static bool is_given(const struct few_config *c, const struct few_config_objecti
   return few__recipe_value(&c->recipe, full) != NULL;
 }
 
-/* Values that are both given, or both defaults, must agree. */
+/* Copy the value that the recipe gives to the objective that has none. Two given values, or two
+ * defaults, must agree. */
 static few_status copy_shared(few_ctx *ctx, const struct few_config *c, const char *key,
                               const struct few_config_objective *from,
                               const struct few_config_objective *to) {
@@ -123,8 +125,8 @@ static few_status copy_shared(few_ctx *ctx, const struct few_config *c, const ch
       is.failed || was.failed ? few__fail(ctx, FEW_E_MEMORY, "out of memory: options") : FEW_OK;
   if (!st && ask && strcmp(is.at, was.at) != 0)
     st = few__fail(ctx, FEW_E_INVALID,
-                   "%s: %s%s = %s and %s%s = %s%s, but the student has one value: give one of the "
-                   "two keys, and it holds for both",
+                   "%s: %s%s = %s and %s%s = %s%s, but the student has one value: give only one of "
+                   "the two keys, and it holds for both",
                    c->recipe.place, from->prefix, key, is.at, to->prefix, key, was.at,
                    is_given(c, to, key) ? "" : " by default");
   if (!st) st = few_option_set(to->opts, ctx, to->def->options, key, is.at);

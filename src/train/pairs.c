@@ -1,8 +1,7 @@
 /* pairs.c - see pairs.h.
  *
- * A file of pairs is a safetensors file of one tensor. Its digest finds damaged images, which a run
- * would learn from without notice; a damaged file is made again, with the same bits. Earlier
- * versions wrote .npy files, which are still read.
+ * A file of pairs is a safetensors file of one tensor. Its digest detects damage, and a damaged
+ * file is made again, with the same bits. Earlier versions wrote .npy files, which are still read.
  */
 #include "pairs.h"
 
@@ -38,7 +37,7 @@ static bool even(const struct few_setup *setup) {
   return true;
 }
 
-/* In the proportions of the data, which the pairs replace. */
+/* Labels have the class shares of the data, because the pairs replace the data. */
 static few_status choose_labels(struct few_pairs *p) {
   const struct few_shares shares = {p->setup->spec.classes, p->setup->class_counts};
   for (int64_t i = 0; !shares.classes && i < p->n; i++) p->label[i] = -1;
@@ -47,7 +46,7 @@ static few_status choose_labels(struct few_pairs *p) {
 
 /* ---- files ---- */
 
-/* The name depends on the labels: pairs of other labels have other files. */
+/* Pairs with other labels have other files, so the name depends on the labels. */
 static void name_file(const struct few_pairs *p, char name[64], int64_t first, const char *end) {
   const struct few_setup *setup = p->setup;
   if (even(setup)) {
@@ -59,7 +58,7 @@ static void name_file(const struct few_pairs *p, char name[64], int64_t first, c
            (uint32_t)few__hash(setup->class_counts, bytes, 0), end);
 }
 
-/* Values per pair in a file: its image, then its guidance scale if it has one. */
+/* Values per pair in a file: the image, then the guidance scale if each pair has its own. */
 static int64_t width_of(const struct few_pairs *p) { return p->dims + (p->guidance != NULL); }
 
 static few_status write_rows(struct few_pairs *p, const char *path, int64_t n, const float *rows) {
@@ -121,12 +120,11 @@ static few_status take_rows(struct few_pairs *p, const char *path, int64_t first
     take(p, first, dim[0], rows);
     return FEW_OK;
   }
-  return few__fail(
-      p->ctx, FEW_E_INVALID,
-      "%s is not the file of pairs that this run wrote: remove it, and it is made again", path);
+  return few__fail(p->ctx, FEW_E_INVALID,
+                   "%s is not a file of pairs of this run: remove it, and it is made again", path);
 }
 
-/* Read up to n pairs of a file; *had is how many it has. */
+/* Read up to n pairs from a file. *had is the number that were read. */
 static few_status read(struct few_pairs *p, const char *path, int64_t first, int64_t n,
                        int64_t *had) {
   struct few_st file;
@@ -179,7 +177,8 @@ static few_status load(struct few_pairs *p) {
   return FEW_OK;
 }
 
-/* Samples are in the units of the data; the student takes them in the teacher's. */
+/* Convert the samples from the units of the data to those of the teacher, which the student
+ * takes. */
 static void scale(struct few_pairs *p) {
   const few_model *m = p->setup->teacher;
   for (int64_t i = 0; i < p->n * p->dims; i++)
@@ -205,15 +204,15 @@ few_status few__pairs_check(few_ctx *ctx, const struct few_setup *setup) {
                         setup->config.keys.teacher);
   if (s.sampler->fresh_noise && s.times.steps > 1)
     st = few__fail(ctx, FEW_E_INVALID,
-                   "teacher %s is sampled by %s in %d steps with fresh noise between them, so its "
-                   "images are not determined by the noise that they start from: give pairs_steps "
-                   "= 1, or a teacher that was trained by diffusion",
+                   "teacher %s is sampled by %s in %d steps with fresh noise between them, so the "
+                   "starting noise does not determine its images: give pairs_steps = 1, or a "
+                   "teacher that was trained by diffusion",
                    setup->config.keys.teacher, s.sampler->name, s.times.steps);
   few__sample_resolved_free(ctx, &s);
   return st;
 }
 
-/* Like the noise, scale i follows from (seed, i). */
+/* Draw the guidance scales. Like the noise, scale i depends only on (seed, i). */
 static void draw_guidance(struct few_pairs *p) {
   const double least = p->setup->guidance_min, most = p->setup->guidance_max;
   struct few_rng rng = {.seed = p->sample.seed, .purpose = FEW_RNG_GUIDANCE};

@@ -33,8 +33,8 @@ struct role_networks {
   enum few_phase_id id;
 };
 
-/* The network that the phase trains. An averaged target counts too: it is compared with the student
- * under the same dropout mask. */
+/* Does the network get dropout in this phase? The network that the phase trains does. So does an
+ * averaged target, which is compared with the student under the same mask. */
 static bool trains(const struct role_networks *a, enum few_role who) {
   if (a->id == FEW_PHASE_FAKE) return who == FEW_FAKE;
   return who == FEW_STUDENT ||
@@ -74,7 +74,7 @@ static void build_loss(struct few_loss *l, const struct few_setup *setup, enum f
     const few_node t = l->t;
     build(l, setup->config.objective[k].opts);
     if (!first)
-      l->t = t; /* the first log is split by the times of the first objective, if it draws any */
+      l->t = t; /* times of the first objective: the run log splits the first metric by them */
     first = false;
   }
 }
@@ -137,8 +137,8 @@ static few_status differentiate(struct few_phase *p, few_graph *g, const struct 
   return FEW_OK;
 }
 
-/* A line of the log has each name once. If two losses log under one name, the second gets its
- * objective's name as a prefix. */
+/* Names in a line of the run log are unique. If two losses log under the same name, the second name
+ * gets its objective's as a prefix. */
 static void name_of(char out[FEW_LOG_NAME], const struct few_setup *setup, const char *name, int k,
                     bool taken) {
   snprintf(out, FEW_LOG_NAME, "%s%s%s", taken ? setup->config.objective[k].def->name : "",

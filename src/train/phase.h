@@ -1,7 +1,7 @@
-/* phase.h - one update of a step as a plan: the loss of a shard and its gradient.
+/* phase.h - the plan of an update: the loss of a shard and its gradient.
  *
- * A step updates the fake network, if the objective has one, a few times, and then the student.
- * Each of the two is a graph of its own over the same networks. It trains one contiguous range of
+ * A step has up to two phases. It first updates the fake network some times, if the objective has
+ * one, and then the student once. Each phase has its own graph and trains one contiguous range of
  * the run's parameters:
  *
  *   [ student | head | fake | fake head ]
@@ -13,7 +13,7 @@
 
 enum few_phase_id { FEW_PHASE_STUDENT, FEW_PHASE_FAKE, FEW_PHASES };
 
-/* The networks of a run. Tracing fills in the heads. */
+/* The networks of a run. few__phase_create fills in the heads. */
 struct few_networks {
   const struct few_setup *setup; /* with the teacher and the fake network */
   const few_model *student;      /* for its architecture; weights are passed with each call */
@@ -35,19 +35,20 @@ struct few_phase {
   bool timed; /* false: the loss draws no times, and that output is zeros */
   char term_name[FEW_MAX_TERMS][FEW_LOG_NAME], log_name[FEW_MAX_LOGS][FEW_LOG_NAME];
   double weight[FEW_MAX_TERMS];
-  int n_grads;     /* 1: the gradient of the sum; else one per term, to be balanced */
-  int64_t base, n; /* trained parameters base .. base + n - 1; a buffer holds n_grads n floats */
+  int n_grads;     /* 1: the gradient of the sum; otherwise one per term, to be balanced */
+  int64_t base, n; /* trained parameters base .. base + n - 1; a buffer has n_grads * n floats */
   int64_t *offset; /* [n_outs - first_grad] in that buffer */
 };
 
-/* Make the student's phase first: its heads come first among the parameters. */
+/* Make the student's phase before the fake network's, since its head comes before that network in
+ * the parameters. */
 few_status few__phase_create(few_ctx *ctx, struct few_phase *p, enum few_phase_id id,
                              const struct few_networks *w, int64_t rows,
                              const struct few_backend *backend);
 void few__phase_free(few_ctx *ctx, struct few_phase *p);
 
-/* Inputs of the plan besides parameters: x, label, pair, pair_guidance, and scalar i, whose name
- * this is. */
+/* The name of the plan's input for scalar i. The other inputs besides parameters are x, label, pair
+ * and pair_guidance. */
 const char *few__phase_scalar(int i, char name[16]);
 
 /* The networks' weights during a step: device arrays of the run. */

@@ -47,14 +47,14 @@ few_status few__preview_announce(few_ctx *ctx, few_model *m, const struct few_se
   if (!k->preview_every || m->direction == FEW_ENCODES || !(step_flops > 0)) return FEW_OK;
   FEW_TRY(few__sample_evals(ctx, m, &o, &nfe));
   few_model_info(&info, sizeof info, m);
-  const double steps = info.flops * nfe * (double)o.n / step_flops; /* that one is worth */
+  const double steps = info.flops * nfe * (double)o.n / step_flops; /* as much as a preview */
   const double share = steps / (double)k->preview_every;
   if (share > 0.5)
     few__log(ctx, FEW_LOG_WARN,
-             "preview_every = %" PRId64 ": a preview draws %" PRId64
-             " %s of %d network evaluations each, which is the computation of %.3g steps of "
-             "training: %.2g times the training between two. A smaller preview_n or preview_steps, "
-             "or a larger preview_every, makes them cheaper",
+             "preview_every = %" PRId64 ": a preview samples %" PRId64
+             " %s with %d network evaluations each, which computes as much as %.3g steps of "
+             "training, %.2g times the training between two previews. A smaller preview_n or "
+             "preview_steps, or a larger preview_every, makes them cheaper",
              k->preview_every, o.n, setup->spec.points ? "points" : "images", nfe, steps, share);
   return FEW_OK;
 }

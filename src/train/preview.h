@@ -1,12 +1,12 @@
-/* preview.h - a grid of images that the student makes, now and then during a run. */
+/* preview.h - grids of images that the student makes during a run. */
 #ifndef FEW_SRC_TRAIN_PREVIEW_H
 #define FEW_SRC_TRAIN_PREVIEW_H
 
 #include "few/run.h"
 #include "setup.h"
 
-/* Before the first step: FEW_E_INVALID if the run's previews cannot be sampled. Without previews:
- * if the student cannot be sampled at all. */
+/* Called before the first step. FEW_E_INVALID if the run has previews and they cannot be sampled,
+ * or if it has none and the student cannot be sampled at all. */
 few_status few__preview_check(few_ctx *ctx, few_model *m, const struct few_setup *setup);
 /* Log a warning if the run's previews cost more than half of its training. `step_flops`: operations
  * of one step. */

@@ -10,15 +10,16 @@ struct few_reduction {
   const struct few_arrays *arrays;
   int64_t n, shards;
   pthread_mutex_t lock;
-  float **buffers; /* free ones, a stack; the lowest n_fresh of them have never been used */
+  float **buffers; /* a stack of free buffers; the lowest n_fresh have never been used */
   int n_buffers, n_free, n_fresh;
   float **all_buffers;
   float **node[MAX_LEVELS]; /* a finished partial sum that waits for its sibling */
   float *total;
 };
 
-/* Partial sums that can wait at once: each of the workers' shards, and the boundary of those not
- * begun, keeps at most one sibling a level waiting. */
+/* Allocate a buffer for each partial sum that can exist at once. A partial sum waits only while
+ * shards of its sibling are being computed or have not begun, so on each level at most workers + 1
+ * wait. In addition each worker has one buffer. */
 static few_status make(few_ctx *ctx, few_reduction *r, int workers) {
   int levels = 0;
   while (((int64_t)1 << levels) < r->shards) levels++;
@@ -74,8 +75,8 @@ void few__reduce_begin(few_reduction *r) {
   r->total = NULL;
 }
 
-/* Far fewer than the worst case are used as a rule, so memory is first touched here. Zeros, for the
- * gaps between gradients. */
+/* Most runs need far fewer buffers than the worst case, so memory is first touched here. A fresh
+ * buffer is zeroed, since gradients do not fill the gaps between them. */
 float *few__reduce_take(few_reduction *r) {
   pthread_mutex_lock(&r->lock);
   assert(r->n_free > 0);
@@ -87,8 +88,8 @@ float *few__reduce_take(few_reduction *r) {
   return b;
 }
 
-/* While a sum's sibling waits, adds the right one to the left one and continues with the parent. A
- * node without a sibling moves up unchanged. */
+/* If the sibling of a sum is finished, adds the two, right to left, and continues with the parent.
+ * A node without a sibling moves up unchanged. */
 void few__reduce_add(few_reduction *r, int64_t shard, float *buffer) {
   float *sum = buffer;
   assert(shard >= 0 && shard < r->shards && !r->total);

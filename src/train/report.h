@@ -1,5 +1,4 @@
-/* report.h - the report of a trainer's last step: few_train_report and the texts that it points to.
- */
+/* report.h - the report of a trainer's last step, with the texts that it points to. */
 #ifndef FEW_SRC_TRAIN_REPORT_H
 #define FEW_SRC_TRAIN_REPORT_H
 
@@ -14,11 +13,11 @@ struct few_trainer_report {
   char why[64];
 };
 
-/* A report without a step yet. `r` must not move while it is read. */
+/* Begin a report that has no step yet. `r` must not move while it is read. */
 void few__report_begin(struct few_trainer_report *r, int64_t step, int64_t steps, double seconds);
 /* Add the numbers of a step. */
 void few__report_step(struct few_trainer_report *r, const struct few_step *step);
-/* Set the event, which is static; `why` is copied. */
+/* Set the event. `event` is a static string; `why` is copied. */
 void few__report_event(struct few_trainer_report *r, const char *event, const char *why);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "base/rng.h"
 
-/* Each phase has a seed of its own: another order of the data, other labels dropped. */
+/* Each phase has its own seed, so its order of the data and its dropped labels differ. */
 static uint64_t seed_of(const struct few_train_keys *k, enum few_phase_id phase) {
   return (uint64_t)k->seed ^ (phase == FEW_PHASE_FAKE ? 0x66616b65u : 0);
 }

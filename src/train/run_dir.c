@@ -14,8 +14,8 @@
 
 #include "io/file.h"
 
-/* A temporary file of an earlier version of few: <file of a run>.tmp-<process id>. Its writer held
- * the lock that this process holds now, so it is dead. */
+/* Is this a temporary file of an earlier version of few, <file of a run>.tmp-<process id>? Its
+ * writer held the lock that this process holds now, so the writer is no longer running. */
 static bool left_over(const char *name) {
   static const char *const ours[] = {"checkpoint-", "log.jsonl.", "model.safetensors.",
                                      "pairs-",      "preview-",   "recipe.ini."};

@@ -9,7 +9,7 @@
 
 /* ---- opening ---- */
 
-/* The model that this run writes can be neither its teacher nor its start. */
+/* `teacher` and `init` must not name the model file that this run writes. */
 static few_status check_inputs(few_ctx *ctx, const char *model, const struct few_train_keys *k) {
   const bool teacher = few__path_same(k->teacher, model);
   if (!teacher && !few__path_same(k->init, model)) return FEW_OK;
@@ -46,7 +46,8 @@ void few__run_files_close(few_ctx *ctx, struct few_run_files *f) {
   *f = (struct few_run_files){.lock = -1, .log = {.fd = -1}};
 }
 
-/* Written last: otherwise a recipe with a typo would be recorded as this run's. */
+/* The recipe is written after everything was checked, or a recipe with a typo would be recorded as
+ * this run's. */
 static few_status write_recipe(few_ctx *ctx, const struct few_run_files *f,
                                const struct few_setup *setup) {
   struct few_text text = {0};
@@ -61,7 +62,8 @@ out:
   return st;
 }
 
-/* The first checkpoint is written before the pairs are made: it records whose pairs they are. */
+/* A new run writes a checkpoint at once, before pairs are made, since it records the teacher and
+ * the data of the pairs. */
 static few_status begin_or_resume(few_ctx *ctx, struct few_run_files *f,
                                   const struct few_setup *setup,
                                   const struct few_previous_run *before,
@@ -95,10 +97,10 @@ few_status few__run_files_begin(few_ctx *ctx, struct few_run_files *f,
 
 /* ---- rolling back ---- */
 
-/* The last milestone from which the run can continue. Two kinds are excluded: one whose very first
- * step failed, and one to which the run was rolled back before, if its first update from there
- * failed too. If there is no other, it is used nevertheless, since the learning rate is lower
- * now. */
+/* Read the last milestone from which the run can continue. Two kinds are excluded: a milestone
+ * after which no update succeeded, and one to which the run was rolled back before and after which
+ * only one did. If there is no other milestone, such a one is used nevertheless, because the
+ * learning rate is lower now. */
 static few_status read_milestone(few_ctx *ctx, const struct few_run_files *f,
                                  struct few_run_state *s, bool *found) {
   const int64_t failed = s->step, updates = s->updates, rolled_to = s->rolled_to;
@@ -130,7 +132,7 @@ few_status few__run_files_roll_back(few_ctx *ctx, struct few_run_files *f,
   if (!found)
     return few__fail(ctx, FEW_E_DIVERGED,
                      "training diverged at step %" PRId64
-                     " (%s) and %s holds no checkpoint to go back to",
+                     " (%s), and %s has no checkpoint to go back to: lower lr",
                      failed, why, f->dir);
   FEW_TRY(few__guard_retry(ctx, state, keys, retries, failed, why));
   state->rolled_to = state->step;

@@ -14,16 +14,17 @@ struct few_run_files {
   struct few_run_identity id;
   struct few_run_log log;
   few_saving *saving; /* NULL: in memory */
-  double saved;       /* few__now() of the last save by the trainer */
+  double saved;       /* few__now() at the trainer's last save */
 };
 
-/* Lock the directory and compare with the run that it holds. `dir` is copied; NULL: in memory. */
+/* Lock the directory and check that a run in it has the same recipe. `dir` is copied; NULL: in
+ * memory. */
 few_status few__run_files_open(few_ctx *ctx, struct few_run_files *out, const char *dir,
                                const struct few_setup *setup, struct few_previous_run *before);
 void few__run_files_close(few_ctx *ctx, struct few_run_files *f);
 
-/* Read the newest checkpoint into `state`, or write the first; then open the log. out->id is that
- * of the run. Setup, state and model are borrowed. */
+/* Read the newest checkpoint into `state`, or write the first, and open the log. f->id must be set.
+ * The setup, state and model are borrowed. */
 few_status few__run_files_begin(few_ctx *ctx, struct few_run_files *f,
                                 const struct few_setup *setup,
                                 const struct few_previous_run *before, struct few_run_state *state,

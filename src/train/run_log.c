@@ -1,4 +1,4 @@
-/* run_log.c - see run_log.h. Every line begins with {"step":N; nothing else is read back. */
+/* run_log.c - see run_log.h. Every line begins with {"step":N, the only part that is read back. */
 #include "run_log.h"
 
 #include <errno.h>
@@ -51,7 +51,7 @@ few_status few__run_log_line(few_ctx *ctx, struct few_run_log *log, const char *
   if (log->fd < 0) return FEW_OK;
   few__text_add(ctx, &line, "%s\n", text);
   few_status st = line.failed ? few__fail(ctx, FEW_E_MEMORY, "out of memory: log") : FEW_OK;
-  for (size_t at = 0; !st && at < line.len;) { /* a full disk writes a part first, then fails */
+  for (size_t at = 0; !st && at < line.len;) { /* a full disk may take a part of the line */
     ssize_t n = write(log->fd, line.at + at, line.len - at);
     if (n > 0)
       at += (size_t)n;

@@ -1,8 +1,7 @@
 /* saving.c - see saving.h.
  *
- * The thread has a context of its own, since a context is for one thread. It uses only copies: the
- * numbers of the state by value, and the student as a copy of the model that borrows what no step
- * changes.
+ * A context is for one thread, so the writing thread has its own. It uses copies: of the numbers of
+ * the state, and of the model. The model's copy borrows only what no step changes.
  */
 #include "saving.h"
 
@@ -17,7 +16,7 @@ struct few_saving {
   few_ctx *own; /* the thread's; NULL: the files are written by the caller */
   char *path;   /* of the model */
   pthread_t thread;
-  bool begun, beside; /* a save that is not finished; by the thread */
+  bool begun, beside; /* a save is not finished; the thread writes it */
   enum few_save what;
   struct few_run_state state;
   few_model student;

@@ -12,7 +12,7 @@
 
 typedef struct few_saving few_saving;
 
-/* All are borrowed. The model's values are not read: the state has the student's weights. */
+/* All are borrowed. The model's values are not read, since the state has the student's weights. */
 struct few_saving_opts {
   const char *dir;
   const struct few_setup *setup;
@@ -21,7 +21,7 @@ struct few_saving_opts {
   few_model *model;
 };
 few_status few__saving_open(few_ctx *ctx, few_saving **out, const struct few_saving_opts *o);
-void few__saving_close(few_saving *s); /* waits; errors are dropped */
+void few__saving_close(few_saving *s); /* waits, and ignores errors */
 
 /* Write a checkpoint of the state as it is. DIR/model.safetensors is written too, except at the
  * start. */
@@ -33,7 +33,7 @@ enum few_save {
 /* The run may continue at once, but `here` of the state must not change before few__saving_finish.
  */
 few_status few__save(few_saving *s, enum few_save what);
-/* Wait for the files. Returns the error of the thread, unless the next few__save does. */
+/* Wait until the files are written. Returns the thread's error, if few__save has not yet. */
 few_status few__saving_finish(few_saving *s);
 
 #endif

@@ -9,8 +9,8 @@
 /* Linux cannot open a path of more than 4,095 bytes, so a name that does not fit is not a file. */
 enum { PATH_ROOM = 2 * 4096 };
 
-/* As named, or else beside the recipe's folder: recipes that come with few name models that come
- * with few, wherever both are installed. */
+/* The path of a model: `name` itself if it exists, or else `name` beside the recipe's folder. So
+ * recipes that come with few find models that come with few, wherever both are installed. */
 static void find_model(const struct few_setup *setup, const char *name, char path[PATH_ROOM]) {
   const char *place = setup->config.recipe.place;
   const int length = (int)(few__path_name(place) - place);
@@ -32,7 +32,7 @@ static few_status load_teacher(few_ctx *ctx, struct few_setup *setup) {
   return few__sha256_file(ctx, setup->teacher_hash, path);
 }
 
-/* `init` names a model, unless it is "teacher" or "fresh". */
+/* Load the model that `init` names, unless it is "teacher" or "fresh". */
 static few_status load_start(few_ctx *ctx, struct few_setup *setup) {
   const char *name = setup->config.keys.init;
   char path[PATH_ROOM];
@@ -82,13 +82,14 @@ static few_status choose_net(few_ctx *ctx, struct few_setup *setup) {
     return few__fail(ctx, FEW_E_INVALID,
                      "%s: net = %s: there is no such network: see `few list nets`", place, k->net);
   if (objective->classifies == (setup->net->features != NULL)) return FEW_OK;
-  return few__fail(ctx, FEW_E_INVALID, "%s: net %s gives %s: objective %s is not for it", place,
-                   setup->net->name,
+  return few__fail(ctx, FEW_E_INVALID, "%s: net %s outputs %s, which objective %s cannot train",
+                   place, setup->net->name,
                    setup->net->features ? "logits, not images" : "images, not logits",
                    objective->name);
 }
 
-/* Dropout belongs to training, not to the network: it is not inherited from the teacher. */
+/* The student inherits the options of the teacher's network except dropout, which belongs to a
+ * training and not to a network. */
 static few_status inherit_options(few_ctx *ctx, struct few_setup *setup) {
   const struct few_option *dropout = few_option_find(setup->net->options, "dropout");
   memcpy(setup->net_opts, setup->teacher->net_opts, setup->net->options_size);
@@ -96,8 +97,8 @@ static few_status inherit_options(few_ctx *ctx, struct few_setup *setup) {
   const double was = *(const double *)(const void *)((char *)setup->net_opts + dropout->offset);
   if (was > 0 && !few__recipe_value(&setup->config.recipe, dropout->key))
     few__log(ctx, FEW_LOG_INFO,
-             "teacher %s was trained with dropout = %g, which is not inherited: give dropout to "
-             "have any",
+             "teacher %s was trained with dropout = %g, which the student does not inherit: give "
+             "dropout for the student",
              setup->config.keys.teacher, was);
   return few_option_set(setup->net_opts, ctx, setup->net->options, dropout->key, "0");
 }
@@ -111,7 +112,8 @@ static few_status read_options(few_ctx *ctx, struct few_setup *setup) {
   return few__recipe_apply(ctx, &setup->config.recipe, setup->net->options, setup->net_opts);
 }
 
-/* scalar[0] ramps up to 1. A run that is shorter than the ramp is probably a mistake. */
+/* Warn if the run is shorter than the ramp of the tangent (scalar[0] of the losses), which is
+ * probably a mistake. */
 static void warn_of_warmup(few_ctx *ctx, const struct few_setup *setup) {
   const struct few_clock end = few__config_clock(&setup->config, setup->config.keys.steps, 1);
   for (int i = 0; i < setup->config.n_objectives; i++) {
@@ -147,7 +149,7 @@ static few_status open_named(few_ctx *ctx, struct few_setup *setup) {
   return FEW_OK;
 }
 
-/* Sets the shape of the student too. */
+/* Open the data, and take from them the shape of the student. */
 static few_status open_data(few_ctx *ctx, struct few_setup *setup) {
   const struct few_train_keys *k = &setup->config.keys;
   if (!setup->data) FEW_TRY(open_named(ctx, setup));
@@ -160,8 +162,8 @@ static few_status open_data(few_ctx *ctx, struct few_setup *setup) {
   return FEW_OK;
 }
 
-/* The student numbers its classes like the model that it starts from or learns from, in whatever
- * order the data have them. */
+/* Number the student's classes as those of model `as`, from which it learns or starts. The data may
+ * have them in another order. */
 static few_status map_labels(few_ctx *ctx, struct few_setup *setup, const few_model *as,
                              const char *what, const char *name) {
   char data[1100], model[1100];
@@ -175,7 +177,7 @@ static few_status map_labels(few_ctx *ctx, struct few_setup *setup, const few_mo
   setup->numbered_as = as;
   for (int64_t i = 0; i < from.n; i++) same &= setup->label_map[i] == i;
   if (!same) {
-    few__log(ctx, FEW_LOG_INFO, "%s: its classes are numbered as those of %s, by name", data,
+    few__log(ctx, FEW_LOG_INFO, "%s: classes are matched by name and numbered as in %s", data,
              model);
     return FEW_OK;
   }
@@ -243,12 +245,12 @@ static few_status fit_start(few_ctx *ctx, struct few_setup *setup) {
                    setup->config.keys.init, t ? setup->config.keys.teacher : "sigma_data says");
 }
 
-/* The raw network may predict anything: losses and samplers convert it to F. */
+/* Any prediction fits any objective, since losses and samplers convert it to F. */
 static few_status choose_prediction(few_ctx *ctx, struct few_setup *setup) {
   char *name = setup->config.keys.prediction;
   if (setup->config.objective[0].def->classifies) {
     if (!name[0]) return FEW_OK;
-    return few__fail(ctx, FEW_E_INVALID, "%s: prediction = %s of a classifier: leave it out",
+    return few__fail(ctx, FEW_E_INVALID, "%s: prediction = %s: a classifier has none: leave it out",
                      setup->config.recipe.place, name);
   }
   if (!name[0])
@@ -317,14 +319,14 @@ static few_status read_steps(few_ctx *ctx, const struct few_recipe *old, int64_t
   *steps = 0;
   if (!value)
     return few__fail(ctx, FEW_E_FORMAT,
-                     "%s has no steps, so it is not what few wrote: take another run directory",
+                     "%s has no key steps, so few did not write it: take another run directory",
                      old->place);
   FEW_TRY(few_option_set(&was, ctx, few__train_options(), "steps", value));
   *steps = was.steps;
   return FEW_OK;
 }
 
-/* Is the value the name of something whose hash is in the checkpoints? */
+/* May the value differ because the checkpoints have a hash of what it names? */
 static bool named_by_hash(const char *key, const char *was, const char *now) {
   return (!strcmp(key, "data") || !strcmp(key, "teacher")) && was && *was && *now;
 }

@@ -1,5 +1,4 @@
-/* setup.h - the recipe of a run, and the open data, teacher and student's network that it names.
- */
+/* setup.h - the recipe of a run, with the data and models that it names, opened. */
 #ifndef FEW_SRC_TRAIN_SETUP_H
 #define FEW_SRC_TRAIN_SETUP_H
 
@@ -14,11 +13,11 @@ struct few_setup {
   void *net_opts;
   struct few_net_spec spec; /* of the student */
   const few_data *data;
-  few_data *opened;   /* `data`, if the recipe names it; NULL: opts.data, the program's */
+  few_data *opened;   /* owned: `data`, if the recipe names it; NULL: it is opts.data, borrowed */
   int32_t *label_map; /* the student's class for each class of the data; NULL: the same numbers */
   const few_model
       *numbered_as;      /* the model whose class numbers and names are used; NULL: the data's */
-  int64_t *class_counts; /* [spec.classes] items of the data, by the student's numbers; or NULL */
+  int64_t *class_counts; /* [spec.classes] items per class, by the student's numbers; or NULL */
   few_model *teacher;    /* NULL: none */
   few_model *start;      /* the model whose weights the student starts with; NULL: see keys.init */
   few_model *fake;       /* the fake network's architecture; NULL: none is trained */
@@ -39,21 +38,22 @@ few_status few__setup_warn_ignored(few_ctx *ctx, const struct few_setup *setup);
 /* FEW_E_INVALID for options of a new network that would have no effect. */
 few_status few__setup_check_net(few_ctx *ctx, const struct few_setup *setup);
 
-/* The feature network in which the run's images are compared: `given`, or a default for the data if
- * that is NULL or "". Weights that come with few are searched like teachers: as named, then beside
- * the recipe's folder. */
+/* The feature network with which the run's images are compared: `given`, or a default for the data
+ * if that is NULL or "". Weights that come with few are found as models are: by their name, or else
+ * beside the recipe's folder. */
 enum { FEW_FEATURES_SPEC = 2 * 4096 + 100 };
 void few__setup_features(const struct few_setup *setup, const char *given,
                          char spec[FEW_FEATURES_SPEC]);
-/* `spec`; NULL if it is pixels by default, because few_eval then warns. */
+/* `spec`, or NULL if it is the default "pixels": with NULL, few_eval also uses pixels, and
+ * warns. */
 const char *few__setup_features_chosen(const char *given, const char *spec);
 
-/* Compare with the run that wrote `path`, a recipe.ini. FEW_E_INVALID names the first key that
- * differs. Keys that do not change what is learned may differ; so may `steps`, and the names of
- * data and teacher, which are compared by their hashes. */
+/* Compare with the run that wrote `path`, a recipe.ini. If a key differs that must not, fails with
+ * FEW_E_INVALID and names the first. These may differ: keys that do not change what is learned,
+ * `steps`, and the names of data and teacher, whose hashes are compared instead. */
 struct few_previous_run {
   int64_t steps; /* 0: there was no run */
-  bool moved;    /* data or teacher have other names now */
+  bool moved;    /* the names of data or teacher have changed */
 };
 few_status few__setup_same_run(few_ctx *ctx, const struct few_setup *setup, const char *path,
                                struct few_previous_run *before);
@@ -66,7 +66,7 @@ static inline bool few__pairs_drawn(const struct few_setup *setup) {
 
 /* ---- fit.c ---- */
 
-/* Derive from the objectives what the student must be (setup->spec, guidance range, fake network).
+/* Derive from the objectives the student's inputs, the guidance range and the fake network.
  * FEW_E_INVALID for objectives, teacher and student that do not fit together. */
 few_status few__setup_fit(few_ctx *ctx, struct few_setup *setup);
 /* Store in the model how the student is used after `step` steps: sampler, times, direction. */

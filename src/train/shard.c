@@ -1,4 +1,4 @@
-/* shard.c - see shard.h. How an update is computed is shard_host.c's and shard_device.c's. */
+/* shard.c - see shard.h. shard_host.c and shard_device.c compute an update. */
 #include "shard_inside.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* shard_device.c - an update on a device: one queue runs the shards, and the workers fill the rows
- * of the next update meanwhile.
+/* shard_device.c - an update on a device: one queue runs the shards. Meanwhile the workers fill the
+ * rows of the next update.
  */
 #include "shard_inside.h"
 
@@ -10,8 +10,8 @@ struct batch {
   int32_t *label;
 };
 
-/* Of a phase. There are two batches: the rows of one update may still be on their way to the device
- * when those of the next are filled in. */
+/* The buffers of a phase. There are two batches, since the rows of an update may still be on their
+ * way to the device when those of the next are filled in. */
 struct buffers {
   struct batch batch[2];    /* update k is in k % 2 */
   float *grad;              /* device: the gradient of a shard, where the plan writes it */
@@ -101,7 +101,8 @@ static bool within(const void *at, const float *begin, int64_t n) {
   return begin && (uintptr_t)at >= (uintptr_t)begin && (uintptr_t)at < (uintptr_t)(begin + n);
 }
 
-/* Values that train are read where they are; others are copied once. */
+/* Parameters that are trained are read in place. Those of other networks are copied to the device
+ * once. */
 static few_status keep_values(const few_shards *s, struct few_shard_worker *w) {
   const struct few_values *v = &s->values;
   const int64_t n = few__parameters(&s->o.networks);

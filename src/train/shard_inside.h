@@ -1,5 +1,5 @@
-/* shard_inside.h - types for shard.c and for the two ways to compute an update, shard_host.c and
- * shard_device.c.
+/* shard_inside.h - types that shard.c shares with shard_host.c and shard_device.c, which compute an
+ * update.
  */
 #ifndef FEW_SRC_TRAIN_SHARD_INSIDE_H
 #define FEW_SRC_TRAIN_SHARD_INSIDE_H
@@ -22,9 +22,9 @@ struct few_shard_worker { /* the state of a worker; on a device there is one wor
   struct few_values bound[FEW_PHASES]; /* the values that the slots point into */
 };
 
-/* How an update is computed. */
+/* A way to compute an update: on the host or on a device. */
 struct few_shard_way {
-  few_status (*open)(few_shards *s); /* after all else is made */
+  few_status (*open)(few_shards *s); /* called last in few__shards_create */
   void (*close)(few_shards *s);
   /* Compute the update that `s` describes: fill s->loss and s->rows_out, and add the gradient of
    * every shard to s->reduction[s->now]. */
@@ -39,7 +39,7 @@ struct few_shards {
   const struct few_shard_way *way;
   struct few_shard_device *device;    /* of shard_device.c; NULL: on the host */
   int64_t rows, shards;               /* rows of a shard; shards of a batch */
-  struct few_phase phase[FEW_PHASES]; /* the second without a plan: there is no fake network */
+  struct few_phase phase[FEW_PHASES]; /* the second has no plan if there is no fake network */
   few_reduction *reduction[FEW_PHASES];
   int n_workers;
   struct few_shard_worker *worker;
@@ -49,7 +49,7 @@ struct few_shards {
 
   /* The update that is computed. */
   enum few_phase_id now;
-  uint64_t steps; /* calls of few__shards_step: values change between them only */
+  uint64_t steps; /* calls of few__shards_step; values change only between calls */
   int64_t update;
   struct few_values values;
   float scalar[FEW_SHARD_SCALARS];
@@ -57,14 +57,14 @@ struct few_shards {
   float *rows_out; /* [1 + n_logs][batch]: t, logs */
 };
 
-/* Set an input of a plan by its name. A plan without it is fine. */
+/* Set an input of a plan by its name, if the plan has it. */
 void few__shard_set_slot(const void **slots, const few_plan *plan, const char *name,
                          const void *at);
-/* Bind the values of the update. Slots are found by name, so this is done only if the addresses of
- * the values have changed; returns whether they have. */
+/* Bind the values of the update, and return true, if their addresses have changed since the last
+ * call. Finding slots by name takes time, so it is not done otherwise. */
 bool few__shard_bind(const few_shards *s, struct few_shard_worker *w);
-/* The random numbers of the rows from `first`: those of (seed, step). The fake network has
- * others. */
+/* The key of the random numbers of the rows from `first` on. It depends on the seed, the step and
+ * the phase. */
 struct few_replay_key few__shard_key(const few_shards *s, int64_t first);
 
 #endif

@@ -7,7 +7,7 @@
 
 /* ---- the student ---- */
 
-/* Class numbers and names are the teacher's, if it has names. */
+/* Copy class numbers and names to the model: those of the teacher, if it has names. */
 static few_status describe_classes(few_ctx *ctx, few_model *m, const struct few_setup *setup) {
   const int64_t n = setup->spec.classes;
   if (!n) return FEW_OK;
@@ -24,8 +24,7 @@ static few_status describe_classes(few_ctx *ctx, few_model *m, const struct few_
   return FEW_OK;
 }
 
-/* Refuses a description that a file cannot store before the first step, not at the first
- * checkpoint. */
+/* Refuse a description that a model file cannot store now, and not at the first checkpoint. */
 static few_status check_description(const few_model *m) {
   struct few_text text = {0};
   const few_status st = few__model_describe(m, &text);
@@ -57,8 +56,8 @@ few_status few__start_model(few_ctx *ctx, few_model **out, const struct few_setu
 
 /* ---- weights ---- */
 
-/* Copy the tensors whose names and shapes agree, and count them. A network that predicts something
- * else keeps its own last layer. */
+/* Copy the tensors whose names and shapes agree, and return their number. If the two networks
+ * predict different things, the last layer is not copied. */
 static int copy_weights(const few_model *from, const few_model *to, float *values) {
   const bool last_too = from->spec.predicts == to->spec.predicts;
   int n = 0;
@@ -74,8 +73,8 @@ static int copy_weights(const few_model *from, const few_model *to, float *value
   return n;
 }
 
-/* A student of another shape than its teacher shares no weights with it, which is worth a warning.
- * A model that init names must give all weights. */
+/* Copy the student's first weights from the model that `init` names, which must have all of them,
+ * or from the teacher. Warn if the teacher has none of them. */
 static few_status start_student(few_ctx *ctx, const struct few_networks *w, float *values) {
   const struct few_setup *setup = w->setup;
   const few_model *m = w->student, *from = setup->start ? setup->start : setup->teacher;
@@ -84,13 +83,13 @@ static few_status start_student(few_ctx *ctx, const struct few_networks *w, floa
   const int n = copy_weights(from, m, values);
   if (setup->start && n < m->params.n)
     return few__fail(ctx, FEW_E_INVALID,
-                     "init = %s: of the student's %d tensors it has %d: give a model of the same "
-                     "net, with the same options",
+                     "init = %s: the student has %d tensors, and this model has %d of them: give a "
+                     "model of the same net, with the same options",
                      setup->config.keys.init, m->params.n, n);
   if (!n)
     few__log(ctx, FEW_LOG_WARN,
              "%s: the student shares no weights with teacher %s and begins with random ones "
-             "(init = fresh says so)",
+             "(init = fresh does the same without this warning)",
              setup->config.recipe.place, setup->config.keys.teacher);
   return FEW_OK;
 }

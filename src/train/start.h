@@ -7,7 +7,7 @@
 #include "checkpoint.h"
 #include "phase.h"
 
-/* The student. Its weights are drawn; few__start_state replaces them. Fails if its description
+/* Create the student with random weights, which few__start_state replaces. Fails if its description
  * cannot be written to a file. */
 few_status few__start_model(few_ctx *ctx, few_model **out, const struct few_setup *setup);
 

@@ -1,4 +1,4 @@
-/* state.h - the whole state of a run between steps. A checkpoint has the same bits. */
+/* state.h - the whole state of a run between steps. A checkpoint stores it exactly. */
 #ifndef FEW_SRC_TRAIN_STATE_H
 #define FEW_SRC_TRAIN_STATE_H
 
@@ -12,18 +12,18 @@ struct few_state_arrays {
 };
 
 struct few_run_state {
-  int64_t n, n_model; /* trained parameters of all networks; of the student, which come first */
+  int64_t n, n_model; /* trained parameters of all networks; of the student, which are the first */
   const struct few_arrays *arrays;
   struct few_state_arrays here;  /* in host memory, as files have them */
   struct few_state_arrays there; /* where steps are computed: the same, or on the device */
 
   int64_t step;         /* finished optimizer steps */
-  int64_t updates;      /* of the student's optimizer: steps since it began, less those skipped */
+  int64_t updates;      /* of the student since its optimizer began; skipped steps do not count */
   int64_t fake_updates; /* of the fake network's */
-  double lr_factor;     /* the guard's: 1, 1/2, 1/4 ... */
-  double stretch;       /* the guard's: warm-ups take this many times longer */
+  double lr_factor;     /* the guard's factor on the learning rate: 1, 1/2, 1/4 ... */
+  double stretch;       /* the guard's factor on the length of warm-ups: 1, 2, 4 ... */
   int64_t retries;      /* roll-backs so far */
-  int64_t rolled_to;    /* the step of the checkpoint that the last one went to; -1: none yet */
+  int64_t rolled_to;    /* step to which the last roll-back went; -1: none yet */
   double usual_norm;    /* moving geometric mean of the gradient's norm; 0: none yet */
   int64_t spikes;       /* in a row */
 };
@@ -48,7 +48,7 @@ few_status few__state_student(const struct few_run_state *s, float *values);
 /* Are all numbers of `here` finite? Call few__state_get first. */
 bool few__state_finite(const struct few_run_state *s);
 
-/* The arrays as a table, for files: returns how many there are. */
+/* The arrays as a table, for files. Returns the number of rows. */
 struct few_state_array {
   const char *name;
   float *at, *there; /* in `here` and in `there` */

@@ -1,5 +1,5 @@
-/* stepper.h - a step: losses and gradients by the shards, the guard's verdict, and the update of
- * the state.
+/* stepper.h - a step: the shards compute losses and gradients, the guard checks them, and the state
+ * is updated.
  *
  * The result of a step depends only on the state and the step's number, so a resumed run ends in
  * the same bits as a run that was never stopped.
@@ -15,7 +15,7 @@ struct few_stepper {
   struct few_params head, fake_head;
   struct few_networks networks; /* the student, the heads, the setup */
   struct few_pairs *pairs;      /* NULL: rows are items of the data */
-  double pairs_seconds;         /* that making the pairs took */
+  double pairs_seconds;         /* time to open or make the pairs */
   struct few_row_source rows;
   few_shards *shards;
 };
@@ -29,9 +29,9 @@ few_status few__stepper_pairs(few_ctx *ctx, struct few_stepper *s, const char *d
 
 /* The result of a step. Names in the reports are borrowed from the stepper. */
 struct few_step {
-  double lr, loss, norm; /* loss and norm: NAN if the student's gradient was not reached */
+  double lr, loss, norm; /* loss and norm: NAN if the student's gradient was not computed */
   const char *trouble;   /* the run must roll back; NULL: no trouble */
-  bool skipped;          /* a spike: the step is counted, the update left out */
+  bool skipped;          /* the gradient was a spike: the step counts, but nothing was updated */
   bool reached[FEW_PHASES];
   struct few_step_report report[FEW_PHASES]; /* of the last update of a phase that was reached */
 };

@@ -30,7 +30,8 @@ few_status few__student_update(const struct few_student *s, const struct few_set
   return few__setup_use(setup, state->step, s->model);
 }
 
-/* A model has a description from which it can be made: what no description says is set here. */
+/* The copy is made from the model's description. The members that a description does not have are
+ * set here. */
 few_status few__student_copy(few_ctx *ctx, few_model **out, const struct few_student *s,
                              const struct few_setup *setup, const struct few_run_state *state) {
   struct few_text text = {0};

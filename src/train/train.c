@@ -1,4 +1,4 @@
-/* train.c - whole runs: few_train is a trainer that is stepped to its end. */
+/* train.c - few_train: opens a trainer and steps it to the end of the run. */
 #include <inttypes.h>
 
 #include "trainer.h"
@@ -18,7 +18,7 @@ few_status few_train(few_ctx *ctx, const struct few_train_opts *opts) {
   FEW_TRY(few__opts_check(ctx, "few_train_opts", opts, FEW_TRAIN_OPTS_VERSION));
   if (!opts->run)
     return few__fail(ctx, FEW_E_INVALID,
-                     "train: name a run directory; few_trainer_open trains without one");
+                     "train: give a run directory; few_trainer_open trains without one");
   FEW_TRY(few_trainer_open(&t, ctx, opts));
   const few_status st = train(t);
   few_trainer_close(t);

@@ -71,9 +71,10 @@ static few_status save(struct few_run_files *f, enum few_save what) {
   return FEW_OK;
 }
 
-/* Milestones depend on the step only, because the guard goes back to them. The last step is not a
- * milestone merely because it is the last: the run may be made longer. Nor is a step while
- * gradients are being skipped: after a roll-back the same spikes would follow. */
+/* A step is a milestone if the recipe says so, since the guard goes back to milestones and must not
+ * depend on the clock. Being the last step does not make it one, because the run may be made longer
+ * later. A step within a series of spikes is none, because after a roll-back to it the same spikes
+ * would follow. */
 static enum few_save kind_of_save(const struct few_run_state *s, const struct few_train_keys *k) {
   const bool milestone = s->step % k->checkpoint_every == 0 && !s->spikes;
   return milestone ? FEW_SAVE_SCHEDULED : FEW_SAVE_INTERIM;
@@ -83,8 +84,8 @@ static bool minutes_over(const struct few_run_files *f, double minutes) {
   return minutes > 0 && few__now() - f->saved >= 60 * minutes;
 }
 
-/* Checks weights before they are saved or sampled. The loss of the next step would not be finite
- * either, but is computed only after the files are written. */
+/* Checks weights before they are saved or sampled. The loss of the next step would show it too, but
+ * only after the files are written. */
 static few_status check_finite(struct few_run_files *f, const struct few_run_state *s,
                                bool *finite) {
   FEW_TRY(few__saving_finish(f->saving));
@@ -110,7 +111,7 @@ static few_status report_event(few_trainer *t, const char *event, const char *wh
   return few__run_log_line(t->ctx, &t->files.log, line);
 }
 
-/* Back to the last good milestone, with a lower learning rate. */
+/* Go back to the last good milestone and lower the learning rate. */
 static few_status roll_back(few_trainer *t, const char *why) {
   FEW_TRY(few__run_files_roll_back(t->ctx, &t->files, &t->setup.config.keys, &t->state, why));
   t->files.saved = few__now();
@@ -131,8 +132,8 @@ static few_status one_step(few_trainer *t, struct few_step *step) {
   const struct few_clock at = few__config_clock(&t->setup.config, s->step, s->stretch);
   const bool stage = at.stage > 0 && at.in_stage == 0;
   if (stage) few__begin_stage(s);
-  /* A cancel may stop a step during its first update, since no state has changed yet. Where a stage
-   * begins, the state has changed. */
+  /* A cancel may stop a step during its first update, when the state has not changed yet. The first
+   * step of a stage is an exception: few__begin_stage has changed the state. */
   if (!stage) few__shards_watch(t->stepper.shards, &t->progress.last, t->progress.began);
   const few_status st = few__stepper_step(&t->stepper, s, &at, &t->views.meter, step);
   few__report_step(&t->report, step);
@@ -160,8 +161,8 @@ static few_status write_line(few_trainer *t) {
                           t->setup.config.keys.batch, t->report.public.lr, seconds_of(t));
 }
 
-/* The first step has a line of its own, so that the log shows something soon. The next line
- * includes this step too. */
+/* A line is written after the first step, so that the log shows something soon. The next line
+ * includes that step too. */
 static few_status log_step(few_trainer *t) {
   const struct few_train_keys *k = &t->setup.config.keys;
   const bool line = due(t->state.step, k->log_every, k->steps);
@@ -183,13 +184,14 @@ static few_status after_step(few_trainer *t) {
     if (!finite) return roll_back(t, "parameters are not finite");
   }
   if (due(step, k->preview_every, k->steps)) FEW_TRY(preview(t, k));
-  /* Before the checkpoint, so that the log of a resumed run has this evaluation's line. */
+  /* Evaluate before the checkpoint is written, so that a run resumed from it has this evaluation in
+   * its log. */
   FEW_TRY(few__evaluation_run(t->views.evaluation, &t->state, &t->files.log));
   return kept ? save(&t->files, kind) : FEW_OK;
 }
 
-/* Makes the preview and the evaluation of the step at which a run resumes, if the run was stopped
- * before they were made. */
+/* If the run was stopped after a step and before its preview and evaluation, makes them when the
+ * run resumes at that step. */
 static few_status make_up(few_trainer *t) {
   const struct few_train_keys *k = &t->setup.config.keys;
   const int64_t step = t->state.step;
@@ -201,8 +203,8 @@ static few_status make_up(few_trainer *t) {
   return few__evaluation_run(t->views.evaluation, &t->state, &t->files.log);
 }
 
-/* A stopped run loses at most the step that was running. Weights that are not finite are not saved:
- * the run then resumes from its last checkpoint. */
+/* A stopped run is saved, so it loses at most the step that was running. Weights that are not
+ * finite are not saved; the run then resumes from its last checkpoint. */
 static few_status stop(few_trainer *t, few_status why) {
   bool finite;
   FEW_TRY(check_finite(&t->files, &t->state, &finite));
@@ -291,7 +293,7 @@ bool few_trainer_done(const few_trainer *t) { return t->state.step >= t->setup.c
 few_status few_trainer_step(few_trainer *t) {
   if (few_trainer_done(t))
     return few__fail(t->ctx, FEW_E_INVALID,
-                     "the run has done its %" PRId64 " steps: open it again with more",
+                     "the run has done all its %" PRId64 " steps: open it again with more steps",
                      t->setup.config.keys.steps);
   const struct few_backend *before = enter(t);
   const few_status st = advance(t);
@@ -308,7 +310,7 @@ static few_status save_now(few_trainer *t) {
   FEW_TRY(check_finite(&t->files, &t->state, &finite));
   if (!finite)
     return few__fail(t->ctx, FEW_E_DIVERGED,
-                     "step %" PRId64 ": weights are not finite, and nothing is saved",
+                     "step %" PRId64 ": weights are not finite, so nothing is saved",
                      t->state.step);
   FEW_TRY(save(&t->files, kind_of_save(&t->state, &t->setup.config.keys)));
   return few__saving_finish(t->files.saving);
@@ -317,8 +319,8 @@ static few_status save_now(few_trainer *t) {
 few_status few_trainer_save(few_trainer *t) {
   if (!t->files.dir)
     return few__fail(t->ctx, FEW_E_INVALID,
-                     "a run in memory has no files: give it a directory, or save "
-                     "few_trainer_model by few_model_save");
+                     "a run in memory has no files: give it a directory, or save the model of "
+                     "few_trainer_model with few_model_save");
   const struct few_backend *before = enter(t);
   const few_status st = save_now(t);
   few__ctx_set_backend(t->ctx, before);

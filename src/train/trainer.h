@@ -1,4 +1,4 @@
-/* trainer.h - the inside of a trainer: a run that is open, between two of its steps. */
+/* trainer.h - the members of a trainer: an open run, between two steps. */
 #ifndef FEW_SRC_TRAIN_TRAINER_H
 #define FEW_SRC_TRAIN_TRAINER_H
 
@@ -11,14 +11,14 @@
 
 /* Where the run computes. */
 struct few_machine {
-  const struct few_backend *backend; /* of the run: the context has it during calls */
+  const struct few_backend *backend; /* of the run; the context's backend only during calls */
   few_workers *workers;
   struct few_arrays arrays;
 };
 
 /* Evaluations, measurements and the log of a run. */
 struct few_trainer_views {
-  few_evaluation *evaluation; /* NULL: none on the schedule */
+  few_evaluation *evaluation; /* NULL: the run has no evaluations */
   few_gauge *gauge;           /* NULL: none */
   struct few_meter meter;
   char distance[32]; /* distance of student and teacher as text; "": not measured */
@@ -26,7 +26,7 @@ struct few_trainer_views {
 
 /* Progress of the run for the context's callback. */
 struct few_trainer_progress {
-  double began; /* few__now() when the run was open */
+  double began; /* few__now() after the run was opened */
   struct few_progress last;
   char note[64]; /* of `last` */
 };

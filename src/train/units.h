@@ -1,4 +1,6 @@
-/* units.h - the units in which a network takes the data: their mean and scale. */
+/* units.h - the units in which a network takes the data: the mean that is subtracted, and the
+ * scale.
+ */
 #ifndef FEW_SRC_TRAIN_UNITS_H
 #define FEW_SRC_TRAIN_UNITS_H
 
@@ -7,8 +9,8 @@
 /* Set the model's mean and scale from the data and the key data_scale. */
 few_status few__units_of_data(few_model *m, const struct few_setup *setup);
 
-/* Warn if the data, in the model's units, have another standard deviation than the model was
- * trained for. */
+/* Warn if the data, in the model's units, have a standard deviation far from that with which the
+ * model was trained. */
 void few__units_check(const few_model *m, const struct few_setup *setup);
 
 #endif

@@ -1,4 +1,4 @@
-/* update.c - see update.h. All passes are element by element (arrays.h). */
+/* update.c - see update.h. All operations are elementwise (arrays.h). */
 #include "update.h"
 
 #include "train/optim/clip.h"
@@ -10,7 +10,7 @@ static double ema_beta(const struct few_run_state *s, const struct few_train_key
                           : few__ema_beta_half_life(k->ema, k->ema_ramp, seen, batch);
 }
 
-/* With the decay of the step just made, k of mu(k). At most one objective has such a target. */
+/* The decay mu(k) is that of the step just made, k. At most one objective has such a target. */
 void few__follow(struct few_run_state *s, const struct few_config *c) {
   const struct few_state_arrays *a = &s->there;
   if (!a->target || c->target != FEW_TARGET_AVERAGE) return;

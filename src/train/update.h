@@ -1,4 +1,5 @@
-/* update.h - after a gradient: the optimizer's step, the averages, the start of a stage. */
+/* update.h - how a gradient changes the state: the optimizer's step, the averages, and the start of
+ * a stage. */
 #ifndef FEW_SRC_TRAIN_UPDATE_H
 #define FEW_SRC_TRAIN_UPDATE_H
 
@@ -9,10 +10,10 @@
  * student's average. s->step counts this step already. */
 void few__update(struct few_run_state *s, const struct few_config *c,
                  const struct few_gradient *grad, double norm, double lr);
-/* After few__update: update a target that is an average. */
+/* Update a target network that is an average. Call it after few__update. */
 void few__follow(struct few_run_state *s, const struct few_config *c);
-/* Before the first step of each stage but the first: the student as it would be saved becomes the
- * target and the start of a new optimization. */
+/* Call this before the first step of each stage except the first. The student, as it would be
+ * saved, becomes the target, and the optimization starts again from it. */
 void few__begin_stage(struct few_run_state *s);
 
 #endif

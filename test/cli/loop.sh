@@ -24,7 +24,7 @@ loop part --kind augment --generations 3 || fail "a number that is none"
 tail -1 part/loop.csv | cut -d, -f5- | grep -q '^nan,' || fail "$(cat part/loop.csv)"
 echo '{"numbers":[null]}' >part/generation-003/eval.json
 loop part --kind augment --generations 3 2>&1 | grep -o "number 0 has no name.*"
-loop part --kind fresh --generations 3 2>&1 | grep -c "is of another loop"
+loop part --kind fresh --generations 3 2>&1 | grep -c "belongs to another loop"
 loop part --kind augment --generations 3 lr=0.5 2>&1 | grep -o "was run with lr = [^,]*"
 loop part --kind augment --generations 4 steps=30 2>&1 | grep -o "was run with steps = [^,]*"
 "$few" loop "$here/moons.ini" --run fresh --kind fresh --generations 9 --real 60000 2>&1 |

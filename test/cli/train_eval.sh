@@ -17,10 +17,10 @@ lines() {
 }
 train plain --quiet || fail "no run: $(cat err)"
 train default steps=1 $measure || fail "not evaluated: $(cat err)"
-grep -q "eval_every = 4: an evaluation draws 40 images of 3 network evaluations each and compares \
-them by 96 values, which is the computation of .* steps" err ||
+grep -q "eval_every = 4: an evaluation samples 40 images with 3 network evaluations each and \
+compares 96 features of each, which computes as much as .* steps" err ||
   fail "cost not told: $(cat err)"
-grep -q "step 1: fd .*, agreement .*, of 40 images in 3 evaluations each; fashion features, \
+grep -q "step 1: fd .*, agreement .*, of 40 images, 3 network evaluations each; fashion features, \
 against fashion-mnist:test" err ||
   fail "nothing told: $(cat err)"
 eval='"reference":"fashion-mnist:test","reference_hash":"[0-9a-f]*","n_reference":10000'
@@ -39,7 +39,7 @@ test "$(grep -c '^{"step":[48],"eval":.*"n_reference":60,.*"n":40,' whole/log.js
 # Points, and a saved reference.
 "$few" train "$here/moons.ini" --run points steps=4 eval_every=2 eval_n=200 2>err ||
   fail "points: $(cat err)"
-grep -q 'step 4: fd .*, energy .*, of 200 points in .* against toy:.*, held-out part' err ||
+grep -q 'step 4: fd .*, energy .*, of 200 points, .* against toy:.*, held-out part' err ||
   fail "$(cat err)"
 "$few" eval --ref small.npy --save-ref small.safetensors --features "$features" --quiet 2>err ||
   fail "not saved: $(cat err)"
@@ -76,9 +76,9 @@ code=$?
 test $code = 130 || fail "exit code $code: $(cat err)"
 test -s stopped/checkpoint-000000004.safetensors || fail "step 4 is lost"
 test -s stopped/preview-000000004.png || fail "the preview of step 4 is lost"
-grep -q "warning: eval_every = 4: .*times as much as the training. A smaller eval_n" err ||
+grep -q "warning: eval_every = 4: .*times as much as its training. A smaller eval_n" err ||
   fail "no warning of the cost: $(cat err)"
-grep -q "evaluation of step 4 (the resumed run begins with it; eval_every=0 leaves it out)" err ||
+grep -q "evaluation at step 4 (a resumed run makes it up first; eval_every=0 leaves it out)" err ||
   fail "not told what was stopped: $(cat err)"
 # A preview that a stop prevented is made when the run is resumed.
 rm stopped/preview-000000004.png

@@ -49,7 +49,7 @@ train --run c steps=50 checkpoint_every=10 || fail "$(cat err)"
 grep -q "few: warning" err || fail "no warning"
 test -s c/checkpoint-000000050.safetensors || fail "the new checkpoint went"
 for file in c/checkpoint-*; do : >$file; done
-refused "holds checkpoints and none can be read" --run c steps=60
+refused "has checkpoints, but none can be read" --run c steps=60
 
 # Paths of more than 1,200 bytes are accepted, and an error about one still ends with what to do.
 long=$PWD

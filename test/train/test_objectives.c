@@ -237,8 +237,8 @@ static void test_no_field(void **state) {
   few_ctx *ctx = test_ctx();
   make_teacher(teacher, false, "consistency", "0");
   refused((const char *[]){teacher, "objective=scd", NULL},
-          "jumps of consistency and has no field");
-  refused((const char *[]){teacher, "objective=sct + vsd", NULL}, "no field");
+          "jumps of consistency, so it has no velocity field");
+  refused((const char *[]){teacher, "objective=sct + vsd", NULL}, "no velocity field");
   const char *const further[] = {teacher, "objective=sct", NULL};
   assert_ok(ctx, open_recipe(ctx, &r, further));
   few__setup_close(ctx, &r);
@@ -276,7 +276,7 @@ static void test_dropout(void **state) {
 static void test_refusals(void **state) {
   (void)state;
   refused((const char *[]){"objective=scd", NULL}, "give teacher = MODEL.safetensors");
-  refused((const char *[]){"objective=nonsense", NULL}, "none of that name");
+  refused((const char *[]){"objective=nonsense", NULL}, "there is no such objective");
   refused((const char *[]){"objective=", NULL}, "with + between");
   refused((const char *[]){"objective=sct + ", NULL}, "with + between");
   refused((const char *[]){TEACHER, "labels=no", "objective=sct + sct", NULL}, "twice");

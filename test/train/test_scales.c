@@ -142,7 +142,7 @@ static void test_foreign_units(void **state) {
   assert_int_equal(b->warnings, 0);
   few_model_free(train(b, "far", "c", "a", "flip=no"));
   assert_int_equal(b->warnings, 1);
-  assert_non_null(strstr(b->warning, "times the deviation that it was trained for"));
+  assert_non_null(strstr(b->warning, "times the standard deviation with which it was trained"));
 }
 
 /* Distances have one scale for all coordinates: measuring uneven ones gives a warning. */

@@ -224,7 +224,7 @@ static void test_loop(void **state) {
   o.even = false;
   o.n_synthetic = 12;
   assert_int_equal(few_loop(f->ctx, &o), FEW_E_INVALID);
-  assert_non_null(strstr(few_error(f->ctx), "none is of class 2, which is 2.2 %"));
+  assert_non_null(strstr(few_error(f->ctx), "is of class 2, which is 2.2 %"));
 }
 
 /* ---- classes by name: labels 10, 20, 30 in a file are the class names ---- */

@@ -1,4 +1,5 @@
-/* gaussian.c - the loop whose theory is known (arXiv 2307.01850, section 3 and appendix A).
+/* gaussian.c - a self-consuming loop with a fitted Gaussian as its model, for which the theory is
+ * known (arXiv 2307.01850, section 3 and appendix A).
  *
  * A generation fits N(mu_t, Sigma_t) to its n rows and draws from N(mu_t, lambda Sigma_t). In the
  * synthetic loop
@@ -19,7 +20,7 @@
 
 struct sums {
   const struct few_gaussian_loop *o;
-  double *x, *before; /* rows of this generation and of the last, [capacity][d]; centred when fit */
+  double *x, *before; /* [capacity][d] rows of this generation and of the last, centred by fit() */
   double *mean, *mean_before;
   double *g; /* [capacity] */
   double *cov, *eye, *zero;
@@ -44,7 +45,7 @@ static void draw_synthetic(const struct sums *s, int generation, int64_t index, 
     for (int64_t k = 0; k < d; k++) x[k] += scale * s->g[i] * s->before[i * d + k];
 }
 
-/* The mean, the rows less it, and their covariance. */
+/* Compute the mean of the rows, subtract it from them, and compute their covariance. */
 static void fit(struct sums *s, int64_t n) {
   const int64_t d = s->o->d;
   memset(s->mean, 0, (size_t)d * sizeof *s->mean);

@@ -2,16 +2,16 @@
  * time.
  *
  *   DIR/loop.ini, recipe.ini         the options of the loop
- *   DIR/reference.safetensors        the metrics' statistics of the real data
+ *   DIR/reference.safetensors        statistics of the real data, for the metrics
  *   DIR/generation-002/data.npy      training data of the generation (mix.h); labels are beside it
  *                      run/          the directory of its run
- *                      samples.npy   its samples; labels are beside it. samples.part.npy: the first
- *                                    samples of a loop that was stopped while it sampled
+ *                      samples.npy   its samples; labels are beside it
+ *                      samples.part.npy   the samples made before the loop was stopped
  *                      eval.json     distances to the real data; written last
  *   DIR/loop.csv                     one row per generation
  *
- * Each file is written whole or not at all, and a generation with eval.json is done, so a loop that
- * was stopped resumes where it was. Generation g has the seed of the recipe plus g - 1.
+ * Each file is written whole or not at all, and a generation that has eval.json is done. So a loop
+ * that was stopped can resume. The seed of generation g is the recipe's plus g - 1.
  */
 #include "few/loop.h"
 
@@ -39,7 +39,7 @@ struct loop {
   int64_t n_real, n_synthetic;
   int generation;
   char *data, *samples, *part, *run, *report; /* of this generation */
-  char *before;                               /* samples of the one before; NULL: the first */
+  char *before;                               /* samples of the previous one; NULL: none */
 };
 
 static const char *const kinds[] = {"synthetic", "augment", "fresh"};
@@ -102,7 +102,8 @@ struct rows {
   int32_t *label;
 };
 
-/* map: the recipe's label_map, of real data. */
+/* Copy item `index` of `from` to row `to`. `map` is the setup's label_map for real data; NULL for
+ * samples. */
 static few_status take(const struct few_data *from, const int32_t *map, int64_t index,
                        struct rows *r, int64_t to) {
   FEW_TRY(few_data_get(r->one, from, index));
@@ -115,7 +116,8 @@ static few_status take(const struct few_data *from, const int32_t *map, int64_t 
   return FEW_OK;
 }
 
-/* Real items in the order of the recipe's seed, then those of the generation before. */
+/* Real items, in the order that the recipe's seed gives, then samples of the previous
+ * generation. */
 static few_status gather(const struct loop *l, const struct few_loop_mix *mix, struct rows *r) {
   const few_data *real = l->setup.data;
   const uint64_t seed = (uint64_t)l->setup.config.keys.seed;
@@ -190,8 +192,8 @@ static few_status train(const struct loop *l) {
   return st;
 }
 
-/* In the proportions of the real data by default: evenly drawn labels would flatten the classes,
- * and the loop would measure that. */
+/* By default samples have the class shares of the real data. If classes were drawn equally often,
+ * the shares would change in the first generation, and the loop would measure that change. */
 static few_status choose_labels(const struct loop *l, int64_t n, int32_t *label) {
   const int64_t classes = l->setup.spec.classes;
   const struct few_shares real = {classes, l->setup.class_counts};
@@ -204,7 +206,7 @@ static few_status choose_labels(const struct loop *l, int64_t n, int32_t *label)
   return st;
 }
 
-/* The samples that a stopped loop had finished: [*had][item], into x. */
+/* Read the samples that a stopped loop had finished into x, [*had][item]. */
 static few_status read_part(const struct loop *l, int64_t n, float *x, int64_t *had) {
   const int64_t item = few_data_item_size(l->setup.data);
   struct few_npy a;
@@ -214,7 +216,7 @@ static few_status read_part(const struct loop *l, int64_t n, float *x, int64_t *
   few_status st = FEW_OK;
   if (a.store != FEW_STORE_F32 || a.rank != 2 || a.dim[0] > n || a.dim[1] != item)
     st = few__fail(l->ctx, FEW_E_FORMAT,
-                   "%s does not hold the first samples of this loop: remove it, and they are made "
+                   "%s does not have the first samples of this loop: remove it, and they are made "
                    "again",
                    l->part);
   else
@@ -258,7 +260,7 @@ static few_status draw(const struct loop *l, few_runner *r) {
   FEW_GOTO(FEW_NEW(l->ctx, &label, s.n));
   if (labelled(l)) FEW_GOTO(choose_labels(l, s.n, label));
   FEW_GOTO(draw_samples(l, r, &s, x, label));
-  if (labelled(l)) { /* as the model numbers its classes */
+  if (labelled(l)) { /* class numbers are the model's */
     labels_name(labels, l->samples);
     FEW_GOTO(few__npy_write(l->ctx, labels, FEW_STORE_I32, 1, &s.n, label));
   }
@@ -289,7 +291,7 @@ out:
 
 /* ---- distances ---- */
 
-/* k = 5 as in the paper; precision and recall look at as many rows of both. */
+/* k = 5 as in the paper. Precision and recall compare equally many rows of both sets. */
 static struct few_eval_opts eval_opts(const struct loop *l) {
   const struct few_loop_opts *o = l->o;
   const char *data = l->setup.config.keys.data;
@@ -355,9 +357,9 @@ static few_status generation(struct loop *l, int g, struct few_text *csv) {
   return write_table(l, csv);
 }
 
-/* ---- what loop this is ---- */
+/* ---- checks before a loop ---- */
 
-/* A class that no sample has would be lost for good, and nothing of it learned. */
+/* A class without samples in one generation would be missing in all later ones. */
 static few_status check_classes(const struct loop *l) {
   const int64_t classes = l->setup.spec.classes, *real = l->setup.class_counts;
   int64_t *seen = NULL, missing = -1;
@@ -371,8 +373,8 @@ static few_status check_classes(const struct loop *l) {
     if (real[k] && !seen[k]) missing = k;
   if (missing >= 0)
     st = few__fail(l->ctx, FEW_E_INVALID,
-                   "loop: of %lld synthetic items none is of class %lld, which is %.2g %% of the "
-                   "data: give more, or draw all classes equally often",
+                   "loop: none of %lld synthetic items is of class %lld, which is %.2g %% of the "
+                   "data: give more items, or draw all classes equally often",
                    (long long)l->n_synthetic, (long long)missing,
                    100 * (double)real[missing] / (double)few_data_n(l->setup.data));
 out:
@@ -388,7 +390,8 @@ static few_status choose_numbers(struct loop *l) {
   l->n_real = o->n_real ? o->n_real : fresh ? n / o->generations : n;
   l->n_synthetic = o->n_synthetic ? o->n_synthetic : l->n_real;
   if (l->n_real < 2 || l->n_synthetic < 2)
-    return few__fail(l->ctx, FEW_E_INVALID, "loop: %lld real and %lld synthetic items: give more",
+    return few__fail(l->ctx, FEW_E_INVALID,
+                     "loop: %lld real and %lld synthetic items are too few: give more",
                      (long long)l->n_real, (long long)l->n_synthetic);
   if (l->n_real > (fresh ? n / o->generations : n))
     return few__fail(l->ctx, FEW_E_INVALID, "loop: %lld real items %s, and %s has %lld: give fewer",
@@ -417,7 +420,7 @@ static few_status check_sampling(const struct loop *l) {
   return st ? few__fail_in(l->ctx, st, "loop") : FEW_OK;
 }
 
-/* Write the file, or check that it holds this text already. */
+/* Write the file, or check that it has this text already. */
 static few_status same_text(const struct loop *l, const char *name, const struct few_text *text) {
   char *path, *was = NULL;
   size_t n;
@@ -430,15 +433,15 @@ static few_status same_text(const struct loop *l, const char *name, const struct
     st = few__file_read(l->ctx, &was, &n, path, (size_t)1 << 20);
     if (!st && (n != text->len || memcmp(was, text->at, n) != 0))
       st = few__fail(l->ctx, FEW_E_INVALID,
-                     "%s is of another loop:\n%sand now it is\n%stake another directory", path, was,
-                     text->at);
+                     "%s belongs to another loop:\n%sThis loop is:\n%sTake another directory", path,
+                     was, text->at);
   }
   few__free(l->ctx, was);
   few__free(l->ctx, path);
   return st;
 }
 
-/* A single run may be made longer, but all generations of a loop have the same length. */
+/* Unlike a single run, a loop cannot change `steps`: all generations have the same. */
 static few_status same_steps(const struct loop *l, const char *path) {
   struct few_previous_run before;
   FEW_TRY(few__setup_same_run(l->ctx, &l->setup, path, &before));
@@ -468,7 +471,7 @@ static few_status same_recipe(const struct loop *l) {
   return st;
 }
 
-/* Only with uneven classes does it matter how often samples have each class. */
+/* Do the classes differ in size? Only then do the two ways to draw labels differ. */
 static bool uneven(const struct loop *l) {
   int64_t least = INT64_MAX, most = 0;
   for (int64_t k = 0; k < l->setup.spec.classes; k++) {

@@ -7,7 +7,7 @@
 
 struct few_loop_mix {
   int64_t first, real; /* real items first .. first + real - 1 */
-  int64_t synthetic;   /* then items 0 .. synthetic - 1 of the generation before */
+  int64_t synthetic;   /* then samples 0 .. synthetic - 1 of the previous generation */
 };
 
 /* Generations count from 1. */

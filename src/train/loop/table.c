@@ -6,7 +6,7 @@
 
 #include "io/json.h"
 
-/* Number i of a report: its name and value; false if it is none. */
+/* Name and value of number i of a report. False if one of them is missing. */
 static bool read_number(const json_t *numbers, size_t i, const char **name, double *value) {
   const json_t *all = json_array_get(numbers, i), *x = json_object_get(all, "value");
   *name = json_string_value(json_object_get(all, "name"));
@@ -22,8 +22,8 @@ static few_status add(few_ctx *ctx, const struct few_loop_row *row, const json_t
   for (size_t i = 0; i < n; i++)
     if (!read_number(numbers, i, &name, &value))
       return few__fail(ctx, FEW_E_FORMAT,
-                       "%s: number %zu has no name or no value: remove the file, and it is "
-                       "measured again",
+                       "%s: number %zu has no name or no value: remove the file, and its "
+                       "generation is measured again",
                        row->report, i);
   if (row->generation == 1) {
     few__text_add(ctx, csv, "generation,real,synthetic,bias");

@@ -5,13 +5,14 @@
 #include "mix.h"
 
 struct few_loop_row {
-  int generation; /* the first row comes with a header of column names */
+  int generation; /* from 1; row 1 also writes the column names */
   struct few_loop_mix mix;
   double bias;
   const char *report; /* path of its eval.json */
 };
 
-/* A number that is not finite, which JSON has as null, becomes nan. */
+/* Append a row to the text. A number that is null in eval.json, because JSON has no NaN, becomes
+ * nan. */
 FEW_MUST_USE few_status few__loop_add_row(few_ctx *ctx, const struct few_loop_row *row,
                                           struct few_text *csv);
 

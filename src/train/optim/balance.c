@@ -1,4 +1,5 @@
-/* balance.c - inner products in a fixed order, then one pass that adds. */
+/* balance.c - see balance.h. Inner products are summed in a fixed order; one pass then adds the
+ * gradients. */
 #include "balance.h"
 
 #include <stdio.h>
@@ -25,7 +26,8 @@ few_status few__balancer_find(few_ctx *ctx, const struct few_balancer **out, con
     snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", table[i]->name);
   }
   return *out ? FEW_OK
-              : few__fail(ctx, FEW_E_INVALID, "balance = %s: it is one of %s", name, known);
+              : few__fail(ctx, FEW_E_INVALID, "there is no balancer %s: give one of %s", name,
+                          known);
 }
 
 struct job {

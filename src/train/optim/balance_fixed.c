@@ -4,5 +4,5 @@
 const struct few_balancer few__balancer_fixed = {
     .name = "fixed",
     .source = "",
-    .help = "the weights as given",
+    .help = "the weights that the recipe gives",
 };

@@ -1,10 +1,10 @@
-/* gradnorm - each loss contributes in proportion to its weight, however it is scaled:
+/* gradnorm - each loss contributes in proportion to its weight, whatever its scale:
  *
  *   u = sum_i w_i g_i / |g_i| * m,   m = sum_i w_i |g_i| / sum_i w_i.
  *
- * The update does not change where a loss is multiplied by a constant or shifted, up to m, which
- * only keeps the length of a usual gradient (Su Jianlin, "multi-task learning I", kexue.fm 8870:
- * weights 1/|grad L_i|). A loss without gradient is left out.
+ * If a loss is multiplied by a constant, the direction of u stays the same. The factor m, the mean
+ * norm of the gradients, gives u the length of a usual gradient. See Su Jianlin, "multi-task
+ * learning I", kexue.fm 8870: weights 1/|grad L_i|. A loss whose gradient is 0 is left out.
  */
 #include <math.h>
 
@@ -25,6 +25,6 @@ static void weigh(int n, const double *gram, const double *given, double *factor
 const struct few_balancer few__balancer_gradnorm = {
     .name = "gradnorm",
     .source = "kexue.fm 8870",
-    .help = "each weight divided by the length of its gradient: scales of losses cancel",
+    .help = "each weight divided by the norm of its gradient, so that scales of losses cancel",
     .weigh = weigh,
 };

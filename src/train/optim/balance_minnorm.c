@@ -8,8 +8,9 @@
  *   min over the simplex of |sum_i a_i w_i g_i|^2,
  *
  * whose solution u = sum_i a_i w_i g_i has <w_i g_i, u> >= |u|^2 for every i: all losses fall, or u
- * is 0 and the point is Pareto stationary. Frank and Wolfe's method on the Gram matrix: towards the
- * loss that falls least, as far as the quadratic allows; for two losses one step is exact.
+ * is 0 and the point is Pareto stationary. The minimum is found by the Frank-Wolfe method on the
+ * Gram matrix: each step goes towards the loss that falls least, to the minimum on that line. For
+ * two losses one step is exact.
  */
 #include <math.h>
 

@@ -1,4 +1,4 @@
-/* primary - the first loss counts; the step may not increase the others (Su Jianlin,
+/* primary - the step is chosen for the first loss, and may not increase the others (Su Jianlin,
  * kexue.fm 8907):
  *
  *   max_u <u, g_0> - |u|^2/2   with <u, g_i> >= 0   has the dual   min over l >= 0 of
@@ -6,7 +6,7 @@
  *
  * With one auxiliary loss, l = max(0, -<g_0, g_1>)/|g_1|^2: u is g_0 without the component that
  * conflicts with g_1; if there is no conflict, u = g_0. With more losses, coordinate descent finds
- * l: for a convex quadratic on an orthant it converges to the minimum. Only the directions of the
+ * l, which converges to the minimum of a convex quadratic on an orthant. Only the directions of the
  * auxiliary gradients matter, so the weights of these losses have no effect.
  */
 #include <math.h>

@@ -1,7 +1,7 @@
-/* clip.c - sum of squares with the same bits for any number of workers.
+/* clip.c - sum of squares, with the same bits for any number of workers.
  *
- * A chunk is summed in eight interleaved f64 lanes (so that it vectorises without licence to
- * reorder), the lanes and then the chunks in binary trees.
+ * A chunk is summed in eight interleaved f64 lanes, so that the compiler can vectorise it without
+ * reordering additions. The lanes are added in a binary tree, and so are the chunks.
  */
 #include "clip.h"
 

@@ -1,15 +1,17 @@
-/* ema.c - EMA of parameters.
+/* ema.c - moving averages of parameters.
  *
- * Power functions (Karras et al., EDM2, arXiv 2312.02696, section 3): after t images
+ * The power-function average of EDM2 (Karras et al., arXiv 2312.02696, section 3) after t images is
  *
  *   theta_gamma(t) = (gamma + 1)/t^(gamma+1) * int_0^t tau^gamma theta(tau) dtau,
  *
- * by the recursion beta = (1 - batch/t)^(gamma+1). The profile scales with the run, so its width is
- * a share of it: sigma_rel = sqrt((gamma+1) / ((gamma+2)^2 (gamma+3))). The first step has beta 0:
- * the initial weights are forgotten at once.
+ * It is computed by theta_gamma = beta theta_gamma + (1 - beta) theta at each step, with
+ * beta = (1 - batch/t)^(gamma+1). The profile scales with t, so its width is given relative to t:
+ * sigma_rel = sqrt((gamma+1) / ((gamma+2)^2 (gamma+3))). In the first step beta is 0, so the
+ * initial weights do not count.
  *
- * Averages p_i stored during a run span other averages. The combination nearest to a target solves
- * A x = b, A_ij = <p_i, p_j>, b_i = <p_i, target>, with the inner products in closed form.
+ * Averages with profiles p_i, stored during a run, can be combined into others afterwards. The
+ * combination nearest to a target profile solves A x = b with A_ij = <p_i, p_j> and
+ * b_i = <p_i, target>; the inner products have closed forms.
  */
 #include "ema.h"
 
@@ -28,9 +30,9 @@ double few__ema_beta_half_life(double half_life, double ramp, double seen, doubl
 
 double few__ema_sigma_rel(double gamma) { return sqrt((gamma + 1) / (gamma + 3)) / (gamma + 2); }
 
-/* The largest root of h(g) = (g+2)^2 (g+3) - (g+1)/sigma_rel^2. At g = 1/sigma_rel h is positive,
- * and right of the root it is convex and rising: Newton from there descends without overshooting.
- */
+/* The largest root of h(g) = (g+2)^2 (g+3) - (g+1)/sigma_rel^2. Newton's method starts at
+ * g = 1/sigma_rel, where h is positive. To the right of the root h is convex and rising, so the
+ * iterates fall to the root without overshooting. */
 double few__ema_gamma(double sigma_rel) {
   assert(sigma_rel > 0 && sigma_rel <= few__ema_sigma_rel(0));
   double k = 1 / (sigma_rel * sigma_rel), g = 1 / sigma_rel;
@@ -64,7 +66,7 @@ static few_status solve(few_ctx *ctx, int n, double *a, double *b) {
       if (fabs(a[i * n + k]) > fabs(a[pivot * n + k])) pivot = i;
     if (!(fabs(a[pivot * n + k]) > 1e-13))
       return few__fail(ctx, FEW_E_INVALID,
-                       "two stored EMA profiles are the same; leave one of them out");
+                       "two stored EMA profiles are (nearly) the same; leave one of them out");
     for (int j = 0; j < n && pivot != k; j++) {
       double t = a[k * n + j];
       a[k * n + j] = a[pivot * n + j];
@@ -91,7 +93,7 @@ few_status few__ema_posthoc(few_ctx *ctx, int n, const struct few_ema_profile *s
   assert(n >= 1);
   double *a = NULL;
   FEW_TRY(FEW_NEW(ctx, &a, n * n));
-  /* Scale profiles to unit length: the pivots are then comparable with 1. */
+  /* Scale profiles to unit length, so that pivots can be compared with 1. */
   for (int i = 0; i < n; i++) {
     double li = sqrt(few__ema_dot(stored[i], stored[i]));
     for (int j = 0; j < n; j++)

@@ -1,8 +1,8 @@
 /* lr.c - shapes of the learning rate, as a table.
  *
- * invsqrt is EDM2's (Karras et al., CVPR 2024): constant for t_ref steps, then falling as the
- * inverse root, which goes with the power-function EMA of ema.c. The warm-up multiplies any shape;
- * it counts the step being made, so that the first update is never of rate zero.
+ * invsqrt is EDM2's (Karras et al., CVPR 2024): constant for t_ref steps, then proportional to
+ * 1/sqrt(step). It suits the power-function average of ema.c. The warm-up multiplies any shape. It
+ * counts the current step, so that the rate of the first update is not 0.
  */
 #include "lr.h"
 
@@ -23,7 +23,7 @@ static double linear(const struct few_lr_opts *o, int64_t step) {
 }
 
 static double cosine(const struct few_lr_opts *o, int64_t step) {
-  /* (1 + cos(pi u))/2 = cos^2(pi u/2), exactly zero nowhere but never below it either */
+  /* (1 + cos(pi u))/2 = cos^2(pi u/2), which rounding cannot make negative */
   double c = cos(FEW_PI_2 * progress(o, step));
   return o->floor + (1 - o->floor) * c * c;
 }
@@ -52,8 +52,8 @@ few_status few__lr_find(few_ctx *ctx, enum few_lr_shape *out, const char *name) 
       return FEW_OK;
     }
   return few__fail(ctx, FEW_E_INVALID,
-                   "no learning-rate shape is called \"%s\"; there are constant, linear, cosine "
-                   "and invsqrt",
+                   "there is no learning-rate shape \"%s\"; give constant, linear, cosine or "
+                   "invsqrt",
                    name);
 }
 
@@ -62,7 +62,7 @@ few_status few__lr_check(few_ctx *ctx, const struct few_lr_opts *o) {
     return few__fail(ctx, FEW_E_INVALID, "learning-rate options of version %d; this library has %d",
                      o->version, FEW_LR_OPTS_VERSION);
   if (!(o->base >= 0 && o->base < 1e6))
-    return few__fail(ctx, FEW_E_INVALID, "learning rate %g; try 1e-4", o->base);
+    return few__fail(ctx, FEW_E_INVALID, "learning rate %g is invalid; try 1e-4", o->base);
   if (!(o->floor >= 0 && o->floor <= 1))
     return few__fail(ctx, FEW_E_INVALID, "learning-rate floor %g must lie in [0, 1]", o->floor);
   if (o->warmup < 0) return few__fail(ctx, FEW_E_INVALID, "warm-up is negative; 0 means none");

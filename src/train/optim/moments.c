@@ -1,11 +1,12 @@
-/* moments.c - one pass of the Adam family.
+/* moments.c - the update of optimizers like Adam, in one pass.
  *
  *   m = beta1 m + (1 - beta1) g
  *   v = beta2 v + (1 - beta2) g^2
  *   p = (1 - lr wd) p - rate m / (root_scale sqrt(v) + eps)
  *
- * The members differ in `rate` and `root_scale` only, which depend on the step and not on the
- * element. The pass reads four arrays and writes three: it is bound by memory, so there is one.
+ * These optimizers differ only in `rate` and `root_scale`, which are the same for all elements of a
+ * step. The update is one pass because memory limits its speed: it reads four arrays and writes
+ * three.
  */
 #include "moments.h"
 

@@ -1,4 +1,4 @@
-/* optim.c - the table of optimizers, and a step shared among workers. */
+/* optim.c - the table of optimizers, and an optimizer's step on several workers. */
 #include "optim.h"
 
 #include "ema.h"
@@ -28,7 +28,7 @@ few_status few__optim_find(few_ctx *ctx, const struct few_optim **out, const cha
       *out = table[i];
       return FEW_OK;
     }
-  return few__fail(ctx, FEW_E_INVALID, "no optimizer is called \"%s\"; there are%s", name, names);
+  return few__fail(ctx, FEW_E_INVALID, "there is no optimizer \"%s\"; give one of%s", name, names);
 }
 
 few_status few__optim_check(few_ctx *ctx, const struct few_optim_opts *o) {

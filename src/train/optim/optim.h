@@ -1,9 +1,9 @@
 /* optim.h - optimizers over flat float vectors.
  *
- * A model's parameters are one contiguous float array, so an update is one fused pass over a range:
- * read p, g and the state, write p and the state. Elements are independent, and the scalars of a
- * step are computed before in f64. So a range may be split among workers anywhere, with the same
- * bits.
+ * A model's parameters are one contiguous float array. An update is one pass over a range of it,
+ * which reads p, g and the state and writes p and the state. The scalars of a step are computed
+ * before, in f64, and elements do not depend on each other. So the bits do not depend on how the
+ * range is split among workers.
  *
  * An optimizer is one file and one row in optimizers.def.
  */
@@ -21,7 +21,7 @@ struct few_optim_opts {
   double beta1, beta2;
   double eps;           /* added to the root of the second moment */
   double weight_decay;  /* decoupled (AdamW): p shrinks by 1 - lr * weight_decay before the step */
-  double rectify_above; /* radam: adapt where the SMA's length rho_t is above this; see radam.c */
+  double rectify_above; /* radam: use the second moment if rho_k is above this; see radam.c */
 };
 #define FEW_OPTIM_OPTS_VERSION 1
 #define FEW_OPTIM_OPTS_INIT \
@@ -30,7 +30,7 @@ struct few_optim_opts {
 struct few_optim {
   const char *name, *source, *help;
   int states;   /* float arrays beside the parameters */
-  bool moments; /* its update is that of moments.c, which devices have too (few_vectors.moments) */
+  bool moments; /* its update is that of moments.h, which devices have too (few_vectors.moments) */
   const char *state_names[FEW_OPTIM_MAX_STATES]; /* their names in checkpoints */
   /* Scalars of update number `step` = 1, 2, ... */
   void (*prepare)(const struct few_optim_opts *o, int64_t step, double lr, double grad_scale,
@@ -52,9 +52,9 @@ few_status few__optim_find(few_ctx *ctx, const struct few_optim **out, const cha
 /* Reject options that no optimizer can run with. */
 few_status few__optim_check(few_ctx *ctx, const struct few_optim_opts *o);
 
-/* One step on all n parameters, and in the same pass the average of the first n_average of them
- * (ema.h), shared among workers (NULL: in the calling thread); same bits for any number of them.
- * Each state array holds n floats, zero before the first step. */
+/* One step on all n parameters. The same pass updates the average (ema.h) of the first n_average of
+ * them. The bits do not depend on the number of workers (w NULL: the calling thread does it). Each
+ * state array has n floats, zero before the first step. */
 struct few_optim_job {
   const struct few_optim *optim;
   struct few_moments_coef coef;

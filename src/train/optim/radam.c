@@ -1,7 +1,7 @@
 /* radam.c - Rectified Adam (Liu et al., ICLR 2020, Algorithm 2).
  *
- * Early on v averages so few gradients that its inverse root has a huge variance. RAdam follows the
- * length of the approximated simple moving average,
+ * In early steps v averages so few gradients that 1/sqrt(v) has a huge variance. RAdam computes the
+ * length of the simple moving average to which v is comparable,
  *
  *   rho_inf = 2 / (1 - beta2) - 1,   rho_k = rho_inf - 2 k beta2^k / (1 - beta2^k),
  *
@@ -12,8 +12,8 @@
  *
  * "Small" is rho_k <= 4 in the paper (where r_k becomes imaginary) and about 5 in its authors' code
  * and in PyTorch, "more conservative since it's an approximated value". The published few-step
- * results were trained with the latter, so 5 is the default of `rectify_above`; 4 is the paper's
- * letter. The paper has no eps; its place here is that of PyTorch.
+ * results were trained with the latter, so the default of `rectify_above` is 5; 4 follows the
+ * paper. The paper has no eps; here it stands where PyTorch has it.
  */
 #include <math.h>
 
