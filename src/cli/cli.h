@@ -1,8 +1,8 @@
-/* cli.h - what the commands of the program share.
+/* cli.h - declarations that the commands of the program share.
  *
  * A command is one file, cmd_x.c, that defines `const struct command command_x`, and one row in
- * commands.def. main.c parses the words by the command's table, makes a context with log and
- * progress, and calls run.
+ * commands.def. main.c parses the command line by the command's option table, creates a context
+ * with log and progress, and calls `run`.
  */
 #ifndef FEW_SRC_CLI_CLI_H
 #define FEW_SRC_CLI_CLI_H
@@ -48,15 +48,15 @@ struct cli {
 
 struct command {
   const char *name;
-  const char *alias;    /* an older name, which goes on working; NULL: none */
+  const char *alias;    /* an older name, which still works; NULL: none */
   const char *operands; /* "RECIPE [KEY=VALUE ...]" */
   const char *help;     /* one line */
-  const char *text;     /* more, after the options: remarks and examples; NULL: none */
+  const char *text;     /* remarks and examples, shown after the options; NULL: none */
   int min_operands, max_operands;
   const struct few_option *options; /* read them with cli_options */
   size_t size;                      /* of the struct that the table fills */
   const void *initial; /* the struct before its defaults and options are set; NULL: all zero */
-  bool stops;          /* signals end it through the progress callback: main.c */
+  bool stops;          /* a signal stops it through the progress callback (main.c) */
   int (*run)(struct cli *cli, const void *opts);
 };
 
@@ -64,15 +64,15 @@ struct command {
 #include "commands.def"
 #undef COMMAND
 
-/* The options of a command, with the rows that OPT_SAMPLING stands for. */
+/* The options of a command, with OPT_SAMPLING replaced by the rows that it stands for. */
 enum { CLI_OPTIONS_MAX = 64 };
 struct cli_options {
   struct few_option row[CLI_OPTIONS_MAX];
 };
 const struct few_option *cli_options(struct cli_options *out, const struct command *c);
 
-/* Print text that may come from files: control characters, which could steer a terminal, become ?.
- */
+/* Print text that may come from files. Control characters, to which a terminal could react, are
+ * printed as ?. */
 void cli_say(FILE *out, const char *text);
 void cli_vsay(FILE *out, const char *fmt, va_list args);
 
@@ -88,7 +88,7 @@ void cli_command_help(FILE *out, const struct command *c);
 /* "few: sentence" to stderr; returns CLI_USAGE, CLI_FAILED. */
 int cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int cli_failed(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* The sentence of the context's last error; CLI_STOPPED for FEW_E_CANCELLED, else CLI_FAILED. */
+/* Print the context's last error. Returns CLI_STOPPED for FEW_E_CANCELLED, otherwise CLI_FAILED. */
 int cli_status(struct cli *cli, few_status status);
 
 /* ---- images.c ---- */
@@ -105,12 +105,12 @@ struct cli_class {
 void cli_say_class(FILE *out, const struct cli_class *c);
 /* Writes "label": 5, "label_name": "sandal", or null if there is none. */
 void cli_json_class(struct json *j, const struct cli_class *c);
-/* Check that the output can be written before hours of sampling, not after: a file, and images in
- * any of their forms. */
+/* Called before hours of sampling: check that the output can be written. cli_check_file is for a
+ * file, cli_check_out for images in any of their forms. */
 int cli_check_file(const char *out);
 int cli_check_out(const char *command, const struct few_model_info *info, const char *out);
-/* What to do with an output folder that holds files already. Old and new images in one folder
- * would be read together by few eval and few train later. */
+/* What to do with an output folder that has files already. few eval and few train would read old
+ * and new images in one folder as one set. */
 enum cli_existing { CLI_REFUSE, CLI_KEEP, CLI_REPLACE };
 #define OPT_EXISTING(S)                                                                  \
   OPT_CHOICE(S, existing, "existing", "refuse", "refuse|keep|replace",                   \
@@ -125,24 +125,24 @@ int cli_clear_folder(const char *out, enum cli_existing existing);
 struct cli_images {
   int64_t n;
   float *at; /* [n][h*w*c], as few_data_get gives them */
-  /* [n] labels of the data, as each of the two models numbers its classes; -1 if the data or the
-   * model have none, or if `own` is false. */
+  /* [n] labels of the data for each of two models, by the model's class numbers. -1 if the data or
+   * the model have no labels, or if `own` is false. */
   int32_t *label[2];
 };
 struct cli_labels {
   const few_model *m; /* NULL: none */
   bool own;           /* use the labels of the data */
 };
-/* Read images of the shape that of[0].m has. most: read at most this many; 0: all. */
+/* Read images that have the shape of model of[0].m. `most`: read at most so many; 0: all. */
 int cli_images(struct cli *cli, struct cli_images *out, const struct cli_labels of[2], int n_words,
                char **words, int64_t most);
 void cli_images_free(struct cli_images *p);
-/* "own" leaves label[n] as it is; other words are as in cli_label and fill it. *one is the label of
- * cli_label, or FEW_LABEL_EACH for "own". */
+/* "own" leaves label[n] as it is. Other words have the same meaning as in cli_label, and fill
+ * label[n]. *one is the label that cli_label sets, or FEW_LABEL_EACH for "own". */
 int cli_own_label(struct cli *cli, const few_model *m, const char *option, const char *word,
                   int64_t n, int32_t *label, int *one);
 
-double cli_seconds(void); /* a clock that only goes forward */
+double cli_seconds(void); /* a monotonic clock */
 /* "0.42 s", "2m10s", "3h05m", "2d04h". */
 const char *cli_duration(char out[32], double seconds);
 
@@ -150,14 +150,14 @@ const char *cli_duration(char out[32], double seconds);
 struct cli_made {
   int64_t finished, n;
 };
-/* After a job that keeps finished images: FEW_OK if it finished all of them, or was interrupted
- * with some finished, which are then to be written; otherwise st. */
+/* Called after a job that keeps finished images. FEW_OK if images are to be written: all of them,
+ * or those that were finished before an interrupt. Otherwise st. */
 few_status cli_keep(struct cli *cli, few_status st, const struct cli_made *made);
-/* After writing: report what is missing, if anything, and how to make it (`rest`; NULL: nothing to
- * add). CLI_DONE or CLI_STOPPED. */
+/* Called after writing. If images are missing, reports that and how to make them (`rest`; NULL:
+ * nothing to add). Returns CLI_DONE or CLI_STOPPED. */
 int cli_interrupted(const char *out, const struct cli_made *made, const char *rest);
 
-/* At the end: a JSON object, or "OUT: N images WHAT in TIME ...". */
+/* Printed at the end of a command: a JSON object, or "OUT: N images WHAT in TIME ...". */
 struct cli_result {
   const char *out, *what;
   struct cli_made made;

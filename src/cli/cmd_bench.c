@@ -23,7 +23,7 @@ static const struct few_option options[] = {
     OPT_INT(S, bench.c, "channels", "C", "3", 1, 4096, "channels of an image"),
     OPT_INT(S, bench.batch, "batch", "B", "64", 1, 65536, "images per step"),
     OPT_INT(S, bench.shards, "shards", "N", "8", 1, 65536,
-            "equal parts that the batch is cut into"),
+            "equal parts of the batch, each computed by one worker"),
     OPT_REAL(S, bench.seconds, "seconds", "T", "5", 0.01, 86400, "how long to repeat each case"),
     OPT_SET(S, cases, "case", "NAME,...", "infer,train,jvp,scd,sct", "infer|train|jvp|scd|sct",
             "what to time"),
@@ -41,13 +41,14 @@ static const char text[] =
     "training, jvp the network with its tangent, scd and sct whole steps of consistency\n"
     "distillation and consistency training.\n"
     "\n"
-    "GFLOP are counted as for direct convolutions, so fast ones may pass 100 % of peak. The\n"
-    "peak is measured first, by fused multiply-adds on the same number of workers.\n"
+    "GFLOP are counted as for direct convolutions, so faster algorithms may exceed 100 % of\n"
+    "the peak. The peak is measured first, by fused multiply-adds on the same number of\n"
+    "workers.\n"
     "\n"
-    "--profile prints for each kernel its time summed over all workers, its calls per shard,\n"
-    "and its bytes if each operand and result were touched once. On a device kernels run\n"
-    "one at a time, and each is compared with the time that the device's peak or memory\n"
-    "bandwidth, measured first, would allow.\n"
+    "For each kernel, --profile prints its time summed over all workers, its calls per\n"
+    "shard, and its bytes as if each operand and result were touched once. On a device,\n"
+    "kernels run one at a time, and each is compared with the shortest time that the\n"
+    "device's peak and memory bandwidth, both measured first, would allow.\n"
     "\n"
     "  few bench --net unet --set channels=64 --size 32 --batch 64 --case train,scd\n";
 
@@ -58,7 +59,8 @@ struct machine {
   double memory; /* GB/s; 0: not measured */
 };
 
-/* From a file of Linux; elsewhere both stay unknown. */
+/* Read the processor's name and instruction sets from /proc/cpuinfo. On systems without that file
+ * both stay unknown. */
 static void look_at_cpu(struct machine *m) {
   static const char *const wanted[] = {"avx2",        "fma",      "f16c",  "avx512f",
                                        "avx512_bf16", "amx_tile", "asimd", "sve"};
@@ -94,7 +96,7 @@ static const char *backend_of(const struct bench_opts *o) {
   return o->common.backend ? o->common.backend : "cpu";
 }
 
-/* The device of the backend if it has one; otherwise the processor. */
+/* Describe the backend's device, or the processor if it has none. */
 static few_status look_at(struct cli *cli, const struct bench_opts *o, struct machine *m) {
   struct few_bench_device d;
   struct few_backend_info b;
@@ -179,7 +181,7 @@ struct profile {
   struct few_bench_kernel kind[MAX_KINDS];
 };
 
-/* A figure, or a dash where there is none. */
+/* Print a rate, or a dash if `amount` is not known. */
 static void print_rate(double amount, double seconds) {
   if (amount > 0)
     printf(" %9.1f", amount / seconds);
@@ -187,7 +189,8 @@ static void print_rate(double amount, double seconds) {
     printf(" %9s", "-");
 }
 
-/* The longer of the two times that the machine's limits allow, as a share of the time taken. */
+/* Print the time that the machine's limits allow as a share of the time taken, and which of the two
+ * limits it is. */
 static void print_limit(const struct machine *m, const struct few_bench_kernel *k) {
   const double products = k->gflop / m->peak, memory = k->gbyte / m->memory;
   if (m->memory > 0)

@@ -1,6 +1,6 @@
-/* cmd_check.c - few check MODEL: are the derivatives of this network right, and how straight are
- * its paths? few check --init RECIPE: how large are activations and gradients, block by block,
- * before training? */
+/* cmd_check.c - few check MODEL: checks the derivatives of a network, or measures how straight its
+ * paths are. few check --init RECIPE: prints the size of activations and gradients, block by block,
+ * before training. */
 #include <string.h>
 
 #include "cli.h"
@@ -18,14 +18,15 @@ static const struct check_opts initial = {.paths = FEW_SAMPLE_OPTS_INIT,
                                           .signal = FEW_SIGNAL_OPTS_INIT};
 #define S struct check_opts
 static const struct few_option options[] = {
-    OPT_FLAG(S, straightness, "straightness",
-             "measure how straight the paths from noise to images are, in place of derivatives"),
+    OPT_FLAG(
+        S, straightness, "straightness",
+        "measure how straight the paths from noise to images are; derivatives are not checked"),
     OPT_INT(S, paths.n, "n", "N", "256", 1, 1e6, "--straightness: number of paths"),
     OPT_INT(S, paths.steps, "steps", "K", "64", 1, 10000, "--straightness: steps along each path"),
     OPT_REAL(S, paths.guidance, "guidance", "G", "1", 0, 100,
              "--straightness: guidance scale; 1: no guidance"),
     OPT_FLAG(S, init, "init",
-             "print activations and gradients of a recipe's network at initialisation"),
+             "print the size of activations and gradients of a recipe's network at initialisation"),
     OPT_REAL(S, signal.std, "std", "S", "0", 0, 100,
              "--init: standard deviation of all weights; 0: as the network initialises them"),
     OPT_FLAG(S, signal.fill, "fill",
@@ -41,14 +42,14 @@ static const struct few_option options[] = {
 
 static const char text[] =
     "Derivatives are checked on the model's own weights, in f64: by central differences, and\n"
-    "by the adjoint test <w, Jd> = <J'w, d>. Each finds mistakes that the other misses. The\n"
-    "exit code is 1 if a number is over its bound.\n"
+    "by the adjoint test <w, Jd> = <J'w, d>. Each finds errors that the other misses. The\n"
+    "exit code is 1 if a number exceeds its bound.\n"
     "\n"
     "Straightness is the mean square, per value, of the velocity minus the straight line\n"
     "from end to end, in the time of flow matching. It is 0 if one step is enough, and falls\n"
     "with each reflow (arXiv 2209.03003).\n"
     "\n"
-    "--init prints for each block the root mean square of its output and of the gradient\n"
+    "For each block, --init prints the root mean square of its output and of the gradient\n"
     "there; the gradient is 1 at the network's output. KEY=VALUE are as in few train. Layers\n"
     "whose weights start at zero give 0 and stop the gradient; --fill shows the layers behind\n"
     "them.\n"
@@ -153,9 +154,9 @@ static int check_init(struct cli *cli, const struct check_opts *o) {
   if (!st && !o->common.json && listing.zeros && !s.fill)
     opt_wrap(
         stdout, 0, 0,
-        "Zeros are normal here: some layers, the last among them, begin at zero, so they output 0 "
-        "and pass no gradient to the blocks before them. --fill draws these weights too, and shows "
-        "what the blocks do later.");
+        "Zeros are normal here: in some layers, such as the last, all weights begin at zero, so "
+        "they output 0 and pass no gradient to the blocks before them. --fill also gives these "
+        "weights random values, and shows what the blocks do later.");
   few_model_free(m);
   return cli_status(cli, st);
 }

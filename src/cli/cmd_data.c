@@ -21,7 +21,7 @@ static const struct few_option options[] = {
              "write items: NAME.png: a grid (of points: their density); NAME.npy: an array, with "
              "labels in a second file"),
     OPT_INT(S, n, "n", "N", "64", 1, 1e9,
-            "--out: how many items to write, of all classes in proportion"),
+            "--out: how many items to write, with the class shares of the data"),
     OPT_INT(S, first, "first", "I", "0", 0, 1e12, "--out: index of the first item to write"),
     OPT_INT(S, columns, "columns", "C", "0", 0, 10000,
             "--out: columns of a .png grid; 0: as square as possible"),
@@ -110,7 +110,7 @@ static void print_table(const few_data *d, const int64_t *count) {
   printf("values    mean %.6f, standard deviation %.6f%s\n", few_data_mean(d), few_data_std(d),
          images ? "  (bytes as -1 .. 1)" : "");
   if (few_data_unevenness(d) > FEW_DATA_UNEVEN)
-    printf("spread    the %s that spreads least spreads %.3g times less than all values\n",
+    printf("spread    smallest deviation of a %s: %.3g times smaller than that of all values\n",
            images ? "channel" : "coordinate", few_data_unevenness(d));
   printf("hash      %016" PRIx64 "\n", few_data_hash(d));
   if (few_data_n_classes(d) == 0) {

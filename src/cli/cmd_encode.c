@@ -1,4 +1,4 @@
-/* cmd_encode.c - few encode MODEL IMAGES: the noise that a model's flow takes images to. */
+/* cmd_encode.c - few encode MODEL IMAGES: the noise to which a model's flow maps images. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -15,17 +15,18 @@ static const struct encode_opts initial = {.sampling = FEW_SAMPLE_OPTS_INIT};
 static const struct few_option options[] = {
     OPT_NEEDED(S, out, "out", "FILE",
                "where to write the noise: an .npy file, float32 [n,h,w,c] of about unit variance"),
-    OPT_INT(S, n, "n", "N", "0", 0, 1e9, "images to encode, of all classes in proportion; 0: all"),
+    OPT_INT(S, n, "n", "N", "0", 0, 1e9,
+            "images to encode, with the class shares of the data; 0: all"),
     OPT_INT(S, sampling.steps, "steps", "K", "0", 0, 10000,
             "steps from image to noise; 0: the default of the sampler or the encoder"),
     OPT_TEXT(S, label, "label", "LABEL", "own",
-             "what the images show: a class by name or number; own: the labels of the data set; "
+             "class of the images: a class by name or number; own: the labels of the data set; "
              "none: no label"),
     OPT_REAL(S, sampling.guidance, "guidance", "G", "1", 0, 100,
              "guidance scale towards the label; 1: no guidance"),
     OPT_TEXT(S, sampling.sampler, "sampler", "SAMPLER", NULL,
              "the solver: ddim, heun or euler (default: the model's own if it is one of these, "
-             "else ddim)"),
+             "otherwise ddim)"),
     OPT_INT(S, sampling.batch, "batch", "B", "0", 0, 1e6,
             "images in memory at once; 0: chosen by few. Never changes a result"),
     OPT_WORKERS(S),

@@ -1,5 +1,5 @@
-/* cmd_eval.c - few eval MODEL|IMAGES --ref DATA: how near images are to a reference, with
- * everything that the numbers depend on.
+/* cmd_eval.c - few eval MODEL|IMAGES --ref DATA: measures how close images are to a reference, and
+ * prints everything on which the numbers depend.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -22,10 +22,10 @@ static const struct few_option options[] = {
     OPT_TEXT(S, eval.reference, "ref", "DATA", NULL,
              "the reference: images to compare with, named like IMAGES"),
     OPT_TEXT(S, save_ref, "save-ref", "FILE.safetensors", NULL,
-             "write what few needs of --ref to this file, which may be given as --ref later"),
+             "write the statistics of --ref to this file, which may be given as --ref later"),
     OPT_TEXT(S, eval.features, "features", "FEATURES", NULL,
-             "network in whose features images are compared: see few list features; NAME=FILE "
-             "gives its weights (default: pixels, which rate blurred images too well)"),
+             "feature network with which images are compared: see few list features; NAME=FILE "
+             "gives its weights (default: pixels, by which blurred images seem too good)"),
     OPT_TEXT(S, eval.metrics, "metrics", "METRICS", NULL,
              "metrics, separated by commas: see few list metrics (default: all that the features "
              "and the reference allow)"),
@@ -40,15 +40,15 @@ static const struct few_option options[] = {
     OPT_SAMPLING(S),
     OPT_SEED(S, eval.seed, "seed", "S", "0", "seed of the first set of samples"),
     OPT_INT(S, eval.seeds, "seeds", "K", "1", 1, 1000,
-            "sets of samples, with seeds S, S+1 ...; errors are then over sets"),
+            "sets of samples, with seeds S, S+1 ...; errors are then estimated from the sets"),
     OPT_INT(S, eval.bootstrap, "bootstrap", "B", "0", 0, 1048576,
             "estimate errors from B random halves of one set of samples; 30 is enough"),
     OPT_INT(S, eval.keep, "keep", "N", "10000", 2, 16777216,
             "images of each set that kid, pr and dc use at most; their time grows with the square"),
     OPT_INT(S, eval.knn, "knn", "K", "0", 0, 64, "neighbours in pr and dc; 0: 3 in pr, 5 in dc"),
     OPT_CHOICE(S, eval.ball, "ball", "own", "own|closed|open",
-               "whether the balls of pr and dc include their surface; own: as in the papers, yes "
-               "in pr and no in dc"),
+               "whether the balls of pr and dc include their surface; own: as in the papers, that "
+               "is, closed in pr and open in dc"),
     OPT_INT(S, eval.subsets, "subsets", "K", "100", 1, 1048576,
             "subsets over which metric kid is averaged"),
     OPT_INT(S, eval.subset_size, "subset-size", "N", "1000", 2, 1048576,

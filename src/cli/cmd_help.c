@@ -1,5 +1,5 @@
-/* cmd_help.c - few help [COMMAND]: what --help of a command shows, or the list of commands; and the
- * same as a Markdown page, a manual page or shell completion. */
+/* cmd_help.c - few help [COMMAND]: prints the help of a command, or the list of commands, as text,
+ * a Markdown page, a manual page, or shell completion. */
 #include "manual.h"
 
 enum format { TEXT, MARKDOWN, MAN, BASH, ZSH, FISH };

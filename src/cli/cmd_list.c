@@ -1,4 +1,4 @@
-/* cmd_list.c - few list [KIND [NAME]]: what there is to choose from, and the options of one. */
+/* cmd_list.c - few list [KIND [NAME]]: lists the components of a kind, or the options of one. */
 #include <string.h>
 
 #include "cli.h"
@@ -49,7 +49,7 @@ static void print_kind(const struct cli_kind *k) {
     cli_component(&c, k, i);
     print_component(&c, widest + 4);
   }
-  if (!n) { /* only recipes can be missing: the others are part of the library */
+  if (!n) { /* only recipes can be missing, since the other kinds are part of the library */
     char none[4400], places[4300];
     cli_recipe_places(places, sizeof places);
     snprintf(none, sizeof none, "none in: %s; few train takes the path of an INI file", places);
@@ -79,7 +79,7 @@ static int print_options(struct cli *cli, const struct few_component *c) {
   return cli_status(cli, st);
 }
 
-/* "cifar" is "cifar:DIR|FILE[,FILE]" too. */
+/* Find a component by its name, "cifar", or its usage, "cifar:DIR|FILE[,FILE]". */
 static int find_component(struct few_component *out, const struct cli_kind *k, const char *word) {
   for (int i = 0; cli_component(out, k, i); i++)
     if (!strcmp(out->name, word) || !strcmp(out->usage, word)) return CLI_DONE;

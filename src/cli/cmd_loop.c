@@ -17,8 +17,8 @@ static const struct few_option options[] = {
                "directory of the loop, with a subdirectory for each generation"),
     OPT_INT(S, loop.generations, "generations", "G", "5", 1, 999, "how many generations"),
     OPT_CHOICE(S, loop.kind, "kind", "synthetic", "synthetic|augment|fresh",
-               "what later generations train on: only samples of the one before; these and the "
-               "same real data; or these and new real data"),
+               "what later generations train on: samples of the previous one, only these, with "
+               "the same real data, or with new real data"),
     OPT_INT(S, loop.n_real, "real", "N", "0", 0, 4e9, "real items in each generation; 0: all"),
     OPT_INT(S, loop.n_synthetic, "synthetic", "N", "0", 0, 4e9,
             "samples that each generation makes; 0: as many as there are real items"),
@@ -29,8 +29,8 @@ static const struct few_option options[] = {
              "guidance scale of the samples; the paper's bias is 1/G"),
     OPT_INT(S, loop.steps, "steps", "K", "0", 0, 10000, "sampling steps; 0: the sampler's default"),
     OPT_TEXT(S, loop.features, "features", "FEATURES", NULL,
-             "network in whose features distances are measured: see few list features (default: "
-             "by the data, fashion or pixels)"),
+             "feature network with which distances are measured: see few list features (default: "
+             "fashion or pixels, by the data)"),
     OPT_TEXT(S, loop.metrics, "metrics", "METRICS", NULL,
              "metrics, separated by commas: see few list metrics (default: fd,pr, for points "
              "fd,pr,energy)"),

@@ -1,4 +1,4 @@
-/* cmd_plan.c - few plan RECIPE: memory, time, operations and disk of a run, before it starts. */
+/* cmd_plan.c - few plan RECIPE: estimates memory, time, operations and disk space of a run. */
 #include <string.h>
 
 #include "cli.h"
@@ -15,13 +15,13 @@ static const struct few_option options[] = {
 #undef S
 
 static const char text[] =
-    "RECIPE and KEY=VALUE are those of few train. The run is tried for some seconds, in a\n"
-    "folder few-plan-... here that is removed afterwards: a few steps, a checkpoint and a\n"
-    "preview are made and timed. So run it on the machine that is to train, while nothing\n"
-    "else is running.\n"
+    "RECIPE and KEY=VALUE are as in few train. The command makes and times some steps, a\n"
+    "checkpoint and a preview, in a folder few-plan-... in the current folder, which it\n"
+    "removes afterwards. So use it on the machine that is to train, while nothing else is\n"
+    "running.\n"
     "\n"
-    "Memory is the peak resident memory of the process. Disk is what the folder of the run\n"
-    "holds at the end, with up to three checkpoints.\n"
+    "Memory is the peak resident memory of the process. Disk is the size of the run's\n"
+    "directory at the end, with up to three checkpoints.\n"
     "\n"
     "  few plan fashion-teacher\n"
     "  few plan my.ini steps=20000 batch=256 --workers 8\n";
@@ -60,7 +60,7 @@ static void print_json(const struct few_train_estimate *e) {
   json_close(&j);
 }
 
-/* 1 234 567 -> "1.2 MB" */
+/* 1,234,567 -> "1.2 MB" */
 static const char *bytes(char out[32], int64_t n) {
   static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
   double x = (double)n;
@@ -70,7 +70,7 @@ static const char *bytes(char out[32], int64_t n) {
   return out;
 }
 
-/* ", previews 2m10s" where there are any. */
+/* Print ", previews 2m10s", or nothing if the time is 0. */
 static void part(const char *name, double seconds) {
   char time[32];
   if (seconds > 0) printf(", %s %s", name, cli_duration(time, seconds));

@@ -1,5 +1,5 @@
-/* cmd_sample.c - few sample MODEL: images from noise. Image i of a seed is the same for any batch,
- * any number of workers, and whichever other images are drawn with it.
+/* cmd_sample.c - few sample MODEL: images from noise. Image i of a seed does not depend on the
+ * batch, the number of workers, or the other images that are sampled.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -22,12 +22,13 @@ static const struct few_option options[] = {
                "NAME.png: one grid; NAME.npy: an array, with labels in a second file; any other "
                "name: a folder of PNG files"),
     OPT_INT(S, sampling.opts.n, "n", "N", "64", 1, 1e9, "how many images"),
-    OPT_SEED(S, sampling.opts.seed, "seed", "S", "0", "seed of the noise: each gives other images"),
+    OPT_SEED(S, sampling.opts.seed, "seed", "S", "0",
+             "seed of the noise; another seed gives other images"),
     OPT_INT(S, sampling.opts.first, "first", "I", "0", 0, 1e15,
             "index of the first image; image i of a seed is always the same"),
     OPT_TEXT(S, label, "label", "LABEL", "all",
-             "a class by name or number; all: all classes, as often as --labels has it; each: one "
-             "class after the other; none: no label"),
+             "a class by name or number; all: all classes, with the shares that --labels gives; "
+             "each: class 0, 1, 2 ... in turn; none: no label"),
     OPT_CHOICE(S, labels, "labels", "shares", "shares|even",
                "how often images have each class: as often as the training data, or all equally "
                "often"),
@@ -47,7 +48,7 @@ static const struct few_option options[] = {
 #undef S
 
 static const char text[] =
-    "After an interrupt (Ctrl-C) it writes the images that are finished and prints how many.\n"
+    "After an interrupt (Ctrl-C) the images that are finished are written and counted.\n"
     "\n"
     "  few sample student.safetensors --n 64 --steps 1 --out grid.png\n"
     "  few sample teacher.safetensors --n 8 --label sandal --guidance 2 --out images\n"
@@ -97,7 +98,7 @@ static void report(const struct sample_opts *o, const struct result *r) {
   }
 }
 
-/* After a signal, the images that are finished are written. */
+/* Sample and write the images; after a signal, those that are finished. */
 static int draw(struct cli *cli, few_runner *runner, struct few_sample_opts s,
                 const struct sample_opts *o, float *out, int32_t *labels) {
   struct result r = {.m = few_runner_model(runner), .made = {.n = s.n}, .label = s.label};
@@ -116,7 +117,7 @@ static int draw(struct cli *cli, few_runner *runner, struct few_sample_opts s,
   if (!st) st = few_sample_write(runner, o->out, &s, out, labels, o->columns);
   if (st) return cli_status(cli, st);
   report(o, &r);
-  snprintf(rest, sizeof rest, "--first %" PRId64 " --n %" PRId64 "%s draws the rest", s.first + s.n,
+  snprintf(rest, sizeof rest, "--first %" PRId64 " --n %" PRId64 "%s makes the rest", s.first + s.n,
            r.made.n - s.n, cli_is_folder(o->out) ? " --existing keep" : "");
   return cli_interrupted(o->out, &r.made, rest);
 }

@@ -12,13 +12,13 @@ static const struct search_opts initial = {.search = FEW_SCHEDULE_SEARCH_OPTS_IN
 #define S struct search_opts
 static const struct few_option options[] = {
     OPT_NEEDED(S, search.reference, "ref", "DATA",
-               "images or points that samples should be close to: a data set, a folder, a file"),
+               "images or points to which samples should be close: a data set, a folder, a file"),
     OPT_INT(S, search.steps, "steps", "K", "2", 1, 1024,
             "how many times to find; the first is always that of pure noise"),
     OPT_TEXT(S, out, "out", "FILE", NULL,
              "write the model with these times as its own; may be MODEL itself"),
     OPT_TEXT(S, search.features, "features", "FEATURES", NULL,
-             "network in whose features images are compared: see few list features; NAME=FILE "
+             "feature network with which images are compared: see few list features; NAME=FILE "
              "gives its weights (default: pixels)"),
     OPT_TEXT(S, search.metric, "metric", "METRIC", NULL,
              "what to minimise: fd, kid, sfd or energy (default: fd for images, energy for "
@@ -27,7 +27,7 @@ static const struct few_option options[] = {
     OPT_INT(S, search.n_reference, "n-ref", "N", "0", 0, 4e9,
             "images of the reference, chosen at random; 0: all"),
     OPT_REAL(S, search.tolerance, "tolerance", "T", "0.02", 1e-4, 1,
-             "radians to which each time is found"),
+             "precision of each time, in radians"),
     OPT_REAL(S, search.guidance, "guidance", "G", "1", 0, 100,
              "guidance scale towards the label; 1: no guidance"),
     OPT_LABELS(S, labels),
@@ -42,9 +42,9 @@ static const struct few_option options[] = {
 #undef S
 
 static const char text[] =
-    "Schedule search: times are chosen one by one. Each is set where the samples, with the\n"
-    "times found before it, are nearest to the reference. Each takes about ten measurements\n"
-    "of N samples. few sample uses a model's own times unless its options name others.\n"
+    "The search chooses times one by one. Each is set where the samples, with the times\n"
+    "found before, are closest to the reference. Each takes about ten measurements of N\n"
+    "samples. few sample uses a model's own times unless its options give others.\n"
     "\n"
     "  few search student.safetensors --ref fashion-mnist --features fashion --steps 3 \\\n"
     "    --n 5000 --out student-3.safetensors\n";

@@ -1,4 +1,4 @@
-/* cmd_show.c - few show MODEL: what is in the file. */
+/* cmd_show.c - few show MODEL: prints what a model file contains. */
 #include <inttypes.h>
 
 #include "cli.h"
@@ -12,8 +12,9 @@ static const struct show_opts initial = {.show = FEW_SHOW_OPTS_INIT};
 #define S struct show_opts
 static const struct few_option options[] = {
     OPT_FLAG(S, show.graph, "graph",
-             "print every node of the network's graph in place of one line per layer"),
-    OPT_INT(S, show.rows, "rows", "N", "1", 1, 4096, "rows of the batch that the graph is for"),
+             "print every node of the network's graph, not one line per layer"),
+    OPT_INT(S, show.rows, "rows", "N", "1", 1, 4096,
+            "rows of the batch for which the graph is built"),
     OPT_FLAG(S, metadata, "metadata", "print only the file's JSON metadata"), OPT_HELP(S),
     FEW_OPT_END};
 #undef S

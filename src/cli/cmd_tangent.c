@@ -1,5 +1,5 @@
-/* cmd_tangent.c - few tangent MODEL --data DATA: the size of df/dt, which consistency training
- * follows. */
+/* cmd_tangent.c - few tangent MODEL --data DATA: measures df/dt, the target of consistency
+ * training. */
 #include "cli.h"
 
 struct tangent_opts {

@@ -1,4 +1,4 @@
-/* cmd_train.c - few train RECIPE: train a teacher or a student; resumes by itself. */
+/* cmd_train.c - few train RECIPE: trains a teacher or a student, or resumes a run. */
 #include <string.h>
 #include <sys/stat.h>
 
@@ -32,7 +32,7 @@ static const char text[] =
     "  few train toy-teacher --run runs/toy-teacher\n"
     "  few train my.ini --run runs/b steps=20000 seed=2\n";
 
-/* Mistakes that look like a bad recipe to the library. */
+/* Check the operands for mistakes that the library would report as a bad recipe. */
 static int check_words(const struct cli *cli) {
   struct stat s;
   const char *recipe = cli->operands[0];
@@ -93,7 +93,7 @@ static int run(struct cli *cli, const void *opts) {
 const struct command command_train = {
     .name = "train",
     .operands = "RECIPE [KEY=VALUE ...]",
-    .help = "Train a teacher or a student from a recipe; resumes by itself.",
+    .help = "Train a teacher or a student from a recipe, or resume a run.",
     .text = text,
     .min_operands = 1,
     .max_operands = RECIPE_OPERANDS,

@@ -1,5 +1,5 @@
-/* cmd_transfer.c - few transfer A B IMAGES: images to noise with model A, noise to images with
- * B. */
+/* cmd_transfer.c - few transfer A B IMAGES: model A maps images to noise, model B maps that noise
+ * to images. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,13 +22,13 @@ static const struct few_option options[] = {
                "NAME.png: one grid; NAME.npy: an array, with labels in a second file; any other "
                "name: a folder of PNG files"),
     OPT_INT(S, n, "n", "N", "0", 0, 1e9,
-            "images to transfer, of all classes in proportion; 0: all"),
+            "images to transfer, with the class shares of the data; 0: all"),
     OPT_TEXT(S, from, "from", "LABEL", "own",
-             "what the images show: a class of A by name or number; own: the labels of the data "
+             "class of the images: a class of A by name or number; own: the labels of the data "
              "set; none: no label"),
     OPT_TEXT(S, to, "to", "LABEL", "own",
-             "what they become: a class of B by name or number; own: the class they have; none: "
-             "no label"),
+             "class of the results: a class of B by name or number; own: the class of each image; "
+             "none: no label"),
     OPT_REAL(S, encode.guidance, "from-guidance", "G", "1", 0, 100,
              "guidance scale of A; 1: no guidance"),
     OPT_REAL(S, decode.guidance, "to-guidance", "G", "1", 0, 100,
@@ -37,9 +37,9 @@ static const struct few_option options[] = {
             "steps of A from image to noise; 0: its default"),
     OPT_INT(S, decode.steps, "to-steps", "K", "0", 0, 10000,
             "steps of B from noise to image; 0: its default"),
-    OPT_TEXT(
-        S, encode.sampler, "from-sampler", "SAMPLER", NULL,
-        "solver of A: ddim, heun or euler (default: its own if it is one of these, else ddim)"),
+    OPT_TEXT(S, encode.sampler, "from-sampler", "SAMPLER", NULL,
+             "solver of A: ddim, heun or euler (default: its own if it is one of these, otherwise "
+             "ddim)"),
     OPT_TEXT(S, decode.sampler, "to-sampler", "SAMPLER", NULL,
              "sampler of B: see few list samplers (default: its own)"),
     OPT_SEED(S, decode.seed, "seed", "S", "0",
@@ -58,10 +58,10 @@ static const struct few_option options[] = {
 #undef S
 
 static const char text[] =
-    "A is a teacher or a distilled encoder for the domain of the images: it leads from\n"
-    "images to noise. B leads from that noise to its own images. A and B may be the same\n"
-    "model with two classes. IMAGES are .png or .jpg files, folders, .npy or .npz files, or\n"
-    "data sets (few list data).\n"
+    "A is a teacher or a distilled encoder for the domain of the images, and maps them to\n"
+    "noise. B maps that noise to images of its own domain. A and B may be the same model\n"
+    "with two classes. IMAGES are .png or .jpg files, folders, .npy or .npz files, or data\n"
+    "sets (few list data).\n"
     "\n"
     "  few transfer photos.safetensors paintings.safetensors me.png --out painting.png\n"
     "  few transfer m.safetensors m.safetensors sandals --from sandal --to sneaker \\\n"
@@ -72,10 +72,11 @@ struct job {
   few_runner *run_a, *run_b;
   struct few_model_info info; /* of b */
   struct cli_images p;
-  float *out; /* [n] or, beside each other, [2 n] */
+  float *out; /* [n] results; with --beside, [2 n] images and results */
 };
 
-/* The n results are at the end of out: interleave them with the images that they came from. */
+/* The n results are at the end of `out`. Interleave them with the images from which they were
+ * made. */
 static void put_beside(const struct job *j, int64_t n, int64_t item) {
   const size_t bytes = (size_t)item * sizeof(float);
   for (int64_t i = 0; i < n; i++) {
@@ -85,7 +86,7 @@ static void put_beside(const struct job *j, int64_t n, int64_t item) {
   }
 }
 
-/* As square as possible with each pair in one row. */
+/* Columns of a grid that is as square as possible and has each pair in one row. */
 static int64_t even_columns(int64_t n) {
   int64_t columns = 2;
   while (columns * columns < n) columns += 2;

@@ -1,7 +1,8 @@
 /* completion.c - shell completion, made from the option tables.
  *
- * bash and zsh share two functions of plain shell: the options of a command, and the words that an
- * option or operand may be. No words mean file names. fish has declarations of its own.
+ * bash and zsh share two shell functions: one prints the options of a command, the other the words
+ * that an option or operand may be. If it prints none, file names are completed. For fish there are
+ * separate declarations.
  */
 #include <string.h>
 
@@ -15,7 +16,8 @@ static const struct cli_kind *kind_of(const struct few_option *o) {
   return NULL;
 }
 
-/* The words that the option's value may be, with blanks between; false if that is not known. */
+/* Print the words that the option's value may be, with blanks between. False if they are not
+ * known. */
 static bool put_values(FILE *out, const struct few_option *o) {
   const struct cli_kind *k = kind_of(o);
   struct few_component c;
@@ -42,7 +44,8 @@ static const char recipes[] = "few list recipes 2>/dev/null | sed -n 's/^  \\([^
 
 static bool takes_recipe(const struct command *c) { return !strncmp(c->operands, "RECIPE", 6); }
 
-/* _few_options COMMAND and _few_values COMMAND PREVIOUS INDEX: words, one or more a line. */
+/* Write _few_options COMMAND and _few_values COMMAND PREVIOUS INDEX, which print words, one or more
+ * in a line. */
 static void put_functions(FILE *out) {
   struct cli_options all;
   const struct command *c;
@@ -117,7 +120,7 @@ static void put_zsh(FILE *out) {
       out);
 }
 
-/* Between single quotes. */
+/* Print the text between single quotes. */
 static void put_quoted(FILE *out, const char *text) {
   fputc('\'', out);
   for (; *text; text++) fprintf(out, strchr("'\\", *text) ? "\\%c" : "%c", *text);

@@ -1,5 +1,5 @@
-/* images.c - shared by the commands that read or make images: classes by name, checks of outputs,
- * and images from files and data sets. */
+/* images.c - functions for the commands that read or make images: classes by name, checks of
+ * outputs, and images from files and data sets. */
 #include <assert.h>
 #include <dirent.h>
 #include <inttypes.h>
@@ -66,7 +66,8 @@ static bool ends_with(const char *s, const char *end) {
   return n > k && !strcmp(s + n - k, end);
 }
 
-/* ".jpg" of "grid.jpg", which would become a folder; NULL for the name of a folder. */
+/* The ending of a file's name, such as ".jpg", which would otherwise be taken for a folder's name.
+ * NULL for the name of a folder. */
 static const char *foreign_ending(const char *out) {
   static const char *const endings[] = {".png", ".npy",  ".jpg", ".jpeg", ".gif",
                                         ".bmp", ".webp", ".ppm", ".npz",  ".pt"};
@@ -117,7 +118,7 @@ static bool is_sample(const char *name) {
   return n >= 6 && !strcmp(name + n, ".png");
 }
 
-/* NULL for a folder that does not exist, or a file in its place: neither holds files. */
+/* NULL if the folder does not exist or `out` is a file; neither has files in it. */
 static DIR *open_folder(const char *out) {
   return ends_with(out, ".png") || ends_with(out, ".npy") ? NULL : opendir(out);
 }
@@ -168,7 +169,7 @@ static int grow(struct cli_images *p, int64_t more, size_t item) {
   return fits ? CLI_DONE : cli_failed("%zu images do not fit in memory; take fewer", n);
 }
 
-/* Labels of the images of one data set, as the model numbers its classes. */
+/* Labels of the images of one data set, by the model's class numbers. */
 static int take_labels(struct cli *cli, const few_data *d, const struct cli_labels *of,
                        int32_t *label) {
   const int64_t n = few_data_n(d), classes = few_data_n_classes(d);

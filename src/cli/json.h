@@ -1,12 +1,12 @@
-/* json.h - print JSON: keys in the order of the calls, commas and quotes by itself.
+/* json.h - print JSON. Keys have the order of the calls; commas and quotes are added.
  *
  *   struct json j = {.out = stdout};
  *   json_open(&j, NULL, '{');
  *   json_int(&j, "n", 64);
  *   json_close(&j);
  *
- * The key is NULL for a value in an array or by itself. No name is one of jansson: the library
- * calls that, and would get ours.
+ * The key is NULL for a value in an array or at the top. Names must differ from jansson's, or the
+ * library's calls to jansson would reach these functions.
  */
 #ifndef FEW_SRC_CLI_JSON_H
 #define FEW_SRC_CLI_JSON_H

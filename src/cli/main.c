@@ -23,7 +23,7 @@ enum { N_COMMANDS = sizeof commands / sizeof *commands };
 static volatile sig_atomic_t stop;
 static struct cli cli;
 
-/* ---- What the commands share ---- */
+/* ---- Functions for all commands ---- */
 const struct command *cli_command(int i) { return i >= 0 && i < N_COMMANDS ? commands[i] : NULL; }
 
 const struct command *cli_find(const char *name) {
@@ -133,7 +133,7 @@ static void on_signal(int number) {
 }
 
 /* The first SIGINT or SIGTERM requests a stop and removes its handler, so a second one ends the
- * program. SIGHUP and SIGPIPE mean that a terminal or a reader is gone, and are sent again when
+ * program. SIGHUP and SIGPIPE mean that a terminal or a reader is gone. They come again when
  * something is printed, so their handlers stay. Under nohup, SIGHUP stays ignored. */
 static void catch_signals(void) {
   static const struct {
@@ -149,7 +149,7 @@ static void catch_signals(void) {
   }
 }
 
-/* Word k of the usage "MODEL [KEY=VALUE ...]". */
+/* Word k, from 0, of a usage such as "MODEL [KEY=VALUE ...]". */
 static void operand_name(char out[32], const char *operands, int k) {
   assert(k >= 0 && *operands);
   for (; k > 0; k--) operands += strcspn(operands, " ") + 1;
@@ -240,8 +240,9 @@ static int dispatch(int argc, char **argv) {
   return cli_no_command(word);
 }
 
-/* If a standard stream was closed, the next file opened would get its number, and messages would go
- * into a model or a log. Open a stand-in there, which fails as the closed stream did. */
+/* If a standard stream is closed, the next file that is opened would get its number, and messages
+ * would go into a model or a log. So open /dev/null there, in a mode in which use fails as on a
+ * closed stream. */
 static void fill_closed_streams(void) {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
     if (fcntl(fd, F_GETFD) < 0) (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
@@ -249,7 +250,7 @@ static void fill_closed_streams(void) {
 
 int main(int argc, char **argv) {
   fill_closed_streams();
-  signal(SIGXFSZ, SIG_IGN); /* a file over the limit is an error of the write, with a message */
+  signal(SIGXFSZ, SIG_IGN); /* a file over the limit makes write() fail, with a message */
   int code = dispatch(argc, argv);
   if (fflush(stdout) || ferror(stdout)) {
     cli_failed("cannot write to the standard output");

@@ -13,7 +13,8 @@ static void put_char(FILE *out, char c) {
     fputc(c, out);
 }
 
-/* A line of text. One that begins with a dot or a quote would be a request. */
+/* Print a line of text. The escape keeps one that begins with a dot or a quote from being a
+ * request. */
 static void put(FILE *out, const char *text, size_t n) {
   if (n && strchr(".'", *text)) fputs("\\&", out);
   for (size_t i = 0; i < n; i++) put_char(out, text[i]);

@@ -5,7 +5,8 @@
 #include "kinds.h"
 #include "manual.h"
 
-/* Plain text in Markdown: tags, emphasis and the borders of table cells are escaped. */
+/* Print plain text in Markdown. Characters that would make a tag, emphasis or the border of a table
+ * cell are escaped. */
 static void put(FILE *out, const char *text, size_t n) {
   for (size_t i = 0; i < n; i++) {
     if (strchr("<|*\\", text[i])) fputc('\\', out);
@@ -15,14 +16,14 @@ static void put(FILE *out, const char *text, size_t n) {
 
 static void put_text(FILE *out, const char *text) { put(out, text, strlen(text)); }
 
-/* In backquotes, inside a table. */
+/* Print code in backquotes, inside a table. */
 static void put_code(FILE *out, const char *text) {
   fputc('`', out);
   for (; *text; text++) fprintf(out, *text == '|' ? "\\%c" : "%c", *text);
   fputc('`', out);
 }
 
-/* Remarks and examples: lines that begin with two blanks are examples. */
+/* Print remarks and examples. Lines that begin with two blanks are examples. */
 static void put_remarks(FILE *out, const char *text) {
   bool code = false, blank = true;
   for (; text && *text; text += *text == '\n') {
@@ -88,7 +89,7 @@ static few_status put_options(few_ctx *ctx, FILE *out, const struct few_option *
 static few_status put_kind(few_ctx *ctx, FILE *out, const struct cli_kind *k) {
   struct few_component c;
   few_status st = FEW_OK;
-  const bool readers = k->kind == FEW_COMPONENT_READER; /* which have one table of options */
+  const bool readers = k->kind == FEW_COMPONENT_READER; /* all readers share one table of options */
   fprintf(out, "\n## %s: %s\n\n", k->name, k->title);
   if (k->kind == FEW_COMPONENT_TRAINER) {
     cli_component(&c, k, 0);
@@ -113,7 +114,7 @@ static few_status put_kind(few_ctx *ctx, FILE *out, const struct cli_kind *k) {
   return st;
 }
 
-/* The anchor that Markdown gives a heading: small letters, blanks as dashes, no punctuation. */
+/* Print the anchor of a heading in Markdown: lower case, dashes for blanks, no punctuation. */
 static void put_anchor(FILE *out, const char *heading) {
   for (; *heading; heading++)
     if (*heading == ' ')

@@ -1,4 +1,4 @@
-/* opt.c - read words by an option table, and print the table. */
+/* opt.c - parses words by an option table, and prints the table. */
 #include "opt.h"
 
 #include <assert.h>
@@ -10,7 +10,7 @@ enum { COLUMNS = 80, HELP_COLUMN = 22, MAX_OPTIONS = 64 };
 /* ---- Typos ---- */
 static int least(int a, int b) { return a < b ? a : b; }
 
-/* Insertions, deletions, changes and swaps of neighbours between two words. */
+/* The edit distance of two words: insertions, deletions, changes, and swaps of neighbours. */
 static int distance(const char *a, const char *b) {
   enum { LONGEST = 40 };
   int n = (int)strlen(a), m = (int)strlen(b), d[3][LONGEST + 1];
@@ -112,7 +112,7 @@ struct parse {
   char *error;
 };
 
-/* Take the option at words[*i], and its value; *i stays on the last word used. */
+/* Read the option at words[*i], and its value. Sets *i to the last word used. */
 static bool take(struct parse *p, int *i) {
   const char *word = p->words[*i] + 2, *equals = strchr(word, '=');
   const size_t length = equals ? (size_t)(equals - word) : strlen(word);

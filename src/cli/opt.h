@@ -1,4 +1,4 @@
-/* opt.h - a command's words, read by its option table (few/option.h).
+/* opt.h - parses the words of a command by its option table (few/option.h).
  *
  *   struct sample_opts { struct common common; int64_t n; const char *out; };
  *   static const struct few_option options[] = {
@@ -16,7 +16,7 @@
 
 #include "few/option.h"
 
-/* S: the struct; value: what help calls the value. */
+/* S is the struct; `value` is the name of the value in help. */
 #define OPT_FLAG(S, field, key, help) \
   FEW_OPT_ROW(S, field, key, FEW_OPTION_BOOL, NULL, NULL, 0, 0, NULL, help, false)
 #define OPT_INT(S, field, key, value, deflt, min, max, help) \
@@ -40,26 +40,26 @@
 
 enum { OPT_ERROR_MAX = 400 };
 
-/* Fill *object from the words: defaults first, then options. Operands stay in words[0 .. return
- * value), in order. -1 on a mistake, with the sentence in error. */
+/* Set *object to the defaults, and then by the options among the words. Operands are moved to the
+ * start of `words`, in order; returns their number. On a mistake returns -1 and sets `error`. */
 int opt_parse(few_ctx *ctx, const struct few_option *table, void *object, int n, char **words,
               char error[OPT_ERROR_MAX]);
 
 /* The key as it is written on the command line: with dashes. */
 void opt_key(char out[64], const struct few_option *o);
 
-/* What help calls the value of an option; "" for one without a value. */
+/* The name of an option's value in help; "" for an option without a value. */
 const char *opt_value(const struct few_option *o);
 
-/* One entry per option, wrapped to 80 columns. */
+/* Print one entry per option, wrapped to 80 columns. */
 void opt_help(FILE *out, const struct few_option *table);
 
-/* The words of `text` from column `indent` on, wrapped to 80 columns, ending in a newline. The
- * cursor is in column `at`. */
+/* Print the words of `text` from column `indent` on, wrapped to 80 columns, with a newline at the
+ * end. The cursor is in column `at`. */
 void opt_wrap(FILE *out, int at, int indent, const char *text);
 
-/* The candidate that `word` may be a typo of: it begins with the word, or is a few letters away.
- * candidate(user, i) gives the i-th, NULL past the end. NULL if none is near. */
+/* The candidate that was probably meant by `word`: one that begins with it, or differs from it in a
+ * few letters. NULL if there is none. candidate(user, i) gives the i-th, NULL past the end. */
 const char *opt_nearest(const char *word, const char *(*candidate)(const void *user, int i),
                         const void *user);
 

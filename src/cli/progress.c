@@ -1,11 +1,11 @@
-/* progress.c - reports of a long job as text.
+/* progress.c - shows the progress of a long job as text.
  *
  *   training  1234/5000 [=====>              ] 12.3 it/s  loss 0.41  5m06s left
  *
- * The speed is taken over a window of 10 to 20 seconds between two marks, so that a resumed job and
- * one that slows down both show the right speed. On a narrow terminal the bar is left out first,
- * then the note. If stderr is not a terminal, there is a line every 5 %, at most one per second,
- * and at least one every 10 seconds (after ten minutes, every sixtieth of the time so far).
+ * The speed is that of the last 10 to 20 seconds, so it is right for a resumed job and for one that
+ * slows down. On a narrow terminal the bar is left out first, then the note. If stderr is not a
+ * terminal, a line is printed every 5 %, at most one per second, and at least one every 10 seconds
+ * (after ten minutes, after each sixtieth of the time so far).
  */
 #include "progress.h"
 
@@ -17,7 +17,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { STAYS = 10 }; /* seconds of a job whose last line stays */
+enum { STAYS = 10 }; /* the last line of a job of at least so many seconds stays */
 
 void progress_duration(char out[32], double seconds) {
   double capped = seconds > 1e9 ? 1e9 : seconds > 0 ? seconds : 0; /* NaN too */
@@ -32,7 +32,7 @@ void progress_duration(char out[32], double seconds) {
     snprintf(out, 32, "%lldd%02lldh", s / 86400, s / 3600 % 24);
 }
 
-/* Characters of UTF-8: bytes that do not continue one. */
+/* The number of UTF-8 characters: bytes that are not continuation bytes. */
 static int columns_of(const char *text) {
   int n = 0;
   for (; *text; text++) n += ((unsigned char)*text & 0xC0) != 0x80;
@@ -76,7 +76,7 @@ void progress_line(char *out, size_t size, int width, bool bar, const struct few
   }
   int used = columns_of(head) + columns_of(speed) + columns_of(left);
   if (used + columns_of(note) > width) note[0] = '\0';
-  enum { SPEED = 12, LEFT = 13 }; /* held for them, so that the bar keeps its length */
+  enum { SPEED = 12, LEFT = 13 }; /* columns reserved for these, so that the bar keeps its length */
   int short_by = (SPEED > columns_of(speed) ? SPEED - columns_of(speed) : 0) +
                  (LEFT > columns_of(left) ? LEFT - columns_of(left) : 0);
   int room = width - used - short_by - columns_of(note) - 3;

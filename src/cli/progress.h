@@ -1,5 +1,5 @@
-/* progress.h - how far a long job is: on a terminal one line that is rewritten, in a file a line
- * now and then.
+/* progress.h - shows how far a long job is: on a terminal by one line that is rewritten, in a file
+ * by a line from time to time.
  */
 #ifndef FEW_SRC_CLI_PROGRESS_H
 #define FEW_SRC_CLI_PROGRESS_H
@@ -23,11 +23,11 @@ struct progress {
 void progress_begin(struct progress *p, bool quiet, const volatile sig_atomic_t *stop);
 /* A context's progress callback: non-zero if *stop is. */
 int progress_report(struct progress *p, const struct few_progress *report);
-/* Leave the cursor at the start of an empty line: before anything else is printed. */
+/* Move the cursor to the start of an empty line. Call it before printing anything else. */
 void progress_clear(struct progress *p);
 
-/* What a report looks like within `width` columns; rate is in items per second, 0 if not known.
- * With `bar`, a bar where there is room. */
+/* Format a report for `width` columns. `rate` is in items per second; 0: not known. With `bar`, it
+ * has a bar if there is room. */
 void progress_line(char *out, size_t size, int width, bool bar, const struct few_progress *report,
                    double rate);
 /* "12s", "2m10s", "3h05m", "2d04h". */

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Where recipes and models are, besides the current folder: below the program in a build, beside
- * its folder after installation. */
+/* Where recipes and models are besides the current folder, relative to the program's folder: the
+ * first in a build, the second after installation. */
 static const char *const shares[] = {"share/few", "../share/few"};
 enum { N_SHARES = sizeof shares / sizeof *shares };
 
@@ -94,7 +94,7 @@ static void read_folder(const char *folder) {
     size_t n = strlen(e->d_name);
     if (n < 5 || n >= sizeof name || strcmp(e->d_name + n - 4, ".ini") != 0) continue;
     snprintf(name, sizeof name, "%.*s", (int)n - 4, e->d_name);
-    if (is_listed(name)) continue; /* the name finds the recipe of the earlier folder */
+    if (is_listed(name)) continue; /* a recipe of this name in an earlier folder is used */
     if (snprintf(path, sizeof path, "%s%s", folder, e->d_name) >= (int)sizeof path) continue;
     struct recipe_row *r = &rows[n_rows++];
     memcpy(r->name, name, sizeof name);

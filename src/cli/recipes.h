@@ -1,4 +1,5 @@
-/* recipes.h - the recipes that come with few: in recipes/ here, or where the program is. */
+/* recipes.h - the recipes that come with few: in recipes/ of the current folder, or in folders
+ * beside the program. */
 #ifndef FEW_SRC_CLI_RECIPES_H
 #define FEW_SRC_CLI_RECIPES_H
 
@@ -12,8 +13,8 @@ enum { RECIPE_PATH = 4096 };
  * this program is PREFIX/bin/few; or, in a build, in the sources. Otherwise the word itself. */
 const char *cli_find_recipe(char path[RECIPE_PATH], const char *word);
 
-/* What the command line sets in a recipe: words KEY=VALUE after the recipe, then --workers and
- * --backend. */
+/* Values that the command line gives to keys of a recipe: words KEY=VALUE after the recipe, then
+ * --workers and --backend. */
 enum { RECIPE_OPERANDS = 256 };
 struct recipe_overrides {
   char workers[32], backend[64];

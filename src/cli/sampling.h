@@ -1,5 +1,5 @@
-/* sampling.h - sampling options, for every command that samples a model. They are the library's own
- * table, few_sample_options(): a row there is an option here.
+/* sampling.h - sampling options, for every command that samples a model. Each row of the library's
+ * table, few_sample_options(), is an option.
  */
 #ifndef FEW_SRC_CLI_SAMPLING_H
 #define FEW_SRC_CLI_SAMPLING_H
@@ -13,7 +13,7 @@ enum class_shares { SHARES_OF_DATA, SHARES_EVEN };
 #define OPT_SAMPLING_KEY "*sampling"
 #define OPT_SAMPLING(S) OPT_FLAG(S, sampling, OPT_SAMPLING_KEY, NULL)
 
-/* For commands that draw samples to measure them. */
+/* The option --labels of commands that measure samples. */
 /* clang-format off */
 #define OPT_LABELS(S, field) \
   OPT_CHOICE(S, field, "labels", "shares", "shares|even", \
@@ -21,8 +21,8 @@ enum class_shares { SHARES_OF_DATA, SHARES_EVEN };
              "labels, the training data), or all equally often")
 /* clang-format on */
 
-/* Complete args->opts (few_sample_args_open). An exit code. Call few_sample_args_close also after a
- * failure. */
+/* Complete args->opts (few_sample_args_open). Returns an exit code. Call few_sample_args_close even
+ * after a failure. */
 int sampling_open(struct cli *cli, struct few_sample_args *args);
 
 #endif

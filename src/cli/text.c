@@ -4,7 +4,7 @@
 
 #include "cli.h"
 
-/* A control character of ASCII, or, in UTF-8, of the second set (C2 80 to C2 9F)? */
+/* Is this a control character: of ASCII, or one of the second set (C2 80 to C2 9F in UTF-8)? */
 static bool controls(const unsigned char *s) {
   if (s[0] == 0xc2) return s[1] >= 0x80 && s[1] < 0xa0;
   return (s[0] < 0x20 && s[0] != '\n') || s[0] == 0x7f;

@@ -25,7 +25,7 @@ count() { head -c 128 "$1" | LC_ALL=C sed -n "s/.*'shape': (\([0-9]*\),.*/\1/p";
 interrupt sample "$student" --n 50000 --steps 1 --out part.npy --json
 [ $? = 130 ] || fail "sample: $(cat err)"
 n=$(count part.npy)
-grep -q "interrupted: part.npy has the first $n of 50000; --first $n --n $((50000 - n)) draws" \
+grep -q "interrupted: part.npy has the first $n of 50000; --first $n --n $((50000 - n)) makes" \
   err ||
   fail "sample: $(cat err)"
 grep -q "\"n\": $n, .*\"complete\": false" out || fail "sample: $(cat out)"

@@ -42,6 +42,6 @@ refused "label" objective=shortcut guidance=2 labels=no
 refused "label_dropout = 0.1" objective=shortcut guidance=2
 refused "label" objective=meanflow omega=2 labels=no
 refused "128 steps" objective=shortcut preview_every=1 preview_steps=3
-refused "not for it" objective=shortcut net=convnet
+refused "objective shortcut cannot train" objective=shortcut net=convnet
 refused "trained by diffusion" objective=scd teacher=shortcut1/model.safetensors
 exit 0

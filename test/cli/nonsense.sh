@@ -31,8 +31,8 @@ refused "channels = 3, but it has 1" train "$unet" --run a channels_in=3
 refused "size = 8, but its points are 1x1" train "$moons" --run a size=8
 warned "no level has the side attention = 16, the default (sides: 28, 14)" train "$unet" --run b \
   attention=16 steps=1
-warned "preview_every = 1: a preview draws 64 points of 99 network evaluations each, .* times the \
-training between two" \
+warned "preview_every = 1: a preview samples 64 points with 99 network evaluations each, .* \
+times the training between two previews" \
   train "$moons" --run g steps=1 preview_every=1 preview_steps=50
 "$few" train "$unet" --run h attention=1 steps=1 2>err >out || fail "1 is none: $(cat err)"
 grep -q "attention" err && fail "1 is none: $(cat err)"
