@@ -36,7 +36,7 @@ grep -q "in 4 steps" err || fail "$(cat err)"
 "$few" sample meanflow1/model.safetensors --steps 3 --n 20 --out a.npy --quiet ||
   fail "3 steps of meanflow"
 "$few" sample t/model.safetensors --sampler shortcut --out a.npy 2>err && fail "a field, as steps"
-refused "no power of two" objective=shortcut steps_max=96
+refused "not a power of two" objective=shortcut steps_max=96
 refused "bootstrap" objective=shortcut bootstrap=0
 refused "label" objective=shortcut guidance=2 labels=no
 refused "label_dropout = 0.1" objective=shortcut guidance=2

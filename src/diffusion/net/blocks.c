@@ -1,12 +1,13 @@
-/* blocks.c - residual blocks of convolutional networks and of transformers; patches as tokens. */
+/* blocks.c - see blocks.h. */
 #include "blocks.h"
 
 #include <math.h>
 
 /* ---- residual blocks ---- */
 
-/* At most `groups` groups of at least `group_channels` channels, reduced until they divide. 32 and
- * 4 are EDM's rule; 32 and 1 give 32 groups of any width that they divide, as in DDPM. */
+/* The number of groups: at most `groups`, of at least `group_channels` channels each, and reduced
+ * until it divides the channels. 32 and 4 are EDM's rule. 32 and 1 give 32 groups, as in DDPM, if
+ * the channels are a multiple of 32. */
 int few__res_groups(const struct few_res *r, int64_t channels) {
   int64_t n = channels / r->group_channels < r->groups ? channels / r->group_channels : r->groups;
   if (n < 1) n = 1;
@@ -48,8 +49,8 @@ few_status few__res_check_dropout(few_ctx *ctx, const char *net, const struct fe
                                   int64_t dropout_side, int64_t lowest) {
   if (!(cond->dropout > 0) || dropout_side >= lowest) return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID,
-                   "%s: dropout = %g at sides of at most dropout_side = %lld has no effect: the "
-                   "lowest level has side %lld: raise dropout_side",
+                   "%s: dropout = %g has no effect, because it is used at sides of at most "
+                   "dropout_side = %lld and the lowest level has side %lld: raise dropout_side",
                    net, cond->dropout, (long long)dropout_side, (long long)lowest);
 }
 
@@ -73,7 +74,7 @@ few_node few__unpatchify(few_graph *g, few_node x, const struct few_net_spec *sp
 
 few_node few__positions(struct few_nn *nn, int64_t gh, int64_t gw, int64_t width) {
   few_ctx *ctx = few__graph_ctx(nn->g);
-  const int64_t most = (int64_t)1 << 27; /* a gigabyte; the table is made when a file is read */
+  const int64_t most = (int64_t)1 << 27; /* a limit of a gigabyte, since a file gives the size */
   int64_t quarter = width / 4;
   double *v;
   if (gh * gw > most / width)
@@ -98,7 +99,7 @@ few_node few__positions(struct few_nn *nn, int64_t gh, int64_t gw, int64_t width
   return table;
 }
 
-/* x + gate * y with gate [N, 1, width] from the embedding. */
+/* x + gate * y, where gate [N, 1, width] is a linear layer of the embedding. */
 static few_node gated(struct few_nn *nn, few_node x, few_node y, few_node emb, const char *name) {
   struct few_shape s = few_node_shape(nn->g, x);
   few_node gate = few_nn_linear(nn, name, emb, s.rank ? s.dim[s.rank - 1] : 1, 0, true);

@@ -14,10 +14,10 @@ const char few_time_transform_choices[] =
 #undef FEW_PROCESS
     ;
 
-/* An input that the network has must be given. */
+/* Fails if the network has the input and it is not given. */
 static void check(few_graph *g, bool takes, few_node input, const char *what) {
   if (takes && input == FEW_NONE)
-    few__graph_fail(g, FEW_E_INVALID, "the network needs %s as an input: give one for each row",
+    few__graph_fail(g, FEW_E_INVALID, "the network has %s as an input: give one for each row",
                     what);
 }
 
@@ -34,18 +34,18 @@ few_node few_cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
                    ? few_nn_fourier(nn, c, channels, o->time_scale)
                    : few_nn_positional(nn, c, channels, o->time_scale);
   e = few_nn_linear(nn, "time0", e, width, 1, true);
-  if (spec->guidance) { /* zero at first, so a student starts as its unguided teacher */
+  if (spec->guidance) { /* weights are zero at first, so a student starts as its unguided teacher */
     few_node s = few_nn_positional(nn, in->guidance, channels, 1);
     e = few_add(g, e, few_nn_linear(nn, "guidance", s, width, 0, false));
   }
-  if (spec->step_size) { /* zero at first too */
+  if (spec->step_size) { /* weights are zero at first too */
     few_node s = few_nn_positional(nn, in->step_size, channels, o->time_scale);
     e = few_add(g, e, few_nn_linear(nn, "span", s, width, 0, false));
   }
   e = few_nn_linear(nn, "time1", few_silu(g, e), width, 1, true);
-  if (spec->classes > 0 && in->label != FEW_NONE) { /* no label adds nothing */
+  if (spec->classes > 0 && in->label != FEW_NONE) { /* a row without a label adds 0 */
     few_node rows = few_onehot(g, in->label, spec->classes);
-    /* fan-in of a one-hot row is 1: unit-variance embeddings */
+    /* the fan-in of a one-hot row is 1, so embeddings have unit variance */
     few_node w = few_nn_param(nn, "label.w", FEW_SHAPE(spec->classes, width),
                               (struct few_init){FEW_INIT_NORMAL, 1});
     e = few_add(g, e, few_matmul(g, rows, w, false, false));

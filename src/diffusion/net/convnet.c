@@ -1,11 +1,11 @@
 /* convnet - a residual convolutional classifier (He et al., arXiv 1603.05027) for small images.
  *
- *   conv in; then levels of half the side each, of residual blocks
+ *   conv in; then levels, each with half the side of the one before, of residual blocks
  *   h = (skip(h) + conv(silu(norm(conv(silu(norm h)))))) / sqrt 2;
  *   features = mean over positions of silu(norm h);  logits = W features + b.
  *
- * With group norms, the features of an image do not depend on the other images, and no statistics
- * have to be folded into the weights. Neither time nor label is an input; the objective is
+ * Norms are group norms, so the features of an image do not depend on other images, and no running
+ * statistics have to be folded into the weights. Time and label are not inputs. The objective is
  * `classifier`.
  */
 #include <math.h>

@@ -5,7 +5,7 @@
  *   x += g1 * attention(modulate(LN x)),   x += g2 * W2 gelu(W1 modulate(LN x)),
  *
  * with scale, shift and gate g from the embedding (adaLN; gates start at zero). The last layer
- * modulates once more and unfolds tokens into patches. (blocks.c)
+ * modulates once more, and turns tokens back into patches. The parts are in blocks.c.
  */
 #include "blocks.h"
 

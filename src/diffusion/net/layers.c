@@ -11,11 +11,11 @@ static struct few_init weight_init(double gain, int64_t fan_in) {
 
 static const struct few_init zero = {FEW_INIT_ZERO, 0}, one = {FEW_INIT_ONE, 0};
 
-/* A vector over channels as [1,..,1,C]. */
+/* A parameter with one value per channel, as [1,..,1,C]. */
 static few_node channels_param(struct few_nn *nn, const char *name, int64_t c, int rank,
                                struct few_init init) {
   struct few_shape s = {.rank = rank, .dim = {1, 1, 1, 1, 1, 1}};
-  if (rank < 1) return FEW_NONE; /* of a layer whose input failed */
+  if (rank < 1) return FEW_NONE; /* the layer's input failed */
   s.dim[rank - 1] = c;
   return few_reshape(nn->g, few_nn_param(nn, name, FEW_SHAPE(c), init), s);
 }
@@ -81,7 +81,7 @@ few_node few_nn_dropout(struct few_nn *nn, few_node x) {
   return few_mul(g, x, few_scale(g, keep, 1 / (1 - nn->dropout)));
 }
 
-/* [N] times a table of frequencies: angles [N,half], then [cos, sin]. */
+/* cos and sin, [N, 2 half], of the angles t [N] times freq [half]. */
 static few_node sinusoids(struct few_nn *nn, few_node t, int64_t half, const double *freq) {
   few_graph *g = nn->g;
   int64_t rows = few_node_shape(g, t).dim[0];

@@ -2,7 +2,7 @@
  *
  * h = W x;  h += W_l silu(modulate(norm(h), emb))  for each layer;  F = W' norm(h), zero at first.
  * With `norm = post`  h = norm(h + W_l silu(modulate(h, emb)))  as in the first transformers.
- * Small enough that a whole distillation takes seconds, with all the conditioning of the large
+ * It is so small that a whole distillation takes seconds, but has all the conditioning of the large
  * networks: norm, adaptive modulation, time embedding, labels.
  */
 #include "net.h"

@@ -13,7 +13,7 @@ int few__net_count(const few_ctx *ctx);
 const struct few_net_def *few__net_at(const few_ctx *ctx, int i);
 const struct few_net_def *few__net_find(const few_ctx *ctx, const char *name); /* NULL: none */
 
-/* TrigFlow's F from the raw network's output for `in` (raw.c). */
+/* TrigFlow's F from `raw`, the raw network's output for the input `in` (raw.c). */
 few_node few__net_F(few_graph *g, const struct few_net_spec *spec, const struct few_net_input *in,
                     few_node raw);
 

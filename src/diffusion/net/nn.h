@@ -1,8 +1,8 @@
 /* nn.h - layers as graph builders over a table of parameters.
  *
- * Tracing a network declares its parameters. The first time a layer uses "enc.0.conv.w" the table
- * gets a row (shape, initialisation, place in one flat array); later traces find that row. The same
- * table then drives allocation, initialisation, checkpoints, counting and printing.
+ * Tracing a network declares its parameters. When a layer uses "enc.0.conv.w" for the first time,
+ * the table gets a row (shape, initialisation, offset in one flat array). Later traces find that
+ * row. Allocation, initialisation, checkpoints, counting and printing all use this table.
  */
 #ifndef FEW_SRC_NN_H
 #define FEW_SRC_NN_H
@@ -25,7 +25,7 @@ struct few_params {
 void few__params_free(few_ctx *ctx, struct few_params *p);
 int64_t few__params_count(const struct few_params *p); /* learned numbers, without padding */
 int few__params_find(const struct few_params *p, const char *name); /* -1 if there is none */
-/* Draws all initial values; padding is 0. A row's numbers depend on (seed, name) only. */
+/* Sets all initial values; padding is 0. A row's values depend only on (seed, name). */
 void few__params_init(const struct few_params *p, uint64_t seed, float *values);
 
 #endif

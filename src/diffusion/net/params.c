@@ -1,4 +1,4 @@
-/* params.c - the parameter table: rows by name, initial values by (seed, name). */
+/* params.c - the parameter table (nn.h). */
 #include <math.h>
 #include <stdio.h>
 

@@ -7,13 +7,13 @@
  *   F = X x_t + Y y,   Y = 1/(c q - sigma_d s p),   X = -(p c + q s/sigma_d) Y.
  *
  * For x, eps and flow, p and q are constants. For v, p = -sigma_d s/n and q = c/n with
- * n^2 = c^2 + sigma_d^2 s^2; the differences that would lose digits are worked out by hand:
+ * n^2 = c^2 + sigma_d^2 s^2; these forms avoid differences that would lose digits:
  *
  *   Y = 1/n,   X = c s (sigma_d - 1/sigma_d)/n^2.
  *
- * Two heads make v too. All of these are nodes that depend on each row's t, so tangents with
- * respect to t pass through them. x does not determine F at t = 0, nor eps at pi/2: F is not finite
- * there.
+ * The prediction `both`, two heads for x and eps, is converted to v. All of these are nodes that
+ * depend on each row's t, so tangents with respect to t pass through them. x does not determine F
+ * at t = 0, nor eps at pi/2: F is not finite there.
  */
 #include "net.h"
 
@@ -21,7 +21,7 @@ struct angle { /* [N] each */
   few_node t, cos, sin;
 };
 
-/* [N] as [N,1,..] beside x. */
+/* rows [N] as [N,1,..], of the rank of x. */
 static few_node beside(few_graph *g, few_node rows, few_node x) {
   struct few_shape s = few_node_shape(g, x);
   for (int k = 1; k < s.rank; k++) s.dim[k] = 1;
@@ -69,7 +69,7 @@ few_node few__net_F(few_graph *g, const struct few_net_spec *spec, const struct 
     F = from_v(g, sd, a, x, raw);
   } else {
     const struct few_mix y = few__predict_mix(spec->predicts, sd, (struct few_mix){1, 1});
-    F = from_mix(g, sd, a, y, x, raw); /* x, eps, flow: the same mix in any state */
+    F = from_mix(g, sd, a, y, x, raw); /* x, eps, flow: p and q are constants */
   }
   few_scope_pop(g);
   return F;

@@ -1,8 +1,8 @@
-/* unconditional.c - whether a network can be evaluated without labels.
+/* unconditional.c - checks whether a network can be evaluated without labels.
  *
- * A row with the label -1 gets no class embedding. Networks learn what to predict there from rows
- * whose label was dropped in training. One that saw every row with its label has no such
- * prediction, while classifier-free guidance needs it as the average over classes.
+ * A row with the label -1 gets no class embedding. A network learns to predict such rows, for which
+ * classifier-free guidance needs the average over classes, from rows whose label was dropped in
+ * training. If every row of its training had a label, it has not learned that.
  */
 #include "net.h"
 

@@ -208,13 +208,13 @@ static few_status check_attention(few_ctx *ctx, const struct few_net_spec *spec,
                                   const struct unet_opts *o, int64_t side) {
   const int level = level_of(spec, o, side);
   char levels[200];
-  if (level < 0 && o->attention.n == 1 && side == 1) return FEW_OK; /* a single pixel: none */
+  if (level < 0 && o->attention.n == 1 && side == 1) return FEW_OK; /* 1 means no attention */
   levels_text(spec, o, levels, sizeof levels);
   if (level < 0 && o->attention.n == 1 && side == DEFAULT_ATTENTION) {
     few__log(
         ctx, FEW_LOG_WARN,
-        "unet: no level has the side attention = %lld, the default (sides: %s): there is attention "
-        "in the middle at most; give sides of levels",
+        "unet: no level has the side attention = %lld, the default (sides: %s), so only the middle "
+        "may have attention; give sides of levels",
         (long long)side, levels);
     return FEW_OK;
   }

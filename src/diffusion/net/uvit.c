@@ -1,5 +1,5 @@
-/* uvit - the U-ViT of simple diffusion (Hoogeboom et al., arXiv 2301.11093, section 3.3): for
- * large images most of the work is at low resolution, so capacity and dropout are there.
+/* uvit - the U-ViT of simple diffusion (Hoogeboom et al., arXiv 2301.11093, section 3.3) for large
+ * images. Most of its computation, its capacity and its dropout are at low resolution.
  *
  *   way down   patches (or none); conv in; per level: residual blocks, every result pushed on the
  *              skip stack; then half the side
@@ -8,9 +8,9 @@
  *              concatenated
  *   norm, SiLU, conv out
  *
- * The ends are a U-Net's (unet.c), the middle is a transformer with adaptive norms (dit.c). To
- * scale the network, scale `width`, `depth` and `heads`: the cost of the levels above does not
- * change.
+ * The ways down and up are those of a U-Net (unet.c); the middle is a transformer with adaptive
+ * norms (dit.c). To scale the network, scale `width`, `depth` and `heads`. The cost of the levels
+ * then does not change.
  */
 #include "blocks.h"
 

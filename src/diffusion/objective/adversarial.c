@@ -2,9 +2,9 @@
  * 2206.02262), built on the features of a diffusion network (DMD2, arXiv 2405.14867).
  *
  *   d(x_t, t) = head(middle activations of the fake network at x_t, t, label)
- *   fake's phase:     softplus(-d(x0 with noise)) + softplus(d(x with noise))
- *   student's phase:  softplus(-d(x with noise))                    (non-saturating)
- *   hinge:            max(0, 1 - d) + max(0, 1 + d);   -d
+ *   fake network's phase:   softplus(-d(x0 with noise)) + softplus(d(x with noise))
+ *   student's phase:        softplus(-d(x with noise))              (non-saturating)
+ *   with hinge:             max(0, 1 - d(x0)) + max(0, 1 + d(x));   -d(x)
  *
  *   papers                  here
  *   D_phi, the classifier   logit(): FEW_FAKE up to its middle, then l->fake_head
@@ -12,11 +12,11 @@
  *   t of the noise          ln(sigma_d tan t) ~ N(p_mean, p_std^2)
  *   weights of the losses   weight, fake_weight
  *
- * x = f(sigma_d z', t_1) are the student's images and x0 the data; both have noise of one t. The
- * fake network begins as the teacher, so its features are good from the start. The first line
- * trains its lower half and the head, in `vsd + adversarial` (DMD2) and `sid + adversarial` (SiDA,
- * arXiv 2410.14919) together with its diffusion loss. The head begins at d = 0. In the student's
- * phase all of that is fixed, and the gradient passes through it to x.
+ * x = f(sigma_d z', t_1) is the student's image and x0 an image of the data; both get noise of the
+ * same t. The fake network begins as the teacher, so its features are good from the start. Its own
+ * phase trains its lower half and the head. In `vsd + adversarial` (DMD2) and `sid + adversarial`
+ * (SiDA, arXiv 2410.14919) its diffusion loss is added. The head begins at d = 0. In the student's
+ * phase both are fixed, and the gradient passes through them to x.
  */
 #include "base/rng.h"
 #include "generator.h"
@@ -53,14 +53,14 @@ static few_node above_zero(few_graph *g, few_node x) {
   return few_max(g, x, few_fill(g, 0, FEW_SCALAR));
 }
 
-/* ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|): nothing overflows. At 0, where the head begins, slopes
- * of max and abs are those from the right, 1 - 1/2. */
+/* ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|), which cannot overflow. At x = 0, where the head begins,
+ * max and abs have their slopes from the right, so the slope is 1 - 1/2, which is exact. */
 static few_node softplus(few_graph *g, few_node x) {
   few_node small = few_exp(g, few_neg(g, few_abs(g, x)));
   return few_add(g, above_zero(g, x), few_log(g, few_affine(g, small, 1, 1)));
 }
 
-/* d(x_t, t), [rows]: every position's activations by one layer, averaged. */
+/* d(x_t, t), [rows]: one linear layer of the activations at each position, averaged. */
 static few_node logit(struct few_loss *l, const struct few_trig_state *d) {
   few_graph *g = l->g;
   struct few_nn *nn = l->fake_head;

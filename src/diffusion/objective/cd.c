@@ -14,10 +14,10 @@
  *   mu, N                target_decay, points
  *   n = 1 .. N-1         n = 0 .. N-2: points are counted from 0
  *
- * d is l2, l1 or pseudo-Huber; the paper's LPIPS needs a network for images. The solver is EDM's
- * Heun in sigma = sigma_d tan t, whatever the path: an Euler step, which is DDIM's, plus the mean
- * of the noise at both ends less that at the first (few/ext/steps.h, few_step_heun); or only DDIM.
- * A guided teacher gives the student the guidance scale as an input, as in scd.
+ * d is l2, l1 or pseudo-Huber; the paper's LPIPS needs a network for images. The solver is DDIM, or
+ * EDM's Heun in sigma = sigma_d tan t on any path: an Euler step, which is DDIM's, corrected by the
+ * noise at its end (few/ext/steps.h, few_step_heun). With a guided teacher the guidance scale is an
+ * input of the student, as in scd.
  */
 #include "base/rng.h"
 #include "discrete.h"
@@ -34,8 +34,9 @@ struct cd_opts {
 static const struct few_option options[] = {
     FEW_OPT_INT(struct cd_opts, points, "18", 2, 1000000, "N, the number of points of the grid"),
     FEW_OPT_CHOICE(struct cd_opts, solver, "heun", "heun|ddim", "solver of the teacher's step"),
-    FEW_OPT_REAL(struct cd_opts, target_decay, "0.95", 0, 0.999999,
-                 "mu, the decay of the target's average; 0: the student of the last step"),
+    FEW_OPT_REAL(
+        struct cd_opts, target_decay, "0.95", 0, 0.999999,
+        "mu, the decay of the target's average; 0: the target is the student after the last step"),
     FEW_METRIC_OPTIONS(struct cd_opts, "l2", "0.00054"),
     FEW_GRID_OPTIONS(struct cd_opts),
     FEW_GUIDANCE_OPTIONS("1"),
@@ -53,8 +54,7 @@ static double target_decay(const void *opts, const struct few_clock *at) {
   return ((const struct cd_opts *)opts)->target_decay;
 }
 
-/* DDIM from `at` down by an angle; the noise e = sin(t) x + cos(t) sigma_d F, of deviation sigma_d.
- */
+/* A DDIM step from `at` down by `angle`. */
 static few_node ddim(const struct few_loss *l, const struct few_trig_state *at, few_node F,
                      few_node angle) {
   few_graph *g = l->g;
@@ -69,7 +69,7 @@ static few_node noise(const struct few_loss *l, const struct few_trig_state *at,
                  few_scale(g, few_mul(g, at->cos, F), l->spec->sigma_data));
 }
 
-/* The teacher's step from `from` to the time of `to`, whose state is replaced. */
+/* The teacher's step from `from` to the time of `to`. Replaces the state of `to`. */
 static void step(struct few_loss *l, const struct cd_opts *o, const struct few_trig_state *from,
                  struct few_trig_state *to, few_node guidance) {
   few_graph *g = l->g;

@@ -17,7 +17,8 @@ static const struct few_option options[] = {
                  "share of a label that is spread over all classes"),
     FEW_OPT_END};
 
-/* Keeps ln finite where softmax underflows; far below any probability that is trained. */
+/* Added before ln, which stays finite where softmax underflows. It is far below any probability
+ * that matters. */
 static const double tiny = 1e-30;
 
 static void build(struct few_loss *l, const void *opts) {
@@ -29,7 +30,8 @@ static void build(struct few_loss *l, const void *opts) {
                     "classifier: the data have no labels: give labelled data, and labels = yes");
     return;
   }
-  const few_node clean = few_fill(g, 0, FEW_SHAPE(l->rows)); /* not l->t: no times are drawn */
+  /* The time input. l->t stays unset, since no times are drawn. */
+  const few_node clean = few_fill(g, 0, FEW_SHAPE(l->rows));
   few_node p = few_softmax(g, few_loss_F(l, FEW_STUDENT, l->x0, clean, FEW_NONE, FEW_NONE));
   few_node hot = few_onehot(g, l->label, l->spec->classes);
   few_node q = few_affine(g, hot, 1 - o->smoothing, o->smoothing / classes);

@@ -1,6 +1,7 @@
 /* ct - consistency training (Song, Dhariwal, Chen and Sutskever, arXiv 2303.01469, algorithm 3):
- * consistency distillation without a teacher. The point at t_n is that of the same image and noise,
- * x_n = cos(t_n) x0 + sin(t_n) z, which in expectation is the flow's to first order in the step.
+ * consistency distillation without a teacher. The state at t_n has the same image and noise,
+ * x_n = cos(t_n) x0 + sin(t_n) z. In expectation this agrees with the flow to first order in the
+ * step.
  *
  *   L     = E d(f(x_n+1, t_n+1), f_target(x_n, t_n)),   n ~ U{0, .., N-2}   theorem 2, eq. 10
  *   N(k)  = ceil(sqrt(k/K ((s1+1)^2 - s0^2) + s0^2) - 1) + 1      at step k of K       appendix C
@@ -41,7 +42,7 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
   if (o->s1 >= o->s0) return FEW_OK;
   return few__fail(
       ctx, FEW_E_INVALID,
-      "ct: s1 = %lld is below s0 = %lld, and a grid becomes finer: give s1 = s0 or more",
+      "ct: s1 = %lld is below s0 = %lld, but the grid must become finer: give s1 = s0 or more",
       (long long)o->s1, (long long)o->s0);
 }
 

@@ -1,4 +1,4 @@
-/* diffusion - a teacher, of any process (Lu and Song, arXiv 2410.11081, section 3):
+/* diffusion - trains a teacher, for any process (Lu and Song, arXiv 2410.11081, section 3):
  *
  *   x_t = cos(t) x0 + sin(t) z,   v_t = dx_t/dt = cos(t) z - sin(t) x0,
  *   L = E e^{w(t)} w_F(t)/D |F(x_t/sigma_d, t) - v_t/sigma_d|^2 - w(t).
@@ -6,22 +6,22 @@
  *   paper                       here
  *   F_theta                     F, by few_loss_F
  *   x_t, z, v_t                 d.x, d.z, d.v of struct few_trig_state
- *   |sigma_d F - v_t|^2         sigma_d^2 |residual|^2: the factor only shifts w
+ *   |sigma_d F - v_t|^2         sigma_d^2 |residual|^2; the constant factor only shifts w
  *   w_phi(t)                    the learned head of few_loss_mean; 0 with adaptive = no
  *   proposal of t               few_timestep_sample
  *   weights of other papers     w_F, weight/weight.h
  *
- * Times have the distribution of a paper's process (timestep_sampling.h), w_F is its weight, and
- * the network predicts what its description says (net.h): together these are that paper's teacher.
- * By default they are TrigFlow's, with a learned w(t). With labels dropped at `label_dropout` one
- * network serves classifier-free guidance.
+ * The distribution of times (timestep_sampling.h), the weight w_F and the network's prediction
+ * (net.h) can be those of any paper, which gives that paper's teacher. By default they are
+ * TrigFlow's, with a learned w(t). If labels are dropped with probability `label_dropout`, the
+ * network can be used with classifier-free guidance.
  *
  * `scales` is the multi-scale loss of simple diffusion (Hoogeboom et al., arXiv 2301.11093, section
  * 3.2): on large images the residual is dominated by fine detail, so
  *
  *   L = sum_s (1/s) L_s,   L_s = the loss of the residual averaged down to s x s pixels.
  *
- * Theirs is the residual of eps: weight = snr.
+ * The paper uses the residual of eps, which is weight = snr.
  */
 #include "base/rng.h"
 #include "diffusion/weight/weight.h"
@@ -46,7 +46,8 @@ static const struct few_option options[] = {
                  "sides of the multi-scale loss; 0: the image as it is"),
     FEW_OPT_END};
 
-/* Halvings from the image's side to s; -1: no power of 2, or not of the other side. */
+/* How often the height must be halved to become s. -1 if that is impossible for the height or the
+ * width. */
 static int halvings(const struct few_net_spec *spec, int64_t s) {
   int n = 0;
   int64_t h = spec->h, w = spec->w;
@@ -68,7 +69,7 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
   return st ? few__fail_in(ctx, st, "diffusion") : FEW_OK;
 }
 
-/* sum_s (1/s) |r averaged down to s x s|^2 / its own size, [rows]. */
+/* sum_s (1/s) times the mean square of r averaged down to s x s, [rows]. */
 static few_node multi_scale(const struct few_loss *l, const struct few_int_list *scales,
                             few_node r) {
   static const double box[] = {1, 1};

@@ -1,6 +1,6 @@
-/* direct - regression on the teacher's own images (Luhman and Luhman, arXiv 2101.02388): the
- * student's map from noise to image in one step, against the image that the teacher's deterministic
- * sampler made of the same noise:
+/* direct - regression on the teacher's images (Luhman and Luhman, arXiv 2101.02388). The student
+ * maps noise to an image in one step. The target is the image that the teacher's deterministic
+ * sampler makes from the same noise:
  *
  *   L = E d( f(x, t_max), x_teacher ),   x = sigma_d eps,   (eps, x_teacher) a pair,
  *   f(x, t) = cos(t) x - sin(t) sigma_d F(x, t),   t_max = arctan(80/sigma_d).
@@ -12,8 +12,8 @@
  *
  * Sampling begins at t_max. d is |r|^2 per value (l2), |r| per value (l1), or pseudo-Huber on the
  * whole image of D values (Song and Dhariwal, arXiv 2310.14189):
- * (sqrt(|r|^2 + c^2 D) - c sqrt(D))/sqrt(D), which is quadratic near zero and grows as the distance
- * far off. The student learns from nothing but the pairs: their number decides.
+ * (sqrt(|r|^2 + c^2 D) - c sqrt(D))/sqrt(D), which is quadratic near zero and linear far from it.
+ * The student learns only from the pairs, so its quality depends on their number.
  */
 #include <math.h>
 
@@ -26,9 +26,10 @@ struct direct_opts {
 };
 
 static const struct few_option options[] = {
-    FEW_OPT_CHOICE(struct direct_opts, distance, "l2", "l2|l1|huber", "distance of the two images"),
+    FEW_OPT_CHOICE(struct direct_opts, distance, "l2", "l2|l1|huber",
+                   "distance between the student's image and the teacher's"),
     FEW_OPT_REAL(struct direct_opts, huber_c, "0.03", 1e-6, 100,
-                 "huber: root mean square at which it turns from square to linear"),
+                 "huber: root mean square at which the distance turns from square to linear"),
     FEW_OPT_END};
 
 /* [rows] */
@@ -67,7 +68,7 @@ const struct few_objective_def few__objective_direct = {
     .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "direct",
     .source = "Luhman and Luhman, arXiv 2101.02388",
-    .help = "one step from noise to the image that the teacher made of it",
+    .help = "one step from noise to the image that the teacher made from it",
     .options = options,
     .options_size = sizeof(struct direct_opts),
     .needs_teacher = true,

@@ -39,7 +39,7 @@ static double coordinate(enum few_path path, double sigma_d, double sigma) {
 
 /* ---- the grid ---- */
 
-/* c^(1/rho) of both ends. */
+/* c^(1/rho) at both ends of the grid. */
 struct ends {
   double rho, low, high;
 };
@@ -56,7 +56,7 @@ static few_node power(few_graph *g, few_node x, double p) {
   return p == 1 ? x : few_exp(g, few_scale(g, few_log(g, x), p));
 }
 
-/* c_i; last = N - 1. */
+/* c_i of the grid, with last = N - 1. */
 static few_node point(few_graph *g, struct ends e, few_node i, few_node last) {
   return power(g, few_affine(g, few_div(g, i, last), e.high - e.low, e.low), e.rho);
 }
@@ -100,13 +100,13 @@ few_node few__grid_lognormal(const struct few_loss *l, const struct few_grid_opt
   }
   few_node c = few__path_coordinate(l, o->path, few_exp(g, ln_sigma));
   few_node part = few_affine(g, power(g, c, 1 / e.rho), 1 / (e.high - e.low),
-                             -e.low / (e.high - e.low)); /* of the way from c_0 to c_N-1 */
+                             -e.low / (e.high - e.low)); /* share of the way from c_0 to c_N-1 */
   return interval(g, few_mul(g, part, few_affine(g, points, 1, -1)), points);
 }
 
 /* ---- the loss ---- */
 
-/* f(x, 0) = x whatever F is. Some networks have no F at t = 0, so rows there are evaluated at 1. */
+/* f(x, 0) = x for any F. Some networks have no F at t = 0, so such rows are evaluated at t = 1. */
 few_node few__discrete_f(struct few_loss *l, enum few_role who, const struct few_trig_state *at,
                          few_node guidance) {
   few_graph *g = l->g;
@@ -115,7 +115,8 @@ few_node few__discrete_f(struct few_loss *l, enum few_role who, const struct few
   return few_trig_denoised(l, at, few_loss_F(l, who, at->x, t, l->label, guidance));
 }
 
-/* [rows]. The slope of sqrt at 0 is infinite; adding 1e-24 makes it 0 and changes nothing else. */
+/* The distance of each row, [rows]. Adding 1e-24 avoids the infinite slope of sqrt at 0, and is too
+ * small to matter otherwise. */
 static few_node distance(struct few_loss *l, const struct few_distance_opts *o,
                          few_node difference) {
   few_graph *g = l->g;

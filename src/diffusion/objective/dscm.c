@@ -1,6 +1,6 @@
-/* dscm - sCD in discrete time (Lu and Song, arXiv 2410.11081, appendix E). It
- * shows what is lost when the tangent is a difference over a grid instead of a derivative. From t
- * to t' < t on the grid,
+/* dscm - sCD in discrete time (Lu and Song, arXiv 2410.11081, appendix E). It shows how results
+ * change if the tangent is a difference over a grid instead of a derivative. From t to t' < t on
+ * the grid,
  *
  *   x_t'  = cos(t-t') x_t - sin(t-t') sigma_d F_pretrain(x_t/sigma_d, t)              (DDIM)
  *   Delta = -cos(t') (sigma_d F^-(x_t, t) - sigma_d F_pretrain)
@@ -16,9 +16,9 @@
  *   r                 scalar[0]
  *   N                 points
  *
- * The grid is Karras' in sigma = sigma_d tan t with its first point moved to t = 0. Its interval is
- * sampled by the lognormal distribution as in iCT. On the paths trigflow and flow the grid is even
- * in that coordinate; the state, the tangent and the weight are the same.
+ * The grid is Karras' in sigma = sigma_d tan t, with its first point moved to t = 0. The interval
+ * is sampled by iCT's lognormal distribution. On the paths trigflow and flow the grid has equal
+ * steps in that coordinate; state, tangent and weight do not change.
  */
 #include "base/rng.h"
 #include "discrete.h"
@@ -79,7 +79,7 @@ static void build(struct few_loss *l, const void *opts) {
   const struct lower to = step(l, &d, v, few_mul(g, above_first, hop.s));
 
   few_node F = few_loss_F(l, FEW_STUDENT, d.x, d.t, l->label, guidance);
-  few_node below_t = few_select(g, above_first, to.at.t, d.t); /* at t' = 0 its factor is 0 */
+  few_node below_t = few_select(g, above_first, to.at.t, d.t); /* unused at t' = 0 */
   few_node below = few_loss_F(l, FEW_STUDENT, to.at.x, below_t, l->label, guidance);
   few_node slope = few_div(g, few_sub(g, few_mul(g, to.cos, F), below), to.sin);
   few_node first = few_mul(g, to.at.cos, few_sub(g, v, few_scale(g, F, sigma)));
@@ -92,7 +92,7 @@ const struct few_objective_def few__objective_dscm = {
     .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "dscm",
     .source = "arXiv 2410.11081",
-    .help = "sCD with differences over a grid of times in place of the tangent",
+    .help = "sCD with a difference over a grid of times instead of the derivative",
     .options = options,
     .options_size = sizeof(struct dscm_opts),
     .needs_teacher = true,

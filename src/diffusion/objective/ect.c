@@ -1,6 +1,6 @@
-/* ect - easy consistency tuning (Geng, Pokle, Luo, Lin and Kolter, arXiv 2406.14548): a diffusion
- * model becomes a consistency model while the second time moves from 0, where the loss is
- * diffusion's, towards the first. There is no grid:
+/* ect - easy consistency tuning (Geng, Pokle, Luo, Lin and Kolter, arXiv 2406.14548). A diffusion
+ * model becomes a consistency model while the second time r moves from 0, where the loss is that of
+ * diffusion, towards the first time c. There is no grid:
  *
  *   ln sigma ~ N(P_mean, P_std^2),   c = c(sigma)
  *   r = c (1 - n(sigma) / q^(j+1)), at least 0,   n(sigma) = 1 + k sigmoid(-b sigma)
@@ -62,7 +62,7 @@ static void schedule(double *scalar, const void *opts, const struct few_clock *a
   scalar[0] = pow(o->q, floor((double)at->step * (double)o->doublings / (double)at->steps) + 1);
 }
 
-/* c - r = c min(1, n/q^(j+1)), computed as such: a difference of c and r would have few digits. */
+/* c - r is computed as c min(1, n/q^(j+1)), because the difference of c and r would lose digits. */
 static struct few_hop second_time(struct few_loss *l, const struct ect_opts *o, few_node sigma) {
   few_graph *g = l->g;
   few_node n = few_affine(g, few_sigmoid(g, few_scale(g, sigma, -o->b)), o->k, 1);

@@ -5,7 +5,7 @@
 
 #include "diffusion/process/process.h"
 
-/* tan t = u / (sigma_d (1 - u)), with the pole at u = 1 out of the way. */
+/* From tan t = u / (sigma_d (1 - u)), in a form without the pole at u = 1. */
 few_node few__flow_time(const struct few_loss *l, few_node u) {
   few_graph *g = l->g;
   const double sigma = l->spec->sigma_data;
@@ -55,10 +55,11 @@ few_node few__flow_target_F(struct few_loss *l, enum few_role who, few_node x, f
 
 few_status few__flow_check(few_ctx *ctx, const char *name, bool guided, const struct few_fit *fit) {
   if (guided && !fit->student->classes)
-    return few__fail(ctx, FEW_E_INVALID,
-                     "%s: guidance inside the target needs labels, and there are none: train on "
-                     "labelled data (labels = yes), or leave guidance at 1",
-                     name);
+    return few__fail(
+        ctx, FEW_E_INVALID,
+        "%s: guidance inside the target needs labels, and the data have none: train on "
+        "labelled data (labels = yes), or leave guidance at 1",
+        name);
   if (!guided) return FEW_OK;
   char why[96];
   snprintf(why, sizeof why, "%s: guidance inside the target", name);

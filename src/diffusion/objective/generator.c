@@ -8,14 +8,14 @@
  *   fake score, phi, mu_fake      FEW_FAKE, trained by few__fake_diffusion
  *   sigma_init                    sigma_init
  *
- * That is the step of a consistency model from pure noise. A network that begins as the teacher
- * begins with the teacher's mean image there. A generator of two steps (DMD2's simulated sampler,
- * arXiv 2405.14867) starts a share of its rows from the states that the sampler has at its second
- * step,
+ * This is a consistency model's step from pure noise. A student that starts with the teacher's
+ * weights first gives the teacher's denoised image there, which is nearly the mean of the data. A
+ * generator of two steps (DMD2's simulated sampler, arXiv 2405.14867) also trains on a share of
+ * rows that start from the state at the sampler's second step,
  *
  *   x_mid = cos(t_mid) x + sin(t_mid) sigma_d z'',   x without gradient,
  *
- * so that the student is trained on its own images and not on data that it never sees later.
+ * so that the second step is trained on the student's own images, as in sampling, and not on data.
  *
  * The fake network starts as the teacher and is trained on these x by the diffusion loss. Its score
  * is that of the student's distribution with noise at t (Diff-Instruct, arXiv 2305.18455; VSD,
@@ -39,7 +39,7 @@ static few_node jump(struct few_loss *l, evaluate_F *F, few_node x, few_node t, 
   return few_trig_denoised(l, &at, F(l, FEW_STUDENT, x, t, l->label, s));
 }
 
-/* Not few_loss_randn: the objectives of a sum share their images. */
+/* This does not use few_loss_randn, because the objectives of a sum share their images. */
 static few_node noise(const struct few_loss *l, uint32_t purpose) {
   few_node z = few_randn(l->g, purpose, few_node_shape(l->g, l->x0));
   return few_scale(l->g, z, l->spec->sigma_data);
@@ -88,10 +88,11 @@ void few__generator_use(struct few_use *out, const struct few_generator_opts *o,
 few_status few__generator_check(few_ctx *ctx, const char *name, const struct few_generator_opts *o,
                                 const struct few_fit *fit) {
   if (fit->student->step_size)
-    return few__fail(ctx, FEW_E_INVALID,
-                     "%s: the student takes the size of a step, and its images are made without: "
-                     "add it to an objective whose student has no such input",
-                     name);
+    return few__fail(
+        ctx, FEW_E_INVALID,
+        "%s: the student takes a step size, but this objective makes its images without "
+        "one: add it to an objective whose student has no such input",
+        name);
   if (o->mid_share > 0 && o->mid_time >= atan(o->sigma_init / fit->student->sigma_data))
     return few__fail(ctx, FEW_E_INVALID,
                      "%s: mid_time %g is not below the start, arctan(sigma_init/sigma_d) = %g",

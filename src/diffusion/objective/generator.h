@@ -8,8 +8,8 @@
 struct few_generator_opts {
   struct few_guidance_opts guidance; /* of the teacher's score; not read by the adversarial loss */
   double sigma_init;                 /* noise level at which the student starts */
-  double mid_time, mid_share;        /* time of a second step, and the share of rows that have it */
-  double fake_p_mean, fake_p_std;    /* times of the fake network's own loss */
+  double mid_time, mid_share;        /* time of a second step, and the share of rows with one */
+  double fake_p_mean, fake_p_std;    /* distribution of times of the fake network's loss */
 };
 #define FEW_GENERATOR_(S, field, deflt, min, max, help) \
   FEW_OPT_IN(S, gen, field, FEW_OPTION_REAL, deflt, min, max, NULL, help)

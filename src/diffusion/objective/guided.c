@@ -1,6 +1,6 @@
 /* guided - stage one of the distillation of guided diffusion (Meng et al., arXiv 2210.03142,
- * section 3.1): one network with the guidance scale as an input, in place of the two evaluations of
- * classifier-free guidance (Ho and Salimans, arXiv 2207.12598), at every time:
+ * section 3.1). One evaluation of a network with the guidance scale as an input replaces the two
+ * evaluations of classifier-free guidance (Ho and Salimans, arXiv 2207.12598):
  *
  *   x^w(z_t) = (1 + w) x^(z_t, c) - w x^(z_t),    w ~ U[w_min, w_max],   u ~ U[0, 1],
  *   L = E weight(lambda_u) |x^w - x^_student(z_t, c, w)|^2.
@@ -12,11 +12,11 @@
  *   x^_eta1               the student: F, with s as an input beside time
  *   omega(lambda_t)       weight (snr.h)
  *
- * x^ is linear in F at one state, so the target is F_none + s (F_c - F_none). With guidance_min =
- * guidance_max there is one scale and no input.
+ * x^ is linear in F at a given state, so the target is F_none + s (F_c - F_none). If guidance_min =
+ * guidance_max, there is one scale and it is not an input.
  *
- * The result is still a teacher: sampled in many steps by any solver, at half the cost of guidance.
- * Stage two is `progressive` with it as the teacher, whose guidance input the students inherit.
+ * The result is again a teacher, sampled in many steps by any solver, at half the cost of guidance.
+ * Stage two is `progressive` with this teacher; the students inherit its guidance input.
  */
 #include "base/rng.h"
 #include "snr.h"

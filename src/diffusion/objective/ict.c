@@ -12,8 +12,8 @@
  *   p(sigma_i)           few__grid_lognormal, which writes erf as the normal distribution Phi
  *   N(k), s0, s1         scalar[0], s0, s1
  *
- * The target is the student of this very step: an average of it keeps the two losses, of finite N
- * and of the limit, from agreeing (section 3.2). Index and grid are computed in the graph.
+ * The target is the current student. With an average as the target, the loss for N to infinity
+ * would not be that of continuous time (section 3.2). Index and grid are computed in the graph.
  */
 #include <math.h>
 
@@ -44,7 +44,7 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
   if (o->s1 >= o->s0) return FEW_OK;
   return few__fail(
       ctx, FEW_E_INVALID,
-      "ict: s1 = %lld is below s0 = %lld, and a grid becomes finer: give s1 = s0 or more",
+      "ict: s1 = %lld is below s0 = %lld, but the grid must become finer: give s1 = s0 or more",
       (long long)o->s1, (long long)o->s0);
 }
 

@@ -72,7 +72,7 @@ few_node few_loss_target_F(struct few_loss *l, enum few_role who, few_node x, fe
   return evaluate(l, who, x, t, label, guidance, true);
 }
 
-/* Not few_loss_randu: the objectives of a sum share one scale. */
+/* This does not use few_loss_randu, because the objectives of a sum share one scale. */
 few_node few_loss_guidance_scale(const struct few_loss *l) {
   const double least = l->guidance_min, most = l->guidance_max;
   assert(least <= most);
@@ -112,8 +112,8 @@ few_node few_trig_denoised(const struct few_loss *l, const struct few_trig_state
                  few_mul(g, d->sin, few_scale(g, F, l->spec->sigma_data)));
 }
 
-/* w(t): linear in a positional embedding of t, zero at first (EDM2's uncertainty head, arXiv
- * 2312.02696, with the embedding that sCM asks for). */
+/* The learned weight w(t): a linear layer of a positional embedding of t, zero at first. It is
+ * EDM2's uncertainty head (arXiv 2312.02696) with the embedding that sCM recommends. */
 static few_node weight_head(struct few_loss *l, few_node t) {
   char name[16] = "weight";
   if (l->objective) snprintf(name, sizeof name, "weight%d", l->objective);

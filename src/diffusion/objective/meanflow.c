@@ -1,4 +1,4 @@
-/* meanflow - MeanFlow (Geng, Deng, Bai, Kolter and He, arXiv 2505.13447), from data alone.
+/* meanflow - MeanFlow (Geng, Deng, Bai, Kolter and He, arXiv 2505.13447), without a teacher.
  *
  * The average velocity of the flow dy/du = v from u down to r <= u,
  *
@@ -15,7 +15,7 @@
  *   L = w |U - sg U_tgt|^2,   w = 1/sg(|U - U_tgt|^2 + c)^p                eq. 9, section 4.3
  *
  *   paper                 here
- *   t (1 is noise), r     u and r in these comments; at.t and at.end are TrigFlow's times of them
+ *   t (1 is noise), r     u and r in these comments; at.t and at.end are their TrigFlow times
  *   z_t                   y_u = x_t/n(t)
  *   u(z_t, r, t)          U, few__flow_velocity of the network's F (flow.h)
  *   v_t                   v, from F_g: eps - x0 of the row, or the guided velocity
@@ -28,23 +28,22 @@
  *
  * In TrigFlow's terms, U = n F + m x_t (flow.h), which at r = u is flow matching's velocity. The
  * flow of y is the flow of x, dx_t/dt = sigma_d F and du/dt = sigma_d/n^2. So the tangent of (x, t)
- * is n^2 (F_v, 1/sigma_d), with F_v the F of v. logit(u) is ln(sigma_d tan t): flow matching's
- * logit-normal times are TrigFlow's lognormal ones.
+ * is n^2 (F_v, 1/sigma_d), where F_v is the F of v. logit(u) is ln(sigma_d tan t), so flow
+ * matching's logit-normal times are TrigFlow's lognormal times.
  *
  * The weight 1/sg(..)^p depends on the row, including the noise of its v, so the minimum is no
- * longer the mean of v. Over many pixels |U - U_tgt|^2 hardly varies and the effect is negligible;
- * for points use p = 0.
+ * longer the mean of v. With many pixels |U - U_tgt|^2 hardly varies and the effect is negligible.
+ * For points use p = 0.
  *
  * Two times are sampled. With `order = swap` u is the later and r the earlier. With `order = min`
- * (the CIFAR recipe, with r_mean -4) u is the first, and r is the smaller of the two. A row is a
- * step with the probability `jumps`; otherwise r = u.
+ * (the paper's for CIFAR, with r_mean -4) u is the first, and r is the smaller of the two. A row
+ * has r < u with probability `jumps`; otherwise r = u.
  *
  * Guidance (section 4.2, eq. 19; with kappa: appendix B.1): the velocity
  * v_g = omega v + (1 - omega - kappa) U(r = u, no label) + kappa U(r = u, label), of guidance scale
  * omega/(1 - kappa), takes the place of v, except where the row's label was dropped.
  * With `velocity = predicted` the derivative runs along the network's own U at r = u (Geng et al.,
- * arXiv 2512.02012), which has no noise in it; the residual U + (u - r) sg(dU/du) - v_g is the
- * same.
+ * arXiv 2512.02012), which is not noisy. The residual is still U + (u - r) sg(dU/du) - v_g.
  */
 #include "base/rng.h"
 #include "flow.h"
@@ -66,8 +65,8 @@ static const struct few_option options[] = {
                  "second time: standard deviation of ln(sigma_d tan t)"),
     FEW_OPT_CHOICE(
         struct meanflow_opts, order, "swap", "swap|min",
-        "swap: a step goes from the later of two times to the earlier; min: from the first time "
-        "to the earlier of the two"),
+        "swap: a step goes from the later of two times to the earlier; min: a step goes from the "
+        "first time to the earlier of the two"),
     FEW_OPT_REAL(struct meanflow_opts, jumps, "0.25", 0, 1,
                  "probability that a row has two different times"),
     FEW_OPT_REAL(struct meanflow_opts, norm_p, "1", 0, 2,
@@ -78,7 +77,8 @@ static const struct few_option options[] = {
     FEW_OPT_REAL(struct meanflow_opts, kappa, "0", 0, 0.99,
                  "share of the labelled prediction in the guided velocity"),
     FEW_OPT_CHOICE(struct meanflow_opts, velocity, "sample", "sample|predicted",
-                   "what the derivative runs along: the row's path, or the network's field"),
+                   "velocity along which the derivative is taken: that of the row's path, or the "
+                   "network's"),
     FEW_OPT_END};
 
 static bool guided(const struct meanflow_opts *o) { return o->omega != 1 || o->kappa > 0; }
@@ -112,8 +112,8 @@ static struct step sample_step(const struct few_loss *l, const struct meanflow_o
 
 /* ---- the target ---- */
 
-/* F of the velocity that the flow is taken to have. Mixes of velocities at one x_t, of shares that
- * sum to 1, are the same mixes of F. */
+/* F of the velocity v_g. At one x_t, a mix of velocities whose shares sum to 1 is the same mix of
+ * their F. */
 static few_node guided_F(struct few_loss *l, const struct meanflow_opts *o,
                          const struct few_trig_state *d, few_node here) {
   few_graph *g = l->g;

@@ -1,5 +1,5 @@
-/* objective.h - what a network is trained for: one file and one row in objectives.def, or added to
- * a context. few/ext/objective.h has the definition and the helpers. */
+/* objective.h - objectives, the losses with which networks are trained: one file and one row in
+ * objectives.def, or added to a context. few/ext/objective.h has the definition and the helpers. */
 #ifndef FEW_SRC_OBJECTIVE_H
 #define FEW_SRC_OBJECTIVE_H
 

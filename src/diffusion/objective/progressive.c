@@ -11,29 +11,31 @@
  *   paper                  here
  *   t, t', t''             the process's u, m, s; TrigFlow's times of them are k.t, k.m, k.s
  *   z_t                    d.x, longer by a factor
- *   x~                     two_steps, as the F~ that stands for it
+ *   x~                     two_steps, which returns its F~
  *   x^_theta, x^_eta       FEW_TARGET (of this stage), FEW_STUDENT
  *   w(lambda_t)            weight (snr.h)
  *   N                      scalar[0], from `start` to `end`
  *
- * x~ is the image for which one step of DDIM goes from z_t to z_s. The student then becomes the
- * teacher and N is halved, a stage each; the first stage starts as the recipe's teacher and takes
- * it for its own. The recipe's lr_shape = linear takes each stage's rate to zero, as in the paper.
+ * x~ is the image with which one DDIM step goes from z_t to z_s. Training has stages. In the first,
+ * the student starts with the weights of the recipe's teacher and learns from it. After each stage
+ * the student becomes the teacher, and N is halved. With lr_shape = linear the rate of each stage
+ * falls to zero, as in the paper.
  *
- * In TrigFlow's time DDIM is a rotation, x_s = cos(t-s) x_t - sin(t-s) sigma_d F, so x~ has an F~
- * that turns x_t into x_s. With p = t - m, q = m - s and the teacher's F_t, F_m there,
+ * In TrigFlow's time DDIM is a rotation, x_s = cos(t-s) x_t - sin(t-s) sigma_d F. So x~ has an F~
+ * with which this rotation maps x_t to x_s. With p = t - m, q = m - s and the teacher's F_t at t
+ * and F_m at m,
  *
  *   F~ = (cos(q) sin(p) F_t + sin(q) (F_m - sin(p) x_t/sigma_d)) / sin(p + q).
  *
- * Terms that would cancel are gone from it, so no digits are lost for any N. u = 0 stands for t = 0
- * itself, as it does in the sampler. The paper's exception for i = 1, where x~ is the teacher's
- * last x^, therefore needs no code: from m a step to t = 0 leads to x^(x_m, m).
+ * It has no terms that cancel, so no digits are lost for any N. u = 0 is taken as t = 0, as in the
+ * sampler. The paper's exception for i = 1, where x~ is the teacher's last x^, therefore needs no
+ * code: a step from m to t = 0 gives x^(x_m, m).
  *
  * direction = encode goes the other way, u -> u + 1/N from i = 0 .. N-1, for few encode.
  * grid = double is for the stochastic sampler (2210.03142, section 3): a jump of 2/N from every
- * i/N. From i = 1 only a jump of 1/N is left; there the teacher's own step is the target.
- * joint = yes distils each row with its label and without: the baseline that 2210.03142 reports as
- * failing when the result is guided as teachers are.
+ * i/N. From i = 1 only a jump of 1/N is possible; there the target is the teacher's own step.
+ * joint = yes distils each row with its label and without. It is the baseline of 2210.03142, which
+ * fails if the student is sampled with classifier-free guidance.
  */
 #include "base/rng.h"
 #include "diffusion/process/vp.h"
@@ -76,13 +78,14 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
   FEW_TRY(few__snr_check(ctx, "progressive", &o->snr));
   if (o->end << (stages(opts) - 1) != o->start)
     return few__fail(ctx, FEW_E_INVALID,
-                     "progressive: start = %lld cannot be halved to end = %lld: give end times a "
-                     "power of two",
+                     "progressive: start = %lld cannot be halved to end = %lld: start must be end "
+                     "times a power of two",
                      (long long)o->start, (long long)o->end);
   if (o->grid == DOUBLE && o->direction == ENCODE)
-    return few__fail(ctx, FEW_E_INVALID,
-                     "progressive: grid = double is for the stochastic sampler, which leads to "
-                     "images: encode with grid = own");
+    return few__fail(
+        ctx, FEW_E_INVALID,
+        "progressive: grid = double is for the stochastic sampler, which makes images: "
+        "use grid = own with direction = encode");
   if (o->joint && (!fit->teacher->classes || fit->teacher->guidance))
     return few__fail(ctx, FEW_E_INVALID,
                      "progressive: joint = yes is for a teacher with labels and without a guidance "
@@ -97,7 +100,7 @@ static void schedule(double *scalar, const void *opts, const struct few_clock *a
   scalar[0] = (double)steps_of(opts, at);
 }
 
-/* The grid as sampling times. */
+/* Sets the grid as the student's sampling times. */
 static void use(struct few_use *out, const void *opts, const struct few_clock *at, double sigma_d) {
   const struct progressive_opts *o = opts;
   const struct few_cosine c = few__cosine(o->snr.logsnr_min, o->snr.logsnr_max);
@@ -116,7 +119,7 @@ struct step {
   few_node t, m, s;
 };
 
-/* t of place/N; exactly 0 at the clean end of a decoder, and beyond. */
+/* The time t of u = place/N. For a decoder it is exactly 0 if place <= 0. */
 static few_node time_at(const struct few_loss *l, const struct progressive_opts *o,
                         few_node place) {
   few_graph *g = l->g;
@@ -137,7 +140,8 @@ static struct step sample_step(const struct few_loss *l, const struct progressiv
                        time_at(l, o, few_affine(g, i, 1, way * jump))};
 }
 
-/* A step of length zero (the edge of grid = double) evaluates the network where it is defined. */
+/* If the second step has length zero, at the end of grid = double, its network is evaluated at t
+ * instead of m = 0, where some networks are not defined. */
 static few_node defined_time(few_graph *g, const struct step *k) {
   return few_select(g, few_less(g, few_fill(g, 0, FEW_SCALAR), k->m), k->m, k->t);
 }

@@ -1,7 +1,8 @@
-/* reflow - rectified flow on a model's own pairs (Liu, Gong and Liu, arXiv 2209.03003): flow
- * matching where noise and image are not independent but belong together, as the teacher maps one
- * to the other. Paths that crossed are rewired, so the new model's paths are straighter, and a
- * straight path is one step of Euler. The result can be the teacher of the next run: k-reflow.
+/* reflow - rectified flow on the teacher's pairs (Liu, Gong and Liu, arXiv 2209.03003): flow
+ * matching in which noise and image are not independent but a pair, the image being what the
+ * teacher makes from the noise. Paths that would cross are rewired, so the new model's paths are
+ * straighter; a straight path needs only one Euler step. The result can be the teacher of the next
+ * run (k-reflow).
  *
  *   y_u = (1-u) x0 + u eps,   L = E |v(y_u, u) - (eps - x0)|^2,   u ~ U(0, 1),  (eps, x0) a pair.
  *
@@ -12,11 +13,11 @@
  *
  * On TrigFlow's circle the same state is x_t = cos(t) x0 + sin(t) sigma_d eps at
  * tan(t) = u/((1-u) sigma_d), longer than y_u by the factor n = cos(t) + sigma_d sin(t). The
- * network's own target is cos(t) eps - sin(t) x0/sigma_d, and v - (eps - x0) = n (F - target): the
- * weight n^2 makes the loss flow matching's own.
+ * target for F is cos(t) eps - sin(t) x0/sigma_d, and v - (eps - x0) = n (F - target). So with the
+ * weight n^2 the loss is that of flow matching.
  *
- * few check --straightness measures how straight the result is. The figure `flow` in the log is the
- * loss per value: where pairs and paths agree, the same number.
+ * few check --straightness measures how straight the result is. `flow` in the log is the loss per
+ * value; if the student maps noise to images exactly as the pairs do, the two numbers are the same.
  */
 #include <math.h>
 
@@ -35,7 +36,7 @@ static struct line sample_line(struct few_loss *l) {
   few_graph *g = l->g;
   const double sigma = l->spec->sigma_data;
   struct line s;
-  /* below 1, to which single precision may round u */
+  /* keep u below 1, to which single precision may round it */
   few_node u = few_scale(g, few_loss_randu(l, FEW_RNG_TIME, FEW_SHAPE(l->rows)), 1 - 1e-6);
   s.t = few_atan(g, few_div(g, u, few_scale(g, few_affine(g, u, -1, 1), sigma)));
   few_node c = few_loss_rows(l, few_cos(g, s.t)), d = few_loss_rows(l, few_sin(g, s.t));

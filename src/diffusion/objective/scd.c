@@ -1,5 +1,5 @@
 /* scd - continuous-time consistency distillation, sCD (Lu and Song, arXiv 2410.11081, Algorithm 1
- * with a teacher). The loss is in scm.c; here is only the velocity of the flow:
+ * with a teacher). The loss is in scm.c. This file adds the velocity of the flow:
  *
  *   dx_t/dt = sigma_d F_s(x_t/sigma_d, t),
  *   F_s     = F_pretrain(no label) + s (F_pretrain(label) - F_pretrain(no label)).
@@ -8,7 +8,8 @@
  *   F_pretrain               the teacher: few_loss_teacher, with guidance
  *   s ~ U[1, 2] (guidance)   few_loss_guidance_scale, uniform in guidance_min .. guidance_max
  *
- * s is an input of the student, so that one student serves every guidance scale of the range.
+ * s is an input of the student, so one student can be sampled with every guidance scale of the
+ * range.
  */
 #include "scm.h"
 

@@ -1,9 +1,9 @@
-/* scd-segments - sCD whose student goes to the end of a segment of time instead of to the image:
+/* scd-segments - sCD whose student maps a state to the end of a segment of time, not to the image:
  * multistep consistency models (Heek, Hoogeboom and Salimans, arXiv 2403.06807) in continuous time
  * (multi-step sCD of Lu and Song, arXiv 2410.11081, table 2).
  *
- * [0, t_max], t_max = arctan(80/sigma_d), is cut into `segments` equal parts with ends t_k. A state
- * at t in (t_k, t_{k+1}] is mapped to t_k by
+ * [0, t_max], t_max = arctan(80/sigma_d), is divided into `segments` equal parts with ends t_k. A
+ * state at t in (t_k, t_{k+1}] is mapped to t_k by
  *
  *   f(x_t, t; t_k) = cos(t - t_k) x_t - sin(t - t_k) sigma_d F(x_t/sigma_d, t, t - t_k).
  *
@@ -13,10 +13,10 @@
  *   paper                  here
  *   number of segments     segments
  *   t_k                    ends(t)
- *   t - t_k                in.step_size, the network's second number
+ *   t - t_k                in.step_size, an input of the network
  *
- * `segments` steps without fresh noise make an image. Each covers less than sCD's one step, which
- * makes it easier to learn. One segment is sCD.
+ * `segments` steps without fresh noise make an image. Each is shorter than sCD's step and therefore
+ * easier to learn. With one segment this is sCD.
  */
 #include "diffusion/process/process.h"
 #include "scm.h"
@@ -36,7 +36,7 @@ static void schedule(double *scalar, const void *opts, const struct few_clock *a
   few__scm_schedule(scalar, &((const struct scd_segments_opts *)opts)->scm, at);
 }
 
-/* The end of each row's segment; the last one reaches up to pi/2. */
+/* The end t_k of each row's segment. Times above t_max belong to the last segment. */
 static few_node ends(const struct few_loss *l, int64_t segments, few_node t) {
   few_graph *g = l->g;
   const double width = few__t_max(l->spec->sigma_data) / (double)segments;

@@ -1,4 +1,4 @@
-/* scm.h - what sCD and sCT share: all of sCM but the source of dx_t/dt. Each technique that
+/* scm.h - the loss of sCM, which sCD and sCT use with different dx_t/dt. Each technique that
  * stabilises it is an option. */
 #ifndef FEW_SRC_SCM_H
 #define FEW_SRC_SCM_H
@@ -7,7 +7,7 @@
 
 struct few_scm_opts {
   double p_mean, p_std;
-  enum { FEW_TANGENT_NORMALIZE, FEW_TANGENT_CLIP, FEW_TANGENT_RAW } tangent; /* how it is limited */
+  enum { FEW_TANGENT_NORMALIZE, FEW_TANGENT_CLIP, FEW_TANGENT_RAW } tangent; /* its limit */
   double tangent_c;
   int64_t tangent_warmup; /* steps */
   bool prior_weight, adaptive, rearrange;
@@ -28,7 +28,7 @@ struct few_scm_opts {
   FEW_SCM_(S, prior_weight, FEW_OPTION_BOOL, "yes", 0, 0, NULL, \
            "prior weight 1/(sigma_d tan t), besides the learned one; no: 1"), \
   FEW_SCM_(S, adaptive, FEW_OPTION_BOOL, "yes", 0, 0, NULL, "learn the weight of each time")
-/* If the tangent is a derivative. */
+/* Options of objectives whose tangent is a derivative. */
 #define FEW_SCM_JVP_OPTIONS(S) \
   FEW_SCM_(S, rearrange, FEW_OPTION_BOOL, "yes", 0, 0, NULL, \
            "compute cos t sin t dF/dt as one tangent; no: dF/dt, then the product")
@@ -40,7 +40,7 @@ void few__scm_schedule(double *scalar, const struct few_scm_opts *o, const struc
 void few__scm_build(struct few_loss *l, const struct few_scm_opts *o,
                     const struct few_trig_state *d, few_node v, few_node guidance);
 
-/* ---- Its parts; scalar[0] is r ---- */
+/* ---- Parts of the loss; scalar[0] is r ---- */
 
 /* a(t): cos t with the prior weight, sigma_d sin t without it; [rows, 1, ..]. */
 few_node few__scm_factor(const struct few_loss *l, const struct few_scm_opts *o,

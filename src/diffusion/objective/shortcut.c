@@ -1,9 +1,10 @@
 /* shortcut - shortcut models (Frans, Hafner, Levine and Abbeel, arXiv 2410.12557): one network for
- * any power-of-two number of steps, from data alone.
+ * any power-of-two number of steps, trained without a teacher.
  *
  * s(y_u, u, d) is the average velocity of the straight path y_u = (1 - u) x0 + u eps over the next
- * step of size d, y_{u-d} = y_u - d s(y_u, u, d). Here u falls from noise, 1, to the image, 0. One
- * batch trains the velocity itself by flow matching, and long steps from two half ones:
+ * step of size d, y_{u-d} = y_u - d s(y_u, u, d). Here u falls from 1, noise, to 0, the image. A
+ * batch has rows that train the velocity by flow matching, and rows that train a long step to equal
+ * two half steps:
  *
  *   flow         | s(y_u, u, 0) - (eps - x0) |^2
  *   consistency  | s(y_u, u, 2d) - sg[ s(y_u, u, d) + s(y', u - d, d) ] / 2 |^2,
@@ -13,25 +14,24 @@
  *   t (1 is data)                1 - u
  *   x_0 (noise), x_1 (data)      eps, x0
  *   x_t                          y_u = x_t/n(t) (flow.h)
- *   s(x_t, t, d)                 -s: few__flow_velocity of F; the sign is that of the time
+ *   s(x_t, t, d)                 -s, few__flow_velocity of F, since time runs the other way
  *   d                            2^-k; k = log2(1/d) is the network's input, step_size
  *   128, the number of steps     steps_max
  *   k, share of consistency      bootstrap
  *   s_target                     two_half_steps
  *   EMA target                   FEW_TARGET, target_decay
  *
- * d is one of 1, 1/2 .. 1/steps_max, and u lies on the grid of the step. d = 0 is given to the
- * network as the smallest step, and k as a whole number, both as in the paper's code.
+ * d is one of 1, 1/2 .. 1/steps_max, and u is a multiple of d. The network's input for d = 0 is
+ * that of the smallest step, and k is a whole number, both as in the paper's code.
  *
  * The first rows of each shard, a share `bootstrap`, are the consistency rows (a quarter in the
  * paper, an eighth in its code); each row has its own step and time. Both terms are means over
- * their own rows, weighted by their share: with balance = fixed the loss is the mean over the mixed
- * batch.
+ * their own rows, weighted by their share, so with balance = fixed the loss is the mean over the
+ * whole batch.
  *
- * Guidance applies to the smallest step only. Targets made of two smallest steps are guided,
- * s_none + w (s_label - s_none), and longer steps inherit it; sampling then uses none. The trainer
- * drops the labels of consistency rows too, which the paper's code does not: such rows learn the
- * step without a label.
+ * Only targets made of two smallest steps are guided, s_none + w (s_label - s_none). Longer steps
+ * learn guidance from these, so sampling uses none. The trainer also drops labels of consistency
+ * rows, so that steps without a label are learned; the paper's code does not.
  */
 #include <math.h>
 
@@ -49,8 +49,9 @@ static const struct few_option options[] = {
                 "most steps, a power of two: the smallest is 1/steps_max"),
     FEW_OPT_REAL(struct shortcut_opts, bootstrap, "0.25", 0, 1,
                  "share of the rows that learn from two half steps"),
-    FEW_OPT_CHOICE(struct shortcut_opts, target, "average", "average|student",
-                   "network of the half steps: the averaged student, or the student itself"),
+    FEW_OPT_CHOICE(
+        struct shortcut_opts, target, "average", "average|student",
+        "network that makes the half steps: the averaged student, or the student itself"),
     FEW_OPT_REAL(struct shortcut_opts, target_decay, "0.999", 0, 1,
                  "decay of the averaged student, per step"),
     FEW_OPT_REAL(struct shortcut_opts, target_clip, "4", 0, 1e6,
@@ -77,25 +78,27 @@ static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fi
   const int64_t rows = fit->batch / fit->shards, first = bootstrap_rows(o, rows);
   if (o->steps_max & (o->steps_max - 1))
     return few__fail(ctx, FEW_E_INVALID,
-                     "shortcut: steps_max = %lld is no power of two: give %lld or %lld",
+                     "shortcut: steps_max = %lld is not a power of two: give %lld or %lld",
                      (long long)o->steps_max, 1LL << (levels(o) - 1), 1LL << levels(o));
   if (first < 1 || first >= rows)
-    return few__fail(ctx, FEW_E_INVALID,
-                     "shortcut: bootstrap = %g of a shard's %lld rows are %lld: both kinds of rows "
-                     "need one: give fewer shards, a larger batch, or another share",
-                     o->bootstrap, (long long)rows, (long long)first);
+    return few__fail(
+        ctx, FEW_E_INVALID,
+        "shortcut: bootstrap = %g of a shard's %lld rows is %lld rows, but a shard needs "
+        "both kinds of rows: give fewer shards, a larger batch, or another share",
+        o->bootstrap, (long long)rows, (long long)first);
   return few__flow_check(ctx, "shortcut", o->guidance != 1, fit);
 }
 
-/* ---- which step, and where it begins ---- */
+/* ---- the size and the start of a step ---- */
 
 struct sampled {
-  few_node k; /* [rows] the step is 2^-k */
-  few_node u; /* [rows] where it begins, a multiple of it, in (0, 1] */
+  few_node k; /* [rows] the step size is 2^-k */
+  few_node u; /* [rows] start of the step, in (0, 1], a multiple of its size */
 };
 
-/* A row is at level j or past it with chance 1 - j/levels; a row of flow matching is past all. past
- * [rows, levels] is also the mask of the binary digits that u has on the grid of its step, so
+/* past[row, j] is 1 if the row's k is at least j. For consistency rows that has the probability
+ * 1 - j/levels, so k is uniform; for rows of flow matching it is always 1. It also masks the random
+ * binary digits of 1 - u, which has k of them, so
  *   k = sum past,   1 - u = sum past digit 2^-j,   j = 1 .. levels. */
 static struct sampled sample_steps(const struct few_loss *l, int n, int64_t first) {
   few_graph *g = l->g;
@@ -103,7 +106,7 @@ static struct sampled sample_steps(const struct few_loss *l, int n, int64_t firs
   double place[MAX_LEVELS], chance[2][MAX_LEVELS];
   for (int j = 0; j < n; j++) {
     place[j] = ldexp(1, -(j + 1));
-    chance[0][j] = j + 1 < n ? (double)(j + 1) / n : 2; /* two smallest steps are one target */
+    chance[0][j] = j + 1 < n ? (double)(j + 1) / n : 2; /* two smallest steps make a target */
     chance[1][j] = -1;
   }
   few_node of[2];
@@ -128,9 +131,9 @@ static few_node clipped(few_graph *g, const struct shortcut_opts *o, few_node x)
   return few_min(g, x, few_fill(g, o->target_clip, FEW_SCALAR));
 }
 
-struct half { /* half steps of the first rows */
+struct half { /* half steps of the consistency rows */
   few_node k, label;
-  few_node guided; /* [rows] 1 where it is the smallest; FEW_NONE: none is */
+  few_node guided; /* [rows] 1 if the half step is the smallest step; FEW_NONE: no guidance */
 };
 
 static few_node velocity(struct few_loss *l, const struct shortcut_opts *o, const struct half *h,
@@ -215,7 +218,7 @@ const struct few_objective_def few__objective_shortcut = {
     .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "shortcut",
     .source = "arXiv 2410.12557",
-    .help = "flow matching whose long steps match two half ones; 1, 2, 4, 8 .. steps",
+    .help = "flow matching in which a long step equals two half steps; 1, 2, 4, 8 .. steps",
     .options = options,
     .options_size = sizeof(struct shortcut_opts),
     .starts_as_teacher = true,

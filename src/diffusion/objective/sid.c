@@ -1,5 +1,5 @@
-/* sid - score identity distillation (Zhou et al., arXiv 2404.04057): the Fisher divergence between
- * the student's images with noise and the teacher's, without data.
+/* sid - score identity distillation (Zhou et al., arXiv 2404.04057). It minimises the Fisher
+ * divergence between the student's noisy images and the teacher's, without data.
  *
  *   x = f(sigma_d z', t_1),   x_t = cos(t) x + sin(t) z,   D = cos(t) x_t - sin(t) sigma_d F
  *   L = 1/D sum (D_real - D_fake) [ (D_real - x) - alpha (D_real - D_fake) ] / w,
@@ -13,11 +13,11 @@
  *   t, t_max                   u of sigma, u_max
  *   omega(t)                   1/w, by few__mean_distance
  *
- * Were D_fake exact, E[x | x_t] = D_fake would make E L = (1 - alpha) E |D_real - D_fake|^2 / w:
- * the divergence itself for alpha = 0. alpha = 1 to 1.2 improves the gradient where D_fake lags
- * behind. The gradient passes through x, and through x_t into BOTH networks, whose weights are
- * fixed: without that path the formula is another method. The paper starts from sigma_init = 2.5
- * and sums over pixels, which only changes the scale. `sid + adversarial` is SiDA (arXiv
+ * If D_fake were exact, that is E[x | x_t], then E L = (1 - alpha) E |D_real - D_fake|^2 / w, which
+ * for alpha = 0 is the divergence. alpha = 1 to 1.2 gives a better gradient while D_fake lags
+ * behind the student. The gradient passes through x, and through x_t into both networks, whose
+ * weights are fixed; without this path it would be another method. The paper starts from sigma_init
+ * = 2.5 and sums over pixels, which only changes the scale. `sid + adversarial` is SiDA (arXiv
  * 2410.14919).
  */
 #include <math.h>
@@ -35,7 +35,7 @@ static const struct few_option options[] = {
     FEW_OPT_REAL(struct sid_opts, alpha, "1.2", -10, 10,
                  "alpha, factor of D_real - D_fake in the loss"),
     FEW_OPT_REAL(struct sid_opts, u_max, "0.8", 0.001, 1,
-                 "largest noise level that is used, from 0 (sigma_min) to 1 (sigma_max)"),
+                 "largest noise level, from 0 (sigma_min) to 1 (sigma_max)"),
     FEW_OPT_REAL(struct sid_opts, sigma_min, "0.002", 1e-6, 1e4,
                  "smallest of Karras' noise levels"),
     FEW_OPT_REAL(struct sid_opts, sigma_max, "80", 1e-6, 1e6, "largest of Karras' noise levels"),

@@ -1,9 +1,9 @@
-/* snr.h - what progressive and guided distillation share: times of the cosine process, and losses
- * weighted by the signal-to-noise ratio there (Salimans and Ho, arXiv 2202.00512, section 4).
+/* snr.h - times and losses of progressive and guided distillation: times of the cosine process, and
+ * losses weighted by their signal-to-noise ratio (Salimans and Ho, arXiv 2202.00512, section 4).
  *
- * Their process is alpha_u x0 + sigma_u eps with lambda(u) = ln(alpha^2/sigma^2)
- * (process/vp.h). Only its times and ratios are used: the state is TrigFlow's
- * at the same ratio.
+ * The papers' process is alpha_u x0 + sigma_u eps with lambda(u) = ln(alpha^2/sigma^2)
+ * (process/vp.h). Only its times and ratios are used here. The state is TrigFlow's of the same
+ * ratio.
  */
 #ifndef FEW_SRC_SNR_H
 #define FEW_SRC_SNR_H
@@ -30,7 +30,7 @@ struct few_snr_opts {
 few_status few__snr_check(few_ctx *ctx, const char *name, const struct few_snr_opts *o);
 /* TrigFlow's time of u [rows], 0 <= u <= 1. */
 few_node few__snr_time(const struct few_loss *l, const struct few_snr_opts *o, few_node u);
-/* Add the weighted loss of F at time t against a target without gradient. */
+/* Add the weighted squared error of F at time t. No gradient passes to the target. */
 void few__snr_add(struct few_loss *l, const struct few_snr_opts *o, few_node t, few_node F,
                   few_node target, const char *name, double weight);
 

@@ -28,7 +28,7 @@ const struct few_objective_def *few__objective_find(const few_ctx *ctx, const ch
   return NULL;
 }
 
-/* The first member that is required, alone or by another one, and NULL. */
+/* The name of the first member that must be set and is NULL; some are required by others. */
 static const char *missing(const struct few_objective_def *d) {
   if (!d->help) return "help";
   if (!d->options) return "options";
@@ -49,13 +49,13 @@ static few_status check(few_ctx *ctx, const struct few_objective_def *d) {
   if (!d->guides) return FEW_OK;
   if (!d->needs_teacher)
     return few__fail(ctx, FEW_E_INVALID,
-                     "few_objective_def %s: guides, and the guidance is the teacher's: set "
+                     "few_objective_def %s: `guides` guides the teacher: set "
                      "needs_teacher",
                      d->name);
   const struct few_option *o = few_option_find(d->options, "guidance_min");
   if (o && o->offset == offsetof(struct few_guidance_opts, guidance_min)) return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID,
-                   "few_objective_def %s: guides, and its options do not begin with struct "
+                   "few_objective_def %s: `guides` needs options that begin with struct "
                    "few_guidance_opts: put FEW_GUIDANCE_OPTIONS first",
                    d->name);
 }

@@ -1,14 +1,14 @@
 /* timestep_sampling.c - times of any process as TrigFlow's.
  *
- * Three distributions, each of which gives TrigFlow's t:
+ * There are three distributions of TrigFlow's t:
  *
  *   lognormal      ln(sigma_d tan t) ~ N(p_mean, p_std^2), which is EDM's ln(sigma) and sCM's tau
  *   uniform        u ~ U(0, 1), and t from the process's own time u
  *   logit-normal   u = sigmoid(N(logit_mean, logit_std^2)), likewise
  *                  (Esser et al., arXiv 2403.03206)
  *
- * What t is at u is in the file of each process (process/): trig_time. times = own is the
- * distribution of the process's paper:
+ * trig_time in the file of each process (process/) gives t of u. times = own is the distribution of
+ * the process's paper:
  *
  *   process     own          t of u
  *   trigflow    lognormal    t = u pi/2
@@ -37,10 +37,11 @@ few_status few_timestep_check(few_ctx *ctx, const char *name, const struct few_t
                               const struct few_net_spec *spec) {
   const struct few_process *p = few__process_at(o->process);
   if (!p->trig_time && times_of(o) != FEW_TIMESTEP_LOGNORMAL)
-    return few__fail(ctx, FEW_E_INVALID,
-                     "%s: the times of %s have no end, so they cannot be uniform: give times = "
-                     "lognormal",
-                     name, p->name);
+    return few__fail(
+        ctx, FEW_E_INVALID,
+        "%s: the times of %s have no upper end, so they cannot be uniform: give times = "
+        "lognormal",
+        name, p->name);
   if (!p->has_logsnr && (o->noise_d > 0 || o->noise_d_high > 0))
     return few__fail(ctx, FEW_E_INVALID,
                      "%s: noise_d shifts the schedule of process = vp only, not that of %s", name,
@@ -49,8 +50,8 @@ few_status few_timestep_check(few_ctx *ctx, const char *name, const struct few_t
     return few__fail(ctx, FEW_E_INVALID, "%s: noise_d is a side of images, and these are points",
                      name);
   if (o->noise_d_high > 0 && o->noise_d <= 0)
-    return few__fail(ctx, FEW_E_INVALID,
-                     "%s: noise_d_high is the second of two sides: give noise_d too", name);
+    return few__fail(ctx, FEW_E_INVALID, "%s: noise_d_high is used with noise_d: give noise_d too",
+                     name);
   if (o->logsnr_min < o->logsnr_max) return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID, "%s: logsnr_min is not below logsnr_max", name);
 }

@@ -7,7 +7,7 @@
  *
  * s_real is the teacher's score, with guidance. s_fake is that of a network trained beside the
  * student on its images (VSD, arXiv 2305.16213; Diff-Instruct, 2305.18455). The scores differ by
- * cos(t)/(sigma_d sin t) (F_real - F_fake), and how times are weighted is a choice:
+ * cos(t)/(sigma_d sin t) (F_real - F_fake). There are two ways to weight times:
  *
  *   adaptive (sCM, arXiv 2410.11081, appendix C, with the F of networks in place of sigma_d F)
  *     L = e^{w(t)}/D |x - x^- + F_real^- - F_fake^-|^2 - w(t)
@@ -21,9 +21,9 @@
  *   w_psi(t)                -                  few_loss_weighted
  *   lambda_VSD              -                  weight
  *
- * Only x is differentiated, not the networks. The KL is the mode-seeking one: a mode that the
- * student has lost gives no gradient, and diversity falls as guidance rises. `scd + vsd` (sCD+VSD)
- * keeps it; `vsd + adversarial` is DMD2.
+ * Only x is differentiated, not the networks. This KL is mode-seeking: modes that the student has
+ * lost give no gradient, and diversity falls as guidance rises. `scd + vsd` (sCD+VSD) keeps
+ * diversity. `vsd + adversarial` is DMD2.
  */
 #include "base/rng.h"
 #include "generator.h"

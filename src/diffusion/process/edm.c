@@ -8,14 +8,14 @@
  * c_skip and c_out follow from the prediction `edm`, which is -F of TrigFlow.
  *
  * The input of a time embedding is ln(sigma)/4. It has no bound at either end of t_trig, so it is
- * limited to 1e-5 < tan t_trig < 1e4; EDM trains nothing beyond. Because of its slope near the
- * ends, avoid this transform in consistency training.
+ * limited to 1e-5 < tan t_trig < 1e4; EDM does not train beyond. Its slope near the ends is steep,
+ * so avoid this transform in consistency training.
  *
  * Training times have ln(sigma) ~ N(p_mean, p_std^2), -1.2 and 1.2 in the paper.
  *
  * The grid `karras` (eq. 5) has N levels, equal steps in sigma^(1/rho) from sigma_max to sigma_min,
- * and then 0, so that the last step is a denoising one. Where sampling stops early at t_end > 0,
- * that is the last level instead.
+ * and then 0, so that the last step is a denoising step. If sampling stops early, at t_end > 0, the
+ * last level is t_end.
  */
 #include "process.h"
 
@@ -51,7 +51,7 @@ static double grid(const struct few_times_opts *o, double sigma_d, int i) {
 const struct few_process few__process_edm = {
     .name = "edm",
     .source = "Karras et al., arXiv 2206.00364",
-    .help = "noise added to an image that stays as it is; t is the noise's standard deviation",
+    .help = "noise is added to the unscaled image; t is the noise's standard deviation",
     .t_min = 0,
     .t_max = INFINITY,
     .predicts = FEW_PREDICT_EDM,

@@ -4,7 +4,7 @@
  *
  * A process is one file and one row in processes.def. The file has all that is particular to it:
  * alpha and sigma with their inverse in f64, the input of a time embedding, how its time is sampled
- * in training, and its grid of sampling times. The rest of few loops over processes.def.
+ * in training, and its grid of sampling times. Everything else loops over processes.def.
  *
  * Networks and samplers work in TrigFlow's time, here t_trig: x_t = cos(t_trig) x0 + sin(t_trig) z
  * with z = sigma_d eps. It is the time of the same noise-to-signal ratio, so that
@@ -12,7 +12,7 @@
  *   tan t_trig = sigma/(sigma_d alpha).
  *
  * sigma_d > 0, the standard deviation of the data, is a parameter of every call; processes that do
- * not depend on it ignore it. Pure functions without state.
+ * not depend on it ignore it. All are pure functions.
  */
 #ifndef FEW_SRC_PROCESS_H
 #define FEW_SRC_PROCESS_H
@@ -27,7 +27,7 @@
  * FEW_SIGMA_MAX and x_t nearly pure noise. 1.56455 for sigma_d = 1/2. */
 static inline double few__t_max(double sigma_d) { return atan(FEW_SIGMA_MAX / sigma_d); }
 
-/* Options of training times: read by processes with has_logsnr only. */
+/* Options of training times. Only processes with has_logsnr read them. */
 struct few_process_opts {
   double logsnr_min, logsnr_max; /* ln(alpha^2/sigma^2) at u = 1 and at u = 0 */
   double noise_d, noise_d_high;  /* reference sides for the shift, in pixels; 0: no shift */
@@ -56,8 +56,8 @@ struct few_process {
   /* t_trig of training times: u [rows], uniform in (0, 1), is the process's own time as a share of
    * its range. NULL: the range has no end. */
   few_node (*trig_time)(few_graph *g, const struct few_process_opts *o, double sigma_d, few_node u);
-  bool uniform_times; /* u is uniform unless a recipe says otherwise; else ln(sigma_d tan t_trig) is
-                       * normal */
+  bool uniform_times; /* default distribution of times: u is uniform, or, if false,
+                       * ln(sigma_d tan t_trig) is normal */
   bool has_logsnr;    /* trig_time reads its options */
 
   /* ---- Sampling times ---- */
@@ -73,12 +73,13 @@ struct few_process {
 
 int few__process_count(void);
 const struct few_process *few__process_at(int i);
-/* few_process_choices and few_time_transform_choices of few/ext/ are made of processes.def too. */
+/* few_process_choices and few_time_transform_choices of few/ext/ are also made from
+ * processes.def. */
 /* Point i of the process's grid: t_trig, 0 <= i < o->steps. */
 double few__process_grid(const struct few_process *p, const struct few_times_opts *o,
                          double sigma_d, int i);
 
-/* arctan(y/x) for y >= 0 by half the angle, so that x may be 0; [rows]. */
+/* arctan(y/x) for y >= 0, [rows]. It is computed by half the angle, so x may be 0. */
 few_node few__process_angle(few_graph *g, few_node x, few_node y);
 /* cos^2(t) + sigma_d^2 sin^2(t), the square of alpha^2 + sigma^2 in TrigFlow's state; [rows]. */
 few_node few__process_norm_squared(few_graph *g, double sigma_d, few_node t);

@@ -13,8 +13,8 @@
  * e/sigma_d, over the ends of a step in sigma = sigma_d tan t, x_sigma = x_t/cos t. Its Euler step
  * is DDIM's, and cos t (tan t - tan s)/2 = -sin(s-t)/(2 cos s) is the weight of e_t - e_s.
  *
- * DPM-Solver++ (2S) (Lu et al., arXiv 2211.01095, algorithm 1 with r = 1/2) holds D within a step
- * at its value in the middle m of ln tan t, which DDIM leads to. For a constant D
+ * DPM-Solver++ (2S) (Lu et al., arXiv 2211.01095, algorithm 1 with r = 1/2) takes a step with the D
+ * of its middle m, in ln tan t, which a DDIM step reaches. For a constant D
  *
  *   x_t = sin(t)/sin(s) x_s + sin(s-t)/sin(s) D.
  *
@@ -24,13 +24,13 @@
  *
  *   x_t = n(t)/n(s) x_s - sigma_d sin(s-t)/n(s) v.
  *
- * Noise. In x_s = (cos s/cos t) x_t + noise the noise has the variance
+ * Noise: in x_s = (cos s/cos t) x_t + noise the noise has the variance
  *
  *   sigma_d^2 (sin^2 s - (cos s/cos t)^2 sin^2 t) = sigma_d^2 sin(s-t) sin(s+t)/cos^2 t,
  *
  * and DDPM's posterior of x_t given x_s and x0 (Ho et al., arXiv 2006.11239, eq. 7) that times
- * sin^2 t/sin^2 s. With eta times its deviation, w sigma_d, DDIM's family (Song et al., arXiv
- * 2010.02502, eq. 12 and 16) keeps what it needs of the old noise e:
+ * sin^2 t/sin^2 s. The family of samplers of DDIM (Song et al., arXiv 2010.02502, eq. 12 and 16)
+ * adds fresh noise of eta times that deviation, w sigma_d, and keeps a part of the old noise e:
  *
  *   x_t = cos(t) D + sqrt(sin^2 t - w^2) e + w sigma_d z,
  *   w   = eta tan(t)/sin(s) sqrt(sin(s-t) sin(s+t)).
@@ -87,7 +87,7 @@ struct few_line few_step_dpmpp_2s(double s, double t) {
 struct few_noisy_step few_step_ddpm(double sigma_d, double s, double t, double eta) {
   assert(sigma_d > 0 && eta >= 0 && eta <= 1 && s > t);
   double w = eta * tan(t) / sin(s) * sqrt(sin(s - t) * sin(s + t));
-  double kept = sqrt(fmax(0, (sin(t) - w) * (sin(t) + w))); /* of e */
+  double kept = sqrt(fmax(0, (sin(t) - w) * (sin(t) + w))); /* factor of e */
   return (struct few_noisy_step){.line.x = cos(t) * cos(s) + kept * sin(s),
                                  .line.y = (kept * cos(s) - cos(t) * sin(s)) * sigma_d,
                                  .noise = w * sigma_d};

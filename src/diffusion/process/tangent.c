@@ -1,4 +1,4 @@
-/* tangent.c - Lu and Song, arXiv 2410.11081, eq. 6 and Algorithm 1, as they are printed. */
+/* tangent.c - Lu and Song, arXiv 2410.11081, eq. 6 and Algorithm 1, as printed in the paper. */
 #include "tangent.h"
 
 #include <math.h>

@@ -13,8 +13,9 @@
 void few__scm_dfdt(double sigma_d, double t, int64_t n, const double *x, const double *F,
                    const double *v, const double *dF, double *out);
 
-/* g = -cos^2(t) (sigma_d F - v) - r (cos(t) sin(t) x + jvp): cos(t) df/dt at r = 1, as training
- * forms it, with the factor cos(t) sin(t) inside the JVP and r in [0, 1] the tangent warm-up. */
+/* g = -cos^2(t) (sigma_d F - v) - r (cos(t) sin(t) x + jvp), as training computes it, with the
+ * factor cos(t) sin(t) inside the JVP. r in [0, 1] is the tangent warm-up; at r = 1 it is cos(t)
+ * df/dt. */
 void few__scm_g(double sigma_d, double t, double r, int64_t n, const double *x, const double *F,
                 const double *v, const double *jvp, double *g);
 

@@ -1,7 +1,7 @@
-/* times.h - sampling times: their options, and which grids there are.
+/* times.h - sampling times: the schedules and their options.
  *
- * A schedule is a falling grid of TrigFlow's times. Each process has one of its own, and two more
- * are in sampler/schedule.c.
+ * A schedule is a falling grid of TrigFlow times. Each process has one, and sampler/schedule.c has
+ * two more.
  */
 #ifndef FEW_SRC_TIMES_H
 #define FEW_SRC_TIMES_H
@@ -25,13 +25,13 @@ enum few_schedule {
 struct few_times_opts {
   int version; /* FEW_TIMES_OPTS_VERSION */
   enum few_schedule schedule;
-  int steps;                     /* evaluation times, the last of which steps to t_end */
+  int steps;                     /* number of evaluation times; the last step ends at t_end */
   double sigma_max, sigma_min;   /* t = arctan(sigma/sigma_d) of the first time, and of the last one
                                   * before 0 (karras, logsnr) */
   double rho;                    /* karras: equal steps in sigma^(1/rho) */
   double middle;                 /* middle: the second time, radians */
   double logsnr_min, logsnr_max; /* cosine: ln(alpha^2/sigma^2) at u = 1 and at u = 0 */
-  double t_end;                  /* 0: the clean image; above: stop early, radians */
+  double t_end;                  /* end of sampling in radians; 0: the clean image */
   const double *times;           /* `steps` falling times instead of a schedule, or NULL */
 };
 #define FEW_TIMES_OPTS_VERSION 1
@@ -45,8 +45,8 @@ struct few_times_opts {
 static inline double few__grid_point(double first, double last, int i, int n) {
   return n > 0 ? first + (last - first) * i / n : first;
 }
-/* sigma of the last level above 0, and the number of steps between levels above 0: the last step of
- * karras and logsnr goes from sigma_min to 0, unless sampling stops early. */
+/* For karras and logsnr, whose last step goes from sigma_min to 0 unless sampling stops early:
+ * sigma of the last level above 0, and the number of steps between levels above 0. */
 double few__grid_last_sigma(const struct few_times_opts *o, double sigma_d);
 int few__grid_levels(const struct few_times_opts *o);
 

@@ -4,7 +4,7 @@
  *
  * The noise has the standard deviation of the data, and so has x_t at every t. The network is
  * F(x_t/sigma_d, t). The input of its time embedding is t itself (the identity as time transform),
- * which keeps the tangents of consistency training finite. It gives
+ * which keeps the tangents of consistency training finite. From F follow
  *
  *   D = cos(t) x_t - sin(t) sigma_d F,   dx_t/dt = sigma_d F.
  *
@@ -51,7 +51,7 @@ static double grid(const struct few_times_opts *o, double sigma_d, int i) {
 const struct few_process few__process_trigflow = {
     .name = "trigflow",
     .source = "Lu and Song, arXiv 2410.11081",
-    .help = "a quarter circle from image to noise of the data's own variance",
+    .help = "a quarter circle from the image to noise with the variance of the data",
     .t_min = 0,
     .t_max = FEW_PI_2,
     .predicts = FEW_PREDICT_F,

@@ -13,10 +13,10 @@
  * predict v. The input of their embedding is arctan(sigma/alpha)/(pi/2), which is u except for the
  * margins b ("inv_cos").
  *
- * Training times have u uniform in (0, 1). On larger images the same noise hides less, because
- * pooling s x s pixels divides its variance by s^2. Simple diffusion (Hoogeboom et al., arXiv
- * 2301.11093, section 3.1) therefore adds 2 ln(noise_d/side) to lambda, or a mix of two such
- * shifts: (1 - u) of noise_d's and u of noise_d_high's.
+ * Training times have u uniform in (0, 1). In larger images the same noise hides less, because
+ * averaging s x s pixels divides its variance by s^2. Simple diffusion (Hoogeboom et al., arXiv
+ * 2301.11093, section 3.1) therefore adds 2 ln(noise_d/side) to lambda, or an interpolation of two
+ * such shifts: 1 - u times that of noise_d plus u times that of noise_d_high.
  *
  * The grid `cosine` has equal steps in u from 1. u = 0 is used as the end at t = 0, although the
  * process has some noise there.
@@ -42,7 +42,7 @@ few_node few__cosine_time_node(few_graph *g, struct few_cosine c, double sigma_d
   return few_atan(g, few_scale(g, ratio, 1 / sigma_d));
 }
 
-/* The process itself, with lambda from 20 to -20. */
+/* The process with its usual range of lambda, 20 to -20. */
 static struct few_cosine usual(void) { return few__cosine(-20, 20); }
 
 static struct few_mix at(double sigma_d, double t) {
@@ -69,7 +69,7 @@ static double net_time(double sigma_d, double t) {
   return (c.a * t + c.b) / FEW_PI_2;
 }
 
-/* By half the angle: arctan(y/x) = 2 arctan(y/(sqrt(x^2 + y^2) + x)). */
+/* Computed by half the angle, arctan(y/x) = 2 arctan(y/(sqrt(x^2 + y^2) + x)). */
 static few_node embedded_time(few_graph *g, double sigma_d, few_node t) {
   few_node n = few_add(g, few_sqrt(g, few__process_norm_squared(g, sigma_d, t)), few_cos(g, t));
   few_node half = few_atan(g, few_div(g, few_scale(g, few_sin(g, t), sigma_d), n));

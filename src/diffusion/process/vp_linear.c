@@ -10,10 +10,10 @@
  *   t = 2 B / (b0 + sqrt(b0^2 + 2 (b1 - b0) B)).
  *
  * States noisier than that of t = 1, r = e^{B(1)/2} = 152, have t > 1; the formulas hold there too.
- * Its networks predict eps, and the input of their embedding is t (DDPM's steps are 1000 t).
+ * Networks predict eps, and the input of their embedding is t (DDPM's step index is 1000 t).
  *
  * Training times have t uniform from 1e-5 (Song et al.). The grid `linear-beta` has equal steps in
- * t from 1: DDPM's thousand steps of variance 1e-4 to 0.02, in the limit of more.
+ * t from 1. It is the limit of DDPM's thousand steps, of variance 1e-4 to 0.02, for more steps.
  */
 #include "process.h"
 
@@ -42,7 +42,8 @@ static double net_time(double sigma_d, double t) {
   return t;
 }
 
-/* 1 + r^2 = (cos^2 t + sigma_d^2 sin^2 t)/cos^2 t; single precision has cos = -4e-8 at pi/2. */
+/* Uses 1 + r^2 = (cos^2 t + sigma_d^2 sin^2 t)/cos^2 t. In single precision cos is -4e-8 at pi/2,
+ * so this stays finite. */
 static few_node embedded_time(few_graph *g, double sigma_d, few_node t) {
   few_node B = few_sub(g, few_log(g, few__process_norm_squared(g, sigma_d, t)),
                        few_log(g, few_square(g, few_cos(g, t))));
@@ -50,7 +51,7 @@ static few_node embedded_time(few_graph *g, double sigma_d, few_node t) {
   return few_div(g, few_scale(g, B, 2), few_affine(g, root, 1, b0));
 }
 
-/* r^2 = e^B - 1 = e^B 2 T/(1 + T), T = tanh(B/2): no cancellation at small B. */
+/* Uses r^2 = e^B - 1 = e^B 2 T/(1 + T) with T = tanh(B/2), which does not cancel at small B. */
 static few_node trig_time(few_graph *g, const struct few_process_opts *o, double sigma_d,
                           few_node u) {
   FEW_UNUSED(o);

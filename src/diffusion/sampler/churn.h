@@ -1,8 +1,8 @@
 /* churn.h - EDM's fresh noise during sampling (Karras et al., arXiv 2206.00364, algorithm 2).
  *
- * Each of the N steps that begins at a sigma of [S_min, S_max] first adds noise, up to
- * (1 + gamma) sigma with gamma = min(S_churn/N, sqrt 2 - 1), of S_noise times the deviation that
- * this takes.
+ * Each of the N steps that begins at a sigma in [S_min, S_max] first raises the noise level to
+ * (1 + gamma) sigma, with gamma = min(S_churn/N, sqrt 2 - 1). The deviation of the added noise is
+ * multiplied by S_noise.
  */
 #ifndef FEW_SRC_SAMPLER_CHURN_H
 #define FEW_SRC_SAMPLER_CHURN_H

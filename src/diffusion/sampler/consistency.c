@@ -10,7 +10,7 @@
 static few_status run(few_ctx *ctx, struct few_sampling *s) {
   if (s->t[s->steps] > 0)
     return few__fail(ctx, FEW_E_INVALID,
-                     "consistency sampling ends at t = 0, not at %g; leave t_end alone",
+                     "consistency sampling ends at t = 0, not at %g; leave out t_end",
                      s->t[s->steps]);
   float *F = NULL;
   few_status st = FEW_OK;
@@ -33,7 +33,7 @@ const struct few_sampler_def few__sampler_consistency = {
     .version = FEW_SAMPLER_DEF_VERSION,
     .name = "consistency",
     .source = "Song et al., arXiv 2303.01469",
-    .help = "for consistency models: jump to the image, add noise again, jump again",
+    .help = "for consistency models: jump to the image; with more steps, add noise and jump again",
     .schedule = "middle",
     .steps = 2,
     .order = 0,

@@ -1,9 +1,9 @@
 /* ddim.c - the first-order solver (Song, Meng and Ermon, arXiv 2010.02502).
  *
- * Each step holds the denoised image fixed: on TrigFlow's circle it is a rotation,
- * x_t = cos(s-t) x_s - sin(s-t) sigma_d F(x_s, s), without a singularity even at s = pi/2, and in
- * both directions. In EDM's sigma and in flow matching's u the same step is Euler's; with churn it
- * is EDM's stochastic Euler.
+ * The denoised image is constant within a step. In TrigFlow's coordinates the step is a rotation,
+ * x_t = cos(s-t) x_s - sin(s-t) sigma_d F(x_s, s), which has no singularity, not even at s = pi/2,
+ * and can be inverted. In EDM's sigma and in flow matching's u it is an Euler step. With churn it
+ * is EDM's stochastic Euler step.
  */
 #include <math.h>
 

@@ -1,8 +1,8 @@
 /* dpm2.c - DPM-Solver-2, second order with one evaluation per step (Lu et al., arXiv 2206.00927, as
  * a multistep method; on TrigFlow's circle: arXiv 2410.11081, eq. 27).
  *
- * As dpmpp.c, but it is the noise e = sin(t) x + cos(t) sigma_d F that is extrapolated linearly in
- * ln tan t. The first step and the one to t = 0 are DDIM's.
+ * Like dpmpp.c, but the noise e = sin(t) x + cos(t) sigma_d F is extrapolated linearly in ln tan t,
+ * not the denoised image. The first step and the step to t = 0 are DDIM's.
  */
 #include "multistep.h"
 

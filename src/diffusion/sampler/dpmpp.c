@@ -1,8 +1,8 @@
 /* dpmpp.c - DPM-Solver++ (2M), second order with one evaluation per step (Lu et al., arXiv
  * 2211.01095; on TrigFlow's circle: arXiv 2410.11081, eq. 28).
  *
- * DDIM holds the denoised image D fixed within a step; this extrapolates it linearly in ln tan t
- * from the step before. The first step and the one to t = 0 are DDIM's.
+ * In a DDIM step the denoised image D is constant. Here it is extrapolated linearly in ln tan t
+ * from the previous step. The first step and the step to t = 0 are DDIM's.
  */
 #include "multistep.h"
 

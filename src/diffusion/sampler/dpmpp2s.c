@@ -1,9 +1,9 @@
 /* dpmpp2s.c - DPM-Solver++ (2S), second order within a single step (Lu et al., arXiv 2211.01095,
  * algorithm 1 with r = 1/2).
  *
- * DDIM to the middle m of the step in ln tan t, then a step from the start with the denoised image
- * D of the middle:  x_t = sin(t)/sin(s) x_s + sin(s-t)/sin(s) D(x_m, m). Two evaluations per step,
- * one for the step to t = 0, which has no middle.
+ * A DDIM step goes to the middle m of the step in ln tan t. Then a step from the start uses the
+ * denoised image D of the middle:  x_t = sin(t)/sin(s) x_s + sin(s-t)/sin(s) D(x_m, m). A step
+ * needs two evaluations; the step to t = 0 has no middle and needs one.
  */
 #include "sampler.h"
 

@@ -1,8 +1,7 @@
 /* euler.c - Euler's method in TrigFlow's own time, x_t = x_s - (s-t) sigma_d F(x_s, s).
  *
- * The simplest solver of the field. In the coordinates of EDM (sigma) and of flow matching (u) an
- * Euler step is DDIM's; for those, use ddim. Here it is DDIM's step with 1 and s-t in place of cos
- * and sin of s-t.
+ * It is DDIM's step with 1 and s-t in place of the cosine and sine of s-t. An Euler step in EDM's
+ * sigma or in flow matching's u is exactly DDIM's; for those, use ddim.
  */
 #include "sampler.h"
 

@@ -1,8 +1,8 @@
 /* heun.c - EDM's sampler (Karras et al., arXiv 2206.00364, algorithms 1 and 2).
  *
- * Heun's method in sigma = sigma_d tan t: an Euler step, which is DDIM's, then the average of the
- * noise at both ends. Two evaluations per step, one for the step to t = 0. sigma is infinite at
- * pi/2, so it starts below.
+ * Heun's method in sigma = sigma_d tan t: an Euler step, which is DDIM's, then the same step with
+ * the average of the noise at both ends. A step needs two evaluations; the step to t = 0 needs one.
+ * sigma is infinite at pi/2, so sampling must start below.
  */
 #include <math.h>
 
@@ -10,7 +10,8 @@
 
 static const struct few_option options[] = {FEW_CHURN_OPTIONS, FEW_OPT_END};
 
-/* One corrected step: x at `from` in, x at `to` out. next and F_t are scratch, F_s is spent. */
+/* One corrected step: s->x is x at `from` before, and x at `to` after. `next` and F_t are scratch;
+ * F_s is overwritten. */
 static few_status correct(struct few_sampling *s, double from, double to, float *next, float *F_s,
                           float *F_t) {
   double w = few_step_heun(from, to);

@@ -1,9 +1,9 @@
 /* olss.c - optimal linear subspace search (Duan et al., arXiv 2305.14677): the sampler.
  *
- * In solvers of the probability-flow ODE each state is a linear combination of the starting noise
- * and of the network's outputs so far, with weights that theory gives for any field. Here the
- * weights are those that fit a long run of one model best (olss_fit.c), so that few steps end close
- * to where many would.
+ * In solvers of the probability-flow ODE, each state is a linear combination of the starting noise
+ * and the network's outputs so far, with weights that do not depend on the model. Here the weights
+ * are fitted to a long run of one model (olss_fit.c), so that a few steps end close to where many
+ * steps would.
  */
 #include "olss.h"
 
@@ -35,7 +35,7 @@ void few__olss_free(few_ctx *ctx, struct few_olss *o) {
   few__free(ctx, o);
 }
 
-/* x = the start and each output so far, times their weights, added. */
+/* Set x to the weighted sum of the start and each output so far. */
 static void combine(struct few_sampling *s, int k, const float *start, const float *F) {
   const struct few_olss *o = s->olss;
   const double *w = o->F + (int64_t)k * o->steps;

@@ -13,16 +13,16 @@ struct few_olss {
   double *t; /* [steps] falling; the last step ends at t = 0 */
   double *x; /* [steps] */
   double *F; /* [steps][steps], zero above the diagonal */
-  /* The rms error of step k against the long run's state, given its outputs, and that of DDIM on
-   * the same times. [steps] each, 0 if they are not known. */
+  /* [steps] The root mean square error of each step, compared with the long run's state and
+   * computed from the long run's outputs; and that of DDIM on the same times. 0 if not known. */
   double *rms, *ddim_rms;
 };
 
-/* All arrays zero; steps >= 1. */
+/* Create one with all arrays zero; steps >= 1. */
 few_status few__olss_new(few_ctx *ctx, struct few_olss **out, int steps, double sigma_d);
 void few__olss_free(few_ctx *ctx, struct few_olss *o); /* NULL is fine */
 
-/* A run of a sampler of one evaluation per step, all rows at once. */
+/* The states and outputs of a run of a sampler with one evaluation per step, all rows together. */
 struct few_olss_run {
   int steps;
   const double *t; /* [steps + 1], the last 0 */

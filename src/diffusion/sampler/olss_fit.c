@@ -5,19 +5,19 @@
  *
  *   x_{i_{k+1}} = w_x x_0 + sum_{j <= k} w_j F_{i_j}
  *
- * over all values of all rows, with one scalar for each w. DDIM on the path is one choice of w. So
- * the fit is the smallest correction to DDIM's w. If columns are parallel up to rounding, the
- * correction has no part in that direction, and no fit is worse than DDIM's. (The paper fits w
- * itself, which is the same without such directions.)
+ * over all values of all rows, where each w is a scalar. DDIM on the path is one choice of w, and
+ * the fit is computed as the smallest correction to it. If columns are parallel up to rounding, the
+ * correction has no component in that direction, so no fit is worse than DDIM's. (The paper fits w
+ * directly, which is the same if no columns are parallel.)
  *
- * Path search. A bound E on the error gives a path: from i_k, the farthest i_{k+1} whose fit has an
- * error of at most E, by bisection. The smallest E whose path has at most n steps is found by
- * bisection too. If that path is shorter than n, its widest steps are halved.
+ * Path search: a bound E on the error gives a path, in which i_{k+1} is the farthest index whose
+ * fit from i_k has an error of at most E. It is found by bisection, and so is the smallest E whose
+ * path has at most n steps. If that path has fewer than n steps, its widest steps are halved.
  *
- * One QR of the matrix of all columns [x_0 F_0 .. F_{N-1} x_1 .. x_N] makes all of these fits
- * small: a fit among columns of A is the same fit among those of R. Householder's QR loses no
- * digits to squaring as normal equations would, and runs block by block: QR of R above the next
- * rows.
+ * The fits use one QR decomposition of the matrix A of all columns [x_0 F_0 .. F_{N-1} x_1 .. x_N]:
+ * a fit among columns of A is the same as among those of the small matrix R. Householder's QR does
+ * not square the condition number as normal equations would. It is computed block by block, as the
+ * QR of R above the next rows.
  */
 #include <math.h>
 
@@ -26,15 +26,15 @@
 #include "olss.h"
 
 static const double rank_tolerance = 1e-6; /* floats carry 6e-8 */
-enum { ROUNDS = 60 };                      /* of the bisection on E, from 1 down to 1e-18 of it */
+enum { ROUNDS = 60 }; /* of the bisection on E, whose range is a factor of 1e18 */
 
 struct fit {
   double started;
   few_ctx *ctx;
   const struct few_olss_run *run;
   int N, columns;    /* columns = 2 N + 1 */
-  double *R;         /* [columns][columns], column by column, over the root of n */
-  double *a, *b, *w; /* a fit's matrix, its right side, DDIM's weights */
+  double *R;         /* [columns][columns], column by column, divided by the root of n */
+  double *a, *b, *w; /* a fit's matrix, its right side, and the weights */
   double *work;
   int *pivot, work_size;
   int *path; /* [N + 1] */
@@ -64,7 +64,7 @@ static few_status report(const struct fit *f, const char *what, int64_t done, in
                        &(struct few_progress){what, done, total, few__now() - f->started, NULL});
 }
 
-/* Copies R without what Householder's method has left below the diagonal. */
+/* Copies R without the values that Householder's method leaves below the diagonal. */
 static void keep_triangle(const struct fit *f, const double *stack, int64_t height) {
   for (int k = 0; k < f->columns; k++)
     for (int i = 0; i < f->columns; i++)
@@ -101,7 +101,7 @@ out:
 
 /* ---- one fit ---- */
 
-/* DDIM's weights for path[0..k] and a step from path[k] to `to`. */
+/* Sets f->w to DDIM's weights for path[0..k] and a step from path[k] to `to`. */
 static void ddim_weights(struct fit *f, int k, int to) {
   const double *t = f->run->t;
   for (int j = 0; j <= k + 1; j++) f->w[j] = j == 0;
@@ -113,7 +113,7 @@ static void ddim_weights(struct fit *f, int k, int to) {
   }
 }
 
-/* b = x_to minus w times the columns of path[0..k]; returns its length. */
+/* Sets b = x_to minus w times the columns of path[0..k], and returns its length. */
 static double residual(struct fit *f, int k, int to) {
   const int c = f->columns;
   double square = 0;
@@ -148,7 +148,7 @@ static few_status solve(struct fit *f, int k, int to, double *rms, double *ddim_
 
 /* ---- the path ---- */
 
-/* The farthest step from path[k] with an error of at most E, at least one. */
+/* The farthest index after path[k] whose step has an error of at most E; at least path[k] + 1. */
 static few_status farthest(struct fit *f, int k, double E, int *out) {
   int near = f->path[k] + 1, far = f->N;
   while (near < far) {
@@ -164,7 +164,8 @@ static few_status farthest(struct fit *f, int k, double E, int *out) {
   return FEW_OK;
 }
 
-/* Computes the path of E in f->path, and its number of steps, or `most` + 1 if it has more. */
+/* Computes the path of the bound E in f->path, and its number of steps, or `most` + 1 if it has
+ * more. */
 static few_status follow(struct fit *f, double E, int most, int *steps) {
   f->path[0] = 0;
   for (*steps = 0; *steps <= most && f->path[*steps] < f->N; ++*steps)

@@ -1,9 +1,9 @@
 /* progressive.c - N steps of a progressively distilled student (Salimans and Ho, arXiv 2202.00512;
  * guided: Meng et al., arXiv 2210.03142).
  *
- * The student of N steps has learned the step u -> u - 1/N of the cosine schedule from each
- * u = i/N, as the image that DDIM's step takes there. So its sampler is DDIM on that grid (schedule
- * cosine), with the N that it was trained for.
+ * A student of N steps has learned, for each u = i/N of the cosine schedule, the image with which a
+ * DDIM step goes to u - 1/N. So its sampler is DDIM on that grid (schedule cosine), with the N of
+ * its training.
  */
 #include "sampler.h"
 

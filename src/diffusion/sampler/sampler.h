@@ -1,5 +1,5 @@
-/* sampler.h - from noise to images along a network's field: one file and one row in samplers.def,
- * or added to a context. few/ext/sampler.h has the definition. */
+/* sampler.h - samplers, which turn noise into images: one file and one row in samplers.def, or
+ * added to a context. few/ext/sampler.h has the definition. */
 #ifndef FEW_SRC_SAMPLER_H
 #define FEW_SRC_SAMPLER_H
 
@@ -18,17 +18,17 @@ const struct few_sampler_def *few__sampler_at(const few_ctx *ctx, int i);
 few_status few__sampler_find(few_ctx *ctx, const struct few_sampler_def **out, const char *name);
 /* The sampler's own schedule, which FEW_SCHEDULE_DEFAULT selects. */
 enum few_schedule few__sampler_schedule(const struct few_sampler_def *sampler);
-/* Evaluations of the network for this many steps down to 0: the last step needs only one. */
+/* Network evaluations for so many steps down to 0, of which the last needs only one. */
 int few__sampler_evals(const struct few_sampler_def *sampler, int steps);
 
-/* Computes the times, samples the start and runs the sampler. Afterwards s->x has the images, or
- * the state at which an evaluation failed; s->t is NULL again. */
+/* Computes the times, draws the starting noise and runs the sampler. Afterwards s->x has the
+ * images, or the state at which an evaluation failed; s->t is NULL again. */
 few_status few__sample(few_ctx *ctx, const struct few_sampler_def *sampler,
                        const struct few_times_opts *times, struct few_sampling *s);
 
-/* The reverse: s->x has images at t_end before, and their noise at the first time after, along the
- * same times in rising order. Networks that use the logarithm of time need t_end > 0, such as
- * arctan(sigma_min/sigma_d). Fails for a sampler that cannot be inverted. */
+/* Runs a sampler in reverse, with the same times in rising order: s->x has images at t_end before,
+ * and their noise at the first time after. Networks that use the logarithm of time need t_end > 0,
+ * such as arctan(sigma_min/sigma_d). Fails for a sampler that cannot be inverted. */
 few_status few__encode(few_ctx *ctx, const struct few_sampler_def *sampler,
                        const struct few_times_opts *times, struct few_sampling *s);
 

@@ -1,14 +1,14 @@
 /* schedule.c - schedules of sampling times.
  *
- * Each process has a grid of its own, in its file (process/): uniform, karras, cosine, linear-beta,
- * flow. Two more are here, in TrigFlow's terms with sigma = sigma_d tan t:
+ * The file of each process (process/) has a grid: uniform, karras, cosine, linear-beta, flow. This
+ * file has two more, with sigma = sigma_d tan t:
  *
  *   logsnr   N levels, equal steps in ln sigma from sigma_max to sigma_min, and then 0, so that the
  *            last step is a denoising one. Where sampling stops early at t_end > 0, that is the
  * last
  *            level instead.
- *   middle   the start, then equal steps from t = `middle`. With two steps and 1.1 it is what all
- *            published sCM results use.
+ *   middle   the start, then equal steps from t = `middle`. All published sCM results use it with
+ *            two steps and 1.1.
  */
 #include "schedule.h"
 
@@ -31,7 +31,7 @@ struct schedule {
   const char *name, *help;
 };
 
-/* The process whose grid this is, or NULL. */
+/* The process whose grid the schedule is, or NULL. */
 static const struct few_process *process_of(enum few_schedule s) {
   assert((int)s >= 0 && s < FEW_SCHEDULES);
   const int i = (int)s - (FEW_SCHEDULE_DEFAULT + 1);

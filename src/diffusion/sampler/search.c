@@ -1,19 +1,19 @@
 /* search.c - greedy search of sampling times (Song et al., arXiv 2303.01469, section 6 and C).
  *
- * The first time is that of pure noise. Each further one is searched for with those before it
- * fixed: the time between 0 and the last one at which samples are best, assuming a single minimum.
- * The paper uses ternary search. Golden sections need one evaluation per narrowing instead of two,
- * and narrow to 0.618 of the interval instead of 0.667.
+ * The first time is that of pure noise. Each further time is searched between 0 and the previous
+ * time, with all earlier times fixed: it is the one with the best samples, if the metric has a
+ * single minimum. The paper uses ternary search. Golden-section search needs one evaluation per
+ * round instead of two, and reduces the interval to 0.618 instead of 0.667.
  *
- * The result is the best time evaluated, not the middle of the remaining interval: if noise of the
- * metric hides the minimum, it is at least a value that was measured.
+ * The result is the best time that was evaluated, not the middle of the remaining interval. So if
+ * noise of the metric hides the minimum, the result's value is still one that was measured.
  */
 #include "search.h"
 
 #include <math.h>
 
 static const double grains =
-    1e5; /* per radian: times are rounded, so that they are short to write */
+    1e5; /* times are rounded to 1/1e5 radians, so that they are short to write */
 static const double golden = 0.6180339887498949; /* (sqrt 5 - 1)/2 */
 
 struct place {

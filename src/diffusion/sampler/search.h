@@ -1,4 +1,4 @@
-/* search.h - search for the sampling times that suit a model best, one time after the other. */
+/* search.h - search for the best sampling times of a model, one time after the other. */
 #ifndef FEW_SRC_SEARCH_H
 #define FEW_SRC_SEARCH_H
 
@@ -9,14 +9,14 @@ struct few_search {
   double first;     /* t[0] */
   double last;      /* smallest time allowed: 0 < last < first */
   double tolerance; /* precision of a time, radians */
-  /* The metric of samples with these n falling times, lower is better; finite. */
+  /* Set *out to the metric of samples with these n falling times. It is finite; lower is better. */
   few_status (*value)(void *user, int n, const double *t, double *out);
   void *user;
   int evals; /* out: calls of value */
   int found; /* out: times found so far, valid after a failure too */
 };
 
-/* t[steps], and values[k] (may be NULL) of the first k + 1 of them. */
+/* Sets t[steps], and values[k] to the metric with the first k + 1 times; `values` may be NULL. */
 few_status few__search_times(few_ctx *ctx, struct few_search *s, double *t, double *values);
 
 #endif

@@ -1,9 +1,9 @@
 /* segments.c - a consistency model of N segments (Heek, Hoogeboom and Salimans, arXiv 2403.06807).
  *
  * The network maps a state to the end of its segment of time, f(x_t, t; t_k) = cos(t - t_k) x_t -
- * sin(t - t_k) sigma_d F(x_t, t, t_k): DDIM's step, and N of them lead to the image without fresh
- * noise. Segments are equal in TrigFlow's t (schedule uniform); N is what the model was trained
- * for.
+ * sin(t - t_k) sigma_d F(x_t, t, t_k), which is a DDIM step. N of them lead to the image, without
+ * fresh noise. Segments are equal in TrigFlow's t (schedule uniform), and N is that of the model's
+ * training.
  */
 #include "sampler.h"
 

@@ -1,15 +1,15 @@
 /* shortcut.c - jumps along the straight path by an average velocity: shortcut models (Frans et al.,
  * arXiv 2410.12557) and MeanFlow (Geng et al., arXiv 2505.13447).
  *
- * These networks predict a step, not a velocity at one time: the average U of flow matching's
- * velocity eps - x0 from u to r, which are their inputs. With y_u = (1-u) x0 + u eps,
+ * These networks predict the average U of flow matching's velocity eps - x0 over a step from u to
+ * r, which are their inputs. With y_u = (1-u) x0 + u eps,
  *
  *   y_r = y_u - (u - r) U(y_u, u, r),   y_u = x_t/(cos t + sigma_d sin t).
  *
  * eval returns F with U = (cos t + sigma_d sin t) F + (sin(t)/sigma_d - cos t) x_t, the relation of
- * any velocity to F (process/predict.h), and with F the step is DDIM's. The times are the grid i/N
- * (schedule flow). Shortcut models have learned only the steps 1, 1/2, 1/4, ..., so N is a power of
- * two; MeanFlow models may have any N.
+ * any velocity to F (process/predict.h), so the step is a DDIM step with F. The times are the grid
+ * i/N (schedule flow). Shortcut models have learned only the steps 1, 1/2, 1/4, ..., so N must be a
+ * power of two. MeanFlow models may have any N.
  */
 #include "sampler.h"
 

@@ -1,4 +1,4 @@
-/* constant - constant on the denoised image: |x - x^|^2 as it is.
+/* constant - the unweighted error of the denoised image, |x - x^|^2.
  *
  *   w = sigma_d^2 s^2.
  */

@@ -12,6 +12,6 @@ static few_node factor(const struct few_weight_at *at) {
 const struct few_weight few__weight_min_snr = {
     .name = "min-snr",
     .source = "Hang et al., arXiv 2303.09556",
-    .help = "min(SNR, gamma): no time outweighs the others; key gamma",
+    .help = "min(SNR, gamma), a limit on the weight of times with little noise; key gamma",
     .factor = factor,
 };

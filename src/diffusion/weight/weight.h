@@ -1,7 +1,8 @@
 /* weight.h - the weight of each time in a loss.
  *
- * Papers weight |x - x^|^2 by a function lambda of the signal-to-noise ratio. Residuals here are
- * those of F, and x - x^ = -sigma_d s (F* - F) with c = cos t, s = sin t, so a weight is the factor
+ * Papers weight |x - x^|^2 by a function lambda of the signal-to-noise ratio. Here residuals are
+ * those of F. Since x - x^ = -sigma_d s (F* - F), with c = cos t and s = sin t, a weight is the
+ * factor
  *
  *   lambda |x - x^|^2 = w |F - F*|^2,   w = lambda sigma_d^2 s^2.
  *
