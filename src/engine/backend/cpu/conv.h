@@ -10,10 +10,10 @@ struct few_conv {
   int64_t n, h, w, ci;
   int64_t oh, ow, co;
   int64_t kh, kw, stride, pad_h, pad_w;
-  bool direct;                  /* not by Winograd */
+  bool direct;                  /* do not use Winograd */
   bool turned;                  /* Winograd only: weights are [3,3,co,ci], rotated by 180 degrees */
-  const float *x, *weights, *y; /* the operands; the third is NULL ... */
-  float *out;                   /* ... and this */
+  const float *x, *weights, *y; /* the operands; for a gradient y is its cotangent */
+  float *out;                   /* the result: y, dx or dw; its member above is NULL */
   float *scratch;               /* 64-byte aligned, of .._scratch() floats */
 };
 

@@ -1,6 +1,6 @@
 /* conv_thin_in.c - convolution from few channels, stride 1: the first layer of a network.
  *
- * A row of y is a product [ow x taps][taps x co] with taps = kh kw ci. That is short for a matrix
+ * A row of y is a product [ow x taps][taps x co] with taps = kh kw ci. taps is small for a matrix
  * product, so copying must be cheap. An image is split into planes, one per channel, with padding
  * around each. Then column (a,b,i) of the left matrix for row p of y is ow contiguous floats of
  * plane i, in row p + a from column b on. So im2col, transposed, is `taps` copies of ow floats, and

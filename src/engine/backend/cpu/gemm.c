@@ -52,7 +52,7 @@ static inline vf load_some(const float *from, int64_t n) {
   return n >= VF_W ? vf_load(from) : n > 0 ? vf_load_n(from, n) : (vf){0};
 }
 
-/* b[k.., j..] into a panel of width GEMM_N; columns beyond n are zero. */
+/* Copies b[k.., j..] to a panel of width GEMM_N; columns beyond n are zero. */
 static void pack_panel(const struct few_gemm *p, struct block k, int64_t j, float *to) {
   const int64_t n = min_of(GEMM_N, p->n - j), n0 = min_of(n, VF_W), n1 = n - n0;
   if (p->tb) {
@@ -95,17 +95,17 @@ static int64_t strips_floats(const struct few_gemm *p) {
   return round_up(strips * strip_floats(min_of(p->k, K_BLOCK)), 16);
 }
 
-/* Is the panel of B at column j read in place? If A has few rows and the panel is whole. */
+/* Whether the panel of B at column j is read in place: if A has few rows and the panel is whole. */
 static bool in_place(const struct few_gemm *p, int64_t j) {
   return p->m <= SMALL_M && !p->tb && j + GEMM_N <= p->n;
 }
 
-/* Is A read in place? If it is stored transposed, the rows of a tile are adjacent already. With few
- * columns, copying them costs more than it saves. */
+/* Whether A is read in place: if it is stored transposed, the elements of a tile's column are
+ * adjacent already. With few columns, copying costs more than it saves. */
 static bool a_in_place(const struct few_gemm *p) { return p->ta && p->n <= NARROW; }
 
-/* Computes rows i and columns j of the result from slice k. What is not read in place is packed in
- * scratch. */
+/* Computes rows i and columns j of the result from slice k. Operands that are not read in place are
+ * packed in scratch. */
 static void multiply(const struct few_gemm *p, struct block i, struct block j, struct block k) {
   const float *strips = p->scratch, *panels = p->scratch + strips_floats(p);
   for (int64_t c = 0; c < j.len; c += GEMM_N) {

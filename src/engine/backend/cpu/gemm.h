@@ -33,7 +33,7 @@ enum { GEMM_W = VF_W, GEMM_N = 2 * VF_W };
 struct few_tile {
   const float *a, *b;
   float *c;
-  int64_t as, bs, cs; /* distances of rows; as is used for columns only */
+  int64_t as, bs, cs; /* distances of rows; `as` is used for the layout columns only */
   int64_t k;
   int m, n;
   bool add; /* add to C instead of overwriting it */

@@ -7,7 +7,7 @@
  */
 #include "gemm.h"
 
-/* k steps along one stretch of A: row i is at a[i * row], and each step moves a by `step`. */
+/* k steps along A: row i is at a[i * row], and each step moves `a` by `step`. Returns the new a. */
 VF_INLINE const float *stretch(int m, int nv, vf acc[GEMM_M][2], const float *a, int64_t row,
                                int64_t step, int64_t k, const float **b, int64_t bs) {
   const float *bp = *b;

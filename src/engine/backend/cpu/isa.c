@@ -43,7 +43,7 @@ static bool has_avx512(void) {
          __builtin_cpu_supports("fma");
 }
 
-/* A bit of a leaf of CPUID; the compilers know these features under different names, or not. */
+/* A bit of a leaf of CPUID, for features that not all compilers have a name for. */
 static bool cpuid_bit(unsigned leaf, unsigned subleaf, int reg, int bit) {
   unsigned r[4];
   return __get_cpuid_count(leaf, subleaf, &r[0], &r[1], &r[2], &r[3]) && r[reg] >> bit & 1;
@@ -51,7 +51,7 @@ static bool cpuid_bit(unsigned leaf, unsigned subleaf, int reg, int bit) {
 
 static bool has_avx512bf16(void) { return has_avx512() && cpuid_bit(7, 1, 0, 5); }
 
-/* Linux reserves the memory of tile registers only for a process that has asked for them. */
+/* Linux allocates memory to save the tile registers only for a process that has requested it. */
 static bool has_amx(void) {
 #if defined(__linux__)
   enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
@@ -78,8 +78,8 @@ bool few__isa_runs(few_isa isa) {
 
 bool few__isa_bf16(few_isa isa) { return isa == FEW_ISA_AVX512BF16 || isa == FEW_ISA_AMX; }
 
-/* Asking takes long on a virtual machine, so the answer is kept. Threads that ask at the same time
- * get the same one. */
+/* sysconf() is slow on a virtual machine, so its result is kept. Threads that call it at the same
+ * time store the same value. */
 static _Atomic long cache_bytes;
 
 int64_t few__cpu_cache(void) {

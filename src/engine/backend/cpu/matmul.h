@@ -5,8 +5,8 @@
 #include "cpu.h"
 
 /* `count` products [m x n] = [m x k] [k x n]; ta, tb: a factor is stored transposed. Products
- * follow one another in a and in the result, and are b_step apart in b. Where b is shared, the rows
- * of all are those of one product. */
+ * follow one another in a and in the result, and are b_step apart in b. If all share b, they are
+ * one product with more rows. */
 struct few_matmul {
   int64_t count, m, n, k, lda, ldb, b_step;
   bool ta, tb;

@@ -59,7 +59,7 @@ static inline struct norm_apply norm_apply_of(const struct norm *n, double var, 
 /* The sums of each channel, in scratch: arrays of C. */
 struct norm_sums {
   double *x, *xx, *d, *xd; /* sums of x - m, (x - m)^2, d, (x - m) d */
-  float *m;                /* what is subtracted from x */
+  float *m;                /* the number that is subtracted from x */
 };
 
 /* Combines channels first .. first + width - 1 of a group. factor is [NORM_FACTORS][C]. */
@@ -137,7 +137,7 @@ VF_INLINE void norm_sum_block(const struct norm_sums *s, struct from x, struct f
   norm_add_doubles(s->xd + c, sxd, len);
 }
 
-/* The sums of the image that begins at number `at`. */
+/* The sums of the image whose first element is number `at`. */
 VF_INLINE void norm_sum(bool x_bf16, bool d_bf16, const struct norm *n, const struct norm_sums *s,
                         int64_t at) {
   const int64_t C = n->C, whole = C / VF_W * VF_W;

@@ -251,13 +251,13 @@ static void plan_places(struct plan *p, const struct few_program *prog) {
     if (!written[j]) p->copy[p->n_copies++] = (struct copy){prog->store[j], j};
 }
 
-/* Are `rows` rows of the leaf contiguous, as those of a tile are? */
+/* Whether `rows` rows of the leaf are contiguous, as those of a tile are. */
 static bool is_dense(const struct sweep *w, int leaf, int64_t rows) {
   const int64_t *stride = w->stride[leaf], len = w->dim[w->rank - 1];
   return stride[w->rank - 1] == 1 && (rows == 1 || stride[w->rank - 2] == len);
 }
 
-/* Can steps read them there? */
+/* Whether steps can read the leaf in place. */
 static bool lies_plain(const struct plan *p, int leaf) {
   return !p->leaf[leaf].bf16 && is_dense(&p->sweep, leaf, p->rows);
 }

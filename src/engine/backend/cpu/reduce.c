@@ -1,4 +1,4 @@
-/* reduce.c - sum over the dims where the result has 1, and its transpose, broadcast.
+/* reduce.c - sum over the dims whose length in the result is 1, and its transpose, broadcast.
  *
  * After the sweep of pointwise.h has merged dims, kept dims and summed dims alternate. If the
  * innermost dim is kept, rows are added to a row of results; else each row is summed to one number.

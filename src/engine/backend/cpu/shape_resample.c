@@ -1,7 +1,7 @@
 /* shape_resample.c - halve and double the resolution of [N,H,W,C] (formula: ref/k_resample.c).
  *
  * In both, a pixel of the result is a weighted sum over a few rows and a few columns of the
- * operand. Which rows, and their weights, depends only on the row of the result; likewise for
+ * operand. These rows and their weights depend only on the row of the result; likewise the
  * columns.
  */
 #include "stored.h"

@@ -1,5 +1,5 @@
 /* shape_runs.c - slice, pad and concat. Along its axis a tensor is [outer, dim, inner], and runs of
- * whole inner blocks are copied; converted where one side is in bf16 and the other in f32.
+ * whole inner blocks are copied. If one side is in bf16 and the other in f32, they are converted.
  */
 #include "engine/backend/shape.h"
 #include "stored.h"

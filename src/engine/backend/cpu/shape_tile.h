@@ -47,8 +47,8 @@ VF_INLINE void transpose_4x4(struct to to, int64_t to_row, struct from from, int
   v4_store(to, 3 * to_row, V4_SHUFFLE(AB, CD, 2, 3, 6, 7));
 }
 
-/* The same for m rows and n columns of `to`. It goes row by row, so that a cache line of `to` is
- * filled in one go. */
+/* The same for m rows and n columns of `to`, row by row, so that each cache line of `to` is filled
+ * at once. */
 VF_INLINE void transpose_tile(struct to to, int64_t to_row, struct from from, int64_t from_row,
                               int64_t n, int64_t m) {
   const int64_t n4 = n & ~(int64_t)3, m4 = m & ~(int64_t)3;

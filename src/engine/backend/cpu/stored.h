@@ -1,10 +1,10 @@
 /* stored.h - numbers in memory that are stored in f32 or in bf16.
  *
  * Kernels compute in f32: they load numbers of either storage as vectors of floats, and round what
- * they store. The bool of struct from or struct to says which storage it is. Where it is constant
- * after inlining, a load or store has no branch: STORED_1(), STORED_2() and STORED_3() compile an
- * inlined function for each combination. num_floats(), num_put_floats() and num_copy() branch once
- * a row.
+ * they store. The bool of struct from or struct to selects the storage. If it is constant after
+ * inlining, a load or store has no branch: STORED_1(), STORED_2() and STORED_3() compile an inlined
+ * function for each combination. num_floats(), num_put_floats() and num_copy() branch once per
+ * row.
  */
 #ifndef FEW_SRC_CPU_STORED_H
 #define FEW_SRC_CPU_STORED_H
@@ -39,7 +39,7 @@ VF_INLINE struct to num_to(struct to y, int64_t k) {
   return y;
 }
 
-/* Numbers k to k + VF_W - 1; n <= VF_W of them; one. */
+/* Loads numbers k to k + VF_W - 1; n <= VF_W numbers; one number. */
 VF_INLINE vf num_load(struct from x, int64_t k) {
   return x.bf16 ? vf_load_bf16((const uint16_t *)x.at + k) : vf_load((const float *)x.at + k);
 }
@@ -72,7 +72,7 @@ VF_INLINE void num_put(struct to y, int64_t k, float x) {
     ((float *)y.at)[k] = x;
 }
 
-/* n numbers as floats; floats as n numbers. Neither overlaps. */
+/* Copies n numbers to floats, and floats to n numbers. They do not overlap. */
 static inline void num_floats(float *to, struct from x, int64_t n) {
   if (!x.bf16) {
     memcpy(to, x.at, (size_t)n * sizeof *to);
@@ -91,7 +91,7 @@ static inline void num_put_floats(struct to y, const float *x, int64_t n) {
   for (; k + VF_W <= n; k += VF_W) vf_store_bf16((uint16_t *)y.at + k, vf_load(x + k));
   if (k < n) vf_store_bf16_n((uint16_t *)y.at + k, vf_load_n(x + k, n - k), n - k);
 }
-/* n numbers, in their own storage to the bit. They do not overlap. */
+/* Copies n numbers; if both sides have the same storage, to the bit. They do not overlap. */
 static inline void num_copy(struct to y, struct from x, int64_t n) {
   if (x.bf16 && y.bf16)
     memcpy(y.at, x.at, (size_t)n * sizeof(uint16_t));
@@ -101,7 +101,7 @@ static inline void num_copy(struct to y, struct from x, int64_t n) {
     num_put_floats(y, x.at, n);
 }
 
-/* n times x. */
+/* Sets n numbers to x. */
 static inline void num_fill(struct to y, float x, int64_t n) {
   if (y.bf16) {
     uint16_t *to = y.at;
@@ -113,7 +113,7 @@ static inline void num_fill(struct to y, float x, int64_t n) {
   }
 }
 
-/* f(a, ...), f(a, b, ...), f(a, b, c, ...) with constants in the place of these bools. */
+/* Calls f(a, ...), f(a, b, ...) or f(a, b, c, ...) with a constant for each bool. */
 #define STORED_1(f, a, ...)  \
   do {                       \
     if (a)                   \

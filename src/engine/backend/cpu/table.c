@@ -9,7 +9,7 @@
 #include "cpu.h"
 #include "engine/backend/ref/ref.h"
 
-#pragma GCC diagnostic ignored "-Woverride-init" /* the later of two rows counts, on purpose */
+#pragma GCC diagnostic ignored "-Woverride-init" /* a later row replaces an earlier one */
 
 const struct few_backend FEW_ISA(few__cpu_backend) = {
     .name = "cpu",

@@ -2,7 +2,7 @@
  *
  * vf holds VF_W floats (4, 8 or 16), vi as many int32. + - * / & | ^ << >> and comparisons work on
  * them as GCC and clang define it. A comparison gives a vi of -1 (true) and 0. A scalar operand is
- * broadcast: 2.0f * x. vf_fma() rounds once, where the machine can. a*b + c always rounds twice,
+ * broadcast: 2.0f * x. vf_fma() rounds once if the machine can. a*b + c always rounds twice,
  * since these files are compiled with -ffp-contract=off.
  */
 #ifndef FEW_SRC_CPU_VEC_H
@@ -186,7 +186,7 @@ VF_INLINE vf vf_load_bf16(const uint16_t *p) {
   return vi_bits(x);
 #endif
 }
-/* The nearest number of bf16 in the upper half of each lane. The lower half is anything. */
+/* The nearest bf16 number, in the upper half of each lane. The lower half has any value. */
 VF_INLINE vi vf_round_bf16(vf x) {
   const vi bits = vf_bits(x), nearest = bits + 0x7fff + ((bits >> 16) & 1);
   const vi quiet = vi_set(0x400000); /* a NaN keeps at least this bit */
@@ -330,7 +330,7 @@ VF_INLINE double vd_sum(vd x) {
   return s;
 }
 
-/* The smaller; and n rounded up to a multiple of `to`. */
+/* The smaller of two numbers; and n rounded up to a multiple of `to`. */
 VF_INLINE int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 VF_INLINE int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 

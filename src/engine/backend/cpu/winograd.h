@@ -63,8 +63,8 @@ VF_INLINE struct wino_place wino_place(const struct wino_grid *g, int64_t t) {
   return (struct wino_place){t / g->per_image, in_image / g->tw * 4, in_image % g->tw * 4};
 }
 
-/* Writes the addresses of size x size pixels whose first is at (row, col). A pixel outside the
- * image has the address `zeros`. */
+/* Writes the addresses of size x size pixels, of which the first is at (row, col). Pixels outside
+ * the image have the address `zeros`. */
 VF_INLINE void wino_pixels(const struct wino_grid *g, const float *x, int64_t channels, int size,
                            struct wino_place at, const float *zeros, const float **pixel) {
   for (int i = 0; i < size; i++)

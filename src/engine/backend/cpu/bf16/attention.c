@@ -1,15 +1,16 @@
 /* attention.c - attention, its value with its tangent, and its gradient, with products in bf16 (the
  * formulas: ../../ref/k_attention.c).
  *
- * One head of one image at a time, and of that a block of queries, as in ../attention.c. Scores are
- * sums in f32, and softmax is computed in f32. The factors of values are rounded to bf16: the
- * weights p = exp(s - max), and for the tangent h = p (t_s - mean), where mean = sum p t_s / sum p:
+ * As in ../attention.c, one head of one image is processed at a time, in blocks of queries. Scores
+ * are summed in f32, and softmax is computed in f32. The factors of the values are rounded to bf16:
+ * the weights p = exp(s - max), and for the tangent h = p (t_s - mean), mean = sum p t_s / sum p.
+ * With P and H for all rows of p and h,
  *
  *     y = P V / sum p,     t_y = (H V + P t_V) / sum p.
  *
- * The mean is subtracted before h is rounded, so that nothing cancels after it.
+ * The mean is subtracted before h is rounded, so no digits are lost by cancellation afterwards.
  *
- * t_s = t_q k + q t_k is one product of two parts, and so is H V + P t_V.
+ * t_s = t_q k + q t_k is computed as one product with a k of two parts, and so is H V + P t_V.
  */
 #include "../vmath.h"
 #include "pack.h"
@@ -21,8 +22,8 @@ struct head {
   int64_t Tk, Dk;         /* T and D as lengths of products: multiples of BF16_K */
   int64_t n_keys, n_dims; /* panels of T and of D columns */
   int64_t Tp;             /* row length of weights */
-  int64_t rows, Tr;       /* of sums: of a block of queries, of a whole head */
-  int64_t first, first_y; /* of q[n,0,head,0] in qkv, of y[n,0,head,0] in y */
+  int64_t rows, Tr;       /* rows of sums: for a block of queries, for a whole head */
+  int64_t first, first_y; /* offsets of q[n,0,head,0] in qkv and of y[n,0,head,0] in y */
   float scale;
 };
 
@@ -53,20 +54,20 @@ static struct head head_of(const struct few_call *call) {
 enum kind { VALUE, DUAL, GRAD };
 
 struct work {
-  uint16_t *keys;   /* k transposed, and behind each panel that of t_k */
-  uint16_t *t_keys; /* v transposed, for the gradient */
-  uint16_t *values; /* v, and behind each panel that of t_v; for the gradient k */
-  uint16_t *q, *dy; /* of the block: q, or t_q and q; the cotangent */
-  uint16_t *p;      /* of the block: p, or h and p; for the gradient p */
-  uint16_t *ds;     /* the cotangent of the scores */
-  uint16_t *by_key; /* p or ds transposed */
-  uint16_t *by_row; /* dy or q as panels */
-  float *s, *t;     /* sums of the block: scores; their tangents, or the cotangents of p */
-  float *y, *ty;    /* results */
-  float *dk, *dv;   /* of the whole head */
+  uint16_t *keys;   /* panels of k transposed; dual: each followed by the panel of t_k */
+  uint16_t *t_keys; /* gradient: panels of v transposed */
+  uint16_t *values; /* panels of v; dual: each followed by that of t_v; gradient: panels of k */
+  uint16_t *q, *dy; /* rows of the block: q (dual: t_q, then q), and the cotangent of y */
+  uint16_t *p;      /* rows of the block: p (dual: h, then p) */
+  uint16_t *ds;     /* gradient: cotangents of the scores */
+  uint16_t *by_key; /* gradient: p or ds, transposed */
+  uint16_t *by_row; /* gradient: dy or q, as panels */
+  float *s, *t;     /* sums of the block: scores; their tangents (gradient: cotangents of p) */
+  float *y, *ty;    /* results of the block */
+  float *dk, *dv;   /* gradient: results of the whole head */
 };
 
-/* Lays the pieces out from `base`, or only counts if it is NULL. Returns the bytes in all. */
+/* Places the arrays from `base` on, or only counts if it is NULL. Returns the total of bytes. */
 static size_t lay_out(struct work *w, const struct head *s, enum kind kind, char *base) {
   const int64_t two = kind == DUAL ? 2 : 1, grad = kind == GRAD, t = kind != VALUE;
   const int64_t keys = s->n_keys * BF16_N * s->Dk, values = s->n_dims * BF16_N * s->Tk;
@@ -110,26 +111,26 @@ static void multiply(struct few_bf16_tile t, int64_t rows) {
   }
 }
 
-/* c = a times each of n panels, `b_step` apart in b, `c_step` apart in c. */
+/* Multiplies a with each of n panels, which are `b_step` apart in b; results are `c_step` apart. */
 static void multiply_panels(struct few_bf16_tile t, int64_t rows, int64_t n, int64_t b_step,
                             int64_t c_step) {
   for (int64_t p = 0; p < n; p++, t.b += b_step, t.c += c_step) multiply(t, rows);
 }
 
-/* x^T as panels of keys, `step` elements apart. */
+/* Copies the rows of all T positions to columns of panels, `step` elements apart. */
 static void pack_keys(const struct head *s, uint16_t *to, int64_t step, struct from x, int64_t ld) {
   for (int64_t t = 0; t < s->T; t += BF16_N, to += step)
     FEW_ISA(few__bf16_panel)(to, num_from(x, t * ld), ld, true, s->D, min_of(BF16_N, s->T - t));
 }
 
-/* `rows` rows of x as panels of dims, `step` elements apart. */
+/* Copies `rows` rows of D numbers to panels of BF16_N columns, `step` elements apart. */
 static void pack_values(const struct head *s, uint16_t *to, int64_t step, struct from x, int64_t ld,
                         int64_t rows) {
   for (int64_t d = 0; d < s->D; d += BF16_N, to += step)
     FEW_ISA(few__bf16_panel)(to, num_from(x, d), ld, false, rows, min_of(BF16_N, s->D - d));
 }
 
-/* Rows of a block have `of` parts, and panels as many: products of the first `parts` of them. */
+/* Scores of the rows q. Rows and panels have `of` parts, of which the first `parts` are used. */
 static void scores(const struct head *s, float *c, const uint16_t *q, int parts, int of,
                    const uint16_t *keys, int64_t rows) {
   const int64_t offset[] = {0, s->Dk}, all = of * s->Dk;
@@ -139,6 +140,7 @@ static void scores(const struct head *s, float *c, const uint16_t *q, int parts,
       rows, s->n_keys, all * BF16_N, s->rows * BF16_N);
 }
 
+/* c = p values, with parts as in scores(). */
 static void blend(const struct head *s, float *c, const uint16_t *p, int parts, int of,
                   const uint16_t *values, int64_t rows) {
   const int64_t offset[] = {0, s->Tp};
@@ -152,7 +154,7 @@ static void blend(const struct head *s, float *c, const uint16_t *p, int parts, 
                   rows, s->n_dims, of * s->Tk * BF16_N, s->rows * BF16_N);
 }
 
-/* c (+)= p^T x over the rows of the block. */
+/* c (+)= p^T x, a sum over the rows of the block. */
 static void spread(const struct head *s, const struct work *w, float *c, const uint16_t *p,
                    struct from x, int64_t ld, int64_t rows, bool add) {
   const int64_t k = round_up(rows, BF16_K);
@@ -163,7 +165,8 @@ static void spread(const struct head *s, const struct work *w, float *c, const u
   multiply_panels(t, s->T, s->n_dims, k * BF16_N, s->Tr * BF16_N);
 }
 
-/* Rows of sums, row r times by[r], to rows `step` apart from element `first` on. */
+/* Multiplies row r of y with by[r * by_step] and writes it to element first + r * step of the
+ * result. */
 static void put_rows(const struct head *s, const struct few_call *call, int64_t first, int64_t step,
                      float *y, int64_t y_rows, int64_t rows, const float *by, int64_t by_step) {
   for (int64_t r = 0; r < rows; r++)
@@ -175,7 +178,7 @@ static void put_rows(const struct head *s, const struct few_call *call, int64_t 
     }
 }
 
-/* ---- A row of scores: BF16_N in each panel of keys ---- */
+/* ---- A row of scores. BF16_N of its elements lie in each panel ---- */
 
 #define EACH_VECTOR(s, p, j)                \
   for (int64_t p = 0; p < (s)->n_keys; p++) \
@@ -207,7 +210,7 @@ static void scale_row(const struct head *s, float *x, float by) {
   EACH_VECTOR(s, p, j) vf_store(x + place(s, p, j), vf_load(x + place(s, p, j)) * by);
 }
 
-/* t = p (t - sum p t / sum p) by, for weights p of that sum. */
+/* t = p (t - sum p t / sum) by, where `sum` is the sum of p. */
 static void center(const struct head *s, float *t, const float *p, float sum, float by) {
   vf weighed = {0};
   EACH_VECTOR(s, i, j)
@@ -343,7 +346,7 @@ static size_t scratch_bytes(const struct few_call *call, enum kind kind) {
   return lay_out(&w, &s, kind, NULL);
 }
 
-/* The kernel of f32 reads and writes bf16 too, with products in f32. */
+/* Without matrix units the f32 kernel runs. It reads and writes bf16 too. */
 #define KERNEL(name, kind, f)                                                                  \
   void FEW_ISA(few__bf16_##name)(const struct few_call *c) {                                   \
     if (with_units(c))                                                                         \

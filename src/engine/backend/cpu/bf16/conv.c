@@ -1,18 +1,19 @@
-/* conv.c - CONV, CONV_DX and CONV_DW with factors in bf16, directly: a tap is a shift.
+/* conv.c - CONV, CONV_DX and CONV_DW with factors in bf16, without im2col.
  *
- * The images are copied with their borders of zeros, W columns wide. An output pixel (y,x) and a
- * tap (i,j) then meet at element ((y s + i) W + x s + j) C of the copy, whatever the pixel: the
- * pixels of a row of the output are rows of A (tile.h) with a stride of s C, and the taps are its
- * parts. No im2col is written.
+ * The images are copied with borders of zeros, W columns wide. With stride s and C channels, tap
+ * (i,j) of output pixel (y,x) reads element ((y s + i) W + x s + j) C of the copy. This is the sum
+ * of an offset for the pixel and one for the tap. So the pixels of an output row are rows of A
+ * (tile.h) with a stride of s C, and the taps are the parts of k.
  *
- *     y    A: the copy of x; B: w, packed by tap.
- *     dx   the same from dy, whose pixels lie s apart in the copy, with w turned by 180 degrees and
- *          its channels exchanged.
- *     dw   for each tap, the sum over pixels of x shifted by the tap, transposed, times dy. Pixels
- *          are numbered as in the copy of x, so a shift is an offset; dy is zero at those between.
+ *     y    A is the copy of x; B is w, packed by tap.
+ *     dx   The same from dy, whose pixels are s apart in the copy, with w rotated by 180 degrees
+ *          and its channels exchanged.
+ *     dw   For each tap, the product of x^T, shifted by the tap, and dy, summed over pixels. Pixels
+ *          are numbered as in the copy of x, so a shift is an offset. dy is zero at pixels of the
+ *          copy that are not output pixels.
  *
- * Tile registers take 16 rows at a time whether there are as many or not. For them, with stride 1,
- * the pixels of a whole image are one stretch, and results in its borders are dropped.
+ * Tile registers compute groups of 16 rows. To fill them if the stride is 1, all pixels of an image
+ * form one sequence of rows, and results in the border are dropped.
  */
 #include "../conv.h"
 
@@ -20,11 +21,11 @@
 #include "widen.h"
 
 enum { LEAST = 8, MOST_TAPS = 49 };
-/* Bytes of a block of copies of images; pixels of a block for dw, at least. */
+/* Most bytes in a block of copied images, unless one image is larger; for dw, least pixels. */
 enum { BLOCK_BYTES = 256 * 1024, BLOCK_PIXELS = 1024 };
 
-/* Images [n,h,w,c] in a copy: each is H x W pixels of cp channels, its pixel (0,0) at (top, left),
- * its pixels `spread` apart. */
+/* Copies of images [n,h,w,c]. Each has H x W pixels of cp channels. Pixel (0,0) is at (top, left),
+ * and pixels are `spread` apart. */
 struct copies {
   int64_t h, w, c;
   int64_t H, W, cp, top, left, spread;
@@ -55,15 +56,16 @@ struct conv {
   struct copies in;
   int64_t n, oh, ow, co, kh, kw, stride;
   bool turned;
-  int64_t block;         /* images */
-  size_t panels, images; /* bytes of scratch; then BF16_M rows of sums */
+  int64_t block;         /* images in a block */
+  size_t panels, images; /* bytes of these parts of the scratch; BF16_M rows of sums follow */
 };
 
 static struct conv finish(struct conv s) {
   s.in.cp = round_up(s.in.c, BF16_K);
   s.block = min_of(larger(BLOCK_BYTES / (2 * image_elements(&s.in)), 1), s.n);
   s.panels = bf16_part(round_up(s.co, BF16_N) * s.kh * s.kw * s.in.cp * 2);
-  const int64_t behind = BF16_ROWS > 1 ? BF16_M * s.stride * s.in.cp : 0; /* rows of no pixel */
+  /* The last group of rows may read past the last image. */
+  const int64_t behind = BF16_ROWS > 1 ? BF16_M * s.stride * s.in.cp : 0;
   s.images = bf16_part((s.block * image_elements(&s.in) + behind) * 2);
   return s;
 }
@@ -102,7 +104,7 @@ static size_t conv_bytes(const struct conv *s) {
   return s->panels + s->images + BF16_M * BF16_N * sizeof(float);
 }
 
-/* w [kh,kw,c,co], or turned [kh,kw,co,c], to panels. */
+/* Packs w [kh,kw,c,co], or if turned w [kh,kw,co,c] rotated by 180 degrees, into panels. */
 static void pack_weights(const struct conv *s, struct from w, uint16_t *to) {
   const int64_t taps = s->kh * s->kw, c = s->in.c;
   for (int64_t j = 0; j < s->co; j += BF16_N)
@@ -120,8 +122,8 @@ struct results {
   float *sums;
 };
 
-/* `count` pixels of output row y of image i, beginning with pixel x of the row as wide as the copy;
- * those from ow on are none. */
+/* Writes `count` pixels, beginning with pixel x of output row y of image i. Rows are as wide here
+ * as in the copy; pixels from ow on lie in the border and are dropped. */
 static void put_pixels(const struct conv *s, const struct results *r, int64_t i, int64_t y,
                        int64_t x, int64_t count, int64_t j) {
   const int64_t n = min_of(BF16_N, s->co - j);
@@ -133,7 +135,8 @@ static void put_pixels(const struct conv *s, const struct results *r, int64_t i,
   }
 }
 
-/* Panel j of the output rows y .. y + rows - 1 of image i, as one stretch. */
+/* Computes the output channels from j on, for rows y .. y + rows - 1 of image i as one sequence of
+ * pixels. */
 static void stretch(const struct conv *s, const struct few_bf16_tile *from, const struct results *r,
                     int64_t i, int64_t y, int64_t rows, int64_t j) {
   const int64_t pixels = (rows - 1) * s->in.W + s->ow;
@@ -176,14 +179,14 @@ static void conv(const struct conv *s, const struct few_call *c) {
 
 /* ---- dw ---- */
 
-/* The copies of x, a block of `block` images at a time, as [ci][pixels], and those of dy as panels
- * [pixels / 2][32][2]. */
+/* The copies of x as [ci][pixels] and of dy as panels [pixels / 2][32][2], a block of images at a
+ * time. */
 struct dw {
   struct copies x, y;
   int64_t n, ci, co, kh, kw, block;
-  int64_t rows;   /* ci in whole groups */
-  int64_t pixels; /* of a block: k of a tile */
-  int64_t length; /* of a row of x: pixels, and what the taps reach beyond */
+  int64_t rows;   /* ci rounded up to whole groups */
+  int64_t pixels; /* in a block: k of a tile */
+  int64_t length; /* of a row of x: the pixels, and those beyond that taps read */
   size_t copies, turned, panels, sums;
 };
 
@@ -212,7 +215,7 @@ struct dw_scratch {
   float *sums;
 };
 
-/* Images first .. first + count - 1 into `turned` and `panels`. */
+/* Copies images first .. first + count - 1 into `turned` and `panels`. */
 static void pack_pixels(const struct dw *s, const struct few_call *c, const struct dw_scratch *m,
                         int64_t first, int64_t count) {
   const int64_t image = s->x.H * s->x.W;
@@ -234,7 +237,7 @@ static void pack_pixels(const struct dw *s, const struct few_call *c, const stru
                                   min_of(BF16_N, s->co - j));
 }
 
-/* The sums [panel][tap][ci][32] of a block of images. */
+/* Computes, or adds to, the sums [panel][tap][ci][32], from a block of images. */
 static void add_block(const struct dw *s, const struct dw_scratch *m, int64_t count, bool add) {
   struct few_bf16_tile t = {.as = s->length,
                             .parts = 1,
@@ -274,10 +277,10 @@ static void dw(const struct dw *s, const struct few_call *c) {
 
 /* ---- The ops ---- */
 
-/* Layers with few channels on one side are computed in f32: they cost little, and what they read or
- * write are images. Tile registers win wherever they can be used. Pairs compute twice the products
- * of f32 in the same time: Winograd saves more, and so do gradients of strided layers without the
- * zeros between pixels. */
+/* Whether the layer is computed by the units. Layers with few channels on one side are computed in
+ * f32, since they take little time. For all others tile registers are fastest. Dot products of
+ * pairs are twice as fast as f32, but Winograd saves more than half of the products, and so do the
+ * gradients of strided layers in f32, which skip the zeros between pixels. */
 static bool with_units(const struct few_conv *v, few_op op) {
   if (v->n == 0 || v->oh < 1 || v->ow < 1 || v->h == 0 || v->w == 0) return false;
   if (v->ci < LEAST || v->co < LEAST || v->kh * v->kw > MOST_TAPS) return false;

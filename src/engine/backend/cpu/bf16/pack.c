@@ -3,14 +3,15 @@
 
 typedef uint32_t vu __attribute__((vector_size(VF_W * 4)));
 
-/* Up to VF_W numbers from number i on, the others zero. */
+/* Numbers i .. i + n - 1, at most VF_W; the other lanes are zero. */
 VF_INLINE vf load_some(struct from x, int64_t i, int64_t n) {
   return n >= VF_W ? num_load(x, i) : n > 0 ? num_load_n(x, i, n) : (vf){0};
 }
 
 VF_INLINE vu rounded(vf x) { return (vu)vf_round_bf16(x); }
 
-/* Row k and row k + 1 of x, columns j on, as pairs; n columns, and `rows` of the two, are there. */
+/* Pairs of the elements of rows k and k + 1, from column j on. Beyond n columns, and in the second
+ * row if rows is 1, they are zero. */
 VF_INLINE vf pair_of_rows(struct from x, int64_t ld, int64_t k, int64_t rows, int64_t j,
                           int64_t n) {
   const vu first = rounded(load_some(x, k * ld + j, n));
@@ -18,7 +19,7 @@ VF_INLINE vf pair_of_rows(struct from x, int64_t ld, int64_t k, int64_t rows, in
   return (vf)((first >> 16) | (second & 0xffff0000u));
 }
 
-/* VF_W pairs from element i on, of which n elements are there. */
+/* VF_W pairs of neighbours from element i on; zero beyond n elements. */
 VF_INLINE vf pairs_at(struct from x, int64_t i, int64_t n) {
   if (x.bf16 && n >= 2 * VF_W)
     return vf_load((const float *)(const void *)((const uint16_t *)x.at + i));
@@ -30,7 +31,7 @@ VF_INLINE vf pairs_at(struct from x, int64_t i, int64_t n) {
   return vf_load((const float *)(const void *)pairs);
 }
 
-static void store_pairs(uint16_t *to, vf pairs, int64_t n) { /* pairs */
+static void store_pairs(uint16_t *to, vf pairs, int64_t n) { /* n pairs */
   if (n >= VF_W)
     vf_store((float *)(void *)to, pairs);
   else if (n > 0)

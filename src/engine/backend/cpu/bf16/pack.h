@@ -1,21 +1,23 @@
-/* pack.h - numbers in f32 or bf16, copied into the forms that tile.h reads. */
+/* pack.h - copy matrices in f32 or bf16 into the layouts that tile.h reads. */
 #ifndef FEW_SRC_CPU_BF16_PACK_H
 #define FEW_SRC_CPU_BF16_PACK_H
 
 #include "../stored.h"
 #include "tile.h"
 
-/* A panel of B, k rounded up to BF16_K with zeros, from x with n <= BF16_N columns; x(k,j) is at
- * k ld + j, or if `columns`, at j ld + k. Returns the end of the panel. */
+/* Writes a panel of B from x [k x n], n <= BF16_N, padded with zeros to a multiple of BF16_K rows.
+ * Element (i,j) of x is at i ld + j, or with `columns` at j ld + i. Returns the end of the
+ * panel. */
 uint16_t *FEW_ISA(few__bf16_panel)(uint16_t *to, struct from x, int64_t ld, bool columns, int64_t k,
                                    int64_t n);
 
-/* m rows of A, `as` >= k rounded up to BF16_K apart, zero beyond k; a(i,k) is at i ld + k of x, or
- * if `columns`, at k ld + i. */
+/* Writes A from x [m x k]. Its rows are `as` elements apart and padded with zeros to a multiple of
+ * BF16_K. Element (i,j) of x is at i ld + j, or with `columns` at j ld + i. */
 void FEW_ISA(few__bf16_rows)(uint16_t *to, int64_t as, struct from x, int64_t ld, bool columns,
                              int64_t m, int64_t k);
 
-/* n <= BF16_N sums of a row of C to element i of `out`. */
+/* Writes n <= BF16_N sums of a row of C from element i of `out` on. `add`, for f32 only: adds
+ * them. */
 VF_INLINE void bf16_put(void *out, bool bf16, int64_t i, const float *c, int64_t n, bool add) {
   for (int64_t j = 0; j < n; j += VF_W) {
     const int64_t some = min_of(n - j, VF_W);

@@ -1,10 +1,10 @@
 /* product.c - products in bf16 by blocks that stay in the caches, and MATMUL on top of it.
  *
- * B is packed into panels as wide as a tile, for the whole of k or, where the sums stay in f32
- * anyway, for a slice of it. Then a block of rows of A, read where they are if they can be, meets
- * one panel after the other, K_BLOCK of k at a time: that much of a panel is in the first-level
- * cache, the rows are in the second. A row of the result does not depend on how many rows there
- * are.
+ * B is packed into panels as wide as a tile, for the whole of k, or for a slice of k if the sums
+ * are stored in f32. Then each block of rows of A is multiplied with one panel after another,
+ * K_BLOCK of k at a time. That part of the panel is in the first-level cache, the rows are in the
+ * second. Rows whose layout is that of tile.h are read in place. A row of the result does not
+ * depend on the number of rows.
  */
 #include "product.h"
 
@@ -14,12 +14,13 @@
 enum { K_BLOCK = 256, K_SLICE = 1024 };
 enum { M_BLOCK = BF16_ROWS > 1 ? 8 * BF16_M : 12 * BF16_M };
 
-/* A factor of activations may have a k as long as the batch. Weights are packed as a whole. */
+/* How much of k is packed at a time. If B is an activation, k may be as long as the batch. Weights
+ * are packed as a whole. */
 static int64_t slice_of(const struct few_bf16_product *p) {
   return p->out_bf16 || !p->b.bf16 ? p->k : min_of(p->k, K_SLICE);
 }
 
-/* Of scratch: the panels of B, a block of rows of A, their sums. */
+/* Parts of the scratch: panels of B, a block of rows of A, and their sums. */
 struct parts {
   uint16_t *b, *a;
   float *sums;
@@ -42,11 +43,12 @@ size_t FEW_ISA(few__bf16_product_scratch)(const struct few_bf16_product *p) {
   return parts_of(&q).bytes;
 }
 
-/* Rows i.. of A, `rows` of them, columns k..: where they are, or packed. */
+/* n rows of A, in place or packed. */
 struct rows {
   const uint16_t *at;
   int64_t stride, n;
 };
+/* Rows i .. i + n - 1 of A, columns k .. k + len - 1; `room` is used if they must be packed. */
 static struct rows rows_of_a(const struct few_bf16_product *p, uint16_t *room, int64_t i, int64_t n,
                              int64_t k, int64_t len) {
   const int64_t whole = round_up(len, BF16_K);
@@ -134,8 +136,8 @@ static struct few_bf16_product product(const struct few_call *c, const struct fe
                                    .scratch = c->scratch};
 }
 
-/* An activation is a factor, so the product is large. Embeddings, whose factors are all f32, are
- * multiplied in f32. */
+/* Products with an activation are large and use the units. Products of embeddings, whose factors
+ * are all in f32, are computed in f32. */
 static bool with_units(const struct few_call *c) {
   return BF16_UNITS != BF16_NONE && (c->in[0].bf16 || c->in[1].bf16);
 }

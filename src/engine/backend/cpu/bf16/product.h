@@ -4,8 +4,9 @@
 
 #include "pack.h"
 
-/* Packing weights takes about as long as the product of a hundred rows (of some hundreds, with tile
- * registers), and what is kept packed takes memory: it is kept for at most so many rows. */
+/* Packing weights takes about as long as a product with a hundred rows (some hundreds with tile
+ * registers), and packed weights take memory. They are kept only for products of at most this many
+ * rows. */
 enum { BF16_KEEP_ROWS = BF16_UNITS == BF16_PAIRS ? 512 : 4096 };
 
 /* out (+)= a b, a [m x k], b [k x n]; ta, tb: stored transposed. Rows are lda, ldb, ldo apart. */
@@ -19,7 +20,7 @@ struct few_bf16_product {
   bool out_bf16;
   void *scratch; /* few__bf16_product_scratch() bytes, 64-byte aligned */
 };
-/* b as panels, k x n; their bytes. */
+/* The size in bytes of b [k x n] as panels; and the panels. */
 size_t FEW_ISA(few__bf16_panels_bytes)(const struct few_bf16_product *p);
 void FEW_ISA(few__bf16_panels)(const struct few_bf16_product *p, uint16_t *to);
 size_t FEW_ISA(few__bf16_product_scratch)(const struct few_bf16_product *p);

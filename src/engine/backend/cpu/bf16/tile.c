@@ -18,7 +18,7 @@ VF_INLINE int32_t pair_at(const uint16_t *p) {
   return pair;
 }
 
-/* Three rows share a pointer: the address has room for a multiple of the stride. */
+/* Three rows share a pointer, because an address can include a multiple of the stride. */
 enum { SHARE = 3, POINTERS = (BF16_M + SHARE - 1) / SHARE };
 
 VF_INLINE const uint16_t *part(int m, vf acc[BF16_M][2], const uint16_t *a, int64_t as, int64_t k,
@@ -85,7 +85,7 @@ void FEW_ISA(few__bf16_tile)(const struct few_bf16_tile *t) {
 
 #else
 
-/* ---- Tile registers: 16 rows of 64 bytes. C is 2 x 2 of them ---- */
+/* ---- Tile registers: each has 16 rows of 64 bytes. C is in 2 x 2 of them ---- */
 
 #if defined(__AMX_BF16__)
 
@@ -95,8 +95,8 @@ void FEW_ISA(few__bf16_tile)(const struct few_bf16_tile *t) {
 #define TILE_STORE(t, at, bytes) _tile_stored(t, at, (size_t)(bytes))
 #define TILE_DOT_PAIRS(c, a, b) _tile_dpbf16ps(c, a, b)
 
-/* Constant data and no local variable: the intrinsic says that it reads the first bytes only, and
- * the compiler would leave out stores to the rest. */
+/* This is constant data, not a local variable: the intrinsic is declared to read only the first
+ * bytes, so the compiler would omit stores to the others. */
 #define ALL_TILES(x) x, x, x, x, x, x, x, x
 static const struct {
   uint8_t palette, start_row, reserved[14];
@@ -156,7 +156,7 @@ static void dot_pairs(struct tile *c, const struct tile *a, const struct tile *b
 
 enum { ROW_BYTES = BF16_N * sizeof(float) };
 
-/* Rows 0 to 15, or all 32. */
+/* Computes rows 0 to 15, or all 32. */
 VF_INLINE void tile_of(const struct few_bf16_tile *t, bool all) {
   float *lower = t->c + 16 * BF16_N;
   TILES;

@@ -1,17 +1,17 @@
 /* tile.h - the register tile of products in bf16: factors in bf16, sums in f32.
  *
  * A tile is C[m x 32] (+)= A[m x k] B[k x 32]. It is computed by the processor's matrix units: tile
- * registers (AMX), or the dot products of pairs of AVX512-BF16. Where there is neither, plain C
- * computes what tile registers do, so the kernels over them run and are tested on every machine.
+ * registers (AMX), or the dot products of pairs of AVX512-BF16. On a processor without them, plain
+ * C does the same as tile registers, so that the kernels can be tested on every machine.
  *
- *     A   rows of bf16, `as` elements apart, k of each contiguous. k may come in several parts,
- *         each at an offset of its own: the taps of a convolution are such parts.
- *     B   a panel of pairs: two consecutive k of a column are neighbours, b(k,j) = b[k / 2][j][k %
- *         2] with [k / 2][32][2] elements. Parts follow one another.
+ *     A   rows of bf16, `as` elements apart, k of each contiguous. k may have several parts, each
+ *         at an offset of its own, as the taps of a convolution have.
+ *     B   a panel of pairs, [k / 2][32][2]: two consecutive k of a column are neighbours, so
+ *         B(k,j) = b[k / 2][j][k % 2]. Parts follow one another.
  *     C   [m][32] floats.
  *
- * Each element is one chain over k, ascending, whatever m and its place in the tile: a row's bits
- * do not depend on the rows computed beside it.
+ * Each element is one chain of additions with k ascending, for every m and position in the tile. So
+ * a row gets the same bits whatever rows are computed with it.
  */
 #ifndef FEW_SRC_CPU_BF16_TILE_H
 #define FEW_SRC_CPU_BF16_TILE_H
@@ -19,8 +19,8 @@
 #include "../cpu.h"
 #include "../vec.h"
 
-/* Rows and columns of a tile, the multiple that k must be, and whether rows come in groups:
- * BF16_ROWS rows of A are read, and of C written, at least. */
+/* Rows and columns of a tile, and the number of which k must be a multiple. Rows are processed in
+ * groups of BF16_ROWS: A and C must have room for whole groups. */
 #if defined(__AVX512BF16__) && !defined(__AMX_BF16__)
 enum { BF16_M = 14, BF16_K = 2, BF16_ROWS = 1 };
 #else
@@ -28,8 +28,9 @@ enum { BF16_M = 32, BF16_K = 32, BF16_ROWS = 16 };
 #endif
 enum { BF16_N = 32 };
 
-/* What computes tiles. The base does in plain C what tile registers do. AVX2 and AVX-512 alone
- * would do that more slowly than products in f32: there, bf16 is only how numbers are stored. */
+/* The units that compute tiles. The base set does the same as tile registers in plain C. AVX2 and
+ * AVX-512 without BF16 have no units: f32 products are faster there, and bf16 is only a storage
+ * format. */
 enum few_bf16_units {
   BF16_NONE,
   BF16_PAIRS,
@@ -68,10 +69,10 @@ void FEW_ISA(few__bf16_begin)(void);
 void FEW_ISA(few__bf16_end)(void);
 void FEW_ISA(few__bf16_tile)(const struct few_bf16_tile *t);
 
-/* Bytes of a part of scratch, so that the next part is aligned as well. */
+/* The size of a part of the scratch, rounded up so that the next part is aligned too. */
 VF_INLINE size_t bf16_part(int64_t bytes) { return (size_t)round_up(bytes, 64); }
 
-/* How many rows the next tile takes of those left: nearly equal shares, or whole groups. */
+/* Rows of the next tile when `left` remain: nearly equal heights, or whole groups. */
 VF_INLINE int bf16_tile_rows(int64_t left) {
   const int64_t tiles = (left + BF16_M - 1) / BF16_M;
   return (int)(BF16_ROWS > 1 ? min_of(left, BF16_M) : (left + tiles - 1) / tiles);

@@ -1,4 +1,4 @@
-/* widen.h - calls with numbers in bf16 by a kernel of f32: copies of them in f32 go to scratch. */
+/* widen.h - run a kernel of f32 on operands in bf16: they are copied to scratch in f32. */
 #ifndef FEW_SRC_CPU_BF16_WIDEN_H
 #define FEW_SRC_CPU_BF16_WIDEN_H
 
@@ -7,7 +7,7 @@
 
 VF_INLINE size_t widened_bytes(struct few_shape s) { return bf16_part(count_of(s) * 4); }
 
-/* The call that the kernel of f32 gets; its scratch lies behind the copies. */
+/* The call for the f32 kernel. *bytes: size of the copies, which precede its own scratch. */
 VF_INLINE struct few_call widened(const struct few_call *c, size_t *bytes) {
   struct few_call w = *c;
   char *at = c->scratch;
