@@ -4,8 +4,8 @@
 
 #include "image.h"
 
-/* The orientation, 1 .. 8, that a block of Exif states (the bytes from "II" or "MM" on). A block
- * that is damaged, missing or unknown gives 1, upright, so that the image can still be used. */
+/* The orientation, 1 .. 8, in a block of Exif (the bytes from "II" or "MM" on). If the block is
+ * missing, damaged or of an unknown kind, the orientation is 1, upright. */
 int few__exif_orientation(const void *bytes, size_t n);
 
 /* from_bottom: is the last stored row the first row (or, transposed, the first column) of the

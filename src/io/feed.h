@@ -23,12 +23,12 @@ void few__feed_memory(few_ctx *ctx, struct few_feed *s, const char *place, const
                       size_t n);
 void few__feed_close(struct few_feed *s);
 
-/* FEW_E_FORMAT if the file has more bytes than this limit. */
+/* FEW_E_FORMAT if the file has more than max_bytes. */
 few_status few__feed_limit(const struct few_feed *s, size_t max_bytes);
 
 /* Read the next n bytes. FEW_E_FORMAT if the file has fewer. */
 few_status few__feed_read(struct few_feed *s, void *out, size_t n);
-/* Look at the first bytes without taking them: at most FEW_FEED_PEEK, before any other call.
+/* Get the first bytes without consuming them: at most FEW_FEED_PEEK, before any other call.
  * *n is smaller if the file is shorter. */
 enum { FEW_FEED_PEEK = 4096 };
 few_status few__feed_peek(struct few_feed *s, const uint8_t **at, size_t *n);

@@ -114,8 +114,8 @@ static few_status open_input(few_ctx *ctx, int *fd, struct stat *s, const char *
   struct pollfd ready = {.fd = *fd, .events = POLLIN};
   if (!st && S_ISFIFO(s->st_mode) && poll(&ready, 1, PIPE_SECONDS * 1000) <= 0)
     st = few__fail(ctx, FEW_E_IO,
-                   "cannot read %s: nothing came through this pipe in %d seconds: start what "
-                   "writes to it first, or save it as a file",
+                   "cannot read %s: nothing came through this pipe in %d seconds: start the "
+                   "writing program first, or save its output to a file",
                    path, PIPE_SECONDS);
   const int flags = fcntl(*fd, F_GETFL);
   if (!st && (flags < 0 || fcntl(*fd, F_SETFL, flags & ~O_NONBLOCK)))
@@ -124,7 +124,7 @@ static few_status open_input(few_ctx *ctx, int *fd, struct stat *s, const char *
   return st;
 }
 
-/* Bytes of memory. A process that reads a larger file would be killed. */
+/* Bytes of memory of this machine. A process that reads a larger file would be killed. */
 static uint64_t machine_memory(void) {
   const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
   return pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : UINT64_MAX;
@@ -236,7 +236,7 @@ static few_status temp_name(few_writer *w) {
   struct few_text t = {0};
   const int dir = (int)(few__path_name(w->path) - w->path);
   if (getrandom(&number, sizeof number, GRND_NONBLOCK) != (ssize_t)sizeof number) {
-    /* Without random bytes the time serves, since O_EXCL still keeps names apart. */
+    /* Without random bytes the time is used, since O_EXCL still prevents equal names. */
     const double now = few__now();
     number = few__hash(&now, sizeof now, (uint64_t)getpid() ^ (uintptr_t)w);
   }
@@ -281,7 +281,7 @@ static void keep_mode(const few_writer *w) {
   if (!w->replaces) return;
   if ((w->was.st_uid != geteuid() || w->was.st_gid != getegid()) &&
       fchown(w->fd, w->was.st_uid, w->was.st_gid))
-    return; /* with another owner, keep the mode of open(): it allows no more than the old mode */
+    return; /* the owner differs: keep the mode of open(), which allows no more than the old one */
   (void)!fchmod(w->fd, w->was.st_mode & 0777);
 }
 
@@ -345,8 +345,8 @@ static few_status read_back(few_writer *w) {
   few__digest_free(w->ctx, again);
   if (w->st || !strcmp(put, got)) return w->st;
   return w->st = few__fail(w->ctx, FEW_E_IO,
-                           "cannot write %s: what was written reads back differently: check the "
-                           "disk and the memory",
+                           "cannot write %s: the bytes read back differ from those written: check "
+                           "the disk and the memory",
                            w->path);
 }
 
@@ -369,7 +369,7 @@ few_status few__writer_end(few_writer *w, few_status st) {
   if (!st && w->temp) st = read_back(w);
   if (!st && w->temp && rename(w->temp, w->path)) st = fail_write(w);
   if (st && w->temp) unlink(w->temp);
-  if (close(w->fd) && !st) st = fail_write(w); /* last, since it releases the lock */
+  if (close(w->fd) && !st) st = fail_write(w); /* last, since closing releases the lock */
   if (!st && w->temp) st = flush_directory(w);
   writer_free(w);
   return st;

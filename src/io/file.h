@@ -9,7 +9,7 @@
  * have at most 64 MiB. On failure *out is NULL. */
 few_status few__file_read(few_ctx *ctx, char **out, size_t *n, const char *path, size_t max_bytes);
 
-/* FEW_E_IO if a path is not a regular file. For readers that open it by themselves, or twice. */
+/* FEW_E_IO if a path is not a regular file. For readers that open the file themselves, or twice. */
 few_status few__file_check(few_ctx *ctx, const char *path);
 
 /* Write a file atomically: at any time PATH has either the old content or all of the new content.
@@ -28,8 +28,9 @@ few_status few__writer_end(few_writer *w, few_status st);
 
 few_status few__file_write(few_ctx *ctx, const char *path, const void *bytes, size_t n);
 
-/* Remove temporaries that a killed process left in a directory ("" is the current one), or in that
- * of `path`. Those that are being written stay; a directory that cannot be read is unchanged. */
+/* Remove temporaries that a killed process left in a directory ("" is the current one), or in the
+ * directory of `path`. Temporaries that are being written stay. A directory that cannot be read is
+ * left unchanged. */
 void few__sweep_dir(const char *dir);
 void few__sweep_beside(const char *path);
 

@@ -62,7 +62,7 @@ static few_status too_much(struct job *j) {
         "%s inflates to more than the %zu bytes allowed here: is it the file you meant?", j->place,
         j->max);
   return few__fail(j->ctx, FEW_E_FORMAT,
-                   "%s inflates to more than %d times its size: if you mean it, unpack it with "
+                   "%s inflates to more than %d times its size: if you trust it, unpack it with "
                    "gunzip first",
                    j->place, RATIO_MAX);
 }
@@ -146,7 +146,7 @@ few_status few__gzip_parse(few_ctx *ctx, char **out, size_t *n_out, const char *
 
 few_status few__gzip_read(few_ctx *ctx, char **out, size_t *n, const char *path, size_t max_bytes) {
   char *bytes;
-  size_t packed, slack = max_bytes / 1024 + 65536; /* data that cannot be deflated grows a little */
+  size_t packed, slack = max_bytes / 1024 + 65536; /* incompressible data grows a little */
   *out = NULL;
   *n = 0;
   FEW_TRY(few__file_read(ctx, &bytes, &packed, path,

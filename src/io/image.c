@@ -16,7 +16,8 @@ few_status few__image_new(few_ctx *ctx, struct few_image *out, int h, int w, int
   *out = (struct few_image){0};
   if (h <= 0 || w <= 0 || (c != 1 && c != 3 && c != 4))
     return few__fail(ctx, FEW_E_INVALID,
-                     "an image cannot be %d x %d with %d channels: give 1, 3 or 4", h, w, c);
+                     "an image cannot be %d x %d with %d channels: give 1, 3 or 4 channels", h, w,
+                     c);
   size_t pixels = few__mul_size((size_t)h, (size_t)w);
   FEW_TRY(few__new(ctx, &out->at, pixels, (size_t)c));
   out->h = h;

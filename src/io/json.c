@@ -73,8 +73,9 @@ static const char *type_name(const json_t *v) {
 
 static few_status wrong(few_ctx *ctx, const char *place, const char *key, const json_t *v,
                         const char *wanted) {
-  return few__fail(ctx, FEW_E_FORMAT, "%s: `%s` is %s, not %s: the file was made by something else",
-                   place, key, type_name(v), wanted);
+  return few__fail(ctx, FEW_E_FORMAT,
+                   "%s: `%s` is %s, not %s: the file was made by another program", place, key,
+                   type_name(v), wanted);
 }
 
 few_status few__json_int(few_ctx *ctx, const char *place, const json_t *object, const char *key,
@@ -138,7 +139,7 @@ struct few_json few__json_begin(few_ctx *ctx, struct few_text *out) {
   return (struct few_json){.ctx = ctx, .out = out};
 }
 
-/* Writes a string in quotes, with escapes for what JSON does not allow in it. */
+/* Writes a string in quotes, with escapes for characters that JSON does not allow in it. */
 static void put_quoted(struct few_json *j, const char *text) {
   assert(few__utf8_valid(text));
   static const char special[] = "\"\\\b\f\n\r\t", letter[] = "\"\\bfnrt";
@@ -164,7 +165,7 @@ static bool storable(struct few_json *j, const char *key, const char *text) {
   return false;
 }
 
-/* Writes what precedes a value: a comma, and its key. */
+/* Writes the comma and the key that precede a value. */
 static void put_key(struct few_json *j, const char *key) {
   assert(!key == (!j->depth || j->closing[j->depth - 1] == ']')); /* members have keys */
   if (j->more) few__text_add(j->ctx, j->out, ",");

@@ -1,4 +1,4 @@
-/* json.h - reads JSON by jansson, with our errors, and writes JSON without it.
+/* json.h - reads JSON through jansson, with few's errors, and writes JSON without it.
  *
  * `place` names the text in error sentences ("model.safetensors: net"). Strings and values that are
  * read are borrowed from the object. Text is not trusted: depth and duplicate keys are checked.
@@ -38,8 +38,8 @@ struct few_json {
   few_ctx *ctx;
   struct few_text *out;
   int depth;
-  char closing[64];    /* of what is open */
-  bool more;           /* the next one needs a comma */
+  char closing[64];    /* the closing brackets of the open objects and arrays */
+  bool more;           /* the next value needs a comma */
   const char *refused; /* key of a value that JSON cannot represent; "": it has no key */
 };
 struct few_json few__json_begin(few_ctx *ctx, struct few_text *out);

@@ -61,8 +61,8 @@ static bool take_word(struct parse *p, const char *word) {
   return true;
 }
 
-/* Reads 'text' or "text" without escapes, truncated to the size of out. No valid text is that
- * long. */
+/* Reads 'text' or "text" without escapes. It is truncated to the size of out, which is larger than
+ * any valid text. */
 static bool take_string(struct parse *p, char out[32]) {
   size_t n = 0;
   char quote = take(p, '\'') ? '\'' : '"';
@@ -152,7 +152,7 @@ static few_status read_header(struct parse *p) {
     break;
   }
   skip_blanks(p);
-  if (p->at != p->end) return bad(p, "something follows the header");
+  if (p->at != p->end) return bad(p, "there is text after the header");
   if (p->seen != 7) return bad(p, "the header lacks descr, fortran_order or shape");
   if (p->fortran && p->out->rank > 1)
     return few__fail(p->ctx, FEW_E_UNSUPPORTED,
@@ -198,7 +198,7 @@ static few_status read_array(struct parse *p, struct few_feed *from) {
   const uint64_t rest = from->size - from->taken;
   if (rest != a->bytes)
     return few__fail(p->ctx, FEW_E_FORMAT,
-                     "%s: %" PRIu64 " bytes of numbers where the shape needs %zu: save it again",
+                     "%s: %" PRIu64 " bytes of numbers, but the shape needs %zu: save it again",
                      p->place, rest, a->bytes);
   FEW_TRY(few__new(p->ctx, &a->data, a->bytes, 1));
   return few__feed_read(from, a->data, a->bytes);

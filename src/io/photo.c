@@ -51,7 +51,7 @@ few_status few__photo_rows(few_ctx *ctx, struct few_feed *from, int max_side,
   if (few__jpeg_is(bytes, n)) return few__jpeg_rows(ctx, from, 3, max_side, sink);
   for (int i = 0; i < FEW_COUNT(others); i++)
     if (n >= others[i].n && !memcmp(bytes, others[i].magic, others[i].n))
-      return few__fail(ctx, FEW_E_UNSUPPORTED, "%s holds %s: convert it to PNG or JPEG",
+      return few__fail(ctx, FEW_E_UNSUPPORTED, "%s contains %s: convert it to PNG or JPEG",
                        from->place, others[i].name);
   return few__fail(ctx, FEW_E_FORMAT, "%s is neither PNG nor JPEG: is the file damaged?",
                    from->place);

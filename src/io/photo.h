@@ -5,10 +5,10 @@
 #include "feed.h"
 #include "image.h"
 
-/* Does this name end as the name of a PNG or JPEG file? The file is not read. */
+/* Whether the name ends like that of a PNG or JPEG file. The file is not read. */
 bool few__photo_named(const char *path);
 
-/* Does this name end as the name of an image in another format? */
+/* Whether the name ends like that of an image in another format. */
 bool few__photo_foreign(const char *path);
 
 /* Decode a PNG to RGBA or a JPEG to RGB, into a sink. The format is recognised by the content of

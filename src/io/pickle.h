@@ -49,7 +49,7 @@ few_status few__pickle_parse(few_ctx *ctx, struct few_pickle *out, const char *p
                              const void *bytes, size_t n, size_t *used);
 void few__pickle_free(few_ctx *ctx, struct few_pickle *p);
 
-/* Is the value's text equal to this? */
+/* Whether the value's text is this. */
 bool few__pickle_text_is(const struct few_pickle_value *v, const char *text);
 /* Item i of a tuple or call; NULL: it has fewer items, or is something else. */
 const struct few_pickle_value *few__pickle_item(const struct few_pickle *p,

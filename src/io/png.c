@@ -5,8 +5,9 @@
  * variable is ever read after a jump.
  *
  * Reading: libpng's transformations convert all kinds (palette, 1 to 16 bits, grey with alpha,
- * interlaced, ...) to RGBA of 8 bits, which goes to a sink row by row. Of an interlaced image, the
- * sink receives the rows of each of the seven passes, with the pixels that the pass has.
+ * interlaced, ...) to RGBA of 8 bits, which goes to a sink row by row. An interlaced image has
+ * seven passes, each with a part of the pixels; the sink receives the rows of one pass after
+ * another.
  *
  * Limits against hostile files: the file is read in parts and not kept. The caller limits the
  * sides. Texts and profiles are skipped. libpng may use 16 MB for everything else (a row of 32,768
@@ -32,7 +33,7 @@ struct job {
   png_infop info;
   jmp_buf back;
   few_status status; /* returned if this step fails */
-  char message[128]; /* of libpng */
+  char message[128]; /* libpng's error */
   bool recorded;     /* the context has the error sentence already */
 
   struct few_feed *in; /* reading */
@@ -64,7 +65,7 @@ static void on_warning(png_structp png, png_const_charp message) {
   FEW_UNUSED(message);
 }
 
-/* An allocation has its size first, then libpng's bytes, aligned like malloc's. */
+/* An allocation begins with its size. libpng's bytes follow, aligned like malloc's. */
 enum { BLOCK_HEAD = 16 };
 
 static png_voidp on_alloc(png_structp png, png_alloc_size_t n) {
@@ -200,7 +201,7 @@ static void take_pixels(struct job *j) {
   png_set_add_alpha(j->png, 255, PNG_FILLER_AFTER);
   png_read_update_info(j->png, j->info);
   size_t row = png_get_rowbytes(j->png, j->info);
-  if (row != (size_t)j->w * 4) leave(j, FEW_E_UNSUPPORTED, "rows of an unknown kind");
+  if (row != (size_t)j->w * 4) leave(j, FEW_E_UNSUPPORTED, "its rows have an unexpected length");
   if (few__new(j->ctx, &j->row, row, 1)) leave(j, FEW_E_MEMORY, "out of memory for a row");
   take_orientation(j);
   few_status st = j->sink->begin(j->sink->user, j->h, j->w, j->orientation);
@@ -340,8 +341,8 @@ static few_status encode(few_ctx *ctx, uint8_t **out, size_t *n, const char *pla
   *n = 0;
   if (im->h <= 0 || im->w <= 0 || (im->c != 1 && im->c != 3 && im->c != 4))
     return few__fail(ctx, FEW_E_INVALID,
-                     "%s: a PNG cannot be %d x %d with %d channels: give 1, 3 or 4", place, im->h,
-                     im->w, im->c);
+                     "%s: a PNG cannot be %d x %d with %d channels: give 1, 3 or 4 channels", place,
+                     im->h, im->w, im->c);
   few_status st = prepare_text(&j);
   if (!st) st = open_writer(&j);
   if (!st) st = guarded(&j, put_image);

@@ -15,8 +15,8 @@
  * strides, ...). A storage is a persistent id ("storage", torch.FloatStorage, KEY, device, count).
  * pickle.c reads the pickle and executes nothing.
  *
- * Limits against hostile files: the members that are read may not be longer together than the
- * archive, which would mean that they overlap, and there are at most 16,384 storages.
+ * Limits against hostile files: the total size of the members that are read may not exceed the size
+ * of the archive, since they would then overlap. There are at most 16,384 storages.
  */
 #include "pth.h"
 
@@ -34,7 +34,7 @@ struct storage {
   size_t key_length;
   enum few_store store;
   int64_t count;
-  char *data; /* owned by the hold */
+  char *data; /* owned by struct few_pth_hold */
 };
 
 struct few_pth_hold {
@@ -184,13 +184,13 @@ static few_status read_legacy_storages(struct parse *p, const struct few_pickle 
       if (p->storages.at[i].key_length == key->length &&
           !memcmp(p->storages.at[i].key, key->text, key->length))
         s = &p->storages.at[i];
-    if (!s || s->data) return bad(p, "", "no tensor uses a storage");
+    if (!s || s->data) return bad(p, "", "no tensor uses one of the storages");
     if (p->n - at < sizeof count) return bad(p, "", "the file is cut short");
     memcpy(&count, p->bytes + at, sizeof count);
     at += sizeof count;
     const size_t size = few__store_size(s->store);
     if (count != s->count || (uint64_t)count > (p->n - at) / size)
-      return bad(p, "", "a storage is shorter than it says");
+      return bad(p, "", "a storage has fewer bytes than its count needs");
     s->data = few__alloc(p->ctx, (size_t)count * size + 1);
     FEW_TRY(own(p, s->data));
     memcpy(s->data, p->bytes + at, (size_t)count * size);
@@ -244,7 +244,7 @@ static few_status load_member(struct parse *p, struct storage *s) {
   FEW_TRY(read_member(p, name, &s->data, &n));
   FEW_TRY(own(p, s->data));
   if ((uint64_t)s->count != n / few__store_size(s->store) || n % few__store_size(s->store))
-    return zip_failed(p, name, "the storage is not as long as it says");
+    return zip_failed(p, name, "the storage does not have the bytes that its count needs");
   return FEW_OK;
 }
 

@@ -11,11 +11,11 @@ struct few_pth {
   struct few_pth_hold *hold;
 };
 
-/* These bytes look like torch.save's: a zip archive or a pickle. */
+/* True if the bytes look like a file of torch.save: a zip archive or a pickle. */
 bool few__pth_is(const void *bytes, size_t n);
 
-/* *out is zeroed on failure; few__pth_free is fine on a zeroed one. `place` is for messages. The
- * bytes are not needed afterwards. */
+/* *out is zeroed on failure; few__pth_free accepts a zeroed one. `place` names the file in
+ * messages. The bytes are not needed afterwards. */
 few_status few__pth_parse(few_ctx *ctx, struct few_pth *out, const char *place, const void *bytes,
                           size_t n);
 few_status few__pth_read(few_ctx *ctx, struct few_pth *out, const char *path, size_t max_bytes);

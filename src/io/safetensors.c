@@ -10,7 +10,7 @@
  * and each must have the length that its shape requires. So no bytes can be hidden in a model.
  *
  * The writer pads the header so that the data starts at a multiple of 8. In memory, data starts at
- * a multiple of 64 whatever the file has. Memory for it is allocated after the header has been read
+ * a multiple of 64 for every file. Memory for it is allocated only after the header has been read
  * and agrees with the length of the file.
  *
  * In files that few writes, the first entry of the metadata is a digest of the whole file, computed

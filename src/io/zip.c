@@ -36,7 +36,7 @@ static few_status find(few_ctx *ctx, zip_t *archive, const char *path, const cha
     few__text_add(ctx, &names, "%s%s", i ? ", " : "", member ? member : "?");
   }
   few_status st = few__fail(
-      ctx, FEW_E_INVALID, "%s has no %s: it holds %.600s%s", path, name ? name : "single member",
+      ctx, FEW_E_INVALID, "%s has no %s: it contains %.600s%s", path, name ? name : "single member",
       names.at && !names.failed ? names.at : "nothing", count > LISTED ? " ..." : "");
   few__text_free(ctx, &names);
   return st;
@@ -55,13 +55,13 @@ static few_status check_size(few_ctx *ctx, const zip_stat_t *about, const char *
   int64_t file;
   FEW_TRY(few__file_size(ctx, &file, path));
   if (about->size > max_bytes)
-    return few__fail(ctx, FEW_E_FORMAT, "%s: %s says it has %llu bytes, more than %zu", path,
-                     member, (unsigned long long)about->size, max_bytes);
+    return few__fail(ctx, FEW_E_FORMAT, "%s: %s would have %llu bytes, more than %zu", path, member,
+                     (unsigned long long)about->size, max_bytes);
   zip_uint64_t packed = about->valid & ZIP_STAT_COMP_SIZE ? about->comp_size : (zip_uint64_t)file;
   if (packed > (zip_uint64_t)file) packed = (zip_uint64_t)file;
   if (about->size <= FREE || about->size / RATIO_MAX <= packed) return FEW_OK;
   return few__fail(ctx, FEW_E_FORMAT,
-                   "%s: %s is packed more than %d to 1: if you mean it, unpack it first", path,
+                   "%s: %s is packed more than %d to 1: if you trust it, unpack it first", path,
                    member, RATIO_MAX);
 }
 
@@ -86,7 +86,7 @@ static few_status read_member(few_ctx *ctx, zip_t *archive, zip_uint64_t i, cons
     if (got <= 0) st = damaged(ctx, path, member, got ? zip_file_strerror(file) : "it ends early");
     if (got > 0) done += (zip_uint64_t)got;
   }
-  /* the checksum is checked when the end is read */
+  /* libzip verifies the checksum when the end is read. */
   char more;
   if (!st && zip_fread(file, &more, 1) != 0)
     st = damaged(ctx, path, member, zip_file_strerror(file));

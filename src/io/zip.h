@@ -10,7 +10,7 @@
  * 16 MB and 64 times its compressed size. */
 few_status few__zip_read(few_ctx *ctx, char **out, size_t *n, const char *path, const char *name,
                          size_t max_bytes);
-/* Is there such a member? False also for a file that is not an archive. */
+/* Whether the archive has this member. False if the file is not an archive. */
 bool few__zip_has(const char *path, const char *name);
 
 #endif

@@ -62,7 +62,7 @@ static void test_members(void **state) {
   write_npz(f, "named.npz", "x.npy", "y.npy");
   snprintf(where, sizeof where, "%s,x,y", files_path(f, "named.npz"));
   assert_set(f, where, true);
-  assert_refused(f, "npz", "named.npz", NULL, NULL, FEW_E_INVALID, "it holds x.npy, y.npy");
+  assert_refused(f, "npz", "named.npz", NULL, NULL, FEW_E_INVALID, "it contains x.npy, y.npy");
 }
 
 static void test_damaged(void **state) {
