@@ -36,8 +36,8 @@ few_status few__failv(few_ctx *ctx, few_status status, const char *fmt, va_list 
 FEW_PRINTF(3, 4)
 few_status few__fail_in(few_ctx *ctx, few_status status, const char *fmt, ...);
 
-/* For the analyzer: with these macros it sees that the status is returned and is not FEW_OK. Since
- * they are macros, their arguments cannot contain an #include. */
+/* These macros show the static analyzer that the status is returned and is not FEW_OK. Arguments of
+ * a macro cannot contain an #include. */
 #ifdef __clang_analyzer__
 #define few__fail(ctx, status, ...) (few__fail((ctx), (status), __VA_ARGS__), (status))
 #define few__fail_in(ctx, status, ...) (few__fail_in((ctx), (status), __VA_ARGS__), (status))
@@ -47,8 +47,8 @@ FEW_PRINTF(3, 4) void few__log(few_ctx *ctx, few_log_level level, const char *fm
 void few__logv(few_ctx *ctx, few_log_level level, const char *fmt, va_list args);
 /* Calls the progress callback. FEW_E_CANCELLED if it cancels the job. */
 few_status few__progress(few_ctx *ctx, const struct few_progress *p);
-/* Progress of a job that consists of other jobs. While a frame is set, the items of the others
- * count from `first` on in it. Borrowed until the next call; NULL removes it. */
+/* Progress of a job that consists of other jobs. While a frame is set, item i of an inner job is
+ * reported as item first + i of the frame. Borrowed until the next call; NULL removes it. */
 struct few_progress_frame {
   const char *what; /* NULL for no reports, and no cancelling */
   int64_t first, total;
@@ -59,8 +59,8 @@ void few__progress_frame(few_ctx *ctx, const struct few_progress_frame *frame);
 /* Checks the options of a public call, which begin with their version. FEW_E_INVALID for NULL and
  * for an unknown version. `type` is their name, such as "few_sample_opts". */
 few_status few__opts_check(few_ctx *ctx, const char *type, const void *opts, int version);
-/* Give *full, of full_size bytes, to a caller whose struct has `size` bytes: members at the end
- * that one of the two lacks are left out, or 0. */
+/* Copies *full, of full_size bytes, to a caller's struct of `size` bytes. Members that only the
+ * library has are left out; members that only the caller has are set to 0. */
 void few__give(void *out, size_t size, const void *full, size_t full_size);
 /* FEW_E_INVALID, naming the option, unless min <= x <= max; NaN is outside. */
 few_status few__opts_range(few_ctx *ctx, const char *what, double x, double min, double max);
@@ -71,7 +71,7 @@ few_status few__opts_texts(few_ctx *ctx, const char *what, int n, const char *co
 struct few_backend;
 const struct few_backend *few__ctx_backend(const few_ctx *ctx);
 void few__ctx_set_backend(few_ctx *ctx, const struct few_backend *backend);
-/* That of few_ctx_set_precision: a few_precision. */
+/* The few_precision set by few_ctx_set_precision. */
 int few__ctx_precision(const few_ctx *ctx);
 void few__ctx_set_precision(few_ctx *ctx, int precision);
 

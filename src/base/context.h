@@ -4,7 +4,7 @@
 
 #include "added.h"
 
-/* An error sentence has room for the longest path and for the error. */
+/* Room for an error sentence: the longest path, and the error. */
 enum { FEW_ERROR_MAX = 8192, FEW_MAX_WORKERS = 256 };
 
 /* Definitions of one kind, borrowed. */

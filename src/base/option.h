@@ -9,7 +9,7 @@
 void few__option_format(few_ctx *ctx, const struct few_option *o, const void *object,
                         struct few_text *out);
 
-/* Appends what values are allowed: "an integer from 1 to 64", "one of a, b, c". */
+/* Appends the allowed values in words: "an integer from 1 to 64", "one of a, b, c". */
 void few__option_allowed(few_ctx *ctx, const struct few_option *o, struct few_text *out);
 
 /* The key of n tables with the smallest edit distance; NULL if none is close enough to be a

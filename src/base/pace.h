@@ -2,7 +2,7 @@
  *
  * Between two portions a job reports its progress and can be cancelled, so a portion should take a
  * fraction of a second. It should also keep every worker busy. The cost of an item is known only
- * from the portions before. So the first portion is one unit, and later ones grow or shrink with
+ * from earlier portions. So the first portion is one unit, and later ones grow or shrink with
  * the time taken. Use this only for jobs whose result does not depend on how items are grouped.
  */
 #ifndef FEW_SRC_PACE_H

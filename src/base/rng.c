@@ -15,7 +15,7 @@ void few__rng_block(const struct few_rng *r, uint32_t block, uint32_t out[4]) {
 double few__uniform_from_u32(uint32_t u) { return few__draw_uniform(u); }
 double few__normal_from_u32(uint32_t u) { return few__draw_normal(u); }
 
-/* The loop of the four functions that fill arrays. `convert` makes a number from a word. */
+/* The loop of the four functions that fill arrays. `convert` turns a word into a number. */
 #define FILL(name, type, convert)                              \
   void name(const struct few_rng *r, int64_t n, type *out) {   \
     uint32_t w[4];                                             \

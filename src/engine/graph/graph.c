@@ -23,7 +23,7 @@ struct few_graph {
   few_node *table; /* open addressing, a power of two, FEW_NONE where empty */
   int table_size;
   struct slab *slabs;
-  struct few_text scope;  /* "/enc.0/conv": what was pushed, one after the other */
+  struct few_text scope;  /* "/enc.0/conv": the names pushed, one after another */
   const char *scope_name; /* interned copy of scope, or NULL if scope changed since */
   struct {
     size_t *at;
@@ -116,7 +116,7 @@ struct few_shape_text few__shape_text(struct few_shape s) {
   return t;
 }
 
-/* The current scope, for messages; of a deep nest, its end. */
+/* The current scope, for messages; if it is deep, only its end. */
 static const char *place(const few_graph *g) {
   enum { SHOWN = 160 };
   const char *all = g->scope.at ? g->scope.at : "";
@@ -125,7 +125,7 @@ static const char *place(const few_graph *g) {
 
 few_node few__graph_fail(few_graph *g, few_status st, const char *fmt, ...) {
   assert(st != FEW_OK);
-  if (g->status) return FEW_NONE; /* the first failure is the one that explains */
+  if (g->status) return FEW_NONE; /* later failures follow from the first */
   g->status = st;
   va_list args;
   va_start(args, fmt);

@@ -11,8 +11,8 @@ typedef enum few_op {
   FEW_OP_COUNT
 } few_op;
 
-/* What makes one use of an op differ from another, beside its operands. An op reads the member of
- * its own kind; ops that are not named here have no attributes, and all bytes are 0.
+/* The attributes of a node: its constants beside the operands. An op reads the member of its own
+ * kind. Ops that are not named here have no attributes, and all bytes are 0.
  *
  * Attributes are hashed and compared as bytes. So no member has padding, and few__attr() sets the
  * bytes behind a member to 0. `bytes` comes first: initialising it with {0} clears the whole
@@ -108,9 +108,9 @@ struct few_op_def {
   /* Check operands (already known to be valid nodes) and set out->shape and out->type; on a
    * mistake call few__graph_fail and return false. Pointwise ops leave it NULL. */
   bool (*infer)(few_graph *g, struct few_node_data *out);
-  /* An existing or simpler node that equals proto, or FEW_NONE. May be NULL. It may look at
-   * operands that are constants but never reach through another operand to what that was made
-   * from: a derivative with respect to the operand would then miss the path. */
+  /* An existing or simpler node that equals proto, or FEW_NONE. May be NULL. It may use the values
+   * of constant operands, but not the operands of an operand: a derivative with respect to that
+   * operand would then miss the path. */
   few_node (*simplify)(few_graph *g, const struct few_node_data *proto);
   /* Tangent of `self` for tangents dx[k] of its operands, not all of them FEW_NONE. */
   few_node (*jvp)(few_graph *g, few_node self, const few_node *dx);

@@ -1,5 +1,5 @@
-/* op.h - the table of ops, and what the files of ops share. An op file provides the row behind each
- * name in ops.def (struct few_op_def in engine/graph/graph.h).
+/* op.h - the table of ops, and common helpers of the op files. An op file provides the row behind
+ * each name in ops.def (struct few_op_def in engine/graph/graph.h).
  *
  * Rules build graph: jvp and vjp are written with the builders of few/graph.h, so a derivative
  * consists of primitive ops and can itself be differentiated. FEW_NONE stands for zero.
@@ -19,8 +19,8 @@ few_node few__op_node(few_graph *g, few_op op, int n, const few_node *in, union 
 union few_attr few__shape_attr(struct few_shape shape);
 struct few_shape few__attr_shape(const union few_attr *a);
 
-/* Is the shape valid: 0 to FEW_MAX_RANK dims, each at least 1, fewer than 2^59 elements? Fails the
- * graph if not. */
+/* Whether the shape is valid: 0 to FEW_MAX_RANK dims, each at least 1, fewer than 2^59 elements. If
+ * not, the graph fails. */
 bool few__op_shape(few_graph *g, const char *op, struct few_shape shape);
 
 /* Reduce x to the shape of a broadcast operand: the transpose of broadcasting. */
@@ -28,9 +28,9 @@ few_node few__unbroadcast(few_graph *g, few_node x, struct few_shape shape);
 /* a + b where FEW_NONE is zero. */
 few_node few__plus(few_graph *g, few_node a, few_node b);
 
-/* Is the node a FILL of this value? */
+/* Whether the node is a FILL of this value. */
 bool few__is_fill(const few_graph *g, few_node n, double value);
-/* Is the node a FILL? Its value goes to *value. */
+/* Whether the node is a FILL; if so, *value is its value. */
 bool few__fill_value(const few_graph *g, few_node n, double *value);
 
 /* Value of a pointwise op on numbers: the definition in ops.def in double. */

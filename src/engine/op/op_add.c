@@ -15,7 +15,7 @@ static few_node simplify(few_graph *g, const struct few_node_data *n) {
 static few_node jvp(few_graph *g, few_node self, const few_node *dx) {
   struct few_node_data n = *few__node(g, self);
   few_node d = few__plus(g, dx[0], dx[1]);
-  n.in[0] = d; /* a single tangent may be smaller than the sum */
+  n.in[0] = d; /* the shape of a single tangent may be smaller than that of the sum */
   return few__pass(g, &n, 0);
 }
 

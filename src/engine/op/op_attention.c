@@ -5,14 +5,15 @@
  *
  *   attention_dual   y and its tangent in one pass over the keys (Lu and Song, arXiv 2410.11081,
  *                    appendix F), stacked on the batch axis:
- *                    t_x = (t_q k^T + q t_k^T) scale,  t_y = (p * t_x) v - rowsum(p * t_x) y + p
- * t_v
- *   attention_grad   the cotangent of qkv, with the scores computed a second time, a block of
- * queries
- *                    at a time: dp = dy v^T,  ds = p * (dp - rowsum(p * dp)) scale,
+ *                    t_x = (t_q k^T + q t_k^T) scale,
+ *                    t_y = (p * t_x) v - rowsum(p * t_x) y + p t_v
+ *   attention_grad   the cotangent of qkv. The scores are computed a second time, one block of
+ *                    queries after another:
+ *                    dp = dy v^T,  ds = p * (dp - rowsum(p * dp)) scale,
  *                    dq = ds k,  dk = ds^T q,  dv = p^T dy
  *
- * Both decompose into products and softmax, from which their own derivatives come.
+ * Both can be decomposed into products and softmax; their own derivatives are those of the
+ * decomposition.
  */
 #include "op.h"
 

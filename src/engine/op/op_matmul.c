@@ -40,7 +40,7 @@ static few_node flat(few_graph *g, few_node x) {
   return few_reshape(g, x, FEW_SHAPE(few_shape_count(s) / last, last));
 }
 
-/* C = op(A) op(B):  dA = dC op(B)^T (transposed if A is), dB = op(A)^T dC (likewise). */
+/* C = op(A) op(B):  dA = dC op(B)^T, transposed if A is; dB = op(A)^T dC, transposed if B is. */
 static void vjp(few_graph *g, few_node self, few_node dy, const bool *need, few_node *dx) {
   const struct few_node_data n = *few__node(g, self);
   bool ta = n.attr.matmul.ta, tb = n.attr.matmul.tb;

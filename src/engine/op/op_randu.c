@@ -1,5 +1,5 @@
-/* randu - uniform numbers in (0, 1); the purpose selects the stream (base/rng.h). Dropout masks are
- * made of it: one purpose is one mask in every pass of a step. */
+/* randu - uniform numbers in (0, 1); the purpose selects the stream (base/rng.h). Dropout masks
+ * are made of it: all passes of a step with the same purpose have the same mask. */
 #include "op_sources.h"
 
 few_node few_randu(few_graph *g, uint32_t purpose, struct few_shape shape) {

@@ -1,6 +1,6 @@
 /* op_slice.c - a part of an axis, and its transpose: pad puts zeros around.
  *
- * A slice of labels [N] is always a view (plan/order.c), so no kernel has to know their type.
+ * A slice of labels [N] is always a view (plan/order.c), so no kernel copies labels.
  */
 #include "op.h"
 

@@ -17,7 +17,7 @@ static few_node jvp(few_graph *g, few_node self, const few_node *dx) {
   struct few_node_data n = *few__node(g, self);
   few_node d = dx[0];
   if (dx[1] != FEW_NONE) d = d == FEW_NONE ? few_neg(g, dx[1]) : few_sub(g, d, dx[1]);
-  n.in[0] = d; /* a single tangent may be smaller than the difference */
+  n.in[0] = d; /* the shape of a single tangent may be smaller than that of the difference */
   return few__pass(g, &n, 0);
 }
 

@@ -1,4 +1,4 @@
-/* pointwise.h - what the files of pointwise ops share: builders, folding, default examples. */
+/* pointwise.h - common parts of the pointwise ops: builders, folding, default examples. */
 #ifndef FEW_SRC_POINTWISE_H
 #define FEW_SRC_POINTWISE_H
 

@@ -6,7 +6,7 @@
  *
  * Everything else stays in f32: embeddings of time and label; images with their one or three
  * channels, and with them losses and the tangent of a consistency model; parameters and their
- * gradients; outputs, which the caller reads; and values of a kernel that knows f32 only.
+ * gradients; outputs, which the caller reads; and operands and results of kernels for f32 only.
  */
 #include "plan_internal.h"
 

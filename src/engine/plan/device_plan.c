@@ -14,7 +14,7 @@ struct few_device_plan {
   const struct few_device *device;
   struct few_queue *queue;
   char *pool, *arena;
-  /* The binding of the last replay, and its captured kernels once it came twice. */
+  /* The binding of the last replay, and its kernels, captured at the second replay. */
   const void **slots;
   void **outs;
   bool replayed;

@@ -1,13 +1,13 @@
 /* executor.h - runs plans, one at a time, in an arena of the host or on a queue of a device. Each
- * worker has an executor of its own; its caller does not see which of the two it is.
+ * worker has an executor of its own; its caller need not know which of the two it is.
  */
 #ifndef FEW_SRC_PLAN_EXECUTOR_H
 #define FEW_SRC_PLAN_EXECUTOR_H
 
 #include "device_plan.h"
 
-/* For n plans of one backend, which are borrowed; a NULL among them is skipped. On a device,
- * kernels are launched on `queue`, which is borrowed, or on a queue of its own if that is NULL. */
+/* Makes an executor for n plans of one backend, which are borrowed; a NULL among them is skipped.
+ * On a device, kernels are launched on `queue` (borrowed); NULL: on a queue that it opens. */
 few_status few__executor_create(few_ctx *ctx, few_executor **out, int n,
                                 const few_plan *const *plans, struct few_queue *queue);
 void few__executor_free(few_executor *e); /* NULL is fine */

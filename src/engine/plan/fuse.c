@@ -1,4 +1,4 @@
-/* fuse.c - runs of pointwise ops become one pass over memory.
+/* fuse.c - fusion: consecutive pointwise ops become one pass over memory.
  *
  * The schedule is walked with several groups open, one per shape. A pointwise node joins the open
  * group of its shape. A node outside that reads a member closes the group, which then runs just
@@ -68,7 +68,7 @@ static few_status settle_operands(struct fusing *f, few_node v, const struct few
   return FEW_OK;
 }
 
-/* Is v a member of group gr, whose index is `index`? */
+/* Whether v is a member of group gr, whose index is `index`. */
 static bool is_member(const struct fusing *f, const struct group *gr, int index, few_node v) {
   if (f->group_of[v] == index) return true;
   for (int m = 0; m < gr->n; m++)
@@ -145,7 +145,7 @@ static int open_group(const struct fusing *f, struct few_shape shape) {
   return i;
 }
 
-/* All of a into group `index`, or nothing. */
+/* Adds all of `a` to group `index`, or nothing. */
 static bool add_all(struct fusing *f, int index, const struct addition *a) {
   struct group grown = f->open[index];
   for (int k = 0; k < a->n; k++)

@@ -1,7 +1,7 @@
 /* order.c - the nodes that the outputs need, the owners of their bytes, and the order they run in.
  *
- * Attention rides with its tangent: where a plan needs both the value and the dual of one
- * attention, the value is a view of the dual's first half, and is not computed a second time.
+ * If a plan needs both the value and the dual of one attention, the value "rides": it is a view of
+ * the dual's first half and is not computed a second time.
  */
 #include "plan_internal.h"
 
@@ -151,12 +151,12 @@ static void visit(struct walk *w, few_node start, bool latest_first) {
   }
 }
 
-/* Construction order, except for what the first output needs: there, the operand that depends on
- * the latest kernel comes first. Tangents are built after all values, so this interleaves values
- * and tangents layer by layer. A tangent then reads its value while it is still in the cache,
- * pointwise work of both fuses, and without a backward pass no value is kept longer than its layer.
- * The backward pass keeps its order, with each weight's gradient beside the cotangent that it
- * needs. */
+/* Nodes are in the order of construction, except for those that the first output needs: there, the
+ * operand that depends on the latest kernel comes first. Tangents are built after all values, so
+ * this interleaves values and tangents layer by layer. A tangent then reads its value while it is
+ * still in the cache, pointwise work of both fuses, and without a backward pass no value is kept
+ * longer than its layer. The backward pass keeps its order, with each weight's gradient beside the
+ * cotangent that it needs. */
 static few_status schedule(struct planning *p) {
   int n = few_graph_size(p->g);
   few_ctx *ctx = p->plan->ctx;

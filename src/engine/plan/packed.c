@@ -1,6 +1,6 @@
 /* packed.c - parameters in the form that their kernels use (few_kernel.pack).
  *
- * Matrix units read weights in an order of their own. Packing them in every call would cost as much
+ * Matrix units read weights in a special layout. Packing them in every call would cost as much
  * as the product of a few hundred rows. So a plan keeps packed copies, which all its threads share.
  * When the parameters have changed (a new number few_binding.values), the first thread begins to
  * pack them. Threads that arrive meanwhile pack other instructions, and all threads wait for the

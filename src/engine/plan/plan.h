@@ -15,7 +15,7 @@ struct few_planning_opts {
   bool no_fusion; /* one kernel per node, for comparison */
   bool direct;    /* convolutions by their definition, without Winograd */
   bool verify;    /* check the plan after each pass (verify.c): in tests; debug builds always do */
-  few_precision precision; /* FEW_E_UNSUPPORTED where the backend has no such units */
+  few_precision precision; /* FEW_E_UNSUPPORTED if the backend lacks it */
 };
 
 /* Plan the computation of out[0..n_out). List the tangent, or the loss that depends on it, first:
@@ -47,8 +47,8 @@ struct few_binding {
   uint64_t
       values; /* a number that stands for the values of all params: they are copied to a device, or
                       packed for kernels, only when it changes. 0: they may have changed */
-  /* NULL, or checked between instructions on the host, for this worker (base/watch.h). If it says
-   * stop, the replay returns early and the contents of outputs are undefined. */
+  /* NULL, or checked between instructions on the host, for this worker (base/watch.h). If the job
+   * is cancelled, the replay returns early and the contents of outputs are undefined. */
   struct few_watch *watch;
   int worker;
 };

@@ -90,8 +90,8 @@ struct unit {
  * same number few_binding.values. Replays at the same time have the same number. */
 few_status few__packed_create(few_plan *plan);
 void few__packed_free(few_ctx *ctx, struct few_packed *packed); /* NULL is fine */
-/* Pack what has not been, together with other threads that do so, and wait for all of it. NULL
- * where the binding has no number. */
+/* Packs the parameters that are not packed yet, sharing the work with other threads that call this,
+ * and waits until all are packed. NULL if the binding has no number. */
 const char *few__packed_bring(const few_plan *plan, const struct few_binding *b);
 
 /* Data that exist only during planning. */
@@ -150,7 +150,7 @@ static inline few_node few__plan_member(const struct planning *p, const struct u
   return p->members.at[u->first + m];
 }
 
-/* The memory of a replay beside its binding; queue NULL: the host. */
+/* The memory of a replay, in addition to its binding. queue NULL: the host. */
 struct few_run_memory {
   char *arena;
   const char *pool;
@@ -162,7 +162,7 @@ char *few__plan_address(const few_plan *p, const struct few_run_memory *in,
                         const struct few_binding *b, struct location at);
 void few__plan_run(const few_plan *p, const struct few_run_memory *at, const struct few_binding *b);
 
-/* May v be a member of a program of this plan's backend? */
+/* Whether v may be a member of a program of this plan's backend. */
 bool few__plan_joins(const struct planning *p, few_node v);
 /* The node behind stops: same value, same shape. */
 few_node few__plan_canon(const few_graph *g, few_node n);

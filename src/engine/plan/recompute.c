@@ -21,7 +21,7 @@ struct recompute {
   int *depth; /* length of the chain of recomputed nodes that ends with this one */
 };
 
-/* If a node of the backward pass is not pointwise or has another shape than its operand, it needs
+/* A node of the backward pass that is not pointwise, or has another shape than its operand, needs
  * the operand in memory. */
 static void find_kept(struct recompute *h) {
   struct planning *p = h->p;

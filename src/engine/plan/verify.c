@@ -186,7 +186,7 @@ static few_status check_stored(const struct planning *p, few_node v) {
   if (is_source(p, v) || few__node(p->g, v)->type != FEW_REAL)
     return wrong(p->plan, "bf16: node %d is an input, a constant or an index", (int)v);
   if (!has_rows(p, v))
-    return wrong(p->plan, "bf16: node %d is no value per row of the batch, and stays in f32",
+    return wrong(p->plan, "bf16: node %d is not a value per row of the batch, so it must be in f32",
                  (int)v);
   for (int i = 0; i < p->n_out; i++)
     if (p->root[few__plan_canon(p->g, p->out[i])] == v)
@@ -194,7 +194,7 @@ static few_status check_stored(const struct planning *p, few_node v) {
   return FEW_OK;
 }
 
-/* A kernel that knows f32 only has no operand and no result in bf16. */
+/* A kernel for f32 only has no operand and no result in bf16. */
 static few_status check_kernel(const struct planning *p, int i) {
   const struct unit *unit = &p->units.at[i];
   const few_op op = unit->n > 1 ? FEW_OP_COUNT : few__op(p->g, few__plan_member(p, unit, 0));
@@ -250,7 +250,7 @@ static few_status check_unit(const struct planning *p, int i) {
   const struct unit *unit = &p->units.at[i];
   const struct instruction *in = &p->plan->code.at[i];
   if ((unit->n > 1) != (in->program != NULL) || (in->program && in->program->n_code != unit->n))
-    return wrong(p->plan, "instruction %d has not the nodes of its unit", i);
+    return wrong(p->plan, "instruction %d does not have the nodes of its unit", i);
   for (int m = 0; m < unit->n; m++) {
     const struct few_node_data *d = few__node(p->g, few__plan_member(p, unit, m));
     const struct few_instruction *c = in->program ? &in->program->code[m] : NULL;
@@ -281,7 +281,8 @@ static size_t bytes_of(const struct few_plan *plan, const struct instruction *in
   return few__mul_size((size_t)few_shape_count(shape), index && size > 4 ? 4 : size);
 }
 
-/* The location is in its storage, and the storage is where it says. */
+/* Checks that the location is inside its storage, and the storage inside its slot, output or
+ * pool. */
 static few_status check_location(const struct few_plan *plan, int i, struct location at,
                                  size_t bytes) {
   if (at.storage < 0 || at.storage >= plan->storages.n)
