@@ -9,7 +9,7 @@
  * Later versions may add members at the end of structs. So options begin with a version, which
  * calls check, and are initialised by their ..._INIT. This version also covers the structs that the
  * same call writes. Other structs are passed with their size, f(&x, sizeof x, ..): members that the
- * program does not know are left out, and members that the library does not know are 0.
+ * program's headers lack are left out, and members that the library lacks are 0.
  *
  * Threads: one context serves one thread of calls at a time. Inside a call the library may use
  * workers of its own.
@@ -55,7 +55,7 @@ typedef enum few_status {
   FEW_E_UNSUPPORTED, /* valid, but few cannot do it, or was built without it */
   FEW_E_DIVERGED,    /* training produced values that are not finite, and retries did not help; or
                       * samples that should be written or measured are not finite */
-  FEW_E_CANCELLED    /* the progress callback asked to stop */
+  FEW_E_CANCELLED    /* the progress callback cancelled the call */
 } few_status;
 
 /* The version of the library as a number, FEW_MAKE_VERSION(major, minor, patch), and as the text
@@ -107,9 +107,9 @@ struct few_ctx_opts {
 
 typedef struct few_ctx few_ctx;
 
-/* Make a context. opts may be NULL: malloc, silence, all processors. FEW_E_INVALID for a version
- * that this library does not know, workers below 0, or half an allocator; FEW_E_MEMORY. *out is
- * then NULL. */
+/* Make a context. opts may be NULL: malloc, silence, all processors. FEW_E_INVALID for an
+ * unknown version, workers below 0, or an allocator with only one of its two functions;
+ * FEW_E_MEMORY. *out is then NULL. */
 FEW_API FEW_MUST_USE few_status few_ctx_create(few_ctx **out, const struct few_ctx_opts *opts);
 FEW_API void few_ctx_free(few_ctx *ctx); /* NULL is fine */
 

@@ -63,7 +63,7 @@ struct few_bench_result {
   double page_faults;   /* of the process, per step, after the first two steps */
 };
 /* Instruction set of the CPU kernels: "base", "avx2" or "avx512". It is the best that this
- * processor has, unless the environment variable FEW_CPU_ISA names a lesser one. Static. */
+ * processor has, unless the environment variable FEW_CPU_ISA limits it. Static. */
 FEW_API const char *few_cpu_isa(void);
 /* The peak of `workers` threads together (0: the context's) in GFLOP/s; an fp32 multiply-add counts
  * 2. Takes about a second. */

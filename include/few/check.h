@@ -1,7 +1,7 @@
 /* few/check.h - checks derivatives.
  *
  * Two tests of a function y = f(x) that is given as a graph, in f64 on the reference backend:
- *   difference: (f(x + h d) - f(x - h d)) / 2h against J d; central differences are exact to h^2;
+ *   difference: (f(x + h d) - f(x - h d)) / 2h = J d; central differences are exact to h^2;
  *   adjoint:    <w, J d> = <J^T w, d> for random w and d.
  * Each finds mistakes that the other misses.
  */

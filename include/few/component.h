@@ -18,7 +18,7 @@ extern "C" {
 enum few_component_kind {
   FEW_COMPONENT_NETWORK,
   FEW_COMPONENT_OBJECTIVE, /* losses that a network is trained with */
-  FEW_COMPONENT_SAMPLER,   /* methods to get from noise to images */
+  FEW_COMPONENT_SAMPLER,   /* methods that lead from noise to images */
   FEW_COMPONENT_SCHEDULE,  /* sequences of sampling times */
   FEW_COMPONENT_OPTIMIZER,
   FEW_COMPONENT_PROCESS,    /* processes that turn an image into noise */
@@ -28,14 +28,14 @@ enum few_component_kind {
   FEW_COMPONENT_READER,     /* formats of data sets; all have the options of few_data_opts */
   FEW_COMPONENT_METRIC,
   FEW_COMPONENT_FEATURES, /* networks in whose features images are compared */
-  FEW_COMPONENT_BACKEND,  /* processors and devices; few/backend.h says which of them work here */
+  FEW_COMPONENT_BACKEND,  /* processors and devices; few/backend.h tests which of them work here */
   FEW_COMPONENT_TRAINER,  /* one component, "train": the keys of every recipe */
   FEW_COMPONENT_KINDS
 };
 
 struct few_component {
   const char *name;                 /* "heun", as recipes and commands write it */
-  const char *usage;                /* the name with what follows it: "idx:IMAGES[,LABELS]" */
+  const char *usage;                /* the name and its arguments: "idx:IMAGES[,LABELS]" */
   const char *help;                 /* one line */
   const char *source;               /* the paper; "" if there is none */
   const struct few_option *options; /* NULL: it has none */
@@ -48,7 +48,7 @@ struct few_component {
 FEW_API bool few_component(struct few_component *out, size_t size, const few_ctx *ctx,
                            enum few_component_kind kind, int i);
 
-/* How many components few_component gives. */
+/* The number of components of a kind. */
 FEW_API int few_component_count(const few_ctx *ctx, enum few_component_kind kind);
 
 /* The component of this name or usage; false if there is none. */

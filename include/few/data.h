@@ -16,7 +16,7 @@
  *
  * A set is read whole when it is opened (images as bytes, points as floats), checked, hashed and
  * measured. From then on it does not change, so any number of threads may read it. Paths in lists
- * are separated by commas and cannot hold one.
+ * are separated by commas, so a path cannot have one.
  */
 #ifndef FEW_DATA_H
 #define FEW_DATA_H
@@ -41,7 +41,7 @@ typedef enum few_data_on_error {
   FEW_DATA_SKIP    /* leave it out, log a warning, count it in few_data_skipped */
 } few_data_on_error;
 
-/* Should decoded images of a folder be kept for the next run? They are written to a file in the
+/* Whether decoded images of a folder are kept for the next run. They are written to a file in the
  * same folder, whose name begins with a dot, or to the folder that the environment variable
  * FEW_CACHE names (empty: nowhere). They are used only while the options and the names, sizes and
  * times of all files are the same. */
@@ -222,7 +222,7 @@ FEW_API struct few_data_scale few_data_scale_to(const few_data *data, double sig
 FEW_API void few_data_scales_to(struct few_data_scale *scales, const few_data *data, double sigma);
 
 /* The item at place `position` = 0, 1, 2 ... of the endless shuffled stream over n items. Each
- * epoch of n places holds every item once. No state: a resumed run sees the same order.
+ * epoch of n places has every item once. No state: a resumed run sees the same order.
  * n >= 1; 0 <= position < 2^40; otherwise -1. */
 FEW_API int64_t few_data_batch_index(int64_t n, uint64_t seed, int64_t position);
 

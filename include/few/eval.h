@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-/* Do the balls of pr and dc include their surface? */
+/* Whether the balls of pr and dc include their surface. */
 enum few_eval_ball {
   FEW_EVAL_BALL_OWN, /* as the metric's paper: closed for pr, open for dc */
   FEW_EVAL_BALL_CLOSED,
@@ -158,7 +158,7 @@ struct few_schedule_found {
   int n;                              /* times found */
   double times[FEW_MODEL_MAX_TIMES];  /* radians, falling: for few_model_with_times */
   double values[FEW_MODEL_MAX_TIMES]; /* the metric with the first k + 1 of them */
-  int looks;                          /* number of measurements */
+  int looks;                          /* number of measurements made */
   const char *labels;                 /* few_eval_report.labels of the samples; static */
 };
 /* Reports progress. After FEW_E_CANCELLED *out has the times found so far; after any other error n

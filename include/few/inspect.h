@@ -87,8 +87,9 @@ struct few_tangent_bin {
   double velocity; /* its first term, cos(t) (sigma_d F - v) */
   double slope;    /* its second term, sin(t) (x_t + sigma_d dF/dt) */
   /* Training forms cos(t) df/dt from cos(t) sin(t) dF/dt, either as one tangent ("rearranged") or
-   * as dF/dt times cos(t) sin(t) ("raw"). The largest element on either way, which a number format
-   * must hold, and the rms difference of the two cos(t) df/dt in f32, relative to their size. */
+   * as dF/dt times cos(t) sin(t) ("raw"). The largest element of each form, which a number format
+   * must represent, and the rms difference of the two cos(t) df/dt in f32, relative to their
+   * size. */
   double largest_raw, largest_rearranged, difference;
 };
 enum { FEW_TANGENT_BINS = 16 };

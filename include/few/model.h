@@ -78,8 +78,8 @@ FEW_API FEW_MUST_USE few_status few_model_with_times(few_model **out, const few_
 FEW_API FEW_MUST_USE few_status few_model_save(const few_model *m, const char *path);
 FEW_API void few_model_free(few_model *m); /* NULL is fine */
 
-/* Which way a model goes: from noise to images (decodes), from images to noise (encodes), or both.
- * A model of the flow's velocity goes both ways, one that is distilled to steps goes one way. */
+/* The directions of a model: from noise to images (decodes), from images to noise (encodes), or
+ * both. A model of the flow's velocity has both directions, a model distilled to steps has one. */
 enum few_direction { FEW_BOTH_WAYS, FEW_DECODES, FEW_ENCODES, FEW_DIRECTIONS };
 
 struct few_model_info {
@@ -90,7 +90,7 @@ struct few_model_info {
   bool points;
   int64_t classes;             /* 0: no labels */
   const int64_t *class_counts; /* [classes] training items of each class; NULL: not known */
-  enum few_answer unlabelled;  /* did training contain rows without their label? If not, the model
+  enum few_answer unlabelled;  /* whether training had rows without their label. If not, the model
                                   is neither sampled without a label nor guided classifier-free */
   bool guided;                 /* takes a guidance scale as an input */
   double guidance_min, guidance_max; /* the range it was trained on, where guided */
@@ -98,7 +98,7 @@ struct few_model_info {
   double sigma_data;    /* standard deviation of scaled data */
   int64_t step;         /* training steps */
   double flops;         /* of one evaluation of one image; a multiply-add counts 2 */
-  bool step_size;       /* takes the size of a step as an input (few_runner_step_size) */
+  bool step_size;       /* has the step size as an input (few_runner_step_size) */
   const char *predicts; /* output of the raw network: "F", "eps" ... (docs/format.md). Whatever it
                          * is, evaluating the model gives F */
   int n_times;          /* its own sampling times, falling; 0: none */

@@ -29,9 +29,9 @@ struct few_train_opts {
   const char *const *overrides; /* "key=value" */
   const char *text;             /* the text of a recipe, as in a file; NULL: none */
   /* The training data (few_data_open, few_data_create), in place of the recipe's key `data`, whose
-   * value becomes few_data_spec(data). Keys that say how data are opened (data_limit, data_holdout,
+   * value becomes few_data_spec(data). Keys for opening data (data_limit, data_holdout,
    * data_classes, size ...) have no effect. Borrowed until few_train returns, or few_trainer_close.
-   * NULL: as the recipe says. */
+   * NULL: the key is used. */
   const struct few_data *data;
 };
 #define FEW_TRAIN_OPTS_VERSION 2
@@ -44,8 +44,8 @@ struct few_train_opts {
  * FEW_E_DIVERGED the last good one. */
 FEW_API FEW_MUST_USE few_status few_train(few_ctx *ctx, const struct few_train_opts *opts);
 
-/* The student of a recipe before its first step. Its weights are drawn, not copied from a teacher:
- * few_model_signal looks at them. opts->run is not read. *out is yours: few_model_free. */
+/* The student of a recipe before its first step, for few_model_signal. Its weights are drawn, not
+ * copied from a teacher. opts->run is not read. *out is yours: few_model_free. */
 struct few_model;
 FEW_API FEW_MUST_USE few_status few_train_model(struct few_model **out, few_ctx *ctx,
                                                 const struct few_train_opts *opts);
@@ -60,12 +60,12 @@ FEW_API FEW_MUST_USE few_status few_train_model(struct few_model **out, few_ctx 
  *   }
  *   few_trainer_close(t);
  *
- * (Check every status.) The steps are those of few_train, to the bit, whatever is called between
- * them. */
+ * (Check every status.) The steps are those of few_train, to the bit. Other calls between them do
+ * not change that. */
 typedef struct few_trainer few_trainer;
 
-/* Open a run, or resume it. Opens data and teacher, and makes the pairs that a recipe asks for:
- * this may take long, reports progress and can be cancelled.
+/* Open a run, or resume it. Opens data and teacher, and makes the pairs that the recipe needs. This
+ * may take long, reports progress and can be cancelled.
  *
  * opts->run NULL: a run in memory, without checkpoints, log and previews. A run in memory cannot
  * roll back: it ends with FEW_E_DIVERGED instead.
@@ -77,7 +77,7 @@ FEW_API FEW_MUST_USE few_status few_trainer_open(few_trainer **out, few_ctx *ctx
 /* Does not save. NULL is fine. */
 FEW_API void few_trainer_close(few_trainer *t);
 
-/* Has the run done all of its steps? */
+/* Whether all steps of the run are done. */
 FEW_API bool few_trainer_done(const few_trainer *t);
 
 /* Do one optimizer step, and then everything that the recipe schedules after it: a line of the log,

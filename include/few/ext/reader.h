@@ -1,4 +1,4 @@
-/* few/ext/reader.h - a reader of your own: data sets from files or places that few does not know.
+/* few/ext/reader.h - a reader of your own, for data that few cannot read by itself.
  *
  *   static few_status open(few_data *d, const char *where, const struct few_data_opts *opts);
  *   static const struct few_reader_def def = {.version = FEW_READER_DEF_VERSION, .name = "mine",
