@@ -9,12 +9,12 @@
 #     --batch N      batch size of the U-Net for CIFAR-10 (512)
 #     --seconds T    how long to repeat each case of the benchmarks (5)
 #
-#   check       the emulator's tests with the real library: every op with its derivatives, whole
-# updates
+#   check       the emulator's tests with the real library: each op with its derivatives, and whole
+#               updates
 #   sanitize    the first of these tests under compute-sanitizer
-#   bench       the U-Net of EDM for CIFAR-10 (DDPM++): fp32, tf32, bf16, with profiles
-#   attention   a transformer of 4096 and of 256 positions: mostly attention, with its tangent
-#   peers       the U-Net beside PyTorch, plain and compiled, if python3 has PyTorch with CUDA
+#   bench       the U-Net of EDM for CIFAR-10 (DDPM++), in fp32, tf32 and bf16, with profiles
+#   attention   transformers with 4096 and with 256 positions: mostly attention, with its tangent
+#   peers       the U-Net in few and in PyTorch, plain and compiled; needs PyTorch with CUDA
 #   train       recipes/fashion-sct.ini for 50 steps on the CPU and on the GPU: losses side by side
 set -u
 

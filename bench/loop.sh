@@ -6,7 +6,8 @@
 #     --few PATH        the program (build/release/few)
 #     --kinds K,...     synthetic, augment, fresh, guided (synthetic,augment,fresh,guided)
 #     --generations G   generations of each kind (5)
-#     --real N          real samples of the first generation, and of later ones that use any (2000)
+#     --real N          real samples of the first generation, and of later ones if they use any
+#                       (2000)
 #     --steps N         steps of the sampler (12)
 #     --out DIR         one folder per kind, and the image (runs/loops)
 #     --title TEXT      title of the image
@@ -63,7 +64,8 @@ for name in $tables; do
   "$few" loop "$recipe" "$@" --run "$out/$name" --generations "$generations" --real "$real" \
     --steps "$steps" $how
 done
-command -v gnuplot >/dev/null || fail 'the image needs gnuplot: scripts/install-deps.sh bench'
+command -v gnuplot >/dev/null ||
+  fail 'gnuplot is missing, so loop.png was not drawn: scripts/install-deps.sh bench'
 set --
 for name in $tables; do set -- "$@" "$out/$name/loop.csv"; done
 gnuplot -c "$here/loop.gp" "$out/loop.png" "${title:-$(basename "$recipe" .ini)}" "$@"

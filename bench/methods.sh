@@ -10,9 +10,9 @@
 #     --table        only make the table, of the results that exist
 #
 # A run that was stopped is resumed. Finished runs and results are kept. The table in this script
-# has the steps and the guidance with which each method is sampled. The teacher of the students is
-# the one that comes with few. `teacher` and `student` are the models that come with few; the
-# teacher is sampled with its best solver. Distances are to the held-out images, in the features of
+# has the steps and the guidance with which each method is sampled. `teacher` and `student` are the
+# models that come with few. The former is the teacher of the other students, and is sampled with
+# its best solver. Distances are to the held-out images, in the features of
 # two classifiers: `fashion`, which was used to choose recipes, and `fashion-judge`, which was not
 # used for any choice. To compare times, run nothing else meanwhile.
 set -eu
@@ -20,9 +20,9 @@ set -eu
 cd "$(dirname "$0")/.."
 few=build/release/few out=runs/methods n=10000 settings='' only_table='' names=''
 
-# method; its teacher ("-": the one that comes with few; "shipped": the model itself comes with
-# few); numbers of steps to evaluate; guidance; sampler and schedule, if they are not those of the
-# model
+# Columns: method; its teacher ("-": the model that comes with few; "shipped": nothing is trained,
+# because the model itself comes with few); numbers of steps to evaluate; guidance; sampler and
+# schedule, if they are not those of the model.
 methods() {
   cat <<'TABLE'
 teacher       shipped       12      1 dpm2

@@ -1,16 +1,16 @@
 """PyTorch in peers.py: runs one case; the job is JSON in argv, the answer JSON on stdout.
 
-The step of `train` is the loss of flow matching, backward, Adam and an average of the weights. That
+A step of `train` is the loss of flow matching, backward, Adam and an average of the weights. A step
 of `sct` is the usual implementation of sCM (Lu and Song, arXiv 2410.11081) in a framework: F and
 its tangent by forward mode without a graph, then F a second time with a graph,
     g = -cos^2 t (F - dx/dt) - cos t sin t x - dF,  g / (|g| + 0.1),  loss = |F_theta - F - g|^2,
 where dF is the tangent along (cos t sin t dx/dt, cos t sin t); backward, Adam, average.
 
 A job has settings, whose keys are
-  channels_last  images and kernels lie in memory as NHWC;
-  sdpa           attention is scaled_dot_product_attention, except in forward mode, which it lacks;
-  compile        the network goes through torch.compile; its tangent does not;
-  freeze         the compiled network holds its weights as constants, packed in advance (inference).
+  channels_last  images and kernels are stored as NHWC;
+  sdpa           attention is scaled_dot_product_attention, which has no forward mode: not for jvp;
+  compile        the network is compiled by torch.compile; its tangent is not;
+  freeze         the compiled network has its weights as packed constants (inference only).
 bf16 is autocast. On a GPU Adam is fused, and cuDNN searches for algorithms.
 """
 import contextlib
@@ -42,7 +42,7 @@ class Count(TorchDispatchMode):
             self.flop += 2 * out.numel() * args[1].shape[-1]
         elif name == 'convolution':
             self.flop += 2 * out.numel() * args[1][0].numel()
-        elif name == 'convolution_backward':  # by x and by the weights, if requested
+        elif name == 'convolution_backward':  # with respect to x and to the weights, if requested
             self.flop += 2 * args[0].numel() * args[2][0].numel() * sum(args[-1][:2])
         return out
 
@@ -131,8 +131,8 @@ def version(job):
 
 
 def export(job, batch, path):
-    """As ONNX. PyTorch's exporter since 2.9 writes operators of version 18 and later; what it
-    converts to an older one may not load. The exporter before it takes the version."""
+    """Writes the network as ONNX. Since PyTorch 2.9 the exporter writes operators of version 18 or
+    later, and its conversions to older versions may not load. Older exporters take the version."""
     steps = Steps(job, batch, {})
     dynamo = inspect.signature(torch.onnx.export).parameters.get('dynamo')
     version = {} if dynamo and dynamo.default else {'opset_version': 16}
@@ -141,7 +141,7 @@ def export(job, batch, path):
 
 
 def describe(job):
-    """Versions; GFLOP of one image's steps; an export for each batch that one is asked for."""
+    """Versions, GFLOP of the steps for one image, and the requested exports."""
     about = version(job)
     job = dict(job, device='cpu', precision='fp32')  # where all products are counted
     gflop, steps = {}, Steps(job, 1, {})
@@ -170,7 +170,7 @@ def time_steps(job, setting):
 
 
 def measure(job):
-    """The steps of each setting, or why there are none."""
+    """The times of each setting, or its error."""
     results = []
     for setting in job['settings']:
         try:

@@ -1,39 +1,38 @@
 #!/usr/bin/env python3
-"""few compared with PyTorch, OpenVINO, ONNX Runtime: same network, batch and threads, in one run.
+"""Compares few with PyTorch, OpenVINO and ONNX Runtime: same network, batch and threads, one run.
 
     bench/peers.py                                the U-Net of docs/performance.md, few and PyTorch
-    bench/peers.py --net dit --case infer --ort   also ONNX Runtime, which only infers
-    bench/peers.py --compile --openvino --precision fp32,bf16    what servers run today, on a CPU
+    bench/peers.py --net dit --case infer --ort   also ONNX Runtime, for inference only
+    bench/peers.py --compile --openvino --precision fp32,bf16    the usual choices of servers, CPU
     bench/peers.py --backend cuda --precision bf16 --compile --batch 512     on a GPU
 
-What is timed are steps that a user waits for: `infer` evaluates the network, `train` is loss,
-gradient, Adam and averaged weights, `jvp` the network with its tangent, `sct` a step of
-consistency training (peer_torch.py says what PyTorch does in each). The networks are those of
-test/diffusion/net/torch_reference.py, which test_diffusion_net_torch compares with few's;
-OpenVINO and ONNX Runtime get PyTorch's export.
+It times whole steps: `infer` evaluates the network, `train` is loss, gradient, Adam and averaged
+weights, `jvp` is the network with its tangent, `sct` a step of consistency training (peer_torch.py
+describes each for PyTorch). The networks are those of test/diffusion/net/torch_reference.py, which
+test_diffusion_net_torch compares with few's; OpenVINO and ONNX Runtime run PyTorch's export.
 
-Settings: on the CPU every side first tries its settings (SETTINGS below) for each case and
-precision, a step of warm-up and --tries steps each, and keeps the fastest; one that fails is left
-out. The table names the setting that was kept. --setting SIDE=NAME tries only settings with NAME
-in their name, where there are any.
+Settings: on the CPU each side first tries its settings (SETTINGS below) for each case and
+precision, with a step of warm-up and --tries steps each, and keeps the fastest. A setting that
+fails is left out. The table names the setting that was kept. --setting SIDE=NAME tries only the
+settings with NAME in their name, if there are any.
 
-Rounds: every case of every side is a process of its own, so its largest memory is its own, and
-sides take turns: few, PyTorch, OpenVINO, few again ... A round's figure is the median of its
-steps; the table has the median of the rounds, the slowest and the fastest round, and the rate of
-few over that of the side at the same precision. FLOP are those that a side needs in products and
-direct convolutions (PyTorch's sCT step has one forward more than few's); the peak is the
-multiply-adds that `few bench` measures on as many threads.
+Rounds: each case of each side runs in a process of its own, so that its peak memory is measured.
+The sides take turns: few, PyTorch, OpenVINO, few ... The figure of a round is the median of its
+steps. The table has the median of the rounds, the slowest and the fastest round, and few's rate
+divided by that of the side at the same precision. FLOP are counted in products and direct
+convolutions of the side (PyTorch's sCT step has one forward more than few's). The peak is the rate
+of multiply-adds that `few bench` measures with as many threads.
 
 Precision: bf16 is few's own, PyTorch's autocast, and OpenVINO's INFERENCE_PRECISION_HINT. ONNX
-Runtime has none on CPUs, so it computes in fp32 only.
+Runtime has no bf16 on CPUs and computes only in fp32.
 
-From PyPI, in a virtual environment: pip install torch onnxscript onnxruntime openvino, and its
-Python as --torch-python (PyTorch exports with onnxscript since 2.9). torch.compile needs a C++
-compiler on CPUs. From Debian: scripts/install-deps.sh bench.
+To install from PyPI, in a virtual environment: pip install torch onnxscript onnxruntime openvino,
+and give its Python as --torch-python (PyTorch exports with onnxscript since 2.9). torch.compile
+needs a C++ compiler on CPUs. To install from Debian: scripts/install-deps.sh bench.
 
-PyTorch runs with Debian's OpenBLAS with OpenMP where it is installed (libopenblas0-openmp), and a
-malloc that keeps large blocks. On a GPU there is one setting for each side (peer_torch.py), the
-peak is that of a large product, and memory is not compared. Let nothing else run meanwhile.
+PyTorch uses Debian's OpenBLAS with OpenMP if it is installed (libopenblas0-openmp), and a malloc
+that keeps large blocks. On a GPU each side has one setting (peer_torch.py), the peak is that of a
+large product, and memory is not compared. Run nothing else meanwhile.
 """
 import argparse
 import glob
@@ -52,10 +51,10 @@ CASES = ('infer', 'train', 'jvp', 'sct')
 TITLE = {'few': 'few', 'torch': 'PyTorch', 'compiled': 'compiled', 'openvino': 'OpenVINO',
          'ort': 'ONNX Runtime'}
 MODULE = {'torch': 'torch', 'compiled': 'torch', 'openvino': 'openvino', 'ort': 'onnxruntime'}
-INFERS = ('openvino', 'ort')  # only
+INFERS = ('openvino', 'ort')  # for inference only
 
-# What PyTorch and ONNX Runtime try on the CPU (few and OpenVINO: settings() below). peer_torch.py
-# says what the keys mean.
+# The settings that PyTorch and ONNX Runtime try on the CPU (few and OpenVINO: settings() below).
+# peer_torch.py describes the keys.
 SDPA, NHWC = {'sdpa': True}, {'channels_last': True, 'sdpa': True}
 SETTINGS = {'torch': ({}, SDPA, NHWC),
             'compiled': ({'compile': True, **SDPA}, {'compile': True, **NHWC}),
@@ -142,7 +141,7 @@ def python_of(args, side):
 
 
 def worker(args, side, job):
-    """Its answer, and its largest memory, MiB."""
+    """Returns the answer of the side's program, and its peak memory in MiB."""
     python, file = python_of(args, side), 'torch' if side == 'compiled' else side
     command = [python, os.path.join(HERE, f'peer_{file}.py'), json.dumps(job)]
     try:
@@ -154,7 +153,7 @@ def worker(args, side, job):
 
 
 def need(args, side, modules, ready='0'):
-    """Fails with what to install if a side is missing."""
+    """Fails if a side is missing; the message names the packages to install."""
     try:
         run([python_of(args, side), '-c', f'import {modules}; {ready}'], environment(args, side))
     except Mistake as e:
@@ -164,14 +163,14 @@ def need(args, side, modules, ready='0'):
 # ---- settings ----
 
 def name_of(setting):
-    """As --setting and the table have it."""
+    """The name of a setting, for --setting and the table."""
     counts = [f"{setting[k]} {k if setting[k] > 1 else k[:-1]}"
               for k in ('shards', 'streams') if k in setting]
     return ', '.join(counts + [word for key, word in WORDS.items() if setting.get(key)]) or 'plain'
 
 
 def settings(args, side, case):
-    """All that the side may try."""
+    """All settings that the side may try."""
     if side == 'few':
         found = [{'shards': n} for n in args.shards]
     elif side == 'openvino':
@@ -283,7 +282,7 @@ def measure(args, job, about):
             try:
                 r = time_side(args, key, found[0]['setting'], job, about)
             except Mistake as e:
-                if key[1] in ('few', 'torch'):  # without which there is nothing to compare
+                if key[1] in ('few', 'torch'):  # the comparison needs both
                     raise
                 say(args, f'note: left out from here on: {e}')
                 del tried[key]
@@ -472,40 +471,46 @@ def options():
     p.add_argument('--set', metavar='KEY=VALUE', action='append', default=[],
                    help='an option of the network on all sides, such as channels=32; '
                         'may be repeated')
-    p.add_argument('--size', type=count, default=32, help='height and width, pixels (32)')
-    p.add_argument('--channels', type=count, default=3, help='of an image (3)')
-    p.add_argument('--batch', type=count, default=64, help='images a step (64)')
+    p.add_argument('--size', type=count, default=32,
+                   help='height and width of an image, in pixels (32)')
+    p.add_argument('--channels', type=count, default=3, help='channels of an image (3)')
+    p.add_argument('--batch', type=count, default=64, help='images per step (64)')
     p.add_argument('--shards', type=count,
-                   help="few's parts of a batch (8 or 16, the faster; on a GPU 1)")
-    p.add_argument('--threads', type=count, help='of every side (one a processor)')
-    p.add_argument('--backend', choices=('cpu', 'cuda'), default='cpu', help='of every side (cpu)')
+                   help="few's shards of a batch (the faster of 8 and 16; on a GPU 1)")
+    p.add_argument('--threads', type=count, help='threads of each side (one per processor)')
+    p.add_argument('--backend', choices=('cpu', 'cuda'), default='cpu',
+                   help='the device of all sides (cpu)')
     p.add_argument('--precision', type=precisions, default=['fp32'], metavar='NAME,...',
-                   help='fp32, bf16, and on a GPU tf32 (fp32)')
-    p.add_argument('--compile', action='store_true', help='PyTorch compiled as well')
+                   help='fp32, bf16, or, on a GPU, tf32 (fp32)')
+    p.add_argument('--compile', action='store_true', help='also compiled PyTorch')
     p.add_argument('--setting', metavar='SIDE=NAME', action='append', default=[],
-                   help='only these settings of a side: torch=plain, compiled=channels ...')
+                   help='try only these settings of a side: torch=plain, compiled=channels ...')
     p.add_argument('--case', type=cases, default=list(CASES), metavar='NAME,...',
-                   help=','.join(CASES) + ' (all)')
-    p.add_argument('--rounds', type=count, default=3, help='turns of every side and case (3)')
-    p.add_argument('--samples', type=count, default=4, help="a peer's timed steps a round (4)")
-    p.add_argument('--warm-up', type=count, default=2, help='its steps before those (2)')
-    p.add_argument('--tries', type=count, default=1, help='its steps to choose a setting (1)')
-    p.add_argument('--seconds', type=positive(float), default=5, help="of few's steps a round (5)")
+                   help='steps to time: ' + ','.join(CASES) + ' (all)')
+    p.add_argument('--rounds', type=count, default=3, help='rounds of each side and case (3)')
+    p.add_argument('--samples', type=count, default=4, help="a peer's timed steps per round (4)")
+    p.add_argument('--warm-up', type=count, default=2,
+                   help="a peer's steps before the timed ones (2)")
+    p.add_argument('--tries', type=count, default=1, help="a peer's steps to try a setting (1)")
+    p.add_argument('--seconds', type=positive(float), default=5,
+                   help="seconds of few's steps per round (5)")
     p.add_argument('--few', default=few, metavar='PATH', help='the program (build/release/few)')
     p.add_argument('--torch-python', default=sys.executable, metavar='PATH',
                    help='the Python that has PyTorch (this one)')
     p.add_argument('--blas', choices=('openmp', 'system'), default='openmp',
-                   help="PyTorch's: OpenBLAS with OpenMP if there, or what the system has (openmp)")
-    p.add_argument('--ort', action='store_true', help='ONNX Runtime as well')
-    p.add_argument('--ort-python', metavar='PATH', help='the Python that has it; implies --ort')
-    p.add_argument('--ort-path', metavar='DIR', help='a folder to find it in; implies --ort')
-    p.add_argument('--openvino', action='store_true', help='OpenVINO as well')
+                   help="PyTorch's BLAS: OpenBLAS with OpenMP if installed, or the system's "
+                        "(openmp)")
+    p.add_argument('--ort', action='store_true', help='also ONNX Runtime')
+    p.add_argument('--ort-python', metavar='PATH',
+                   help='the Python that has ONNX Runtime; implies --ort')
+    p.add_argument('--ort-path', metavar='DIR', help='the folder of ONNX Runtime; implies --ort')
+    p.add_argument('--openvino', action='store_true', help='also OpenVINO')
     p.add_argument('--openvino-python', metavar='PATH',
-                   help='the Python that has it; implies --openvino')
+                   help='the Python that has OpenVINO; implies --openvino')
     p.add_argument('--markdown', action='store_true',
-                   help='the table as docs/performance.md has it')
-    p.add_argument('--json', action='store_true', help='a JSON object for the table')
-    p.add_argument('--quiet', action='store_true', help='tell no progress on stderr')
+                   help='print the table in the form of docs/performance.md')
+    p.add_argument('--json', action='store_true', help='print a JSON object instead of the table')
+    p.add_argument('--quiet', action='store_true', help='print no progress on stderr')
     return complete(p.parse_args())
 
 
@@ -542,7 +547,7 @@ def network(args):
 
 
 def check(args):
-    """Fails with a sentence unless all that was asked for is there."""
+    """Fails, with a message, if something that the options need is missing."""
     if args.backend == 'cpu' and 'tf32' in args.precision:
         raise Mistake('--precision tf32 is for --backend cuda')
     for side in INFERS:
@@ -580,7 +585,7 @@ def compare(args, folder):
     check(args)
     load = os.getloadavg()[0]
     if load > 0.5:
-        say(args, f'note: this machine is busy (load {load:.1f}); the figures will suffer')
+        say(args, f'note: this machine is busy (load {load:.1f}), so the figures are too low')
     about, _ = worker(args, 'torch', dict(job, case='describe'))
     versions = {'few': run([args.few, 'version'])[0].splitlines()[0], 'torch': about['version']}
     for side in args.sides:

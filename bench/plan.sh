@@ -1,5 +1,6 @@
 #!/bin/sh
-# Compares the estimates of `few plan` with what runs of the recipes take: seconds, memory, disk.
+# Compares the estimates of `few plan` with the seconds, memory and disk space that runs of the
+# recipes take.
 #
 #   bench/plan.sh [options] RECIPE ...
 #     --few PATH        the program (build/release/few)
@@ -8,8 +9,8 @@
 #
 # Prints one line per recipe and quantity: planned, taken, and their ratio, which should be from 0.8
 # to 1.2. Runs train to their last step. For long recipes give --set steps=N, with N large enough
-# that a run takes a minute, and run nothing else meanwhile. The exit code is 1 if a ratio is
-# outside.
+# that a run takes a minute. Run nothing else meanwhile. The exit code is 1 if a ratio is outside
+# this range.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)

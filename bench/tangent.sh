@@ -68,7 +68,8 @@ while IFS= read -r one; do
 done <"$models"
 mv "$work/table" "$out/tangent.tsv"
 echo "$out/tangent.tsv"
-command -v gnuplot >/dev/null || fail 'gnuplot is missing, so there is a table only'
+command -v gnuplot >/dev/null ||
+  fail 'gnuplot is missing, so only the table was written: scripts/install-deps.sh bench'
 gnuplot -c "$here/tangent.gp" "$out/tangent.tsv" "$work/image" "$title"
 mv "$work/image" "$out/tangent.png"
 echo "$out/tangent.png"

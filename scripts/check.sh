@@ -22,7 +22,7 @@ check_format() {
   command -v clang-format-14 >/dev/null && format=clang-format-14
   case $($format --version) in
     *"version 14."*) ;;
-    *) echo "note: not checked: needs clang-format 14, found $($format --version)"; return ;;
+    *) echo "note: skipped: needs clang-format 14, found $($format --version)"; return ;;
   esac
   c_files | xargs -r $format --dry-run -Werror 2>&1 | awk -F: '
     / error: / { if (!($1 in lines)) { order[++n] = $1; first[$1] = $2 }; lines[$1]++ }
@@ -44,7 +44,7 @@ check_clang() {
   local out=build/clang/check.txt stamp=build/clang/tidy.stamp fresh=
   mkdir -p build/clang
   cmake --preset clang >"$out" 2>&1 || { cat "$out"; return 1; }
-  # ninja does not know that objects depend on .clang-tidy too
+  # For ninja, objects do not depend on .clang-tidy.
   [ -e "$stamp" ] && [ ! .clang-tidy -nt "$stamp" ] || fresh=--clean-first
   cmake --build --preset clang $fresh -j "$jobs" -- -k 0 >"$out" 2>&1 && { touch "$stamp"; return; }
   touch "$stamp"

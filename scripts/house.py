@@ -17,12 +17,12 @@ WHAT = {
     'base': 'memory, text, numbers, threads, options',
     'io': 'file formats',
     'data': 'data sets',
-    'engine': 'graphs, derivatives, what runs them',
-    'diffusion': 'the subject',
+    'engine': 'graphs, derivatives, plans, kernels',
+    'diffusion': 'processes, networks, losses, samplers',
     'model': 'a trained network',
     'eval': 'measuring',
     'train': 'training',
-    'bench': 'against the peak of the machine',
+    'bench': 'speed of whole steps',
     'cli': 'the program',
 }
 

@@ -1,4 +1,5 @@
-/* bench_conv.c - convolutions in GF/s on one thread: forward, gradient by x, by the weights.
+/* bench_conv.c - convolutions in GF/s on one thread: forward, and gradients with respect
+ * to x and to the weights.
  *
  * FLOPs are those of the direct convolution, 2 per multiply-add. So Winograd may exceed the peak of
  * multiply-adds, by up to 4 times. An argument selects the layers whose names contain it; --bf16

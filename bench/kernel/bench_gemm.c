@@ -28,8 +28,8 @@ static const struct {
     {"one row", 0, 0, 1, 1, 512, 512},
 };
 
-/* An argument --bf16: activations are stored in bf16, the second factor of y and dx and the result
- * of dw are weights. */
+/* Set by the argument --bf16: activations are stored in bf16. The second factor of y and dx, and
+ * the result of dw, are weights and stay in f32. */
 static bool bf16;
 
 static double rate(few_isa isa, int i) {

@@ -17,7 +17,7 @@ PATTERN = re.compile(r"(?:^|[/_])x\.\w+$")  # `test/cli/x.sh` stands for any nam
 
 
 def missing(path):
-    """A path of the repository, or of src/, that is not there."""
+    """Whether a path of the repository, or of src/, does not exist."""
     if not PATH.match(path) or PATTERN.search(path) or path in NOT_PATHS:
         return False
     if path.split("/")[0] not in FOLDERS - {"build"}:
@@ -36,7 +36,7 @@ def prose(name):
 
 
 def anchors(name):
-    """What Markdown calls the headings of a file."""
+    """The anchors that Markdown makes from the headings of a file."""
     found = set()
     for _, line in prose(name):
         if heading := re.match(r"#+ (.*)", line):

@@ -19,14 +19,14 @@ from common import Report, files
 
 # Functions that need more than the base set, each called after a check: 'file.c:name': 'reason'.
 ALLOWED = {
-    'gram.c:strip_avx2': 'few__gram_widths() asks the processor',
-    'gram.c:strip_avx512': 'few__gram_widths() asks the processor',
+    'gram.c:strip_avx2': 'few__gram_widths() checks the processor',
+    'gram.c:strip_avx512': 'few__gram_widths() checks the processor',
     'gram.c:tile_avx2': 'a part of strip_avx2',
     'gram.c:tile_avx512': 'a part of strip_avx512',
-    'peak.c:half': 'pick() asks the processor',
-    'peak.c:wide': 'pick() asks the processor',
+    'peak.c:half': 'pick() checks the processor',
+    'peak.c:wide': 'pick() checks the processor',
 }
-# A set that has only products of its own takes its other kernels from another set (FEW_CPU_F32).
+# A set with kernels for products only uses the other kernels of another set (FEW_CPU_F32).
 BUILDS_ON = {'avx512bf16': 'avx512', 'amx': 'avx512'}
 TABLE = 'few__cpu_backend_'
 STARTS = re.compile(r'^\.(preinit_array|init_array|fini_array|ctors|dtors|init|fini)\b')
@@ -66,7 +66,7 @@ class Objects:
             yield path, *rest.split()[:2]
 
     def lines(self, options, paths):
-        """(path, line) of what objdump prints."""
+        """(path, line) of each line that objdump prints."""
         path = None
         for line in run('objdump', *options, *paths):
             if ':     file format' in line:
@@ -96,7 +96,7 @@ def check_symbols(report, objects):
         if kind == 'U' and name in inside and inside[name] not in allowed \
                 and not name.startswith(TABLE):
             report.fail(objects.source(path), 1,
-                        f'{name} is used without the choice: use few__backend_cpu()')
+                        f'{name} is used before the choice of a set: use few__backend_cpu()')
 
 
 def check_starts(report, objects):

@@ -125,7 +125,7 @@ def private_parts(path, to, there):
 
 
 def complaint(path, name):
-    """Why `path` must not include `name`, with what to do; None when it may."""
+    """The reason why `path` must not include `name`, and what to do; None if it may."""
     to = resolve(path, name)
     if not to:
         return f'"{name}" is not a file of few: write "room/file.h", or <...> for headers of others'

@@ -11,10 +11,10 @@ from common import Report, files, text
 
 # Mutable globals that are allowed: 'file.c:name': 'reason'.
 ALLOWED = {
-    'isa.c:cache_bytes': 'the size of the second-level cache: always the same, and slow to ask for',
+    'isa.c:cache_bytes': 'the size of the second-level cache: always the same, and slow to get',
     'load.c:found': 'the backend, which is loaded once and then constant',
     'load.c:missing': 'the backend without kernels, if loading fails; then constant',
-    'load.c:why': 'the sentence that says why loading failed; then constant',
+    'load.c:why': 'the reason why loading failed; then constant',
     'load.c:once': 'the pthread_once of these three',
 }
 

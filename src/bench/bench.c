@@ -50,7 +50,7 @@ static void fill(void *user, const struct few_rows *rows) {
   const struct bench *b = user;
   int64_t item = b->o->h * b->o->w * b->o->c;
   for (int64_t r = 0; r < rows->rows; r++) {
-    for (int64_t i = 0; i < item; i++) /* any cheap numbers */
+    for (int64_t i = 0; i < item; i++) /* the values do not matter */
       rows->x[r * item + i] =
           0.5f * (float)((i * 7 + r * 13 + rows->first + rows->update) % 17 - 8) / 8;
     rows->label[r] = -1;

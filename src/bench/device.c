@@ -12,8 +12,8 @@ enum { TURNS = 8, CHAIN = 4 };
 static void wait(const struct few_arrays *s) { s->device->get(s->queue, NULL, NULL, 0); }
 
 /* A chain of products, whose intermediate results are stored in the given precision. The factors
- * are parameters, which stay on the device between calls. They are multiplied by an input of one
- * number, so that they become activations. */
+ * are parameters, which stay on the device between calls. Multiplied by an input that is one
+ * number, they become activations. */
 static few_status product_plan(const struct few_arrays *s, few_precision precision, int64_t n,
                                few_plan **out) {
   const struct few_planning_opts o = {
