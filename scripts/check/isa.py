@@ -96,7 +96,7 @@ def check_symbols(report, objects):
         if kind == 'U' and name in inside and inside[name] not in allowed \
                 and not name.startswith(TABLE):
             report.fail(objects.source(path), 1,
-                        f'{name} is used before the choice of a set: use few__backend_cpu()')
+                        f'{name} is used before the choice: use few__backend_cpu()')
 
 
 def check_starts(report, objects):

@@ -212,7 +212,7 @@ static void test_names_that_mislead(void **state) {
   assert_int_equal(byte_at(f, d, 2, 0), 50);
   few_data_free(d);
   files_write(f, "set/5.png", "GIF89a..........", 16);
-  assert_refused(f, "folder", "set", NULL, NULL, FEW_E_FORMAT, "holds GIF: convert it");
+  assert_refused(f, "folder", "set", NULL, NULL, FEW_E_FORMAT, "contains GIF: convert it");
 }
 
 /* Images in other formats and files that are not images are counted separately. The first of each

@@ -158,8 +158,9 @@ static void test_png(void **state) {
 /* The content of a file decides, not its name. */
 static void test_content(void **state) {
   (void)state;
-  static const char *const foreign[][2] = {
-      {"RIFF\1\2\3\4WEBP", "holds WebP: convert it"}, {"GIF89a", "holds GIF"}, {"text", "neither"}};
+  static const char *const foreign[][2] = {{"RIFF\1\2\3\4WEBP", "contains WebP: convert it"},
+                                           {"GIF89a", "contains GIF"},
+                                           {"text", "neither"}};
   few_ctx *ctx = test_ctx();
   struct few_image a;
   char *bytes;

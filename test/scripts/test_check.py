@@ -224,7 +224,7 @@ class Isa(unittest.TestCase):
                 ('before the choice', '',
                  self.KERNELS + 'static volatile int n; '
                  '__attribute__((constructor)) static void f(void) { n = 1; }', ()),
-                ('without the choice', call,
+                ('used before the choice', call,
                  self.KERNELS + 'void few__help_avx2(float *a) { *a = 1; }', ()),
                 ('not an instruction of every',
                  self.REST + 'float few_g(float x) { return x * 2; }', self.KERNELS,
