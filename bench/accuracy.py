@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""How exact few and PyTorch are in fp32 and bf16: F of whole networks and its tangent.
+
+    bench/accuracy.py                       the table of docs/performance.md
+    bench/accuracy.py --forms NAME=MODEL    both forms of the tangent, as in docs/methods.md
+
+Networks: `fashion-teacher` is the shipped model, on images that it makes. `unet64` and `dit` are
+the networks of bench/peers.py with random weights in every tensor, on normal noise; `dit-bf16` is
+the same DiT, but PyTorch's residual stream is in bf16 like few's (positions are added in bf16, so
+sums are not promoted to float32). NAME=MODEL is another model file (mlp, or unet with resample =
+filter).
+
+Both sides get the same weights (torch_model.py reads few's files; torch_reference.py writes them
+from PyTorch), the same x_t and t, and the tangent cos t sin t (dx_t/dt, 1) of the straight path.
+Errors are root mean squares over all values at one time, relative to those of the same network in
+float64, which PyTorch computes. few's bf16 is --precision bf16, PyTorch's is autocast
+(torch_accuracy.py says where it needed help).
+
+--forms compares two ways to cos t sin t dF/dt: as one tangent (rearranged), or as dF/dt, scaled at
+the end (raw). The table has the largest tangent on the way (in the output of any PyTorch function,
+in fp32), and errors in PyTorch's fp16 and bf16 and in few's bf16. "2/8 lost": in two of eight rows
+a value is not finite, so there is no error. few computes points in fp32 only.
+
+Needs build/release/bench/few_answer (cmake --build --preset release --target few_answer), and
+PyTorch and NumPy in --torch-python: pip install torch numpy.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+SHIPPED = {'fashion-teacher': os.path.join(ROOT, 'models', 'fashion-teacher.safetensors')}
+RANDOM = ('unet64', 'dit', 'dit-bf16')
+FORMS = ('raw', 'rearranged')
+SIDES = {'errors': [('few', 'fp32'), ('torch', 'fp32'), ('few', 'bf16'), ('torch', 'bf16')],
+         'forms': [('torch', 'fp16'), ('torch', 'bf16'), ('few', 'bf16')]}
+TITLE = {'few': 'few', 'torch': 'PyTorch'}
+
+
+def times(text):
+    return [float(t) for t in text.split(',')]
+
+
+def network(text):
+    name, eq, path = text.partition('=')
+    if eq:
+        return name, path
+    if name in SHIPPED or name in RANDOM:
+        return name, SHIPPED.get(name, '')
+    known = ', '.join([*SHIPPED, *RANDOM])
+    raise argparse.ArgumentTypeError(f"'{name}' is none of {known}; a model file is NAME=MODEL")
+
+
+def options():
+    p = argparse.ArgumentParser(formatter_class=argparse.RawDescriptionHelpFormatter,
+                                description=__doc__)
+    build = os.path.join(ROOT, 'build', 'release')
+    p.add_argument('network', nargs='*', type=network, metavar='NETWORK',
+                   help='fashion-teacher, unet64, dit, dit-bf16, NAME=MODEL (the first four)')
+    p.add_argument('--forms', action='store_true', help='compare both forms of the tangent')
+    p.add_argument('--times', type=times, default=[0.005, 0.1, 0.8, 1.5, 1.56], metavar='T,...',
+                   help='times in radians (0.005,0.1,0.8,1.5,1.56)')
+    p.add_argument('--rows', type=int, default=4, help='images at each time (4)')
+    p.add_argument('--threads', type=int, default=len(os.sched_getaffinity(0)),
+                   help="PyTorch's (one a processor)")
+    p.add_argument('--few', default=os.path.join(build, 'few'), metavar='PATH',
+                   help='the program (build/release/few)')
+    p.add_argument('--answer', default=os.path.join(build, 'bench', 'few_answer'), metavar='PATH',
+                   help='the program that computes tangents (build/release/bench/few_answer)')
+    p.add_argument('--torch-python', default=sys.executable, metavar='PATH',
+                   help='the Python that has PyTorch (this one)')
+    p.add_argument('--markdown', action='store_true', help='tables as the documentation has them')
+    p.add_argument('--json', action='store_true', help='a JSON object')
+    args = p.parse_args()
+    args.network = args.network or [network(name) for name in [*SHIPPED, *RANDOM]]
+    return args
+
+
+def check(args):
+    for path, target in ((args.few, 'few_program'), (args.answer, 'few_answer')):
+        if not os.access(path, os.X_OK):
+            sys.exit(f'accuracy: no program {os.path.relpath(path)}: '
+                     f'cmake --build --preset release --target {target}')
+    for name, path in args.network:
+        if path and not os.path.exists(path):
+            sys.exit(f'accuracy: there is no model {path}')
+    try:
+        subprocess.run([args.torch_python, '-c', 'import torch, numpy'], check=True,
+                       capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        sys.exit(f'accuracy: {args.torch_python} has no PyTorch: in a virtual environment, pip '
+                 'install torch numpy, and --torch-python its Python')
+
+
+def measure(args):
+    job = {'few': args.few, 'answer': args.answer, 'rows': args.rows, 'threads': args.threads,
+           'times': args.times, 'networks': args.network,
+           'sides': SIDES['forms' if args.forms else 'errors'],
+           'forms': FORMS if args.forms else FORMS[1:]}
+    worker = [args.torch_python, '-W', 'ignore', os.path.join(HERE, 'torch_accuracy.py')]
+    p = subprocess.run(worker + [json.dumps(job)], stdout=subprocess.PIPE, text=True)
+    if p.returncode:
+        sys.exit("accuracy: PyTorch's side failed; its error is above")
+    return json.loads(p.stdout)
+
+
+# ---- output ----
+
+def small(x):
+    return f'{x:.1e}'
+
+
+def size(x):
+    return f'{x:.2g}' if x < 100 else f'{x:,.0f}'
+
+
+def error_table(args, results):
+    columns = [(s, p, k) for k in ('y', 'dy') for s, p in SIDES['errors']]
+    head = ['network', 't'] + [f"{'F' if k == 'y' else 'dF'}: {TITLE[s]}, {p}"
+                               for s, p, k in columns]
+    rows = []
+    for r in results:
+        for at in r['rows']:
+            found = [at['rearranged'][f'{s} {p}'][k] for s, p, k in columns]
+            rows.append([r['network'], f"{at['t']:g}"] + [small(x) for x in found])
+    return head, rows
+
+
+def form_cell(at, rows):
+    if not at:  # few computes points in fp32
+        return ''
+    return f"{round(at['lost'] * rows)}/{rows} lost" if at['lost'] else small(at['dy'])
+
+
+def form_table(args, results):
+    columns = [(s, p, form) for s, p in SIDES['forms'] for form in FORMS]
+    head = ['network', 't'] + [f'largest, {form}' for form in FORMS]
+    head += [f'{TITLE[s]} {p}, {form}' for s, p, form in columns]
+    rows = []
+    for r in results:
+        for at in r['rows']:
+            cells = [size(at[form]['way']) for form in FORMS]
+            cells += [form_cell(at[form].get(f'{s} {p}'), args.rows) for s, p, form in columns]
+            rows.append([r['network'], f"{at['t']:g}"] + cells)
+    return head, rows
+
+
+def main():
+    args = options()
+    check(args)
+    result = measure(args)
+    if args.json:
+        print(json.dumps(result))
+        return
+    head, rows = (form_table if args.forms else error_table)(args, result['results'])
+    print(f"PyTorch {result['version']}, {args.rows} rows at each time.\n")
+    if args.markdown:
+        print('| ' + ' | '.join(head) + ' |\n' + '|---' * len(head) + '|')
+        for row in rows:
+            print('| ' + ' | '.join(row) + ' |')
+        return
+    widths = [max(len(r[i]) for r in [head, *rows]) for i in range(len(head))]
+    for row in [head, *rows]:
+        print('  '.join(cell.rjust(w) for cell, w in zip(row, widths)))
+
+
+main()
