@@ -1,9 +1,9 @@
 /* holdout.c - holds a part of a set out of training, for evaluation.
  *
- * The part has the same share of each class. Which items it has depends only on the position of an
- * item among those of its class. So the parts are the same when the set is opened again, with
- * images of another size, or on another machine. Both parts keep the order and the classes of the
- * whole set.
+ * The part has the same share of each class. Whether an item is held out depends only on its
+ * position among the items of its class. So the parts are the same when the set is opened again,
+ * with images of another size, or on another machine. Both parts keep the order and the classes of
+ * the whole set.
  */
 #include <math.h>
 #include <stdio.h>

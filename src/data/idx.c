@@ -5,8 +5,8 @@
  *   byte  3      number of dimensions: images 3 [N,H,W] or 4 [N,H,W,C], labels 1 [N]
  *   then         the dimensions, 32 bits each, most significant byte first; then the entries
  *
- * First the sizes in the header are compared with the size of the file; if it is not compressed,
- * before the rest of it is read. If a file is cut short, the skip policy keeps its complete items.
+ * The sizes in the header are compared with the size of the file, before the rest is read if the
+ * file is not compressed. If a file is truncated, the skip policy keeps its complete items.
  * Bytes after the last item are an error under both policies, because then the header is wrong.
  */
 #include "io/feed.h"
@@ -28,7 +28,7 @@ static int64_t big_endian(const uint8_t *p) {
   return (int64_t)p[0] << 24 | (int64_t)p[1] << 16 | (int64_t)p[2] << 8 | (int64_t)p[3];
 }
 
-/* p: the first bytes: the whole header, unless the file is shorter. */
+/* Parse the header at p, which is complete unless the file is shorter. */
 static few_status parse_header(few_ctx *ctx, const char *path, int min_dims, int max_dims,
                                const uint8_t *p, struct idx *f) {
   if (f->size < 4)

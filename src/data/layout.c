@@ -2,12 +2,13 @@
  *
  *   DIR/class/.../x.png         folders are classes
  *   DIR/{train,val,test}/...    folders are parts of one set, each with classes or without
- *   DIR/only/...                DIR has one folder and no images: `only` takes the place of DIR
+ *   DIR/only/...                DIR has one folder and no images: `only` is used in place of DIR
  *
- * Parts are known by their names, in upper or lower case. DIR is split if it has a training part
- * and a part held out. All its other folders are then left out, and a note lists them. DIR is also
- * split if every folder with images has the word of a part in its name (train2017 and val2017,
- * seg_train and seg_test). A folder `train` beside other classes only is a class: railway trains.
+ * Parts are recognised by their names, in upper or lower case. DIR is split into parts if it has a
+ * training part and a held-out part. All its other folders are then left out, and a note lists
+ * them. DIR is also split if every folder with images has the word of a part in its name (train2017
+ * and val2017, seg_train and seg_test). A folder `train` without a held-out part is a class, such
+ * as railway trains.
  */
 #include "layout.h"
 
@@ -50,7 +51,8 @@ static enum part part_of_word(const char *word, size_t n) {
   return NO_PART;
 }
 
-/* The part that a name stands for: whole: the name is its word; otherwise one of its words is. */
+/* The part that a name stands for. With `whole` the name must be the word of a part; otherwise it
+ * must contain one. */
 static enum part part_of(const char *name, bool whole) {
   if (whole) return part_of_word(name, strlen(name));
   for (const char *p = name; *p;) {

@@ -1,8 +1,8 @@
-/* memory.c - a data set from the memory of the program, or from a callback that fills one item.
+/* memory.c - a data set from arrays of the program, or from a callback that fills one item.
  *
  * The result is the same as from a file with the same items: order, hash, statistics, batches. The
  * callback fills the set's own copy when the set is made. Borrowed values are never written to.
- * Options that leave out items move the others together, so they need a copy.
+ * Options that leave out items close the gaps by moving items, so they need a copy.
  */
 #include <math.h>
 

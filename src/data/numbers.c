@@ -1,14 +1,14 @@
-/* numbers.c - which classes a set has, and a part of a set that has items of all classes.
+/* numbers.c - the classes of a set, and parts of a set that have items of all classes.
  *
  * A label is an index into a list of classes, and a network has an embedding for each. A class
- * without items would have an untrained embedding, but samples would be drawn from it all the same.
+ * without items would have an untrained embedding, which sampling would use all the same.
  * Files may number their classes from 1 or with gaps. So the numbers that occur are sorted and
  * become classes 0, 1, 2 ..., with these numbers as their names. If they are 0 .. n - 1, nothing
  * changes.
  *
  * A limit keeps items of all classes. Item j of the n items of a class has the key j / n. In the
- * order of keys, the first item of every class comes first, and every prefix has the classes in
- * proportion, to within one item. The limit keeps such a prefix, in the set's own order.
+ * order of keys, the first item of every class comes first, and the class shares of every prefix
+ * are those of the set, to within one item. The limit keeps such a prefix, in the set's own order.
  */
 #include <stdio.h>
 #include <stdlib.h>

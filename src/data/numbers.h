@@ -1,4 +1,4 @@
-/* numbers.h - labels as files have them. */
+/* numbers.h - converts class numbers to the labels that are written to files. */
 #ifndef FEW_SRC_DATA_NUMBERS_H
 #define FEW_SRC_DATA_NUMBERS_H
 

@@ -1,4 +1,4 @@
-/* options.c - the options of a data set as a table. The seed is not among them: it is the run's. */
+/* options.c - the options of a data set as a table. It has no seed, since that is the run's. */
 #include "options.h"
 
 #include "few/data.h"

@@ -1,4 +1,4 @@
-/* reader.h - the inside of a data set, and the duties of a reader.
+/* reader.h - the members of a data set, and what a reader must do.
  *
  * A reader is one file, src/data/x.c, with one row in readers.def. Its function
  *
@@ -71,7 +71,7 @@ size_t few__data_item_bytes(const few_data *d);
 
 /* Reports that `items` items cannot be used, for the reason in the message. Under FEW_DATA_REFUSE
  * it returns a failure, which the reader returns too. Under FEW_DATA_SKIP it counts the items, logs
- * a warning and returns FEW_OK: the reader goes on. */
+ * a warning and returns FEW_OK, and the reader continues. */
 FEW_PRINTF(4, 5)
 few_status few__data_broken(few_data *d, const struct few_data_opts *o, int64_t items,
                             const char *fmt, ...);
@@ -90,7 +90,7 @@ FEW_PRINTF(2, 3)
 void few__data_note(few_data *d, const char *fmt, ...);
 
 /* ---- numbers.c ---- */
-/* The distinct numbers among n labels, sorted; *out is yours. */
+/* The distinct numbers among n labels, sorted. The caller frees *out. */
 few_status few__data_numbers(few_ctx *ctx, const int32_t *labels, int64_t n, int32_t **out,
                              int64_t *count);
 /* The index of a label in such a list; -1: it is not in the list. */
@@ -99,11 +99,11 @@ int32_t few__data_class_of(const int32_t *number, int64_t n, int32_t label);
 few_status few__data_name_numbers(few_data *d, const int32_t *number, int64_t n);
 /* If d->classes_as_found: number the classes, and leave out classes without items. */
 few_status few__data_settle_classes(few_data *d);
-/* Orders the items so that every prefix has all classes in proportion. labels[n] are below
+/* Orders the items so that every prefix has the class shares of the whole. labels[n] are below
  * n_classes; -1: none. */
 few_status few__data_spread(few_ctx *ctx, const int32_t *labels, int64_t n, int n_classes,
                             int64_t *order);
-/* Keep `limit` items (0: all), of all classes in proportion; the first ones if there are no
+/* Keep `limit` items (0: all) with the class shares of the set; the first ones if there are no
  * classes. */
 few_status few__data_limit(few_data *d, int64_t limit);
 /* Keep only the part o->split of a set that is divided by o->holdout. */
@@ -125,7 +125,7 @@ struct few_data_paths {
 few_status few__data_split_paths(few_data *d, const char *list, struct few_data_paths *out);
 void few__data_free_paths(few_ctx *ctx, struct few_data_paths *p);
 
-/* Reads a whole file, plain or gzipped; *out is yours. */
+/* Reads a whole file, plain or gzipped. The caller frees *out. */
 few_status few__data_read_bytes(few_data *d, const char *path, uint8_t **out, size_t *n);
 
 /* Reads a pair of IDX files into d; labels may be NULL. n_classes is as in

@@ -1,5 +1,5 @@
-/* spec.c - the full name of a data set: finds the reader of a set that is named by its path only.
- * This rule is the same wherever a set is named.
+/* spec.c - the full name of a data set, with the reader of a set that is named only by its path.
+ * The rule is the same wherever a set is named.
  */
 #include "reader.h"
 

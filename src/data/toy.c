@@ -1,4 +1,4 @@
-/* toy.c - known distributions in the plane, for tests and for watching a method.
+/* toy.c - known distributions in the plane, for tests and for studying methods.
  *
  * Point i is a function of (seed, split, i): one Philox block gives four words, which are enough
  * for every toy. So a limit only sets the number of points: the first 100 of 1,000 points are the

@@ -1,8 +1,8 @@
 /* eval.c - from images to features, sums and numbers.
  *
- * Images stream: a chunk is sampled and turned into bytes, features and parts of running sums, and
- * is then dropped. Only two things grow with n: a data set, which is read whole, and the rows that
- * kid, pr, dc and energy use, up to opts.keep. Everything that can be refused is refused before the
+ * Images are processed in chunks: a chunk is sampled, turned into bytes and features, added to
+ * running sums, and dropped. Only two things grow with n: a data set, which is read whole, and the
+ * rows that kid, pr, dc and energy use, up to opts.keep. Invalid options are refused before the
  * first sample.
  */
 #include <inttypes.h>
@@ -94,7 +94,8 @@ static few_status measure(few_evaluator *e, int seed, struct few_report_inside *
   struct few_metric_input in = {e->set, e->reference_set, &e->metric_opts, false, &shared};
   struct few_metric_value value[FEW_METRICS_MAX][FEW_METRIC_VALUES];
   few_status st = FEW_OK;
-  /* Metrics of sums take no time, so they come before those that compare all pairs of images. */
+  /* Metrics of sums are fast, so they are measured before those that compare all pairs of
+   * images. */
   for (int pairs = 0; pairs < 2; pairs++)
     for (int i = 0; !st && i < few__metric_count(e->ctx); i++) {
       const struct few_metric_def *m = few__metric_at(e->ctx, i);
@@ -103,8 +104,8 @@ static few_status measure(few_evaluator *e, int seed, struct few_report_inside *
       if (!st) e->measured |= 1u << i;
     }
   if (!st && e->o->bootstrap) st = few__bootstrap(e->ctx, &in, e->wanted, e->o->bootstrap, value);
-  /* An interrupted evaluation keeps the numbers of the first set. It drops those of a later set,
-   * because each number is a mean over the same sets. */
+  /* An interrupted evaluation keeps the numbers of a first set that is incomplete. Those of an
+   * incomplete later set are dropped, because all numbers must be means over the same sets. */
   if (st && (st != FEW_E_CANCELLED || seed)) return st;
   for (int i = 0; i < few__metric_count(e->ctx); i++)
     for (int v = 0; e->measured & 1u << i && v < few__metric_at(e->ctx, i)->n_values; v++)
@@ -223,8 +224,8 @@ void few__evaluator_free(few_evaluator *e) {
 
 static double least_of(int64_t a, int64_t b) { return (double)(a < b ? a : b); }
 
-/* Operations of the metrics of one set, within a factor of about two: those on matrices of dim x
- * dim and on all pairs of rows. */
+/* Operations of the metrics of one set, to a factor of about two. Only operations on matrices of
+ * dim x dim and on all pairs of rows are counted. */
 static double metric_flops(const few_evaluator *e) {
   const double d = (double)e->dim, keep_s = least_of(e->source->n, e->o->keep);
   const double keep_r = e->reference ? least_of(e->reference->n, e->o->keep) : 0;
@@ -285,7 +286,7 @@ few_status few__evaluator_open(few_ctx *ctx, few_evaluator **out, const struct f
   return open_evaluator(ctx, out, o, given, true);
 }
 
-/* `keep`: a cancelled run returns a report of what it measured. */
+/* If `keep`, a cancelled run returns a report of the numbers that were measured. */
 static few_status run(few_evaluator *e, bool keep, struct few_eval_report **out) {
   const double started = few__now();
   struct few_report_inside *r = NULL;

@@ -9,15 +9,15 @@
 
 typedef struct few_evaluator few_evaluator;
 
-/* A source and a reference that are already open, borrowed. If one is NULL, it is opened by its
- * name in the options; otherwise that name is only used in the report. The model of a runner may
- * change its values between runs. */
+/* A source and a reference that are already open, borrowed. If one is NULL, the set named in the
+ * options is opened; otherwise the name is only used in the report. The values of the runner's
+ * model may change between runs. */
 struct few_eval_given {
   few_runner *runner;
   const few_data *reference;
 };
 
-/* All invalid options are refused here. The texts of `o` are borrowed. */
+/* Refuses all invalid options. The texts of `o` are borrowed. */
 few_status few__evaluator_open(few_ctx *ctx, few_evaluator **out, const struct few_eval_opts *o,
                                const struct few_eval_given *given);
 void few__evaluator_free(few_evaluator *e); /* NULL is fine */
@@ -34,8 +34,8 @@ few_status few__evaluator_cost(const few_evaluator *e, struct few_eval_cost *out
 /* Sample the model at these times from the next run on. Borrowed. */
 void few__evaluator_set_times(few_evaluator *e, int n, const double *times);
 
-/* Measure. The reference is read in the first run only. After a failure or a cancellation it can be
- * run again. */
+/* Measure. Only the first run reads the reference. After a failure or a cancellation it may be
+ * called again. */
 few_status few__evaluator_run(few_evaluator *e, struct few_eval_report **out);
 
 #endif

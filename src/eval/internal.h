@@ -26,7 +26,7 @@ struct few_evaluator {
   few_eval_set *set, *reference_set;
   uint8_t *pixels; /* of a chunk, as are the following arrays */
   int32_t *labels;
-  int32_t *class_map; /* [classes of the source] the classifier's class; NULL: its classes differ */
+  int32_t *class_map; /* [classes of the source] the classifier's class; NULL: the classes differ */
   float *rows, *logits, *spatial;
   /* Progress of a run. */
   int sets;          /* sets that are measured completely */

@@ -1,4 +1,5 @@
-/* report.c - numbers with everything that they depend on, in memory and as JSON (docs/eval.md). */
+/* report.c - numbers, with everything on which they depend, in memory and as JSON
+ * (docs/eval.md). */
 #include "report.h"
 
 #include <math.h>
@@ -108,7 +109,7 @@ static void put_number(struct few_json *j, const struct few_eval_report *r,
   few__json_close(j);
 }
 
-/* Where the shares of the classes come from, and how many samples of each there are. */
+/* Put where the shares of the classes come from, and the number of samples of each class. */
 static void put_labels(struct few_json *j, const struct few_eval_report *r) {
   few__json_put_string(j, "labels", r->labels);
   few__json_open(j, "label_counts", '[');
@@ -117,7 +118,7 @@ static void put_labels(struct few_json *j, const struct few_eval_report *r) {
 }
 
 static void put_sampling(struct few_json *j, const struct few_eval_report *r) {
-  char seed[24]; /* a text: readers of JSON may keep fewer than 64 bits */
+  char seed[24]; /* written as a string, since readers of JSON may keep fewer than 64 bits */
   snprintf(seed, sizeof seed, "%llu", (unsigned long long)r->seed);
   few__json_open(j, "sampling", '{');
   few__json_put_string(j, "sampler", r->sampler);

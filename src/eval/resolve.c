@@ -1,5 +1,5 @@
-/* resolve.c - from options to an evaluator: validate them, open sets and features, choose
- * metrics. */
+/* resolve.c - makes an evaluator from its options: validates them, opens the sets and the features,
+ * and chooses the metrics. */
 #include <math.h>
 
 #include "internal.h"
@@ -40,7 +40,7 @@ static few_status validate_opts(few_evaluator *e, bool metrics) {
   return FEW_OK;
 }
 
-/* The sampling options have their defaults. */
+/* Do all sampling options have their defaults? */
 static bool is_default(const struct few_sample_opts *s) {
   for (const struct few_option *o = few_sample_options(); o->key; o++)
     if (few__sample_differs(s, o)) return false;
@@ -55,11 +55,11 @@ static few_status open_source(few_evaluator *e) {
   if (!is_default(&o->sampling) || o->label == FEW_LABEL_EACH || o->label == FEW_LABEL_NONE)
     return few__fail(e->ctx, FEW_E_INVALID,
                      "%s is an image set, not a model: leave out steps, sampler, times, guidance "
-                     "and how labels are drawn, or name a model",
+                     "and labels, or name a model",
                      e->source->spec);
   if (o->seeds == 1) return FEW_OK;
-  return few__fail(e->ctx, FEW_E_INVALID, "%d seeds of an image set: %s", o->seeds,
-                   "seeds are for models");
+  return few__fail(e->ctx, FEW_E_INVALID, "%d seeds for an image set: %s", o->seeds,
+                   "only models have seeds");
 }
 
 /* Distances between points depend most on the coordinate with the largest spread. */
@@ -73,10 +73,11 @@ static void warn_of_scales(const few_evaluator *e) {
     if (std > 0 && (least == 0 || std < least)) least = std;
   }
   if (most > FEW_DATA_UNEVEN * least)
-    few__log(e->ctx, FEW_LOG_WARN,
-             "%s: its coordinates spread from %.3g to %.3g, and those that spread least hardly "
-             "count in distances: bring all to one spread to measure them",
-             e->reference->spec, least, most);
+    few__log(
+        e->ctx, FEW_LOG_WARN,
+        "%s: the standard deviations of its coordinates are from %.3g to %.3g, and the smallest "
+        "hardly count in distances: scale all coordinates to one deviation to measure them",
+        e->reference->spec, least, most);
 }
 
 static few_status open_reference(few_evaluator *e) {
@@ -98,9 +99,9 @@ static few_status open_reference(few_evaluator *e) {
 
 static void warn_of_pixels(few_ctx *ctx) {
   few__log(ctx, FEW_LOG_WARN,
-           "images are compared by their pixels, as no features were chosen, and blurred or "
-           "noisy ones may then pass for good: give classifier=FILE, inception=FILE or fashion "
-           "(docs/guide.md, Measuring your own images), or pixels if they are meant");
+           "images are compared by their pixels, because no features were chosen, and blurred or "
+           "noisy images may then seem good: give classifier=FILE, inception=FILE or fashion "
+           "(docs/guide.md, Measuring your own images), or pixels to avoid this warning");
 }
 
 /* ---- which labels ---- */
@@ -138,7 +139,7 @@ static few_status select_source(few_evaluator *e, int label) {
     const struct few_classes from = few__source_classes(r), to = few__source_classes(s);
     FEW_GOTO(FEW_NEW(e->ctx, &map, from.n));
     FEW_GOTO(few__classes_map(e->ctx, &from, &to,
-                              "name a reference of the model's classes, or draw all of the model's "
+                              "name a reference with the model's classes, or sample all classes "
                               "equally often (--labels even)",
                               map));
   }
@@ -148,8 +149,8 @@ out:
   return st;
 }
 
-/* Half of sum |p - q|, and about what it is by chance where the two are one: a sum of deviations
- * of binomial shares. */
+/* Returns half of sum |p - q|. *chance is roughly what it would be by chance if both sets had the
+ * same shares: a sum of standard deviations of binomial shares. */
 static double apart(int64_t n, const int64_t *a, const int64_t *b, double *chance) {
   double total[2] = {0, 0}, sum = 0;
   for (int64_t i = 0; i < n; i++) total[0] += (double)a[i], total[1] += (double)b[i];
@@ -162,7 +163,7 @@ static double apart(int64_t n, const int64_t *a, const int64_t *b, double *chanc
   return sum;
 }
 
-/* Warn of images whose classes have other shares than those of the reference. */
+/* Warn if the images have other class shares than the reference. */
 static few_status warn_of_shares(const few_evaluator *e) {
   const struct few_source *s = e->source, *r = e->reference;
   const int64_t *count = r->saved ? r->saved->class_counts : r->counts;
@@ -178,8 +179,8 @@ static few_status warn_of_shares(const few_evaluator *e) {
   const double off = i == from.n ? apart(s->classes, s->counts, here, &chance) : 0;
   if (off > 0.05 && off > 3 * chance)
     few__log(e->ctx, FEW_LOG_WARN,
-             "%s has other shares of its classes than %s (%.0f %% of it would have to be of "
-             "others): what is measured is this as well",
+             "%s has other class shares than %s (%.0f %% of its images would have to be of other "
+             "classes), and the numbers measure this difference too",
              s->spec, r->spec, 100 * off);
   few__free(e->ctx, here);
   return FEW_OK;
@@ -195,7 +196,7 @@ static few_status resolve_labels(few_evaluator *e) {
   return e->source ? select_source(e, label) : FEW_OK;
 }
 
-/* Points are their own features. */
+/* Sets the size of the features. The features of points are the points themselves. */
 static few_status fit_features(few_evaluator *e, const struct few_source *s) {
   e->info = few__features_info(e->features);
   e->dim = s->c;
@@ -221,13 +222,13 @@ static few_status open_all(few_evaluator *e, bool metrics) {
   return few__workers_create(e->ctx, &e->workers, few_ctx_workers(e->ctx));
 }
 
-/* Why this metric cannot be measured; NULL: it can. */
+/* The reason why this metric cannot be measured; NULL: it can. */
 static const char *obstacle(const few_evaluator *e, const struct few_metric_def *m) {
   if (m->needs & FEW_NEED_REFERENCE && !e->reference) return "there is no reference (--ref)";
   if (m->needs & FEW_NEED_SPATIAL && !e->info->spatial)
-    return "these features have no places; Inception's do";
+    return "these features are not spatial; use Inception's";
   if (m->needs & (FEW_NEED_LOGITS | FEW_NEED_LABELS) && !e->info->classes)
-    return "these features are no classifier's";
+    return "these features are not those of a classifier";
   if (m->needs & FEW_NEED_LABELS && !e->source->classes) return "the images have no labels";
   if (m->needs & FEW_NEED_LABELS && !e->class_map)
     return "the classifier has other classes than the labels";
@@ -266,17 +267,17 @@ static few_status check_enough(const few_evaluator *e, const struct few_metric_d
     n = (e->o->keep < s->n ? e->o->keep : s->n) / 2;
     if (n < least)
       return few__fail(e->ctx, FEW_E_INVALID,
-                       "error bars need halves of the images kept, and %s %lld images at least: "
-                       "a half of %s has %lld",
+                       "error bars are measured on halves of the images kept, and %s needs %lld "
+                       "images: a half of %s has %lld",
                        m->name, (long long)least, s->spec, (long long)n);
   }
   if (n >= least) return FEW_OK;
-  return few__fail(e->ctx, FEW_E_INVALID, "%s needs %lld images at least, and %s has %lld%s",
+  return few__fail(e->ctx, FEW_E_INVALID, "%s needs at least %lld images, and %s has %lld%s",
                    m->name, (long long)least, s->spec, (long long)n,
                    n < s->n ? " (--keep): keep more" : ": give more, or leave it out (--metrics)");
 }
 
-/* The classifier's number of each class of the source, where the two have the same classes. */
+/* Map the source's classes to the classifier's numbers, if the two have the same classes. */
 static few_status match_classifier(few_evaluator *e) {
   const struct few_classes from = few__source_classes(e->source);
   const int64_t n = e->source->classes;
@@ -312,12 +313,13 @@ static few_status resolve_metrics(few_evaluator *e) {
   return FEW_OK;
 }
 
-/* Of a reference that is saved, keep everything that a metric may need. */
+/* For a reference that is to be saved: keep everything that a metric may need. */
 static few_status resolve_saved(few_evaluator *e) {
   if (e->reference->saved)
-    return few__fail(e->ctx, FEW_E_INVALID, "%s is such a file: copy it", e->reference->spec);
+    return few__fail(e->ctx, FEW_E_INVALID, "%s is a saved reference already: copy it",
+                     e->reference->spec);
   if (e->reference->n < 2)
-    return few__fail(e->ctx, FEW_E_INVALID, "%s has %lld images: give 2 at least",
+    return few__fail(e->ctx, FEW_E_INVALID, "%s has %lld images: give at least 2",
                      e->reference->spec, (long long)e->reference->n);
   e->needs = FEW_NEED_REFERENCE | FEW_NEED_MOMENTS | FEW_NEED_ROWS;
   if (e->info->spatial) e->needs |= FEW_NEED_SPATIAL;

@@ -1,6 +1,6 @@
-/* sampling.c - how a model was sampled, as text: everything that its images depend on, except the
- * model, the sampler, steps, guidance and seed, which a report has as members. An option without
- * words of its own is added by its key, if its value is not the initial one. */
+/* sampling.c - describes how a model was sampled. The text has every option on which images depend,
+ * except the sampler, steps, guidance and seed, which are members of a report. Some options have
+ * their own wording; the others are added by their key, if the value is not the default. */
 #include "base/option.h"
 #include "io/sha256.h"
 #include "model/run/sample.h"
@@ -19,7 +19,7 @@ static few_status add_times(few_ctx *ctx, struct few_text *out, const struct few
   return FEW_OK;
 }
 
-/* A schedule of few olss is a file: its hash is added, since the name does not identify it. */
+/* A schedule of few olss is a file. Its hash is added, since a name does not identify a file. */
 static few_status add_schedule(few_ctx *ctx, struct few_text *out,
                                const struct few_sample_opts *o) {
   char hash[FEW_SHA256_TEXT];
@@ -64,7 +64,8 @@ static few_status add_autoguide(few_ctx *ctx, struct few_text *out,
   return FEW_OK;
 }
 
-/* Options with words of their own. NULL: a report has a member for it, or another row adds it. */
+/* Options with their own wording. NULL: a report has a member for the option, or another row adds
+ * it. */
 static const struct own {
   const char *key;
   few_status (*add)(few_ctx *ctx, struct few_text *out, const struct few_sample_opts *o);

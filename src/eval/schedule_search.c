@@ -1,6 +1,5 @@
 /* schedule_search.c - few_schedule_search: the search of diffusion/sampler/search.c, with a metric
- * of few eval as the objective. All measurements use the same noise, so that they differ by the
- * times only.
+ * of few eval as the objective. All measurements use the same noise, so only the times differ.
  */
 #include <math.h>
 #include <stdio.h>
@@ -26,7 +25,8 @@ static few_status open_evaluator(struct search *j) {
   e.metrics = j->o->metric ? j->o->metric : j->m->spec.points ? "energy" : "fd";
   for (int i = 0; i < FEW_COUNT(known); i++) fine |= !strcmp(e.metrics, known[i]);
   if (!fine)
-    return few__fail(j->ctx, FEW_E_INVALID, "times by \"%.40s\": use fd, kid, sfd or energy",
+    return few__fail(j->ctx, FEW_E_INVALID,
+                     "times cannot be chosen by metric \"%.40s\": use fd, kid, sfd or energy",
                      e.metrics);
   e.source = "this model";
   e.reference = j->o->reference;

@@ -85,12 +85,12 @@ static few_status select_saved(const struct few_source *s) {
   const struct few_statistics *f = s->saved;
   if (s->requested && s->requested != f->n)
     return few__fail(s->ctx, FEW_E_INVALID,
-                     "%s was made of %lld images, not of %lld: save it again with "
+                     "%s was made from %lld images, not from %lld: save it again with "
                      "--n-ref %lld",
                      s->spec, (long long)f->n, (long long)s->requested, (long long)s->requested);
   if (f->label != s->label)
     return few__fail(s->ctx, FEW_E_INVALID,
-                     "%s was made of %s, not of label %d (-1: all): save it again "
+                     "%s was made from images of %s, not of label %d (-1: all): save it again "
                      "with that --label",
                      s->spec, f->label < 0 ? "all labels" : "one label", s->label);
   return FEW_OK;
@@ -124,11 +124,12 @@ static few_status open_model(struct few_source *s, const struct few_eval_opts *o
   s->classes = info.classes;
   s->sample = o->sampling;
   s->sample.first = 0;
-  s->sample.n = 1; /* the rest is known when chunks are read */
+  s->sample.n = 1; /* n and first are set when chunks are read */
   return s->points ? FEW_OK : FEW_NEW(s->ctx, &s->values, FEW_SOURCE_CHUNK * s->h * s->w * s->c);
 }
 
-/* Shares of the classes: the reference's, or else the training data's, or else equal ones. */
+/* Choose the class shares: those of the reference, or else of the training data, or else equal
+ * shares. */
 static few_status choose_shares(struct few_source *s, const struct few_source *r,
                                 const int32_t *map) {
   const struct few_shares own = few__model_shares(s->model);
@@ -143,7 +144,7 @@ static few_status choose_shares(struct few_source *s, const struct few_source *r
   for (int64_t i = 0; of && own.count && i < s->classes; i++)
     if (s->shares[i] && !own.count[i])
       few__log(s->ctx, FEW_LOG_WARN,
-               "class %lld occurs in %s, and the training data of %s had none of it: its samples "
+               "class %lld occurs in %s, but not in the training data of %s: samples of this class "
                "will be poor",
                (long long)i, r->spec, s->spec);
   return FEW_OK;

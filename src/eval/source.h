@@ -1,5 +1,5 @@
-/* source.h - where images (bytes) or points come from: samples of a model, a data set, or the
- * statistics of a set that were saved. */
+/* source.h - a source of images (bytes) or points: a model, a data set, or the saved statistics of
+ * a set. */
 #ifndef FEW_SRC_EVAL_SOURCE_H
 #define FEW_SRC_EVAL_SOURCE_H
 
@@ -23,7 +23,7 @@ struct few_source {
   float *values;     /* a chunk of samples */
   int64_t *index;    /* [available] the items of one class; NULL: all items */
   int label;         /* that class; -1: all */
-  int64_t available; /* images that the n are chosen from */
+  int64_t available; /* images from which the n are chosen */
   int64_t requested; /* n of the options; 0: all of a data set, 10000 of a model */
   int64_t n, h, w, c;
   bool points;
@@ -48,7 +48,7 @@ struct few_source_opts {
   const few_data *data;          /* instead of the name, borrowed; NULL: none */
 };
 
-/* Fewer than all images of a data set are chosen at random, always the same ones. */
+/* If not all images of a data set are used, they are chosen at random, always in the same way. */
 few_status few__source_open(few_ctx *ctx, struct few_source **out,
                             const struct few_source_opts *opts);
 /* The classes of the source; n 0: it has no labels. */

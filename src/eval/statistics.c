@@ -1,8 +1,8 @@
 /* statistics.c - statistics of a reference in a safetensors file. Running a large network on 50,000
  * images takes long, and comparisons need only their moments and some rows.
  *
- * The file has the sums of squares, not the covariance, which is the sums divided by n - 1. So an
- * evaluation with the file has the same bits as one with the images.
+ * The file has the sums of squares, and not the covariance, which is the sums divided by n - 1. So
+ * an evaluation with the file gives the same bits as one with the images.
  */
 #include "statistics.h"
 
@@ -16,7 +16,7 @@ enum { VERSION = 1, MAX_SIDE = 1 << 16, MAX_CLASSES = 1 << 20 };
 
 /* ---- writing ---- */
 
-/* The set's classes: how often each occurs, and their names where all have one. */
+/* Put the count of each class and, if all classes have names, the names. */
 static void put_classes(struct few_json *j, const struct few_statistics *s) {
   const struct few_classes *c = &s->classes;
   if (!c->n) return;
@@ -105,7 +105,7 @@ static const char *class_name(const void *names, int64_t label) {
   return json_string_value(json_array_get(names, (size_t)label));
 }
 
-/* Older files have none. */
+/* Read class counts and names. Older files have none. */
 static few_status read_classes(struct few_statistics *s) {
   json_t *counts, *names;
   if (!json_object_get(s->head, "class_counts")) return FEW_OK;
@@ -135,10 +135,11 @@ static few_status read_head(struct few_statistics *s) {
   const char *text = few__st_meta(&s->file, key);
   int64_t version, label;
   if (!text)
-    return few__fail(s->ctx, FEW_E_INVALID,
-                     "%s is not what --save-ref writes: a reference is that, or images, which "
-                     "few sample makes of a model (an .npy)",
-                     s->path);
+    return few__fail(
+        s->ctx, FEW_E_INVALID,
+        "%s was not written by --save-ref: a reference is such a file, or images, which "
+        "few sample makes from a model (an .npy)",
+        s->path);
   FEW_TRY(few__json_parse(s->ctx, &s->head, s->path, text, strlen(text)));
   FEW_TRY(few__json_int(s->ctx, s->path, s->head, "version", VERSION, VERSION, &version));
   FEW_TRY(few__json_string(s->ctx, s->path, s->head, "reference", &s->reference));
@@ -154,15 +155,14 @@ static few_status read_head(struct few_statistics *s) {
   return read_size(s);
 }
 
-/* A tensor of finite numbers; a dimension of 0 stands for any. */
+/* Find and check a tensor of finite numbers. If rows or columns is 0, any number is valid. */
 static few_status check_tensor(const struct few_statistics *s, const char *name,
                                enum few_store store, int rank, int64_t rows, int64_t columns,
                                const struct few_st_tensor **out) {
   const struct few_st_tensor *t = *out = few__st_find(&s->file, name);
   if (!t || t->store != store || t->rank != rank || t->count < 1 || (rows && t->dim[0] != rows) ||
       (columns && t->dim[1] != columns))
-    return few__fail(s->ctx, FEW_E_FORMAT, "%s: %s is missing, or not of the shape that it has",
-                     s->path, name);
+    return few__fail(s->ctx, FEW_E_FORMAT, "%s: %s is missing or has another shape", s->path, name);
   for (int64_t i = 0; i < t->count; i++) {
     double x;
     few__store_to_f64(store, (const char *)t->data + (size_t)i * few__store_size(store), 1, &x);
@@ -250,7 +250,7 @@ few_status few__statistics_check(const struct few_statistics *s,
   const int64_t wanted = keep < s->n ? keep : s->n;
   if (s->kept >= wanted) return FEW_OK;
   return few__fail(s->ctx, FEW_E_INVALID,
-                   "%s keeps %lld rows, and %lld are needed: give --keep %lld, or save it again",
+                   "%s has %lld rows, and %lld are needed: give --keep %lld, or save it again",
                    s->path, (long long)s->kept, (long long)wanted, (long long)s->kept);
 }
 

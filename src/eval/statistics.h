@@ -1,4 +1,4 @@
-/* statistics.h - statistics of a reference in a file: docs/eval.md has the format. */
+/* statistics.h - statistics of a reference in a file. docs/eval.md has the format. */
 #ifndef FEW_SRC_EVAL_STATISTICS_H
 #define FEW_SRC_EVAL_STATISTICS_H
 
@@ -18,15 +18,15 @@ struct few_statistics {
   bool points;
   const char *features, *features_hash, *resize;
   int64_t dim, spatial, kept; /* values of a row, spatial 0: none; rows kept */
-  /* Of statistics that were opened: the texts above are borrowed from these. */
+  /* For statistics that were opened from a file. The texts above point into these. */
   char *path;
   json_t *head;
   int64_t *counts;
   struct few_st file;
 };
 
-/* n, dim, spatial, kept and the contents come from the set, which must have moments and rows.
- * Atomic. */
+/* Write the file, whole or not at all. n, dim, spatial, kept and the contents come from the set,
+ * which must have moments and rows; the other members from `head`. */
 few_status few__statistics_write(const struct few_statistics *head, const few_eval_set *set,
                                  const char *path);
 

@@ -1,4 +1,4 @@
-/* create.c - a model from a network's name, its options and its weights. */
+/* create.c - creates a model from a network's name, its options and its weights. */
 #include <math.h>
 #include <stdio.h>
 
@@ -34,7 +34,7 @@ static few_status make_spec(few_ctx *ctx, const struct few_model_opts *o,
   const bool counted =
       out->step_size == FEW_STEP_SIZE_SEGMENT || out->step_size == FEW_STEP_SIZE_HALVINGS;
   if (counted && o->max_steps < 1)
-    return few__fail(ctx, FEW_E_INVALID, "step size by %s, of %lld steps: give 1 at least",
+    return few__fail(ctx, FEW_E_INVALID, "step size by %s, with %lld steps: give at least 1",
                      o->step_size, (long long)o->max_steps);
   return FEW_OK;
 }

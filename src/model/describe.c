@@ -11,7 +11,7 @@
 #include "io/json.h"
 #include "model.h"
 
-/* A file gets the lowest version that can describe its content. */
+/* A file is written with the lowest version that can describe the model. */
 enum {
   VERSION = 2,
   SHORT_NAME = 63,
@@ -39,7 +39,7 @@ static void put_net(struct few_json *j, const few_model *m) {
   few__json_close(j);
 }
 
-/* Version 2 added lists of means and scales, and long names of classes. */
+/* Version 2 added lists of means and scales, and class names of over 63 bytes. */
 static int version_of(const few_model *m) {
   for (int64_t i = 0; m->class_names && i < m->spec.classes; i++)
     if (m->class_names[i] && strlen(m->class_names[i]) > SHORT_NAME) return 2;
@@ -103,7 +103,8 @@ static void put_guidance(struct few_json *j, const few_model *m) {
   few__json_close(j);
 }
 
-/* Nothing is written without classes, or if it is not known. */
+/* Put whether training had rows without a label, unless the model has no classes or it is not
+ * known. */
 static void put_unlabelled(struct few_json *j, const struct few_net_spec *s) {
   if (!s->classes || s->unlabelled == FEW_UNKNOWN) return;
   few__json_put_bool(j, "unlabelled", s->unlabelled == FEW_YES);
@@ -160,7 +161,7 @@ static few_status read_version(struct reading *r) {
                    r->place, version, VERSION);
 }
 
-/* Networks take TrigFlow's state and time; any other must be converted first. */
+/* Networks must take TrigFlow's state and time. Those of other processes are converted first. */
 static few_status read_process(struct reading *r, enum few_prediction *predicts) {
   const char *process, *name = "F";
   FEW_TRY(few__json_string(r->ctx, r->place, r->all, "process", &process));
@@ -174,7 +175,7 @@ static few_status read_process(struct reading *r, enum few_prediction *predicts)
   return few__fail_in(r->ctx, FEW_E_UNSUPPORTED, "%s: `predicts`", r->place);
 }
 
-/* All defaults, then the options in the file. *out is zeroed memory of options_size. */
+/* Set *out, zeroed memory of options_size, to the defaults, then to the options in the file. */
 static few_status read_options(struct reading *r, const struct few_net_def *net, json_t *part,
                                void *out) {
   json_t *options, *value;
@@ -264,7 +265,7 @@ static few_status read_word(struct reading *r, const json_t *object, const char 
   return FEW_OK;
 }
 
-/* Lists with one number for each coordinate or channel. */
+/* Read lists of means and scales, with one number for each coordinate or channel. */
 static few_status read_scales(struct reading *r, few_model *m) {
   json_t *list[2];
   FEW_TRY(few__json_array(r->ctx, r->place, r->data, "mean", &list[0]));
@@ -352,7 +353,7 @@ static few_status read_times(struct reading *r, few_model *m) {
   return few__fail_in(r->ctx, FEW_E_FORMAT, "%s: `times`", r->place);
 }
 
-/* An unknown direction comes from a newer few; guessing could run the model backwards. */
+/* An unknown direction is refused: ignoring it could run the model in the wrong direction. */
 static few_status read_direction(struct reading *r, few_model *m) {
   const char *word = "both";
   if (json_object_get(r->all, "direction"))
@@ -388,7 +389,7 @@ static const char *recipe_value(const char *recipe, const char *key) {
   return NULL;
 }
 
-/* Older files only have it in their recipe. */
+/* Older files do not have `unlabelled`; it follows from label_dropout in their recipe. */
 static void guess_unlabelled(const json_t *provenance, struct few_net_spec *s) {
   const char *recipe = json_string_value(json_object_get(provenance, "recipe"));
   const char *dropout = recipe ? recipe_value(recipe, "label_dropout") : NULL;

@@ -32,7 +32,7 @@ few_status few_model_save(const few_model *m, const char *path) {
   few_ctx *ctx = m->ctx;
   struct few_text description = {0};
   struct few_st_tensor *tensors;
-  uint16_t *half = NULL; /* the values in F16, if the model is saved so */
+  uint16_t *half = NULL; /* the values in F16, if the model is saved in F16 */
   few_status st;
   FEW_TRY(FEW_NEW(ctx, &tensors, m->params.n));
   if (m->half) FEW_GOTO(FEW_NEW(ctx, &half, m->params.total));
@@ -59,7 +59,7 @@ out:
 
 /* ---- Loading ---- */
 
-/* The first few names of a kind, for a message. */
+/* The first names of a list, for a message. */
 struct names {
   int n;
   char text[400];
@@ -133,9 +133,9 @@ static few_status take(few_ctx *ctx, few_model **out, const char *place, struct 
   if (text)
     st = few__model_from_description(ctx, out, place, text, strlen(text));
   else
-    st = few__fail(ctx, FEW_E_FORMAT,
-                   "%s is no model of few: its metadata lack `few`: give a file that few saved",
-                   place);
+    st = few__fail(
+        ctx, FEW_E_FORMAT,
+        "%s is not a model of few: its metadata have no `few`: give a file that few saved", place);
   if (!st) st = take_values(*out, place, file);
   few__st_free(ctx, file);
   if (st) {
@@ -145,7 +145,7 @@ static few_status take(few_ctx *ctx, few_model **out, const char *place, struct 
   return st;
 }
 
-/* People often name the directory of a run and mean the model in it. */
+/* If the path is the directory of a run, the error names the model in it. */
 static few_status check_no_run(few_ctx *ctx, const char *path) {
   char *model;
   if (!few__path_is_dir(path)) return FEW_OK;
@@ -171,7 +171,8 @@ few_status few_model_load_bytes(few_model **out, few_ctx *ctx, const char *name,
   struct few_st file;
   *out = NULL;
   if (!bytes || !name)
-    return few__fail(ctx, FEW_E_INVALID, "no bytes of a model, or no name for messages: give both");
+    return few__fail(ctx, FEW_E_INVALID,
+                     "the bytes of a model, or a name for messages, are missing: give both");
   FEW_TRY(few__st_parse(ctx, &file, name, bytes, n));
   return take(ctx, out, name, &file);
 }

@@ -1,10 +1,10 @@
-/* labels.c - Sainte-Lague's rule as a series. Sample ("seat") j = 0, 1, ... of class k is at time
- * (2 j + 1)/(2 c_k), and at equal times the smaller class comes first. One total of seats takes the
- * time 1; then the series repeats.
+/* labels.c - Sainte-Lague's rule as a series. Sample ("seat") j = 0, 1, ... of class k has the
+ * position (2 j + 1)/(2 c_k), and the series is in the order of positions; of equal positions, the
+ * class with the lower number comes first. After `total` seats, at position 1, the series repeats.
  *
- * A heap has the next seat of each class. It need not start at seat 0: a little before `first`,
- * class k has had about c_k first/total seats, and every seat that is uncertain because of rounding
- * comes before `first` in any case.
+ * A heap has the next seat of each class. It does not have to start at seat 0. A little before
+ * `first`, class k has had about c_k first/total seats. Every seat that is uncertain because of
+ * rounding comes before `first`, so it does not matter.
  */
 #include "labels.h"
 
@@ -14,7 +14,7 @@ struct seat {
   int64_t label, count, taken;
 };
 
-/* (2 a.taken + 1)/a.count < (2 b.taken + 1)/b.count: below 2^32 times below 2^31. */
+/* Is (2 a.taken + 1)/a.count < (2 b.taken + 1)/b.count? The products are below 2^32 times 2^31. */
 static bool before(const struct seat *a, const struct seat *b) {
   const uint64_t x = (uint64_t)(2 * a->taken + 1) * (uint64_t)b->count;
   const uint64_t y = (uint64_t)(2 * b->taken + 1) * (uint64_t)a->count;

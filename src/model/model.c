@@ -1,11 +1,11 @@
-/* model.c - a network with its weights: made from a table row, options and a spec.
+/* model.c - a network with its weights: creating, sharing, tracing and reading it.
  *
  * The network is traced once, with one row, on a graph that is then freed. This fills the table of
  * parameters, which has the size of `values`, the tensors that a file must have, and the offset of
  * each array. Later traces find the same rows, so the table never changes after few__model_declare.
  *
- * A model made by few_model_with_times shares the arrays of its root, which counts those that do:
- * the last one to be freed frees them.
+ * A model made by few_model_with_times shares the arrays of its root. The root counts the models
+ * that share them; when the last is freed, so are the arrays.
  */
 #include "model.h"
 
@@ -23,7 +23,7 @@ static few_status check_spec(few_ctx *ctx, const struct few_net_spec *s) {
                      "%lld values in all",
                      (long long)s->h, (long long)s->w, (long long)s->c, (long long)max_values);
   if (s->points && (s->h != 1 || s->w != 1))
-    return few__fail(ctx, FEW_E_INVALID, "points of %lld x %lld: give points h = w = 1",
+    return few__fail(ctx, FEW_E_INVALID, "points of %lld x %lld: points must have h = w = 1",
                      (long long)s->h, (long long)s->w);
   if (s->classes < 0 || s->classes > MAX_CLASSES)
     return few__fail(ctx, FEW_E_INVALID, "%lld classes: give 0 to %d", (long long)s->classes,
@@ -183,7 +183,7 @@ static few_status check_times(few_ctx *ctx, int n, const double *times) {
     if (!(times[i] > 0 && times[i] <= (i ? times[i - 1] : FEW_PI_2)) ||
         (i && times[i] == times[i - 1]))
       return few__fail(ctx, FEW_E_INVALID,
-                       "sampling time %d is %g: times fall strictly from at most pi/2 and stay "
+                       "sampling time %d is %g: times must fall strictly, be at most pi/2, and be "
                        "above 0",
                        i, times[i]);
   return FEW_OK;
@@ -284,7 +284,7 @@ few_status few__step_size_find(few_ctx *ctx, enum few_step_size *out, const char
       return FEW_OK;
     }
   return few__fail(ctx, FEW_E_UNSUPPORTED,
-                   "no span is called `%.40s`; there are none, angle, segment and halvings", name);
+                   "there is no span `%.40s`: give none, angle, segment or halvings", name);
 }
 
 void few_model_info(struct few_model_info *out, size_t size, const few_model *m) {
@@ -353,8 +353,8 @@ few_status few_model_match_data(int32_t *map, const few_model *m, const few_data
 few_status few_model_match_model(int32_t *map, const few_model *m, const few_model *other) {
   const struct few_classes from = few__model_classes(other, "the other model");
   const struct few_classes to = few__model_classes(m, "the model");
-  return few__classes_map(m->ctx, &from, &to, "name the class in each, or take models of the same",
-                          map);
+  return few__classes_map(m->ctx, &from, &to,
+                          "name the class for each model, or use models of the same", map);
 }
 
 few_status few_model_metadata(char **out, const few_model *m) {

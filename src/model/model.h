@@ -1,5 +1,4 @@
-/* model.h - the inside of a model. It is filled by few_model_load from a file, by few_model_create
- * from options, and by the trainer.
+/* model.h - the members of a model, which few_model_load, few_model_create and the trainer fill in.
  */
 #ifndef FEW_SRC_MODEL_H
 #define FEW_SRC_MODEL_H
@@ -19,10 +18,10 @@ const char *few__step_size_name(enum few_step_size s); /* "none" "angle" "segmen
 /* FEW_E_UNSUPPORTED if no span has this name. */
 few_status few__step_size_find(few_ctx *ctx, enum few_step_size *out, const char *name);
 
-/* Who uses a model. */
+/* Counts of the users of a model. */
 struct few_model_users {
   atomic_int runners; /* of this model, in any thread */
-  int sharing; /* of a root: models that share its arrays, itself included until it is freed */
+  int sharing; /* of a root: models that share its arrays; it counts itself until it is freed */
 };
 
 struct few_model {
@@ -37,7 +36,7 @@ struct few_model {
   struct few_net_spec spec;
   struct few_params params; /* owned */
   float *values;            /* [params.total]; owned; NULL: the model is only declared */
-  uint64_t written;         /* how often values may have changed: a device keeps a copy of them */
+  uint64_t written;         /* counts changes of values, for devices, which keep a copy */
 
   /* scaled = (raw - mean) scale, of standard deviation sigma_data */
   double data_mean, data_scale;
@@ -61,21 +60,23 @@ struct few_model {
 
 /* ---- Making ---- */
 
-/* A model whose weights are drawn with `seed`. opts are the network's options, copied. */
+/* A model whose weights are initialised at random from `seed`. `opts` are the network's options,
+ * copied. */
 few_status few__model_create(few_ctx *ctx, few_model **out, const struct few_net_def *net,
                              const void *opts, const struct few_net_spec *spec, uint64_t seed);
-/* The same without values: a reader compares the table of parameters with its file first. */
+/* The same without values, so that a reader can first compare the table of parameters with its
+ * file. */
 few_status few__model_declare(few_ctx *ctx, few_model **out, const struct few_net_def *net,
                               const void *opts, const struct few_net_spec *spec);
 
 /* Append the description that goes into the file (docs/format.md, section 4). */
 few_status few__model_describe(const few_model *m, struct few_text *out);
-/* A model without values from such a text; `place` names the text in messages. */
+/* A model without values from a description; `place` names it in messages. */
 few_status few__model_from_description(few_ctx *ctx, few_model **out, const char *place,
                                        const char *text, size_t n);
 
-/* For the maker of a model, before anybody else has it, and for the trainer, whose student no other
- * model shares and no other thread reads. A runner of it may exist, but not run meanwhile. */
+/* Only for code that creates a model, and for the trainer, whose student no other model shares and
+ * no other thread reads. The model may have a runner, but it must not be running. */
 float *few__model_write(few_model *m); /* its values, to be overwritten */
 few_status few__model_set_times(few_model *m, int n, const double *times);
 
@@ -83,7 +84,7 @@ few_status few__model_set_times(few_model *m, int n, const double *times);
 
 /* The scale of value k of an image or point. */
 struct few_data_scale few__model_scale(const few_model *m, int64_t k);
-/* All of them, [spec.c], in memory of ctx. */
+/* The scales of all coordinates or channels, [spec.c], in memory of ctx. */
 few_status few__model_scales(few_ctx *ctx, const few_model *m, struct few_data_scale **out);
 bool few__model_same_scale(const few_model *a, const few_model *b);
 /* Give m the scale of another model. */
@@ -94,7 +95,7 @@ struct few_classes few__model_classes(const few_model *m, const char *whose);
 /* few_model_match_data with a context of its own. */
 few_status few__model_match(few_ctx *ctx, int32_t *map, const few_model *m,
                             const struct few_data *data);
-/* How often samples of FEW_LABEL_SHARES have each class. */
+/* The class shares of samples with FEW_LABEL_SHARES. */
 struct few_shares few__model_shares(const few_model *m);
 
 /* ---- The network as a graph ---- */
@@ -102,17 +103,17 @@ struct few_shares few__model_shares(const few_model *m);
 /* The inputs "x", "t", "label", "guidance" and "step_size" of `rows` rows, as few_model_graph has
  * them. */
 struct few_net_input few__model_inputs(const few_model *m, few_graph *g, int64_t rows);
-/* A trace of the network, with this prefix ("teacher:") on the names of its parameters; `training`
- * turns dropout on. */
+/* Add the network to the graph. The names of its parameters get the prefix, such as "teacher:";
+ * `training` turns dropout on. */
 few_node few__model_trace(const few_model *m, few_graph *g, const char *prefix, bool training,
                           const struct few_net_input *in);
-/* The same, and the network's activations halfway through it. */
+/* The same; *middle is set to the activations in the middle of the network. */
 few_node few__model_trace_middle(const few_model *m, few_graph *g, const char *prefix,
                                  bool training, const struct few_net_input *in, few_node *middle);
 
 /* Is it a classifier, which gives logits [N,classes] instead of F? */
 static inline bool few__model_classifies(const few_model *m) { return m->net->features != NULL; }
-/* The [N,d] that a classifier's logits are a linear map of. */
+/* The features [N,d] of a classifier: its logits are a linear layer of them. */
 few_node few__model_features(const few_model *m, few_graph *g, const char *prefix,
                              const struct few_net_input *in);
 
@@ -121,7 +122,7 @@ few_node few__model_features(const few_model *m, few_graph *g, const char *prefi
 void few__model_bind(const few_model *m, const few_plan *plan, const char *prefix,
                      const float *values, const void **slots);
 
-/* Set live[v] (zeroed, few_graph_size(g) of them) for each node that y depends on. */
+/* Set live[v] for each node on which y depends. live[few_graph_size(g)] is all false before. */
 void few__model_reach(const few_graph *g, few_node y, bool *live);
 
 #endif

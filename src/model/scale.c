@@ -1,8 +1,8 @@
-/* scale.c - how raw values become a network's input, and back: x = (raw - mean) * scale.
+/* scale.c - converts raw values to a network's input and back: x = (raw - mean) * scale.
  *
- * Images, and points whose coordinates have similar spread, have one mean and one scale. If the
- * spreads differ much, the narrow coordinates would be negligible beside the wide ones. Then each
- * coordinate has its own pair, and the common pair is NaN, so that any use of it is noticed.
+ * Usually there is one mean and one scale. If the standard deviations of coordinates or channels
+ * differ much, those of small deviation would hardly count. Then each has its own mean and scale,
+ * and the common ones are NaN, so that any use of them is noticed.
  */
 #include <math.h>
 

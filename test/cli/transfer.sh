@@ -54,7 +54,7 @@ refused() {
 }
 refused "few encode is for it" sample $encoder --out x.png
 refused "few encode is for it" transfer $teacher $encoder clothes.npy --out x.png
-refused "only leads from noise to images" encode "$here/../../models/fashion-student.safetensors" \
+refused "leads only from noise to images" encode "$here/../../models/fashion-student.safetensors" \
   clothes.npy --out x.npy
 refused "npy file" encode $teacher clothes.npy --out x.png
 refused "is not a class" transfer $teacher $teacher clothes.npy --to sneakr --out x.png

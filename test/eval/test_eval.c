@@ -302,13 +302,13 @@ static void test_mistakes(void **state) {
   struct few_eval_opts o = options(f, "a.npy", NULL);
   refused(f, &o, FEW_E_INVALID, "a.npy", "--ref");
   o = options(f, "one.npy", "a.npy");
-  refused(f, &o, FEW_E_INVALID, "fd needs 2 images", "one.npy has 1");
+  refused(f, &o, FEW_E_INVALID, "fd needs at least 2 images", "one.npy has 1");
   o = options(f, "a.npy", "five.npy");
-  refused(f, &o, FEW_E_INVALID, "dc needs 6 images", "five.npy has 5");
+  refused(f, &o, FEW_E_INVALID, "dc needs at least 6 images", "five.npy has 5");
   o.metrics = "pr";
   few_eval_report_free(eval(f, &o)); /* 4 are enough for this one */
   o.knn = 5;
-  refused(f, &o, FEW_E_INVALID, "pr needs 6 images", "five.npy");
+  refused(f, &o, FEW_E_INVALID, "pr needs at least 6 images", "five.npy");
   o = options(f, "a.npy", "other.npy");
   refused(f, &o, FEW_E_INVALID, "8x8x1", "4x4x3");
   o = options(f, "a.npy", "a.npy");
@@ -330,7 +330,7 @@ static void test_mistakes(void **state) {
   refused(f, &o, FEW_E_INVALID, "bootstrap", "2 replicates");
   o.bootstrap = 2;
   o.keep = 11;
-  refused(f, &o, FEW_E_INVALID, "dc 6 images", "has 5");
+  refused(f, &o, FEW_E_INVALID, "dc needs 6 images", "has 5");
   o = options(f, "a.npy", "missing.npy");
   refused(f, &o, FEW_E_IO, "missing.npy", "");
   o = options(f, "a.npy", "broken.npz");
@@ -378,10 +378,10 @@ static void test_saved(void **state) {
   few_eval_report_free(want);
   /* what does not fit */
   o = options(f, "a.npy", "b.safetensors");
-  refused(f, &o, FEW_E_INVALID, "keeps 200 rows", "--keep 200");
+  refused(f, &o, FEW_E_INVALID, "has 200 rows", "--keep 200");
   o.keep = 200;
   o.n_reference = 100;
-  refused(f, &o, FEW_E_INVALID, "made of 290 images", "100");
+  refused(f, &o, FEW_E_INVALID, "made from 290 images", "100");
   o.n_reference = 0;
   o.label = 1;
   o.source = files_path(f, "m.safetensors");
@@ -661,7 +661,7 @@ static void test_not_finite(void **state) {
   o.sampling.steps = 1;
   assert_int_equal(few_eval(&r, f->ctx, &o), FEW_E_DIVERGED);
   assert_null(r);
-  assert_non_null(strstr(few_error(f->ctx), "hold values that are not finite"));
+  assert_non_null(strstr(few_error(f->ctx), "have values that are not finite"));
 }
 
 int main(void) {

@@ -163,7 +163,7 @@ static void test_measured(void **state) {
     assert_int_equal(b->warnings, i);
     few_eval_report_free(r);
   }
-  assert_non_null(strstr(b->warning, "its coordinates spread from"));
+  assert_non_null(strstr(b->warning, "standard deviations of its coordinates are from"));
 }
 
 int main(void) {

@@ -31,7 +31,7 @@ static few_node conv(struct few_feature_net *net, few_node x, const char *block,
                                                       .most = relu ? INFINITY : 0});
 }
 
-/* Every second pixel, and the new channels zero. */
+/* A shortcut without parameters: every second pixel, and zeros in the new channels. */
 static few_node shortcut(few_graph *g, few_node x, int64_t out) {
   struct few_shape s = few_node_shape(g, x);
   if (s.rank != 4 || s.dim[3] == out) return x;

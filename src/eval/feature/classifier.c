@@ -1,15 +1,15 @@
 /* classifier - any classifier of images that few trained (objective classifier). A row is the input
  * of its last layer.
  *
- * A network that classifies the images of a set has features that suit the set, which features of
- * photographs may not. It should not have been trained on the images of the reference.
+ * The features of a classifier of a data set suit that set; features of photographs may not. The
+ * classifier should not have been trained on the images of the reference.
  */
 #include <stdio.h>
 
 #include "io/json.h"
 #include "net.h"
 
-/* The data set that it was trained on, by the file. */
+/* Reads from the file on which data set the classifier was trained. */
 static few_status read_source(struct few_feature_net *net) {
   json_t *root;
   const char *text = net->model->provenance;

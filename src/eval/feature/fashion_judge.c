@@ -1,9 +1,9 @@
-/* fashion-judge - a second classifier of Fashion-MNIST (recipes/fashion-judge.ini), whose widths,
- * depth, groups and seed differ from those of `fashion`: a second opinion.
+/* fashion-judge - a second classifier of Fashion-MNIST (recipes/fashion-judge.ini). Its widths,
+ * depth, groups and seed differ from those of `fashion`.
  *
- * A setting that is chosen by the features of one network fits that network's blind spots. Lengths
- * of training, times and recipes were chosen by `fashion`. No setting is chosen by this network, so
- * a result is credible if both show it.
+ * Settings that are chosen with the features of one network may only look better to that network.
+ * Lengths of training, times and recipes were chosen with `fashion`. No setting was chosen with
+ * this network, so a result is credible if both show it.
  */
 #include "net.h"
 

@@ -1,6 +1,6 @@
-/* feature.c - open a feature network, run it over images.
+/* feature.c - opens a feature network and runs it over images.
  *
- * This works as the evaluation of models does (model/run/runner.c): a plan has R rows, and R images
+ * This works like the evaluation of models (model/run/runner.c): a plan has R rows, and R images
  * are one task, which one worker computes in an arena of its own. Kernels give an image the same
  * bits in every row. On a device, R is larger, and the workers resize the images of a task
  * together. The device is the one that the context has when the network is opened.
@@ -91,13 +91,13 @@ static few_status load(few_features *f, const char *file) {
   const struct few_feature_def *def = f->net.def;
   if (!def->weights) {
     if (!file) return FEW_OK;
-    return few__fail(f->net.ctx, FEW_E_INVALID, "features %s have no weights: leave out =%s",
+    return few__fail(f->net.ctx, FEW_E_INVALID, "features %s take no weights: leave out =%s",
                      def->name, file);
   }
   if (!file) file = def->weights;
   if (!*file)
     return few__fail(f->net.ctx, FEW_E_INVALID,
-                     "features %s need their weights, which few does not bring: give %s=FILE",
+                     "features %s need weights, which do not come with few: give %s=FILE",
                      def->name, def->name);
   if (file == def->weights && !few__path_exists(file))
     return few__fail(f->net.ctx, FEW_E_IO, "features %s: there is no %s here: give %s=FILE",

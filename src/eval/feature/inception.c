@@ -22,7 +22,7 @@
 static const struct few_bn_names names = {".bn.weight", ".bn.bias", ".bn.running_mean",
                                           ".bn.running_var"};
 
-/* A unit: kernel, norm, ReLU. Padded to keep the side, or not padded. */
+/* A unit: convolution, norm, ReLU. It is padded to keep the side, or not padded. */
 struct unit {
   const char *name;
   int64_t out;

@@ -14,7 +14,7 @@ enum { NAME = sizeof((struct few_feature_array){0}.name), TAPS = 9 };
 
 /* ---- arrays ---- */
 
-/* Keep `values`, which are owned from now on, under this name. Returns the node that reads them. */
+/* Keep `values` under this name, and return the node that reads them. Takes ownership of them. */
 static few_node array(struct few_feature_net *net, const char *name, struct few_shape shape,
                       float *values) {
   few_status st = FEW_GROW(net->ctx, &net->arrays, net->arrays.n + 1);
@@ -29,7 +29,7 @@ static few_node array(struct few_feature_net *net, const char *name, struct few_
 }
 
 static few_node fail(struct few_feature_net *net, few_status st) {
-  char why[600]; /* few__graph_fail overwrites the recorded sentence */
+  char why[600]; /* a copy, since few__graph_fail overwrites the recorded error */
   snprintf(why, sizeof why, "%s", few_error(net->ctx));
   return few__graph_fail(net->g, st, "%s", why);
 }
@@ -54,14 +54,14 @@ static few_status fold(struct few_feature_net *net, const struct few_feature_con
     shift[o] = v->bn ? (float)((double)p[1][o] - (double)p[2][o] * scale[o]) : p[1] ? p[1][o] : 0;
     if (!isfinite(scale[o]) || !isfinite(shift[o]))
       st = few__fail(net->ctx, FEW_E_FORMAT,
-                     "%s: batch norm `%s` has a variance that is none (channel %lld)",
+                     "%s: batch norm `%s` has an invalid variance (channel %lld)",
                      net->weights.path, v->bn, (long long)o);
   }
   for (int k = 0; k < 4; k++) few__free(net->ctx, p[k]);
   return st;
 }
 
-/* The kernel OIHW as HWIO times scale[o], and the shift. */
+/* Read the kernel, OIHW, as HWIO times scale[o], and the shift. */
 static few_status read_conv(struct few_feature_net *net, const struct few_feature_conv *v,
                             int64_t in, float **kernel, float **shift) {
   const int64_t dim[4] = {v->out, in, v->kh, v->kw}, taps = (int64_t)v->kh * v->kw;
@@ -96,7 +96,7 @@ static few_node strided(few_graph *g, few_node x, int axis, int64_t start, int64
   struct few_shape s = few_node_shape(g, x), pairs = {.rank = 5};
   if (s.rank != 4) return FEW_NONE;
   if (stride == 1) return few_slice(g, x, axis, start, n);
-  /* the last pair may be cut short: begin where all pairs are whole */
+  /* if the last pair would be incomplete, begin one element earlier and take second elements */
   const int64_t shift = start + 2 * n > s.dim[axis] ? 1 : 0;
   x = few_slice(g, x, axis, start - shift, 2 * n);
   for (int k = 0, j = 0; k < 4; k++) {
@@ -190,7 +190,7 @@ few_node few__feature_max3(few_graph *g, few_node x, int stride) {
   return x;
 }
 
-/* 1 / pixels inside of the 3x3 about each pixel, [1,h,w,1]. */
+/* [1,h,w,1]: 1 / the number of pixels of the 3x3 around each pixel that are inside the image. */
 static few_node shares(few_graph *g, int64_t h, int64_t w) {
   double *at;
   few_status st = FEW_NEW(few__graph_ctx(g), &at, h * w);

@@ -51,7 +51,7 @@ struct few_feature_net {
   char hash[FEW_SHA256_TEXT], resize[64], trained_on[160];
 };
 
-/* Open with weights that were read already. They are owned from now on, on failure too. */
+/* Open with weights that were read already. Takes ownership of them, also on failure. */
 few_status few__features_open_weights(few_ctx *ctx, few_features **out, const char *name,
                                       struct few_weights *weights);
 
@@ -61,7 +61,7 @@ void few__classifier_prepare(const struct few_feature_net *net, int64_t h, int64
                              const uint8_t *image, float *x);
 void few__classifier_build(struct few_feature_net *net, few_node x, few_node out[3]);
 
-/* ---- Layers ---- failures stick to the graph. x is [N,H,W,C]. */
+/* ---- Layers: errors are recorded in the graph. x is [N,H,W,C]. ---- */
 
 /* Suffixes by which a file names the parts of a batch norm. */
 struct few_bn_names {
@@ -69,7 +69,7 @@ struct few_bn_names {
 };
 struct few_feature_conv {
   const char *kernel; /* tensor, OIHW */
-  const char *bn;     /* the norm that follows it, or NULL: then `shift` may name a bias */
+  const char *bn;     /* the norm that follows; NULL: none, and `shift` may name a bias */
   const char *shift;
   const struct few_bn_names *names;
   double eps;
@@ -95,9 +95,9 @@ few_node few__feature_mean(few_graph *g, few_node x);
 
 /* ---- Preparing ---- */
 
-/* to[th][tw][3] = a (bilinear sample of the image) + b; grey becomes three equal channels. A
- * target's centre is at (i + 1/2) h/th - 1/2 with half_pixel, at i h/th without; no antialiasing.
- */
+/* to[th][tw][3] = a (bilinear sample of the image) + b, without antialiasing; a grey image becomes
+ * three equal channels. Row i of the target is sampled at (i + 1/2) h/th - 1/2 with half_pixel, and
+ * at i h/th without; columns likewise. */
 struct few_bilinear {
   int64_t th, tw;
   bool half_pixel;

@@ -26,7 +26,7 @@ static few_status read_kind(few_ctx *ctx, struct few_weights *out, const char *p
 
 few_status few__weights_read(few_ctx *ctx, struct few_weights *out, const char *path) {
   *out = (struct few_weights){0};
-  FEW_TRY(few__file_check(ctx, path)); /* it is opened more than once */
+  FEW_TRY(few__file_check(ctx, path)); /* checked once, although it is opened more than once */
   out->path = few__strdup(ctx, path);
   few_status st = out->path ? read_kind(ctx, out, path)
                             : few__fail(ctx, FEW_E_MEMORY, "out of memory: weights");

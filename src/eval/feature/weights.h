@@ -16,8 +16,8 @@ struct few_weights {
 few_status few__weights_read(few_ctx *ctx, struct few_weights *out, const char *path);
 void few__weights_free(few_ctx *ctx, struct few_weights *w);
 
-/* The numbers of a tensor of exactly this shape, as floats; *out is yours. A failure names file,
- * tensor and shape. */
+/* The numbers of a tensor of exactly this shape, as floats. The caller frees *out. Errors name the
+ * file, the tensor and the shape. */
 few_status few__weights_take(few_ctx *ctx, const struct few_weights *w, const char *name, int rank,
                              const int64_t *dim, float **out);
 

@@ -1,5 +1,5 @@
-/* agreement.c - how often the classifier's first choice is the label that an image was made for.
- * Do not expect 1: real images do not reach it either. Compare with the reference's own value. */
+/* agreement.c - the share of images whose most probable class, by the classifier, is their label.
+ * Real images do not reach 1 either, so compare with the value of the reference. */
 #include <math.h>
 #include <stdio.h>
 

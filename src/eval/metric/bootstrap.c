@@ -4,10 +4,10 @@
  * comes from the spread of the replicates. Given the n images, the mean of h of them has the
  * variance s^2 / h (1 - h / n). For a half this is s^2 / n, the variance of the mean of all n, so
  * nothing has to be scaled. This is the delete-half jackknife. It is right for smooth functions of
- * means, such as fd, kid and is, and for less smooth statistics, where leaving one out is wrong
- * (Shao and Wu 1989, Annals of Statistics 17, 1176). A true bootstrap draws with replacement: an
- * image that is drawn twice lies at distance 0 from itself, so the balls of pr and dc collapse and
- * kid is no longer unbiased.
+ * means, such as fd, kid and is, and also for less smooth statistics, for which the leave-one-out
+ * jackknife is wrong (Shao and Wu 1989, Annals of Statistics 17, 1176). A true bootstrap draws with
+ * replacement, so an image may be drawn twice. The two copies have distance 0, so the balls of pr
+ * and dc would collapse, and kid would be biased.
  *
  * In general, with h of the H images that are held, and a value measured on N images,
  * error^2 = var h H / ((H - h) N).
@@ -48,7 +48,7 @@ static void copy(float *to, int64_t i, const float *from, int64_t item, int64_t 
   if (to) memcpy(to + i * d, from + item * d, (size_t)d * sizeof *to);
 }
 
-/* Half number r of the images that are held: the first half of a permutation. */
+/* Fill `part` with half number r of the images that are held: the first half of a permutation. */
 static few_status fill(const struct bootstrap *b, int r, few_eval_set *part) {
   const few_eval_set *s = b->whole->set;
   int64_t n = 0;

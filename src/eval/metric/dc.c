@@ -3,10 +3,10 @@
  *   density    sum_j (reference balls that contain sample j) / (k M), M samples
  *   coverage   share of the reference balls that contain a sample
  *
- * The ball of a reference row reaches to its k-th neighbour (k = 5). Its surface does not belong to
- * it, as in the authors' package prdc. An outlier of the reference has a huge ball, which precision
- * counts as any other; density counts it once of k. Density may exceed 1. Two large sets of one
- * distribution and one size have density 1 and coverage 1 - 2^-k.
+ * The ball of a reference row reaches to its k-th neighbour (k = 5), without its surface, as in the
+ * authors' package prdc. An outlier of the reference has a huge ball. For precision, one such ball
+ * around a sample is enough; for density, it counts only 1/k. Density may exceed 1. Two large sets
+ * of the same distribution and size have density 1 and coverage 1 - 2^-k.
  */
 #include <math.h>
 

@@ -5,9 +5,9 @@
  *
  * of rows x, x' of the samples and y, y' of the reference. Each expectation is the mean over all
  * pairs of two different rows. That makes the estimate unbiased, so it may be negative. The
- * distance is 0 for equal distributions and for no others, has no parameters, and is in the units
- * of the rows. Unlike fd, which depends on means and covariances only, it detects a missing mode,
- * so it is the metric for points.
+ * distance is 0 only for equal distributions, has no parameters, and is in the units of the rows.
+ * It detects missing modes, which fd may not, since that depends only on means and covariances. So
+ * it is the metric for points.
  */
 #include <math.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ enum { GROUP = 128 }; /* panels between two progress reports */
 
 struct energy {
   int64_t d;
-  const few_eval_set *a, *b; /* whose pairs are summed; where a is b, each pair once */
+  const few_eval_set *a, *b; /* sets whose pairs are summed; if a is b, each pair counts once */
   const double *norm_a, *norm_b;
   double *sum;            /* [panels of a] of distances */
   double *strips;         /* [workers][8][8 STRIP] */

@@ -3,8 +3,8 @@
  * features it is another number, so it has another name here.
  *
  * The estimate is biased: it falls as n grows, by an amount that depends on the model (Chong and
- * Forsyth 2020, arXiv:1911.07023). Compare only numbers of one n. With n <= d the covariance is
- * singular: the distance of the two fitted normals is still exact, and a warning is logged.
+ * Forsyth 2020, arXiv:1911.07023). Compare only numbers with the same n. If n <= d, the covariance
+ * is singular. The distance of the two fitted normals is still exact, but a warning is logged.
  */
 #include <math.h>
 #include <stdio.h>
@@ -21,8 +21,8 @@ static void warn_singular(few_ctx *ctx, const char *name, int64_t n, int64_t d, 
   if (n > d || rank == d) return;
   few__log(ctx, FEW_LOG_WARN,
            "%s: %lld images in %lld dimensions give a singular covariance (rank %lld): the "
-           "Frechet distance is exact for these images and far too high for the distribution "
-           "that they come from; take more than %lld",
+           "Frechet distance is exact for these images, but far too high for their distribution; "
+           "take more than %lld images",
            name, (long long)n, (long long)d, (long long)rank, (long long)d);
 }
 

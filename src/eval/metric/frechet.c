@@ -3,15 +3,15 @@
  *
  *   d^2 = |mu_1 - mu_2|^2 + tr S_1 + tr S_2 - 2 tr (S_1 S_2)^(1/2)
  *
- * S_1 S_2 is not symmetric. A general solver for its root leaves an imaginary part, which must be
- * dropped, and fails for a singular covariance unless something is added to the diagonal. With
- * S = Q L Q^T instead,
+ * S_1 S_2 is not symmetric. A general solver for its root gives a small imaginary part, which must
+ * be dropped, and fails for a singular covariance unless something is added to the diagonal. This
+ * file uses S = Q L Q^T, with which
  *
  *   tr (S_1 S_2)^(1/2) = tr (S_1^(1/2) S_2 S_1^(1/2))^(1/2) = sum of the singular values of A,
  *   A = L_1^(1/2) Q_1^T Q_2 L_2^(1/2)
  *
- * which also holds for singular covariances. These are singular values of A and not roots of the
- * eigenvalues of A A^T, because a root turns a rounding error of 1e-16 in a zero into 1e-8.
+ * This also holds for singular covariances. The singular values are not computed as roots of the
+ * eigenvalues of A A^T, because the root turns a rounding error of 1e-16 in a zero into 1e-8.
  * Eigenvalues below d eps of the largest are rounding errors, and are taken as 0.
  */
 #include "frechet.h"
@@ -45,7 +45,7 @@ static few_status no_solution(few_ctx *ctx, const char *what, int64_t d, int inf
                    what, (long long)d, (long long)d, info);
 }
 
-/* cov = Q L Q^T; on return row i of `cov` is q_i. */
+/* Decompose cov = Q L Q^T. On return row i of `cov` is q_i. */
 static few_status eigen(few_ctx *ctx, int64_t d, double *cov, double *value) {
   const int n = (int)d;
   int int_size, *ints = NULL;
@@ -94,7 +94,7 @@ static void cross_rows(void *user, int64_t p, int worker) {
            (size_t)c->b->rank * sizeof *strip);
 }
 
-/* Sum of the singular values of a [rows][columns], which is destroyed. */
+/* Sum of the singular values of a [rows][columns], which is overwritten. */
 static few_status nuclear(few_ctx *ctx, int64_t rows, int64_t columns, double *a, double *sum) {
   const int m = (int)columns, n = (int)rows; /* a^T to LAPACK */
   const int64_t count = rows < columns ? rows : columns;

@@ -13,7 +13,7 @@ struct few_frechet {
 few_status few__frechet(few_ctx *ctx, few_workers *w, const few_moments *a, const few_moments *b,
                         struct few_frechet *out);
 
-/* The same of given means [d] and covariances [d][d]; these are destroyed. */
+/* The same for given means [d] and covariances [d][d]; the covariances are overwritten. */
 few_status few__frechet_of(few_ctx *ctx, few_workers *w, int64_t d, const double *mean_a,
                            double *cov_a, const double *mean_b, double *cov_b,
                            struct few_frechet *out);

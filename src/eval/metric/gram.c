@@ -1,10 +1,11 @@
-/* gram.c - inner products of rows, 8 sums per row in registers, with the widest instructions that
- * the processor has. Rows are cut into pieces of 256 values, so that those of a stay in the cache.
+/* gram.c - inner products of rows, with 8 sums per row in registers and the widest instructions
+ * that the processor has. Rows are split into pieces of 256 values, so that the rows of a stay in
+ * cache.
  *
- * No product is fused with a sum (-ffp-contract=off) and no sum is reordered: each lane of a vector
- * is a sum of its own. So all widths give the same bits, on every machine and for any grouping, and
- * two equal rows are at distance 0. A BLAS does not guarantee this: its sums depend on the position
- * of a row in a matrix, and on its threads.
+ * No product is fused with a sum (-ffp-contract=off), and no sum is reordered, because each lane of
+ * a vector holds a sum of its own. So all widths give the same bits, on every machine and for any
+ * grouping, and two equal rows have distance 0. A BLAS does not guarantee this: its sums depend on
+ * the position of a row in a matrix, and on its threads.
  */
 #include "gram.h"
 

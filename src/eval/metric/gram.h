@@ -1,9 +1,9 @@
 /* gram.h - inner products of rows in f64, in tiles of 8 x 8 rows. Covariances, kernels and
  * distances are computed from them.
  *
- * Rows lie in panels of 8: element k of row i is panels[(i / 8) * 8 * k_count + 8 k + i % 8]. Rows
- * past the last are zero. A sum runs over k in fixed blocks, so an inner product has the same bits
- * for any position of its rows. That of two equal rows is the square of each, to the bit.
+ * Rows are in panels of 8: element k of row i is panels[(i / 8) * 8 * k_count + 8 k + i % 8]. Rows
+ * past the last are zero. A sum runs over k in fixed blocks, so the bits of an inner product do not
+ * depend on the position of its rows. For two equal rows it equals the square of each exactly.
  */
 #ifndef FEW_SRC_METRIC_GRAM_H
 #define FEW_SRC_METRIC_GRAM_H
@@ -22,7 +22,7 @@ static inline size_t few__panels_size(int64_t rows, int64_t k) {
 /* out[i][8 j + l] = <row i of panel a, row l of panel b_j>, i < 8; j < n panels of b. */
 void few__gram_strip(const double *a, const double *b, int64_t n, int64_t k, double *out);
 
-/* The same with instructions of width 0 .. widths - 1, of those that this processor has. Tests. */
+/* For tests: the same with one of the widths that this processor has, 0 .. widths - 1. */
 int few__gram_widths(void);
 void few__gram_strip_by(int width, const double *a, const double *b, int64_t n, int64_t k,
                         double *out);

@@ -1,5 +1,6 @@
-/* gram_strip.h - the kernel of gram.c in one width: GRAM_NAME, vectors of GRAM_LANES doubles,
- * GRAM_ROWS rows at once, as many as fit the registers. Included once per width. */
+/* gram_strip.h - the kernel of gram.c for one width, included once per width. GRAM_NAME is the
+ * width's name; vectors have GRAM_LANES doubles; GRAM_ROWS rows are computed at once, as many as
+ * fit the registers. */
 
 #define GRAM_PASTE_(a, b) a##_##b
 #define GRAM_PASTE(a, b) GRAM_PASTE_(a, b)

@@ -2,10 +2,10 @@
  *
  *   IS = exp mean_x KL(p(y|x) | p(y)),   p(y) = mean_x p(y|x)
  *
- * as the mean over splits, each with its own p(y). KL is sum_y p(y|x) log p(y|x), which is summed
- * as the images stream by, minus sum_y p(y) log p(y). The splits are a random partition, so that a
- * set that is sorted by class does not have splits of one class each. The score uses no reference:
- * one image per class, repeated, gets the best score possible.
+ * as the mean over splits, each with its own p(y). The mean KL is the mean of sum_y p(y|x) log
+ * p(y|x), summed image by image, minus sum_y p(y) log p(y). The splits are a random partition, so
+ * that a set that is sorted by class does not have splits of one class each. The score uses no
+ * reference: a set that repeats one image per class gets the best possible score.
  */
 #include <math.h>
 #include <stdio.h>

@@ -1,12 +1,12 @@
-/* kid.c - the kernel distance, KID (Binkowski et al. 2018, arXiv:1801.01401): the squared maximum
- * mean discrepancy under k(x, y) = (<x, y> / d + 1)^3, in its unbiased estimate from m rows of each
- * set
+/* kid.c - the kernel distance, KID (Binkowski et al. 2018, arXiv:1801.01401): the unbiased estimate
+ * of the squared maximum mean discrepancy with k(x, y) = (<x, y> / d + 1)^3, from m rows of each
+ * set,
  *
  *   sum_(i != j) k(x_i, x_j) / (m (m - 1)) + the same of y - 2 sum_ij k(x_i, y_j) / m^2
  *
  * averaged over random subsets of the rows that are kept. It may be negative, and is about 0 for
- * two sets of one distribution, for any m. With few images, this is the metric to trust. The error
- * is the standard deviation over subsets.
+ * two sets of the same distribution, for any m, so it is the best metric for a small number of
+ * images. The error is the standard deviation over subsets.
  */
 #include <math.h>
 #include <stdio.h>
@@ -29,7 +29,8 @@ static double kernel(double product, int64_t d) {
   return k * k * k;
 }
 
-/* Panels p of `a` with rows of `b`: all of them, or those before the row where a is b. */
+/* Sum of k over panel p of `a` with all rows of `b`; if a is b, each row with the rows before
+ * it. */
 static double panel_sum(const struct subset *s, int64_t p, const double *a, const double *b,
                         double *strip) {
   const bool self = a == b;

@@ -1,8 +1,8 @@
 /* knn.c - all distances between two sets, in strips of 8 rows, without storing them.
  *
- * |x - y|^2 = <x, x> + <y, y> - 2 <x, y> in f64. All inner products come from one kernel, so a row
- * and its copy are at distance zero to the bit. Distances stay squared, which changes no
- * comparison. Time grows as (n_real + n_fake)^2 d, memory as n.
+ * |x - y|^2 = <x, x> + <y, y> - 2 <x, y> in f64. One kernel computes all inner products, so the
+ * distance of a row and its copy is exactly 0. Distances stay squared, which changes no comparison.
+ * Time grows as (n_real + n_fake)^2 d, memory as n.
  */
 #include "knn.h"
 
@@ -98,7 +98,7 @@ static bool in_ball(double distance, double radius, bool closed) {
   return distance < radius || (closed && distance == radius);
 }
 
-/* One real row against samples first .. first + n - 1 at distances x. */
+/* Count for one real row and samples first .. first + n - 1, whose squared distances are x. */
 static void count_row(struct knn *a, int64_t real, int64_t first, int64_t n, const double *x,
                       int worker, bool recalled[FEW_KNN_RULES], int64_t pairs[FEW_KNN_RULES]) {
   for (int r = 0; r < a->job->rules; r++) {
@@ -136,7 +136,7 @@ static void count(void *user, int64_t p, int worker) {
     }
 }
 
-/* Run over the panels of a side, some at a time, with a progress report after each part. */
+/* A part of the panels of a side; progress is reported after each part. */
 struct part {
   struct knn *a;
   void (*task)(void *user, int64_t p, int worker);

@@ -1,4 +1,5 @@
-/* knn.h - which rows are in which balls: the k-nearest-neighbour manifolds of two sets of rows. */
+/* knn.h - balls around the rows of two sets, up to the k-th nearest neighbour, and which rows of
+ * the other set they contain. */
 #ifndef FEW_SRC_METRIC_KNN_H
 #define FEW_SRC_METRIC_KNN_H
 

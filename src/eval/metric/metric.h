@@ -10,7 +10,7 @@
 /* An evaluation keeps sets of metrics in the bits of an unsigned. */
 enum { FEW_METRICS_MAX = 32 };
 
-/* What the built-in metrics of one input share. */
+/* Results that the built-in metrics of one input share. */
 struct few_metric_shared {
   few_workers *w;
   bool knn_done[FEW_KNN_RULES]; /* pr and dc share one pass over all distances */
@@ -24,7 +24,7 @@ struct few_metric_shared {
 /* Built-in metrics, then those of the context, which may be NULL. */
 int few__metric_count(const few_ctx *ctx);
 const struct few_metric_def *few__metric_at(const few_ctx *ctx, int i);
-/* The index of the metric with this name or alias, which has so many letters; -1: none. */
+/* The index of the metric with this name or alias, of `length` letters; -1: none. */
 int few__metric_find(const few_ctx *ctx, const char *name, size_t length);
 
 /* For fd and sfd: the Frechet distance of two ended moments as a metric's value. */
@@ -39,9 +39,9 @@ struct few_knn_rule few__metric_rule(const struct few_metric_opts *o, int rule);
 /* "k 3, closed balls" */
 void few__metric_rule_text(char how[FEW_METRIC_HOW], const struct few_metric_opts *o, int rule);
 
-/* Standard errors over the images of in->set, which was made with `hold`, by so many replicates,
- * into value[metric i][v] of the metrics whose bit i of `wanted` is set. Other members of the
- * values stay as the metrics left them. */
+/* Estimate standard errors over the images of in->set, which was made with `hold`, from
+ * `replicates` halves. Sets the error of value[i][v] for each metric i whose bit of `wanted` is
+ * set, and no other member. */
 few_status few__bootstrap(few_ctx *ctx, const struct few_metric_input *in, unsigned wanted,
                           int replicates, struct few_metric_value (*value)[FEW_METRIC_VALUES]);
 

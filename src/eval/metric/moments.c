@@ -6,10 +6,10 @@
  *
  *   delta = mean_b - mean,  mean += delta b / (n + b),  M += M_b + delta delta^T n b / (n + b)
  *
- * Reference codes subtract n mean^2 from the sum of squares. That loses digits where a mean is
- * large compared with the spread, as with pixels and with features after a ReLU. Here nothing large
- * is subtracted. Blocks begin at multiples of 256 rows, so the bits do not depend on how rows are
- * grouped into calls.
+ * Other implementations subtract n mean^2 from the sum of squares. That loses digits if the mean is
+ * large compared with the deviation, as with pixels and with features after a ReLU. Here nothing
+ * large is subtracted. Blocks begin at multiples of 256 rows, so the bits do not depend on how rows
+ * are grouped into calls.
  */
 #include "moments.h"
 
@@ -66,7 +66,7 @@ void few__moments_free(few_moments *m) {
   few__free(m->ctx, m);
 }
 
-/* Columns 8 p .. 8 p + 7 of the block, minus their means, as panel p. */
+/* Write columns 8 p .. 8 p + 7 of the block, minus their means, as panel p. */
 static void centre(void *user, int64_t p, int worker) {
   few_moments *m = user;
   const int64_t rows = m->held, first = p * FEW_PANEL;
@@ -84,7 +84,7 @@ static void centre(void *user, int64_t p, int worker) {
           j < width ? (double)m->waiting[r * m->d + first + j] - m->block_mean[first + j] : 0;
 }
 
-/* Rows 8 p .. 8 p + 7 of the lower half of M. */
+/* Merge the block into rows 8 p .. 8 p + 7 of the lower half of M. */
 static void merge_rows(void *user, int64_t p, int worker) {
   few_moments *m = user;
   const int64_t d = m->d, wide = (p + 1) * FEW_PANEL, rows = m->held;

@@ -3,10 +3,10 @@
  *   precision   share of the samples that lie in the ball of some reference row
  *   recall      share of the reference rows that lie in the ball of some sample
  *
- * where the ball of a row reaches to its k-th nearest neighbour in its own set (k = 3), and its
- * surface belongs to it. This is the rule of the authors' code and of guided-diffusion's evaluator,
- * which compares squared distances. The package prdc leaves the surface out: --ball open --knn 5.
- * Both numbers depend strongly on n and on k. Give both sets the same size.
+ * where the ball of a row reaches to its k-th nearest neighbour in its own set (k = 3), with its
+ * surface. This is the rule of the authors' code and of guided-diffusion's evaluator, which
+ * compares squared distances. For the package prdc, without the surface, give --ball open --knn 5.
+ * Both numbers depend strongly on n and on k. Compare sets of the same size.
  */
 #include <math.h>
 

@@ -1,8 +1,8 @@
 /* set.c - turns a stream of features into sums and a random choice of rows.
  *
- * A pseudo-random permutation of 0..n-1 decides which rows are kept and which split an image
- * belongs to. So a set that is sorted by class gives fair parts. Each row has its own slot, so
- * order and grouping of calls do not matter.
+ * A pseudo-random permutation of 0..n-1 decides which rows are kept and to which split an image
+ * belongs, so parts of a set that is sorted by class have all classes. Each row has its own slot,
+ * so the order and grouping of calls do not matter.
  */
 #include "set.h"
 
@@ -77,7 +77,7 @@ static few_status check_finite(const few_eval_set *s, int64_t n, int64_t d, cons
     if (!isfinite(x[i]))
       return few__fail(s->ctx, FEW_E_FORMAT,
                        "%s: %s %lld of image %lld is not finite: the feature network's weights are "
-                       "broken, or made for other images",
+                       "damaged, or for other images",
                        s->o.name, what, (long long)(i % d), (long long)(s->seen + i / d));
   return FEW_OK;
 }

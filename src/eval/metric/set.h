@@ -10,8 +10,8 @@ struct few_eval_set_opts {
   unsigned needs;
   int64_t n; /* images of the set */
   int64_t dim, spatial, classes;
-  int64_t keep;  /* rows kept at most: a random choice, a function of n and seed only */
-  int splits;    /* of the marginal: random parts whose sizes differ by at most one */
+  int64_t keep;  /* most rows that are kept, a random choice that depends only on n and seed */
+  int splits;    /* random parts, whose sizes differ by at most one, each with its own marginal */
   uint64_t seed; /* of the kept rows and of the splits */
   bool hold; /* keep logits, spatial features and labels of the kept images too, for error bars */
 };
@@ -31,7 +31,7 @@ struct few_eval_set {
   int64_t kept;   /* rows in `panels`: min(n, keep) */
   double *panels; /* as gram.h has them */
   struct few_eval_set_split *split;
-  int64_t held; /* images, where o.hold: min(n, keep) */
+  int64_t held; /* images held: min(n, keep) if o.hold, otherwise 0 */
   float *held_rows, *held_logits, *held_spatial;
   int32_t *held_labels;
   double *p; /* [classes] of one image; scratch */
@@ -42,15 +42,15 @@ few_status few__eval_set_create(few_ctx *ctx, few_eval_set **out, few_workers *w
                                 const struct few_eval_set_opts *o);
 void few__eval_set_free(few_eval_set *s); /* NULL is fine */
 
-/* Add the next n images. What the set does not need may be NULL. FEW_E_FORMAT, naming the place,
- * for a value that is not finite. The result does not depend on how images are grouped into calls.
- */
+/* Add the next n images. Arrays that the set does not need may be NULL. FEW_E_FORMAT for a value
+ * that is not finite; the message names it. The result does not depend on how images are grouped
+ * into calls. */
 few_status few__eval_set_add(few_eval_set *s, int64_t n, const float *rows, const float *logits,
                              const float *spatial, const int32_t *labels);
 void few__eval_set_end(few_eval_set *s); /* after all o.n images */
 
-/* Write and read row `slot` of the kept ones. A set that is restored from a file is filled by this
- * and by few__moments_restore only. */
+/* Write and read row `slot` of the kept rows. A set that is restored from a file is filled only by
+ * few__eval_set_keep and few__moments_restore. */
 void few__eval_set_keep(few_eval_set *s, int64_t slot, const float *row);
 void few__eval_set_kept(const few_eval_set *s, int64_t slot, float *row);
 

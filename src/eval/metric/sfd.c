@@ -1,6 +1,6 @@
 /* sfd.c - the Frechet distance of spatial features, known as sFID (Nash et al. 2021,
- * arXiv:2103.03841). It measures the layout of an image, which features that are averaged over
- * positions do not.
+ * arXiv:2103.03841). It measures the layout of images; features that are averaged over positions do
+ * not.
  */
 #include "metric.h"
 

@@ -1,4 +1,4 @@
-/* table.c - the metrics by name, built in or added, and what several of them share. */
+/* table.c - the metrics by name, built in or added, and computations that several of them share. */
 #include <math.h>
 #include <stdio.h>
 

@@ -4,13 +4,13 @@
  * respect to its parameters, and F's tangent along (dx, dt) with respect to the parameters, which
  * consistency training differentiates.
  *
- * Bounds. Directions have the size of what they perturb (rms of an array of weights), so a step h
- * is relative. At h = 1e-5 rounding leaves eps/h = 2e-11 in a difference, and truncation leaves h^2
- * times a ratio of third to first derivatives, which composed layers and fast sinusoids of time
- * make large. 1e-6 is above both and far below the error of a wrong rule, about 1. If the rule is
- * right, one of the two steps tried passes. The adjoint test has no step: the same products are
- * summed in two orders, which differ by eps sqrt(n), 2e-12 for n = 1e8 products; the bound is
- * 1e-11.
+ * Bounds: a direction has the size of the array that it perturbs (its rms), so a step h is
+ * relative. At h = 1e-5 a difference has a rounding error of eps/h = 2e-11, and a truncation error
+ * of h^2 times a ratio of third to first derivatives, which composed layers and fast sinusoids of
+ * time make large. The bound, 1e-6, is above both and far below the error of a wrong rule, about 1.
+ * If a rule is right, one of the two steps that are tried passes. The adjoint test has no step. It
+ * sums the same products in two orders, whose results differ by eps sqrt(n), 2e-12 for n = 1e8
+ * products; its bound is 1e-11.
  */
 #include <math.h>
 
@@ -37,7 +37,7 @@ static void take_row(const few_model *m, int row, double *out) {
   for (int64_t i = 0; i < n; i++) out[i] = (double)from[i];
 }
 
-/* Normal numbers with the rms of the array's values; of size 0.01 if those are all zero. */
+/* Normal numbers with the rms of the array's values, or rms 0.01 if those are all zero. */
 static void direction(const few_model *m, int row, const char *name, int64_t n, double *out) {
   const float *of = m->values + m->params.at[row].offset;
   double sum = 0;
@@ -50,7 +50,7 @@ static void direction(const few_model *m, int row, const char *name, int64_t n, 
   for (int64_t i = 0; i < n; i++) out[i] *= size;
 }
 
-/* Values that the checker does not draw itself. It calls directions "d(name#node)". */
+/* Sets values that the checker does not draw itself. Names of directions are "d(name#node)". */
 static bool value(void *user, const char *name, int64_t n, double *out) {
   const few_model *m = user;
   char of[sizeof m->params.at->name];
@@ -124,9 +124,9 @@ static few_status judge(const struct subject *s, few_node y, int n, const few_no
 few_status few_model_check(struct few_model_check out[FEW_MODEL_CHECKS], size_t size,
                            const few_model *m) {
   struct subject s = {.m = m, .started = few__now()};
-  struct few_model_check check[FEW_MODEL_CHECKS] = {{.what = "the network by its inputs"},
-                                                    {.what = "the network by its parameters"},
-                                                    {.what = "its tangent by its parameters"}};
+  struct few_model_check check[FEW_MODEL_CHECKS] = {{.what = "network w.r.t. its inputs"},
+                                                    {.what = "network w.r.t. its parameters"},
+                                                    {.what = "tangent w.r.t. its parameters"}};
   few_status st;
   FEW_TRY(few_graph_create(&s.g, m->ctx));
   FEW_GOTO(build(&s));

@@ -1,8 +1,8 @@
 /* show.c - a model as text: its description, then its layers or every node of its graph.
  *
- * A layer is a scope of the trace. Its line adds up the parameters and FLOPs of the scope's nodes,
- * and has the shape of the last one; a scope with neither is left out. Nothing here is particular
- * to a network.
+ * A layer is a scope of the trace. Its line has the sums of parameters and FLOPs over the scope's
+ * nodes, and the shape of the last node. A scope without parameters and FLOPs is left out. This is
+ * the same for all networks.
  */
 #include "few/inspect.h"
 #include "model/model.h"
@@ -39,7 +39,7 @@ static const char *place(const char *scope) {
 
 /* ---- The description ---- */
 
-/* "key = value; ..." over as many lines as needed. */
+/* Add the network's options, "key = value; ...", on as many lines as needed. */
 static void add_options(struct showing *s) {
   enum { COLUMNS = 96, INDENT = 12 };
   size_t line = 0;
@@ -84,7 +84,7 @@ static void add_spec(struct showing *s) {
   few__text_add(s->ctx, s->out, ", sigma_data %g\n", p->sigma_data);
 }
 
-/* Training items of each class, and whether training contained rows without a label. */
+/* Add the training items of each class, and whether training had rows without a label. */
 static void add_labels(struct showing *s) {
   static const char *const rows[] = {"", "none without a label", "some without a label"};
   const few_model *m = s->m;
@@ -121,7 +121,7 @@ static void add_head(struct showing *s) {
   few__text_add(s->ctx, s->out, "sampler     %s", m->sampler);
   if (m->spec.guidance)
     few__text_add(s->ctx, s->out, ", guidance %g to %g", m->guidance_min, m->guidance_max);
-  if (m->spec.step_size) few__text_add(s->ctx, s->out, "; takes the size of a step");
+  if (m->spec.step_size) few__text_add(s->ctx, s->out, "; takes a step size");
   if (m->direction == FEW_ENCODES) few__text_add(s->ctx, s->out, ", from images to noise");
   few__text_add(s->ctx, s->out, "\n");
   add_times(s);

@@ -1,15 +1,16 @@
-/* signal.c - how large activations and gradients are, block by block, before anything is learned.
+/* signal.c - measures the size of activations and gradients, block by block, before training.
  *
  * With x_{l+1} = x_l + F_l(norm(x_l)) all layers have equal shares in the sum, and the signal grows
  * with the square root of depth. With norms after the sum, x_{l+1} = norm(x_l + F_l(x_l)), the
  * first layer's share halves at each step, and so does its gradient (Su Jianlin, kexue.fm 8747).
- * Smaller weights (BERT's 0.02, where 1/sqrt(768) = 0.036) bring a network nearer to the identity,
- * and layers that start at zero make it the identity: no layer before them has a gradient at the
- * first step.
+ * Smaller weights (BERT's 0.02 instead of 1/sqrt(768) = 0.036) bring a network closer to the
+ * identity, and layers that start at zero make it the identity; in the first step no layer before
+ * them has a gradient.
  *
- * The weights are drawn, the input is x ~ N(0, 1) at t ~ U(0.1, 1.5), and <w, F> with w ~ N(0, 1)
- * is differentiated by the last value of each block. A block is a top-level scope of the network,
- * as few show lists them. The gradient by F itself is 1.
+ * The weights are initialised at random, the input is x ~ N(0, 1) at t ~ U(0.1, 1.5), and <w, F>
+ * with w ~ N(0, 1) is differentiated with respect to the last value of each block. A block is a
+ * top-level scope of the network, as few show lists them. The gradient with respect to F has size
+ * 1.
  */
 #include <math.h>
 #include <stdio.h>
@@ -118,7 +119,7 @@ static few_status find_blocks(struct signal *s) {
   return FEW_OK;
 }
 
-/* One derivative for each block, since the variables of one derivative are independent. */
+/* Take one derivative for each block, since a derivative treats its variables as independent. */
 static few_status differentiate(struct signal *s) {
   few_node w = few_randn(s->g, FEW_RNG_CHECK, few_node_shape(s->g, s->y));
   for (int i = 0; i < s->n; i++) {

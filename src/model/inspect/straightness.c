@@ -1,8 +1,9 @@
-/* straightness.c - how straight a model's paths are (Liu, Gong and Liu, arXiv 2209.03003, section
- * 2.2; include/few/inspect.h).
+/* straightness.c - measures how straight a model's paths are (Liu, Gong and Liu, arXiv 2209.03003,
+ * section 2.2; few/inspect.h).
  *
- * On the schedule of flow matching a step of DDIM is a step of Euler: y moves by du v. So y_1 - y_0
- * is the mean of the velocities along a path, weighted by du, and the integral is their variance:
+ * On the schedule of flow matching a DDIM step is an Euler step, which changes y by du v. So y_1 -
+ * y_0 is the mean of the velocities along a path, weighted by du, and the integral is their
+ * variance:
  *
  *   S = sum_k du_k v_k^2 - (sum_k du_k v_k)^2,   v = eps^ - x^ at (x_t, t).
  */
@@ -16,7 +17,7 @@
 struct sums {
   double sigma_d;
   int64_t dims;
-  double *first, *second; /* [n][dims]: of v and of its square */
+  double *first, *second; /* [n][dims] sums of v and of its square, weighted by du */
 };
 
 static double share(double sigma_d, double t) {

@@ -1,4 +1,5 @@
-/* tangent.c - the size of df/dt by time, from both forms of the tangent that training builds. */
+/* tangent.c - measures the size of df/dt at different times, by both forms of the tangent that
+ * training uses. */
 #include <math.h>
 
 #include "base/rng.h"
@@ -108,7 +109,7 @@ static double time_of(const struct few_tangent_bin *b, int64_t k) {
 }
 
 /* Fill in x, t and the directions of the tangents for rows first .. first + R - 1 of a bin. Rows
- * past its last repeat the time of the last and are ignored. */
+ * after the bin's last row repeat its time and are ignored. */
 static few_status fill(struct study *s, const struct few_tangent_bin *b, int bin, int64_t first) {
   struct few_data_stream stream = FEW_DATA_STREAM_INIT;
   stream.seed = s->o->seed;
@@ -146,7 +147,7 @@ static few_status fill(struct study *s, const struct few_tangent_bin *b, int bin
   return FEW_OK;
 }
 
-/* Add one row to the sums of its bin, in units of sigma_d, so with sigma_d = 1. */
+/* Add one row to the sums of its bin, in units of sigma_d. */
 static void add_row(struct study *s, struct few_tangent_bin *b, int64_t i) {
   const int64_t d = s->d;
   const double t = (double)s->in[IN_T][i];
@@ -205,13 +206,14 @@ static few_status check(few_ctx *ctx, const few_model *m, const struct few_tange
   if (few__model_classifies(m) || few__model_classifies(o->teacher ? o->teacher->m : m))
     return few__fail(ctx, FEW_E_INVALID, "a classifier has no flow, so no tangent along it");
   if (s->step_size || t->step_size)
-    return few__fail(ctx, FEW_E_INVALID,
-                     "a network that takes a step size was not trained by df/dt: give one without");
+    return few__fail(
+        ctx, FEW_E_INVALID,
+        "a network that takes a step size was not trained with df/dt: give one without");
   if (!data)
     return few__fail(ctx, FEW_E_INVALID, "tangent: no data: give a set of the model's shape");
   if (!same_shape(s, few_data_h(data), few_data_w(data), few_data_c(data),
                   few_data_get_kind(data) == FEW_DATA_POINTS))
-    return few__fail(ctx, FEW_E_INVALID, "data %s are not of the model's shape, %lldx%lldx%lld",
+    return few__fail(ctx, FEW_E_INVALID, "data %s do not have the model's shape, %lldx%lldx%lld",
                      few_data_spec(data), (long long)s->h, (long long)s->w, (long long)s->c);
   if (!same_shape(s, t->h, t->w, t->c, t->points) || t->sigma_data != s->sigma_data)
     return few__fail(ctx, FEW_E_INVALID, "the teacher makes data of another shape or scale");

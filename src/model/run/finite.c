@@ -1,8 +1,8 @@
-/* finite.c - samples that are not finite.
+/* finite.c - checks that samples are finite.
  *
- * Finite weights can give samples that are not. As bytes such values would be black, and distances
- * between such images would look like ordinary numbers, so everything that writes or measures
- * samples checks them here first.
+ * Finite weights can give samples that are not finite. As bytes such values would be black, and
+ * distances between such images would look like ordinary numbers. So samples are checked here
+ * before they are written or measured.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -36,9 +36,9 @@ few_status few__samples_check(few_ctx *ctx, const few_model *m, const char *what
     few__text_add(ctx, &t, "%s%" PRId64, i ? ", " : "", first + list[i]);
   few_status st = few__fail(ctx, FEW_E_DIVERGED,
                             "%s: %" PRId64 " of %" PRId64
-                            " samples (number%s %s%s) hold values that are not finite: the model "
-                            "is broken or its training diverged, or guidance is too strong: take "
-                            "an earlier checkpoint, or less guidance",
+                            " samples (number%s %s%s) have values that are not finite: the model "
+                            "is damaged, its training diverged, or guidance is too strong: use an "
+                            "earlier checkpoint, or less guidance",
                             what, bad, n, bad == 1 ? "" : "s", t.at && !t.failed ? t.at : "",
                             bad > LISTED ? " ..." : "");
   few__text_free(ctx, &t);

@@ -1,4 +1,4 @@
-/* olss.c - schedules fitted to a model: the long run that they are fitted to.
+/* olss.c - the long run of a model to which a schedule is fitted.
  *
  * The long run is an ordinary few_sample that records each evaluation. Its states and the network's
  * outputs go to diffusion/sampler/olss_fit.c, and the result to a file (olss_file.c).
@@ -33,7 +33,7 @@ static few_status check(const few_runner *r, const struct few_olss_opts *o, int6
                      o->steps, o->full, FEW_OLSS_MAX_STEPS);
   if (n < 1 || n > INT32_MAX / dims || n * dims < 2 * (int64_t)o->full + 1)
     return few__fail(r->ctx, FEW_E_INVALID,
-                     "a fit to %lld samples: %d steps need %lld at least, and at most %lld go",
+                     "a fit to %lld samples: %d steps need at least %lld, and at most %lld fit",
                      (long long)n, o->full, (long long)((2 * o->full) / dims + 1),
                      (long long)(INT32_MAX / dims));
   if (!o->sampler)

@@ -37,13 +37,13 @@ static few_status bad(few_ctx *ctx, const char *path, const char *what) {
   return few__fail(ctx, FEW_E_FORMAT, "%s: %s: make it again with few olss", path, what);
 }
 
-/* n numbers of a list of n. */
+/* Read a list of n numbers. */
 static few_status take(few_ctx *ctx, const char *path, const json_t *list, int n, double *out) {
   if (!json_is_array(list) || json_array_size(list) != (size_t)n)
     return bad(ctx, path, "a list is missing or has another length");
   for (int i = 0; i < n; i++) {
     const json_t *x = json_array_get(list, (size_t)i);
-    if (!json_is_number(x)) return bad(ctx, path, "one of its numbers is no number");
+    if (!json_is_number(x)) return bad(ctx, path, "an element of a list is not a number");
     out[i] = json_number_value(x);
   }
   return FEW_OK;
@@ -64,7 +64,7 @@ static few_status read_all(few_ctx *ctx, struct few_olss **out, const char *path
   FEW_TRY(few__json_array(ctx, path, all, "F", &rows));
   const int n = json_array_size(times) > FEW_OLSS_MAX_STEPS ? 0 : (int)json_array_size(times);
   if (n < 1 || json_array_size(rows) != (size_t)n || !(sigma_d > 0))
-    return bad(ctx, path, "no steps, over 1000, or other numbers of times and rows");
+    return bad(ctx, path, "it has no steps, over 1000, or different numbers of times and rows");
   FEW_TRY(few__olss_new(ctx, out, n, sigma_d));
   struct few_olss *o = *out;
   FEW_TRY(take(ctx, path, times, n, o->t));

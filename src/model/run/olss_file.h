@@ -11,7 +11,7 @@ few_status few__olss_read(few_ctx *ctx, struct few_olss **out, const char *path)
 /* The same from the file's text; `place` names it in messages. */
 few_status few__olss_parse(few_ctx *ctx, struct few_olss **out, const char *place, const char *text,
                            size_t n);
-/* `of` and n say what the schedule was fitted to. Atomic. */
+/* Writes the file, whole or not at all. `of` and n, which describe the fit, are recorded. */
 few_status few__olss_write(few_ctx *ctx, const struct few_olss *o, const struct few_olss_opts *of,
                            int64_t n, const char *path);
 

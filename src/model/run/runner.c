@@ -1,9 +1,8 @@
-/* runner.c - F of many rows, on all workers, with the same bits whichever worker computes a row.
+/* runner.c - evaluates F for many rows, on all workers. The bits do not depend on the workers.
  *
- * A plan has R rows, fixed for the model. Rows kR .. kR + R - 1 of a call are chunk k: one task,
- * computed as a whole by one worker in an arena of its own, from a padded copy of its rows. So the
- * result of a row may depend on its place in its chunk, but neither on the workers nor on the size
- * of the call.
+ * A plan has R rows, fixed for the model. Rows kR .. kR + R - 1 of a call are chunk k. It is one
+ * task: one worker computes it, in its own arena, from a padded copy of its rows. So the bits of a
+ * row may depend on its place in the chunk, but neither on the workers nor on the size of the call.
  *
  * Classifier-free guidance (Ho and Salimans, arXiv 2207.12598), F_u + s (F_c - F_u), is one graph
  * that contains the network twice; nodes that do not depend on the label are shared.
@@ -17,7 +16,7 @@
 enum { POINT_ROWS = 256, IMAGE_ROWS = 8 };
 enum { DEVICE_POINT_ROWS = 1024, DEVICE_IMAGE_ROWS = 128 }; /* many processors, one replay */
 
-struct few_forward_worker { /* what each worker has to itself */
+struct few_forward_worker { /* the state of one worker */
   few_executor *executor;
   few_status status;
   float *x, *t, *guidance, *step_size, *out;
@@ -206,8 +205,8 @@ struct job {
   enum few_forward_plan which;
 };
 
-/* Copy rows start .. start + rows - 1 to the worker. The rows that pad them to R are dropped later:
- * they have any time at which the network is finite. */
+/* Copy rows start .. start + rows - 1 to the worker, and pad them to R rows. The results of padding
+ * are dropped; its time only has to be one at which the network is finite. */
 static void fill(const struct job *j, struct few_forward_worker *w, int64_t start, int64_t rows) {
   const struct few_forward *f = j->f;
   const int64_t R = few_runner_rows(j->r), d = dims(j->r->m);
@@ -271,7 +270,7 @@ few_status few__runner_forward(few_runner *r, const struct few_forward *f) {
 
 /* ---- few_runner_eval ---- */
 
-/* Guidance is an input of the network, or classifier-free by its labels, or not possible. */
+/* Guidance is an input of the network, or classifier-free guidance, or impossible. */
 static few_status resolve_guidance(const few_runner *r, struct few_forward *f) {
   const few_model *m = r->m;
   if (m->spec.guidance || !f->guidance) return FEW_OK;
@@ -296,7 +295,7 @@ static few_status check_step_size(const few_runner *r, const float *step_size) {
   return FEW_OK;
 }
 
-/* x is not checked: it may be broken on purpose, and gives a broken output. */
+/* x is not checked. Values that are not finite give an output that is not finite. */
 static few_status check_finite(const few_runner *r, const char *what, int64_t n, const float *x) {
   for (int64_t i = 0; x && i < n; i++)
     if (!isfinite(x[i]))

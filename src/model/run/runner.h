@@ -1,4 +1,4 @@
-/* runner.h - the inside of a runner: forward passes of many rows. */
+/* runner.h - the members of a runner, and forward passes of many rows. */
 #ifndef FEW_SRC_MODEL_RUN_RUNNER_H
 #define FEW_SRC_MODEL_RUN_RUNNER_H
 
@@ -21,7 +21,8 @@ struct few_runner {
   int n_workers;
 };
 
-/* A forward pass: few_runner_eval, with what is the same for all rows given once. */
+/* A forward pass. Unlike in few_runner_eval, a value that is the same for all rows is given
+ * once. */
 struct few_forward {
   int64_t n;
   const float *x;
@@ -44,8 +45,8 @@ int64_t few__runner_portion(const few_runner *r);
 /* few_runner_rows for a context and a model without a runner. */
 int64_t few__forward_rows(few_ctx *ctx, const few_model *m);
 
-/* FEW_E_INVALID if the network's prediction does not determine F at t: noise is no function of an x
- * predicted at pi/2, and a clean image holds no noise (diffusion/net/raw.c). */
+/* FEW_E_INVALID if the network's prediction does not determine F at t: eps does not at pi/2, nor
+ * does x at 0 (diffusion/net/raw.c). */
 few_status few__forward_time_check(few_ctx *ctx, const few_model *m, double t);
 /* few_runner_step_size without a runner. */
 few_status few__step_size(few_ctx *ctx, const few_model *m, double t, double to, float *out);

@@ -1,9 +1,9 @@
 /* sample.c - images from a model.
  *
- * Image i starts from noise that belongs to (seed, i), and its row always has the same place in a
- * replay of the network: blocks begin at multiples of few_runner_rows by image index. If the first
- * requested image is no such multiple, the images before it are made too, and dropped. So image i
- * is the same in every call that includes it.
+ * Image i starts from noise that depends only on (seed, i), and its row always has the same place
+ * in a replay of the network, since blocks begin at image indices that are multiples of
+ * few_runner_rows. If the first requested image is not such a multiple, the images before it are
+ * made too, and dropped. So image i is the same in every call that includes it.
  */
 #include "sample.h"
 
@@ -26,7 +26,7 @@ struct job {
   int64_t block, rows;    /* first row and rows of the current block */
   int64_t finished;       /* images in the blocks before it */
   int evals, planned;     /* evaluations of the current block: done, and all */
-  int nfe;                /* networks run for those done */
+  int nfe;                /* network evaluations so far; guidance counts too */
   float *worse;           /* output of the autoguide; NULL: no autoguidance */
   struct few_watch watch; /* counts images */
 };
@@ -44,8 +44,8 @@ static int64_t choose_batch(const struct job *j, int64_t rows) {
   return (batch + R - 1) / R * R;
 }
 
-/* Seconds that a block of this many evaluations should take. Cancelling loses the current block, so
- * it should be short; but each evaluation waits for its slowest worker, so it should not be too
+/* Seconds that a block of so many evaluations should take. Cancelling loses the current block, so
+ * it should be short. But each evaluation waits for its slowest worker, so it should not be too
  * short.
  */
 static double block_seconds(int evaluations) {
@@ -81,8 +81,8 @@ static few_status report(struct job *j, double part) {
   return few__watch_report(&j->watch, start - j->o->first + (int64_t)(part * (double)made));
 }
 
-/* F_worse + s (F - F_worse). D is linear in F, with the same coefficients in both models, so this
- * is the formula for D. */
+/* F_worse + s (F - F_worse). The denoised image D is linear in F, with the same coefficients in
+ * both models, so this is equivalent to the paper's formula for D. */
 static few_status autoguide(struct job *j) {
   const float s = (float)j->o->autoguidance;
   struct few_forward f = j->f;
@@ -123,18 +123,18 @@ static few_status eval(void *user, const float *x, double t, double to, float *F
   return j->evals < j->planned ? report(j, (double)j->evals / j->planned) : FEW_OK;
 }
 
-/* Finite weights can give images that are not finite; a file of those shows black or noise. */
+/* Warn if samples are not finite, which finite weights can give. */
 static void warn_not_finite(const struct job *j, const float *out) {
   const int64_t bad = few__samples_broken(j->finished, j->dims, out, NULL, 0);
   if (bad)
     few__log(j->r->ctx, FEW_LOG_WARN,
-             "%lld of %lld samples hold values that are not finite: the model is broken, or its "
+             "%lld of %lld samples have values that are not finite: the model is damaged, or its "
              "training diverged",
              (long long)bad, (long long)j->finished);
 }
 
-/* Between images or unit noise outside and scaled data, of standard deviation sigma_data,
- * inside. */
+/* Convert a value of an image, or of unit noise, to the network's units, in which the data have the
+ * standard deviation sigma_data. */
 static double inside(const struct job *j, int64_t k, double x, bool image) {
   const struct few_data_scale s = few__model_scale(j->m, k);
   return image ? (x - s.mean) * s.scale : x * j->m->spec.sigma_data;
@@ -151,7 +151,7 @@ static void take_start(const struct job *j) {
     j->x[k] = (float)inside(j, k, (double)j->path->start[from + k], j->path->way == FEW_TO_NOISE);
 }
 
-/* Rows that are dropped have any guidance. */
+/* Copy the guidance of each row. That of rows that are dropped does not matter. */
 static void take_guidance(const struct job *j) {
   const int64_t skip = before(j), from = j->block - j->o->first;
   for (int64_t i = 0; i < j->rows; i++) j->guidance[i] = j->path->guidance[i < skip ? 0 : from + i];
@@ -211,7 +211,7 @@ static few_status run_blocks(struct job *j, float *out, int32_t *labels, int *nf
   return FEW_OK;
 }
 
-/* Rows may come without a label only if the networks were trained with such rows. */
+/* Rows may have no label only if the networks were trained with such rows. */
 static few_status check_labels(const struct job *j) {
   const char *why = "images without labels";
   int64_t i = 0;

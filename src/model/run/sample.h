@@ -1,4 +1,5 @@
-/* sample.h - the inside of sampling: resolved options, and runs that others look into. */
+/* sample.h - sampling inside the library: resolved options, and runs whose evaluations are
+ * observed. */
 #ifndef FEW_SRC_MODEL_RUN_SAMPLE_H
 #define FEW_SRC_MODEL_RUN_SAMPLE_H
 
@@ -8,7 +9,7 @@
 
 /* ---- sample_options.c ---- */
 
-/* few_sample_opts of a model with everything that was left open filled in. */
+/* few_sample_opts for a model, with all defaults filled in. */
 struct few_sample_resolved {
   const struct few_sampler_def *sampler;
   struct few_times_opts times;
@@ -27,22 +28,22 @@ few_status few__sample_plan(few_ctx *ctx, const few_model *m, const struct few_s
 few_status few__sample_evals(few_ctx *ctx, const few_model *m, const struct few_sample_opts *o,
                              int *out);
 
-/* Is F the field of a flow at every time? That of a consistency student is not. */
+/* Is F the velocity field of a flow at every time? That of a consistency student is not. */
 bool few__model_has_field(few_ctx *ctx, const few_model *m);
 /* FEW_E_INVALID if not; `what` begins the sentence: "a fitted schedule". */
 few_status few__model_field_check(few_ctx *ctx, const few_model *m, const char *what);
 
 /* ---- sample_args.c ---- */
 
-/* Has the option of a row of few_sample_options() another value than its initial one? False for a
- * row whose value is not a member of few_sample_opts: a list, or the model that guides. */
+/* Does the option `o` of few_sample_options() differ from its default? False if its value is not a
+ * member of few_sample_opts, as for lists and the model that guides. */
 bool few__sample_differs(const struct few_sample_opts *opts, const struct few_option *o);
 
 /* ---- sample.c ---- */
 
-/* An evaluation on the way: x_t and F [rows][dims] of images first .. first + rows - 1, for the
- * step from t to `to`. At the end F is NULL, and x is the result. Rows before the first requested
- * image are seen too. */
+/* One evaluation of a run: x_t and F, [rows][dims], of images first .. first + rows - 1, for the
+ * step from t to `to`. At the end F is NULL and x is the result. Rows before the first requested
+ * image are included. */
 struct few_sample_view {
   int64_t first, rows;
   double t, to;
@@ -67,7 +68,8 @@ few_status few__sample_run(few_runner *r, const struct few_sample_opts *opts,
 /* How many of n samples of `dims` values have one that is not finite. Sets list to the first
  * `most` of them. */
 int64_t few__samples_broken(int64_t n, int64_t dims, const float *x, int64_t *list, int64_t most);
-/* FEW_E_DIVERGED if there are any, with how many and which; `what` begins the sentence. */
+/* FEW_E_DIVERGED if there are such samples; the message has their number and indices, and begins
+ * with `what`. */
 few_status few__samples_check(few_ctx *ctx, const few_model *m, const char *what, int64_t first,
                               int64_t n, const float *x);
 

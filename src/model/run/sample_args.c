@@ -1,8 +1,8 @@
 /* sample_args.c - sampling options as text: their table, and few_sample_opts completed from it.
  *
- * To add an option: a member of struct few_sample_opts, a row below, and its use in sample.c. The
- * program's commands, help, manual pages, completion and docs/commands.md show the rows, and a
- * report of few_eval names each value that is not its default.
+ * To add an option, add a member to struct few_sample_opts and a row below, and use it in sample.c.
+ * The program's commands, help, manual pages, completion and docs/commands.md show all rows, and a
+ * report of few_eval has each value that is not the default.
  */
 #include "sample.h"
 
@@ -13,11 +13,11 @@ static const struct few_option options[] = {
     ROW(opts.steps, "steps", INT, "K", "0", 0, 10000,
         "steps from noise to image; 0: the sampler's default (few list samplers)"),
     ROW(opts.sampler, "sampler", TEXT, "SAMPLER", NULL, 0, 0,
-        "how to get from noise to image: see few list samplers (default: the model's own)"),
+        "sampling algorithm: see few list samplers (default: the model's own)"),
     ROW(times, "times", REALS, "A,B,...", NULL, 0, 2,
         "sampling times in radians, falling; replaces --steps"),
     ROW(opts.schedule, "schedule", TEXT, "SCHEDULE", NULL, 0, 0,
-        "where sampling times come from: a name (few list schedules), or a file that few olss "
+        "schedule of sampling times: a name (few list schedules), or a file that few olss "
         "wrote"),
     ROW(set, "set", TEXTS, "KEY=VALUE", NULL, 0, 0,
         "set an option of the sampler (few list samplers NAME); may be repeated"),
@@ -26,7 +26,7 @@ static const struct few_option options[] = {
     ROW(guidance_times, "guidance-times", REALS, "LO,HI", NULL, 0, 2,
         "use guidance only at times from LO to HI radians"),
     ROW(autoguide, "autoguide", TEXT, "MODEL", NULL, 0, 0,
-        "autoguidance: guide away from this worse model of the same images"),
+        "autoguidance: guide away from this model, a worse one of the same images"),
     ROW(autoguidance, "autoguidance", REAL, "S", NULL, 0.001, 100,
         "scale of autoguidance; 1: no guidance (default: 2)"),
     FEW_OPT_END};
@@ -35,7 +35,7 @@ static const struct few_option options[] = {
 
 const struct few_option *few_sample_options(void) { return options; }
 
-/* An option that would have no effect is a mistake. */
+/* Refuse options that would have no effect. */
 static few_status check(few_ctx *ctx, const struct few_sample_args *a) {
   const int steps = a->opts.steps;
   FEW_TRY(few__opts_check(ctx, "few_sample_args", a, FEW_SAMPLE_ARGS_VERSION));

@@ -1,5 +1,5 @@
-/* sample_options.c - few_sample_opts resolved for a model: everything that can be refused is
- * refused here, before the first evaluation, and everything that was left open is filled in.
+/* sample_options.c - resolves few_sample_opts for a model: fills in all defaults, and refuses
+ * invalid options before the first evaluation.
  */
 #include <math.h>
 #include <stdio.h>
@@ -39,8 +39,8 @@ static few_status check_guidance(few_ctx *ctx, const few_model *m,
     bool everywhere = o->guidance_from <= 0 && o->guidance_to >= FEW_PI_2;
     if (!everywhere && (m->guidance_min > 1 || m->guidance_max < 1))
       return few__fail(ctx, FEW_E_INVALID,
-                       "guidance only at some times: this model was not trained for guidance 1, "
-                       "which is none");
+                       "guidance only at some times: this model was not trained for guidance 1 (no "
+                       "guidance), which it would need at the other times");
     if (s >= m->guidance_min && s <= m->guidance_max) return FEW_OK;
     return few__fail(ctx, FEW_E_INVALID,
                      "guidance %g: this model was trained for guidance %g to %g", s,
@@ -54,13 +54,13 @@ static few_status check_guidance(few_ctx *ctx, const few_model *m,
   }
   if (!m->spec.classes)
     return few__fail(ctx, FEW_E_INVALID,
-                     "guidance %g: this model has no classes to guide by: only 1 is possible", s);
+                     "guidance %g: this model has no classes, so only guidance 1 is possible", s);
   return few__fail(ctx, FEW_E_INVALID, "guidance %g without a label: give a label, or guidance 1",
                    s);
 }
 
-/* Both must turn the same x_t and label into F on the same scale, or their difference has no
- * meaning. */
+/* Both models must compute F for the same x_t and label and on the same scale, or the difference
+ * would be meaningless. */
 static few_status check_autoguide(few_ctx *ctx, const few_model *m,
                                   const struct few_sample_opts *o) {
   const few_model *w = o->autoguide ? o->autoguide->m : NULL;
@@ -75,8 +75,8 @@ static few_status check_autoguide(few_ctx *ctx, const few_model *m,
       a->step_size != b->step_size || a->max_steps != b->max_steps)
     return few__fail(
         ctx, FEW_E_INVALID,
-        "the model that guides makes other things (%lld x %lld x %lld, %lld classes%s): "
-        "give one of the same images, classes and inputs",
+        "the model that guides differs in shape, classes or inputs (%lld x %lld x %lld, %lld "
+        "classes%s): give one for the same images, classes and inputs",
         (long long)b->h, (long long)b->w, (long long)b->c, (long long)b->classes,
         b->guidance ? ", a guidance input" : "");
   if (a->sigma_data != b->sigma_data || !few__model_same_scale(m, w))
@@ -137,10 +137,11 @@ static few_status resolve_times(few_ctx *ctx, const few_model *m, const struct f
     return few__fail(ctx, FEW_E_INVALID, "%d steps: give 1 to %d, or 0 for the sampler's own",
                      o->steps > o->n_times ? o->steps : o->n_times, (int)FEW_STEPS_MAX);
   if (o->n_times > 0 && !o->times)
-    return few__fail(ctx, FEW_E_INVALID, "%d times and no list: give one", o->n_times);
+    return few__fail(ctx, FEW_E_INVALID, "%d times, but no list of them: give the list",
+                     o->n_times);
   if (o->n_times < 0 || o->steps < 0 || (o->n_times > 0 && o->steps > 0 && o->steps != o->n_times))
     return few__fail(ctx, FEW_E_INVALID,
-                     "%d steps and %d times: give one of them, or as many of both", o->steps,
+                     "%d steps and %d times: give only one of them, or equal numbers", o->steps,
                      o->n_times);
   if (s->olss || s->sampler->fitted) return resolve_fitted(ctx, m, o, s);
   if (o->n_times > 0 && o->schedule)
@@ -221,8 +222,8 @@ static few_status rehearse_step(void *user, const float *x, double t, double to,
              : few__step_size(r->ctx, r->m, t, to, &step_size);
 }
 
-/* Run the sampler with no rows: its times must fall, it must be able to start at the first, and the
- * model must be trained for each step. */
+/* Run the sampler with no rows, which checks that times fall, that it can start at the first time,
+ * and that the model was trained for each step. */
 static few_status rehearse(few_ctx *ctx, const few_model *m, const struct few_sample_resolved *s,
                            enum few_sample_way way) {
   struct rehearsal r = {ctx, m};
@@ -241,7 +242,7 @@ static bool is_file(const char *schedule) {
   return n > 5 && !strcmp(schedule + n - 5, ".json");
 }
 
-/* Where encoding starts: the network is only evaluated at times above 0. */
+/* The time at which encoding starts, above 0, where every network can be evaluated. */
 static double first_time(const few_model *m, const struct few_times_opts *o) {
   const double sigma = m->spec.sigma_data;
   if (m->direction == FEW_ENCODES)
@@ -255,14 +256,14 @@ static few_status resolve_direction(few_ctx *ctx, const few_model *m,
   if (m->direction == (way == FEW_TO_NOISE ? FEW_DECODES : FEW_ENCODES))
     return few__fail(ctx, FEW_E_INVALID,
                      way == FEW_TO_NOISE
-                         ? "this model's steps only lead from noise to images: encode with "
+                         ? "this model's steps lead only from noise to images: encode with "
                            "its teacher, or with an encoder (objective progressive, direction "
                            "encode)"
-                         : "this model leads from images to noise: few encode is for it");
+                         : "this model maps images to noise: use few encode");
   if (way == FEW_TO_IMAGES || o->sampler || s->sampler->both_ways) return FEW_OK;
   if (s->sampler->order == 0)
     return few__fail(ctx, FEW_E_INVALID,
-                     "this model (%s) only leads from noise to images: encode with its teacher",
+                     "this model (%s) leads only from noise to images: encode with its teacher",
                      m->objective);
   return few__sampler_find(ctx, &s->sampler, "ddim");
 }
@@ -278,10 +279,11 @@ static few_status resolve(few_ctx *ctx, const few_model *m, const struct few_sam
   FEW_TRY(few__sampler_find(ctx, &s->sampler, o->sampler ? o->sampler : sampler));
   FEW_TRY(resolve_direction(ctx, m, o, way, s));
   if (s->sampler->jumps && m->spec.step_size == FEW_STEP_SIZE_NONE)
-    return few__fail(ctx, FEW_E_INVALID,
-                     "%s needs the average velocity of a jump, and this model gives the velocity "
-                     "at a time: sample it with ddim",
-                     s->sampler->name);
+    return few__fail(
+        ctx, FEW_E_INVALID,
+        "%s needs the average velocity of a jump, but this model gives the velocity at "
+        "a time: sample it with ddim",
+        s->sampler->name);
   FEW_TRY(resolve_times(ctx, m, o, s));
   if (way == FEW_TO_NOISE) s->times.t_end = first_time(m, &s->times);
   FEW_TRY(resolve_settings(ctx, o, s));
@@ -328,26 +330,27 @@ few_status few__model_field_check(few_ctx *ctx, const few_model *m, const char *
                    what, m->objective, m->sampler);
 }
 
-/* Combinations that run but sample poorly. */
+/* Warn about combinations that run but sample poorly. */
 static void warn(few_ctx *ctx, const few_model *m, const struct few_sample_opts *o,
                  const struct few_sample_resolved *s) {
   const bool field = few__model_has_field(ctx, m);
   if (s->sampler->order > 0 && !field && strcmp(s->sampler->name, m->sampler) != 0)
     few__log(ctx, FEW_LOG_WARN,
-             "%s solves for the flow, and this model (%s) has only learned the jumps of %s: "
-             "images will be poor",
+             "%s follows the flow, but this model (%s) has only learned the jumps of %s: images "
+             "will be poor",
              s->sampler->name, m->objective, m->sampler);
   else if (m->direction != FEW_BOTH_WAYS && m->n_times && s->times.steps != m->n_times)
     few__log(ctx, FEW_LOG_WARN,
-             "this model (%s) has learned its own %d step%s, and is sampled in %d: images will "
+             "this model (%s) has learned its own %d step%s, but is sampled in %d: images will "
              "be poor",
              m->objective, m->n_times, m->n_times == 1 ? "" : "s", s->times.steps);
   if (o->guidance != 1 && !m->spec.guidance && !field)
-    few__log(ctx, FEW_LOG_WARN,
-             "guidance %g extrapolates the jumps of this model (%s), which was trained without: "
-             "images will be poor. Train a student that takes the guidance scale as an input "
-             "(guidance_max = %g in its recipe), or guide its teacher",
-             o->guidance, m->objective, o->guidance > 1 ? ceil(o->guidance) : 2);
+    few__log(
+        ctx, FEW_LOG_WARN,
+        "guidance %g extrapolates the jumps of this model (%s), which was trained without "
+        "guidance: images will be poor. Train a student that takes the guidance scale as an input "
+        "(guidance_max = %g in its recipe), or guide its teacher",
+        o->guidance, m->objective, o->guidance > 1 ? ceil(o->guidance) : 2);
 }
 
 few_status few__sample_plan(few_ctx *ctx, const few_model *m, const struct few_sample_opts *o,

@@ -20,7 +20,8 @@ static double flow_time(double sigma_d, double t) {
   return noise / (cos(t) + noise);
 }
 
-/* Times come through arctan and back: 1e-6 is far above that and far below a step. */
+/* Is x a whole number, up to the rounding of arctan and tan? 1e-6 is far above that and far below a
+ * step. */
 static bool whole(double x) { return fabs(x - round(x)) < 1e-6 * fmax(1, fabs(x)); }
 
 static few_status halvings(few_ctx *ctx, const few_model *m, double t, double to, float *out) {
@@ -30,9 +31,9 @@ static few_status halvings(few_ctx *ctx, const few_model *m, double t, double to
   *out = (float)(to < t ? round(k) : most);
   if (to >= t || (whole(k) && k > -0.5 && k < most + 0.5 && whole(u / (u - end)))) return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID,
-                   "a step from u = %.4g to %.4g in the time of flow matching: this model knows "
-                   "steps of 1, 1/2, 1/4 .. 1/%lld from multiples of themselves: sample it with "
-                   "shortcut in 1, 2, 4 .. %lld steps",
+                   "a step from u = %.4g to %.4g in the time of flow matching: this model has "
+                   "learned steps of 1, 1/2, 1/4 .. 1/%lld from multiples of themselves: sample it "
+                   "with shortcut in 1, 2, 4 .. %lld steps",
                    u, end, (long long)m->spec.max_steps, (long long)m->spec.max_steps);
 }
 

@@ -1,8 +1,9 @@
-/* transfer.c - from images to noise and on to other images (Su et al., "Dual Diffusion Implicit
- * Bridges", arXiv 2203.08382; with distilled encoders: Meng et al., arXiv 2210.03142, section 4.4).
+/* transfer.c - maps images to noise, and that noise to other images (Su et al., "Dual Diffusion
+ * Implicit Bridges", arXiv 2203.08382; with distilled encoders: Meng et al., arXiv 2210.03142,
+ * section 4.4).
  *
- * The flow of each model is a map between its images and the same noise. Encoding with one model
- * and decoding with another keeps what the noise carries, the layout of an image, and changes the
+ * The flow of each model maps between its images and the same noise. Encoding with one model and
+ * decoding with another keeps the layout of an image, which the noise determines, and changes its
  * domain.
  */
 #include "base/pace.h"
@@ -13,7 +14,7 @@ few_status few_encode(float *noise, int *nfe, few_runner *r, const struct few_sa
                       const float *images, const int32_t *label) {
   const struct few_sample_path path = {.way = FEW_TO_NOISE, .start = images, .label = label};
   if (!noise || !images)
-    return few__fail(r->ctx, FEW_E_INVALID, "encode: give images, and room for their noise");
+    return few__fail(r->ctx, FEW_E_INVALID, "encode: give images, and an array for their noise");
   return few__sample_run(r, opts, &path, noise, NULL, nfe);
 }
 
@@ -21,7 +22,7 @@ few_status few_decode(float *images, int *nfe, few_runner *r, const struct few_s
                       const float *noise, const int32_t *label) {
   const struct few_sample_path path = {.start = noise, .label = label};
   if (!noise || !images)
-    return few__fail(r->ctx, FEW_E_INVALID, "decode: give noise, and room for its images");
+    return few__fail(r->ctx, FEW_E_INVALID, "decode: give noise, and an array for the images");
   return few__sample_run(r, opts, &path, images, NULL, nfe);
 }
 
@@ -70,8 +71,8 @@ static few_status transfer_part(const struct part *p, const float *images, float
   return FEW_OK;
 }
 
-/* Transfers a few images completely before it begins the next ones, so that these are finished when
- * the rest is cancelled. The frame counts each image twice, when it is encoded and when it is
+/* Transfers images part by part, each completely before the next, so that finished parts are kept
+ * if the rest is cancelled. Progress counts each image twice: when it is encoded and when it is
  * decoded. */
 static few_status transfer_all(const struct few_transfer_opts *o, const float *images, float *out,
                                int *nfe) {
@@ -96,14 +97,15 @@ static few_status transfer_all(const struct few_transfer_opts *o, const float *i
   return FEW_OK;
 }
 
-/* All errors of both parts are reported before any work. */
+/* All errors of encoding and decoding are reported before any work. */
 few_status few_transfer(float *out, int *nfe, const struct few_transfer_opts *o,
                         const float *images) {
   struct few_sample_resolved s;
-  if (!o || !o->a) return FEW_E_INVALID; /* without a runner there is no context for a sentence */
+  if (!o || !o->a) return FEW_E_INVALID; /* no runner, so no context for a message */
   FEW_TRY(check(o));
   if (!out || !images)
-    return few__fail(o->a->ctx, FEW_E_INVALID, "transfer: give images, and room for the results");
+    return few__fail(o->a->ctx, FEW_E_INVALID,
+                     "transfer: give images, and an array for the results");
   if (o->decode->finished) *o->decode->finished = 0;
   FEW_TRY(few__sample_resolve(o->a->ctx, &s, o->a->m, o->encode, FEW_TO_NOISE));
   few__sample_resolved_free(o->a->ctx, &s);
@@ -115,7 +117,7 @@ few_status few_noise_write(few_runner *r, const char *path, int64_t n, const flo
   const struct few_net_spec *s = &r->m->spec;
   const int64_t image[4] = {n, s->h, s->w, s->c}, points[2] = {n, s->c};
   if (n < 0 || !path || (n && !noise))
-    return few__fail(r->ctx, FEW_E_INVALID, "noise: give a path, and what to write there");
+    return few__fail(r->ctx, FEW_E_INVALID, "noise: give a path, and the noise to write");
   FEW_TRY(few__samples_check(r->ctx, r->m, path, 0, n, noise));
   return few__npy_write(r->ctx, path, FEW_STORE_F32, s->points ? 2 : 4, s->points ? points : image,
                         noise);

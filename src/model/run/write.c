@@ -1,6 +1,6 @@
-/* write.c - samples into files: a grid as PNG, an array as NPY, or a folder of PNG files.
+/* write.c - writes samples to files: a grid as PNG, an array as NPY, or a folder of PNG files.
  *
- * A value x in [-1, 1] becomes the byte nearest to (x + 1) 127.5; what lies outside is clipped.
+ * A value x in [-1, 1] becomes the byte nearest to (x + 1) 127.5. Values outside are clipped.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ struct job {
   int64_t n, first, dims, columns;
   const float *samples;
   const int32_t *labels;
-  char about[200]; /* after "N samples" or "sample I" */
+  char about[200]; /* the rest of the description, after "N samples" or "sample I" */
 };
 
 void few__sample_bytes(int64_t count, const float *samples, uint8_t *out) {
@@ -90,7 +90,7 @@ out:
   return st;
 }
 
-/* Labels first: once the array exists, everything does. */
+/* Labels are written first, so that if the array exists, its labels do too. */
 static few_status write_array(const struct job *j) {
   const struct few_net_spec *s = &j->m->spec;
   uint8_t *bytes;
@@ -123,7 +123,7 @@ static few_status write_folder(const struct job *j) {
   uint8_t *bytes;
   if (j->m->spec.points)
     return few__fail(j->ctx, FEW_E_INVALID,
-                     "%s: points are no images: give a name that ends in .npy or .png", j->path);
+                     "%s: points are not images: give a name that ends in .npy or .png", j->path);
   FEW_TRY(few__mkdirs(j->ctx, j->path));
   few__sweep_dir(j->path);
   FEW_TRY(to_bytes(j, &bytes));

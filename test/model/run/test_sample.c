@@ -447,7 +447,7 @@ static void test_refused(void **state) {
   refuse(teacher, &o, "at once");
   o.guidance = 1;
   o.autoguide = run_student;
-  refuse(teacher, &o, "other things");
+  refuse(teacher, &o, "differs in shape, classes or inputs");
   o.autoguide = run_teacher;
   o.autoguidance = NAN;
   refuse(teacher, &o, "number");
@@ -606,7 +606,7 @@ static void test_not_finite(void **state) {
   assert_string_equal(warning, "");
   for (int64_t i = 0; i < m->params.total; i++) m->values[i] = 3e38F;
   assert_ok(ctx, once_sample(m, &o, out, NULL, NULL));
-  assert_memory_equal(warning, "9 of 9 samples hold values that are not finite", 46);
+  assert_memory_equal(warning, "9 of 9 samples have values that are not finite", 46);
   few_model_free(m);
   few_ctx_free(ctx);
 }
@@ -638,7 +638,7 @@ static void test_poor(void **state) {
   assert_string_equal(warning, "");
   o.steps = 3;
   assert_ok(ctx, once_plan(m, &o, NULL, NULL));
-  assert_non_null(strstr(warning, "its own 2 steps, and is sampled in 3"));
+  assert_non_null(strstr(warning, "its own 2 steps, but is sampled in 3"));
   few_model_free(m);
   few_ctx_free(ctx);
 }
