@@ -32,7 +32,7 @@ FEW_API FEW_MUST_USE few_status few_model_show(char **out, const few_model *m,
 
 /* The derivative checker on this model's own network and weights, in f64. */
 struct few_model_check {
-  const char *what;           /* "the network by its inputs"; static */
+  const char *what;           /* "network w.r.t. its inputs"; static */
   double difference, adjoint; /* relative errors (few/check.h) */
   double difference_bound, adjoint_bound;
   bool ok; /* both are within their bounds */

@@ -52,8 +52,8 @@ refused() {
   "$few" "$@" 2>err && fail "not refused: $*"
   grep -q "$words" err || fail "$(cat err)"
 }
-refused "few encode is for it" sample $encoder --out x.png
-refused "few encode is for it" transfer $teacher $encoder clothes.npy --out x.png
+refused "use few encode" sample $encoder --out x.png
+refused "use few encode" transfer $teacher $encoder clothes.npy --out x.png
 refused "leads only from noise to images" encode "$here/../../models/fashion-student.safetensors" \
   clothes.npy --out x.npy
 refused "npy file" encode $teacher clothes.npy --out x.png
