@@ -55,7 +55,7 @@ FEW_API int64_t few_eval_set_agreeing(const few_eval_set *s);
 
 /* ---- The definition ---- */
 
-/* Do the balls around rows include their surface? */
+/* Whether the balls around rows include their surface. */
 enum few_metric_ball {
   FEW_BALL_OWN, /* the metric's own choice */
   FEW_BALL_CLOSED,
@@ -87,7 +87,7 @@ struct few_metric_value {
   const char *name;         /* "recall"; must outlive the context, like the definition */
   double value;             /* finite; NaN: there is none */
   double error;             /* a standard deviation; NaN: there is none */
-  const char *error_of;     /* what the error is taken over: "subsets"; "": there is none */
+  const char *error_of;     /* the samples of the error: "subsets"; "": there is none */
   int64_t n, n_ref;         /* images measured; n_ref 0: no reference */
   char how[FEW_METRIC_HOW]; /* the variant in words: "k 3, closed balls" */
 };
@@ -103,7 +103,7 @@ struct few_metric_def {
   int n_values;       /* 1 to FEW_METRIC_VALUES */
   /* The least number of images in each set, or of rows if the metric needs rows; at least 1. */
   int64_t (*least)(const struct few_metric_opts *opts);
-  /* Fill value[0 .. n_values - 1], all members. The sets hold at least `least` images. */
+  /* Fill value[0 .. n_values - 1], all members. The sets have at least `least` images. */
   few_status (*run)(struct few_metric_value *value, few_ctx *ctx, struct few_metric_input *in);
 };
 

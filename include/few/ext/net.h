@@ -28,8 +28,8 @@ extern "C" {
 
 /* ---- The input and output of a network ---- */
 
-/* A network may have an input for the size of the step from t down to `to`, a number per row. This
- * is its unit. Model files call the input `span`. */
+/* A network may have an input for the size of the step from t down to `to`, a number per row; this
+ * is the unit of the input. In model files its name is `span`. */
 enum few_step_size {
   FEW_STEP_SIZE_NONE,     /* it has no such input */
   FEW_STEP_SIZE_ANGLE,    /* t - to, in radians */
@@ -50,18 +50,18 @@ struct few_net_spec {
   int64_t max_steps;            /* SEGMENT: number of segments; HALVINGS: largest number of steps */
   double sigma_data;            /* standard deviation of the data, sigma_d */
   enum few_prediction predicts; /* what the raw network predicts */
-  enum few_answer unlabelled;   /* did training contain rows without their label? */
+  enum few_answer unlabelled;   /* whether training had rows without their label */
 };
 
-/* How many images the raw network gives, side by side in the channels. */
+/* The number of images that the raw network outputs, side by side in the channels. */
 static inline int64_t few_net_heads(const struct few_net_spec *s) {
   return s->predicts == FEW_PREDICT_BOTH ? 2 : 1;
 }
 
-/* Can the network be evaluated without a label, as classifier-free guidance needs it? FEW_E_INVALID
- * if every row of its training had a label. Samplers and objectives call this before they evaluate
- * a network without labels. The message begins with `why`, such as "guidance 2", and calls the
- * network `who`, such as "this model". */
+/* Checks that the network can be evaluated without a label, as classifier-free guidance needs:
+ * FEW_E_INVALID if every row of its training had a label. Samplers and objectives call this before
+ * they evaluate a network without labels. The message begins with `why`, such as "guidance 2", and
+ * calls the network `who`, such as "this model". */
 FEW_API few_status few_net_check_unconditional(few_ctx *ctx, const struct few_net_spec *s,
                                                const char *who, const char *why);
 

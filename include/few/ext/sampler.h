@@ -1,7 +1,7 @@
 /* few/ext/sampler.h - a sampler of your own: from noise to images by evaluating a network.
  *
- * Samplers work in TrigFlow's coordinates: they evaluate F at x_t and t, whatever the network was
- * trained as. They run on a batch of rows of floats, with the scalars of each step in f64
+ * Samplers work in TrigFlow's coordinates: they evaluate F at x_t and t, however the network was
+ * trained. They run on a batch of rows of floats, with the scalars of each step in f64
  * (few_step_* of few/ext/steps.h). Noise is counter-based by the global index of a row, so an image
  * does not depend on its batch.
  *
@@ -32,13 +32,13 @@ struct few_sampling {
   float *x;     /* [rows x dims]: x at t[0] in, x at t[steps] out */
   int steps;    /* of this run */
   double *t;    /* [steps + 1] radians, strictly falling; strictly rising if it encodes images */
-  bool started; /* x holds the starting state; otherwise that is drawn from N(0, sigma_d^2) */
+  bool started; /* x is the starting state; otherwise that is drawn from N(0, sigma_d^2) */
   const struct few_olss *olss; /* for a fitted sampler */
   const void *opts; /* the sampler's options struct; NULL: all options have their defaults */
 
   /* F of all rows at time t; x is x_t itself (the network's input is x_t/sigma_d). `to` is the time
-   * at the end of the step. Pass t to get the instantaneous velocity. Networks that take the size
-   * of a step use `to`, others ignore it. */
+   * at the end of the step. Pass t to get the instantaneous velocity. Networks with a
+   * step size input use `to`, others ignore it. */
   few_status (*eval)(void *user, const float *x, double t, double to, float *F);
   void *user;
 
@@ -61,7 +61,7 @@ struct few_sampler_def {
   int evals_per_step;
   bool fresh_noise;                 /* adds fresh noise during the run */
   bool both_ways;                   /* runs from images to noise too (few_encode) */
-  bool jumps;                       /* only for networks that take the size of a step */
+  bool jumps;                       /* only for networks with a step size input */
   bool fitted;                      /* needs few_sampling.olss, which has the times */
   const struct few_option *options; /* NULL: none */
   size_t options_size;

@@ -11,7 +11,7 @@
  */
 #include "engine/op/op.h"
 
-/* A rule returns zero or an array of the shape of what it is a derivative of. */
+/* Whether d is zero or has the shape of the node of which it is the tangent or cotangent. */
 static bool fits(const few_graph *g, few_node d, few_node of) {
   return d == FEW_NONE || few_graph_status(g) ||
          few_shape_equal(few_node_shape(g, d), few_node_shape(g, of));

@@ -2,8 +2,8 @@
  *
  * A kernel computes one node from its operands. It allocates nothing, keeps no state, and may be
  * called from several threads at once on different data. Everything it needs is in struct
- * few_call. Tensors are dense, row-major and 64-byte aligned unless a slice view says otherwise
- * (then at least aligned to the element).
+ * few_call. Tensors are dense, row-major and 64-byte aligned. Only slice views may be
+ * aligned to an element only.
  */
 #ifndef FEW_SRC_BACKEND_H
 #define FEW_SRC_BACKEND_H
@@ -65,12 +65,11 @@ struct few_call {
 
 struct few_kernel {
   void (*run)(const struct few_call *call);
-  /* Bytes of scratch this call needs (shapes and attributes are filled in, data is not). NULL: 0.
-   */
+  /* Bytes of scratch that the call needs. Shapes and attributes are set, data are not. NULL: 0. */
   size_t (*scratch)(const struct few_call *call);
-  /* Of kernels that copy operand 1 into another form before they use it: the bytes of that form, 0
-   * where it does not pay to keep it, and the copy. Parameters are packed once for all calls with
-   * the same values. NULL: the kernel has no such form. */
+  /* For kernels that first copy operand 1 into another form: the size of that form in bytes, or 0
+   * if keeping it is not worthwhile; and the function that makes it. Parameters are packed once for
+   * all calls with the same values. NULL: the kernel has no such form. */
   size_t (*packed)(const struct few_call *call);
   void (*pack)(const struct few_call *call, void *to);
 };

@@ -37,7 +37,7 @@ static few_status all_sources(struct checking *c) {
   return FEW_OK;
 }
 
-/* Inputs for the directions, named after what they perturb. */
+/* Inputs for the directions, named after the arrays that they perturb. */
 static void add_directions(struct checking *c) {
   char name[200];
   for (int i = 0; i < c->n_x; i++) {

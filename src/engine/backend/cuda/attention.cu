@@ -232,7 +232,7 @@ static size_t room(const struct heads *s, int tiles, int each) {
   return (size_t)(tiles * TILE * (s->D + 1) + WARPS * each * s->D) * sizeof(real);
 }
 
-/* Use matrix units? For f32, if products may be rounded to bf16. */
+/* Whether to use matrix units: for f32, if products may be rounded to bf16. */
 template <class real>
 static bool for_matrix_units(const struct few_call *c) {
   return sizeof(real) == sizeof(float) && few__cuda_attention_mma_takes(c);

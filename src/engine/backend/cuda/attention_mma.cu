@@ -208,7 +208,7 @@ __device__ inline void weigh(struct rows *of, float (*x)[4], float by[2]) {
     for (int j = 0; j < K / 8; j++)
       for (int r = 2 * half; r < 2 * half + 2; r++) sum += x[j][r] = expf(x[j][r] - grown);
     of->m[half] = grown;
-    of->l[half] = of->l[half] * by[half] + sum; /* of this lane's keys: row_sum completes it */
+    of->l[half] = of->l[half] * by[half] + sum; /* over this lane's keys; see row_sum */
   }
 }
 

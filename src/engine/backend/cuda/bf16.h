@@ -1,11 +1,11 @@
-/* bf16.h - conversions for calls with operands or results in bf16. The library's products then need
- * all factors in bf16. */
+/* bf16.h - conversions for calls with operands or results in bf16. cuBLASLt and cuDNN then
+ * need all factors in bf16. */
 #ifndef FEW_SRC_CUDA_BF16_H
 #define FEW_SRC_CUDA_BF16_H
 
 #include "cuda.h"
 
-/* Is an operand or the result in bf16? */
+/* Whether an operand or the result is in bf16. */
 static inline bool few__cuda_any_bf16(const struct few_call *c) {
   for (int k = 0; k < c->n_in; k++)
     if (c->in[k].bf16) return true;

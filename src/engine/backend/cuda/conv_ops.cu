@@ -58,8 +58,8 @@ static uint16_t *behind_kernel(const struct few_call *c, struct few_shape w) {
 }
 
 /* A call computes in the type in which its result is stored. For bf16, all images are bf16. Images
- * with few channels and outputs are f32; then the other image is converted to f32, and if it was
- * bf16, matrix units lose nothing more. */
+ * with few channels and outputs are f32; then the other image is converted to f32. Matrix units
+ * round it to bf16 again, which loses nothing if it was bf16. */
 template <class real>
 static void to_image(const struct few_call *c, struct few_conv s, enum few_conv_what what) {
   void *in = (void *)c->in[0].data, *w = c->scratch;

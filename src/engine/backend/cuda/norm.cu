@@ -128,7 +128,7 @@ static __device__ inline struct stats<real> measure(const struct groups *g, stru
   return {mean, (real)1 / sqrt(var + (real)g->eps)};
 }
 
-/* Is there no group for this warp? */
+/* Whether this warp has no group. */
 template <bool WARP>
 static __device__ inline bool idle(const struct groups *g) {
   return WARP && (int64_t)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32 >= g->count;

@@ -12,7 +12,8 @@ struct alignas(sizeof(T) * N) pack {
   T at[N];
 };
 
-/* May an operand that starts at `at`, with rows of `width` numbers, be read in packs of four? */
+/* Whether an operand that starts at `at`, with rows of `width` numbers, may be read in packs of
+ * four. */
 static inline bool few__by_fours(const void *at, bool bf16, size_t real_size, int64_t width) {
   return width % 4 == 0 && (uintptr_t)at % (4 * (bf16 ? sizeof(uint16_t) : real_size)) == 0;
 }

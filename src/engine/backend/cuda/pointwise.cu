@@ -8,8 +8,8 @@
 
 static bool aligned(const void *at, size_t bytes) { return (uintptr_t)at % bytes == 0; }
 
-/* Can the kernel process four numbers at a time? All operands and results of the call's shape must
- * allow it. Smaller operands are read one number at a time in any case. */
+/* Whether the kernel can process four numbers at a time. All operands and results of the call's
+ * shape must allow it. Smaller operands are read one number at a time in any case. */
 static bool wide_enough(const struct few_call *c, int n_outs, size_t bytes) {
   const int64_t n = count_of(c->shape);
   if (n % 4) return false;

@@ -1,4 +1,4 @@
-/* reduce.cu - sums over the dims where the result has 1.
+/* reduce.cu - sums over the dims whose length in the result is 1.
  *
  * The dims of the operand are kept or summed; adjacent dims of one kind are merged. If the
  * innermost dim is kept, adjacent threads have adjacent results. If it is summed, the threads of a

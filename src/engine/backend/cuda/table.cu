@@ -19,7 +19,7 @@ extern "C" void few__cuda_pointwise_f64(const few_call *call);
 
 extern "C" const struct few_device few__cuda_device;
 
-/* May operands and results be bf16? For all ops except random numbers and masks of labels. */
+/* Whether operands and results may be bf16: for all ops except random numbers and onehot. */
 static constexpr bool takes_bf16(few_op op) {
   return op != FEW_OP_RANDN && op != FEW_OP_RANDU && op != FEW_OP_ONEHOT;
 }

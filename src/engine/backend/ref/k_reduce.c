@@ -1,5 +1,5 @@
 /* k_reduce.c - broadcast, and its transpose, sum. Both walk over the larger shape; the smaller one
- * has stride 0 along the dims where it has 1.
+ * has stride 0 along its dims of length 1.
  */
 #include "real.h"
 #include "walk.h"

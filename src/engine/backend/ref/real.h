@@ -1,5 +1,5 @@
-/* real.h - what every kernel file includes. Such a file is compiled twice, with FEW_REAL_IS_F64 = 0
- * and 1: `real` is its number type and K(name) its symbol.
+/* real.h - common declarations of the kernel files. Each file is compiled twice, with
+ * FEW_REAL_IS_F64 = 0 and 1: `real` is its number type and K(name) its symbol.
  */
 #ifndef FEW_SRC_REF_REAL_H
 #define FEW_SRC_REF_REAL_H

@@ -36,7 +36,7 @@ static inline void broadcast_strides(struct few_shape s, struct few_shape whole,
   }
 }
 
-/* May dim k, of length d, be merged with dim `last` before it? */
+/* Whether dim k, of length d, may be merged with dim `last` before it. */
 static inline bool walk_joins(const struct walk *w, int last, int k, int64_t d) {
   for (int o = 0; o < WALK_OPERANDS; o++)
     if (w->stride[o][last] != w->stride[o][k] * d) return false;
