@@ -110,7 +110,7 @@ int cli_check_out(const char *command, const struct few_model_info *info, const 
   return CLI_DONE;
 }
 
-/* ---- a folder that holds something ---- */
+/* ---- an output folder with files in it ---- */
 
 /* "000017.png": of six digits or more. */
 static bool is_sample(const char *name) {
@@ -137,7 +137,7 @@ int cli_check_folder(const char *command, const char *out, enum cli_existing exi
   if (dir) closedir(dir);
   if (!*found) return CLI_DONE;
   if (existing == CLI_REPLACE)
-    return cli_failed("%s holds %s, which few did not write: name another folder", out, found);
+    return cli_failed("%s has %s in it, which few did not write: name another folder", out, found);
   return cli_failed(
       "%s: %s is not empty, and its files would count as new images: name another folder, or "
       "give --existing replace or --existing keep",

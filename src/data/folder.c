@@ -1,7 +1,7 @@
 /* folder.c - a folder of PNG and JPEG files.
  *
- *   DIR/class/.../x.png   the sub-folder of DIR is the class, however deep the file lies
- *   DIR/x.png             no sub-folder holds images: no labels
+ *   DIR/class/.../x.png   the sub-folder of DIR is the class, for files at any depth
+ *   DIR/x.png             no sub-folder has images: no labels
  *   DIR/dataset.json      labels as the tools of EDM write them; folders are not classes
  *   x.png                 a file in place of DIR: only that image
  *
@@ -324,7 +324,7 @@ static few_status add(struct scan *s, const struct entry *e) {
     return few__data_broken(d, s->o, 1, "%s %s", e->path,
                             e->label == UNKNOWN ? "has a class that the training part lacks"
                             : s->listed         ? "has no label in dataset.json"
-                                        : "lies outside the class folders, so it has no class");
+                                        : "is outside the class folders, so it has no class");
   few_status st = decode(s, e->path, &p);
   if (st == FEW_E_MEMORY) return st;
   if (st) return few__data_broken(d, s->o, 1, "%s", few_error(d->ctx));

@@ -129,7 +129,7 @@ static few_status look_at(few_ctx *ctx, struct few_names *out, bool *images, con
   return FEW_OK;
 }
 
-/* Lists the folders in `dir` that hold images at any depth. *images: `dir` itself holds images. */
+/* Lists the folders in `dir` that have images at any depth. *images: `dir` itself has images. */
 static few_status list_folders(few_ctx *ctx, struct few_names *out, bool *images, const char *dir) {
   struct few_names names = {0};
   few_status st = FEW_OK;
@@ -225,8 +225,8 @@ static bool in(const struct few_names *names, const char *name) {
   return false;
 }
 
-/* While *dir holds one folder and no images or labels, goes into that folder, unless its name is in
- * `known`. *folders is the list of folders at the end. */
+/* While *dir has only one folder and neither images nor labels, goes into that folder, unless its
+ * name is in `known`. *folders is the list of folders at the end. */
 static few_status look_through(few_data *d, char **dir, struct few_names *folders,
                                const struct few_names *known) {
   few_ctx *ctx = d->ctx;

@@ -7,9 +7,9 @@
 
 struct few_layout {
   char *dir;                /* folder of the requested part */
-  struct few_names folders; /* folders in `dir` that hold images */
+  struct few_names folders; /* folders in `dir` that have images */
   char *train;              /* folder of the training part if another part was requested, or NULL */
-  struct few_names classes; /* folders in `train` that hold images */
+  struct few_names classes; /* folders in `train` that have images */
 };
 
 /* Is a file or folder of this name always skipped: hidden, or one of the system's? */

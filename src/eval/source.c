@@ -20,7 +20,7 @@ static bool ends_with(const char *s, const char *end) {
 }
 
 static few_status too_few(const struct few_source *s, int64_t wanted, int64_t there) {
-  return few__fail(s->ctx, FEW_E_INVALID, "%s holds %lld images, fewer than the %lld requested",
+  return few__fail(s->ctx, FEW_E_INVALID, "%s has %lld images, fewer than the %lld requested",
                    s->spec, (long long)there, (long long)wanted);
 }
 

@@ -157,7 +157,8 @@ static few_status read_version(struct reading *r) {
   FEW_TRY(few__json_int(r->ctx, r->place, r->all, "version", 1, INT64_MAX, &version));
   if (version <= VERSION) return FEW_OK;
   return few__fail(r->ctx, FEW_E_UNSUPPORTED,
-                   "%s: format version %" PRId64 ", this program knows %d: use a newer few",
+                   "%s: format version %" PRId64
+                   ", but this program reads up to %d: use a newer few",
                    r->place, version, VERSION);
 }
 

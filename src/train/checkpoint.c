@@ -232,7 +232,7 @@ static few_status load_arrays(few_ctx *ctx, const struct few_run_state *s, const
     memcpy(a[i].at, t->data, t->bytes);
   }
   if (few__state_finite(s)) return FEW_OK;
-  return few__fail(ctx, FEW_E_FORMAT, "%s holds values that are not finite", path);
+  return few__fail(ctx, FEW_E_FORMAT, "%s has values that are not finite", path);
 }
 
 static few_status load_number(few_ctx *ctx, const struct number *num, const char *path,

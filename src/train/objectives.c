@@ -126,7 +126,7 @@ static few_status copy_shared(few_ctx *ctx, const struct few_config *c, const ch
   if (!st && ask && strcmp(is.at, was.at) != 0)
     st = few__fail(ctx, FEW_E_INVALID,
                    "%s: %s%s = %s and %s%s = %s%s, but the student has one value: give only one of "
-                   "the two keys, and it holds for both",
+                   "the two keys, which then applies to both",
                    c->recipe.place, from->prefix, key, is.at, to->prefix, key, was.at,
                    is_given(c, to, key) ? "" : " by default");
   if (!st) st = few_option_set(to->opts, ctx, to->def->options, key, is.at);

@@ -23,8 +23,7 @@ struct few_saving_opts {
 few_status few__saving_open(few_ctx *ctx, few_saving **out, const struct few_saving_opts *o);
 void few__saving_close(few_saving *s); /* waits, and ignores errors */
 
-/* Write a checkpoint of the state as it is. DIR/model.safetensors is written too, except at the
- * start. */
+/* Write a checkpoint of the current state, and, except at the start, DIR/model.safetensors. */
 enum few_save {
   FEW_SAVE_START,     /* a milestone, without the model */
   FEW_SAVE_SCHEDULED, /* a milestone */

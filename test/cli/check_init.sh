@@ -1,5 +1,4 @@
-# Sizes at initialisation: one row per block, zeros where the network starts at zero, JSON, and
-# errors.
+# few check --init: one row per block, zeros where the network starts at zero, JSON, and errors.
 r=$here/moons.ini
 "$few" check --init "$r" layers=2 | awk '/^Zeros are normal here/ { exit } { print $1 }'
 "$few" check --init "$r" layers=2 | grep -c '^Zeros are normal here'

@@ -45,7 +45,7 @@ mkdir ten && for name in 1 2 3 4 5 6 7 8 9 10; do cp -r "numbers/$name" ten/; do
   --features "fashion=$here/../../models/fashion-features.safetensors" \
   2>err && fail "agreement with a classifier of clothes"
 grep -q "the classifier has other classes" err || fail "$(cat err)"
-# Different names are refused. No names on one side are accepted.
+# Sets with different class names are refused. If one set has no names, they are accepted.
 mkdir -p pets/cat pets/dog beasts
 mv numbers/1 beasts/a_dog && mv numbers/2 beasts/b_cat
 cp numbers/3/* pets/cat && cp numbers/4/* pets/dog

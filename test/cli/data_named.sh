@@ -1,4 +1,5 @@
-# A path alone names the same data set in every command: data, train, eval, tangent, encode.
+# A path without a reader names the same data set in every command: data, train, eval, tangent,
+# encode.
 model=$here/../../models/fashion-student.safetensors
 "$few" sample "$model" --n 12 --steps 1 --out photos --quiet >/dev/null || exit 9
 "$few" sample "$model" --n 12 --steps 1 --out photos.npy --quiet >/dev/null || exit 9

@@ -7,7 +7,7 @@ fail() {
 student="$here/../../models/fashion-student.safetensors"
 teacher="$here/../../models/fashion-teacher.safetensors"
 
-# interrupt COMMAND ...: SIGINT once something is likely to be finished; the output in out and err.
+# interrupt COMMAND ...: sends SIGINT when something is probably finished; writes out and err.
 interrupt() {
   for wait in 0.5 1 2 4 8; do
     "$few" "$@" >out 2>err &
@@ -19,7 +19,7 @@ interrupt() {
   done
   return $code
 }
-# count FILE.npy: its first dimension.
+# count FILE.npy: prints its first dimension.
 count() { head -c 128 "$1" | LC_ALL=C sed -n "s/.*'shape': (\([0-9]*\),.*/\1/p"; }
 
 interrupt sample "$student" --n 50000 --steps 1 --out part.npy --json

@@ -1,4 +1,5 @@
-# A loop of generations: the same table wherever it was stopped, more generations later, and errors.
+# few loop: the table does not depend on where the loop was stopped; more generations can be added
+# later; errors.
 fail() {
   echo "$@"
   exit 9

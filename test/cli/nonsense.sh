@@ -45,7 +45,7 @@ for key in "fake_updates = 2" "lr_floor = 0.1" "preview_n = 4" "eval_n = 3" "fli
   "ema = 100"; do
   grep -q "$key does nothing" err || fail "$key: $(cat err)"
 done
-# Names that do not fit the files.
+# Names of the wrong kind of file or of options that do not exist.
 refused "c is a training run: give c/model.safetensors" sample c --out a.png
 refused "sampler heun has no option .nonsense.: .few list samplers heun. shows" sample \
   c/model.safetensors \

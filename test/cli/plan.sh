@@ -1,5 +1,5 @@
-# few plan: the sizes of files are those that the run writes, operations are counted, and no files
-# are left. Times are compared by bench/plan.sh, not here.
+# few plan: file sizes equal those that the run writes, operations are counted, and no files are
+# left. bench/plan.sh compares times.
 fail() {
   echo "$@"
   exit 9
@@ -30,7 +30,7 @@ near log "$(number log_bytes)" "$(bytes run/log.jsonl)" 0.3
 for name in parameters step_flops step_seconds seconds memory_bytes disk_bytes; do
   awk -v x="$(number $name)" 'BEGIN { exit !(x > 0) }' || fail "$name: $(cat plan.json)"
 done
-# Twice the batch: twice the operations.
+# Twice the batch needs twice the operations.
 cp plan.json one.json
 # shellcheck disable=SC2086
 "$few" plan "$here/moons.ini" $keys batch=128 --json --quiet >plan.json 2>err ||
@@ -40,7 +40,7 @@ cp one.json plan.json
 batch=$(number batch)
 near flops "$twice" \
   "$(awk -v f="$(number step_flops)" -v b="$batch" 'BEGIN { print f * 128 / b }')" 0.01
-# A student of pairs: only a few pairs are made, but all are counted.
+# For a student that learns from pairs, only a few pairs are made, but all are counted.
 # shellcheck disable=SC2086
 "$few" plan "$here/moons.ini" $keys objective=direct teacher=run/model.safetensors pairs=3000 \
   --json \

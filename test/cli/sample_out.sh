@@ -14,7 +14,7 @@ done
 "$few" sample "$model" --n 1 --steps 1 --out new/folder --quiet || fail "no new folder"
 test -s new/folder/000000.png || fail "no image in it"
 
-# A folder that has images would have old and new ones.
+# A folder that has images is refused, since it would have old and new images.
 "$few" sample "$model" --n 3 --steps 1 --out new/folder 2>err && fail "older images are not seen"
 grep -q "new/folder is not empty, .* --existing replace or --existing keep" err || fail "$(cat err)"
 "$few" sample "$model" --n 2 --first 1 --steps 1 --out new/folder --existing keep --quiet ||
@@ -27,7 +27,7 @@ grep -q "new/folder is not empty, .* --existing replace or --existing keep" err 
 : >new/folder/mine.png
 "$few" sample "$model" --n 1 --steps 1 --out new/folder --existing replace 2>err &&
   fail "mine is not seen"
-grep -q "holds mine.png, which few did not write" err || fail "$(cat err)"
+grep -q "has mine.png in it, which few did not write" err || fail "$(cat err)"
 [ "$(ls new/folder | tr '\n' ' ')" = "000007.png mine.png " ] || fail "$(ls new/folder)"
 mkdir empty && : >empty/.hidden
 "$few" sample "$model" --n 1 --steps 1 --out empty --quiet || fail "an empty folder is refused"

@@ -48,7 +48,7 @@ lines whole >a
 lines saved >b
 test "$(sed 's/.*"n":40//; s/"seconds".*//' a)" = "$(sed 's/.*"n":40//; s/"seconds".*//' b)" ||
   fail "saved: $(cat a b)"
-# In two parts, with other numbers of workers.
+# A run in two parts, with different numbers of workers, has the same lines.
 train parts --quiet $measure --workers 1 steps=5 || fail "no first part: $(cat err)"
 train parts --quiet $measure --workers 3 || fail "no second part: $(cat err)"
 test "$(grep -c '"eval"' parts/log.jsonl)" = 3 || fail "lines: $(cat parts/log.jsonl)" # 4, 5, 8
@@ -61,8 +61,8 @@ train parts --quiet $measure || fail "not made up for: $(cat err)"
 train parts --quiet $measure || fail "not again: $(cat err)"
 grep -v '"step":5,' parts/log.jsonl | grep -o '"eval":.*"seconds"' >b
 cmp a b || fail "made up for: $(cat a b)"
-# Stopped in an evaluation that would take hours: the step is kept, and its line is written after
-# resuming.
+# If a run is stopped in an evaluation that would take hours, the step is kept, and its line is
+# written when the run is resumed.
 "$few" train "$here/tiny-unet.ini" --run stopped $measure eval_n=100000000 preview_every=4 \
   preview_n=4 preview_steps=1 2>err &
 for _ in $(seq 300); do # a busy machine takes long

@@ -31,7 +31,7 @@ ls -a parts | grep '\.tmp$' && fail "a temporary is left"
 head -n 1 whole/log.jsonl | grep -q '^{"step":1,"loss":' || fail "$(head -n 1 whole/log.jsonl)"
 sed -n 2p whole/log.jsonl | grep -q '^{"step":10,' || fail "$(sed -n 2p whole/log.jsonl)"
 
-# The guard goes back to the same steps with and without them, killed or not.
+# The guard goes back to the same steps with and without interim checkpoints, killed or not.
 wild="steps=40 lr=10 weight_decay=10 guard_retries=20"
 train guarded --quiet $wild || fail "$(cat err)"
 grep -q "rolled back" guarded/log.jsonl || fail "no roll-back to look at"

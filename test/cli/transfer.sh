@@ -22,7 +22,7 @@ test "$(wc -c <noise.npy)" = $((128 + 20 * 784 * 4)) || fail "noise of another s
 "$few" encode $encoder fashion-mnist --n 20 --label none --out other.npy --quiet || fail "no spec"
 cmp -s noise.npy other.npy || fail "a data set is not its images" # no labels in clothes.npy
 
-# One image, a folder of them, an array: the same.
+# One image, a folder of images and an array give the same result.
 "$few" sample $teacher --n 3 --steps 2 --out folder --quiet || fail "no folder"
 "$few" transfer $teacher $teacher folder --to 7 --to-guidance 2 --from-steps 3 --to-steps 3 \
   --out out \
@@ -38,7 +38,7 @@ cmp out/000001.png two/000001.png || fail "a folder is not its files"
   --quiet ||
   fail "no array"
 
-# Pairs are in one row: 6 images are in 4 columns, not in 3.
+# Both images of a pair are in the same row, so 6 images have 4 columns and not 3.
 for columns in 0 4; do
   "$few" transfer $encoder $teacher clothes.npy --n 3 --to-steps 2 --beside --columns $columns \
     --out pairs-$columns.png \

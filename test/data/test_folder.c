@@ -120,7 +120,7 @@ static void test_images_beside_class_folders(void **state) {
   make_dir(f, "set/a");
   write_flat(f, "set/a/1.png", PNG_FORMAT_GRAY, 2, 2, 1);
   write_flat(f, "set/2.png", PNG_FORMAT_GRAY, 2, 2, 2);
-  assert_refused(f, "folder", "set", NULL, NULL, FEW_E_FORMAT, "2.png lies outside");
+  assert_refused(f, "folder", "set", NULL, NULL, FEW_E_FORMAT, "2.png is outside");
   few_data *d = NULL;
   assert_ok(f->ctx, files_open(f, &d, "folder", "set", NULL, &skip));
   assert_int_equal(few_data_n(d), 1);

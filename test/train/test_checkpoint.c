@@ -1,4 +1,4 @@
-/* Checkpoints: which one is read, which are kept, and undamaged files that a run did not write. */
+/* Which checkpoint is read, which ones are kept, and undamaged files with invalid content. */
 #include <inttypes.h>
 #include <math.h>
 #include <unistd.h>
@@ -76,7 +76,7 @@ static void test_which(void **state) {
   put(&f, 40, FEW_CHECKPOINT_MILESTONE);
   assert_ok(ctx, few__checkpoint_trim(ctx, f.dir, 40));
   assert_true(!milestone(&f, 20) && milestone(&f, 30) && milestone(&f, 40) && !interim(&f, 36));
-  /* A later one does not count: it cannot be read, or the run would have resumed from it. */
+  /* A later checkpoint does not count: it is unreadable, since the run did not resume from it. */
   assert_ok(ctx, few__checkpoint_trim(ctx, f.dir, 35));
   assert_true(milestone(&f, 30) && milestone(&f, 40));
   assert_ok(ctx, few__checkpoint_drop_after(ctx, f.dir, 30));

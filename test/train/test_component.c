@@ -60,7 +60,7 @@ static void test_none(void **state) {
   assert_false(few_component_find(&c, sizeof c, NULL, FEW_COMPONENT_NETWORK, "no such network"));
 }
 
-/* What few list backends shows can be looked into. */
+/* Each backend that few list backends shows can be inspected. */
 static void test_backends(void **state) {
   (void)state;
   struct few_component c;
@@ -78,7 +78,8 @@ static void test_backends(void **state) {
   assert_null(few_backend_lacks("abacus", false, 0));
 }
 
-/* A program that was built for an older header gets what it knows, one for a newer header zeros. */
+/* A program that was built with an older header gets the members of that header. One that was built
+ * with a newer header gets zeros in the additional members. */
 static void test_sizes(void **state) {
   (void)state;
   struct {

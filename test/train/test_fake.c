@@ -1,5 +1,5 @@
-/* Runs with a fake network: which parameters an update may change. A run has the same bits for any
- * number of workers and wherever it was stopped, with every balancer. */
+/* Runs with a fake network. An update changes only the parameters of its phase. With every
+ * balancer, the bits do not depend on the number of workers or on where a run was stopped. */
 #include <unistd.h>
 
 #include "few/train.h"
@@ -27,7 +27,7 @@ static void options(struct few_train_opts *o, const char **room, const char *a, 
   o->overrides = room;
 }
 
-/* ---- what an update touches ---- */
+/* ---- which parameters an update changes ---- */
 
 static int64_t differing(const float *a, const float *b, int64_t n) {
   int64_t count = 0;
@@ -80,7 +80,7 @@ static void set_dropout(struct updates *t, const struct few_net_def *net, void *
   assert_ok(t->ctx, few_option_set(opts, t->ctx, net->options, "dropout", "0"));
 }
 
-/* The gradient of a phase, with dropout in both networks but for those of `without`. */
+/* The gradient of a phase, with dropout in both networks except those in `without`. */
 static double *gradient(enum few_phase_id phase, enum who without, const char *more, int64_t *n) {
   const char *room[ROOM];
   struct updates t;

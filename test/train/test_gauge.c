@@ -1,5 +1,5 @@
-/* to_teacher in the log. It falls while a consistency student learns, which mse and loss do not
- * show. Only students of a flow have it. It does not change the training. */
+/* to_teacher in the log falls while a consistency student learns; mse and loss do not show that.
+ * Only students that follow a flow have it. It does not change the training. */
 #include "io/npy.h"
 #include "toys.h"
 

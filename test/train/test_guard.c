@@ -9,7 +9,7 @@ static struct few_train_keys keys(void) {
   return k;
 }
 
-/* A state that has seen `n` steps of norm about 1. */
+/* The state after n steps with gradient norms of about 1. */
 static struct few_run_state experienced(const struct few_train_keys *k, int n) {
   struct few_run_state s = {.lr_factor = 1, .stretch = 1};
   for (int i = 0; i < n; i++, s.updates++)
@@ -32,7 +32,8 @@ static void test_spikes(void **state) {
   struct few_train_keys k = keys();
   struct few_run_state s = experienced(&k, 100);
   assert_int_equal(few__guard_look(&s, &k, 0.5, 50), FEW_GUARD_SPIKE);
-  assert_int_equal(few__guard_look(&s, &k, 0.5, 1), FEW_GUARD_FINE); /* alone: forgotten */
+  assert_int_equal(few__guard_look(&s, &k, 0.5, 1),
+                   FEW_GUARD_FINE); /* a single spike has no consequence */
   assert_int_equal(few__guard_look(&s, &k, 0.5, 50), FEW_GUARD_SPIKE);
   assert_int_equal(few__guard_look(&s, &k, 0.5, 50), FEW_GUARD_SPIKE);
   assert_int_equal(few__guard_look(&s, &k, 0.5, 50), FEW_GUARD_TROUBLE);

@@ -1,5 +1,6 @@
-/* Extending runs: some may be extended, with the bits of a run that had this length from the start;
- * others are refused, with what to do. Also runs that start with the weights of a model. */
+/* Some runs may be extended, and end with the bits of a run that had the new length from the start.
+ * For others that is refused, with a message that says what to do. Also runs that start with the
+ * weights of a model. */
 #include "io/file.h"
 #include "io/safetensors.h"
 #include "toys.h"

@@ -1,6 +1,6 @@
-/* A program may have set a locale whose decimal point is a comma. What few reads and writes does
- * not follow it: recipes, logs, models, tables, messages. The locale is compiled by localedef from
- * what Debian's package `locales` brings. */
+/* A program may have set a locale whose decimal point is a comma. Recipes, logs, models, tables and
+ * messages that few reads and writes do not follow it. localedef compiles the locale from the
+ * sources in Debian's package `locales`. */
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>

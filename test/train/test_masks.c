@@ -1,6 +1,6 @@
-/* Consistency objectives compare two values of the student under one dropout mask. On a grid so
- * fine that both times are all but one, and with the target's weights those of the student, they
- * agree. Under two different masks, or with a mask on one of them only, they would be far apart. */
+/* Consistency objectives compare two values of the student under the same dropout mask. Here the
+ * target has the student's weights, and the grid is so fine that the two times are almost equal, so
+ * the two values agree. With two different masks, or a mask on only one of them, they would not. */
 #include "updates.h"
 
 static double mse(const char *objective, const char *a, const char *b, const char *dropout) {

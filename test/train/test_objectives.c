@@ -107,7 +107,7 @@ static void test_guidance_of_added(void **state) {
   few_ctx_free(ctx);
 }
 
-/* The same for the noise that a generator starts from. */
+/* The noise from which a generator starts is shared in the same way. */
 static void test_start_of_added(void **state) {
   (void)state;
   static const char *const keys[] = {"sigma_init=2.5", "mid_share=0.5", "mid_time=0.9"};
@@ -132,7 +132,7 @@ static void test_start_of_added(void **state) {
   few_ctx_free(ctx);
 }
 
-/* A line of the log has each name once. */
+/* Names in a line of the log are unique. */
 static void test_names(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -159,7 +159,7 @@ static void test_names(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Models of generators have their sampling times. */
+/* The model of a generator has its sampling times. */
 static void test_times(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -185,7 +185,7 @@ static void refused(const char *const *settings, const char *says) {
   few_ctx_free(ctx);
 }
 
-/* A teacher like the labelled one: "teacher=PATH". */
+/* Write a teacher like the labelled one, and set the text "teacher=PATH". */
 static void make_teacher(char key[64], bool input, const char *sampler, const char *dropout) {
   few_ctx *ctx = test_ctx();
   few_model *from, *to;
@@ -229,7 +229,8 @@ static void test_no_guidance_fed(void **state) {
           "diffusion does not feed it");
 }
 
-/* A consistency model has no field to distil, but training from data may start with its weights. */
+/* A consistency model has no velocity field to distil, but training from data may start with its
+ * weights. */
 static void test_no_field(void **state) {
   (void)state;
   char teacher[64];

@@ -1,7 +1,7 @@
-/* Every teacher can be combined with every student: each objective that needs a teacher is run with
- * one of every prediction, with the time of its process. A few steps of each must be finite, and so
- * must the student's samples. Otherwise the pair is refused before the first step, with what to
- * change.
+/* Every teacher can be combined with every student. Each objective that needs a teacher is run with
+ * a teacher of each prediction and with the time of its process. A few steps and the student's
+ * samples must be finite, or the combination must be refused before the first step, with a message
+ * that says what to change.
  */
 #include "diffusion/objective/objective.h"
 #include "toys.h"

@@ -1,9 +1,10 @@
-/* Consistency on a grid of times, on the ring of Gaussians: the distance of the one-step map to
- * that of the exact flow. Without a teacher's step (ct, ict, ect) the target is the exact map too,
- * as the step goes to zero. Also consistency in continuous time, as it was before sCM. */
+/* Consistency objectives with a grid of times, on the ring of Gaussians: the distance of the
+ * one-step map to that of the exact flow. Without a teacher (ct, ict, ect) the target also tends to
+ * the exact map as the step goes to zero. Also consistency in continuous time without sCM's
+ * improvements. */
 #include "toys.h"
 
-/* One step from the prior. */
+/* The distance of one step from pure noise. */
 static double distance(struct toy *t) {
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
   o.sampler = "consistency";

@@ -69,7 +69,7 @@ static void test_one_step(void **state) {
   for (int i = 0; i < FEW_COUNT(held); i++) check(&held[i]);
 }
 
-/* Every bound must refuse it. */
+/* Samples that every bound must reject. */
 static void assert_refused(const char *what, struct toy_energy e) {
   printf("%s: energy distance %.4f, shape %.4f\n", what, e.ring, e.shape);
   for (int i = 0; i < FEW_COUNT(held); i++)

@@ -1,5 +1,5 @@
-/* A trainer by steps gives the bits of few_train, whatever happens between the steps. Also recipes
- * from memory, and runs in memory. */
+/* A trainer that is stepped gives the bits of few_train, whatever is called between the steps. Also
+ * recipes from memory, and runs in memory. */
 #include "testing.h"
 
 #include "few/model.h"

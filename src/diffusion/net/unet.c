@@ -221,7 +221,7 @@ static few_status check_attention(few_ctx *ctx, const struct few_net_spec *spec,
   if (level < 0)
     return few__fail(
         ctx, FEW_E_INVALID,
-        "unet: attention = %lld: no level has this side; the levels have %s, and 1 stands for none",
+        "unet: attention = %lld: no level has this side; the levels have %s, and 1 means none",
         (long long)side, levels);
   const int64_t c = o->channels * o->mults.at[level];
   const int64_t heads = c > o->head_channels ? c / o->head_channels : 1;

@@ -22,7 +22,7 @@
  *
  * F^- and F are one node of the graph, so the network is evaluated once per step, and its tangent
  * is computed beside it. cos(t) sin(t) dF/dt is a single tangent, with cos(t) sin(t) in its seed
- * ("JVP rearrangement", section 5.1): dF/dt by itself overflows near t = 0 and pi/2. |g| is the L2
+ * ("JVP rearrangement", section 5.1), because dF/dt overflows near t = 0 and pi/2. |g| is the L2
  * norm over all values of an image, so c = 0.1 is added to that and not to a mean per value.
  *
  * At r = 1, g = a(t) df/dt with a = cos t. A consistency model minimises E w(t) f^T df^-/dt, whose

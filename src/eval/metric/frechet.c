@@ -40,8 +40,8 @@ struct cross {
 
 static few_status no_solution(few_ctx *ctx, const char *what, int64_t d, int info) {
   return few__fail(ctx, FEW_E_UNSUPPORTED,
-                   "the %s of a covariance of %lld x %lld did not converge (LAPACK: %d): look at "
-                   "the features for values that are huge",
+                   "the %s of a covariance of %lld x %lld did not converge (LAPACK: %d): check "
+                   "the features for huge values",
                    what, (long long)d, (long long)d, info);
 }
 

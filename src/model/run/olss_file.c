@@ -57,8 +57,8 @@ static few_status read_all(few_ctx *ctx, struct few_olss **out, const char *path
   FEW_TRY(few__json_int(ctx, path, all, "version", 1, INT64_MAX, &version));
   if (version != VERSION)
     return few__fail(ctx, FEW_E_UNSUPPORTED,
-                     "%s: version %" PRId64 ", this program knows %d: use a newer few", path,
-                     version, VERSION);
+                     "%s: version %" PRId64 ", but this program reads up to %d: use a newer few",
+                     path, version, VERSION);
   FEW_TRY(few__json_real(ctx, path, all, "sigma_data", &sigma_d));
   FEW_TRY(few__json_array(ctx, path, all, "times", &times));
   FEW_TRY(few__json_array(ctx, path, all, "F", &rows));

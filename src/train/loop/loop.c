@@ -501,7 +501,7 @@ static few_status check(few_ctx *ctx, const struct few_loop_opts *o) {
   if (!o->recipe || !o->run)
     return few__fail(ctx, FEW_E_INVALID, "loop: name a recipe and a directory");
   if (strchr(o->run, ','))
-    return few__fail(ctx, FEW_E_INVALID, "loop: %s: names of data sets cannot hold a comma",
+    return few__fail(ctx, FEW_E_INVALID, "loop: %s: names of data sets cannot contain a comma",
                      o->run);
   FEW_TRY(few__opts_range(ctx, "loop: generations", o->generations, 1, 999));
   FEW_TRY(few__opts_range(ctx, "loop: kind", o->kind, 0, FEW_COUNT(kinds) - 1));

@@ -57,12 +57,12 @@ static void test_synthetic_shrinks_by_the_bias(void **state) {
       struct few_gaussian_fit f[G];
       run(o, i + 1, f);
       for (int t = 1; t < G; t++) error[t - 1][i] = f[t].trace / f[t - 1].trace - bias[b];
-      assert_true(f[G - 1].distance > f[1].distance); /* it goes MAD */
+      assert_true(f[G - 1].distance > f[1].distance); /* the loop diverges ("MAD" in the paper) */
     }
     for (int t = 0; t < G - 1; t++) {
       const struct estimate e = estimate(SEEDS, error[t]);
       assert_close(e.mean, 0, 5 * e.error);
-      assert_true(e.error < 0.01); /* so that a wrong bias would show */
+      assert_true(e.error < 0.01); /* small enough to detect a wrong bias */
     }
   }
 }
@@ -128,7 +128,7 @@ static void test_fresh_data(void **state) {
   assert_true(V > 0.6 * D); /* where the synthetic loop is at 0.7^11 = 0.02 */
 }
 
-/* The same real data in each generation only slow the collapse; new real data stop it. */
+/* The same real data in each generation only slow the collapse. New real data prevent it. */
 static void test_order_of_loops(void **state) {
   (void)state;
   enum { G = MAX_G };

@@ -1,5 +1,5 @@
-/* Balancers against closed forms for two losses and the conditions of optimality for more
- * losses. */
+/* Balancers are compared with closed forms for two losses, and with the conditions of optimality
+ * for more losses. */
 #include "base/workers.h"
 #include "testing.h"
 #include "train/optim/balance.h"
@@ -43,7 +43,7 @@ static void test_gradnorm(void **state) {
   double v[N][DIM], a[N], b[N], u[DIM];
   make_vectors(1, v);
   weigh("gradnorm", N, v, a, u);
-  for (int i = 1; i < N; i++) /* pulls as the weights say */
+  for (int i = 1; i < N; i++) /* each pulls in proportion to its weight */
     assert_close(a[i] * sqrt(dot(v[i], v[i])) / (a[0] * sqrt(dot(v[0], v[0]))), given[i] / given[0],
                  1e-12);
   for (int d = 0; d < DIM; d++)
@@ -68,7 +68,8 @@ static void test_minnorm_of_two(void **state) {
   }
 }
 
-/* <g_i, u> >= |u|^2 for all i, with equality where a_i > 0. Frank-Wolfe comes near at 1/steps. */
+/* <g_i, u> >= |u|^2 for all i, with equality where a_i > 0. The error of Frank-Wolfe is of order
+ * 1/steps. */
 static void test_minnorm_of_three(void **state) {
   (void)state;
   for (int k = 0; k < 20; k++) {
@@ -92,7 +93,7 @@ static void test_primary(void **state) {
     assert_close(a[1], fmax(0, -against) / dot(v[1], v[1]), 1e-12);
     conflicts += against < 0;
     weigh("primary", N, v, a, u);
-    for (int i = 1; i < N; i++) { /* no auxiliary rises, and only active ones are added */
+    for (int i = 1; i < N; i++) { /* no auxiliary loss rises, and only active ones are added */
       assert_true(dot(u, v[i]) >= -1e-10 * dot(v[i], v[i]));
       assert_true(a[i] >= 0);
       assert_close(a[i] * dot(u, v[i]), 0, 1e-9);

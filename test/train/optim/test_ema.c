@@ -1,5 +1,5 @@
-/* EMA: recursions against the integrals that they approximate, and averages reconstructed
- * afterwards. */
+/* Moving averages: recursions compared with the integrals that they approximate, and averages
+ * reconstructed afterwards. */
 #include "testing.h"
 
 #include "train/optim/ema.h"
@@ -24,7 +24,7 @@ static void test_half_life(void **state) {
   for (int k = 0; k < 1000; k++)
     forgotten *= few__ema_beta_half_life(512 * 1000, 0, 512.0 * (k + 1), 512);
   assert_close(forgotten, 0.5, 2000 * eps);
-  /* The ramp: at 10,000 images 5 % of them is the half-life; later the full one holds. */
+  /* The ramp: at 10,000 images the half-life is 5 % of them; later it is the full half-life. */
   assert_close(few__ema_beta_half_life(500000, 0.05, 10000, 500), 0.5, eps);
   assert_close(few__ema_beta_half_life(500000, 0.05, 2e7, 500), exp2(-0.001), eps);
   assert_close(few__ema_beta_half_life(0, 0.05, 1000, 500), 0, 0);
@@ -32,7 +32,7 @@ static void test_half_life(void **state) {
 
 static void test_gamma(void **state) {
   (void)state;
-  /* Published pairs, to the digits printed. */
+  /* Pairs from the paper, to the digits printed there. */
   assert_close(few__ema_gamma(0.05), 16.97, 0.005);
   assert_close(few__ema_gamma(0.10), 6.94, 0.005);
   for (double g = 0; g < 400; g = g * 1.3 + 0.01) {

@@ -22,7 +22,7 @@ static void test_landmarks(void **state) {
   o = opts(FEW_LR_LINEAR);
   assert_close(few__lr(&o, 0), 0.5, 0);
   assert_close(few__lr(&o, 50), 0.25, 0);
-  assert_close(few__lr(&o, 99), 0.005, 4 * eps); /* the last update is not of rate zero */
+  assert_close(few__lr(&o, 99), 0.005, 4 * eps); /* the rate of the last update is not 0 */
   assert_close(few__lr(&o, 100), 0, 0);
   assert_close(few__lr(&o, 101), 0, 0);
   o = opts(FEW_LR_COSINE);

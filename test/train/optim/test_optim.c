@@ -1,4 +1,5 @@
-/* Optimizers against the algorithms of their papers in f64, against PyTorch, and with any split. */
+/* Optimizers are compared with the algorithms of their papers in f64 and with PyTorch, and their
+ * bits do not depend on how the parameters are split. */
 #include "testing.h"
 
 #include "base/rng.h"
@@ -95,7 +96,7 @@ static void test_radam_paper(void **state) {
       assert_close(p, want.theta, step_bound(k, 1.5, lr));
       if (coef.adaptive && !adaptive_from) adaptive_from = k;
     }
-    /* rho_5 = 4.96 for beta2 = 0.99: the paper's letter starts there, PyTorch one step later. */
+    /* rho_5 = 4.96 for beta2 = 0.99: the paper adapts from here on, PyTorch one step later. */
     assert_int_equal(adaptive_from, c == 0 ? 5 : 6);
   }
 }
@@ -148,7 +149,7 @@ static void test_split_same_bits(void **state) {
       job.state[0] = a[1];
       job.state[1] = a[2];
       few__optim_step(w, &job);
-      for (int64_t at = 0, n; at < N; at += n) { /* ragged pieces, by hand */
+      for (int64_t at = 0, n; at < N; at += n) { /* pieces of different sizes */
         n = 1 + at / 3;
         if (n > N - at) n = N - at;
         job.optim->update(&job.coef, n, b[0] + at, g + at, (float *[]){b[1] + at, b[2] + at});
