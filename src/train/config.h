@@ -75,7 +75,7 @@ struct few_config {
 
 /* Read the recipe that `opts` names, with its overrides. The network's options are not read yet,
  * since the network may be the teacher's. Read them, then call few__recipe_check, which refuses
- * keys that no one has read. *out is zeroed on failure. */
+ * keys that were not read. *out is zeroed on failure. */
 few_status few__config_read(few_ctx *ctx, struct few_config *out,
                             const struct few_train_opts *opts);
 void few__config_free(few_ctx *ctx, struct few_config *c);

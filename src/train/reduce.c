@@ -88,8 +88,8 @@ float *few__reduce_take(few_reduction *r) {
   return b;
 }
 
-/* If the sibling of a sum is finished, adds the two, right to left, and continues with the parent.
- * A node without a sibling moves up unchanged. */
+/* If the sibling of a sum is finished, adds the right one to the left one and continues with the
+ * parent. A node without a sibling moves up unchanged. */
 void few__reduce_add(few_reduction *r, int64_t shard, float *buffer) {
   float *sum = buffer;
   assert(shard >= 0 && shard < r->shards && !r->total);
