@@ -92,14 +92,15 @@ static int run(struct cli *cli, const void *opts) {
   return code;
 }
 
-const struct command command_encode = {.name = "encode",
-                                       .operands = "MODEL IMAGES ...",
-                                       .help = "Find the noise that images come from.",
-                                       .text = text,
-                                       .min_operands = 2,
-                                       .max_operands = 1 << 20,
-                                       .options = options,
-                                       .size = sizeof(struct encode_opts),
-                                       .initial = &initial,
-                                       .stops = true,
-                                       .run = run};
+const struct command command_encode = {
+    .name = "encode",
+    .operands = "MODEL IMAGES ...",
+    .help = "Find the noise from which a model makes the given images.",
+    .text = text,
+    .min_operands = 2,
+    .max_operands = 1 << 20,
+    .options = options,
+    .size = sizeof(struct encode_opts),
+    .initial = &initial,
+    .stops = true,
+    .run = run};

@@ -20,7 +20,7 @@ static const struct eval_opts initial = {.sampling = FEW_SAMPLE_ARGS_INIT,
 #define S struct eval_opts
 static const struct few_option options[] = {
     OPT_TEXT(S, eval.reference, "ref", "DATA", NULL,
-             "the reference: images to compare with, named like IMAGES"),
+             "the reference: images to compare with, given in the same ways as IMAGES"),
     OPT_TEXT(S, save_ref, "save-ref", "FILE.safetensors", NULL,
              "write the statistics of --ref to this file, which may be given as --ref later"),
     OPT_TEXT(S, eval.features, "features", "FEATURES", NULL,
@@ -44,7 +44,7 @@ static const struct few_option options[] = {
     OPT_INT(S, eval.bootstrap, "bootstrap", "B", "0", 0, 1048576,
             "estimate errors from B random halves of one set of samples; 30 is enough"),
     OPT_INT(S, eval.keep, "keep", "N", "10000", 2, 16777216,
-            "images of each set that kid, pr and dc use at most; their time grows with the square"),
+            "most images of each set that kid, pr, dc and energy use; time grows with the square"),
     OPT_INT(S, eval.knn, "knn", "K", "0", 0, 64, "neighbours in pr and dc; 0: 3 in pr, 5 in dc"),
     OPT_CHOICE(S, eval.ball, "ball", "own", "own|closed|open",
                "whether the balls of pr and dc include their surface; own: as in the papers, that "
@@ -66,8 +66,8 @@ static const struct few_option options[] = {
 
 static const char text[] =
     "MODEL is a .safetensors file. IMAGES are a folder, an .npy or .npz file of uint8\n"
-    "[N,H,W,C], or a data set (few list data). Two results can be compared only if all\n"
-    "else that is printed with them agrees.\n"
+    "[N,H,W,C], or a data set (few list data). Two results can be compared only if\n"
+    "everything else that is printed with them is the same.\n"
     "\n"
     "  few eval student.safetensors --ref fashion-mnist --steps 1 --n 10000\n"
     "  few eval student.safetensors --ref fashion-mnist:test --metrics fd,kid --seeds 3\n"

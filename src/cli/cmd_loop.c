@@ -17,8 +17,8 @@ static const struct few_option options[] = {
                "directory of the loop, with a subdirectory for each generation"),
     OPT_INT(S, loop.generations, "generations", "G", "5", 1, 999, "how many generations"),
     OPT_CHOICE(S, loop.kind, "kind", "synthetic", "synthetic|augment|fresh",
-               "what later generations train on: samples of the previous one, only these, with "
-               "the same real data, or with new real data"),
+               "training data of later generations: samples of the previous one; these and the "
+               "same real data; or these and new real data"),
     OPT_INT(S, loop.n_real, "real", "N", "0", 0, 4e9, "real items in each generation; 0: all"),
     OPT_INT(S, loop.n_synthetic, "synthetic", "N", "0", 0, 4e9,
             "samples that each generation makes; 0: as many as there are real items"),
@@ -44,7 +44,7 @@ static const struct few_option options[] = {
 
 static const char text[] =
     "Self-consuming loops (arXiv 2307.01850): the first generation is trained on the data of\n"
-    "RECIPE, each later one on samples of the one before. DIR/loop.csv has one row for each\n"
+    "RECIPE, each later one on samples of the previous one. DIR/loop.csv has one row for each\n"
     "generation: distance to the real data, precision and recall. bench/loop.gp plots it.\n"
     "\n"
     "The same command, also with more --generations, resumes a loop that was stopped.\n"
@@ -84,7 +84,7 @@ static int run(struct cli *cli, const void *opts) {
 const struct command command_loop = {
     .name = "loop",
     .operands = "RECIPE [KEY=VALUE ...]",
-    .help = "Train each generation of a model on samples of the one before.",
+    .help = "Train each generation of a model on samples of the previous one.",
     .text = text,
     .min_operands = 1,
     .max_operands = RECIPE_OPERANDS,

@@ -14,7 +14,7 @@ static const struct few_option options[] = {
     OPT_NEEDED(S, search.reference, "ref", "DATA",
                "images or points to which samples should be close: a data set, a folder, a file"),
     OPT_INT(S, search.steps, "steps", "K", "2", 1, 1024,
-            "how many times to find; the first is always that of pure noise"),
+            "number of times to find; the first is always that of pure noise"),
     OPT_TEXT(S, out, "out", "FILE", NULL,
              "write the model with these times as its own; may be MODEL itself"),
     OPT_TEXT(S, search.features, "features", "FEATURES", NULL,
@@ -121,16 +121,15 @@ static int run(struct cli *cli, const void *opts) {
   return code;
 }
 
-const struct command command_search = {
-    .name = "search",
-    .alias = "times",
-    .operands = "MODEL",
-    .help = "Search for the sampling times that suit a model best.",
-    .text = text,
-    .min_operands = 1,
-    .max_operands = 1,
-    .options = options,
-    .size = sizeof(struct search_opts),
-    .initial = &initial,
-    .stops = true,
-    .run = run};
+const struct command command_search = {.name = "search",
+                                       .alias = "times",
+                                       .operands = "MODEL",
+                                       .help = "Search for the best sampling times of a model.",
+                                       .text = text,
+                                       .min_operands = 1,
+                                       .max_operands = 1,
+                                       .options = options,
+                                       .size = sizeof(struct search_opts),
+                                       .initial = &initial,
+                                       .stops = true,
+                                       .run = run};

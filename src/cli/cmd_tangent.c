@@ -10,7 +10,7 @@ struct tangent_opts {
 static const struct tangent_opts initial = {.tangent = FEW_TANGENT_OPTS_INIT};
 #define S struct tangent_opts
 static const struct few_option options[] = {
-    OPT_NEEDED(S, data, "data", "DATA", "data set to measure on: see few list data"),
+    OPT_NEEDED(S, data, "data", "DATA", "data set on which to measure: see few list data"),
     OPT_TEXT(S, teacher, "teacher", "MODEL", NULL,
              "follow this teacher's flow (default: the straight paths between data and noise)"),
     OPT_INT(S, tangent.rows, "rows", "N", "256", 1, 1 << 20, "rows at each of 16 times"),

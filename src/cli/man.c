@@ -66,7 +66,7 @@ void cli_man(FILE *out) {
   }
   fputs(
       ".SH EXIT STATUS\n"
-      "0 done, 1 failed, 2 usage, 130 interrupted by a signal; what is finished is then kept.\n"
+      "0 done, 1 failed, 2 usage, 130 interrupted by a signal; finished work is then kept.\n"
       ".SH ENVIRONMENT\n"
       ".TP\n.B FEW_CPU_ISA\nUse CPU kernels for a lesser instruction set: base, avx2, avx512,\n"
       "avx512bf16, amx.\n"

@@ -38,7 +38,7 @@ few_status few__data_hold_out(few_data *d, const struct few_data_opts *o) {
     if (held == (o->split == FEW_DATA_TEST)) few__data_move(d, i, kept++);
   }
   d->n = kept;
-  few__data_note(d, "%s %lld of its %lld items, of all classes in proportion (holdout = %g)",
+  few__data_note(d, "%s %lld of its %lld items, with its class shares (holdout = %g)",
                  o->split == FEW_DATA_TEST ? "held out are" : "without",
                  (long long)(o->split == FEW_DATA_TEST ? kept : all - kept), (long long)all,
                  o->holdout);

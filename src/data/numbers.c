@@ -1,7 +1,7 @@
 /* numbers.c - the classes of a set, and parts of a set that have items of all classes.
  *
  * A label is an index into a list of classes, and a network has an embedding for each. A class
- * without items would have an untrained embedding, which sampling would use all the same.
+ * without items would have an untrained embedding, which sampling would use nevertheless.
  * Files may number their classes from 1 or with gaps. So the numbers that occur are sorted and
  * become classes 0, 1, 2 ..., with these numbers as their names. If they are 0 .. n - 1, nothing
  * changes.

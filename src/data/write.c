@@ -91,8 +91,8 @@ static int by_item(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* Writes n items of all classes in proportion. With first = 0 they are the items of a limit of n.
- */
+/* Writes n items with the class shares of the set. With first = 0 they are the items of a limit
+ * of n. */
 static few_status write_spread(const few_data *d, const char *path, int64_t first, int64_t n,
                                int64_t columns) {
   few_data part = *d;

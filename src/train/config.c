@@ -22,7 +22,7 @@ static const struct few_option options[] = {
                    "what to train for: see few list objectives; \"scd + vsd\" adds two losses"),
     FEW_OPT_STRING(keys, balance, "fixed", "how several losses are added: see few list balancers"),
     FEW_OPT_INT(keys, data_limit, "0", 0, 1e12,
-                "use this many items, of all classes in proportion; 0: all"),
+                "use so many items, with the class shares of the data; 0: all"),
     FEW_OPT_INT(keys, data_classes, "0", 0, 65536,
                 "idx, npy, npz: labels are 0 to data_classes - 1; 0: the labels that occur"),
     FEW_OPT_REAL(keys, data_holdout, "0", 0, 0.9,
@@ -39,7 +39,7 @@ static const struct few_option options[] = {
                  "standard deviation to which the data are scaled"),
     FEW_OPT_CHOICE(keys, data_scale, "auto", "auto|one|each",
                    "one scale for all values, or one for each coordinate or channel; auto: each "
-                   "if their spreads differ greatly"),
+                   "if their standard deviations differ much"),
     FEW_OPT_REAL(keys, label_dropout, "-1", -1, 1,
                  "probability of training a row without its label, which guidance needs; -1: 0.1 "
                  "for objective diffusion, 0 for others"),
@@ -89,10 +89,10 @@ static const struct few_option options[] = {
                 "steps between evaluations, whose cost is logged when the run begins; 0: none"),
     FEW_OPT_INT(keys, eval_n, "500", 1, 1e9, "images in an evaluation"),
     FEW_OPT_STRING(keys, eval_ref, "",
-                   "images that evaluations compare with; empty: the held-out part of the data, "
-                   "if there is one"),
+                   "reference images of evaluations; empty: the held-out part of the data or, if "
+                   "there is none, the data"),
     FEW_OPT_STRING(keys, eval_features, "",
-                   "network in whose features images are compared: see few list features; empty: "
+                   "feature network with which images are compared: see few list features; empty: "
                    "fashion or pixels, by the data"),
     FEW_OPT_STRING(keys, eval_metrics, "",
                    "metrics of an evaluation: see few list metrics; empty: fd, and for points "

@@ -21,9 +21,9 @@
  *   P_mean, P_std             p_mean, p_std: ln(sigma_d tan t) ~ N(P_mean, P_std^2)
  *
  * F^- and F are one node of the graph, so the network is evaluated once per step, and its tangent
- * is computed beside it. cos(t) sin(t) dF/dt is a single tangent, with cos(t) sin(t) in its seed
- * ("JVP rearrangement", section 5.1), because dF/dt overflows near t = 0 and pi/2. |g| is the L2
- * norm over all values of an image, so c = 0.1 is added to that and not to a mean per value.
+ * is computed together with it. cos(t) sin(t) dF/dt is a single tangent, with cos(t) sin(t) in its
+ * seed ("JVP rearrangement", section 5.1), because dF/dt overflows near t = 0 and pi/2. |g| is the
+ * L2 norm over all values of an image, so c = 0.1 is added to that and not to a mean per value.
  *
  * At r = 1, g = a(t) df/dt with a = cos t. A consistency model minimises E w(t) f^T df^-/dt, whose
  * gradient is -w(t) sin(t) sigma_d J_F^T df^-/dt. So a = w(t) sigma_d sin t, and a = cos t

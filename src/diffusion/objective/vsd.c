@@ -5,9 +5,9 @@
  *   grad KL(p_t of the student | p_t of the teacher) = E cos(t) (s_fake - s_real) dx/dtheta,
  *   s = -(cos(t) sigma_d F + sin(t) x_t) / (sigma_d^2 sin(t)).
  *
- * s_real is the teacher's score, with guidance. s_fake is that of a network trained beside the
- * student on its images (VSD, arXiv 2305.16213; Diff-Instruct, 2305.18455). The scores differ by
- * cos(t)/(sigma_d sin t) (F_real - F_fake). There are two ways to weight times:
+ * s_real is the teacher's score, with guidance. s_fake is that of a network trained together with
+ * the student on its images (VSD, arXiv 2305.16213; Diff-Instruct, 2305.18455). The scores differ
+ * by cos(t)/(sigma_d sin t) (F_real - F_fake). There are two ways to weight times:
  *
  *   adaptive (sCM, arXiv 2410.11081, appendix C, with the F of networks in place of sigma_d F)
  *     L = e^{w(t)}/D |x - x^- + F_real^- - F_fake^-|^2 - w(t)

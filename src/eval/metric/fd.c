@@ -47,12 +47,13 @@ static few_status run(struct few_metric_value *out, few_ctx *ctx, struct few_met
   return few__metric_moments(ctx, in, in->set->moments, in->reference->moments, "fd", out);
 }
 
-const struct few_metric_def few__metric_fd = {.version = FEW_METRIC_DEF_VERSION,
-                                              .name = "fd",
-                                              .alias = "fid",
-                                              .source = "arXiv:1706.08500",
-                                              .help = "Frechet distance; FID if of Inception",
-                                              .needs = FEW_NEED_MOMENTS | FEW_NEED_REFERENCE,
-                                              .n_values = 1,
-                                              .least = least,
-                                              .run = run};
+const struct few_metric_def few__metric_fd = {
+    .version = FEW_METRIC_DEF_VERSION,
+    .name = "fd",
+    .alias = "fid",
+    .source = "arXiv:1706.08500",
+    .help = "Frechet distance; with Inception's features FID",
+    .needs = FEW_NEED_MOMENTS | FEW_NEED_REFERENCE,
+    .n_values = 1,
+    .least = least,
+    .run = run};
