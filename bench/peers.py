@@ -346,7 +346,7 @@ def rate_of(rows, case, side, precision, otherwise=None):
 
 
 def relative(args, rows):
-    """Steps in other steps of the same side: what a tangent and a consistency step cost."""
+    """The cost of a tangent and of a consistency step, in other steps of the same side."""
     out = []
     for precision in args.precision:
         for case, unit, text in (('jvp', 'infer', 'a JVP with its primal, in forwards'),
@@ -561,7 +561,8 @@ def check(args):
         if text.partition('=')[0] not in args.sides or '=' not in text:
             raise Mistake(f"--setting {text}: SIDE=NAME, of {', '.join(args.sides)}")
     if not shutil.which(args.few):
-        raise Mistake(f'no program {os.path.relpath(args.few)}: make build, or --few PATH')
+        raise Mistake(f'there is no program {os.path.relpath(args.few)}: run make build, or give '
+                      '--few PATH')
     for n in args.shards:
         if args.batch % n:
             raise Mistake(f'--batch {args.batch} cannot be cut into --shards {n} equal parts')

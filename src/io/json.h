@@ -31,9 +31,9 @@ few_status few__json_array(few_ctx *ctx, const char *place, const json_t *object
 
 /* ---- writing ----
  *
- * Each call appends to a text; the value is on one line, without blanks. No tree is built first, so
- * running out of memory cannot leave out a member unnoticed. Failures stick in the writer. Keys are
- * NULL in an array and at the top. Reals keep all their bits. */
+ * Each call appends to a text. The value is on one line, without blanks. The writer keeps its first
+ * error, so a member cannot be missing unnoticed. Keys are NULL in an array and at the top level.
+ * Reals keep all their bits. */
 struct few_json {
   few_ctx *ctx;
   struct few_text *out;

@@ -1,4 +1,4 @@
-/* Recipes: what is read, what is refused and with which sentence, and writing. */
+/* Recipes: valid files, refused files and their error sentences, and writing. */
 #include "base/recipe.h"
 #include "io/corpus.h"
 

@@ -1,4 +1,4 @@
-# Usage errors: a sentence on stderr that says what to do, and exit code 2.
+# Usage errors: a sentence on stderr that ends with what to do, and exit code 2.
 try() {
   "$few" "$@" 2>&1
   echo "exit $?"

@@ -73,7 +73,7 @@ static void test_spread(void **state) {
   few_data_free(d);
 }
 
-/* Four images of 2x3 in three channels, as an idx file cannot hold: through .npy and back. */
+/* Four images of 2x3 in three channels, which idx files do not support: to .npy and back. */
 static void test_images(void **state) {
   struct files *f = *state;
   char file[128 + 72];

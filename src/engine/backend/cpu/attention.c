@@ -7,9 +7,9 @@
  * result stay in registers, and each step reads a column of the left operand and a row of the right
  * one.
  *
- * Keys are copied transposed into panels of PANEL columns, values and other right operands
- * into rows padded to whole vectors: in qkv, neighbours in time are 3 h D apart. The copies and all
- * arithmetic are in f32; operands and results may be stored in bf16.
+ * In qkv, adjacent positions are 3 h D numbers apart. So keys are copied, transposed, into panels
+ * of PANEL columns, and values and the other right operands into rows padded to whole vectors. The
+ * copies and all arithmetic are in f32; operands and results may be stored in bf16.
  *
  * The value and its tangent use the same scores and exponentials. With P = exp(s - max), which is
  * not normalised, H = P o t_s, l = sum P and m = sum H,

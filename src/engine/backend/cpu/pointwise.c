@@ -74,7 +74,7 @@ struct plan {
   struct to out[FEW_PROGRAM_STORES];
   float *scratch;
   struct normed norm[FEW_PROGRAM_NORMS];
-  int norm_of[FEW_PROGRAM_MAX]; /* of an instruction that is a norm */
+  int norm_of[FEW_PROGRAM_MAX]; /* index in norm[], for instructions that are norms */
   int64_t spread_col, spread_n; /* columns that the slots of factors hold */
   void *sums;
 };

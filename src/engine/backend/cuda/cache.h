@@ -1,7 +1,9 @@
-/* cache.h - keeps machine code for other processes: one file per program, in the folder FEW_CACHE,
- * or in `few` in the user's cache folder (XDG_CACHE_HOME, ~/.cache). FEW_CACHE= (empty) keeps none.
- * The cache is optional: if an entry is missing, cut short or has another key, the text is
- * compiled.
+/* cache.h - keeps machine code for other processes, one file per program.
+ *
+ * The files are in the folder that the environment variable FEW_CACHE names, or else in `few` in
+ * the user's cache folder (XDG_CACHE_HOME, ~/.cache). If FEW_CACHE is empty, nothing is kept. The
+ * cache may be deleted at any time: a program whose file is missing, truncated or of another key is
+ * compiled again.
  */
 #ifndef FEW_SRC_CUDA_CACHE_H
 #define FEW_SRC_CUDA_CACHE_H

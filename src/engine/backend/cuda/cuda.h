@@ -1,8 +1,9 @@
 /* cuda.h - common declarations for all kernel files of the CUDA backend.
  *
- * The files are CUDA C++. The tests compile them for the host too, with threads that take turns
- * (emulator.h in the folder of the tests; FEW_CUDA_EMULATED is its path). So every kernel is
- * compared with the reference on machines without a GPU. Two macros hide what differs:
+ * The files are CUDA C++. The tests compile them for the host too, where an emulator runs the
+ * threads of a block in turns (emulator.h in the folder of the tests; FEW_CUDA_EMULATED is its
+ * path). So every kernel is compared with the reference on machines without a GPU. Two macros hide
+ * the differences:
  *
  *   FEW_LAUNCH(q, kernel<float>, blocks, threads, bytes, arguments ...)
  *       launches a kernel with this many bytes of dynamic shared memory
