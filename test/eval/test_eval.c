@@ -318,7 +318,7 @@ static void test_mistakes(void **state) {
   refused(f, &o, FEW_E_INVALID, "is cannot be measured", "classifier");
   o.metrics = NULL;
   o.n = N + 1;
-  refused(f, &o, FEW_E_INVALID, "a.npy holds 60", "61");
+  refused(f, &o, FEW_E_INVALID, "a.npy has 60", "61");
   o.n = 0;
   o.seeds = 2;
   refused(f, &o, FEW_E_INVALID, "seeds", "model");

@@ -27,7 +27,7 @@ few_node few_cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
   few_graph *g = nn->g;
   assert(channels > 0 && width > 0 && spec->sigma_data > 0);
   check(g, spec->guidance, in->guidance, "a guidance scale");
-  check(g, spec->step_size != FEW_STEP_SIZE_NONE, in->step_size, "the size of a step");
+  check(g, spec->step_size != FEW_STEP_SIZE_NONE, in->step_size, "a step size");
   few_nn_push(nn, "cond");
   few_node c = few__process_at(o->time_transform)->embedded_time(g, spec->sigma_data, in->t);
   few_node e = o->time_embedding == FEW_TIME_FOURIER

@@ -132,7 +132,7 @@ static few_node trace(few_graph *g, struct few_params *params, const struct smal
 /* The error names the input that is missing. */
 static void test_missing_input(void **state) {
   (void)state;
-  static const char *const says[] = {"needs a guidance scale", "needs the size of a step"};
+  static const char *const says[] = {"has a guidance scale", "has a step size"};
   const struct few_net_def *def = few__net_find(NULL, "mlp");
   _Alignas(8) char opts[1024];
   few_ctx *ctx = test_ctx();

@@ -146,7 +146,7 @@ static void test_refused(void **state) {
   refuse_fit(m, &f, "no more than");
   f.steps = 3;
   f.n = 50; /* of two values: 201 are needed */
-  refuse_fit(m, &f, "101 at least");
+  refuse_fit(m, &f, "at least 101");
   f.n = 0;
   f.sampler = "heun";
   refuse_fit(m, &f, "one evaluation");
