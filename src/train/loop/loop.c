@@ -2,6 +2,7 @@
  * time.
  *
  *   DIR/loop.ini, recipe.ini         the options of the loop
+ *   DIR/inputs.ini                   hashes of the data and the teacher
  *   DIR/reference.safetensors        statistics of the real data, for the metrics
  *   DIR/generation-002/data.npy      training data of the generation (mix.h); labels are beside it
  *                      run/          the directory of its run
@@ -421,7 +422,8 @@ static few_status check_sampling(const struct loop *l) {
 }
 
 /* Write the file, or check that it has this text already. */
-static few_status same_text(const struct loop *l, const char *name, const struct few_text *text) {
+static few_status same_text(const struct loop *l, const char *name, const struct few_text *text,
+                            const char *difference) {
   char *path, *was = NULL;
   size_t n;
   if (text->failed) return few__fail(l->ctx, FEW_E_MEMORY, "out of memory: %s", name);
@@ -432,24 +434,37 @@ static few_status same_text(const struct loop *l, const char *name, const struct
   } else {
     st = few__file_read(l->ctx, &was, &n, path, (size_t)1 << 20);
     if (!st && (n != text->len || memcmp(was, text->at, n) != 0))
-      st = few__fail(l->ctx, FEW_E_INVALID,
-                     "%s belongs to another loop:\n%sThis loop is:\n%sTake another directory", path,
-                     was, text->at);
+      st = few__fail(l->ctx, FEW_E_INVALID, "%s %s:\n%sThis loop is:\n%sTake another directory",
+                     path, difference, was, text->at);
   }
   few__free(l->ctx, was);
   few__free(l->ctx, path);
   return st;
 }
 
-/* Unlike a single run, a loop cannot change `steps`: all generations have the same. */
-static few_status same_steps(const struct loop *l, const char *path) {
+/* The contents of what the recipe names, so that a loop resumes after files were
+ * moved, and only with the same files. */
+static few_status same_inputs(const struct loop *l) {
+  const struct few_setup *setup = &l->setup;
+  struct few_text text = {0};
+  few__text_add(l->ctx, &text, "data = %016" PRIx64 "\n", few_data_hash(setup->data));
+  if (setup->teacher) few__text_add(l->ctx, &text, "teacher = %s\n", setup->teacher_hash);
+  few_status st =
+      same_text(l, "inputs.ini", &text, "was written for other data or another teacher");
+  few__text_free(l->ctx, &text);
+  return st;
+}
+
+/* A single run may be made longer, but all generations of a loop have the same length. Data or a
+ * teacher of another name are compared by their hashes, which loops of older versions lack. */
+static few_status same_steps(const struct loop *l, const char *path, bool hashed) {
   struct few_previous_run before;
   FEW_TRY(few__setup_same_run(l->ctx, &l->setup, path, &before));
-  if (before.moved)
+  if (before.moved && !hashed)
     return few__fail(
         l->ctx, FEW_E_INVALID,
-        "%s was run with data or a teacher of another name: take another directory, or "
-        "the old name",
+        "%s names other data or another teacher, and there is no inputs.ini to compare "
+        "them with: take another directory, or the old name",
         path);
   if (before.steps == l->setup.config.keys.steps) return FEW_OK;
   return few__fail(l->ctx, FEW_E_INVALID,
@@ -460,13 +475,17 @@ static few_status same_steps(const struct loop *l, const char *path) {
 
 static few_status same_recipe(const struct loop *l) {
   struct few_text text = {0};
-  char *path;
+  char *path, *inputs = NULL;
+  few_status st;
   FEW_TRY(few__path_join(l->ctx, &path, l->o->run, "recipe.ini"));
-  few_status st = few__setup_text(l->ctx, &l->setup, &text);
-  if (!st)
-    st = few__path_exists(path) ? same_steps(l, path)
-                                : few__file_write(l->ctx, path, text.at, text.len);
+  FEW_GOTO(few__path_join(l->ctx, &inputs, l->o->run, "inputs.ini"));
+  if (few__path_exists(path)) FEW_GOTO(same_steps(l, path, few__path_exists(inputs)));
+  FEW_GOTO(same_inputs(l));
+  FEW_GOTO(few__setup_text(l->ctx, &l->setup, &text));
+  FEW_GOTO(few__file_write(l->ctx, path, text.at, text.len)); /* with the new names */
+out:
   few__text_free(l->ctx, &text);
+  few__free(l->ctx, inputs);
   few__free(l->ctx, path);
   return st;
 }
@@ -491,7 +510,7 @@ static few_status same_loop(const struct loop *l) {
                 kinds[l->o->kind], l->n_real, l->n_synthetic, l->o->guidance, l->o->steps,
                 e.features, e.metrics);
   if (uneven(l)) few__text_add(l->ctx, &text, "labels = %s\n", l->o->even ? "even" : "shares");
-  few_status st = same_text(l, "loop.ini", &text);
+  few_status st = same_text(l, "loop.ini", &text, "belongs to another loop");
   few__text_free(l->ctx, &text);
   return st ? st : same_recipe(l);
 }
