@@ -1,7 +1,7 @@
 #!/bin/sh
-# Shows whether training in bf16 gives models as good as in fp32: trains the Fashion-MNIST teacher, sCD
-# and sCT recipes in both precisions from the same seeds, measures the models, and makes a table and
-# a plot of the losses.
+# Shows whether models trained in bf16 are as good as those trained in fp32: trains the recipes of
+# the Fashion-MNIST teacher, sCD and sCT in both precisions from equal seeds, measures the models,
+# and makes a table and a plot of the losses.
 #
 #   bench/precision.sh [options] [NAME ...]   names without "fashion-" (scd sct teacher)
 #     --few PATH         the program (build/release/few)
