@@ -88,8 +88,7 @@ struct few_tangent_bin {
   double slope;    /* its second term, sin(t) (x_t + sigma_d dF/dt) */
   /* Training forms cos(t) df/dt from cos(t) sin(t) dF/dt, either as one tangent ("rearranged") or
    * as dF/dt times cos(t) sin(t) ("raw"). The largest element of each form, which a number format
-   * must represent, and the rms difference of the two cos(t) df/dt in f32, relative to their
-   * size. */
+   * must represent, and the rms difference of the two cos(t) df/dt, relative to their size. */
   double largest_raw, largest_rearranged, difference;
 };
 enum { FEW_TANGENT_BINS = 16 };
@@ -103,8 +102,9 @@ struct few_tangent_opts {
 #define FEW_TANGENT_OPTS_VERSION 2
 #define FEW_TANGENT_OPTS_INIT \
   { FEW_TANGENT_OPTS_VERSION, NULL, NULL, 256, 1 }
-/* Measured in f32 with the kernels that train. Labels are those of the data as far as model and
- * teacher take them; guidance is 1. Times go from 0 to arctan(80/sigma_d). Reports progress.
+/* Measured with the kernels that train, in the precision of the runner's context. Labels are those
+ * of the data as far as model and teacher take them; guidance is 1. Times go from 0 to
+ * arctan(80/sigma_d). Reports progress.
  * FEW_E_INVALID for models without df/dt: classifiers, and networks that take a step size. */
 FEW_API FEW_MUST_USE few_status few_model_tangent(struct few_tangent_bin out[FEW_TANGENT_BINS],
                                                   few_runner *r,

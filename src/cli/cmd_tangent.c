@@ -16,6 +16,7 @@ static const struct few_option options[] = {
     OPT_INT(S, tangent.rows, "rows", "N", "256", 1, 1 << 20, "rows at each of 16 times"),
     OPT_SEED(S, tangent.seed, "seed", "S", "1", "seed of the order of the data and of the noise"),
     OPT_WORKERS(S),
+    OPT_PRECISION(S),
     OPT_JSON(S, "print an array of JSON objects"),
     OPT_HELP(S),
     FEW_OPT_END};
@@ -29,7 +30,7 @@ static const char text[] =
     "For each time the table has root mean squares over the data, in units of sigma_d: of\n"
     "df/dt, of its first term (velocity) and of its second (slope). The next two columns\n"
     "are the largest element of dF/dt, and of cos t sin t dF/dt computed as one tangent.\n"
-    "The last is the difference between the two ways in f32.\n"
+    "The last is the difference between the two ways.\n"
     "\n"
     "  few tangent models/toy-teacher.safetensors --data toy:mixture\n"
     "\n"

@@ -49,9 +49,12 @@ static few_status trace(struct study *s, few_graph *g, few_node out[OUTS]) {
 }
 
 static few_status make_plan(struct study *s) {
-  const struct few_planning_opts opts = {.backend = few__backend_host(s->ctx), .real = FEW_F32};
+  const struct few_planning_opts opts = {.backend = few__backend_host(s->ctx),
+                                         .real = FEW_F32,
+                                         .precision = (few_precision)few__ctx_precision(s->ctx)};
   few_graph *g;
   few_node out[OUTS];
+  FEW_TRY(few__backend_check_precision(s->ctx, opts.backend, opts.precision));
   FEW_TRY(few_graph_create(&g, s->ctx));
   few_status st = trace(s, g, out);
   const few_node order[OUTS] = {out[OUT_RAW], out[OUT_REARRANGED], out[OUT_F]};

@@ -105,6 +105,53 @@ static void test_teacher(void **state) {
   few_ctx_free(ctx);
 }
 
+/* Small images of normal noise, and a U-Net whose activations are stored in bf16. */
+static void test_bf16(void **state) {
+  (void)state;
+  enum { SIDE = 4, IMAGES = 2, PIXELS = SIDE * SIDE, MOST = 1 << 17 };
+  static float values[MOST];
+  few_ctx *ctx = test_ctx();
+  few_model *m;
+  few_data *data;
+  struct few_model_opts opts = FEW_MODEL_OPTS_INIT;
+  opts.net = "unet";
+  opts.settings = (const char *const[]){"channels=16", "mults=1", "blocks=1", "attention=1"};
+  opts.n_settings = 4;
+  opts.h = opts.w = SIDE;
+  opts.values = values;
+  few__rng_normal_f32(&(struct few_rng){.purpose = FEW_RNG_CHECK}, MOST, values);
+  for (int i = 0; i < MOST; i++) values[i] *= 0.1F;
+  assert_ok(ctx, few_model_create(&m, ctx, &opts));
+  assert_true(m->params.total <= MOST);
+  uint8_t pixels[IMAGES * PIXELS];
+  for (int i = 0; i < IMAGES * PIXELS; i++) pixels[i] = (uint8_t)(37 * i);
+  struct few_data_memory memory = FEW_DATA_MEMORY_INIT;
+  memory.n = IMAGES;
+  memory.h = memory.w = SIDE;
+  memory.pixels = pixels;
+  assert_ok(ctx, few_data_create(&data, ctx, &memory, NULL));
+  struct few_tangent_opts o = FEW_TANGENT_OPTS_INIT;
+  struct few_tangent_bin bin[2][FEW_TANGENT_BINS];
+  o.data = data;
+  o.rows = 8;
+  assert_ok(ctx, once_tangent(m, &o, bin[0]));
+  assert_ok(ctx, few_ctx_set_precision(ctx, FEW_BF16));
+  assert_ok(ctx, once_tangent(m, &o, bin[1]));
+  for (int b = 0; b < FEW_TANGENT_BINS; b++) {
+    const struct few_tangent_bin *whole = &bin[0][b], *half = &bin[1][b];
+    /* Two ways of rounding to 8 bits instead of 24: 2^16 times the difference, about. */
+    assert_true(half->difference > 0x1p12 * whole->difference);
+    assert_true(half->difference < 0x1p20 * whole->difference);
+    assert_close(half->size, whole->size,
+                 0x1p-9 * 40 * whole->size); /* fewer than 40^2 roundings */
+  }
+  assert_ok(ctx, few_ctx_set_precision(ctx, FEW_TF32));
+  assert_int_equal(once_tangent(m, &o, bin[1]), FEW_E_UNSUPPORTED);
+  few_data_free(data);
+  few_model_free(m);
+  few_ctx_free(ctx);
+}
+
 static void test_refused(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -134,7 +181,7 @@ static void test_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_differences),
-                                     cmocka_unit_test(test_teacher),
+                                     cmocka_unit_test(test_teacher), cmocka_unit_test(test_bf16),
                                      cmocka_unit_test(test_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
