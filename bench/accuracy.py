@@ -3,6 +3,7 @@
 
     bench/accuracy.py                       the table of docs/performance.md
     bench/accuracy.py --forms NAME=MODEL    both forms of the tangent, as in docs/methods.md
+    bench/accuracy.py --train NAME=MODEL    short runs of sCD with both forms, of points
 
 Networks: `fashion-teacher` is the shipped model, on images that it makes. `unet64` and `dit` are
 the networks of bench/peers.py with random weights in every tensor, on normal noise; `dit-bf16` is
@@ -20,6 +21,10 @@ float64, which PyTorch computes. few's bf16 is --precision bf16, PyTorch's is au
 the end (raw). The table has the largest tangent on the way (in the output of any PyTorch function,
 in fp32), and errors in PyTorch's fp16 and bf16 and in few's bf16. "2/8 lost": in two of eight rows
 a value is not finite, so there is no error. few computes points in fp32 only.
+
+--train trains a student of a model of points in PyTorch, in fp32, bf16 and fp16 (torch_half.py).
+The table has the steps with a tangent that is not finite, the steps that GradScaler skipped, its
+scale at the end (65,536 at first), and how far one step is from the end of the teacher's flow.
 
 Needs build/release/bench/few_answer (cmake --build --preset release --target few_answer), and
 PyTorch and NumPy in --torch-python: pip install torch numpy.
@@ -61,9 +66,11 @@ def options():
     p.add_argument('network', nargs='*', type=network, metavar='NETWORK',
                    help='fashion-teacher, unet64, dit, dit-bf16, NAME=MODEL (the first four)')
     p.add_argument('--forms', action='store_true', help='compare both forms of the tangent')
+    p.add_argument('--train', action='store_true', help='train with both forms of the tangent')
+    p.add_argument('--steps', type=int, default=150, help='of a run of --train (150)')
     p.add_argument('--times', type=times, default=[0.005, 0.1, 0.8, 1.5, 1.56], metavar='T,...',
                    help='times in radians (0.005,0.1,0.8,1.5,1.56)')
-    p.add_argument('--rows', type=int, default=4, help='images at each time (4)')
+    p.add_argument('--rows', type=int, help='images at each time (4), rows of a step (512)')
     p.add_argument('--threads', type=int, default=len(os.sched_getaffinity(0)),
                    help="PyTorch's (one a processor)")
     p.add_argument('--few', default=os.path.join(build, 'few'), metavar='PATH',
@@ -76,6 +83,9 @@ def options():
     p.add_argument('--json', action='store_true', help='a JSON object')
     args = p.parse_args()
     args.network = args.network or [network(name) for name in [*SHIPPED, *RANDOM]]
+    args.rows = args.rows or (512 if args.train else 4)
+    if args.train and not all(path for _, path in args.network):
+        p.error('--train: give model files of points, NAME=MODEL')
     return args
 
 
@@ -99,8 +109,10 @@ def measure(args):
     job = {'few': args.few, 'answer': args.answer, 'rows': args.rows, 'threads': args.threads,
            'times': args.times, 'networks': args.network,
            'sides': SIDES['forms' if args.forms else 'errors'],
-           'forms': FORMS if args.forms else FORMS[1:]}
-    worker = [args.torch_python, '-W', 'ignore', os.path.join(HERE, 'torch_accuracy.py')]
+           'forms': FORMS if args.forms or args.train else FORMS[1:],
+           'steps': args.steps, 'precisions': ['fp32', 'bf16', 'fp16']}
+    file = 'torch_half.py' if args.train else 'torch_accuracy.py'
+    worker = [args.torch_python, '-W', 'ignore', os.path.join(HERE, file)]
     p = subprocess.run(worker + [json.dumps(job)], stdout=subprocess.PIPE, text=True)
     if p.returncode:
         sys.exit("accuracy: PyTorch's side failed; its error is above")
@@ -148,6 +160,18 @@ def form_table(args, results):
     return head, rows
 
 
+def train_table(args, results):
+    head = ['network', 'precision', 'dF/dt', 'tangents lost', 'steps skipped', 'loss scale',
+            'distance', 'before']
+    rows = []
+    for r in results:
+        scale = f"{r['scale']:.3g}" if r['precision'] == 'fp16' else ''
+        rows.append([r['network'], r['precision'], r['form'], f"{r['lost']}/{args.steps}",
+                     f"{r['skipped']}/{args.steps}", scale, f"{r['distance']:.3f}",
+                     f"{r['before']:.3f}"])
+    return head, rows
+
+
 def main():
     args = options()
     check(args)
@@ -155,8 +179,10 @@ def main():
     if args.json:
         print(json.dumps(result))
         return
-    head, rows = (form_table if args.forms else error_table)(args, result['results'])
-    print(f"PyTorch {result['version']}, {args.rows} rows at each time.\n")
+    table = train_table if args.train else form_table if args.forms else error_table
+    head, rows = table(args, result['results'])
+    each = 'a step' if args.train else 'at each time'
+    print(f"PyTorch {result['version']}, {args.rows} rows {each}.\n")
     if args.markdown:
         print('| ' + ' | '.join(head) + ' |\n' + '|---' * len(head) + '|')
         for row in rows:
