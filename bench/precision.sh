@@ -1,7 +1,7 @@
 #!/bin/sh
 # Shows whether models trained in bf16 are as good as those trained in fp32: trains the recipes of
 # the Fashion-MNIST teacher, sCD and sCT in both precisions from equal seeds, measures the models,
-# and makes a table and a plot of the losses.
+# and makes a table (precision.md) and a plot of their progress (progress.png).
 #
 #   bench/precision.sh [options] [NAME ...]   names without "fashion-" (scd sct teacher)
 #     --few PATH         the program (build/release/few)
@@ -106,7 +106,7 @@ distances() {
 }
 
 table() {
-  echo '| recipe | trained in | fd of each seed | mean ± sd | fd of each seed, judge | mean ± sd |'
+  echo '| recipe | trained in | fd, each seed | mean ± sd | fd by the judge | mean ± sd |'
   echo '|---|---|---|---|---|---|'
   for name in $names; do
     for precision in fp32 bf16; do
@@ -116,16 +116,17 @@ table() {
   done
 }
 
-# losses: a line for each log line: name, precision, seed, step, loss.
-losses() {
-  printf 'name\tprecision\tseed\tstep\tloss\n'
+# progress: a line per log line: name, precision, seed, step, and the distance to the teacher of a
+# student, or the mean squared error of a teacher.
+progress() {
+  printf 'name\tprecision\tseed\tstep\tvalue\n'
   for name in $names; do
     for precision in fp32 bf16; do
       for seed in $seeds; do
         log=$out/$name-$precision-$seed/log.jsonl
         [ ! -e "$log" ] || jq -r --arg name "$name" --arg precision $precision --arg seed "$seed" \
-          'select(.loss != null and .step > 1) | [$name, $precision, $seed, .step, .loss] | @tsv' \
-          "$log"
+          'select(.mse and .step > 1) |
+            [$name, $precision, $seed, .step, (.to_teacher // .mse)] | @tsv' "$log"
       done
     done
   done
@@ -140,4 +141,7 @@ if [ -z "$only_report" ]; then
   done
 fi
 table | tee "$out/precision.md"
-losses >"$out/losses.tsv"
+progress >"$out/progress.tsv"
+command -v gnuplot >/dev/null ||
+  fail 'gnuplot is missing, so progress.png was not drawn: scripts/install-deps.sh bench'
+gnuplot -c bench/precision.gp "$out/progress.tsv" "$out/progress.png"
