@@ -37,6 +37,7 @@ struct common {
   OPT_CHOICE(S, common.precision, "precision", "fp32", "fp32|tf32|bf16",        \
              "number type of the factors in matrix products; bf16 also stores " \
              "activations in bf16; tf32 needs backend cuda")
+#define OPT_MACHINE(S) OPT_WORKERS(S), OPT_BACKEND(S), OPT_PRECISION(S)
 
 struct cli {
   few_ctx *ctx;

@@ -28,9 +28,7 @@ static const struct few_option options[] = {
     OPT_SET(S, cases, "case", "NAME,...", "infer,train,jvp,scd,sct", "infer|train|jvp|scd|sct",
             "what to time"),
     OPT_FLAG(S, profile, "profile", "also print the time of each kernel in a step"),
-    OPT_WORKERS(S),
-    OPT_BACKEND(S),
-    OPT_PRECISION(S),
+    OPT_MACHINE(S),
     OPT_JSON(S, "print a JSON object with an array of results"),
     OPT_HELP(S),
     FEW_OPT_END};

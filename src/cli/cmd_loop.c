@@ -34,9 +34,7 @@ static const struct few_option options[] = {
     OPT_TEXT(S, loop.metrics, "metrics", "METRICS", NULL,
              "metrics, separated by commas: see few list metrics (default: fd,pr, for points "
              "fd,pr,energy)"),
-    OPT_WORKERS(S),
-    OPT_BACKEND(S),
-    OPT_PRECISION(S),
+    OPT_MACHINE(S),
     OPT_QUIET(S),
     OPT_HELP(S),
     FEW_OPT_END};
