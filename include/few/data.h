@@ -56,7 +56,7 @@ struct few_data_opts {
   few_data_split split; /* TEST is an error if the set has no test split and holdout is 0 */
   few_data_on_error on_error;
   int64_t limit;      /* maximum number of items; 0: all (toys: 65536). A set with classes keeps
-                         items of all classes in proportion and, if the limit allows, at least one
+                         items with the class shares of the set and, if the limit allows, at least one
                          of each; a set without classes keeps its first items */
   int64_t size;       /* folder: crop to the central square and shrink to size x size by area; 0:
                          images are taken as they are, all of one size */
@@ -67,7 +67,7 @@ struct few_data_opts {
                          0: the labels that occur become 0, 1, 2 ... in ascending order, and their
                          numbers become names where these differ */
   double holdout;     /* share of the items, 0 to 0.9, that is the test part and not in the training
-                         part; always the same items, of all classes in proportion */
+                         part; always the same items, with the class shares of the set */
   few_data_cache cache;
 };
 #define FEW_DATA_OPTS_VERSION 2
@@ -86,7 +86,7 @@ struct few_data_opts {
   FEW_OPT_IN(S, member, on_error, FEW_OPTION_CHOICE, "refuse", 0, 0, "refuse|skip", \
              "what to do with a broken item: fail, or leave it out and count it"), \
   FEW_OPT_IN(S, member, limit, FEW_OPTION_INT, "0", 0, 1099511627775.0, NULL, \
-             "use this many items, of all classes in proportion; 0: all"), \
+             "use this many items, with the class shares of the data; 0: all"), \
   FEW_OPT_IN(S, member, size, FEW_OPTION_INT, "0", 0, 32768, NULL, \
              "folder: crop images to the central square and shrink it to this side in pixels; 0: " \
              "as they are"), \
@@ -192,7 +192,7 @@ FEW_API int32_t few_data_label(const few_data *data, int64_t index);
  * twice) as int32 [n]. Classes whose names are numbers are written as these numbers. */
 FEW_API FEW_MUST_USE few_status few_data_write(const few_data *data, const char *path,
                                                int64_t first, int64_t n, int64_t columns);
-/* The same, but if the set has classes, the n items have all classes in proportion, in the set's
+/* The same, but if the set has classes, the n items have its class shares, in the set's
  * order. With first = 0 they are the items that few_data_opts.limit = n keeps. */
 FEW_API FEW_MUST_USE few_status few_data_write_spread(const few_data *data, const char *path,
                                                       int64_t first, int64_t n, int64_t columns);
