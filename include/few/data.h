@@ -56,8 +56,8 @@ struct few_data_opts {
   few_data_split split; /* TEST is an error if the set has no test split and holdout is 0 */
   few_data_on_error on_error;
   int64_t limit;      /* maximum number of items; 0: all (toys: 65536). A set with classes keeps
-                         items with the class shares of the set and, if the limit allows, at least one
-                         of each; a set without classes keeps its first items */
+                         items with the class shares of the set and, if the limit allows, at least
+                         one of each; a set without classes keeps its first items */
   int64_t size;       /* folder: crop to the central square and shrink to size x size by area; 0:
                          images are taken as they are, all of one size */
   int64_t channels;   /* folder: 1 grey, 3 RGB, 0: grey if all images are, else RGB */

@@ -4,7 +4,8 @@ cxx=$(command -v c++ || command -v g++ || command -v clang++ || true)
 [ -n "$cxx" ] || echo "no C++ compiler: headers are checked as C only"
 failed=0
 # A model, running it, sampling and looking into it are headers of their own.
-for one in model.h:few_model_load run.h:few_runner_create sample.h:few_sample inspect.h:few_model_tangent; do
+for one in model.h:few_model_load run.h:few_runner_create sample.h:few_sample \
+  inspect.h:few_model_tangent; do
   grep -q "\b${one#*:}(" "$prefix/include/few/${one%:*}" ||
     { echo "few/${one%:*} does not declare ${one#*:}" >&2; failed=1; }
 done
