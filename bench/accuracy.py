@@ -23,11 +23,13 @@ in fp32), and errors in PyTorch's fp16 and bf16 and in few's bf16. "2/8 lost": i
 a value is not finite, so there is no error. few computes points in fp32 only.
 
 --train trains a student of a model of points in PyTorch, in fp32, bf16 and fp16 (torch_half.py).
-The table has the steps with a tangent that is not finite, the steps that GradScaler skipped, its
-scale at the end (65,536 at first), and how far one step is from the end of the teacher's flow.
+The table counts the steps with a tangent that is not finite, and those with a gradient that is not
+finite (GradScaler skips them in fp16). It also has GradScaler's scale at the end (65,536 at first),
+and the distance of one-step samples from the end of the teacher's flow, after training and before.
 
-Needs build/release/bench/few_answer (cmake --build --preset release --target few_answer), and
-PyTorch and NumPy in --torch-python: pip install torch numpy.
+Needs build/release/few and build/release/bench/few_answer (cmake --build --preset release --target
+few_program few_answer), and a Python with PyTorch and NumPy (pip install torch numpy); give its
+path as --torch-python if it is not the one that runs this script.
 """
 import argparse
 import json

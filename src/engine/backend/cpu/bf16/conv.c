@@ -237,7 +237,8 @@ static void pack_pixels(const struct dw *s, const struct few_call *c, const stru
                                   min_of(BF16_N, s->co - j));
 }
 
-/* Computes, or adds to, the sums [panel][tap][ci][32], from a block of images. */
+/* Computes the sums [panel][tap][rows][32] of a block of images. With `add` they are added to those
+ * of earlier blocks. */
 static void add_block(const struct dw *s, const struct dw_scratch *m, int64_t count, bool add) {
   struct few_bf16_tile t = {.as = s->length,
                             .parts = 1,
