@@ -163,7 +163,8 @@ struct few_olss_opts {
   int full;             /* steps of the long run that it is fitted to, at most 1000 */
   const char *sampler;  /* of the long run: first or second order, one evaluation per step */
   const char *schedule; /* of the long run, by name; NULL: the sampler's own */
-  int64_t n;            /* samples of the long run; 0: chosen. n h w c is at least 2 full + 1 */
+  int64_t n;            /* samples of the long run; 0: chosen. n * h * w * c must be at least
+                           2 * full + 1 */
   uint64_t seed;
   int label; /* as in few_sample_opts; the schedule suits this label and guidance */
   double guidance;

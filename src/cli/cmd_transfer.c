@@ -73,8 +73,8 @@ struct job {
   float *out; /* [n] results; with --beside, [2 n] images and results */
 };
 
-/* The n results are at the end of `out`. Interleave them with the images from which they were
- * made. */
+/* The second half of `out` begins with the n results. Interleave them with the images from which
+ * they were made. */
 static void put_beside(const struct job *j, int64_t n, int64_t item) {
   const size_t bytes = (size_t)item * sizeof(float);
   for (int64_t i = 0; i < n; i++) {

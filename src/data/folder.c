@@ -223,7 +223,8 @@ static few_status scan_classes(struct scan *s, const struct few_layout *l) {
   return classes->n ? few__data_name_classes(d, (const char *const *)classes->at) : FEW_OK;
 }
 
-/* Makes classes of the numbers in dataset.json. `of` is the list of the training part. */
+/* Makes classes of the numbers in dataset.json. `of`: the list that decides which classes
+ * there are, that of the training part if it has labels, otherwise that of this part. */
 static few_status number_entries(struct scan *s, const struct few_edm *of) {
   int32_t *label = NULL, *number = NULL;
   int64_t n = 0;
@@ -243,7 +244,7 @@ out:
   return st;
 }
 
-/* Labels come from dataset.json. */
+/* There is a dataset.json: labels, if any, come from it, and folders are not classes. */
 static few_status scan_listed(struct scan *s, const struct few_layout *l,
                               const struct few_edm *list) {
   const struct few_names none = {0};

@@ -71,10 +71,10 @@ static few_status save(struct few_run_files *f, enum few_save what) {
   return FEW_OK;
 }
 
-/* A step is a milestone if the recipe says so, since the guard goes back to milestones and must not
- * depend on the clock. Being the last step does not make it one, because the run may be made longer
- * later. A step within a series of spikes is none, because after a roll-back to it the same spikes
- * would follow. */
+/* Milestones are the multiples of checkpoint_every: the guard goes back to them, and must not
+ * depend on the clock. The last step is not a milestone for being the last, because the run may be
+ * made longer later. A step in a series of spikes is not a milestone, because after a roll-back to
+ * it the same spikes would follow. */
 static enum few_save kind_of_save(const struct few_run_state *s, const struct few_train_keys *k) {
   const bool milestone = s->step % k->checkpoint_every == 0 && !s->spikes;
   return milestone ? FEW_SAVE_SCHEDULED : FEW_SAVE_INTERIM;

@@ -22,8 +22,9 @@
  *
  * F^- and F are one node of the graph, so the network is evaluated once per step, and its tangent
  * is computed together with it. cos(t) sin(t) dF/dt is a single tangent, with cos(t) sin(t) in its
- * seed ("JVP rearrangement", section 5.1), because dF/dt overflows near t = 0 and pi/2. |g| is the
- * L2 norm over all values of an image, so c = 0.1 is added to that and not to a mean per value.
+ * input tangent ("JVP rearrangement", section 5.1), because dF/dt overflows near t = 0 and pi/2.
+ * |g| is the L2 norm over all values of an image, so c = 0.1 is added to this norm and not to a
+ * root mean square.
  *
  * At r = 1, g = a(t) df/dt with a = cos t. A consistency model minimises E w(t) f^T df^-/dt, whose
  * gradient is -w(t) sin(t) sigma_d J_F^T df^-/dt. So a = w(t) sigma_d sin t, and a = cos t
@@ -73,7 +74,8 @@ few_node few__scm_tangent(struct few_loss *l, const struct few_scm_opts *o,
   return few_sub(g, first, few_mul(g, l->scalar[0], few_add(g, few_mul(g, as, d->x), dF)));
 }
 
-/* Clipping is of df/dt itself, elementwise to [-1, 1]; g = a df/dt, a >= 0. */
+/* Normalises or clips g. Clipping bounds g / a, which is df/dt at r = 1, elementwise to [-1, 1];
+ * a >= 0. */
 static few_node limited(struct few_loss *l, const struct few_scm_opts *o, few_node a,
                         few_node g_raw) {
   few_graph *g = l->g;

@@ -2,9 +2,9 @@
  *
  * Matrix units read weights in a special layout. Packing them in every call would cost as much
  * as the product of a few hundred rows. So a plan keeps packed copies, which all its threads share.
- * When the parameters have changed (a new number few_binding.values), the first thread begins to
- * pack them. Threads that arrive meanwhile pack other instructions, and all threads wait for the
- * last one.
+ * When the parameters have changed (few_binding.values is a new number), the first thread begins to
+ * pack them. Threads that arrive meanwhile pack the parameters of other instructions, and all
+ * threads wait until the last one is packed.
  */
 #include <pthread.h>
 

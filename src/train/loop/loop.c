@@ -31,7 +31,7 @@
 #include "train/run_dir.h"
 #include "train/setup.h"
 
-enum { EXTRA = 8 }; /* overrides of a generation */
+enum { EXTRA = 8 }; /* overrides that the loop adds in each generation, and a NULL */
 
 struct loop {
   few_ctx *ctx;
@@ -442,8 +442,8 @@ static few_status same_text(const struct loop *l, const char *name, const struct
   return st;
 }
 
-/* The contents of what the recipe names, so that a loop resumes after files were
- * moved, and only with the same files. */
+/* Checks the hashes of the data and the teacher, not their names: a loop resumes after these files
+ * were moved, but not with other files. */
 static few_status same_inputs(const struct loop *l) {
   const struct few_setup *setup = &l->setup;
   struct few_text text = {0};
