@@ -110,7 +110,8 @@ FEW_API FEW_MUST_USE few_status few_sample_plan(const char **sampler, int *steps
  *   PATH.npy  uint8 [n,h,w,c], for points float32 [n,d]; labels, unless NULL, go to PATH with
  *             ".labels.npy" in place of ".npy". If the names of classes are numbers, these numbers
  *             are written
- *   else      a folder with image i in its file 000000i.png; not for points
+ *   else      a folder with one file per image, named by its number from opts->first on, such as
+ *             000041.png; not for points
  * PNG files contain model, seed and steps as text. Each file is atomic. A folder reports progress,
  * and keeps the files that were written before it was cancelled. FEW_E_DIVERGED if a value is not
  * finite; nothing is written then. */

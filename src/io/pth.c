@@ -56,7 +56,7 @@ struct parse {
     struct storage *at;
     int n, cap;
   } storages;
-  size_t made; /* bytes of tensors so far */
+  size_t made; /* bytes of copies of strided tensors so far */
 
   zip_t *zip;  /* NULL for a legacy file */
   size_t read; /* bytes read from members so far */
@@ -344,7 +344,7 @@ static few_status read_layout(struct parse *p, const struct few_pickle_value *ca
   const struct storage *s = &p->storages.at[*storage];
   if (!is(offset, FEW_PICKLE_INT) || offset->number < 0 || !is(shape, FEW_PICKLE_TUPLE) ||
       !is(strides, FEW_PICKLE_TUPLE) || shape->n > FEW_STORE_RANK)
-    return bad(p, t->name, "its shape is not a tuple");
+    return bad(p, t->name, "its offset, shape or strides are invalid");
   t->store = s->store;
   t->rank = shape->n;
   l->offset = offset->number;
@@ -363,7 +363,8 @@ static few_status take_numbers(struct parse *p, struct few_st_tensor *t, const s
     return FEW_OK;
   }
   p->made += t->bytes;
-  if (p->made / SHARED > p->n) return bad(p, t->name, "tensors are larger than the file");
+  if (p->made / SHARED > p->n)
+    return bad(p, t->name, "copies of strided tensors are far larger than the file");
   char *copy = few__alloc(p->ctx, t->bytes + 1);
   FEW_TRY(own(p, copy));
   gather(t, l, s->data, copy);

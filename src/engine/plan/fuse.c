@@ -193,9 +193,10 @@ static few_status join(struct fusing *f, few_node v) {
   return FEW_OK;
 }
 
-/* A value escapes if a node that is not pointwise or has another shape reads it, or if a node reads
- * it much later. Before grouping it is not known which pointwise readers will be in another group.
- * So this is an upper bound, for the capacity of groups; find_stored computes the exact set. */
+/* A value escapes if a node outside its group reads it. Before grouping this is certain only for
+ * outputs, and for readers that are not pointwise, have another shape or read through a view. So
+ * this is a lower bound. find_stored computes the exact set, and split_overfull splits groups that
+ * turn out to have too many. */
 static void guess_escapes(struct planning *p) {
   for (int i = 0; i < p->n_order; i++) {
     few_node v = p->order[i];
