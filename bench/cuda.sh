@@ -19,21 +19,17 @@
 set -u
 
 here=$(cd "$(dirname "$0")/.." && pwd)
+. "$here/bench/common.sh"
 build=$here/build/release out=runs/cuda batch=512 seconds=5 parts='' failed=''
-
-fail() {
-  echo "cuda: $1" >&2
-  exit "${2:-1}"
-}
 
 while [ $# -gt 0 ]; do
   case $1 in
     --help | -h)
-      sed -n '2,/^set -u/{/^#/s/^# \{0,1\}//p;}' "$0"
+      print_help
       exit 0
       ;;
     --build | --out | --batch | --seconds)
-      [ $# -gt 1 ] || fail "$1 needs a value; see --help" 2
+      need_value "$@"
       case $1 in
         --build) build=$2 ;;
         --out) out=$2 ;;

@@ -17,22 +17,18 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/common.sh"
 few=$here/../build/release/few kinds=synthetic,augment,fresh,guided generations=5 real=2000 steps=12
 out=runs/loops title='' recipe=''
-
-fail() {
-  echo "loop: $1" >&2
-  exit "${2:-1}"
-}
 
 while [ $# -gt 0 ]; do
   case $1 in
     --help | -h)
-      sed -n '2,/^set -eu/{/^#/s/^# \{0,1\}//p;}' "$0"
+      print_help
       exit 0
       ;;
     --few | --kinds | --generations | --real | --steps | --out | --title)
-      [ $# -gt 1 ] || fail "$1 needs a value; see --help" 2
+      need_value "$@"
       case $1 in
         --few) few=$2 ;;
         --kinds) kinds=$2 ;;
@@ -52,7 +48,7 @@ done
 [ $# -gt 0 ] || fail 'give a recipe; see --help' 2
 recipe=$1
 shift
-[ -x "$few" ] || fail "there is no program $few: run make build, or give --few PATH"
+need_program
 
 tables=$(echo "$kinds" | tr , ' ')
 for name in $tables; do
@@ -64,8 +60,7 @@ for name in $tables; do
   "$few" loop "$recipe" "$@" --run "$out/$name" --generations "$generations" --real "$real" \
     --steps "$steps" $how
 done
-command -v gnuplot >/dev/null ||
-  fail 'gnuplot is missing, so loop.png was not drawn: scripts/install-deps.sh bench'
+need_tool gnuplot 'loop.png was not drawn'
 set --
 for name in $tables; do set -- "$@" "$out/$name/loop.csv"; done
 gnuplot -c "$here/loop.gp" "$out/loop.png" "${title:-$(basename "$recipe" .ini)}" "$@"

@@ -17,7 +17,7 @@
 # used for any choice. To compare times, run nothing else meanwhile.
 set -eu
 
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/common.sh"
 few=build/release/few out=runs/methods n=10000 settings='' only_table='' names=''
 
 # Columns: method; its teacher ("-": the model that comes with few; "shipped": nothing is trained,
@@ -53,20 +53,15 @@ ddpm          -             18      1
 TABLE
 }
 
-fail() {
-  echo "methods: $1" >&2
-  exit "${2:-1}"
-}
-
 while [ $# -gt 0 ]; do
   case $1 in
     --table) only_table=yes ;;
     --help | -h)
-      sed -n '2,/^set -eu/{/^#/s/^# \{0,1\}//p;}' "$0"
+      print_help
       exit 0
       ;;
     --few | --out | --n | --set)
-      [ $# -gt 1 ] || fail "$1 needs a value; see --help" 2
+      need_value "$@"
       case $1 in
         --few) few=$2 ;;
         --out) out=$2 ;;
@@ -80,8 +75,9 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+cd "$(dirname "$0")/.."
 [ -n "$names" ] || names=$(methods | while read -r name rest; do echo "$name"; done)
-[ -x "$few" ] || fail "there is no program $few: run make build, or give --few PATH"
+need_program
 
 # measure NAME MODEL STEPS GUIDANCE [SAMPLER|-] [SCHEDULE]: samples and evaluates a model.
 measure() {
@@ -91,14 +87,8 @@ measure() {
   # shellcheck disable=SC2086 # words
   [ -e "$out/$taken.png" ] ||
     "$few" sample "$2" $how --n 64 --seed 1 --out "$out/$taken.png" --quiet
-  for features in fashion fashion-judge; do
-    json=$out/$taken.$features.json
-    [ ! -e "$json" ] || continue
-    # shellcheck disable=SC2086
-    "$few" eval "$2" --ref fashion-mnist:test --features $features --metrics fd,agreement,pr \
-      $how --n "$n" --json --quiet >"$json.part"
-    mv "$json.part" "$json"
-  done
+  # shellcheck disable=SC2086
+  fashion_distances "$out/$taken" "$2" --metrics fd,agreement,pr $how --n "$n"
 }
 
 # run NAME: trains and evaluates one method.

@@ -14,21 +14,17 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/common.sh"
 few=$here/../build/release/few out='' sets='' recipes=''
-
-fail() {
-  echo "plan: $1" >&2
-  exit 2
-}
 
 while [ $# -gt 0 ]; do
   case $1 in
     --help | -h)
-      sed -n '2,/^set -eu/{/^#/s/^# \{0,1\}//p;}' "$0"
+      print_help
       exit 0
       ;;
     --few | --set | --out)
-      [ $# -gt 1 ] || fail "$1 needs a value; see --help"
+      need_value "$@"
       case $1 in
         --few) few=$2 ;;
         --set) sets="$sets $2" ;;
@@ -36,14 +32,14 @@ while [ $# -gt 0 ]; do
       esac
       shift 2
       ;;
-    -*) fail "there is no option $1; see --help" ;;
+    -*) fail "there is no option $1; see --help" 2 ;;
     *)
       recipes="$recipes $1"
       shift
       ;;
   esac
 done
-[ -n "$recipes" ] || fail "name recipes; see --help"
+[ -n "$recipes" ] || fail "name recipes; see --help" 2
 
 made=''
 if [ -z "$out" ]; then

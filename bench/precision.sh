@@ -19,24 +19,19 @@
 # jq, and gnuplot for the plot: scripts/install-deps.sh bench.
 set -eu
 
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/common.sh"
 few=build/release/few out=runs/precision n=10000 seeds='1 2 3' precisions='fp32 bf16' workers=0
 settings='' names='' only_report=''
-
-fail() {
-  echo "precision: $1" >&2
-  exit "${2:-1}"
-}
 
 while [ $# -gt 0 ]; do
   case $1 in
     --report) only_report=yes ;;
     --help | -h)
-      sed -n '2,/^set -eu/{/^#/s/^# \{0,1\}//p;}' "$0"
+      print_help
       exit 0
       ;;
     --few | --out | --n | --seeds | --precision | --workers | --set)
-      [ $# -gt 1 ] || fail "$1 needs a value; see --help" 2
+      need_value "$@"
       case $1 in
         --few) few=$2 ;;
         --out) out=$2 ;;
@@ -53,9 +48,10 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+cd "$(dirname "$0")/.."
 [ -n "$names" ] || names='scd sct teacher'
-[ -x "$few" ] || fail "there is no program $few: run make build, or give --few PATH"
-command -v jq >/dev/null || fail 'jq is missing: scripts/install-deps.sh bench'
+need_program
+need_tool jq
 
 # settings_of NAME: the keys set for a recipe.
 settings_of() {
@@ -78,18 +74,13 @@ how_of() {
 
 # one NAME PRECISION SEED: trains and measures a model.
 one() {
-  run=$out/$1-$2-$3 json=$out/$1-$2-$3
+  run=$out/$1-$2-$3
   # shellcheck disable=SC2046 # words
   "$few" train "fashion-$1" --run "$run" --workers "$workers" --quiet precision="$2" seed="$3" \
     $(settings_of "$1")
-  for features in fashion fashion-judge; do
-    [ ! -e "$json.$features.json" ] || continue
-    # shellcheck disable=SC2046
-    "$few" eval "$run/model.safetensors" --ref fashion-mnist:test --features $features \
-      --metrics fd $(how_of "$1") --n "$n" --seed "$3" --workers "$workers" --json --quiet \
-      >"$json.part"
-    mv "$json.part" "$json.$features.json"
-  done
+  # shellcheck disable=SC2046
+  fashion_distances "$run" "$run/model.safetensors" --metrics fd $(how_of "$1") --n "$n" \
+    --seed "$3" --workers "$workers"
 }
 
 # distances NAME PRECISION FEATURES: the distance of each seed that is there, then mean and standard
@@ -142,6 +133,5 @@ if [ -z "$only_report" ]; then
 fi
 table | tee "$out/precision.md"
 progress >"$out/progress.tsv"
-command -v gnuplot >/dev/null ||
-  fail 'gnuplot is missing, so progress.png was not drawn: scripts/install-deps.sh bench'
+need_tool gnuplot 'progress.png was not drawn'
 gnuplot -c bench/precision.gp "$out/progress.tsv" "$out/progress.png"

@@ -20,14 +20,10 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/common.sh"
 all='batch size channels tokens workers shards'
 few=$here/../build/release/few out=runs/sweep net=unet settings='' cases=infer,train,scd,sct
 workers=0 seconds=2 quick='' draw_only=''
-
-fail() {
-  echo "sweep: $1" >&2
-  exit "${2:-1}"
-}
 
 sweeps=
 while [ $# -gt 0 ]; do
@@ -35,11 +31,11 @@ while [ $# -gt 0 ]; do
     --quick) quick=yes ;;
     --draw) draw_only=yes ;;
     --help | -h)
-      sed -n '2,/^set -eu/{/^#/s/^# \{0,1\}//p;}' "$0"
+      print_help
       exit 0
       ;;
     --few | --out | --net | --set | --case | --workers | --seconds)
-      [ $# -gt 1 ] || fail "$1 needs a value; see --help" 2
+      need_value "$@"
       case $1 in
         --few) few=$2 ;;
         --out) out=$2 ;;
@@ -230,8 +226,8 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 missed=
 if [ -z "$draw_only" ]; then
-  command -v jq >/dev/null || fail 'jq is missing: scripts/install-deps.sh bench'
-  [ -x "$few" ] || fail "there is no program $few: run make build, or give --few PATH"
+  need_tool jq
+  need_program
   mkdir -p "$out"
   "$few" bench --net mlp --size 1 --batch 1 --shards 1 --seconds 0.01 --case infer --json |
     jq -r .machine.cpu >"$work/machine"

@@ -16,13 +16,9 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/common.sh"
 few=$here/../build/release/few data=toy:mixture teacher='' rows=1024 out=runs/tangent
 title='df/dt along the flow'
-
-fail() {
-  echo "tangent: $1" >&2
-  exit "${2:-1}"
-}
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -32,11 +28,11 @@ models=$work/models
 while [ $# -gt 0 ]; do
   case $1 in
     --help | -h)
-      sed -n '2,/^set -eu/{/^#/s/^# \{0,1\}//p;}' "$0"
+      print_help
       exit 0
       ;;
     --few | --data | --teacher | --rows | --out | --title)
-      [ $# -gt 1 ] || fail "$1 needs a value; see --help" 2
+      need_value "$@"
       case $1 in
         --few) few=$2 ;;
         --data) data=$2 ;;
@@ -53,8 +49,8 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ -s "$models" ] || fail 'give a model, NAME=MODEL; see --help' 2
-command -v jq >/dev/null || fail 'jq is missing: scripts/install-deps.sh bench'
-[ -x "$few" ] || fail "there is no program $few: run make build, or give --few PATH"
+need_tool jq
+need_program
 
 mkdir -p "$out"
 echo 'name t size velocity slope largest_raw largest_rearranged difference' |
@@ -68,8 +64,7 @@ while IFS= read -r one; do
 done <"$models"
 mv "$work/table" "$out/tangent.tsv"
 echo "$out/tangent.tsv"
-command -v gnuplot >/dev/null ||
-  fail 'gnuplot is missing, so only the table was written: scripts/install-deps.sh bench'
+need_tool gnuplot 'only the table was written'
 gnuplot -c "$here/tangent.gp" "$out/tangent.tsv" "$work/image" "$title"
 mv "$work/image" "$out/tangent.png"
 echo "$out/tangent.png"
