@@ -1,5 +1,5 @@
-# Each public header compiles alone, as strict C11 and as C++17. So do the C examples of README.md
-# and docs/guide.md, as C11.
+# Each public header compiles by itself, as strict C11 and as C++17. So do the C examples of
+# README.md and docs/guide.md, as C11.
 cxx=$(command -v c++ || command -v g++ || command -v clang++ || true)
 [ -n "$cxx" ] || echo "no C++ compiler: headers are checked as C only"
 failed=0

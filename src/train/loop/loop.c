@@ -442,7 +442,7 @@ static few_status same_text(const struct loop *l, const char *name, const struct
   return st;
 }
 
-/* Checks the hashes of the data and the teacher, not their names: a loop resumes after these files
+/* Compare the hashes of the data and the teacher, not their names: a loop resumes after these files
  * were moved, but not with other files. */
 static few_status same_inputs(const struct loop *l) {
   const struct few_setup *setup = &l->setup;
