@@ -122,7 +122,7 @@ static int transfer(struct cli *cli, struct job *j, const struct transfer_opts *
   struct few_sample_opts up = o->encode, down = o->decode;
   const size_t item = (size_t)(j->info.h * j->info.w * j->info.c), n = (size_t)j->p.n;
   struct cli_result r = {
-      o->out, "carried over", {.n = j->p.n}, 0, 0, 2, {{"from", j->a, 0}, {"to", j->b, 0}}};
+      o->out, "transferred", {.n = j->p.n}, 0, 0, 2, {{"from", j->a, 0}, {"to", j->b, 0}}};
   up.n = down.n = j->p.n;
   down.finished = &r.made.finished;
   j->out = calloc(2 * n * item, sizeof *j->out);

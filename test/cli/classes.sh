@@ -38,7 +38,7 @@ grep -q "label 13 is not a class of folder:numbers, whose classes are 1, 10, 11"
   grep -q '"label": 3, "label_name": "12"' || fail "encode"
 "$few" transfer $m $m folder:numbers --from 3 --to 1 --from-steps 1 --to-steps 1 --out t.npy \
   2>/dev/null |
-  grep -q "carried over, from 5 (3), to 0 (1) in" || fail "transfer"
+  grep -q "transferred, from 5 (3), to 0 (1) in" || fail "transfer"
 # Ten classes with other names than those of the classifier.
 mkdir ten && for name in 1 2 3 4 5 6 7 8 9 10; do cp -r "numbers/$name" ten/; done
 "$few" eval folder:ten --metrics agreement \

@@ -31,19 +31,21 @@
  * is n^2 (F_v, 1/sigma_d), where F_v is the F of v. logit(u) is ln(sigma_d tan t), so flow
  * matching's logit-normal times are TrigFlow's lognormal times.
  *
- * The weight 1/sg(..)^p depends on the row, including the noise of its v, so the minimum is no
- * longer the mean of v. With many pixels |U - U_tgt|^2 hardly varies and the effect is negligible.
- * For points use p = 0.
+ * The weight w of a row depends on its residual, and so on the noise in its v. The minimum of the
+ * weighted loss is therefore not at the mean of v, where that of the squared error (p = 0) is. With
+ * many pixels |U - U_tgt|^2 hardly varies between rows, and the difference is negligible. For
+ * points use p = 0.
  *
- * Two times are sampled. With `order = swap` u is the later and r the earlier. With `order = min`
- * (the paper's for CIFAR, with r_mean -4) u is the first, and r is the smaller of the two. A row
- * has r < u with probability `jumps`; otherwise r = u.
+ * Two times are sampled for each row. With `order = swap`, u is the larger and r the smaller. With
+ * `order = min` (the paper's choice for CIFAR, with r_mean -4), u is the first time, and r is the
+ * smaller of the two. With probability 1 - `jumps`, r = u instead.
  *
  * Guidance (section 4.2, eq. 19; with kappa: appendix B.1): the velocity
  * v_g = omega v + (1 - omega - kappa) U(r = u, no label) + kappa U(r = u, label), of guidance scale
  * omega/(1 - kappa), takes the place of v, except where the row's label was dropped.
- * With `velocity = predicted` the derivative runs along the network's own U at r = u (Geng et al.,
- * arXiv 2512.02012), which is not noisy. The residual is still U + (u - r) sg(dU/du) - v_g.
+ *
+ * With `velocity = predicted`, dU/du is taken along the network's own U at r = u (Geng et al.,
+ * arXiv 2512.02012), which has no noise. The residual is still U + (u - r) sg(dU/du) - v_g.
  */
 #include "base/rng.h"
 #include "flow.h"
@@ -65,8 +67,8 @@ static const struct few_option options[] = {
                  "second time: standard deviation of ln(sigma_d tan t)"),
     FEW_OPT_CHOICE(
         struct meanflow_opts, order, "swap", "swap|min",
-        "swap: a step goes from the later of two times to the earlier; min: a step goes from the "
-        "first time to the earlier of the two"),
+        "swap: a step goes from the larger of two times to the smaller; min: from the first time "
+        "to the smaller of the two"),
     FEW_OPT_REAL(struct meanflow_opts, jumps, "0.25", 0, 1,
                  "probability that a row has two different times"),
     FEW_OPT_REAL(struct meanflow_opts, norm_p, "1", 0, 2,
@@ -77,8 +79,8 @@ static const struct few_option options[] = {
     FEW_OPT_REAL(struct meanflow_opts, kappa, "0", 0, 0.99,
                  "share of the labelled prediction in the guided velocity"),
     FEW_OPT_CHOICE(struct meanflow_opts, velocity, "sample", "sample|predicted",
-                   "velocity along which the derivative is taken: that of the row's path, or the "
-                   "network's"),
+                   "velocity of the flow along which U is differentiated: sample: that of the "
+                   "target (eps - x0 of the row, or guided); predicted: the network's own"),
     FEW_OPT_END};
 
 static bool guided(const struct meanflow_opts *o) { return o->omega != 1 || o->kappa > 0; }
@@ -112,8 +114,8 @@ static struct step sample_step(const struct few_loss *l, const struct meanflow_o
 
 /* ---- the target ---- */
 
-/* F of the velocity v_g. At one x_t, a mix of velocities whose shares sum to 1 is the same mix of
- * their F. */
+/* The F whose velocity is v_g. The shares in v_g sum to 1, so at one (x_t, t) its F is the sum of
+ * the F of the three velocities, with the same shares. */
 static few_node guided_F(struct few_loss *l, const struct meanflow_opts *o,
                          const struct few_trig_state *d, few_node here) {
   few_graph *g = l->g;
@@ -129,7 +131,7 @@ static few_node guided_F(struct few_loss *l, const struct meanflow_opts *o,
   return few_select(g, few_broadcast(g, few__flow_rows(l, has, F), few_node_shape(g, F)), mix, F);
 }
 
-/* dU/du along the flow whose velocity is that of F_v. */
+/* dU/du along the flow with the velocity of F_v. */
 static few_node derivative(struct few_loss *l, const struct few_trig_state *d, few_node U,
                            few_node F_v) {
   few_graph *g = l->g;

@@ -26,16 +26,16 @@ static const struct few_option options[] = {
     ROW(guidance_times, "guidance-times", REALS, "LO,HI", NULL, 0, 2,
         "use guidance only at times from LO to HI radians"),
     ROW(autoguide, "autoguide", TEXT, "MODEL", NULL, 0, 0,
-        "autoguidance: guide away from this model, a worse one of the same images"),
+        "autoguidance: guide away from this model, a less accurate one of the same data"),
     ROW(autoguidance, "autoguidance", REAL, "S", NULL, 0.001, 100,
-        "scale of autoguidance; 1: no guidance (default: 2)"),
+        "scale of autoguidance; 1: no autoguidance (default: 2)"),
     FEW_OPT_END};
 #undef ROW
 #undef ARGS
 
 const struct few_option *few_sample_options(void) { return options; }
 
-/* Refuse options that would have no effect. */
+/* Refuses options that contradict each other, are incomplete, or would have no effect. */
 static few_status check(few_ctx *ctx, const struct few_sample_args *a) {
   const int steps = a->opts.steps;
   FEW_TRY(few__opts_check(ctx, "few_sample_args", a, FEW_SAMPLE_ARGS_VERSION));
@@ -47,7 +47,8 @@ static few_status check(few_ctx *ctx, const struct few_sample_args *a) {
     return few__fail(ctx, FEW_E_INVALID, "--guidance-times takes two times, LO,HI");
   if (a->guidance_times.n && a->opts.guidance == 1 && !a->autoguide)
     return few__fail(ctx, FEW_E_INVALID,
-                     "--guidance-times without guidance; give --guidance or --autoguide too");
+                     "--guidance-times has no effect without guidance; give --guidance or "
+                     "--autoguide too");
   if (a->autoguidance > 0 && !a->autoguide)
     return few__fail(ctx, FEW_E_INVALID,
                      "--autoguidance needs a model; give --autoguide MODEL too");
