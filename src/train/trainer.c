@@ -31,8 +31,8 @@ static few_status announce(few_trainer *t) {
   return few__gauge_open(t->ctx, &t->views.gauge, &t->setup, t->student.model, t->student.runner);
 }
 
-/* The pairs are made after the first checkpoint, which records the teacher and the data they belong
- * to. */
+/* Opens a run. Pairs are made from the teacher and the data, so they are made after the first
+ * checkpoint, which records both. */
 static few_status open_run(few_trainer *t, const char *dir) {
   few_ctx *ctx = t->ctx;
   const struct few_setup *setup = &t->setup;
@@ -132,8 +132,8 @@ static few_status one_step(few_trainer *t, struct few_step *step) {
   const struct few_clock at = few__config_clock(&t->setup.config, s->step, s->stretch);
   const bool stage = at.stage > 0 && at.in_stage == 0;
   if (stage) few__begin_stage(s);
-  /* A cancel may stop a step during its first update, when the state has not changed yet. The first
-   * step of a stage is an exception: few__begin_stage has changed the state. */
+  /* A step may be cancelled during its first update, because the state has not changed yet. The
+   * first step of a stage may not: few__begin_stage has changed the state. */
   if (!stage) few__shards_watch(t->stepper.shards, &t->progress.last, t->progress.began);
   const few_status st = few__stepper_step(&t->stepper, s, &at, &t->views.meter, step);
   few__report_step(&t->report, step);
@@ -190,8 +190,8 @@ static few_status after_step(few_trainer *t) {
   return kept ? save(&t->files, kind) : FEW_OK;
 }
 
-/* If the run was stopped after a step and before its preview and evaluation, makes them when the
- * run resumes at that step. */
+/* Called when a run resumes. If it was stopped between a step and the preview or evaluation of that
+ * step, makes what is missing. */
 static few_status make_up(few_trainer *t) {
   const struct few_train_keys *k = &t->setup.config.keys;
   const int64_t step = t->state.step;

@@ -29,8 +29,8 @@ loop part --kind fresh --generations 3 2>&1 | grep -o "loop.ini belongs to anoth
 loop part --kind augment --generations 3 lr=0.5 2>&1 | grep -o "was run with lr = [^,]*"
 loop part --kind augment --generations 4 steps=30 2>&1 | grep -o "was run with steps = [^,]*"
 "$few" loop "$here/moons.ini" --run fresh --kind fresh --generations 9 --real 60000 2>&1 |
-  grep -o "60000 real items for each generation.*"
-"$few" loop "$here/moons.ini" --run a,b --generations 1 2>&1 | grep -o "cannot contain a comma"
+  grep -o "60000 real items per generation.*"
+"$few" loop "$here/moons.ini" --run a,b --generations 1 2>&1 | grep -o "a directory without a comma"
 
 # A teacher may have another name if it has the same bytes.
 for seed in 1 2; do

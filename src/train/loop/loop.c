@@ -4,10 +4,12 @@
  *   DIR/loop.ini, recipe.ini         the options of the loop
  *   DIR/inputs.ini                   hashes of the data and the teacher
  *   DIR/reference.safetensors        statistics of the real data, for the metrics
- *   DIR/generation-002/data.npy      training data of the generation (mix.h); labels are beside it
- *                      run/          the directory of its run
- *                      samples.npy   its samples; labels are beside it
- *                      samples.part.npy   the samples made before the loop was stopped
+ *   DIR/generation-002/data.npy      training data of the generation (mix.h)
+ *                      data.labels.npy      their labels, if any
+ *                      run/          the directory of its training run
+ *                      samples.npy   samples of the trained model
+ *                      samples.labels.npy   their labels, if any
+ *                      samples.part.npy     the finished samples, if sampling was stopped
  *                      eval.json     distances to the real data; written last
  *   DIR/loop.csv                     one row per generation
  *
@@ -103,7 +105,7 @@ struct rows {
   int32_t *label;
 };
 
-/* Copy item `index` of `from` to row `to`. `map` is the setup's label_map for real data; NULL for
+/* Copies item `index` of `from` to row `to`. `map` is the setup's label_map for real data; NULL for
  * samples. */
 static few_status take(const struct few_data *from, const int32_t *map, int64_t index,
                        struct rows *r, int64_t to) {
@@ -117,7 +119,7 @@ static few_status take(const struct few_data *from, const int32_t *map, int64_t 
   return FEW_OK;
 }
 
-/* Real items, in the order that the recipe's seed gives, then samples of the previous
+/* Copies real items, in the order that the recipe's seed gives, and then samples of the previous
  * generation. */
 static few_status gather(const struct loop *l, const struct few_loop_mix *mix, struct rows *r) {
   const few_data *real = l->setup.data;
@@ -130,7 +132,7 @@ static few_status gather(const struct loop *l, const struct few_loop_mix *mix, s
   if (!mix->synthetic) return FEW_OK;
   spec_of(l, spec, l->before);
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
-  o.classes = l->setup.spec.classes; /* samples may lack some */
+  o.classes = l->setup.spec.classes; /* some may have no samples */
   FEW_TRY(few_data_open(&made, l->ctx, spec, &o));
   few_status st = FEW_OK;
   for (int64_t i = 0; i < mix->synthetic && !st; i++) st = take(made, NULL, i, r, mix->real + i);
@@ -207,7 +209,7 @@ static few_status choose_labels(const struct loop *l, int64_t n, int32_t *label)
   return st;
 }
 
-/* Read the samples that a stopped loop had finished into x, [*had][item]. */
+/* Reads the samples that a stopped loop had finished into x, [*had][item]. */
 static few_status read_part(const struct loop *l, int64_t n, float *x, int64_t *had) {
   const int64_t item = few_data_item_size(l->setup.data);
   struct few_npy a;
@@ -217,8 +219,8 @@ static few_status read_part(const struct loop *l, int64_t n, float *x, int64_t *
   few_status st = FEW_OK;
   if (a.store != FEW_STORE_F32 || a.rank != 2 || a.dim[0] > n || a.dim[1] != item)
     st = few__fail(l->ctx, FEW_E_FORMAT,
-                   "%s does not have the first samples of this loop: remove it, and they are made "
-                   "again",
+                   "%s does not hold the first samples of this generation: delete the file, and "
+                   "few loop makes them again",
                    l->part);
   else
     memcpy(x, a.data, a.bytes);
@@ -227,7 +229,7 @@ static few_status read_part(const struct loop *l, int64_t n, float *x, int64_t *
   return st;
 }
 
-/* Draw n samples. If this is cancelled, the finished ones are kept. */
+/* Draws all->n samples. If it is cancelled, the finished ones are written to samples.part.npy. */
 static few_status draw_samples(const struct loop *l, few_runner *r,
                                const struct few_sample_opts *all, float *x, int32_t *label) {
   const int64_t item = few_data_item_size(l->setup.data);
@@ -261,7 +263,7 @@ static few_status draw(const struct loop *l, few_runner *r) {
   FEW_GOTO(FEW_NEW(l->ctx, &label, s.n));
   if (labelled(l)) FEW_GOTO(choose_labels(l, s.n, label));
   FEW_GOTO(draw_samples(l, r, &s, x, label));
-  if (labelled(l)) { /* class numbers are the model's */
+  if (labelled(l)) { /* few_sample_write would replace the model's class numbers by the data's */
     labels_name(labels, l->samples);
     FEW_GOTO(few__npy_write(l->ctx, labels, FEW_STORE_I32, 1, &s.n, label));
   }
@@ -292,7 +294,8 @@ out:
 
 /* ---- distances ---- */
 
-/* k = 5 as in the paper. Precision and recall compare equally many rows of both sets. */
+/* Precision and recall use k = 5 neighbours, as in the paper, and at most as many real items as
+ * there are samples. */
 static struct few_eval_opts eval_opts(const struct loop *l) {
   const struct few_loop_opts *o = l->o;
   const char *data = l->setup.config.keys.data;
@@ -311,7 +314,8 @@ static few_status evaluate(const struct loop *l) {
   char *reference = NULL, *text = NULL, spec[8300], features[FEW_FEATURES_SPEC];
   few_status st;
   few__setup_features(&l->setup, l->o->features, features);
-  e.features = few__setup_features_chosen(l->o->features, features); /* warns once */
+  /* NULL if pixels is only the default, so that few_eval_save_reference warns of it. */
+  e.features = few__setup_features_chosen(l->o->features, features);
   FEW_GOTO(few__path_join(l->ctx, &reference, l->o->run, "reference.safetensors"));
   e.reference = l->setup.config.keys.data;
   if (!few__path_exists(reference)) FEW_GOTO(few_eval_save_reference(l->ctx, &e, reference));
@@ -387,25 +391,30 @@ out:
 static few_status choose_numbers(struct loop *l) {
   const struct few_loop_opts *o = l->o;
   const int64_t n = few_data_n(l->setup.data);
-  const bool fresh = o->kind == FEW_LOOP_FRESH;
-  l->n_real = o->n_real ? o->n_real : fresh ? n / o->generations : n;
+
+  const int64_t most = o->kind == FEW_LOOP_FRESH ? n / o->generations : n;
+  l->n_real = o->n_real ? o->n_real : most;
   l->n_synthetic = o->n_synthetic ? o->n_synthetic : l->n_real;
   if (l->n_real < 2 || l->n_synthetic < 2)
     return few__fail(l->ctx, FEW_E_INVALID,
                      "loop: %lld real and %lld synthetic items are too few: give more",
                      (long long)l->n_real, (long long)l->n_synthetic);
-  if (l->n_real > (fresh ? n / o->generations : n))
-    return few__fail(l->ctx, FEW_E_INVALID, "loop: %lld real items %s, and %s has %lld: give fewer",
-                     (long long)l->n_real, fresh ? "for each generation" : "are asked for",
-                     l->setup.config.keys.data, (long long)n);
+  if (l->n_real > most)
+    return few__fail(l->ctx, FEW_E_INVALID,
+                     "loop: %lld real items per generation are too many: %s has %lld in all, so "
+                     "give at most %lld",
+                     (long long)l->n_real, l->setup.config.keys.data, (long long)n,
+                     (long long)most);
   if (!labelled(l) && o->even)
     return few__fail(l->ctx, FEW_E_INVALID,
-                     "loop: %s has no labels that could be drawn equally often: leave that out",
+                     "loop: %s has no labels, so they cannot be drawn equally often: leave out "
+                     "labels = even",
                      l->setup.config.keys.data);
   return labelled(l) ? check_classes(l) : FEW_OK;
 }
 
-/* Before training: FEW_E_INVALID if the first generation could not be sampled. */
+/* FEW_E_INVALID if the model could not be sampled with the options of the loop. It is called before
+ * the first training. */
 static few_status check_sampling(const struct loop *l) {
   const struct few_setup *setup = &l->setup;
   struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
@@ -421,7 +430,7 @@ static few_status check_sampling(const struct loop *l) {
   return st ? few__fail_in(l->ctx, st, "loop") : FEW_OK;
 }
 
-/* Write the file, or check that it has this text already. */
+/* Writes the text to the file, or checks that the file already has it. */
 static few_status same_text(const struct loop *l, const char *name, const struct few_text *text,
                             const char *difference) {
   char *path, *was = NULL;
@@ -442,8 +451,8 @@ static few_status same_text(const struct loop *l, const char *name, const struct
   return st;
 }
 
-/* Compare the hashes of the data and the teacher, not their names: a loop resumes after these files
- * were moved, but not with other files. */
+/* Compares the hashes of the data and the teacher, not their names. So a loop resumes after these
+ * files were moved, but not with other files. */
 static few_status same_inputs(const struct loop *l) {
   const struct few_setup *setup = &l->setup;
   struct few_text text = {0};
@@ -455,8 +464,9 @@ static few_status same_inputs(const struct loop *l) {
   return st;
 }
 
-/* A single run may be made longer, but all generations of a loop have the same length. Data or a
- * teacher of another name are compared by their hashes, which loops of older versions lack. */
+/* A single run may be made longer, but all generations of a loop have the same number of steps. If
+ * the data or the teacher have another name, their hashes must be compared (same_inputs). Loops of
+ * older versions have no hashes; with them another name is an error. */
 static few_status same_steps(const struct loop *l, const char *path, bool hashed) {
   struct few_previous_run before;
   FEW_TRY(few__setup_same_run(l->ctx, &l->setup, path, &before));
@@ -490,7 +500,7 @@ out:
   return st;
 }
 
-/* Do the classes differ in size? Only then do the two ways to draw labels differ. */
+/* True if the classes differ in size. Only then do the two ways to draw labels differ. */
 static bool uneven(const struct loop *l) {
   int64_t least = INT64_MAX, most = 0;
   for (int64_t k = 0; k < l->setup.spec.classes; k++) {
@@ -520,13 +530,15 @@ static few_status check(few_ctx *ctx, const struct few_loop_opts *o) {
   if (!o->recipe || !o->run)
     return few__fail(ctx, FEW_E_INVALID, "loop: name a recipe and a directory");
   if (strchr(o->run, ','))
-    return few__fail(ctx, FEW_E_INVALID, "loop: %s: names of data sets cannot contain a comma",
+    return few__fail(ctx, FEW_E_INVALID,
+                     "loop: %s: choose a directory without a comma, since it becomes part of a "
+                     "data set's name",
                      o->run);
   FEW_TRY(few__opts_range(ctx, "loop: generations", o->generations, 1, 999));
   FEW_TRY(few__opts_range(ctx, "loop: kind", o->kind, 0, FEW_COUNT(kinds) - 1));
   FEW_TRY(few__opts_range(ctx, "loop: steps", o->steps, 0, INT32_MAX));
   FEW_TRY(few__opts_range(ctx, "loop: real items", (double)o->n_real, 0, (double)INT32_MAX));
-  FEW_TRY(few__opts_range(ctx, "loop: made items", (double)o->n_synthetic, 0, (double)INT32_MAX));
+  FEW_TRY(few__opts_range(ctx, "loop: synthetic items", (double)o->n_synthetic, 0, INT32_MAX));
   return o->guidance > 0 && isfinite(o->guidance)
              ? FEW_OK
              : few__fail(ctx, FEW_E_INVALID, "loop: guidance %g: give more than 0", o->guidance);
