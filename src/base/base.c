@@ -135,7 +135,7 @@ few_status few__opts_check(few_ctx *ctx, const char *type, const void *opts, int
   int given;
   char macro[40];
   size_t n = 0;
-  if (!opts) return few__fail(ctx, FEW_E_INVALID, "%s: there are no options: give some", type);
+  if (!opts) return few__fail(ctx, FEW_E_INVALID, "%s is NULL: give a struct of options", type);
   memcpy(&given, opts, sizeof given);
   if (given == version) return FEW_OK;
   for (; n + 1 < sizeof macro && type[n] && type[n] != ' '; n++)
@@ -143,8 +143,8 @@ few_status few__opts_check(few_ctx *ctx, const char *type, const void *opts, int
   macro[n] = 0;
   return few__fail(
       ctx, FEW_E_INVALID,
-      "%s has version %d, but this library has %d: start from %s_INIT of its own header", type,
-      given, version, macro);
+      "%s has version %d, but this library needs %d: start from %s_INIT of this library's header",
+      type, given, version, macro);
 }
 
 void few__give(void *out, size_t size, const void *full, size_t full_size) {

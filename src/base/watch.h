@@ -1,8 +1,9 @@
 /* watch.h - cancels a job in the middle of a long task.
  *
- * Only the thread of the public call, worker 0, calls the progress callback, which may cancel the
- * job. Between two reports of the job it is called from here, at most ten times per second. The
- * other workers see the result. A cancelled job discards the results of its tasks.
+ * The progress callback may cancel a job. Only worker 0, the thread that called the library, calls
+ * it: when the job reports, and between two reports in few__watch_stop, at most ten times per
+ * second. The other workers see its answer in `stop`. A cancelled job discards the results of its
+ * tasks.
  */
 #ifndef FEW_SRC_WATCH_H
 #define FEW_SRC_WATCH_H

@@ -1,7 +1,7 @@
 /* folder.c - a folder of PNG and JPEG files.
  *
- *   DIR/class/.../x.png   the sub-folder of DIR is the class, for files at any depth
- *   DIR/x.png             no sub-folder has images: no labels
+ *   DIR/class/.../x.png   each sub-folder of DIR is a class, with the files at any depth below it
+ *   DIR/x.png             if no sub-folder has images, there are no labels
  *   DIR/dataset.json      labels as the tools of EDM write them; folders are not classes
  *   x.png                 a file in place of DIR: only that image
  *
@@ -9,9 +9,9 @@
  * class list of the training part, so a label means the same in all of them.
  *
  * Files are read in bytewise order of their names, so a set has the same order on every machine.
- * Hidden files and files of the system are skipped silently. Other files that are not images are
- * skipped with a note, and images in formats that few does not read with a warning. Each directory
- * is read once, because symbolic links may form loops.
+ * Hidden files and files that operating systems add are skipped silently. Other files that are not
+ * images are skipped with a note, and images in formats that few does not read with a warning. Each
+ * directory is read once, because symbolic links may form loops.
  */
 #include <sys/stat.h>
 
@@ -47,7 +47,7 @@ struct scan {
   const struct entry *first; /* the image that decided the size */
 };
 
-/* *again: the directory was visited before. Otherwise it is recorded as visited. */
+/* Sets *again to true if the directory was visited before; otherwise records the visit. */
 static few_status enter(struct scan *s, const struct stat *st, bool *again) {
   *again = false;
   for (int i = 0; i < s->entered.n; i++)
@@ -59,7 +59,7 @@ static few_status enter(struct scan *s, const struct stat *st, bool *again) {
   return FEW_OK;
 }
 
-/* Counts a file that is not read, and names the first of each kind. */
+/* Counts a file that is not read. The first of each kind is named in the log. */
 static void skip(struct scan *s, const char *path) {
   few_ctx *ctx = s->d->ctx;
   if (few__photo_foreign(path)) {
@@ -82,7 +82,7 @@ static void report_skipped(const struct scan *s, const char *dir) {
 
 static few_status scan_dir(struct scan *s, const char *dir, int32_t label);
 
-/* A path below DIR: a directory, an image, or a file to skip. Takes ownership of `path`. */
+/* Scans a path below DIR: a directory, an image, or a file to skip. Takes ownership of `path`. */
 static few_status scan_path(struct scan *s, char *path, int32_t label) {
   few_ctx *ctx = s->d->ctx;
   few_status st = FEW_OK;
@@ -153,7 +153,8 @@ static int32_t class_of(const struct few_names *classes, const char *name) {
   return UNKNOWN;
 }
 
-/* Scans DIR itself. If it has class folders, each image below one has its class. */
+/* Scans DIR. Without `classes`, no image has a class. Otherwise each folder in DIR is a class, of
+ * all images at any depth below it, and images outside these folders have none. */
 static few_status scan_root(struct scan *s, const struct few_layout *l,
                             const struct few_names *classes) {
   few_ctx *ctx = s->d->ctx;
@@ -188,8 +189,9 @@ static int64_t number_of(const char *path) {
   return p == dot ? -1 : number;
 }
 
-/* Often a set is only divided into numbered folders of equal size (the last may be smaller), and
- * the numbers of the files run on from folder to folder. Such folders are not classes. */
+/* True if the folders are probably not classes, but pieces of one sequence: they have numbers as
+ * names and equally many files (the last may have fewer), and the numbers of the files continue
+ * from folder to folder. */
 static bool looks_cut(const struct scan *s, const struct few_names *folders) {
   int64_t each = 0;
   for (int i = 0; i < folders->n; i++)
@@ -202,7 +204,8 @@ static bool looks_cut(const struct scan *s, const struct few_names *folders) {
   return first >= 0;
 }
 
-/* Folders are classes. The list of classes is that of the training part. */
+/* Scans a set whose folders are classes. The training part, if there is one, has the list of
+ * classes. */
 static few_status scan_classes(struct scan *s, const struct few_layout *l) {
   few_data *d = s->d;
   /* a part without class folders has no labels, even if the training part has some */
@@ -223,8 +226,8 @@ static few_status scan_classes(struct scan *s, const struct few_layout *l) {
   return classes->n ? few__data_name_classes(d, (const char *const *)classes->at) : FEW_OK;
 }
 
-/* Makes classes of the numbers in dataset.json. `of`: the list that decides which classes
- * there are, that of the training part if it has labels, otherwise that of this part. */
+/* Makes classes of the numbers in dataset.json. `of` is the list that decides which classes there
+ * are: that of the training part if it has labels, otherwise that of this part. */
 static few_status number_entries(struct scan *s, const struct few_edm *of) {
   int32_t *label = NULL, *number = NULL;
   int64_t n = 0;
@@ -244,7 +247,7 @@ out:
   return st;
 }
 
-/* There is a dataset.json: labels, if any, come from it, and folders are not classes. */
+/* Scans a set with a dataset.json. Labels, if any, come from it, and folders are not classes. */
 static few_status scan_listed(struct scan *s, const struct few_layout *l,
                               const struct few_edm *list) {
   const struct few_names none = {0};
@@ -265,7 +268,7 @@ static few_status scan_listed(struct scan *s, const struct few_layout *l,
   return st;
 }
 
-/* The training part has a dataset.json and this part has none. Folders of this part are not classes
+/* Scans a part without a dataset.json whose training part has one. Folders are not classes in
  * either. */
 static few_status scan_unlisted(struct scan *s, const struct few_layout *l) {
   const struct few_names none = {0};
@@ -315,7 +318,7 @@ static few_status begin(struct scan *s, const struct entry *e, const struct few_
   if (d->pixels) return FEW_OK;
   return few__fail(d->ctx, FEW_E_MEMORY,
                    "out of memory for %zu images of %dx%dx%d; set a limit or a smaller size", n,
-                   d->h, d->w, d->c);
+                   d->w, d->h, d->c);
 }
 
 static few_status add(struct scan *s, const struct entry *e) {
@@ -453,8 +456,8 @@ few_status few__data_open_folder(few_data *d, const char *where, const struct fe
     FEW_GOTO(scan_layout(&s, &layout));
   }
   if (s.n == 0 && !d->skipped)
-    FEW_GOTO(few__fail(d->ctx, FEW_E_FORMAT, "%s has no .png or .jpg file; name a folder that does",
-                       layout.dir));
+    FEW_GOTO(few__fail(d->ctx, FEW_E_FORMAT,
+                       "%s has no .png or .jpg file; name a folder with images", layout.dir));
   FEW_GOTO(take_images(&s, &cache, layout.dir ? layout.dir : ""));
 out:
   for (int i = 0; i < s.n; i++) few__free(d->ctx, s.at[i].path);

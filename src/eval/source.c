@@ -12,7 +12,7 @@
 #include "io/file.h"
 #include "model/run/sample.h"
 
-enum { SAMPLES = 10000, CHOICE_SEED = 0 }; /* the seed is FEW_EVAL_CHOICE */
+enum { SAMPLES = 10000, CHOICE_SEED = 0 }; /* CHOICE_SEED equals FEW_EVAL_CHOICE of internal.h */
 
 static bool ends_with(const char *s, const char *end) {
   size_t n = strlen(s), k = strlen(end);
@@ -29,14 +29,14 @@ struct few_classes few__source_classes(const struct few_source *s) {
   return s->saved ? s->saved->classes : few__data_classes(s->data, s->spec);
 }
 
-/* Keep the items of class s->label only. */
+/* Keeps only the items of class s->label. */
 static few_status choose_class(struct few_source *s) {
   const int64_t all = few_data_n(s->data);
   if (!s->classes)
     return few__fail(s->ctx, FEW_E_INVALID, "label %d: %s has no labels", s->label, s->spec);
   if (s->label >= s->classes)
-    return few__fail(s->ctx, FEW_E_INVALID, "label %d: %s has %lld classes, from 0", s->label,
-                     s->spec, (long long)s->classes);
+    return few__fail(s->ctx, FEW_E_INVALID, "label %d: %s has %lld classes, numbered from 0",
+                     s->label, s->spec, (long long)s->classes);
   FEW_TRY(FEW_NEW(s->ctx, &s->index, all));
   s->available = 0;
   for (int64_t i = 0; i < all; i++)
@@ -88,12 +88,14 @@ static few_status select_saved(const struct few_source *s) {
                      "%s was made from %lld images, not from %lld: save it again with "
                      "--n-ref %lld",
                      s->spec, (long long)f->n, (long long)s->requested, (long long)s->requested);
-  if (f->label != s->label)
+  if (f->label == s->label) return FEW_OK;
+  if (s->label < 0)
     return few__fail(s->ctx, FEW_E_INVALID,
-                     "%s was made from images of %s, not of label %d (-1: all): save it again "
-                     "with that --label",
-                     s->spec, f->label < 0 ? "all labels" : "one label", s->label);
-  return FEW_OK;
+                     "%s was made from images of label %d only: save it again without --label",
+                     s->spec, f->label);
+  return few__fail(s->ctx, FEW_E_INVALID,
+                   "%s was not made from images of label %d only: save it again with --label %d",
+                   s->spec, s->label, s->label);
 }
 
 static few_status settings_text(struct few_source *s) {

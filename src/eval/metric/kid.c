@@ -19,7 +19,7 @@
 struct subset {
   int64_t m, d, count; /* rows, values; subsets */
   double *x, *y;       /* panels of m rows */
-  double (*sum)[3];    /* [panels] of k: x with x before it, y with y before it, x with y */
+  double (*sum)[3];    /* [panels] sums of k over pairs of rows of x, of y, and of x and y */
   double *strips;      /* [workers][8][m rounded up] */
   struct few_watch watch;
 };
