@@ -1,9 +1,9 @@
 /* jpeg.c - reading JPEG through libjpeg.
  *
  * libjpeg fills the missing part of a truncated file with grey and only warns. A training set with
- * half-grey images is worse than an error, so warnings are errors here, except for three that
- * affect no pixel. As in png.c, a failure longjmps out of a step whose state is outside the frame
- * of setjmp.
+ * half-grey images is worse than an error, so warnings are errors here, except for three kinds that
+ * change no pixel. An error leaves a step by longjmp to guarded(). What steps change is in struct
+ * job, outside the frame that calls setjmp, so its values are defined afterwards.
  *
  * The slow integer DCT and the default upsampling are selected explicitly, so that pixels are the
  * same on every machine with this library.
@@ -12,8 +12,8 @@
  * scans (progressive) cannot be decoded row by row: libjpeg holds the coefficients of the whole
  * image, 2 bytes each, for which it may use 256 MB. Every block of 8 x 8 takes at least one bit of
  * a Huffman code, so an image with more blocks than the file has bits is refused before memory is
- * allocated. Metadata before the image may have 16 MB. The number of scans is limited too, since a
- * progressive file could repeat them to waste time.
+ * allocated. Metadata before the image may take up to 16 MB. The number of scans is limited too,
+ * since a progressive file could repeat scans to waste time.
  */
 #include "jpeg.h"
 
@@ -130,7 +130,8 @@ static few_status guarded(struct job *j, void (*step)(struct job *j)) {
 
 /* ---- reading ---- */
 
-/* Other data uses APP1 too; Exif begins with its name. */
+/* Takes the orientation from the Exif data. Other data may be in APP1 markers too; Exif data begin
+ * with "Exif". */
 static void take_orientation(struct job *j) {
   for (jpeg_saved_marker_ptr m = j->c.marker_list; m; m = m->next) {
     if (m->marker != EXIF_MARKER || m->data_length < EXIF_NAME) continue;
@@ -140,7 +141,8 @@ static void take_orientation(struct job *j) {
   }
 }
 
-/* Checks the memory for the coefficients of an image that cannot be decoded row by row. */
+/* Refuses an image with more blocks than the file has bits, and an image of several scans whose
+ * coefficients would take more than MEMORY_MAX. */
 static void check_blocks(struct job *j) {
   uint64_t blocks = 0;
   for (int i = 0; i < j->c.num_components; i++)

@@ -15,8 +15,8 @@
  * strides, ...). A storage is a persistent id ("storage", torch.FloatStorage, KEY, device, count).
  * pickle.c reads the pickle and executes nothing.
  *
- * Limits against hostile files: the total size of the members that are read may not exceed the size
- * of the archive, since they would then overlap. There are at most 16,384 storages.
+ * Limits against hostile files: the members that are read may not be larger in total than the
+ * archive, because members of a larger total must overlap. There may be at most 16,384 storages.
  */
 #include "pth.h"
 
@@ -90,7 +90,8 @@ static few_status zip_failed(struct parse *p, const char *member, const char *wh
                    member, what);
 }
 
-/* Reads a member, which must not be compressed. *out is yours. */
+/* Reads a member of the archive. A compressed or encrypted member is an error. The caller owns
+ * *out. */
 static few_status read_member(struct parse *p, const char *name, char **out, size_t *size) {
   zip_stat_t s;
   if (zip_stat(p->zip, name, 0, &s)) return zip_failed(p, name, "the archive has no such member");

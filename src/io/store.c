@@ -1,7 +1,7 @@
 /* store.c - the number types that tensors have in files.
  *
- * The files that few reads (safetensors, npy) are little-endian, and so is every machine that it
- * runs on. Elements are moved with memcpy because they may be unaligned in a file.
+ * Tensors in files (safetensors, npy, pth) are little-endian. few runs only on little-endian
+ * machines, so it never swaps bytes. Elements may be unaligned in a file, so memcpy copies them.
  *
  * C11 has no type for half precision, so it is converted by hand. F16 has 1 + 5 + 10 bits and a
  * bias of 15. Its normal numbers become floats by a shift and by adding 112 to the exponent; its

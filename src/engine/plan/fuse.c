@@ -8,8 +8,8 @@
  * A norm of images joins too, where the backend supports it. Its statistics are computed before the
  * pass, so its operands must be computed before the group runs.
  *
- * A node that recompute.c has marked is added a second time to the group of each late reader that
- * does not contain it.
+ * recompute.c marks nodes to be recomputed, and their late readers. The group of a late reader
+ * computes such a node again, unless it contains the node or already reads it from memory.
  */
 #include "plan_internal.h"
 
@@ -91,7 +91,7 @@ static bool add_leaf(struct group *gr, few_node u) {
 
 static bool is_norm(few_op op) { return op == FEW_OP_NORM || op == FEW_OP_NORM_TANGENT; }
 
-/* Make v a member of gr, a copy of the group of that index: false if it is full. */
+/* Makes v a member of gr, a copy of group `index`. Returns false if the group is full. */
 static bool add_member(const struct fusing *f, struct group *gr, int index, few_node v) {
   struct planning *p = f->p;
   const struct few_node_data *d = few__node(p->g, v);
