@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How exact few and PyTorch are in fp32 and bf16: F of whole networks and its tangent.
+"""Rounding errors of few and PyTorch in fp32 and bf16, in F of whole networks and in its tangent.
 
     bench/accuracy.py                       the table of docs/performance.md
     bench/accuracy.py --forms NAME=MODEL    both forms of the tangent, as in docs/methods.md
@@ -11,21 +11,24 @@ the same DiT, but PyTorch's residual stream is in bf16 like few's (positions are
 sums are not promoted to float32). NAME=MODEL is another model file (mlp, or unet with resample =
 filter).
 
-Both sides get the same weights (torch_model.py reads few's files; torch_reference.py writes them
-from PyTorch), the same x_t and t, and the tangent cos t sin t (dx_t/dt, 1) of the straight path.
-Errors are root mean squares over all values at one time, relative to those of the same network in
-float64, which PyTorch computes. few's bf16 is --precision bf16, PyTorch's is autocast
-(torch_accuracy.py says where it needed help).
+few and PyTorch compute with the same weights (torch_model.py reads few's files; torch_reference.py
+writes few's files from PyTorch), the same x_t and t, and the same tangent
+cos t sin t (dx_t/dt, 1) of the straight path. An error is the root mean square, over all values at
+one time, of the difference from a float64 reference that PyTorch computes, relative to the root
+mean square of the reference. few's bf16 is --precision bf16. PyTorch's bf16 is autocast, with the
+exceptions that torch_accuracy.py names.
 
---forms compares two ways to cos t sin t dF/dt: as one tangent (rearranged), or as dF/dt, scaled at
-the end (raw). The table has the largest tangent on the way (in the output of any PyTorch function,
-in fp32), and errors in PyTorch's fp16 and bf16 and in few's bf16. "2/8 lost": in two of eight rows
-a value is not finite, so there is no error. few computes points in fp32 only.
+--forms compares two ways to compute cos t sin t dF/dt: as one tangent (rearranged), or as dF/dt,
+multiplied by cos t sin t at the end (raw). The table has the largest tangent in the output of any
+PyTorch function in fp32, and the errors in PyTorch's fp16 and bf16 and in few's bf16. "2/8 lost"
+means that in two of eight rows a value is not finite, so no error is given. few computes points
+only in fp32.
 
 --train trains a student of a model of points in PyTorch, in fp32, bf16 and fp16 (torch_half.py).
-The table counts the steps with a tangent that is not finite, and those with a gradient that is not
-finite (GradScaler skips them in fp16). It also has GradScaler's scale at the end (65,536 at first),
-and the distance of one-step samples from the end of the teacher's flow, after training and before.
+The table counts steps with a tangent that is not finite ("tangents lost"), and steps with a
+gradient that is not finite ("gradients lost"), which GradScaler skips in fp16. It also has
+GradScaler's scale at the end (65,536 at the start), and the distance of one-step samples from the
+end of the teacher's flow, after training and before it.
 
 Needs build/release/few and build/release/bench/few_answer (cmake --build --preset release --target
 few_program few_answer), and a Python with PyTorch and NumPy (pip install torch numpy); give its
@@ -66,23 +69,25 @@ def options():
                                 description=__doc__)
     build = os.path.join(ROOT, 'build', 'release')
     p.add_argument('network', nargs='*', type=network, metavar='NETWORK',
-                   help='fashion-teacher, unet64, dit, dit-bf16, NAME=MODEL (the first four)')
+                   help='fashion-teacher, unet64, dit, dit-bf16 or NAME=MODEL (default: the first '
+                   'four)')
     p.add_argument('--forms', action='store_true', help='compare both forms of the tangent')
     p.add_argument('--train', action='store_true', help='train with both forms of the tangent')
-    p.add_argument('--steps', type=int, default=150, help='of a run of --train (150)')
+    p.add_argument('--steps', type=int, default=150, help='--train: steps of each run (150)')
     p.add_argument('--times', type=times, default=[0.005, 0.1, 0.8, 1.5, 1.56], metavar='T,...',
                    help='times in radians (0.005,0.1,0.8,1.5,1.56)')
-    p.add_argument('--rows', type=int, help='images at each time (4), rows of a step (512)')
+    p.add_argument('--rows', type=int,
+                   help='images at each time (4); --train: rows per step (512)')
     p.add_argument('--threads', type=int, default=len(os.sched_getaffinity(0)),
-                   help="PyTorch's (one a processor)")
+                   help='threads of PyTorch (one per processor)')
     p.add_argument('--few', default=os.path.join(build, 'few'), metavar='PATH',
                    help='the program (build/release/few)')
     p.add_argument('--answer', default=os.path.join(build, 'bench', 'few_answer'), metavar='PATH',
                    help='the program that computes tangents (build/release/bench/few_answer)')
     p.add_argument('--torch-python', default=sys.executable, metavar='PATH',
                    help='the Python that has PyTorch (this one)')
-    p.add_argument('--markdown', action='store_true', help='tables as the documentation has them')
-    p.add_argument('--json', action='store_true', help='a JSON object')
+    p.add_argument('--markdown', action='store_true', help='print a table in Markdown')
+    p.add_argument('--json', action='store_true', help='print a JSON object')
     args = p.parse_args()
     args.network = args.network or [network(name) for name in [*SHIPPED, *RANDOM]]
     args.rows = args.rows or (512 if args.train else 4)
@@ -103,8 +108,9 @@ def check(args):
         subprocess.run([args.torch_python, '-c', 'import torch, numpy'], check=True,
                        capture_output=True)
     except (OSError, subprocess.CalledProcessError):
-        sys.exit(f'accuracy: {args.torch_python} has no PyTorch: in a virtual environment, pip '
-                 'install torch numpy, and --torch-python its Python')
+        sys.exit(f'accuracy: {args.torch_python} cannot import torch and numpy: install them in a '
+                 'virtual environment (pip install torch numpy), and name its Python by '
+                 '--torch-python')
 
 
 def measure(args):
@@ -163,7 +169,7 @@ def form_table(args, results):
 
 
 def train_table(args, results):
-    head = ['network', 'precision', 'dF/dt', 'tangents lost', 'steps skipped', 'loss scale',
+    head = ['network', 'precision', 'dF/dt', 'tangents lost', 'gradients lost', 'loss scale',
             'distance', 'before']
     rows = []
     for r in results:
@@ -183,7 +189,7 @@ def main():
         return
     table = train_table if args.train else form_table if args.forms else error_table
     head, rows = table(args, result['results'])
-    each = 'a step' if args.train else 'at each time'
+    each = 'per step' if args.train else 'at each time'
     print(f"PyTorch {result['version']}, {args.rows} rows {each}.\n")
     if args.markdown:
         print('| ' + ' | '.join(head) + ' |\n' + '|---' * len(head) + '|')

@@ -1,11 +1,11 @@
 """accuracy.py --train: sCD in PyTorch (Lu and Song, arXiv 2410.11081), in fp32, bf16 and fp16.
 
-A model file of points is the teacher and the start of the student. Both forms of the tangent:
+The teacher is a model of points, and the student starts as a copy of it. The tangent is
     g = -cos^2 t (F - v) - r cos t sin t x - r dF,   g / (|g| + 0.1),   loss = |F_theta - F - g|^2,
 where v is the teacher's F, r rises from 0 to 1 over a third of the run, and dF is
-cos t sin t dF/dt: as one tangent, or as dF/dt that is scaled in float32. Networks run under
-autocast; weights, loss and the rest are float32. In fp16 GradScaler scales the loss, and skips a
-step whose gradient is not finite. The job is JSON in argv, the answer JSON on stdout.
+cos t sin t dF/dt, computed as one tangent, or as dF/dt and then multiplied in float32. Networks run
+under autocast; weights, loss and everything else are float32. In fp16 GradScaler scales the loss,
+and skips a step whose gradient is not finite. The job is JSON in argv, the answer JSON on stdout.
 """
 import json
 import math
@@ -31,7 +31,7 @@ def flow(net, x, steps=64):
 
 
 def distance(net, noise, end):
-    """Root mean square distance of one step from the end of the flow, in sigma_data."""
+    """Root mean square distance of one-step samples from the end of the flow, over sigma_data."""
     with torch.no_grad():
         t = torch.full([len(noise)], math.atan(160))
         out = t[0].cos() * noise - t[0].sin() * net(noise, t)
@@ -54,7 +54,7 @@ def tangent(net, q, cs, precision, form):
 
 
 def train(job, load, x0, precision, form):
-    """A student; how many steps have a tangent that is not finite, and how many were skipped."""
+    """Trains a student. Counts steps whose tangent, or whose gradient, is not finite."""
     torch.manual_seed(0)
     teacher, net = load(), load()
     net.learn()
