@@ -26,7 +26,7 @@ static inline void ceiling_set(size_t bytes) {
   if (setrlimit(RLIMIT_AS, &r)) abort();
 }
 
-/* Runs it in a process that may map `bytes` more than this one. */
+/* Calls run(user) in a child process that may map `bytes` more than this process has mapped. */
 static inline void under_ceiling(size_t bytes, void (*run)(void *user), void *user) {
   int status = 0;
   fflush(NULL);

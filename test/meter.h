@@ -1,5 +1,4 @@
-/* meter.h - an allocator that counts live blocks and can be set to fail. One thread at a time.
- */
+/* meter.h - an allocator that counts live blocks and can be made to fail. One thread at a time. */
 #ifndef FEW_TEST_METER_H
 #define FEW_TEST_METER_H
 
@@ -8,7 +7,7 @@
 #include "testing.h"
 
 struct meter {
-  long left; /* allocations until they fail */
+  long left; /* number of allocations that succeed before one fails */
   long live;
   bool once; /* only one allocation fails, later ones do not */
 };

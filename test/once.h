@@ -1,5 +1,5 @@
-/* once.h - calls of a runner that is created for the call, with the model's own context. For tests
- * that have a model and do not test runners. */
+/* once.h - for tests that have a model and do not test runners: each call creates a runner with the
+ * model's own context. */
 #ifndef FEW_TEST_ONCE_H
 #define FEW_TEST_ONCE_H
 
@@ -9,7 +9,7 @@
 #include "model/model.h"
 #include "testing.h"
 
-/* A runner with the model's own context. */
+/* Returns a runner with the model's own context. */
 static inline few_runner *once_runner(const few_model *m) {
   few_runner *r = NULL;
   assert_int_equal(few_runner_create(&r, m->ctx, m), FEW_OK);

@@ -1,5 +1,5 @@
-/* The allocator, growing arrays and growing text: alignment, overflow, the state after a
- * failure. */
+/* The allocator, growing arrays and growing text: their alignment, overflow of sizes, and the state
+ * after a failure. */
 #include "base/base.h"
 #include "meter.h"
 
@@ -104,7 +104,7 @@ static void test_grow(void **state) {
   assert_int_equal(FEW_GROW(ctx, &v, cap + 1), FEW_E_MEMORY);
   assert_int_equal(v.cap, cap);
   assert_int_equal(v.at[999], 999);
-  assert_int_equal(FEW_GROW(ctx, &v, INT32_MAX), FEW_E_MEMORY); /* no overflow on the way */
+  assert_int_equal(FEW_GROW(ctx, &v, INT32_MAX), FEW_E_MEMORY); /* without an overflow */
   few__free(ctx, v.at);
   few_ctx_free(ctx);
   assert_int_equal(m.live, 0);

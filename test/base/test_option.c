@@ -1,4 +1,4 @@
-/* Option tables: text that was printed reads back to the same bits; every mistake has a
+/* Option tables: printed values read back to the same bits, and every mistake gives an error
  * sentence. */
 #include <float.h>
 
@@ -25,7 +25,7 @@ static const struct few_option table[] = {
     FEW_OPT_INTS(struct opts, mults, "1, 2, 4", 1, 64, "width of each level"),
     FEW_OPT_END};
 
-/* The types that recipes do not use: fields that point to arguments of a command line. */
+/* Option types that only command lines use: their fields point to the arguments. */
 enum colour { RED, GREEN, BLUE };
 struct words {
   int steps;

@@ -1,4 +1,5 @@
-/* Portions of a long job approach the intended time, in whole units, and never become empty. */
+/* The portions of a long job come to take the intended time. They are whole units and never empty.
+ */
 #include "base/pace.h"
 #include "testing.h"
 
@@ -10,7 +11,7 @@ static void test_rule(void **state) {
   assert_int_equal(few__pace_after(&p, 64, 1e-9), 256); /* at most four times */
   assert_int_equal(few__pace_after(&p, 64, 0), 256);
   assert_int_equal(few__pace_after(&p, 64, 0.3), 48);
-  assert_int_equal(few__pace_after(&p, 64, 3600), 16); /* a unit at least */
+  assert_int_equal(few__pace_after(&p, 64, 3600), 16); /* at least one unit */
   assert_int_equal(few__pace_after(&p, 512, 0.1), 1000);
 }
 

@@ -1,4 +1,5 @@
-/* Philox against its published vectors; normals against erfc; permutations are permutations. */
+/* Philox gives its published vectors, normals have the distribution that erfc gives, permutations
+ * contain every index once. */
 #include "testing.h"
 
 #include "base/rng.h"

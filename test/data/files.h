@@ -80,7 +80,7 @@ static inline void files_write(struct files *f, const char *name, const void *by
   assert_int_equal(fclose(out), 0);
 }
 
-/* Open dir/images[,dir/labels] with a reader. */
+/* Opens dir/images[,dir/labels] with a reader. */
 static inline few_status files_open(struct files *f, few_data **d, const char *reader,
                                     const char *a, const char *b, const struct few_data_opts *o) {
   char spec[512];
@@ -91,7 +91,7 @@ static inline few_status files_open(struct files *f, few_data **d, const char *r
   return few_data_open(d, f->ctx, spec, o);
 }
 
-/* Opening must fail with this status and a sentence that contains `part`. */
+/* Asserts that opening fails with this status and a sentence that contains `part`. */
 static inline void assert_refused(struct files *f, const char *reader, const char *a, const char *b,
                                   const struct few_data_opts *o, few_status want,
                                   const char *part) {

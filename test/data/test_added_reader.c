@@ -1,5 +1,5 @@
-/* Readers added by a program: images, points and labels, wherever a data set is named. Their
- * mistakes are errors. */
+/* Readers that a program adds: images, points and labels, wherever a data set is named. Mistakes of
+ * such a reader are errors. */
 #include "few/component.h"
 #include "few/ext/reader.h"
 
@@ -113,7 +113,7 @@ static void test_mistakes(void **state) {
   fails(f, "line:broken", FEW_E_FORMAT, "value 1 of point 1");
   fails(f, "nothing", FEW_E_FORMAT, "left no items");
   fails(f, "huge", FEW_E_INVALID, "1 to 32768");
-  fails(f, "square:6", FEW_E_INVALID, "squares:N"); /* the list has it */
+  fails(f, "square:6", FEW_E_INVALID, "squares:N"); /* the sentence lists it */
 }
 
 static void test_skipped(void **state) {

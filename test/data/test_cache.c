@@ -1,5 +1,5 @@
-/* The cache of decoded images: it gives the same set. Any change makes it stale, a damaged cache is
- * made again, and it is not an error if the cache cannot be written. */
+/* The cache of decoded images gives the same set. Any change of options or files makes it stale, a
+ * damaged cache is written again, and it is not an error if the cache cannot be written. */
 #include <errno.h>
 #include <time.h>
 
@@ -52,14 +52,15 @@ static void flip_byte(struct files *f, const char *name, long at) {
   assert_int_equal(fclose(file), 0);
 }
 
-/* Nothing is stored within the resolution of the clocks of files. */
+/* Waits until new files are older than the resolution of file times. Younger files are not cached.
+ */
 static void wait_grain(void) {
   struct timespec t = {2, 50000000};
   while (nanosleep(&t, &t) && errno == EINTR) {
   }
 }
 
-/* Files that are too new may change within the grain. */
+/* Files that are too new are not cached: they may change again at the same file time. */
 static void check_new(struct files *f) {
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
   char file[300];
@@ -90,7 +91,7 @@ static void check_cache(struct files *f) {
   assert_true(open_set(f, &o).from_cache);
   assert_false(open_set(f, &plain).from_cache);
 
-  other.cache = FEW_DATA_CACHE_YES; /* other options are another file */
+  other.cache = FEW_DATA_CACHE_YES; /* other options have a cache file of their own */
   r = open_set(f, &other);
   assert_true(!r.from_cache && r.hash == few.hash);
   r = open_set(f, &other);
@@ -100,7 +101,7 @@ static void check_cache(struct files *f) {
   struct stat s;
   assert_int_equal(stat(files_path(f, file), &s), 0);
   const long places[] = {0, 20, 80, 110, 130, -9, -1};
-  for (int i = 0; i < 7; i++) { /* damaged: decoded again, and made again where it may be */
+  for (int i = 0; i < 7; i++) { /* a damaged cache: images are decoded and cached again */
     flip_byte(f, file, places[i]);
     r = open_set(f, &o);
     assert_true(!r.from_cache && r.hash == want.hash && r.n == 6 && r.skipped == 1);

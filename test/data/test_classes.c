@@ -61,7 +61,7 @@ static void test_map(void **state) {
   assert_true(map[0] == 1 && map[1] == 0);
   assert_ok(ctx, few__classes_map(ctx, &a, &a, "", map));
   assert_true(map[0] == 0 && map[1] == 1);
-  assert_ok(ctx, few__classes_map(ctx, &one, &b, "", map)); /* a part of them */
+  assert_ok(ctx, few__classes_map(ctx, &one, &b, "", map)); /* some of the classes */
   assert_int_equal(map[0], 1);
   assert_int_equal(few__classes_map(ctx, &a, &other, "take others", map), FEW_E_INVALID);
   assert_non_null(strstr(few_error(ctx), "(cat, dog)"));

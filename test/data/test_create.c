@@ -1,5 +1,5 @@
-/* A set from memory equals the set of the same items in a file: hash, statistics, batches,
- * selections. Borrowed values are not written to. */
+/* A set from memory equals the set of the same items in a file, in its hash, statistics, batches
+ * and selections. Borrowed values are not changed. */
 #include "files.h"
 
 enum { N = 60, H = 3, W = 2, C = 3, ITEM = H * W * C, CLASSES = 4 };
@@ -60,8 +60,8 @@ static few_status copy_item(void *user, int64_t i, void *values, int32_t *label)
   return FEW_OK;
 }
 
-/* Writes the set to a file and opens it, with options. Opens the same from memory, in three
- * ways. */
+/* Writes the set to a file and opens the file with options. Compares it with the same set from
+ * memory, created in three ways. */
 static void hold_against_file(struct files *f, struct few_data_memory m,
                               const struct few_data_opts *o) {
   few_data *whole = NULL, *file = NULL, *d = NULL;

@@ -1,5 +1,5 @@
-/* Files that unpack to far more than their size are read with memory for the result only, or
- * refused before memory is allocated. */
+/* Files that unpack to far more than their size. Reading them needs no more memory than the result
+ * takes; or they are refused before memory is allocated. */
 #include <stdio.h>
 
 #include <jpeglib.h>
@@ -12,7 +12,7 @@
 
 enum { MIB = 1 << 20 };
 
-/* A child process with little memory opens the set and checks the status and sentence. */
+/* A child process with little memory opens a set, and checks status and sentence. */
 struct ask {
   struct files *f;
   const char *reader, *name;
@@ -35,7 +35,7 @@ static void open_one(void *user) {
   few_data_free(d);
 }
 
-/* A black image of one bit per pixel, which takes 1/1032 of that on the disk. */
+/* Writes a black image of one bit per pixel, which deflate packs to 1/1032. */
 static void write_black(struct files *f, const char *name, int side, int interlace) {
   uint8_t row[4096] = {0};
   FILE *out = fopen(files_path(f, name), "wb");
@@ -70,7 +70,7 @@ static void add_text(png_structp png, const uint8_t *packed, size_t n) {
   png_write_chunk(png, (png_const_bytep) "zTXt", packed, n);
 }
 
-/* 100 texts of 1 MB, each in 1 KB. */
+/* 100 texts of 1 MB, each packed into 1 KB. */
 static void test_texts_of_a_png(void **state) {
   struct files *f = *state;
   uint8_t packed[4096] = {'k', 0, 0}, pixel[3] = {9, 9, 9}, *zeros = calloc(1, MIB);
@@ -94,8 +94,8 @@ static void test_texts_of_a_png(void **state) {
   under_ceiling(4 * MIB, open_one, &(struct ask){f, "folder", "texts.png", 0, FEW_OK, ""});
 }
 
-/* A progressive JPEG whose header needs more bytes than the file has, and a large one that cannot
- * be decoded in memory. */
+/* Writes a progressive JPEG of 16 x 16 pixels whose header claims side x side. `grow_to` extends
+ * the file with zeros to that many bytes. */
 static void write_jpeg(struct files *f, const char *name, int side, long grow_to) {
   struct jpeg_compress_struct j;
   struct jpeg_error_mgr errors;

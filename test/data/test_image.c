@@ -37,7 +37,7 @@ static void write_noise(struct files *f, const char *name, int interlace) {
   assert_int_equal(fclose(out), 0);
 }
 
-/* The definition: the mean over the area that a pixel of the result covers. */
+/* Shrinking by its definition: the mean over the area that a pixel of the result covers. */
 static int mean_at(const struct few_image *im, int size, int y, int x, int k) {
   const int s = H < W ? H : W, top = (im->h - s) / 2, left = (im->w - s) / 2;
   int sum = 0;
@@ -65,7 +65,7 @@ static void test_mean_over_area(void **state) {
       }
 }
 
-/* A JPEG with an orientation, beside an upright PNG. */
+/* A JPEG with an orientation in its Exif data gives the same image as an upright PNG. */
 static void test_turned(void **state) {
   struct files *f = *state;
   struct few_image jpeg;

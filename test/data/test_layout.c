@@ -1,10 +1,10 @@
 /* Layouts of sets in folders: parts, folders around the set, lists of labels, classes of the
- * training part, files of operating systems. An image is one grey byte, which identifies the
+ * training part, files that operating systems add. An image is one grey byte, which identifies the
  * file. */
 #include "grey.h"
 
-/* "10:a 20:b": bytes with the names of their classes, "-" for none; " of " precedes the number of
- * classes. */
+/* Compares a set with its description `want`, such as "10:a 20:- of 2": the byte of each image with
+ * the name of its class ("-" for none), and the number of classes. */
 static void expect(struct files *f, const char *where, int split, const char *want) {
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
   few_data *d = NULL;
@@ -82,7 +82,7 @@ static void test_parts_by_a_word(void **state) {
   assert_refused(f, "folder", "s", NULL, NULL, FEW_E_INVALID, "more than one folder is called");
 }
 
-/* A folder `train` may be a class of vehicles. */
+/* A folder `train` without a held-out part is a class, such as railway trains. */
 static void test_classes_called_as_parts(void **state) {
   struct files *f = *state;
   image(f, "s/bus/1.png", 1);
@@ -204,7 +204,7 @@ static void test_limit_takes_from_all_folders(void **state) {
   o.on_error = FEW_DATA_SKIP;
   assert_ok(f->ctx, files_open(f, &d, "folder", "s", NULL, &o));
   static const int label[] = {0, 0, 1, 2},
-                   byte[] = {1, 2, 8, 11}; /* 1 replaces 0, which is broken */
+                   byte[] = {1, 2, 8, 11}; /* image 0 is broken, so image 1 replaces it */
   assert_int_equal(few_data_n(d), 4);
   for (int i = 0; i < 4; i++) {
     float x;

@@ -1,5 +1,5 @@
-/* Every reader with its k-th allocation failing, for every k: the status is FEW_E_MEMORY and
- * nothing leaks. The skip policy must not treat a lack of memory as a broken item. */
+/* The k-th allocation of every reader fails, for every k: the status is FEW_E_MEMORY and nothing
+ * leaks. The policy `skip` must not treat a lack of memory as a broken item. */
 #include <png.h>
 
 #include "files.h"

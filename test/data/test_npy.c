@@ -1,7 +1,7 @@
 /* NumPy arrays as sets: images, points, labels. The test writes the files byte by byte. */
 #include "files.h"
 
-/* A version 1.0 file: 128 bytes of preamble, then the numbers. */
+/* Makes a file of version 1.0: 128 bytes of preamble, then the numbers. */
 static size_t make_npy(char out[], const char *descr, const char *shape, const void *data,
                        size_t bytes) {
   memcpy(out, "\x93NUMPY\x01\x00\x76\x00", 10);
@@ -149,8 +149,8 @@ static void test_labels_that_do_not_fit(void **state) {
   few_data_free(d);
 }
 
-/* The classes are the numbers that occur in a file. The numbers are their names, unless they are
- * 0 .. n - 1. */
+/* Each label that occurs in a file is a class. Its number is the name of the class, unless the
+ * labels are 0 .. n - 1. */
 static void test_classes_are_those_that_occur(void **state) {
   struct files *f = *state;
   static const struct {
@@ -179,8 +179,8 @@ static void test_classes_are_those_that_occur(void **state) {
   }
 }
 
-/* If the number of classes is given, labels are unchanged, and a class without items gives a
- * warning. */
+/* If the number of classes is given, labels are used as they are, and a class without items gives
+ * a warning. */
 static void test_number_of_classes_is_given(void **state) {
   struct files *f = *state;
   struct few_data_opts o = FEW_DATA_OPTS_INIT;
@@ -235,7 +235,7 @@ static void test_limits_take_from_all_classes(void **state) {
       const int of[3] = {A, B, C};
       for (int c = 0; c < 3; c++) {
         assert_true(limit < 3 || count[c] >= 1);
-        /* the first item of each class comes early: at most two too few or one too many */
+        /* each class keeps its first item, so its count is at most two too few or one too many */
         assert_close(count[c], limit * of[c] / (double)N, 2);
       }
       assert_int_equal(f->warnings, limit < 3);

@@ -18,7 +18,7 @@ static size_t make_npy(char out[], const char *shape, const void *data, size_t b
   return HEADER + bytes;
 }
 
-/* An archive with images under one name and labels under another (NULL for no labels). */
+/* Writes an archive with images under one name and labels under another (NULL: no labels). */
 static void write_npz(struct files *f, const char *name, const char *values, const char *classes) {
   char array[2][HEADER + N * ITEM];
   const char *const names[] = {values, classes};
@@ -79,7 +79,7 @@ static void test_damaged(void **state) {
     files_write(f, "cut.npz", bytes, cut);
     assert_refused(f, "npz", "cut.npz", NULL, NULL, FEW_E_FORMAT, "cut.npz");
   }
-  for (size_t k = 0; k < 8 * n; k++) { /* any result is accepted, except a crash and other images */
+  for (size_t k = 0; k < 8 * n; k++) { /* a changed bit must not give a crash or other images */
     few_data *d = NULL;
     float x[ITEM];
     memcpy(copy, bytes, n);

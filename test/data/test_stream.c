@@ -1,4 +1,5 @@
-/* Batches: every item once per epoch, rows that depend on their position only, flips, scaling. */
+/* Batches: every item occurs once per epoch, and a row depends only on its position. Also flips and
+ * scaling. */
 #include "files.h"
 
 enum { N = 10, H = 2, W = 3, SIZE = H * W };

@@ -30,8 +30,8 @@ static void test_points(void **state) {
   few_data_free(d);
 }
 
-/* A set sorted by class: a part has all classes, the whole set is in order, and classes 4 and 9
- * keep their numbers. */
+/* A set sorted by class. A part of it has items of all classes, the whole set keeps its order, and
+ * classes 4 and 9 keep their numbers. */
 static void test_spread(void **state) {
   struct files *f = *state;
   char file[128 + 80], labels[128 + 80];
@@ -73,7 +73,8 @@ static void test_spread(void **state) {
   few_data_free(d);
 }
 
-/* Four images of 2x3 in three channels, which idx files do not support: to .npy and back. */
+/* Four images of 2x3 in three channels are written to .npy and read back. idx files cannot store
+ * them. */
 static void test_images(void **state) {
   struct files *f = *state;
   char file[128 + 72];

@@ -1,5 +1,5 @@
-/* The classifier: derivatives in f64, logits are a linear map of features and share their nodes,
- * and what it refuses. */
+/* The classifier: its derivatives in f64; its logits, a linear map of the features that shares
+ * their nodes; and what it refuses. */
 #include "testing.h"
 
 #include "diffusion/net/net.h"
@@ -53,7 +53,7 @@ static void test_derivatives(void **state) {
   assert_true(few_shape_equal(few_node_shape(t.g, f), FEW_SHAPE(2, 8)));
   assert_true(few_shape_equal(few_node_shape(t.g, y), FEW_SHAPE(2, 3)));
   assert_true(few_graph_size(t.g) - before <= 5); /* w, b, their product, sum and a reshape */
-  /* as in test_nets.c: h = 1e-5, a few dozen composed layers */
+  /* The bound is that of test_nets.c: h = 1e-5, a few dozen composed layers. */
   few_node w[64];
   int n = 0;
   w[n++] = in.x;

@@ -1,5 +1,5 @@
-/* Every network: its tangent and cotangent in f64, and those of its tangent (sCM differentiates a
- * loss that holds a JVP); F = 0 at the start; the same network traced twice is the same node. */
+/* Checks of every network in f64: its JVP and VJP, and those of its JVP, because sCM differentiates
+ * a loss with a JVP inside. F is 0 at the start. Tracing a network twice gives the same node. */
 #include "testing.h"
 
 #include "diffusion/net/net.h"

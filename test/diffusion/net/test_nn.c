@@ -1,4 +1,4 @@
-/* The table of parameters, initial values, and each layer against its formula in f64. */
+/* The table of parameters, initial values, and each layer compared with its formula in f64. */
 #include "testing.h"
 
 #include "base/rng.h"
@@ -25,7 +25,7 @@ static void end(struct net *n) {
   few_ctx_free(n->ctx);
 }
 
-/* Input "x" is x; params have the values of the table, drawn by seed 1. */
+/* Computes y. The input "x" is x; parameters have the initial values of their table for seed 1. */
 static void evaluate(struct net *n, few_node y, const double *x, double *out) {
   const struct few_plan_opts o = {FEW_PLAN_OPTS_VERSION, "ref", true};
   few_plan *plan;
@@ -123,7 +123,7 @@ static void test_mistakes(void **state) {
 
 /* ---- initial values ---- */
 
-/* A row's numbers depend on the seed and its name only, padding is 0. */
+/* The initial values of a parameter depend only on the seed and its name. Padding is 0. */
 static void test_init(void **state) {
   (void)state;
   enum { N = 4000 };
@@ -231,8 +231,8 @@ static void test_pnorm(void **state) {
   end(&n);
 }
 
-/* Dropout is off unless training. In training, the remaining values are scaled, and each layer has
- * a mask of its own. */
+/* Dropout applies only in training. The remaining values are then scaled, and each layer has a mask
+ * of its own. */
 static void test_dropout(void **state) {
   (void)state;
   enum { N = 4000 };
@@ -282,7 +282,7 @@ static void test_embeddings(void **state) {
   end(&n);
 }
 
-/* Heads without output projection gain give zeros; the shape is that of x. */
+/* Attention whose output projection has the gain 0 gives zeros, in the shape of x. */
 static void test_attention(void **state) {
   (void)state;
   struct net n;
@@ -302,7 +302,7 @@ static void test_attention(void **state) {
   end(&n);
 }
 
-/* Padding keeps the side, stride 2 halves it; one pixel against the definition. */
+/* Padding keeps the side, and stride 2 halves it. One pixel is compared with the definition. */
 static void test_conv(void **state) {
   (void)state;
   struct net n;

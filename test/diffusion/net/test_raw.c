@@ -1,5 +1,6 @@
-/* F of every prediction as nodes of a graph: against the conversion in plain C, against Salimans
- * and Ho's formula for two heads, and its derivatives (by t as well) against differences. */
+/* The nodes that compute F from every prediction are compared with the conversion in plain C, and
+ * for two heads with Salimans and Ho's formula. Their derivatives, also with respect to t, are
+ * compared with differences. */
 #include "testing.h"
 
 #include "base/rng.h"
@@ -47,7 +48,7 @@ static void replay(struct case_ *c) {
   few__plan_free(plan);
 }
 
-/* F of one element in plain C, and the size of what is added up for it. `x` is x_t. */
+/* Returns F of one element in plain C, and in *size the size of its terms. `x` is x_t. */
 static double expected(const struct case_ *c, int row, int k, double *size) {
   const double sd = c->spec.sigma_data, t = times[row], x = sd * c->x[row * DIM + k];
   if (c->spec.predicts != FEW_PREDICT_BOTH) {
@@ -64,9 +65,9 @@ static double expected(const struct case_ *c, int row, int k, double *size) {
   return (cos(t) * x - D) / (sd * sin(t));
 }
 
-/* In single precision, as networks train, against the conversion in double, sigma from 0.0005 to
- * 80, in parts of max(1, |F|): 1/cos t and 1/sin t make rounding larger for eps and x.
- * Measured: 8.6e-6 and 1.2e-6; others 4e-7 at most. */
+/* Compares the conversion in f32, in which networks train, with that in f64, for sigma from 0.0005
+ * to 80. Errors are relative to max(1, |F|). 1/cos t makes those of eps larger, 1/sin t those of x.
+ * Measured: 8.6e-6 for eps, 1.2e-6 for x, at most 4e-7 for the others. */
 static void test_single(void **state) {
   (void)state;
   struct case_ c = {.ctx = test_ctx()};
@@ -128,7 +129,8 @@ static void test_values(void **state) {
   few_ctx_free(c.ctx);
 }
 
-/* The time of an embedding is net_time of the process at the same noise-to-signal ratio. */
+/* The time that is embedded is net_time of the process, at its time with the same noise-to-signal
+ * ratio. */
 static void test_times(void **state) {
   (void)state;
   struct case_ c = {.ctx = test_ctx()};

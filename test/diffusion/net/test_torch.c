@@ -1,5 +1,5 @@
-/* The U-Net and the DiT against the same networks in PyTorch: value and tangent, from model files
- * that contain PyTorch's results (torch_reference.py writes them).
+/* Compares the U-Net and the DiT with the same networks in PyTorch, in value and tangent. Model
+ * files contain PyTorch's results; torch_reference.py writes them.
  *
  * The small files are in float64. They are compared in f64 on the reference backend, which detects
  * every wrong factor, and in f32 on the backend that models use. FEW_TORCH_DIR=DIR compares the
@@ -91,11 +91,11 @@ static void run(const struct parity *p, const struct machine *on, void *const ou
   few__plan_free(plan);
 }
 
-/* The largest difference between two computations of out[k], relative to 1 + its largest element,
- * in units of rounding. The error of a sum of n products is at most n units of the size of its
- * terms, that of other steps one. Errors pass through norms that keep sizes near 1, so they add.
- * Angles 1000 t are rounded twice before their sine is taken, to 1000 t units each. Both sides may
- * have these errors. */
+/* Returns the largest difference that two computations of out[k] may have, in units of rounding
+ * relative to 1 + its largest element. The error of a sum of n products is at most n units of the
+ * size of its terms, that of another step one unit. Norms keep sizes near 1, so errors add. An
+ * angle 1000 t is rounded twice before its sine is taken, with an error of 1000 t units each. Both
+ * sides may have these errors. */
 static double units(const struct parity *p, int k) {
   const few_graph *g = p->graph;
   const struct few_st_tensor *t = tensor(&p->file, "t", false);

@@ -1,7 +1,7 @@
-/* loss_test.h - the loss of an objective as built in the graph, replayed in f64 on the reference
+/* loss_test.h - builds the loss of an objective as a graph and replays it in f64 on the reference
  * backend, so that a test can compare it with the formula in plain C. The student is a small mlp;
- * the test chooses the teacher. A test gets a node that the objective made by making an equal
- * one. */
+ * the test chooses the teacher. To read an intermediate value of the objective, a test builds the
+ * same expression again, which gives the same node. */
 #ifndef FEW_TEST_LOSS_TEST_H
 #define FEW_TEST_LOSS_TEST_H
 
@@ -100,7 +100,7 @@ static void loss_end(struct loss_test *t) {
   few_ctx_free(t->ctx);
 }
 
-/* Arbitrary fixed numbers, and those that the test gives. */
+/* Returns the numbers that the test gives for an input, or arbitrary fixed ones. */
 static void *loss_feed(const struct loss_test *t, const struct few_slot *slot) {
   const int64_t n = few_shape_count(slot->shape);
   unsigned seed = 17;
@@ -117,7 +117,7 @@ static void *loss_feed(const struct loss_test *t, const struct few_slot *slot) {
   return v;
 }
 
-/* Values of n nodes, each an array of its own: loss_values_free. */
+/* Returns the values of n nodes, each in an array of its own. Free them with loss_values_free. */
 static double **loss_values(struct loss_test *t, int n, const few_node *out) {
   struct few_planning_opts o = {.backend = few__backend_find("ref"), .real = FEW_F64};
   few_plan *plan;
@@ -154,8 +154,8 @@ static few_node loss_sum(struct loss_test *t) {
   return sum;
 }
 
-/* Checks that the gradient by the student's parameters is J_F^T dL/dF, with dL/dF [rows][dim] from
- * the test, so that nothing else propagates a gradient. */
+/* Checks that the gradient with respect to the student's parameters is J_F^T dL/dF, with dL/dF
+ * [rows][dim] from the test. So no other path of the loss propagates a gradient. */
 static void loss_check_gradient(struct loss_test *t, few_node F, const double *dF, double tol) {
   few_node p[LOSS_MAX_P], out[2 * LOSS_MAX_P];
   const int n = t->student.n;
@@ -175,7 +175,7 @@ static void loss_check_gradient(struct loss_test *t, few_node F, const double *d
       assert_close(v[i][k], v[n + i][k], tol * (1 + fabs(v[i][k])));
       largest = fmax(largest, fabs(v[i][k]));
     }
-  assert_true(largest > 1e-4); /* there is one */
+  assert_true(largest > 1e-4); /* the gradient is not zero */
   loss_values_free(2 * n, v);
 }
 

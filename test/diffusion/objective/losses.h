@@ -1,5 +1,5 @@
-/* losses.h - the loss of an objective with small networks, as a graph that is replayed in f64. It
- * records the arguments and the result of every call of a network. */
+/* losses.h - builds the loss of an objective with small networks as a graph and replays it in f64.
+ * It records the arguments and the result of every call of a network. */
 #ifndef FEW_TEST_LOSSES_H
 #define FEW_TEST_LOSSES_H
 
@@ -62,7 +62,7 @@ static inline few_node loss_net(struct few_loss *l, enum few_role who,
   return F;
 }
 
-/* Build the loss of `rows` rows; settings end with NULL. */
+/* Builds the loss of `rows` rows; settings end with NULL. */
 static inline void loss_build(struct losses *s, const char *objective, int64_t rows,
                               int64_t classes, const char *const settings[][2]) {
   const struct few_net_def *mlp = few__net_find(NULL, "mlp");
@@ -113,7 +113,7 @@ static inline void loss_build(struct losses *s, const char *objective, int64_t r
   assert_ok(s->ctx, few_graph_status(s->g));
 }
 
-/* Was call number i without dropout? Equal expressions are one node. */
+/* Was call number i without dropout? If so, the same call without dropout gives the same node. */
 static inline bool loss_is_plain(struct losses *s, int i) {
   struct few_net_input in = s->call[i].in;
   in.no_dropout = true;
@@ -169,9 +169,9 @@ static inline void loss_replay(struct losses *s) {
   few__plan_free(plan);
 }
 
-/* Checks that the gradient of `loss` by the student's parameters is that of <F, cot>, where F is
- * the result of the student's call number `call` and cot [rows][LOSS_DIM] is dL/dF by the formula.
- * Call it after the values that cot is made of were replayed. */
+/* Checks that the gradient of `loss` with respect to the student's parameters is that of <F, cot>,
+ * where F is the result of the student's call number `call` and cot [rows][LOSS_DIM] is dL/dF by
+ * the formula. Call loss_replay first: cot is computed from its values. */
 static inline void loss_check_gradient(struct losses *s, few_node loss, int call, const double *cot,
                                        double bound) {
   few_graph *g = s->g;

@@ -1,4 +1,5 @@
-/* The cross-entropy in the graph against its formula in C, and its gradient against softmax - q. */
+/* Compares the cross-entropy in the graph with its formula in C, and its gradient with softmax - q.
+ */
 #include "testing.h"
 
 #include "diffusion/objective/objective.h"
@@ -54,7 +55,7 @@ static void check(double smoothing) {
     for (int k = 0; k < CLASSES; k++) {
       const double q = (1 - smoothing) * (labels[i] == k) + smoothing / CLASSES;
       want -= q * log(p[k]) / ROWS;
-      /* 1e-30 beside p as small as e^-60 = 1e-26 */
+      /* the loss adds 1e-30 to p, which is at least e^-60 = 1e-26 */
       assert_close(grad[i * CLASSES + k], (p[k] - q) / ROWS, 2e-4);
     }
   }

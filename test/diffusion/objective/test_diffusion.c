@@ -1,5 +1,5 @@
-/* The teacher's loss: times of each process against its definition in plain C, weights and scales
- * of the loss against the formula written out. */
+/* The teacher's loss. The times of each process are compared with its definition in plain C, the
+ * weights and scales of the loss with the formula. */
 #include "testing.h"
 
 #include "base/rng.h"
@@ -96,7 +96,8 @@ static double vp(double u) { return ratio(&few__process_vp, u); }
 static double vp_linear(double u) { return ratio(&few__process_vp_linear, 1e-5 + (1 - 1e-5) * u); }
 static double flow(double u) { return ratio(&few__process_flow, u); }
 
-/* The formulas of Simple diffusion as printed, from ln SNR; the side is 4. */
+/* The schedules of simple diffusion, as its paper prints them, from ln SNR; images have the side 4.
+ */
 static double cosine(double u) {
   double least = atan(exp(-0.5 * 15)), most = atan(exp(-0.5 * -15));
   return -2 * log(tan(least + u * (most - least)));
@@ -134,8 +135,8 @@ static void check_times(const struct times *c) {
   for (int i = 0; i < ROWS; i++) {
     double u = o->times == 3 ? 1 / (1 + exp(-o->logit_mean - o->logit_std * v[2][i])) : v[1][i];
     double sigma = c->sigma ? c->sigma(u) : exp(o->p_mean + o->p_std * v[2][i]);
-    /* arctan's slope is at most 1/2 relative to its argument; that of vp's is amplified at the
-     * noisy end, where 1 ulp of an angle near pi/2 is 1/cos of them: 1/cos < 2^15 */
+    /* A relative error e of sigma changes arctan(sigma/sd) by at most e/2. vp takes the tangent of
+     * an angle near pi/2: 1 ulp of the angle is 1/cos ulps of the tangent, and 1/cos < 2^15. */
     assert_close(v[0][i], atan(sigma / sd), 0x1p-52 * (8 + 2 * sigma));
   }
   end(&s);
@@ -148,7 +149,7 @@ static void test_times(void **state) {
 
 /* ---- the loss ---- */
 
-/* |residual averaged down to s x s|^2 / s^2 of one row. */
+/* Returns |residual averaged down to s x s|^2 / s^2 of one row. */
 static double pooled(const double *r, int s) {
   const int n = SIDE / s;
   double sum = 0;

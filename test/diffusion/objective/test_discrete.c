@@ -1,7 +1,8 @@
-/* Consistency between two times of a grid: points and draws against their formulas, losses and
- * gradients against the papers' in their own coordinates. Teacher and target network are the exact
- * network of one Gaussian, N(0, std^2): F(x, t) = x cos t sin t (sigma_d^2 - std^2) / V(t) with
- * V = (cos t std)^2 + (sin t sigma_d)^2; the student is a small mlp. */
+/* Consistency between two times of a grid. The points of grids and the times drawn from them are
+ * compared with their formulas, losses and gradients with those of the papers in the papers'
+ * coordinates. Teacher and target network are the exact network of one Gaussian, N(0, std^2):
+ * F(x, t) = x cos t sin t (sigma_d^2 - std^2) / V(t) with V = (cos t std)^2 + (sin t sigma_d)^2.
+ * The student is a small mlp. */
 #include "loss_test.h"
 
 #include "base/rng.h"
@@ -42,7 +43,7 @@ static few_node record(struct few_loss *l, enum few_role who, const struct few_n
   return F;
 }
 
-/* Building a second time gives the same nodes. */
+/* Builds the loss a second time, which gives the same nodes, to record the calls of networks. */
 static void begin(struct loss_test *t, const char *name, const char *const settings[][2]) {
   t->teacher = exact;
   const struct few_objective_def *def = loss_begin(t, name, settings);
@@ -74,7 +75,7 @@ static double grid_point(int path, double points, int i) {
 
 static double normal_cdf(double x) { return 0.5 * erfc(-x / sqrt(2)); }
 
-/* p(i) of iCT, with erf as printed, of sum 1. */
+/* iCT's probabilities p(i), with erf as in the paper, normalised to the sum 1. */
 static void lognormal(int path, int points, double mean, double dev, double *p) {
   double sum = 0;
   for (int i = 0; i + 1 < points; i++) {
@@ -88,7 +89,7 @@ static void lognormal(int path, int points, double mean, double dev, double *p) 
                1e-9);
 }
 
-/* Draws of many rows, counted; each hop from point i + 1 to i. */
+/* Draws times for many rows and counts them. Each hop leads from point i + 1 to point i. */
 static void check_draws(int path, bool uniform, int points) {
   enum { ROWS = 1 << 17, MOST = 64 };
   static struct loss_test t;
@@ -108,7 +109,7 @@ static void check_draws(int path, bool uniform, int points) {
     const double from = grid_point(path, points, at + 1), to = grid_point(path, points, at);
     assert_close(v[1][k], from, 1e-12);
     assert_close(v[2][k], to, 1e-12);
-    /* Near 80 the tangent makes 1e-16 of t into 80^2 of it. */
+    /* Near sigma = 80 the tangent amplifies an error of t by up to 80^2. */
     assert_close(v[3][k], coordinate(path, from) - coordinate(path, to), 1e-10);
     count[at]++;
   }
@@ -142,7 +143,7 @@ struct trial {
   double huber_c;
 };
 
-/* d and its derivative by `difference`, into slope. */
+/* Returns d. Writes its derivative with respect to `difference` into slope. */
 static double distance(const struct trial *r, const double *difference, double *slope) {
   double square = 0, size = 0, c = r->huber_c * sqrt(D);
   for (int k = 0; k < D; k++) {
@@ -164,7 +165,7 @@ static double teacher_step(double t, double s, double x, bool heun) {
   return cos(s) * (heun ? from + (b - a) * (d + next) / 2 : to);
 }
 
-/* Times that the formula gives for draws, [rows]. */
+/* The times of each row by the formulas, computed from its random numbers. */
 struct times {
   double t, s, weight;
 };
@@ -176,7 +177,7 @@ static struct times ect_times(const struct trial *r, double normal) {
   return (struct times){time_of(r->path, c), time_of(r->path, low), 1 / (c - low)};
 }
 
-/* Of a grid: the point is found, then both are as the formula has them. */
+/* Times of a grid: finds the point at t, and takes both times from the formula. */
 static struct times grid_times(const struct trial *r, double points, double t) {
   int i = 1;
   while (i + 1 < points && grid_point(r->path, points, i) < t - 1e-9) i++;
@@ -250,9 +251,9 @@ static void test_losses(void **state) {
   for (int i = 0; i < FEW_COUNT(trials); i++) check_loss(&trials[i]);
 }
 
-/* The exact consistency function scales x to the deviation at 0. With it, cd's loss has only the
- * error of the teacher's steps, which is of third order per step for Heun and of second for DDIM.
- * So it falls by 4 and by 2 when the grid is halved. */
+/* The exact consistency function scales x to the deviation at t = 0. With this function as the
+ * network, cd's loss has only the error of the teacher's steps: of third order per step for Heun,
+ * of second order for DDIM. So halving the grid's steps divides it by 4 and by 2. */
 static void test_order_of_the_step(void **state) {
   (void)state;
   static const struct {
@@ -280,14 +281,14 @@ static void test_order_of_the_step(void **state) {
       loss_end(&t);
     }
     const double order = log2(error[0] / error[1]);
-    /* The two grids are drawn at other points: a few percent. */
+    /* The two grids are evaluated at different points, which makes a few percent. */
     assert_close(order, cases[c].order, 0.15);
   }
 }
 
 /* ---- dscm ---- */
 
-/* Delta as printed, times cos t, normalised; and the loss of it. */
+/* dscm's Delta as in the paper, times cos t and normalised, and the loss computed from it. */
 static void test_dscm_formula(void **state) {
   (void)state;
   static struct loss_test t;
@@ -330,7 +331,8 @@ static void test_dscm_formula(void **state) {
   loss_end(&t);
 }
 
-/* Its tangent goes to scm's, from the same graph, with the first power of the step. */
+/* The tangent of dscm approaches that of scm, in the same graph, with the first power of the step.
+ */
 static double dscm_error(const char *path, const char *points) {
   static struct loss_test t;
   t = (struct loss_test){.scalar_value = {1}};
@@ -361,7 +363,7 @@ static void test_dscm_limit(void **state) {
     const double coarse = dscm_error(paths[k], "4097"), fine = dscm_error(paths[k], "16385");
     printf("dscm, %s: tangent off by %.2e at N = 4097, %.2e at 16385\n", paths[k], coarse, fine);
     assert_true(fine < 2e-3);
-    assert_close(coarse / fine, 4, 0.4); /* rows move to the nearest point of another grid */
+    assert_close(coarse / fine, 4, 0.4); /* each grid has its own nearest point for a row */
   }
 }
 

@@ -1,5 +1,6 @@
-/* MeanFlow's loss against its formula in plain C, with dU/du from finite differences in flow
- * matching's own coordinates; and on one Gaussian, whose average velocity is known. */
+/* MeanFlow's loss is compared with its formula in plain C, where dU/du comes from finite
+ * differences in flow matching's coordinates; and on one Gaussian, whose average velocity is
+ * known. */
 #include "base/rng.h"
 #include "losses.h"
 
@@ -13,8 +14,8 @@ struct ways {
   const char *dropout;
 };
 
-/* The student at a point beside that of the row: (y + h v, u + h) instead of (y_u, u), with the
- * same r. */
+/* The student at a point beside the row's: at (y_u + h v, u + h) instead of (y_u, u), with the same
+ * r. For finite differences. */
 static few_node beside(struct losses *s, few_node x, few_node t, few_node end) {
   few_graph *g = s->g;
   struct few_net_input in = s->call[s->n_calls - 1].in;
@@ -41,7 +42,7 @@ static void check(const struct ways *w) {
   struct few_trig_state d = few_trig_state_at(&s.l, s.l.x0, s.l.t, FEW_RNG_NOISE);
   const int main_call = s.n_calls - 1;
   const struct loss_call *c = &s.call[main_call];
-  for (int i = 0; i < s.n_calls; i++) /* fields are targets, so only the step has dropout */
+  for (int i = 0; i < s.n_calls; i++) /* all calls but the main one give targets: no dropout */
     assert_true(loss_is_plain(&s, i) == (i != main_call || !w->dropout));
   int loss = loss_want(&s, s.l.term[0].value), t = loss_want(&s, c->in.t);
   int x = loss_want(&s, d.x), v = loss_want(&s, d.v), step_size = loss_want(&s, c->in.step_size);
@@ -179,8 +180,9 @@ static few_node exact(struct losses *s, enum few_role who, const struct few_net_
 #undef ROWS
 }
 
-/* There U + (u - r) dU/du, along the flow, is the velocity of the flow itself, so that what is left
- * of the residual is how far the row's own velocity is from its mean. */
+/* On a Gaussian with the exact network, U + (u - r) dU/du is the velocity of the flow. This is the
+ * mean of the rows' velocities at that point. So the residual is the row's velocity minus that
+ * mean. */
 static void test_gaussian(void **state) {
   (void)state;
   struct losses s = {.exact = exact};
@@ -202,7 +204,8 @@ static void test_gaussian(void **state) {
       want += off * off / R;
     }
   }
-  assert_close(s.value[loss][0], want, 1e-10); /* differences of nearby states over short ways */
+  assert_close(s.value[loss][0], want,
+               1e-10); /* differences of nearby states, divided by short steps */
   loss_free(&s);
 }
 

@@ -1,4 +1,4 @@
-/* direct and reflow against their formulas, written in the papers' own coordinates. */
+/* Compares direct and reflow with their formulas in the papers' coordinates. */
 #include "loss_test.h"
 
 #include "base/rng.h"
@@ -13,7 +13,8 @@ static few_node no_teacher(struct few_loss *l, const struct few_net_input *in) {
   return FEW_NONE;
 }
 
-/* direct: f(sigma_d eps, t_max) against the image; slope: dd/dr of one row. */
+/* direct compares f(sigma_d eps, t_max) with the image. Returns the distance d of one row with the
+ * residual r. Writes dd/dr into slope. */
 static double distance(const char *name, double c, const double *r, double *slope) {
   double mean = 0;
   for (int k = 0; k < D; k++) mean += (*name == 'l' && name[1] == '1' ? fabs(r[k]) : r[k] * r[k]);
@@ -85,7 +86,7 @@ static void test_reflow(void **state) {
       dF[j] = 2 * r * n / (N * D);
     }
   }
-  assert_close(v[0][0], loss, 1e-10); /* y - D over u as small as 1e-2 */
+  assert_close(v[0][0], loss, 1e-10); /* y - D is divided by u, which may be 1e-2 */
   loss_check_gradient(&t, F, dF, 1e-12);
   loss_values_free(6, v);
   loss_end(&t);
@@ -103,7 +104,7 @@ static void test_guidance_scale(void **state) {
     assert_int_equal(few_loss_guidance_scale(&t.loss), t.loss.pair_guidance);
     few_node out = t.loss.term[0].value, by = FEW_NONE;
     assert_ok(t.ctx, few_grad(&by, t.g, out, 1, &t.loss.pair_guidance));
-    assert_true(by != FEW_NONE); /* it reaches the loss */
+    assert_true(by != FEW_NONE); /* the loss depends on it */
     loss_end(&t);
   }
 }

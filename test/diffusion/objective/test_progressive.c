@@ -1,5 +1,5 @@
-/* Progressive and guided distillation against the papers' formulas in VP's own coordinates, with a
- * teacher that is exact: the data are one Gaussian, whose denoised image is linear in x_t. */
+/* Progressive and guided distillation are compared with the papers' formulas in VP's coordinates.
+ * The teacher is exact: the data are one Gaussian, whose denoised image is linear in x_t. */
 #include "loss_test.h"
 
 #include "base/rng.h"
@@ -10,7 +10,7 @@
 enum { N = LOSS_ROWS, D = LOSS_DIM };
 static const double sigma = 0.5;
 
-/* N(mean[label], std[label]^2), label -1: its own. */
+/* The data of a label are N(mean[label], std[label]^2). Label -1 has a Gaussian of its own. */
 static const double mean[3][D] = {{0.1, -0.2}, {0.4, 0.3}, {-0.3, 0.5}}, std[3] = {0.4, 0.2, 0.3};
 
 static void denoise(int label, struct few_mix state, const double *z, double *x) {
@@ -63,12 +63,12 @@ static double logsnr(double u) { /* as printed */
   return -2 * log(tan(a * u + b));
 }
 
-/* z at u -> z at s, x^ held: DDIM in VP's coordinates. */
+/* DDIM in VP's coordinates: moves z from u to s with constant x^. */
 static void ddim(struct few_mix from, struct few_mix to, const double *x, double *z) {
   for (int k = 0; k < D; k++) z[k] = to.x0 * x[k] + to.eps * (z[k] - from.x0 * x[k]) / from.eps;
 }
 
-/* The condition of a row's networks: its label, or -1 without one, and w. */
+/* What a row's networks are conditioned on: its label (-1: none) and w. */
 struct told {
   int label;
   double w;
@@ -82,14 +82,15 @@ static void denoise_guided(struct told told, struct few_mix state, const double 
   for (int k = 0; k < D; k++) x[k] = (1 + told.w) * x[k] - told.w * without[k];
 }
 
-/* x~ of two teacher's steps u -> m -> s of VP; the paper's exception where s is the clean end. */
+/* x~ from two steps of the teacher, u -> m -> s, in VP. `exception` is the paper's special case,
+ * where s is the clean end. */
 static void x_tilde(struct told told, const double *z, double u, double m, double s, bool exception,
                     double *out) {
   const struct few_mix at = vp(logsnr(u)), mid = vp(logsnr(m)), end = vp(logsnr(s));
   double w[D], x[D];
   memcpy(w, z, sizeof w);
   denoise_guided(told, at, w, x);
-  if (m == s) { /* one step is left */
+  if (m == s) { /* only one step */
     memcpy(out, x, sizeof x);
     return;
   }
@@ -107,7 +108,7 @@ static double weight_of(const char *name, double snr) {
   return strcmp(name, "snr") ? 1 : snr;
 }
 
-/* Of a teacher without labels, or (stage two) of one with labels that takes the guidance scale. */
+/* The teacher has no labels; or, as in stage two, it has labels and takes the guidance scale. */
 static void check_progressive(bool guided, const char *direction, const char *grid,
                               const char *weighting, double steps) {
   static struct loss_test t;
@@ -153,7 +154,7 @@ static void check_progressive(bool guided, const char *direction, const char *gr
     loss += weight_of(weighting, snr) * square / N;
   }
   for (int i = encode ? 0 : 1; i < (int)steps + !encode; i++) assert_true(seen[i] > 0);
-  /* SNR reaches 5e8 in the formulas as printed, and x^ - x~ loses as much: eps times that. */
+  /* The SNR of the paper's formulas reaches 5e8 and amplifies the rounding of x^ - x~. */
   const double tol = encode ? 1e-4 : 1e-9;
   assert_close(v[0][0], loss, tol * (1 + loss));
   if (!encode) loss_check_gradient(&t, F, dF, 1e-11);
@@ -191,7 +192,7 @@ static void test_joint(void **state) {
     loss_values_free(2, v);
     loss_end(&t);
   }
-  assert_true(labelled[0] == labelled[1]); /* joint first writes the same term */
+  assert_true(labelled[0] == labelled[1]); /* the first term of joint is the loss with the label */
   static struct loss_test t;
   t = (struct loss_test){.teacher = teacher, .scalar_value = {4}, .teacher_spec.classes = 2};
   loss_begin(&t, "progressive", (const char *const[][2]){{NULL, NULL}});
@@ -201,7 +202,8 @@ static void test_joint(void **state) {
   loss_end(&t);
 }
 
-/* x^w = (1 + w) x^(c) - w x^ at any time; without an input where there is one scale. */
+/* The student learns x^w = (1 + w) x^(c) - w x^ at any time. If there is only one scale, it has no
+ * guidance input. */
 static void check_guided(const char *min, const char *max) {
   static struct loss_test t;
   t = (struct loss_test){.teacher = teacher, .spec.classes = 2, .teacher_spec.classes = 2};

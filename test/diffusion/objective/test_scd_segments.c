@@ -1,6 +1,6 @@
-/* sCD by segments: each row is conditioned on the end of its own segment. Its loss and gradient are
+/* sCD by segments: a row is conditioned on the end t_k of its segment. Loss and gradient must be
  * those of sCM (process/tangent.h) with t - t_k in place of t. The derivative of F comes from
- * differences along the teacher's flow at constant t_k. */
+ * finite differences along the teacher's flow with constant t_k. */
 #include "losses.h"
 #include "oracle/scm.h"
 

@@ -1,6 +1,6 @@
-/* sCM's loss as built in the graph against the equations element by element (process/tangent.h):
- * with g from finite differences of F, the loss is e^w/D |g|^2 - w and its gradient is
- * -2 e^w / (D rows) J_F^T g, whatever the graph did to get there. */
+/* sCM's loss in the graph is compared with its equations (process/tangent.h), computed in plain C.
+ * There g comes from finite differences of F. The loss is e^w/D |g|^2 - w, and its gradient is
+ * -2 e^w / (D rows) J_F^T g. */
 #include "testing.h"
 
 #include "diffusion/objective/scm.h"
@@ -106,7 +106,7 @@ static void check_objective(const char *name, const char *const settings[][2]) {
   const struct few_option *at = few_option_find(def->options, "p_mean");
   const void *scm = opts + at->offset - offsetof(struct few_scm_opts, p_mean);
   const struct few_scm_opts *o = scm;
-  s.far = o->tangent == 1 ? 8 : 1; /* so that there is something to clip */
+  s.far = o->tangent == 1 ? 8 : 1; /* makes df/dt large enough to be clipped */
   struct few_nn head = {.g = g, .params = &s.head, .prefix = "head:"};
   struct few_loss *l = &s.loss;
   *l = (struct few_loss){.g = g,
@@ -169,7 +169,7 @@ static void check_objective(const char *name, const char *const settings[][2]) {
     assert_close(a[7][r], sqrt(norm), 1e-8 * (1 + sqrt(norm))); /* h^2 and eps/h */
     for (int k = 0; k < DIM; k++) {
       if (o->tangent == 0) gr[k] /= sqrt(norm) + o->tangent_c;
-      if (o->tangent == 1) { /* of df/dt, which g is times a(t) */
+      if (o->tangent == 1) { /* clips df/dt; g is df/dt times this factor */
         const double factor = o->prior_weight ? cos(a[1][r]) : sigma * sin(a[1][r]);
         clipped += fabs(gr[k]) < 1 && fabs(gr[k] / factor) > 1;
         gr[k] = factor * fmax(-1, fmin(1, gr[k] / factor));
@@ -179,7 +179,7 @@ static void check_objective(const char *name, const char *const settings[][2]) {
     }
   }
   assert_close(a[0][0], loss, 1e-8);
-  if (o->tangent == 1) assert_true(clipped > 0); /* though a df/dt is small */
+  if (o->tangent == 1) assert_true(clipped > 0); /* counts df/dt above 1 whose g is below 1 */
   s.cot = g_all;
   double **b = rooms(&s, first + 2 * n, out);
   replay(&s, first + 2 * n, out, b);

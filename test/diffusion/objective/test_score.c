@@ -1,6 +1,6 @@
-/* Score distillation and adversarial losses as built in the graph: between Gaussians, where the
- * gradient of the KL divergence and the Fisher divergence are known, and with networks, where the
- * gradient must be that of the formula written out or of finite differences. All in f64. */
+/* Score distillation and adversarial losses in the graph, in f64. Between Gaussians the gradient of
+ * the KL divergence and the Fisher divergence are known. With networks the gradient must equal the
+ * formula or finite differences. */
 #include "base/rng.h"
 #include "diffusion/objective/generator.h"
 #include "engine/plan/plan.h"
@@ -18,16 +18,16 @@ static const double s_real = 0.6;
 struct setting {
   few_ctx *ctx;
   few_graph *g;
-  bool gaussian; /* networks are exact for the Gaussians above; otherwise small perceptrons */
+  bool gaussian; /* networks are exact for the Gaussians above; otherwise small mlps */
   _Alignas(8) char opts[1024];
   _Alignas(8) char net_opts[1024];
   const struct few_objective_def *def;
   struct few_params params[FEW_ROLES], head, fake_head;
   struct few_nn nn_head, nn_fake_head;
   struct few_loss loss;
-  int n_student; /* calls of the student, and which were without dropout */
+  int n_student; /* number of calls of the student; which of them were without dropout */
   bool no_dropout[4];
-  bool zero_head;    /* the discriminator's last layer as it begins */
+  bool zero_head;    /* the discriminator's last layer is 0, as at the start of a run */
   const char *moved; /* a parameter whose element `at` is moved by `by` */
   int64_t at;
   double by;
@@ -124,7 +124,7 @@ static void end(struct setting *s) {
   few_ctx_free(s->ctx);
 }
 
-/* Any fixed numbers; the weight of times (the head) is 0 as it begins. */
+/* Writes fixed arbitrary numbers. The learned weight of times (the head) is 0, as at the start. */
 static void set_value(const struct setting *s, const struct few_slot *slot, double *v) {
   const int64_t count = few_shape_count(slot->shape);
   unsigned seed = 17;
@@ -138,7 +138,7 @@ static void set_value(const struct setting *s, const struct few_slot *slot, doub
   if (s->moved && !strcmp(slot->name, s->moved)) v[s->at] += s->by;
 }
 
-/* Values of nodes, each in a room of its own: free with free_rooms. */
+/* Returns the values of n nodes, each in an array of its own. Free them with free_rooms. */
 static double **replay(struct setting *s, int n, const few_node *out) {
   struct few_planning_opts o = {.backend = few__backend_find("ref"), .real = FEW_F64};
   few_plan *plan;
@@ -214,9 +214,9 @@ static void kl_gradient(double t, int k, double *da, double *db) {
   *db = c * c * (b_k[k] - mu_k[k]) / Vr;
 }
 
-/* The gradient is 2/D mean (F_real - F_fake) dx/dtheta. With s_fake - s_real = cos/(sigma_d sin)
- * (F_real - F_fake) and dx_t = cos dx that is the KL's times 2/D sigma_d sin/cos^2 in expectation.
- */
+/* VSD's gradient is 2/D mean (F_real - F_fake) dx/dtheta. The scores differ by s_fake - s_real =
+ * cos/(sigma_d sin) (F_real - F_fake), and dx_t = cos dx. So its expectation is the gradient of the
+ * KL divergence times 2/D sigma_d sin/cos^2. */
 static void test_vsd_is_the_gradient_of_kl(void **state) {
   (void)state;
   struct setting s;
@@ -308,7 +308,8 @@ static double moved(struct setting *s, few_node num, const double *den, const ch
   return sum;
 }
 
-/* Of fourth order, (8 (L(h) - L(-h)) - (L(2h) - L(-2h))) / 12h: h^4 is 1e-14 and eps/h 1e-12. */
+/* The difference of fourth order, (8 (L(h) - L(-h)) - (L(2h) - L(-2h))) / 12h. h^4 is 1e-14, eps/h
+ * is 1e-12. */
 static double difference(struct setting *s, few_node num, const double *den, const char *name,
                          int64_t at) {
   const double h = 3e-4;
@@ -318,7 +319,8 @@ static double difference(struct setting *s, few_node num, const double *den, con
   return (8 * (L[0] - L[1]) - (L[2] - L[3])) / (12 * h);
 }
 
-/* Every element of every parameter of a table; fifth derivatives of 1e6 leave 1e-9. */
+/* Checks every element of every parameter of a table. Fifth derivatives of 1e6 leave an error of
+ * 1e-9. */
 static void check_differences(struct setting *s, few_node loss, few_node num, const double *den,
                               const struct few_params *table, const char *prefix) {
   few_node p[MAX_P], grad[MAX_P];
@@ -334,11 +336,11 @@ static void check_differences(struct setting *s, few_node loss, few_node num, co
       assert_close(v[i][k], difference(s, num, den, names[i], k), 1e-9 * (1 + fabs(v[i][k])));
       size = fmax(size, fabs(v[i][k]));
     }
-  assert_true(size > 1e-4); /* it is a gradient and not zeros */
+  assert_true(size > 1e-4); /* the gradient is not zero */
   free_rooms(n, v);
 }
 
-/* The path through the inputs of both networks; only 1/w is constant. */
+/* SiD's gradient passes through the inputs of both networks. Only the factor 1/w is constant. */
 static void test_sid_gradient(void **state) {
   (void)state;
   for (int i = 0; i < 2; i++) {
@@ -359,8 +361,8 @@ static void test_sid_gradient(void **state) {
   }
 }
 
-/* grad L = J_x^T c with c = 2/(D rows) (F_real - F_fake), or G/(D rows) of DMD, whatever the
- * generator. */
+/* The gradient is J_x^T c for any generator, with c = 2/(D rows) (F_real - F_fake), or G/(D rows)
+ * for DMD. */
 static void check_vsd(const char *const settings[][2], bool dmd) {
   struct setting s;
   begin(&s, "vsd", ROWS, false, settings);
@@ -407,7 +409,8 @@ static void test_vsd_gradient(void **state) {
   check_vsd((const char *const[][2]){{"sigma_init", "2.5"}, {NULL, NULL}}, false);
 }
 
-/* The first of two steps leads to where the second starts, as in sampling: without dropout. */
+/* The first of two steps only gives the start of the second, as in sampling, so it has no dropout.
+ */
 static void test_start_has_no_dropout(void **state) {
   (void)state;
   for (int two = 0; two < 2; two++) {
@@ -421,7 +424,7 @@ static void test_start_has_no_dropout(void **state) {
   }
 }
 
-/* The fake network learns its own images, the student does not learn from that. */
+/* The fake network learns from the student's images, and its loss gives the student no gradient. */
 static void test_fake_gradient(void **state) {
   (void)state;
   struct setting s;

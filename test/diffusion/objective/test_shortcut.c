@@ -1,5 +1,5 @@
-/* The two losses of shortcut models against their formulas in plain C: which steps and times the
- * rows draw, the two half steps that make a target, what is guided, means and gradients. */
+/* The two losses of shortcut models are compared with their formulas in plain C: the steps and
+ * times that rows draw, the two half steps that make a target, guidance, means and gradients. */
 #include "base/rng.h"
 #include "losses.h"
 
@@ -64,7 +64,7 @@ static void check(const struct ways *w) {
     const double tr = s.value[t][r], kr = s.value[k][r], u = loss_u(tr), step = pow(2, -kr);
     const bool boot = r < B;
     assert_true(boot ? kr == 0 || kr == 1 || kr == 2 : kr == 3);
-    assert_close(u / step, round(u / step), 1e-12); /* on the grid of its step, above 0 */
+    assert_close(u / step, round(u / step), 1e-12); /* u is a multiple of its step */
     assert_true(round(u / step) >= 1 && u < 1 + 1e-12);
     for (int j = 0; j < D; j++) {
       const int i = r * D + j;
@@ -105,7 +105,7 @@ static void test_loss(void **state) {
   check(&(struct ways){"student", "0", "1", 0, 1, FEW_STUDENT, "0.4"});
 }
 
-/* Levels are equally likely, and so are the places on the grid of each. */
+/* Levels are equally likely, and so are the points on the grid of a level. */
 static void test_draws(void **state) {
   (void)state;
   enum { N = 4096 };

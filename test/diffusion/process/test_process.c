@@ -1,4 +1,4 @@
-/* Processes: their ranges, inverses and preconditioning against the published formulas. */
+/* Ranges, inverses and preconditioning of processes, compared with the published formulas. */
 #include "testing.h"
 
 #include "few/ext/objective.h"
@@ -45,7 +45,7 @@ static void test_time_inverts(void **state) {
       double lambda = process_logsnr(p, sigma_d, t);
       assert_true(lambda < last); /* strictly falling */
       last = lambda;
-      /* Noise over signal: tan of the angle we started from. */
+      /* Noise over signal is the tangent of the angle from which t was computed. */
       assert_close(s.eps / s.x0, tan(pi_2 * f), 64 * eps * (1 + tan(pi_2 * f) * tan(pi_2 * f)));
       assert_close(lambda, -2 * log(tan(pi_2 * f)), 256 * eps * (1 + 1 / f + 1 / (1 - f)));
       double back = process_time_of_logsnr(p, sigma_d, lambda);
@@ -96,7 +96,7 @@ static void test_published_preconditioning(void **state) {
   }
 }
 
-/* Every prediction into every other and back, for every process. */
+/* Converts every prediction into every other and back, for every process. */
 static void test_predictions_round_trip(void **state) {
   (void)state;
   const double x0 = 0.37, noise = -1.2;
@@ -131,7 +131,9 @@ static void test_denoise_inverts(void **state) {
     }
 }
 
-/* Clean states need no special case: x is x, and D at sigma = 0 is the state itself. */
+/* Clean states need no special case: the prediction x is unchanged, and D at sigma = 0 is the
+ * state.
+ * */
 static void test_clean_end(void **state) {
   (void)state;
   struct few_mix clean = {1, 0};
@@ -144,7 +146,7 @@ static void test_clean_end(void **state) {
   }
 }
 
-/* A row of processes.def has the name of its file's process; all of them are choices of options. */
+/* A row of processes.def has the name of the process in its file. Options accept each of them. */
 static void test_rows(void **state) {
   (void)state;
   static const char *const rows[] = {

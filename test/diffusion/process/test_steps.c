@@ -1,5 +1,5 @@
-/* Solver steps in f64 on the exact mixture: each reaches its order, and only with the right sign.
- */
+/* Solver steps in f64 on the exact mixture: each solver reaches its order, which needs every sign
+ * right. */
 #include "testing.h"
 
 #include "diffusion/process/predict.h"
@@ -19,7 +19,7 @@ static double along(struct few_line l, const struct point *p, int k) {
   return l.x * p->x[k] + l.y * p->F[k];
 }
 
-/* One step of any solver; `before` is the point before s, and NULL at the first step. */
+/* Makes one step of any solver. `before` is the point before s; it is NULL at the first step. */
 static void step(enum solver solver, const struct mixture *m, double s_before,
                  const struct point *before, double s, const struct point *now, double t,
                  double *x) {
@@ -55,7 +55,7 @@ static void step(enum solver solver, const struct mixture *m, double s_before,
   }
 }
 
-/* n steps, equal in ln tan t; the error against the exact map. */
+/* Makes n steps, equal in ln tan t. Returns the error compared with the exact map. */
 static double error(enum solver solver, const struct mixture *m, const double *start,
                     const double *want, int n) {
   struct point now, before;
@@ -75,7 +75,7 @@ static double error(enum solver solver, const struct mixture *m, const double *s
   return e;
 }
 
-/* The order shown by doubling the steps, the median of several starts. */
+/* Returns the order, measured by doubling the steps: the median of several starting points. */
 static double measured_order(few_ctx *ctx, enum solver solver) {
   enum { ROWS = 7 };
   struct mixture m = test_mixture();
@@ -97,7 +97,7 @@ static double measured_order(few_ctx *ctx, enum solver solver) {
 }
 
 /* At 640 steps (0.018 in ln tan t) the next term of the error is at most a few per cent of the
- * leading one: a tenth of an order is room for 7 %. */
+ * leading term. The tolerance of a tenth of an order allows 7 %. */
 static void test_orders(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -112,7 +112,7 @@ static void test_orders(void **state) {
   few_ctx_free(ctx);
 }
 
-/* DDIM is exact for a constant image, Heun in sigma is EDM's algorithm 1 as it is printed. */
+/* DDIM is exact for a constant image. Heun in sigma is EDM's algorithm 1 as in the paper. */
 static void test_heun_is_edm(void **state) {
   (void)state;
   struct mixture m = test_mixture();
@@ -139,8 +139,8 @@ static void test_heun_is_edm(void **state) {
   }
 }
 
-/* DDPM's step as it is printed, in VP's state x' = sqrt(abar) x0 + sqrt(1 - abar) eps, which is
- * x_t n(t) with n = sqrt(abar)/cos t: mean and variance of the posterior with D for x0. */
+/* DDPM's step as in the paper: mean and variance of the posterior with D for x0. It is written in
+ * VP's state x' = sqrt(abar) x0 + sqrt(1 - abar) eps, which is n x_t with n = sqrt(abar)/cos t. */
 static void test_ddpm_is_the_posterior(void **state) {
   (void)state;
   const double eps = 0x1p-52, abar_s = 0.2, x = 0.7, F = -0.4;
@@ -165,7 +165,8 @@ static void test_ddpm_is_the_posterior(void **state) {
   assert_true(last.noise == 0);
 }
 
-/* Down a straight line and up by noise, with image and noise known: the state of the other time. */
+/* If image and noise are known, a step down along the straight line and a step up by adding noise
+ * give the state of the other time. */
 static void test_known_image_and_noise(void **state) {
   (void)state;
   const double eps = 0x1p-52, x0 = 0.8, z = -1.3;

@@ -1,5 +1,5 @@
-/* The tangent of consistency models: against finite differences for an arbitrary network, in both
- * of its forms, and zero for the exact consistency function. */
+/* The tangent of consistency models equals finite differences for an arbitrary network, in both of
+ * its forms. It is zero for the exact consistency function. */
 #include "testing.h"
 
 #include "oracle/mixtures.h"
@@ -7,7 +7,8 @@
 
 static const double sd = 0.5;
 
-/* An arbitrary smooth network of (x/sd, t), elementwise, with its derivative along (dx, dt). */
+/* An arbitrary smooth function of (x/sd, t) in place of a network, and its derivative along
+ * (dx, dt). */
 static double net(double u, double t) { return sin(1.3 * u + 0.7 * t) + 0.2 * u * t; }
 static double net_along(double u, double t, double du, double dt) {
   return cos(1.3 * u + 0.7 * t) * (1.3 * du + 0.7 * dt) + 0.2 * (du * t + u * dt);
@@ -27,7 +28,8 @@ static void test_against_differences(void **state) {
     double dF = net_along(x / sd, t, v / sd, 1);
     few__scm_dfdt(sd, t, 1, &x, &F, &v, &dF, &out);
     double difference = (f_of(x + h * v, t + h) - f_of(x - h * v, t - h)) / (2 * h);
-    /* h^2/6 times a third derivative of at most (1.3 |v|/sd + 0.7 + 1)^3, and rounding over h. */
+    /* The error is h^2/6 times a third derivative of at most (1.3 |v|/sd + 0.7 + 1)^3, plus
+     * rounding divided by h. */
     assert_close(out, difference, h * h / 6 * pow(1.3 * 0.8 / sd + 1.7, 3) + 4 * 0x1p-52 / h);
   }
 }
@@ -37,7 +39,7 @@ static void test_rearranged(void **state) {
   for (double t = 0; t < 1.58; t += 0.05) {
     double x = 0.3, v = -0.7, F = net(x / sd, t), raw, g, c = cos(t), s = sin(t);
     double dF = net_along(x / sd, t, v / sd, 1);
-    /* The JVP with the factor in its seed: (cos sin v, cos sin sd) in (x/sd, t). */
+    /* The JVP with the factor cos sin in its direction: (cos sin v, cos sin sd) in (x/sd, t). */
     double jvp = net_along(x / sd, t, c * s * v, c * s * sd);
     few__scm_dfdt(sd, t, 1, &x, &F, &v, &dF, &raw);
     few__scm_g(sd, t, 1, 1, &x, &F, &v, &jvp, &g);
@@ -59,8 +61,8 @@ static void test_normalize(void **state) {
   assert_close(zero[0], 0, 0);
 }
 
-/* Along a trajectory the exact f is constant: its tangent vanishes. One Gaussian of deviation S and
- * mean mu: f = mu + S (x - c mu)/q, q = sqrt(c^2 S^2 + s^2 sd^2). */
+/* The exact f is constant along a trajectory, so its tangent is zero. For one Gaussian of mean mu
+ * and deviation S, f = mu + S (x - c mu)/q with q = sqrt(c^2 S^2 + s^2 sd^2). */
 static double exact_F(const struct mixture *m, double x, double t) {
   double c = cos(t), s = sin(t), S = m->std[0], mu = m->mean[0];
   return (c * x - mu - S * (x - c * mu) / hypot(c * S, s * sd)) / (s * sd);

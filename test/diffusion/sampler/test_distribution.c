@@ -1,6 +1,6 @@
-/* Samplers that draw. For data in a single point the denoised image is known, and every one of them
- * must keep x_t ~ N(cos(t) mu, sigma_d^2 sin^2(t)) at any number of steps; how much of the starting
- * noise is left at the end tells how much was drawn. */
+/* Samplers that add fresh noise. For data in a single point the denoised image is known. Every such
+ * sampler must keep x_t ~ N(cos(t) mu, sigma_d^2 sin^2(t)) for any number of steps. The share of
+ * the starting noise that remains at the end shows how much fresh noise was added. */
 #include "testing.h"
 
 #include "diffusion/sampler/sampler.h"
@@ -50,8 +50,8 @@ static struct outcome outcome_of(const struct few_sampler_def *sampler, const vo
   return out;
 }
 
-/* Five deviations of the estimates: 1/sqrt(N) of a mean, sqrt(2 v^2/N) of a variance v, and at most
- * sqrt((v + kept^2)/N) of what is kept. */
+/* Tolerances are five standard deviations of the estimates: 1/sqrt(N) for a mean, sqrt(2 v^2/N) for
+ * a variance v, and at most sqrt((v + kept^2)/N) for the share that is kept. */
 static void assert_outcome(const struct outcome *o, double variance, double kept) {
   assert_close(o->mean, 0, 5 * sqrt(variance / N));
   assert_close(o->variance, variance, 5 * variance * sqrt(2.0 / N));
@@ -93,8 +93,8 @@ static void test_churn(void **state) {
   }
 }
 
-/* Steps k to k + 2 and back to k + 1 but for the last: noise of deviation tan t(k + 2) becomes part
- * of tan t(k + 1). */
+/* Every step but the last goes from time k to k + 2, and back to k + 1 by adding noise. Then noise
+ * of deviation tan t(k + 2) is a part of the noise of deviation tan t(k + 1). */
 static void test_stochastic(void **state) {
   (void)state;
   struct outcome o = outcome_of(&few__sampler_stochastic, NULL);

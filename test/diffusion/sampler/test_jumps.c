@@ -1,5 +1,6 @@
-/* Samplers of networks that know where a step leads: with the exact map between two times as the
- * network, few steps are as good as many. The data are one Gaussian, whose map is linear. */
+/* Samplers of networks that are conditioned on the step size. The network is the exact map between
+ * two times, so a few steps are as exact as many. The data are one Gaussian, whose map is
+ * linear. */
 #include "testing.h"
 
 #include "diffusion/sampler/sampler.h"
@@ -14,7 +15,7 @@ static double mapped(double x, double t, double to) {
   return cos(to) * mu + spread(to) / spread(t) * (x - cos(t) * mu);
 }
 
-/* F such that DDIM's step is the map. */
+/* The F with which DDIM's step is the exact map. */
 static few_status eval_jump(void *user, const float *x, double t, double to, float *F) {
   (void)user;
   for (int i = 0; i < N; i++)
@@ -22,8 +23,8 @@ static few_status eval_jump(void *user, const float *x, double t, double to, flo
   return FEW_OK;
 }
 
-/* The mean of eps - x0 over the way, the difference of flow matching's states over that of u, as F:
- * by the line that velocities of a moment have. */
+/* The average velocity of a step: the difference of flow matching's states divided by that of u. It
+ * is converted to F by the same formula as the velocity eps - x0 at one time. */
 static few_status eval_average(void *user, const float *x, double t, double to, float *F) {
   (void)user;
   struct few_mix state = few__process_trigflow.at(sd, t);
@@ -43,7 +44,8 @@ static struct few_sampling sampling(float *x) {
       .rows = ROWS, .dims = 1, .sigma_d = sd, .x = x, .eval = eval_jump, .seed = 2};
 }
 
-/* Each step rounds x and F, of size below 4, and errors do not grow: the map contracts. */
+/* Each step rounds x and F, whose sizes are below 4. Errors do not grow, because the map contracts.
+ */
 static void test_exact_in_any_steps(void **state) {
   (void)state;
   static const struct few_sampler_def *const samplers[] = {
@@ -68,7 +70,7 @@ static void test_exact_in_any_steps(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Exact jumps and noise of the right size give the data's own distribution. */
+/* Exact jumps and noise of the right size give the distribution of the data. */
 static void test_stochastic(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();

@@ -1,5 +1,5 @@
 /* Every allocation of samplers, the integrator, the gradient norm and the post-hoc EMA fails in
- * turn: an error each time, nothing leaked. */
+ * turn. Each failure gives an error and leaks nothing. */
 #include "testing.h"
 
 #include "diffusion/sampler/sampler.h"
@@ -73,7 +73,7 @@ static void fail_each(few_status (*work)(few_ctx *ctx, int which), int which) {
     st = work(ctx, which);
     assert_int_equal(st, st ? FEW_E_MEMORY : FEW_OK);
     assert_int_equal(m.live, before);
-    assert_true(n < 20 && (n > 0 || st)); /* at least one allocation, and an end */
+    assert_true(n < 20 && (n > 0 || st)); /* at least one allocation, at most 20 */
     few_ctx_free(ctx);
   }
 }

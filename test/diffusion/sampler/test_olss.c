@@ -1,5 +1,5 @@
-/* Fitted schedules: weights that are known, never worse than DDIM's on what they were fitted to,
- * and the long run itself where there are as many steps. */
+/* Fitted schedules. The fit finds known weights. It is never worse than DDIM on the outputs to
+ * which it was fitted. With as many steps as the long run it repeats the long run. */
 #include "testing.h"
 
 #include "base/rng.h"
@@ -80,9 +80,9 @@ static double rms(const float *a, const float *b) {
 
 /* ---- tests ---- */
 
-/* As many steps: the same states, from the noise that was seen and from other noise. What differs
- * is rounding, of states below 4 at each of 12 steps, and steps stretch it (components of
- * deviation 0.1 turn an error of x into ten times that of F) in one or two of them. */
+/* With as many steps as the long run the states are the same, from the noise of the fit and from
+ * other noise. Only rounding differs. Each of 12 steps rounds states below 4. One or two steps
+ * amplify errors: components of deviation 0.1 turn an error of x into a tenfold error of F. */
 static void test_as_many_steps(void **state) {
   (void)state;
   enum { STEPS = 12 };
@@ -111,9 +111,9 @@ static double worst(const struct few_olss *o) {
   return e;
 }
 
-/* Each step errs no more than DDIM's on the outputs that it was fitted to; the samples end nearer
- * to the long run's than DDIM's on the same times; a searched path's worst step is no worse than an
- * even one's. */
+/* On the outputs to which it was fitted, each step has at most the error of DDIM's. The samples end
+ * nearer to those of the long run than DDIM's with the same times. With searched times the worst
+ * step is no worse than with even times. */
 static void test_not_worse_than_ddim(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -142,8 +142,8 @@ static void test_not_worse_than_ddim(void **state) {
   few_ctx_free(ctx);
 }
 
-/* States made by weights of our own from noise: the fit finds the weights. Columns are rounded to
- * floats; ours are well apart, so weights are as exact. */
+/* If states are made by known weights, the fit finds these weights. Columns are rounded to floats.
+ * They are far from linearly dependent, so the weights are as exact as floats. */
 static void test_known_weights(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();

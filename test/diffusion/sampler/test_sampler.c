@@ -1,5 +1,5 @@
-/* Samplers on the exact mixture: order, the exact consistency map, foreign networks, and images
- * that do not depend on their batch. */
+/* Samplers on the exact mixture: their order, the exact consistency map, networks of other
+ * processes, and images that do not depend on their batch. */
 #include "testing.h"
 
 #include "base/rng.h"
@@ -46,7 +46,7 @@ static few_status eval_consistency(void *user, const float *x, double t, double 
   return FEW_OK;
 }
 
-/* A schedule as if it had been fitted, for the sampler that needs one. */
+/* A made-up fitted schedule, for the sampler that needs one. */
 static struct few_olss *fitted(int steps) {
   static double t[16], x[16], F[16 * 16];
   static struct few_olss o = {.sigma_d = 0.5, .t = t, .x = x, .F = F};
@@ -76,8 +76,8 @@ static const struct few_sampler_def *solver(int i) {
   return s->order > 0 ? s : NULL;
 }
 
-/* Median over rows of the error against the exact map from the same start: noise to images, or the
- * other way from the images that such noise leads to. */
+/* Returns the median over rows of the error compared with the exact map from the same start: from
+ * noise to images, or back from the images that this noise gives. */
 static double median_error(few_ctx *ctx, const struct few_sampler_def *sampler, int steps,
                            bool encode) {
   float start[N], x[N];
@@ -114,9 +114,9 @@ static double median_error(few_ctx *ctx, const struct few_sampler_def *sampler, 
   return e[ROWS / 2];
 }
 
-/* Floats end the fall of the error near 1e-6, so few steps must do: 48 and 96
- * (diffusion/process/test_steps.c measures in f64). The next term of the error is then up to a
- * fifth of the leading one, worth a quarter of an order. */
+/* In floats the error stops falling near 1e-6, so the order is measured with few steps: 48 and 96.
+ * (diffusion/process/test_steps.c measures it in f64.) The next term of the error is then up to a
+ * fifth of the leading term, which is a quarter of an order. */
 static void test_orders(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -170,7 +170,7 @@ static void test_batch_independent(void **state) {
   few_ctx_free(ctx);
 }
 
-/* One step of the exact consistency model is the exact map; more steps map again after noise. */
+/* One step of the exact consistency model is the exact map. More steps add noise and map again. */
 static void test_consistency_is_the_map(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -194,8 +194,8 @@ static void test_consistency_is_the_map(void **state) {
       }
     }
     assert_ok(ctx, few__sample(ctx, &few__sampler_consistency, &times, &s));
-    /* Floats round x (size 2), F (4) and the result once a step; the map stretches what came in by
-     * less than 30 near the borders between components. */
+    /* Each step rounds x (size 2), F (size 4) and the result to floats. Near the borders between
+     * components the map amplifies earlier errors, by less than 30. */
     for (int i = 0; i < N; i++) assert_close(x[i], want[i], steps * 8 * 30 * eps32);
   }
   few_ctx_free(ctx);
@@ -207,10 +207,10 @@ struct network {
   enum few_prediction predicts;
 };
 
-/* The ideal network of a family, as that family would have trained it. */
+/* The ideal network of a process, with the inputs and the output of that process. */
 static few_status ideal_net(void *user, const float *in, double time, float *out) {
   const struct network *w = user;
-  /* Find its own t from its own time input. */
+  /* Find the process's t from the network's time input. */
   double t = time;
   if (w->process == &few__process_edm) t = exp(4 * time);
   if (w->process == &few__process_vp)
@@ -231,7 +231,7 @@ static void test_foreign(void **state) {
   few_ctx *ctx = test_ctx();
   struct few_times_opts times = FEW_TIMES_OPTS_INIT;
   times.steps = 16;
-  times.schedule = FEW_SCHEDULE_edm; /* pure noise is no state of edm */
+  times.schedule = FEW_SCHEDULE_edm; /* edm has no state of pure noise */
   for (int i = 0; i < few__sampler_count(NULL); i++)
     for (int p = 0; p < few__process_count(); p++) {
       float x[N], want[N], scratch[N];
@@ -247,8 +247,8 @@ static void test_foreign(void **state) {
       s.eval = adapter_eval;
       s.user = &f;
       assert_ok(ctx, few__sample(ctx, few__sampler_at(NULL, i), &times, &s));
-      /* Each of 16 steps rounds the network's input and output (sizes to 4) in floats; components
-       * of deviation 0.1 turn an error of x into ten times that of F, for one or two steps. */
+      /* Each of 16 steps rounds the network's input and output (sizes up to 4) to floats. In one or
+       * two steps components of deviation 0.1 turn an error of x into a tenfold error of F. */
       for (int k = 0; k < N; k++) assert_close(x[k], want[k], 16 * 8 * 100 * eps32);
     }
   few_ctx_free(ctx);

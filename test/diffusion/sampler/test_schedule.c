@@ -1,4 +1,4 @@
-/* Sampling times: end points, EDM's published levels, and what is refused. */
+/* Sampling times: their end points, EDM's published levels, and what is refused. */
 #include "testing.h"
 
 #include "diffusion/process/process.h"
@@ -52,7 +52,7 @@ static void test_all_fall(void **state) {
   few_ctx_free(ctx);
 }
 
-/* The grids of other processes: each time has the noise-to-signal ratio of that process's own. */
+/* The grids of other processes: each time has the noise-to-signal ratio of the process's time. */
 static void test_other_processes(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -66,12 +66,12 @@ static void test_other_processes(void **state) {
     assert_ok(ctx, few__times(ctx, &o, sd, t));
     for (int i = 0; i < 10; i++)
       assert_close(t[i], few__process_trigflow.time(sd, p->at(sd, 1 - i / 10.0)), 16 * eps);
-    o.t_end = t[5]; /* half of the way in as many steps: half steps */
+    o.t_end = t[5]; /* half the range in as many steps gives half steps */
     assert_ok(ctx, few__times(ctx, &o, sd, end));
     for (int i = 0; i <= 5; i++) assert_close(end[2 * i], t[i], 64 * eps);
   }
-  /* DDPM: alpha-bar of step n of 1000 is the product of 1 - beta; its logarithm differs from -B by
-   * the terms beta^2/2 of ln(1 - beta), at most 1 % of it, and by half a step. */
+  /* DDPM's alpha-bar of step n of 1000 is the product of 1 - beta. Its logarithm differs from -B by
+   * the terms beta^2/2 of ln(1 - beta), which are at most 1 % of it, and by half a step. */
   o.schedule = FEW_SCHEDULE_vp_linear;
   o.t_end = 0;
   assert_ok(ctx, few__times(ctx, &o, sd, t));

@@ -1,4 +1,4 @@
-/* The search finds minima that are known, in as many looks as golden sections take. */
+/* The search finds known minima, with as many evaluations as golden sections take. */
 #include "testing.h"
 
 #include "diffusion/sampler/search.h"
@@ -7,7 +7,7 @@ struct valley {
   int calls, fail_at, hole_at;
 };
 
-/* Best at 0.7 and, with that, at 0.31: further times at half of the one before. */
+/* A function whose best times are 0.7, then 0.31, then each half of the one before. */
 static few_status value(void *user, int n, const double *t, double *out) {
   struct valley *v = user;
   assert_true(t[0] == 1.5);
@@ -36,7 +36,8 @@ static void test_finds_minima(void **state) {
   assert_true(values[0] == 10 + 1.5);
   for (int i = 1; i < 4; i++) assert_close(values[i], 10.0 / (i + 1), 1e-3);
   assert_int_equal(s.evals, v.calls);
-  /* 1.5 shrinks by 0.618 a look from the second on: 1 + 3 (1 + log(1500)/log(1.618) + 1) */
+  /* From the second evaluation on each shrinks the range, 1.5, by 0.618, down to 0.001. For three
+   * times that makes 1 + 3 (1 + log(1500)/log(1.618) + 1) evaluations. */
   assert_true(s.evals <= 1 + 3 * (2 + 16));
   for (int i = 0; i < 4; i++) assert_true(t[i] == nearbyint(t[i] * 1e5) / 1e5);
   s.steps = 1;
@@ -57,7 +58,7 @@ static void test_failures(void **state) {
   }
   struct valley v = {0};
   struct few_search s = search(&v);
-  s.last = 1.49999; /* room for no time more */
+  s.last = 1.49999; /* leaves no room for another time */
   assert_int_equal(few__search_times(ctx, &s, t, NULL), FEW_E_INVALID);
   few_ctx_free(ctx);
 }

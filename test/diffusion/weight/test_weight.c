@@ -1,6 +1,7 @@
-/* Every weight against its definition: the factor of |F - F*|^2 is lambda(SNR) |x - x^|^2, and
- * where a paper puts it as a constant weight of another prediction, that prediction's error. What
- * an error of F is in another prediction is the slope of their conversion (process/predict.h). */
+/* Every weight is compared with its definition. A weight times |F - F*|^2 is lambda(SNR) |x -
+ * x^|^2. If the paper defines it as the unweighted error of another prediction, it is that error.
+ * The slope of the conversion (process/predict.h) turns an error of F into that of another
+ * prediction. */
 #include "testing.h"
 
 #include "diffusion/weight/weight.h"
@@ -13,7 +14,7 @@ static const double sds[] = {0.5, 1, 2.5}, gamma = 3;
 
 static double square(double x) { return x * x; }
 
-/* |y - y^|^2 over |F - F^|^2 for the prediction y. */
+/* |y - y^|^2 divided by |F - F^|^2, for the prediction y. */
 static double error_of(enum few_prediction y, double sd, double t) {
   struct few_mix state = few__process_trigflow.at(sd, t);
   return square(predict_convert(state, few__predict_mix(FEW_PREDICT_F, sd, state),
@@ -74,7 +75,7 @@ static void test_definitions(void **state) {
       factors(ctx, w, sds[s], out);
       for (int k = 0; k < ROWS; k++) {
         double want = rows[i].definition(sds[s], times[k]);
-        /* products and quotients of a few factors of 1 ulp each */
+        /* a few products and quotients, with an error of 1 ulp each */
         if (!(fabs(out[k] - want) <= 16 * 0x1p-52 * want))
           fail_msg("%s at sigma_d %g, t %g: %.17g, expected %.17g", w->name, sds[s], times[k],
                    out[k], want);
