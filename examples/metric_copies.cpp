@@ -1,8 +1,8 @@
 /* metric_copies.cpp - a metric of your own, in C++: the share of samples that are copies.
  *
- * A sample is a copy where a row of the reference has the same features to within a tolerance,
- * relative to the length of the row. With the training data as the reference, it finds what a model
- * has memorised.
+ * A sample is a copy if its features are those of a row of the reference to within a tolerance,
+ * relative to the length of the row. With the training data as the reference, the metric shows how
+ * much a model has memorised.
  *
  *   c++ -std=c++17 metric_copies.cpp -o copies $(pkg-config --cflags --libs few)
  *   ./copies runs/student/model.safetensors fashion-mnist

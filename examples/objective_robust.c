@@ -1,5 +1,5 @@
-/* objective_robust.c - an objective of your own: diffusion whose distance is pseudo-Huber, which is
- * square near zero and grows linearly far off, so that outliers pull less.
+/* objective_robust.c - an objective of your own: diffusion with the pseudo-Huber distance. It is
+ * square near zero and grows linearly for large residuals, so outliers have less effect.
  *
  *   L = E[ sqrt(|r|^2 / D + c^2) - c ],   r = F(x_t, t) - v/sigma_d,   D values per row,
  *   x_t = cos(t) x0 + sin(t) z,   v = dx_t/dt = cos(t) z - sin(t) x0.
@@ -23,7 +23,7 @@ static const struct few_option options[] = {
     FEW_OPT_REAL(struct robust_opts, p_std, "1.6", 0.01, 20, "standard deviation of it"),
     FEW_OPT_END};
 
-/* Called once: it leaves a graph, which few differentiates, plans and replays at each step. */
+/* Called once. Builds a graph, which few differentiates, plans and replays at each step. */
 static void build(struct few_loss *l, const void *opts) {
   const struct robust_opts *o = opts;
   few_graph *g = l->g;

@@ -2,8 +2,8 @@
  *
  *     cc -std=c11 train_mlp.c $(pkg-config --cflags --libs few) -lm -o train_mlp && ./train_mlp
  *
- * The network is a graph; few_grad appends its derivatives; a plan computes the loss and the
- * gradient in one run; the update is one line of C.
+ * The network is a graph, to which few_grad appends the derivatives. A plan computes the loss and
+ * the gradient in one run. The update is one line of C.
  */
 #include <few/plan.h>
 #include <math.h>
@@ -11,12 +11,12 @@
 
 enum { ROWS = 64, HIDDEN = 32, PARAMS = 3 * HIDDEN, STEPS = 2000 };
 
-/* All parameters lie in one array: values first .. of it as a matrix. */
+/* All parameters are in one array. Returns its values from `first` on as a matrix. */
 static few_node matrix(few_graph *g, few_node all, int first, int rows, int columns) {
   return few_reshape(g, few_slice(g, all, 0, first, rows * columns), FEW_SHAPE(rows, columns));
 }
 
-/* mean((W2 tanh(W1 x + b) - sin(3 x))^2) over the rows, and its gradient. */
+/* Makes a plan of mean((W2 tanh(W1 x + b) - sin(3 x))^2) over the rows, and of its gradient. */
 static few_status plan_loss(few_plan **plan, few_graph *g) {
   few_node x = few_input(g, "x", FEW_REAL, FEW_SHAPE(ROWS, 1));
   few_node w = few_param(g, "w", FEW_SHAPE(PARAMS)), dw;

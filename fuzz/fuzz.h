@@ -1,7 +1,7 @@
 /* fuzz.h - included by every fuzz target.
  *
- * A target parses bytes and checks what must hold for every result. A violation is an abort, which
- * both a fuzzer and the replay detect. */
+ * A target parses bytes and checks what must hold for every result. If it does not hold, the target
+ * aborts, which both a fuzzer and the replay detect. */
 #ifndef FEW_FUZZ_H
 #define FEW_FUZZ_H
 
@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
     }                                                                        \
   } while (0)
 
-/* At most 256 MB a block: what a small input can ask for is small or refused. */
+/* Allocates at most 256 MB at a time. A small input must not need more, or must be refused. */
 static inline void *fuzz_alloc(void *user, size_t n) {
   (void)user;
   return n <= (size_t)256 << 20 ? malloc(n) : NULL;
@@ -40,7 +40,8 @@ static inline few_ctx *fuzz_ctx(void) {
   return ctx;
 }
 
-/* A failure comes with a sentence; true where there is something to look at. */
+/* Returns true if the call succeeded, so that there is a result to check. A failure must have a
+ * sentence. */
 static inline bool fuzz_ok(const few_ctx *ctx, few_status st) {
   FUZZ_REQUIRE(st == FEW_OK || strlen(few_error(ctx)) >= 10);
   return st == FEW_OK;

@@ -1,4 +1,4 @@
-/* Labels that were read are numbers of classes, and each path finds its label. */
+/* If a list of labels is read, no label is negative, and looking up a path gives its label. */
 #include "data/edm.h"
 #include "fuzz.h"
 

@@ -1,4 +1,4 @@
-/* Any block gives an orientation. */
+/* Any bytes give a valid orientation. */
 #include "fuzz.h"
 #include "io/exif.h"
 

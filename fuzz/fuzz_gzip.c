@@ -1,4 +1,4 @@
-/* A result is within the limit. */
+/* Unpacked data are not larger than the limit. */
 #include "fuzz.h"
 #include "io/gzip.h"
 

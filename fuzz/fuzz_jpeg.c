@@ -1,4 +1,4 @@
-/* A result is within the limit. */
+/* A decoded image is not larger than the limit. */
 #include "fuzz.h"
 #include "io/jpeg.h"
 

@@ -1,4 +1,4 @@
-/* A value that was read is the same after it is written and read again, unless its nesting is too
+/* If a value is read, it is the same after it was written and read again, unless its nesting is too
  * deep to write. */
 #include "fuzz.h"
 #include "io/json.h"

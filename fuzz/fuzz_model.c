@@ -1,4 +1,4 @@
-/* The model of a description has a description that gives the same model. */
+/* If a description gives a model, the description of that model gives the same model. */
 #include "fuzz.h"
 #include "model/model.h"
 

@@ -1,4 +1,4 @@
-/* An array that was read has all its numbers. */
+/* If an array is read, all its numbers are in the file. */
 #include "fuzz.h"
 #include "io/npy.h"
 

@@ -1,4 +1,4 @@
-/* A file of a fitted schedule gives a schedule that can be run, or an error. */
+/* A file gives a fitted schedule that can be run, or an error. */
 #include "fuzz.h"
 #include "model/run/olss_file.h"
 

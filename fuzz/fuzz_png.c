@@ -1,4 +1,6 @@
-/* A result is within the limit, and is the same after it is written and read again. */
+/* A decoded image is not larger than the limit, and is the same after it was written and read
+ * again.
+ * */
 #include "fuzz.h"
 #include "io/png.h"
 

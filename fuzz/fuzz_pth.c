@@ -1,4 +1,4 @@
-/* Tensors that were read have all their numbers. */
+/* If tensors are read, all their numbers are in the file. */
 #include "fuzz.h"
 #include "io/pth.h"
 

@@ -1,4 +1,4 @@
-/* Pairs that were read, and the options that they set, can be written and read back. */
+/* If a recipe is read, its pairs and the options that they set can be written and read back. */
 #include "base/recipe.h"
 #include "fuzz.h"
 
@@ -40,7 +40,7 @@ static void check_options(few_ctx *ctx, struct few_recipe *r) {
   struct few_recipe back;
   memset(&o, 0, sizeof o);
   FUZZ_REQUIRE(few_options_default(&o, ctx, table) == FEW_OK);
-  memcpy(&again, &o, sizeof o);                       /* padding too */
+  memcpy(&again, &o, sizeof o);                       /* also copies the padding */
   fuzz_ok(ctx, few__recipe_apply(ctx, r, table, &o)); /* what it set before failing is valid */
   fuzz_ok(ctx, few__recipe_check(ctx, r));
   FUZZ_REQUIRE(few__recipe_put_options(ctx, &t, "", table, &o) == FEW_OK);

@@ -1,4 +1,4 @@
-/* Each tensor of a file that was read can be read to its end. */
+/* If a file is read, each of its tensors can be read to its end. */
 #include "fuzz.h"
 #include "io/safetensors.h"
 

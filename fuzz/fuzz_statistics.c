@@ -1,4 +1,4 @@
-/* Statistics that were read fill a set, whose covariance and rows are finite. */
+/* If statistics are read, they fill a set, whose moments and rows are finite. */
 #include <math.h>
 
 #include "eval/statistics.h"

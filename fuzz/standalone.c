@@ -2,8 +2,8 @@
  *
  *   fuzz_x FILE|FOLDER ...
  *
- * Each file is tried whole, truncated, and with single bytes changed by a fixed rule, in a block of
- * exactly its size, so that a sanitizer detects reading past the end. */
+ * Each file is tried whole, truncated, and with single bytes changed by a fixed rule. It is in a
+ * block of exactly its size, so a sanitizer detects reading past the end. */
 #include "fuzz.h"
 #include "io/file.h"
 

@@ -1,4 +1,5 @@
-/* Progress as text: never wider than the terminal, with correct speed and remaining time. */
+/* Progress as text is never wider than the terminal, and has the correct speed and remaining time.
+ */
 #include "cli/progress.c" /* the program's own, not part of the library */
 #include "testing.h"
 

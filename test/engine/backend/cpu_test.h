@@ -11,8 +11,8 @@
   for (few_isa isa = 0; isa < FEW_ISA_COUNT; isa++) \
     if (few__isa_runs(isa))
 
-/* Storage of an f32 call: a bit for each operand stored in bf16, and whether the result is. All
- * arrays begin at a cache line or, if `unaligned`, one number after it. */
+/* How the arrays of an f32 call are stored: which operands, one bit each, and whether the result is
+ * in bf16. All arrays begin at a cache line or, if `unaligned`, one number after it. */
 struct stored {
   unsigned in;
   bool out, direct, unaligned;
@@ -39,7 +39,7 @@ static inline void *to_stored(bool bf16, const double *x, int64_t n) {
 
 static inline size_t number_bytes(bool bf16) { return bf16 ? sizeof(uint16_t) : sizeof(float); }
 
-/* The same after `skip` unused numbers. */
+/* Stores x in f32 or bf16, after `skip` unused numbers. */
 static inline char *to_place(int64_t skip, bool bf16, const double *x, int64_t n) {
   const size_t bytes = (size_t)n * number_bytes(bf16), before = (size_t)skip * number_bytes(bf16);
   void *numbers = to_stored(bf16, x, n);
@@ -49,8 +49,8 @@ static inline char *to_place(int64_t skip, bool bf16, const double *x, int64_t n
   return to;
 }
 
-/* The result of the f32 kernel as doubles, yours to free. The result and the scratch are between
- * guard bytes, and the scratch is full of NaN, since a kernel must not read what it has not
+/* Runs the f32 kernel. Returns the result as doubles, yours to free. The result and the scratch are
+ * between guard bytes. The scratch is full of NaN, since a kernel must not read what it has not
  * written. */
 static inline double *apply_cpu_as(few_isa isa, const struct op_call *t, struct stored as) {
   const struct few_kernel k = few__backend_cpu_isa(isa)->kernel[FEW_F32][t->op];
@@ -122,7 +122,7 @@ static inline void check_cpu_as(few_isa isa, const struct op_call *t, struct sto
   free(z);
 }
 
-/* The same on every instruction set, all in f32. */
+/* Checks the kernel on every instruction set, with all arrays in f32. */
 static inline void check_cpu(const struct op_call *t, const double *y, const double *magnitude,
                              double terms) {
   FOR_EACH_ISA(isa) check_cpu_as(isa, t, (struct stored){0}, y, magnitude, terms);
@@ -137,8 +137,9 @@ static inline void check_cpu_ways(few_isa isa, const struct op_call *t, const do
                  y, magnitude, terms);
 }
 
-/* The same on every instruction set. With `bf16`, all the other ways to store the operands and the
- * result are checked instead; the operands must then be bf16 numbers, as from stored_array(). */
+/* Checks the kernel on every instruction set: with all arrays in f32, or, if `bf16`, in all other
+ * ways to store operands and result. The operands must then be bf16 numbers, as from
+ * stored_array(). */
 static inline void check_cpu_stored(bool bf16, const struct op_call *t, const double *y,
                                     const double *magnitude, double terms) {
   if (!bf16) {
@@ -157,7 +158,7 @@ static inline double *stored_array(bool bf16, uint64_t stream, int64_t n) {
   return x;
 }
 
-/* A small random whole number in [0, n), the `at`-th of a stream. */
+/* Returns a random whole number in [0, n), the `at`-th of a stream. */
 static inline int pick(uint64_t stream, int at, int n) {
   uint32_t w[4];
   few__rng_block(&(struct few_rng){.seed = 2, .row = stream, .purpose = FEW_RNG_CHECK},
@@ -165,8 +166,8 @@ static inline int pick(uint64_t stream, int at, int n) {
   return (int)(w[0] % (uint32_t)n);
 }
 
-/* `count` products [m x n] = [m x k] [k x n]; ta, tb: a factor is stored transposed; the second may
- * be shared. */
+/* A call that computes `count` products [m x n] = [m x k] [k x n]. ta and tb: the first or second
+ * factor is stored transposed. The second factor may be shared by all products. */
 static inline struct op_call matmul_call(int64_t count, int64_t m, int64_t n, int64_t k, int ta,
                                          int tb, bool shared) {
   struct op_call c = {FEW_OP_MATMUL, .attr.matmul = {ta, tb}, .n_in = 2};

@@ -1,10 +1,10 @@
 /* kernel_test.h - calls reference kernels directly, on tensors of doubles.
  *
- * Describe a call in struct op_call; `apply` runs the f64 kernel and returns its result,
+ * A struct op_call describes a call. `apply` runs the f64 kernel and returns its result.
  * `check_f32` runs the f32 kernel on the same inputs (random_array gives numbers that are floats)
- * and compares: |y32 - y64| <= terms * FLT_EPSILON * magnitude, where magnitude bounds the sum of
- * |terms| of each element. Every run is between guard bytes.
- */
+ * and checks |y32 - y64| <= terms * FLT_EPSILON * magnitude, where magnitude bounds the sum of
+ * |terms| of each element. Every result is between guard bytes.
+ * */
 #ifndef FEW_KERNEL_TEST_H
 #define FEW_KERNEL_TEST_H
 
@@ -29,7 +29,7 @@ struct op_call {
   struct few_replay_key key;
 };
 
-/* `bytes` between two guards; free with guard_free, which checks them. */
+/* Returns `bytes` bytes between two guards. Free them with guard_free, which checks the guards. */
 static inline void *guard_new(size_t bytes) {
   size_t whole = (bytes + GUARD - 1) / GUARD * GUARD + 2 * GUARD;
   unsigned char *p = aligned_alloc(GUARD, whole);
@@ -101,14 +101,14 @@ static inline double *new_array(int64_t n) {
   return x;
 }
 
-/* The f64 result, which is yours to free. */
+/* Runs the f64 kernel. Returns its result, which is yours to free. */
 static inline double *apply(const struct op_call *t) {
   double *y = new_array(count_of(t->out));
   apply_as(FEW_F64, t, y);
   return y;
 }
 
-/* The f32 result is within terms * FLT_EPSILON * magnitude[k] of the f64 result y. */
+/* Checks that the f32 result is within terms * FLT_EPSILON * magnitude[k] of the f64 result y. */
 static inline void check_f32(const struct op_call *t, const double *y, const double *magnitude,
                              double terms) {
   const int64_t n = count_of(t->out);
@@ -119,8 +119,8 @@ static inline void check_f32(const struct op_call *t, const double *y, const dou
   free(single);
 }
 
-/* The same for an op that is linear in each operand with positive coefficients: the sum of |terms|
- * is the op on |operands|. */
+/* Checks the f32 result of an op that is linear in each operand with positive coefficients. The sum
+ * of |terms| is then the op on |operands|. */
 static inline void check_f32_linear(const struct op_call *t, const double *y, double terms) {
   struct op_call absolute = *t;
   double *copy[FEW_MAX_IN] = {0};
@@ -136,7 +136,7 @@ static inline void check_f32_linear(const struct op_call *t, const double *y, do
   for (int i = 0; i < t->n_in; i++) free(copy[i]);
 }
 
-/* Normal numbers that are floats. Different streams give different arrays. */
+/* Returns normal random numbers that are floats. Different streams give different arrays. */
 static inline double *random_array(uint64_t stream, int64_t n) {
   double *x = new_array(n);
   few__rng_normal_f64(&(struct few_rng){.seed = 1, .row = stream, .purpose = FEW_RNG_CHECK}, n, x);
@@ -150,7 +150,7 @@ static inline double inner(const double *a, const double *b, int64_t n) {
   return s;
 }
 
-/* sum |a b|, which rounding errors of inner(a, b) are relative to. */
+/* Returns sum |a b|. Rounding errors of inner(a, b) are relative to it. */
 static inline double inner_abs(const double *a, const double *b, int64_t n) {
   double s = 0;
   for (int64_t k = 0; k < n; k++) s += fabs(a[k] * b[k]);

@@ -1,15 +1,15 @@
 /* Attention, its tangent and its gradient on the CPU backend against ref's f64.
  *
- * The bounds follow one rounding unit e through the formulas. With S = max_j scale sum_d |q_d k_jd|
- * for a query, a score is off by at most (D + 2) S e, so a probability by a relative
+ * The bounds follow one rounding unit e through the formulas. Let S = max_j scale sum_d |q_d k_jd|
+ * for a query. A score is off by at most (D + 2) S e, so a probability has the relative error
  *
  *     E = 2 ((D + 2) S + S + T + 8) e
  *
  * (both ends of the exponent, its rounding, the sum over T, exp and the division). Then y is off by
  * E sum_j P |v|; the tangent and the gradient carry the same E through sums of their |terms|.
  *
- * Where units for bf16 compute products, P and other factors of values, queries and keys are
- * rounded to bf16: each term is off by 2^-8 of itself, 2^15 e.
+ * If matrix units for bf16 compute products, P and other factors of values, queries and keys are
+ * rounded to bf16. Each term is then off by 2^-8 of itself, which is 2^15 e.
  */
 #include "cpu_test.h"
 
@@ -38,7 +38,7 @@ static double dot_abs(const double *a, const double *b, int64_t n) {
   return sum;
 }
 
-/* The probabilities of query i, and E / e. */
+/* Writes the probabilities of query i. Returns E / e. */
 static double row(const struct setting *s, int64_t n, int64_t head, int64_t i, double *p) {
   const double *q = s->x + at(s, n, i, 0, head);
   double top = -INFINITY, sum = 0, most = 0;
@@ -54,7 +54,7 @@ static double row(const struct setting *s, int64_t n, int64_t head, int64_t i, d
   return 2 * ((D + 2) * most + most + T + 8);
 }
 
-/* Bounds of the value in b, of the tangent in tb (NULL: no tangent). */
+/* Writes bounds of the value into b and bounds of the tangent into tb (NULL: no tangent). */
 static void bound_value(const struct setting *s, double *b, double *tb) {
   double *p = new_array(s->T);
   for (int64_t n = 0; n < s->N; n++)

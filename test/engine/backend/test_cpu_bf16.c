@@ -1,6 +1,6 @@
 /* Products and convolutions of the CPU backend with factors and results in bf16, on every
  * instruction set: on matrix units, and the same kernels in plain C. Inputs are bf16 numbers, so
- * products are exact and only sums round, and results that are stored in bf16. */
+ * products are exact. Only sums are rounded, and results that are stored in bf16. */
 #include "cpu_test.h"
 
 static double *bf16_array(uint64_t stream, int64_t n) {
@@ -9,7 +9,7 @@ static double *bf16_array(uint64_t stream, int64_t n) {
   return x;
 }
 
-/* Every way to store operands and result is within the bound of a chain of `terms` sums. */
+/* Checks every way to store operands and result. The bound is that of `terms` sums in a chain. */
 static void check(struct op_call c, int64_t terms) {
   double *x[2], *absolute[2];
   for (int i = 0; i < 2; i++) {
@@ -77,7 +77,7 @@ static void test_product_empty(void **state) {
   check(matmul_call(0, 5, 4, 3, 0, 0, true), 3);
 }
 
-/* A row's bits are the same among few rows and among many. */
+/* A row has the same bits in a product of few rows and in one of many. */
 static void test_row_alone(void **state) {
   (void)state;
   enum { M = 37, N = 50, K = 300 };

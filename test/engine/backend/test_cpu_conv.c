@@ -44,7 +44,7 @@ static int64_t terms_of(const struct layer *l, int which) {
   return l->k * l->k * (which == X ? l->co : l->ci);
 }
 
-/* ---- Other algorithms: chains of at most 2 roundings per term ---- */
+/* ---- Algorithms other than Winograd's: at most 2 roundings per term ---- */
 
 static void check_general(struct layer l) {
   double *t[3], *absolute[3];
@@ -118,9 +118,9 @@ static double amplification(int outputs, int taps) {
   return worst; /* = sqrt(.) squared */
 }
 
-/* The largest relative rms error to expect. A path through the transforms and the sum rounds
- * `terms` + 22 times (3 per dimension for B, 4 each for G and A), or twice as often without fused
- * multiply-adds. Roundings are independent, so their squares add. */
+/* Returns the largest relative rms error to expect. A term is rounded `terms` + 22 times in the
+ * transforms and the sum (3 times per dimension for B, 4 times each for G and A), or twice as often
+ * without fused multiply-adds. Roundings are independent, so their squares add. */
 static double relative_rms(const struct layer *l, int which) {
   const double sums = which == W ? (double)terms_of(l, which) / 16 : (double)terms_of(l, which) / 9;
   const double rounds = sqrt(2 * (sums + 22)) * FLT_EPSILON / 2;
@@ -201,7 +201,7 @@ static void test_direct(void **state) {
 
 /* ---- Identities ---- */
 
-/* <y, conv(x,w)> = <x, dx(y,w)> = <w, dw(x,y)>: three sums over independent elementwise errors. */
+/* <y, conv(x,w)> = <x, dx(y,w)> = <w, dw(x,y)>. The errors of elements are independent. */
 static void test_adjoint(void **state) {
   (void)state;
   static const struct layer layers[] = {{2, 14, 14, 32, 48, 3, 1, 1}, {3, 7, 7, 64, 33, 3, 1, 1}};

@@ -2,7 +2,8 @@
  * blocks. */
 #include "cpu_test.h"
 
-/* A chain of k multiply-adds rounds at most 2k times (no fused ones), by half an epsilon each. */
+/* A sum of k products rounds at most 2 k times (without fused multiply-adds), by half an
+ * epsilon. */
 static void check(int64_t count, int64_t m, int64_t n, int64_t k, int ta, int tb, bool shared) {
   struct op_call c = matmul_call(count, m, n, k, ta, tb, shared);
   double *x[2], *absolute[2];

@@ -1,5 +1,5 @@
-/* Elementary functions against the C library's doubles in ulp, pointwise kernels and fused programs
- * against ref's f64, in f32 and in bf16, on every instruction set. */
+/* Elementary functions are compared with the C library's doubles, in ulp. Pointwise kernels and
+ * fused programs in f32 and in bf16 are compared with ref's f64. On every instruction set. */
 #include "cpu_test.h"
 #include "engine/op/op.h"
 
@@ -11,11 +11,11 @@ static double to_float(uint32_t bits) {
   return (double)x;
 }
 
-/* Distance in units of the last place of the float nearest to y. */
+/* Returns the error of `got` in units of the last place of the float nearest to y. */
 static double ulps(double got, double y) {
   if (isnan(y) || isnan(got)) return isnan(y) && isnan(got) ? 0 : INFINITY;
   if (got == y || isinf((float)y) || isinf(y)) return got == (double)(float)y ? 0 : INFINITY;
-  if (isinf(got)) got = copysign(0x1p128, got); /* the float that would follow */
+  if (isinf(got)) got = copysign(0x1p128, got); /* the number that would follow the largest float */
   int e;
   frexp(y, &e);
   return fabs(got - y) / ldexp(1, e - 24 < -149 ? -149 : e - 24);
@@ -100,8 +100,8 @@ static const struct {
 #include "few/each_op.h"
 };
 
-/* A bound on the intermediate values of the op's formula at x. Derivatives are below 2 where the
- * formula has inner roundings. */
+/* Returns a bound on the intermediate values of the op's formula at x. The slope by which a later
+ * operation multiplies their rounding errors is below 2. */
 static double reach(few_op op, const double *x, double y) {
   switch (op) {
     case FEW_OP_SUB:
@@ -143,7 +143,7 @@ static struct few_shape choose_shape(uint64_t stream, struct few_shape whole) {
   return s;
 }
 
-/* Element k of `whole` read from an operand of shape s. */
+/* Returns the element of an operand of shape s that is broadcast to element k of `whole`. */
 static double broadcast_at(const double *x, struct few_shape s, struct few_shape whole, int64_t k) {
   int64_t at = 0, step = 1;
   for (int d = s.rank - 1; d >= 0; d--) {
@@ -237,8 +237,8 @@ static struct trial make_trial(uint64_t id, bool bf16) {
   return t;
 }
 
-/* Value and error bound of one instruction, from those of its operands: the slopes of `mixed`, and
- * 4 roundings for the longer formulas. */
+/* Computes value and error bound of one instruction from those of its operands: errors are
+ * multiplied by the slopes of `mixed`, and 4 roundings are added for the longer formulas. */
 static void follow(const struct few_instruction *code, const double *x, const double *e, double *y,
                    double *ey) {
   const double eps = FLT_EPSILON;
@@ -268,8 +268,8 @@ static void follow(const struct few_instruction *code, const double *x, const do
   *ey += 2 * eps * fabs(*y);
 }
 
-/* Computes element k of all outputs. False if the numbers become too large or too inexact for
- * floats. */
+/* Computes element k of all outputs. Returns false if the numbers become too large or too inexact
+ * for floats. */
 static bool expect(const struct trial *t, int64_t k, double *want, double *bound) {
   double value[FEW_PROGRAM_LEAVES + FEW_PROGRAM_MAX], error[FEW_PROGRAM_LEAVES + FEW_PROGRAM_MAX];
   const struct few_program *p = &t->program;

@@ -1,5 +1,5 @@
-/* Sums, broadcasts, transposes, norms, softmax and resampling of the CPU backend against ref's f64,
- * in f32 and in bf16. */
+/* Sums, broadcasts, transposes, norms, softmax and resampling of the CPU backend in f32 and in
+ * bf16, compared with ref's f64. */
 #include "cpu_test.h"
 
 static const struct few_shape wholes[] = {
@@ -22,7 +22,9 @@ static struct few_shape some_ones(uint64_t stream, struct few_shape s, bool firs
   return s;
 }
 
-/* 32 terms in a float lane, at most 6 to fold lanes, one to round the result. */
+/* An element is rounded 32 times in a lane of floats, at most 6 times to add lanes, once at the
+ * end.
+ * */
 static void check_sum(bool bf16, struct few_shape whole, struct few_shape part) {
   double *x = stored_array(bf16, 3, count_of(whole));
   const struct op_call c = {FEW_OP_SUM, .out = part, .n_in = 1, .shape = {whole}, .in = {x}};
@@ -120,9 +122,9 @@ static const struct norm_case norms[] = {
     {{4, {1, 40, 40, 24}}, 8, 5, 1},
 };
 
-/* Bound of the terms of an element: 1 + |y| for the value (the error of the mean is a few roundings
- * of the mean distance, that of the deviation is relative); for the derivative, every term of
- * r (d - mean(d) - y mean(y d)) with |.| inside, where mean|y| <= 1. */
+/* Writes bounds of the terms of each element. For the value it is 1 + |y|: the error of the mean is
+ * a few roundings of the mean distance, that of the deviation is relative. For the derivative it is
+ * r (d - mean(d) - y mean(y d)) with the absolute value of every term, where mean|y| <= 1. */
 static void norm_magnitude(const struct op_call *c, const double *y, double *magnitude) {
   const int64_t N = c->out.dim[0], C = c->out.dim[c->out.rank - 1], groups = c->attr.norm.groups;
   const int64_t P = N ? count_of(c->out) / N / C : 0, width = C / groups;
@@ -159,7 +161,7 @@ static double *norm_input(bool bf16, const struct norm_case *t) {
   return x;
 }
 
-/* 64 terms in a lane, 6 to fold, and as many again through the deviation. */
+/* 64 roundings in a lane, 6 to add lanes, and as many again for the deviation. */
 static void check_norm(bool bf16, const struct norm_case *t, bool center, bool tangent) {
   const int64_t n = count_of(t->shape);
   double *x = norm_input(bf16, t), *d = stored_array(bf16, 7, n), *magnitude = new_array(n);
@@ -184,8 +186,9 @@ static void test_norm(void **state) {
     for (int kind = 0; kind < 8; kind++) check_norm(kind >> 2, &norms[t], kind & 1, kind >> 1 & 1);
 }
 
-/* norm(x) g and norm_tangent(x, d) g as one program. The bits of `way` say what is stored in bf16:
- * x, d, g, both results. If `alias`, a result that is stored like x, or d, is written over it. */
+/* Runs norm(x) g and norm_tangent(x, d) g as one program. The bits of `way` say what is stored in
+ * bf16: x, d, g, both results. If `alias`, the results are written over x and d, provided that they
+ * are stored alike. */
 static void run_norm_program(few_isa isa, const struct op_call *t, const double *g, unsigned way,
                              bool alias, double *out[2]) {
   const struct few_kernel k = few__backend_cpu_isa(isa)->fused[FEW_F32];
@@ -271,7 +274,7 @@ static void test_norm_program(void **state) {
 
 /* ---- Softmax ---- */
 
-/* The rounding error of the exponent is relative to its size; a lane adds 64 terms. */
+/* The rounding error of an exponent is relative to its size. A lane adds 64 terms. */
 static void check_softmax(bool bf16, struct few_shape s) {
   const int64_t n = count_of(s), len = s.dim[s.rank - 1];
   double *x = random_array(8, n), *magnitude = new_array(n);
@@ -298,7 +301,7 @@ static void test_softmax(void **state) {
 
 /* ---- Resampling and random numbers ---- */
 
-/* A sum of taps squared terms. The weights are positive and rounded once. */
+/* An element is a sum of taps^2 terms. The weights are positive and rounded once. */
 static void check_resample(bool bf16, struct few_shape small, int taps, bool up) {
   struct few_shape large = small;
   large.dim[1] *= 2;

@@ -1,8 +1,8 @@
-/* Kernels of the CPU backend that move numbers, in f32 and in bf16: slice, pad and concat, and
- * every number of bf16 through every kernel that copies. */
+/* Kernels of the CPU backend that move numbers, in f32 and in bf16: slice, pad and concat. Every
+ * kernel that copies is also tried with every number of bf16. */
 #include "cpu_test.h"
 
-/* Operands before the axis, and of it: 1 and 17 fill no vector, 600 several. */
+/* Shapes of operands. 1 and 17 numbers do not fill a vector, 600 fill several. */
 static const struct few_shape shapes[] = {{1, {1}},        {1, {600}},         {2, {5, 17}},
                                           {3, {2, 7, 32}}, {4, {2, 3, 5, 16}}, {4, {3, 1, 2, 600}},
                                           {2, {0, 4}},     {3, {2, 0, 3}},     {4, {2, 8, 8, 64}}};
@@ -98,7 +98,7 @@ static void test_patterns(void **state) {
   free(x);
 }
 
-/* A whole transpose: rows and columns change places, and back. */
+/* A transpose moves every number of bf16 to its place unchanged. */
 static void test_patterns_transposed(void **state) {
   (void)state;
   const struct few_shape square = {2, {256, 256}};

@@ -1,5 +1,5 @@
-/* test_ref_attention.c - attention against scores, softmax and mean written out; the dual against
- * central differences; the gradient as the adjoint of the dual's tangent.
+/* test_ref_attention.c - attention is compared with its formula (scores, softmax, mean), the dual
+ * with central differences. The gradient is the adjoint of the dual's tangent.
  */
 #include "kernel_test.h"
 
@@ -47,8 +47,9 @@ static double largest(const double *x, int64_t n) {
   return m;
 }
 
-/* Relative roundings of a probability: D + 4 in a score, relative to its bound and both in it and
- * in the sum, as exp makes absolute errors relative; then exp, sum and quotient. */
+/* Returns the number of relative roundings of a probability. A score has D + 4, relative to its
+ * bound. exp makes this absolute error relative, both in the numerator and in the sum. Then come
+ * exp, sum and quotient. */
 static double probability_terms(struct size s, const double *qkv) {
   return 2 * ((double)s.D + 4) * score_bound(s, qkv) + 6;
 }
@@ -98,8 +99,8 @@ static void test_attention_is_sharp(void **state) {
   }
 }
 
-/* Central differences with h = 2^-17: errors h^2 |f'''| / 6 and eps |f| / h, both below 1e-9 times
- * derivatives of at most a few hundred. */
+/* Central differences with h = 2^-17 have the errors h^2 |f'''| / 6 and eps |f| / h. Both are below
+ * 1e-9 times derivatives of at most a few hundred. */
 static void test_attention_dual(void **state) {
   (void)state;
   const double h = 0x1p-17, tol = 1e-7;
@@ -121,7 +122,8 @@ static void test_attention_dual(void **state) {
       assert_true(yt[k] == y[k]);
       assert_close(yt[m + k], (yp[k] - ym[k]) / (2 * h), tol);
     }
-    /* |t_x| <= scale (|dq||k| + |q||dk|); t_y is twice that times v, and dv. */
+    /* The tangent of a score is at most scale (|dq||k| + |q||dk|). That of the result is at most
+     * twice this times v, plus dv. */
     const double v = largest(x, n), dv = largest(d, n);
     for (int64_t k = 0; k < 2 * m; k++)
       magnitude[k] = k < m ? v : 4 * (double)s.D * scale_of(s) * v * dv * v + dv;
@@ -144,7 +146,8 @@ static void test_attention_grad(void **state) {
     double *yt = apply(&dual), *dx = apply(&grad);
     const double tol = 1e-12 * (inner_abs(dy, yt + m, m) + inner_abs(dx, d, n));
     assert_close(inner(dy, yt + m, m), inner(dx, d, n), tol);
-    /* |dy v| <= D max max; G sums to at most twice that; keys and values get T such rows. */
+    /* |dy v| <= D max|dy| max|v|. The gradients of the scores sum to at most twice that, and keys
+     * and values sum T such rows. */
     const double v = largest(x, n), u = largest(dy, m);
     for (int64_t k = 0; k < n; k++)
       magnitude[k] = (double)s.T * (2 * scale_of(s) * (double)s.D * u * v * v + u);

@@ -1,7 +1,8 @@
-/* test_ref_linear.c - matmul against the definition, convolutions by hand and by adjointness. */
+/* test_ref_linear.c - matmul is compared with its definition. Convolutions are computed by hand and
+ * checked by adjointness. */
 #include "kernel_test.h"
 
-/* Element (i, j) of matrix l of x, which is stored [.., rows, cols], or transposed. */
+/* Returns element (i, j) of matrix l of x, which is stored [.., rows, cols], or transposed if t. */
 static double element(const double *x, int64_t l, int64_t rows, int64_t cols, bool t, int64_t i,
                       int64_t j) {
   return x[l * rows * cols + (t ? j * rows + i : i * cols + j)];
@@ -163,7 +164,7 @@ static void test_resample_adjoint(void **state) {
 static void test_resample_by_hand(void **state) {
   (void)state;
   const double x[8] = {1, 2, 3, 4, 5, 6, 7, 8};
-  /* Two rows of two pixels of two channels: nearest neighbour, then the 2x2 mean gives x back. */
+  /* Nearest neighbour, then the 2x2 mean, gives x back: two rows of two pixels of two channels. */
   const struct few_shape small = FEW_SHAPE(1, 2, 2, 2), large = FEW_SHAPE(1, 4, 4, 2);
   const struct op_call up = resample(FEW_OP_UP, small, large, 2, box, x);
   double *y = apply(&up);
@@ -174,7 +175,8 @@ static void test_resample_by_hand(void **state) {
   const struct op_call down = resample(FEW_OP_DOWN, large, small, 2, box, y);
   double *z = apply(&down);
   for (int k = 0; k < 8; k++) assert_true(z[k] == x[k]);
-  /* [1,3,3,1] on a row of ones, 2 high: weights that fall outside are lost, in both directions. */
+  /* The filter [1,3,3,1] on ones, in two rows. Weights outside the image are lost, in both
+   * directions. */
   const double ones[8] = {1, 1, 1, 1, 1, 1, 1, 1};
   const struct op_call edge =
       resample(FEW_OP_DOWN, FEW_SHAPE(1, 2, 4, 1), FEW_SHAPE(1, 1, 2, 1), 4, tent, ones);

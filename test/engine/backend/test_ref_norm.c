@@ -1,5 +1,5 @@
-/* test_ref_norm.c - norm by its statistics, its derivative by central differences and symmetry,
- * softmax by its definition.
+/* test_ref_norm.c - checks the norm by its statistics, its derivative by central differences and by
+ * symmetry, and softmax by its definition.
  */
 #include "kernel_test.h"
 
@@ -97,8 +97,9 @@ static void test_norm_of_constant(void **state) {
   free(y);
 }
 
-/* Central differences of step h err by h^2 |f'''| / 6 and by rounding eps |f| / h; with h = 2^-17
- * both are below 1e-9 for norms with eps = 1/8, whose derivatives are at most a few hundred. */
+/* Central differences of step h have the error h^2 |f'''| / 6 and the rounding error eps |f| / h.
+ * With h = 2^-17 both are below 1e-9 for norms with eps = 1/8, whose derivatives are at most a few
+ * hundred. */
 static void test_norm_tangent(void **state) {
   (void)state;
   const double eps = 0.125, h = 0x1p-17, tol = 1e-8;
@@ -142,8 +143,8 @@ static void test_softmax(void **state) {
       for (int64_t k = 0; k < last; k++) {
         assert_close(y[row + k], exp(x[row + k]) / sum,
                      (double)(last + 8) * DBL_EPSILON * y[row + k]);
-        /* x - max is rounded once, relative to at most 2 spread, and exp keeps absolute errors of
-         * its argument as relative ones. */
+        /* x - max is rounded once, relative to at most 2 spread. exp turns an absolute error of its
+         * argument into a relative error. */
         magnitude[row + k] = y[row + k] * (1 + 4 * spread);
       }
     }

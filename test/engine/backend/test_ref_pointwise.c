@@ -1,4 +1,5 @@
-/* test_ref_pointwise.c - expressions against libm, broadcasting of each operand, aliasing. */
+/* test_ref_pointwise.c - expressions are compared with libm. Also broadcasting of each operand, and
+ * aliasing. */
 #include "kernel_test.h"
 
 /* The definitions, written from the mathematics and not taken from ops.def. */
@@ -14,7 +15,7 @@ static double affine(double x) { return 3 * x - 0.25; }
 static const struct {
   few_op op;
   double (*f)(double);
-  bool positive; /* of operands greater than 0 */
+  bool positive; /* operands must be greater than 0 */
 } unary[] = {
     {FEW_OP_EXP, exp, false},   {FEW_OP_LOG, log, true},          {FEW_OP_SIN, sin, false},
     {FEW_OP_COS, cos, false},   {FEW_OP_TANH, tanh, false},       {FEW_OP_ATAN, atan, false},
@@ -37,7 +38,7 @@ static const struct {
     {FEW_OP_MAX, fmax}, {FEW_OP_MIN, fmin}, {FEW_OP_LESS, less},
 };
 
-/* Results are a handful of roundings of terms no larger than 1 + |x|^3 + |y|. */
+/* A result has a few roundings of terms no larger than 1 + |x|^3 + |y|. */
 enum { ROUNDINGS = 16 };
 
 static void test_unary(void **state) {
@@ -75,7 +76,7 @@ static void test_saturation(void **state) {
   }
 }
 
-/* Element of an operand that belongs to element k of the result. */
+/* Returns the element of an operand that belongs to element k of the result. */
 static double broadcast_get(struct few_shape s, const double *x, struct few_shape out, int64_t k) {
   int64_t index[FEW_MAX_RANK] = {0}, at = 0;
   for (int d = out.rank - 1; d >= 0; d--) {
@@ -130,7 +131,7 @@ static void test_select_broadcasts(void **state) {
   const struct few_shape shape[] = {{3, {2, 1, 3}}, {3, {1, 4, 3}}, {3, {2, 4, 1}}};
   const struct few_shape out = {3, {2, 4, 3}};
   const double condition[6] = {0, 1, -0.0, 2, 0, -1};
-  for (int turn = 0; turn < 3; turn++) { /* each shape in each place */
+  for (int turn = 0; turn < 3; turn++) { /* each operand has each of the shapes */
     double *c3 = new_array(24);
     struct few_shape s[3];
     for (int k = 0; k < 3; k++) s[k] = shape[(k + turn) % 3];

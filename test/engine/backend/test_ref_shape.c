@@ -1,7 +1,7 @@
 /* test_ref_shape.c - ops that move or add numbers, and the random sources. */
 #include "kernel_test.h"
 
-/* Row-major index of element k of s, and back. */
+/* Writes the index of element k of s along each dim, in row-major order. */
 static void unravel(struct few_shape s, int64_t k, int64_t *index) {
   for (int d = s.rank - 1; d >= 0; d--) {
     index[d] = k % s.dim[d];
@@ -58,7 +58,7 @@ static void test_broadcast_and_sum(void **state) {
   }
 }
 
-/* 2^24 + 1 + 1 in float steps is 2^24; through doubles it is right. */
+/* 2^24 + 1 + 1 is 2^24 if it is added in floats. Added in doubles, it is exact. */
 static void test_sum_is_double(void **state) {
   (void)state;
   const double x[3] = {16777216, 1, 1};
@@ -99,8 +99,8 @@ static void test_transpose(void **state) {
   check_transpose(FEW_SHAPE(2, 3, 2, 1, 3, 2), (int[]){4, 2, 5, 0, 3, 1});
 }
 
-/* Cutting x along an axis in three and joining it again is x; padding the middle piece and adding
- * nothing else leaves zeros where the others were. */
+/* Cutting x along an axis into three pieces and joining them gives x. Padding the middle piece
+ * gives x with zeros in place of the other two. */
 static void test_slice_concat_pad(void **state) {
   (void)state;
   const struct few_shape s = FEW_SHAPE(4, 6, 5);
@@ -162,7 +162,8 @@ static void test_onehot(void **state) {
   }
 }
 
-/* Row 3 of a batch that begins at 0 is row 0 of one that begins at 3; other keys, other numbers. */
+/* Row 3 of a batch that begins at 0 is row 0 of a batch that begins at 3. Other keys give other
+ * numbers. */
 static void test_random(void **state) {
   (void)state;
   const few_op ops[] = {FEW_OP_RANDN, FEW_OP_RANDU};
@@ -190,7 +191,7 @@ static void test_random(void **state) {
     }
 }
 
-/* The kernel is rng.h row by row, and the number types draw the same numbers. */
+/* The kernel gives the numbers of rng.h, row by row, the same in both number types. */
 static void test_random_is_the_stream(void **state) {
   (void)state;
   struct op_call c = {FEW_OP_RANDN, .attr.random = {FEW_RNG_NOISE}, .out = FEW_SHAPE(2, 7)};

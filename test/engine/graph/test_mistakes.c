@@ -1,5 +1,5 @@
-/* After a mistake in a call of few/graph.h the graph has an error with a sentence; the program goes
- * on. */
+/* After a wrong call of few/graph.h the graph has an error with a sentence, and the program
+ * continues. */
 #include "few/check.h"
 #include "few/graph.h"
 #include "testing.h"

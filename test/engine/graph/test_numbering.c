@@ -1,5 +1,5 @@
 /* Value numbering: equal expressions are one node and others are not, even after the table has
- * grown; what simplification does and must not do; scopes of nodes. */
+ * grown. Also what simplification does and must not do, and the scopes of nodes. */
 #include "testing.h"
 
 #include "engine/op/op.h"

@@ -1,16 +1,17 @@
-/* Every row of ops.def has examples. On each of them the tangent passes the test by central
- * differences and the cotangent the adjoint test. Both are repeated for the tangent as a function:
- * a loss with a JVP inside needs the derivative of a derivative. */
+/* Every op of ops.def has examples. On each example the tangent is compared with central
+ * differences, and the cotangent passes the adjoint test. Then both are repeated with the tangent
+ * in place of the op, because a loss with a JVP inside needs the derivative of a derivative. */
 #include "testing.h"
 
 #include "engine/op/op.h"
 #include "few/check.h"
 
-/* Central differences at h = 1e-5 leave h^2 f'''/6 + eps |f| / h: 1e-10 + 2e-11 for values of order
- * one; a hundred times that allows for third derivatives of examples. A wrong rule gives 1e-2. */
+/* The error of central differences is h^2 f'''/6 + eps |f| / h. With h = 1e-5 this is 1e-10 + 2e-11
+ * for values of order one. The bound is a hundred times larger, for examples with large third
+ * derivatives. A wrong rule gives 1e-2. */
 enum { STEPS = 2 };
 static const double difference_bound = 1e-8;
-/* Sums of fewer than 1e3 products of order one in f64. */
+/* For sums of fewer than 1e3 products of order one in f64. */
 static const double adjoint_bound = 1e-12;
 
 static void check(few_graph *g, few_node y, const char *what, int k) {
@@ -73,13 +74,14 @@ static void test_checker_sees_a_wrong_rule(void **state) {
   few_node y = few_mul(g, few_stop(g, few_sin(g, x)), x); /* claims that sin x is constant */
   assert_ok(ctx, few_check_derivatives(&r, g, y, 0, NULL, 1, 1));
   assert_true(r.difference > 1e-2);
-  assert_true(r.adjoint < adjoint_bound); /* which is why both tests exist */
+  assert_true(r.adjoint < adjoint_bound); /* the adjoint test alone does not detect it */
   few_graph_free(g);
   few_ctx_free(ctx);
 }
 
-/* Derivatives by an intermediate value see every path through it: simplification must not build a
- * way around (two affines, two reshapes), and another path from its own origin must not count. */
+/* A derivative with respect to an intermediate value u includes every path through u. So
+ * simplification must not bypass u, as by merging two affines or two reshapes. Paths from the
+ * operands of u that do not pass through u do not count. */
 static void test_intermediate_variables(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();

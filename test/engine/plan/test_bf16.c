@@ -1,6 +1,7 @@
-/* Plans in bf16 on the processor, on every instruction set: a small network, its tangent and its
- * gradient are near those in f64, in less memory; weights that are packed once give the same bits
- * as weights that are packed in every call, and are packed again when their number changes. */
+/* Plans in bf16 on the processor, on every instruction set. A small network, its tangent and its
+ * gradient are near those in f64, and need less memory. Weights that are packed once give the same
+ * bits as weights that are packed in every call. They are packed again when their number
+ * (few_binding.values) changes. */
 #include "testing.h"
 
 #include "base/base.h"
@@ -11,8 +12,8 @@
 
 enum { N = 2, SIDE = 6, C = 16, WIDE = 40, OUTS = 6, SLOTS = 8, ROOM = 4096 };
 
-/* A convolution, a norm, a second convolution, two products: the tangent of the result, its mean
- * square, and the gradients of that. */
+/* A network of a convolution, a norm, a second convolution and two products. Outputs are the
+ * tangent of its result, the mean square of the result, and the gradients of that mean square. */
 static void build(few_ctx *ctx, few_graph *g, few_node out[OUTS]) {
   const few_node x = few_input(g, "x", FEW_REAL, FEW_SHAPE(N, SIDE, SIDE, 3));
   const few_node d = few_input(g, "d", FEW_REAL, FEW_SHAPE(N, SIDE, SIDE, 3));
@@ -30,7 +31,7 @@ static void build(few_ctx *ctx, few_graph *g, few_node out[OUTS]) {
 struct run {
   const few_plan *plan;
   few_real real;
-  double *slot[SLOTS]; /* numbers of slot k in `real` */
+  double *slot[SLOTS]; /* the values of slot k, of type `real` */
   double *out[OUTS];
   uint64_t values;
 };
@@ -117,7 +118,7 @@ static void fixture_free(struct fixture *f) {
   for (few_isa isa = 0; isa < FEW_ISA_COUNT; isa++) \
     if (few__isa_runs(isa))
 
-/* Root mean square of the difference, of a. */
+/* Returns the root mean square of the difference, relative to that of a. */
 static double apart(const double *a, const float *b, int64_t n) {
   double d = 0, size = 0;
   for (int64_t i = 0; i < n; i++) {
@@ -127,8 +128,8 @@ static double apart(const double *a, const float *b, int64_t n) {
   return sqrt(d / size);
 }
 
-/* Each of some dozen roundings on the way is by at most 2^-9 of a number, by 2^-10.8 in root mean
- * square. */
+/* A value passes through some dozen roundings. Each is at most 2^-9 of a number, and 2^-10.8 in
+ * root mean square. */
 static void test_near(void **state) {
   (void)state;
   struct fixture f = fixture_new();
@@ -181,7 +182,7 @@ static void test_packed(void **state) {
       }
       few__workers_run(workers, THREADS, replay, many);
       for (int i = 0; i < THREADS; i++) assert_true(same_bits(&each, &many[i]));
-      /* with the same number, other values are not looked at */
+      /* if few_binding.values is the same, changed weights are not packed again */
       fill(&many[0], 9);
       struct run *stale = &many[0];
       replay(stale, 0, 0);
@@ -196,7 +197,7 @@ static void test_packed(void **state) {
     for (int i = 0; i < THREADS; i++) end(&many[i]);
     few__plan_free(plan);
   }
-  assert_true(packing > 0); /* the base packs */
+  assert_true(packing > 0); /* the base set packs weights */
   few__workers_free(workers);
   fixture_free(&f);
 }

@@ -1,6 +1,6 @@
-/* Plans give the same numbers fused or not, on ref or cpu. Also: outputs of every kind; attention
- * that is computed with its tangent; norms in programs; the primal of a JVP inside a loss, which is
- * computed once; random graphs. */
+/* Plans give the same numbers fused or not, on ref or cpu. Also outputs of every kind, attention
+ * that is computed with its tangent, norms in programs, the primal of a JVP inside a loss, which is
+ * computed once, and random graphs. */
 #include "testing.h"
 
 #include "base/rng.h"
@@ -13,7 +13,8 @@ struct run {
   double *out[8];
 };
 
-/* Values of inputs by name: the same numbers in every precision. */
+/* Returns values for an input, which depend only on its name: the same numbers in every
+ * precision. */
 static void *values_of(const struct few_slot *s, few_real real) {
   int64_t n = few_shape_count(s->shape);
   struct few_rng r = {
@@ -121,8 +122,8 @@ static void test_outputs_of_every_kind(void **state) {
   few_ctx_free(ctx);
 }
 
-/* The first half of an activation in bf16 has as many bytes as the f32 result that is computed from
- * it, but a result is written over an operand only if both are stored alike. */
+/* A result is written over an operand only if both are stored alike. Here an activation in bf16 has
+ * as many bytes as the f32 result that is computed from its first half. */
 static void test_bf16_is_not_overwritten_by_f32(void **state) {
   (void)state;
   enum { N = 4, T = 40, C = 32 };
@@ -139,8 +140,8 @@ static void test_bf16_is_not_overwritten_by_f32(void **state) {
            &(struct few_planning_opts){.backend = &cpu, .verify = true, .precision = FEW_BF16}, 1,
            &out, &narrow);
   run_plan(ctx, g, "ref", FEW_F64, true, 1, &out, &wide);
-  /* silu(x), below 6, is rounded by at most 2^-8 of itself, so the exponential is off by at most
-   * 6 x 2^-8 of itself and a little more. */
+  /* silu(x) is below 6 and is rounded by at most 2^-8 of itself. So the exponential is off by at
+   * most a little more than 6 x 2^-8 of itself. */
   for (int64_t i = 0; i < T * C; i++)
     assert_close(narrow.out[0][i], wide.out[0][i], 6.1 * 0x1p-8 * wide.out[0][i]);
   free_run(&wide);
@@ -149,9 +150,14 @@ static void test_bf16_is_not_overwritten_by_f32(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Norms in a program: the value and two tangents of one x, norms with different groups, in place,
- * with one position per row, with channels that do not fill a vector, and with rows longer than a
- * tile. The mean is far from 0, so a tangent without the low part of the mean would be wrong. */
+/* Norms in a program:
+ * - the value and two tangents of one x;
+ * - norms with different groups;
+ * - in place;
+ * - with one position per row;
+ * - with channels that do not fill a vector;
+ * - with rows longer than a tile.
+ * The mean is far from 0, so a tangent without the low part of the mean would be wrong. */
 static void test_norms_in_programs(void **state) {
   (void)state;
   static const struct {
@@ -183,8 +189,8 @@ static void test_norms_in_programs(void **state) {
   few_ctx_free(ctx);
 }
 
-/* A result must not overwrite an operand if another operand is a part of it: exp(a) times its third
- * row, sliced after or before the exponential. */
+/* A result must not overwrite an operand if another operand is a part of that operand. Here it is
+ * exp(a) times its third row, which is sliced after or before the exponential. */
 static few_node times_a_row(few_graph *g, bool after) {
   const few_node a = few_input(g, "a", FEW_REAL, FEW_SHAPE(60, 400)), x = few_exp(g, a);
   const few_node row = after ? few_slice(g, x, 0, 2, 1) : few_exp(g, few_slice(g, a, 0, 2, 1));
@@ -210,8 +216,8 @@ static void test_parts_of_what_dies(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Random expressions over a few shapes: values do not depend on what the planner fuses, overwrites
- * and reuses. Bounded functions keep magnitudes near 1. */
+/* The values of random expressions over a few shapes do not depend on what the planner fuses,
+ * overwrites and reuses. Bounded functions keep magnitudes near 1. */
 static void test_random_graphs(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -270,7 +276,7 @@ static void test_random_graphs(void **state) {
     assert_ok(ctx, few_graph_status(g));
     few_node out[8];
     for (int k = 0; k < 8; k++) out[k] = pool[n - 1 - 3 * k];
-    /* 80 operations deep, slopes of about one: errors add up */
+    /* 80 operations in a chain, with slopes of about one, so errors add up */
     compare(ctx, g, 8, out, 400 * eps32);
     few_graph_free(g);
   }
@@ -311,7 +317,7 @@ static void test_primal_is_computed_once(void **state) {
   few_ctx_free(ctx);
 }
 
-/* If the tangent depends on the value itself, attention is computed separately. */
+/* If the direction of the tangent depends on the value, a kernel of its own computes the value. */
 static void test_riding_makes_no_cycle(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();

@@ -1,5 +1,5 @@
-/* few/plan.h as a program uses it: every op of the table runs; arrays are bound by name; each
- * mistake has a sentence; executors run side by side; several threads share one plan. */
+/* few/plan.h as a program uses it. Every op of the table runs. Arrays are bound by name. Each
+ * mistake has a sentence. Executors run side by side, and several threads share one plan. */
 #include "testing.h"
 
 #include <pthread.h>
@@ -58,7 +58,7 @@ static void test_arrays_and_cost(void **state) {
   few_ctx_free(ctx);
 }
 
-/* The examples of the derivative test, one plan for each: every op runs by the public calls. */
+/* Runs an example of the derivative test by the public calls, as a plan of its own. */
 static void run_example(few_ctx *ctx, few_op op, int k) {
   few_graph *g;
   few_plan *plan;
@@ -163,8 +163,8 @@ static void test_wrong_plans(void **state) {
   few_ctx_free(ctx);
 }
 
-/* All arrays in one call, and a plan that runs once: the same as step by step, at any address that
- * floats may have. */
+/* Binding all arrays in one call, or running a plan once, gives the same as single calls. Arrays
+ * may have any address that floats may have. */
 static void test_one_call(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -220,8 +220,8 @@ static void test_wrong_bindings(void **state) {
   few_ctx_free(ctx);
 }
 
-/* A batch of 3 x ROWS rows in one plan, and in three executors of one plan of ROWS rows: the same
- * bits, noise included. */
+/* A plan of 3 x ROWS rows gives the same bits as three executors of a plan of ROWS rows, including
+ * the noise. */
 static void test_side_by_side(void **state) {
   (void)state;
   enum { PARTS = 3 };

@@ -1,5 +1,4 @@
-/* Each check of verify.c accepts a correct plan, and refuses it after a mistake has been put into
- * it. */
+/* Each check of verify.c accepts a correct plan, and refuses a plan with a planted mistake. */
 #include "testing.h"
 
 #include "engine/op/op.h"
@@ -88,7 +87,7 @@ static void test_locations(void **state) {
   end(&s);
 }
 
-/* Two storages of the arena that are live at the same time, by their first and last
+/* Two storages share bytes although they are live at the same time, by their first and last
  * instructions. */
 static void test_shared_bytes(void **state) {
   (void)state;
@@ -171,15 +170,16 @@ static void test_units(void **state) {
 
 /* ---- recomputed values, bf16 storage, programs ---- */
 
-/* Planning of a graph with an image: its passes up to emit. */
+/* The planning of a graph with images, pass by pass. */
 struct passes {
   struct subject s;
   struct few_backend backend;
   struct planning p;
 };
 
-/* Modulated values between convolutions, and the gradients of the kernels: the backward pass
- * recomputes the modulation. bf16: for a backend with programs and convolutions in bf16. */
+/* Plans a graph of modulated values between convolutions, with the gradients of the kernels. Its
+ * backward pass recomputes the modulation. bf16: for a backend with programs and convolutions in
+ * bf16. */
 static void run(struct passes *t, bool bf16) {
   struct subject *s = &t->s;
   few_node grad[2], v[2];
@@ -257,7 +257,8 @@ static void test_recomputed(void **state) {
   finish(&t);
 }
 
-/* The operand of a late convolution, which has to be in memory, and an output. */
+/* Wrongly recomputed: the operand of a convolution of the backward pass, which must be in memory,
+ * and an output. */
 static void test_recomputed_readers(void **state) {
   (void)state;
   struct passes t;
@@ -283,7 +284,7 @@ static void test_recomputed_readers(void **state) {
   finish(&t);
 }
 
-/* A node in two units: not marked to be recomputed, or twice in one unit. */
+/* Wrong: a node in two units without being marked as recomputed; a node twice in one unit. */
 static void test_computed_twice(void **state) {
   (void)state;
   struct passes t;
@@ -330,7 +331,7 @@ static void test_bf16(void **state) {
   for (few_node v = 0; v < few_graph_size(g); v++)
     if (few__op(g, v) == FEW_OP_PARAM || few__op(g, v) == FEW_OP_INPUT)
       refuse_bf16(&t, v, "an input");
-  for (int i = 0; i < 3; i++) { /* sums over the batch; as rows they would be outputs */
+  for (int i = 0; i < 3; i++) { /* outputs that are sums over the batch */
     const few_node root = p->root[few__plan_canon(g, t.s.out[i])];
     refuse_bf16(&t, root, "bf16:");
   }
@@ -354,7 +355,7 @@ static void test_bf16(void **state) {
   finish(&t);
 }
 
-/* Programs with another op, other attributes, an operand of another register. */
+/* Wrong programs: another op, other attributes, an operand from another register. */
 static void test_programs(void **state) {
   (void)state;
   struct passes t;

@@ -20,7 +20,7 @@ struct few_captured_graph {
 
 struct few_queue {
   struct few_replay_key key;
-  struct few_captured_graph *capturing; /* NULL: work runs at once */
+  struct few_captured_graph *capturing; /* the graph that records work; NULL: work runs at once */
   std::string why;
 };
 
@@ -93,11 +93,11 @@ const struct few_device few__cuda_device = {
     copy,       copy,        set_key,     capture_begin, capture_end, launch,
     captured_graph_free, finish, &few__cuda_vectors};
 
-/* ---- products and convolutions, of any number type, with rounded factors ---- */
+/* ---- products and convolutions of any number type, with factors rounded as a device does ---- */
 
 enum type { F32, F64, BF16 }; /* as few_gemm_type */
 
-/* Rounds the last bits of the mantissa away, to nearest even. */
+/* Rounds x to a mantissa that is shorter by `bits_lost` bits, ties to even. */
 static double rounded(float x, int bits_lost) {
   uint32_t bits;
   memcpy(&bits, &x, sizeof bits);
@@ -191,7 +191,8 @@ static const char prelude[] =
 
 typedef void (*program_fn)(struct few_pointers);
 
-/* The state of the compiler owns the code, so both are kept until the process ends. */
+/* Compiles a program. The state of the compiler owns the code, so both stay until the process ends.
+ */
 static program_fn build(const std::string &text) {
   TCCState *s = tcc_new();
   tcc_set_error_func(s, stderr,

@@ -33,7 +33,7 @@ static struct {
   struct group block, warp[MOST_THREADS / 32];
   int now;
   const std::function<void()> *kernel;
-  bool moved; /* has any thread made progress since the round began? */
+  bool moved; /* has any thread made progress in this round? */
 } m;
 
 /* _setjmp and _longjmp, unlike swapcontext, make no system call. */
@@ -78,7 +78,7 @@ void emu_exchange_all(uint64_t value, uint64_t all[32]) {
   memcpy(all, slot, 32 * sizeof *all);
 }
 
-/* Half k % 2 of a word, as a float. */
+/* The bf16 number k % 2 of word `word` of two words, as a float. */
 static float half_of(uint64_t words, int word, int k) {
   const uint32_t bits = (uint32_t)(words >> 32 * word) >> 16 * (k % 2) << 16;
   float x;

@@ -28,7 +28,7 @@ struct emu_dim {
 extern struct emu_dim threadIdx, blockIdx, blockDim, gridDim;
 
 struct few_queue;
-/* Runs work in the order of the queue: now, or when the captured graph is launched. */
+/* Adds work to the queue. It runs now or, while a graph is captured, whenever that is launched. */
 void emu_enqueue(struct few_queue *q, std::function<void()> work);
 void emu_run(int64_t blocks, int threads, size_t bytes, const std::function<void()> &kernel);
 extern unsigned char *emu_dynamic;
@@ -65,7 +65,8 @@ static inline T __shfl_xor_sync(unsigned mask, T value, int with) {
 /* ---- matrix units: src/engine/backend/cuda/mma.h ---- */
 void emu_exchange_all(uint64_t value, uint64_t all[32]);
 void emu_mma(float d[4], const uint32_t a[4], const uint32_t b[2]);
-/* Rows of 8 numbers, those of lanes 0..7 and 8..15: numbers 2 t and 2 t + 1 of column g of each. */
+/* Lanes 0..7 and 8..15 give the rows of two 8 x 8 blocks. A lane receives numbers 2 t and 2 t + 1
+ * of column g of each block. */
 void emu_load_turned(uint32_t b[2], const uint32_t *row);
 
 #endif

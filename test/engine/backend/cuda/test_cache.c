@@ -1,5 +1,5 @@
-/* The cache of machine code: what was written is read back for its key only; a file that was
- * truncated or changed is ignored; nothing is written if the cache is switched off. */
+/* The cache of machine code. Code is read back for its key only. A file that was truncated or
+ * changed is ignored. Nothing is written if the cache is switched off. */
 #include "testing.h"
 
 #include <stdlib.h>
@@ -32,7 +32,7 @@ static void test_kept(void **state) {
   setenv("FEW_CACHE", sub, 1);
   check_none("text");
   few__cache_write("text", 4, "co\0de", 5);
-  assert_int_equal(few__cache_read("text", 4, bytes, 4), 5); /* no room: they stay */
+  assert_int_equal(few__cache_read("text", 4, bytes, 4), 5); /* too little room: the file stays */
   assert_int_equal(bytes[0], 0);
   assert_int_equal(few__cache_read("text", 4, bytes, 5), 5);
   assert_memory_equal(bytes, "co\0de", 5);
@@ -40,7 +40,7 @@ static void test_kept(void **state) {
   char *path = path_in(sub);
   assert_int_equal(truncate(path, 22), 0);
   check_none("text");
-  few__cache_write("text", 4, "other", 5); /* over it */
+  few__cache_write("text", 4, "other", 5); /* replaces the file */
   FILE *f = fopen(path, "r+b");
   assert_non_null(f);
   fseek(f, 16, SEEK_SET); /* the key */
@@ -51,7 +51,7 @@ static void test_kept(void **state) {
   setenv("FEW_CACHE", "", 1);
   few__cache_write("text", 4, "code", 4);
   check_none("text");
-  assert_int_equal(rmdir(sub), 0); /* nothing is left in it */
+  assert_int_equal(rmdir(sub), 0); /* succeeds, because the folder is empty */
   assert_int_equal(rmdir(dir), 0);
 }
 

@@ -1,7 +1,7 @@
-/* The kernels of the CUDA backend, run on the host by emulator.h, against the reference: every
- * example of every op with its tangent and its cotangents, as single kernels and fused, in f64 and
- * f32. With FEW_CUDA_LIBRARY=libfew_cuda.so the test uses a GPU instead of the emulator.
- */
+/* The kernels of the CUDA backend, run on the host by emulator.h, are compared with the reference:
+ * every example of every op with its tangent and its cotangents, as single kernels and fused, in
+ * f64 and f32. With FEW_CUDA_LIBRARY=libfew_cuda.so the test uses a GPU instead of the emulator.
+ * */
 #include "testing.h"
 
 #include "base/rng.h"
@@ -63,7 +63,7 @@ static double value(const void *at, few_real real, int64_t k) {
   return real == FEW_F64 ? ((const double *)at)[k] : (double)((const float *)at)[k];
 }
 
-/* |a - b| <= bound max |b| of each output; the largest in those units. */
+/* Checks |a - b| <= bound max |b| for each output. Returns the largest |a - b| / max |b|. */
 static double compare(struct comparison *c, const struct run *got, const struct run *want,
                       few_real real, double bound, const char *what) {
   double largest = 0;
@@ -83,8 +83,8 @@ static double compare(struct comparison *c, const struct run *got, const struct 
   return largest;
 }
 
-/* Bounds: sums of at most thousands of terms have hundreds of roundings, relative to the largest;
- * sums of a few terms have fewer. Rounding the factors to ten or seven bits adds more. */
+/* The bound, relative to the largest element. Sums of up to thousands of terms have the error of
+ * hundreds of roundings. Rounding the factors to ten or seven bits adds more. */
 static double bound_of(struct few_planning_opts o) {
   static const double by_precision[] = {1e-4, 2e-3, 1.5e-2};
   return o.real == FEW_F64 ? 1e-11 : by_precision[o.precision];
@@ -99,7 +99,7 @@ static double check_as(struct comparison *c, const struct run *want, struct few_
   assert_ok(c->ctx, few__device_plan_create(c->ctx, &placed, got.plan, c->queue));
   const struct few_binding b = {
       .slots = (const void *const *)got.slots, .outs = got.outs, .key = {7, 8, 9}};
-  for (int replay = 0; replay < 3; replay++) { /* run, captured, launched once more */
+  for (int replay = 0; replay < 3; replay++) { /* runs, is captured, is launched again */
     for (int i = 0; i < c->n_out; i++) memset(got.outs[i], 0xff, sizeof(float));
     assert_ok(c->ctx, few__device_plan_run(placed, &b));
     off = compare(c, &got, want, o.real, bound_of(o), what);
@@ -198,7 +198,7 @@ static few_node larger(few_graph *g, int k) {
       return few_sum(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(3, 9000)), FEW_SHAPE(3, 1));
     case 6:
       return few_sum_all(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(7, 11, 131)));
-    case 7: /* kept, summed, kept, summed */
+    case 7: /* dims: kept, summed, kept, summed */
       return few_sum(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(4, 90, 3, 50)),
                      FEW_SHAPE(4, 1, 3, 1));
     case 8: /* a leaf that merges with the middle dims only, and a scalar */
@@ -210,7 +210,7 @@ static few_node larger(few_graph *g, int k) {
       return few_exp(g, few_slice(g, few_scale(g, a, 0.5), 0, 1, 5));
     case 10:
       return few_softmax(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(5, 77)));
-    case 11: /* groups that share a block; odd ones; more channels than its threads take at once */
+    case 11: /* groups that share a block; odd sizes; more channels than threads */
       return few_norm(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(66, 3, 2, 32)), 8, true, 1e-5);
     case 12:
       return few_norm(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(2, 7, 5, 21)), 3, true, 1e-5);
@@ -280,8 +280,8 @@ static void test_rounded(void **state) {
       snprintf(what, sizeof what, "case %d, %s", k, precision == FEW_TF32 ? "tf32" : "bf16");
       const double off = check_as(&c, &want, o, what);
       printf("%s: off by %.1e\n", what, off);
-      /* tf32: the emulator rounds; cuBLASLt and cuDNN may. bf16: everything except what has few
-       * channels. */
+      /* tf32: the emulator rounds factors; cuBLASLt and cuDNN may. bf16: all cases round, except
+       * the one with few channels. */
       if (precision == FEW_BF16) assert_true(k == 4 ? off < 1e-5 : off > 1e-5);
       if (precision == FEW_TF32 && k >= 3 && !getenv("FEW_CUDA_LIBRARY")) assert_true(off > 1e-5);
     }
@@ -292,8 +292,8 @@ static void test_rounded(void **state) {
   few_ctx_free(c.ctx);
 }
 
-/* Activations stored in bf16: each op is between two scalings, which are not outputs, and has
- * enough rows and channels. */
+/* Ops on activations stored in bf16. Each op is between two scalings, so its operands and result
+ * are not inputs or outputs. It has enough rows and channels for bf16. */
 static few_node halved(few_graph *g, int k) {
   few_node x = few_scale(g, few_input(g, "a", FEW_REAL, FEW_SHAPE(3, 6, 4, 32)), 1.25), y;
   few_node b = few_input(g, "b", FEW_REAL, FEW_SHAPE(1, 1, 1, 32));

@@ -36,7 +36,7 @@ static void check_file_of_a_step(const struct few_backend *backend) {
   float *was = malloc((size_t)n * sizeof *was);
   memcpy(was, t.state.here.param, (size_t)n * sizeof *was);
   assert_ok(t.ctx, few__save(s, FEW_SAVE_SCHEDULED));
-  few__arrays_zero(&t.arrays, t.state.there.param, n); /* the run goes on */
+  few__arrays_zero(&t.arrays, t.state.there.param, n); /* the run continues and changes them */
   few__arrays_zero(&t.arrays, t.state.there.ema, t.state.n_model);
   t.state.step = 8;
   t.state.usual_norm = 0;
@@ -60,7 +60,7 @@ static void check_file_of_a_step(const struct few_backend *backend) {
   unlink(path);
   snprintf(path, sizeof path, "%s/checkpoint-000000007.safetensors", dir);
   assert_int_equal(unlink(path), 0);
-  assert_int_equal(rmdir(dir), 0); /* nothing half written */
+  assert_int_equal(rmdir(dir), 0); /* succeeds, because no partial file is left */
   free(was);
   few__saving_close(s);
   updates_end(&t);

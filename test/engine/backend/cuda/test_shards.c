@@ -1,13 +1,13 @@
-/* Updates of a run on the emulated GPU against the reference: losses, log values and gradients of
- * whole networks in both phases, replayed until they are captured graphs; the optimizer and the
- * averages; and balanced gradients.
- */
+/* Updates of a run on the emulated GPU are compared with the reference: losses, log values and
+ * gradients of whole networks in both phases, replayed until they are captured graphs; the
+ * optimizer and the averages; balanced gradients.
+ * */
 #include "train/updates.h"
 
 #define RECIPE(name) FEW_TEST_DIR "/../recipes/" name ".ini"
 #define TEACHER(name) "teacher=" FEW_TEST_DIR "/../models/" name ".safetensors"
 
-/* f32 on both sides, with sums in another order; a tangent is less exact */
+/* Both sides compute in f32 and add in different orders. A tangent is less exact. */
 static const double bound = 2e-4;
 
 static float *fetch(struct updates *t, const float *at, int64_t n) {
@@ -100,7 +100,7 @@ static void test_images(void **state) {
   compare(FEW_TEST_DIR "/cli/tiny-unet.ini", FEW_COUNT(settings), settings);
 }
 
-/* Rounded factors, and activations stored in bf16, change a loss, but only a little. */
+/* Rounded factors and activations stored in bf16 change a loss, but only slightly. */
 static void test_precision(void **state) {
   (void)state;
   static const char *const precisions[] = {"precision=fp32", "precision=tf32", "precision=bf16"};
