@@ -13,7 +13,7 @@
 
 /* A file is written with the lowest version that can describe the model. */
 enum {
-  VERSION = 2,
+  VERSION = 3,
   SHORT_NAME = 63,
   DESCRIPTION_MAX = 16 << 20,
   SIDE_MAX = 1 << 20,
@@ -39,8 +39,10 @@ static void put_net(struct few_json *j, const few_model *m) {
   few__json_close(j);
 }
 
-/* Version 2 added lists of means and scales, and class names of over 63 bytes. */
+/* Version 2 added lists of means and scales, and class names of over 63 bytes; version 3 processes
+ * other than TrigFlow. */
 static int version_of(const few_model *m) {
+  if (m->spec.process) return 3;
   for (int64_t i = 0; m->class_names && i < m->spec.classes; i++)
     if (m->class_names[i] && strlen(m->class_names[i]) > SHORT_NAME) return 2;
   return m->scales ? 2 : 1;
@@ -110,13 +112,29 @@ static void put_unlabelled(struct few_json *j, const struct few_net_spec *s) {
   few__json_put_bool(j, "unlabelled", s->unlabelled == FEW_YES);
 }
 
+static const char *const beta_schedules[FEW_BETA_SCHEDULES] = {"linear", "scaled-linear", "cosine"};
+
+static void put_process(struct few_json *j, const struct few_net_spec *s) {
+  const struct few_betas usual = FEW_BETAS_INIT, *b = s->betas.steps ? &s->betas : &usual;
+  const struct few_process *p = few__process_at(s->process);
+  few__json_put_string(j, "process", p->name);
+  if (p != &few__process_ddpm) return;
+  few__json_open(j, "betas", '{');
+  few__json_put_string(j, "schedule", beta_schedules[b->schedule]);
+  few__json_put_real(j, "start", b->start);
+  few__json_put_real(j, "end", b->end);
+  few__json_put_int(j, "steps", b->steps);
+  few__json_put_bool(j, "zero_snr", b->zero_snr);
+  few__json_close(j);
+}
+
 few_status few__model_describe(const few_model *m, struct few_text *out) {
   const size_t before = out->len;
   struct few_json writer = few__json_begin(m->ctx, out), *j = &writer;
   few__json_open(j, NULL, '{');
   few__json_put_int(j, "version", version_of(m));
   put_net(j, m);
-  few__json_put_string(j, "process", "trigflow");
+  put_process(j, &m->spec);
   few__json_put_string(j, "predicts", few__predict_name(m->spec.predicts));
   few__json_open(j, "objective", '{');
   few__json_put_string(j, "name", m->objective);
@@ -162,17 +180,40 @@ static few_status read_version(struct reading *r) {
                    r->place, version, VERSION);
 }
 
-/* Networks must take TrigFlow's state and time. Those of other processes are converted first. */
-static few_status read_process(struct reading *r, enum few_prediction *predicts) {
-  const char *process, *name = "F";
+static few_status read_betas(struct reading *r, struct few_betas *out) {
+  json_t *part;
+  const char *schedule;
+  *out = (struct few_betas)FEW_BETAS_INIT;
+  if (!json_object_get(r->all, "betas")) return FEW_OK;
+  FEW_TRY(few__json_object(r->ctx, r->place, r->all, "betas", &part));
+  FEW_TRY(few__json_string(r->ctx, r->place, part, "schedule", &schedule));
+  int k = 0;
+  while (k < FEW_BETA_SCHEDULES && strcmp(schedule, beta_schedules[k]) != 0) k++;
+  if (k == FEW_BETA_SCHEDULES)
+    return few__fail(r->ctx, FEW_E_UNSUPPORTED, "%s: betas of schedule `%.40s`: use a newer few",
+                     r->place, schedule);
+  out->schedule = (enum few_beta_schedule)k;
+  FEW_TRY(few__json_real(r->ctx, r->place, part, "start", &out->start));
+  FEW_TRY(few__json_real(r->ctx, r->place, part, "end", &out->end));
+  FEW_TRY(few__json_int(r->ctx, r->place, part, "steps", FEW_BETAS_MIN_STEPS, FEW_BETAS_MAX_STEPS,
+                        &out->steps));
+  FEW_TRY(few__json_bool(r->ctx, r->place, part, "zero_snr", &out->zero_snr));
+  if (out->start > 0 && out->start <= out->end && out->end < 1) return FEW_OK;
+  return bad(r, "`betas` do not rise from above 0 to below 1");
+}
+
+static few_status read_process(struct reading *r, struct few_net_spec *s) {
+  const char *process, *name;
   FEW_TRY(few__json_string(r->ctx, r->place, r->all, "process", &process));
-  if (strcmp(process, "trigflow") != 0)
-    return few__fail(r->ctx, FEW_E_UNSUPPORTED,
-                     "%s: process `%.40s`: only networks of trigflow can be loaded", r->place,
+  s->process = few__process_find(process);
+  if (s->process < 0)
+    return few__fail(r->ctx, FEW_E_UNSUPPORTED, "%s: process `%.40s`: use a newer few", r->place,
                      process);
+  FEW_TRY(read_betas(r, &s->betas));
+  name = few__predict_name(few__process_at(s->process)->predicts);
   if (json_object_get(r->all, "predicts"))
     FEW_TRY(few__json_string(r->ctx, r->place, r->all, "predicts", &name));
-  if (!few__predict_find(r->ctx, predicts, name)) return FEW_OK;
+  if (!few__predict_find(r->ctx, &s->predicts, name)) return FEW_OK;
   return few__fail_in(r->ctx, FEW_E_UNSUPPORTED, "%s: `predicts`", r->place);
 }
 
@@ -243,7 +284,7 @@ static few_status read_net(struct reading *r, few_model **out) {
                      "%s: this program has no net called `%.40s`: use a newer few, or add the net "
                      "to the context first",
                      r->place, name);
-  FEW_TRY(read_process(r, &spec.predicts));
+  FEW_TRY(read_process(r, &spec));
   FEW_TRY(read_spec(r, &spec));
   FEW_TRY(FEW_NEW(r->ctx, &opts, net->options_size));
   few_status st = read_options(r, net, part, opts);

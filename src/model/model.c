@@ -57,6 +57,13 @@ static few_status count_flops(few_model *m, const few_graph *g, few_node y) {
   return FEW_OK;
 }
 
+/* A classifier takes clean images, without a time. */
+static few_node build(const few_model *m, struct few_nn *nn, const struct few_net_input *in) {
+  struct few_net_input own = *in;
+  if (!few__model_classifies(m)) own = few__net_input(nn->g, &m->spec, in);
+  return m->net->build(nn, &m->spec, m->net_opts, &own);
+}
+
 /* The first trace, which fills the table of parameters. */
 static few_status declare(few_model *m) {
   few_graph *g;
@@ -64,7 +71,7 @@ static few_status declare(few_model *m) {
   FEW_TRY(few_graph_create(&g, m->ctx));
   struct few_nn nn = {.g = g, .params = &m->params, .prefix = ""};
   struct few_net_input in = few__model_inputs(m, g, 1);
-  few_node y = m->net->build(&nn, &m->spec, m->net_opts, &in);
+  few_node y = build(m, &nn, &in);
   FEW_GOTO(few_graph_status(g));
   struct few_shape made =
       few__model_classifies(m) ? FEW_SHAPE(1, m->spec.classes) : few_node_shape(g, in.x);
@@ -221,7 +228,7 @@ few_node few__model_trace_middle(const few_model *m, few_graph *g, const char *p
   struct few_params params = m->params; /* rows are only found, none is added */
   struct few_nn nn = {
       .g = g, .params = &params, .prefix = prefix, .training = training, .middle = FEW_NONE};
-  few_node y = m->net->build(&nn, &m->spec, m->net_opts, in);
+  few_node y = build(m, &nn, in);
   assert(params.n == m->params.n);
   *middle = nn.middle;
   return few__model_classifies(m) ? y : few__net_F(g, &m->spec, in, y);

@@ -291,7 +291,7 @@ static void test_unlabelled(void **state) {
 static void test_wrong_descriptions(void **state) {
   (void)state;
   static const struct edit edits[] = {
-      {"\"version\":1", "\"version\":3", FEW_E_UNSUPPORTED, "newer"},
+      {"\"version\":1", "\"version\":4", FEW_E_UNSUPPORTED, "newer"},
       {"\"version\":1", "\"version\":\"1\"", FEW_E_FORMAT, "version"},
       {"\"unet\"", "\"u-net\"", FEW_E_UNSUPPORTED, "u-net"},
       {"\"blocks\"", "\"bloks\"", FEW_E_FORMAT, "blocks"},
@@ -301,7 +301,17 @@ static void test_wrong_descriptions(void **state) {
       {"\"mults\":\"1, 2\"", "\"mults\":\"1, 2, 2, 2, 2\"", FEW_E_FORMAT, "multiples"},
       {"\"mults\":\"1, 2\"", "\"mults\":\"1, 2, 2\"", FEW_E_FORMAT, "missing"},
       {"\"mults\":\"1, 2\"", "\"mults\":\"1\"", FEW_E_FORMAT, "not known"},
-      {"\"trigflow\"", "\"edm\"", FEW_E_UNSUPPORTED, "edm"},
+      {"\"trigflow\"", "\"sub-vp\"", FEW_E_UNSUPPORTED, "sub-vp"},
+      {"\"trigflow\"", "\"ddpm\",\"betas\":[]", FEW_E_FORMAT, "betas"},
+      {"\"trigflow\"", "\"ddpm\",\"betas\":{\"schedule\":\"sine\"}", FEW_E_UNSUPPORTED, "sine"},
+      {"\"trigflow\"",
+       "\"ddpm\",\"betas\":{\"schedule\":\"linear\",\"start\":0,\"end\":0.5,\"steps\":9,"
+       "\"zero_snr\":true}",
+       FEW_E_FORMAT, "from above 0"},
+      {"\"trigflow\"",
+       "\"ddpm\",\"betas\":{\"schedule\":\"linear\",\"start\":0.1,\"end\":0.5,\"steps\":2,"
+       "\"zero_snr\":true}",
+       FEW_E_FORMAT, "steps"},
       {"\"h\":8", "\"h\":0", FEW_E_FORMAT, "`h`"},
       {"\"h\":8,\"w\":8", "\"h\":1048576,\"w\":1048576", FEW_E_FORMAT, "at most"},
       {"\"classes\":3", "\"classes\":-1", FEW_E_FORMAT, "classes"},

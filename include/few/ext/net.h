@@ -51,6 +51,10 @@ struct few_net_spec {
   double sigma_data;            /* standard deviation of the data, sigma_d */
   enum few_prediction predicts; /* what the raw network predicts */
   enum few_answer unlabelled;   /* whether training had rows without their label */
+  /* The process whose state the raw network takes: the number of a row of `few list processes`, 0
+   * for TrigFlow's. Only networks from other programs have another one. */
+  int process;
+  struct few_betas betas; /* of the process ddpm; steps 0: FEW_BETAS_INIT */
 };
 
 /* The number of images that the raw network outputs, side by side in the channels. */
@@ -154,15 +158,23 @@ FEW_API few_node few_nn_rows(struct few_nn *nn, few_node x, int rank);
 /* One per process, "|identity|log|..": an option's choices begin after the first bar. */
 FEW_API extern const char few_time_transform_choices[];
 
-enum few_time_embedding { FEW_TIME_POSITIONAL, FEW_TIME_FOURIER };
+enum few_time_embedding { FEW_TIME_POSITIONAL, FEW_TIME_FOURIER, FEW_TIME_STORED };
 enum few_modulation {
   FEW_MODULATION_DOUBLE, /* x * pnorm(scale) + pnorm(shift) */
-  FEW_MODULATION_ADAGN   /* x * (1 + scale) + shift */
+  FEW_MODULATION_ADAGN,  /* x * (1 + scale) + shift */
+  FEW_MODULATION_ADD     /* x + shift; before the second norm of a residual block, which then has a
+                          * learned scale and shift of its own */
+};
+enum few_label_place {
+  FEW_LABELS_OUTPUT, /* rows of labels are added to the output of the embedding's MLP */
+  FEW_LABELS_HIDDEN  /* or to the input of its nonlinearity, as in EDM */
 };
 struct few_cond_opts {
   int time_transform; /* the function of time that is embedded: an index into these choices */
   enum few_time_embedding time_embedding;
   double time_scale; /* multiplies the angle */
+  int64_t freq_shift;
+  enum few_label_place label_place;
   enum few_modulation modulation;
   double dropout; /* probability of dropping a value */
 };
@@ -172,12 +184,19 @@ struct few_cond_opts {
              few_time_transform_choices + 1, \
              "the time that is embedded: TrigFlow's t, EDM's ln(sigma)/4, or another " \
              "process's time"), \
-  FEW_OPT_IN(S, cond, time_embedding, FEW_OPTION_CHOICE, "positional", 0, 0, "positional|fourier", \
-             "sinusoids of falling frequency, or random Fourier features"), \
+  FEW_OPT_IN(S, cond, time_embedding, FEW_OPTION_CHOICE, "positional", 0, 0, \
+             "positional|fourier|stored", \
+             "sinusoids of falling frequency, random Fourier features, or Fourier features whose " \
+             "frequencies are in the model file"), \
   FEW_OPT_IN(S, cond, time_scale, FEW_OPTION_REAL, "1", 1e-6, 1e6, NULL, \
              "multiplies time before the sinusoids"), \
-  FEW_OPT_IN(S, cond, modulation, FEW_OPTION_CHOICE, "double", 0, 0, "double|adagn", \
-             "adaptive double normalization, or scale 1 + s"), \
+  FEW_OPT_IN(S, cond, freq_shift, FEW_OPTION_INT, "0", 0, 1, NULL, \
+             "positional: frequencies fall to 1/10000 as 10000^(-i/(n - freq_shift)), i < n"), \
+  FEW_OPT_IN(S, cond, label_place, FEW_OPTION_CHOICE, "output", 0, 0, "output|hidden", \
+             "where labels are added: to the output of the embedding's two layers, or between " \
+             "them"), \
+  FEW_OPT_IN(S, cond, modulation, FEW_OPTION_CHOICE, "double", 0, 0, "double|adagn|add", \
+             "adaptive double normalization, a scale 1 + s with a shift, or a shift (DDPM)"), \
   FEW_OPT_IN(S, cond, dropout, FEW_OPTION_REAL, "0", 0, 0.95, NULL, "chance of dropping a value")
 /* clang-format on */
 

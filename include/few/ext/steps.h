@@ -45,6 +45,24 @@ enum few_prediction {
   FEW_PREDICTIONS
 };
 
+/* The betas of DDPM's discrete process, for networks that take the number of a step as their time
+ * (arXiv 2006.11239; 2102.09672, eq. 17; zero_snr: 2305.08891). */
+enum few_beta_schedule {
+  FEW_BETAS_LINEAR,        /* equal steps from start to end */
+  FEW_BETAS_SCALED_LINEAR, /* equal steps of sqrt(beta) */
+  FEW_BETAS_COSINE,        /* start and end are not used */
+  FEW_BETA_SCHEDULES
+};
+struct few_betas {
+  enum few_beta_schedule schedule;
+  double start, end; /* 0 < start <= end < 1 */
+  int64_t steps;     /* FEW_BETAS_MIN_STEPS to FEW_BETAS_MAX_STEPS */
+  bool zero_snr;     /* rescaled so that the last step is pure noise */
+};
+enum { FEW_BETAS_MIN_STEPS = 3, FEW_BETAS_MAX_STEPS = 4096 };
+#define FEW_BETAS_INIT \
+  { FEW_BETAS_LINEAR, 1e-4, 0.02, 1000, false }
+
 /* DDIM: x_t = line.x x_s + line.y F(x_s, s), exact if the denoised image does not change. */
 FEW_API struct few_line few_step_ddim(double sigma_d, double s, double t);
 /* The denoised image D = line.x x_t + line.y F, and TrigFlow's noise sigma_d E[eps] likewise. */

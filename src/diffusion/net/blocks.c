@@ -15,8 +15,8 @@ int few__res_groups(const struct few_res *r, int64_t channels) {
   return (int)n;
 }
 
-static few_node resampled(struct few_nn *nn, const struct few_res *r, few_node x,
-                          enum few_resampling how) {
+few_node few__resampled(struct few_nn *nn, const struct few_res *r, few_node x,
+                        enum few_resampling how) {
   static const double taps[2][4] = {{1, 1, 0, 0}, {1, 3, 3, 1}};
   int n = r->filter == FEW_FILTER_1331 ? 4 : 2;
   if (how == FEW_HALVE) return few_down(nn->g, x, n, taps[r->filter]);
@@ -30,18 +30,29 @@ few_node few__res_norm_silu(struct few_nn *nn, const struct few_res *r, const ch
   return few_silu(nn->g, few_nn_group_norm(nn, name, x, groups, r->norm_eps));
 }
 
+/* The second norm of a block with the embedding, which DDPM adds before it. */
+static few_node norm_and_modulate(struct few_nn *nn, const struct few_res *r, few_node h,
+                                  int groups) {
+  if (r->cond->modulation == FEW_MODULATION_ADD) {
+    h = few_cond_modulate(nn, r->cond, "mod", h, r->emb);
+    return few_nn_group_norm(nn, "norm1", h, groups, r->norm_eps);
+  }
+  h = few_norm(nn->g, h, groups, true, r->norm_eps);
+  return few_cond_modulate(nn, r->cond, "mod", h, r->emb);
+}
+
 few_node few__res_block(struct few_nn *nn, const struct few_res *r, few_node x, int64_t out,
                         enum few_resampling how) {
   few_graph *g = nn->g;
   struct few_shape s = few_node_shape(g, x);
-  few_node h = resampled(nn, r, few__res_norm_silu(nn, r, "norm0", x), how);
+  few_node h = few__resampled(nn, r, few__res_norm_silu(nn, r, "norm0", x), how);
   h = few_nn_conv(nn, "conv0", h, out, 3, 1, 1);
-  h = few_norm(g, h, few__res_groups(r, out), true, r->norm_eps);
-  h = few_silu(g, few_cond_modulate(nn, r->cond, "mod", h, r->emb));
+  h = few_silu(g, norm_and_modulate(nn, r, h, few__res_groups(r, out)));
   nn->dropout = few_node_shape(g, h).dim[1] <= r->dropout_side ? r->cond->dropout : 0;
   h = few_nn_conv(nn, "conv1", few_nn_dropout(nn, h), out, 3, 1, 0);
-  x = resampled(nn, r, x, how);
-  if (s.rank != 4 || s.dim[3] != out) x = few_nn_conv(nn, "skip", x, out, 1, 1, 1);
+  x = few__resampled(nn, r, x, how);
+  const bool project = r->resample_proj && how != FEW_KEEP;
+  if (s.rank != 4 || s.dim[3] != out || project) x = few_nn_conv(nn, "skip", x, out, 1, 1, 1);
   return few_scale(g, few_add(g, x, h), r->skip_scale);
 }
 

@@ -12,11 +12,15 @@ struct few_res {
   int64_t groups, group_channels; /* of norms: the most groups, the fewest channels of a group */
   double norm_eps, skip_scale;
   enum few_filter filter; /* for resampling */
+  bool resample_proj;     /* a 1x1 convolution beside every block that resamples (EDM's DDPM++) */
   int64_t dropout_side;   /* dropout is used in blocks whose output has at most this side */
 };
 enum few_resampling { FEW_KEEP, FEW_HALVE, FEW_DOUBLE };
 
 int few__res_groups(const struct few_res *r, int64_t channels);
+/* x at half or twice the side, by the filter. */
+few_node few__resampled(struct few_nn *nn, const struct few_res *r, few_node x,
+                        enum few_resampling how);
 few_node few__res_norm_silu(struct few_nn *nn, const struct few_res *r, const char *name,
                             few_node x);
 /* [N,H,W,C] -> [N,H',W',out] */

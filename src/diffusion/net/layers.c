@@ -34,8 +34,8 @@ few_node few_nn_linear(struct few_nn *nn, const char *name, few_node x, int64_t 
   return y;
 }
 
-few_node few_nn_conv(struct few_nn *nn, const char *name, few_node x, int64_t out, int kernel,
-                     int stride, double gain) {
+few_node few__nn_conv(struct few_nn *nn, const char *name, few_node x, int64_t out, int kernel,
+                      int stride, int pad, double gain) {
   struct few_shape s = few_node_shape(nn->g, x);
   if (s.rank != 4)
     return few__graph_fail(nn->g, FEW_E_INVALID, "conv %s: needs an input [N,H,W,C]", name);
@@ -43,10 +43,15 @@ few_node few_nn_conv(struct few_nn *nn, const char *name, few_node x, int64_t ou
   few_nn_push(nn, "%s", name);
   few_node w = few_nn_param(nn, "w", FEW_SHAPE(kernel, kernel, in, out),
                             weight_init(gain, in * kernel * kernel));
-  few_node y = few_conv(nn->g, x, w, stride, kernel / 2);
+  few_node y = few_conv(nn->g, x, w, stride, pad);
   y = few_add(nn->g, y, channels_param(nn, "b", out, 4, zero));
   few_nn_pop(nn);
   return y;
+}
+
+few_node few_nn_conv(struct few_nn *nn, const char *name, few_node x, int64_t out, int kernel,
+                     int stride, double gain) {
+  return few__nn_conv(nn, name, x, out, kernel, stride, kernel / 2, gain);
 }
 
 few_node few_nn_group_norm(struct few_nn *nn, const char *name, few_node x, int groups,
@@ -81,13 +86,15 @@ few_node few_nn_dropout(struct few_nn *nn, few_node x) {
   return few_mul(g, x, few_scale(g, keep, 1 / (1 - nn->dropout)));
 }
 
-/* cos and sin, [N, 2 half], of the angles t [N] times freq [half]. */
-static few_node sinusoids(struct few_nn *nn, few_node t, int64_t half, const double *freq) {
-  few_graph *g = nn->g;
-  int64_t rows = few_node_shape(g, t).dim[0];
-  few_node f = few_const(g, FEW_SHAPE(1, half), freq);
+/* cos and sin, [N, 2 half], of the angles t [N] times f [1,half]. */
+static few_node sinusoids_of(few_graph *g, few_node t, few_node f) {
+  const int64_t rows = few_node_shape(g, t).dim[0];
   few_node a = few_mul(g, few_reshape(g, t, FEW_SHAPE(rows, 1)), f);
   return few_concat(g, 1, 2, (few_node[]){few_cos(g, a), few_sin(g, a)});
+}
+
+static few_node sinusoids(struct few_nn *nn, few_node t, int64_t half, const double *freq) {
+  return sinusoids_of(nn->g, t, few_const(nn->g, FEW_SHAPE(1, half), freq));
 }
 
 enum { MAX_HALF = 4096 };
@@ -102,12 +109,18 @@ static bool check_embedding(struct few_nn *nn, few_node t, int64_t channels) {
   return false;
 }
 
-few_node few_nn_positional(struct few_nn *nn, few_node t, int64_t channels, double scale) {
+few_node few__nn_positional(struct few_nn *nn, few_node t, int64_t channels, double scale,
+                            int64_t shift) {
   double freq[MAX_HALF];
   int64_t half = channels / 2;
   if (!check_embedding(nn, t, channels)) return FEW_NONE;
-  for (int64_t i = 0; i < half; i++) freq[i] = scale * pow(10000.0, -(double)i / (double)half);
+  const double n = (double)(half > shift ? half - shift : 1);
+  for (int64_t i = 0; i < half; i++) freq[i] = scale * pow(10000.0, -(double)i / n);
   return sinusoids(nn, t, half, freq);
+}
+
+few_node few_nn_positional(struct few_nn *nn, few_node t, int64_t channels, double scale) {
+  return few__nn_positional(nn, t, channels, scale, 0);
 }
 
 few_node few_nn_fourier(struct few_nn *nn, few_node t, int64_t channels, double scale) {
@@ -119,6 +132,16 @@ few_node few_nn_fourier(struct few_nn *nn, few_node t, int64_t channels, double 
   few__rng_normal_f64(&r, half, freq);
   for (int64_t i = 0; i < half; i++) freq[i] *= scale * 6.283185307179586;
   return few_scale(nn->g, sinusoids(nn, t, half, freq), sqrt(2.0));
+}
+
+few_node few__nn_stored_fourier(struct few_nn *nn, few_node t, int64_t channels, double scale) {
+  few_graph *g = nn->g;
+  int64_t half = channels / 2;
+  if (!check_embedding(nn, t, channels)) return FEW_NONE;
+  few_node f = few_nn_param(nn, "freq", FEW_SHAPE(half), (struct few_init){FEW_INIT_NORMAL, 1});
+  f = few_reshape(g, few_stop(g, f), FEW_SHAPE(1, half));
+  few_node angle = few_scale(g, t, scale * 6.283185307179586);
+  return few_scale(g, sinusoids_of(g, angle, f), sqrt(2.0));
 }
 
 few_node few_nn_attention(struct few_nn *nn, const char *name, few_node x, int64_t heads,

@@ -28,4 +28,13 @@ int few__params_find(const struct few_params *p, const char *name); /* -1 if the
 /* Sets all initial values; padding is 0. A row's values depend only on (seed, name). */
 void few__params_init(const struct few_params *p, uint64_t seed, float *values);
 
+/* few_nn_conv with another padding. */
+few_node few__nn_conv(struct few_nn *nn, const char *name, few_node x, int64_t out, int kernel,
+                      int stride, int pad, double gain);
+/* few_nn_positional with the frequencies 10000^(-i/(channels/2 - shift)). */
+few_node few__nn_positional(struct few_nn *nn, few_node t, int64_t channels, double scale,
+                            int64_t shift);
+/* few_nn_fourier with frequencies from the parameter "freq", which training does not change. */
+few_node few__nn_stored_fourier(struct few_nn *nn, few_node t, int64_t channels, double scale);
+
 #endif

@@ -55,6 +55,15 @@ static few_node v_of_heads(few_graph *g, double sd, struct angle a, few_node raw
   return line(g, few_scale(g, few_div(g, a.sin, n), -sd), x0, few_div(g, a.cos, n), eps);
 }
 
+struct few_net_input few__net_input(few_graph *g, const struct few_net_spec *spec,
+                                    const struct few_net_input *in) {
+  const struct few_process *p = few__process_at(spec->process);
+  struct few_net_input own = *in;
+  if (p->input && in->x != FEW_NONE)
+    own.x = few_mul(g, beside(g, p->input(g, spec->sigma_data, in->t), in->x), in->x);
+  return own;
+}
+
 few_node few__net_F(few_graph *g, const struct few_net_spec *spec, const struct few_net_input *in,
                     few_node raw) {
   const double sd = spec->sigma_data;

@@ -1,5 +1,6 @@
-/* unet - the U-Net of diffusion models: DDPM++ as in EDM (Karras et al., arXiv 2206.00364) and its
- * relatives.
+/* unet - the U-Net of diffusion models. The default options give ADM (Dhariwal and Nichol, arXiv
+ * 2105.05233) with EDM's scaled residual sums. Others give DDPM, and EDM's DDPM++ and NCSN++
+ * (Karras et al., arXiv 2206.00364).
  *
  *   conv in
  *   way down   per level: residual blocks, with attention where the side is listed; every result is
@@ -12,8 +13,10 @@
  *
  * A residual block is  (x + conv(silu(modulate(norm(conv(silu(norm x)))))) ) * skip_scale; the
  * modulation carries time, label and guidance. `resample = conv` moves between levels by strided
- * convolution and nearest + convolution (DDPM); `filter` by a residual block that resamples inside
- * (EDM's DDPM++).
+ * convolution and nearest + convolution (DDPM); `filter` by a residual block that resamples inside.
+ *
+ * `encoder = residual` (NCSN++) adds the image itself on the way down: after each change of level
+ * x = aux = (x + conv(aux) at half the side) * skip_scale, where aux begins as the image.
  */
 #include <stdio.h>
 
@@ -24,29 +27,48 @@ enum { DEFAULT_ATTENTION = 16 };
 struct unet_opts {
   struct few_cond_opts cond;
   int64_t channels, blocks, head_channels, groups, group_channels, embedding_mult, dropout_side;
+  int64_t in_channels, time_channels;
   struct few_int_list mults, attention;
   bool middle_attention;
   enum { FILTER, CONV } resample;
+  enum { PAD_BOTH, PAD_END } pad;
+  enum { UP_ALL, UP_LAST } attention_up;
+  enum { STANDARD, RESIDUAL } encoder;
+  bool resample_proj;
   enum few_filter filter;
   double skip_scale, norm_eps;
 };
 
 static const struct few_option options[] = {
     FEW_OPT_INT(struct unet_opts, channels, "64", 4, 4096, "width of the first level"),
+    FEW_OPT_INT(struct unet_opts, in_channels, "0", 0, 8192,
+                "width of the first convolution; 0: that of the first level"),
     FEW_OPT_INTS(struct unet_opts, mults, "1, 2, 2", 1, 64,
                  "width of each level, as a multiple of the key channels"),
     FEW_OPT_INT(struct unet_opts, blocks, "2", 1, 16, "residual blocks per level"),
     FEW_OPT_INTS(struct unet_opts, attention, "16", 1, 4096,
                  "levels with attention, by their side in pixels; 1: none"),
+    FEW_OPT_CHOICE(struct unet_opts, attention_up, "all", "all|last",
+                   "blocks with attention on the way up, at those levels: all, or the last"),
     FEW_OPT_BOOL(struct unet_opts, middle_attention, "yes", "attention in the middle"),
     FEW_OPT_INT(struct unet_opts, head_channels, "64", 1, 1024, "channels of an attention head"),
     FEW_OPT_INT(struct unet_opts, groups, "32", 1, 1024,
                 "groups of a norm, if they divide the channels"),
     FEW_OPT_INT(struct unet_opts, group_channels, "4", 1, 1024, "fewest channels of a group"),
-    FEW_OPT_INT(struct unet_opts, embedding_mult, "4", 1, 16,
+    FEW_OPT_INT(struct unet_opts, embedding_mult, "4", 1, 256,
                 "width of the embedding, as a multiple of the key channels"),
+    FEW_OPT_INT(struct unet_opts, time_channels, "0", 0, 8192,
+                "sinusoids of the time embedding; 0: as many as the key channels"),
     FEW_OPT_CHOICE(struct unet_opts, resample, "filter", "filter|conv",
                    "between levels: resampling blocks (EDM) or strided convolutions (DDPM)"),
+    FEW_OPT_CHOICE(struct unet_opts, pad, "both", "both|end",
+                   "zeros around images before a strided convolution: at both ends of rows and "
+                   "columns, or at the end only"),
+    FEW_OPT_BOOL(struct unet_opts, resample_proj, "no",
+                 "a 1x1 convolution beside every resampling block"),
+    FEW_OPT_CHOICE(struct unet_opts, encoder, "standard", "standard|residual",
+                   "residual: add the image to the first block of each level on the way down "
+                   "(NCSN++)"),
     FEW_OPT_CHOICE(struct unet_opts, filter, "box", "box|1331", "taps of the resampling filter"),
     FEW_OPT_REAL(struct unet_opts, skip_scale, "0.70710678118654757", 0.01, 1,
                  "multiplies each residual sum"),
@@ -81,10 +103,10 @@ static bool listed(const struct few_int_list *list, int64_t side) {
   return false;
 }
 
-static few_node block_with_attention(struct unet *u, few_node x, int64_t out) {
+static few_node block_with_attention(struct unet *u, few_node x, int64_t out, bool attend) {
   x = few__res_block(u->nn, &u->res, x, out, FEW_KEEP);
   struct few_shape s = few_node_shape(u->nn->g, x);
-  return s.rank == 4 && listed(&u->o->attention, s.dim[1]) ? attention(u, x) : x;
+  return attend && s.rank == 4 && listed(&u->o->attention, s.dim[1]) ? attention(u, x) : x;
 }
 
 static void push_skip(struct unet *u, few_node x) {
@@ -92,8 +114,24 @@ static void push_skip(struct unet *u, few_node x) {
 }
 
 static few_node halve(struct unet *u, few_node x, int64_t c) {
-  if (u->o->resample == CONV) return few_nn_conv(u->nn, "conv", x, c, 3, 2, 1);
-  return few__res_block(u->nn, &u->res, x, c, FEW_HALVE);
+  if (u->o->resample == FILTER) return few__res_block(u->nn, &u->res, x, c, FEW_HALVE);
+  if (u->o->pad == PAD_BOTH) return few_nn_conv(u->nn, "conv", x, c, 3, 2, 1);
+  for (int axis = 1; axis < 3; axis++) x = few_pad(u->nn->g, x, axis, 0, 1);
+  return few__nn_conv(u->nn, "conv", x, c, 3, 2, 0, 1);
+}
+
+/* conv(aux) at half the side. The convolution is computed one pixel beyond the image on each side
+ * where the filter reaches there, as in EDM's fused resampling. */
+static few_node halve_aux(struct unet *u, few_node aux, int64_t c) {
+  struct few_nn *nn = u->nn;
+  const bool wide = u->res.filter == FEW_FILTER_1331;
+  const struct few_shape s = few_node_shape(nn->g, aux);
+  few_node y = aux;
+  for (int axis = 1; wide && axis < 3; axis++) y = few_pad(nn->g, y, axis, 2, 2);
+  y = few__resampled(nn, &u->res, few_nn_conv(nn, "aux", y, c, 3, 1, 1), FEW_HALVE);
+  for (int axis = 1; wide && axis < 3; axis++)
+    y = few_slice(nn->g, y, axis, 1, s.rank == 4 ? s.dim[axis] / 2 : 1);
+  return y;
 }
 
 static few_node twice(struct unet *u, few_node x, int64_t c) {
@@ -104,19 +142,23 @@ static few_node twice(struct unet *u, few_node x, int64_t c) {
 static few_node way_down(struct unet *u, few_node x) {
   struct few_nn *nn = u->nn;
   const struct unet_opts *o = u->o;
-  x = few_nn_conv(nn, "in", x, o->channels * o->mults.at[0], 3, 1, 1);
+  few_node aux = x;
+  x = few_nn_conv(nn, "in", x, o->in_channels ? o->in_channels : o->channels * o->mults.at[0], 3, 1,
+                  1);
   push_skip(u, x);
   for (int l = 0; l < o->mults.n; l++) {
     int64_t c = o->channels * o->mults.at[l];
     for (int64_t b = 0; b < o->blocks; b++) {
       few_nn_push(nn, "down.%d.%lld", l, (long long)b);
-      x = block_with_attention(u, x, c);
+      x = block_with_attention(u, x, c, true);
       few_nn_pop(nn);
       push_skip(u, x);
     }
     if (l + 1 == o->mults.n) break;
     few_nn_push(nn, "down.%d.half", l);
     x = halve(u, x, c);
+    if (o->encoder == RESIDUAL)
+      x = aux = few_scale(nn->g, few_add(nn->g, x, halve_aux(u, aux, c)), o->skip_scale);
     few_nn_pop(nn);
     push_skip(u, x);
   }
@@ -144,7 +186,7 @@ static few_node way_up(struct unet *u, few_node x) {
       few_nn_push(nn, "up.%d.%lld", l, (long long)b);
       few_node skip = u->n_skips > 0 ? u->skip[--u->n_skips] : FEW_NONE;
       x = few_concat(nn->g, 3, 2, (few_node[]){x, skip});
-      x = block_with_attention(u, x, c);
+      x = block_with_attention(u, x, c, o->attention_up == UP_ALL || b == o->blocks);
       few_nn_pop(nn);
     }
     if (l == 0) break;
@@ -174,15 +216,17 @@ static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const 
   const struct unet_opts *o = opts;
   struct unet u = {.nn = nn, .o = o};
   if (!fits(nn, spec, o)) return FEW_NONE;
-  u.res = (struct few_res){
-      .cond = &o->cond,
-      .emb = few_cond_embed(nn, spec, &o->cond, in, o->channels, o->channels * o->embedding_mult),
-      .groups = o->groups,
-      .group_channels = o->group_channels,
-      .norm_eps = o->norm_eps,
-      .skip_scale = o->skip_scale,
-      .filter = o->filter,
-      .dropout_side = o->dropout_side};
+  u.res = (struct few_res){.cond = &o->cond,
+                           .emb = few_cond_embed(nn, spec, &o->cond, in,
+                                                 o->time_channels ? o->time_channels : o->channels,
+                                                 o->channels * o->embedding_mult),
+                           .groups = o->groups,
+                           .group_channels = o->group_channels,
+                           .norm_eps = o->norm_eps,
+                           .skip_scale = o->skip_scale,
+                           .filter = o->filter,
+                           .resample_proj = o->resample_proj,
+                           .dropout_side = o->dropout_side};
   nn->middle = middle(&u, way_down(&u, in->x));
   few_node x = way_up(&u, nn->middle);
   return few_nn_conv(nn, "out", few__res_norm_silu(nn, &u.res, "out_norm", x),
@@ -245,8 +289,8 @@ static few_status check(few_ctx *ctx, const struct few_net_spec *spec, const voi
 const struct few_net_def few__net_unet = {
     .version = FEW_NET_DEF_VERSION,
     .name = "unet",
-    .source = "arXiv 2006.11239, 2206.00364",
-    .help = "U-Net with residual blocks and attention (DDPM++)",
+    .source = "arXiv 2105.05233, 2006.11239, 2206.00364",
+    .help = "U-Net with residual blocks and attention (ADM; by options DDPM, DDPM++, NCSN++)",
     .options = options,
     .options_size = sizeof(struct unet_opts),
     .build = build,

@@ -19,7 +19,8 @@ few_node few__flow_n(const struct few_loss *l, few_node t) {
 }
 
 few_node few__flow_share(const struct few_loss *l, few_node t) {
-  return few__process_flow.embedded_time(l->g, l->spec->sigma_data, t);
+  const struct few_units units = {.sigma_d = l->spec->sigma_data};
+  return few__process_flow.embedded_time(l->g, &units, t);
 }
 
 few_node few__flow_rows(const struct few_loss *l, few_node a, few_node x) {

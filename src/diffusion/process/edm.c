@@ -36,10 +36,10 @@ static double net_time(double sigma_d, double t) {
   return log(t) / 4;
 }
 
-static few_node embedded_time(few_graph *g, double sigma_d, few_node t) {
+static few_node embedded_time(few_graph *g, const struct few_units *u, few_node t) {
   few_node s = few_max(g, few_sin(g, t), few_fill(g, 1e-5, FEW_SCALAR));
   few_node c = few_max(g, few_cos(g, t), few_fill(g, 1e-4, FEW_SCALAR)), tan = few_div(g, s, c);
-  return few_scale(g, few_log(g, few_scale(g, tan, sigma_d)), 0.25);
+  return few_scale(g, few_log(g, few_scale(g, tan, u->sigma_d)), 0.25);
 }
 
 static double grid(const struct few_times_opts *o, double sigma_d, int i) {

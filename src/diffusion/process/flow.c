@@ -31,9 +31,14 @@ static double net_time(double sigma_d, double t) {
   return t;
 }
 
-static few_node embedded_time(few_graph *g, double sigma_d, few_node t) {
-  few_node noise = few_scale(g, few_sin(g, t), sigma_d);
+static few_node embedded_time(few_graph *g, const struct few_units *u, few_node t) {
+  few_node noise = few_scale(g, few_sin(g, t), u->sigma_d);
   return few_div(g, noise, few_add(g, few_cos(g, t), noise));
+}
+
+static few_node input(few_graph *g, double sigma_d, few_node t) {
+  few_node length = few_add(g, few_cos(g, t), few_scale(g, few_sin(g, t), sigma_d));
+  return few_scale(g, few_recip(g, length), sigma_d);
 }
 
 static few_node trig_time(few_graph *g, const struct few_process_opts *o, double sigma_d,
@@ -53,6 +58,7 @@ const struct few_process few__process_flow = {
     .time = time_of,
     .net_scale = net_scale,
     .net_time = net_time,
+    .input = input,
     .embedded_time = embedded_time,
     .trig_time = trig_time,
     .uniform_times = true,

@@ -14,6 +14,12 @@ const struct few_process *few__process_at(int i) {
   return table[i];
 }
 
+int few__process_find(const char *name) {
+  for (int i = 0; i < FEW_COUNT(table); i++)
+    if (!strcmp(table[i]->name, name)) return i;
+  return -1;
+}
+
 double few__grid_last_sigma(const struct few_times_opts *o, double sigma_d) {
   return o->t_end > 0 ? sigma_d * tan(o->t_end) : o->sigma_min;
 }
@@ -39,4 +45,9 @@ few_node few__process_angle(few_graph *g, few_node x, few_node y) {
 few_node few__process_norm_squared(few_graph *g, double sigma_d, few_node t) {
   return few_add(g, few_square(g, few_cos(g, t)),
                  few_square(g, few_scale(g, few_sin(g, t), sigma_d)));
+}
+
+few_node few__process_unit_variance(few_graph *g, double sigma_d, few_node t) {
+  few_node length = few_sqrt(g, few__process_norm_squared(g, sigma_d, t));
+  return few_scale(g, few_recip(g, length), sigma_d);
 }

@@ -34,6 +34,12 @@ struct few_process_opts {
   double side;                   /* side of the images, in pixels */
 };
 
+/* The units of a network's time. */
+struct few_units {
+  double sigma_d;
+  struct few_betas betas; /* for `ddpm`; steps 0: FEW_BETAS_INIT */
+};
+
 struct few_process {
   const char *name, *source, *help;
 
@@ -50,9 +56,12 @@ struct few_process {
   double (*net_time)(double sigma_d, double t);  /* ... and c_noise */
 
   /* ---- As nodes of a graph ---- */
+  /* For networks that take this process's state: the factor [rows] from x_t/sigma_d to their input,
+   * which is net_scale times the process's own state. NULL: 1. */
+  few_node (*input)(few_graph *g, double sigma_d, few_node t_trig);
   /* The input of a time embedding at t_trig [rows]: net_time of the process's own time. Finite in
    * single precision on all of [0, pi/2]. */
-  few_node (*embedded_time)(few_graph *g, double sigma_d, few_node t_trig);
+  few_node (*embedded_time)(few_graph *g, const struct few_units *u, few_node t_trig);
   /* t_trig of training times: u [rows], uniform in (0, 1), is the process's own time as a share of
    * its range. NULL: the range has no end. */
   few_node (*trig_time)(few_graph *g, const struct few_process_opts *o, double sigma_d, few_node u);
@@ -73,6 +82,7 @@ struct few_process {
 
 int few__process_count(void);
 const struct few_process *few__process_at(int i);
+int few__process_find(const char *name); /* -1: there is none */
 /* few_process_choices and few_time_transform_choices of few/ext/ are also made from
  * processes.def. */
 /* Point i of the process's grid: t_trig, 0 <= i < o->steps. */
@@ -83,5 +93,7 @@ double few__process_grid(const struct few_process *p, const struct few_times_opt
 few_node few__process_angle(few_graph *g, few_node x, few_node y);
 /* cos^2(t) + sigma_d^2 sin^2(t), the square of alpha^2 + sigma^2 in TrigFlow's state; [rows]. */
 few_node few__process_norm_squared(few_graph *g, double sigma_d, few_node t);
+/* `input` of the processes with alpha^2 + sigma^2 = 1. */
+few_node few__process_unit_variance(few_graph *g, double sigma_d, few_node t);
 
 #endif

@@ -31,9 +31,9 @@ static double net_time(double sigma_d, double t) {
   return t;
 }
 
-static few_node embedded_time(few_graph *g, double sigma_d, few_node t) {
+static few_node embedded_time(few_graph *g, const struct few_units *u, few_node t) {
   FEW_UNUSED(g);
-  FEW_UNUSED(sigma_d);
+  FEW_UNUSED(u);
   return t;
 }
 

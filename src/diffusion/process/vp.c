@@ -70,9 +70,9 @@ static double net_time(double sigma_d, double t) {
 }
 
 /* Computed by half the angle, arctan(y/x) = 2 arctan(y/(sqrt(x^2 + y^2) + x)). */
-static few_node embedded_time(few_graph *g, double sigma_d, few_node t) {
-  few_node n = few_add(g, few_sqrt(g, few__process_norm_squared(g, sigma_d, t)), few_cos(g, t));
-  few_node half = few_atan(g, few_div(g, few_scale(g, few_sin(g, t), sigma_d), n));
+static few_node embedded_time(few_graph *g, const struct few_units *u, few_node t) {
+  few_node n = few_add(g, few_sqrt(g, few__process_norm_squared(g, u->sigma_d, t)), few_cos(g, t));
+  few_node half = few_atan(g, few_div(g, few_scale(g, few_sin(g, t), u->sigma_d), n));
   return few_scale(g, half, 2 / FEW_PI_2);
 }
 
@@ -108,6 +108,7 @@ const struct few_process few__process_vp = {
     .time = time_of,
     .net_scale = net_scale,
     .net_time = net_time,
+    .input = few__process_unit_variance,
     .embedded_time = embedded_time,
     .trig_time = trig_time,
     .uniform_times = true,

@@ -44,8 +44,8 @@ static double net_time(double sigma_d, double t) {
 
 /* Uses 1 + r^2 = (cos^2 t + sigma_d^2 sin^2 t)/cos^2 t. In single precision cos is -4e-8 at pi/2,
  * so this stays finite. */
-static few_node embedded_time(few_graph *g, double sigma_d, few_node t) {
-  few_node B = few_sub(g, few_log(g, few__process_norm_squared(g, sigma_d, t)),
+static few_node embedded_time(few_graph *g, const struct few_units *u, few_node t) {
+  few_node B = few_sub(g, few_log(g, few__process_norm_squared(g, u->sigma_d, t)),
                        few_log(g, few_square(g, few_cos(g, t))));
   few_node root = few_sqrt(g, few_affine(g, B, 2 * slope, b0 * b0));
   return few_div(g, few_scale(g, B, 2), few_affine(g, root, 1, b0));
@@ -74,6 +74,7 @@ const struct few_process few__process_vp_linear = {
     .time = time_of,
     .net_scale = net_scale,
     .net_time = net_time,
+    .input = few__process_unit_variance,
     .embedded_time = embedded_time,
     .trig_time = trig_time,
     .uniform_times = true,

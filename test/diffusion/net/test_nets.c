@@ -8,7 +8,7 @@
 struct small {
   const char *net;
   bool points;
-  const char *settings[10][2];
+  const char *settings[16][2];
   bool training;
 };
 
@@ -55,6 +55,45 @@ static const struct small smalls[] = {
       {"groups", "2"},
       {"modulation", "adagn"},
       {"skip_scale", "1"},
+      {"norm_eps", "1e-2"}},
+     false},
+    {"mlp", /* between two steps of the table, where its slope has no jump */
+     true,
+     {{"width", "6"},
+      {"layers", "1"},
+      {"embedding", "4"},
+      {"time_transform", "ddpm"},
+      {"time_scale", "0.002"}},
+     false},
+    {"unet", /* DDPM's, with channels that no one number divides */
+     false,
+     {{"channels", "4"},
+      {"mults", "2, 3"},
+      {"blocks", "1"},
+      {"resample", "conv"},
+      {"pad", "end"},
+      {"groups", "2"},
+      {"modulation", "add"},
+      {"skip_scale", "1"},
+      {"time_channels", "6"},
+      {"freq_shift", "1"},
+      {"norm_eps", "1e-2"}},
+     false},
+    {"unet", /* EDM's NCSN++ */
+     false,
+     {{"channels", "4"},
+      {"in_channels", "2"},
+      {"mults", "1, 1"},
+      {"blocks", "1"},
+      {"attention", "2"},
+      {"attention_up", "last"},
+      {"filter", "1331"},
+      {"groups", "2"},
+      {"modulation", "add"},
+      {"time_embedding", "stored"},
+      {"label_place", "hidden"},
+      {"resample_proj", "yes"},
+      {"encoder", "residual"},
       {"norm_eps", "1e-2"}},
      false},
     {"dit",
@@ -111,7 +150,7 @@ static few_node trace(few_graph *g, struct few_params *params, const struct smal
                               .sigma_data = 0.5};
   assert_true(def->options_size <= sizeof opts);
   assert_ok(ctx, few_options_default(&opts, ctx, def->options));
-  for (int i = 0; i < 10 && m->settings[i][0]; i++)
+  for (int i = 0; i < 16 && m->settings[i][0]; i++)
     assert_ok(ctx, few_option_set(&opts, ctx, def->options, m->settings[i][0], m->settings[i][1]));
   struct few_nn nn = {
       .g = g, .params = params, .prefix = "", .training = m->training, .middle = FEW_NONE};

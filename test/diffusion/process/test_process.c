@@ -24,6 +24,7 @@ static void test_ends(void **state) {
       struct few_mix noise = p->at(sigma_d, p->t_max);
       /* DDPM's beta leaves alpha^2 = e^-10.05 */
       double least = p == &few__process_vp_linear ? 1.0001 * exp(-5.025) : 5e-5;
+      if (p == &few__process_ddpm) least = 0.00636; /* a_999 = 4.04e-5 */
       assert_true(noise.x0 >= 0 && noise.x0 < least * noise.eps);
     }
   }
