@@ -72,8 +72,8 @@ static few_status choose_net(few_ctx *ctx, struct few_setup *setup) {
   struct few_train_keys *k = &setup->config.keys;
   const char *place = setup->config.recipe.place;
   const struct few_objective_def *objective = setup->config.objective[0].def;
-  if (!k->net[0] && setup->teacher)
-    snprintf(k->net, sizeof k->net, "%s", setup->teacher->net->name);
+  const few_model *like = setup->teacher ? setup->teacher : setup->start;
+  if (!k->net[0] && like) snprintf(k->net, sizeof k->net, "%s", like->net->name);
   if (!k->net[0])
     return few__fail(ctx, FEW_E_INVALID,
                      "%s: no net: give net = unet, or another of `few list nets`", place);
@@ -88,25 +88,28 @@ static few_status choose_net(few_ctx *ctx, struct few_setup *setup) {
                    objective->name);
 }
 
-/* The student inherits the options of the teacher's network except dropout, which belongs to a
+/* The student inherits the options of a network of its kind, except dropout, which belongs to a
  * training and not to a network. */
-static few_status inherit_options(few_ctx *ctx, struct few_setup *setup) {
+static few_status inherit_options(few_ctx *ctx, struct few_setup *setup, const few_model *from) {
   const struct few_option *dropout = few_option_find(setup->net->options, "dropout");
-  memcpy(setup->net_opts, setup->teacher->net_opts, setup->net->options_size);
+  memcpy(setup->net_opts, from->net_opts, setup->net->options_size);
   if (!dropout) return FEW_OK;
   const double was = *(const double *)(const void *)((char *)setup->net_opts + dropout->offset);
   if (was > 0 && !few__recipe_value(&setup->config.recipe, dropout->key))
     few__log(ctx, FEW_LOG_INFO,
-             "teacher %s was trained with dropout = %g, which the student does not inherit: give "
+             "%s %s was trained with dropout = %g, which the student does not inherit: give "
              "dropout for the student",
-             setup->config.keys.teacher, was);
+             from == setup->teacher ? "teacher" : "init =",
+             from == setup->teacher ? setup->config.keys.teacher : setup->config.keys.init, was);
   return few_option_set(setup->net_opts, ctx, setup->net->options, dropout->key, "0");
 }
 
 static few_status read_options(few_ctx *ctx, struct few_setup *setup) {
   FEW_TRY(few__new(ctx, &setup->net_opts, 1, setup->net->options_size));
   if (setup->teacher && setup->teacher->net == setup->net)
-    FEW_TRY(inherit_options(ctx, setup));
+    FEW_TRY(inherit_options(ctx, setup, setup->teacher));
+  else if (setup->start && setup->start->net == setup->net)
+    FEW_TRY(inherit_options(ctx, setup, setup->start));
   else
     FEW_TRY(few_options_default(setup->net_opts, ctx, setup->net->options));
   return few__recipe_apply(ctx, &setup->config.recipe, setup->net->options, setup->net_opts);
@@ -186,6 +189,13 @@ static few_status map_labels(few_ctx *ctx, struct few_setup *setup, const few_mo
   return FEW_OK;
 }
 
+/* A network takes the state of the process that its weights were trained for. */
+static void take_process(struct few_setup *setup, const few_model *from) {
+  if (from->net != setup->net) return;
+  setup->spec.process = from->spec.process;
+  setup->spec.betas = from->spec.betas;
+}
+
 static few_status fit_teacher(few_ctx *ctx, struct few_setup *setup) {
   if (!setup->teacher) return FEW_OK;
   const struct few_net_spec *t = &setup->teacher->spec;
@@ -202,6 +212,7 @@ static few_status fit_teacher(few_ctx *ctx, struct few_setup *setup) {
                      (long long)few_data_n_classes(setup->data));
   setup->spec.classes = t->classes;
   setup->spec.sigma_data = t->sigma_data;
+  take_process(setup, setup->teacher);
   return t->classes ? map_labels(ctx, setup, setup->teacher, "teacher", setup->config.keys.teacher)
                     : FEW_OK;
 }
@@ -230,6 +241,7 @@ static few_status fit_start_classes(few_ctx *ctx, struct few_setup *setup) {
 static few_status fit_start(few_ctx *ctx, struct few_setup *setup) {
   const few_model *s = setup->start;
   if (!s) return FEW_OK;
+  take_process(setup, s);
   const struct few_net_spec *a = &s->spec, *b = &setup->spec;
   if (a->h != b->h || a->w != b->w || a->c != b->c || a->points != b->points)
     return few__fail(ctx, FEW_E_INVALID,

@@ -160,6 +160,35 @@ static void test_init(void **state) {
   toy_end(&t);
 }
 
+/* Without a teacher the network and its options are those of `init`. */
+static void test_init_options(void **state) {
+  (void)state;
+  struct toy t = toy_begin();
+  char init[700];
+  int64_t n, m;
+  const char *const first[] = {
+      "steps=1", "objective=diffusion", "teacher=", "embedding=16", "time_scale=0.5", NULL};
+  assert_ok(t.ctx, run(&t, "small", first));
+  snprintf(init, sizeof init, "init=%s", t.model);
+  const char *const further[] = {"steps=1", "objective=diffusion", "teacher=", "net=", "lr=0", init,
+                                 NULL};
+  assert_ok(t.ctx, run(&t, "further", further));
+  float *a = tensor(&t, "small", "interim-000000001.safetensors", "ema", &n);
+  float *b = tensor(&t, "further", "checkpoint-000000000.safetensors", "ema", &m);
+  assert_int_equal(n, m);
+  assert_memory_equal(a, b, (size_t)n * sizeof *a);
+  free(a);
+  free(b);
+  few_model *model;
+  char *about;
+  assert_ok(t.ctx, few_model_load(&model, t.ctx, t.model));
+  assert_ok(t.ctx, few_model_metadata(&about, model));
+  assert_non_null(strstr(about, "\"time_scale\":\"0.5\""));
+  few_text_free(t.ctx, about);
+  few_model_free(model);
+  toy_end(&t);
+}
+
 /* ---- ct's target: target <- mu(k) target + (1 - mu(k)) student, k the step just made ---- */
 
 static int stop_at_one(void *user, const struct few_progress *p) {
@@ -197,7 +226,8 @@ static void test_target(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_longer), cmocka_unit_test(test_refused),
-                                     cmocka_unit_test(test_init), cmocka_unit_test(test_target)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_longer), cmocka_unit_test(test_refused), cmocka_unit_test(test_init),
+      cmocka_unit_test(test_init_options), cmocka_unit_test(test_target)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
