@@ -7,7 +7,8 @@
 #include "few/component.h"
 #include "few/eval.h"
 
-/* The distance between the means of two sets, from the data of each kind that a metric may need. */
+/* The metric: the distance between the means of two sets, from the kind of data that it
+ * declares. */
 static int64_t least(const struct few_metric_opts *o) {
   FEW_UNUSED(o);
   return 2;
@@ -136,7 +137,7 @@ static void test_refused(void **state) {
   struct few_metric_def d = apart;
   refused(f, NULL, "no definition");
   d.version = 99;
-  d.name = NULL; /* not looked at */
+  d.name = NULL; /* ignored */
   refused(f, &d, "few_metric_def has version 99");
   d = apart, d.name = NULL;
   refused(f, &d, "`name` is NULL");
@@ -156,7 +157,7 @@ static void test_refused(void **state) {
   refused(f, &d, "1 to 31 bytes");
   d.name = "kid";
   refused(f, &d, "kid exists already");
-  d = apart, d.alias = "fid"; /* the alias of another one */
+  d = apart, d.alias = "fid"; /* the alias of another metric */
   refused(f, &d, "exists already");
   assert_ok(f->ctx, few_ctx_add_metric(f->ctx, &apart));
   refused(f, &apart, "apart exists already");

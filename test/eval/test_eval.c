@@ -12,7 +12,7 @@
 
 enum { SIDE = 8, N = 60 };
 
-/* Images of the values base .. base + 63. */
+/* Writes images of the values base .. base + 63. */
 static void write_images(struct files *f, const char *name, int64_t n, int base) {
   uint8_t *x = malloc((size_t)(n * SIDE * SIDE));
   struct few_rng r = {.seed = (uint64_t)base, .purpose = FEW_RNG_CHECK};
@@ -87,8 +87,8 @@ static void test_images(void **state) {
   few_eval_report_free(r);
 }
 
-/* Pixels as the default features cause a warning for images; not if they were chosen, and not for
- * points. */
+/* If images are compared by pixels by default, there is a warning. There is none if pixels were
+ * chosen, and none for points. */
 static void test_warns_of_pixels(void **state) {
   struct files *f = *state;
   write_images(f, "a.npy", N, 10);
@@ -110,7 +110,8 @@ static void test_warns_of_pixels(void **state) {
   assert_int_equal(f->warnings, 2);
 }
 
-/* One worker or three; all metrics at once or a selection; any order of the set. */
+/* Results are the same with one worker or three, with all metrics at once or some of them, and for
+ * any order of the set. */
 static void test_workers(void **state) {
   struct files *f = *state;
   write_images(f, "a.npy", 600, 10); /* more than a chunk */
@@ -129,7 +130,7 @@ static void test_workers(void **state) {
   few_eval_report_free(three);
 }
 
-/* A model gives the same numbers as the files that its samples were written to. */
+/* A model gives the same numbers as the files to which its samples were written. */
 static void test_model(void **state) {
   struct files *f = *state;
   few_model *m = test_model_new(f->ctx, TEST_UNET);
@@ -242,8 +243,9 @@ static void test_bootstrap(void **state) {
     assert_string_equal(r->number[i].error_of, "bootstrap");
     assert_true(r->number[i].error == again->number[i].error);
   }
-  /* means 20 of 255 apart, each of 64 with a spread of 64 / 255 / sqrt(12 N): |delta|^2 has the
-   * error 2 |delta| sigma = 2 (8 20 / 255) (64 / 255) / sqrt(12 N), if that were all of it */
+  /* The means differ by 20 of 255 in each of 64 values, and each has an error of 64 / 255 /
+   * sqrt(12 N). So the error of |delta|^2, the largest part of fd's, is 2 |delta| sigma =
+   * 2 (8 20 / 255) (64 / 255) / sqrt(12 N). */
   const double error = 2 * (8 * 20. / 255) * (64. / 255) / sqrt(12. * N);
   assert_true(number(r, "fd")->error > error / 3 && number(r, "fd")->error < error * 3);
   few_eval_report_free(plain);
@@ -279,7 +281,7 @@ static void test_json(void **state) {
   few_eval_report_free(r);
 }
 
-/* The error sentence must contain all of these words. */
+/* Asserts that few_eval fails, with a sentence that contains all of these words. */
 static void refused(struct files *f, const struct few_eval_opts *o, few_status want, const char *a,
                     const char *b) {
   struct few_eval_report *r = NULL;
@@ -306,7 +308,7 @@ static void test_mistakes(void **state) {
   o = options(f, "a.npy", "five.npy");
   refused(f, &o, FEW_E_INVALID, "dc needs at least 6 images", "five.npy has 5");
   o.metrics = "pr";
-  few_eval_report_free(eval(f, &o)); /* 4 are enough for this one */
+  few_eval_report_free(eval(f, &o)); /* 4 images are enough for this metric */
   o.knn = 5;
   refused(f, &o, FEW_E_INVALID, "pr needs at least 6 images", "five.npy");
   o = options(f, "a.npy", "other.npy");
@@ -453,7 +455,7 @@ static void test_saved_broken(void **state) {
   }
 }
 
-/* Points are their own features, so known values must come out. */
+/* The features of points are the points, so the distances are known. */
 static void test_points(void **state) {
   struct files *f = *state;
   enum { POINTS = 700 };
@@ -475,7 +477,8 @@ static void test_points(void **state) {
   struct few_eval_report *report = eval(f, &o);
   assert_true(report->points && report->dim == 2);
   assert_string_equal(report->rounding, "none");
-  /* y = 2 x + b: the means differ by mean + b, the roots of the covariances by that of x's */
+  /* y = 2 x + b: the means differ by mean + b, the roots of the covariances by the root of x's
+   * covariance */
   double mean[2] = {0}, want = 0;
   for (int i = 0; i < POINTS; i++)
     for (int k = 0; k < 2; k++) mean[k] += (double)x[i][k] / POINTS;
@@ -485,7 +488,7 @@ static void test_points(void **state) {
   assert_close(number(report, "fd")->value, want, 1e-12);
   assert_true(number(report, "energy")->value > 1);
   few_eval_report_free(report);
-  /* a model of points, and what it drew */
+  /* a model of points, and a file of its samples */
   few_model *m = test_model_new(f->ctx, TEST_MLP);
   assert_ok(f->ctx, few_model_save(m, files_path(f, "m.safetensors")));
   struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
@@ -586,7 +589,7 @@ static int stop_in(void *user, const struct few_progress *p) {
   return !strcmp(p->what, s->what) && p->done >= s->at;
 }
 
-/* few_eval that is cancelled in `what`: its report, of another context. */
+/* Runs few_eval and cancels it in `what`. Returns its report, which has a context of its own. */
 static struct few_eval_report *stopped(few_ctx **ctx, const struct few_eval_opts *o,
                                        struct stop_in *at) {
   struct few_ctx_opts c = FEW_CTX_OPTS_INIT;
@@ -599,8 +602,8 @@ static struct few_eval_report *stopped(few_ctx **ctx, const struct few_eval_opts
   return r;
 }
 
-/* The results before an evaluation was cancelled are those of a complete one, and the report lists
- * what is missing. */
+/* If an evaluation is cancelled, its finished results are those of a complete one, and the report
+ * lists what is missing. */
 static void test_stops_with_what_it_has(void **state) {
   struct files *f = *state;
   few_ctx *ctx;

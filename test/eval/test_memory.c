@@ -1,5 +1,5 @@
-/* few_eval with its k-th allocation failing, for every k: the status is FEW_E_MEMORY and nothing
- * leaks. (libzip and jansson have allocators of their own.) */
+/* The k-th allocation of few_eval fails, for every k: the status is FEW_E_MEMORY and nothing leaks.
+ * (libzip and jansson have allocators of their own.) */
 #include "data/files.h"
 #include "few/eval.h"
 #include "few/model.h"

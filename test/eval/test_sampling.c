@@ -1,4 +1,4 @@
-/* Every sampling option that changes an image is named in a report. */
+/* A report shows every sampling option that changes an image. */
 #include "eval/source.h"
 #include "few/option.h"
 #include "model/run/sample.h"
@@ -21,7 +21,7 @@ static const char *value_of(const struct few_option *o) {
   }
 }
 
-/* A report has members for these; the model that guides is tested in model/run. */
+/* Options that a report shows in members of their own. test/model/run tests autoguidance. */
 static bool elsewhere(const char *key) {
   static const char *const keys[] = {"steps", "sampler", "guidance", "autoguide", "autoguidance"};
   for (int i = 0; i < FEW_COUNT(keys); i++)

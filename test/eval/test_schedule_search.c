@@ -7,9 +7,9 @@
 
 enum { SIDE = 8, IMAGES = 40, POINTS = 500 };
 
-/* F = 0: a consistency step from t is x0 = cos(t) x_t. Two steps leave cos(t) sin(t) of the second
- * noise and almost nothing of the first. For data as wide as the noise, the best time is where this
- * is largest, at pi/4. */
+/* With F = 0 a consistency step from t gives x0 = cos(t) x_t. After two steps cos(t) sin(t) of the
+ * second noise is left, and almost nothing of the first. For data as wide as the noise, the best
+ * time is where this factor is largest, at pi/4. */
 static void test_points(void **state) {
   struct files *f = *state;
   few_model *m = test_model_new(f->ctx, TEST_MLP), *flat;
@@ -93,7 +93,7 @@ static int stopping(void *user, const struct few_progress *p) {
   return *(int *)user;
 }
 
-/* A search that is cancelled while it searches for the third time returns the first two. */
+/* A search that is cancelled while it looks for its third time returns the first two. */
 static void test_stops_with_what_it_has(void **state) {
   struct files *f = *state;
   struct few_schedule_search_opts o = FEW_SCHEDULE_SEARCH_OPTS_INIT;

@@ -1,6 +1,6 @@
-/* A reader, a network and a sampler from outside the library, used together: a model is trained
- * step by step on the reader's data, and on the same data from a callback, and sampled. Only
- * installed headers, only exported calls. */
+/* A reader, a network and a sampler that a program adds, used together. A model is trained step by
+ * step on the reader's data, and on the same data from a callback, and sampled. The program
+ * includes only installed headers and uses only exported calls. */
 #include <few.h>
 #include <few/ext/net.h>
 #include <few/ext/reader.h>
@@ -99,7 +99,7 @@ static few_status item(void *user, int64_t i, void *values, int32_t *label) {
   return FEW_OK;
 }
 
-/* The ring as a set that a callback fills. */
+/* Makes the ring as a set that a callback fills. */
 static few_status make_ring(few_data **out, few_ctx *ctx) {
   static double radius = 2;
   struct few_data_memory memory = FEW_DATA_MEMORY_INIT;
@@ -111,7 +111,7 @@ static few_status make_ring(few_data **out, few_ctx *ctx) {
   return few_data_create(out, ctx, &memory, NULL);
 }
 
-/* data NULL: those of the reader. */
+/* Trains on `data`, or on the reader's data if it is NULL. */
 static few_status train(few_model **model, few_ctx *ctx, const few_data *data) {
   static const char *const recipe[] = {"net=small", "hidden=8", "steps=3",
                                        "batch=16",  "shards=2", "data=ring:2"};
@@ -127,7 +127,7 @@ static few_status train(few_model **model, few_ctx *ctx, const few_data *data) {
   return st;
 }
 
-/* The reader's data and those of the callback make the same weights. */
+/* Trains on the reader's data and on those of the callback, which must give the same weights. */
 static few_status train_twice(few_model **model, few_ctx *ctx) {
   few_data *data = NULL;
   few_model *other = NULL;

@@ -1,5 +1,5 @@
-/* The smallest user of the library: user VERSION, the version that the package says it has. It
- * makes a network of points, whose weights are drawn, and samples it. */
+/* The smallest user of the library: user VERSION, where VERSION is that of the package. It makes a
+ * network of points with random weights, and samples it. */
 #include <few.h>
 #include <stdio.h>
 #include <string.h>

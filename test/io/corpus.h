@@ -1,5 +1,5 @@
-/* corpus.h - tests parsers with valid files (y_*), invalid files (n_*), and every truncation of a
- * valid file. A parser here is a function of bytes that frees its result. */
+/* corpus.h - tests parsers with valid files (y_*), with invalid files (n_*), and with every
+ * truncation of a valid file. A corpus_parser parses bytes and frees the result. */
 #ifndef FEW_TEST_CORPUS_H
 #define FEW_TEST_CORPUS_H
 
@@ -23,7 +23,8 @@ static inline few_status corpus_parse(few_ctx *ctx, corpus_parser parse, const c
   return st;
 }
 
-/* Every file of FEW_TEST_DIR/io/data/<folder>: y_* parses, n_* fails with a sentence. */
+/* Parses every file of FEW_TEST_DIR/io/data/<folder>: y_* must succeed, n_* must fail with a
+ * sentence. */
 static inline void corpus_check(few_ctx *ctx, const char *folder, corpus_parser parse) {
   char dir[512];
   struct few_names names;

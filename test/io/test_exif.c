@@ -51,7 +51,8 @@ static const struct {
               {"n_range", 1}, {"n_count", 1},    {"n_start", 1},  {"n_start_last", 1},
               {"n_order", 1}, {"n_entries", 1}};
 
-/* Truncated anywhere, a block has the same orientation or none. Blocks have exactly their size. */
+/* A truncated block gives the same orientation or none. Memory has exactly the size of the
+ * block. */
 static void test_blocks(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -81,7 +82,7 @@ static void make_exif(uint8_t out[EXIF], int orientation) {
   out[19] = (uint8_t)orientation;
 }
 
-/* A copy of a file with `more` inserted at byte `at`. */
+/* Returns a copy of a file with `more` inserted at byte `at`. */
 static uint8_t *inserted(few_ctx *ctx, const char *file, size_t from_end, size_t at,
                          const uint8_t *more, size_t k, size_t *n) {
   char *bytes;
@@ -135,7 +136,7 @@ static void test_jpeg(void **state) {
   few_ctx_free(ctx);
 }
 
-/* The chunk is before the pixels or after them. */
+/* The Exif chunk of a PNG file may be before the pixels or after them. */
 static void test_png(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -155,7 +156,7 @@ static void test_png(void **state) {
   few_ctx_free(ctx);
 }
 
-/* The content of a file decides, not its name. */
+/* The content of a file decides its format, not its name. */
 static void test_content(void **state) {
   (void)state;
   static const char *const foreign[][2] = {{"RIFF\1\2\3\4WEBP", "contains WebP: convert it"},

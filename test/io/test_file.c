@@ -1,4 +1,4 @@
-/* Writing is atomic: a write that fails leaves the old file, and no temporary. */
+/* Writing is atomic: a write that fails leaves the old file unchanged and no temporary. */
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>

@@ -1,4 +1,4 @@
-/* gzip: plain and gzipped files give the same bytes; damage is detected, with its offset; the limit
+/* gzip: plain and gzipped files give the same bytes. Damage is reported with its offset. The limit
  * is enforced. */
 #include "corpus.h"
 #include "io/gzip.h"

@@ -47,7 +47,7 @@ static void refuse(void *user) {
   few_ctx_free(ctx);
 }
 
-/* Writes a file: a head, a unit n times, a tail, and a hole up to `size` bytes. */
+/* Writes a file: a head, a unit repeated n times, a tail, and a hole up to `size` bytes. */
 static void write_file(const char *path, const void *head, size_t n_head, const char *unit,
                        size_t n, const char *tail, long size) {
   FILE *f = fopen(path, "wb");
@@ -101,7 +101,7 @@ static void test_json_of_nothing(void **state) {
 
 static void put32(char *at, uint32_t v) { memcpy(at, &v, 4); }
 
-/* data.pkl: n tensors of n storages "0", "1" ... of `count` bytes each. */
+/* Writes a data.pkl of n tensors in n storages "0", "1" ... of `count` bytes each. */
 static size_t make_pickle(char *out, int n, uint32_t count) {
   size_t at = (size_t)sprintf(out, "\x80\2}(");
   for (int i = 0; i < n; i++) {
@@ -126,7 +126,7 @@ static void add(zip_t *zip, const char *name, const void *bytes, size_t n) {
   assert_int_equal(zip_set_file_compression(zip, (zip_uint64_t)i, ZIP_CM_STORE, 0), 0);
 }
 
-/* n entries in the archive's directory for the same bytes. */
+/* Writes an archive whose directory has n entries for the same bytes. */
 static void write_overlapping(const char *path, int n, uint32_t count) {
   char *pickle = malloc((size_t)n * 160 + 64), *data = calloc(count, 1), names[400][32];
   remove(path);
@@ -171,7 +171,8 @@ static void test_overlapping_members(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Opcodes of one byte that make one value each, and a memo index far beyond the values. */
+/* Many opcodes of one byte that each make a value; and a memo index far above the number of values.
+ */
 static void test_pickle_of_nothing(void **state) {
   (void)state;
   static const struct {

@@ -1,4 +1,5 @@
-/* PNG: written files are read back; every kind gives the same pixels; damage; grids. */
+/* PNG: written files are read back, and every kind of encoding gives the same pixels. Also damage,
+ * and grids of images. */
 #include <unistd.h>
 
 #include "corpus.h"

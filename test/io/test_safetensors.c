@@ -88,7 +88,7 @@ static void test_damage(void **state) {
   few_ctx_free(ctx);
 }
 
-/* A change of any single bit is detected, and its status is FEW_E_FORMAT, on which a run tries the
+/* A change of any single bit is detected. The status is FEW_E_FORMAT, after which a run tries the
  * checkpoint before. */
 static void test_every_bit(void **state) {
   (void)state;

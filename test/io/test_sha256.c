@@ -1,4 +1,4 @@
-/* SHA-256 against the examples of FIPS 180-4 and NIST's million letters. */
+/* SHA-256 gives the digests of FIPS 180-4's examples and of NIST's million letters. */
 #include "io/sha256.h"
 #include "testing.h"
 

@@ -78,11 +78,11 @@ static void compute(const struct network *w, few_isa isa, few_precision precisio
   few__plan_free(plan);
 }
 
-/* A bound for the root mean square of the error, relative to the result. Rounding to bf16 is by at
- * most 2^-9 of a number, and roundings are independent, so their squares add. Networks with norms
- * pass an error on without making it larger. Every activation is rounded once at most, and so are
- * both factors of products, convolutions and attention. The root mean square of one rounding is
- * only 2^-10.8, so results are at about a third of the bound. */
+/* Returns a bound for the root mean square of the error, relative to the result. Every activation
+ * is rounded at most once, and so are both factors of products, convolutions and attention. One
+ * rounding to bf16 is at most 2^-9 of a number. Roundings are independent, so their squares add.
+ * Networks with norms do not amplify errors. The root mean square of one rounding is only 2^-10.8,
+ * so results are at about a third of the bound. */
 static double bound_of(const struct network *w, few_node out) {
   const few_graph *g = w->graph;
   bool *live = test_calloc((size_t)few_graph_size(g), sizeof *live);

@@ -15,7 +15,8 @@ static struct few_model_opts options(void) {
   return o;
 }
 
-/* A model created with the values of another of the same network computes the same function. */
+/* A model that is created with the values of another model of the same network computes the same
+ * function. */
 static void test_same_as_by_hand(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();

@@ -161,7 +161,7 @@ static void test_info(void **state) {
   assert_int_equal(sum, info.parameters);
   few_model_free(m);
 
-  /* the products of the perceptron: 2 per weight of each linear layer, none for biases */
+  /* operations of the mlp: 2 per weight of each linear layer, none for biases */
   m = test_model_new(ctx, TEST_MLP);
   double flops = 0;
   for (int i = 0; i < m->params.n; i++)
@@ -179,7 +179,7 @@ static void test_info(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Bytes of a saved model; *header is where its tensors begin. */
+/* Returns the bytes of a saved model. *header is the offset at which its tensors begin. */
 static char *saved(struct scratch *s, int which, size_t *n, size_t *header) {
   few_model *m = test_model_new(s->ctx, which);
   char *bytes;
@@ -233,7 +233,7 @@ static void test_every_bit_of_the_header(void **state) {
       bytes[k] = (char)(bytes[k] ^ (1 << bit));
     }
   }
-  assert_true((size_t)refused > header); /* of 3 a byte: most bytes carry the structure */
+  assert_true((size_t)refused > header); /* of 3 bits tried per byte, most are refused */
   few__free(s.ctx, bytes);
   scratch_free(&s);
 }

@@ -1,5 +1,5 @@
-/* The labels of samples: in every part of the series, the number of each class is that of its
- * share, within one. The series does not depend on where a part begins. */
+/* The labels of samples. In the series the number of each class follows its share. The label of a
+ * sample does not depend on where a part of the series begins. */
 #include "testing.h"
 
 #include "model/labels.h"

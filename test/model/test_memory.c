@@ -52,7 +52,7 @@ out:
   return st;
 }
 
-/* A schedule, fitted, written, read and used. */
+/* A schedule is fitted, written, read and used. */
 static few_status fitting(few_ctx *ctx, const struct subject *s) {
   struct few_olss_opts f = FEW_OLSS_OPTS_INIT;
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
@@ -98,7 +98,8 @@ static void test_life(void **state) {
   few_ctx *ctx;
   opts.allocator = (struct few_allocator){&meter, meter_alloc, meter_release};
   opts.workers = 2;
-  char dir[] = "/tmp/few-test-memory-XXXXXX"; /* of its own: a writer lists the names beside it */
+  char dir[] =
+      "/tmp/few-test-memory-XXXXXX"; /* a folder of its own: a writer lists all names in it */
   assert_non_null(mkdtemp(dir));
   snprintf(s.path, sizeof s.path, "%s/m.safetensors", dir);
   for (s.which = 0; s.which < TEST_MODELS; s.which++) {

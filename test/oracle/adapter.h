@@ -10,13 +10,13 @@ struct adapter {
   double sigma_d;
   int64_t n;      /* rows x dims */
   float *scratch; /* [n] */
-  /* The network as it was trained, with its own scaled input and its own time (c_in x',
+  /* The network as its process defines it, with its scaled input and its time (c_in x',
    * c_noise). */
   few_status (*net)(void *user, const float *in, double time, float *out);
   void *user;
 };
 
-/* few_sampling's eval; `user` is a struct adapter. */
+/* Can be the member `eval` of struct few_sampling. `user` is a struct adapter. */
 few_status adapter_eval(void *user, const float *x, double t, double to, float *F);
 
 #endif

@@ -1,4 +1,4 @@
-/* convert.h - a network of any process as one that predicts TrigFlow's F, without retraining.
+/* convert.h - uses a network of any process as one that predicts TrigFlow's F, without training.
  *
  * Two states of different processes with the same noise-to-signal ratio differ by a factor only. So
  * any network gives TrigFlow's F at (x_t, t) with a few scalars that depend on t:
@@ -18,8 +18,8 @@ struct to_trig {
   double skip, out;
 };
 
-/* For TrigFlow's time t in (0, pi/2]; t = 0 too if the prediction determines F there (all but x
- * do). At t = pi/2 edm has no finite state: stay at or below arctan(sigma_max/sigma_d). */
+/* t is TrigFlow's time, in (0, pi/2]. It may be 0 if the prediction determines F there, as all but
+ * x do. edm has no finite state at t = pi/2, so t should be at most arctan(sigma_max/sigma_d). */
 struct to_trig to_trig(const struct few_process *p, enum few_prediction predicts, double sigma_d,
                        double t);
 

@@ -1,4 +1,4 @@
-/* mixture.h - Gaussian mixtures: the data distribution for which diffusion is exactly solvable.
+/* mixture.h - Gaussian mixtures, a data distribution for which diffusion has exact solutions.
  *
  * With isotropic components N(mean_i, std_i^2 I) of weight w_i, x_t = alpha x0 + sigma eps is a
  * mixture too, and every expectation that a network learns has a closed form. Tests
@@ -16,8 +16,8 @@ struct mixture {
   const double *weight, *mean, *std; /* [n], [n x dims], [n] */
 };
 
-/* The arguments of all these are the state's (alpha, sigma) as a mix, with sigma or all std > 0,
- * and x[dims]. */
+/* Arguments of the next functions: `state` is (alpha, sigma), where sigma > 0 or all std > 0; `x`
+ * is x_t, [dims]. */
 
 /* ln p(x_t). */
 double mixture_logp(const struct mixture *m, struct few_mix state, const double *x);

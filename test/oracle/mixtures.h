@@ -17,7 +17,8 @@ static inline struct mixture test_gaussian(void) {
   return (struct mixture){1, 2, weight, mean, std};
 }
 
-/* How much the posterior amplifies a relative error of its inputs: the size of its exponents. */
+/* Returns the size of the posterior's exponents: the factor by which it amplifies a relative error
+ * of its inputs. */
 static inline double test_exponent(const struct mixture *m, struct few_mix s, const double *x) {
   double worst = 0;
   for (int i = 0; i < m->n; i++) {
@@ -31,7 +32,7 @@ static inline double test_exponent(const struct mixture *m, struct few_mix s, co
   return 1 + worst;
 }
 
-/* x_t of a sample of the mixture: row `row` of a fixed stream. */
+/* Writes x_t of a sample of the mixture, row `row` of a fixed stream, into x. */
 static inline void test_state(const struct mixture *m, struct few_mix s, uint64_t row, double *x) {
   double eps[8];
   mixture_sample(m, &(struct few_rng){.seed = 11, .row = row, .purpose = FEW_RNG_TOY}, x);

@@ -1,9 +1,9 @@
 /* ode.c - Dormand and Prince, "A family of embedded Runge-Kutta formulae" (1980).
  *
- * Seven stages, the last of which is the first of the next step; the step is the 5th-order
- * solution, its difference from the embedded 4th-order one the error estimate e. Steps grow and
- * shrink by 0.9 e^(-1/5), e in units of the tolerance.
- */
+ * There are seven stages; the last is the first of the next step. A step goes to the solution of
+ * 5th order. Its difference from the embedded solution of 4th order is the error estimate e, in
+ * units of the tolerance. The step size is multiplied by 0.9 e^(-1/5).
+ * */
 #include "ode.h"
 
 #include <math.h>
@@ -24,8 +24,8 @@ static const double tableau[STAGES][STAGES - 1] = {
 static const double error_weight[STAGES] = {71. / 57600,      0,         -71. / 16695, 71. / 1920,
                                             -17253. / 339200, 22. / 525, -1. / 40};
 
-/* k[s] = f at stage s, for s = 1..6; leaves the step's end in `end` and returns the scaled error.
- */
+/* Computes k[s] = f at stage s, for s = 1..6, and writes the state after the step into `end`.
+ * Returns the error in units of the tolerance. */
 static double attempt(struct ode *o, double t, double h, const double *y, double *k[STAGES],
                       double *end) {
   for (int s = 1; s < STAGES; s++) {
@@ -69,7 +69,7 @@ static few_status march(few_ctx *ctx, struct ode *o, double t0, double t1, doubl
       last = false;
     }
     double grow = 0.9 * pow(e, -0.2); /* infinite for e = 0 */
-    if (!(grow > 0.2)) grow = 0.2;    /* also where e is NaN */
+    if (!(grow > 0.2)) grow = 0.2;    /* also if e is NaN */
     h *= fmin(grow, e <= 1 ? 5 : 1);
     if (!last && fabs(h) < 1e-15 * (fabs(t) + fabs(t1 - t0)))
       return few__fail(ctx, FEW_E_INVALID,

@@ -4,8 +4,8 @@
  *
  *   x0 = (q x_t - sigma y)/det,   eps = (alpha y - p x_t)/det,
  *
- * so that p' x0 + q' eps = ((p' q - q' p) x_t + (q' alpha - p' sigma) y)/det. Nothing is divided by
- * a small sigma on the way, as it would be by going through the denoised image.
+ * So p' x0 + q' eps = ((p' q - q' p) x_t + (q' alpha - p' sigma) y)/det. A conversion by way of the
+ * denoised image would divide by sigma, which may be small.
  */
 #include "precond.h"
 

@@ -4,8 +4,9 @@
 
 #include "diffusion/process/process.h"
 
-/* From prediction `from` to prediction `to` at one state x_t: to = line.x x_t + line.y from. Not
- * finite where `from` does not determine `to` (x at sigma = 0, eps at alpha = 0). */
+/* Converts prediction `from` to prediction `to` at one state x_t: to = line.x x_t + line.y from.
+ * The line is not finite where `from` does not determine `to` (x at sigma = 0, eps at alpha =
+ * 0). */
 struct few_line predict_convert(struct few_mix state, struct few_mix from, struct few_mix to);
 
 /* out = line.x x + line.y y on n elements; out may be x or y. */
@@ -22,7 +23,8 @@ struct precond {
 struct precond process_precond(const struct few_process *p, enum few_prediction predicts,
                                double sigma_d, double t);
 
-/* From a network's output to the denoised image, and back; n elements, D or net may be x. */
+/* Convert a network's output to the denoised image, and back, for n elements. The result may
+ * overwrite x. */
 void process_denoise(const struct few_process *p, enum few_prediction predicts, double sigma_d,
                      double t, int64_t n, const double *x, const double *net, double *D);
 void process_undenoise(const struct few_process *p, enum few_prediction predicts, double sigma_d,

@@ -1,4 +1,4 @@
-/* scm.c - equation 6 and the normalisation of Algorithm 1, as printed. */
+/* scm.c - equation 6 and the normalisation of Algorithm 1, as in the paper. */
 #include "scm.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* Networks of other processes converted to TrigFlow's F, against the exact denoiser of a mixture,
- * and against the formulas published for EDM, flow matching and VP. */
+/* Networks of other processes that are converted to TrigFlow's F are compared with the exact
+ * denoiser of a mixture, and with the published formulas of EDM, flow matching and VP. */
 #include "testing.h"
 
 #include "diffusion/process/process.h"
@@ -43,7 +43,7 @@ static void test_exact(void **state) {
             check_exact(&m, few__process_at(i), (enum few_prediction)a, sds[s], ts[k], row);
 }
 
-/* In the middle of the range the agreement is to 1e-12 outright. */
+/* In the middle of the range the two agree to 1e-12. */
 static void test_exact_to_1e12(void **state) {
   (void)state;
   struct mixture m = test_mixture();

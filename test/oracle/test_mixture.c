@@ -43,7 +43,8 @@ static void test_density_integrates(void **state) {
   }
 }
 
-/* Score against central differences of ln p: error h^2/6 |ln p'''| + rounding |ln p| eps/h. */
+/* Compares the score with central differences of ln p, whose error is h^2/6 |ln p'''| plus the
+ * rounding |ln p| eps/h. */
 static void test_score(void **state) {
   (void)state;
   struct mixture m = test_mixture();
@@ -159,7 +160,7 @@ static void test_map_of_gaussian(void **state) {
     double stretch = hypot(b.x0 * 0.3, b.eps) / hypot(a.x0 * 0.3, a.eps);
     for (int k = 0; k < 2; k++) {
       double want = b.x0 * m.mean[k] + stretch * (x_from[k] - a.x0 * m.mean[k]);
-      /* Some hundred steps, each within tol (1 + |y|), stretched by at most sd/s. */
+      /* Some hundred steps, each within tol (1 + |y|). The map amplifies errors by at most sd/s. */
       assert_close(x[k], want, 300 * tol * 2 * sd / 0.3);
     }
   }

@@ -1,4 +1,4 @@
-/* The integrator: order, tolerance, direction, failure. */
+/* The order, tolerance, direction and failures of the integrator. */
 #include "testing.h"
 
 #include "oracle/ode.h"
@@ -24,7 +24,7 @@ static void test_order_and_tolerance(void **state) {
   few_ctx *ctx = test_ctx();
   int64_t n0, n1;
   double e0 = rotation_error(ctx, 1e-5, &n0), e1 = rotation_error(ctx, 1e-10, &n1);
-  /* Errors of the steps add up at worst (a rotation does not amplify them). */
+  /* A rotation does not amplify the errors of steps, so at worst they add up. */
   assert_true(e0 < 2 * 1e-5 * (double)n0 && e1 < 2 * 1e-10 * (double)n1);
   double slope = log(e0 / e1) / log((double)n1 / (double)n0);
   assert_true(slope > 4.7 && slope < 6.0); /* order 5 */
@@ -58,7 +58,7 @@ static void test_reversible(void **state) {
   double bound = 3 * 1e-12 * (double)(steps + o.steps);
   assert_close(y[0], 0.3, bound);
   assert_close(y[1], -2, bound);
-  assert_ok(ctx, ode_solve(ctx, &o, 1, 1, y)); /* nowhere to go */
+  assert_ok(ctx, ode_solve(ctx, &o, 1, 1, y)); /* a way of length 0 */
   assert_int_equal(o.steps, 0);
   few_ctx_free(ctx);
 }

@@ -70,8 +70,9 @@ static double check(struct few_eval_report *r, const char *labels, const int64_t
   return fd;
 }
 
-/* Class shares of samples: the reference's, the training data's, or equal. With equal shares fd
- * measures the shares and not the model. */
+/* Samples have the class shares of the reference or, if it has no labels, those of the training
+ * data; or equal shares on request. With equal shares fd is large although the model is good,
+ * because the shares differ from the reference's. */
 static void test_eval(void **state) {
   struct files *f = *state;
   static const int64_t even[CLASSES] = {500, 500, 500};
@@ -112,8 +113,8 @@ static void refused(struct files *f, const char *a, const char *b) {
     fail_msg("%s %s: %s", a, b, few_error(f->ctx));
 }
 
-/* A teacher whose training rows all had labels cannot be evaluated without a label. Every objective
- * or option that would do so is refused. */
+/* A teacher whose training rows all had labels cannot be evaluated without a label. Objectives and
+ * options that need this are refused. */
 static void test_unlabelled(void **state) {
   struct files *f = *state;
   few_model *m;
@@ -158,7 +159,8 @@ static void test_written(void **state) {
   assert_non_null(strstr(f->warning, "57 % of it"));
 }
 
-/* A model file without class counts, and a reference without labels. */
+/* If the model file has no class counts and the reference no labels, samples have equal shares.
+ * With a labelled reference they have its shares. */
 static void test_unknown(void **state) {
   struct files *f = *state;
   few_model *m;
@@ -191,7 +193,7 @@ static void test_pairs(void **state) {
   const float *x = made.at[0].data;
   for (int64_t i = 0; i < N; i++) mean += (double)x[2 * i] / N;
   few__st_free(f->ctx, &made);
-  assert_close(mean, 4. * 116 / N, 0.1); /* with equal shares: 4/3 */
+  assert_close(mean, 4. * 116 / N, 0.1); /* with equal shares it would be 4/3 */
 }
 
 static void test_loop(void **state) {

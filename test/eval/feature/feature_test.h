@@ -6,7 +6,7 @@
 #include "eval/feature/feature.h"
 #include "testing.h"
 
-/* n arbitrary bytes. */
+/* Returns n arbitrary bytes. */
 static inline uint8_t *random_bytes(int64_t n) {
   uint8_t *b = malloc((size_t)n);
   float *u = malloc((size_t)n * sizeof *u);
@@ -24,8 +24,8 @@ struct images {
 
 static inline float *rows_new(int64_t n) { return calloc((size_t)(n ? n : 1), sizeof(float)); }
 
-/* Rows, logits and spatial features of all images in one block, computed in two calls that divide
- * the images at `cut`. */
+/* Returns rows, logits and spatial features of all images in one block, computed in two calls that
+ * divide the images at `cut`. */
 static inline float *run_cut(few_ctx *ctx, few_features *f, const struct images *p, int64_t cut) {
   assert_ok(ctx, few__features_fit(f, p->h, p->w, p->c));
   const struct few_features_info *i = few__features_info(f);
@@ -41,7 +41,7 @@ static inline float *run_cut(few_ctx *ctx, few_features *f, const struct images 
   return all;
 }
 
-/* The bits do not depend on the cut, on the workers, or on the other images. */
+/* Checks that the bits do not depend on the cut, on the workers, or on the other images. */
 static inline void check_grouping(few_ctx *ctx, few_features *f, const struct images *p) {
   few_ctx_set_workers(ctx, 1);
   float *one = run_cut(ctx, f, p, p->n);
@@ -57,7 +57,7 @@ static inline void check_grouping(few_ctx *ctx, few_features *f, const struct im
   free(one);
 }
 
-/* The rms of a - b, relative to that of b. */
+/* Returns the rms of a - b, relative to that of b. */
 static inline double distance(const float *a, const float *b, int64_t n) {
   double d = 0, s = 0;
   for (int64_t k = 0; k < n; k++) {

@@ -50,7 +50,8 @@ static int argmax(const float *x, int n) {
   return best;
 }
 
-/* With FEW_FASHION_ALL=1 it uses the whole test split and prints the accuracy. */
+/* Checks the accuracy on 1000 test images. With FEW_FASHION_ALL=1 it uses the whole test split and
+ * prints the accuracy. */
 static void check_accuracy(const char *spec) {
   few_ctx *ctx = test_ctx();
   few_data *data;
@@ -95,8 +96,8 @@ static void test_judge_accuracy(void **state) {
   check_accuracy(JUDGE);
 }
 
-/* classifier=FILE uses any classifier that few trained. It gives the same rows as the name of the
- * one that comes with few, and the report has the data that the file was trained on. */
+/* classifier=FILE uses any classifier that few trained. The file of a classifier that comes with
+ * few gives the same rows as its name. The report has the data on which the file was trained. */
 static void test_classifier(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -160,7 +161,8 @@ static void test_refused(void **state) {
   few_ctx_free(ctx);
 }
 
-/* The error for a tensor of another shape has both shapes; for one that is not finite, its name. */
+/* The error for a tensor of a wrong shape has both shapes. The error for a tensor that is not
+ * finite has its name. */
 static void test_bad_weights(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();

@@ -1,10 +1,10 @@
-/* Inception-v3 of FID, with weights from a formula, against PyTorch in float64 (torch_reference.py
- * has the formula). The weights of 2015 do not come with few, and the arithmetic does not depend on
- * them. Also: both ways of resizing, grey images, grouping, a file without a tensor.
+/* The Inception-v3 of FID is compared with PyTorch in float64. Its weights come from a formula
+ * (torch_reference.py), because the weights of 2015 do not come with few; the arithmetic is the
+ * same. Also both ways of resizing, grey images, grouping, and a file in which a tensor is missing.
  *
- * Bound: a value is a sum of K terms in f32 after L layers. The error of a layer is sqrt(K) eps / 2
- * of its size, times 3 with Winograd's transforms (test_cpu_conv.c), and the squares of the layers'
- * errors add: 3 sqrt(L K) eps / 2 with the longest path L = 47 and K = 9 * 448. */
+ * Bound: a value is a sum of K terms in f32 after L layers. The relative error of a layer is
+ * sqrt(K) eps / 2, times 3 with Winograd's transforms (test_cpu_conv.c). The squares of the layers'
+ * errors add up to 3 sqrt(L K) eps / 2, with the longest path L = 47 and K = 9 * 448. */
 #include <float.h>
 #include <zlib.h>
 

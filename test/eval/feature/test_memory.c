@@ -76,7 +76,7 @@ static void check(const char *spec, const struct images *p) {
   meter.left = LONG_MAX;
   assert_ok(ctx, life(ctx, spec, p));
   const long needed = LONG_MAX - meter.left;
-  for (long k = 0; k < needed; k += needed / 100 + 1) { /* enough for every kind */
+  for (long k = 0; k < needed; k += needed / 100 + 1) { /* fails each kind of allocation */
     meter.left = k;
     few_status st = life(ctx, spec, p);
     if (st != FEW_E_MEMORY)

@@ -1,5 +1,5 @@
-/* Networks with weights of others, against images and results that their own frameworks made.
- * FEW_FEATURES_DIR names the folder with these; without it there is nothing to test.
+/* Networks with published weights are compared with the results of their own frameworks on the same
+ * images. FEW_FEATURES_DIR names the folder with these files; without it nothing is tested.
  *
  * Bound: a value of a layer is a sum of K terms in f32, so its relative rms error is about sqrt(K)
  * eps / 2, which Winograd's transforms multiply by 3 (test_cpu_conv.c). The squares of the layers'
@@ -16,7 +16,7 @@ static double bound(double layers, double terms) {
 struct probe {
   const char *name, *weights, *probe, *output;
   double mean[3], std[3]; /* to which the probe's input was normalised */
-  double layers, terms;   /* terms: of the widest sum */
+  double layers, terms;   /* number of layers; number of terms of the longest sum */
   bool probabilities;
 };
 
@@ -47,7 +47,8 @@ static void softmax(float *x, int64_t n) {
   for (int64_t k = 0; k < n; k++) x[k] = (float)(exp((double)x[k]) / sum);
 }
 
-/* The probe's NCHW numbers are bytes that were normalised by the network's own rule. */
+/* Returns the bytes of the probe's images. The probe has them as NCHW numbers, normalised as the
+ * network requires. */
 static uint8_t *bytes_of(const struct probe *p, const struct few_st_tensor *t) {
   const int64_t n = t->dim[0], hw = t->dim[2] * t->dim[3];
   const float *x = t->data;

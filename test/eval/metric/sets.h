@@ -33,7 +33,7 @@ static inline few_workers *test_workers(few_ctx *ctx, int n) {
   return w;
 }
 
-/* A set of rows [n][d], added in groups of `group`. */
+/* Returns a set of rows [n][d], added in groups of `group`. */
 static inline few_eval_set *test_set(few_ctx *ctx, few_workers *w, unsigned needs, int64_t n,
                                      int64_t d, const float *rows, int64_t group) {
   few_eval_set *s;
@@ -51,7 +51,7 @@ static inline const struct few_metric_def *test_metric_def(const char *name) {
   return few__metric_at(NULL, few__metric_find(NULL, name, strlen(name)));
 }
 
-/* The values of a metric for two sets of rows. */
+/* Computes the values of a metric for two sets of rows. */
 static inline few_status test_metric(few_ctx *ctx, few_workers *w, const char *name,
                                      const struct few_metric_opts *o, int64_t n, const float *x,
                                      int64_t m, const float *y, int64_t d,

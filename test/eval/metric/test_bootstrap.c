@@ -1,5 +1,5 @@
-/* Error bars by halves, against the spread of metrics over newly drawn sets of Gaussians, and
- * against the formula of a proportion. */
+/* Error bars from halves of a set are compared with the spread of metrics over independent sets of
+ * Gaussians, and with the formula for the error of a proportion. */
 #include "sets.h"
 
 struct fixture {
@@ -32,7 +32,7 @@ struct measured {
   double value[SETS], error[SETS];
 };
 
-/* The value and the error of each set, for value v of a metric. */
+/* Writes the value and the error of each set into out[v], for value v of a metric. */
 static void measure(struct fixture *f, const char *name, struct measured *out[FEW_METRIC_VALUES]) {
   static float x[N * DIM], y[N_REF * DIM];
   const struct few_metric_opts o = {.subsets = 1, .subset_size = N};
@@ -70,10 +70,10 @@ static void measure(struct fixture *f, const char *name, struct measured *out[FE
   few__eval_set_free(reference);
 }
 
-/* Compares the mean of error^2 with the variance that it estimates, which SETS draws give with a
- * relative error of sqrt(2 / (SETS - 1)). Also how often mean and value are within 1.96 errors of
- * each other. `bias` is the allowed error of the estimate for metrics that are not smooth, or only
- * for larger sets: docs/eval.md. */
+/* Compares the mean of error^2 with the variance that it estimates. The SETS sets give that
+ * variance with a relative error of sqrt(2 / (SETS - 1)). Also checks how often the mean is within
+ * 1.96 errors of a value. `bias` is the allowed error of the estimate for metrics that are not
+ * smooth, or are smooth only for larger sets (docs/eval.md). */
 static void look(const char *name, const struct measured *m, double bias) {
   double mean, deviation, square = 0;
   int inside = 0;
@@ -104,8 +104,8 @@ static void test_coverage(void **state) {
   look("coverage", &b, 1.5);
 }
 
-/* Half of the labels are right, in a set of n items of which `keep` are stored. The error is that
- * of a proportion of n, up to the noise of the replicates. */
+/* Half of the labels are right, in a set of n items of which `keep` are stored. The error must be
+ * that of a proportion of n items, up to the noise of the replicates. */
 static double proportion(struct fixture *f, few_workers *w, int64_t n, int64_t keep) {
   enum { MOST = 401, CLASSES = 2, REPLICATES = 400 };
   static float logits[MOST * CLASSES], rows[MOST];
@@ -146,7 +146,7 @@ static void test_proportion(void **state) {
   few_workers *three = test_workers(f->ctx, 3);
   const double one = proportion(f, f->w, 400, 400);
   proportion(f, f->w, 401, 401); /* an odd number, without equal halves */
-  proportion(f, f->w, 400, 101); /* the rest is not stored */
+  proportion(f, f->w, 400, 101); /* 101 items are stored */
   assert_true(proportion(f, three, 400, 400) == one);
   few__workers_free(three);
 }

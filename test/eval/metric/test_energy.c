@@ -1,5 +1,5 @@
-/* The energy distance against its double sum, and against its values for Gaussians and for a
- * mixture with a missing mode. */
+/* The energy distance is compared with its double sum, and with its values for Gaussians and for a
+ * mixture with missing modes. */
 #include <float.h>
 
 #include "sets.h"
@@ -15,8 +15,8 @@ static double distance_sum(const float *x, int64_t n, const float *y, int64_t m,
   return sum;
 }
 
-/* A square below is a difference of numbers of about 2 (s + 1)^2 d = 90, so its error is 90 d eps.
- * The error of its root, for rows at least 0.01 apart, is 50 times that. */
+/* A squared distance is a difference of numbers of about 2 (s + 1)^2 d = 90, so its error is
+ * 90 d eps. The error of the distance is 50 times that, for rows that are at least 0.01 apart. */
 static void test_double_sum(void **state) {
   (void)state;
   enum { D = 11 };
@@ -44,7 +44,7 @@ static void test_double_sum(void **state) {
   few_ctx_free(ctx);
 }
 
-/* The mean over newly drawn sets is within four standard errors of `want`. */
+/* Checks that the mean over independent sets is within four standard errors of `want`. */
 static void look(const char *what, int sets, const double *each, double want) {
   double mean, error;
   few__metric_spread(sets, each, &mean, &error);
@@ -80,10 +80,10 @@ static void test_gaussians(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Points at the corners of a cross. Two opposite ones are missing in the samples: the means agree,
- * and the covariances can be made to agree. With corners at distance 1 from 0, |x - y| is 0, 2 or
- * sqrt(2). Its mean is (0 + 2 + 2 sqrt(2)) / 4 between the sets and, for large sets, within the
- * four; it is (0 + 2) / 2 within the two. */
+/* Points at the corners of a cross. In the samples two opposite corners are missing: the means
+ * agree, and the covariances can be made to agree. The corners are at distance 1 from 0, so |x - y|
+ * is 0, 2 or sqrt(2). For large sets its mean is (0 + 2 + 2 sqrt(2)) / 4 between the two sets and
+ * within the set of four corners, and (0 + 2) / 2 within the set of two. */
 static void test_missing_modes(void **state) {
   (void)state;
   enum { N = 4000 };
@@ -100,7 +100,7 @@ static void test_missing_modes(void **state) {
     }
   assert_ok(ctx, test_metric(ctx, w, "energy", &o, N, x, N, y, 2, &v));
   const double four = (2 + 2 * sqrt(2)) / 4,
-               pairs = N / (N - 1.); /* without pairs of a point with itself */
+               pairs = N / (N - 1.); /* leaves out pairs of a point with itself */
   assert_close(v.value, 2 * four - pairs * (four + 1), 1e-12);
   assert_true(v.value > 0.2);
   assert_ok(ctx, test_metric(ctx, w, "energy", &o, N, y, N, y, 2, &v));

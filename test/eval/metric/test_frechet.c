@@ -23,7 +23,7 @@ static int teardown(void **state) {
   return 0;
 }
 
-/* Copies the covariances, which the library overwrites. */
+/* Computes the distance of copies of the covariances, which the library overwrites. */
 static struct few_frechet distance(struct fixture *f, int64_t d, const double *mean_a,
                                    const double *a, const double *mean_b, const double *b) {
   struct few_frechet out;
@@ -83,8 +83,8 @@ static void test_diagonal(void **state) {
   assert_int_equal(got.rank[1], 8);
 }
 
-/* Rank one: tr (x x^T y y^T)^(1/2) = |<x, y>|. An error of 1e-16 in a zero eigenvalue would be an
- * error of 1e-8 in its root, and there are 59 of them. */
+/* Covariances of rank one: tr (x x^T y y^T)^(1/2) = |<x, y>|. 59 eigenvalues are zero. An error of
+ * 1e-16 in such an eigenvalue would be an error of 1e-8 in its root. */
 static void test_singular(void **state) {
   struct fixture *f = *state;
   enum { D60 = 60 };
@@ -104,7 +104,7 @@ static void test_singular(void **state) {
   assert_close(got.distance, xx + yy - 2 * fabs(xy), 64 * DBL_EPSILON * (xx + yy));
   assert_int_equal(got.rank[0], 1);
   assert_int_equal(got.rank[1], 1);
-  static double none[D60 * D60]; /* all images the same */
+  static double none[D60 * D60]; /* the covariance of equal images */
   got = distance(f, D60, zero, a, zero, none);
   assert_close(got.distance, xx, 64 * DBL_EPSILON * xx);
   assert_int_equal(got.rank[1], 0);
@@ -149,7 +149,7 @@ static void test_same_and_turned(void **state) {
                200 * DBL_EPSILON * (trace + plain));
 }
 
-/* scipy's root of a product whose condition is about 1e3 keeps 12 digits. */
+/* scipy's square root of a product with a condition number of about 1e3 has 12 exact digits. */
 static void test_golden(void **state) {
   struct fixture *f = *state;
   static float x[N * D], y[M * D];
@@ -169,8 +169,8 @@ static void count_warning(void *user, few_log_level level, const char *message) 
   *(int *)user += level == FEW_LOG_WARN && strstr(message, "singular covariance (rank 9)");
 }
 
-/* Fewer rows than dimensions: exact, with a warning. A set of 10 rows and the same set shifted have
- * equal covariances, so the distance is that of the shift. */
+/* With fewer rows than dimensions the distance is exact, and there is a warning. A set of 10 rows
+ * and the same set shifted have equal covariances, so the distance is that of the shift. */
 static void test_few_rows(void **state) {
   (void)state;
   enum { ROWS = 10, D40 = 40 };

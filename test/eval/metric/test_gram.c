@@ -1,5 +1,5 @@
-/* Inner products by tiles: with vectors of every width that the processor has, they have the bits
- * of plain loops over blocks of 256. */
+/* Inner products by tiles have the bits of plain loops over blocks of 256, with every vector width
+ * that the processor has. */
 #include "eval/metric/gram.h"
 
 #include "sets.h"

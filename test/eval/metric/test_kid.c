@@ -1,4 +1,5 @@
-/* The kernel distance against its double sum, its expectation, and torch-fidelity's formula. */
+/* Compares the kernel distance with its double sum, its expectation and torch-fidelity's
+ * formula. */
 #include <float.h>
 
 #include "golden.h"
@@ -41,8 +42,8 @@ static void test_double_sum(void **state) {
   few_ctx_free(ctx);
 }
 
-/* For x ~ N(a, 1), y ~ N(b, 1) in one dimension, E (x y + 1)^3 = m3 m3' + 3 m2 m2' + 3 m1 m1' + 1
- * of the moments of each. The mean over newly drawn sets is within five standard errors. */
+/* For x ~ N(a, 1), y ~ N(b, 1) in one dimension with moments m and m', E (x y + 1)^3 = m3 m3' +
+ * 3 m2 m2' + 3 m1 m1' + 1. The mean over independent sets is within five standard errors. */
 static double expected(double a, double b) {
   double a2 = a * a + 1, a3 = a * a * a + 3 * a, b2 = b * b + 1, b3 = b * b * b + 3 * b;
   return a3 * b3 + 3 * a2 * b2 + 3 * a * b + 1;
@@ -94,8 +95,8 @@ static void test_golden(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Subsets are drawn from all rows, the same for any number of workers. Their spread is the
- * error. */
+/* Subsets are drawn from all rows, and are the same for any number of workers. Their spread gives
+ * the error. */
 static void test_subsets(void **state) {
   (void)state;
   enum { ROWS = 90, DIM = 5 };

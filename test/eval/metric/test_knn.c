@@ -1,5 +1,5 @@
-/* Precision, recall, density and coverage against plain loops, against known values on intervals,
- * and against the package prdc. */
+/* Precision, recall, density and coverage are compared with plain loops, with known values on
+ * intervals, and with the package prdc. */
 #include "eval/metric/gram.h"
 #include "golden.h"
 #include "sets.h"
@@ -119,13 +119,13 @@ static void test_plain_loops(void **state) {
       struct few_knn_rule open = {3, false};
       apart += one[0].precision - plain(x, n, y, m, d, open).precision;
     }
-  assert_true(apart > 0); /* the boundary did matter */
+  assert_true(apart > 0); /* some distances equal a radius */
   few_ctx_free(ctx);
 }
 
-/* Real rows at 0, 1 .. 99, samples at 50.5 .. 149.5, k = 3 closed. A real ball has radius 2 inside
- * and 3 at the two ends, so 99's reaches to 102: samples 50.5 .. 101.5 are in one, 52 of 100. The
- * other way round the same: 48 .. 99. */
+/* Real rows are at 0, 1 .. 99, samples at 50.5 .. 149.5; balls are closed with k = 3. A real ball
+ * has radius 2, or 3 at the two ends. That of 99 reaches to 102, so the samples 50.5 .. 101.5 are
+ * in a real ball: 52 of 100. In the same way the real rows 48 .. 99 are in a ball of a sample. */
 static void test_intervals(void **state) {
   (void)state;
   float x[100], y[100];
@@ -147,8 +147,8 @@ static void test_intervals(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Copies have a distance of exactly zero. With k copies the ball is a point, which is in the closed
- * ball but not in the open one. */
+/* Copies have a distance of exactly zero. With k copies the ball has radius 0: its centre is in the
+ * closed ball but not in the open one. */
 static void test_copies(void **state) {
   (void)state;
   enum { COPIES = 6, OWN = 20, DIM = 300 };
@@ -164,8 +164,8 @@ static void test_copies(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Two sets of one distribution: density 1 and coverage 1 - 2^-k (k of the k + n nearest of a row
- * in the union of both sets come first from its own with chance 2^-k). */
+/* Two sets of one distribution have density 1 and coverage 1 - 2^-k: with probability 2^-k the k
+ * nearest rows in the union of both sets all are of the row's own set. */
 static void test_one_distribution(void **state) {
   (void)state;
   enum { ROWS = 1000, SETS = 4 };
@@ -184,7 +184,7 @@ static void test_one_distribution(void **state) {
   few__metric_spread(SETS, density, &mean, &error);
   assert_close(mean, 1, 5 * error / sqrt(SETS));
   for (int k = 0; k < 2; k++) {
-    /* rows share neighbours, so their errors add up: a few times the binomial one */
+    /* rows share neighbours, so the error is a few times that of a binomial distribution */
     const double p = k ? 15.0 / 16 : 3.0 / 4;
     few__metric_spread(SETS, coverage[k], &mean, &error);
     assert_close(mean, p, 5 * 2 * sqrt(p * (1 - p) / (SETS * ROWS)));

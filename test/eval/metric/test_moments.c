@@ -1,4 +1,5 @@
-/* Moments against two passes in long double; the same bits for any grouping and any workers. */
+/* Moments are compared with two passes in long double. They have the same bits for any grouping and
+ * any number of workers. */
 #include "sets.h"
 
 static few_moments *fill(few_ctx *ctx, few_workers *w, int64_t n, int64_t d, const float *rows,
@@ -46,7 +47,7 @@ static void test_two_passes(void **state) {
   const int64_t n[] = {2, 3, 255, 256, 257, 700}, d[] = {1, 7, 8, 9, 33};
   for (int i = 0; i < 6; i++)
     for (int j = 0; j < 5; j++) compare(ctx, w, n[i], d[j], 0);
-  compare(ctx, w, 700, 9, 1000); /* sum of squares less n mean^2 would lose six digits here */
+  compare(ctx, w, 700, 9, 1000); /* the sum of squares minus n mean^2 would lose six digits */
   few__workers_free(w);
   few_ctx_free(ctx);
 }

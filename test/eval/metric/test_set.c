@@ -1,4 +1,4 @@
-/* The data that a set stores: splits of the marginal, labels, chosen rows. Values that are not
+/* What a set stores: the marginals of its splits, labels, chosen rows. Also values that are not
  * finite. */
 #include <float.h>
 
@@ -24,7 +24,7 @@ static int teardown(void **state) {
   return 0;
 }
 
-/* A set of logits [n][classes], added in groups. */
+/* Returns a set of logits [n][classes], added in groups. */
 static few_eval_set *logit_set(struct fixture *f, unsigned needs, int64_t n, int64_t classes,
                                int splits, const float *logits, const int32_t *labels,
                                int64_t group) {
@@ -54,11 +54,11 @@ static void test_known_scores(void **state) {
   struct fixture *f = *state;
   enum { ROWS = 60, CLS = 5 };
   float logits[ROWS * CLS];
-  for (int i = 0; i < ROWS * CLS; i++) logits[i] = 3; /* no information: 1 */
+  for (int i = 0; i < ROWS * CLS; i++) logits[i] = 3; /* no information: the score is 1 */
   few_eval_set *s = logit_set(f, FEW_NEED_LOGITS, ROWS, CLS, 1, logits, NULL, 7);
   assert_close(score(f, s, "is").value, 1, ROWS * log(CLS) * DBL_EPSILON); /* a sum of ROWS */
   few__eval_set_free(s);
-  /* certain, and all classes equally often: the number of classes */
+  /* certain, and all classes equally often: the score is the number of classes */
   for (int i = 0; i < ROWS * CLS; i++) logits[i] = i % CLS == i / CLS % CLS ? 2000.0F : -2000.0F;
   s = logit_set(f, FEW_NEED_LOGITS, ROWS, CLS, 1, logits, NULL, 60);
   assert_close(score(f, s, "is").value, CLS, ROWS * CLS * DBL_EPSILON);
@@ -119,7 +119,9 @@ static void test_agreement(void **state) {
   few__eval_set_free(s);
 }
 
-/* `keep` rows of n are stored, each once, the same for any grouping, and not the first ones. */
+/* `keep` of n rows are stored, each once. They are the same for any grouping, and not the first
+ * ones.
+ * */
 static void test_kept(void **state) {
   struct fixture *f = *state;
   enum { ROWS = 100, KEEP = 13 };

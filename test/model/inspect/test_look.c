@@ -83,7 +83,7 @@ static int on_progress(void *user, const struct few_progress *p) {
   return s->reports++ == s->stop_at;
 }
 
-/* It reports progress and can be cancelled. */
+/* The derivative checker reports progress and can be cancelled. */
 static void test_check_progress(void **state) {
   (void)state;
   struct seen seen = {0, -1};

@@ -58,9 +58,8 @@ static void look(const char *norm, bool fill, double std, struct seen *out) {
   few_ctx_free(ctx);
 }
 
-/* A last layer of zeros gives nothing and passes nothing on; F's own gradient is w, of 1024
- * normals.
- */
+/* A last layer of zeros gives zeros and passes no gradient on. The gradient of F itself is w, which
+ * has 1024 normal numbers. */
 static void test_zeros(void **state) {
   (void)state;
   struct seen s;
@@ -70,9 +69,9 @@ static void test_zeros(void **state) {
   for (int l = 0; l < LAYERS; l++) assert_true(s.gradient[layer(&s, l)] == 0);
 }
 
-/* x_{l+1} = x_l + F_l(norm x_l), F_l of one size c for all l and independent: |x_l|^2 = |x_0|^2 + l
- * c. A layer's c is known to sqrt(2/256) from its weights, and much the same from the modulation.
- */
+/* x_{l+1} = x_l + F_l(norm x_l), where the F_l are independent and |F_l|^2 = c for all l. So
+ * |x_l|^2 = |x_0|^2 + l c. c of a layer varies by sqrt(2/256) because of its weights, and about as
+ * much because of the modulation. */
 static void test_pre_norm_grows_by_equal_shares(void **state) {
   (void)state;
   struct seen s;
@@ -102,7 +101,7 @@ static void test_post_norm(void **state) {
   assert_true(2 * s.gradient[layer(&s, 0)] < s.gradient[layer(&s, LAYERS - 1)]); /* 0.045, 0.17 */
 }
 
-/* With all weights at half their size, F_l is half as large, and the shares are a quarter. */
+/* With weights of half the size F_l is half as large, so its share of |x_l|^2 is a quarter. */
 static void test_std(void **state) {
   (void)state;
   struct seen a, b;

@@ -1,5 +1,5 @@
-/* The size of df/dt by time, against central differences of f along the same paths. The test draws
- * the same rows again. */
+/* The size of df/dt by time is compared with central differences of f along the same paths, for the
+ * same random rows. */
 #include "model/models.h"
 
 #include "few/data.h"
@@ -12,7 +12,7 @@ static few_data *toy(few_ctx *ctx, const char *spec) {
   return data;
 }
 
-/* Rows of a bin in units of sigma_d: x_t, t and dx_t/dt = cos t z - sin t x0. */
+/* Draws the rows of a bin, in units of sigma_d: x_t, t and dx_t/dt = cos t z - sin t x0. */
 static void draw(const few_model *m, const few_data *data, const struct few_tangent_bin *b, int bin,
                  uint64_t seed, float *x, float *t, float *v) {
   struct few_data_stream stream = FEW_DATA_STREAM_INIT;
@@ -32,7 +32,7 @@ static void draw(const few_model *m, const few_data *data, const struct few_tang
   }
 }
 
-/* f / sigma_d at (x + h v, t + h). */
+/* Computes f / sigma_d at (x + h v, t + h). */
 static void ahead(few_model *m, const float *x, const float *t, const float *v, double h,
                   double *f) {
   float at[ROWS * D], times[ROWS], F[ROWS * D];
@@ -52,7 +52,8 @@ static void test_against_differences(void **state) {
   few_data *data = toy(ctx, "toy:mixture");
   struct few_tangent_opts o = FEW_TANGENT_OPTS_INIT;
   struct few_tangent_bin bin[FEW_TANGENT_BINS];
-  /* f32 leaves 1e-7/h = 1e-4 of a difference, h^2 f''' about as much for the sinusoids here. */
+  /* Rounding to f32 makes an error of 1e-7/h = 1e-4 of a difference. h^2 f''' is about as large for
+   * the sinusoids of this network. */
   const double h = 1e-3, tol = 1e-3;
   o.data = data;
   o.rows = ROWS;
@@ -83,7 +84,7 @@ static void test_against_differences(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Along its own flow a network has no error of velocity. */
+/* If the path is the flow of the same network, the error of velocity is zero. */
 static void test_teacher(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -139,7 +140,7 @@ static void test_bf16(void **state) {
   assert_ok(ctx, once_tangent(m, &o, bin[1]));
   for (int b = 0; b < FEW_TANGENT_BINS; b++) {
     const struct few_tangent_bin *whole = &bin[0][b], *half = &bin[1][b];
-    /* Two ways of rounding to 8 bits instead of 24: 2^16 times the difference, about. */
+    /* Rounding to 8 bits instead of 24 makes the two forms differ by about 2^16 times as much. */
     assert_true(half->difference > 0x1p12 * whole->difference);
     assert_true(half->difference < 0x1p20 * whole->difference);
     assert_close(half->size, whole->size,

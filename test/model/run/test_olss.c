@@ -1,5 +1,5 @@
-/* Schedules fitted to a model: with as many steps as the long run they give the long run; a file is
- * read back to the bit; images do not depend on their batch; and what is refused. */
+/* Schedules fitted to a model. With as many steps as the long run they give the long run. A file is
+ * read back to the bit. Images do not depend on their batch. Also what is refused. */
 #include "model/models.h"
 #include "model/run/olss_file.h"
 
@@ -32,7 +32,7 @@ static struct few_sample_opts by_file(const struct scratch *s, int64_t n) {
   return o;
 }
 
-/* A network of these sizes and random weights stretches rounding by far less than 1000. */
+/* A network of this size with random weights amplifies rounding by far less than 1000. */
 static void test_the_long_run(void **state) {
   (void)state;
   struct scratch s = scratch_new();
@@ -202,7 +202,7 @@ static int stop_while_fitting(void *user, const struct few_progress *p) {
   return fitting && p->done == 3;
 }
 
-/* The fit reports as well, and can be cancelled: no file is left. */
+/* The fit reports progress and can be cancelled. No file is left then. */
 static void test_stops(void **state) {
   (void)state;
   int rounds = 0;

@@ -1,5 +1,7 @@
-/* F against the same network in f64 on the reference backend; the same bits for any grouping of
- * rows and any workers; classifier-free guidance against its formula. */
+/* F is compared with the same network in f64 on the reference backend. It has the same bits for any
+ * grouping of rows and any number of workers. Classifier-free guidance is compared with its
+ * formula.
+ * */
 #include "model/models.h"
 
 #include "engine/plan/plan.h"
@@ -57,7 +59,9 @@ static double roundings(const few_graph *g, few_node y) {
   return sum;
 }
 
-/* Row i of the batch in f64; returns the bound on f32's distance, relative to 1 + max |F|. */
+/* Computes row i of the batch in f64. Returns the bound on the error of f32, relative to 1 + max
+ * |F|.
+ * */
 static double exact_row(few_model *m, const struct batch *b, int64_t i, double *F) {
   few_ctx *ctx = m->ctx;
   const struct few_planning_opts po = {.backend = few__backend_ref(), .real = FEW_F64};

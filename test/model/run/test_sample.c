@@ -1,5 +1,5 @@
-/* Samples: an image is the same in every call that computes it; it is exact if the network is
- * exact; and invalid options are refused with a sentence. */
+/* Samples: an image is the same in every call that computes it, and it is exact if the network is
+ * exact. Invalid options are refused with a sentence. */
 #include "model/models.h"
 
 #include "diffusion/sampler/sampler.h"
@@ -52,7 +52,7 @@ static void test_one_step_is_exact(void **state) {
   few_ctx_free(ctx);
 }
 
-/* The largest distance from the starting noise, in units of the largest noise. */
+/* Returns the largest distance from the starting noise, in units of the largest noise. */
 static double drift(few_model *m, const char *sampler, int steps) {
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
   float out[64 * 2];
@@ -252,7 +252,7 @@ static void test_steps_by_hand(void **state) {
       assert_ok(ctx, once_eval(m, 1, in, &time, &step_size, NULL, NULL, F));
       for (int k = 0; k < 2; k++) x[k] = cos(t - to) * x[k] - sin(t - to) * 0.5 * (double)F[k];
     }
-    /* a dozen roundings of values of size 4, which a small network stretches by less than 30 */
+    /* a dozen roundings of values of size 4, which a small network amplifies by less than 30 */
     for (int k = 0; k < 2; k++) assert_close(out[k], x[k] * 1.7 + 0.1, 12 * 4 * 30 * 0x1p-24);
   }
   few_model_free(m);
@@ -281,8 +281,8 @@ static void test_plan_refuses(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Guidance between two times only: an empty interval gives no guidance, the whole interval full
- * guidance. */
+/* Guidance only between two times. An empty interval gives the samples without guidance, the whole
+ * interval those with guidance. */
 static void test_guidance_interval(void **state) {
   (void)state;
   static const double times[] = {1.5, 1, 0.5};
@@ -316,7 +316,7 @@ static void test_guidance_interval(void **state) {
   few_ctx_free(ctx);
 }
 
-/* One step from the starting noise, with F computed by hand from two models. */
+/* Autoguidance, for one step from the starting noise, with F computed by hand from two models. */
 static void test_autoguidance(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -352,7 +352,7 @@ static void test_autoguidance(void **state) {
   for (int i = 0; i < 2 * DIMS; i++) {
     double f = (double)F_w[i] + 2.5 * ((double)F[i] - (double)F_w[i]);
     double x0 = 0.5 * (cos(time) * (double)z[i] - sin(time) * f);
-    /* some ten roundings of values up to |z| + 4 |F|, stretched by the data's scale */
+    /* about ten roundings of values up to |z| + 4 |F|, multiplied by the data's scale */
     double size = fabs((double)z[i]) + 4 * (fabs((double)F[i]) + fabs((double)F_w[i]));
     assert_close(out[i], x0 * 1.7 + 0.1, 10 * 0x1p-24 * (1 + size) * 1.7);
   }
@@ -464,8 +464,8 @@ static int stop_at_once(void *user, const struct few_progress *p) {
   return ++*(int *)user == 3;
 }
 
-/* Labels have the shares of the training data, also in parts of a series. A class without training
- * items is not sampled. */
+/* Labels have the class shares of the training data, also in a part of the series. A class without
+ * training items is not sampled. */
 static void test_labels(void **state) {
   (void)state;
   static const struct {
@@ -549,8 +549,8 @@ static int watch_progress(void *user, const struct few_progress *p) {
   return w->stop >= 0 && p->done >= w->stop;
 }
 
-/* Progress is reported many times in one step of many images. The images finished before the
- * callback cancels are those of a complete call. */
+/* Progress is reported many times during one step of many images. The images that were finished
+ * before the callback cancels are those of a complete call. */
 static void test_cancel_keeps_what_is_finished(void **state) {
   (void)state;
   enum { N = 5000 };
@@ -611,7 +611,7 @@ static void test_not_finite(void **state) {
   few_ctx_free(ctx);
 }
 
-/* The plan has a sentence for combinations that run but sample poorly. */
+/* A sampling plan has a warning for combinations that run but sample poorly. */
 static void test_poor(void **state) {
   (void)state;
   few_ctx *ctx;

@@ -1,4 +1,4 @@
-/* The step size that a network receives, and which steps are refused before anything is
+/* The step size that a network takes, and the steps that are refused before the network is
  * evaluated. */
 #include <math.h>
 
@@ -76,7 +76,7 @@ static void test_samplers(void **state) {
   few_ctx *ctx = test_ctx();
   few_model *m = map(ctx, FEW_STEP_SIZE_HALVINGS, 128);
   for (int steps = 1; steps <= 128; steps *= 2) try_sample(m, "shortcut", steps, NULL);
-  try_sample(m, "heun", 3, NULL); /* as a field */
+  try_sample(m, "heun", 3, NULL); /* as a velocity field */
   try_sample(m, "shortcut", 3, "1, 2, 4 .. 128 steps");
   try_sample(m, "shortcut", 256, "1, 2, 4 .. 128 steps");
   try_sample(m, "ddim", 4, "with shortcut");

@@ -1,5 +1,6 @@
-/* From images to noise and back: exact on the ring of Gaussians; the same bits as sampling from the
- * same noise; refused for models that cannot be inverted. Also the straightness of paths. */
+/* From images to noise and back. This is exact on the ring of Gaussians. Decoding has the bits of
+ * sampling from the same noise. Models that cannot be inverted are refused. Also the straightness
+ * of paths. */
 #include "model/models.h"
 
 #include "diffusion/process/process.h"
@@ -39,7 +40,7 @@ static few_status ring_eval(void *user, const float *x, double t, double to, flo
   return FEW_OK;
 }
 
-/* Root mean square of up and down again against the start. */
+/* Encodes and decodes again. Returns the root mean square of the distance from the start. */
 static double round_trip(few_ctx *ctx, struct ring *r, const struct few_sampler_def *sampler,
                          int steps) {
   float start[2 * N], x[2 * N];
@@ -91,7 +92,8 @@ static struct few_sample_opts options(const char *sampler, int steps, int64_t n)
   return o;
 }
 
-/* From the noise that few_sample draws: its own bits, in any batch and from any first image. */
+/* Decoding the noise that few_sample draws gives the bits of few_sample, in any batch and from any
+ * first image. */
 static void test_decode_is_sample(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -118,8 +120,8 @@ static void test_decode_is_sample(void **state) {
   few_ctx_free(ctx);
 }
 
-/* Encoding and decoding with many steps of a smooth field gives the start, for each image
- * separately, and also in place. */
+/* Encoding and decoding with many steps of a smooth field gives the starting image. Images do not
+ * depend on each other, and the result may replace the input. */
 static void test_round_trip(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -171,7 +173,7 @@ static int stop_late(void *user, const struct few_progress *p) {
   return p->done > p->total / 2;
 }
 
-/* The images finished before the call was cancelled are those of a complete call. */
+/* The images that were finished before the call was cancelled are those of a complete call. */
 static void test_cancel_keeps_what_is_finished(void **state) {
   (void)state;
   enum { MANY = 2000 };
@@ -248,9 +250,8 @@ static void test_directions(void **state) {
 
 /* ---- straightness ---- */
 
-/* With F = 0, x does not change on the circle: y(t) = x/(cos t + sigma_d sin t) moves along a line
- * with the known speed v = x (sin t/sigma_d - cos t); the distance between its ends is 1/sigma_d -
- * 1. */
+/* With F = 0, x does not change with t. So y(t) = x/(cos t + sigma_d sin t) moves along a line with
+ * the velocity v = x (sin t/sigma_d - cos t), and its ends are x (1/sigma_d - 1) apart. */
 static void test_straightness(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -265,7 +266,7 @@ static void test_straightness(void **state) {
     few__rng_normal_f64(&(struct few_rng){.row = (uint64_t)i, .purpose = FEW_RNG_SAMPLE}, 2, z);
     mean += sd * sd * (z[0] * z[0] + z[1] * z[1]) / 200;
   }
-  double x = 1; /* of an Euler path, relative to the start */
+  double x = 1; /* the state of an Euler path, relative to its start */
   for (int k = 0; k < 400; k++) {
     const double u = 1 - k / 400., t = atan2(u, (1 - u) * sd),
                  s = atan2(u - 1 / 400., (1 - u + 1 / 400.) * sd);

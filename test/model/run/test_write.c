@@ -47,7 +47,7 @@ static int byte_of(int i) {
   return v < 0 ? 0 : v > 255 ? 255 : v;
 }
 
-/* Samples 0 .. n - 1; valid until the next call. */
+/* Returns options for samples 0 .. n - 1, which are valid until the next call. */
 static const struct few_sample_opts *opts(int64_t n) {
   static struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
   o.n = n;
@@ -231,7 +231,7 @@ static void test_not_finite(void **state) {
     }
 }
 
-/* Points at the corners of a square, one of them heavy, and one far away and not a number. */
+/* Points at the corners of a square. A few are far away or not finite. */
 static void test_density(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
