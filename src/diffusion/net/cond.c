@@ -21,6 +21,12 @@ static void check(few_graph *g, bool takes, few_node input, const char *what) {
                     what);
 }
 
+void few__cond_check(few_graph *g, const struct few_net_spec *spec,
+                     const struct few_net_input *in) {
+  check(g, spec->guidance, in->guidance, "a guidance scale");
+  check(g, spec->step_size != FEW_STEP_SIZE_NONE, in->step_size, "a step size");
+}
+
 static few_node sinusoids(struct few_nn *nn, const struct few_net_spec *spec,
                           const struct few_cond_opts *o, const struct few_net_input *in,
                           int64_t channels) {
@@ -55,8 +61,7 @@ few_node few_cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
                         int64_t channels, int64_t width) {
   few_graph *g = nn->g;
   assert(channels > 0 && width > 0 && spec->sigma_data > 0);
-  check(g, spec->guidance, in->guidance, "a guidance scale");
-  check(g, spec->step_size != FEW_STEP_SIZE_NONE, in->step_size, "a step size");
+  few__cond_check(g, spec, in);
   few_nn_push(nn, "cond");
   few_node e = few_nn_linear(nn, "time0", sinusoids(nn, spec, o, in, channels), width, 1, true);
   if (spec->guidance) { /* weights are zero at first, so a student starts as its unguided teacher */

@@ -13,6 +13,9 @@ int few__net_count(const few_ctx *ctx);
 const struct few_net_def *few__net_at(const few_ctx *ctx, int i);
 const struct few_net_def *few__net_find(const few_ctx *ctx, const char *name); /* NULL: none */
 
+/* Fails the graph if an input that the network has is not given. */
+void few__cond_check(few_graph *g, const struct few_net_spec *spec, const struct few_net_input *in);
+
 /* The raw network's input for `in`: x is scaled to the state of spec->process. */
 struct few_net_input few__net_input(few_graph *g, const struct few_net_spec *spec,
                                     const struct few_net_input *in);
