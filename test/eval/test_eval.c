@@ -390,7 +390,7 @@ static void test_saved(void **state) {
   few_model *m = test_model_new(f->ctx, TEST_UNET);
   assert_ok(f->ctx, few_model_save(m, o.source));
   few_model_free(m);
-  refused(f, &o, FEW_E_INVALID, "all labels", "label 1");
+  refused(f, &o, FEW_E_INVALID, "was not made", "label 1");
   uint8_t other[6 * 4 * 4] = {0};
   assert_ok(f->ctx, few__npy_write(f->ctx, files_path(f, "other.npy"), FEW_STORE_U8, 4,
                                    (int64_t[]){6, 4, 4, 1}, other));
