@@ -8,6 +8,7 @@
 #define FEW_EVAL_H
 
 #include "few/base.h"
+#include "few/data.h"
 #include "few/model.h"
 #include "few/sample.h"
 
@@ -59,12 +60,16 @@ struct few_eval_opts {
   int splits;      /* of is */
   int bootstrap;   /* replicates for errors over the source's images, of one set; 0: none. The
                       features of all kept images then stay in memory */
+  /* Sets that are open already, such as those of few_data_create: the source, which is then no
+   * model, and the reference. Borrowed until few_eval returns. `source` and `reference` are then
+   * only their names in the report, NULL: few_data_spec. Without data, they are opened. */
+  const few_data *source_data, *reference_data;
 };
-#define FEW_EVAL_OPTS_VERSION 4
-#define FEW_EVAL_OPTS_INIT                                                           \
-  {                                                                                  \
-    FEW_EVAL_OPTS_VERSION, NULL, NULL, NULL, NULL, NULL, 0, 0, FEW_SAMPLE_OPTS_INIT, \
-        FEW_LABEL_SHARES, NULL, 0, 1, 10000, 0, FEW_EVAL_BALL_OWN, 100, 1000, 10, 0  \
+#define FEW_EVAL_OPTS_VERSION 5
+#define FEW_EVAL_OPTS_INIT                                                                      \
+  {                                                                                             \
+    FEW_EVAL_OPTS_VERSION, NULL, NULL, NULL, NULL, NULL, 0, 0, FEW_SAMPLE_OPTS_INIT,            \
+        FEW_LABEL_SHARES, NULL, 0, 1, 10000, 0, FEW_EVAL_BALL_OWN, 100, 1000, 10, 0, NULL, NULL \
   }
 
 struct few_eval_number {

@@ -253,6 +253,24 @@ few_status few__evaluator_cost(const few_evaluator *e, struct few_eval_cost *out
   return FEW_OK;
 }
 
+/* What is open already: of the options, unless few__evaluator_open was given it. */
+static few_status take_given(few_evaluator *e) {
+  struct few_eval_opts *o = &e->opts;
+  struct few_eval_given *g = &e->given;
+  if (!g->runner) g->runner = o->runner;
+  if (!g->source) g->source = o->source_data;
+  if (!g->reference) g->reference = o->reference_data;
+  if (g->runner && g->source)
+    return few__fail(e->ctx, FEW_E_INVALID,
+                     "eval: both a runner and data are given as the source: leave out one of them");
+  if (g->runner && !o->source) o->source = "model";
+  if (g->source && !o->source) o->source = few_data_spec(g->source);
+  if (g->reference && !o->reference) o->reference = few_data_spec(g->reference);
+  if (!g->runner || g->runner->ctx == e->ctx) return FEW_OK;
+  return few__fail(e->ctx, FEW_E_INVALID,
+                   "eval: the runner has another context than the call: make both with one");
+}
+
 static few_status open_evaluator(few_ctx *ctx, few_evaluator **out, const struct few_eval_opts *o,
                                  const struct few_eval_given *given, bool metrics) {
   few_evaluator *e = NULL;
@@ -262,11 +280,7 @@ static few_status open_evaluator(few_ctx *ctx, few_evaluator **out, const struct
   FEW_GOTO(FEW_NEW(ctx, &e, 1));
   *e = (few_evaluator){.ctx = ctx, .opts = *o, .given = *given};
   e->o = &e->opts;
-  if (!e->given.runner) e->given.runner = o->runner;
-  if (e->given.runner && !e->opts.source) e->opts.source = "model";
-  if (e->given.runner && e->given.runner->ctx != ctx)
-    FEW_GOTO(few__fail(ctx, FEW_E_INVALID,
-                       "eval: the runner has another context than the call: make both with one"));
+  FEW_GOTO(take_given(e));
   FEW_GOTO(few__eval_resolve(e, metrics));
   FEW_GOTO(make_room(e));
   *out = e;
@@ -318,7 +332,7 @@ few_status few__evaluator_run(few_evaluator *e, struct few_eval_report **out) {
 few_status few_eval(struct few_eval_report **out, few_ctx *ctx, const struct few_eval_opts *opts) {
   few_evaluator *e = NULL;
   *out = NULL;
-  FEW_TRY(few__evaluator_open(ctx, &e, opts, &(struct few_eval_given){NULL, NULL}));
+  FEW_TRY(few__evaluator_open(ctx, &e, opts, &(struct few_eval_given){0}));
   few_status st = run(e, true, out);
   few__evaluator_free(e);
   return st;
@@ -327,7 +341,7 @@ few_status few_eval(struct few_eval_report **out, few_ctx *ctx, const struct few
 few_status few_eval_save_reference(few_ctx *ctx, const struct few_eval_opts *opts,
                                    const char *path) {
   few_evaluator *e = NULL;
-  FEW_TRY(open_evaluator(ctx, &e, opts, &(struct few_eval_given){NULL, NULL}, false));
+  FEW_TRY(open_evaluator(ctx, &e, opts, &(struct few_eval_given){0}, false));
   few_status st = gather_reference(e);
   if (!st) {
     const struct few_source *r = e->reference;

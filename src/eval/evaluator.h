@@ -9,12 +9,12 @@
 
 typedef struct few_evaluator few_evaluator;
 
-/* A source and a reference that are already open, borrowed. If one is NULL, the set named in the
- * options is opened; otherwise the name is only used in the report. The values of the runner's
- * model may change between runs. */
+/* A source, which is a runner or data, and a reference that are already open, borrowed. If one is
+ * NULL, the set named in the options is opened; otherwise the name is only used in the report. The
+ * values of the runner's model may change between runs. */
 struct few_eval_given {
   few_runner *runner;
-  const few_data *reference;
+  const few_data *source, *reference;
 };
 
 /* Refuses all invalid options. The texts of `o` are borrowed. */

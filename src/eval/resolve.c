@@ -49,7 +49,8 @@ static bool is_default(const struct few_sample_opts *s) {
 
 static few_status open_source(few_evaluator *e) {
   const struct few_eval_opts *o = e->o;
-  struct few_source_opts opts = {.name = o->source, .n = o->n, .o = o, .runner = e->given.runner};
+  struct few_source_opts opts = {
+      .name = o->source, .n = o->n, .o = o, .runner = e->given.runner, .data = e->given.source};
   FEW_TRY(few__source_open(e->ctx, &e->source, &opts));
   if (e->source->model) return FEW_OK;
   if (!is_default(&o->sampling) || o->label == FEW_LABEL_EACH || o->label == FEW_LABEL_NONE)

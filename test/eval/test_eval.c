@@ -87,6 +87,58 @@ static void test_images(void **state) {
   few_eval_report_free(r);
 }
 
+/* Sets in memory measure as the files do, under the names that they have. */
+static void test_data_in_memory(void **state) {
+  struct files *f = *state;
+  few_data *data[2];
+  write_images(f, "a.npy", N, 10);
+  write_images(f, "b.npy", N + 5, 20);
+  struct few_eval_opts o = options(f, "a.npy", "b.npy");
+  struct few_eval_report *files = eval(f, &o);
+  for (int i = 0; i < 2; i++) {
+    few_data *d;
+    struct few_data_memory m = FEW_DATA_MEMORY_INIT;
+    assert_ok(f->ctx, few_data_open(&d, f->ctx, i ? o.reference : o.source, NULL));
+    uint8_t pixels[(N + 5) * SIDE * SIDE];
+    float x[SIDE * SIDE];
+    m.name = i ? "real" : NULL;
+    m.n = few_data_n(d);
+    m.h = m.w = SIDE;
+    m.pixels = pixels;
+    for (int64_t k = 0; k < m.n; k++) {
+      assert_ok(f->ctx, few_data_get(x, d, k));
+      for (int j = 0; j < SIDE * SIDE; j++)
+        pixels[k * SIDE * SIDE + j] = (uint8_t)((x[j] + 1) * 127.5f + 0.5f);
+    }
+    assert_ok(f->ctx, few_data_create(&data[i], f->ctx, &m, NULL));
+    few_data_free(d);
+  }
+  o.source = o.reference = NULL;
+  o.source_data = data[0];
+  o.reference_data = data[1];
+  struct few_eval_report *memory = eval(f, &o);
+  assert_same_numbers(files, memory);
+  assert_string_equal(memory->source, "memory");
+  assert_string_equal(memory->reference, "real");
+  assert_string_equal(memory->source_hash, files->source_hash);
+  few_eval_report_free(memory);
+  o.reference = "these";
+  o.n_reference = N; /* a choice of them */
+  memory = eval(f, &o);
+  assert_string_equal(memory->reference, "these");
+  assert_int_equal(memory->n_reference, N);
+  few_eval_report_free(memory);
+  few_eval_report_free(files);
+  few_model *m = test_model_new(f->ctx, TEST_UNET);
+  o.runner = once_runner(m); /* which of the two is the source? */
+  assert_int_equal(few_eval(&memory, f->ctx, &o), FEW_E_INVALID);
+  assert_non_null(strstr(few_error(f->ctx), "both a runner and data"));
+  few_runner_free(o.runner);
+  few_model_free(m);
+  few_data_free(data[0]);
+  few_data_free(data[1]);
+}
+
 /* If images are compared by pixels by default, there is a warning. There is none if pixels were
  * chosen, and none for points. */
 static void test_warns_of_pixels(void **state) {
@@ -670,6 +722,7 @@ static void test_not_finite(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_images, files_setup, files_teardown),
+      cmocka_unit_test_setup_teardown(test_data_in_memory, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_warns_of_pixels, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_workers, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_model, files_setup, files_teardown),
