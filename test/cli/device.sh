@@ -1,6 +1,6 @@
 # Models on an emulated device: images are close to those of the processor and do not depend on the
 # batch. An unknown name is an error.
-[ -n "${FEW_EMULATED:-}" ] || exit 0 # there is none
+[ -n "${FEW_EMULATED:-}" ] || exit 0 # there is no emulated device
 models=$here/../../models
 few() { "$FEW_EMULATED" "$@" --quiet || { echo "few $*: exit $?"; exit 9; }; }
 toy="sample $models/toy-labels-teacher.safetensors --sampler ddim --steps 3 --guidance 2 --seed 4"
@@ -49,7 +49,7 @@ losses one >one.txt && losses host >host.txt
 paste one.txt host.txt | awk '($1 - $2) ^ 2 < 1e-8 { near++ } END { exit near != 6 }' ||
   { paste one.txt host.txt; exit 9; }
 
-# The device is compared with its own limits; a profile shows what limits each kernel.
+# few bench compares the device with its measured limits; a profile shows what limits each kernel.
 "$FEW_EMULATED" bench --net mlp --size 1 --channels 2 --set width=16 --set layers=2 --batch 8 \
   --shards 2 \
   --seconds 0.01 --case infer,sct --profile --backend cuda --precision bf16 >bench || exit 9

@@ -1,6 +1,6 @@
 # Numbers do not depend on the number of threads that the environment gives to LAPACK. With little
-# memory the program ends with an error; OpenBLAS with threads waited for those that it could not
-# start.
+# memory the program ends with an error. (OpenBLAS with threads would wait forever for threads that
+# it could not start.)
 ask() {
   "$few" eval fashion-mnist --ref fashion-mnist:test --n 900 --n-ref 900 --metrics fd \
     --features pixels --json --quiet | sed 's/"seconds":[^,}]*//'

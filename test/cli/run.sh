@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # One test of the program: test/cli/run.sh PROGRAM CASE [other files it may use].
 #
-# CASE.sh runs with sh in an empty folder, the program in $few and this folder in $here. Its stdout
-# must be CASE.stdout.exact to the byte, or match CASE.stdout.glob where * and ? stand for any text
-# and any character. So with stderr. The exit code must be that in CASE.exit; without one, 0.
+# CASE.sh runs with sh in an empty folder. $few is the program, $here is this folder. Its stdout
+# must be CASE.stdout.exact to the byte, or match CASE.stdout.glob, in which * stands for any text
+# and ? for any character. The same holds for stderr. The exit code must be that in CASE.exit, or
+# else 0.
 #   FEW_FIX=1 test/cli/run.sh PROGRAM CASE    rewrites the .exact files that are there
 set -uo pipefail
 few=$(realpath "$1") here=$(cd "$(dirname "$0")" && pwd) name=$2

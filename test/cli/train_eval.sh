@@ -1,5 +1,5 @@
-# few train evaluates on a schedule: this does not change the bits of training, a resumed run has
-# each line once, and an evaluation that was stopped is repeated.
+# few train evaluates on a schedule. This does not change the bits of training. A resumed run has
+# each line once. An evaluation that was stopped is repeated.
 fail() {
   echo "$@"
   exit 9

@@ -1,5 +1,6 @@
-# A run that is killed at any moment ends with the bits of one that was not. Interim checkpoints,
-# which are written by the clock, change nothing, not even the step that the guard goes back to.
+# A run that is killed at any moment and resumed ends with the bits of a run that was not killed.
+# Interim checkpoints, which are written by the clock, change nothing, not even the step to which
+# the guard goes back.
 fail() {
   echo "$@"
   exit 9
@@ -27,7 +28,7 @@ cmp whole/model.safetensors parts/model.safetensors || fail "other bytes after a
 ls parts/interim-* 2>/dev/null && fail "an interim checkpoint is left at the end"
 ls -a parts | grep '\.tmp$' && fail "a temporary is left"
 
-# The log begins with the first step, which the next line counts too.
+# The log begins with the first step. The means of the next line include that step.
 head -n 1 whole/log.jsonl | grep -q '^{"step":1,"loss":' || fail "$(head -n 1 whole/log.jsonl)"
 sed -n 2p whole/log.jsonl | grep -q '^{"step":10,' || fail "$(sed -n 2p whole/log.jsonl)"
 

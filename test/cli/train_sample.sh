@@ -1,5 +1,5 @@
-# Train a teacher and a student on points, sample: the same seed gives the same bytes in any batch
-# and for any number of workers, and in any part of a series.
+# Trains a teacher and a student on points and samples them. The same seed gives the same bytes in
+# any batch, for any number of workers, and in any part of a series.
 fail() {
   echo "$@"
   exit 9
@@ -17,7 +17,7 @@ for run in teacher student; do
   done
   "$few" sample $m --n 50 --seed 4 --steps 2 --out b.npy --quiet || fail "no samples"
   if cmp -s a.npy b.npy; then fail "$run: the same bytes from another seed"; fi
-  # 20 .. 49 of the series are those of the whole: 30 points of two floats at the end of the file.
+  # Samples 20 .. 49 equal those of the whole series: the last 30 points of two floats in its file.
   "$few" sample $m --n 30 --first 20 --seed 3 --steps 2 --out b.npy --quiet || fail "no samples"
   tail -c 240 a.npy >a.tail
   tail -c 240 b.npy >b.tail

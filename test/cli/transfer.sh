@@ -1,4 +1,4 @@
-# Images to noise, and to other images. Impossible requests are refused with a sentence.
+# From images to noise, and to other images. Impossible requests are refused with a sentence.
 fail() {
   echo "$@"
   exit 9

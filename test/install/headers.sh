@@ -3,7 +3,7 @@
 cxx=$(command -v c++ || command -v g++ || command -v clang++ || true)
 [ -n "$cxx" ] || echo "no C++ compiler: headers are checked as C only"
 failed=0
-# A model, running it, sampling and looking into it are headers of their own.
+# The headers of models, runners, sampling and inspection are separate.
 for one in model.h:few_model_load run.h:few_runner_create sample.h:few_sample \
   inspect.h:few_model_tangent; do
   grep -q "\b${one#*:}(" "$prefix/include/few/${one%:*}" ||

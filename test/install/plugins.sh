@@ -1,5 +1,6 @@
-# Components of every kind added by a program, and the engine, with the installed package, in C and
-# in C++. shellcheck shell=sh
+# Programs in C and C++ that add components of every kind, or use the engine, with the installed
+# package.
+# shellcheck shell=sh
 # shellcheck disable=SC2046,SC2154  # flags are words; run.sh sets the variables
 "$@" -std=c11 -Wall -Wextra -Werror "$source/examples/objective_robust.c" -o robust \
   $(pkg-config --cflags --libs few) -Wl,-rpath,"$lib"

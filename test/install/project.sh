@@ -1,4 +1,4 @@
-# CMake projects that use few: installed, as a folder of theirs, and by FetchContent.
+# CMake projects that use few: as an installed package, as a sub-folder, and by FetchContent.
 compiler=$1
 shift
 project() { # NAME [options of cmake ...]
@@ -16,7 +16,7 @@ cmake --build installed >build.log || { cat build.log; exit 1; }
 version=$(pkg-config --modversion few)
 installed/user "$version"
 installed/user_static "$version"
-# A version that is not there is refused.
+# A version that is not installed is refused.
 if cmake -S "$here/project" -B other -G Ninja -DHOW=installed -DWANTED=7 \
   -DCMAKE_PREFIX_PATH="$prefix" >other.log 2>&1; then
   exit 1
@@ -27,14 +27,14 @@ project uninstalled -Dfew_DIR="$build"
 cmake --build uninstalled >build.log || { cat build.log; exit 1; }
 uninstalled/user "$version"
 
-# Without what sampling does not need, in a debug build, which is compiled fastest.
+# A build without the libraries that sampling does not need. A debug build compiles fastest.
 project subdirectory -DFEW_LAPACK=OFF -DFEW_ZIP=OFF -DFEW_JPEG=OFF -DFEW_CUDA=OFF \
   -DCMAKE_BUILD_TYPE=Debug \
   ${CMAKE_C_COMPILER_LAUNCHER:+-DCMAKE_C_COMPILER_LAUNCHER="$CMAKE_C_COMPILER_LAUNCHER"}
 cmake --build subdirectory >build.log || { cat build.log; exit 1; }
 subdirectory/user "$version"
 if ldd subdirectory/user | grep -E 'blas|lapack|zip|jpeg'; then exit 1; fi
-# Of few nothing is installed, and nothing is tested.
+# The project does not install few, and does not run its tests.
 cmake --install subdirectory --prefix "$PWD/installation" >/dev/null
 test "$(find installation -type f | wc -l)" = 1
 test ! -e subdirectory/few/CTestTestfile.cmake ||

@@ -1,5 +1,5 @@
-# A program that samples, linked with libfew.a: it needs neither LAPACK nor libzip nor libjpeg, nor
-# anything of few that trains or measures. (Where one of them were needed, this would not link.)
+# A program that samples is linked with libfew.a. It needs neither LAPACK nor libzip nor libjpeg,
+# nor any part of few that trains or measures. If it needed one of these, it would not link.
 case "$*" in *-fsanitize*) echo "not with sanitizers"; exit 77 ;; esac
 sed -n '/^```c$/,/^```$/p' "$source/README.md" | grep -v '^```' >readme.c
 needs='-lpng -ljansson -lz -lm -ldl -pthread'
@@ -18,7 +18,7 @@ fi
 # shellcheck disable=SC2046
 "$@" readme.c -o sampler2 $(pkg-config --static --cflags --libs few | sed 's/-lfew /-l:libfew.a /')
 if ldd sampler2 | grep -E 'blas|lapack|gfortran|zip|jpeg'; then exit 1; fi
-# And without any shared library, where there are static ones. The C library warns of dlopen, which
+# Without any shared library, if static ones are installed. The linker warns about dlopen, which
 # then finds no GPU backend.
 # shellcheck disable=SC2086
 if "$@" -static readme.c -o sampler3 -I"$prefix/include" "$lib/libfew.a" $needs 2>message; then

@@ -1,9 +1,10 @@
-# A user's program with pkg-config, the installed program, and the C program that README.md shows
-# with a model which the installed program trains.
+# A user's program by pkg-config; the installed program; and the C program of README.md, with a
+# model that the installed program trains.
 # shellcheck disable=SC2046,SC2086  # flags are words
 "$@" "$here/user.c" -o user $(pkg-config --cflags --libs few) -Wl,-rpath,"$lib"
 ./user "$(pkg-config --modversion few)"
-# Not installed: from the folder of the build, which the package must not name.
+# A build that is not installed can be used by pkg-config. The installed package must not name its
+# folder.
 # shellcheck disable=SC2046
 "$@" "$here/user.c" -o user $(PKG_CONFIG_PATH=$build pkg-config --cflags --libs few) \
   -Wl,-rpath,"$build"
@@ -20,7 +21,7 @@ done
 # a recipe that was installed, by its name
 "$prefix/bin/few" train toy-teacher --run runs/toy --quiet steps=1 preview_every=0
 "$prefix/bin/few" train toy-scd --run runs/scd --quiet steps=1 tangent_warmup=0 preview_every=0
-# The features that come with few, from where they were installed.
+# The features that come with few are found in the installation.
 "$prefix/bin/few" train "$here/../cli/tiny-unet.ini" --run clothes --quiet data=fashion-mnist \
   data_limit=64 steps=1
 "$prefix/bin/few" eval clothes/model.safetensors --ref fashion-mnist:test --n-ref 32 \

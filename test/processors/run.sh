@@ -1,8 +1,8 @@
 #!/bin/sh
 # The program on another x86 processor: test/processors/run.sh PROGRAM QEMU PROCESSOR KERNELS.
 # QEMU (qemu-x86_64) stops at the first instruction that PROCESSOR lacks, as the processor does.
-# KERNELS is the set that few has to choose there. Nothing is compared: kernels of every set are
-# tested in test/engine/backend/.
+# KERNELS is the set that few must choose there. Results are not compared here: test/engine/backend/
+# tests the kernels of every set.
 set -eu
 few=$(realpath "$1") qemu=$2 processor=$3 kernels=$4
 cli=$(cd "$(dirname "$0")/../cli" && pwd)
@@ -12,7 +12,7 @@ cd "$folder"
 export FEW_WORKERS=1
 unset FEW_CPU_ISA
 
-# on_it ARGUMENT ...: few there. qemu warns of each feature that it leaves out, which is noise here.
+# on_it ARGUMENT ...: runs few on PROCESSOR. Removes qemu's warnings about features that it lacks.
 on_it() {
   "$qemu" -cpu "$processor" "$few" "$@" >stdout 2>stderr || {
     code=$?

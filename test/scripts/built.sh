@@ -1,6 +1,6 @@
 #!/bin/sh
-# built.sh BUILD: what `make build` makes, target all: the program and the library, no tests, no
-# fuzzers and no emulated CUDA.
+# built.sh BUILD: checks what `make build` makes (the target all): the program and the library, but
+# no tests, no fuzzers and no emulated CUDA.
 set -eu
 found=$(ninja -C "$1" -t inputs all | grep -v '^[./]' | sort)
 for needed in CMakeFiles/few_program libfew.a; do

@@ -21,7 +21,8 @@ echo 'raise ModuleNotFoundError("No module named '"'onnxscript'"'")' \
 PYTHONPATH=$out/part "$2" --few "$1" >"$out/said" 2>&1 && fail 'a module that is not there'
 grep -q 'python.* -m pip install onnxscript$' "$out/said" || fail 'the module is not named'
 
-# One that has it all but for a module that the networks of the comparison need: so those are found.
+# A PyTorch that lacks only a module which the networks of the comparison need. So the networks are
+# found.
 mkdir -p "$out/whole/torch/utils" "$out/whole/torch/autograd"
 touch "$out/whole/numpy.py" "$out/whole/torch/__init__.py" "$out/whole/torch/utils/__init__.py" \
   "$out/whole/torch/autograd/__init__.py"

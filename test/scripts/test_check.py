@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The checks of `make check`, each held against a planted mistake in a small repository."""
+"""Tests each check of `make check` on a planted mistake in a small repository."""
 import os
 import subprocess
 import sys

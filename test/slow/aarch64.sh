@@ -1,9 +1,9 @@
 # Run when: src/engine/backend/cpu/, src/base/, or a library that few links changed, and before a
 # release.
 #
-# few on another architecture. It is built by Debian's cross compiler with Debian's libraries for
-# arm64, which apt downloads into build/aarch64/root (35 MB; this system is not changed), and run by
-# qemu-aarch64: the kernels against their definition, training, sampling and evaluation.
+# few on another architecture. Debian's cross compiler builds it with Debian's libraries for arm64,
+# which apt downloads into build/aarch64/root (35 MB; this system is not changed). qemu-aarch64 runs
+# it: the kernels, compared with their definition, training, sampling and evaluation.
 build=$source/build/aarch64
 root=$build/root
 for tool in aarch64-linux-gnu-gcc qemu-aarch64 apt-get dpkg; do

@@ -1,8 +1,8 @@
 # Run when: a reader of files changed (src/io, src/data, src/model) or fuzz/.
 #
-# Every fuzz target under libFuzzer with the sanitizers, a minute each (FUZZ_SECONDS), from the
-# corpus in test/. An input that causes a failure is left beside the build as crash-*: commit it to
-# the corpus with the fix.
+# Runs every fuzz target under libFuzzer with the sanitizers, starting from the corpus in test/, for
+# a minute each (FUZZ_SECONDS). An input that causes a failure is left beside the build as crash-*.
+# Commit it to the corpus with the fix.
 : "${FUZZ_SECONDS:=60}"
 build=$source/build/fuzz
 cmake -S "$source" -B "$build" -G Ninja -DFEW_CUDA=OFF -DFEW_LIBFUZZER=ON -DCMAKE_C_COMPILER=clang \

@@ -76,7 +76,7 @@ static void test_which(void **state) {
   put(&f, 40, FEW_CHECKPOINT_MILESTONE);
   assert_ok(ctx, few__checkpoint_trim(ctx, f.dir, 40));
   assert_true(!milestone(&f, 20) && milestone(&f, 30) && milestone(&f, 40) && !interim(&f, 36));
-  /* A later checkpoint does not count: it is unreadable, since the run did not resume from it. */
+  /* A checkpoint later than the step of the run does not count: the run could not read it. */
   assert_ok(ctx, few__checkpoint_trim(ctx, f.dir, 35));
   assert_true(milestone(&f, 30) && milestone(&f, 40));
   assert_ok(ctx, few__checkpoint_drop_after(ctx, f.dir, 30));

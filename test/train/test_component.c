@@ -78,8 +78,8 @@ static void test_backends(void **state) {
   assert_null(few_backend_lacks("abacus", false, 0));
 }
 
-/* A program that was built with an older header gets the members of that header. One that was built
- * with a newer header gets zeros in the additional members. */
+/* A program that was compiled with an older header gets the members of that header. With a newer
+ * header it gets zeros in the additional members. */
 static void test_sizes(void **state) {
   (void)state;
   struct {

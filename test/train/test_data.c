@@ -1,4 +1,5 @@
-/* Training on a data set of the program gives the bits of a run on the same data by name. */
+/* Training on a data set that the program opened gives the bits of a run that names the same data.
+ */
 #include "few/data.h"
 #include "few/model.h"
 #include "few/train.h"

@@ -8,7 +8,7 @@
 #define LABELS "teacher=" FEW_TEST_DIR "/../models/toy-labels-teacher.safetensors"
 #define RECIPE FEW_TEST_DIR "/../recipes/toy-vsd.ini"
 
-/* DMD2 beside sCD on a teacher with labels; the student takes the guidance scale. */
+/* sCD and DMD2 together, with a teacher that has labels. The student takes the guidance scale. */
 static const char *const settings[] = {LABELS,           "objective=scd + vsd + adversarial",
                                        "labels=yes",     "guidance_max=3",
                                        "steps=9",        "batch=24",
@@ -35,7 +35,8 @@ static int64_t differing(const float *a, const float *b, int64_t n) {
   return count;
 }
 
-/* One update of a phase; the fake network and its head begin at `fake`. */
+/* Makes one update of a phase. The parameters of the fake network and of its head begin at
+ * `fake`. */
 static void check_touched(struct updates *t, enum few_phase_id phase) {
   const struct few_networks w = updates_networks(t);
   const int64_t n = t->state.n, fake = few__fake_base(&w);
@@ -72,7 +73,7 @@ static void test_updates_stay_in_their_range(void **state) {
   updates_end(&t);
 }
 
-/* ---- dropout: of the network that a phase trains, and of no other ---- */
+/* ---- dropout applies only to the network that a phase trains ---- */
 
 enum who { NOBODY, STUDENT, FAKE };
 
@@ -80,7 +81,7 @@ static void set_dropout(struct updates *t, const struct few_net_def *net, void *
   assert_ok(t->ctx, few_option_set(opts, t->ctx, net->options, "dropout", "0"));
 }
 
-/* The gradient of a phase, with dropout in both networks except those in `without`. */
+/* Returns the gradient of a phase, with dropout in both networks except those in `without`. */
 static double *gradient(enum few_phase_id phase, enum who without, const char *more, int64_t *n) {
   const char *room[ROOM];
   struct updates t;
@@ -153,7 +154,7 @@ static void train(const char *dir, const char *name, const char *const own[2], i
   few_ctx_free(ctx);
 }
 
-/* The last checkpoint: student, heads, fake network, moments. */
+/* Are the last checkpoints equal: student, heads, fake network, moments? */
 static bool same(const char *dir, const char *a, const char *b) {
   char command[400];
   snprintf(command, sizeof command,

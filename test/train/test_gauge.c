@@ -1,5 +1,5 @@
-/* to_teacher in the log falls while a consistency student learns; mse and loss do not show that.
- * Only students that follow a flow have it. It does not change the training. */
+/* While a consistency student learns, to_teacher in the log falls; mse and loss do not show that.
+ * Only students that follow a flow have to_teacher. It does not change the training. */
 #include "io/npy.h"
 #include "toys.h"
 
@@ -17,7 +17,7 @@ static void test_falls(void **state) {
   /* At first F = 0, so the sample is near 0, which is one deviation from any target. */
   assert_true(gap[0] > 0.9 && gap[0] < 1.15);
   assert_true(gap[4] < 0.5 * gap[0] && gap[4] < gap[1]);
-  assert_true(mse[4] > mse[1]); /* mse, which could be used instead, rises */
+  assert_true(mse[4] > mse[1]); /* mse rises although the student improves */
   toy_end(&t);
 }
 
@@ -43,9 +43,9 @@ static void test_who_has_one(void **state) {
   toy_end(&t);
 }
 
-/* Data with two of the teacher's eight classes: teacher and student are sampled with these. So a
- * student that is still equal to the teacher, sampled by another solver, is close to it. With other
- * classes it would be far. */
+/* The data have two of the teacher's eight classes, and teacher and student are sampled with these
+ * two. So a student that is still equal to the teacher is close to it, although another solver
+ * samples it. With different classes it would be far. */
 static void test_labels_of_the_data(void **state) {
   (void)state;
   enum { N = 64 };

@@ -9,7 +9,7 @@ static struct few_train_keys keys(void) {
   return k;
 }
 
-/* The state after n steps with gradient norms of about 1. */
+/* Returns the state after n steps with gradient norms of about 1. */
 static struct few_run_state experienced(const struct few_train_keys *k, int n) {
   struct few_run_state s = {.lr_factor = 1, .stretch = 1};
   for (int i = 0; i < n; i++, s.updates++)

@@ -1,6 +1,6 @@
-/* Some runs may be extended, and end with the bits of a run that had the new length from the start.
- * For others that is refused, with a message that says what to do. Also runs that start with the
- * weights of a model. */
+/* Some runs may be extended. They end with the bits of a run that had the new length from the
+ * start. Extending any other run is refused, with a message that says what to do. Also runs that
+ * start with the weights of a model. */
 #include "io/file.h"
 #include "io/safetensors.h"
 #include "toys.h"
@@ -218,7 +218,7 @@ static void test_target(void **state) {
     assert_close((double)target[i], mu * b + (1 - mu) * p, 2e-7 * (fabs(b) + fabs(p)));
     moved = fmax(moved, fabs(p - b));
   }
-  assert_true(moved > 1e-4); /* of which mu(1) = 0.9973, N(1) = 76, would take a fortieth part */
+  assert_true(moved > 1e-4); /* with mu(1) = 0.9973, N(1) = 76, it would be a fortieth of this */
   free(before);
   free(param);
   free(target);

@@ -84,7 +84,7 @@ static void test_comma(void **state) {
   if (!setlocale(LC_ALL, "de_DE.UTF-8") || strcmp(localeconv()->decimal_point, ",") != 0) skip();
   train(ctx, comma);
   snprintf(here, sizeof here, "%g", 0.5);
-  assert_string_equal(here, "0,5"); /* the program's own locale is as it was */
+  assert_string_equal(here, "0,5"); /* the program's locale is unchanged */
   check_text(ctx);
   same_file(ctx, plain, comma, "model.safetensors");
   same_file(ctx, plain, comma, "recipe.ini");

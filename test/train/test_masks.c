@@ -29,7 +29,8 @@ static void test_one_mask(void **state) {
     const double plain = mse(all[i][0], all[i][1], all[i][2], "dropout=0");
     const double masked = mse(all[i][0], all[i][1], all[i][2], "dropout=0.5");
     assert_true(plain > 0 && masked > 0);
-    /* Weights of 0.1 and a mask of 1/2: F's slope in time is as large as without, or twice. */
+    /* With weights of 0.1 and a dropout of 1/2, the slope of F in time is at most twice as large as
+     * without dropout. */
     if (!(masked < 10 * plain)) fail_msg("%s: %g, and %g without", all[i][0], masked, plain);
   }
 }

@@ -51,8 +51,8 @@ static void test_two_added(void **state) {
   few_ctx_free(ctx);
 }
 
-/* A guidance input and its range are inherited from a teacher that has them. Here the teacher has
- * none, and a range of the student's own is used with the labelled teacher. */
+/* A student inherits the guidance input and its range from a teacher that has them. If the teacher
+ * has none, the recipe gives the range, here with the labelled teacher. */
 static void test_guidance(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -92,7 +92,7 @@ static void test_guidance_of_added(void **state) {
   assert_true(r.spec.guidance && r.fake->spec.guidance && !r.teacher->spec.guidance);
   struct few_text text = {0};
   assert_ok(ctx, few__setup_text(ctx, &r, &text));
-  assert_non_null(strstr(text.at, "\nguidance_max = 3\n")); /* the recipe as it was used */
+  assert_non_null(strstr(text.at, "\nguidance_max = 3\n")); /* the resolved recipe */
   assert_non_null(strstr(text.at, "\nvsd.guidance_max = 3\n"));
   few__text_free(ctx, &text);
   few__setup_close(ctx, &r);
@@ -185,7 +185,7 @@ static void refused(const char *const *settings, const char *says) {
   few_ctx_free(ctx);
 }
 
-/* Write a teacher like the labelled one, and set the text "teacher=PATH". */
+/* Writes a teacher like the labelled one, and the text "teacher=PATH" into key. */
 static void make_teacher(char key[64], bool input, const char *sampler, const char *dropout) {
   few_ctx *ctx = test_ctx();
   few_model *from, *to;
@@ -208,8 +208,8 @@ static void make_teacher(char key[64], bool input, const char *sampler, const ch
   few_ctx_free(ctx);
 }
 
-/* Objectives that give the student no guidance scale: with a teacher that has the input, and beside
- * an objective that gives it. */
+/* Objectives that give the student no guidance scale are tried with a teacher that has the input,
+ * and in a sum with an objective that gives the scale. */
 static void test_no_guidance_fed(void **state) {
   (void)state;
   static const char *const alone[] = {"diffusion", "ct",       "ict",     "ect",
@@ -229,8 +229,8 @@ static void test_no_guidance_fed(void **state) {
           "diffusion does not feed it");
 }
 
-/* A consistency model has no velocity field to distil, but training from data may start with its
- * weights. */
+/* A consistency model has no velocity field, so it cannot be distilled. But training from data may
+ * start with its weights. */
 static void test_no_field(void **state) {
   (void)state;
   char teacher[64];
@@ -336,7 +336,8 @@ static void warned(const char *const *settings, const char *says) {
   few_ctx_free(ctx);
 }
 
-/* Times so close that the difference of f is rounding; a run shorter than the tangent's warm-up. */
+/* Warnings: two times are so close that the difference of f is rounding; a run is shorter than the
+ * tangent's warm-up. */
 static void test_warnings(void **state) {
   (void)state;
   warned((const char *[]){"objective=ect", "q=4", NULL}, "ect: q^doublings = 65536");

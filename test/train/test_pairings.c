@@ -1,8 +1,8 @@
 /* Every teacher can be combined with every student. Each objective that needs a teacher is run with
- * a teacher of each prediction and with the time of its process. A few steps and the student's
- * samples must be finite, or the combination must be refused before the first step, with a message
- * that says what to change.
- */
+ * teachers of each prediction, with the time transforms of their processes. A few steps and the
+ * student's samples must be finite; or the combination must be refused before the first step, with
+ * a message that says what to change.
+ * */
 #include "diffusion/objective/objective.h"
 #include "toys.h"
 

@@ -1,5 +1,5 @@
-/* A run that is interrupted while its teacher makes pairs keeps the finished ones and makes the
- * rest when it is resumed. Its result has the bytes of an uninterrupted run. */
+/* A run that is interrupted while its teacher makes pairs keeps the finished pairs, and makes the
+ * rest when it is resumed. It ends with the bytes of an uninterrupted run. */
 #include "io/safetensors.h"
 #include "toys.h"
 #include "train/pairs.h"
@@ -122,7 +122,7 @@ static few_status open_recipe(struct toy *t, struct few_setup *r, const char *co
   return few__setup_open(t->ctx, r, &o);
 }
 
-/* Pair i as few_sample makes it, for a class and guidance scale s. */
+/* Checks that pair i is the one that few_sample makes, for a class and guidance scale s. */
 static void check_pair(struct toy *t, const struct few_setup *r, int64_t i, int label, double s,
                        const float *x) {
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
@@ -138,8 +138,8 @@ static void check_pair(struct toy *t, const struct few_setup *r, int64_t i, int 
     assert_close((double)x[k], (float)(((double)y[k] - m->data_mean) * m->data_scale), 0);
 }
 
-/* Each pair has its own guidance scale, uniform in the teacher's range, with which its image was
- * made. Pairs read from files are the same. */
+/* The image of each pair was made with a guidance scale of its own, uniform in the teacher's range.
+ * Pairs that are read from files are the same. */
 static void test_scales(void **state) {
   (void)state;
   static float x[FEW_PAIRS * TOY_D], z[FEW_PAIRS * TOY_D], s[FEW_PAIRS], again[FEW_PAIRS];

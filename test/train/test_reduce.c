@@ -1,4 +1,6 @@
-/* A sum has the bits of its fixed tree, in whatever order the shards are added. */
+/* A sum is computed in a fixed tree, so its bits do not depend on the order in which shards are
+ * added.
+ * */
 #include "testing.h"
 #include "train/reduce.h"
 
@@ -25,7 +27,8 @@ static void test_any_order(void **state) {
   const struct few_arrays arrays = {.ctx = ctx}; /* the host */
   for (int64_t shards = 1; shards <= MOST; shards++) {
     few_reduction *r;
-    assert_ok(ctx, few__reduce_create(&r, &arrays, N, shards, (int)shards)); /* all at once */
+    assert_ok(ctx,
+              few__reduce_create(&r, &arrays, N, shards, (int)shards)); /* a buffer per shard */
     for (int64_t stride = 1; stride < 6; stride++) {
       few__reduce_begin(r);
       bool done[MOST] = {0};

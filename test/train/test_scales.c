@@ -145,7 +145,8 @@ static void test_foreign_units(void **state) {
   assert_non_null(strstr(b->warning, "times the standard deviation with which it was trained"));
 }
 
-/* Distances have one scale for all coordinates: measuring uneven ones gives a warning. */
+/* Metrics have one scale for all coordinates, so measuring coordinates of different scales gives a
+ * warning. */
 static void test_measured(void **state) {
   struct bench *b = *state;
   static const char *const sets[] = {"near", "far"};

@@ -9,8 +9,8 @@
 #include "few/train.h"
 
 struct asked {
-  int64_t at;  /* stop in the middle of the step after this many; -1: never */
-  int calls;   /* so far with that many done */
+  int64_t at; /* number of finished steps after which to stop, in the middle of a step; -1: never */
+  int calls;  /* number of reports so far with `at` finished steps */
   int stopped; /* in the middle */
 };
 

@@ -1,5 +1,5 @@
-/* Sums of losses, balanced by their gradients: runs on the ring end closer to the exact flow than
- * they began, and the factors in their log satisfy the balancer's formula. */
+/* Sums of losses, balanced by their gradients. Runs on the ring end closer to the exact flow than
+ * they began. The factors in their log satisfy the balancer's formula. */
 #include "toys.h"
 
 enum { STEPS = 800 };

@@ -4,7 +4,7 @@
  * improvements. */
 #include "toys.h"
 
-/* The distance of one step from pure noise. */
+/* Returns the distance of samples in one step from pure noise. */
 static double distance(struct toy *t) {
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
   o.sampler = "consistency";
@@ -12,7 +12,7 @@ static double distance(struct toy *t) {
   return toy_flow_distance(t, &o);
 }
 
-/* Trained as recipes/<recipe>.ini with these overrides. */
+/* Trains recipes/<recipe>.ini with the overrides `own`. Returns the distance. */
 static double trained(struct toy *t, const char *recipe, const char *run, const char *const *own) {
   const char *overrides[10] = {TOY_TEACHER, "ema=10000", "preview_every=0"};
   for (int i = 0; own[i]; i++) overrides[3 + i] = own[i];
@@ -70,8 +70,7 @@ static void test_unsteadied(void **state) {
   toy_end(&t);
 }
 
-/* The sum of squares of the difference to the teacher's weights, after a step with learning rate
- * 0. */
+/* Returns the squared distance from the teacher's weights after a step with the learning rate 0. */
 static double from_teacher(struct toy *t, const char *init) {
   few_model *m, *teacher;
   double sum = 0;

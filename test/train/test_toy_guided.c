@@ -1,7 +1,7 @@
-/* Guided distillation on the labelled ring: the student of stage one against the guided teacher at
- * every x, t and guidance scale; students of few steps, with the scale as an input or fixed,
- * against the teacher's guided images from the same noise; the joint baseline; and an encoder
- * against the exact flow. */
+/* Guided distillation on the labelled ring. The student of stage one is compared with the guided
+ * teacher at every x, t and guidance scale. Students of few steps, with the scale as an input or
+ * fixed, are compared with the teacher's guided images from the same noise. Also the joint
+ * baseline, and an encoder, which is compared with the exact flow. */
 #include "toys.h"
 
 enum { ROWS = 256 };
@@ -65,8 +65,8 @@ static double stage_one(struct toy *t, double fixed) {
   return share;
 }
 
-/* Images of the last model at guidance scale `given`, against those of the teacher at `guidance`
- * from the same noise in many steps, rms in sigma_d. */
+/* Returns the rms distance, in sigma_d, between images of the last model at guidance scale `given`
+ * and those of the teacher at `guidance` from the same noise in many steps. */
 static double few_steps(struct toy *t, double given, double guidance, int steps) {
   static double a[TOY_N * TOY_D], b[TOY_N * TOY_D];
   few_model *teacher = labels_teacher(t), *student = load(t, t->model);
@@ -87,7 +87,7 @@ static double few_steps(struct toy *t, double given, double guidance, int steps)
 #define SHORT "steps=600", "batch=256", "ema=20000", "preview_every=0"
 #define SHORT_STAGES "steps=450", "batch=256", "preview_every=0"
 
-/* Stage two of the last model. */
+/* Trains stage two, with the last model as the teacher. */
 static void train_steps(struct toy *t, const char *run) {
   char teacher[700];
   snprintf(teacher, sizeof teacher, "teacher=%s", t->model);
@@ -134,7 +134,7 @@ static void test_fixed(void **state) {
   toy_end(&t);
 }
 
-/* Rms difference between a model's noise of points of the ring and that of the exact flow. */
+/* Returns the rms difference between the noise to which a model and the exact flow map points. */
 static double noise_distance(struct toy *t, const char *path, const struct few_sample_opts *opts) {
   struct toy_exact e;
   static float x[TOY_N * TOY_D], noise[TOY_N * TOY_D];

@@ -1,6 +1,6 @@
-/* Students of a mixture whose flow is known: the distance of the one-step and two-step maps to the
- * exact ones. It trains a teacher, sCD and sCT as a user would, then compares them with the
- * integrated probability-flow ODE of the exact score. */
+/* Students of a mixture whose flow is known: the distance of their one-step and two-step maps to
+ * the exact ones. The test trains a teacher, sCD and sCT as a user would, then compares them with
+ * the integrated probability-flow ODE of the exact score. */
 #include "toys.h"
 
 enum { N = TOY_N, D = TOY_D };
@@ -20,7 +20,7 @@ static void exact_map(few_ctx *ctx, const struct toy_exact *e, double sigma, dou
     assert_ok(ctx, mixture_map(ctx, &e->mixture, sigma, t, 0, 1e-8, x + i * D));
 }
 
-/* Back to the middle time with fresh noise. */
+/* Moves x back to the middle time by adding fresh noise. */
 static void renoise(double sigma, double t, uint64_t step, double *x) {
   struct few_rng r = {.seed = 11, .step = step, .purpose = FEW_RNG_CHECK};
   static double z[N * D];

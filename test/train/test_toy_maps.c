@@ -1,9 +1,9 @@
-/* Networks conditioned on the step size, on the ring: a network against the exact flow, for each
- * number of steps that it was trained for.
+/* Networks conditioned on the step size, on the ring. They are compared with the exact flow, in the
+ * numbers of steps for which they were trained.
  *
- * Distances measured with AVX-512 (other instruction sets give similar ones), then those of flow
- * matching (for the last, of the teacher) in as many steps, which a network that ignores its step
- * size would have:
+ * The first numbers are their distances measured with AVX-512; other instruction sets give similar
+ * ones. The second numbers are those of flow matching in as many steps (in the last row, of the
+ * teacher), which a network that ignores its step size would have:
  *
  *   shortcut      1, 2, 4, 128 steps   0.217, 0.220, 0.172, 0.128   1.02, 0.61, 0.245, 0.13
  *   meanflow      1, 2 steps           0.165, 0.160                 1.02, 0.61

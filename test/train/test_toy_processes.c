@@ -1,7 +1,6 @@
-/* Teachers of other processes and predictions: the distance of their flow to the exact one of the
- * ring of Gaussians, and that of a student of each (sCD, which needs F). This tests everything
- * together: times, weight, prediction and time transform of the process, the file, the conversion
- * to F, its tangents. */
+/* Teachers of other processes and predictions on the ring of Gaussians: the distance of their flow
+ * to the exact flow, and that of an sCD student of each. This tests together the times, weight,
+ * prediction and time transform of the process, the file, the conversion to F, and its tangents. */
 #include "toys.h"
 
 static double distance(struct toy *t, const char *sampler, int steps) {

@@ -1,5 +1,5 @@
-/* Students of the ring, by score distillation and against a discriminator, each added to sCD and as
- * the only objective: their one-step samples must have the distribution of the ring. */
+/* Students of the ring by score distillation and by adversarial training, as the only objective and
+ * added to sCD. Their one-step samples must have the distribution of the ring. */
 #include "toys.h"
 
 static struct toy_energy measure(struct toy *t, const char *what) {
@@ -69,7 +69,7 @@ static void test_one_step(void **state) {
   for (int i = 0; i < FEW_COUNT(held); i++) check(&held[i]);
 }
 
-/* Samples that every bound must reject. */
+/* Asserts that the bounds reject these samples. */
 static void assert_refused(const char *what, struct toy_energy e) {
   printf("%s: energy distance %.4f, shape %.4f\n", what, e.ring, e.shape);
   for (int i = 0; i < FEW_COUNT(held); i++)

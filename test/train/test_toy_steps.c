@@ -79,7 +79,9 @@ static void test_rates(void **state) {
   toy_end(&t);
 }
 
-/* Rms error of a student's jumps of 2/4 from each i/4 against the exact flow, in sigma_d. */
+/* Returns the rms distance, in sigma_d, of a student's jumps of 2/4 from each i/4 to the exact
+ * flow.
+ * */
 static double jump_error(struct toy *t) {
   static float in[TOY_N * TOY_D], F[TOY_N * TOY_D], times[TOY_N];
   static double got[TOY_N * TOY_D], want[TOY_N * TOY_D];
@@ -115,7 +117,7 @@ static double jump_error(struct toy *t) {
   return toy_rms(got, want) / sigma;
 }
 
-/* Samples of the last model by the sampler `stochastic` on the model's own times. */
+/* Samples the last model by the sampler `stochastic` at the times of the model. */
 static struct toy_energy stochastic(struct toy *t, const char *what, double *jumps) {
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
   o.sampler = "stochastic";
@@ -189,8 +191,8 @@ static few_status run_until(const char *dir, int64_t step) {
   return st;
 }
 
-/* Three stages of four steps: stopped inside a stage, and between two, a run ends with the same
- * bits. */
+/* A run of three stages of four steps, stopped inside a stage or between two stages, ends with the
+ * same bits. */
 static void test_resumed(void **state) {
   (void)state;
   struct toy t = toy_begin();

@@ -1,6 +1,6 @@
-/* Style transfer by distilled, guided models: points of one Gaussian of the ring are encoded in
- * four steps and decoded in two as those of another Gaussian, each with its own guidance scale.
- * They must end near the result of many steps of the guided teacher. */
+/* Transfer by distilled, guided models. Points of one Gaussian of the ring are encoded in four
+ * steps and decoded in two steps with the label of another Gaussian, each with a guidance scale of
+ * its own. They must end near the result of many steps of the guided teacher. */
 #include "toys.h"
 
 enum { FROM = 1, TO = 5 };
@@ -80,7 +80,7 @@ static void test_transfer(void **state) {
   transfer(&t, points, (struct way){teacher, "heun", 64}, (struct way){teacher, "heun", 64}, many,
            &nfe);
   const double apart = toy_rms(few, many) / sigma;
-  few_model *one = load(&t, guided + strlen("teacher=")); /* as many steps, undistilled */
+  few_model *one = load(&t, guided + strlen("teacher=")); /* stage one, in as many steps */
   transfer(&t, points, (struct way){one, "progressive", 4}, (struct way){one, "progressive", 2},
            few, &nfe);
   const double undistilled = toy_rms(few, many) / sigma;

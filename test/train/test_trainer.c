@@ -1,4 +1,4 @@
-/* A trainer that is stepped gives the bits of few_train, whatever is called between the steps. Also
+/* Stepping a trainer gives the bits of few_train, whatever is called between the steps. Also
  * recipes from memory, and runs in memory. */
 #include "testing.h"
 
@@ -75,8 +75,8 @@ static bool same_file(struct room *r, const char *a, const char *b, const char *
   return system(command) == 0;
 }
 
-/* Between steps, the model is taken, the run is saved and the report is read. The trainer is closed
- * in the middle and resumed. */
+/* Steps a trainer. Between steps it takes the model, saves the run and reads the report. In the
+ * middle it closes the trainer and resumes it. */
 static void walk(struct room *r, const struct few_train_opts *o, int64_t until) {
   few_trainer *t;
   few_model *m;
@@ -199,7 +199,7 @@ static void test_refused(void **state) {
   room_close(&r);
 }
 
-/* A second trainer in a directory is refused, or they would remove each other's files. */
+/* A second trainer in a directory is refused, because the two would remove each other's files. */
 static void test_locked(void **state) {
   (void)state;
   struct room r = room_open();

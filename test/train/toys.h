@@ -93,8 +93,8 @@ static inline double toy_rms(const double *a, const double *b) {
   return sqrt(sum / (TOY_N * TOY_D));
 }
 
-/* Samples of a model in its own units, x[TOY_N][TOY_D], and the standard normals z that they
- * started from (z may be NULL). */
+/* Samples a model. Writes the samples in the model's units, x[TOY_N][TOY_D], and the standard
+ * normals z from which they started (z may be NULL). */
 static inline void toy_sample(struct toy *t, few_model *m, const struct few_sample_opts *opts,
                               double *x, double *z) {
   static float out[TOY_N * TOY_D];
@@ -108,8 +108,8 @@ static inline void toy_sample(struct toy *t, few_model *m, const struct few_samp
   }
 }
 
-/* The distance of a deterministic sampler's images to those of the exact flow from the same noise,
- * in units of sigma_d. */
+/* Returns the distance of a deterministic sampler's images to those of the exact flow from the same
+ * noise, in units of sigma_d. */
 static inline double toy_flow_distance(struct toy *t, const struct few_sample_opts *opts) {
   static double x[TOY_N * TOY_D], y[TOY_N * TOY_D];
   struct toy_exact e;
@@ -161,10 +161,10 @@ static inline struct toy_modes toy_modes(struct toy *t, const struct few_sample_
 
 enum { TOY_MANY = 4096 };
 
-/* `ring`: the distance of points in the plane to the ring of radius 1. The other: the distance of
- * their positions relative to the nearest Gaussian, in standard deviations, to N(0, 1). It measures
- * the width of the Gaussians, to which `ring` is not sensitive. Both are 0 within 0.001 for points
- * of the ring. */
+/* Energy distances. `ring` is that of the points to the ring. The other is that of their positions
+ * relative to the nearest Gaussian, in standard deviations, to N(0, 1). It measures the width of
+ * the Gaussians, to which `ring` is not sensitive. Both are 0 within 0.001 for points of the
+ * ring. */
 struct toy_energy {
   double ring, shape;
 };

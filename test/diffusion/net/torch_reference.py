@@ -38,7 +38,7 @@ def sinusoids(t, channels):
 
 
 def attend(q, k, v):
-    """Of [N,heads,positions,channels]; peer_torch.py puts a fused one in its place."""
+    """Attention on [N,heads,positions,channels]; peer_torch.py replaces it by a fused one."""
     p = torch.softmax(q @ k.transpose(2, 3) / math.sqrt(q.shape[3]), dim=-1)
     return p @ v
 
@@ -205,7 +205,7 @@ class DiT(nn.Module):
 # ---- to few ----
 
 def matrix(weight):
-    """[out,in], or a 1x1 kernel, as [in,out]."""
+    """Return a weight [out,in], or a 1x1 kernel, as [in,out]."""
     return weight.reshape(weight.shape[0], -1).T
 
 
@@ -347,7 +347,7 @@ def draw(net, batch, dtype):
 
 
 def exactly(name, net, args):
-    """The answer in float64; how far that in float32 is from it is printed."""
+    """Return the result in float64. Print its distance from the result in float32."""
     rough = answer(net, *args)
     exact = answer(net.double(), *(v.double() for v in args))
     for k in ('y', 'dy'):
@@ -359,7 +359,7 @@ def exactly(name, net, args):
 
 
 def coarsen(net):
-    """Weights of few bits, no norm the identity."""
+    """Round weights to few bits, and change norms so that none is the identity."""
     with torch.no_grad():
         for name, p in net.named_parameters():
             if 'norm' in name:

@@ -47,7 +47,7 @@ state = {}
 
 
 def tensor(name, *shape):
-    """What the formula gives, rounded to float32 as the file would have it, in float64."""
+    """Return the numbers of the formula in float64, rounded to float32 as in the file."""
     r = uniform(name, int(np.prod(shape)))
     if name.endswith('conv.weight'):
         r *= math.sqrt(6 / (shape[1] * shape[2] * shape[3]))

@@ -51,7 +51,7 @@ def main():
     print(f'static const double golden_fd = {float(frechet(x, y))!r};')
     print(f'static const double golden_kid = {float(kid(x[:M], y))!r};')
     print(f'static const double golden_is = {float(inception(8 * rows(N, CLASSES, 1)))!r};')
-    with redirect_stdout(None):  # it tells what it was given
+    with redirect_stdout(None):  # it prints its arguments
         p = compute_prdc(real_features=x, fake_features=y, nearest_k=5)
     for key, value in p.items():
         print(f'static const double golden_{key} = {float(value)!r};')

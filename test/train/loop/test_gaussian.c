@@ -1,5 +1,5 @@
-/* The loop with a fitted Gaussian against its theory (arXiv 2307.01850): expectations over seeds,
- * within five standard errors. */
+/* The loop with a fitted Gaussian is compared with its theory (arXiv 2307.01850): expectations over
+ * seeds agree within five standard errors. */
 #include "testing.h"
 #include "train/loop/mix.h"
 
@@ -67,7 +67,7 @@ static void test_synthetic_shrinks_by_the_bias(void **state) {
   }
 }
 
-/* digamma, by recurrence and its series from 20 on */
+/* The digamma function: recurrence up to 20, then its asymptotic series. */
 static double digamma(double x) {
   double sum = 0;
   for (; x < 20; x++) sum -= 1 / x;
@@ -125,7 +125,7 @@ static void test_fresh_data(void **state) {
     M = ns / n * (ns / n) * M + part / n;
     V = V_next;
   }
-  assert_true(V > 0.6 * D); /* where the synthetic loop is at 0.7^11 = 0.02 */
+  assert_true(V > 0.6 * D); /* the synthetic loop would be at 0.7^11 = 0.02 */
 }
 
 /* The same real data in each generation only slow the collapse. New real data prevent it. */

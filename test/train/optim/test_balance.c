@@ -43,7 +43,7 @@ static void test_gradnorm(void **state) {
   double v[N][DIM], a[N], b[N], u[DIM];
   make_vectors(1, v);
   weigh("gradnorm", N, v, a, u);
-  for (int i = 1; i < N; i++) /* each pulls in proportion to its weight */
+  for (int i = 1; i < N; i++) /* each loss contributes in proportion to its weight */
     assert_close(a[i] * sqrt(dot(v[i], v[i])) / (a[0] * sqrt(dot(v[0], v[0]))), given[i] / given[0],
                  1e-12);
   for (int d = 0; d < DIM; d++)
@@ -102,7 +102,8 @@ static void test_primary(void **state) {
   assert_in_range(conflicts, 3, 17);
 }
 
-/* For arrays longer than a chunk: sums of f64 products, the same for any number of workers. */
+/* For arrays longer than a chunk, sums of products in f64 are the same for any number of
+ * workers. */
 static void test_combination(void **state) {
   (void)state;
   enum { LONG = 150000, SHARED = 140000 };

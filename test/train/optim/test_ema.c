@@ -32,13 +32,13 @@ static void test_half_life(void **state) {
 
 static void test_gamma(void **state) {
   (void)state;
-  /* Pairs from the paper, to the digits printed there. */
+  /* Pairs of sigma_rel and gamma from the paper, to its digits. */
   assert_close(few__ema_gamma(0.05), 16.97, 0.005);
   assert_close(few__ema_gamma(0.10), 6.94, 0.005);
   for (double g = 0; g < 400; g = g * 1.3 + 0.01) {
     double back = few__ema_gamma(few__ema_sigma_rel(g));
-    /* d sigma/sigma = dg * O(1)/(g+2): an ulp of sigma is (g+2) ulps of g; the cubic's terms cancel
-     * to 1/(g+2)^2 of their size at worst, near g = 0 where they are of order 12. */
+    /* d sigma/sigma = dg * O(1)/(g+2), so an ulp of sigma is (g+2) ulps of g. The terms of the
+     * cubic cancel to 1/(g+2)^2 of their size at worst, near g = 0, where they are of order 12. */
     assert_close(back, g, 64 * eps * (g + 2));
   }
 }
@@ -47,14 +47,14 @@ static void test_gamma(void **state) {
 static void test_power_recursion(void **state) {
   (void)state;
   const double gamma = 6.94, batch = 1;
-  double ema = 123; /* forgotten at the first step, where beta = 0 */
+  double ema = 123; /* has no effect: beta = 0 in the first step */
   int n = 4096;
   for (int k = 1; k <= n; k++) {
     double beta = few__ema_beta_power(gamma, k * batch, batch);
     ema = beta * ema + (1 - beta) * k;
   }
-  /* The recursion integrates a step function of height k on (k-1, k]: exactly
-   * sum k (k^a - (k-1)^a)/n^a with a = gamma+1, above the integral by at most one batch. */
+  /* The recursion integrates a step function of height k on (k-1, k]. The result is exactly
+   * sum k (k^a - (k-1)^a)/n^a with a = gamma+1, which is at most one batch above the integral. */
   double sum = 0;
   for (int k = 1; k <= n; k++) sum += k * (pow(k, gamma + 1) - pow(k - 1, gamma + 1));
   sum /= pow(n, gamma + 1);
@@ -112,7 +112,8 @@ static void test_posthoc_stored(void **state) {
   few_ctx_free(ctx);
 }
 
-/* A noisy-looking trajectory averaged during the run, and another width rebuilt from snapshots. */
+/* A trajectory that looks noisy is averaged during the run. The average of another width is rebuilt
+ * from snapshots. */
 static void test_posthoc_rebuilds(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();

@@ -11,9 +11,9 @@ static const double eps32 = 0x1p-24; /* one rounding of a float */
 
 static double golden_grad(int k, int i) { return ((k * 5 + i) * 37 % 41 - 20) / 16.0; }
 
-/* Rounding after k steps of rate lr from parameters of size p: each step rounds p three times
- * (keep, product, difference), and its update, of size about lr, carries the relative errors of k
- * steps of the moments and of a dozen operations. */
+/* Returns a bound on the rounding error after k steps of rate lr from parameters of size p. Each
+ * step rounds p three times (keep, product, difference). Its update, of size about lr, has the
+ * relative errors of k steps of the moments and of a dozen operations. */
 static double step_bound(int k, double p, double lr) {
   return k * eps32 * (3 * p + 2 * lr * (12 + k));
 }
@@ -96,7 +96,8 @@ static void test_radam_paper(void **state) {
       assert_close(p, want.theta, step_bound(k, 1.5, lr));
       if (coef.adaptive && !adaptive_from) adaptive_from = k;
     }
-    /* rho_5 = 4.96 for beta2 = 0.99: the paper adapts from here on, PyTorch one step later. */
+    /* For beta2 = 0.99 rho_5 is 4.96: the paper's algorithm adapts from here on, PyTorch's one step
+     * later. */
     assert_int_equal(adaptive_from, c == 0 ? 5 : 6);
   }
 }

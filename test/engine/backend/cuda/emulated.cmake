@@ -1,5 +1,5 @@
-# The kernels of the CUDA backend as C++ of the host (emulator.h): what of them is ours is tested
-# wherever there is a compiler.
+# Compiles the kernels of the CUDA backend as C++ for the host (emulator.h). So few's own kernels
+# are tested wherever there is a C++ compiler.
 include(CheckLanguage)
 if(NOT CMAKE_CXX_COMPILER)
   unset(CMAKE_CXX_COMPILER CACHE) # not found by an earlier run: it may be installed now
