@@ -97,7 +97,7 @@ struct few_data_opts {
   FEW_OPT_IN(S, member, classes, FEW_OPTION_INT, "0", 0, 65536, NULL, \
              "idx, npy, npz: labels are 0 to classes - 1; 0: the labels that occur"), \
   FEW_OPT_IN(S, member, holdout, FEW_OPTION_REAL, "0", 0, 0.9, NULL, \
-             "share of the training part, of each class, to keep out of it as the test part"), \
+             "share of each class of the training part to hold out as the test part"), \
   FEW_OPT_IN(S, member, cache, FEW_OPTION_CHOICE, "auto", 0, 0, "auto|no|yes", \
              "folder: keep decoded images for the next run; auto: if decoding took seconds")
 /* clang-format on */

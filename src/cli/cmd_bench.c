@@ -26,7 +26,7 @@ static const struct few_option options[] = {
             "equal parts of the batch, each computed by one worker"),
     OPT_REAL(S, bench.seconds, "seconds", "T", "5", 0.01, 86400, "how long to repeat each case"),
     OPT_SET(S, cases, "case", "NAME,...", "infer,train,jvp,scd,sct", "infer|train|jvp|scd|sct",
-            "what to time"),
+            "cases to time, described below"),
     OPT_FLAG(S, profile, "profile", "also print the time of each kernel in a step"),
     OPT_MACHINE(S),
     OPT_JSON(S, "print a JSON object with an array of results"),

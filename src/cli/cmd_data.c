@@ -31,7 +31,7 @@ static const struct few_option options[] = {
 #undef S
 
 static const char text[] =
-    "SPEC is a reader, or reader:where: few list data shows them all. A folder or a file may\n"
+    "SPEC is READER or READER:WHERE; few list data shows the readers. A folder or a file may\n"
     "also be given by its path.\n"
     "\n"
     "  few data fashion-mnist --out fashion.png\n"

@@ -25,7 +25,7 @@ static const struct few_option options[] = {
              "write the statistics of --ref to this file, which may be given as --ref later"),
     OPT_TEXT(S, eval.features, "features", "FEATURES", NULL,
              "feature network with which images are compared: see few list features; NAME=FILE "
-             "gives its weights (default: pixels, by which blurred images seem too good)"),
+             "gives its weights (default: pixels, which rate blurred images too well)"),
     OPT_TEXT(S, eval.metrics, "metrics", "METRICS", NULL,
              "metrics, separated by commas: see few list metrics (default: all that the features "
              "and the reference allow)"),
@@ -40,11 +40,13 @@ static const struct few_option options[] = {
     OPT_SAMPLING(S),
     OPT_SEED(S, eval.seed, "seed", "S", "0", "seed of the first set of samples"),
     OPT_INT(S, eval.seeds, "seeds", "K", "1", 1, 1000,
-            "sets of samples, with seeds S, S+1 ...; errors are then estimated from the sets"),
+            "number of sets of samples, with seeds S, S+1 ...; with 2 or more, errors are "
+            "estimated from the sets"),
     OPT_INT(S, eval.bootstrap, "bootstrap", "B", "0", 0, 1048576,
             "estimate errors from B random halves of one set of samples; 30 is enough"),
     OPT_INT(S, eval.keep, "keep", "N", "10000", 2, 16777216,
-            "most images of each set that kid, pr, dc and energy use; time grows with the square"),
+            "most images of each set that kid, pr, dc and energy use; their time grows with its "
+            "square"),
     OPT_INT(S, eval.knn, "knn", "K", "0", 0, 64, "neighbours in pr and dc; 0: 3 in pr, 5 in dc"),
     OPT_CHOICE(S, eval.ball, "ball", "own", "own|closed|open",
                "whether the balls of pr and dc include their surface; own: as in the papers, that "

@@ -17,23 +17,24 @@ static const struct few_option options[] = {
                "directory of the loop, with a subdirectory for each generation"),
     OPT_INT(S, loop.generations, "generations", "G", "5", 1, 999, "how many generations"),
     OPT_CHOICE(S, loop.kind, "kind", "synthetic", "synthetic|augment|fresh",
-               "training data of later generations: samples of the previous one; these and the "
-               "same real data; or these and new real data"),
-    OPT_INT(S, loop.n_real, "real", "N", "0", 0, 4e9, "real items in each generation; 0: all"),
+               "training data of later generations: synthetic: samples of the previous generation; "
+               "augment: these and the same real data; fresh: these and new real data"),
+    OPT_INT(S, loop.n_real, "real", "N", "0", 0, 4e9,
+            "real items in each generation; 0: all, or with --kind fresh an equal part of them"),
     OPT_INT(S, loop.n_synthetic, "synthetic", "N", "0", 0, 4e9,
-            "samples that each generation makes; 0: as many as there are real items"),
+            "samples that each generation makes; 0: as many as real items"),
     OPT_CHOICE(S, labels, "labels", "shares", "shares|even",
-               "how often samples have each class: as often as the real data, or all equally "
-               "often"),
+               "how often samples have each class: shares: as often as the real data; even: all "
+               "equally often"),
     OPT_REAL(S, loop.guidance, "guidance", "G", "1", 0.001, 100,
-             "guidance scale of the samples; the paper's bias is 1/G"),
+             "guidance scale of the samples; 1/G is the bias of arXiv 2307.01850"),
     OPT_INT(S, loop.steps, "steps", "K", "0", 0, 10000, "sampling steps; 0: the sampler's default"),
     OPT_TEXT(S, loop.features, "features", "FEATURES", NULL,
              "feature network with which distances are measured: see few list features (default: "
-             "fashion or pixels, by the data)"),
+             "fashion for Fashion-MNIST, otherwise pixels)"),
     OPT_TEXT(S, loop.metrics, "metrics", "METRICS", NULL,
-             "metrics, separated by commas: see few list metrics (default: fd,pr, for points "
-             "fd,pr,energy)"),
+             "metrics, separated by commas: see few list metrics (default: fd,pr; for points "
+             "fd,energy,pr)"),
     OPT_MACHINE(S),
     OPT_QUIET(S),
     OPT_HELP(S),

@@ -36,9 +36,10 @@ static const struct few_option options[] = {
 #undef S
 
 static const char text[] =
-    "For each step the table shows the distance between its result and the long run's state\n"
-    "at that time (root mean square, where the data have standard deviation sigma_data),\n"
-    "and the same distance for a DDIM step.\n"
+    "The long run is sampling in --full steps. For each step of the schedule, the table shows\n"
+    "the distance of its result from the long run's state at the same time, and the same\n"
+    "distance for a DDIM step. Distances are root mean squares in the units of the network,\n"
+    "in which the data have standard deviation sigma_data.\n"
     "\n"
     "  few olss teacher.safetensors --steps 8 --out eight.json\n"
     "  few sample teacher.safetensors --schedule eight.json --out grid.png\n";

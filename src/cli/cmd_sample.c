@@ -30,8 +30,8 @@ static const struct few_option options[] = {
              "a class by name or number; all: all classes, with the shares that --labels gives; "
              "each: class 0, 1, 2 ... in turn; none: no label"),
     OPT_CHOICE(S, labels, "labels", "shares", "shares|even",
-               "how often images have each class: as often as the training data, or all equally "
-               "often"),
+               "how often images have each class: shares: as often as the training data; even: all "
+               "equally often"),
     OPT_SAMPLING(S),
     OPT_INT(S, sampling.opts.batch, "batch", "B", "0", 0, 1e6,
             "images in memory at once; 0: chosen by few. Never changes a result"),

@@ -30,7 +30,7 @@ static const char text[] =
     "For each time the table has root mean squares over the data, in units of sigma_d: of\n"
     "df/dt, of its first term (velocity) and of its second (slope). The next two columns\n"
     "are the largest element of dF/dt, and of cos t sin t dF/dt computed as one tangent.\n"
-    "The last is the difference between the two ways.\n"
+    "The last column is the relative difference of cos t df/dt computed in these two ways.\n"
     "\n"
     "  few tangent models/toy-teacher.safetensors --data toy:mixture\n"
     "\n"

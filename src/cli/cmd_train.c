@@ -22,12 +22,12 @@ static const struct few_option options[] = {
 
 static const char text[] =
     "RECIPE is an INI file, or the name of a recipe that comes with few (few list recipes),\n"
-    "such as toy-scd. Its lines are key = value; # begins a comment, and [headings] only\n"
-    "group. KEY=VALUE on the command line replaces a key of the recipe. The keys are shown\n"
-    "by few list train, few list nets unet and few list objectives scd.\n"
+    "such as toy-scd. Its lines are key = value; # begins a comment, and [headings] have no\n"
+    "effect. KEY=VALUE on the command line replaces the recipe's value of a key. The keys are\n"
+    "those of few list train, few list nets NAME and few list objectives NAME.\n"
     "\n"
-    "The same command resumes a run that was interrupted, and ends in the same bits. The\n"
-    "trained model is DIR/model.safetensors.\n"
+    "The same command resumes a run that was interrupted, and the result has the same bits as\n"
+    "without the interruption. The trained model is DIR/model.safetensors.\n"
     "\n"
     "  few train toy-teacher --run runs/toy-teacher\n"
     "  few train my.ini --run runs/b steps=20000 seed=2\n";

@@ -34,14 +34,14 @@ static const struct few_option options[] = {
     OPT_REAL(S, decode.guidance, "to-guidance", "G", "1", 0, 100,
              "guidance scale of B; 1: no guidance"),
     OPT_INT(S, encode.steps, "from-steps", "K", "0", 0, 10000,
-            "steps of A from image to noise; 0: its default"),
+            "steps of A from image to noise; 0: the default of A"),
     OPT_INT(S, decode.steps, "to-steps", "K", "0", 0, 10000,
-            "steps of B from noise to image; 0: its default"),
+            "steps of B from noise to image; 0: the default of B"),
     OPT_TEXT(S, encode.sampler, "from-sampler", "SAMPLER", NULL,
-             "solver of A: ddim, heun or euler (default: its own if it is one of these, otherwise "
+             "solver of A: ddim, heun or euler (default: A's own if it is one of these, otherwise "
              "ddim)"),
     OPT_TEXT(S, decode.sampler, "to-sampler", "SAMPLER", NULL,
-             "sampler of B: see few list samplers (default: its own)"),
+             "sampler of B: see few list samplers (default: B's own)"),
     OPT_SEED(S, decode.seed, "seed", "S", "0",
              "seed of the noise that a stochastic sampler of B adds"),
     OPT_FLAG(S, beside, "beside", "write each image next to its result"),

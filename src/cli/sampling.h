@@ -17,8 +17,8 @@ enum class_shares { SHARES_OF_DATA, SHARES_EVEN };
 /* clang-format off */
 #define OPT_LABELS(S, field) \
   OPT_CHOICE(S, field, "labels", "shares", "shares|even", \
-             "how often samples have each class: as often as the reference (or, if that has no " \
-             "labels, the training data), or all equally often")
+             "how often samples have each class: shares: as often as the reference or, if that " \
+             "has no labels, the training data; even: all equally often")
 /* clang-format on */
 
 /* Complete args->opts (few_sample_args_open). Returns an exit code. Call few_sample_args_close even

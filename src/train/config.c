@@ -22,11 +22,11 @@ static const struct few_option options[] = {
                    "what to train for: see few list objectives; \"scd + vsd\" adds two losses"),
     FEW_OPT_STRING(keys, balance, "fixed", "how several losses are added: see few list balancers"),
     FEW_OPT_INT(keys, data_limit, "0", 0, 1e12,
-                "use so many items, with the class shares of the data; 0: all"),
+                "use this many items, with the class shares of the data; 0: all"),
     FEW_OPT_INT(keys, data_classes, "0", 0, 65536,
                 "idx, npy, npz: labels are 0 to data_classes - 1; 0: the labels that occur"),
     FEW_OPT_REAL(keys, data_holdout, "0", 0, 0.9,
-                 "share of the data, of each class, to keep for evaluations"),
+                 "share of each class of the data to hold out for evaluations"),
     FEW_OPT_CHOICE(keys, data_on_error, "refuse", "refuse|skip",
                    "what to do with a broken item: fail, or leave it out and count it"),
     FEW_OPT_INT(keys, size, "0", 0, 4096,
@@ -38,8 +38,8 @@ static const struct few_option options[] = {
     FEW_OPT_REAL(keys, sigma_data, "0.5", 1e-3, 1e3,
                  "standard deviation to which the data are scaled"),
     FEW_OPT_CHOICE(keys, data_scale, "auto", "auto|one|each",
-                   "one scale for all values, or one for each coordinate or channel; auto: each "
-                   "if their standard deviations differ much"),
+                   "one: one scale for all values; each: one for each coordinate or channel; auto: "
+                   "each if their standard deviations differ much"),
     FEW_OPT_REAL(keys, label_dropout, "-1", -1, 1,
                  "probability of training a row without its label, which guidance needs; -1: 0.1 "
                  "for objective diffusion, 0 for others"),
@@ -51,7 +51,7 @@ static const struct few_option options[] = {
     FEW_OPT_STRING(keys, optimizer, "adam", "update rule: see few list optimizers"),
     FEW_OPT_REAL(keys, lr, "1e-3", 0, 10, "learning rate"),
     FEW_OPT_CHOICE(keys, lr_shape, "constant", "constant|linear|cosine|invsqrt",
-                   "decay of the learning rate"),
+                   "shape of the learning rate over the run: constant, or how it falls"),
     FEW_OPT_REAL(keys, lr_floor, "0", 0, 1,
                  "lr_shape linear or cosine: learning rate at the end, as a share of lr"),
     FEW_OPT_INT(keys, lr_warmup, "0", 0, 1e9,
@@ -64,8 +64,8 @@ static const struct few_option options[] = {
     FEW_OPT_INT(keys, pairs_steps, "0", 0, 10000,
                 "sampling steps for each pair; 0: the sampler's default"),
     FEW_OPT_REAL(keys, pairs_guidance, "1", 0, 100,
-                 "guidance scale of the pairs; 1 and a teacher that takes a guidance scale: drawn "
-                 "for each pair from the teacher's range"),
+                 "guidance scale of the pairs; 1: no guidance or, if the teacher takes a guidance "
+                 "scale, one drawn for each pair from its range"),
     FEW_OPT_REAL(keys, beta1, "0.9", 0, 0.99999, "decay of the optimizer's first moment"),
     FEW_OPT_REAL(keys, beta2, "0.999", 0, 0.999999, "decay of the optimizer's second moment"),
     FEW_OPT_REAL(keys, eps, "1e-8", 1e-30, 1, "added to the root of the second moment"),
@@ -93,16 +93,16 @@ static const struct few_option options[] = {
                    "there is none, the data"),
     FEW_OPT_STRING(keys, eval_features, "",
                    "feature network with which images are compared: see few list features; empty: "
-                   "fashion or pixels, by the data"),
-    FEW_OPT_STRING(keys, eval_metrics, "",
-                   "metrics of an evaluation: see few list metrics; empty: fd, and for points "
-                   "energy too"),
+                   "fashion for Fashion-MNIST, otherwise pixels"),
+    FEW_OPT_STRING(
+        keys, eval_metrics, "",
+        "metrics of an evaluation: see few list metrics; empty: fd; for points fd and energy"),
     FEW_OPT_INT(keys, eval_steps, "0", 0, 10000,
                 "sampling steps of an evaluation; 0: the sampler's default"),
     FEW_OPT_REAL(keys, eval_guidance, "1", 0, 100, "guidance scale of an evaluation's images"),
     FEW_OPT_CHOICE(keys, eval_labels, "shares", "shares|even",
-                   "how often an evaluation's images have each class: as often as the reference "
-                   "(or, if that has no labels, the data), or all equally often"),
+                   "how often an evaluation's images have each class: shares: as often as the "
+                   "reference or, if that has no labels, the data; even: all equally often"),
     FEW_OPT_REAL(keys, guard_spike, "100", 1, 1e12,
                  "a gradient norm this many times its usual value counts as a spike"),
     FEW_OPT_INT(keys, guard_patience, "10", 1, 1e6, "spikes in a row before rolling back"),
@@ -113,8 +113,8 @@ static const struct few_option options[] = {
         "number type of the factors in matrix products; bf16 also stores activations in bf16; tf32 "
         "needs backend cuda"),
     FEW_OPT_CHOICE(keys, convolution, "fast", "fast|direct",
-                   "3x3 convolutions: by Winograd (relative error about 2e-6), or as defined, "
-                   "which is 3 times slower"),
+                   "3x3 convolutions: fast: by Winograd (relative error about 2e-6); direct: as "
+                   "defined, 3 times slower"),
     FEW_OPT_CHOICE(keys, weights, "f32", "f32|f16", "number type of model.safetensors"),
     FEW_OPT_END};
 

@@ -182,22 +182,24 @@ struct few_cond_opts {
 #define FEW_COND_OPTIONS(S) \
   FEW_OPT_IN(S, cond, time_transform, FEW_OPTION_CHOICE, "identity", 0, 0, \
              few_time_transform_choices + 1, \
-             "the time that is embedded: TrigFlow's t, EDM's ln(sigma)/4, or another " \
-             "process's time"), \
+             "the time that is embedded: identity: TrigFlow's t; log: EDM's ln(sigma)/4; others: " \
+             "the time of that process"), \
   FEW_OPT_IN(S, cond, time_embedding, FEW_OPTION_CHOICE, "positional", 0, 0, \
              "positional|fourier|stored", \
-             "sinusoids of falling frequency, random Fourier features, or Fourier features whose " \
-             "frequencies are in the model file"), \
+             "positional: sinusoids of falling frequency; fourier: random Fourier features; " \
+             "stored: Fourier features whose frequencies are in the model file"), \
   FEW_OPT_IN(S, cond, time_scale, FEW_OPTION_REAL, "1", 1e-6, 1e6, NULL, \
-             "multiplies time before the sinusoids"), \
+             "factor on the time before the sinusoids"), \
   FEW_OPT_IN(S, cond, freq_shift, FEW_OPTION_INT, "0", 0, 1, NULL, \
              "positional: frequencies fall to 1/10000 as 10000^(-i/(n - freq_shift)), i < n"), \
   FEW_OPT_IN(S, cond, label_place, FEW_OPTION_CHOICE, "output", 0, 0, "output|hidden", \
-             "where labels are added: to the output of the embedding's two layers, or between " \
-             "them"), \
+             "where labels are added: output: to the output of the embedding's two layers; " \
+             "hidden: between them"), \
   FEW_OPT_IN(S, cond, modulation, FEW_OPTION_CHOICE, "double", 0, 0, "double|adagn|add", \
-             "adaptive double normalization, a scale 1 + s with a shift, or a shift (DDPM)"), \
-  FEW_OPT_IN(S, cond, dropout, FEW_OPTION_REAL, "0", 0, 0.95, NULL, "chance of dropping a value")
+             "double: adaptive double normalization; adagn: a scale 1 + s and a shift; add: a " \
+             "shift (DDPM)"), \
+  FEW_OPT_IN(S, cond, dropout, FEW_OPTION_REAL, "0", 0, 0.95, NULL, \
+             "probability of dropping a value")
 /* clang-format on */
 
 /* Embedding of t, label, guidance and step size: [N,width] after a two-layer MLP. `channels`: of

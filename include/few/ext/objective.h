@@ -122,9 +122,10 @@ struct few_guidance_opts {
 /* clang-format off */
 #define FEW_GUIDANCE_OPTIONS(most) \
   FEW_OPT_REAL(struct few_guidance_opts, guidance_min, "1", 0, 100, \
-               "smallest guidance scale of the teacher, 1 + w; 1: none"), \
+               "smallest guidance scale of the teacher (1 + w in papers); 1: no guidance"), \
   FEW_OPT_REAL(struct few_guidance_opts, guidance_max, most, 0, 100, \
-               "largest guidance scale; above guidance_min it is an input of the student")
+               "largest guidance scale of the teacher; if it is above guidance_min, the scale is " \
+               "an input of the student")
 /* clang-format on */
 
 #define FEW_OBJECTIVE_DEF_VERSION 1
@@ -268,10 +269,11 @@ struct few_timestep_opts {
   FEW_OPT_IN(S, timestep, p_std, FEW_OPTION_REAL, std, 0.01, 20, NULL, \
             "lognormal: standard deviation of ln(sigma_d tan t)"), \
   FEW_OPT_IN(S, timestep, process, FEW_OPTION_CHOICE, "trigflow", 0, 0, few_process_choices + 1, \
-            "process whose times are sampled: few list processes"), \
+            "process whose times are sampled: see few list processes"), \
   FEW_OPT_IN(S, timestep, times, FEW_OPTION_CHOICE, "own", 0, 0, \
             "own|lognormal|uniform|logit-normal", \
-            "own: lognormal for trigflow and edm, uniform for vp, vp-linear and flow"), \
+            "distribution of times; own: lognormal for trigflow and edm, uniform for vp, " \
+            "vp-linear and flow"), \
   FEW_OPT_IN(S, timestep, logit_mean, FEW_OPTION_REAL, "0", -20, 20, NULL, \
             "logit-normal: mean of ln(u/(1 - u)), u in (0, 1) the process's time"), \
   FEW_OPT_IN(S, timestep, logit_std, FEW_OPTION_REAL, "1", 0.01, 20, NULL, \
@@ -284,8 +286,8 @@ struct few_timestep_opts {
             "vp: add 2 ln(noise_d/side) to ln(SNR): images are then as noisy as " \
             "images of side noise_d; 0: no"), \
   FEW_OPT_IN(S, timestep, noise_d_high, FEW_OPTION_REAL, "0", 0, 4096, NULL, \
-            "vp: side whose shift applies at the noisy end, interpolated from noise_d's at " \
-            "the clean end; 0: noise_d throughout")
+            "vp: as noise_d, but at the noisy end; noise_d is then for the clean end, and shifts " \
+            "between are interpolated; 0: noise_d at all times")
 /* clang-format on */
 
 /* FEW_E_INVALID for options that contradict each other or the data. */

@@ -23,7 +23,7 @@ static const struct few_option options[] = {
                  "width of each level; the first has no blocks"),
     FEW_OPT_INT(struct convnet_opts, blocks, "1", 1, 16, "residual blocks per level"),
     FEW_OPT_INT(struct convnet_opts, group_channels, "8", 1, 1024,
-                "channels of a norm's group, if they divide the level's"),
+                "fewest channels of a group of a norm"),
     FEW_OPT_REAL(struct convnet_opts, dropout, "0", 0, 0.95, "probability of dropping a feature"),
     FEW_OPT_END};
 

@@ -15,7 +15,7 @@ struct dit_opts {
 };
 
 static const struct few_option options[] = {
-    FEW_OPT_INT(struct dit_opts, patch, "4", 1, 64, "side of a patch, pixels"),
+    FEW_OPT_INT(struct dit_opts, patch, "4", 1, 64, "side of a patch in pixels"),
     FEW_OPT_INT(struct dit_opts, width, "384", 8, 8192, "channels of a token"),
     FEW_OPT_INT(struct dit_opts, depth, "12", 1, 128, "blocks"),
     FEW_OPT_INT(struct dit_opts, heads, "6", 1, 128, "attention heads"),

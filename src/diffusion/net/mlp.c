@@ -18,7 +18,7 @@ static const struct few_option options[] = {
     FEW_OPT_INT(struct mlp_opts, layers, "4", 1, 64, "residual layers"),
     FEW_OPT_INT(struct mlp_opts, embedding, "32", 4, 1024, "sinusoids of the time embedding"),
     FEW_OPT_CHOICE(struct mlp_opts, norm, "pre", "pre|post",
-                   "norm before a layer, or after its sum"),
+                   "pre: norm before a layer; post: norm after its residual sum"),
     FEW_COND_OPTIONS(struct mlp_opts),
     FEW_OPT_END};
 

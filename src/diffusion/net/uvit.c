@@ -24,7 +24,8 @@ struct uvit_opts {
 };
 
 static const struct few_option options[] = {
-    FEW_OPT_INT(struct uvit_opts, patch, "1", 1, 64, "side of a patch, pixels; for large images"),
+    FEW_OPT_INT(struct uvit_opts, patch, "1", 1, 64,
+                "side of a patch in pixels; above 1 for large images"),
     FEW_OPT_INT(struct uvit_opts, channels, "64", 4, 4096, "width of the first level"),
     FEW_OPT_INTS(
         struct uvit_opts, mults, "1, 2", 1, 64,
@@ -38,11 +39,11 @@ static const struct few_option options[] = {
                 "hidden units of a block, as a multiple of width"),
     FEW_OPT_INT(struct uvit_opts, embedding, "128", 4, 4096, "sinusoids of the time embedding"),
     FEW_OPT_INT(struct uvit_opts, groups, "32", 1, 1024,
-                "groups of a norm, if they divide the channels"),
+                "most groups of a norm; fewer where they would not divide the channels"),
     FEW_OPT_INT(struct uvit_opts, group_channels, "4", 1, 1024, "fewest channels of a group"),
     FEW_OPT_CHOICE(struct uvit_opts, filter, "box", "box|1331", "taps of the resampling filter"),
     FEW_OPT_REAL(struct uvit_opts, skip_scale, "0.70710678118654757", 0.01, 1,
-                 "multiplies each residual sum"),
+                 "factor on each residual sum"),
     FEW_OPT_REAL(struct uvit_opts, norm_eps, "1e-5", 1e-12, 1, "epsilon of the norms"),
     FEW_OPT_INT(struct uvit_opts, dropout_side, "16", 1, 4096,
                 "use dropout only at levels of at most this side in pixels"),

@@ -32,7 +32,7 @@ static const struct few_option options[] = {
     FEW_OPT_REAL(struct adversarial_opts, fake_weight, "1", 0, 1e9,
                  "weight of the discriminator's loss when it is added to the fake network's"),
     FEW_OPT_CHOICE(struct adversarial_opts, adversary, "logistic", "logistic|hinge",
-                   "loss of the discriminator: non-saturating, or with margins"),
+                   "loss of the discriminator: logistic: non-saturating; hinge: with margins"),
     FEW_OPT_REAL(struct adversarial_opts, p_mean, "-0.8", -20, 20, "mean of ln(sigma_d tan t)"),
     FEW_OPT_REAL(struct adversarial_opts, p_std, "1.6", 0.01, 20,
                  "standard deviation of ln(sigma_d tan t)"),

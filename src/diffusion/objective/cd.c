@@ -34,9 +34,9 @@ struct cd_opts {
 static const struct few_option options[] = {
     FEW_OPT_INT(struct cd_opts, points, "18", 2, 1000000, "N, the number of points of the grid"),
     FEW_OPT_CHOICE(struct cd_opts, solver, "heun", "heun|ddim", "solver of the teacher's step"),
-    FEW_OPT_REAL(
-        struct cd_opts, target_decay, "0.95", 0, 0.999999,
-        "mu, the decay of the target's average; 0: the target is the student after the last step"),
+    FEW_OPT_REAL(struct cd_opts, target_decay, "0.95", 0, 0.999999,
+                 "mu, the decay of the average that is the target; 0: the target is the student "
+                 "after the last step"),
     FEW_METRIC_OPTIONS(struct cd_opts, "l2", "0.00054"),
     FEW_GRID_OPTIONS(struct cd_opts),
     FEW_GUIDANCE_OPTIONS("1"),
@@ -100,7 +100,9 @@ const struct few_objective_def few__objective_cd = {
     .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "cd",
     .source = "arXiv 2303.01469",
-    .help = "consistency distillation: match your own output one teacher step closer to the data",
+    .help =
+        "consistency distillation: match the student's own output one teacher step closer to the "
+        "data",
     .options = options,
     .options_size = sizeof(struct cd_opts),
     .needs_teacher = true,

@@ -30,7 +30,7 @@ static const struct few_option options[] = {
     FEW_OPT_INT(struct ct_opts, s0, "2", 2, 100000, "points of the grid at the start"),
     FEW_OPT_INT(struct ct_opts, s1, "150", 2, 100000, "points of the grid at the end"),
     FEW_OPT_REAL(struct ct_opts, mu0, "0.9", 0, 0.999999,
-                 "mu, the decay of the target's average, at the start"),
+                 "mu, the decay of the average that is the target, at the start"),
     FEW_METRIC_OPTIONS(struct ct_opts, "l2", "0.00054"),
     FEW_GRID_OPTIONS(struct ct_opts),
     FEW_OPT_END};

@@ -38,7 +38,7 @@ struct diffusion_opts {
 static const struct few_option options[] = {
     FEW_TIMESTEP_OPTIONS(struct diffusion_opts, "-0.8", "1.6"),
     FEW_OPT_BOOL(struct diffusion_opts, adaptive, "yes",
-                 "learn the weight of each time; it compensates a fixed weight (key weight)"),
+                 "learn a weight for each time, which compensates for the fixed one (key weight)"),
     FEW_OPT_STRING(struct diffusion_opts, weight, "trigflow",
                    "weight of each time: see few list weights"),
     FEW_OPT_REAL(struct diffusion_opts, gamma, "5", 1e-6, 1e6, "min-snr: the limit of SNR"),

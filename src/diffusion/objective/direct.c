@@ -27,9 +27,10 @@ struct direct_opts {
 
 static const struct few_option options[] = {
     FEW_OPT_CHOICE(struct direct_opts, distance, "l2", "l2|l1|huber",
-                   "distance between the student's image and the teacher's"),
+                   "distance of the student's image from the teacher's: l2: mean square; l1: mean "
+                   "absolute value; huber: between the two"),
     FEW_OPT_REAL(struct direct_opts, huber_c, "0.03", 1e-6, 100,
-                 "huber: root mean square at which the distance turns from square to linear"),
+                 "distance huber: root mean square at which it turns from square to linear"),
     FEW_OPT_END};
 
 /* [rows] */
@@ -68,7 +69,7 @@ const struct few_objective_def few__objective_direct = {
     .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "direct",
     .source = "Luhman and Luhman, arXiv 2101.02388",
-    .help = "one step from noise to the image that the teacher made from it",
+    .help = "regression: one step from noise to the image that the teacher made from that noise",
     .options = options,
     .options_size = sizeof(struct direct_opts),
     .needs_teacher = true,

@@ -33,19 +33,20 @@ struct few_distance_opts {
 /* clang-format off */
 #define FEW_PATH_OPTION(S) \
   FEW_DISCRETE_(S, grid, path, FEW_OPTION_CHOICE, "edm", 0, 0, "edm|trigflow|flow", \
-                "coordinate c of time: sigma_d tan t (edm), t, or the share of noise (flow)")
+                "coordinate c of time: edm: sigma_d tan t; trigflow: t; flow: the share of noise")
 #define FEW_GRID_OPTIONS(S) \
   FEW_PATH_OPTION(S), \
   FEW_DISCRETE_(S, grid, rho, FEW_OPTION_REAL, "0", 0, 100, NULL, \
-                "the grid has even steps in c^(1/rho), c the coordinate of path; " \
-                "0: 7 for edm, else 1"), \
+                "the grid has even steps in c^(1/rho), with c as in key path; 0: 7 for path " \
+                "edm, otherwise 1"), \
   FEW_DISCRETE_(S, grid, sigma_min, FEW_OPTION_REAL, "0.002", 1e-6, 1, NULL, \
                 "sigma_d tan t of the grid's first point"), \
   FEW_DISCRETE_(S, grid, sigma_max, FEW_OPTION_REAL, "80", 1.001, 1e5, NULL, \
                 "sigma_d tan t of the grid's last point")
 #define FEW_METRIC_OPTIONS(S, kind, c) \
   FEW_DISCRETE_(S, metric, metric, FEW_OPTION_CHOICE, kind, 0, 0, "l2|l1|huber", \
-                "distance: mean square, mean size, or sqrt(|.|^2 + c^2) - c of a sample"), \
+                "distance of each sample: l2: mean square; l1: mean absolute value; huber: " \
+                "sqrt(|.|^2 + c^2) - c"), \
   FEW_DISCRETE_(S, metric, huber_c, FEW_OPTION_REAL, c, 0, 1e3, NULL, \
                 "metric huber: c / sqrt(D), D values per sample; 0: the plain norm")
 /* clang-format on */

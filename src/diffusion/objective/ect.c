@@ -43,8 +43,9 @@ static const struct few_option options[] = {
     FEW_OPT_REAL(struct ect_opts, k, "8", 0, 1e3,
                  "k of n(sigma) = 1 + k sigmoid(-b sigma), which widens steps at small sigma"),
     FEW_OPT_REAL(struct ect_opts, b, "1", 0, 1e3, "b of n(sigma) = 1 + k sigmoid(-b sigma)"),
-    FEW_OPT_CHOICE(struct ect_opts, weight, "gap", "gap|edm",
-                   "weight of a row: 1/(c - r), or 1/sigma^2 + 1/sigma_d^2"),
+    FEW_OPT_CHOICE(
+        struct ect_opts, weight, "gap", "gap|edm",
+        "weight of a row: gap: 1/(c - r), one over the gap; edm: 1/sigma^2 + 1/sigma_d^2"),
     FEW_METRIC_OPTIONS(struct ect_opts, "huber", "0"),
     FEW_PATH_OPTION(struct ect_opts),
     FEW_OPT_END};

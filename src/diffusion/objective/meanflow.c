@@ -75,9 +75,10 @@ static const struct few_option options[] = {
                  "p of the weight 1/(error^2 + c)^p; 0: squared error"),
     FEW_OPT_REAL(struct meanflow_opts, norm_c, "0.01", 1e-12, 1e6,
                  "c of the weight 1/(error^2 + c)^p"),
-    FEW_OPT_REAL(struct meanflow_opts, omega, "1", 0, 100, "share of v in the guided velocity"),
+    FEW_OPT_REAL(struct meanflow_opts, omega, "1", 0, 100,
+                 "share of eps - x0 in the guided velocity; 1 with kappa = 0: no guidance"),
     FEW_OPT_REAL(struct meanflow_opts, kappa, "0", 0, 0.99,
-                 "share of the labelled prediction in the guided velocity"),
+                 "share of the prediction with the label in the guided velocity"),
     FEW_OPT_CHOICE(struct meanflow_opts, velocity, "sample", "sample|predicted",
                    "velocity of the flow along which U is differentiated: sample: that of the "
                    "target (eps - x0 of the row, or guided); predicted: the network's own"),

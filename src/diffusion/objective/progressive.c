@@ -54,11 +54,11 @@ static const struct few_option options[] = {
     FEW_OPT_INT(struct progressive_opts, end, "1", 1, 65536,
                 "steps of the last student; each stage halves them"),
     FEW_OPT_CHOICE(struct progressive_opts, direction, "decode", "decode|encode",
-                   "noise to image, or image to noise"),
+                   "decode: noise to image; encode: image to noise"),
     FEW_OPT_CHOICE(struct progressive_opts, grid, "own", "own|double",
-                   "jumps of 1/N, or of 2/N for the stochastic sampler"),
+                   "own: jumps of 1/N; double: jumps of 2/N, for the sampler stochastic"),
     FEW_OPT_BOOL(struct progressive_opts, joint, "no",
-                 "distil each row with its label and without it"),
+                 "distil each row both with its label and without it"),
     FEW_SNR_OPTIONS(struct progressive_opts),
     FEW_OPT_END};
 

@@ -20,18 +20,19 @@ struct few_scm_opts {
   FEW_SCM_(S, p_std, FEW_OPTION_REAL, "1.4", 0.01, 20, NULL, \
            "standard deviation of ln(sigma_d tan t)"), \
   FEW_SCM_(S, tangent, FEW_OPTION_CHOICE, "normalize", 0, 0, "normalize|clip|raw", \
-           "limit of the tangent: g / (|g| + c), df/dt in [-1,1] elementwise, or none"), \
+           "limit of the tangent g: normalize: g / (|g| + c); clip: every element of df/dt to" \
+           " [-1, 1]; raw: none"), \
   FEW_SCM_(S, tangent_c, FEW_OPTION_REAL, "0.1", 1e-6, 100, NULL, \
            "c of tangent normalization, g / (|g| + c)"), \
   FEW_SCM_(S, tangent_warmup, FEW_OPTION_INT, "10000", 0, 1e9, NULL, \
-           "steps until the whole tangent counts"), \
+           "steps in which the part of the tangent with dF/dt grows from none to all"), \
   FEW_SCM_(S, prior_weight, FEW_OPTION_BOOL, "yes", 0, 0, NULL, \
            "prior weight 1/(sigma_d tan t), besides the learned one; no: 1"), \
-  FEW_SCM_(S, adaptive, FEW_OPTION_BOOL, "yes", 0, 0, NULL, "learn the weight of each time")
+  FEW_SCM_(S, adaptive, FEW_OPTION_BOOL, "yes", 0, 0, NULL, "learn a weight for each time")
 /* Options of objectives whose tangent is a derivative. */
 #define FEW_SCM_JVP_OPTIONS(S) \
   FEW_SCM_(S, rearrange, FEW_OPTION_BOOL, "yes", 0, 0, NULL, \
-           "compute cos t sin t dF/dt as one tangent; no: dF/dt, then the product")
+           "yes: compute cos t sin t dF/dt as one tangent; no: compute dF/dt, then multiply")
 /* clang-format on */
 
 /* r = min(1, step / warmup). */

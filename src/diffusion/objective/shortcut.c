@@ -46,12 +46,12 @@ struct shortcut_opts {
 
 static const struct few_option options[] = {
     FEW_OPT_INT(struct shortcut_opts, steps_max, "128", 2, 4096,
-                "most steps, a power of two: the smallest is 1/steps_max"),
+                "most steps, a power of two; the smallest step is 1/steps_max"),
     FEW_OPT_REAL(struct shortcut_opts, bootstrap, "0.25", 0, 1,
                  "share of the rows that learn from two half steps"),
-    FEW_OPT_CHOICE(
-        struct shortcut_opts, target, "average", "average|student",
-        "network that makes the half steps: the averaged student, or the student itself"),
+    FEW_OPT_CHOICE(struct shortcut_opts, target, "average", "average|student",
+                   "network that makes the half steps: average: the averaged student; student: the "
+                   "student itself"),
     FEW_OPT_REAL(struct shortcut_opts, target_decay, "0.999", 0, 1,
                  "decay of the averaged student, per step"),
     FEW_OPT_REAL(struct shortcut_opts, target_clip, "4", 0, 1e6,

@@ -33,7 +33,7 @@ struct sid_opts {
 static const struct few_option options[] = {
     FEW_OPT_REAL(struct sid_opts, weight, "1", 0, 1e9, "weight of this loss in a sum"),
     FEW_OPT_REAL(struct sid_opts, alpha, "1.2", -10, 10,
-                 "alpha, factor of D_real - D_fake in the loss"),
+                 "alpha, the factor of D_real - D_fake in the loss"),
     FEW_OPT_REAL(struct sid_opts, u_max, "0.8", 0.001, 1,
                  "largest noise level, from 0 (sigma_min) to 1 (sigma_max)"),
     FEW_OPT_REAL(struct sid_opts, sigma_min, "0.002", 1e-6, 1e4,

@@ -19,8 +19,9 @@ struct few_snr_opts {
 #define FEW_SNR_(S, field, type, deflt, min, max, choices, help) \
   FEW_OPT_IN(S, snr, field, type, deflt, min, max, choices, help)
 #define FEW_SNR_OPTIONS(S) \
-  FEW_SNR_(S, logsnr_min, FEW_OPTION_REAL, "-20", -24, 0, NULL, "ln SNR of the noisy end, u = 1"), \
-  FEW_SNR_(S, logsnr_max, FEW_OPTION_REAL, "20", 1, 24, NULL, "ln SNR of the clean end, u = 0"), \
+  FEW_SNR_(S, logsnr_min, FEW_OPTION_REAL, "-20", -24, 0, NULL, \
+       "ln(SNR) at the noisy end, u = 1"), \
+  FEW_SNR_(S, logsnr_max, FEW_OPTION_REAL, "20", 1, 24, NULL, "ln(SNR) at the clean end, u = 0"), \
   FEW_SNR_(S, weight, FEW_OPTION_STRING, "snr-trunc", 0, 0, NULL, \
            "weight of each time: see few list weights"), \
   FEW_SNR_(S, gamma, FEW_OPTION_REAL, "5", 1e-6, 1e6, NULL, "min-snr: the limit of SNR")

@@ -36,8 +36,9 @@ struct vsd_opts {
 
 static const struct few_option options[] = {
     FEW_OPT_REAL(struct vsd_opts, weight, "1", 0, 1e9, "weight of this loss in a sum"),
-    FEW_OPT_CHOICE(struct vsd_opts, weighting, "adaptive", "adaptive|dmd",
-                   "weight of times: learned, or 1 over the distance to the teacher's image"),
+    FEW_OPT_CHOICE(
+        struct vsd_opts, weighting, "adaptive", "adaptive|dmd",
+        "weight of times: adaptive: learned; dmd: one over the distance to the teacher's image"),
     FEW_OPT_REAL(struct vsd_opts, p_mean, "0.4", -20, 20, "mean of ln(sigma_d tan t)"),
     FEW_OPT_REAL(struct vsd_opts, p_std, "2", 0.01, 20, "standard deviation of ln(sigma_d tan t)"),
     FEW_GENERATOR_SCORE_OPTIONS(struct vsd_opts),

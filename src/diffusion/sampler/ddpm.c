@@ -17,7 +17,7 @@ struct ddpm_opts {
   double eta;
 };
 static const struct few_option options[] = {
-    FEW_OPT_REAL(struct ddpm_opts, eta, "1", 0, 1, "share of fresh noise: 1 DDPM, 0 DDIM"),
+    FEW_OPT_REAL(struct ddpm_opts, eta, "1", 0, 1, "share of fresh noise; 1: DDPM; 0: DDIM"),
     FEW_OPT_END};
 
 static few_status run(few_ctx *ctx, struct few_sampling *s) {

@@ -22,11 +22,12 @@ static few_status run(struct few_metric_value *out, few_ctx *ctx, struct few_met
   return FEW_OK;
 }
 
-const struct few_metric_def few__metric_agreement = {.version = FEW_METRIC_DEF_VERSION,
-                                                     .name = "agreement",
-                                                     .source = "",
-                                                     .help = "how often label and classifier agree",
-                                                     .needs = FEW_NEED_LABELS,
-                                                     .n_values = 1,
-                                                     .least = least,
-                                                     .run = run};
+const struct few_metric_def few__metric_agreement = {
+    .version = FEW_METRIC_DEF_VERSION,
+    .name = "agreement",
+    .source = "",
+    .help = "share of images whose label is the classifier's",
+    .needs = FEW_NEED_LABELS,
+    .n_values = 1,
+    .least = least,
+    .run = run};

@@ -17,7 +17,8 @@ static void prepare(const struct few_optim_opts *o, int64_t step, double lr, dou
 const struct few_optim few__optim_adam = {
     .name = "adam",
     .source = "Kingma and Ba, arXiv 1412.6980; weight decay as in AdamW, arXiv 1711.05101",
-    .help = "moving average of the gradient, divided by the root of that of its square",
+    .help =
+        "moving average of the gradient, divided by the root of the moving average of its square",
     .states = 2,
     .moments = true,
     .state_names = {"m", "v"},
