@@ -19,7 +19,7 @@ const char *few__option_nearest(const struct few_option *const *tables, int n, c
 /* The i-th of "a|b|c" and its length, NULL past the end. Not NUL-terminated. */
 const char *few__choice_name(const char *choices, int i, int *length);
 
-/* Print a double as the shortest text that reads back to the same bits, and read it, with '.' in
+/* Prints a double as the shortest text that reads back to the same bits, and reads it, with '.' in
  * any locale. Reading fails unless the whole text is a number. It refuses NaN but not infinity. */
 void few__real_format(double x, char out[32]);
 bool few__real_parse(const char *text, double *out);

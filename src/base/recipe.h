@@ -50,14 +50,14 @@ const char *few__recipe_value(const struct few_recipe *r, const char *key);
  * Errors name file and line. The table must outlive the recipe. */
 few_status few__recipe_apply(few_ctx *ctx, struct few_recipe *r, const struct few_option *table,
                              void *object);
-/* The same for keys that begin with `prefix`, before the keys of the table: "vsd.p_mean". */
+/* As few__recipe_apply, for keys of the table with `prefix` in front: "vsd.p_mean". */
 few_status few__recipe_apply_prefixed(few_ctx *ctx, struct few_recipe *r, const char *prefix,
                                       const struct few_option *table, void *object);
 
 /* FEW_E_INVALID for the first key that is in no applied table, with the most similar known key. */
 few_status few__recipe_check(few_ctx *ctx, const struct few_recipe *r);
 
-/* Append to a recipe's text: a heading, a `key = value` line, all options of an object. */
+/* Appends to a recipe's text: a heading, a `key = value` line, all options of an object. */
 void few__recipe_put_section(few_ctx *ctx, struct few_text *out, const char *name);
 void few__recipe_put(few_ctx *ctx, struct few_text *out, const char *key, const char *value);
 few_status few__recipe_put_options(few_ctx *ctx, struct few_text *out, const char *prefix,

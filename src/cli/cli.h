@@ -72,7 +72,7 @@ struct cli_options {
 };
 const struct few_option *cli_options(struct cli_options *out, const struct command *c);
 
-/* Print text that may come from files. Control characters, to which a terminal could react, are
+/* Prints text that may come from files. Control characters, to which a terminal could react, are
  * printed as ?. */
 void cli_say(FILE *out, const char *text);
 void cli_vsay(FILE *out, const char *fmt, va_list args);
@@ -81,7 +81,7 @@ void cli_vsay(FILE *out, const char *fmt, va_list args);
 const struct command *cli_command(int i);
 /* The command of this name or alias; NULL if there is none. */
 const struct command *cli_find(const char *name);
-/* Report that `word` is not a command; CLI_USAGE. */
+/* Reports that `word` is not a command; CLI_USAGE. */
 int cli_no_command(const char *word);
 void cli_overview(FILE *out);
 void cli_command_help(FILE *out, const struct command *c);
@@ -89,12 +89,13 @@ void cli_command_help(FILE *out, const struct command *c);
 /* "few: sentence" to stderr; returns CLI_USAGE, CLI_FAILED. */
 int cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int cli_failed(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* Print the context's last error. Returns CLI_STOPPED for FEW_E_CANCELLED, otherwise CLI_FAILED. */
+/* Prints the context's last error. Returns CLI_STOPPED for FEW_E_CANCELLED, otherwise
+ * CLI_FAILED. */
 int cli_status(struct cli *cli, few_status status);
 
 /* ---- images.c ---- */
-/* Set *out from "all", "each", "none", the name of a class or its number. `option` is for messages:
- * "sample: --label". */
+/* Sets *out from "all", "each", "none", the name of a class or its number. `option` is for
+ * messages: "sample: --label". */
 int cli_label(struct cli *cli, const few_model *m, const char *option, const char *word, int *out);
 /* A class that an option names. */
 struct cli_class {
@@ -106,7 +107,7 @@ struct cli_class {
 void cli_say_class(FILE *out, const struct cli_class *c);
 /* Writes "label": 5, "label_name": "sandal", or null if there is none. */
 void cli_json_class(struct json *j, const struct cli_class *c);
-/* Called before hours of sampling: check that the output can be written. cli_check_file is for a
+/* Called before hours of sampling: checks that the output can be written. cli_check_file is for a
  * file, cli_check_out for images in any of their forms. */
 int cli_check_file(const char *out);
 int cli_check_out(const char *command, const struct few_model_info *info, const char *out);
@@ -119,7 +120,7 @@ enum cli_existing { CLI_REFUSE, CLI_KEEP, CLI_REPLACE };
              "to them, or replace the images that few wrote")
 bool cli_is_folder(const char *out);
 int cli_check_folder(const char *command, const char *out, enum cli_existing existing);
-/* For CLI_REPLACE: remove images 000000.png ... from the folder `out`. */
+/* For CLI_REPLACE: removes images 000000.png ... from the folder `out`. */
 int cli_clear_folder(const char *out, enum cli_existing existing);
 
 /* Images from files, folders, arrays and data sets, for a model. */
@@ -134,7 +135,7 @@ struct cli_labels {
   const few_model *m; /* NULL: none */
   bool own;           /* use the labels of the data */
 };
-/* Read images that have the shape of model of[0].m. `most`: read at most so many; 0: all. */
+/* Reads images that have the shape of model of[0].m. `most`: read at most so many; 0: all. */
 int cli_images(struct cli *cli, struct cli_images *out, const struct cli_labels of[2], int n_words,
                char **words, int64_t most);
 void cli_images_free(struct cli_images *p);

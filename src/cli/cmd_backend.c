@@ -16,7 +16,7 @@ static const char text[] =
     "\n"
     "  few backend list\n";
 
-/* Print the ops for which the backend has no kernel. */
+/* Prints the ops for which the backend has no kernel. */
 static void lacks(const char *name, bool f64) {
   const char *op = few_backend_lacks(name, f64, 0);
   if (!op) return;

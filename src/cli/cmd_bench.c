@@ -1,4 +1,5 @@
-/* cmd_bench.c - few bench: time whole steps of a network and compare with the machine's peak. */
+/* cmd_bench.c - few bench: times whole steps of a network and compares them with the machine's
+ * peak. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +58,7 @@ struct machine {
   double memory; /* GB/s; 0: not measured */
 };
 
-/* Read the processor's name and instruction sets from /proc/cpuinfo. On systems without that file
+/* Reads the processor's name and instruction sets from /proc/cpuinfo. On systems without that file
  * both stay unknown. */
 static void look_at_cpu(struct machine *m) {
   static const char *const wanted[] = {"avx2",        "fma",      "f16c",  "avx512f",
@@ -94,7 +95,7 @@ static const char *backend_of(const struct bench_opts *o) {
   return o->common.backend ? o->common.backend : "cpu";
 }
 
-/* Describe the backend's device, or the processor if it has none. */
+/* Describes the backend's device, or the processor if it has none. */
 static few_status look_at(struct cli *cli, const struct bench_opts *o, struct machine *m) {
   struct few_bench_device d;
   struct few_backend_info b;
@@ -179,7 +180,7 @@ struct profile {
   struct few_bench_kernel kind[MAX_KINDS];
 };
 
-/* Print a rate, or a dash if `amount` is not known. */
+/* Prints a rate, or a dash if `amount` is not known. */
 static void print_rate(double amount, double seconds) {
   if (amount > 0)
     printf(" %9.1f", amount / seconds);
@@ -187,8 +188,8 @@ static void print_rate(double amount, double seconds) {
     printf(" %9s", "-");
 }
 
-/* Print the time that the machine's limits allow as a share of the time taken, and which of the two
- * limits it is. */
+/* Prints the time that the machine's limits allow as a share of the time taken, and which of the
+ * two limits it is. */
 static void print_limit(const struct machine *m, const struct few_bench_kernel *k) {
   const double products = k->gflop / m->peak, memory = k->gbyte / m->memory;
   if (m->memory > 0)

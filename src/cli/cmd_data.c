@@ -1,4 +1,4 @@
-/* cmd_data.c - few data SPEC: describe a data set before training on it. */
+/* cmd_data.c - few data SPEC: describes a data set before training on it. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

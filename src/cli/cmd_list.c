@@ -79,7 +79,7 @@ static int print_options(struct cli *cli, const struct few_component *c) {
   return cli_status(cli, st);
 }
 
-/* Find a component by its name, "cifar", or its usage, "cifar:DIR|FILE[,FILE]". */
+/* Finds a component by its name, "cifar", or its usage, "cifar:DIR|FILE[,FILE]". */
 static int find_component(struct few_component *out, const struct cli_kind *k, const char *word) {
   for (int i = 0; cli_component(out, k, i); i++)
     if (!strcmp(out->name, word) || !strcmp(out->usage, word)) return CLI_DONE;

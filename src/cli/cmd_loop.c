@@ -1,4 +1,4 @@
-/* cmd_loop.c - few loop RECIPE: train each generation on samples of the one before. */
+/* cmd_loop.c - few loop RECIPE: trains each generation on samples of the previous one. */
 #include <string.h>
 
 #include "cli.h"

@@ -1,4 +1,4 @@
-/* cmd_olss.c - few olss MODEL --steps K --out FILE: fit a short schedule to a long run of a model.
+/* cmd_olss.c - few olss MODEL --steps K --out FILE: fits a short schedule to a long run of a model.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -70,7 +70,7 @@ static const char *bytes(char out[32], int64_t n) {
   return out;
 }
 
-/* Print ", previews 2m10s", or nothing if the time is 0. */
+/* Prints ", previews 2m10s", or nothing if the time is 0. */
 static void part(const char *name, double seconds) {
   char time[32];
   if (seconds > 0) printf(", %s %s", name, cli_duration(time, seconds));

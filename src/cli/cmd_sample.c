@@ -96,7 +96,7 @@ static void report(const struct sample_opts *o, const struct result *r) {
   }
 }
 
-/* Sample and write the images; after a signal, those that are finished. */
+/* Samples and writes the images; after a signal, those that are finished. */
 static int draw(struct cli *cli, few_runner *runner, struct few_sample_opts s,
                 const struct sample_opts *o, float *out, int32_t *labels) {
   struct result r = {.m = few_runner_model(runner), .made = {.n = s.n}, .label = s.label};

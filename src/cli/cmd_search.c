@@ -1,4 +1,4 @@
-/* cmd_search.c - few search MODEL --ref DATA: find the sampling times that suit a model best. */
+/* cmd_search.c - few search MODEL --ref DATA: finds the sampling times that suit a model best. */
 #include "recipes.h"
 #include "sampling.h"
 

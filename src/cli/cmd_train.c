@@ -32,7 +32,7 @@ static const char text[] =
     "  few train toy-teacher --run runs/toy-teacher\n"
     "  few train my.ini --run runs/b steps=20000 seed=2\n";
 
-/* Check the operands for mistakes that the library would report as a bad recipe. */
+/* Checks the operands for mistakes that the library would report as a bad recipe. */
 static int check_words(const struct cli *cli) {
   struct stat s;
   const char *recipe = cli->operands[0];

@@ -73,7 +73,7 @@ struct job {
   float *out; /* [n] results; with --beside, [2 n] images and results */
 };
 
-/* The second half of `out` begins with the n results. Interleave them with the images from which
+/* The second half of `out` begins with the n results. Interleaves them with the images from which
  * they were made. */
 static void put_beside(const struct job *j, int64_t n, int64_t item) {
   const size_t bytes = (size_t)item * sizeof(float);
@@ -103,7 +103,7 @@ static few_status write_out(const struct job *j, const struct transfer_opts *o,
   return few_sample_write(j->run_b, o->out, &s, j->out, NULL, columns);
 }
 
-/* Keep the classes of the images, numbered as B numbers them. */
+/* Keeps the classes of the images, numbered as B numbers them. */
 static int stay(struct cli *cli, struct job *j) {
   struct few_model_info a;
   few_model_info(&a, sizeof a, j->a);

@@ -16,7 +16,7 @@ static const struct cli_kind *kind_of(const struct few_option *o) {
   return NULL;
 }
 
-/* Print the words that the option's value may be, with blanks between. False if they are not
+/* Prints the words that the option's value may be, with blanks between. False if they are not
  * known. */
 static bool put_values(FILE *out, const struct few_option *o) {
   const struct cli_kind *k = kind_of(o);
@@ -44,8 +44,8 @@ static const char recipes[] = "few list recipes 2>/dev/null | sed -n 's/^  \\([^
 
 static bool takes_recipe(const struct command *c) { return !strncmp(c->operands, "RECIPE", 6); }
 
-/* Write _few_options COMMAND and _few_values COMMAND PREVIOUS INDEX, which print words, one or more
- * in a line. */
+/* Writes _few_options COMMAND and _few_values COMMAND PREVIOUS INDEX, which print words, one or
+ * more in a line. */
 static void put_functions(FILE *out) {
   struct cli_options all;
   const struct command *c;
@@ -120,7 +120,7 @@ static void put_zsh(FILE *out) {
       out);
 }
 
-/* Print the text between single quotes. */
+/* Prints the text between single quotes. */
 static void put_quoted(FILE *out, const char *text) {
   fputc('\'', out);
   for (; *text; text++) fprintf(out, strchr("'\\", *text) ? "\\%c" : "%c", *text);

@@ -1,4 +1,4 @@
-/* json.c - print JSON (RFC 8259). */
+/* json.c - prints JSON (RFC 8259). */
 #include "json.h"
 
 #include <assert.h>

@@ -1,4 +1,4 @@
-/* json.h - print JSON. Keys have the order of the calls; commas and quotes are added.
+/* json.h - prints JSON. Keys have the order of the calls; commas and quotes are added.
  *
  *   struct json j = {.out = stdout};
  *   json_open(&j, NULL, '{');

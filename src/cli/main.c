@@ -184,7 +184,7 @@ static few_status create_context(const struct command *c) {
   return few_ctx_create(&cli.ctx, &o);
 }
 
-/* Read the words of the command into *opts. */
+/* Reads the words of the command into *opts. */
 static int read_words(const struct command *c, struct common *opts, int n, char **words) {
   struct cli_options all;
   char error[OPT_ERROR_MAX];

@@ -13,7 +13,7 @@ static void put_char(FILE *out, char c) {
     fputc(c, out);
 }
 
-/* Print a line of text. The escape keeps one that begins with a dot or a quote from being a
+/* Prints a line of text. The escape keeps one that begins with a dot or a quote from being a
  * request. */
 static void put(FILE *out, const char *text, size_t n) {
   if (n && strchr(".'", *text)) fputs("\\&", out);

@@ -7,7 +7,7 @@
 /* docs/commands.md: all commands, then all components with their options. */
 few_status cli_markdown(struct cli *cli, FILE *out);
 
-/* Print the manual page few.1, or that of a command, few-NAME.1. */
+/* Prints the manual page few.1, or that of a command, few-NAME.1. */
 void cli_man(FILE *out);
 void cli_man_command(FILE *out, const struct command *c);
 

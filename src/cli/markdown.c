@@ -5,8 +5,8 @@
 #include "kinds.h"
 #include "manual.h"
 
-/* Print plain text in Markdown. Characters that would make a tag, emphasis or the border of a table
- * cell are escaped. */
+/* Prints plain text in Markdown. Characters that would make a tag, emphasis or the border of a
+ * table cell are escaped. */
 static void put(FILE *out, const char *text, size_t n) {
   for (size_t i = 0; i < n; i++) {
     if (strchr("<|*\\", text[i])) fputc('\\', out);
@@ -16,14 +16,14 @@ static void put(FILE *out, const char *text, size_t n) {
 
 static void put_text(FILE *out, const char *text) { put(out, text, strlen(text)); }
 
-/* Print code in backquotes, inside a table. */
+/* Prints code in backquotes, inside a table. */
 static void put_code(FILE *out, const char *text) {
   fputc('`', out);
   for (; *text; text++) fprintf(out, *text == '|' ? "\\%c" : "%c", *text);
   fputc('`', out);
 }
 
-/* Print remarks and examples. Lines that begin with two blanks are examples. */
+/* Prints remarks and examples. Lines that begin with two blanks are examples. */
 static void put_remarks(FILE *out, const char *text) {
   bool code = false, blank = true;
   for (; text && *text; text += *text == '\n') {
@@ -114,7 +114,7 @@ static few_status put_kind(few_ctx *ctx, FILE *out, const struct cli_kind *k) {
   return st;
 }
 
-/* Print the anchor of a heading in Markdown: lower case, dashes for blanks, no punctuation. */
+/* Prints the anchor of a heading in Markdown: lower case, dashes for blanks, no punctuation. */
 static void put_anchor(FILE *out, const char *heading) {
   for (; *heading; heading++)
     if (*heading == ' ')

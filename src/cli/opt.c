@@ -112,7 +112,7 @@ struct parse {
   char *error;
 };
 
-/* Read the option at words[*i], and its value. Sets *i to the last word used. */
+/* Reads the option at words[*i], and its value. Sets *i to the last word used. */
 static bool take(struct parse *p, int *i) {
   const char *word = p->words[*i] + 2, *equals = strchr(word, '=');
   const size_t length = equals ? (size_t)(equals - word) : strlen(word);

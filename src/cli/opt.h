@@ -40,7 +40,7 @@
 
 enum { OPT_ERROR_MAX = 400 };
 
-/* Set *object to the defaults, and then by the options among the words. Operands are moved to the
+/* Sets *object to the defaults, and then by the options among the words. Operands are moved to the
  * start of `words`, in order; returns their number. On a mistake returns -1 and sets `error`. */
 int opt_parse(few_ctx *ctx, const struct few_option *table, void *object, int n, char **words,
               char error[OPT_ERROR_MAX]);
@@ -51,10 +51,10 @@ void opt_key(char out[64], const struct few_option *o);
 /* The name of an option's value in help; "" for an option without a value. */
 const char *opt_value(const struct few_option *o);
 
-/* Print one entry per option, wrapped to 80 columns. */
+/* Prints one entry per option, wrapped to 80 columns. */
 void opt_help(FILE *out, const struct few_option *table);
 
-/* Print the words of `text` from column `indent` on, wrapped to 80 columns, with a newline at the
+/* Prints the words of `text` from column `indent` on, wrapped to 80 columns, with a newline at the
  * end. The cursor is in column `at`. */
 void opt_wrap(FILE *out, int at, int indent, const char *text);
 

@@ -23,10 +23,10 @@ struct progress {
 void progress_begin(struct progress *p, bool quiet, const volatile sig_atomic_t *stop);
 /* A context's progress callback: non-zero if *stop is. */
 int progress_report(struct progress *p, const struct few_progress *report);
-/* Move the cursor to the start of an empty line. Call it before printing anything else. */
+/* Moves the cursor to the start of an empty line. Call it before printing anything else. */
 void progress_clear(struct progress *p);
 
-/* Format a report for `width` columns. `rate` is in items per second; 0: not known. With `bar`, it
+/* Formats a report for `width` columns. `rate` is in items per second; 0: not known. With `bar`, it
  * has a bar if there is room. */
 void progress_line(char *out, size_t size, int width, bool bar, const struct few_progress *report,
                    double rate);

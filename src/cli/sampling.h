@@ -21,8 +21,8 @@ enum class_shares { SHARES_OF_DATA, SHARES_EVEN };
              "has no labels, the training data; even: all equally often")
 /* clang-format on */
 
-/* Complete args->opts (few_sample_args_open). Returns an exit code. Call few_sample_args_close even
- * after a failure. */
+/* Completes args->opts (few_sample_args_open). Returns an exit code. Call few_sample_args_close
+ * even after a failure. */
 int sampling_open(struct cli *cli, struct few_sample_args *args);
 
 #endif

@@ -1,4 +1,4 @@
-/* text.c - print text from files safely on a terminal. */
+/* text.c - prints text from files safely on a terminal. */
 #include <stdarg.h>
 #include <stdlib.h>
 

@@ -19,7 +19,7 @@ struct few_cache {
 /* Call before `dir` is scanned. `o` are the options for decoding. */
 few_status few__cache_begin(few_ctx *ctx, struct few_cache *c, const char *dir,
                             const struct few_data_opts *o);
-/* Add a file, by its path relative to `dir`. The label matters because a limit depends on it. */
+/* Adds a file, by its path relative to `dir`. The label matters because a limit depends on it. */
 void few__cache_add(struct few_cache *c, const char *path, int32_t label, const struct stat *s);
 
 /* Sets shape, pixels, n and skipped of d, and (*kept)[d->n]: for each image, the index of its file
@@ -27,8 +27,8 @@ void few__cache_add(struct few_cache *c, const char *path, int32_t label, const 
  * valid cache, and d is unchanged. */
 few_status few__cache_load(few_data *d, struct few_cache *c, int files, int32_t **kept, bool *hit);
 
-/* Write the cache if decoding took long; kept[d->n] as above; `skipped`: how many files were
- * skipped. A failure to write is only logged. */
+/* Writes the cache if decoding took long; kept[d->n] is as in few__cache_load, and `skipped` files
+ * were skipped. A failure to write is only logged. */
 void few__cache_store(few_data *d, struct few_cache *c, const int32_t *kept, int64_t skipped,
                       double seconds, const struct few_data_opts *o);
 void few__cache_free(few_ctx *ctx, struct few_cache *c);

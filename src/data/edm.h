@@ -19,10 +19,10 @@ struct few_edm {
   int n, cap;
 };
 
-/* Read DIR/dataset.json. FEW_E_FORMAT if the file is damaged or a label is not the number of a
+/* Reads DIR/dataset.json. FEW_E_FORMAT if the file is damaged or a label is not the number of a
  * class. */
 few_status few__edm_read(few_ctx *ctx, struct few_edm *out, const char *dir);
-/* Parse the text of such a file; `place` names it in messages. */
+/* Parses the text of a dataset.json; `place` names the file in messages. */
 few_status few__edm_parse(few_ctx *ctx, struct few_edm *out, const char *place, const char *text,
                           size_t n);
 /* The label of a path; -1: the file does not list it. */

@@ -28,7 +28,7 @@ static int64_t big_endian(const uint8_t *p) {
   return (int64_t)p[0] << 24 | (int64_t)p[1] << 16 | (int64_t)p[2] << 8 | (int64_t)p[3];
 }
 
-/* Parse the header at p, which is complete unless the file is shorter. */
+/* Parses the header at p, which is complete unless the file is shorter. */
 static few_status parse_header(few_ctx *ctx, const char *path, int min_dims, int max_dims,
                                const uint8_t *p, struct idx *f) {
   if (f->size < 4)

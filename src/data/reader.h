@@ -79,7 +79,7 @@ few_status few__data_broken(few_data *d, const struct few_data_opts *o, int64_t 
 /* Copies item `from` over item `to` <= from, to close the gaps that broken items leave. */
 void few__data_move(few_data *d, int64_t from, int64_t to);
 
-/* Drop items whose label is outside 0 .. n_classes - 1, and set n_classes of d. n_classes 0 means
+/* Drops items whose label is outside 0 .. n_classes - 1, and sets n_classes of d. n_classes 0 means
  * o->classes; if that is 0 too, the labels that occur. `file` names the source of the labels in
  * messages. */
 few_status few__data_check_labels(few_data *d, const struct few_data_opts *o, const char *file,
@@ -93,22 +93,22 @@ void few__data_note(few_data *d, const char *fmt, ...);
 /* The distinct numbers among n labels, sorted. The caller frees *out. */
 few_status few__data_numbers(few_ctx *ctx, const int32_t *labels, int64_t n, int32_t **out,
                              int64_t *count);
-/* The index of a label in such a list; -1: it is not in the list. */
+/* The index of a label in a list of few__data_numbers; -1: it is not in the list. */
 int32_t few__data_class_of(const int32_t *number, int64_t n, int32_t label);
-/* Set n classes. If their numbers are not 0 .. n - 1, these become the names. */
+/* Sets n classes. If their numbers are not 0 .. n - 1, these become the names. */
 few_status few__data_name_numbers(few_data *d, const int32_t *number, int64_t n);
-/* If d->classes_as_found: number the classes, and leave out classes without items. */
+/* If d->classes_as_found: numbers the classes, and leaves out classes without items. */
 few_status few__data_settle_classes(few_data *d);
 /* Orders the items so that every prefix has the class shares of the whole. labels[n] are below
  * n_classes; -1: none. */
 few_status few__data_spread(few_ctx *ctx, const int32_t *labels, int64_t n, int n_classes,
                             int64_t *order);
-/* Keep `limit` items (0: all) with the class shares of the set; the first ones if there are no
+/* Keeps `limit` items (0: all) with the class shares of the set; the first ones if there are no
  * classes. */
 few_status few__data_limit(few_data *d, int64_t limit);
-/* Keep only the part o->split of a set that is divided by o->holdout. */
+/* Keeps only the part o->split of a set that is divided by o->holdout. */
 few_status few__data_hold_out(few_data *d, const struct few_data_opts *o);
-/* Log a warning if a training set has classes without items. */
+/* Logs a warning if a training set has classes without items. */
 few_status few__data_check_classes(few_data *d, const struct few_data_opts *o);
 
 /* FEW_E_UNSUPPORTED for o->split = FEW_DATA_TEST: for readers without a test split. */

@@ -25,7 +25,7 @@ struct few_arrays {
 few_status few__arrays_open(few_ctx *ctx, struct few_arrays *out, few_workers *workers,
                             const struct few_backend *backend);
 void few__arrays_close(struct few_arrays *s);
-/* Wait for the device. Fails with its first error since the last wait. */
+/* Waits for the device. Fails with its first error since the last wait. */
 few_status few__arrays_finish(const struct few_arrays *s);
 
 /* n zeros. Free with few__arrays_free. */
@@ -34,7 +34,7 @@ few_status few__arrays_new(const struct few_arrays *s, float **out, int64_t n);
 float *few__arrays_raw(const struct few_arrays *s, int64_t n);
 void few__arrays_free(const struct few_arrays *s, float *at); /* NULL is fine */
 
-/* Copy from host memory (put) and to host memory (get). */
+/* Copies from host memory (put) and to host memory (get). */
 void few__arrays_put(const struct few_arrays *s, float *to, const float *from, int64_t n);
 few_status few__arrays_get(const struct few_arrays *s, float *to, const float *from, int64_t n);
 

@@ -20,13 +20,13 @@ struct few_run_identity {
  * clock or when the run is stopped; a run resumes from them. */
 enum few_checkpoint_kind { FEW_CHECKPOINT_MILESTONE, FEW_CHECKPOINT_INTERIM };
 
-/* Write the arrays s->here and the numbers of s. */
+/* Writes the arrays s->here and the numbers of s. */
 few_status few__checkpoint_write(few_ctx *ctx, const struct few_run_state *s,
                                  enum few_checkpoint_kind kind, const char *dir,
                                  const struct few_run_identity *id);
-/* Of the checkpoints up to `step`, keep the last two milestones and one newer interim one. */
+/* Of the checkpoints up to `step`, keeps the last two milestones and one newer interim one. */
 few_status few__checkpoint_trim(few_ctx *ctx, const char *dir, int64_t step);
-/* Remove the checkpoints after `step`. */
+/* Removes the checkpoints after `step`. */
 few_status few__checkpoint_drop_after(few_ctx *ctx, const char *dir, int64_t step);
 
 struct few_checkpoint_pick {
@@ -34,7 +34,7 @@ struct few_checkpoint_pick {
   bool milestones; /* milestones only */
 };
 #define FEW_CHECKPOINT_NEWEST ((struct few_checkpoint_pick){INT64_MAX, false})
-/* Read the newest undamaged checkpoint that `pick` allows into `here` and `there`. *found is false
+/* Reads the newest undamaged checkpoint that `pick` allows into `here` and `there`. *found is false
  * if there is no checkpoint, as with dir NULL. FEW_E_FORMAT if all are damaged. */
 few_status few__checkpoint_read(few_ctx *ctx, struct few_run_state *s, const char *dir,
                                 const struct few_run_identity *id, struct few_checkpoint_pick pick,

@@ -73,7 +73,7 @@ struct few_config {
   struct few_lr_opts lr;
 };
 
-/* Read the recipe that `opts` names, with its overrides. The network's options are not read yet,
+/* Reads the recipe that `opts` names, with its overrides. The network's options are not read yet,
  * since the network may be the teacher's. Read them, then call few__recipe_check, which refuses
  * keys that were not read. *out is zeroed on failure. */
 few_status few__config_read(few_ctx *ctx, struct few_config *out,
@@ -95,11 +95,11 @@ struct few_clock few__config_clock(const struct few_config *c, int64_t step, dou
 
 /* ---- objectives.c ---- */
 
-/* Split keys.objective, "a + b", into objectives whose options are at their defaults. */
+/* Splits keys.objective, "a + b", into objectives whose options are at their defaults. */
 few_status few__config_objectives(few_ctx *ctx, struct few_config *c);
-/* Read their options. Options that belong to the student get one value for all objectives. */
+/* Reads their options. Options that belong to the student get one value for all objectives. */
 few_status few__config_objective_options(few_ctx *ctx, struct few_config *c);
-/* Append a section of the resolved recipe for each objective. */
+/* Appends a section of the resolved recipe for each objective. */
 few_status few__config_objective_text(few_ctx *ctx, const struct few_config *c,
                                       struct few_text *out);
 

@@ -161,8 +161,8 @@ static few_status time_steps(const struct probe *p, double *seconds) {
   return FEW_OK;
 }
 
-/* Time a preview, or a part of it if the whole would take long. If there are evaluations and no
- * previews, sample some images as evaluations do. */
+/* Times a preview, or a part of it if the whole would take long. If there are evaluations and no
+ * previews, samples some images as evaluations do. */
 static few_status time_preview(struct probe *p, struct few_train_estimate *e, double step_flops) {
   few_trainer *t = p->trainer;
   struct few_train_keys k = t->setup.config.keys;

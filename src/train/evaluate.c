@@ -28,7 +28,7 @@ struct few_evaluation {
 
 /* ---- the reference ---- */
 
-/* Open a reference set. Split FEW_DATA_TEST is the held-out part of the run's own data. */
+/* Opens a reference set. Split FEW_DATA_TEST is the held-out part of the run's own data. */
 static few_status open_set(const struct few_evaluation *e, few_data **out, const char *spec,
                            int split) {
   const struct few_train_keys *k = &e->setup->config.keys;

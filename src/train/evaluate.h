@@ -15,15 +15,15 @@ few_status few__evaluation_open(few_ctx *ctx, few_evaluation **out, const struct
                                 few_model *model, few_runner *runner);
 void few__evaluation_free(few_evaluation *e); /* NULL is fine */
 
-/* Log what the run's evaluations cost compared with its training, as a warning if that is much.
+/* Logs what the run's evaluations cost compared with its training, as a warning if that is much.
  * `step_flops`: operations of one step. */
 few_status few__evaluation_announce(const few_evaluation *e, double step_flops);
 
 /* Operations of one evaluation, without reading the reference. */
 few_status few__evaluation_flops(const few_evaluation *e, double *out);
 
-/* If an evaluation is due and not in the log yet, evaluate the averaged weights and log the
- * result. */
+/* If an evaluation is due and not in the log yet, evaluates the averaged weights and logs
+ * the result. */
 few_status few__evaluation_run(few_evaluation *e, const struct few_run_state *s,
                                struct few_run_log *log);
 

@@ -13,9 +13,9 @@
 
 typedef struct few_gauge few_gauge;
 
-/* Sample the teacher's images, once. *out is NULL without a teacher, and for objectives that do not
- * follow the teacher's flow. `setup`, `model` and its runner are borrowed; the model's values are
- * overwritten. */
+/* Samples the teacher's images, once. *out is NULL without a teacher, and for objectives that do
+ * not follow the teacher's flow. `setup`, `model` and its runner are borrowed; the model's values
+ * are overwritten. */
 few_status few__gauge_open(few_ctx *ctx, few_gauge **out, const struct few_setup *setup,
                            few_model *model, few_runner *runner);
 void few__gauge_free(few_gauge *g); /* NULL is fine */

@@ -20,7 +20,7 @@ struct few_meter {
 void few__meter_add(struct few_meter *m, enum few_phase_id phase,
                     const struct few_step_report *report, double norm);
 void few__meter_balance(struct few_meter *m, int n, const double *factor);
-/* Append the line of `step` to the log. Writes nothing if no step was added. */
+/* Appends the line of `step` to the log. Writes nothing if no step was added. */
 few_status few__meter_write(few_ctx *ctx, const struct few_meter *m, struct few_run_log *log,
                             int64_t step, int64_t batch, double lr, double seconds);
 void few__meter_clear(struct few_meter *m);

@@ -110,7 +110,7 @@ static bool is_given(const struct few_config *c, const struct few_config_objecti
   return few__recipe_value(&c->recipe, full) != NULL;
 }
 
-/* Copy the value that the recipe gives to the objective that has none. Two given values, or two
+/* Copies the value that the recipe gives to the objective that has none. Two given values, or two
  * defaults, must agree. */
 static few_status copy_shared(few_ctx *ctx, const struct few_config *c, const char *key,
                               const struct few_config_objective *from,

@@ -90,8 +90,8 @@ static void take(struct few_pairs *p, int64_t first, int64_t n, const float *bot
   }
 }
 
-/* Make pairs `first` .. first + n - 1, of which `had` exist. Finished pairs are written even if the
- * work is cancelled: a shorter file is completed later. path NULL: no file. */
+/* Makes pairs `first` .. first + n - 1, of which `had` exist. Finished pairs are written even if
+ * the work is cancelled: a shorter file is completed later. path NULL: no file. */
 static few_status make(struct few_pairs *p, const char *path, int64_t first, int64_t had,
                        int64_t n) {
   struct few_sample_opts o = p->sample;
@@ -124,7 +124,7 @@ static few_status take_rows(struct few_pairs *p, const char *path, int64_t first
                    "%s is not a file of pairs of this run: remove it, and it is made again", path);
 }
 
-/* Read up to n pairs from a file. *had is the number that were read. */
+/* Reads up to n pairs from a file. *had is the number that were read. */
 static few_status read(struct few_pairs *p, const char *path, int64_t first, int64_t n,
                        int64_t *had) {
   struct few_st file;
@@ -177,7 +177,7 @@ static few_status load(struct few_pairs *p) {
   return FEW_OK;
 }
 
-/* Convert the samples from the units of the data to those of the teacher, which the student
+/* Converts the samples from the units of the data to those of the teacher, which the student
  * takes. */
 static void scale(struct few_pairs *p) {
   const few_model *m = p->setup->teacher;
@@ -212,7 +212,7 @@ few_status few__pairs_check(few_ctx *ctx, const struct few_setup *setup) {
   return st;
 }
 
-/* Draw the guidance scales. Like the noise, scale i depends only on (seed, i). */
+/* Draws the guidance scales. Like the noise, scale i depends only on (seed, i). */
 static void draw_guidance(struct few_pairs *p) {
   const double least = p->setup->guidance_min, most = p->setup->guidance_max;
   struct few_rng rng = {.seed = p->sample.seed, .purpose = FEW_RNG_GUIDANCE};

@@ -14,13 +14,13 @@ struct few_pairs;
 
 /* FEW_E_INVALID if the teacher cannot make pairs: its sampler adds noise between steps. */
 few_status few__pairs_check(few_ctx *ctx, const struct few_setup *setup);
-/* Read the pairs in `dir` and make the rest; dir NULL: make all and write no file. All images are
- * kept in memory as floats. */
+/* Reads the pairs in `dir` and makes the rest; dir NULL: makes all and writes no file. All images
+ * are kept in memory as floats. */
 few_status few__pairs_open(few_ctx *ctx, struct few_pairs **out, const struct few_setup *setup,
                            const char *dir);
 void few__pairs_close(struct few_pairs *p);
 
-/* Fill rows->x, label, pair, and guidance if each pair has its own scale. The rows are items
+/* Fills rows->x, label, pair, and guidance if each pair has its own scale. The rows are items
  * position, position + 1 ... of an endless stream, which is all pairs in random order, then all
  * pairs in another order, and so on. */
 void few__pairs_fill(const struct few_pairs *p, uint64_t seed, int64_t position,

@@ -94,7 +94,7 @@ static void make_inputs(struct few_loss *l, const struct few_setup *setup) {
 
 /* ---- gradients ---- */
 
-/* Add the parameters of parts `first` and first + 1 to the graph: x[], and the offsets of their
+/* Adds the parameters of parts `first` and first + 1 to the graph: x[], and the offsets of their
  * gradients. */
 static few_status add_params(struct few_phase *p, const struct few_networks *w, few_graph *g,
                              int first, few_node *x) {

@@ -40,8 +40,8 @@ struct few_phase {
   int64_t *offset; /* [n_outs - first_grad] in that buffer */
 };
 
-/* Make the student's phase before the fake network's, since its head comes before that network in
- * the parameters. */
+/* Creates the plan of a phase. Create the student's phase first, because its head comes before the
+ * fake network in the parameters. */
 few_status few__phase_create(few_ctx *ctx, struct few_phase *p, enum few_phase_id id,
                              const struct few_networks *w, int64_t rows,
                              const struct few_backend *backend);

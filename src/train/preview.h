@@ -8,14 +8,14 @@
 /* Called before the first step. FEW_E_INVALID if the run has previews and they cannot be sampled,
  * or if it has none and the student cannot be sampled at all. */
 few_status few__preview_check(few_ctx *ctx, few_model *m, const struct few_setup *setup);
-/* Log a warning if the run's previews cost more than half of its training. `step_flops`: operations
- * of one step. */
+/* Logs a warning if the run's previews cost more than half of its training. `step_flops`:
+ * operations of one step. */
 few_status few__preview_announce(few_ctx *ctx, few_model *m, const struct few_setup *setup,
                                  double step_flops);
 /* Is there a DIR/preview-<step>.png? True for a run in memory (dir NULL), which has no previews. */
 few_status few__preview_there(few_ctx *ctx, int64_t step, const char *dir, bool *out);
-/* Write DIR/preview-<step>.png. Nothing is written for an encoder, which makes no images, and for a
- * run in memory. */
+/* Writes DIR/preview-<step>.png. Nothing is written for an encoder, which makes no images, and for
+ * a run in memory. */
 few_status few__preview(few_ctx *ctx, few_model *m, few_runner *runner,
                         const struct few_train_keys *k, int64_t step, const char *dir);
 

@@ -5,7 +5,7 @@
 
 #include "setup.h"
 
-/* Replace *text (freed if not NULL) by the JSON object of a model after `step` steps. Keys of the
+/* Replaces *text (freed if not NULL) by the JSON object of a model after `step` steps. Keys of the
  * recipe that do not change what is learned, such as workers, are left out. */
 few_status few__provenance(few_ctx *ctx, const struct few_setup *setup, int64_t step, char **text);
 

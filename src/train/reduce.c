@@ -17,7 +17,7 @@ struct few_reduction {
   float *total;
 };
 
-/* Allocate a buffer for each partial sum that can exist at once. A partial sum waits only while
+/* Allocates a buffer for each partial sum that can exist at once. A partial sum waits only while
  * shards of its sibling are being computed or have not begun, so on each level at most workers + 1
  * wait. In addition each worker has one buffer. */
 static few_status make(few_ctx *ctx, few_reduction *r, int workers) {

@@ -16,12 +16,12 @@ few_status few__reduce_create(few_reduction **out, const struct few_arrays *arra
                               int64_t shards, int workers);
 void few__reduce_free(few_reduction *r);
 
-/* Begin a new sum: the last total is no longer valid. */
+/* Begins a new sum: the last total is no longer valid. */
 void few__reduce_begin(few_reduction *r);
 /* A buffer [n] for one shard's gradient, to pass to few__reduce_add. Write the same elements each
  * time: those that are never written are 0. */
 float *few__reduce_take(few_reduction *r);
-/* Add the gradient of a shard. Any worker may call it. */
+/* Adds the gradient of a shard. Any worker may call it. */
 void few__reduce_add(few_reduction *r, int64_t shard, float *buffer);
 /* The sum, after all shards were added. Borrowed until few__reduce_begin. */
 float *few__reduce_total(few_reduction *r);

@@ -13,11 +13,11 @@ struct few_trainer_report {
   char why[64];
 };
 
-/* Begin a report that has no step yet. `r` must not move while it is read. */
+/* Begins a report that has no step yet. `r` must not move while it is read. */
 void few__report_begin(struct few_trainer_report *r, int64_t step, int64_t steps, double seconds);
-/* Add the numbers of a step. */
+/* Adds the numbers of a step. */
 void few__report_step(struct few_trainer_report *r, const struct few_step *step);
-/* Set the event. `event` is a static string; `why` is copied. */
+/* Sets the event. `event` is a static string; `why` is copied. */
 void few__report_event(struct few_trainer_report *r, const char *event, const char *why);
 
 #endif

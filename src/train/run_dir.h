@@ -4,9 +4,9 @@
 
 #include "base/base.h"
 
-/* Create the directory if it is missing, lock it, and remove unfinished files of a killed process.
- * Pass *lock to few__run_dir_close; it is -1 on failure. FEW_E_INVALID if another process has
- * locked it. */
+/* Creates the directory if it is missing, locks it, and removes unfinished files of a killed
+ * process. Pass *lock to few__run_dir_close; it is -1 on failure. FEW_E_INVALID if another process
+ * has locked it. */
 few_status few__run_dir_open(few_ctx *ctx, const char *dir, int *lock);
 void few__run_dir_close(int lock); /* -1 is fine */
 

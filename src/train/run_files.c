@@ -97,10 +97,10 @@ few_status few__run_files_begin(few_ctx *ctx, struct few_run_files *f,
 
 /* ---- rolling back ---- */
 
-/* Read the last milestone from which the run can continue. Two kinds are excluded: a milestone
- * after which no update succeeded, and one to which the run was rolled back before and after which
- * only one did. If there is no other milestone, such a one is used nevertheless, because the
- * learning rate is lower now. */
+/* Reads the last milestone from which the run can continue. Two kinds are excluded: a milestone
+ * after which no update succeeded, and a milestone to which the run was rolled back before and
+ * after which only one update succeeded. If there is no other milestone, one of these is used
+ * nevertheless, because the learning rate is lower now. */
 static few_status read_milestone(few_ctx *ctx, const struct few_run_files *f,
                                  struct few_run_state *s, bool *found) {
   const int64_t failed = s->step, updates = s->updates, rolled_to = s->rolled_to;

@@ -17,20 +17,20 @@ struct few_run_files {
   double saved;       /* few__now() at the trainer's last save */
 };
 
-/* Lock the directory and check that a run in it has the same recipe. `dir` is copied; NULL: in
+/* Locks the directory and checks that a run in it has the same recipe. `dir` is copied; NULL: in
  * memory. */
 few_status few__run_files_open(few_ctx *ctx, struct few_run_files *out, const char *dir,
                                const struct few_setup *setup, struct few_previous_run *before);
 void few__run_files_close(few_ctx *ctx, struct few_run_files *f);
 
-/* Read the newest checkpoint into `state`, or write the first, and open the log. f->id must be set.
- * The setup, state and model are borrowed. */
+/* Reads the newest checkpoint into `state`, or writes the first, and opens the log. f->id must be
+ * set. The setup, state and model are borrowed. */
 few_status few__run_files_begin(few_ctx *ctx, struct few_run_files *f,
                                 const struct few_setup *setup,
                                 const struct few_previous_run *before, struct few_run_state *state,
                                 few_model *model);
 
-/* Set `state` to the last milestone from which the run can continue. FEW_E_DIVERGED if there is
+/* Sets `state` to the last milestone from which the run can continue. FEW_E_DIVERGED if there is
  * none, or after too many roll-backs; `why` is the reason, for the message. */
 few_status few__run_files_roll_back(few_ctx *ctx, struct few_run_files *f,
                                     const struct few_train_keys *keys, struct few_run_state *state,

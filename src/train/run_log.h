@@ -9,11 +9,11 @@ struct few_run_log {
   int fd; /* -1: not open. Then nothing is written, and no line is found */
 };
 
-/* Open for appending. Lines of steps after `step` are removed first: the run will write them
+/* Opens for appending. Lines of steps after `step` are removed first: the run will write them
  * again. */
 few_status few__run_log_open(few_ctx *ctx, struct few_run_log *log, const char *dir, int64_t step);
 void few__run_log_close(few_ctx *ctx, struct few_run_log *log);
-/* Append a line. `text` has no newline. */
+/* Appends a line. `text` has no newline. */
 few_status few__run_log_line(few_ctx *ctx, struct few_run_log *log, const char *text);
 
 /* Does a line begin with `start`? */

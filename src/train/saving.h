@@ -23,7 +23,7 @@ struct few_saving_opts {
 few_status few__saving_open(few_ctx *ctx, few_saving **out, const struct few_saving_opts *o);
 void few__saving_close(few_saving *s); /* waits, and ignores errors */
 
-/* Write a checkpoint of the current state, and, except at the start, DIR/model.safetensors. */
+/* Writes a checkpoint of the current state, and, except at the start, DIR/model.safetensors. */
 enum few_save {
   FEW_SAVE_START,     /* a milestone, without the model */
   FEW_SAVE_SCHEDULED, /* a milestone */
@@ -32,7 +32,7 @@ enum few_save {
 /* The run may continue at once, but `here` of the state must not change before few__saving_finish.
  */
 few_status few__save(few_saving *s, enum few_save what);
-/* Wait until the files are written. Returns the thread's error, if few__save has not yet. */
+/* Waits until the files are written. Returns the thread's error, if few__save has not yet. */
 few_status few__saving_finish(few_saving *s);
 
 #endif

@@ -32,7 +32,7 @@ static few_status load_teacher(few_ctx *ctx, struct few_setup *setup) {
   return few__sha256_file(ctx, setup->teacher_hash, path);
 }
 
-/* Load the model that `init` names, unless it is "teacher" or "fresh". */
+/* Loads the model that `init` names, unless it is "teacher" or "fresh". */
 static few_status load_start(few_ctx *ctx, struct few_setup *setup) {
   const char *name = setup->config.keys.init;
   char path[PATH_ROOM];
@@ -115,7 +115,7 @@ static few_status read_options(few_ctx *ctx, struct few_setup *setup) {
   return few__recipe_apply(ctx, &setup->config.recipe, setup->net->options, setup->net_opts);
 }
 
-/* Warn if the run is shorter than the ramp of the tangent (scalar[0] of the losses), which is
+/* Warns if the run is shorter than the ramp of the tangent (scalar[0] of the losses), which is
  * probably a mistake. */
 static void warn_of_warmup(few_ctx *ctx, const struct few_setup *setup) {
   const struct few_clock end = few__config_clock(&setup->config, setup->config.keys.steps, 1);
@@ -152,7 +152,7 @@ static few_status open_named(few_ctx *ctx, struct few_setup *setup) {
   return FEW_OK;
 }
 
-/* Open the data, and take from them the shape of the student. */
+/* Opens the data, and takes from them the shape of the student. */
 static few_status open_data(few_ctx *ctx, struct few_setup *setup) {
   const struct few_train_keys *k = &setup->config.keys;
   if (!setup->data) FEW_TRY(open_named(ctx, setup));
@@ -165,8 +165,8 @@ static few_status open_data(few_ctx *ctx, struct few_setup *setup) {
   return FEW_OK;
 }
 
-/* Number the student's classes as those of model `as`, from which it learns or starts. The data may
- * have them in another order. */
+/* Numbers the student's classes as those of model `as`, from which it learns or starts. The data
+ * may have them in another order. */
 static few_status map_labels(few_ctx *ctx, struct few_setup *setup, const few_model *as,
                              const char *what, const char *name) {
   char data[1100], model[1100];

@@ -33,7 +33,7 @@ void few__setup_close(few_ctx *ctx, struct few_setup *setup);
 
 /* The resolved recipe: every key with its value. */
 few_status few__setup_text(few_ctx *ctx, const struct few_setup *setup, struct few_text *out);
-/* Log a warning for each given key that has no effect in this run. */
+/* Logs a warning for each given key that has no effect in this run. */
 few_status few__setup_warn_ignored(few_ctx *ctx, const struct few_setup *setup);
 /* FEW_E_INVALID for options of a new network that would have no effect. */
 few_status few__setup_check_net(few_ctx *ctx, const struct few_setup *setup);
@@ -48,7 +48,7 @@ void few__setup_features(const struct few_setup *setup, const char *given,
  * warns. */
 const char *few__setup_features_chosen(const char *given, const char *spec);
 
-/* Compare with the run that wrote `path`, a recipe.ini. If a key differs that must not, fails with
+/* Compares with the run that wrote `path`, a recipe.ini. If a key differs that must not, fails with
  * FEW_E_INVALID and names the first. These may differ: keys that do not change what is learned,
  * `steps`, and the names of data and teacher, whose hashes are compared instead. */
 struct few_previous_run {
@@ -66,10 +66,10 @@ static inline bool few__pairs_drawn(const struct few_setup *setup) {
 
 /* ---- fit.c ---- */
 
-/* Derive from the objectives the student's inputs, the guidance range and the fake network.
+/* Derives from the objectives the student's inputs, the guidance range and the fake network.
  * FEW_E_INVALID for objectives, teacher and student that do not fit together. */
 few_status few__setup_fit(few_ctx *ctx, struct few_setup *setup);
-/* Store in the model how the student is used after `step` steps: sampler, times, direction. */
+/* Stores in the model how the student is used after `step` steps: sampler, times, direction. */
 few_status few__setup_use(const struct few_setup *setup, int64_t step, few_model *m);
 
 #endif

@@ -34,8 +34,8 @@ struct few_shards_opts {
 few_status few__shards_create(few_ctx *ctx, few_shards **out, const struct few_shards_opts *opts);
 void few__shards_free(few_shards *s);
 
-/* Allow the progress callback to stop the next few__shards_step. During that step the callback gets
- * *at, with the seconds since `began`; `at` is borrowed until the step is done. A stopped step
+/* Allows the progress callback to stop the next few__shards_step. During that step the callback
+ * gets *at, with the seconds since `began`; `at` is borrowed until the step is done. A stopped step
  * fails with FEW_E_CANCELLED and changes nothing. Works only on the host. */
 void few__shards_watch(few_shards *s, const struct few_progress *at, double began);
 

@@ -57,10 +57,10 @@ struct few_shards {
   float *rows_out; /* [1 + n_logs][batch]: t, logs */
 };
 
-/* Set an input of a plan by its name, if the plan has it. */
+/* Sets an input of a plan by its name, if the plan has it. */
 void few__shard_set_slot(const void **slots, const few_plan *plan, const char *name,
                          const void *at);
-/* Bind the values of the update, and return true, if their addresses have changed since the last
+/* Binds the values of the update, and returns true, if their addresses have changed since the last
  * call. Finding slots by name takes time, so it is not done otherwise. */
 bool few__shard_bind(const few_shards *s, struct few_shard_worker *w);
 /* The key of the random numbers of the rows from `first` on. It depends on the seed, the step and

@@ -7,7 +7,7 @@
 
 /* ---- the student ---- */
 
-/* Copy class numbers and names to the model: those of the teacher, if it has names. */
+/* Copies class numbers and names to the model: those of the teacher, if it has names. */
 static few_status describe_classes(few_ctx *ctx, few_model *m, const struct few_setup *setup) {
   const int64_t n = setup->spec.classes;
   if (!n) return FEW_OK;
@@ -24,7 +24,7 @@ static few_status describe_classes(few_ctx *ctx, few_model *m, const struct few_
   return FEW_OK;
 }
 
-/* Refuse a description that a model file cannot store now, and not at the first checkpoint. */
+/* Refuses a description that a model file cannot store now, and not at the first checkpoint. */
 static few_status check_description(const few_model *m) {
   struct few_text text = {0};
   const few_status st = few__model_describe(m, &text);
@@ -56,7 +56,7 @@ few_status few__start_model(few_ctx *ctx, few_model **out, const struct few_setu
 
 /* ---- weights ---- */
 
-/* Copy the tensors whose names and shapes agree, and return their number. If the two networks
+/* Copies the tensors whose names and shapes agree, and returns their number. If the two networks
  * predict different things, the last layer is not copied. */
 static int copy_weights(const few_model *from, const few_model *to, float *values) {
   const bool last_too = from->spec.predicts == to->spec.predicts;
@@ -73,8 +73,8 @@ static int copy_weights(const few_model *from, const few_model *to, float *value
   return n;
 }
 
-/* Copy the student's first weights from the model that `init` names, which must have all of them,
- * or from the teacher. Warn if the teacher has none of them. */
+/* Copies the student's first weights from the model that `init` names, which must have all of them,
+ * or from the teacher. Warns if the teacher has none of them. */
 static few_status start_student(few_ctx *ctx, const struct few_networks *w, float *values) {
   const struct few_setup *setup = w->setup;
   const few_model *m = w->student, *from = setup->start ? setup->start : setup->teacher;

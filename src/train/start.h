@@ -7,8 +7,8 @@
 #include "checkpoint.h"
 #include "phase.h"
 
-/* Create the student with random weights, which few__start_state replaces. Fails if its description
- * cannot be written to a file. */
+/* Creates the student with random weights, which few__start_state replaces. Fails if its
+ * description cannot be written to a file. */
 few_status few__start_model(few_ctx *ctx, few_model **out, const struct few_setup *setup);
 
 /* The state of a run of these networks at step 0. The heads must have been traced

@@ -38,7 +38,7 @@ few_status few__state_create(struct few_run_state *s, const struct few_state_sha
                              const struct few_arrays *arrays);
 void few__state_free(struct few_run_state *s);
 
-/* Copy the arrays from host memory to the device, and back. On the host both are the same arrays,
+/* Copies the arrays from host memory to the device, and back. On the host both are the same arrays,
  * and nothing is done. */
 void few__state_put(struct few_run_state *s);
 few_status few__state_get(const struct few_run_state *s);

@@ -24,7 +24,7 @@ struct few_stepper {
 few_status few__stepper_open(few_ctx *ctx, struct few_stepper *s, const struct few_setup *setup,
                              const few_model *student, const struct few_arrays *arrays);
 void few__stepper_close(few_ctx *ctx, struct few_stepper *s);
-/* Open or make the teacher's pairs, if the objective needs them; dir NULL: in memory. */
+/* Opens or makes the teacher's pairs, if the objective needs them; dir NULL: in memory. */
 few_status few__stepper_pairs(few_ctx *ctx, struct few_stepper *s, const char *dir);
 
 /* The result of a step. Names in the reports are borrowed from the stepper. */
@@ -36,8 +36,9 @@ struct few_step {
   struct few_step_report report[FEW_PHASES]; /* of the last update of a phase that was reached */
 };
 
-/* Make the step at `at`, and add its updates to the meter. After trouble, state->step is unchanged.
- * FEW_E_CANCELLED if the callback stops the step (few__shards_watch): the state is unchanged. */
+/* Makes the step at `at`, and adds its updates to the meter. After trouble, state->step is
+ * unchanged. FEW_E_CANCELLED if the callback stops the step (few__shards_watch): the state is
+ * unchanged. */
 few_status few__stepper_step(const struct few_stepper *s, struct few_run_state *state,
                              const struct few_clock *at, struct few_meter *meter,
                              struct few_step *out);

@@ -13,16 +13,16 @@ struct few_student {
   few_runner *runner; /* of the model */
 };
 
-/* Make and check the student of a setup. If the run `is_new`, that is, has no recipe in its
+/* Makes and checks the student of a setup. If the run `is_new`, that is, has no recipe in its
  * directory yet, options without effect are refused. */
 few_status few__student_open(few_ctx *ctx, struct few_student *out, const struct few_setup *setup,
                              bool is_new);
 void few__student_close(struct few_student *s);
 
-/* Copy the student's weights, as they would be saved now, to the model. */
+/* Copies the student's weights, as they would be saved now, to the model. */
 few_status few__student_update(const struct few_student *s, const struct few_setup *setup,
                                const struct few_run_state *state);
-/* Copy the model, with its provenance; the caller frees it. FEW_E_DIVERGED if weights are not
+/* Copies the model, with its provenance; the caller frees it. FEW_E_DIVERGED if weights are not
  * finite. On failure *out may be incomplete, and must be freed too. */
 few_status few__student_copy(few_ctx *ctx, few_model **out, const struct few_student *s,
                              const struct few_setup *setup, const struct few_run_state *state);

@@ -111,7 +111,7 @@ static few_status report_event(few_trainer *t, const char *event, const char *wh
   return few__run_log_line(t->ctx, &t->files.log, line);
 }
 
-/* Go back to the last good milestone and lower the learning rate. */
+/* Goes back to the last good milestone and lowers the learning rate. */
 static few_status roll_back(few_trainer *t, const char *why) {
   FEW_TRY(few__run_files_roll_back(t->ctx, &t->files, &t->setup.config.keys, &t->state, why));
   t->files.saved = few__now();

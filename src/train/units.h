@@ -6,10 +6,10 @@
 
 #include "setup.h"
 
-/* Set the model's mean and scale from the data and the key data_scale. */
+/* Sets the model's mean and scale from the data and the key data_scale. */
 few_status few__units_of_data(few_model *m, const struct few_setup *setup);
 
-/* Warn if the data, in the model's units, have a standard deviation far from that with which the
+/* Warns if the data, in the model's units, have a standard deviation far from that with which the
  * model was trained. */
 void few__units_check(const few_model *m, const struct few_setup *setup);
 

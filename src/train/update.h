@@ -6,11 +6,11 @@
 #include "shard.h"
 #include "state.h"
 
-/* Apply a gradient of norm `norm` to its range of parameters, at learning rate lr, and update the
- * student's average. s->step counts this step already. */
+/* Applies a gradient of norm `norm` to its range of parameters, at learning rate lr, and updates
+ * the student's average. s->step counts this step already. */
 void few__update(struct few_run_state *s, const struct few_config *c,
                  const struct few_gradient *grad, double norm, double lr);
-/* Update a target network that is an average. Call it after few__update. */
+/* Updates a target network that is an average. Call it after few__update. */
 void few__follow(struct few_run_state *s, const struct few_config *c);
 /* Call this before the first step of each stage except the first. The student, as it would be
  * saved, becomes the target, and the optimization starts again from it. */

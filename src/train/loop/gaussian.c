@@ -45,7 +45,7 @@ static void draw_synthetic(const struct sums *s, int generation, int64_t index, 
     for (int64_t k = 0; k < d; k++) x[k] += scale * s->g[i] * s->before[i * d + k];
 }
 
-/* Compute the mean of the rows, subtract it from them, and compute their covariance. */
+/* Computes the mean of the rows, subtracts it from them, and computes their covariance. */
 static void fit(struct sums *s, int64_t n) {
   const int64_t d = s->o->d;
   memset(s->mean, 0, (size_t)d * sizeof *s->mean);

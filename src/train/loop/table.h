@@ -11,7 +11,7 @@ struct few_loop_row {
   const char *report; /* path of its eval.json */
 };
 
-/* Append a row to the text. A number that is null in eval.json, because JSON has no NaN, becomes
+/* Appends a row to the text. A number that is null in eval.json, because JSON has no NaN, becomes
  * nan. */
 FEW_MUST_USE few_status few__loop_add_row(few_ctx *ctx, const struct few_loop_row *row,
                                           struct few_text *csv);

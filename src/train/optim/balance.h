@@ -28,10 +28,10 @@ struct few_balancer {
 
 int few__balancer_count(void);
 const struct few_balancer *few__balancer_at(int i);
-/* Find by name; the error lists all names. */
+/* Finds a balancer by its name; the error lists all names. */
 few_status few__balancer_find(few_ctx *ctx, const struct few_balancer **out, const char *name);
 
-/* Combine n_grads gradients; gradient k is grad[k * n .. k * n + n). Inner products are over the
+/* Combines n_grads gradients; gradient k is grad[k * n .. k * n + n). Inner products are over the
  * first n_shared elements. Each of the others belongs to one loss and keeps its weight. The result
  * overwrites gradient 0. Its bits do not depend on the number of workers. */
 few_status few__balance(few_ctx *ctx, few_workers *w, const struct few_balancer *b, int n_grads,

@@ -58,7 +58,7 @@ double few__ema_dot(struct few_ema_profile a, struct few_ema_profile b) {
          ((a.gamma + b.gamma + 1) * end);
 }
 
-/* Solve the n x n system a x = b by elimination with row pivoting; a and b are overwritten. */
+/* Solves the n x n system a x = b by elimination with row pivoting; a and b are overwritten. */
 static few_status solve(few_ctx *ctx, int n, double *a, double *b) {
   for (int k = 0; k < n; k++) {
     int pivot = k;

@@ -47,9 +47,9 @@ struct few_optim {
 /* Rows of optimizers.def in order: i = 0 .. few__optim_count() - 1. */
 int few__optim_count(void);
 const struct few_optim *few__optim_at(int i);
-/* Find by name; the error lists all names. */
+/* Finds an optimizer by its name; the error lists all names. */
 few_status few__optim_find(few_ctx *ctx, const struct few_optim **out, const char *name);
-/* Reject options that no optimizer can run with. */
+/* Rejects options that no optimizer can run with. */
 few_status few__optim_check(few_ctx *ctx, const struct few_optim_opts *o);
 
 /* One step on all n parameters. The same pass updates the average (ema.h) of the first n_average of
