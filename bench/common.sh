@@ -6,18 +6,18 @@ fail() {
   exit "${2:-1}"
 }
 
-# print_help: the comment at the head of the script, up to `set`.
+# print_help: prints the comment at the head of the script, up to `set`.
 print_help() { sed -n '2,/^set -/{/^#/s/^# \{0,1\}//p;}' "$0"; }
 
-# need_value "$@": the option $1 must have a value after it.
+# need_value "$@": fails if no value follows the option $1.
 need_value() { [ $# -gt 1 ] || fail "$1 needs a value; see --help" 2; }
 
-# need_program: $few must be the program.
+# need_program: fails if $few is not an executable file.
 need_program() {
   [ -x "$few" ] || fail "there is no program $few: run make build, or give --few PATH"
 }
 
-# need_tool NAME [CONSEQUENCE]: a program of another package must be installed.
+# need_tool NAME [CONSEQUENCE]: fails if the program NAME of another package is not installed.
 need_tool() {
   command -v "$1" >/dev/null || fail "$1 is missing${2:+, so $2}: scripts/install-deps.sh bench"
 }

@@ -1,7 +1,7 @@
 """OpenVINO in peers.py: times inference of the exported network. See peer_torch.py.
 
-A job has settings; the key `streams` says into how many equal parts the batch is cut. They are
-inferred at the same time, on as many streams, which share the threads.
+A job has settings. `streams` is the number of equal parts into which the batch is cut. All parts
+are inferred at the same time, each on its own stream; the streams share the threads.
 """
 import json
 import sys

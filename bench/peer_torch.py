@@ -1,4 +1,4 @@
-"""PyTorch in peers.py: runs one case; the job is JSON in argv, the answer JSON on stdout.
+"""PyTorch in peers.py: runs one case. The job is JSON in argv, and the result is JSON on stdout.
 
 A step of `train` is the loss of flow matching, backward, Adam and an average of the weights. A step
 of `sct` is the usual implementation of sCM (Lu and Song, arXiv 2410.11081) in a framework: F and

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares few with PyTorch, OpenVINO and ONNX Runtime: same network, batch and threads, one run.
+"""Compares few with PyTorch, OpenVINO and ONNX Runtime, with equal network, batch and threads.
 
     bench/peers.py                                the U-Net of docs/performance.md, few and PyTorch
     bench/peers.py --net dit --case infer --ort   also ONNX Runtime, for inference only

@@ -7,7 +7,7 @@
 #     --out DIR        where tables and images go (runs/sweep)
 #     --net NAME       unet, dit or mlp, for all sweeps except `tokens`, which uses dit (unet)
 #     --set KEY=VALUE  an option of the network; may be repeated
-#     --case NAME,...  what to time (infer,train,scd,sct)
+#     --case NAME,...  cases to time (infer,train,scd,sct)
 #     --workers N      threads, for all sweeps except `workers` (one per processor)
 #     --seconds T      how long to repeat each case (2)
 #     --quick          a test of this script that takes seconds: tiny networks, few points

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws the modules of src/ from the code: prints a graph for graphviz (make docs).
+"""Draws the rooms of src/ and what they include: prints a graph for graphviz (make docs).
 
 A box is a room (a folder of src/) with its floors (subfolders) and their lines of code. An arrow
 points to a room that is included. Arrows that follow from others (a -> c if a -> b -> c) are left

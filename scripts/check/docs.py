@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Links, headings and paths in the documents: README.md, CONTRIBUTING.md and docs/*.md.
+"""Checks links, headings and paths in the documents: README.md, CONTRIBUTING.md and docs/*.md.
 
-A link names a file and, after #, a heading that exist. A path in backquotes, such as
-`src/base/option.c` or `base/option.c`, exists in the repository.
+The file of a link, and the heading after its #, must exist. A path in backquotes, such as
+`src/base/option.c` or `base/option.c`, must exist in the repository.
 """
 import glob
 import os

@@ -31,8 +31,8 @@ BUILDS_ON = {'avx512bf16': 'avx512', 'amx': 'avx512'}
 TABLE = 'few__cpu_backend_'
 STARTS = re.compile(r'^\.(preinit_array|init_array|fini_array|ctors|dtors|init|fini)\b')
 # AVX and later sets have VEX or EVEX encodings. Their mnemonics begin with v, except for those of
-# the k registers and some of BMI. In the base set only a few begin with v, for segments and virtual
-# machines.
+# the k registers and some of BMI. In the base set, only a few mnemonics begin with v: those for
+# segments and virtual machines.
 BEYOND = re.compile(r'^(v(?!err|erw|mcall|mload|mrun|msave|mmcall)\w+'
                     r'|k(mov|ortest|and|or|xor|not|shift|unpck|add|test)\w*'
                     r'|andn|bextr|blsi|blsr|blsmsk|bzhi|mulx|pdep|pext|rorx|sarx'

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks the direction of dependencies: which room of src/ may include which.
+"""Checks the direction of dependencies: which rooms of src/ a room may include.
 
 A room is a folder of src/; the floors of a larger one are its subfolders. If the design changes,
 edit the tables here and explain why in the commit.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Rules that a regular expression can check: functions the library must not call, and tidy text.
+"""Checks by regular expressions: functions that the library must not call, and tidy text.
 
 An exception is a comment on the same line, `check-allow: the reason`.
 """
