@@ -107,9 +107,9 @@ struct few_ctx_opts {
 
 typedef struct few_ctx few_ctx;
 
-/* Make a context. opts may be NULL: malloc, silence, all processors. FEW_E_INVALID for an
- * unknown version, workers below 0, or an allocator with only one of its two functions;
- * FEW_E_MEMORY. *out is then NULL. */
+/* Makes a context. opts may be NULL: malloc, silence, all processors. FEW_E_INVALID for an unknown
+ * version, workers below 0, or an allocator with only one of its two functions; FEW_E_MEMORY. *out
+ * is then NULL. */
 FEW_API FEW_MUST_USE few_status few_ctx_create(few_ctx **out, const struct few_ctx_opts *opts);
 FEW_API void few_ctx_free(few_ctx *ctx); /* NULL is fine */
 
@@ -117,7 +117,7 @@ FEW_API void few_ctx_free(few_ctx *ctx); /* NULL is fine */
  * until the next failing call; "" if no call failed, or ctx is NULL. */
 FEW_API const char *few_error(const few_ctx *ctx);
 
-/* Free a text that is an output of a call. NULL is fine. */
+/* Frees a text that is an output of a call. NULL is fine. */
 FEW_API void few_text_free(few_ctx *ctx, char *text);
 
 FEW_API int few_ctx_workers(const few_ctx *ctx);

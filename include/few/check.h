@@ -22,7 +22,7 @@ struct few_check_result {
 
 struct few_check_opts {
   int version;        /* FEW_CHECK_OPTS_VERSION */
-  double scale, step; /* of random values; h of the differences */
+  double scale, step; /* standard deviation of drawn values; h of the differences */
   uint64_t seed;
   void *user;
   /* Fills the n values of input or parameter `name` at which the derivatives are checked. If it
@@ -32,9 +32,10 @@ struct few_check_opts {
 #define FEW_CHECK_OPTS_VERSION 1
 #define FEW_CHECK_OPTS_INIT \
   { FEW_CHECK_OPTS_VERSION, 1.0, 1e-5, 1, NULL, NULL }
-/* Check the derivatives of y with respect to x[0..n_x), or with n_x = 0 to all real inputs and
- * params of the graph. Values are drawn from N(0, scale^2) by `seed`; labels are 0, 1, 2 ... Adds
- * nodes to the graph. FEW_E_INVALID for a node of another graph and for options out of range. */
+/* Checks the derivatives of y with respect to x[0..n_x). If n_x is 0, these are all real inputs and
+ * parameters of the graph. Values are drawn from N(0, scale^2) by `seed`; labels are 0, 1, 2 ...
+ * Adds nodes to the graph. FEW_E_INVALID for a node of another graph and for options out of
+ * range. */
 FEW_API FEW_MUST_USE few_status few_check_function(struct few_check_result *result, few_graph *g,
                                                    few_node y, int n_x, const few_node *x,
                                                    const struct few_check_opts *opts);

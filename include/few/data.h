@@ -102,7 +102,7 @@ struct few_data_opts {
              "folder: keep decoded images for the next run; auto: if decoding took seconds")
 /* clang-format on */
 
-/* Set one field by its name and a text: ("size", "32"), ("on_error", "skip"). All fields except
+/* Sets one field by its name and a text: ("size", "32"), ("on_error", "skip"). All fields except
  * version and seed can be set. On failure *opts is unchanged, and the message lists the allowed
  * values. */
 FEW_API FEW_MUST_USE few_status few_data_set_option(struct few_data_opts *opts, few_ctx *ctx,
@@ -113,12 +113,12 @@ FEW_API FEW_MUST_USE few_status few_data_set_option(struct few_data_opts *opts, 
  * folder of images. */
 FEW_API FEW_MUST_USE few_status few_data_full_spec(char **out, few_ctx *ctx, const char *name);
 
-/* Open a data set. opts may be NULL. On failure *out is NULL. The context must outlive the set. */
+/* Opens a data set. opts may be NULL. On failure *out is NULL. The context must outlive the set. */
 FEW_API FEW_MUST_USE few_status few_data_open(few_data **out, few_ctx *ctx, const char *spec,
                                               const struct few_data_opts *opts);
 
-/* Write item `index` = 0, 1 .. n - 1 to `values`: h * w * c bytes of an image, or c floats of a
- * point. If the set has classes, also write its label. If this returns another status than FEW_OK,
+/* Writes item `index` = 0, 1 .. n - 1 to `values`: h * w * c bytes of an image, or c floats of a
+ * point. If the set has classes, also writes its label. If this returns another status than FEW_OK,
  * few_data_create fails with that status. */
 typedef few_status (*few_data_item)(void *user, int64_t index, void *values, int32_t *label);
 
@@ -149,7 +149,7 @@ struct few_data_memory {
         NULL, false                                                                              \
   }
 
-/* Make a data set of items in memory: the same set, with the same hash and the same batches, as
+/* Makes a data set of items in memory: the same set, with the same hash and the same batches, as
  * few_data_open makes of a file of these items. `item` is called once for each item, in order, from
  * the thread of this call, and not after it returns. opts may be NULL. There is no test split
  * without a holdout, and options for files (background, cache) have no effect. On failure *out is
@@ -186,7 +186,7 @@ FEW_API few_status few_data_get(float *out, const few_data *data, int64_t index)
 /* 0 .. n_classes - 1; -1 if the set has no labels or there is no such item. */
 FEW_API int32_t few_data_label(const few_data *data, int64_t index);
 
-/* Write items first .. first + n - 1 to a file, atomically. PATH.png: a grid of images, `columns`
+/* Writes items first .. first + n - 1 to a file, atomically. PATH.png: a grid of images, `columns`
  * per row (0: as square as possible); of points an image of their density. PATH.npy: images uint8
  * [n,h,w,c], points float32 [n,c]; labels, if there are any, go to PATH.labels.npy (without ".npy"
  * twice) as int32 [n]. Classes whose names are numbers are written as these numbers. */
@@ -239,7 +239,7 @@ struct few_data_stream {
 #define FEW_DATA_STREAM_INIT \
   { FEW_DATA_STREAM_VERSION, 0, true, false, FEW_DATA_SCALE_NONE, NULL }
 
-/* Fill x[count][h][w][c] and labels[count] (may be NULL) with places first_position ... of the
+/* Fills x[count][h][w][c] and labels[count] (may be NULL) with places first_position ... of the
  * stream. Row i depends only on (data, stream, first_position + i). FEW_E_INVALID, with nothing
  * written, if a place is outside 0 .. 2^40 - 1. */
 FEW_API FEW_MUST_USE few_status few_data_fill(float *x, int32_t *labels, const few_data *data,

@@ -1,6 +1,7 @@
 /* each_op.h - the rows of ops.def, expanded: define FEW_OP, FEW_UNARY, FEW_BINARY, FEW_TERNARY, or
- * some of them, and include this. A kind that is not defined falls back to FEW_OP, and that to
- * nothing. None is defined afterwards. Included many times, so without a guard.
+ * some of them, and include this. Rows of a kind that is not defined are expanded by FEW_OP. If
+ * FEW_OP is not defined either, they are left out. No kind is defined afterwards. The file has no
+ * include guard, because it is included many times.
  */
 #ifndef FEW_OP
 #define FEW_OP(ENUM, name, arity)

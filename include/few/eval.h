@@ -119,14 +119,14 @@ struct few_eval_report {
   void *inside;        /* the library's */
 };
 
-/* Measure. All options are checked before any sampling. On failure *out is NULL,
- * except after FEW_E_CANCELLED, where it may be a report of the numbers so far. *out is
- * yours: few_eval_report_free. Reports progress. */
+/* Measures. All options are checked before any sampling. On failure *out is NULL, except after
+ * FEW_E_CANCELLED, where it may be a report of the numbers so far. *out is yours:
+ * few_eval_report_free. Reports progress. */
 FEW_API FEW_MUST_USE few_status few_eval(struct few_eval_report **out, few_ctx *ctx,
                                          const struct few_eval_opts *opts);
-/* Read opts->reference as few_eval would, with its n_reference, features, label and keep, and write
- * the statistics that few_eval computes from it. The file can then be used as a reference.
- * docs/eval.md has the format. Atomic. */
+/* Reads opts->reference as few_eval would, with the options n_reference, features, label and keep,
+ * and writes the statistics that few_eval computes from it. The file can then be used as a
+ * reference. docs/eval.md has the format. Atomic. */
 FEW_API FEW_MUST_USE few_status few_eval_save_reference(few_ctx *ctx,
                                                         const struct few_eval_opts *opts,
                                                         const char *path);

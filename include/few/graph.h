@@ -146,7 +146,7 @@ FEW_API few_node few_conv_dx(few_graph *g, few_node dy, few_node w, int stride, 
                              int64_t wd);
 FEW_API few_node few_conv_dw(few_graph *g, few_node x, few_node dy, int stride, int pad, int64_t kh,
                              int64_t kw);
-/* Resample by 2 with the separable filter taps/sum(taps); n is 2, 4 or 6. [1,1] gives the mean of
+/* Resamples by 2 with the separable filter taps/sum(taps); n is 2, 4 or 6. [1,1] gives the mean of
  * 2x2 pixels, and nearest neighbour for `up`; EDM also uses [1,3,3,1]. `up` is 4 x the transpose of
  * `down`. */
 FEW_API few_node few_down(few_graph *g, few_node x, int n, const double *taps);

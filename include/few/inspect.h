@@ -38,9 +38,9 @@ struct few_model_check {
   bool ok; /* both are within their bounds */
 };
 enum { FEW_MODEL_CHECKS = 3 };
-/* Check the derivatives of the network with respect to its inputs and to its parameters, and of its
- * tangent with respect to its parameters. Takes seconds to minutes and reports progress. A wrong
- * derivative is not an error: look at `ok`. `size` is sizeof out[0]. */
+/* Checks the derivatives of the network with respect to its inputs and to its parameters, and of
+ * its tangent with respect to its parameters. Takes seconds to minutes and reports progress. A
+ * wrong derivative is not an error: look at `ok`. `size` is sizeof out[0]. */
 FEW_API FEW_MUST_USE few_status few_model_check(struct few_model_check out[FEW_MODEL_CHECKS],
                                                 size_t size, const few_model *m);
 

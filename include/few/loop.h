@@ -38,8 +38,8 @@ struct few_loop_opts {
         false                                                                                    \
   }
 
-/* Run the loop, or resume the loop in the directory. DIR/generation-001/ has the data, the run, the
- * samples and eval.json (docs/eval.md) of the first generation; DIR/loop.csv has one row per
+/* Runs the loop, or resumes the loop in the directory. DIR/generation-001/ has the data, the run,
+ * the samples and eval.json (docs/eval.md) of the first generation; DIR/loop.csv has one row per
  * generation. FEW_E_INVALID if the directory has another loop; the message names the difference.
  * More generations are allowed. */
 FEW_API FEW_MUST_USE few_status few_loop(few_ctx *ctx, const struct few_loop_opts *opts);

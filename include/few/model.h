@@ -27,9 +27,9 @@ extern "C" {
 
 typedef struct few_model few_model;
 
-/* Read a model from a file. */
+/* Reads a model from a file. */
 FEW_API FEW_MUST_USE few_status few_model_load(few_model **out, few_ctx *ctx, const char *path);
-/* Read a model from the bytes of such a file, which are copied. `name` stands for the path in
+/* Reads a model from the bytes of such a file, which are copied. `name` stands for the path in
  * messages. */
 FEW_API FEW_MUST_USE few_status few_model_load_bytes(few_model **out, few_ctx *ctx,
                                                      const char *name, const void *bytes, size_t n);
@@ -74,7 +74,7 @@ FEW_API FEW_MUST_USE few_status few_model_create(few_model **out, few_ctx *ctx,
 FEW_API FEW_MUST_USE few_status few_model_with_times(few_model **out, const few_model *m, int n,
                                                      const double *times);
 
-/* Write the model to a file. Atomic. */
+/* Writes the model to a file. Atomic. */
 FEW_API FEW_MUST_USE few_status few_model_save(const few_model *m, const char *path);
 FEW_API void few_model_free(few_model *m); /* NULL is fine */
 
@@ -137,11 +137,11 @@ FEW_API bool few_model_parameter(struct few_model_parameter *out, size_t size, c
                                  int i);
 FEW_API const float *few_model_values(const few_model *m); /* [info.parameters] */
 
-/* Append the network to a graph: *out = F(x, t), [rows,h,w,c], where dx_t/dt = sigma_data F.
- * Its inputs are "x" [rows,h,w,c] (x_t / sigma_data, of unit variance), "t" [rows] (TrigFlow
- * radians), and as far as the model takes them "label", "guidance" and "step_size" [rows]. Points
- * are [rows,c]. A classifier takes only "x", of clean images, and gives logits [rows,classes].
- * Errors are recorded in the context of the graph. */
+/* Appends the network to a graph: *out = F(x, t), [rows,h,w,c], where dx_t/dt = sigma_data F. Its
+ * inputs are "x" [rows,h,w,c] (x_t / sigma_data, of unit variance), "t" [rows] (TrigFlow radians),
+ * and as far as the model takes them "label", "guidance" and "step_size" [rows]. Points are
+ * [rows,c]. A classifier takes only "x", of clean images, and gives logits [rows,classes]. Errors
+ * are recorded in the context of the graph. */
 FEW_API FEW_MUST_USE few_status few_model_graph(few_node *out, const few_model *m, few_graph *g,
                                                 int64_t rows);
 

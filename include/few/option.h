@@ -96,12 +96,12 @@ struct few_option {
 #define FEW_OPT_END \
   { NULL, FEW_OPTION_INT, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false }
 
-/* Set every field that has a default. FEW_E_INVALID for a default that is not allowed, which is a
+/* Sets every field that has a default. FEW_E_INVALID for a default that is not allowed, which is a
  * mistake in the table. */
 FEW_API FEW_MUST_USE few_status few_options_default(void *object, few_ctx *ctx,
                                                     const struct few_option *table);
 
-/* Set one field from text. FEW_E_INVALID for an unknown key or a value that is not allowed: the
+/* Sets one field from text. FEW_E_INVALID for an unknown key or a value that is not allowed: the
  * error names the nearest known key, or what is allowed. The object is then unchanged. */
 FEW_API FEW_MUST_USE few_status few_option_set(void *object, few_ctx *ctx,
                                                const struct few_option *table, const char *key,

@@ -1,8 +1,8 @@
 /* few/plan.h - run a graph of few/graph.h.
  *
- * A plan is a graph that is ready to run: its ops are in order, neighbours are fused, and every
- * intermediate value has an offset in one arena. It computes named outputs from named inputs and
- * parameters. An executor runs a plan on arrays of the caller:
+ * A plan is a graph prepared for running: its ops are ordered, neighbouring ops are fused, and
+ * intermediate values have offsets in one block of memory, the arena. It computes named outputs
+ * from named inputs and parameters. An executor runs a plan on the caller's arrays:
  *
  *     const struct few_plan_binding arrays[] = {{"x", x, NULL}, {"y", NULL, out}};
  *     few_plan_create(&plan, graph, 1, (struct few_plan_output[]){{"y", y}}, NULL);
@@ -45,10 +45,10 @@ struct few_plan_output {
   few_node node;
 };
 
-/* Plan the computation of outputs 0 .. n-1, n >= 1. List the loss first. Values and tangents that
- * the first output needs are ordered layer by layer; everything computed after it counts as the
- * backward pass. opts NULL: defaults. The plan belongs to the context of the graph, which must
- * outlive it. The graph may be freed after the call.
+/* Makes a plan that computes outputs[0 .. n-1], n >= 1. For training, list the loss first: what
+ * outputs[0] needs, tangents included, is ordered layer by layer, and everything else counts as the
+ * backward pass. opts NULL: defaults. The plan belongs to the graph's context, which must outlive
+ * it. The graph may be freed after the call.
  *
  * FEW_E_INVALID for a graph that has failed, a missing or repeated name, or an output that is a
  * node of another graph or holds labels; FEW_E_UNSUPPORTED if the backend lacks an op;
@@ -88,17 +88,17 @@ FEW_API void few_plan_get_cost(struct few_plan_cost *out, size_t size, const few
 
 /* ---- Executors ---- */
 
-/* The plan is borrowed. Errors of the executor are recorded in ctx, whose allocator it uses; ctx
- * need not be the context of the plan. FEW_E_MEMORY; FEW_E_UNSUPPORTED if the plan's device cannot
- * be opened. *out is then NULL. */
+/* Makes an executor. The plan is borrowed. The executor records its errors in ctx and uses its
+ * allocator; ctx need not be the context of the plan. FEW_E_MEMORY; FEW_E_UNSUPPORTED if the plan's
+ * device cannot be opened. *out is then NULL. */
 FEW_API FEW_MUST_USE few_status few_executor_create(few_executor **out, few_ctx *ctx,
                                                     const few_plan *plan);
 FEW_API void few_executor_free(few_executor *e); /* NULL is fine */
 
-/* Read input or parameter `name` from `data` in every run from now on, or write output `name`
- * there. The array is borrowed until another one is bound to this name; its values are read at each
- * run. It is aligned as its elements are, and an output overlaps no other array. FEW_E_INVALID for
- * a name that the plan does not have, and for data NULL. */
+/* Binds the array `data` to a name. From now on every run reads the input or parameter from this
+ * array, or writes the output to it. The array is borrowed until another one is bound to the name.
+ * It must be aligned for its element type, and an output must not overlap another array.
+ * FEW_E_INVALID for a name that the plan does not have, and for data NULL. */
 FEW_API FEW_MUST_USE few_status few_executor_bind_input(few_executor *e, const char *name,
                                                         const void *data);
 FEW_API FEW_MUST_USE few_status few_executor_bind_output(few_executor *e, const char *name,
@@ -110,12 +110,12 @@ struct few_plan_binding {
   const void *in;
   void *out;
 };
-/* Bind n arrays in one call. If an array is refused, those before it stay bound. */
+/* Binds n arrays. If an array is refused, those before it stay bound. */
 FEW_API FEW_MUST_USE few_status few_executor_bind(few_executor *e, int n,
                                                   const struct few_plan_binding *arrays);
 
-/* Random numbers of few_randn and few_randu are a function of these members, the purpose and the
- * element. Row r of a batch counts as row row0 + r. */
+/* The seed, step and rows of random numbers. A number of few_randn or few_randu depends only on the
+ * seed, the step, the purpose, the row and the element. Row r of the batch is row row0 + r. */
 struct few_run_opts {
   int version; /* FEW_RUN_OPTS_VERSION */
   uint64_t seed, step, row0;
@@ -125,19 +125,20 @@ struct few_run_opts {
 #define FEW_RUN_OPTS_INIT \
   { FEW_RUN_OPTS_VERSION, 0, 0, 0, 0 }
 
-/* Run the plan once and wait; opts NULL: defaults. FEW_E_INVALID names an array that is not bound.
- * FEW_E_IO: the device failed. After an error the contents of outputs are undefined. */
+/* Runs the plan once and waits until it has finished. opts NULL: defaults. FEW_E_INVALID if an
+ * array is not bound; the message names it. FEW_E_IO if the device failed. After an error the
+ * contents of outputs are undefined. */
 FEW_API FEW_MUST_USE few_status few_executor_run(few_executor *e, const struct few_run_opts *opts);
 
-/* Run a plan once: make an executor in ctx, bind n arrays, run, free it. The errors are those of
- * these calls. */
+/* Runs a plan once: makes an executor in ctx, binds n arrays, runs it and frees it. The errors are
+ * those of these calls. */
 FEW_API FEW_MUST_USE few_status few_plan_run(few_ctx *ctx, const few_plan *plan, int n,
                                              const struct few_plan_binding *arrays,
                                              const struct few_run_opts *opts);
 
-/* Run n executors of one context in parallel, each on one of the workers of ctx, and wait. They may
- * share inputs and parameters; each has outputs of its own. A batch is divided into shards in this
- * way: one executor per shard, and the caller adds up their gradients. Errors as for
+/* Runs n executors of one context in parallel, each on one worker of ctx, and waits. They may share
+ * inputs and parameters; each has outputs of its own. A batch is divided into shards in this way:
+ * one executor per shard, and the caller adds up their gradients. Errors as for
  * few_executor_run. */
 FEW_API FEW_MUST_USE few_status few_executor_run_all(few_ctx *ctx, int n,
                                                      few_executor *const *executors,

@@ -19,8 +19,8 @@ extern "C" {
 
 typedef struct few_runner few_runner;
 
-/* Make a runner. Model and context are borrowed and must outlive it; the context need not
- * be the model's. On failure *out is NULL. */
+/* Makes a runner. Model and context are borrowed and must outlive it; the context need not be the
+ * model's. On failure *out is NULL. */
 FEW_API FEW_MUST_USE few_status few_runner_create(few_runner **out, few_ctx *ctx,
                                                   const few_model *m);
 FEW_API void few_runner_free(few_runner *r); /* NULL is fine */
@@ -43,7 +43,7 @@ struct few_inputs {
 #define FEW_INPUTS_INIT \
   { FEW_INPUTS_VERSION, 0, NULL, NULL, NULL, NULL, NULL }
 
-/* Evaluate F: out[n][h*w*c], where dx_t/dt = sigma_data F; for a classifier, logits [n][classes].
+/* Evaluates F: out[n][h*w*c], where dx_t/dt = sigma_data F; for a classifier, logits [n][classes].
  * With a step size F describes the whole step: x_to = cos(t - to) x_t - sin(t - to) sigma_data F. A
  * guidance scale is an input of a model that takes one, and otherwise classifier-free (Ho and
  * Salimans, arXiv 2207.12598). A model that predicts x has no F at t = 0, one that predicts eps has

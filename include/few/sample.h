@@ -1,7 +1,7 @@
 /* few/sample.h - sampling a model: images from noise, noise from images, and files of both.
  *
- * Images are [n][h*w*c] in the order H, W, C. The data are in [-1, 1]; samples are not clipped and
- * may lie outside. Points are in their own units.
+ * Images are floats [n][h*w*c] in the order H, W, C. Pixels of the data are in [-1, 1]; samples are
+ * not clipped and may lie outside this range. Points are in the units of their data set.
  *
  * Errors and threads are those of the runner (few/run.h).
  */
@@ -43,12 +43,13 @@ struct few_sample_opts {
                            else the sampler's own schedule */
   int n_settings;       /* options of the sampler, each "key=value" (few_component.options) */
   const char *const *settings;
-  /* Both kinds of guidance act only at times t with guidance_from <= t <= guidance_to (radians;
-   * pi/2 is noise; Kynkaanniemi et al., arXiv 2404.07724). */
+  /* `guidance` and `autoguidance` act only at times t with guidance_from <= t <= guidance_to
+   * (Kynkaanniemi et al., arXiv 2404.07724). In radians: 0 is the image, pi/2 is noise. */
   double guidance_from, guidance_to;
-  /* Autoguidance (Karras et al., arXiv 2406.02507): guide away from a worse model that has the same
-   * image shape, classes and data scale, D_worse + s (D - D_worse). NULL: none. Borrowed; must have
-   * the runner's context. */
+  /* Autoguidance (Karras et al., arXiv 2406.02507): the denoised image is D_worse + s (D -
+   * D_worse), where D_worse is that of a worse model. This is the worse model. It must have the
+   * same image shape, classes and data scale as the runner's model, and the same context. Borrowed.
+   * NULL: no autoguidance. */
   few_runner *autoguide;
   double autoguidance; /* s, 0 or more; 1: none */
   int64_t *finished;   /* set to the number of finished images as they are finished, also when the
@@ -86,9 +87,9 @@ struct few_sample_args {
  * which belong to one call. The program, its help and the reports of few_eval read this table. To
  * add an option, add a member to few_sample_opts and a row to this table. */
 FEW_API const struct few_option *few_sample_options(void);
-/* Check that the options agree, load the model that guides, and complete args->opts, which points
- * into *args: do not move it. FEW_E_INVALID for options that exclude each other or have no effect.
- * Call few_sample_args_close also after a failure. */
+/* Checks that the options agree, loads the model that guides, and completes args->opts. Do not move
+ * *args afterwards, since opts points into it. FEW_E_INVALID for options that exclude each other or
+ * have no effect. Call few_sample_args_close also after a failure. */
 FEW_API FEW_MUST_USE few_status few_sample_args_open(struct few_sample_args *args, few_ctx *ctx);
 FEW_API void few_sample_args_close(struct few_sample_args *args);
 
@@ -99,19 +100,19 @@ FEW_API void few_sample_args_close(struct few_sample_args *args);
 FEW_API FEW_MUST_USE few_status few_sample(float *images, int32_t *labels, int *nfe, few_runner *r,
                                            const struct few_sample_opts *opts);
 
-/* The sampler that opts select (static), and its number of steps. Both may be NULL. Fails as
- * few_sample would, before any work, and warns about combinations that run but sample poorly, such
- * as an ODE solver on a consistency model. */
+/* Checks opts as few_sample does, without sampling. *sampler is the name of the selected sampler
+ * (static), *steps its number of steps; either may be NULL. Logs a warning for a combination that
+ * runs but samples poorly, such as an ODE solver on a consistency model. */
 FEW_API FEW_MUST_USE few_status few_sample_plan(const char **sampler, int *steps, few_runner *r,
                                                 const struct few_sample_opts *opts);
 
-/* Write the images that few_sample made with opts.
+/* Writes the images that few_sample made with opts.
  *   PATH.png  a grid with `columns` columns (0: as square as possible); for points, their density
  *   PATH.npy  uint8 [n,h,w,c], for points float32 [n,d]; labels, unless NULL, go to PATH with
  *             ".labels.npy" in place of ".npy". If the names of classes are numbers, these numbers
  *             are written
- *   else      a folder with one file per image, named by its number from opts->first on, such as
- *             000041.png; not for points
+ *   else      a folder with one PNG file per image, not for points. The name of a file is the index
+ *             of its image, such as 000041.png; the first index is opts->first
  * PNG files contain model, seed and steps as text. Each file is atomic. A folder reports progress,
  * and keeps the files that were written before it was cancelled. FEW_E_DIVERGED if a value is not
  * finite; nothing is written then. */
@@ -122,20 +123,20 @@ FEW_API FEW_MUST_USE few_status few_sample_write(few_runner *r, const char *path
 
 /* ---- From images to noise, and back ---- */
 
-/* Encode: find the noise that the model's flow maps to images, by its sampler run backwards or by a
- * distilled encoder (objective progressive, direction encode). label[n]: -1 for none; NULL:
- * opts->label. noise[n][h*w*c] has about unit variance, and may be the same array as images. opts
- * as for few_sample, but the seed has no effect, and a sampler that draws noise is refused.
- * FEW_E_INVALID for models that go only from noise to images. */
+/* Encodes images: finds the noise that the model's flow maps to them, by running its sampler
+ * backwards or by a distilled encoder (objective progressive, direction encode). label[n]: -1 for
+ * none; NULL: opts->label. noise[n][h*w*c] has about unit variance, and may be the same array as
+ * images. opts as for few_sample, but the seed has no effect, and a sampler that draws noise is
+ * refused. FEW_E_INVALID for models that go only from noise to images. */
 FEW_API FEW_MUST_USE few_status few_encode(float *noise, int *nfe, few_runner *r,
                                            const struct few_sample_opts *opts, const float *images,
                                            const int32_t *label);
-/* Decode: few_sample that starts from the given noise. */
+/* Decodes noise: few_sample that starts from the given noise. */
 FEW_API FEW_MUST_USE few_status few_decode(float *images, int *nfe, few_runner *r,
                                            const struct few_sample_opts *opts, const float *noise,
                                            const int32_t *label);
 
-/* Transfer images from the domain of model a to the domain of model b (Su et al., arXiv
+/* Options for transferring images from the domain of model a to that of model b (Su et al., arXiv
  * 2203.08382): a encodes, b decodes. Both may be the same runner, with other labels. */
 struct few_transfer_opts {
   int version;                                   /* FEW_TRANSFER_OPTS_VERSION */
@@ -152,7 +153,7 @@ FEW_API FEW_MUST_USE few_status few_transfer(float *out, int *nfe,
                                              const struct few_transfer_opts *opts,
                                              const float *images);
 
-/* Write n noises to an .npy file as float32 [n,h,w,c], of points [n,d]. Atomic. */
+/* Writes n noises to an .npy file as float32 [n,h,w,c], of points [n,d]. Atomic. */
 FEW_API FEW_MUST_USE few_status few_noise_write(few_runner *r, const char *path, int64_t n,
                                                 const float *noise);
 
@@ -180,7 +181,7 @@ struct few_olss_opts {
 struct few_olss_step {
   double t, rms, ddim_rms;
 };
-/* Fit a schedule and write it to a file (docs/format.md, section 8) for few_sample_opts.schedule.
+/* Fits a schedule and writes it to a file (docs/format.md, section 8) for few_sample_opts.schedule.
  * step[opts->steps] may be NULL. Reports progress. */
 FEW_API FEW_MUST_USE few_status few_olss(struct few_olss_step *step, few_runner *r,
                                          const struct few_olss_opts *opts, const char *path);

@@ -38,7 +38,7 @@ struct few_train_opts {
 #define FEW_TRAIN_OPTS_INIT \
   { FEW_TRAIN_OPTS_VERSION, NULL, NULL, 0, NULL, NULL, NULL }
 
-/* Train to the recipe's last step, or resume the run in the directory. FEW_E_INVALID if that run
+/* Trains to the recipe's last step, or resumes the run in the directory. FEW_E_INVALID if that run
  * has another recipe; the message names the first key that differs. Progress goes to the context's
  * callback with a note like "loss 0.412". FEW_E_CANCELLED leaves a checkpoint of the last step,
  * FEW_E_DIVERGED the last good one. */
@@ -64,8 +64,8 @@ FEW_API FEW_MUST_USE few_status few_train_model(struct few_model **out, few_ctx 
  * not change that. */
 typedef struct few_trainer few_trainer;
 
-/* Open a run, or resume it. Opens data and teacher, and makes the pairs that the recipe needs. This
- * may take long, reports progress and can be cancelled.
+/* Opens a run, or resumes it. Opens data and teacher, and makes the pairs that the recipe needs.
+ * This may take long, reports progress and can be cancelled.
  *
  * opts->run NULL: a run in memory, without checkpoints, log and previews. A run in memory cannot
  * roll back: it ends with FEW_E_DIVERGED instead.
@@ -80,11 +80,11 @@ FEW_API void few_trainer_close(few_trainer *t);
 /* Whether all steps of the run are done. */
 FEW_API bool few_trainer_done(const few_trainer *t);
 
-/* Do one optimizer step, and then everything that the recipe schedules after it: a line of the log,
- * a preview, an evaluation, a checkpoint. After the last step the model is saved.
+/* Does one optimizer step, and then everything that the recipe schedules after it: a line of the
+ * log, a preview, an evaluation, a checkpoint. After the last step the model is saved.
  *
  * FEW_OK also if the step was skipped or the run rolled back (see few_train_report.event).
- * FEW_E_CANCELLED if the progress callback asked to stop: a checkpoint is saved, and
+ * FEW_E_CANCELLED if the progress callback cancelled the call: a checkpoint is saved, and
  * few_trainer_step may be called again. FEW_E_INVALID after the last step. After any other failure
  * only few_trainer_close is useful. */
 FEW_API FEW_MUST_USE few_status few_trainer_step(few_trainer *t);
@@ -109,7 +109,7 @@ struct few_train_report {
 /* Borrowed: valid until the next call with this trainer. Never NULL. */
 FEW_API const struct few_train_report *few_trainer_report(const few_trainer *t);
 
-/* Write a checkpoint and the model now. FEW_E_INVALID for a run in memory; FEW_E_DIVERGED if
+/* Writes a checkpoint and the model now. FEW_E_INVALID for a run in memory; FEW_E_DIVERGED if
  * weights are not finite. */
 FEW_API FEW_MUST_USE few_status few_trainer_save(few_trainer *t);
 
@@ -136,7 +136,7 @@ struct few_train_estimate {
   int64_t model_bytes, preview_bytes, pairs_bytes, log_bytes;
 };
 
-/* Try the run in a temporary directory beside opts->run, or in the current directory if that is
+/* Tries the run in a temporary directory beside opts->run, or in the current directory if that is
  * NULL; the directory is removed. A run that exists is neither read nor changed. The estimate is
  * for the whole run, not for what is left of it. */
 FEW_API FEW_MUST_USE few_status few_train_estimate(struct few_train_estimate *out, few_ctx *ctx,

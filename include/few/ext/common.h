@@ -22,7 +22,7 @@
 extern "C" {
 #endif
 
-/* Record the message of a failure, few_error(ctx), and return `status`. The message states the
+/* Records the message of a failure, few_error(ctx), and returns `status`. The message states the
  * problem and ends with what to try. */
 FEW_PRINTF(3, 4)
 FEW_API few_status few_ctx_fail(few_ctx *ctx, few_status status, const char *fmt, ...);

@@ -103,7 +103,7 @@ struct few_metric_def {
   int n_values;       /* 1 to FEW_METRIC_VALUES */
   /* The least number of images in each set, or of rows if the metric needs rows; at least 1. */
   int64_t (*least)(const struct few_metric_opts *opts);
-  /* Fill value[0 .. n_values - 1], all members. The sets have at least `least` images. */
+  /* Fills value[0 .. n_values - 1], all members. The sets have at least `least` images. */
   few_status (*run)(struct few_metric_value *value, few_ctx *ctx, struct few_metric_input *in);
 };
 

@@ -120,7 +120,7 @@ struct few_nn {
   size_t length[FEW_NN_DEPTH]; /* of path before each push */
 };
 
-/* Prefix the names of parameters with "part." until the pop; at most FEW_NN_DEPTH levels. */
+/* Prefixes the names of parameters with "part." until the pop; at most FEW_NN_DEPTH levels. */
 FEW_API void few_nn_push(struct few_nn *nn, const char *fmt, ...) FEW_PRINTF(2, 3);
 FEW_API void few_nn_pop(struct few_nn *nn);
 /* A learned array. Names have at most 95 bytes, prefixes included. */
@@ -136,7 +136,7 @@ FEW_API few_node few_nn_conv(struct few_nn *nn, const char *name, few_node x, in
 /* Group norm with learned scale and shift per channel. */
 FEW_API few_node few_nn_group_norm(struct few_nn *nn, const char *name, few_node x, int groups,
                                    double eps);
-/* Normalise each position's channel vector: layer norm (center) or RMS norm; no parameters. */
+/* Normalises each position's channel vector: layer norm (center) or RMS norm; no parameters. */
 FEW_API few_node few_nn_channel_norm(struct few_nn *nn, few_node x, bool center, double eps);
 /* pnorm(a) = a / sqrt(mean_c a^2 + 1e-8) of rows [N,C] (sCM, arXiv 2410.11081, section 4.1). */
 FEW_API few_node few_nn_pnorm(struct few_nn *nn, few_node x);
@@ -207,7 +207,7 @@ struct few_cond_opts {
 FEW_API few_node few_cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
                                 const struct few_cond_opts *o, const struct few_net_input *in,
                                 int64_t channels, int64_t width);
-/* Modulate x, already normalised, by the embedding: x * scale + shift over its channels. */
+/* Modulates x, already normalised, by the embedding: x * scale + shift over its channels. */
 FEW_API few_node few_cond_modulate(struct few_nn *nn, const struct few_cond_opts *o,
                                    const char *name, few_node x, few_node emb);
 

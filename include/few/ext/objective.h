@@ -175,9 +175,9 @@ FEW_API FEW_MUST_USE few_status few_ctx_add_objective(few_ctx *ctx,
 
 /* ---- What the loss consists of ---- */
 
-/* Add a term `value` [] of the loss, the mean over rows. */
+/* Adds a term `value` [] of the loss, the mean over rows. */
 FEW_API void few_loss_add(struct few_loss *l, const char *name, few_node value, double weight);
-/* Log a value per row: `rows` is [rows] or [rows, 1, ..]. */
+/* Logs a value per row: `rows` is [rows] or [rows, 1, ..]. */
 FEW_API void few_loss_log(struct few_loss *l, const char *name, few_node rows);
 
 /* ---- Random numbers ----

@@ -40,7 +40,7 @@ FEW_API FEW_MUST_USE few_status few_ctx_add_reader(few_ctx *ctx, const struct fe
 
 FEW_API few_ctx *few_reader_ctx(const few_data *d);
 
-/* Allocate the items; the reader then fills them. Either n images of h x w pixels with c channels,
+/* Allocates the items; the reader then fills them. Either n images of h x w pixels with c channels,
  * 1 to 4: (*pixels)[n][h][w][c]. Or n points of `dims` dimensions: (*points)[n][dims], each number
  * finite. Call one of the two, once. FEW_E_INVALID for n < 1 and sides above 32768;
  * FEW_E_MEMORY. */
@@ -48,7 +48,7 @@ FEW_API FEW_MUST_USE few_status few_reader_images(uint8_t **pixels, few_data *d,
                                                   int w, int c);
 FEW_API FEW_MUST_USE few_status few_reader_points(float **points, few_data *d, int64_t n, int dims);
 
-/* Allocate labels, after the items: (*labels)[n], each 0 .. classes - 1. `names` are the names of
+/* Allocates labels, after the items: (*labels)[n], each 0 .. classes - 1. `names` are the names of
  * the classes, in UTF-8 and copied; NULL: they have none. */
 FEW_API FEW_MUST_USE few_status few_reader_labels(int32_t **labels, few_data *d, int classes,
                                                   const char *const *names);

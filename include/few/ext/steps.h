@@ -94,7 +94,7 @@ struct few_noisy_step {
 };
 /* DDPM's ancestral step for eta = 1, DDIM's for 0, and steps in between; 0 <= eta <= 1. */
 FEW_API struct few_noisy_step few_step_ddpm(double sigma_d, double s, double t, double eta);
-/* Go back from t to s > t by adding noise: x_s = line.x x_t + line.y z. t < pi/2. */
+/* Goes back from t to s > t by adding noise: x_s = line.x x_t + line.y z. t < pi/2. */
 FEW_API struct few_line few_step_renoise(double sigma_d, double t, double s);
 
 #ifdef __cplusplus
