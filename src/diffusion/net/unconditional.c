@@ -1,8 +1,8 @@
 /* unconditional.c - checks whether a network can be evaluated without labels.
  *
- * A row with the label -1 gets no class embedding. A network learns to predict such rows, for which
- * classifier-free guidance needs the average over classes, from rows whose label was dropped in
- * training. If every row of its training had a label, it has not learned that.
+ * A row with the label -1 gets no class embedding. For such a row classifier-free guidance needs
+ * the prediction averaged over classes. A network learns it from rows whose label was dropped in
+ * training. If every row of its training had a label, it has not learned it.
  */
 #include "net.h"
 

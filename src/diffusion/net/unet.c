@@ -7,8 +7,7 @@
  *              pushed on the skip stack; then half the side
  *   middle     block, attention, block
  *   way up     per level: one block more than on the way down, each with a popped skip
- * concatenated;
- *              then twice the side
+ *              concatenated; then twice the side
  *   norm, SiLU, conv out
  *
  * A residual block is  (x + conv(silu(modulate(norm(conv(silu(norm x)))))) ) * skip_scale; the

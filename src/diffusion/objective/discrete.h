@@ -77,7 +77,7 @@ few_node few__grid_uniform(const struct few_loss *l, few_node points);
 few_node few__grid_lognormal(const struct few_loss *l, const struct few_grid_opts *o,
                              few_node points, double p_mean, double p_std);
 
-/* Add the loss d(f(x_t, t), target) of the student at the state `at`, times `weight` [rows]
+/* Adds the loss d(f(x_t, t), target) of the student at the state `at`, times `weight` [rows]
  * (FEW_NONE: 1), and log mse. No gradient passes to the target. */
 void few__discrete_add(struct few_loss *l, const struct few_distance_opts *o,
                        const struct few_trig_state *at, few_node guidance, few_node target,
@@ -94,7 +94,7 @@ few_node few__discrete_f(struct few_loss *l, enum few_role who, const struct few
  * They grow as a student becomes consistent. */
 #define FEW_NEAR_SHARES 8192  /* most n, where the times are c/n apart */
 #define FEW_NEAR_POINTS 32768 /* most points of a grid */
-/* Warn if n, the value of the option `what`, is more than `most`. */
+/* Warns if n, the value of the option `what`, is more than `most`. */
 void few__discrete_warn(few_ctx *ctx, const char *name, const char *what, double n, double most);
 
 #endif

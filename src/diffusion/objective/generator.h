@@ -32,7 +32,7 @@ struct few_generator_opts {
 /* Images of the student, [rows, ...], for the labels of the batch. Gradients pass to the student.
  * Objectives of a sum with equal options get the same node. */
 few_node few__generate(struct few_loss *l, const struct few_generator_opts *o);
-/* Add the diffusion loss of the fake network on such images, with the student fixed. */
+/* Adds the diffusion loss of the fake network on such images, with the student fixed. */
 void few__fake_diffusion(struct few_loss *l, const struct few_generator_opts *o);
 /* mean|x - D| of each row, at least 1e-5, without gradient: [rows, 1, ..]. */
 few_node few__mean_distance(const struct few_loss *l, few_node x, few_node D);

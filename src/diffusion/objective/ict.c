@@ -12,8 +12,8 @@
  *   p(sigma_i)           few__grid_lognormal, which writes erf as the normal distribution Phi
  *   N(k), s0, s1         scalar[0], s0, s1
  *
- * The target is the current student. With an average as the target, the loss for N to infinity
- * would not be that of continuous time (section 3.2). Index and grid are computed in the graph.
+ * The target is the current student. If the target were an average, the loss would not approach
+ * that of continuous time as N grows (section 3.2). Index and grid are computed in the graph.
  */
 #include <math.h>
 

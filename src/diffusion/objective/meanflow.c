@@ -32,9 +32,9 @@
  * matching's logit-normal times are TrigFlow's lognormal times.
  *
  * The weight w of a row depends on its residual, and so on the noise in its v. The minimum of the
- * weighted loss is therefore not at the mean of v, where that of the squared error (p = 0) is. With
- * many pixels |U - U_tgt|^2 hardly varies between rows, and the difference is negligible. For
- * points use p = 0.
+ * weighted loss is therefore not at the mean of v, while the minimum of the squared error (p = 0)
+ * is. With many pixels |U - U_tgt|^2 hardly varies between rows, and the difference is negligible.
+ * For points use p = 0.
  *
  * Two times are sampled for each row. With `order = swap`, u is the larger and r the smaller. With
  * `order = min` (the paper's choice for CIFAR, with r_mean -4), u is the first time, and r is the

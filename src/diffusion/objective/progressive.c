@@ -1,8 +1,8 @@
 /* progressive - progressive distillation (Salimans and Ho, arXiv 2202.00512, algorithm 2; guided
  * and as an encoder: Meng et al., arXiv 2210.03142).
  *
- * A student of N steps learns to do in one step of DDIM what its teacher does in two. On the grid
- * u = i/N of the cosine process, i = 1 .. N:
+ * A student of N steps learns to make one DDIM step that equals two of its teacher's. On the grid u
+ * = i/N of the cosine process, i = 1 .. N:
  *
  *   z_m  = DDIM(z_t, t -> m),   z_s = DDIM(z_m, m -> s),     of the teacher, m = u - 1/(2N),
  *   x~   = (z_s - (sigma_s/sigma_t) z_t) / (alpha_s - (sigma_s/sigma_t) alpha_t),    s = u - 1/N,

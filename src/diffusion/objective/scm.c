@@ -48,15 +48,16 @@ few_node few__scm_factor(const struct few_loss *l, const struct few_scm_opts *o,
   return o->prior_weight ? d->cos : few_scale(l->g, d->sin, l->spec->sigma_data);
 }
 
-/* The product sigma_d * by * dF/dt, with dF/dt taken along the flow (v, 1). */
+/* Returns sigma_d `by` dF/dt, the derivative of F along the flow, dx_t/dt = v. With `rearrange` the
+ * factor `by` is in the input tangent; otherwise the result is multiplied by it. */
 static few_node scaled_tangent(struct few_loss *l, const struct few_scm_opts *o,
                                const struct few_trig_state *d, few_node F, few_node v,
                                few_node by) {
   few_graph *g = l->g;
   const double sigma = l->spec->sigma_data;
   few_node xin = few_scale(g, d->x, 1 / sigma), dF = FEW_NONE;
-  few_node along_x = v,
-           along_t = few_fill(g, sigma, FEW_SHAPE(l->rows)); /* sigma_d (v/sigma_d, 1) */
+  /* The inputs (x_t/sigma_d, t) have the derivative (v/sigma_d, 1); here it is times sigma_d. */
+  few_node along_x = v, along_t = few_fill(g, sigma, FEW_SHAPE(l->rows));
   if (o->rearrange) {
     along_x = few_mul(g, by, v);
     along_t = few_scale(g, few_reshape(g, by, FEW_SHAPE(l->rows)), sigma);

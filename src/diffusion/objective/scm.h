@@ -49,7 +49,7 @@ few_node few__scm_factor(const struct few_loss *l, const struct few_scm_opts *o,
 /* a(t) df/dt of the student along v. F is its value at d. */
 few_node few__scm_tangent(struct few_loss *l, const struct few_scm_opts *o,
                           const struct few_trig_state *d, few_node F, few_node v);
-/* Add the loss for such a tangent, limited as the options say. */
+/* Adds the loss for such a tangent, limited as the options say. */
 void few__scm_add(struct few_loss *l, const struct few_scm_opts *o, const struct few_trig_state *d,
                   few_node F, few_node tangent);
 

@@ -31,7 +31,7 @@ struct few_snr_opts {
 few_status few__snr_check(few_ctx *ctx, const char *name, const struct few_snr_opts *o);
 /* TrigFlow's time of u [rows], 0 <= u <= 1. */
 few_node few__snr_time(const struct few_loss *l, const struct few_snr_opts *o, few_node u);
-/* Add the weighted squared error of F at time t. No gradient passes to the target. */
+/* Adds the weighted squared error of F at time t. No gradient passes to the target. */
 void few__snr_add(struct few_loss *l, const struct few_snr_opts *o, few_node t, few_node F,
                   few_node target, const char *name, double weight);
 

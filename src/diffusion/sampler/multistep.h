@@ -10,7 +10,7 @@ struct few_multistep {
   double (*weight)(double before, double from, double to); /* factor of q(before) - q(from) */
 };
 
-/* Run all steps. The first step, and steps of weight 0, are DDIM's. */
+/* Runs all steps. The first step, and steps of weight 0, are DDIM's. */
 few_status few__multistep(few_ctx *ctx, struct few_sampling *s, const struct few_multistep *m);
 
 #endif

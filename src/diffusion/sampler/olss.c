@@ -35,7 +35,7 @@ void few__olss_free(few_ctx *ctx, struct few_olss *o) {
   few__free(ctx, o);
 }
 
-/* Set x to the weighted sum of the start and each output so far. */
+/* Sets x to the weighted sum of the start and each output so far. */
 static void combine(struct few_sampling *s, int k, const float *start, const float *F) {
   const struct few_olss *o = s->olss;
   const double *w = o->F + (int64_t)k * o->steps;

@@ -18,7 +18,7 @@ struct few_olss {
   double *rms, *ddim_rms;
 };
 
-/* Create one with all arrays zero; steps >= 1. */
+/* Creates one with all arrays zero; steps >= 1. */
 few_status few__olss_new(few_ctx *ctx, struct few_olss **out, int steps, double sigma_d);
 void few__olss_free(few_ctx *ctx, struct few_olss *o); /* NULL is fine */
 

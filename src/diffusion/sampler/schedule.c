@@ -4,9 +4,8 @@
  * file has two more, with sigma = sigma_d tan t:
  *
  *   logsnr   N levels, equal steps in ln sigma from sigma_max to sigma_min, and then 0, so that the
- *            last step is a denoising one. Where sampling stops early at t_end > 0, that is the
- * last
- *            level instead.
+ *            last step is a denoising one. If sampling stops early at t_end > 0, the last level is
+ *            t_end.
  *   middle   the start, then equal steps from t = `middle`. All published sCM results use it with
  *            two steps and 1.1.
  */

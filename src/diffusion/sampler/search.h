@@ -9,7 +9,8 @@ struct few_search {
   double first;     /* t[0] */
   double last;      /* smallest time allowed: 0 < last < first */
   double tolerance; /* precision of a time, radians */
-  /* Set *out to the metric of samples with these n falling times. It is finite; lower is better. */
+  /* Sets *out to the metric of samples with these n falling times. It is finite; lower is
+   * better. */
   few_status (*value)(void *user, int n, const double *t, double *out);
   void *user;
   int evals; /* out: calls of value */
