@@ -105,8 +105,8 @@ struct few_op_def {
   const char *name;
   int arity;
   unsigned flags;
-  /* Check operands (already known to be valid nodes) and set out->shape and out->type; on a
-   * mistake call few__graph_fail and return false. Pointwise ops leave it NULL. */
+  /* Checks the operands, which are valid nodes, and sets out->shape and out->type. On a mistake it
+   * calls few__graph_fail and returns false. NULL for pointwise ops. */
   bool (*infer)(few_graph *g, struct few_node_data *out);
   /* An existing or simpler node that equals proto, or FEW_NONE. May be NULL. It may use the values
    * of constant operands, but not the operands of an operand: a derivative with respect to that
@@ -144,11 +144,11 @@ few_ctx *few__graph_ctx(const few_graph *g);
 const struct few_node_data *few__node(const few_graph *g, few_node n);
 static inline few_op few__op(const few_graph *g, few_node n) { return few__node(g, n)->op; }
 
-/* Append the node, or return the equal node that exists. Checks the operands, and infers the shape
- * by the op's rule; a source has its type, shape, name and values in `proto`. */
+/* Appends the node, or returns the equal node that exists. Checks the operands, and infers the
+ * shape by the op's rule; a source has its type, shape, name and values in `proto`. */
 few_node few__emit(few_graph *g, const struct few_node_data *proto);
 
-/* Record the first failure; returns FEW_NONE. The message is prefixed with the scope. */
+/* Records the first failure; returns FEW_NONE. The message is prefixed with the scope. */
 FEW_PRINTF(3, 4) few_node few__graph_fail(few_graph *g, few_status st, const char *fmt, ...);
 
 /* "[64,28,28,1]" into a static-size buffer, for messages. */

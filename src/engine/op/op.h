@@ -23,7 +23,7 @@ struct few_shape few__attr_shape(const union few_attr *a);
  * not, the graph fails. */
 bool few__op_shape(few_graph *g, const char *op, struct few_shape shape);
 
-/* Reduce x to the shape of a broadcast operand: the transpose of broadcasting. */
+/* Sums x to the shape of an operand that was broadcast: the transpose of broadcasting. */
 few_node few__unbroadcast(few_graph *g, few_node x, struct few_shape shape);
 /* a + b where FEW_NONE is zero. */
 few_node few__plus(few_graph *g, few_node a, few_node b);

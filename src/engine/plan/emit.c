@@ -62,7 +62,8 @@ static few_status add_pool(struct planning *p, few_node v, int storage) {
   return FEW_OK;
 }
 
-/* Give the root of v a storage if it has none yet: sources when first read, results when made. */
+/* Gives the root of v a storage if it has none yet. A source gets it at its first read, a result
+ * when it is computed. */
 static few_status root_storage(struct planning *p, few_node root) {
   if (p->location[root].storage >= 0) return FEW_OK;
   const struct few_node_data *d = few__node(p->g, root);
@@ -171,7 +172,8 @@ static few_status emit_single(struct planning *p, few_node v) {
   return push(p, &in);
 }
 
-/* Register of operand u within unit: a member before, or a leaf (added when new). */
+/* Finds the register of operand u in a unit: that of an earlier member, or a leaf, which is added
+ * if it is new. */
 static few_status find_register(struct planning *p, struct instruction *in, const struct unit *unit,
                                 int upto, few_node u, few_node *leaf, int16_t *out) {
   u = few__plan_canon(p->g, u);
@@ -232,8 +234,9 @@ out:
   return st;
 }
 
-/* Compute output i in the caller's array. That is possible if the node owns its bytes; else (a
- * source, a view, a node that is two outputs) a copy at the end of the plan writes it there. */
+/* Lets the plan compute output i in the caller's array. That is possible if the node owns its
+ * bytes. Otherwise (a source, a view, a node that is two outputs) a copy at the end of the plan
+ * writes it there. */
 static few_status bind_output(struct planning *p, int i) {
   few_node v = few__plan_canon(p->g, p->out[i]);
   if (few__node(p->g, v)->type != FEW_REAL)

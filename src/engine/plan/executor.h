@@ -12,7 +12,8 @@ few_status few__executor_create(few_ctx *ctx, few_executor **out, int n,
                                 const few_plan *const *plans, struct few_queue *queue);
 void few__executor_free(few_executor *e); /* NULL is fine */
 
-/* Run plan k. The slots and outs of the binding are memory of the host. Never fails on the host. */
+/* Runs plan k. The slots and outs of the binding are memory of the host. Never fails on the
+ * host. */
 few_status few__executor_run(few_executor *e, int k, const struct few_binding *b);
 
 /* Plan k on the device; NULL where plans run on the host. */

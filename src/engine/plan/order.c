@@ -26,7 +26,7 @@ static few_status mark_live(struct planning *p) {
   return FEW_OK;
 }
 
-/* Does node `to` depend on node `from`? seen is scratch, one per node. */
+/* Whether node `to` depends on node `from`. seen[nodes] is scratch. */
 static bool depends(const struct planning *p, few_node to, few_node from, bool *seen) {
   memset(seen + from, 0, (size_t)(to - from + 1) * sizeof *seen);
   seen[to] = true;
@@ -85,7 +85,7 @@ static few_status find_views(struct planning *p) {
   return FEW_OK;
 }
 
-/* Follow views to the node that owns the bytes. A riding attention points to a later node, so this
+/* Follows views to the node that owns the bytes. A riding attention points to a later node, so this
  * runs after all links are known. */
 static void collapse_views(struct planning *p) {
   int n = few_graph_size(p->g);
@@ -130,7 +130,8 @@ static void push_operands(struct walk *w, few_node v, int *top, bool latest_firs
   }
 }
 
-/* Everything that `start` needs and then itself, depth first with an explicit stack. */
+/* Visits everything that `start` needs and then `start` itself, depth first with an explicit
+ * stack. */
 static void visit(struct walk *w, few_node start, bool latest_first) {
   struct planning *p = w->p;
   int top = 0;
@@ -183,7 +184,7 @@ static bool is_light(const struct planning *p, few_node v) {
          op == FEW_OP_NORM_TANGENT;
 }
 
-/* Move light nodes that follow a kernel but do not depend on it before the kernel. The pointwise
+/* Moves light nodes that follow a kernel but do not depend on it before the kernel. The pointwise
  * work of a tangent is listed after the kernel of its value; there it would be too late to fuse
  * with the pointwise work of the value. */
 static few_status float_light_nodes(struct planning *p) {

@@ -13,7 +13,7 @@
 struct few_packed {
   pthread_mutex_t lock;
   pthread_cond_t all_done;
-  uint64_t values; /* that are packed, or being packed; 0: none */
+  uint64_t values; /* few_binding.values of what is packed or being packed; 0: none */
   int next;        /* the next instruction to pack */
   int busy;        /* threads that are packing */
   char *data;

@@ -18,9 +18,9 @@ struct few_planning_opts {
   few_precision precision; /* FEW_E_UNSUPPORTED if the backend lacks it */
 };
 
-/* Plan the computation of out[0..n_out). List the tangent, or the loss that depends on it, first:
- * what out[0] needs is ordered layer by layer. FEW_E_UNSUPPORTED names an op that the backend
- * lacks. The graph may be freed afterwards. */
+/* Makes a plan that computes out[0..n_out). List the tangent, or the loss that depends on it,
+ * first: what out[0] needs is ordered layer by layer. FEW_E_UNSUPPORTED names an op that the
+ * backend lacks. The graph may be freed afterwards. */
 few_status few__plan_create(few_ctx *ctx, few_plan **out_plan, const few_graph *g,
                             const struct few_planning_opts *opts, int n_out, const few_node *out);
 void few__plan_free(few_plan *p); /* NULL is fine */

@@ -1,4 +1,5 @@
-/* norm.c - normalise groups of channels, and the derivative of that (formulas: ref/k_norm.c).
+/* norm.c - normalises groups of channels, and computes the derivative of the normalisation
+ * (formulas: ref/k_norm.c).
  *
  * For images, vector lanes are channels: a first pass over an image computes its statistics
  * (norm.h) and a second pass writes the result. For a single position and wide groups, as in layer

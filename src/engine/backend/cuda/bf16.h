@@ -19,7 +19,7 @@ static inline size_t few__cuda_bf16_bytes(struct few_shape s) {
 
 /* Operand k in bf16: its own memory, or a copy at *room, which is then moved past the copy. */
 const uint16_t *few__cuda_as_bf16(const struct few_call *c, int k, uint16_t **room);
-/* Convert n numbers from f32 to bf16 and back. */
+/* These convert n numbers from f32 to bf16 and back. */
 void few__cuda_to_bf16(struct few_queue *q, const float *x, uint16_t *out, int64_t n);
 void few__cuda_from_bf16(struct few_queue *q, const uint16_t *x, float *out, int64_t n);
 

@@ -1,5 +1,5 @@
-/* norm.cu - normalise groups of channels, and the derivative of that: ref/k_norm.c has the
- * formulas.
+/* norm.cu - normalises groups of channels, and computes the derivative of the normalisation
+ * (formulas: ref/k_norm.c).
  *
  * There are three passes: for the mean, for the mean of squared deviations, and for the values. The
  * second and third find most numbers in the cache. A block has neighbouring groups of one image,

@@ -18,7 +18,7 @@ static inline bool few__by_fours(const void *at, bool bf16, size_t real_size, in
   return width % 4 == 0 && (uintptr_t)at % (4 * (bf16 ? sizeof(uint16_t) : real_size)) == 0;
 }
 
-/* Convert a number from the type in which it is stored, and back. */
+/* These convert a number from the type in which it is stored, and back. */
 static __device__ inline float few__number(uint16_t bits) { return few__from_bf16(bits); }
 template <class real>
 static __device__ inline real few__number(real x) {

@@ -4,8 +4,8 @@
  *
  *     sum over n,p,q,a,b,i,o of  y[n,p,q,o] x[n, p s + a - pad, q s + b - pad, i] w[a,b,i,o]
  *
- * with x = 0 outside. Its derivative with respect to y is conv, to x conv_dx, to w conv_dw. `visit`
- * loops over n,p,q,a,b where x is inside; each kernel has the loops over channels.
+ * with x = 0 outside. Its derivatives with respect to y, x and w are conv, conv_dx and conv_dw. The
+ * function `visit` loops over n,p,q,a,b where x is inside; each kernel has the loops over channels.
  */
 #include "real.h"
 

@@ -1,4 +1,4 @@
-/* k_norm.c - normalise groups of channels, and the derivative of that.
+/* k_norm.c - normalises groups of channels, and computes the derivative of the normalisation.
  *
  * x is [N, .., C]. A group is, for one n, all positions and one of `groups` equal runs of channels.
  * Over each group, with mean m (taken as 0 without `center`) and variance v = mean((x - m)^2),

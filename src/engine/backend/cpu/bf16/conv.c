@@ -1,31 +1,35 @@
 /* conv.c - CONV, CONV_DX and CONV_DW with factors in bf16, without im2col.
  *
- * The images are copied with borders of zeros, W columns wide. With stride s and C channels, tap
- * (i,j) of output pixel (y,x) reads element ((y s + i) W + x s + j) C of the copy. This is the sum
- * of an offset for the pixel and one for the tap. So the pixels of an output row are rows of A
- * (tile.h) with a stride of s C, and the taps are the parts of k.
+ * Images are copied and padded with zeros; a copy is W pixels wide. With stride s and C channels,
+ * tap (i,j) of output pixel (y,x) reads C elements of the copy from ((y s + i) W + x s + j) C on.
+ * This index is the sum of an offset for the pixel and one for the tap. So the pixels of an output
+ * row are rows of A (tile.h), s C elements apart, and the taps are the parts of k.
  *
  *     y    A is the copy of x; B is w, packed by tap.
- *     dx   The same from dy, whose pixels are s apart in the copy, with w rotated by 180 degrees
- *          and its channels exchanged.
+ *     dx   A is a copy of dy, whose pixels are s apart with zeros between them; B is w, rotated by
+ *          180 degrees and with its channels exchanged.
  *     dw   For each tap, the product of x^T, shifted by the tap, and dy, summed over pixels. Pixels
  *          are numbered as in the copy of x, so a shift is an offset. dy is zero at pixels of the
  *          copy that are not output pixels.
  *
- * Tile registers compute groups of 16 rows. To fill them if the stride is 1, all pixels of an image
- * form one sequence of rows, and results in the border are dropped.
+ * Tile registers compute groups of 16 rows. Few output rows have a multiple of 16 pixels. So with
+ * stride 1 all output rows of an image, with the border between them, are computed as one sequence
+ * of pixels, and the results in the border are dropped.
  */
 #include "../conv.h"
 
 #include "product.h"
 #include "widen.h"
 
+/* Matrix units compute layers of at least LEAST channels on each side and at most MOST_TAPS
+ * taps. */
 enum { LEAST = 8, MOST_TAPS = 49 };
-/* Most bytes in a block of copied images, unless one image is larger; for dw, least pixels. */
+/* A block of copied images has at most BLOCK_BYTES bytes, but at least one image. A block of dw has
+ * at least BLOCK_PIXELS pixels, unless the batch has fewer. */
 enum { BLOCK_BYTES = 256 * 1024, BLOCK_PIXELS = 1024 };
 
-/* Copies of images [n,h,w,c]. Each has H x W pixels of cp channels. Pixel (0,0) is at (top, left),
- * and pixels are `spread` apart. */
+/* Copies of images [n,h,w,c]. A copy has H x W pixels of cp channels. Pixel (0,0) of the image is
+ * at (top, left) of the copy, and its neighbours are `spread` pixels apart. */
 struct copies {
   int64_t h, w, c;
   int64_t H, W, cp, top, left, spread;
@@ -122,8 +126,9 @@ struct results {
   float *sums;
 };
 
-/* Writes `count` pixels, beginning with pixel x of output row y of image i. Rows are as wide here
- * as in the copy; pixels from ow on lie in the border and are dropped. */
+/* Writes the sums of `count` consecutive pixels, from pixel x of row y of image i on, as output
+ * channels j and up. Rows have the width of the copy here; pixels with x >= ow lie in the border
+ * and are dropped. */
 static void put_pixels(const struct conv *s, const struct results *r, int64_t i, int64_t y,
                        int64_t x, int64_t count, int64_t j) {
   const int64_t n = min_of(BF16_N, s->co - j);
@@ -184,9 +189,9 @@ static void conv(const struct conv *s, const struct few_call *c) {
 struct dw {
   struct copies x, y;
   int64_t n, ci, co, kh, kw, block;
-  int64_t rows;   /* ci rounded up to whole groups */
-  int64_t pixels; /* in a block: k of a tile */
-  int64_t length; /* of a row of x: the pixels, and those beyond that taps read */
+  int64_t rows;   /* ci, rounded up to a multiple of BF16_ROWS */
+  int64_t pixels; /* pixels of a block, rounded up to a multiple of BF16_K */
+  int64_t length; /* length of a row of x: the pixels, and those after them that taps read */
   size_t copies, turned, panels, sums;
 };
 
@@ -278,10 +283,11 @@ static void dw(const struct dw *s, const struct few_call *c) {
 
 /* ---- The ops ---- */
 
-/* Whether the layer is computed by the units. Layers with few channels on one side are computed in
- * f32, since they take little time. For all others tile registers are fastest. Dot products of
- * pairs are twice as fast as f32, but Winograd saves more than half of the products, and so do the
- * gradients of strided layers in f32, which skip the zeros between pixels. */
+/* Whether matrix units compute the layer in bf16; otherwise it is computed in f32. Layers with few
+ * channels on one side take little time in f32. For all other layers tile registers are fastest.
+ * Dot products of pairs are only twice as fast as f32. So they are not used where f32 needs less
+ * than half of the products: for 3x3 kernels of stride 1, by Winograd, and for the gradients of
+ * strided layers, which in f32 skip the zeros between pixels. */
 static bool with_units(const struct few_conv *v, few_op op) {
   if (v->n == 0 || v->oh < 1 || v->ow < 1 || v->h == 0 || v->w == 0) return false;
   if (v->ci < LEAST || v->co < LEAST || v->kh * v->kw > MOST_TAPS) return false;
