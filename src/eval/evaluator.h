@@ -31,7 +31,7 @@ struct few_eval_cost {
 };
 few_status few__evaluator_cost(const few_evaluator *e, struct few_eval_cost *out);
 
-/* Sample the model at these times from the next run on. Borrowed. */
+/* Samples the model at these times from the next run on. Borrowed. */
 void few__evaluator_set_times(few_evaluator *e, int n, const double *times);
 
 /* Measure. Only the first run reads the reference. After a failure or a cancellation it may be

@@ -33,8 +33,8 @@ struct few_evaluator {
   unsigned measured; /* bit i: metric i of the first set is measured */
 };
 
-/* Validate the options, open what they name, choose the metrics. Nothing is sampled. `metrics`
- * false: only the reference is opened, to be saved. */
+/* Validates the options, opens what they name, and chooses the metrics. Nothing is sampled.
+ * `metrics` false: only the reference is opened, to be saved. */
 few_status few__eval_resolve(few_evaluator *e, bool metrics);
 
 #endif

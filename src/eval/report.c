@@ -109,7 +109,7 @@ static void put_number(struct few_json *j, const struct few_eval_report *r,
   few__json_close(j);
 }
 
-/* Put where the shares of the classes come from, and the number of samples of each class. */
+/* Puts where the shares of the classes come from, and the number of samples of each class. */
 static void put_labels(struct few_json *j, const struct few_eval_report *r) {
   few__json_put_string(j, "labels", r->labels);
   few__json_open(j, "label_counts", '[');

@@ -18,11 +18,11 @@ struct few_report_inside {
 };
 
 few_status few__report_create(few_ctx *ctx, struct few_report_inside **out, int seeds);
-/* Copy a text into the report. */
+/* Copies a text into the report. */
 few_status few__report_text(struct few_report_inside *r, const char **out, const char *text);
-/* Add a value of seed number `seed`. Each seed has the same values in the same order. */
+/* Adds a value of seed number `seed`. Each seed has the same values in the same order. */
 void few__report_add(struct few_report_inside *r, int seed, const struct few_metric_value *v);
-/* Compute means and errors over seeds, and rename fd and sfd with features of Inception. */
+/* Computes means and errors over seeds, and renames fd and sfd if the features are Inception's. */
 void few__report_end(struct few_report_inside *r);
 
 #endif

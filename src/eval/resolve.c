@@ -164,7 +164,7 @@ static double apart(int64_t n, const int64_t *a, const int64_t *b, double *chanc
   return sum;
 }
 
-/* Warn if the images have other class shares than the reference. */
+/* Warns if the images have other class shares than the reference. */
 static few_status warn_of_shares(const few_evaluator *e) {
   const struct few_source *s = e->source, *r = e->reference;
   const int64_t *count = r->saved ? r->saved->class_counts : r->counts;
@@ -278,7 +278,7 @@ static few_status check_enough(const few_evaluator *e, const struct few_metric_d
                    n < s->n ? " (--keep): keep more" : ": give more, or leave it out (--metrics)");
 }
 
-/* Map the source's classes to the classifier's numbers, if the two have the same classes. */
+/* Maps the source's classes to the classifier's numbers, if the two have the same classes. */
 static few_status match_classifier(few_evaluator *e) {
   const struct few_classes from = few__source_classes(e->source);
   const int64_t n = e->source->classes;

@@ -130,8 +130,8 @@ static few_status open_model(struct few_source *s, const struct few_eval_opts *o
   return s->points ? FEW_OK : FEW_NEW(s->ctx, &s->values, FEW_SOURCE_CHUNK * s->h * s->w * s->c);
 }
 
-/* Choose the class shares. FEW_LABEL_EACH: equal. FEW_LABEL_SHARES: those of the reference, or else
- * of the training data, or else equal. */
+/* Chooses the class shares. FEW_LABEL_EACH: equal. FEW_LABEL_SHARES: those of the reference, or
+ * else of the training data, or else equal. */
 static few_status choose_shares(struct few_source *s, const struct few_source *r,
                                 const int32_t *map) {
   const struct few_shares own = few__model_shares(s->model);

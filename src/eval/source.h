@@ -53,19 +53,19 @@ few_status few__source_open(few_ctx *ctx, struct few_source **out,
                             const struct few_source_opts *opts);
 /* The classes of the source; n 0: it has no labels. */
 struct few_classes few__source_classes(const struct few_source *s);
-/* Choose the images: all (FEW_LABEL_SHARES, FEW_LABEL_EACH), those of one class, or samples without
- * labels (FEW_LABEL_NONE). Must be called once before images are read. `reference` may be NULL.
- * `map` has the model's class for each class of the reference; NULL: the reference's shares are not
- * used. */
+/* Chooses the images: all (FEW_LABEL_SHARES, FEW_LABEL_EACH), those of one class, or samples
+ * without labels (FEW_LABEL_NONE). Must be called once before images are read. `reference` may be
+ * NULL. `map` has the model's class for each class of the reference; NULL: the reference's shares
+ * are not used. */
 few_status few__source_select(struct few_source *s, int label, const struct few_source *reference,
                               const int32_t *map);
 void few__source_free(struct few_source *s); /* NULL is fine */
-/* Append the text of few_eval_report.settings. */
+/* Appends the text of few_eval_report.settings. */
 few_status few__sampling_text(few_ctx *ctx, const struct few_sample_opts *o, struct few_text *out);
 /* The name for reports, borrowed; statistics have the name of their set. */
 const char *few__source_name(const struct few_source *s);
 
-/* Read images first .. first + n - 1 of the samples of a seed, or of the data set: bytes
+/* Reads images first .. first + n - 1 of the samples of a seed, or of the data set: bytes
  * [n][h][w][c], or points [n][c], and labels [n], -1 for none. n is at most FEW_SOURCE_CHUNK. */
 few_status few__source_read(struct few_source *s, uint64_t seed, int64_t first, int64_t n,
                             uint8_t *pixels, float *points, int32_t *labels);

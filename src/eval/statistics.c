@@ -16,7 +16,7 @@ enum { VERSION = 1, MAX_SIDE = 1 << 16, MAX_CLASSES = 1 << 20 };
 
 /* ---- writing ---- */
 
-/* Put the count of each class and, if all classes have names, the names. */
+/* Puts the count of each class and, if all classes have names, the names. */
 static void put_classes(struct few_json *j, const struct few_statistics *s) {
   const struct few_classes *c = &s->classes;
   if (!c->n) return;
@@ -105,7 +105,7 @@ static const char *class_name(const void *names, int64_t label) {
   return json_string_value(json_array_get(names, (size_t)label));
 }
 
-/* Read class counts and names. Older files have none. */
+/* Reads class counts and names. Older files have none. */
 static few_status read_classes(struct few_statistics *s) {
   json_t *counts, *names;
   if (!json_object_get(s->head, "class_counts")) return FEW_OK;
@@ -155,7 +155,7 @@ static few_status read_head(struct few_statistics *s) {
   return read_size(s);
 }
 
-/* Find and check a tensor of finite numbers. If rows or columns is 0, any number is valid. */
+/* Finds and checks a tensor of finite numbers. If rows or columns is 0, any number is valid. */
 static few_status check_tensor(const struct few_statistics *s, const char *name,
                                enum few_store store, int rank, int64_t rows, int64_t columns,
                                const struct few_st_tensor **out) {

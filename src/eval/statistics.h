@@ -25,7 +25,7 @@ struct few_statistics {
   struct few_st file;
 };
 
-/* Write the file, whole or not at all. n, dim, spatial, kept and the contents come from the set,
+/* Writes the file, whole or not at all. n, dim, spatial, kept and the contents come from the set,
  * which must have moments and rows; the other members from `head`. */
 few_status few__statistics_write(const struct few_statistics *head, const few_eval_set *set,
                                  const char *path);
@@ -40,7 +40,7 @@ void few__statistics_free(struct few_statistics *s); /* NULL is fine */
 /* FEW_E_INVALID if the features differ, or if fewer rows were kept than `keep`. */
 few_status few__statistics_check(const struct few_statistics *s,
                                  const struct few_features_info *info, int64_t keep);
-/* Fill a new set, which was created with the n, dim and spatial of the statistics. */
+/* Fills a new set, which was created with the n, dim and spatial of the statistics. */
 few_status few__statistics_fill(const struct few_statistics *s, few_eval_set *set);
 
 #endif

@@ -16,9 +16,9 @@ struct few_feed {
   size_t left;
 };
 
-/* Open a file, or a pipe as in few__file_read. After a failure there is nothing to close. */
+/* Opens a file, or a pipe as in few__file_read. After a failure there is nothing to close. */
 few_status few__feed_open(few_ctx *ctx, struct few_feed *s, const char *path);
-/* Read from n bytes in memory, which must outlive the feed. Needs no few__feed_close. */
+/* Reads from n bytes in memory, which must outlive the feed. Needs no few__feed_close. */
 void few__feed_memory(few_ctx *ctx, struct few_feed *s, const char *place, const void *bytes,
                       size_t n);
 void few__feed_close(struct few_feed *s);
@@ -26,10 +26,10 @@ void few__feed_close(struct few_feed *s);
 /* FEW_E_FORMAT if the file has more than max_bytes. */
 few_status few__feed_limit(const struct few_feed *s, size_t max_bytes);
 
-/* Read the next n bytes. FEW_E_FORMAT if the file has fewer. */
+/* Reads the next n bytes. FEW_E_FORMAT if the file has fewer. */
 few_status few__feed_read(struct few_feed *s, void *out, size_t n);
-/* Get the first bytes without consuming them: at most FEW_FEED_PEEK, before any other call.
- * *n is smaller if the file is shorter. */
+/* Returns the first bytes without consuming them: at most FEW_FEED_PEEK, before any other call. *n
+ * is smaller if the file is shorter. */
 enum { FEW_FEED_PEEK = 4096 };
 few_status few__feed_peek(struct few_feed *s, const uint8_t **at, size_t *n);
 /* The next bytes, as many as the buffer has; *n is 0 at the end. Borrowed until the next call. */

@@ -12,7 +12,7 @@ few_status few__file_read(few_ctx *ctx, char **out, size_t *n, const char *path,
 /* FEW_E_IO if a path is not a regular file. For readers that open the file themselves, or twice. */
 few_status few__file_check(few_ctx *ctx, const char *path);
 
-/* Write a file atomically: at any time PATH has either the old content or all of the new content.
+/* Writes a file atomically: at any time PATH has either the old content or all of the new content.
  * The bytes are written to a temporary file in the same directory (.few-<random>.tmp), flushed to
  * the disk and read back; then the file is renamed. A replaced file keeps its mode; a new one has
  * the mode of the umask. A symbolic link is followed. A PATH that is not a regular file (a pipe,
@@ -28,7 +28,7 @@ few_status few__writer_end(few_writer *w, few_status st);
 
 few_status few__file_write(few_ctx *ctx, const char *path, const void *bytes, size_t n);
 
-/* Remove temporaries that a killed process left in a directory ("" is the current one), or in the
+/* Removes temporaries that a killed process left in a directory ("" is the current one), or in the
  * directory of `path`. Temporaries that are being written stay. A directory that cannot be read is
  * left unchanged. */
 void few__sweep_dir(const char *dir);

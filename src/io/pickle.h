@@ -43,7 +43,7 @@ struct few_pickle {
   int root;
 };
 
-/* Read one pickle; *used = its length in bytes. `bytes` must outlive *out. *out is zeroed on
+/* Reads one pickle; *used = its length in bytes. `bytes` must outlive *out. *out is zeroed on
  * failure. */
 few_status few__pickle_parse(few_ctx *ctx, struct few_pickle *out, const char *place,
                              const void *bytes, size_t n, size_t *used);

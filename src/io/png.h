@@ -25,7 +25,7 @@ few_status few__png_read(few_ctx *ctx, struct few_image *out, const char *path, 
 few_status few__png_parse(few_ctx *ctx, struct few_image *out, const char *place, const void *bytes,
                           size_t n, int channels, int max_side);
 
-/* Encode a grey, RGB or RGBA image of 8 bits. The same image and text give the same bytes with the
+/* Encodes a grey, RGB or RGBA image of 8 bits. The same image and text give the same bytes with the
  * same zlib. *out is yours. few__png_write is atomic. */
 few_status few__png_encode(few_ctx *ctx, uint8_t **out, size_t *n, const struct few_image *im,
                            const struct few_png_text *text, int n_text);

@@ -30,7 +30,7 @@ bool few__store_from_name(enum few_store *out, const char *name);
 bool few__store_count(enum few_store s, int rank, const int64_t *dim, int64_t *count,
                       size_t *bytes);
 
-/* Convert n elements of any type. `in` need not be aligned; in and out must not overlap. Integers
+/* Converts n elements of any type. `in` need not be aligned; in and out must not overlap. Integers
  * above 2^24 (f32) or 2^53 (f64) are rounded. */
 void few__store_to_f32(enum few_store s, const void *in, int64_t n, float *out);
 void few__store_to_f64(enum few_store s, const void *in, int64_t n, double *out);

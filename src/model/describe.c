@@ -105,7 +105,7 @@ static void put_guidance(struct few_json *j, const few_model *m) {
   few__json_close(j);
 }
 
-/* Put whether training had rows without a label, unless the model has no classes or it is not
+/* Puts whether training had rows without a label, unless the model has no classes or it is not
  * known. */
 static void put_unlabelled(struct few_json *j, const struct few_net_spec *s) {
   if (!s->classes || s->unlabelled == FEW_UNKNOWN) return;
@@ -217,7 +217,7 @@ static few_status read_process(struct reading *r, struct few_net_spec *s) {
   return few__fail_in(r->ctx, FEW_E_UNSUPPORTED, "%s: `predicts`", r->place);
 }
 
-/* Set *out, zeroed memory of options_size, to the defaults, then to the options in the file. */
+/* Sets *out, zeroed memory of options_size, to the defaults, then to the options in the file. */
 static few_status read_options(struct reading *r, const struct few_net_def *net, json_t *part,
                                void *out) {
   json_t *options, *value;
@@ -307,7 +307,7 @@ static few_status read_word(struct reading *r, const json_t *object, const char 
   return FEW_OK;
 }
 
-/* Read lists of means and scales, with one number for each coordinate or channel. */
+/* Reads lists of means and scales, with one number for each coordinate or channel. */
 static few_status read_scales(struct reading *r, few_model *m) {
   json_t *list[2];
   FEW_TRY(few__json_array(r->ctx, r->place, r->data, "mean", &list[0]));

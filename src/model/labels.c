@@ -2,9 +2,9 @@
  * position (2 j + 1)/(2 c_k), and the series is in the order of positions; of equal positions, the
  * class with the lower number comes first. After `total` seats, at position 1, the series repeats.
  *
- * A heap has the next seat of each class. It does not have to start at seat 0. A little before
- * `first`, class k has had about c_k first/total seats. Every seat that is uncertain because of
- * rounding comes before `first`, so it does not matter.
+ * A heap has the next seat of each class. The series need not be computed from sample 0. A little
+ * before sample `first`, class k has had about c_k first/total seats, and the heap starts there.
+ * Seats that are uncertain because of rounding come before `first`, so they do not matter.
  */
 #include "labels.h"
 
@@ -38,7 +38,7 @@ static int32_t take(struct seat *heap, int64_t n) {
   return (int32_t)label;
 }
 
-/* Fill the heap with the classes that occur, each just before its seat number c_k x. */
+/* Fills the heap with the classes that occur, each just before its seat number c_k x. */
 static int64_t fill(const struct few_shares *s, double x, struct seat *heap, int64_t *sum) {
   int64_t n = 0;
   *sum = 0;

@@ -69,7 +69,7 @@ few_status few__model_create(few_ctx *ctx, few_model **out, const struct few_net
 few_status few__model_declare(few_ctx *ctx, few_model **out, const struct few_net_def *net,
                               const void *opts, const struct few_net_spec *spec);
 
-/* Append the description that goes into the file (docs/format.md, section 4). */
+/* Appends the description that goes into the file (docs/format.md, section 4). */
 few_status few__model_describe(const few_model *m, struct few_text *out);
 /* A model without values from a description; `place` names it in messages. */
 few_status few__model_from_description(few_ctx *ctx, few_model **out, const char *place,
@@ -87,7 +87,7 @@ struct few_data_scale few__model_scale(const few_model *m, int64_t k);
 /* The scales of all coordinates or channels, [spec.c], in memory of ctx. */
 few_status few__model_scales(few_ctx *ctx, const few_model *m, struct few_data_scale **out);
 bool few__model_same_scale(const few_model *a, const few_model *b);
-/* Give m the scale of another model. */
+/* Gives m the scale of another model. */
 few_status few__model_take_scale(few_model *m, const few_model *from);
 
 /* Its classes. `whose` names the model in messages. */
@@ -103,7 +103,7 @@ struct few_shares few__model_shares(const few_model *m);
 /* The inputs "x", "t", "label", "guidance" and "step_size" of `rows` rows, as few_model_graph has
  * them. */
 struct few_net_input few__model_inputs(const few_model *m, few_graph *g, int64_t rows);
-/* Add the network to the graph. The names of its parameters get the prefix, such as "teacher:";
+/* Adds the network to the graph. The names of its parameters get the prefix, such as "teacher:";
  * `training` turns dropout on. */
 few_node few__model_trace(const few_model *m, few_graph *g, const char *prefix, bool training,
                           const struct few_net_input *in);
@@ -117,12 +117,12 @@ static inline bool few__model_classifies(const few_model *m) { return m->net->fe
 few_node few__model_features(const few_model *m, few_graph *g, const char *prefix,
                              const struct few_net_input *in);
 
-/* Bind each parameter of `plan` whose name starts with `prefix` to these values; NULL: the model's
+/* Binds each parameter of `plan` whose name starts with `prefix` to these values; NULL: the model's
  * own. */
 void few__model_bind(const few_model *m, const few_plan *plan, const char *prefix,
                      const float *values, const void **slots);
 
-/* Set live[v] for each node on which y depends. live[few_graph_size(g)] is all false before. */
+/* Sets live[v] for each node on which y depends. live[few_graph_size(g)] is all false before. */
 void few__model_reach(const few_graph *g, few_node y, bool *live);
 
 #endif

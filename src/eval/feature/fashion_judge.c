@@ -1,9 +1,9 @@
 /* fashion-judge - a second classifier of Fashion-MNIST (recipes/fashion-judge.ini). Its widths,
  * depth, groups and seed differ from those of `fashion`.
  *
- * Settings that are chosen with the features of one network may only look better to that network.
- * Lengths of training, times and recipes were chosen with `fashion`. No setting was chosen with
- * this network, so a result is credible if both show it.
+ * A setting that was chosen with the features of one network may be better only by the features of
+ * that network. Lengths of training, times and recipes were chosen with `fashion`. No setting was
+ * chosen with this network, so a result is credible if both networks show it.
  */
 #include "net.h"
 

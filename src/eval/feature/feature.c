@@ -308,7 +308,7 @@ static void feed(const struct job *j, struct worker_state *s, int64_t start, int
                     s->x + i * net->h * net->w * net->c);
 }
 
-/* Run the plan on the rows that are filled in. */
+/* Runs the plan on the rows that are filled in. */
 static void compute(const struct job *j, struct worker_state *s, int64_t start) {
   const few_features *f = j->f;
   const int64_t rows = chunk_rows(j, start), fed = f->net.h * f->net.w * f->net.c;

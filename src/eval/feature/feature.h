@@ -31,10 +31,11 @@ void few__features_free(few_features *f); /* NULL is fine */
 /* Borrowed; few__features_fit may change dim. */
 const struct few_features_info *few__features_info(const few_features *f);
 
-/* Set the size of the images. FEW_E_INVALID if the network does not take them. run calls it too. */
+/* Sets the size of the images. FEW_E_INVALID if the network does not take them. run calls it
+ * too. */
 few_status few__features_fit(few_features *f, int64_t h, int64_t w, int64_t c);
 
-/* Compute rows[n][dim], logits[n][classes] and spatial[n][spatial] of n uint8 NHWC images of one
+/* Computes rows[n][dim], logits[n][classes] and spatial[n][spatial] of n uint8 NHWC images of one
  * size; the last two may be NULL. The bits of a row depend only on its image, not on other images,
  * the grouping into calls, or the number of workers. */
 few_status few__features_run(few_features *f, int64_t n, int64_t h, int64_t w, int64_t c,

@@ -14,7 +14,7 @@ enum { NAME = sizeof((struct few_feature_array){0}.name), TAPS = 9 };
 
 /* ---- arrays ---- */
 
-/* Keep `values` under this name, and return the node that reads them. Takes ownership of them. */
+/* Keeps `values` under this name, and returns the node that reads them. Takes ownership of them. */
 static few_node array(struct few_feature_net *net, const char *name, struct few_shape shape,
                       float *values) {
   few_status st = FEW_GROW(net->ctx, &net->arrays, net->arrays.n + 1);
@@ -61,7 +61,7 @@ static few_status fold(struct few_feature_net *net, const struct few_feature_con
   return st;
 }
 
-/* Read the kernel, OIHW, as HWIO times scale[o], and the shift. */
+/* Reads the kernel, OIHW, as HWIO times scale[o], and the shift. */
 static few_status read_conv(struct few_feature_net *net, const struct few_feature_conv *v,
                             int64_t in, float **kernel, float **shift) {
   const int64_t dim[4] = {v->out, in, v->kh, v->kw}, taps = (int64_t)v->kh * v->kw;

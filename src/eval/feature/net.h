@@ -21,9 +21,9 @@ struct few_feature_def {
   int64_t h, w, c;     /* size of the network's input; 0: that of the image */
   bool fixed;          /* images must have this size: they are not resized */
   int rows;            /* images per replay */
-  /* Read `path` into `net`; NULL: few__weights_read. */
+  /* Reads `path` into `net`; NULL: few__weights_read. */
   few_status (*open)(struct few_feature_net *net, const char *path);
-  /* Turn one image of h x w x c bytes into the network's input x. NULL if `build` is NULL. */
+  /* Turns one image of h x w x c bytes into the network's input x. NULL if `build` is NULL. */
   void (*prepare)(const struct few_feature_net *net, int64_t h, int64_t w, int64_t c,
                   const uint8_t *image, float *x);
   /* out: rows [R,d], logits [R,classes] or FEW_NONE, spatial [R,..] or FEW_NONE. */
@@ -51,7 +51,7 @@ struct few_feature_net {
   char hash[FEW_SHA256_TEXT], resize[64], trained_on[160];
 };
 
-/* Open with weights that were read already. Takes ownership of them, also on failure. */
+/* Opens with weights that were read already. Takes ownership of them, also on failure. */
 few_status few__features_open_weights(few_ctx *ctx, few_features **out, const char *name,
                                       struct few_weights *weights);
 

@@ -48,7 +48,7 @@ static void copy(float *to, int64_t i, const float *from, int64_t item, int64_t 
   if (to) memcpy(to + i * d, from + item * d, (size_t)d * sizeof *to);
 }
 
-/* Fill `part` with half number r of the images that are held: the first half of a permutation. */
+/* Fills `part` with half number r of the images that are held: the first half of a permutation. */
 static few_status fill(const struct bootstrap *b, int r, few_eval_set *part) {
   const few_eval_set *s = b->whole->set;
   int64_t n = 0;

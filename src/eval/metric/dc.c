@@ -4,9 +4,9 @@
  *   coverage   share of the reference balls that contain a sample
  *
  * The ball of a reference row reaches to its k-th neighbour (k = 5), without its surface, as in the
- * authors' package prdc. An outlier of the reference has a huge ball. For precision, one such ball
- * around a sample is enough; for density, it counts only 1/k. Density may exceed 1. Two large sets
- * of the same distribution and size have density 1 and coverage 1 - 2^-k.
+ * authors' package prdc. An outlier of the reference has a huge ball. For precision, a sample
+ * counts fully if it lies in one such ball; for density, it counts only 1/k. Density may exceed 1.
+ * Two large sets of the same distribution and size have density 1 and coverage 1 - 2^-k.
  */
 #include <math.h>
 

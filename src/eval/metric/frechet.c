@@ -45,7 +45,7 @@ static few_status no_solution(few_ctx *ctx, const char *what, int64_t d, int inf
                    what, (long long)d, (long long)d, info);
 }
 
-/* Decompose cov = Q L Q^T. On return row i of `cov` is q_i. */
+/* Decomposes cov = Q L Q^T. On return row i of `cov` is q_i. */
 static few_status eigen(few_ctx *ctx, int64_t d, double *cov, double *value) {
   const int n = (int)d;
   int int_size, *ints = NULL;

@@ -3,7 +3,8 @@
  *
  * Rows are in panels of 8: element k of row i is panels[(i / 8) * 8 * k_count + 8 k + i % 8]. Rows
  * past the last are zero. A sum runs over k in fixed blocks, so the bits of an inner product do not
- * depend on the position of its rows. For two equal rows it equals the square of each exactly.
+ * depend on the position of its rows. The inner product of two equal rows is exactly that of each
+ * row with itself.
  */
 #ifndef FEW_SRC_METRIC_GRAM_H
 #define FEW_SRC_METRIC_GRAM_H

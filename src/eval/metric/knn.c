@@ -49,7 +49,7 @@ static void norms(void *user, int64_t p, int worker) {
     a->self->norm[p * FEW_PANEL + i] = product[i * FEW_PANEL + i];
 }
 
-/* Insert x into the k smallest, which are in rising order. */
+/* Inserts x into the k smallest, which are in rising order. */
 static void insert(double *nearest, int k, double x) {
   int i = k - 1;
   if (!(x < nearest[i])) return;
@@ -98,7 +98,8 @@ static bool in_ball(double distance, double radius, bool closed) {
   return distance < radius || (closed && distance == radius);
 }
 
-/* Count for one real row and samples first .. first + n - 1, whose squared distances are x. */
+/* Updates the counts of one real row with samples first .. first + n - 1, at squared distances
+ * x. */
 static void count_row(struct knn *a, int64_t real, int64_t first, int64_t n, const double *x,
                       int worker, bool recalled[FEW_KNN_RULES], int64_t pairs[FEW_KNN_RULES]) {
   for (int r = 0; r < a->job->rules; r++) {

@@ -39,7 +39,7 @@ struct few_knn_rule few__metric_rule(const struct few_metric_opts *o, int rule);
 /* "k 3, closed balls" */
 void few__metric_rule_text(char how[FEW_METRIC_HOW], const struct few_metric_opts *o, int rule);
 
-/* Estimate standard errors over the images of in->set, which was made with `hold`, from
+/* Estimates standard errors over the images of in->set, which was made with `hold`, from
  * `replicates` halves. Sets the error of value[i][v] for each metric i whose bit of `wanted` is
  * set, and no other member. */
 few_status few__bootstrap(few_ctx *ctx, const struct few_metric_input *in, unsigned wanted,

@@ -66,7 +66,7 @@ void few__moments_free(few_moments *m) {
   few__free(m->ctx, m);
 }
 
-/* Write columns 8 p .. 8 p + 7 of the block, minus their means, as panel p. */
+/* Writes columns 8 p .. 8 p + 7 of the block, minus their means, as panel p. */
 static void centre(void *user, int64_t p, int worker) {
   few_moments *m = user;
   const int64_t rows = m->held, first = p * FEW_PANEL;
@@ -84,7 +84,7 @@ static void centre(void *user, int64_t p, int worker) {
           j < width ? (double)m->waiting[r * m->d + first + j] - m->block_mean[first + j] : 0;
 }
 
-/* Merge the block into rows 8 p .. 8 p + 7 of the lower half of M. */
+/* Merges the block into rows 8 p .. 8 p + 7 of the lower half of M. */
 static void merge_rows(void *user, int64_t p, int worker) {
   few_moments *m = user;
   const int64_t d = m->d, wide = (p + 1) * FEW_PANEL, rows = m->held;

@@ -25,7 +25,7 @@ void few__moments_covariance(const few_moments *m, double *out);
 
 /* sum (x - mean)(x - mean)^T, [d][d]; only the lower half is filled. */
 const double *few__moments_sums(const few_moments *m);
-/* Set new moments to the state of others that have ended: n rows, mean [d] and sums [d][d]. */
+/* Sets new moments to the state of others that have ended: n rows, mean [d] and sums [d][d]. */
 void few__moments_restore(few_moments *m, int64_t n, const double *mean, const double *sums);
 
 #endif

@@ -110,7 +110,7 @@ static void hold(few_eval_set *s, int64_t slot, const float *row, const float *l
   s->held_labels[slot] = label ? *label : -1;
 }
 
-/* Add the softmax of a row to its split. */
+/* Adds the softmax of a row to its split. */
 static void add_marginal(few_eval_set *s, int64_t place, const float *logit) {
   struct few_eval_set_split *t = &s->split[place * s->o.splits / s->o.n];
   const int64_t classes = s->o.classes;

@@ -42,15 +42,15 @@ few_status few__eval_set_create(few_ctx *ctx, few_eval_set **out, few_workers *w
                                 const struct few_eval_set_opts *o);
 void few__eval_set_free(few_eval_set *s); /* NULL is fine */
 
-/* Add the next n images. Arrays that the set does not need may be NULL. FEW_E_FORMAT for a value
+/* Adds the next n images. Arrays that the set does not need may be NULL. FEW_E_FORMAT for a value
  * that is not finite; the message names it. The result does not depend on how images are grouped
  * into calls. */
 few_status few__eval_set_add(few_eval_set *s, int64_t n, const float *rows, const float *logits,
                              const float *spatial, const int32_t *labels);
 void few__eval_set_end(few_eval_set *s); /* after all o.n images */
 
-/* Write and read row `slot` of the kept rows. A set that is restored from a file is filled only by
- * few__eval_set_keep and few__moments_restore. */
+/* These write and read row `slot` of the kept rows. A set that is restored from a file is filled
+ * only by few__eval_set_keep and few__moments_restore. */
 void few__eval_set_keep(few_eval_set *s, int64_t slot, const float *row);
 void few__eval_set_kept(const few_eval_set *s, int64_t slot, float *row);
 

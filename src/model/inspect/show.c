@@ -39,7 +39,7 @@ static const char *place(const char *scope) {
 
 /* ---- The description ---- */
 
-/* Add the network's options, "key = value; ...", on as many lines as needed. */
+/* Adds the network's options, "key = value; ...", on as many lines as needed. */
 static void add_options(struct showing *s) {
   enum { COLUMNS = 96, INDENT = 12 };
   size_t line = 0;
@@ -84,7 +84,7 @@ static void add_spec(struct showing *s) {
   few__text_add(s->ctx, s->out, ", sigma_data %g\n", p->sigma_data);
 }
 
-/* Add the training items of each class, and whether training had rows without a label. */
+/* Adds the training items of each class, and whether training had rows without a label. */
 static void add_labels(struct showing *s) {
   static const char *const rows[] = {"", "none without a label", "some without a label"};
   const few_model *m = s->m;

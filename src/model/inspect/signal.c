@@ -119,7 +119,8 @@ static few_status find_blocks(struct signal *s) {
   return FEW_OK;
 }
 
-/* Take one derivative for each block, since a derivative treats its variables as independent. */
+/* Builds a separate derivative for each block, since one derivative treats all its variables as
+ * independent. */
 static few_status differentiate(struct signal *s) {
   few_node w = few_randn(s->g, FEW_RNG_CHECK, few_node_shape(s->g, s->y));
   for (int i = 0; i < s->n; i++) {

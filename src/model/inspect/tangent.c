@@ -1,5 +1,5 @@
-/* tangent.c - measures the size of df/dt at different times, by both forms of the tangent that
- * training uses. */
+/* tangent.c - measures the size of df/dt at different times, with each of the two forms of the
+ * tangent that training can use. */
 #include <math.h>
 
 #include "base/rng.h"
@@ -111,7 +111,7 @@ static double time_of(const struct few_tangent_bin *b, int64_t k) {
   return b->from + (b->to - b->from) * ((double)k + 0.5) / (double)b->rows;
 }
 
-/* Fill in x, t and the directions of the tangents for rows first .. first + R - 1 of a bin. Rows
+/* Fills in x, t and the directions of the tangents for rows first .. first + R - 1 of a bin. Rows
  * after the bin's last row repeat its time and are ignored. */
 static few_status fill(struct study *s, const struct few_tangent_bin *b, int bin, int64_t first) {
   struct few_data_stream stream = FEW_DATA_STREAM_INIT;
@@ -150,7 +150,7 @@ static few_status fill(struct study *s, const struct few_tangent_bin *b, int bin
   return FEW_OK;
 }
 
-/* Add one row to the sums of its bin, in units of sigma_d. */
+/* Adds one row to the sums of its bin, in units of sigma_d. */
 static void add_row(struct study *s, struct few_tangent_bin *b, int64_t i) {
   const int64_t d = s->d;
   const double t = (double)s->in[IN_T][i];

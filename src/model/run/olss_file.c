@@ -37,7 +37,7 @@ static few_status bad(few_ctx *ctx, const char *path, const char *what) {
   return few__fail(ctx, FEW_E_FORMAT, "%s: %s: make it again with few olss", path, what);
 }
 
-/* Read a list of n numbers. */
+/* Reads a list of n numbers. */
 static few_status take(few_ctx *ctx, const char *path, const json_t *list, int n, double *out) {
   if (!json_is_array(list) || json_array_size(list) != (size_t)n)
     return bad(ctx, path, "a list is missing or has another length");

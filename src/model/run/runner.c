@@ -174,7 +174,7 @@ void few_runner_free(few_runner *r) {
   few__free(r->ctx, r);
 }
 
-/* Make the plan, and workers for this many chunks, unless they exist. */
+/* Makes the plan, and workers for this many chunks, unless they exist. */
 static few_status prepare(few_runner *r, enum few_forward_plan which, int64_t chunks) {
   const struct few_backend *backend = few__backend_of(r->ctx);
   const few_precision precision = (few_precision)few__ctx_precision(r->ctx);
@@ -205,8 +205,8 @@ struct job {
   enum few_forward_plan which;
 };
 
-/* Copy rows start .. start + rows - 1 to the worker, and pad them to R rows. The results of padding
- * are dropped; its time only has to be one at which the network is finite. */
+/* Copies rows start .. start + rows - 1 to the worker, and pads them to R rows. The results of
+ * padding are dropped; its time only has to be one at which the network is finite. */
 static void fill(const struct job *j, struct few_forward_worker *w, int64_t start, int64_t rows) {
   const struct few_forward *f = j->f;
   const int64_t R = few_runner_rows(j->r), d = dims(j->r->m);

@@ -73,7 +73,7 @@ static few_status choose_labels(struct job *j) {
   return FEW_OK;
 }
 
-/* Report that `part` of the current block is done. */
+/* Reports that `part` of the current block is done. */
 static few_status report(struct job *j, double part) {
   int64_t start = j->block < j->o->first ? j->o->first : j->block;
   int64_t made = j->block + j->rows - start;
@@ -123,7 +123,7 @@ static few_status eval(void *user, const float *x, double t, double to, float *F
   return j->evals < j->planned ? report(j, (double)j->evals / j->planned) : FEW_OK;
 }
 
-/* Warn if samples are not finite, which finite weights can give. */
+/* Warns if samples are not finite, which finite weights can give. */
 static void warn_not_finite(const struct job *j, const float *out) {
   const int64_t bad = few__samples_broken(j->finished, j->dims, out, NULL, 0);
   if (bad)
@@ -133,8 +133,8 @@ static void warn_not_finite(const struct job *j, const float *out) {
              (long long)bad, (long long)j->finished);
 }
 
-/* Convert a value of an image, or of unit noise, to the network's units, in which the data have the
- * standard deviation sigma_data. */
+/* Converts a value of an image, or of unit noise, to the network's units, in which the data have
+ * the standard deviation sigma_data. */
 static double inside(const struct job *j, int64_t k, double x, bool image) {
   const struct few_data_scale s = few__model_scale(j->m, k);
   return image ? (x - s.mean) * s.scale : x * j->m->spec.sigma_data;
@@ -151,7 +151,7 @@ static void take_start(const struct job *j) {
     j->x[k] = (float)inside(j, k, (double)j->path->start[from + k], j->path->way == FEW_TO_NOISE);
 }
 
-/* Copy the guidance of each row. That of rows that are dropped does not matter. */
+/* Copies the guidance of each row. That of rows that are dropped does not matter. */
 static void take_guidance(const struct job *j) {
   const int64_t skip = before(j), from = j->block - j->o->first;
   for (int64_t i = 0; i < j->rows; i++) j->guidance[i] = j->path->guidance[i < skip ? 0 : from + i];

@@ -17,7 +17,7 @@ struct few_sample_resolved {
   struct few_olss *olss; /* of a file; owned */
 };
 enum few_sample_way { FEW_TO_IMAGES, FEW_TO_NOISE };
-/* Check and resolve all options, before any work. */
+/* Checks and resolves all options, before any work. */
 few_status few__sample_resolve(few_ctx *ctx, struct few_sample_resolved *out, const few_model *m,
                                const struct few_sample_opts *o, enum few_sample_way way);
 void few__sample_resolved_free(few_ctx *ctx, struct few_sample_resolved *s);

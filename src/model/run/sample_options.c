@@ -222,7 +222,7 @@ static few_status rehearse_step(void *user, const float *x, double t, double to,
              : few__step_size(r->ctx, r->m, t, to, &step_size);
 }
 
-/* Run the sampler with no rows, which checks that times fall, that it can start at the first time,
+/* Runs the sampler with no rows, which checks that times fall, that it can start at the first time,
  * and that the model was trained for each step. */
 static few_status rehearse(few_ctx *ctx, const few_model *m, const struct few_sample_resolved *s,
                            enum few_sample_way way) {
@@ -330,7 +330,7 @@ few_status few__model_field_check(few_ctx *ctx, const few_model *m, const char *
                    what, m->objective, m->sampler);
 }
 
-/* Warn about combinations that run but sample poorly. */
+/* Warns about combinations that run but sample poorly. */
 static void warn(few_ctx *ctx, const few_model *m, const struct few_sample_opts *o,
                  const struct few_sample_resolved *s) {
   const bool field = few__model_has_field(ctx, m);
