@@ -1,7 +1,7 @@
 /* edm2 - the magnitude-preserving U-Net of EDM2 (Karras et al., arXiv 2312.02696, configuration G).
  *
- * Every operation keeps the mean square of what it is given, so activations, weights and updates
- * stay of a fixed size. There are no biases and no group norms.
+ * Every operation preserves the mean square of its operands, so activations, weights and updates
+ * keep a fixed size. There are no biases and no group norms.
  *
  *   normalize(a) = a / (1e-4 + rms(a))
  *   layer        W x with W = normalize(w) / sqrt(fan_in) for each output, times a gain (eq. 47)
@@ -9,13 +9,14 @@
  *   sum          ((1-b) x + b y) / sqrt((1-b)^2 + b^2)                                 (eq. 88)
  *   concat       a and b scaled so that each has its share of the result's square    (eq. 103)
  *
- * A block: on the way down x = normalize(skip x) over channels, on the way up x = skip x after the
- * branch; y = W1 silu(modulate(W0 silu x)), sum(x, y, 0.3); then attention with normalised q, k and
- * v, likewise. Modulation is y (1 + g W e) with a gain g that begins at 0 (`adagn`), or the double
- * normalization of sCM, normalize(y) normalize(W e) + normalize(W' e), without gain (`double`).
+ * A block computes y = W1 silu(modulate(W0 silu x)) and then sum(skip x, y, 0.3), where skip is a
+ * 1x1 kernel if the number of channels changes. On the way down x is first replaced by
+ * normalize(skip x), over channels. Attention, with normalised q, k and v, is added by a sum too.
+ * Modulation is y (1 + g W e) with a gain g that begins at 0 (`adagn`), or the double normalization
+ * of sCM, normalize(y) normalize(W e) + normalize(W' e), without gain (`double`).
  *
- * Weights are normalised here as they are used. EDM2 also normalises the stored ones after each
- * update, which few does not: their size grows, and the effective learning rate falls.
+ * Weights are normalised here as they are used. EDM2 also normalises the stored weights after each
+ * update. few does not, so their size grows and the effective learning rate falls.
  */
 #include "net.h"
 
@@ -88,7 +89,7 @@ static few_node normalize(few_graph *g, few_node a, struct few_shape per) {
   return few_div(g, a, few_affine(g, rms, 1, 1e-4));
 }
 
-/* Over the channels of each position. */
+/* Normalises over the channels of each position. */
 static few_node normalize_channels(few_graph *g, few_node x) {
   struct few_shape per = few_node_shape(g, x);
   if (per.rank < 1) return FEW_NONE;
@@ -253,7 +254,7 @@ static few_node way_up(struct edm2 *u, const struct few_net_spec *spec, few_node
 
 /* ---- The embedding ---- */
 
-/* Of a scalar per row, as features of mean square 1. */
+/* Features of a scalar per row, with mean square 1. */
 static few_node features(struct edm2 *u, few_node c, int64_t n) {
   const struct edm2_opts *o = u->o;
   if (o->time_embedding == FEW_TIME_FOURIER) return few_nn_fourier(u->nn, c, n, o->time_scale);
@@ -262,7 +263,8 @@ static few_node features(struct edm2 *u, few_node c, int64_t n) {
   return few_scale(u->nn->g, few_nn_positional(u->nn, c, n, o->time_scale), sqrt(2.0));
 }
 
-/* Further inputs begin without effect, so a student starts as its teacher. */
+/* Adds a further input to the embedding. It begins without effect, so a student starts as its
+ * teacher. */
 static few_node add_scalar(struct edm2 *u, few_node e, const char *name, few_node c, int64_t n) {
   few_graph *g = u->nn->g;
   few_node s = few_scale(g, few_nn_positional(u->nn, c, n, u->o->time_scale), sqrt(2.0));

@@ -12,8 +12,8 @@
  *   scaled-linear   equal steps of sqrt(beta) (latent diffusion)
  *   cosine          a_k of Nichol and Dhariwal, arXiv 2102.09672, eq. 17; beta at most 0.999
  * With zero_snr sqrt(a_k) is shifted and scaled so that the last step is pure noise (Lin et al.,
- * arXiv 2305.08891, algorithm 1). ln(sigma/alpha) has no bound there: the table continues by the
- * difference of the two steps before.
+ * arXiv 2305.08891, algorithm 1). ln(sigma/alpha) is infinite at that step, so the table
+ * extrapolates linearly from the two steps before it.
  *
  * Training times are the T steps of the default betas with equal probability. The grid `ddpm` has
  * equal steps in t from T ("trailing" in diffusers).
@@ -93,8 +93,8 @@ static double net_time(double sigma_d, double t) {
 
 /* ---- As nodes ---- */
 
-/* The number of the step, as the sum over k of (x - l[k])/(l[k+1] - l[k]) limited to [0, 1], with
- * x = ln(sigma/alpha). All terms but one are exactly 0 or 1. */
+/* Returns the number of the step: the sum over k of (x - l[k])/(l[k+1] - l[k]), each limited to [0,
+ * 1], with x = ln(sigma/alpha). All terms but one are exactly 0 or 1. */
 static few_node embedded_time(few_graph *g, const struct few_units *u, few_node t) {
   const struct few_betas *b = u->betas.steps ? &u->betas : &usual;
   double l[FEW_BETAS_MAX_STEPS], slope[FEW_BETAS_MAX_STEPS];
@@ -112,7 +112,7 @@ static few_node embedded_time(few_graph *g, const struct few_units *u, few_node 
   return few_reshape(g, few_sum(g, part, FEW_SHAPE(rows, 1)), FEW_SHAPE(rows));
 }
 
-/* Of the step floor(u T). */
+/* Returns t_trig of step floor(u T). */
 static few_node trig_time(few_graph *g, const struct few_process_opts *o, double sigma_d,
                           few_node u) {
   FEW_UNUSED(o);

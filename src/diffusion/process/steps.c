@@ -28,9 +28,10 @@
  *
  *   sigma_d^2 (sin^2 s - (cos s/cos t)^2 sin^2 t) = sigma_d^2 sin(s-t) sin(s+t)/cos^2 t,
  *
- * and DDPM's posterior of x_t given x_s and x0 (Ho et al., arXiv 2006.11239, eq. 7) that times
- * sin^2 t/sin^2 s. The family of samplers of DDIM (Song et al., arXiv 2010.02502, eq. 12 and 16)
- * adds fresh noise of eta times that deviation, w sigma_d, and keeps a part of the old noise e:
+ * and DDPM's posterior of x_t given x_s and x0 (Ho et al., arXiv 2006.11239, eq. 7) has this
+ * variance times sin^2 t/sin^2 s. The family of samplers of DDIM (Song et al., arXiv 2010.02502,
+ * eq. 12 and 16) adds fresh noise of eta times that deviation, w sigma_d, and keeps a part of the
+ * old noise e:
  *
  *   x_t = cos(t) D + sqrt(sin^2 t - w^2) e + w sigma_d z,
  *   w   = eta tan(t)/sin(s) sqrt(sin(s-t) sin(s+t)).

@@ -1,6 +1,6 @@
 /* flow - |v - v^|^2 of flow matching, v = eps - x0 (Lipman et al., arXiv 2210.02747; Liu et al.,
- * arXiv 2209.03003). At y = (1 - u) x0 + u eps the error of v is that of x over -u, with
- * u = sigma_d s/(c + sigma_d s), so lambda = 1/u^2 and
+ * arXiv 2209.03003). At y = (1 - u) x0 + u eps the error of v is that of x divided by -u, with u =
+ * sigma_d s/(c + sigma_d s), so lambda = 1/u^2 and
  *
  *   w = (c + sigma_d s)^2.
  */
