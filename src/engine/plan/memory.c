@@ -20,7 +20,8 @@ static int owner(const struct few_plan *plan, int s) {
   return s;
 }
 
-/* Whether the instruction reads storage s other than element by element: a part, or repeated. */
+/* Whether the instruction reads storage s in another way than element by element: only a part of
+ * it, or elements several times. */
 static bool read_apart(const struct few_plan *plan, const struct instruction *in, int s) {
   for (int k = 0; k < in->call.n_in; k++)
     if (owner(plan, in->in[k].storage) == s &&

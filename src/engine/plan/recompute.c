@@ -42,9 +42,9 @@ static bool is_source(few_op op) {
   return op == FEW_OP_INPUT || op == FEW_OP_PARAM || op == FEW_OP_FILL || op == FEW_OP_CONST;
 }
 
-/* Is operand u of v in memory for the backward pass, or can the same program compute it? If u has
- * at most 1/8 of v's elements, keeping u is cheap, so u counts as available. Statistics of a norm
- * need u in memory. */
+/* Whether operand u of v is in memory for the backward pass, or can be computed by the same
+ * program. If u has at most 1/8 of v's elements, keeping u is cheap, so u counts as available.
+ * Statistics of a norm need u in memory. */
 static bool is_at_hand(const struct recompute *h, few_node v, few_node u) {
   const struct planning *p = h->p;
   struct few_shape sv = few_node_shape(p->g, v), su = few_node_shape(p->g, u);

@@ -23,7 +23,8 @@ static bool is_source(const struct planning *p, few_node v) {
 
 /* ---- order.c ---- */
 
-/* Attention that rides with its dual needs that dual, and not its own operands. */
+/* Checks that node v comes after what it needs: its operands, or, for attention that is a view of
+ * its dual (order.c), the dual. */
 static few_status check_operands(const struct planning *p, const bool *seen, few_node v) {
   const struct few_node_data *d = few__node(p->g, v);
   if (!seen[p->root[v]] && p->root[v] != v)
@@ -37,7 +38,7 @@ static few_status check_operands(const struct planning *p, const bool *seen, few
   return FEW_OK;
 }
 
-/* Each live node once, after its operands. */
+/* Checks that each live node is scheduled once, after its operands. */
 few_status few__plan_verify_order(const struct planning *p) {
   const int n = few_graph_size(p->g);
   bool *seen;
@@ -59,14 +60,15 @@ few_status few__plan_verify_order(const struct planning *p) {
 
 /* ---- recompute.c ---- */
 
-/* Late nodes that need operand u of v in memory: they are not pointwise, see it through a view, or
- * have another shape. */
+/* Whether node v needs its operand u in memory: v is not pointwise, reads u through a view, or has
+ * another shape. */
 static bool needs_memory(const struct planning *p, few_node v, few_node u) {
   return !few__plan_is_pointwise(p->g, v) || p->root[u] != u ||
          !few_shape_equal(few_node_shape(p->g, u), few_node_shape(p->g, v));
 }
 
-/* A recomputed value is made in the forward pass by a program, and can be made again by another. */
+/* Checks that a recomputed value is computed in the forward pass by a program, and can be computed
+ * again by another. */
 static few_status check_recomputed(const struct planning *p, few_node v) {
   if (!p->live[v] || p->root[v] != v || p->late[v] || is_source(p, v))
     return wrong(p->plan, "recompute: node %d has no value of the forward pass to recompute",
@@ -77,8 +79,8 @@ static few_status check_recomputed(const struct planning *p, few_node v) {
   return FEW_OK;
 }
 
-/* The backward pass is everything after the first output. Its nodes read no recomputed value that
- * they need in memory, and outputs are not recomputed. */
+/* Checks that nodes of the backward pass, which is everything after the first output, need no
+ * recomputed value in memory, and that outputs are not recomputed. */
 few_status few__plan_verify_recompute(const struct planning *p) {
   bool late = false;
   for (few_node v = 0; v < few_graph_size(p->g); v++)
@@ -103,8 +105,8 @@ few_status few__plan_verify_recompute(const struct planning *p) {
 
 /* ---- fuse.c ---- */
 
-/* Operand u of member m of unit i: an earlier member, or stored by an earlier unit. made[v] is the
- * first unit that computes v, counted from 1. */
+/* Checks that operand u of member m of unit i is an earlier member or is stored by an earlier unit.
+ * made[v] is the first unit that computes v, counted from 1. */
 static few_status check_read(const struct planning *p, int i, int m, few_node u, const int *made) {
   const struct unit *unit = &p->units.at[i];
   const few_node root = p->root[u];
@@ -118,7 +120,7 @@ static few_status check_read(const struct planning *p, int i, int m, few_node u,
   return FEW_OK;
 }
 
-/* Does a member of the unit after m read v? */
+/* Whether a member of the unit after m reads v. */
 static bool is_read_after(const struct planning *p, const struct unit *unit, int m, few_node v) {
   for (int k = m + 1; k < unit->n; k++) {
     const struct few_node_data *d = few__node(p->g, few__plan_member(p, unit, k));
@@ -128,7 +130,8 @@ static bool is_read_after(const struct planning *p, const struct unit *unit, int
   return false;
 }
 
-/* Member m of unit i: computed by an earlier unit only if it is recomputed for a reader here. */
+/* Checks that member m of unit i is computed by an earlier unit only if it is recomputed for a
+ * reader here. */
 static few_status check_member(const struct planning *p, int i, int m, const int *made) {
   const struct unit *unit = &p->units.at[i];
   const few_node v = few__plan_member(p, unit, m);
@@ -194,7 +197,7 @@ static few_status check_stored(const struct planning *p, few_node v) {
   return FEW_OK;
 }
 
-/* A kernel for f32 only has no operand and no result in bf16. */
+/* Checks that a kernel for f32 only has no operand and no result in bf16. */
 static few_status check_kernel(const struct planning *p, int i) {
   const struct unit *unit = &p->units.at[i];
   const few_op op = unit->n > 1 ? FEW_OP_COUNT : few__op(p->g, few__plan_member(p, unit, 0));
@@ -221,7 +224,7 @@ few_status few__plan_verify_bf16(const struct planning *p) {
 
 /* ---- emit.c ---- */
 
-/* Where the value of u, an operand or a result, lies. */
+/* Whether `at` is the place of the value of u, an operand or a result. */
 static bool is_location(const struct planning *p, few_node u, struct location at) {
   const few_node root = p->root[u];
   const size_t size = p->bf16[root]                           ? sizeof(uint16_t)
@@ -236,7 +239,8 @@ static bool same_work(const struct few_node_data *d, few_op op, const union few_
   return d->op == op && !memcmp(&d->attr, attr, sizeof *attr);
 }
 
-/* Register r of a program, read by member m: an earlier member, or a leaf at its place. */
+/* Whether register r, which member m of a program reads, has the value of u: it is an earlier
+ * member, or a leaf at u's place. */
 static bool is_register(const struct planning *p, const struct unit *unit, int m,
                         const struct instruction *in, int r, few_node u) {
   const int n = in->program->n_leaves;
@@ -244,8 +248,8 @@ static bool is_register(const struct planning *p, const struct unit *unit, int m
   return r >= n ? few__plan_member(p, unit, r - n) == u : is_location(p, u, in->in[r]);
 }
 
-/* Each member of a unit, recomputed ones too, is computed by its own op, with its own attributes,
- * from its own operands. */
+/* Checks that each member of a unit, recomputed ones too, is computed by its own op, with its own
+ * attributes, from its own operands. */
 static few_status check_unit(const struct planning *p, int i) {
   const struct unit *unit = &p->units.at[i];
   const struct instruction *in = &p->plan->code.at[i];
@@ -347,8 +351,8 @@ static bool is_pointwise(const struct instruction *in) {
   return in->op == FEW_OP_COUNT || few__op_def(in->op)->flags & FEW_OP_POINTWISE;
 }
 
-/* Instruction i may write storage `out` over `from`: it is pointwise, and reads `from` only element
- * by element where it writes it. */
+/* Whether instruction i may write storage `out` over `from`: it is pointwise, and reads each
+ * element of `from` only where it writes it. */
 static bool may_overwrite(const struct few_plan *plan, int i, int out, int from) {
   const struct instruction *in = &plan->code.at[i];
   const size_t at = plan->storages.at[out].offset;

@@ -1,7 +1,7 @@
-/* load.c - the CUDA backend is a library of its own, libfew_cuda.so, which needs NVIDIA's
- * libraries. So one program runs with and without a GPU. The library is the file FEW_CUDA_LIBRARY;
- * without that variable it is looked for beside the program, in lib/ beside its folder, and where
- * the system has libraries.
+/* load.c - loads the CUDA backend, libfew_cuda.so. It is a separate library, because it needs
+ * NVIDIA's libraries and the program must also run without them. The environment variable
+ * FEW_CUDA_LIBRARY names the file. Without it the library is looked for beside the program, in lib/
+ * beside its folder, and where the system has libraries.
  */
 #include <dlfcn.h>
 #include <pthread.h>

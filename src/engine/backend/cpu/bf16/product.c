@@ -2,9 +2,9 @@
  *
  * B is packed into panels as wide as a tile, for the whole of k, or for a slice of k if the sums
  * are stored in f32. Then each block of rows of A is multiplied with one panel after another,
- * K_BLOCK of k at a time. That part of the panel is in the first-level cache, the rows are in the
- * second. Rows whose layout is that of tile.h are read in place. A row of the result does not
- * depend on the number of rows.
+ * K_BLOCK of k at a time. That part of the panel stays in the first-level cache, and the rows stay
+ * in the second-level cache. Rows whose layout is that of tile.h are read in place. A row of the
+ * result does not depend on the number of rows.
  */
 #include "product.h"
 
