@@ -40,7 +40,7 @@ static few_status validate_opts(few_evaluator *e, bool metrics) {
   return FEW_OK;
 }
 
-/* Do all sampling options have their defaults? */
+/* Whether all sampling options have their defaults. */
 static bool is_default(const struct few_sample_opts *s) {
   for (const struct few_option *o = few_sample_options(); o->key; o++)
     if (few__sample_differs(s, o)) return false;

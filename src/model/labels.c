@@ -14,7 +14,8 @@ struct seat {
   int64_t label, count, taken;
 };
 
-/* Is (2 a.taken + 1)/a.count < (2 b.taken + 1)/b.count? The products are below 2^32 times 2^31. */
+/* Whether (2 a.taken + 1)/a.count < (2 b.taken + 1)/b.count. The products are below 2^32 times
+ * 2^31. */
 static bool before(const struct seat *a, const struct seat *b) {
   const uint64_t x = (uint64_t)(2 * a->taken + 1) * (uint64_t)b->count;
   const uint64_t y = (uint64_t)(2 * b->taken + 1) * (uint64_t)a->count;
