@@ -28,9 +28,9 @@ FEW_API const char *few_backend_lacks(const char *name, bool f64, int k);
  * an unknown name, FEW_E_UNSUPPORTED for a backend that is missing here. */
 FEW_API FEW_MUST_USE few_status few_ctx_set_backend(few_ctx *ctx, const char *name);
 
-/* Number type of the factors in matrix products, which matrix units add in f32; also the choices of
- * the recipe key `precision`. FEW_FP32: factors are not rounded. FEW_TF32: factors have 10 bits of
- * mantissa instead of 23. FEW_BF16: factors have 7 bits, and activations are stored in bf16. */
+/* How factors of matrix products are rounded; also the values of the recipe key `precision`. Matrix
+ * units add the products in f32. FEW_FP32: factors are not rounded. FEW_TF32: factors have 10 bits
+ * of mantissa instead of 23. FEW_BF16: factors have 7 bits, and activations are stored in bf16. */
 typedef enum few_precision { FEW_FP32, FEW_TF32, FEW_BF16 } few_precision;
 
 /* Sets the precision in which networks of this context are evaluated from now on; the default is

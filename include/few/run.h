@@ -55,8 +55,8 @@ FEW_API FEW_MUST_USE few_status few_runner_eval(float *out, few_runner *r,
                                                 const struct few_inputs *in);
 
 /* The input step_size for a step from t down to `to`, in radians, of a model whose info.step_size
- * is true. t = to: no step, which evaluates the field. FEW_E_INVALID for a step that the model was
- * not trained for. */
+ * is true. t = to means no step; the network then gives the instantaneous velocity. FEW_E_INVALID
+ * for a step that the model was not trained for. */
 FEW_API FEW_MUST_USE few_status few_runner_step_size(float *out, few_runner *r, double t,
                                                      double to);
 

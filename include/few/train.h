@@ -136,9 +136,9 @@ struct few_train_estimate {
   int64_t model_bytes, preview_bytes, pairs_bytes, log_bytes;
 };
 
-/* Tries the run in a temporary directory beside opts->run, or in the current directory if that is
- * NULL; the directory is removed. A run that exists is neither read nor changed. The estimate is
- * for the whole run, not for what is left of it. */
+/* Estimates the cost of a run by trying it in a temporary directory, beside opts->run or, if that
+ * is NULL, in the current directory. The temporary directory is removed. A run that exists is
+ * neither read nor changed. The estimate is for the whole run, not for what is left of it. */
 FEW_API FEW_MUST_USE few_status few_train_estimate(struct few_train_estimate *out, few_ctx *ctx,
                                                    const struct few_train_opts *opts);
 
