@@ -111,7 +111,7 @@ few_node few__model_trace(const few_model *m, few_graph *g, const char *prefix, 
 few_node few__model_trace_middle(const few_model *m, few_graph *g, const char *prefix,
                                  bool training, const struct few_net_input *in, few_node *middle);
 
-/* Is it a classifier, which gives logits [N,classes] instead of F? */
+/* Whether the model is a classifier, which gives logits [N,classes] instead of F. */
 static inline bool few__model_classifies(const few_model *m) { return m->net->features != NULL; }
 /* The features [N,d] of a classifier: its logits are a linear layer of them. */
 few_node few__model_features(const few_model *m, few_graph *g, const char *prefix,

@@ -1,5 +1,5 @@
 /* executor.h - runs plans, one at a time, in an arena of the host or on a queue of a device. Each
- * worker has an executor of its own; its caller need not know which of the two it is.
+ * worker has an executor of its own. Callers use both kinds in the same way.
  */
 #ifndef FEW_SRC_PLAN_EXECUTOR_H
 #define FEW_SRC_PLAN_EXECUTOR_H

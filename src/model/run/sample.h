@@ -28,15 +28,15 @@ few_status few__sample_plan(few_ctx *ctx, const few_model *m, const struct few_s
 few_status few__sample_evals(few_ctx *ctx, const few_model *m, const struct few_sample_opts *o,
                              int *out);
 
-/* Is F the velocity field of a flow at every time? That of a consistency student is not. */
+/* Whether F is the velocity field of a flow at every time, unlike F of a consistency student. */
 bool few__model_has_field(few_ctx *ctx, const few_model *m);
 /* FEW_E_INVALID if not; `what` begins the sentence: "a fitted schedule". */
 few_status few__model_field_check(few_ctx *ctx, const few_model *m, const char *what);
 
 /* ---- sample_args.c ---- */
 
-/* Does the option `o` of few_sample_options() differ from its default? False if its value is not a
- * member of few_sample_opts, as for lists and the model that guides. */
+/* Whether the option `o` of few_sample_options() differs from its default. False if its value is
+ * not a member of few_sample_opts, as for lists and the model that guides. */
 bool few__sample_differs(const struct few_sample_opts *opts, const struct few_option *o);
 
 /* ---- sample.c ---- */
