@@ -52,14 +52,19 @@ struct few_sample_opts {
    * NULL: no autoguidance. */
   few_runner *autoguide;
   double autoguidance; /* s, 0 or more; 1: none */
-  int64_t *finished;   /* set to the number of finished images as they are finished, also when the
+  /* Limit denoised images at every evaluation: to -clip .. clip (DDPM), in the units of images;
+   * 0: no limit. With threshold p in (0, 1] the limit is that quantile of the image's sizes, if it
+   * is above clip, and the image is then scaled to clip (dynamic thresholding, Saharia et al.,
+   * arXiv 2205.11487); 0: no threshold. Only for velocity fields and consistency models. */
+  double clip, threshold;
+  int64_t *finished; /* set to the number of finished images as they are finished, also when the
                           call fails. May be NULL */
 };
-#define FEW_SAMPLE_OPTS_VERSION 3
+#define FEW_SAMPLE_OPTS_VERSION 4
 #define FEW_SAMPLE_OPTS_INIT                                                                   \
   {                                                                                            \
     FEW_SAMPLE_OPTS_VERSION, 1, 0, 0, 0, NULL, FEW_LABEL_EACH, 1.0, 0, 0, NULL, NULL, 0, NULL, \
-        0.0, 2.0, NULL, 1.0, NULL                                                              \
+        0.0, 2.0, NULL, 1.0, 0.0, 0.0, NULL                                                    \
   }
 
 /* ---- Sampling options as text ---- */
@@ -100,6 +105,12 @@ FEW_API void few_sample_args_close(struct few_sample_args *args);
 FEW_API FEW_MUST_USE few_status few_sample(float *images, int32_t *labels, int *nfe, few_runner *r,
                                            const struct few_sample_opts *opts);
 
+/* Samples from noise[n][h*w*c] of unit variance, such as another program's or that of few_encode.
+ * Noise that a sampler adds later is drawn from the seed. */
+FEW_API FEW_MUST_USE few_status few_sample_from(float *images, int32_t *labels, int *nfe,
+                                                few_runner *r, const struct few_sample_opts *opts,
+                                                const float *noise);
+
 /* Checks opts as few_sample does, without sampling. *sampler is the name of the selected sampler
  * (static), *steps its number of steps; either may be NULL. Logs a warning for a combination that
  * runs but samples poorly, such as an ODE solver on a consistency model. */
@@ -131,7 +142,7 @@ FEW_API FEW_MUST_USE few_status few_sample_write(few_runner *r, const char *path
 FEW_API FEW_MUST_USE few_status few_encode(float *noise, int *nfe, few_runner *r,
                                            const struct few_sample_opts *opts, const float *images,
                                            const int32_t *label);
-/* Decodes noise: few_sample that starts from the given noise. */
+/* Decodes noise: few_sample_from with a label for each image. */
 FEW_API FEW_MUST_USE few_status few_decode(float *images, int *nfe, few_runner *r,
                                            const struct few_sample_opts *opts, const float *noise,
                                            const int32_t *label);
@@ -156,6 +167,12 @@ FEW_API FEW_MUST_USE few_status few_transfer(float *out, int *nfe,
 /* Writes n noises to an .npy file as float32 [n,h,w,c], of points [n,d]. Atomic. */
 FEW_API FEW_MUST_USE few_status few_noise_write(few_runner *r, const char *path, int64_t n,
                                                 const float *noise);
+
+/* Reads noise from an .npy file of real numbers: [n,h,w,c], of points [n,d], or [n,c,h,w], as most
+ * other programs have it, if h, w and c tell the two apart. *n is set to the number of noises. Call
+ * it with noise NULL first, for *n only, then with an array for as many. */
+FEW_API FEW_MUST_USE few_status few_noise_read(float *noise, int64_t *n, few_runner *r,
+                                               const char *path);
 
 /* ---- Schedules fitted to a model (Duan et al., arXiv 2305.14677) ---- */
 

@@ -11,7 +11,7 @@ struct sample_opts {
   struct common common;
   struct few_sample_args sampling;
   int64_t columns;
-  const char *label, *out;
+  const char *label, *noise, *out;
   enum class_shares labels;
   enum cli_existing existing;
 };
@@ -21,11 +21,15 @@ static const struct few_option options[] = {
     OPT_NEEDED(S, out, "out", "FILE",
                "NAME.png: one grid; NAME.npy: an array, with labels in a second file; any other "
                "name: a folder of PNG files"),
-    OPT_INT(S, sampling.opts.n, "n", "N", "64", 1, 1e9, "how many images"),
+    OPT_INT(S, sampling.opts.n, "n", "N", "0", 0, 1e9,
+            "how many images; 0: 64, or as many as --noise has"),
     OPT_SEED(S, sampling.opts.seed, "seed", "S", "0",
              "seed of the noise; another seed gives other images"),
     OPT_INT(S, sampling.opts.first, "first", "I", "0", 0, 1e15,
             "index of the first image; image i of a seed is always the same"),
+    OPT_TEXT(S, noise, "noise", "FILE.npy", NULL,
+             "start from the noise in this file, [n,h,w,c] or [n,c,h,w] of unit variance, which "
+             "few encode or another program wrote; image i starts from row i"),
     OPT_TEXT(S, label, "label", "LABEL", "all",
              "a class by name or number; all: all classes, with the shares that --labels gives; "
              "each: class 0, 1, 2 ... in turn; none: no label"),
@@ -52,6 +56,7 @@ static const char text[] =
     "  few sample teacher.safetensors --n 8 --label sandal --guidance 2 --out images\n"
     "  few sample student.safetensors --n 50000 --steps 2 --out samples.npy\n"
     "  few sample teacher.safetensors --sampler heun --set churn=20 --out grid.png\n"
+    "  few sample student.safetensors --noise noise.npy --out same.npy\n"
     "  few sample teacher.safetensors --autoguide early.safetensors --out grid.png\n";
 
 /* How often samples have each class. */
@@ -98,13 +103,15 @@ static void report(const struct sample_opts *o, const struct result *r) {
 
 /* Samples and writes the images; after a signal, those that are finished. */
 static int draw(struct cli *cli, few_runner *runner, struct few_sample_opts s,
-                const struct sample_opts *o, float *out, int32_t *labels) {
+                const struct sample_opts *o, const float *noise, float *out, int32_t *labels) {
   struct result r = {.m = few_runner_model(runner), .made = {.n = s.n}, .label = s.label};
   char rest[120];
   const double start = cli_seconds();
   s.finished = &r.made.finished;
   few_status st = few_sample_plan(&r.sampler, &r.steps, runner, &s);
-  if (!st) st = few_sample(out, labels, &r.nfe, runner, &s);
+  if (!st)
+    st = noise ? few_sample_from(out, labels, &r.nfe, runner, &s, noise)
+               : few_sample(out, labels, &r.nfe, runner, &s);
   r.seconds = cli_seconds() - start;
   progress_clear(&cli->progress);
   st = cli_keep(cli, st, &r.made);
@@ -121,7 +128,7 @@ static int draw(struct cli *cli, few_runner *runner, struct few_sample_opts s,
 }
 
 static int sample(struct cli *cli, few_runner *runner, struct few_sample_opts s,
-                  const struct sample_opts *o) {
+                  const struct sample_opts *o, const float *noise) {
   const few_model *m = few_runner_model(runner);
   struct few_model_info info;
   few_model_info(&info, sizeof info, m);
@@ -139,12 +146,32 @@ static int sample(struct cli *cli, few_runner *runner, struct few_sample_opts s,
   float *out = item && n <= SIZE_MAX / sizeof *out / item ? malloc(n * item * sizeof *out) : NULL;
   int32_t *labels = malloc(n * sizeof *labels);
   if (out && labels)
-    code = draw(cli, runner, s, o, out, labels);
+    code = draw(cli, runner, s, o, noise, out, labels);
   else
     code = cli_failed(
         "%" PRId64 " samples do not fit in memory; take fewer, and go on with --first", s.n);
   free(labels);
   free(out);
+  return code;
+}
+
+/* Sample from the noise in the file, all of it unless --n says otherwise. */
+static int sample_noise(struct cli *cli, few_runner *runner, struct few_sample_opts s,
+                        const struct sample_opts *o) {
+  struct few_model_info info;
+  int64_t n;
+  few_model_info(&info, sizeof info, few_runner_model(runner));
+  few_status st = few_noise_read(NULL, &n, runner, o->noise);
+  if (st) return cli_status(cli, st);
+  const int64_t dims = info.h * info.w * info.c;
+  if (!s.n) s.n = n - s.first;
+  if (s.first >= n || s.n > n - s.first)
+    return cli_usage("sample: %.200s has %" PRId64 " noises; ask for fewer images", o->noise, n);
+  float *noise = malloc((size_t)n * (size_t)dims * sizeof *noise);
+  if (!noise) return cli_failed("%.200s does not fit in memory", o->noise);
+  st = few_noise_read(noise, &n, runner, o->noise);
+  const int code = st ? cli_status(cli, st) : sample(cli, runner, s, o, noise + s.first * dims);
+  free(noise);
   return code;
 }
 
@@ -156,7 +183,9 @@ static int run(struct cli *cli, const void *opts) {
   int code = sampling_open(cli, &args);
   if (!code) code = cli_status(cli, few_model_load(&m, cli->ctx, cli->operands[0]));
   if (!code) code = cli_status(cli, few_runner_create(&runner, cli->ctx, m));
-  if (!code) code = sample(cli, runner, args.opts, o);
+  if (!code && o->noise) code = sample_noise(cli, runner, args.opts, o);
+  if (!args.opts.n) args.opts.n = 64;
+  if (!code && !o->noise) code = sample(cli, runner, args.opts, o, NULL);
   few_sample_args_close(&args);
   few_runner_free(runner);
   few_model_free(m);

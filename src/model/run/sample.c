@@ -8,6 +8,7 @@
 #include "sample.h"
 
 #include "base/pace.h"
+#include "clip.h"
 
 static const int64_t block_values = (int64_t)1 << 24; /* in each of a block's few arrays */
 
@@ -27,6 +28,7 @@ struct job {
   int64_t finished;       /* images in the blocks before it */
   int evals, planned;     /* evaluations of the current block: done, and all */
   int nfe;                /* network evaluations so far; guidance counts too */
+  struct few_clip clip;   /* clip 0: none */
   float *worse;           /* output of the autoguide; NULL: no autoguidance */
   struct few_watch watch; /* counts images */
 };
@@ -117,6 +119,7 @@ static few_status eval(void *user, const float *x, double t, double to, float *F
   FEW_TRY(few__runner_forward(j->r, &j->f));
   j->nfe += j->f.classifier_free ? 2 : 1;
   if (j->worse && guided) FEW_TRY(autoguide(j));
+  if (j->clip.clip > 0) few__clip(&j->clip, j->rows, t, x, F);
   see(j, &(struct few_sample_view){j->block, j->rows, t, to, x, F});
   j->evals++;
   /* A block is reported as finished once its images are in the caller's array. */
@@ -196,6 +199,14 @@ few_status few_sample(float *images, int32_t *labels, int *nfe, few_runner *r,
   return few__sample_run(r, opts, &(struct few_sample_path){0}, images, labels, nfe);
 }
 
+few_status few_sample_from(float *images, int32_t *labels, int *nfe, few_runner *r,
+                           const struct few_sample_opts *opts, const float *noise) {
+  const struct few_sample_path path = {.start = noise};
+  if (!images || !noise)
+    return few__fail(r->ctx, FEW_E_INVALID, "sample: give noise, and room for the images");
+  return few__sample_run(r, opts, &path, images, labels, nfe);
+}
+
 static few_status run_blocks(struct job *j, float *out, int32_t *labels, int *nfe) {
   const int64_t R = few_runner_rows(j->r), first = j->o->first, end = first + j->o->n;
   struct few_pace pace = {
@@ -234,6 +245,8 @@ static few_status make_room(struct job *j) {
     FEW_TRY(FEW_NEW(ctx, &j->even, m->spec.classes));
     few__labels_even(&own, j->even);
   }
+  j->clip = (struct few_clip){m, j->dims, j->o->clip, j->o->threshold, NULL};
+  if (j->o->threshold > 0) FEW_TRY(FEW_NEW(ctx, &j->clip.size, j->dims));
   if (j->o->autoguide && j->o->autoguidance != 1)
     FEW_TRY(FEW_NEW(ctx, &j->worse, j->batch * j->dims));
   return FEW_OK;
@@ -267,6 +280,7 @@ out:
   few__free(ctx, j.guidance);
   few__free(ctx, j.even);
   few__free(ctx, j.worse);
+  few__free(ctx, j.clip.size);
   few__sample_resolved_free(ctx, &j.resolved);
   return st;
 }

@@ -29,6 +29,12 @@ static const struct few_option options[] = {
         "autoguidance: guide away from this model, a less accurate one of the same data"),
     ROW(autoguidance, "autoguidance", REAL, "S", NULL, 0.001, 100,
         "scale of autoguidance; 1: no autoguidance (default: 2)"),
+    ROW(opts.clip, "clip", REAL, "C", "0", 0, 1000,
+        "limit denoised images to -C..C at every evaluation; images are from -1 to 1; 0: no "
+        "limit"),
+    ROW(opts.threshold, "threshold", REAL, "P", "0", 0, 1,
+        "dynamic thresholding: raise the limit of --clip to the quantile P of the image, then "
+        "scale; 0: no threshold"),
     FEW_OPT_END};
 #undef ROW
 #undef ARGS
@@ -49,6 +55,8 @@ static few_status check(few_ctx *ctx, const struct few_sample_args *a) {
     return few__fail(ctx, FEW_E_INVALID,
                      "--guidance-times has no effect without guidance; give --guidance or "
                      "--autoguide too");
+  if (a->opts.threshold > 0 && !(a->opts.clip > 0))
+    return few__fail(ctx, FEW_E_INVALID, "--threshold raises a limit; give --clip 1 too");
   if (a->autoguidance > 0 && !a->autoguide)
     return few__fail(ctx, FEW_E_INVALID,
                      "--autoguidance needs a model; give --autoguide MODEL too");

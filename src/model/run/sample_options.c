@@ -206,6 +206,22 @@ static few_status check(few_ctx *ctx, const few_model *m, const struct few_sampl
   return check_autoguide(ctx, m, o);
 }
 
+/* A map that takes a step's size gives no denoised image. */
+static few_status check_clip(few_ctx *ctx, const few_model *m, const struct few_sample_opts *o,
+                             enum few_sample_way way) {
+  FEW_TRY(few__opts_range(ctx, "clip", o->clip, 0, 1e6));
+  FEW_TRY(few__opts_range(ctx, "threshold", o->threshold, 0, 1));
+  if (o->threshold > 0 && !(o->clip > 0))
+    return few__fail(ctx, FEW_E_INVALID, "threshold %g without clip: give clip = 1 too",
+                     o->threshold);
+  if (!(o->clip > 0) || (m->spec.step_size == FEW_STEP_SIZE_NONE && way == FEW_TO_IMAGES))
+    return FEW_OK;
+  return few__fail(ctx, FEW_E_INVALID,
+                   "clip %g: this model makes steps, so it has no denoised images on the way: "
+                   "leave clip out",
+                   o->clip);
+}
+
 struct rehearsal {
   few_ctx *ctx;
   const few_model *m;
@@ -271,6 +287,7 @@ static few_status resolve_direction(few_ctx *ctx, const few_model *m,
 static few_status resolve(few_ctx *ctx, const few_model *m, const struct few_sample_opts *o,
                           enum few_sample_way way, struct few_sample_resolved *s) {
   FEW_TRY(check(ctx, m, o));
+  FEW_TRY(check_clip(ctx, m, o, way));
   const char *sampler = m->sampler;
   if (is_file(o->schedule)) {
     FEW_TRY(few__olss_read(ctx, &s->olss, o->schedule));

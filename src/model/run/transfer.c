@@ -7,7 +7,6 @@
  * domain.
  */
 #include "base/pace.h"
-#include "io/npy.h"
 #include "sample.h"
 
 few_status few_encode(float *noise, int *nfe, few_runner *r, const struct few_sample_opts *opts,
@@ -111,14 +110,4 @@ few_status few_transfer(float *out, int *nfe, const struct few_transfer_opts *o,
   few__sample_resolved_free(o->a->ctx, &s);
   FEW_TRY(few_sample_plan(NULL, NULL, o->b, o->decode));
   return transfer_all(o, images, out, nfe);
-}
-
-few_status few_noise_write(few_runner *r, const char *path, int64_t n, const float *noise) {
-  const struct few_net_spec *s = &r->m->spec;
-  const int64_t image[4] = {n, s->h, s->w, s->c}, points[2] = {n, s->c};
-  if (n < 0 || !path || (n && !noise))
-    return few__fail(r->ctx, FEW_E_INVALID, "noise: give a path, and the noise to write");
-  FEW_TRY(few__samples_check(r->ctx, r->m, path, 0, n, noise));
-  return few__npy_write(r->ctx, path, FEW_STORE_F32, s->points ? 2 : 4, s->points ? points : image,
-                        noise);
 }
