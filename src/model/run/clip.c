@@ -1,11 +1,11 @@
 /* clip.c - keeps denoised images within the range of data while sampling.
  *
- * The network's F at (x_t, t) stands for the denoised image D = cos(t) x_t - sin(t) sigma_d F. With
- * `clip` D is limited to -clip .. clip in the units of images, as DDPM does (Ho et al., arXiv
- * 2006.11239). With `threshold` p the limit is raised to s, the quantile p of |D| of each image, and
- * D is then divided by s/clip: dynamic thresholding (Saharia et al., arXiv 2205.11487, section 2.3).
- * F becomes that of the limited image, F + (D - limited D)/(sin(t) sigma_d), so every sampler can be
- * used. Where nothing is limited, F does not change.
+ * The network's F at (x_t, t) gives the denoised image D = cos(t) x_t - sin(t) sigma_d F. With
+ * `clip`, D is limited to -clip .. clip in the units of images, as DDPM does (Ho et al., arXiv
+ * 2006.11239). With `threshold` p, the limit is raised to s, the quantile p of |D| of each image,
+ * and D is then divided by s/clip: dynamic thresholding (Saharia et al., arXiv 2205.11487, section
+ * 2.3). F becomes that of the limited image, F + (D - limited D)/(sin(t) sigma_d), so any sampler
+ * can be used. Where nothing is limited, F does not change.
  */
 #include "clip.h"
 
