@@ -272,8 +272,8 @@ struct few_timestep_opts {
             "process whose times are sampled: see few list processes"), \
   FEW_OPT_IN(S, timestep, times, FEW_OPTION_CHOICE, "own", 0, 0, \
             "own|lognormal|uniform|logit-normal", \
-            "distribution of times; own: lognormal for trigflow and edm, uniform for vp, " \
-            "vp-linear and flow"), \
+            "distribution of times; own: lognormal for trigflow and edm, uniform for the other " \
+            "processes"), \
   FEW_OPT_IN(S, timestep, logit_mean, FEW_OPTION_REAL, "0", -20, 20, NULL, \
             "logit-normal: mean of ln(u/(1 - u)), u in (0, 1) the process's time"), \
   FEW_OPT_IN(S, timestep, logit_std, FEW_OPTION_REAL, "1", 0.01, 20, NULL, \

@@ -16,6 +16,7 @@
  *   vp          uniform      tan t = tan(a u + b)/sigma_d, shifted by noise_d
  *   vp-linear   uniform      tan t = sqrt(e^B(u) - 1)/sigma_d, from u = 1e-5
  *   flow        uniform      tan t = u/((1 - u) sigma_d)
+ *   ddpm        uniform      that of step floor(1000 u)
  */
 #include "objective.h"
 
