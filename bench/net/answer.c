@@ -103,7 +103,7 @@ static struct few_st_tensor tensor(const struct question *q, const char *name, f
 static few_status save(const struct question *q, const char *path) {
   const enum few_store store = q->how.real == FEW_F64 ? FEW_STORE_F64 : FEW_STORE_F32;
   struct few_st_tensor all[MAX_CONSTS + OUTS];
-  char name[MAX_CONSTS][16];
+  char name[MAX_CONSTS][24];
   int n = 0;
   for (few_node v = 0; v < few_graph_size(q->graph) && n < MAX_CONSTS; v++) {
     const struct few_node_data *d = few__node(q->graph, v);
