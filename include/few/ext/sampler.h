@@ -47,6 +47,10 @@ struct few_sampling {
   void (*noise)(void *user, int draw, float *z);
   uint64_t seed;
   int64_t first_row;
+
+  /* out = the sum of weight[i] x[i], for a run that is recorded (few/export.h): then x and F have
+   * two floats, which stand for the batch. NULL: sums are computed. */
+  void (*sum)(void *user, float *out, int n, const double *weight, const float *const *x);
 };
 
 #define FEW_SAMPLER_DEF_VERSION 1
@@ -80,9 +84,12 @@ FEW_API few_status few_sampling_ddim(few_ctx *ctx, struct few_sampling *s);
 /* z = standard normals of this draw. */
 FEW_API void few_sampling_noise(float *z, const struct few_sampling *s, int draw);
 /* out = line.x x + line.y y for the whole batch, computed in f64 and rounded once. out may be x or
- * y. */
+ * y. A sampler that computes states only by this and few_sampling_sum can be exported. */
 FEW_API void few_sampling_line(float *out, const struct few_sampling *s, struct few_line line,
                                const float *x, const float *y);
+/* The same for n arrays: out = the sum of weight[i] x[i]. */
+FEW_API void few_sampling_sum(float *out, const struct few_sampling *s, int n, const double *weight,
+                              const float *const *x);
 
 #ifdef __cplusplus
 }

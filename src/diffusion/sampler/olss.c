@@ -35,34 +35,38 @@ void few__olss_free(few_ctx *ctx, struct few_olss *o) {
   few__free(ctx, o);
 }
 
-/* Sets x to the weighted sum of the start and each output so far. */
-static void combine(struct few_sampling *s, int k, const float *start, const float *F) {
+/* Sets x to the weighted sum of the start and each output so far. weight and term: scratch. */
+static void combine(struct few_sampling *s, int k, const float *kept, double *weight,
+                    const float **term) {
   const struct few_olss *o = s->olss;
-  const double *w = o->F + (int64_t)k * o->steps;
   const int64_t n = s->rows * s->dims;
-  for (int64_t i = 0; i < n; i++) {
-    double sum = o->x[k] * (double)start[i];
-    for (int j = 0; j <= k; j++) sum += w[j] * (double)F[j * n + i];
-    s->x[i] = (float)sum;
-  }
+  weight[0] = o->x[k];
+  memcpy(weight + 1, o->F + (int64_t)k * o->steps, (size_t)(k + 1) * sizeof *weight);
+  for (int j = 0; j < k + 2; j++) term[j] = kept + j * n;
+  few_sampling_sum(s->x, s, k + 2, weight, term);
 }
 
 static few_status run(few_ctx *ctx, struct few_sampling *s) {
   const int64_t n = s->rows * s->dims;
-  float *kept = NULL;
+  float *kept = NULL; /* the start, then the outputs */
+  double *weight = NULL;
+  const float **term = NULL;
   few_status st = FEW_OK;
   if (!s->olss || s->olss->steps != s->steps)
     return few__fail(ctx, FEW_E_INVALID,
                      "olss needs a schedule that was fitted to the model: make one with few olss");
-  FEW_TRY(FEW_NEW(ctx, &kept, (s->steps + 1) * n));
-  float *start = kept, *F = kept + n;
-  memcpy(start, s->x, (size_t)n * sizeof *start);
+  FEW_GOTO(FEW_NEW(ctx, &kept, (s->steps + 1) * n));
+  FEW_GOTO(FEW_NEW(ctx, &weight, s->steps + 1));
+  FEW_GOTO(FEW_NEW(ctx, &term, s->steps + 1));
+  memcpy(kept, s->x, (size_t)n * sizeof *kept);
   for (int k = 0; k < s->steps; k++) {
-    FEW_GOTO(s->eval(s->user, s->x, s->t[k], s->t[k], F + k * n));
-    combine(s, k, start, F);
+    FEW_GOTO(s->eval(s->user, s->x, s->t[k], s->t[k], kept + (k + 1) * n));
+    combine(s, k, kept, weight, term);
   }
 out:
   few__free(ctx, kept);
+  few__free(ctx, weight);
+  few__free(ctx, (void *)term);
   return st;
 }
 

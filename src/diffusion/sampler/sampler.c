@@ -93,7 +93,24 @@ void few_sampling_noise(float *z, const struct few_sampling *s, int draw) {
 void few_sampling_line(float *out, const struct few_sampling *s, struct few_line line,
                        const float *x, const float *y) {
   int64_t n = s->rows * s->dims;
+  if (s->sum) {
+    s->sum(s->user, out, 2, (double[]){line.x, line.y}, (const float *[]){x, y});
+    return;
+  }
   for (int64_t i = 0; i < n; i++) out[i] = (float)(line.x * (double)x[i] + line.y * (double)y[i]);
+}
+
+void few_sampling_sum(float *out, const struct few_sampling *s, int n, const double *weight,
+                      const float *const *x) {
+  if (s->sum) {
+    s->sum(s->user, out, n, weight, x);
+    return;
+  }
+  for (int64_t i = 0; i < s->rows * s->dims; i++) {
+    double sum = 0;
+    for (int k = 0; k < n; k++) sum += weight[k] * (double)x[k][i];
+    out[i] = (float)sum;
+  }
 }
 
 few_status few_sampling_ddim(few_ctx *ctx, struct few_sampling *s) {
