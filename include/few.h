@@ -9,6 +9,7 @@
 #include "few/component.h"
 #include "few/data.h"
 #include "few/eval.h"
+#include "few/export.h"
 #include "few/graph.h"
 #include "few/inspect.h"
 #include "few/loop.h"

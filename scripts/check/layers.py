@@ -41,7 +41,7 @@ FLOORS = {
         'sampler': 'process',
         'objective': 'process weight net',
     },
-    'model': {'.': '', 'run': '.', 'inspect': '. run'},
+    'model': {'.': '', 'run': '.', 'inspect': '. run', 'export': '. run'},
     'eval': {'metric': '', 'feature': '', '.': 'metric feature'},
     'train': {'optim': '', '.': 'optim', 'loop': '. optim'},
 }
@@ -56,6 +56,7 @@ PUBLIC_OWNER = {
     'backend.h': 'engine/backend', 'plan.h': 'engine/plan', 'check.h': 'engine/check',
     'loop.h': 'train/loop',
     'run.h': 'model/run', 'sample.h': 'model/run', 'inspect.h': 'model/inspect',
+    'export.h': 'model/export',
     'ext/common.h': 'base', 'ext/random.h': 'base', 'ext/metric.h': 'eval/metric',
     'ext/steps.h': 'diffusion/process', 'ext/net.h': 'diffusion/net',
     'ext/sampler.h': 'diffusion/sampler', 'ext/objective.h': 'diffusion/objective',
