@@ -1,0 +1,86 @@
+/* cmd_export.c - few export MODEL --out FILE.onnx: a model for programs without few. */
+#include <string.h>
+
+#include "sampling.h"
+
+struct export_opts {
+  struct common common;
+  struct few_export_opts export;
+  struct few_sample_args sampling;
+  const char *label, *out;
+};
+static const struct export_opts initial = {.export = FEW_EXPORT_OPTS_INIT,
+                                           .sampling = FEW_SAMPLE_ARGS_INIT};
+#define S struct export_opts
+static const struct few_option options[] = {
+    OPT_NEEDED(S, out, "out", "FILE", "where to write the graph: a name that ends in .onnx"),
+    OPT_CHOICE(S, export.what, "what", "sampler", "sampler|denoiser|network",
+               "sampler: images from noise, all steps in one graph; denoiser: EDM's D(x, sigma), "
+               "for solvers of other programs; network: F(x, t)"),
+    OPT_SAMPLING(S),
+    OPT_TEXT(S, label, "label", "LABEL", "input",
+             "input: the graph has an input for the class of each image; a class by name or "
+             "number: all images are of this class; none: no label"),
+    OPT_CHOICE(S, export.pixels, "pixels", "signed", "signed|unit|uint8|rgb",
+               "values of images. signed: float, [-1, 1], not clipped; unit: float, [0, 1]; uint8: "
+               "0 to 255; rgb: the same with three channels, also of gray images"),
+    OPT_FLAG(S, export.flat, "flat",
+             "one input [N,D] for the noise of all steps, as of a generator of other programs"),
+    OPT_QUIET(S),
+    OPT_HELP(S),
+    FEW_OPT_END};
+#undef S
+
+static const char text[] =
+    "The file has standard operators of ONNX (opset 18), the weights, and what the options\n"
+    "of sampling choose. Batches may have any size. Images are [N,C,H,W], and noise is\n"
+    "standard normal. What is written is printed, and is the doc string of the file.\n"
+    "\n"
+    "  few export student.safetensors --out student.onnx\n"
+    "  few export teacher.safetensors --sampler dpmpp --steps 12 --guidance 2 --out t.onnx\n"
+    "  few export teacher.safetensors --what denoiser --out denoiser.onnx\n"
+    "  few export student.safetensors --flat --pixels rgb --out generator.onnx\n";
+
+static int export(struct cli *cli, const few_model *m, const struct export_opts *o,
+                  struct few_sample_opts *s) {
+  struct few_export_opts e = o->export;
+  char *about = NULL;
+  s->label = FEW_LABEL_EACH;
+  int code = strcmp(o->label, "input") ? cli_label(cli, m, "export: --label", o->label, &s->label)
+                                       : CLI_DONE;
+  if (code) return code;
+  e.sampling = s;
+  const few_status st = few_export_onnx(&about, cli->ctx, m, o->out, &e);
+  if (st) return cli_status(cli, st);
+  if (!o->common.quiet) printf("%s:\n%s", o->out, about);
+  few_text_free(cli->ctx, about);
+  return CLI_DONE;
+}
+
+static int run(struct cli *cli, const void *opts) {
+  const struct export_opts *o = opts;
+  struct few_sample_args args = o->sampling;
+  const size_t n = strlen(o->out);
+  few_model *m = NULL;
+  if (n < 6 || strcmp(o->out + n - 5, ".onnx") != 0)
+    return cli_usage("export: --out %.200s: the file's name ends in .onnx", o->out);
+  int code = cli_check_file(o->out);
+  if (code) return code;
+  code = sampling_open(cli, &args);
+  if (!code) code = cli_status(cli, few_model_load(&m, cli->ctx, cli->operands[0]));
+  if (!code) code = export(cli, m, o, &args.opts);
+  few_sample_args_close(&args);
+  few_model_free(m);
+  return code;
+}
+
+const struct command command_export = {.name = "export",
+                                       .operands = "MODEL",
+                                       .help = "Write a model as an ONNX file, for other programs.",
+                                       .text = text,
+                                       .min_operands = 1,
+                                       .max_operands = 1,
+                                       .options = options,
+                                       .size = sizeof(struct export_opts),
+                                       .initial = &initial,
+                                       .run = run};
