@@ -1,5 +1,5 @@
-# Libraries that sampling does not need: FEW_LAPACK, FEW_ZIP, FEW_JPEG. Without one, the file that
-# calls it is replaced by src/*/without_x.c, whose functions return FEW_E_UNSUPPORTED.
+# Libraries that sampling does not need: FEW_LAPACK, FEW_ZIP, FEW_JPEG, FEW_WEBP. Without one, the
+# file that calls it is replaced by src/*/without_x.c, whose functions return FEW_E_UNSUPPORTED.
 list(FILTER FEW_SOURCES EXCLUDE REGEX "/without_[a-z]+\\.c$")
 macro(few_without file name)
   list(REMOVE_ITEM FEW_SOURCES ${PROJECT_SOURCE_DIR}/src/${file}.c)
@@ -21,6 +21,20 @@ if(FEW_JPEG)
   list(APPEND FEW_PC_REQUIRES libjpeg)
 else()
   few_without(io/jpeg io/without_jpeg)
+endif()
+
+if(FEW_WEBP)
+  pkg_check_modules(WEBP IMPORTED_TARGET libwebp)
+endif()
+if(FEW_WEBP AND WEBP_FOUND)
+  list(APPEND FEW_LIBRARIES PkgConfig::WEBP)
+  list(APPEND FEW_PC_REQUIRES libwebp)
+else()
+  if(FEW_WEBP)
+    message(STATUS "libwebp is not installed (Debian: libwebp-dev), so WebP images are refused")
+    set(FEW_WEBP OFF)
+  endif()
+  few_without(io/webp io/without_webp)
 endif()
 
 # LAPACK: the OpenBLAS without threads if it is installed (Debian: libopenblas-serial-dev), with the

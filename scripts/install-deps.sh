@@ -19,6 +19,7 @@ libxxhash-dev          build  checksums of checkpoints and models
 libzip-dev             build  zip archives: PyTorch files, npz (not with -DFEW_ZIP=OFF)
 libpng-dev             build  PNG images
 libjpeg-dev            build  JPEG images (not with -DFEW_JPEG=OFF)
+libwebp-dev            build  WebP images (not with -DFEW_WEBP=OFF)
 libjansson-dev         build  JSON: model metadata, run logs
 liblapacke-dev         build  Frechet distances, fitted schedules (not with -DFEW_LAPACK=OFF)
 libopenblas-serial-dev build  makes LAPACK fast, in one thread

@@ -74,8 +74,9 @@ enum few_answer { FEW_UNKNOWN, FEW_NO, FEW_YES };
  * its memory, and leaves files unchanged. `release` gets a pointer from `alloc`, never NULL.
  *
  * Other libraries that few uses call malloc. If that returns NULL, a call that uses libjpeg,
- * libpng, zlib, libzip or pthreads fails too, but Jansson 2.14 (which reads the description of a
- * model) and OpenBLAS (Frechet distances) may end the process. Files are never damaged. */
+ * libpng, libwebp, zlib, libzip or pthreads fails too, but Jansson 2.14 (which reads the
+ * description of a model) and OpenBLAS (Frechet distances) may end the process. Files are never
+ * damaged. */
 struct few_allocator {
   void *user;
   void *(*alloc)(void *user, size_t size);

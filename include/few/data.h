@@ -5,8 +5,8 @@
  *   fashion-mnist[:test]    Debian's package dataset-fashion-mnist
  *   idx:IMAGES[,LABELS]     IDX files like those of MNIST, plain or .gz
  *   cifar:DIR|FILE[,FILE]   CIFAR-10 binary batches
- *   folder:DIR[:PART]       PNG and JPEG files; a sub-folder is a class, or one of the parts train,
- *                           val, test; DIR may be one file
+ *   folder:DIR[:PART]       PNG, JPEG and WebP files; a sub-folder is a class, or one of the parts
+ *                           train, val, test; DIR may be one file
  *   npy:FILE[,LABELS]       uint8 [N,H,W] or [N,H,W,C] images, float [N,D] points
  *   npz:FILE[,VALUES[,LABELS]]   the same in an archive; arr_0 and arr_1 if not named
  *   toy:NAME                points in the plane: mixture, moons, checkerboard, spiral

@@ -1,4 +1,4 @@
-/* folder.c - a folder of PNG and JPEG files.
+/* folder.c - a folder of PNG, JPEG and WebP files.
  *
  *   DIR/class/.../x.png   each sub-folder of DIR is a class, with the files at any depth below it
  *   DIR/x.png             if no sub-folder has images, there are no labels
@@ -65,7 +65,7 @@ static void skip(struct scan *s, const char *path) {
   if (few__photo_foreign(path)) {
     if (!s->foreign++)
       few__log(ctx, FEW_LOG_WARN,
-               "%s: few reads only PNG and JPEG, and skips other images: convert them", path);
+               "%s: few reads only PNG, JPEG and WebP, and skips other images: convert them", path);
   } else if (!s->others++) {
     few__log(ctx, FEW_LOG_INFO, "%s is not an image: skipped", path);
   }
@@ -73,8 +73,8 @@ static void skip(struct scan *s, const char *path) {
 
 static void report_skipped(const struct scan *s, const char *dir) {
   if (s->foreign > 1)
-    few__log(s->d->ctx, FEW_LOG_INFO, "%s: %lld images that are neither PNG nor JPEG skipped", dir,
-             (long long)s->foreign);
+    few__log(s->d->ctx, FEW_LOG_INFO, "%s: %lld images that are neither PNG, JPEG nor WebP skipped",
+             dir, (long long)s->foreign);
   if (s->others > 1)
     few__log(s->d->ctx, FEW_LOG_INFO, "%s: %lld files that are not images skipped", dir,
              (long long)s->others);

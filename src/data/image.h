@@ -14,9 +14,9 @@ struct few_image_opts {
 /* The most pixels of a whole image (size 0). */
 enum { FEW_IMAGE_MAX_PIXELS = 1 << 24 };
 
-/* Reads a PNG or JPEG. With a size, its central square is shrunk to size x size, each pixel the
- * mean over the area that it covers, in exact integers. It then needs memory for the result and one
- * row of the image. Free *out with few__image_free; it is zeroed on failure. */
+/* Reads a PNG, JPEG or WebP. With a size, its central square is shrunk to size x size, each pixel
+ * the mean over the area that it covers, in exact integers. For a PNG or JPEG it then needs memory
+ * for the result and one row of the image. Free *out with few__image_free; it is zeroed on failure. */
 few_status few__image_read(few_ctx *ctx, struct few_image *out, const char *path,
                            const struct few_image_opts *o);
 

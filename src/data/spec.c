@@ -11,8 +11,8 @@
 /* The reader of a file that is named by its path only, by its ending. */
 static const struct {
   const char *end, *reader;
-} endings[] = {
-    {".npy", "npy"}, {".npz", "npz"}, {".png", "folder"}, {".jpg", "folder"}, {".jpeg", "folder"}};
+} endings[] = {{".npy", "npy"},    {".npz", "npz"},     {".png", "folder"},
+               {".jpg", "folder"}, {".jpeg", "folder"}, {".webp", "folder"}};
 
 /* Does the spec begin with the name of a reader? "folder", without a colon, is a path if a file or
  * folder of this name exists and the reader needs a place. */

@@ -226,17 +226,17 @@ static void test_skipped(void **state) {
   assert_ok(f->ctx, files_open(f, &d, "folder", "set", NULL, NULL));
   few_data_free(d);
   assert_int_equal(f->warnings, 1);
-  assert_non_null(strstr(f->warning, "2.gif: few reads only PNG and JPEG"));
+  assert_non_null(strstr(f->warning, "2.gif: few reads only PNG, JPEG and WebP"));
   assert_null(strstr(f->info, "skipped"));
-  files_write(f, "set/3.webp", "RIFF", 4);
+  files_write(f, "set/3.bmp", "RIFF", 4);
   files_write(f, "set/4.txt", "text", 4);
   files_write(f, "set/5.tiff", "II*", 3);
   assert_ok(f->ctx, files_open(f, &d, "folder", "set", NULL, NULL));
   few_data_free(d);
   assert_int_equal(f->warnings, 1);
-  assert_null(strstr(f->info, "3.webp"));
+  assert_null(strstr(f->info, "3.bmp"));
   assert_non_null(strstr(f->info, "4.txt is not an image: skipped"));
-  assert_non_null(strstr(f->info, "set: 3 images that are neither PNG nor JPEG skipped"));
+  assert_non_null(strstr(f->info, "set: 3 images that are neither PNG, JPEG nor WebP skipped"));
   assert_null(strstr(f->info, "files that are not images"));
   files_write(f, "set/6.txt", "text", 4);
   assert_ok(f->ctx, files_open(f, &d, "folder", "set", NULL, NULL));
@@ -258,6 +258,32 @@ static void test_jpeg_beside_png(void **state) {
   for (int i = 0; i < 3 * 64; i++)
     for (int k = 1; k < 3; k++)
       assert_in_range(byte_at(f, d, k, i), colour[i % 3] - 1, colour[i % 3] + 1);
+  few_data_free(d);
+}
+
+/* A WebP has the pixels that Pillow decodes from it (test/io/webp_reference.py). */
+static void test_webp_beside_png(void **state) {
+  struct files *f = *state;
+  static const struct {
+    const char *from, *name;
+  } copies[] = {{"webp/y_lossless.webp", "set/a.webp"}, {"webp_pixels/lossless.png", "set/b.png"}};
+  few_data *d = NULL;
+  make_dir(f, "set");
+  for (int i = 0; i < 2; i++) {
+    char bytes[4096], path[256];
+    snprintf(path, sizeof path, "%s/io/data/%s", FEW_TEST_DIR, copies[i].from);
+    FILE *in = fopen(path, "rb");
+    assert_non_null(in);
+    const size_t n = fread(bytes, 1, sizeof bytes, in);
+    fclose(in);
+    files_write(f, copies[i].name, bytes, n);
+  }
+  assert_ok(f->ctx, files_open(f, &d, "folder", "set", NULL, NULL));
+  assert_true(few_data_n(d) == 2 && few_data_w(d) == 23 && few_data_h(d) == 17);
+  float a[23 * 17 * 3], b[23 * 17 * 3];
+  assert_ok(f->ctx, few_data_get(a, d, 0));
+  assert_ok(f->ctx, few_data_get(b, d, 1));
+  assert_memory_equal(a, b, sizeof a);
   few_data_free(d);
 }
 
@@ -375,6 +401,7 @@ int main(void) {
       TEST(test_jpeg_beside_png),
       TEST(test_names_that_mislead),
       TEST(test_skipped),
+      TEST(test_webp_beside_png),
       TEST(test_crop_and_area),
       TEST(test_mixed_sizes_name_both),
       TEST(test_broken_images),

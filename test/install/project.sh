@@ -28,12 +28,12 @@ cmake --build uninstalled >build.log || { cat build.log; exit 1; }
 uninstalled/user "$version"
 
 # A build without the libraries that sampling does not need. A debug build compiles fastest.
-project subdirectory -DFEW_LAPACK=OFF -DFEW_ZIP=OFF -DFEW_JPEG=OFF -DFEW_CUDA=OFF \
+project subdirectory -DFEW_LAPACK=OFF -DFEW_ZIP=OFF -DFEW_JPEG=OFF -DFEW_WEBP=OFF -DFEW_CUDA=OFF \
   -DCMAKE_BUILD_TYPE=Debug \
   ${CMAKE_C_COMPILER_LAUNCHER:+-DCMAKE_C_COMPILER_LAUNCHER="$CMAKE_C_COMPILER_LAUNCHER"}
 cmake --build subdirectory >build.log || { cat build.log; exit 1; }
 subdirectory/user "$version"
-if ldd subdirectory/user | grep -E 'blas|lapack|zip|jpeg'; then exit 1; fi
+if ldd subdirectory/user | grep -E 'blas|lapack|zip|jpeg|webp'; then exit 1; fi
 # The project does not install few, and does not run its tests.
 cmake --install subdirectory --prefix "$PWD/installation" >/dev/null
 test "$(find installation -type f | wc -l)" = 1

@@ -6,9 +6,10 @@ needs='-lpng -ljansson -lz -lm -ldl -pthread'
 # shellcheck disable=SC2086
 "$@" readme.c -o sampler -I"$prefix/include" "$lib/libfew.a" $needs
 ldd sampler >libraries
-if grep -E 'blas|lapack|gfortran|zip|jpeg' libraries; then exit 1; fi
+if grep -E 'blas|lapack|gfortran|zip|jpeg|webp' libraries; then exit 1; fi
 nm sampler >names
-if grep -iE 'lapack|zip_open|jpeg_Create| few_train| few_eval| few__frechet' names; then exit 1; fi
+other='lapack|zip_open|jpeg_Create|WebPDecode| few_train| few_eval| few__frechet'
+if grep -iE "$other" names; then exit 1; fi
 if [ -x "$build/few" ]; then
   "$build/few" train "$here/../cli/moons.ini" --run run --quiet steps=5
   ./sampler run/model.safetensors
@@ -17,7 +18,7 @@ fi
 # The same through pkg-config, which names all libraries: those that are not used are left out.
 # shellcheck disable=SC2046
 "$@" readme.c -o sampler2 $(pkg-config --static --cflags --libs few | sed 's/-lfew /-l:libfew.a /')
-if ldd sampler2 | grep -E 'blas|lapack|gfortran|zip|jpeg'; then exit 1; fi
+if ldd sampler2 | grep -E 'blas|lapack|gfortran|zip|jpeg|webp'; then exit 1; fi
 # Without any shared library, if static ones are installed. The linker warns about dlopen, which
 # then finds no GPU backend.
 # shellcheck disable=SC2086

@@ -159,8 +159,8 @@ static void test_png(void **state) {
 /* The content of a file decides its format, not its name. */
 static void test_content(void **state) {
   (void)state;
-  static const char *const foreign[][2] = {{"RIFF\1\2\3\4WEBP", "contains WebP: convert it"},
-                                           {"GIF89a", "contains GIF"},
+  static const char *const foreign[][2] = {{"RIFF\xff\xff\3\4WEBP", "the file ends too early"},
+                                           {"GIF89a", "contains GIF: convert it"},
                                            {"text", "neither"}};
   few_ctx *ctx = test_ctx();
   struct few_image a;
