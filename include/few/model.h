@@ -74,6 +74,13 @@ FEW_API FEW_MUST_USE few_status few_model_create(few_model **out, few_ctx *ctx,
 FEW_API FEW_MUST_USE few_status few_model_with_times(few_model **out, const few_model *m, int n,
                                                      const double *times);
 
+/* Number types of weights in a file (docs/format.md, 2.3). INT8 has a scale for each output of a
+ * layer; biases and norms stay F32. */
+enum few_weight_type { FEW_WEIGHTS_F32, FEW_WEIGHTS_F16, FEW_WEIGHTS_BF16, FEW_WEIGHTS_INT8 };
+/* Writes the model to a file, with weights rounded to the type. Loading it gives the rounded
+ * values; the same type written again gives the same file. Atomic. */
+FEW_API FEW_MUST_USE few_status few_model_save_as(const few_model *m, const char *path,
+                                                  enum few_weight_type type);
 /* Writes the model to a file. Atomic. */
 FEW_API FEW_MUST_USE few_status few_model_save(const few_model *m, const char *path);
 FEW_API void few_model_free(few_model *m); /* NULL is fine */

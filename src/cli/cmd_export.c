@@ -1,19 +1,25 @@
-/* cmd_export.c - few export MODEL --out FILE.onnx: a model for programs without few. */
+/* cmd_export.c - few export MODEL --out FILE: a model for programs without few, or with smaller
+ * weights. */
 #include <string.h>
 
+#include "export_weights.h"
+#include "recipes.h"
 #include "sampling.h"
 
 struct export_opts {
   struct common common;
   struct few_export_opts export;
   struct few_sample_args sampling;
+  struct few_eval_opts eval;
+  enum few_weight_type weights;
   const char *label, *out;
 };
-static const struct export_opts initial = {.export = FEW_EXPORT_OPTS_INIT,
-                                           .sampling = FEW_SAMPLE_ARGS_INIT};
+static const struct export_opts initial = {
+    .export = FEW_EXPORT_OPTS_INIT, .sampling = FEW_SAMPLE_ARGS_INIT, .eval = FEW_EVAL_OPTS_INIT};
 #define S struct export_opts
 static const struct few_option options[] = {
-    OPT_NEEDED(S, out, "out", "FILE", "where to write the graph: a name that ends in .onnx"),
+    OPT_NEEDED(S, out, "out", "FILE",
+               "NAME.onnx: an ONNX graph; NAME.safetensors: a model of few, with --weights"),
     OPT_CHOICE(S, export.what, "what", "sampler", "sampler|denoiser|network",
                "sampler: images from noise, all steps in one graph; denoiser: EDM's D(x, sigma), "
                "for solvers of other programs; network: F(x, t)"),
@@ -26,6 +32,16 @@ static const struct few_option options[] = {
                "0 to 255; rgb: the same with three channels, also of gray images"),
     OPT_FLAG(S, export.flat, "flat",
              "one input [N,D] for the noise of all steps, as of a generator of other programs"),
+    OPT_CHOICE(
+        S, weights, "weights", "f32", "f32|f16|bf16|int8",
+        "number type of the weights in a .safetensors file; int8 has a scale for each output "
+        "of a layer"),
+    OPT_TEXT(S, eval.reference, "ref", "DATA", NULL,
+             "measure samples of MODEL and of the .safetensors file against these images, as few "
+             "eval does, with the options of sampling"),
+    OPT_TEXT(S, eval.features, "features", "FEATURES", NULL,
+             "feature network for --ref: see few list features (default: pixels)"),
+    OPT_INT(S, eval.n, "n", "N", "10000", 2, 4e9, "images of each measurement for --ref"),
     OPT_QUIET(S),
     OPT_HELP(S),
     FEW_OPT_END};
@@ -39,6 +55,7 @@ static const char text[] =
     "  few export student.safetensors --out student.onnx\n"
     "  few export teacher.safetensors --sampler dpmpp --steps 12 --guidance 2 --out t.onnx\n"
     "  few export teacher.safetensors --what denoiser --out denoiser.onnx\n"
+    "  few export student.safetensors --out small.safetensors --weights int8 --ref photos\n"
     "  few export student.safetensors --flat --pixels rgb --out generator.onnx\n";
 
 static int export(struct cli *cli, const few_model *m, const struct export_opts *o,
@@ -57,30 +74,58 @@ static int export(struct cli *cli, const few_model *m, const struct export_opts 
   return CLI_DONE;
 }
 
+static bool ends(const char *name, const char *with) {
+  const size_t n = strlen(name), k = strlen(with);
+  return n > k && !strcmp(name + n - k, with);
+}
+
+static int export_few(struct cli *cli, const few_model *m, const struct export_opts *o,
+                      const struct few_sample_opts *s) {
+  char features[RECIPE_PATH];
+  struct weights_export w = {cli->operands[0], o->out, o->weights, o->eval, o->common.quiet};
+  w.eval.features = cli_find_features(features, o->eval.features);
+  w.eval.sampling = *s;
+  return cli_export_weights(cli, m, &w);
+}
+
+/* Options that the kind of file does not have. */
+static int check(const struct export_opts *o, bool graph) {
+  if (graph && o->weights != FEW_WEIGHTS_F32)
+    return cli_usage("export: --weights is for .safetensors files; an ONNX file has float32");
+  if (graph && (o->eval.reference || o->eval.features))
+    return cli_usage("export: --ref and --features are for .safetensors files; leave them out");
+  if (!graph && (o->export.what || o->export.pixels || o->export.flat))
+    return cli_usage("export: --what, --pixels and --flat are for .onnx files; leave them out");
+  return CLI_DONE;
+}
+
 static int run(struct cli *cli, const void *opts) {
   const struct export_opts *o = opts;
   struct few_sample_args args = o->sampling;
-  const size_t n = strlen(o->out);
   few_model *m = NULL;
-  if (n < 6 || strcmp(o->out + n - 5, ".onnx") != 0)
-    return cli_usage("export: --out %.200s: the file's name ends in .onnx", o->out);
-  int code = cli_check_file(o->out);
+  const bool graph = ends(o->out, ".onnx");
+  if (!graph && !ends(o->out, ".safetensors"))
+    return cli_usage("export: --out %.200s: give a name that ends in .onnx or .safetensors",
+                     o->out);
+  int code = check(o, graph);
+  if (!code) code = cli_check_file(o->out);
   if (code) return code;
   code = sampling_open(cli, &args);
   if (!code) code = cli_status(cli, few_model_load(&m, cli->ctx, cli->operands[0]));
-  if (!code) code = export(cli, m, o, &args.opts);
+  if (!code) code = graph ? export(cli, m, o, &args.opts) : export_few(cli, m, o, &args.opts);
   few_sample_args_close(&args);
   few_model_free(m);
   return code;
 }
 
-const struct command command_export = {.name = "export",
-                                       .operands = "MODEL",
-                                       .help = "Write a model as an ONNX file, for other programs.",
-                                       .text = text,
-                                       .min_operands = 1,
-                                       .max_operands = 1,
-                                       .options = options,
-                                       .size = sizeof(struct export_opts),
-                                       .initial = &initial,
-                                       .run = run};
+const struct command command_export = {
+    .name = "export",
+    .operands = "MODEL",
+    .help = "Write a model as an ONNX file, or with smaller weights.",
+    .text = text,
+    .min_operands = 1,
+    .max_operands = 1,
+    .options = options,
+    .size = sizeof(struct export_opts),
+    .initial = &initial,
+    .run = run};

@@ -11,6 +11,7 @@
 #include "io/file.h"
 #include "io/safetensors.h"
 #include "model.h"
+#include "weights.h"
 
 static const size_t max_bytes = (size_t)1 << 37;
 enum { LISTED = 4 };
@@ -28,33 +29,31 @@ static few_status check_finite(few_ctx *ctx, few_status otherwise, const char *p
   return FEW_OK;
 }
 
-few_status few_model_save(const few_model *m, const char *path) {
+few_status few_model_save_as(const few_model *m, const char *path, enum few_weight_type type) {
   few_ctx *ctx = m->ctx;
   struct few_text description = {0};
-  struct few_st_tensor *tensors;
-  uint16_t *half = NULL; /* the values in F16, if the model is saved in F16 */
-  few_status st;
-  FEW_TRY(FEW_NEW(ctx, &tensors, m->params.n));
-  if (m->half) FEW_GOTO(FEW_NEW(ctx, &half, m->params.total));
-  if (half) few__store_from_f32(FEW_STORE_F16, m->values, m->params.total, half);
-  for (int i = 0; i < m->params.n; i++) {
+  struct few_weight_file file = {0};
+  few_status st = FEW_OK;
+  if ((int)type < 0 || type > FEW_WEIGHTS_INT8)
+    return few__fail(ctx, FEW_E_INVALID, "%s: there is no number type %d of weights", path,
+                     (int)type);
+  for (int i = 0; i < m->params.n && !st; i++) {
     const struct few_param_row *row = &m->params.at[i];
-    FEW_GOTO(check_finite(ctx, FEW_E_INVALID, path, row, m->values + row->offset));
-    tensors[i] = (struct few_st_tensor){.name = row->name,
-                                        .store = half ? FEW_STORE_F16 : FEW_STORE_F32,
-                                        .rank = row->shape.rank,
-                                        .data = half ? (const void *)(half + row->offset)
-                                                     : (const void *)(m->values + row->offset)};
-    for (int k = 0; k < row->shape.rank; k++) tensors[i].dim[k] = row->shape.dim[k];
+    st = check_finite(ctx, FEW_E_INVALID, path, row, m->values + row->offset);
   }
+  FEW_GOTO(st);
+  FEW_GOTO(few__model_weights_store(&file, m, type));
   FEW_GOTO(few__model_describe(m, &description));
   const struct few_st_pair meta[] = {{"format", "few"}, {"few", description.at}};
-  FEW_GOTO(few__st_write(ctx, path, tensors, m->params.n, meta, FEW_COUNT(meta)));
+  FEW_GOTO(few__st_write(ctx, path, file.at, file.n, meta, FEW_COUNT(meta)));
 out:
   few__text_free(ctx, &description);
-  few__free(ctx, tensors);
-  few__free(ctx, half);
+  few__model_weights_free(ctx, &file);
   return st;
+}
+
+few_status few_model_save(const few_model *m, const char *path) {
+  return few_model_save_as(m, path, m->weights);
 }
 
 /* ---- Loading ---- */
@@ -80,10 +79,6 @@ static bool same_shape(const struct few_param_row *row, const struct few_st_tens
   return true;
 }
 
-static bool readable(enum few_store s) {
-  return s == FEW_STORE_F32 || s == FEW_STORE_F16 || s == FEW_STORE_BF16;
-}
-
 static few_status complain(few_ctx *ctx, const char *path, const char *net, const char *what,
                            const struct names *list) {
   if (!list->n) return FEW_OK;
@@ -100,7 +95,7 @@ static few_status match(const few_model *m, const char *path, const struct few_s
       add_name(&missing, row->name);
     else if (!same_shape(row, t))
       add_name(&shaped, row->name);
-    else if (!readable(t->store))
+    else if (!few__model_weights_readable(st, t))
       add_name(&typed, row->name);
   }
   for (int i = 0; i < st->n; i++)
@@ -109,20 +104,25 @@ static few_status match(const few_model *m, const char *path, const struct few_s
   FEW_TRY(complain(m->ctx, path, m->net->name, "are missing for", &missing));
   FEW_TRY(complain(m->ctx, path, m->net->name, "are not known to", &extra));
   FEW_TRY(complain(m->ctx, path, m->net->name, "have another shape than in", &shaped));
-  return complain(m->ctx, path, m->net->name, "are not F32, F16 or BF16 in", &typed);
+  return complain(m->ctx, path, m->net->name, "are not F32, F16, BF16, or I8 with scales, in",
+                  &typed);
 }
 
 static few_status take_values(few_model *m, const char *path, const struct few_st *st) {
   FEW_TRY(match(m, path, st));
   FEW_TRY(FEW_NEW(m->ctx, &m->values, m->params.total));
-  m->half = m->params.n > 0; /* so that saving it gives the same file */
+  int n[FEW_WEIGHTS_INT8 + 1] = {0};
   for (int i = 0; i < m->params.n; i++) {
     const struct few_param_row *row = &m->params.at[i];
     const struct few_st_tensor *t = few__st_find(st, row->name);
-    m->half &= t->store == FEW_STORE_F16;
-    few__store_to_f32(t->store, t->data, t->count, m->values + row->offset);
+    few__model_weights_load(st, t, m->values + row->offset);
     FEW_TRY(check_finite(m->ctx, FEW_E_FORMAT, path, row, m->values + row->offset));
+    n[few__model_weights_type(t)]++;
   }
+  /* so that saving it gives the same file */
+  if (n[FEW_WEIGHTS_INT8]) m->weights = FEW_WEIGHTS_INT8;
+  if (n[FEW_WEIGHTS_F16] == m->params.n) m->weights = FEW_WEIGHTS_F16;
+  if (n[FEW_WEIGHTS_BF16] == m->params.n) m->weights = FEW_WEIGHTS_BF16;
   return FEW_OK;
 }
 

@@ -52,7 +52,7 @@ struct few_model {
   int n_times;
   double *times; /* [n_times] sampling times of its own; owned */
   int64_t step;
-  bool half;        /* few_model_save writes F16 */
+  enum few_weight_type weights; /* few_model_save writes this type */
   char *provenance; /* JSON object as few_json writes it: recipe, seed ...; owned; NULL: none */
 
   double flops; /* of one evaluation of one image */

@@ -115,7 +115,8 @@ static const struct few_option options[] = {
     FEW_OPT_CHOICE(keys, convolution, "fast", "fast|direct",
                    "3x3 convolutions: fast: by Winograd (relative error about 2e-6); direct: as "
                    "defined, 3 times slower"),
-    FEW_OPT_CHOICE(keys, weights, "f32", "f32|f16", "number type of model.safetensors"),
+    FEW_OPT_CHOICE(keys, weights, "f32", "f32|f16|bf16|int8",
+                   "number type of model.safetensors; int8 has a scale for each output of a layer"),
     FEW_OPT_END};
 
 /* Keys that do not change what is learned. A run may be resumed with other values of them. */

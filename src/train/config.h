@@ -9,6 +9,7 @@
 #include "diffusion/objective/objective.h"
 #include "engine/backend/backend.h"
 #include "few/data.h"
+#include "few/model.h"
 #include "few/train.h"
 #include "train/optim/balance.h"
 #include "train/optim/lr.h"
@@ -16,7 +17,6 @@
 
 enum few_scale_choice { FEW_SCALE_AUTO, FEW_SCALE_ONE, FEW_SCALE_EACH };
 enum few_class_choice { FEW_CLASSES_SHARES, FEW_CLASSES_EVEN };
-enum few_weights_type { FEW_WEIGHTS_F32, FEW_WEIGHTS_F16 };
 enum few_convolution { FEW_CONVOLUTION_FAST, FEW_CONVOLUTION_DIRECT };
 
 struct few_train_keys { /* the trainer's own keys: see options[] in config.c */
@@ -48,7 +48,7 @@ struct few_train_keys { /* the trainer's own keys: see options[] in config.c */
   int64_t guard_patience, guard_retries;
   char backend[16];
   few_precision precision;
-  enum few_weights_type weights; /* of model.safetensors */
+  enum few_weight_type weights; /* of model.safetensors */
   enum few_convolution convolution;
 };
 

@@ -56,7 +56,7 @@ static few_status copy_student(few_saving *s) {
   copy->ctx = s->own ? s->own : s->ctx;
   copy->values = a->ema ? a->ema : a->param;
   copy->step = s->o.state->step;
-  copy->half = s->o.setup->config.keys.weights == FEW_WEIGHTS_F16;
+  copy->weights = s->o.setup->config.keys.weights;
   copy->provenance = NULL;
   copy->times = NULL;
   FEW_TRY(FEW_NEW(s->ctx, &copy->times, m->n_times));

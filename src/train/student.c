@@ -47,7 +47,7 @@ few_status few__student_copy(few_ctx *ctx, few_model **out, const struct few_stu
   assert((*out)->params.total == n);
   FEW_TRY(FEW_NEW(ctx, &(*out)->values, n));
   memcpy((*out)->values, m->values, (size_t)n * sizeof(float));
-  (*out)->half = setup->config.keys.weights == FEW_WEIGHTS_F16;
+  (*out)->weights = setup->config.keys.weights;
   for (int64_t i = 0; i < n; i++)
     if (!isfinite((*out)->values[i]))
       return few__fail(ctx, FEW_E_DIVERGED, "step %" PRId64 ": weights are not finite",

@@ -456,10 +456,101 @@ static void test_halves(void **state) {
     assert_ok(s.ctx, few__st_write(s.ctx, s.path, file.at, file.n, &meta, 1));
     assert_ok(s.ctx, few_model_load(&back, s.ctx, s.path));
     assert_same(m, back);
-    assert_true(back->half == !pass); /* and are written as halves again */
+    /* and are written as halves again */
+    assert_int_equal(back->weights, pass ? FEW_WEIGHTS_BF16 : FEW_WEIGHTS_F16);
     few_model_free(back);
   }
   test_free(halves);
+  few__st_free(s.ctx, &file);
+  few_model_free(m);
+  scratch_free(&s);
+}
+
+static char *bytes_of(struct scratch *s, size_t *n) {
+  char *bytes;
+  assert_ok(s->ctx, few__file_read(s->ctx, &bytes, n, s->path, (size_t)1 << 30));
+  return bytes;
+}
+
+/* The largest size of column k. */
+static double column_size(const struct few_param_row *row, const float *w, int64_t k) {
+  const int64_t outputs = row->shape.dim[row->shape.rank - 1];
+  double most = 0;
+  for (int64_t i = k; i < few_shape_count(row->shape); i += outputs)
+    most = fmax(most, fabs((double)w[i]));
+  return most;
+}
+
+/* Each type rounds by no more than it must, and a file that is loaded and saved again is the same
+ * file. */
+static void test_save_as(void **state) {
+  (void)state;
+  struct scratch s = scratch_new();
+  few_model *m = test_model_new(s.ctx, TEST_UNET), *back;
+  size_t size[FEW_WEIGHTS_INT8 + 1], again;
+  const int64_t zero = few_shape_count(m->params.at[0].shape) /
+                       m->params.at[0].shape.dim[m->params.at[0].shape.rank - 1];
+  for (int64_t i = 0; i < zero; i++) /* an output without weights */
+    m->values[i * m->params.at[0].shape.dim[m->params.at[0].shape.rank - 1]] = 0;
+  for (int type = FEW_WEIGHTS_F32; type <= FEW_WEIGHTS_INT8; type++) {
+    assert_ok(s.ctx, few_model_save_as(m, s.path, (enum few_weight_type)type));
+    char *first = bytes_of(&s, &size[type]);
+    assert_ok(s.ctx, few_model_load(&back, s.ctx, s.path));
+    for (int i = 0; i < m->params.n; i++) {
+      const struct few_param_row *row = &m->params.at[i];
+      const float *a = m->values + row->offset, *b = back->values + row->offset;
+      const int64_t outputs = row->shape.dim[row->shape.rank - 1];
+      for (int64_t k = 0; k < few_shape_count(row->shape); k++) {
+        double most = 0;
+        if (type == FEW_WEIGHTS_F16) most = 0x1p-11 * fabs((double)a[k]) + 0x1p-25;
+        if (type == FEW_WEIGHTS_BF16) most = 0x1p-8 * fabs((double)a[k]);
+        if (type == FEW_WEIGHTS_INT8 && row->shape.rank > 1)
+          most = (0.5 / 127 + 0x1p-16) * column_size(row, a, k % outputs);
+        assert_close(b[k], a[k], most);
+      }
+    }
+    assert_ok(s.ctx, few_model_save(back, s.path));
+    char *second = bytes_of(&s, &again);
+    assert_int_equal(again, size[type]);
+    assert_memory_equal(first, second, again);
+    few__free(s.ctx, first);
+    few__free(s.ctx, second);
+    few_model_free(back);
+  }
+  assert_true(size[FEW_WEIGHTS_BF16] < size[FEW_WEIGHTS_F32]);
+  assert_int_equal(few_model_save_as(m, s.path, (enum few_weight_type)9), FEW_E_INVALID);
+  few_model_free(m);
+  scratch_free(&s);
+}
+
+/* Whole numbers need scales that fit. */
+static void test_wrong_scales(void **state) {
+  (void)state;
+  struct scratch s = scratch_new();
+  few_model *m = test_model_new(s.ctx, TEST_MLP);
+  struct few_st file;
+  int at = 0;
+  assert_ok(s.ctx, few_model_save_as(m, s.path, FEW_WEIGHTS_INT8));
+  assert_ok(s.ctx, few__st_read(s.ctx, &file, s.path, (size_t)1 << 30));
+  expect(&s, &file, FEW_OK, "");
+  while (!strstr(file.at[at].name, "/scale")) at++;
+  const struct few_st_tensor scale = file.at[at];
+  file.at[at].name = "other/scale";
+  expect(&s, &file, FEW_E_FORMAT, "I8 with scales");
+  file.at[at] = scale;
+  file.at[at].dim[0]--;
+  file.at[at].count--;
+  expect(&s, &file, FEW_E_FORMAT, "I8 with scales");
+  file.at[at] = scale;
+  file.at[at].store = FEW_STORE_I32;
+  expect(&s, &file, FEW_E_FORMAT, "I8 with scales");
+  float *values = test_malloc(scale.bytes);
+  memcpy(values, scale.data, scale.bytes);
+  values[0] = INFINITY;
+  file.at[at] = scale;
+  file.at[at].data = values;
+  expect(&s, &file, FEW_E_FORMAT, "not finite");
+  test_free(values);
   few__st_free(s.ctx, &file);
   few_model_free(m);
   scratch_free(&s);
@@ -499,6 +590,8 @@ int main(void) {
       cmocka_unit_test(test_absurd_sizes),
       cmocka_unit_test(test_wrong_tensors),
       cmocka_unit_test(test_halves),
+      cmocka_unit_test(test_save_as),
+      cmocka_unit_test(test_wrong_scales),
       cmocka_unit_test(test_create_refuses),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
