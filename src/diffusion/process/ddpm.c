@@ -147,5 +147,5 @@ const struct few_process few__process_ddpm = {
     .trig_time = trig_time,
     .uniform_times = true,
     .schedule = "ddpm",
-    .schedule_help = "equal steps in the number of DDPM's step, from the last",
+    .schedule_help = "DDPM's numbered steps, equally spaced, from the last (diffusers: trailing)",
 };
