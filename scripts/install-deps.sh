@@ -30,6 +30,7 @@ qemu-user              test   runs the program as on processors with fewer instr
 dataset-fashion-mnist  build  the data of the demonstration and of some tests
 git                    check  lists the files to check
 python3                check  runs the checks of layers, sizes and rules
+python3-venv           test   tries the Python package
 clang                  check  a second compiler
 clang-format           check  the layout of the code
 clang-tidy             check  static analysis
