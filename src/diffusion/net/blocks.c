@@ -126,7 +126,7 @@ few_node few__transformer_block(struct few_nn *nn, const struct few_transformer 
   y = few_cond_modulate(nn, o->cond, "mod0", y, emb);
   y = few_nn_attention(nn, "attention", y, o->heads, 1);
   x = gated(nn, x, y, emb, "gate0");
-  y = few_nn_channel_norm(nn, x, true, 1e-6);
+  y = few_nn_channel_norm(nn, x, true, o->mlp_eps);
   y = few_cond_modulate(nn, o->cond, "mod1", y, emb);
   y = few_gelu(g, few_nn_linear(nn, "mlp0", y, width * o->mlp_ratio, 1, true));
   y = few_nn_linear(nn, "mlp1", few_nn_dropout(nn, y), width, 1, true);

@@ -35,6 +35,7 @@ few_status few__res_check_dropout(few_ctx *ctx, const char *net, const struct fe
 struct few_transformer {
   const struct few_cond_opts *cond;
   int64_t heads, mlp_ratio;
+  double mlp_eps; /* of the norm before the MLP */
 };
 /* [N,T,width] -> [N,T,width] */
 few_node few__transformer_block(struct few_nn *nn, const struct few_transformer *o, few_node x,

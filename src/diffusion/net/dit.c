@@ -12,6 +12,7 @@
 struct dit_opts {
   struct few_cond_opts cond;
   int64_t patch, width, depth, heads, mlp_ratio, embedding;
+  double mlp_eps;
 };
 
 static const struct few_option options[] = {
@@ -22,6 +23,8 @@ static const struct few_option options[] = {
     FEW_OPT_INT(struct dit_opts, mlp_ratio, "4", 1, 16,
                 "hidden units of a block, as a multiple of width"),
     FEW_OPT_INT(struct dit_opts, embedding, "256", 4, 4096, "sinusoids of the time embedding"),
+    FEW_OPT_REAL(struct dit_opts, mlp_eps, "1e-6", 1e-12, 1,
+                 "epsilon of the norms before the MLPs (1e-5 in diffusers)"),
     FEW_COND_OPTIONS(struct dit_opts),
     FEW_OPT_END};
 
@@ -42,7 +45,7 @@ static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const 
   const struct dit_opts *o = opts;
   few_graph *g = nn->g;
   if (!fits(nn, spec, o)) return FEW_NONE;
-  const struct few_transformer t = {&o->cond, o->heads, o->mlp_ratio};
+  const struct few_transformer t = {&o->cond, o->heads, o->mlp_ratio, o->mlp_eps};
   nn->dropout = o->cond.dropout;
   few_node emb = few_cond_embed(nn, spec, &o->cond, in, o->embedding, o->width);
   few_node x = few_nn_linear(nn, "patch", few__patchify(g, in->x, o->patch), o->width, 1, true);

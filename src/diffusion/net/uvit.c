@@ -82,7 +82,7 @@ static few_node middle(struct uvit *u, few_node x) {
   struct few_nn *nn = u->nn;
   few_graph *g = nn->g;
   const struct uvit_opts *o = u->o;
-  const struct few_transformer t = {&o->cond, o->heads, o->mlp_ratio};
+  const struct few_transformer t = {&o->cond, o->heads, o->mlp_ratio, 1e-6};
   const struct few_shape s = few_node_shape(g, x);
   if (s.rank != 4) return FEW_NONE; /* the graph has failed */
   nn->dropout = s.dim[1] <= o->dropout_side ? o->cond.dropout : 0;
