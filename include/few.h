@@ -11,6 +11,7 @@
 #include "few/eval.h"
 #include "few/export.h"
 #include "few/graph.h"
+#include "few/import.h"
 #include "few/inspect.h"
 #include "few/loop.h"
 #include "few/model.h"

@@ -30,6 +30,7 @@ enum few_component_kind {
   FEW_COMPONENT_FEATURES, /* networks in whose features images are compared */
   FEW_COMPONENT_BACKEND,  /* processors and devices; few/backend.h tests which of them work here */
   FEW_COMPONENT_TRAINER,  /* one component, "train": the keys of every recipe */
+  FEW_COMPONENT_LAYOUT,   /* networks of other programs that few_import knows */
   FEW_COMPONENT_KINDS
 };
 

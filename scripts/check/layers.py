@@ -41,7 +41,7 @@ FLOORS = {
         'sampler': 'process',
         'objective': 'process weight net',
     },
-    'model': {'.': '', 'run': '.', 'inspect': '. run', 'export': '. run'},
+    'model': {'.': '', 'run': '.', 'inspect': '. run', 'export': '. run', 'import': '.'},
     'eval': {'metric': '', 'feature': '', '.': 'metric feature'},
     'train': {'optim': '', '.': 'optim', 'loop': '. optim'},
 }
@@ -57,6 +57,7 @@ PUBLIC_OWNER = {
     'loop.h': 'train/loop',
     'run.h': 'model/run', 'sample.h': 'model/run', 'inspect.h': 'model/inspect',
     'export.h': 'model/export',
+    'import.h': 'model/import',
     'ext/common.h': 'base', 'ext/random.h': 'base', 'ext/metric.h': 'eval/metric',
     'ext/steps.h': 'diffusion/process', 'ext/net.h': 'diffusion/net',
     'ext/sampler.h': 'diffusion/sampler', 'ext/objective.h': 'diffusion/objective',

@@ -20,6 +20,7 @@ static const struct cli_kind kinds[] = {
     {"features", "networks whose outputs few eval compares", "FEATURES", FEW_COMPONENT_FEATURES},
     {"backends", "what computes: see few backend list for those that work here", "BACKEND",
      FEW_COMPONENT_BACKEND},
+    {"layouts", "networks of other programs that few import knows", NULL, FEW_COMPONENT_LAYOUT},
     {"recipes", "recipes that few train takes by name", NULL, FEW_COMPONENT_KINDS},
     {"train", "the trainer's own keys", NULL, FEW_COMPONENT_TRAINER},
 };

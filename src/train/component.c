@@ -9,6 +9,7 @@
 #include "engine/backend/backend.h"
 #include "eval/feature/feature.h"
 #include "eval/metric/metric.h"
+#include "model/import/layout.h"
 #include "train/config.h"
 #include "train/optim/balance.h"
 #include "train/optim/optim.h"
@@ -106,6 +107,11 @@ static component trainer(int i) {
   return simple("train", "keys of every recipe", "", few__train_options());
 }
 
+static component layout(int i) {
+  const struct few_layout *d = few__layout_at(i);
+  return simple(d->name, d->help, d->format, NULL);
+}
+
 /* Each kind has either the first pair of functions or the second. */
 static const struct {
   int (*count_of)(const few_ctx *ctx);
@@ -127,6 +133,7 @@ static const struct {
     [FEW_COMPONENT_FEATURES] = {NULL, NULL, few__features_count, features},
     [FEW_COMPONENT_BACKEND] = {NULL, NULL, backends, backend},
     [FEW_COMPONENT_TRAINER] = {NULL, NULL, trainers, trainer},
+    [FEW_COMPONENT_LAYOUT] = {NULL, NULL, few__layout_count, layout},
 };
 
 int few_component_count(const few_ctx *ctx, enum few_component_kind kind) {

@@ -5,7 +5,7 @@ cxx=$(command -v c++ || command -v g++ || command -v clang++ || true)
 failed=0
 # The headers of models, runners, sampling and inspection are separate.
 for one in model.h:few_model_load run.h:few_runner_create sample.h:few_sample \
-  inspect.h:few_model_tangent export.h:few_export_onnx; do
+  inspect.h:few_model_tangent export.h:few_export_onnx import.h:few_import; do
   grep -q "\b${one#*:}(" "$prefix/include/few/${one%:*}" ||
     { echo "few/${one%:*} does not declare ${one#*:}" >&2; failed=1; }
 done

@@ -52,6 +52,13 @@ static void fill_table(const struct few_betas *b, double *l) {
   if (b->zero_snr) l[b->steps - 1] = 2 * l[b->steps - 2] - l[b->steps - 3];
 }
 
+double few__betas_time(const struct few_betas *b, double sigma_d, int64_t step) {
+  double l[FEW_BETAS_MAX_STEPS];
+  assert(step >= 0 && step < b->steps);
+  fill_table(b, l);
+  return atan(exp(l[step]) / sigma_d);
+}
+
 /* ---- In f64, of the default betas ---- */
 
 static struct few_mix at(double sigma_d, double t) {

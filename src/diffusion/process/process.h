@@ -91,6 +91,8 @@ double few__process_grid(const struct few_process *p, const struct few_times_opt
 
 /* arctan(y/x) for y >= 0, [rows]. It is computed by half the angle, so x may be 0. */
 few_node few__process_angle(few_graph *g, few_node x, few_node y);
+/* t_trig of DDPM's numbered step, 0 <= step < b->steps. */
+double few__betas_time(const struct few_betas *b, double sigma_d, int64_t step);
 /* cos^2(t) + sigma_d^2 sin^2(t), the square of alpha^2 + sigma^2 in TrigFlow's state; [rows]. */
 few_node few__process_norm_squared(few_graph *g, double sigma_d, few_node t);
 /* `input` of the processes with alpha^2 + sigma^2 = 1. */

@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+"""Makes the sources in data/ and their golden values with diffusers 0.42.1 and torch 2.15.
+
+Every tensor is random, norms and layers that begin at zero too. Weights are rounded to F16, so
+that the files are small; the network then computes in f64. For each row golden.safetensors has
+few's own view of it: x of unit variance [N,h,w,c], t in TrigFlow's radians, a label, and F, which
+this script derives from the source's output by the definitions of its process. `sampled` is the
+image of the source's scheduler from the noise x_T, `steps.t` are the times of its steps.
+
+    python3 golden.py            writes data/NAME/ for each case
+"""
+import copy
+import json
+import math
+import os
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file, save_file
+
+import diffusers
+from diffusers import DiTTransformer2DModel, UNet2DModel
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'data')
+torch.set_grad_enabled(False)
+torch.Tensor.float = lambda self: self.double() # time embeddings in f64 too
+
+
+def randomise(model, seed):
+    g = torch.Generator().manual_seed(seed)
+    for name, p in sorted(model.named_parameters()):
+        r = torch.randn(p.shape, generator=g, dtype=torch.float64)
+        if p.ndim == 1 and 'norm' in name:
+            r = (1 if name.endswith('weight') else 0) + 0.3 * r
+        elif p.ndim == 1:
+            r = 0.2 * r
+        elif 'embedding' in name and p.ndim == 2 and 'linear' not in name:
+            pass
+        else:
+            r = 1.2 * r / math.sqrt(p[0].numel())
+        p.copy_(r.half().double())
+    return model.double().eval()
+
+
+# ---- Processes: the source's state and time at t_trig, and F from its output ----
+
+class Ddpm:
+    """x = sqrt(a) x0 + sqrt(1 - a) eps, ln(sigma/alpha) linear between the numbered steps."""
+
+    def __init__(self, scheduler, sigma_d):
+        self.s, self.sd = scheduler, sigma_d
+        c = scheduler.config
+        T = c.num_train_timesteps
+        if c.beta_schedule == 'squaredcos_cap_v2':
+            f = np.cos((np.arange(T + 1) / T + 0.008) / 1.008 * np.pi / 2) ** 2
+            beta = np.minimum(1 - f[1:] / f[:-1], 0.999)
+        elif c.beta_schedule == 'scaled_linear':
+            beta = np.linspace(c.beta_start ** 0.5, c.beta_end ** 0.5, T) ** 2
+        else:
+            beta = np.linspace(c.beta_start, c.beta_end, T)
+        a = np.cumprod(1 - beta)
+        if c.rescale_betas_zero_snr:
+            r = np.sqrt(a)
+            a = ((r - r[-1]) * r[0] / (r[0] - r[-1])) ** 2
+        # the scheduler's own table is in single precision
+        assert np.allclose(np.sqrt(a), scheduler.alphas_cumprod.double().sqrt().numpy(), atol=1e-5)
+        with np.errstate(divide='ignore'):
+            self.log = np.log(np.sqrt(1 - a) / np.sqrt(a))
+        if c.rescale_betas_zero_snr: # few continues the line
+            self.log[-1] = 2 * self.log[-2] - self.log[-3]
+
+    def angle(self, k):
+        return math.atan(math.exp(self.log[k]) / self.sd)
+
+    def state(self, x, t):
+        ratio = self.sd * math.tan(t)
+        k = np.interp(math.log(ratio), self.log, np.arange(len(self.log)))
+        alpha = 1 / math.hypot(1, ratio)
+        # x_t of TrigFlow is x sd = cos t x0 + sin t sd eps; the state is its multiple
+        return x * self.sd * alpha / math.cos(t), k
+
+    def F(self, x, t, y):
+        c, s, sd = math.cos(t), math.sin(t), self.sd
+        xt, kind = x * sd, self.s.config.prediction_type
+        if kind == 'epsilon':
+            x0 = (xt - s * sd * y) / c
+            return (c * y * sd - s * x0) / sd
+        if kind == 'sample':
+            eps = (xt - c * y) / (s * sd)
+            return (c * eps * sd - s * y) / sd
+        ratio = sd * math.tan(t)
+        alpha, sigma = 1 / math.hypot(1, ratio), ratio / math.hypot(1, ratio)
+        state = xt * alpha / c
+        x0, eps = alpha * state - sigma * y, sigma * state + alpha * y
+        return (c * eps * sd - s * x0) / sd
+
+
+class Edm:
+    """D = c_skip x + c_out net(c_in x, ln(sigma)/4 scale)."""
+
+    def __init__(self, scheduler, sigma_d, scale=1, sign=1):
+        self.s, self.sd, self.scale, self.sign = scheduler, sigma_d, scale, sign
+
+    def state(self, x, t):
+        sigma = self.sd * math.tan(t)
+        return x, self.scale * math.log(sigma) / 4 # x_t/sd = x sigma/hypot(sigma, sd) ...
+
+    def F(self, x, t, y):
+        return -self.sign * y
+
+
+class Flow:
+    """x = (1 - s) x0 + s eps, the network takes 1000 s and predicts eps - x0."""
+
+    def __init__(self, scheduler, sigma_d):
+        self.sd = sigma_d
+
+    def state(self, x, t):
+        ratio = self.sd * math.tan(t)
+        s = ratio / (1 + ratio)
+        return x * self.sd * (1 - s) / math.cos(t), 1000 * s
+
+    def F(self, x, t, y):
+        ratio = self.sd * math.tan(t)
+        s = ratio / (1 + ratio)
+        state = x * self.sd * (1 - s) / math.cos(t)
+        x0, eps = state - s * y, state + (1 - s) * y
+        return (math.cos(t) * eps * self.sd - math.sin(t) * x0) / self.sd
+
+
+class Trig:
+    def __init__(self, scheduler, sigma_d):
+        self.sd = sigma_d
+
+    def state(self, x, t):
+        return x, t
+
+    def F(self, x, t, y):
+        return y
+
+
+# ---- Cases ----
+
+def adm(**more):
+    return dict(dict(sample_size=8, in_channels=3, out_channels=3, layers_per_block=1,
+                     block_out_channels=(4, 8), norm_num_groups=2, attention_head_dim=4,
+                     down_block_types=('ResnetDownsampleBlock2D', 'AttnDownBlock2D'),
+                     up_block_types=('AttnUpBlock2D', 'ResnetUpsampleBlock2D'),
+                     downsample_type='resnet', upsample_type='resnet',
+                     resnet_time_scale_shift='scale_shift', attn_norm_num_groups=2), **more)
+
+
+def ddpm(**more):
+    return dict(dict(sample_size=8, in_channels=3, out_channels=3, layers_per_block=1,
+                     block_out_channels=(4, 8), norm_num_groups=2, attention_head_dim=None,
+                     down_block_types=('DownBlock2D', 'AttnDownBlock2D'),
+                     up_block_types=('AttnUpBlock2D', 'UpBlock2D'), freq_shift=1,
+                     flip_sin_to_cos=False, downsample_padding=0, norm_eps=1e-6), **more)
+
+
+def dit(**more):
+    return dict(dict(num_attention_heads=2, attention_head_dim=8, in_channels=3, num_layers=2,
+                     sample_size=8, patch_size=2, num_embeds_ada_norm=5), **more)
+
+
+D = diffusers
+CASES = {
+    # name: network, options, scheduler, process, steps
+    'cm': (UNet2DModel, adm(num_class_embeds=3), D.CMStochasticIterativeScheduler(),
+           lambda s: Edm(s, 0.5, scale=1000)),
+    'adm_edm': (UNet2DModel, adm(block_out_channels=(8, 12), norm_num_groups=4,
+                                 attention_head_dim=4,
+                                 attn_norm_num_groups=4, sample_size=[8, 4], in_channels=1,
+                                 out_channels=2, time_embedding_dim=20),
+                D.EDMEulerScheduler(prediction_type='epsilon'), lambda s: Edm(s, 0.5)),
+    'adm_edm_v': (UNet2DModel, adm(add_attention=False, attn_norm_num_groups=None,
+                                   down_block_types=('ResnetDownsampleBlock2D',) * 2,
+                                   up_block_types=('ResnetUpsampleBlock2D',) * 2),
+                  D.EDMEulerScheduler(prediction_type='v_prediction', sigma_data=0.7),
+                  lambda s: Edm(s, 0.7, sign=-1)),
+    'adm_flow': (UNet2DModel, adm(num_class_embeds=3), D.FlowMatchEulerDiscreteScheduler(shift=3),
+                 lambda s: Flow(s, 0.5)),
+    'adm_scm': (UNet2DModel, adm(), D.SCMScheduler(), lambda s: Trig(s, 0.5)),
+    'ddpm': (UNet2DModel, ddpm(), D.DDIMScheduler(clip_sample=False), lambda s: Ddpm(s, 0.5)),
+    'ddpm_v': (UNet2DModel, ddpm(downsample_padding=1, freq_shift=0, flip_sin_to_cos=True,
+                                 layers_per_block=2, num_class_embeds=2, attention_head_dim=4,
+                                 norm_eps=1e-5),
+               D.DDIMScheduler(beta_schedule='squaredcos_cap_v2', prediction_type='v_prediction',
+                               clip_sample=False), lambda s: Ddpm(s, 0.5)),
+    'ddpm_zero_snr': (UNet2DModel, ddpm(block_out_channels=(4, 4)),
+                      D.DDIMScheduler(beta_schedule='scaled_linear', beta_start=0.00085,
+                                      beta_end=0.012, prediction_type='v_prediction',
+                                      rescale_betas_zero_snr=True, num_train_timesteps=100,
+                                      clip_sample=False), lambda s: Ddpm(s, 0.5)),
+    'ddpm_x': (UNet2DModel, ddpm(), D.DDPMScheduler(beta_schedule='scaled_linear',
+                                                    prediction_type='sample'),
+               lambda s: Ddpm(s, 0.5)),
+    'dit': (DiTTransformer2DModel, dit(out_channels=6), D.DDIMScheduler(clip_sample=False),
+            lambda s: Ddpm(s, 0.5)),
+    'dit_flow': (DiTTransformer2DModel, dit(patch_size=4, num_attention_heads=3),
+                 D.FlowMatchEulerDiscreteScheduler(), lambda s: Flow(s, 0.5)),
+}
+
+
+def strip(folder):
+    """No notes of the machine in configurations."""
+    for root, _, names in os.walk(folder):
+        for name in names:
+            if name.endswith('.json') and 'index' not in name:
+                path = os.path.join(root, name)
+                config = json.load(open(path))
+                config = {k: v for k, v in config.items() if k != '_name_or_path'}
+                json.dump(config, open(path, 'w'), indent=1, sort_keys=True)
+                open(path, 'a').write('\n')
+
+
+def evaluate(model, state, time, label):
+    kw = {} if label is None else {'class_labels': torch.tensor([label])}
+    x, t = torch.from_numpy(state).permute(2, 0, 1)[None], torch.tensor([time], dtype=torch.float64)
+    y = model(x, t, return_dict=False, **kw)[0][0].permute(1, 2, 0).numpy()
+    return y[..., :state.shape[-1]]
+
+
+def make(name, seed):
+    net, options, scheduler, process = CASES[name]
+    model = randomise(net(**options), seed)
+    if net is DiTTransformer2DModel:
+        first = model.transformer_blocks[0].norm1.emb.state_dict()
+        for block in model.transformer_blocks[1:]:
+            block.norm1.emb.load_state_dict(first)
+    folder = os.path.join(HERE, name)
+    kind = 'transformer' if net is DiTTransformer2DModel else 'unet'
+    copy.deepcopy(model).half().save_pretrained(os.path.join(folder, kind), safe_serialization=True)
+    scheduler.save_pretrained(os.path.join(folder, 'scheduler'))
+    strip(folder)
+
+    p, rng = process(scheduler), np.random.default_rng(seed)
+    size = options['sample_size']
+    h, w = size if isinstance(size, list) else (size, size)
+    shape = (h, w, options['in_channels'])
+    classes = options.get('num_class_embeds', options.get('num_embeds_ada_norm', 0))
+    if isinstance(p, Ddpm):
+        last = len(p.log) - 1
+        times = [p.angle(k) for k in (1, last // 5, last // 2, last * 3 // 4, last)]
+        times.append(0.5 * (times[1] + times[2]))
+    else:
+        times = [0.05, 0.3, 0.7, 1.1, 1.4, 1.56]
+    t = np.array(times, np.float32)
+    x = rng.standard_normal((len(t),) + shape).astype(np.float32)
+    label = np.array([i % classes if classes else -1 for i in range(len(t))], np.int32)
+    if kind == 'transformer':
+        label[-1] = -1
+    F = []
+    for i in range(len(t)):
+        state, time = p.state(x[i].astype(np.float64), float(t[i]))
+        own = None if not classes else int(label[i]) if label[i] >= 0 else classes
+        F.append(p.F(x[i].astype(np.float64), float(t[i]), evaluate(model, state, time, own)))
+    golden = {'x': x, 't': t, 'label': label, 'F': np.array(F).astype(np.float32)}
+    save_file(golden, os.path.join(folder, 'golden.safetensors'))
+    size = sum(os.path.getsize(os.path.join(r, f)) for r, _, fs in os.walk(folder) for f in fs)
+    print(f'{name}: {size / 1000:.0f} kB, rms of F {np.sqrt(np.mean(golden["F"] ** 2)):.3f}')
+
+
+if __name__ == '__main__':
+    for i, name in enumerate(CASES):
+        make(name, i + 1)
