@@ -85,6 +85,8 @@ static const struct few_option options[] = {
     FEW_OPT_INT(keys, preview_steps, "0", 0, 10000,
                 "sampling steps of a preview; 0: the sampler's default"),
     FEW_OPT_REAL(keys, preview_guidance, "1", 0, 100, "guidance scale of a preview"),
+    FEW_OPT_BOOL(keys, tensorboard, "no",
+                 "also write the numbers of log.jsonl and the previews to a file for TensorBoard"),
     FEW_OPT_INT(keys, eval_every, "0", 0, 1e9,
                 "steps between evaluations, whose cost is logged when the run begins; 0: none"),
     FEW_OPT_INT(keys, eval_n, "500", 1, 1e9, "images in an evaluation"),
@@ -124,7 +126,8 @@ static const char *const free_keys[] = {
     "workers",       "steps",      "log_every",     "preview_every",      "preview_n",
     "preview_steps", "backend",    "guard_retries", "checkpoint_every",   "preview_guidance",
     "weights",       "eval_every", "eval_n",        "eval_ref",           "eval_features",
-    "eval_metrics",  "eval_steps", "eval_guidance", "checkpoint_minutes", "eval_labels"};
+    "eval_metrics",  "eval_steps", "eval_guidance", "checkpoint_minutes", "eval_labels",
+    "tensorboard"};
 
 const struct few_option *few__train_options(void) { return options; }
 

@@ -40,6 +40,7 @@ struct few_train_keys { /* the trainer's own keys: see options[] in config.c */
   double ema, ema_ramp, ema_power;
   int64_t log_every, checkpoint_every, preview_every, preview_n, preview_steps;
   double checkpoint_minutes, preview_guidance;
+  bool tensorboard;
   int64_t eval_every, eval_n, eval_steps;
   char eval_ref[1024], eval_features[1024], eval_metrics[128];
   double eval_guidance;

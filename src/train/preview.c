@@ -76,7 +76,8 @@ few_status few__preview_there(few_ctx *ctx, int64_t step, const char *dir, bool 
 }
 
 few_status few__preview(few_ctx *ctx, few_model *m, few_runner *runner,
-                        const struct few_train_keys *k, int64_t step, const char *dir) {
+                        const struct few_train_keys *k, int64_t step, const char *dir,
+                        struct few_run_log *log) {
   const int64_t item = m->spec.h * m->spec.w * m->spec.c;
   char *path = NULL;
   float *samples = NULL;
@@ -93,7 +94,9 @@ few_status few__preview(few_ctx *ctx, few_model *m, few_runner *runner,
   if (st == FEW_E_DIVERGED) { /* the guard decides whether the run diverged */
     few__log(ctx, FEW_LOG_WARN, "no preview: %s", few_error(ctx));
     st = FEW_OK;
+    goto out;
   }
+  if (!st) st = few__run_log_preview(ctx, log, step, path);
 out:
   few__free(ctx, path);
   few__free(ctx, samples);

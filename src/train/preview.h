@@ -3,6 +3,7 @@
 #define FEW_SRC_TRAIN_PREVIEW_H
 
 #include "few/run.h"
+#include "run_log.h"
 #include "setup.h"
 
 /* Called before the first step. FEW_E_INVALID if the run has previews and they cannot be sampled,
@@ -14,9 +15,10 @@ few_status few__preview_announce(few_ctx *ctx, few_model *m, const struct few_se
                                  double step_flops);
 /* Is there a DIR/preview-<step>.png? True for a run in memory (dir NULL), which has no previews. */
 few_status few__preview_there(few_ctx *ctx, int64_t step, const char *dir, bool *out);
-/* Writes DIR/preview-<step>.png. Nothing is written for an encoder, which makes no images, and for
- * a run in memory. */
+/* Writes DIR/preview-<step>.png, and adds it to TensorBoard's events. Nothing is written for an
+ * encoder, which makes no images, and for a run in memory. */
 few_status few__preview(few_ctx *ctx, few_model *m, few_runner *runner,
-                        const struct few_train_keys *k, int64_t step, const char *dir);
+                        const struct few_train_keys *k, int64_t step, const char *dir,
+                        struct few_run_log *log);
 
 #endif

@@ -137,7 +137,7 @@ few_status few__run_files_roll_back(few_ctx *ctx, struct few_run_files *f,
   FEW_TRY(few__guard_retry(ctx, state, keys, retries, failed, why));
   state->rolled_to = state->step;
   few__run_log_close(ctx, &f->log);
-  FEW_TRY(few__run_log_open(ctx, &f->log, f->dir, state->step));
+  FEW_TRY(few__run_log_open(ctx, &f->log, f->dir, state->step, keys->tensorboard));
   FEW_TRY(few__save(f->saving, FEW_SAVE_START));
   return few__checkpoint_drop_after(ctx, f->dir, state->step);
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "board.h"
+#include "io/events.h"
 #include "io/file.h"
 
 static few_status trim(few_ctx *ctx, const char *path, int64_t step) {
@@ -29,19 +31,22 @@ static few_status trim(few_ctx *ctx, const char *path, int64_t step) {
   return st;
 }
 
-few_status few__run_log_open(few_ctx *ctx, struct few_run_log *log, const char *dir, int64_t step) {
+few_status few__run_log_open(few_ctx *ctx, struct few_run_log *log, const char *dir, int64_t step,
+                             bool tensorboard) {
   assert(dir && step >= 0);
   *log = (struct few_run_log){.fd = -1};
   FEW_TRY(few__path_join(ctx, &log->path, dir, "log.jsonl"));
   few_status st = few__path_exists(log->path) ? trim(ctx, log->path, step) : FEW_OK;
   if (!st) log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (!st && log->fd < 0) st = few__fail_errno(ctx, "open", log->path, errno);
+  if (!st && tensorboard) st = few__board_open(ctx, &log->events, dir, log->path, step);
   if (st) few__run_log_close(ctx, log);
   return st;
 }
 
 void few__run_log_close(few_ctx *ctx, struct few_run_log *log) {
   if (log->fd >= 0) close(log->fd);
+  few__events_close(log->events);
   few__free(ctx, log->path);
   *log = (struct few_run_log){.fd = -1};
 }
@@ -59,7 +64,13 @@ few_status few__run_log_line(few_ctx *ctx, struct few_run_log *log, const char *
       st = few__fail_errno(ctx, "write", log->path, errno);
   }
   few__text_free(ctx, &line);
+  if (!st && log->events) st = few__board_line(ctx, log->events, text, strlen(text));
   return st;
+}
+
+few_status few__run_log_preview(few_ctx *ctx, struct few_run_log *log, int64_t step,
+                                const char *path) {
+  return log->events ? few__board_preview(ctx, log->events, step, path) : FEW_OK;
 }
 
 few_status few__run_log_has(few_ctx *ctx, const struct few_run_log *log, const char *start,

@@ -47,7 +47,9 @@ static few_status open_run(few_trainer *t, const char *dir) {
   FEW_TRY(few__evaluation_open(ctx, &t->views.evaluation, setup, model, t->student.runner));
   FEW_TRY(few__run_files_begin(ctx, &t->files, setup, &before, &t->state, model));
   FEW_TRY(few__stepper_pairs(ctx, &t->stepper, dir));
-  if (dir) FEW_TRY(few__run_log_open(ctx, &t->files.log, dir, t->state.step));
+  if (dir)
+    FEW_TRY(
+        few__run_log_open(ctx, &t->files.log, dir, t->state.step, setup->config.keys.tensorboard));
   return announce(t);
 }
 
@@ -97,7 +99,8 @@ static few_status check_finite(struct few_run_files *f, const struct few_run_sta
 static few_status preview(few_trainer *t, const struct few_train_keys *keys) {
   const struct few_student *s = &t->student;
   FEW_TRY(few__student_update(s, &t->setup, &t->state));
-  return few__preview(t->ctx, s->model, s->runner, keys, t->state.step, t->files.dir);
+  return few__preview(t->ctx, s->model, s->runner, keys, t->state.step, t->files.dir,
+                      &t->files.log);
 }
 
 static few_status report_event(few_trainer *t, const char *event, const char *why) {

@@ -1,5 +1,5 @@
-/* wire.h - reads ONNX files back, as far as tests need it: fields of protocol buffers, and what
- * must hold for every graph. */
+/* wire.h - reads ONNX and event files back, as far as tests need it: fields of protocol buffers,
+ * and what must hold for every graph. */
 #ifndef FEW_TEST_WIRE_H
 #define FEW_TEST_WIRE_H
 
@@ -12,6 +12,7 @@ struct wire_field {
   int number;
   uint64_t value;     /* of a varint */
   float real;         /* of four bytes */
+  double wide;        /* of eight bytes */
   struct wire inside; /* of a length */
 };
 
@@ -35,6 +36,10 @@ static inline bool wire_next(struct wire *w, struct wire_field *f) {
     assert_true(w->end - w->at >= 4);
     memcpy(&f->real, w->at, 4);
     w->at += 4;
+  } else if ((key & 7) == 1) {
+    assert_true(w->end - w->at >= 8);
+    memcpy(&f->wide, w->at, 8);
+    w->at += 8;
   } else {
     assert_int_equal(key & 7, 2);
     const uint64_t n = wire_varint(w);
@@ -53,13 +58,13 @@ static inline bool wire_find(struct wire w, int number, int k, struct wire_field
 }
 
 static inline struct wire wire_part(struct wire w, int number, int k) {
-  struct wire_field f;
+  struct wire_field f = {0};
   if (!wire_find(w, number, k, &f)) fail_msg("field %d is missing", number);
   return f.inside;
 }
 
 static inline uint64_t wire_number(struct wire w, int number, int k) {
-  struct wire_field f;
+  struct wire_field f = {0};
   if (!wire_find(w, number, k, &f)) fail_msg("field %d is missing", number);
   return f.value;
 }
@@ -69,7 +74,7 @@ static inline bool wire_is(struct wire w, const char *text) {
 }
 
 static inline int wire_count(struct wire w, int number) {
-  struct wire_field f;
+  struct wire_field f = {0};
   int n = 0;
   while (wire_next(&w, &f)) n += f.number == number;
   return n;
@@ -116,7 +121,7 @@ static inline void wire_define(struct wire_names *names, struct wire name) {
 
 /* An array has as many bytes as its dims say. */
 static inline void wire_check_tensor(struct wire tensor) {
-  struct wire_field f;
+  struct wire_field f = {0};
   size_t count = wire_number(tensor, 2, 0) == 7 ? 8 : 4;
   for (int k = 0; wire_find(tensor, 1, k, &f); k++) count *= f.value;
   const struct wire raw = wire_part(tensor, 9, 0);
