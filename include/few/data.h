@@ -5,14 +5,14 @@
  *   fashion-mnist[:test]    Debian's package dataset-fashion-mnist
  *   idx:IMAGES[,LABELS]     IDX files like those of MNIST, plain or .gz
  *   cifar:DIR|FILE[,FILE]   CIFAR-10 binary batches
- *   folder:DIR[:PART]       PNG, JPEG and WebP files; a sub-folder is a class, or one of the parts
- *                           train, val, test; DIR may be one file
+ *   folder:DIR|ZIP[:PART]   PNG, JPEG and WebP files; a sub-folder is a class, or one of the parts
+ *                           train, val, test; or a zip of such a folder, or one image
  *   npy:FILE[,LABELS]       uint8 [N,H,W] or [N,H,W,C] images, float [N,D] points
  *   npz:FILE[,VALUES[,LABELS]]   the same in an archive; arr_0 and arr_1 if not named
  *   toy:NAME                points in the plane: mixture, moons, checkerboard, spiral
  *
- * or by its path only: a folder, an image, a .npy or .npz file. few_data_create makes a set of
- * items in the program's memory, or of items that a callback fills.
+ * or by its path only: a folder, an image, a .zip, .npy or .npz file. few_data_create makes a set
+ * of items in the program's memory, or of items that a callback fills.
  *
  * A set is read whole when it is opened (images as bytes, points as floats), checked, hashed and
  * measured. From then on it does not change, so any number of threads may read it. Paths in lists

@@ -40,12 +40,13 @@ static void add(struct few_cache *c, const void *bytes, size_t n) {
 }
 
 /* FEW_CACHE/folder-<folder, options> or DIR/.few-cache-<options>; NULL: no cache. */
-static few_status place(few_ctx *ctx, struct few_cache *c, const char *dir, const char *options) {
+static few_status place(few_ctx *ctx, struct few_cache *c, const char *dir, const char *set,
+                        const char *options) {
   const char *own = getenv("FEW_CACHE");
-  const uint64_t of = few__hash(options, strlen(options), 0);
+  const uint64_t of = few__hash(set, strlen(set), few__hash(options, strlen(options), 0));
   struct few_text name = {0};
   struct stat s;
-  if ((own && !*own) || stat(dir, &s)) return FEW_OK;
+  if ((own && !*own) || stat(*dir ? dir : ".", &s)) return FEW_OK;
   if (own) {
     const uint64_t where[2] = {(uint64_t)s.st_dev, (uint64_t)s.st_ino};
     few__text_add(ctx, &name, "folder-%016llx",
@@ -64,7 +65,7 @@ static double seconds_of(const struct timespec *t) {
   return (double)t->tv_sec + 1e-9 * (double)t->tv_nsec;
 }
 
-few_status few__cache_begin(few_ctx *ctx, struct few_cache *c, const char *dir,
+few_status few__cache_begin(few_ctx *ctx, struct few_cache *c, const char *dir, const char *name,
                             const struct few_data_opts *o) {
   char options[200];
   struct timespec now;
@@ -76,7 +77,7 @@ few_status few__cache_begin(few_ctx *ctx, struct few_cache *c, const char *dir,
   few__sha256_start(&c->sum);
   add(c, magic, sizeof magic);
   add(c, options, strlen(options) + 1);
-  return place(ctx, c, dir, options);
+  return place(ctx, c, dir, name, options);
 }
 
 void few__cache_add(struct few_cache *c, const char *path, int32_t label, const struct stat *s) {

@@ -16,8 +16,9 @@ struct few_cache {
   double began;  /* time before the folder was scanned, the same */
 };
 
-/* Call before `dir` is scanned. `o` are the options for decoding. */
-few_status few__cache_begin(few_ctx *ctx, struct few_cache *c, const char *dir,
+/* Call before the files are listed. The cache is in the folder `dir`. `name` tells sets in this
+ * folder apart; "" is the folder itself. `o` are the options for decoding. */
+few_status few__cache_begin(few_ctx *ctx, struct few_cache *c, const char *dir, const char *name,
                             const struct few_data_opts *o);
 /* Adds a file, by its path relative to `dir`. The label matters because a limit depends on it. */
 void few__cache_add(struct few_cache *c, const char *path, int32_t label, const struct stat *s);

@@ -8,7 +8,6 @@
  */
 #include "edm.h"
 
-#include "io/file.h"
 #include "io/json.h"
 
 static const size_t max_bytes = (size_t)256 << 20; /* ImageNet's has 60 MB */
@@ -70,15 +69,17 @@ few_status few__edm_parse(few_ctx *ctx, struct few_edm *out, const char *place, 
   return take_json(ctx, out, place, all);
 }
 
-few_status few__edm_read(few_ctx *ctx, struct few_edm *out, const char *dir) {
-  char *file = NULL;
-  json_t *all = NULL;
+few_status few__edm_read(const struct few_tree *tree, struct few_edm *out, const char *dir) {
+  few_ctx *ctx = tree->ctx;
+  char *file = NULL, *text = NULL;
+  size_t n;
   *out = (struct few_edm){0};
   FEW_TRY(few__path_join(ctx, &file, dir, "dataset.json"));
   few_status st = FEW_OK;
-  if (few__path_exists(file)) {
-    st = few__json_read(ctx, &all, file, max_bytes);
-    if (!st) st = take_json(ctx, out, file, all);
+  if (few__tree_exists(tree, file)) {
+    st = few__tree_read(tree, &text, &n, file, max_bytes);
+    if (!st) st = few__edm_parse(ctx, out, file, text, n);
+    few__free(ctx, text);
   }
   few__free(ctx, file);
   return st;

@@ -2,7 +2,7 @@
 #ifndef FEW_SRC_DATA_EDM_H
 #define FEW_SRC_DATA_EDM_H
 
-#include "base/base.h"
+#include "tree.h"
 
 enum few_edm_kind {
   FEW_EDM_NONE, /* no such file, or another program's */
@@ -21,7 +21,7 @@ struct few_edm {
 
 /* Reads DIR/dataset.json. FEW_E_FORMAT if the file is damaged or a label is not the number of a
  * class. */
-few_status few__edm_read(few_ctx *ctx, struct few_edm *out, const char *dir);
+few_status few__edm_read(const struct few_tree *tree, struct few_edm *out, const char *dir);
 /* Parses the text of a dataset.json; `place` names the file in messages. */
 few_status few__edm_parse(few_ctx *ctx, struct few_edm *out, const char *place, const char *text,
                           size_t n);

@@ -1,9 +1,10 @@
-/* folder.c - a folder of PNG, JPEG and WebP files.
+/* folder.c - a folder of PNG, JPEG and WebP files, or a zip archive of one.
  *
  *   DIR/class/.../x.png   each sub-folder of DIR is a class, with the files at any depth below it
  *   DIR/x.png             if no sub-folder has images, there are no labels
  *   DIR/dataset.json      labels as the tools of EDM write them; folders are not classes
- *   x.png                 a file in place of DIR: only that image
+ *   x.zip                 an archive in place of DIR, read as if it were unpacked
+ *   x.png                 an image in place of DIR: only that image
  *
  * layout.c finds DIR: the named folder, a part of it, or a folder inside it. All parts use the
  * class list of the training part, so a label means the same in all of them.
@@ -13,51 +14,20 @@
  * images are skipped with a note, and images in formats that few does not read with a warning. Each
  * directory is read once, because symbolic links may form loops.
  */
-#include <sys/stat.h>
-
-#include "cache.h"
 #include "edm.h"
-#include "image.h"
-#include "io/file.h"
+#include "images.h"
 #include "io/photo.h"
 #include "layout.h"
-#include "reader.h"
-
-enum { BESIDE = -1, UNKNOWN = -2 };
+#include "tree.h"
 
 struct scan {
   few_data *d;
-  const struct few_data_opts *o;
-  struct entry {
-    char *path;
-    int32_t label; /* a class; BESIDE: outside the class folders; UNKNOWN: a class not listed */
-    struct stat about;
-  } * at;
-  int n, cap;
-  struct {
-    struct place {
-      dev_t device;
-      ino_t inode;
-    } * at;
-    int n, cap;
-  } entered;
-  int64_t others;            /* files that are not images */
-  int64_t foreign;           /* images in formats that few does not read */
-  bool listed;               /* labels come from dataset.json */
-  const struct entry *first; /* the image that decided the size */
+  struct few_tree tree;
+  struct few_images files;
+  struct few_visited entered;
+  int64_t others;  /* files that are not images */
+  int64_t foreign; /* images in formats that few does not read */
 };
-
-/* Sets *again to true if the directory was visited before; otherwise records the visit. */
-static few_status enter(struct scan *s, const struct stat *st, bool *again) {
-  *again = false;
-  for (int i = 0; i < s->entered.n; i++)
-    if (s->entered.at[i].device == st->st_dev && s->entered.at[i].inode == st->st_ino)
-      *again = true;
-  if (*again) return FEW_OK;
-  FEW_TRY(FEW_GROW(s->d->ctx, &s->entered, s->entered.n + 1));
-  s->entered.at[s->entered.n++] = (struct place){st->st_dev, st->st_ino};
-  return FEW_OK;
-}
 
 /* Counts a file that is not read. The first of each kind is named in the log. */
 static void skip(struct scan *s, const char *path) {
@@ -88,9 +58,9 @@ static few_status scan_path(struct scan *s, char *path, int32_t label) {
   few_status st = FEW_OK;
   struct stat info;
   bool image = few__photo_named(path);
-  if (stat(path, &info)) {
+  if (!few__tree_stat(&s->tree, path, &info)) {
     if (image)
-      st = few__data_broken(s->d, s->o, 1, "%s cannot be reached (a link to nowhere?)", path);
+      st = few__data_broken(s->d, s->files.o, 1, "%s cannot be reached (a link to nowhere?)", path);
     else
       skip(s, path);
   } else if (S_ISDIR(info.st_mode)) {
@@ -98,11 +68,7 @@ static few_status scan_path(struct scan *s, char *path, int32_t label) {
   } else if (!S_ISREG(info.st_mode) || !image) {
     skip(s, path);
   } else {
-    st = FEW_GROW(ctx, s, s->n + 1);
-    if (!st) {
-      s->at[s->n++] = (struct entry){path, label, info};
-      return FEW_OK;
-    }
+    return few__images_add(&s->files, path, label, &info);
   }
   few__free(ctx, path);
   return st;
@@ -122,24 +88,23 @@ static few_status scan_names(struct scan *s, const char *dir, const struct few_n
 static few_status scan_dir(struct scan *s, const char *dir, int32_t label) {
   few_ctx *ctx = s->d->ctx;
   struct few_names names = {0};
-  struct stat info;
-  bool again = false;
-  if (stat(dir, &info)) return few__fail(ctx, FEW_E_IO, "%s vanished; try again", dir);
-  FEW_TRY(enter(s, &info, &again));
-  if (again) {
+  bool first;
+  FEW_TRY(few__tree_visit(&s->tree, &s->entered, dir, &first));
+  if (!first) {
     few__log(ctx, FEW_LOG_WARN, "%s is a link to a folder that was already read: skipped", dir);
     return FEW_OK;
   }
-  few_status st = few__list_dir(ctx, &names, dir);
+  few_status st = few__tree_list(&s->tree, &names, dir);
   if (!st)
     st = scan_names(s, dir, &names, label);
   else if (st != FEW_E_MEMORY)
-    st = few__data_broken(s->d, s->o, 1, "%s", few_error(ctx));
+    st = few__data_broken(s->d, s->files.o, 1, "%s", few_error(ctx));
   few__names_free(ctx, &names);
   return st;
 }
 
-/* Index of a class in a list that is sorted bytewise; UNKNOWN: not in the list. */
+/* Index of a class in a list that is sorted bytewise; FEW_IMAGES_UNKNOWN: not in the
+ * list. */
 static int32_t class_of(const struct few_names *classes, const char *name) {
   assert(classes->n < 2 || strcmp(classes->at[0], classes->at[1]) < 0); /* sorted */
   for (int low = 0, high = classes->n; low < high;) {
@@ -150,7 +115,7 @@ static int32_t class_of(const struct few_names *classes, const char *name) {
     else
       high = middle;
   }
-  return UNKNOWN;
+  return FEW_IMAGES_UNKNOWN;
 }
 
 /* Scans DIR. Without `classes`, no image has a class. Otherwise each folder in DIR is a class, of
@@ -159,18 +124,16 @@ static few_status scan_root(struct scan *s, const struct few_layout *l,
                             const struct few_names *classes) {
   few_ctx *ctx = s->d->ctx;
   struct few_names names = {0};
-  struct stat info;
-  bool again;
+  bool first;
   few_status st = FEW_OK;
-  FEW_GOTO(few__list_dir(ctx, &names, l->dir));
-  if (stat(l->dir, &info)) FEW_GOTO(few__fail(ctx, FEW_E_IO, "%s vanished; try again", l->dir));
-  FEW_GOTO(enter(s, &info, &again));
+  FEW_GOTO(few__tree_list(&s->tree, &names, l->dir));
+  FEW_GOTO(few__tree_visit(&s->tree, &s->entered, l->dir, &first));
   for (int i = 0; i < names.n; i++) {
     char *path = NULL;
     if (few__layout_junk(names.at[i])) continue;
     FEW_GOTO(few__path_join(ctx, &path, l->dir, names.at[i]));
-    const bool class = classes->n && few__path_is_dir(path);
-    FEW_GOTO(scan_path(s, path, class ? class_of(classes, names.at[i]) : BESIDE));
+    const bool class = classes->n && few__tree_is_dir(&s->tree, path);
+    FEW_GOTO(scan_path(s, path, class ? class_of(classes, names.at[i]) : FEW_IMAGES_BESIDE));
   }
   report_skipped(s, l->dir);
 out:
@@ -192,7 +155,7 @@ static int64_t number_of(const char *path) {
 /* True if the folders are probably not classes, but pieces of one sequence: they have numbers as
  * names and equally many files (the last may have fewer), and the numbers of the files continue
  * from folder to folder. */
-static bool looks_cut(const struct scan *s, const struct few_names *folders) {
+static bool looks_cut(const struct few_images *s, const struct few_names *folders) {
   int64_t each = 0;
   for (int i = 0; i < folders->n; i++)
     if (strspn(folders->at[i], "0123456789") != strlen(folders->at[i])) return false;
@@ -216,7 +179,7 @@ static few_status scan_classes(struct scan *s, const struct few_layout *l) {
     return few__fail(d->ctx, FEW_E_INVALID, "%s has more than %d class folders; merge some", l->dir,
                      FEW_DATA_MAX_CLASSES);
   FEW_TRY(scan_root(s, l, classes));
-  if (looks_cut(s, classes))
+  if (looks_cut(&s->files, classes))
     few__log(d->ctx, FEW_LOG_WARN,
              "%s: its folders %s, %s ... look like pieces of one sequence, but are read as "
              "classes. If they are not classes, set labels = no or write labels to a dataset.json",
@@ -229,21 +192,11 @@ static few_status scan_classes(struct scan *s, const struct few_layout *l) {
 /* Makes classes of the numbers in dataset.json. `of` is the list that decides which classes there
  * are: that of the training part if it has labels, otherwise that of this part. */
 static few_status number_entries(struct scan *s, const struct few_edm *of) {
-  int32_t *label = NULL, *number = NULL;
-  int64_t n = 0;
-  few_status st = FEW_OK;
-  FEW_GOTO(FEW_NEW(s->d->ctx, &label, of->n ? of->n : 1));
+  int32_t *label;
+  FEW_TRY(FEW_NEW(s->d->ctx, &label, of->n ? of->n : 1));
   for (int i = 0; i < of->n; i++) label[i] = of->at[i].label;
-  FEW_GOTO(few__data_numbers(s->d->ctx, label, of->n, &number, &n));
-  for (int i = 0; i < s->n; i++) {
-    if (s->at[i].label < 0) continue;
-    s->at[i].label = few__data_class_of(number, n, s->at[i].label);
-    if (s->at[i].label < 0) s->at[i].label = UNKNOWN;
-  }
-  FEW_GOTO(few__data_name_numbers(s->d, number, n));
-out:
+  few_status st = few__images_number(&s->files, label, of->n);
   few__free(s->d->ctx, label);
-  few__free(s->d->ctx, number);
   return st;
 }
 
@@ -257,14 +210,14 @@ static few_status scan_listed(struct scan *s, const struct few_layout *l,
                            ? "labels come from dataset.json, so folders are not classes"
                            : "dataset.json has no labels, and folders are not classes");
   if (list->kind != FEW_EDM_LABELLED) return FEW_OK;
-  for (int i = 0; i < s->n; i++) {
-    const char *path = s->at[i].path + strlen(l->dir);
-    s->at[i].label = few__edm_label(list, path + strspn(path, "/"));
+  for (int i = 0; i < s->files.n; i++) {
+    const char *path = s->files.at[i].path + strlen(l->dir);
+    s->files.at[i].label = few__edm_label(list, path + strspn(path, "/"));
   }
-  if (l->train) FEW_TRY(few__edm_read(s->d->ctx, &train, l->train));
+  if (l->train) FEW_TRY(few__edm_read(&s->tree, &train, l->train));
   few_status st = number_entries(s, train.kind == FEW_EDM_LABELLED ? &train : list);
   few__edm_free(s->d->ctx, &train);
-  s->listed = true;
+  s->files.list = "dataset.json";
   return st;
 }
 
@@ -278,8 +231,8 @@ static few_status scan_unlisted(struct scan *s, const struct few_layout *l) {
 
 static few_status scan_layout(struct scan *s, const struct few_layout *l) {
   struct few_edm list, train = {.kind = FEW_EDM_NONE};
-  few_status st = few__edm_read(s->d->ctx, &list, l->dir);
-  if (!st && l->train && !list.kind) st = few__edm_read(s->d->ctx, &train, l->train);
+  few_status st = few__edm_read(&s->tree, &list, l->dir);
+  if (!st && l->train && !list.kind) st = few__edm_read(&s->tree, &train, l->train);
   if (!st)
     st = list.kind    ? scan_listed(s, l, &list)
          : train.kind ? scan_unlisted(s, l)
@@ -293,176 +246,51 @@ static few_status scan_layout(struct scan *s, const struct few_layout *l) {
 static few_status scan_file(struct scan *s, const char *where) {
   char *path = few__strdup(s->d->ctx, where);
   if (!path) return few__fail(s->d->ctx, FEW_E_MEMORY, "out of memory for a path");
-  return scan_path(s, path, BESIDE);
+  return scan_path(s, path, FEW_IMAGES_BESIDE);
 }
 
-static few_status decode(struct scan *s, const char *path, struct few_image *out) {
-  const struct few_image_opts o = {.size = (int)s->o->size,
-                                   .c = s->o->channels ? (int)s->o->channels : 3,
-                                   .background = (uint8_t)s->o->background,
-                                   .max_side = FEW_DATA_MAX_SIDE};
-  return few__image_read(s->d->ctx, out, path, &o);
+static few_status open_file(void *user, int i, struct few_feed *out) {
+  const struct scan *s = user;
+  return few__tree_feed(&s->tree, out, s->files.at[i].path);
 }
 
-/* The first good image decides the size and makes room for the others. */
-static few_status begin(struct scan *s, const struct entry *e, const struct few_image *p) {
-  few_data *d = s->d;
-  assert(!s->first && !d->pixels && d->n == 0);
-  s->first = e;
-  d->kind = FEW_DATA_IMAGES;
-  d->h = p->h;
-  d->w = p->w;
-  d->c = p->c;
-  size_t n = (size_t)(s->o->limit && s->o->limit < s->n ? s->o->limit : s->n);
-  d->pixels = few__alloc(d->ctx, few__mul_size(n, few__data_item_bytes(d)));
-  if (d->pixels) return FEW_OK;
-  return few__fail(d->ctx, FEW_E_MEMORY,
-                   "out of memory for %zu images of %dx%dx%d; set a limit or a smaller size", n,
-                   d->w, d->h, d->c);
-}
-
-static few_status add(struct scan *s, const struct entry *e) {
-  few_data *d = s->d;
-  struct few_image p = {0};
-  if (e->label < 0 && d->labels)
-    return few__data_broken(d, s->o, 1, "%s %s", e->path,
-                            e->label == UNKNOWN ? "has a class that the training part lacks"
-                            : s->listed         ? "has no label in dataset.json"
-                                        : "is outside the class folders, so it has no class");
-  few_status st = decode(s, e->path, &p);
-  if (st == FEW_E_MEMORY) return st;
-  if (st) return few__data_broken(d, s->o, 1, "%s", few_error(d->ctx));
-  if (!s->first) FEW_GOTO(begin(s, e, &p));
-  if (p.h != d->h || p.w != d->w) {
-    st = few__data_broken(d, s->o, 1,
-                          "%s is %dx%d, but %s is %dx%d (give size = N to crop and shrink all)",
-                          e->path, p.w, p.h, s->first->path, d->w, d->h);
-    goto out;
-  }
-  assert(p.c == d->c && e->label < (d->labels ? d->n_classes : INT32_MAX));
-  memcpy(d->pixels + d->n * few_data_item_size(d), p.at, few__data_item_bytes(d));
-  if (d->labels) d->labels[d->n] = e->label;
-  d->n++;
-out:
-  few__image_free(d->ctx, &p);
+/* The cache of a folder is in the folder, that of an archive beside it. */
+static few_status begin_cache(const struct scan *s, struct few_cache *cache, const char *dir) {
+  few_ctx *ctx = s->d->ctx;
+  if (!s->tree.zip) return few__cache_begin(ctx, cache, dir, "", s->files.o);
+  char *beside = few__strdup(ctx, s->tree.root);
+  if (!beside) return few__fail(ctx, FEW_E_MEMORY, "out of memory for a path");
+  const size_t n = (size_t)(few__path_name(beside) - beside);
+  beside[n > 1 ? n - 1 : n] = '\0'; /* keep the slash of "/x.zip" */
+  few_status st = few__cache_begin(ctx, cache, beside, dir + n, s->files.o);
+  few__free(ctx, beside);
   return st;
-}
-
-/* One channel is enough if all images are grey. */
-static void drop_colours_if_grey(few_data *d) {
-  int64_t pixels = d->n * d->h * d->w;
-  assert(d->c == 3);
-  for (int64_t i = 0; i < pixels; i++) {
-    const uint8_t *p = d->pixels + 3 * i;
-    if (p[0] != p[1] || p[1] != p[2]) return;
-  }
-  for (int64_t i = 0; i < pixels; i++) d->pixels[i] = d->pixels[3 * i];
-  d->c = 1;
-}
-
-/* Sets left[k] to the number of images of class k that the limit allows. The last entry is for
- * images without a class. */
-static few_status share(const struct scan *s, int64_t *left) {
-  const int classes = s->d->n_classes;
-  int32_t *label = NULL;
-  int64_t *order = NULL;
-  few_status st = FEW_OK;
-  FEW_GOTO(FEW_NEW(s->d->ctx, &label, s->n));
-  FEW_GOTO(FEW_NEW(s->d->ctx, &order, s->n));
-  for (int i = 0; i < s->n; i++) label[i] = s->at[i].label < 0 ? -1 : s->at[i].label;
-  FEW_GOTO(few__data_spread(s->d->ctx, label, s->n, classes, order));
-  for (int64_t i = 0; i < s->n && (!s->o->limit || i < s->o->limit); i++) {
-    const int32_t class = label[order[i]];
-    left[class < 0 ? classes : class]++;
-  }
-out:
-  few__free(s->d->ctx, label);
-  few__free(s->d->ctx, order);
-  return st;
-}
-
-/* Reads images in order until each class has its share. A broken image is replaced by the next one
- * of its class. */
-static few_status read_shares(struct scan *s, int64_t *left, int32_t *kept) {
-  enum { REPORT_EVERY = 256 };
-  few_data *d = s->d;
-  const double start = few__now();
-  for (int i = 0; i < s->n; i++) {
-    const int64_t before = d->n;
-    const int class = s->at[i].label < 0 ? d->n_classes : s->at[i].label;
-    if (!left[class]) continue;
-    FEW_TRY(add(s, &s->at[i]));
-    left[class] -= d->n - before;
-    assert(left[class] >= 0);
-    if (d->n > before) kept[before] = i;
-    if (i % REPORT_EVERY) continue;
-    FEW_TRY(few__progress(
-        d->ctx, &(struct few_progress){"reading images", i, s->n, few__now() - start, NULL}));
-  }
-  return FEW_OK;
-}
-
-static few_status read_all(struct scan *s, int32_t *kept) {
-  few_data *d = s->d;
-  int64_t *left = NULL;
-  FEW_TRY(FEW_NEW(d->ctx, &left, d->n_classes + 1));
-  few_status st = share(s, left);
-  if (!st) st = read_shares(s, left, kept);
-  few__free(d->ctx, left);
-  if (!st && d->n && !s->o->channels) drop_colours_if_grey(d);
-  return st;
-}
-
-static few_status decode_all(struct scan *s, struct few_cache *cache) {
-  few_data *d = s->d;
-  const int64_t skipped = d->skipped;
-  const double start = few__now();
-  int32_t *kept;
-  FEW_TRY(FEW_NEW(d->ctx, &kept, s->n ? s->n : 1));
-  few_status st = read_all(s, kept);
-  if (!st) few__cache_store(d, cache, kept, d->skipped - skipped, few__now() - start, s->o);
-  few__free(d->ctx, kept);
-  return st;
-}
-
-/* Images from the cache get the labels that their files have now. */
-static few_status take_images(struct scan *s, struct few_cache *cache, const char *dir) {
-  few_data *d = s->d;
-  int32_t *kept = NULL;
-  bool hit = false;
-  for (int i = 0; i < s->n; i++)
-    few__cache_add(cache, s->at[i].path + strlen(dir), s->at[i].label, &s->at[i].about);
-  if (d->n_classes) FEW_TRY(FEW_NEW(d->ctx, &d->labels, s->n));
-  FEW_TRY(few__cache_load(d, cache, s->n, &kept, &hit));
-  for (int64_t i = 0; hit && d->labels && i < d->n; i++) {
-    assert(s->at && kept[i] < s->n);
-    d->labels[i] = s->at[kept[i]].label;
-  }
-  few__free(d->ctx, kept);
-  return hit ? FEW_OK : decode_all(s, cache);
 }
 
 few_status few__data_open_folder(few_data *d, const char *where, const struct few_data_opts *o) {
-  struct scan s = {.d = d, .o = o};
+  struct scan s = {.d = d, .files = {.d = d, .o = o, .open = open_file, .user = &s}};
   struct few_layout layout = {0};
   struct few_cache cache = {0};
   few_status st = FEW_OK;
+  s.tree.ctx = d->ctx;
   if (few__path_is_file(where) && few__photo_named(where)) {
     FEW_GOTO(few__data_no_split(d, o));
     FEW_GOTO(scan_file(&s, where));
   } else {
-    FEW_GOTO(few__layout_find(d, &layout, where, o));
-    FEW_GOTO(few__cache_begin(d->ctx, &cache, layout.dir, o));
+    FEW_GOTO(few__tree_open(d->ctx, &s.tree, where));
+    FEW_GOTO(few__layout_find(d, &s.tree, &layout, where, o));
+    FEW_GOTO(begin_cache(&s, &cache, layout.dir));
     FEW_GOTO(scan_layout(&s, &layout));
   }
-  if (s.n == 0 && !d->skipped)
+  if (s.files.n == 0 && !d->skipped)
     FEW_GOTO(few__fail(d->ctx, FEW_E_FORMAT,
-                       "%s has no .png or .jpg file; name a folder with images", layout.dir));
-  FEW_GOTO(take_images(&s, &cache, layout.dir ? layout.dir : ""));
+                       "%s has no .png, .jpg or .webp file; name a folder with images",
+                       layout.dir));
+  FEW_GOTO(few__images_read(&s.files, &cache, layout.dir ? strlen(layout.dir) : 0));
 out:
-  for (int i = 0; i < s.n; i++) few__free(d->ctx, s.at[i].path);
-  few__free(d->ctx, s.at);
+  few__images_free(&s.files);
   few__free(d->ctx, s.entered.at);
+  few__tree_close(&s.tree);
   few__layout_free(d->ctx, &layout);
   few__cache_free(d->ctx, &cache);
   return st;

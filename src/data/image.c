@@ -125,20 +125,27 @@ static few_status end_square(void *user, int orientation) {
 
 /* ---- the file ---- */
 
-few_status few__image_read(few_ctx *ctx, struct few_image *out, const char *path,
-                           const struct few_image_opts *o) {
-  struct keeper k = {.ctx = ctx, .path = path, .o = o, .out = out};
+few_status few__image_decode(few_ctx *ctx, struct few_image *out, struct few_feed *from,
+                             const struct few_image_opts *o) {
+  struct keeper k = {.ctx = ctx, .path = from->place, .o = o, .out = out};
   const struct few_image_sink whole = {&k, begin_whole, put_whole, end_whole},
                               square = {&k, begin_square, put_square, end_square};
-  struct few_feed from;
   assert((o->c == 1 || o->c == 3) && o->size >= 0);
   *out = (struct few_image){0};
-  FEW_TRY(few__feed_open(ctx, &from, path));
-  few_status st = few__photo_rows(ctx, &from, o->max_side, o->size ? &square : &whole);
-  few__feed_close(&from);
+  few_status st = few__photo_rows(ctx, from, o->max_side, o->size ? &square : &whole);
   if (st) few__image_free(ctx, out);
   few__free(ctx, k.column);
   few__free(ctx, k.row);
   few__free(ctx, k.sum);
+  return st;
+}
+
+few_status few__image_read(few_ctx *ctx, struct few_image *out, const char *path,
+                           const struct few_image_opts *o) {
+  struct few_feed from;
+  *out = (struct few_image){0};
+  FEW_TRY(few__feed_open(ctx, &from, path));
+  few_status st = few__image_decode(ctx, out, &from, o);
+  few__feed_close(&from);
   return st;
 }

@@ -2,6 +2,7 @@
 #ifndef FEW_SRC_DATA_IMAGE_H
 #define FEW_SRC_DATA_IMAGE_H
 
+#include "io/feed.h"
 #include "io/image.h"
 
 struct few_image_opts {
@@ -19,5 +20,8 @@ enum { FEW_IMAGE_MAX_PIXELS = 1 << 24 };
  * for the result and one row of the image. Free *out with few__image_free; it is zeroed on failure. */
 few_status few__image_read(few_ctx *ctx, struct few_image *out, const char *path,
                            const struct few_image_opts *o);
+/* The same from an open file. */
+few_status few__image_decode(few_ctx *ctx, struct few_image *out, struct few_feed *from,
+                             const struct few_image_opts *o);
 
 #endif

@@ -12,8 +12,6 @@
  */
 #include "layout.h"
 
-#include <sys/stat.h>
-
 #include "io/photo.h"
 
 enum { WRAPPERS_MAX = 16 };
@@ -67,56 +65,38 @@ static enum part part_of(const char *name, bool whole) {
 
 /* ---- folders that have images ---- */
 
-/* Folders that were visited, because a symbolic link may lead back to one of them. */
-struct visited {
-  struct place {
-    dev_t device;
-    ino_t inode;
-  } * at;
-  int n, cap;
-};
-
-static few_status visit(few_ctx *ctx, struct visited *v, const char *dir, bool *first) {
-  struct stat s;
-  *first = !stat(dir, &s) && S_ISDIR(s.st_mode);
-  for (int i = 0; i < v->n && *first; i++)
-    *first = v->at[i].device != s.st_dev || v->at[i].inode != s.st_ino;
-  if (!*first) return FEW_OK;
-  FEW_TRY(FEW_GROW(ctx, v, v->n + 1));
-  v->at[v->n++] = (struct place){s.st_dev, s.st_ino};
-  return FEW_OK;
-}
-
-static few_status holds_images(few_ctx *ctx, struct visited *v, const char *dir, bool *out) {
+static few_status holds_images(const struct few_tree *t, struct few_visited *v, const char *dir,
+                               bool *out) {
   struct few_names names = {0};
   bool first;
   *out = false;
-  FEW_TRY(visit(ctx, v, dir, &first));
-  if (!first || few__list_dir(ctx, &names, dir)) return FEW_OK; /* the scan reports failures */
+  FEW_TRY(few__tree_visit(t, v, dir, &first));
+  if (!first || few__tree_list(t, &names, dir)) return FEW_OK; /* the scan reports failures */
   few_status st = FEW_OK;
   for (int i = 0; i < names.n && !*out; i++)
     *out = !few__layout_junk(names.at[i]) && few__photo_named(names.at[i]);
   for (int i = 0; i < names.n && !st && !*out; i++) {
     char *path = NULL;
     if (few__layout_junk(names.at[i])) continue;
-    st = few__path_join(ctx, &path, dir, names.at[i]);
-    if (!st) st = holds_images(ctx, v, path, out);
-    few__free(ctx, path);
+    st = few__path_join(t->ctx, &path, dir, names.at[i]);
+    if (!st) st = holds_images(t, v, path, out);
+    few__free(t->ctx, path);
   }
-  few__names_free(ctx, &names);
+  few__names_free(t->ctx, &names);
   return st;
 }
 
-static few_status look_at(few_ctx *ctx, struct few_names *out, bool *images, const char *dir,
-                          const char *name) {
+static few_status look_at(const struct few_tree *t, struct few_names *out, bool *images,
+                          const char *dir, const char *name) {
+  few_ctx *ctx = t->ctx;
   char *path = NULL;
   bool folder = false;
   if (few__layout_junk(name)) return FEW_OK;
   FEW_TRY(few__path_join(ctx, &path, dir, name));
   few_status st = FEW_OK;
-  struct visited visited = {0};
-  if (few__path_is_dir(path))
-    st = holds_images(ctx, &visited, path, &folder);
+  struct few_visited visited = {0};
+  if (few__tree_is_dir(t, path))
+    st = holds_images(t, &visited, path, &folder);
   else if (few__photo_named(name))
     *images = true;
   few__free(ctx, visited.at);
@@ -130,15 +110,16 @@ static few_status look_at(few_ctx *ctx, struct few_names *out, bool *images, con
 }
 
 /* Lists the folders in `dir` that have images at any depth. *images: `dir` itself has images. */
-static few_status list_folders(few_ctx *ctx, struct few_names *out, bool *images, const char *dir) {
+static few_status list_folders(const struct few_tree *t, struct few_names *out, bool *images,
+                               const char *dir) {
   struct few_names names = {0};
   few_status st = FEW_OK;
   *out = (struct few_names){0};
   *images = false;
-  FEW_TRY(few__list_dir(ctx, &names, dir));
-  for (int i = 0; i < names.n && !st; i++) st = look_at(ctx, out, images, dir, names.at[i]);
-  few__names_free(ctx, &names);
-  if (st) few__names_free(ctx, out);
+  FEW_TRY(few__tree_list(t, &names, dir));
+  for (int i = 0; i < names.n && !st; i++) st = look_at(t, out, images, dir, names.at[i]);
+  few__names_free(t->ctx, &names);
+  if (st) few__names_free(t->ctx, out);
   return st;
 }
 
@@ -211,11 +192,11 @@ static few_status go_down(few_ctx *ctx, char **dir, const char *name) {
   return FEW_OK;
 }
 
-static few_status has_labels(few_ctx *ctx, const char *dir, bool *out) {
+static few_status has_labels(const struct few_tree *t, const char *dir, bool *out) {
   char *path = NULL;
-  FEW_TRY(few__path_join(ctx, &path, dir, "dataset.json"));
-  *out = few__path_exists(path);
-  few__free(ctx, path);
+  FEW_TRY(few__path_join(t->ctx, &path, dir, "dataset.json"));
+  *out = few__tree_exists(t, path);
+  few__free(t->ctx, path);
   return FEW_OK;
 }
 
@@ -227,13 +208,13 @@ static bool in(const struct few_names *names, const char *name) {
 
 /* While *dir has only one folder and neither images nor labels, goes into that folder, unless its
  * name is in `known`. *folders is the list of folders at the end. */
-static few_status look_through(few_data *d, char **dir, struct few_names *folders,
-                               const struct few_names *known) {
+static few_status look_through(few_data *d, const struct few_tree *t, char **dir,
+                               struct few_names *folders, const struct few_names *known) {
   few_ctx *ctx = d->ctx;
   for (int i = 0;; i++) {
     bool images, labels;
-    FEW_TRY(list_folders(ctx, folders, &images, *dir));
-    FEW_TRY(has_labels(ctx, *dir, &labels));
+    FEW_TRY(list_folders(t, folders, &images, *dir));
+    FEW_TRY(has_labels(t, *dir, &labels));
     if (images || labels || folders->n != 1 || i == WRAPPERS_MAX) return FEW_OK;
     if (in(known, folders->at[0])) return FEW_OK;
     few__data_note(d, "%s is the only folder with images, so it is not a class", folders->at[0]);
@@ -242,8 +223,8 @@ static few_status look_through(few_data *d, char **dir, struct few_names *folder
   }
 }
 
-static few_status take_part(few_data *d, struct few_layout *l, enum part asked,
-                            const struct few_data_opts *o) {
+static few_status take_part(few_data *d, const struct few_tree *t, struct few_layout *l,
+                            enum part asked, const struct few_data_opts *o) {
   few_ctx *ctx = d->ctx;
   const struct few_names none = {0};
   struct split s;
@@ -257,38 +238,45 @@ static few_status take_part(few_data *d, struct few_layout *l, enum part asked,
   note_parts(d, &l->folders, part, s.name[part]);
   if (part != TRAIN && s.name[TRAIN]) {
     FEW_TRY(few__path_join(ctx, &l->train, l->dir, s.name[TRAIN]));
-    FEW_TRY(look_through(d, &l->train, &l->classes, &none));
+    FEW_TRY(look_through(d, t, &l->train, &l->classes, &none));
   }
   FEW_TRY(go_down(ctx, &l->dir, s.name[part]));
   few__names_free(ctx, &l->folders);
-  return look_through(d, &l->dir, &l->folders, &l->classes);
+  return look_through(d, t, &l->dir, &l->folders, &l->classes);
+}
+
+/* Is this the archive or, on the disk, a folder? */
+static bool is_root(const struct few_tree *t, const char *path) {
+  return t->root ? !strcmp(path, t->root) : few__path_is_dir(path);
 }
 
 /* Splits "DIR:part" into both, unless a folder has this whole name. */
-static few_status split_spec(few_ctx *ctx, const char *where, char **dir, enum part *asked) {
+static few_status split_spec(const struct few_tree *t, const char *where, char **dir,
+                             enum part *asked) {
   const char *colon = strrchr(where, ':');
   *asked = NO_PART;
-  *dir = few__strdup(ctx, where);
-  if (!*dir) return few__fail(ctx, FEW_E_MEMORY, "out of memory for a path");
+  *dir = few__strdup(t->ctx, where);
+  if (!*dir) return few__fail(t->ctx, FEW_E_MEMORY, "out of memory for a path");
   if (!colon || few__path_exists(where)) return FEW_OK;
   (*dir)[colon - where] = '\0';
-  *asked = few__path_is_dir(*dir) ? part_of(colon + 1, true) : NO_PART;
+  *asked = is_root(t, *dir) ? part_of(colon + 1, true) : NO_PART;
   if (!*asked) (*dir)[colon - where] = ':';
   return FEW_OK;
 }
 
-few_status few__layout_find(few_data *d, struct few_layout *out, const char *where,
-                            const struct few_data_opts *o) {
+few_status few__layout_find(few_data *d, const struct few_tree *tree, struct few_layout *out,
+                            const char *where, const struct few_data_opts *o) {
   enum part asked;
   few_status st = FEW_OK;
   *out = (struct few_layout){0};
-  FEW_GOTO(split_spec(d->ctx, where, &out->dir, &asked));
-  if (!few__path_is_dir(out->dir))
+  FEW_GOTO(split_spec(tree, where, &out->dir, &asked));
+  if (!is_root(tree, out->dir))
     FEW_GOTO(few__fail(d->ctx, FEW_E_IO,
-                       "%s: \"%s\" is neither a folder nor an image; write folder:DIR", d->spec,
-                       where));
-  FEW_GOTO(look_through(d, &out->dir, &out->folders, &out->classes));
-  FEW_GOTO(take_part(d, out, asked, o));
+                       "%s: \"%s\" is neither a folder, a zip archive nor an image; write "
+                       "folder:DIR",
+                       d->spec, where));
+  FEW_GOTO(look_through(d, tree, &out->dir, &out->folders, &out->classes));
+  FEW_GOTO(take_part(d, tree, out, asked, o));
 out:
   if (st) few__layout_free(d->ctx, out);
   return st;

@@ -2,8 +2,8 @@
 #ifndef FEW_SRC_DATA_LAYOUT_H
 #define FEW_SRC_DATA_LAYOUT_H
 
-#include "io/file.h"
 #include "reader.h"
+#include "tree.h"
 
 struct few_layout {
   char *dir;                /* folder of the requested part */
@@ -16,8 +16,8 @@ struct few_layout {
 bool few__layout_junk(const char *name);
 
 /* `where` is a folder, or a folder with ":part" after it. The choice is noted in d. */
-few_status few__layout_find(few_data *d, struct few_layout *out, const char *where,
-                            const struct few_data_opts *o);
+few_status few__layout_find(few_data *d, const struct few_tree *tree, struct few_layout *out,
+                            const char *where, const struct few_data_opts *o);
 void few__layout_free(few_ctx *ctx, struct few_layout *l);
 
 #endif

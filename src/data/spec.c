@@ -11,8 +11,8 @@
 /* The reader of a file that is named by its path only, by its ending. */
 static const struct {
   const char *end, *reader;
-} endings[] = {{".npy", "npy"},    {".npz", "npz"},     {".png", "folder"},
-               {".jpg", "folder"}, {".jpeg", "folder"}, {".webp", "folder"}};
+} endings[] = {{".npy", "npy"},     {".npz", "npz"},     {".png", "folder"}, {".jpg", "folder"},
+               {".jpeg", "folder"}, {".webp", "folder"}, {".zip", "folder"}};
 
 /* Does the spec begin with the name of a reader? "folder", without a colon, is a path if a file or
  * folder of this name exists and the reader needs a place. */
@@ -26,24 +26,26 @@ static bool names_reader(const few_ctx *ctx, const char *spec) {
   return false;
 }
 
-/* Is this DIR or DIR:PART, as the reader folder takes it? */
+static bool ends_in(const char *path, const char *end) {
+  const size_t n = strlen(path), k = strlen(end);
+  return n > k && !strcasecmp(path + n - k, end);
+}
+
+/* Is this DIR or DIR:PART, as the reader folder takes it? DIR may be a zip archive. */
 static bool names_folder(const char *path) {
   char dir[4096];
   const size_t length = strcspn(path, ":");
   if (few__path_is_dir(path)) return true;
-  return snprintf(dir, sizeof dir, "%.*s", (int)length, path) < (int)sizeof dir &&
-         few__path_is_dir(dir);
+  if (snprintf(dir, sizeof dir, "%.*s", (int)length, path) >= (int)sizeof dir) return false;
+  return few__path_is_dir(dir) || (ends_in(dir, ".zip") && few__path_is_file(dir));
 }
 
 /* The reader of a path; NULL: none. If the file does not exist, the reader reports it. */
 static const char *reader_of(const char *path) {
-  const size_t n = strlen(path);
   if (names_folder(path)) return "folder";
   if (strchr(path, ':') && !few__path_exists(path)) return NULL; /* a reader's name, mistyped */
-  for (int i = 0; i < FEW_COUNT(endings); i++) {
-    const size_t k = strlen(endings[i].end);
-    if (n > k && !strcasecmp(path + n - k, endings[i].end)) return endings[i].reader;
-  }
+  for (int i = 0; i < FEW_COUNT(endings); i++)
+    if (ends_in(path, endings[i].end)) return endings[i].reader;
   return NULL;
 }
 
@@ -55,7 +57,7 @@ static few_status no_reader(few_ctx *ctx, const char *name) {
     few__text_add(ctx, &t, "%s%s", i ? ", " : "", few__reader_at(ctx, i)->usage);
   few_status st = few__fail(ctx, there ? FEW_E_UNSUPPORTED : FEW_E_INVALID,
                             name[length] ? "data set %s: there is no reader \"%.*s\": use one of %s"
-                            : there ? "data set %s: a file other than .npy, .npz, .png or .jpg "
+                            : there ? "data set %s: a file other than .npy, .npz, .zip or an image "
                                       "needs its reader%.*s: use one of %s"
                                     : "there is no folder, file or data set %s%.*s: name a folder "
                                       "of images, or use one of %s",

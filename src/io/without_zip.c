@@ -4,8 +4,8 @@
 
 static few_status refuse(few_ctx *ctx, const char *place) {
   return few__fail(ctx, FEW_E_UNSUPPORTED,
-                   "%s is an archive, and this libfew was built without libzip: convert it to .npy "
-                   "or .safetensors, or build with -DFEW_ZIP=ON",
+                   "%s is an archive, and this libfew was built without libzip: unpack it, "
+                   "convert it to .npy or .safetensors, or build with -DFEW_ZIP=ON",
                    place);
 }
 
@@ -16,6 +16,35 @@ few_status few__zip_read(few_ctx *ctx, char **out, size_t *n, const char *path, 
   *out = NULL;
   *n = 0;
   return refuse(ctx, path);
+}
+
+few_status few__zip_open(few_ctx *ctx, few_zip **out, const char *path) {
+  *out = NULL;
+  return refuse(ctx, path);
+}
+
+/* No archive is ever open. */
+void few__zip_close(few_zip *z) { FEW_UNUSED(z); }
+
+int64_t few__zip_count(const few_zip *z) {
+  FEW_UNUSED(z);
+  return 0;
+}
+
+const char *few__zip_member(const few_zip *z, int64_t i, uint64_t *size) {
+  FEW_UNUSED(z);
+  FEW_UNUSED(i);
+  *size = 0;
+  return "";
+}
+
+few_status few__zip_get(const few_zip *z, int64_t i, char **out, size_t *n, size_t max_bytes) {
+  FEW_UNUSED(z);
+  FEW_UNUSED(i);
+  FEW_UNUSED(out);
+  FEW_UNUSED(n);
+  FEW_UNUSED(max_bytes);
+  return FEW_E_UNSUPPORTED;
 }
 
 bool few__zip_has(const char *path, const char *name) {

@@ -1,6 +1,9 @@
 /* zip.c - reads zip archives through libzip, which checks sizes and CRCs.
  *
- * A member of more than 16 MB that is packed more than 64 to 1 is refused, as in gzip.c.
+ * Archives come from strangers. A member of more than 16 MB that is packed more than 64 to 1 is
+ * refused, as in gzip.c. An archive whose members are all read may also overlap them, so that each
+ * byte of the file is unpacked many times (Fifield, "A better zip bomb", 2019). So the packed sizes
+ * of all members must fit into the file, and their unpacked sizes have the same limit together.
  */
 #include "io/zip.h"
 
@@ -101,6 +104,84 @@ static few_status read_member(few_ctx *ctx, zip_t *archive, zip_uint64_t i, cons
   *n = (size_t)done;
   return FEW_OK;
 }
+
+/* ---- an archive of which many members are read ---- */
+
+struct few_zip {
+  few_ctx *ctx;
+  zip_t *archive;
+  char *path;
+};
+
+/* Bytes of a member in the file besides its data and its name, which is there twice: the headers
+ * before the data and in the directory at the end. */
+enum { HEADERS = 30 + 46 };
+
+static few_status check_all(const few_zip *z) {
+  zip_uint64_t packed = 0, size = 0;
+  int64_t file;
+  FEW_TRY(few__file_size(z->ctx, &file, z->path));
+  for (int64_t i = 0; i < few__zip_count(z); i++) {
+    zip_stat_t about;
+    zip_stat_init(&about);
+    if (zip_stat_index(z->archive, (zip_uint64_t)i, 0, &about) ||
+        ~about.valid & (ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE))
+      return damaged(z->ctx, z->path, "a member", zip_strerror(z->archive));
+    const zip_uint64_t most = UINT64_MAX / 4;
+    packed += about.comp_size < most - packed ? about.comp_size : most - packed;
+    size += about.size < most - size ? about.size : most - size;
+    packed += HEADERS + 2 * strlen(about.name);
+    if (packed > (zip_uint64_t)file)
+      return damaged(z->ctx, z->path, about.name, "the members do not fit into the file");
+  }
+  if (size <= FREE || size / RATIO_MAX <= (zip_uint64_t)file) return FEW_OK;
+  return few__fail(z->ctx, FEW_E_FORMAT,
+                   "%s: its members are packed more than %d to 1: if you trust it, unpack it first",
+                   z->path, RATIO_MAX);
+}
+
+few_status few__zip_open(few_ctx *ctx, few_zip **out, const char *path) {
+  few_zip *z;
+  *out = NULL;
+  FEW_TRY(FEW_NEW(ctx, &z, 1));
+  z->ctx = ctx;
+  z->path = few__strdup(ctx, path);
+  few_status st = z->path ? open_archive(ctx, &z->archive, path)
+                          : few__fail(ctx, FEW_E_MEMORY, "out of memory for a path");
+  if (!st) st = check_all(z);
+  if (st)
+    few__zip_close(z);
+  else
+    *out = z;
+  return st;
+}
+
+void few__zip_close(few_zip *z) {
+  if (!z) return;
+  if (z->archive) zip_discard(z->archive);
+  few__free(z->ctx, z->path);
+  few__free(z->ctx, z);
+}
+
+int64_t few__zip_count(const few_zip *z) { return zip_get_num_entries(z->archive, 0); }
+
+const char *few__zip_member(const few_zip *z, int64_t i, uint64_t *size) {
+  zip_stat_t about;
+  zip_stat_init(&about);
+  const int failed = zip_stat_index(z->archive, (zip_uint64_t)i, 0, &about);
+  assert(!failed && about.valid & ZIP_STAT_NAME && about.valid & ZIP_STAT_SIZE); /* check_all */
+  *size = failed ? 0 : about.size;
+  return failed ? "" : about.name;
+}
+
+few_status few__zip_get(const few_zip *z, int64_t i, char **out, size_t *n, size_t max_bytes) {
+  assert(i >= 0 && i < few__zip_count(z));
+  *out = NULL;
+  *n = 0;
+  return read_member(z->ctx, z->archive, (zip_uint64_t)i, z->path, max_bytes, out, n);
+}
+
+/* ---- one member ---- */
 
 few_status few__zip_read(few_ctx *ctx, char **out, size_t *n, const char *path, const char *name,
                          size_t max_bytes) {

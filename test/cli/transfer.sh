@@ -60,6 +60,6 @@ refused "npy file" encode $teacher clothes.npy --out x.png
 refused "is not a class" transfer $teacher $teacher clothes.npy --to sneakr --out x.png
 refused "but the model takes" encode "$here/../../models/toy-teacher.safetensors" clothes.npy \
   --out x.npy
-refused "neither a folder nor an image" encode $teacher folder:missing --out x.npy
+refused "neither a folder, a zip archive nor an image" encode $teacher folder:missing --out x.npy
 refused "needs" transfer $teacher $teacher --out x.png
 exit 0

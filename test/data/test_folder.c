@@ -380,13 +380,15 @@ static void test_links_that_loop(void **state) {
 static void test_no_images(void **state) {
   struct files *f = *state;
   make_dir(f, "set");
-  assert_refused(f, "folder", "absent", NULL, NULL, FEW_E_IO, "is neither a folder nor an image");
-  assert_refused(f, "folder", "set", NULL, NULL, FEW_E_FORMAT, "no .png or .jpg");
+  assert_refused(f, "folder", "absent", NULL, NULL, FEW_E_IO,
+                 "is neither a folder, a zip archive nor an image");
+  assert_refused(f, "folder", "set", NULL, NULL, FEW_E_FORMAT, "no .png, .jpg or .webp");
   make_dir(f, "set/a");
   files_write(f, "set/a/x.txt", "x", 1);
-  assert_refused(f, "folder", "set", NULL, NULL, FEW_E_FORMAT, "no .png or .jpg");
+  assert_refused(f, "folder", "set", NULL, NULL, FEW_E_FORMAT, "no .png, .jpg or .webp");
   files_write(f, "file", "x", 1);
-  assert_refused(f, "folder", "file", NULL, NULL, FEW_E_IO, "is neither a folder nor an image");
+  assert_refused(f, "folder", "file", NULL, NULL, FEW_E_IO,
+                 "is neither a folder, a zip archive nor an image");
 }
 
 int main(void) {

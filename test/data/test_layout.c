@@ -44,7 +44,8 @@ static void test_parts(void **state) {
   expect(f, "s:val", TRAIN, "3:dog of 2");
   expect(f, "s:valid", TRAIN, "3:dog of 2");
   assert_refused(f, "folder", "s:test", NULL, NULL, FEW_E_UNSUPPORTED, "has parts, but not test");
-  assert_refused(f, "folder", "s:other", NULL, NULL, FEW_E_IO, "is neither a folder nor an image");
+  assert_refused(f, "folder", "s:other", NULL, NULL, FEW_E_IO,
+                 "is neither a folder, a zip archive nor an image");
   image(f, "s/test/cat/1.png", 4);
   image(f, "s/extra/owl/1.png", 9);
   expect(f, "s", TRAIN, "1:cat 2:dog of 2");
