@@ -1,10 +1,11 @@
-/* pickle.c - Python's serialisation, as far as a state dict of PyTorch needs it (protocol 2).
+/* pickle.c - Python's serialisation, as far as tensors of PyTorch need it (protocols 2 to 5).
  *
  * A pickle is a program for a small stack machine. It makes numbers, texts, tuples and
  * dictionaries, keeps values for later use in a memo, and calls Python functions by name, so that a
- * file can do harm. Here a call is only recorded. A few names are allowed (torch.FloatStorage,
- * torch._utils._rebuild_tensor_v2, collections.OrderedDict ...). Other names are refused, and so
- * are opcodes that do not occur in a state dict. Python's pickletools describes the opcodes.
+ * file can do harm. Here a call is only recorded, and so is the making of an object. A few names
+ * are allowed (torch.FloatStorage, torch._utils._rebuild_tensor_v2, collections.OrderedDict ...).
+ * Other names are refused, and so are opcodes that do not occur in such files. Python's pickletools
+ * describes the opcodes.
  *
  * A one-byte opcode can make a value of 48 bytes, so a small file could fill memory. The limits are
  * 2^20 values (a tensor takes about 15), 2^20 entries of the stack, and 2^22 cells.
@@ -21,6 +22,7 @@ struct machine {
   const char *place;
   const unsigned char *start, *at, *end;
   struct few_pickle *out;
+  const struct few_pickle_names *names;
   struct {
     int *at;
     int n, cap;
@@ -55,9 +57,20 @@ static few_status push_new(struct machine *m, const struct few_pickle_value *v) 
   return push(m, p->values.n++);
 }
 
+static struct few_pickle_value value_of(enum few_pickle_kind kind, int64_t number, const void *text,
+                                        size_t length) {
+  return (struct few_pickle_value){.kind = kind,
+                                   .number = number,
+                                   .text = text,
+                                   .length = length,
+                                   .first = -1,
+                                   .last = -1,
+                                   .state = -1};
+}
+
 static few_status push_kind(struct machine *m, enum few_pickle_kind kind, int64_t number) {
-  return push_new(
-      m, &(struct few_pickle_value){.kind = kind, .number = number, .first = -1, .last = -1});
+  const struct few_pickle_value v = value_of(kind, number, NULL, 0);
+  return push_new(m, &v);
 }
 
 static few_status pop(struct machine *m, int *value) {
@@ -108,16 +121,21 @@ static few_status read_number(struct machine *m, int bytes, bool sign, int64_t *
   return FEW_OK;
 }
 
-static few_status text(struct machine *m, int length_bytes) {
+static few_status string(struct machine *m, enum few_pickle_kind kind, int length_bytes) {
   int64_t n;
   FEW_TRY(read_number(m, length_bytes, false, &n));
-  if (n > m->end - m->at) return bad(m, "a text is longer than the pickle");
+  if (n < 0 || n > m->end - m->at) return bad(m, "a text is longer than the pickle");
   m->at += n;
-  return push_new(m, &(struct few_pickle_value){.kind = FEW_PICKLE_TEXT,
-                                                .text = (const char *)m->at - n,
-                                                .length = (size_t)n,
-                                                .first = -1,
-                                                .last = -1});
+  const struct few_pickle_value v = value_of(kind, 0, m->at - n, (size_t)n);
+  return push_new(m, &v);
+}
+
+static few_status text(struct machine *m, int length_bytes) {
+  return string(m, FEW_PICKLE_TEXT, length_bytes);
+}
+
+static few_status bytes_of(struct machine *m, int length_bytes) {
+  return string(m, FEW_PICKLE_BYTES, length_bytes);
 }
 
 /* LONG1: the first byte gives the number of bytes. Numbers wider than 64 bits, such as the magic
@@ -128,39 +146,61 @@ static few_status long1(struct machine *m, int arg) {
   FEW_TRY(read_number(m, 1, false, &n));
   if (n > m->end - m->at) return bad(m, "a number is longer than the pickle");
   const unsigned char *next = m->at + n;
-  FEW_TRY(read_number(m, n < 8 ? (int)n : 8, n > 0, &x));
+  x = 0;
+  if (n) FEW_TRY(read_number(m, n < 8 ? (int)n : 8, true, &x));
   m->at = next;
   return push_kind(m, FEW_PICKLE_INT, x);
+}
+
+/* The known name or, of a name in a known module, the module. */
+static const char *known_name(const struct few_pickle_names *names, const char *module, size_t n,
+                              const char *name, size_t k) {
+  for (int i = 0; i < names->n; i++) {
+    const char *at = names->at[i];
+    const size_t length = strlen(at);
+    if (at[length - 1] == '.' ? n >= length && !memcmp(at, module, length)
+                              : length == n + 1 + k && !memcmp(at, module, n) && at[n] == '\n' &&
+                                    !memcmp(at + n + 1, name, k))
+      return at;
+  }
+  return NULL;
+}
+
+static few_status push_name(struct machine *m, const char *module, size_t n, const char *name,
+                            size_t k) {
+  const char *known = known_name(m->names, module, n, name, k);
+  if (!known)
+    return few__fail(
+        m->ctx, FEW_E_UNSUPPORTED,
+        "%s: the pickle calls Python's %.*s.%.*s, and few runs no code from a file: save "
+        "only weights, torch.save(model.state_dict(), FILE)",
+        m->place, n < 60 ? (int)n : 60, module, k < 60 ? (int)k : 60, name);
+  const struct few_pickle_value v = value_of(FEW_PICKLE_NAME, 0, known, strlen(known));
+  return push_new(m, &v);
 }
 
 /* GLOBAL: "module\nname\n" */
 static few_status name(struct machine *m, int arg) {
   FEW_UNUSED(arg);
-  static const char *const known[] = {
-      "collections\nOrderedDict", "torch\nSize", "torch._utils\n_rebuild_tensor",
-      "torch._utils\n_rebuild_tensor_v2", "torch._utils\n_rebuild_parameter"};
-  const unsigned char *first = memchr(m->at, '\n', (size_t)(m->end - m->at));
+  const unsigned char *start = m->at;
+  const unsigned char *first = memchr(start, '\n', (size_t)(m->end - start));
   const unsigned char *last = first ? memchr(first + 1, '\n', (size_t)(m->end - first - 1)) : NULL;
   if (!last) return bad(m, "a name is cut short");
-  struct few_pickle_value v = {.kind = FEW_PICKLE_NAME,
-                               .text = (const char *)m->at,
-                               .length = (size_t)(last - m->at),
-                               .first = -1,
-                               .last = -1};
-  bool fine = v.length > 13 && !memcmp(v.text, "torch\n", 6) &&
-              !memcmp(v.text + v.length - 7, "Storage", 7);
-  for (int i = 0; i < FEW_COUNT(known) && !fine; i++) fine = few__pickle_text_is(&v, known[i]);
-  if (!fine) {
-    int module = (int)(first - m->at), rest = (int)(last - first - 1);
-    return few__fail(
-        m->ctx, FEW_E_UNSUPPORTED,
-        "%s: the pickle calls Python's %.*s.%.*s, and few runs no code from a file: save "
-        "only weights, torch.save(model.state_dict(), FILE)",
-        m->place, module < 60 ? module : 60, (const char *)m->at, rest < 60 ? rest : 60,
-        (const char *)first + 1);
-  }
   m->at = last + 1;
-  return push_new(m, &v);
+  return push_name(m, (const char *)start, (size_t)(first - start), (const char *)first + 1,
+                   (size_t)(last - first - 1));
+}
+
+/* STACK_GLOBAL: module and name are texts on the stack. */
+static few_status name_on_stack(struct machine *m, int arg) {
+  FEW_UNUSED(arg);
+  int name, module;
+  FEW_TRY(pop(m, &name));
+  FEW_TRY(pop(m, &module));
+  const struct few_pickle_value a = m->out->values.at[module], b = m->out->values.at[name];
+  if (a.kind != FEW_PICKLE_TEXT || b.kind != FEW_PICKLE_TEXT)
+    return bad(m, "a name that is not a text");
+  return push_name(m, a.text, a.length, b.text, b.length);
 }
 
 static few_status tuple(struct machine *m, int first) {
@@ -218,9 +258,10 @@ static few_status fill_one(struct machine *m, int kind) {
   return fill(m, m->stack.n - (kind == FEW_PICKLE_DICT ? 2 : 1), 0, (enum few_pickle_kind)kind);
 }
 
+/* MEMOIZE has no number: it is the next one. */
 static few_status remember(struct machine *m, int index_bytes) {
-  int64_t i;
-  FEW_TRY(read_number(m, index_bytes, false, &i));
+  int64_t i = m->memo.n;
+  if (index_bytes) FEW_TRY(read_number(m, index_bytes, false, &i));
   if (!m->stack.n || m->stack.at[m->stack.n - 1] == MARK) return bad(m, "nothing to remember");
   if (i > m->end - m->start || i >= VALUES_MAX) return bad(m, "a memo number that is too large");
   int had = m->memo.n;
@@ -239,14 +280,32 @@ static few_status recall(struct machine *m, int index_bytes) {
   return push(m, m->memo.at[i]);
 }
 
+/* Function or class, and arguments. */
+static few_status pop_callee(struct machine *m, struct few_pickle_value *f,
+                             struct few_pickle_value *args) {
+  int a, callee;
+  *f = *args = (struct few_pickle_value){0};
+  FEW_TRY(pop(m, &a));
+  FEW_TRY(pop(m, &callee));
+  *f = m->out->values.at[callee];
+  *args = m->out->values.at[a];
+  if (f->kind == FEW_PICKLE_NAME && args->kind == FEW_PICKLE_TUPLE) return FEW_OK;
+  return bad(m, "a call of something that is not a function name");
+}
+
+static few_status push_call(struct machine *m, enum few_pickle_kind kind,
+                            const struct few_pickle_value *f, const struct few_pickle_value *args) {
+  struct few_pickle_value call = *args;
+  call.kind = kind;
+  call.text = f->text;
+  call.length = f->length;
+  return push_new(m, &call);
+}
+
 static few_status reduce(struct machine *m, int arg) {
   FEW_UNUSED(arg);
-  int args, callee;
-  FEW_TRY(pop(m, &args));
-  FEW_TRY(pop(m, &callee));
-  const struct few_pickle_value f = m->out->values.at[callee], a = m->out->values.at[args];
-  if (f.kind != FEW_PICKLE_NAME || a.kind != FEW_PICKLE_TUPLE)
-    return bad(m, "a call of something that is not a function name");
+  struct few_pickle_value f, a;
+  FEW_TRY(pop_callee(m, &f, &a));
   if (few__pickle_text_is(&f, "collections\nOrderedDict")) {
     if (a.n) return bad(m, "OrderedDict with arguments");
     return push_kind(m, FEW_PICKLE_DICT, 0);
@@ -255,34 +314,52 @@ static few_status reduce(struct machine *m, int arg) {
     if (!a.n) return bad(m, "a parameter without a tensor");
     return push(m, m->out->cells.at[a.first].value);
   }
-  struct few_pickle_value call = a;
-  call.kind = FEW_PICKLE_CALL;
-  call.text = f.text;
-  call.length = f.length;
-  return push_new(m, &call);
+  return push_call(m, FEW_PICKLE_CALL, &f, &a);
+}
+
+/* NEWOBJ: an object of a class. Its attributes follow with BUILD, or items of a dictionary. */
+static few_status new_object(struct machine *m, int arg) {
+  FEW_UNUSED(arg);
+  struct few_pickle_value f, a;
+  FEW_TRY(pop_callee(m, &f, &a));
+  if (few__pickle_text_is(&f, "dnnlib.util\nEasyDict") && !a.n)
+    return push_kind(m, FEW_PICKLE_DICT, 0);
+  return push_call(m, FEW_PICKLE_OBJECT, &f, &a);
 }
 
 static few_status persistent(struct machine *m, int arg) {
   FEW_UNUSED(arg);
   int id;
   FEW_TRY(pop(m, &id));
-  return push_new(
-      m, &(struct few_pickle_value){.kind = FEW_PICKLE_PERSISTENT, .first = id, .last = -1});
+  struct few_pickle_value v = value_of(FEW_PICKLE_PERSISTENT, 0, NULL, 0);
+  v.first = id;
+  return push_new(m, &v);
 }
 
-/* BUILD: an object's attributes. They are not needed. */
-static few_status drop_state(struct machine *m, int arg) {
+/* BUILD: the attributes of the object below. */
+static few_status set_state(struct machine *m, int arg) {
   FEW_UNUSED(arg);
   int state;
   FEW_TRY(pop(m, &state));
-  return m->stack.n ? FEW_OK : bad(m, "attributes without an object");
+  if (!m->stack.n || m->stack.at[m->stack.n - 1] == MARK)
+    return bad(m, "attributes without an object");
+  m->out->values.at[m->stack.at[m->stack.n - 1]].state = state;
+  return FEW_OK;
 }
 
 static few_status real(struct machine *m, int arg) {
   FEW_UNUSED(arg);
+  uint64_t bits = 0;
   if (m->end - m->at < 8) return bad(m, "the pickle is cut short");
-  m->at += 8;
-  return push_kind(m, FEW_PICKLE_REAL, 0);
+  for (int i = 0; i < 8; i++) bits = bits << 8 | *m->at++;
+  return push_kind(m, FEW_PICKLE_REAL, (int64_t)bits);
+}
+
+/* FRAME: the length of what follows is not needed. */
+static few_status frame(struct machine *m, int arg) {
+  FEW_UNUSED(arg);
+  int64_t length;
+  return read_number(m, 8, false, &length);
 }
 
 /* Four-byte integers are signed, shorter ones unsigned. */
@@ -309,7 +386,7 @@ static few_status protocol(struct machine *m, int arg) {
   FEW_UNUSED(arg);
   int64_t version;
   FEW_TRY(read_number(m, 1, false, &version));
-  if (version == 2) return FEW_OK;
+  if (version >= 2 && version <= 5) return FEW_OK;
   return few__fail(m->ctx, FEW_E_UNSUPPORTED,
                    "%s: pickle protocol %d: save with torch.save's default protocol, 2", m->place,
                    (int)version);
@@ -351,7 +428,19 @@ static const struct {
     {'c', name, 0},
     {'R', reduce, 0},
     {'Q', persistent, 0},
-    {'b', drop_state, 0},
+    {'b', set_state, 0},
+    {'B', bytes_of, 4},
+    {'C', bytes_of, 1},
+    {0x81, new_object, 0},
+    {0x8c, text, 1},
+    {0x8d, text, 8},
+    {0x8e, bytes_of, 8},
+    {0x8f, empty, FEW_PICKLE_LIST},
+    {0x90, marked_fill, FEW_PICKLE_LIST},
+    {0x93, name_on_stack, 0},
+    {0x94, remember, 0},
+    {0x95, frame, 0},
+    {0x96, bytes_of, 8},
 };
 
 static few_status step(struct machine *m, int op) {
@@ -359,7 +448,7 @@ static few_status step(struct machine *m, int op) {
     if (opcodes[i].op == op) return opcodes[i].run(m, opcodes[i].arg);
   return few__fail(
       m->ctx, FEW_E_UNSUPPORTED,
-      "%s: opcode 0x%02x at byte %zu of the pickle does not occur in a state dict: save "
+      "%s: opcode 0x%02x at byte %zu of the pickle does not occur in files of tensors: save "
       "only weights, torch.save(model.state_dict(), FILE)",
       m->place, op, (size_t)(m->at - m->start) - 1);
 }
@@ -376,10 +465,37 @@ static few_status run(struct machine *m, size_t *used) {
   return m->stack.n ? bad(m, "there are values left over") : FEW_OK;
 }
 
+static const char *const state_dict[] = {
+    "collections\nOrderedDict",
+    "torch\nSize",
+    "argparse\nNamespace", /* options of a training run, beside the state dict */
+    "torch._utils\n_rebuild_tensor",
+    "torch._utils\n_rebuild_tensor_v2",
+    "torch._utils\n_rebuild_parameter",
+    "torch\nFloatStorage",
+    "torch\nHalfStorage",
+    "torch\nBFloat16Storage",
+    "torch\nDoubleStorage",
+    "torch\nLongStorage",
+    "torch\nIntStorage",
+    "torch\nShortStorage",
+    "torch\nCharStorage",
+    "torch\nByteStorage",
+    "torch\nBoolStorage",
+    "torch\nQInt8Storage",
+    "torch\nQUInt8Storage",
+    "torch\nQInt32Storage",
+    "torch\nComplexFloatStorage",
+    "torch\nComplexDoubleStorage",
+};
+const struct few_pickle_names few__pickle_state_dict = {state_dict, FEW_COUNT(state_dict)};
+
 few_status few__pickle_parse(few_ctx *ctx, struct few_pickle *out, const char *place,
-                             const void *bytes, size_t n, size_t *used) {
+                             const struct few_pickle_names *names, const void *bytes, size_t n,
+                             size_t *used) {
   const unsigned char *b = bytes;
-  struct machine m = {.ctx = ctx, .place = place, .start = b, .at = b, .end = b + n, .out = out};
+  struct machine m = {
+      .ctx = ctx, .place = place, .start = b, .at = b, .end = b + n, .out = out, .names = names};
   *out = (struct few_pickle){0};
   few_status st = run(&m, used);
   few__free(ctx, m.stack.at);
@@ -398,9 +514,31 @@ bool few__pickle_text_is(const struct few_pickle_value *v, const char *text) {
   return v->length == strlen(text) && !memcmp(v->text, text, v->length);
 }
 
+double few__pickle_real(const struct few_pickle_value *v) {
+  double x;
+  assert(v->kind == FEW_PICKLE_REAL);
+  memcpy(&x, &v->number, sizeof x);
+  return x;
+}
+
+const struct few_pickle_value *few__pickle_entry(const struct few_pickle *p,
+                                                 const struct few_pickle_value *v,
+                                                 const char *key) {
+  const struct few_pickle_value *found = NULL;
+  if (!v || v->kind != FEW_PICKLE_DICT) return NULL;
+  for (int c = v->first; c >= 0; c = p->cells.at[c].next) {
+    const struct few_pickle_value *k = &p->values.at[p->cells.at[c].key];
+    if (k->kind == FEW_PICKLE_TEXT && few__pickle_text_is(k, key))
+      found = &p->values.at[p->cells.at[c].value];
+  }
+  return found;
+}
+
 const struct few_pickle_value *few__pickle_item(const struct few_pickle *p,
                                                 const struct few_pickle_value *v, int i) {
-  int cell = v->kind == FEW_PICKLE_TUPLE || v->kind == FEW_PICKLE_CALL ? v->first : -1;
+  const bool items = v->kind == FEW_PICKLE_TUPLE || v->kind == FEW_PICKLE_LIST ||
+                     v->kind == FEW_PICKLE_CALL || v->kind == FEW_PICKLE_OBJECT;
+  int cell = items ? v->first : -1;
   while (cell >= 0 && i-- > 0) cell = p->cells.at[cell].next;
   return cell < 0 ? NULL : &p->values.at[p->cells.at[cell].value];
 }

@@ -18,59 +18,21 @@
  * Limits against hostile files: the members that are read may not be larger in total than the
  * archive, because members of a larger total must overlap. There may be at most 16,384 storages.
  */
-#include "pth.h"
-
 #include <stdio.h>
-#include <zip.h>
 
 #include "feed.h"
-#include "pickle.h"
+#include "pth_inside.h"
 
-enum { NAME_MAX_BYTES = 512, FOLDER_MAX = 256, SHARED = 8, STORAGES_MAX = 1 << 14 };
+enum { NAME_MAX_BYTES = 512, SHARED = 8, STORAGES_MAX = 1 << 14 };
 static const char legacy_magic[] = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
 
-struct storage {
-  const char *key; /* points into the pickle */
-  size_t key_length;
-  enum few_store store;
-  int64_t count;
-  char *data; /* owned by struct few_pth_hold */
-};
-
-struct few_pth_hold {
-  struct {
-    void **at;
-    int n, cap;
-  } owned; /* memory that tensors point to */
-};
-
-struct parse {
-  few_ctx *ctx;
-  const char *place;
-  const char *bytes; /* NULL for an archive on the disk */
-  size_t n;          /* bytes of the file */
-  struct few_pth *out;
-  int cap;
-  struct few_pickle pickle;
-  struct {
-    struct storage *at;
-    int n, cap;
-  } storages;
-  size_t made; /* bytes of copies of strided tensors so far */
-
-  zip_t *zip;  /* NULL for a legacy file */
-  size_t read; /* bytes read from members so far */
-  char folder[FOLDER_MAX];
-  char *data_pkl;
-};
-
-static few_status bad(struct parse *p, const char *name, const char *what) {
+static few_status bad(struct few_pth_parse *p, const char *name, const char *what) {
   return few__fail(p->ctx, FEW_E_FORMAT,
                    "%s: %s%.100s%s%s: the file is damaged: fetch or make it again", p->place,
                    *name ? "tensor `" : "", name, *name ? "`: " : "", what);
 }
 
-static few_status own(struct parse *p, void *block) {
+static few_status own(struct few_pth_parse *p, void *block) {
   struct few_pth_hold *h = p->out->hold;
   assert(h);
   few_status st = block ? FEW_GROW(p->ctx, &h->owned, h->owned.n + 1)
@@ -85,14 +47,14 @@ static few_status own(struct parse *p, void *block) {
 
 /* ---- the archive ---- */
 
-static few_status zip_failed(struct parse *p, const char *member, const char *what) {
+static few_status zip_failed(struct few_pth_parse *p, const char *member, const char *what) {
   return few__fail(p->ctx, FEW_E_FORMAT, "%s: %.200s: %s: fetch or make the file again", p->place,
                    member, what);
 }
 
 /* Reads a member of the archive. A compressed or encrypted member is an error. The caller owns
  * *out. */
-static few_status read_member(struct parse *p, const char *name, char **out, size_t *size) {
+static few_status read_member(struct few_pth_parse *p, const char *name, char **out, size_t *size) {
   zip_stat_t s;
   if (zip_stat(p->zip, name, 0, &s)) return zip_failed(p, name, "the archive has no such member");
   const zip_uint64_t need = ZIP_STAT_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
@@ -115,13 +77,13 @@ static few_status read_member(struct parse *p, const char *name, char **out, siz
   return st;
 }
 
-static few_status find_folder(struct parse *p) {
+static few_status find_folder(struct few_pth_parse *p) {
   static const char tail[] = "/data.pkl";
   zip_int64_t n = zip_get_num_entries(p->zip, 0);
   for (zip_int64_t i = 0; i < n; i++) {
     const char *name = zip_get_name(p->zip, (zip_uint64_t)i, 0);
     size_t length = name ? strlen(name) : 0;
-    if (length < sizeof tail || length - sizeof tail + 1 >= FOLDER_MAX) continue;
+    if (length < sizeof tail || length - sizeof tail + 1 >= FEW_PTH_FOLDER_MAX) continue;
     if (strcmp(name + length - sizeof tail + 1, tail) != 0) continue;
     memcpy(p->folder, name, length - sizeof tail + 1);
     return FEW_OK;
@@ -130,7 +92,7 @@ static few_status find_folder(struct parse *p) {
                    "%s: a zip archive without data.pkl: torch.save did not write it", p->place);
 }
 
-static few_status check_order(struct parse *p) {
+static few_status check_order(struct few_pth_parse *p) {
   char name[NAME_MAX_BYTES], *order;
   size_t n;
   snprintf(name, sizeof name, "%s/byteorder", p->folder);
@@ -144,7 +106,7 @@ static few_status check_order(struct parse *p) {
                             p->place);
 }
 
-static zip_t *open_archive(struct parse *p, zip_error_t *error) {
+static zip_t *open_archive(struct few_pth_parse *p, zip_error_t *error) {
   zip_source_t *source = p->bytes ? zip_source_buffer_create(p->bytes, p->n, 0, error)
                                   : zip_source_file_create(p->place, 0, -1, error);
   zip_t *zip = source ? zip_open_from_source(source, ZIP_RDONLY, error) : NULL;
@@ -152,7 +114,7 @@ static zip_t *open_archive(struct parse *p, zip_error_t *error) {
   return zip;
 }
 
-static few_status open_zip(struct parse *p) {
+static few_status open_zip(struct few_pth_parse *p) {
   zip_error_t error;
   char name[NAME_MAX_BYTES];
   size_t n, used;
@@ -168,18 +130,24 @@ static few_status open_zip(struct parse *p) {
   FEW_TRY(check_order(p));
   snprintf(name, sizeof name, "%s/data.pkl", p->folder);
   FEW_TRY(read_member(p, name, &p->data_pkl, &n));
-  return few__pickle_parse(p->ctx, &p->pickle, p->place, p->data_pkl, n, &used);
+  return few__pickle_parse(p->ctx, &p->pickle, p->place, &few__pickle_state_dict, p->data_pkl, n,
+                           &used);
 }
 
 /* ---- the legacy format ---- */
 
+static bool is_legacy(const char *bytes, size_t n) {
+  return n >= sizeof legacy_magic && !memcmp(bytes, legacy_magic, sizeof legacy_magic - 1);
+}
+
 /* Reads the numbers of the storages in the order of the list of keys, from byte `at` on. */
-static few_status read_legacy_storages(struct parse *p, const struct few_pickle *keys, size_t at) {
+static few_status read_legacy_storages(struct few_pth_parse *p, const struct few_pickle *keys,
+                                       size_t at) {
   const struct few_pickle_value *list = &keys->values.at[keys->root];
   if (list->kind != FEW_PICKLE_LIST) return bad(p, "", "the list of storages is not a list");
   for (int c = list->first; c >= 0; c = keys->cells.at[c].next) {
     const struct few_pickle_value *key = &keys->values.at[keys->cells.at[c].value];
-    struct storage *s = NULL;
+    struct few_pth_storage *s = NULL;
     int64_t count;
     for (int i = 0; i < p->storages.n && !s && key->kind == FEW_PICKLE_TEXT; i++)
       if (p->storages.at[i].key_length == key->length &&
@@ -201,16 +169,19 @@ static few_status read_legacy_storages(struct parse *p, const struct few_pickle 
 }
 
 /* Reads the magic number, protocol, sizes, and p->pickle. *at is where the list of keys begins. */
-static few_status open_legacy(struct parse *p, size_t *at) {
+static few_status open_legacy(struct few_pth_parse *p, size_t *at) {
+  const struct few_pickle_names *names = &few__pickle_state_dict;
   struct few_pickle skipped;
   size_t used;
   *at = sizeof legacy_magic - 1;
   for (int i = 0; i < 2; i++) {
-    FEW_TRY(few__pickle_parse(p->ctx, &skipped, p->place, p->bytes + *at, p->n - *at, &used));
+    FEW_TRY(
+        few__pickle_parse(p->ctx, &skipped, p->place, names, p->bytes + *at, p->n - *at, &used));
     few__pickle_free(p->ctx, &skipped);
     *at += used;
   }
-  FEW_TRY(few__pickle_parse(p->ctx, &p->pickle, p->place, p->bytes + *at, p->n - *at, &used));
+  FEW_TRY(
+      few__pickle_parse(p->ctx, &p->pickle, p->place, names, p->bytes + *at, p->n - *at, &used));
   *at += used;
   return FEW_OK;
 }
@@ -237,7 +208,7 @@ static bool is(const struct few_pickle_value *v, enum few_pickle_kind kind) {
   return v && v->kind == kind;
 }
 
-static few_status load_member(struct parse *p, struct storage *s) {
+static few_status load_member(struct few_pth_parse *p, struct few_pth_storage *s) {
   char name[NAME_MAX_BYTES];
   size_t n;
   if (s->key_length > NAME_MAX_BYTES / 4) return bad(p, "", "a key is too long");
@@ -249,9 +220,17 @@ static few_status load_member(struct parse *p, struct storage *s) {
   return FEW_OK;
 }
 
+static few_status add_storage(struct few_pth_parse *p, const char *name,
+                              const struct few_pth_storage *s) {
+  if (p->storages.n == STORAGES_MAX) return bad(p, name, "there are more than 16384 storages");
+  FEW_TRY(FEW_GROW(p->ctx, &p->storages, p->storages.n + 1));
+  p->storages.at[p->storages.n++] = *s;
+  return FEW_OK;
+}
+
 /* The index of the storage that a persistent id names. It is added when first seen. */
-static few_status storage_of(struct parse *p, const char *name, const struct few_pickle_value *v,
-                             int *out) {
+static few_status stored_storage(struct few_pth_parse *p, const char *name,
+                                 const struct few_pickle_value *v, int *out) {
   const struct few_pickle *k = &p->pickle;
   const struct few_pickle_value *id = is(v, FEW_PICKLE_PERSISTENT) ? &k->values.at[v->first] : NULL;
   if (!is(id, FEW_PICKLE_TUPLE)) return bad(p, name, "it has no storage");
@@ -264,19 +243,51 @@ static few_status storage_of(struct parse *p, const char *name, const struct few
       n->number < 0 || (view && view->kind != FEW_PICKLE_NONE))
     return bad(p, name, "its storage has an unknown kind");
   for (*out = 0; *out < p->storages.n; ++*out) {
-    const struct storage *s = &p->storages.at[*out];
-    if (s->key_length == key->length && !memcmp(s->key, key->text, key->length)) return FEW_OK;
+    const struct few_pth_storage *s = &p->storages.at[*out];
+    if (!s->call && s->key_length == key->length && !memcmp(s->key, key->text, key->length))
+      return FEW_OK;
   }
-  struct storage s = {.key = key->text, .key_length = key->length, .count = n->number};
+  struct few_pth_storage s = {.key = key->text, .key_length = key->length, .count = n->number};
   if (!store_of(type, &s.store))
     return few__fail(p->ctx, FEW_E_UNSUPPORTED,
                      "%s: tensor `%.100s` is a %.*s: convert it to float32 first", p->place, name,
                      (int)type->length - 6, type->text + 6);
-  if (*out == STORAGES_MAX) return bad(p, name, "there are more than 16384 storages");
   if (p->zip) FEW_TRY(load_member(p, &s));
-  FEW_TRY(FEW_GROW(p->ctx, &p->storages, p->storages.n + 1));
-  p->storages.at[p->storages.n++] = s;
-  return FEW_OK;
+  return add_storage(p, name, &s);
+}
+
+static few_status read_storage_file(struct few_pth_parse *inner, const char *name, int *out);
+
+/* The storage that is a file of torch.save in the bytes of a call. */
+static few_status packed_storage(struct few_pth_parse *p, const char *name,
+                                 const struct few_pickle_value *call, int *out) {
+  const struct few_pickle_value *b = few__pickle_item(&p->pickle, call, 0);
+  int index = 0;
+  for (*out = 0; *out < p->storages.n; ++*out)
+    if (p->storages.at[*out].call == call) return FEW_OK;
+  if (!is(b, FEW_PICKLE_BYTES) || p->within) return bad(p, name, "its storage has an unknown kind");
+  p->made += b->length;
+  if (p->made / SHARED > p->n) return bad(p, name, "the same bytes are used for too many storages");
+  struct few_pth_parse inner = {
+      .ctx = p->ctx, .place = p->place, .bytes = b->text, .n = b->length, .out = p->out};
+  inner.within = true;
+  few_status st = read_storage_file(&inner, name, &index);
+  if (!st) {
+    struct few_pth_storage s = inner.storages.at[index];
+    s.key = "";
+    s.key_length = 0;
+    s.call = call;
+    st = add_storage(p, name, &s);
+  }
+  few__pth_parse_end(&inner);
+  return st;
+}
+
+static few_status storage_of(struct few_pth_parse *p, const char *name,
+                             const struct few_pickle_value *v, int *out) {
+  if (is(v, FEW_PICKLE_CALL) && few__pickle_text_is(v, "torch.storage\n_load_from_bytes"))
+    return packed_storage(p, name, v, out);
+  return stored_storage(p, name, v, out);
 }
 
 /* ---- tensors ---- */
@@ -285,8 +296,8 @@ struct layout {
   int64_t offset, stride[FEW_STORE_RANK];
 };
 
-static few_status read_counts(struct parse *p, const char *name, const struct few_pickle_value *v,
-                              int rank, int64_t *out) {
+static few_status read_counts(struct few_pth_parse *p, const char *name,
+                              const struct few_pickle_value *v, int rank, int64_t *out) {
   if (v->n != rank) return bad(p, name, "its shape and strides differ in number");
   for (int i = 0; i < rank; i++) {
     const struct few_pickle_value *d = few__pickle_item(&p->pickle, v, i);
@@ -335,14 +346,14 @@ static void gather(const struct few_st_tensor *t, const struct layout *l, const 
 
 /* Reads shape, strides and storage of a tensor from its call. Its numbers exist only after the
  * storages have been read. */
-static few_status read_layout(struct parse *p, const struct few_pickle_value *call,
+static few_status read_layout(struct few_pth_parse *p, const struct few_pickle_value *call,
                               struct few_st_tensor *t, struct layout *l, int *storage) {
   const struct few_pickle *k = &p->pickle;
   const struct few_pickle_value *offset = few__pickle_item(k, call, 1);
   const struct few_pickle_value *shape = few__pickle_item(k, call, 2);
   const struct few_pickle_value *strides = few__pickle_item(k, call, 3);
   FEW_TRY(storage_of(p, t->name, few__pickle_item(k, call, 0), storage));
-  const struct storage *s = &p->storages.at[*storage];
+  const struct few_pth_storage *s = &p->storages.at[*storage];
   if (!is(offset, FEW_PICKLE_INT) || offset->number < 0 || !is(shape, FEW_PICKLE_TUPLE) ||
       !is(strides, FEW_PICKLE_TUPLE) || shape->n > FEW_STORE_RANK)
     return bad(p, t->name, "its offset, shape or strides are invalid");
@@ -356,8 +367,8 @@ static few_status read_layout(struct parse *p, const struct few_pickle_value *ca
   return FEW_OK;
 }
 
-static few_status take_numbers(struct parse *p, struct few_st_tensor *t, const struct layout *l,
-                               const struct storage *s) {
+static few_status take_numbers(struct few_pth_parse *p, struct few_st_tensor *t,
+                               const struct layout *l, const struct few_pth_storage *s) {
   if (!s->data) return bad(p, t->name, "its numbers are missing");
   if (dense(t, l)) {
     t->data = t->count ? s->data + (size_t)l->offset * few__store_size(t->store) : s->data;
@@ -373,16 +384,16 @@ static few_status take_numbers(struct parse *p, struct few_st_tensor *t, const s
   return FEW_OK;
 }
 
-static few_status add_tensor(struct parse *p, const struct few_pickle_value *key,
-                             const struct few_pickle_value *call, bool numbers) {
+few_status few__pth_add_tensor(struct few_pth_parse *p, const char *name, size_t length,
+                               const struct few_pickle_value *call, bool numbers) {
   struct few_pth *out = p->out;
   struct layout l = {0};
   int storage = 0;
-  char *name = few__alloc(p->ctx, key->length + 1);
-  FEW_TRY(own(p, name));
-  memcpy(name, key->text, key->length);
-  name[key->length] = 0;
-  struct few_st_tensor t = {.name = name};
+  char *copy = few__alloc(p->ctx, length + 1);
+  FEW_TRY(own(p, copy));
+  memcpy(copy, name, length);
+  copy[length] = 0;
+  struct few_st_tensor t = {.name = copy};
   FEW_TRY(read_layout(p, call, &t, &l, &storage));
   if (!numbers) return FEW_OK;
   FEW_TRY(take_numbers(p, &t, &l, &p->storages.at[storage]));
@@ -391,28 +402,35 @@ static few_status add_tensor(struct parse *p, const struct few_pickle_value *key
   return FEW_OK;
 }
 
-static bool is_tensor(const struct few_pickle_value *v) {
+bool few__pth_is_tensor(const struct few_pickle_value *v) {
   return v->kind == FEW_PICKLE_CALL &&
          (few__pickle_text_is(v, "torch._utils\n_rebuild_tensor_v2") ||
           few__pickle_text_is(v, "torch._utils\n_rebuild_tensor"));
 }
 
-/* The dictionary of tensors: the root, or its entry `state_dict` or `model`. */
+/* The dictionary of tensors: the root, or its entry `ema` (averaged weights), `state_dict` or
+ * `model`. */
 static const struct few_pickle_value *dictionary(const struct few_pickle *k) {
-  const struct few_pickle_value *root = &k->values.at[k->root], *inner = NULL;
+  static const char *const words[] = {"ema", "state_dict", "model"};
+  const struct few_pickle_value *root = &k->values.at[k->root];
+  int best = FEW_COUNT(words);
+  const struct few_pickle_value *inner = NULL;
   if (root->kind != FEW_PICKLE_DICT) return NULL;
   for (int c = root->first; c >= 0; c = k->cells.at[c].next) {
     const struct few_pickle_value *key = &k->values.at[k->cells.at[c].key];
     const struct few_pickle_value *value = &k->values.at[k->cells.at[c].value];
-    if (is_tensor(value)) return root;
-    if (key->kind == FEW_PICKLE_TEXT && value->kind == FEW_PICKLE_DICT && !inner &&
-        (few__pickle_text_is(key, "state_dict") || few__pickle_text_is(key, "model")))
-      inner = value;
+    if (few__pth_is_tensor(value)) return root;
+    if (key->kind != FEW_PICKLE_TEXT || value->kind != FEW_PICKLE_DICT) continue;
+    for (int i = 0; i < best; i++)
+      if (few__pickle_text_is(key, words[i])) {
+        best = i;
+        inner = value;
+      }
   }
   return inner;
 }
 
-static few_status add_tensors(struct parse *p, bool numbers) {
+static few_status add_tensors(struct few_pth_parse *p, bool numbers) {
   const struct few_pickle *k = &p->pickle;
   const struct few_pickle_value *dict = dictionary(k);
   if (!dict)
@@ -423,44 +441,57 @@ static few_status add_tensors(struct parse *p, bool numbers) {
   for (int c = dict->first; c >= 0; c = k->cells.at[c].next) {
     const struct few_pickle_value *key = &k->values.at[k->cells.at[c].key];
     const struct few_pickle_value *value = &k->values.at[k->cells.at[c].value];
-    if (key->kind == FEW_PICKLE_TEXT && is_tensor(value))
-      FEW_TRY(add_tensor(p, key, value, numbers));
+    if (key->kind == FEW_PICKLE_TEXT && few__pth_is_tensor(value))
+      FEW_TRY(few__pth_add_tensor(p, key->text, key->length, value, numbers));
   }
   return numbers && !p->out->n ? bad(p, "", "there is no tensor in it") : FEW_OK;
 }
 
 /* ---- the file ---- */
 
-static few_status parse_legacy(struct parse *p) {
+static few_status parse_legacy(struct few_pth_parse *p) {
   struct few_pickle keys;
   size_t at, used;
   FEW_TRY(open_legacy(p, &at));
   FEW_TRY(add_tensors(p, false)); /* finds the storages */
-  FEW_TRY(few__pickle_parse(p->ctx, &keys, p->place, p->bytes + at, p->n - at, &used));
+  FEW_TRY(few__pickle_parse(p->ctx, &keys, p->place, &few__pickle_state_dict, p->bytes + at,
+                            p->n - at, &used));
   few_status st = read_legacy_storages(p, &keys, at + used);
   few__pickle_free(p->ctx, &keys);
   return st ? st : add_tensors(p, true);
 }
 
-static bool is_zip(const char *bytes, size_t n) { return n >= 4 && !memcmp(bytes, "PK\3\4", 4); }
-
-static bool is_legacy(const char *bytes, size_t n) {
-  return n >= sizeof legacy_magic && !memcmp(bytes, legacy_magic, sizeof legacy_magic - 1);
+/* A storage that torch.save wrote, which is in bytes in another pickle. */
+static few_status read_storage_file(struct few_pth_parse *inner, const char *name, int *out) {
+  struct few_pickle keys;
+  size_t at, used;
+  if (!is_legacy(inner->bytes, inner->n))
+    return bad(inner, name, "its storage is not in PyTorch's format");
+  FEW_TRY(open_legacy(inner, &at));
+  FEW_TRY(storage_of(inner, name, &inner->pickle.values.at[inner->pickle.root], out));
+  FEW_TRY(few__pickle_parse(inner->ctx, &keys, inner->place, &few__pickle_state_dict,
+                            inner->bytes + at, inner->n - at, &used));
+  few_status st = read_legacy_storages(inner, &keys, at + used);
+  few__pickle_free(inner->ctx, &keys);
+  if (!st && !inner->storages.at[*out].data) st = bad(inner, name, "its numbers are missing");
+  return st;
 }
+
+static bool is_zip(const char *bytes, size_t n) { return n >= 4 && !memcmp(bytes, "PK\3\4", 4); }
 
 static bool is_tar(const char *bytes, size_t n) {
   return n > 262 && !memcmp(bytes + 257, "ustar", 5);
 }
 
-/* A safetensors file may begin with the bytes of a pickle too, but its eighth byte is always 0. */
+/* A safetensors file may begin with the bytes of a pickle too, but then come a 0 and a brace. */
 bool few__pth_is(const void *bytes, size_t n) {
   const unsigned char *b = bytes;
-  bool pickle = n >= 8 && b[0] == 0x80 && b[1] >= 2 && b[1] <= 5 && b[7];
+  bool pickle = n >= 9 && b[0] == 0x80 && b[1] >= 2 && b[1] <= 5 && (b[7] || b[8] != '{');
   return is_zip(bytes, n) || is_tar(bytes, n) || pickle;
 }
 
 /* `head` has the first n bytes of the file. */
-static few_status parse_file(struct parse *p, const char *head, size_t n) {
+static few_status parse_file(struct few_pth_parse *p, const char *head, size_t n) {
   FEW_TRY(FEW_NEW(p->ctx, &p->out->hold, 1));
   if (is_zip(head, n)) {
     FEW_TRY(open_zip(p));
@@ -478,15 +509,19 @@ static few_status parse_file(struct parse *p, const char *head, size_t n) {
 
 static few_status parse(few_ctx *ctx, struct few_pth *out, const char *place, const char *bytes,
                         size_t n, const char *head, size_t n_head) {
-  struct parse p = {.ctx = ctx, .place = place, .bytes = bytes, .n = n, .out = out};
+  struct few_pth_parse p = {.ctx = ctx, .place = place, .bytes = bytes, .n = n, .out = out};
   *out = (struct few_pth){0};
   few_status st = parse_file(&p, head, n_head);
-  few__pickle_free(ctx, &p.pickle);
-  few__free(ctx, p.storages.at);
-  few__free(ctx, p.data_pkl);
-  if (p.zip) zip_discard(p.zip);
+  few__pth_parse_end(&p);
   if (st) few__pth_free(ctx, out);
   return st;
+}
+
+void few__pth_parse_end(struct few_pth_parse *p) {
+  few__pickle_free(p->ctx, &p->pickle);
+  few__free(p->ctx, p->storages.at);
+  few__free(p->ctx, p->data_pkl);
+  if (p->zip) zip_discard(p->zip);
 }
 
 few_status few__pth_parse(few_ctx *ctx, struct few_pth *out, const char *place, const void *bytes,

@@ -5,6 +5,7 @@
 Element i of every tensor of a y_ file is i - 2 (of bytes i, of booleans i % 2), which test_pth.c
 expects. Needs PyTorch; the files are committed.
 """
+import argparse
 import collections
 import io
 import os
@@ -49,8 +50,12 @@ def save(name, obj, **how):
 def right():
     save('y_zip.pth', tensors())
     save('y_legacy.pth', tensors(), _use_new_zipfile_serialization=False)
+    save('y_protocol_4.pth', tensors(), pickle_protocol=4)
     save('y_checkpoint.pth',
          {'epoch': 3, 'lr': 1e-3, 'best': None, 'names': ['a', 'b'], 'state_dict': tensors()})
+    save('y_training.pth',
+         {'model': {'x': torch.zeros(1)}, 'ema': tensors(), 'opt': {'state': {0: torch.ones(1)}},
+          'args': argparse.Namespace(epochs=3)})
     module = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
     with torch.no_grad():
         for v in module.state_dict().values():
@@ -109,9 +114,14 @@ def wrong():
     archive('n_system.pth', b'\x80\x02cposix\nsystem\n' + tup(text('echo harm')) + b'R.')
     archive('n_eval.pth', state(text('x'), b'cbuiltins\neval\n' + tup(text('1')) + b'R'))
     archive('n_storage_name.pth', state(text('x'), b'cos\nStorage\n)R'))
-    archive('n_opcode.pth', b'\x80\x02}(\x93u.')
+    archive('n_opcode.pth', b'\x80\x02}(\x97u.')
     archive('n_newobj.pth', b'\x80\x02ccollections\nOrderedDict\n)\x81.')
-    archive('n_protocol_4.pth', b'\x80\x04}.')
+    archive('n_protocol_1.pth', b'\x80\x01}.')
+    archive('n_number_empty.pth', b'\x80\x02\x8a\x00.')
+    archive('n_global_number.pth', b'\x80\x04K\x01K\x02\x93.')
+    archive('n_global_system.pth', b'\x80\x04' + text('posix') + text('system') + b'\x93.')
+    archive('n_bytes_huge.pth', b'\x80\x04\x8e' + b'\xff' * 8 + b'.')
+    archive('n_frame_cut.pth', b'\x80\x04\x95\x00.')
     archive('n_stack_empty.pth', b'\x80\x02R.')
     archive('n_nothing.pth', b'')
     archive('n_no_stop.pth', b'\x80\x02}')

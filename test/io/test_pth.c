@@ -37,7 +37,8 @@ static void check_tensor(const struct few_pth *p, const char *name, enum few_sto
 
 static void test_tensors(void **state) {
   (void)state;
-  static const char *const files[] = {"y_zip.pth", "y_legacy.pth", "y_checkpoint.pth"};
+  static const char *const files[] = {"y_zip.pth", "y_legacy.pth", "y_checkpoint.pth",
+                                      "y_protocol_4.pth", "y_training.pth"};
   static const struct {
     const char *name;
     enum few_store store;
@@ -92,7 +93,8 @@ static void test_sentences(void **state) {
   } cases[] = {{"n_system.pth", "posix.system, and few runs no code"},
                {"n_legacy_system.pth", "posix.system, and few runs no code"},
                {"n_module.pth", "torch.save(model.state_dict(), FILE)"},
-               {"n_opcode.pth", "opcode 0x93 at byte 4"},
+               {"n_opcode.pth", "opcode 0x97 at byte 4"},
+               {"n_global_system.pth", "posix.system, and few runs no code"},
                {"n_tar.pth", "before 0.1.10"},
                {"n_big_endian.pth", "big-endian"},
                {"n_shape_expanded.pth", "tensor `x`: it reaches beyond its storage"},
