@@ -12,7 +12,8 @@ if(FEW_ZIP)
   list(APPEND FEW_PC_REQUIRES libzip)
 else()
   few_without(io/zip io/without_zip)
-  list(REMOVE_ITEM FEW_SOURCES ${PROJECT_SOURCE_DIR}/src/io/pth.c)
+  list(REMOVE_ITEM FEW_SOURCES ${PROJECT_SOURCE_DIR}/src/io/pth.c
+    ${PROJECT_SOURCE_DIR}/src/io/persistent.c)
 endif()
 
 if(FEW_JPEG)

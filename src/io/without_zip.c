@@ -1,4 +1,6 @@
-/* without_zip.c - replaces zip.c and pth.c with -DFEW_ZIP=OFF: archives are refused. */
+/* without_zip.c - replaces zip.c, pth.c and persistent.c with -DFEW_ZIP=OFF: archives are
+ * refused. */
+#include "persistent.h"
 #include "pth.h"
 #include "zip.h"
 
@@ -78,4 +80,24 @@ const struct few_st_tensor *few__pth_find(const struct few_pth *p, const char *n
   FEW_UNUSED(p);
   FEW_UNUSED(name);
   return NULL;
+}
+
+bool few__persistent_is(const void *bytes, size_t n) {
+  FEW_UNUSED(bytes);
+  FEW_UNUSED(n);
+  return false;
+}
+
+few_status few__persistent_parse(few_ctx *ctx, struct few_pth *tensors, struct few_text *config,
+                                 const char *place, const void *bytes, size_t n) {
+  FEW_UNUSED(bytes);
+  FEW_UNUSED(n);
+  *tensors = (struct few_pth){0};
+  *config = (struct few_text){0};
+  return refuse(ctx, place);
+}
+
+few_status few__persistent_read(few_ctx *ctx, struct few_pth *tensors, struct few_text *config,
+                                const char *path, size_t max_bytes) {
+  return few__persistent_parse(ctx, tensors, config, path, NULL, max_bytes);
 }
