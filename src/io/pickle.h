@@ -54,8 +54,8 @@ struct few_pickle_names {
 };
 extern const struct few_pickle_names few__pickle_state_dict; /* those of a state dict */
 
-/* Reads one pickle with these names; *used = its length in bytes. `bytes` must outlive *out. *out is
- * zeroed on failure. */
+/* Reads one pickle with these names; *used = its length in bytes. `bytes` must outlive *out. *out
+ * is zeroed on failure. */
 few_status few__pickle_parse(few_ctx *ctx, struct few_pickle *out, const char *place,
                              const struct few_pickle_names *names, const void *bytes, size_t n,
                              size_t *used);
