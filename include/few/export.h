@@ -50,10 +50,10 @@ enum few_export_pixels {
 struct few_export_opts {
   int version; /* FEW_EXPORT_OPTS_VERSION */
   enum few_export_what what;
-  /* Of the sampler: sampler, steps, times or schedule, settings, guidance and autoguide become
-   * constants of the graph. A label that is a class replaces the input `label`; FEW_LABEL_NONE
-   * removes it. n, first, seed and batch have no effect. A denoiser has only `guidance`, a network
-   * none of them. NULL: the defaults. */
+  /* Of the sampler: sampler, steps, times or schedule, settings, guidance, autoguide and clip
+   * become a part of the graph; threshold cannot. A label that is a class replaces the input
+   * `label`; FEW_LABEL_NONE removes it. n, first, seed and batch have no effect. A denoiser has only
+   * `guidance`, a network none of them. NULL: the defaults. */
   const struct few_sample_opts *sampling;
   enum few_export_pixels pixels;
   bool flat; /* all noise of a sampler is one input, noise [N,(1+K)CHW], as of a generator of other
@@ -65,7 +65,7 @@ struct few_export_opts {
 
 /* Write the file, atomically. opts NULL: the sampler with its defaults. *about, unless NULL,
  * describes inputs and outputs, as the file's doc string does; it is yours: few_text_free.
- * FEW_E_INVALID for options that few_sample refuses or that have no effect; FEW_E_UNSUPPORTED for
+ * FEW_E_INVALID for options that few_sample refuses or that the graph cannot have; FEW_E_UNSUPPORTED for
  * more than 2 GB of weights, more than 256 evaluations of the network, a sampler that is more than
  * sums of noise and outputs of the network, or a network whose graph depends on N. */
 FEW_API FEW_MUST_USE few_status few_export_onnx(char **about, few_ctx *ctx, const few_model *m,

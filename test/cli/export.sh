@@ -29,7 +29,7 @@ refused() { # CODE WORD OPTION ...
 refused 2 'ends in .onnx' "$student" --out s.pt
 refused 1 'cannot be made' "$student" --out nowhere/s.onnx
 refused 2 "0 to 9" "$student" --label 12 --out s.onnx
-refused 1 'no effect on a network' "$student" --what network --steps 2 --out s.onnx
+refused 1 'graph of a network' "$student" --what network --steps 2 --out s.onnx
 refused 1 'classifier' "$models/fashion-judge.safetensors" --out s.onnx
 cmp s.onnx again.onnx || fail "a refused export changed the file"
 exit 0

@@ -24,20 +24,28 @@ struct job {
 
 /* ---- Checks ---- */
 
+/* Is this option of sampling a part of the graph? Only those that are named here are. */
+static bool has_option(enum few_export_what what, const char *key) {
+  static const char *const sampler[] = {"steps", "sampler", "schedule", "guidance", "clip"};
+  if (what == FEW_EXPORT_DENOISER) return !strcmp(key, "guidance");
+  for (int i = 0; what == FEW_EXPORT_SAMPLER && i < FEW_COUNT(sampler); i++)
+    if (!strcmp(key, sampler[i])) return true;
+  return false;
+}
+
 static few_status check_options(struct job *j) {
+  static const char *const names[] = {"sampler", "denoiser", "network"};
   const enum few_export_what what = j->o->what;
-  const char *name = what == FEW_EXPORT_NETWORK ? "network" : "denoiser";
   if (what != FEW_EXPORT_SAMPLER && (j->o->pixels != FEW_EXPORT_SIGNED || j->o->flat))
     return few__fail(j->ctx, FEW_E_INVALID,
                      "a %s has no pixels to convert and no noise: leave out the form of pixels and "
                      "of noise, or export the sampler",
-                     name);
-  for (const struct few_option *o = few_sample_options(); what != FEW_EXPORT_SAMPLER && o->key; o++)
-    if (few__sample_differs(&j->s, o) &&
-        !(what == FEW_EXPORT_DENOISER && !strcmp(o->key, "guidance")))
+                     names[what]);
+  for (const struct few_option *o = few_sample_options(); o->key; o++)
+    if (few__sample_differs(&j->s, o) && !has_option(what, o->key))
       return few__fail(j->ctx, FEW_E_INVALID,
-                       "%s has no effect on a %s: leave it out, or export the sampler", o->key,
-                       name);
+                       "%s cannot be a part of the graph of a %s: leave it out", o->key,
+                       names[what]);
   return FEW_OK;
 }
 
@@ -73,8 +81,13 @@ static few_status check_denoiser(struct job *j) {
 }
 
 static few_status check(struct job *j) {
+  static const struct few_sample_opts sampling = FEW_SAMPLE_OPTS_INIT;
   FEW_TRY(few__opts_check(j->ctx, "few_export_opts", j->o, FEW_EXPORT_OPTS_VERSION));
-  FEW_TRY(few__opts_check(j->ctx, "few_sample_opts", &j->s, FEW_SAMPLE_OPTS_VERSION));
+  if (j->o->sampling)
+    FEW_TRY(few__opts_check(j->ctx, "few_sample_opts", j->o->sampling, FEW_SAMPLE_OPTS_VERSION));
+  j->s = j->o->sampling ? *j->o->sampling : sampling;
+  j->s.n = 1;
+  j->s.first = j->s.batch = 0;
   FEW_TRY(check_options(j));
   if (j->o->what == FEW_EXPORT_SAMPLER) return check_sampler(j);
   return j->o->what == FEW_EXPORT_DENOISER ? check_denoiser(j) : FEW_OK;
@@ -144,9 +157,9 @@ static struct port image_port(const struct job *j, const char *name, const char 
   return p;
 }
 
-static void take_images(struct job *j, const char *input, const char *name, const char *help) {
+static void take_images(struct job *j, const char *input, const char *help) {
   if (!few__translate_needs(&j->t, input)) return;
-  const struct port p = image_port(j, name, help);
+  const struct port p = image_port(j, input, help);
   few__translate_input(&j->t, input, FEW_ONNX_IMAGES, add_input(j, &p));
 }
 
@@ -221,11 +234,13 @@ static void take_inputs(struct job *j) {
       take_noise(j);
       break;
     case FEW_EXPORT_DENOISER:
-      take_images(j, "x", "x", "images in [-1, 1] plus sigma times standard normal noise");
+      take_images(j, "x",
+                  j->m->spec.points ? "points plus sigma times standard normal noise"
+                                    : "images in [-1, 1] plus sigma times standard normal noise");
       take_rows(j, "sigma", FEW_ONNX_FLOAT, "the level of the noise, above 0");
       break;
     case FEW_EXPORT_NETWORK:
-      take_images(j, "x", "x", "x_t / sigma_data, of unit variance");
+      take_images(j, "x", "x_t / sigma_data, of unit variance");
       take_rows(j, "t", FEW_ONNX_FLOAT, "TrigFlow's time, radians");
       take_rows(j, "step_size", FEW_ONNX_FLOAT, "the size of the step");
       break;
@@ -282,7 +297,8 @@ static void give_output(struct job *j, const char *y) {
   }
   if (j->o->what == FEW_EXPORT_DENOISER) {
     p.name = "denoised";
-    p.help = "the mean of the images that x can come from, in [-1, 1]";
+    p.help = j->m->spec.points ? "the mean of the points that x can come from"
+                               : "the mean of the images that x can come from, in [-1, 1]";
   }
   if (few__model_classifies(j->m))
     p = (struct port){"logits", "of each class", FEW_ONNX_FLOAT, 2, {-1, j->m->spec.classes}};
@@ -302,6 +318,7 @@ static void describe_sampler(struct job *j) {
     for (int i = 0; i < o->steps; i++) few__text_add(j->ctx, &j->about, " %.6g", o->times[i]);
   }
   if (j->s.guidance != 1) few__text_add(j->ctx, &j->about, ", guidance %g", j->s.guidance);
+  if (j->s.clip > 0) few__text_add(j->ctx, &j->about, ", clip %g", j->s.clip);
   if (j->s.autoguide) few__text_add(j->ctx, &j->about, ", autoguidance %g", j->s.autoguidance);
   if (j->s.label >= 0) few__text_add(j->ctx, &j->about, ", label %d", j->s.label);
   few__text_add(j->ctx, &j->about, "\n");
@@ -343,14 +360,10 @@ static few_status write_file(struct job *j, const char *path) {
 few_status few_export_onnx(char **about, few_ctx *ctx, const few_model *m, const char *path,
                            const struct few_export_opts *opts) {
   static const struct few_export_opts defaults = FEW_EXPORT_OPTS_INIT;
-  static const struct few_sample_opts sampling = FEW_SAMPLE_OPTS_INIT;
   few_status st;
   if (about) *about = NULL;
   if (!m || !path) return few__fail(ctx, FEW_E_INVALID, "export: give a model and a path");
   struct job j = {.ctx = ctx, .m = m, .o = opts ? opts : &defaults};
-  j.s = j.o->sampling ? *j.o->sampling : sampling;
-  j.s.n = 1;
-  j.s.first = j.s.batch = 0;
   j.t = (struct few_translation){.ctx = ctx, .parameter = parameter, .user = &j};
   FEW_GOTO(check(&j));
   for (int i = 0; i < 2; i++) FEW_GOTO(trace(&j, i));

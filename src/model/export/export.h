@@ -28,10 +28,6 @@ few_node few__export_denoiser(few_graph *g, const few_model *m, double guidance,
 few_node few__export_F(few_graph *g, const few_model *m, const char *prefix,
                        const struct few_net_input *in, double guidance);
 
-/* Values in the network's units from those of images, and back. */
-few_node few__export_inside(few_graph *g, const few_model *m, few_node x);
-few_node few__export_outside(few_graph *g, const few_model *m, few_node x);
-
 #define FEW_EXPORT_GUIDE "guide:" /* prefix of the parameters of the model that guides */
 
 #endif

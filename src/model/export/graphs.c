@@ -22,7 +22,10 @@ static few_node by_channel(few_graph *g, few_node x, int64_t n, const double *a,
   return few_add(g, few_mul(g, x, few_const(g, s, a)), few_const(g, s, b));
 }
 
-static few_node rescale(few_graph *g, const few_model *m, few_node x, bool inside) {
+/* To the network's units; to those of images; a difference of images to the network's. */
+enum units { INSIDE, OUTSIDE, DIFFERENCE };
+
+static few_node rescale(few_graph *g, const few_model *m, few_node x, enum units to) {
   double *a;
   const int64_t c = m->spec.c;
   if (x == FEW_NONE) return FEW_NONE;
@@ -30,20 +33,12 @@ static few_node rescale(few_graph *g, const few_model *m, few_node x, bool insid
   if (st) return few__graph_fail(g, st, "out of memory: %lld scales", (long long)c);
   for (int64_t k = 0; k < c; k++) {
     const struct few_data_scale s = few__model_scale(m, k);
-    a[k] = inside ? s.scale : 1 / s.scale;
-    a[c + k] = inside ? -s.mean * s.scale : s.mean;
+    a[k] = to == OUTSIDE ? 1 / s.scale : s.scale;
+    a[c + k] = to == INSIDE ? -s.mean * s.scale : to == OUTSIDE ? s.mean : 0;
   }
   x = m->scales ? by_channel(g, x, c, a, a + c) : few_affine(g, x, a[0], a[c]);
   few__free(few__graph_ctx(g), a);
   return x;
-}
-
-few_node few__export_inside(few_graph *g, const few_model *m, few_node x) {
-  return rescale(g, m, x, true);
-}
-
-few_node few__export_outside(few_graph *g, const few_model *m, few_node x) {
-  return rescale(g, m, x, false);
 }
 
 /* ---- The network ---- */
@@ -73,11 +68,11 @@ few_node few__export_denoiser(few_graph *g, const few_model *m, double guidance,
   in.t = few_atan(g, few_scale(g, sigma, few__model_scale(m, 0).scale / sd));
   few_node cos = few_reshape(g, few_cos(g, in.t), each);
   few_node sin = few_reshape(g, few_sin(g, in.t), each);
-  few_node x_t = few_mul(g, cos, few__export_inside(g, m, in.x));
+  few_node x_t = few_mul(g, cos, rescale(g, m, in.x, INSIDE));
   in.x = few_scale(g, x_t, 1 / sd);
   few_node F = few__export_F(g, m, "", &in, guidance);
   few_node D = few_sub(g, few_mul(g, cos, x_t), few_mul(g, few_scale(g, sin, sd), F));
-  return few__export_outside(g, m, D);
+  return rescale(g, m, D, OUTSIDE);
 }
 
 /* ---- Recording a sampler ---- */
@@ -159,6 +154,18 @@ static few_node of_all_rows(const struct recording *r, double x) {
   return few_fill(r->g, (double)(float)x, FEW_SHAPE(r->rows));
 }
 
+/* As model/run/clip.c: F + (D - limited D)/(sin(t) sigma_d). */
+static few_node clip(struct recording *r, few_node x, few_node F, double t) {
+  few_graph *g = r->g;
+  const struct few_line d = few_step_denoise(r->m->spec.sigma_data, t);
+  few_node D = few_add(g, few_scale(g, x, d.x), few_scale(g, F, d.y));
+  D = rescale(g, r->m, D, OUTSIDE);
+  few_node limited = few_min(g, D, few_fill(g, r->o->clip, FEW_SCALAR));
+  limited = few_max(g, limited, few_fill(g, -r->o->clip, FEW_SCALAR));
+  few_node more = rescale(g, r->m, few_sub(g, limited, D), DIFFERENCE);
+  return few_add(g, F, few_scale(g, more, 1 / d.y));
+}
+
 /* As eval() of model/run/sample.c. */
 static few_status record_eval(void *user, const float *x, double t, double to, float *F) {
   struct recording *r = user;
@@ -179,6 +186,7 @@ static few_status record_eval(void *user, const float *x, double t, double to, f
   if (o->autoguide && guided && o->autoguidance != 1)
     y = extrapolate(r->g, few__export_F(r->g, o->autoguide->m, FEW_EXPORT_GUIDE, &in, 1), y,
                     o->autoguidance);
+  if (o->clip > 0) y = clip(r, named(r, x), y, t);
   few_scope_pop(r->g);
   name_node(r, F, y);
   return r->status ? r->status : few_graph_status(r->g);
@@ -205,7 +213,7 @@ few_status few__export_sampler(few_ctx *ctx, few_node *y, struct few_export_draw
                 ? few_input(g, "label", FEW_INDEX, FEW_SHAPE(rows))
                 : FEW_NONE;
   few_status st = few__sample(ctx, resolved->sampler, &resolved->times, &s);
-  if (!st) *y = few__export_outside(g, m, named(&r, x));
+  if (!st) *y = rescale(g, m, named(&r, x), OUTSIDE);
   if (!st) st = r.status ? r.status : few_graph_status(g);
   few__free(ctx, r.nodes.at);
   return st ? few__fail_in(ctx, st, "exporting sampler %s", resolved->sampler->name) : FEW_OK;

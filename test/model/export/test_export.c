@@ -136,6 +136,9 @@ static void test_guidance(void **state) {
   o.guidance_from = 0.3;
   o.guidance_to = 1.4;
   sampler_case(&c, "free", unet, o);
+  o.clip = 0.5;
+  sampler_case(&c, "clip", unet, o);
+  o.clip = 0;
   sampler_case(&c, "input", dit, o);
   for (int64_t i = 0; i < worse->params.total; i++) worse->values[i] *= 0.9F;
   assert_ok(c.ctx, few_runner_create(&guide, c.ctx, worse));
@@ -437,9 +440,15 @@ static void test_refused(void **state) {
   o.steps = 257;
   expect(m, &e, FEW_E_UNSUPPORTED, "more than 256 evaluations");
   e.what = FEW_EXPORT_NETWORK;
-  expect(m, &e, FEW_E_INVALID, "steps has no effect on a network");
+  expect(m, &e, FEW_E_INVALID, "steps cannot be a part of the graph of a network");
   o.steps = 0;
   o.sampler = NULL;
+  o.clip = 1;
+  o.threshold = 0.9;
+  e.what = FEW_EXPORT_SAMPLER;
+  expect(m, &e, FEW_E_INVALID, "threshold cannot be a part");
+  o.clip = o.threshold = 0;
+  e.what = FEW_EXPORT_NETWORK;
   e.flat = true;
   expect(m, &e, FEW_E_INVALID, "no noise");
   e.flat = false;
