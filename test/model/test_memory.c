@@ -5,6 +5,8 @@
 
 #include <unistd.h>
 
+#include "few/export.h"
+
 struct subject {
   int which;
   char path[64];
@@ -74,6 +76,24 @@ out:
   return st;
 }
 
+static few_status exporting(few_ctx *ctx, const struct subject *s) {
+  struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  struct few_export_opts e = FEW_EXPORT_OPTS_INIT;
+  few_model *m;
+  char path[80], *about = NULL;
+  few_status st;
+  snprintf(path, sizeof path, "%s.onnx", s->path);
+  o.steps = 2;
+  e.sampling = &o;
+  FEW_TRY(few_model_load(&m, ctx, s->path));
+  FEW_GOTO(few_export_onnx(&about, ctx, m, path, &e));
+out:
+  few_text_free(ctx, about);
+  unlink(path);
+  few_model_free(m);
+  return st;
+}
+
 static void each_allocation(few_ctx *ctx, struct meter *meter, const struct subject *s,
                             few_status (*work)(few_ctx *, const struct subject *), long stride) {
   long live = meter->live, needed;
@@ -112,6 +132,8 @@ static void test_life(void **state) {
      * kind */
     each_allocation(ctx, &meter, &s, life, s.which == TEST_MLP ? 1 : 7);
     if (s.which == TEST_MLP) each_allocation(ctx, &meter, &s, fitting, 1);
+    if (s.which != TEST_MAP)
+      each_allocation(ctx, &meter, &s, exporting, s.which == TEST_MLP ? 7 : 301);
     few_ctx_free(ctx);
     assert_int_equal(meter.live, 0);
   }
