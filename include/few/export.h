@@ -52,8 +52,8 @@ struct few_export_opts {
   enum few_export_what what;
   /* Of the sampler: sampler, steps, times or schedule, settings, guidance, autoguide and clip
    * become a part of the graph; threshold cannot. A label that is a class replaces the input
-   * `label`; FEW_LABEL_NONE removes it. n, first, seed and batch have no effect. A denoiser has only
-   * `guidance`, a network none of them. NULL: the defaults. */
+   * `label`; FEW_LABEL_NONE removes it. n, first, seed and batch have no effect. A denoiser has
+   * only `guidance`, a network none of them. NULL: the defaults. */
   const struct few_sample_opts *sampling;
   enum few_export_pixels pixels;
   bool flat; /* all noise of a sampler is one input, noise [N,(1+K)CHW], as of a generator of other
@@ -63,11 +63,12 @@ struct few_export_opts {
 #define FEW_EXPORT_OPTS_INIT \
   { FEW_EXPORT_OPTS_VERSION, FEW_EXPORT_SAMPLER, NULL, FEW_EXPORT_SIGNED, false }
 
-/* Write the file, atomically. opts NULL: the sampler with its defaults. *about, unless NULL,
+/* Writes the file, atomically. opts NULL: the sampler with its defaults. *about, unless NULL,
  * describes inputs and outputs, as the file's doc string does; it is yours: few_text_free.
- * FEW_E_INVALID for options that few_sample refuses or that the graph cannot have; FEW_E_UNSUPPORTED for
- * more than 2 GB of weights, more than 256 evaluations of the network, a sampler that is more than
- * sums of noise and outputs of the network, or a network whose graph depends on N. */
+ * FEW_E_INVALID for options that few_sample refuses or that the graph cannot have;
+ * FEW_E_UNSUPPORTED for more than 2 GB of weights, more than 256 evaluations of the network, a
+ * sampler that is more than sums of noise and outputs of the network, or a network whose graph
+ * depends on N in more than dims. */
 FEW_API FEW_MUST_USE few_status few_export_onnx(char **about, few_ctx *ctx, const few_model *m,
                                                 const char *path,
                                                 const struct few_export_opts *opts);

@@ -31,5 +31,14 @@ refused 1 'cannot be made' "$student" --out nowhere/s.onnx
 refused 2 "0 to 9" "$student" --label 12 --out s.onnx
 refused 1 'graph of a network' "$student" --what network --steps 2 --out s.onnx
 refused 1 'classifier' "$models/fashion-judge.safetensors" --out s.onnx
+# The guide's page: its command and its Python, if there is an ONNX Runtime.
+python=${PYTHON:-python3}
+if "$python" -c 'import numpy, onnxruntime' 2>/dev/null; then
+  "$few" export "$student" --steps 2 --out clothes.onnx --quiet || fail "the guide's command"
+  sed -n '/^## Taking a model/,/^For the same/p' "$here/../../docs/guide.md" |
+    sed -n '/^```python$/,/^```$/p' | grep -v '^```' >guide.py
+  "$python" guide.py || fail "the guide's Python"
+  [ "$(wc -c <clothes.npy)" -gt 12544 ] || fail "no images"
+fi
 cmp s.onnx again.onnx || fail "a refused export changed the file"
 exit 0
