@@ -14,7 +14,8 @@ static const struct few_option options[] = {
     OPT_NEEDED(S, out, "out", "FILE", "where to write the model: a name that ends in .safetensors"),
     OPT_TEXT(S, import.scheduler, "scheduler", "FILE", NULL,
              "scheduler_config.json of the network, if SOURCE has none or the wrong one"),
-    OPT_CHOICE(S, import.process, "process", "found", "found|ddpm|edm|flow|trigflow|consistency",
+    OPT_CHOICE(S, import.process, "process", "found",
+               "found|ddpm|edm|flow|trigflow|consistency|vp-linear",
                "without a scheduler: the process whose state and time the network takes"),
     OPT_TEXT(S, import.predicts, "predicts", "PREDICTION", NULL,
              "what the network predicts: see few list predictions (default: as SOURCE says, or as "

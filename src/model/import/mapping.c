@@ -63,6 +63,11 @@ static const struct few_st_tensor *take(struct few_importer *im, const char *pre
   return t;
 }
 
+void few__map_unused(struct few_importer *im, const char *prefix, const char *name) {
+  char full[FULL_MAX];
+  (void)take(im, prefix, name, full);
+}
+
 static void compare(struct few_importer *im, const char *from, const struct few_map_row *row,
                     struct few_shape to) {
   struct few_differences *d = im->differences;

@@ -35,6 +35,8 @@ struct few_map_row {
 few_status few__map(struct few_importer *im, const char *to, const char *from,
                     const struct few_map_row *rows, int n);
 #define FEW_MAP(im, to, from, rows) few__map((im), (to), (from), (rows), FEW_COUNT(rows))
+/* The tensor has no effect on what the network computes, if it is there. */
+void few__map_unused(struct few_importer *im, const char *prefix, const char *name);
 /* Whether the network has the parameter TO NAME. */
 bool few__map_has(const struct few_importer *im, const char *to, const char *name);
 /* The tensors [n] must be bitwise equal to the tensors of the same names with the prefix `like`. */
@@ -56,6 +58,9 @@ extern const struct few_transform few__map_patch;
 extern const struct few_transform few__map_flipped;
 /* [in,3 out] or [3 out] of three [out,in] or [out]: q, k, v */
 extern const struct few_transform few__map_join_w, few__map_join_b;
+/* q, k and v of the order (head, channel, q k v), and of (head, q k v, channel): the weight or bias
+ * of a layer with heads of im->head_channels (qkv.c) */
+extern const struct few_transform few__map_qkv_last, few__map_qkv_middle;
 /* Part i of the outputs of a linear layer, [out,in] or [out] */
 extern const struct few_transform few__map_half_w[2], few__map_half_b[2];
 extern const struct few_transform few__map_sixth_w[6], few__map_sixth_b[6];

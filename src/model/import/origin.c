@@ -16,6 +16,7 @@
 
 #include <stdlib.h>
 
+#include "io/feed.h"
 #include "io/file.h"
 
 static const size_t weights_max = (size_t)1 << 37;
@@ -149,6 +150,27 @@ static few_status add_safetensors(struct few_origin *s, const char *path) {
 static few_status add_pth(struct few_origin *s, const char *path) {
   FEW_TRY(few__pth_read(s->ctx, &s->pth, path, weights_max));
   return few__origin_add(s, s->pth.at, s->pth.n);
+}
+
+static few_status add_persistent(struct few_origin *s, const char *path) {
+  struct few_text text = {0};
+  FEW_TRY(few__persistent_read(s->ctx, &s->pth, &text, path, weights_max));
+  few_status st = few__conf_parse(s->ctx, &s->net, path, text.at, text.len);
+  few__text_free(s->ctx, &text);
+  return st ? st : few__origin_add(s, s->pth.at, s->pth.n);
+}
+
+/* A file of torch.save, or a network that was pickled whole. */
+static few_status add_pickle(struct few_origin *s, const char *path) {
+  struct few_feed file;
+  const uint8_t *head;
+  size_t n;
+  FEW_TRY(few__feed_open(s->ctx, &file, path));
+  const few_status st = few__feed_peek(&file, &head, &n);
+  const bool whole = !st && few__persistent_is(head, n);
+  few__feed_close(&file);
+  FEW_TRY(st);
+  return whole ? add_persistent(s, path) : add_pth(s, path);
 }
 
 /* ---- Files in parts ---- */
@@ -307,7 +329,7 @@ static const struct {
 } readers[] = {
     {few__path_is_dir, read_folder},
     {is_safetensors, add_safetensors},
-    {is_file, add_pth},
+    {is_file, add_pickle},
 };
 
 few_status few__origin_open(few_ctx *ctx, struct few_origin **out, const char *path) {

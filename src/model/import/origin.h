@@ -7,7 +7,7 @@
 #define FEW_SRC_IMPORT_ORIGIN_H
 
 #include "io/json.h"
-#include "io/pth.h"
+#include "io/persistent.h"
 #include "io/safetensors.h"
 
 /* A JSON object and its path, for messages. */

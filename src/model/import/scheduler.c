@@ -7,6 +7,7 @@
  *   consistency models             the same;                              1000 ln(sigma)/4
  *   flow matching                  x = (1 - s) x0 + s eps;                s T, T training steps
  *   SCM (TrigFlow)                 x/sigma_d;                             t
+ *   VP (score SDE)                 x of x = exp(-B/2) x0 + ..;            999 t
  *
  * How a scheduler samples (its spacing of steps, its clipping) does not change the network.
  */
@@ -35,6 +36,8 @@ static const struct kind kinds[] = {
      FEW_PREDICT_F},
     {FEW_IMPORT_CONSISTENCY, "consistency", "log", "consistency", "cd", 1000, &few__process_edm,
      FEW_PREDICT_EDM},
+    {FEW_IMPORT_VP_LINEAR, "vp-linear", "vp-linear", "heun", "diffusion", 999,
+     &few__process_vp_linear, FEW_PREDICT_EPS},
 };
 
 static const struct kind *kind_of(enum few_import_process p) {
@@ -212,30 +215,32 @@ static few_status read_scheduler(struct few_importer *im, const struct kind **ki
 /* Without a scheduler: the process that the layout found, or that of the options. */
 static few_status take_process(struct few_importer *im, const struct kind **kind,
                                double *time_scale) {
-  const enum few_import_process p = im->o->process ? im->o->process : im->process;
+  const enum few_import_process p = im->process ? im->process : im->o->process;
   if (!p)
     return few__fail(
         im->ctx, FEW_E_INVALID,
         "%s does not say how noise is added to images: give the scheduler's configuration "
-        "(scheduler FILE), or process = ddpm, edm, flow, trigflow or consistency",
+        "(scheduler FILE), or process = ddpm, edm, flow, trigflow, consistency or vp-linear",
         im->source->place);
   *kind = kind_of(p);
-  *time_scale = (*kind)->time_scale;
+  *time_scale = im->time_scale > 0 ? im->time_scale : (*kind)->time_scale;
   im->spec.predicts = (*kind)->predicts;
-  im->spec.betas = (struct few_betas)FEW_BETAS_INIT;
+  if (!im->spec.betas.steps) im->spec.betas = (struct few_betas)FEW_BETAS_INIT;
   return FEW_OK;
 }
 
 /* The options must not contradict the source. */
 static few_status take_options(struct few_importer *im, const struct kind *kind, bool scheduler) {
   const struct few_import_opts *o = im->o;
-  const bool own_sigma =
-      scheduler && kind->process != FEW_IMPORT_DDPM && kind->process != FEW_IMPORT_FLOW;
+  const char *place = scheduler ? im->source->scheduler.place : im->source->place;
+  const bool known = scheduler || im->process;
+  const bool own_sigma = known && kind->process != FEW_IMPORT_DDPM &&
+                         kind->process != FEW_IMPORT_FLOW && kind->process != FEW_IMPORT_VP_LINEAR;
   enum few_prediction predicts = im->spec.predicts;
-  if (scheduler && o->process && o->process != kind->process)
+  if (known && o->process && o->process != kind->process)
     return few__fail(im->ctx, FEW_E_INVALID,
                      "process %s, but the process of %s is %s: leave the option out",
-                     kind_of(o->process)->name, im->source->scheduler.place, kind->name);
+                     kind_of(o->process)->name, place, kind->name);
   if (o->predicts) FEW_TRY(few__predict_find(im->ctx, &predicts, o->predicts));
   if (scheduler && predicts != im->spec.predicts)
     return few__fail(im->ctx, FEW_E_INVALID,
@@ -248,7 +253,7 @@ static few_status take_options(struct few_importer *im, const struct kind *kind,
   if (own_sigma && o->sigma_data > 0 && o->sigma_data != im->spec.sigma_data)
     return few__fail(im->ctx, FEW_E_INVALID,
                      "sigma_data = %g, but in %s it is %g: leave the option out", o->sigma_data,
-                     im->source->scheduler.place, im->spec.sigma_data);
+                     place, im->spec.sigma_data);
   if (o->sigma_data > 0) im->spec.sigma_data = o->sigma_data;
   return FEW_OK;
 }

@@ -1,0 +1,402 @@
+/* edm.c - the networks of EDM (Karras et al., arXiv 2206.00364): SongUNet, which is DDPM++ or
+ * NCSN++, and DhariwalUNet, which is ADM, in EDMPrecond or VPPrecond.
+ *
+ *   EDM ({S} is a level's side)                few
+ *   enc.{S}x{S}_conv                           in
+ *   map_noise, map_layer0, map_layer1          cond.freq, cond.time0, cond.time1
+ *   map_label                                  cond.label
+ *   enc.{S}x{S}_block{B}                       down.L.B
+ *   enc.{S}x{S}_down, _aux_residual            down.{L-1}.half, down.{L-1}.half.aux
+ *   dec.{S}x{S}_in0, _in1                      middle.0, middle.1
+ *   dec.{S}x{S}_up                             up.{L+1}.twice
+ *   dec.{S}x{S}_block{B}                       up.L.B
+ *   dec.{S}x{S}_aux_norm, _aux_conv            out_norm, out     (Song)
+ *   out_norm, out_conv                         out_norm, out     (Dhariwal)
+ *
+ * DhariwalUNet's norm1 folds into the modulation. SongUNet takes sin before cos, and its labels
+ * before the first layer: with l = sqrt(classes) onehot, W0 (e + Wl l + bl) + b0 has the rows of
+ * sqrt(classes) W0 Wl for labels and the bias b0 + W0 bl. Labels of augmentation are zeros in
+ * sampling, so map_augment has no effect.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "mapping.h"
+
+enum { LEVELS = 12, HEADS_WHOLE = 1024, DHARIWAL_HEAD = 64 };
+
+struct edm {
+  bool song, fourier, residual;
+  int64_t side, channels, blocks;
+  int n;
+  int64_t mult[LEVELS];
+};
+
+#define NOTHING(key) \
+  { key, FEW_KEY_NOTHING, NULL }
+#define READ(key) \
+  { key, FEW_KEY_READ, NULL }
+static const struct few_conf_key keys[] = {
+    READ("img_resolution"),
+    READ("img_channels"),
+    READ("label_dim"),
+    NOTHING("use_fp16"),
+    NOTHING("sigma_min"),
+    NOTHING("sigma_max"),
+    READ("sigma_data"),
+    {"beta_d", FEW_KEY_ONLY, "19.9|null"},
+    {"beta_min", FEW_KEY_ONLY, "0.1|null"},
+    {"M", FEW_KEY_ONLY, "1000|null"},
+    NOTHING("epsilon_t"),
+    READ("model_type"),
+    NOTHING("augment_dim"),
+    READ("model_channels"),
+    READ("channel_mult"),
+    READ("channel_mult_emb"),
+    READ("num_blocks"),
+    READ("attn_resolutions"),
+    READ("dropout"),
+    READ("label_dropout"),
+    {"embedding_type", FEW_KEY_ONLY, "\"positional\"|\"fourier\"|null"},
+    READ("channel_mult_noise"),
+    {"encoder_type", FEW_KEY_ONLY, "\"standard\"|\"residual\"|null"},
+    {"decoder_type", FEW_KEY_ONLY, "\"standard\"|null"},
+    {"resample_filter", FEW_KEY_ONLY, "[1,1]|[1,3,3,1]|null"},
+};
+
+static const char *word_of(const struct few_origin *s, const char *key, const char *otherwise) {
+  const char *word = json_string_value(json_object_get(s->net.all, key));
+  return word ? word : otherwise;
+}
+
+static bool vp(const struct few_origin *s) {
+  return !strcmp(word_of(s, "_class_name", ""), "VPPrecond");
+}
+
+static bool is(const struct few_origin *s) {
+  return vp(s) || !strcmp(word_of(s, "_class_name", ""), "EDMPrecond");
+}
+
+/* ---- The configuration ---- */
+
+static few_status config_int(struct few_importer *im, const char *key, int64_t min, int64_t max,
+                             int64_t otherwise, int64_t *out) {
+  return few__conf_int(im->ctx, &im->source->net, key, min, max, otherwise, out);
+}
+
+/* A list of 1 to `most` integers from 1, or the default [n_default] if it is missing. */
+static few_status config_ints(struct few_importer *im, const char *key, const int64_t *otherwise,
+                              int n_default, int most, int64_t *out, int *n) {
+  const json_t *list = json_object_get(im->source->net.all, key);
+  *n = n_default;
+  for (int i = 0; i < n_default; i++) out[i] = otherwise[i];
+  if (!list || json_is_null(list)) return FEW_OK;
+  *n = json_is_array(list) ? (int)json_array_size(list) : -1;
+  bool fine = json_array_size(list) <= (size_t)most && *n >= 0;
+  for (int i = 0; fine && i < *n; i++) {
+    out[i] = json_integer_value(json_array_get(list, (size_t)i));
+    fine = out[i] > 0 && out[i] < 1 << 20;
+  }
+  if (fine) return FEW_OK;
+  return few__import_refuse(im, "`%s` is not a list of at most %d integers above 0: fetch it again",
+                            key, most);
+}
+
+static few_status read_net(struct few_importer *im, struct edm *e) {
+  static const int64_t song[] = {1, 2, 2, 2}, dhariwal[] = {1, 2, 3, 4};
+  const struct few_origin *s = im->source;
+  const char *type = word_of(s, "model_type", vp(s) ? "SongUNet" : "DhariwalUNet");
+  const json_t *inner = json_object_get(json_object_get(s->net.all, "_modules"), "model");
+  const char *made = json_string_value(json_object_get(inner, "_class_name"));
+  e->song = !strcmp(type, "SongUNet");
+  if ((!e->song && strcmp(type, "DhariwalUNet") != 0) || (made && strcmp(made, type) != 0))
+    return few__import_refuse(im,
+                              "its network is a `%.60s`: few can import SongUNet and DhariwalUNet: "
+                              "import a model of these",
+                              made ? made : type);
+  e->fourier = !strcmp(word_of(s, "embedding_type", "positional"), "fourier");
+  e->residual = !strcmp(word_of(s, "encoder_type", "standard"), "residual");
+  FEW_TRY(config_int(im, "img_resolution", 1, 1 << 14, 0, &e->side));
+  if (!e->side) return few__import_refuse(im, "`img_resolution` is missing: fetch it again");
+  FEW_TRY(config_int(im, "model_channels", 1, 4096, e->song ? 128 : 192, &e->channels));
+  FEW_TRY(config_int(im, "num_blocks", 1, 64, e->song ? 4 : 3, &e->blocks));
+  FEW_TRY(config_ints(im, "channel_mult", e->song ? song : dhariwal, 4, LEVELS, e->mult, &e->n));
+  if (e->n < 1) return few__import_refuse(im, "`channel_mult` is empty: fetch it again");
+  return FEW_OK;
+}
+
+static few_status read_data(struct few_importer *im, const struct edm *e) {
+  double label_dropout;
+  FEW_TRY(config_int(im, "img_channels", 1, 4096, 3, &im->spec.c));
+  FEW_TRY(config_int(im, "label_dim", 0, 1 << 20, 0, &im->spec.classes));
+  FEW_TRY(few__conf_real(im->ctx, &im->source->net, "sigma_data", 0.5, &im->spec.sigma_data));
+  FEW_TRY(few__conf_real(im->ctx, &im->source->net, "label_dropout", 0, &label_dropout));
+  if (!(im->spec.sigma_data > 0 && im->spec.sigma_data < 1e6))
+    return few__import_refuse(im, "`sigma_data` is %g: fetch it again", im->spec.sigma_data);
+  im->spec.h = im->spec.w = e->side;
+  if (im->spec.classes) im->spec.unlabelled = label_dropout > 0 ? FEW_YES : FEW_NO;
+  im->process = vp(im->source) ? FEW_IMPORT_VP_LINEAR : FEW_IMPORT_EDM;
+  return FEW_OK;
+}
+
+/* A level of fewer than 64 channels has no head in DhariwalUNet, and so no attention. */
+static bool attends(const struct edm *e, int l) {
+  return e->song || e->mult[l] * e->channels >= DHARIWAL_HEAD;
+}
+
+static few_status set_attention(struct few_importer *im, const struct edm *e) {
+  static const int64_t song[] = {16}, dhariwal[] = {32, 16, 8};
+  char text[LEVELS * 24] = "1";
+  size_t at = 0;
+  int64_t sides[64];
+  int n;
+  FEW_TRY(config_ints(im, "attn_resolutions", e->song ? song : dhariwal, e->song ? 1 : 3,
+                      FEW_COUNT(sides), sides, &n));
+  for (int l = 0; l < e->n; l++) {
+    bool listed = false;
+    for (int i = 0; i < n; i++) listed = listed || sides[i] == e->side >> l;
+    if (listed && attends(e, l))
+      at +=
+          (size_t)snprintf(text + at, sizeof text - at, "%s%" PRId64, at ? "," : "", e->side >> l);
+    if (e->song && (listed || l + 1 == e->n) && e->mult[l] * e->channels > HEADS_WHOLE)
+      return few__import_refuse(im,
+                                "level %d has attention of one head with %" PRId64
+                                " channels: few's heads have at most %d: import a narrower model",
+                                l, e->mult[l] * e->channels, HEADS_WHOLE);
+  }
+  im->head_channels = e->song ? HEADS_WHOLE : DHARIWAL_HEAD;
+  FEW_TRY(few__import_set(im, "attention", "%s", text));
+  FEW_TRY(few__import_set(im, "attention_up", e->song ? "last" : "all"));
+  FEW_TRY(few__import_set(im, "middle_attention", attends(e, e->n - 1) ? "yes" : "no"));
+  return few__import_set(im, "head_channels", "%" PRId64, im->head_channels);
+}
+
+static few_status set_song(struct few_importer *im, const struct edm *e) {
+  int64_t noise, taps[4];
+  int n;
+  FEW_TRY(config_int(im, "channel_mult_noise", 1, 64, 1, &noise));
+  FEW_TRY(config_ints(im, "resample_filter", (const int64_t[]){1, 1}, 2, 4, taps, &n));
+  FEW_TRY(few__import_set(im, "in_channels", "%" PRId64, e->channels));
+  FEW_TRY(few__import_set(im, "time_channels", "%" PRId64, e->channels * noise));
+  FEW_TRY(few__import_set(im, "time_embedding", e->fourier ? "stored" : "positional"));
+  FEW_TRY(few__import_set(im, "freq_shift", e->fourier ? "0" : "1"));
+  FEW_TRY(few__import_set(im, "label_place", "hidden"));
+  FEW_TRY(few__import_set(im, "modulation", "add"));
+  FEW_TRY(few__import_set(im, "resample_proj", "yes"));
+  FEW_TRY(few__import_set(im, "encoder", e->residual ? "residual" : "standard"));
+  FEW_TRY(few__import_set(im, "filter", n == 4 ? "1331" : "box"));
+  return few__import_set(im, "norm_eps", "1e-6");
+}
+
+static few_status describe(struct few_importer *im) {
+  struct edm e = {0};
+  char mults[LEVELS * 24];
+  int64_t embedding;
+  double dropout;
+  FEW_TRY(few__conf_check(im->ctx, &im->source->net, keys, FEW_COUNT(keys)));
+  FEW_TRY(few__import_net(im, "unet"));
+  FEW_TRY(read_net(im, &e));
+  FEW_TRY(read_data(im, &e));
+  FEW_TRY(config_int(im, "channel_mult_emb", 1, 64, 4, &embedding));
+  FEW_TRY(few__conf_real(im->ctx, &im->source->net, "dropout", 0.1, &dropout));
+  for (size_t l = 0, at = 0; l < (size_t)e.n; l++)
+    at += (size_t)snprintf(mults + at, sizeof mults - at, "%s%" PRId64, l ? "," : "", e.mult[l]);
+  FEW_TRY(few__import_set(im, "channels", "%" PRId64, e.channels));
+  FEW_TRY(few__import_set(im, "mults", "%s", mults));
+  FEW_TRY(few__import_set(im, "blocks", "%" PRId64, e.blocks));
+  FEW_TRY(few__import_set(im, "embedding_mult", "%" PRId64, embedding));
+  FEW_TRY(few__import_set(im, "dropout", "%.17g", dropout));
+  FEW_TRY(set_attention(im, &e));
+  if (e.song) return set_song(im, &e);
+  FEW_TRY(few__import_set(im, "modulation", "adagn"));
+  return few__import_set(im, "skip_scale", "1");
+}
+
+/* ---- SongUNet's embedding ---- */
+
+typedef const struct few_importer importer;
+typedef const struct few_transform transform;
+typedef struct few_shape shape;
+
+static int64_t noise_channels(importer *im) {
+  const int i = few__params_find(&im->model->params, "cond.time0.w");
+  return im->model->params.at[i].shape.dim[0];
+}
+
+/* Labels [noise,classes], first layer [width,noise]. */
+static shape label_shape(importer *im, transform *how, shape to, int i) {
+  FEW_UNUSED(how);
+  return i ? FEW_SHAPE(to.dim[1], noise_channels(im)) : FEW_SHAPE(noise_channels(im), to.dim[0]);
+}
+
+static void label_rows(importer *im, transform *how, shape to, const float *const *in, float *out) {
+  const int64_t classes = to.dim[0], width = to.dim[1], noise = noise_channels(im);
+  FEW_UNUSED(how);
+  for (int64_t r = 0; r < classes; r++)
+    for (int64_t c = 0; c < width; c++) {
+      double sum = 0;
+      for (int64_t k = 0; k < noise; k++)
+        sum += (double)in[1][c * noise + k] * (double)in[0][k * classes + r];
+      out[r * width + c] = (float)(sqrt((double)classes) * sum);
+    }
+}
+static const struct few_transform hidden_labels = {2, label_shape, label_rows, 0, 0};
+
+/* b0 [width], W0 [width,noise], bl [noise]. */
+static shape bias_shape(importer *im, transform *how, shape to, int i) {
+  FEW_UNUSED(how);
+  if (i == 0) return to;
+  return i == 1 ? FEW_SHAPE(to.dim[0], noise_channels(im)) : FEW_SHAPE(noise_channels(im));
+}
+
+static void bias(importer *im, transform *how, shape to, const float *const *in, float *out) {
+  const int64_t noise = noise_channels(im);
+  FEW_UNUSED(how);
+  for (int64_t c = 0; c < to.dim[0]; c++) {
+    double sum = (double)in[0][c];
+    for (int64_t k = 0; k < noise; k++) sum += (double)in[1][c * noise + k] * (double)in[2][k];
+    out[c] = (float)sum;
+  }
+}
+static const struct few_transform hidden_bias = {3, bias_shape, bias, 0, 0};
+
+/* few's Fourier features have the factor sqrt(2), and cos before sin. */
+static shape linear_shape(importer *im, transform *how, shape to, int i) {
+  FEW_UNUSED(im);
+  FEW_UNUSED(how);
+  FEW_UNUSED(i);
+  return FEW_SHAPE(to.dim[1], to.dim[0]);
+}
+
+static void fourier(importer *im, transform *how, shape to, const float *const *in, float *out) {
+  few__map_flipped.apply(im, how, to, in, out);
+  for (int64_t i = 0; i < few_shape_count(to); i++) out[i] = (float)((double)out[i] / sqrt(2.0));
+}
+static const struct few_transform fourier_linear = {1, linear_shape, fourier, 0, 0};
+
+/* ---- Tensors ---- */
+
+static const struct few_map_row conv[] = {
+    {"w", {"weight"}, &few__map_conv},
+    {"b", {"bias"}, &few__map_copy},
+};
+static const struct few_map_row norm[] = {
+    {"scale", {"weight"}, &few__map_copy},
+    {"shift", {"bias"}, &few__map_copy},
+};
+#define BLOCK                                                                                     \
+  {"norm0.scale", {"norm0.weight"}, &few__map_copy},                                              \
+      {"norm0.shift", {"norm0.bias"}, &few__map_copy},                                            \
+      {"conv0.w", {"conv0.weight"}, &few__map_conv}, {"conv0.b", {"conv0.bias"}, &few__map_copy}, \
+      {"conv1.w", {"conv1.weight"}, &few__map_conv}, {"conv1.b", {"conv1.bias"}, &few__map_copy}, \
+      {"skip.w", {"skip.weight"}, &few__map_conv}, {"skip.b", {"skip.bias"}, &few__map_copy},     \
+      {"norm2.scale", {"norm2.weight"}, &few__map_copy},                                          \
+      {"norm2.shift", {"norm2.bias"}, &few__map_copy},                                            \
+      {"attention.qkv.w", {"qkv.weight"}, &few__map_qkv_last},                                    \
+      {"attention.qkv.b", {"qkv.bias"}, &few__map_qkv_last},                                      \
+      {"attention.out.w", {"proj.weight"}, &few__map_linear}, {                                   \
+    "attention.out.b", {"proj.bias"}, &few__map_copy                                              \
+  }
+static const struct few_map_row song_block[] = {
+    BLOCK,
+    {"mod.shift.w", {"affine.weight"}, &few__map_linear},
+    {"mod.shift.b", {"affine.bias"}, &few__map_copy},
+    {"norm1.scale", {"norm1.weight"}, &few__map_copy},
+    {"norm1.shift", {"norm1.bias"}, &few__map_copy},
+};
+static const struct few_map_row dhariwal_block[] = {
+    BLOCK,
+    {"mod.scale.w", {"affine.weight", "norm1.weight"}, &few__map_fold_scale_w},
+    {"mod.scale.b", {"affine.bias", "norm1.weight"}, &few__map_fold_scale_b},
+    {"mod.shift.w", {"affine.weight", "norm1.bias"}, &few__map_fold_shift_w},
+    {"mod.shift.b", {"affine.bias", "norm1.bias"}, &few__map_fold_shift_b},
+};
+
+static few_status map_block(struct few_importer *im, const struct edm *e, const char *to,
+                            const char *from) {
+  few__map_unused(im, from, "conv0.resample_filter");
+  few__map_unused(im, from, "skip.resample_filter");
+  if (e->song) return FEW_MAP(im, to, from, song_block);
+  return FEW_MAP(im, to, from, dhariwal_block);
+}
+
+static few_status map_level(struct few_importer *im, const struct edm *e, int l) {
+  const long long side = e->side >> l;
+  char to[40], from[80];
+  for (int64_t b = 0; b <= e->blocks; b++) {
+    snprintf(to, sizeof to, "down.%d.%" PRId64 ".", l, b);
+    snprintf(from, sizeof from, "model.enc.%lldx%lld_block%" PRId64 ".", side, side, b);
+    if (b < e->blocks) FEW_TRY(map_block(im, e, to, from));
+    snprintf(to, sizeof to, "up.%d.%" PRId64 ".", l, b);
+    snprintf(from, sizeof from, "model.dec.%lldx%lld_block%" PRId64 ".", side, side, b);
+    FEW_TRY(map_block(im, e, to, from));
+  }
+  if (l == 0) return FEW_OK;
+  snprintf(to, sizeof to, "down.%d.half.", l - 1);
+  snprintf(from, sizeof from, "model.enc.%lldx%lld_down.", side, side);
+  FEW_TRY(map_block(im, e, to, from));
+  if (e->residual) {
+    snprintf(to, sizeof to, "down.%d.half.aux.", l - 1);
+    snprintf(from, sizeof from, "model.enc.%lldx%lld_aux_residual.", side, side);
+    few__map_unused(im, from, "resample_filter");
+    FEW_TRY(FEW_MAP(im, to, from, conv));
+  }
+  snprintf(to, sizeof to, "up.%d.twice.", l);
+  snprintf(from, sizeof from, "model.dec.%lldx%lld_up.", 2 * side, 2 * side);
+  return map_block(im, e, to, from);
+}
+
+static few_status map_embedding(struct few_importer *im, const struct edm *e) {
+  const bool labels = im->spec.classes > 0;
+  const struct few_map_row rows[] = {
+      {"freq", {"map_noise.freqs"}, &few__map_copy},
+      {"time0.w",
+       {"map_layer0.weight"},
+       !e->song     ? &few__map_linear
+       : e->fourier ? &fourier_linear
+                    : &few__map_flipped},
+      {"time0.b",
+       {"map_layer0.bias", "map_layer0.weight", "map_label.bias"},
+       e->song && labels ? &hidden_bias : &few__map_copy},
+      {"time1.w", {"map_layer1.weight"}, &few__map_linear},
+      {"time1.b", {"map_layer1.bias"}, &few__map_copy},
+      {"label.w",
+       {"map_label.weight", "map_layer0.weight"},
+       e->song ? &hidden_labels : &few__map_linear},
+  };
+  few__map_unused(im, "model.", "map_augment.weight");
+  return few__map(im, "cond.", "model.", rows, FEW_COUNT(rows));
+}
+
+static few_status map(struct few_importer *im) {
+  struct edm e = {0};
+  char from[80];
+  FEW_TRY(read_net(im, &e));
+  FEW_TRY(map_embedding(im, &e));
+  snprintf(from, sizeof from, "model.enc.%lldx%lld_conv.", (long long)e.side, (long long)e.side);
+  FEW_TRY(FEW_MAP(im, "in.", from, conv));
+  for (int l = 0; l < e.n; l++) FEW_TRY(map_level(im, &e, l));
+  for (int i = 0; i < 2; i++) {
+    char to[40];
+    const long long side = e.side >> (e.n - 1);
+    snprintf(to, sizeof to, "middle.%d.", i);
+    snprintf(from, sizeof from, "model.dec.%lldx%lld_in%d.", side, side, i);
+    FEW_TRY(map_block(im, &e, to, from));
+  }
+  snprintf(from, sizeof from, "model.dec.%lldx%lld_aux_norm.", (long long)e.side,
+           (long long)e.side);
+  FEW_TRY(FEW_MAP(im, "out_norm.", e.song ? from : "model.out_norm.", norm));
+  snprintf(from, sizeof from, "model.dec.%lldx%lld_aux_conv.", (long long)e.side,
+           (long long)e.side);
+  return FEW_MAP(im, "out.", e.song ? from : "model.out_conv.", conv);
+}
+
+const struct few_layout few__layout_edm = {
+    .name = "EDMPrecond",
+    .format = "edm",
+    .help = "EDM's SongUNet (DDPM++, NCSN++) and DhariwalUNet (ADM), also in VPPrecond: a .pkl",
+    .is = is,
+    .describe = describe,
+    .map = map,
+};

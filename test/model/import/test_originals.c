@@ -1,0 +1,153 @@
+/* Networks of EDM, EDM2, OpenAI, DiT and SiT compute what the original computes. originals.py
+ * writes for each case a configuration, the names and shapes of tensors, and F at several times.
+ * The values of tensors are a hash of their name. */
+#include "testing.h"
+
+#include "few/import.h"
+#include "few/run.h"
+#include "io/file.h"
+#include "io/safetensors.h"
+#include "model/import/layout.h"
+
+static const struct {
+  const char *name, *format;
+  double bound; /* relative rms of a row: 100 roundings in single precision */
+} cases[] = {
+    {"ddpmpp", "edm", 6e-6},    {"ddpmpp_cond", "edm", 6e-6}, {"ncsnpp", "edm", 6e-6},
+    {"ddpmpp_vp", "edm", 6e-6}, {"dhariwal", "edm", 6e-6},    {"dhariwal_narrow", "edm", 6e-6},
+};
+
+static void path_of(char *out, size_t size, const char *name, const char *end) {
+  snprintf(out, size, FEW_TEST_DIR "/model/import/data/originals/%s%s", name, end);
+}
+
+/* Element i is mean + scale u, u from -1 to 1: splitmix64 on the FNV-1a hash of the name. */
+static float *values(const char *name, int64_t n, double mean, double scale) {
+  uint64_t h = 0xcbf29ce484222325;
+  float *out = malloc((size_t)n * sizeof *out);
+  for (const char *c = name; *c; c++) h = (h ^ (unsigned char)*c) * 0x100000001b3;
+  for (int64_t i = 0; i < n; i++) {
+    uint64_t z = h + (uint64_t)(i + 1) * 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    z ^= z >> 31;
+    out[i] = (float)(mean + scale * ((double)(z >> 40) / 8388608 - 1));
+  }
+  return out;
+}
+
+struct made { /* a source in memory */
+  few_ctx *ctx;
+  struct few_origin *source;
+  struct few_st_tensor *tensors;
+  json_t *about;
+};
+
+static void add_tensor(struct made *m, int index, const char *name, const json_t *about) {
+  const json_t *shape = json_object_get(about, "shape");
+  struct few_st_tensor *t = &m->tensors[index];
+  *t = (struct few_st_tensor){.name = name, .store = FEW_STORE_F32, .count = 1};
+  t->rank = (int)json_array_size(shape);
+  for (int i = 0; i < t->rank; i++) {
+    t->dim[i] = json_integer_value(json_array_get(shape, (size_t)i));
+    t->count *= t->dim[i];
+  }
+  t->bytes = (size_t)t->count * sizeof(float);
+  t->data = values(name, t->count, json_number_value(json_object_get(about, "mean")),
+                   json_number_value(json_object_get(about, "scale")));
+}
+
+static void make_source(struct made *m, few_ctx *ctx, const char *name) {
+  char path[400], *text;
+  size_t n;
+  const char *key;
+  json_t *value;
+  int i = 0;
+  *m = (struct made){.ctx = ctx};
+  path_of(path, sizeof path, name, ".json");
+  assert_ok(ctx, few__json_read(ctx, &m->about, path, 1 << 20));
+  assert_ok(ctx, few__origin_new(ctx, &m->source, name));
+  if (json_is_object(json_object_get(m->about, "config"))) {
+    text = json_dumps(json_object_get(m->about, "config"), 0);
+    n = strlen(text);
+    assert_ok(ctx, few__conf_parse(ctx, &m->source->net, name, text, n));
+    free(text);
+  }
+  json_t *tensors = json_object_get(m->about, "tensors");
+  m->tensors = calloc(json_object_size(tensors), sizeof *m->tensors);
+  json_object_foreach(tensors, key, value) add_tensor(m, i++, key, value);
+  assert_ok(ctx, few__origin_add(m->source, m->tensors, i));
+  assert_ok(ctx, few__origin_sort(m->source));
+}
+
+static void free_source(struct made *m) {
+  for (int i = 0; i < m->source->n; i++) free((void *)m->tensors[i].data);
+  few__origin_free(m->source);
+  free(m->tensors);
+  json_decref(m->about);
+}
+
+static few_model *import_case(few_ctx *ctx, int which) {
+  struct few_import_opts o = FEW_IMPORT_OPTS_INIT;
+  struct made m;
+  few_model *model = NULL;
+  make_source(&m, ctx, cases[which].name);
+  o.source = cases[which].name;
+  o.format = cases[which].format;
+  assert_ok(ctx, few__import_source(&model, m.source, &o));
+  free_source(&m);
+  return model;
+}
+
+static const void *tensor(const struct few_st *st, const char *name) {
+  const struct few_st_tensor *t = few__st_find(st, name);
+  assert_non_null(t);
+  return t->data;
+}
+
+static void compare(few_ctx *ctx, int which) {
+  char path[400];
+  struct few_st golden;
+  few_runner *r;
+  few_model *m = import_case(ctx, which);
+  path_of(path, sizeof path, cases[which].name, ".safetensors");
+  assert_ok(ctx, few__st_read(ctx, &golden, path, 1 << 24));
+  const struct few_st_tensor *want = few__st_find(&golden, "F");
+  assert_non_null(want);
+  const int64_t n = want->dim[0], each = want->count / n;
+  float *F = malloc((size_t)want->count * sizeof *F);
+  struct few_inputs in = FEW_INPUTS_INIT;
+  in.n = n;
+  in.x = tensor(&golden, "x");
+  in.t = tensor(&golden, "t");
+  in.label = tensor(&golden, "label");
+  assert_ok(ctx, few_runner_create(&r, ctx, m));
+  assert_ok(ctx, few_runner_eval(F, r, &in));
+  for (int64_t i = 0; i < n; i++) {
+    double error = 0, size = 0;
+    for (int64_t k = i * each; k < (i + 1) * each; k++) {
+      const double w = (double)((const float *)want->data)[k];
+      error += ((double)F[k] - w) * ((double)F[k] - w);
+      size += w * w;
+    }
+    if (!(sqrt(error / size) <= cases[which].bound) || getenv("FEW_SHOW"))
+      print_error("%s, row %d: relative rms %.3g\n", cases[which].name, (int)i, sqrt(error / size));
+    if (!getenv("FEW_SHOW")) assert_true(sqrt(error / size) <= cases[which].bound);
+  }
+  free(F);
+  few_runner_free(r);
+  few__st_free(ctx, &golden);
+  few_model_free(m);
+}
+
+static void test_golden(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  for (int i = 0; i < FEW_COUNT(cases); i++) compare(ctx, i);
+  few_ctx_free(ctx);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_golden)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
