@@ -87,3 +87,20 @@ few_status few__conf_string(few_ctx *ctx, const struct few_conf *c, const char *
   if (absent(c, key)) return FEW_OK;
   return few__json_string(ctx, c->place, c->all, key, out);
 }
+
+few_status few__conf_ints(few_ctx *ctx, const struct few_conf *c, const char *key, int min,
+                          struct few_int_list *out) {
+  const json_t *list = json_object_get(c->all, key);
+  if (absent(c, key)) return FEW_OK;
+  const size_t n = json_array_size(list);
+  bool fine = json_is_array(list) && n >= (size_t)min && n <= FEW_COUNT(out->at);
+  for (size_t i = 0; fine && i < n; i++) {
+    out->at[i] = json_integer_value(json_array_get(list, i));
+    fine = out->at[i] >= 1 && out->at[i] < 1 << 20;
+  }
+  out->n = (int)n;
+  if (fine) return FEW_OK;
+  return few__fail(ctx, FEW_E_FORMAT,
+                   "%s: `%s` is not a list of %d to %d integers above 0: fetch it again", c->place,
+                   key, min, FEW_COUNT(out->at));
+}

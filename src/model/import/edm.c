@@ -24,13 +24,12 @@
 
 #include "mapping.h"
 
-enum { LEVELS = 12, HEADS_WHOLE = 1024, DHARIWAL_HEAD = 64 };
+enum { HEADS_WHOLE = 1024, DHARIWAL_HEAD = 64 };
 
 struct edm {
   bool song, fourier, residual;
   int64_t side, channels, blocks;
-  int n;
-  int64_t mult[LEVELS];
+  struct few_int_list mults;
 };
 
 #define NOTHING(key) \
@@ -85,26 +84,8 @@ static few_status config_int(struct few_importer *im, const char *key, int64_t m
   return few__conf_int(im->ctx, &im->source->net, key, min, max, otherwise, out);
 }
 
-/* A list of 1 to `most` integers from 1, or the default [n_default] if it is missing. */
-static few_status config_ints(struct few_importer *im, const char *key, const int64_t *otherwise,
-                              int n_default, int most, int64_t *out, int *n) {
-  const json_t *list = json_object_get(im->source->net.all, key);
-  *n = n_default;
-  for (int i = 0; i < n_default; i++) out[i] = otherwise[i];
-  if (!list || json_is_null(list)) return FEW_OK;
-  *n = json_is_array(list) ? (int)json_array_size(list) : -1;
-  bool fine = json_array_size(list) <= (size_t)most && *n >= 0;
-  for (int i = 0; fine && i < *n; i++) {
-    out[i] = json_integer_value(json_array_get(list, (size_t)i));
-    fine = out[i] > 0 && out[i] < 1 << 20;
-  }
-  if (fine) return FEW_OK;
-  return few__import_refuse(im, "`%s` is not a list of at most %d integers above 0: fetch it again",
-                            key, most);
-}
-
 static few_status read_net(struct few_importer *im, struct edm *e) {
-  static const int64_t song[] = {1, 2, 2, 2}, dhariwal[] = {1, 2, 3, 4};
+  static const struct few_int_list song = {4, {1, 2, 2, 2}}, dhariwal = {4, {1, 2, 3, 4}};
   const struct few_origin *s = im->source;
   const char *type = word_of(s, "model_type", vp(s) ? "SongUNet" : "DhariwalUNet");
   const json_t *inner = json_object_get(json_object_get(s->net.all, "_modules"), "model");
@@ -121,9 +102,8 @@ static few_status read_net(struct few_importer *im, struct edm *e) {
   if (!e->side) return few__import_refuse(im, "`img_resolution` is missing: fetch it again");
   FEW_TRY(config_int(im, "model_channels", 1, 4096, e->song ? 128 : 192, &e->channels));
   FEW_TRY(config_int(im, "num_blocks", 1, 64, e->song ? 4 : 3, &e->blocks));
-  FEW_TRY(config_ints(im, "channel_mult", e->song ? song : dhariwal, 4, LEVELS, e->mult, &e->n));
-  if (e->n < 1) return few__import_refuse(im, "`channel_mult` is empty: fetch it again");
-  return FEW_OK;
+  e->mults = e->song ? song : dhariwal;
+  return few__conf_ints(im->ctx, &s->net, "channel_mult", 1, &e->mults);
 }
 
 static few_status read_data(struct few_importer *im, const struct edm *e) {
@@ -142,41 +122,39 @@ static few_status read_data(struct few_importer *im, const struct edm *e) {
 
 /* A level of fewer than 64 channels has no head in DhariwalUNet, and so no attention. */
 static bool attends(const struct edm *e, int l) {
-  return e->song || e->mult[l] * e->channels >= DHARIWAL_HEAD;
+  return e->song || e->mults.at[l] * e->channels >= DHARIWAL_HEAD;
 }
 
 static few_status set_attention(struct few_importer *im, const struct edm *e) {
-  static const int64_t song[] = {16}, dhariwal[] = {32, 16, 8};
-  char text[LEVELS * 24] = "1";
+  struct few_int_list sides = {3, {32, 16, 8}};
+  char text[FEW_INT_LIST_MAX * 24] = "1";
   size_t at = 0;
-  int64_t sides[64];
-  int n;
-  FEW_TRY(config_ints(im, "attn_resolutions", e->song ? song : dhariwal, e->song ? 1 : 3,
-                      FEW_COUNT(sides), sides, &n));
-  for (int l = 0; l < e->n; l++) {
+  if (e->song) sides = (struct few_int_list){1, {16}};
+  FEW_TRY(few__conf_ints(im->ctx, &im->source->net, "attn_resolutions", 0, &sides));
+  for (int l = 0; l < e->mults.n; l++) {
     bool listed = false;
-    for (int i = 0; i < n; i++) listed = listed || sides[i] == e->side >> l;
+    for (int i = 0; i < sides.n; i++) listed = listed || sides.at[i] == e->side >> l;
     if (listed && attends(e, l))
       at +=
           (size_t)snprintf(text + at, sizeof text - at, "%s%" PRId64, at ? "," : "", e->side >> l);
-    if (e->song && (listed || l + 1 == e->n) && e->mult[l] * e->channels > HEADS_WHOLE)
+    if (e->song && (listed || l + 1 == e->mults.n) && e->mults.at[l] * e->channels > HEADS_WHOLE)
       return few__import_refuse(im,
                                 "level %d has attention of one head with %" PRId64
                                 " channels: few's heads have at most %d: import a narrower model",
-                                l, e->mult[l] * e->channels, HEADS_WHOLE);
+                                l, e->mults.at[l] * e->channels, HEADS_WHOLE);
   }
   im->head_channels = e->song ? HEADS_WHOLE : DHARIWAL_HEAD;
   FEW_TRY(few__import_set(im, "attention", "%s", text));
   FEW_TRY(few__import_set(im, "attention_up", e->song ? "last" : "all"));
-  FEW_TRY(few__import_set(im, "middle_attention", attends(e, e->n - 1) ? "yes" : "no"));
+  FEW_TRY(few__import_set(im, "middle_attention", attends(e, e->mults.n - 1) ? "yes" : "no"));
   return few__import_set(im, "head_channels", "%" PRId64, im->head_channels);
 }
 
 static few_status set_song(struct few_importer *im, const struct edm *e) {
-  int64_t noise, taps[4];
-  int n;
+  struct few_int_list taps = {2, {1, 1}};
+  int64_t noise;
   FEW_TRY(config_int(im, "channel_mult_noise", 1, 64, 1, &noise));
-  FEW_TRY(config_ints(im, "resample_filter", (const int64_t[]){1, 1}, 2, 4, taps, &n));
+  FEW_TRY(few__conf_ints(im->ctx, &im->source->net, "resample_filter", 1, &taps));
   FEW_TRY(few__import_set(im, "in_channels", "%" PRId64, e->channels));
   FEW_TRY(few__import_set(im, "time_channels", "%" PRId64, e->channels * noise));
   FEW_TRY(few__import_set(im, "time_embedding", e->fourier ? "stored" : "positional"));
@@ -185,13 +163,13 @@ static few_status set_song(struct few_importer *im, const struct edm *e) {
   FEW_TRY(few__import_set(im, "modulation", "add"));
   FEW_TRY(few__import_set(im, "resample_proj", "yes"));
   FEW_TRY(few__import_set(im, "encoder", e->residual ? "residual" : "standard"));
-  FEW_TRY(few__import_set(im, "filter", n == 4 ? "1331" : "box"));
+  FEW_TRY(few__import_set(im, "filter", taps.n == 4 ? "1331" : "box"));
   return few__import_set(im, "norm_eps", "1e-6");
 }
 
 static few_status describe(struct few_importer *im) {
   struct edm e = {0};
-  char mults[LEVELS * 24];
+  char mults[FEW_INT_LIST_MAX * 24];
   int64_t embedding;
   double dropout;
   FEW_TRY(few__conf_check(im->ctx, &im->source->net, keys, FEW_COUNT(keys)));
@@ -200,8 +178,9 @@ static few_status describe(struct few_importer *im) {
   FEW_TRY(read_data(im, &e));
   FEW_TRY(config_int(im, "channel_mult_emb", 1, 64, 4, &embedding));
   FEW_TRY(few__conf_real(im->ctx, &im->source->net, "dropout", 0.1, &dropout));
-  for (size_t l = 0, at = 0; l < (size_t)e.n; l++)
-    at += (size_t)snprintf(mults + at, sizeof mults - at, "%s%" PRId64, l ? "," : "", e.mult[l]);
+  for (size_t l = 0, at = 0; l < (size_t)e.mults.n; l++)
+    at +=
+        (size_t)snprintf(mults + at, sizeof mults - at, "%s%" PRId64, l ? "," : "", e.mults.at[l]);
   FEW_TRY(few__import_set(im, "channels", "%" PRId64, e.channels));
   FEW_TRY(few__import_set(im, "mults", "%s", mults));
   FEW_TRY(few__import_set(im, "blocks", "%" PRId64, e.blocks));
@@ -376,10 +355,10 @@ static few_status map(struct few_importer *im) {
   FEW_TRY(map_embedding(im, &e));
   snprintf(from, sizeof from, "model.enc.%lldx%lld_conv.", (long long)e.side, (long long)e.side);
   FEW_TRY(FEW_MAP(im, "in.", from, conv));
-  for (int l = 0; l < e.n; l++) FEW_TRY(map_level(im, &e, l));
+  for (int l = 0; l < e.mults.n; l++) FEW_TRY(map_level(im, &e, l));
   for (int i = 0; i < 2; i++) {
     char to[40];
-    const long long side = e.side >> (e.n - 1);
+    const long long side = e.side >> (e.mults.n - 1);
     snprintf(to, sizeof to, "middle.%d.", i);
     snprintf(from, sizeof from, "model.dec.%lldx%lld_in%d.", side, side, i);
     FEW_TRY(map_block(im, &e, to, from));

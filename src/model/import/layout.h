@@ -94,6 +94,10 @@ few_status few__conf_bool(few_ctx *ctx, const struct few_conf *c, const char *ke
 few_status few__conf_string(few_ctx *ctx, const struct few_conf *c, const char *key,
                             const char *otherwise, const char **out);
 
+/* A list of integers from 1, with at least `min` of them; *out is the default before the call. */
+few_status few__conf_ints(few_ctx *ctx, const struct few_conf *c, const char *key, int min,
+                          struct few_int_list *out);
+
 /* ---- The process (scheduler.c) ---- */
 
 /* Sets spec.process, betas, predicts and sigma_data, the options of time, and how to sample. */

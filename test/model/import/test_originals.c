@@ -15,6 +15,7 @@ static const struct {
 } cases[] = {
     {"ddpmpp", "edm", 6e-6},    {"ddpmpp_cond", "edm", 6e-6}, {"ncsnpp", "edm", 6e-6},
     {"ddpmpp_vp", "edm", 6e-6}, {"dhariwal", "edm", 6e-6},    {"dhariwal_narrow", "edm", 6e-6},
+    {"edm2", "edm2", 6e-6},     {"edm2_cond", "edm2", 6e-6},
 };
 
 static void path_of(char *out, size_t size, const char *name, const char *end) {
