@@ -4,8 +4,11 @@
 Every tensor is random, norms and layers that begin at zero too. Weights are rounded to F16, so
 that the files are small; the network then computes in f64. For each row golden.safetensors has
 few's own view of it: x of unit variance [N,h,w,c], t in TrigFlow's radians, a label, and F, which
-this script derives from the source's output by the definitions of its process. `sampled` is the
-image of the source's scheduler from the noise x_T, `steps.t` are the times of its steps.
+this script derives from the source's output by the definitions of its process.
+
+sampled-I.safetensors are images of the I-th scheduler: the starting `noise` of unit variance, the
+`times` at which the scheduler evaluates the network, `images`, and in the metadata the sampler
+and the options that few takes for the same steps.
 
     python3 golden.py            writes data/NAME/ for each case
 """
@@ -79,6 +82,17 @@ class Ddpm:
         # x_t of TrigFlow is x sd = cos t x0 + sin t sd eps; the state is its multiple
         return x * self.sd * alpha / math.cos(t), k
 
+    def time(self, scheduler, i):
+        """The time of the scheduler's step i, and the factor from its x to unit variance."""
+        sigmas = getattr(scheduler, 'sigmas', None)
+        if sigmas is None:
+            k = int(scheduler.timesteps[i])
+            ratio = math.exp(self.log[k])
+            x = math.hypot(1, ratio)
+        else:
+            ratio, x = float(sigmas[i]), 1
+        return math.atan(ratio / self.sd), x / math.hypot(self.sd, ratio)
+
     def F(self, x, t, y):
         c, s, sd = math.cos(t), math.sin(t), self.sd
         xt, kind = x * sd, self.s.config.prediction_type
@@ -103,7 +117,11 @@ class Edm:
 
     def state(self, x, t):
         sigma = self.sd * math.tan(t)
-        return x, self.scale * math.log(sigma) / 4 # x_t/sd = x sigma/hypot(sigma, sd) ...
+        return x, self.scale * math.log(sigma) / 4
+
+    def time(self, scheduler, i):
+        sigma = float(scheduler.sigmas[i])
+        return math.atan(sigma / self.sd), 1 / math.hypot(sigma, self.sd)
 
     def F(self, x, t, y):
         return -self.sign * y
@@ -116,16 +134,18 @@ class Flow:
         self.sd = sigma_d
 
     def state(self, x, t):
-        ratio = self.sd * math.tan(t)
-        s = ratio / (1 + ratio)
-        return x * self.sd * (1 - s) / math.cos(t), 1000 * s
+        c, s = math.cos(t), self.sd * math.sin(t)
+        return x * self.sd / (c + s), 1000 * s / (c + s)
+
+    def time(self, scheduler, i):
+        s = float(scheduler.sigmas[i])
+        return math.atan2(s, self.sd * (1 - s)), 1 / math.hypot(self.sd * (1 - s), s)
 
     def F(self, x, t, y):
-        ratio = self.sd * math.tan(t)
-        s = ratio / (1 + ratio)
-        state = x * self.sd * (1 - s) / math.cos(t)
-        x0, eps = state - s * y, state + (1 - s) * y
-        return (math.cos(t) * eps * self.sd - math.sin(t) * x0) / self.sd
+        c, s = math.cos(t), self.sd * math.sin(t)
+        state = x * self.sd / (c + s)
+        x0, eps = state - s / (c + s) * y, state + c / (c + s) * y
+        return (c * eps * self.sd - math.sin(t) * x0) / self.sd
 
 
 class Trig:
@@ -134,6 +154,9 @@ class Trig:
 
     def state(self, x, t):
         return x, t
+
+    def time(self, scheduler, i):
+        return float(scheduler.timesteps[i]), 1 / self.sd
 
     def F(self, x, t, y):
         return y
@@ -221,6 +244,69 @@ def evaluate(model, state, time, label):
     return y[..., :state.shape[-1]]
 
 
+# ---- Sampling ----
+
+SAMPLED = {
+    # name: [(scheduler, few's sampler, options, steps)]
+    'ddpm': [(D.DDIMScheduler(clip_sample=False), 'ddim', {}, 10),
+             (D.HeunDiscreteScheduler(beta_start=1e-4, beta_end=0.02), 'heun', {}, 6)],
+    'ddpm_v': [(D.DDIMScheduler(beta_schedule='squaredcos_cap_v2', prediction_type='v_prediction',
+                                clip_sample=False, timestep_spacing='trailing'), 'ddim', {}, 8)],
+    'ddpm_x': [(D.DDIMScheduler(beta_schedule='scaled_linear', prediction_type='sample',
+                                clip_sample=False), 'ddim', {}, 5)],
+    'dit': [(D.DDIMScheduler(clip_sample=False), 'ddim', {'guidance': 1.5}, 5)],
+    'dit_flow': [(D.FlowMatchEulerDiscreteScheduler(), 'ddim', {}, 7)],
+    'adm_edm': [(D.EDMEulerScheduler(), 'ddim', {}, 8)],
+    'adm_flow': [(D.FlowMatchEulerDiscreteScheduler(shift=3), 'ddim', {}, 6)],
+    'adm_scm': [(D.SCMScheduler(), 'ddim', {}, 1)],
+    'cm': [(D.CMStochasticIterativeScheduler(clip_denoised=False), 'consistency', {}, 1)],
+}
+
+
+def sample(model, p, scheduler, options, steps, shape, label, null, rng):
+    """noise, times and image of one run of the scheduler."""
+    if isinstance(p, Trig):
+        scheduler.set_timesteps(steps, max_timesteps=1.5, intermediate_timesteps=None)
+    else:
+        scheduler.set_timesteps(steps)
+    last = len(scheduler.timesteps) - (1 if isinstance(p, Trig) else 0)
+    noise = rng.standard_normal(shape).astype(np.float32)
+    t, factor = p.time(scheduler, 0)
+    x = torch.from_numpy(noise.astype(np.float64) / factor).permute(2, 0, 1)[None]
+    times = []
+    for i in range(last):
+        now = scheduler.timesteps[i]
+        t, factor = p.time(scheduler, i)
+        if t not in times:
+            times.append(t)
+        unit = x[0].permute(1, 2, 0).numpy() * factor
+        # few's t is in single precision, to which ln(tan t) near pi/2 is sensitive
+        state, time = p.state(unit, float(np.float32(t)))
+        y = evaluate(model, state, time, label)
+        if 'guidance' in options:
+            without = evaluate(model, state, time, null)
+            y = without + options['guidance'] * (y - without)
+        y = torch.from_numpy(np.ascontiguousarray(y)).permute(2, 0, 1)[None]
+        if isinstance(p, Trig):
+            y = y * p.sd # as Sana's pipeline does
+        if hasattr(scheduler, 'scale_model_input'):
+            scheduler.scale_model_input(x, now) # some schedulers count their steps here
+        step = scheduler.step(y, now, x, return_dict=False)
+        x = step[1] if isinstance(p, Trig) else step[0] # SCM: the denoised image
+    return noise, np.array(times), x[0].permute(1, 2, 0).numpy().astype(np.float32)
+
+
+def make_samples(name, model, p, shape, classes, folder, rng):
+    for i, (scheduler, sampler, options, steps) in enumerate(SAMPLED.get(name, [])):
+        label = 1 if classes else None
+        noise, times, image = sample(model, p, scheduler, options, steps, shape, label, classes, rng)
+        save_file({'noise': noise[None], 'times': times, 'images': image[None]},
+                  os.path.join(folder, f'sampled-{i}.safetensors'),
+                  {'sampler': sampler, 'guidance': str(options.get('guidance', 1)),
+                   'label': str(-1 if label is None else label)})
+        print(f'  {type(scheduler).__name__}: rms {np.sqrt(np.mean(image ** 2)):.3f}')
+
+
 def make(name, seed):
     net, options, scheduler, process = CASES[name]
     model = randomise(net(**options), seed)
@@ -257,6 +343,7 @@ def make(name, seed):
         F.append(p.F(x[i].astype(np.float64), float(t[i]), evaluate(model, state, time, own)))
     golden = {'x': x, 't': t, 'label': label, 'F': np.array(F).astype(np.float32)}
     save_file(golden, os.path.join(folder, 'golden.safetensors'))
+    make_samples(name, model, p, shape, classes, folder, rng)
     size = sum(os.path.getsize(os.path.join(r, f)) for r, _, fs in os.walk(folder) for f in fs)
     print(f'{name}: {size / 1000:.0f} kB, rms of F {np.sqrt(np.mean(golden["F"] ** 2)):.3f}')
 
