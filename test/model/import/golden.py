@@ -249,7 +249,8 @@ def evaluate(model, state, time, label):
 SAMPLED = {
     # name: [(scheduler, few's sampler, options, steps)]
     'ddpm': [(D.DDIMScheduler(clip_sample=False), 'ddim', {}, 10),
-             (D.HeunDiscreteScheduler(beta_start=1e-4, beta_end=0.02), 'heun', {}, 6)],
+             (D.HeunDiscreteScheduler(beta_start=1e-4, beta_end=0.02), 'heun', {}, 6),
+             (D.DDIMScheduler(), 'ddim', {'clip': 1}, 10)],
     'ddpm_v': [(D.DDIMScheduler(beta_schedule='squaredcos_cap_v2', prediction_type='v_prediction',
                                 clip_sample=False, timestep_spacing='trailing'), 'ddim', {}, 8)],
     'ddpm_x': [(D.DDIMScheduler(beta_schedule='scaled_linear', prediction_type='sample',
@@ -291,7 +292,8 @@ def sample(model, p, scheduler, options, steps, shape, label, null, rng):
             y = y * p.sd # as Sana's pipeline does
         if hasattr(scheduler, 'scale_model_input'):
             scheduler.scale_model_input(x, now) # some schedulers count their steps here
-        step = scheduler.step(y, now, x, return_dict=False)
+        more = {'use_clipped_model_output': True} if 'clip' in options else {}
+        step = scheduler.step(y, now, x, return_dict=False, **more)
         x = step[1] if isinstance(p, Trig) else step[0] # SCM: the denoised image
     return noise, np.array(times), x[0].permute(1, 2, 0).numpy().astype(np.float32)
 
@@ -299,10 +301,12 @@ def sample(model, p, scheduler, options, steps, shape, label, null, rng):
 def make_samples(name, model, p, shape, classes, folder, rng):
     for i, (scheduler, sampler, options, steps) in enumerate(SAMPLED.get(name, [])):
         label = 1 if classes else None
-        noise, times, image = sample(model, p, scheduler, options, steps, shape, label, classes, rng)
+        noise, times, image = sample(model, p, scheduler, options, steps, shape, label, classes,
+                                     rng)
         save_file({'noise': noise[None], 'times': times, 'images': image[None]},
                   os.path.join(folder, f'sampled-{i}.safetensors'),
                   {'sampler': sampler, 'guidance': str(options.get('guidance', 1)),
+                   'clip': str(options.get('clip', 0)),
                    'label': str(-1 if label is None else label)})
         print(f'  {type(scheduler).__name__}: rms {np.sqrt(np.mean(image ** 2)):.3f}')
 

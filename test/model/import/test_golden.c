@@ -102,6 +102,7 @@ static double sampled(few_ctx *ctx, const char *name, int i) {
   o.sampler = few__st_meta(&golden, "sampler");
   o.label = (int)meta(&golden, "label");
   o.guidance = meta(&golden, "guidance");
+  o.clip = meta(&golden, "clip");
   o.n_times = (int)times->count;
   o.times = times->data;
   assert_ok(ctx, few_runner_create(&r, ctx, m));
@@ -126,8 +127,9 @@ static void test_sampling(void **state) {
   static const struct {
     const char *name;
     int i;
-  } runs[] = {{"ddpm", 0},     {"ddpm", 1},    {"ddpm_v", 0},   {"ddpm_x", 0},  {"dit", 0},
-              {"dit_flow", 0}, {"adm_edm", 0}, {"adm_flow", 0}, {"adm_scm", 0}, {"cm", 0}};
+  } runs[] = {{"ddpm", 0},     {"ddpm", 1},    {"ddpm", 2},     {"ddpm_v", 0},
+              {"ddpm_x", 0},   {"dit", 0},     {"dit_flow", 0}, {"adm_edm", 0},
+              {"adm_flow", 0}, {"adm_scm", 0}, {"cm", 0}};
   few_ctx *ctx = test_ctx();
   for (int i = 0; i < FEW_COUNT(runs); i++) {
     const double error = sampled(ctx, runs[i].name, runs[i].i);
