@@ -231,14 +231,14 @@ static few_status short_tuple(struct machine *m, int n) {
   return tuple(m, m->stack.n - n);
 }
 
-/* Moves the values from `first` up into the container below them: keys and values into a DICT,
- * items into a LIST. mark: 1 if there is a mark between them, else 0. */
+/* Moves the value at `first` and all above it into the container below them: keys and values into
+ * a DICT, items into a LIST. mark: 1 if there is a mark between them, else 0. */
 static few_status fill(struct machine *m, int first, int mark, enum few_pickle_kind kind) {
   const int step = kind == FEW_PICKLE_DICT ? 2 : 1, n = m->stack.n - first;
   if (first - mark < 1 || n < 0 || n % step) return bad(m, "items without a container below them");
   int self = m->stack.at[first - mark - 1];
   if (self == MARK || m->out->values.at[self].kind != kind)
-    return bad(m, "items for something that is not their list or dictionary");
+    return bad(m, "items whose container is not a list or dictionary as they need");
   for (int k = first; k < m->stack.n; k += step) {
     int key = step == 2 ? m->stack.at[k] : -1, value = m->stack.at[k + step - 1];
     if (key == MARK || value == MARK) return bad(m, "a mark among items");
@@ -290,7 +290,7 @@ static few_status pop_callee(struct machine *m, struct few_pickle_value *f,
   *f = m->out->values.at[callee];
   *args = m->out->values.at[a];
   if (f->kind == FEW_PICKLE_NAME && args->kind == FEW_PICKLE_TUPLE) return FEW_OK;
-  return bad(m, "a call of something that is not a function name");
+  return bad(m, "a call without a function name or without a tuple of arguments");
 }
 
 static few_status push_call(struct machine *m, enum few_pickle_kind kind,

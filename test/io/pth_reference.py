@@ -86,7 +86,8 @@ def storage(key='0', n=6, kind=b'FloatStorage', word='storage'):
 
 
 def tensor(of, offset=0, shape=(2, 3), stride=(3, 1)):
-    args = tup(of, integer(offset), tup(*map(integer, shape)), tup(*map(integer, stride)), b'\x89',
+    offset = integer(offset) if isinstance(offset, int) else offset
+    args = tup(of, offset, tup(*map(integer, shape)), tup(*map(integer, stride)), b'\x89',
                b'}')
     return b'ctorch._utils\n_rebuild_tensor_v2\n' + args + b'R'
 
@@ -111,6 +112,7 @@ def write(name, content):
 def wrong():
     good = state(text('x'), tensor(storage()))
     archive('y_by_hand.pth', good)
+    archive('y_long_zero.pth', state(text('x'), tensor(storage(), offset=b'\x8a\x00')))
     archive('n_system.pth', b'\x80\x02cposix\nsystem\n' + tup(text('echo harm')) + b'R.')
     archive('n_eval.pth', state(text('x'), b'cbuiltins\neval\n' + tup(text('1')) + b'R'))
     archive('n_storage_name.pth', state(text('x'), b'cos\nStorage\n)R'))
