@@ -52,10 +52,11 @@ struct few_sample_opts {
    * NULL: no autoguidance. */
   few_runner *autoguide;
   double autoguidance; /* s, 0 or more; 1: none */
-  /* Limit denoised images at every evaluation: to -clip .. clip (DDPM), in the units of images;
-   * 0: no limit. With threshold p in (0, 1] the limit is that quantile of the image's sizes, if it
-   * is above clip, and the image is then scaled to clip (dynamic thresholding, Saharia et al.,
-   * arXiv 2205.11487); 0: no threshold. Only for velocity fields and consistency models. */
+  /* Limit denoised images at every evaluation: to -clip .. clip (DDPM), in the units of images; 0:
+   * no limit. With threshold p in (0, 1] the limit is that quantile of the absolute values of the
+   * denoised image, if it is above clip, and the image is then scaled to clip (dynamic
+   * thresholding, Saharia et al., arXiv 2205.11487); 0: no threshold. Only for velocity fields and
+   * consistency models. */
   double clip, threshold;
   int64_t *finished; /* set to the number of finished images as they are finished, also when the
                           call fails. May be NULL */
@@ -194,7 +195,8 @@ struct few_olss_opts {
   { FEW_OLSS_OPTS_VERSION, 8, 100, "ddim", NULL, 0, 0, FEW_LABEL_SHARES, 1.0, false }
 /* A step of the schedule. t: its time. rms: root mean square error of the state after this step,
  * compared with the long run's state at that time (in the units of the network, in which the data
- * have standard deviation sigma_data). ddim_rms: the same error with a DDIM step. */
+ * have standard deviation sigma_data). ddim_rms: the same error with DDIM's weights for this
+ * step and all before it. */
 struct few_olss_step {
   double t, rms, ddim_rms;
 };

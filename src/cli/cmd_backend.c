@@ -51,7 +51,7 @@ static int run(struct cli *cli, const void *opts) {
 const struct command command_backend = {
     .name = "backend",
     .operands = "list",
-    .help = "List the backends that work here: processors, GPUs.",
+    .help = "List the backends, whether each works here, and the ops it lacks.",
     .text = text,
     .min_operands = 1,
     .max_operands = 1,

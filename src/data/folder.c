@@ -6,8 +6,9 @@
  *   x.zip                 an archive in place of DIR, read as if it were unpacked
  *   x.png                 an image in place of DIR: only that image
  *
- * layout.c finds DIR: the named folder, a part of it, or a folder inside it. All parts use the
- * class list of the training part, so a label means the same in all of them.
+ * layout.c finds DIR: the named folder, the folder in it of the requested part (train, val or
+ * test), or its only folder. All parts use the class list of the training part, so a label means
+ * the same in all of them.
  *
  * Files are read in bytewise order of their names, so a set has the same order on every machine.
  * Hidden files and files that operating systems add are skipped silently. Other files that are not
@@ -221,8 +222,8 @@ static few_status scan_listed(struct scan *s, const struct few_layout *l,
   return st;
 }
 
-/* Scans a part without a dataset.json whose training part has one. Folders are not classes in
- * either. */
+/* Scans a part that has no dataset.json, while the training part of the same set has one. Folders
+ * are not classes in either. */
 static few_status scan_unlisted(struct scan *s, const struct few_layout *l) {
   const struct few_names none = {0};
   few__data_note(s->d, "the training part has a dataset.json and this part has none, so no labels");
@@ -242,7 +243,7 @@ static few_status scan_layout(struct scan *s, const struct few_layout *l) {
   return st;
 }
 
-/* Reads a single image. */
+/* Scans a single image file in place of DIR. */
 static few_status scan_file(struct scan *s, const char *where) {
   char *path = few__strdup(s->d->ctx, where);
   if (!path) return few__fail(s->d->ctx, FEW_E_MEMORY, "out of memory for a path");

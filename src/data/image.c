@@ -1,7 +1,8 @@
 /* image.c - converts colours and size of an image, row by row while it is decoded.
  *
- * Size: the square has s pixels per side, and the result S. In units of 1 / S of a source pixel,
- * source pixel j covers [jS, (j+1)S) and result pixel i covers [is, (i+1)s). So all overlaps are
+ * Size: the square in the middle of the image has s pixels per side, and the result S. In units of
+ * 1 / S of a source pixel, source pixel j covers [j S, (j+1) S) and result pixel i covers
+ * [i s, (i+1) s). So all overlaps are
  * integers, and a result is sum(overlap * value) / s^2, rounded once. The same loop
  * enlarges an image, though without smoothing. Sums of integers do not depend on their order, so
  * the passes of an interlaced image are added as they come, and only the sums are kept.

@@ -2,8 +2,9 @@
  *
  * Images are processed in chunks: a chunk is sampled, turned into bytes and features, added to
  * running sums, and dropped. Only two things grow with n: a data set, which is read whole, and the
- * rows that kid, pr, dc and energy use, up to opts.keep. Invalid options are refused before the
- * first sample.
+ * rows that kid, pr, dc and energy use, up to opts.keep. With opts.bootstrap, the features, labels
+ * and logits of up to opts.keep images are held too. Invalid options are refused before the first
+ * sample.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -104,8 +105,8 @@ static few_status measure(few_evaluator *e, int seed, struct few_report_inside *
       if (!st) e->measured |= 1u << i;
     }
   if (!st && e->o->bootstrap) st = few__bootstrap(e->ctx, &in, e->wanted, e->o->bootstrap, value);
-  /* An interrupted evaluation keeps the numbers of a first set that is incomplete. Those of an
-   * incomplete later set are dropped, because all numbers must be means over the same sets. */
+  /* If an evaluation is interrupted while the first set is measured, the numbers so far are kept.
+   * Those of a later set are dropped, because all numbers must be means over the same sets. */
   if (st && (st != FEW_E_CANCELLED || seed)) return st;
   for (int i = 0; i < few__metric_count(e->ctx); i++)
     for (int v = 0; e->measured & 1u << i && v < few__metric_at(e->ctx, i)->n_values; v++)
@@ -253,7 +254,8 @@ few_status few__evaluator_cost(const few_evaluator *e, struct few_eval_cost *out
   return FEW_OK;
 }
 
-/* What is open already: of the options, unless few__evaluator_open was given it. */
+/* Takes the runner and the data that are open already: those given to few__evaluator_open,
+ * otherwise those of the options. */
 static few_status take_given(few_evaluator *e) {
   struct few_eval_opts *o = &e->opts;
   struct few_eval_given *g = &e->given;
@@ -267,8 +269,9 @@ static few_status take_given(few_evaluator *e) {
   if (g->source && !o->source) o->source = few_data_spec(g->source);
   if (g->reference && !o->reference) o->reference = few_data_spec(g->reference);
   if (!g->runner || g->runner->ctx == e->ctx) return FEW_OK;
-  return few__fail(e->ctx, FEW_E_INVALID,
-                   "eval: the runner has another context than the call: make both with one");
+  return few__fail(
+      e->ctx, FEW_E_INVALID,
+      "eval: the runner belongs to another context than this call: use one context for both");
 }
 
 static few_status open_evaluator(few_ctx *ctx, few_evaluator **out, const struct few_eval_opts *o,

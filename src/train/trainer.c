@@ -74,9 +74,9 @@ static few_status save(struct few_run_files *f, enum few_save what) {
 }
 
 /* Milestones are the multiples of checkpoint_every: the guard goes back to them, and must not
- * depend on the clock. The last step is not a milestone for being the last, because the run may be
- * made longer later. A step in a series of spikes is not a milestone, because after a roll-back to
- * it the same spikes would follow. */
+ * depend on the clock. The last step is a milestone only if it is such a multiple, because the run
+ * may be made longer later. A step in a series of spikes is not a milestone, because after a
+ * roll-back to it the same spikes would follow. */
 static enum few_save kind_of_save(const struct few_run_state *s, const struct few_train_keys *k) {
   const bool milestone = s->step % k->checkpoint_every == 0 && !s->spikes;
   return milestone ? FEW_SAVE_SCHEDULED : FEW_SAVE_INTERIM;
@@ -86,8 +86,8 @@ static bool minutes_over(const struct few_run_files *f, double minutes) {
   return minutes > 0 && few__now() - f->saved >= 60 * minutes;
 }
 
-/* Checks weights before they are saved or sampled. The loss of the next step would show it too, but
- * only after the files are written. */
+/* Checks whether the weights are finite, before they are saved or sampled. The loss of the next
+ * step would also show that they are not, but only after the files are written. */
 static few_status check_finite(struct few_run_files *f, const struct few_run_state *s,
                                bool *finite) {
   FEW_TRY(few__saving_finish(f->saving));

@@ -26,10 +26,10 @@
  * |g| is the L2 norm over all values of an image, so c = 0.1 is added to this norm and not to a
  * root mean square.
  *
- * At r = 1, g = a(t) df/dt with a = cos t. A consistency model minimises E w(t) f^T df^-/dt, whose
- * gradient is -w(t) sin(t) sigma_d J_F^T df^-/dt. So a = w(t) sigma_d sin t, and a = cos t
- * corresponds to the usual prior weight w = 1/(sigma_d tan t). With prior_weight = no, w = 1 and a
- * = sigma_d sin t.
+ * At r = 1, g = a(t) df/dt with a = cos t. A consistency model minimises E p(t) f^T df^-/dt with a
+ * prior weight p(t), whose gradient is -p(t) sin(t) sigma_d J_F^T df^-/dt. So a = p(t) sigma_d sin
+ * t, and a = cos t corresponds to the usual p = 1/(sigma_d tan t). With prior_weight = no, p = 1
+ * and a = sigma_d sin t.
  *
  * The unstabilised continuous-time consistency model of Song et al. (arXiv 2303.01469, appendix B)
  * is what remains with tangent = raw, tangent_warmup = 0, adaptive = no, rearrange = no and a
@@ -48,7 +48,8 @@ few_node few__scm_factor(const struct few_loss *l, const struct few_scm_opts *o,
   return o->prior_weight ? d->cos : few_scale(l->g, d->sin, l->spec->sigma_data);
 }
 
-/* Returns sigma_d `by` dF/dt, the derivative of F along the flow, dx_t/dt = v. With `rearrange` the
+/* Returns the product of sigma_d, the factor `by` and dF/dt, the derivative of F along the flow, on
+ * which dx_t/dt = v. With `rearrange` the
  * factor `by` is in the input tangent; otherwise the result is multiplied by it. */
 static few_node scaled_tangent(struct few_loss *l, const struct few_scm_opts *o,
                                const struct few_trig_state *d, few_node F, few_node v,

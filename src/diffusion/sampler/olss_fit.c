@@ -6,9 +6,9 @@
  *   x_{i_{k+1}} = w_x x_0 + sum_{j <= k} w_j F_{i_j}
  *
  * over all values of all rows, where each w is a scalar. DDIM on the path is one choice of w, and
- * the fit is computed as the smallest correction to it. If columns are parallel up to rounding, the
- * correction has no component in that direction, so no fit is worse than DDIM's. (The paper fits w
- * directly, which is the same if no columns are parallel.)
+ * the fit is computed as the smallest correction to it. If columns are linearly dependent up to
+ * rounding, the correction has no component along changes of w that hardly change x, so no fit is
+ * worse than DDIM's. (The paper fits w directly, which is the same if the columns are independent.)
  *
  * Path search: a bound E on the error gives a path, in which i_{k+1} is the farthest index whose
  * fit from i_k has an error of at most E. It is found by bisection, and so is the smallest E whose
@@ -33,7 +33,7 @@ struct fit {
   few_ctx *ctx;
   const struct few_olss_run *run;
   int N, columns;    /* columns = 2 N + 1 */
-  double *R;         /* [columns][columns], column by column, divided by the root of n */
+  double *R;         /* [columns][columns], column by column, divided by sqrt(run->n) */
   double *a, *b, *w; /* a fit's matrix, its right side, and the weights */
   double *work;
   int *pivot, work_size;

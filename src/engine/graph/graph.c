@@ -1,8 +1,8 @@
 /* graph.c - nodes by value numbering.
  *
- * A node is found by the hash of its op, operands and attributes; of a source also of its name,
- * shape and values. So equal sub-expressions are one node from the moment they are written. Nodes
- * are numbered in the order of construction, which therefore is a topological order.
+ * A node is found by a hash of its op, operands and attributes. For a source the hash also covers
+ * name, shape and values. So equal sub-expressions are one node from the moment they are written.
+ * Nodes are numbered in the order of construction, which therefore is a topological order.
  */
 #include "graph.h"
 
@@ -214,7 +214,8 @@ static few_status grow_table(few_graph *g) {
   if (g->nodes.n * 2 < g->table_size) return FEW_OK;
   int size = g->table_size ? g->table_size * 2 : 1024;
   few_node *table = few__alloc(g->ctx, (size_t)size * sizeof *table);
-  if (!table) return few__fail(g->ctx, FEW_E_MEMORY, "out of memory: graph of %d nodes", size);
+  if (!table)
+    return few__fail(g->ctx, FEW_E_MEMORY, "out of memory: graph of %d nodes", g->nodes.n);
   for (int i = 0; i < size; i++) table[i] = FEW_NONE;
   few__free(g->ctx, g->table);
   g->table = table;

@@ -42,9 +42,10 @@ static bool is_source(few_op op) {
   return op == FEW_OP_INPUT || op == FEW_OP_PARAM || op == FEW_OP_FILL || op == FEW_OP_CONST;
 }
 
-/* Whether operand u of v is in memory for the backward pass, or can be computed by the same
- * program. If u has at most 1/8 of v's elements, keeping u is cheap, so u counts as available.
- * Statistics of a norm need u in memory. */
+/* Whether a program of the backward pass that computes v again can have its operand u: from memory,
+ * or by computing u again too. If u has at most 1/8 of v's elements, keeping u is cheap, so u
+ * counts as available. If v is a norm, u must be in memory, because the statistics are computed
+ * before the program runs. */
 static bool is_at_hand(const struct recompute *h, few_node v, few_node u) {
   const struct planning *p = h->p;
   struct few_shape sv = few_node_shape(p->g, v), su = few_node_shape(p->g, u);

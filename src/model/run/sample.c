@@ -10,7 +10,7 @@
 #include "base/pace.h"
 #include "clip.h"
 
-static const int64_t block_values = (int64_t)1 << 24; /* in each of a block's few arrays */
+static const int64_t block_values = (int64_t)1 << 24; /* in an array of a block, if few chooses */
 
 struct job {
   few_runner *r;
@@ -22,12 +22,12 @@ struct job {
   int64_t dims, batch;
   float *x;
   int32_t *label;
-  float *guidance;        /* of each row; NULL: opts->guidance */
-  int64_t *even;          /* the classes of FEW_LABEL_EACH, as counts; NULL: no classes */
-  int64_t block, rows;    /* first row and rows of the current block */
-  int64_t finished;       /* images in the blocks before it */
-  int evals, planned;     /* evaluations of the current block: done, and all */
-  int nfe;                /* network evaluations so far; guidance counts too */
+  float *guidance;     /* of each row; NULL: opts->guidance */
+  int64_t *even;       /* the classes of FEW_LABEL_EACH, as counts; NULL: no classes */
+  int64_t block, rows; /* first row and rows of the current block */
+  int64_t finished;    /* images in the blocks before it */
+  int evals, planned;  /* evaluations of the current block: done, and all */
+  int nfe;             /* network evaluations per image of the current block; guidance counts too */
   struct few_clip clip;   /* clip 0: none */
   float *worse;           /* output of the autoguide; NULL: no autoguidance */
   struct few_watch watch; /* counts images */
@@ -126,7 +126,7 @@ static few_status eval(void *user, const float *x, double t, double to, float *F
   return j->evals < j->planned ? report(j, (double)j->evals / j->planned) : FEW_OK;
 }
 
-/* Warns if samples are not finite, which finite weights can give. */
+/* Warns of samples that are not finite. Finite weights can give such samples too. */
 static void warn_not_finite(const struct job *j, const float *out) {
   const int64_t bad = few__samples_broken(j->finished, j->dims, out, NULL, 0);
   if (bad)

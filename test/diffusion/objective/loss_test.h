@@ -63,7 +63,7 @@ static const struct few_objective_def *loss_begin(struct loss_test *t, const cha
                               .spec = &t->spec,
                               .teacher_spec = &t->teacher_spec,
                               .guidance_min = 1,
-                              .guidance_max = t->spec.guidance ? 4 : 1, /* a guided teacher's */
+                              .guidance_max = t->spec.guidance ? 4 : 1, /* of the student's input */
                               .net = loss_net,
                               .head = &t->head,
                               .scalar = t->scalar,

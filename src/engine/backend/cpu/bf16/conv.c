@@ -285,9 +285,9 @@ static void dw(const struct dw *s, const struct few_call *c) {
 
 /* Whether matrix units compute the layer in bf16; otherwise it is computed in f32. Layers with few
  * channels on one side take little time in f32. For all other layers tile registers are fastest.
- * Dot products of pairs are only twice as fast as f32. So they are not used where f32 needs less
- * than half of the products: for 3x3 kernels of stride 1, by Winograd, and for the gradients of
- * strided layers, which in f32 skip the zeros between pixels. */
+ * The dot products of AVX512-BF16 are only twice as fast as f32. So they are not used where f32
+ * needs less than half of the products: for 3x3 kernels of stride 1, by Winograd, and for the
+ * gradients of strided layers, which in f32 skip the zeros between pixels. */
 static bool with_units(const struct few_conv *v, few_op op) {
   if (v->n == 0 || v->oh < 1 || v->ow < 1 || v->h == 0 || v->w == 0) return false;
   if (v->ci < LEAST || v->co < LEAST || v->kh * v->kw > MOST_TAPS) return false;
