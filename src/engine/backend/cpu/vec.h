@@ -34,6 +34,7 @@
 
 typedef float vf __attribute__((vector_size(VF_W * 4)));
 typedef int32_t vi __attribute__((vector_size(VF_W * 4)));
+typedef uint32_t vu __attribute__((vector_size(VF_W * 4)));
 typedef float vf_any __attribute__((vector_size(VF_W * 4), aligned(4), may_alias));
 typedef int32_t vi_any __attribute__((vector_size(VF_W * 4), aligned(4), may_alias));
 
@@ -49,6 +50,9 @@ typedef int32_t vi_any __attribute__((vector_size(VF_W * 4), aligned(4), may_ali
 
 /* Loads and stores, of any alignment. */
 VF_INLINE vf vf_load(const float *p) { return *(const vf_any *)p; }
+/* The bits of anything else as a vector. */
+typedef float vf_bytes __attribute__((vector_size(VF_W * 4), aligned(1), may_alias));
+VF_INLINE vf vf_load_bytes(const void *p) { return *(const vf_bytes *)p; }
 VF_INLINE void vf_store(float *p, vf x) { *(vf_any *)p = x; }
 VF_INLINE vi vi_load(const int32_t *p) { return *(const vi_any *)p; }
 VF_INLINE void vi_store(int32_t *p, vi x) { *(vi_any *)p = x; }
@@ -188,7 +192,8 @@ VF_INLINE vf vf_load_bf16(const uint16_t *p) {
 }
 /* The nearest bf16 number, in the upper half of each lane. The lower half has any value. */
 VF_INLINE vi vf_round_bf16(vf x) {
-  const vi bits = vf_bits(x), nearest = bits + 0x7fff + ((bits >> 16) & 1);
+  /* unsigned, because a NaN may overflow */
+  const vi bits = vf_bits(x), nearest = (vi)((vu)bits + 0x7fff + (((vu)bits >> 16) & 1));
   const vi quiet = vi_set(0x400000); /* a NaN keeps at least this bit */
 #if VF_W == 16
   const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);

@@ -21,14 +21,13 @@ VF_INLINE vf pair_of_rows(struct from x, int64_t ld, int64_t k, int64_t rows, in
 
 /* VF_W pairs of neighbours from element i on; zero beyond n elements. */
 VF_INLINE vf pairs_at(struct from x, int64_t i, int64_t n) {
-  if (x.bf16 && n >= 2 * VF_W)
-    return vf_load((const float *)(const void *)((const uint16_t *)x.at + i));
+  if (x.bf16 && n >= 2 * VF_W) return vf_load_bytes((const uint16_t *)x.at + i);
   uint16_t pairs[2 * VF_W] = {0};
   if (n > 0) {
     vf_store_bf16(pairs, load_some(x, i, n));
     vf_store_bf16(pairs + VF_W, load_some(x, i + VF_W, n - VF_W));
   }
-  return vf_load((const float *)(const void *)pairs);
+  return vf_load_bytes(pairs);
 }
 
 static void store_pairs(uint16_t *to, vf pairs, int64_t n) { /* n pairs */
