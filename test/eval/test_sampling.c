@@ -37,6 +37,7 @@ static void test_every_option(void **state) {
     struct few_text text = {0};
     if (elsewhere(o->key)) continue;
     if (!strcmp(o->key, "guidance-times")) a.opts.guidance = 2;
+    if (!strcmp(o->key, "threshold")) a.opts.clip = 1;
     assert_ok(ctx, few_option_set(&a, ctx, few_sample_options(), o->key, value_of(o)));
     assert_ok(ctx, few_sample_args_open(&a, ctx));
     assert_ok(ctx, few__sampling_text(ctx, &a.opts, &text));

@@ -5,7 +5,8 @@
  *
  * Between the steps ln(sigma/alpha) is interpolated linearly, as samplers of continuous time do
  * with such networks. The process's own time is t = k + 1, so that t = 0 is the clean image; from
- * t = 0 to 1 sigma/alpha itself grows linearly. The input of a time embedding is k.
+ * t = 0 to 1 sigma/alpha itself grows linearly. States noisier than the last step have t > T. The
+ * input of a time embedding is k, limited to 0 .. T-1.
  *
  * The betas are those of the network (struct few_betas):
  *   linear          equal steps from `start` to `end`
@@ -81,9 +82,8 @@ static double time_of(double sigma_d, struct few_mix ray) {
   const double ratio = ray.eps / ray.x0, x = log(ratio);
   fill_table(&usual, l);
   if (x < l[0]) return ratio / exp(l[0]);
-  if (!(x < l[usual.steps - 1])) return (double)usual.steps;
   int64_t k = 0;
-  while (x >= l[k + 1]) k++;
+  while (k < usual.steps - 2 && x >= l[k + 1]) k++;
   return (double)(k + 1) + (x - l[k]) / (l[k + 1] - l[k]);
 }
 
@@ -95,7 +95,7 @@ static double net_scale(double sigma_d, double t) {
 
 static double net_time(double sigma_d, double t) {
   FEW_UNUSED(sigma_d);
-  return fmax(t - 1, 0);
+  return fmin(fmax(t - 1, 0), (double)usual.steps - 1);
 }
 
 /* ---- As nodes ---- */

@@ -28,6 +28,7 @@ static void test_edm_levels(void **state) {
 static double first_time(enum few_schedule s) {
   if (s == FEW_SCHEDULE_vp) return atan(exp(10) / sd);
   if (s == FEW_SCHEDULE_flow) return 1.5707963267948966;
+  if (s == FEW_SCHEDULE_ddpm) return few__process_trigflow.time(sd, few__process_ddpm.at(sd, 1000));
   return s == FEW_SCHEDULE_vp_linear ? atan(sqrt(expm1(10.05)) / sd) : atan(160);
 }
 
