@@ -1,314 +1,237 @@
-"""libfew.so: its structs, constants and functions, as the headers in include/few declare them.
+"""The interface of libfew.so: structs, constants and functions, read from the headers.
 
-The prototypes are the text of the headers, and each struct lists the members of its C struct in
-order. python/tests/test_abi.py compiles both beside the headers, so a difference fails there.
-This module needs no other one, nor numpy.
+The package brings include/few/*.h and reads the declarations that it uses when they are first
+needed: _abi.few_sample_opts is a ctypes struct, _abi.FEW_E_IO a number, and lib.few_sample a
+function with its types. So nothing is declared twice, and a new member of a struct needs no change
+here. The headers are few's own, which are written in one style; this reads that style, not all of
+C. python/tests/test_abi.py compares the result with a C compiler's.
+
+This module needs neither numpy nor another module.
 """
 from __future__ import annotations
 
 import ctypes
 import os
 import re
-from ctypes import POINTER, c_bool, c_char_p, c_double, c_int, c_int64, c_size_t, c_uint64
-from ctypes import c_void_p
+from functools import lru_cache
 from typing import Any
 
-LOG = ctypes.CFUNCTYPE(None, c_void_p, c_int, c_char_p)
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_SCALARS: dict[str, Any] = {
+    'void': None, 'bool': ctypes.c_bool, 'char': ctypes.c_char, 'int': ctypes.c_int,
+    'unsigned': ctypes.c_uint, 'float': ctypes.c_float, 'double': ctypes.c_double,
+    'size_t': ctypes.c_size_t, 'uint8_t': ctypes.c_uint8, 'int32_t': ctypes.c_int32,
+    'int64_t': ctypes.c_int64, 'uint64_t': ctypes.c_uint64}
 
 
 class Struct(ctypes.Structure):
-    """A C struct. `initial` has the members of its ..._INIT that are not 0; `macro` is its name."""
-
-    macro = ""
-    initial: dict[str, Any] = {}
+    """A C struct."""
 
     @classmethod
     def names(cls) -> list[str]:
+        """Its members."""
         return [field[0] for field in cls._fields_]
 
     @classmethod
     def new(cls, **members: Any) -> Any:
-        """The struct as its ..._INIT makes it, with these members."""
+        """The struct as its ..._INIT makes it, or of zeros, with these members."""
         made = cls()
-        for field in cls._fields_:
-            if issubclass(field[1], Struct):
-                setattr(made, field[0], field[1].new())
-        for name, value in {**cls.initial, **members}.items():
+        macro = cls.__name__.upper() + '_INIT'
+        if macro in _macros():
+            _fill(made, _initial(macro))
+        for name, value in members.items():
+            if name not in cls.names():
+                raise AttributeError(f'{cls.__name__} has no member {name}')
             setattr(made, name, value)
         return made
 
 
-class few_progress(Struct):
-    _fields_ = [('what', c_char_p), ('done', c_int64), ('total', c_int64), ('seconds', c_double),
-                ('note', c_char_p)]
+# ---- the text of the headers ----
+
+def include() -> str:
+    """The folder of few.h: in the package or, in a source tree, at its top."""
+    own = os.path.join(_HERE, 'include')
+    return own if os.path.isdir(own) else os.path.join(_HERE, '..', '..', 'include')
 
 
-PROGRESS = ctypes.CFUNCTYPE(c_int, c_void_p, POINTER(few_progress))
+@lru_cache(maxsize=None)
+def _text() -> str:
+    """All headers without comments, with continued lines joined."""
+    folder, parts = os.path.join(include(), 'few'), []
+    for name in sorted(os.listdir(folder)):
+        if name.endswith('.h'):
+            with open(os.path.join(folder, name), encoding='utf-8') as file:
+                parts.append(file.read())
+    return re.sub(r'/\*.*?\*/', ' ', '\n'.join(parts).replace('\\\n', ' '), flags=re.DOTALL)
 
 
-class few_allocator(Struct):
-    _fields_ = [('user', c_void_p), ('alloc', c_void_p), ('release', c_void_p)]
+@lru_cache(maxsize=None)
+def _macros() -> dict[str, str]:
+    """#define NAME VALUE."""
+    return {name: value.strip()
+            for name, value in re.findall(r'^#define (\w+)[ \t]+(.*)$', _text(), re.MULTILINE)}
 
 
-class few_ctx_opts(Struct):
-    macro = 'FEW_CTX_OPTS_INIT'
-    initial = {'version': 1}
-    _fields_ = [('version', c_int), ('allocator', few_allocator), ('user', c_void_p), ('log', LOG),
-                ('progress', PROGRESS), ('workers', c_int)]
+@lru_cache(maxsize=None)
+def _constants() -> dict[str, int]:
+    """Members of enums, and macros that are integers."""
+    found = {k: int(v) for k, v in _macros().items() if re.fullmatch(r'-?\d+', v)}
+    for body in re.findall(r'\benum(?: \w+)? \{([^}]*)\}', _text()):
+        value = -1
+        for item in filter(None, (part.strip() for part in body.split(','))):
+            name, _, given = (part.strip() for part in item.partition('='))
+            value = int(given) if given else value + 1
+            found[name] = value
+    return found
 
 
-class few_model_info(Struct):
-    _fields_ = [('net', c_char_p), ('objective', c_char_p), ('sampler', c_char_p), ('h', c_int64),
-                ('w', c_int64), ('c', c_int64), ('points', c_bool), ('classes', c_int64),
-                ('class_counts', POINTER(c_int64)), ('unlabelled', c_int), ('guided', c_bool),
-                ('guidance_min', c_double), ('guidance_max', c_double), ('parameters', c_int64),
-                ('sigma_data', c_double), ('step', c_int64), ('flops', c_double),
-                ('step_size', c_bool), ('predicts', c_char_p), ('n_times', c_int),
-                ('times', POINTER(c_double)), ('direction', c_int)]
+# ---- types ----
+
+@lru_cache(maxsize=None)
+def _struct(name: str) -> type[Struct]:
+    match = re.search(rf'\bstruct {name} \{{(.*?)\n\}};', _text(), re.DOTALL)
+    if not match:
+        raise AttributeError(f'there is no struct {name} in the headers')
+    fields = []
+    for declaration in filter(None, (d.strip() for d in match[1].split(';'))):
+        fields += _members(declaration)
+    return type(name, (Struct,), {'_fields_': fields})
 
 
-class few_inputs(Struct):
-    macro = 'FEW_INPUTS_INIT'
-    initial = {'version': 1}
-    _fields_ = [('version', c_int), ('n', c_int64), ('x', c_void_p), ('t', c_void_p),
-                ('step_size', c_void_p), ('label', c_void_p), ('guidance', c_void_p)]
+def _members(declaration: str) -> list[tuple[str, Any]]:
+    """"const char *a, *b", "double at[FEW_MAX]", "void (*log)(void *user)"."""
+    callback = re.fullmatch(r'(.*?)\(\*(\w+)\)\s*\((.*)\)', declaration, re.DOTALL)
+    if callback:
+        result, name, parameters = callback.groups()
+        return [(name, ctypes.CFUNCTYPE(_type(result), *_parameters(parameters)))]
+    first, *more = declaration.split(',')
+    base = re.match(r'(?:(?:const|struct|enum)\s+)*\w+', first)
+    assert base, declaration
+    fields = []
+    for one in (first, *(base[0] + ' ' + m for m in more)):
+        match = re.fullmatch(r'(.*?)(\w+)\s*(?:\[(\w+)\])?', one.strip(), re.DOTALL)
+        assert match, declaration
+        kind, name, count = match.groups()
+        element = _type(kind)
+        fields.append((name, element if count is None else
+                       element * (int(count) if count.isdigit() else _constants()[count])))
+    return fields
 
 
-class few_real_list(Struct):
-    _fields_ = [('n', c_int), ('at', c_double * 1024)]
-
-
-class few_text_list(Struct):
-    _fields_ = [('n', c_int), ('at', c_char_p * 64)]
-
-
-class few_sample_opts(Struct):
-    macro = 'FEW_SAMPLE_OPTS_INIT'
-    initial = {'version': 4, 'n': 1, 'label': -1, 'guidance': 1.0, 'guidance_to': 2.0,
-               'autoguidance': 1.0}
-    _fields_ = [('version', c_int), ('n', c_int64), ('first', c_int64), ('steps', c_int),
-                ('seed', c_uint64), ('sampler', c_char_p), ('label', c_int), ('guidance', c_double),
-                ('batch', c_int64), ('n_times', c_int), ('times', c_void_p), ('schedule', c_char_p),
-                ('n_settings', c_int), ('settings', c_void_p), ('guidance_from', c_double),
-                ('guidance_to', c_double), ('autoguide', c_void_p), ('autoguidance', c_double),
-                ('clip', c_double), ('threshold', c_double), ('finished', c_void_p)]
-
-
-class few_sample_args(Struct):
-    macro = 'FEW_SAMPLE_ARGS_INIT'
-    initial = {'version': 1}
-    _fields_ = [('version', c_int), ('opts', few_sample_opts), ('times', few_real_list),
-                ('guidance_times', few_real_list), ('set', few_text_list), ('autoguide', c_char_p),
-                ('autoguidance', c_double), ('guide', c_void_p)]
-
-
-class few_data_opts(Struct):
-    macro = 'FEW_DATA_OPTS_INIT'
-    initial = {'version': 2, 'background': 255}
-    _fields_ = [('version', c_int), ('split', c_int), ('on_error', c_int), ('limit', c_int64),
-                ('size', c_int64), ('channels', c_int64), ('background', c_int64),
-                ('seed', c_uint64), ('classes', c_int64), ('holdout', c_double), ('cache', c_int)]
-
-
-class few_data_memory(Struct):
-    macro = 'FEW_DATA_MEMORY_INIT'
-    initial = {'version': 1, 'h': 1, 'w': 1, 'c': 1}
-    _fields_ = [('version', c_int), ('name', c_char_p), ('n', c_int64), ('h', c_int64),
-                ('w', c_int64), ('c', c_int64), ('pixels', c_void_p), ('points', c_void_p),
-                ('item', c_void_p), ('user', c_void_p), ('kind', c_int), ('labels', c_void_p),
-                ('n_classes', c_int64), ('class_names', c_void_p), ('borrow', c_bool)]
-
-
-class few_data_scale(Struct):
-    macro = 'FEW_DATA_SCALE_NONE'
-    initial = {'scale': 1.0}
-    _fields_ = [('mean', c_double), ('scale', c_double)]
-
-
-class few_data_stream(Struct):
-    macro = 'FEW_DATA_STREAM_INIT'
-    initial = {'version': 2, 'shuffle': True}
-    _fields_ = [('version', c_int), ('seed', c_uint64), ('shuffle', c_bool), ('flip', c_bool),
-                ('scale', few_data_scale), ('scales', c_void_p)]
-
-
-class few_eval_opts(Struct):
-    macro = 'FEW_EVAL_OPTS_INIT'
-    initial = {'version': 5, 'label': -3, 'seeds': 1, 'keep': 10000, 'subsets': 100,
-               'subset_size': 1000, 'splits': 10}
-    _fields_ = [('version', c_int), ('source', c_char_p), ('runner', c_void_p),
-                ('reference', c_char_p), ('features', c_char_p), ('metrics', c_char_p),
-                ('n', c_int64), ('n_reference', c_int64), ('sampling', few_sample_opts),
-                ('label', c_int), ('label_word', c_char_p), ('seed', c_uint64), ('seeds', c_int),
-                ('keep', c_int64), ('knn', c_int), ('ball', c_int), ('subsets', c_int),
-                ('subset_size', c_int), ('splits', c_int), ('bootstrap', c_int),
-                ('source_data', c_void_p), ('reference_data', c_void_p)]
-
-
-class few_train_opts(Struct):
-    macro = 'FEW_TRAIN_OPTS_INIT'
-    initial = {'version': 2}
-    _fields_ = [('version', c_int), ('recipe', c_char_p), ('run', c_char_p), ('n_overrides', c_int),
-                ('overrides', c_void_p), ('text', c_char_p), ('data', c_void_p)]
-
-
-class few_train_metric(Struct):
-    _fields_ = [('name', c_char_p), ('value', c_double)]
-
-
-class few_train_report(Struct):
-    _fields_ = [('step', c_int64), ('steps', c_int64), ('loss', c_double), ('grad_norm', c_double),
-                ('lr', c_double), ('event', c_char_p), ('why', c_char_p), ('seconds', c_double),
-                ('n_metrics', c_int), ('metrics', POINTER(few_train_metric))]
-
-
-class few_component(Struct):
-    _fields_ = [('name', c_char_p), ('usage', c_char_p), ('help', c_char_p), ('source', c_char_p),
-                ('options', c_void_p), ('steps', c_int)]
-
-
-class few_option(Struct):
-    _fields_ = [('key', c_char_p), ('type', c_int), ('offset', c_size_t), ('size', c_size_t),
-                ('deflt', c_char_p), ('min', c_double), ('max', c_double), ('choices', c_char_p),
-                ('help', c_char_p), ('value', c_char_p), ('needed', c_bool)]
-
-
-STRUCTS = {kind.__name__: kind for kind in Struct.__subclasses__()}
-
-CONSTANTS = {
-    'FEW_VERSION_MAJOR': 0, 'FEW_VERSION_MINOR': 1, 'FEW_OK': 0, 'FEW_E_INVALID': 1, 'FEW_E_IO': 2,
-    'FEW_E_FORMAT': 3, 'FEW_E_MEMORY': 4, 'FEW_E_UNSUPPORTED': 5, 'FEW_E_DIVERGED': 6,
-    'FEW_E_CANCELLED': 7, 'FEW_LOG_DEBUG': 0, 'FEW_LOG_INFO': 1, 'FEW_LOG_WARN': 2,
-    'FEW_LABEL_EACH': -1, 'FEW_LABEL_NONE': -2, 'FEW_LABEL_SHARES': -3, 'FEW_UNKNOWN': 0,
-    'FEW_NO': 1, 'FEW_YES': 2, 'FEW_BOTH_WAYS': 0, 'FEW_DECODES': 1, 'FEW_ENCODES': 2,
-    'FEW_DATA_IMAGES': 0, 'FEW_DATA_POINTS': 1, 'FEW_FP32': 0, 'FEW_TF32': 1, 'FEW_BF16': 2,
-    'FEW_EVAL_BALL_OWN': 0, 'FEW_EVAL_BALL_CLOSED': 1, 'FEW_EVAL_BALL_OPEN': 2,
-    'FEW_COMPONENT_NETWORK': 0, 'FEW_COMPONENT_OBJECTIVE': 1, 'FEW_COMPONENT_SAMPLER': 2,
-    'FEW_COMPONENT_SCHEDULE': 3, 'FEW_COMPONENT_OPTIMIZER': 4, 'FEW_COMPONENT_PROCESS': 5,
-    'FEW_COMPONENT_PREDICTION': 6, 'FEW_COMPONENT_WEIGHT': 7, 'FEW_COMPONENT_BALANCER': 8,
-    'FEW_COMPONENT_READER': 9, 'FEW_COMPONENT_METRIC': 10, 'FEW_COMPONENT_FEATURES': 11,
-    'FEW_COMPONENT_BACKEND': 12, 'FEW_COMPONENT_TRAINER': 13,
-}
-
-PROTOTYPES = """
-int few_version_number(void);
-const char *few_version(void);
-few_status few_ctx_create(few_ctx **out, const struct few_ctx_opts *opts);
-void few_ctx_free(few_ctx *ctx);
-const char *few_error(const few_ctx *ctx);
-void few_text_free(few_ctx *ctx, char *text);
-few_status few_ctx_set_backend(few_ctx *ctx, const char *name);
-few_status few_ctx_set_precision(few_ctx *ctx, few_precision precision);
-bool few_component(struct few_component *out, size_t size, const few_ctx *ctx,
-                   enum few_component_kind kind, int i);
-few_status few_option_set(void *object, few_ctx *ctx, const struct few_option *table,
-                          const char *key, const char *value);
-
-few_status few_model_load(few_model **out, few_ctx *ctx, const char *path);
-few_status few_model_save(const few_model *m, const char *path);
-void few_model_free(few_model *m);
-void few_model_info(struct few_model_info *out, size_t size, const few_model *m);
-const char *few_model_class_name(const few_model *m, int64_t label);
-few_status few_model_find_class(int *label, const few_model *m, const char *word);
-few_status few_model_metadata(char **out, const few_model *m);
-few_status few_model_show(char **out, const few_model *m, const struct few_show_opts *opts);
-few_status few_runner_create(few_runner **out, few_ctx *ctx, const few_model *m);
-void few_runner_free(few_runner *r);
-few_status few_runner_eval(float *out, few_runner *r, const struct few_inputs *in);
-few_status few_runner_step_size(float *out, few_runner *r, double t, double to);
-
-const struct few_option *few_sample_options(void);
-few_status few_sample_args_open(struct few_sample_args *args, few_ctx *ctx);
-void few_sample_args_close(struct few_sample_args *args);
-few_status few_sample(float *images, int32_t *labels, int *nfe, few_runner *r,
-                      const struct few_sample_opts *opts);
-few_status few_encode(float *noise, int *nfe, few_runner *r, const struct few_sample_opts *opts,
-                      const float *images, const int32_t *label);
-few_status few_decode(float *images, int *nfe, few_runner *r, const struct few_sample_opts *opts,
-                      const float *noise, const int32_t *label);
-
-few_status few_data_set_option(struct few_data_opts *opts, few_ctx *ctx, const char *key,
-                               const char *value);
-few_status few_data_full_spec(char **out, few_ctx *ctx, const char *name);
-few_status few_data_open(few_data **out, few_ctx *ctx, const char *spec,
-                         const struct few_data_opts *opts);
-few_status few_data_create(few_data **out, few_ctx *ctx, const struct few_data_memory *memory,
-                           const struct few_data_opts *opts);
-void few_data_free(few_data *data);
-few_data_kind few_data_get_kind(const few_data *data);
-const char *few_data_spec(const few_data *data);
-int64_t few_data_n(const few_data *data);
-int few_data_h(const few_data *data);
-int few_data_w(const few_data *data);
-int few_data_c(const few_data *data);
-int few_data_n_classes(const few_data *data);
-const char *few_data_class_name(const few_data *data, int label);
-int64_t few_data_skipped(const few_data *data);
-const char *few_data_note(const few_data *data);
-uint64_t few_data_hash(const few_data *data);
-double few_data_mean(const few_data *data);
-double few_data_std(const few_data *data);
-few_status few_data_write(const few_data *data, const char *path, int64_t first, int64_t n,
-                          int64_t columns);
-few_status few_data_fill(float *x, int32_t *labels, const few_data *data,
-                         const struct few_data_stream *stream, int64_t first_position,
-                         int64_t count);
-
-few_status few_eval(struct few_eval_report **out, few_ctx *ctx, const struct few_eval_opts *opts);
-void few_eval_report_free(struct few_eval_report *r);
-few_status few_eval_json(char **out, few_ctx *ctx, const struct few_eval_report *r);
-
-few_status few_trainer_open(few_trainer **out, few_ctx *ctx, const struct few_train_opts *opts);
-void few_trainer_close(few_trainer *t);
-bool few_trainer_done(const few_trainer *t);
-few_status few_trainer_step(few_trainer *t);
-const struct few_train_report *few_trainer_report(const few_trainer *t);
-few_status few_trainer_save(few_trainer *t);
-few_status few_trainer_model(struct few_model **out, few_trainer *t);
-"""
-
-_SCALARS: dict[str, Any] = {
-    'void': None, 'int': c_int, 'bool': c_bool, 'double': c_double, 'size_t': c_size_t,
-    'int64_t': c_int64, 'uint64_t': c_uint64, 'few_status': c_int, 'few_precision': c_int,
-    'few_data_kind': c_int, 'few_component_kind': c_int,
-}
+def _parameters(text: str) -> list[Any]:
+    return [] if text.strip() == 'void' else [
+        _type(re.sub(r'\w+(\[\w*\])?$', lambda m: '*' if m[1] else '', one.strip()))
+        for one in text.split(',')]
 
 
 def _type(text: str) -> Any:
-    """The ctypes type of "const char *" or of a parameter, which has a name at its end."""
-    words = re.sub(r'\b(const|struct|enum)\b', '', text).replace('*', ' * ').split()
-    stars, name = words.count('*'), words[0]
-    if not stars:
-        return _SCALARS[name]
-    if stars == 1 and name == 'char':
-        return c_char_p if 'const' in text else c_void_p
-    return POINTER(STRUCTS[name]) if stars == 1 and name in STRUCTS else c_void_p
+    """The ctypes type of a C type. Numbers behind a pointer are addresses of arrays; a text is
+    bytes, and one that the caller frees an address."""
+    name, *_ = re.sub(r'\b(const|struct|enum)\b', '', text).replace('*', ' ').split()
+    stars = text.count('*')
+    is_struct = re.search(rf'\bstruct {name} \{{', _text()) is not None
+    if stars == 0:
+        if is_struct:
+            return _struct(name)
+        if name in _SCALARS:
+            return _SCALARS[name]
+        if re.search(rf'\(\*{name}\)\(', _text()):
+            return ctypes.c_void_p  # a typedef of a function pointer
+        return ctypes.c_int  # an enum
+    if stars == 1 and name == 'char' and 'const' in text:
+        return ctypes.c_char_p
+    if stars == 1 and is_struct:
+        return ctypes.POINTER(_struct(name))
+    return ctypes.c_void_p
 
 
-def _declare(library: ctypes.CDLL) -> None:
-    for prototype in PROTOTYPES.split(';'):
-        match = re.fullmatch(r'\s*(.*?)(few_\w+)\((.*)\)', prototype, re.DOTALL)
-        if not match:
-            continue
-        result, name, parameters = match.groups()
-        function = getattr(library, name)
-        function.restype = _type(result)
-        function.argtypes = [] if parameters == 'void' else [
-            _type(p) for p in parameters.split(',')]
+# ---- initial values ----
+
+@lru_cache(maxsize=None)
+def _initial(macro: str) -> Any:
+    """{1, {NULL}, FEW_NAME} as nested lists."""
+    stack: list[list[Any]] = [[]]
+    for token in re.findall(r'[{}]|"[^"]*"|[^\s,{}]+', _macros()[macro]):
+        if token == '{':
+            stack.append([])
+        elif token == '}':
+            done = stack.pop()
+            stack[-1].append(done)
+        else:
+            stack[-1].append(_value(token))
+    return stack[0][0]
 
 
-def load() -> ctypes.CDLL:
-    """The library: the file that FEW_LIBRARY names, or else libfew.so in this package."""
-    path = os.environ.get('FEW_LIBRARY') or os.path.join(os.path.dirname(__file__), 'libfew.so')
-    try:
-        library = ctypes.CDLL(path)
-        number = library.few_version_number()
-        _declare(library)
-    except (OSError, AttributeError) as error:
-        raise ImportError(f'few: {error}. Install the package again, or name a libfew.so of this '
-                          'version in FEW_LIBRARY') from error
-    expected = CONSTANTS['FEW_VERSION_MAJOR'] * 1000000 + CONSTANTS['FEW_VERSION_MINOR'] * 1000
-    if number // 1000 * 1000 != expected:
-        raise ImportError(f'few: {path} is version {library.few_version().decode()}, and the '
-                          'package needs another one. Install the package again')
-    return library
+def _value(token: str) -> Any:
+    words = {'NULL': None, 'true': True, 'false': False}
+    if token in words:
+        return words[token]
+    if token in _constants():
+        return _constants()[token]
+    if token in _macros():
+        return _initial(token)
+    if token.startswith('"'):
+        return token[1:-1].encode()
+    return float(token) if re.search(r'[.e]', token) else int(token)
+
+
+def _fill(made: Any, values: list[Any]) -> None:
+    for name, value in zip(made.names(), values):
+        member = getattr(made, name)
+        if isinstance(value, list) and isinstance(member, Struct):
+            _fill(member, value)
+        elif isinstance(value, list):
+            for i, one in enumerate(value):
+                member[i] = one
+        elif value is not None:
+            setattr(made, name, value)
+
+
+# ---- functions ----
+
+def prototype(name: str) -> tuple[str, str]:
+    """The result and the parameters of a function, as text."""
+    match = re.search(rf'\bFEW_API\s+(?:FEW_MUST_USE\s+)?([\w\s]+[\s*]+){name}\(([^;]*)\)\s*;',
+                      _text())
+    if not match:
+        raise AttributeError(f'there is no function {name} in the headers')
+    return match[1], match[2]
+
+
+class Library:
+    """libfew.so: the file that FEW_LIBRARY names, or else the one in this package."""
+
+    def __init__(self) -> None:
+        path = os.environ.get('FEW_LIBRARY') or os.path.join(_HERE, 'libfew.so')
+        try:
+            self._library = ctypes.CDLL(path)
+            number = self.few_version_number()
+        except (OSError, AttributeError) as error:
+            raise ImportError(f'few: {error}. Install the package again, or name a libfew.so in '
+                              'FEW_LIBRARY') from error
+        major, minor = _constants()['FEW_VERSION_MAJOR'], _constants()['FEW_VERSION_MINOR']
+        if number // 1000 != major * 1000 + minor:
+            raise ImportError(f'few: {path} has version {self.few_version().decode()}, and the '
+                              f'package {major}.{minor}. Install the package again')
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(self._library, name)
+        result, parameters = prototype(name)
+        function.restype, function.argtypes = _type(result), _parameters(parameters)
+        setattr(self, name, function)
+        return function
+
+
+def __getattr__(name: str) -> Any:
+    """_abi.few_NAME: a struct; _abi.FEW_NAME: a number."""
+    if name.startswith('FEW_') and name in _constants():
+        return _constants()[name]
+    if name.startswith('few_'):
+        return _struct(name)
+    raise AttributeError(f'there is no {name} in the headers')
+
+
+def constants(prefix: str) -> dict[str, int]:
+    """The constants whose names begin so, without it and in small letters."""
+    return {name[len(prefix):].lower(): value for name, value in _constants().items()
+            if name.startswith(prefix)}

@@ -33,6 +33,11 @@ def pointer(array: np.ndarray | None) -> int | None:
     return None if array is None else array.ctypes.data
 
 
+def read(kind: Any, address: int | None, n: int) -> tuple:
+    """n numbers of a ctypes type at an address, which is None only if there are none."""
+    return tuple((kind * n).from_address(address)) if address and n else ()
+
+
 def option_text(value: Any) -> str:
     """A value as recipes and options write it: True is yes, a list is 1, 2, 4."""
     if isinstance(value, (bool, np.bool_)):

@@ -22,10 +22,10 @@ from typing import Any, Callable, Iterator
 
 from . import _abi, errors
 
-lib = _abi.load()
+lib = _abi.Library()
 _log = logging.getLogger('few')
-_LEVELS = {_abi.CONSTANTS['FEW_LOG_DEBUG']: logging.DEBUG,
-           _abi.CONSTANTS['FEW_LOG_INFO']: logging.INFO}
+_LEVELS = {_abi.FEW_LOG_DEBUG: logging.DEBUG,
+           _abi.FEW_LOG_INFO: logging.INFO}
 _bars: bool | None = None
 
 
@@ -120,8 +120,9 @@ class Context:
                  precision: str | None = None) -> None:
         self._ears = _Ears()
         self._lock = threading.Lock()
-        log, progress = _abi.LOG(self._ears.log), _abi.PROGRESS(self._ears.progress)
-        opts = _abi.few_ctx_opts.new(log=log, progress=progress, workers=workers)
+        opts = _abi.few_ctx_opts.new(workers=workers)
+        log = opts.log = type(opts.log)(self._ears.log)
+        progress = opts.progress = type(opts.progress)(self._ears.progress)
         pointer = ctypes.c_void_p()
         status = lib.few_ctx_create(ctypes.byref(pointer), ctypes.byref(opts))
         if status:
@@ -177,7 +178,7 @@ class Context:
                 return
             ears.stop = False
             previous(signal.SIGINT, None)
-            if status == _abi.CONSTANTS['FEW_E_CANCELLED']:
+            if status == _abi.FEW_E_CANCELLED:
                 raise KeyboardInterrupt
 
         if threading.current_thread() is threading.main_thread():
@@ -195,14 +196,14 @@ class Context:
 
 
 def _precision(name: str) -> int:
-    names = {'fp32': 'FEW_FP32', 'tf32': 'FEW_TF32', 'bf16': 'FEW_BF16'}
+    names = {'fp32': _abi.FEW_FP32, 'tf32': _abi.FEW_TF32, 'bf16': _abi.FEW_BF16}
     if name not in names:
         raise errors.InvalidError(f'precision is {name!r}: use one of {", ".join(names)}')
-    return _abi.CONSTANTS[names[name]]
+    return names[name]
 
 
 def _error(status: int, sentence: str) -> errors.Error:
-    if status == _abi.CONSTANTS['FEW_E_IO'] and os.strerror(errno.ENOENT) in sentence:
+    if status == _abi.FEW_E_IO and os.strerror(errno.ENOENT) in sentence:
         return errors.NotFoundError(sentence)
     return errors.BY_STATUS.get(status, errors.Error)(sentence)
 

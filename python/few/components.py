@@ -8,9 +8,8 @@ from . import _abi
 from ._context import lib
 from .errors import InvalidError
 
-_PREFIX = 'FEW_COMPONENT_'
-_KINDS = {name[len(_PREFIX):].lower(): value for name, value in _abi.CONSTANTS.items()
-          if name.startswith(_PREFIX)}
+_KINDS = {name: value for name, value in _abi.constants('FEW_COMPONENT_').items()
+          if name != 'kinds'}
 
 
 @dataclass(frozen=True)

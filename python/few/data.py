@@ -38,7 +38,7 @@ class Dataset(Owner):
         data = ctypes.c_void_p()
         make(self._context, data, opts)
         self._data = d = self._own(lib.few_data_free, data)
-        points = lib.few_data_get_kind(d) == _abi.CONSTANTS['FEW_DATA_POINTS']
+        points = lib.few_data_get_kind(d) == _abi.FEW_DATA_POINTS
         self.kind = 'points' if points else 'images'
         self.spec = lib.few_data_spec(d).decode()
         c = lib.few_data_c(d)

@@ -1,6 +1,8 @@
 """Errors: one class per status of the library. The text is few's own sentence."""
 from __future__ import annotations
 
+from . import _abi
+
 
 class Error(Exception):
     """Any failure of few. The text says what failed, where, and what to try."""
@@ -43,5 +45,6 @@ class FewWarning(UserWarning):
 
 
 BY_STATUS: dict[int, type[Error]] = {
-    1: InvalidError, 2: FileError, 3: FormatError, 4: OutOfMemoryError, 5: UnsupportedError,
-    6: DivergedError, 7: CancelledError}
+    _abi.FEW_E_INVALID: InvalidError, _abi.FEW_E_IO: FileError, _abi.FEW_E_FORMAT: FormatError,
+    _abi.FEW_E_MEMORY: OutOfMemoryError, _abi.FEW_E_UNSUPPORTED: UnsupportedError,
+    _abi.FEW_E_DIVERGED: DivergedError, _abi.FEW_E_CANCELLED: CancelledError}

@@ -13,8 +13,7 @@ from .data import Dataset, as_dataset
 from .errors import InvalidError
 from .model import Model, Sampling
 
-_BALLS = {'own': 'FEW_EVAL_BALL_OWN', 'closed': 'FEW_EVAL_BALL_CLOSED',
-          'open': 'FEW_EVAL_BALL_OPEN'}
+_BALLS = _abi.constants('FEW_EVAL_BALL_')
 
 
 class Report(dict):
@@ -68,7 +67,7 @@ def evaluate(source: Any, reference: Any = None, *, metrics: str | Sequence[str]
         knn=knn, subsets=subsets, subset_size=subset_size, splits=splits)
     if ball not in _BALLS:
         raise InvalidError(f'ball is {ball!r}: use one of {", ".join(_BALLS)}')
-    opts.ball = _abi.CONSTANTS[_BALLS[ball]]
+    opts.ball = _BALLS[ball]
     _set_source(opts, source, kept)
     _set_reference(opts, reference, kept)
     _set_label(opts, label)
@@ -82,11 +81,10 @@ def evaluate(source: Any, reference: Any = None, *, metrics: str | Sequence[str]
 
 
 def _measure(context: Context, opts: Any) -> Report:
-    out = ctypes.c_void_p()
+    out = ctypes.POINTER(_abi.few_eval_report)()
     try:
         context.call(lib.few_eval, ctypes.byref(out), context.pointer, ctypes.byref(opts))
-        made = ctypes.cast(out, ctypes.c_void_p)
-        return Report(json.loads(context.text(lib.few_eval_json, context.pointer, made)))
+        return Report(json.loads(context.text(lib.few_eval_json, context.pointer, out)))
     finally:
         lib.few_eval_report_free(out)  # also after Ctrl-C, which leaves a report
 
@@ -115,7 +113,7 @@ def _set_reference(opts: Any, reference: Any, kept: list[Any]) -> None:
 
 def _set_label(opts: Any, label: int | str | None) -> None:
     if label in ('each', 'none'):
-        opts.label = _abi.CONSTANTS['FEW_LABEL_' + str(label).upper()]
+        opts.label = _abi.constants('FEW_LABEL_')[str(label)]
     elif label is not None:
         opts.label_word = str(label).encode()
 

@@ -14,9 +14,9 @@ from . import _abi, _arrays
 from ._context import Context, Owner, lib
 from .errors import DivergedError, InvalidError
 
-_SHARES, _EACH, _NONE = (_abi.CONSTANTS['FEW_LABEL_' + k] for k in ('SHARES', 'EACH', 'NONE'))
-_ANSWERS = {0: None, 1: False, 2: True}
-_DIRECTIONS = {0: 'both', 1: 'decodes', 2: 'encodes'}
+_ANSWERS = {_abi.FEW_UNKNOWN: None, _abi.FEW_NO: False, _abi.FEW_YES: True}
+_DIRECTIONS = {_abi.FEW_BOTH_WAYS: 'both', _abi.FEW_DECODES: 'decodes',
+               _abi.FEW_ENCODES: 'encodes'}
 Label = Any  # int, str or None
 
 
@@ -54,8 +54,9 @@ def _info(model: ctypes.c_void_p) -> ModelInfo:
     names = [lib.few_model_class_name(model, i) for i in range(raw.classes)]
     values = {name: getattr(raw, name) for name in raw.names() if name != 'n_times'}
     values = {k: v.decode() if isinstance(v, bytes) else v for k, v in values.items()}
-    values['class_counts'] = (tuple(raw.class_counts[:raw.classes]) if raw.class_counts else None)
-    values['times'] = tuple(raw.times[:raw.n_times]) if raw.n_times else ()
+    counts = _arrays.read(ctypes.c_int64, raw.class_counts, raw.classes)
+    values['class_counts'] = counts if raw.class_counts else None
+    values['times'] = _arrays.read(ctypes.c_double, raw.times, raw.n_times)
     values['unlabelled'] = _ANSWERS[raw.unlabelled]
     values['direction'] = _DIRECTIONS[raw.direction]
     return ModelInfo(class_names=tuple(n.decode() if n else None for n in names), **values)
@@ -267,17 +268,17 @@ class Model(Owner):
         out, labels = np.empty_like(x), self._labels(label, len(x))
         with self._sampling(len(x), options) as opts:
             if labels is None:
-                opts.label = _NONE
+                opts.label = _abi.FEW_LABEL_NONE
             self._context.call(function, out.ctypes.data, None, self._runner, ctypes.byref(opts),
                                x.ctypes.data, _arrays.pointer(labels))
         return out
 
     def _label(self, label: Label) -> int:
         if label is None:
-            return _SHARES
+            return _abi.FEW_LABEL_SHARES
         if isinstance(label, str):
             if label in ('each', 'none'):
-                return _EACH if label == 'each' else _NONE
+                return _abi.FEW_LABEL_EACH if label == 'each' else _abi.FEW_LABEL_NONE
             found = ctypes.c_int()
             self._context.call(lib.few_model_find_class, ctypes.byref(found), self._model,
                                label.encode())

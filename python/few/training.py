@@ -80,8 +80,8 @@ class Trainer(Owner):
         raw = lib.few_trainer_report(self._trainer).contents
         values = {name: getattr(raw, name) for name in raw.names() if name != 'n_metrics'}
         values = {k: v.decode() if isinstance(v, bytes) else v for k, v in values.items()}
-        values['metrics'] = {raw.metrics[i].name.decode(): raw.metrics[i].value
-                             for i in range(raw.n_metrics)}
+        values['metrics'] = {one.name.decode(): one.value
+                             for one in raw.metrics[:raw.n_metrics]}
         return StepReport(**values)
 
     def step(self) -> StepReport:
