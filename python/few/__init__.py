@@ -2,9 +2,12 @@
 
     import few
     model = few.load("fashion-student")
-    images = model.sample(16, steps=1, label="sandal")     # uint8 [16,28,28,1]
-    few.grid(images).save("sandals.png")
+    images = model.sample(16, steps=2, label="ankle boot")     # uint8 [16,28,28,1]
+    few.grid(images).save("boots.png")
     print(few.evaluate(model, "fashion-mnist:test", features="fashion", n=1000))
+    student = few.train({"objective": "scd", "teacher": model}, data=my_images, out="runs/mine")
+
+docs/guide.md, "From Python", has more.
 """
 from ._context import lib as _lib
 from ._context import set_progress

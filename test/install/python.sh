@@ -24,3 +24,15 @@ assert few.__version__ == sys.argv[1], few.__version__
 assert os.path.exists(os.path.join(os.path.dirname(few.__file__), "py.typed"))' \
   "$(pkg-config --modversion few)"
 venv/bin/python -m unittest discover -t . -s tests
+
+# The examples that begin with "import few", of README.md and docs/guide.md, run.
+awk '/^```python$/ { getline; if ($0 == "import few") { on = 1; n++ } }
+  /^```$/ { on = 0 }
+  on { print > ("example" n ".py") }' "$source/README.md" "$source/docs/guide.md"
+test -e example3.py
+for example in example*.py; do
+  venv/bin/python -W error "$example" >example.log 2>&1 ||
+    { cat "$example" example.log; exit 1; }
+done
+test -s boots.png
+test -s ring.png
