@@ -52,5 +52,14 @@ few_status few__image_grid(few_ctx *ctx, struct few_image *out, const uint8_t *i
  * first two coordinates are drawn. *out is yours (few__image_free). */
 few_status few__image_density(few_ctx *ctx, struct few_image *out, const float *points, int64_t n,
                               int64_t d);
+/* The part of the plane that such an image shows, for several images of the same part. */
+struct few_window {
+  double low[2], width;
+};
+few_status few__density_window(few_ctx *ctx, struct few_window *out, const float *points, int64_t n,
+                               int64_t d);
+few_status few__image_density_in(few_ctx *ctx, struct few_image *out,
+                                 const struct few_window *window, const float *points, int64_t n,
+                                 int64_t d);
 
 #endif
