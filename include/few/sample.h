@@ -24,6 +24,16 @@ enum {
                            model has no class counts (few_model_info.class_counts NULL) */
 };
 
+/* What a sampler has before one evaluation of the network, or at its end: n images of the call,
+ * from its `first` on, as [n][h*w*c] in the units of images. Borrowed during the call. */
+struct few_sample_step {
+  int64_t first, n;
+  int evaluation;        /* from 0; at the end, the number of evaluations */
+  double t, to;          /* radians: the time, and that to which the step goes; at the end both 0 */
+  const float *x;        /* noisy images x_t, whose mean and scale are those of the data */
+  const float *denoised; /* the images that the network estimates from x; at the end the samples */
+};
+
 struct few_sample_opts {
   int version;          /* FEW_SAMPLE_OPTS_VERSION */
   int64_t n;            /* images, at least 1 */
@@ -60,12 +70,19 @@ struct few_sample_opts {
   double clip, threshold;
   int64_t *finished; /* set to the number of finished images as they are finished, also when the
                           call fails. May be NULL */
+  /* Called with each step of each batch, in the thread of the call. An error that it returns stops
+   * the call, which returns it. NULL: not called. */
+  few_status (*watch)(void *user, const struct few_sample_step *step);
+  void *watch_user;
+  /* Noise that a sampler adds after the start is that of image `first` in all images, so that they
+   * differ by their starts only. */
+  bool same_noise;
 };
-#define FEW_SAMPLE_OPTS_VERSION 4
+#define FEW_SAMPLE_OPTS_VERSION 5
 #define FEW_SAMPLE_OPTS_INIT                                                                   \
   {                                                                                            \
     FEW_SAMPLE_OPTS_VERSION, 1, 0, 0, 0, NULL, FEW_LABEL_EACH, 1.0, 0, 0, NULL, NULL, 0, NULL, \
-        0.0, 2.0, NULL, 1.0, 0.0, 0.0, NULL                                                    \
+        0.0, 2.0, NULL, 1.0, 0.0, 0.0, NULL, NULL, NULL, false                                 \
   }
 
 /* ---- Sampling options as text ---- */
@@ -112,6 +129,10 @@ FEW_API FEW_MUST_USE few_status few_sample_from(float *images, int32_t *labels, 
                                                 few_runner *r, const struct few_sample_opts *opts,
                                                 const float *noise);
 
+/* The classes labels[opts->n] that few_sample gives its images, -1 for none. */
+FEW_API FEW_MUST_USE few_status few_sample_labels(int32_t *labels, few_runner *r,
+                                                  const struct few_sample_opts *opts);
+
 /* Checks opts as few_sample does, without sampling. *sampler is the name of the selected sampler
  * (static), *steps its number of steps; either may be NULL. Logs a warning for a combination that
  * runs but samples poorly, such as an ODE solver on a consistency model. */
@@ -132,6 +153,23 @@ FEW_API FEW_MUST_USE few_status few_sample_write(few_runner *r, const char *path
                                                  const struct few_sample_opts *opts,
                                                  const float *images, const int32_t *labels,
                                                  int64_t columns);
+
+/* An animation: frame k shows the images frames[k], [n][h*w*c]. */
+struct few_animation {
+  int version; /* FEW_ANIMATION_VERSION */
+  int n_frames;
+  int64_t n;            /* images or points in a frame */
+  const float *frames;  /* [n_frames][n][h*w*c] in the units of images, such as few_sample_step.x */
+  int64_t columns;      /* 0: as square as possible */
+  int64_t milliseconds; /* of a frame; the last one is shown ten times as long */
+};
+#define FEW_ANIMATION_VERSION 1
+#define FEW_ANIMATION_INIT \
+  { FEW_ANIMATION_VERSION, 0, 0, NULL, 0, 150 }
+/* Writes an animated PNG, atomically. Programs that cannot animate it show the last frame.
+ * FEW_E_DIVERGED if a value is not finite. */
+FEW_API FEW_MUST_USE few_status few_animation_write(few_runner *r, const char *path,
+                                                    const struct few_animation *animation);
 
 /* ---- From images to noise, and back ---- */
 
@@ -164,6 +202,14 @@ struct few_transfer_opts {
 FEW_API FEW_MUST_USE few_status few_transfer(float *out, int *nfe,
                                              const struct few_transfer_opts *opts,
                                              const float *images);
+
+/* The noise[n][h*w*c] from which few_sample starts images first .. first + n - 1 of a seed. */
+FEW_API FEW_MUST_USE few_status few_noise_draw(float *noise, few_runner *r, uint64_t seed,
+                                               int64_t first, int64_t n);
+/* Spherical interpolation of two noises: out[n][h*w*c] goes from a to b by equal angles, and
+ * begins and ends with exactly these. n is at least 2. FEW_E_INVALID if a and b are opposite. */
+FEW_API FEW_MUST_USE few_status few_noise_between(float *out, few_runner *r, int64_t n,
+                                                  const float *a, const float *b);
 
 /* Writes n noises to an .npy file as float32 [n,h,w,c], of points [n,d]. Atomic. */
 FEW_API FEW_MUST_USE few_status few_noise_write(few_runner *r, const char *path, int64_t n,

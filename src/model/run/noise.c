@@ -1,8 +1,46 @@
-/* noise.c - noise in .npy files: the starts of samples. */
+/* noise.c - the starts of samples: drawn, between two others, and in .npy files. */
 #include <math.h>
 
 #include "io/npy.h"
 #include "sample.h"
+
+few_status few_noise_draw(float *noise, few_runner *r, uint64_t seed, int64_t first, int64_t n) {
+  const int64_t dims = r->m->spec.h * r->m->spec.w * r->m->spec.c;
+  if (first < 0 || n < 0 || (n && !noise))
+    return few__fail(r->ctx, FEW_E_INVALID,
+                     "noise: %lld from %lld: give at least none, from 0, and room for them",
+                     (long long)n, (long long)first);
+  few_sampling_noise(
+      noise, &(struct few_sampling){.rows = n, .dims = dims, .seed = seed, .first_row = first}, 0);
+  return FEW_OK;
+}
+
+/* z(w) = (sin((1 - w) A) a + sin(w A) b) / sin A, where A is the angle between a and b (Shoemake,
+ * SIGGRAPH 1985). High-dimensional noise lies near a sphere, which a straight line leaves. */
+few_status few_noise_between(float *out, few_runner *r, int64_t n, const float *a, const float *b) {
+  const int64_t dims = r->m->spec.h * r->m->spec.w * r->m->spec.c;
+  double aa = 0, bb = 0, ab = 0;
+  if (n < 2 || !out || !a || !b)
+    return few__fail(r->ctx, FEW_E_INVALID, "noise: give two noises, and room for two or more");
+  for (int64_t k = 0; k < dims; k++) {
+    aa += (double)a[k] * (double)a[k];
+    bb += (double)b[k] * (double)b[k];
+    ab += (double)a[k] * (double)b[k];
+  }
+  const double angle = acos(fmax(-1, fmin(1, ab / sqrt(aa * bb)))), least = 1e-6;
+  if (!(aa > 0 && bb > 0 && angle < acos(-1) - least))
+    return few__fail(r->ctx, FEW_E_INVALID,
+                     "noise: the two are opposite or zero, so no way between them is the shortest: "
+                     "choose another one");
+  for (int64_t i = 0; i < n; i++) {
+    const double w = (double)i / (double)(n - 1);
+    const double to = angle > least ? sin(w * angle) / sin(angle) : w;
+    const double from = angle > least ? sin((1 - w) * angle) / sin(angle) : 1 - w;
+    for (int64_t k = 0; k < dims; k++)
+      out[i * dims + k] = (float)(from * (double)a[k] + to * (double)b[k]);
+  }
+  return FEW_OK;
+}
 
 few_status few_noise_write(few_runner *r, const char *path, int64_t n, const float *noise) {
   const struct few_net_spec *s = &r->m->spec;

@@ -75,6 +75,14 @@ static few_status choose_labels(struct job *j) {
   return FEW_OK;
 }
 
+static few_status make_even(struct job *j) {
+  const struct few_shares own = few__model_shares(j->m);
+  if (!j->m->spec.classes) return FEW_OK;
+  FEW_TRY(FEW_NEW(j->r->ctx, &j->even, j->m->spec.classes));
+  few__labels_even(&own, j->even);
+  return FEW_OK;
+}
+
 /* Reports that `part` of the current block is done. */
 static few_status report(struct job *j, double part) {
   int64_t start = j->block < j->o->first ? j->o->first : j->block;
@@ -101,8 +109,9 @@ static int64_t before(const struct job *j) {
   return j->block < j->o->first ? j->o->first - j->block : 0;
 }
 
-static void see(const struct job *j, const struct few_sample_view *view) {
+static few_status see(const struct job *j, const struct few_sample_view *view) {
   if (j->path->see) j->path->see(j->path->user, view);
+  return j->o->watch ? few__sample_watch(j->r, j->o, view, j->evals) : FEW_OK;
 }
 
 static few_status eval(void *user, const float *x, double t, double to, float *F) {
@@ -120,7 +129,7 @@ static few_status eval(void *user, const float *x, double t, double to, float *F
   j->nfe += j->f.classifier_free ? 2 : 1;
   if (j->worse && guided) FEW_TRY(autoguide(j));
   if (j->clip.clip > 0) few__clip(&j->clip, j->rows, t, x, F);
-  see(j, &(struct few_sample_view){j->block, j->rows, t, to, x, F});
+  FEW_TRY(see(j, &(struct few_sample_view){j->block, j->rows, t, to, x, F}));
   j->evals++;
   /* A block is reported as finished once its images are in the caller's array. */
   return j->evals < j->planned ? report(j, (double)j->evals / j->planned) : FEW_OK;
@@ -160,6 +169,15 @@ static void take_guidance(const struct job *j) {
   for (int64_t i = 0; i < j->rows; i++) j->guidance[i] = j->path->guidance[i < skip ? 0 : from + i];
 }
 
+/* few_sampling.noise: that of the first requested image, in all rows. */
+static void same_noise(void *user, int draw, float *z) {
+  const struct job *j = user;
+  struct few_sampling s = {
+      .rows = 1, .dims = j->dims, .seed = j->o->seed, .first_row = j->o->first};
+  few_sampling_noise(z, &s, draw);
+  for (int64_t i = 1; i < j->rows; i++) memcpy(z + i * j->dims, z, (size_t)j->dims * sizeof *z);
+}
+
 static few_status run_block(struct job *j, float *out, int32_t *labels) {
   const few_model *m = j->m;
   const int64_t first = j->o->first;
@@ -172,6 +190,7 @@ static few_status run_block(struct job *j, float *out, int32_t *labels) {
                            .x = j->x,
                            .eval = eval,
                            .user = j,
+                           .noise = j->o->same_noise ? same_noise : NULL,
                            .started = j->path->start != NULL,
                            .opts = j->resolved.settings,
                            .olss = j->resolved.olss,
@@ -181,7 +200,7 @@ static few_status run_block(struct job *j, float *out, int32_t *labels) {
   j->f.n = j->rows;
   FEW_TRY((j->path->way == FEW_TO_NOISE ? few__encode : few__sample)(j->r->ctx, j->resolved.sampler,
                                                                      &j->resolved.times, &s));
-  see(j, &(struct few_sample_view){j->block, j->rows, 0, 0, j->x, NULL});
+  FEW_TRY(see(j, &(struct few_sample_view){j->block, j->rows, 0, 0, j->x, NULL}));
   for (int64_t i = 0; i < j->rows; i++) {
     int64_t to = j->block + i - first;
     if (to < 0) continue;
@@ -197,6 +216,22 @@ few_status few_sample(float *images, int32_t *labels, int *nfe, few_runner *r,
                       const struct few_sample_opts *opts) {
   if (!images) return few__fail(r->ctx, FEW_E_INVALID, "sample: no room for images: give `images`");
   return few__sample_run(r, opts, &(struct few_sample_path){0}, images, labels, nfe);
+}
+
+few_status few_sample_labels(int32_t *labels, few_runner *r, const struct few_sample_opts *opts) {
+  struct job j = {.r = r, .m = r->m, .o = opts, .path = &(struct few_sample_path){0}};
+  struct few_sample_resolved resolved;
+  if (!labels) return few__fail(r->ctx, FEW_E_INVALID, "labels: give room for them");
+  FEW_TRY(few__opts_check(r->ctx, "few_sample_opts", opts, FEW_SAMPLE_OPTS_VERSION));
+  FEW_TRY(few__sample_resolve(r->ctx, &resolved, r->m, opts, FEW_TO_IMAGES));
+  few__sample_resolved_free(r->ctx, &resolved);
+  j.block = opts->first;
+  j.rows = opts->n;
+  j.label = labels;
+  FEW_TRY(make_even(&j));
+  const few_status st = choose_labels(&j);
+  few__free(r->ctx, j.even);
+  return st;
 }
 
 few_status few_sample_from(float *images, int32_t *labels, int *nfe, few_runner *r,
@@ -240,11 +275,7 @@ static few_status make_room(struct job *j) {
   FEW_TRY(FEW_NEW(ctx, &j->x, j->batch * j->dims));
   FEW_TRY(FEW_NEW(ctx, &j->label, j->batch));
   if (j->path->guidance) FEW_TRY(FEW_NEW(ctx, &j->guidance, j->batch));
-  if (m->spec.classes) {
-    const struct few_shares own = few__model_shares(m);
-    FEW_TRY(FEW_NEW(ctx, &j->even, m->spec.classes));
-    few__labels_even(&own, j->even);
-  }
+  FEW_TRY(make_even(j));
   j->clip = (struct few_clip){m, j->dims, j->o->clip, j->o->threshold, NULL};
   if (j->o->threshold > 0) FEW_TRY(FEW_NEW(ctx, &j->clip.size, j->dims));
   if (j->o->autoguide && j->o->autoguidance != 1)

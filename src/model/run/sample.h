@@ -63,6 +63,12 @@ few_status few__sample_run(few_runner *r, const struct few_sample_opts *opts,
                            const struct few_sample_path *path, float *out, int32_t *labels,
                            int *nfe);
 
+/* ---- watch.c ---- */
+
+/* Calls opts->watch with a view of a run. */
+few_status few__sample_watch(few_runner *r, const struct few_sample_opts *opts,
+                             const struct few_sample_view *view, int evaluation);
+
 /* ---- finite.c ---- */
 
 /* How many of n samples of `dims` values have one that is not finite. Sets list to the first
