@@ -1,6 +1,7 @@
 /* cmd_sample.c - few sample MODEL: images from noise. Image i of a seed does not depend on the
  * batch, the number of workers, or the other images that are sampled.
  */
+#include <few/ext/common.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +11,11 @@
 struct sample_opts {
   struct common common;
   struct few_sample_args sampling;
-  int64_t columns;
-  const char *label, *noise, *out;
+  int64_t columns, frame_ms;
+  const char *label, *noise, *out, *path;
   enum class_shares labels;
   enum cli_existing existing;
+  enum path_of { PATH_OF_STATES, PATH_OF_ESTIMATES } path_of;
 };
 static const struct sample_opts initial = {.sampling = FEW_SAMPLE_ARGS_INIT};
 #define S struct sample_opts
@@ -41,6 +43,13 @@ static const struct few_option options[] = {
             "images in memory at once; 0: chosen by few. Never changes a result"),
     OPT_INT(S, columns, "columns", "C", "0", 0, 10000,
             "columns of a .png grid; 0: as square as possible"),
+    OPT_TEXT(S, path, "path", "FILE.png", NULL,
+             "also write how the images arise from noise: an animated PNG with a frame for each "
+             "evaluation of the network"),
+    OPT_CHOICE(S, path_of, "path_of", "states", "states|estimates",
+               "frames of --path: states: the noisy images; estimates: the images that the network "
+               "estimates from them"),
+    OPT_INT(S, frame_ms, "frame_ms", "MS", "150", 1, 60000, "milliseconds of a frame of --path"),
     OPT_EXISTING(S),
     OPT_MACHINE(S),
     OPT_QUIET(S),
@@ -57,6 +66,7 @@ static const char text[] =
     "  few sample student.safetensors --n 50000 --steps 2 --out samples.npy\n"
     "  few sample teacher.safetensors --sampler heun --set churn=20 --out grid.png\n"
     "  few sample student.safetensors --noise noise.npy --out same.npy\n"
+    "  few sample teacher.safetensors --n 16 --out grid.png --path path.png\n"
     "  few sample teacher.safetensors --autoguide early.safetensors --out grid.png\n";
 
 /* How often samples have each class. */
@@ -101,13 +111,63 @@ static void report(const struct sample_opts *o, const struct result *r) {
   }
 }
 
+/* ---- the path ---- */
+
+/* Frames of the images that are sampled, [frames][n][dims]. */
+struct path {
+  few_ctx *ctx;
+  enum path_of of;
+  int64_t n, dims;
+  int frames;
+  float *at;
+};
+
+static few_status record(void *user, const struct few_sample_step *step) {
+  struct path *p = user;
+  const size_t frame = (size_t)(p->n * p->dims);
+  if (step->evaluation >= p->frames) {
+    const int frames = step->evaluation + 1;
+    float *at = realloc(p->at, (size_t)frames * frame * sizeof *at);
+    if (!at)
+      return few_ctx_fail(p->ctx, FEW_E_MEMORY,
+                          "%d frames of --path do not fit in memory: take fewer images", frames);
+    memset(at + (size_t)p->frames * frame, 0, (size_t)(frames - p->frames) * frame * sizeof *at);
+    p->at = at;
+    p->frames = frames;
+  }
+  memcpy(p->at + (size_t)step->evaluation * frame + (size_t)(step->first * p->dims),
+         p->of == PATH_OF_STATES ? step->x : step->denoised,
+         (size_t)(step->n * p->dims) * sizeof(float));
+  return FEW_OK;
+}
+
+/* Writes the first `finished` images of each frame. */
+static few_status write_path(struct path *p, few_runner *runner, const struct sample_opts *o,
+                             int64_t finished) {
+  struct few_animation a = FEW_ANIMATION_INIT;
+  for (int k = 1; k < p->frames; k++)
+    memmove(p->at + k * finished * p->dims, p->at + k * p->n * p->dims,
+            (size_t)(finished * p->dims) * sizeof *p->at);
+  a.n_frames = p->frames;
+  a.n = finished;
+  a.frames = p->at;
+  a.columns = o->columns;
+  a.milliseconds = o->frame_ms;
+  return few_animation_write(runner, o->path, &a);
+}
+
 /* Samples and writes the images; after a signal, those that are finished. */
 static int draw(struct cli *cli, few_runner *runner, struct few_sample_opts s,
                 const struct sample_opts *o, const float *noise, float *out, int32_t *labels) {
   struct result r = {.m = few_runner_model(runner), .made = {.n = s.n}, .label = s.label};
   char rest[120];
   const double start = cli_seconds();
+  struct few_model_info info;
+  few_model_info(&info, sizeof info, r.m);
+  struct path path = {cli->ctx, o->path_of, s.n, info.h * info.w * info.c, 0, NULL};
   s.finished = &r.made.finished;
+  if (o->path) s.watch = record;
+  s.watch_user = &path;
   few_status st = few_sample_plan(&r.sampler, &r.steps, runner, &s);
   if (!st)
     st = noise ? few_sample_from(out, labels, &r.nfe, runner, &s, noise)
@@ -118,13 +178,24 @@ static int draw(struct cli *cli, few_runner *runner, struct few_sample_opts s,
   s.n = r.made.finished;
   s.finished = NULL;
   int code = st ? CLI_DONE : cli_clear_folder(o->out, o->existing);
+  if (!st && !code) st = few_sample_write(runner, o->out, &s, out, labels, o->columns);
+  if (!st && !code && o->path) st = write_path(&path, runner, o, s.n);
+  free(path.at);
   if (code) return code;
-  if (!st) st = few_sample_write(runner, o->out, &s, out, labels, o->columns);
   if (st) return cli_status(cli, st);
   report(o, &r);
   snprintf(rest, sizeof rest, "--first %" PRId64 " --n %" PRId64 "%s makes the rest", s.first + s.n,
            r.made.n - s.n, cli_is_folder(o->out) ? " --existing keep" : "");
   return cli_interrupted(o->out, &r.made, rest);
+}
+
+static int check_path(const struct sample_opts *o) {
+  const size_t n = strlen(o->path);
+  if (n < 5 || strcmp(o->path + n - 4, ".png") != 0)
+    return cli_usage("sample: --path %.200s: give a name that ends in .png", o->path);
+  if (!strcmp(o->path, o->out))
+    return cli_usage("sample: --path and --out are the same file: give two names");
+  return cli_check_file(o->path);
 }
 
 static int sample(struct cli *cli, few_runner *runner, struct few_sample_opts s,
@@ -140,6 +211,7 @@ static int sample(struct cli *cli, few_runner *runner, struct few_sample_opts s,
         o->label);
   if (s.label == FEW_LABEL_SHARES && o->labels == SHARES_EVEN) s.label = FEW_LABEL_EACH;
   if (!code) code = cli_check_out("sample", &info, o->out);
+  if (!code && o->path) code = check_path(o);
   if (!code) code = cli_check_folder("sample", o->out, o->existing);
   if (code) return code;
   size_t item = (size_t)(info.h * info.w * info.c), n = (size_t)s.n;
