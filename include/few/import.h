@@ -41,10 +41,14 @@ struct few_import_opts {
   double sigma_data;               /* standard deviation of the data, in [-1, 1]; 0: 0.5 */
   int64_t size;                    /* side of images in pixels; 0: the source's */
   const char *labels;              /* path of a text file, a class name per line; NULL: none */
+  /* What a file without a configuration does not say, each "key=value": a flag of the program that
+   * trained the network, and its value as JSON or a word (docs/import.md) */
+  int n_settings;
+  const char *const *settings;
 };
 #define FEW_IMPORT_OPTS_VERSION 1
 #define FEW_IMPORT_OPTS_INIT \
-  { FEW_IMPORT_OPTS_VERSION, NULL, NULL, NULL, FEW_IMPORT_FOUND, NULL, 0, 0, NULL }
+  { FEW_IMPORT_OPTS_VERSION, NULL, NULL, NULL, FEW_IMPORT_FOUND, NULL, 0, 0, NULL, 0, NULL }
 
 /* Import a network. *out is yours: few_model_free. FEW_E_UNSUPPORTED if no layout knows the source,
  * or if few cannot compute what the source does; FEW_E_FORMAT if tensors are missing, left over or

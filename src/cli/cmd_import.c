@@ -1,7 +1,10 @@
 /* cmd_import.c - few import [FORMAT] SOURCE --out MODEL: another program's network as a model. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "cli.h"
+
+enum { OPERANDS_MAX = 64 };
 
 struct import_opts {
   struct common common;
@@ -32,9 +35,13 @@ static const struct few_option options[] = {
 
 static const char text[] =
     "SOURCE is a folder or a file of another program. FORMAT and the layouts of networks are\n"
-    "listed by few list layouts; without FORMAT all are tried. Nothing in SOURCE is executed.\n"
+    "listed by few list layouts; without FORMAT all are tried. KEY=VALUE says what a file of\n"
+    "weights does not: flags of the program that trained them. Nothing in SOURCE is executed.\n"
     "\n"
     "  few import diffusers ddpm-cifar10-32 --out teacher.safetensors\n"
+    "  few import edm edm-cifar10-32x32-cond-vp.pkl --out teacher.safetensors\n"
+    "  few import guided-diffusion 64x64_diffusion.pt --size 64 num_head_channels=64 \\\n"
+    "    use_new_attention_order=true noise_schedule=cosine --out teacher.safetensors\n"
     "  few sample teacher.safetensors --out grid.png\n";
 
 static void report(const few_model *m, const char *out) {
@@ -47,14 +54,25 @@ static void report(const few_model *m, const char *out) {
   printf(", predicts %s, sampler %s\n", i.predicts, i.sampler);
 }
 
+/* KEY=VALUE, and not the path of a file. */
+static bool is_setting(const char *word) {
+  const size_t n = strspn(word, "abcdefghijklmnopqrstuvwxyz_");
+  return n > 0 && word[n] == '=';
+}
+
 static int run(struct cli *cli, const void *opts) {
   const struct import_opts *o = opts;
   struct few_import_opts import = o->import;
+  const char *settings[OPERANDS_MAX];
   few_model *m = NULL;
   const int code = cli_check_file(o->out);
+  const bool format = cli->n_operands > 1 && !is_setting(cli->operands[1]);
   if (code) return code;
-  import.source = cli->operands[cli->n_operands - 1];
-  if (cli->n_operands > 1) import.format = cli->operands[0];
+  if (format) import.format = cli->operands[0];
+  import.source = cli->operands[format];
+  import.settings = settings;
+  for (int i = 1 + format; i < cli->n_operands; i++)
+    settings[import.n_settings++] = cli->operands[i];
   few_status st = few_import(&m, cli->ctx, &import);
   if (!st) st = few_model_save(m, o->out);
   if (!st && !o->common.quiet) report(m, o->out);
@@ -63,11 +81,11 @@ static int run(struct cli *cli, const void *opts) {
 }
 
 const struct command command_import = {.name = "import",
-                                       .operands = "[FORMAT] SOURCE",
+                                       .operands = "[FORMAT] SOURCE [KEY=VALUE]...",
                                        .help = "Make a model from another program's network.",
                                        .text = text,
                                        .min_operands = 1,
-                                       .max_operands = 2,
+                                       .max_operands = OPERANDS_MAX,
                                        .options = options,
                                        .size = sizeof(struct import_opts),
                                        .initial = &initial,

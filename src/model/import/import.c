@@ -62,14 +62,20 @@ static void layout_names(few_ctx *ctx, const char *format, struct few_text *out)
       few__text_add(ctx, out, "%s%s", out->len ? ", " : "", layouts[i]->name);
 }
 
+/* Two programs may have the same tensors. */
 static few_status find_layout(struct few_importer *im) {
   const char *format = im->o->format, *class_name = NULL;
   struct few_text names = {0};
-  for (int i = 0; i < FEW_COUNT(layouts); i++)
-    if ((!format || !strcmp(format, layouts[i]->format)) && layouts[i]->is(im->source)) {
-      im->layout = layouts[i];
-      return FEW_OK;
-    }
+  for (int i = 0; i < FEW_COUNT(layouts); i++) {
+    if ((format && strcmp(format, layouts[i]->format) != 0) || !layouts[i]->is(im->source))
+      continue;
+    if (im->layout)
+      return few__fail(im->ctx, FEW_E_INVALID,
+                       "%s can be a file of %s or of %s: give one of these words as FORMAT",
+                       im->source->place, im->layout->format, layouts[i]->format);
+    im->layout = layouts[i];
+  }
+  if (im->layout) return FEW_OK;
   if (im->source->net.all)
     class_name = json_string_value(json_object_get(im->source->net.all, "_class_name"));
   layout_names(im->ctx, format, &names);
@@ -79,6 +85,51 @@ static few_status find_layout(struct few_importer *im) {
       class_name ? "`" : "", format ? " as " : "", format ? format : "",
       names.at ? names.at : "there is no such format", "see few list layouts");
   few__text_free(im->ctx, &names);
+  return st;
+}
+
+/* ---- Settings as the configuration ---- */
+
+/* The value is JSON, one of Python's constants, or a word. */
+static void put_setting(struct few_json *j, const char *key, const char *text) {
+  json_t *v = json_loads(text, JSON_DECODE_ANY, NULL);
+  if (v)
+    few__json_put_value(j, key, v);
+  else if (!strcmp(text, "True") || !strcmp(text, "False"))
+    few__json_put_bool(j, key, text[0] == 'T');
+  else
+    few__json_put_string(j, key, text);
+  json_decref(v);
+}
+
+static few_status write_settings(struct few_importer *im, struct few_text *out) {
+  const struct few_import_opts *o = im->o;
+  struct few_json j = few__json_begin(im->ctx, out);
+  few__json_open(&j, NULL, '{');
+  for (int i = 0; i < o->n_settings; i++) {
+    char key[64];
+    const char *eq = strchr(o->settings[i], '=');
+    if (!eq || eq == o->settings[i] || eq - o->settings[i] >= (int)sizeof key)
+      return few__fail(im->ctx, FEW_E_INVALID, "`%.60s`: give key=value after the source",
+                       o->settings[i]);
+    snprintf(key, sizeof key, "%.*s", (int)(eq - o->settings[i]), o->settings[i]);
+    put_setting(&j, key, eq + 1);
+  }
+  few__json_close(&j);
+  return few__json_end(&j, "settings");
+}
+
+static few_status take_settings(struct few_importer *im) {
+  struct few_conf *c = &im->source->net;
+  struct few_text t = {0};
+  if (!im->o->n_settings) return FEW_OK;
+  if (c->all)
+    return few__fail(im->ctx, FEW_E_INVALID,
+                     "`%.60s`: %s has a configuration of its own: leave this out",
+                     im->o->settings[0], c->place);
+  few_status st = write_settings(im, &t);
+  if (!st) st = few__conf_parse(im->ctx, c, im->source->place, t.at, t.len);
+  few__text_free(im->ctx, &t);
   return st;
 }
 
@@ -193,6 +244,7 @@ few_status few__import_source(few_model **out, struct few_origin *source,
                             .spec = {.h = 1, .w = 1, .c = 1, .sigma_data = 0.5}};
   few_status st;
   *out = NULL;
+  FEW_GOTO(take_settings(&im));
   FEW_GOTO(find_layout(&im));
   FEW_GOTO(im.layout->describe(&im));
   FEW_GOTO(few__import_process(&im));
@@ -212,6 +264,7 @@ out:
 
 static few_status check_opts(few_ctx *ctx, const struct few_import_opts *o) {
   FEW_TRY(few__opts_check(ctx, "few_import_opts", o, FEW_IMPORT_OPTS_VERSION));
+  FEW_TRY(few__opts_texts(ctx, "settings", o->n_settings, o->settings));
   if (!o->source)
     return few__fail(ctx, FEW_E_INVALID, "nothing to import: give the path of a folder or a file");
   if ((int)o->process < 0 || o->process >= FEW_IMPORT_PROCESSES)

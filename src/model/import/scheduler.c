@@ -224,7 +224,7 @@ static few_status take_process(struct few_importer *im, const struct kind **kind
         im->source->place);
   *kind = kind_of(p);
   *time_scale = im->time_scale > 0 ? im->time_scale : (*kind)->time_scale;
-  im->spec.predicts = (*kind)->predicts;
+  im->spec.predicts = im->predicts_x ? FEW_PREDICT_X : (*kind)->predicts;
   if (!im->spec.betas.steps) im->spec.betas = (struct few_betas)FEW_BETAS_INIT;
   return FEW_OK;
 }

@@ -516,6 +516,8 @@ EDM2 = {'_class_name': 'Precond', 'img_resolution': 8, 'img_channels': 3, 'label
         'use_fp16': True, 'model_channels': 16, 'channel_mult': [1, 2], 'num_blocks': 1,
         'attn_resolutions': [4]}
 
+FLAGS = ['use_new_attention_order=False', 'noise_schedule=linear', 'image_size=8']
+
 # name: kind, configuration, process, settings of few import
 CASES = {
     'ddpmpp': ('edm', precond('SongUNet', augment_dim=9, **SONG), edm(), []),
@@ -533,16 +535,17 @@ CASES = {
     'edm2_cond': ('edm2', dict(EDM2, label_dim=4, channel_mult=[1, 8], channel_mult_noise=2,
                                channel_mult_emb=3, concat_balance=0.4, label_balance=0.3,
                                res_balance=0.2, attn_balance=0.35, sigma_data=0.8), edm(0.8), []),
-    'adm': ('adm', dict(ADM, classes=5, out_channels=6), ddpm(), ['num_head_channels=32']),
+    'adm': ('adm', dict(ADM, classes=5, out_channels=6), ddpm(), FLAGS + ['num_head_channels=32']),
     'adm_cosine': ('adm', dict(ADM, num_head_channels=16, use_new_attention_order=True),
-                   ddpm('cosine', 100), ['num_head_channels=16', 'use_new_attention_order=true',
-                                         'noise_schedule=cosine', 'diffusion_steps=100']),
+                   ddpm('cosine', 100),
+                   ['num_head_channels=16', 'use_new_attention_order=true', 'image_size=8',
+                    'noise_schedule=cosine', 'diffusion_steps=100']),
     'adm_plain': ('adm', dict(ADM, use_scale_shift_norm=False, resblock_updown=False,
-                              num_res_blocks=2), ddpm(), ['num_head_channels=32']),
+                              num_res_blocks=2), ddpm(), FLAGS + ['num_heads=2']),
     'cm': ('adm', dict(ADM, classes=3, use_new_attention_order=True), edm(scale=1000.0),
-           ['num_head_channels=32', 'use_new_attention_order=true', 'process=consistency']),
+           ['num_head_channels=32', 'image_size=8']),
     'dit': ('dit', DIT, ddpm(), ['num_heads=2']),
-    'sit': ('dit', dict(DIT, patch=4, heads=4), sit(), ['num_heads=4', 'process=sit']),
+    'sit': ('dit', dict(DIT, patch=4, heads=4), sit(), ['num_heads=4']),
 }
 
 
