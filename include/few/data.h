@@ -7,6 +7,8 @@
  *   cifar:DIR|FILE[,FILE]   CIFAR-10 binary batches
  *   folder:DIR|ZIP[:PART]   PNG, JPEG and WebP files; a sub-folder is a class, or one of the parts
  *                           train, val, test; or a zip of such a folder, or one image
+ *   webdataset:SHARDS[,MEMBER]   tar archives of KEY.jpg, KEY.cls ...: x-{000..146}.tar, a list or
+ *                           a folder; labels from KEY.cls, or from a member of KEY.json
  *   npy:FILE[,LABELS]       uint8 [N,H,W] or [N,H,W,C] images, float [N,D] points
  *   npz:FILE[,VALUES[,LABELS]]   the same in an archive; arr_0 and arr_1 if not named
  *   toy:NAME                points in the plane: mixture, moons, checkerboard, spiral
@@ -63,9 +65,9 @@ struct few_data_opts {
   int64_t channels;   /* folder: 1 grey, 3 RGB, 0: grey if all images are, else RGB */
   int64_t background; /* folder: grey level 0..255 behind transparent pixels */
   uint64_t seed;      /* toys: point i depends only on (seed, split, i) */
-  int64_t classes;    /* idx, npy, npz: labels are 0 .. classes - 1, even of classes without items;
-                         0: the labels that occur become 0, 1, 2 ... in ascending order, and their
-                         numbers become names where these differ */
+  int64_t classes;    /* idx, npy, npz, webdataset: labels are 0 .. classes - 1, even of classes
+                         without items; 0: the labels that occur become 0, 1, 2 ... in ascending
+                         order, and their numbers become names where these differ */
   double holdout;     /* share of the items, 0 to 0.9, that is the test part and not in the training
                          part; always the same items, with the class shares of the set */
   few_data_cache cache;
@@ -95,7 +97,7 @@ struct few_data_opts {
   FEW_OPT_IN(S, member, background, FEW_OPTION_INT, "255", 0, 255, NULL, \
              "folder: grey level behind transparent pixels"), \
   FEW_OPT_IN(S, member, classes, FEW_OPTION_INT, "0", 0, 65536, NULL, \
-             "idx, npy, npz: labels are 0 to classes - 1; 0: the labels that occur"), \
+             "idx, npy, npz, webdataset: labels are 0 to classes - 1; 0: the labels that occur"), \
   FEW_OPT_IN(S, member, holdout, FEW_OPTION_REAL, "0", 0, 0.9, NULL, \
              "share of each class of the training part to hold out as the test part"), \
   FEW_OPT_IN(S, member, cache, FEW_OPTION_CHOICE, "auto", 0, 0, "auto|no|yes", \

@@ -6,6 +6,8 @@
  */
 #include "images.h"
 
+#include <stdlib.h>
+
 #include "image.h"
 
 few_status few__images_add(struct few_images *s, char *path, int32_t label,
@@ -18,6 +20,8 @@ few_status few__images_add(struct few_images *s, char *path, int32_t label,
     s->at[s->n++] = (struct few_images_file){path, label, *about};
   return st;
 }
+
+/* ---- classes ---- */
 
 few_status few__images_number(struct few_images *s, const int32_t *of, int64_t n) {
   int32_t *number = NULL;
@@ -32,6 +36,68 @@ few_status few__images_number(struct few_images *s, const int32_t *of, int64_t n
   few__free(s->d->ctx, number);
   return st;
 }
+
+/* The number that a text is, below 2^31 - 1; -1: it is none. */
+static int32_t number_of(const char *text) {
+  const size_t n = strspn(text, "0123456789");
+  const long long x = n && n < 12 && !text[n] ? strtoll(text, NULL, 10) : -1;
+  return x < INT32_MAX ? (int32_t)x : -1;
+}
+
+/* Files whose labels are numbers. */
+static few_status number_texts(struct few_images *s, const char *const *text) {
+  const int64_t classes = s->o->classes;
+  int32_t *of;
+  int64_t n = 0;
+  FEW_TRY(FEW_NEW(s->d->ctx, &of, (classes > s->n ? classes : s->n) + 1));
+  for (int i = 0; i < s->n; i++) {
+    s->at[i].label = text[i] ? number_of(text[i]) : FEW_IMAGES_BESIDE;
+    if (text[i] && !classes) of[n++] = s->at[i].label;
+  }
+  for (; n < classes; n++) of[n] = (int32_t)n;
+  few_status st = few__images_number(s, of, n);
+  few__free(s->d->ctx, of);
+  return st;
+}
+
+static int by_text(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Files whose labels are names. */
+static few_status name_texts(struct few_images *s, const char *const *text) {
+  few_data *d = s->d;
+  const char **name;
+  int64_t n = 0, kept = 0;
+  few_status st = FEW_OK;
+  FEW_TRY(FEW_NEW(d->ctx, &name, s->n ? s->n : 1));
+  for (int i = 0; i < s->n; i++)
+    if (text[i]) name[n++] = text[i];
+  qsort(name, (size_t)n, sizeof *name, by_text);
+  for (int64_t i = 0; i < n; i++)
+    if (!kept || strcmp(name[kept - 1], name[i]) != 0) name[kept++] = name[i];
+  if (kept > FEW_DATA_MAX_CLASSES)
+    FEW_GOTO(few__fail(d->ctx, FEW_E_INVALID, "%s has more than %d classes; merge some", d->spec,
+                       FEW_DATA_MAX_CLASSES));
+  for (int i = 0; i < s->n; i++) {
+    const char **at = text[i] ? bsearch(&text[i], name, (size_t)kept, sizeof *name, by_text) : NULL;
+    s->at[i].label = at ? (int32_t)(at - name) : FEW_IMAGES_BESIDE;
+  }
+  d->n_classes = (int)kept;
+  d->classes_as_found = true;
+  FEW_GOTO(few__data_name_classes(d, name));
+out:
+  few__free(d->ctx, name);
+  return st;
+}
+
+few_status few__images_classes(struct few_images *s, const char *const *text) {
+  bool numbers = true;
+  for (int i = 0; i < s->n && numbers; i++) numbers = !text[i] || number_of(text[i]) >= 0;
+  return numbers ? number_texts(s, text) : name_texts(s, text);
+}
+
+/* ---- images ---- */
 
 static few_status decode(struct few_images *s, int i, struct few_image *out) {
   struct few_feed from;
@@ -66,6 +132,8 @@ static few_status begin(struct few_images *s, const struct few_images_file *e,
 
 /* Why a file has no class. */
 static const char *no_class(const struct few_images *s, const struct few_images_file *e) {
+  if (e->label == FEW_IMAGES_UNKNOWN && s->o->classes)
+    return "has a label that is not below the number of `classes`";
   return e->label == FEW_IMAGES_UNKNOWN ? "has a class that the training part lacks"
          : s->list                      ? "has no label in "
                                         : "is outside the class folders, so it has no class";

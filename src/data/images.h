@@ -40,6 +40,11 @@ few_status few__images_add(struct few_images *s, char *path, int32_t label,
  * decide which classes there are; a file with another number becomes UNKNOWN. */
 few_status few__images_number(struct few_images *s, const int32_t *of, int64_t n);
 
+/* Makes classes of the labels text[n] of the files, NULL for none. If all are numbers, these are the
+ * numbers of classes; o->classes says which there are, 0: those that occur. Otherwise they are
+ * names, and classes are in the bytewise order of these. */
+few_status few__images_classes(struct few_images *s, const char *const *text);
+
 /* Reads all files into d, or takes the decoded images of an earlier run from the cache, which is
  * begun. d->n_classes is set; 0 means no labels. The first `shared` bytes of the paths are the
  * place of the set, which may be moved. */

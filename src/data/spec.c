@@ -11,8 +11,10 @@
 /* The reader of a file that is named by its path only, by its ending. */
 static const struct {
   const char *end, *reader;
-} endings[] = {{".npy", "npy"},     {".npz", "npz"},     {".png", "folder"}, {".jpg", "folder"},
-               {".jpeg", "folder"}, {".webp", "folder"}, {".zip", "folder"}};
+} endings[] = {{".npy", "npy"},          {".npz", "npz"},        {".png", "folder"},
+               {".jpg", "folder"},       {".jpeg", "folder"},    {".webp", "folder"},
+               {".zip", "folder"},       {".tar", "webdataset"}, {".tgz", "webdataset"},
+               {".tar.gz", "webdataset"}};
 
 /* Does the spec begin with the name of a reader? "folder", without a colon, is a path if a file or
  * folder of this name exists and the reader needs a place. */
@@ -55,17 +57,18 @@ static few_status no_reader(few_ctx *ctx, const char *name) {
   struct few_text t = {0};
   for (int i = 0; i < few__reader_count(ctx); i++)
     few__text_add(ctx, &t, "%s%s", i ? ", " : "", few__reader_at(ctx, i)->usage);
-  few_status st = few__fail(ctx, there ? FEW_E_UNSUPPORTED : FEW_E_INVALID,
-                            name[length] ? "data set %s: there is no reader \"%.*s\": use one of %s"
-                            : there ? "data set %s: a file other than .npy, .npz, .zip or an image "
-                                      "needs its reader%.*s: use one of %s"
-                                    : "there is no folder, file or data set %s%.*s: name a folder "
-                                      "of images, or use one of %s",
-                            name,
-                            !name[length] ? 0
-                            : length > 64 ? 64
-                                          : (int)length,
-                            name, t.at && !t.failed ? t.at : "");
+  few_status st =
+      few__fail(ctx, there ? FEW_E_UNSUPPORTED : FEW_E_INVALID,
+                name[length] ? "data set %s: there is no reader \"%.*s\": use one of %s"
+                : there      ? "data set %s: a file other than .npy, .npz, .zip, .tar or an image "
+                               "needs its reader%.*s: use one of %s"
+                             : "there is no folder, file or data set %s%.*s: name a folder "
+                               "of images, or use one of %s",
+                name,
+                !name[length] ? 0
+                : length > 64 ? 64
+                              : (int)length,
+                name, t.at && !t.failed ? t.at : "");
   few__text_free(ctx, &t);
   return st;
 }

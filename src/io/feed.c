@@ -105,6 +105,19 @@ few_status few__feed_read(struct few_feed *s, void *out, size_t n) {
   return FEW_OK;
 }
 
+few_status few__feed_skip(struct few_feed *s, uint64_t n) {
+  if (n > s->size - s->taken) return too_short(s);
+  s->taken += n;
+  const size_t here = s->left < n ? s->left : (size_t)n;
+  s->at += here;
+  s->left -= here;
+  n -= here;
+  if (!n) return FEW_OK;
+  assert(s->fd >= 0 && n <= INT64_MAX); /* all bytes of memory are here */
+  return lseek(s->fd, (off_t)n, SEEK_CUR) < 0 ? few__fail_errno(s->ctx, "read", s->place, errno)
+                                              : FEW_OK;
+}
+
 few_status few__feed_peek(struct few_feed *s, const uint8_t **at, size_t *n) {
   assert(!s->taken);
   for (size_t got = 1; s->fd >= 0 && got && s->left < FEW_FEED_PEEK; s->left += got) {

@@ -28,6 +28,8 @@ few_status few__feed_limit(const struct few_feed *s, size_t max_bytes);
 
 /* Reads the next n bytes. FEW_E_FORMAT if the file has fewer. */
 few_status few__feed_read(struct few_feed *s, void *out, size_t n);
+/* Leaves out the next n bytes, of a file without reading them. FEW_E_FORMAT if there are fewer. */
+few_status few__feed_skip(struct few_feed *s, uint64_t n);
 /* Returns the first bytes without consuming them: at most FEW_FEED_PEEK, before any other call. *n
  * is smaller if the file is shorter. */
 enum { FEW_FEED_PEEK = 4096 };
