@@ -296,6 +296,27 @@ static void test_networks(void **state) {
   cases_end(&c);
 }
 
+/* Networks that take the state and the time of another process, as those of other programs. */
+static void test_processes(void **state) {
+  (void)state;
+  static const char *const transforms[] = {
+#define FEW_PROCESS(file, name, time_transform) "time_transform=" time_transform,
+#include "diffusion/process/processes.def"
+#undef FEW_PROCESS
+  };
+  struct cases c = cases_begin();
+  for (int i = 1; i < few__process_count(); i++) {
+    char name[60];
+    const char *settings[] = {"width=16", "layers=2", transforms[i]};
+    few_model *m = create(c.ctx, "mlp", 3, i % 2 ? "eps" : "flow", 3, settings);
+    m->spec.process = i;
+    snprintf(name, sizeof name, "process.%s", few__process_at(i)->name);
+    network_case(&c, name, m);
+    few_model_free(m);
+  }
+  cases_end(&c);
+}
+
 /* ---- The models that few comes with ---- */
 
 static void test_shipped(void **state) {
@@ -470,8 +491,8 @@ static void test_refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_samplers), cmocka_unit_test(test_guidance),
-      cmocka_unit_test(test_networks), cmocka_unit_test(test_shipped),
-      cmocka_unit_test(test_forms),    cmocka_unit_test(test_ports),
-      cmocka_unit_test(test_refused)};
+      cmocka_unit_test(test_networks), cmocka_unit_test(test_processes),
+      cmocka_unit_test(test_shipped),  cmocka_unit_test(test_forms),
+      cmocka_unit_test(test_ports),    cmocka_unit_test(test_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
