@@ -7,7 +7,7 @@
 #include "translate.h"
 
 /* Two sizes of the batch for the traces: primes that no dim of a network has. */
-static const int64_t batch[2] = {1000003, 1000033};
+static const int64_t batch[2] = {10007, 10009};
 
 struct job {
   few_ctx *ctx;
@@ -146,6 +146,7 @@ static void describe(struct job *j, const struct port *p, const char *way) {
 
 static const char *add_input(struct job *j, const struct port *p) {
   few__onnx_input(j->t.out, p->name, p->type, p->rank, p->dim);
+  few__translate_reserve(&j->t, p->name);
   describe(j, p, "in ");
   return p->name;
 }
@@ -221,6 +222,7 @@ static void take_noise(struct job *j) {
   declare_noise(j);
   for (int i = 0; i < j->draws.n; i++) {
     snprintf(input, sizeof input, "noise.%d", i);
+    if (!few__translate_needs(&j->t, input)) continue;
     few__translate_input(&j->t, input, FEW_ONNX_IMAGES,
                          j->o->flat ? flat_noise(j, i)
                          : i        ? fresh_noise(j, i)
@@ -267,6 +269,12 @@ static const char *bytes(struct job *j, const char *x) {
   return few__onnx_cast(t, few__onnx_op1(t, "Floor", x), FEW_ONNX_UINT8);
 }
 
+static void add_output(struct job *j, const struct port *p, const char *x) {
+  few__onnx_output(j->t.out, p->name, p->type, p->rank, p->dim);
+  few__onnx_node(j->t.out, "Identity", p->name, 1, &x, 0, NULL);
+  describe(j, p, "out");
+}
+
 static void give_images(struct job *j, const char *x) {
   struct port p = image_port(j, "image", "about [-1, 1], not clipped");
   if (j->m->spec.points) p.help = "points in the units of the data";
@@ -284,9 +292,7 @@ static void give_images(struct job *j, const char *x) {
     x = few__onnx_op(&j->t, "Concat", 3, (const char *[]){x, x, x}, 1,
                      &FEW_ONNX_ATTR_INT("axis", 1));
   }
-  few__onnx_output(j->t.out, p.name, p.type, p.rank, p.dim);
-  few__onnx_node(j->t.out, "Identity", p.name, 1, &x, 0, NULL);
-  describe(j, &p, "out");
+  add_output(j, &p, x);
 }
 
 static void give_output(struct job *j, const char *y) {
@@ -302,9 +308,7 @@ static void give_output(struct job *j, const char *y) {
   }
   if (few__model_classifies(j->m))
     p = (struct port){"logits", "of each class", FEW_ONNX_FLOAT, 2, {-1, j->m->spec.classes}};
-  few__onnx_output(j->t.out, p.name, p.type, p.rank, p.dim);
-  few__onnx_node(j->t.out, "Identity", p.name, 1, &y, 0, NULL);
-  describe(j, &p, "out");
+  add_output(j, &p, y);
 }
 
 /* ---- The file ---- */
@@ -344,10 +348,12 @@ static few_status add_properties(struct job *j) {
 }
 
 static few_status write_file(struct job *j, const char *path) {
+  static const char *const outputs[] = {"image", "denoised", "F", "logits"};
   const char *y;
   FEW_TRY(few__onnx_create(j->ctx, &j->t.out));
   FEW_TRY(few__translate_begin(&j->t));
   if (j->o->what == FEW_EXPORT_SAMPLER) describe_sampler(j);
+  for (int i = 0; i < FEW_COUNT(outputs); i++) few__translate_reserve(&j->t, outputs[i]);
   take_inputs(j);
   FEW_TRY(few__translate(&j->t, &y));
   give_output(j, y);

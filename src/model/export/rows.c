@@ -33,7 +33,7 @@ static void constant(tr *t, data *n) {
   t->status = FEW_NEW(t->ctx, &values, count);
   if (t->status) return;
   for (int64_t i = 0; i < count; i++) values[i] = (float)n->values[i];
-  snprintf(name, sizeof name, "table.%d", (int)t->node);
+  snprintf(name, sizeof name, "/table.%d", (int)t->node);
   const int rank = few__onnx_dims(t, t->node, FEW_ONNX_PLAIN, dim);
   few__onnx_set(t, FEW_ONNX_PLAIN, few__onnx_array(t, name, rank, dim, values));
   few__free(t->ctx, values);
@@ -253,7 +253,7 @@ static const char *filter(tr *t, data *n, double gain) {
   char name[64];
   float *values;
   const uint64_t hash = few__hash(f, sizeof *f, (uint64_t)gain);
-  snprintf(name, sizeof name, "filter.%lld.%016llx", (long long)C, (unsigned long long)hash);
+  snprintf(name, sizeof name, "/filter.%lld.%016llx", (long long)C, (unsigned long long)hash);
   t->status = FEW_NEW(t->ctx, &values, C * side * side);
   if (t->status) return "";
   for (int64_t i = 0; i < C * side * side; i++)
@@ -291,7 +291,7 @@ static void up(tr *t, data *n) {
     return;
   }
   const char *in[3] = {few__onnx_in(t, 0, FEW_ONNX_IMAGES), "",
-                       few__onnx_array(t, "twice", 1, (int64_t[]){4}, scales)};
+                       few__onnx_array(t, "/twice", 1, (int64_t[]){4}, scales)};
   const struct few_onnx_attr attr[3] = {
       FEW_ONNX_ATTR_TEXT("mode", "nearest"), FEW_ONNX_ATTR_TEXT("nearest_mode", "floor"),
       FEW_ONNX_ATTR_TEXT("coordinate_transformation_mode", "asymmetric")};

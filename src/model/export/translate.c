@@ -43,6 +43,11 @@ static const char *constant(struct few_translation *t, const char *name, bool *o
   return copy;
 }
 
+void few__translate_reserve(struct few_translation *t, const char *name) {
+  bool old;
+  constant(t, name, &old);
+}
+
 /* ---- Operators ---- */
 
 const char *few__onnx_op(struct few_translation *t, const char *op, int n_in, const char *const *in,
@@ -86,14 +91,14 @@ const char *few__onnx_array(struct few_translation *t, const char *name, int ran
 const char *few__onnx_real(struct few_translation *t, double x) {
   char name[40];
   const float value = (float)x;
-  few__print(name, sizeof name, "real_%.9g", (double)value);
+  few__print(name, sizeof name, "/real_%.9g", (double)value);
   return few__onnx_array(t, name, 0, NULL, &value);
 }
 
 const char *few__onnx_fill(struct few_translation *t, int64_t n, float x) {
   char name[64];
   float *values;
-  few__print(name, sizeof name, "%lld_times_%.9g", (long long)n, (double)x);
+  few__print(name, sizeof name, "/%lld_times_%.9g", (long long)n, (double)x);
   few_status st = FEW_NEW(t->ctx, &values, n);
   if (st) return refuse(t, st);
   for (int64_t i = 0; i < n; i++) values[i] = x;
@@ -105,14 +110,14 @@ const char *few__onnx_fill(struct few_translation *t, int64_t n, float x) {
 const char *few__onnx_int(struct few_translation *t, int64_t x) {
   char name[40];
   bool old;
-  snprintf(name, sizeof name, "int_%lld", (long long)x);
+  snprintf(name, sizeof name, "/int_%lld", (long long)x);
   const char *made = constant(t, name, &old);
   if (!old) few__onnx_tensor(t->out, made, FEW_ONNX_INT64, 0, NULL, &x);
   return made;
 }
 
 const char *few__onnx_ints(struct few_translation *t, int n, const int64_t *x) {
-  char name[200] = "ints";
+  char name[200] = "/ints";
   size_t end = strlen(name);
   bool old;
   for (int k = 0; k < n && end < sizeof name; k++)
@@ -136,10 +141,10 @@ static bool depends_on_rows(const struct few_translation *t, few_node v) {
 }
 
 /* The order of the dims in a layout: dim k of ONNX is dim perm[k] of few. */
-static void order(int rank, enum few_onnx_layout layout, int64_t *perm) {
+static void order(int rank, enum few_onnx_layout layout, int64_t perm[FEW_MAX_RANK]) {
   static const int64_t fixed[FEW_ONNX_LAYOUTS][4] = {
       [FEW_ONNX_IMAGES] = {0, 3, 1, 2}, [FEW_ONNX_KERNEL] = {3, 2, 0, 1}};
-  for (int k = 0; k < rank; k++) perm[k] = k;
+  for (int k = 0; k < FEW_MAX_RANK; k++) perm[k] = k;
   if (layout == FEW_ONNX_KERNEL || (layout == FEW_ONNX_IMAGES && rank == 4))
     memcpy(perm, fixed[layout], sizeof fixed[layout]);
   if ((layout == FEW_ONNX_TURNED || layout == FEW_ONNX_POINT) && rank >= 2) {
@@ -193,7 +198,7 @@ static const char *batch_times(struct few_translation *t, int64_t k) {
 
 const char *few__onnx_shape(struct few_translation *t, few_node v, enum few_onnx_layout layout,
                             few_node than) {
-  int64_t dim[FEW_MAX_RANK], perm[FEW_MAX_RANK];
+  int64_t dim[FEW_MAX_RANK] = {0}, perm[FEW_MAX_RANK];
   const char *part[FEW_MAX_RANK];
   const int rank = few__onnx_dims(t, v, layout, dim);
   bool known = true;
@@ -221,7 +226,7 @@ static enum few_onnx_layout layout_for(const struct few_translation *t, few_node
  * copies it in that order. */
 static void permute(float *to, const float *from, int rank, const int64_t *dim,
                     const int64_t *perm) {
-  int64_t stride[FEW_MAX_RANK], index[FEW_MAX_RANK] = {0}, count = 1, at = 0;
+  int64_t stride[FEW_MAX_RANK] = {0}, index[FEW_MAX_RANK] = {0}, count = 1, at = 0;
   for (int k = rank - 1; k >= 0; k--) {
     stride[k] = count;
     count *= dim[k];
@@ -438,7 +443,7 @@ static few_status no_batch(struct few_translation *t, few_node v) {
 /* Attributes that hold a shape are compared as shapes. */
 static bool same_attr(const struct few_node_data *a, const struct few_node_data *b) {
   if (a->op == FEW_OP_RESHAPE || a->op == FEW_OP_BROADCAST || a->op == FEW_OP_SUM) return true;
-  return !memcmp(&a->attr, &b->attr, sizeof a->attr);
+  return !memcmp(a->attr.bytes, b->attr.bytes, sizeof a->attr.bytes);
 }
 
 static bool same_node(const struct few_node_data *a, const struct few_node_data *b) {

@@ -72,6 +72,8 @@ struct few_translation {
 /* Compares the two traces. FEW_E_UNSUPPORTED if they differ in more than multiples of N. */
 few_status few__translate_begin(struct few_translation *t);
 void few__translate_end(struct few_translation *t);
+/* No parameter will have this name in the file: that of an input or output. */
+void few__translate_reserve(struct few_translation *t, const char *name);
 /* Does y depend on this input? */
 bool few__translate_needs(const struct few_translation *t, const char *input);
 /* An input of the graph is the value `name`, of all rows. To be called for each one that y needs,

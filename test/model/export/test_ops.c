@@ -108,6 +108,7 @@ static few_status write_graph(few_ctx *ctx, const struct few_onnx_trace at[2],
   const char *y = "";
   few_status st = few__onnx_create(ctx, &t.out);
   if (!st) st = few__translate_begin(&t);
+  if (!st) few__translate_reserve(&t, "out");
   for (few_node v = 0; !st && v <= at[0].y; v++) {
     const struct few_node_data *d = few__node(at[0].g, v);
     if (d->op != FEW_OP_INPUT || !few__translate_needs(&t, d->name)) continue;
@@ -231,14 +232,15 @@ static few_node repeated(few_graph *g, int64_t n) {
   return few_reshape(g, y, FEW_SHAPE(n, 9));
 }
 
-/* Constants of one value where the whole array is needed. */
+/* Constants of one value where the whole array is needed; a parameter with the name of the output.
+ */
 static few_node filled(few_graph *g, int64_t n) {
   few_node x = few_input(g, "x", FEW_REAL, FEW_SHAPE(n, 4, 4, 2));
   few_node ones = rows_of(g, 1, FEW_SHAPE(n, 4, 4, 1));
   few_node y = few_concat(g, 3, 2, (few_node[]){x, ones});
   y = few_conv(g, y, few_param(g, "w", FEW_SHAPE(3, 3, 3, 4)), 1, 1);
-  few_node table =
-      few_add(g, few_param(g, "b", FEW_SHAPE(1, 1, 1, 4)), rows_of(g, 0.5, FEW_SHAPE(n, 4, 4, 4)));
+  few_node table = few_add(g, few_param(g, "out", FEW_SHAPE(1, 1, 1, 4)),
+                           rows_of(g, 0.5, FEW_SHAPE(n, 4, 4, 4)));
   return few_sub(g, few_concat(g, 1, 2, (few_node[]){y, table}),
                  few_slice(g, few_slice(g, few_pad(g, y, 2, 1, 0), 2, 1, 1), 1, 0, 1));
 }
