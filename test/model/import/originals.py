@@ -549,6 +549,9 @@ CASES = {
 }
 
 
+SAMPLED = {'ddpmpp_cond': 0.5, 'ncsnpp': 0.5, 'dhariwal': 0.7, 'edm2_cond': 0.8} # sigma_data
+
+
 def network(kind, config, w):
     if kind == 'edm':
         return Edm(w, config['model_type'] == 'SongUNet', config)
@@ -570,6 +573,25 @@ class Prefixed(Weights):
         return super().__call__(self.prefix + name, *shape, **how)
 
 
+def sample(net, process, noise, label, sd, steps=18):
+    """EDM's deterministic sampler (arXiv 2206.00364, algorithm 1)."""
+    def denoised(x, sigma):
+        t = math.atan(sigma / sd)
+        state = x * math.cos(t) / sd
+        return math.cos(t) * state * sd - math.sin(t) * sd * process(net, state, t, label)
+
+    top, bottom = 80 ** (1 / 7), 0.002 ** (1 / 7)
+    sigma = [(top + i / (steps - 1) * (bottom - top)) ** 7 for i in range(steps)] + [0.0]
+    x = sigma[0] * noise
+    for now, then in zip(sigma, sigma[1:]):
+        slope = (x - denoised(x, now)) / now
+        step = x + (then - now) * slope
+        if then > 0:
+            slope = (slope + (step - denoised(step, then)) / then) / 2
+        x = x + (then - now) * slope
+    return x
+
+
 def evaluate(name):
     kind, config, process, settings = CASES[name]
     w = Prefixed(prefix(kind))
@@ -589,8 +611,14 @@ def evaluate(name):
             hot[0, label[i]] = 1
         image = torch.from_numpy(x[i].astype(np.float64)).permute(2, 0, 1)[None]
         F.append(process(net, image, float(t[i]), hot)[0].permute(1, 2, 0).numpy())
-    F = np.array(F).astype(np.float32)
-    return w, {'x': x, 't': t, 'label': label, 'F': F}, settings
+    golden = {'x': x, 't': t, 'label': label, 'F': np.array(F).astype(np.float32)}
+    if name in SAMPLED:
+        hot = torch.zeros(1, classes)
+        hot[0, 1] = 1
+        image = torch.from_numpy(x[0].astype(np.float64)).permute(2, 0, 1)[None]
+        end = sample(net, process, image, hot, SAMPLED[name])[0].permute(1, 2, 0).numpy()
+        golden['sampled'] = end.astype(np.float32)
+    return w, golden, settings
 
 
 def write(name):
