@@ -1,5 +1,6 @@
 /* edm.c - the networks of EDM (Karras et al., arXiv 2206.00364): SongUNet, which is DDPM++ or
- * NCSN++, and DhariwalUNet, which is ADM, in EDMPrecond or VPPrecond.
+ * NCSN++, and DhariwalUNet, which is ADM, in EDMPrecond or VPPrecond; and the consistency models of
+ * ECT (Geng et al., arXiv 2406.14548), which are these networks in ECMPrecond.
  *
  *   EDM ({S} is a level's side)                few
  *   enc.{S}x{S}_conv                           in
@@ -69,13 +70,22 @@ static const char *word_of(const struct few_origin *s, const char *key, const ch
   return word ? word : otherwise;
 }
 
-static bool vp(const struct few_origin *s) {
-  return !strcmp(word_of(s, "_class_name", ""), "VPPrecond");
+static const struct wrapper {
+  const char *name, *usual; /* usual: its default model_type */
+  enum few_import_process process;
+} wrappers[] = {
+    {"EDMPrecond", "DhariwalUNet", FEW_IMPORT_EDM},
+    {"ECMPrecond", "DhariwalUNet", FEW_IMPORT_CONSISTENCY},
+    {"VPPrecond", "SongUNet", FEW_IMPORT_VP_LINEAR},
+};
+
+static const struct wrapper *wrapper_of(const struct few_origin *s) {
+  for (int i = 0; i < FEW_COUNT(wrappers); i++)
+    if (!strcmp(word_of(s, "_class_name", ""), wrappers[i].name)) return &wrappers[i];
+  return NULL;
 }
 
-static bool is(const struct few_origin *s) {
-  return vp(s) || !strcmp(word_of(s, "_class_name", ""), "EDMPrecond");
-}
+static bool is(const struct few_origin *s) { return wrapper_of(s) != NULL; }
 
 /* ---- The configuration ---- */
 
@@ -87,7 +97,7 @@ static few_status config_int(struct few_importer *im, const char *key, int64_t m
 static few_status read_net(struct few_importer *im, struct edm *e) {
   static const struct few_int_list song = {4, {1, 2, 2, 2}}, dhariwal = {4, {1, 2, 3, 4}};
   const struct few_origin *s = im->source;
-  const char *type = word_of(s, "model_type", vp(s) ? "SongUNet" : "DhariwalUNet");
+  const char *type = word_of(s, "model_type", wrapper_of(s)->usual);
   const json_t *inner = json_object_get(json_object_get(s->net.all, "_modules"), "model");
   const char *made = json_string_value(json_object_get(inner, "_class_name"));
   e->song = !strcmp(type, "SongUNet");
@@ -116,7 +126,8 @@ static few_status read_data(struct few_importer *im, const struct edm *e) {
     return few__import_refuse(im, "`sigma_data` is %g: fetch it again", im->spec.sigma_data);
   im->spec.h = im->spec.w = e->side;
   if (im->spec.classes) im->spec.unlabelled = label_dropout > 0 ? FEW_YES : FEW_NO;
-  im->process = vp(im->source) ? FEW_IMPORT_VP_LINEAR : FEW_IMPORT_EDM;
+  im->process = wrapper_of(im->source)->process;
+  if (im->process == FEW_IMPORT_CONSISTENCY) im->time_scale = 1;
   return FEW_OK;
 }
 
@@ -374,7 +385,9 @@ static few_status map(struct few_importer *im) {
 const struct few_layout few__layout_edm = {
     .name = "EDMPrecond",
     .format = "edm",
-    .help = "EDM's SongUNet (DDPM++, NCSN++) and DhariwalUNet (ADM), also in VPPrecond: a .pkl",
+    .help =
+        "EDM's SongUNet (DDPM++, NCSN++) and DhariwalUNet (ADM), also in VPPrecond, and ECT's "
+        "models: a .pkl",
     .is = is,
     .describe = describe,
     .map = map,

@@ -525,6 +525,8 @@ CASES = {
         SONG, num_blocks=2, channel_mult=[1, 3])), edm(), []),
     'ncsnpp': ('edm', precond('SongUNet', label_dim=3, **NCSN), edm(), []),
     'ddpmpp_vp': ('edm', precond('SongUNet', _class_name='VPPrecond', **SONG), vp(), []),
+    'ecm': ('edm', precond('DhariwalUNet', _class_name='ECMPrecond', model_channels=8,
+                           channel_mult=[1, 2], num_blocks=1, attn_resolutions=[]), edm(), []),
     'dhariwal': ('edm', precond('DhariwalUNet', label_dim=4, model_channels=64,
                                 channel_mult=[1, 2], num_blocks=1, attn_resolutions=[8, 4],
                                 sigma_data=0.7), edm(0.7), []),

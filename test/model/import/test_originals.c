@@ -22,6 +22,7 @@ static const struct {
     {"ddpmpp_cond", "edm", false},
     {"ncsnpp", "edm", false},
     {"ddpmpp_vp", "edm", true},
+    {"ecm", "edm", false},
     {"dhariwal", "edm", false},
     {"dhariwal_narrow", "edm", false},
     {"edm2", "edm2", false},
@@ -191,7 +192,99 @@ static void test_golden(void **state) {
   few_ctx_free(ctx);
 }
 
+/* ---- What is refused ---- */
+
+/* A case of the list above, with other settings or another configuration. */
+static const struct {
+  const char *name, *format, *set[6], *words;
+  const char *member, *value; /* of the configuration, as JSON; NULL: as it is */
+} refused[] = {
+    {"adm", NULL, {NULL}, "can be a file of guided-diffusion or of consistency-models", NULL, NULL},
+    {"dit", NULL, {NULL}, "can be a file of dit or of sit", NULL, NULL},
+    {"dit", "edm", {NULL}, "not a network that few can import as edm", NULL, NULL},
+    {"dit", "dit", {NULL}, "give num_heads=N", NULL, NULL},
+    {"dit", "dit", {"num_heads=2", "depth=2"}, "member `depth`", NULL, NULL},
+    {"dit", "dit", {"num_heads"}, "give key=value after the source", NULL, NULL},
+    {"adm", "guided-diffusion", {NULL}, "give image_size=64", NULL, NULL},
+    {"adm", "guided-diffusion", {"image_size=8"}, "give use_new_attention_order=", NULL, NULL},
+    {"adm",
+     "guided-diffusion",
+     {"image_size=8", "use_new_attention_order=True"},
+     "give noise_schedule=linear",
+     NULL,
+     NULL},
+    {"adm",
+     "guided-diffusion",
+     {"image_size=8", "use_new_attention_order=True", "noise_schedule=linear"},
+     "give num_head_channels=64",
+     NULL,
+     NULL},
+    {"cm",
+     "consistency-models",
+     {"image_size=8", "num_heads=5"},
+     "which are not heads of 13",
+     NULL,
+     NULL},
+    {"ddpmpp", "edm", {"num_heads=1"}, "a configuration of its own", NULL, NULL},
+    {"ddpmpp", "edm", {NULL}, "`decoder_type` is \"skip\"", "decoder_type", "\"skip\""},
+    {"ddpmpp", "edm", {NULL}, "its network is a `UNet`", "model_type", "\"UNet\""},
+    {"ddpmpp", "edm", {NULL}, "`channel_mult` is not a list", "channel_mult", "[]"},
+    {"ddpmpp", "edm", {NULL}, "`channel_mult` is not a list", "channel_mult", "[0.5, 1]"},
+    {"ddpmpp", "edm", {NULL}, "`iDDPMPrecond` is not a network", "_class_name", "\"iDDPMPrecond\""},
+    {"ddpmpp", "edm", {NULL}, "arguments without names", "arguments without names", "true"},
+    {"ddpmpp", "edm", {NULL}, "missing: model.enc.8x8_block1", "num_blocks", "2"},
+    {"ddpmpp_vp", "edm", {NULL}, "`beta_d` is 20", "beta_d", "20"},
+    {"edm2", "edm2", {NULL}, "`resample_filter` is [1,3,3,1]", "resample_filter", "[1,3,3,1]"},
+    {"edm2", "edm2", {NULL}, "fewer channels than `channels_per_head`", "channels_per_head", "64"},
+};
+
+static void test_refused(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  for (int i = 0; i < FEW_COUNT(refused); i++) {
+    struct few_import_opts o = FEW_IMPORT_OPTS_INIT;
+    struct made m;
+    few_model *model = NULL;
+    make_source(&m, ctx, refused[i].name);
+    if (refused[i].member)
+      assert_int_equal(json_object_set_new(m.source->net.all, refused[i].member,
+                                           json_loads(refused[i].value, JSON_DECODE_ANY, NULL)),
+                       0);
+    o.source = refused[i].name;
+    o.format = refused[i].format;
+    o.settings = refused[i].set;
+    while (refused[i].set[o.n_settings]) o.n_settings++;
+    const few_status st = few__import_source(&model, m.source, &o);
+    if (!st) fail_msg("%d: imported", i);
+    if (!strstr(few_error(ctx), refused[i].words)) fail_msg("%d: %s", i, few_error(ctx));
+    free_source(&m);
+  }
+  few_ctx_free(ctx);
+}
+
+/* A network that was pickled whole, from the file to the model. */
+static void test_pickle(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  struct few_import_opts o = FEW_IMPORT_OPTS_INIT;
+  struct few_model_info info;
+  few_model *m;
+  o.source = FEW_TEST_DIR "/io/data/persistent/y_edm.pkl";
+  assert_ok(ctx, few_import(&m, ctx, &o));
+  few_model_info(&info, sizeof info, m);
+  assert_string_equal(info.predicts, "edm");
+  assert_int_equal(info.classes, 2);
+  assert_int_equal(info.h, 8);
+  assert_int_equal(info.unlabelled, FEW_NO);
+  few_model_free(m);
+  o.source = FEW_TEST_DIR "/io/data/persistent/n_system.pkl";
+  assert_int_equal(few_import(&m, ctx, &o), FEW_E_UNSUPPORTED);
+  assert_non_null(strstr(few_error(ctx), "posix.system"));
+  few_ctx_free(ctx);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_golden)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_golden), cmocka_unit_test(test_refused),
+                                     cmocka_unit_test(test_pickle)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
