@@ -7,6 +7,7 @@
  *   cifar:DIR|FILE[,FILE]   CIFAR-10 binary batches
  *   folder:DIR|ZIP[:PART]   PNG, JPEG and WebP files; a sub-folder is a class, or one of the parts
  *                           train, val, test; or a zip of such a folder, or one image
+ *   folder:DIR|ZIP,LABELS.csv   the same with labels from a table of files and classes
  *   webdataset:SHARDS[,MEMBER]   tar archives of KEY.jpg, KEY.cls ...: x-{000..146}.tar, a list or
  *                           a folder; labels from KEY.cls, or from a member of KEY.json
  *   npy:FILE[,LABELS]       uint8 [N,H,W] or [N,H,W,C] images, float [N,D] points

@@ -3,6 +3,7 @@
  *   DIR/class/.../x.png   each sub-folder of DIR is a class, with the files at any depth below it
  *   DIR/x.png             if no sub-folder has images, there are no labels
  *   DIR/dataset.json      labels as the tools of EDM write them; folders are not classes
+ *   DIR,labels.csv        labels from a table of files and classes; folders are not classes or parts
  *   x.zip                 an archive in place of DIR, read as if it were unpacked
  *   x.png                 an image in place of DIR: only that image
  *
@@ -15,10 +16,13 @@
  * images are skipped with a note, and images in formats that few does not read with a warning. Each
  * directory is read once, because symbolic links may form loops.
  */
+#include <strings.h>
+
 #include "edm.h"
 #include "images.h"
 #include "io/photo.h"
 #include "layout.h"
+#include "table.h"
 #include "tree.h"
 
 struct scan {
@@ -243,6 +247,90 @@ static few_status scan_layout(struct scan *s, const struct few_layout *l) {
   return st;
 }
 
+/* Labels files by their rows. A row without a file, and a file without a row, are broken items. */
+static few_status take_rows(struct scan *s, struct few_table *t, const char *dir, const char *csv) {
+  const char **text;
+  few_status st = FEW_OK;
+  FEW_TRY(FEW_NEW(s->d->ctx, &text, s->files.n ? s->files.n : 1));
+  for (int i = 0; i < s->files.n; i++) {
+    const char *path = s->files.at[i].path + strlen(dir);
+    struct few_table_row *row = few__table_find(t, path + strspn(path, "/"));
+    if (row && row->used)
+      FEW_GOTO(few__fail(s->d->ctx, FEW_E_FORMAT,
+                         "%s, line %d: \"%.300s\" is %.300s and another image too: write its "
+                         "ending",
+                         csv, row->line, row->file, s->files.at[i].path));
+    if (row) row->used = true;
+    text[i] = row ? row->label : NULL;
+  }
+  for (int i = 0; i < t->n; i++)
+    if (!t->at[i].used)
+      FEW_GOTO(few__data_broken(s->d, s->files.o, 1, "%s, line %d: %.300s is not an image in %s",
+                                csv, t->at[i].line, t->at[i].file, dir));
+  st = few__images_classes(&s->files, text);
+out:
+  few__free(s->d->ctx, text);
+  return st;
+}
+
+/* Reads a table: a path or, if there is no such file, a path in `dir`. */
+static few_status read_table(const struct scan *s, struct few_table *out, const char *dir,
+                             const char *csv) {
+  static const size_t max_bytes = (size_t)256 << 20;
+  few_ctx *ctx = s->d->ctx;
+  char *text = NULL, *path = NULL;
+  size_t n;
+  FEW_TRY(few__path_join(ctx, &path, dir, csv));
+  few_status st = few__path_exists(csv) || !few__tree_exists(&s->tree, path)
+                      ? few__file_read(ctx, &text, &n, csv, max_bytes)
+                      : few__tree_read(&s->tree, &text, &n, path, max_bytes);
+  if (!st) st = few__table_parse(ctx, out, csv, text, n);
+  few__free(ctx, text);
+  few__free(ctx, path);
+  return st;
+}
+
+/* Scans a folder whose labels are in a table. */
+static few_status scan_table(struct scan *s, const struct few_layout *l, const char *csv) {
+  const struct few_names none = {0};
+  struct few_table table = {0};
+  FEW_TRY(read_table(s, &table, l->dir, csv));
+  few_status st = scan_root(s, l, &none);
+  if (!st) st = take_rows(s, &table, l->dir, csv);
+  few__table_free(s->d->ctx, &table);
+  few__data_note(s->d, "labels come from %s, so folders are not classes", csv);
+  s->files.list = csv;
+  return st;
+}
+
+/* Splits "DIR,TABLE.csv" at its last comma, unless a folder has this whole name. *csv NULL: there
+ * is no table. The caller frees *dir; *csv points into it. */
+static few_status split_table(few_ctx *ctx, const char *where, char **dir, char **csv) {
+  const size_t n = strlen(where);
+  *csv = NULL;
+  *dir = few__strdup(ctx, where);
+  if (!*dir) return few__fail(ctx, FEW_E_MEMORY, "out of memory for a path");
+  char *comma = strrchr(*dir, ',');
+  if (!comma || few__path_exists(where) || n < 5 || strcasecmp(where + n - 4, ".csv") != 0)
+    return FEW_OK;
+  *comma = '\0';
+  *csv = comma + 1;
+  return FEW_OK;
+}
+
+/* A folder with a table is read as it is: it has neither parts nor folders to look through. */
+static few_status take_folder(struct scan *s, struct few_layout *out, const char *dir) {
+  few_ctx *ctx = s->d->ctx;
+  FEW_TRY(few__data_no_split(s->d, s->files.o));
+  if (!few__tree_is_dir(&s->tree, s->tree.zip ? s->tree.root : dir))
+    return few__fail(
+        ctx, FEW_E_IO,
+        "%s: \"%s\" is neither a folder nor a zip archive: write folder:DIR,LABELS.csv", s->d->spec,
+        dir);
+  out->dir = few__strdup(ctx, dir);
+  return out->dir ? FEW_OK : few__fail(ctx, FEW_E_MEMORY, "out of memory for a path");
+}
+
 /* Scans a single image file in place of DIR. */
 static few_status scan_file(struct scan *s, const char *where) {
   char *path = few__strdup(s->d->ctx, where);
@@ -272,16 +360,18 @@ few_status few__data_open_folder(few_data *d, const char *where, const struct fe
   struct scan s = {.d = d, .files = {.d = d, .o = o, .open = open_file, .user = &s}};
   struct few_layout layout = {0};
   struct few_cache cache = {0};
+  char *dir = NULL, *csv = NULL;
   few_status st = FEW_OK;
   s.tree.ctx = d->ctx;
+  FEW_GOTO(split_table(d->ctx, where, &dir, &csv));
   if (few__path_is_file(where) && few__photo_named(where)) {
     FEW_GOTO(few__data_no_split(d, o));
     FEW_GOTO(scan_file(&s, where));
   } else {
-    FEW_GOTO(few__tree_open(d->ctx, &s.tree, where));
-    FEW_GOTO(few__layout_find(d, &s.tree, &layout, where, o));
+    FEW_GOTO(few__tree_open(d->ctx, &s.tree, dir));
+    FEW_GOTO(csv ? take_folder(&s, &layout, dir) : few__layout_find(d, &s.tree, &layout, where, o));
     FEW_GOTO(begin_cache(&s, &cache, layout.dir));
-    FEW_GOTO(scan_layout(&s, &layout));
+    FEW_GOTO(csv ? scan_table(&s, &layout, csv) : scan_layout(&s, &layout));
   }
   if (s.files.n == 0 && !d->skipped)
     FEW_GOTO(few__fail(d->ctx, FEW_E_FORMAT,
@@ -294,5 +384,6 @@ out:
   few__tree_close(&s.tree);
   few__layout_free(d->ctx, &layout);
   few__cache_free(d->ctx, &cache);
+  few__free(d->ctx, dir);
   return st;
 }
