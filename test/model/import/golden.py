@@ -225,16 +225,47 @@ CASES = {
 }
 
 
+FORMS = {
+    'adm_edm': {'max_shard_size': '50KB'}, # two files and an index
+    'adm_edm_v': {'dtype': torch.float32},
+    'ddpm_zero_snr': {'safe_serialization': False}, # .bin
+    'ddpm_x': {'flat': True, 'old': True}, # an old pipeline
+    'dit_flow': {'variant': 'fp16'},
+}
+
+
 def strip(folder):
     """No notes of the machine in configurations."""
     for root, _, names in os.walk(folder):
         for name in names:
-            if name.endswith('.json') and 'index' not in name:
+            if name.endswith('.json') and 'safetensors.index' not in name:
                 path = os.path.join(root, name)
                 config = json.load(open(path))
                 config = {k: v for k, v in config.items() if k != '_name_or_path'}
                 json.dump(config, open(path, 'w'), indent=1, sort_keys=True)
                 open(path, 'a').write('\n')
+
+
+def save(name, model, scheduler, folder, kind):
+    """The source, in F16 and the usual files unless the name has a form of its own."""
+    own = dict(FORMS.get(name, {}))
+    dtype, flat, old = (own.pop(k, d) for k, d in (('dtype', torch.half), ('flat', 0), ('old', 0)))
+    model.to(dtype).save_pretrained(folder if flat else os.path.join(folder, kind), **own)
+    scheduler.save_pretrained(folder if flat else os.path.join(folder, 'scheduler'))
+    index = {'_class_name': 'DDPMPipeline', kind: ['diffusers', type(model).__name__],
+             'scheduler': ['diffusers', type(scheduler).__name__]}
+    if kind == 'transformer':
+        index['id2label'] = {str(i): f'class {i}' for i in range(model.config.num_embeds_ada_norm)}
+    json.dump(index, open(os.path.join(folder, 'model_index.json'), 'w'))
+    if old: # the names of attention layers before diffusers 0.17
+        path = os.path.join(folder, 'diffusion_pytorch_model.safetensors')
+        now = {'to_q': 'query', 'to_k': 'key', 'to_v': 'value', 'to_out.0': 'proj_attn'}
+        tensors = {}
+        for key, value in load_file(path).items():
+            for a, b in now.items():
+                key = key.replace(a, b)
+            tensors[key] = value
+        save_file(tensors, path, {'format': 'pt'})
 
 
 def evaluate(model, state, time, label):
@@ -320,8 +351,7 @@ def make(name, seed):
             block.norm1.emb.load_state_dict(first)
     folder = os.path.join(HERE, name)
     kind = 'transformer' if net is DiTTransformer2DModel else 'unet'
-    copy.deepcopy(model).half().save_pretrained(os.path.join(folder, kind), safe_serialization=True)
-    scheduler.save_pretrained(os.path.join(folder, 'scheduler'))
+    save(name, copy.deepcopy(model), scheduler, folder, kind)
     strip(folder)
 
     p, rng = process(scheduler), np.random.default_rng(seed)
@@ -352,6 +382,35 @@ def make(name, seed):
     print(f'{name}: {size / 1000:.0f} kB, rms of F {np.sqrt(np.mean(golden["F"] ** 2)):.3f}')
 
 
+def write_corpus():
+    """Seeds for fuzz/fuzz_import.c: configurations and shapes of the smallest sources."""
+    folder = os.path.join(HERE, 'import')
+    os.makedirs(folder, exist_ok=True)
+
+    def put(name, value):
+        json.dump(value, open(os.path.join(folder, name + '.json'), 'w'), sort_keys=True)
+
+    for name in ('cm', 'ddpm', 'dit'):
+        part = 'transformer' if name == 'dit' else 'unet'
+        at = os.path.join(HERE, name, part)
+        weights = load_file(os.path.join(at, 'diffusion_pytorch_model.safetensors'))
+        one = {'config': json.load(open(os.path.join(at, 'config.json'))),
+               'scheduler': json.load(open(os.path.join(HERE, name, 'scheduler',
+                                                        'scheduler_config.json'))),
+               'pipeline': json.load(open(os.path.join(HERE, name, 'model_index.json'))),
+               'tensors': {k: list(v.shape) for k, v in weights.items()}}
+        put('y_' + name, one)
+    put('y_index', {'index': {'weight_map': {'a': 'one.safetensors', 'b': 'two.safetensors'}}})
+    put('n_index_path', {'index': {'weight_map': {'a': '../one.safetensors'}}})
+    put('n_no_tensors', dict(one, tensors={}))
+    put('n_depth', dict(one, config=dict(one['config'], num_layers=1024)))
+    put('n_size', dict(one, config=dict(one['config'], sample_size=65536)))
+    put('n_width', dict(one, config=dict(one['config'], attention_head_dim=4096)))
+    put('n_classes', dict(one, config=dict(one['config'], num_embeds_ada_norm=1 << 20)))
+    put('n_class', {'config': {'_class_name': 'UNet2DConditionModel'}})
+
+
 if __name__ == '__main__':
     for i, name in enumerate(CASES):
         make(name, i + 1)
+    write_corpus()
