@@ -17,7 +17,7 @@ static const struct few_option options[] = {
     FEW_OPT_STRING(keys, net, "", "network: see few list nets; empty: the teacher's"),
     FEW_OPT_STRING(keys, prediction, "",
                    "what the raw network predicts: see few list predictions; empty: as the "
-                   "teacher, or F without one"),
+                   "teacher or init, or F without them"),
     FEW_OPT_STRING(keys, objective, "diffusion",
                    "what to train for: see few list objectives; \"scd + vsd\" adds two losses"),
     FEW_OPT_STRING(keys, balance, "fixed", "how several losses are added: see few list balancers"),

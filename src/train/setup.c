@@ -257,8 +257,10 @@ static few_status fit_start(few_ctx *ctx, struct few_setup *setup) {
                    setup->config.keys.init, t ? setup->config.keys.teacher : "sigma_data says");
 }
 
-/* Any prediction fits any objective, since losses and samplers convert it to F. */
+/* Any prediction fits any objective, since losses and samplers convert it to F. The default is that
+ * of the model with which the student begins, so that the weights of its last layer fit. */
 static few_status choose_prediction(few_ctx *ctx, struct few_setup *setup) {
+  const few_model *from = setup->teacher ? setup->teacher : setup->start;
   char *name = setup->config.keys.prediction;
   if (setup->config.objective[0].def->classifies) {
     if (!name[0]) return FEW_OK;
@@ -267,7 +269,7 @@ static few_status choose_prediction(few_ctx *ctx, struct few_setup *setup) {
   }
   if (!name[0])
     snprintf(name, sizeof setup->config.keys.prediction, "%s",
-             few__predict_name(setup->teacher ? setup->teacher->spec.predicts : FEW_PREDICT_F));
+             few__predict_name(from ? from->spec.predicts : FEW_PREDICT_F));
   if (!few__predict_find(ctx, &setup->spec.predicts, name)) return FEW_OK;
   return few__fail_in(ctx, FEW_E_INVALID, "%s", setup->config.recipe.place);
 }

@@ -81,6 +81,13 @@ static few_status start_student(few_ctx *ctx, const struct few_networks *w, floa
   const bool begins = setup->start || setup->config.objective[0].def->starts_as_teacher;
   if (!strcmp(setup->config.keys.init, "fresh") || !from || !begins) return FEW_OK;
   const int n = copy_weights(from, m, values);
+  if (setup->start && from->spec.predicts != m->spec.predicts)
+    return few__fail(
+        ctx, FEW_E_INVALID,
+        "init = %s: it predicts %s and the student %s, so that the last layer does not "
+        "fit: give prediction = %s",
+        setup->config.keys.init, few__predict_name(from->spec.predicts),
+        few__predict_name(m->spec.predicts), few__predict_name(from->spec.predicts));
   if (setup->start && n < m->params.n)
     return few__fail(ctx, FEW_E_INVALID,
                      "init = %s: the student has %d tensors, and this model has %d of them: give a "
