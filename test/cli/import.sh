@@ -6,19 +6,20 @@ fail() {
 data=$here/../model/import/data
 for name in ddpm_v dit adm_flow cm; do
   "$few" import diffusers "$data/$name" --out $name.safetensors || fail "$name: no model"
-  "$few" sample $name.safetensors --n 24 --seed 1 --out $name.npy --quiet || fail "$name: no samples"
+  "$few" sample $name.safetensors --n 24 --seed 1 --out $name.npy --quiet || fail "$name: none"
 done
 "$few" show dit.safetensors | grep -q "class 3" || fail "the classes have no names"
 "$few" show dit.safetensors --metadata |
   grep -q '"imported_from":"diffusers DiTTransformer2DModel, dit"' || fail "of unknown origin"
 # Without a format the same layout is found; the same source gives the same bytes.
-"$few" import "$data/dit" --out again.safetensors --quiet && cmp dit.safetensors again.safetensors ||
-  fail "another model"
+"$few" import "$data/dit" --out again.safetensors --quiet || fail "no second model"
+cmp dit.safetensors again.safetensors || fail "another model"
 train() { # TEACHER KEY=VALUE...
   name=$1
   shift
   rm -rf run
-  printf 'data = npy:%s.npy,%s.labels.npy\nsteps = 4\nbatch = 8\nshards = 2\n' "$name" "$name" >r.ini
+  printf 'data = npy:%s.npy,%s.labels.npy\n' "$name" "$name" >r.ini
+  printf 'steps = 4\nbatch = 8\nshards = 2\n' >>r.ini
   "$few" train r.ini --run run --quiet "$@" 2>err || fail "$name $*: $(cat err)"
   "$few" sample run/model.safetensors --n 2 --out s.npy --quiet || fail "$name $*: no samples"
 }
@@ -32,7 +33,8 @@ train dit teacher=dit.safetensors objective=guided
 train dit teacher=dit.safetensors objective=scd tangent_warmup=2 guidance_min=1 guidance_max=2
 train cm init=cm.safetensors objective=ct
 # A student whose last layer differs from the model's is told so.
-"$few" train r.ini --run no --quiet init=cm.safetensors objective=ect prediction=F 2>err && fail "started"
+"$few" train r.ini --run no --quiet init=cm.safetensors objective=ect prediction=F 2>err &&
+  fail "started"
 grep -q "give prediction = edm" err || fail "$(cat err)"
 # A consistency model has no velocity field.
 "$few" train r.ini --run no --quiet teacher=cm.safetensors objective=scd 2>err && fail "taught"
@@ -47,4 +49,4 @@ cd "$data" || exit 9
 "$few" import dit/scheduler --out no.safetensors 2>&1
 "$few" import dit 2>&1
 cd "$OLDPWD" || exit 9
-"$few" list layouts
+"$few" list layouts | grep -q "^  UNet2DModel .*(OpenAI's consistency models)" || fail "not listed"
