@@ -60,7 +60,7 @@ static void run(few_ctx *ctx, struct few_origin *s, const json_t *all, struct fe
     return;
   const int n = tensors(json_object_get(all, "tensors"), t);
   FUZZ_REQUIRE(few__origin_add(s, t, n) == FEW_OK && few__origin_sort(s) == FEW_OK);
-  if (fuzz_ok(ctx, few__import_origin(&m, s, &o))) check(ctx, m);
+  if (fuzz_ok(ctx, few__import_source(&m, s, &o))) check(ctx, m);
   few_model_free(m);
 }
 

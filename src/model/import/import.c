@@ -235,7 +235,7 @@ static void free_names(struct few_importer *im) {
   few__free(im->ctx, im->class_names);
 }
 
-few_status few__import_origin(few_model **out, struct few_origin *source,
+few_status few__import_source(few_model **out, struct few_origin *source,
                               const struct few_import_opts *opts) {
   struct few_importer im = {.ctx = source->ctx,
                             .o = opts,
@@ -288,7 +288,7 @@ few_status few_import(few_model **out, few_ctx *ctx, const struct few_import_opt
     few__conf_free(ctx, &source->scheduler);
     st = few__conf_read(ctx, &source->scheduler, opts->scheduler);
   }
-  if (!st) st = few__import_origin(out, source, opts);
+  if (!st) st = few__import_source(out, source, opts);
   few__origin_free(source);
   return st;
 }

@@ -106,7 +106,7 @@ few_status few__import_process(struct few_importer *im);
 
 /* ---- The whole, for tests: the source is borrowed ---- */
 
-few_status few__import_origin(few_model **out, struct few_origin *source,
+few_status few__import_source(few_model **out, struct few_origin *source,
                               const struct few_import_opts *opts);
 
 #endif

@@ -117,7 +117,7 @@ static few_model *import_case(few_ctx *ctx, int which) {
   o.settings = texts;
   for (size_t i = 0; i < json_array_size(settings); i++)
     texts[o.n_settings++] = json_string_value(json_array_get(settings, i));
-  assert_ok(ctx, few__import_origin(&model, m.source, &o));
+  assert_ok(ctx, few__import_source(&model, m.source, &o));
   free_source(&m);
   return model;
 }
