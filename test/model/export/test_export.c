@@ -4,6 +4,7 @@
 #include "model/models.h"
 
 #include "few/export.h"
+#include "few/import.h"
 #include "model/export/export.h"
 
 enum { ROWS = 8, MOST_STEPS = 8 };
@@ -340,6 +341,28 @@ static void test_shipped(void **state) {
   cases_end(&c);
 }
 
+/* Networks of diffusers, with the processes and samplers of their schedulers. */
+static void test_imported(void **state) {
+  (void)state;
+  static const char *const names[] = {"adm_edm", "adm_scm", "cm", "ddpm_v", "dit_flow"};
+  struct cases c = cases_begin();
+  for (int i = 0; i < FEW_COUNT(names); i++) {
+    char source[300], name[40];
+    few_model *m;
+    struct few_import_opts o = FEW_IMPORT_OPTS_INIT;
+    struct few_sample_opts s = FEW_SAMPLE_OPTS_INIT;
+    snprintf(source, sizeof source, FEW_TEST_DIR "/model/import/data/%s", names[i]);
+    o.source = source;
+    assert_ok(c.ctx, few_import(&m, c.ctx, &o));
+    snprintf(name, sizeof name, "network.%s", names[i]);
+    network_case(&c, name, m);
+    s.steps = 3;
+    sampler_case(&c, names[i], m, s);
+    few_model_free(m);
+  }
+  cases_end(&c);
+}
+
 /* ---- Forms of images and of noise ---- */
 
 /* Two steps for class 1: the noise of both steps in one array, and the images. */
@@ -492,7 +515,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_samplers), cmocka_unit_test(test_guidance),
       cmocka_unit_test(test_networks), cmocka_unit_test(test_processes),
-      cmocka_unit_test(test_shipped),  cmocka_unit_test(test_forms),
-      cmocka_unit_test(test_ports),    cmocka_unit_test(test_refused)};
+      cmocka_unit_test(test_shipped),  cmocka_unit_test(test_imported),
+      cmocka_unit_test(test_forms),    cmocka_unit_test(test_ports),
+      cmocka_unit_test(test_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
