@@ -1,5 +1,5 @@
 /* onnx.c - the ONNX format (onnx.ai, onnx.proto): messages of protocol buffers (protobuf.h), of
- * which a writer needs ten small ones:
+ * which a writer needs a dozen small ones:
  *
  *   ModelProto   1 IR version, 2 producer, 3 its version, 6 doc string, 7 graph, 8 operator set,
  *                14 properties

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "io/onnx.h"
-#include "model/export/wire.h"
+#include "oracle/wire.h"
 
 static const char *path(void) {
   static char at[64];

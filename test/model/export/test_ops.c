@@ -141,14 +141,13 @@ static void add_case(struct cases *c, const char *name, const struct few_onnx_tr
                                 case_path(c, path, name, ".onnx")));
   for (int k = 0; k < n; k++) {
     snprintf(end, sizeof end, ".in.%s", in[k].name);
-    case_array(c, name, end, in[k].shape.rank, in[k].shape.dim,
-               in[k].type == FEW_INDEX ? NULL : in[k].x, in[k].label,
-               images && in[k].shape.rank == 4);
+    case_array(c, end, in[k].shape.rank, in[k].shape.dim, in[k].type == FEW_INDEX ? NULL : in[k].x,
+               in[k].label, images && in[k].shape.rank == 4);
     free(in[k].x);
     free(in[k].label);
   }
-  case_array(c, name, ".out", s.rank, s.dim, out, NULL, s.rank == 4);
-  case_add(c, name, 1e-5, "ort,reference");
+  case_array(c, ".out", s.rank, s.dim, out, NULL, s.rank == 4);
+  case_add(c, name, 1e-5, "own,ort,reference");
   free(out);
 }
 

@@ -1,7 +1,7 @@
 /* wire.h - reads ONNX and event files back, as far as tests need it: fields of protocol buffers,
  * and what must hold for every graph. */
-#ifndef FEW_TEST_WIRE_H
-#define FEW_TEST_WIRE_H
+#ifndef FEW_TEST_ORACLE_WIRE_H
+#define FEW_TEST_ORACLE_WIRE_H
 
 #include "testing.h"
 
