@@ -1,6 +1,6 @@
 /* A source that can be imported gives a model whose description can be read back. The input is one
- * JSON object: the configurations of a source, an index of files, and the shapes of its tensors,
- * which are all zeros here. */
+ * JSON object: the configurations of a source, its format, an index of files, and the shapes of its
+ * tensors, which are all zeros here. */
 #include "fuzz.h"
 #include "model/import/layout.h"
 
@@ -51,6 +51,7 @@ static void run(few_ctx *ctx, struct few_origin *s, const json_t *all, struct fe
   struct few_shard_names names;
   few_model *m = NULL;
   o.source = "input";
+  o.format = json_string_value(json_object_get(all, "format"));
   if (part(ctx, &index, all, "index") && index.all &&
       fuzz_ok(ctx, few__index_files(ctx, &names, &index)))
     for (int i = 0; i < names.n; i++) FUZZ_REQUIRE(!strchr(names.at[i], '/'));

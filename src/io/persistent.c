@@ -114,15 +114,14 @@ static few_status check_version(struct reader *r, const struct few_pickle_value 
 static few_status put_value(struct reader *r, struct few_json *j, const char *key,
                             const struct few_pickle_value *v, int depth);
 
-/* A copy of a text with its end; NULL: out of memory, or it is not UTF-8 without NUL. */
-static char *text_of(struct reader *r, const struct few_pickle_value *v) {
-  char *copy = few__alloc(r->p.ctx, v->length + 1);
-  if (!copy) return NULL;
-  memcpy(copy, v->text, v->length);
-  copy[v->length] = '\0';
-  if (strlen(copy) == v->length && few__utf8_valid(copy)) return copy;
-  few__free(r->p.ctx, copy);
-  return NULL;
+/* *out is a copy of a text with its end. */
+static few_status text_of(struct reader *r, const struct few_pickle_value *v, char **out) {
+  FEW_TRY(few__new(r->p.ctx, (void *)out, v->length + 1, 1));
+  memcpy(*out, v->text, v->length);
+  if (strlen(*out) == v->length && few__utf8_valid(*out)) return FEW_OK;
+  few__free(r->p.ctx, *out);
+  *out = NULL;
+  return damaged(r, "", "a text in it is not UTF-8");
 }
 
 /* Members that are not texts, or that the reader adds itself, are left out. */
@@ -133,8 +132,8 @@ static few_status put_members(struct reader *r, struct few_json *j,
   for (int c = first_entry(dict); c >= 0 && !st; c = k->cells.at[c].next) {
     const struct few_pickle_value *key = &k->values.at[k->cells.at[c].key];
     if (!is(key, FEW_PICKLE_TEXT) || (key->length && key->text[0] == '_')) continue;
-    char *name = text_of(r, key);
-    if (!name) return damaged(r, "", "a name in it is not UTF-8");
+    char *name;
+    FEW_TRY(text_of(r, key, &name));
     st = put_value(r, j, name, &k->values.at[k->cells.at[c].value], depth);
     few__free(r->p.ctx, name);
   }
@@ -206,8 +205,7 @@ static few_status put_value(struct reader *r, struct few_json *j, const char *ke
       put_scalar(r, j, key, v);
       return FEW_OK;
     case FEW_PICKLE_TEXT:
-      text = text_of(r, v);
-      if (!text) return damaged(r, key ? key : "", "a text in it is not UTF-8");
+      FEW_TRY(text_of(r, v, &text));
       few__json_put_string(j, key, text);
       few__free(r->p.ctx, text);
       return FEW_OK;
@@ -225,11 +223,10 @@ static few_status put_object(struct reader *r, struct few_json *j, const char *k
                                 *state = attributes(r, object);
   const struct few_pickle_value *args = entry(r, state, "_init_args"),
                                 *kwargs = entry(r, state, "_init_kwargs");
-  char *class_name = is(name, FEW_PICKLE_TEXT) ? text_of(r, name) : NULL;
-  if (!class_name || !state) {
-    few__free(r->p.ctx, class_name);
+  char *class_name;
+  if (!is(name, FEW_PICKLE_TEXT) || !state)
     return damaged(r, key ? key : "", "it is an object without a class or attributes");
-  }
+  FEW_TRY(text_of(r, name, &class_name));
   few__json_open(j, key, '{');
   few__json_put_string(j, "_class_name", class_name);
   few__free(r->p.ctx, class_name);
@@ -242,8 +239,9 @@ static few_status put_object(struct reader *r, struct few_json *j, const char *k
     for (int c = first_entry(modules); c >= 0; c = k->cells.at[c].next) {
       const struct few_pickle_value *part = &k->values.at[k->cells.at[c].value];
       const struct few_pickle_value *word = &k->values.at[k->cells.at[c].key];
-      char *text = is_persistent(part) && is(word, FEW_PICKLE_TEXT) ? text_of(r, word) : NULL;
-      if (!text) continue;
+      char *text;
+      if (!is_persistent(part) || !is(word, FEW_PICKLE_TEXT)) continue;
+      FEW_TRY(text_of(r, word, &text));
       few_status st = put_object(r, j, text, part, false);
       few__free(r->p.ctx, text);
       FEW_TRY(st);

@@ -5,6 +5,7 @@
 #include "io/gzip.h"
 #include "io/jpeg.h"
 #include "io/npy.h"
+#include "io/persistent.h"
 #include "io/png.h"
 #include "io/pth.h"
 #include "io/safetensors.h"
@@ -28,6 +29,15 @@ static few_status pth(few_ctx *ctx, const char *bytes, size_t n) {
   struct few_pth p;
   few_status st = few__pth_parse(ctx, &p, "m", bytes, n);
   few__pth_free(ctx, &p);
+  return st;
+}
+
+static few_status persistent(few_ctx *ctx, const char *bytes, size_t n) {
+  struct few_pth p;
+  struct few_text config;
+  few_status st = few__persistent_parse(ctx, &p, &config, "m", bytes, n);
+  few__pth_free(ctx, &p);
+  few__text_free(ctx, &config);
   return st;
 }
 
@@ -111,6 +121,7 @@ static void test_each_allocation(void **state) {
       {"npy/y_f4.npy", npy},
       {"pth/y_zip.pth", pth},
       {"pth/y_legacy.pth", pth},
+      {"persistent/y_by_hand.pkl", persistent},
       {"png/y_palette_alpha.png", png},
       {"png/y_text.png", png},
       {"jpeg/y_progressive.jpg", jpeg},

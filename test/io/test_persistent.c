@@ -1,5 +1,5 @@
 /* Networks pickled whole, as EDM and EDM2 save them: tensors and configuration, damage, and hostile
- * pickles. test/model/import/originals.py makes the files. */
+ * pickles. test/model/import/pickles.py makes the files. */
 #include "corpus.h"
 #include "io/json.h"
 #include "io/persistent.h"

@@ -88,7 +88,7 @@ static few_status read_levels(struct few_importer *im, struct adm *a) {
       a->convolutions = convolution;
     }
   a->n = ups + 1;
-  if (time->rank != 2 || time->dim[0] != 4 * time->dim[1])
+  if (time->rank != 2 || time->count < 1 || time->dim[0] != 4 * time->dim[1])
     return unlike(im, "the first layer of its time embedding is not [4 C,C]");
   if (a->n > FEW_INT_LIST_MAX || ins != outs || ins % a->n || ins / a->n < 2)
     return unlike(im, "its blocks do not make up levels");
@@ -98,7 +98,7 @@ static few_status read_levels(struct few_importer *im, struct adm *a) {
     const int first = 1 + l * (int)(a->blocks + 1);
     const struct few_st_tensor *conv = find(s, "input_blocks.%d.0.in_layers.2.weight", first, 0);
     const struct few_st_tensor *emb = find(s, "input_blocks.%d.0.emb_layers.1.weight", first, 0);
-    if (!conv || !emb || conv->rank != 4 || emb->rank != 2 || conv->dim[0] < 1)
+    if (!conv || !emb || conv->rank != 4 || emb->rank != 2 || conv->count < 1)
       return unlike(im, "a level begins without a residual block");
     a->width[l] = conv->dim[0];
     a->affine = emb->dim[0] == 2 * conv->dim[0];
@@ -113,12 +113,12 @@ static few_status read_data(struct few_importer *im) {
                              *label = few__origin_find(im->source, "label_emb.weight");
   struct few_net_spec *s = &im->spec;
   int64_t size;
-  if (!out || in->rank != 4 || out->rank != 4 || in->dim[1] < 1 ||
+  if (!out || in->rank != 4 || out->rank != 4 || in->count < 1 || out->count < 1 ||
       (out->dim[0] != in->dim[1] && out->dim[0] != 2 * in->dim[1]))
     return unlike(im, "it has other channels out than in");
   s->c = in->dim[1];
   im->outputs = out->dim[0] / in->dim[1];
-  s->classes = label && label->rank == 2 ? label->dim[0] : 0;
+  s->classes = label && label->rank == 2 && label->count > 0 ? label->dim[0] : 0;
   if (s->classes) s->unlabelled = FEW_NO;
   FEW_TRY(few__conf_int(im->ctx, &im->source->net, "image_size", 1, 1 << 16, im->o->size, &size));
   if (size < 1)
