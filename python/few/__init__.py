@@ -16,7 +16,7 @@ from .data import Dataset
 from .errors import (CancelledError, DivergedError, Error, FewWarning, FileError, FormatError,
                      InvalidError, NotFoundError, OutOfMemoryError, UnsupportedError)
 from .evaluation import Report, evaluate
-from .model import Model, ModelInfo, load
+from .model import Model, ModelInfo, import_model, load
 from .picture import Grid, grid
 from .training import StepReport, Trainer, recipes, train
 
@@ -25,4 +25,4 @@ __all__ = [
     'CancelledError', 'Component', 'Dataset', 'DivergedError', 'Error', 'FewWarning',
     'FileError', 'FormatError', 'Grid', 'InvalidError', 'Model', 'ModelInfo', 'NotFoundError',
     'OutOfMemoryError', 'Report', 'StepReport', 'Trainer', 'UnsupportedError', 'components',
-    'evaluate', 'grid', 'load', 'recipes', 'set_progress', 'train']
+    'evaluate', 'grid', 'import_model', 'load', 'recipes', 'set_progress', 'train']

@@ -232,6 +232,6 @@ def __getattr__(name: str) -> Any:
 
 
 def constants(prefix: str) -> dict[str, int]:
-    """The constants whose names begin so, without it and in small letters."""
+    """The constants whose names begin so, without it and in small letters; no versions."""
     return {name[len(prefix):].lower(): value for name, value in _constants().items()
-            if name.startswith(prefix)}
+            if name.startswith(prefix) and not name.endswith('_VERSION')}

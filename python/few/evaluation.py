@@ -10,8 +10,7 @@ from typing import Any, Sequence
 from . import _abi, _arrays
 from ._context import Context, lib
 from .data import Dataset, as_dataset
-from .errors import InvalidError
-from .model import Model, Sampling
+from .model import Model, Sampling, _choice
 
 _BALLS = _abi.constants('FEW_EVAL_BALL_')
 
@@ -65,9 +64,7 @@ def evaluate(source: Any, reference: Any = None, *, metrics: str | Sequence[str]
     opts = _abi.few_eval_opts.new(
         n=n, n_reference=n_reference, seed=seed, seeds=seeds, bootstrap=bootstrap, keep=keep,
         knn=knn, subsets=subsets, subset_size=subset_size, splits=splits)
-    if ball not in _BALLS:
-        raise InvalidError(f'ball is {ball!r}: use one of {", ".join(_BALLS)}')
-    opts.ball = _BALLS[ball]
+    opts.ball = _choice('ball', ball, _BALLS)
     _set_source(opts, source, kept)
     _set_reference(opts, reference, kept)
     _set_label(opts, label)

@@ -17,7 +17,19 @@ from .errors import DivergedError, InvalidError
 _ANSWERS = {_abi.FEW_UNKNOWN: None, _abi.FEW_NO: False, _abi.FEW_YES: True}
 _DIRECTIONS = {_abi.FEW_BOTH_WAYS: 'both', _abi.FEW_DECODES: 'decodes',
                _abi.FEW_ENCODES: 'encodes'}
+_WHATS = {'sampler': _abi.FEW_EXPORT_SAMPLER, 'denoiser': _abi.FEW_EXPORT_DENOISER,
+          'network': _abi.FEW_EXPORT_NETWORK}
+_PIXELS = {'signed': _abi.FEW_EXPORT_SIGNED, 'unit': _abi.FEW_EXPORT_UNIT,
+           'uint8': _abi.FEW_EXPORT_BYTES, 'rgb': _abi.FEW_EXPORT_RGB}
+_PROCESSES = {name: value for name, value in _abi.constants('FEW_IMPORT_').items()
+              if name != 'processes'}
 Label = Any  # int, str or None
+
+
+def _choice(what: str, name: str, choices: dict[str, int]) -> int:
+    if name not in choices:
+        raise InvalidError(f'{what} is {name!r}: use one of {", ".join(choices)}')
+    return choices[name]
 
 
 @dataclass(frozen=True)
@@ -108,16 +120,22 @@ class Model(Owner):
         name = os.fspath(path)
         if not os.path.exists(name):
             name = _arrays.share('models', name + '.safetensors') or name
-        super().__init__(Context(workers, backend, precision))
-        self.path = name
-        model, runner = ctypes.c_void_p(), ctypes.c_void_p()
-        self._context.call(lib.few_model_load, ctypes.byref(model), self._context.pointer,
-                           name.encode())
+        context = Context(workers, backend, precision)
+        model = ctypes.c_void_p()
+        context.call(lib.few_model_load, ctypes.byref(model), context.pointer, name.encode())
+        self._adopt(context, model, name)
+
+    def _adopt(self, context: Context, model: ctypes.c_void_p, path: str | None) -> Model:
+        """Own a model that was made in a context of its own."""
+        super().__init__(context)
+        self.path = path
         self._model = self._own(lib.few_model_free, model)
+        runner = ctypes.c_void_p()
         self._context.call(lib.few_runner_create, ctypes.byref(runner), self._context.pointer,
                            model)
         self._runner = self._own(lib.few_runner_free, runner)
         self.info = _info(model)
+        return self
 
     # ---- what it is ----
 
@@ -143,10 +161,31 @@ class Model(Owner):
         self._live()
         return self._context.text(lib.few_model_show, self._model, None)
 
-    def save(self, path: str | os.PathLike) -> None:
-        """Write it to a file."""
+    def save(self, path: str | os.PathLike, weights: str = 'f32') -> None:
+        """Write it to a file. weights: their number type, "f32", "f16", "bf16" or "int8"."""
         self._live()
-        self._context.call(lib.few_model_save, self._model, os.fspath(path).encode())
+        self._context.call(lib.few_model_save_as, self._model, os.fspath(path).encode(),
+                           _choice('weights', weights, _abi.constants('FEW_WEIGHTS_')))
+
+    def export(self, path: str | os.PathLike, what: str = 'sampler', pixels: str = 'signed',
+               flat: bool = False, label: Label = None, **sampling: Any) -> str:
+        """Write an ONNX file, for programs without few (docs/guide.md, "Taking a model
+        elsewhere"). Returns a description of its inputs and outputs.
+
+        what: "sampler": images from noise, by all steps; "denoiser": EDM's D(x, sigma);
+        "network": F(x, t). pixels: "signed": floats in [-1, 1], not clipped; "unit": floats in
+        [0, 1]; "uint8"; "rgb": uint8 with three channels. flat: all noise is one input [N,D].
+        label: always this class; None: an input. sampling: steps, sampler ..., as of sample().
+        """
+        self._live()
+        opts = _abi.few_export_opts.new(what=_choice('what', what, _WHATS),
+                                        pixels=_choice('pixels', pixels, _PIXELS), flat=flat)
+        with Sampling(self._context, sampling) as sample:
+            if label is not None:
+                sample.label = self._label(label)
+            opts.sampling = ctypes.pointer(sample)
+            return self._context.text(lib.few_export_onnx, self._context.pointer, self._model,
+                                      os.fspath(path).encode(), ctypes.byref(opts))
 
     # ---- sampling ----
 
@@ -381,3 +420,26 @@ def load(path: str | os.PathLike, *, workers: int = 0, backend: str | None = Non
     backend: "cpu", "cuda" ... precision: "fp32", "tf32" or "bf16".
     """
     return Model(path, workers=workers, backend=backend, precision=precision)
+
+
+def import_model(source: str | os.PathLike, *, format: str | None = None,
+                 scheduler: str | os.PathLike | None = None, process: str = 'found',
+                 predicts: str | None = None, sigma_data: float = 0, size: int = 0,
+                 labels: str | os.PathLike | None = None) -> Model:
+    """A network of another program as a Model (docs/import.md): a folder of diffusers, a file of
+    EDM. Nothing in it is executed. Model.save() writes it as a file of few.
+
+    format: only layouts of this format ("diffusers", "edm" ...); None: all.
+    The following are for sources that do not say. scheduler: path of a scheduler's configuration.
+    process: the process whose state and time the network takes. predicts: its output, "eps" ...
+    sigma_data: standard deviation of the data in [-1, 1]; 0: 0.5. size: side of images in pixels.
+    labels: path of a text file with a class name per line.
+    """
+    texts = {'source': source, 'format': format, 'scheduler': scheduler, 'predicts': predicts,
+             'labels': labels}
+    opts = _abi.few_import_opts.new(
+        process=_choice('process', process.replace('-', '_'), _PROCESSES), sigma_data=sigma_data,
+        size=size, **{k: os.fspath(v).encode() for k, v in texts.items() if v is not None})
+    context, model = Context(), ctypes.c_void_p()
+    context.call(lib.few_import, ctypes.byref(model), context.pointer, ctypes.byref(opts))
+    return Model.__new__(Model)._adopt(context, model, None)

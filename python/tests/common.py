@@ -6,6 +6,9 @@ import unittest
 
 import few
 
+SOURCE = os.environ.get('FEW_SOURCE') or os.path.join(os.path.dirname(__file__), '..', '..')
+IMPORTS = os.path.join(SOURCE, 'test', 'model', 'import', 'data')
+
 # A model of images that comes with few, a model of points, and small networks.
 STUDENT = 'fashion-student'
 TOY = 'toy-teacher'

@@ -1,4 +1,5 @@
 import math
+import os
 import threading
 import unittest
 
@@ -6,7 +7,7 @@ import numpy as np
 
 import few
 
-from .common import STUDENT, TOY, Folder
+from .common import IMPORTS, STUDENT, TOY, Folder
 
 
 class Images(Folder):
@@ -93,6 +94,24 @@ class Images(Folder):
         with self.assertRaisesRegex(few.InvalidError, 'step size'):
             self.model.F(x, 1, 1, to=0.5)
 
+    def test_export(self):
+        about = self.model.export(self.path('x.onnx'), steps=2, pixels='uint8')
+        self.assertIn('fresh', about)
+        self.assertGreater(os.path.getsize(self.path('x.onnx')), 4 * self.model.info.parameters)
+        about = self.model.export(self.path('x.onnx'), label='sandal', steps=1)
+        self.assertNotIn('in  label', about)
+        with self.assertRaisesRegex(few.InvalidError, 'grey'):
+            self.model.export(self.path('y.onnx'), pixels='grey')
+
+    def test_save_smaller(self):
+        self.model.save(self.path('f32.safetensors'))
+        self.model.save(self.path('int8.safetensors'), weights='int8')
+        sizes = [os.path.getsize(self.path(n + '.safetensors')) for n in ('f32', 'int8')]
+        self.assertLess(sizes[1], sizes[0] / 3)
+        a, b = (few.load(self.path(n + '.safetensors')).sample(4, steps=1).astype(float)
+                for n in ('f32', 'int8'))
+        self.assertGreater(np.corrcoef(a.ravel(), b.ravel())[0, 1], 0.95)
+
     def test_save_and_close(self):
         with few.load(STUDENT) as model:
             a = model.sample(2, steps=1)
@@ -142,6 +161,19 @@ class Points(Folder):
 
 
 class Files(Folder):
+    @unittest.skipUnless(os.path.isdir(IMPORTS), 'needs the sources of few')
+    def test_import(self):
+        model = few.import_model(os.path.join(IMPORTS, 'adm_edm'))
+        self.assertIsNone(model.path)
+        model.save(self.path('m.safetensors'))
+        x = np.random.default_rng(5).standard_normal((2, *model.shape))
+        label = 0 if model.info.classes else None
+        np.testing.assert_array_equal(few.load(self.path('m.safetensors')).F(x, 0.5, label),
+                                      model.F(x, 0.5, label))
+        for options, sentence in (({'process': 'heat'}, 'heat'), ({'format': 'word'}, 'word')):
+            with self.assertRaisesRegex(few.Error, sentence):
+                few.import_model(os.path.join(IMPORTS, 'adm_edm'), **options)
+
     def test_errors(self):
         with self.assertRaisesRegex(FileNotFoundError, 'missing.safetensors') as seen:
             few.load(self.path('missing.safetensors'))

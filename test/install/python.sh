@@ -17,6 +17,7 @@ pip install --no-index "$wheel"
 cp -R "$source/python/tests" tests
 rm tests/test_abi.py # needs the headers: the test python/abi
 unset FEW_LIBRARY
+export FEW_SOURCE="$source"
 venv/bin/python -c '
 import few, os, sys
 assert few.__file__.startswith(sys.prefix), few.__file__
