@@ -54,6 +54,13 @@ typedef enum few_data_cache {
   FEW_DATA_CACHE_YES
 } few_data_cache;
 
+/* How an image becomes the square size x size. */
+typedef enum few_data_fit {
+  FEW_DATA_CROP,   /* its central square is shrunk */
+  FEW_DATA_PAD,    /* the whole image is shrunk, centred on the background */
+  FEW_DATA_STRETCH /* the whole image is shrunk, each side by itself */
+} few_data_fit;
+
 struct few_data_opts {
   int version;          /* FEW_DATA_OPTS_VERSION */
   few_data_split split; /* TEST is an error if the set has no test split and holdout is 0 */
@@ -61,10 +68,11 @@ struct few_data_opts {
   int64_t limit;      /* maximum number of items; 0: all (toys: 65536). A set with classes keeps
                          items with the class shares of the set and, if the limit allows, at least
                          one of each; a set without classes keeps its first items */
-  int64_t size;       /* folder: crop to the central square and shrink to size x size by area; 0:
-                         images are taken as they are, all of one size */
-  int64_t channels;   /* folder: 1 grey, 3 RGB, 0: grey if all images are, else RGB */
-  int64_t background; /* folder: grey level 0..255 behind transparent pixels */
+  int64_t size;       /* image files: make images size x size, as `fit` says, by area; 0: images
+                         are taken as they are, all of one size */
+  int64_t channels;   /* image files: 1 grey, 3 RGB, 0: grey if all images are, else RGB */
+  int64_t background; /* image files: the colour behind transparent pixels and around padded images:
+                         a grey level 0..255 or FEW_RGB(r, g, b) */
   uint64_t seed;      /* toys: point i depends only on (seed, split, i) */
   int64_t classes;    /* idx, npy, npz, webdataset: labels are 0 .. classes - 1, even of classes
                          without items; 0: the labels that occur become 0, 1, 2 ... in ascending
@@ -72,12 +80,13 @@ struct few_data_opts {
   double holdout;     /* share of the items, 0 to 0.9, that is the test part and not in the training
                          part; always the same items, with the class shares of the set */
   few_data_cache cache;
+  few_data_fit fit; /* image files, with a size */
 };
-#define FEW_DATA_OPTS_VERSION 2
+#define FEW_DATA_OPTS_VERSION 3
 #define FEW_DATA_OPTS_INIT                                                         \
   {                                                                                \
     FEW_DATA_OPTS_VERSION, FEW_DATA_TRAIN, FEW_DATA_REFUSE, 0, 0, 0, 255, 0, 0, 0, \
-        FEW_DATA_CACHE_AUTO                                                        \
+        FEW_DATA_CACHE_AUTO, FEW_DATA_CROP                                         \
   }
 
 /* The rows of an option table (few/option.h) for a struct S with a member of this type: all fields
@@ -91,18 +100,19 @@ struct few_data_opts {
   FEW_OPT_IN(S, member, limit, FEW_OPTION_INT, "0", 0, 1099511627775.0, NULL, \
              "use this many items, with the class shares of the data; 0: all"), \
   FEW_OPT_IN(S, member, size, FEW_OPTION_INT, "0", 0, 32768, NULL, \
-             "folder: crop images to the central square and shrink it to this side in pixels; 0: " \
-             "as they are"), \
+             "image files: make images square with this side in pixels, by fit; 0: as they are"), \
+  FEW_OPT_IN(S, member, fit, FEW_OPTION_CHOICE, "crop", 0, 0, "crop|pad|stretch", \
+             "image files, with size: keep the central square, pad to a square, or distort"), \
   FEW_OPT_IN(S, member, channels, FEW_OPTION_INT, "0", 0, 3, NULL, \
-             "folder: 1 grey, 3 RGB; 0: grey if all images are"), \
-  FEW_OPT_IN(S, member, background, FEW_OPTION_INT, "255", 0, 255, NULL, \
-             "folder: grey level behind transparent pixels"), \
+             "image files: 1 grey, 3 RGB; 0: grey if all images are"), \
+  FEW_OPT_IN(S, member, background, FEW_OPTION_COLOUR, "255", 0, 0, NULL, \
+             "image files: colour behind transparent pixels and around padded images"), \
   FEW_OPT_IN(S, member, classes, FEW_OPTION_INT, "0", 0, 65536, NULL, \
              "idx, npy, npz, webdataset: labels are 0 to classes - 1; 0: the labels that occur"), \
   FEW_OPT_IN(S, member, holdout, FEW_OPTION_REAL, "0", 0, 0.9, NULL, \
              "share of each class of the training part to hold out as the test part"), \
   FEW_OPT_IN(S, member, cache, FEW_OPTION_CHOICE, "auto", 0, 0, "auto|no|yes", \
-             "folder: keep decoded images for the next run; auto: if decoding took seconds")
+             "image files: keep decoded images for the next run; auto: if decoding took seconds")
 /* clang-format on */
 
 /* Sets one field by its name and a text: ("size", "32"), ("on_error", "skip"). All fields except

@@ -37,8 +37,12 @@ enum few_option_type {
   FEW_OPTION_TEXT,     /* const char *: the text itself, not empty; it must outlive the struct */
   FEW_OPTION_TEXTS,    /* struct few_text_list: each setting adds a text, kept as FEW_OPTION_TEXT */
   FEW_OPTION_REALS,    /* struct few_real_list: "1.5,0.8" */
-  FEW_OPTION_SET       /* unsigned: bit i stands for choice i: "infer,train" */
+  FEW_OPTION_SET,      /* unsigned: bit i stands for choice i: "infer,train" */
+  FEW_OPTION_COLOUR    /* int64_t: 0 .. 255, a grey level, or FEW_RGB: "128", "black", "ff8000" */
 };
+
+/* The colour of three bytes, as a value of FEW_OPTION_COLOUR. */
+#define FEW_RGB(r, g, b) ((int64_t)1 << 24 | (int64_t)(r) << 16 | (int64_t)(g) << 8 | (int64_t)(b))
 
 enum { FEW_INT_LIST_MAX = 16, FEW_TEXT_LIST_MAX = 64, FEW_REAL_LIST_MAX = 1024 };
 struct few_int_list {

@@ -57,7 +57,7 @@ class Dataset(Owner):
         """Open a data set by its spec or path: "folder:photos", "npz:data.npz", "toy:moons",
         "fashion-mnist:test" (docs/commands.md lists all).
 
-        options: split, on_error, limit, size, channels, background, seed, classes, holdout and
+        options: split, on_error, limit, size, fit, channels, background, seed, classes, holdout and
         cache, as ``few data`` has them.
         """
         name = os.fspath(spec)

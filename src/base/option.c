@@ -193,6 +193,21 @@ static bool set_int_list(const struct few_option *o, void *field, const char *te
   return true;
 }
 
+/* Six hexadecimal digits are a colour, fewer decimal ones a grey level. */
+static bool set_colour(const struct few_option *o, void *field, const char *text) {
+  const size_t n = strlen(text);
+  int64_t x = -1;
+  FEW_UNUSED(o);
+  if (!strcmp(text, "black")) x = 0;
+  if (!strcmp(text, "white")) x = 255;
+  if (n == 6 && strspn(text, "0123456789abcdefABCDEF") == n)
+    x = (int64_t)1 << 24 | strtoll(text, NULL, 16);
+  if (n && n <= 3 && strspn(text, "0123456789") == n) x = strtoll(text, NULL, 10);
+  if (x < 0 || (n <= 3 && x > 255)) return false;
+  memcpy(field, &x, sizeof x);
+  return true;
+}
+
 /* ---- one printer per type ---- */
 
 static void put_int(few_ctx *ctx, const struct few_option *o, const void *f, struct few_text *t) {
@@ -205,6 +220,17 @@ static void put_int(few_ctx *ctx, const struct few_option *o, const void *f, str
     x = narrow;
   }
   few__text_add(ctx, t, "%" PRId64, x);
+}
+
+static void put_colour(few_ctx *ctx, const struct few_option *o, const void *f,
+                       struct few_text *t) {
+  int64_t x;
+  FEW_UNUSED(o);
+  memcpy(&x, f, sizeof x);
+  if (x >> 24)
+    few__text_add(ctx, t, "%06x", (unsigned)(x & 0xffffff));
+  else
+    few__text_add(ctx, t, "%" PRId64, x);
 }
 
 static void put_seed(few_ctx *ctx, const struct few_option *o, const void *f, struct few_text *t) {
@@ -301,6 +327,7 @@ static const struct {
     [FEW_OPTION_TEXTS] = {sizeof(struct few_text_list), set_texts, put_texts},
     [FEW_OPTION_REALS] = {sizeof(struct few_real_list), set_reals, put_reals},
     [FEW_OPTION_SET] = {sizeof(unsigned), set_set, put_set},
+    [FEW_OPTION_COLOUR] = {sizeof(int64_t), set_colour, put_colour},
 };
 
 /* ---- looking up ---- */
@@ -406,7 +433,10 @@ void few__option_allowed(few_ctx *ctx, const struct few_option *o, struct few_te
                                       [FEW_OPTION_TEXT] = "text that is not empty",
                                       [FEW_OPTION_TEXTS] = "text that is not empty",
                                       [FEW_OPTION_REALS] = "numbers",
-                                      [FEW_OPTION_SET] = "some of "};
+                                      [FEW_OPTION_SET] = "some of ",
+                                      [FEW_OPTION_COLOUR] =
+                                          "black, white, a grey level from 0 to 255, or a colour "
+                                          "RRGGBB of six hexadecimal digits"};
   const enum few_option_type type = o->type;
   few__text_add(ctx, out, "%s", nouns[type]);
   add_range(ctx, o, out);

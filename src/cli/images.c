@@ -197,8 +197,9 @@ static int take(struct cli *cli, struct cli_images *p, const struct cli_labels o
   few_status st = few_data_full_spec(&spec, cli->ctx, word);
   if (st) return cli_status(cli, st);
   o.limit = most;
-  if (!strncmp(spec, "folder:", 7)) o.size = info->h == info->w ? info->h : 0;
-  if (!strncmp(spec, "folder:", 7)) o.channels = info->c == 1 || info->c == 3 ? info->c : 0;
+  const bool files = !strncmp(spec, "folder:", 7) || !strncmp(spec, "webdataset:", 11);
+  if (files) o.size = info->h == info->w ? info->h : 0;
+  if (files) o.channels = info->c == 1 || info->c == 3 ? info->c : 0;
   st = few_data_open(&d, cli->ctx, spec, &o);
   few_text_free(cli->ctx, spec);
   progress_clear(&cli->progress);

@@ -206,6 +206,7 @@ const char *opt_value(const struct few_option *o) {
   if (o->type == FEW_OPTION_BOOL) return "";
   if (o->value || o->choices) return o->value ? o->value : o->choices;
   if (o->type == FEW_OPTION_INT || o->type == FEW_OPTION_SEED) return "N";
+  if (o->type == FEW_OPTION_COLOUR) return "COLOUR";
   return o->type == FEW_OPTION_REAL ? "X" : "TEXT";
 }
 

@@ -72,8 +72,9 @@ few_status few__cache_begin(few_ctx *ctx, struct few_cache *c, const char *dir, 
   clock_gettime(CLOCK_REALTIME, &now);
   *c = (struct few_cache){.began = seconds_of(&now)};
   if (o->cache == FEW_DATA_CACHE_NO) return FEW_OK;
-  snprintf(options, sizeof options, "%s %lld %lld %lld %lld %d", few_version(), (long long)o->size,
-           (long long)o->channels, (long long)o->background, (long long)o->limit, o->on_error);
+  snprintf(options, sizeof options, "%s %lld %d %lld %lld %lld %d", few_version(),
+           (long long)o->size, (int)o->fit, (long long)o->channels, (long long)o->background,
+           (long long)o->limit, o->on_error);
   few__sha256_start(&c->sum);
   add(c, magic, sizeof magic);
   add(c, options, strlen(options) + 1);

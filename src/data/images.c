@@ -103,7 +103,8 @@ static few_status decode(struct few_images *s, int i, struct few_image *out) {
   struct few_feed from;
   const struct few_image_opts o = {.size = (int)s->o->size,
                                    .c = s->o->channels ? (int)s->o->channels : 3,
-                                   .background = (uint8_t)s->o->background,
+                                   .fit = s->o->fit,
+                                   .background = s->o->background,
                                    .max_side = FEW_DATA_MAX_SIDE};
   *out = (struct few_image){0};
   FEW_TRY(s->open(s->user, i, &from));
@@ -152,7 +153,7 @@ static few_status add(struct few_images *s, int i) {
   if (!s->first) FEW_GOTO(begin(s, e, &p));
   if (p.h != d->h || p.w != d->w) {
     st = few__data_broken(d, s->o, 1,
-                          "%s is %dx%d, but %s is %dx%d (give size = N to crop and shrink all)",
+                          "%s is %dx%d, but %s is %dx%d (give size = N to make all square)",
                           e->path, p.w, p.h, s->first->path, d->w, d->h);
     goto out;
   }

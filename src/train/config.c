@@ -24,15 +24,20 @@ static const struct few_option options[] = {
     FEW_OPT_INT(keys, data_limit, "0", 0, 1e12,
                 "use this many items, with the class shares of the data; 0: all"),
     FEW_OPT_INT(keys, data_classes, "0", 0, 65536,
-                "idx, npy, npz: labels are 0 to data_classes - 1; 0: the labels that occur"),
+                "idx, npy, npz, webdataset: labels are 0 to data_classes - 1; 0: the labels that "
+                "occur"),
     FEW_OPT_REAL(keys, data_holdout, "0", 0, 0.9,
                  "share of each class of the data to hold out for evaluations"),
     FEW_OPT_CHOICE(keys, data_on_error, "refuse", "refuse|skip",
                    "what to do with a broken item: fail, or leave it out and count it"),
     FEW_OPT_INT(keys, size, "0", 0, 4096,
-                "folder: crop images to the central square and shrink it to this side in pixels; "
+                "image files: make images square with this side in pixels, by fit; "
                 "0: as they are"),
-    FEW_OPT_INT(keys, channels_in, "0", 0, 3, "folder: 1 grey, 3 RGB; 0: as the images are"),
+    FEW_OPT_CHOICE(keys, fit, "crop", "crop|pad|stretch",
+                   "image files, with size: keep the central square, pad to a square, or distort"),
+    FEW_OPT_ROW(keys, background, "background", FEW_OPTION_COLOUR, NULL, "255", 0, 0, NULL,
+                "image files: colour behind transparent pixels and around padded images", false),
+    FEW_OPT_INT(keys, channels_in, "0", 0, 3, "image files: 1 grey, 3 RGB; 0: as the images are"),
     FEW_OPT_BOOL(keys, labels, "yes", "use the labels of the data; no: train unconditionally"),
     FEW_OPT_BOOL(keys, flip, "no", "mirror half of the images, at random"),
     FEW_OPT_REAL(keys, sigma_data, "0.5", 1e-3, 1e3,

@@ -26,7 +26,8 @@ struct few_train_keys { /* the trainer's own keys: see options[] in config.c */
   few_data_on_error data_on_error;
   enum few_scale_choice data_scale;
   bool flip, labels;
-  int64_t size, channels_in;
+  int64_t size, channels_in, background;
+  few_data_fit fit;
   double sigma_data, label_dropout;
   int64_t steps, batch, shards, workers, seed;
   double lr, lr_floor, beta1, beta2, eps, weight_decay, clip;

@@ -37,6 +37,8 @@ static few_status open_set(const struct few_evaluation *e, few_data **out, const
   o.on_error = k->data_on_error;
   o.size = k->size;
   o.channels = k->channels_in;
+  o.fit = k->fit;
+  o.background = k->background;
   if (split == FEW_DATA_TEST) {
     o.classes = k->data_classes;
     o.holdout = k->data_holdout;

@@ -147,6 +147,8 @@ static few_status open_named(few_ctx *ctx, struct few_setup *setup) {
   o.on_error = k->data_on_error;
   o.size = k->size;
   o.channels = k->channels_in;
+  o.fit = k->fit;
+  o.background = k->background;
   FEW_TRY(few_data_open(&setup->opened, ctx, k->data, &o));
   setup->data = setup->opened;
   return FEW_OK;

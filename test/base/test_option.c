@@ -34,6 +34,7 @@ struct words {
   struct few_text_list set;
   struct few_real_list times;
   unsigned cases;
+  int64_t behind;
   enum colour colour;
 };
 static const struct few_option words_table[] = {
@@ -45,6 +46,8 @@ static const struct few_option words_table[] = {
                 false),
     FEW_OPT_ROW(struct words, cases, "case", FEW_OPTION_SET, "A,B", "one,three", 0, 0,
                 "one|two|three", "cases", false),
+    FEW_OPT_ROW(struct words, behind, "behind", FEW_OPTION_COLOUR, "C", "white", 0, 0, NULL,
+                "background", false),
     FEW_OPT_CHOICE(struct words, colour, "green", "red|green|blue", "colour"),
     FEW_OPT_END};
 
@@ -247,6 +250,36 @@ static void test_words(void **state) {
 }
 
 /* Bounds are printed as 10, not as 1e+01. */
+static void test_colours(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    int64_t value;
+    const char *again;
+  } good[] = {{"white", 255, "255"},
+              {"black", 0, "0"},
+              {"128", 128, "128"},
+              {"00ff7F", FEW_RGB(0, 255, 127), "00ff7f"},
+              {"100100", FEW_RGB(16, 1, 0), "100100"},
+              {"000000", FEW_RGB(0, 0, 0), "000000"}};
+  static const char *const bad[] = {"256", "-1", "", "red", "0ff", "1000", "#00ff7f", "00ff7g"};
+  few_ctx *ctx = test_ctx();
+  struct words w = {0};
+  for (int i = 0; i < FEW_COUNT(good); i++) {
+    char *text;
+    assert_ok(ctx, few_option_set(&w, ctx, words_table, "behind", good[i].text));
+    assert_int_equal(w.behind, good[i].value);
+    assert_ok(ctx, few_option_text(&text, ctx, few_option_find(words_table, "behind"), &w));
+    assert_string_equal(text, good[i].again);
+    few_text_free(ctx, text);
+  }
+  for (int i = 0; i < FEW_COUNT(bad); i++) {
+    assert_int_equal(few_option_set(&w, ctx, words_table, "behind", bad[i]), FEW_E_INVALID);
+    assert_non_null(strstr(few_error(ctx), "a colour RRGGBB of six hexadecimal digits"));
+  }
+  few_ctx_free(ctx);
+}
+
 static void test_bounds(void **state) {
   (void)state;
   static const struct few_option rows[] = {
@@ -271,10 +304,10 @@ static void test_bounds(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_words),       cmocka_unit_test(test_bounds),
-      cmocka_unit_test(test_defaults),    cmocka_unit_test(test_values),
-      cmocka_unit_test(test_sentences),   cmocka_unit_test(test_round_trip),
-      cmocka_unit_test(test_short_reals),
+      cmocka_unit_test(test_words),      cmocka_unit_test(test_bounds),
+      cmocka_unit_test(test_colours),    cmocka_unit_test(test_defaults),
+      cmocka_unit_test(test_values),     cmocka_unit_test(test_sentences),
+      cmocka_unit_test(test_round_trip), cmocka_unit_test(test_short_reals),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -175,6 +175,16 @@ static void test_colours_and_transparency(void **state) {
   assert_ok(f->ctx, files_open(f, &d, "folder", "set", NULL, &o));
   assert_int_equal(byte_at(f, d, 0, 2), 0);
   few_data_free(d);
+  o.channels = 3;
+  o.background = FEW_RGB(1, 2, 3);
+  assert_ok(f->ctx, files_open(f, &d, "folder", "set", NULL, &o));
+  for (int k = 0; k < 3; k++) assert_int_equal(byte_at(f, d, 0, 6 + k), 1 + k);
+  few_data_free(d);
+  o.background = 256;
+  assert_refused(f, "folder", "set", NULL, &o, FEW_E_INVALID, "background is 256");
+  o.background = 0;
+  o.fit = FEW_DATA_PAD;
+  assert_refused(f, "folder", "set", NULL, &o, FEW_E_INVALID, "give size too");
 }
 
 static void test_grey_only_if_all_are(void **state) {

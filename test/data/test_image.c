@@ -10,11 +10,17 @@
 
 enum { H = 17, W = 24, SIZE = 5 };
 
-static struct few_image read_image(struct files *f, const char *name, int size, int c) {
+static struct few_image read_fit(struct files *f, const char *name, int size, int c,
+                                 few_data_fit fit) {
   struct few_image im;
-  const struct few_image_opts o = {.size = size, .c = c, .background = 77, .max_side = 1000};
+  const struct few_image_opts o = {
+      .size = size, .fit = fit, .c = c, .background = 77, .max_side = 1000};
   assert_ok(f->ctx, few__image_read(f->ctx, &im, files_path(f, name), &o));
   return im;
+}
+
+static struct few_image read_image(struct files *f, const char *name, int size, int c) {
+  return read_fit(f, name, size, c, FEW_DATA_CROP);
 }
 
 static void write_noise(struct files *f, const char *name, int interlace) {
@@ -65,6 +71,47 @@ static void test_mean_over_area(void **state) {
       }
 }
 
+/* The same of the whole image: padded to a square of the larger side, or stretched. */
+static int mean_of_all(const struct few_image *im, const struct few_image_opts *o, int y, int x,
+                       int k, int behind) {
+  const bool pad = o->fit == FEW_DATA_PAD;
+  const int t = pad ? (H > W ? H : W) : H, s = pad ? (H > W ? H : W) : W;
+  const int top = (t - H) / 2, left = (s - W) / 2;
+  int sum = 0;
+  for (int v = y * t; v < (y + 1) * t; v++)
+    for (int u = x * s; u < (x + 1) * s; u++) {
+      const int p = v / o->size - top, q = u / o->size - left;
+      const bool inside = p >= 0 && p < H && q >= 0 && q < W;
+      sum += inside ? im->at[(p * im->w + q) * im->c + k] : behind;
+    }
+  return (sum + s * t / 2) / (s * t);
+}
+
+static void test_pad_and_stretch(void **state) {
+  struct files *f = *state;
+  static const int sizes[] = {1, 2, 5, 16, 24, 25, 40}, rgb[] = {200, 100, 7};
+  write_noise(f, "a.png", PNG_INTERLACE_NONE);
+  write_noise(f, "b.png", PNG_INTERLACE_ADAM7);
+  for (int i = 0; i < 7 * 8; i++) {
+    const int c = i & 1 ? 3 : 1, n = sizes[i / 8];
+    const struct few_image_opts whole = {
+        .c = c, .background = FEW_RGB(200, 100, 7), .max_side = 1000};
+    struct few_image_opts o = whole;
+    struct few_image all, small;
+    o.size = n;
+    o.fit = i & 2 ? FEW_DATA_PAD : FEW_DATA_STRETCH;
+    assert_ok(f->ctx, few__image_read(f->ctx, &all, files_path(f, "a.png"), &whole));
+    assert_ok(f->ctx,
+              few__image_read(f->ctx, &small, files_path(f, i & 4 ? "b.png" : "a.png"), &o));
+    for (int j = 0; j < n * n * c; j++) {
+      const int behind = c == 3 ? rgb[j % 3] : (299 * 200 + 587 * 100 + 114 * 7 + 500) / 1000;
+      assert_int_equal(small.at[j], mean_of_all(&all, &o, j / c / n, j / c % n, j % c, behind));
+    }
+    few__image_free(f->ctx, &all);
+    few__image_free(f->ctx, &small);
+  }
+}
+
 /* A JPEG with an orientation in its Exif data gives the same image as an upright PNG. */
 static void test_turned(void **state) {
   struct files *f = *state;
@@ -86,11 +133,13 @@ static void test_turned(void **state) {
     assert_ok(f->ctx, few__jpeg_read(f->ctx, &jpeg, files_path(f, "noted.jpg"), 3, 100));
     assert_ok(f->ctx, few__png_write(f->ctx, files_path(f, "upright.png"), &jpeg, NULL, 0));
     few__image_free(f->ctx, &jpeg);
-    struct few_image a = read_image(f, "noted.jpg", SIZE, 3),
-                     b = read_image(f, "upright.png", SIZE, 3);
-    assert_memory_equal(a.at, b.at, SIZE * SIZE * 3);
-    few__image_free(f->ctx, &a);
-    few__image_free(f->ctx, &b);
+    for (int fit = FEW_DATA_CROP; fit <= FEW_DATA_STRETCH; fit++) {
+      struct few_image a = read_fit(f, "noted.jpg", SIZE, 3, (few_data_fit)fit),
+                       b = read_fit(f, "upright.png", SIZE, 3, (few_data_fit)fit);
+      assert_memory_equal(a.at, b.at, SIZE * SIZE * 3);
+      few__image_free(f->ctx, &a);
+      few__image_free(f->ctx, &b);
+    }
   }
   few__free(f->ctx, bytes);
 }
@@ -98,6 +147,7 @@ static void test_turned(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_mean_over_area, files_setup, files_teardown),
+      cmocka_unit_test_setup_teardown(test_pad_and_stretch, files_setup, files_teardown),
       cmocka_unit_test_setup_teardown(test_turned, files_setup, files_teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,7 +33,7 @@
 #include "train/run_dir.h"
 #include "train/setup.h"
 
-enum { EXTRA = 8 }; /* overrides that the loop adds in each generation, and a NULL */
+enum { EXTRA = 9 }; /* overrides that the loop adds in each generation, and a NULL */
 
 struct loop {
   few_ctx *ctx;
@@ -182,7 +182,8 @@ static few_status train(const struct loop *l) {
   snprintf(seed, sizeof seed, "seed=%" PRIu64, seed_of(l));
   snprintf(classes, sizeof classes, "data_classes=%" PRId64, l->setup.spec.classes);
   const char *const extra[EXTRA] = {
-      data, seed, classes, "data_limit=0", "data_holdout=0", "size=0", "channels_in=0", NULL};
+      data,       seed, classes, "data_limit=0", "data_holdout=0", "size=0", "channels_in=0",
+      "fit=crop", NULL};
   FEW_TRY(FEW_NEW(l->ctx, &all, o->n_overrides + EXTRA));
   struct few_train_opts t = FEW_TRAIN_OPTS_INIT;
   for (int i = 0; i < o->n_overrides; i++) all[t.n_overrides++] = o->overrides[i];
