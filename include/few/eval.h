@@ -88,7 +88,9 @@ struct few_eval_report {
   const char *source, *reference; /* reference NULL: none */
   const char *source_hash;        /* sha256 of a model's file; hash of a data set */
   const char *reference_hash;
-  bool model; /* the source is a model; otherwise the members from sampler to seed are NULL or 0 */
+  bool model; /* the source is a model; otherwise the members from net to seed are NULL or 0 */
+  const char *net, *objective; /* of the model; "": not known */
+  int64_t trained;             /* its training steps */
   const char *sampler;
   const char *settings; /* other choices of sampling: "schedule karras; churn=20"; "": none */
   int steps;

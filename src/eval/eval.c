@@ -187,6 +187,9 @@ static few_status describe(const few_evaluator *e, struct few_report_inside *r) 
   if (p->model) {
     struct few_model_info info;
     few_model_info(&info, sizeof info, s->model);
+    FEW_TRY(few__report_text(r, &p->net, info.net));
+    FEW_TRY(few__report_text(r, &p->objective, info.objective));
+    p->trained = info.step;
     FEW_TRY(few__report_text(r, &p->sampler, s->sampler));
     FEW_TRY(few__report_text(r, &p->settings, s->settings));
     p->steps = s->steps;

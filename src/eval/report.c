@@ -152,6 +152,9 @@ static void put_source(struct few_json *j, const struct few_eval_report *r) {
   else
     few__json_put_null(j, "label_name");
   if (r->model) {
+    few__json_put_string(j, "net", r->net);
+    few__json_put_string(j, "objective", r->objective);
+    few__json_put_int(j, "step", r->trained);
     put_labels(j, r);
     put_sampling(j, r);
   }

@@ -5,7 +5,7 @@
 #include "eval/metric/metric.h"
 #include "few/eval.h"
 
-enum { FEW_REPORT_TEXTS = 16 };
+enum { FEW_REPORT_TEXTS = 20 };
 struct few_report_inside {
   struct few_eval_report public; /* its `inside` points back here */
   few_ctx *ctx;
