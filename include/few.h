@@ -17,6 +17,7 @@
 #include "few/model.h"
 #include "few/option.h"
 #include "few/plan.h"
+#include "few/record.h"
 #include "few/run.h"
 #include "few/sample.h"
 #include "few/train.h"

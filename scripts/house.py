@@ -16,6 +16,7 @@ from layers import FLOORS, ROOMS, includes, place, resolve # noqa: E402
 WHAT = {
     'base': 'memory, text, numbers, threads, options',
     'io': 'file formats',
+    'record': 'runs and reports, read back',
     'data': 'data sets',
     'engine': 'graphs, derivatives, plans, kernels',
     'diffusion': 'processes, networks, losses, samplers',

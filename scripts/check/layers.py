@@ -13,6 +13,7 @@ from common import Report, code, files, text
 ROOMS = {
     'base': '',
     'io': 'base',
+    'record': 'base io',
     'data': 'base io',
     'engine': 'base',
     'diffusion': 'base engine',
