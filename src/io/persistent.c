@@ -19,6 +19,7 @@
  */
 #include "persistent.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "file.h"
@@ -140,30 +141,30 @@ static few_status put_members(struct reader *r, struct few_json *j,
   return st;
 }
 
-/* A numpy number: scalar(dtype("f8", ..), BYTES). */
+/* A numpy number: scalar(dtype("f8", ..), BYTES). Another call has no value here. */
 static void put_scalar(struct reader *r, struct few_json *j, const char *key,
                        const struct few_pickle_value *call) {
+  static const struct {
+    const char *word;
+    enum few_store store;
+  } types[] = {{"f8", FEW_STORE_F64},
+               {"f4", FEW_STORE_F32},
+               {"i8", FEW_STORE_I64},
+               {"i4", FEW_STORE_I32},
+               {"b1", FEW_STORE_BOOL}};
   const struct few_pickle_value *type = few__pickle_item(&r->p.pickle, call, 0);
   const struct few_pickle_value *b = few__pickle_item(&r->p.pickle, call, 1);
   const struct few_pickle_value *word =
       is(type, FEW_PICKLE_CALL) ? few__pickle_item(&r->p.pickle, type, 0) : NULL;
-  double x = 0;
-  float f = 0;
-  int64_t i = 0;
-  if (!is(word, FEW_PICKLE_TEXT) || !is(b, FEW_PICKLE_BYTES)) {
-    few__json_put_null(j, key);
-  } else if (few__pickle_text_is(word, "f8") && b->length == sizeof x) {
-    memcpy(&x, b->text, sizeof x);
+  double x = NAN;
+  for (int i = 0; i < FEW_COUNT(types) && is(word, FEW_PICKLE_TEXT); i++)
+    if (is(b, FEW_PICKLE_BYTES) && few__pickle_text_is(word, types[i].word) &&
+        b->length == few__store_size(types[i].store))
+      few__store_to_f64(types[i].store, b->text, 1, &x);
+  if (fabs(x) < 1e9 && floor(x) == x)
+    few__json_put_int(j, key, (int64_t)x);
+  else
     few__json_put_real_or_null(j, key, x);
-  } else if (few__pickle_text_is(word, "f4") && b->length == sizeof f) {
-    memcpy(&f, b->text, sizeof f);
-    few__json_put_real_or_null(j, key, (double)f);
-  } else if (few__pickle_text_is(word, "i8") && b->length == sizeof i) {
-    memcpy(&i, b->text, sizeof i);
-    few__json_put_int(j, key, i);
-  } else {
-    few__json_put_null(j, key);
-  }
 }
 
 static few_status put_items(struct reader *r, struct few_json *j, const char *key,

@@ -17,6 +17,7 @@
  * not show; they must be given, unless the program has only one way.
  */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "mapping.h"
@@ -43,10 +44,13 @@ static const struct few_conf_key keys[] = {
     {"dropout", FEW_KEY_READ, NULL},
 };
 
-static const struct few_st_tensor *find(const struct few_origin *s, const char *fmt, int i,
-                                        int part) {
+FEW_PRINTF(2, 3)
+static const struct few_st_tensor *find(const struct few_origin *s, const char *fmt, ...) {
   char name[80];
-  snprintf(name, sizeof name, fmt, i, part);
+  va_list args;
+  va_start(args, fmt);
+  few__vprint(name, sizeof name, fmt, args);
+  va_end(args);
   return few__origin_find(s, name);
 }
 
@@ -79,10 +83,10 @@ static few_status read_levels(struct few_importer *im, struct adm *a) {
   const struct few_st_tensor *time = few__origin_find(s, "time_embed.0.weight");
   int ins = 1, outs = 0, ups = 0, part;
   bool convolution;
-  while (ins < 1000 && (find(s, "input_blocks.%d.0.in_layers.2.weight", ins, 0) ||
-                        find(s, "input_blocks.%d.0.op.weight", ins, 0)))
+  while (ins < 1000 && (find(s, "input_blocks.%d.0.in_layers.2.weight", ins) ||
+                        find(s, "input_blocks.%d.0.op.weight", ins)))
     ins++;
-  for (; outs < 1000 && find(s, "output_blocks.%d.0.in_layers.2.weight", outs, 0); outs++)
+  for (; outs < 1000 && find(s, "output_blocks.%d.0.in_layers.2.weight", outs); outs++)
     if (doubles(s, outs, &convolution, &part)) {
       ups++;
       a->convolutions = convolution;
@@ -96,13 +100,13 @@ static few_status read_levels(struct few_importer *im, struct adm *a) {
   a->blocks = ins / a->n - 1;
   for (int l = 0; l < a->n; l++) {
     const int first = 1 + l * (int)(a->blocks + 1);
-    const struct few_st_tensor *conv = find(s, "input_blocks.%d.0.in_layers.2.weight", first, 0);
-    const struct few_st_tensor *emb = find(s, "input_blocks.%d.0.emb_layers.1.weight", first, 0);
+    const struct few_st_tensor *conv = find(s, "input_blocks.%d.0.in_layers.2.weight", first);
+    const struct few_st_tensor *emb = find(s, "input_blocks.%d.0.emb_layers.1.weight", first);
     if (!conv || !emb || conv->rank != 4 || emb->rank != 2 || conv->count < 1)
       return unlike(im, "a level begins without a residual block");
     a->width[l] = conv->dim[0];
     a->affine = emb->dim[0] == 2 * conv->dim[0];
-    a->attention[l] = find(s, "input_blocks.%d.1.qkv.weight", first, 0) != NULL;
+    a->attention[l] = find(s, "input_blocks.%d.1.qkv.weight", first) != NULL;
   }
   return FEW_OK;
 }

@@ -29,7 +29,7 @@ enum { HEADS_WHOLE = 1024, DHARIWAL_HEAD = 64 };
 
 struct edm {
   bool song, fourier, residual;
-  int64_t side, channels, blocks;
+  int64_t side, lowest, channels, blocks; /* lowest: the side of the last level */
   struct few_int_list mults;
 };
 
@@ -113,7 +113,10 @@ static few_status read_net(struct few_importer *im, struct edm *e) {
   FEW_TRY(config_int(im, "model_channels", 1, 4096, e->song ? 128 : 192, &e->channels));
   FEW_TRY(config_int(im, "num_blocks", 1, 64, e->song ? 4 : 3, &e->blocks));
   e->mults = e->song ? song : dhariwal;
-  return few__conf_ints(im->ctx, &s->net, "channel_mult", 1, &e->mults);
+  FEW_TRY(few__conf_ints(im->ctx, &s->net, "channel_mult", 1, &e->mults));
+  assert(e->mults.n > 0);
+  e->lowest = e->side >> (e->mults.n - 1);
+  return FEW_OK;
 }
 
 static few_status read_data(struct few_importer *im, const struct edm *e) {
@@ -369,7 +372,7 @@ static few_status map(struct few_importer *im) {
   for (int l = 0; l < e.mults.n; l++) FEW_TRY(map_level(im, &e, l));
   for (int i = 0; i < 2; i++) {
     char to[40];
-    const long long side = e.side >> (e.mults.n - 1);
+    const long long side = e.lowest;
     snprintf(to, sizeof to, "middle.%d.", i);
     snprintf(from, sizeof from, "model.dec.%lldx%lld_in%d.", side, side, i);
     FEW_TRY(map_block(im, &e, to, from));

@@ -22,7 +22,7 @@
 #include "mapping.h"
 
 struct edm2 {
-  int64_t side, channels, blocks;
+  int64_t side, lowest, channels, blocks; /* lowest: the side of the last level */
   struct few_int_list mults;
 };
 
@@ -74,7 +74,10 @@ static few_status read_net(struct few_importer *im, struct edm2 *e) {
   FEW_TRY(config_int(im, "model_channels", 1, 4096, 192, &e->channels));
   FEW_TRY(config_int(im, "num_blocks", 1, 64, 3, &e->blocks));
   e->mults = (struct few_int_list){4, {1, 2, 3, 4}};
-  return few__conf_ints(im->ctx, &im->source->net, "channel_mult", 1, &e->mults);
+  FEW_TRY(few__conf_ints(im->ctx, &im->source->net, "channel_mult", 1, &e->mults));
+  assert(e->mults.n > 0);
+  e->lowest = e->side >> (e->mults.n - 1);
+  return FEW_OK;
 }
 
 static few_status read_data(struct few_importer *im, const struct edm2 *e) {
@@ -254,8 +257,8 @@ static few_status map(struct few_importer *im) {
   FEW_TRY(FEW_MAP(im, "in.", from, conv));
   FEW_TRY(FEW_MAP(im, "cond.", "unet.", embedding));
   for (int l = 0; l < e.mults.n; l++) FEW_TRY(map_level(im, &e, l));
-  FEW_TRY(map_block(im, "middle.0.", "dec", e.side >> (e.mults.n - 1), "in0"));
-  FEW_TRY(map_block(im, "middle.1.", "dec", e.side >> (e.mults.n - 1), "in1"));
+  FEW_TRY(map_block(im, "middle.0.", "dec", e.lowest, "in0"));
+  FEW_TRY(map_block(im, "middle.1.", "dec", e.lowest, "in1"));
   return FEW_MAP(im, "out.", "unet.", end);
 }
 
