@@ -34,14 +34,22 @@ static void write_sets(struct files *f) {
 static void test_each_allocation_fails(void **state) {
   struct files *f = *state;
   write_sets(f);
-  char specs[5][256];
+  files_write(f, "labels.csv", "a/1.png,x\n", 10);
+  char specs[9][256];
   snprintf(specs[0], sizeof specs[0], "cifar:%s", files_path(f, "cifar.bin"));
   snprintf(specs[1], sizeof specs[1], "idx:%s,%s", files_path(f, "images"),
            files_path(f, "labels"));
   snprintf(specs[2], sizeof specs[2], "npy:%s", files_path(f, "points.npy"));
   snprintf(specs[3], sizeof specs[3], "folder:%s", files_path(f, "set"));
   snprintf(specs[4], sizeof specs[4], "toy:moons");
-  for (int k = 0; k < 5; k++) {
+  snprintf(specs[5], sizeof specs[5], "folder:%s,%s", files_path(f, "set"),
+           files_path(f, "labels.csv"));
+  snprintf(specs[6], sizeof specs[6], "folder:%s/data/data/zip/y_edm.zip", FEW_TEST_DIR);
+  snprintf(specs[7], sizeof specs[7], "webdataset:%s/data/data/webdataset/shard-{0..0}00002.tar,%s",
+           FEW_TEST_DIR, "label");
+  snprintf(specs[8], sizeof specs[8], "webdataset:%s/data/data/webdataset/packed.tar.gz",
+           FEW_TEST_DIR);
+  for (int k = 0; k < 9; k++) {
     few_status st = FEW_E_MEMORY;
     for (int fail_at = 1; st; fail_at++) { /* allocation 0 is the context */
       struct meter c = {.left = fail_at, .once = true};
@@ -52,7 +60,7 @@ static void test_each_allocation_fails(void **state) {
       co.allocator = (struct few_allocator){&c, meter_alloc, meter_release};
       assert_int_equal(few_ctx_create(&ctx, &co), FEW_OK);
       o.on_error = FEW_DATA_SKIP;
-      if (k == 3) o.size = 2; /* of folders */
+      if (k == 3 || k > 4) o.size = 2; /* of image files */
       o.limit = 10;
       st = few_data_open(&d, ctx, specs[k], &o);
       assert_true((d == NULL) == (st != FEW_OK));

@@ -9,6 +9,8 @@
 #include "io/png.h"
 #include "io/pth.h"
 #include "io/safetensors.h"
+#include "io/tar.h"
+#include "io/webp.h"
 #include "meter.h"
 
 static few_status safetensors(few_ctx *ctx, const char *bytes, size_t n) {
@@ -57,6 +59,29 @@ static few_status jpeg(few_ctx *ctx, const char *bytes, size_t n) {
   struct few_image im;
   few_status st = few__jpeg_parse(ctx, &im, "m", bytes, n, 3, 100);
   few__image_free(ctx, &im);
+  return st;
+}
+
+static few_status webp(few_ctx *ctx, const char *bytes, size_t n) {
+  struct few_image im;
+  few_status st = few__webp_parse(ctx, &im, "m", bytes, n, 3, 100);
+  few__image_free(ctx, &im);
+  return st;
+}
+
+static few_status tar(few_ctx *ctx, const char *bytes, size_t n) {
+  struct few_tar_member m;
+  few_tar *t;
+  char *content = NULL;
+  bool end = false;
+  few_status st = few__tar_memory(ctx, &t, "m", bytes, n);
+  while (!st && !end) {
+    st = few__tar_next(t, &m, &end);
+    if (!st && m.file) st = few__tar_read(t, &content, &n, 1 << 16);
+    few__free(ctx, content);
+    content = NULL;
+  }
+  few__tar_close(t);
   return st;
 }
 
@@ -125,6 +150,9 @@ static void test_each_allocation(void **state) {
       {"png/y_palette_alpha.png", png},
       {"png/y_text.png", png},
       {"jpeg/y_progressive.jpg", jpeg},
+      {"webp/y_turned.webp", webp},
+      {"tar/y_pax.tar", tar},
+      {"tar/y_gzip.tar.gz", tar},
       {"gzip/y_two_members.gz", gzip},
       {"recipe/y_usual.ini", recipe},
       {"recipe/y_usual.ini", files},
