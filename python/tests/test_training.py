@@ -66,10 +66,15 @@ class Training(Folder):
     def test_interrupt(self):
         recipe = {**RECIPE, 'steps': 10**6, 'width': 64}
         last = []
-        timer = threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGINT))
-        timer.start()
+        timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+
+        def on_step(report):
+            last.append(report.step)
+            if report.step == 3:
+                timer.start()
+
         with self.assertRaises(KeyboardInterrupt):
-            few.train(recipe, out=self.path('run'), on_step=lambda r: last.append(r.step))
+            few.train(recipe, out=self.path('run'), on_step=on_step)
         timer.join()
         self.assertIs(signal.getsignal(signal.SIGINT), signal.default_int_handler)
         with few.Trainer(recipe, out=self.path('run')) as trainer:
