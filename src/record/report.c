@@ -51,6 +51,7 @@ few_status few__record_report(few_record *r, const char *place, const json_t *re
   e->number = item->number;
   for (size_t i = 0; i < json_array_size(numbers); i++) {
     const json_t *x = json_array_get(numbers, i);
+    if (!*few__record_string(x, "name")) continue;
     struct few_record_number *to = &item->number[e->n_numbers++];
     *to = (struct few_record_number){NULL, few__record_number(x, "value"),
                                      few__record_number(x, "error")};
