@@ -7,7 +7,7 @@ case "$*" in *-fsanitize*) echo "not with sanitizers"; exit 77 ;; esac
 command -v python3 >/dev/null || { echo "no python3"; exit 77; }
 python3 -m venv venv >log 2>&1 || { tail -3 log; echo "no python3-venv"; exit 77; }
 pip() { venv/bin/python -m pip --disable-pip-version-check -q "$@"; }
-pip install numpy scikit-build-core >log 2>&1 ||
+pip install --retries 2 --timeout 15 numpy scikit-build-core >log 2>&1 ||
   { tail -3 log; echo "no numpy and scikit-build-core from PyPI"; exit 77; }
 
 pip wheel "$source" --no-build-isolation --no-deps -w . \
