@@ -244,22 +244,28 @@ static int sort_rows(struct table *t, const char *by, bool descending) {
 
 /* ---- as a table ---- */
 
+/* "0.073 +- 0.001" */
+static void metric_cell(const struct few_record_number *x, char out[CELL]) {
+  *out = 0;
+  if (!x || isnan(x->value)) return;
+  const int n = snprintf(out, CELL, "%.4g", x->value);
+  if (!isnan(x->error)) snprintf(out + n, (size_t)(CELL - n), " +- %.2g", x->error);
+}
+
 static void cell_of(const struct table *t, const struct row *r, int column, char out[CELL]) {
-  if (kind_of(column) == WORD) {
+  *out = 0;
+  if (column >= COLUMNS) {
+    metric_cell(find_number(t, r, column - COLUMNS), out);
+  } else if (kind_of(column) == WORD) {
     const char *word = word_of(r, column);
     const size_t n = strlen(word), most = 40; /* the end of a path says more than its start */
     snprintf(out, CELL, "%s%s", n > most ? "..." : "", n > most ? word + n - most : word);
-  } else if (isnan(number_of(t, r, column))) {
-    *out = 0;
-  } else if (column == SECONDS) {
+  } else if (!isnan(number_of(t, r, column))) {
     char time[32];
-    snprintf(out, CELL, "%s", cli_duration(time, number_of(t, r, column)));
-  } else if (column < COLUMNS) {
-    snprintf(out, CELL, "%.10g", number_of(t, r, column));
-  } else {
-    const struct few_record_number *x = find_number(t, r, column - COLUMNS);
-    const int n = snprintf(out, CELL, "%.4g", x->value);
-    if (!isnan(x->error)) snprintf(out + n, (size_t)(CELL - n), " +- %.2g", x->error);
+    if (column == SECONDS)
+      snprintf(out, CELL, "%s", cli_duration(time, number_of(t, r, column)));
+    else
+      snprintf(out, CELL, "%.10g", number_of(t, r, column));
   }
   if (!*out) snprintf(out, CELL, "-");
 }
@@ -297,7 +303,7 @@ static void print_cell(const char *cell, enum kind kind, int wide, bool first) {
 static void print_line(const struct table *t, const struct row *r) {
   bool first = true;
   for (int k = 0; k < COLUMNS + t->n_metrics; k++) {
-    char cell[300];
+    char cell[300] = "";
     if (!used(t, k)) continue;
     if (r)
       cell_of(t, r, k, cell);
@@ -312,7 +318,7 @@ static void print_line(const struct table *t, const struct row *r) {
 /* Whether two rows of one space have metrics of different numbers of images. */
 static bool n_differs(const struct table *t) {
   double n[SPACES];
-  for (int i = 0; i < t->n_spaces; i++) n[i] = NAN;
+  for (int i = 0; i < SPACES; i++) n[i] = NAN;
   for (int i = 0; i < t->n_rows; i++) {
     const struct few_record_eval *e = &t->row[i].eval;
     int k = 0;
@@ -418,21 +424,30 @@ static void print_json(const struct table *t) {
   json_close(&j);
 }
 
+static int compare(struct cli *cli, const struct compare_opts *o, struct table *t) {
+  int code = open_rows(cli, t);
+  if (!code && o->sort) code = sort_rows(t, o->sort, o->descending);
+  if (code) return code;
+  if (o->csv)
+    print_csv(t);
+  else if (o->common.json)
+    print_json(t);
+  else
+    print_table(t);
+  return CLI_DONE;
+}
+
 static int run(struct cli *cli, const void *opts) {
   const struct compare_opts *o = opts;
-  struct table *t = calloc(1, sizeof *t);
-  if (t) t->row = calloc((size_t)cli->n_operands, sizeof *t->row);
-  int code = t && t->row ? CLI_DONE : cli_failed("out of memory");
-  if (!code && o->csv && o->common.json)
-    code = cli_usage("compare: --csv and --json exclude each other: leave out one");
-  if (!code && o->descending && !o->sort)
-    code = cli_usage("compare: --descending needs --sort COLUMN");
-  if (!code) code = open_rows(cli, t);
-  if (!code && o->sort) code = sort_rows(t, o->sort, o->descending);
-  if (!code) (o->csv ? print_csv : o->common.json ? print_json : print_table)(t);
-  for (int i = 0; t && t->row && i < t->n_rows; i++) few_record_free(t->row[i].record);
-  if (t) free(t->row);
-  free(t);
+  struct table t = {0};
+  if (o->csv && o->common.json)
+    return cli_usage("compare: --csv and --json exclude each other: leave out one");
+  if (o->descending && !o->sort) return cli_usage("compare: --descending needs --sort COLUMN");
+  t.row = calloc((size_t)cli->n_operands, sizeof *t.row);
+  if (!t.row) return cli_failed("out of memory");
+  const int code = compare(cli, o, &t);
+  for (int i = 0; i < t.n_rows; i++) few_record_free(t.row[i].record);
+  free(t.row);
   return code;
 }
 

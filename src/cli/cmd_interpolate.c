@@ -117,8 +117,8 @@ static int read_file(struct job *j, float *ends) {
 
 static int make_noise(struct job *j) {
   float *ends = malloc(2 * (size_t)j->dims * sizeof *ends);
-  int code = ends ? CLI_DONE : cli_failed("out of memory");
-  if (!code && j->o->noise) code = read_file(j, ends);
+  if (!ends) return cli_failed("two noises do not fit in memory");
+  int code = j->o->noise ? read_file(j, ends) : CLI_DONE;
   for (int k = 0; !code && !j->o->noise && k < 2; k++)
     code = cli_status(j->cli,
                       few_noise_draw(ends + k * j->dims, j->runner, j->seed[k], j->index[k], 1));
@@ -227,20 +227,14 @@ static int run(struct cli *cli, const void *opts) {
   const struct interpolate_opts *o = opts;
   struct few_sample_args args = o->sampling;
   few_model *m = NULL;
-  struct job *j = calloc(1, sizeof *j);
-  int code = j ? sampling_open(cli, &args) : cli_failed("out of memory");
+  struct job j = {.cli = cli, .o = o, .n = o->sampling.opts.n};
+  int code = sampling_open(cli, &args);
   if (!code) code = cli_status(cli, few_model_load(&m, cli->ctx, cli->operands[0]));
-  if (!code) code = cli_status(cli, few_runner_create(&j->runner, cli->ctx, m));
-  if (!code) {
-    j->cli = cli;
-    j->o = o;
-    j->n = args.opts.n;
-    j->s = args.opts;
-    code = interpolate(j);
-  }
+  if (!code) code = cli_status(cli, few_runner_create(&j.runner, cli->ctx, m));
+  j.s = args.opts;
+  if (!code) code = interpolate(&j);
   few_sample_args_close(&args);
-  if (j) few_runner_free(j->runner);
-  free(j);
+  few_runner_free(j.runner);
   few_model_free(m);
   return code;
 }

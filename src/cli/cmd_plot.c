@@ -57,25 +57,32 @@ static few_curves_x choose_x(const struct plot_opts *o, const few_record *first)
   return (few_curves_x)(o->x - X_STEP);
 }
 
-static int run(struct cli *cli, const void *opts) {
-  const struct plot_opts *o = opts;
+static int plot(struct cli *cli, const struct plot_opts *o, few_record **records) {
   struct few_curves_opts c = FEW_CURVES_OPTS_INIT;
-  few_record **records = calloc((size_t)cli->n_operands, sizeof(few_record *));
-  int code = records ? check_out(o->out) : cli_failed("out of memory");
+  int code = CLI_DONE;
   for (int i = 0; !code && i < cli->n_operands; i++)
     code = cli_status(cli, few_record_open(&records[i], cli->ctx, cli->operands[i]));
-  if (!code) {
-    c.n = cli->n_operands;
-    c.record = records;
-    c.keys = o->keys;
-    c.x = choose_x(o, records[0]);
-    c.log = o->log;
-    c.smooth = o->smooth;
-    const few_status st = few_curves_write(cli->ctx, o->out, &c);
-    code = st == FEW_E_INVALID ? cli_usage("plot: %s", few_error(cli->ctx)) : cli_status(cli, st);
-  }
-  if (!code && !o->common.quiet) printf("%s\n", o->out);
-  for (int i = 0; records && i < cli->n_operands; i++) few_record_free(records[i]);
+  if (code) return code;
+  c.n = cli->n_operands;
+  c.record = records;
+  c.keys = o->keys;
+  c.x = choose_x(o, records[0]);
+  c.log = o->log;
+  c.smooth = o->smooth;
+  const few_status st = few_curves_write(cli->ctx, o->out, &c);
+  if (st == FEW_E_INVALID) return cli_usage("plot: %s", few_error(cli->ctx));
+  if (!st && !o->common.quiet) printf("%s\n", o->out);
+  return cli_status(cli, st);
+}
+
+static int run(struct cli *cli, const void *opts) {
+  const struct plot_opts *o = opts;
+  int code = check_out(o->out);
+  if (code) return code;
+  few_record **records = calloc((size_t)cli->n_operands, sizeof(few_record *));
+  if (!records) return cli_failed("out of memory");
+  code = plot(cli, o, records);
+  for (int i = 0; i < cli->n_operands; i++) few_record_free(records[i]);
   free(records);
   return code;
 }

@@ -15,9 +15,11 @@ static const double room = 0.04; /* of the range, on both sides */
 static void linear_ticks(struct few_axis *a) {
   const double raw = (a->high - a->low) / 5, power = pow(10, floor(log10(raw))), f = raw / power;
   const double step = (f < 1.5 ? 1 : f < 3.5 ? 2 : f < 7.5 ? 5 : 10) * power;
-  for (double k = ceil(a->low / step - 1e-9); a->n < FEW_AXIS_TICKS; k++) {
-    if (k * step > a->high + 1e-9 * step) break;
-    a->tick[a->n++] = k * step + 0.0; /* not -0 */
+  const double first = ceil(a->low / step - 1e-9);
+  for (int i = 0; a->n < FEW_AXIS_TICKS; i++) {
+    const double tick = (first + i) * step;
+    if (tick > a->high + 1e-9 * step) break;
+    a->tick[a->n++] = tick + 0.0; /* not -0 */
   }
 }
 

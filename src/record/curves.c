@@ -282,8 +282,10 @@ static few_status draw(const struct few_plot *p, struct few_text *out) {
   struct few_svg svg = few__svg_begin(p->ctx, out, wide, top + rows * HIGH);
   few_status st = FEW_OK;
   legend(&svg, p, wide);
-  for (int i = 0; !st && i < p->panels.n; i++)
-    st = draw_panel(&svg, p, i, (i % columns) * WIDE, top + i / columns * HIGH);
+  for (int i = 0; !st && i < p->panels.n; i++) {
+    const int row = i / columns;
+    st = draw_panel(&svg, p, i, (i % columns) * WIDE, top + row * HIGH);
+  }
   few__svg_end(&svg);
   if (!st && out->failed) st = few__fail(p->ctx, FEW_E_MEMORY, "out of memory for a plot");
   return st;
