@@ -23,7 +23,8 @@ few_status few__data_check_opts(few_ctx *ctx, const struct few_data_opts *o) {
   FEW_TRY(check_range(ctx, "classes", o->classes, 0, FEW_DATA_MAX_CLASSES));
   FEW_TRY(check_range(ctx, "cache", o->cache, FEW_DATA_CACHE_AUTO, FEW_DATA_CACHE_YES));
   FEW_TRY(check_range(ctx, "fit", o->fit, FEW_DATA_CROP, FEW_DATA_STRETCH));
-  if (!(o->background >> 24 == 1)) FEW_TRY(check_range(ctx, "background", o->background, 0, 255));
+  if (o->background < FEW_RGB(0, 0, 0) || o->background > FEW_RGB(255, 255, 255))
+    FEW_TRY(check_range(ctx, "background", o->background, 0, 255));
   if (o->fit != FEW_DATA_CROP && !o->size)
     return few__fail(ctx, FEW_E_INVALID,
                      "data: fit says how images become size x size: give size too");

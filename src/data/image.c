@@ -41,8 +41,9 @@ static uint8_t luma(const uint8_t v[3]) {
 
 static void take_background(struct keeper *k) {
   const int64_t b = k->o->background;
-  assert(b >> 24 == 1 || (b >= 0 && b < 256));
-  for (int i = 0; i < 3; i++) k->background[i] = (uint8_t)(b >> 24 ? b >> (16 - 8 * i) & 255 : b);
+  const bool grey = b < 256;
+  assert(b >= 0 && (grey || (b >= FEW_RGB(0, 0, 0) && b <= FEW_RGB(255, 255, 255))));
+  for (int i = 0; i < 3; i++) k->background[i] = (uint8_t)(grey ? b : b >> (16 - 8 * i) & 255);
 }
 
 static uint8_t over(int value, int alpha, int background) {

@@ -110,8 +110,8 @@ static few_status archive_of(few_ctx *ctx, const char *where, char **out) {
   char *path = few__strdup(ctx, where);
   char *colon = path && !few__path_exists(path) ? strrchr(path, ':') : NULL;
   struct few_feed f;
-  const uint8_t *head;
-  size_t n;
+  const uint8_t *head = NULL;
+  size_t n = 0;
   *out = NULL;
   if (!path) return few__fail(ctx, FEW_E_MEMORY, "out of memory for a path");
   if (colon) *colon = '\0';

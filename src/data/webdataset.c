@@ -412,6 +412,7 @@ static few_status take_labels(struct set *s) {
   if (!s->labelled) return FEW_OK;
   s->files.list = s->member ? "its json" : "a file cls";
   FEW_TRY(FEW_NEW(s->d->ctx, &text, s->files.n));
+  assert(s->samples.at && s->samples.n == s->files.n);
   for (int i = 0; i < s->files.n; i++) text[i] = s->samples.at[i].label;
   few_status st = few__images_classes(&s->files, text);
   few__free(s->d->ctx, text);
@@ -447,6 +448,7 @@ static few_status open_image(void *user, int i, struct few_feed *out) {
 
 /* The cache is beside the first shard. */
 static few_status begin_cache(const struct set *s, struct few_cache *cache, const char *where) {
+  assert(s->shards.n > 0 && s->shards.at);
   char *dir = few__strdup(s->d->ctx, s->shards.at[0]);
   if (!dir) return few__fail(s->d->ctx, FEW_E_MEMORY, "out of memory for a path");
   const size_t n = (size_t)(few__path_name(dir) - dir);
