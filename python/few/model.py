@@ -425,7 +425,7 @@ def load(path: str | os.PathLike, *, workers: int = 0, backend: str | None = Non
 def import_model(source: str | os.PathLike, *, format: str | None = None,
                  scheduler: str | os.PathLike | None = None, process: str = 'found',
                  predicts: str | None = None, sigma_data: float = 0, size: int = 0,
-                 labels: str | os.PathLike | None = None) -> Model:
+                 labels: str | os.PathLike | None = None, **settings: Any) -> Model:
     """A network of another program as a Model (docs/import.md): a folder of diffusers, a file of
     EDM. Nothing in it is executed. Model.save() writes it as a file of few.
 
@@ -433,13 +433,17 @@ def import_model(source: str | os.PathLike, *, format: str | None = None,
     The following are for sources that do not say. scheduler: path of a scheduler's configuration.
     process: the process whose state and time the network takes. predicts: its output, "eps" ...
     sigma_data: standard deviation of the data in [-1, 1]; 0: 0.5. size: side of images in pixels.
-    labels: path of a text file with a class name per line.
+    labels: path of a text file with a class name per line. settings: what a file of weights does
+    not say, as docs/import.md lists it: num_heads=6, noise_schedule='cosine'.
     """
     texts = {'source': source, 'format': format, 'scheduler': scheduler, 'predicts': predicts,
              'labels': labels}
     opts = _abi.few_import_opts.new(
         process=_choice('process', process.replace('-', '_'), _PROCESSES), sigma_data=sigma_data,
         size=size, **{k: os.fspath(v).encode() for k, v in texts.items() if v is not None})
+    pairs = _arrays.pairs(settings)
+    flags = _arrays.texts(pairs)
+    opts.n_settings, opts.settings = len(pairs), ctypes.cast(flags, ctypes.c_void_p)
     context, model = Context(), ctypes.c_void_p()
     context.call(lib.few_import, ctypes.byref(model), context.pointer, ctypes.byref(opts))
     return Model.__new__(Model)._adopt(context, model, None)

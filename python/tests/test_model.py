@@ -170,6 +170,10 @@ class Files(Folder):
         label = 0 if model.info.classes else None
         np.testing.assert_array_equal(few.load(self.path('m.safetensors')).F(x, 0.5, label),
                                       model.F(x, 0.5, label))
+        sit = few.import_model(os.path.join(IMPORTS, 'sit.pt'), format='sit', num_heads=2)
+        self.assertEqual(sit.info.classes, 4)
+        with self.assertRaisesRegex(few.Error, 'give num_heads'):
+            few.import_model(os.path.join(IMPORTS, 'sit.pt'), format='sit')
         for options, sentence in (({'process': 'heat'}, 'heat'), ({'format': 'word'}, 'word')):
             with self.assertRaisesRegex(few.Error, sentence):
                 few.import_model(os.path.join(IMPORTS, 'adm_edm'), **options)

@@ -90,13 +90,14 @@ static few_status find_layout(struct few_importer *im) {
 
 /* ---- Settings as the configuration ---- */
 
-/* The value is JSON, one of Python's constants, or a word. */
+/* The value is JSON, yes or no as few writes it or Python, or another word. */
 static void put_setting(struct few_json *j, const char *key, const char *text) {
+  const bool yes = !strcmp(text, "yes") || !strcmp(text, "True");
   json_t *v = json_loads(text, JSON_DECODE_ANY, NULL);
   if (v)
     few__json_put_value(j, key, v);
-  else if (!strcmp(text, "True") || !strcmp(text, "False"))
-    few__json_put_bool(j, key, text[0] == 'T');
+  else if (yes || !strcmp(text, "no") || !strcmp(text, "False"))
+    few__json_put_bool(j, key, yes);
   else
     few__json_put_string(j, key, text);
   json_decref(v);
