@@ -423,20 +423,20 @@ static void add_choices(few_ctx *ctx, const char *choices, struct few_text *out)
 }
 
 void few__option_allowed(few_ctx *ctx, const struct few_option *o, struct few_text *out) {
-  static const char *const nouns[] = {[FEW_OPTION_INT] = "an integer",
-                                      [FEW_OPTION_REAL] = "a number",
-                                      [FEW_OPTION_BOOL] = "yes or no",
-                                      [FEW_OPTION_STRING] = "text",
-                                      [FEW_OPTION_CHOICE] = "one of ",
-                                      [FEW_OPTION_INT_LIST] = "integers",
-                                      [FEW_OPTION_SEED] = "an integer from 0 to 2^64 - 1",
-                                      [FEW_OPTION_TEXT] = "text that is not empty",
-                                      [FEW_OPTION_TEXTS] = "text that is not empty",
-                                      [FEW_OPTION_REALS] = "numbers",
-                                      [FEW_OPTION_SET] = "some of ",
-                                      [FEW_OPTION_COLOUR] =
-                                          "black, white, a grey level from 0 to 255, or a colour "
-                                          "RRGGBB of six hexadecimal digits"};
+  static const char *const nouns[] = {
+      [FEW_OPTION_INT] = "an integer",
+      [FEW_OPTION_REAL] = "a number",
+      [FEW_OPTION_BOOL] = "yes or no",
+      [FEW_OPTION_STRING] = "text",
+      [FEW_OPTION_CHOICE] = "one of ",
+      [FEW_OPTION_INT_LIST] = "integers",
+      [FEW_OPTION_SEED] = "an integer from 0 to 2^64 - 1",
+      [FEW_OPTION_TEXT] = "text that is not empty",
+      [FEW_OPTION_TEXTS] = "text that is not empty",
+      [FEW_OPTION_REALS] = "numbers",
+      [FEW_OPTION_SET] = "some of ",
+      [FEW_OPTION_COLOUR] = ("black, white, a grey level from 0 to 255, or a colour "
+                             "RRGGBB of six hexadecimal digits")};
   const enum few_option_type type = o->type;
   few__text_add(ctx, out, "%s", nouns[type]);
   add_range(ctx, o, out);
