@@ -216,8 +216,8 @@ static few_status add_number(struct few_plot *p, const struct few_record_info *i
   FEW_TRY(find_label(p, info->report ? info->source : info->name, &label));
   FEW_TRY(find_panel(p, id, x->name, e->space, &panel));
   while (i < p->curves.n && (p->curves.at[i].panel != panel || p->curves.at[i].label != label)) i++;
-  struct few_curve *c = &p->curves.at[i];
-  if (i == p->curves.n) FEW_TRY(add_curve(p, panel, label, -1, &c));
+  struct few_curve *c = i < p->curves.n ? &p->curves.at[i] : NULL;
+  if (!c) FEW_TRY(add_curve(p, panel, label, -1, &c));
   FEW_TRY(add_point(p->ctx, c, e->nfe, x->value, x->error));
   sort_last(c);
   return FEW_OK;
