@@ -6,6 +6,7 @@
 
 #include "io/apng.h"
 #include "io/file.h"
+#include "meter.h"
 
 enum { H = 3, W = 5, FRAMES = 4 };
 
@@ -121,7 +122,39 @@ static void test_failure(void **state) {
   few_ctx_free(ctx);
 }
 
+static few_status write_some(few_ctx *ctx) {
+  uint8_t pixels[H * W];
+  const struct few_image im = image(pixels, 1, 0);
+  struct few_apng *a;
+  few_status st = few__apng_open(ctx, &a, path(), &im, NULL, 0, 1);
+  if (!st) st = few__apng_frame(a, &im, 1);
+  return few__apng_end(a, st);
+}
+
+/* Each allocation fails in turn: an error, without a leak or a file. */
+static void test_memory(void **state) {
+  FEW_UNUSED(state);
+  few_status st = FEW_E_MEMORY;
+  for (long left = 0; st; left++) {
+    struct meter m = {.left = LONG_MAX};
+    struct few_ctx_opts o = FEW_CTX_OPTS_INIT;
+    few_ctx *ctx;
+    o.allocator = (struct few_allocator){&m, meter_alloc, meter_release};
+    assert_int_equal(few_ctx_create(&ctx, &o), FEW_OK);
+    const long before = m.live;
+    m.left = left;
+    st = write_some(ctx);
+    assert_int_equal(m.live, before);
+    if (st) assert_int_equal(st, FEW_E_MEMORY);
+    assert_int_equal(few__path_exists(path()), st == FEW_OK);
+    assert_true(left < 1000);
+    few_ctx_free(ctx);
+  }
+  unlink(path());
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_chunks), cmocka_unit_test(test_failure)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_memory), cmocka_unit_test(test_chunks),
+                                     cmocka_unit_test(test_failure)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

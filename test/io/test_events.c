@@ -6,7 +6,8 @@
 #include "io/events.h"
 #include "io/file.h"
 #include "io/png.h"
-#include "model/export/wire.h"
+#include "meter.h"
+#include "oracle/wire.h"
 
 static const char *path(void) {
   static char at[64];
@@ -147,6 +148,39 @@ static void test_resume(void **state) {
   few_ctx_free(ctx);
 }
 
+static few_status write_some(few_ctx *ctx) {
+  struct few_events *e;
+  int64_t last;
+  FEW_TRY(few__events_open(ctx, &e, path(), 5, &last));
+  few__events_begin(e, 5);
+  few__events_number(e, "loss", 1);
+  const few_status st = few__events_end(e);
+  few__events_close(e);
+  return st;
+}
+
+/* Each allocation fails in turn: an error, without a leak, and a file that is whole. */
+static void test_memory(void **state) {
+  FEW_UNUSED(state);
+  few_status st = FEW_E_MEMORY;
+  for (long left = 0; st; left++) {
+    struct meter m = {.left = LONG_MAX};
+    struct few_ctx_opts o = FEW_CTX_OPTS_INIT;
+    few_ctx *ctx;
+    o.allocator = (struct few_allocator){&m, meter_alloc, meter_release};
+    assert_int_equal(few_ctx_create(&ctx, &o), FEW_OK);
+    const long before = m.live;
+    unlink(path());
+    m.left = left;
+    st = write_some(ctx);
+    assert_int_equal(m.live, before);
+    if (st) assert_int_equal(st, FEW_E_MEMORY);
+    assert_true(left < 1000);
+    few_ctx_free(ctx);
+  }
+  unlink(path());
+}
+
 static void test_no_file(void **state) {
   FEW_UNUSED(state);
   few_ctx *ctx = test_ctx();
@@ -158,8 +192,8 @@ static void test_no_file(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_crc), cmocka_unit_test(test_events),
-                                     cmocka_unit_test(test_image), cmocka_unit_test(test_resume),
-                                     cmocka_unit_test(test_no_file)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_crc),     cmocka_unit_test(test_events),
+                                     cmocka_unit_test(test_image),   cmocka_unit_test(test_resume),
+                                     cmocka_unit_test(test_no_file), cmocka_unit_test(test_memory)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 
 #include "base/base.h"
 #include "few/record.h"
+#include "meter.h"
 
 static few_record *open_file(few_ctx *ctx, const char *name) {
   char path[512];
@@ -162,9 +163,53 @@ static void test_refused(void **state) {
   few_ctx_free(ctx);
 }
 
+/* Reads a record and draws it. */
+static few_status read_and_draw(few_ctx *ctx, const char *name, few_curves_x x) {
+  struct few_curves_opts o = FEW_CURVES_OPTS_INIT;
+  char path[512], *svg = NULL;
+  few_record *r;
+  snprintf(path, sizeof path, "%s/record/data/%s", FEW_TEST_DIR, name);
+  FEW_TRY(few_record_open(&r, ctx, path));
+  o.n = 1;
+  o.record = &r;
+  o.x = x;
+  const few_status st = few_curves_svg(&svg, ctx, &o);
+  few_text_free(ctx, svg);
+  few_record_free(r);
+  return st;
+}
+
+/* Each allocation fails in turn: an error, without a leak. */
+static void test_memory(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    few_curves_x x;
+  } all[] = {{"run", FEW_CURVES_STEP}, {"record/y_report", FEW_CURVES_NFE}};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    few_status st = FEW_E_MEMORY;
+    for (long left = 0; st; left++) {
+      struct meter m = {.left = LONG_MAX};
+      struct few_ctx_opts o = FEW_CTX_OPTS_INIT;
+      few_ctx *ctx;
+      o.allocator = (struct few_allocator){&m, meter_alloc, meter_release};
+      o.workers = 1;
+      assert_int_equal(few_ctx_create(&ctx, &o), FEW_OK);
+      const long before = m.live;
+      m.left = left;
+      st = read_and_draw(ctx, all[i].name, all[i].x);
+      assert_int_equal(m.live, before);
+      if (st) assert_int_equal(st, FEW_E_MEMORY);
+      assert_true(left < 10000);
+      few_ctx_free(ctx);
+    }
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_run), cmocka_unit_test(test_report),
-                                     cmocka_unit_test(test_panels), cmocka_unit_test(test_reports),
-                                     cmocka_unit_test(test_refused)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_memory),  cmocka_unit_test(test_run),
+      cmocka_unit_test(test_report),  cmocka_unit_test(test_panels),
+      cmocka_unit_test(test_reports), cmocka_unit_test(test_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

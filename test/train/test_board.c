@@ -5,7 +5,7 @@
 
 #include "io/events.h"
 #include "io/file.h"
-#include "model/export/wire.h"
+#include "oracle/wire.h"
 #include "train/run_log.h"
 
 static few_ctx *ctx;
