@@ -10,9 +10,9 @@
  *
  *   paper                  here
  *   t, t', t''             the process's u, m, s; TrigFlow's times of them are k.t, k.m, k.s
- *   z_t                    d.x, longer by a factor
+ *   z_t                    d.x alpha_t/cos(k.t)
  *   x~                     two_steps, which returns its F~
- *   x^_theta, x^_eta       FEW_TARGET (of this stage), FEW_STUDENT
+ *   x^_eta, x^_theta       FEW_TARGET (of this stage), FEW_STUDENT
  *   w(lambda_t)            weight (snr.h)
  *   N                      scalar[0], from `start` to `end`
  *
@@ -185,7 +185,7 @@ const struct few_objective_def few__objective_progressive = {
     .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "progressive",
     .source = "Salimans and Ho, arXiv 2202.00512; Meng et al., arXiv 2210.03142",
-    .help = "halve the steps of a teacher or an encoder, stage by stage",
+    .help = "halve the teacher's steps, from noise to image or the reverse, stage by stage",
     .options = options,
     .options_size = sizeof(struct progressive_opts),
     .needs_teacher = true,

@@ -1,6 +1,7 @@
 /* steps.c - solvers' steps (Lu and Song, arXiv 2410.11081, eq. 26-28, in our notation).
  *
- * With D the denoised image and e = sin(t) x + cos(t) sigma_d F the noise (of deviation sigma_d):
+ * A step goes from s to t < s, and s' > s is where the step before it began. With D the denoised
+ * image and e = sin(t) x + cos(t) sigma_d F the noise (of deviation sigma_d):
  *
  *   DDIM              x_t = cos(s-t) x_s - sin(s-t) sigma_d F_s
  *   DPM-Solver-2 2M   ... - sin(s-t)/(2 r cos s) (e_s' - e_s)

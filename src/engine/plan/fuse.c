@@ -8,8 +8,9 @@
  * A norm of images joins too, where the backend supports it. Its statistics are computed before the
  * pass, so its operands must be computed before the group runs.
  *
- * recompute.c marks nodes to be recomputed, and their late readers. The group of a late reader
- * computes such a node again, unless it contains the node or already reads it from memory.
+ * recompute.c marks nodes to be recomputed, and the nodes of the backward pass as late. The group
+ * of a late node that reads a node to be recomputed computes it again, unless the group contains it
+ * or already reads it from memory.
  */
 #include "plan_internal.h"
 
@@ -193,10 +194,10 @@ static few_status join(struct fusing *f, few_node v) {
   return FEW_OK;
 }
 
-/* A value escapes if a node outside its group reads it. Before grouping this is certain only for
- * outputs, and for readers that are not pointwise, have another shape or read through a view. So
- * this is a lower bound. find_stored computes the exact set, and split_overfull splits groups that
- * turn out to have too many. */
+/* A value escapes if a node outside its group reads it. Before grouping that is certain only of
+ * outputs, and of values with a reader that is not pointwise, has another shape or reads through a
+ * view. So the guess may miss some. find_stored computes the exact set, and split_overfull splits
+ * groups that turn out to have too many. */
 static void guess_escapes(struct planning *p) {
   for (int i = 0; i < p->n_order; i++) {
     few_node v = p->order[i];

@@ -365,7 +365,8 @@ static few_status generation(struct loop *l, int g, struct few_text *csv) {
 
 /* ---- checks before a loop ---- */
 
-/* A class without samples in one generation would be missing in all later ones. */
+/* A class without samples in one generation would be missing in all later ones of a loop of kind
+ * synthetic. The other kinds, whose real items still have the class, are checked alike. */
 static few_status check_classes(const struct loop *l) {
   const int64_t classes = l->setup.spec.classes, *real = l->setup.class_counts;
   int64_t *seen = NULL, missing = -1;

@@ -4,9 +4,9 @@
  *   v = beta2 v + (1 - beta2) g^2
  *   p = (1 - lr wd) p - rate m / (root_scale sqrt(v) + eps)
  *
- * These optimizers differ only in `rate` and `root_scale`, which are the same for all elements of a
- * step. The update is one pass because memory limits its speed: it reads four arrays and writes
- * three.
+ * or, if not `adaptive`, p = (1 - lr wd) p - rate m. These optimizers differ only in `rate`,
+ * `root_scale` and `adaptive`, which are the same for all elements of a step. The update is one
+ * pass because memory limits its speed: it reads four arrays and writes three.
  */
 #include "moments.h"
 

@@ -97,7 +97,8 @@ static void test_judge_accuracy(void **state) {
 }
 
 /* classifier=FILE uses any classifier that few trained. The file of a classifier that comes with
- * few gives the same rows as its name. The report has the data on which the file was trained. */
+ * few gives the same rows as its name. Its info names the data on which the classifier
+ * was trained. */
 static void test_classifier(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();

@@ -7,7 +7,7 @@
  * read once per panel, weights once per block, and the products never leave the cache.
  *
  *     U  [panel][frequency][Ci][GEMM_N]               weights, transformed at the start of a call
- *     V  [frequency][strip of GEMM_M tiles], in the layout chunks of gemm.h
+ *     V  [frequency][strip of GEMM_M tiles], each an A of gemm.h in its layout Chunks
  *     M  [frequency][tile][GEMM_N]
  *
  * The transpose with respect to x is the convolution of dy with w rotated by 180 degrees and Ci, Co
