@@ -11,6 +11,7 @@ done
 "$few" show dit.safetensors | grep -q "class 3" || fail "the classes have no names"
 "$few" show dit.safetensors --metadata |
   grep -q '"imported_from":"diffusers DiTTransformer2DModel, dit"' || fail "of unknown origin"
+"$few" show ddpm_v.safetensors | grep -q "^process     ddpm: " || fail "no process"
 # Without a format the same layout is found; the same source gives the same bytes.
 "$few" import "$data/dit" --out again.safetensors --quiet || fail "no second model"
 cmp dit.safetensors again.safetensors || fail "another model"

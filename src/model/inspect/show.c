@@ -115,6 +115,10 @@ static void add_head(struct showing *s) {
   add_spec(s);
   add_labels(s);
   few__text_add(s->ctx, s->out, "trained     %s, %lld steps\n", m->objective, (long long)m->step);
+  if (m->spec.process) {
+    const struct few_process *p = few__process_at(m->spec.process);
+    few__text_add(s->ctx, s->out, "process     %s: %s\n", p->name, p->help);
+  }
   if (!few__model_classifies(m))
     few__text_add(s->ctx, s->out, "predicts    %s: %s\n", few__predict_name(m->spec.predicts),
                   few__predict_help(m->spec.predicts));
