@@ -33,6 +33,13 @@ train adm_flow init=adm_flow.safetensors objective=ect
 train dit teacher=dit.safetensors objective=guided
 train dit teacher=dit.safetensors objective=scd tangent_warmup=2 guidance_min=1 guidance_max=2
 train cm init=cm.safetensors objective=ct
+# The recipe of docs/guide.md.
+sed -n '/^The recipe, `distil.ini`:$/,/^```$/p' "$here/../../docs/guide.md" |
+  sed '1,/^```ini$/d; /^```$/d' >distil.ini
+cp adm_flow.safetensors teacher.safetensors
+rm -rf run
+"$few" train distil.ini --run run --quiet data=npy:adm_flow.npy,adm_flow.labels.npy steps=2 \
+  batch=16 2>err || fail "distil.ini: $(cat err)"
 # A student whose last layer differs from the model's is told so.
 "$few" train r.ini --run no --quiet init=cm.safetensors objective=ect prediction=F 2>err &&
   fail "started"
