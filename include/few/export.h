@@ -1,4 +1,4 @@
-/* few/export.h - a model as an ONNX file, for programs without few.
+/* few/export.h - a model as an ONNX file, or as a folder of diffusers, for programs without few.
  *
  * An ONNX file (onnx.ai) is a graph of standard operators with its weights. Many programs run it:
  * ONNX Runtime, OpenVINO, TensorRT, browsers. few writes opset 18 and IR version 8, in f32, for a
@@ -72,6 +72,16 @@ struct few_export_opts {
 FEW_API FEW_MUST_USE few_status few_export_onnx(char **about, few_ctx *ctx, const few_model *m,
                                                 const char *path,
                                                 const struct few_export_opts *opts);
+
+/* Writes a folder that diffusers (huggingface.co/docs/diffusers) loads: a UNet2DModel or
+ * DiTTransformer2DModel, a scheduler and, where a pipeline samples them, model_index.json. `dir` is
+ * made, or empty. few_import of the folder gives the same network, bit for bit. *about, unless
+ * NULL, says what is in it; it is yours: few_text_free.
+ * FEW_E_UNSUPPORTED, naming what is different, if diffusers has no such network or scheduler;
+ * few_export_onnx has no such limits. FEW_E_INVALID for a folder with files. After another error
+ * `dir` may have some of the files. */
+FEW_API FEW_MUST_USE few_status few_export_diffusers(char **about, few_ctx *ctx, const few_model *m,
+                                                     const char *dir);
 
 #ifdef __cplusplus
 }

@@ -42,7 +42,7 @@ FLOORS = {
         'sampler': 'process',
         'objective': 'process weight net',
     },
-    'model': {'.': '', 'run': '.', 'inspect': '. run', 'export': '. run', 'import': '.'},
+    'model': {'.': '', 'run': '.', 'inspect': '. run', 'import': '.', 'export': '. run import'},
     'eval': {'metric': '', 'feature': '', '.': 'metric feature'},
     'train': {'optim': '', '.': 'optim', 'loop': '. optim'},
 }

@@ -15,7 +15,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "mapping.h"
+#include "back.h"
 
 static const struct few_conf_key keys[] = {
     {"num_attention_heads", FEW_KEY_READ, NULL},
@@ -105,6 +105,28 @@ static few_status describe(struct few_importer *im) {
   return few__import_set(im, "modulation", "adagn");
 }
 
+/* A network without classes is one of one class that adds nothing. */
+static void configure(const few_model *m, struct few_json *j) {
+  const struct few_net_spec *s = &m->spec;
+  const int64_t heads = few__back_int(m, "heads");
+  few__json_put_int(j, "num_attention_heads", heads);
+  few__json_put_int(j, "attention_head_dim", few__back_int(m, "width") / heads);
+  few__json_put_int(j, "in_channels", s->c);
+  few__json_put_int(j, "out_channels", s->c);
+  few__json_put_int(j, "num_layers", few__back_int(m, "depth"));
+  few__json_put_real(j, "dropout", few__back_real(m, "dropout"));
+  few__json_put_int(j, "norm_num_groups", 32);
+  few__json_put_bool(j, "attention_bias", true);
+  few__json_put_int(j, "sample_size", s->h);
+  few__json_put_int(j, "patch_size", few__back_int(m, "patch"));
+  few__json_put_string(j, "activation_fn", "gelu-approximate");
+  few__json_put_int(j, "num_embeds_ada_norm", s->classes ? s->classes : 1);
+  few__json_put_bool(j, "upcast_attention", false);
+  few__json_put_string(j, "norm_type", "ada_norm_zero");
+  few__json_put_bool(j, "norm_elementwise_affine", false);
+  few__json_put_real(j, "norm_eps", few__back_real(m, "mlp_eps"));
+}
+
 /* ---- Tensors ---- */
 
 static const struct few_map_row embedding[] = {
@@ -184,4 +206,7 @@ const struct few_layout few__layout_diffusers_dit = {
     .is = is,
     .describe = describe,
     .map = map,
+    .net = "dit",
+    .folder = "transformer",
+    .configure = configure,
 };

@@ -19,7 +19,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "mapping.h"
+#include "back.h"
+#include "diffusion/net/blocks.h"
 
 enum { LEVELS = 12, HEADS_WHOLE = 1024 };
 
@@ -298,6 +299,106 @@ static few_status describe(struct few_importer *im) {
   return set_rest(im, &u);
 }
 
+/* ---- The way back ---- */
+
+static bool attends(const few_model *m, int l) {
+  const struct few_int_list *sides = few__back_ints(m, "attention");
+  for (int i = 0; i < sides->n; i++)
+    if (sides->at[i] == m->spec.h >> l) return true;
+  return false;
+}
+
+static void put_blocks(const few_model *m, struct few_json *j, bool up) {
+  const int n = few__back_ints(m, "mults")->n;
+  const bool resamples = few__back_is(m, "resample", "filter");
+  few__json_open(j, up ? "up_block_types" : "down_block_types", '[');
+  for (int i = 0; i < n; i++) {
+    const int k = attends(m, up ? n - 1 - i : i) ? 1 : resamples ? 2 : 0;
+    few__json_put_string(j, NULL, up ? block_types[k].up : block_types[k].down);
+  }
+  few__json_close(j);
+}
+
+/* 0: one head at each level that has attention. */
+static int64_t head_width(const few_model *m) {
+  const struct few_int_list *mults = few__back_ints(m, "mults");
+  const int64_t head = few__back_int(m, "head_channels");
+  int64_t widest = 0;
+  bool divides = true;
+  for (int l = 0; l < mults->n; l++) {
+    const int64_t c = few__back_int(m, "channels") * mults->at[l];
+    if (!attends(m, l) && !(l + 1 == mults->n && few__back_is(m, "middle_attention", "yes")))
+      continue;
+    divides = divides && c % head == 0;
+    if (c > widest) widest = c;
+  }
+  return divides || widest > head ? head : 0;
+}
+
+static void put_attention(const few_model *m, struct few_json *j) {
+  const int64_t head = head_width(m);
+  few__json_put_bool(j, "add_attention", few__back_is(m, "middle_attention", "yes"));
+  if (head)
+    few__json_put_int(j, "attention_head_dim", head);
+  else
+    few__json_put_null(j, "attention_head_dim");
+}
+
+/* Norms have as many groups at all levels, or `describe` gives another network. */
+static void put_norms(const few_model *m, struct few_json *j) {
+  const struct few_res r = {.groups = few__back_int(m, "groups"),
+                            .group_channels = few__back_int(m, "group_channels")};
+  const int groups =
+      few__res_groups(&r, few__back_int(m, "channels") * few__back_ints(m, "mults")->at[0]);
+  few__json_put_int(j, "norm_num_groups", groups);
+  few__json_put_int(j, "attn_norm_num_groups", groups);
+  few__json_put_real(j, "norm_eps", few__back_real(m, "norm_eps"));
+}
+
+static void put_size(const few_model *m, struct few_json *j) {
+  const struct few_net_spec *s = &m->spec;
+  if (s->h == s->w) {
+    few__json_put_int(j, "sample_size", s->h);
+  } else {
+    few__json_open(j, "sample_size", '[');
+    few__json_put_int(j, NULL, s->h);
+    few__json_put_int(j, NULL, s->w);
+    few__json_close(j);
+  }
+  few__json_put_int(j, "in_channels", s->c);
+  few__json_put_int(j, "out_channels", s->c);
+  if (s->classes)
+    few__json_put_int(j, "num_class_embeds", s->classes);
+  else
+    few__json_put_null(j, "num_class_embeds");
+}
+
+static void configure(const few_model *m, struct few_json *j) {
+  const struct few_int_list *mults = few__back_ints(m, "mults");
+  const int64_t unit = few__back_int(m, "channels");
+  const char *resampling = few__back_is(m, "resample", "filter") ? "resnet" : "conv";
+  put_size(m, j);
+  few__json_put_string(j, "time_embedding_type", "positional");
+  few__json_put_int(j, "time_embedding_dim", unit * few__back_int(m, "embedding_mult"));
+  few__json_put_int(j, "freq_shift", few__back_int(m, "freq_shift"));
+  few__json_put_bool(j, "flip_sin_to_cos", true);
+  few__json_open(j, "block_out_channels", '[');
+  for (int l = 0; l < mults->n; l++) few__json_put_int(j, NULL, unit * mults->at[l]);
+  few__json_close(j);
+  put_blocks(m, j, false);
+  put_blocks(m, j, true);
+  few__json_put_int(j, "layers_per_block", few__back_int(m, "blocks"));
+  few__json_put_string(j, "downsample_type", resampling);
+  few__json_put_string(j, "upsample_type", resampling);
+  few__json_put_int(j, "downsample_padding", few__back_is(m, "pad", "both"));
+  few__json_put_real(j, "dropout", few__back_real(m, "dropout"));
+  few__json_put_string(j, "act_fn", "silu");
+  put_attention(m, j);
+  put_norms(m, j);
+  few__json_put_string(j, "resnet_time_scale_shift",
+                       few__back_is(m, "modulation", "add") ? "default" : "scale_shift");
+}
+
 /* ---- Tensors ---- */
 
 static const struct few_map_row conv[] = {
@@ -439,4 +540,7 @@ const struct few_layout few__layout_diffusers_unet = {
     .is = is,
     .describe = describe,
     .map = map,
+    .net = "unet",
+    .folder = "unet",
+    .configure = configure,
 };

@@ -158,7 +158,7 @@ static void reverse(importer *im, transform *how, shape to, const float *const *
     }
   }
 }
-static const struct few_transform reversed = {1, linear_shape, reverse, 0, 0};
+static const struct few_transform reversed = {1, linear_shape, reverse, 0, 0, NULL};
 
 static shape first_shape(importer *im, transform *how, shape to, int i) {
   return few__map_first_patch_w.shape(im, how, to, i);
@@ -169,7 +169,7 @@ static void negate(importer *im, transform *how, shape to, const float *const *i
   first->apply(im, how, to, in, out);
   for (int64_t i = 0; i < few_shape_count(to); i++) out[i] = -out[i];
 }
-static const struct few_transform negated = {1, first_shape, negate, 0, 0};
+static const struct few_transform negated = {1, first_shape, negate, 0, 0, NULL};
 
 /* ---- Tensors ---- */
 

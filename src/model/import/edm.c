@@ -234,7 +234,7 @@ static void label_rows(importer *im, transform *how, shape to, const float *cons
       out[r * width + c] = (float)(sqrt((double)classes) * sum);
     }
 }
-static const struct few_transform hidden_labels = {2, label_shape, label_rows, 0, 0};
+static const struct few_transform hidden_labels = {2, label_shape, label_rows, 0, 0, NULL};
 
 /* b0 [width], W0 [width,noise], bl [noise]. */
 static shape bias_shape(importer *im, transform *how, shape to, int i) {
@@ -252,7 +252,7 @@ static void bias(importer *im, transform *how, shape to, const float *const *in,
     out[c] = (float)sum;
   }
 }
-static const struct few_transform hidden_bias = {3, bias_shape, bias, 0, 0};
+static const struct few_transform hidden_bias = {3, bias_shape, bias, 0, 0, NULL};
 
 /* few's Fourier features have the factor sqrt(2), and cos before sin. */
 static shape linear_shape(importer *im, transform *how, shape to, int i) {
@@ -266,7 +266,7 @@ static void fourier(importer *im, transform *how, shape to, const float *const *
   few__map_flipped.apply(im, how, to, in, out);
   for (int64_t i = 0; i < few_shape_count(to); i++) out[i] = (float)((double)out[i] / sqrt(2.0));
 }
-static const struct few_transform fourier_linear = {1, linear_shape, fourier, 0, 0};
+static const struct few_transform fourier_linear = {1, linear_shape, fourier, 0, 0, NULL};
 
 /* ---- Tensors ---- */
 

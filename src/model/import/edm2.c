@@ -183,7 +183,7 @@ static void time_weight(importer *im, transform *how, shape to, const float *con
     }
   }
 }
-static const struct few_transform time_linear = {2, time_shape, time_weight, 0, 0};
+static const struct few_transform time_linear = {2, time_shape, time_weight, 0, 0, NULL};
 
 static shape same(importer *im, transform *how, shape to, int i) {
   FEW_UNUSED(im);
@@ -199,7 +199,7 @@ static void cycles(importer *im, transform *how, shape to, const float *const *i
   for (int64_t i = 0; i < few_shape_count(to); i++)
     out[i] = (float)((double)in[0][i] / 6.283185307179586);
 }
-static const struct few_transform frequencies = {1, same, cycles, 0, 0};
+static const struct few_transform frequencies = {1, same, cycles, 0, 0, NULL};
 
 /* ---- Tensors ---- */
 

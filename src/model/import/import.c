@@ -1,5 +1,6 @@
 /* import.c - few_import: opens a source, finds its layout, and makes a model. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "few/import.h"
@@ -220,8 +221,21 @@ static few_status put_provenance(struct few_importer *im) {
   return st;
 }
 
+/* Of networks that few has written itself. */
+static few_status take_scale(struct few_importer *im) {
+  const struct few_conf *c = &im->source->net;
+  few_model *m = im->model;
+  FEW_TRY(few__conf_real(im->ctx, c, FEW_BACK_MEAN, 0, &m->data_mean));
+  FEW_TRY(few__conf_real(im->ctx, c, FEW_BACK_SCALE, 1, &m->data_scale));
+  if (fabs(m->data_mean) < 1e6 && m->data_scale > 0 && m->data_scale < 1e6) return FEW_OK;
+  return few__fail(im->ctx, FEW_E_FORMAT,
+                   "%s: mean %g and scale %g of the data cannot be: export it again", c->place,
+                   m->data_mean, m->data_scale);
+}
+
 static few_status finish(struct few_importer *im) {
   few_model *m = im->model;
+  FEW_TRY(take_scale(im));
   snprintf(m->objective, sizeof m->objective, "%s", im->objective);
   snprintf(m->sampler, sizeof m->sampler, "%s", im->sampler);
   FEW_TRY(few__model_set_times(m, im->n_times, im->times));

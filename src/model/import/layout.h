@@ -13,6 +13,7 @@
 #include "origin.h"
 
 struct few_importer;
+struct few_back;
 
 struct few_layout {
   const char *name;   /* "UNet2DModel": the source's name for such networks */
@@ -21,6 +22,11 @@ struct few_layout {
   bool (*is)(const struct few_origin *s);
   few_status (*describe)(struct few_importer *im);
   few_status (*map)(struct few_importer *im);
+  /* The way back (back.h), for layouts that few can write; NULL: none. */
+  const char *net, *folder; /* few's network; the network's folder in that of a pipeline */
+  /* The configuration of such a network, as members of an open object. What cannot be said in it
+   * need not be noticed: `describe` reads it back, and the networks are compared. */
+  void (*configure)(const few_model *m, struct few_json *j);
 };
 
 #define FEW_LAYOUT(name) extern const struct few_layout few__layout_##name;
@@ -59,6 +65,7 @@ struct few_importer {
   few_model *model;
   struct few_differences *differences; /* collects them; NULL: values are copied */
   bool *set, *used;                    /* [parameters], [tensors] */
+  struct few_back *back;               /* makes the tensors from a model; NULL: import */
 };
 
 /* ---- For `describe` ---- */
@@ -99,10 +106,20 @@ few_status few__conf_string(few_ctx *ctx, const struct few_conf *c, const char *
 few_status few__conf_ints(few_ctx *ctx, const struct few_conf *c, const char *key, int min,
                           struct few_int_list *out);
 
+/* Notes that few writes into the configuration of a network, and reads: the mean and scale of the
+ * data (docs/format.md). */
+#define FEW_BACK_MEAN "_few_mean"
+#define FEW_BACK_SCALE "_few_scale"
+
 /* ---- The process (scheduler.c) ---- */
 
 /* Sets spec.process, betas, predicts and sigma_data, the options of time, and how to sample. */
 few_status few__import_process(struct few_importer *im);
+/* The configuration of a scheduler for m's network, as members of an open object, and its name. The
+ * scheduler may have another process: few__import_process reads it back. FEW_E_UNSUPPORTED if
+ * diffusers has none. */
+few_status few__export_process(few_ctx *ctx, const few_model *m, struct few_json *j,
+                               const char **name);
 
 /* ---- The whole, for tests: the source is borrowed ---- */
 

@@ -3,7 +3,7 @@
  * Before any parameter is allocated, the tensors must fit, so a configuration never costs more
  * memory than the tensors of its source.
  */
-#include "mapping.h"
+#include "back.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -125,7 +125,9 @@ few_status few__map(struct few_importer *im, const char *to, const char *from,
     if (k < 0) continue; /* the tensor, if there is one, is left over */
     assert(!im->set[k]);
     im->set[k] = true;
-    if (im->differences)
+    if (im->back)
+      FEW_TRY(few__back_put(im, from, &rows[i], &p->at[k]));
+    else if (im->differences)
       compare(im, from, &rows[i], p->at[k].shape);
     else
       FEW_TRY(copy_values(im, from, &rows[i], p->at[k].shape, im->model->values + p->at[k].offset));
@@ -142,6 +144,7 @@ bool few__map_has(const struct few_importer *im, const char *to, const char *nam
 few_status few__map_same(struct few_importer *im, const char *prefix, const char *like,
                          const char *const *names, int n) {
   char full[FULL_MAX], other[FULL_MAX], want[100];
+  if (im->back) return few__back_repeat(im, prefix, like, names, n);
   for (int i = 0; i < n; i++) {
     const struct few_st_tensor *t = take(im, prefix, names[i], full);
     const struct few_st_tensor *u = take(im, like, names[i], other);

@@ -7,7 +7,7 @@
  *
  * A layout's `map` runs twice: first shapes are compared, and what does not fit is collected; then
  * values are copied. A transform knows the shapes that it takes for a parameter's shape, and
- * computes the parameter.
+ * computes the parameter. With im->back the same tables run backwards: they make the tensors.
  */
 #ifndef FEW_SRC_IMPORT_MAPPING_H
 #define FEW_SRC_IMPORT_MAPPING_H
@@ -25,6 +25,11 @@ struct few_transform {
   void (*apply)(const struct few_importer *im, const struct few_transform *how, struct few_shape to,
                 const float *const *in, float *out);
   int part, parts; /* of transforms that take one of several parts */
+  /* The way back (back.h): writes tensors of which `apply` gives `from`, to the bit. out[i] has the
+   * shape of tensor i, and zeros where no row has written. NULL: no layout with a way back uses it.
+   */
+  void (*undo)(const struct few_importer *im, const struct few_transform *how, struct few_shape to,
+               const float *from, float *const *out);
 };
 
 /* `to` and `from` follow the prefixes. */

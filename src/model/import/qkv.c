@@ -23,5 +23,5 @@ static void reorder(const struct few_importer *im, const struct few_transform *h
   }
 }
 
-const struct few_transform few__map_qkv_last = {1, qkv_shape, reorder, 0, 0};
-const struct few_transform few__map_qkv_middle = {1, qkv_shape, reorder, 1, 0};
+const struct few_transform few__map_qkv_last = {1, qkv_shape, reorder, 0, 0, NULL};
+const struct few_transform few__map_qkv_middle = {1, qkv_shape, reorder, 1, 0, NULL};

@@ -14,7 +14,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "layout.h"
+#include "back.h"
 
 enum { SAMPLING_STEPS = 50 };
 
@@ -90,6 +90,8 @@ static const struct few_conf_key ddpm_keys[] = {READ("num_train_timesteps"),
                                                 {"trained_betas", FEW_KEY_ONLY, "null"},
                                                 {"use_flow_sigmas", FEW_KEY_ONLY, "false"},
                                                 {"timestep_type", FEW_KEY_ONLY, "\"discrete\""},
+                                                NOTHING("original_inference_steps"),
+                                                NOTHING("timestep_scaling"),
                                                 SAMPLING};
 static const struct few_conf_key sigma_keys[] = {READ("sigma_data"), READ("prediction_type"),
                                                  NOTHING("num_train_timesteps"), SAMPLING};
@@ -121,6 +123,7 @@ static const struct scheduler {
     {"DPMSolverSinglestepScheduler", FEW_IMPORT_DDPM, 1e-4, 0.02},
     {"DEISMultistepScheduler", FEW_IMPORT_DDPM, 1e-4, 0.02},
     {"UniPCMultistepScheduler", FEW_IMPORT_DDPM, 1e-4, 0.02},
+    {"LCMScheduler", FEW_IMPORT_DDPM, 0.00085, 0.012},
     {"EDMEulerScheduler", FEW_IMPORT_EDM, 0, 0},
     {"EDMDPMSolverMultistepScheduler", FEW_IMPORT_EDM, 0, 0},
     {"FlowMatchEulerDiscreteScheduler", FEW_IMPORT_FLOW, 0, 0},
@@ -146,15 +149,16 @@ static few_status find_scheduler(struct few_importer *im, const struct scheduler
 
 /* ---- Reading ---- */
 
+static const char *const beta_names[FEW_BETA_SCHEDULES] = {"linear", "scaled_linear",
+                                                           "squaredcos_cap_v2"};
+
 static few_status read_betas(struct few_importer *im, const struct scheduler *s) {
-  static const char *const names[FEW_BETA_SCHEDULES] = {"linear", "scaled_linear",
-                                                        "squaredcos_cap_v2"};
   const struct few_conf *c = &im->source->scheduler;
   struct few_betas *b = &im->spec.betas;
   const char *schedule;
   FEW_TRY(few__conf_string(im->ctx, c, "beta_schedule", "linear", &schedule));
   int k = 0;
-  while (k < FEW_BETA_SCHEDULES && strcmp(schedule, names[k]) != 0) k++;
+  while (k < FEW_BETA_SCHEDULES && strcmp(schedule, beta_names[k]) != 0) k++;
   if (k == FEW_BETA_SCHEDULES)
     return few__fail(im->ctx, FEW_E_UNSUPPORTED,
                      "%s: beta_schedule `%.60s`: few can import linear, scaled_linear and "
@@ -258,6 +262,12 @@ static few_status take_options(struct few_importer *im, const struct kind *kind,
   return FEW_OK;
 }
 
+/* LCM's scheduler samples networks that were distilled to a few steps. */
+static bool few_steps(const struct few_importer *im) {
+  const char *name = json_string_value(json_object_get(im->source->scheduler.all, "_class_name"));
+  return name && !strcmp(name, "LCMScheduler");
+}
+
 /* Times within the network's range: equal steps from its last ("trailing" in diffusers). */
 static void set_times(struct few_importer *im) {
   const struct few_betas *b = &im->spec.betas;
@@ -280,9 +290,112 @@ few_status few__import_process(struct few_importer *im) {
     FEW_TRY(take_process(im, &kind, &time_scale));
   FEW_TRY(take_options(im, kind, scheduler));
   im->spec.process = few__process_find(kind->own->name);
-  im->sampler = kind->sampler;
-  im->objective = kind->objective;
-  if (kind->process == FEW_IMPORT_DDPM) set_times(im);
+  im->sampler = few_steps(im) ? "consistency" : kind->sampler;
+  im->objective = few_steps(im) ? "cd" : kind->objective;
+  if (kind->process == FEW_IMPORT_DDPM && !few_steps(im)) set_times(im);
   FEW_TRY(few__import_set(im, "time_transform", "%s", kind->time_transform));
   return few__import_set(im, "time_scale", "%.17g", time_scale);
+}
+
+/* ---- The way back ---- */
+
+/* The kind whose time the network takes. */
+static const struct kind *kind_back(const few_model *m) {
+  const double scale = few__back_real(m, "time_scale");
+  for (int i = 0; i < FEW_COUNT(kinds); i++) {
+    const bool any = kinds[i].process == FEW_IMPORT_FLOW && scale >= 1 && scale == floor(scale);
+    if (kinds[i].process != FEW_IMPORT_VP_LINEAR && (any || kinds[i].time_scale == scale) &&
+        few__back_is(m, "time_transform", kinds[i].time_transform))
+      return &kinds[i];
+  }
+  return NULL;
+}
+
+static const char *prediction_back(const struct kind *kind, enum few_prediction p) {
+  const bool edm = kind->process == FEW_IMPORT_EDM;
+  if (kind->process != FEW_IMPORT_DDPM && !edm && p != kind->predicts) return NULL;
+  if (kind->process == FEW_IMPORT_DDPM && p != FEW_PREDICT_EPS && p != FEW_PREDICT_V &&
+      p != FEW_PREDICT_X)
+    return NULL;
+  for (int i = 0; i < FEW_COUNT(predictions); i++)
+    if (predictions[i].edm == edm && predictions[i].predicts == p) return predictions[i].word;
+  return kind->process == FEW_IMPORT_CONSISTENCY ? "" : NULL; /* its scheduler has no such member */
+}
+
+static void put_ddpm(struct few_json *j, const few_model *m) {
+  static const struct few_betas usual = FEW_BETAS_INIT;
+  const struct few_betas *b = m->spec.betas.steps ? &m->spec.betas : &usual;
+  few__json_put_int(j, "num_train_timesteps", b->steps);
+  few__json_put_real(j, "beta_start", b->start);
+  few__json_put_real(j, "beta_end", b->end);
+  few__json_put_string(j, "beta_schedule", beta_names[b->schedule]);
+  few__json_put_bool(j, "rescale_betas_zero_snr", b->zero_snr);
+  few__json_put_bool(j, "clip_sample", false);
+  few__json_put_bool(j, "set_alpha_to_one", true);
+  few__json_put_string(j, "timestep_spacing", "trailing"); /* as set_times */
+}
+
+static void put_sigmas(struct few_json *j, const few_model *m) {
+  few__json_put_real(j, "sigma_data", m->spec.sigma_data);
+  few__json_put_real(j, "sigma_min", 0.002);
+  few__json_put_real(j, "sigma_max", FEW_SIGMA_MAX);
+  few__json_put_real(j, "rho", 7);
+}
+
+static void put_process(struct few_json *j, const few_model *m, const struct kind *kind) {
+  switch (kind->process) {
+    case FEW_IMPORT_DDPM:
+      put_ddpm(j, m);
+      return;
+    case FEW_IMPORT_EDM:
+      put_sigmas(j, m);
+      return;
+    case FEW_IMPORT_CONSISTENCY:
+      put_sigmas(j, m);
+      few__json_put_bool(j, "clip_denoised", false);
+      return;
+    case FEW_IMPORT_FLOW:
+      few__json_put_int(j, "num_train_timesteps", (int64_t)few__back_real(m, "time_scale"));
+      return;
+    default:
+      few__json_put_real(j, "sigma_data", m->spec.sigma_data);
+      return;
+  }
+}
+
+static const char *scheduler_back(const few_model *m, const struct kind *kind) {
+  switch (kind->process) {
+    case FEW_IMPORT_DDPM:
+      return strcmp(m->sampler, "consistency") ? "DDIMScheduler" : "LCMScheduler";
+    case FEW_IMPORT_EDM:
+      return "EDMEulerScheduler";
+    case FEW_IMPORT_CONSISTENCY:
+      return "CMStochasticIterativeScheduler";
+    case FEW_IMPORT_FLOW:
+      return "FlowMatchEulerDiscreteScheduler";
+    default:
+      return "SCMScheduler";
+  }
+}
+
+few_status few__export_process(few_ctx *ctx, const few_model *m, struct few_json *j,
+                               const char **name) {
+  const struct kind *kind = kind_back(m);
+  if (!kind)
+    return few__fail(ctx, FEW_E_UNSUPPORTED,
+                     "no scheduler of diffusers gives a network the time of this time_transform, "
+                     "with time_scale = %g: export an ONNX file instead",
+                     few__back_real(m, "time_scale"));
+  const char *word = prediction_back(kind, m->spec.predicts);
+  *name = scheduler_back(m, kind);
+  if (!word)
+    return few__fail(ctx, FEW_E_UNSUPPORTED,
+                     "%s of diffusers has no counterpart of the prediction %s: export an ONNX file "
+                     "instead",
+                     *name, few__predict_name(m->spec.predicts));
+  few__json_put_string(j, "_class_name", *name);
+  few__json_put_string(j, "_diffusers_version", FEW_BACK_VERSION);
+  put_process(j, m, kind);
+  if (*word && kind->process != FEW_IMPORT_FLOW) few__json_put_string(j, "prediction_type", word);
+  return FEW_OK;
 }
