@@ -1,4 +1,4 @@
-/* cmd_export.c - few export MODEL --out FILE: a model for programs without few, or with smaller
+/* cmd_export.c - few export MODEL --out PATH: a model for programs without few, or with smaller
  * weights. */
 #include <string.h>
 
@@ -18,8 +18,9 @@ static const struct export_opts initial = {
     .export = FEW_EXPORT_OPTS_INIT, .sampling = FEW_SAMPLE_ARGS_INIT, .eval = FEW_EVAL_OPTS_INIT};
 #define S struct export_opts
 static const struct few_option options[] = {
-    OPT_NEEDED(S, out, "out", "FILE",
-               "NAME.onnx: an ONNX graph; NAME.safetensors: a model of few, with --weights"),
+    OPT_NEEDED(S, out, "out", "PATH",
+               "NAME.onnx: an ONNX graph; NAME.safetensors: a model of few, with --weights; NAME/: "
+               "a folder of diffusers"),
     OPT_CHOICE(S, export.what, "what", "sampler", "sampler|denoiser|network",
                "sampler: images from noise, all steps in one graph; denoiser: EDM's D(x, sigma), "
                "for solvers of other programs; network: F(x, t)"),
@@ -48,15 +49,20 @@ static const struct few_option options[] = {
 #undef S
 
 static const char text[] =
-    "The file has standard operators of ONNX (opset 18), the weights, and what the options\n"
+    "An ONNX file has standard operators (opset 18), the weights, and what the options\n"
     "of sampling choose. Batches may have any size. Images are [N,C,H,W], and noise is\n"
     "standard normal. What is written is printed, and is the doc string of the file.\n"
+    "A folder of diffusers has a UNet2DModel or DiTTransformer2DModel and a scheduler. Only\n"
+    "networks that diffusers can compute, such as imported ones, have this form.\n"
     "\n"
     "  few export student.safetensors --out student.onnx\n"
     "  few export teacher.safetensors --sampler dpmpp --steps 12 --guidance 2 --out t.onnx\n"
     "  few export teacher.safetensors --what denoiser --out denoiser.onnx\n"
     "  few export student.safetensors --out small.safetensors --weights int8 --ref photos\n"
-    "  few export student.safetensors --flat --pixels rgb --out generator.onnx\n";
+    "  few export student.safetensors --flat --pixels rgb --out generator.onnx\n"
+    "  few export student.safetensors --out student-diffusers/\n";
+
+enum form { FORM_GRAPH, FORM_FEW, FORM_FOLDER };
 
 static int export(struct cli *cli, const few_model *m, const struct export_opts *o,
                   struct few_sample_opts *s) {
@@ -88,31 +94,67 @@ static int export_few(struct cli *cli, const few_model *m, const struct export_o
   return cli_export_weights(cli, m, &w);
 }
 
-/* Options that the kind of file does not have. */
-static int check(const struct export_opts *o, bool graph) {
-  if (graph && o->weights != FEW_WEIGHTS_F32)
-    return cli_usage("export: --weights is for .safetensors files; an ONNX file has float32");
-  if (graph && (o->eval.reference || o->eval.features))
-    return cli_usage("export: --ref and --features are for .safetensors files; leave them out");
-  if (!graph && (o->export.what || o->export.pixels || o->export.flat))
-    return cli_usage("export: --what, --pixels and --flat are for .onnx files; leave them out");
+static int export_folder(struct cli *cli, const few_model *m, const struct export_opts *o) {
+  char *about = NULL;
+  const few_status st = few_export_diffusers(&about, cli->ctx, m, o->out);
+  if (st) return cli_status(cli, st);
+  if (!o->common.quiet) printf("%s:\n%s", o->out, about);
+  few_text_free(cli->ctx, about);
   return CLI_DONE;
+}
+
+/* The first option of sampling that has not its default; NULL: all have. */
+static const char *set_sampling(struct cli *cli, const struct few_sample_args *args) {
+  static const struct few_sample_args usual = FEW_SAMPLE_ARGS_INIT;
+  for (const struct few_option *o = few_sample_options(); o->key; o++) {
+    char *a, *b;
+    if (few_option_text(&a, cli->ctx, o, args)) continue;
+    const bool same = !few_option_text(&b, cli->ctx, o, &usual) && !strcmp(a, b);
+    few_text_free(cli->ctx, b);
+    few_text_free(cli->ctx, a);
+    if (!same) return o->key;
+  }
+  return NULL;
+}
+
+/* Options that the kind of file does not have. */
+static int check(struct cli *cli, const struct export_opts *o, enum form form) {
+  const char *key = form == FORM_FOLDER ? set_sampling(cli, &o->sampling) : NULL;
+  if (form != FORM_FEW && o->weights != FEW_WEIGHTS_F32)
+    return cli_usage("export: --weights is for .safetensors files; others have float32");
+  if (form != FORM_FEW && (o->eval.reference || o->eval.features))
+    return cli_usage("export: --ref and --features are for .safetensors files; leave them out");
+  if (form != FORM_GRAPH && (o->export.what || o->export.pixels || o->export.flat))
+    return cli_usage("export: --what, --pixels and --flat are for .onnx files; leave them out");
+  if (form == FORM_FOLDER && (key || strcmp(o->label, "input") != 0))
+    return cli_usage("export: --%s cannot be a part of a folder of diffusers; leave it out",
+                     key ? key : "label");
+  return CLI_DONE;
+}
+
+static bool form_of(const char *out, enum form *form) {
+  *form = ends(out, ".onnx") ? FORM_GRAPH : ends(out, ".safetensors") ? FORM_FEW : FORM_FOLDER;
+  return *form != FORM_FOLDER || out[strlen(out) - 1] == '/';
 }
 
 static int run(struct cli *cli, const void *opts) {
   const struct export_opts *o = opts;
   struct few_sample_args args = o->sampling;
   few_model *m = NULL;
-  const bool graph = ends(o->out, ".onnx");
-  if (!graph && !ends(o->out, ".safetensors"))
-    return cli_usage("export: --out %.200s: give a name that ends in .onnx or .safetensors",
-                     o->out);
-  int code = check(o, graph);
-  if (!code) code = cli_check_file(o->out);
+  enum form form;
+  if (!form_of(o->out, &form))
+    return cli_usage(
+        "export: --out %.200s: give a name that ends in .onnx or .safetensors, or in "
+        "/ for a folder of diffusers",
+        o->out);
+  int code = check(cli, o, form);
+  if (!code && form != FORM_FOLDER) code = cli_check_file(o->out);
   if (code) return code;
   code = sampling_open(cli, &args);
   if (!code) code = cli_status(cli, few_model_load(&m, cli->ctx, cli->operands[0]));
-  if (!code) code = graph ? export(cli, m, o, &args.opts) : export_few(cli, m, o, &args.opts);
+  if (!code && form == FORM_GRAPH) code = export(cli, m, o, &args.opts);
+  if (!code && form == FORM_FEW) code = export_few(cli, m, o, &args.opts);
+  if (!code && form == FORM_FOLDER) code = export_folder(cli, m, o);
   few_sample_args_close(&args);
   few_model_free(m);
   return code;
@@ -121,7 +163,7 @@ static int run(struct cli *cli, const void *opts) {
 const struct command command_export = {
     .name = "export",
     .operands = "MODEL",
-    .help = "Write a model as an ONNX file, or with smaller weights.",
+    .help = "Write a model as an ONNX file, for diffusers, or with smaller weights.",
     .text = text,
     .min_operands = 1,
     .max_operands = 1,

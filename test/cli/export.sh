@@ -31,6 +31,15 @@ refused 1 'cannot be made' "$student" --out nowhere/s.onnx
 refused 2 "0 to 9" "$student" --label 12 --out s.onnx
 refused 1 'graph of a network' "$student" --what network --steps 2 --out s.onnx
 refused 1 'classifier' "$models/fashion-judge.safetensors" --out s.onnx
+refused 1 'modulation = double' "$student" --out folder/
+[ -e folder ] && fail "a refused export makes a folder"
+"$few" import diffusers "$here/../model/import/data/cm" --out cm.safetensors --quiet ||
+  fail "no import"
+"$few" export cm.safetensors --out cm/ >out || fail "no folder of diffusers"
+grep -q '^pipeline: ConsistencyModelPipeline' out || fail "$(cat out)"
+refused 1 'not empty' cm.safetensors --out cm/
+refused 2 'steps cannot' cm.safetensors --out other/ --steps 2
+refused 2 'label cannot' cm.safetensors --out other/ --label 1
 # The guide's page: its command and its Python, if there is an ONNX Runtime.
 python=${PYTHON:-python3}
 if "$python" -c 'import numpy, onnxruntime' 2>/dev/null; then
