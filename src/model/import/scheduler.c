@@ -356,6 +356,8 @@ static void put_process(struct few_json *j, const few_model *m, const struct kin
       return;
     case FEW_IMPORT_FLOW:
       few__json_put_int(j, "num_train_timesteps", (int64_t)few__back_real(m, "time_scale"));
+      /* fresh noise at each step, as students of consistency need */
+      few__json_put_bool(j, "stochastic_sampling", !strcmp(m->sampler, "consistency"));
       return;
     default:
       few__json_put_real(j, "sigma_data", m->spec.sigma_data);
