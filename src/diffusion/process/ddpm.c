@@ -56,6 +56,7 @@ static void fill_table(const struct few_betas *b, double *l) {
 double few__betas_time(const struct few_betas *b, double sigma_d, int64_t step) {
   double l[FEW_BETAS_MAX_STEPS];
   assert(step >= 0 && step < b->steps);
+  if (b->zero_snr && step == b->steps - 1) return FEW_PI_2; /* pure noise */
   fill_table(b, l);
   return atan(exp(l[step]) / sigma_d);
 }
