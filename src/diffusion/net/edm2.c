@@ -166,9 +166,10 @@ static few_node attention(struct edm2 *u, few_node x) {
                            "edm2: the %lld channels of a level with attention are not a multiple "
                            "of its %lld heads: give head_channels that divide them",
                            (long long)c, (long long)heads);
+  const int64_t each = c / heads;
   few_node y = conv(u->nn, "qkv", x, 3 * c, 1);
-  y = few_reshape(g, y, FEW_SHAPE(s.dim[0], s.dim[1] * s.dim[2], 3, heads, c / heads));
-  y = few_attention(g, normalize_channels(g, y), 1 / sqrt((double)(c / heads)));
+  y = few_reshape(g, y, FEW_SHAPE(s.dim[0], s.dim[1] * s.dim[2], 3, heads, each));
+  y = few_attention(g, normalize_channels(g, y), 1 / sqrt((double)each));
   y = conv(u->nn, "proj", few_reshape(g, y, s), c, 1);
   return sum(g, x, y, u->o->attention_balance);
 }
