@@ -152,7 +152,7 @@ static void test_dit_options(void **state) {
 static void test_scheduler_options(void **state) {
   (void)state;
   static const struct option_case cases[] = {
-      {"_class_name", "\"LCMScheduler\"", "does not know `LCMScheduler`"},
+      {"_class_name", "\"TCDScheduler\"", "does not know `TCDScheduler`"},
       {"beta_schedule", "\"sigmoid\"", "`sigmoid`"},
       {"trained_betas", "[0.1, 0.2]", "`trained_betas`"},
       {"prediction_type", "\"other\"", "`other`"},
