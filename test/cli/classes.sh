@@ -24,8 +24,8 @@ grep -q '"label": 4, "label_name": "2"' json || fail "sample: $(cat json)"
 "$few" sample $m --label 0 --n 2 --out s.npy 2>err && fail "a number that is no name"
 "$few" eval $m --label 2 --n 4 --ref folder:numbers --metrics fd --json 2>/dev/null >json ||
   fail "no numbers"
-grep -q '"label":4,"label_name":"2","labels":"one class","label_counts":\[0,0,0,0,4,' json ||
-  fail "eval: $(cat json)"
+grep -q '"label":4,"label_name":"2",' json || fail "eval: $(cat json)"
+grep -q '"labels":"one class","label_counts":\[0,0,0,0,4,' json || fail "eval: $(cat json)"
 grep -q '"reference":{[^}]*"n":2}' json || fail "eval: $(cat json)"
 "$few" eval folder:numbers --label 2 --ref folder:numbers --metrics fd 2>/dev/null |
   grep -q "label 4 (2) only" ||
