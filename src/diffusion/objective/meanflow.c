@@ -52,7 +52,7 @@
 #include "objective.h"
 
 struct meanflow_opts {
-  double p_mean, p_std, r_mean, r_std, jumps, norm_p, norm_c, omega, kappa;
+  double p_mean, p_std, r_mean, r_std, jumps, to_image, norm_p, norm_c, omega, kappa;
   enum { SWAP, MIN } order;
   enum { SAMPLE, PREDICTED } velocity;
 };
@@ -71,6 +71,8 @@ static const struct few_option options[] = {
         "to the smaller of the two"),
     FEW_OPT_REAL(struct meanflow_opts, jumps, "0.25", 0, 1,
                  "probability that a row has two different times"),
+    FEW_OPT_REAL(struct meanflow_opts, to_image, "0", 0, 1,
+                 "probability that such a row's second time is 0, an image, and is not sampled"),
     FEW_OPT_REAL(struct meanflow_opts, norm_p, "1", 0, 2,
                  "p of the weight 1/(error^2 + c)^p; 0: squared error"),
     FEW_OPT_REAL(struct meanflow_opts, norm_c, "0.01", 1e-12, 1e6,
@@ -107,10 +109,12 @@ static struct step sample_step(const struct few_loss *l, const struct meanflow_o
   few_graph *g = l->g;
   few_node a = few_timestep_lognormal(l, o->p_mean, o->p_std);
   few_node b = lognormal_time(l, FEW_RNG_STEP_TIME, o->r_mean, o->r_std);
-  few_node jump = few_less(g, few_loss_randu(l, FEW_RNG_STEP_SIZE, FEW_SHAPE(l->rows)),
-                           few_fill(g, o->jumps, FEW_SCALAR));
+  few_node u = few_loss_randu(l, FEW_RNG_STEP_SIZE, FEW_SHAPE(l->rows));
+  few_node jump = few_less(g, u, few_fill(g, o->jumps, FEW_SCALAR));
+  few_node to_image = few_less(g, u, few_fill(g, o->jumps * o->to_image, FEW_SCALAR));
   few_node t = o->order == MIN ? a : few_max(g, a, b);
-  return (struct step){t, few_stop(g, few_select(g, jump, few_min(g, a, b), t))};
+  few_node end = few_select(g, to_image, few_fill(g, 0, FEW_SHAPE(l->rows)), few_min(g, a, b));
+  return (struct step){t, few_stop(g, few_select(g, jump, end, t))};
 }
 
 /* ---- the target ---- */

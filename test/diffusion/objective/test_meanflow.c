@@ -144,6 +144,29 @@ static void test_loss(void **state) {
       &(struct ways){{{"jumps", "0.5"}, {"velocity", "predicted"}}, 1, 0, 1, 0.01, 2, true, "0.4"});
 }
 
+/* Of the rows with two times, a share `to_image` goes down to 0. */
+static void test_to_image(void **state) {
+  (void)state;
+  const struct {
+    const char *share;
+    int least, most;
+  } want[] = {{"0", 0, 0}, {"0.5", 1, R - 1}, {"1", R, R}};
+  for (int k = 0; k < 3; k++) {
+    struct losses s = {0};
+    const char *const settings[][2] = {{"jumps", "1"}, {"to_image", want[k].share}, {NULL, NULL}};
+    loss_build(&s, "meanflow", R, 0, settings);
+    const struct few_net_input *in = &s.call[s.n_calls - 1].in;
+    int t = loss_want(&s, in->t), step_size = loss_want(&s, in->step_size), images = 0;
+    loss_replay(&s);
+    for (int r = 0; r < R; r++) {
+      assert_true(s.value[step_size][r] > 0 && s.value[step_size][r] <= s.value[t][r]);
+      images += s.value[step_size][r] == s.value[t][r];
+    }
+    assert_in_range(images, want[k].least, want[k].most);
+    loss_free(&s);
+  }
+}
+
 /* ---- one Gaussian N(mu, s^2): x_t -> x_r scales by the ratio of deviations about the mean ---- */
 
 static const double mu = 0.4, deviation = 0.3;
@@ -210,6 +233,7 @@ static void test_gaussian(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_loss), cmocka_unit_test(test_gaussian)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_loss), cmocka_unit_test(test_to_image),
+                                     cmocka_unit_test(test_gaussian)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
