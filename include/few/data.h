@@ -239,18 +239,78 @@ FEW_API void few_data_scales_to(struct few_data_scale *scales, const few_data *d
  * n >= 1; 0 <= position < 2^40; otherwise -1. */
 FEW_API int64_t few_data_batch_index(int64_t n, uint64_t seed, int64_t position);
 
+/* EDM's augmentation of images (Karras et al., arXiv 2206.00364, appendix F.2): each transformation
+ * is done to a row with the probability min(1, p times its factor). Its parameters are also labels
+ * of the row. A network that gets the labels learns to tell augmented images from others, and makes
+ * only images that are not augmented if all labels are 0. */
+struct few_augment_opts {
+  double p;                          /* 0: no augmentation; at most 1 */
+  double xflip, yflip;               /* factors: mirror half of the images */
+  double rotate_int, translate_int;  /* factors: turn by 90 degrees; shift by whole pixels */
+  double scale, rotate_frac, aniso;  /* factors: change the size; turn; stretch in one direction */
+  double translate_frac;             /* factor: shift */
+  double translate_int_max;          /* longest shift by whole pixels, as a share of the side */
+  double scale_std, rotate_frac_max; /* deviation of log2 of the size; largest turn / pi */
+  double aniso_std;                  /* deviation of log2 of the stretch */
+  double aniso_rotate_prob;          /* share of stretches that are not along the axes */
+  double translate_frac_std;         /* deviation of a shift, as a share of the side */
+};
+#define FEW_AUGMENT_ALWAYS 1e8 /* the largest factor */
+/* No augmentation; with p = 0.12 EDM's for CIFAR-10. */
+#define FEW_AUGMENT_OPTS_INIT \
+  { 0, FEW_AUGMENT_ALWAYS, 1, 0, 0, 1, 1, 1, 1, 0.125, 0.2, 1, 0.2, 0.5, 0.125 }
+
+/* The rows of an option table for a struct S with a member of this type. */
+/* clang-format off */
+#define FEW_AUGMENT_OPTION(S, field, name, deflt, most, help) \
+  FEW_OPT_ROW(S, field, name, FEW_OPTION_REAL, NULL, deflt, 0, most, NULL, help, false)
+#define FEW_AUGMENT_OPTIONS(S, member) \
+  FEW_AUGMENT_OPTION(S, member.p, "augment", "0", 1, \
+                     "augment images: probability p of each transformation, times its factor " \
+                     "(EDM: 0.12); 0: none"), \
+  FEW_AUGMENT_OPTION(S, member.xflip, "augment_xflip", "1e8", 1e8, \
+                     "factor of p for mirroring half of the images left to right; 1e8: always"), \
+  FEW_AUGMENT_OPTION(S, member.yflip, "augment_yflip", "1", 1e8, \
+                     "factor of p for mirroring half of the images top to bottom"), \
+  FEW_AUGMENT_OPTION(S, member.rotate_int, "augment_rotate_int", "0", 1e8, \
+                     "factor of p for turning by 0, 90, 180 or 270 degrees"), \
+  FEW_AUGMENT_OPTION(S, member.translate_int, "augment_translate_int", "0", 1e8, \
+                     "factor of p for shifting by whole pixels"), \
+  FEW_AUGMENT_OPTION(S, member.scale, "augment_scale", "1", 1e8, \
+                     "factor of p for changing the size"), \
+  FEW_AUGMENT_OPTION(S, member.rotate_frac, "augment_rotate_frac", "1", 1e8, \
+                     "factor of p for turning by any angle"), \
+  FEW_AUGMENT_OPTION(S, member.aniso, "augment_aniso", "1", 1e8, \
+                     "factor of p for stretching in one direction"), \
+  FEW_AUGMENT_OPTION(S, member.translate_frac, "augment_translate_frac", "1", 1e8, \
+                     "factor of p for shifting by parts of pixels"), \
+  FEW_AUGMENT_OPTION(S, member.translate_int_max, "augment_translate_int_max", "0.125", 1, \
+                     "longest shift by whole pixels, as a share of the side"), \
+  FEW_AUGMENT_OPTION(S, member.scale_std, "augment_scale_std", "0.2", 1, \
+                     "standard deviation of log2 of the size"), \
+  FEW_AUGMENT_OPTION(S, member.rotate_frac_max, "augment_rotate_frac_max", "1", 1, \
+                     "largest angle, as a share of 180 degrees"), \
+  FEW_AUGMENT_OPTION(S, member.aniso_std, "augment_aniso_std", "0.2", 1, \
+                     "standard deviation of log2 of the stretch"), \
+  FEW_AUGMENT_OPTION(S, member.aniso_rotate_prob, "augment_aniso_rotate_prob", "0.5", 1, \
+                     "share of stretches in any direction; the others are along an axis"), \
+  FEW_AUGMENT_OPTION(S, member.translate_frac_std, "augment_translate_frac_std", "0.125", 1, \
+                     "standard deviation of a shift, as a share of the side")
+/* clang-format on */
+
 struct few_data_stream {
   int version;   /* FEW_DATA_STREAM_VERSION */
-  uint64_t seed; /* of the shuffle and of the flips */
+  uint64_t seed; /* of the shuffle, the flips and the augmentation */
   bool shuffle;  /* false: place p holds item p mod n */
   bool flip;     /* mirror images left to right with probability 1/2, drawn from (seed, position) */
   struct few_data_scale scale;
   const struct few_data_scale *scales; /* [c] of each coordinate or channel, in place of `scale`;
                                           NULL: none. Borrowed */
+  struct few_augment_opts augment;     /* after the flip */
 };
-#define FEW_DATA_STREAM_VERSION 2
+#define FEW_DATA_STREAM_VERSION 3
 #define FEW_DATA_STREAM_INIT \
-  { FEW_DATA_STREAM_VERSION, 0, true, false, FEW_DATA_SCALE_NONE, NULL }
+  { FEW_DATA_STREAM_VERSION, 0, true, false, FEW_DATA_SCALE_NONE, NULL, FEW_AUGMENT_OPTS_INIT }
 
 /* Fills x[count][h][w][c] and labels[count] (may be NULL) with places first_position ... of the
  * stream. Row i depends only on (data, stream, first_position + i). FEW_E_INVALID, with nothing
@@ -258,6 +318,29 @@ struct few_data_stream {
 FEW_API FEW_MUST_USE few_status few_data_fill(float *x, int32_t *labels, const few_data *data,
                                               const struct few_data_stream *stream,
                                               int64_t first_position, int64_t count);
+
+/* The labels of augmentation of such a row; all are 0 if nothing is done to it. */
+enum {
+  FEW_AUGMENT_XFLIP,       /* 1: mirrored left to right */
+  FEW_AUGMENT_YFLIP,       /* 1: mirrored top to bottom */
+  FEW_AUGMENT_TURN_X,      /* 1: turned by 90 or 180 degrees counter-clockwise */
+  FEW_AUGMENT_TURN_Y,      /* 1: by 180 or 270 */
+  FEW_AUGMENT_SHIFT_RIGHT, /* whole pixels, as a share of the longest shift */
+  FEW_AUGMENT_SHIFT_UP,    /* the same */
+  FEW_AUGMENT_SIZE,        /* log2 of the size, in standard deviations */
+  FEW_AUGMENT_COS,         /* cos a - 1, for a turn by a counter-clockwise */
+  FEW_AUGMENT_SIN,         /* sin a */
+  FEW_AUGMENT_STRETCH_COS, /* z cos r: log2 of the stretch in direction r is z deviations */
+  FEW_AUGMENT_STRETCH_SIN, /* z sin r */
+  FEW_AUGMENT_MOVE_RIGHT,  /* a shift in standard deviations */
+  FEW_AUGMENT_MOVE_DOWN,   /* the same */
+  FEW_AUGMENT_LABELS
+};
+/* Fills out[count][FEW_AUGMENT_LABELS] for the rows that few_data_fill gives with the same
+ * arguments. */
+FEW_API FEW_MUST_USE few_status few_data_fill_augment(float *out, const few_data *data,
+                                                      const struct few_data_stream *stream,
+                                                      int64_t first_position, int64_t count);
 
 /* A mixture of k isotropic Gaussians in d dimensions: sum_i weight[i] N(mean[i], std[i]^2 I). */
 struct few_data_gaussians {

@@ -1,5 +1,6 @@
 /* cmd_data.c - few data SPEC: describes a data set before training on it. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,8 +10,9 @@ struct data_opts {
   struct common common;
   struct few_data_opts data;
   const char *out;
-  int64_t n, first, columns;
+  int64_t n, first, columns, seed;
   bool skip_errors;
+  struct few_augment_opts augment;
 };
 static const struct data_opts initial = {.data = FEW_DATA_OPTS_INIT};
 #define S struct data_opts
@@ -25,6 +27,9 @@ static const struct few_option options[] = {
     OPT_INT(S, first, "first", "I", "0", 0, 1e12, "--out: index of the first item to write"),
     OPT_INT(S, columns, "columns", "C", "0", 0, 10000,
             "--out: columns of a .png grid; 0: as square as possible"),
+    FEW_AUGMENT_OPTIONS(S, augment),
+    OPT_INT(S, seed, "seed", "SEED", "1", 0, 1e18,
+            "--augment: write rows of this seed's stream of shuffled items, as training has them"),
     OPT_JSON(S, "print a JSON object in place of the table"),
     OPT_HELP(S),
     FEW_OPT_END};
@@ -37,6 +42,7 @@ static const char text[] =
     "  few data fashion-mnist --out fashion.png\n"
     "  few data folder:photos --size 64 --skip-errors\n"
     "  few data folder:photos --size 64 --holdout 0.1 --split test --n 100000 --out held.npy\n"
+    "  few data fashion-mnist --augment 0.12 --out augmented.png\n"
     "  few data toy:moons --n 4096 --out moons.png\n"
     "  few data idx:train-images-idx3-ubyte.gz,train-labels-idx1-ubyte.gz\n";
 
@@ -121,8 +127,70 @@ static void print_table(const few_data *d, const int64_t *count) {
   }
 }
 
+/* ---- Augmented images, as a set in memory ---- */
+
+struct augmented {
+  const few_data *from;
+  struct few_data_stream stream;
+  int64_t first;
+  float *x; /* one image */
+};
+
+static few_status augmented_item(void *user, int64_t index, void *values, int32_t *label) {
+  const struct augmented *a = user;
+  uint8_t *bytes = values;
+  few_status st = few_data_fill(a->x, label, a->from, &a->stream, a->first + index, 1);
+  for (int64_t i = 0; !st && i < few_data_item_size(a->from); i++) {
+    const long v = lrint((a->x[i] + 1) * 127.5);
+    bytes[i] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+  }
+  return st;
+}
+
+/* A set of n rows. `names` has room for the names of the classes. */
+static few_status augment(few_data **out, struct cli *cli, struct augmented *a, const char **names,
+                          int64_t n) {
+  const int classes = few_data_n_classes(a->from);
+  struct few_data_memory m = FEW_DATA_MEMORY_INIT;
+  for (int i = 0; i < classes; i++) names[i] = few_data_class_name(a->from, i);
+  m.name = few_data_spec(a->from);
+  m.n = n;
+  m.h = few_data_h(a->from);
+  m.w = few_data_w(a->from);
+  m.c = few_data_c(a->from);
+  m.item = augmented_item;
+  m.user = a;
+  m.n_classes = classes;
+  if (classes && names[0]) m.class_names = names;
+  return few_data_create(out, cli->ctx, &m, NULL);
+}
+
+static int write_augmented(struct cli *cli, const few_data *d, const struct data_opts *o) {
+  const char **names = calloc((size_t)few_data_n_classes(d) + 1, sizeof *names);
+  struct augmented a = {d, FEW_DATA_STREAM_INIT, o->first,
+                        calloc((size_t)few_data_item_size(d), sizeof *a.x)};
+  few_data *rows = NULL;
+  int code = CLI_FAILED;
+  a.stream.seed = (uint64_t)o->seed;
+  a.stream.augment = o->augment;
+  if (names && a.x) {
+    few_status st = few_data_fill(NULL, NULL, d, &a.stream, o->first, 0); /* checks the options */
+    if (!st) st = augment(&rows, cli, &a, names, o->n);
+    if (!st) st = few_data_write(rows, o->out, 0, o->n, o->columns);
+    if (!st && !o->common.json) printf("written   %s: %" PRId64 " augmented rows\n", o->out, o->n);
+    code = cli_status(cli, st);
+  } else {
+    cli_failed("out of memory for %" PRId64 " rows", o->n);
+  }
+  few_data_free(rows);
+  free(names);
+  free(a.x);
+  return code;
+}
+
 static int write_items(struct cli *cli, const few_data *d, const struct data_opts *o) {
   int64_t left = few_data_n(d) - o->first;
+  if (o->augment.p > 0) return write_augmented(cli, d, o);
   if (left < 1)
     return cli_failed("--first %" PRId64 ": %s has %" PRId64 " items", o->first, few_data_spec(d),
                       few_data_n(d));

@@ -1,13 +1,13 @@
-/* stream.c - makes batches of a set: order, flips, scaling. It has no state: a row depends only on
- * its position in the stream.
+/* stream.c - makes batches of a set: order, flips, augmentation, scaling. It has no state: a row
+ * depends only on its position in the stream.
  *
- * A byte has 256 values, so an image is scaled by looking up its bytes in a table, which is
- * computed in f64 once per call. That is exact and faster than arithmetic.
+ * A byte has 256 values, so an image that is not moved is scaled by looking up its bytes in a table,
+ * which is computed in f64 once per call. That is exact and faster than arithmetic.
  */
 #include <math.h>
 
+#include "augment.h"
 #include "base/rng.h"
-#include "reader.h"
 
 static const int64_t places = (int64_t)1 << 40; /* limit of struct few_rng */
 
@@ -44,20 +44,11 @@ static void make_table(const struct few_data_scale *s, float table[256]) {
 }
 
 /* table[c] has the scaled values of channel c. */
-static void image_row(const few_data *d, int64_t index, bool flip, float (*table)[256],
-                      float *out) {
-  const int H = d->h, W = d->w, C = d->c;
+static void image_row(const few_data *d, int64_t index, float (*table)[256], float *out) {
   assert(index >= 0 && index < d->n && d->pixels);
   const uint8_t *p = d->pixels + index * few_data_item_size(d);
-  if (!flip && C == 1) {
-    for (int64_t i = 0; i < few_data_item_size(d); i++) out[i] = table[0][p[i]];
-    return;
-  }
-  for (int y = 0; y < H; y++)
-    for (int x = 0; x < W; x++) {
-      const uint8_t *from = p + ((int64_t)y * W + (flip ? W - 1 - x : x)) * C;
-      for (int c = 0; c < C; c++) *out++ = table[c][from[c]];
-    }
+  for (int64_t i = 0; i < (int64_t)d->h * d->w; i++)
+    for (int c = 0; c < d->c; c++) *out++ = table[c][*p++];
 }
 
 /* Scales coordinate c by scale[c * step]. With step 0 all coordinates have the same scale. */
@@ -82,24 +73,58 @@ few_status few_data_get(float *out, const few_data *d, int64_t index) {
   }
   float table[FEW_DATA_MAX_CHANNELS][256];
   for (int c = 0; c < d->c; c++) make_table(&raw, table[c]);
-  image_row(d, index, false, table, out);
+  image_row(d, index, table, out);
   return FEW_OK;
+}
+
+static few_status check_places(const few_data *d, int64_t first, int64_t count) {
+  if (first >= 0 && count >= 0 && first <= places - count) return FEW_OK;
+  return few__fail(d->ctx, FEW_E_INVALID,
+                   "%s: positions %lld + %lld of the stream are outside 0..2^40 - 1", d->spec,
+                   (long long)first, (long long)count);
+}
+
+few_status few_data_fill_augment(float *out, const few_data *d,
+                                 const struct few_data_stream *stream, int64_t first_position,
+                                 int64_t count) {
+  FEW_TRY(few__opts_check(d->ctx, "few_data_stream", stream, FEW_DATA_STREAM_VERSION));
+  FEW_TRY(few__augment_check(d, &stream->augment));
+  FEW_TRY(check_places(d, first_position, count));
+  for (int64_t i = 0; i < count; i++) {
+    struct few_augment a = {0};
+    if (stream->augment.p > 0)
+      few__augment_draw(&a, d, &stream->augment, stream->seed, first_position + i);
+    few__augment_label(out + i * FEW_AUGMENT_LABELS, &a, d, &stream->augment);
+  }
+  return FEW_OK;
+}
+
+static void fill_image(float *out, const few_data *d, const struct few_data_stream *stream,
+                       float (*table)[256], int64_t index, int64_t position) {
+  const bool flip = stream->flip && flips(stream->seed, position);
+  const struct few_data_scale *scale = stream->scales ? stream->scales : &stream->scale;
+  struct few_augment a = {0};
+  struct few_warp warp;
+  if (stream->augment.p > 0) few__augment_draw(&a, d, &stream->augment, stream->seed, position);
+  a.flip_x = a.flip_x != flip;
+  if (few__augment_warp(&warp, &a, d, &stream->augment))
+    few__warp(d, index, &warp, scale, stream->scales ? 1 : 0, out);
+  else
+    image_row(d, index, table, out);
 }
 
 few_status few_data_fill(float *x, int32_t *labels, const few_data *d,
                          const struct few_data_stream *stream, int64_t first_position,
                          int64_t count) {
   FEW_TRY(few__opts_check(d->ctx, "few_data_stream", stream, FEW_DATA_STREAM_VERSION));
+  FEW_TRY(few__augment_check(d, &stream->augment));
   const struct few_data_scale *scale = stream->scales ? stream->scales : &stream->scale;
   const int step = stream->scales ? 1 : 0;
   for (int c = 0; c < (step ? d->c : 1); c++)
     if (!isfinite(scale[c].mean) || !isfinite(scale[c].scale))
       return few__fail(d->ctx, FEW_E_INVALID, "%s: mean %g and scale %g: give finite numbers",
                        d->spec, scale[c].mean, scale[c].scale);
-  if (first_position < 0 || count < 0 || first_position > places - count)
-    return few__fail(d->ctx, FEW_E_INVALID,
-                     "%s: positions %lld + %lld of the stream are outside 0..2^40 - 1", d->spec,
-                     (long long)first_position, (long long)count);
+  FEW_TRY(check_places(d, first_position, count));
   float table[FEW_DATA_MAX_CHANNELS][256];
   for (int c = 0; c < d->c && d->kind == FEW_DATA_IMAGES; c++)
     make_table(scale + c * step, table[c]);
@@ -108,7 +133,7 @@ few_status few_data_fill(float *x, int32_t *labels, const few_data *d,
     int64_t index = stream->shuffle ? few_data_batch_index(d->n, stream->seed, at) : at % d->n;
     float *row = x + i * few_data_item_size(d);
     if (d->kind == FEW_DATA_IMAGES)
-      image_row(d, index, stream->flip && flips(stream->seed, at), table, row);
+      fill_image(row, d, stream, table, index, at);
     else
       point_row(d, index, scale, step, row);
     if (labels) labels[i] = few_data_label(d, index);

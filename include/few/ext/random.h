@@ -21,6 +21,7 @@ enum few_rng_purpose {
   FEW_RNG_TOY = 10,            /* points of a 2-D toy */
   FEW_RNG_CHECK = 11,          /* directions of the derivative checker, test data */
   FEW_RNG_BOOTSTRAP = 12,      /* resampling for error bars */
+  FEW_RNG_WARP = 13,           /* augmentation of a training row */
   FEW_RNG_GENERATOR = 20,      /* noise that a generator's images are made of */
   FEW_RNG_GENERATOR_MID = 21,  /* fresh noise of its second step */
   FEW_RNG_GENERATOR_PICK = 22, /* whether a row has a second step */
