@@ -13,9 +13,12 @@ refused() { # WORDS KEY=VALUE...
   rm -rf no
 }
 "$few" train "$here/moons.ini" --run t --quiet steps=2 || fail "no teacher"
-for objective in shortcut meanflow scd-segments; do
+for objective in shortcut meanflow scd-segments flowmap; do
   extra=
-  [ $objective = scd-segments ] && extra="teacher=t/model.safetensors tangent_warmup=1"
+  case $objective in scd-segments | flowmap)
+    extra="teacher=t/model.safetensors tangent_warmup=1"
+    ;;
+  esac
   for workers in 1 3; do
     "$few" train "$here/moons.ini" --run $objective$workers --quiet --workers $workers \
       objective=$objective steps=4 $extra || fail "$objective: not trained"
@@ -35,6 +38,11 @@ grep -q "1, 2, 4 .. 128 steps" err || fail "$(cat err)"
 grep -q "in 4 steps" err || fail "$(cat err)"
 "$few" sample meanflow1/model.safetensors --steps 3 --n 20 --out a.npy --quiet ||
   fail "3 steps of meanflow"
+"$few" sample flowmap1/model.safetensors --steps 3 --n 20 --out a.npy --quiet ||
+  fail "3 steps of flowmap"
+"$few" sample flowmap1/model.safetensors --steps 3 --n 20 --out b.npy --quiet --set gamma=0.5 ||
+  fail "gamma of flowmap"
+cmp -s a.npy b.npy && fail "no noise with gamma"
 "$few" sample t/model.safetensors --sampler shortcut --out a.npy 2>err && fail "a field, as steps"
 refused "not a power of two" objective=shortcut steps_max=96
 refused "bootstrap" objective=shortcut bootstrap=0

@@ -18,7 +18,7 @@ static const struct kind kinds[] = {
 };
 
 /* Students that are evaluated at pure noise, where a prediction of eps does not determine F. */
-static const char *const not_from_eps[] = {"shortcut", "meanflow"};
+static const char *const not_from_eps[] = {"shortcut", "meanflow", "flowmap"};
 
 static void make_teacher(struct toy *t, const struct kind *k) {
   char prediction[32], time[48];

@@ -54,14 +54,7 @@ static void build(struct few_loss *l, const void *opts) {
   struct few_trig_state d = few_trig_sample(l, o->scm.p_mean, o->scm.p_std);
   few_node s = few_loss_guidance_scale(l);
   few_node v = few_scale(g, few_loss_teacher(l, d.x, d.t, s), l->spec->sigma_data);
-  struct few_net_input in =
-      few_net_input_of(few_scale(g, d.x, 1 / l->spec->sigma_data), d.t, l->label);
-  in.guidance = l->spec->guidance ? s : FEW_NONE;
-  in.step_size = few_sub(g, d.t, few_stop(g, ends(l, o->segments, d.t)));
-  few_node F = l->net(l, FEW_STUDENT, &in);
-  d.cos = few_loss_rows(l, few_cos(g, in.step_size));
-  d.sin = few_loss_rows(l, few_sin(g, in.step_size));
-  few__scm_add(l, &o->scm, &d, F, few__scm_tangent(l, &o->scm, &d, F, few_stop(g, v)));
+  few__scm_build_map(l, &o->scm, d, v, s, ends(l, o->segments, d.t));
 }
 
 static int64_t max_steps(const void *opts) {

@@ -103,3 +103,16 @@ void few__scm_build(struct few_loss *l, const struct few_scm_opts *o,
   few_node F = few_loss_F(l, FEW_STUDENT, d->x, d->t, l->label, guidance);
   few__scm_add(l, o, d, F, few__scm_tangent(l, o, d, F, v));
 }
+
+void few__scm_build_map(struct few_loss *l, const struct few_scm_opts *o, struct few_trig_state d,
+                        few_node v, few_node guidance, few_node end) {
+  few_graph *g = l->g;
+  struct few_net_input in =
+      few_net_input_of(few_scale(g, d.x, 1 / l->spec->sigma_data), d.t, l->label);
+  in.guidance = l->spec->guidance ? guidance : FEW_NONE;
+  in.step_size = few_sub(g, d.t, few_stop(g, end));
+  few_node F = l->net(l, FEW_STUDENT, &in);
+  d.cos = few_loss_rows(l, few_cos(g, in.step_size));
+  d.sin = few_loss_rows(l, few_sin(g, in.step_size));
+  few__scm_add(l, o, &d, F, few__scm_tangent(l, o, &d, F, few_stop(g, v)));
+}

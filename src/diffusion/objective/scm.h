@@ -40,6 +40,10 @@ void few__scm_schedule(double *scalar, const struct few_scm_opts *o, const struc
 /* The loss for velocity dx_t/dt = v, and a guidance input s or FEW_NONE. */
 void few__scm_build(struct few_loss *l, const struct few_scm_opts *o,
                     const struct few_trig_state *d, few_node v, few_node guidance);
+/* The same for a map from t to `end` [rows], which is held fixed, instead of to the image: the
+ * student takes the step size t - end as an input, and this angle is in place of t. */
+void few__scm_build_map(struct few_loss *l, const struct few_scm_opts *o, struct few_trig_state d,
+                        few_node v, few_node guidance, few_node end);
 
 /* ---- Parts of the loss; scalar[0] is r ---- */
 

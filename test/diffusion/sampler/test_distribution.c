@@ -101,11 +101,22 @@ static void test_stochastic(void **state) {
   assert_outcome(&o, 1, tan(o.t[STEPS]) / tan(o.t[1]));
 }
 
+/* Before the last step, each keeps sqrt(1 - gamma^2) of the noise that a deterministic step would
+ * keep. */
+static void test_flowmap(void **state) {
+  (void)state;
+  for (double gamma = 0; gamma <= 1; gamma += 0.25) {
+    struct outcome o = outcome_of(&few__sampler_flowmap, &gamma);
+    assert_outcome(&o, 1, pow(sqrt(1 - gamma * gamma), STEPS - 1));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_ddpm),
       cmocka_unit_test(test_churn),
       cmocka_unit_test(test_stochastic),
+      cmocka_unit_test(test_flowmap),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,8 +49,8 @@ static struct few_sampling sampling(float *x) {
 static void test_exact_in_any_steps(void **state) {
   (void)state;
   static const struct few_sampler_def *const samplers[] = {
-      &few__sampler_ddim, &few__sampler_progressive, &few__sampler_segments,
-      &few__sampler_shortcut};
+      &few__sampler_ddim, &few__sampler_progressive, &few__sampler_segments, &few__sampler_shortcut,
+      &few__sampler_flowmap};
   few_ctx *ctx = test_ctx();
   for (size_t i = 0; i < sizeof samplers / sizeof *samplers; i++)
     for (int steps = 1; steps <= 8; steps *= 2) {
@@ -70,6 +70,15 @@ static void test_exact_in_any_steps(void **state) {
   few_ctx_free(ctx);
 }
 
+/* The distribution of the samples is that of the data, within five deviations of the estimates. */
+static void assert_distribution(const float *x) {
+  double mean = 0, variance = 0;
+  for (int i = 0; i < N; i++) mean += (double)x[i] / N;
+  for (int i = 0; i < N; i++) variance += ((double)x[i] - mean) * ((double)x[i] - mean) / N;
+  assert_close(mean, mu, 5 * deviation / sqrt(N));
+  assert_close(variance, deviation * deviation, 5 * deviation * deviation * sqrt(2.0 / N));
+}
+
 /* Exact jumps and noise of the right size give the distribution of the data. */
 static void test_stochastic(void **state) {
   (void)state;
@@ -78,14 +87,34 @@ static void test_stochastic(void **state) {
     float x[N];
     struct few_sampling s = sampling(x);
     struct few_times_opts times = FEW_TIMES_OPTS_INIT;
-    double mean = 0, variance = 0;
     times.steps = steps;
     assert_ok(ctx, few__sample(ctx, &few__sampler_stochastic, &times, &s));
-    for (int i = 0; i < N; i++) mean += (double)x[i] / N;
-    for (int i = 0; i < N; i++) variance += ((double)x[i] - mean) * ((double)x[i] - mean) / N;
-    assert_close(mean, mu, 5 * deviation / sqrt(N)); /* five deviations of the estimates */
-    assert_close(variance, deviation * deviation, 5 * deviation * deviation * sqrt(2.0 / N));
+    assert_distribution(x);
   }
+  few_ctx_free(ctx);
+}
+
+/* The same for flow maps with every gamma. With gamma = 1 and the same times the samples are those
+ * of consistency sampling. */
+static void test_gamma(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  for (double gamma = 0; gamma <= 1; gamma += 0.25)
+    for (int steps = 1; steps <= 4; steps++) {
+      float x[N], y[N];
+      struct few_sampling s = sampling(x);
+      struct few_times_opts times = FEW_TIMES_OPTS_INIT;
+      times.steps = steps;
+      times.schedule = FEW_SCHEDULE_MIDDLE;
+      s.opts = &gamma;
+      assert_ok(ctx, few__sample(ctx, &few__sampler_flowmap, &times, &s));
+      assert_distribution(x);
+      if (gamma < 1) continue;
+      s.x = y;
+      s.opts = NULL;
+      assert_ok(ctx, few__sample(ctx, &few__sampler_consistency, &times, &s));
+      for (int k = 0; k < N; k++) assert_close(x[k], y[k], steps * 16 * eps32);
+    }
   few_ctx_free(ctx);
 }
 
@@ -93,6 +122,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_exact_in_any_steps),
       cmocka_unit_test(test_stochastic),
+      cmocka_unit_test(test_gamma),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

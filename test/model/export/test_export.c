@@ -125,6 +125,23 @@ static void test_samplers(void **state) {
   cases_end(&c);
 }
 
+/* Steps of a flow map, without and with fresh noise between them. */
+static void test_flowmap(void **state) {
+  (void)state;
+  static const char *const gamma[] = {"gamma=0.6"};
+  struct cases c = cases_begin();
+  few_model *m = test_model_new(c.ctx, TEST_MAP);
+  struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
+  o.sampler = "flowmap";
+  o.steps = 3;
+  sampler_case(&c, "flowmap", m, o);
+  o.n_settings = 1;
+  o.settings = gamma;
+  sampler_case(&c, "flowmap_gamma", m, o);
+  few_model_free(m);
+  cases_end(&c);
+}
+
 static void test_guidance(void **state) {
   (void)state;
   struct cases c = cases_begin();
@@ -515,10 +532,10 @@ static void test_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_samplers), cmocka_unit_test(test_guidance),
-      cmocka_unit_test(test_networks), cmocka_unit_test(test_processes),
-      cmocka_unit_test(test_shipped),  cmocka_unit_test(test_imported),
-      cmocka_unit_test(test_forms),    cmocka_unit_test(test_ports),
-      cmocka_unit_test(test_refused)};
+      cmocka_unit_test(test_samplers),  cmocka_unit_test(test_flowmap),
+      cmocka_unit_test(test_guidance),  cmocka_unit_test(test_networks),
+      cmocka_unit_test(test_processes), cmocka_unit_test(test_shipped),
+      cmocka_unit_test(test_imported),  cmocka_unit_test(test_forms),
+      cmocka_unit_test(test_ports),     cmocka_unit_test(test_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
