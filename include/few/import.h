@@ -27,6 +27,7 @@ enum few_import_process {
   FEW_IMPORT_TRIGFLOW,    /* TrigFlow's state over sigma_data, and its time */
   FEW_IMPORT_CONSISTENCY, /* consistency models: EDM's, with time times 1000 */
   FEW_IMPORT_VP_LINEAR,   /* the variance preserving SDE (arXiv 2011.13456); time is 0 to 999 */
+  FEW_IMPORT_VE,          /* the variance exploding SDE (the same); time is ln(sigma/2) */
   FEW_IMPORT_PROCESSES
 };
 

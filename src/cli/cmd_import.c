@@ -18,7 +18,7 @@ static const struct few_option options[] = {
     OPT_TEXT(S, import.scheduler, "scheduler", "FILE", NULL,
              "scheduler_config.json of the network, if SOURCE has none or the wrong one"),
     OPT_CHOICE(S, import.process, "process", "found",
-               "found|ddpm|edm|flow|trigflow|consistency|vp-linear",
+               "found|ddpm|edm|flow|trigflow|consistency|vp-linear|ve",
                "without a scheduler: the process whose state and time the network takes"),
     OPT_TEXT(S, import.predicts, "predicts", "PREDICTION", NULL,
              "what the network predicts: see few list predictions (default: as SOURCE says, or as "

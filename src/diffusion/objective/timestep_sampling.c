@@ -17,6 +17,7 @@
  *   vp-linear   uniform      tan t = sqrt(e^B(u) - 1)/sigma_d, from u = 1e-5
  *   flow        uniform      tan t = u/((1 - u) sigma_d)
  *   ddpm        uniform      that of step floor(1000 u)
+ *   ve          uniform      tan t = 0.02 5000^u/sigma_d
  */
 #include "objective.h"
 

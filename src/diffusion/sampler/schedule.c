@@ -1,7 +1,7 @@
 /* schedule.c - schedules of sampling times.
  *
  * The file of each process (process/) has a grid: uniform, karras, cosine, linear-beta, flow,
- * ddpm. This file has two more, with sigma = sigma_d tan t:
+ * ddpm, geometric. This file has two more, with sigma = sigma_d tan t:
  *
  *   logsnr   N levels, equal steps in ln sigma from sigma_max to sigma_min, and then 0, so that the
  *            last step is a denoising one. If sampling stops early at t_end > 0, the last level is

@@ -1,6 +1,7 @@
 /* edm.c - the networks of EDM (Karras et al., arXiv 2206.00364): SongUNet, which is DDPM++ or
- * NCSN++, and DhariwalUNet, which is ADM, in EDMPrecond or VPPrecond; and the consistency models of
- * ECT (Geng et al., arXiv 2406.14548), which are these networks in ECMPrecond.
+ * NCSN++, and DhariwalUNet, which is ADM, in EDMPrecond, VPPrecond, VEPrecond or iDDPMPrecond; and
+ * the consistency models of ECT (Geng et al., arXiv 2406.14548), which are these networks in
+ * ECMPrecond.
  *
  *   EDM ({S} is a level's side)                few
  *   enc.{S}x{S}_conv                           in
@@ -18,6 +19,11 @@
  * before the first layer: with l = sqrt(classes) onehot, W0 (e + Wl l + bl) + b0 has the rows of
  * sqrt(classes) W0 Wl for labels and the bias b0 + W0 bl. Labels of augmentation are zeros in
  * sampling, so map_augment has no effect.
+ *
+ * VEPrecond's network gives -eps, so the last layer is negated. iDDPMPrecond takes the number M - 1
+ * - j of the step, where u_j is the level nearest to sigma; u is sigma/alpha of cosine betas,
+ * backwards. few's `ddpm` agrees at these levels, and interpolates between them. The second half of
+ * its outputs is a learned variance.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -42,12 +48,14 @@ static const struct few_conf_key keys[] = {
     READ("img_channels"),
     READ("label_dim"),
     NOTHING("use_fp16"),
-    NOTHING("sigma_min"),
+    READ("sigma_min"),
     NOTHING("sigma_max"),
     READ("sigma_data"),
     {"beta_d", FEW_KEY_ONLY, "19.9|null"},
     {"beta_min", FEW_KEY_ONLY, "0.1|null"},
-    {"M", FEW_KEY_ONLY, "1000|null"},
+    READ("M"),
+    {"C_1", FEW_KEY_ONLY, "0.001|null"},
+    {"C_2", FEW_KEY_ONLY, "0.008|null"},
     NOTHING("epsilon_t"),
     READ("model_type"),
     NOTHING("augment_dim"),
@@ -77,6 +85,8 @@ static const struct wrapper {
     {"EDMPrecond", "DhariwalUNet", FEW_IMPORT_EDM},
     {"ECMPrecond", "DhariwalUNet", FEW_IMPORT_CONSISTENCY},
     {"VPPrecond", "SongUNet", FEW_IMPORT_VP_LINEAR},
+    {"VEPrecond", "SongUNet", FEW_IMPORT_VE},
+    {"iDDPMPrecond", "DhariwalUNet", FEW_IMPORT_DDPM},
 };
 
 static const struct wrapper *wrapper_of(const struct few_origin *s) {
@@ -119,6 +129,27 @@ static few_status read_net(struct few_importer *im, struct edm *e) {
   return FEW_OK;
 }
 
+/* The members of a wrapper's process. */
+static few_status read_process(struct few_importer *im) {
+  int64_t steps;
+  im->process = wrapper_of(im->source)->process;
+  FEW_TRY(config_int(im, "M", FEW_BETAS_MIN_STEPS, FEW_BETAS_MAX_STEPS, 1000, &steps));
+  if (im->process == FEW_IMPORT_CONSISTENCY) im->time_scale = 1;
+  if (im->process == FEW_IMPORT_VP_LINEAR && steps != 1000)
+    return few__import_refuse(
+        im, "`M` is %" PRId64 ": few can import VPPrecond with 1000: import another model", steps);
+  if (im->process == FEW_IMPORT_DDPM) {
+    im->spec.betas = (struct few_betas)FEW_BETAS_INIT;
+    im->spec.betas.schedule = FEW_BETAS_COSINE;
+    im->spec.betas.steps = steps;
+    im->outputs = 2;
+  }
+  if (im->process != FEW_IMPORT_VE) return FEW_OK;
+  FEW_TRY(few__conf_real(im->ctx, &im->source->net, "sigma_min", 0.02, &im->sigma_min));
+  if (im->sigma_min > 0 && im->sigma_min < FEW_SIGMA_MAX) return FEW_OK;
+  return few__import_refuse(im, "`sigma_min` is %g: fetch it again", im->sigma_min);
+}
+
 static few_status read_data(struct few_importer *im, const struct edm *e) {
   double label_dropout;
   FEW_TRY(config_int(im, "img_channels", 1, 4096, 3, &im->spec.c));
@@ -129,9 +160,7 @@ static few_status read_data(struct few_importer *im, const struct edm *e) {
     return few__import_refuse(im, "`sigma_data` is %g: fetch it again", im->spec.sigma_data);
   im->spec.h = im->spec.w = e->side;
   if (im->spec.classes) im->spec.unlabelled = label_dropout > 0 ? FEW_YES : FEW_NO;
-  im->process = wrapper_of(im->source)->process;
-  if (im->process == FEW_IMPORT_CONSISTENCY) im->time_scale = 1;
-  return FEW_OK;
+  return read_process(im);
 }
 
 /* A level of fewer than 64 channels has no head in DhariwalUNet, and so no attention. */
@@ -268,11 +297,31 @@ static void fourier(importer *im, transform *how, shape to, const float *const *
 }
 static const struct few_transform fourier_linear = {1, linear_shape, fourier, 0, 0, NULL};
 
+/* ---- The last layer ---- */
+
+static shape same_shape(importer *im, transform *how, shape to, int i) {
+  return (to.rank == 1 ? &few__map_copy : &few__map_conv)->shape(im, how, to, i);
+}
+
+static void negate(importer *im, transform *how, shape to, const float *const *in, float *out) {
+  (to.rank == 1 ? &few__map_copy : &few__map_conv)->apply(im, how, to, in, out);
+  for (int64_t i = 0; i < few_shape_count(to); i++) out[i] = -out[i];
+}
+static const struct few_transform negated = {1, same_shape, negate, 0, 0, NULL};
+
 /* ---- Tensors ---- */
 
 static const struct few_map_row conv[] = {
     {"w", {"weight"}, &few__map_conv},
     {"b", {"bias"}, &few__map_copy},
+};
+static const struct few_map_row last[] = {
+    {"w", {"weight"}, &few__map_first_conv},
+    {"b", {"bias"}, &few__map_first_b},
+};
+static const struct few_map_row last_negated[] = {
+    {"w", {"weight"}, &negated},
+    {"b", {"bias"}, &negated},
 };
 static const struct few_map_row norm[] = {
     {"scale", {"weight"}, &few__map_copy},
@@ -382,15 +431,18 @@ static few_status map(struct few_importer *im) {
   FEW_TRY(FEW_MAP(im, "out_norm.", e.song ? from : "model.out_norm.", norm));
   snprintf(from, sizeof from, "model.dec.%lldx%lld_aux_conv.", (long long)e.side,
            (long long)e.side);
-  return FEW_MAP(im, "out.", e.song ? from : "model.out_conv.", conv);
+  if (!e.song) snprintf(from, sizeof from, "model.out_conv.");
+  few__map_unused(im, "", "u");
+  if (im->process == FEW_IMPORT_VE) return FEW_MAP(im, "out.", from, last_negated);
+  return FEW_MAP(im, "out.", from, last);
 }
 
 const struct few_layout few__layout_edm = {
     .name = "EDMPrecond",
     .format = "edm",
     .help =
-        "EDM's SongUNet (DDPM++, NCSN++) and DhariwalUNet (ADM), also in VPPrecond, and ECT's "
-        "models: a .pkl",
+        "EDM's SongUNet (DDPM++, NCSN++) and DhariwalUNet (ADM), in all of its preconditionings, "
+        "and ECT's models: a .pkl",
     .is = is,
     .describe = describe,
     .map = map,

@@ -52,6 +52,7 @@ struct few_importer {
   enum few_import_process process; /* of a source that has no scheduler but is of one process; then
                                       spec.sigma_data is its own too */
   double time_scale;               /* 0: that of the process */
+  double sigma_min;                /* of ve: the least noise of the network's training; 0: 0.02 */
   bool predicts_x;                 /* of ddpm: the network gives x0 in place of eps */
   int64_t head_channels;           /* channels of an attention head, for few__map_qkv_* */
   char **class_names;              /* [spec.classes]; owned; NULL: none */

@@ -8,6 +8,7 @@
  *   flow matching                  x = (1 - s) x0 + s eps;                s T, T training steps
  *   SCM (TrigFlow)                 x/sigma_d;                             t
  *   VP (score SDE)                 x of x = exp(-B/2) x0 + ..;            999 t
+ *   VE (score SDE)                 x of x = x0 + sigma eps;               ln(sigma/2)
  *
  * How a scheduler samples (its spacing of steps, its clipping) does not change the network.
  */
@@ -16,7 +17,7 @@
 
 #include "back.h"
 
-enum { SAMPLING_STEPS = 50 };
+enum { SAMPLING_STEPS = 50, EDM_STEPS = 18 };
 
 /* ---- The kinds of schedulers ---- */
 
@@ -38,6 +39,7 @@ static const struct kind kinds[] = {
      FEW_PREDICT_EDM},
     {FEW_IMPORT_VP_LINEAR, "vp-linear", "vp-linear", "heun", "diffusion", 999,
      &few__process_vp_linear, FEW_PREDICT_EPS},
+    {FEW_IMPORT_VE, "ve", "ve", "heun", "diffusion", 1, &few__process_ve, FEW_PREDICT_EPS},
 };
 
 static const struct kind *kind_of(enum few_import_process p) {
@@ -224,7 +226,8 @@ static few_status take_process(struct few_importer *im, const struct kind **kind
     return few__fail(
         im->ctx, FEW_E_INVALID,
         "%s does not say how noise is added to images: give the scheduler's configuration "
-        "(scheduler FILE), or process = ddpm, edm, flow, trigflow, consistency or vp-linear",
+        "(scheduler FILE), or process = ddpm, edm, flow, trigflow, consistency, vp-linear "
+        "or ve",
         im->source->place);
   *kind = kind_of(p);
   *time_scale = im->time_scale > 0 ? im->time_scale : (*kind)->time_scale;
@@ -239,7 +242,8 @@ static few_status take_options(struct few_importer *im, const struct kind *kind,
   const char *place = scheduler ? im->source->scheduler.place : im->source->place;
   const bool known = scheduler || im->process;
   const bool own_sigma = known && kind->process != FEW_IMPORT_DDPM &&
-                         kind->process != FEW_IMPORT_FLOW && kind->process != FEW_IMPORT_VP_LINEAR;
+                         kind->process != FEW_IMPORT_FLOW &&
+                         kind->process != FEW_IMPORT_VP_LINEAR && kind->process != FEW_IMPORT_VE;
   enum few_prediction predicts = im->spec.predicts;
   if (known && o->process && o->process != kind->process)
     return few__fail(im->ctx, FEW_E_INVALID,
@@ -280,6 +284,15 @@ static void set_times(struct few_importer *im) {
   }
 }
 
+/* EDM's levels, but none below the least noise of the network's training. */
+static void set_ve_times(struct few_importer *im) {
+  struct few_times_opts o = FEW_TIMES_OPTS_INIT;
+  o.steps = im->n_times = EDM_STEPS;
+  o.sigma_min = im->sigma_min > 0 ? im->sigma_min : 0.02;
+  for (int i = 0; i < EDM_STEPS; i++)
+    im->times[i] = few__process_edm.grid(&o, im->spec.sigma_data, i);
+}
+
 few_status few__import_process(struct few_importer *im) {
   const bool scheduler = im->source->scheduler.all != NULL;
   const struct kind *kind = NULL;
@@ -293,6 +306,7 @@ few_status few__import_process(struct few_importer *im) {
   im->sampler = few_steps(im) ? "consistency" : kind->sampler;
   im->objective = few_steps(im) ? "cd" : kind->objective;
   if (kind->process == FEW_IMPORT_DDPM && !few_steps(im)) set_times(im);
+  if (kind->process == FEW_IMPORT_VE) set_ve_times(im);
   FEW_TRY(few__import_set(im, "time_transform", "%s", kind->time_transform));
   return few__import_set(im, "time_scale", "%.17g", time_scale);
 }
@@ -304,7 +318,8 @@ static const struct kind *kind_back(const few_model *m) {
   const double scale = few__back_real(m, "time_scale");
   for (int i = 0; i < FEW_COUNT(kinds); i++) {
     const bool any = kinds[i].process == FEW_IMPORT_FLOW && scale >= 1 && scale == floor(scale);
-    if (kinds[i].process != FEW_IMPORT_VP_LINEAR && (any || kinds[i].time_scale == scale) &&
+    if (kinds[i].process != FEW_IMPORT_VP_LINEAR && kinds[i].process != FEW_IMPORT_VE &&
+        (any || kinds[i].time_scale == scale) &&
         few__back_is(m, "time_transform", kinds[i].time_transform))
       return &kinds[i];
   }

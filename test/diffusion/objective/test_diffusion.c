@@ -94,6 +94,7 @@ static double ratio(const struct few_process *p, double u) {
 static double trigflow(double u) { return sd * tan(u * 1.5707963267948966); }
 static double vp(double u) { return ratio(&few__process_vp, u); }
 static double vp_linear(double u) { return ratio(&few__process_vp_linear, 1e-5 + (1 - 1e-5) * u); }
+static double ve(double u) { return sqrt(0.02 * 0.02 * pow(5000 * 5000.0, u)); }
 static double flow(double u) { return ratio(&few__process_flow, u); }
 
 /* The schedules of simple diffusion, as its paper prints them, from ln SNR; images have the side 4.
@@ -118,6 +119,7 @@ static const struct times all[] = {
     {{{"process", "vp"}}, vp},
     {{{"process", "vp-linear"}}, vp_linear},
     {{{"process", "flow"}}, flow},
+    {{{"process", "ve"}}, ve},
     {{{"process", "flow"}, {"times", "logit-normal"}, {"logit_mean", "0.3"}, {"logit_std", "0.7"}},
      flow},
     {{LIMITS, {"noise_d", "2"}}, shifted},

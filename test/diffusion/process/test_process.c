@@ -86,6 +86,11 @@ static void test_published_preconditioning(void **state) {
     c = process_precond(&few__process_flow, FEW_PREDICT_FLOW, sigma_d, f);
     assert_close(c.skip, 1, 8 * eps);
     assert_close(c.out, -f, 8 * eps);
+    c = process_precond(&few__process_ve, FEW_PREDICT_EPS, sigma_d, sigma);
+    assert_close(c.skip, 1, 0);
+    assert_close(c.out, -sigma, 8 * eps * sigma); /* times eps, which is -net of the paper */
+    assert_close(c.in, 1, 0);
+    assert_close(c.time, log(0.5 * sigma), 8 * eps);
     struct few_mix s = few__process_vp.at(sigma_d, f);
     c = process_precond(&few__process_vp, FEW_PREDICT_V, sigma_d, f);
     assert_close(c.skip, s.x0, 8 * eps);

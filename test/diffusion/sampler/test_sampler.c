@@ -214,6 +214,7 @@ static few_status ideal_net(void *user, const float *in, double time, float *out
   double t = time;
   if (w->process == &few__process_edm) t = exp(4 * time);
   if (w->process == &few__process_ddpm) t = time + 1;
+  if (w->process == &few__process_ve) t = 2 * exp(time);
   if (w->process == &few__process_vp)
     t = w->process->time(
         sd, (struct few_mix){cos(time * 1.5707963267948966), sin(time * 1.5707963267948966)});

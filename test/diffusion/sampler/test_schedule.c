@@ -29,6 +29,7 @@ static double first_time(enum few_schedule s) {
   if (s == FEW_SCHEDULE_vp) return atan(exp(10) / sd);
   if (s == FEW_SCHEDULE_flow) return 1.5707963267948966;
   if (s == FEW_SCHEDULE_ddpm) return few__process_trigflow.time(sd, few__process_ddpm.at(sd, 1000));
+  if (s == FEW_SCHEDULE_ve) return atan(100 / sd);
   return s == FEW_SCHEDULE_vp_linear ? atan(sqrt(expm1(10.05)) / sd) : atan(160);
 }
 
@@ -90,6 +91,28 @@ static void test_other_processes(void **state) {
   few_ctx_free(ctx);
 }
 
+/* EDM's table 1: sigma_i^2 = 100^2 (0.02^2/100^2)^(i/(N-1)), and then 0. */
+static void test_geometric(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  struct few_times_opts o = FEW_TIMES_OPTS_INIT;
+  double t[19];
+  o.schedule = FEW_SCHEDULE_ve;
+  o.steps = 18;
+  assert_ok(ctx, few__times(ctx, &o, sd, t));
+  for (int i = 0; i < 18; i++) {
+    const double square = 1e4 * pow(0.02 * 0.02 / 1e4, i / 17.0);
+    assert_close(t[i], atan(sqrt(square) / sd), 64 * eps);
+  }
+  assert_true(t[18] == 0);
+  o.t_end = t[17]; /* a step less */
+  o.steps = 17;
+  double end[18];
+  assert_ok(ctx, few__times(ctx, &o, sd, end));
+  for (int i = 0; i <= 17; i++) assert_close(end[i], t[i], 64 * eps);
+  few_ctx_free(ctx);
+}
+
 static void test_middle(void **state) {
   (void)state;
   few_ctx *ctx = test_ctx();
@@ -137,9 +160,9 @@ static void test_explicit_and_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_edm_levels),           cmocka_unit_test(test_all_fall),
-      cmocka_unit_test(test_other_processes),      cmocka_unit_test(test_middle),
-      cmocka_unit_test(test_explicit_and_refused),
+      cmocka_unit_test(test_edm_levels),      cmocka_unit_test(test_all_fall),
+      cmocka_unit_test(test_other_processes), cmocka_unit_test(test_geometric),
+      cmocka_unit_test(test_middle),          cmocka_unit_test(test_explicit_and_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -205,7 +205,8 @@ class Edm:
                                attention=here)
         norm, out = (f'dec.{res}x{res}_aux_norm', f'dec.{res}x{res}_aux_conv') if self.song else \
             ('out_norm', 'out_conv')
-        return w.conv(out, f.silu(self.norm(norm, x)), image, 3, padding=1)
+        heads = 2 if o['_class_name'] == 'iDDPMPrecond' else 1
+        return w.conv(out, f.silu(self.norm(norm, x)), heads * image, 3, padding=1)
 
 
 # ---- EDM2 (arXiv 2312.02696) ----
@@ -460,6 +461,34 @@ def vp(sd=0.5):
     return run
 
 
+def ve(sd=0.5):
+    def run(net, x, t, label):
+        sigma, noisy = sd * math.tan(t), x * sd / math.cos(t)
+        y = net(noisy, torch.full([len(x)], math.log(sigma / 2)), label)
+        return trig(t, x * sd, noisy + sigma * y, sd)
+    return run
+
+
+def iddpm(steps=1000, sd=0.5):
+    """The levels u_j fall from j = 0; the network's number of sigma is M - 1 - j of the nearest."""
+    a = np.sin(0.5 * math.pi * np.arange(steps + 1) / steps / 1.008) ** 2
+    u = np.zeros(steps + 1)
+    for j in range(steps, 0, -1):
+        u[j - 1] = math.sqrt((u[j] ** 2 + 1) / max(a[j - 1] / a[j], 0.001) - 1)
+
+    def nearest(sigma):
+        return int(np.abs(u - sigma).argmin())
+
+    def run(net, x, t, label):
+        sigma, noisy = sd * math.tan(t), x * sd / math.cos(t)
+        k = steps - 1 - nearest(sigma)
+        y = net(noisy / math.hypot(1, sigma), torch.full([len(x)], float(k)), label)
+        return trig(t, x * sd, noisy - sigma * y[:, :x.shape[1]], sd)
+    run.times = [math.atan(u[steps - 1 - k] / sd) for k in (1, 200, 500, 990)]
+    run.level = lambda sigma: u[nearest(sigma)]
+    return run
+
+
 def ddpm(kind='linear', steps=1000, sd=0.5):
     if kind == 'linear':
         beta = np.linspace(0.1 / steps, 20 / steps, steps)
@@ -520,6 +549,11 @@ CASES = {
         SONG, num_blocks=2, channel_mult=[1, 3])), edm(), []),
     'ncsnpp': ('edm', precond('SongUNet', label_dim=3, **NCSN), edm(), []),
     'ddpmpp_vp': ('edm', precond('SongUNet', _class_name='VPPrecond', **SONG), vp(), []),
+    'ncsnpp_ve': ('edm', precond('SongUNet', _class_name='VEPrecond', label_dim=3, **NCSN), ve(),
+                  []),
+    'iddpm': ('edm', precond('DhariwalUNet', _class_name='iDDPMPrecond', label_dim=3,
+                             model_channels=8, channel_mult=[1, 2], num_blocks=1,
+                             attn_resolutions=[]), iddpm(), []),
     'ecm': ('edm', precond('DhariwalUNet', _class_name='ECMPrecond', model_channels=8,
                            channel_mult=[1, 2], num_blocks=1, attn_resolutions=[]), edm(), []),
     'dhariwal': ('edm', precond('DhariwalUNet', label_dim=4, model_channels=64,
@@ -546,7 +580,9 @@ CASES = {
 }
 
 
-SAMPLED = {'ddpmpp_cond': 0.5, 'ncsnpp': 0.5, 'dhariwal': 0.7, 'edm2_cond': 0.8} # sigma_data
+SAMPLED = {'ddpmpp_cond': 0.5, 'ncsnpp': 0.5, 'dhariwal': 0.7, 'edm2_cond': 0.8, 'ncsnpp_ve': 0.5,
+           'iddpm': 0.5} # sigma_data
+LEAST = {'ncsnpp_ve': 0.02, 'iddpm': 0.0065} # sigma of the last step
 
 
 def network(kind, config, w):
@@ -570,17 +606,21 @@ class Prefixed(Weights):
         return super().__call__(self.prefix + name, *shape, **how)
 
 
-def sample(net, process, noise, label, sd, steps=18):
+def levels(process, least, steps=18):
+    top, bottom = 80 ** (1 / 7), least ** (1 / 7)
+    sigma = [(top + i / (steps - 1) * (bottom - top)) ** 7 for i in range(steps)]
+    return list(map(getattr(process, 'level', lambda s: s), sigma))
+
+
+def sample(net, process, noise, label, sd, sigma):
     """EDM's deterministic sampler (arXiv 2206.00364, algorithm 1)."""
     def denoised(x, sigma):
         t = math.atan(sigma / sd)
         state = x * math.cos(t) / sd
         return math.cos(t) * state * sd - math.sin(t) * sd * process(net, state, t, label)
 
-    top, bottom = 80 ** (1 / 7), 0.002 ** (1 / 7)
-    sigma = [(top + i / (steps - 1) * (bottom - top)) ** 7 for i in range(steps)] + [0.0]
     x = sigma[0] * noise
-    for now, then in zip(sigma, sigma[1:]):
+    for now, then in zip(sigma, sigma[1:] + [0.0]):
         slope = (x - denoised(x, now)) / now
         step = x + (then - now) * slope
         if then > 0:
@@ -613,7 +653,10 @@ def evaluate(name):
         hot = torch.zeros(1, classes)
         hot[0, 1] = 1
         image = torch.from_numpy(x[0].astype(np.float64)).permute(2, 0, 1)[None]
-        end = sample(net, process, image, hot, SAMPLED[name])[0].permute(1, 2, 0).numpy()
+        sigma, sd = levels(process, LEAST.get(name, 0.002)), SAMPLED[name]
+        end = sample(net, process, image, hot, sd, sigma)[0].permute(1, 2, 0).numpy()
+        if hasattr(process, 'level'):
+            golden['times'] = np.arctan(np.array(sigma) / sd)
         golden['sampled'] = end.astype(np.float32)
     return w, golden, settings
 
@@ -623,6 +666,9 @@ def write(name):
     w, golden, settings = evaluate(name)
     if kind == 'dit': # a table that is not random
         w.about['pos_embed'] = dict(w.about['pos_embed'], positions=True)
+    if config.get('_class_name') == 'iDDPMPrecond': # the table of its levels
+        w.prefix = ''
+        w('u', 1001)
     if kind == 'edm2':
         w.prefix = ''
         for more in (['logvar_fourier.freqs', 16], ['logvar_fourier.phases', 16],
@@ -643,7 +689,8 @@ def write(name):
 
 # ---- Sources for the fuzzer: configurations and shapes ----
 
-FUZZED = {'ddpmpp': 'edm', 'ncsnpp': 'edm', 'dhariwal_narrow': 'edm', 'edm2': 'edm2',
+FUZZED = {'ddpmpp': 'edm', 'ncsnpp': 'edm', 'ncsnpp_ve': 'edm', 'iddpm': 'edm',
+          'dhariwal_narrow': 'edm', 'edm2': 'edm2',
           'adm': 'guided-diffusion', 'adm_plain': 'guided-diffusion', 'cm': 'consistency-models',
           'dit': 'dit', 'sit': 'sit'}
 

@@ -22,6 +22,8 @@ static const struct {
     {"ddpmpp_cond", "edm", false},
     {"ncsnpp", "edm", false},
     {"ddpmpp_vp", "edm", true},
+    {"ncsnpp_ve", "edm", true},
+    {"iddpm", "edm", true},
     {"ecm", "edm", false},
     {"dhariwal", "edm", false},
     {"dhariwal_narrow", "edm", false},
@@ -137,17 +139,24 @@ static double distance(const float *a, const float *b, int64_t n) {
   return sqrt(error / size);
 }
 
-/* EDM's deterministic sampler with 18 steps, from x[0] and class 1. The program's noise at sigma =
- * 80 is 80 eps, few's is x_t = sin(t) sigma_d eps, larger by sqrt(1 + (sigma_d/80)^2). */
+/* EDM's deterministic sampler with 18 steps or at `times`, from x[0] and class 1. The program's
+ * noise at sigma = 80 is 80 eps, few's is x_t = sin(t) sigma_d eps, larger by
+ * sqrt(1 + (sigma_d/80)^2). */
 static void check_sampled(few_ctx *ctx, few_runner *r, const struct few_st *golden,
                           const char *name) {
   const struct few_st_tensor *want = few__st_find(golden, "sampled");
+  const struct few_st_tensor *times = few__st_find(golden, "times");
   struct few_sample_opts o = FEW_SAMPLE_OPTS_INIT;
   if (!want) return;
   float *image = malloc((size_t)want->count * sizeof *image);
   o.steps = 18;
   o.sampler = "heun";
   o.label = 1;
+  if (times) {
+    assert_int_equal(times->store, FEW_STORE_F64);
+    o.n_times = o.steps = (int)times->count;
+    o.times = times->data;
+  }
   assert_ok(ctx, few_sample_from(image, NULL, NULL, r, &o, tensor(golden, "x")));
   const double error = distance(image, want->data, want->count);
   if (!(error < 1e-4)) fail_msg("%s, sampled: relative rms %.3g", name, error);
@@ -230,7 +239,11 @@ static const struct {
     {"ddpmpp", "edm", {NULL}, "its network is a `UNet`", "model_type", "\"UNet\""},
     {"ddpmpp", "edm", {NULL}, "`channel_mult` is not a list", "channel_mult", "[]"},
     {"ddpmpp", "edm", {NULL}, "`channel_mult` is not a list", "channel_mult", "[0.5, 1]"},
-    {"ddpmpp", "edm", {NULL}, "`iDDPMPrecond` is not a network", "_class_name", "\"iDDPMPrecond\""},
+    {"ddpmpp", "edm", {NULL}, "`XPrecond` is not a network", "_class_name", "\"XPrecond\""},
+    {"iddpm", "edm", {NULL}, "`C_2` is 0.01", "C_2", "0.01"},
+    {"iddpm", "edm", {NULL}, "`M` is 2", "M", "2"},
+    {"ncsnpp_ve", "edm", {NULL}, "`sigma_min` is 0", "sigma_min", "0"},
+    {"ddpmpp_vp", "edm", {NULL}, "`M` is 500", "M", "500"},
     {"ddpmpp", "edm", {NULL}, "arguments without names", "arguments without names", "true"},
     {"ddpmpp", "edm", {NULL}, "missing: model.enc.8x8_block1", "num_blocks", "2"},
     {"ddpmpp_vp", "edm", {NULL}, "`beta_d` is 20", "beta_d", "20"},
