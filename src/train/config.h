@@ -101,6 +101,8 @@ struct few_clock few__config_clock(const struct few_config *c, int64_t step, dou
 few_status few__config_objectives(few_ctx *ctx, struct few_config *c);
 /* Reads their options. Options that belong to the student get one value for all objectives. */
 few_status few__config_objective_options(few_ctx *ctx, struct few_config *c);
+/* Whether it evaluates the recipe's teacher: few_objective_def.needs_teacher with its options. */
+bool few__config_evaluates_teacher(const struct few_config_objective *o);
 /* Appends a section of the resolved recipe for each objective. */
 few_status few__config_objective_text(few_ctx *ctx, const struct few_config *c,
                                       struct few_text *out);

@@ -39,8 +39,8 @@ static few_status choose_guidance(few_ctx *ctx, struct few_setup *setup) {
 static few_status check_guidance(few_ctx *ctx, const struct few_config_objective *o,
                                  const struct few_fit *fit) {
   const struct few_guidance_opts *of = o->opts;
-  if (!o->def->guides) return FEW_OK;
-  assert(fit->teacher); /* checked by few__config_objectives */
+  if (!o->def->guides || !few__config_evaluates_teacher(o)) return FEW_OK;
+  assert(fit->teacher); /* checked by few__config_objective_options */
   if (of->guidance_max < of->guidance_min)
     return few__fail(ctx, FEW_E_INVALID, "%s: guidance_max %g is below guidance_min %g",
                      o->def->name, of->guidance_max, of->guidance_min);
@@ -141,10 +141,19 @@ static few_status check_start(few_ctx *ctx, const struct few_setup *setup) {
                    setup->config.keys.objective, key);
 }
 
-/* A student with a guidance input needs losses that feed that input. */
+/* A student with a guidance input needs losses that feed that input, and a guidance scale needs a
+ * teacher to guide. */
 static few_status check_feeds_guidance(few_ctx *ctx, const struct few_setup *setup,
-                                       const struct few_objective_def *def) {
-  if (!setup->spec.guidance || def->needs_teacher) return FEW_OK;
+                                       const struct few_config_objective *o) {
+  const struct few_objective_def *def = o->def;
+  const struct few_guidance_opts *of = o->opts;
+  if (few__config_evaluates_teacher(o)) return FEW_OK;
+  if (def->guides && (of->guidance_min != 1 || of->guidance_max != 1))
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: with these options it evaluates no teacher that could be guided: leave "
+                     "guidance_min and guidance_max at 1",
+                     def->name);
+  if (!setup->spec.guidance) return FEW_OK;
   if (setup->config.n_objectives > 1)
     return few__fail(ctx, FEW_E_INVALID,
                      "%s: the student takes a guidance scale of %g to %g as an input, and %s does "
@@ -253,7 +262,7 @@ few_status few__setup_fit(few_ctx *ctx, struct few_setup *setup) {
   FEW_TRY(check_field(ctx, setup));
   for (int i = 0; i < setup->config.n_objectives; i++) {
     const struct few_config_objective *o = &setup->config.objective[i];
-    FEW_TRY(check_feeds_guidance(ctx, setup, o->def));
+    FEW_TRY(check_feeds_guidance(ctx, setup, o));
     if (o->def->check) FEW_TRY(o->def->check(ctx, o->opts, &fit));
     FEW_TRY(check_guidance(ctx, o, &fit));
   }

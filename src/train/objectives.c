@@ -36,10 +36,17 @@ static few_status add(few_ctx *ctx, struct few_config *c, const char *name, size
   return few_options_default(o->opts, ctx, o->def->options);
 }
 
+bool few__config_evaluates_teacher(const struct few_config_objective *o) {
+  return o->def->needs_teacher && !(o->def->teacherless && o->def->teacherless(o->opts));
+}
+
+/* Called once with the default options, and again with those of the recipe. */
 static void gather(struct few_config *c) {
+  c->needs_teacher = false;
   for (int i = 0; i < c->n_objectives; i++) {
     const struct few_objective_def *def = c->objective[i].def;
-    c->needs_teacher |= def->needs_teacher || def->build_fake || def->pairs;
+    c->needs_teacher |=
+        few__config_evaluates_teacher(&c->objective[i]) || def->build_fake || def->pairs;
     c->needs_pairs |= def->pairs;
     if (c->target == FEW_TARGET_NONE) c->target = def->target;
   }
@@ -87,10 +94,6 @@ few_status few__config_objectives(few_ctx *ctx, struct few_config *c) {
   }
   gather(c);
   FEW_TRY(check_sum(ctx, c));
-  if (c->needs_teacher && !c->keys.teacher[0])
-    return few__fail(ctx, FEW_E_INVALID,
-                     "%s: objective %s distils a teacher: give teacher = MODEL.safetensors",
-                     c->recipe.place, c->keys.objective);
   return few__balancer_find(ctx, &c->balance, c->keys.balance);
 }
 
@@ -157,6 +160,11 @@ few_status few__config_objective_options(few_ctx *ctx, struct few_config *c) {
               : few__recipe_apply(ctx, &c->recipe, o->def->options, o->opts));
   }
   for (int k = 0; k < FEW_COUNT(shared); k++) FEW_TRY(share(ctx, c, shared[k]));
+  gather(c);
+  if (c->needs_teacher && !c->keys.teacher[0])
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: objective %s distils a teacher: give teacher = MODEL.safetensors",
+                     c->recipe.place, c->keys.objective);
   return FEW_OK;
 }
 

@@ -44,6 +44,19 @@ grep -q "in 4 steps" err || fail "$(cat err)"
   fail "gamma of flowmap"
 cmp -s a.npy b.npy && fail "no noise with gamma"
 "$few" sample t/model.safetensors --sampler shortcut --out a.npy 2>err && fail "a field, as steps"
+for form in eulerian lagrangian terminal semigroup; do
+  for workers in 1 3; do
+    "$few" train "$here/moons.ini" --run $form$workers --quiet --workers $workers steps=4 \
+      objective=flowmap form=$form from=self target=average diagonal=0.5 tangent_warmup=1 ||
+      fail "$form: not trained without a teacher"
+  done
+  cmp ${form}1/model.safetensors ${form}3/model.safetensors || fail "$form: other bits"
+done
+refused "diagonal = 0.5" objective=flowmap from=self form=lagrangian
+refused "diagonal = 0.5" objective=flowmap teacher=t/model.safetensors form=semigroup
+refused "form = lagrangian" objective=flowmap teacher=t/model.safetensors form=terminal
+refused "evaluates no teacher" objective=flowmap from=self diagonal=0.5 guidance_max=2
+refused "distils a teacher" objective=flowmap
 refused "not a power of two" objective=shortcut steps_max=96
 refused "bootstrap" objective=shortcut bootstrap=0
 refused "label" objective=shortcut guidance=2 labels=no

@@ -136,10 +136,11 @@ struct few_objective_def {
   const char *help;                 /* one line */
   const struct few_option *options; /* fields of the options struct; an empty table: none */
   size_t options_size;
-  bool guides;            /* guides the teacher: options begin with struct few_guidance_opts */
-  bool classifies;        /* trains networks that give logits, and no others */
-  bool drops_labels;      /* trains networks that are guided later: label_dropout defaults to 0.1 */
-  bool needs_teacher;     /* evaluates the recipe's `teacher`, which stays as it is */
+  bool guides;        /* guides the teacher: options begin with struct few_guidance_opts */
+  bool classifies;    /* trains networks that give logits, and no others */
+  bool drops_labels;  /* trains networks that are guided later: label_dropout defaults to 0.1 */
+  bool needs_teacher; /* evaluates the recipe's `teacher`, which stays as it is ... */
+  bool (*teacherless)(const void *opts); /* ... except with such options; NULL: always */
   bool starts_as_teacher; /* the student starts with the weights of a teacher, if one is given */
   bool follows_flow; /* the student should map a noise to the same image as the teacher's flow */
   enum few_step_size step_size;           /* how the step size is given to the student */

@@ -28,6 +28,7 @@ enum few_rng_purpose {
   FEW_RNG_NOISE_REAL = 23,     /* z of the data beside a generator's images */
   FEW_RNG_STEP_SIZE = 30,      /* step size of a training row, or whether it has one */
   FEW_RNG_STEP_TIME = 31,      /* where the step begins or ends on its grid */
+  FEW_RNG_STEP_OTHER = 32,     /* a time of a row besides the ends of its step */
   FEW_RNG_EXT = 128,           /* 128 to 255: for components from outside the library */
   FEW_RNG_DROPOUT = 256        /* + index of the dropout layer */
 };
