@@ -176,7 +176,8 @@ struct few_cond_opts {
   int64_t freq_shift;
   enum few_label_place label_place;
   enum few_modulation modulation;
-  double dropout; /* probability of dropping a value */
+  double dropout;        /* probability of dropping a value */
+  double step_size_gain; /* multiplies the sinusoids of the step size */
 };
 /* clang-format off */
 #define FEW_COND_OPTIONS(S) \
@@ -199,7 +200,10 @@ struct few_cond_opts {
              "double: adaptive double normalization; adagn: a scale 1 + s and a shift; add: a " \
              "shift (DDPM)"), \
   FEW_OPT_IN(S, cond, dropout, FEW_OPTION_REAL, "0", 0, 0.95, NULL, \
-             "probability of dropping a value")
+             "probability of dropping a value"), \
+  FEW_OPT_IN(S, cond, step_size_gain, FEW_OPTION_REAL, "1", 1e-3, 1e3, NULL, \
+             "factor on the sinusoids of the step size, whose weights begin at 0: above 1 they " \
+             "learn faster")
 /* clang-format on */
 
 /* Embedding of t, label, guidance and step size: [N,width] after a two-layer MLP. `channels`: of

@@ -70,6 +70,7 @@ few_node few_cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
   }
   if (spec->step_size) { /* weights are zero at first too */
     few_node s = few_nn_positional(nn, in->step_size, channels, o->time_scale);
+    if (o->step_size_gain != 1) s = few_scale(g, s, o->step_size_gain);
     e = few_add(g, e, few_nn_linear(nn, "span", s, width, 0, false));
   }
   if (o->label_place == FEW_LABELS_HIDDEN) e = add_labels(nn, spec, in, e);
